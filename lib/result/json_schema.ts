@@ -327,7 +327,7 @@ function isExpression(value: unknown): value is string {
 }
 
 function pattern(value: unknown, at: string): void {
-  if (!isExpression(value)) refuse(at, "a regular expression of JavaScript with the flag u");
+  if (!isExpression(value)) refuse(at, "a JavaScript regular expression with the flag u");
 }
 
 function names(value: unknown, at: string): void {

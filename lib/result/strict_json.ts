@@ -188,7 +188,7 @@ class Reader {
       return simple;
     }
     const digits = /^[0-9a-fA-F]{4}$/.exec(this.#text.slice(this.#at + 2, this.#at + 6))?.[0];
-    if (letter !== "u" || digits === undefined) this.#refuse("a backslash must begin one of the escapes of JSON");
+    if (letter !== "u" || digits === undefined) this.#refuse("a backslash must begin a JSON escape");
     this.#at += 6;
     return String.fromCharCode(parseInt(digits, 16));
   }

@@ -195,8 +195,8 @@ export function noteNewTask(
   if (replayed || key.scope !== "pipeline" || keyScope !== "pipeline") return;
   if (!platform.countsAttempts || !REPEATED.test(job?.attempt ?? "")) return;
   const message =
-    "the task differs from those that earlier attempts of this job started: a new run (times and build numbers in a " +
-    "prompt make every attempt another task)";
+    "the task differs from the tasks of earlier attempts of this job, so a new run starts (times and build numbers in a " +
+    "prompt make every attempt a different task)";
   notify({ kind: "text", message });
 }
 

@@ -201,7 +201,7 @@ export function withoutReading(
 
 /** The end of a job that a signal stopped while the file was read. */
 export function interruptedReading(end: JobEnd<RunResult>, by: unknown): JobEnd<RunResult> {
-  const text = "the run has succeeded, and its result file was not read";
+  const text = "the run has succeeded, but its result file was not read";
   const reason = interruptReason(undefined, text);
   const error = by instanceof InterruptedError ? new InterruptedError(by.signal, reason) : new AbortedError(reason, by);
   const result: RunResult = {

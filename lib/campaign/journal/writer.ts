@@ -205,7 +205,7 @@ function busyWith(directory: string, { path, facts }: WriterEntry): DirectoryBus
     return new DirectoryBusyError(
       directory,
       why,
-      `if no other process works there, remove it; after 5 minutes this happens automatically`,
+      `if no other process is running there, remove it; after 5 minutes this happens automatically`,
     );
   }
   return new DirectoryBusyError(

@@ -87,10 +87,10 @@ test("readSchemaFile() names the place and what to write when a keyword or its v
     [{ required: true }, '"schema.json:1:13" | "required" must be a list'],
     [{ enum: [] }, '"schema.json:1:9" | "enum" must be a list that is not empty'],
     [{ anyOf: [] }, '"schema.json:1:10" | "anyOf" must be a list that is not empty'],
-    [{ pattern: "(" }, '"schema.json:1:12" | "pattern" must be a regular expression of JavaScript with the flag u'],
+    [{ pattern: "(" }, '"schema.json:1:12" | "pattern" must be a JavaScript regular expression with the flag u'],
     [
       { patternProperties: { "[": {} } },
-      '"schema.json:1:27" | "[" must be a regular expression of JavaScript with the flag u',
+      '"schema.json:1:27" | "[" must be a JavaScript regular expression with the flag u',
     ],
     [{ maxItems: -1 }, '"schema.json:1:13" | "maxItems" must be a whole number, 0 or more'],
     [{ multipleOf: 0 }, '"schema.json:1:15" | "multipleOf" must be a number above 0'],

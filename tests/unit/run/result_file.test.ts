@@ -189,7 +189,7 @@ test("runJob() leaves the file unread when a signal arrives meanwhile, and says 
   const onItem = ({ type }: { type: string }) => void (type === "end" && controller.abort(signalled));
   const { result } = await runJob(request(), options({ signal: controller.signal, onItem }));
   expect([result.outcome, result.exitCode, result.value, runs().length]).toEqual(["interrupted", 143, null, 1]);
-  expect(result.reason).toContain("the run has succeeded, and its result file was not read");
+  expect(result.reason).toContain("the run has succeeded, but its result file was not read");
 });
 
 test("runJob() refuses follow-ups that could have no branch or no key", async () => {

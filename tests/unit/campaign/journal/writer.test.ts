@@ -86,7 +86,7 @@ test("openDirHome() takes over a writer file that cannot be understood after 5 m
     room.files.put(WRITER, text);
     expect(await opens(room, {})).toBe(
       `75 Cannot write in "c": "${WRITER}" cannot be understood, and was changed in the last 5 minutes; ` +
-        "if no other process works there, remove it; after 5 minutes this happens automatically",
+        "if no other process is running there, remove it; after 5 minutes this happens automatically",
     );
     room.clock.advance(5 * MINUTE);
     expect(await opens(room, {}), text).toBe("none");
