@@ -18,9 +18,8 @@ import { directoryLister } from "../files/disk.ts";
 import { type ForgeReading, Forges } from "../forge/batch.ts";
 import { resolveForgeAccess } from "../forge/open.ts";
 import { MAX_HISTORY_BYTES } from "../report/history.ts";
-import { CAMPAIGN_FORMATS } from "../campaign/report/write.ts";
-import { REPORT_FORMATS, VALUE_FILE } from "../report/write.ts";
-import { STATE_FILE } from "./settings.ts";
+import { CAMPAIGN_FILES } from "../campaign/report/files.ts";
+import { REPORT_FILES, STATE_FILE, VALUE_FILE } from "../report/files.ts";
 import { publishedPage } from "../report/page.ts";
 import { distanceText, instantMs, utcText } from "../run/result.ts";
 import type { Session } from "../run/session.ts";
@@ -95,11 +94,9 @@ const MAX_BYTES = 16 * 1024 * 1024;
 /** Files that jobs, campaigns and dashboards write beside the ones that are read. A wide pattern matches them, too. */
 const OTHER_FILES: ReadonlySet<string> = new Set(
   [
-    ...Object.values({ ...REPORT_FORMATS, ...CAMPAIGN_FORMATS }).map(({ file }) => basename(file)),
+    ...[...Object.values(REPORT_FILES), ...Object.values(CAMPAIGN_FILES)].map((file) => basename(file)),
     ...[STATE_FILE, VALUE_FILE, "lock.json", "data.json", "metrics.prom", "index.html"],
-  ].filter((name) =>
-    ![REPORT_FORMATS.json, REPORT_FORMATS.ndjson, CAMPAIGN_FORMATS.json].some(({ file }) => file === name)
-  ),
+  ].filter((name) => ![REPORT_FILES.json, REPORT_FILES.ndjson, CAMPAIGN_FILES.json].some((file) => file === name)),
 );
 
 /** Keeps the page readable. */

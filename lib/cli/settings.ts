@@ -5,15 +5,9 @@
 import { type ReadEnv, readTextVariable } from "../ci/platform.ts";
 import { UsageError } from "../errors.ts";
 import type { ParsedFlags } from "../flags.ts";
+import { STATE_FILE, VALUE_FILE } from "../report/files.ts";
 import type { Setting } from "../report/run_page.ts";
-import {
-  defaultTargets,
-  parseReportTarget,
-  plainPath,
-  type ReportTarget,
-  TERMINAL_FORMATS,
-  VALUE_FILE,
-} from "../report/write.ts";
+import { defaultTargets, parseReportTarget, plainPath, type ReportTarget, TERMINAL_FORMATS } from "../report/write.ts";
 import type { KeyScope } from "../run/key.ts";
 import type { CancelCause, OnInterrupt } from "../run/interrupts.ts";
 import { isUuid } from "../service/contract.ts";
@@ -143,9 +137,6 @@ export function outDirectory({ option }: Context): string {
 }
 
 /** @param out Directory of the reports. */
-/** Name of the state file, next to the reports. */
-export const STATE_FILE = "run.json";
-
 export function statePath(context: Context, out: string = outDirectory(context)): string {
   return context.option(STATE) ?? `${out.replace(/\/+$/, "")}/${STATE_FILE}`;
 }

@@ -14,6 +14,7 @@ import type { AnyResult } from "../run/result.ts";
 import { viewOf } from "../run/result_view.ts";
 import { bareValue, jsonText, renderDotenvFile, webUrl } from "../text/escape.ts";
 import { cutText, plainText } from "../text/plain_text.ts";
+import { REPORT_FILES } from "./files.ts";
 import type { Earlier } from "./history.ts";
 import { renderJson } from "./json.ts";
 import { renderJunit } from "./junit.ts";
@@ -90,9 +91,6 @@ export type OutputName =
 
 /** Values by output; an absent output is not written. The schema of a result names more of them. */
 export type Outputs = Partial<Record<OutputName | `result_${string}`, string>>;
-
-/** The copy of a checked value. */
-export const VALUE_FILE = "value.json";
 
 /** Most bytes of a dotenv file with the values of a result. GitLab refuses one of more than 5 000. */
 const MAX_RESULT_BYTES = 4_000;
@@ -195,22 +193,22 @@ export type ReportFormatName =
 
 /** The formats, by the name that `--report` takes. */
 export const REPORT_FORMATS = {
-  json: { file: "result.json", help: "the result for programs (JSON Schema in the package)", render: renderJson },
-  ndjson: { file: "events.ndjson", help: "every event, one JSON object per line", render: renderNdjson },
-  dotenv: { file: "outputs.env", help: "`MOGPLEX_…` variables for later GitLab jobs", render: renderDotenv },
-  markdown: { file: "summary.md", help: "summary for people", render: renderMarkdown },
-  html: { file: "run.html", help: "page for a browser", render: renderRunPage },
+  json: { file: REPORT_FILES.json, help: "the result for programs (JSON Schema in the package)", render: renderJson },
+  ndjson: { file: REPORT_FILES.ndjson, help: "every event, one JSON object per line", render: renderNdjson },
+  dotenv: { file: REPORT_FILES.dotenv, help: "`MOGPLEX_…` variables for later GitLab jobs", render: renderDotenv },
+  markdown: { file: REPORT_FILES.markdown, help: "summary for people", render: renderMarkdown },
+  html: { file: REPORT_FILES.html, help: "page for a browser", render: renderRunPage },
   junit: {
-    file: "junit.xml",
+    file: REPORT_FILES.junit,
     help: "verdict and phases as test cases",
     render: (result, { redact }) => renderJunit(result, redact),
   },
   annotations: {
-    file: "annotations.json",
+    file: REPORT_FILES.annotations,
     help: "links for the page of a GitLab job",
     render: (result, { links }) => renderAnnotations(result, links),
   },
-  openmetrics: { file: "metrics.txt", help: "metrics for GitLab and Prometheus", render: renderOpenmetrics },
+  openmetrics: { file: REPORT_FILES.openmetrics, help: "metrics for GitLab and Prometheus", render: renderOpenmetrics },
 } as const satisfies Record<ReportFormatName, ReportFormat>;
 
 // The files of reports: parses `--report FORMAT[=PATH]`, and checks the files before anything is started.

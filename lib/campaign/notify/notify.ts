@@ -24,7 +24,7 @@ import { webhookAddress } from "./notify_address.ts";
 import type { OpenedCampaign } from "../open_campaign.ts";
 import { campaignState, exitCodeOf, hasUntoldStarts, waitsForAnswers } from "../view/progress.ts";
 import { type CampaignCommand, campaignCommand, countSentences } from "../report/words.ts";
-import { CAMPAIGN_FORMATS } from "../report/write.ts";
+import { CAMPAIGN_FILES } from "../report/files.ts";
 import type { Store } from "../work/store.ts";
 
 export interface NotificationContext {
@@ -120,7 +120,7 @@ function notificationOf(
     }`,
     ...countSentences({ counts }),
   ].join(". ");
-  const file = `${directory.replace(/\/+$/, "")}/${CAMPAIGN_FORMATS.html.file}`;
+  const file = `${directory.replace(/\/+$/, "")}/${CAMPAIGN_FILES.html}`;
   const message: CampaignNotification = {
     schema: 1,
     id: sha256Hex(JSON.stringify(["mogplex-ci/notification/1", campaign, round, plannedAt, toldCount, event])).slice(

@@ -25,6 +25,7 @@ import type { CampaignItem, CampaignView } from "../view/view.ts";
 import { renderCampaignPage } from "./campaign_page.ts";
 import { isTrouble } from "./causes.ts";
 import { cleanCampaign, cleanCommand, cleanProblem } from "./clean.ts";
+import { CAMPAIGN_FILES } from "./files.ts";
 import { type CampaignMarkdownOptions, renderCampaignMarkdown } from "./markdown.ts";
 import { itemNames, runMs, STATES } from "./words.ts";
 
@@ -356,22 +357,26 @@ export type CampaignFormatName =
 
 export const CAMPAIGN_FORMATS = {
   json: {
-    file: "campaign.json",
+    file: CAMPAIGN_FILES.json,
     help: "the campaign for programs (JSON Schema in the package)",
     render: renderCampaignJson,
   },
-  csv: { file: "ci/campaign.csv", help: "the items as a table for spreadsheets", render: renderCampaignCsv },
-  markdown: { file: "campaign.md", help: "summary for people", render: renderCampaignMarkdown },
-  html: { file: "campaign.html", help: "page for a browser", render: renderCampaignPage },
-  junit: { file: "ci/junit.xml", help: "a test case for each item", render: renderCampaignJunit },
-  openmetrics: { file: "ci/metrics.txt", help: "metrics for GitLab and Prometheus", render: renderCampaignMetrics },
+  csv: { file: CAMPAIGN_FILES.csv, help: "the items as a table for spreadsheets", render: renderCampaignCsv },
+  markdown: { file: CAMPAIGN_FILES.markdown, help: "summary for people", render: renderCampaignMarkdown },
+  html: { file: CAMPAIGN_FILES.html, help: "page for a browser", render: renderCampaignPage },
+  junit: { file: CAMPAIGN_FILES.junit, help: "a test case for each item", render: renderCampaignJunit },
+  openmetrics: {
+    file: CAMPAIGN_FILES.openmetrics,
+    help: "metrics for GitLab and Prometheus",
+    render: renderCampaignMetrics,
+  },
   dotenv: {
-    file: "ci/outputs.env",
+    file: CAMPAIGN_FILES.dotenv,
     help: "`MOGPLEX_CAMPAIGN_…` variables for later GitLab jobs",
     render: renderCampaignDotenv,
   },
   annotations: {
-    file: "ci/annotations.json",
+    file: CAMPAIGN_FILES.annotations,
     help: "links for the page of a GitLab job",
     render: renderCampaignAnnotations,
   },

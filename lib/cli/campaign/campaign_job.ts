@@ -23,7 +23,8 @@ import {
   placeFlags,
   stateDetail,
 } from "../../campaign/report/words.ts";
-import { CAMPAIGN_FORMATS, campaignVariables, writeCampaignReports } from "../../campaign/report/write.ts";
+import { CAMPAIGN_FILES } from "../../campaign/report/files.ts";
+import { campaignVariables, writeCampaignReports } from "../../campaign/report/write.ts";
 import { outcomeOf } from "../../campaign/view/verdicts.ts";
 import type { CampaignView } from "../../campaign/view/view.ts";
 import type { Platform } from "../../ci/platform.ts";
@@ -275,7 +276,7 @@ export async function refreshReports(context: Context, place: CampaignPlace, vie
 
 function hasReports({ io }: Context, { directory }: CampaignPlace): boolean {
   try {
-    return io.realPath(`${directory.replace(/\/+$/, "")}/${CAMPAIGN_FORMATS.json.file}`) !== undefined;
+    return io.realPath(`${directory.replace(/\/+$/, "")}/${CAMPAIGN_FILES.json}`) !== undefined;
   } catch {
     return false;
   }
@@ -402,7 +403,7 @@ export async function publishCampaign(
   }
   const unwritten = problems.map(({ path }) => path);
   if (note === null) return unwritten;
-  const summary = `${directory.replace(/\/+$/, "")}/${CAMPAIGN_FORMATS.markdown.file}`;
+  const summary = `${directory.replace(/\/+$/, "")}/${CAMPAIGN_FILES.markdown}`;
   if (!flags.has(JSON_OBJECT)) {
     const isWritten = !unwritten.includes(summary);
     commandCampaign(context, platform, view, isWritten ? summary : null);

@@ -5,12 +5,13 @@
  */
 import { readFileHome } from "../../campaign/file/read.ts";
 import { placeOf } from "../../campaign/open_campaign.ts";
-import { CAMPAIGN_FORMATS } from "../../campaign/report/write.ts";
+import { CAMPAIGN_FILES } from "../../campaign/report/files.ts";
 import { UsageError } from "../../errors.ts";
 import { isObject, parseJson, valueOr } from "../../lookup.ts";
 import { readState, stateSeal } from "../../run/state.ts";
 import { isShortRunId, isUuid } from "../../service/contract.ts";
-import { isLaptop, STATE_FILE, statePath } from "../settings.ts";
+import { STATE_FILE } from "../../report/files.ts";
+import { isLaptop, statePath } from "../settings.ts";
 import type { Context } from "../verb.ts";
 import { recentFile, recentLines } from "./laptop.ts";
 
@@ -70,7 +71,7 @@ function uuids(values: readonly unknown[]): string[] {
 function campaignPlace(context: Context): Place {
   const { io } = context;
   const { directory } = placeOf({}, readFileHome(CAMPAIGN_FILE, io), io.env);
-  const path = `${directory.replace(/\/+$/, "")}/${CAMPAIGN_FORMATS.json.file}`;
+  const path = `${directory.replace(/\/+$/, "")}/${CAMPAIGN_FILES.json}`;
   return { name: path, runIds: campaignRuns(context, path) };
 }
 
@@ -94,7 +95,7 @@ function foldersPlace(context: Context): Place {
   for (const folder of io.folders(".").slice(0, MAX_LOOKS)) {
     if (count >= MAX_FOLDERS) break;
     const ids = [
-      ...campaignRuns(context, `${folder}/${CAMPAIGN_FORMATS.json.file}`),
+      ...campaignRuns(context, `${folder}/${CAMPAIGN_FILES.json}`),
       ...stateRuns(context, `${folder}/${STATE_FILE}`),
     ];
     if (ids.length === 0) continue;
