@@ -66,6 +66,7 @@ test(
     for (const [number, head] of [[7, HEAD], [8, "8".repeat(40)]] as const) {
       github.rest.set(`/api/v3/repos/acme/web/pulls/${number}`, {});
       github.rest.set(`/api/v3/repos/acme/web/commits/${head}/statuses?per_page=100`, []);
+      github.rest.set(`/api/v3/repos/acme/web/commits/${head}/pulls?per_page=100`, []);
     }
     github.rest.set("/api/v3/repos/acme/web/rules/branches/main?per_page=100", []);
     writeFileSync(join(folder, "bin/gh"), `#!/bin/sh\nprintf '%s\\n' ${url(7)} ${url(8)}\n`);
@@ -112,6 +113,7 @@ test("the gate's recipe for GitLab sets the status of each open merge request of
   gitlab.others.set("/user", { id: 99, username: "project_42_bot" });
   for (const head of [HEAD, "8".repeat(40)]) {
     gitlab.others.set(`/projects/acme%2Fweb/repository/commits/${head}/statuses?name=mogplex%2Fgate&per_page=100`, []);
+    gitlab.others.set(`/projects/acme%2Fweb/repository/commits/${head}/merge_requests?per_page=100`, []);
   }
   const env = {
     ...{ GITLAB_CI: "true", CI_SERVER_URL: origin, CI_API_V4_URL: `${origin}/api/v4`, CI_PROJECT_ID: "1" },
