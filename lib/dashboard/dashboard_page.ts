@@ -470,7 +470,6 @@ function campaigns({ campaigns }: DashboardData, nowMs: number): Html | null {
     { name: "Progress", full: true },
     { name: "Finished", number: true, named: true },
     { name: "Failed", number: true, named: true },
-    { name: "Questions", number: true, named: true },
     { name: "Merged", number: true, named: true },
     { name: "Open", named: true },
     { name: "Ends", number: true, named: true },
@@ -484,14 +483,15 @@ function campaigns({ campaigns }: DashboardData, nowMs: number): Html | null {
     return {
       kind: status,
       cells: [
-        markup`<span class="long">${page === null ? words : pageLink(page, words)}</span>${
+        markup`<span class="long">${page === null ? words : pageLink(page, words)}${
           title !== null && markup` <small>${bare(campaignName(campaign))}</small>`
-        }`,
-        state(status, tone),
+        }</span>`,
+        asking === 0
+          ? state(status, tone)
+          : markup`${state(status, tone)} <small>${formatCount(asking, "question")}</small>`,
         bar(null, [["good", good], ["bad", failed], ["warn", asking], ["run", running]], items),
         { show: `${ended} of ${items}`, value: ended },
         failed > 0 ? failed : null,
-        asking > 0 ? asking : null,
         merged === null ? null : { show: `${merged} of ${pullRequests}`, value: merged },
         unmerged.length === 0
           ? null

@@ -39,7 +39,7 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
     const broken: [url: string, advice: string][] = [
       ["https://mogplex.invalid", "The host name was not found"],
       [`https://127.0.0.1:${port}`, "The server at this address does not use TLS"],
-      [`https://127.0.0.1:${await closedPort()}`, "Nothing listens there"],
+      [`https://127.0.0.1:${await closedPort()}`, "Nothing is listening there"],
     ];
     for (const [url, advice] of broken) {
       const { code, checks } = await doctor({ MOGPLEX_URL: url, MOGPLEX_DEV: "" });

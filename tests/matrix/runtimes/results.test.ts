@@ -86,7 +86,7 @@ onEveryRuntime("run --result ends with 1 when the pattern of a schema takes too 
   // The engine of Bun gives up by itself, and takes the text for one that does not match.
   const mistake = name === "bun"
     ? '"/note" must match "^(a+)+$|^fine$" (pattern)'
-    : "the whole value could not be checked in 10 s";
+    : "the whole value could not be checked within 10 s";
   expect({ code, cause: resultFile.cause, mistakes: resultFile.mistakes }).toEqual({
     code: 1,
     cause: "result-invalid",

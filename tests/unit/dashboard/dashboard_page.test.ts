@@ -78,8 +78,8 @@ test("concernsOf() has the question of a campaign, and its item is neither finis
   const page = render(data);
   expect(textsOf(page, "h1")).toEqual(["1 thing needs attention"]);
   const row = elementsOf(page).find(({ tag, text }) => tag === "tr" && text.startsWith("Move to Node 24"));
-  expect(row?.text).toStartWith("Move to Node 24 move-to-node-24, round 2026-12waiting");
-  expect(row?.text).toContain("2 of 311");
+  expect(row?.text).toStartWith("Move to Node 24 move-to-node-24, round 2026-12waiting 1 question");
+  expect(row?.text).toContain("2 of 31");
 });
 
 test("concernsOf() has a campaign that a person stopped while items are left, until none is", () => {
@@ -203,7 +203,7 @@ test("renderDashboardPage() has tools from 20 rows on, and no empty column", () 
   }));
   const heads = textsOf(render({ ...data, campaigns }), "th");
   expect(heads).toContain("Finished");
-  for (const name of ["Merged", "Open", "Failed", "Questions", "Ends"]) expect(heads).not.toContain(name);
+  for (const name of ["Merged", "Open", "Failed", "Ends"]) expect(heads).not.toContain(name);
 });
 
 test("renderDashboardPage() has of each campaign what its pull requests wait for", () => {

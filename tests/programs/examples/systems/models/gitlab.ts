@@ -68,6 +68,9 @@ function readJob(recipe: string, given: Readonly<Record<string, string>>): [stri
 /** Whether a rule holds: comparisons with `==`, joined by `&&`. */
 function holds(condition: string, variables: Readonly<Record<string, string>>): boolean {
   return condition.split(" && ").every((each) => {
+    // A variable alone holds if it has a value. Source: GitLab, "Specify when jobs run with rules", "Check if a variable exists".
+    const [, alone] = /^\$(\w+)$/.exec(each) ?? [];
+    if (alone !== undefined) return (variables[alone] ?? "") !== "";
     const [, left = "", right = ""] = /^\$(\w+) == (\$\w+|"[^"]*")$/.exec(each) ?? [];
     if (left === "") throw new SyntaxError(`Cannot read rule: ${each}`);
     return variables[left] === (right.startsWith("$") ? variables[right.slice(1)] : right.slice(1, -1));
@@ -127,8 +130,10 @@ export async function runGitlabJob(recipe: string, machine: Machine, options: Gi
     GITLAB_USER_LOGIN: "tanuki",
   };
   const end: GitlabEnd = { status: "none", artifacts: [], outputs: {}, tests: undefined };
-  const rules = list(job.rules, "rules").map((each) => text(fields(each, "rule", ["if"]).if, "if"));
-  if (!rules.some((each) => holds(each, predefined))) return end;
+  // The first rule that holds decides.
+  const rules = list(job.rules, "rules").map((each) => fields(each, "rule", ["if", "when"]));
+  const rule = rules.find((each) => holds(text(each.if, "if"), predefined));
+  if (rule === undefined || rule.when === "never") return end;
   const cwd = machine.checkout();
   writeFiles(cwd, files);
   for (const { key, paths } of cachesOf(job)) {
