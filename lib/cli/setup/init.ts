@@ -451,15 +451,12 @@ function otherJobs(read: (path: string) => string | undefined, schedule: Schedul
   const ofSchedule = schedule === "none" ? [] : startingJobs(read, "schedule", { MOGPLEX_POLL: "1" });
   const names = [...new Set([...ofTrigger, ...ofSchedule])].filter((name) => name !== "mogplex-respond");
   const more = names.length > MAX_JOBS ? `, and ${names.length - MAX_JOBS} more` : "";
-  const lines = [
-    ...names.length === 0
-      ? []
-      : [`These jobs also start in the pipelines of mogplex-respond: ${names.slice(0, MAX_JOBS).join(", ")}${more}`],
-    ...startingJobs(read, "web").includes("mogplex")
-      ? ["The pipeline of the last step also starts the job mogplex, and so an agent. Cancel that job."]
-      : [],
+  if (names.length === 0) return [];
+  return [
+    "",
+    `These jobs also start in the pipelines of mogplex-respond: ${names.slice(0, MAX_JOBS).join(", ")}${more}`,
+    "",
   ];
-  return lines.length === 0 ? [] : ["", ...lines, ""];
 }
 
 /** What to do if the stages of the pipeline could not be read. */

@@ -624,6 +624,24 @@ test.skipIf(!CAN_RUN)("no recipe, nor the job of init, starts in the pipelines o
   expect((await jobs(poll)).toSorted()).toEqual(["build", "mogplex-respond", "nightly"]);
 });
 
+test.skipIf(!CAN_RUN)(
+  "the job of init starts on a schedule, and by hand only as a button on the default branch",
+  async () => {
+    const cwd = mkdtempSync(join(service.folder, "init-"));
+    spawnSync(runtimes.node, [built("mogplex.mjs"), "init", "gitlab"], { cwd });
+    const { run, jobs, starts } = await copied(readFileSync(join(cwd, ".gitlab-ci.yml"), "utf8"), {
+      ...programFiles(),
+      "ci/mogplex-task.md": "<success>",
+    });
+    const web = { CI_PIPELINE_SOURCE: "web" };
+    expect(codes(await run({ server: web }))).toEqual({});
+    expect(starts()).toEqual([]);
+    expect(codes(await run({ server: web, manual: ["mogplex"] }))).toEqual({ mogplex: 0 });
+    expect(await jobs({ server: { ...web, CI_COMMIT_BRANCH: "topic" } })).toEqual([]);
+    expect(codes(await run({ server: SCHEDULE }))).toEqual({ mogplex: 0 });
+  },
+);
+
 test.skipIf(!CAN_RUN)("the pipelines in the READMEs run as they stand there, and with the component", async () => {
   for (const [file, more] of [["README.md", { "task.md": "<success>" }], ["components/README.md", {}]] as const) {
     const states = [[unreleasedText(read(file)), local], [atThisCommit(read(file)), files]] as const;
