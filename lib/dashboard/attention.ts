@@ -5,7 +5,7 @@
 import { instantMs, spanText } from "../run/result.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
 import { activeSandboxes, type CampaignEntry, campaignName, type DashboardData, LIST_WORDS, LISTS } from "./data.ts";
-import { momentOf, troublesOf } from "./runs.ts";
+import { endedRuns, momentOf, troublesOf, weakRepositoriesOf } from "./runs.ts";
 
 export interface Concern {
   readonly tone: "bad" | "warn";
@@ -95,7 +95,9 @@ function ofRuns({ runs, at }: DashboardData): Concern[] {
     const where = repository ?? (runId === null ? file : `Run ${runId.slice(0, 8)}`);
     const what = HAPPENED.get(outcome) ?? "has no verdict";
     const often = outcome === "failed" && times > 1 ? ` ${times} times in a row` : "";
-    const took = durationMs === null ? "" : `After ${formatDuration(durationMs)}.`;
+    const took = durationMs === null
+      ? ""
+      : `${outcome === "failed" && reason === null ? "Failed after" : "After"} ${formatDuration(durationMs)}.`;
     return concern(
       outcome === "failed" ? "bad" : "warn",
       `${where}${task === null ? "" : `: “${task}”`} ${what}${often}`,
@@ -105,6 +107,23 @@ function ofRuns({ runs, at }: DashboardData): Concern[] {
       { at: momentOf(run), lasts: outcome === "awaiting_input", link: linkTo(page, "Open run", "runs") },
     );
   });
+}
+
+/** Repositories whose runs often fail, beside those whose newest run is listed. */
+function ofRepositories({ runs, at }: DashboardData): Concern[] {
+  const nowMs = instantMs(at) ?? 0;
+  const listed = new Set(troublesOf(runs, nowMs).map(({ run }) => run.repository));
+  return weakRepositoriesOf(endedRuns(runs), nowMs).filter(({ repository }) => !listed.has(repository)).map(
+    ({ repository, runs: count, failed, lastFailure }) => {
+      const { reason, page } = lastFailure;
+      return concern(
+        "warn",
+        `${repository}: ${failed} of ${count} runs of the last 7 days failed`,
+        reason === null ? "" : `The last failure: ${sentenceOf(reason)}`,
+        { at: momentOf(lastFailure), link: linkTo(page, "Open the last failed run", "repositories") },
+      );
+    },
+  );
 }
 
 /** What one or several items of a campaign did, by their verdict. */
@@ -245,9 +264,9 @@ function ofFiles({ lists, fileProblems }: DashboardData): Concern[] {
 
 /** @param data Data after `cleanDashboard`. */
 export function concernsOf(data: DashboardData): Concern[] {
-  return [ofCampaigns, ofRuns, ofCauses, ofAutomations, ofPullRequests, ofSandboxes, ofFiles].flatMap((find) =>
-    find(data)
-  );
+  return [ofCampaigns, ofRuns, ofRepositories, ofCauses, ofAutomations, ofPullRequests, ofSandboxes, ofFiles].flatMap((
+    find,
+  ) => find(data));
 }
 
 /** `5 things need attention`, `All is well`. */

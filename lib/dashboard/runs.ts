@@ -110,6 +110,14 @@ const LAST_RUNS = 12;
 
 /** Repositories by the number of their runs in the last seven days. @param runs After {@linkcode endedRuns}, newest first. */
 export function repositoriesOf(runs: readonly RunEntry[], nowMs: number): RepositoryFigures[] {
+  return [...byRepository(runs)].map(([repository, repositoryRuns]) => ({
+    repository,
+    ...figuresOf(within(repositoryRuns, nowMs - WEEK_MS, nowMs)),
+    last: repositoryRuns.slice(0, LAST_RUNS).map(({ outcome }) => outcome).reverse(),
+  })).sort((a, b) => b.runs - a.runs || (a.repository < b.repository ? -1 : 1));
+}
+
+function byRepository(runs: readonly RunEntry[]): Map<string, RunEntry[]> {
   const byName = new Map<string, RunEntry[]>();
   for (const run of runs) {
     if (run.repository === null) continue;
@@ -117,11 +125,7 @@ export function repositoriesOf(runs: readonly RunEntry[], nowMs: number): Reposi
     repositoryRuns.push(run);
     byName.set(run.repository, repositoryRuns);
   }
-  return [...byName].map(([repository, repositoryRuns]) => ({
-    repository,
-    ...figuresOf(within(repositoryRuns, nowMs - WEEK_MS, nowMs)),
-    last: repositoryRuns.slice(0, LAST_RUNS).map(({ outcome }) => outcome).reverse(),
-  })).sort((a, b) => b.runs - a.runs || (a.repository < b.repository ? -1 : 1));
+  return byName;
 }
 
 /** A job, repository and task whose newest run needs attention. */
@@ -158,4 +162,40 @@ export function troublesOf(runs: readonly RunEntry[], nowMs: number): Trouble[] 
     const task = groupRuns.find((each) => each.task !== null)?.task ?? null;
     return [{ run, task, times: other < 0 ? groupRuns.length : other }];
   });
+}
+
+/** A repository whose runs often fail. */
+export interface WeakRepository {
+  readonly repository: string;
+  /** Runs of the last seven days with a verdict. */
+  readonly runs: number;
+  readonly failed: number;
+  /** The newest one that failed. */
+  readonly lastFailure: RunEntry;
+}
+
+/** Fewer runs show no rate. */
+const LEAST_FOR_RATE = 5;
+/** Less than this share of successes needs attention. */
+const LEAST_SHARE = 2 / 3;
+/** Outcomes that are failures in a success rate: a question or a cancelled run is not one. */
+const FAILURES: readonly string[] = ["failed", "deadline", "error"];
+
+/**
+ * Repositories in which less than two thirds of at least five runs of the last seven days succeeded, the lowest share first. A newest run that
+ * succeeded does not hide the failures before it.
+ * @param runs After {@linkcode endedRuns}, newest first.
+ */
+export function weakRepositoriesOf(runs: readonly RunEntry[], nowMs: number): WeakRepository[] {
+  const judged = within(runs, nowMs - WEEK_MS, nowMs).filter(({ outcome }) =>
+    outcome === "success" || FAILURES.includes(outcome)
+  );
+  return [...byRepository(judged)].flatMap(([repository, all]): WeakRepository[] => {
+    const failures = all.filter(({ outcome }) => outcome !== "success");
+    const [lastFailure] = failures;
+    const isWeak = all.length >= LEAST_FOR_RATE && all.length - failures.length < all.length * LEAST_SHARE;
+    return lastFailure === undefined || !isWeak
+      ? []
+      : [{ repository, runs: all.length, failed: failures.length, lastFailure }];
+  }).sort((a, b) => b.failed / b.runs - a.failed / a.runs || (a.repository < b.repository ? -1 : 1));
 }

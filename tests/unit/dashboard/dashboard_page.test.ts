@@ -60,6 +60,29 @@ test("headlineOf() counts what needs attention, and leaves out runs whose job wa
   expect(headline(["failed"], { fileProblems })).toBe("2 things need attention");
 });
 
+test("concernsOf() has a repository whose runs often fail, unless its newest run is listed", () => {
+  const [run] = fullDashboard(1).runs;
+  const concerns = (outcomes: string[]) => {
+    const runs = outcomes.map((outcome, index) => ({
+      ...{ ...run, runId: `r${index}`, outcome, repository: "acme/billing", pullRequest: null, page: null },
+      endedAt: new Date(Date.parse("2026-12-01T06:00:00Z") - (index + 1) * 3_600_000).toISOString(),
+      reason: outcome === "failed" ? "npm test exited with code 1" : null,
+    }));
+    return concernsOf(emptyDashboard({ runs: runs as Data["runs"] }));
+  };
+  expect(concerns(["success", "failed", "success", "failed", "success"])).toEqual([{
+    tone: "warn",
+    subject: "acme/billing: 2 of 5 runs of the last 7 days failed",
+    line: "The last failure: Npm test exited with code 1.",
+    at: Date.parse("2026-12-01T04:00:00Z"),
+    lasts: false,
+    link: { words: "Show", part: "repositories" },
+  }]);
+  expect(concerns(["failed", "success", "failed", "success", "success"]).map(({ subject }) => subject)).toEqual([
+    "acme/billing: “Fix the flaky tests of service 0, and do not raise timeouts” failed",
+  ]);
+});
+
 const campaignWith = (changes: Partial<Data["campaigns"][number]>): Data => {
   const [campaign] = fullDashboard(1).campaigns;
   return emptyDashboard({ campaigns: campaign === undefined ? [] : [{ ...campaign, causes: [], ...changes }] });

@@ -1,7 +1,14 @@
 import { expect, test } from "bun:test";
 import type { RunEntry } from "../../../lib/dashboard/data.ts";
 import { pullRequestsOf } from "../../../lib/dashboard/pull_requests.ts";
-import { endedRuns, lastDaysOf, repositoriesOf, troublesOf, weeksOf } from "../../../lib/dashboard/runs.ts";
+import {
+  endedRuns,
+  lastDaysOf,
+  repositoriesOf,
+  troublesOf,
+  weakRepositoriesOf,
+  weeksOf,
+} from "../../../lib/dashboard/runs.ts";
 
 // A Tuesday.
 const NOW = Date.parse("2026-12-01T06:00:00Z");
@@ -69,6 +76,24 @@ test("repositoriesOf() sorts by runs of the last seven days, and has the last tw
     ["acme/api", 2, ["cancelled", "success", "failed"]],
     ["acme/web", 1, ["success"]],
   ]);
+});
+
+test("weakRepositoriesOf() has repositories in which less than two thirds of 5 runs succeeded, the lowest share first", () => {
+  const runs = (repository: string, outcomes: readonly string[], days = 1) =>
+    outcomes.map((outcome) => run(days, outcome, { repository }));
+  const [good, bad] = ["success", "failed"];
+  const billing = runs("acme/billing", [good, good, bad, "deadline", good]);
+  const web = runs("acme/web", [good, bad, bad, bad, "error"]);
+  const others = [
+    ...runs("acme/two-thirds", [good, good, good, good, bad, bad]),
+    ...runs("acme/few", [good, bad, bad, bad]),
+    ...runs("acme/old", [good, bad, bad, bad, bad], 8),
+    ...runs("acme/stopped", [good, bad, bad, "cancelled", "awaiting_input", "interrupted"]),
+  ];
+  expect(weakRepositoriesOf([...billing, ...others, ...web], NOW)).toEqual([
+    { repository: "acme/web", runs: 5, failed: 4, lastFailure: web[1] },
+    { repository: "acme/billing", runs: 5, failed: 2, lastFailure: billing[2] },
+  ] as never);
 });
 
 test("troublesOf() counts failures in a row of a job, repository and task", () => {
