@@ -54,9 +54,9 @@ export function verbHelp(rows: readonly Verb[]): string {
 }
 
 function rowHelp(verb: Verb): string {
-  const { name, usage, summary, remark, examples } = verb;
+  const { summary, remark, examples } = verb;
   return [
-    `Usage: ${`${PROGRAM} ${name} ${usage}`.trimEnd()} [flags]\n`,
+    `Usage: ${PROGRAM} ${callOf(verb)} [flags]\n`,
     `${wrapped(remark === undefined ? summary : `${summary}. ${remark}`)}\n`,
     ...flagParts(flagsOf(verb)),
     `Examples:\n${commands(examples)}`,

@@ -25,6 +25,7 @@ test("--help of a verb shows every flag, an example and the exit codes", async (
       expect(text).toContain(`  ${example}\n`);
     }
     expect(text).toContain("Exit codes (help exit-codes): 0 ");
+    expect(text).not.toContain("undefined");
   }
 });
 
