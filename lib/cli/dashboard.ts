@@ -295,7 +295,8 @@ function dashboardLines(data: DashboardData, print: Print): SafeLine[] {
 }
 
 function concernLine(print: Print, { tone, subject, line, at, lasts }: Concern, nowMs: number): SafeLine {
-  const age = at === null ? "" : lasts ? `, since ${utcText(at)}` : `, ${distanceText(at, nowMs)}`;
+  const distance = at === null ? "" : distanceText(at, nowMs);
+  const age = at === null ? "" : lasts ? `, since ${utcText(at)}` : `, ${distance === "now" ? "just now" : distance}`;
   const text = print.untrusted(cutText(`  ${subject}${age}${line === "" ? "" : ` (${line})`}`, 200));
   return print.paint(tone === "bad" ? "red" : "yellow", text);
 }

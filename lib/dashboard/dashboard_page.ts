@@ -28,6 +28,7 @@ import {
   type Tone,
   withoutEmpty,
 } from "../report/page.ts";
+import { CAMPAIGN_STATES, stateWords } from "../campaign/view/verdicts.ts";
 import { countBy, lookup } from "../lookup.ts";
 import { dayText, dayTimeText, distanceText, instantMs, roundSpanText, spanText, utcText } from "../run/result.ts";
 import { formatCount } from "../text/duration.ts";
@@ -184,10 +185,9 @@ function days({ days: { last, before }, weeks }: DashboardData): Html | null {
     const more = now - then;
     // A twentieth, or less than a second, is no difference.
     if (Math.abs(more) < Math.max(1_000, then / 20)) return compare(0, `about as long as ${spanText(then)}`);
-    return compare(
-      more,
-      `${spanText(Math.abs(more))} ${more > 0 ? "slower" : "faster"} than ${spanText(then)}`,
-    );
+    const [span, earlier] = [spanText(Math.abs(more)), spanText(then)];
+    // From 18 min to 7 s, the difference reads like the duration before.
+    return compare(more, `${span === earlier ? "" : `${span} `}${more > 0 ? "slower" : "faster"} than ${earlier}`);
   };
   const more = last.runs - before.runs;
   const full = weeks.slice(0, -1);
@@ -303,17 +303,18 @@ function durations(all: readonly WeekFigures[]): Html | null {
     });
   const [median, slow] = [points(({ medianMs }) => medianMs), points(({ p95Ms }) => p95Ms)];
   if (median.length < LEAST_WEEKS) return null;
-  const round = (value: number | undefined) => Number((value ?? 0).toFixed(size === 60_000 ? 1 : 0));
-  const [first, last] = [round(median[0]?.[1]), round(median.at(-1)?.[1])];
+  const valueText = (point: readonly [at: number, value: number] | undefined) =>
+    roundSpanText((point?.[1] ?? 0) * size);
+  const [first, last] = [valueText(median[0]), valueText(median.at(-1))];
   const middle = all[Math.floor(all.length / 2)];
   return figure(
     "Duration",
     markup`<span class="soft">${unit}</span>`,
     lines(
-      `Duration by week in ${unit}: the median went from ${first} to ${last}`,
+      `Duration by week: the median went from ${first} to ${last}`,
       [
         ...slow.length >= LEAST_WEEKS
-          ? [{ name: `95 % within ${round(slow.at(-1)?.[1])}`, color: "idle" as const, dashed: true, points: slow }]
+          ? [{ name: `95 % within ${valueText(slow.at(-1))}`, color: "idle" as const, dashed: true, points: slow }]
           : [],
         { name: `median ${last}`, color: "run", points: median },
       ],
@@ -362,8 +363,8 @@ const AGES: readonly (readonly [days: number, name: string, color: Fill])[] = [
 /** Waiting pull requests that are shown at once. */
 const FIRST_PULLS = 5;
 
-function pulls({ pullRequests }: DashboardData, nowMs: number): Html | null {
-  const { count, opened, merged, closed, waiting, entries, why } = pullRequests;
+function pulls({ pullRequests, runs }: DashboardData, nowMs: number): Html | null {
+  const { count, opened, merged, closed, waiting, entries, why, state } = pullRequests;
   if (count === 0) return null;
   const ages = entries.map(({ openedAt }) => (nowMs - (instantMs(openedAt) ?? nowMs)) / DAY_MS);
   const groups = AGES.map(([limit, name, color], index) => ({
@@ -395,10 +396,35 @@ function pulls({ pullRequests }: DashboardData, nowMs: number): Html | null {
   }</dl>${
     rows.length > 0 &&
     table("The pull requests that have waited longest", ...withoutEmpty(PULLS, rows.slice(0, FIRST_PULLS)))
-  }${why !== null && markup`<p class="foot">${bare(why)}.</p>`}</div>${
+  }${state === "skipped" && newestPulls(runs, nowMs)}${
+    why !== null && markup`<p class="foot">${bare(why)}.</p>`
+  }</div>${
     more > 0 &&
     fold(`All ${rows.length} that wait`, listed("pull requests", "Pull requests that wait", PULLS, rows))
   }`;
+}
+
+/** Without a forge, only the runs know their pull requests, and when they opened them. */
+function newestPulls(runs: readonly RunEntry[], nowMs: number): Html | null {
+  const byAddress = new Map<string, RunEntry>();
+  for (const run of runs) if (run.pullRequest !== null) byAddress.set(run.pullRequest, run);
+  const rows = [...byAddress].slice(0, FIRST_PULLS).map((
+    [url, { repository, task, campaign, endedAt, createdAt }],
+  ) => ({
+    cells: [pullLink(url, repository), oneLine(task ?? campaign), moment(endedAt ?? createdAt, nowMs)],
+  }));
+  return rows.length === 0 ? null : table("The newest pull requests", ...withoutEmpty(NEWEST_PULLS, rows));
+}
+
+const NEWEST_PULLS: readonly Column[] = [
+  { name: "Newest" },
+  { name: "Task", full: true },
+  { name: "Opened", named: true },
+];
+
+function pullLink(url: string, repository: string | null): Html {
+  const number = /\/(\d{1,9})\/?$/.exec(url)?.[1];
+  return link(url, repository === null || number === undefined ? url : `${repository} #${number}`);
 }
 
 const PULLS: readonly Column[] = [
@@ -421,13 +447,12 @@ function pullRow(
   { url, repository, task, campaign, openedAt, checks, review, conflict, owner }: PullRequestEntry,
   nowMs: number,
 ): TableRow {
-  const number = /\/(\d{1,9})\/?$/.exec(url)?.[1];
   const ms = instantMs(openedAt);
   const looks: Readonly<Record<string, Tone>> = { green: "good", red: "bad", pending: "run" };
   return {
     kind: conflict === true ? "conflict" : checks ?? "unknown",
     cells: [
-      link(url, repository === null || number === undefined ? url : `${repository} #${number}`),
+      pullLink(url, repository),
       oneLine(task ?? campaign),
       conflict === true
         ? state("conflict", "warn")
@@ -442,16 +467,6 @@ function pullRow(
 }
 
 // Campaigns.
-
-const STATES: ReadonlyMap<string, readonly [tone: Tone, word: string]> = new Map([
-  ["planned", ["queued", "not started"]],
-  ["running", ["run", "running"]],
-  ["waiting", ["queued", "waiting"]],
-  ["gated", ["warn", "needs approval"]],
-  ["stopping", ["warn", "stopping"]],
-  ["stopped", ["warn", "stopped"]],
-  ["done", ["good", "done"]],
-]);
 
 /** After a number of pull requests. */
 const STAGES: ReadonlyMap<string, string> = new Map([
@@ -478,7 +493,8 @@ function campaigns({ campaigns }: DashboardData, nowMs: number): Html | null {
   const rows = campaigns.map((campaign): TableRow => {
     const { page, state: word, gatedAt, items, ended, good, failed, asking, running } = campaign;
     const { title, pullRequests, merged, unmerged, endsAt, at } = campaign;
-    const [tone, status] = STATES.get(gatedAt === null ? word : "gated") ?? ["none", word];
+    const campaignState = CAMPAIGN_STATES.find((each) => each === (gatedAt === null ? word : "gated"));
+    const [tone, status] = campaignState === undefined ? ["none" as const, word] : stateWords(campaignState, failed);
     const words = bare(title ?? campaignName(campaign));
     return {
       kind: status,
@@ -498,7 +514,7 @@ function campaigns({ campaigns }: DashboardData, nowMs: number): Html | null {
           : markup`<span class="long">${
             unmerged.map(({ stage, pullRequests: count }) => `${count} ${STAGES.get(stage) ?? stage}`).join(", ")
           }</span>`,
-        word === "done" ? null : gatedAt !== null || word === "gated" ? "after approval" : moment(endsAt, nowMs),
+        word === "done" ? null : gatedAt !== null || word === "gated" ? "after approval" : forecast(endsAt, nowMs),
         moment(at, nowMs),
       ],
     };
@@ -512,6 +528,12 @@ function moment(text: string | null, nowMs: number): Cell {
   if (ms === null) return null;
   const iso = new Date(ms).toISOString();
   return { show: markup`<time datetime="${iso}" title="${utcText(ms)}">${distanceText(ms, nowMs)}</time>`, value: ms };
+}
+
+/** A time in the future; `soon` if a campaign that still runs should have ended before. */
+function forecast(text: string | null, nowMs: number): Cell {
+  const ms = instantMs(text);
+  return ms !== null && ms < nowMs ? { show: "soon", value: ms } : moment(text, nowMs);
 }
 
 // Repositories and runs.
@@ -715,10 +737,10 @@ function sandboxes(data: DashboardData, nowMs: number): Html | null {
 
 const MAX_PROBLEMS = 50;
 
-function sources({ lists, fileProblems, covers, repositories }: DashboardData): Html {
+function sources({ runs, lists, fileProblems, covers, repositories }: DashboardData): Html {
   const { results, histories, lines, campaigns, from, jobs } = covers;
   const files = [
-    ...histories > 0 ? [`${formatCount(lines, "run")} in ${formatCount(histories, "history file")}`] : [],
+    ...histories > 0 ? [`${formatCount(histories, "history file")} (${formatCount(lines, "line")})`] : [],
     ...results > 0 ? [formatCount(results, "result file")] : [],
     ...campaigns > 0 ? [formatCount(campaigns, "campaign")] : [],
   ];
@@ -727,7 +749,9 @@ function sources({ lists, fileProblems, covers, repositories }: DashboardData): 
   return markup`<div class="panel pad stack"><p>${
     files.length === 0
       ? "No job files."
-      : `${files.join(", ")}${from === null ? "" : `, from ${utcText(instantMs(from) ?? 0)} on`}.`
+      : `${formatCount(runs.length, "run")} from ${files.join(", ")}${
+        from === null ? "" : `, since ${utcText(instantMs(from) ?? 0)}`
+      }.`
   }${jobs.length > 0 && markup` Jobs: ${bare(jobs.join(", "))}.`} Nothing beyond these files is counted.${
     histories === 0 && " Give --history the files that jobs write, to count every run."
   }</p><p>Lists of the service: ${

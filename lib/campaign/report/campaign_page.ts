@@ -45,7 +45,15 @@ import { commandLine } from "../../text/escape.ts";
 import { cutText } from "../../text/plain_text.ts";
 import { parseTemplate } from "../file/items.ts";
 import { ownerOf, pullRequestText } from "../pulls.ts";
-import { hasVerdict, isFinal, ITEM_VERDICTS, type ItemState, OPEN_STATES, totalsOf } from "../view/verdicts.ts";
+import {
+  hasVerdict,
+  isFinal,
+  ITEM_VERDICTS,
+  type ItemState,
+  OPEN_STATES,
+  stateWords,
+  totalsOf,
+} from "../view/verdicts.ts";
 import type { CampaignAbout, CampaignItem, CampaignView } from "../view/view.ts";
 import { mergeRows } from "./merge_stages.ts";
 import { AFTERWARDS, type Attention, attentionOf, newestParts } from "./attention.ts";
@@ -136,17 +144,7 @@ function isAtGate({ state, waitingFor }: CampaignView): boolean {
 
 /** Shape and word of the state. */
 function stateOf(view: CampaignView, entries: readonly Attention[]): [tone: Tone, word: string] {
-  const { items, bad } = totalsOf(view.counts);
-  const states: Readonly<Record<CampaignView["state"], [Tone, string]>> = {
-    planned: ["queued", "not started"],
-    running: ["run", "running"],
-    waiting: ["queued", "waiting"],
-    gated: ["warn", "needs approval"],
-    stopping: ["warn", "stopping"],
-    stopped: ["warn", "stopped"],
-    done: items > 0 && bad > 0 ? ["bad", `done, ${bad} did not succeed`] : ["good", "done"],
-  };
-  const [tone, word] = states[isAtGate(view) ? "gated" : view.state];
+  const [tone, word] = stateWords(isAtGate(view) ? "gated" : view.state, totalsOf(view.counts).bad);
   return (tone === "run" || tone === "queued") && entries.length > 0 && view.state !== "planned"
     ? ["warn", `${word}, needs attention`]
     : [tone, word];

@@ -134,6 +134,24 @@ export const CAMPAIGN_STATES: readonly CampaignState[] = [
  */
 export type CampaignState = "planned" | "running" | "waiting" | "gated" | "stopping" | "stopped" | "done";
 
+const STATE_WORDS = {
+  planned: ["queued", "not started"],
+  running: ["run", "running"],
+  waiting: ["queued", "waiting"],
+  gated: ["warn", "needs approval"],
+  stopping: ["warn", "stopping"],
+  stopped: ["warn", "stopped"],
+  done: ["good", "done"],
+} as const satisfies Record<CampaignState, readonly [tone: string, word: string]>;
+
+/** Shape and word of the state of a campaign on pages. @param bad Items that ended without success. */
+export function stateWords(
+  state: CampaignState,
+  bad: number,
+): readonly [tone: typeof STATE_WORDS[CampaignState][0] | "bad", word: string] {
+  return state === "done" && bad > 0 ? ["bad", `done, ${bad} did not succeed`] : STATE_WORDS[state];
+}
+
 // What a verdict means for its item.
 
 /** The verdict that the end of a start gives to its item: the field `as` of an `ended` record in the journal. */

@@ -158,6 +158,13 @@ test("renderDashboardPage() compares the last seven days with the seven before",
   ]);
 });
 
+test("renderDashboardPage() names a difference in time once, if it reads like the time before", () => {
+  expect(tilesOf(figures(62, 54, 7 / 60), figures(51, 42, 18)).slice(2)).toEqual([
+    "Median duration7 s↓ faster than 18 min",
+    "95 % finish within14 s↓ faster than 36 min",
+  ]);
+});
+
 test("renderDashboardPage() compares only from five runs on, and shows the slowest where 95 % say nothing", () => {
   expect(tilesOf(figures(4, 3, 6), figures(51, 42, 7))).toEqual([
     "Runs4",
@@ -188,7 +195,7 @@ test("renderDashboardPage() draws weeks from the third on, with their numbers as
   const charts = elementsOf(page).filter(({ attributes }) => attributes.class === "chart");
   expect(charts.map(({ attributes }) => attributes["aria-label"])).toEqual([
     "Runs by week, 16 Nov: 20; 23 Nov: 20; 30 Nov: 20",
-    "Duration by week in minutes: the median went from 5 to 5",
+    "Duration by week: the median went from 5 min to 5 min",
   ]);
   expect(textsOf(page, "tr")[1]).toBe("30 Nov (so far)201557 5 %5 min10 min".replace("7 5", "75"));
   expect(textsOf(render({ ...emptyDashboard(), weeks: weeks.slice(1) }), "h2")).not.toContain("2 weeks");
@@ -207,6 +214,31 @@ test("renderDashboardPage() shows pull requests as far as they were read, and sa
     "Opened47 days before: 0",
   ]);
   expect(textsOf(unasked, "p")).toContain(`${why}.`);
+  const newest = (text: string) =>
+    elementsOf(text).find(({ attributes }) => attributes["aria-label"] === NEWEST)?.text.trim().split("\n").slice(1);
+  expect([newest(page), newest(unasked)]).toEqual([undefined, [
+    "NewestTaskOpened",
+    "acme/service-0 #1Fix the flaky tests of service 0, and do not raise timeouts30 min ago",
+    "acme/service-1 #2Fix the flaky tests of service 1, and do not raise timeouts1 h 30 min ago",
+    "acme/service-6 #7Fix the flaky tests of service 6, and do not raise timeouts6 h 30 min ago",
+    "acme/service-7 #8Fix the flaky tests of service 7, and do not raise timeouts7 h 30 min ago",
+  ]]);
+});
+
+const NEWEST = "The newest pull requests";
+
+test("renderDashboardPage() shows the state of a campaign as its own page does, and no end in the past", () => {
+  const cells = (changes: Partial<Data["campaigns"][number]>) => {
+    const elements = elementsOf(render(campaignWith({ ...changes, title: null, at: "2026-12-01T06:00:00Z" })));
+    const start = elements.findIndex(({ attributes }) => attributes["aria-label"] === "Campaigns");
+    const state = elements.slice(start).find(({ tag }) => tag === "td")?.text;
+    const times = elements.slice(start).filter(({ tag, text }) => tag === "td" && /^(?:soon|in |\d.* ago)/.test(text));
+    return [state, ...times.map(({ text }) => text)];
+  };
+  expect(cells({ state: "done", items: 40, ended: 40, good: 36, failed: 4 })).toEqual(["done, 4 did not succeed"]);
+  expect(cells({ state: "done", items: 40, ended: 40, good: 40, failed: 0 })).toEqual(["done"]);
+  expect(cells({ state: "running", endsAt: "2026-12-01T05:59:55Z" })).toEqual(["running", "soon"]);
+  expect(cells({ state: "running", endsAt: "2026-12-01T06:30:00Z" })).toEqual(["running", "in 30 min"]);
 });
 
 test("renderDashboardPage() has tools from 20 rows on, and no empty column", () => {
@@ -297,7 +329,7 @@ test("renderDashboardPage() is called by the owner of the repositories, and says
   const page = render({ ...fullDashboard(2), covers });
   expect(textsOf(page, "title")[0]).toEndWith(" – acme agents");
   expect(textsOf(page, "p")).toContain(
-    "40 runs in 1 history file, 2 result files, 1 campaign, from 2026-09-14 00:00 UTC on. Jobs: nightly. Nothing beyond these files is counted.",
+    "2 runs from 1 history file (40 lines), 2 result files, 1 campaign, since 2026-09-14 00:00 UTC. Jobs: nightly. Nothing beyond these files is counted.",
   );
 });
 
