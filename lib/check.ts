@@ -20,6 +20,8 @@ export interface Check {
   advice: string | null;
   /** False if the token may not start runs; absent otherwise. */
   startsRuns?: boolean;
+  /** True if no event and no poll was found that starts the job; absent otherwise. */
+  lacksTrigger?: boolean;
   /** Code that a job would end with because of it; for failed checks only. */
   code?: number;
 }

@@ -195,7 +195,7 @@ async function checkWorkflow(threads: Threads, folders: readonly string[], branc
       ? `${unread} of ${files} workflows of ${quotedName} were not read, and none of the others calls respond for comments`
       : `no workflow of ${quotedName} calls respond for comments`;
     const how = unread > 0 ? `If none of them does: ${advice.charAt(0).toLowerCase()}${advice.slice(1)}` : advice;
-    return [warning(name, why, how), unknown];
+    return [{ ...warning(name, why, how), lacksTrigger: true }, unknown];
   }
   const path = JSON.stringify(found.path);
   const events = eventsOf(bareWorkflow(found.text));
@@ -232,9 +232,12 @@ function checkWebhook(setup: ForgeSetup | undefined): Check {
     return skipped(name, "only the role Maintainer can see webhooks");
   }
   const page = "docs/ask.md has the form";
-  if (setup.webhook === "none") return warning(name, "no webhook starts a pipeline", `Add one: ${page}`);
-  if (setup.webhook === "no-comments") {
-    return warning(name, "the webhook has no Comments events", `Turn them on: ${page}`);
+  if (setup.webhook === "none" || setup.webhook === "no-comments") {
+    const check = setup.webhook === "none"
+      ? warning(name, "no webhook starts a pipeline", `Add one: ${page}`)
+      : warning(name, "the webhook has no Comments events", `Turn them on: ${page}`);
+    // A poll also starts runs for mentions.
+    return (setup.polls?.length ?? 0) > 0 ? check : { ...check, lacksTrigger: true };
   }
   if (setup.webhook === "no-issues") {
     return warning(name, "the webhook has no Issues events, so a label starts nothing", `Turn them on: ${page}`);

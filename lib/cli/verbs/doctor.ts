@@ -204,10 +204,12 @@ function summary(checks: readonly Check[], code: number, purpose: Purpose): stri
   const first = firstFailure(checks);
   if (first === undefined) {
     const isPart = checks.some(({ name, state }) => name === "forge" && state === "skipped");
-    if (!isPart) return `${READY[purpose]}${warnings}`;
-    return `everything that can be checked here is fine: ${
-      READY[purpose]
-    }${warnings}; only a job can check the forge: run doctor there as well`;
+    if (isPart) {
+      return `what can be checked here is fine${warnings}; only a job can check the forge: run doctor there as well`;
+    }
+    const untriggered = checks.find(({ lacksTrigger }) => lacksTrigger === true);
+    if (untriggered === undefined) return `${READY[purpose]}${warnings}`;
+    return `a job can run, but nothing was found that starts it: see the check ${untriggered.name}${warnings}`;
   }
   return `a job would exit with ${code} because of the check ${first.name} (${count("failed")} failed${warnings})`;
 }

@@ -4,12 +4,12 @@ import { fakeIo } from "../fake_io.ts";
 import { REPO, TOKEN, world } from "../world.ts";
 import { GITLAB_TOKEN, type GitlabProject, gitlabProject, PROJECT } from "./gitlab_project.ts";
 
-/** State and finding of the checks about the forge. */
-async function doctor(
-  arrange: (gitlab: GitlabProject) => void = () => {},
-  env: Record<string, string> = {},
-  args: string[] = [],
-) {
+/** What the command prints in a job. */
+async function doctorOutput(
+  arrange: (gitlab: GitlabProject) => void,
+  env: Record<string, string>,
+  args: string[],
+): Promise<string> {
   const { emulator, clock } = world();
   const gitlab = gitlabProject(() => new Date(clock.wallTime()).toISOString());
   arrange(gitlab);
@@ -22,9 +22,19 @@ async function doctor(
   });
   const fetch = (url: string, init: RequestInit) =>
     url.startsWith("https://gitlab.example/") ? gitlab.fetch(url, init) : emulator.fetch(url, init);
-  await main(["doctor", "--for", "respond", "--json", ...args], io, { fetch, clock });
-  const { checks } = JSON.parse(io.text.stdout) as { checks: { name: string; state: string; finding: string }[] };
+  await main(["doctor", "--for", "respond", ...args], io, { fetch, clock });
   expect(gitlab.requests.every((each) => each.startsWith("GET "))).toBe(true);
+  return io.text.stdout;
+}
+
+/** State and finding of the checks about the forge. */
+async function doctor(
+  arrange: (gitlab: GitlabProject) => void = () => {},
+  env: Record<string, string> = {},
+  args: string[] = [],
+) {
+  const output = await doctorOutput(arrange, env, ["--json", ...args]);
+  const { checks } = JSON.parse(output) as { checks: { name: string; state: string; finding: string }[] };
   return new Map(checks.map(({ name, state, finding }) => [name, `${state}: ${finding}`]));
 }
 
@@ -149,9 +159,23 @@ test("doctor --for respond checks outside a job all but the forge, and says so",
   );
   expect(stdout).toMatch(/^ok +repository +acme\/api/m);
   expect(stdout).toMatch(
-    /\n\neverything that can be checked here is fine: a mention can start a run(?:, \d warnings?)?; only a job can check the forge: run doctor there as well\n$/,
+    /\n\nwhat can be checked here is fine(?:, \d warnings?)?; only a job can check the forge: run doctor there as well\n$/,
   );
   const refused = await cli(["doctor", "--for", "respond"], { env: { MOGPLEX_API_KEY: "" } });
   expect(refused.code).toBe(64);
   expect(requests.filter((each) => !each.startsWith("GET "))).toEqual(["POST /runs"]);
+});
+
+test("doctor --for respond does not claim that a mention can start a run when it finds neither a webhook nor a poll", async () => {
+  const lastLine = async (arrange: (gitlab: GitlabProject) => void) =>
+    (await doctorOutput(arrange, {}, [])).trimEnd().split("\n").at(-1)?.replace(/, \d warnings?$/, "");
+  const poll = { id: 2, active: true, cron: "23 * * * *", variables: [{ key: "MOGPLEX_POLL", value: "1" }] };
+  const hook = { url: URL, note_events: true, issues_events: true };
+  const nothing = "a job can run, but nothing was found that starts it: see the check trigger";
+  expect(await lastLine((gitlab) => gitlab.hooks = [hook])).toBe("a mention can start a run");
+  expect(await lastLine((gitlab) => gitlab.hooks = [])).toBe(nothing);
+  expect(await lastLine((gitlab) => gitlab.hooks = [{ ...hook, note_events: false }])).toBe(nothing);
+  expect(await lastLine((gitlab) => Object.assign(gitlab, { hooks: [], schedules: [poll] }))).toBe(
+    "a mention can start a run",
+  );
 });

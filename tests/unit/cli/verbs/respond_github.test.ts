@@ -359,6 +359,10 @@ test("doctor --for respond says that the default branch on GitHub has no workflo
   const at = place();
   at.github.files.set("respond.yml", EXAMPLE);
   expect(await checkOf(at)).toBe(NONE);
+  const { stdout } = await respond(at, commented({ id: 1 }), "command", ["doctor", "--for", "respond"]);
+  expect(stdout.trimEnd().split("\n").at(-1)).toStartWith(
+    "a job can run, but nothing was found that starts it: see the check trigger, ",
+  );
   const refused = Response.json({ message: "Resource not accessible by integration" }, { status: 403 });
   at.github.faults.push({ match: /contents/, fault: refused });
   expect(await checkOf(at)).toMatch(
