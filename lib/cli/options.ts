@@ -103,10 +103,11 @@ export const CREATE_BRANCH = option("MOGPLEX_CREATE_BRANCH", {
   parse: onOrOff,
 });
 
-export const NO_CREATE_BRANCH: VerbFlag = {
+export const NO_CREATE_BRANCH: Option<boolean> = {
   name: "no-create-branch",
   help: "Work on the base branch; create no branch",
   heading: "Task",
+  parse: onOrOff,
 };
 
 export const ROOT = option("MOGPLEX_ROOT", {

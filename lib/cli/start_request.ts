@@ -44,13 +44,15 @@ export function readRequestSettings({ flags, option }: Context): Omit<StartReque
     const why = `--${CREATE_BRANCH.name} and --${NO_CREATE_BRANCH.name} cannot be used together`;
     throw new UsageError({ attempted: "start run", why, advice: "give one of them" });
   }
+  // Read as an option, so that it is among the settings of the run page.
+  const refusesBranch = flags.has(NO_CREATE_BRANCH) && option(NO_CREATE_BRANCH) === true;
   return {
     harness: option(HARNESS),
     // The request checks the word.
     mode: option(MODE) as StartRequest["mode"],
     baseBranch: option(BASE_BRANCH),
     workingBranch: option(BRANCH),
-    createBranch: flags.has(NO_CREATE_BRANCH) ? false : option(CREATE_BRANCH),
+    createBranch: refusesBranch ? false : option(CREATE_BRANCH),
     rootDirectory: option(ROOT),
   };
 }

@@ -640,8 +640,14 @@ function scenarioOf({ outcome, failureCode, git, phases }: ResultView): string |
 
 /** Longest task inside a command; a longer one is read from a file. */
 const MAX_TYPED_TASK = 2_000;
-/** Settings of the job that are part of the request. */
-const ASKED: readonly string[] = ["mode", "base-branch", "root", "timeout"];
+/** Settings of the job that are part of the request, and its timeout. */
+const REQUEST_SETTINGS: readonly string[] = [
+  ..."mode base-branch branch create-branch no-create-branch root after fix result schema result-retries timeout".split(
+    " ",
+  ),
+];
+/** Settings that a follow-up takes from its pull request: `run` refuses their flags beside `--after`. */
+const BRANCH_SETTINGS: readonly string[] = ["base-branch", "branch", "create-branch", "no-create-branch"];
 
 /** Empty for a result that names no run. */
 function reproduce(view: ResultView, options: RunPageOptions): Block[] {
@@ -671,20 +677,30 @@ function startCommand(
 ): { text: string; command: string } | null {
   const repo = repository ?? repoId;
   if (repo === null || noun !== "run") return null;
-  const set = settings.filter(({ name, from }) => from !== "default" && ASKED.includes(name));
+  const set = settings.filter(({ name, from }) => from !== "default" && REQUEST_SETTINGS.includes(name));
+  const isSet = (name: string) => set.some((setting) => setting.name === name);
+  const sent = isSet("after") ? set.filter(({ name }) => !BRANCH_SETTINGS.includes(name)) : set;
   const flags = [
     ...["--repo", repo],
     ...harness === null ? [] : ["--harness", harness],
-    ...set.flatMap(({ name, value }) => [`--${name}`, value]),
+    ...sent.flatMap(flagOf),
     "--new",
   ];
   const start = `${program} ${["run", "--follow", ...flags].map(shellWord).join(" ")}`;
+  // Its task is in the flags.
+  if (isSet("fix")) return { text: "Start the same task again", command: start };
   if (task === null || task.length > MAX_TYPED_TASK) {
     const missing = task === null ? "The task is not on this page. Write it to task.md" : "Copy the task to task.md";
     return { text: `${missing}, then start it again`, command: `${start} --prompt-file task.md` };
   }
   const masked = task.includes(MASK) ? ` (replace ${MASK} with the secret)` : "";
   return { text: `Start the same task again${masked}`, command: `${start} ${shellWord(task)}` };
+}
+
+/** A setting as arguments; the value of a switch may come from a variable. */
+function flagOf({ name, value }: Setting): string[] {
+  if (!name.endsWith("create-branch")) return [`--${name}`, value];
+  return [value === "false" || value === "0" ? "--no-create-branch" : `--${name}`];
 }
 
 function isLocal(origin: string): boolean {

@@ -266,6 +266,29 @@ test("renderRunPage() has commands that start the task again as it was asked for
   );
 });
 
+test("renderRunPage() has a command that asks for the same file, on the same branch, or continues the same pull request", () => {
+  const command = (set: Record<string, string>) =>
+    textsOf(
+      renderRunPage({ ...sampleResult(), ...ASKED }, {
+        settings: Object.entries(set).map(([name, value]) => ({ name, value, from: "flag" })),
+      }),
+      "code",
+    ).find((text) => text.includes(" run --follow"))?.replace(
+      "mogplex-ci run --follow --repo acme/web --harness codex ",
+      "",
+    );
+  const file = { result: "out/answer.json", schema: "ci/my answer.json", "result-retries": "1" };
+  expect(command(file)).toBe(
+    "--result out/answer.json --schema 'ci/my answer.json' --result-retries 1 --new 'Fix the flaky tests'",
+  );
+  expect(command({ branch: "topic", "create-branch": "true" })).toBe(
+    "--branch topic --create-branch --new 'Fix the flaky tests'",
+  );
+  expect(command({ "create-branch": "0" })).toBe("--no-create-branch --new 'Fix the flaky tests'");
+  expect(command({ after: "42", branch: "topic" })).toBe("--after 42 --new 'Fix the flaky tests'");
+  expect(command({ after: "42", fix: "checks" })).toBe("--after 42 --fix checks --new");
+});
+
 test("renderRunPage() shows an automation run, which has no events and no branch", () => {
   const page = renderRunPage(sampleAutomationResult());
   expect(breaches(page)).toEqual([]);

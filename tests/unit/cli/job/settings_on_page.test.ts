@@ -13,3 +13,23 @@ test("run --follow writes a page that says where its settings came from, without
   expect(rows.find((row) => row.startsWith("out"))).toBe("outmogplex-cidefault");
   expect(page.includes(TOKEN)).toBe(false);
 });
+
+test("run --follow writes a page whose command to start again has every flag of the request", async () => {
+  const request = [
+    "--mode",
+    "SAFE",
+    "--result",
+    "answer.json",
+    "--schema",
+    "ci/answer.schema.json",
+    "--no-create-branch",
+  ];
+  const { io } = await world().cli(["run", "--follow", "--repo", REPO, ...request, "Fix it"], {
+    files: { "ci/answer.schema.json": '{ "type": "object" }' },
+  });
+  const page = io.files.get("mogplex-ci/run.html") ?? "";
+  const command = textsOf(page, "code").find((text) => text.includes("--new")) ?? "";
+  for (const flag of ["--mode SAFE", "--result answer.json", "--schema ci/answer.schema.json", "--no-create-branch"]) {
+    expect(command).toContain(` ${flag} `);
+  }
+});
