@@ -129,7 +129,8 @@ function isFree(
 }
 
 function confirmedText(who: string, { cancel }: Pick<StopRequest, "cancel">, { counts }: CampaignView): string {
-  const count = counts.running + counts["needs-input"];
+  // Nothing starts after the stop. A start that was sent before may not have its answer yet.
+  const count = counts.running + counts["needs-input"] + counts.starting;
   const runs = formatCount(count, "run");
   const goOn = cancel
     ? `${runs} ${count === 1 ? "is" : "are"} being cancelled`

@@ -107,6 +107,7 @@ async function ask(
   const { memory } = work.store;
   const cancels = isToCancel(memory, item);
   const outcome = await startItem(work, item);
+  if (outcome.kind === "stopped") return [];
   const { id } = item.item;
   if (outcome.kind === "refused") {
     const { as } = outcome;

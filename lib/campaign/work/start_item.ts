@@ -19,7 +19,7 @@ import { isOpenStart, isSpent, type ItemMemory, nextStart, type StartMemory } fr
 import type { FollowUp, RecordBody } from "../journal/record.ts";
 import { nextStarts, type PaceInput } from "../pace/next_starts.ts";
 import { followUpHash, followUpRequestOf, requestOf, taskHash } from "../plan/make_lock.ts";
-import { gateDue, paceInput, readyItems } from "../view/progress.ts";
+import { gateDue, paceInput, readyItems, toSettle } from "../view/progress.ts";
 import { followUpBranch } from "../pulls.ts";
 import type { StartVerdict } from "../view/verdicts.ts";
 import { lookAtRun, proveUser } from "./look.ts";
@@ -78,7 +78,7 @@ const ANNOUNCED_MS = 4 * 60_000;
 /**
  * Announces to other machines which starts are about to be sent: if this one is lost, they know each request that may have arrived.
  *
- * @param batch Gets the starts, unless they could not be shared.
+ * @param batch Gets the starts, unless the campaign was stopped meanwhile, or they could not be shared.
  * @throws what {@linkcode Store.share} throws; nothing was announced then.
  */
 async function announce(work: Work, items: readonly ItemMemory[], batch: Announced[]): Promise<void> {
@@ -86,6 +86,8 @@ async function announce(work: Work, items: readonly ItemMemory[], batch: Announc
   const atMs = clock.now();
   const intents: Intent[] = [];
   for (const item of items) intents.push((await planOf(work, item)).intent());
+  await takeStops(work);
+  if (store.isStopped) return;
   await store.record(...intents);
   await store.share();
   // A push whose answer was lost may have arrived as well.
@@ -163,6 +165,7 @@ async function startThem(work: Work, old: string[], batch: Announced[]): Promise
     }
     const outcome = await startItem(work, item, batch.find((each) => each.item === item));
     batch.splice(0, batch.length, ...batch.filter(({ isSent }) => !isSent));
+    if (outcome.kind === "stopped") continue;
     await work.changed(item.item.id);
     if (outcome.kind === "refused") {
       trouble = outcome.as === "service" ? trouble + 1 : 0;
@@ -243,7 +246,9 @@ type StartOutcome =
   /** `old`: that run had ended before the plan. */
   | { kind: "started"; start: StartMemory; found: boolean; replayed: boolean; old: boolean }
   /** The service refused it, and the journal says why. */
-  | { kind: "refused"; as: StartVerdict };
+  | { kind: "refused"; as: StartVerdict }
+  /** Nothing was sent, because the campaign was stopped meanwhile. */
+  | { kind: "stopped" };
 
 /** Attempts of one start in a row. A probe gets a single one: each takes a start of the quota. */
 const ATTEMPTS = 3;
@@ -253,6 +258,9 @@ const START_MS = 90_000;
 
 /** The delay after a 429 that names none, in milliseconds. Source: contract 2.1. */
 const LIMIT_MS = 60_000;
+
+/** What ends a start before its request, once the campaign is stopped. */
+const STOPPED = new Error("Cannot start an item: the campaign is stopped");
 
 /** Longest delay that is remembered, in milliseconds: no limit of the service is longer than a day. */
 const LONGEST_MS = 86_400_000;
@@ -274,6 +282,8 @@ export async function startItem(work: Work, memory: ItemMemory, ready?: Announce
   let announced = ready?.intent ?? intent();
   let failed: FailedStart | undefined;
   let isUnsure = false;
+  /** Each request follows a wait, and the campaign may have been stopped meanwhile. An open start may still be sent if a person asked for it. */
+  const isStopped = () => store.isStopped && !toSettle(store.memory).includes(memory);
   const run = await pace.request(async ({ signal }) => {
     const deadline = clock.now() + START_MS;
     const start = new Start(runToStart(client, request), {
@@ -282,6 +292,8 @@ export async function startItem(work: Work, memory: ItemMemory, ready?: Announce
       call: { signal, deadline },
       // Each attempt that may take a slot has its own record: the quota counts them.
       async announce() {
+        await takeStops(work);
+        if (isStopped()) throw STOPPED;
         if (ready === undefined || ready.isSent) return await store.record(announced = intent());
         ready.isSent = true;
         work.started.unsent.delete(key);
@@ -290,21 +302,24 @@ export async function startItem(work: Work, memory: ItemMemory, ready?: Announce
         const delayMs = failureDelay(failure, count, random);
         if (isLimit(failure) || count >= (isProbe ? 1 : ATTEMPTS) || clock.now() + delayMs >= deadline) return false;
         await clock.sleep(delayMs, { signal });
-        return true;
+        await takeStops(work);
+        return !isStopped();
       },
     });
     try {
       return await start.send();
     } catch (error) {
       ({ failed, isUnsure } = start);
+      if (error === STOPPED) return undefined;
       // The caller's signal, or what the journal threw. A failed start does not change the pace of other requests.
       if (failed?.error !== error) throw error;
       return undefined;
     }
   });
   if (run === undefined) {
+    if (failed === undefined) return { kind: "stopped" };
     if (ready !== undefined && !isUnsure) work.started.unsent.set(key, ready.intent);
-    return await recordFailure(work, memory, number, { ...failed as FailedStart, mayExist: wasOpen || isUnsure });
+    return await recordFailure(work, memory, number, { ...failed, mayExist: wasOpen || isUnsure });
   }
   if (!await isOfItem(work, memory, run)) {
     const reason = work.reason(`the service answered with run "${run.runId}", which is of another repository`);

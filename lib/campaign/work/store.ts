@@ -20,8 +20,9 @@ export class Store {
   readonly #open = new Set<ItemMemory>();
   #runMs = { sum: 0, count: 0 };
   #unshared: MogplexError | undefined;
-  /** Requests of stops that are being recorded. */
-  readonly #taking = new Set<string>();
+  /** The last call of {@linkcode Store.takeStops}: they follow one another. */
+  #lastTake: Promise<unknown> = Promise.resolve();
+  #isTaking = false;
 
   private constructor(home: Home, memory: CampaignMemory) {
     this.#home = home;
@@ -108,15 +109,29 @@ export class Store {
   }
 
   /**
+   * Whether nothing new is started: the campaign is stopped, or a stop is being recorded. The journal itself accepts a start after a stop,
+   * since another machine may have sent it before it learned of the stop.
+   */
+  get isStopped(): boolean {
+    return this.#isTaking || this.memory.stopped !== null;
+  }
+
+  /**
    * Records the stops that other processes of this machine have asked for.
    *
    * @returns Those that are new.
    */
-  async takeStops(redact: (text: string) => string): Promise<StopRequest[]> {
+  takeStops(redact: (text: string) => string): Promise<StopRequest[]> {
+    const taken = this.#lastTake.then(() => this.#takeStops(redact)).finally(() => this.#isTaking = false);
+    this.#lastTake = taken.catch(() => {});
+    return taken;
+  }
+
+  async #takeStops(redact: (text: string) => string): Promise<StopRequest[]> {
     const requests = this.#home.stops();
-    const news = requests.filter(({ id }) => !this.memory.stopRequests.has(id) && !this.#taking.has(id));
+    const news = requests.filter(({ id }) => !this.memory.stopRequests.has(id));
+    this.#isTaking = news.length > 0;
     for (const { id, by, cancel, reason } of news) {
-      this.#taking.add(id);
       await this.record({
         type: "stopped",
         by: redact(by),

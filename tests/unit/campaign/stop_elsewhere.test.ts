@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "bun:test";
 import { readStops, writeStop } from "../../../lib/campaign/journal/stop_request.ts";
+import { REQUEST_BUDGET } from "../../../lib/campaign/pace/poll_plan.ts";
 import { processDurableFiles } from "../../../lib/files/disk.ts";
 import { type CampaignWorld, campaignWorld, DIRECTORY, failureOf } from "./world.ts";
 import { processesOf } from "./journal/rooms.ts";
@@ -53,6 +54,56 @@ test("stop asks the process that holds the directory, which records it within 10
   expect([code, view.state, world.runs().length, waiting(world)]).toEqual([4, "stopped", 3, []]);
   expect(world.notices).toContain("ann stopped the campaign from another process: nothing more will start");
 });
+
+test("stop is not followed by a start that waited for its turn among the 60 requests a minute", async () => {
+  const results: [runs: number, text: string, types: string[]][] = [];
+  // The wait comes before another request each time.
+  for (let free = 0; free < 8; free++) {
+    const world = campaignWorld({ count: 9, ...LONG });
+    await world.plan();
+    const sent = Array.from({ length: REQUEST_BUDGET - free }, () => world.clock.wallTime());
+    world.files.put(`${DIRECTORY}/ci/writer-requests.json`, JSON.stringify(sent));
+    const run = world.run();
+    await world.clock.sleep(5 * SECOND);
+    const { text } = await world.decide(STOP);
+    await run;
+    const types = (await world.records()).map(({ type }) => type);
+    results.push([world.runs().length, text.split("; ")[1] ?? "", types.slice(types.indexOf("stopped"))]);
+  }
+  expect(results.filter(([, , types]) => types.includes("intent"))).toEqual([]);
+  // A start that was sent before, and whose run is still to be read, is counted.
+  expect(results.map(([runs, text]) => [runs, text])).toEqual([
+    ...[0, 0].map((count) => [count, "nothing runs"]),
+    ...[1, 1].map((count) => [count, "1 run continues to its end"]),
+    ...[2, 2, 3, 3].map((count) => [count, `${count} runs continue to their end`]),
+  ]);
+});
+
+for (const step of ["run", "advance"] as const) {
+  test(`${step} sends no start after a stop, whatever it waits for when the stop comes`, async () => {
+    const sentLater: unknown[] = [];
+    for (let at = 1; at <= 10; at++) {
+      const world = campaignWorld({ count: 4 });
+      await world.plan();
+      let count = 0;
+      let startsBefore = 0;
+      world.before = (request) => {
+        // Each start is sent twice: nobody answers the first request.
+        const isLost = request === "POST /runs" && world.starts.length % 2 === 1;
+        if (++count === at) {
+          writeStop(DIRECTORY, world.files, { by: "ann", cancel: false });
+          startsBefore = world.starts.length;
+        }
+        return isLost ? new Response("", { status: 502 }) : undefined;
+      };
+      await world[step]();
+      if (count < at || world.starts.length !== startsBefore) {
+        sentLater.push([at, count, startsBefore, world.starts.length]);
+      }
+    }
+    expect(sentLater).toEqual([]);
+  });
+}
 
 test("stop --cancel lets the process that holds the directory cancel its runs at once", async () => {
   const world = campaignWorld({ count: 9, ...LONG });
