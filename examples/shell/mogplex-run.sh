@@ -93,6 +93,10 @@ stop() { # SIGNAL CODE: cancels within seconds, as runners kill soon after
 }
 
 # ---- What can be checked before a request ----
+case ${1:-} in
+  -h | --help) sed -n '3,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;;
+  -?*) leave 2 "Cannot use the argument because it looks like an option: give the task, or - to read it from standard input" ;;
+esac
 for program in curl jq; do command -v "$program" >/dev/null || leave 2 "Cannot send requests: there is no $program"; done
 token=${MOGPLEX_API_KEY:-} origin=${MOGPLEX_URL:-https://mogplex.com} repo=${MOGPLEX_REPO_ID:-} direct='' scheme=https
 unset MOGPLEX_API_KEY

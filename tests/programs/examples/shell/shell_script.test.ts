@@ -115,6 +115,29 @@ shell.each(REFUSALS)(
     }),
 );
 
+shell(
+  "mogplex-run.sh prints its usage for --help, and refuses other options: no request is sent",
+  () =>
+    inShell({ scenario: "success" }, async (stand) => {
+      for (const option of ["-h", "--help"]) {
+        const { code, stdout, stderr } = await stand.run([option], { MOGPLEX_API_KEY: "" });
+        expect([code, stderr]).toEqual([0, ""]);
+        expect(stdout).toStartWith("Starts a hosted agent run, waits for its end");
+        expect(stdout).toContain("\n  A task of several lines: ./mogplex-run.sh - <task.md\n");
+        expect(stdout).toEndWith("A signal cancels the run. Prints statuses and ids, no text of the service.\n");
+      }
+      for (const option of ["--version", "-x", "--"]) {
+        const { code, stderr } = await stand.run([option]);
+        expect([code, stderr]).toEqual([
+          2,
+          "mogplex-run: Cannot use the argument because it looks like an option: give the task, or - to read it from " +
+          `standard input (exit code 2)${NO_RUN}`,
+        ]);
+      }
+      expect(stand.received).toEqual([]);
+    }),
+);
+
 shell("mogplex-run.sh refuses a task that is empty, and a machine without jq", () =>
   inShell({}, async (stand) => {
     for (const stdin of ["", " \n\t"]) {
