@@ -206,7 +206,7 @@ function unknownVerb(args: readonly string[]): UsageError {
 function unknownGroupVerb(first: string, second: string, names: readonly string[]): UsageError {
   const advice = `give one of ${names.join(", ")}`;
   if (second === "" || second.startsWith("-")) {
-    return new UsageError({ attempted: `run ${JSON.stringify(first)}`, why: "a verb is missing", advice });
+    return new UsageError({ attempted: `run ${JSON.stringify(first)}`, why: "a command is missing", advice });
   }
   const hint = nearest(second, names);
   return new UsageError({

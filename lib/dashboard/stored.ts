@@ -90,9 +90,12 @@ export function readStored(
   const ofHistories: RunEntry[] = [];
   for (const file of histories) {
     attempt(file, () => {
-      const { records, skippedCount } = readHistory(existing(readHistoryText(file)));
+      const { records, skipped: [first], skippedCount } = readHistory(existing(readHistoryText(file)));
       for (const record of records) ofHistories.push(historyRun(file, record));
-      if (skippedCount > 0) throw new Error(`${formatCount(skippedCount, "line")} could not be read as a run`);
+      if (first !== undefined) {
+        const count = formatCount(skippedCount, "line");
+        throw new Error(`${count} could not be read as a run. Line ${first.line}: ${first.why}`);
+      }
     });
   }
   const newest = newestOf(campaigns);

@@ -174,12 +174,15 @@ function readRecord(text: string): HistoryRecord | string {
   if (!isText(at) || !isMoment(at)) return '"at" is not a time';
   if (!isText(runId) || runId === "") return '"runId" is missing';
   if (!isText(outcome) || lookup(VERBS, outcome) === undefined) return '"outcome" is unknown';
-  if (!isAmount(exitCode) || !isAmount(durationMs) || !isAmount(requests)) return "a number is missing";
+  const numbers = Object.entries({ exitCode, durationMs, requests });
+  const wrongNumber = numbers.find(([, amount]) => !isAmount(amount));
+  if (wrongNumber !== undefined) return `${JSON.stringify(wrongNumber[0])} is not a number`;
   if (!(tookMs === null || isAmount(tookMs))) return '"tookMs" is not a number';
   if (!(endedAt === null || isText(endedAt) && isMoment(endedAt))) return '"endedAt" is not a time';
   const texts = Object.entries({ job, repoId, repository, harness, task, key, campaign });
-  if (!texts.every(([, text]) => isTextOrNull(text))) return "a text is missing";
-  if (!(pullRequest === null || typeof pullRequest === "string")) return "a text is missing";
+  const [wrongText] = texts.find(([, text]) => !isTextOrNull(text)) ?? [];
+  if (wrongText !== undefined) return `${JSON.stringify(wrongText)} is not a text or null`;
+  if (!(pullRequest === null || typeof pullRequest === "string")) return '"pullRequest" is not a text or null';
   return {
     ...Object.fromEntries(texts.map(([name, text]) => [name, short(text as string | null)])) as Texts,
     schemaVersion,
@@ -187,10 +190,10 @@ function readRecord(text: string): HistoryRecord | string {
     at: new Date(at).toISOString(),
     runId: plainText(runId),
     outcome: outcome as HistoryRecord["outcome"],
-    exitCode,
+    exitCode: Number(exitCode),
     tookMs,
-    durationMs,
-    requests,
+    durationMs: Number(durationMs),
+    requests: Number(requests),
     endedAt: endedAt === null ? null : new Date(endedAt).toISOString(),
     pullRequest: pullRequest === null ? null : webUrl(pullRequest) ?? null,
   };

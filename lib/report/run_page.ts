@@ -448,6 +448,7 @@ const EVENT_TONES: ReadonlyMap<string, Tone> = new Map([
 ]);
 /** Shorter words for types. */
 const LABELS: Readonly<Record<string, string>> = {
+  log: "agent",
   status_changed: "status",
   cancel_requested: "cancel",
   tool_started: "tool",

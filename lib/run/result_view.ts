@@ -29,7 +29,6 @@ const SILENT = "Read the last events, fix the cause, then start a new run.";
 // By outcome, `failure_code` and phase. Source: API reference, "List run events", `failed`.
 const STEPS: Readonly<Record<string, string>> = {
   cancelled: "Somebody stopped it. Start again if that was a mistake.",
-  deadline: "Give the job more time.",
   model_access_denied: "Choose an agent whose model the account can use.",
   rate_limited: "The account has used up its model's limit: start again later.",
   queue: "The sandbox did not start: start again, or look at the limit of sandboxes.",
@@ -56,6 +55,10 @@ function nextStep(result: AnyResult): string | null {
   const { outcome, kind } = result;
   const cause = causeOf(result);
   if (cause !== null) return lookup(STEPS, cause) ?? null;
+  if (outcome === "deadline") {
+    const longer = "give the job more time (--timeout)";
+    return result.resume === null ? `${longer.replace("g", "G")}.` : `Attach to the run again (follow), or ${longer}.`;
+  }
   if (outcome !== "failed") return lookup(STEPS, outcome) ?? null;
   if (kind === "automation-run") return "Look at the run in the app, then trigger the automation again.";
   const { failureCode, phases, reason, finalMessage } = result;

@@ -11,6 +11,7 @@ import { isObject, parseJson, valueOr } from "../../lookup.ts";
 import { readState, stateSeal } from "../../run/state.ts";
 import { isShortRunId, isUuid } from "../../service/contract.ts";
 import { STATE_FILE } from "../../report/files.ts";
+import { cutText, plainText } from "../../text/plain_text.ts";
 import { isLaptop, statePath } from "../settings.ts";
 import type { Context } from "../verb.ts";
 import { recentFile, recentLines } from "./laptop.ts";
@@ -31,12 +32,21 @@ interface Place {
 }
 
 /**
- * The whole id of a run, and a note that shows it. Any other text, and any text in CI, is returned as it is.
- * @throws {UsageError} if no run, or more than one, begins with the digits.
+ * The whole id of a run, and a note that shows it. A whole id, and any text in CI, is returned as it is.
+ * @throws {UsageError} if it is neither, or if no run, or more than one, begins with the digits.
  * @throws {UnauthorizedError} without a token.
  */
 export function wholeRunId(context: Context, text: string): string {
-  if (!isLaptop(context) || !isShortRunId(text)) return text;
+  if (!isLaptop(context) || isUuid(text)) return text;
+  // A missing token comes first, as for a whole id.
+  if (!isShortRunId(text) && context.connection().token !== undefined) {
+    throw new UsageError({
+      attempted: "use run id",
+      why: "it must be an id, or its first 8 digits or more",
+      value: JSON.stringify(cutText(plainText(text), 100)),
+      advice: '"runs recent" shows the ids',
+    });
+  }
   const digits = text.toLowerCase();
   const places = [
     campaignPlace(context),

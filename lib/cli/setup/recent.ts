@@ -7,7 +7,7 @@ import { ifFound } from "../../service/errors.ts";
 import { MogplexError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { isObject } from "../../lookup.ts";
-import { distanceText, END_EXIT, endOfRun, instantMs } from "../../run/result.ts";
+import { END_EXIT, endOfRun, instantMs, roundSpanText } from "../../run/result.ts";
 import { cutCells } from "../../text/cells.ts";
 import { plainText } from "../../text/plain_text.ts";
 import { openOneShot } from "../context.ts";
@@ -85,7 +85,7 @@ const MOST_ASKED = 10;
 const ASK_MS = 10_000;
 
 /** The state of a run that this token cannot find. */
-const UNKNOWN = "unknown to this token";
+const UNKNOWN = "other token";
 
 /** Asks the service for the states of runs without a known end, and stores the ends. */
 async function askStates(context: Context, runs: readonly RecentRun[]): Promise<void> {
@@ -113,8 +113,8 @@ async function askStates(context: Context, runs: readonly RecentRun[]): Promise<
 }
 
 const HEADER = ["STATE", "TASK", "REPOSITORY", "PULL REQUEST OR BRANCH", "RUN", "AGE"];
-/** Widths of state and task in a terminal's table. */
-const [STATE_CELLS, TASK_CELLS] = [UNKNOWN.length, 40];
+/** Widths of state and task in a terminal's table: the longest state is `awaiting_input`. */
+const [STATE_CELLS, TASK_CELLS] = [14, 40];
 
 /** @param whole Whether tasks, ids and addresses are printed in full, for readers of a pipe. */
 function cells(run: RecentRun, nowMs: number, whole: boolean): string[] {
@@ -126,7 +126,7 @@ function cells(run: RecentRun, nowMs: number, whole: boolean): string[] {
     repository,
     pullRequest === null ? branch : whole ? pullRequest : shortPull(pullRequest),
     whole ? runId : runId.slice(0, 8),
-    distanceText(instantMs(startedAt) ?? nowMs, nowMs),
+    roundSpanText(nowMs - (instantMs(startedAt) ?? nowMs)),
   ];
 }
 

@@ -40,7 +40,7 @@ test("main() lists the verbs of a group when the second word is missing", async 
   expect(await cli(["runs"])).toEqual({
     code: 2,
     stdout: "",
-    stderr: `error: Cannot run "runs": a verb is missing; give one of recent, get, events, cancel\n`,
+    stderr: `error: Cannot run "runs": a command is missing; give one of recent, get, events, cancel\n`,
   });
 });
 

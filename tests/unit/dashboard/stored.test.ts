@@ -179,9 +179,16 @@ test("readStored() has each run once, with what any of result, history and campa
 });
 
 test("readStored() takes what it can read of a history, and names the lines that it cannot", () => {
-  const { runs, fileProblems } = read({ "a/runs.ndjson": `${line({})}nonsense\n`, "runs.ndjson": line({}) });
+  const { runs, fileProblems } = read({
+    "a/runs.ndjson": `${line({})}nonsense\n`,
+    "b/runs.ndjson": line({ task: undefined as never }) + line({ at: "" }),
+    "runs.ndjson": line({}),
+  });
   expect(runs.length).toBe(1);
-  expect(fileProblems).toEqual([{ file: "a/runs.ndjson", kind: "file", why: "1 line could not be read as a run" }]);
+  expect(fileProblems.map(({ file, why }) => [file, why])).toEqual([
+    ["a/runs.ndjson", "1 line could not be read as a run. Line 2: it is not JSON"],
+    ["b/runs.ndjson", '2 lines could not be read as a run. Line 1: "task" is not a text or null'],
+  ]);
 });
 
 test("readStored() leaves out runs from before the weeks that a dashboard shows", () => {

@@ -135,8 +135,8 @@ test("renderRunPage() shows events with their numbers, types and quiet stretches
   }));
   const rows = elementsOf(page).filter(({ tag, attributes }) => tag === "li" && attributes["data-k"] !== undefined);
   expect(rows.map(({ attributes }) => [attributes.id, attributes["data-k"]])).toEqual([
-    ["e-1", "log"],
-    ["e-2", "log"],
+    ["e-1", "agent"],
+    ["e-2", "agent"],
     ["e-3", "failed"],
   ]);
   expect(textsOf(page, "li").filter((text) => text.startsWith("Quiet"))).toEqual([
@@ -146,7 +146,7 @@ test("renderRunPage() shows events with their numbers, types and quiet stretches
   expect(page).toContain(
     "7 seen, times from the start of the run. 4 of them are not on this page; the report ndjson has all. Some were missed.",
   );
-  expect(textsOf(page, "option")).toEqual(["All events", "log (2)", "failed (1)"]);
+  expect(textsOf(page, "option")).toEqual(["All events", "agent (2)", "failed (1)"]);
 });
 
 test("renderRunPage() has one row for the start and the end of a tool, with what it did and how long it took", () => {
@@ -171,7 +171,7 @@ test("renderRunPage() has one row for the start and the end of a tool, with what
   const rows = elementsOf(page).filter(({ tag, attributes }) => tag === "li" && attributes["data-k"] !== undefined);
   expect(rows.map(({ attributes, text }) => [attributes.id, text.split("\n")[0]])).toEqual([
     ["e-1", "1:00toolbash: npm test · 2 min{"],
-    ["e-2", "2:00logmeanwhile"],
+    ["e-2", "2:00agentmeanwhile"],
     ["e-4", "4:00tooledit started{"],
   ]);
   expect(rows[0]?.text).toContain("12 passed");

@@ -43,7 +43,7 @@ test("campaign without a verb ends with 2 and names them, and a mistyped one is 
   const world = cliWorld();
   expect(await world.cli(["campaign"])).toMatchObject({
     code: 2,
-    stderr: `error: Cannot run "campaign": a verb is missing; give one of ${["new", ...VERBS].join(", ")}\n`,
+    stderr: `error: Cannot run "campaign": a command is missing; give one of ${["new", ...VERBS].join(", ")}\n`,
   });
   expect(await world.cli(["campaign", "runn", "campaign.yml"])).toMatchObject({
     code: 2,

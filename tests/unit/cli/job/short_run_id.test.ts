@@ -109,7 +109,10 @@ test("wholeRunId() takes whole ids only in CI, and no fewer than 8 digits", asyn
   const short = await cli(["follow", "1d29863"], { env: HOME, files });
   const inCi = await cli(["follow", "1d29863d"], { env: { ...HOME, CI: "true", GITLAB_CI: "true" }, files });
   expect([short.code, inCi.code, requests]).toEqual([2, 2, []]);
-  for (const { stderr } of [short, inCi]) expect(stderr).toContain("Cannot use run id because it must be a UUID");
+  expect([short.stderr, inCi.stderr]).toEqual([
+    'error: Cannot use run id because it must be an id, or its first 8 digits or more: "1d29863"; "runs recent" shows the ids\n',
+    expect.stringContaining("Cannot use run id because it must be a UUID"),
+  ]);
 });
 
 test("wholeRunId() ends with 64 when there is no token, since it compares the service of each run", async () => {

@@ -25,7 +25,7 @@ test("verdictText() has a row for all that is known of a run", () => {
       "pull request  https://github.com/acme/web/pull/7",
       "repository    acme/web",
       "task          Fix the flaky tests",
-      "what to do    Give the job more time.",
+      "what to do    Attach to the run again (follow), or give the job more time (--timeout).",
       "run           3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21 (success)",
       "start         started here",
       "branch        mogplex/external/70a41ec8-9562673e",
@@ -74,7 +74,7 @@ test("verdictText() has a row for all that is known of an automation run, and no
     [
       "verdict       did not finish in time (exit code 124)",
       "repository    8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c",
-      "what to do    Give the job more time.",
+      "what to do    Attach to the run again (follow), or give the job more time (--timeout).",
       "automation    3d0f3a52-7c55-4d0e-9c43-0e5a6a1b2c3d",
       "run           5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11 (running)",
       "start         triggered here",
