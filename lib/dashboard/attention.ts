@@ -140,7 +140,7 @@ const CAUSES: ReadonlyMap<string, readonly [one: string, many: string]> = new Ma
 function ofCauses({ campaigns }: DashboardData): Concern[] {
   return campaigns.flatMap((campaign) =>
     campaign.causes.map(({ verdict, cause, items, names, at }) => {
-      const [one, many] = CAUSES.get(verdict) ?? ["failed", "failed for the same reason"];
+      const [one, many] = CAUSES.get(verdict) ?? ["failed", cause === "" ? "failed" : "failed with the same message"];
       const isQuestion = verdict === "needs-input";
       return concern(
         isQuestion ? "warn" : "bad",

@@ -21,36 +21,52 @@ export function stepBlocks(steps: readonly Step[]): ({ text: string } | { code: 
   return steps.flatMap(({ text, command }) => command === null ? [{ text }] : [{ text }, { code: command }]);
 }
 
-/** The newest run of a group, and the way to all of it. */
-interface Newest {
+/** A run of a group. */
+interface GroupRun {
   /** Name of its item. Untrusted. */
   readonly name: string;
   /** The last lines of its agent's log. Untrusted. */
   readonly lines: readonly string[];
   /** Address of its pull request; null without one. */
   readonly pullRequest: string | null;
-  /** The command that shows all of it. */
-  readonly command: string;
 }
 
+/** The newest run of a group, and the way to all of it. */
+interface Newest extends GroupRun {
+  /** The command that shows all of it. */
+  readonly command: string;
+  /** The newest run for each of the other last lines. */
+  readonly others: readonly GroupRun[];
+}
+
+/** Most different last lines that a group shows. */
+const MAX_LAST_LINES = 3;
+
 /**
- * Where to find the cause of a group, in the order in which it is shown. `lines` are the agent's own; the step has the command.
+ * Where to find the cause of a group, in the order in which it is shown. Lines are the agents' own; the step has the command.
  *
  * @param mayLink Whether an address may be a link; any other is shown as text. @default every address may
  */
 export function newestParts(
   { newest, count }: Attention,
   mayLink: (url: string) => boolean = () => true,
-): { head: Words; lines: readonly string[]; step: Words; command: string } | null {
+): { lastLines: { head: Words; lines: readonly string[] }[]; step: Words; command: string } | null {
   if (newest === null) return null;
-  const { name, lines, pullRequest, command } = newest;
-  const whose: Words = count === 1 ? [] : [" in ", { name }, ", the newest"];
-  const link: Words = pullRequest === null
-    ? []
-    : [" (", mayLink(pullRequest) ? { link: pullRequest } : { name: pullRequest, max: Infinity }, ")"];
-  return lines.length === 0
-    ? { head: null, lines, command, step: ["To see what the agent did", whose, link, ":"] }
-    : { head: ["Last lines of the agent", whose, link, ":"], lines, command, step: "To see more:" };
+  const { lines, command, others } = newest;
+  const whose = (run: GroupRun): Words => {
+    const { name, pullRequest } = run;
+    const link: Words = pullRequest === null
+      ? []
+      : [" (", mayLink(pullRequest) ? { link: pullRequest } : { name: pullRequest, max: Infinity }, ")"];
+    return [count === 1 ? [] : [" in ", { name }, run === newest ? ", the newest" : ""], link, ":"];
+  };
+  const lastLines = [newest, ...others].filter((run) => run.lines.length > 0)
+    .map((run) => ({ head: ["Last lines of the agent", whose(run)], lines: run.lines }));
+  return {
+    lastLines,
+    command,
+    step: lines.length === 0 ? ["To see what the agent did", whose(newest)] : "To see more:",
+  };
 }
 
 /** @param mayLink See {@linkcode newestParts}. */
@@ -60,9 +76,9 @@ export function newestBlocks(
 ): ({ text: Words } | { code: string })[] {
   const parts = newestParts(entry, mayLink);
   if (parts === null) return [];
-  const { head, lines, step, command } = parts;
+  const { lastLines, step, command } = parts;
   return [
-    ...head === null ? [] : [{ text: head }, { code: lines.join("\n") }],
+    ...lastLines.flatMap(({ head, lines }) => [{ text: head }, { code: lines.join("\n") }]),
     { text: step },
     { code: command },
   ];
@@ -152,18 +168,29 @@ function afterwardsEntry({ view, command }: Context): Attention {
   );
 }
 
-/** The item with the newest run; null where no item has one. */
+/** The item with the newest run, and items whose agents ended with other lines; null where no item has a run. */
 function newestOf(
   items: readonly CampaignItem[],
   names: ReadonlyMap<string, string>,
   { program }: CampaignCommand,
 ): Newest | null {
   const timeOf = ({ endedAt, startedAt }: CampaignItem) => instantMs(endedAt ?? startedAt) ?? -Infinity;
-  const [newest] = items.filter(({ runId }) => runId !== null && isUuid(runId)).sort((a, b) => timeOf(b) - timeOf(a));
+  const runs = items.filter(({ runId }) => runId !== null && isUuid(runId)).sort((a, b) => timeOf(b) - timeOf(a));
+  const [newest] = runs;
   if (newest === undefined) return null;
-  const { id, runId, pullRequest, lastLines = [] } = newest;
-  const command = commandLine(program, "report", runId ?? "");
-  return { name: names.get(id) ?? id, lines: lastLines, pullRequest, command };
+  const distinct = new Map<string, CampaignItem>([[textOf(newest), newest]]);
+  for (const item of runs) {
+    const text = textOf(item);
+    if (text !== "" && !distinct.has(text)) distinct.set(text, item);
+  }
+  const [run, ...others] = [...distinct.values()].slice(0, MAX_LAST_LINES)
+    .map(({ id, pullRequest, lastLines = [] }) => ({ name: names.get(id) ?? id, lines: lastLines, pullRequest }));
+  return run === undefined ? null : { ...run, others, command: commandLine(program, "report", newest.runId ?? "") };
+}
+
+/** The last lines of an item's agent. Times and counts differ from run to run, and make no other text. */
+function textOf({ lastLines = [] }: CampaignItem): string {
+  return lastLines.join("\n").replace(/\d+/g, "0");
 }
 
 /** Skipped items whose runs are still running, by the person who skipped them. */

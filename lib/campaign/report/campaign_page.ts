@@ -350,8 +350,9 @@ function entryOf(entry: Attention, id: string, items: ReadonlyMap<string, Campai
   }${texts.map(({ text }) => markup`<p>${text}</p>`)}</div>${
     isLong && markup`<div class="evidence">${block(cause)}</div>`
   }${entryItems.length > 0 && markup`<div class="evidence">${htmlOf([{ list: names }])}</div>`}${
-    newest !== null && newest.head !== null &&
-    markup`<div class="evidence"><p class="soft">${wordsOf(newest.head)}</p>${block(newest.lines.join("\n"))}</div>`
+    newest?.lastLines.map(({ head, lines }) =>
+      markup`<div class="evidence"><p class="soft">${wordsOf(head)}</p>${block(lines.join("\n"))}</div>`
+    )
   }${
     actionsOf([
       ...newest === null ? [] : [{ text: newest.step, command: newest.command }],

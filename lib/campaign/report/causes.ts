@@ -52,6 +52,10 @@ const WHOLE = /^(?:-?\d+(?:[.,]\d+)*|[^-]*(?:-[^-]*){4})$/;
 const NUMBERS = /\d+(?:[.,]\d+)*/g;
 /** A code of an error, such as `TS2304` or `E0308`: another number is another cause. */
 const ERROR_CODE = /^[A-Z]{1,6}\d+$/;
+/** What comes before a code of an exit or an answer, and the code: another code is another cause. */
+const BEFORE_CODE = /(?:^|[^a-z0-9])(?:code|status|http)[ :=]+$/i;
+const CODE = /^-?\d+[.,:!?]*$/;
+const BEFORE_CODE_LENGTH = 12;
 const MIN_HASH = 7;
 const MIN_ID = 12;
 
@@ -184,7 +188,7 @@ function pieces(token: string, before: string, after: string, { names, parts, ow
 /**
  * Finds the parts of a reason that differ from item to item. Linear in its length.
  *
- * Left as they are: file names, words, and codes of errors in capitals (`TS2304`), since another code is another cause.
+ * Left as they are: file names, words, exit codes, and codes of errors in capitals (`TS2304`), since another code is another cause.
  */
 function causePattern({ reason, repository }: CampaignItem, names: CampaignNames): CausePattern {
   const text = plainText((reason ?? "").slice(0, MAX_REASON)).replace(/\s+/g, " ").trim();
@@ -195,7 +199,8 @@ function causePattern({ reason, repository }: CampaignItem, names: CampaignNames
     to.text(text.slice(end, index));
     end = index + token.length;
     const word = WORD.exec(token)?.[1]?.toLowerCase();
-    if (word !== undefined && word !== context.own && !names.names.has(word)) {
+    const isCode = CODE.test(token) && BEFORE_CODE.test(text.slice(Math.max(index - BEFORE_CODE_LENGTH, 0), index));
+    if (isCode || word !== undefined && word !== context.own && !names.names.has(word)) {
       to.text(token);
       continue;
     }

@@ -128,12 +128,14 @@ function entry(screen: Screen, one: Attention): void {
   screen.print(stepBlocks(one.steps), 4);
 }
 
-/** The last lines of the newest run, and the command that shows all of it. */
+/** The last lines of the agents, and the command that shows all of the newest run. */
 function newest(screen: Screen, one: Attention): void {
   const parts = newestParts(one);
   if (parts === null) return;
-  if (parts.head !== null) screen.print([{ text: parts.head }], 4);
-  for (const line of parts.lines) screen.paragraph(6, screen.text(line), "dim");
+  for (const { head, lines } of parts.lastLines) {
+    screen.print([{ text: head }], 4);
+    for (const line of lines) screen.paragraph(6, screen.text(line), "dim");
+  }
   screen.print([{ text: parts.step }, { code: parts.command }], 4);
 }
 

@@ -16,7 +16,7 @@ function causes(...reasons: (string | null)[]): [string, number][] {
 }
 
 test("groupByCause() groups what differs only in numbers, ids, hashes, temporary folders and names", () => {
-  expect(causes("exit code 1 after 3.5 s", "exit code -2 after 12 s")).toEqual([["exit code … after … s", 2]]);
+  expect(causes("attempt 1 after 3.5 s", "attempt -2 after 12 s")).toEqual([["attempt … after … s", 2]]);
   expect(causes("took 1,234ms", "took 7ms")).toEqual([["took …ms", 2]]);
   const uuids = ["3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21", "8F3A2B1C-0D4E-4F5A-8B6C-7D8E9F0A1B2C"];
   expect(causes(...uuids.map((uuid) => `run ${uuid} died`))).toEqual([["run … died", 2]]);
@@ -55,6 +55,12 @@ test("groupByCause() shows what all items of a group share, and the whole text o
 
 test("groupByCause() keeps apart reasons that differ in words, files, error codes or verdicts, and items without a reason", () => {
   expect(causes("TS2304: no name", "TS2551: no name").length).toBe(2);
+  expect(causes("Agent run exited with code 3.", "Agent run exited with code 1.", "Agent run exited with code 3."))
+    .toEqual([
+      ["Agent run exited with code 3.", 2],
+      ["Agent run exited with code 1.", 1],
+    ]);
+  expect(causes("exit status: 1", "exit status: 2", "HTTP 502", "HTTP 503", "code=-1", "code=1").length).toBe(6);
   expect(causes("lint failed", "test failed").length).toBe(2);
   expect(causes("cannot read /tmp/1/x/a.json", "cannot read /tmp/2/x/b.json").length).toBe(2);
   expect(causes(null, "", " ", "x").map(([, size]) => size)).toEqual([3, 1]);
@@ -101,7 +107,7 @@ const hex = (length: number) =>
 const hash = hex(40).filter((text) => /\d/.test(text));
 const variable = fc.oneof(number, fc.uuid(), hash, number.map((text) => `/tmp/run-${text}/out`));
 const text = fc.constantFrom(
-  "exit code",
+  "tests failed:",
   "push refused by",
   "tests failed in",
   "no such object:",

@@ -136,6 +136,25 @@ test("renderCampaignMarkdown() says once how many items of a campaign that is do
   expect(text.match(/did not succeed/g)?.length).toBe(1);
 });
 
+test("renderCampaignMarkdown() shows one set of last lines for each text, at most three", () => {
+  const lastLines = ["E403 after 3 s", "E403 after 14 s", "no Temporal", "no Temporal", "no disk", "no memory"];
+  const items = lastLines.map((line, index) =>
+    anItem(index + 1, "failed", {
+      reason: "boom",
+      lastLines: [line],
+      pullRequest: null,
+      endedAt: `2026-12-01T1${index}:00:00Z`,
+    })
+  );
+  const blocks = render(viewOf(items), { command }).split("\n\n");
+  const heads = blocks.flatMap((block, at) => block.startsWith("Last lines") ? [[block, blocks[at + 1]]] : []);
+  expect(heads).toEqual([
+    ["Last lines of the agent in `acme/service-6`, the newest:", " ```text\n no memory\n ```"],
+    ["Last lines of the agent in `acme/service-5`:", " ```text\n no disk\n ```"],
+    ["Last lines of the agent in `acme/service-4`:", " ```text\n no Temporal\n ```"],
+  ]);
+});
+
 test("renderCampaignMarkdown() shows the last lines of the newest agent, and links its pull request only where it may", () => {
   const url = "https://evil.example/acme/service-2/pull/7";
   const items = [
@@ -149,6 +168,7 @@ test("renderCampaignMarkdown() shows the last lines of the newest agent, and lin
   expect(part(true)).toEqual([
     `Last lines of the agent in \`acme/service-2\`, the newest ([\`${url}\`](<${url}>)):`,
     " ````text\n one\n ``` two\n ````",
+    "Last lines of the agent in `acme/service-1`:",
   ]);
   expect(part(false)[0]).toBe(`Last lines of the agent in \`acme/service-2\`, the newest (\`${url}\`):`);
 });
