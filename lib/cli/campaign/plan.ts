@@ -50,7 +50,7 @@ async function plan(context: Context): Promise<number> {
   }
   const basis = basisText(campaignPlan.view, options.meanRunMs !== undefined);
   const lines = planText(campaignPlan, { all: flags.has(ALL_PLANNED), dryRun, basis });
-  writer.out(...lines.map((line) => indented(context, line)));
+  writer.out(...writer.broken("stdout", lines.map((line) => indented(context, line)), 4));
   if (!dryRun) writer.out(writer.untrusted(`Wrote ${writtenTo(place)}; nothing was started`));
   return EXIT.success;
 }

@@ -27,7 +27,17 @@ import {
 } from "../options.ts";
 import type { Context, Option, Verb } from "../verb.ts";
 import { ASKING } from "./codes.ts";
-import { type Check, type CheckState, follows, ok, skipped, type Tried, tried, warning } from "../../check.ts";
+import {
+  adviceOf,
+  type Check,
+  type CheckState,
+  follows,
+  ok,
+  skipped,
+  type Tried,
+  tried,
+  warning,
+} from "../../check.ts";
 import {
   checkCheckout,
   checkCi,
@@ -85,6 +95,16 @@ function repositoryOf(context: Context): string | undefined {
   return context.laptop?.repositoryOfFolder(context, "check repository", false);
 }
 
+/** Without a repository, the advice names the folder's, as that of a start does. */
+async function checkServiceFor(context: Context, connection: Parameters<typeof checkService>[1]) {
+  const repository = repositoryOf(context);
+  const checks = await checkService(context, connection, purposeOf(context), repository);
+  if (repository !== undefined || checks.repository.state !== "failed") return checks;
+  const folder = await tried(() => context.laptop?.repositoryOfFolder(context, "check repository", true));
+  if (folder.ok) return checks;
+  return { ...checks, repository: { ...checks.repository, advice: adviceOf(folder.error, "") } };
+}
+
 /** What a job of each purpose can do if nothing failed. */
 const READY: Readonly<Record<Purpose, string>> = {
   run: "a job can start",
@@ -100,7 +120,7 @@ const notForDashboard = (name: string) => skipped(name, "a dashboard has no run"
 /** @param cause The check that prevents requests to the service. */
 async function checkNothingThere(context: Context, cause: string): Promise<Check[]> {
   const way = ["proxy", "connection", "clock"].map((name) => follows(name, cause));
-  return [...way, ...Object.values(await checkService(context, cause, purposeOf(context), repositoryOf(context)))];
+  return [...way, ...Object.values(await checkServiceFor(context, cause))];
 }
 
 async function checkThere(
@@ -114,7 +134,7 @@ async function checkThere(
   const proxy = checkProxy(origin, io.env, machine);
   const { checks: way, answered } = await reach(origin, context, machine);
   const connection = !answered ? "connection" : !token.ok ? "token" : { ...origin, ...token.value, notices: [] };
-  const checks = await checkService(context, connection, purposeOf(context), repositoryOf(context));
+  const checks = await checkServiceFor(context, connection);
   const reached = checks.access.state === "ok" ? way.map(withoutToken) : way;
   return [proxy, ...reached, ...withoutEcho(reached.find(({ name }) => name === "connection"), Object.values(checks))];
 }

