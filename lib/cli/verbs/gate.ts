@@ -28,7 +28,7 @@ const PULL_REQUEST: VerbFlag = {
 const AUTHOR: VerbFlag = {
   name: "author",
   value: "NAME",
-  help: "Require approvals only for pull requests by this user or program. Default: all.",
+  help: "Require approvals only for pull requests by this user or bot. Default: all.",
 };
 const REQUESTER: VerbFlag = {
   name: "requester",
@@ -40,7 +40,7 @@ const NOT_PEOPLE: VerbFlag = {
   name: "not-people",
   value: "NAME",
   multiple: true,
-  help: "A program that looks like a person to the forge: its approval does not count.",
+  help: "A bot that looks like a person to the forge: its approval does not count.",
 };
 const STATUS: VerbFlag = {
   name: "status",
@@ -98,7 +98,7 @@ export const gateVerb: Verb = {
   name: "gate",
   summary: "Check whether people have approved the newest commit of a pull request",
   remark:
-    "Approvals by the requester, the author, authors and pushers of commits, the token's user and programs do not count. " +
+    "Approvals by the requester, the author, authors and pushers of commits, the token's user and bots do not count. " +
     `The forge's token is in ${ALL_FORGES.map(({ variable }) => variable).join(", ")}; no Mogplex token is needed`,
   group: "toolkit",
   flags: [APPROVALS, PULL_REQUEST, AUTHOR, REQUESTER, NOT_PEOPLE, STATUS, JSON_LINES],

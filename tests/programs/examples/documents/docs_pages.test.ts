@@ -338,6 +338,53 @@ test.skipIf(!CAN_RUN)(
   },
 );
 
+// GitLab, "Project-level CI/CD variables API", "Pipeline schedules API" and "Projects API": the paths, fields and codes.
+test.skipIf(!HAS_JQ)(
+  "the script of docs/gitlab.md sets the variable and spreads the schedules of all projects",
+  async () => {
+    const requests: unknown[] = [];
+    const server = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      async fetch(request) {
+        const { pathname } = new URL(request.url);
+        if (request.headers.get("PRIVATE-TOKEN") !== "glpat-1") return new Response("", { status: 401 });
+        if (pathname.includes("acme%2Fgone")) return new Response("", { status: 404 });
+        if (request.method === "GET") return Response.json({ default_branch: "main" });
+        requests.push([pathname.replace("/api/v4/projects/", ""), await request.json()]);
+        return Response.json({}, { status: 201 });
+      },
+    });
+    try {
+      const { run } = place({
+        ...{
+          GITLAB_URL: `http://127.0.0.1:${server.port}`,
+          GITLAB_TOKEN: "glpat-1",
+          MOGPLEX_API_KEY: "mog_1",
+          HOURS: "13",
+        },
+      }, { "projects.txt": "acme/web\nacme/gone\nacme/sub/api\nacme/docs\n" });
+      const { stdout, stderr } = await run(block("docs/gitlab.md", "sh", "pipeline_schedules"));
+      expect([stdout, stderr.split("\n").filter((line) => !line.startsWith("curl:"))]).toEqual([
+        "",
+        ["failed: acme/gone", ""],
+      ]);
+      const variable = { key: "MOGPLEX_API_KEY", value: "mog_1", masked: true, protected: true };
+      const schedule = (cron: string) => ({ description: "mogplex", ref: "main", cron });
+      expect(requests).toEqual([
+        ["acme%2Fweb/variables", variable],
+        ["acme%2Fweb/pipeline_schedules", schedule("0 0 * * *")],
+        ["acme%2Fsub%2Fapi/variables", variable],
+        ["acme%2Fsub%2Fapi/pipeline_schedules", schedule("30 6 * * *")],
+        ["acme%2Fdocs/variables", variable],
+        ["acme%2Fdocs/pipeline_schedules", schedule("45 9 * * *")],
+      ]);
+    } finally {
+      await server.stop(true);
+    }
+  },
+);
+
 /** Blocks that are not run here, and why. */
 const NOT_RUN: Readonly<Record<string, string>> = {
   [block("README.md", "sh", "npm start")]: "tests/programs/package/demo.test.ts runs npm start",
@@ -355,7 +402,7 @@ const NOT_RUN: Readonly<Record<string, string>> = {
 test("every block of these pages is run", () => {
   const skipped = [
     ...CAN_RUN ? [] : ["docs/gitlab-on-a-laptop.md"],
-    ...HAS_JQ ? [] : ["docs/scripts.md", "docs/emulator.md"],
+    ...HAS_JQ ? [] : ["docs/scripts.md", "docs/emulator.md", "docs/gitlab.md"],
   ];
   const left = PAGES.filter((page) => !skipped.includes(page)).flatMap((page) =>
     blocksOf(unreleasedText(readPage(page))).filter(({ text }) => !RAN.has(text) && !Object.hasOwn(NOT_RUN, text))
