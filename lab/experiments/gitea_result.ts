@@ -144,7 +144,7 @@ async function byApi(bench: Bench): Promise<void> {
   const merged = await start(bench, env(), resultFile.path).end;
   bench.check(
     "a path that exists on the base ends with 2",
-    merged.code === 2 && /because the result file exists on/.test(merged.stderr),
+    merged.code === 2 && /because the result file already exists on/.test(merged.stderr),
     seen(merged),
   );
 
