@@ -193,7 +193,17 @@ steps:${UNTIL_AGENT}
   "campaign": `
 description: Most runs of a campaign succeed; in every hundred repositories a few end differently, depending on the end of their names
 scenarios:
-  - { match: { repo: ["*13", "*63"] }, play: agent-failure }
+  - name: agent-failure
+    match: { repo: ["*13", "*63"] }
+    steps:${UNTIL_AGENT.replaceAll("\n", "\n    ")}
+      - after: 14
+        event:
+          message: "2 of 214 tests fail: TypeError: format is not a function\\nThe tests fail after the change, so there is no pull request.\\n"
+          payload: { kind: assistant_delta }
+      - after: 1
+        event: { type: failed, message: Harness run failed, payload: { exit_code: 1, failure_code: command_failed } }
+      - { after: 0.2, call: failed, error: Agent run exited with code 1. }
+      - { after: 1, status: failed, error: Agent run exited with code 1. }
   - { match: { repo: ["*27", "*77"] }, play: delivery-failure }
   - { match: { repo: "*41" }, play: rate-limited }
   - { match: { repo: ["*05", "*55"] }, play: no-changes }
