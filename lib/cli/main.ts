@@ -16,7 +16,7 @@ import { createWriter, explain } from "./explain.ts";
 import { EXTRAS } from "./extras.ts";
 import { programHelp, topicHelp, verbHelp } from "./help.ts";
 import { hostNote, repositoryOfFolder } from "./job/origin.ts";
-import { wholeRunId } from "./job/short_run_id.ts";
+import { lastRunId, wholeRunId } from "./job/short_run_id.ts";
 import { chooseFolder, ignoringFolder, openPage, rememberEnd, rememberStart } from "./job/laptop.ts";
 import { JOB_NOTES } from "./job/note.ts";
 import { openContext } from "./context.ts";
@@ -106,6 +106,7 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
             repositoryOfFolder,
             hostNote,
             wholeRunId,
+            lastRunId,
           },
           dropIn: group === "drop-in",
         },

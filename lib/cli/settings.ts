@@ -90,7 +90,9 @@ export function requiredRunId(context: Context, attempted: string): string {
   const { vocabulary } = context;
   const runId = runIdText(context);
   if (runId !== "") return wholeRunId(context, runId);
-  throw new UsageError({ attempted, why: "the run id is missing", advice: `give ${vocabulary.runId}` });
+  const last = context.laptop?.lastRunId(context);
+  const example = last === undefined ? "" : `, such as ${last.slice(0, 8)}, the last run of this folder`;
+  throw new UsageError({ attempted, why: "the run id is missing", advice: `give ${vocabulary.runId}${example}` });
 }
 
 /**

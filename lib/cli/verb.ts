@@ -198,6 +198,8 @@ export interface Laptop {
   repositoryOfFolder(context: Context, attempted: string, isRequired: boolean): string | undefined;
   /** See `wholeRunId` in `job/short_run_id.ts`. */
   wholeRunId(context: Context, text: string): string;
+  /** See `lastRunId` there. */
+  lastRunId(context: Context): string | undefined;
   /** See `hostNote` in `job/origin.ts`. */
   hostNote(repo: string): string | undefined;
   /** See `openPage` in `job/laptop.ts`. */

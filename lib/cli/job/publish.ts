@@ -171,7 +171,7 @@ function printLastLines({ writer, option }: Context, events: readonly RunEvent[]
   if (lines.length === 0) return;
   writer.out(
     agentLines.length > 0 ? own`Last lines of the agent:` : own`Last lines of the log:`,
-    ...lines.map((line) => own`  ${writer.untrusted(cutText(line, MAX_LINE))}`),
+    ...writer.broken("stdout", lines.map((line) => own`  ${writer.untrusted(cutText(line, MAX_LINE))}`), 2),
     own``,
   );
 }

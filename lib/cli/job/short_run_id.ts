@@ -11,7 +11,6 @@ import { isObject, parseJson, valueOr } from "../../lookup.ts";
 import { readState, stateSeal } from "../../run/state.ts";
 import { isShortRunId, isUuid } from "../../service/contract.ts";
 import { STATE_FILE } from "../../report/files.ts";
-import { cutText, plainText } from "../../text/plain_text.ts";
 import { isLaptop, statePath } from "../settings.ts";
 import type { Context } from "../verb.ts";
 import { recentFile, recentLines } from "./laptop.ts";
@@ -32,21 +31,21 @@ interface Place {
 }
 
 /**
- * The whole id of a run, and a note that shows it. A whole id, and any text in CI, is returned as it is.
- * @throws {UsageError} if it is neither, or if no run, or more than one, begins with the digits.
+ * The whole id of a run, and a note that shows it. Any other text, and any text in CI, is returned as it is.
+ * @throws {UsageError} if the digits are too few, or if no run, or more than one, begins with the digits.
  * @throws {UnauthorizedError} without a token.
  */
 export function wholeRunId(context: Context, text: string): string {
-  if (!isLaptop(context) || isUuid(text)) return text;
-  // A missing token comes first, as for a whole id.
-  if (!isShortRunId(text) && context.connection().token !== undefined) {
+  if (!isLaptop(context)) return text;
+  if (/^[0-9a-f]{1,7}$/i.test(text)) {
     throw new UsageError({
       attempted: "use run id",
       why: "it must be an id, or its first 8 digits or more",
-      value: JSON.stringify(cutText(plainText(text), 100)),
+      value: JSON.stringify(text),
       advice: '"runs recent" shows the ids',
     });
   }
+  if (!isShortRunId(text)) return text;
   const digits = text.toLowerCase();
   const places = [
     campaignPlace(context),
@@ -71,6 +70,12 @@ export function wholeRunId(context: Context, text: string): string {
   }
   context.writer.note(`run ${runId}`);
   return runId;
+}
+
+/** The run that this folder's state file names; undefined in CI, and without one. */
+export function lastRunId(context: Context): string | undefined {
+  // Without a token, or with a damaged file, the error is about the missing id all the same.
+  return isLaptop(context) ? valueOr(() => statePlace(context, statePath(context)).runIds[0], undefined) : undefined;
 }
 
 function uuids(values: readonly unknown[]): string[] {

@@ -119,3 +119,16 @@ test("wholeRunId() ends with 64 when there is no token, since it compares the se
   const { cli } = world("success");
   expect((await cli(["follow", "1d29863d"], { env: { ...HOME, MOGPLEX_API_KEY: "" } })).code).toBe(64);
 });
+
+test("lastRunId() is in the message about a missing id, for a person in the folder of a run", async () => {
+  const { cli, emulator } = world("success");
+  const { io } = await cli(["run", "--detach", "x", "--repo", "acme/api"], { env: HOME });
+  const [id = ""] = emulator.world.store.runs.keys();
+  const files = Object.fromEntries(io.files);
+  const messages = async (env: Record<string, string>, more: Record<string, string> = files) =>
+    (await cli(["report"], { env, files: more })).stderr.replaceAll(id.slice(0, 8), "<digits>");
+  const person = await messages(HOME);
+  expect(person).toContain(", such as <digits>, the last run of this folder\n");
+  expect(await messages(HOME, {})).not.toContain("such as");
+  expect(await messages({ ...HOME, CI: "true", GITLAB_CI: "true" })).not.toContain("such as");
+});
