@@ -104,6 +104,13 @@ export async function assumedEvent(text: string, forges: readonly Forge[], wishe
   if (forge?.job === undefined) throw new UsageError({ attempted, why: "it is not from a known forge" });
   const facts = isGitlab ? gitlabFacts(body) : workflowFacts(body);
   const id = numberOf(body, "repository", "id") ?? numberOf(body, "project", "id") ?? 0;
+  if (id === 0 && ["issue", "pull_request"].some((key) => isObject(field(body, key)))) {
+    throw new UsageError({
+      attempted,
+      why: `it has no number in ${isGitlab ? "project" : "repository"}.id`,
+      advice: "add the id of the repository",
+    });
+  }
   const variables: Readonly<Record<string, string>> = {
     CI_PROJECT_ID: String(id),
     GITHUB_EVENT_NAME: workflowName(body),

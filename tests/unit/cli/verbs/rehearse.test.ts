@@ -328,6 +328,7 @@ test("respond --dry-run refuses what it cannot rehearse, and its flags belong to
     [["--event", "none.json"], undefined, 'there is no such file: "none.json"'],
     [["--event", "event.json"], [], "Cannot read the event: it is not a JSON object"],
     [["--event", "event.json"], { object_kind: "push", project: { id: 1 } }, "not about a comment or an issue"],
+    [["--event", "event.json"], { issue: { number: 1 }, comment: { id: 1 } }, "it has no number in repository.id"],
     [["--event", "event.json"], { ref: "refs/heads/main" }, "it names no issue or pull request"],
     [["--text", "a", "--association", "friend"], undefined, "it must be one of owner, member"],
   ];
