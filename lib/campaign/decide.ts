@@ -212,7 +212,11 @@ export function selectItems(
   const group = causes.find(({ word }) => word === cause);
   if (cause !== undefined && group === undefined) {
     const words = causes.map(({ word }) => word).join(", ");
-    const advice = words === "" ? "no item has a cause now" : `there are ${words}`;
+    const advice = words === ""
+      ? "no item has a cause now"
+      : causes.length === 1
+      ? `the only cause is ${words}`
+      : `there are ${words}`;
     throw new UsageError({ attempted, why: "there is no such cause", value: JSON.stringify(cause), advice });
   }
   const named = new Set(group?.items);

@@ -164,7 +164,7 @@ function afterwardsEntry({ view, command }: Context): Attention {
   return ofCampaign(
     AFTERWARDS,
     "",
-    step(`Nothing is scheduled. ${after}, run this unless a schedule does:`, run),
+    step(`${after}, start the next wave (unless a schedule does):`, run),
   );
 }
 

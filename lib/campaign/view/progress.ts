@@ -275,7 +275,8 @@ function thresholdGate({ lock, ended, failures, gates }: CampaignMemory): GateRe
     ? since.failures >= threshold.count
     : since.ended >= FIRST_SHARE && since.failures > 0 && since.failures / since.ended >= threshold.share;
   if (!isReached) return undefined;
-  const reason = `${since.failures} of ${since.ended} ended items failed; stop-after-failures is ${limit}`;
+  const reason =
+    `${since.failures} of the ${since.ended} finished items failed, and the limit (stop-after-failures) is ${limit}`;
   return { type: "gate", gate: "threshold", reason };
 }
 

@@ -98,7 +98,7 @@ function attention(screen: Screen, view: CampaignView, { command = ANY_COMMAND, 
     const text = [
       "Another process is running: ",
       { name: view.writer },
-      ". Only `campaign stop` works meanwhile: end it before you run another of these commands.",
+      ". Until it ends, only `campaign stop` works; stop that process before you use the commands below.",
     ];
     screen.print([{ text }], 2);
   }

@@ -194,7 +194,7 @@ test("campaign run ends with 1 at the threshold", async () => {
     file: { limits: { "stop-after-failures": 2 } },
   });
   const { code, stdout } = await world.campaign("run");
-  expect([code, stdout.includes("is stopped: 2 of 2 ended items failed")]).toEqual([1, true]);
+  expect([code, stdout.includes("is stopped: 2 of the 2 finished items failed")]).toEqual([1, true]);
 });
 
 for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {

@@ -196,8 +196,8 @@ test("statusText() says which process is at work, never calls it late, and that 
   expect(quiet.join("\n")).not.toMatch(/By hand|next wave/);
   const view = viewOf([anItem(1, "failed"), anItem(2, "running")], changes);
   expect(part(status(view), "Needs attention").slice(1, 3)).toEqual([
-    '  Another process is running: process 7 on "one". Only `campaign stop` works',
-    "  meanwhile: end it before you run another of these commands.",
+    '  Another process is running: process 7 on "one". Until it ends, only `campaign',
+    "  stop` works; stop that process before you use the commands below.",
   ]);
 });
 
@@ -230,7 +230,7 @@ test("statusText() of a campaign that is done says whether it is good, and how a
   const bad = part(status(viewOf([anItem(1, "failed"), anItem(2, "skipped")], done)), "Needs attention");
   expect(bad.slice(-3)).toEqual([
     "  then continue",
-    "    Nothing is scheduled. After a retry, run this unless a schedule does:",
+    "    After a retry, start the next wave (unless a schedule does):",
     "      mogplex-ci campaign run campaign.yaml",
   ]);
 });
