@@ -3,6 +3,9 @@ import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { Buffer } from "node:buffer";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import process from "node:process";
 import { jobFile, type Recipe, RECIPES } from "../../../../lib/cli/setup/recipes.ts";
 import { unreleasedText } from "../../../../tools/publish/released.ts";
@@ -343,22 +346,23 @@ test.skipIf(!HAS_JQ)(
   "the script of docs/gitlab.md sets the variable and spreads the schedules of all projects",
   async () => {
     const requests: unknown[] = [];
-    const server = Bun.serve({
-      port: 0,
-      hostname: "127.0.0.1",
-      async fetch(request) {
-        const { pathname } = new URL(request.url);
-        if (request.headers.get("PRIVATE-TOKEN") !== "glpat-1") return new Response("", { status: 401 });
-        if (pathname.includes("acme%2Fgone")) return new Response("", { status: 404 });
-        if (request.method === "GET") return Response.json({ default_branch: "main" });
-        requests.push([pathname.replace("/api/v4/projects/", ""), await request.json()]);
-        return Response.json({}, { status: 201 });
-      },
+    const server = createServer(async (request, response) => {
+      const { url = "", method, headers } = request;
+      const answer = (status: number, body: object = {}) => response.writeHead(status).end(JSON.stringify(body));
+      if (headers["private-token"] !== "glpat-1") return void answer(401);
+      if (url.includes("acme%2Fgone")) return void answer(404);
+      if (method === "GET") return void answer(200, { default_branch: "main" });
+      const parts: Uint8Array[] = [];
+      for await (const part of request) parts.push(part);
+      requests.push([url.replace("/api/v4/projects/", ""), JSON.parse(Buffer.concat(parts).toString("utf8"))]);
+      answer(201);
     });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
     try {
       const { run } = place({
         ...{
-          GITLAB_URL: `http://127.0.0.1:${server.port}`,
+          GITLAB_URL: `http://127.0.0.1:${port}`,
           GITLAB_TOKEN: "glpat-1",
           MOGPLEX_API_KEY: "mog_1",
           HOURS: "13",
@@ -380,7 +384,7 @@ test.skipIf(!HAS_JQ)(
         ["acme%2Fdocs/pipeline_schedules", schedule("45 9 * * *")],
       ]);
     } finally {
-      await server.stop(true);
+      server.close();
     }
   },
 );
