@@ -62,7 +62,7 @@ function withoutToken(check: Check): Check {
   if (check.state !== "failed") return check;
   return warning(
     check.name,
-    `a request a request without a token: ${check.finding}`,
+    `a request without a token: ${check.finding}`,
     "Nothing, as long as the service accepts the token",
   );
 }
