@@ -31,8 +31,13 @@ shell("mogplex-run.sh sends every byte of a prompt, from wherever it comes", () 
     expect(promptAt(stand)).toBe(` \n\t${EVERYTHING}\r\n `);
     await stand.run(["-"], {}, EVERYTHING);
     expect(promptAt(stand)).toBe(EVERYTHING);
-    for (const odd of ["-n", "-e \\n", "--", "@/etc/passwd", "%s%d", "$(id)`id`", "\\0101\\c", "*", "'\"", "="]) {
+    for (const odd of ["@/etc/passwd", "%s%d", "$(id)`id`", "\\0101\\c", "*", "'\"", "="]) {
       await stand.run([odd]);
+      expect(promptAt(stand)).toBe(odd);
+    }
+    // As an argument, it would look like an option.
+    for (const odd of ["-n", "-e \\n", "--"]) {
+      await stand.run([], { MOGPLEX_PROMPT: odd });
       expect(promptAt(stand)).toBe(odd);
     }
   }));
