@@ -30,7 +30,7 @@ onEveryRuntime(
       launch([...runtime, built("mogplex.mjs"), "campaign", verb, "campaign.yml", ...args], { cwd, env }).ended;
     expect((await campaign("plan")).code).toBe(0);
     expect((await campaign("status", "--exit-status")).code).toBe(75);
-    expect((await campaign("run", "--timeout", "50s")).code).toBe(1);
+    expect((await campaign("run", "--timeout", "150s")).code).toBe(1);
     const status = await campaign("status", "--exit-status", "--json");
     expect([status.code, status.stderr, JSON.parse(status.stdout).state]).toEqual([1, "", "done"]);
     expect(JSON.parse(readFileSync(join(cwd, "mogplex-campaign/campaign.json"), "utf8")).counts.failed).toBe(1);
