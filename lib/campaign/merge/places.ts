@@ -88,12 +88,13 @@ export function checkMergeTokens(items: Iterable<ItemMemory>, places: MergePlace
   for (const { pullRequest: url, pull } of items) {
     const address = url === null ? undefined : parsePullRequest(url);
     if (url === null || address === undefined || pull?.state === "merged" || pull?.state === "closed") continue;
-    if (places.at(url) !== undefined || by === "wave" && isLoopback(new URL(url).hostname)) continue;
+    const isLocal = isLoopback(new URL(url).hostname);
+    if (places.at(url) !== undefined || by === "wave" && isLocal) continue;
     const advice = `set ${MERGE_TOKEN_VARIABLE}=${address.host}=VARIABLE, with the name of the variable that holds it`;
     throw new UsageError({
       attempted: ATTEMPTED,
       why: `no merge token is set for ${address.host}`,
-      advice: isLoopback(new URL(url).hostname)
+      advice: isLocal
         ? `a local Mogplex has no forge, so nothing can be merged there; if this is a forge, ${advice}`
         : advice,
     });

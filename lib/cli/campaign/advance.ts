@@ -8,7 +8,8 @@ import { formatCount } from "../../text/duration.ts";
 import { own } from "../../text/safe_line.ts";
 import { JSON_LINES, NOTE, SHOW_TASK } from "../options.ts";
 import type { Context, Verb, VerbFlag } from "../verb.ts";
-import { type CampaignPlace, campaignVerb, endWithCampaign, maskToken, readPlace } from "./campaign_job.ts";
+import { maskToken } from "../context.ts";
+import { type CampaignPlace, campaignVerb, endWithCampaign, readPlace } from "./campaign_job.ts";
 import {
   DRY_RUN,
   FORGE,

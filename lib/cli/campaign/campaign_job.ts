@@ -37,7 +37,6 @@ import { interruptible, type Interrupts } from "../../run/interrupts.ts";
 import { preferSmallHeap, terminalSize } from "../../runtime.ts";
 import { plainWords } from "../../text/document.ts";
 import { createRedactor, joinRedactors } from "../../text/redact.ts";
-import { maskToken } from "../context.ts";
 import { explain } from "../explain.ts";
 import { checkAppends } from "../extras.ts";
 import { addCampaignRun } from "../history.ts";
@@ -362,8 +361,6 @@ export function readPlace(context: Context, verb: string): CampaignPlace {
     command,
   };
 }
-
-export { maskToken };
 
 // Publishes a campaign: reports in its directory, outputs, annotations and the note on a merge request.
 

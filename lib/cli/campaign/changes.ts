@@ -17,7 +17,8 @@ import { own, type SafeLine } from "../../text/safe_line.ts";
 import { isInteractive } from "../log/writer.ts";
 import { anyText, wholeNumber } from "../options.ts";
 import type { Context, Meanings, Option, Verb, VerbFlag } from "../verb.ts";
-import { campaignVerb, maskToken, readPlace, refreshReports } from "./campaign_job.ts";
+import { maskToken } from "../context.ts";
+import { campaignVerb, readPlace, refreshReports } from "./campaign_job.ts";
 import { codeOf, decider, readSelection, requiredReason } from "./decisions.ts";
 import { BY, CHANGE_CODES, DECISION, DRY_RUN, FORGE, JSON_OBJECT, SELECTION, WHERE } from "./flags.ts";
 

@@ -14,7 +14,8 @@ import { own } from "../../text/safe_line.ts";
 import { explain } from "../explain.ts";
 import { isLaptop } from "../settings.ts";
 import type { Context, Verb, VerbFlag } from "../verb.ts";
-import { campaignVerb, maskToken, readPlace, refreshReports } from "./campaign_job.ts";
+import { maskToken } from "../context.ts";
+import { campaignVerb, readPlace, refreshReports } from "./campaign_job.ts";
 import {
   ALLOW_OUTSIDE,
   BY,

@@ -10,7 +10,8 @@ import { isInteractive } from "../log/writer.ts";
 import { isLaptop } from "../settings.ts";
 import { oneOf, wholeNumber } from "../options.ts";
 import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
-import { campaignVerb, maskToken, readPlace, refreshReports } from "./campaign_job.ts";
+import { maskToken } from "../context.ts";
+import { campaignVerb, readPlace, refreshReports } from "./campaign_job.ts";
 import { decider } from "./decisions.ts";
 import { BY, CAUSE, CHANGE_CODES, DRY_RUN, FORGE_HOST, JSON_OBJECT, ONLY, WHERE } from "./flags.ts";
 

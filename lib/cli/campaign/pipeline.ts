@@ -10,7 +10,8 @@ import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { anyText, HOME } from "../options.ts";
 import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
-import { campaignVerb, maskToken, readPlace, writeFile } from "./campaign_job.ts";
+import { maskToken } from "../context.ts";
+import { campaignVerb, readPlace, writeFile } from "./campaign_job.ts";
 import { ALLOW_OUTSIDE, DIR, duration, JSON_OBJECT, MEAN_RUN } from "./flags.ts";
 
 const FORMAT: Option<string> = {

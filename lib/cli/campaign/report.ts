@@ -8,7 +8,8 @@ import { EXIT } from "../../exit_codes.ts";
 import { planNote } from "../job/note.ts";
 import { NOTE, SHOW_TASK } from "../options.ts";
 import type { Context, Verb } from "../verb.ts";
-import { campaignVerb, maskToken, publishCampaign, readPlace } from "./campaign_job.ts";
+import { maskToken } from "../context.ts";
+import { campaignVerb, publishCampaign, readPlace } from "./campaign_job.ts";
 import { FORGE, JSON_OBJECT, PLACE } from "./flags.ts";
 
 export const campaignReportVerb: Verb = campaignVerb("report", {

@@ -11,7 +11,8 @@ import { EXIT } from "../../exit_codes.ts";
 import { interruptible } from "../../run/interrupts.ts";
 import { isInteractive } from "../log/writer.ts";
 import type { Context, Verb, VerbFlag } from "../verb.ts";
-import { type CampaignPlace, campaignVerb, maskToken, printStatus, readPlace } from "./campaign_job.ts";
+import { maskToken } from "../context.ts";
+import { type CampaignPlace, campaignVerb, printStatus, readPlace } from "./campaign_job.ts";
 import { FORGE, JSON_OBJECT, PLACE, waveCodesWithout } from "./flags.ts";
 
 const ALL_ROWS: VerbFlag = { name: "all", help: "Print a row for every item" };
