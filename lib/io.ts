@@ -40,7 +40,11 @@ export interface Io {
   write(stream: Stream, text: string): void;
   /** Whether the reader of a stream has closed it (`| head -1`), or it cannot be written. */
   closed(stream: Stream): boolean;
-  isTerminal(stream: Stream | "stdin"): boolean;
+  /**
+   * Whether a stream is a terminal; for `process`, whether this process belongs to one, even if all its streams are redirected. Deno knows the latter
+   * only with `--allow-all`.
+   */
+  isTerminal(stream: Stream | "stdin" | "process"): boolean;
   /** Shows text on the terminal of this process, past redirected streams. Does nothing without one, or if Deno is not allowed to. */
   writeTerminal(text: string): void;
   /** Reads standard input to its end, as UTF-8. @throws {UsageError} when it is something else, or larger than 16 MiB. */
@@ -337,14 +341,16 @@ export function unwrittenLine(error: unknown): string {
   return `Cannot write standard output: ${messageOf(error)}; what was printed is incomplete\n`;
 }
 
-function writeTerminal(text: string): void {
+/** Writes to the terminal of this process. Returns whether it has one: without one, or without Deno's permission, it cannot be opened. */
+function writeTerminal(text: string): boolean {
   try {
     const { O_WRONLY, O_NOCTTY = 0 } = fs.constants;
     const terminal = fs.openSync("/dev/tty", O_WRONLY | O_NOCTTY);
-    fs.writeSync(terminal, text);
+    if (text !== "") fs.writeSync(terminal, text);
     fs.closeSync(terminal);
+    return true;
   } catch {
-    // See the interface.
+    return false;
   }
 }
 
@@ -396,8 +402,11 @@ export function processIo(): Io & { setExitCode(code: number): void } {
     write,
     closed: (stream) => closed[stream],
     // Reading `process.stdin` would open it.
-    isTerminal: (stream) => stream === "stdin" ? isatty(0) : process[stream].isTTY === true,
-    writeTerminal,
+    isTerminal: (stream) => {
+      if (stream === "process") return writeTerminal("");
+      return stream === "stdin" ? isatty(0) : process[stream].isTTY === true;
+    },
+    writeTerminal: (text) => void writeTerminal(text),
     readStdin,
     readFile: (path, maxBytes, links, decoding) => readFile(path, maxBytes, links, decoding),
     realPath: (path) => unlessAbsent(() => fs.realpathSync(path)),

@@ -25,7 +25,7 @@ export const CANCEL_CAUSES: readonly CancelCause[] = ["timeout", "abort"];
 export interface Interrupts {
   /** Aborts at the first signal, with an {@linkcode InterruptedError} as its reason. */
   readonly signal: AbortSignal;
-  /** Whether a person is at a terminal, possibly with redirected output. */
+  /** Whether a person is at a terminal, possibly with redirected streams. Final once {@linkcode Interrupts.signal} has fired. */
   readonly terminal: boolean;
 }
 
@@ -80,11 +80,13 @@ export interface OpenInterrupts extends Interrupts {
 export function openInterrupts({ io, clock, inJob = false }: InterruptibleOptions): OpenInterrupts {
   const controller = new AbortController();
   // With `2>&1 | tee log`, only stdin is the terminal. A CI job may have one without a person.
-  const terminal = io.isTerminal("stdout") || io.isTerminal("stderr") || !inJob && io.isTerminal("stdin");
+  let terminal = io.isTerminal("stdout") || io.isTerminal("stderr") || !inJob && io.isTerminal("stdin");
   let firstAt: number | undefined;
   const stop = io.onSignal((signal) => {
     if (firstAt === undefined) {
       firstAt = clock.now();
+      // A terminal sends Ctrl-C to every process in its foreground, also to one whose streams are all redirected.
+      if (signal === "SIGINT" && !inJob) terminal ||= io.isTerminal("process");
       // People at a terminal press keys and do not think in signals.
       controller.abort(
         new InterruptedError(signal, `Stopped by ${terminal && signal === "SIGINT" ? "Ctrl-C" : signal}`),
@@ -95,7 +97,9 @@ export function openInterrupts({ io, clock, inJob = false }: InterruptibleOption
   }, inJob && !terminal);
   return {
     signal: controller.signal,
-    terminal,
+    get terminal() {
+      return terminal;
+    },
     close() {
       if (firstAt === undefined) stop();
     },

@@ -122,7 +122,7 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
         live.close();
       });
       const result = inWords(end, context.vocabulary);
-      showLeft(context, result);
+      if (interrupts.terminal) showLeft(context, result);
       if (error instanceof UsageError && result.runId === null) {
         await prepare(WHEN_REFUSED, context, published).ended({ result, error });
         context.writer.error(context.vocabulary.words(error.message));
@@ -138,7 +138,7 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
 function showLeft(context: Context, { outcome, reason, resume }: AnyResult): void {
   const { io, writer } = context;
   const isOnScreen = io.isTerminal("stdout") || io.isTerminal("stderr");
-  if (outcome !== "interrupted" || isOnScreen || !isInteractive(context, "stdin")) return;
+  if (outcome !== "interrupted" || isOnScreen) return;
   const lines = [reason, resume === null ? null : `To follow it again: ${resume}`].filter((line) => line !== null);
   io.writeTerminal(lines.map((line) => `${writer.redact.token(writer.untrusted(line))}\n`).join(""));
 }

@@ -385,7 +385,7 @@ export function colorLine(writer: Pick<Writer, "colored" | "paint">, line: SafeL
  */
 export function isInteractive(
   { io, platform }: { io: Pick<Io, "env" | "isTerminal">; platform: Pick<Platform, "isCi"> },
-  stream: Stream | "stdin" = "stdout",
+  stream: Parameters<Io["isTerminal"]>[0] = "stdout",
 ): boolean {
   return !platform.isCi && !isDumb(io) && io.isTerminal(stream);
 }

@@ -1,18 +1,21 @@
-/** Ctrl-C on a terminal whose screen shows the log through a pipe: the keys of util-linux's `script` are those of a person. */
+/** Ctrl-C on a terminal whose screen shows the log through a pipe, or nothing: the keys of util-linux's `script` are those of a person. */
 import { built } from "../../built.ts";
 import { expect } from "bun:test";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { until } from "../../programs/processes/world/recorder.ts";
 import { quoted } from "../../programs/processes/world/runner.ts";
 import { launch, REPO } from "../../programs/processes/world/service.ts";
 import { runtimes } from "../../../tools/setup.mjs";
 import { onEveryRuntime } from "./every_runtime.ts";
 
+const readText = (file: string) => existsSync(file) ? readFileSync(file, "utf8") : "";
+
 onEveryRuntime(
-  "run --follow with `2>&1 | tee log` on a terminal leaves its run at Ctrl-C, and cancels it without a terminal",
+  "run --follow with redirected streams on a terminal leaves its run at Ctrl-C, and cancels it without a terminal",
   async (on) => {
     const { name, service } = on;
     const args = ["run", "--follow", "<stuck-pending>", "--repo", REPO, "--create-branch"];
@@ -33,28 +36,35 @@ onEveryRuntime(
       return { cwd, env, line: quoted([...runtime, built("mogplex.mjs"), ...args]) };
     };
 
-    const attended = await open();
     const { PATH = "", HOME = "" } = process.env;
-    const script = ["-qec", `${attended.line} 2>&1 | tee log`, "/dev/null"];
-    const child = spawn("script", script, { cwd: attended.cwd, env: { PATH, HOME, TERM: "xterm", ...attended.env } });
-    const ended = once(child, "close");
-    let screen = "";
-    const runId = await new Promise<string>((resolve, reject) => {
-      child.stdout.setEncoding("utf8").on("data", (text: string) => {
-        screen += text;
-        const [, id] = /started run (\S+) \([^]*run accepted/.exec(screen) ?? [];
-        if (id !== undefined) resolve(id);
-      });
-      void ended.then(() => reject(new Error(`Cannot see the run: ${screen}`)));
-    });
-    child.stdin.write("\x03");
-    await ended;
-    const result = JSON.parse(readFileSync(join(attended.cwd, "mogplex-ci/result.json"), "utf8"));
-    expect(result).toMatchObject({ runId, outcome: "interrupted", reason: "Stopped by Ctrl-C; the run continues" });
-    expect(await service.status(runId)).not.toBe("cancelled");
-    expect(readFileSync(join(attended.cwd, "log"), "utf8")).not.toContain("the run continues");
+    const ctrlC = async (redirection: string) => {
+      const { cwd, env, line } = await open();
+      const options = { cwd, env: { PATH, HOME, TERM: "xterm", ...env } };
+      const child = spawn("script", ["-qec", `${line} ${redirection}`, "/dev/null"], options);
+      const ended = once(child, "close");
+      let screen = "";
+      child.stdout.setEncoding("utf8").on("data", (text: string) => screen += text);
+      const log = () => readText(join(cwd, "log"));
+      await until("the run is started", () => /started run \S+ \([^]*run accepted/.test(log()));
+      child.stdin.write("\x03");
+      await ended;
+      return { screen, log: log(), result: JSON.parse(readText(join(cwd, "mogplex-ci/result.json"))) };
+    };
+    const LEFT = { outcome: "interrupted", reason: "Stopped by Ctrl-C; the run continues" };
+
+    const piped = await ctrlC("2>&1 | tee log");
+    expect(piped.result).toMatchObject(LEFT);
+    expect(await service.status(piped.result.runId)).not.toBe("cancelled");
+    expect(piped.log).not.toContain("the run continues");
     // Deno must not open the terminal.
-    expect(screen.includes(`Stopped by Ctrl-C; the run continues\r\nTo follow it again: `)).toBe(name !== "deno");
+    const shown = `${LEFT.reason}\r\nTo follow it again: `;
+    expect(piped.screen.includes(shown)).toBe(name !== "deno");
+
+    const redirected = await ctrlC("< /dev/null > log 2>&1");
+    const isLeft = name !== "deno";
+    expect(redirected.result).toMatchObject(isLeft ? LEFT : { outcome: "interrupted", status: "cancelled" });
+    expect(await service.status(redirected.result.runId) === "cancelled").toBe(!isLeft);
+    expect(redirected.screen.includes(shown)).toBe(isLeft);
 
     // As cron, systemd and `ssh host command` start it.
     const alone = await open();

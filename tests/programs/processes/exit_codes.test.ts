@@ -89,7 +89,7 @@ test("run --follow ends with 124 and leaves the run alone when the deadline pass
 
 for (const [signal, expected] of [["SIGTERM", 143], ["SIGINT", 130]] as const) {
   test(`run --follow cancels its run and ends with ${expected} when ${signal} comes`, async () => {
-    const running = launchIn(folder(), follow("<stuck-streaming>"));
+    const running = launchIn(folder(), follow("<stuck-streaming>"), { CI: "true" });
     const runId = (await running.seen(new RegExp(`started run (${ID})[^]*streaming`)))[1] ?? "";
     running.child.kill(signal);
     const { code, stdout } = await running.ended;

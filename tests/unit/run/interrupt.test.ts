@@ -51,6 +51,27 @@ test("interruptible() calls SIGINT Ctrl-C where a person sits at a terminal", as
   expect((await sent([[0, "SIGTERM"]], true)).reason.message).toBe("Stopped by SIGTERM");
 });
 
+test("interruptible() takes SIGINT for Ctrl-C, but no other signal, when only the process belongs to a terminal", async () => {
+  const seen: unknown[] = [];
+  for (const [signal, inJob] of [["SIGINT", false], ["SIGTERM", false], ["SIGHUP", false], ["SIGINT", true]] as const) {
+    const { io, send } = fakeProcess();
+    const isTerminal = (stream: string) => stream === "process";
+    const clock = virtualClock();
+    await interruptible({ io: { ...io, isTerminal }, clock, inJob }, (interrupts) => {
+      const before = interrupts.terminal;
+      send(signal);
+      const { message } = interrupts.signal.reason;
+      return Promise.resolve(seen.push([before, interrupts.terminal, message]));
+    });
+  }
+  expect(seen).toEqual([
+    [false, true, "Stopped by Ctrl-C"],
+    [false, false, "Stopped by SIGTERM"],
+    [false, false, "Stopped by SIGHUP"],
+    [false, false, "Stopped by SIGINT"],
+  ]);
+});
+
 test("interruptible() takes signals within 1.5 s for one", async () => {
   const { reason, exits } = await sent([[0, "SIGINT"], [1, "SIGINT"], [2, "SIGTERM"], [1_499, "SIGINT"]]);
   expect(reason).toMatchObject({ signal: "SIGINT", exitCode: 130 });
