@@ -36,6 +36,7 @@ import {
   TASK,
   TASK_FILE,
   TERMINAL,
+  TOKEN,
   TOOL,
 } from "./recipes.ts";
 import { valueOr } from "../../lookup.ts";
@@ -115,15 +116,12 @@ export async function initRepository(context: Context): Promise<number> {
   const job = jobFile(recipe, safeName, stage);
   const { file, beside, add = "" } = recipe;
   if (flags.has(UNINSTALL)) {
-    const written = [system, ...SCHEDULES.map((each) => respondRecipe(system, each))].filter((each) =>
-      each !== undefined
-    );
-    const jobs = new Map<string, string[]>();
-    for (const each of written) {
-      for (const path of [each.file, each.beside]) {
-        if (path) jobs.set(path, [...jobs.get(path) ?? [], jobFile(each, safeName, stage)]);
-      }
-    }
+    const recipes = [system, ...SCHEDULES.map((each) => respondRecipe(system, each))];
+    const jobs = recipes.filter((each) => each !== undefined).map((each) => ({
+      paths: [each.file, each.beside ?? ""].filter((path) => path !== ""),
+      text: jobFile(each, safeName, stage),
+      remains: (safeName ?? each.repo) === undefined ? [...each.remains, "the variable MOGPLEX_REPO_ID"] : each.remains,
+    }));
     uninstall(context, steps, jobs);
     return EXIT.success;
   }
@@ -154,34 +152,35 @@ export async function initRepository(context: Context): Promise<number> {
     if (file !== PIPELINE_FILE) steps.say("", `${add}${path}`);
     else if (!isIncluded(path, readFile)) {
       const [sentence, lines] = includeAdvice(path, readFile);
-      steps.say("", sentence, "", ...lines);
+      steps.say("", sentence, "");
+      steps.show(...lines);
     }
   }
   if (attributes !== undefined && !isThere) {
-    steps.say(
-      "",
-      `Add to ${ATTRIBUTES_FILE}, so that reviews show the program collapsed:`,
-      "",
-      ATTRIBUTES.trim(),
-    );
+    steps.say("", `Add to ${ATTRIBUTES_FILE}, so that reviews show the program collapsed:`, "");
+    steps.show(ATTRIBUTES.trim());
   }
-  if (stages?.kind === "unknown") steps.say("", ...editStage(path, stage));
-  const trial = recipe.trial ?? `try it: ${TOOL} doctor --repo ${safeName ?? "OWNER/NAME"}`;
-  const next = flags.has(DRY_RUN)
-    ? "Nothing was written. To write these files, leave out --dry-run."
-    : `Then commit these files, and ${trial}`;
+  if (stages?.kind === "unknown") {
+    steps.say("", unknownStages(path), "");
+    steps.show(stage.trimEnd());
+  }
   steps.say("", `Needs: ${needsOf(recipe, safeName)}.`);
   steps.say(...recipe.steps.map((step, index) => `  ${index + 1}. ${step}`));
   if (asks !== undefined && file === PIPELINE_FILE) steps.say(...otherJobs(readFile, schedule));
   if (asks !== undefined && asks.lost.length > 0) {
     steps.say("", "Without a schedule:", ...asks.lost.map((each) => `  - ${each}`), "");
   }
-  steps.say(next);
   if (file === "") {
     steps.say(
-      `A job that you write yourself calls ${TOOL} run --follow, and in a step that always runs ` +
-        `${TOOL} cleanup (with ${STATUS_VARIABLE}, or --always)`,
+      `If you write a job yourself, call \`${TOOL} run --follow\`, and in a last step that always runs ` +
+        `\`${TOOL} cleanup\`, with ${STATUS_VARIABLE} set or with --always.`,
     );
+  }
+  if (flags.has(DRY_RUN)) steps.say("Nothing was written. To write these files, leave out --dry-run.");
+  else if (recipe.trial !== undefined) steps.say(`Then commit these files, and ${recipe.trial}`);
+  else {
+    steps.say("Then commit these files, and check the setup:");
+    steps.show(`  ${TOOL} doctor --repo ${safeName ?? "OWNER/NAME"}`);
   }
   return EXIT.success;
 }
@@ -196,13 +195,24 @@ class Steps {
     this.#dry = context.flags.has(DRY_RUN);
   }
 
+  /** Prints sentences. A terminal breaks them between words; the further lines of a list item are below its text. */
   say(...lines: readonly string[]): void {
+    const { writer } = this.#context;
+    for (const line of lines) {
+      const mark = /^ *(?:\d+\. |- )?/.exec(line)?.[0] ?? "";
+      writer.out(...writer.broken("stdout", writer.untrustedLines(line), Math.max(2, mark.length)));
+    }
+  }
+
+  /** Prints lines of a file, or a command to copy: never broken. */
+  show(...lines: readonly string[]): void {
     const { writer } = this.#context;
     writer.out(...lines.flatMap((line) => writer.untrustedLines(line)));
   }
 
   write(path: string, text: string, visibleLines: readonly string[]): void {
-    this.say(`${this.#dry ? "would write" : "write"} ${path}`, ...visibleLines);
+    this.say(`${this.#dry ? "would write" : "write"} ${path}`);
+    this.show(...visibleLines);
     if (this.#dry) return;
     try {
       this.#context.io.writeFile(path, text);
@@ -225,7 +235,10 @@ class Steps {
     const lines = note === undefined ? diff(old ?? "", text).filter((line) => line !== "+") : [note];
     if (old === undefined) this.write(path, text, lines);
     else if (old === text) this.say(`unchanged: ${path}`);
-    else this.say(`keep ${path}, which differs from what init would write:`, ...lines);
+    else {
+      this.say(`keep ${path}, which differs from what init would write:`);
+      this.show(...lines);
+    }
   }
 }
 
@@ -307,7 +320,7 @@ function programOf(context: Context) {
   return {
     text,
     checksum: `${hash}  mogplex.mjs\n`,
-    note: `  this program, sha256 ${hash}`,
+    note: `  sha256 ${hash}`,
     licenses: ownLicenses(context),
   };
 }
@@ -396,19 +409,27 @@ function readOrNothing(context: Context, path: string): string | undefined {
   return valueOr(() => present(context, path), undefined);
 }
 
-function uninstall(
-  context: Context,
-  steps: Steps,
-  jobs: ReadonlyMap<string, readonly string[]>,
-): void {
+/** A job that `init` may have written. */
+interface WrittenJob {
+  paths: readonly string[];
+  text: string;
+  remains: readonly string[];
+}
+
+function uninstall(context: Context, steps: Steps, jobs: readonly WrittenJob[]): void {
   const isProgramUnchanged = isUnchanged(context);
   const gone = new Set<string>();
-  for (const [path, texts] of [...jobs, [TASK_FILE, [TASK]] as const, [ATTRIBUTES_FILE, [ATTRIBUTES]] as const]) {
+  const remains = new Set<string>();
+  const jobPaths = [...new Set(jobs.flatMap(({ paths }) => paths))];
+  for (const path of [...jobPaths, TASK_FILE, ATTRIBUTES_FILE]) {
     const old = present(context, path);
-    if (old !== undefined && texts.some((text) => withoutStage(old) === withoutStage(text))) {
+    if (old === undefined) continue;
+    const job = jobs.find(({ paths, text }) => paths.includes(path) && withoutStage(text) === withoutStage(old));
+    if (job !== undefined || path === TASK_FILE && old === TASK || path === ATTRIBUTES_FILE && old === ATTRIBUTES) {
       steps.remove(path);
       gone.add(path);
-    } else if (old !== undefined && (path !== ATTRIBUTES_FILE || old.includes(ATTRIBUTES.trim()))) {
+      for (const each of job?.remains ?? []) remains.add(each);
+    } else if (path !== ATTRIBUTES_FILE || old.includes(ATTRIBUTES.trim())) {
       steps.say(`keep ${path}, which init did not write, or which was changed`);
     }
   }
@@ -418,7 +439,7 @@ function uninstall(
     else steps.say(`keep ${path}, which belongs to ${PROGRAM_FILE}`);
   }
   const isMissing = (path: string) => path !== PIPELINE_FILE && (gone.has(path) || !exists(context, path));
-  const brokenIncludes = [...jobs.keys()].filter((path) =>
+  const brokenIncludes = jobPaths.filter((path) =>
     isMissing(path) && isIncluded(path, (each) => readOrNothing(context, each))
   );
   if (brokenIncludes.length > 0) {
@@ -426,8 +447,11 @@ function uninstall(
       "",
       `The pipeline is invalid while it includes a file that is missing. Remove from the include of ${PIPELINE_FILE}:`,
     );
-    steps.say("", ...brokenIncludes.map((path) => `  - local: ${path}`));
+    steps.say("");
+    steps.show(...brokenIncludes.map((path) => `  - local: ${path}`));
   }
+  steps.say("", "init cannot remove what is outside this repository. If nothing else uses it, remove:");
+  steps.say(...[...remains, TOKEN].map((each) => `  - ${each}`));
   try {
     if (!context.flags.has(DRY_RUN)) context.io.removeDirectory(FOLDER);
   } catch {
@@ -459,10 +483,6 @@ function otherJobs(read: (path: string) => string | undefined, schedule: Schedul
   ];
 }
 
-/** What to do if the stages of the pipeline could not be read. */
-const editStage = (path: string, stage: string) => [
-  `The stages of the pipeline are in files that are not in this repository. Without an existing stage, the whole pipeline is`,
-  `invalid, so edit this line of ${path}:`,
-  "",
-  stage.trimEnd(),
-];
+const unknownStages = (path: string) =>
+  "The stages of the pipeline are in files that are not in this repository. A stage that does not exist makes the whole " +
+  `pipeline invalid, so edit this line of ${path}:`;

@@ -40,7 +40,10 @@ const POLL_CRON = { hourly: "23 * * * *", daily: "23 5 * * *" } as const;
 /** A daily poll looks back further than a day, since forges start scheduled jobs late. */
 const LOOK_BACK: Readonly<Record<Schedule, string>> = { hourly: "", daily: " --since 48h", none: "" };
 
-const MAKE_TOKEN = "Create a token in the Mogplex app (Settings > Mogplex Keys) with the scopes read and write.";
+const KEYS_PAGE = "Settings > Mogplex Keys";
+const MAKE_TOKEN = `Create a token in the Mogplex app (${KEYS_PAGE}) with the scopes read and write.`;
+/** What remains of every job. */
+export const TOKEN = `the token of this repository in the Mogplex app: ${KEYS_PAGE}`;
 
 /** What is lost at every forge without a schedule. */
 const LOST = [
@@ -71,12 +74,14 @@ export interface Recipe {
   render(repo: string, stage: string): string;
   /** How to do what `needs` names, one sentence each. */
   steps: readonly string[];
+  /** What a person has made for the job outside the repository, with its place. `init` cannot remove it. */
+  remains: readonly string[];
   /** The job of `--respond`, on systems that belong to a forge. */
-  respond?(schedule: Schedule): Pick<Recipe, "file" | "beside" | "needs" | "render" | "steps" | "trial"> & {
+  respond?(schedule: Schedule): Pick<Recipe, "file" | "beside" | "needs" | "render" | "steps" | "remains" | "trial"> & {
     /** What does not work without a schedule. */
     readonly lost: readonly string[];
   };
-  /** What to do after the commit. @default doctor */
+  /** What to do after the commit, as a sentence. @default doctor */
   trial?: string;
   /** What the job does, as a sentence. @default when it runs the task */
   does?: string;
@@ -102,6 +107,7 @@ const SCRIPT_RECIPES: Readonly<Record<string, Recipe>> = {
       "Store it as a credential of the kind Secret text with the ID mogplex-api-key: Manage Jenkins > Credentials.",
       "Install Node 20.11 or later on the agent.",
     ],
+    remains: ["the credential mogplex-api-key: Manage Jenkins > Credentials"],
     weekly: true,
     render: (repo) =>
       `pipeline {
@@ -138,6 +144,7 @@ const SCRIPT_RECIPES: Readonly<Record<string, Recipe>> = {
       "Store it as the parameter mogplex.api.key of the type Password: project settings > Parameters.",
       "Install Node 20.11 or later on the agent.",
     ],
+    remains: ["the parameter mogplex.api.key: project settings > Parameters"],
     weekly: true,
     render: (repo) =>
       `${KOTLIN}
@@ -201,16 +208,19 @@ const CLEAN_STEP = `      - if: always()
 /** GitHub and its relatives. */
 function forge(folder: string, where: string, keep: string, hosts: RegExp): Recipe {
   const isGithub = folder === ".github";
+  const page = isGithub ? "Settings > Secrets and variables > Actions" : "Settings > Actions > Secrets";
   const storeSecret = (name: string) =>
     isGithub
-      ? `Store it as the secret ${name}: gh secret set ${name} (or Settings > Secrets and variables > Actions).`
-      : `Store it as the secret ${name}: Settings > Actions > Secrets.`;
+      ? `Store it as the secret ${name}: \`gh secret set ${name}\`, or ${page}.`
+      : `Store it as the secret ${name}: ${page}.`;
+  const secret = (name: string) => `the secret ${name}: ${page}`;
   return {
     file: `${folder}/workflows/mogplex.yml`,
     marks: [folder],
     hosts,
     needs: "secret MOGPLEX_API_KEY",
     steps: [MAKE_TOKEN, storeSecret("MOGPLEX_API_KEY")],
+    remains: [secret("MOGPLEX_API_KEY")],
     weekly: true,
     repo: '"$GITHUB_REPOSITORY"',
     render: (repo) =>
@@ -243,7 +253,10 @@ ${CLEAN_STEP}${keep}`,
         storeSecret("RESPOND_TOKEN"),
         "Put the names of the users who can ask into MOGPLEX_RESPOND_ALLOW_USERS in the workflow. To let everybody who can push ask, make the bot an administrator of the repository instead.",
       ],
-      trial: 'start the workflow "Mogplex answers" by hand: it checks the setup, then looks for mentions',
+      remains: isGithub
+        ? [secret("MOGPLEX_API_KEY")]
+        : [secret("MOGPLEX_API_KEY"), secret("RESPOND_TOKEN"), "the bot user and its token"],
+      trial: 'start the workflow "Mogplex answers" by hand. It checks the setup, then looks for mentions.',
       lost: [
         "A mention in a comment on a line of code starts nothing.",
         "A label on a pull request starts nothing.",
@@ -294,6 +307,7 @@ ${steps}`;
 const circleRun = (command: string) => `      - run: |\n          ${command}\n`;
 const ATTACH = "      - attach_workspace: { at: . }\n";
 
+const VARIABLE = "the variable MOGPLEX_API_KEY: Settings > CI/CD > Variables";
 const GITLAB_AFTER = `  after_script:
     - ${CLEAN}
   retry: { max: 2, when: [${RETRY_WHEN.join(", ")}], exit_codes: [${EXIT.unavailable}, ${EXIT.rateLimited}] }
@@ -317,6 +331,7 @@ export const RECIPES: ReadonlyMap<string, Recipe> = new Map(Object.entries<Recip
       "Store it as the variable MOGPLEX_API_KEY, masked and protected: Settings > CI/CD > Variables.",
       "Create a schedule: Build > Pipeline schedules.",
     ],
+    remains: [VARIABLE, "the pipeline schedule: Build > Pipeline schedules"],
     repo: '"$CI_PROJECT_PATH"',
     render: (repo, stage) =>
       `mogplex:
@@ -358,13 +373,21 @@ ${GITLAB_ARTIFACTS}    reports:
             schedule === "hourly" ? "an hourly" : "a daily"
           } schedule with the variable MOGPLEX_POLL=1: Build > Pipeline schedules.`,
         ],
-        `Keep all other jobs out of these pipelines: put the rule - { if: ${
+        `Keep all other jobs out of these pipelines: put the rule \`- { if: ${
           isolation(schedule)
-        }, when: never } before their other rules. A job without rules then also needs - when: on_success.`,
+        }, when: never }\` before their other rules. A job without rules then also needs \`- when: on_success\`.`,
         'Let nobody pass variables to pipelines: Settings > CI/CD > Variables, "No one allowed". Otherwise anyone with the trigger token can run code in the job.',
         "Check the setup after the commit: Build > Pipelines > New pipeline on the default branch, then start the job mogplex-respond in it.",
       ],
-      trial: "follow the last step. docs/ask.md explains the others",
+      remains: [
+        VARIABLE,
+        "the variable GITLAB_TOKEN: Settings > CI/CD > Variables",
+        "the bot's token: Settings > Access tokens",
+        "the trigger token: Settings > CI/CD > Pipeline trigger tokens",
+        "the webhook for comments and issues: Settings > Webhooks",
+        ...schedule === "none" ? [] : ["the schedule with the variable MOGPLEX_POLL: Build > Pipeline schedules"],
+      ],
+      trial: "follow the last step. docs/ask.md explains the others.",
       lost: ["A mention that the webhook missed starts nothing.", ...LOST],
       render: (repo, stage) =>
         `mogplex-respond:
@@ -399,6 +422,10 @@ ${GITLAB_AFTER}${GITLAB_ARTIFACTS}`,
       "Store it as the secret mogplex_api_key: repository settings > Secrets.",
       "Create a cron job named mogplex: repository settings > Crons.",
     ],
+    remains: [
+      "the secret mogplex_api_key: repository settings > Secrets",
+      "the cron job mogplex: repository settings > Crons",
+    ],
     render: (repo) =>
       `when:
   - { event: cron, cron: mogplex }
@@ -425,6 +452,7 @@ steps:
       MAKE_TOKEN,
       "Store it as the secret variable MOGPLEX_API_KEY: edit the pipeline > Variables.",
     ],
+    remains: ["the pipeline and its secret variable MOGPLEX_API_KEY: Pipelines"],
     weekly: true,
     render: (repo) =>
       `trigger: none
@@ -457,6 +485,10 @@ jobs:
       "Store it as the secured variable MOGPLEX_API_KEY: Repository settings > Repository variables.",
       "Create a schedule: Pipelines > Schedules.",
     ],
+    remains: [
+      "the variable MOGPLEX_API_KEY: Repository settings > Repository variables",
+      "the schedule: Pipelines > Schedules",
+    ],
     render: (repo) =>
       `image: ${IMAGE}
 pipelines:
@@ -487,8 +519,9 @@ pipelines:
     steps: [
       MAKE_TOKEN,
       "Store it as the secret MOGPLEX_API_KEY: cluster > Secrets.",
-      "Create a pipeline with the step: buildkite-agent pipeline upload .buildkite/mogplex.yml",
+      "Create a pipeline with the step `buildkite-agent pipeline upload .buildkite/mogplex.yml`.",
     ],
+    remains: ["the secret MOGPLEX_API_KEY: cluster > Secrets", "the pipeline"],
     render: (repo) =>
       `steps:
   - label: Mogplex
@@ -512,6 +545,10 @@ pipelines:
       MAKE_TOKEN,
       "Create the context mogplex with the variable MOGPLEX_API_KEY: Organization settings > Contexts.",
       "Create a schedule trigger: Project settings > Triggers.",
+    ],
+    remains: [
+      "the context mogplex: Organization settings > Contexts",
+      "the schedule trigger: Project settings > Triggers",
     ],
     render: (repo) =>
       `version: 2.1
@@ -573,7 +610,8 @@ export const NO_SYSTEM: Recipe = {
   file: "",
   needs: "variable MOGPLEX_API_KEY, and MOGPLEX_REPO_ID (owner/name) except on a terminal in a clone from github.com",
   repo: "",
-  steps: [MAKE_TOKEN, "Set the variable in your shell: export MOGPLEX_API_KEY=…"],
+  steps: [MAKE_TOKEN, "Set the variable in your shell: `export MOGPLEX_API_KEY=…`"],
+  remains: [],
   render: () => "",
 };
 

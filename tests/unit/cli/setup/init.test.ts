@@ -1,7 +1,16 @@
 import { expect, test } from "bun:test";
+import { ALL_SYSTEMS, detectPlatform } from "../../../../lib/ci/detect.ts";
+import { openContext } from "../../../../lib/cli/context.ts";
+import { Writer } from "../../../../lib/cli/log/writer.ts";
 import { main } from "../../../../lib/cli/main.ts";
+import { initRepository } from "../../../../lib/cli/setup/init.ts";
 import { jobFile, PROGRAM_FILE, RECIPES, TASK } from "../../../../lib/cli/setup/recipes.ts";
+import { flagsByRow } from "../../../../lib/cli/settings.ts";
+import { commandVocabulary, flagsOf } from "../../../../lib/cli/verb.ts";
+import { initVerb } from "../../../../lib/cli/verbs/init.ts";
+import { parseFlags } from "../../../../lib/flags.ts";
 import { sha256Hex } from "../../../../lib/sha256.ts";
+import { createRedactor } from "../../../../lib/text/redact.ts";
 import { fakeIo } from "../fake_io.ts";
 
 const FILE = "/opt/mogplex.mjs";
@@ -228,10 +237,10 @@ test("init terminal writes program and task without a job, and takes them out ag
   expect(stdout).toEndWith(
     "\nNeeds: variable MOGPLEX_API_KEY, and MOGPLEX_REPO_ID (owner/name) except on a terminal in a clone from github.com.\n" +
       "  1. Create a token in the Mogplex app (Settings > Mogplex Keys) with the scopes read and write.\n" +
-      "  2. Set the variable in your shell: export MOGPLEX_API_KEY=…\n" +
-      "Then commit these files, and try it: node ci/mogplex.mjs doctor --repo acme/web\n" +
-      "A job that you write yourself calls node ci/mogplex.mjs run --follow, and in a step that always runs " +
-      "node ci/mogplex.mjs cleanup (with MOGPLEX_JOB_STATUS, or --always)\n",
+      "  2. Set the variable in your shell: `export MOGPLEX_API_KEY=…`\n" +
+      "If you write a job yourself, call `node ci/mogplex.mjs run --follow`, and in a last step that always runs " +
+      "`node ci/mogplex.mjs cleanup`, with MOGPLEX_JOB_STATUS set or with --always.\n" +
+      "Then commit these files, and check the setup:\n  node ci/mogplex.mjs doctor --repo acme/web\n",
   );
   expect((await init(["terminal", "--uninstall"], written)).written).toEqual({});
 });
@@ -329,9 +338,11 @@ test("init says in its last lines all that is needed, and how to try the program
   for (const system of ["jenkins", "bitbucket"]) {
     const { stdout, written } = await init([system]);
     expect(stdout).toMatch(/\nNeeds: .*, variable MOGPLEX_REPO_ID \(owner\/name\)\.\n/);
-    expect(stdout).toEndWith("\nThen commit these files, and try it: node ci/mogplex.mjs doctor --repo OWNER/NAME\n");
+    expect(stdout).toEndWith(
+      "\nThen commit these files, and check the setup:\n  node ci/mogplex.mjs doctor --repo OWNER/NAME\n",
+    );
     const named = await init([system], { ".git/config": ORIGIN });
-    expect(named.stdout).toEndWith("try it: node ci/mogplex.mjs doctor --repo acme/web\n");
+    expect(named.stdout).toEndWith("check the setup:\n  node ci/mogplex.mjs doctor --repo acme/web\n");
     expect(named.stdout).not.toContain("MOGPLEX_REPO_ID");
     expect(Object.keys(written)).toContain(".gitattributes");
   }
@@ -378,7 +389,7 @@ test("init --respond writes the program and the job that answers mentions, and t
     "# Written by mogplex-ci init. A mention at the forge (@mogplex <task>) starts an agent.\n",
   );
   expect(stdout).toEndWith(
-    'start the workflow "Mogplex answers" by hand: it checks the setup, then looks for mentions\n',
+    'start the workflow "Mogplex answers" by hand. It checks the setup, then looks for mentions.\n',
   );
   expect(written[job]).toContain("  workflow_dispatch:\n");
   expect(written[job]).toContain("run: node ci/mogplex.mjs doctor --for respond --repo acme/web\n");
@@ -401,7 +412,7 @@ test("init --respond lists what to do for a token, a bot and a webhook on GitLab
     "  8. Let nobody pass variables",
     "  9. Check the setup after the",
   ]);
-  expect(stdout).toEndWith("Then commit these files, and follow the last step. docs/ask.md explains the others\n");
+  expect(stdout).toEndWith("Then commit these files, and follow the last step. docs/ask.md explains the others.\n");
   expect(stdout).not.toContain("Without a schedule");
 });
 
@@ -463,4 +474,91 @@ test("init --respond refuses a system that no comment starts", async () => {
   const { code, stderr, written } = await init(["jenkins", "--respond"]);
   expect({ code, written }).toEqual({ code: 2, written: {} });
   expect(stderr).toContain("--respond works with gitlab, github, forgejo, gitea");
+});
+
+/** What `init` prints on a terminal of 80 columns. */
+async function initOnTerminal(args: string[], files: Record<string, string> = {}): Promise<string> {
+  const io = fakeIo({
+    terminal: true,
+    env: { TERM: "xterm", NO_COLOR: "1" },
+    files: { [FILE]: PROGRAM, ".git/HEAD": "", ...files },
+  });
+  const platform = detectPlatform(io.env);
+  const writer = new Writer(io, platform, createRedactor({}), () => ({ columns: 80, rows: 24 }));
+  const parts = { io, platform, systems: ALL_SYSTEMS, writer, verbs: [initVerb], notes: undefined, dropIn: false };
+  const flags = flagsByRow(parseFlags("init", args, flagsOf(initVerb)));
+  const context = openContext({ ...parts, flags, vocabulary: commandVocabulary("mogplex-ci") }, { programFile: FILE });
+  await initRepository(context);
+  return io.text.stdout;
+}
+
+test("init breaks its sentences between words on a terminal, and keeps commands and lines of files whole", async () => {
+  const command = /`[^`]+`|\S+/g;
+  for (const [name, { respond }] of [...RECIPES, ["terminal", {}] as const]) {
+    for (const more of [[], ...respond === undefined ? [] : [["--respond"], ["--respond", "--schedule", "none"]]]) {
+      for (const last of [[], ["--dry-run"], ["--uninstall"]]) {
+        const args = [name, ...more, ...last];
+        const files = { ".gitlab-ci.yml": "include: https://example.com/a.yml\n", ".gitattributes": "* text\n" };
+        if (last[0] === "--uninstall") Object.assign(files, (await init([name, ...more], files)).written);
+        const whole = (await init(args, files)).stdout;
+        const text = await initOnTerminal(args, files);
+        expect([args, text.replaceAll(/\s+/g, " ")]).toEqual([args, whole.replaceAll(/\s+/g, " ")]);
+        // A longer line is a line of a file, or has one word or command that is too long for two.
+        const long = text.split("\n").filter((line) => line.length > 80 && !/^[+-]/.test(line));
+        expect([args, long.filter((line) => (line.match(command) ?? []).every((each) => each.length < 60))]).toEqual([
+          args,
+          [],
+        ]);
+      }
+    }
+  }
+});
+
+test("init on a terminal indents the further lines of a step below its text", async () => {
+  const text = await initOnTerminal(["gitea", "--respond"]);
+  expect(text).toContain(
+    "\n  3. Create a user for the bot and a token of that user with the scopes\n" +
+      "     read:user, write:issue and read:repository.\n",
+  );
+  expect(text).toContain(`\n  sha256 ${sha256Hex(PROGRAM)}\n`);
+});
+
+test("init --uninstall lists what is left outside of the repository by name", async () => {
+  const left = async (...args: string[]) => {
+    const [system = "", ...more] = args;
+    const { written } = await init([system, ...more]);
+    const { stdout } = await init([system, "--uninstall"], written);
+    const [, list] = stdout.split(
+      "\n\ninit cannot remove what is outside this repository. If nothing else uses it, remove:\n",
+    );
+    return list?.trimEnd().split("\n");
+  };
+  const token = "  - the token of this repository in the Mogplex app: Settings > Mogplex Keys";
+  expect(await left("github")).toEqual([
+    "  - the secret MOGPLEX_API_KEY: Settings > Secrets and variables > Actions",
+    token,
+  ]);
+  expect(await left("gitlab", "--respond")).toEqual([
+    "  - the variable MOGPLEX_API_KEY: Settings > CI/CD > Variables",
+    "  - the variable GITLAB_TOKEN: Settings > CI/CD > Variables",
+    "  - the bot's token: Settings > Access tokens",
+    "  - the trigger token: Settings > CI/CD > Pipeline trigger tokens",
+    "  - the webhook for comments and issues: Settings > Webhooks",
+    "  - the schedule with the variable MOGPLEX_POLL: Build > Pipeline schedules",
+    token,
+  ]);
+  expect(await left("jenkins")).toEqual([
+    "  - the credential mogplex-api-key: Manage Jenkins > Credentials",
+    "  - the variable MOGPLEX_REPO_ID",
+    token,
+  ]);
+  expect(await left("terminal")).toEqual([token]);
+  // Every secret or variable that a job needs is in the list of what remains.
+  for (const [name, { needs, remains, respond }] of RECIPES) {
+    for (const each of [{ needs, remains }, ...respond === undefined ? [] : [respond("hourly")]]) {
+      const names = each.needs.match(/\b(?:[A-Z]+_[A-Z_]+|mogplex[-_.]api[-_.]key)\b/g) ?? [];
+      const missing = names.filter((word) => word !== "MOGPLEX_POLL" && !each.remains.join().includes(word));
+      expect([name, missing]).toEqual([name, name === "circleci" ? ["MOGPLEX_API_KEY"] : []]);
+    }
+  }
 });
