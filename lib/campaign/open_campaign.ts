@@ -395,7 +395,7 @@ export function checkWhole(opened: OpenedCampaign): void {
   if (!opened.skippedStdin) return;
   throw new UsageError({
     attempted: "plan campaign",
-    why: "a list in the file is standard input, which only the verb plan reads",
+    why: "a list in the file is standard input, which only the command plan reads",
     advice: `run ${planCommand(opened)} first, with the list as its input`,
   });
 }

@@ -22,18 +22,18 @@ const FIRST_GROUPS: readonly (readonly [group: string, summary: string])[] = [
 ];
 
 export function programHelp(group?: string): string {
-  const usage = `Usage: ${PROGRAM} ${group ?? "<verb>"} ${group === undefined ? "" : "<verb> "}[flags]\n`;
+  const usage = `Usage: ${PROGRAM} ${group ?? "<command>"} ${group === undefined ? "" : "<command> "}[flags]\n`;
   if (group !== undefined) {
     const verbs = VERBS.filter((verb) => verb.name.startsWith(`${group} `));
     const rows = verbs.map((verb) => [callOf(verb), verb.summary]);
     const examples = `Examples:\n${commands(verbs.flatMap((verb) => verb.examples.slice(0, 1)))}`;
-    return [usage, `Verbs (each has --help):\n${columns(rows)}`, examples].join("\n");
+    return [usage, `Commands (each has --help):\n${columns(rows)}`, examples].join("\n");
   }
   const first = FIRST.flatMap((name) => VERBS.filter((verb) => verb.name === name));
   return [
     usage,
     `${PROGRAM} ${VERSION}: runs, follows and reports hosted Mogplex agent runs from CI\n`,
-    `Verbs (each has --help):\n${columns([...first.map(({ name, summary }) => [name, summary]), ...FIRST_GROUPS])}`,
+    `Commands (each has --help):\n${columns([...first.map(({ name, summary }) => [name, summary]), ...FIRST_GROUPS])}`,
     `${wrapped(`More: help ${TOPICS.join(", help ")}`)}\n`,
     `Examples:\n${
       commands(
@@ -177,7 +177,7 @@ function otherRowHelp(verb: Verb, mainVerb: Verb): string {
 /** Undefined for an unknown topic. */
 export function topicHelp(topic: string): string | undefined {
   switch (topic) {
-    case "verbs":
+    case "commands":
       return allVerbs();
     case "environment":
       return `Environment (${DROP_IN} read those marked *):\n${variableRows()}`;
@@ -215,7 +215,7 @@ export function topicHelp(topic: string): string | undefined {
           "masked in everything that is printed or written.",
         "An agent's output is not trusted. Control characters, terminal sequences and CI commands are made harmless in logs " +
           "and reports, and known secrets are masked.",
-        "No code of the checkout is executed. Files are written below --out, never through symbolic links. The verb " +
+        "No code of the checkout is executed. Files are written below --out, never through symbolic links. The command " +
           "permissions prints Deno flags that allow nothing else.",
         "On SIGHUP, SIGINT or SIGTERM a job ends at once and cancels the run that it started. On a terminal, the run " +
           "continues. --on-interrupt changes that. SIGQUIT and SIGKILL end the job and cancel nothing.",

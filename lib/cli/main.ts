@@ -199,7 +199,7 @@ function unknownVerb(args: readonly string[]): UsageError {
   const words = [...new Set(names.flatMap((name) => name.split(" ")[0] ?? [])), "--help", "--version"];
   return new UsageError({
     attempted: `run ${JSON.stringify(first)}`,
-    why: "unknown verb",
+    why: "unknown command",
     advice: didYouMean(first, words) ?? "see --help",
   });
 }
@@ -212,7 +212,7 @@ function unknownGroupVerb(first: string, second: string, names: readonly string[
   const hint = nearest(second, names);
   return new UsageError({
     attempted: `run ${JSON.stringify(`${first} ${second}`)}`,
-    why: "unknown verb",
+    why: "unknown command",
     advice: hint === undefined ? advice : `did you mean ${JSON.stringify(`${first} ${hint}`)}?`,
   });
 }

@@ -31,7 +31,7 @@ import type { Writer } from "./log/writer.ts";
 export const PROGRAM = "mogplex-ci";
 
 /** Topics of the help that are not verbs. */
-export const TOPICS: readonly string[] = ["verbs", "environment", "exit-codes", "reports", "keys", "security"];
+export const TOPICS: readonly string[] = ["commands", "environment", "exit-codes", "reports", "keys", "security"];
 
 /** Phrases of one program. All except the functions follow "give". */
 export interface Vocabulary {

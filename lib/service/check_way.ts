@@ -97,7 +97,7 @@ function adviceFor(trouble: NetworkTrouble, origin: Origin, env: ReadEnv, machin
     : `check the proxy ${proxy.place}`;
   switch (trouble) {
     case "permission":
-      return `Start Deno with --allow-net=${origin.host}; the verb permissions prints all flags`;
+      return `Start Deno with --allow-net=${origin.host}; the command permissions prints all flags`;
     case "proxy":
       return "The proxy refuses to connect: check its rules, and the user name and password in HTTPS_PROXY";
     case "name":

@@ -51,7 +51,7 @@ export async function componentMain(
     const verb = lookup(verbs, name);
     if (verb === undefined || args.length > 1) {
       const advice = `give one of ${Object.keys(verbs).join(", ")}`;
-      throw new UsageError({ attempted: `run ${JSON.stringify(args.join(" "))}`, why: "unknown verb", advice });
+      throw new UsageError({ attempted: `run ${JSON.stringify(args.join(" "))}`, why: "unknown command", advice });
     }
     checkInputs(process.env);
     check?.(io.env);

@@ -113,13 +113,31 @@ const SCRIPT_RECIPES: Readonly<Record<string, Recipe>> = {
       `pipeline {
   agent { label 'linux' }
   triggers { cron('H 6 * * 1') }
-  options { timeout(time: 40, unit: 'MINUTES'); disableConcurrentBuilds() }
+  options {
+    timeout(time: 100, unit: 'MINUTES') // up to three attempts
+    disableConcurrentBuilds()
+  }
   environment { MOGPLEX_API_KEY = credentials('mogplex-api-key') }
   stages {
     stage('Mogplex') {
       steps {
         sh '${CHECK}'
-        sh 'exec ${run(repo)}'
+        // ${EXIT.unavailable}: the service is down; ${EXIT.rateLimited}: no starts are left. The next attempt finds the run of the one before.
+        // When the build is aborted, the command cancels the run; the trap keeps the shell alive until then.
+        sh '''
+          set +e
+          trap 'stopped=yes' TERM
+          for pause in 60 300 0; do
+            ${run(repo)}
+            code=$?
+            case "$code" in
+              ${EXIT.unavailable} | ${EXIT.rateLimited}) sleep "$pause" ;;
+              *) break ;;
+            esac
+            test -z "$stopped" || break
+          done
+          exit "$code"
+        '''
       }
       post {
         always {

@@ -143,7 +143,7 @@ const FOLLOW: VerbFlag = {
 };
 const EXIT_STATUS: VerbFlag = {
   name: "exit-status",
-  help: "With --follow: exit with the verdict, as the verb follow does",
+  help: "With --follow: exit with the verdict, as the command follow does",
 };
 /** The documented flag, without a variable. */
 const TIMEOUT: Option<number> = {

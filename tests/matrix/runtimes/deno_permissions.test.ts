@@ -116,7 +116,7 @@ test("a permission that is missing ends the job at once, with how to give it", a
   expect({ code: unread.code, stderr: unread.stderr }).toEqual({
     code: 2,
     stderr:
-      `error: Cannot read prompt: Deno is not allowed to read file "${task}"; start it with --allow-read for it, the verb ` +
+      `error: Cannot read prompt: Deno is not allowed to read file "${task}"; start it with --allow-read for it, the command ` +
       "permissions prints all flags (permissions --prompt-file FILE)\n",
   });
   const more = await launch([runtimes.node, built("mogplex.mjs"), "permissions", "--prompt-file", task], { cwd, env })
@@ -127,7 +127,7 @@ test("a permission that is missing ends the job at once, with how to give it", a
   expect({ code: unsent.code, stderr: unsent.stderr }).toEqual({
     code: 2,
     stderr: `note: sending requests and the token to ${service.url}, unencrypted\n` +
-      `error: Cannot start run: Deno is not allowed to reach ${host}; start it with --allow-net=${host}, the verb permissions ` +
+      `error: Cannot start run: Deno is not allowed to reach ${host}; start it with --allow-net=${host}, the command permissions ` +
       "prints all flags\n",
   });
   expect(readFileSync(join(cwd, "mogplex-ci/outputs.env"), "utf8")).toContain("MOGPLEX_OUTCOME=error\n");
@@ -145,7 +145,7 @@ test("without any permission each verb ends with 2 and names the verb that print
       args,
       2,
       expect.stringMatching(
-        /^error: Cannot .*Requires read access to "[^"]+": start it with the flags that the verb permissions prints\n$/,
+        /^error: Cannot .*Requires read access to "[^"]+": start it with the flags that the command permissions prints\n$/,
       ),
     ]);
   }
@@ -253,7 +253,7 @@ test("a campaign's directory that Deno is not allowed to write ends with 2, and 
     code: 2,
     stderr:
       'error: Cannot write in "mogplex-campaign": Deno is not allowed to use it; start it with --allow-read and --allow-write for ' +
-      "the directory, the verb permissions prints all flags (permissions --out DIR)\n",
+      "the directory, the command permissions prints all flags (permissions --out DIR)\n",
   });
 });
 

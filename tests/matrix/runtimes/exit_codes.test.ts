@@ -49,7 +49,7 @@ onEveryRuntime(
     const { code, stdout, stderr } = await launch(["bash", "-c", shell, "bash", ...runtime, built("mogplex.mjs")])
       .ended;
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stdout).toBe("Usage: mogplex-ci <verb> [flags]\n");
+    expect(stdout).toBe("Usage: mogplex-ci <command> [flags]\n");
   },
 );
 

@@ -129,7 +129,7 @@ test("--help ends with 0 and says nothing on stderr when its reader goes away", 
   const { code, stdout, stderr } = await launch(["bash", "-c", shell, "bash", runtimes.node, built("mogplex.mjs")])
     .ended;
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  expect(stdout).toBe("Usage: mogplex-ci <verb> [flags]\n");
+  expect(stdout).toBe("Usage: mogplex-ci <command> [flags]\n");
 });
 
 test("run --follow goes on to its verdict when the reader of stdout goes away", async () => {

@@ -36,7 +36,7 @@ test("no help has a line above 80 characters, and nothing is lost", async () => 
     expect(text.split("\n").filter((line) => line.length > 80)).toEqual([]);
     expect(text).not.toMatch(/ $/m);
   }
-  const flat = (await help("help", "verbs")).replace(/\s+/g, " ");
+  const flat = (await help("help", "commands")).replace(/\s+/g, " ");
   for (const { name, summary } of VERBS) expect([name, flat.includes(summary)]).toEqual([name, true]);
   const environment = (await help("help", "environment")).replace(/\s+/g, " ");
   expect(ENVIRONMENT.map(({ name }) => name)).toEqual([...VARIABLES]);
@@ -47,8 +47,8 @@ test("no help has a line above 80 characters, and nothing is lost", async () => 
 
 test("--help of the program begins with the usage, shows twelve verbs, and names the topics", async () => {
   const text = await help("--help");
-  expect(text).toStartWith("Usage: mogplex-ci <verb> [flags]\n");
-  const [, shown = ""] = /^Verbs.*:\n((?: {2}.*\n)*)/m.exec(text) ?? [];
+  expect(text).toStartWith("Usage: mogplex-ci <command> [flags]\n");
+  const [, shown = ""] = /^Commands.*:\n((?: {2}.*\n)*)/m.exec(text) ?? [];
   const names = [...shown.matchAll(/^ {2}(\S+(?: \S+)?) {2}/gm)].map(([, name = ""]) => name);
   expect(names).toHaveLength(12);
   const known = new Set(VERBS.flatMap(({ name }) => [name, name.split(" ")[0] ?? ""]));
@@ -60,14 +60,14 @@ test("--help of the program begins with the usage, shows twelve verbs, and names
 test("the first help, and every verb's line, have run --follow before the run that nobody follows", async () => {
   const first = await help("--help");
   expect(first).toMatch(/^ {2}run --follow /m);
-  // The documented run stands behind `help verbs` alone.
+  // The documented run stands behind `help commands` alone.
   expect(first).not.toMatch(/^ {2}run {2,}/m);
-  const all = [...(await help("help", "verbs")).matchAll(/^ {2}(run --follow|run) {2,}/gm)].map(([, name]) => name);
+  const all = [...(await help("help", "commands")).matchAll(/^ {2}(run --follow|run) {2,}/gm)].map(([, name]) => name);
   expect(all).toEqual(["run --follow", "run"]);
 });
 
-test("help verbs shows every verb once", async () => {
-  const text = await help("help", "verbs");
+test("help commands shows every verb once", async () => {
+  const text = await help("help", "commands");
   for (const { name } of VERBS) {
     expect(text.split("\n").filter((line) => line.startsWith(`  ${name}  `))).toHaveLength(1);
   }
@@ -95,7 +95,7 @@ test("--help shows a flag's default as the list of variables has it", async () =
 
 test("--help of a group shows its verbs only, with an example of each", async () => {
   expect(await help("runs", "--help")).toBe(
-    "Usage: mogplex-ci runs <verb> [flags]\n\nVerbs (each has --help):\n" +
+    "Usage: mogplex-ci runs <command> [flags]\n\nCommands (each has --help):\n" +
       "  runs recent           List the runs that this machine started outside CI, with\n" +
       "                        their status\n" +
       "  runs get <run-id>     Print a run\n" +

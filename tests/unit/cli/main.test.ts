@@ -24,7 +24,7 @@ test("main() names the nearest verb when a verb is unknown", async () => {
   expect(await cli(["folow", "x"])).toEqual({
     code: 2,
     stdout: "",
-    stderr: `error: Cannot run "folow": unknown verb; did you mean "follow"?\n`,
+    stderr: `error: Cannot run "folow": unknown command; did you mean "follow"?\n`,
   });
 });
 
@@ -32,7 +32,7 @@ test("main() names the nearest verb of a group when its second word is unknown",
   expect(await cli(["runs", "event", "x"])).toEqual({
     code: 2,
     stdout: "",
-    stderr: `error: Cannot run "runs event": unknown verb; did you mean "runs events"?\n`,
+    stderr: `error: Cannot run "runs event": unknown command; did you mean "runs events"?\n`,
   });
 });
 
@@ -47,7 +47,7 @@ test("main() lists the verbs of a group when the second word is missing", async 
 test("main() makes an unknown verb inert when it carries a workflow command and a terminal sequence", async () => {
   const { code, stderr } = await cli(["x\n::add-mask::y\x1b[31m"], { env: { GITHUB_ACTIONS: "true" } });
   expect(code).toBe(2);
-  expect(stderr).toBe(`error: Cannot run "x\\n::add-mask::y\\u001b[31m": unknown verb; see --help\n`);
+  expect(stderr).toBe(`error: Cannot run "x\\n::add-mask::y\\u001b[31m": unknown command; see --help\n`);
 });
 
 test("main() names the nearest flag when a flag is unknown", async () => {

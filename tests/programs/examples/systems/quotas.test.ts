@@ -1,11 +1,13 @@
 /** A used-up quota, which the emulator plays for the next start of any user: one recipe after the other. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { jobFile, type Recipe, RECIPES as INIT_RECIPES, TASK_FILE } from "../../../../lib/cli/setup/recipes.ts";
 import { type Service, startService } from "../../processes/world/service.ts";
 import { CANCEL, START } from "../../processes/world/recorder.ts";
 import { MISSING } from "../../shell/shell.ts";
 import { codesOf, newRun, optionsOf, RECIPES } from "./github_recipes.ts";
 import { runGithubJob } from "./models/github_steps.ts";
-import { onMachine } from "./machine.ts";
+import { runJenkins } from "./models/jenkins.ts";
+import { onMachine, signalledAll } from "./machine.ts";
 import { SYSTEMS } from "./systems.ts";
 
 let service: Service;
@@ -91,3 +93,46 @@ for (const { file, run, tries, pauses, codes } of SYSTEMS) {
     );
   }
 }
+
+/** The job of `init` for Jenkins, with a task that plays a scenario of the emulator. */
+function jenkinsOfInit(scenario: string): string {
+  const job = jobFile(INIT_RECIPES.get("jenkins") as Recipe, "acme/web", "");
+  return job.replace(`--prompt-file ${TASK_FILE}`, `"Keep what passes. <${scenario}>"`);
+}
+
+test(
+  "the job of init for Jenkins is tried again while the token's quota is used up, with the same key",
+  () =>
+    onMachine(service, async (machine) => {
+      await refuse(2);
+      const { status } = await runJenkins(jenkinsOfInit("success"), machine, { id: "init" });
+      expect([status, machine.done.map(({ code }) => code)]).toEqual(["success", [0, 0, 0]]);
+      expect(machine.slept()).toEqual(["60", "300"]);
+      const keys = machine.recorder.of(START).map(({ key }) => key);
+      expect([keys.length, new Set(keys).size]).toEqual([3, 1]);
+    }),
+);
+
+test(
+  "the job of init for Jenkins is not tried again after a failed run",
+  () =>
+    onMachine(service, async (machine) => {
+      const { status } = await runJenkins(jenkinsOfInit("agent-failure"), machine, { id: "init-failure" });
+      expect([status, machine.done.map(({ code }) => code)]).toEqual(["failed", [0, 1, 0]]);
+      expect([machine.slept(), machine.recorder.of(START).length]).toEqual([[], 1]);
+    }),
+);
+
+test(
+  "the job of init for Jenkins cancels its run when the build is aborted, and is not tried again",
+  () =>
+    onMachine(service, async (machine) => {
+      machine.stop = signalledAll("SIGTERM");
+      const { status } = await runJenkins(jenkinsOfInit("stuck-streaming"), machine, { id: "init-abort" });
+      expect([status, machine.recorder.of(START).length, machine.recorder.of(CANCEL).length]).toEqual([
+        "cancelled",
+        1,
+        1,
+      ]);
+    }),
+);

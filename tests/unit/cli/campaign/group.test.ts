@@ -47,11 +47,11 @@ test("campaign without a verb ends with 2 and names them, and a mistyped one is 
   });
   expect(await world.cli(["campaign", "runn", "campaign.yml"])).toMatchObject({
     code: 2,
-    stderr: 'error: Cannot run "campaign runn": unknown verb; did you mean "campaign run"?\n',
+    stderr: 'error: Cannot run "campaign runn": unknown command; did you mean "campaign run"?\n',
   });
   expect(await world.cli(["campaign", "campaign.yml"])).toMatchObject({
     code: 2,
-    stderr: `error: Cannot run "campaign campaign.yml": unknown verb; give one of ${["new", ...VERBS].join(", ")}\n`,
+    stderr: `error: Cannot run "campaign campaign.yml": unknown command; give one of ${["new", ...VERBS].join(", ")}\n`,
   });
   expect((await world.cli(["campain", "run"])).stderr).toContain('did you mean "campaign"?');
 });

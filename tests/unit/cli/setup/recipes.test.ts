@@ -84,6 +84,21 @@ test("the job of TeamCity has the blocks of its Kotlin DSL, and texts without a 
   }
 });
 
+test("the job of Jenkins has the loop of its recipe in examples/, so both try again after the same codes and pauses", () => {
+  const shape = /for pause in (.*); do[^]*?case "\$code" in\s+(\d+ \| \d+)\) sleep/;
+  const recipe = readFileSync(join(root, "examples/jenkins/Jenkinsfile"), "utf8");
+  const loops = [recipe, ...jobs.filter(({ name }) => name === "jenkins").map(({ text }) => text)]
+    .map((text) => shape.exec(text)?.slice(1));
+  expect(loops).toEqual(Array(3).fill(["60 300 0", "69 | 75"]));
+  for (const { text } of jobs.filter(({ name }) => name === "jenkins")) {
+    const steps = blockOf(
+      blockOf(blockOf(blockOf(readStatements(text), "pipeline"), "stages"), 'stage ( "…" )'),
+      "steps",
+    );
+    expect(steps.map((step) => textOf(step).quotes)).toEqual(["'", "'''"]);
+  }
+});
+
 test("the job of GitLab, and its recipes, are tried again after every failure of a runner that each server knows", () => {
   const folder = join(root, "examples/gitlab");
   const files = readdirSync(folder).filter((name) => name.endsWith(".yml")).sort()
