@@ -29,6 +29,8 @@ export interface ReviewReading {
   readonly writers: readonly ForgeUser[] | null;
   /** Who has pushed to its branch: anyone can write any name into a commit. Null if the list is not whole, absent where it is not read. */
   readonly pushers?: readonly ForgeUser[] | null;
+  /** Who asked for work on it in its comments. Null if the forge does not show all comments, absent where they are not read. */
+  readonly requesters?: readonly ForgeUser[] | null;
   /** When it got another target, in ISO 8601: an earlier approval was of other changes. Null or absent if it did not, or if that is not shown. */
   readonly retargetedAt?: string | null;
 }
@@ -124,7 +126,7 @@ function timeOf(approvals: readonly Opinion[], enough: number): string | null {
 /** Why an approval does not count; null if it counts. `isUnknown`: it may count, and the forge does not show that. */
 function objectionTo(
   { by, commit, at, mayPush }: Opinion,
-  { head, author, writers, pushers = [], retargetedAt = null }: ReviewReading,
+  { head, author, writers, pushers = [], requesters: mentioners = [], retargetedAt = null }: ReviewReading,
   { requesters, token, notPeople }: NotCounted,
 ): { clause: string; isUnknown: boolean } | null {
   const { name } = by;
@@ -137,7 +139,7 @@ function objectionTo(
     return no(`${name} approved it for another target`);
   }
   if (mayPush === false) return no(`${name} cannot push`);
-  if (requesters.some((user) => isSame(user, by))) return no(`${name} asked for it`);
+  if ([...requesters, ...mentioners ?? []].some((user) => isSame(user, by))) return no(`${name} asked for it`);
   if (author !== null && isSame(author, by)) return no(`${name} opened it`);
   if (writers?.some((user) => isSame(user, by))) return no(`${name} wrote some of its commits`);
   if (pushers?.some((user) => isSame(user, by))) return no(`${name} pushed some of its commits`);
@@ -146,7 +148,8 @@ function objectionTo(
   if (retargetedAt !== null && at === null) return unknown(`for which target ${name} approved it`);
   if (mayPush === null) return unknown(`whether ${name} can push`);
   if (writers === null) return unknown(`whether ${name} wrote some of its commits`);
-  return pushers === null ? unknown(`whether ${name} pushed some of its commits`) : null;
+  if (pushers === null) return unknown(`whether ${name} pushed some of its commits`);
+  return mentioners === null ? unknown(`whether ${name} asked for work on it`) : null;
 }
 
 /** Why a user is not a person, as a clause; null for a person. */

@@ -3,6 +3,8 @@
  * @module
  */
 import { EXIT, STOPPED } from "../exit_codes.ts";
+import type { ForgeUser } from "../forge/findings.ts";
+import { requesterLine } from "../forge/requester.ts";
 import type { CommentPlace, Reaction, ThreadComment, ThreadPlace } from "../forge/threads.ts";
 import type { NoteState, PlannedNote } from "../report/job_note.ts";
 import type { NoteWords } from "../report/note_text.ts";
@@ -169,9 +171,17 @@ const stepsFor = (name: string): NoteWords["steps"] => ({
 export function planOf(
   { forge, settings: { name }, showsTask }: Responding,
   { thread }: { thread: ThreadPlace },
-  { ask, of, task, label, links, seal, leftOut, doubts = { isUnwanted: false, isHidden: false } }:
+  { ask, of, requester, task, label, links, seal, leftOut, doubts = { isUnwanted: false, isHidden: false } }:
     & Pick<PlannedNote, "label" | "links" | "task">
-    & { ask: AskId; of: AskId; seal: MarkSeal; leftOut?: string | undefined; doubts?: Readonly<Doubts> },
+    & {
+      ask: AskId;
+      of: AskId;
+      /** Undefined if an earlier note does not name this user. */
+      requester: Pick<ForgeUser, "id"> | undefined;
+      seal: MarkSeal;
+      leftOut?: string | undefined;
+      doubts?: Readonly<Doubts>;
+    },
 ): PlannedNote {
   return {
     place: forge.notes(thread),
@@ -185,7 +195,11 @@ export function planOf(
     stop: `@${name} stop`,
     pullName: (url) => forge.pullName(url),
     head: (state) =>
-      markLine({ ask, of, state: markState(state, doubts.isUnwanted) }, seal) + nextStep(state, name, doubts),
+      [
+        markLine({ ask, of, state: markState(state, doubts.isUnwanted) }, seal),
+        ...requester === undefined ? [] : [`\n${requesterLine(requester.id)}`],
+        nextStep(state, name, doubts),
+      ].join(""),
     foot: ({ runId, exitCode }) => runId === null && exitCode !== null ? undefined : leftOut,
   };
 }

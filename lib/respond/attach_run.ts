@@ -2,6 +2,7 @@
  * A retried job follows the run that its first attempt started: the note of the mention names it.
  * @module
  */
+import { requestersIn } from "../forge/requester.ts";
 import { isTerminal } from "../service/contract.ts";
 import { ifFound } from "../service/errors.ts";
 import { planOf } from "./ask_note.ts";
@@ -14,7 +15,7 @@ export async function attachRun(
   job: Responding,
   asked: Asked,
   decider: Decider,
-  { marked: { mark }, runId, thread }: Attach,
+  { marked: { mark, note: { text } }, runId, thread }: Attach,
 ): Promise<number | null> {
   const { platform, io: { env } } = job;
   const { session, call } = job.openService();
@@ -25,6 +26,7 @@ export async function attachRun(
   const note = planOf(job, { thread }, {
     ask: mark.ask,
     of: mark.of,
+    requester: requestersIn([text])[0],
     task,
     label: platform.identity(env)?.job ?? "",
     links: { job: jobPage, pipeline },

@@ -26,6 +26,7 @@ export type MergePlace = Pick<
   PullRequestWriter,
   | "address"
   | "read"
+  | "requesters"
   | "checks"
   | "merge"
   | "progress"

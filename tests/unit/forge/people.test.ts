@@ -4,6 +4,7 @@ import { ForgeClient } from "../../../lib/forge/client.ts";
 import type { ForgeUser } from "../../../lib/forge/findings.ts";
 import { GITHUB } from "../../../lib/forge/github.ts";
 import type { MergeReading } from "../../../lib/forge/merging.ts";
+import { requesterLine } from "../../../lib/forge/requester.ts";
 import type { ThreadComment, Threads } from "../../../lib/forge/threads.ts";
 import { PullRequestWriter, type WritableForge } from "../../../lib/forge/writer.ts";
 import { URLS } from "./writes_world.ts";
@@ -16,11 +17,14 @@ interface Seen {
   writers?: ForgeUser[] | null;
   reviewers?: ForgeUser[] | null;
   comments?: ForgeUser[];
+  texts?: string[];
   isWhole?: boolean;
   refusal?: string;
 }
 
-async function peopleIn({ writers = [], reviewers = [], comments = [], isWhole = true, refusal }: Seen) {
+function writerOf(
+  { writers = [], reviewers = [], comments = [], texts = [], isWhole = true, refusal }: Seen,
+): PullRequestWriter {
   const opinions = reviewers?.map((by) => ({ by, word: "approved", commit: null, at: null, mayPush: null })) ?? null;
   const reading = {
     review: { head: null, required: null, opinions, author: AUTHOR, writers },
@@ -30,7 +34,10 @@ async function peopleIn({ writers = [], reviewers = [], comments = [], isWhole =
     merging: { checks: () => Promise.resolve(null), read: () => Promise.resolve(refusal ?? reading) },
     threads: () =>
       ({
-        comments: () => Promise.resolve({ list: comments.map((author) => ({ author }) as ThreadComment), isWhole }),
+        comments: () => {
+          const list = [...comments.map((author) => ({ author })), ...texts.map((text) => ({ text }))];
+          return Promise.resolve({ list: list as ThreadComment[], isWhole });
+        },
       }) as unknown as Threads,
     writes: { ...GITHUB.writes, me: () => Promise.resolve(TOKEN) },
   } as unknown as WritableForge;
@@ -45,8 +52,10 @@ async function peopleIn({ writers = [], reviewers = [], comments = [], isWhole =
     repository: "acme/web",
     number: 7,
   };
-  return await new PullRequestWriter(forge, client, { ...place, url: URLS.github }, "x").people();
+  return new PullRequestWriter(forge, client, { ...place, url: URLS.github }, "x");
 }
+
+const peopleIn = (seen: Seen) => writerOf(seen).people();
 
 test("PullRequestWriter.people() names those who have committed, reviewed or commented, each once", async () => {
   const people = await peopleIn({
@@ -71,4 +80,17 @@ test.each<[string, Seen]>([
   ["the pull request", { refusal: "this token is not allowed to read it" }],
 ])("PullRequestWriter.people() is null when the forge does not show %s", async (_what, seen) => {
   expect(await peopleIn(seen)).toBeNull();
+});
+
+test("PullRequestWriter.requesters() names each user once that a note on the pull request names, whoever wrote the note", async () => {
+  const texts = [
+    `<!-- mogplex:x -->\n\n<!-- mogplex-respond … -->\n${requesterLine(7)}\n\nSucceeded`,
+    `${requesterLine(7)}\r\n${requesterLine(8)}\r\n`,
+    `> ${requesterLine(9)}`,
+    "Please fix it",
+  ];
+  const user = (id: number) => ({ id, name: "", isBot: null });
+  expect(await writerOf({ texts }).requesters()).toEqual([user(7), user(8)]);
+  expect(await writerOf({}).requesters()).toEqual([]);
+  expect(await writerOf({ texts, isWhole: false }).requesters()).toBeNull();
 });

@@ -115,6 +115,20 @@ test("mergeCampaign() merges nothing that changed after it was judged", async ()
   }
 });
 
+test("mergeCampaign() counts no approval by a user who asked for work on the pull request in its comments", async () => {
+  const world = await mergeWorld(3);
+  const { forge } = world;
+  for (const number of [1, 2, 3]) forge.of(number).opinions = [approval(ANN, commit(number))];
+  forge.of(1).requesters = [{ id: ANN.id, name: "", isBot: null }];
+  forge.of(2).requesters = null;
+  forge.of(3).requesters = [{ id: ANN.id + 1, name: "", isBot: null }];
+  expect(await world.words({ dryRun: true })).toEqual([
+    "review: 0 of 1 approval of the newest commit; ann asked for it",
+    "review: 0 of 1 approval of the newest commit; the forge does not show whether ann asked for work on it",
+    "would-merge: green; 1 of 1 approval of the newest commit; the requester is unknown at github.com",
+  ]);
+});
+
 test("mergeCampaign() counts no approval of a program, of those who asked for the work, wrote it or own the token", async () => {
   const world = await mergeWorld(5, {
     file: { "not-people": ["approver"] },

@@ -55,6 +55,8 @@ export interface FakePull {
   merges: number;
   /** Our merge on the target, although it is open; undefined: not shown. */
   landed: string | null | undefined;
+  /** Who asked for work on it by a mention. */
+  requesters: readonly ForgeUser[] | null;
   /** Takes the place of the next answers to a merge. */
   answers: MergeOutcome[];
 }
@@ -105,6 +107,7 @@ export function aPull(number: number): FakePull {
       branch: "there",
       landed: null,
       merges: 0,
+      requesters: [],
       answers: [],
     },
   };
@@ -207,6 +210,7 @@ export function fakeForge(count: number): FakeForge {
           return "deleted";
         }),
       me: () => call("me", () => forge.me),
+      requesters: () => Promise.resolve(pull.requesters),
       startsWorkflows: () => !forge.isJobToken,
     };
   }

@@ -84,7 +84,7 @@ test("respond starts a run for a member's comment, and its note says how it ende
   const [body = ""] = ours(at);
   expect(ours(at).length).toBe(1);
   expect(body).toMatch(
-    /^<!-- mogplex:[0-9a-f]{40} -->\n\n<!-- mogplex-respond comment 1000 of comment 1000 [0-9a-f-]{36} ended [0-9a-f]{32} -->\n\n✅ /,
+    /^<!-- mogplex:[0-9a-f]{40} -->\n\n<!-- mogplex-respond comment 1000 of comment 1000 [0-9a-f-]{36} ended [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\n✅ /,
   );
   expect(at.gitlab.reactions).toEqual(["1000 eyes", "1000 white_check_mark"]);
   expect(at.gitlab.requests.filter((each) => each.startsWith("PUT ")).length).toBeLessThanOrEqual(5);
@@ -148,7 +148,7 @@ test("the note of a run that fails has its last lines, and the comment gets a cr
   const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
   expect((await respond(at, payload(note))).code).toBe(1);
   const [body = ""] = ours(at);
-  expect(body).toMatch(/ ended [0-9a-f]{32} -->\n\n❌ /);
+  expect(body).toMatch(/ ended [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\n❌ /);
   expect(body).toContain("<details><summary>Last lines</summary>\n");
   expect(at.gitlab.reactions).toEqual(["1000 eyes", "1000 x"]);
 });
@@ -524,7 +524,7 @@ test("respond sends the same key again when a start is not known, and one run is
   const first = await respond(at, payload(note), ["--timeout", "60"]);
   expect(first.code).not.toBe(0);
   expect(ours(at)[0]).toMatch(
-    / starting [0-9a-f]{32} -->\n\nIt is unknown whether the run has started\. Do not ask again yet: polls repeat/,
+    / starting [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\nIt is unknown whether the run has started\. Do not ask again yet: polls repeat/,
   );
   at.emulator.control("clearFaults", {});
   // It may still succeed.
@@ -605,7 +605,7 @@ test("the note of a job with a wrong token says to write the task again, and a n
   const wrong = { MOGPLEX_API_KEY: `${TOKEN.slice(0, -4)}0000` };
   expect((await respond(at, payload(note), [], wrong)).code).toBe(64);
   expect(ours(at)[0]).toMatch(
-    / none [0-9a-f]{32} -->\n\nNo run is known\. Fix the problem below, then write the task again\./,
+    / none [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\nNo run is known\. Fix the problem below, then write the task again\./,
   );
   expect((await respond(at, payload(note))).stdout).toBe("no run: it was answered\n");
   expect((await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go")))).code).toBe(0);
@@ -869,7 +869,7 @@ function leave(at: At, note: { id: number }, runId: string | null) {
   const ask = { kind: "comment" as const, id: note.id };
   const [marker] = own.body.split("\n", 1);
   const line = markLine({ ask, of: ask, state: runId === null ? "starting" : { runId, isOpen: true } }, seal);
-  own.body = `${marker}\n\n${line}\n\n## ⏳ The agent works\n`;
+  own.body = `${marker}\n\n${line}\n<!-- mogplex-requester 1 -->\n\n## ⏳ The agent works\n`;
   return own;
 }
 
@@ -1126,7 +1126,9 @@ test("respond writes the end of a run whose job died into its note, once that ru
   await at.clock.sleep(10 * 60_000);
   const { code, stderr } = await respond(at, "", ["--poll"]);
   expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining("had no result: it was added") });
-  expect(own.body).toMatch(/^<!-- mogplex:[0-9a-f]{40} -->\n\n<!-- .* ended [0-9a-f]{32} -->\n\n✅ /);
+  expect(own.body).toMatch(
+    /^<!-- mogplex:[0-9a-f]{40} -->\n\n<!-- .* ended [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\n✅ /,
+  );
   // The time of the run itself.
   expect(own.body).toMatch(/✅ \*\*Succeeded\*\* in [1-9]\d+ s: \[http:\/\/localhost\/acme\/api\/pull\/1\]\(/);
   for (const text of ["[redacted]", "Mondays", "and more"]) expect(own.body).not.toContain(text);
@@ -1282,7 +1284,9 @@ test("respond says that an agent may be running when its key has a run that star
   const { code, stderr } = await respond(at, payload(note));
   expect({ code, runs: runsOf(at).length }).toEqual({ code: 2, runs: 1 });
   expect(stderr).toContain("an agent may be running: look for it in the app");
-  expect(ours(at)[0]).toMatch(/ none [0-9a-f]{32} -->\n\nAn agent may be running\. Look for it in the app/);
+  expect(ours(at)[0]).toMatch(
+    / none [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\nAn agent may be running\. Look for it in the app/,
+  );
 });
 
 const PIPELINE = "https://gitlab.example/acme/api/-/pipelines/3";
@@ -1454,7 +1458,9 @@ test("a cancellation that does not hold ends with 69, and polls continue with it
   expect({ code, runs: runsOf(at).map(({ status }) => status) }).toEqual({ code: 69, runs: ["streaming"] });
   expect(stderr).toContain("it must not continue (the comment is gone)");
   expect(ours(at)).toEqual([
-    expect.stringMatching(/ to be cancelled [0-9a-f]{32} -->\n\nThis run could not be cancelled yet\./),
+    expect.stringMatching(
+      / to be cancelled [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\nThis run could not be cancelled yet\./,
+    ),
   ]);
   at.gitlab.threads.set("merge_requests/7", { ...at.gitlab.threads.get("merge_requests/7"), state: "closed" });
   await at.clock.sleep(3_600_000);
@@ -1475,7 +1481,9 @@ test("the note of a run that must not continue says so from the beginning, so th
   at.gitlab.branches.set("feature", { protected: true, default: false });
   await at.clock.sleep(90_000);
   expect(ours(at)).toEqual([
-    expect.stringMatching(/ to be cancelled [0-9a-f]{32} -->\n\nThis run could not be cancelled yet\./),
+    expect.stringMatching(
+      / to be cancelled [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\nThis run could not be cancelled yet\./,
+    ),
   ]);
   at.emulator.control("clearFaults", {});
   expect((await job).code).toBe(3);
@@ -1649,7 +1657,7 @@ test("jobs that answer one comment change its note five times together, and each
   expect((await respond(at, payload(note))).code).toBe(0);
   // The count is used up: nothing is left but the end.
   expect([edits() - before, ours(at).length, runsOf(at).length]).toEqual([1, 1, 1]);
-  expect(ours(at)[0]).toMatch(/ ended [0-9a-f]{32} -->\n\n✅ /);
+  expect(ours(at)[0]).toMatch(/ ended [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\n✅ /);
   expect(ours(at)[0]).toEndWith(`\n<!-- mogplex:edits ${edits()} of ask -->\n`);
 });
 

@@ -79,7 +79,9 @@ for (const how of ["command", "action"] as const) {
     expect(code).toBe(0);
     expect(runsOf(at)).toMatchObject([{ base_branch: "main", working_branch: "feature", create_branch: false }]);
     expect(ours(at)).toEqual([
-      expect.stringMatching(/^<!-- mogplex:[0-9a-f]{40} -->\n\n<!-- mogplex-respond comment 1000 .* -->\n\n✅ /),
+      expect.stringMatching(
+        /^<!-- mogplex:[0-9a-f]{40} -->\n\n<!-- mogplex-respond comment 1000 .* -->\n<!-- mogplex-requester 2 -->\n\n✅ /,
+      ),
     ]);
     expect(at.github.reactions).toEqual(["1000 eyes", "1000 rocket"]);
     expect(at.github.statuses).toEqual([
