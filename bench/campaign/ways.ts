@@ -56,7 +56,7 @@ export function waves(everyMs: number, lateMs: (wave: number) => number = () => 
 async function runOnce({ token, clock, fetch, ids }: CampaignWorld, name: string): Promise<Told> {
   const { outcome } = await run({
     repoId: ids.get(name) ?? "",
-    prompt: `Replace moment by Temporal in ${name}`,
+    prompt: `Replace moment with Temporal in ${name}`,
     createBranch: true,
   }, {
     ...{ token, url: ORIGIN, clock, fetch, env: () => undefined },
@@ -99,13 +99,16 @@ async function playList(world: CampaignWorld, names: readonly string[], verdicts
       try {
         if (full !== undefined) throw full;
         const repoId = ids.get(name) ?? "";
-        const { outcome } = await run({ repoId, prompt: `Replace moment by Temporal in ${name}`, createBranch: true }, {
-          ...{ token, url: ORIGIN, clock, fetch, env: () => undefined },
-          timeoutMs: Math.max(until - clock.now(), 1),
-          tokenShare: SCRIPT.atATime,
-          keyPart: repoId,
-          throwOnFailure: false,
-        });
+        const { outcome } = await run(
+          { repoId, prompt: `Replace moment with Temporal in ${name}`, createBranch: true },
+          {
+            ...{ token, url: ORIGIN, clock, fetch, env: () => undefined },
+            timeoutMs: Math.max(until - clock.now(), 1),
+            tokenShare: SCRIPT.atATime,
+            keyPart: repoId,
+            throwOnFailure: false,
+          },
+        );
         verdicts.set(name, toldOf(outcome));
       } catch (error) {
         if (error instanceof RateLimitedError) full ??= error;

@@ -107,8 +107,8 @@ export interface WorldOptions
 function campaignText(settings: string): string {
   return `version: 1
 name: replace-moment
-title: Replace moment by Temporal
-prompt: Replace moment by Temporal in {{ repository.name }}
+title: Replace moment with Temporal
+prompt: Replace moment with Temporal in {{ repository.name }}
 repositories:
   - { query: ${OWNER}/ }
 success: { require: pull-request, accept-unchanged: true }

@@ -15,7 +15,7 @@ mogplex_watch() {
   [ -s "$mogplex_pid" ] || sleep 1
   kill -TERM "$(cat "$mogplex_pid")"
 }
-# Runs a program while mogplex_watch is at work; its number is in the file $mogplex_pid. Signals reach it as they reach every
+# Runs a program while mogplex_watch is running; its number is in the file $mogplex_pid. Signals reach it as they reach every
 # command of a script.
 mogplex_watched() {
   rm -f "$mogplex_pid"

@@ -1,17 +1,17 @@
 /**
- * Triggers an automation that is set up in the app, follows its run, and exits with its verdict.
+ * Triggers an automation from the app, follows its run, and exits with its verdict.
  *
  * ```sh
  * npm install --prefix . --no-save --ignore-scripts @mogplex/ci@0.0.0
  * bun --no-env-file --config=/dev/null --tsconfig-override=/dev/null --no-install dispatch_automation.ts depth=full
  * ```
  *
- * Set `MOGPLEX_API_KEY`, `MOGPLEX_REPO_ID` and `MOGPLEX_AUTOMATION_ID` in the CI system. A token that may only trigger
+ * Set `MOGPLEX_API_KEY`, `MOGPLEX_REPO_ID` and `MOGPLEX_AUTOMATION_ID` in the CI system. A token that can only trigger
  * automations is enough. Arguments `NAME=VALUE` become the input of the run and part of its key: if the job runs again with the
  * same arguments, it attaches to its run. Without `--no-install` Bun downloads the newest version of a missing package.
  *
- * At the deadline it exits 75 if the service accepted the trigger but has started nothing, and 124 if the run is still working
- * or waits for a slot.
+ * At the deadline it exits with 75 if the service accepted the trigger but has started nothing, and 124 if the run is still
+ * working or waits for a slot.
  */
 // deno-lint-ignore-file no-console -- a script writes to the log of its job
 import { createMogplex, main, type MainContext, UsageError } from "@mogplex/ci";

@@ -1,5 +1,5 @@
 /**
- * A verdict of your own: exits 0 only if the run succeeded and opened a pull request.
+ * Your own verdict: exits with 0 only if the run succeeded and opened a pull request.
  *
  * ```sh
  * npm install --prefix . --no-save --ignore-scripts @mogplex/ci@0.0.0
@@ -14,7 +14,7 @@
  * | --- | --- |
  * | 0 | success, and a pull request is open |
  * | 1 | the run failed, changed nothing, or opened no pull request |
- * | 69 | success, but we could not see whether there is a pull request: run the job again, it attaches to its run |
+ * | 69 | success, but it is unknown whether there is a pull request: run the job again, it attaches to its run |
  * | other | as the command: see docs/exit-codes.md |
  */
 // deno-lint-ignore-file no-console -- a script writes to the log of its job
@@ -31,7 +31,7 @@ async function readTask(path = "task.md"): Promise<string> {
 
 async function work({ signal, args: [path] }: MainContext): Promise<number> {
   const request = { repoId: Bun.env.MOGPLEX_REPO_ID ?? "", prompt: await readTask(path), createBranch: true };
-  // Throws for every end but a success; main() prints why.
+  // Throws unless the run succeeded; main() prints why.
   const { runId, pullRequest, changed } = await createMogplex().run(request, {
     timeoutMs: 30 * 60_000,
     signal,

@@ -3,8 +3,8 @@
 #
 #   HISTORY_REMOTE=https://ci:TOKEN@git.example.com/acme/dashboard.git ./push-history.sh runs.ndjson acme/web
 #
-# The branch mogplex-history has one file for each project: runs/acme-web.ndjson. Only lines that it lacks are added. Jobs of several
-# projects may push at the same time: the script tries again. Needs Git, and a token that may push to that repository alone. Set
+# The branch mogplex-history has one file for each project: runs/acme-web.ndjson. Only missing lines are added. Jobs of several
+# projects can push at the same time, because the script retries. Needs Git, and a token that can only push to that repository. Set
 # HISTORY_BRANCH for another branch.
 set -eu
 
@@ -21,7 +21,7 @@ attempt=1
 while [ "$attempt" -le 10 ]; do
   rm -rf "$clone"
   git init --quiet "$clone"
-  # The branch may not exist yet.
+  # The branch might not exist yet.
   if git -C "$clone" fetch --quiet --depth 1 "$HISTORY_REMOTE" "refs/heads/$branch" 2>/dev/null; then
     git -C "$clone" checkout --quiet --force --detach FETCH_HEAD
   fi

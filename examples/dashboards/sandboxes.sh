@@ -1,17 +1,19 @@
 #!/bin/sh
-# Lists the running sandboxes, one JSON object per line, for a dashboard. With an argument: only those of one repository.
+# Lists the running sandboxes, one JSON object per line, for a dashboard. With an argument: only the sandboxes of one
+# repository.
 #
 #   MOGPLEX_API_KEY=mog_… ./sandboxes.sh [REPOSITORY_ID] > sandboxes.ndjson
 #
-# The product's documented pipeline. Use a token with only the scope "read": it cannot start anything.
+# The pipeline from the product's documentation. Use a token with only the scope "read": it cannot start anything.
 # Needs jq, and `mogplex` on the PATH (or MOGPLEX_FILE=/path/to/mogplex.mjs and Node). Exits with the code of the command: 64
-# unauthorized, 69 unavailable, 75 rate limited. Then it prints nothing, so that an error never looks like an empty list.
+# unauthorized, 69 unavailable, 75 rate limited. In these cases it prints nothing, so an error never looks like an empty
+# list.
 set -eu
 
 if [ -n "${MOGPLEX_FILE:-}" ]; then
   mogplex() { node "$MOGPLEX_FILE" "$@"; }
 fi
 
-# Not in one pipe: its exit code would be that of jq.
+# Not in one pipe, which would return the exit code of jq.
 sandboxes=$(mogplex sandboxes list --json ${1:+--repo "$1"})
 printf '%s\n' "$sandboxes" | jq -ac 'select(.status == "running")'

@@ -1,6 +1,6 @@
-// Plays the agent in the quick start: a real, deterministic command that works in the clone it is started in. It replaces
-// the deprecated String.prototype.substr, says what it does, and runs the project's tests on the result. A task without the
-// word substr it does not do: it says so, and fails. Its argument is a pause in milliseconds after each thing that it says, so that a person can watch.
+// Plays the agent in the quick start: a real, deterministic command that works in the clone where it is started. It replaces the deprecated
+// String.prototype.substr, prints what it does, and runs the project's tests on the result. If the task does not contain the word substr, it
+// prints that and fails. Its argument is a pause in milliseconds after each line, so that people can follow it.
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
 /**
- * Starts a run, follows it, and tells a webhook how it ended. The JSON is for Slack; Mattermost, Rocket.Chat and Discord (at
+ * Starts a run, follows it, and reports the result to a webhook. The JSON is for Slack; Mattermost, Rocket.Chat and Discord (at
  * `/slack`) accept it too. The exit code is the run's verdict, even if the message cannot be sent.
  *
  * ```sh
@@ -9,8 +9,8 @@
  * ```
  *
  * Set `MOGPLEX_API_KEY`, `MOGPLEX_REPO_ID` and `WEBHOOK_URL` in the CI system. The address of a webhook is a secret, because
- * anyone who knows it can post there. So it is never printed, and neither are errors of `fetch`, which contain it. The message has
- * only fixed words, ids and one link. It has no text from an agent, which could mention people or look like a second message.
+ * anyone who knows it can post there. It is never printed, and neither are errors of `fetch`, which contain it. The message has only fixed
+ * words, ids and one link. It has no text from an agent, which could mention people or look like a second message.
  */
 // deno-lint-ignore-file no-console -- a script writes to the log of its job
 import {

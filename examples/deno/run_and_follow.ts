@@ -15,7 +15,7 @@
 // deno-lint-ignore-file no-console -- a script writes to the log of its job
 import { createMogplex, EXIT, main, type MainContext, type Notice, report, UsageError } from "npm:@mogplex/ci@0.0.0";
 
-// `line` makes text from others safe to print, so that no line of an agent works as a command of the CI system.
+// `line` makes untrusted text safe to print, so no line from an agent can act as a command of the CI system.
 async function work({ signal, args, line }: MainContext): Promise<number> {
   const prompt = args.join(" ");
   if (prompt.startsWith("-")) {

@@ -4,7 +4,7 @@
 # Usage: mirror.sh SOURCE TARGET VERSION COMMIT
 #
 #   SOURCE   the components' project: a URL, or a file made in a clone of it by `git bundle create FILE --tags`
-#   TARGET   an empty project or an older mirror: a URL that you may push to
+#   TARGET   an empty project or an older mirror: a URL that you can push to
 #   VERSION  the release, such as 0.1.0
 #   COMMIT   the full hash of the release, from a source that you trust. If it differs, nothing is pushed
 set -eu
@@ -12,7 +12,7 @@ set -eu
   echo "usage: mirror.sh SOURCE TARGET VERSION COMMIT" >&2
   exit 2
 }
-# Relative paths start at the current directory, but git runs in another one.
+# Relative paths are relative to the current directory, but git runs in another one.
 from_here() { if [ -e "$1" ]; then printf '%s/%s\n' "$(cd "$(dirname "$1")" && pwd)" "$(basename "$1")"; else printf '%s\n' "$1"; fi; }
 source=$(from_here "$1") target=$(from_here "$2") tag=refs/tags/$3 commit=$4
 work=$(mktemp -d)

@@ -1,18 +1,19 @@
 /**
- * One task for many repositories, in one process: plans a campaign, follows it to its end, prints a line for each change, and exits with
- * the code of the whole.
+ * One task in many repositories, in one process: plans a campaign, follows it to its end, prints a line for each change, and exits with the
+ * campaign's code.
  *
  * ```sh
  * npm install --prefix . --no-save --ignore-scripts @mogplex/ci@0.0.0
  * node many_repositories.mjs campaign.yml
  * ```
  *
- * Set `MOGPLEX_API_KEY` in the CI system. The file says what to do and where: see docs/campaign-file.md. The directory `mogplex-campaign`
- * remembers what was done. Stop the script whenever you like: runs go on, and the next call goes on with them, on any machine that has the
- * directory. A long list takes hours or days, as the service allows 150 starts a day: see docs/campaigns.md for waves from a schedule.
+ * Set `MOGPLEX_API_KEY` in the CI system. The file contains the task and the repositories: see docs/campaign-file.md. The directory
+ * `mogplex-campaign` stores the progress. You can stop the script at any time: runs continue, and the next call continues the campaign, on
+ * any machine that has the directory. A long list takes hours or days, because the service allows 150 starts a day: see docs/campaigns.md
+ * for waves from a schedule.
  *
- * The exit code is 0 when every repository succeeded, 1 when some did not, 4 when only a person can go on, and 75 when the campaign goes on
- * without this process.
+ * The exit code is 0 if every repository succeeded, 1 if some did not, 4 if a person must act, and 75 if the campaign is not done and can
+ * continue.
  */
 // @ts-check
 import process from "node:process";

@@ -1,16 +1,16 @@
 #!/bin/sh
-# One wave of a campaign, for cron on a machine that keeps its files. In crontab:
+# One wave of a campaign, for cron on a machine with a permanent disk. In crontab:
 #
 #   */15 * * * * /srv/campaign/campaign-cron.sh
 #
-# The folder of this script holds mogplex.mjs (docs/install.md), campaign.yml with its task, and the token in the file `token`,
-# which only its owner may read. Before the first wave: node mogplex.mjs campaign plan campaign.yml
+# The script's folder contains mogplex.mjs (docs/install.md), campaign.yml with its task, and the token in the file `token`, which
+# only its owner can read. Before the first wave: node mogplex.mjs campaign plan campaign.yml
 #
-# cron mails what a script prints. This script prints its log only when the exit code differs from that of the wave before: when
-# something needs a person, when that is over, and at the end. Then remove the line.
+# cron mails what a script prints. This script prints its log only if the exit code differs from the previous wave's: when
+# something needs attention, when that is over, and at the end. Then remove the line.
 #
-# It needs no flock: the command lets one process at a time work in a directory. A second process ends with 75, which is harmless.
-# After 69 (the service was out of reach) the next wave goes on.
+# It does not need flock: only one process at a time can use a directory. A second process exits with 75, which is harmless. After
+# 69 (the service was out of reach) the next wave continues.
 #
 # Needs: sh, cat, dirname, mv, sed; Node.
 set -eu
@@ -18,7 +18,7 @@ PATH=/usr/local/bin:/usr/bin:/bin:$PATH # cron's own is short
 cd "$(dirname "$0")"
 export MOGPLEX_API_KEY_FILE=token
 
-# Without a plan, or with a lost one, nothing may start by itself.
+# If there is no plan, or it was lost, nothing may start automatically.
 if [ ! -f mogplex-campaign/lock.json ]; then
   echo "There is no plan in $PWD/mogplex-campaign: run node mogplex.mjs campaign plan campaign.yml" >&2
   exit 2

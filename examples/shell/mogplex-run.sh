@@ -5,15 +5,16 @@ set +ex -fu # a trace would show the token
 #   MOGPLEX_API_KEY=mog_… MOGPLEX_REPO_ID=owner/name MOGPLEX_IDEMPOTENCY_KEY=… ./mogplex-run.sh 'Fix the flaky tests'
 #   A task of several lines: ./mogplex-run.sh - <task.md
 #
-#   MOGPLEX_IDEMPOTENCY_KEY   finds the run again. On GitLab and GitHub the default is made of pipeline and job: a job that runs
-#                             again gets the verdict of its run. Set it for another run, and in each job of a GitHub matrix.
+#   MOGPLEX_IDEMPOTENCY_KEY   finds the run again. On GitLab and GitHub, the default comes from the pipeline and the job: a retried
+#                             job gets the verdict of its run. Set it for another run, and in each job of a GitHub matrix.
 #   MOGPLEX_HARNESS, MOGPLEX_MODE, MOGPLEX_BASE_BRANCH, MOGPLEX_ROOT     are sent to the service
 #   MOGPLEX_WORKING_BRANCH    an existing branch to work on; without it the agent creates one
 #   MOGPLEX_TIMEOUT           how long to wait: 30m (the default), 2h or 90 seconds; the run continues after that
 #   MOGPLEX_URL               another origin of the service; plain HTTP only to this machine, with MOGPLEX_DEV=1
 #
-# Ends with 0 success, 1 failed, 2 usage, 3 cancelled, 4 awaiting input, 64 unauthorized, 65 forbidden, 69 unavailable, 70 internal,
-# 75 rate limited, 124 deadline, 130 SIGINT, 143 SIGTERM. A signal cancels the run. Prints statuses and ids, no text of the service.
+# Exits with 0 success, 1 failed, 2 usage, 3 cancelled, 4 awaiting input, 64 unauthorized, 65 forbidden, 69 unavailable, 70
+# internal, 75 rate limited, 124 deadline, 130 SIGINT, 143 SIGTERM. A signal cancels the run. Prints statuses and ids, but no
+# text from the service.
 LC_ALL=C run='' status='' maybe='' child='' limit=20
 export LC_ALL
 trap '' PIPE
@@ -29,7 +30,7 @@ request() { # METHOD PATH [CURL OPTION]...: sets http, 000 without a whole answe
   method=$1 path=$2
   shift 2
   : >"$dir/head"
-  # The token goes over standard input: arguments are visible to other users.
+  # The token is passed on standard input, because arguments are visible to other users.
   printf 'header = "Authorization: Bearer %s"\n' "$token" | curl -q -s -g -K - --proto "=$scheme" \
     ${direct:+--noproxy "$direct"} --connect-timeout 10 --max-time "$limit" --max-filesize 4000000 -A mogplex-run.sh \
     -H Expect: -X "$method" "$@" -D "$dir/head" -o "$dir/body" -w '%{http_code}\n' \
@@ -40,7 +41,7 @@ request() { # METHOD PATH [CURL OPTION]...: sets http, 000 without a whole answe
 answer() { # JQ PROGRAM: prints what it makes of the data of the answer, which must be one word
   case $http in 2??) ;; *) return 1 ;; esac
   word='select(test("\\A[A-Za-z0-9_-]{1,40}\\z"))'
-  # jq refuses half a character of UTF-16, as it is in a text that was cut.
+  # jq refuses half a UTF-16 character, which a truncated text can contain.
   sed 's/\\u[dD][89A-Fa-f]../\\u0020/g' "$dir/body" |
     jq -ers "select(length == 1) | .[0] | select(.ok == true).data | $1 | $word" 2>/dev/null
 }
@@ -79,10 +80,10 @@ pause() { # SECONDS CODE REASON: leaves at the deadline
 }
 stop() { # SIGNAL CODE: cancels within seconds, as runners kill soon after
   trap '' INT TERM
-  # Not $child: the signal may have come between a process and the line that names it.
+  # Not $child: the signal might have arrived after the process started and before $child was set.
   [ -z "${!:-}" ] || kill "$!" 2>/dev/null
   limit=2
-  # The start was under way: sending it again finds its run.
+  # The start was being sent: sending it again finds its run.
   if [ -z "$run" ] && [ -n "$maybe" ]; then start && about_run && run=$id; fi
   [ -n "$run" ] || leave "$2" "stopped by $1"
   for _ in 1 2; do
@@ -92,7 +93,7 @@ stop() { # SIGNAL CODE: cancels within seconds, as runners kill soon after
   leave "$2" "stopped by $1: the run may continue, it could not be cancelled (HTTP $http)"
 }
 
-# ---- What can be checked before a request ----
+# ---- Checks before a request ----
 case ${1:-} in
   -h | --help) sed -n '3,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;;
   -?*) leave 2 "Cannot use the argument because it looks like an option: give the task, or - to read it from standard input" ;;

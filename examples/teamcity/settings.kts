@@ -40,13 +40,13 @@ object Cleanup : BuildType({
         }
         script {
             name = "Run the agent"
-            // --on-timeout cancel: the last step would cancel the run anyway, and the log should say so.
+            // --on-timeout cancel: the last step would cancel the run anyway, and the log should show that.
             scriptContent = "exec node ci/mogplex.mjs run --follow --timeout 1800 --on-timeout cancel"
         }
         script {
             name = "Cancel the agent if it is still running"
             executionMode = BuildStep.ExecutionMode.ALWAYS // even if the build was stopped
-            // --always: TeamCity does not say how the build ended, and no later build attaches to this run.
+            // --always: TeamCity does not report how the build ended, and no later build attaches to this run.
             scriptContent = "test ! -f ci/mogplex.mjs || node ci/mogplex.mjs cleanup --always"
         }
     }

@@ -3,8 +3,8 @@
 #
 #   MOGPLEX_API_KEY=mog_… MOGPLEX_REPO_ID=acme/web ./traced-run.sh "Fix the flaky tests"
 #
-# Needs `mogplex-ci` on the PATH (or MOGPLEX_FILE=/path/to/mogplex.mjs and Node). Exits with the verdict of the run. The collector is the
-# one of collector.yaml; without it the job is the same, and says in one line that the trace was not sent. Keep history.ndjson in a cache.
+# Needs `mogplex-ci` on the PATH (or MOGPLEX_FILE=/path/to/mogplex.mjs and Node). Exits with the verdict of the run. collector.yaml
+# configures the collector. Without a collector, the job only prints that the trace was not sent. Keep history.ndjson in a cache.
 set -eu
 
 if [ -n "${MOGPLEX_FILE:-}" ]; then

@@ -1,5 +1,5 @@
 /**
- * A test of one's own, without an account and without waiting: bun:test.
+ * Your own test, without an account and without waiting: bun:test.
  *
  * ```sh
  * npm install --prefix . --no-save --ignore-scripts @mogplex/ci@0.0.0

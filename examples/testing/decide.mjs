@@ -1,10 +1,10 @@
 /**
- * What the tests beside this file test: a decision of one's own about a run.
+ * The code that the tests beside this file test: your own decision about a run.
  */
 // @ts-check
 
 /**
- * Runs a task, and says in a word what to do next.
+ * Runs a task, and returns what to do next as a word.
  *
  * @param {import("@mogplex/ci").Mogplex} mogplex
  * @param {string} repoId

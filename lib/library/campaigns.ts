@@ -64,7 +64,7 @@ export interface Campaigns {
    *
    * const campaign = createCampaigns(createMogplex()).of({
    *   name: "replace-moment",
-   *   prompt: "Replace moment by Temporal in {{ repository.name }}",
+   *   prompt: "Replace moment with Temporal in {{ repository.name }}",
    *   repositories: ["acme/web", { repo: "acme/api", baseBranch: "develop" }],
    * }, { home: "campaigns/replace-moment" });
    * console.log(typeof campaign.run);

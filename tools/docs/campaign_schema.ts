@@ -123,7 +123,7 @@ export function campaignLimitsTable(): string {
   return table(["What", "At most"], [
     ["The campaign file, and the file with the task", size(MAX_FILE_BYTES)],
     ["A list, and the file of `exclude-file`", `${size(MAX_LIST_BYTES)}, ${MAX_ENTRIES} lines`],
-    ["Entries, those of lists included", String(MAX_ENTRIES)],
+    ["Entries, including entries of lists", String(MAX_ENTRIES)],
     ["Nesting", `${MAX_DEPTH} levels`],
     ["The prompt: title, blank line and task with their variables", `${MAX_PROMPT_LENGTH} characters`],
     ["The title with its variables", `${MAX_TITLE} characters`],

@@ -77,8 +77,8 @@ writeFileSync(
   "campaign.yml",
   `version: 1
 name: replace-moment
-title: Replace moment by Temporal
-prompt: Replace every use of moment by Temporal, and remove the dependency.
+title: Replace moment with Temporal
+prompt: Replace every use of moment with Temporal, and remove the dependency.
 repositories: [${ITEMS.join(", ")}]
 success: { require: pull-request, accept-unchanged: true }
 `,

@@ -61,7 +61,7 @@ test("campaign.yml is planned and its canary started, with the task of each repo
     expect(stdout).toContain("5 items");
     expect((await campaign("advance")).code).toBe(0);
     const bodies = recorder.of(START).map(({ body }) => JSON.parse(body));
-    expect(bodies.map(({ prompt }) => prompt.split("\n")[0])).toEqual(Array(3).fill("Replace moment by Temporal"));
+    expect(bodies.map(({ prompt }) => prompt.split("\n")[0])).toEqual(Array(3).fill("Replace moment with Temporal"));
     expect(bodies[1]).toMatchObject({
       baseBranch: "develop",
       rootDirectory: "packages/api",

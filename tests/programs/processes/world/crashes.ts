@@ -116,8 +116,8 @@ export async function playCrashes({ runtime, worker, verb, kills }: CrashPlan): 
     file,
     `version: 1
 name: crashes
-title: Replace moment by Temporal
-prompt: Replace moment by Temporal in {{ repository.name }}
+title: Replace moment with Temporal
+prompt: Replace moment with Temporal in {{ repository.name }}
 repositories: [{ query: ${OWNER}/ }]
 success: { require: pull-request, accept-unchanged: true }
 limits: { attempts: 2 }

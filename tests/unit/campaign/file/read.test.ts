@@ -18,7 +18,7 @@ test("readCampaignFile() reads the example of the documents with everything that
     name: "replace-moment",
     round: "2026-12",
     home: null,
-    title: "Replace moment by Temporal",
+    title: "Replace moment with Temporal",
     prompt: TASK.trim(),
     variables: { ticket: "OPS-12" },
     repositories: [

@@ -54,7 +54,7 @@ export function lockOf(items: number | readonly LockItem[], fields: Partial<Lock
     fileHash: "f".repeat(64),
     tasks: [{
       title: "Replace moment",
-      prompt: "Replace moment by Temporal\n\tin {{ repository.name }}",
+      prompt: "Replace moment with Temporal\n\tin {{ repository.name }}",
       variables: { ticket: "OPS-12" },
       agent: { harness: "codex", mode: "AUTO" },
       branch: "codemod/{{ campaign }}",

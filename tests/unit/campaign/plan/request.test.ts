@@ -12,7 +12,7 @@ test("requestOf() freezes branch and root, fills in the task, and gives a later 
   const first = requestOf(lock, item, 1);
   expect(first).toEqual({
     repoId: item.repositoryId,
-    prompt: "Replace moment\n\nReplace moment by Temporal\n\tin r1",
+    prompt: "Replace moment\n\nReplace moment with Temporal\n\tin r1",
     harness: "codex",
     baseBranch: "develop",
     rootDirectory: "packages/api",

@@ -43,9 +43,9 @@ test("campaign report needs a plan", async () => {
 });
 
 test("a campaign shows its task on the page, masked, and nowhere else", async () => {
-  const file = { title: "The title of it", prompt: "Replace <b>moment</b> by Temporal, mog_abcdefgh12345678" };
+  const file = { title: "The title of it", prompt: "Replace <b>moment</b> with Temporal, mog_abcdefgh12345678" };
   const world = cliWorld({ count: 2, file });
-  const shown = () => NAMES.filter((name) => world.report(name).includes("by Temporal"));
+  const shown = () => NAMES.filter((name) => world.report(name).includes("with Temporal"));
   await world.campaign("run");
   expect(shown()).toEqual(["campaign.html"]);
   expect(world.report("campaign.html")).not.toMatch(/<b>moment|mog_abcdefgh/);
@@ -54,11 +54,11 @@ test("a campaign shows its task on the page, masked, and nowhere else", async ()
 });
 
 test("a campaign shows its title alone when --show-task or its variable says so", async () => {
-  const file = { title: "The title of it", prompt: "Replace moment by Temporal" };
+  const file = { title: "The title of it", prompt: "Replace moment with Temporal" };
   const no = { env: { MOGPLEX_SHOW_TASK: "false" } };
   const world = cliWorld({ count: 2, file });
   const told = (name = "campaign.html") =>
-    ["The title of it", "by Temporal"].map((text) => world.report(name).includes(text));
+    ["The title of it", "with Temporal"].map((text) => world.report(name).includes(text));
   expect((await world.campaign("advance", [], no)).code).toBe(0);
   expect(told()).toEqual([true, false]);
   for (const verb of ["advance", "report"]) {
