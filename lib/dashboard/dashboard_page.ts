@@ -30,6 +30,7 @@ import {
 } from "../report/page.ts";
 import { CAMPAIGN_STATES, stateWords } from "../campaign/view/verdicts.ts";
 import { countBy, lookup } from "../lookup.ts";
+import { OUTCOME_WORDS } from "../report/outcome_words.ts";
 import { dayText, dayTimeText, distanceText, instantMs, roundSpanText, spanText, utcText } from "../run/result.ts";
 import { formatCount } from "../text/duration.ts";
 import { type Concern, concernsOf, headlineOf, MAX_SANDBOXES } from "./attention.ts";
@@ -592,14 +593,6 @@ function repositories({ repositoryFigures, pullRequests, repositories, lists }: 
   }`;
 }
 
-const OUTCOMES: ReadonlyMap<string, readonly [tone: Tone, word: string]> = new Map([
-  ["success", ["good", "succeeded"]],
-  ["failed", ["bad", "failed"]],
-  ["cancelled", ["skipped", "cancelled"]],
-  ["awaiting_input", ["warn", "needs attention"]],
-  ["started", ["run", "running"]],
-]);
-
 function runsAside({ runs, covers: { from } }: DashboardData): string {
   return `${runs.length}${from === null ? "" : `, since ${dayText(from)}`}`;
 }
@@ -630,7 +623,7 @@ function runRow(
   { repository, runId, file, page, outcome, task, reason, pullRequest, endedAt, createdAt, durationMs }: RunEntry,
   nowMs: number,
 ): TableRow {
-  const [tone, word] = OUTCOMES.get(outcome) ?? ["warn", "no verdict"];
+  const { tone, state: word } = lookup(OUTCOME_WORDS, outcome) ?? OUTCOME_WORDS.error;
   const name = repository !== null ? bare(repository) : runId !== null ? shortId(runId) : bare(file);
   const number = /\/(\d{1,9})\/?$/.exec(pullRequest ?? "")?.[1];
   return {
@@ -663,18 +656,24 @@ function automations({ automations }: DashboardData, nowMs: number): Html | null
   return listed("automations", "Automations", AUTOMATIONS, automations.map((each) => automationRow(each, nowMs)));
 }
 
-const RUN_STATES: ReadonlyMap<string, readonly [tone: Tone, word: string]> = new Map([
-  ...OUTCOMES,
-  ["running", ["run", "running"]],
-  ["pending", ["queued", "queued"]],
-]);
+const { success, failed, cancelled, awaiting_input, started } = OUTCOME_WORDS;
+/** By the service's status. */
+const STATUS_WORDS: Readonly<Record<string, { tone: Tone; state: string }>> = {
+  ...{ success, failed, cancelled, awaiting_input, running: started },
+  pending: { tone: "queued", state: "queued" },
+};
 
 function automationRow({ name, status, published, runs }: AutomationEntry, nowMs: number): TableRow {
   const last = runs?.last ?? null;
-  const [tone, word] = last !== null ? RUN_STATES.get(last.status) ?? ["none" as const, last.status] : [
-    "none" as const,
-    runs === null ? "not read" : status !== "active" ? "inactive" : published ? "no run yet" : "not published",
-  ];
+  const none = runs === null
+    ? "not read"
+    : status !== "active"
+    ? "inactive"
+    : published
+    ? "no run yet"
+    : "not published";
+  const { tone, state: word } = lookup(STATUS_WORDS, last?.status ?? "") ??
+    { tone: "none" as const, state: last?.status ?? none };
   return {
     kind: word,
     cells: [

@@ -9,6 +9,7 @@ import { sha256Hex } from "../sha256.ts";
 import { formatDuration } from "../text/duration.ts";
 import { jsonLine, webUrl } from "../text/escape.ts";
 import { cutText, plainText } from "../text/plain_text.ts";
+import { OUTCOME_WORDS } from "./outcome_words.ts";
 
 export interface HistoryRecord {
   schemaVersion: 1;
@@ -173,7 +174,9 @@ function readRecord(text: string): HistoryRecord | string {
   if (kind !== "run" && kind !== "automation-run") return '"kind" is unknown';
   if (!isText(at) || !isMoment(at)) return '"at" is not a time';
   if (!isText(runId) || runId === "") return '"runId" is missing';
-  if (!isText(outcome) || lookup(VERBS, outcome) === undefined) return '"outcome" is unknown';
+  if (!isText(outcome) || outcome === "started" || lookup(OUTCOME_WORDS, outcome) === undefined) {
+    return '"outcome" is unknown';
+  }
   const numbers = Object.entries({ exitCode, durationMs, requests });
   const wrongNumber = numbers.find(([, amount]) => !isAmount(amount));
   if (wrongNumber !== undefined) return `${JSON.stringify(wrongNumber[0])} is not a number`;
@@ -233,17 +236,6 @@ interface Comparison {
   streak: number;
 }
 
-const VERBS: Readonly<Record<HistoryRecord["outcome"], string>> = {
-  success: "succeeded",
-  failed: "failed",
-  cancelled: "was cancelled",
-  awaiting_input: "waited for an answer",
-  deadline: "did not finish in time",
-  interrupted: "was interrupted",
-  suppressed: "was not started",
-  error: "had no verdict",
-};
-
 /** Whether two runs are for one repository: by name if both have one, otherwise by id. */
 function isSameRepository(a: HistoryRecord, b: HistoryRecord): boolean {
   return a.repository === null || b.repository === null ? a.repoId === b.repoId : a.repository === b.repository;
@@ -268,7 +260,7 @@ function timeText(longerMs: number | null, tookMs: number): string | null {
 
 /** @param same How many runs in a row before this one had the same verdict. */
 function verdictText(outcome: HistoryRecord["outcome"], before: HistoryRecord["outcome"], same: number): string {
-  const verb = VERBS[before];
+  const verb = OUTCOME_WORDS[before].past;
   if (outcome !== before) return `${verb} before`;
   return `${verb} before as well${same > 1 ? `, ${same + 1} times in a row` : ""}`;
 }

@@ -13,6 +13,7 @@ import { cutText } from "../text/plain_text.ts";
 import { lastLines } from "./event_text.ts";
 import { streakText } from "./history.ts";
 import { resultBlocks } from "./markdown.ts";
+import { outcomeWords } from "./outcome_words.ts";
 import type { ReportLinks } from "./page_link.ts";
 
 /** What a note shows of its place: how readers stop the run, and how they call its pull requests. */
@@ -131,22 +132,6 @@ export interface NoteOptions extends NoteWords {
   streak?: number | undefined;
 }
 
-/** Sign and word of an outcome. */
-function stateOf({ outcome, verdict }: ResultView): readonly [sign: string, word: string] {
-  const states: Readonly<Record<ResultView["outcome"], readonly [string, string]>> = {
-    success: ["✅", "Succeeded"],
-    failed: ["❌", "Failed"],
-    cancelled: ["🚫", "Cancelled"],
-    awaiting_input: ["⚠️", "Needs attention"],
-    deadline: ["⚠️", "Did not finish in time"],
-    interrupted: ["🚫", "Interrupted"],
-    started: ["🚀", "Started"],
-    suppressed: ["⚠️", "Not started"],
-    error: verdict.word === "not started" ? ["❌", "Not started"] : ["⚠️", "No verdict"],
-  };
-  return states[outcome];
-}
-
 /** Outcomes after which the duration says something. */
 const TIMED: ReadonlyMap<string, string> = new Map([
   ["success", "in"],
@@ -162,7 +147,7 @@ const MAX_REASON = 10_000;
 export function resultNote(result: AnyResult, options: NoteOptions): string {
   const view = viewOf(result);
   const { outcome, tookMs, reason, finalMessage, exitCode } = view;
-  const [sign, word] = stateOf(view);
+  const [sign, word] = outcomeWords(view).note;
   const preposition = TIMED.get(outcome);
   const took = preposition === undefined ? "" : ` ${preposition} ${spanText(tookMs)}`;
   const isGood = exitCode === 0 && outcome === "success";

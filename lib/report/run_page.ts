@@ -23,6 +23,7 @@ import { cutText } from "../text/plain_text.ts";
 import { MASK } from "../text/redact.ts";
 import { type Earlier, streakText } from "./history.ts";
 import { jobLinks, resultBlocks, startFacts, waitTable } from "./markdown.ts";
+import { outcomeWords } from "./outcome_words.ts";
 import { columns, figure, gantt, type GanttRow } from "./chart.ts";
 import {
   action,
@@ -112,20 +113,11 @@ export function renderRunPage(result: AnyResult, options: RunPageOptions = {}): 
 }
 
 /** Shape and word of an outcome. */
-function stateOf({ outcome, verdict, resultFile, kind: { noun } }: ResultView): [tone: Tone, word: string] {
+function stateOf(view: ResultView): [tone: Tone, word: string] {
+  const { outcome, verdict, resultFile } = view;
   if (outcome !== "interrupted" && resultFile !== null && resultFile.cause !== null) return ["bad", verdict.word];
-  const states: Readonly<Record<ResultView["outcome"], [Tone, string]>> = {
-    success: ["good", "succeeded"],
-    failed: ["bad", "failed"],
-    cancelled: ["skipped", "cancelled"],
-    awaiting_input: ["warn", "needs attention"],
-    deadline: ["warn", "no verdict"],
-    interrupted: ["warn", "no verdict"],
-    started: ["run", "running"],
-    suppressed: ["warn", "not started"],
-    error: verdict.word === "not started" ? ["bad", "not started"] : ["warn", "no verdict"],
-  };
-  return states[outcome] ?? ["none", noun];
+  const { tone, state } = outcomeWords(view);
+  return [tone, state];
 }
 
 /** The end of the run, otherwise the last time that is known; null for none. */

@@ -1,0 +1,50 @@
+/**
+ * The words for an outcome on pages, in notes and in the history. Headlines and logs have the longer ones of `run/result_view.ts`.
+ * @module
+ */
+import type { ResultView } from "../run/result_view.ts";
+import type { Tone } from "./page.ts";
+
+interface OutcomeWords {
+  readonly tone: Tone;
+  /** On pages. Readers filter lists by it, so outcomes to which they react the same way share a word. */
+  readonly state: string;
+  /** Sign and first word of a note, which shows only one run and can be more exact. */
+  readonly note: readonly [sign: string, word: string];
+  /** What an earlier run did, after "the previous run". */
+  readonly past: string;
+}
+
+export const OUTCOME_WORDS: Readonly<Record<ResultView["outcome"], OutcomeWords>> = {
+  success: { tone: "good", state: "succeeded", note: ["✅", "Succeeded"], past: "succeeded" },
+  failed: { tone: "bad", state: "failed", note: ["❌", "Failed"], past: "failed" },
+  cancelled: { tone: "skipped", state: "cancelled", note: ["🚫", "Cancelled"], past: "was cancelled" },
+  awaiting_input: {
+    tone: "warn",
+    state: "needs attention",
+    note: ["⚠️", "Needs attention"],
+    past: "waited for an answer",
+  },
+  deadline: {
+    tone: "warn",
+    state: "no verdict",
+    note: ["⚠️", "Did not finish in time"],
+    past: "did not finish in time",
+  },
+  interrupted: { tone: "warn", state: "no verdict", note: ["🚫", "Interrupted"], past: "was interrupted" },
+  started: { tone: "run", state: "running", note: ["🚀", "Started"], past: "was started" },
+  suppressed: { tone: "warn", state: "not started", note: ["⚠️", "Not started"], past: "was not started" },
+  error: { tone: "warn", state: "no verdict", note: ["⚠️", "No verdict"], past: "had no verdict" },
+};
+
+/** An error without a run. */
+const NOT_STARTED: OutcomeWords = {
+  tone: "bad",
+  state: "not started",
+  note: ["❌", "Not started"],
+  past: "was not started",
+};
+
+export function outcomeWords({ outcome, verdict }: Pick<ResultView, "outcome" | "verdict">): OutcomeWords {
+  return verdict.word === "not started" ? NOT_STARTED : OUTCOME_WORDS[outcome];
+}
