@@ -197,6 +197,8 @@ export interface CampaignPlan {
   view: CampaignView;
   /** What the plan changed. Everything is `added` by the first one. */
   changes: LockChanges;
+  /** How the gate after the canary opens: `automatic` if all of it succeeds. Null without a canary, and once the gate is open. */
+  canaryGate: "automatic" | "manual" | null;
   /** Cost of reading the lists of repositories. */
   lookup: { requests: number; durationMs: number };
   /** The limit that decides the end. */

@@ -23,7 +23,7 @@ import {
 } from "../open_campaign.ts";
 import { type Forecast, forecast, type ForecastInput, WAVE_DISTANCES_MS } from "../pace/forecast.ts";
 import { DEFAULT_MEAN_RUN_MS } from "../pace/next_starts.ts";
-import { forecastInput } from "../view/progress.ts";
+import { forecastInput, holdsBack } from "../view/progress.ts";
 import { checkForge, pullRequestsOf } from "../pulls.ts";
 import { checkResultsReadable, filesOpener } from "../work/item_result.ts";
 import { Store } from "../work/store.ts";
@@ -77,6 +77,7 @@ async function planOf(
   return {
     view: makeView(memory, { nowMs, meanRunMs }),
     changes: plan.changes,
+    canaryGate: holdsBack(memory) ? memory.lock.canary?.gate ?? null : null,
     lookup: { requests: plan.requests, durationMs: Math.round(plan.readingMs) },
     limitedBy: whole.bound,
     endsAtWithout: whole.without.map(({ bound: limit, endsAtMs }) => ({ limit, endsAt: isoTimeOrNull(endsAtMs) })),

@@ -64,12 +64,25 @@ const MAX_NAMES = 10;
 
 function named(label: string, names: readonly string[], all: boolean): string[] {
   if (names.length === 0) return [];
+  return [`${label} ${formatCount(names.length, "item")}:`, ...nameLines(names, all)];
+}
+
+function nameLines(names: readonly string[], all: boolean): string[] {
   const visibleNames = all ? names : names.slice(0, MAX_NAMES);
   const rest = names.length - visibleNames.length;
+  return [...visibleNames.map((name) => `  ${name}`), ...rest > 0 ? [`  and ${rest} more (--all shows them)`] : []];
+}
+
+/** Which items start first, and what the others wait for. */
+function canaryLines({ view, canaryGate }: CampaignPlan, all: boolean): string[] {
+  if (canaryGate === null) return [];
+  const names = view.items.filter(({ canary }) => canary).map(({ id }) => id);
   return [
-    `${label} ${formatCount(names.length, "item")}:`,
-    ...visibleNames.map((name) => `  ${name}`),
-    ...rest > 0 ? [`  and ${rest} more (--all shows them)`] : [],
+    `The canary starts first (${formatCount(names.length, "item")}):`,
+    ...nameLines(names, all),
+    canaryGate === "manual"
+      ? "Then a gate waits until somebody runs `campaign approve`"
+      : "The others follow if all of it succeeds; otherwise a gate waits until somebody runs `campaign approve`",
   ];
 }
 
@@ -143,11 +156,15 @@ function planText(
     ...named("Skipped, no longer in the list:", changes.skipped, all),
     ...named("No longer in the list, but already started, so they continue:", changes.kept, all),
     ...excludedLines(view.items),
+    ...canaryLines(plan, all),
     ...changes.notes.map((note) => `Note: ${note}`),
     "",
     ...(view.state === "done" ? ["It is done: nothing is left to start"] : [
       `Earliest end, with runs of ${formatDuration(meanRunMs)} on average, ${basis}:`,
       ...forecasts.map((row) => waveRow(row, nowMs)),
+      ...plan.canaryGate === "manual"
+        ? ["These times leave out the wait for somebody to approve after the canary."]
+        : [],
       ...whyLines(plan.limitedBy, plan.endsAtWithout, nowMs),
     ]),
     quotaLine(view),

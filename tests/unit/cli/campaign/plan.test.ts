@@ -28,6 +28,26 @@ test("campaign plan prints the items, the arithmetic and what decides it, writes
   expect((await world.campaign("plan", ["--all"])).stdout).not.toContain("more (--all");
 });
 
+test("campaign plan names the canary and its gate, until the gate is open", async () => {
+  const world = cliWorld({ count: 4, file: { canary: { size: 2, gate: "manual" } } });
+  const { stdout } = await world.campaign("plan");
+  expect(stdout).toContain(
+    `The canary starts first (2 items):\n  ${project(1)}@main\n  ${project(2)}@main\n` +
+      "Then a gate waits until somebody runs `campaign approve`\n",
+  );
+  const wait = "These times leave out the wait for somebody to approve after the canary.\n";
+  expect(stdout).toContain(`of runner time\n${wait}`);
+  await world.campaign("run");
+  await world.campaign("approve");
+  const again = (await world.campaign("plan")).stdout;
+  expect([again.includes("canary"), again.includes("Earliest end")]).toEqual([false, true]);
+  const automatic = await cliWorld({ count: 2, file: { canary: { size: 1 } } }).campaign("plan");
+  expect(automatic.stdout).toContain(
+    "The others follow if all of it succeeds; otherwise a gate waits until somebody runs `campaign approve`\n",
+  );
+  expect(automatic.stdout).not.toContain(wait);
+});
+
 test("campaign plan --dry-run writes nothing, and --json is one object", async () => {
   const world = cliWorld({ count: 2 });
   const { code, stdout } = await world.campaign("plan", ["--dry-run", "--json"]);
