@@ -487,7 +487,10 @@ class Step {
       };
     }
     if (state === "stopped") {
-      return { state, view, why: reason ?? state, advice: "`campaign resume` lets it continue" };
+      const advice = view.gateReason === undefined
+        ? "`campaign resume` lets it continue"
+        : "`campaign resume`, then `campaign approve`, let it continue";
+      return { state, view, why: reason ?? state, advice };
     }
     const { running, "needs-input": asking } = memory.counts;
     const asks = asking === 0 ? "" : `, ${asking} waiting for an answer`;

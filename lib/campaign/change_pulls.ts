@@ -20,7 +20,7 @@ import {
   withCampaign,
 } from "./open_campaign.ts";
 import { finishWrites, namedReviewers, sendWrites, type WriteResult, type WriteWork } from "./pull_writes.ts";
-import { type PullRequests, pullRequestsOf } from "./pulls.ts";
+import { forgeTokenAdvice, type PullRequests, pullRequestsOf } from "./pulls.ts";
 import type { CampaignView } from "./view/view.ts";
 import type { Store } from "./work/store.ts";
 
@@ -79,9 +79,6 @@ export async function changePullRequests(
   const { dryRun = false, stuckAfterMs, onPlan } = options;
   const attempted = change.kind === "ask" ? "request reviews" : "close pull requests";
   const pulls = pullRequestsOf(options, internals.random);
-  if (pulls === undefined) {
-    throw new UsageError({ attempted, why: "there is no token for a forge", advice: `set ${FORGE_TOKENS_TEXT}` });
-  }
   let plan: ChangePlan | undefined;
   const results = new Map<string, WriteResult>();
   const take = (all: readonly WriteResult[]) => {
@@ -90,6 +87,7 @@ export async function changePullRequests(
   const reading = internalsWith(internals, { purpose: "place" } as const);
   return await withCampaign(source, options, reading, dryRun ? "read" : "write", async (opened) => {
     const store = plannedStore(opened, attempted);
+    if (pulls === undefined) throw withoutToken(store, attempted);
     const work: WriteWork = { store, writer: (url) => pulls.writer(url, `campaign ${change.kind}`) };
     const view = () => viewOf(opened, store, { stuckAfterMs });
     // After a lost race as well: the journal may have the intents without their results.
@@ -122,6 +120,16 @@ export async function changePullRequests(
       );
     }
     return { plan, results: [...results.values()], view: view() };
+  });
+}
+
+function withoutToken({ memory: { items } }: Store, attempted: string): UsageError {
+  const url = [...items.values()].find(({ pullRequest }) => pullRequest !== null)?.pullRequest ?? null;
+  const advice = `set ${FORGE_TOKENS_TEXT}`;
+  return new UsageError({
+    attempted,
+    why: "there is no token for a forge",
+    advice: url === null ? advice : forgeTokenAdvice(url, advice),
   });
 }
 

@@ -5,12 +5,14 @@
  */
 import { UnauthorizedError, UsageError } from "../errors.ts";
 import { detected } from "../ci/detect.ts";
+import { utcText } from "../run/result.ts";
 import { openSession, type Session } from "../run/session.ts";
 import { callHook } from "../hook.ts";
 import { lookup } from "../lookup.ts";
 import { isShortRunId, isUuid } from "../service/contract.ts";
 import { formatCount } from "../text/duration.ts";
 import { approveAll, closedGates } from "./work/wave.ts";
+import { gateText } from "./journal/decisions.ts";
 import { sealLock } from "./journal/lock.ts";
 import { globProblem, matchesGlob } from "./file/rules.ts";
 import { hasRun, isOpenStart, type ItemMemory } from "./journal/memory.ts";
@@ -31,7 +33,7 @@ import { adoptTask } from "./plan/make_lock.ts";
 import { checkOrigin } from "./plan/plan_campaign.ts";
 import { stopElsewhere } from "./stop_elsewhere.ts";
 import { DirectoryBusyError } from "./journal/writer.ts";
-import { openStartsText, whoStopped } from "./view/progress.ts";
+import { closedGateReason, openStartsText, whoStopped } from "./view/progress.ts";
 import { itemNames } from "./report/words.ts";
 import { hasVerdict, type ItemState } from "./view/verdicts.ts";
 import { CHECKS_RULE, type FollowUp, ITEM_RESULT_CAUSES, type RecordBody } from "./journal/record.ts";
@@ -169,7 +171,7 @@ export function listsText(opened: OpenedCampaign): string {
 
 /** Verdicts of items with which nothing is left to do. */
 const WELL: readonly ItemState[] = ["succeeded", "unchanged"];
-const FAILED: readonly ItemState[] = ["failed", "overdue"];
+export const FAILED: readonly ItemState[] = ["failed", "overdue"];
 
 /** What a follow-up fixes, by what a pull request waits for. */
 const FOLLOW_UPS: Readonly<Partial<Record<PullRequestTrouble, FollowUp>>> = {
@@ -417,7 +419,8 @@ async function recordApproval(
     throw new UsageError({ attempted, why: "no gate is closed", advice });
   }
   if (!dryRun) await approveAll(store, by, reason ?? null);
-  return { items: [], text: `opened the gate of the ${closed.join(" and the ")}`, settles: [] };
+  const gates = closed.length === 1 ? "gate" : "gates";
+  return { items: [], text: `opened the ${gates} ${closed.map(gateText).join(" and ")}`, settles: [] };
 }
 
 async function recordStop({ opened, store, by, dryRun }: Deciding, decision: Of<"stop">): Promise<Recorded> {
@@ -432,7 +435,7 @@ async function recordStop({ opened, store, by, dryRun }: Deciding, decision: Of<
     ? `the next wave cancels ${runs}`
     : `${runs} ${count === 1 ? "continues to its" : "continue to their"} end`;
   const parts = [
-    ...isRepeated ? [`it was stopped already, by ${whoStopped(stopped)} at ${stopped.at}`] : [],
+    ...isRepeated ? [`it was stopped already, by ${whoStopped(stopped)} at ${utcText(Date.parse(stopped.at))}`] : [],
     "nothing more will start",
     ...count > 0 ? [goOn] : open.length > 0 ? [] : ["nothing runs"],
     ...open.length > 0 ? [openStartsText(open.length) + (cancel ? "" : ": `campaign stop --cancel` finds out")] : [],
@@ -456,7 +459,11 @@ async function recordResume(
     : `; ${formatCount(cancelled, "cancelled item")} ${cancelled === 1 ? "stays" : "stay"} as ${
       cancelled === 1 ? "it is" : "they are"
     } until \`campaign retry\``;
-  return { items: [], text: `the campaign continues with the next wave${stay}`, settles: [] };
+  const gate = closedGateReason(store.memory);
+  const next = gate === null
+    ? "the campaign continues with the next wave"
+    : `the stop is lifted, but a gate is still closed: ${gate}`;
+  return { items: [], text: `${next}${stay}`, settles: [] };
 }
 
 async function recordSkip(deciding: Deciding, { select, reason, cancel = false }: Of<"skip">): Promise<Recorded> {

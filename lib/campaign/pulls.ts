@@ -334,6 +334,13 @@ export function pullRequestsOf(options: CampaignOptions, random?: () => number):
   return new PullRequests(forges, clock, (message) => callHook(onNotice, { kind: "text", message }));
 }
 
+/** What to do without a token for a pull request's forge. @param advice How to give one. */
+export function forgeTokenAdvice(url: string, advice: string): string {
+  return isLoopback(new URL(url).hostname)
+    ? `a local Mogplex has no forge, so its pull requests cannot be changed; if this is a forge, ${advice}`
+    : advice;
+}
+
 /** Proves that what a campaign decides by pull requests can be decided. @throws {UsageError} when nothing reads them. */
 export function checkForge(
   { limits, onFailedChecks, pullRequests }: Pick<Lock, "limits" | "onFailedChecks" | "pullRequests">,

@@ -38,7 +38,8 @@ function normalized(text: string): string {
   return text.replace(/^\ufeff/, "").replaceAll("\r\n", "\n");
 }
 
-const MISSING = "the file does not exist";
+/** The problem of a file that is not there. */
+export const MISSING = "the file does not exist";
 
 /**
  * Reads a file as a text.

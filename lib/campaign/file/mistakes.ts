@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { UsageError } from "../../errors.ts";
+import { type ErrorParts, UsageError } from "../../errors.ts";
 import { formatCount } from "../../text/duration.ts";
 import type { Place } from "./campaign_file.ts";
 
@@ -55,6 +55,8 @@ export class CampaignFileError extends UsageError {
   static override readonly kind: string = "CampaignFileError";
   /** All mistakes, by file and place; never empty. */
   readonly mistakes: readonly Mistake[];
+  /** Whether the file itself could not be read, so that nothing in it is wrong. */
+  readonly isUnread: boolean;
   /** How many there are, with those that are not in the list. */
   readonly count: number;
 
@@ -62,12 +64,14 @@ export class CampaignFileError extends UsageError {
    * @param path The campaign file as the user wrote it; null for an object.
    * @param mistakes At least one.
    * @param omitted How many more there are.
+   * @param unread Why the file itself could not be read.
    */
-  constructor(path: string | null, mistakes: readonly Mistake[], omitted = 0) {
+  constructor(path: string | null, mistakes: readonly Mistake[], omitted = 0, unread?: ErrorParts) {
     const count = mistakes.length + omitted;
     const rest = omitted === 0 ? [] : [`… and ${omitted} more`];
     const why = [`it has ${formatCount(count, "mistake")}`, ...mistakes.map(mistakeLine), ...rest].join("\n");
-    super({ attempted: path === null ? "use campaign" : `use campaign file ${excerpt(path)}`, why });
+    super(unread ?? { attempted: path === null ? "use campaign" : `use campaign file ${excerpt(path)}`, why });
+    this.isUnread = unread !== undefined;
     this.mistakes = mistakes;
     this.count = count;
   }

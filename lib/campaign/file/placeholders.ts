@@ -4,10 +4,10 @@
  * @module
  */
 
-export const NEW_TITLE = "Say in one line what changes";
+export const NEW_TITLE = "Describe the change in one line";
 
 export const NEW_TASK =
-  `Say here what is to change in {{ repository.name }}, how to prove it (tests, a build), and what to leave alone.
+  `Describe the task for {{ repository.name }} here: what to change, how to check the result (run the tests, build it), and what not to touch.
 `;
 
 /** The repository, where none was given. */

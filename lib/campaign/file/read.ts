@@ -25,13 +25,14 @@ import {
   type FileIo,
   Includes,
   MAX_FILE_BYTES,
+  MISSING,
   readText,
   reportItems,
   type StdinRule,
   type TaskText,
   textsOf,
 } from "./items.ts";
-import { excerpt, MistakeList } from "./mistakes.ts";
+import { CampaignFileError, excerpt, MistakeList } from "./mistakes.ts";
 import { placeholderProblem } from "./placeholders.ts";
 import { treeOf } from "./object.ts";
 import { fileHome, freeVariable, parseWindow, webhookVariable } from "./rules.ts";
@@ -79,14 +80,24 @@ export async function readCampaignFile(
 ): Promise<ReadCampaign> {
   const mistakes = new MistakeList();
   const whole = readText(io, path, MAX_FILE_BYTES);
-  if (!whole.ok) {
-    mistakes.add({ file: path, line: 1, column: 1 }, "", whole.problem);
-    throw mistakes.error(path);
-  }
+  if (!whole.ok) throw unreadFile(path, whole.problem);
   const source = new Source(path, whole.text);
   const { root, brokenFrom } = parseText(source, mistakes);
   if (root === undefined) throw mistakes.error(path);
   return await readTree({ source, root, brokenFrom }, { path, text: whole.text }, mistakes, io, options);
+}
+
+function unreadFile(path: string, problem: string): CampaignFileError {
+  const mistake = { file: path, line: 1, column: 1, key: "", message: problem };
+  const parts = problem === MISSING
+    ? {
+      attempted: "read campaign file",
+      why: "it does not exist",
+      value: excerpt(path),
+      advice: "check the path, or write one with `campaign new`",
+    }
+    : { attempted: `read campaign file ${excerpt(path)}`, why: problem.replace("the file cannot be read: ", "") };
+  return new CampaignFileError(path, [mistake], 0, parts);
 }
 
 /**

@@ -20,11 +20,20 @@ export interface DecisionMemory {
 /** Most decisions that are kept, the newest. */
 export const MAX_DECISIONS = 200;
 
-const GATES: Readonly<Record<GateName, { closed: string; opened: string }>> = {
-  canary: { closed: "Canary finished: approval needed", opened: "Approved the canary" },
-  threshold: { closed: "Stopped by too many failures", opened: "Approved after failures" },
-  merge: { closed: "Merging stopped: approval needed", opened: "Approved further merges" },
+const GATES: Readonly<Record<GateName, { closed: string; opened: string; text: string }>> = {
+  canary: { closed: "Canary finished: approval needed", opened: "Approved the canary", text: "after the canary" },
+  threshold: {
+    closed: "Stopped by too many failures",
+    opened: "Approved after failures",
+    text: "after too many failures",
+  },
+  merge: { closed: "Merging stopped: approval needed", opened: "Approved further merges", text: "for further merges" },
 };
+
+/** What is behind a gate, after "gate". */
+export function gateText(gate: GateName): string {
+  return GATES[gate].text;
+}
 
 /** Undefined for a record that decides nothing. */
 export function decisionOf(record: JournalRecord): DecisionMemory | undefined {

@@ -16,6 +16,7 @@ import { callHook } from "../../hook.ts";
 import type { Redactor } from "../../text/redact.ts";
 import type { CampaignOptions } from "../campaign_options.ts";
 import type { ItemMemory } from "../journal/memory.ts";
+import { forgeTokenAdvice } from "../pulls.ts";
 import { reasonCleaner } from "../work/work.ts";
 
 /** For messages. */
@@ -89,15 +90,12 @@ export function checkMergeTokens(items: Iterable<ItemMemory>, places: MergePlace
   for (const { pullRequest: url, pull } of items) {
     const address = url === null ? undefined : parsePullRequest(url);
     if (url === null || address === undefined || pull?.state === "merged" || pull?.state === "closed") continue;
-    const isLocal = isLoopback(new URL(url).hostname);
-    if (places.at(url) !== undefined || by === "wave" && isLocal) continue;
+    if (places.at(url) !== undefined || by === "wave" && isLoopback(new URL(url).hostname)) continue;
     const advice = `set ${MERGE_TOKEN_VARIABLE}=${address.host}=VARIABLE, with the name of the variable that holds it`;
     throw new UsageError({
       attempted: ATTEMPTED,
       why: `no merge token is set for ${address.host}`,
-      advice: isLocal
-        ? `a local Mogplex has no forge, so nothing can be merged there; if this is a forge, ${advice}`
-        : advice,
+      advice: forgeTokenAdvice(url, advice),
     });
   }
 }

@@ -231,7 +231,7 @@ function mergesEntry(reason: string, command: CampaignCommand): Attention {
 
 /** What holds up the campaign as a whole; undefined when nothing does. */
 function campaignEntry({ view, command }: Context): Attention | undefined {
-  const { state, stateReason, waitingFor, nextWaveAt, at, writer, counts, pendingCancels = 0 } = view;
+  const { state, stateReason, gateReason, waitingFor, nextWaveAt, at, writer, counts, pendingCancels = 0 } = view;
   const reason = stateReason ?? "";
   const isClosed = state === "gated" || state === "stopping" || state === "stopped";
   if (state === "gated" || isClosed && waitingFor === "gate") {
@@ -254,6 +254,7 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
       state,
       reason,
       step("To start the rest after all:", campaignCommand(command, "resume")),
+      ...(gateReason === undefined ? [] : [step("Then open the gate:", campaignCommand(command, "approve"))]),
       ...(runs ? [step("To cancel the active runs:", campaignCommand(command, "stop", "--cancel"))] : []),
     );
   }

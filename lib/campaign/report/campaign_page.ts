@@ -55,6 +55,7 @@ import {
   totalsOf,
 } from "../view/verdicts.ts";
 import type { CampaignAbout, CampaignItem, CampaignView } from "../view/view.ts";
+import { gateText } from "../journal/decisions.ts";
 import { mergeRows } from "./merge_stages.ts";
 import { AFTERWARDS, type Attention, attentionOf, newestParts } from "./attention.ts";
 import { isTrouble } from "./causes.ts";
@@ -634,8 +635,8 @@ function aboutFacts(view: CampaignView): Fact[] {
     ["Planned", { time: plannedAt }],
     ["Service", { name: origin }],
     ...approvals.map(({ gate, by, at, note }): Fact => [
-      `${gate === "canary" ? "Canary" : "Threshold"} opened`,
-      ["by ", { name: by }, ", ", { time: at }, ...(note === null ? [] : [": ", { name: note, max: Infinity }])],
+      `Gate ${gateText(gate)}`,
+      ["opened by ", { name: by }, ", ", { time: at }, ...(note === null ? [] : [": ", { name: note, max: Infinity }])],
     ]),
     ["Waves so far", waves],
     ["Exit code", exitCode],

@@ -88,6 +88,7 @@ export function cleanCampaign(view: CampaignView, redact: Redact, redactToken: R
     state: keep,
     stateReason: orNull(reason),
     gatedAt: timeOrAbsent,
+    gateReason: reason,
     mergesStopped: reason,
     counts: (counts) => Object.fromEntries(STATES.map((state) => [state, counts[state]])) as CampaignView["counts"],
     items: all(fields<CampaignItem>({

@@ -22,6 +22,7 @@ import { DEFAULT_MEAN_RUN_MS, nextStarts, type Pace, quotaUse, SANDBOX_LIMIT } f
 import {
   campaignState,
   closedBy,
+  closedGateReason,
   exitCodeOf,
   forecastInput,
   isAtRest,
@@ -93,6 +94,7 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
     : nextWaveMs(lookedAtMs, meanRunMs, paceOf(nextStarts({ ...now, nowMs: lookedAtMs }), ready), open, settles);
   const endsMs = isOver || brief ? null : endMs(memory, nowMs, meanRunMs, open);
   const isGated = state !== "done" && now.closed === "gate";
+  const gateReason = state !== "done" && now.closed === "stopped" ? closedGateReason(memory) : null;
   const gatedAt = memory.gates[memory.gates.threshold.closed ? "threshold" : "canary"].closedAt;
   const openEndMs = isGated && !brief ? endMs(memory, nowMs, meanRunMs, open, true) : null;
   return {
@@ -102,6 +104,7 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
     state,
     stateReason: reason,
     ...isGated && gatedAt !== null && { gatedAt },
+    ...gateReason !== null && { gateReason },
     ...memory.gates.merge.closed && { mergesStopped: memory.gates.merge.reason ?? "" },
     counts: { ...counts, starting: counts.starting - refused, waiting: counts.waiting + refused },
     items,

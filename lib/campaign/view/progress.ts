@@ -161,7 +161,7 @@ function isCanaryClosed(memory: CampaignMemory): boolean {
 }
 
 /** Whether a canary still holds the other items back. */
-function holdsBack(memory: CampaignMemory): boolean {
+export function holdsBack(memory: CampaignMemory): boolean {
   const { lock, gates } = memory;
   if (lock.canary === null || gates.canary.approved !== null) return false;
   // When all are good, a gate that a person has to open is closed by now.
@@ -235,8 +235,18 @@ function openPullRequests({ items }: CampaignMemory): { open: number; unread: nu
  */
 export function closedBy(memory: CampaignMemory): "gate" | "stopped" | null {
   if (memory.stopped !== null) return "stopped";
-  if (memory.gates.threshold.closed) return "gate";
-  return isCanaryClosed(memory) && !canaryOf(memory).some(isStartable) ? "gate" : null;
+  return closedGateReason(memory) === null ? null : "gate";
+}
+
+/** Why a gate is closed, also while a person's stop holds; null if none is. */
+export function closedGateReason(memory: CampaignMemory): string | null {
+  const { gates: { threshold, canary } } = memory;
+  const gate = threshold.closed
+    ? threshold
+    : isCanaryClosed(memory) && !canaryOf(memory).some(isStartable)
+    ? canary
+    : undefined;
+  return gate === undefined ? null : gate.reason ?? "approval is needed";
 }
 
 type GateRecord = Extract<RecordBody, { type: "gate" }>;
@@ -358,7 +368,8 @@ export function campaignState(memory: CampaignMemory): { state: CampaignState; r
     return { state: counts["needs-input"] === 0 ? "done" : "waiting", reason: stop };
   }
   if (stop !== null || gates.threshold.closed) {
-    const by = stop ?? gates.threshold.reason;
+    const gate = closedGateReason(memory);
+    const by = stop === null || gate === null ? stop ?? gate : `${stop}; a gate is closed as well: ${gate}`;
     const open = openStarts(memory).length;
     const advice = stopped?.cancel ? "" : ": `campaign stop --cancel` finds out";
     const reason = open === 0 ? by : `${by}; ${openStartsText(open)}${advice}`;

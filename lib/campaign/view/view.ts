@@ -279,6 +279,8 @@ export interface CampaignView {
   stateReason: string | null;
   /** Since when it waits for approval, in ISO 8601, by the clock of the machine that closed the gate. @default it does not */
   gatedAt?: string | undefined;
+  /** Why a gate is closed although a person has stopped it as well: it needs `resume`, then `approve`. @default no such gate is closed */
+  gateReason?: string | undefined;
   /** Why nothing is merged until somebody approves: merges have broken their targets. @default merges are not stopped */
   mergesStopped?: string | undefined;
   /** Number of items by verdict or state; those with none are 0. */

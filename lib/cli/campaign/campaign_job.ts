@@ -10,6 +10,7 @@ import {
   type StepInternals,
 } from "../../campaign/campaign.ts";
 import type { CampaignEvent, CampaignOptions, RunCampaignOptions } from "../../campaign/campaign_options.ts";
+import { FAILED } from "../../campaign/decide.ts";
 import { readFileHome } from "../../campaign/file/read.ts";
 import type { Lock } from "../../campaign/journal/lock.ts";
 import { type CampaignInternals, internalsWith, placeOf } from "../../campaign/open_campaign.ts";
@@ -46,6 +47,7 @@ import { type NotePlan, planNote, writeTextNote } from "../job/note.ts";
 import { noticeText } from "../log/live_log.ts";
 import { commandSummary, commandVariables, isInteractive, type Writer } from "../log/writer.ts";
 import { HOME, SHOW_TASK } from "../options.ts";
+import { own } from "../../text/safe_line.ts";
 import { requiredArgument } from "../settings.ts";
 import type { Context, Verb } from "../verb.ts";
 import { ALLOW_OUTSIDE, DIR, FORGE_HOST, JSON_OBJECT, RUN_HISTORY, STUCK_AFTER, WEBHOOK_VARIABLE } from "./flags.ts";
@@ -193,9 +195,17 @@ export async function endWithCampaign(
   /** Reports and screen. @param problem Message of the error that stopped the step; null without one. @param short See `StatusOptions.short`. */
   const show = async (view: CampaignView | null, problem: string | null, short = false) => {
     if (view === null) return;
-    await publishCampaign(context, place, view, { problem, note, known: messages });
-    if (json) writer.json({ type: "campaign", ...writer.clean(view) });
-    else printStatus(context, place, view, { problem, short });
+    const unwritten = await publishCampaign(context, place, view, { problem, note, known: messages });
+    if (json) return writer.json({ type: "campaign", ...writer.clean(view) });
+    printStatus(context, place, view, { problem, short });
+    if (short) return;
+    const path = pathOf(place, CAMPAIGN_FILES.html);
+    const next = nextArguments(view, once);
+    const lines = [
+      ...unwritten.includes(path) ? [] : [`Page: ${path}`],
+      ...next === undefined ? [] : [`Next: ${campaignCommand(place.command, ...next)}`],
+    ];
+    if (lines.length > 0) writer.out(own``, ...lines.map((line) => writer.untrusted(line)));
   };
   try {
     let stand: CampaignStand;
@@ -216,7 +226,8 @@ export async function endWithCampaign(
       return exitCodeFor(error);
     }
     const nothingFailed = stand.view !== null && stand.view.causes.length === 0;
-    await show(stand.view, null, stand.state === "interrupted" || stand.state === "stopped" && nothingFailed);
+    const short = stand.state === "interrupted" || stand.state === "stopped" && nothingFailed;
+    await show(stand.view, null, short);
     if (stand.state === "interrupted") {
       // A signal is the usual way to stop, and not an error.
       writer.note(stand.why);
@@ -224,11 +235,13 @@ export async function endWithCampaign(
       if (interactive) writer.note("the same command continues it; this shows its items:", status);
       return exitCodeOfStand(stand);
     }
-    // The screen ends with what to do at a gate.
-    if (stand.state !== "done" && (!once || stand.state === "stopped") && (json || stand.state !== "gated")) {
-      const isStopped = stand.state === "stopped";
+    const isStopped = stand.state === "stopped";
+    // The whole screen ends with what to do at a gate and after a stop.
+    const isShown = !json && (stand.state === "gated" || isStopped && !short);
+    if (stand.state !== "done" && (!once || isStopped) && !isShown) {
+      const resume = stand.view.gateReason === undefined ? "this lets it continue:" : "resume it, then approve it:";
       writer.note(
-        `the campaign is not done: ${stand.why}; ${isStopped ? "this lets it continue:" : stand.advice}`,
+        `the campaign is not done: ${stand.why}; ${isStopped ? resume : stand.advice}`,
         isStopped ? campaignCommand(place.command, "resume") : undefined,
       );
     }
@@ -237,6 +250,18 @@ export async function endWithCampaign(
   } finally {
     writer.unfence();
   }
+}
+
+/** The verb that continues a campaign, with its arguments; undefined if nothing is left to do, and at a gate, where the last lines name it. */
+function nextArguments(view: CampaignView, once: boolean): [verb: string, ...args: string[]] | undefined {
+  const { state, waitingFor, causes } = view;
+  if (state === "gated") return undefined;
+  if (waitingFor === "gate") return ["approve"];
+  if (waitingFor === "stopped") return ["resume"];
+  if (state !== "done") return [once ? "advance" : "run"];
+  return causes.some(({ stuck, verdict }) => stuck === null && FAILED.includes(verdict))
+    ? ["retry", "--failed"]
+    : undefined;
 }
 
 /** A line of `--json`. The end is printed after everything else. */
@@ -268,14 +293,18 @@ export function printStatus(
   }));
 }
 
+function pathOf({ directory }: Pick<CampaignPlace, "directory">, file: string): string {
+  return `${directory.replace(/\/+$/, "")}/${file}`;
+}
+
 /** Writes the reports again if a wave has written some: otherwise they would show the old state of items. */
 export async function refreshReports(context: Context, place: CampaignPlace, view: CampaignView): Promise<void> {
   if (hasReports(context, place)) await publishCampaign(context, place, view, { problem: null, note: null });
 }
 
-function hasReports({ io }: Context, { directory }: CampaignPlace): boolean {
+function hasReports({ io }: Context, place: CampaignPlace): boolean {
   try {
-    return io.realPath(`${directory.replace(/\/+$/, "")}/${CAMPAIGN_FILES.json}`) !== undefined;
+    return io.realPath(pathOf(place, CAMPAIGN_FILES.json)) !== undefined;
   } catch {
     return false;
   }
@@ -400,7 +429,7 @@ export async function publishCampaign(
   }
   const unwritten = problems.map(({ path }) => path);
   if (note === null) return unwritten;
-  const summary = `${directory.replace(/\/+$/, "")}/${CAMPAIGN_FILES.markdown}`;
+  const summary = pathOf({ directory }, CAMPAIGN_FILES.markdown);
   if (!flags.has(JSON_OBJECT)) {
     const isWritten = !unwritten.includes(summary);
     commandCampaign(context, platform, view, isWritten ? summary : null);

@@ -42,8 +42,8 @@ async function check(context: Context): Promise<number> {
   } catch (error) {
     if (!(error instanceof CampaignFileError)) throw error;
     if (flags.has(JSON_OBJECT)) writer.json({ ok: false, mistakes: error.mistakes });
-    else writer.out(...error.mistakes.map((mistake) => writer.untrusted(mistakeLine(mistake))));
-    writer.error(`${path} has ${formatCount(error.count, "mistake")}`);
+    else if (!error.isUnread) writer.out(...error.mistakes.map((mistake) => writer.untrusted(mistakeLine(mistake))));
+    writer.error(error.isUnread ? error.message : `${path} has ${formatCount(error.count, "mistake")}`);
     return EXIT.usage;
   }
 }

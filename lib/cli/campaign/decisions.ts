@@ -136,6 +136,12 @@ function isStoppedByPerson({ state, waitingFor }: CampaignView): boolean {
   return (state === "stopping" || state === "stopped") && waitingFor !== "gate";
 }
 
+/** What a decision needs before it has an effect, with the verb. */
+function nextStep(view: CampaignView): [text: string, verb: string] {
+  if (isStoppedByPerson(view)) return ["The campaign is stopped. To let it continue:", "resume"];
+  return view.waitingFor === "gate" ? ["A gate is closed. To open it:", "approve"] : [BY_HAND, "advance"];
+}
+
 /** Decisions after which the next wave starts something. */
 const STARTING: readonly Decision["kind"][] = ["retry", "approve", "resume"];
 
@@ -159,10 +165,8 @@ async function decide(context: Context, decision: Decision): Promise<number> {
   writer.out(...items.slice(0, MAX_NAMES).map((name) => own`  ${writer.untrusted(name)}`));
   if (items.length > MAX_NAMES) writer.out(own`  and ${items.length - MAX_NAMES} more`);
   if (!dryRun && STARTING.includes(decision.kind)) {
-    const isStopped = isStoppedByPerson(view);
-    const command = campaignCommand(place.command, isStopped ? "resume" : "advance");
-    const text = isStopped ? "The campaign is stopped. To let it continue:" : BY_HAND;
-    writer.out(writer.untrusted(text), own`  ${writer.untrusted(command)}`);
+    const [text, verb] = nextStep(view);
+    writer.out(writer.untrusted(text), own`  ${writer.untrusted(campaignCommand(place.command, verb))}`);
   }
   return codeOf(context, error);
 }

@@ -67,7 +67,7 @@ test.skipIf(!CAN_RUN)("the campaign component says what is missing, and sends no
     missing: [{ program: "no/mogplex.mjs" }, "Cannot find the program and its checksum at no/mogplex.mjs"],
     changed: [{ program: "changed.mjs" }, "its checksum does not match"],
     "no-home": [{ action: "stop" }, "set input home to git:origin#BRANCH"],
-    mistake: [{ file: "none.yml" }, "the file does not exist"],
+    mistake: [{ file: "none.yml" }, 'because it does not exist: "none.yml"'],
   };
   const project = await open(Object.entries(cases).map(([name, [inputs]]) => ({ "job-name": name, ...inputs })), {
     "changed.mjs": "process.exit(0)",

@@ -127,7 +127,7 @@ test("a second stop says what the first one does, and a resume that cancelled it
   expect((await world.decide(stop(true))).text).toBe("nothing more will start; the next wave cancels 3 runs");
   for (const cancel of [true, false]) {
     expect((await world.decide(stop(cancel), { by: "ann" })).text).toMatch(
-      /^it was stopped already, by kim at 2026\S+; nothing more will start; the next wave cancels 3 runs$/,
+      /^it was stopped already, by kim at 2026-\d\d-\d\d \d\d:\d\d UTC; nothing more will start; the next wave cancels 3 runs$/,
     );
   }
   const { pendingCancels, state } = await world.read();
@@ -147,7 +147,7 @@ test("a campaign that is stopped starts nothing more, collects what runs, and go
   expect((await world.decide(stop())).text).toBe("nothing more will start; 3 runs continue to their end");
   const { length } = await world.records();
   expect((await world.decide(stop())).text).toMatch(
-    /^it was stopped already, by kim at 2026\S+; nothing more will start; 3 runs continue to their end$/,
+    /^it was stopped already, by kim at 2026-\d\d-\d\d \d\d:\d\d UTC; nothing more will start; 3 runs continue to their end$/,
   );
   expect((await world.records()).length).toBe(length);
   const stopping = await world.advance();

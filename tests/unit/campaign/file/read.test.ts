@@ -208,19 +208,24 @@ test("readCampaignFile() says so when the file is missing, a directory, or not U
   const message = async (readFile: () => string | undefined) => {
     const { readCampaignFile } = await import("../../../../lib/campaign/file/read.ts");
     const io = { readFile, realPath: (path: string) => path, readStdin: () => Promise.resolve("") };
-    return await readCampaignFile("c.yaml", io).then(() => "", (error) => error.lines[1]);
+    return await readCampaignFile("c.yaml", io).then(() => "", (error) => {
+      expect(error.isUnread).toBe(true);
+      return error.message;
+    });
   };
   function throws(why: string) {
     return () => {
       throw new Error(why);
     };
   }
-  expect(await message(() => undefined)).toBe("c.yaml:1:1: the file does not exist");
+  expect(await message(() => undefined)).toBe(
+    'Cannot read campaign file because it does not exist: "c.yaml"; check the path, or write one with `campaign new`',
+  );
   expect(await message(throws("it is UTF-16: save it as UTF-8"))).toBe(
-    "c.yaml:1:1: the file cannot be read: it is UTF-16: save it as UTF-8",
+    'Cannot read campaign file "c.yaml": it is UTF-16: save it as UTF-8',
   );
   expect(await message(throws("it is not an ordinary file"))).toBe(
-    "c.yaml:1:1: the file cannot be read: it is not an ordinary file",
+    'Cannot read campaign file "c.yaml": it is not an ordinary file',
   );
 });
 

@@ -48,6 +48,7 @@ const VIEW: Fields<CampaignView> = {
   state: true,
   stateReason: true,
   gatedAt: true,
+  gateReason: true,
   mergesStopped: true,
   counts: true,
   items: true,
@@ -69,6 +70,7 @@ const VIEW: Fields<CampaignView> = {
 /** Fields that a view may lack. */
 const OPTIONAL: readonly string[] = [
   "agent",
+  "gateReason",
   "about",
   "pendingCancels",
   "title",

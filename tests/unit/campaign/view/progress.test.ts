@@ -151,7 +151,7 @@ test("one approval opens the gates of the canary and the threshold that the same
     file: { canary: { size: 1 }, limits: { "stop-after-failures": 1 } },
   });
   expect((await world.run()).code).toBe(1);
-  expect((await world.decide(approve)).text).toBe("opened the gate of the canary and the threshold");
+  expect((await world.decide(approve)).text).toBe("opened the gates after the canary and after too many failures");
   const { code, view } = await world.run();
   expect([code, view.state, view.counts.succeeded]).toEqual([1, "done", 2]);
 });

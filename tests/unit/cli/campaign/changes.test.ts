@@ -79,6 +79,21 @@ test("campaign close refuses without a reason, without a selection, and without 
   ]);
 });
 
+test("campaign ask and close advise no token for the pull requests of a local Mogplex", async () => {
+  const scenarios = SCENARIO.replace("https://github.com/", "http://127.0.0.1:3000/");
+  const world = cliWorld({ count: 1, scenarios });
+  await world.campaign("run");
+  for (const [verb, args] of [["ask", ["--reviewer", "ann"]], ["close", ["--reason", "x"]]] as const) {
+    const { code, stderr } = await world.campaign(verb, [...ALL, ...args, "--yes"]);
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringContaining(
+        "there is no token for a forge; a local Mogplex has no forge, so its pull requests cannot be changed; if this is a forge, set GITHUB_TOKEN",
+      ),
+    ]);
+  }
+});
+
 test("campaign close prints JSON, with what it has done", async () => {
   const world = await doneWorld(1);
   const { code, stdout } = await world.campaign("close", [...ALL, "--reason", "x", "--yes", "--json"], TOKEN);

@@ -119,8 +119,9 @@ test("campaign check ends with 2 when no file is given, or one that is not there
   });
   expect(await cli(["campaign", "check", "no.yaml"])).toMatchObject({
     code: 2,
-    stdout: "no.yaml:1:1: the file does not exist\n",
-    stderr: "error: no.yaml has 1 mistake\n",
+    stdout: "",
+    stderr:
+      'error: Cannot read campaign file because it does not exist: "no.yaml"; check the path, or write one with `campaign new`\n',
   });
   expect(await cli(["campaign", "chek", "no.yaml"])).toMatchObject({
     code: 2,

@@ -35,7 +35,7 @@ test("campaign retry, approve, stop, resume and skip record who decided, print w
   const reason = ["--reason", "looked at it"];
   expect(await world.campaign("approve", reason)).toMatchObject({
     code: 0,
-    stdout: `opened the gate of the canary\n${BY_HAND}`,
+    stdout: `opened the gate after the canary\n${BY_HAND}`,
   });
   expect(last(world)).toMatchObject({ type: "approved", gate: "canary", by: "kim", note: "looked at it" });
 
@@ -323,6 +323,33 @@ test("campaign resume names approve when a gate is closed, and approve names res
   expect((await world.campaign("approve")).stderr).toContain(
     "no gate is closed; kim stopped it: `mogplex-ci campaign resume campaign.yml --dir DIR` lets it continue",
   );
+});
+
+test("a stop on top of too many failures is shown with them, and resume names what is still closed", async () => {
+  const world = cliWorld({
+    count: 3,
+    scenarios: "play: agent-failure",
+    file: { limits: { "stop-after-failures": 1, parallel: 1 } },
+  });
+  await world.campaign("run");
+  await world.campaign("stop", ["--reason", "wait for Ann"]);
+  const failures = "1 of the 1 finished items failed, and the limit (stop-after-failures) is 1";
+  const both = `kim stopped it: wait for Ann; a gate is closed as well: ${failures}`;
+  const { stdout } = await world.campaign("status");
+  expect(stdout.replace(/\s+/g, " ")).toContain(`is stopped: ${both}; nothing more will start`);
+  expect(stdout).toContain(
+    "To start the rest after all:\n      mogplex-ci campaign resume campaign.yml --dir DIR\n" +
+      "    Then open the gate:\n      mogplex-ci campaign approve campaign.yml --dir DIR\n",
+  );
+  expect((await world.campaign("run")).stdout).toEndWith(
+    "\nPage: DIR/campaign.html\nNext: mogplex-ci campaign resume campaign.yml --dir DIR\n",
+  );
+  const approve = "A gate is closed. To open it:\n  mogplex-ci campaign approve campaign.yml --dir DIR\n";
+  expect((await world.campaign("resume")).stdout).toBe(
+    `the stop is lifted, but a gate is still closed: ${failures}\n${approve}`,
+  );
+  expect((await world.campaign("retry", ["--failed"])).stdout).toEndWith(approve);
+  expect((await world.campaign("approve")).stdout).toBe(`opened the gate after too many failures\n${BY_HAND}`);
 });
 
 test("a decision of a person without USER is by the user of this machine, and by nobody known in CI", async () => {

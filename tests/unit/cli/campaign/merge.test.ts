@@ -23,7 +23,7 @@ test("campaign merge names the variable of the missing token also for pull reque
     const { code, stdout, stderr } = await world.campaign("merge", args);
     expect([code, stdout]).toEqual([2, ""]);
     expect(stderr).toContain(
-      "no merge token is set for 127.0.0.1:3000; a local Mogplex has no forge, so nothing can be merged there; " +
+      "no merge token is set for 127.0.0.1:3000; a local Mogplex has no forge, so its pull requests cannot be changed; " +
         "if this is a forge, set MOGPLEX_MERGE_TOKEN_VARIABLE=127.0.0.1:3000=VARIABLE",
     );
   }

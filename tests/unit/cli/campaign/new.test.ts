@@ -11,10 +11,11 @@ const edited = (files: Record<string, string>) =>
   Object.fromEntries(
     Object.entries(files).map(([path, text]) => [
       path,
-      text.replace("Say in one line what changes", "Use Node 24").replace("Say here", "Change").replace(
-        "owner/name",
-        "acme/web",
-      ),
+      text.replace("Describe the change in one line", "Use Node 24").replace("Describe the task", "Change Node")
+        .replace(
+          "owner/name",
+          "acme/web",
+        ),
     ]),
   );
 

@@ -83,7 +83,7 @@ test("a file that is missing or no campaign file ends every verb with 2", async 
     expect([verb, gone.code, gone.stdout + gone.stderr]).toEqual([
       verb,
       2,
-      expect.stringContaining("the file does not exist"),
+      expect.stringContaining('Cannot read campaign file because it does not exist: "nope.yml"; check the path'),
     ]);
   }
 });

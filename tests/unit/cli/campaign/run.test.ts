@@ -161,6 +161,8 @@ The gate is closed
     ${second}
   Then open the gate:
     mogplex-ci campaign approve campaign.yml --dir DIR
+
+Page: DIR/campaign.html
 `);
 });
 
@@ -185,6 +187,29 @@ test("campaign run ends with 75 at its timeout while a question keeps the others
     75,
     "note: the campaign is not done: 0 runs active, 1 waiting for an answer, and 2 items still to start; the next call continues\n",
   ]);
+});
+
+test("campaign run and advance end with the page and the command that comes next", async () => {
+  const ends = async (verb: string, world: CliWorld) => (await world.campaign(verb)).stdout.split("\n").slice(-4);
+  const page = ["", "Page: DIR/campaign.html"];
+  const next = (args: string) => `Next: mogplex-ci campaign ${args.replace(" ", " campaign.yml --dir DIR ").trimEnd()}`;
+  const good = cliWorld({ count: 2 });
+  await good.campaign("plan");
+  expect(await ends("advance", good)).toEqual([...page, next("advance "), ""]);
+  expect((await ends("run", good)).slice(1)).toEqual([...page, ""]);
+  const bad = cliWorld({
+    count: 2,
+    scenarios: "play: agent-failure",
+    file: { limits: { "stop-after-failures": 1, parallel: 1 } },
+  });
+  expect(await ends("run", bad)).toEqual([...page, next("approve "), ""]);
+  await bad.campaign("approve");
+  await bad.campaign("stop");
+  expect(await ends("run", bad)).toEqual([...page, next("resume "), ""]);
+  await bad.campaign("resume");
+  await bad.campaign("run");
+  await bad.campaign("approve");
+  expect(await ends("run", bad)).toEqual([...page, next("retry --failed"), ""]);
 });
 
 test("campaign run ends with 1 at the threshold", async () => {
