@@ -195,24 +195,24 @@ class Steps {
     this.#dry = context.flags.has(DRY_RUN);
   }
 
-  /** Prints sentences. A terminal breaks them between words; the further lines of a list item are below its text. */
+  /** Prints sentences, or a diff. A terminal breaks them between words; further lines are indented below the text. */
   say(...lines: readonly string[]): void {
     const { writer } = this.#context;
     for (const line of lines) {
-      const mark = /^ *(?:\d+\. |- )?/.exec(line)?.[0] ?? "";
-      writer.out(...writer.broken("stdout", writer.untrustedLines(line), Math.max(2, mark.length)));
+      const start = /^(?: *(?:\d+\. |- )?|[+-] *)/.exec(line)?.[0] ?? "";
+      const indent = /^[+-]/.test(line) ? start.length + 4 : Math.max(2, start.length);
+      writer.out(...writer.broken("stdout", writer.untrustedLines(line), indent));
     }
   }
 
-  /** Prints lines of a file, or a command to copy: never broken. */
+  /** Prints lines to copy, which are never broken. */
   show(...lines: readonly string[]): void {
     const { writer } = this.#context;
     writer.out(...lines.flatMap((line) => writer.untrustedLines(line)));
   }
 
   write(path: string, text: string, visibleLines: readonly string[]): void {
-    this.say(`${this.#dry ? "would write" : "write"} ${path}`);
-    this.show(...visibleLines);
+    this.say(`${this.#dry ? "would write" : "write"} ${path}`, ...visibleLines);
     if (this.#dry) return;
     try {
       this.#context.io.writeFile(path, text);
@@ -235,10 +235,7 @@ class Steps {
     const lines = note === undefined ? diff(old ?? "", text).filter((line) => line !== "+") : [note];
     if (old === undefined) this.write(path, text, lines);
     else if (old === text) this.say(`unchanged: ${path}`);
-    else {
-      this.say(`keep ${path}, which differs from what init would write:`);
-      this.show(...lines);
-    }
+    else this.say(`keep ${path}, which differs from what init would write:`, ...lines);
   }
 }
 

@@ -385,7 +385,7 @@ ${GITLAB_ARTIFACTS}    reports:
         "Create a token for the bot with the role Developer and the scope api: Settings > Access tokens.",
         "Store them as the variables MOGPLEX_API_KEY and GITLAB_TOKEN, masked and protected: Settings > CI/CD > Variables.",
         "Create a trigger token: Settings > CI/CD > Pipeline trigger tokens. A Maintainer must create it, not the bot.",
-        "Create a webhook for Comments and Issues events: Settings > Webhooks. URL: https://GITLAB/api/v4/projects/ID/ref/main/trigger/pipeline?token=TRIGGER_TOKEN, with the token masked.",
+        "Create a webhook for Comments and Issues events, with the token in its URL masked: Settings > Webhooks. The URL is https://GITLAB/api/v4/projects/ID/ref/main/trigger/pipeline?token=TRIGGER_TOKEN",
         ...schedule === "none" ? [] : [
           `Create ${
             schedule === "hourly" ? "an hourly" : "a daily"

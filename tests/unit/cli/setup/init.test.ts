@@ -492,7 +492,7 @@ async function initOnTerminal(args: string[], files: Record<string, string> = {}
   return io.text.stdout;
 }
 
-test("init breaks its sentences between words on a terminal, and keeps commands and lines of files whole", async () => {
+test("init breaks its sentences between words on a terminal, and keeps commands and addresses whole", async () => {
   const command = /`[^`]+`|\S+/g;
   for (const [name, { respond }] of [...RECIPES, ["terminal", {}] as const]) {
     for (const more of [[], ...respond === undefined ? [] : [["--respond"], ["--respond", "--schedule", "none"]]]) {
@@ -503,8 +503,8 @@ test("init breaks its sentences between words on a terminal, and keeps commands 
         const whole = (await init(args, files)).stdout;
         const text = await initOnTerminal(args, files);
         expect([args, text.replaceAll(/\s+/g, " ")]).toEqual([args, whole.replaceAll(/\s+/g, " ")]);
-        // A longer line is a line of a file, or has one word or command that is too long for two.
-        const long = text.split("\n").filter((line) => line.length > 80 && !/^[+-]/.test(line));
+        // A longer line has one word or command that is too long for a line with another one.
+        const long = text.split("\n").filter((line) => line.length > 80);
         expect([args, long.filter((line) => (line.match(command) ?? []).every((each) => each.length < 60))]).toEqual([
           args,
           [],
