@@ -22,6 +22,8 @@ export interface Check {
   startsRuns?: boolean;
   /** True if no event and no poll was found that starts the job; absent otherwise. */
   lacksTrigger?: boolean;
+  /** True if the token cannot read what the check is about, so that a job may still lack it; absent otherwise. */
+  isUnread?: boolean;
   /** Code that a job would end with because of it; for failed checks only. */
   code?: number;
 }
@@ -44,6 +46,11 @@ export function failed(name: string, finding: string, advice: string, exit: Exit
 /** A check that could not be made. */
 export function skipped(name: string, why: string): Check {
   return { name, state: "skipped", finding: why, advice: null };
+}
+
+/** A check of something that the token cannot read. */
+export function unread(check: Check): Check {
+  return { ...check, isUnread: true };
 }
 
 /** A check that cannot be made because another one failed, which is the cause and has the advice. */

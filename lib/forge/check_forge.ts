@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { adviceOf, type Check, failed, failedWith, follows, ok, skipped, tried, warning } from "../check.ts";
+import { adviceOf, type Check, failed, failedWith, follows, ok, skipped, tried, unread, warning } from "../check.ts";
 import { MogplexError } from "../errors.ts";
 import type { ForgeUser } from "./findings.ts";
 import type { OpenForge } from "./open.ts";
@@ -118,7 +118,7 @@ async function checkLabel(read: ForgeCheckOptions["label"], threads: Threads): P
   });
   if (!answer.ok) {
     const advice = adviceFor(answer.error, "Give the token the right to read issues, or check it yourself");
-    return warning(name, failedWith(name, answer.error, advice).finding, advice);
+    return unread(warning(name, failedWith(name, answer.error, advice).finding, advice));
   }
   const { label, isThere } = answer.value;
   if (isThere) return ok(name, `${label} exists`);
@@ -186,15 +186,15 @@ async function checkWorkflow(threads: Threads, folders: readonly string[], branc
   const looked = await tried(() => threads.workflow?.({ folders, first: /mogplex|respond/i, isIt: answersComments }));
   if (!looked.ok) {
     const how = "Give the token the right to read the repository, or check it yourself";
-    return [warning(name, looked.error.message, how), unknown];
+    return [unread(warning(name, looked.error.message, how)), unread(unknown)];
   }
   if (looked.value === undefined) return [skipped(name, `${threads.system} is not asked for workflows`), unknown];
-  const { found, files, unread } = looked.value;
+  const { found, files, unread: unreadFiles } = looked.value;
   if (found === null) {
-    const why = unread > 0
-      ? `${unread} of ${files} workflows of ${quotedName} were not read, and none of the others calls respond for comments`
+    const why = unreadFiles > 0
+      ? `${unreadFiles} of ${files} workflows of ${quotedName} were not read, and none of the others calls respond for comments`
       : `no workflow of ${quotedName} calls respond for comments`;
-    const how = unread > 0 ? `If none of them does: ${advice.charAt(0).toLowerCase()}${advice.slice(1)}` : advice;
+    const how = unreadFiles > 0 ? `If none of them does: ${advice.charAt(0).toLowerCase()}${advice.slice(1)}` : advice;
     return [{ ...warning(name, why, how), lacksTrigger: true }, unknown];
   }
   const path = JSON.stringify(found.path);
@@ -221,7 +221,7 @@ function scheduleWord(cron: string): string {
 /** @param polls Cron patterns; none if they are not shown. @param hidden Why they are not shown. */
 function checkSchedule(polls: readonly string[] | null | undefined, hidden = ""): Check {
   const name = "schedule";
-  if (polls === null || polls === undefined) return skipped(name, hidden);
+  if (polls === null || polls === undefined) return unread(skipped(name, hidden));
   if (polls.length > 0) return ok(name, `a poll looks for missed mentions: ${polls.map(scheduleWord).join(", ")}`);
   return ok(name, "none: nothing picks up mentions that no event has started, see docs/ask.md");
 }
@@ -229,7 +229,7 @@ function checkSchedule(polls: readonly string[] | null | undefined, hidden = "")
 function checkWebhook(setup: ForgeSetup | undefined): Check {
   const name = "trigger";
   if (setup === undefined || setup.webhook === null) {
-    return skipped(name, "only the role Maintainer can see webhooks");
+    return unread(skipped(name, "only the role Maintainer can see webhooks"));
   }
   const page = "docs/ask.md has the form";
   if (setup.webhook === "none" || setup.webhook === "no-comments") {

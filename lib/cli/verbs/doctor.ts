@@ -228,8 +228,12 @@ function summary(checks: readonly Check[], code: number, purpose: Purpose): stri
       return `what can be checked here is fine${warnings}; only a job can check the forge: run doctor there as well`;
     }
     const untriggered = checks.find(({ lacksTrigger }) => lacksTrigger === true);
-    if (untriggered === undefined) return `${READY[purpose]}${warnings}`;
-    return `a job can run, but nothing was found that starts it: see the check ${untriggered.name}${warnings}`;
+    const unread = checks.filter(({ isUnread }) => isUnread === true).map(({ name }) => name);
+    const notChecked = unread.length === 0 ? "" : `; not checked: ${unread.join(", ")}`;
+    if (untriggered !== undefined) {
+      return `a job can run, but nothing was found that starts it: see the check ${untriggered.name}${warnings}${notChecked}`;
+    }
+    return `${notChecked === "" ? READY[purpose] : "what could be checked is fine"}${warnings}${notChecked}`;
   }
   return `a job would exit with ${code} because of the check ${first.name} (${count("failed")} failed${warnings})`;
 }

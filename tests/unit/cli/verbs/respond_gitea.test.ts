@@ -162,6 +162,7 @@ test("doctor --for respond finds on Gitea a missing scope, names and a label, wi
     name: "label",
     state: "warning",
     finding: "Cannot read the labels of the organization: the token lacks the scope read:organization",
+    isUnread: true,
     advice: "Create the label in the repository, or give the token that scope",
   });
   const kim: Answers = {

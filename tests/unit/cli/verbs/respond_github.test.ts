@@ -365,10 +365,15 @@ test("doctor --for respond says that the default branch on GitHub has no workflo
   expect(stdout.trimEnd().split("\n").at(-1)).toStartWith(
     "a job can run, but nothing was found that starts it: see the check trigger, ",
   );
-  const refused = Response.json({ message: "Resource not accessible by integration" }, { status: 403 });
-  at.github.faults.push({ match: /contents/, fault: refused });
+  const refused = () => Response.json({ message: "Resource not accessible by integration" }, { status: 403 });
+  at.github.faults.push({ match: /contents/, fault: refused() });
   expect(await checkOf(at)).toMatch(
     /^warning: Cannot read the workflows of the default branch: .* is not allowed to read this/,
+  );
+  at.github.faults.push({ match: /contents/, fault: refused() });
+  const blind = await respond(at, commented({ id: 1 }), "command", ["doctor", "--for", "respond"]);
+  expect(blind.stdout.trimEnd().split("\n").at(-1)).toMatch(
+    /^what could be checked is fine, \d warnings?; not checked: trigger, schedule$/,
   );
 });
 
