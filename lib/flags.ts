@@ -77,15 +77,17 @@ export function parseFlags(
   return { positionals, has: (name) => values[name] === true, get: (name) => all(name).at(-1), all };
 }
 
-/** Gives each flag a value that may stand alone. */
+/** Joins a flag with its value if that may stand alone, or is a text that begins with a dash and a blank, such as a list item. */
 function withValues(args: readonly string[], flags: readonly FlagRow[]): string[] {
   const end = args.includes("--") ? args.indexOf("--") : args.length;
   const whole: string[] = [];
   for (let at = 0; at < args.length; at++) {
     const arg = args[at] ?? "";
-    const alone = at < end ? flags.find(({ name }) => arg === `--${name}`)?.alone : undefined;
+    const flag = at < end ? flags.find(({ name }) => arg === `--${name}`) : undefined;
+    const alone = flag?.alone;
     const next = args[at + 1];
-    if (alone === undefined) whole.push(arg);
+    if (flag?.value !== undefined && /^-\s/.test(next ?? "")) whole.push(`${arg}=${args[++at]}`);
+    else if (alone === undefined) whole.push(arg);
     else if (next === "true" || next === "false") whole.push(`${arg}=${args[++at]}`);
     else whole.push(`${arg}=${alone}`);
   }
@@ -104,7 +106,13 @@ function parseStrictly(
     const text = error instanceof Error ? error.message.split("\n")[0] ?? "" : String(error);
     const flag = /'(?:-\w, )?--([\w-]+)/.exec(text)?.[1];
     const value = flags.find((each) => each.name === flag)?.value;
-    const why = value === undefined ? text : `--${flag} needs a value, as in --${flag}=${value}`;
-    throw new UsageError({ attempted: `parse arguments of ${verb}`, why }, { cause: error });
+    const next = args[args.findLastIndex((arg) => arg === `--${flag}`) + 1] ?? "";
+    const isText = next.startsWith("-") && !flags.some(({ name }) => next.split("=")[0] === `--${name}`);
+    const [why, advice] = value === undefined
+      ? [text]
+      : isText
+      ? [`the value of --${flag} begins with a dash`, `write --${flag}=-…`]
+      : [`--${flag} needs a value, as in --${flag}=${value}`];
+    throw new UsageError({ attempted: `parse arguments of ${verb}`, why, advice }, { cause: error });
   }
 }

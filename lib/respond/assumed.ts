@@ -34,11 +34,15 @@ export interface Assumed {
   readonly pushers: readonly number[];
   /** Whether nothing names the repository. */
   readonly isExample: boolean;
+  /** False if nothing shows which forge it is: then the forge is only the model for words and links. */
+  readonly isForgeKnown: boolean;
 }
 
 /** A forge and a repository of it. */
 export interface AssumedPlace {
   readonly forge: Forge;
+  /** As in {@linkcode Assumed}. */
+  readonly isForgeKnown: boolean;
   /** Scheme and host; undefined for the public host of the forge. */
   readonly origin: string | undefined;
   /** `owner/name`; undefined if nothing names it. */
@@ -78,13 +82,22 @@ interface Facts {
   label?: string | undefined;
 }
 
+const examplePlace = (isPull: boolean) => ({ kind: isPull ? "pull" as const : "issue" as const, number: 1 });
+
 /** A comment on issue 1 or on pull request 1. */
 export function assumedText(text: string, isPull: boolean, wishes: AssumedWishes): Assumed {
-  const place = { kind: isPull ? "pull" as const : "issue" as const, number: 1 };
   const comment = { id: 1, text };
-  const news = { thread: place, comment: { kind: "comment" as const, id: comment.id }, text, written: text };
-  const { forge, origin } = wishes.place;
-  return assume(forge, { kind: "ask", news }, { comment, origin }, wishes);
+  const place = { kind: "comment" as const, id: comment.id };
+  const news = { thread: examplePlace(isPull), comment: place, text, written: text };
+  const { origin } = wishes.place;
+  return assume(wishes.place, { kind: "ask", news }, { comment, origin }, wishes);
+}
+
+/** A label that is set on issue 1 or on pull request 1. */
+export function assumedLabel(label: string, isPull: boolean, wishes: AssumedWishes): Assumed {
+  const news = { thread: examplePlace(isPull), comment: null, text: null };
+  const { origin } = wishes.place;
+  return assume(wishes.place, { kind: "ask", news }, { label, origin }, wishes);
 }
 
 /**
@@ -116,7 +129,7 @@ export async function assumedEvent(text: string, forges: readonly Forge[], wishe
     GITHUB_EVENT_NAME: workflowName(body),
   };
   const event = await forge.job.event((variable) => lookup(variables, variable), text, () => Promise.resolve(id));
-  if (event.kind === "ask") return assume(forge, event, facts, wishes);
+  if (event.kind === "ask") return assume({ forge, isForgeKnown: true }, event, facts, wishes);
   const why = event.kind === "nothing" ? event.reason : "it names no issue or pull request with a comment or a label";
   throw new UsageError({ attempted, why, advice: "give the event of a comment or of a label" });
 }
@@ -193,15 +206,19 @@ function gitlabFacts(body: unknown): Facts {
   };
 }
 
+/** The host of links if nothing names one. */
+const EXAMPLE_HOST = "forge.example";
+
 function assume(
-  forge: Forge,
+  { forge, isForgeKnown }: Pick<AssumedPlace, "forge" | "isForgeKnown">,
   event: Extract<AskEvent, { kind: "ask" }>,
   facts: Facts,
   { place: { repository: wanted }, name, association, nowMs }: AssumedWishes,
 ): Assumed {
   const at = new Date(nowMs).toISOString();
   const place = event.news.thread;
-  const origin = facts.origin ?? `https://${forge.publicHost ?? `${forge.name}.example`}`;
+  const host = isForgeKnown ? forge.publicHost ?? `${forge.name}.example` : EXAMPLE_HOST;
+  const origin = facts.origin ?? `https://${host}`;
   const repository = facts.repository ?? wanted ?? "acme/web";
   const defaultBranch = facts.defaultBranch ?? "main";
   const askerName = name ?? facts.asker ?? "you";
@@ -212,7 +229,7 @@ function assume(
   const pull = addressAt(forge.address, origin, repository, place.number).url;
   const { comment } = facts;
   return {
-    ...{ forge, origin, repository, defaultBranch, event, asker },
+    ...{ forge, isForgeKnown, origin, repository, defaultBranch, event, asker },
     thread: {
       ...place,
       url: facts.url ?? (place.kind === "pull" ? pull : pull.replace(/\w+(?=\/\d+$)/, "issues")),
@@ -245,16 +262,18 @@ function assume(
 }
 
 /** Sentences about what was assumed. They contain untrusted names. */
-export function assumptionsOf({ forge, repository, thread, asker, comment, pushers, isExample }: Assumed): string[] {
+export function assumptionsOf(assumed: Assumed): string[] {
+  const { forge, isForgeKnown, repository, thread, asker, comment, pushers, isExample } = assumed;
   const { pull, author, isOpen } = thread;
   const by = ({ id, name, isBot }: ForgeUser) =>
     `by ${name}, ${isBot === true ? "a bot" : pushers.includes(id) ? "who can push" : "who cannot push"}`;
   const name = (forge.notes?.nameOf(thread) ?? "").replace(/^[a-z]/, (letter) => letter.toUpperCase());
   return [
-    `${name} of ${repository} on ${forge.system} is ${isOpen ? "open" : "closed"}.`,
-    ...isExample
-      ? ["The repository is an example, because nothing here names one; name it with --repo OWNER/NAME."]
-      : [],
+    `${name} of ${repository}${isForgeKnown ? ` on ${forge.system}` : ""} is ${isOpen ? "open" : "closed"}.`,
+    ...isExample ? ["The repository is an example. Name yours with --repo OWNER/NAME."] : [],
+    ...isForgeKnown ? [] : [
+      "The forge is unknown, so words and links below may differ. `init --respond` writes a job that shows it.",
+    ],
     ...pull === null ? [] : [
       `Its branch is ${pull.source}${
         pull.isForeign ? " of a fork" : ""

@@ -10,22 +10,25 @@ import {
   type Association,
   ASSOCIATIONS,
   assumedEvent,
+  assumedLabel,
   type AssumedPlace,
   assumedText,
   assumptionsOf,
 } from "../../respond/assumed.ts";
 import type { RespondJob } from "../../respond/job.ts";
 import { rehearse } from "../../respond/rehearsal.ts";
+import { valueOr } from "../../lookup.ts";
 import { repoName } from "../../service/repository.ts";
 import { own } from "../../text/safe_line.ts";
 import { MAX_EVENT } from "../job/open_forge.ts";
 import { hostOf, remotesOf } from "../job/origin.ts";
-import { oneOf, REPO } from "../options.ts";
+import { MENTION_LABEL, oneOf, REPO } from "../options.ts";
+import { RECIPES, respondRecipe } from "../setup/recipes.ts";
 import type { Context, Option, VerbFlag } from "../verb.ts";
 
 export const DRY_RUN: VerbFlag = {
   name: "dry-run",
-  help: "Print decision, prompt and note for --text or --event; send, start and write nothing",
+  help: "Print decision, prompt and note for --text, --label or --event; send, start and write nothing",
   heading: "Dry run",
 };
 const TEXT: Option<string> = {
@@ -44,7 +47,7 @@ const EVENT: Option<string> = {
 };
 const PULL_REQUEST: VerbFlag = {
   name: "pull-request",
-  help: "With --text: the comment is on a pull request",
+  help: "With --text or --label: on a pull request",
   heading: "Dry run",
 };
 const AS: Option<string> = {
@@ -111,9 +114,9 @@ async function readAssumed(context: Context) {
     association: option(ASSOCIATION),
     nowMs: clock.wallTime(),
   };
-  if ((text === undefined) === (path === undefined)) {
-    const why = text === undefined ? "there is no comment" : "--text and --event cannot be used together";
-    throw new UsageError({ attempted: ATTEMPTED, why, advice: 'give --text "@mogplex <task>", or --event FILE' });
+  const label = flags.get(MENTION_LABEL) === undefined ? undefined : option(MENTION_LABEL);
+  if (text !== undefined && path !== undefined) {
+    throw new UsageError({ attempted: ATTEMPTED, why: "--text and --event cannot be used together" });
   }
   if (path !== undefined) {
     if (flags.has(PULL_REQUEST)) {
@@ -124,21 +127,41 @@ async function readAssumed(context: Context) {
     if (event !== undefined) return await assumedEvent(event, forges, wishes);
     throw new UsageError({ attempted: ATTEMPTED, why: "there is no such file", value: JSON.stringify(path) });
   }
-  return assumedText(text ?? "", flags.has(PULL_REQUEST), wishes);
+  if (text !== undefined) return assumedText(text, flags.has(PULL_REQUEST), wishes);
+  if (label !== undefined) return assumedLabel(label, flags.has(PULL_REQUEST), wishes);
+  throw new UsageError({
+    attempted: ATTEMPTED,
+    why: "it needs a comment, a label or an event",
+    advice: 'give --text "@mogplex <task>", --label mogplex or --event FILE',
+  });
 }
 
-/** The forge and the repository of the job, otherwise of this folder's remote `origin`. `--repo` overrides the repository. */
+/**
+ * The forge and the repository of the job, otherwise of this folder: what `init --respond` wrote, and the remote `origin`. `--repo` overrides the
+ * repository.
+ */
 function placeOf(context: Context): AssumedPlace {
   const { option, forges, platform, io } = context;
   const wanted = option(REPO);
-  const folder = addressPlace(forges, remotesOf(context).get("origin"));
-  const forge = forgeOfJob(forges, platform.name);
-  const here = forge === undefined ? folder : jobPlace(forge, io.env) ?? (folder.forge === forge ? folder : {
-    ...{ forge, origin: undefined, repository: undefined },
-  });
+  const ofJob = forgeOfJob(forges, platform.name);
+  const folder = addressPlace(forges, remotesOf(context).get("origin"), ofJob ?? writtenForge(context));
+  const here = ofJob === undefined ? folder : jobPlace(ofJob, io.env) ?? folder;
   if (wanted === undefined) return here;
   const named = addressPlace(forges, wanted);
-  return { ...named.origin === undefined ? here : named, repository: repoName(wanted) };
+  const isNamed = named.isForgeKnown || !here.isForgeKnown && named.origin !== undefined;
+  return { ...isNamed ? named : here, repository: repoName(wanted) };
+}
+
+/** The forge whose job `init --respond` wrote into this folder; undefined without one, or with several. */
+function writtenForge({ forges, io }: Context): Forge | undefined {
+  const isJob = (path: string) =>
+    /\brespond\b/.test(valueOr(() => io.readFile(path, MAX_EVENT, "refuse", "replace"), undefined) ?? "");
+  const systems = [...RECIPES].filter(([, recipe]) => {
+    const { file = "", beside = "" } = respondRecipe(recipe) ?? {};
+    return [file, beside].some((path) => path !== "" && isJob(path));
+  });
+  const [forge, ...others] = new Set(systems.map(([system]) => forgeOfJob(forges, system)));
+  return others.length === 0 ? forge : undefined;
 }
 
 /** Undefined if the variables do not name the repository: anyone can rehearse with a few of them. */
@@ -147,21 +170,27 @@ function jobPlace(forge: OfJob<Forge>, env: ReadEnv): AssumedPlace | undefined {
   try {
     const { origin, pathname } = new URL(`${job.pullsAt(env)}1`);
     const repository = address.path.exec(pathname)?.[1];
-    return repository === undefined ? undefined : { forge, origin, repository };
+    return repository === undefined ? undefined : { forge, isForgeKnown: true, origin, repository };
   } catch {
     return undefined;
   }
 }
 
-/** @param address Of a repository; a name has no host. */
-function addressPlace(forges: readonly Forge[], address = ""): AssumedPlace {
+/**
+ * @param address Of a repository; a name has no host.
+ * @param forge The forge, if something else than the host shows it.
+ */
+function addressPlace(forges: readonly Forge[], address = "", forge?: Forge): AssumedPlace {
   const host = hostOf(address);
   const parts = host?.split(".") ?? [];
-  const match = forges.find(({ publicHost }) => host !== undefined && publicHost === host) ??
+  const ofHost = forges.find(({ publicHost }) => host !== undefined && publicHost === host) ??
     forges.find(({ job }) => job?.ciSystems.some((system) => parts.includes(system)));
-  // A host that shows no forge is not used.
-  const forge = match ?? forges.find(({ publicHost }) => publicHost !== undefined);
-  if (forge === undefined) throw new UsageError({ attempted: ATTEMPTED, why: "no forge is known" });
-  const origin = match === undefined ? undefined : `https://${host}`;
-  return { forge, origin, repository: host === undefined ? undefined : repoName(address) };
+  const known = forge ?? ofHost;
+  const model = known ?? forges.find(({ publicHost }) => publicHost !== undefined);
+  if (model === undefined) throw new UsageError({ attempted: ATTEMPTED, why: "no forge is known" });
+  const place = { forge: model, isForgeKnown: known !== undefined };
+  // The host of another forge is not used.
+  const isUsed = host !== undefined && (ofHost ?? model) === model;
+  if (!isUsed) return { ...place, origin: undefined, repository: undefined };
+  return { ...place, origin: `https://${host}`, repository: repoName(address) };
 }

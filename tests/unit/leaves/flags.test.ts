@@ -56,9 +56,21 @@ test("parseFlags() names the nearest flag for an unknown one", async () => {
 
 test("parseFlags() refuses a missing value, a value for a switch, and short flags", async () => {
   const needed = "Cannot parse arguments of run: --repo needs a value, as in --repo=ID";
-  expect([await message(["--repo"]), await message(["--repo", "-5"])]).toEqual([needed, needed]);
+  expect([await message(["--repo"]), await message(["--repo", "--json"])]).toEqual([needed, needed]);
+  expect(await message(["--repo", "-5"])).toBe(
+    "Cannot parse arguments of run: the value of --repo begins with a dash; write --repo=-…",
+  );
   expect(await message(["--json=yes"])).toStartWith("Cannot parse arguments of run: ");
   expect(await message(["-x"])).toStartWith("Cannot parse arguments of run: ");
+});
+
+test("parseFlags() takes a value that is a list item, which is no flag", async () => {
+  const values = async (...args: string[]) => (await parseFlags("run", args, FLAGS)).all("report");
+  expect(await values("--report", "- fix it")).toEqual(["- fix it"]);
+  expect(await values("--report", "-\tfix it\n- and that", "--json")).toEqual(["-\tfix it\n- and that"]);
+  expect(await values("--report=-x", "--report", "-")).toEqual(["-x", "-"]);
+  const alone: Flag[] = [{ name: "status", value: "WHETHER", alone: "true", help: "" }];
+  expect((await parseFlags("run", ["--status", "- no"], alone)).get("status")).toBe("- no");
 });
 
 test("nearest() finds a word within a few edits, or none", () => {
