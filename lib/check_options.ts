@@ -57,7 +57,7 @@ function checkKind(attempted: string, key: string, value: unknown, kind: Kind): 
   if (kind === "signal") {
     if (hasMethods(value, ["addEventListener", "throwIfAborted"])) return;
     const isController = hasMethods(value, ["abort"]);
-    throw refuse("an AbortSignal", isController ? "give the 'signal' of the AbortController" : undefined);
+    throw refuse("an AbortSignal", isController ? "pass the 'signal' of the AbortController" : undefined);
   }
   if (kind === "list") {
     if (!Array.isArray(value)) throw refuse("a list");

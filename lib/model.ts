@@ -118,7 +118,7 @@ export interface CancelResult {
   alreadyTerminal: boolean;
 }
 
-/** A repository that the token reaches. */
+/** A repository that the token can access. */
 export interface Repo {
   /** UUID. */
   id: string;

@@ -39,7 +39,7 @@ async function reportAgain(context: Context, runId: string, by: string): Promise
   const { status } = result;
   if (status === null) {
     const why = error instanceof MogplexError ? error.message : String(error);
-    return writer.note(`the reports still say what the script knew: ${why}`);
+    return writer.note(`the reports still show what the script knew: ${why}`);
   }
   const outcome = endOfRun(status);
   const byItself = outcome === "success" || outcome === "failed" ? outcome : undefined;

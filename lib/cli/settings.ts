@@ -61,7 +61,7 @@ export function requiredArgument({ flags }: Context, verb: string, name: string)
   throw new UsageError({
     attempted: `parse arguments of ${verb}`,
     why: `<${name}> is missing`,
-    advice: "give it as an argument",
+    advice: "pass it as an argument",
   });
 }
 

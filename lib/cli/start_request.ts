@@ -42,7 +42,7 @@ export async function readStartRequest(context: Context, result?: ResultRequest)
 export function readRequestSettings({ flags, option }: Context): Omit<StartRequest, "repoId" | "prompt"> {
   if (flags.has(CREATE_BRANCH) && flags.has(NO_CREATE_BRANCH)) {
     const why = `--${CREATE_BRANCH.name} and --${NO_CREATE_BRANCH.name} cannot be used together`;
-    throw new UsageError({ attempted: "start run", why, advice: "give one of them" });
+    throw new UsageError({ attempted: "start run", why, advice: "use only one of them" });
   }
   // Read as an option, so that it is among the settings of the run page.
   const refusesBranch = flags.has(NO_CREATE_BRANCH) && option(NO_CREATE_BRANCH) === true;
@@ -67,7 +67,11 @@ export async function readPrompt(context: Context): Promise<string> {
   }
   if (other !== undefined) {
     const names = prompts.length > 0 ? `the argument and --${PROMPT_FILE.name}` : vocabulary.promptVariables;
-    throw new UsageError({ attempted: "choose a prompt", why: `it comes from ${names}`, advice: "give one of them" });
+    throw new UsageError({
+      attempted: "choose a prompt",
+      why: `it comes from ${names}`,
+      advice: "use only one of them",
+    });
   }
   return await source();
 }
@@ -134,7 +138,7 @@ function refuseEscape({ io }: Context, path: string, attempted: string): void {
   if (path.startsWith("/") && !path.startsWith(below)) return;
   const there = io.realPath(path);
   if (there === undefined || there.startsWith(below)) return;
-  throw new UsageError({ attempted, why: `file ${JSON.stringify(path)} leads out of the working directory` });
+  throw new UsageError({ attempted, why: `file ${JSON.stringify(path)} is outside the working directory` });
 }
 
 // The request of a trigger: the repository, and the input from a file and from single values.
@@ -157,7 +161,7 @@ function inputPairs({ flags }: Context): [name: string, value: unknown][] {
   const pairs = flags.all(INPUT).map(inputPair);
   const twice = pairs.find(([name], index) => pairs.findIndex(([other]) => other === name) < index);
   if (twice === undefined) return pairs;
-  throw new UsageError({ attempted: "use --input", why: "a name is given twice", value: JSON.stringify(twice[0]) });
+  throw new UsageError({ attempted: "use --input", why: "a name is used twice", value: JSON.stringify(twice[0]) });
 }
 
 /** One value: `name=text`, or `name:=JSON`. Messages do not show the value: it may be a secret. */
@@ -174,7 +178,7 @@ function inputPair(text: string): [name: string, value: unknown] {
   try {
     parsed = JSON.parse(value);
   } catch {
-    throw refused(`what follows ":=" is not JSON`);
+    throw refused(`the text after ":=" is not JSON`);
   }
   if (losesDigits(value)) throw refused(TOO_MANY_DIGITS);
   return [name, parsed];
@@ -197,7 +201,7 @@ async function readInputFile(context: Context, path: string): Promise<Record<str
     throw new UsageError({ attempted, why: TOO_MANY_DIGITS, value: JSON.stringify(path), advice });
   }
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  throw new UsageError({ attempted, why: `${JSON.stringify(path)} must hold a JSON object, {"name": value, …}` });
+  throw new UsageError({ attempted, why: `${JSON.stringify(path)} must contain a JSON object, {"name": value, …}` });
 }
 
 const TOO_MANY_DIGITS = "it has a whole number with more digits than a JSON number can hold";

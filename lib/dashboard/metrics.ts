@@ -50,7 +50,7 @@ function service(data: DashboardData): Family[] {
   return [
     single(
       "repositories",
-      "Repositories that the token reaches.",
+      "Repositories that the token can access.",
       countedIn(data, "repositories", repositories.length),
     ),
     single("sandboxes_active", "Sandboxes in use.", countedIn(data, "sandboxes", activeSandboxes(data))),

@@ -40,7 +40,7 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
       throw new UsageError({
         attempted: `parse arguments of ${NAME}`,
         why: `unexpected argument "${flags.positionals[0]}"`,
-        advice: "the command takes flags only",
+        advice: "the command accepts only flags",
       });
     }
     if (flags.has("help")) {

@@ -195,7 +195,8 @@ export const FLAGS: readonly Flag[] = [
   {
     name: "start-limits",
     value: "on|off",
-    help: "off: any number of starts, to try a whole campaign (on); also give the program MOGPLEX_DEV_START_LIMITS=off",
+    help:
+      "off: any number of starts, to try a whole campaign (on); also set MOGPLEX_DEV_START_LIMITS=off for the program",
   },
   { name: "start-limit-scope", value: "token|user", help: "owner of a start limit (token)" },
   { name: "quiet", help: "log no requests, and no note of exec, on standard error" },
@@ -206,12 +207,12 @@ export const FLAGS: readonly Flag[] = [
 export function readOptions(io: Io, flags: ParsedFlags): StartEmulatorOptions {
   const revision = readRevision(flags);
   const seconds = number(flags, "time-limit", (value) => value > 0, "give seconds above 0");
-  const linger = number(flags, "sandbox-linger", (value) => value >= 0, "give seconds of 0 or more");
+  const linger = number(flags, "sandbox-linger", (value) => value >= 0, "use 0 or more seconds");
   const faults = flags.get("faults");
   const seed = number(flags, "seed", Number.isSafeInteger, "give a whole number") ?? 1;
   const repos: LocalRepo[] = pair(flags, "repo").map(([fullName, path]) => ({ fullName, path }));
   return {
-    port: number(flags, "port", isPort, "give a whole number from 0 to 65535"),
+    port: number(flags, "port", isPort, "use a whole number from 0 to 65535"),
     host: flags.get("host"),
     fixture: readFixture(io, flags.get("fixture")),
     like: choice(flags, "like", ["service"]),
@@ -227,9 +228,9 @@ export function readOptions(io: Io, flags: ParsedFlags): StartEmulatorOptions {
     projects: readProjects(flags),
     commands: readCommands(flags, revision),
     environment: readEnvironment(flags),
-    sandboxLimit: number(flags, "sandbox-limit", isCount, "give a whole number of 0 or more"),
+    sandboxLimit: number(flags, "sandbox-limit", isCount, "use a whole number of 0 or more"),
     sandboxLingerMs: linger === undefined ? undefined : linger * 1_000,
-    runSlots: number(flags, "run-slots", (value) => isCount(value) && value > 0, "give a whole number above 0"),
+    runSlots: number(flags, "run-slots", (value) => isCount(value) && value > 0, "use a whole number above 0"),
     timeLimitMs: seconds === undefined ? undefined : seconds * 1_000,
     onRequest: flags.has("quiet") ? undefined : (request) => io.write("stderr", `${requestLine(request)}\n`),
     onUnfit: flags.has("quiet")
@@ -242,7 +243,7 @@ export function readOptions(io: Io, flags: ParsedFlags): StartEmulatorOptions {
 
 /** That no agent has worked for a harness, and what makes one work. */
 export function scriptedText(harness: string): string {
-  return `no command is given for ${harness}: a scenario plays its runs, and no agent runs. ` +
+  return `there is no command for ${harness}: a scenario plays its runs, and no agent runs. ` +
     `For a real run add --harness '${harness}=COMMAND'`;
 }
 

@@ -46,8 +46,8 @@ const KEEP_ALIVE_MS = 75_000;
 
 /** Why a machine refuses to listen, and what to do, by error code. Source: Node.js, "Common system errors". */
 const LISTEN_PROBLEMS: Readonly<Record<string, readonly [why: string, advice: string]>> = {
-  EADDRINUSE: ["another program uses the port", "give another --port, or 0 for a free one"],
-  EACCES: ["the system does not allow the port", "give a --port above 1023, or 0 for a free one"],
+  EADDRINUSE: ["another program uses the port", "use another --port, or 0 for a free one"],
+  EACCES: ["the system does not allow the port", "use a --port above 1023, or 0 for a free one"],
   EADDRNOTAVAIL: ["this machine does not have the address", "give another --host"],
   ENOTFOUND: ["the host name is not known", "give another --host"],
 };

@@ -298,7 +298,7 @@ const ADDRESS = "check the address, and whether the token in MOGPLEX_GIT_TOKEN c
 const BRANCH = "name another branch with --home, or remove the one that is in its way";
 const PROXY = "let the proxy pass the host through, or name it in NO_PROXY";
 const TRUST =
-  "give the certificates of the server's authority in GIT_SSL_CAINFO or SSL_CERT_FILE, or its host key in known_hosts";
+  "put the certificates of the server's authority into GIT_SSL_CAINFO or SSL_CERT_FILE, or its host key in known_hosts";
 const SERVER = "allow it in the settings of the repository, or name another one with --home";
 
 /** Refusals that only a person can fix, with advice. The first match wins. Each with its source. */

@@ -115,7 +115,7 @@ export class GitBranch {
       attempted,
       why: "the repository now has a different address",
       value: JSON.stringify(this.#options.redact(maskAddress(new URL(location, this.#remote).href).slice(0, MAX_SAID))),
-      advice: "give that address by --home, MOGPLEX_CAMPAIGN_HOME or home in the campaign file",
+      advice: "use that address in --home, MOGPLEX_CAMPAIGN_HOME or home in the campaign file",
     });
   }
 
@@ -359,6 +359,6 @@ function withCredentials(text: string): UsageError {
   return refused(
     text,
     "it contains credentials, which processes and logs would show",
-    "give the address without them, and the password in MOGPLEX_GIT_TOKEN",
+    "remove them, and put the password into MOGPLEX_GIT_TOKEN",
   );
 }

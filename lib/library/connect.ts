@@ -142,7 +142,7 @@ function checkHeaders(headers: object, attempted = ATTEMPTED): Record<string, st
       if (typeof value !== "string") throw new TypeError("no text");
       new Headers([[name, value]]);
     } catch (cause) {
-      throw new UsageError({ attempted, why: `'headers' has an entry ${quotedName} that is no header` }, { cause });
+      throw new UsageError({ attempted, why: `'headers' has an entry ${quotedName} that is not a header` }, { cause });
     }
   }
   return Object.fromEntries(entries);
@@ -189,14 +189,14 @@ export function checkSecrets(secrets: readonly string[] = []): void {
   throw new UsageError({
     attempted,
     why: `number ${place} of 'secrets' cannot be masked: it ${reasons[place - 1]}`,
-    advice: "leave it out, or give the part of it that is secret",
+    advice: "leave it out, or pass only its secret part",
   });
 }
 
 /** The emulator of a test itself, whose options were meant. */
 const OF_EMULATOR = {
   keys: { options: "object" },
-  advice: "of the emulator of a test give its options, as in createMogplex(service.options)",
+  advice: "for a test's emulator, pass its options, as in createMogplex(service.options)",
 } as const;
 
 /** @returns The options without properties of `Object.prototype`. @throws {UsageError} naming the first option that is wrong. */
@@ -255,7 +255,7 @@ export class Connector {
 
   /** The same connection with other options. @throws {UsageError} when an option is wrong, or belongs to the connection. */
   derive(given: DerivedOptions): Connector {
-    const advice = "only createMogplex() takes it: make another client";
+    const advice = "only createMogplex() accepts it: create another client";
     const options = checkOptions("derive client", given, derivedKeys(), "options", { keys: mogplexKeys(), advice });
     checkSecrets(options.secrets);
     const secrets = [...this.#options.secrets ?? [], ...options.secrets ?? []];

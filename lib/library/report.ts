@@ -136,7 +136,7 @@ function reportsOf(attempted: string, value: unknown): ViewReports | undefined {
   if (isView(value) && viewReports !== undefined) return viewReports;
   throw new UsageError({
     attempted,
-    why: "the first argument must be a result of a run, such as `await run(…)` gives, or the view of a campaign",
+    why: "the first argument must be a result of a run, such as `await run(…)` returns, or the view of a campaign",
     advice: isView(value) ? "call createCampaigns() of @mogplex/ci/campaigns before you report a campaign" : undefined,
   });
 }
@@ -221,7 +221,7 @@ export function render(reported: unknown, format: string, options: MaskOptions =
 /** The metrics of several results as one text. @throws {UsageError} for another format, and for what is no result. */
 function joined(attempted: string, values: readonly unknown[], format: string, given: Redactor): string {
   if (format !== "openmetrics") {
-    const why = "only the format openmetrics takes several results";
+    const why = "only the format openmetrics accepts several results";
     throw new UsageError({ attempted, why, value: JSON.stringify(format), advice: "render them one by one" });
   }
   const results = values.map((each) => reportedOf(attempted, each));

@@ -109,7 +109,7 @@ export function checkResultRequest(request: ResultRequest): WantedResult {
     throw new UsageError({
       attempted: ATTEMPTED,
       why: "'jsonSchema' is for the schema of a library, and 'schema' has no '~standard'",
-      advice: "give only a JSON Schema as 'schema'",
+      advice: "pass only a JSON Schema as 'schema'",
     });
   }
   try {
@@ -147,7 +147,7 @@ function jsonSchemaOf({ vendor, jsonSchema }: Standard): unknown {
   throw new UsageError({
     attempted: ATTEMPTED,
     why: `the ${vendor} schema has no JSON Schema that the agent can read`,
-    advice: "give one as 'result.jsonSchema'",
+    advice: "pass one as 'result.jsonSchema'",
   });
 }
 
@@ -159,7 +159,7 @@ export function writtenBy<T>(vendor: string, write: () => T): T {
     throw new UsageError({
       attempted: ATTEMPTED,
       why: `the schema of ${vendor} cannot be written as JSON Schema: ${messageOf(cause)}`,
-      advice: "give the schema for the agent as 'result.jsonSchema'",
+      advice: "pass the schema for the agent as 'result.jsonSchema'",
     }, { cause });
   }
 }
@@ -173,7 +173,7 @@ async function checkBy(standard: Standard, value: unknown): Promise<{ value: unk
   }
   // The mistakes of ArkType are a list that has itself as `issues`.
   if (typeof answer !== "object" || answer === null) {
-    return { mistakes: ["the whole value could not be checked: its validator gave no answer"] };
+    return { mistakes: ["the whole value could not be checked: its validator did not answer"] };
   }
   if (answer.issues === undefined) return { value: answer.value };
   const mistakes = answer.issues.slice(0, MAX_MISTAKES).map(({ path = [], message }) => {

@@ -252,7 +252,7 @@ async function stopAutomationRun(
   if (run === undefined) {
     const text = ended
       ? "the automation run has ended, but its result could not be read"
-      : "the automation run could not be cancelled in its present state";
+      : "the automation run could not be cancelled in its current state";
     return { answered: ended, text };
   }
   const is = `is ${JSON.stringify(run.status)}`;
@@ -489,7 +489,7 @@ export class AutomationSuppressedError extends MogplexError {
     super({
       attempted: `trigger automation "${automationId}"`,
       why: `the service accepted it and started nothing because too many runs are active: ${JSON.stringify(reason)}`,
-      advice: "try again when some have ended",
+      advice: "try again when some have finished",
     }, "rateLimited");
     this.automationId = automationId;
     this.reason = reason;

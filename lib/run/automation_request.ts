@@ -119,7 +119,8 @@ function prefixed(prefix: string, automationId: string, key: StartKey): StartKey
   const full = prefix + key.key;
   if (full.length <= MAX_KEY_LENGTH) return { ...key, key: full };
   const most = MAX_KEY_LENGTH - prefix.length;
-  const why = `it must have at most ${most} characters, because the ids of automation and repository are put before it`;
+  const why =
+    `it must have at most ${most} characters, because the ids of the automation and the repository are added before it`;
   throw new UsageError({ attempted, why, value: `it has ${key.key.length}` });
 }
 

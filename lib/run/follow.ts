@@ -248,7 +248,7 @@ export class RunFollower {
     }
     throw new DeadlineError({
       attempted: `determine the verdict of run "${this.#reader.runId}"`,
-      why: `it has not ended, it is ${JSON.stringify(run?.status)}`,
+      why: `it has not finished, its status is ${JSON.stringify(run?.status)}`,
     });
   }
 

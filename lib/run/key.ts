@@ -170,7 +170,7 @@ function checkKeyOptions(what: string, { keyScope, keyPart, idempotencyKey }: Ke
   }
   if (idempotencyKey !== undefined && (keyScope !== undefined || keyPart !== undefined)) {
     const why = "an idempotency key is used as it is: a key scope or a key part cannot change it";
-    throw new UsageError({ attempted: what, why, advice: "give one of them" });
+    throw new UsageError({ attempted: what, why, advice: "use only one of them" });
   }
 }
 

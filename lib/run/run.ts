@@ -460,7 +460,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     if (run === undefined) {
       notify({
         kind: "text",
-        message: `run "${runId}" of an earlier attempt is gone: the forge is asked for a new start`,
+        message: `run "${runId}" of an earlier attempt no longer exists, so the forge is read again for a new start`,
       });
       return false;
     }
@@ -469,8 +469,8 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       const { idempotencyKey: requestedKey, keyScope = "pipeline" } = this.#options;
       const isLast = keyScope === "pipeline" && splitSuffix(idempotencyKey).suffix >= LAST_SUFFIX;
       if (requestedKey === undefined && !isLast) {
-        const message = `run "${runId}" of an earlier attempt has ${end === "failed" ? "failed" : "been cancelled"}: ` +
-          "the forge is asked for a new start";
+        const message = `run "${runId}" of an earlier attempt has ${end === "failed" ? "failed" : "been cancelled"}, ` +
+          "so the forge is read again for a new start";
         notify({ kind: "text", message });
         return false;
       }

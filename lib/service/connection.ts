@@ -190,7 +190,7 @@ export function findToken(options: ConnectionOptions): FoundToken {
   if (token !== undefined) return checked(token, tokenPlace);
   if (noEnvironment) {
     const why = "none was given, and with `env: null` no variable is read";
-    throw new UnauthorizedError({ attempted: "read token", why, advice: "give the option token" });
+    throw new UnauthorizedError({ attempted: "read token", why, advice: "pass the option 'token'" });
   }
   const setting = (name: string): string | undefined => dropIn ? undefined : env(name)?.trim() || undefined;
   const variableName = setting("MOGPLEX_TOKEN_VARIABLE") ?? TOKEN_VARIABLE;

@@ -48,7 +48,7 @@ export function repoName(text: string): string {
 export function checkRepository({ repo, repoId }: GivenRepository, attempted: string): string {
   if (repo !== undefined && repoId !== undefined) {
     const why = "'repo' and 'repoId' both name a repository";
-    throw new UsageError({ attempted, why, advice: "give one of them" });
+    throw new UsageError({ attempted, why, advice: "use only one of them" });
   }
   if (repo === undefined) {
     if (repoId !== undefined) return checkUuid(repoId, "repository id");
@@ -183,6 +183,6 @@ export async function findRepository(
   const near = await namesNear(client, foldedName, call);
   const advice = near.length > 0
     ? `did you mean ${near.map((name) => JSON.stringify(name)).join(" or ")}?`
-    : `${REPOS_LIST} shows the names that the token reaches; a hidden repository can be found only by its id`;
+    : `${REPOS_LIST} shows the names that the token can access; a hidden repository can be found only by its id`;
   throw refused("the service lists no repository with this name", advice);
 }

@@ -330,7 +330,7 @@ export class CallLimits {
     this.deadline = options.deadline ?? now + CALL_MS;
     if (this.deadline - now <= MAX_CALL_MS) return;
     const why = "'deadline' is not a time on the client's clock, which does not count from 1970";
-    const advice = "give clock.now() plus milliseconds, or performance.now() plus milliseconds if you gave no clock";
+    const advice = "pass clock.now() plus milliseconds, or performance.now() plus milliseconds if you set no clock";
     throw new UsageError({ attempted: what, why, value: String(this.deadline), advice });
   }
 

@@ -106,7 +106,7 @@ export class Start<R> {
     if (await repository.isReached(this.#parts.call).catch(() => true)) return;
     throw new UsageError({
       attempted: what,
-      why: `the token reaches no repository "${repository.id}"`,
+      why: `the token cannot access repository "${repository.id}"`,
       advice: `correct the id (${REPOS_LIST} shows them), or unhide the repository in the app (hidden ` +
         "repositories are not listed)",
     }, { cause: error });

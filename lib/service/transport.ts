@@ -250,7 +250,7 @@ export function createTransport(options: TransportOptions): Transport {
       throw new NetworkFailure(cause);
     }
     if (!isResponse(answer)) {
-      const why = "'fetch' gave no Response";
+      const why = "'fetch' did not return a Response";
       throw new UsageError({
         attempted: `send ${method} ${path}`,
         why,

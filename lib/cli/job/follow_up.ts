@@ -44,7 +44,7 @@ export async function readFollowUp(context: Context, after: string, result?: Res
   }
   const fix = option(FIX);
   if (fix !== undefined && flags.positionals.length > 0) {
-    throw new UsageError({ attempted: "use --fix", why: "there is a task as well", advice: "give one of them" });
+    throw new UsageError({ attempted: "use --fix", why: "there is a task as well", advice: "use only one of them" });
   }
   const work = fix === undefined ? { task: await readPrompt(context) } : { fix };
   const { harness, mode, rootDirectory } = readRequestSettings(context);

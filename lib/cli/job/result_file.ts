@@ -62,7 +62,7 @@ export function resultOfRun(
     attempted: `use --${RESULT.name}`,
     why: "only the state file of the start contains the run's {id}",
     value: JSON.stringify(resultRequest.path),
-    advice: "give the path itself",
+    advice: "use the actual path",
   });
 }
 

@@ -184,7 +184,9 @@ export function triggerEnd({ runId, status, idempotencyKey }: TriggeredRun): { c
     return { code: EXIT[AUTOMATION_EXIT[end]], problem };
   }
   const problem =
-    `Cannot say that ${run} runs: it is ${JSON.stringify(status)}; do not trigger it again: the same command with ` +
+    `Cannot confirm that ${run} is running: its status is ${
+      JSON.stringify(status)
+    }; do not trigger it again: the same command with ` +
     `--idempotency-key ${JSON.stringify(idempotencyKey)} finds it, and --follow waits for it`;
   return { code: EXIT.deadline, problem };
 }

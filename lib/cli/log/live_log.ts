@@ -377,7 +377,7 @@ const MAX_BLOCK_TEXT = 4_000;
 
 /** Problems with the events; their number only with `full`. Null if there is nothing to show. */
 function events({ seen, missed, windowFull }: RunResult["eventCount"], full: boolean): string | null {
-  const parts = [full && `${seen} seen`, missed && "some were missed", windowFull && "later ones cannot be seen"];
+  const parts = [full && `${seen} seen`, missed && "some were missed", windowFull && "later ones are not visible"];
   return parts.filter(Boolean).join(", ") || null;
 }
 

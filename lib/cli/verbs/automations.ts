@@ -109,7 +109,7 @@ export const automationsListVerb: Verb = {
       throw new UsageError({
         attempted: "list automations",
         why: "--all and --limit cannot be used together",
-        advice: "give one of them",
+        advice: "use only one of them",
       });
     }
     const most = all ? Infinity : limit ?? DEFAULT_LIMIT;

@@ -198,7 +198,7 @@ async function printUntilEnd(context: Context, runId: string, timeoutMs: number)
       else writer.out(own`--- run ${writer.untrusted(`${run.runId} ${run.status}`)} ---`);
       return outcome;
     }
-    throw new Error("Cannot say how the run ended: the follower stopped without an end");
+    throw new Error("Cannot determine how the run ended: the follower stopped early");
   } catch (error) {
     if (error instanceof NoTimeLeft) throw error.cause;
     if (error instanceof DeadlineError) {
@@ -294,7 +294,7 @@ const QUERY: VerbFlag = { name: "query", value: "TEXT", help: "Only names that c
 
 export const reposListVerb: Verb = {
   name: "repos list",
-  summary: "List the repositories that the token reaches",
+  summary: "List the repositories that the token can access",
   group: "drop-in",
   flags: [QUERY, LIMIT, JSON_LINES],
   examples: ["mogplex-ci repos list --json | jq '. | {id, full_name}'"],

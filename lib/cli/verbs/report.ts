@@ -28,7 +28,7 @@ async function reportRun(context: Context): Promise<number> {
     throw new UsageError({
       attempted: "report",
       why: "<run-id> and --from cannot be used together",
-      advice: "give one of them",
+      advice: "use only one of them",
     });
   }
   if (from.length > 0) return reportFrom(context, from);

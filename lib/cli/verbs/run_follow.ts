@@ -92,7 +92,7 @@ async function readRun(context: Context) {
   const { flags, option } = context;
   if (flags.has(DETACH) && flags.has(FOLLOW)) {
     const why = "--follow and --detach cannot be used together";
-    throw new UsageError({ attempted: "run", why, advice: "give one of them" });
+    throw new UsageError({ attempted: "run", why, advice: "use only one of them" });
   }
   const settings = readRunSettings(context);
   const after = option(AFTER);

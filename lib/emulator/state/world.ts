@@ -244,8 +244,8 @@ export function withProjects(fixture: Fixture, all: readonly Projects[]): Fixtur
     if (owners.has(projects.owner)) {
       throw new UsageError({
         attempted: "make repositories",
-        why: `the owner "${projects.owner}" is given twice`,
-        advice: "give one number for each owner",
+        why: `the owner "${projects.owner}" is named twice`,
+        advice: "use one number for each owner",
       });
     }
     owners.add(projects.owner);

@@ -320,7 +320,7 @@ export class GiteaThreads implements Threads {
       if (!isRefused(error)) throw error;
       const why = "Gitea shows it only to administrators of the repository";
       const advice =
-        "make the user of the token one, with the scope read:repository, or name who may ask by --allow-users";
+        "make the user of the token one, with the scope read:repository, or name the users who can ask with --allow-users";
       return new MogplexError({ attempted, why, advice }, "forbidden");
     }
   }
@@ -330,7 +330,7 @@ export class GiteaThreads implements Threads {
       attempted: this.#askingRights,
       why: "Gitea shows who is in a team only to owners of the organization and to the team itself",
       advice: "make the user of the token an owner of the organization, or a member of each of its teams, " +
-        "with the scope read:organization, or name who may ask by --allow-users",
+        "with the scope read:organization, or name the users who can ask with --allow-users",
     }, "forbidden");
   }
 

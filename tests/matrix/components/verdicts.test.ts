@@ -88,7 +88,7 @@ const CASES: Record<string, Case> = {
   },
   "bad-repository": {
     code: 2,
-    says: /^> error: Cannot start run: the token reaches no repository "00000000-/m,
+    says: /^> error: Cannot start run: the token cannot access repository "00000000-/m,
     inputs: { "repo-id": "00000000-0000-4000-8000-000000000000" },
   },
 };

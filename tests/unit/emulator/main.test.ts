@@ -47,7 +47,7 @@ test("main() ends with 2 and one sentence for what it cannot use", async () => {
     [["--print-scenario", "x"], 'none is called "x"'],
     [["--faults", "rate=9,kinds=503"], "rate must be between 0 and 1"],
     [["--sandbox-limit=-1"], 'bad value of "--sandbox-limit"'],
-    [["--sandbox-limit", "1.5"], "give a whole number of 0 or more"],
+    [["--sandbox-limit", "1.5"], "use a whole number of 0 or more"],
     [["--sandbox-linger=-1"], 'bad value of "--sandbox-linger"'],
     [
       ["--repos", "many"],
@@ -58,7 +58,7 @@ test("main() ends with 2 and one sentence for what it cannot use", async () => {
     [["--repos", "=5"], 'current value is "=5"'],
     [["--repos", "a/b=5"], "the owner must have letters, digits, underscores, hyphens and dots"],
     [["--repos", "..=5"], "and not dots alone: ..=5"],
-    [["--repos", "5", "--repos", "acme=6"], 'the owner "acme" is given twice; give one number for each owner'],
+    [["--repos", "5", "--repos", "acme=6"], 'the owner "acme" is named twice; use one number for each owner'],
     [["--harness-env", "A=b"], '"--harness-env" must be the name of a variable: current value is "A=b"'],
     [["--time-limit", "0"], 'bad value of "--time-limit"'],
     [["--host", "0.0.0.0", "--control"], 'Cannot listen on "0.0.0.0"'],
@@ -141,7 +141,7 @@ test("readOptions() turns flags into options", async () => {
 });
 
 test("readOptions() says that no agent works for a harness without a command, unless --quiet", () => {
-  const note = "note: no command is given for codex: a scenario plays its runs, and no agent runs. " +
+  const note = "note: there is no command for codex: a scenario plays its runs, and no agent runs. " +
     "For a real run add --harness 'codex=COMMAND'\n";
   for (const [args, line] of [[[], note], [["--quiet"], ""]] as const) {
     const io = fakeIo();

@@ -161,7 +161,7 @@ test("a derived client has its own options, and shares token, budget and what is
   expect(`${JSON.stringify(run)}`).not.toContain("hunter2-hunter2");
   for (const name of ["token", "url", "fetch", "env", "clock", "headers"]) {
     expect(() => mogplex.withOptions({ [name]: "x" })).toThrow(
-      `options have no '${name}'; only createMogplex() takes it: make another client`,
+      `options have no '${name}'; only createMogplex() accepts it: create another client`,
     );
   }
 });

@@ -663,5 +663,5 @@ test("render() joins the metrics of several runs: each name once, and each sampl
   expect(lines.filter((line) => line.startsWith("mogplex_run_exit_code"))).toEqual(
     results.map(({ runId }) => `mogplex_run_exit_code{run="${runId}"} 0`),
   );
-  expect(() => render(results, "json" as "openmetrics")).toThrow("only the format openmetrics takes several results");
+  expect(() => render(results, "json" as "openmetrics")).toThrow("only the format openmetrics accepts several results");
 });

@@ -45,7 +45,7 @@ const OPTIONS: [unknown, string][] = [
   [{ signal: 5 }, "'signal' must be an AbortSignal: 5"],
   [
     { signal: new AbortController() },
-    "'signal' must be an AbortSignal: an object; give the 'signal' of the AbortController",
+    "'signal' must be an AbortSignal: an object; pass the 'signal' of the AbortController",
   ],
   [{ cancelon: ["abort"] }, "did you mean 'cancelOn'?"],
   [{ cancelOn: ["kill"] }, "'cancelOn' must be one of timeout, abort"],
@@ -303,6 +303,6 @@ test("a fetch that gives no Response is a mistake at once, and no failure of the
     let sent = 0;
     const fetch = (() => (sent++, answer)) as unknown as typeof options.fetch;
     const error = await thrownBy(() => createMogplex({ token, clock, env, url, fetch }).run(REQUEST));
-    expect([error, sent]).toMatchObject([{ name: "UsageError", why: "'fetch' gave no Response" }, 1]);
+    expect([error, sent]).toMatchObject([{ name: "UsageError", why: "'fetch' did not return a Response" }, 1]);
   }
 });

@@ -119,8 +119,10 @@ test("createMogplex() sends its headers and user agent, and tells of each reques
 
 test("createMogplex() takes nothing from the surroundings with env: null", async () => {
   const mogplex = createMogplex({ env: null });
-  expect(() => mogplex.api).toThrow("none was given, and with `env: null` no variable is read; give the option token");
-  await expect(mogplex.start({ repoId: "x", prompt: "y" })).rejects.toThrow("give the option token");
+  expect(() => mogplex.api).toThrow(
+    "none was given, and with `env: null` no variable is read; pass the option 'token'",
+  );
+  await expect(mogplex.start({ repoId: "x", prompt: "y" })).rejects.toThrow("pass the option 'token'");
 });
 
 test("createMogplex() permits plain HTTP to this machine by an option, and names the option in its messages", () => {
@@ -148,7 +150,7 @@ test("createMogplex() refuses headers that are ours, and options that it does no
     [{ plainHttp: "yes" as never }, "plainHttp"],
     [{ token: 7 as never }, "'token'"],
     [{ tokn: "x" } as never, "did you mean 'token'?"],
-    [createEmulator() as never, "of the emulator of a test give its options, as in createMogplex(service.options)"],
+    [createEmulator() as never, "for a test's emulator, pass its options, as in createMogplex(service.options)"],
   ];
   for (const [options, part] of refusals) expect(() => createMogplex(options)).toThrow(part);
 });

@@ -94,7 +94,7 @@ test("run() awaits a validator of any library, and asks for the JSON Schema that
   const error = await thrown(mogplex.run(request({ path, schema })));
   expect(error).toBeInstanceOf(UsageError);
   expect((error as UsageError).message).toBe(
-    "Cannot use 'result': the acme schema has no JSON Schema that the agent can read; give one as 'result.jsonSchema'",
+    "Cannot use 'result': the acme schema has no JSON Schema that the agent can read; pass one as 'result.jsonSchema'",
   );
   expect(runs()).toBe(0);
   const { value } = await mogplex.run(request({ path, schema, jsonSchema: { type: "object" } }));
@@ -116,7 +116,7 @@ test("run() gives the agent the JSON Schema of a schema of zod/mini, which canno
   const error = await thrown(mogplex.run(request({ path, schema: mini.object({ at: mini.date() }) })));
   expect((error as UsageError).message).toBe(
     "Cannot use 'result': the schema of zod cannot be written as JSON Schema: Date cannot be represented in JSON Schema; " +
-      "give the schema for the agent as 'result.jsonSchema'",
+      "pass the schema for the agent as 'result.jsonSchema'",
   );
   expect(runs()).toBe(1);
 });
@@ -128,7 +128,7 @@ test("run() takes what a validator throws or answers for mistakes of the value",
     [() => ({ issues: [] }), "the whole value is not valid"],
     // Source: ArkType 2, `ArkErrors`.
     [() => Object.assign([], { issues: [{ message: "too short" }] }), "the whole value: too short"],
-    [(() => undefined) as never, "the whole value could not be checked: its validator gave no answer"],
+    [(() => undefined) as never, "the whole value could not be checked: its validator did not answer"],
   ];
   for (const [validate, mistake] of cases) {
     const { mogplex, request } = world({});

@@ -79,7 +79,7 @@ test("listAutomations() ends with what is there when the service always names an
 test("listAutomations() ends with what is there when the service gives a cursor twice", async () => {
   const { names, notices, stops, error, sent } = await listed([page(0, 1, "again"), page(1, 2, "again")]);
   expect([names, error, sent]).toEqual([3, undefined, 2]);
-  const why = "the service gave the same cursor again at page 2";
+  const why = "the service returned the same cursor again at page 2";
   expect(notices).toEqual([{ kind: "text", message: `the list ends after 3 automations, as ${why}` }]);
   expect(stops).toEqual([{ page: 3, count: 3, error: expect.any(MogplexError) }]);
 });

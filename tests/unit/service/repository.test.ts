@@ -43,7 +43,9 @@ test("checkRepository() takes names, addresses and ids, and refuses everything e
   expect(refusal(() => checkRepository({}, "start run"))).toBe(
     "Cannot start run: a repository is missing; give its name or its id",
   );
-  expect(refusal(() => checkRepository({ repo: "acme/web", repoId: ID }, "start run"))).toContain("give one of them");
+  expect(refusal(() => checkRepository({ repo: "acme/web", repoId: ID }, "start run"))).toContain(
+    "use only one of them",
+  );
 });
 
 test("repoName() reads the name in what people paste", () => {

@@ -80,7 +80,7 @@ test("a step refuses inputs that contradict each other before it asks anything, 
     ],
     [
       { ...NO_TASK, "automation-input": "a:=s3cret-value" },
-      'Cannot use --input because what follows ":=" is not JSON: "a"',
+      'Cannot use --input because the text after ":=" is not JSON: "a"',
     ],
   ];
   for (const [inputs, words] of cases) {

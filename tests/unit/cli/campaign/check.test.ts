@@ -115,7 +115,7 @@ test("campaign check ends with 2 when no file is given, or one that is not there
   const { cli } = world();
   expect(await cli(["campaign", "check"])).toMatchObject({
     code: 2,
-    stderr: "error: Cannot parse arguments of campaign check: <file> is missing; give it as an argument\n",
+    stderr: "error: Cannot parse arguments of campaign check: <file> is missing; pass it as an argument\n",
   });
   expect(await cli(["campaign", "check", "no.yaml"])).toMatchObject({
     code: 2,

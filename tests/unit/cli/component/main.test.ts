@@ -181,7 +181,7 @@ test("the component's first errors name its inputs, and no flag or command that 
     [
       ["run"],
       { ...prompt, MOGPLEX_REPO_ID: "00000000-0000-4000-8000-000000000000" },
-      "Cannot start run: the token reaches",
+      "Cannot start run: the token cannot access",
     ],
     [["run"], { ...prompt, MOGPLEX_REPO_ID: "web" }, "Cannot use repository because it must be owner/name or an id"],
     [["follow"], {}, "Cannot follow: the run id is missing; give input run-id, or variable MOGPLEX_RUN_ID"],

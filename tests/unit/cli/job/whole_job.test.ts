@@ -302,7 +302,7 @@ test("report writes the reports of a run and ends with its verdict, 124 before i
     exitCode: 124,
     error: {
       attempted: 'determine the verdict of run "<run>"',
-      why: 'it has not ended, it is "pending"',
+      why: 'it has not finished, its status is "pending"',
       value: null,
       advice: null,
     },
@@ -461,10 +461,10 @@ test("an argument or --prompt-file wins over the variables with a task, and two 
   expect((await cli(none, { files, env: { MOGPLEX_PROMPT_FILE: "other.md" } })).code).toBe(0);
   expect(prompts()).toEqual(["Fix it", "of the file", "of the pipe", "of the other file"]);
   expect((await cli([...RUN, "--prompt-file", "task.md"], { files })).stderr).toBe(
-    "error: Cannot choose a prompt: it comes from the argument and --prompt-file; give one of them\n",
+    "error: Cannot choose a prompt: it comes from the argument and --prompt-file; use only one of them\n",
   );
   expect((await cli(none, { files, env: variables })).stderr).toBe(
-    "error: Cannot choose a prompt: it comes from MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE; give one of them\n",
+    "error: Cannot choose a prompt: it comes from MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE; use only one of them\n",
   );
 });
 

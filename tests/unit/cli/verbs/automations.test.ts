@@ -29,7 +29,7 @@ test("automations trigger prints the result: a run, one that waits, one that was
       `queued automation ${AUTOMATION}: run <job> (pending), waits for a slot (INSTALLATION_CONCURRENCY_LIMIT); ` +
       `nothing runs yet\nkey ${AUTOMATION}/${REPO}/ci1-<hash>\n`,
     stderr:
-      'error: Cannot say that automation run "<job>" runs: it is "pending"; do not trigger it again: the same command ' +
+      'error: Cannot confirm that automation run "<job>" is running: its status is "pending"; do not trigger it again: the same command ' +
       `with --idempotency-key "${AUTOMATION}/${REPO}/ci1-<hash>" finds it, and --follow waits for it\n`,
   });
   const full = await world("automation-suppressed").cli(TRIGGER, { env: JOB });
@@ -38,7 +38,7 @@ test("automations trigger prints the result: a run, one that waits, one that was
     stdout: "",
     stderr:
       `error: Cannot trigger automation "${AUTOMATION}": the service accepted it and started nothing because too many runs are ` +
-      'active: "REPO_PENDING_LIMIT"; try again when some have ended\n',
+      'active: "REPO_PENDING_LIMIT"; try again when some have finished\n',
   });
 });
 
@@ -310,5 +310,5 @@ test("automations trigger --follow ends with the signal's code and says what bec
 test("automations trigger --follow tells a long error once: the block has what went wrong, its line all of it", async () => {
   const { stdout, stderr } = await world("automation-suppressed").cli(FOLLOW, { env: JOB });
   expect(stdout).toMatch(/^reason {8}Cannot trigger automation .*: "REPO_PENDING_LIMIT"$/m);
-  expect(stderr).toContain('active: "REPO_PENDING_LIMIT"; try again when some have ended\n');
+  expect(stderr).toContain('active: "REPO_PENDING_LIMIT"; try again when some have finished\n');
 });

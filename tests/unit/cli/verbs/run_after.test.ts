@@ -224,7 +224,7 @@ test("run --after in a retried job says why it asks for another start, or sends 
   const again = await runAfter(at, args, stateOf(first), RETRIED);
   const [failed] = runsOf(at);
   expect(again.stderr).toContain(
-    `run "${failed?.id}" of an earlier attempt has failed: the forge is asked for a new start`,
+    `run "${failed?.id}" of an earlier attempt has failed, so the forge is read again for a new start`,
   );
   at.emulator.control("fault", { kind: "reset0", route: "POST /runs", processed: true, times: 100 });
   const lost = await runAfter(at, args, stateOf(again), { ...RETRIED, CI_JOB_ID: "602" });
