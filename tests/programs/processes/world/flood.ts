@@ -17,6 +17,8 @@ export interface Flood {
   payload?: string | undefined;
   /** Events that its stream brings before the one that ends the run. @default {0} */
   events?: number | undefined;
+  /** Events are sent together until they are this long. @default {0} (each event alone) */
+  chunkLength?: number | undefined;
   /** How long its stream brings events before that one, in milliseconds. @default {0} (only as long as `events` take) */
   lastsMs?: number | undefined;
   /** Whether the run has ended from the beginning, whatever its stream brings. @default {false} */
@@ -40,7 +42,7 @@ function eventText(index: number, type: string, message: string, payload = "{}")
 
 /** Starts a service whose run floods. */
 export async function startFlood(flood: Flood): Promise<FloodServer> {
-  const { events = 0, lastsMs = 0, page = 0, payload } = flood;
+  const { events = 0, lastsMs = 0, page = 0, chunkLength = 0, payload } = flood;
   const message = JSON.stringify(flood.message ?? "");
   let sent = 0;
   let ended = flood.over === true || events === 0 && lastsMs === 0;
@@ -70,14 +72,18 @@ export async function startFlood(flood: Flood): Promise<FloodServer> {
     let goOn = () => {};
     answer.on("drain", () => goOn()).on("close", () => goOn());
     const until = performance.now() + lastsMs;
+    let chunk = "";
     while (!answer.destroyed && (sent < events || performance.now() < until)) {
       const type = sent === 0 ? "started" : "log";
       const text = eventText(sent++, type, message, payload);
-      if (answer.write(`id: ${text.slice(7, 43)}\ndata: ${text}\n\n`)) continue;
-      await new Promise<void>((resolve) => goOn = resolve);
+      chunk += `id: ${text.slice(7, 43)}\ndata: ${text}\n\n`;
+      if (chunk.length < chunkLength) continue;
+      const isFull = !answer.write(chunk);
+      chunk = "";
+      if (isFull) await new Promise<void>((resolve) => goOn = resolve);
     }
     ended = true;
-    answer.end(`data: ${eventText(0xfffffff, "finished", '"done"')}\n\n`);
+    answer.end(`${chunk}data: ${eventText(0xfffffff, "finished", '"done"')}\n\n`);
   }
 
   async function handle({ url = "/" }: IncomingMessage, answer: ServerResponse): Promise<void> {
