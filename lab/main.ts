@@ -2,8 +2,8 @@
  * Proves on real programs that the recipes, the components and the scripts work: installs the programs, runs them on our files
  * against the local emulator, and prints one line for each check and the totals.
  *
- * Arguments choose the experiments whose name contains one of them; those that take many minutes run only by name. `--list` names them, `--strict` fails on a skip that a package could
- * heal, `--write` writes `docs/tested-on.md`.
+ * Arguments choose the experiments whose name contains one of them; those that take many minutes run only by name. `--list` names them,
+ * `--install` only installs their programs, `--strict` fails on a skip that a package could prevent, `--write` writes `docs/tested-on.md`.
  */
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -17,11 +17,13 @@ import { endWith, root } from "../tools/setup.mjs";
 /** More than the cores of a small machine: most experiments wait most of the time. */
 const AT_ONCE = 3;
 
+const FLAGS = ["--install", "--list", "--strict", "--write"];
+
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 
 async function main(args: readonly string[]): Promise<number> {
   const nameFilters = args.filter((each) => !each.startsWith("--"));
-  const unknown = args.find((each) => each.startsWith("--") && !["--list", "--strict", "--write"].includes(each));
+  const unknown = args.find((each) => each.startsWith("--") && !FLAGS.includes(each));
   const write = args.includes("--write");
   const chosen = EXPERIMENTS.filter(({ name, byName = false }) =>
     nameFilters.length === 0 ? write || !byName : nameFilters.some((part) => name.includes(part))
@@ -30,13 +32,14 @@ async function main(args: readonly string[]): Promise<number> {
     for (const { name, tried } of chosen) print(`${name}: ${tried}`);
     return 0;
   }
+  const isInstallation = args.includes("--install");
   const problem = unknown !== undefined
     ? `there is no flag "${unknown}"`
     : chosen.length === 0
     ? `no experiment is called like ${JSON.stringify(nameFilters)}: see --list`
     : write && nameFilters.length > 0
     ? "--write needs all experiments"
-    : !existsSync(COMMAND)
+    : !isInstallation && !existsSync(COMMAND)
     ? "dist/mogplex.mjs is missing: run `npm run build`"
     : undefined;
   if (problem !== undefined) {
@@ -45,6 +48,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   // An installation holds up everything, the clocks of experiments included. Its time is not that of the lab.
   provideAll(chosen, print);
+  if (isInstallation) return 0;
   const started = performance.now();
   const finished = await runLab(chosen, { print, atOnce: AT_ONCE });
   if (write) writeFileSync(join(root, DOCUMENT), renderTestedOn(finished, new Date().toISOString().slice(0, 10)));

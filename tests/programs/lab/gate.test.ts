@@ -22,14 +22,22 @@ const NOTHING: [string, number] = ["0 passed, 0 failed", 0];
  * Runs it; tests, lab and gate print some text and end with some code.
  *
  * @param first A command that the tests start with.
+ * @param installation Commands that install the programs of the lab.
  * @returns Its lines and its exit code.
  */
-function run(tests: [string, number], lab: [string, number], rest = NOTHING, first = ""): [string[], number | null] {
+function run(
+  tests: [string, number],
+  lab: [string, number],
+  rest = NOTHING,
+  first = "",
+  installation = "exit 0",
+): [string[], number | null] {
   for (const name of ["apt-get", "sudo"]) program(name, "exit 0");
   const says = ([text, code]: [string, number]) => `cat <<'EOF'\n${text}\nEOF\nexit ${code}`;
   program(
     "npm",
-    `case $*" " in test*)\n${first}${says(tests)}\n;; *" gate ")\n${says(rest)}\n;; *)\n${says(lab)}\n;; esac`,
+    `case $*" " in test*)\n${first}${says(tests)}\n;; *" gate ")\n${says(rest)}\n;; ` +
+      `*" --install ")\n${installation}\n;; *)\n${says(lab)}\n;; esac`,
   );
   const env = { ...process.env, PATH: `${folder}:${process.env.PATH}` };
   const { stdout, status } = spawnSync("bash", [join(root, ".ci/run")], { encoding: "utf8", env, timeout: 60_000 });
@@ -80,6 +88,27 @@ test(".ci/run ends when a program leaves a process behind that holds its output"
   const [line, code] = gate(GOOD, LAB, NOTHING, `${join(folder, "leave")}\n`);
   process.kill(Number(readFileSync(left, "utf8")));
   expect([line, code]).toEqual(["110 passed, 0 failed", 0]);
+});
+
+test(".ci/run installs the programs of the lab while the tests run, and prints that before the lab starts", () => {
+  const meeting = join(folder, "meeting");
+  spawnSync("mkfifo", [meeting]);
+  // Each waits for the other one.
+  const installation = `echo now > ${meeting}\ncat < ${meeting}\nexit 1`;
+  const first = `cat < ${meeting}\necho "     installed act" > ${meeting}\n`;
+  const [lines, code] = run(GOOD, LAB, NOTHING, first, installation);
+  expect(lines.map((line) => line.replace(/\d+ s$/, "N s"))).toEqual([
+    "now",
+    "100 passed, 0 failed",
+    "tests took N s",
+    "0 passed, 0 failed",
+    "gate took N s",
+    "     installed act",
+    "10 passed, 0 failed, 0 skipped",
+    "lab took N s",
+    "110 passed, 0 failed",
+  ]);
+  expect(code).toBe(0);
 });
 
 test(".ci/run counts a skip as a failure, unless the lab says that it is not possible here", () => {
