@@ -17,6 +17,7 @@ import { followRun } from "../verbs/follow.ts";
 import { respond } from "../verbs/respond.ts";
 import { startAndFollow } from "../verbs/run_follow.ts";
 import { componentMain, runComponent } from "./component_main.ts";
+import { checkRespond } from "./respond_check.ts";
 import { checkPromptFile, flagInput, INPUT_VARIABLES, isFollowed, isRespond, JOB_VARIABLES } from "./inputs.ts";
 import { AFTER, ALLOW_URL, DETACH, STATE } from "../options.ts";
 
@@ -38,6 +39,12 @@ async function printPermissions(context: Context): Promise<number> {
   return EXIT.success;
 }
 
+/** `respond`; in a pipeline that a person has started, the setup is checked first. */
+async function checkAndRespond(context: Context): Promise<number> {
+  const code = context.io.env("CI_PIPELINE_SOURCE") === "web" ? await checkRespond(context) : EXIT.success;
+  return code === EXIT.success ? await respond(context) : code;
+}
+
 /** The verb `respond`, with any address of the service. */
 const ANY_URL = "respond-true";
 
@@ -46,8 +53,8 @@ const VERBS: Readonly<Record<string, VerbFunction>> = {
   run: startAndFollow,
   follow: followRun,
   // The script decides whether another address of the service is allowed: a variable could come with the trigger.
-  "respond-false": respond,
-  [ANY_URL]: respond,
+  "respond-false": checkAndRespond,
+  [ANY_URL]: checkAndRespond,
   cleanup: (context) => cleanUpAndReport(context, "after_script"),
   permissions: printPermissions,
 };

@@ -222,13 +222,15 @@ for (const [scenario, code] of [["success", 0], ["agent-failure", 1]] as const) 
       }
     }));
 
-  test(`the script of the README writes its summary and ends with ${code} when its run plays ${scenario}`, () =>
+  test(`the script of the README prints the pull request, writes its summary and ends with ${code} when its run plays ${scenario}`, () =>
     withService({ ...FAST, scenario }, async (service) => {
       const { cwd } = place({});
       const text = block("README.md", "ts", "cancelOn").replace('"@mogplex/ci"', JSON.stringify(join(root, "mod.ts")));
       writeFileSync(join(cwd, "fix.ts"), text);
       const env = { ...variables(service), PATH: process.env.PATH ?? "" };
-      expect((await launch([runtimes.bun, "--no-env-file", "fix.ts"], { cwd, env }).ended).code).toBe(code);
+      const script = await launch([runtimes.bun, "--no-env-file", "fix.ts"], { cwd, env }).ended;
+      expect(script.code).toBe(code);
+      expect(script.stdout).toMatch(code === 0 ? /^success https?:\S+\/acme\/web\/pull\/\d+$/m : /^failed $/m);
       expect(readFileSync(join(cwd, "summary.md"), "utf8")).toContain(code === 0 ? "✅" : "❌");
     }));
 }

@@ -317,3 +317,46 @@ test("the component may run Git, and reach the forges, when it wants a result", 
   expect(["CI_JOB_TOKEN", "PATH", "GITHUB_TOKEN", "NODE_V8_COVERAGE"].filter((name) => !wants.env?.includes(name)))
     .toEqual([]);
 });
+
+test("the component respond checks token and forge in a pipeline started by hand, and names what is missing", async () => {
+  const job = async (arrange: (gitlab: ReturnType<typeof gitlabProject>) => void, env: Record<string, string> = {}) => {
+    const { emulator, clock } = world();
+    const gitlab = gitlabProject(() => new Date(clock.wallTime()).toISOString());
+    arrange(gitlab);
+    const io = fakeIo({
+      env: {
+        ...{ MOGPLEX_API_KEY: TOKEN, GITLAB_TOKEN, GITLAB_CI: "true", CI_PIPELINE_SOURCE: "web" },
+        ...{ CI_SERVER_URL: "https://gitlab.example", CI_API_V4_URL: gitlab.api, CI_PROJECT_ID: String(PROJECT) },
+        ...env,
+      },
+    });
+    const fetch = (url: string, init: RequestInit) =>
+      url.startsWith("https://gitlab.example/") ? gitlab.fetch(url, init) : emulator.fetch(url, init);
+    const code = await main(["respond-true"], io, { clock, fetch });
+    const writes = gitlab.requests.filter((each) => !each.startsWith("GET "));
+    return { code, writes, lines: io.text.stdout.trimEnd().split("\n") };
+  };
+  const good = await job(() => {});
+  expect([good.code, good.writes]).toEqual([0, []]);
+  expect(good.lines.slice(0, 4)).toEqual([
+    "ok       token      it can start runs",
+    "ok       forge      GitLab, acme/api, as project_42_bot_a1",
+    "ok       rights     the token can see who can push",
+    "ok       notes      the token can write notes",
+  ]);
+  expect(good.lines.at(-1)).toMatch(/^looked for mentions since /);
+  const cases: readonly (readonly [Parameters<typeof job>[0], Record<string, string>, number, string])[] = [
+    [() => {}, { MOGPLEX_API_KEY: "" }, 64, "MOGPLEX_API_KEY is empty"],
+    [() => {}, { MOGPLEX_API_KEY: "mog_revoked0000000000000000" }, 64, "failed   token"],
+    [() => {}, { GITLAB_TOKEN: "" }, 2, "failed   forge      Cannot ask the forge: variable GITLAB_TOKEN is empty"],
+    [(gitlab) => gitlab.scopes = ["read_api"], {}, 69, "failed   notes      the token lacks a permission"],
+  ];
+  for (const [arrange, env, expected, words] of cases) {
+    const { code, writes, lines } = await job(arrange, env);
+    const line = lines.find((each) => each.includes(words));
+    expect([words, code, writes, line === undefined ? lines : "found"]).toEqual([words, expected, [], "found"]);
+    expect(lines.join("\n")).not.toContain("looked for mentions");
+  }
+  // Any other pipeline answers its event, without a check.
+  expect((await job(() => {}, { CI_PIPELINE_SOURCE: "schedule" })).lines).toHaveLength(1);
+});

@@ -1,0 +1,41 @@
+/**
+ * The setup check of the component `respond`: the checks of `doctor --for respond` about its two tokens and the project. All of `doctor` would make
+ * each template several KB larger.
+ * @module
+ */
+import { adviceOf, type Check, failedWith, ok, tried } from "../../check.ts";
+import { EXIT } from "../../exit_codes.ts";
+import { checkForge } from "../../forge/check_forge.ts";
+import { openOneShot } from "../context.ts";
+import { openJobForge } from "../job/open_forge.ts";
+import { ALLOW_USERS, MENTION_LABEL } from "../options.ts";
+import type { Context } from "../verb.ts";
+
+/** One request, which starts nothing. */
+async function checkToken(context: Context): Promise<Check> {
+  const access = await tried(async () => {
+    const { session: { client }, call } = openOneShot(context);
+    await client.checkStartAccess(call);
+  });
+  if (access.ok) return ok("token", "it can start runs");
+  return failedWith("token", access.error, adviceOf(access.error, "Create a token with the scopes read and write"));
+}
+
+/** Prints all checks; it writes nothing at the forge. @returns The exit code of a job with these settings. */
+export async function checkRespond(context: Context): Promise<number> {
+  const { option, platform: { isCi }, writer } = context;
+  const checks = [
+    await checkToken(context),
+    ...await checkForge({
+      isCi,
+      open: () => openJobForge(context),
+      allowUsers: () => option(ALLOW_USERS),
+      label: () => option(MENTION_LABEL) ?? "mogplex",
+    }),
+  ];
+  for (const { name, state, finding, advice } of checks) {
+    const line = `${state.padEnd(7)}  ${name.padEnd(9)}  ${finding}`;
+    writer.out(writer.untrusted(advice === null ? line : `${line} > ${advice}`));
+  }
+  return checks.find(({ code }) => code !== undefined)?.code ?? EXIT.success;
+}
