@@ -18,7 +18,7 @@ export interface Check {
   finding: string;
   /** What to do; null for nothing. */
   advice: string | null;
-  /** False if the token may not start runs; absent otherwise. */
+  /** False if the token is not allowed to start runs; absent otherwise. */
   startsRuns?: boolean;
   /** True if no event and no poll was found that starts the job; absent otherwise. */
   lacksTrigger?: boolean;

@@ -13,7 +13,7 @@ export type Kind = "string" | "number" | "boolean" | "function" | "object" | "li
 /** The keys of an object of type `T`, with the kind of each. */
 export type Keys<T> = Readonly<Record<keyof T & string, Kind>>;
 
-/** Keys whose value no message shows. */
+/** Keys whose value is never shown in a message. */
 const HIDDEN: readonly string[] = ["token", "secrets", "headers", "prompt", "input", "idempotencyKey"];
 
 /** What other libraries call an option. */
@@ -79,12 +79,12 @@ function checkObject(attempted: string, value: unknown, what = "options"): void 
 }
 
 /**
- * Checks the names and the types of options. A key whose value is undefined is not looked at.
+ * Checks the names and the types of options. Keys with the value undefined are ignored.
  *
  * @param attempted What is attempted, after "Cannot".
  * @param options What the caller gave.
  * @param keys All options that there are.
- * @param what What the message calls it. @default {"options"}
+ * @param what Its name in the message. @default {"options"}
  * @param other Options of other calls, and the remark about each.
  * @returns The options, without keys from `Object.prototype`.
  * @throws {UsageError} when it is not an object, or has an unknown key or a value of another type.

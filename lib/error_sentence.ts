@@ -6,7 +6,7 @@
 
 import { isNotPermitted } from "./runtime.ts";
 
-/** The parts of which an error's message is made. Reports and `--json` show them one by one. */
+/** The parts of an error's message. Reports and `--json` show them one by one. */
 export interface ErrorParts {
   /** What was attempted, after "Cannot": `start run`. */
   attempted: string;

@@ -243,7 +243,7 @@ export class ApiError extends MogplexError {
     this.#facts = facts;
   }
 
-  /** What the host's support asks for: the first `x-*-id` header of the answer; null when there was none. */
+  /** For the host's support: the first `x-*-id` header of the answer; null when there was none. */
   override get requestId(): string | null {
     return this.#facts.requestId;
   }
@@ -345,8 +345,8 @@ export class DeadlineError extends MogplexError {
 
 /**
  * The caller's `signal` aborted after a start was sent: there is a run, or may be one. `cause` is `signal.reason`. The exit code depends on
- * the reason: 124 for a `TimeoutError`, the code of one of our own errors, otherwise 130. Also thrown to a caller that awaits a handle after
- * leaving its last loop.
+ * the reason: 124 for a `TimeoutError`, the code of our own error, otherwise 130. Also thrown to a caller that awaits a handle after leaving
+ * its last loop.
  */
 export class AbortedError extends MogplexError {
   /** @internal */

@@ -100,7 +100,7 @@ export async function waitForHook<T>(
 
 /**
  * Wraps what a hook before an effect has thrown in an error that names the hook. It has the exit code of the cause; a cause without one is
- * a mistake in what the caller gave, before anything was sent, and no defect of ours: 2.
+ * a mistake in the caller's input, before anything was sent, and not a bug of ours: 2.
  *
  * @param redact Masks secrets in its message.
  */

@@ -286,7 +286,7 @@ async function readStdin(): Promise<string> {
 // A job whose shell is gone. GitLab's shell executor with `--user` runs it below `su`: a cancelled job loses its shell, and no signal reaches
 // the program. Source: util-linux, su-common.c.
 
-/** How often the parents are looked at, in milliseconds. */
+/** How often the parents are checked, in milliseconds. */
 const LOOK_MS = 1_000;
 /** Names of the shells in which CI systems run scripts. */
 const SHELL = /^(?:[abdkz]|ba|da|mk)?sh$|^busybox$/;

@@ -222,7 +222,7 @@ export interface Machine {
   runtime: string;
   /** Arguments of the runtime itself. Deno reveals none. */
   args: readonly string[];
-  /** Names of all variables; undefined where they may not be listed. */
+  /** Names of all variables; undefined if listing them is not allowed. */
   names: readonly string[] | undefined;
   /** Whether a variable may not be read. */
   refuses(name: string): boolean;

@@ -285,7 +285,7 @@ interface StepSettings {
   once: boolean;
   options: RunCampaignOptions;
   internals: StepInternals;
-  /** Reads pull requests; undefined if they are not asked for, or without a token. */
+  /** Reads pull requests; undefined if they are not requested, or without a token. */
   pulls: PullRequests | undefined;
   /** Merges what the file allows; undefined if it allows nothing. */
   merges: WaveMerges | undefined;

@@ -41,7 +41,7 @@ export interface PlannedChange {
 
 export interface ChangePlan {
   readonly changes: readonly PlannedChange[];
-  /** Selected items of which nothing is changed, with the reason. */
+  /** Selected items that are not changed, with the reason. */
   readonly left: readonly { readonly item: string; readonly reason: string }[];
 }
 
@@ -102,7 +102,7 @@ export async function changePullRequests(
       onPlan?.(plan);
     }
     if (!dryRun) {
-      // One that has no answer yet is not asked for again.
+      // A change without an answer is not requested again.
       const hasResult = ({ item }: PlannedChange) =>
         ["done", "refused"].includes(results.get(`${change.kind} ${item}`)?.state ?? "") ||
         store.memory.items.get(item)?.writes[change.kind]?.state === "open";
@@ -157,7 +157,7 @@ function whyNot({ pullRequest, pull }: ItemMemory): string | null {
   return pull.foreign === null ? null : `its pull request does not belong to its run: ${pull.foreign}`;
 }
 
-/** Most pull requests of which people are read: each takes some requests. Those of the others are not known. */
+/** Most pull requests whose people are read: each takes some requests. For all others, they are unknown. */
 const MAX_PEOPLE = 100;
 
 /** @param count How many were read before. */

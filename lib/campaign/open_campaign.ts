@@ -102,7 +102,7 @@ export interface OpenedCampaign {
   home: Home;
   /** The branch that is its home, with the value of `--home`; null for a directory. */
   branch: { name: string; home: string } | null;
-  /** Whether it is a directory that a CI system hands from job to job, and that a job which is killed does not hand on. */
+  /** Whether it is a directory that a CI system passes from job to job, which a killed job does not pass on. */
   isCache: boolean;
   links: PlatformLinks;
   /** Quotas of starts that the service has. */

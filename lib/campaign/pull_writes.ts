@@ -48,7 +48,7 @@ export function namedReviewers(names: readonly string[]): { users: string[]; tea
 /** Most intents of one push. */
 const BATCH = 10;
 
-/** The changes that were asked for and have no answer. */
+/** The requested changes without an answer. */
 export function openWrites({ memory }: Store): { item: ItemMemory; act: WriteAct; write: WriteMemory }[] {
   return [...memory.items.values()].flatMap((item) =>
     (Object.entries(item.writes) as [WriteAct, WriteMemory][]).filter(([, { state }]) => state === "open")

@@ -232,7 +232,8 @@ export class PullRequests {
 
   /**
    * The record that settles an `unknown` item, by a pull request from the branch that we have asked for, or that the answer to the start has
-   * named. Events settle nothing. A missing pull request settles nothing either: it may come yet, or the branch may have another name.
+   * named. Events settle nothing. A missing pull request settles nothing either: it might still be opened, or the branch might have another
+   * name.
    */
   async #settle(
     { lock, items }: CampaignMemory,
@@ -271,7 +272,7 @@ export class PullRequests {
   }
 }
 
-/** Items whose pull request is in a repository of another name, by the names seen so far: it may have been renamed. */
+/** Items whose pull request is in a repository with another name, by the names seen so far: the repository might have been renamed. */
 export function itemsElsewhere({ items }: CampaignMemory): ItemMemory[] {
   return [...items.values()].filter((item) => {
     const repository = item.pullRequest === null ? undefined : parsePullRequest(item.pullRequest)?.repository;

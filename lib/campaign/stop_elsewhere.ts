@@ -129,7 +129,7 @@ function isFree(
 }
 
 function confirmedText(who: string, { cancel }: Pick<StopRequest, "cancel">, { counts }: CampaignView): string {
-  // Nothing starts after the stop. A start that was sent before may not have its answer yet.
+  // Nothing starts after the stop. A start that was sent before it might not have an answer yet.
   const count = counts.running + counts["needs-input"] + counts.starting;
   const runs = formatCount(count, "run");
   const goOn = cancel

@@ -253,7 +253,7 @@ export interface Context {
   systems: Systems;
   /** All verbs of the program, for `completion`. A verb that imported them would import itself. */
   verbs: readonly Verb[];
-  /** Refuses a checkout whose files change our settings, at the first call. @throws {UsageError} See `guardCheckout`. */
+  /** At the first call, refuses a checkout that changes our settings with its files. @throws {UsageError} See `guardCheckout`. */
   guard(): void;
   /**
    * The service and the token, resolved at the first call, which also guards the checkout and masks the token from that point. The code that opens a

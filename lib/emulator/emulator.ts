@@ -128,7 +128,7 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
   });
   const routes = addRoutes(app, world);
   planFaults();
-  // What a placeholder stands for is known when the step is played: it may be any segment.
+  // A placeholder is replaced when the step is played, so it can be any segment.
   for (const { route, kind } of stepFaults) {
     checkFaultRoute({ kind, route: route?.replace(/\$\{[^}]*\}/g, "*") }, routes, world.revision.stream);
   }
@@ -264,9 +264,9 @@ export interface TestEmulator {
    */
   readonly faults: readonly Readonly<PlannedFault>[];
   /**
-   * Refuses the token of {@linkcode TestEmulator.options} from now on, or the one that this gave last.
+   * From now on, refuses the token in {@linkcode TestEmulator.options}, or the last token that this returned.
    *
-   * @returns Another token with both scopes: what a vault gives next.
+   * @returns A new token with both scopes, like the next one from a vault.
    * @example A token that is renewed
    * ```ts ignore
    * let token = service.options.token;
@@ -329,7 +329,7 @@ export function createEmulator(options: TestEmulatorOptions = {}): TestEmulator 
     repos,
     automations: [...emulator.world.store.automations.values()].map(({ id, name }) => ({ id, name })),
     get runs() {
-      // Time alone ends a run, also where no request has asked for it since.
+      // A run ends when its time is up, even if no request has read it since.
       emulator.world.driver.catchUp();
       return [...emulator.world.store.runs.values()].map((row) => ({
         runId: row.id,

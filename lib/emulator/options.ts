@@ -50,7 +50,7 @@ export interface EmulatorOptions {
    */
   sandboxLimit?: number | undefined;
   /**
-   * Milliseconds that a sandbox stays active after its run has ended. With the switch `stopsSandboxes` that of a `createBranch` run
+   * Milliseconds that a sandbox stays active after its run has ended. With the switch `stopsSandboxes`, the sandbox of a `createBranch` run
    * stops at once. @default {0}
    */
   sandboxLingerMs?: number | undefined;
@@ -78,7 +78,7 @@ export interface EmulatorOptions {
   onRequest?: ((request: LoggedRequest) => void) | undefined;
   /** Called with the id of each run that no scenario fits. */
   onUnfit?: ((runId: string) => void) | undefined;
-  /** Called once for each harness without a command of which a scenario plays a run, when other harnesses have commands. */
+  /** Called once for each harness without a command if other harnesses have commands and a scenario plays one of its runs. */
   onScripted?: ((harness: string) => void) | undefined;
   /** What local repositories and commands add. @default nothing */
   local?: ((world: World) => LocalParts) | undefined;
@@ -383,8 +383,8 @@ export interface TestEmulatorOptions {
    */
   clock?: Clock | undefined;
   /**
-   * How runs go: the name of a built-in scenario (see `SCENARIO_NAMES`), or scenarios in YAML; a list for several, of which the first one that
-   * fits a run is played. A run that none fits stays `pending`: see {@linkcode TestRun}. @default {"success"}
+   * How runs go: the name of a built-in scenario (see `SCENARIO_NAMES`), or scenarios in YAML; a list for several, and the first one that
+   * matches a run is played. A run that matches none stays `pending`: see {@linkcode TestRun}. @default {"success"}
    */
   scenario?: string | readonly string[] | undefined;
   /** Names of the repositories, as `owner/name`. @default {["acme/web"]} */

@@ -65,8 +65,8 @@ interface ForgeCall<T> {
   /** Called after each failed attempt. If it throws, the call ends with that error. */
   onFailure?: ((error: MogplexError) => Promise<void>) | undefined;
   /**
-   * Reads the value from the JSON of a 2xx answer; undefined if it is not an answer of the API.
-   * @param text The raw answer, which may not be JSON.
+   * Reads the value from the JSON of a 2xx answer; undefined if the answer is not from the API.
+   * @param text The raw answer, which might not be JSON.
    */
   read(value: unknown, text: string, headers: Headers): T | undefined;
 }
@@ -289,7 +289,7 @@ export class ForgeClient {
     return await this.call({ what, path, read: (_value, text) => text });
   }
 
-  /** Reads something that this token may not be able to see. @returns Undefined if it cannot, or if it was deleted. @throws everything else. */
+  /** Reads something that this token might not be able to see. @returns Undefined if it cannot, or if it was deleted. @throws everything else. */
   async getShown<T extends z.core.$ZodType>(what: string, path: string, schema: T): Promise<z.output<T> | undefined> {
     try {
       return await this.get(what, path, schema);

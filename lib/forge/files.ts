@@ -171,7 +171,7 @@ function placesOf(options: FilesOptions, { name, origin, forge: kind }: WantedRe
   const named = hosts.map(hostIn);
   places.push(...named.flatMap((host) => forges.map((forge) => ({ origin: `https://${host}`, forge }))));
   if (ofJob) places.push(ofJob);
-  // The service works with GitHub; elsewhere somebody else may have a repository of the same name.
+  // The service works with GitHub; elsewhere, somebody else might have a repository with the same name.
   const github = forges.find(({ name }) => name === GITHUB_READER.name);
   places.push({ origin: `https://${GITHUB_READER.publicHost}`, forge: github });
   const first = places.filter((place, index) =>

@@ -15,7 +15,7 @@ export interface NoteRow {
   text: string;
   /** Null if the account was deleted. */
   author: number | null;
-  /** Whether the author may be a program whose token is not allowed to ask for its own user. */
+  /** Whether the author can be a program with a token that cannot read its own user. */
   mayBeProgram: boolean;
 }
 

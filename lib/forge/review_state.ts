@@ -5,7 +5,7 @@
 import { judgeApprovals, notAPerson, type NotCounted, type ReviewReading } from "./approvals.ts";
 import type { ReviewState } from "./model.ts";
 
-/** Who has asked for a pull request, and whose token reads it, is only known to those who act on it. */
+/** Only code that acts on a pull request knows who requested it, and whose token reads it. */
 const NOBODY: NotCounted = { requesters: [], token: null, notPeople: [] };
 
 /**

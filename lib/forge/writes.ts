@@ -37,7 +37,7 @@ export type MergeOutcome =
   /** `reason`: the forge's words, harmless, as a clause. */
   | { readonly kind: "refused"; readonly reason: string };
 
-/** What a merge of ours would have left on the target. */
+/** What our merge would have left on the target. */
 export interface LandedQuestion {
   readonly address: PullRequestAddress;
   /** The newest commit of the target before the merge was sent, and now. */

@@ -176,11 +176,11 @@ function sweep(fs: typeof import("node:fs"), temporary: string, hasEnded: (text:
       try {
         if (isLeft(path)) fs.rmSync(path, { recursive: true, force: true });
       } catch {
-        // Another process removes it, or it may not be read.
+        // Another process removes it, or reading it is not allowed.
       }
     }
   } catch {
-    // The temporary folder may not be read, as on Deno with narrow permissions.
+    // Reading the temporary folder is not allowed, as on Deno with narrow permissions.
   }
 }
 

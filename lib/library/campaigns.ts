@@ -274,8 +274,8 @@ export interface CampaignRunOptions extends CampaignWaveOptions {
 export type CampaignHandle = WorkHandle<CampaignEvent, CampaignView, CampaignView>;
 
 /**
- * Campaigns with the service, the token, the `fetch` and the clock of a client. From then on `mask()`, `render()` and `report()` take views of
- * campaigns as well as results of runs.
+ * Campaigns with the service, the token, the `fetch` and the clock of a client. After that, `mask()`, `render()` and `report()` also accept
+ * views of campaigns as well as results of runs.
  *
  * @param mogplex What `createMogplex()` returned.
  * @throws {UsageError} for anything else.

@@ -92,7 +92,7 @@ export interface HandleWork<I, R, S, E> {
   cancel(started: S): Promise<void>;
   /** Ends the work, as leaving the last loop does. */
   readonly signal?: AbortSignal | undefined;
-  /** In place of items that a loop did not get. */
+  /** Replaces items that a loop did not get. */
   readonly missed: I;
 }
 

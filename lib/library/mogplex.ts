@@ -110,7 +110,7 @@ export interface MogplexAutomations {
    * @throws {RateLimitedError | UnavailableError | NetworkError} when even the last read, at the deadline, did not work.
    * @throws {UsageError} when an option or an id is out of range.
    * @throws {AbortedError} if `signal` aborts. The run continues, unless `cancelOn` has `abort`.
-   * @example Go on with a run that another process triggered
+   * @example Continue with a run that another process triggered
    * ```ts ignore
    * for await (const item of mogplex.automations.attach(id, runId)) {
    *   if (item.type === "waiting") console.log(`waits for ${item.count}`);

@@ -1,6 +1,6 @@
 /**
- * `result.json`: the result for programs. The schema of a run's is `schema/result.schema.json`, that of an automation run's
- * `schema/automation-result.schema.json`; `kind` distinguishes them.
+ * `result.json`: the result for programs. The schema for a run is `schema/result.schema.json`, the schema for an automation
+ * run `schema/automation-result.schema.json`; `kind` distinguishes them.
  * @module
  */
 import type { AnyResult } from "../run/result.ts";

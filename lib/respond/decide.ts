@@ -105,7 +105,7 @@ export const MAX_POLL_MS = 7 * DAY_MS;
 const MAX_LEFT = 5;
 /** Age at which the job of a comment's event is assumed to be lost, in milliseconds. */
 const LATE_MS = 60 * 60_000;
-/** Most users in a thread whose right is checked. Comments of others are left out. */
+/** Most users in a thread whose right is checked. Comments by all others are left out. */
 const MAX_USERS = 30;
 /** Most of them who have asked for a stop: strangers must not hide the stop of a member. */
 const MAX_STOPPERS = 300;
@@ -325,7 +325,7 @@ export class Decider {
     return { runs: await this.#rivals.runsAtWork(marks), starting, waiting };
   }
 
-  /** Whether a user with the right has asked for a stop after a request. Our note of the stop stays if other users change or remove the comment. */
+  /** Whether a user with the right has requested a stop after a request. Our note of the stop stays if other users change or remove the comment. */
   async #isStopped(
     comments: readonly ThreadComment[],
     marks: readonly MarkedNote[],

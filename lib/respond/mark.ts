@@ -133,8 +133,8 @@ export function doublesOf<T extends ThreadComment>(comments: readonly T[], me: F
 }
 
 /**
- * Whether another user of the forge has answered a request with the same token of Mogplex: the forge's token was replaced by one of a new user, or
- * two jobs listen to one name. Any user can copy such a note, and it was true when it was written, so it proves nothing else.
+ * Whether another user of the forge has answered a request with the same token of Mogplex: the forge's token was replaced by one of a new
+ * user, or two jobs answer to one name. Any user can copy such a note, and it was true when it was written, so it proves nothing else.
  */
 export function isAnsweredByOther(
   comments: readonly ThreadComment[],

@@ -1,7 +1,7 @@
 /**
  * Whether a text mentions the agent, and the request in it. A mention is only recognized at the beginning of a line, outside of quotes and code.
- * Forges parse Markdown in different ways, so in doubt it is not a mention: a missed mention costs a second one, a run that nobody asked for costs
- * more.
+ * Forges parse Markdown in different ways, so in doubt it is not a mention: a missed mention costs a second one, a run that nobody requested
+ * costs more.
  * @module
  */
 import { type Fix, FIXES } from "../run/fix.ts";

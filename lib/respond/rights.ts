@@ -67,8 +67,9 @@ export class Rights {
   }
 
   /**
-   * Checks the rights of users who have written in a thread. Texts of others must not keep a member from asking, so an unknown right is a no.
-   * @param most Most users whose right is checked, since anyone can write. The answer for further users is no.
+   * Checks the rights of users who have written in a thread. Texts by others must not keep a member from asking, so an unknown right is
+   * treated as no right.
+   * @param most Most users whose right is checked, since anyone can write. Further users are treated as users without it.
    */
   crowd(most: number): (user: ForgeUser) => Promise<boolean> {
     const sizeBefore = this.#answers.size;

@@ -77,7 +77,7 @@ export async function cancelWith(
 ): Promise<CancelResult> {
   const { deadline, signal, untilAnswered = false } = limits;
   const leftMs = Math.max(deadline - clock.now(), 1);
-  // One hanging connection must not use up all the time, unless there is too little time for a second attempt.
+  // A hanging connection must not use all the time, unless there is too little time for a second attempt.
   const requestTimeoutMs = leftMs <= ONE_ATTEMPT_MS ? leftMs : Math.min(leftMs / 2, 30_000);
   const call = { deadline, signal, requestTimeoutMs };
   const ask = () => untilAnswered ? askUntilAnswered(client, clock, runId, call) : client.cancelRun(runId, call);

@@ -80,7 +80,7 @@ export interface AutomationRunEnd {
   result: AutomationResult;
 }
 
-/** Stands for items that a loop did not get, because it was slow or began late. */
+/** Replaces items that a loop did not get because it was slow or began late. */
 export interface MissedItems {
   /** Tells it from other items. */
   type: "gap";

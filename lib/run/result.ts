@@ -109,7 +109,7 @@ export interface ResultFile {
   value: unknown;
 }
 
-/** Everything that is known of a run. Its texts are untrusted and not yet redacted. */
+/** Everything that is known about a run. Its texts are untrusted and not yet redacted. */
 export interface RunResult<V = unknown> {
   /** Version of this form. It changes when a field changes its meaning or goes away. */
   schemaVersion: 1;
@@ -160,8 +160,8 @@ export interface RunResult<V = unknown> {
   /** Last message of the agent, at most 20 000 UTF-16 units; null when it said nothing, or the service does not report it. */
   finalMessage: string | null;
   /**
-   * The value of the result file, checked: what the validator made of it. Null when none was asked for, and when `resultFile.cause` says why
-   * there is none. `result.json` has it as it is in the file.
+   * The value of the result file, checked: what the validator made of it. Null if no result was requested, or if `resultFile.cause` is set.
+   * `result.json` has it as it is in the file.
    */
   value: V;
   /** The result file; null when none was asked for, or the run did not succeed. */
@@ -180,7 +180,7 @@ export interface RunResult<V = unknown> {
   waits: WaitTotal[];
   /** Milliseconds from the beginning of the job to its end. */
   durationMs: number;
-  /** Origin of the service; empty when there is none that we may send requests to. */
+  /** Origin of the service; empty if there is no origin that we can send requests to. */
   origin: string;
   /** How to check the run again: a command, or what to do in a GitLab component. Null when it has ended. */
   resume: string | null;
@@ -286,7 +286,7 @@ export interface AutomationResult {
   waits: WaitTotal[];
   /** Milliseconds from the beginning of the job to its end. */
   durationMs: number;
-  /** Origin of the service; empty when there is none that we may send requests to. */
+  /** Origin of the service; empty if there is no origin that we can send requests to. */
   origin: string;
   /** How to check the run again; null when it has ended. */
   resume: string | null;

@@ -41,7 +41,7 @@ const STEPS: Readonly<Record<string, string>> = {
   "result-unreadable": "Start the job again: it attaches to its run, and reads the file again.",
 };
 
-/** Why a run that succeeded has no value; null if it has one, or none was asked for. */
+/** Why a successful run has no value; null if it has one, or none was requested. */
 function causeOf(result: AnyResult): ResultCause | null {
   return result.kind === "run" && result.outcome !== "interrupted" ? result.resultFile?.cause ?? null : null;
 }

@@ -91,7 +91,7 @@ export async function runJob(request: RunRequest | LaterRequest, options: RunJob
   const state = openState(options);
   const resumed = readResumed(request, options, state);
   const earlier = resumed ?? (request.result === undefined ? undefined : readEarlier(options, state));
-  // The state of an earlier attempt stays until its run is found, or another start begins: the service may not answer now.
+  // The state of an earlier attempt stays until its run is found, or another start begins, because the service might not answer now.
   if (resumed?.asked == null) state?.writer.clear();
   const operation = new RunOperation(options, { request, resumed, earlier }, state?.writer);
   const end = await new Job(operation, options).start();

@@ -143,7 +143,7 @@ export type Purpose = "run" | "follow" | "respond" | "dashboard" | "automation";
 /** The default first. */
 export const PURPOSES: readonly Purpose[] = ["run", "follow", "respond", "dashboard", "automation"];
 
-/** The purposes whose job must be given its repository. For `respond` it comes from the forge. */
+/** The purposes that need a repository in the settings. For `respond` it comes from the forge. */
 const NEED_REPOSITORY: readonly Purpose[] = ["run", "automation"];
 
 const createToken = (rights: string) => `Create a token with ${rights} (Settings > Mogplex Keys)`;

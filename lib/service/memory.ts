@@ -156,7 +156,7 @@ const OWN_FETCH = {};
 
 /** Window of the service's limit, in milliseconds. Source: API reference, "Rate limits": 60 requests. */
 const WINDOW_MS = 60_000;
-/** Most of our own polling requests in a window while several followers poll. The rest is for other requests. */
+/** Most polling requests of this process in a window while several followers poll. The rest is for other requests. */
 const BUDGET = 49;
 /** Interval between two polls, in milliseconds. */
 const TURN_MS = 1_200;
@@ -171,7 +171,7 @@ const MAX_TOKENS = 100;
 class TokenPace {
   /** Times of requests, including turns in the future, oldest first. */
   #times: number[] = [];
-  /** Turns that were given and whose request was not sent yet. */
+  /** Turns that were assigned, but whose request has not been sent yet. */
   #given = 0;
   #lastTurn = -Infinity;
   #blockedUntil = -Infinity;

@@ -34,7 +34,7 @@ function parseRoute(origin: string, route: string): { method: string; url: URL }
   const url = URL.canParse(whole, origin) ? new URL(whole, origin) : undefined;
   // If the parser changes it, the path leads elsewhere, or is ambiguous: dots, backslashes, blanks. Some servers decode before they check.
   const isPlain = url !== undefined && url.origin === origin && url.pathname === whole && !/%(?:2e|2f|5c)/i.test(path);
-  if (!isPlain) throw refuse("its path must stay below that of the API, with every character encoded");
+  if (!isPlain) throw refuse("its path must stay below the API's path, with every character encoded");
   return { method, url };
 }
 

@@ -88,7 +88,7 @@ export interface OutgoingRequest {
   readonly attempt: number;
   /**
    * Further headers: a plain object by name, to be changed or replaced, as in `headers["x-signature"] = "…"`. At first the headers of the option
-   * `headers`. Neither the token nor what else the toolkit sets is among them.
+   * `headers`. It contains neither the token nor any other header that the toolkit sets.
    */
   headers: Record<string, string>;
 }

@@ -116,7 +116,7 @@ export interface MergeRules {
   atMost: number | null;
   /** Null for a method that the repository allows. */
   method: MergeMethod | null;
-  /** Whether a branch that must be up to date is brought up to date. */
+  /** Whether to update a branch that must be up to date. */
   update: boolean;
   /** Globs of repositories without CI: their pull requests are merged without checks. */
   withoutChecks: readonly string[];

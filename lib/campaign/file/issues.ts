@@ -166,7 +166,7 @@ export function reportIssues(issues: readonly Issue[], tree: CheckedTree, mistak
       add(start, start, path, issue.issues[0]?.message ?? issue.message);
     } else if (node === undefined) {
       const start = path.length === 1 ? 0 : keyStartAt(root, path.slice(0, -1)) ?? 0;
-      // A key that is missing may stand behind an error of syntax.
+      // A missing key might be after a syntax error.
       add(start, brokenFrom === Infinity ? start : Infinity, path, `it is missing; ${issue.message}`);
     } else if (node.kind !== "broken" && !isCut(node)) {
       add(node.start, node.end, path, messageFor(issue, node, source.text !== "") + misspelt(issue, node));

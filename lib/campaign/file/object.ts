@@ -139,7 +139,7 @@ export interface CampaignDefinition {
     readonly atMost?: number | undefined;
     /** @default a method that the repository allows */
     readonly method?: "merge" | "squash" | "rebase" | undefined;
-    /** Whether a branch that must be up to date is brought up to date. @default {false} */
+    /** Whether to update a branch that must be up to date. @default {false} */
     readonly update?: boolean | undefined;
     /** Globs of repositories without CI: their pull requests are merged without checks. @default {[]} */
     readonly withoutChecks?: readonly string[] | undefined;

@@ -410,7 +410,7 @@ function openBracket(root: TreeNode, source: Source, offset: number): { path: Pa
   }
 }
 
-/** The key of a line whose place in the tree is not known. */
+/** The key of a line with an unknown place in the tree. */
 function keyIn(line: string): Path | undefined {
   const key = /^[\s-]*["']?([\w$-]+)["']?\s*:/.exec(line)?.[1];
   return key === undefined ? undefined : [key];

@@ -210,7 +210,7 @@ export interface DirHomeOptions {
   files: DurableFiles;
   /** The processes of this machine; see `writer.json`. */
   processes: Processes;
-  /** Its wall time is in the records, for people. */
+  /** The records contain its wall time, for people. */
   clock: Clock;
   campaign: string;
   /** Its round; empty for none. */

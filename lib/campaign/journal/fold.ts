@@ -512,7 +512,7 @@ function stateOf(state: string): PullRequestMemory["state"] {
   return PULL_REQUEST_STATUSES.find((status) => status === state) ?? "unreadable";
 }
 
-/** A pull request was read: a follow-up that waits for its start, and whose branch is no longer confirmed, is given up. */
+/** A pull request was read: a follow-up that waits for its start is given up if its branch is no longer confirmed. */
 function applyPull(memory: CampaignMemory, item: ItemMemory): void {
   if (item.followUp === null || item.state !== "waiting" || isOpenStart(item)) return;
   const { reason } = followUpBranch(item);
@@ -678,7 +678,7 @@ export function giveUpOpenStarts(memory: CampaignMemory, nowMs: number): void {
     item.reason = NO_ANSWER;
     const { skipped, settle, settleTries, starts } = item;
     const isSkipped = skipped?.cancel === true;
-    // A start that a person wants found is asked for at least once.
+    // A start that a person wants to find is requested at least once.
     if ((isSkipped || settle || stopped?.cancel) && settleTries === 0) continue;
     const isOld = isLong(starts.at(-1)?.sentAt);
     if (isSkipped && (isOld || isLong(skipped.at))) {
@@ -693,7 +693,7 @@ export function giveUpOpenStarts(memory: CampaignMemory, nowMs: number): void {
 }
 
 /**
- * Proves that a lock is the one that the journal knows.
+ * Proves that a lock is the one in the journal.
  *
  * @throws {UsageError} when it was changed.
  */

@@ -129,7 +129,7 @@ export interface ItemMemory {
   readonly requesters: Requester[];
   /** Its last merge, if known; null when none was requested. */
   merge: MergeMemory | null;
-  /** The last changes of its pull request that were asked for, by their kind. */
+  /** The last requested changes of its pull request, by their kind. */
   writes: Readonly<Partial<Record<WriteAct, WriteMemory>>>;
   /** The last update of its branch; null for none. */
   update: UpdateMemory | null;
@@ -198,11 +198,11 @@ export interface CampaignMemory {
   toldCount: number;
   /** Number of active sandboxes if other users' sandboxes blocked a start, otherwise null. */
   sandboxes: number | null;
-  /** Items whose run has ended, and whose sandbox was active when sandboxes were looked at last: when both was, by the service. */
+  /** Items whose run has ended, but whose sandbox was still active when sandboxes were last read: the times of both, by the service's clock. */
   readonly lingering: Map<string, { endedMs: number; seenMs: number }>;
   /** How long sandboxes that are gone stayed active after their runs, in milliseconds. */
   readonly lingered: { sumMs: number; count: number };
-  /** How long the last runs that ended were over when that was seen, in milliseconds, oldest first: at most {@linkcode MAX_LATE}. */
+  /** How long after their end the last finished runs were read, in milliseconds, oldest first: at most {@linkcode MAX_LATE}. */
   readonly lateMs: number[];
   /** How much later this machine's time was than the service's when the last start was sent, in milliseconds. */
   skewMs: number;

@@ -37,7 +37,7 @@ export function isMemoryHome(value: unknown): value is MemoryHome {
 }
 
 interface MemoryHomeOptions extends Omit<LockChecks, "path"> {
-  /** Its wall time is in the records, for people. */
+  /** The records contain its wall time, for people. */
   clock: Clock;
   /** `write`: nothing else writes until {@linkcode Home.close}. `read`: it changes nothing. */
   access: "read" | "write";

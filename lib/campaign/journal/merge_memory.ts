@@ -6,7 +6,7 @@
 import type { ChecksState, MergeMethod } from "../../forge/model.ts";
 import type { ForgePerson, JournalRecord, MergeException, MergeWord, Person } from "./record.ts";
 
-/** Somebody who asked for the work of an item. */
+/** Somebody who requested the work on an item. */
 export interface Requester {
   readonly by: Person;
   /** Undefined where no forge has shown the user. */
@@ -28,7 +28,7 @@ export interface MergeMemory {
   readonly exceptions: readonly MergeException[];
   /** Checks of the target before it; null when they were not shown. */
   readonly targetChecks: ChecksState | null;
-  /** When it was asked for, by the clock of that machine, in ISO 8601. */
+  /** When it was requested, by that machine's clock, in ISO 8601. */
   readonly at: string;
   /** `open`: no answer is known. */
   state: MergeWord | "open";
@@ -50,7 +50,7 @@ export interface MergeMemory {
 export interface UpdateMemory {
   /** The commit before it. */
   readonly head: string;
-  /** When it was asked for, by the clock of that machine, in ISO 8601. */
+  /** When it was requested, by that machine's clock, in ISO 8601. */
   readonly at: string;
 }
 

@@ -35,7 +35,7 @@ import {
   whole,
 } from "./fields.ts";
 
-/** Who did something by hand: the CI's user, or what `--by` says. */
+/** Who did something by hand: the CI's user, or the name in `--by`. */
 export type Person = string;
 
 /** Rules that a person has set aside for a merge. */
@@ -112,7 +112,7 @@ const MAX_QUOTE = 10_000;
 export const MAX_RESULT_PATH = 200;
 /** Most lines about a result file. */
 const MAX_MISTAKES = 20;
-/** Most items that one record names, so that no line grows without limit. */
+/** Most items that one record names, so that no line grows without bounds. */
 const MAX_RECORD_ITEMS = 100;
 
 const ENDS: readonly StartVerdict[] = [

@@ -6,11 +6,11 @@
 import { Contradiction } from "./merge_memory.ts";
 import type { JournalRecord, Person, WriteAct } from "./record.ts";
 
-/** The last change of its kind that was asked for. */
+/** The last requested change of its kind. */
 export interface WriteMemory {
   readonly url: string;
   readonly by: Person;
-  /** When it was asked for, by the clock of that machine, in ISO 8601. */
+  /** When it was requested, by that machine's clock, in ISO 8601. */
   readonly at: string;
   /** Its number among the changes of its kind that were carried out: the comment of each has its own mark. */
   readonly number: number;

@@ -21,7 +21,7 @@ export interface MergePolicy {
   readonly afterMs: number;
   /** Null for one that the repository allows. */
   readonly method: MergeMethod | null;
-  /** Whether a branch that must be up to date is brought up to date. */
+  /** Whether to update a branch that must be up to date. */
   readonly update: boolean;
   /** Whether a branch must be up to date with its target, also where the target does not require that. */
   readonly requireUpToDate: boolean;
@@ -29,9 +29,9 @@ export interface MergePolicy {
   readonly withoutReview: boolean;
   /** Whether no check is needed in repositories that have none. */
   readonly withoutChecks: boolean;
-  /** Whether the approvals of those who asked for the work, and of the token's user, are counted. */
+  /** Whether to accept approvals by requesters and by the token's user. */
   readonly ownApproval: boolean;
-  /** Whether a person has named this item: then it can be merged into a target other than the planned one. */
+  /** Whether the user named this item: then it can be merged into a target other than the planned one. */
   readonly isNamed: boolean;
 }
 
@@ -102,7 +102,7 @@ export function knownObstacle({ pull }: Pick<ItemMemory, "pull">): Obstacle | nu
   return isMissing ? { kind: "review", reason: "its newest commit has no approval that counts" } : null;
 }
 
-/** Why a pull request may not stay in a queue, as a clause; null if it may. */
+/** Why a pull request must leave a queue, as a clause; null if it can stay. */
 export function queueObstacle(question: MergeQuestion, merge: Pick<MergeMemory, "head" | "base">): string | null {
   const { reading: { facts, base }, policy, verdict } = question;
   const obstacle = itemObstacle({ ...question, policy: { ...policy, isNamed: true } });

@@ -46,7 +46,7 @@ export interface MergeSettings {
   withoutReview?: boolean | undefined;
   /** Whether pull requests of repositories without CI need no check. @default {false} */
   withoutChecks?: boolean | undefined;
-  /** Whether approvals of those who asked for the work, and of the token's user, count. Never in a job. @default {false} */
+  /** Whether to accept approvals by requesters and by the token's user. Never in a job. @default {false} */
   ownApproval?: boolean | undefined;
   /** Whether nothing is merged or written. @default {false} */
   dryRun?: boolean | undefined;

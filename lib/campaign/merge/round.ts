@@ -52,7 +52,7 @@ export interface MergeWork {
 export interface MergeOrders {
   /** Who merges, for the journal. */
   readonly by: string;
-  /** Names of the items that are looked at; null for all. */
+  /** Names of the items to check; null for all. */
   readonly chosen: ReadonlySet<string> | null;
   readonly policyFor: (item: ItemMemory) => MergePolicy;
   /** Most merges and updates of branches in this round; null for no limit. */
@@ -68,7 +68,7 @@ export interface MergeOrders {
   readonly isDryRun: boolean;
   /** Whether pull requests were read lately: those that cannot be merged by that are not read again. */
   readonly isRead: boolean;
-  /** Whether no person has asked for this round: what has left a queue is then left to people. */
+  /** Whether the round was started automatically: then it does not queue again what has left a queue. */
   readonly isWave: boolean;
 }
 
@@ -458,7 +458,7 @@ class Round {
       return this.#add(item, url, merge.state as MergeWord, `${why}; ${obstacle}`);
     }
     if (this.#orders.isDryRun) return this.#add(item, url, "left", `it would be taken out of the queue: ${obstacle}`);
-    // Somebody may have merged it, or taken it out, at this moment: the next look finds out.
+    // Somebody might have merged it or removed it at this moment. The next look shows that.
     if (!await place.leaveQueue()) return this.#add(item, url, "queued", "it is about to leave the queue");
     await this.#end(item, url, isOld ? "out" : "left", this.#work.clean(obstacle));
   }
@@ -800,7 +800,7 @@ function isOutdated(examined: Examined): examined is Outdated {
   return examined.judgement.kind === "update";
 }
 
-/** Whether nothing is left of a merge that was asked for, so that it can be asked for again. */
+/** Whether nothing is left of a requested merge, so it can be requested again. */
 function isOver(merge: MergeMemory | null): boolean {
   return merge?.state === "unanswered";
 }

@@ -19,7 +19,7 @@ function mayBePlain(env: ReadEnv, { hostname }: URL): boolean {
 
 /**
  * Finds the address. The file names its host: a request to a secret address can do more than notify (some of them start a deployment),
- * and people who can write the file may not be allowed to see the values of variables.
+ * and users who can write the file might not be allowed to see the values of variables.
  */
 export function webhookAddress({ variable, host }: Notify, env: ReadEnv): WebhookAddress {
   const text = env(variable)?.trim() ?? "";

@@ -174,9 +174,9 @@ const LOOK_AGAIN_MS = MINUTE_MS;
 /**
  * Decides how many runs to start now, and when another one may be possible.
  *
- * `because` is what keeps one more from starting after those. When several reasons do, it is one that only a person ends, else the one that
- * time ends last, else a full `parallel` or the sandboxes. `nextMs` is then the earliest moment; what runs may still be in the way. Sandboxes
- * of others are to be read again after a minute, since the service does not report their end.
+ * `because` is what prevents one more start after those. Of several reasons, it is one that only a person can end, otherwise the one that
+ * time ends last, otherwise a full `parallel` or the sandboxes. `nextMs` is then the earliest moment; what runs may still be in the way.
+ * Sandboxes of other users are read again after a minute, since the service does not report their end.
  *
  * It never relies on a slot before the service frees it: see {@linkcode SLOT_GUARD_MS}. Times ahead of `nowMs` are treated as now, so a clock that
  * was set back delays starts, and never brings more of them.

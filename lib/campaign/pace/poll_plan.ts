@@ -14,7 +14,7 @@ export function recentRequests(sentAt: readonly number[], clock: Pick<Clock, "no
   return sentAt.filter((at) => at > now - REQUEST_WINDOW_MS && at <= now).sort((a, b) => a - b);
 }
 
-/** A run whose end was not seen. Times are milliseconds of any one clock. */
+/** A run whose end has not been seen. Times are in milliseconds of one clock. */
 export interface WatchedRun {
   id: string;
   startedMs: number;
@@ -106,8 +106,8 @@ function budgetAt({ nowMs, requestsMs }: PollInput): number {
 
 /**
  * Decides which run to read next, and when.
- * Of the runs that are due when a request is possible, it picks the one that was not read for the longest time, so that none is forgotten if the
- * budget is short. For runs that were never read, the start is used.
+ * Of the runs that are due when a request is possible, it picks the one that was not read for the longest time, so that no run is forgotten
+ * if the budget is low. For runs that were never read, the start is used.
  * @returns Null if no run is left to read.
  */
 export function pollPlan(input: PollInput): Poll | null {

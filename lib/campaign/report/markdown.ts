@@ -95,7 +95,7 @@ export function renderCampaignMarkdown(view: CampaignView, options: CampaignMark
   }\n`;
 }
 
-/** What the campaign does, and whether a person has to do something, in one line. */
+/** What the campaign does, and whether it needs attention, in one line. */
 function stateLine(view: CampaignView, nowMs: number): Words {
   const { bad, asking } = totalsOf(view.counts);
   const isCounted = view.state !== "done" && bad > 0;

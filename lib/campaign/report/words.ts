@@ -217,8 +217,8 @@ function hasEndedRun({ items }: Pick<CampaignView, "items">): boolean {
 }
 
 /**
- * What a process that stays shows about the future. `start`: when the next start is due, unless the end of a run may bring it before. `end`: the
- * earliest end, once a run has ended. Milliseconds since 1970; null for what is not known.
+ * What a long-running process shows about the future. `start`: when the next start is due, unless the end of a run may bring it before.
+ * `end`: the earliest end, once a run has ended. Milliseconds since 1970; null if unknown.
  */
 export function outlookMs(view: CampaignView, nowMs: number): { start: number | null; end: number | null } {
   const { nextWaveAt, waitingFor, counts } = view;

@@ -31,7 +31,7 @@ import { itemNames, runMs, STATES } from "./words.ts";
 
 // `annotations.json`: links that GitLab shows on the page of the job.
 
-/** Renders links to pull requests: those that a person has to look at first, then the newest. */
+/** Renders links to pull requests: first those that need attention, then the newest. */
 function renderCampaignAnnotations({ items }: CampaignView): string {
   const names = itemNames(items);
   const rank = ({ verdict }: CampaignItem) => isTrouble(verdict) ? 0 : 1;
@@ -124,7 +124,7 @@ function renderCampaignJson(view: CampaignView): string {
 // `junit.xml`: a test case for each item, for the test pages of CI systems.
 
 /**
- * The mark of a case, null for one that passed, and what the case says when nothing else is known. `failure`: the agent did not deliver;
+ * The mark of a case, null for one that passed, and the text of the case if nothing else is known. `failure`: the agent did not deliver;
  * `error`: something else prevented it.
  */
 const MARKS: Readonly<Record<ItemState, readonly [mark: Mark | null, meaning: string]>> = {

@@ -191,7 +191,7 @@ function isRefused({ state, starts }: Pick<ItemMemory, "state" | "starts">): boo
   return state === "starting" && !isOpenStart({ starts });
 }
 
-/** When a start has begun its run: when it took its slot, else our own estimate. One that found a run came later than it. */
+/** When a start has begun its run: when it took its slot, otherwise our own estimate. A start that found a run came later. */
 function startedAtOf({ createdAt, slotAt, sentAt }: StartMemory): string {
   const at = slotAt ?? sentAt;
   return createdAt !== null && Date.parse(createdAt) < Date.parse(at) ? createdAt : at;

@@ -20,7 +20,7 @@ import {
   totalsOf,
 } from "./verdicts.ts";
 
-/** Ended items from which on a share of failures is looked at. Source: specification of campaigns, section 3. */
+/** Minimum number of finished items before a share of failures is checked. Source: specification of campaigns, section 3. */
 const FIRST_SHARE = 5;
 
 /** Whether the item waits for a start: its first, another one, or one whose answer is not known. */

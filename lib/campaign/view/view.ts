@@ -107,7 +107,7 @@ export interface MergeGroup {
   stage: MergeStage;
   /** Who has to act, most pull requests first. */
   owners: readonly {
-    /** Assignee or reviewer of the pull requests, else the owner of the repositories. */
+    /** Assignee or reviewer of the pull requests, otherwise the owner of the repositories. */
     owner: string;
     /** Names of the items. */
     items: readonly string[];
@@ -187,7 +187,7 @@ export interface CauseGroup {
   word: string;
   /** What their pull requests wait for; null when the items did not succeed. */
   stuck: PullRequestTrouble | null;
-  /** Owners of the pull requests, else of the repositories; each once, empty for items that did not end well. */
+  /** Owners of the pull requests, otherwise of the repositories; each once, empty for items that did not succeed. */
   owners: readonly string[];
   /** Names of the items. */
   items: readonly string[];

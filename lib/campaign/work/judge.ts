@@ -79,7 +79,7 @@ function judgeSuccess(
     : { as: "unknown", reason: "the run succeeded, and its events do not show whether there is a pull request" };
 }
 
-/** Whether a run failed as if its agent had never begun. Only its events prove that. */
+/** Whether a run failed before its agent began. Only its events prove that. */
 export function seemsUnbegun(run: Pick<Run, "status" | "error" | "runtime">): boolean {
   return lackedSandbox(run) || lackedQueue(run);
 }

@@ -400,7 +400,7 @@ export async function proveUser(work: Work): Promise<void> {
       prove(work, each.item, await pace.request((call) => session.client.getRun(runId, call)));
     } catch (error) {
       if (error instanceof NotFoundError) {
-        // It may be gone with its repository. Another run may prove whose token it is.
+        // It might be gone with its repository. Another run can prove whose token it is.
         missing ??= { open: each, cause: error };
         continue;
       }

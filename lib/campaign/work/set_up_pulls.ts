@@ -23,8 +23,8 @@ function isDue({ state, pull, pullRequest, writes: { setup } }: ItemMemory): boo
 }
 
 /**
- * Sets up the pull requests that were found since, and finishes changes of which no answer is known. A forge that does not take them is reported, and
- * the next wave tries again.
+ * Sets up the pull requests that were found since, and finishes changes without a known answer. If a forge refuses them, this is reported,
+ * and the next wave tries again.
  */
 export async function setUpPullRequests({ store, pulls }: { store: Store; pulls: PullRequests }): Promise<void> {
   const { memory } = store;

@@ -117,7 +117,7 @@ export class Store {
   }
 
   /**
-   * Records the stops that other processes of this machine have asked for.
+   * Records the stops that other processes on this machine have requested.
    *
    * @returns Those that are new.
    */

@@ -61,7 +61,7 @@ export interface Work extends Listener {
   readonly seen: { sandboxes: number | null };
   /** Runs that this process has seen without a sandbox: one is on its way, and in no list of the service. */
   readonly booting: Set<string>;
-  /** Reads pull requests; undefined if they are not asked for, or without a token. */
+  /** Reads pull requests; undefined if they are not requested, or without a token. */
   readonly pulls: PullRequests | undefined;
   /** Opens a repository to read the file of a result. */
   readonly openFiles: OpenFiles;
@@ -90,7 +90,7 @@ export function expectToken({ memory }: Pick<Session, "memory">, store: Store | 
   memory.workedBefore ||= store.memory.runs.size > 0;
 }
 
-/** Records the stops that other processes of this machine have asked for. @returns Whether there are new ones. */
+/** Records the stops that other processes on this machine have requested. @returns Whether there are new ones. */
 export async function takeStops({ store, redact, session }: Work): Promise<boolean> {
   const stops = await store.takeStops(redact);
   for (const { by } of stops) {
@@ -211,7 +211,7 @@ export async function refreshPullRequests({ store, pulls }: Pick<Work, "store" |
 }
 
 // Distinguishes a deleted repository from a token that reaches nothing of the campaign: only the first is a fact about the item. No route
-// shows whose token it is, and looking changes nothing.
+// shows whose token it is, and reading changes nothing.
 
 /** Most other repositories, and most other runs, that are looked for. */
 const OTHERS = 5;
@@ -299,7 +299,7 @@ export async function whyGone(
   throw error;
 }
 
-/** Whether a person has given up an item and nothing else is left to do. It no longer matters whose token it is. */
+/** Whether a person has given up an item and nothing else is left to do. Then the owner of the token no longer matters. */
 function isGivenUp(memory: CampaignMemory, id: string): boolean {
   if (memory.stopped?.cancel) return false;
   return [...memory.items.values()].every(({ item, state, skipped }) =>

@@ -249,7 +249,7 @@ function starts({ quota: { minute, hour, day, sandboxes } }: CampaignView): Span
   ]);
 }
 
-/** What comes next and why, and when it may be finished. */
+/** What comes next and why, and the earliest end. */
 function outlook(screen: Screen, view: CampaignView, nowMs: number, waitsUntilMs: number): Span[][] {
   const { waitingFor, stateReason } = view;
   const { start: startMs, end } = outlookMs(view, nowMs);

@@ -236,7 +236,7 @@ function rowsOf(
 // The table of items on a screen: item, verdict, run, pull request and its state, time, attempts.
 
 const GAP = "  ";
-/** From this width on there is room for whole ids and addresses. */
+/** Minimum width with room for full ids and addresses. */
 const WIDE = 128;
 const SHORT_ID = 8;
 /** Minimum widths of the columns of names and of addresses. */

@@ -30,8 +30,8 @@ import type { Context, Folder, RequestedTask } from "../verb.ts";
 import { ONE_SHOT_MS } from "../context.ts";
 import { valueOr } from "../../lookup.ts";
 
-// The memory of a folder: the run that an earlier command left in its state file, while that run is going, and for an hour after a success that
-// nobody saw. Outside CI nothing else shows that a command is repeated.
+// The memory of a folder: the run that an earlier command left in its state file, while that run is active, and for an hour after a success
+// that nobody saw. Outside CI nothing else shows that a command is repeated.
 
 /** A run that is going, or whose end nobody saw. */
 interface Remembered {
@@ -84,7 +84,7 @@ async function rememberedRun(
   const end = endOfRun(run.status);
   if (end === undefined || end === "awaiting_input") return { runId, same, endAgeMs: null };
   const ageMs = endAgeMs(run, clock.wallTime() - (client.clockSkewMs ?? 0));
-  // The end of a run that was being cancelled is no news.
+  // The end of a run that was being cancelled is not worth a line.
   const isUnseen = state.parting === "following" || state.parting === "detached";
   return same && end === "success" && isUnseen && ageMs <= UNSEEN_MS ? { runId, same, endAgeMs: ageMs } : undefined;
 }
@@ -93,8 +93,8 @@ async function rememberedRun(
 const MAX_FOLDERS = 50;
 
 /**
- * Chooses the folder of a start: the folder of a run with the same request that is going or whose end nobody saw, otherwise the first one without a
- * run that is going.
+ * Chooses the folder of a start: the folder of a run with the same request that is active or whose end nobody saw, otherwise the first one
+ * without an active run.
  * @param job Opens the session of the job, if a request is needed.
  * @param wantsNew Whether a run with the same request is treated as a different one.
  * @throws {UsageError} if `--state` names the file of another run that is going.

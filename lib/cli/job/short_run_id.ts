@@ -19,7 +19,7 @@ import { recentFile, recentLines } from "./laptop.ts";
 const CAMPAIGN_FILE = "campaign.yml";
 /** Most folders below this one whose reports are read: `--dir` and `--out` name them, and no later command knows these names. */
 const MAX_FOLDERS = 50;
-/** Most folders that are looked into. */
+/** Most folders that are searched. */
 const MAX_LOOKS = 1_000;
 /** Largest report of a campaign that is read: 10 000 items take about 10 MB. */
 const MAX_CAMPAIGN_BYTES = 67_108_864;

@@ -66,7 +66,7 @@ export interface OpenJob<A, F> {
 
 /**
  * Runs a job, and publishes its end. An error before there is a result becomes a report as well: otherwise the reports of an earlier job would be
- * mistaken for those of this one.
+ * mistaken for files of this job.
  * @returns The result in the words of the program, and where the reports are.
  * @throws {UsageError} if files of the checkout cannot be trusted: then no report is written.
  * @throws what a step throws.

@@ -11,7 +11,7 @@ type Value = string | null | undefined;
 /** Undefined if it is unknown. */
 type Truth = boolean | undefined;
 
-/** Stands for the default branch, whose name is unknown. */
+/** Placeholder for the default branch, whose name is unknown. */
 const DEFAULT_BRANCH = "\0default branch";
 
 /** Variables of every pipeline for the default branch; absent ones are unknown. */
@@ -55,7 +55,7 @@ export function startingJobs(
   variables: Readonly<Record<string, string>> = {},
 ): string[] {
   const jobs = new Map<string, Fields>();
-  // The keys of a file override those of the files that it includes, which come first.
+  // The keys of a file override the keys of the files that it includes, which come first.
   for (const file of pipelineFiles(read)) {
     for (const [name, job] of Object.entries(file)) if (isObject(job) && !NO_JOBS.includes(name)) jobs.set(name, job);
   }

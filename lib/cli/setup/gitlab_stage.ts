@@ -75,7 +75,7 @@ export function stagesOf(read: (path: string) => string | undefined): Stages {
   return look(PIPELINE_FILE);
 }
 
-/** The pipeline as far as it is in the repository: the content of each file, after the files that it includes. */
+/** The part of the pipeline that is in the repository: the content of each file, after the files that it includes. */
 export function pipelineFiles(read: (path: string) => string | undefined): Readonly<Record<string, unknown>>[] {
   const files = new Map<string, Readonly<Record<string, unknown>>>();
   const seen = new Set<string>();

@@ -74,7 +74,7 @@ export interface Recipe {
   render(repo: string, stage: string): string;
   /** How to do what `needs` names, one sentence each. */
   steps: readonly string[];
-  /** What a person has made for the job outside the repository, with its place. `init` cannot remove it. */
+  /** What the user created for the job outside the repository, with its place. `init` cannot remove it. */
   remains: readonly string[];
   /** The job of `--respond`, on systems that belong to a forge. */
   respond?(schedule: Schedule): Pick<Recipe, "file" | "beside" | "needs" | "render" | "steps" | "remains" | "trial"> & {
@@ -92,7 +92,7 @@ const run = (repo: string, verb = "--follow") => `${TOOL} run ${verb}${repo} --p
 
 // Jobs written in a programming language: Groovy and Kotlin.
 
-// A list, because the bundler mistakes a line that begins with "import" for one of ours.
+// A list, because the bundler treats a line that begins with "import" as an import of ours.
 const KOTLIN = ["*", "buildSteps.script", "triggers.schedule", "triggers.ScheduleTrigger"]
   .map((name) => `import jetbrains.buildServer.configs.kotlin.${name}\n`).join("");
 

@@ -95,7 +95,7 @@ function repositoryOf(context: Context): string | undefined {
   return context.laptop?.repositoryOfFolder(context, "check repository", false);
 }
 
-/** Without a repository, the advice names the folder's, as that of a start does. */
+/** Without a repository, the advice names the folder's repository, as the advice for a start does. */
 async function checkServiceFor(context: Context, connection: Parameters<typeof checkService>[1]) {
   const repository = repositoryOf(context);
   const checks = await checkService(context, connection, purposeOf(context), repository);

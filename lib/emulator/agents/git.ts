@@ -219,8 +219,8 @@ const IDENTITY = {
 const PASSED_ON = ["PATH", "HOME", "LANG", "TMPDIR", "TERM"];
 
 /**
- * Environment for Git and for the command of a harness: a few variables of our own, an identity, and settings. Everything else
- * stays here, since it may hold secrets.
+ * Environment for Git and for the command of a harness: a few of our variables, an identity, and settings. Everything else stays
+ * here, since it may hold secrets.
  *
  * @param names Further variables to pass on, if they are set. @default {[]}
  */

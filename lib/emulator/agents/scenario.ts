@@ -382,12 +382,12 @@ const scenarioSchema = z.strictObject({
   match: z._default(
     z.strictObject({
       prompt: z.optional(z.string()),
-      /** `owner/name`, in which `*` stands for any text and `?` for one character. */
+      /** `owner/name`, where `*` matches any text and `?` one character. */
       repo: z.optional(oneOrMore(z.string(), "a name or pattern")),
       key: z.optional(z.string()),
       harness: z.optional(z.string()),
       automation: z.optional(z.string()),
-      /** Number of the run among those of its repository and root directory, from 1. */
+      /** Number of the run among the runs of its repository and root directory, from 1. */
       attempt: z.optional(oneOrMore(attempt, "a whole number above 0")),
       every: z.optional(attempt),
       /** Switch of the revision that has to be on. */
@@ -404,7 +404,7 @@ const scenarioSchema = z.strictObject({
   /** Faults of the service from the start of the emulator on, in order. */
   faults: z.optional(z.array(faultSchema)),
   steps: z._default(z.array(stepSchema), []),
-  /** Script for runs of automations. Without it the scenario plays for none of them. */
+  /** Script for runs of automations. Without it, the scenario does not play for them. */
   automation: z.optional(automationSchema),
 });
 
@@ -590,7 +590,7 @@ export function parseScenarios(text: string, name: string): Scenario[] {
 // The built-in scenarios by name.
 
 /**
- * The scenarios behind a built-in name: one, or those of a set, in order.
+ * The scenarios behind a built-in name: one, or all of a set, in order.
  *
  * @throws {UsageError} if nothing has that name.
  */

@@ -18,7 +18,7 @@ export interface RunFacts {
   harness?: string;
   /** Directory in the repository; null for all of it. Absent for a run of an automation. */
   root?: string | null;
-  /** Number of the run among those of its repository and root directory, from 1. Absent for a run of an automation. */
+  /** Number of the run among the runs of its repository and root directory, from 1. Absent for a run of an automation. */
   attempt?: number;
   /** Name of the automation. Absent for any other run. */
   automation?: string;
@@ -67,7 +67,7 @@ export function matches(match: Scenario["match"], run: RunFacts): boolean {
 
 const listOf = <T>(value: T | readonly T[]): readonly T[] => Array.isArray(value) ? value : [value as T];
 
-/** Whether a name fits a pattern, in which `*` stands for any text and `?` for one character. */
+/** Whether a name matches a pattern, where `*` matches any text and `?` one character. */
 function fitsPattern(name: string, pattern: string): boolean {
   const source = pattern.replace(/[\\^$.+()[\]{}|]/g, "\\$&").replace(/\*+/g, ".*").replaceAll("?", ".");
   return new RegExp(`^${source}$`, "s").test(name);

@@ -15,7 +15,7 @@ export function canonicalJson(value: unknown): string {
 }
 
 /**
- * Name of a working branch that is to be created, when the request does not name it.
+ * Name of a working branch to create, if the request does not name it.
  *
  * @param key The idempotency key.
  * @param requestHash Hash of the normalized request without its working branch.

@@ -119,7 +119,7 @@ const PRESETS = [
 ];
 const PRESET_MODEL = "openai/gpt-mini";
 
-/** Built-in agents of which the user has no copy, then the user's own agents by name. */
+/** Built-in agents that the user has not copied, then the user's own agents by name. */
 export function listAgents(world: World, userId: string) {
   world.store.guard("select", "agents");
   const rows = world.store.agents.filter((agent) => agent.userId === userId);

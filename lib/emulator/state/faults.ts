@@ -49,8 +49,8 @@ export interface Fault {
   /** What goes wrong. */
   kind: FaultKind;
   /**
-   * Requests that it hits: `[METHOD ]PATH` below the API's prefix. A `*` stands for one segment, as in `POST /runs/*`.
-   * Following a run asks `GET /runs/ID/events`.
+   * Requests that it hits: `[METHOD ]PATH` below the API's prefix. A `*` matches one segment, as in `POST /runs/*`. Following a
+   * run asks `GET /runs/ID/events`.
    * @default every request
    */
   route?: string | undefined;

@@ -226,7 +226,7 @@ export function withSubProject(fixture: Fixture): Fixture {
   return { ...fixture, repos: [...fixture.repos, row] };
 }
 
-/** An automation that works on any repository of {@linkcode plainRepo}. Of several the first is the newest, and so the first of a list. */
+/** An automation that works on any repository of {@linkcode plainRepo}. If there are several, the first one is the newest, so it is the first of a list. */
 function plainAutomation(name: string, user: string, index: number): Fixture["automations"][number] {
   const createdAt = new Date(Date.UTC(2026, 7, 1) - index * 1_000).toISOString();
   return {

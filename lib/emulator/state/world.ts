@@ -12,7 +12,7 @@ import type { RequestLimiter, StartLimiter } from "./limiter.ts";
 import type { ServerClock } from "./server_clock.ts";
 import type { AutomationRow, AutomationRunRow, Pull, RepoRow, Revision, RunRow, Store } from "./store.ts";
 
-/** Answer of the sandbox provider when a running command is to be killed. */
+/** Answer of the sandbox provider to a request to kill a running command. */
 export type SandboxMode = "ok" | "gone" | "nocommand" | "killfail";
 
 /** Whether the files of repositories can be read, are hidden from everyone, or the server has a problem. */
@@ -45,7 +45,7 @@ export interface Driver {
   queued(run: RunRow): void;
   /** Brings every run to its state of this moment. Called before every read, since runs share the sandboxes of their user. */
   catchUp(): void;
-  /** Time of a run's next step, on the world's clock; undefined after the last one. Absent in a driver that works on its own. */
+  /** Time of a run's next step, on the world's clock; undefined after the last one. Absent in a driver that does not use the world's clock. */
   due?(run: RunRow): number | undefined;
   /** Whether a worker works on a run or died before its end; undefined for a run that it does not know. */
   worker?(run: RunRow): "working" | "dead" | undefined;
@@ -114,7 +114,7 @@ export function scriptedContents({ contents }: World, { id, default_branch }: Re
   return created;
 }
 
-/** The files of a repository. Those of a local Git repository come first: scripted runs add branches to it that only the emulator has. */
+/** The files of a repository. Files of a local Git repository come first: scripted runs add branches to it that only the emulator has. */
 export function contentsOf(world: World, repo: RepoRow): Contents {
   const git = world.gitContents(repo);
   const scripted = scriptedContents(world, repo);

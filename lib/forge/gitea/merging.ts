@@ -26,7 +26,7 @@ import { GiteaThreads } from "./threads.ts";
 
 export const GITEA_MERGING: ForgeMerging = { read, checks };
 
-/** Most users whose right is asked for: anyone can write reviews, and a right costs up to four requests. */
+/** Most users whose right is read: anyone can write reviews, and each right costs up to four requests. */
 const MAX_USERS = 20;
 /** A page of a list. */
 const PAGE = 50;
@@ -78,8 +78,8 @@ async function read(client: ForgeClient, address: PullRequestAddress): Promise<M
 }
 
 /**
- * A new request for a review takes an approval back. It takes no request for changes back, although Gitea then calls that unofficial: others than its
- * author may ask for a review.
+ * A new request for a review withdraws an approval. It does not withdraw a request for changes, although Gitea then calls that unofficial:
+ * users other than its author can request a review.
  */
 function opinionsFrom(reviews: readonly Review[]): Opinion[] {
   const requested = new Set(reviews.flatMap(({ state, user }) => state === "REQUEST_REVIEW" && user ? [user.id] : []));

@@ -338,9 +338,9 @@ const OPINIONS = new Map<string, Opinion["word"]>([
 ]);
 
 /**
- * The opinions among the newest words. Anyone who can see the repository may approve or request changes. `official` marks users whose review decides:
- * they could push when they wrote it, or the target's rule names them. Source: Gitea, API reference, `PullReview`; `models/issues/review.go`,
- * `IsOfficialReviewer`.
+ * The opinions among the newest words. Anyone who can see the repository can approve or request changes. `official` marks users whose review
+ * decides: they could push when they wrote it, or the target's rule names them. Source: Gitea, API reference, `PullReview`;
+ * `models/issues/review.go`, `IsOfficialReviewer`.
  */
 export function opinionsOf(reviews: readonly Review[]): Opinion[] {
   return newestWords(reviews).flatMap(({ state, user, commit_id: commit, submitted_at: at, official }) => {
@@ -408,7 +408,7 @@ export function readingOf(
   };
 }
 
-/** The review of an open pull request, and who was asked for one and has not answered. */
+/** The review of an open pull request, and the requested reviewers who have not answered. */
 async function reviewOf(
   client: ForgeClient,
   address: PullRequestAddress,

@@ -260,7 +260,7 @@ function blockedBy(node: Node, required: readonly string[]): string | null {
     state !== "green" && (isRequired === true || required.includes(name))
   );
   if (open !== undefined) return `the required check ${JSON.stringify(open.name)} has not passed`;
-  // GitHub shows that to those who may not bypass rules: it is BLOCKED for them.
+  // For users who cannot bypass rules, GitHub shows BLOCKED.
   const missing = required.find((name) => name !== WORKFLOWS && !checks.some((check) => check.name === name));
   if (missing !== undefined) return `the required check ${JSON.stringify(missing)} is missing`;
   // What GitHub shows of those in its queue is about the queue.

@@ -137,7 +137,7 @@ function askedCount({ totalCount, nodes }: NonNullable<Node["reviewRequests"]>):
   return totalCount - (nodes ?? []).filter((node) => isBot(node?.requestedReviewer)).length;
 }
 
-/** A user whose account was deleted has none. */
+/** A deleted account has none. */
 const toUser = (actor: z.output<typeof userSchema> | null | undefined): ForgeUser => ({
   id: actor?.databaseId ?? 0,
   name: actor?.login ?? "ghost",

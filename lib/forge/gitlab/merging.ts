@@ -94,7 +94,7 @@ async function withRights(
     const account = await client.getShown(what, `/users/${id}`, accountSchema);
     const by = { ...opinion.by, isBot: account?.id === id ? account.bot ?? isBot : isBot };
     const right = await mayPush(client, what, `${project}/members/all/${id}`, id);
-    // A hidden account may belong to a program, whose approval does not count.
+    // A hidden account might belong to a program, whose approval is ignored.
     const isUnsure = opinion.word === "approved" && account === undefined && right === true;
     result.push({ ...opinion, by, mayPush: isUnsure ? null : right });
   }

@@ -328,7 +328,7 @@ function toCheck({ name, status, allow_failure: isOptional }: z.output<typeof st
   if (isOptional === true && ["failed", "canceled", "skipped", "manual"].includes(status)) {
     return { name, state: "green" };
   }
-  // A job that was skipped behind one of our own has not run.
+  // A job that was skipped because of one of our jobs has not run.
   const state = status === "skipped" ? "pending" : PIPELINES.get(status) ?? null;
   return { name, state: state === "none" ? "pending" : state };
 }

@@ -100,7 +100,7 @@ function refusalOf(status: number, body: unknown): Refusal | undefined {
   }
 }
 
-/** @throws {MogplexError} with exit code 65 if the token's user may not merge, 64 if GitLab refuses the token itself. */
+/** @throws {MogplexError} with exit code 65 if the token's user is not allowed to merge, 64 if GitLab refuses the token itself. */
 async function outcomeOf(client: ForgeClient, address: PullRequestAddress, refusal: Refusal): Promise<MergeOutcome> {
   if (refusal === "moved") return { kind: "moved" };
   if (typeof refusal === "object") return { kind: "refused", reason: refusal.refused };
