@@ -118,11 +118,11 @@ export function includeAdvice(
   const entry = `local: ${path}`;
   if (include === undefined) return [`Add to ${PIPELINE_FILE}:`, ["include:", `  - ${entry}`]];
   if (isSeq(include)) {
-    const where = `Add this entry to the include that is in ${PIPELINE_FILE} already:`;
+    const where = `Add this entry to the existing include of ${PIPELINE_FILE}:`;
     return include.flow ? [where, [`{ ${entry} }`]] : [where, [`${" ".repeat(dashColumn(text, include))}- ${entry}`]];
   }
   const old = isScalar(include) && include.value === null ? [] : entryOf(text, include);
-  return [`Replace the include of ${PIPELINE_FILE} by this list:`, ["include:", ...old, `  - ${entry}`]];
+  return [`Replace the include of ${PIPELINE_FILE} with this list:`, ["include:", ...old, `  - ${entry}`]];
 }
 
 function dashColumn(text: string, { range }: Pick<YAMLSeq, "range">): number {
@@ -142,10 +142,10 @@ function entryOf(text: string, node: unknown): string[] {
 /** The line of a job with its stage; empty if GitLab's default stage is right. */
 export function stageLine(stages: Stages): string {
   if (stages.kind === "default") return "";
-  if (stages.kind === "unknown") return "  stage: test # replace it by one of the stages of your pipeline\n";
+  if (stages.kind === "unknown") return "  stage: test # replace it with one of the stages of your pipeline\n";
   return `  stage: ${
     /^[A-Za-z][\w.-]*$/.test(stages.stage) ? stages.stage : JSON.stringify(stages.stage)
-  } # the last of your pipeline; another will do\n`;
+  } # the last stage of your pipeline; you can use another one\n`;
 }
 
 /** A job without its stage line, which the user may have changed. */

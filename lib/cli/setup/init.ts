@@ -80,7 +80,7 @@ const MAX_BYTES = 4 * 1024 * 1024;
 /** Most levels to go up to find the root of the repository. */
 const MAX_UP = 20;
 
-const CHECKSUM_NOTE = "  this checksum";
+const CHECKSUM_NOTE = "  its checksum";
 const LICENSES_NOTE = "  the licenses of its dependencies";
 
 /** @throws {UsageError} if it cannot decide what to write; nothing was written. */
@@ -134,11 +134,15 @@ export async function initRepository(context: Context): Promise<number> {
     const root = rootAbove(context);
     context.writer.note(
       root === undefined ? "there is no .git here: is this the root of the repository?" : context.writer.untrusted(
-        `run it in the root of the repository, ${JSON.stringify(root)}: this is a folder inside it`,
+        `run it in the root of the repository, ${JSON.stringify(root)}, not in a folder inside it`,
       ),
     );
   }
-  steps.say(`Setting up ${name}${safeName === undefined ? "" : ` for the repository ${safeName}`}`);
+  steps.say(
+    `Setting up ${name === TERMINAL ? "the program without a job" : name}${
+      safeName === undefined ? "" : ` for the repository ${safeName}`
+    }`,
+  );
   steps.add(PROGRAM_FILE, text, note);
   steps.add(CHECKSUM_FILE, checksum, CHECKSUM_NOTE);
   if (licenses !== undefined) steps.add(LICENSES_FILE, licenses, LICENSES_NOTE);
@@ -427,7 +431,7 @@ function uninstall(context: Context, steps: Steps, jobs: readonly WrittenJob[]):
       gone.add(path);
       for (const each of job?.remains ?? []) remains.add(each);
     } else if (path !== ATTRIBUTES_FILE || old.includes(ATTRIBUTES.trim())) {
-      steps.say(`keep ${path}, which init did not write, or which was changed`);
+      steps.say(`keep ${path}: init did not write it, or it was changed`);
     }
   }
   for (const path of [PROGRAM_FILE, CHECKSUM_FILE, LICENSES_FILE].filter((each) => exists(context, each))) {

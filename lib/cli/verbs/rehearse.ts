@@ -90,7 +90,7 @@ export async function rehearseMention(
   say(...assumptionsOf(assumed).map((each) => `  ${each}`));
   const { exitCode, request, notes, log, pullNoun } = await rehearse({ ...job, io, clock, platform, writer }, assumed);
   const where = request?.workingBranch === undefined
-    ? `on a new branch, and a ${pullNoun} if the agent changes something`
+    ? `on a new branch, with a ${pullNoun} if the agent changes something`
     : `on the branch ${request.workingBranch}`;
   say("", request === null ? "Decision: no run would start" : `Decision: a run would start ${where}`);
   writer.out(...log.map((line) => own`  ${line}`));

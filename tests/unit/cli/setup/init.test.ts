@@ -156,7 +156,7 @@ test("init --uninstall removes the files that init wrote, and leaves changed one
 });
 
 test("init and --uninstall look whether the pipeline includes the job already", async () => {
-  const ask = "Replace the include of .gitlab-ci.yml by this list:";
+  const ask = "Replace the include of .gitlab-ci.yml with this list:";
   const remove = "Remove from the include of .gitlab-ci.yml:\n\n  - local: ci/mogplex.gitlab-ci.yml\n";
   const includes = [
     "include: [{ local: ci/mogplex.gitlab-ci.yml }]",
@@ -176,8 +176,8 @@ test("init and --uninstall look whether the pipeline includes the job already", 
 
 test("init keeps the include that a GitLab pipeline has: it asks for one more entry, or for a list with both", async () => {
   const own = "local: ci/mogplex.gitlab-ci.yml";
-  const add = "Add this entry to the include that is in .gitlab-ci.yml already:\n\n";
-  const replace = "Replace the include of .gitlab-ci.yml by this list:\n\ninclude:\n";
+  const add = "Add this entry to the existing include of .gitlab-ci.yml:\n\n";
+  const replace = "Replace the include of .gitlab-ci.yml with this list:\n\ninclude:\n";
   const cases: [include: string, advice: string][] = [
     ["include:\n  - local: a.yml\n  - b.yml\n", `${add}  - ${own}\n`],
     ["include:\n- local: a.yml\n", `${add}- ${own}\n`],
@@ -304,13 +304,13 @@ test("init gives the GitLab job the last ordinary stage of the repository's pipe
     [{ ".gitlab-ci.yml": "include: [{ local: /ci/a.yml }]\n", "ci/a.yml": "a: { script: [x] }\n" }, undefined],
   ];
   for (const [files, line] of cases) {
-    const whole = line === undefined ? line : `${line} # the last of your pipeline; another will do`;
+    const whole = line === undefined ? line : `${line} # the last stage of your pipeline; you can use another one`;
     expect(await stageFor(files)).toEqual([0, whole, false, ""]);
   }
 });
 
 test("init prints the line to edit where it cannot read the stages of the GitLab pipeline", async () => {
-  const line = "  stage: test # replace it by one of the stages of your pipeline";
+  const line = "  stage: test # replace it with one of the stages of your pipeline";
   for (
     const text of [
       "include:\n  - component: $CI_SERVER_FQDN/a/b/c@1\n",

@@ -48,7 +48,7 @@ test("respond --dry-run prints decision, prompt and note for a text, and sends a
       "  The comment is by you, who can push.",
       "  Title and description are by you, who can push.",
     ].join("\n"),
-    "Decision: a run would start on a new branch, and a pull request if the agent changes something\n  asked by you",
+    "Decision: a run would start on a new branch, with a pull request if the agent changes something\n  asked by you",
     [
       "Prompt:",
       "  fix the failing test",
