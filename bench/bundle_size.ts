@@ -1,4 +1,4 @@
-/** Sizes of the shipped files, and of those of an earlier build if one is given. */
+/** Sizes of the shipped files, and of an earlier build's files, if one is given. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";

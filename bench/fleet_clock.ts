@@ -19,7 +19,7 @@ interface Sleeper {
 }
 
 const START_MS = Date.UTC(2026, 8, 1);
-/** Turns of the event loop after which it counts as idle: an answer that is read in pieces takes two. */
+/** Turns of the event loop after which it is treated as idle: an answer that is read in pieces takes two. */
 const QUIET_TURNS = 6;
 /** Pauses of a millisecond without any sleeper after which nothing more is going to happen. */
 const MAX_IDLE = 5_000;

@@ -138,7 +138,7 @@ async function followOurs(
   random: () => number,
 ): Promise<string | undefined> {
   const { tokenShare } = options;
-  // Each job is a process of its own: the followers of one process would take turns.
+  // Each job is a separate process: the followers of one process would take turns.
   const own: Clock = {
     now: () => clock.now(),
     wallTime: () => clock.wallTime(),

@@ -17,14 +17,14 @@ import { printTable } from "./table.ts";
 const LIMITS = { startMs: 200, memoryMb: 300 };
 const COUNTS = [1, 100, 1_000];
 
-/** What a process does: `argv` has the folder of the build, the number of handles, and `floor` for bare requests in place of them. */
+/** What a process does: `argv` has the folder of the build, the number of handles, and `floor` for bare requests instead of them. */
 const SCRIPT = `
 import process from "node:process";
 const [folder, count, what] = process.argv.slice(2);
 const { createMogplex } = await import(folder + "/mod.mjs");
 const { createEmulator } = await import(folder + "/testing.mjs");
 
-// One run that goes on, and what the service says of it: answers, and a stream that stays open.
+// One run that continues, and what the service says of it: answers, and a stream that stays open.
 const steps = Array.from({ length: 150 }, (_, index) => "{ after: 1, event: { type: log, message: 'Ran test " + index + "' } }");
 const scenario = "steps: [{ sandbox: up }, { status: streaming }, " + steps.join(", ") + ", { after: 86400000, status: success }]";
 const service = createEmulator({ scenario, revision: "later" });
@@ -82,8 +82,8 @@ await (await begin(5)).end();
 
 const memory = () => { globalThis.gc?.(); const { rss, external } = process.memoryUsage(); return { rss, external }; };
 const before = memory();
-// The lesser of two times between turns: by the clock, other programs of the machine count as well; by processor time, threads of the
-// garbage collector that work beside the loop.
+// The lesser of two times between turns: by the clock, other programs of the machine count, too; by processor time, threads of the garbage
+// collector that work beside the loop.
 const times = () => { const { user, system } = process.cpuUsage(); return [performance.now(), (user + system) / 1e3]; };
 let blocked = 0, last = times(), on = true;
 (function turn() {

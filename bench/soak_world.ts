@@ -198,7 +198,7 @@ function judge(job: SoakJob, ended: Ended, seed: number, tookMs: number): SoakVe
   return {
     seed,
     verdict: !isRightEnd && !isExplained ? "wrong" : isRightEnd || hadNoEnd ? "right" : "given up",
-    // Every key is new here, so no run belongs to an older attempt; a restart that was announced counts as well.
+    // Every key is new here, so no run belongs to an older attempt; an announced restart counts, too.
     secondStarts: Math.max(emulator.world.store.runs.size - 1, 0),
     duplicates: reported.length - distinct.size,
     losses: gap || end === undefined ? 0 : missing,

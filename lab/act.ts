@@ -120,7 +120,7 @@ export async function startWorkflow(bench: Bench, workflow: Workflow): Promise<R
   const workflowText = keepArtifacts ? text.replaceAll(" && !env.ACT", "") : text;
   const own = { ".github/workflows/agent.yml": workflowText, "event.json": JSON.stringify(payload) };
   const cwd = await openRepository(bench, { ...files, ...own });
-  // act would fetch actions from their server. It copies the repository itself, in place of a checkout without a branch.
+  // act would fetch actions from their server. It copies the repository itself, instead of a checkout without a branch.
   const [upload, cache, checkout] = [bench.newFolder(), bench.newFolder(), bench.newFolder()];
   bench.writeFiles(upload, { "action.yml": UPLOAD });
   bench.writeFiles(checkout, { "action.yml": CHECKOUT });

@@ -58,7 +58,7 @@ export interface RunnerOptions {
   engine: Readonly<Record<string, string>>;
 }
 
-/** A runner at work. */
+/** A runner that has been started. */
 export interface Runner {
   /** All jobs so far. */
   jobs: readonly ServerJob[];

@@ -59,7 +59,7 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 if (import.meta.main) {
-  // Its processes have sessions of their own, so no signal for this one reaches them.
+  // Its processes have their own sessions, so no signal for this one reaches them.
   for (const [name, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     process.once(name, () => void Bench.closeAll().finally(() => process.exit(code)));
   }

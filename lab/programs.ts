@@ -36,9 +36,9 @@ const INSTALL_MS = 600_000;
 
 /** More about an installation. */
 interface InstallOptions {
-  /** @default that of this process */
+  /** @default this process's */
   cwd?: string;
-  /** Variables beside those of this process. @default {{}} */
+  /** Variables in addition to this process's. @default {{}} */
   env?: Record<string, string>;
   /** In milliseconds. @default {INSTALL_MS} */
   timeout?: number;
@@ -63,7 +63,7 @@ function install(what: string, line: readonly string[], options: InstallOptions 
   throw new MissingError(`${what}: ${program} ended with ${status}: ${said}`);
 }
 
-/** A program that counts as installed when its file exists. */
+/** A program that is treated as installed when its file exists. */
 interface Installed {
   name: string;
   version: string;

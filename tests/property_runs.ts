@@ -2,7 +2,7 @@ import process from "node:process";
 
 /**
  * How many cases a property test tries: all of them in the gate, a tenth otherwise. When one fails, fast-check prints seed and path: write
- * that case down as a test of its own.
+ * that case down as a separate test.
  *
  * @param full Number of cases in the gate.
  */

@@ -46,7 +46,7 @@ It ends with the exit code of the run. Ctrl-C ends all of it: with 130 while the
 
 /** Aborts at the first signal. Its reason is a {@linkcode Stopped}. */
 const stop = new AbortController();
-/** The program that is at work, besides the local Mogplex. Signals are passed on to it. */
+/** The program that is running, besides the local Mogplex. Signals are passed on to it. */
 let atWork: ChildProcess | undefined;
 
 class Stopped extends Error {

@@ -286,7 +286,7 @@ async function main(args: readonly string[]): Promise<number> {
       writePublished(top);
       return 0;
     }
-    // Each in a process of its own, which reads the new version.
+    // Each in a separate process, which reads the new version.
     const build = () => {
       ["tools/release.ts", "tools/docs.ts"].forEach((tool) => runTool(top, tool));
       // Version and places have other lengths than what stood for them.

@@ -1,4 +1,4 @@
-/** Compares what a way of working says of the repositories with what became of their runs. */
+/** Compares what a way of working says of the repositories with what happened to their runs. */
 import { isTerminal } from "../../lib/service/contract.ts";
 import type { RunRow } from "../../lib/emulator/state/store.ts";
 import type { Verdicts } from "./ways.ts";

@@ -1,6 +1,6 @@
 /**
  * Pipelines of campaigns for GitLab: what making one takes and how large it is; and a campaign of 120 repositories that goes through one by
- * gitlab-ci-local, in real processes, with a wave that is killed, one that is retried, and a second clone that goes on. Linux only.
+ * gitlab-ci-local, in real processes, with a wave that is killed, one that is retried, and a second clone that continues. Linux only.
  */
 import { cpSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";

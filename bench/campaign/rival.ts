@@ -12,7 +12,7 @@ import { type CampaignWorld, campaignWorld, ORIGIN, runTimes } from "./world.ts"
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
-/** Reads `perMinute` times a minute with the token of the campaign until it ends; after a 429 it waits for a minute, as it is told. */
+/** Reads `perMinute` times a minute with the token of the campaign until it ends; after a 429 it waits for a minute, as the answer asks. */
 async function rival(
   { clock, emulator, token }: CampaignWorld,
   perMinute: number,

@@ -62,7 +62,7 @@ export async function playTwoWorkers(seed: number): Promise<TwoWorkers> {
   const { clock } = world;
   const first = machineIn(world, "one");
   async function play(): Promise<CampaignView[]> {
-    // The copy is made at another moment with each seed: before the first start, while runs are at work, when some have ended.
+    // The copy is made at another moment with each seed: before the first start, while runs are active, when some have ended.
     for (let wave = 0; wave < seed % 5; wave++) {
       await first.work("wave");
       await clock.sleep(15 * MINUTE_MS);

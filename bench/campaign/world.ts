@@ -1,6 +1,6 @@
 /**
  * The world of a campaign in the benchmarks: the emulator with its real limiter and three sandboxes on a virtual clock, a wire that counts,
- * and a judge who compares what a way of working says with what became of the runs.
+ * and a judge who compares what a way of working says with what happened to the runs.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -55,7 +55,7 @@ export interface WireCount {
   starts: number;
 }
 
-/** What became of an item, as a way of working says it. */
+/** What happened to an item, as a way of working says it. */
 export type Told = "succeeded" | "unchanged" | "failed" | "other";
 
 /** A world. */
@@ -98,7 +98,7 @@ export interface WorldOptions
   delayMs?: number | undefined;
   /** Further lines of the campaign file. @default {""} */
   settings?: string | undefined;
-  /** Stands between the client and the service. @default {undefined} */
+  /** Sits between the client and the service. @default {undefined} */
   between?:
     | ((send: () => Promise<Response>, request: { method: string; path: string }) => Promise<Response>)
     | undefined;

@@ -279,7 +279,7 @@ function fits(facts: PullRequestFacts | undefined, expected: Partial<PullRequest
   });
 }
 
-/** What a run that fixes is told of a review. */
+/** What a run that fixes a review gets. */
 async function findings(bench: Bench, world: World, token: string): Promise<void> {
   const { gitea, repository, reviewer, stranger } = world;
   const { number, path } = await change(world, "remarks");

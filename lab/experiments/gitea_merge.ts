@@ -167,7 +167,7 @@ async function runsOf(gitea: Gitea): Promise<Map<string, string>> {
 }
 
 /**
- * Does the work of the runs that are at work, as the service would.
+ * Does the work of the active runs, as the service would.
  *
  * @param delivered Ids of runs whose work is done.
  * @returns the new pull requests.

@@ -1,7 +1,7 @@
 /**
- * A mention at a real Gitea becomes a run: its webhook starts `respond`, the run's pull request is a real one, a second mention goes on with it,
- * and a person merges it. The workflow on its Actions is in `gitea_actions.ts`; here a webhook brings the same event to the command, with the
- * variables that the runner sets.
+ * A mention at a real Gitea becomes a run: its webhook starts `respond`, the run's pull request is a real one, a second mention continues
+ * it, and a person merges it. The workflow on its Actions is in `gitea_actions.ts`; here a webhook brings the same event to the command,
+ * with the variables that the runner sets.
  */
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";

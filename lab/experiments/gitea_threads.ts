@@ -21,7 +21,7 @@ interface Step {
   method: Exclude<keyof GiteaThreads, "forge" | "system" | "origin">;
   args: readonly unknown[];
   expected: unknown;
-  /** @default that of the world */
+  /** @default the world's */
   repository?: string;
   /** @default an administrator of the repository */
   token?: string;
@@ -46,7 +46,7 @@ async function comment({ gitea, repository }: World, { number }: ThreadPlace, bo
   return { id: id as number, at: at as string };
 }
 
-/** Sets a label, which is made if there is none of that name. */
+/** Sets a label, and creates it if it does not exist. */
 async function label({ gitea, repository, owner }: World, { number }: ThreadPlace, name: string, as: GiteaUser) {
   const labels = await gitea.call("GET", `/repos/${repository}/labels`);
   const known = labels.find((each: { name: string }) => each.name === name);

@@ -201,7 +201,7 @@ async function campaignInGit(bench: Bench): Promise<void> {
   await bench.run([GIT.provide(), "init", "-q", "--bare", `${remote}.git`]);
   const program = readFileSync(COMMAND, "utf8");
   const job = recipeJob(bench, "campaign-in-git.yml", "campaign");
-  // Each job has a folder of its own: what it knows is in the branch.
+  // Each job has its own folder: what it knows is in the branch.
   const open = () => {
     const cwd = bench.newFolder();
     mkdirSync(join(cwd, "ci"));

@@ -6,7 +6,7 @@
  * Source: Jenkins, "Pipeline syntax"; durable-task-plugin, BourneShellScript (sh -xe, JENKINS_SERVER_COOKIE); core, ProcessTree
  * (an abort sends SIGTERM to each process whose environment has the cookie).
  */
-// What stands in `environment`: names that get values, and the one credential.
+// What is in `environment`: names that get values, and the one credential.
 class Env {
   private final Map<String, String> given = [:]
   private final String secret

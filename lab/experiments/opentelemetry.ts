@@ -23,7 +23,7 @@ interface Passed {
   spans: string[];
 }
 
-/** Stands before the service, and is the collector of traces as well. */
+/** Sits in front of the service, and is the collector of traces as well. */
 function between(bench: Bench, url: string): { url: string; passed: Passed } {
   const passed: Passed = { parents: [], spans: [] };
   const server = Bun.serve({

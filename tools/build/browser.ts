@@ -1,5 +1,5 @@
 /**
- * What the library finds in place of Node's modules where there are none: in a browser and in an edge runtime. Files and processes are not
+ * What the library finds instead of Node's modules where there are none: in a browser and in an edge runtime. Files and processes are not
  * there, and what needs them throws. SHA-256 is, since pages are rendered with it.
  *
  * @module

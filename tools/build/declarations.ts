@@ -44,7 +44,7 @@ export async function writeDeclarations(dist: string): Promise<void> {
       format: "es",
       entryFileNames: "[name].d.ts",
       chunkFileNames: "shared.d.ts",
-      // The entries are read by people as well: each name as it is, on a line of its own.
+      // The entries are read by people as well: each name as it is, on a separate line.
       minifyInternalExports: false,
       plugins: [{
         name: "lines",

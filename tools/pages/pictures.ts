@@ -58,7 +58,7 @@ const emulator = makeEmulator({
 emulator.world.origin = "https://github.com";
 const tokens = [...emulator.world.store.tokens.values()];
 
-/** Calls the command as a job in a folder of its own does. */
+/** Calls the command as a job in its own folder does. */
 async function command(args: readonly string[], scope: "write" | "read" = "write"): Promise<number> {
   const token = tokens.find(({ scopes }) => scopes.includes("write") === (scope === "write"))?.token ?? "";
   const io: Io = {

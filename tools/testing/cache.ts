@@ -94,7 +94,7 @@ export class Keys {
   #closure(entries: readonly string[], known: ReadonlySet<string>, isWithoutCampaigns = false): string[] {
     const found = new Set(entries);
     for (const path of found) {
-      // How a built file was made does not matter: whoever asks for one names it.
+      // How a built file was made does not matter: anyone who asks for one names it.
       if (path === BUILT) continue;
       if (isWithoutCampaigns && path.startsWith(CAMPAIGN_VERBS)) {
         found.delete(path);

@@ -49,7 +49,7 @@ async function runOnce(files: readonly string[], options: RunOptions, atOnce: nu
   if (!existsSync(timings)) copyFileSync(join(root, "tests/timings.json"), timings);
   const args = [
     "--no-env-file",
-    // Nothing of a run that is stopped goes on.
+    // Nothing of a run that is stopped continues.
     "--no-orphans",
     "test",
     // A test that hangs is found; one that only waits for its turn on a busy machine is not. The gate keeps the machine busy itself.

@@ -72,7 +72,7 @@ export function readCases(junit: string): Case[] {
  * Marks failures that are not the fault of their own file. Files share a process: a rejection that one of them leaves fails the test that
  * runs at that moment.
  *
- * @param alone The tests of the failed files, each file run in a process of its own.
+ * @param alone The tests of the failed files, each file run in a separate process.
  */
 export function withInnocent(cases: readonly Case[], alone: readonly Case[]): Case[] {
   const passed = new Set(alone.filter(({ end }) => end === "passed").map(({ file, name }) => `${file} ${name}`));

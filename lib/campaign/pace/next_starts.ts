@@ -146,7 +146,7 @@ export interface PaceInput {
   closed: "gate" | "stopped" | null;
   waiting: number;
   /**
-   * Pull requests that are open, null when not all of them could be read, and how many may be; null for no limit. An active run counts
+   * Pull requests that are open, null when not all of them could be read, and how many may be; null for no limit. An active run is treated
    * as one more, since it may open one. @default {null}
    */
   pullRequests?: { open: number | null; limit: number } | null | undefined;

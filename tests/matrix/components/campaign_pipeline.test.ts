@@ -1,4 +1,4 @@
-/** The child pipeline of a campaign, run job by job as GitLab would run it, each in a folder of its own. */
+/** The child pipeline of a campaign, run job by job as GitLab would run it, each in its own folder. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

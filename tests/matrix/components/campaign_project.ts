@@ -16,7 +16,7 @@ export const CHILD = "child.gitlab-ci.yml";
 /** How far the service's clock is behind at the beginning, in milliseconds. */
 const PAST_MS = 7 * 86_400_000;
 
-/** What a wave is told before it runs. */
+/** The settings of a wave. */
 export type BeforeWave = (job: string) => void;
 
 /** How a pipeline, or some jobs of it, are run. */
@@ -41,13 +41,13 @@ export interface CampaignProject {
   run(options?: RunOptions): Promise<Pipeline>;
   /** Runs a child pipeline with this text. */
   childRun(text: string): Promise<Pipeline>;
-  /** Ends the runs at work, and lets 15 minutes pass. */
+  /** Ends the active runs, and lets 15 minutes pass. */
   tick: BeforeWave;
   /** Path of an artifact that a job of the child pipeline has left, as seen from the folder of the jobs. */
   artifact(job: string, path: string): string;
-  /** Sends a signal to the wave before its `count`th request of a kind goes on; undefined for never. */
+  /** Sends a signal to the wave before its `count`th request of a kind continues; undefined for never. */
   stopAt(pattern: RegExp | undefined, count?: number, signal?: NodeJS.Signals): void;
-  /** Sends a signal to the wave that is at work: what a lost machine or a cancelled job do. */
+  /** Sends a signal to the running wave: what a lost machine or a cancelled job do. */
   signalWave(signal: NodeJS.Signals): void;
   /** Number of runs of the service, of keys, and of requests that start one. */
   counts(): { runs: number; keys: number; starts: number };
@@ -70,7 +70,7 @@ function isWaveOf(folder: string, pid: string): boolean {
  *
  * @param more Lines of the campaign file.
  * @param files Further files of the project.
- * @param shared The service of another project, for a second clone. @default one of its own
+ * @param shared The service of another project, for a second clone. @default its own
  */
 export async function openCampaignProject(
   { folder, command }: { folder: string; command: string },

@@ -27,7 +27,7 @@ export function alpine(folder: string, runtime: keyof typeof runtimes): string {
   return bin;
 }
 
-/** What a job prints when its script goes on after the component's lines. */
+/** What a job prints when its script continues after the component's lines. */
 export const NEXT_LINE = "the script went on";
 
 /** What GitLab makes of the end of a job's script. */
@@ -47,7 +47,7 @@ interface Resolved {
   allowed: number[];
 }
 
-/** The job of a template, with the declared defaults for the inputs that are not given. No input stands in a script. */
+/** The job of a template, with the declared defaults for the inputs that are not given. No input is part of a script. */
 function resolve(template: string, inputs: Readonly<Record<string, unknown>>): Resolved {
   const [head, body] = parseAllDocuments(template).map((document) => document.toJS());
   const job = body["$[[ inputs.job-name ]]"];

@@ -1,4 +1,4 @@
-/** Runs every documented pipeline as it stands, in the situation that it is meant for, with nothing set but the secret. */
+/** Runs every documented pipeline unchanged, in the situation that it is meant for, with nothing set but the secret. */
 import { built } from "../../built.ts";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
@@ -156,7 +156,7 @@ async function copied(text: string, more: Record<string, string> = {}): Promise<
   };
 }
 
-/** A project with a recipe as it stands, after `init`, and with nothing set but the secret. */
+/** A project with an unchanged recipe, after `init`, and with nothing set but the secret. */
 async function recipe(file: string, more: Record<string, string> = {}): Promise<Copied> {
   programs();
   return await copied(read(`${RECIPES}/${file}`), { ...programFiles(), ...more });

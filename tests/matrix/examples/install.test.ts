@@ -16,7 +16,7 @@ const VALUES = { version: VERSION, github: "acme/mogplex-ci", gitlab: "acme/grou
 /** The page as a release has it. */
 const page = releasedText(whole, VALUES);
 
-/** A block of code, by the heading that it stands under and its number there. */
+/** A block of code, by the heading that it is under and its number there. */
 interface Block {
   name: string;
   language: string;
@@ -93,7 +93,7 @@ const RUNS: Readonly<Record<string, (() => string) | undefined>> = {
   "Start it hermetically 2": directory,
 };
 
-/** Blocks with a test of their own. */
+/** Blocks with their own test. */
 const OTHERS = ["By checksum 1", "Container images 1", "Verify 1", "Verify 3", "Verify 4"];
 
 /** Blocks that are not run here, and why. */

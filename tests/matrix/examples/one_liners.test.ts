@@ -42,7 +42,7 @@ function blocks(): Map<string, string> {
 const FIRST = ["First 1", "First 2"];
 /** Blocks that start a run or a run of an automation and follow it. */
 const VERDICTS = ["Run and follow 1", "A list of repositories 1", "An automation 1", "Without the file 1"];
-/** Blocks with a test of their own. */
+/** Blocks with their own test. */
 const OTHERS = [...FIRST, "Run and follow 2", "Run and follow 3", "Look and check 1", "Look and check 2"];
 
 test("every block of one-liners.md is run, is one line but for the first, and is pinned", () => {
@@ -79,7 +79,7 @@ async function paste(
   return { ...end, cwd };
 }
 
-/** A test with a service of its own, beside the others. */
+/** A test with its own service, beside the others. */
 function on(what: string, options: ScriptServiceOptions, body: (service: ScriptService) => Promise<void>): void {
   (able ? test.concurrent : test.skip)(what, () => withService(options, body));
 }

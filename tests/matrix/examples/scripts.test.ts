@@ -35,12 +35,12 @@ beforeAll(async () => {
 
 afterAll(() => scripts.release.close());
 
-/** A test with a service of its own, beside the others. */
+/** A test with its own service, beside the others. */
 function together(what: string, options: ScriptServiceOptions, body: Parameters<typeof withService>[1]): void {
   test.concurrent(what, () => withService(options, body));
 }
 
-/** A test with a service of its own, and the machine to itself: a stop has few seconds. */
+/** A test with its own service, and the machine to itself: a stop has few seconds. */
 function alone(what: string, options: ScriptServiceOptions, body: Parameters<typeof withService>[1]): void {
   test(what, () => withService(options, body));
 }

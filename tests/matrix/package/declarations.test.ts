@@ -1,4 +1,4 @@
-/** What a project needs that uses the package and writes declarations of its own: the name of each type in them, and no other type. */
+/** What a project needs that uses the package and writes its own declarations: the name of each type in them, and no other type. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

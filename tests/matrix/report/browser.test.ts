@@ -280,7 +280,7 @@ test_("whole tables are shown at every width: no list has to be moved sideways",
       await page.setViewportSize({ width, height: 800 });
       expect([name, width, await page.evaluate<string[]>(wide)]).toEqual([name, width, []]);
     }
-    // What stands in further columns on a wide screen stands below the name of its row.
+    // What is in further columns on a wide screen is below the name of its row.
     const hidden =
       "Array.from(document.querySelectorAll('[data-list] td')).filter((each) => each.textContent !== '' && !each.closest('details:not([open])') && !each.checkVisibility()).length";
     expect(await page.evaluate<number>(hidden)).toBe(0);

@@ -39,7 +39,7 @@ export function workflow(inputs: Readonly<Record<string, string>>, env: Readonly
   });
 }
 
-/** A workflow run of its own, with a copy of the action in the repository. */
+/** A separate workflow run, with a copy of the action in the repository. */
 export function workflowRun(more: Partial<JobOptions> = {}): JobOptions {
   return { ...newRun(), files: WITH_ACTION, ...more };
 }

@@ -211,7 +211,7 @@ export function predefined(values: Readonly<Record<string, string>>): string[] {
   return [...variableArgs(values), "--ignore-predefined-vars", Object.keys(values).join(",")];
 }
 
-/** A new project with our components and a pipeline of its own. */
+/** A new project with our components and its own pipeline. */
 export function newProject(
   folder: string,
   name: string,

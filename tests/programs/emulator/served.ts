@@ -1,5 +1,5 @@
 /**
- * Starts the emulator of `dist/` as a process of its own, for tests that need a real one.
+ * Starts the emulator of `dist/` as a separate process, for tests that need a real one.
  *
  * @module
  */

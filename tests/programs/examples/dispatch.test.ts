@@ -24,7 +24,7 @@ function dispatch(machine: Machine, scenario: string, options: JobOptions = newR
   });
 }
 
-/** A test with a machine of its own, on a revision of the service, beside the others. */
+/** A test with its own machine, on a revision of the service, beside the others. */
 function together(what: string, revision: "base" | "later", body: (machine: Machine) => Promise<void>): void {
   test.concurrent(what, () => onMachine(services[revision], body));
 }

@@ -29,7 +29,7 @@ export interface Release {
   program: string;
   /** Address of the registry alone, in plain HTTP. */
   registryUrl: string;
-  /** What the CDN and the registry serve in place of the command's real text; undefined for the real one, null for 404. */
+  /** What the CDN and the registry serve instead of the command's real text; undefined for the real one, null for 404. */
   serve(program: string | null | undefined): void;
   /** Runs a script in a working directory of its own, or in a given one. */
   run(script: string, env?: Record<string, string>, cwd?: string): Promise<Ended>;

@@ -47,7 +47,7 @@ export interface ScriptService extends ServedEmulator {
   recorder: Recorder;
   /** Statuses of all runs. */
   statuses(): string[];
-  /** Resolves when the script looks at a run a second time: the agent is at work. */
+  /** Resolves when the script looks at a run a second time: the agent is running. */
   atWork(): Promise<void>;
 }
 
@@ -81,7 +81,7 @@ export async function startScriptService(
   };
 }
 
-/** Does something with a service of its own. */
+/** Does something with its own service. */
 export async function withService(
   options: ScriptServiceOptions,
   body: (service: ScriptService) => Promise<void>,

@@ -15,7 +15,7 @@ afterAll(() => service.close());
 const ENDED = nothing("the run has ended, or none was started");
 const DETACHED = nothing("the run was left running");
 
-/** Starts a job on a run that goes on for ever, and waits until it follows. */
+/** Starts a job on a run that never ends, and waits until it follows. */
 async function following(job: CiJob, ...args: string[]): Promise<Running & { runId: string }> {
   // The base revives a run that is cancelled while its sandbox boots; this one never does.
   const running = job.launch(...job.follow("<stuck-pending>", ...args));

@@ -16,7 +16,7 @@ function answer(response: ServerResponse, status = 200, body = BODY, headers: Re
   response.end(body);
 }
 
-/** A server that handles the nth request with the nth handler, the last one from then on. */
+/** A server that handles the nth request with the nth handler, the last one after that. */
 async function serve(...handlers: Handler[]) {
   const sockets: Socket[] = [];
   const seen: IncomingMessage[] = [];

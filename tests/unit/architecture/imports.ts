@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { root } from "../../../tools/setup.mjs";
 
-/** An import. Type-only imports and `import()` count as well: they tie two files just as much. */
+/** An import. Type-only imports and `import()` count, too: they tie two files just as much. */
 export interface Import {
   /** Importing file, below the checkout. */
   file: string;
@@ -26,7 +26,7 @@ export function textOf(file: string): string {
   return readFileSync(join(root, file), "utf8");
 }
 
-/** Removes the comments that stand on lines of their own. */
+/** Removes the comments that are on separate lines. */
 export function withoutComments(text: string): string {
   return text.replace(/^\s*\/\*[\s\S]*?\*\//gm, "").replace(/^\s*\/\/.*$/gm, "");
 }

@@ -71,7 +71,7 @@ test("a signal while a start is under way leaves it without an answer, and the n
   const interrupts = { signal: controller.signal, terminal: false };
   const first = await world.advance({ internals: { interrupts, onInterrupt: "cancel" } });
   expect([first.code, first.view.counts.starting]).toEqual([143, 1]);
-  // Its run may be at work, and its id is not known: a message says so.
+  // Its run might be active, and its id is not known: a message says so.
   expect(first.result.reason).toContain("1 start has no answer yet: the next wave finds its run");
   world.before = undefined;
   const { code } = await world.run();
@@ -198,7 +198,7 @@ test("run() throws what stopped it, and an error for the caller's signal", async
   emulator.control("setToken", { token, set: { revokedAt: "2026-09-01T00:00:00Z" } });
   expect(await failureOf(() => campaign.run())).toStartWith("64 ");
   expect(await failureOf(() => campaign.run({ timeoutMs: -1 }))).toStartWith("2 ");
-  // A campaign that goes on has not succeeded.
+  // A campaign that continues has not succeeded.
   emulator.control("setToken", { token, set: { revokedAt: null } });
   expect((await campaign.run({ timeoutMs: MINUTE, throwOnFailure: false })).state).toBe("running");
   expect(await failureOf(() => campaign.run({ timeoutMs: MINUTE }))).toStartWith(

@@ -4,7 +4,7 @@ import { type CampaignWorld, campaignWorld } from "./world.ts";
 
 const MINUTE = 60_000;
 
-/** A campaign with runs at work. */
+/** A campaign with active runs. */
 async function begun(): Promise<CampaignWorld> {
   const world = campaignWorld({ count: 6, runDuration: () => 30 * MINUTE });
   await world.advance();

@@ -1,4 +1,4 @@
-/** Machines that work on a campaign, each with a disk of its own, on the service and the virtual clock of a world of the bench. */
+/** Machines that work on a campaign, each with its own disk, on the service and the virtual clock of a world of the bench. */
 import { type CampaignWorld, ORIGIN } from "../../../bench/campaign/world.ts";
 import { seeded } from "../../../bench/fleet_world.ts";
 import type { RunCampaignOptions } from "../../../lib/campaign/campaign_options.ts";

@@ -15,7 +15,7 @@ const MINUTE = 60_000;
 
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
 
-/** Two runs at work, and one item that waits. */
+/** Two active runs, and one item that waits. */
 async function started(): Promise<CampaignWorld> {
   const world = campaignWorld({ count: 3, runDuration: () => 20 * MINUTE, file: { limits: { parallel: 2 } } });
   await world.advance();
@@ -218,7 +218,7 @@ for (const what of ["at work", "ended"] as const) {
       await world.clock.sleep(3 * 60 * MINUTE);
       for (const way of ["advance", "run"] as const) {
         const { code, problem } = await world[way]();
-        // Nothing is to be done for a campaign that was stopped and has no run at work.
+        // There is nothing to do for a campaign that was stopped and has no active run.
         if (what === "ended" && cancel) expect([code, world.requests]).toEqual([4, []]);
         else {
           expect(code).toBe(2);

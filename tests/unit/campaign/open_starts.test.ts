@@ -403,7 +403,7 @@ for (const [what, status, code, isGone, verdict, as] of ANSWERS) {
     };
     const { view } = await world.advance();
     expect([verdicts(view)[project(1)], (await history(world)).includes(as)]).toEqual([verdict as "unknown", true]);
-    // The others go on at once.
+    // The others continue at once.
     expect(view.counts.running).toBe(2);
     if (verdict === "unknown") {
       expect(view.items[0]?.reason).toBe("its key has a run, which the service does not show: look in the app");
@@ -563,7 +563,7 @@ test("nothing is asked for with the token of another user", async () => {
   ]);
 });
 
-/** Three runs at work in a campaign that is stopped with --cancel. */
+/** Three active runs in a campaign that is stopped with --cancel. */
 async function stopping(): Promise<CampaignWorld> {
   const world = campaignWorld({ count: 3, runDuration: () => 60 * MINUTE });
   await world.advance();

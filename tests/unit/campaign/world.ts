@@ -59,11 +59,11 @@ export function campaignFile(more: Record<string, unknown> = {}): string {
 export interface Step {
   /** Null, against its type, when there is no plan: a test that reads it then fails. */
   view: CampaignView;
-  /** Exit code of the step; 75 when the campaign goes on, 4 when only a person can go on. */
+  /** Exit code of the step; 75 when the campaign continues, 4 when only a person can continue it. */
   code: number;
-  /** Message of the error that stopped it; null when nothing did, or the campaign goes on. */
+  /** Message of the error that stopped it; null when nothing did, or the campaign continues. */
   problem: string | null;
-  /** `outcome`: as in the last item of a handle. `reason`: what stopped the step, and what became of its runs; null for nothing. */
+  /** `outcome`: as in the last item of a handle. `reason`: what stopped the step, and what happened to its runs; null for nothing. */
   result: { outcome: string; exitCode: number; reason: string | null };
   items: CampaignEvent[];
 }
@@ -102,7 +102,7 @@ export interface CampaignWorld {
   /** Changes the `Date` of each answer; null takes it out. */
   date: ((text: string | null) => string | null) | undefined;
   notices: string[];
-  /** Writes the campaign file anew. */
+  /** Writes the campaign file again. */
   write(more?: Record<string, unknown>): void;
   plan(options?: Partial<PlanCampaignOptions>): Promise<CampaignPlan>;
   advance(options?: StepOptions): Promise<Step>;

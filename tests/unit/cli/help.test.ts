@@ -60,7 +60,7 @@ test("--help of the program begins with the usage, shows twelve verbs, and names
 test("the first help, and every verb's line, have run --follow before the run that nobody follows", async () => {
   const first = await help("--help");
   expect(first).toMatch(/^ {2}run --follow /m);
-  // The documented run stands behind `help commands` alone.
+  // The documented run is behind `help commands` alone.
   expect(first).not.toMatch(/^ {2}run {2,}/m);
   const all = [...(await help("help", "commands")).matchAll(/^ {2}(run --follow|run) {2,}/gm)].map(([, name]) => name);
   expect(all).toEqual(["run --follow", "run"]);
@@ -131,7 +131,7 @@ test("the help of a verb with many flags groups them, the common ones first", as
   expect(await help("runs", "get", "--help")).toContain("\nFlags:\n");
 });
 
-/** The part of a help that is about a row: the whole, or what stands behind "Without". */
+/** The part of a help that is about a row: the whole, or what is behind "Without". */
 async function partOf({ name, usage = "" }: { name: string; usage?: string }): Promise<string> {
   const text = await help(...name.split(" "), "--help");
   const [shown = "", other = ""] = text.split(/^Without /m);

@@ -1,4 +1,4 @@
-/** What is to be fixed, read from each forge by answers in the shapes of its documentation, whose page stands beside each reader. */
+/** What must be fixed, read from each forge by answers in the shapes of its documentation, whose page is named beside each reader. */
 import { expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
 import { type FindingsOf, lastLinesOf, placeOf } from "../../../lib/forge/findings.ts";

@@ -16,9 +16,9 @@ export interface GithubForge {
   pulls: Map<string, Node | null>;
   /** Repositories that have another name now. */
   renamed: Map<string, string>;
-  /** Errors beside the data, by `owner/name#number`: the path behind the alias, and what stands there is null. */
+  /** Errors beside the data, by `owner/name#number`: the path behind the alias, and what is there is null. */
   errors: Map<string, { type: string; path: (string | number)[] }[]>;
-  /** What is to be fixed, by `owner/name#number`: see `github_findings.ts`. */
+  /** What must be fixed, by `owner/name#number`: see `github_findings.ts`. */
   findings: Map<string, Node>;
   /** Commits, by their hash. */
   commits: Map<string, Node>;
@@ -100,7 +100,7 @@ export function html(status = 200): Response {
   return new Response(text, { status, headers: { "content-type": "text/html" } });
 }
 
-/** Sets what stands at a path to null. */
+/** Sets the value at a path to null. */
 function blank(value: unknown, path: readonly (string | number)[]): void {
   const [key = "", ...rest] = path;
   if (typeof value !== "object" || value === null) return;

@@ -1,4 +1,4 @@
-/** A note of `respond` while its run goes on, and what it asks an agent, with hostile texts in the place of task and thread. */
+/** A note of `respond` while its run continues, and what it asks an agent, with hostile texts instead of task and thread. */
 import { expect, test } from "bun:test";
 import { progressNote } from "../../../lib/report/note_text.ts";
 import { readMention } from "../../../lib/respond/mention.ts";

@@ -474,7 +474,7 @@ test("what stops a campaign rejects the handle and ends the loop: mistakes, a to
   ) {
     const [awaited, iterated, asked] = [begin(), begin(), begin()];
     expect(await awaited.catch((error) => error)).toBeInstanceOf(kind);
-    // Two handles on one home: the second may find the first at work.
+    // Two handles on one home: the second might find the first still running.
     expect(await eventsOf(iterated).catch((error) => error)).toBeInstanceOf(MogplexError);
     expect(await asked.started.catch((error) => error)).toBeInstanceOf(MogplexError);
   }

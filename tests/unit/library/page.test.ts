@@ -22,14 +22,14 @@ const PRINTED: readonly (readonly [part: string, lines: RegExp])[] = [
   ["exitCodeFor(", /^124$/],
 ];
 
-/** Runs a block with a client of the emulator, in a folder of its own. @returns What it prints. */
+/** Runs a block with a client of the emulator, in its own folder. @returns What it prints. */
 async function printedBy(code: string): Promise<string> {
   const service = testing.createEmulator({ repos: ["acme/web", "acme/api"], scenario: "success" });
   const createMogplex = (options: library.MogplexOptions = {}) =>
     library.createMogplex({ ...service.options, ...options, logger: undefined });
   const lines: string[] = [];
   const console = { log: (...values: unknown[]) => void lines.push(values.join(" ")) };
-  // The real one sets the exit code of the process; it has tests of its own.
+  // The real one sets the exit code of the process; it has its own tests.
   const main = async (work: (context: Partial<library.MainContext>) => unknown) =>
     await work({ signal: new AbortController().signal });
   const names = { ...testing, ...campaigns, ...library, createMogplex, console, main };

@@ -68,7 +68,7 @@ export function githubServer(repository: string, number: string): GithubServer {
     const last = page * size >= server.comments.length;
     const next = new URLSearchParams(searchParams);
     next.set("page", String(page + 1));
-    // Its links have the id of the repository in place of its name.
+    // Its links have the id of the repository instead of its name.
     const address = "https://api.github.example/repositories/1/issues/7/comments";
     const link = `<${address}?page=1>; rel="first"${last ? "" : `, <${address}?${next}>; rel="next"`}`;
     return json(200, server.comments.slice((page - 1) * size, page * size), { link });

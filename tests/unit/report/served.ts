@@ -1,6 +1,6 @@
 /** What the servers of notes have in common: they record requests, and fail when told to. */
 
-/** What happens to one request in place of an answer; `reset after` lets the request be carried out before. */
+/** What happens to one request instead of an answer; `reset after` lets the request be carried out before. */
 export type Fault = Response | "reset" | "reset after" | "hang";
 
 /** What every server of notes keeps. */

@@ -135,7 +135,7 @@ const READ: readonly (readonly [text: string, ask: Ask | null])[] = [
   ["1. > one\n\n@mogplex go", task("go")],
   ["Title\n=====\n\n---\n\n@mogplex go", task("go")],
   ["> @mogplex no\n\n@mogplex go", task("go")],
-  // What stands behind the mention is the task, whatever it is.
+  // What is behind the mention is the task, whatever it is.
   ["@mogplex go\n<pre>\n>>>\n\r\u001b[31mred", task("go\n<pre>\n>>>\n\nred")],
   ["hello", null],
   ["see @mogplex go", null],
@@ -182,7 +182,7 @@ const READ: readonly (readonly [text: string, ask: Ask | null])[] = [
   ["\u00a0```\n\n```\n@mogplex go\n```", null],
   ["a\r```\n\n@mogplex go\n\n```", null],
   ["<div>\n```\n</div>\n\n```\n@mogplex go\n```", null],
-  // A paragraph of a quote goes on in lines without its sign, also in a list.
+  // A paragraph of a quote continues in lines without its sign, also in a list.
   ["- > the stranger wrote:\n@mogplex from inside a quote", null],
   ["1) > a\nb\n@mogplex go", null],
   ["> - a\nb\n@mogplex go", null],
@@ -247,7 +247,7 @@ const READ: readonly (readonly [text: string, ask: Ask | null])[] = [
   ["- a\n  @mogplex go", null],
 ];
 
-/** What counts as a mention; null for one that is not sure, too. */
+/** What is treated as a mention; null for one that is not sure, too. */
 function surely(text: string, name = "mogplex"): Ask | null {
   const ask = readMention(text, name);
   return ask?.kind === "unsure" ? null : ask;

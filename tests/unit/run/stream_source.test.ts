@@ -106,7 +106,7 @@ test.each(["stream-500", "500", "html502", "empty5xx", "reset0"])(
     expect(opened.map(([, what]) => what)).toEqual([STREAM, RESUMED]);
     expect(opened[1]?.[0]).toBeGreaterThanOrEqual(300_000);
     expect(opened[1]?.[0]).toBeLessThan(312_000);
-    // From then on it streams: the end is seen within a second.
+    // After that it streams: the end is seen within a second.
     expect(heard.filter(([at]) => at > 320_000 && at < 580_000).length).toBeLessThanOrEqual(3);
   },
 );

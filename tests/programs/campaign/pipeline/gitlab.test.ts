@@ -73,7 +73,7 @@ test("renderGitlab() carries files with hostile names as they are, and its scrip
     sampleInput({ file, includes, program: { kind: "command", name: "true" }, directory: "/none" }),
   );
   const [whole] = renderGitlab(sampleInput({ file, includes }));
-  // No server finds a template of its own in it.
+  // No server finds its own template in it.
   expect(whole?.text).not.toMatch(/\$\[\[|\$\{\{/);
   for (const shell of ["sh", "bash"]) {
     const script = job(document, "plan").script.join("\n");

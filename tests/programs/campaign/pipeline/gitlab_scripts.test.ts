@@ -31,7 +31,7 @@ interface Options {
   shell?: string;
 }
 
-/** Runs a script in a folder of its own. */
+/** Runs a script in its own folder. */
 function run(script: string, { files = [], state = "running", code = 0, shell = "sh" }: Options = {}) {
   const folder = mkdtempSync(join(tmpdir(), "mogplex-scripts-"));
   writeFileSync(join(folder, "mogplex-ci"), PROGRAM, { mode: 0o755 });

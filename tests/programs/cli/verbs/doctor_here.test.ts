@@ -29,7 +29,7 @@ function indexOf(paths: readonly string[]): string {
 test("doctor warns when Git tracks the directory of the reports", async () => {
   const names = ["a/mogplex-ci/x", "xmogplex-ci/y", "mogplex-ci.md", "é/mogplex-ci/ü"];
   expect((await check("files", { files: { ".git/index": indexOf(names) } })).state).toBe("ok");
-  // The length of each path stands before it, and may be any character.
+  // The length of each path comes before it, and can be any character.
   for (const length of [1, 20, 34, 36, 50, 60, 90, 130, 190]) {
     const files = { ".git/index": indexOf([...names, `mogplex-ci/${"x".repeat(length)}`]) };
     expect({ length, ...await check("files", { files }) }).toMatchObject({ length, state: "warning" });

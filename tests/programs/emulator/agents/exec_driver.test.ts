@@ -232,7 +232,7 @@ test("execDriver() gives a command five variables of our own environment, and th
     const text = git("show", `${started.branch.working}:greeting.txt`);
     expect(text).toEndWith("EMULATOR_TEST_WANTED=shown\n");
     const ours = ["PATH", "HOME", "LANG", "TMPDIR", "TERM", "EMULATOR_TEST_WANTED"];
-    // The shell adds some of its own.
+    // The shell adds its own.
     const known = [...ours, "PWD", "OLDPWD", "SHLVL", "_"];
     const others = text.split("\n").filter((name) =>
       /^\w+$/.test(name) && !known.includes(name) && !/^(?:GIT|MOGPLEX)_/.test(name)

@@ -1,4 +1,4 @@
-/** Every block of the README and of the pages that answer a question, pasted as it stands there. */
+/** Every block of the README and of the pages that answer a question, pasted as it is there. */
 import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -52,7 +52,7 @@ afterAll(() => rmSync(work.folder, { recursive: true, force: true }));
 /** The blocks that a test has run, by their text. */
 const RAN = new Set<string>();
 
-/** The block of a page in a language that contains a text; it counts as run. */
+/** The block of a page in a language that contains a text; it is then marked as run. */
 function block(page: string, language: string, word: string): string {
   const found = blocksOf(unreleasedText(readPage(page))).filter((each) =>
     each.language === language && each.text.includes(word)

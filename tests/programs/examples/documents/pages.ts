@@ -37,7 +37,7 @@ export function withoutChance(text: string): string {
   return lines.map((line) => line.startsWith("TIME ") ? log.shift() : line).join("\n");
 }
 
-/** Whether pages are to be written anew, in place of being compared: `MOGPLEX_WRITE_PAGES=1`. */
+/** Whether pages are to be written again, instead of being compared: `MOGPLEX_WRITE_PAGES=1`. */
 export const WRITES = process.env.MOGPLEX_WRITE_PAGES === "1";
 
 /** Writes the outputs into the `text` blocks of a page, in order. */

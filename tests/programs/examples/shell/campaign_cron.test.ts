@@ -30,7 +30,7 @@ afterAll(() => rmSync(work.folder, { recursive: true, force: true }));
 /** The folder of the script on a machine, and what cron has of it. */
 interface Place {
   cwd: string;
-  /** Ends the runs at work, and then makes a wave, as cron does. */
+  /** Ends the active runs, and then makes a wave, as cron does. */
   wave(shell?: readonly string[]): Promise<Ended>;
   /** What a person does by hand. */
   campaign(...args: string[]): Promise<Ended>;
@@ -58,7 +58,7 @@ function placeOf(service: ScriptService, names: readonly string[], more = ""): P
   };
 }
 
-/** A test with a service of its own, beside the others. */
+/** A test with its own service, beside the others. */
 function together(what: string, names: readonly string[], body: Parameters<typeof withService>[1]): void {
   test.concurrent(what, () => withService({ ...UNTIL_ENDED, names }, body));
 }

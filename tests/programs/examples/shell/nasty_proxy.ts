@@ -74,7 +74,7 @@ function bodyOf(head: string, raw: string): string {
 
 const PAGE = "<html><body>Please wait</body></html>";
 
-/** What is written in place of an answer; latin1, so that a character is a byte. */
+/** What is written instead of an answer; latin1, so that a character is a byte. */
 function spoil(habit: Habit, answer: string): string {
   const split = answer.indexOf("\r\n\r\n") + 4;
   const [head, raw] = [answer.slice(0, split), answer.slice(split)];

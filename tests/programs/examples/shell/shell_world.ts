@@ -67,7 +67,7 @@ export interface Received {
   at: number;
 }
 
-/** What is answered in place of the service; undefined passes the request on. */
+/** What is answered instead of the service; undefined passes the request on. */
 export type Intercept = (received: Received) => Response | undefined | Promise<Response | undefined>;
 
 /** A service and a machine. */

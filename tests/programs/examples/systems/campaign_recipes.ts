@@ -48,7 +48,7 @@ export interface CampaignSystem {
   stop: Stop;
   /** Whether a cancelled job keeps the directory. */
   keepsWhenCancelled: boolean;
-  /** The color of a wave that ends with 75, because another process is at work. */
+  /** The color of a wave that ends with 75, because another process is running. */
   busy: Wave["color"];
 }
 
@@ -101,13 +101,13 @@ export const CAMPAIGN_SYSTEMS: readonly CampaignSystem[] = [
   },
 ];
 
-/** A machine for one recipe, with a service of its own: runs hold the sandboxes of a user. */
+/** A machine for one recipe, with its own service: runs hold the sandboxes of a user. */
 export interface CampaignBench {
   machine: Machine;
   service: ScriptService;
   recorder: Recorder;
   kept: Kept;
-  /** Ends the runs at work, and then makes a wave, or does what is asked for. */
+  /** Ends the active runs, and then makes a wave, or does what is asked for. */
   wave(options?: Partial<WaveOptions>): Promise<Wave>;
   /** Path of a file of the campaign's directory, as it was kept last. */
   keptPath(name: string): string;
@@ -129,7 +129,7 @@ export function openWorkFolder(): WorkFolder {
 /** Options of a service whose runs go on until {@linkcode endRuns}, so that no test depends on how long they take. */
 export const UNTIL_ENDED: ScriptServiceOptions = { scenario: "stuck-streaming", speed: 10_000, sandboxLimit: 3 };
 
-/** Ends every run at work: runs of the repository `failing` fail, runs of `stuck` go on. */
+/** Ends every active run: runs of the repository `failing` fail, runs of `stuck` continue. */
 export function endRuns({ emulator, repos }: ScriptService, failing = "failure"): void {
   const names = new Map(repos.map(({ id, full_name }) => [id, full_name.replace("acme/", "")]));
   for (const { id, repo_id, status } of emulator.world.store.runs.values()) {

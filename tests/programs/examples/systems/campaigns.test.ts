@@ -66,7 +66,7 @@ for (const system of CAMPAIGN_SYSTEMS) {
       expect(color).toBe("green");
       states.push(state);
     }
-    // Three at a time; the second wave goes on with the directory of the first.
+    // Three at a time; the second wave continues with the directory of the first.
     expect(states).toEqual(["running", "running", "done"]);
     expect(counts()).toEqual({ runs: 5, keys: 5, starts: 5 });
     const before = recorder.requests.length;
@@ -241,7 +241,7 @@ together("keeps a whole copy when a runner could not fetch the directory", GITLA
   const { wave, counts, kept, machine } = bench;
   await wave({ command: PLAN });
   await wave();
-  // As GitLab goes on without a cache that it could not fetch, and keeps what is there in the end.
+  // As GitLab continues without a cache that it could not fetch, and keeps what is there in the end.
   const folder = kept.gitlab.get("mogplex-campaign-copy") ?? "";
   kept.gitlab.clear();
   expect((await wave()).color).toBe("red");

@@ -38,7 +38,7 @@ export const codesOf = ({ done }: Machine): (number | null)[] => done.map(({ cod
 
 let runs = 0;
 
-/** A workflow run of its own. */
+/** A separate workflow run. */
 export function newRun(): JobOptions {
   return { runId: String(++runs) };
 }

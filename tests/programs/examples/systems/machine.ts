@@ -7,7 +7,7 @@ import { root, runtimes, sha256 } from "../../../../tools/setup.mjs";
 import { type Recorder, startRecorder } from "../../processes/world/recorder.ts";
 import { type Ended, launch, type Running, type Service } from "../../processes/world/service.ts";
 
-/** A script that a CI system starts as a process of its own. */
+/** A script that a CI system starts as a separate process. */
 export interface Script {
   /** Its name, for messages. */
   name: string;
@@ -26,7 +26,7 @@ export interface Done extends Ended {
   stopped: boolean;
 }
 
-/** How a CI system stops what is at work: resolves with the end of the process as the system sees it. */
+/** How a CI system stops what is running: resolves with the end of the process as the system sees it. */
 export type Stop = (running: Running) => Promise<Ended>;
 
 /** Sends a signal to the process alone. Source: actions/runner and azure-pipelines-agent, ProcessInvoker. */
@@ -61,7 +61,7 @@ export interface Machine {
   run(script: Script): Promise<Done>;
   /** Tells it to stop the next script with an agent at work; undefined: let it run. */
   stop: Stop | undefined;
-  /** When it stops it. @default an agent is at work */
+  /** When it stops it. @default an agent is running */
   stopWhen: (running: Running) => Promise<unknown>;
   /** What was run, in order. */
   done: Done[];

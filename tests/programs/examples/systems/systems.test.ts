@@ -19,7 +19,7 @@ beforeAll(async () => {
   service = await sharedService();
 });
 
-/** A test with a machine of its own, beside the others. */
+/** A test with its own machine, beside the others. */
 function together(what: string, body: (machine: Machine) => Promise<void>): void {
   test.concurrent(what, () => onMachine(service, body));
 }

@@ -15,7 +15,7 @@ export interface System {
   file: string;
   /** Model of the system. */
   run: RunBuild;
-  /** How it stops what is at work, where something is run after that. */
+  /** How it stops what is running, where something is run after that. */
   stops: Record<string, Stop>;
   /** How often it tries when the token's quota is used up. */
   tries: number;

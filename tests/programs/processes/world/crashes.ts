@@ -25,7 +25,7 @@ const MOST_COMMANDS = 120;
 /** Builds the worker. @param folder Where. @returns Its path. */
 export async function buildWorker(folder: string): Promise<string> {
   await build({
-    // With the program as a second entry, its code is in a file of its own: in the worker's file it would run by itself.
+    // With the program as a second entry, its code is in a separate file: in the worker's file it would run by itself.
     entryPoints: {
       worker: join(root, "tests/programs/processes/world/crash_worker.ts"),
       program: join(root, "lib/cli/main.ts"),
@@ -77,7 +77,7 @@ export function crashPlan(seed: number, runtime: readonly string[], worker: stri
   };
 }
 
-/** What became of a campaign. */
+/** What happened to a campaign. */
 export interface CrashOutcome {
   /** Processes that were killed. */
   killed: number;

@@ -25,7 +25,7 @@ export interface Recorded {
   answer?: string;
 }
 
-/** What is done with a request before it goes on; a result is the answer, and then it does not. */
+/** What is done with a request before it continues; a result is the answer, and then it does not. */
 export type Intercept = (recorded: Recorded) => Promise<{ status: number; body: unknown } | void>;
 
 /** A running recorder. */

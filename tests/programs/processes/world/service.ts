@@ -1,4 +1,4 @@
-/** An emulator as a process of its own, and the command as the file that is shipped. */
+/** An emulator as a separate process, and the command as the file that is shipped. */
 import { expect } from "bun:test";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";

@@ -220,7 +220,7 @@ export function fakeForge(count: number): FakeForge {
 export interface MergeWorld extends CampaignWorld {
   forge: FakeForge;
   merge(options?: Partial<MergeOptions>): Promise<MergeResult>;
-  /** What is said of each pull request, as `merged: reason`. */
+  /** The line for each pull request, as `merged: reason`. */
   words(options?: Partial<MergeOptions>): Promise<string[]>;
 }
 

@@ -9,7 +9,7 @@ const VIENNA = "Europe/Vienna";
 const NEW_YORK = "America/New_York";
 const LORD_HOWE = "Australia/Lord_Howe";
 const ZONES = [VIENNA, NEW_YORK, LORD_HOWE, "Asia/Kathmandu", "UTC"];
-/** When the clocks of these zones are changed, 2025 to 2028, as far as the examples and the random times need it. */
+/** When the clocks of these zones are changed, 2025 to 2028, for the examples and the random times. */
 const CHANGES = [
   ...["2025-03-30", "2025-10-26", "2026-03-29", "2026-10-25", "2027-03-28", "2027-10-31", "2028-03-26", "2028-10-29"]
     .map((day) => Date.parse(`${day}T01:00Z`)),

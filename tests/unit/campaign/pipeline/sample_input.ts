@@ -11,7 +11,7 @@ export function carriedFile(path: string, digit = "a"): PipelineInput["file"] {
   return { path, sha256: digit.repeat(64) };
 }
 
-/** Four waves of a campaign with a task in a file of its own. */
+/** Four waves of a campaign with a task in a separate file. */
 export function sampleInput({ settings, ...changes }: SampleChanges = {}): PipelineInput {
   return {
     campaign: "codemod",

@@ -97,7 +97,7 @@ const REASONS: Readonly<Partial<Record<ItemState, (number: number) => string>>> 
   service: () => "Cannot start run: connection refused",
 };
 
-/** Reasons of failures: three causes, which differ in what stands in them. */
+/** Reasons of failures: three causes, which differ in what is in them. */
 const FAILURES: readonly ((number: number) => string)[] = [
   (number) => `npm test exited with code 1: ${number + 2} of 214 tests failed in /tmp/run-${uuid(number)}`,
   (number) => `fatal: could not push to codemod/replace-moment-${number}: protected branch`,
@@ -121,7 +121,7 @@ const MIX: readonly (readonly [ItemState, number])[] = [
   ["service", 1],
 ];
 
-/** A campaign in the middle, of any size; three runs are at work at most, as the service permits. */
+/** A campaign in the middle, of any size; at most three runs are active, as the service permits. */
 export function mixedView(size: number, changes: Partial<CampaignView> = {}): CampaignView {
   const verdicts = MIX.flatMap(([verdict, share]) => {
     const count = verdict === "running" ? Math.min(3, size) : Math.floor(share * size / 100);

@@ -108,7 +108,7 @@ test("the threshold by count stops the starts, collects what runs, and ends with
   expect((await world.advance()).code).toBe(1);
   expect((await world.run()).code).toBe(1);
   expect([world.requests.length, (await world.records()).length]).toEqual([requests, records]);
-  // A person lets it go on: the failures are counted anew.
+  // A person lets it continue: the failures are counted from zero.
   await world.decide(approve);
   const again = await world.run();
   expect([again.code, again.view.state]).toEqual([1, "stopped"]);

@@ -34,7 +34,7 @@ test("a run that the service gives to two starts is written for the first alone,
   expect([problem, view.items.map(({ verdict }) => verdict)]).toEqual([null, ["running", "conflict"]]);
   expect(view.items[1]?.reason).toMatch(/which belongs to start 1 of acme\/project-0001@main:a$/);
   expect((await world.records()).filter(({ type }) => type === "started").length).toBe(1);
-  // Every reader of the journal goes on.
+  // Every reader of the journal continues.
   expect((await world.read()).state).toBe("running");
   expect((await world.decide({ kind: "stop", cancel: true })).text).toContain("cancels 1 run");
   world.before = undefined;

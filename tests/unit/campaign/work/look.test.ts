@@ -98,7 +98,7 @@ for (const [revision, switches] of Object.entries(REVISIONS)) {
           { verdict: item, reason, attempts },
         ]);
         expect([end.code, end.problem, end.view.exitCode]).toEqual([code, null, code]);
-        // Nothing is started again by itself, and the run of an overdue item does not go on.
+        // Nothing is started again by itself, and the run of an overdue item does not continue.
         expect(world.starts.length).toBe(1);
         expect(world.runs().filter((run) => / (pending|streaming)$/.test(run))).toEqual([]);
       });
@@ -159,7 +159,7 @@ test("the time in which a run waited for an answer does not count against run-ti
   const world = campaignWorld({ scenarios: "play: awaiting-input", file: ONE, revision });
   expect((await world.run()).code).toBe(4);
   await world.clock.sleep(5 * 60 * MINUTE);
-  // A person answers: the agent is at work again.
+  // A person answers: the agent is running again.
   world.setRun(project(1), { status: "streaming" }, { status: "streaming" });
   expect((await world.advance()).view.items[0]?.verdict).toBe("running");
   await world.clock.sleep(50 * MINUTE);
@@ -290,7 +290,7 @@ test("another user's token is refused although no run is at work, before anythin
   const { code, problem } = await world.advance();
   expect([code, started, world.starts.length]).toEqual([2, 2, 2]);
   expect(problem).toContain("a different user");
-  // The right token goes on.
+  // The right token continues.
   world.token = [...world.emulator.world.store.tokens.keys()][0] ?? "";
   expect((await world.run()).code).toBe(0);
   expect(world.io.files.has(FILE)).toBe(true);

@@ -16,7 +16,7 @@ const INLINE = [
 
 const REPOSITORIES = ["acme/docs", "acme/web", "acme/api", "acme/stuck"];
 
-/** Ends every run at work: that of `acme/web` fails, that of `acme/stuck` goes on. */
+/** Ends every active run: that of `acme/web` fails, that of `acme/stuck` continues. */
 function endRuns(world: CliWorld): void {
   for (const line of world.runs()) {
     const [repository = "", status = ""] = line.split(" ");

@@ -28,7 +28,7 @@ export interface CliWorld extends Pick<CampaignWorld, "clock" | "emulator" | "re
   token: string;
   /** Files that commands find and have written, by path. */
   files: Map<string, string>;
-  /** Writes the campaign file anew. */
+  /** Writes the campaign file again. */
   write(more?: Record<string, unknown>): void;
   /** Called before each request; what it returns takes the place of the answer. */
   before: CampaignWorld["before"];

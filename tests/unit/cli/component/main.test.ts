@@ -40,7 +40,7 @@ test("inputsFirst() gives the project's path where neither input nor variable na
   const both = { MOGPLEX_INPUT_REPO_ID: "acme/api", MOGPLEX_REPO_ID: "acme/docs" };
   expect([named(both), named({ ...both, MOGPLEX_INPUT_REPO_ID: "" })]).toEqual(["acme/api", "acme/docs"]);
   expect([named({}), named({ MOGPLEX_REPO_ID: " " })]).toEqual(["acme/web", "acme/web"]);
-  // It asks GitLab: whoever has the trigger token can pass variables.
+  // It asks GitLab: anyone who has the trigger token can pass variables.
   expect(named({ MOGPLEX_INPUT_RESPOND_NAME: "mogplex" })).toBeUndefined();
 });
 

@@ -10,7 +10,7 @@ function left(files: ReadonlyMap<string, string>): Record<string, string> {
   return Object.fromEntries(files);
 }
 
-/** A world in whose folder a command was left while its run goes on. */
+/** A world in whose folder a command was left while its run continues. */
 async function withLiveRun() {
   const { cli, emulator, requests } = world("");
   const first = await cli([...RUN, "--timeout", "30s"]);
@@ -204,7 +204,7 @@ test("the folder of the reports carries a .gitignore outside CI, unless it is th
 
 const HOUR_MS = 3_600_000;
 
-/** A world in whose folder the last word about the run was `parting`; since then the run has ended well. */
+/** A world in whose folder the last word about the run was `parting`; since then the run has succeeded. */
 async function withUntoldEnd(parting: "detached" | "following" = "detached") {
   const { cli, emulator, clock } = world("");
   const args = [...RUN, "--timeout", "30s"];

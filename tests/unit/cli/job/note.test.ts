@@ -114,7 +114,7 @@ test("jobs that follow one run change its note five times together, and each one
       true,
     ]);
   }
-  // The note of the job's next run begins to count anew.
+  // The note of the job's next run starts counting from zero.
   await job({ gitlab });
   expect(gitlab.notes.length).toBe(1);
   expect(gitlab.notes[0]?.body).toMatch(/<!-- mogplex:edits [1-5] of (?!none)[0-9a-f-]{36} -->\n$/);

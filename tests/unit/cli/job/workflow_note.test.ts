@@ -77,7 +77,7 @@ for (const [system, token, user] of SYSTEMS) {
     expect(forge.comments[0]?.user.id).toBe(user);
     const headers = forge.received.map((each) => /^authorization: (.*)$/m.exec(each)?.[1]);
     expect(new Set(headers)).toEqual(new Set([`Bearer ${token}`]));
-    // It lives: begun with the run, and changed as that goes on.
+    // It lives: begun with the run, and changed as that continues.
     expect(forge.requests.map((each) => each.split(" ")[0])).toContain("PATCH");
     const again = await job(system, { forge, scenario: "agent-failure", env: { GITHUB_RUN_ID: "8" } });
     expect(again.code).toBe(1);

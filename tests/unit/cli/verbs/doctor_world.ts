@@ -31,7 +31,7 @@ export const GITLAB: Record<string, string> = {
 /** The request that shows whether the token can start runs. */
 export const STARTS = "POST /runs";
 
-/** Answers a request in place of the emulator, or not. */
+/** Answers a request instead of the emulator, or not. */
 export type Instead = (url: URL, init: RequestInit) => Response | Promise<Response> | undefined;
 
 /** Options of {@linkcode doctor}. */

@@ -11,7 +11,7 @@ import { fakeIo } from "../fake_io.ts";
 import { TOKEN, world } from "../world.ts";
 import { GITHUB_TOKEN, githubProject } from "./github_project.ts";
 
-/** A forge with pull request 7, and the variables of a job that stands there. */
+/** A forge with pull request 7, and the variables of a job there. */
 interface Place {
   server: string;
   token: string;
@@ -81,7 +81,7 @@ const runsOf = ({ emulator }: At) => [...emulator.world.store.runs.values()];
 
 let jobs = 0;
 
-/** Calls it in a job of its own at the forge. @param env Variables beside those of the job; an empty one is not set. */
+/** Calls it in its own job at the forge. @param env Variables in addition to the job's; an empty one is not set. */
 async function runAfter(at: At, args: string[], files: Record<string, string> = {}, env: Record<string, string> = {}) {
   const { server, emulator, clock } = at;
   const io = fakeIo({

@@ -1,6 +1,6 @@
 /**
  * Runs a custom pipeline of Bitbucket Pipelines. Source: Bitbucket, "Step options" (`output-variables`), "Final step", "Variables and secrets"; its
- * knowledge base on how the lines of a script are put together. A stop kills what is at work and everything after it, final steps aside.
+ * knowledge base on how the lines of a script are put together. A stop kills what is running and everything after it, final steps aside.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-/** GitHub's own actions, as far as the recipes use them, pinned by a commit. */
+/** GitHub's own actions, but only the parts that the recipes use, pinned by a commit. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { copyMatching, type Machine } from "../machine.ts";

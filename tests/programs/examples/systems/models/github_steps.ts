@@ -55,7 +55,7 @@ export interface JobOptions {
   lostWith?: string;
 }
 
-/** What became of a job. */
+/** What happened to a job. */
 export interface JobEnd {
   /** Its status; `skipped` when its own condition did not hold. */
   status: "success" | "failure" | "cancelled" | "skipped";

@@ -22,7 +22,7 @@ export interface GitlabOptions {
   caches: Map<string, string>;
 }
 
-/** What became of a job. */
+/** What happened to a job. */
 export interface GitlabEnd {
   /** `none`: the pipeline has no job. `warning`: the pipeline passes, although the job has failed. */
   status: "none" | "success" | "warning" | "failed" | "cancelled";

@@ -1,6 +1,6 @@
 /**
- * Expressions of GitHub Actions, as far as the recipes use them. Anything else is an error, where GitHub would often take an
- * empty text. Source: GitHub, "Evaluate expressions in workflows and actions".
+ * Expressions of GitHub Actions, but only the parts that the recipes use. Anything else is an error, where GitHub would often
+ * take an empty text. Source: GitHub, "Evaluate expressions in workflows and actions".
  */
 
 /** What an expression works with and results in. */
@@ -10,7 +10,7 @@ export type Value = string | number | boolean | null | { readonly [key: string]:
 export interface Scope {
   /** Contexts by name: `github`, `env`, `steps`, … */
   contexts: Readonly<Record<string, Value>>;
-  /** How the job stands. */
+  /** The state of the job. */
   status: "success" | "failure" | "cancelled";
 }
 
