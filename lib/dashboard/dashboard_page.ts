@@ -149,9 +149,12 @@ function attention(concerns: readonly Concern[], nowMs: number): Html {
 
 /** The link to a page in the folder of the dashboard. */
 function pageLink(page: string, words: Part): Html {
+  return markup`<a href="${pageAddress(page)}" rel="noopener noreferrer">${words}</a>`;
+}
+
+function pageAddress(page: string): string {
   // With each part escaped it has no scheme, and without a leading "/" it has no host.
-  const address = page.replace(/^\/+/, "").split("/").map(encodeURIComponent).join("/");
-  return markup`<a href="${address}" rel="noopener noreferrer">${words}</a>`;
+  return page.replace(/^\/+/, "").split("/").map(encodeURIComponent).join("/");
 }
 
 // The last seven days.
@@ -634,7 +637,7 @@ function runRow(
         : pageLink(page, name),
       state(word, tone),
       oneLine(task),
-      oneLine(reason),
+      oneLine(reason, page === null ? undefined : pageAddress(page)),
       pullRequest === null ? null : link(pullRequest, number === undefined ? pullRequest : `#${number}`),
       moment(endedAt ?? createdAt, nowMs),
       duration(durationMs),

@@ -172,8 +172,8 @@ output { color: var(--soft); font-size: var(--small); }
 .events summary { width: auto; margin: 0; color: inherit; font-size: inherit; list-style: none; }
 .events summary::-webkit-details-marker { display: none; }
 .events summary:hover { background: var(--sunken); }
-.events summary .what::after { content: " \25b8"; color: var(--soft); }
-.events [open] > summary .what::after { content: " \25be"; }
+.events summary .what::after { content: "\a0\25b8"; color: var(--soft); }
+.events [open] > summary .what::after { content: "\a0\25be"; }
 .events pre { margin: 0 20px 12px 200px; }
 .events .gap { padding: 6px 20px 6px 200px; background: var(--sunken); color: var(--soft); font-size: var(--small); }
 li:target { background: var(--mark); }

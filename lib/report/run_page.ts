@@ -509,7 +509,8 @@ function eventItem(
   const endMs = Date.parse(rowEvents[1]?.createdAt ?? "");
   const label = lookup(LABELS, type) ?? type;
   const isTool = label === "tool";
-  const ownText = isTool ? toolText(event, all) : toolName === null ? message ?? "" : `${toolName}: ${message ?? ""}`;
+  const ownText = (isTool ? toolText(event, all) : toolName === null ? message ?? "" : `${toolName}: ${message ?? ""}`)
+    .trimEnd();
   const text = within(
     cutText(`${ownText}${endMs >= ms ? ` · ${formatDuration(endMs - ms)}` : ""}`, MAX_MESSAGE),
     maxBytes,

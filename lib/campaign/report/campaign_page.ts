@@ -19,6 +19,7 @@ import {
   type Html,
   htmlOf,
   icon,
+  link,
   list,
   longText,
   markup,
@@ -36,12 +37,13 @@ import {
   withoutEmpty,
   wordsOf,
 } from "../../report/page.ts";
+import { isLoopback } from "../../loopback.ts";
 import { lookup } from "../../lookup.ts";
 import { jobLinks } from "../../report/markdown.ts";
 import { type Block, type Fact, joinWords, sentence, type Words } from "../../text/document.ts";
 import { formatCount, formatDuration } from "../../text/duration.ts";
 import { dayTimeText, instantMs, spanText, timeText, utcText } from "../../run/result.ts";
-import { commandLine } from "../../text/escape.ts";
+import { commandLine, webUrl } from "../../text/escape.ts";
 import { cutText } from "../../text/plain_text.ts";
 import { parseTemplate } from "../file/items.ts";
 import { ownerOf, pullRequestText } from "../pulls.ts";
@@ -107,7 +109,7 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
       agent !== undefined && markup`, by ${bare(agent)}`
     }. ${wordsOf(sentence(isGated ? countWords(view) : stateDetail(view)), bare)}`,
     body: [
-      isGated && gate(view, command, names, nowMs),
+      isGated && gate(view, command, { names, nowMs, causes: causeIds(causes) }),
       causes.length > 0 &&
       markup`<section aria-labelledby="attention"><div class="sec"><h2 id="attention">Needs attention</h2>${
         needsPerson(causes)
@@ -122,7 +124,7 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
       section("merging", "Until they are merged", null, merging(view, command)),
       section("burn-up", "Finished over time", null, burnUp(view)),
       view.items.length > 0 &&
-      (isQueueOnly(view) ? queued(view, names) : itemsTable(view, names, nowMs, causeIds(causes), command)),
+      (isQueueOnly(view) ? queued(view, names) : itemsTable(view, { names, nowMs, causes: causeIds(causes) }, command)),
       section("task", "Task", null, tasks(prompts)),
       section("decisions", "Decisions", "newest first, UTC", decisions(view)),
       section(
@@ -166,7 +168,8 @@ function capital(text: string): string {
 const MAX_CANARY = 50;
 
 /** The question of a closed gate, with what the answer needs. */
-function gate(view: CampaignView, command: CampaignCommand, names: ReadonlyMap<string, string>, nowMs: number): Html {
+function gate(view: CampaignView, command: CampaignCommand, context: RowContext): Html {
+  const { names, nowMs } = context;
   const judged = view.items.filter(({ verdict }) => hasVerdict(verdict)).slice(0, MAX_CANARY);
   const left = view.items.filter(({ verdict }) => !hasVerdict(verdict)).length;
   const rest = left === 1 ? "the other repository" : `the other ${left} repositories`;
@@ -185,7 +188,7 @@ function gate(view: CampaignView, command: CampaignCommand, names: ReadonlyMap<s
     evidence: judged.length > 0 &&
       table(
         "Finished items",
-        ...withoutEmpty(CANARY_COLUMNS, judged.map((item) => canaryRow(item, names.get(item.id) ?? item.id, nowMs))),
+        ...withoutEmpty(CANARY_COLUMNS, judged.map((item) => canaryRow(item, view, context))),
       ),
     actions: [
       action(`Approve: start ${rest}`, campaignCommand(command, "approve"), true),
@@ -208,9 +211,31 @@ const CANARY_COLUMNS: readonly Column[] = [
   { name: "Run", named: true },
 ];
 
-function canaryRow(item: CampaignItem, name: string, nowMs: number): TableRow {
-  const { verdict, pullRequest, pullRequestState: pull, reason, runId } = item;
-  const ms = runMs(item, nowMs);
+/** What the rows of items need. */
+interface RowContext {
+  readonly names: ReadonlyMap<string, string>;
+  readonly nowMs: number;
+  /** The ids of the causes on the page, by item. */
+  readonly causes: ReadonlyMap<string, string>;
+}
+
+/** Why an item has its state; a link to its cause with the commands. */
+function whyCell({ id }: CampaignItem, text: string | null, { causes }: RowContext): Html | null {
+  const cause = causes.get(id);
+  return oneLine(text, cause === undefined ? undefined : `#${cause}`);
+}
+
+/** The id of a run; a link to its page on a local Mogplex. No address of a run in the app is known. */
+function runCell({ runId }: CampaignItem, { about }: CampaignView): Html | null {
+  const origin = webUrl(about?.origin ?? "");
+  if (runId === null || origin === undefined || !isLoopback(new URL(origin).host)) return shortId(runId);
+  return link(new URL(`/__runs/${encodeURIComponent(runId)}`, origin).href, shortId(runId));
+}
+
+function canaryRow(item: CampaignItem, view: CampaignView, context: RowContext): TableRow {
+  const name = context.names.get(item.id) ?? item.id;
+  const { verdict, pullRequest, pullRequestState: pull, reason } = item;
+  const ms = runMs(item, context.nowMs);
   return {
     kind: verdict,
     cells: [
@@ -220,9 +245,9 @@ function canaryRow(item: CampaignItem, name: string, nowMs: number): TableRow {
       pull === null ? null : pull.conflict === true ? state("conflict", "warn") : checksCell(pull.checks),
       pull === null ? null : lookup(REVIEWS, pull.review ?? "") ?? null,
       pull === null ? null : oneLine(pull.owner),
-      oneLine(reason),
+      whyCell(item, reason, context),
       ms === null ? null : spanText(ms),
-      shortId(runId),
+      runCell(item, view),
     ],
   };
 }
@@ -339,7 +364,10 @@ function entryOf(entry: Attention, id: string, items: ReadonlyMap<string, Campai
   const tone = verdict === undefined ? "warn" : toneOf(verdict);
   const ages = agesOf(entry, items, nowMs).join("; ");
   const more = count - entryItems.length;
-  const names = [...entryItems.map((name) => ({ name })), ...(more > 0 ? [`and ${more} more`] : [])];
+  const names = [
+    ...entryItems.map((name, index) => linked(name, items.get(entry.ids[index] ?? "")?.pullRequest ?? null)),
+    ...more > 0 ? [`and ${more} more`] : [],
+  ];
   const texts = steps.filter(({ command }) => command === null);
   const isLong = cause.length > MAX_CAUSE;
   const newest = newestParts(entry);
@@ -360,6 +388,13 @@ function entryOf(entry: Attention, id: string, items: ReadonlyMap<string, Campai
       ...steps,
     ])
   }</div>`;
+}
+
+/** An item of an entry; the address of its pull request in it becomes a link. */
+function linked(name: string, pullRequest: string | null): Words {
+  const [before, after] = pullRequest === null ? [] : name.split(pullRequest, 2);
+  if (before === undefined || after === undefined || pullRequest === null) return { name };
+  return [{ name: before.replace(/ \($/, "") }, " (", { link: pullRequest }, after];
 }
 
 /** A longer cause has its own block. */
@@ -506,11 +541,12 @@ function sizeCell({ pullRequestState, files: committed }: CampaignItem): Cell {
   return { show: markup`<bdi>${text}</bdi>`, value: lines ?? files ?? committed ?? 0 };
 }
 
-function rowOf(item: CampaignItem, name: string, nowMs: number, causes: ReadonlyMap<string, string>): TableRow {
-  const { verdict, reason, pullRequest, branch, attempts, runId, canary } = item;
-  const ms = runMs(item, nowMs);
+function rowOf(item: CampaignItem, view: CampaignView, context: RowContext): TableRow {
+  const { verdict, reason, pullRequest, branch, attempts, canary } = item;
+  const name = context.names.get(item.id) ?? item.id;
+  const ms = runMs(item, context.nowMs);
   const pull = pullRequestText(item);
-  const cause = causes.get(item.id);
+  const cause = context.causes.get(item.id);
   const work: Part = pullRequest === null
     ? oneLine(branch)
     : markup`${pullLink(pullRequest)}${pull !== null && markup` <span class="soft">${pull}</span>`}`;
@@ -524,10 +560,10 @@ function rowOf(item: CampaignItem, name: string, nowMs: number, causes: Readonly
         : markup`<a href="#${cause}">${state(verdict, toneOf(verdict))}</a>`,
       work,
       sizeCell(item),
-      oneLine(reason ?? outputsText(item)),
+      whyCell(item, reason ?? outputsText(item), context),
       ms === null ? null : { show: spanText(ms), value: ms },
       attempts === 0 ? null : attempts,
-      shortId(runId),
+      runCell(item, view),
     ],
   };
 }
@@ -546,16 +582,10 @@ const COLUMNS: readonly Column[] = [
 /** From this many rows on, a table has a search, a filter and a copy button. */
 const MIN_LISTED = 20;
 
-function itemsTable(
-  view: CampaignView,
-  names: ReadonlyMap<string, string>,
-  nowMs: number,
-  causes: ReadonlyMap<string, string>,
-  { program }: CampaignCommand,
-): Html | null {
+function itemsTable(view: CampaignView, context: RowContext, { program }: CampaignCommand): Html | null {
   const { items, counts } = view;
   const kinds = STATES.filter((each) => counts[each] > 0).map((each) => [each, counts[each]] as const);
-  const rows = [...items].sort(byVerdict).map((item) => rowOf(item, names.get(item.id) ?? item.id, nowMs, causes));
+  const rows = [...items].sort(byVerdict).map((item) => rowOf(item, view, context));
   const drawn = table("Items", ...withoutEmpty(COLUMNS, rows));
   return section(
     "items",

@@ -303,7 +303,7 @@ test("renderDashboardPage() names runs by repository, id or file, as links to th
   const file = "out/unknown/result.json";
   const [first, second, third] = data.runs;
   const runs = [
-    { ...first, task: "Fix it", outcome: "success", page: "pages/javascript:x/1 2.html" },
+    { ...first, task: "Fix it", outcome: "failed", reason: "exit <b>1", page: "pages/javascript:x/1 2.html" },
     { ...second, repository: null, outcome: "success", page: "javascript:alert(1).html" },
     { ...third, repository: null, runId: null, outcome: "success", file, page: null },
   ] as Data["runs"];
@@ -311,7 +311,9 @@ test("renderDashboardPage() names runs by repository, id or file, as links to th
   expect(textsOf(page, "td")).toContain("Fix it");
   const links = elementsOf(page).filter(({ attributes }) => attributes.href?.endsWith(".html"));
   expect(links.map(({ attributes, text }) => [attributes.href, text])).toEqual([
+    ["pages/javascript%3Ax/1%202.html", "Open run"],
     ["pages/javascript%3Ax/1%202.html", "acme/service-0"],
+    ["pages/javascript%3Ax/1%202.html", "exit <b>1"],
     ["javascript%3Aalert(1).html", "d0000000-0000-4000-8000-000000002001"],
   ]);
   expect(textsOf(page, "th")).toContain(file);

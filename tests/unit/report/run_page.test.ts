@@ -124,6 +124,17 @@ test("renderRunPage() does not claim that there is no pull request when it could
   expect(factsOf(renderRunPage(sampleResult(FAILED))).get("Pull request")).toBe("none");
 });
 
+test("renderRunPage() keeps the mark of an event with more to show beside its last word", () => {
+  const page = renderRunPage(
+    sampleResult({ events: [sampleEvent(0, { message: "All tests pass.\n\n", payload: { a: 1 } })] }),
+  );
+  const texts = elementsOf(page).filter(({ attributes }) => attributes.class === "what").map(({ text }) => text);
+  expect(texts).toEqual(["All tests pass."]);
+  // A blank would let the line break in front of the mark.
+  const marks = [...page.matchAll(/content: ?"([^"]*25b[8e])"/g)].map(([, mark]) => mark);
+  expect(marks).toEqual(["\\a0\\25b8", "\\a0\\25be"]);
+});
+
 test("renderRunPage() shows events with their numbers, types and quiet stretches, and what was not seen", () => {
   const events = [0, 1, 9].map((minute) =>
     sampleEvent(minute, { type: minute === 9 ? "failed" : "log", message: `m${minute}` })

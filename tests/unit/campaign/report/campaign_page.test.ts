@@ -293,12 +293,43 @@ test("renderCampaignPage() links the row of an item to the entry with its cause 
   const elements = elementsOf(page);
   const links = elements.filter(({ attributes }) => /^#c\d/.test(attributes.href ?? ""));
   const entryOf = (href: string) => elements.find(({ attributes }) => `#${attributes.id}` === href)?.text ?? "";
-  expect(links.map(({ text }) => text)).toEqual(["conflict", "failed"]);
+  expect(links.map(({ text }) => text)).toEqual(["conflict", "failed", "npm test exited with code 1"]);
+  expect(links[2]?.attributes.href).toBe(links[1]?.attributes.href);
   const [conflict, failed] = links.map(({ attributes }) => entryOf(attributes.href ?? ""));
   expect(failed).toStartWith("1 item: failednpm test exited with code 1");
   expect(failed).toContain("404 Not Found");
   expect(failed).toContain(`mogplex-ci report ${lost.runId}`);
   expect(conflict).toStartWith("1 item: conflict");
+});
+
+test("renderCampaignPage() links runs to their pages on a local Mogplex only", () => {
+  const failed = anItem(5, "failed", { reason: "see http://evil.example/ <b>" });
+  const items = [failed, anItem(6, "succeeded", { runId: "../x?<b>" })];
+  const runLinks = (origin: string) => {
+    const page = rendered(viewOf(items, { about: { ...ABOUT, origin } }));
+    expect(breaches(page)).toEqual([]);
+    return elementsOf(page).filter(({ tag, attributes }) => tag === "a" && attributes.href?.startsWith("http"))
+      .map(({ attributes, text }) => [attributes.href, text]);
+  };
+  const pull = ["https://github.com/acme/service-6/pull/13", "#13"];
+  expect(runLinks("http://127.0.0.1:4319")).toEqual([
+    [`http://127.0.0.1:4319/__runs/${failed.runId}`, String(failed.runId)],
+    pull,
+    ["http://127.0.0.1:4319/__runs/..%2Fx%3F%3Cb%3E", "../x?<b>"],
+  ]);
+  for (const origin of ["https://mogplex.com", "javascript:alert(1)", "http://localhost.evil.example", ""]) {
+    expect(runLinks(origin)).toEqual([pull]);
+  }
+});
+
+test("renderCampaignPage() links the pull requests that an entry names", () => {
+  const url = "https://github.com/acme/service-4/pull/11";
+  const page = rendered(viewOf([anItem(4, "unknown", { pullRequest: url })]));
+  expect(breaches(page)).toEqual([]);
+  expect(textsOf(page, "li")).toContain(`acme/service-4 (${url})`);
+  const links = elementsOf(page).filter(({ tag, text }) => tag === "a" && text === url);
+  // In the list of items, and above the last lines of the agent.
+  expect(links.map(({ attributes }) => attributes.href)).toEqual([url, url]);
 });
 
 test("renderCampaignPage() has every item, with at most 400 bytes each", () => {
