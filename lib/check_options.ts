@@ -73,7 +73,7 @@ function checkKind(attempted: string, key: string, value: unknown, kind: Kind): 
  *
  * @throws {UsageError} when it is not an object.
  */
-function checkObject(attempted: string, value: unknown, what = "options"): void {
+function checkObject(attempted: string, value: unknown, what: string): void {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
   throw new UsageError({ attempted, why: `${what} must be an object`, value: shown(what, value) });
 }

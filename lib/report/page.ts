@@ -121,11 +121,10 @@ export function block(text: string, max = MAX_BLOCK): Html {
 /**
  * A command to copy: one click selects it, and "Copy" is there if scripts run. Its lines break between words, and inside a word only if it is longer
  * than a line.
- * @param max Most UTF-16 units shown. @default {50_000}
  */
-function command(text: string, max = MAX_BLOCK): Html {
+function command(text: string): Html {
   // Browsers break a line after a hyphen, which would split flags.
-  const parts = cutText(text, max).split(/(\s+)/);
+  const parts = cutText(text, MAX_BLOCK).split(/(\s+)/);
   return markup`<div class="cmd"><code dir="auto">${
     parts.map((part) => part.includes("-") ? markup`<span class="word">${part}</span>` : part)
   }</code></div>`;

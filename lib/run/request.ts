@@ -340,11 +340,7 @@ export function checkRunRequest(given: RunRequest): CheckedRequest {
   return { repository, rest, result: resultRequest };
 }
 
-/**
- * The request in the form that is sent.
- * @throws {UsageError} if there is no repository of that name (see `findRepository`), or the run would create its default branch: the service only
- * refuses that after counting the start.
- */
+/** Null if the service does not show it. */
 async function defaultBranchOf(client: ServiceClient, id: string, call: CallOptions): Promise<string | null> {
   try {
     const [row] = await client.listRepos({ id, limit: 1 }, { ...call, maxAttempts: 1 });
@@ -357,9 +353,8 @@ async function defaultBranchOf(client: ServiceClient, id: string, call: CallOpti
 
 /**
  * The request in the form that is sent.
- *
- * @throws {UsageError} when there is no repository of that name (see `findRepository`), or the run would create its default branch: the service
- * refuses that only when it has counted the start.
+ * @throws {UsageError} if there is no repository of that name (see `findRepository`), or the run would create its default branch: the service only
+ * refuses that after counting the start.
  */
 export async function resolveRequest(
   client: ServiceClient,

@@ -334,7 +334,7 @@ function details(item: CampaignItem, nowMs: number): string {
  * @param nowMs Time of the change, in milliseconds since 1970.
  * @param times Whether the line has its time. Turn it off where the CI system adds one.
  */
-function campaignLine(item: CampaignItem, name: string, nowMs: number, times = true): string {
+function campaignLine(item: CampaignItem, name: string, nowMs: number, times: boolean): string {
   const time = times ? `${new Date(nowMs).toISOString().slice(11, 19)}  ` : "";
   return `${time}${item.verdict.padEnd(VERDICT)}  ${name}  ${details(item, nowMs)}`.trimEnd();
 }

@@ -66,8 +66,8 @@ async function writeJobNote(
   context: Context,
   plan: NotePlan,
   result: AnyResult,
-  targets: readonly ReportTarget[] = [],
-  streak?: number,
+  targets: readonly ReportTarget[],
+  streak: number | undefined,
 ): Promise<void> {
   // A job that only starts a run leaves the note to the job that follows it.
   if (result.outcome === "started") return;
