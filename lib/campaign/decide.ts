@@ -33,7 +33,7 @@ import { adoptTask } from "./plan/make_lock.ts";
 import { checkOrigin } from "./plan/plan_campaign.ts";
 import { stopElsewhere } from "./stop_elsewhere.ts";
 import { DirectoryBusyError } from "./journal/writer.ts";
-import { closedGateReason, openStartsText, whoStopped } from "./view/progress.ts";
+import { closedGateReason, isToCancel, openStartsText, toSettle, whoStopped } from "./view/progress.ts";
 import { itemNames } from "./report/words.ts";
 import { hasVerdict, type ItemState } from "./view/verdicts.ts";
 import { CHECKS_RULE, type FollowUp, ITEM_RESULT_CAUSES, type RecordBody } from "./journal/record.ts";
@@ -61,7 +61,7 @@ export type Decision =
   /** Allows another attempt. `adopt`: with the task that the file has now. */
   | { kind: "retry"; select: Selection; adopt: boolean; reason?: string | undefined }
   | { kind: "approve"; reason?: string | undefined }
-  /** Starts nothing more. `cancel`: the next wave cancels what runs, and open starts are settled at once. */
+  /** Starts nothing more. `cancel`: the runs are cancelled, and open starts are settled, at once. */
   | { kind: "stop"; cancel: boolean; reason?: string | undefined }
   | { kind: "resume"; reason?: string | undefined }
   /** Decides that items will not start again. `cancel`: their runs are cancelled too. */
@@ -75,6 +75,8 @@ export interface Decided {
   view: CampaignView;
   /** Whether another process holds the campaign, and records and shows it. @default {false} */
   isElsewhere?: boolean;
+  /** Whether runs are left that the next wave cancels. @default {false} */
+  leavesCancels?: boolean;
   /** Why the decision, which is recorded, could not be carried out at once; undefined when there was nothing to do, or it was. */
   error?: unknown;
 }
@@ -136,14 +138,14 @@ async function decideHere(
     // After a lost race the journal may have the decision already: it is shared before anything is sent.
     const result = recorded ??
       await recordDecision(opened, store, decision, { ...options, by: opened.mask(options.by) }, before);
-    const { items, text, settles } = result;
+    const { items, text, acts } = result;
     if (dryRun) return { items, text: `nothing was recorded; it would say: ${text}`, view: view() };
     store = await reopen(opened) ?? store;
-    if (settles.length === 0) return { items, text, view: view() };
+    if (acts.length === 0) return { items, text, view: view() };
     await opened.home.flush();
     recorded = result;
-    const { texts, error } = await settleHere(opened, store, settles, options, internals);
-    return { items, text: [text, ...texts].join("; "), view: view(), error };
+    const { texts, error, leavesCancels } = await actHere(opened, store, new Set(acts), options, internals);
+    return { items, text: [text, ...texts].join("; "), view: view(), error, leavesCancels };
   });
 }
 
@@ -297,8 +299,8 @@ function checkFollowUp(items: readonly ItemMemory[], attempted: string, adopt: b
 interface Recorded {
   items: string[];
   text: string;
-  /** Names of items whose open start must be settled now. */
-  settles: string[];
+  /** Names of items whose run must be cancelled, or whose open start must be settled, now. */
+  acts: string[];
 }
 
 function openOf(items: readonly ItemMemory[]): string[] {
@@ -403,7 +405,7 @@ async function recordRetry(deciding: Deciding, { select, adopt, reason }: Of<"re
       ]
       : [],
   ];
-  return { items: ids, text: parts.join("; "), settles: openOf(open) };
+  return { items: ids, text: parts.join("; "), acts: openOf(open) };
 }
 
 async function recordApproval(
@@ -420,7 +422,7 @@ async function recordApproval(
   }
   if (!dryRun) await approveAll(store, by, reason ?? null);
   const gates = closed.length === 1 ? "gate" : "gates";
-  return { items: [], text: `opened the ${gates} ${closed.map(gateText).join(" and ")}`, settles: [] };
+  return { items: [], text: `opened the ${gates} ${closed.map(gateText).join(" and ")}`, acts: [] };
 }
 
 async function recordStop({ opened, store, by, dryRun }: Deciding, decision: Of<"stop">): Promise<Recorded> {
@@ -429,19 +431,17 @@ async function recordStop({ opened, store, by, dryRun }: Deciding, decision: Of<
   const open = openOf([...store.memory.items.values()]);
   const isRepeated = stopped !== null && (stopped.cancel || !decision.cancel);
   if (!isRepeated && !dryRun) await store.record({ type: "stopped", by, cancel, reason: decision.reason });
-  const count = store.openRuns().length;
-  const runs = formatCount(count, "run");
-  const goOn = cancel
-    ? `the next wave cancels ${runs}`
-    : `${runs} ${count === 1 ? "continues to its" : "continue to their"} end`;
+  const runs = store.openRuns().map(({ item }) => item.item.id);
+  const count = runs.length;
+  const theirEnd = `${formatCount(count, "run")} ${count === 1 ? "continues to its" : "continue to their"} end`;
   const parts = [
     ...isRepeated ? [`it was stopped already, by ${whoStopped(stopped)} at ${utcText(Date.parse(stopped.at))}`] : [],
     "nothing more will start",
-    ...count > 0 ? [goOn] : open.length > 0 ? [] : ["nothing runs"],
+    ...count > 0 ? (cancel ? [] : [theirEnd]) : open.length > 0 ? [] : ["nothing runs"],
     ...open.length > 0 ? [openStartsText(open.length) + (cancel ? "" : ": `campaign stop --cancel` finds out")] : [],
     ...elsewhere(opened, cancel),
   ];
-  return { items: [], text: parts.join("; "), settles: decision.cancel ? open : [] };
+  return { items: [], text: parts.join("; "), acts: cancel ? [...runs, ...open] : [] };
 }
 
 async function recordResume(
@@ -463,7 +463,7 @@ async function recordResume(
   const next = gate === null
     ? "the campaign continues with the next wave"
     : `the stop is lifted, but a gate is still closed: ${gate}`;
-  return { items: [], text: `${next}${stay}`, settles: [] };
+  return { items: [], text: `${next}${stay}`, acts: [] };
 }
 
 async function recordSkip(deciding: Deciding, { select, reason, cancel = false }: Of<"skip">): Promise<Recorded> {
@@ -492,7 +492,7 @@ async function recordSkip(deciding: Deciding, { select, reason, cancel = false }
   }
   // A run that no wave finds may still be running: to cancel it, it has to be found first.
   const missing = cancel ? [] : items.filter((item) => hasRun(item) && item.starts.at(-1)?.missing);
-  const runs = items.filter(hasRun).length - missing.length;
+  const runs = items.filter((item) => hasRun(item) && !missing.includes(item));
   const ids = items.map(({ item }) => item.id);
   if (!dryRun) {
     for (const item of missing) await store.record(missingBody(item));
@@ -500,11 +500,11 @@ async function recordSkip(deciding: Deciding, { select, reason, cancel = false }
   }
   const parts = [
     `${formatCount(items.length, "item")} will not start again`,
-    ...runs === 0 ? [] : [cancel ? `the next wave cancels ${formatCount(runs, "run")}` : stillRunning(runs)],
+    ...runs.length === 0 || cancel ? [] : [stillRunning(runs.length)],
     ...open.length > 0 ? [openStartsText(open.length)] : [],
     ...elsewhere(opened, cancel, "none of these"),
   ];
-  return { items: ids, text: parts.join("; "), settles: open };
+  return { items: ids, text: parts.join("; "), acts: cancel ? [...runs.map(({ item }) => item.id), ...open] : open };
 }
 
 /** What the agent of a skipped item still does, and how to end it. */
@@ -514,21 +514,38 @@ function stillRunning(runs: number): string {
     : `${formatCount(runs, "run")} are still running: --cancel cancels them`;
 }
 
-/** Settles open starts now, if that is possible here. @returns Their results, for people, and why some are left. */
-async function settleHere(
+interface Done {
+  /** What happened, as clauses. */
+  texts: string[];
+  /** Why something is left; undefined if nothing is, or only a token is missing. */
+  error: unknown;
+  leavesCancels: boolean;
+}
+
+/** Cancels runs and settles open starts now, if that is possible here. */
+async function actHere(
   opened: OpenedCampaign,
   store: Store,
-  items: readonly string[],
+  items: ReadonlySet<string>,
   options: DecideOptions,
   internals: CampaignInternals,
-): Promise<{ texts: string[]; error: unknown }> {
+): Promise<Done> {
+  const openItems = () => store.openRuns().map(({ item }) => item).filter(({ item }) => items.has(item.id));
+  const runs = openItems();
+  const openStarts = () => toSettle(store.memory).filter(({ item }) => items.has(item.id));
+  const leavesCancels = () => [...openItems(), ...openStarts()].some((item) => isToCancel(store.memory, item));
   let session: Session;
   try {
     session = openSession(options, { ...detected(options), ...internals });
   } catch (error) {
     // A decision needs no token: the next wave has one.
     if (!(error instanceof UnauthorizedError)) throw error;
-    return { texts: ["there is no token here, so the next wave asks for them"], error: undefined };
+    const next = [
+      ...runs.length > 0 ? [`cancels ${formatCount(runs.length, "run")}`] : [],
+      ...openStarts().length > 0 ? ["looks up the starts"] : [],
+    ];
+    const text = `there is no token here, so the next wave ${next.join(" and ")}`;
+    return { texts: [text], error: undefined, leavesCancels: leavesCancels() };
   }
   expectToken(session, store);
   const { client } = session;
@@ -539,6 +556,20 @@ async function settleHere(
     pace: new RequestPace(session, opened.home.sentAt),
     openFiles: filesOpener(options, internals, session),
   });
-  const { told, error } = await settleNow(work, new Set(items));
-  return { texts: told.map(({ item, text }) => `${item}: ${text}`), error };
+  const { told, error } = await settleNow(work, items);
+  const left = openItems();
+  const ended = runs.filter((run) => !left.includes(run));
+  const texts = [...endsTexts(ended, left.length), ...told.map(({ item, text }) => `${item}: ${text}`)];
+  return { texts, error, leavesCancels: leavesCancels() };
+}
+
+/** What happened to runs that were to be cancelled: some may have ended before. @param left Number of those that have not ended. */
+function endsTexts(ended: readonly ItemMemory[], left: number): string[] {
+  const cancelled = ended.filter(({ starts }) => starts.at(-1)?.status === "cancelled").length;
+  const before = ended.length - cancelled;
+  return [
+    ...cancelled > 0 ? [`${formatCount(cancelled, "run")} ${cancelled === 1 ? "was" : "were"} cancelled`] : [],
+    ...before > 0 ? [`${formatCount(before, "run")} had ended before`] : [],
+    ...left > 0 ? [`${formatCount(left, "run")} ${left === 1 ? "is" : "are"} not cancelled yet`] : [],
+  ];
 }

@@ -84,6 +84,9 @@ export function newestBlocks(
   ];
 }
 
+/** Before the command that cancels what a person has decided to cancel. */
+export const CANCEL_NOW = "To cancel the runs now:";
+
 /** Title of the entry about what comes after the others. */
 export const AFTERWARDS = "then continue";
 
@@ -255,6 +258,7 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
       reason,
       step("To start the rest after all:", campaignCommand(command, "resume")),
       ...(gateReason === undefined ? [] : [step("Then open the gate:", campaignCommand(command, "approve"))]),
+      ...(pendingCancels > 0 && writer === null ? [step(CANCEL_NOW, campaignCommand(command, "advance"))] : []),
       ...(runs ? [step("To cancel the active runs:", campaignCommand(command, "stop", "--cancel"))] : []),
     );
   }

@@ -26,9 +26,9 @@ interface Settled {
 }
 
 /**
- * Carries out a decision about open starts at once.
+ * Carries out a decision about runs and open starts at once.
  *
- * @returns The result of each, and why some are not settled; undefined when all are.
+ * @returns The result of each open start, and why something is left; undefined when nothing is.
  */
 export async function settleNow(work: Work, only: ReadonlySet<string>): Promise<{ told: Settled[]; error: unknown }> {
   const settledItems: Settled[] = [];
@@ -54,7 +54,7 @@ export async function settleNow(work: Work, only: ReadonlySet<string>): Promise<
  * Cancels the runs, and settles the open starts, that a person has decided about. Each is tried, even if others fail; what went
  * wrong is in {@linkcode Work.failures}.
  *
- * @param only Items whose open start this is about, and nothing else. @default everything that was decided
+ * @param only Names of the items that this is about. @default all items
  * @returns What the rest waits for; null when nothing does.
  * @throws the worst failure, once everything was tried, when one is of a kind that time does not fix.
  */
@@ -65,9 +65,10 @@ export async function obeyDecisions(
 ): Promise<Rest | null> {
   const { session, store, failures } = work;
   failures.length = 0;
-  const openRuns = only === undefined ? store.openRuns().filter(({ item }) => isToCancel(store.memory, item)) : [];
+  const isChosen = ({ item }: ItemMemory) => only === undefined || only.has(item.id);
+  const openRuns = store.openRuns().filter(({ item }) => isToCancel(store.memory, item) && isChosen(item));
   await cancelAll(work, openRuns.map((open) => ({ ...open, isFound: false, why: null })));
-  const items = toSettle(store.memory).filter(({ item }) => only === undefined || only.has(item.id));
+  const items = toSettle(store.memory).filter(isChosen);
   if (items.length === 0) {
     stopIfHopeless(failures);
     return null;
@@ -92,7 +93,7 @@ export async function obeyDecisions(
   }
   await cancelAll(work, runsToCancel);
   stopIfHopeless(failures);
-  const openItems = toSettle(store.memory).filter(({ item }) => only === undefined || only.has(item.id));
+  const openItems = toSettle(store.memory).filter(isChosen);
   if (openItems.length === 0) return null;
   const nextMs = Math.min(...openItems.map((item) => dueMs(work, item)).filter(Number.isFinite));
   return rest ?? freeMs(work) ?? { because: "unanswered", nextMs: Number.isFinite(nextMs) ? nextMs : null };

@@ -1,6 +1,6 @@
 /**
- * `campaign approve`, `resume`, `stop`, `retry` and `skip`: what a person decides. A decision sends a request only if a start has no answer;
- * otherwise the next wave applies it, or the process that works on the directory.
+ * `campaign approve`, `resume`, `stop`, `retry` and `skip`: what a person decides. A decision sends requests only to cancel runs, and if a start
+ * has no answer; otherwise the next wave applies it, or the process that works on the directory.
  * @module
  */
 import { decideCampaign, type Decision, type Selection } from "../../campaign/decide.ts";
@@ -35,6 +35,7 @@ import {
   WHERE,
 } from "./flags.ts";
 import { BY_HAND } from "./status_text.ts";
+import { CANCEL_NOW } from "../../campaign/report/attention.ts";
 
 const ADOPT: VerbFlag = { name: "adopt-changes", help: "Start them with the task now in the file" };
 
@@ -155,7 +156,7 @@ async function decide(context: Context, decision: Decision): Promise<number> {
   // People paste all kinds of text.
   const masked = decision.reason === undefined ? decision : { ...decision, reason: writer.redact(decision.reason) };
   const decided = await decideCampaign(place.path, masked, options, place.internals);
-  const { items, text, view, isElsewhere = false, error } = decided;
+  const { items, text, view, isElsewhere = false, leavesCancels = false, error } = decided;
   if (!dryRun && !isElsewhere) await refreshReports(context, place, view);
   if (flags.has(JSON_OBJECT)) {
     writer.json(writer.clean({ decision: decision.kind, dryRun, items, state: view.state }));
@@ -167,6 +168,10 @@ async function decide(context: Context, decision: Decision): Promise<number> {
   if (!dryRun && STARTING.includes(decision.kind)) {
     const [text, verb] = nextStep(view);
     writer.out(writer.untrusted(text), own`  ${writer.untrusted(campaignCommand(place.command, verb))}`);
+  }
+  if (leavesCancels) {
+    const advance = campaignCommand(place.command, "advance");
+    writer.out(writer.untrusted(CANCEL_NOW), own`  ${writer.untrusted(advance)}`);
   }
   return codeOf(context, error);
 }

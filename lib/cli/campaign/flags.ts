@@ -123,7 +123,7 @@ export const SELECTION: readonly VerbFlag[] = [FAILED, CAUSE, ONLY];
 
 export const CANCEL: VerbFlag = {
   name: "cancel",
-  help: "The next wave cancels active runs; starts without an answer are cancelled at once",
+  help: "Cancel the active runs now, also those of starts without an answer",
 };
 
 export const WAVE_CODES: readonly ExitName[] = [
@@ -174,8 +174,9 @@ export const CHANGE_CODES: readonly ExitName[] = waveCodesWithout("awaitingInput
 
 export const OF_SETTLING: Meanings = {
   ...OF_DECISIONS,
-  success: "the decision is recorded, and the next wave applies it; all starts of these items have an answer",
-  unavailable: "the directory cannot be written; or the service did not answer, and the next wave asks again",
+  success:
+    "the decision is recorded, and the next wave applies it; all starts of these items have an answer; with --cancel no run is left, or there is no token",
+  unavailable: "the directory cannot be written; or the service did not answer, and the next wave tries again",
   rateLimited:
     "another process is running in the directory; or the quota of starts is used up, and the next wave asks for the answers",
 };

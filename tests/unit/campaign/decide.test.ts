@@ -124,10 +124,15 @@ test("a campaign that was stopped by an unknown person says so in words", async 
 test("a second stop says what the first one does, and a resume that cancelled items stay as they are", async () => {
   const world = campaignWorld({ count: 4, runDuration: () => 20 * MINUTE });
   await world.advance();
-  expect((await world.decide(stop(true))).text).toBe("nothing more will start; the next wave cancels 3 runs");
+  const noToken = { token: undefined };
+  const left = "there is no token here, so the next wave cancels 3 runs";
+  expect(await world.decide(stop(true), noToken)).toMatchObject({
+    text: `nothing more will start; ${left}`,
+    leavesCancels: true,
+  });
   for (const cancel of [true, false]) {
-    expect((await world.decide(stop(cancel), { by: "ann" })).text).toMatch(
-      /^it was stopped already, by kim at 2026-\d\d-\d\d \d\d:\d\d UTC; nothing more will start; the next wave cancels 3 runs$/,
+    expect((await world.decide(stop(cancel), { by: "ann", ...noToken })).text).toMatch(
+      /^it was stopped already, by kim at 2026-\d\d-\d\d \d\d:\d\d UTC; nothing more will start; there is no token here, so the next wave cancels 3 runs$/,
     );
   }
   const { pendingCancels, state } = await world.read();
@@ -166,14 +171,13 @@ test("a campaign that is stopped starts nothing more, collects what runs, and go
   expect((await world.run()).code).toBe(0);
 });
 
-test("a campaign that is stopped with --cancel cancels its runs in the next wave", async () => {
+test("decideCampaign() cancels the runs at once when it stops with cancel, also after a stop without it", async () => {
   const world = campaignWorld({ count: 5, runDuration: () => 20 * MINUTE });
   await world.advance();
   await world.decide(stop());
   // Who has stopped it can still decide to cancel.
-  expect((await world.decide(stop(true))).text).toBe("nothing more will start; the next wave cancels 3 runs");
-  expect(world.runs().filter((run) => run.endsWith("cancelled"))).toEqual([]);
-  const { view } = await world.advance();
+  const { text, view, leavesCancels } = await world.decide(stop(true));
+  expect([text, leavesCancels]).toEqual(["nothing more will start; 3 runs were cancelled", false]);
   expect([view.state, view.counts.cancelled, view.counts.waiting]).toEqual(["stopped", 3, 2]);
   expect(world.runs().filter((run) => run.endsWith("cancelled")).length).toBe(3);
   await world.decide({ kind: "resume" });
@@ -183,8 +187,7 @@ test("a campaign that is stopped with --cancel cancels its runs in the next wave
 test("a campaign that is stopped with --cancel also cancels runs that wait for an answer", async () => {
   const world = campaignWorld({ count: 2, scenarios: "play: awaiting-input", revision: REVISIONS.later });
   await world.run();
-  await world.decide(stop(true));
-  const { view } = await world.advance();
+  const { view } = await world.decide(stop(true));
   expect([view.counts.cancelled, world.runs().every((run) => run.endsWith("cancelled"))]).toEqual([2, true]);
 });
 
@@ -192,9 +195,27 @@ test("a run of another repository is not cancelled, although it was put into the
   const world = campaignWorld({ count: 2, file: { repositories: [project(1)] }, runDuration: () => 60 * MINUTE });
   await world.advance();
   world.setRun(project(1), { repo_id: [...world.emulator.world.store.repos.values()][1]?.id });
-  await world.decide(stop(true));
+  expect(await world.decide(stop(true))).toMatchObject({
+    text: "nothing more will start; 1 run is not cancelled yet",
+    error: { exitCode: 2 },
+    leavesCancels: true,
+  });
   const { code } = await world.advance();
   expect([code, world.requests.filter((request) => request.endsWith("/cancel"))]).toEqual([2, []]);
+});
+
+test("decideCampaign() reports a run that ended before it was cancelled", async () => {
+  const world = campaignWorld({ count: 2, runDuration: () => 60 * MINUTE });
+  await world.advance();
+  world.before = (request) => {
+    world.before = undefined;
+    if (request.startsWith("GET /runs/")) world.setRun(project(1), { status: "success" }, { status: "success" });
+  };
+  const { text, view } = await world.decide(stop(true));
+  expect([text, verdicts(view)]).toEqual([
+    "nothing more will start; 1 run was cancelled; 1 run had ended before",
+    { [project(1)]: "succeeded", [project(2)]: "cancelled" },
+  ]);
 });
 
 test("items that are skipped are not started, and a skip ends the campaign well", async () => {
@@ -235,7 +256,7 @@ test("an item that is skipped while its run is at work ends as its run does when
   expect([code, verdicts(view)]).toEqual([0, { [project(1)]: "skipped", [project(2)]: "succeeded" }]);
 });
 
-test("a skip says of one run that it is still running, and with --cancel that the next wave cancels it", async () => {
+test("a skip says of one run that it is still running, and with --cancel cancels it at once", async () => {
   const world = campaignWorld({ count: 1, runDuration: () => 60 * MINUTE });
   await world.advance();
   expect((await world.decide(skip({ only: [project(1)] }), { by: "unknown" })).text).toBe(
@@ -243,7 +264,7 @@ test("a skip says of one run that it is still running, and with --cancel that th
   );
   expect((await world.read()).items[0]?.skippedBy).toBe("a person");
   const cancel = { ...skip({ only: [project(1)] }), cancel: true };
-  expect((await world.decide(cancel)).text).toBe("1 item will not start again; the next wave cancels 1 run");
+  expect((await world.decide(cancel)).text).toBe("1 item will not start again; 1 run was cancelled");
   expect((await world.read()).items[0]?.skippedBy).toBeUndefined();
 });
 

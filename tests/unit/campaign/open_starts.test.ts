@@ -104,7 +104,7 @@ test("a decision needs no token: the next wave asks the service", async () => {
   const world = await lost(true);
   const { error, text } = await world.decide(stop(true), { token: undefined });
   expect([error, world.requests]).toEqual([undefined, []]);
-  expect(text).toEndWith("there is no token here, so the next wave asks for them");
+  expect(text).toEndWith("there is no token here, so the next wave looks up the starts");
   await world.run();
   expect(running(world)).toEqual([]);
 });
@@ -145,13 +145,11 @@ test("campaign skip is refused while the start is open, and --cancel settles it"
   expect([running(world), verdicts(view), view.exitCode]).toEqual([[], { [project(1)]: "skipped" }, 0]);
 });
 
-test("campaign skip --cancel cancels a run that is known with the next wave, and leaves the others", async () => {
+test("campaign skip --cancel cancels a run at once, and leaves the others", async () => {
   const world = campaignWorld({ count: 2, runDuration: () => 60 * MINUTE });
   await world.advance();
-  expect((await world.decide(skip(true))).text).toBe(
-    "1 item will not start again; the next wave cancels 1 run",
-  );
-  const { view } = await world.advance();
+  const { text, view } = await world.decide(skip(true));
+  expect(text).toBe("1 item will not start again; 1 run was cancelled");
   expect([verdicts(view), running(world)]).toEqual([
     { [project(1)]: "skipped", [project(2)]: "running" },
     [expect.stringContaining(project(2))],
@@ -567,7 +565,7 @@ test("nothing is asked for with the token of another user", async () => {
 async function stopping(): Promise<CampaignWorld> {
   const world = campaignWorld({ count: 3, runDuration: () => 60 * MINUTE });
   await world.advance();
-  await world.decide(stop(true));
+  await world.decide(stop(true), { token: undefined });
   return world;
 }
 
@@ -603,4 +601,22 @@ for (const [status, code, exit] of [[500, "INTERNAL", 69], [409, "CONFLICT", 2]]
       expect(running(world)).toEqual([]);
     });
   }
+}
+
+for (const [status, code, exit] of [[500, "INTERNAL", 69], [409, "CONFLICT", 2]] as const) {
+  test(`decideCampaign() cancels the others when one cancel fails with ${status}, and a wave the rest`, async () => {
+    const world = campaignWorld({ count: 3, runDuration: () => 60 * MINUTE });
+    await world.advance();
+    breakFirst(world, status, code);
+    const { error, text, leavesCancels } = await world.decide(stop(true));
+    expect([error, text, leavesCancels]).toEqual([
+      expect.objectContaining({ exitCode: exit }),
+      "nothing more will start; 2 runs were cancelled; 1 run is not cancelled yet",
+      true,
+    ]);
+    expect(running(world)).toEqual([expect.stringContaining(project(1))]);
+    world.before = undefined;
+    await world.advance();
+    expect(running(world)).toEqual([]);
+  });
 }

@@ -24,7 +24,7 @@ test("previewWave() says what the next wave reads and starts, without a request 
 test("previewWave() says that runs would be cancelled, and that a gate would be closed first", async () => {
   const world = campaignWorld({ count: 4, runDuration: () => 20 * MINUTE });
   await world.advance();
-  await world.decide({ kind: "stop", cancel: true });
+  await world.decide({ kind: "stop", cancel: true }, { token: undefined });
   expect(await world.preview()).toMatchObject({ reads: [], cancels: [1, 2, 3].map(id), starts: [] });
 });
 

@@ -360,3 +360,20 @@ test("a decision of a person without USER is by the user of this machine, and by
   await world.campaign("resume", [], { env: { USER: "", CI: "true" } });
   expect(last(world)).toMatchObject({ type: "resumed", by: "unknown" });
 });
+
+test("campaign stop --cancel cancels the runs now, and without a token prints the command that does", async () => {
+  const world = cliWorld({ count: 2, runDuration: () => 3_600_000 });
+  await world.campaign("advance");
+  const advance = "  mogplex-ci campaign advance campaign.yml --dir DIR";
+  const without = await world.campaign("stop", ["--cancel"], { env: { MOGPLEX_API_KEY: "" } });
+  expect([without.code, without.stdout.split("\n")]).toEqual([0, [
+    "nothing more will start; there is no token here, so the next wave cancels 2 runs",
+    "To cancel the runs now:",
+    advance,
+    "",
+  ]]);
+  expect((await world.campaign("status")).stdout).toContain(`To cancel the runs now:\n    ${advance}`);
+  const { code, stdout } = await world.campaign("stop", ["--cancel"]);
+  expect([code, stdout.split("; ").slice(-1)]).toEqual([0, ["2 runs were cancelled\n"]]);
+  expect((await world.campaign("status")).stdout).not.toContain("To cancel the runs now:");
+});
