@@ -72,13 +72,13 @@ export class MogplexError extends Error {
   readonly attempted: string | null;
   /** Why it did not work; the whole message when it does not come in parts. */
   readonly why: string;
-  /** The value at fault, quoted; null when there is none. */
+  /** The invalid value, quoted; null if there is no such value. */
   readonly value: string | null;
   /** What the reader can do; null when nothing is known to help. */
   readonly advice: string | null;
   /**
-   * A word for programs. For an answer of the service its own code, or null when the answer had none; else ours, such as `USAGE`,
-   * `NETWORK`, `START_UNKNOWN`, `DEADLINE`, `NO_SANDBOX`, `HOOK_FAILED`, `REPORT_NOT_WRITTEN`.
+   * A word for programs. For an answer of the service: the service's code, or null if the answer had none. Otherwise our own, such as
+   * `USAGE`, `NETWORK`, `START_UNKNOWN`, `DEADLINE`, `NO_SANDBOX`, `HOOK_FAILED`, `REPORT_NOT_WRITTEN`.
    */
   readonly code: string | null;
   /** The code that the service gave, such as `FORBIDDEN`; null when it gave none, or did not answer. */
@@ -131,7 +131,7 @@ export class MogplexError extends Error {
     return null;
   }
 
-  /** UUID of the run that the call started, found or followed; null when there is none or it is unknown. */
+  /** UUID of the run that the call started, found or followed; null if there is no run, or it is unknown. */
   get runId(): string | null {
     return this.#run.runId;
   }
@@ -276,7 +276,7 @@ export class ConflictError extends ApiError {
   static override readonly kind: string = "ConflictError";
 }
 
-/** 403: the token lacks a scope, or may only trigger automations. Exit code 65. */
+/** 403: the token lacks a scope, or can only trigger automations. Exit code 65. */
 export class ForbiddenError extends ApiError {
   /** @internal */
   static override readonly kind: string = "ForbiddenError";
@@ -304,7 +304,7 @@ export class NetworkError extends MogplexError {
   }
 }
 
-/** The body of an answer is larger than the limit. Asking for less may work. Exit code 69. */
+/** The body of an answer is larger than the limit. A request for less data can succeed. Exit code 69. */
 export class BodyTooLargeError extends MogplexError {
   /** @internal */
   static override readonly kind: string = "BodyTooLargeError";
@@ -344,9 +344,9 @@ export class DeadlineError extends MogplexError {
 }
 
 /**
- * The caller's `signal` aborted after a start was sent: there is a run, or may be one. `cause` is `signal.reason`. The exit code depends on
- * the reason: 124 for a `TimeoutError`, the code of our own error, otherwise 130. Also thrown to a caller that awaits a handle after leaving
- * its last loop.
+ * The caller's `signal` aborted after a start was sent: there is a run, or might be one. `cause` is `signal.reason`. The exit code depends
+ * on the reason: 124 for a `TimeoutError`, the code of our own error, otherwise 130. Also thrown to a caller that awaits a handle after
+ * leaving its last loop.
  */
 export class AbortedError extends MogplexError {
   /** @internal */

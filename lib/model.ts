@@ -16,10 +16,10 @@ export type RunStatus = KnownRunStatus | (string & Record<never, never>);
 /** A word that the service sends: one of the known words, or a later one. */
 export type OpenWord<Known extends string> = Known | (string & Record<never, never>);
 
-/** Agents that a start may name. Each revision of the service knows at least `codex` and `claude-code`. */
+/** Agents that a start can name. Each revision of the service knows at least `codex` and `claude-code`. */
 export type Harness = "codex" | "claude-code" | "mogplex";
 
-/** How freely an agent may act. */
+/** How freely an agent can act. */
 export type Mode = "SAFE" | "AUTO" | "YOLO";
 
 /** Kinds of events that the known revisions of the service send. */
@@ -250,18 +250,18 @@ export interface StartRequest {
   /** Task for the agent; 1 to 100 000 UTF-16 units after trimming. */
   prompt: string;
   /**
-   * Agent. Another word than these is sent as it is, with a notice: later revisions of the service may know it. @default {"codex"} (chosen by
-   * the service)
+   * Agent. Any other word is sent unchanged, with a notice, because later revisions of the service might know it. @default {"codex"} (chosen
+   * by the service)
    */
   harness?: OpenWord<Harness> | undefined;
   /** Branch to start from. @default the repository's default branch */
   baseBranch?: string | undefined;
-  /** Branch to work on. @default generated with `createBranch`, else the base branch */
+  /** Branch to work on. @default generated with `createBranch`, otherwise the base branch */
   workingBranch?: string | undefined;
   /** Create the working branch. @default {false} */
   createBranch?: boolean | undefined;
   /** Directory inside the repository; null forces the repository's root. @default the repository's stored root */
   rootDirectory?: string | null | undefined;
-  /** How freely the agent may act: `SAFE`, `AUTO` or `YOLO`. @default chosen by the service */
+  /** How freely the agent can act: `SAFE`, `AUTO` or `YOLO`. @default chosen by the service */
   mode?: Mode | undefined;
 }

@@ -134,7 +134,7 @@ export interface CampaignNotification {
  */
 export type Notifier = (notification: CampaignNotification) => unknown;
 
-/** Which forges may be sent a token. */
+/** The forges that can receive a token. */
 export interface CampaignForge {
   /**
    * Hosts beside github.com and gitlab.com, each as `HOST` or `HOST=VARIABLE`, where VARIABLE holds the token for that host. @default {[]}

@@ -93,9 +93,9 @@ export interface Campaign {
    */
   plan(options?: CampaignPlanOptions): Promise<CampaignPlan>;
   /**
-   * Makes one wave: records what has ended, starts what the limits of the service allow, and returns. Plans first when there is no plan, but not
-   * with a branch as `home`, which may be lost: call {@linkcode Campaign.plan} for that. Safe to be called again and again, by any machine that
-   * has the home.
+   * Runs one wave: records what has finished, starts what the service's limits permit, and returns. Plans first when there is no plan, but
+   * not with a branch as `home`, which may be lost: call {@linkcode Campaign.plan} for that. Safe to be called again and again, by any
+   * machine that has the home.
    *
    * @returns What it looks like, also when items have failed; `state` and `exitCode` say whether it is done, and how. `exitCode` is 0 until it
    * is done, also while a gate is closed, so that a schedule is not red meanwhile: `state` is `gated` then.
@@ -169,9 +169,9 @@ export interface Campaign {
 /** Options of {@linkcode Campaigns.of}, for all verbs of the campaign. */
 export interface CampaignSettings {
   /**
-   * Where it is remembered what was planned and done: a directory; `git:REMOTE#BRANCH`, a branch of a Git repository, where REMOTE is an address,
-   * or `origin` for the repository of a CI job; or `memoryHome()`. @default the variable `MOGPLEX_CAMPAIGN_HOME`, else the campaign's `home`,
-   * else the directory `mogplex-campaign`
+   * Where the plan and the progress are stored: a directory; `git:REMOTE#BRANCH`, a branch of a Git repository, where REMOTE is an address,
+   * or `origin` for the repository of a CI job; or `memoryHome()`. @default the variable `MOGPLEX_CAMPAIGN_HOME`, else the campaign's
+   * `home`, else the directory `mogplex-campaign`
    */
   home?: string | MemoryHome | undefined;
   /** Called with each event of `run()` and `advance()`. Not waited for; a failure, also of its promise, is a notice. */
@@ -195,10 +195,10 @@ export interface CampaignSettings {
   forge?: CampaignForge | undefined;
   /** Time without activity after which a pull request is stuck, in milliseconds. @default {259_200_000} (three days) */
   stuckAfterMs?: number | undefined;
-  /** Whether the files that the campaign names may be outside of its folder. @default {false} */
+  /** Whether files that the campaign names can be outside its folder. @default {false} */
   allowOutside?: boolean | undefined;
   /**
-   * Name of a variable with the address of a webhook that the campaign may name, although it begins neither with `CAMPAIGN_` nor with
+   * Name of a variable with the address of a webhook that the campaign can name, although it begins neither with `CAMPAIGN_` nor with
    * `MOGPLEX_WEBHOOK`.
    */
   webhookVariable?: string | undefined;
@@ -220,7 +220,7 @@ export interface CampaignMergeOptions extends CampaignReadOptions {
   atMost?: number | undefined;
   /** How commits get into the target. @default the campaign's, otherwise one that the repository allows */
   method?: "merge" | "squash" | "rebase" | undefined;
-  /** Whether branches that must be up to date are updated. This may cancel approvals. @default {false} */
+  /** Whether to update branches that must be up to date. This can cancel approvals. @default {false} */
   update?: boolean | undefined;
   /** Whether branches must be up to date also where the target does not require it. @default {false} */
   requireUpToDate?: boolean | undefined;

@@ -44,7 +44,8 @@ export interface DerivedOptions {
   /** Gets log lines, with secrets masked: `console`, or any logger with `debug`, `info`, `warn` and `error`. @default none; `console` with `logLevel` */
   logger?: Logger | undefined;
   /**
-   * What is logged: `off`, `error`, `warn`, `info` (waits, too) or `debug` (each request, too). @default {"warn"} with a logger, else `off`
+   * What is logged: `off`, `error`, `warn`, `info` (waits, too) or `debug` (each request, too). @default {"warn"} with a logger, otherwise
+   * `off`
    */
   logLevel?: LogLevel | undefined;
   /**
@@ -63,7 +64,7 @@ export interface MogplexOptions extends DerivedOptions {
    * token: keep no token yourself. It is awaited as long as `timeoutMs` and `signal` of the call permit. @default the variable `MOGPLEX_API_KEY`
    */
   token?: string | (() => string | Promise<string>) | undefined;
-  /** Origin of the service. @default the variable `MOGPLEX_URL`, else `https://mogplex.com` */
+  /** Origin of the service. @default the variable `MOGPLEX_URL`, otherwise `https://mogplex.com` */
   url?: string | undefined;
   /** `loopback` permits plain HTTP to this machine, for a local Mogplex. @default `MOGPLEX_DEV=1` permits it */
   plainHttp?: "loopback" | undefined;

@@ -15,7 +15,7 @@ export interface Logger {
   debug(message: string): unknown;
   /** Waits, and starts with another key. */
   info(message: string): unknown;
-  /** What may need a look. */
+  /** Something that might need attention. */
   warn(message: string): unknown;
   /** A function of yours that failed. */
   error(message: string): unknown;

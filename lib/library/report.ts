@@ -34,7 +34,7 @@ import { valueOr } from "../lookup.ts";
 
 /** Which secrets to mask. */
 export interface MaskOptions {
-  /** Client whose token and `secrets` are masked, whatever gives the token. */
+  /** Client whose token and `secrets` are masked, no matter where the token comes from. */
   mogplex?: Mogplex | undefined;
   /** Access token, which is masked. @default the token that a run would use */
   token?: string | undefined;
@@ -298,7 +298,7 @@ export async function report(
 export interface LogText {
   /**
    * A text as one line without invisible characters, without secrets, and without anything that a CI system would obey as a
-   * command. You may print it as part of a longer line.
+   * command. You can print it as part of a longer line.
    *
    * @param text Anything.
    * @param maxLength Most UTF-16 units to keep, at least 0; a mark says how many were cut. @default {1_000}

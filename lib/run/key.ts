@@ -129,7 +129,7 @@ export interface KeyOptions {
    * @default derived from the other options
    */
   idempotencyKey?: string | undefined;
-  /** How often a job gets a new run: `pipeline`, `job`, `day` or `random`. @default `pipeline` in CI, else `random` */
+  /** How often a job gets a new run: `pipeline`, `job`, `day` or `random`. @default `pipeline` in CI, otherwise `random` */
   keyScope?: KeyScope | undefined;
   /** Distinguishes several runs of one job; at most 1 000 characters. @default {""} */
   keyPart?: string | undefined;

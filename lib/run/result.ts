@@ -20,7 +20,7 @@ export interface ResultError {
   attempted: string | null;
   /** Why it did not work; the whole message when the error has no parts. */
   why: string;
-  /** The value at fault, quoted; null when there is none. */
+  /** The invalid value, quoted; null if there is no such value. */
   value: string | null;
   /** What the reader can do; null when nothing is known to help. */
   advice: string | null;
@@ -142,8 +142,8 @@ export interface RunResult<V = unknown> {
   /** Key that finds the run again. */
   idempotencyKey: string | null;
   /**
-   * Whether there is a run, or may be one that no answer named. False when nothing was started: the service refused the start, or it was
-   * never sent.
+   * Whether there is a run, or might be one without an answer. False if nothing was started: the service refused the start, or it was never
+   * sent.
    */
   mayExist: boolean;
   /** Branches; `pushed` comes from the events and is null when they did not say. */
@@ -164,7 +164,7 @@ export interface RunResult<V = unknown> {
    * `result.json` has it as it is in the file.
    */
   value: V;
-  /** The result file; null when none was asked for, or the run did not succeed. */
+  /** The result file; null if no result was requested, or the run did not succeed. */
   resultFile: ResultFile | null;
   /** When the service created the run, in ISO 8601. */
   createdAt: string | null;
@@ -268,8 +268,8 @@ export interface AutomationResult {
   /** Key that finds the run again. */
   idempotencyKey: string | null;
   /**
-   * Whether there is a run, or may be one that no answer named. False when nothing was started: the service refused the start, or it was
-   * never sent.
+   * Whether there is a run, or might be one without an answer. False if nothing was started: the service refused the start, or it was never
+   * sent.
    */
   mayExist: boolean;
   /** When the service created it, in ISO 8601. */

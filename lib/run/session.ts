@@ -194,7 +194,7 @@ export interface ConnectOptions extends VerbOptions {
   token?: string | undefined;
   /** Further secrets to mask. @default {[]} */
   secrets?: readonly string[] | undefined;
-  /** Origin of the service. @default the variable `MOGPLEX_URL`, else `https://mogplex.com` */
+  /** Origin of the service. @default the variable `MOGPLEX_URL`, otherwise `https://mogplex.com` */
   url?: string | undefined;
   /** Client to use instead of one made from `token` and `url`, which must not be given then. */
   client?: ServiceClient | undefined;

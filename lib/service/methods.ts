@@ -73,7 +73,7 @@ export interface MogplexApi {
   /**
    * Asks whether the token can start runs, without effect: it sends a start without a key, which the service refuses, and takes no start slot.
    *
-   * @throws {ForbiddenError} when the token may not; its `code` is `AUTOMATION_REQUIRED` when it may trigger automations only.
+   * @throws {ForbiddenError} if the token cannot; its `code` is `AUTOMATION_REQUIRED` if it can only trigger automations.
    */
   checkStartAccess(options?: CallOptions): Promise<void>;
   /** Gets a run. */
@@ -103,8 +103,8 @@ export interface MogplexApi {
   /** Gets an automation with its published version and a summary of its runs. */
   getAutomation(automationId: string, options?: CallOptions): Promise<AutomationDetail>;
   /**
-   * Triggers an automation. An accepted trigger may not have started any work: check the result. The key is sent unchanged. Older revisions of
-   * the service share keys between all users and do not compare bodies, so begin the key with a prefix of your own.
+   * Triggers an automation. An accepted trigger might not have started any work: check the result. The key is sent unchanged. Older
+   * revisions of the service share keys between all users and do not compare bodies, so begin the key with a prefix of your own.
    */
   triggerAutomation(
     automationId: string,

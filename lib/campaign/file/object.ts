@@ -115,7 +115,7 @@ export interface CampaignDefinition {
   } | undefined;
   /** The first items, which must end before the others start: `size` is from 1 to 1 000. */
   readonly canary?: { readonly size: number; readonly gate?: "automatic" | "manual" | undefined } | undefined;
-  /** Times of the week in which runs may be started. @default {[]} (always) */
+  /** Times of the week when runs can start. @default {[]} (always) */
   readonly windows?: readonly string[] | undefined;
   /** A run that fixes a pull request whose checks are red: `attempts` is from 1 to 10 for each. */
   readonly onFailedChecks?: { readonly prompt: string; readonly attempts?: number | undefined } | undefined;

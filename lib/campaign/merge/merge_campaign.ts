@@ -36,7 +36,7 @@ export interface MergeSettings {
   atMost?: number | undefined;
   /** @default the campaign file's method, otherwise one that the repository allows */
   method?: MergeMethod | undefined;
-  /** Whether branches that must be up to date are updated. This may cancel approvals. @default {false} */
+  /** Whether to update branches that must be up to date. This can cancel approvals. @default {false} */
   update?: boolean | undefined;
   /** Whether branches must be up to date also where the target does not require it. @default {false} */
   requireUpToDate?: boolean | undefined;

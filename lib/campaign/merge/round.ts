@@ -76,7 +76,7 @@ export interface MergeOrders {
  * What happened to a pull request.
  *
  * - `merged`; `elsewhere`: by somebody else; `updated`: its branch is being updated.
- * - `queued`, `pending`: the forge merges it later; `foreign`: because somebody else has asked for that.
+ * - `queued`, `pending`: the forge merges it later; `foreign`: because somebody else requested that.
  * - `would-merge`, `would-update`: if this was not a dry run.
  * - `review`, `checks`: it waits for people, or for checks or time; `blocked`: somebody has to do something else; `closed`: without a merge.
  * - `refused`: by the forge; `out`: it was dropped from the queue; `left`: we took it out.

@@ -19,7 +19,7 @@ export interface PullRequestView {
   review: ReviewState | null;
   /** Whether it conflicts with its base branch; null when the forge has not found out. */
   conflict: boolean | null;
-  /** Assignee, else requested reviewer; null without both. */
+  /** Assignee, otherwise requested reviewer; null without both. */
   owner: string | null;
   /** When it was opened, in ISO 8601, by the forge's clock. */
   createdAt: string | null;
@@ -160,7 +160,7 @@ export interface CampaignItem {
   files?: number | undefined;
   /** The file that its task asks for. @default the task asks for none, or no run has succeeded */
   result?: ItemResult | undefined;
-  /** Whether the pull request is required, and no forge was asked for it. @default it was, or none is required */
+  /** Whether a pull request is required, but no forge was asked about it. @default it was, or none is required */
   unchecked?: boolean | undefined;
   /**
    * How far its pull request is from being merged, and why it is blocked; null for no reason. @default there is none, it is closed or was not
@@ -253,7 +253,7 @@ export interface CampaignAbout {
     stopAfterFailures: string | null;
     openPullRequests: number | null;
   };
-  /** Number of windows in which runs may be started; 0 for always. */
+  /** Number of windows in which runs can start; 0 for always. */
   windows: number;
   /** Gates that people have opened. */
   approvals: readonly GateApproval[];
@@ -287,7 +287,7 @@ export interface CampaignView {
   counts: Readonly<Record<ItemState, number>>;
   /** Items, canary first, then in the order of the file. */
   items: readonly CampaignItem[];
-  /** Items that did not end well, grouped by identical cause, largest group first; then those whose pull request is stuck. */
+  /** Items that did not succeed, grouped by identical cause, largest group first; then those whose pull request is stuck. */
   causes: readonly CauseGroup[];
   /** Pull requests by how far they are from being merged. @default none was read */
   merging?: readonly MergeGroup[] | undefined;

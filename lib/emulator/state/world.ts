@@ -214,7 +214,7 @@ function projectRepos(projects: Projects, user: string): FixtureRepo[] {
   const problem = !/^(?!\.+$)[\w.-]+$/.test(owner)
     ? "the owner must have letters, digits, underscores, hyphens and dots, and not dots alone"
     : !Number.isInteger(count) || count < 1 || count > MAX_PROJECTS
-    ? `the number must be a whole one from 1 to ${MAX_PROJECTS}`
+    ? `the number must be a whole number from 1 to ${MAX_PROJECTS}`
     : undefined;
   if (problem !== undefined) {
     throw new UsageError({ attempted: "make repositories", why: problem, value: `${owner}=${count}` });
