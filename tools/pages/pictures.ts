@@ -109,7 +109,7 @@ await emulator.close();
 
 const PICTURES = [
   { name: "run-page", file: `runs/${DAYS - 1}-0/run.html`, colorScheme: "light", width: 1_100, height: 1_150 },
-  { name: "campaign-page", file: "mogplex-campaign/campaign.html", colorScheme: "dark", width: 1_100, height: 900 },
+  { name: "campaign-page", file: "mogplex-campaign/campaign.html", colorScheme: "light", width: 1_100, height: 900 },
   { name: "dashboard", file: "public/index.html", colorScheme: "light", width: 1_200, height: 1_300 },
 ] as const;
 
