@@ -1,5 +1,5 @@
 import { basename, dirname, join } from "node:path";
-import { type Concern, concernsOf, headlineOf } from "../dashboard/attention.ts";
+import { type Concern, concernsOf, foldConcerns, headlineOf, uncountedText } from "../dashboard/attention.ts";
 import { assemble, cleanDashboard, collect, filesOf, MAX_ENTRIES, renderDashboard } from "../dashboard/collect.ts";
 import {
   activeSandboxes,
@@ -264,13 +264,18 @@ function dashboardLines(data: DashboardData, print: Print): SafeLine[] {
   const nowMs = instantMs(at) ?? 0;
   const concerns = concernsOf(data);
   const used = formatCount(requests, "request");
-  const heading = headlineOf(concerns);
+  const uncounted = uncountedText(data);
+  const heading = concerns.length === 0 && uncounted !== null ? uncounted : headlineOf(concerns, data);
+  const { open, folded } = foldConcerns(concerns, MAX_LINES);
+  const tone = concerns.length === 0 && uncounted === null ? "green" : "yellow";
   const share = last.runs === 0 ? "" : `, ${last.succeeded} of them succeeded`;
   const median = last.medianMs === null ? "" : `, median ${formatDuration(last.medianMs)}`;
   return [
-    print.paint(concerns.length === 0 ? "green" : "yellow", print.untrusted(heading)),
+    print.paint(tone, print.untrusted(heading)),
     print.paint("dim", print.untrusted(`${utcText(nowMs)}, ${used}`)),
-    ...rows(concerns, (each) => concernLine(print, each, nowMs)),
+    ...open.map((each) => concernLine(print, each, nowMs)),
+    ...folded.length > 0 ? [own`  … and ${folded.length} more`] : [],
+    ...concerns.length > 0 && uncounted !== null ? [own``, print.untrusted(uncounted)] : [],
     own``,
     own`repositories: ${repositories.length}, sandboxes in use: ${activeSandboxes(data)}`,
     ...sandboxes.length > 0 ? [own`sandboxes: ${counts(print, countBy(sandboxes, ({ status }) => status))}`] : [],
@@ -297,7 +302,9 @@ function dashboardLines(data: DashboardData, print: Print): SafeLine[] {
 function concernLine(print: Print, { tone, subject, line, at, lasts }: Concern, nowMs: number): SafeLine {
   const distance = at === null ? "" : distanceText(at, nowMs);
   const age = at === null ? "" : lasts ? `, since ${utcText(at)}` : `, ${distance === "now" ? "just now" : distance}`;
-  const text = print.untrusted(cutText(`  ${subject}${age}${line === "" ? "" : ` (${line})`}`, 200));
+  const whole = `  ${subject}${age}${line === "" ? "" : ` (${line})`}`;
+  // The mark of a cut is longer than a few more characters.
+  const text = print.untrusted(whole.length <= 230 ? whole : cutText(whole, 200));
   return print.paint(tone === "bad" ? "red" : "yellow", text);
 }
 

@@ -4,10 +4,37 @@
  */
 import { instantMs, spanText } from "../run/result.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
-import { activeSandboxes, type CampaignEntry, campaignName, type DashboardData, LIST_WORDS, LISTS } from "./data.ts";
+import {
+  activeSandboxes,
+  type CampaignEntry,
+  campaignName,
+  type DashboardData,
+  LIST_WORDS,
+  LISTS,
+  type PullRequestEntry,
+} from "./data.ts";
 import { endedRuns, momentOf, troublesOf, weakRepositoriesOf } from "./runs.ts";
 
+/** What concerns are about, in the order in which a dashboard lists them. */
+const KINDS = [
+  "decision",
+  "campaign",
+  "run",
+  "repository",
+  "item",
+  "automation",
+  "pull request",
+  "sandbox",
+  "source",
+] as const;
+
+type ConcernKind = typeof KINDS[number];
+
+/** Kinds that are never folded: somebody waits for an answer. */
+const UNFOLDED: readonly ConcernKind[] = ["decision", "pull request"];
+
 export interface Concern {
+  readonly kind: ConcernKind;
   readonly tone: "bad" | "warn";
   /** What it is about, as a clause. It may have untrusted texts. */
   readonly subject: string;
@@ -20,6 +47,9 @@ export interface Concern {
   readonly link: ConcernLink | null;
 }
 
+/** Most runs in the table: data.json has all. */
+export const MAX_ROWS = 1_000;
+
 /** A page beside the dashboard, or a part of it. */
 export interface ConcernLink {
   readonly words: string;
@@ -28,15 +58,21 @@ export interface ConcernLink {
 }
 
 const concern = (
+  kind: ConcernKind,
   tone: Concern["tone"],
   subject: string,
   line: string,
   { at = null, lasts = false, link = null }: Partial<Pick<Concern, "at" | "lasts" | "link">> = {},
-): Concern => ({ tone, subject, line, at, lasts, link });
+): Concern => ({ kind, tone, subject, line, at, lasts, link });
 
 /** Where a reader continues: on the page, otherwise in the part. */
 function linkTo(page: string | null, words: string, part: string): ConcernLink {
   return page === null ? { words: "Show", part } : { words, page };
+}
+
+/** The place of a run on the page. @param index In the data's runs. */
+export function runPlace(index: number): string {
+  return index < MAX_ROWS ? `run-${index + 1}` : "runs";
 }
 
 /** The title of the task in quotes, with the name of the campaign, since several may have the same task. Untrusted text. */
@@ -60,15 +96,23 @@ function ofCampaigns({ campaigns }: DashboardData): Concern[] {
     const more = { lasts: true, link: linkTo(page, "Open campaign", "campaigns") };
     return [
       ...isGated
-        ? [concern("warn", `Approve or stop the campaign ${name}`, why, { at: instantMs(gatedAt), ...more })]
+        ? [
+          concern("decision", "warn", `Approve or stop the campaign ${name}`, why, { at: instantMs(gatedAt), ...more }),
+        ]
         : [],
-      ...isStopped ? [concern("warn", `Resume the campaign ${name}, or skip the rest`, why, more)] : [],
+      ...isStopped ? [concern("campaign", "warn", `Resume the campaign ${name}, or skip the rest`, why, more)] : [],
       ...mergesStopped === null
         ? []
-        : [concern("warn", `Merges of the campaign ${name} are stopped`, sentenceOf(mergesStopped), more)],
-      ...lastError === null
-        ? []
-        : [concern("bad", `The last wave of the campaign ${name} stopped with an error`, sentenceOf(lastError), more)],
+        : [concern("campaign", "warn", `Merges of the campaign ${name} are stopped`, sentenceOf(mergesStopped), more)],
+      ...lastError === null ? [] : [
+        concern(
+          "campaign",
+          "bad",
+          `The last wave of the campaign ${name} stopped with an error`,
+          sentenceOf(lastError),
+          more,
+        ),
+      ],
     ];
   });
 }
@@ -90,21 +134,23 @@ const HAPPENED: ReadonlyMap<string, string> = new Map([
 ]);
 
 function ofRuns({ runs, at }: DashboardData): Concern[] {
+  const places = new Map(runs.map((run, index) => [run, runPlace(index)]));
   return troublesOf(runs, instantMs(at) ?? 0).map(({ run, task, times }) => {
-    const { repository, runId, file, outcome, reason, durationMs, page } = run;
+    const { repository, job, runId, file, outcome, reason, durationMs, page } = run;
     const where = repository ?? (runId === null ? file : `Run ${runId.slice(0, 8)}`);
     const what = HAPPENED.get(outcome) ?? "has no verdict";
     const often = outcome === "failed" && times > 1 ? ` ${times} times in a row` : "";
     const took = durationMs === null
       ? ""
       : `${outcome === "failed" && reason === null ? "Failed after" : "After"} ${formatDuration(durationMs)}.`;
+    const name = task === null && repository !== null && runId !== null ? `Run ${runId.slice(0, 8)}.` : "";
+    const isQuestion = outcome === "awaiting_input";
     return concern(
+      isQuestion ? "decision" : "run",
       outcome === "failed" ? "bad" : "warn",
-      `${where}${task === null ? "" : `: “${task}”`} ${what}${often}`,
-      [reason === null ? "" : sentenceOf(reason), took].filter(Boolean).join(
-        " ",
-      ),
-      { at: momentOf(run), lasts: outcome === "awaiting_input", link: linkTo(page, "Open run", "runs") },
+      `${where}${job === null ? "" : ` (${job})`}${task === null ? "" : `: “${task}”`} ${what}${often}`,
+      [reason === null ? "" : sentenceOf(reason), took, name].filter(Boolean).join(" "),
+      { at: momentOf(run), lasts: isQuestion, link: linkTo(page, "Open run", places.get(run) ?? "runs") },
     );
   });
 }
@@ -117,6 +163,7 @@ function ofRepositories({ runs, at }: DashboardData): Concern[] {
     ({ repository, runs: count, failed, lastFailure }) => {
       const { reason, page } = lastFailure;
       return concern(
+        "repository",
         "warn",
         `${repository}: ${failed} of ${count} runs of the last 7 days failed`,
         reason === null ? "" : `The last failure: ${sentenceOf(reason)}`,
@@ -143,6 +190,7 @@ function ofCauses({ campaigns }: DashboardData): Concern[] {
       const [one, many] = CAUSES.get(verdict) ?? ["failed", cause === "" ? "failed" : "failed with the same message"];
       const isQuestion = verdict === "needs-input";
       return concern(
+        isQuestion ? "decision" : "item",
         isQuestion ? "warn" : "bad",
         `${formatCount(items, "item")} of ${titled(campaign)} ${items === 1 ? one : many}`,
         `${cause === "" ? "" : `${cause.replace(/\.$/, "")}: `}${names.join(", ")}${items > names.length ? ", …" : ""}`,
@@ -155,6 +203,7 @@ function ofCauses({ campaigns }: DashboardData): Concern[] {
 function ofAutomations({ automations }: DashboardData): Concern[] {
   const failing = automations.filter(({ runs }) => runs?.last?.status === "failed").map(({ name, runs }) =>
     concern(
+      "automation",
       "bad",
       `Automation “${name}” failed`,
       `${runs?.failed ?? 0} of the last ${formatCount(runs?.read ?? 0, "run")} failed${
@@ -169,6 +218,7 @@ function ofAutomations({ automations }: DashboardData): Concern[] {
   return [
     ...failing,
     concern(
+      "automation",
       "warn",
       `${count} without a published version`,
       unpublished.map(({ name }) => name).slice(0, 5).join(", "),
@@ -179,29 +229,44 @@ function ofAutomations({ automations }: DashboardData): Concern[] {
   ];
 }
 
+const DAY_MS = 86_400_000;
 /** After this time a waiting pull request needs attention, in milliseconds. */
-const LONG_MS = 3 * 86_400_000;
+const LONG_MS = 3 * DAY_MS;
+
+/** Pull requests that have waited for more than 3 days, in their order. */
+export function longWaiting(entries: readonly PullRequestEntry[], nowMs: number): PullRequestEntry[] {
+  return entries.filter(({ openedAt }) => nowMs - (instantMs(openedAt) ?? nowMs) > LONG_MS);
+}
+
+const CHECKS: ReadonlyMap<string, string> = new Map([
+  ["green", "checks passed"],
+  ["red", "checks failed"],
+  ["pending", "checks are running"],
+]);
 
 function ofPullRequests({ pullRequests: { entries }, at }: DashboardData): Concern[] {
   const nowMs = instantMs(at) ?? 0;
-  const old = entries.filter(({ openedAt }) => nowMs - (instantMs(openedAt) ?? nowMs) > LONG_MS);
+  const old = longWaiting(entries, nowMs);
   const [oldest] = old;
   if (oldest === undefined) return [];
   const { repository, url, checks, owner, openedAt } = oldest;
-  const details = [checks === null || checks === "none" ? "" : checks, owner === null ? "" : `with ${owner}`].filter(
-    Boolean,
-  );
+  const details = [
+    formatCount(Math.floor((nowMs - (instantMs(openedAt) ?? nowMs)) / DAY_MS), "day"),
+    CHECKS.get(checks ?? "") ?? "",
+    owner === null ? "" : `with ${owner}`,
+  ].filter(Boolean);
   const number = /\/(\d{1,9})\/?$/.exec(url)?.[1];
   return [
     concern(
+      "pull request",
       "warn",
       old.length === 1
         ? "1 pull request has waited for more than 3 days"
         : `${old.length} pull requests have waited for more than 3 days`,
-      `Oldest: ${repository ?? url}${repository !== null && number !== undefined ? ` #${number}` : ""}${
-        details.length > 0 ? `, ${details.join(", ")}` : ""
-      }.`,
-      { at: instantMs(openedAt), lasts: true, link: { words: "Show them", part: "pulls" } },
+      `Oldest: ${repository ?? url}${repository !== null && number !== undefined ? ` #${number}` : ""} (${
+        details.join(", ")
+      }).`,
+      { link: { words: "Show them", part: "pulls" } },
     ),
   ];
 }
@@ -217,7 +282,7 @@ function ofSandboxes(data: DashboardData): Concern[] {
     const names = [...new Set(chosen.map(({ repository, branch }) => repository ?? branch ?? "no name"))];
     const count = `${chosen.length} ${chosen.length === 1 ? "sandbox" : "sandboxes"}`;
     return chosen.length === 0 ? [] : [
-      concern("bad", `${count} ${what}`, names.slice(0, 5).join(", "), {
+      concern("sandbox", "bad", `${count} ${what}`, names.slice(0, 5).join(", "), {
         link: { words: "Show", part: "automations" },
       }),
     ];
@@ -229,6 +294,7 @@ function ofSandboxes(data: DashboardData): Concern[] {
     ...about(`still starting after ${spanText(STUCK_MS)}`, stuck),
     ...about("with an error", data.sandboxes.filter(({ status }) => status === "error")),
     ...activeSandboxes(data) < MAX_SANDBOXES ? [] : [concern(
+      "sandbox",
       "warn",
       `All ${MAX_SANDBOXES} sandboxes are in use`,
       "The service may refuse the next run.",
@@ -241,6 +307,7 @@ function ofFiles({ lists, fileProblems }: DashboardData): Concern[] {
   const link = { words: "Show", part: "sources" };
   const unread = LISTS.filter((name) => ["failed", "partial"].includes(lists[name].state)).map((name) =>
     concern(
+      "source",
       "bad",
       lists[name].state === "failed"
         ? `The ${LIST_WORDS[name]} were not read`
@@ -252,9 +319,11 @@ function ofFiles({ lists, fileProblems }: DashboardData): Concern[] {
   const patterns = fileProblems.filter(({ kind }) => kind === "pattern").map(({ file }) => file);
   const files = fileProblems.filter(({ kind }) => kind === "file").map(({ file }) => file);
   const some = (count: number, one: string, many: string, names: readonly string[]) =>
-    count === 0
-      ? []
-      : [concern("warn", count === 1 ? `1 ${one}` : `${count} ${many}`, names.slice(0, 5).join(", "), { link })];
+    count === 0 ? [] : [
+      concern("source", "warn", count === 1 ? `1 ${one}` : `${count} ${many}`, names.slice(0, 5).join(", "), {
+        link,
+      }),
+    ];
   return [
     ...unread,
     ...some(patterns.length, "pattern matches no file", "patterns match no file", patterns),
@@ -262,16 +331,40 @@ function ofFiles({ lists, fileProblems }: DashboardData): Concern[] {
   ];
 }
 
-/** @param data Data after `cleanDashboard`. */
+/**
+ * By kind. Of one kind, what lasts comes first, the longest first, then the newest.
+ * @param data Data after `cleanDashboard`.
+ */
 export function concernsOf(data: DashboardData): Concern[] {
-  return [ofCampaigns, ofRuns, ofRepositories, ofCauses, ofAutomations, ofPullRequests, ofSandboxes, ofFiles].flatMap((
-    find,
-  ) => find(data));
+  const all = [ofCampaigns, ofRuns, ofRepositories, ofCauses, ofAutomations, ofPullRequests, ofSandboxes, ofFiles]
+    .flatMap((find) => find(data));
+  const age = ({ at, lasts }: Concern) => at === null ? 0 : lasts ? at : -at;
+  return all.sort((a, b) =>
+    KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind) || Number(b.lasts) - Number(a.lasts) || age(a) - age(b)
+  );
 }
 
-/** `5 things need attention`, `All is well`. */
-export function headlineOf(concerns: readonly Concern[]): string {
+/** Splits concerns into those that are shown and those that are folded. @param max Most of those that may be folded, and the others count, too. */
+export function foldConcerns(concerns: readonly Concern[], max: number): { open: Concern[]; folded: Concern[] } {
+  const isUnfolded = ({ kind }: Concern) => UNFOLDED.includes(kind);
+  const room = Math.max(0, max - concerns.filter(isUnfolded).length);
+  const first = new Set(concerns.filter((each) => !isUnfolded(each)).slice(0, room));
+  const isOpen = (each: Concern) => isUnfolded(each) || first.has(each);
+  return { open: concerns.filter(isOpen), folded: concerns.filter((each) => !isOpen(each)) };
+}
+
+/** Why no run is counted, as a sentence; null if there is a file to count. */
+export function uncountedText({ covers, fileProblems }: DashboardData): string | null {
+  const { results, campaigns, histories, lines } = covers;
+  if (results + campaigns + lines > 0) return null;
+  return histories + fileProblems.length === 0
+    ? "No runs are counted, because neither --history nor --results was given."
+    : "No runs are counted, because the files have none.";
+}
+
+/** `5 things need attention`, `All is well`; `No runs are counted` if nothing shows that all is well. */
+export function headlineOf(concerns: readonly Concern[], data: DashboardData): string {
   const { length } = concerns;
-  if (length === 0) return "All is well";
+  if (length === 0) return uncountedText(data) === null ? "All is well" : "No runs are counted";
   return length === 1 ? "1 thing needs attention" : `${length} things need attention`;
 }

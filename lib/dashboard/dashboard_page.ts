@@ -33,7 +33,17 @@ import { countBy, lookup } from "../lookup.ts";
 import { OUTCOME_WORDS } from "../report/outcome_words.ts";
 import { dayText, dayTimeText, distanceText, instantMs, roundSpanText, spanText, utcText } from "../run/result.ts";
 import { formatCount } from "../text/duration.ts";
-import { type Concern, concernsOf, headlineOf, MAX_SANDBOXES } from "./attention.ts";
+import {
+  type Concern,
+  concernsOf,
+  foldConcerns,
+  headlineOf,
+  longWaiting,
+  MAX_ROWS,
+  MAX_SANDBOXES,
+  runPlace,
+  uncountedText,
+} from "./attention.ts";
 import {
   activeSandboxes,
   type AutomationEntry,
@@ -55,8 +65,8 @@ import {
 export function renderDashboardPage(data: DashboardData): string {
   const nowMs = instantMs(data.at) ?? 0;
   const concerns = concernsOf(data);
-  const tone: Tone = concerns.length === 0 ? "good" : "warn";
-  const headline = headlineOf(concerns);
+  const tone: Tone = concerns.length > 0 ? "warn" : uncountedText(data) === null ? "good" : "none";
+  const headline = headlineOf(concerns, data);
   const name = dashboardName(data);
   return page({
     title: `${headline} – ${name}`,
@@ -91,25 +101,29 @@ export function renderDashboardPage(data: DashboardData): string {
   });
 }
 
-function summary({ days: { last }, pullRequests: { waiting }, covers }: DashboardData): Part {
-  const waits = waiting !== null && waiting.last > 0 &&
-    markup` <strong>${formatCount(waiting.last, "pull request")}</strong> ${
-      waiting.last === 1 ? "waits" : "wait"
-    } for review${difference(waiting)}.`;
-  if (last.runs === 0) {
-    const none = covers.results + covers.lines + covers.campaigns === 0
-      ? "No file of a run was given, so nothing is counted: see --history and --results."
-      : "No run ended in the last 7 days.";
-    return markup`${none}${waits}`;
-  }
+function summary(data: DashboardData): Part {
+  const { days: { last }, pullRequests, at } = data;
+  const waits = waitingText(pullRequests, instantMs(at) ?? 0);
+  const waiting = waits !== null && markup` ${waits}`;
+  if (last.runs === 0) return markup`${uncountedText(data) ?? "No run ended in the last 7 days."}${waiting}`;
   return markup`<strong>${formatCount(last.runs, "run")}</strong> in the last 7 days, <strong>${
     shareText(last)
-  }</strong> succeeded.${waits}`;
+  }</strong> succeeded.${waiting}`;
 }
 
-function difference({ last, before }: Pair): string {
-  const more = last - before;
-  return more === 0 ? ", as many as 7 days ago" : `, ${Math.abs(more)} ${more > 0 ? "more" : "fewer"} than 7 days ago`;
+/** How many pull requests wait, and how many of them for long. */
+function waitingText({ waiting, entries }: DashboardData["pullRequests"], nowMs: number): Html | null {
+  if (waiting === null || waiting.last === 0) return null;
+  const { last, before } = waiting;
+  const old = longWaiting(entries, nowMs).length;
+  const long = old === 0
+    ? ""
+    : last === 1
+    ? "; it has waited for more than 3 days"
+    : `; ${old === last ? "all" : old} of them for more than 3 days`;
+  return markup`<strong>${formatCount(last, "pull request")}</strong> ${
+    last === 1 ? "waits" : "wait"
+  } for review (a week ago: ${before})${long}.`;
 }
 
 /** Fewer runs are counted one by one. */
@@ -129,21 +143,21 @@ function ageText(ms: number): string {
   return ms < 47 * HOUR_MS ? `${Math.round(ms / HOUR_MS)} h` : `${Math.floor(ms / DAY_MS)} d`;
 }
 
-/** More than these are one line. */
+/** The others are folded, unless somebody waits for an answer. */
 const MAX_CONCERNS = 7;
 
 function attention(concerns: readonly Concern[], nowMs: number): Html {
-  const entries = concerns.map(({ tone, subject, line, at, lasts, link }) => ({
+  const entryOf = ({ tone, subject, line, at, lasts, link }: Concern) => ({
     tone,
     subject: markup`<b>${bare(subject)}</b>`,
     line: line !== "" && bare(line),
     age: at === null ? null : lasts ? `for ${ageText(nowMs - at)}` : `${ageText(nowMs - at)} ago`,
     link: link !== null &&
       (link.page === undefined ? markup`<a href="#${link.part}">${link.words}</a>` : pageLink(link.page, link.words)),
-  }));
-  const more = entries.length - MAX_CONCERNS;
-  return markup`${todoList(entries.slice(0, MAX_CONCERNS))}${
-    more > 0 && fold(`${more} more`, todoList(entries.slice(MAX_CONCERNS)))
+  });
+  const { open, folded } = foldConcerns(concerns, MAX_CONCERNS);
+  return markup`${todoList(open.map(entryOf))}${
+    folded.length > 0 && fold(`${folded.length} more`, todoList(folded.map(entryOf)))
   }`;
 }
 
@@ -444,7 +458,7 @@ const REVIEWS: ReadonlyMap<string, string> = new Map([
   ["approved", "approved"],
   ["requested", "review requested"],
   ["changes-requested", "changes requested"],
-  ["not-requested", "nobody asked"],
+  ["not-requested", "no reviewer"],
 ]);
 
 function pullRow(
@@ -585,14 +599,15 @@ function repositories({ repositoryFigures, pullRequests, repositories, lists }: 
     };
   };
   const rows = repositoryFigures.map(row);
+  const count = `${rows.length} repositories with runs`;
   const all = isRead(lists.repositories) && lists.repositories.state === "complete"
-    ? `${rows.length} with runs; the token can see ${repositories.length}`
-    : `${rows.length} with runs`;
+    ? `${count} (the token can access ${repositories.length})`
+    : count;
   const isLong = rows.length > FIRST_REPOSITORIES;
   return markup`<div class="panel">${
     table("Repositories", ...withoutEmpty(REPOSITORIES, rows.slice(0, FIRST_REPOSITORIES)))
   }${!isLong && markup`<p class="foot soft">${all}</p>`}</div>${
-    isLong && fold(`All ${all}`, listed("repositories", "All repositories", REPOSITORIES, rows))
+    isLong && fold(`Show all ${all}`, listed("repositories", "All repositories", REPOSITORIES, rows))
   }`;
 }
 
@@ -609,12 +624,12 @@ const RUNS: readonly Column[] = [
   { name: "Ended", named: true },
   { name: "Took", number: true, named: true },
 ];
-/** Most runs in the table: data.json has all. */
-const MAX_ROWS = 1_000;
-
 function runs({ runs }: DashboardData, nowMs: number): Html | null {
   if (runs.length === 0) return null;
-  const rows = runs.slice(0, MAX_ROWS).map((run) => runRow(run, nowMs));
+  const rows = runs.slice(0, MAX_ROWS).map((run, index) => ({
+    id: runPlace(index),
+    ...runRow(run, nowMs),
+  }));
   const more = runs.length - rows.length;
   return fold(
     `Show the ${more > 0 ? `newest ${rows.length} of ` : ""}${formatCount(runs.length, "run")}`,
@@ -754,9 +769,9 @@ function sources({ runs, lists, fileProblems, covers, repositories }: DashboardD
       : `${formatCount(runs.length, "run")} from ${files.join(", ")}${
         from === null ? "" : `, since ${utcText(instantMs(from) ?? 0)}`
       }.`
-  }${jobs.length > 0 && markup` Jobs: ${bare(jobs.join(", "))}.`} Nothing beyond these files is counted.${
-    histories === 0 && " Give --history the files that jobs write, to count every run."
-  }</p><p>Lists of the service: ${
+  }${jobs.length > 0 && markup` Jobs: ${bare(jobs.join(", "))}.`}${
+    files.length > 0 && " Nothing beyond these files is counted."
+  }${histories === 0 && " Give --history the files that jobs write, to count every run."}</p><p>Lists of the service: ${
     isRead(lists.repositories) &&
     `${repositories.length} ${repositories.length === 1 ? "repository" : "repositories"}; `
   }${incomplete.length === 0 ? "all of them are complete." : "not complete:"}</p>${

@@ -142,7 +142,15 @@
     place.append(button);
   }
 
+  // A link leads into a fold, too. Old browsers do not open it.
+  function unfold() {
+    const fold = document.getElementById(location.hash.slice(1))?.closest("details");
+    if (fold) fold.open = true;
+  }
+
   document.querySelectorAll("[data-list]").forEach(listOf);
+  addEventListener("hashchange", unfold);
+  unfold();
   document.querySelectorAll(".cmd").forEach(copyable);
   document.addEventListener("keydown", (event) => {
     const { target, key } = event;

@@ -300,6 +300,8 @@ const MAX_NAMED = 200;
 export interface TableRow {
   /** Its kind, for the filter. @default none */
   readonly kind?: string | undefined;
+  /** Its place on the page, for links. @default none */
+  readonly id?: string | undefined;
   readonly cells: readonly Cell[];
 }
 
@@ -329,7 +331,7 @@ export function withoutEmpty(
 ): [columns: readonly Column[], rows: readonly TableRow[]] {
   const isFilled = columns.map((_, index) => index === 0 || rows.some(({ cells }) => hasText(cells[index])));
   const only = <T>(list: readonly T[]) => list.filter((_, index) => isFilled[index]);
-  return [only(columns), rows.map(({ kind, cells }) => ({ kind, cells: only(cells) }))];
+  return [only(columns), rows.map((row) => ({ ...row, cells: only(row.cells) }))];
 }
 
 function hasText(cell: Cell): boolean {
@@ -352,10 +354,10 @@ export function table(
     return markup`<th scope="col"${columnClass(column, isTight)}>${column.name}</th>`;
   });
   const isNamed = rows.length <= MAX_NAMED;
-  const body = rows.map(({ kind, cells }) =>
-    markup`<tr${kind === undefined ? null : markup` data-k="${kind}"`}>${
-      cells.map((cell, index) => cellOf(cell, columns[index] as Column, index === 0, isNamed))
-    }</tr>
+  const body = rows.map(({ kind, id, cells }) =>
+    markup`<tr${id === undefined ? null : markup` id="${id}"`}${
+      kind === undefined ? null : markup` data-k="${kind}"`
+    }>${cells.map((cell, index) => cellOf(cell, columns[index] as Column, index === 0, isNamed))}</tr>
 `
   );
   return markup`<div class="scroll rows" role="region" aria-label="${caption}" tabindex="0"><table><caption class="hide">${caption}</caption>

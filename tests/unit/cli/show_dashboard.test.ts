@@ -10,6 +10,7 @@ import { breaches, elementsOf, textsOf } from "../report/page_parser.ts";
 import { sampleResult } from "../report/sample.ts";
 import { anItem, viewOf } from "../campaign/report/sample_view.ts";
 import { CAMPAIGN_FORMATS } from "../../../lib/campaign/report/write.ts";
+import { good } from "../service/answers.ts";
 import { fakeIo } from "./fake_io.ts";
 import { READ_ONLY_TOKEN, TOKEN, world } from "./world.ts";
 
@@ -159,6 +160,26 @@ test("dashboard refuses a token that could start something, and starts nothing",
     env: { MOGPLEX_API_KEY: TOKEN },
   });
   expect([allowed.code, allowed.io.files.size]).toEqual([0, 3]);
+});
+
+test("dashboard without files says that no runs are counted, and does not say that all is well", async () => {
+  const { emulator, clock } = world();
+  const io = fakeIo({ env, terminal: true });
+  const fetch = async (url: string, init: RequestInit) => {
+    if (url.includes("/sandboxes")) return good({ sandboxes: [] });
+    if (url.includes("/automations")) return good({ automations: [], nextCursor: null });
+    return await emulator.fetch(url, init);
+  };
+  expect(await main(["dashboard"], io, { fetch, clock })).toBe(0);
+  expect(io.text.stdout.split("\n", 1)).toEqual([
+    "\x1b[33mNo runs are counted, because neither --history nor --results was given.\x1b[0m",
+  ]);
+  expect(io.text.stdout).not.toContain("All is well");
+  const { stdout } = await world().cli(["dashboard"], { env });
+  expect(stdout.match(/^(?:.* need attention|No runs are counted, .*)$/gm)).toEqual([
+    expect.stringMatching(/need attention$/),
+    "No runs are counted, because neither --history nor --results was given.",
+  ]);
 });
 
 test("dashboard --json prints the data alone", async () => {

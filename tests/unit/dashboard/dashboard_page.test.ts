@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { concernsOf, headlineOf } from "../../../lib/dashboard/attention.ts";
+import { concernsOf, foldConcerns, headlineOf } from "../../../lib/dashboard/attention.ts";
 import { cleanDashboard } from "../../../lib/dashboard/collect.ts";
 import { renderDashboardPage } from "../../../lib/dashboard/dashboard_page.ts";
 import type { FileProblem, RunFigures } from "../../../lib/dashboard/data.ts";
@@ -31,15 +31,83 @@ test("renderDashboardPage() says first what needs attention, most urgent first, 
   const page = render(fullDashboard(12));
   expect(breaches(page)).toEqual([]);
   expect(textsOf(page, "h1")).toEqual(["17 things need attention"]);
-  expect(todosOf(page).slice(0, 4)).toEqual([
+  expect(todosOf(page).slice(0, 5)).toEqual([
+    "acme/service-9 (nightly): “Fix the flaky tests of service 9, and do not raise timeouts” waits for an answerAfter 10 min.for 10 hOpen run",
     "Approve or stop the campaign “campaign-1”2 of 3 items of the canary failed. 18 repositories wait.for 5 hShow",
-    "acme/service-2: “Fix the flaky tests of service 2, and do not raise timeouts” failedNpm test exited with code 1. After 3 min.3 h agoShow",
-    "acme/service-3: “Fix the flaky tests of service 3, and do not raise timeouts” waits for an answerAfter 4 min.for 4 hOpen run",
-    "acme/service-4: “Fix the flaky tests of service 4, and do not raise timeouts” did not finish in timeAfter 5 min.5 h agoOpen run",
+    "acme/service-3 (nightly): “Fix the flaky tests of service 3, and do not raise timeouts” waits for an answerAfter 4 min.for 4 hOpen run",
+    "acme/service-2 (nightly): “Fix the flaky tests of service 2, and do not raise timeouts” failedNpm test exited with code 1. After 3 min.3 h agoShow",
+    "acme/service-4 (nightly): “Fix the flaky tests of service 4, and do not raise timeouts” did not finish in timeAfter 5 min.5 h agoOpen run",
   ]);
-  // Seven are open, the others folded.
+  // Seven are open, the others folded. "Show" leads to the row of the run.
   expect(textsOf(page, "summary")[0]).toBe("10 more");
+  const [row] = elementsOf(page).filter(({ tag, attributes }) => tag === "tr" && attributes.id === "run-3");
+  expect([row?.text.startsWith("acme/service-2"), page.includes('<a href="#run-3">Show</a>')]).toEqual([true, true]);
 });
+
+test("concernsOf() sorts by kind, and foldConcerns() folds no question and no waiting pull requests", () => {
+  const hoursAgo = (hours: number) => new Date(Date.parse("2026-12-01T06:00:00Z") - hours * 3_600_000).toISOString();
+  const run = (runId: string, outcome: string, hours: number) => ({
+    ...{
+      file: "h",
+      kind: "run",
+      runId,
+      repository: "acme/api",
+      job: "nightly",
+      task: null,
+      taskKey: runId,
+      page: null,
+    },
+    ...{ outcome, exitCode: 1, reason: null, pullRequest: null, campaign: null, createdAt: null },
+    ...{ endedAt: hoursAgo(hours), durationMs: null },
+  });
+  const pull = { ...fullDashboard(1).pullRequests.entries[0], openedAt: hoursAgo(100) };
+  const data = emptyDashboard({
+    runs: [run("a1b2c3d4", "failed", 1), run("q1q1q1q1", "awaiting_input", 5), run("b", "failed", 2)] as Data["runs"],
+  });
+  const all = concernsOf({
+    ...data,
+    pullRequests: { ...data.pullRequests, entries: [pull] as Data["pullRequests"]["entries"] },
+  });
+  expect(all.map(({ subject, line }) => [subject, line])).toEqual([
+    ["acme/api (nightly) waits for an answer", "Run q1q1q1q1."],
+    ["acme/api (nightly) failed", "Run a1b2c3d4."],
+    ["acme/api (nightly) failed", "Run b."],
+    ["1 pull request has waited for more than 3 days", "Oldest: acme/service-0 #1 (4 days, checks passed, with mira)."],
+  ]);
+  const { open, folded } = foldConcerns(all, 3);
+  expect([open.map(({ kind }) => kind), folded.map(({ line }) => line)]).toEqual([
+    ["decision", "run", "pull request"],
+    ["Run b."],
+  ]);
+  expect(foldConcerns(all, 1).open.map(({ kind }) => kind)).toEqual(["decision", "pull request"]);
+});
+
+test("renderDashboardPage() shows how many pull requests wait, how many waited a week ago, and how many wait for long", () => {
+  const pulls = fullDashboard(1).pullRequests;
+  const summaryOf = (last: number, before: number, ...days: number[]) => {
+    const entries = days.map((each) => ({
+      ...pulls.entries[0],
+      openedAt: new Date(Date.parse("2026-12-01T06:00:00Z") - each * 86_400_000).toISOString(),
+    })) as Data["pullRequests"]["entries"];
+    const page = render({ ...emptyDashboard(), pullRequests: { ...pulls, waiting: { last, before }, entries } });
+    return / (\d+ pull requests? .*?\.)/.exec(textsOf(page, "header")[0] ?? "")?.[1];
+  };
+  expect(summaryOf(21, 11, 4, 5, 1)).toBe(
+    "21 pull requests wait for review (a week ago: 11); 2 of them for more than 3 days.",
+  );
+  expect(summaryOf(1, 0, 4)).toBe(
+    "1 pull request waits for review (a week ago: 0); it has waited for more than 3 days.",
+  );
+  expect(summaryOf(2, 2, 4, 4)).toBe(
+    "2 pull requests wait for review (a week ago: 2); all of them for more than 3 days.",
+  );
+  expect(summaryOf(2, 2, 1, 1)).toBe("2 pull requests wait for review (a week ago: 2).");
+});
+
+function concernsAndData(changes: Partial<Data>): Parameters<typeof headlineOf> {
+  const data = emptyDashboard({ covers: { ...emptyDashboard().covers, lines: 1, histories: 1 }, ...changes });
+  return [concernsOf(data), data];
+}
 
 test("headlineOf() counts what needs attention, and leaves out runs whose job was stopped", () => {
   const [run] = fullDashboard(1).runs;
@@ -51,7 +119,7 @@ test("headlineOf() counts what needs attention, and leaves out runs whose job wa
       task: `t${index}`,
       pullRequest: null,
     }));
-    return headlineOf(concernsOf(emptyDashboard({ runs: runs as Data["runs"], ...changes })));
+    return headlineOf(...concernsAndData({ runs: runs as Data["runs"], ...changes }));
   };
   expect(headline(["success", "interrupted", "started", "cancelled"])).toBe("All is well");
   expect(headline(["failed", "interrupted"])).toBe("1 thing needs attention");
@@ -71,6 +139,7 @@ test("concernsOf() has a repository whose runs often fail, unless its newest run
     return concernsOf(emptyDashboard({ runs: runs as Data["runs"] }));
   };
   expect(concerns(["success", "failed", "success", "failed", "success"])).toEqual([{
+    kind: "repository",
     tone: "warn",
     subject: "acme/billing: 2 of 5 runs of the last 7 days failed",
     line: "The last failure: Npm test exited with code 1.",
@@ -79,7 +148,7 @@ test("concernsOf() has a repository whose runs often fail, unless its newest run
     link: { words: "Show", part: "repositories" },
   }]);
   expect(concerns(["failed", "success", "failed", "success", "success"]).map(({ subject }) => subject)).toEqual([
-    "acme/billing: “Fix the flaky tests of service 0, and do not raise timeouts” failed",
+    "acme/billing (nightly): “Fix the flaky tests of service 0, and do not raise timeouts” failed",
   ]);
 });
 
@@ -130,10 +199,15 @@ test("concernsOf() has stopped merges and the error of the last wave of a campai
 test("renderDashboardPage() has a sentence where there is nothing, and neither figures nor charts", () => {
   const page = render(emptyDashboard());
   expect(breaches(page)).toEqual([]);
-  expect(textsOf(page, "h1")).toEqual(["All is well"]);
+  expect(textsOf(page, "h1")).toEqual(["No runs are counted"]);
   expect(textsOf(page, "header")[0]).toContain(
-    "No file of a run was given, so nothing is counted: see --history and --results.",
+    "No runs are counted, because neither --history nor --results was given.",
   );
+  expect(textsOf(page, "p").join()).not.toContain("Nothing beyond these files");
+  const covers = { ...emptyDashboard().covers, histories: 1, lines: 1 };
+  expect(textsOf(render(emptyDashboard({ covers })), "h1")).toEqual(["All is well"]);
+  const empty = render(emptyDashboard({ covers: { ...covers, lines: 0 } }));
+  expect(textsOf(empty, "header")[0]).toContain("No runs are counted, because the files have none.");
   expect(textsOf(page, "h2")).toEqual(["Automations and sandboxes", "What this page covers"]);
   expect([textsOf(page, "table"), textsOf(page, "dl")]).toEqual([[], []]);
   expect(page.length).toBeLessThan(40_000);
@@ -351,6 +425,6 @@ test("renderDashboardPage() has the name and the round of a campaign in its row"
 test("renderDashboardPage() counts repositories with runs apart from those that the token can see", () => {
   const data = fullDashboard(12);
   const page = render({ ...data, repositories: data.repositories.slice(0, 1) });
-  expect(textsOf(page, "summary")).toContain("All 10 with runs; the token can see 1");
+  expect(textsOf(page, "summary")).toContain("Show all 10 repositories with runs (the token can access 1)");
   expect(textsOf(page, "p")).toContain("Lists of the service: 1 repository; all of them are complete.");
 });
