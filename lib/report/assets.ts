@@ -176,7 +176,7 @@ output { color: var(--soft); font-size: var(--small); }
 .events [open] > summary .what::after { content: "\a0\25be"; }
 .events pre { margin: 0 20px 12px 200px; }
 .events .gap { padding: 6px 20px 6px 200px; background: var(--sunken); color: var(--soft); font-size: var(--small); }
-li:target { background: var(--mark); }
+li:target, tr:target { background: var(--mark); }
 .diff { padding: 10px 0; border-radius: 0 0 10px 10px; background: none; }
 .diff span { display: block; padding: 0 20px; }
 .diff .add { background: color-mix(in srgb, var(--good-fill) 14%, transparent); }
@@ -331,7 +331,15 @@ export const SCRIPT: string = String.raw`
     place.append(button);
   }
 
+  // A link leads into a fold, too. Old browsers do not open it.
+  function unfold() {
+    const fold = document.getElementById(location.hash.slice(1))?.closest("details");
+    if (fold) fold.open = true;
+  }
+
   document.querySelectorAll("[data-list]").forEach(listOf);
+  addEventListener("hashchange", unfold);
+  unfold();
   document.querySelectorAll(".cmd").forEach(copyable);
   document.addEventListener("keydown", (event) => {
     const { target, key } = event;
