@@ -25,7 +25,7 @@ const BRANCH_PIPELINE: Readonly<Record<string, Value>> = {
   CI_MERGE_REQUEST_ID: null,
   CI_MERGE_REQUEST_IID: null,
   CI_OPEN_MERGE_REQUESTS: null,
-  MOGPLEX_POLL: null,
+  MOGPLEX_SCHEDULE: null,
 };
 
 /** Keys of a file that are not jobs. */

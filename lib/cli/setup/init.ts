@@ -170,7 +170,9 @@ export async function initRepository(context: Context): Promise<number> {
   }
   steps.say("", `Needs: ${needsOf(recipe, safeName)}.`);
   steps.say(...recipe.steps.map((step, index) => `  ${index + 1}. ${step}`));
-  if (asks !== undefined && file === PIPELINE_FILE) steps.say(...otherJobs(readFile, schedule));
+  if (file === PIPELINE_FILE) {
+    steps.say(...asks === undefined ? jobsOfSchedule(readFile) : jobsOfRespond(readFile, schedule));
+  }
   if (asks !== undefined && asks.lost.length > 0) {
     steps.say("", "Without a schedule:", ...asks.lost.map((each) => `  - ${each}`), "");
   }
@@ -470,16 +472,32 @@ function rootAbove(context: Context): string | undefined {
 /** Most jobs to name. */
 const MAX_JOBS = 20;
 
+/** Lines about the jobs that also start in the pipelines of the schedule of `run`; empty without any. */
+function jobsOfSchedule(read: (path: string) => string | undefined): string[] {
+  const lines = otherJobs(startingJobs(read, "schedule", { MOGPLEX_SCHEDULE: "run" }), "mogplex", "that schedule");
+  if (lines.length === 0) return [];
+  return [
+    ...lines,
+    "To keep a job out, put the rule `- { if: $MOGPLEX_SCHEDULE, when: never }` before its other rules. A job without rules " +
+    "then also needs `- when: on_success`.",
+    "",
+  ];
+}
+
 /** Lines about the jobs that also start in the pipelines of `respond`; empty without any. */
-function otherJobs(read: (path: string) => string | undefined, schedule: Schedule | undefined): string[] {
+function jobsOfRespond(read: (path: string) => string | undefined, schedule: Schedule | undefined): string[] {
   const ofTrigger = startingJobs(read, "trigger");
-  const ofSchedule = schedule === "none" ? [] : startingJobs(read, "schedule", { MOGPLEX_POLL: "1" });
-  const names = [...new Set([...ofTrigger, ...ofSchedule])].filter((name) => name !== "mogplex-respond");
+  const ofSchedule = schedule === "none" ? [] : startingJobs(read, "schedule", { MOGPLEX_SCHEDULE: "respond" });
+  return otherJobs([...ofTrigger, ...ofSchedule], "mogplex-respond", "mogplex-respond");
+}
+
+function otherJobs(jobs: readonly string[], job: string, place: string): string[] {
+  const names = [...new Set(jobs)].filter((name) => name !== job);
   const more = names.length > MAX_JOBS ? `, and ${names.length - MAX_JOBS} more` : "";
   if (names.length === 0) return [];
   return [
     "",
-    `These jobs also start in the pipelines of mogplex-respond: ${names.slice(0, MAX_JOBS).join(", ")}${more}`,
+    `These jobs also start in the pipelines of ${place}: ${names.slice(0, MAX_JOBS).join(", ")}${more}`,
     "",
   ];
 }

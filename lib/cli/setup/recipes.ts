@@ -206,7 +206,7 @@ object Mogplex : BuildType({
 
 /** The condition of the pipelines of `respond` on GitLab. */
 const isolation = (schedule: Schedule) =>
-  `$CI_PIPELINE_SOURCE == "trigger"${schedule === "none" ? "" : " || $MOGPLEX_POLL"}`;
+  `$CI_PIPELINE_SOURCE == "trigger"${schedule === "none" ? "" : ' || $MOGPLEX_SCHEDULE == "respond"'}`;
 
 const RUN_ID = `"$(sed -n 's/^MOGPLEX_RUN_ID=//p' mogplex-ci/outputs.env)"`;
 const FOLLOW = `${TOOL} follow ${RUN_ID} --on-timeout cancel`;
@@ -343,22 +343,20 @@ export const RECIPES: ReadonlyMap<string, Recipe> = new Map(Object.entries<Recip
     file: ".gitlab-ci.yml",
     beside: "ci/mogplex.gitlab-ci.yml",
     hosts: /gitlab/,
-    needs: "CI/CD variable MOGPLEX_API_KEY (masked and protected), a pipeline schedule",
+    needs: "CI/CD variable MOGPLEX_API_KEY (masked and protected), a pipeline schedule with MOGPLEX_SCHEDULE=run",
     steps: [
       MAKE_TOKEN,
       "Store it as the variable MOGPLEX_API_KEY, masked and protected: Settings > CI/CD > Variables.",
-      "Create a schedule: Build > Pipeline schedules.",
+      "Create a schedule with the variable MOGPLEX_SCHEDULE=run: Build > Pipeline schedules. It also runs your other jobs that have no rules.",
     ],
-    remains: [VARIABLE, "the pipeline schedule: Build > Pipeline schedules"],
+    remains: [VARIABLE, "the schedule with the variable MOGPLEX_SCHEDULE=run: Build > Pipeline schedules"],
     repo: '"$CI_PROJECT_PATH"',
     render: (repo, stage) =>
       `mogplex:
 ${stage}  image: ${IMAGE}
   timeout: 50 minutes
   rules: # without them every push would start an agent, and agents push
-    - if: $MOGPLEX_POLL # the schedule of mogplex-respond
-      when: never
-    - if: $CI_PIPELINE_SOURCE == "schedule"
+    - if: $MOGPLEX_SCHEDULE == "run" # set in the schedule, so that other schedules start no agent
     - if: $CI_PIPELINE_SOURCE == "web" && $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH
       when: manual # a button, so that "New pipeline" starts no agent by itself
       allow_failure: true
@@ -378,7 +376,7 @@ ${GITLAB_ARTIFACTS}    reports:
       beside: "ci/mogplex-respond.gitlab-ci.yml",
       needs:
         `CI/CD variables MOGPLEX_API_KEY and GITLAB_TOKEN (masked and protected), a trigger token, a webhook for comments and issues${
-          schedule === "none" ? "" : ", a schedule with MOGPLEX_POLL=1"
+          schedule === "none" ? "" : ", a schedule with MOGPLEX_SCHEDULE=respond"
         }`,
       steps: [
         MAKE_TOKEN,
@@ -389,7 +387,7 @@ ${GITLAB_ARTIFACTS}    reports:
         ...schedule === "none" ? [] : [
           `Create ${
             schedule === "hourly" ? "an hourly" : "a daily"
-          } schedule with the variable MOGPLEX_POLL=1: Build > Pipeline schedules.`,
+          } schedule with the variable MOGPLEX_SCHEDULE=respond: Build > Pipeline schedules.`,
         ],
         `Keep all other jobs out of these pipelines: put the rule \`- { if: ${
           isolation(schedule)
@@ -403,7 +401,9 @@ ${GITLAB_ARTIFACTS}    reports:
         "the bot's token: Settings > Access tokens",
         "the trigger token: Settings > CI/CD > Pipeline trigger tokens",
         "the webhook for comments and issues: Settings > Webhooks",
-        ...schedule === "none" ? [] : ["the schedule with the variable MOGPLEX_POLL: Build > Pipeline schedules"],
+        ...schedule === "none"
+          ? []
+          : ["the schedule with the variable MOGPLEX_SCHEDULE=respond: Build > Pipeline schedules"],
       ],
       trial: "follow the last step. docs/ask.md explains the others.",
       lost: ["A mention that the webhook missed starts nothing.", ...LOST],
@@ -416,7 +416,7 @@ ${stage}  image: ${IMAGE}
 ${
           schedule === "none"
             ? ""
-            : '    - if: $CI_PIPELINE_SOURCE == "schedule" && $MOGPLEX_POLL\n'
+            : '    - if: $CI_PIPELINE_SOURCE == "schedule" && $MOGPLEX_SCHEDULE == "respond"\n'
         }    - if: $CI_PIPELINE_SOURCE == "web" && $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH
       when: manual # checks the setup
       allow_failure: true

@@ -101,10 +101,12 @@ const hookSchema = z.lazy(() =>
 // Source: GitLab, "Pipeline schedules API", https://docs.gitlab.com/api/pipeline_schedules/. Only Maintainers and the owner of a schedule see its
 // variables: `Entities::Ci::PipelineScheduleDetails`.
 const schedulesSchema = z.lazy(() => z.object({ id: z.int(), active: z.boolean(), cron: z.string() }));
-const scheduleSchema = z.lazy(() => z.object({ variables: z.nullish(z.array(z.object({ key: z.string() }))) }));
+const scheduleSchema = z.lazy(() =>
+  z.object({ variables: z.nullish(z.array(z.object({ key: z.string(), value: z.string() }))) })
+);
 /** Most schedules whose variables are read: each costs a request. */
 const MAX_SCHEDULES = 20;
-const POLL_VARIABLE = "MOGPLEX_POLL";
+const isPoll = ({ key, value }: { key: string; value: string }) => key === "MOGPLEX_SCHEDULE" && value === "respond";
 // Source: GitLab, "Projects API", https://docs.gitlab.com/api/projects/
 const variablesSchema = z.lazy(() => z.object({ ci_pipeline_variables_minimum_override_role: z.nullish(z.string()) }));
 
@@ -360,7 +362,7 @@ export class GitlabThreads implements Threads {
     let isWhole = schedules.isWhole && active.length <= MAX_SCHEDULES;
     for (const { id, cron } of active.slice(0, MAX_SCHEDULES)) {
       const variables = (await orHidden(this.#client.get(what, `${path}/${id}`, scheduleSchema)))?.variables;
-      if (variables?.some(({ key }) => key === POLL_VARIABLE)) polls.push(cron);
+      if (variables?.some(isPoll)) polls.push(cron);
       else if (!variables) isWhole = false;
     }
     return polls.length > 0 || isWhole ? polls : null;

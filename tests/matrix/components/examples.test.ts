@@ -163,6 +163,7 @@ async function recipe(file: string, more: Record<string, string> = {}): Promise<
 }
 const codes = ({ jobs }: Pipeline) => Object.fromEntries(Object.entries(jobs).map(([name, { code }]) => [name, code]));
 const SCHEDULE = { CI_PIPELINE_SOURCE: "schedule" };
+const scheduleOf = (job: string) => ({ ...SCHEDULE, MOGPLEX_SCHEDULE: job });
 
 /** Node, for jobs without a component. */
 function programs(): void {
@@ -251,7 +252,9 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
       // The address of the local Mogplex is not the service's own.
       expect(starts()).toEqual([]);
       const poll = { ...server, CI_PIPELINE_SOURCE: "schedule", TRIGGER_PAYLOAD: "" };
-      expect(codes(await run({ server: poll, variables: { ...variables, MOGPLEX_POLL: "1" } }))).toEqual({ agent: 0 });
+      expect(codes(await run({ server: poll, variables: { ...variables, MOGPLEX_SCHEDULE: "respond" } }))).toEqual({
+        agent: 0,
+      });
       expect(starts()).toMatchObject([{ prompt: expect.stringContaining("$(touch PWNED) $MOGPLEX_API_KEY") }]);
       expect(existsSync(join(cwd, "PWNED"))).toBe(false);
       const byHand = { ...server, CI_PIPELINE_SOURCE: "web", TRIGGER_PAYLOAD: "" };
@@ -318,7 +321,7 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
   async "code-quality.yml"() {
     const { run, jobs } = await recipe("code-quality.yml", schemaFile("findings"));
     expect(await jobs()).toEqual([]);
-    const { jobs: { findings } } = await run({ server: SCHEDULE });
+    const { jobs: { findings } } = await run({ server: scheduleOf("code-quality") });
     expect(findings?.code).toBe(0);
     // Source: GitLab, "Code Quality", "Code Quality report format".
     expect(JSON.parse(findings?.artifact("gl-code-quality-report.json") ?? "")).toEqual([{
@@ -342,17 +345,17 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
     const text = read(`${RECIPES}/plain-job.yml`);
     const right = await copied(text, programFiles());
     expect(await right.jobs()).toEqual([]);
-    const { jobs } = await right.run({ server: SCHEDULE });
+    const { jobs } = await right.run({ server: scheduleOf("run") });
     expect(jobs.agent?.code).toBe(0);
     expect(jobs.agent?.log).toContain("nothing to clean up");
     expect(jobs.agent?.artifact("mogplex-ci/outputs.env")).toContain("MOGPLEX_OUTCOME=success\n");
     expect(readdirSync(join(jobs.agent?.artifacts ?? "", "mogplex-ci"))).not.toContain("run.json");
     expect(right.starts()).toMatchObject([{ prompt: expect.stringMatching(/^Update minor/), repoId: REPO }]);
     const elsewhere = await copied(text, programFiles());
-    const other = await elsewhere.run({ server: SCHEDULE, variables: { MOGPLEX_REPO_ID: "acme/api" } });
+    const other = await elsewhere.run({ server: scheduleOf("run"), variables: { MOGPLEX_REPO_ID: "acme/api" } });
     expect([other.jobs.agent?.code, elsewhere.starts()[0]?.repoId === REPO]).toEqual([0, false]);
     const wrong = await copied(text, programFiles("f".repeat(64)));
-    const stopped = await wrong.run({ server: SCHEDULE });
+    const stopped = await wrong.run({ server: scheduleOf("run") });
     expect(stopped.jobs.agent?.code).toBe(1);
     expect(wrong.recorder.requests).toEqual([]);
   },
@@ -392,14 +395,14 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
     const { cwd, run, jobs, starts, recorder } = await copied(text.replaceAll("git:origin#", home), campaignProject());
     expect(await jobs()).toEqual([]);
     // The branch may have been lost.
-    const { jobs: { campaign: unplanned } } = await run({ server: SCHEDULE });
+    const { jobs: { campaign: unplanned } } = await run({ server: scheduleOf("campaign") });
     expect([unplanned?.code, starts()]).toEqual([2, []]);
     const env = { MOGPLEX_URL: recorder.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: service.token() };
     const plan = ["campaign", "plan", "campaign.yml", "--home", `${home}mogplex-campaign/codemod`];
     expect((await launch([runtimes.node, built("mogplex.mjs"), ...plan], { cwd, env }).ended).code).toBe(0);
     const states = [];
     for (let waves = 0; waves < 20 && states.at(-1) !== "done"; waves++) {
-      const { jobs: { campaign } } = await run({ server: SCHEDULE });
+      const { jobs: { campaign } } = await run({ server: scheduleOf("campaign") });
       expect(campaign?.code).toBe(0);
       states.push(JSON.parse(campaign?.artifact("mogplex-campaign/campaign.json") ?? "").state);
     }
@@ -413,7 +416,7 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
       "task.md": "Fix the flaky tests.\n",
     });
     expect(await jobs()).toEqual([]);
-    expect(await jobs({ server: { ...SCHEDULE, CI_COMMIT_BRANCH: "feature/login" } })).toEqual([]);
+    expect(await jobs({ server: { ...scheduleOf("campaign"), CI_COMMIT_BRANCH: "feature/login" } })).toEqual([]);
     // gitlab-ci-local keeps caches of isolated shells only.
     const args = ["--shell-isolation"];
     const web = { CI_PIPELINE_SOURCE: "web" };
@@ -422,7 +425,7 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
     expect(starts()).toEqual([]);
     const states = [];
     for (let waves = 0; waves < 20 && states.at(-1) !== "done"; waves++) {
-      const { jobs: { campaign } } = await run({ server: SCHEDULE, args });
+      const { jobs: { campaign } } = await run({ server: scheduleOf("campaign"), args });
       const outputs = campaign?.artifact("mogplex-campaign/ci/outputs.env") ?? "";
       states.push(/^MOGPLEX_CAMPAIGN_STATE=(.*)$/m.exec(outputs)?.[1]);
       expect(campaign?.code).toBe(0);
@@ -434,12 +437,12 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
     const { run, jobs, recorder } = await recipe("dashboard.yml");
     expect(await jobs()).toEqual([]);
     const variables = { MOGPLEX_READ_KEY: service.readOnlyToken };
-    const { jobs: { pages } } = await run({ server: SCHEDULE, variables });
+    const { jobs: { pages } } = await run({ server: scheduleOf("dashboard"), variables });
     // The question whether the token can start runs has neither key nor task.
     expect([pages?.code, recorder.of(START).map(({ body }) => body)]).toEqual([0, [""]]);
     expect(pages?.artifact("public/index.html")).toContain("acme/web");
     expect(recorder.requests.length).toBeLessThanOrEqual(30);
-    const refused = await run({ server: SCHEDULE, variables: { MOGPLEX_READ_KEY: service.token() } });
+    const refused = await run({ server: scheduleOf("dashboard"), variables: { MOGPLEX_READ_KEY: service.token() } });
     expect(codes(refused)).toEqual({ pages: 2 });
   },
 
@@ -555,7 +558,7 @@ mogplex-run:
 `;
     const { run, starts } = await copied(text, local);
     // The variable of the project would win over one of this name in the matrix.
-    const pipeline = await run({ server: SCHEDULE, variables: { MOGPLEX_REPO_ID: "acme/docs" } });
+    const pipeline = await run({ server: scheduleOf("run"), variables: { MOGPLEX_REPO_ID: "acme/docs" } });
     expect(Object.values(codes(pipeline))).toEqual([0, 0]);
     expect(new Set(starts().map(({ repoId }) => repoId)).size).toBe(2);
     expect(starts().map(({ baseBranch }) => baseBranch)).toEqual(["main", "main"]);
@@ -565,7 +568,7 @@ mogplex-run:
 /** The jobs of each component's example, in a project that has nothing but the copied template. */
 const EXAMPLE_JOBS: Readonly<Record<string, readonly [Situation, readonly string[]]>> = {
   campaign: [{ server: { CI_PIPELINE_SOURCE: "web" } }, ["mogplex-campaign", "waves-mogplex-campaign"]],
-  dashboard: [{ server: SCHEDULE }, ["pages"]],
+  dashboard: [{ server: scheduleOf("dashboard") }, ["pages"]],
   follow: [{ variables: { MOGPLEX_RUN_ID: REPO } }, ["mogplex-follow"]],
   respond: [{ server: { CI_PIPELINE_SOURCE: "trigger" } }, ["mogplex-respond"]],
   run: [{}, ["unit-tests", "mogplex-run", "report"]],
@@ -589,40 +592,50 @@ const READERS_JOBS: Readonly<Record<string, readonly string[]>> = {
   "start-then-follow.yml": ["build"],
 };
 
-test.skipIf(!CAN_RUN)("no recipe, nor the job of init, starts in the pipelines of respond", async () => {
-  const poll = { server: SCHEDULE, variables: { MOGPLEX_POLL: "1" } };
-  const trigger = { server: { CI_PIPELINE_SOURCE: "trigger" } };
-  const names = readdirSync(join(root, RECIPES)).filter((name) =>
-    name.endsWith(".yml") && name !== "comment-trigger.yml"
-  );
-  for (const name of names) {
-    const { jobs } = await recipe(name, local);
-    const own = READERS_JOBS[name] ?? [];
-    expect([name, await jobs(poll)]).toEqual([name, [...own]]);
-    // `gate` is started by a webhook, too, and starts no agent.
-    if (name !== "gate.yml") expect([name, await jobs(trigger)]).toEqual([name, [...own]]);
-  }
-  const cwd = mkdtempSync(join(service.folder, "init-"));
-  writeFiles(cwd, {
-    "build.yml": "build:\n  script: [make]\nnightly:\n  script: [make]\n  rules: [{ if: $MOGPLEX_POLL }]\n",
-  });
-  for (const more of [[], ["--respond"]]) {
-    spawnSync(runtimes.node, [built("mogplex.mjs"), "init", "gitlab", ...more], { cwd });
-  }
-  const pipeline = `${readFileSync(join(cwd, ".gitlab-ci.yml"), "utf8")}include:\n` +
-    "  - local: ci/mogplex-respond.gitlab-ci.yml\n  - local: build.yml\n";
-  const files = {
-    "ci/mogplex-respond.gitlab-ci.yml": readFileSync(join(cwd, "ci/mogplex-respond.gitlab-ci.yml"), "utf8"),
-    "build.yml": readFileSync(join(cwd, "build.yml"), "utf8"),
-  };
-  const { jobs } = await copied(pipeline, files);
-  const all: Readonly<Record<string, string>> = { ...files, ".gitlab-ci.yml": pipeline };
-  for (const { server, variables } of [poll, { ...trigger, variables: {} }, { server: SCHEDULE, variables: {} }]) {
-    const list = startingJobs((path) => all[path], server.CI_PIPELINE_SOURCE, variables);
-    expect((await jobs({ server, variables })).toSorted()).toEqual(list.toSorted());
-  }
-  expect((await jobs(poll)).toSorted()).toEqual(["build", "mogplex-respond", "nightly"]);
-});
+test.skipIf(!CAN_RUN)(
+  "no recipe, nor the job of init, starts in the pipelines of respond or of a schedule for something else",
+  async () => {
+    const poll = { server: SCHEDULE, variables: { MOGPLEX_SCHEDULE: "respond" } };
+    const trigger = { server: { CI_PIPELINE_SOURCE: "trigger" } };
+    const names = readdirSync(join(root, RECIPES)).filter((name) =>
+      name.endsWith(".yml") && name !== "comment-trigger.yml"
+    );
+    for (const name of names) {
+      const { jobs } = await recipe(name, local);
+      const own = READERS_JOBS[name] ?? [];
+      for (const job of ["respond", "something-else"]) {
+        expect([name, job, await jobs({ server: scheduleOf(job) })]).toEqual([name, job, [...own]]);
+      }
+      // `gate` is started by a webhook, too, and starts no agent.
+      if (name !== "gate.yml") expect([name, await jobs(trigger)]).toEqual([name, [...own]]);
+    }
+    const cwd = mkdtempSync(join(service.folder, "init-"));
+    writeFiles(cwd, {
+      "build.yml": "build:\n  script: [make]\nnightly:\n  script: [make]\n  rules: [{ if: $MOGPLEX_SCHEDULE }]\n",
+    });
+    for (const more of [[], ["--respond"]]) {
+      spawnSync(runtimes.node, [built("mogplex.mjs"), "init", "gitlab", ...more], { cwd });
+    }
+    const pipeline = `${readFileSync(join(cwd, ".gitlab-ci.yml"), "utf8")}include:\n` +
+      "  - local: ci/mogplex-respond.gitlab-ci.yml\n  - local: build.yml\n";
+    const files = {
+      "ci/mogplex-respond.gitlab-ci.yml": readFileSync(join(cwd, "ci/mogplex-respond.gitlab-ci.yml"), "utf8"),
+      "build.yml": readFileSync(join(cwd, "build.yml"), "utf8"),
+    };
+    const { jobs } = await copied(pipeline, files);
+    const all: Readonly<Record<string, string>> = { ...files, ".gitlab-ci.yml": pipeline };
+    const run = { server: SCHEDULE, variables: { MOGPLEX_SCHEDULE: "run" } };
+    for (
+      const { server, variables } of [poll, run, { ...trigger, variables: {} }, { server: SCHEDULE, variables: {} }]
+    ) {
+      const list = startingJobs((path) => all[path], server.CI_PIPELINE_SOURCE, variables);
+      expect((await jobs({ server, variables })).toSorted()).toEqual(list.toSorted());
+    }
+    expect((await jobs(poll)).toSorted()).toEqual(["build", "mogplex-respond", "nightly"]);
+    expect((await jobs(run)).toSorted()).toEqual(["build", "mogplex", "nightly"]);
+    expect(await jobs({ server: SCHEDULE })).toEqual(["build"]);
+  },
+);
 
 test.skipIf(!CAN_RUN)(
   "the job of init starts on a schedule, and by hand only as a button on the default branch",
@@ -638,7 +651,7 @@ test.skipIf(!CAN_RUN)(
     expect(starts()).toEqual([]);
     expect(codes(await run({ server: web, manual: ["mogplex"] }))).toEqual({ mogplex: 0 });
     expect(await jobs({ server: { ...web, CI_COMMIT_BRANCH: "topic" } })).toEqual([]);
-    expect(codes(await run({ server: SCHEDULE }))).toEqual({ mogplex: 0 });
+    expect(codes(await run({ server: scheduleOf("run") }))).toEqual({ mogplex: 0 });
   },
 );
 
@@ -649,7 +662,7 @@ test.skipIf(!CAN_RUN)("the pipelines in the READMEs run as they stand there, and
       const [text = "", ...others] = yamlBlocks(page).filter((block) => /^include:/m.test(block));
       expect(others).toEqual([]);
       const { run, starts } = await copied(text, { ...around, ...more });
-      expect(codes(await run({ server: SCHEDULE }))).toEqual({ "mogplex-run": 0 });
+      expect(codes(await run({ server: scheduleOf("run") }))).toEqual({ "mogplex-run": 0 });
       expect(starts()).toMatchObject([{ repoId: REPO }]);
     }
   }

@@ -329,17 +329,19 @@ test.skipIf(!CAN_RUN)(
     };
     // As a project includes it, but from its own folder.
     const include = "include: [{ local: mogplex.yml }]\n";
-    const jobs = async (text: string, source: string) => {
+    const jobs = async (text: string, variable: string) => {
       const { run } = await laptop({ ...files, ".gitlab-ci.yml": text });
       const list =
-        `gitlab-ci-local --list-csv --ignore-schema-paths "#/definitions/tags/minItems" --variable CI_PIPELINE_SOURCE=${source}`;
+        `gitlab-ci-local --list-csv --ignore-schema-paths "#/definitions/tags/minItems" --variable ${variable}`;
       const { code, stdout, stderr } = await run(list);
       expect(code, stderr).toBe(0);
       return stdout.includes("mogplex-run");
     };
     const replaced = `${include}mogplex-run: { rules: [{ if: $CI_PIPELINE_SOURCE == "web" }] }\n`;
-    expect([await jobs(include, "schedule"), await jobs(include, "push")]).toEqual([true, false]);
-    expect([await jobs(replaced, "schedule"), await jobs(replaced, "web")]).toEqual([false, true]);
+    const schedule = "MOGPLEX_SCHEDULE=run";
+    const [push, web] = ["CI_PIPELINE_SOURCE=push", "CI_PIPELINE_SOURCE=web"];
+    expect([await jobs(include, schedule), await jobs(include, push)]).toEqual([true, false]);
+    expect([await jobs(replaced, schedule), await jobs(replaced, web)]).toEqual([false, true]);
   },
 );
 
@@ -357,7 +359,7 @@ test.skipIf(!HAS_JQ)(
       const parts: Uint8Array[] = [];
       for await (const part of request) parts.push(part);
       requests.push([url.replace("/api/v4/projects/", ""), JSON.parse(Buffer.concat(parts).toString("utf8"))]);
-      answer(201);
+      answer(201, { id: 7 });
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const { port } = server.address() as AddressInfo;
@@ -377,13 +379,17 @@ test.skipIf(!HAS_JQ)(
       ]);
       const variable = { key: "MOGPLEX_API_KEY", value: "mog_1", masked: true, protected: true };
       const schedule = (cron: string) => ({ description: "mogplex", ref: "main", cron });
+      const mark = { key: "MOGPLEX_SCHEDULE", value: "run" };
       expect(requests).toEqual([
         ["acme%2Fweb/variables", variable],
         ["acme%2Fweb/pipeline_schedules", schedule("0 0 * * *")],
+        ["acme%2Fweb/pipeline_schedules/7/variables", mark],
         ["acme%2Fsub%2Fapi/variables", variable],
         ["acme%2Fsub%2Fapi/pipeline_schedules", schedule("30 6 * * *")],
+        ["acme%2Fsub%2Fapi/pipeline_schedules/7/variables", mark],
         ["acme%2Fdocs/variables", variable],
         ["acme%2Fdocs/pipeline_schedules", schedule("45 9 * * *")],
+        ["acme%2Fdocs/pipeline_schedules/7/variables", mark],
       ]);
     } finally {
       server.close();

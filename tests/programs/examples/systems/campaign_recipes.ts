@@ -87,7 +87,7 @@ export const CAMPAIGN_SYSTEMS: readonly CampaignSystem[] = [
         machine.recipe("gitlab/scheduled-campaign.yml", ""),
         machine,
         {
-          source: command === undefined ? "schedule" : "web",
+          ...(command === undefined ? { source: "schedule", schedule: "campaign" } : { source: "web" }),
           inputs: command === undefined ? {} : { command },
           ...{ branch, files, caches: kept.gitlab },
         },

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { startingJobs } from "../../../../lib/cli/setup/gitlab_rules.ts";
 
-const POLL = { MOGPLEX_POLL: "1" };
+const POLL = { MOGPLEX_SCHEDULE: "respond" };
 
 /** Which of the pipelines of `respond` start a job with these lines. */
 function starts(lines: string, more: Record<string, string> = {}): string {
@@ -26,12 +26,15 @@ test.each(
     [rule("$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"), BOTH],
     [rule('$CI_COMMIT_BRANCH == "main"'), BOTH],
     [rule("$CI_COMMIT_TAG"), ""],
-    [rule("$CI_COMMIT_TAG == null && $MOGPLEX_POLL"), "schedule"],
+    [rule("$CI_COMMIT_TAG == null && $MOGPLEX_SCHEDULE"), "schedule"],
     [rule("($CI_COMMIT_TAG || $CI_PIPELINE_SOURCE == 'push') && $DEPLOY"), ""],
     [rule("$DEPLOY"), BOTH],
     [rule("$CI_MERGE_REQUEST_IID || $CI_PIPELINE_SOURCE == 'trigger'"), "trigger"],
-    [`${rule('$CI_PIPELINE_SOURCE == "trigger" || $MOGPLEX_POLL', "never")}    - when: on_success\n`, ""],
-    [`${rule("$MOGPLEX_POLL", "never")}    - if: $CI_PIPELINE_SOURCE == 'schedule'\n`, ""],
+    [
+      `${rule('$CI_PIPELINE_SOURCE == "trigger" || $MOGPLEX_SCHEDULE == "respond"', "never")}    - when: on_success\n`,
+      "",
+    ],
+    [`${rule("$MOGPLEX_SCHEDULE", "never")}    - if: $CI_PIPELINE_SOURCE == 'schedule'\n`, ""],
     [`${rule("$DEPLOY", "never")}    - if: $CI_PIPELINE_SOURCE == 'schedule'\n`, "schedule"],
     [rule("$CI_PIPELINE_SOURCE == 'schedule'", "manual"), ""],
     ["  rules:\n    - changes: [a.ts]\n", BOTH],
@@ -43,7 +46,7 @@ test.each(
     ["  except: [schedules, triggers]\n", ""],
     ["  extends: .a\n.a:\n  rules: [{ if: $CI_COMMIT_TAG }]\n", ""],
     [
-      "  extends: [.a, .b]\n.a: { tags: [x] }\n.b: { extends: .c }\n.c: { rules: [{ if: $MOGPLEX_POLL }] }\n",
+      "  extends: [.a, .b]\n.a: { tags: [x] }\n.b: { extends: .c }\n.c: { rules: [{ if: $MOGPLEX_SCHEDULE }] }\n",
       "schedule",
     ],
     ["  extends: .x\n.x: { extends: .x }\n", BOTH],

@@ -433,6 +433,27 @@ test("init --respond names the jobs of GitLab that also start in its pipelines, 
   expect((await linesOf(many))[0]).toEndWith(", j19, and 5 more");
 });
 
+test("init names the jobs of GitLab that also start on its schedule, and how to keep them out", async () => {
+  const other = "These jobs also start in the pipelines of that schedule: ";
+  const rule = "- { if: $MOGPLEX_SCHEDULE, when: never }";
+  const stdoutOf = async (text: string) => (await init(["gitlab"], { ".gitlab-ci.yml": text })).stdout;
+  const job = (await init(["gitlab"])).written[".gitlab-ci.yml"] ?? "";
+  const rest =
+    "build:\n  script: [make]\nnightly:\n  script: [make]\n  rules: [{ if: $CI_PIPELINE_SOURCE == 'schedule' }]\n" +
+    "deploy:\n  script: [make]\n  only: [main]\nlint:\n  script: [make]\n  rules: [{ if: $CI_MERGE_REQUEST_IID }]\n";
+  expect(await stdoutOf(job + rest)).toContain(
+    `\n${other}build, nightly, deploy\n\nTo keep a job out, put the rule \`${rule}\` `,
+  );
+  expect(
+    await stdoutOf("lint:\n  script: [make]\n  rules: [{ if: $MOGPLEX_SCHEDULE, when: never }, { when: always }]\n"),
+  )
+    .not.toContain(other);
+  expect(await stdoutOf(job)).not.toContain(other);
+  expect((await init(["gitlab"])).stdout).toContain(
+    "  3. Create a schedule with the variable MOGPLEX_SCHEDULE=run: Build > ",
+  );
+});
+
 test("init --respond --schedule sets how often the job polls, and lists what is lost without a schedule", async () => {
   const schedules = [
     ["hourly", 'cron: "23 * * * *"', "mogplex.mjs respond --repo"],
@@ -458,7 +479,7 @@ test("init --respond --schedule sets how often the job polls, and lists what is 
     expect((await init(["github", "--uninstall"], { ...written, ".git/config": ORIGIN })).written).toEqual({});
   }
   const { written, stdout } = await init(["gitlab", "--respond", "--schedule", "none"]);
-  expect(written[".gitlab-ci.yml"]).not.toMatch(/schedule|MOGPLEX_POLL/);
+  expect(written[".gitlab-ci.yml"]).not.toMatch(/schedule|MOGPLEX_SCHEDULE/);
   expect(stdout).toContain("Without a schedule:\n  - A mention that the webhook missed starts nothing.\n");
 });
 
@@ -544,7 +565,7 @@ test("init --uninstall lists what is left outside of the repository by name", as
     "  - the bot's token: Settings > Access tokens",
     "  - the trigger token: Settings > CI/CD > Pipeline trigger tokens",
     "  - the webhook for comments and issues: Settings > Webhooks",
-    "  - the schedule with the variable MOGPLEX_POLL: Build > Pipeline schedules",
+    "  - the schedule with the variable MOGPLEX_SCHEDULE=respond: Build > Pipeline schedules",
     token,
   ]);
   expect(await left("jenkins")).toEqual([
@@ -557,7 +578,7 @@ test("init --uninstall lists what is left outside of the repository by name", as
   for (const [name, { needs, remains, respond }] of RECIPES) {
     for (const each of [{ needs, remains }, ...respond === undefined ? [] : [respond("hourly")]]) {
       const names = each.needs.match(/\b(?:[A-Z]+_[A-Z_]+|mogplex[-_.]api[-_.]key)\b/g) ?? [];
-      const missing = names.filter((word) => word !== "MOGPLEX_POLL" && !each.remains.join().includes(word));
+      const missing = names.filter((word) => word !== "MOGPLEX_SCHEDULE" && !each.remains.join().includes(word));
       expect([name, missing]).toEqual([name, name === "circleci" ? ["MOGPLEX_API_KEY"] : []]);
     }
   }

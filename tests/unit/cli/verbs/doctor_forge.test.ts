@@ -73,10 +73,10 @@ const SETUPS: readonly (readonly [arrange: (gitlab: GitlabProject) => void, name
   [
     (gitlab) =>
       gitlab.schedules = [
-        { id: 1, active: true, cron: "0 1 * * 1", variables: [] },
-        { id: 2, active: true, cron: "23 * * * *", variables: [{ key: "MOGPLEX_POLL", value: "1" }] },
-        { id: 3, active: true, cron: "*/5 * * * *", variables: [{ key: "MOGPLEX_POLL", value: "1" }] },
-        { id: 4, active: false, cron: "0 0 * * *", variables: [{ key: "MOGPLEX_POLL", value: "1" }] },
+        { id: 1, active: true, cron: "0 1 * * 1", variables: [{ key: "MOGPLEX_SCHEDULE", value: "run" }] },
+        { id: 2, active: true, cron: "23 * * * *", variables: [{ key: "MOGPLEX_SCHEDULE", value: "respond" }] },
+        { id: 3, active: true, cron: "*/5 * * * *", variables: [{ key: "MOGPLEX_SCHEDULE", value: "respond" }] },
+        { id: 4, active: false, cron: "0 0 * * *", variables: [{ key: "MOGPLEX_SCHEDULE", value: "respond" }] },
       ],
     "schedule",
     'ok: a poll looks for missed mentions: hourly, "*/5 * * * *"',
@@ -169,7 +169,7 @@ test("doctor --for respond checks outside a job all but the forge, and says so",
 test("doctor --for respond does not claim that a mention can start a run when it finds neither a webhook nor a poll", async () => {
   const lastLine = async (arrange: (gitlab: GitlabProject) => void) =>
     (await doctorOutput(arrange, {}, [])).trimEnd().split("\n").at(-1)?.replace(/, \d warnings?(?=$|;)/, "");
-  const poll = { id: 2, active: true, cron: "23 * * * *", variables: [{ key: "MOGPLEX_POLL", value: "1" }] };
+  const poll = { id: 2, active: true, cron: "23 * * * *", variables: [{ key: "MOGPLEX_SCHEDULE", value: "respond" }] };
   const hook = { url: URL, note_events: true, issues_events: true };
   const nothing = "a job can run, but nothing was found that starts it: see the check trigger";
   const set = (hooks: GitlabProject["hooks"], schedules: GitlabProject["schedules"] = []) =>

@@ -12,6 +12,8 @@ import { writeFiles } from "../../../components/project.ts";
 export interface GitlabOptions {
   /** What has started the pipeline. */
   source: string;
+  /** Variable `MOGPLEX_SCHEDULE` of the schedule. @default {""} (absent) */
+  schedule?: string;
   /** Branch of the pipeline; `main` is the default branch. @default {"main"} */
   branch?: string;
   /** Inputs of the pipeline. @default {{}} */
@@ -115,7 +117,7 @@ function keep({ key, paths, when }: Cache, cwd: string, machine: Machine, caches
 
 /** Runs the job of a file, in a pipeline of its own. A job that is stopped keeps nothing. */
 export async function runGitlabJob(recipe: string, machine: Machine, options: GitlabOptions): Promise<GitlabEnd> {
-  const { source, branch = "main", inputs = {}, files = {}, caches } = options;
+  const { source, schedule = "", branch = "main", inputs = {}, files = {}, caches } = options;
   const [name, job] = readJob(recipe, inputs);
   const predefined = {
     CI: "true",
@@ -124,6 +126,7 @@ export async function runGitlabJob(recipe: string, machine: Machine, options: Gi
     CI_PROJECT_ID: "42",
     CI_PIPELINE_ID: String(machine.done.length + 1),
     CI_PIPELINE_SOURCE: source,
+    ...schedule === "" ? {} : { MOGPLEX_SCHEDULE: schedule },
     CI_COMMIT_BRANCH: branch,
     CI_DEFAULT_BRANCH: "main",
     CI_JOB_NAME: name,
