@@ -16,6 +16,7 @@ import type { Setting } from "../report/run_page.ts";
 import type { Forge } from "../forge/forge.ts";
 import type { OpenOptions } from "../forge/open.ts";
 import type { ReportTarget } from "../report/write.ts";
+import { ADD_KEY_PART } from "../run/key.ts";
 import type { LaterRequest, RunRequest } from "../run/request.ts";
 import type { StartedRun } from "../run/start.ts";
 import type { AnyResult } from "../run/result.ts";
@@ -48,9 +49,9 @@ export interface Vocabulary {
   words(message: string): string;
 }
 
-/** {@linkcode Vocabulary.words} with a way to list repositories. */
-function listingBy(list: string): Vocabulary["words"] {
-  return (message) => message.replaceAll(REPOS_LIST, () => list);
+/** {@linkcode Vocabulary.words} with a way to list repositories, and to add a key part. */
+function wordsWith(list: string, addKeyPart: string): Vocabulary["words"] {
+  return (message) => message.replaceAll(REPOS_LIST, () => list).replaceAll(ADD_KEY_PART, () => addKeyPart);
 }
 
 /** Phrases of programs with inputs instead of flags. */
@@ -58,7 +59,7 @@ export const INPUT_WORDS: Pick<Vocabulary, "prompt" | "promptVariables" | "cance
   prompt: "input prompt or prompt-file, or variable MOGPLEX_PROMPT or MOGPLEX_PROMPT_FILE",
   promptVariables: "prompt and prompt-file (inputs, or variables MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE)",
   cancel: () => "in the app",
-  words: /* @__PURE__ */ listingBy("the command's `repos list`"),
+  words: /* @__PURE__ */ wordsWith("the command's `repos list`", "give the input key-part a name"),
 };
 
 /** @param program The command as the user called it: `node mogplex.mjs`, if it is not on the PATH. */
@@ -72,7 +73,7 @@ export function commandVocabulary(program = PROGRAM): Vocabulary {
     resume: ({ resume }) => resume?.replace(/^mogplex-ci(?= )/, () => program) ?? null,
     cancel: (runId) => `${program} runs cancel ${runId}`,
     words: (message) => {
-      const text = listingBy(`\`${program} repos list\``)(message);
+      const text = wordsWith(`\`${program} repos list\``, "add --key-part NAME")(message);
       // The library writes commands with the name of the program.
       return text.replaceAll(/`mogplex-ci(?= )/g, () => `\`${program}`);
     },

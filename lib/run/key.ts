@@ -40,6 +40,9 @@ interface Key {
 /** Last suffix of a derived key: the key itself, then `.2` to `.5`. Source: design, "Idempotency keys". */
 export const LAST_SUFFIX = 5;
 
+/** The advice for another run of a job, in the words for scripts. Programs replace it with their flag or input. */
+export const ADD_KEY_PART = "give `keyPart` a name";
+
 type Field = [name: string, value: string | null];
 
 /** The fields that limit the life of a key: pipeline, attempt or date, by scope. */

@@ -6,6 +6,7 @@
 import type { JobIdentity } from "../ci/platform.ts";
 import {
   ApiError,
+  ConflictError,
   type ErrorParts,
   MogplexError,
   RateLimitedError,
@@ -18,7 +19,7 @@ import type { StartResult } from "../model.ts";
 import type { Pacer } from "../service/pacer.ts";
 import { type CallOptions, type Failure, statusOf } from "../service/retry.ts";
 import { type FailedStart, Start, type Startable } from "../service/start.ts";
-import { type KeyScope, keyWithSuffix, LAST_SUFFIX, type StartKey } from "./key.ts";
+import { ADD_KEY_PART, type KeyScope, keyWithSuffix, LAST_SUFFIX, type StartKey } from "./key.ts";
 import { endOfRun } from "./result.ts";
 import type { Session } from "./session.ts";
 
@@ -250,8 +251,24 @@ export class StartSeries<R extends StartAnswer> {
       this.#session.notify({ kind: "text", message });
       return error;
     }
+    const { scope } = this.#plan.key;
+    if (error instanceof ConflictError && error.serviceCode === "IDEMPOTENCY_CONFLICT" && scope !== "given") {
+      return this.#otherTask(error);
+    }
     const namedMs = failure?.namedMs ?? null;
     return error instanceof ApiError && namedMs !== null ? this.#tooLate(error, namedMs) : error;
+  }
+
+  /** The error if a derived key belongs to another request of this job. */
+  #otherTask(error: ConflictError): ConflictError {
+    const key = JSON.stringify(this.#session.redactor().token(this.key));
+    const problem: ErrorParts = {
+      attempted: this.#plan.what.what,
+      why: "this job has already started a run with another task or other options " +
+        `(HTTP ${error.status} ${error.serviceCode}, key ${key})`,
+      advice: `for a second run in the same job, ${ADD_KEY_PART}`,
+    };
+    return new ConflictError(problem, "usage", error, { cause: error });
   }
 
   /** Adds to an error when a start would be possible. */

@@ -139,7 +139,7 @@ function conflict({ attempted: { what, key = "" }, facts, said, redact }: Descri
     return new ConflictError({ attempted: what, why: `its current state does not allow it ${said}` }, "usage", facts);
   }
   const why = `the idempotency key ${JSON.stringify(redact(key))} was already used for another request ${said}`;
-  const advice = "a key cannot be used again, so give another idempotency key, or a key part for each job";
+  const advice = "a key cannot be used again, so give another idempotency key";
   return new ConflictError({ attempted: what, why, advice }, "usage", facts);
 }
 

@@ -142,6 +142,15 @@ test("a step attaches to its run on a re-run, and says how to go on", async () =
   expect(other.log).toMatch(/^resume +the action with input run-id [0-9a-f-]{36}$/m);
 });
 
+test("a second step with another task fails, and names the input key-part, which lets it start", async () => {
+  const at = world();
+  await step({ prompt: "Fix it" }, { at });
+  const second = await step({ prompt: "Write the changelog" }, { at });
+  expect(second.code).toBe(2);
+  expect(second.log).toContain("; for a second run in the same job, give the input key-part a name");
+  expect((await step({ "prompt": "Write the changelog", "key-part": "b" }, { at })).code).toBe(0);
+});
+
 test("nodes of a matrix have runs of their own, and keep them on a re-run", async () => {
   const at = world("stuck-streaming");
   const node = (matrix: string, attempt = "1") =>

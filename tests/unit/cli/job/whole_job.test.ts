@@ -175,7 +175,21 @@ test("run --follow ends with 2 when the key was used for another request", async
   await cli([...RUN, "--idempotency-key", "mine"]);
   const { code, stderr } = await cli([...RUN, "--idempotency-key", "mine", "--mode", "SAFE"]);
   expect(code).toBe(2);
-  expect(stderr).toContain("or a key part for each job");
+  expect(stderr).toContain("a key cannot be used again, so give another idempotency key");
+});
+
+test("run --follow names the flag when a job starts a second run with another task", async () => {
+  const { cli } = world();
+  await cli(RUN, { env: JOB });
+  const second = ["run", "--follow", "Write the changelog", "--repo", REPO, "--create-branch"];
+  const { code, stderr } = await cli(second, { env: JOB });
+  expect({ code, stderr: stderr.replace(/ci1-[0-9a-f]{40}/, "ci1-<hash>") }).toEqual({
+    code: 2,
+    stderr:
+      "error: Cannot start run: this job has already started a run with another task or other options (HTTP 409 " +
+      'IDEMPOTENCY_CONFLICT, key "ci1-<hash>"); for a second run in the same job, add --key-part NAME\n',
+  });
+  expect((await cli([...second, "--key-part", "changelog"], { env: JOB })).code).toBe(0);
 });
 
 test("run --follow attaches to the live run when the job is tried again", async () => {
