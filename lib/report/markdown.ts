@@ -23,6 +23,7 @@ import { type Block, type Fact, markdownOf, type Words } from "../text/document.
 import { formatDuration } from "../text/duration.ts";
 import { jsonText, webUrl } from "../text/escape.ts";
 import { cutText, plainText } from "../text/plain_text.ts";
+import { type CampaignRetry, RETRY_STEP } from "./campaign_item.ts";
 import { lastLines } from "./event_text.ts";
 import type { ReportLinks } from "./page_link.ts";
 
@@ -35,6 +36,8 @@ export interface MarkdownOptions {
   redact: Redact;
   /** Comparison with the run before, as a trusted sentence. @default none */
   compared?: string | undefined;
+  /** The way to start a failed run again, if it belongs to a campaign; already cleaned. @default it belongs to none */
+  campaign?: CampaignRetry | undefined;
 }
 
 // Keeps the whole far below 1 MiB, even at three bytes a unit. Source: GitHub, "Workflow commands", adding a job summary.
@@ -78,7 +81,7 @@ function heading(view: ResultView, { mayLink = () => true }: MarkdownOptions): W
 const NOW = { strong: "What to do now:" };
 
 /** What happened: the reason and what to do now, the task, the agent's last messages. */
-function story(view: ResultView, { redact, compared }: MarkdownOptions): Block[] {
+function story(view: ResultView, { redact, compared, campaign }: MarkdownOptions): Block[] {
   const { verdict: { headline }, reason, advice, nextStep, resume, outcome, task, finalMessage, git, exitCode } = view;
   const isGood = exitCode === 0 && outcome === "success";
   const lines = isGood ? [] : lastLines(view.events, redact);
@@ -87,7 +90,11 @@ function story(view: ResultView, { redact, compared }: MarkdownOptions): Block[]
     ...(isGood ? [] : [{ text: `${headline} (exit code ${exitCode}).` }]),
     ...(reason ? [{ code: cutText(reason, MAX_SUMMARY_TEXT) }] : []),
     ...(advice ? adviceParts(advice) : []),
-    ...(nextStep ? [{ text: [NOW, " ", nextStep] }] : []),
+    ...(campaign
+      ? [{ text: [NOW, " ", RETRY_STEP] }, { code: cutText(campaign.command, MAX_PROSE) }]
+      : nextStep
+      ? [{ text: [NOW, " ", nextStep] }]
+      : []),
     ...(resume ? [{ text: "Follow it again:" }, { code: cutText(resume, MAX_PROSE) }] : []),
     ...(compared ? [{ text: compared }] : []),
     ...resultParts(view),

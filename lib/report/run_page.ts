@@ -21,6 +21,7 @@ import { clockText, formatCount, formatDuration } from "../text/duration.ts";
 import { jsonText, shellWord } from "../text/escape.ts";
 import { cutText } from "../text/plain_text.ts";
 import { MASK } from "../text/redact.ts";
+import { type CampaignRetry, RETRY_STEP } from "./campaign_item.ts";
 import { type Earlier, streakText } from "./history.ts";
 import { jobLinks, resultBlocks, startFacts, waitTable } from "./markdown.ts";
 import { outcomeWords } from "./outcome_words.ts";
@@ -67,6 +68,8 @@ export interface RunPageOptions {
   settings?: readonly Setting[] | undefined;
   /** The program as the user called it, for commands to copy; already cleaned. @default {"mogplex-ci"} */
   program?: string | undefined;
+  /** The way to start a failed run again, if it belongs to a campaign; already cleaned. @default it belongs to none */
+  campaign?: CampaignRetry | undefined;
 }
 
 const MAX_TASK = 100_000;
@@ -183,7 +186,8 @@ function callOf(view: ResultView, tone: Tone, options: RunPageOptions): Html {
   const [first = "", ...rest] = (reason ?? "").trim().split("\n");
   const isLong = first.length > MAX_REASON || rest.length > 0;
   const { text, commands } = commandsIn(advice ?? "");
-  const next = advice === null ? nextStep ?? nextOf(view) : text;
+  const step = options.campaign === undefined ? nextStep : RETRY_STEP;
+  const next = advice === null ? step ?? nextOf(view) : text;
   const again = startCommand(view, options);
   const actions = [
     ...commands.map((each, index) =>
@@ -667,8 +671,11 @@ function reproduce(view: ResultView, options: RunPageOptions): Block[] {
 /** The command that starts the same task again, and what is missing for it; null if the repository is unknown. */
 function startCommand(
   { repository, repoId, harness, task, kind: { noun } }: ResultView,
-  { program = "mogplex-ci", settings = [] }: RunPageOptions,
+  { program = "mogplex-ci", settings = [], campaign }: RunPageOptions,
 ): { text: string; command: string } | null {
+  if (campaign !== undefined) {
+    return { text: `Start it again in campaign ${cutText(campaign.campaign, MAX_NAME)}`, command: campaign.command };
+  }
   const repo = repository ?? repoId;
   if (repo === null || noun !== "run") return null;
   const set = settings.filter(({ name, from }) => from !== "default" && REQUEST_SETTINGS.includes(name));
@@ -684,7 +691,7 @@ function startCommand(
   // Its task is in the flags.
   if (isSet("fix")) return { text: "Start the same task again", command: start };
   if (task === null || task.length > MAX_TYPED_TASK) {
-    const missing = task === null ? "The task is not on this page. Write it to task.md" : "Copy the task to task.md";
+    const missing = task === null ? "This page does not have the task. Save it as task.md" : "Save the task as task.md";
     return { text: `${missing}, then start it again`, command: `${start} --prompt-file task.md` };
   }
   const masked = task.includes(MASK) ? ` (replace ${MASK} with the secret)` : "";

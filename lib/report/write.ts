@@ -14,6 +14,7 @@ import type { AnyResult } from "../run/result.ts";
 import { viewOf } from "../run/result_view.ts";
 import { bareValue, jsonText, renderDotenvFile, webUrl } from "../text/escape.ts";
 import { cutText, plainText } from "../text/plain_text.ts";
+import type { CampaignRetry } from "./campaign_item.ts";
 import { REPORT_FILES } from "./files.ts";
 import type { Earlier } from "./history.ts";
 import { renderJson } from "./json.ts";
@@ -383,6 +384,8 @@ export interface WriteReportsOptions {
   program?: string | undefined;
   /** Absent without a history. */
   earlier?: Earlier | undefined;
+  /** The way to start a failed run again, if it belongs to a campaign; not yet cleaned. @default it belongs to none */
+  campaign?: CampaignRetry | undefined;
   /** Path for a copy of the value of a result file. @default no copy */
   valuePath?: string | undefined;
   /** Removes our own token from the finished text, keys of JSON included. */
@@ -436,10 +439,12 @@ export function writeReports(
   const { problems, attempt } = collectProblems();
   const settings = (options.settings ?? []).map((each) => ({ ...each, value: redact(plainText(each.value)) }));
   const clean = cleanResult(result, redact, redactToken);
-  const { earlier, program, valuePath } = options;
+  const { earlier, program, valuePath, campaign } = options;
+  const plain = (text: string) => redact(plainText(text));
   const around = {
     valuePath,
-    program: program === undefined ? undefined : redact(plainText(program)),
+    program: program === undefined ? undefined : plain(program),
+    campaign: campaign && { campaign: plain(campaign.campaign), command: plain(campaign.command) },
     links,
     redact,
     settings,

@@ -28,6 +28,8 @@ import { JSON_LINES, OPEN, SHOW_TASK } from "../options.ts";
 import { type Places } from "../settings.ts";
 import type { Context, JobExtra } from "../verb.ts";
 import { prepareNote } from "./note.ts";
+import { campaignRetry } from "./campaign_runs.ts";
+import type { CampaignRetry } from "../../report/campaign_item.ts";
 import { lookup } from "../../lookup.ts";
 
 export interface Ended<R> {
@@ -40,6 +42,8 @@ export interface Ended<R> {
   compared?: string | undefined;
   /** How many runs in a row had this outcome, this one included. The publisher of reports sets this. @default unknown */
   streak?: number | undefined;
+  /** The way to start a failed run again, if it belongs to a campaign. The publisher of reports sets this. @default it belongs to none */
+  campaign?: CampaignRetry | undefined;
 }
 
 export interface Published {
@@ -100,10 +104,8 @@ export function prepare<R>(
 }
 
 /** The reports, and the files that the CI system reads. */
-function reports(
-  { io, platform, writer, settings, vocabulary, laptop }: Context,
-  job: Published,
-): Publish<AnyResult> {
+function reports(context: Context, job: Published): Publish<AnyResult> {
+  const { io, platform, writer, settings, vocabulary, laptop } = context;
   const { places: { targets, value: valuePath }, eventFiles = [], extra } = job;
   const options: WriteReportsOptions = {
     files: platform.files(io.env),
@@ -124,8 +126,9 @@ function reports(
       const earlier = extra?.compare(ended.result) ?? undefined;
       ended.compared = earlier?.sentence;
       ended.streak = earlier?.streak;
+      ended.campaign = campaignRetry(context, ended.result);
       const others = targets.filter(({ path }) => !complete.some((file) => file.path === path));
-      const all = { ...options, settings: [...settings.values()] };
+      const all = { ...options, settings: [...settings.values()], campaign: ended.campaign };
       const problems = [
         ...complete.flatMap(({ path, problem }) => problem === undefined ? [] : [problemOf("ndjson", path, problem)]),
         ...writeReports(ended.result, others, io, writer.redact, { ...all, earlier }),
@@ -149,7 +152,7 @@ const COLORS: Partial<Record<Outcome | AutomationOutcome, "green" | "red">> = {
   error: "red",
 };
 
-const COPIED = /^(?:pull request|page|resume|cancel|key) /;
+const COPIED = /^(?:pull request|retry|page|resume|cancel|key) /;
 
 /** The lines of the block, with the address of the pull request as a link. */
 function linked(writer: Writer, result: AnyResult, lines: readonly SafeLine[]): SafeLine[] {
@@ -182,7 +185,7 @@ function verdict(context: Context, { log, places }: Published): Publish<AnyResul
   const json = flags.has(JSON_LINES);
   const isOneScreen = isInteractive(context) && isInteractive(context, "stderr");
   return {
-    async ended({ result, error, written, compared }) {
+    async ended({ result, error, written, compared, campaign }) {
       // Directly below the block the error line would only repeat it: on a terminal, and in the log of a stopped job, where stopping is not an error
       // of the job.
       const together = !json && (isOneScreen || platform.isCi && error instanceof InterruptedError);
@@ -206,6 +209,7 @@ function verdict(context: Context, { log, places }: Published): Publish<AnyResul
           inErrorLine: isReason && !together,
           full: log === "full",
           compared,
+          campaign,
           page: opens ? undefined : page,
           value: places.value,
         };

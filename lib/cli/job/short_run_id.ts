@@ -3,9 +3,6 @@
  * a request.
  * @module
  */
-import { readFileHome } from "../../campaign/file/read.ts";
-import { placeOf } from "../../campaign/open_campaign.ts";
-import { CAMPAIGN_FILES } from "../../campaign/report/files.ts";
 import { UsageError } from "../../errors.ts";
 import { isObject, parseJson, valueOr } from "../../lookup.ts";
 import { readState, stateSeal } from "../../run/state.ts";
@@ -13,16 +10,11 @@ import { isShortRunId, isUuid } from "../../service/contract.ts";
 import { STATE_FILE } from "../../report/files.ts";
 import { isLaptop, statePath } from "../settings.ts";
 import type { Context } from "../verb.ts";
+import { campaignPlace, campaignRuns, MAX_LOOKS } from "./campaign_runs.ts";
 import { recentFile, recentLines } from "./laptop.ts";
 
-/** The campaign file that `campaign new` writes. */
-const CAMPAIGN_FILE = "campaign.yml";
 /** Most folders below this one whose reports are read: `--dir` and `--out` name them, and no later command knows these names. */
 const MAX_FOLDERS = 50;
-/** Most folders that are searched. */
-const MAX_LOOKS = 1_000;
-/** Largest report of a campaign that is read: 10 000 items take about 10 MB. */
-const MAX_CAMPAIGN_BYTES = 67_108_864;
 
 interface Place {
   /** Its name, for messages. */
@@ -82,26 +74,6 @@ function uuids(values: readonly unknown[]): string[] {
   return values.filter((value) => typeof value === "string").filter(isUuid).map((id) => id.toLowerCase());
 }
 
-/** The runs of this folder's campaign, from the report that each of its waves writes. */
-function campaignPlace(context: Context): Place {
-  const { io } = context;
-  const { directory } = placeOf({}, readFileHome(CAMPAIGN_FILE, io), io.env);
-  const path = `${directory.replace(/\/+$/, "")}/${CAMPAIGN_FILES.json}`;
-  return { name: path, runIds: campaignRuns(context, path) };
-}
-
-function campaignRuns(context: Context, path: string): string[] {
-  const view = parseJson(readText(context, path));
-  const isOurs = isObject(view) && isObject(view.about) && view.about.origin === context.connection().origin;
-  const items: unknown[] = isOurs && Array.isArray(view.items) ? view.items : [];
-  return uuids(items.map((item) => isObject(item) ? item.runId : null));
-}
-
-function readText({ io }: Context, path: string): string {
-  // Deno might not be allowed to read it.
-  return valueOr(() => io.readFile(path, MAX_CAMPAIGN_BYTES, "refuse", "replace") ?? "", "");
-}
-
 /** The runs of campaigns and jobs in the folders directly below this one. */
 function foldersPlace(context: Context): Place {
   const { io } = context;
@@ -110,7 +82,7 @@ function foldersPlace(context: Context): Place {
   for (const folder of io.folders(".").slice(0, MAX_LOOKS)) {
     if (count >= MAX_FOLDERS) break;
     const ids = [
-      ...campaignRuns(context, `${folder}/${CAMPAIGN_FILES.json}`),
+      ...campaignRuns(context, folder).map(({ runId }) => runId),
       ...stateRuns(context, `${folder}/${STATE_FILE}`),
     ];
     if (ids.length === 0) continue;

@@ -18,6 +18,7 @@ import {
   type Row,
   timedRow,
 } from "../../report/event_text.ts";
+import { type CampaignRetry, RETRY_STEP } from "../../report/campaign_item.ts";
 import type { ReportTarget } from "../../report/write.ts";
 import type { FollowItem } from "../../run/follow.ts";
 import { type AnyResult, beginsPhase, hasEnded, type RunResult } from "../../run/result.ts";
@@ -404,6 +405,8 @@ export interface VerdictOptions {
   full?: boolean | undefined;
   /** Comparison with the run before. @default not shown */
   compared?: string | undefined;
+  /** The way to start a failed run again, if it belongs to a campaign. @default it belongs to none */
+  campaign?: CampaignRetry | undefined;
   /** Path of the page, for a person to open. @default not shown */
   page?: string | undefined;
   /** Path of the copy of the value of a result file. @default not shown */
@@ -412,7 +415,7 @@ export interface VerdictOptions {
 
 /** Untrusted text. */
 export function verdictText(result: AnyResult, options: VerdictOptions): string {
-  const { reports, cancel, inErrorLine, full = false, compared, page, value } = options;
+  const { reports, cancel, inErrorLine, full = false, compared, campaign, page, value } = options;
   const view = viewOf(result);
   const { runId, status, git, eventCount, resume } = view;
   const { runMs, hereMs } = timesOf(view);
@@ -426,7 +429,12 @@ export function verdictText(result: AnyResult, options: VerdictOptions): string 
     ["repository", view.repository ?? view.repoId],
     ["task", headlineOf(view).title],
     ["reason", shortened(view.reason)],
-    ["what to do", view.nextStep ?? (inErrorLine ? null : shortened(view.advice))],
+    ["campaign", campaign?.campaign ?? null],
+    [
+      "what to do",
+      campaign === undefined ? view.nextStep ?? (inErrorLine ? null : shortened(view.advice)) : RETRY_STEP,
+    ],
+    ["retry", campaign?.command ?? null],
     ["automation", view.automationId],
     ["run", started ? `${runId}${status === null ? "" : ` (${status})`}` : null],
     ["start", view.replayed === null ? null : startWords(view)],

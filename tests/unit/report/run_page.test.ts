@@ -270,7 +270,7 @@ test("renderRunPage() has commands that start the task again as it was asked for
     "mogplex-emulator exec --scenario success -- node ci/mogplex.mjs run --follow 'Try it'",
   ]);
   const hidden = renderRunPage({ ...sampleResult(), ...ASKED, task: null });
-  expect(hidden).toContain("The task is not on this page. Write it to task.md");
+  expect(hidden).toContain("This page does not have the task. Save it as task.md");
   expect(commands({ task: "x".repeat(5_000) })[0]).toEndWith("--new --prompt-file task.md");
   expect(textsOf(renderRunPage(sampleResult({ origin: "http://127.0.0.1:8080" })), "code")).toContain(
     "export MOGPLEX_URL=http://127.0.0.1:8080 MOGPLEX_DEV=1",

@@ -132,3 +132,32 @@ test("lastRunId() is in the message about a missing id, for a person in the fold
   expect(await messages(HOME, {})).not.toContain("such as");
   expect(await messages({ ...HOME, CI: "true", GITLAB_CI: "true" })).not.toContain("such as");
 });
+
+test("campaignRetry() lets report name the campaign of a failed run, in the log, on the page and in the summary", async () => {
+  const campaign = cliWorld({ count: 2, scenarios: "play: agent-failure" });
+  await campaign.campaign("run");
+  const report = campaign.report("campaign.json");
+  const { runId } = JSON.parse(report).items[1];
+  const show = async (files: Record<string, string>) => {
+    campaign.files.clear();
+    const { io, stdout } = await campaign.cli(["report", runId], { files });
+    const [page = "", summary = ""] = ["run.html", "summary.md"].map((name) => io.files.get(`mogplex-ci/${name}`));
+    return { stdout, page: page.replace(/<[^<>]*>/g, ""), summary };
+  };
+  const retry = (file: string) => `mogplex-ci campaign retry ${file} --only ${project(2)}`;
+  const inCampaign = await show({ "mogplex-campaign/campaign.json": report, "campaign.yml": "name: x\n" });
+  expect(inCampaign.stdout).toContain(
+    "campaign      replace-moment\n" +
+      "what to do    Fix the cause, then let its campaign start it again.\n" +
+      `retry         ${retry("campaign.yml")}\n`,
+  );
+  for (const text of [inCampaign.page, inCampaign.summary]) {
+    expect(text).toContain(retry("campaign.yml"));
+    expect(text).not.toContain("--new");
+    expect(text).not.toContain("start a new run");
+  }
+  expect(inCampaign.page).toContain("Start it again in campaign replace-moment");
+  expect((await show({ "second/campaign.json": report })).stdout).toContain(retry("FILE --dir second"));
+  const outside = await show({ "campaign.yml": "name: x\n" });
+  expect([outside.stdout.includes("campaign"), outside.page.includes("--new")]).toEqual([false, true]);
+});

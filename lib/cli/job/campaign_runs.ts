@@ -1,0 +1,86 @@
+/**
+ * The runs of campaigns in this folder and below it, from the reports that waves write; without a request.
+ * @module
+ */
+import { readFileHome } from "../../campaign/file/read.ts";
+import { placeOf } from "../../campaign/open_campaign.ts";
+import { CAMPAIGN_FILES } from "../../campaign/report/files.ts";
+import { campaignCommand } from "../../campaign/report/words.ts";
+import { isObject, parseJson, valueOr } from "../../lookup.ts";
+import type { CampaignRetry } from "../../report/campaign_item.ts";
+import type { AnyResult } from "../../run/result.ts";
+import { isUuid } from "../../service/contract.ts";
+import { isLaptop } from "../settings.ts";
+import type { Context } from "../verb.ts";
+
+/** The campaign file that `campaign new` writes. */
+const CAMPAIGN_FILE = "campaign.yml";
+/** Most folders below this one that are searched. */
+export const MAX_LOOKS = 1_000;
+/** Largest report of a campaign that is read: 10 000 items take about 10 MB. */
+const MAX_CAMPAIGN_BYTES = 67_108_864;
+
+/** A run that is the newest one of its item. Its texts are untrusted. */
+interface CampaignRun {
+  runId: string;
+  campaign: string;
+  /** What selects only this item. */
+  name: string;
+}
+
+/** The directory of this folder's campaign. */
+function campaignDirectory({ io }: Context): string {
+  return placeOf({}, readFileHome(CAMPAIGN_FILE, io), io.env).directory.replace(/\/+$/, "");
+}
+
+/** The report of this folder's campaign, and the ids of its runs. */
+export function campaignPlace(context: Context): { name: string; runIds: string[] } {
+  const directory = campaignDirectory(context);
+  return { name: reportIn(directory), runIds: campaignRuns(context, directory).map(({ runId }) => runId) };
+}
+
+function reportIn(directory: string): string {
+  return `${directory}/${CAMPAIGN_FILES.json}`;
+}
+
+/** The runs of a campaign at this context's service; empty without a report that can be read. */
+export function campaignRuns(context: Context, directory: string): CampaignRun[] {
+  const view = parseJson(readText(context, reportIn(directory)));
+  const isOurs = isObject(view) && isObject(view.about) && view.about.origin === context.connection().origin;
+  const items = isOurs && Array.isArray(view.items) ? view.items.filter(isObject) : [];
+  const repositories = items.map(({ repository }) => repository);
+  return items.flatMap(({ runId, repository, id }) => {
+    if (typeof runId !== "string" || !isUuid(runId)) return [];
+    const isOnly = repositories.indexOf(repository) === repositories.lastIndexOf(repository);
+    return [{
+      runId: runId.toLowerCase(),
+      campaign: isOurs ? String(view.campaign) : "",
+      name: String(isOnly ? repository : id),
+    }];
+  });
+}
+
+function readText({ io }: Context, path: string): string {
+  // Deno might not be allowed to read it.
+  return valueOr(() => io.readFile(path, MAX_CAMPAIGN_BYTES, "refuse", "replace") ?? "", "");
+}
+
+/** How the campaign of a failed or cancelled run starts it again; undefined in CI, for any other run, and without the campaign's report. */
+export function campaignRetry(context: Context, { runId, outcome }: AnyResult): CampaignRetry | undefined {
+  if (!isLaptop(context) || runId === null || outcome !== "failed" && outcome !== "cancelled") return undefined;
+  const { io, vocabulary: { program } } = context;
+  const own = valueOr(() => campaignDirectory(context), undefined);
+  const folders = valueOr(() => io.folders(".").slice(0, MAX_LOOKS), []);
+  for (const directory of own === undefined ? folders : [own, ...folders]) {
+    const run = valueOr(() => campaignRuns(context, directory), []).find((each) => each.runId === runId.toLowerCase());
+    if (run === undefined) continue;
+    const isOwn = directory === own && valueOr(() => io.realPath(CAMPAIGN_FILE), undefined) !== undefined;
+    const file = isOwn ? CAMPAIGN_FILE : "FILE";
+    const flags = isOwn ? [] : ["--dir", directory];
+    return {
+      campaign: run.campaign,
+      command: campaignCommand({ program, file, flags }, "retry", "--only", run.name),
+    };
+  }
+  return undefined;
+}

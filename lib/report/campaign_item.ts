@@ -1,0 +1,15 @@
+/**
+ * The item of a campaign to which a failed run belongs: only its campaign can start it again, since a new run outside would leave the item failed.
+ * @module
+ */
+
+/** Texts are untrusted. */
+export interface CampaignRetry {
+  /** Name of the campaign. */
+  readonly campaign: string;
+  /** The command that starts the item again. */
+  readonly command: string;
+}
+
+/** What to do, before the command. */
+export const RETRY_STEP = "Fix the cause, then let its campaign start it again.";
