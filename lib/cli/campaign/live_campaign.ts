@@ -1,6 +1,6 @@
 /**
  * Output of `campaign run`: on a terminal a table that is redrawn in place, otherwise a line for each change, a heartbeat each minute, and a section
- * for each wave on systems with sections.
+ * for each wave on systems with sections. `campaign status --watch` prints the same lines.
  * @module
  */
 import { pullRequestText } from "../../campaign/pulls.ts";
@@ -19,6 +19,7 @@ import { cutText } from "../../text/plain_text.ts";
 import type { SafeLine } from "../../text/safe_line.ts";
 import { Screen, type ScreenOptions, type Span } from "../log/terminal.ts";
 import { LogSection, type Writer } from "../log/writer.ts";
+import type { Context } from "../verb.ts";
 import { ItemTable } from "./status_text.ts";
 
 interface LiveCampaignOptions {
@@ -69,10 +70,10 @@ export class LiveCampaign {
     if (view.state === "done") return;
     // Between two runs that keys find finished it waits for nothing.
     if (view.state === "waiting" && view.waitingFor === null && before !== undefined) return;
-    const state = `${view.state} ${view.stateReason ?? ""}`;
+    const state = stateKey(view);
     if (state !== this.#toldState) {
       this.#toldState = state;
-      this.#print(`campaign ${view.campaign} is ${view.state}: ${plainWords(stateDetail(view, true))}`);
+      this.#print(stateLine(view, true));
     }
   }
 
@@ -83,13 +84,8 @@ export class LiveCampaign {
 
   #printItems(before: CampaignView | undefined, view: CampaignView): void {
     if (before === undefined) return;
-    const changed = changedItems(before.items, view.items);
-    if (changed.length === 0) return;
-    const names = itemNames(view.items);
-    const nowMs = this.#options.clock.wallTime();
-    for (const item of changed) {
-      this.#print(campaignLine(item, names.get(item.id) ?? item.id, nowMs, this.#options.times ?? true));
-    }
+    const { clock, times = true } = this.#options;
+    for (const line of itemLines(before, view, clock.wallTime(), times)) this.#print(line);
   }
 
   /** Removes the table, or closes the last section. Nothing is shown afterwards. */
@@ -137,8 +133,23 @@ export class LiveCampaign {
   #print(text: string): void {
     const { writer } = this.#options;
     this.#section.show();
-    writer.out(cutText(writer.untrusted(text), MAX_LINE));
+    writer.out(logLine(writer, text));
   }
+}
+
+function logLine(writer: Writer, text: string): SafeLine {
+  return cutText(writer.untrusted(text), MAX_LINE);
+}
+
+/** Prints a line for each item that has changed, and one for another state. */
+export function printChanges(
+  { writer, platform, io, clock }: Context,
+  before: CampaignView,
+  view: CampaignView,
+): void {
+  const lines = itemLines(before, view, clock.wallTime(), !platform.stampsLines(io.env));
+  if (stateKey(before) !== stateKey(view)) lines.push(stateLine(view));
+  writer.out(...lines.map((line) => logLine(writer, line)));
 }
 
 // The table at the bottom of a terminal during `campaign run`.
@@ -305,6 +316,23 @@ function changedItems(before: readonly CampaignItem[], after: readonly CampaignI
     return old.verdict !== item.verdict || old.runId !== item.runId || old.pullRequest !== item.pullRequest ||
       pullRequestText(old) !== pullRequestText(item);
   });
+}
+
+/** A line for each item that has changed. @param times See {@linkcode campaignLine}. */
+function itemLines(before: CampaignView, view: CampaignView, nowMs: number, times: boolean): string[] {
+  const changed = changedItems(before.items, view.items);
+  const names = changed.length === 0 ? new Map<string, string>() : itemNames(view.items);
+  return changed.map((item) => campaignLine(item, names.get(item.id) ?? item.id, nowMs, times));
+}
+
+/** Changes with the state that a line shows. */
+function stateKey({ state, stateReason }: CampaignView): string {
+  return `${state} ${stateReason ?? ""}`;
+}
+
+/** @param stays See `nextStartText`. */
+function stateLine(view: CampaignView, stays?: boolean): string {
+  return `campaign ${view.campaign} is ${view.state}: ${plainWords(stateDetail(view, stays))}`;
 }
 
 /** Details of an item besides its verdict. */

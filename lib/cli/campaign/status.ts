@@ -9,9 +9,10 @@ import type { CampaignView } from "../../campaign/view/view.ts";
 import { InterruptedError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { interruptible } from "../../run/interrupts.ts";
-import { isInteractive } from "../log/writer.ts";
 import type { Context, Verb, VerbFlag } from "../verb.ts";
 import { maskToken } from "../context.ts";
+import { campaignCommand } from "../../campaign/report/words.ts";
+import { printChanges } from "./live_campaign.ts";
 import { type CampaignPlace, campaignVerb, printStatus, readPlace } from "./campaign_job.ts";
 import { FORGE, JSON_OBJECT, PLACE, waveCodesWithout } from "./flags.ts";
 
@@ -19,7 +20,7 @@ const ALL_ROWS: VerbFlag = { name: "all", help: "Print a row for every item" };
 
 const WATCH: VerbFlag = {
   name: "watch",
-  help: "Print every change, until the campaign is done or needs attention",
+  help: "Then print a line for each change, until the campaign is done or needs attention",
 };
 
 const STATUS_EXIT: VerbFlag = {
@@ -90,24 +91,26 @@ function contentOf(
 async function watch(context: Context, place: CampaignPlace): Promise<CampaignView> {
   const { io, clock, platform, writer } = context;
   return await interruptible({ io, clock, inJob: platform.isCi }, async ({ signal }) => {
-    let lastContent = "";
+    let last: CampaignView | undefined;
+    const json = context.flags.has(JSON_OBJECT);
     // A single reader, which does not repeat a recent read.
     const pulls = pullRequestsOf({ ...place.options, signal });
     const internals = internalsWith(place.internals, { pulls });
     for (;;) {
       const view = await readCampaignWith(place.path, place.options, internals);
-      const content = contentOf(view);
-      if (content !== lastContent) {
-        if (lastContent !== "" && isInteractive(context) && !context.flags.has(JSON_OBJECT)) writer.clear();
-        print(context, place, view);
-        lastContent = content;
+      if (last === undefined || json && contentOf(view) !== contentOf(last)) print(context, place, view);
+      else if (!json) printChanges(context, last, view);
+      const isFirst = last === undefined;
+      last = view;
+      if (view.state !== "done" && !isAtRest(view)) {
+        await clock.sleep(WATCH_MS, { signal });
+        continue;
       }
-      if (view.state === "done") return view;
-      if (isAtRest(view)) {
-        writer.note("stopped watching: the campaign waits for a decision");
-        return view;
-      }
-      await clock.sleep(WATCH_MS, { signal });
+      const text = view.state === "done" ? undefined : "stopped watching: the campaign waits for a decision";
+      const command = campaignCommand(place.command, "status");
+      if (isFirst || json) { if (text !== undefined) writer.note(text); }
+      else writer.note(`${text ?? "the campaign is done"}; this shows what to do:`, command);
+      return view;
     }
   });
 }

@@ -119,10 +119,6 @@ export class Writer {
     this.#print("stdout", [text]);
   }
 
-  clear(): void {
-    this.#io.write("stdout", "\x1b[2J\x1b[H");
-  }
-
   clean<T>(value: T): T {
     return redactValue(value, this.#redact);
   }
