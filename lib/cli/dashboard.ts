@@ -8,9 +8,12 @@ import {
   type DashboardData,
   dashboardName,
   type FileProblem,
+  ratedOf,
+  unratedTexts,
 } from "../dashboard/data.ts";
 import { MAX_ASKED } from "../dashboard/pull_requests.ts";
-import { readStored, type Stored } from "../dashboard/stored.ts";
+import { openRunsOf } from "../dashboard/runs.ts";
+import { readStored, settle, type Stored } from "../dashboard/stored.ts";
 import { messageOf } from "../error_sentence.ts";
 import { UsageError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
@@ -118,9 +121,11 @@ async function look(context: Context, session: Session): Promise<DashboardData> 
   // Checked first: a mistake in a pattern costs no request.
   const stored = storedOf(context);
   const allowWriteToken = flags.has(ALLOW_WRITE);
-  const collected = await collect({ client: session.client, clock, allowWriteToken });
-  const reading = await askForges(context, stored);
-  return cleanDashboard(assemble(collected, stored, reading), writer.redact);
+  const openRuns = openRunsOf(stored.runs);
+  const { answers, ...collected } = await collect({ client: session.client, clock, openRuns, allowWriteToken });
+  const settled = settle(stored, answers);
+  const reading = await askForges(context, settled);
+  return cleanDashboard(assemble(collected, settled, reading), writer.redact);
 }
 
 /** What the forges show of the pull requests; null without a token for a forge. */
@@ -268,7 +273,11 @@ function dashboardLines(data: DashboardData, print: Print): SafeLine[] {
   const heading = concerns.length === 0 && uncounted !== null ? uncounted : headlineOf(concerns, data);
   const { open, folded } = foldConcerns(concerns, MAX_LINES);
   const tone = concerns.length === 0 && uncounted === null ? "green" : "yellow";
-  const share = last.runs === 0 ? "" : `, ${last.succeeded} of them succeeded`;
+  const rated = ratedOf(last);
+  const unrated = unratedTexts(last).join(", ");
+  const share = rated === 0
+    ? unrated === "" ? "" : `, ${unrated}`
+    : `, ${last.succeeded} of ${rated} succeeded${unrated === "" ? "" : ` (others: ${unrated})`}`;
   const median = last.medianMs === null ? "" : `, median ${formatDuration(last.medianMs)}`;
   return [
     print.paint(tone, print.untrusted(heading)),

@@ -128,7 +128,6 @@ function capital(text: string): string {
 /** What a run did, after its task. */
 const HAPPENED: ReadonlyMap<string, string> = new Map([
   ["failed", "failed"],
-  ["deadline", "did not finish in time"],
   ["awaiting_input", "waits for an answer"],
   ["suppressed", "was not started"],
 ]);
@@ -153,6 +152,25 @@ function ofRuns({ runs, at }: DashboardData): Concern[] {
       { at: momentOf(run), lasts: isQuestion, link: linkTo(page, "Open run", places.get(run) ?? "runs") },
     );
   });
+}
+
+/** Runs of the last seven days whose state now is unknown. */
+function ofUnfinishedRuns({ runs, lists, at }: DashboardData): Concern[] {
+  const nowMs = instantMs(at) ?? 0;
+  const unfinished = runs.filter((run) =>
+    run.kind === "run" && run.outcome === "unfinished" && nowMs - (momentOf(run) ?? 0) <= 7 * DAY_MS
+  );
+  const names = [...new Set(unfinished.map(({ repository, runId }) => repository ?? runId ?? ""))];
+  const { length } = unfinished;
+  return length === 0 ? [] : [concern(
+    "source",
+    "warn",
+    length === 1
+      ? "1 run was not finished when its job ended, and its state is unknown"
+      : `${length} runs were not finished when their jobs ended, and their state is unknown`,
+    `${names.slice(0, 5).join(", ")}${names.length > 5 ? ", …" : ""}. ${lists.openRuns.why ?? ""}`.trim(),
+    { link: { words: "Show", part: "runs" } },
+  )];
 }
 
 /** Repositories whose runs often fail, beside those whose newest run is listed. */
@@ -336,8 +354,10 @@ function ofFiles({ lists, fileProblems }: DashboardData): Concern[] {
  * @param data Data after `cleanDashboard`.
  */
 export function concernsOf(data: DashboardData): Concern[] {
-  const all = [ofCampaigns, ofRuns, ofRepositories, ofCauses, ofAutomations, ofPullRequests, ofSandboxes, ofFiles]
-    .flatMap((find) => find(data));
+  const all = [
+    ...[ofCampaigns, ofRuns, ofRepositories, ofCauses, ofAutomations, ofPullRequests, ofSandboxes],
+    ...[ofUnfinishedRuns, ofFiles],
+  ].flatMap((find) => find(data));
   const age = ({ at, lasts }: Concern) => at === null ? 0 : lasts ? at : -at;
   return all.sort((a, b) =>
     KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind) || Number(b.lasts) - Number(a.lasts) || age(a) - age(b)

@@ -8,7 +8,7 @@ import { EXIT } from "../exit_codes.ts";
 import type { DirectoryEntry, ListDirectory } from "../files/disk.ts";
 import type { Automation, AutomationRun, Repo, Sandbox } from "../model.ts";
 import type { ForgeReading } from "../forge/batch.ts";
-import { instantMs } from "../run/result.ts";
+import { factsFromEvents, instantMs } from "../run/result.ts";
 import type { CallOptions, ServiceClient } from "../service/client.ts";
 import { formatCount } from "../text/duration.ts";
 import { jsonText } from "../text/escape.ts";
@@ -24,7 +24,7 @@ import {
 } from "./data.ts";
 import { renderDashboardMetrics } from "./metrics.ts";
 import { pullRequestsOf } from "./pull_requests.ts";
-import { endedRuns, lastDaysOf, repositoriesOf, weeksOf } from "./runs.ts";
+import { endedRuns, lastDaysOf, repositoriesOf, type RunAnswer, weeksOf } from "./runs.ts";
 import type { Stored } from "./stored.ts";
 
 /** Most requests of one dashboard: half of what a token has in a minute. */
@@ -41,10 +41,14 @@ const SHOWN_STATUSES = 20;
 /** After this many automations in a row whose runs cannot be read, the others are not requested. */
 const MAX_FAILURES = 3;
 const DAY_MS = 86_400_000;
+/** Unfinished runs that are read before the runs of automations. Others follow, if requests are left. */
+const FIRST_OPEN = 10;
 
 export interface CollectOptions {
   client: ServiceClient;
   clock: Clock;
+  /** Runs to read, in this order: their ends are in no file. @default none */
+  openRuns?: readonly string[] | undefined;
   /** Whether the token may be able to start something. If true, this is not checked. @default {false} */
   allowWriteToken?: boolean | undefined;
 }
@@ -59,8 +63,8 @@ type Collected = Pick<
  * @throws {UsageError} if the token could start something, unless that is allowed.
  * @throws {MogplexError} the first error if no list could be read.
  */
-export async function collect(options: CollectOptions): Promise<Collected> {
-  const { client, clock, allowWriteToken = false } = options;
+export async function collect(options: CollectOptions): Promise<Collected & { answers: Map<string, RunAnswer> }> {
+  const { client, clock, openRuns = [], allowWriteToken = false } = options;
   const reader = new Reader(options);
   if (!allowWriteToken) await refuseWriters(options, reader);
   const at = new Date(clock.wallTime()).toISOString();
@@ -94,7 +98,11 @@ export async function collect(options: CollectOptions): Promise<Collected> {
     const state = listed(page.automations.length, "automations", Boolean(page.nextCursor));
     return { found: page.automations, state };
   });
+  const open = new OpenRuns(client, reader, openRuns);
+  await open.read(FIRST_OPEN);
   const { runs, gone, state } = await readRuns(options, reader, all);
+  await open.read(openRuns.length);
+  lists.openRuns = open.state();
   lists.automationRuns = isRead(lists.automations) ? state : { state: "skipped", why: "The automations were not read" };
   const automations = all.filter(({ id }) => !gone.has(id));
   const isNothing = ![lists.repositories, lists.sandboxes, lists.automations].some(isRead);
@@ -109,7 +117,74 @@ export async function collect(options: CollectOptions): Promise<Collected> {
     repositories: repos.map(repositoryEntry),
     sandboxes: sandboxes.map((each) => sandboxEntry(each, names)),
     automations: automations.map((each) => automationEntry(each, runs)),
+    answers: open.answers,
   };
+}
+
+/** Reads runs that were not finished when their jobs ended. */
+class OpenRuns {
+  readonly #client: ServiceClient;
+  readonly #reader: Reader;
+  readonly #ids: readonly string[];
+  /** Runs that were asked for, whatever the answer. */
+  #asked = 0;
+  #failures = 0;
+  #last: MogplexError | undefined;
+  readonly answers = new Map<string, RunAnswer>();
+
+  constructor(client: ServiceClient, reader: Reader, ids: readonly string[]) {
+    this.#client = client;
+    this.#reader = reader;
+    this.#ids = ids;
+  }
+
+  /** Continues up to this many runs in total. */
+  async read(count: number): Promise<void> {
+    const reader = this.#reader;
+    for (const id of this.#ids.slice(this.#asked, count)) {
+      if (reader.left === 0 || reader.ending !== undefined || this.#failures === MAX_FAILURES) return;
+      this.#asked++;
+      const run = await reader.read(() => this.#client.getRun(id, reader.call(2)));
+      if (run instanceof NotFoundError) continue;
+      if (run instanceof MogplexError) {
+        this.#last = run;
+        this.#failures++;
+        continue;
+      }
+      this.#failures = 0;
+      this.answers.set(id, { run, pullRequest: run.status === "success" ? await this.#pullRequestOf(id) : null });
+    }
+  }
+
+  /** Only the events of a run have its pull request. Without them, the run is shown without it. */
+  async #pullRequestOf(id: string): Promise<string | null> {
+    const reader = this.#reader;
+    if (reader.left === 0 || reader.ending !== undefined) return null;
+    const answer = await reader.read(() => this.#client.getRunEvents(id, {}, reader.call(1)));
+    return answer instanceof MogplexError ? null : factsFromEvents(answer.events).pullRequest.url;
+  }
+
+  state(): ListState {
+    const missing = this.#ids.length - this.answers.size;
+    if (missing === 0) return COMPLETE;
+    const of = `${missing} of ${formatCount(this.#ids.length, "unfinished run")}`;
+    const { ending } = this.#reader;
+    if (this.#asked === 0 && ending !== undefined) {
+      return { state: "skipped", why: `They were not read because the previous list failed: ${ending.message}` };
+    }
+    const error = this.#last ?? ending;
+    if (error !== undefined) {
+      return {
+        state: this.answers.size === 0 ? "failed" : "partial",
+        why: `${of} could not be read: ${error.message}`,
+      };
+    }
+    const unasked = this.#ids.length - this.#asked;
+    const why = unasked === 0
+      ? `The service does not have ${of}`
+      : `${of} were not read because a dashboard sends at most ${MAX_REQUESTS} requests`;
+    return { state: "cut", why };
+  }
 }
 
 class Reader {

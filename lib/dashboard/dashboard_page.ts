@@ -55,9 +55,11 @@ import {
   LISTS,
   type Pair,
   type PullRequestEntry,
+  ratedOf,
   type RepositoryFigures,
   type RunEntry,
   type RunFigures,
+  unratedTexts,
   type WeekFigures,
 } from "./data.ts";
 
@@ -106,9 +108,13 @@ function summary(data: DashboardData): Part {
   const waits = waitingText(pullRequests, instantMs(at) ?? 0);
   const waiting = waits !== null && markup` ${waits}`;
   if (last.runs === 0) return markup`${uncountedText(data) ?? "No run ended in the last 7 days."}${waiting}`;
-  return markup`<strong>${formatCount(last.runs, "run")}</strong> in the last 7 days, <strong>${
-    shareText(last)
-  }</strong> succeeded.${waiting}`;
+  const count = markup`<strong>${formatCount(last.runs, "run")}</strong> in the last 7 days`;
+  const share = shareText(last);
+  const unrated = unratedTexts(last).join(", ");
+  if (share === null) return markup`${count}: ${unrated}.${waiting}`;
+  return markup`${count}, <strong>${share}</strong> succeeded${
+    unrated !== "" && ` (not counted: ${unrated})`
+  }.${waiting}`;
 }
 
 /** How many pull requests wait, and how many of them for long. */
@@ -129,9 +135,23 @@ function waitingText({ waiting, entries }: DashboardData["pullRequests"], nowMs:
 /** Fewer runs are counted one by one. */
 const LEAST_RUNS = 5;
 
-/** `87 %`, or `3 of 4` for a few. */
-function shareText({ runs, succeeded }: RunFigures): string {
-  return runs < LEAST_RUNS ? `${succeeded} of ${runs}` : `${Math.round(succeeded / runs * 100)} %`;
+/** The share of succeeded runs among those that succeeded or failed, from 0 to 1; null without any. */
+function shareOf(figures: RunFigures): number | null {
+  const rated = ratedOf(figures);
+  return rated === 0 ? null : figures.succeeded / rated;
+}
+
+/** In percent, rounded; null without any. */
+function percentOf(figures: RunFigures): number | null {
+  const share = shareOf(figures);
+  return share === null ? null : Math.round(share * 100);
+}
+
+/** `87 %`, or `3 of 4` for a few; null without any. */
+function shareText(figures: RunFigures): string | null {
+  const rated = ratedOf(figures);
+  if (rated === 0) return null;
+  return rated < LEAST_RUNS ? `${figures.succeeded} of ${rated}` : `${percentOf(figures)} %`;
 }
 
 const HOUR_MS = 3_600_000;
@@ -182,21 +202,23 @@ function tile(
   change: readonly [more: number, text: string] | null,
   better: Better,
   drawing: Part,
+  note: Part = null,
 ): Html {
   const [more, text] = change ?? [0, ""];
   const sign = more === 0 ? "=" : more > 0 ? "↑" : "↓";
   const tone = more === 0 || better === null ? "idle" : (more > 0) === (better === "up") ? "good" : "warn";
   return markup`<dl class="panel tile"><dt>${name}</dt><dd class="big">${value}</dd>${drawing}${
     change !== null && markup`<dd class="delta"><span class="${tone}" aria-hidden="true">${sign}</span> ${text}</dd>`
-  }</dl>`;
+  }${note !== null && markup`<dd class="delta">${note}</dd>`}</dl>`;
 }
 
 function days({ days: { last, before }, weeks }: DashboardData): Html | null {
   if (last.runs === 0) return null;
   const isComparable = last.runs >= LEAST_RUNS && before.runs >= LEAST_RUNS;
   const compare = (more: number, text: string) => isComparable ? [more, text] as const : null;
-  const points = Math.round(last.succeeded / last.runs * 100) -
-    Math.round(before.succeeded / Math.max(1, before.runs) * 100);
+  const points = (percentOf(last) ?? 0) - (percentOf(before) ?? 0);
+  const isRateComparable = ratedOf(last) >= LEAST_RUNS && ratedOf(before) >= LEAST_RUNS;
+  const unrated = unratedTexts(last).join(", ");
   const durations = (pick: (figures: RunFigures) => number | null) => {
     const [now, then] = [pick(last), pick(before)];
     if (now === null || then === null) return null;
@@ -225,17 +247,16 @@ function days({ days: { last, before }, weeks }: DashboardData): Html | null {
     ),
     tile(
       "Succeeded",
-      last.runs < LEAST_RUNS
-        ? shareText(last)
-        : markup`${Math.round(last.succeeded / last.runs * 100)}<small> %</small>`,
-      compare(
+      ratedOf(last) < LEAST_RUNS ? shareText(last) ?? "–" : markup`${percentOf(last)}<small> %</small>`,
+      !isRateComparable ? null : compare(
         points,
         points === 0
           ? `as before`
           : `${formatCount(Math.abs(points), "point")} ${points > 0 ? "better" : "worse"} than ${shareText(before)}`,
       ),
       "up",
-      curve((week) => week.runs === 0 ? null : week.succeeded / week.runs),
+      curve(shareOf),
+      unrated === "" ? null : `of ${ratedOf(last)} that succeeded or failed; not counted: ${unrated}`,
     ),
     last.medianMs !== null &&
       tile(
@@ -303,7 +324,7 @@ function weeks(all: readonly WeekFigures[]): Html | null {
       "thirds",
       figure(
         "Runs",
-        legend([["bad", "failed"], ["idle", "cancelled or no verdict"], ["good", "succeeded"]]),
+        legend([["bad", "failed"], ["idle", "cancelled or not finished"], ["good", "succeeded"]]),
         runs,
       ),
       durations(all),
@@ -362,7 +383,7 @@ function weekTable(all: readonly WeekFigures[]): Html {
       week.runs,
       week.succeeded,
       week.failed,
-      week.runs === 0 ? null : shareText(week),
+      shareText(week),
       duration(week.medianMs),
       duration(week.p95Ms),
     ],
@@ -590,7 +611,7 @@ function repositories({ repositoryFigures, pullRequests, repositories, lists }: 
       cells: [
         oneLine(repository),
         runs,
-        runs === 0 ? null : { show: shareText(figures), value: figures.succeeded / runs },
+        runs === 0 ? null : { show: shareText(figures), value: shareOf(figures) ?? 0 },
         lastStrip(last),
         duration(medianMs),
         duration(slowestMs),
@@ -641,7 +662,9 @@ function runRow(
   { repository, runId, file, page, outcome, task, reason, pullRequest, endedAt, createdAt, durationMs }: RunEntry,
   nowMs: number,
 ): TableRow {
-  const { tone, state: word } = lookup(OUTCOME_WORDS, outcome) ?? OUTCOME_WORDS.error;
+  const { tone, state: word } = outcome === "unfinished"
+    ? { tone: "none" as const, state: "not finished" }
+    : lookup(OUTCOME_WORDS, outcome) ?? OUTCOME_WORDS.error;
   const name = repository !== null ? bare(repository) : runId !== null ? shortId(runId) : bare(file);
   const number = /\/(\d{1,9})\/?$/.exec(pullRequest ?? "")?.[1];
   return {

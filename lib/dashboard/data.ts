@@ -2,8 +2,10 @@
  * The data of a dashboard. `data.json` has this form, and page and metrics are made from it. Its schema is `schema/dashboard.schema.json`.
  * @module
  */
-/** The lists of the service that a dashboard reads, in this order. */
-export const LISTS = ["repositories", "sandboxes", "automations", "automationRuns"] as const;
+/**
+ * The lists of the service that a dashboard reads, in this order. `openRuns` are the runs of the files that were not finished when their jobs ended.
+ */
+export const LISTS = ["repositories", "sandboxes", "automations", "openRuns", "automationRuns"] as const;
 
 export type ListName = typeof LISTS[number];
 
@@ -99,6 +101,7 @@ export interface RunEntry {
   taskKey: string | null;
   /** Path of its page, otherwise of its campaign's page, from the dashboard's folder; null if there is none. */
   page: string | null;
+  /** As the service reports it; `unfinished` if it was not finished when its job ended, and the service was not asked or did not answer. */
   outcome: string;
   exitCode: number | null;
   /** Untrusted text. */
@@ -111,7 +114,7 @@ export interface RunEntry {
   createdAt: string | null;
   /** ISO 8601; null if its end was not seen. */
   endedAt: string | null;
-  /** How long the run took, otherwise the job that started it. */
+  /** How long the run took, by the service; null if its end is unknown. */
   durationMs: number | null;
 }
 
@@ -193,12 +196,32 @@ export interface RunFigures {
   runs: number;
   succeeded: number;
   failed: number;
-  /** Half of the runs took at most this long, in milliseconds; null if no duration is known. */
+  /** Not part of the success rate, like `waiting` and `unfinished`. */
+  cancelled: number;
+  /** Runs that wait for an answer. */
+  waiting: number;
+  /** Runs that were not finished when their jobs ended, and about which nothing else is known. */
+  unfinished: number;
+  /** Half of the runs that succeeded or failed took at most this long, in milliseconds; null if no duration is known. */
   medianMs: number | null;
   /** 95 of 100 took at most this long; null with fewer than 20 durations. */
   p95Ms: number | null;
   /** Null if no duration is known. */
   slowestMs: number | null;
+}
+
+/** Runs in the success rate: the others have no verdict of their own. */
+export function ratedOf({ succeeded, failed }: Pick<RunFigures, "succeeded" | "failed">): number {
+  return succeeded + failed;
+}
+
+/** What the success rate leaves out, in words: `3 cancelled`. */
+export function unratedTexts({ cancelled, waiting, unfinished }: RunFigures): string[] {
+  return [
+    [cancelled, "cancelled"] as const,
+    [waiting, "waiting for an answer"] as const,
+    [unfinished, "not finished when the job ended"] as const,
+  ].flatMap(([count, words]) => count === 0 ? [] : [`${count} ${words}`]);
 }
 
 /** A calendar week. */
@@ -337,6 +360,7 @@ export const LIST_WORDS: Readonly<Record<ListName, string>> = {
   repositories: "repositories",
   sandboxes: "sandboxes",
   automations: "automations",
+  openRuns: "unfinished runs",
   automationRuns: "runs of automations",
 };
 

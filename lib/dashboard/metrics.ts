@@ -21,7 +21,7 @@ function lists({ at, requests, exitCode, lists }: DashboardData): Family[] {
     name,
     help,
     samples: LISTS.map((list) => [
-      { list: list === "automationRuns" ? "automation_runs" : list },
+      { list: list.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`) },
       Number(isSet(lists[list])),
     ]),
   });
@@ -122,7 +122,7 @@ function files(data: DashboardData): Family[] {
   return [
     {
       name: "runs",
-      help: "Runs whose files were given, by outcome.",
+      help: "Runs whose files were given, by outcome as the service reports it.",
       samples: byWord(runs, "outcome", (run) => run.outcome),
     },
     single("pull_requests", "Pull requests of the runs and campaigns whose files were given.", data.pullRequests.count),

@@ -2,6 +2,10 @@
  * The runs of a dashboard: every run once, from whichever files have it, and what they say by week and by repository.
  * @module
  */
+import { EXIT } from "../exit_codes.ts";
+import type { Run } from "../model.ts";
+import { END_EXIT, endOfRun } from "../run/result.ts";
+import { isUuid } from "../service/contract.ts";
 import type { RepositoryFigures, RunEntry, RunFigures, WeekFigures } from "./data.ts";
 
 const DAY_MS = 86_400_000;
@@ -17,10 +21,57 @@ export function momentOf({ endedAt, createdAt }: Pick<RunEntry, "endedAt" | "cre
   return Number.isNaN(ms) ? null : ms;
 }
 
-/** Adds to a run what only another file has of it. */
+/** Adds to a run what only another file has of it. The end of a run is known better than its state when a job stopped following it. */
 function completed(run: RunEntry, other: RunEntry): RunEntry {
   const merged = Object.entries(run).map(([name, value]) => [name, value ?? other[name as keyof RunEntry]]);
-  return Object.fromEntries(merged) as unknown as RunEntry;
+  const both = Object.fromEntries(merged) as unknown as RunEntry;
+  if (!isOpen(run) || isOpen(other)) return both;
+  const { outcome, exitCode, reason, endedAt, durationMs } = other;
+  return { ...both, outcome, exitCode, reason, endedAt, durationMs };
+}
+
+/** Outcomes of jobs that did not see the end of their run. */
+const OPEN_OUTCOMES: readonly string[] = ["started", "deadline", "interrupted", "error", "awaiting_input"];
+
+function isOpen({ runId, outcome }: RunEntry): boolean {
+  return runId !== null && OPEN_OUTCOMES.includes(outcome);
+}
+
+/** Ids of the runs whose end is in no file: single runs first, since a campaign reads its own; of both, the newest first. @param runs Newest first. */
+export function openRunsOf(runs: readonly RunEntry[]): string[] {
+  const open = runs.filter((run) => run.kind === "run" && isOpen(run) && isUuid(run.runId ?? ""));
+  return [...open.filter(({ campaign }) => campaign === null), ...open.filter(({ campaign }) => campaign !== null)]
+    .flatMap(({ runId }) => runId ?? []);
+}
+
+/** What the service reports of a run. */
+export interface RunAnswer {
+  readonly run: Run;
+  /** Address of its pull request; null if unknown. Untrusted text. */
+  readonly pullRequest: string | null;
+}
+
+/** The run as the service reports it. Without an answer, nothing is known beyond the end of its job. */
+function settled(run: RunEntry, answer: RunAnswer | undefined): RunEntry {
+  if (!isOpen(run)) return run;
+  if (answer === undefined) return { ...run, outcome: "unfinished", durationMs: null };
+  const { status, createdAt, updatedAt, error } = answer.run;
+  const end = endOfRun(status);
+  const now = { ...run, createdAt, pullRequest: run.pullRequest ?? answer.pullRequest, durationMs: null };
+  if (end === undefined) return { ...now, outcome: "started", exitCode: null, reason: null, endedAt: null };
+  const reason = end === "failed" ? error : end === run.outcome ? run.reason : null;
+  const ended = { ...now, outcome: end, exitCode: EXIT[END_EXIT[end]], reason, endedAt: updatedAt };
+  const ms = Date.parse(updatedAt) - Date.parse(createdAt);
+  return { ...ended, durationMs: end === "awaiting_input" || !(ms >= 0) ? null : ms };
+}
+
+/** The runs with what the service reports of those without an end, newest first. @param answers By the id of the run. */
+export function settledRuns(runs: readonly RunEntry[], answers: ReadonlyMap<string, RunAnswer>): RunEntry[] {
+  return newestFirst(runs.map((run) => settled(run, answers.get(run.runId ?? ""))));
+}
+
+function newestFirst(runs: readonly RunEntry[]): RunEntry[] {
+  return [...runs].sort((a, b) => (momentOf(b) ?? 0) - (momentOf(a) ?? 0) || (a.file < b.file ? -1 : 1));
 }
 
 /**
@@ -38,8 +89,8 @@ export function unionOf(all: readonly RunEntry[], nowMs: number): RunEntry[] {
     }
   }
   const fromMs = mondayOf(nowMs) - (WEEKS - 1) * WEEK_MS;
-  return [...byId.values(), ...others].filter((run) => (momentOf(run) ?? nowMs) >= fromMs)
-    .sort((a, b) => (momentOf(b) ?? 0) - (momentOf(a) ?? 0) || (a.file < b.file ? -1 : 1)).slice(0, MAX_RUNS);
+  return newestFirst([...byId.values(), ...others].filter((run) => (momentOf(run) ?? nowMs) >= fromMs))
+    .slice(0, MAX_RUNS);
 }
 
 /** The beginning of a week, Monday at 0:00 UTC. */
@@ -49,12 +100,9 @@ function mondayOf(ms: number): number {
   return (day - (((day + 3) % 7) + 7) % 7) * DAY_MS;
 }
 
-/** Outcomes of runs without an end: another job follows them. */
-const OPEN: readonly string[] = ["started"];
-
-/** Runs that are counted: automation runs have their own list. */
+/** Runs that are counted: automation runs have their own list, and others are still running. */
 export function endedRuns(runs: readonly RunEntry[]): RunEntry[] {
-  return runs.filter(({ kind, runId, outcome }) => kind === "run" && runId !== null && !OPEN.includes(outcome));
+  return runs.filter(({ kind, runId, outcome }) => kind === "run" && runId !== null && outcome !== "started");
 }
 
 /** The smallest value that at least this share of the values does not exceed; null without values. @param share Above 0, at most 1. */
@@ -66,13 +114,23 @@ function quantile(values: readonly number[], share: number): number | null {
 /** Fewer durations say nothing about the slowest twentieth. */
 const LEAST_FOR_P95 = 20;
 
+/** Whether a run counts in the success rate, and its duration in median and 95 %. */
+function isRated({ outcome }: RunEntry): boolean {
+  return outcome === "success" || outcome === "failed";
+}
+
 function figuresOf(runs: readonly RunEntry[]): RunFigures {
-  const times = runs.flatMap(({ durationMs }) => durationMs ?? []);
+  const times = runs.filter(isRated).flatMap(({ durationMs }) => durationMs ?? []);
   const count = (outcome: string) => runs.filter((run) => run.outcome === outcome).length;
+  const [succeeded, failed, cancelled, waiting] = [
+    count("success"),
+    count("failed"),
+    count("cancelled"),
+    count("awaiting_input"),
+  ];
   return {
-    runs: runs.length,
-    succeeded: count("success"),
-    failed: count("failed"),
+    ...{ runs: runs.length, succeeded, failed, cancelled, waiting },
+    unfinished: runs.length - succeeded - failed - cancelled - waiting,
     medianMs: quantile(times, 0.5),
     p95Ms: times.length < LEAST_FOR_P95 ? null : quantile(times, 0.95),
     slowestMs: quantile(times, 1),
@@ -138,13 +196,15 @@ export interface Trouble {
   readonly times: number;
 }
 
-/** Outcomes that need attention. After a stopped or cancelled job there is nothing to do. */
-const BAD: readonly string[] = ["failed", "deadline", "error", "awaiting_input", "suppressed"];
+/** Outcomes that need attention. After a cancelled run there is nothing to do. */
+const BAD: readonly string[] = ["failed", "error", "awaiting_input", "suppressed"];
+/** Outcomes that say nothing yet: the run before may still need attention. */
+const UNKNOWN: readonly string[] = ["started", "unfinished"];
 
 /** Newest first. What is older than seven days, or succeeded since, is left out. @param runs Of all kinds, newest first. */
 export function troublesOf(runs: readonly RunEntry[], nowMs: number): Trouble[] {
   const groups = new Map<string, RunEntry[]>();
-  for (const run of runs.filter(({ outcome }) => !OPEN.includes(outcome))) {
+  for (const run of runs.filter(({ outcome }) => !UNKNOWN.includes(outcome))) {
     const isIdentified = run.job !== null || run.taskKey !== null || run.task !== null;
     const key = JSON.stringify(
       isIdentified ? [run.kind, run.job, run.repository, run.taskKey ?? run.task] : run.runId ?? run.file,
@@ -167,7 +227,7 @@ export function troublesOf(runs: readonly RunEntry[], nowMs: number): Trouble[] 
 /** A repository whose runs often fail. */
 export interface WeakRepository {
   readonly repository: string;
-  /** Runs of the last seven days with a verdict. */
+  /** Runs of the last seven days that succeeded or failed. */
   readonly runs: number;
   readonly failed: number;
   /** The newest one that failed. */
@@ -178,18 +238,13 @@ export interface WeakRepository {
 const LEAST_FOR_RATE = 5;
 /** Less than this share of successes needs attention. */
 const LEAST_SHARE = 2 / 3;
-/** Outcomes that are failures in a success rate: a question or a cancelled run is not one. */
-const FAILURES: readonly string[] = ["failed", "deadline", "error"];
-
 /**
  * Repositories in which less than two thirds of at least five runs of the last seven days succeeded, the lowest share first. A newest run that
  * succeeded does not hide the failures before it.
  * @param runs After {@linkcode endedRuns}, newest first.
  */
 export function weakRepositoriesOf(runs: readonly RunEntry[], nowMs: number): WeakRepository[] {
-  const judged = within(runs, nowMs - WEEK_MS, nowMs).filter(({ outcome }) =>
-    outcome === "success" || FAILURES.includes(outcome)
-  );
+  const judged = within(runs, nowMs - WEEK_MS, nowMs).filter(isRated);
   return [...byRepository(judged)].flatMap(([repository, all]): WeakRepository[] => {
     const failures = all.filter(({ outcome }) => outcome !== "success");
     const [lastFailure] = failures;

@@ -15,7 +15,7 @@ import { MogplexError } from "../errors.ts";
 import { isObject, parseJson } from "../lookup.ts";
 import { readHistory, taskKey } from "../report/history.ts";
 import { readResult } from "../run/read_result.ts";
-import { runMsOf, tookMsOf } from "../run/result.ts";
+import { runMsOf } from "../run/result.ts";
 import { headlineOf, viewOf } from "../run/result_view.ts";
 import { formatCount } from "../text/duration.ts";
 import { webUrl } from "../text/escape.ts";
@@ -29,7 +29,7 @@ import type {
   RunEntry,
 } from "./data.ts";
 import type { NamedPull } from "./pull_requests.ts";
-import { unionOf } from "./runs.ts";
+import { type RunAnswer, settledRuns, unionOf } from "./runs.ts";
 
 /** What the files say. */
 export interface Stored {
@@ -122,6 +122,14 @@ export function readStored(
   };
 }
 
+/** The files with what the service reports of runs whose end is in no file. @param answers By the id of the run. */
+export function settle(stored: Stored, answers: ReadonlyMap<string, RunAnswer>): Stored {
+  const runs = settledRuns(stored.runs, answers);
+  const named = new Set(stored.pulls.map(({ url }) => url));
+  const more = pullsOf(runs, []).filter(({ url }) => !named.has(url));
+  return { ...stored, runs, pulls: newestPulls([...stored.pulls, ...more]) };
+}
+
 const MAX_JOBS = 50;
 
 /** The cause without the path, which is beside it. */
@@ -145,7 +153,11 @@ function pullsOf(runs: readonly RunEntry[], items: readonly ItemRun[]): NamedPul
     if (url === undefined || pulls.has(url)) continue;
     pulls.set(url, { url, repository, task, campaign, openedAt: endedAt ?? createdAt, known: null });
   }
-  return [...pulls.values()].sort((a, b) => (Date.parse(b.openedAt ?? "") || 0) - (Date.parse(a.openedAt ?? "") || 0));
+  return newestPulls([...pulls.values()]);
+}
+
+function newestPulls(pulls: readonly NamedPull[]): NamedPull[] {
+  return [...pulls].sort((a, b) => (Date.parse(b.openedAt ?? "") || 0) - (Date.parse(a.openedAt ?? "") || 0));
 }
 
 function historyRun(file: string, record: ReturnType<typeof readHistory>["records"][number]): RunEntry {
@@ -308,7 +320,7 @@ function runIn(file: string, text: string): RunEntry {
     campaign: null,
     createdAt: result.createdAt,
     endedAt: tookMs === null || Number.isNaN(created) ? null : new Date(created + tookMs).toISOString(),
-    durationMs: tookMsOf(result),
+    durationMs: tookMs,
   };
 }
 

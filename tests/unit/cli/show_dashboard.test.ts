@@ -12,7 +12,7 @@ import { anItem, viewOf } from "../campaign/report/sample_view.ts";
 import { CAMPAIGN_FORMATS } from "../../../lib/campaign/report/write.ts";
 import { good } from "../service/answers.ts";
 import { fakeIo } from "./fake_io.ts";
-import { READ_ONLY_TOKEN, TOKEN, world } from "./world.ts";
+import { READ_ONLY_TOKEN, REPO, TOKEN, world } from "./world.ts";
 
 const env = { MOGPLEX_API_KEY: READ_ONLY_TOKEN };
 const RESULT = sampleResult({ outcome: "failed", exitCode: 1, repository: "acme/api" });
@@ -149,6 +149,32 @@ test("dashboard counts the runs of histories, and asks the forge for their pull 
   expect([code, data.days.last.runs, data.covers]).toMatchObject([0, 1, { histories: 1, lines: 1, jobs: ["nightly"] }]);
   expect([...new Set(asked)]).toEqual(["https://api.github.com/graphql Bearer ghp_forgeToken"]);
   expect(data.pullRequests).toMatchObject({ state: "partial", count: 1 });
+});
+
+test("dashboard shows a run that outlived its job as the service reports it, and not as the job saw it", async () => {
+  const { cli, clock, requests } = world();
+  const args = ["run", "Fix it", "--repo", REPO, "--create-branch", "--follow", "--timeout", "10s"];
+  const job = await cli([...args, "--history", "h.ndjson", "--out", "rep"]);
+  expect(job.code).toBe(124);
+  const files = Object.fromEntries(["h.ndjson", "rep/result.json"].map((name) => [name, job.io.files.get(name) ?? ""]));
+  const dashboard = ["dashboard", "--json", "--history", "h.ndjson", "--results", "rep/result.json"];
+  const look = async () => JSON.parse((await cli(dashboard, { env, files })).stdout) as DashboardData;
+  const running = await look();
+  expect([running.runs[0]?.outcome, running.days.last.runs]).toEqual(["started", 0]);
+  clock.advance(3_600_000);
+  requests.length = 0;
+  const { runs: [run], days, pullRequests, lists } = await look();
+  expect(run).toMatchObject({ outcome: "success", exitCode: 0, reason: null });
+  expect([days.last.succeeded, days.last.medianMs === run?.durationMs, (run?.durationMs ?? 0) > 10_000]).toEqual([
+    1,
+    true,
+    true,
+  ]);
+  expect([pullRequests.count, lists.openRuns.state]).toEqual([1, "complete"]);
+  expect(requests.filter((each) => each.startsWith("GET /runs/")).length).toBe(2);
+  const { stdout } = await cli(dashboard.filter((word) => word !== "--json"), { env, files });
+  expect(stdout).toContain("runs in the last 7 days: 1, 1 of 1 succeeded, median ");
+  expect(stdout).not.toContain("did not finish in time");
 });
 
 test("dashboard refuses a token that could start something, and starts nothing", async () => {

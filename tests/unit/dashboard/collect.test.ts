@@ -3,7 +3,7 @@ import { clientFor } from "../../../lib/service/client.ts";
 import { virtualClock } from "../../../lib/clock.ts";
 import { collect, type CollectOptions } from "../../../lib/dashboard/collect.ts";
 import { UnauthorizedError, UsageError } from "../../../lib/errors.ts";
-import { bad, good } from "../service/answers.ts";
+import { bad, good, run as runAnswer } from "../service/answers.ts";
 
 const TOKEN = "mog_aliceReadOnlyToken00000000000001";
 const NOW = "2026-08-10T12:00:00+00:00";
@@ -26,8 +26,66 @@ const run = (index: number) => ({ id: uuid(index), status: index < 2 ? "failed" 
 type Answer = () => Response;
 const forbidden: Answer = () => bad(403, "FORBIDDEN");
 
+const openRun = (id: string, status: string) => runAnswer(status, { runId: id });
+
+const PULL = "https://github.com/acme/r-0/pull/1";
+
+/** The events of a delivered run. */
+const events = (id: string) =>
+  good({
+    run: openRun(id, "success"),
+    events: [{
+      ...{ id: uuid(9), type: "log", toolName: null, message: "Delivered", createdAt: NOW },
+      payload: { stage: "git_delivery", changed: true, pull_request_url: PULL },
+    }],
+  });
+
+test("collect() reads runs that were not finished, the first ten before the runs of automations, and their pull requests", async () => {
+  const ids = many(12, (index) => uuid(500 + index));
+  const answer = (id: string) => good({ run: openRun(id, id === ids[0] ? "success" : "running") });
+  const few = service({}, answer);
+  const { answers, lists, requests } = await few.read({ openRuns: ids });
+  expect([...answers].map(([id, { run, pullRequest }]) => [id, run.status, pullRequest])).toEqual(
+    ids.map((id, index) => index === 0 ? [id, "success", PULL] : [id, "running", null]),
+  );
+  expect([lists.openRuns, requests]).toEqual([{ state: "complete", why: null }, 20]);
+  expect(few.sent.indexOf(`runs/${ids[9]}`)).toBeLessThan(few.sent.indexOf(`automations/${uuid(0)}/runs`));
+  expect(few.sent.indexOf(`runs/${ids[10]}`)).toBeGreaterThan(few.sent.indexOf(`automations/${uuid(0)}/runs`));
+
+  const automations = () => good({ automations: many(60, automation), nextCursor: null });
+  const busy = await service({ automations }, answer).read({ openRuns: ids });
+  expect([busy.requests, busy.answers.size, busy.lists.openRuns]).toEqual([30, 10, {
+    state: "cut",
+    why: "2 of 12 unfinished runs were not read because a dashboard sends at most 30 requests",
+  }]);
+});
+
+test("collect() says which unfinished runs the service does not have, and stops after failures in series", async () => {
+  const openRuns = many(5, (index) => uuid(500 + index));
+  const gone = await service().read({ openRuns });
+  expect([gone.exitCode, gone.lists.openRuns]).toEqual([0, {
+    state: "cut",
+    why: "The service does not have 5 of 5 unfinished runs",
+  }]);
+  const { sent, read } = service({}, () => bad(500, "INTERNAL_ERROR"));
+  const { lists, exitCode, answers } = await read({ openRuns });
+  expect([exitCode, answers.size, lists.openRuns]).toMatchObject([69, 0, {
+    state: "failed",
+    why: expect.stringMatching(/^5 of 5 unfinished runs could not be read: .*HTTP 500/),
+  }]);
+  expect(sent.filter((path) => path.startsWith("runs/")).length).toBe(6);
+  const refused = await service({ sandboxes: () => bad(401, "UNAUTHORIZED") }).read({ openRuns });
+  expect(refused.lists.openRuns).toMatchObject({
+    state: "skipped",
+    why: expect.stringMatching(/^They were not read because the previous list failed: /),
+  });
+});
+
 /** A service with so many of everything. */
-function service(answers: Partial<Record<"starts" | "repos" | "sandboxes" | "automations" | "runs", Answer>> = {}) {
+function service(
+  answers: Partial<Record<"starts" | "repos" | "sandboxes" | "automations" | "runs", Answer>> = {},
+  openRunAnswer: (id: string) => Response = () => bad(404, "NOT_FOUND"),
+) {
   const sent: string[] = [];
   const clock = virtualClock();
   const client = clientFor({
@@ -39,6 +97,8 @@ function service(answers: Partial<Record<"starts" | "repos" | "sandboxes" | "aut
     fetch(url: string) {
       const path = new URL(url).pathname.replace("/api/v1/mogplex/", "");
       sent.push(path);
+      const [, id] = /^runs\/([^/]+)/.exec(path) ?? [];
+      if (id !== undefined) return Promise.resolve(path.endsWith("/events") ? events(id) : openRunAnswer(id));
       const kind = path === "runs" ? "starts" : path.endsWith("/runs") ? "runs" : path as "repos";
       const usual: Record<string, Answer> = {
         starts: forbidden,
@@ -129,7 +189,13 @@ test("collect() asks for nothing else once the token is refused midway", async (
   const { sent, read } = service({ sandboxes: () => bad(401, "UNAUTHORIZED") });
   const { lists, exitCode, repositories } = await read();
   expect([exitCode, repositories.length]).toEqual([64, 3]);
-  expect(Object.values(lists).map(({ state }) => state)).toEqual(["complete", "failed", "skipped", "skipped"]);
+  expect(Object.values(lists).map(({ state }) => state)).toEqual([
+    "complete",
+    "failed",
+    "skipped",
+    "complete",
+    "skipped",
+  ]);
   expect(sent).not.toContain("automations");
 });
 

@@ -30,16 +30,16 @@ const todosOf = (page: string) => {
 test("renderDashboardPage() says first what needs attention, most urgent first, with age and link", () => {
   const page = render(fullDashboard(12));
   expect(breaches(page)).toEqual([]);
-  expect(textsOf(page, "h1")).toEqual(["17 things need attention"]);
+  expect(textsOf(page, "h1")).toEqual(["16 things need attention"]);
   expect(todosOf(page).slice(0, 5)).toEqual([
     "acme/service-9 (nightly): “Fix the flaky tests of service 9, and do not raise timeouts” waits for an answerAfter 10 min.for 10 hOpen run",
     "Approve or stop the campaign “campaign-1”2 of 3 items of the canary failed. 18 repositories wait.for 5 hShow",
     "acme/service-3 (nightly): “Fix the flaky tests of service 3, and do not raise timeouts” waits for an answerAfter 4 min.for 4 hOpen run",
     "acme/service-2 (nightly): “Fix the flaky tests of service 2, and do not raise timeouts” failedNpm test exited with code 1. After 3 min.3 h agoShow",
-    "acme/service-4 (nightly): “Fix the flaky tests of service 4, and do not raise timeouts” did not finish in timeAfter 5 min.5 h agoOpen run",
+    "acme/service-8 (nightly): “Fix the flaky tests of service 8, and do not raise timeouts” failedNpm test exited with code 1. After 9 min.9 h agoShow",
   ]);
   // Seven are open, the others folded. "Show" leads to the row of the run.
-  expect(textsOf(page, "summary")[0]).toBe("10 more");
+  expect(textsOf(page, "summary")[0]).toBe("9 more");
   const [row] = elementsOf(page).filter(({ tag, attributes }) => tag === "tr" && attributes.id === "run-3");
   expect([row?.text.startsWith("acme/service-2"), page.includes('<a href="#run-3">Show</a>')]).toEqual([true, true]);
 });
@@ -123,7 +123,7 @@ test("headlineOf() counts what needs attention, and leaves out runs whose job wa
   };
   expect(headline(["success", "interrupted", "started", "cancelled"])).toBe("All is well");
   expect(headline(["failed", "interrupted"])).toBe("1 thing needs attention");
-  expect(headline(["failed", "deadline", "awaiting_input"])).toBe("3 things need attention");
+  expect(headline(["failed", "error", "awaiting_input"])).toBe("3 things need attention");
   const fileProblems: FileProblem[] = [{ file: "broken.json", kind: "file", why: "line 1 is not an event" }];
   expect(headline(["failed"], { fileProblems })).toBe("2 things need attention");
 });
@@ -214,7 +214,16 @@ test("renderDashboardPage() has a sentence where there is nothing, and neither f
 });
 
 const figures = (runs: number, succeeded: number, minutes: number): RunFigures => ({
-  ...{ runs, succeeded, failed: runs - succeeded, medianMs: minutes * 60_000, slowestMs: 3 * minutes * 60_000 },
+  ...{
+    runs,
+    succeeded,
+    failed: runs - succeeded,
+    cancelled: 0,
+    waiting: 0,
+    unfinished: 0,
+    medianMs: minutes * 60_000,
+    slowestMs: 3 * minutes * 60_000,
+  },
   p95Ms: runs < 20 ? null : 2 * minutes * 60_000,
 });
 const tilesOf = (last: RunFigures, before: RunFigures) =>
@@ -230,6 +239,31 @@ test("renderDashboardPage() compares the last seven days with the seven before",
     "Median duration6:00 min↓ 1 min faster than 7 min",
     "95 % finish within12:00 min↓ 2 min faster than 14 min",
   ]);
+});
+
+test("renderDashboardPage() counts successes among the runs that succeeded or failed, and names the others", () => {
+  const last = { ...figures(40, 31, 6), runs: 46, cancelled: 3, waiting: 1, unfinished: 2 };
+  const others = "3 cancelled, 1 waiting for an answer, 2 not finished when the job ended";
+  expect(tilesOf(last, figures(51, 42, 7))[1]).toBe(
+    `Succeeded78 %↓ 4 points worse than 82 %of 40 that succeeded or failed; not counted: ${others}`,
+  );
+  const summaryOf = (days: RunFigures) =>
+    textsOf(render({ ...emptyDashboard(), days: { last: days, before: days } }), "header")[0];
+  expect(summaryOf(last)).toContain(`46 runs in the last 7 days, 78 % succeeded (not counted: ${others}).`);
+  const none = { ...figures(0, 0, 6), runs: 2, cancelled: 1, unfinished: 1, medianMs: null, slowestMs: null };
+  expect(summaryOf(none)).toContain("2 runs in the last 7 days: 1 cancelled, 1 not finished when the job ended.");
+});
+
+test("concernsOf() has runs whose state is unknown once, and not as runs that failed or did not finish in time", () => {
+  const runs = fullDashboard(12).runs.filter(({ outcome }) => outcome === "unfinished");
+  const openRuns = { state: "cut", why: "2 of 12 unfinished runs were not read" } as const;
+  const data = emptyDashboard({ runs, lists: listsWith({ openRuns }) });
+  expect(concernsOf(data).map(({ subject, line }) => [subject, line])).toEqual([[
+    "2 runs were not finished when their jobs ended, and their state is unknown",
+    "acme/service-4, acme/service-10. 2 of 12 unfinished runs were not read",
+  ]]);
+  expect(data.days.last).toMatchObject({ runs: 2, succeeded: 0, failed: 0, unfinished: 2, medianMs: null });
+  expect(textsOf(render(data), "td")).toContain("not finished");
 });
 
 test("renderDashboardPage() names a difference in time once, if it reads like the time before", () => {

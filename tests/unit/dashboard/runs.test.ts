@@ -4,8 +4,12 @@ import { pullRequestsOf } from "../../../lib/dashboard/pull_requests.ts";
 import {
   endedRuns,
   lastDaysOf,
+  openRunsOf,
   repositoriesOf,
+  type RunAnswer,
+  settledRuns,
   troublesOf,
+  unionOf,
   weakRepositoriesOf,
   weeksOf,
 } from "../../../lib/dashboard/runs.ts";
@@ -32,9 +36,10 @@ test("lastDaysOf() compares the last seven days with the seven before, by the en
     run(7.1, "success"),
     run(15, "success"),
   ];
+  const others = { cancelled: 0, waiting: 0, unfinished: 0 };
   expect(lastDaysOf(runs, NOW)).toEqual({
-    last: { runs: 2, succeeded: 1, failed: 1, medianMs: MINUTE, p95Ms: null, slowestMs: 3 * MINUTE },
-    before: { runs: 1, succeeded: 1, failed: 0, medianMs: MINUTE, p95Ms: null, slowestMs: MINUTE },
+    last: { runs: 2, succeeded: 1, failed: 1, ...others, medianMs: MINUTE, p95Ms: null, slowestMs: 3 * MINUTE },
+    before: { runs: 1, succeeded: 1, failed: 0, ...others, medianMs: MINUTE, p95Ms: null, slowestMs: MINUTE },
   });
 });
 
@@ -47,6 +52,62 @@ test("lastDaysOf() knows the time within which 95 % finish from 20 runs on", () 
 test("endedRuns() counts neither automation runs, nor runs that another job follows, nor jobs without a run", () => {
   const others = [run(1, "success", { kind: "automation-run" }), run(1, "started"), run(1, "error", { runId: null })];
   expect(endedRuns([run(1, "failed"), ...others]).map(({ outcome }) => outcome)).toEqual(["failed"]);
+});
+
+const answerOf = (status: string, error: string | null = null): RunAnswer => ({
+  run: { status, error, createdAt: ago(2), updatedAt: ago(1) } as RunAnswer["run"],
+  pullRequest: status === "success" ? "https://github.com/acme/api/pull/1" : null,
+});
+
+test("settledRuns() has the state that the service reports, and the run's time instead of its job's", () => {
+  const late = (runId: string) =>
+    run(3, "deadline", { runId, exitCode: 124, reason: "the job ended", durationMs: 10_000 });
+  const ids = ["success", "failed", "cancelled", "awaiting_input", "running"];
+  const answers = new Map(ids.map((id) => [id, answerOf(id, id === "failed" ? "npm test failed" : null)]));
+  const runs = settledRuns([...ids, "unknown"].map(late), answers);
+  const shown = runs.map(({ runId, outcome, exitCode, reason, endedAt, durationMs, pullRequest }) => [
+    ...[runId, outcome, exitCode, reason, endedAt, durationMs, pullRequest],
+  ]);
+  const day = 86_400_000;
+  expect(shown).toEqual([
+    ["success", "success", 0, null, ago(1), day, "https://github.com/acme/api/pull/1"],
+    ["failed", "failed", 1, "npm test failed", ago(1), day, null],
+    ["cancelled", "cancelled", 3, null, ago(1), day, null],
+    ["awaiting_input", "awaiting_input", 4, null, ago(1), null, null],
+    ["running", "started", null, null, null, null, null],
+    ["unknown", "unfinished", 124, "the job ended", ago(3), null, null],
+  ]);
+  // Neither a run that has not ended nor the time that a job waited is in any figure.
+  const { last } = lastDaysOf(endedRuns(runs), NOW);
+  expect(last).toEqual({
+    ...{ runs: 5, succeeded: 1, failed: 1, cancelled: 1, waiting: 1, unfinished: 1 },
+    ...{ medianMs: day, p95Ms: null, slowestMs: day },
+  });
+});
+
+test("openRunsOf() has runs whose end no file has, single runs first, and no automation run", () => {
+  const id = (number: number) => `d0000000-0000-4000-8000-00000000000${number}`;
+  const runs = [
+    run(1, "deadline", { runId: id(1), campaign: "node" }),
+    run(1, "success", { runId: id(2) }),
+    run(2, "awaiting_input", { runId: id(3) }),
+    run(3, "interrupted", { runId: id(4) }),
+    run(3, "error", { runId: null }),
+    run(3, "deadline", { runId: id(5), kind: "automation-run" }),
+    run(3, "deadline", { runId: "not-an-id" }),
+  ];
+  expect(openRunsOf(runs)).toEqual([id(3), id(4), id(1)]);
+});
+
+test("unionOf() takes the end of a run from a later job, and the task from the first one", () => {
+  const first = run(2, "deadline", { runId: "a", task: "Fix it", reason: "too late", durationMs: null });
+  const later = run(1, "success", { runId: "a" });
+  for (const runs of [[first, later], [later, first]]) {
+    expect(unionOf(runs, NOW).map(({ outcome, task, durationMs }) => [outcome, task, durationMs])).toEqual([
+      ["success", "Fix it", MINUTE],
+    ]);
+  }
+  expect(unionOf([first, later], NOW)[0]?.reason).toBeNull();
 });
 
 test("weeksOf() has calendar weeks from the first run on, of which the last is not over", () => {
@@ -82,13 +143,13 @@ test("weakRepositoriesOf() has repositories in which less than two thirds of 5 r
   const runs = (repository: string, outcomes: readonly string[], days = 1) =>
     outcomes.map((outcome) => run(days, outcome, { repository }));
   const [good, bad] = ["success", "failed"];
-  const billing = runs("acme/billing", [good, good, bad, "deadline", good]);
-  const web = runs("acme/web", [good, bad, bad, bad, "error"]);
+  const billing = runs("acme/billing", [good, good, bad, bad, good]);
+  const web = runs("acme/web", [good, bad, bad, bad, bad]);
   const others = [
     ...runs("acme/two-thirds", [good, good, good, good, bad, bad]),
     ...runs("acme/few", [good, bad, bad, bad]),
     ...runs("acme/old", [good, bad, bad, bad, bad], 8),
-    ...runs("acme/stopped", [good, bad, bad, "cancelled", "awaiting_input", "interrupted"]),
+    ...runs("acme/stopped", [good, bad, bad, "cancelled", "awaiting_input", "unfinished"]),
   ];
   expect(weakRepositoriesOf([...billing, ...others, ...web], NOW)).toEqual([
     { repository: "acme/web", runs: 5, failed: 4, lastFailure: web[1] },
@@ -110,7 +171,7 @@ test.each<[string, RunEntry[]]>([
   ["succeeded since", [run(0.1, "success"), run(1, "failed")]],
   ["is older than seven days", [run(7.5, "failed")]],
   ["was cancelled", [run(1, "cancelled")]],
-  ["was interrupted", [run(1, "interrupted")]],
+  ["was unfinished", [run(1, "unfinished")]],
   ["belongs to a campaign, which names its own failures", [run(1, "failed", { campaign: "node" })]],
 ])("troublesOf() leaves out what %s", (_name, runs) => {
   expect(troublesOf(runs, NOW)).toEqual([]);

@@ -14,7 +14,14 @@ const uuid = (number: number) => `d0000000-0000-4000-8000-${String(number).padSt
 
 /** The states of all lists. */
 export function listsWith(changes: Partial<Record<ListName, ListState>> = {}): DashboardData["lists"] {
-  return { repositories: COMPLETE, sandboxes: COMPLETE, automations: COMPLETE, automationRuns: COMPLETE, ...changes };
+  return {
+    repositories: COMPLETE,
+    sandboxes: COMPLETE,
+    automations: COMPLETE,
+    openRuns: COMPLETE,
+    automationRuns: COMPLETE,
+    ...changes,
+  };
 }
 
 export function emptyDashboard(changes: Partial<DashboardData> = {}): DashboardData {
@@ -75,7 +82,7 @@ function readingOf(pulls: readonly NamedPull[]): ForgeReading {
 }
 
 const STATUSES = ["running", "paused", "stopped", "error", "creating", "stopped"] as const;
-const OUTCOMES = ["success", "success", "failed", "awaiting_input", "deadline", "cancelled"] as const;
+const OUTCOMES = ["success", "success", "failed", "awaiting_input", "unfinished", "cancelled"] as const;
 const NAMES = ["Nightly review", "Weekly dependency update", "Label new issues", "Answer questions in Slack"];
 
 function automation(index: number): AutomationEntry {

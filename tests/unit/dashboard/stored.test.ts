@@ -63,13 +63,15 @@ test("readStored() has the question of a campaign first among its causes, and co
   expect(campaigns[0]?.causes[0]).toEqual({ ...question, at: items[6]?.startedAt ?? null });
 });
 
-test("readStored() has the run's own time where the job did not start it", () => {
+test("readStored() has the time that the run took, and never the time that its job waited for it", () => {
   const attached = sampleResult({ replayed: true, durationMs: 200 });
   const { runs } = read({
     "a/result.json": renderJson(sampleResult({ durationMs: 200, runId: "3f0f6f0a-6f0e-4a7e-9a0b-000000000001" })),
     "b/result.json": renderJson(attached),
   });
-  expect(runs.map(({ durationMs }) => durationMs)).toEqual([200, 1_080_979]);
+  expect(runs.map(({ durationMs }) => durationMs)).toEqual([1_080_979, 1_080_979]);
+  const late = sampleResult({ outcome: "deadline", status: "running", durationMs: 10_000 });
+  expect(read({ "result.json": renderJson(late) }).runs[0]?.durationMs).toBeNull();
 });
 
 test("readStored() has the first line of the task, and the page beside the file", () => {
