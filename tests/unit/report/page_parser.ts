@@ -77,7 +77,7 @@ export function breaches(
         found.push(`${tag} leads to ${value.slice(0, 80)}`);
       }
     }
-    if (/^http/.test(attributes.href ?? "") && attributes.rel !== "noopener noreferrer") {
+    if (/^https?:/i.test(attributes.href ?? "") && attributes.rel !== "noopener noreferrer") {
       found.push(`a link has rel=${attributes.rel}`);
     }
     if (attributes.id !== undefined && ids.has(attributes.id)) found.push(`two elements have the id ${attributes.id}`);
