@@ -181,7 +181,7 @@ export interface PlanCampaignOptions extends CampaignOptions {
 
 /** How long a campaign takes with waves at a distance. */
 export interface WavesForecast {
-  /** Distance of two waves in milliseconds; 0 for one process that stays until the end. */
+  /** Distance of two waves in milliseconds; 0 for one long process until the end. */
   everyMs: number;
   /** Earliest end, in ISO 8601; null when the windows never open. */
   endsAt: string | null;

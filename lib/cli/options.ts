@@ -297,7 +297,7 @@ export const OPEN: VerbFlag = {
 
 export const POLL: VerbFlag = {
   name: "poll",
-  help: "Answer mentions that no event reported; for scheduled jobs",
+  help: "Answer mentions for which no event arrived; for scheduled jobs",
   heading: "Asking",
 };
 

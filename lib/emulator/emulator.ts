@@ -342,7 +342,7 @@ export function createEmulator(options: TestEmulatorOptions = {}): TestEmulator 
     notifications,
     get clock() {
       if ("advance" in clock) return clock as VirtualClock;
-      throw new UsageError({ attempted: "move time", why: "the emulator has a clock that cannot be moved" });
+      throw new UsageError({ attempted: "move time", why: "the emulator's clock cannot be moved" });
     },
     fault: (fault) => void emulator.control("fault", { ...fault }),
     get faults() {

@@ -24,7 +24,7 @@ const EXEC = "exec";
 const REMOVED = ["MOGPLEX_API_KEY_FILE", "MOGPLEX_TOKEN_VARIABLE", "MOGPLEX_REPO"];
 
 /** Why a command cannot be started, by error code. Source: Node.js, "Common system errors". */
-const START_PROBLEMS = new Map([["ENOENT", "there is no such command"], ["EACCES", "it may not be run"]]);
+const START_PROBLEMS = new Map([["ENOENT", "there is no such command"], ["EACCES", "it is not executable"]]);
 
 /**
  * Runs the command until a signal ends it, or with `exec` until the other command ends.

@@ -49,7 +49,7 @@ const LISTEN_PROBLEMS: Readonly<Record<string, readonly [why: string, advice: st
   EADDRINUSE: ["another program uses the port", "use another --port, or 0 for a free one"],
   EACCES: ["the system does not allow the port", "use a --port above 1023, or 0 for a free one"],
   EADDRNOTAVAIL: ["this machine does not have the address", "give another --host"],
-  ENOTFOUND: ["the host name is not known", "give another --host"],
+  ENOTFOUND: ["the host name is unknown", "give another --host"],
 };
 
 /**
@@ -68,7 +68,7 @@ export async function startEmulator(options: StartEmulatorOptions = {}): Promise
   if (!isLoopback(host) && (options.controlRoutes || Object.keys(options.commands ?? {}).length > 0)) {
     throw new UsageError({
       attempted: `listen on "${host}"`,
-      why: "control routes and commands need loopback",
+      why: "control routes and commands are allowed only over loopback",
       advice: "listen on 127.0.0.1, ::1 or localhost",
     });
   }
@@ -183,7 +183,7 @@ function account({ world }: Emulator): Account {
   if (match !== undefined) return match;
   throw new UsageError({
     attempted: "start emulator",
-    why: "the fixture has no live token with both scopes",
+    why: "the fixture has no valid token with both scopes",
     advice: 'add a token with the scopes "read" and "write"',
   });
 }

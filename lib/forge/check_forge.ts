@@ -223,7 +223,7 @@ function checkSchedule(polls: readonly string[] | null | undefined, hidden = "")
   const name = "schedule";
   if (polls === null || polls === undefined) return unread(skipped(name, hidden));
   if (polls.length > 0) return ok(name, `a poll looks for missed mentions: ${polls.map(scheduleWord).join(", ")}`);
-  return ok(name, "there is none, so nothing picks up missed mentions: see docs/ask.md");
+  return ok(name, "there is no schedule, so nothing picks up missed mentions: see docs/ask.md");
 }
 
 function checkWebhook(setup: ForgeSetup | undefined): Check {

@@ -248,7 +248,7 @@ function resolveName(wanted: string, repos: Tried<Repo[]> | undefined, near: rea
     );
   }
   const listed = reachable.length === 0
-    ? "the token reaches no repository with that name"
+    ? "the token cannot access a repository with that name"
     : `there are ${shortList(reachable)}`;
   const suggestion = near.length === 0 ? "" : `Did you mean ${near.map((each) => JSON.stringify(each)).join(" or ")}? `;
   const advice = `${suggestion}${LISTS_THEM}`;
@@ -263,8 +263,8 @@ function checkRepository(
   near: readonly string[] = [],
 ): Check {
   if (wanted === undefined) {
-    if (!NEED_REPOSITORY.includes(purpose)) return ok("repository", "none given, and none needed");
-    const why = repos?.ok ? `none given; the token reaches ${countRepositories(repos.value)}` : "none given";
+    if (!NEED_REPOSITORY.includes(purpose)) return ok("repository", "not set, and not needed");
+    const why = repos?.ok ? `none given; the token can access ${countRepositories(repos.value)}` : "none given";
     return failed("repository", why, `Set MOGPLEX_REPO_ID, or give --repo. ${LISTS_THEM}`, "usage");
   }
   if (!isUuid(wanted)) return resolveName(wanted, repos, near);
@@ -275,7 +275,7 @@ function checkRepository(
   }
   return warning(
     "repository",
-    `the token reaches no listed repository with the id ${wanted}`,
+    `the token cannot access a listed repository with the id ${wanted}`,
     `${REPOS_LIST} shows the ids. A hidden repository is not listed, but runs can start on it`,
   );
 }

@@ -249,7 +249,7 @@ export function unknownHarness(harness: string | undefined): string | undefined 
   if (harness === undefined || (HARNESSES as readonly string[]).includes(harness)) return undefined;
   const near = nearest(harness, HARNESSES);
   const advice = near === undefined ? `known names are ${HARNESSES.join(", ")}` : `did you mean ${near}?`;
-  return `the harness ${quoted(harness)} is not known to this version; ${advice}`;
+  return `the harness ${quoted(harness)} is unknown to this version; ${advice}`;
 }
 
 function checkMode(mode: string): Mode {

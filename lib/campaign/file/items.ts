@@ -104,7 +104,7 @@ export class Includes {
     try {
       if (!this.#allowOutside && !this.#isInside(path)) {
         const { folder, permit } = this.#words;
-        const problem = `${excerpt(path)} leads out of ${folder}; move it there, or allow it with ${permit}`;
+        const problem = `${excerpt(path)} is outside ${folder}; move it there, or allow it with ${permit}`;
         return { ok: false, path, problem };
       }
     } catch (error) {

@@ -248,11 +248,11 @@ function behindOf(question: MergeQuestion, head: string): MergeJudgement | null 
   if (!policy.update) {
     return {
       kind: "blocked",
-      reason: "it is behind its target; --update updates its branch, and may cancel approvals",
+      reason: "it is behind its target; --update updates its branch, which can dismiss approvals",
     };
   }
   if (item.update?.head === head) return { kind: "checks", reason: "its branch is being updated" };
-  const ends = verdict.have === 0 ? "" : `, which ends ${formatCount(verdict.have, "approval")}`;
+  const ends = verdict.have === 0 ? "" : `, which dismisses ${formatCount(verdict.have, "approval")}`;
   return { kind: "update", head, reason: `it is behind its target${ends}` };
 }
 

@@ -32,7 +32,7 @@ export interface MergeSettings {
   cause?: string | undefined;
   /** Globs of names of repositories or items. @default all items */
   only?: readonly string[] | undefined;
-  /** Maximum number of merges and updates in this call, at least 1. @default no limit */
+  /** Maximum number of merges and branch updates in this call, at least 1. @default no limit */
   atMost?: number | undefined;
   /** @default the campaign file's method, otherwise one that the repository allows */
   method?: MergeMethod | undefined;

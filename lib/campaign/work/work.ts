@@ -337,7 +337,7 @@ export async function proveAccess(work: Work, item: LockItem): Promise<void> {
   throw new UsageError({
     attempted: `start ${item.repository}`,
     why:
-      `this token does not reach the repository${also}: it belongs to a different user than the one who planned, or that ` +
+      `this token cannot access the repository${also}: it belongs to a different user than the one who planned, or that ` +
       "user has lost access",
     advice: "use that user's token, or restore the access: no item has lost anything",
   });

@@ -24,7 +24,7 @@ import { BY, CHANGE_CODES, DECISION, DRY_RUN, FORGE, JSON_OBJECT, SELECTION, WHE
 
 const YES: VerbFlag = {
   name: "yes",
-  help: "Confirm the list: required outside a terminal, for more than 20 items, and if people have worked on one",
+  help: "Confirm the list. Required outside a terminal, for more than 20 items, and if people have worked on a branch",
 };
 
 const OF_CHANGES: Meanings = {
@@ -32,8 +32,8 @@ const OF_CHANGES: Meanings = {
   failed: "the forge refused one of the changes",
   usage: "no item is selected, or none matches; --yes is missing; a mistake in the file or the arguments",
   unauthorized: "the forge refuses the token",
-  forbidden: "the token lacks a permission, which the message names",
-  unavailable: "the forge or the directory could not be reached; the same command finishes it",
+  forbidden: "the token lacks a permission; the message names it",
+  unavailable: "the forge or the directory is unreachable; run the command again to finish",
   rateLimited: "another process is using the directory",
 };
 
@@ -55,7 +55,7 @@ const AT_MOST: Option<number> = {
 };
 
 export const campaignAskVerb: Verb = campaignVerb("ask", {
-  summary: "Request reviews of pull requests for which nobody was asked",
+  summary: "Request reviews of pull requests that nobody was asked to review",
   flags: [WHERE, SELECTION, [REVIEWER, AT_MOST, YES], [BY, DRY_RUN, JSON_OBJECT], FORGE],
   codes: CHANGE_CODES,
   meanings: OF_CHANGES,

@@ -40,7 +40,7 @@ import { CANCEL_NOW } from "../../campaign/report/attention.ts";
 const ADOPT: VerbFlag = { name: "adopt-changes", help: "Start them with the task now in the file" };
 
 export const campaignApproveVerb: Verb = campaignVerb("approve", {
-  summary: "Open a closed gate: after the canary, or after too many failures",
+  summary: "Open a gate that closed after the canary or after too many failures",
   flags: [WHERE, DECISION],
   codes: LOCAL_CODES,
   meanings: OF_DECISIONS,
@@ -58,7 +58,7 @@ export const campaignResumeVerb: Verb = campaignVerb("resume", {
 });
 
 export const campaignStopVerb: Verb = campaignVerb("stop", {
-  summary: "Start nothing more; runs continue to their end",
+  summary: "Stop a campaign: nothing more starts, and active runs continue",
   flags: [WHERE, CANCEL, DECISION],
   codes: SETTLE_CODES,
   meanings: {

@@ -24,18 +24,18 @@ export const ALLOW_OUTSIDE: VerbFlag = {
 export const WEBHOOK_VARIABLE: Option<string> = {
   name: "webhook-variable",
   value: "NAME",
-  help: "Variable that the file can use for its webhook, although its name is unusual",
+  help: "Let the file use this variable for its webhook, whatever its name",
   parse: anyText,
 };
 
-export const DRY_RUN: VerbFlag = { name: "dry-run", help: "Print what would be done; send, start and write nothing" };
+export const DRY_RUN: VerbFlag = { name: "dry-run", help: "Show what would happen; send, start and write nothing" };
 
 export const JSON_OBJECT: VerbFlag = { name: "json", help: "Print one JSON object", heading: "Following" };
 
 export const BY: Option<string> = {
   name: "by",
   value: "NAME",
-  help: "Who decides, for the journal (default: the user of the CI job or of this machine)",
+  help: "Who decides, recorded in the journal (default: the user of the CI job or of this machine)",
   parse: anyText,
 };
 
@@ -44,7 +44,7 @@ export const RUN_HISTORY: Option<string> = { ...HISTORY, help: "Add a line for e
 export const REASON: Option<string> = {
   name: "reason",
   value: "TEXT",
-  help: "Why, for the journal",
+  help: "Reason, recorded in the journal",
   otherNames: ["note", "message", "comment", "because"],
   parse: anyText,
 };
@@ -81,7 +81,7 @@ export const ONLY: Option<string> = {
   name: "only",
   value: "GLOB",
   multiple: true,
-  help: "Items of repositories whose name matches, as in acme/legacy-*; or of a run, by its id",
+  help: "Items whose repository matches, such as acme/legacy-*, or the item of this run id",
   parse: anyText,
 };
 
@@ -89,7 +89,7 @@ export const FORGE_HOST: Option<string> = {
   name: "forge-host",
   value: "HOST[=VARIABLE]",
   multiple: true,
-  help: `Forge host, in addition to ${PUBLIC_HOSTS.join(" and ")}, that gets the token in ${
+  help: `Forge host, besides ${PUBLIC_HOSTS.join(" and ")}, that gets the token in ${
     ALL_FORGES.map(({ variable }) => variable).join(", ")
   } or VARIABLE`,
   parse: anyText,
@@ -105,7 +105,7 @@ function days(text: string, source: string): number {
 export const STUCK_AFTER: Option<number> = {
   name: "stuck-after",
   value: "TIME",
-  help: "A pull request without activity for this time is stuck, as in 3d or 12h (3d)",
+  help: "Treat a pull request without activity for this long as stuck: 3d or 12h (3d)",
   parse: days,
 };
 
@@ -123,7 +123,7 @@ export const SELECTION: readonly VerbFlag[] = [FAILED, CAUSE, ONLY];
 
 export const CANCEL: VerbFlag = {
   name: "cancel",
-  help: "Cancel the active runs now, also those of starts without an answer",
+  help: "Cancel the active runs now, including those of starts without an answer",
 };
 
 export const WAVE_CODES: readonly ExitName[] = [
@@ -175,7 +175,7 @@ export const CHANGE_CODES: readonly ExitName[] = waveCodesWithout("awaitingInput
 export const OF_SETTLING: Meanings = {
   ...OF_DECISIONS,
   success:
-    "the decision is recorded, and the next wave applies it; all starts of these items have an answer; with --cancel no run is left, or there is no token",
+    "the decision is recorded, and the next wave applies it; all starts of these items have an answer; with --cancel, none of their runs is active, or there is no token",
   unavailable: "the directory cannot be written; or the service did not answer, and the next wave tries again",
   rateLimited:
     "another process is running in the directory; or the quota of starts is used up, and the next wave asks for the answers",

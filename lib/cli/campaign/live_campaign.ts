@@ -267,7 +267,7 @@ function outlook(screen: Screen, view: CampaignView, nowMs: number, waitsUntilMs
   const isWaiting = waitingFor !== null && waitingFor !== "nothing";
   const isPaused = waitsUntilMs - nowMs >= REDRAW_MS;
   const start = parts([
-    isPaused ? { text: `next look at the service ${distanceText(waitsUntilMs, nowMs)}`, style: "yellow" } : undefined,
+    isPaused ? { text: `next check ${distanceText(waitsUntilMs, nowMs)}`, style: "yellow" } : undefined,
     stateReason === null ? undefined : { text: screen.text(stateReason), style: "yellow" },
     startMs === null ? undefined : { text: `next start ${distanceText(startMs, nowMs)}` },
     isWaiting ? { text: `waits for ${boundText(waitingFor, view.quota)}` } : undefined,

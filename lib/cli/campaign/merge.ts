@@ -18,7 +18,7 @@ import { BY, CAUSE, CHANGE_CODES, DRY_RUN, FORGE_HOST, JSON_OBJECT, ONLY, WHERE 
 const AT_MOST: Option<number> = {
   name: "at-most",
   value: "N",
-  help: "Maximum number of merges and updates in this call",
+  help: "Maximum number of merges and branch updates in this call",
   parse: wholeNumber(1, 10_000),
 };
 
@@ -31,7 +31,7 @@ const METHOD: Option<MergeMethod> = {
 
 const UPDATE: VerbFlag = {
   name: "update",
-  help: "Update branches that must be up to date; this may cancel approvals",
+  help: "Update branches if the target requires it; this can dismiss approvals",
 };
 
 const REQUIRE_UP_TO_DATE: VerbFlag = {
@@ -53,7 +53,7 @@ const WITHOUT_CHECKS: VerbFlag = {
 
 const OWN_APPROVAL: VerbFlag = {
   name: "own-approval",
-  help: "Accept approvals by the requester and the token's user; not in a job",
+  help: "Accept approvals by the requester and the token's user; not allowed in CI jobs",
 };
 
 export const campaignMergeVerb: Verb = campaignVerb("merge", {
@@ -72,8 +72,8 @@ export const campaignMergeVerb: Verb = campaignVerb("merge", {
     failed: "a forge refused a pull request that qualified; three refusals in different repositories end the command",
     usage: "there is no plan; no item matches; a token is missing; a modified journal",
     unauthorized: "a forge refuses the token",
-    forbidden: "the token lacks a permission, which the message names",
-    unavailable: "a forge or the directory is unreachable; the same command continues",
+    forbidden: "the token lacks a permission; the message names it",
+    unavailable: "a forge or the directory is unreachable; run the command again to continue",
     rateLimited: "another process is running in the directory",
   },
   examples: [

@@ -99,7 +99,7 @@ function endText({ endsAt }: Pick<WavesForecast, "endsAt">, nowMs: number): stri
 }
 
 function waveRow({ everyMs, waves, computeMinutes, ...end }: WavesForecast, nowMs: number): string {
-  const label = everyMs === 0 ? "one process that stays" : `waves every ${formatDuration(everyMs)}`;
+  const label = everyMs === 0 ? "one long process" : `waves every ${formatDuration(everyMs)}`;
   const cost = everyMs === 0
     ? "a runner the whole time"
     : `${waves} waves, about ${formatDuration(computeMinutes * 60_000)} of runner time`;
@@ -137,7 +137,7 @@ function quotaLine({ quota }: CampaignView): string {
 /** Where the mean run time comes from. @param isGiven Whether the caller set one for the time before any run has finished. */
 function basisText({ items }: CampaignView, isGiven: boolean): string {
   if (items.some(({ endedAt }) => endedAt !== null)) return "based on finished runs";
-  return isGiven ? "as set by --mean-run" : "which is a guess (set it with --mean-run)";
+  return isGiven ? "as set by --mean-run" : "a guess (set it with --mean-run)";
 }
 
 function planText(
@@ -162,9 +162,7 @@ function planText(
     ...(view.state === "done" ? ["It is done: nothing is left to start"] : [
       `Earliest end, with runs of ${formatDuration(meanRunMs)} on average, ${basis}:`,
       ...forecasts.map((row) => waveRow(row, nowMs)),
-      ...plan.canaryGate === "manual"
-        ? ["These times leave out the wait for somebody to approve after the canary."]
-        : [],
+      ...plan.canaryGate === "manual" ? ["These times do not include the wait for approval after the canary."] : [],
       ...whyLines(plan.limitedBy, plan.endsAtWithout, nowMs),
     ]),
     quotaLine(view),

@@ -41,7 +41,7 @@ export const campaignStatusVerb: Verb = campaignVerb("status", {
     awaitingInput:
       "with --exit-status: it needs attention: items wait for an answer, a gate is closed, or it was stopped",
     unavailable: "the directory cannot be read",
-    rateLimited: "with --exit-status: it is not done",
+    rateLimited: "with --exit-status: it is not done yet",
   },
   examples: ["mogplex-ci campaign status campaign.yml", "mogplex-ci campaign status campaign.yml --json"],
   run: status,

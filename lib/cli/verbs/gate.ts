@@ -107,7 +107,8 @@ export const gateVerb: Verb = {
   meanings: {
     success: "enough people have approved it, or it is no longer open",
     failed: "approvals are missing, somebody requests changes, or the forge does not show enough",
-    usage: "usage error; the job has no pull request; a rule of the target would accept the status as any check",
+    usage:
+      "usage error; the job has no pull request; a rule of the target would accept this status in place of another check",
     unauthorized: "the forge refuses the token",
     forbidden: "the token lacks a permission",
     unavailable: "the forge cannot be reached, or does not show the pull request",

@@ -34,7 +34,7 @@ export const DRY_RUN: VerbFlag = {
 const TEXT: Option<string> = {
   name: "text",
   value: "TEXT",
-  help: "The comment, on issue 1, by a user who can push",
+  help: "Text of the comment; assumes issue 1 and a user who can push",
   heading: "Dry run",
   parse: (text) => text,
 };

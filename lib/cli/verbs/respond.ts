@@ -214,8 +214,8 @@ export const respondVerb: Verb = {
   meanings: {
     rateLimited: RUN_RATE_LIMITED,
     deadline: RUN_DEADLINE,
-    success: "the run succeeded, or there was nothing to start and a line says why",
-    unavailable: "forge or service did not answer: nothing was started, and the next event or poll tries again",
+    success: "the run succeeded, or there was nothing to start and the log says why",
+    unavailable: "the forge or the service did not answer; nothing was started, and the next event or poll tries again",
   },
   examples: [
     "mogplex-ci respond",

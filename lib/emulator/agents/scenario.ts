@@ -494,7 +494,7 @@ function badPlaceholder(text: string): string | undefined {
   const name = unknown[2] ?? "";
   const hint = nearest(name, PLACEHOLDERS);
   const advice = hint === undefined ? `there are ${PLACEHOLDERS.join(", ")}` : `did you mean "\${${hint}}"?`;
-  return `"\${${name}}" stands for nothing (${advice}); write "$\${${name}}" for the text itself`;
+  return `"\${${name}}" is not a variable (${advice}); write "$\${${name}}" for the literal text`;
 }
 
 /** The path of the first text below a value that has a `${…}` which has no meaning, and what is wrong with it. */
@@ -599,7 +599,7 @@ export function builtInScenarios(name: string): Scenario[] {
   if (text === undefined) {
     throw new UsageError({
       attempted: "find scenario",
-      why: `none is called "${name}"`,
+      why: `there is no "${name}"`,
       advice: meantOrKnown(name, SCENARIO_NAMES),
     });
   }

@@ -186,9 +186,9 @@ function addToken({ store }: World, args: ControlArguments): ControlResult {
   const user = text(args, "user");
   const { scopes = ["read", "write"], token = randomToken() } = args;
   const isList = Array.isArray(scopes) && scopes.every((scope) => typeof scope === "string");
-  if (!isList) throw badArgument('"scopes" must be a list of texts');
+  if (!isList) throw badArgument('"scopes" must be a list of strings');
   if (typeof token !== "string" || !token.startsWith("mog_")) throw badArgument('"token" must start with "mog_"');
-  if (store.tokens.has(token)) throw badArgument('another token already has the text of "token"');
+  if (store.tokens.has(token)) throw badArgument('another token already has the value of "token"');
   const existingUser = [...store.users.values()].find(({ key }) => key === user);
   const row = existingUser ??
     { key: user, id: crypto.randomUUID(), providerKeys: [], defaultModel: null, hostedSandboxAccess: true };

@@ -185,7 +185,7 @@ export function onlyRoute(kind: FaultKind): string | undefined {
 export function checkFaultRoute({ kind, route }: Fault, routes: readonly string[], hasStreams: boolean): void {
   const only = onlyRoute(kind);
   if (only === STREAM_ROUTE && !hasStreams) {
-    const why = `"${kind}" spoils a stream, and this revision of the service has no streams`;
+    const why = `"${kind}" disturbs a stream, but this revision of the service has no streams`;
     const advice = 'set revision: "later", or --server-revision later';
     throw new UsageError({ attempted: "inject fault", why, advice });
   }

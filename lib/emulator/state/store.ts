@@ -297,13 +297,13 @@ export class Store {
       if (token.key === name || token.token === name) return token;
     }
     // Not quoted: it may be a token of the real service.
-    throw new UsageError({ attempted: "find token", why: "no token has this key or text" });
+    throw new UsageError({ attempted: "find token", why: "no token has this key or value" });
   }
 
   /** The repository with this id or this name, of any user. @throws {UsageError} when nothing has it. */
   anyRepo(name: string): RepoRow {
     const repo = this.repos.get(name) ?? [...this.repos.values()].find((each) => each.full_name === name);
-    if (repo === undefined) throw new UsageError({ attempted: "find repository", why: `none is called "${name}"` });
+    if (repo === undefined) throw new UsageError({ attempted: "find repository", why: `there is no "${name}"` });
     return repo;
   }
 

@@ -212,7 +212,7 @@ function projectId(owner: string, index: number): string {
 function projectRepos(projects: Projects, user: string): FixtureRepo[] {
   const { owner, count } = projects;
   const problem = !/^(?!\.+$)[\w.-]+$/.test(owner)
-    ? "the owner must have letters, digits, underscores, hyphens and dots, and not dots alone"
+    ? "the owner can have only letters, digits, underscores, hyphens and dots, and at least one of them must not be a dot"
     : !Number.isInteger(count) || count < 1 || count > MAX_PROJECTS
     ? `the number must be a whole number from 1 to ${MAX_PROJECTS}`
     : undefined;

@@ -63,8 +63,8 @@ export function homePage(world: World): string {
     path: [],
     heading: "Local Mogplex",
     summary:
-      "It answers like the service, on this machine. No model reads the tasks: each run plays a scenario, or runs a " +
-      "command. Everything is forgotten when it ends.",
+      "It answers like the service, on this machine. No model reads the tasks: each run plays a scenario or runs a " +
+      "command. All data is lost when it stops.",
     body: [
       section(
         "settings",

@@ -47,7 +47,9 @@ test("startEmulator() serves a user with two tokens and a repository out of the 
 
 test("startEmulator() offers commands and control routes on loopback alone", async () => {
   await expect(startEmulator({ host: "0.0.0.0", controlRoutes: true })).rejects.toThrow('Cannot listen on "0.0.0.0"');
-  await expect(startEmulator({ host: "192.168.0.1", commands: { codex: "true" } })).rejects.toThrow("need loopback");
+  await expect(startEmulator({ host: "192.168.0.1", commands: { codex: "true" } })).rejects.toThrow(
+    "allowed only over loopback",
+  );
 });
 
 test("startEmulator() names the port that another program uses, and what to do", async () => {

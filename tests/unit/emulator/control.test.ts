@@ -134,7 +134,7 @@ test("control setToken finds a token by its text, and an OAuth token", async () 
   expect((await asked()).status).toBe(403);
   const unknown = "mog_somebodyElsesSecret";
   const problem = await send(arrange({ controlRoutes: true }), "setToken", { token: unknown, set: {} });
-  expect(problem).toEqual([400, { ok: false, error: "Cannot find token: no token has this key or text" }]);
+  expect(problem).toEqual([400, { ok: false, error: "Cannot find token: no token has this key or value" }]);
 });
 
 test("control bulk adds automations that were all updated at one time", async () => {
@@ -177,7 +177,7 @@ test("control setRepo finds a repository by its name, renames it, hides it and c
   expect(await listed("acme/backend")).toEqual([]);
   // A hidden repository takes runs all the same.
   await start("hidden");
-  expect(() => emulator.control("setRepo", { id: "acme/api", set: {} })).toThrow('none is called "acme/api"');
+  expect(() => emulator.control("setRepo", { id: "acme/api", set: {} })).toThrow('there is no "acme/api"');
 });
 
 test("control removeRepo makes a repository unknown, and reset brings it back", async () => {

@@ -695,7 +695,7 @@ test("mask(), render() and report() take the view of a campaign as they take a r
 
 test("a harness that is not known is a mistake; unverified, it passes with one notice that has the nearest word, and the service refuses it", async () => {
   expect(await world({}, { agent: { harness: "codx" } }).campaign.run().catch((error) => error.message)).toContain(
-    'agent.harness: the harness "codx" is not known to this version; did you mean codex?',
+    'agent.harness: the harness "codx" is unknown to this version; did you mean codex?',
   );
   const notices: Notice[] = [];
   const settings = { onNotice: (notice: Notice) => void notices.push(notice) };
@@ -706,7 +706,7 @@ test("a harness that is not known is a mistake; unverified, it passes with one n
   expect(view.exitCode).not.toBe(0);
   const told = notices.flatMap((notice) => notice.kind === "text" ? [notice.message] : []);
   expect(told.filter((message) => message.includes("harness"))).toEqual([
-    'the harness "codx" is not known to this version; did you mean codex?',
+    'the harness "codx" is unknown to this version; did you mean codex?',
   ]);
 });
 

@@ -258,9 +258,9 @@ test("a harness that the library does not know is sent, with a notice that has t
     expect(await thrownBy(() => mogplex.run({ ...request, harness }))).toMatchObject({ name: "ApiError", status: 400 });
   }
   expect(said).toEqual([
-    'the harness "claude" is not known to this version; did you mean claude-code?',
-    'the harness "Codex" is not known to this version; did you mean codex?',
-    'the harness "gemini" is not known to this version; known names are codex, claude-code, mogplex',
+    'the harness "claude" is unknown to this version; did you mean claude-code?',
+    'the harness "Codex" is unknown to this version; did you mean codex?',
+    'the harness "gemini" is unknown to this version; known names are codex, claude-code, mogplex',
   ]);
   expect((await mogplex.run({ ...request, harness: "claude-code" })).harness).toBe("claude-code");
   expect(said.length).toBe(3);

@@ -62,11 +62,11 @@ test("readCampaignFile() reads a file by its absolute path when it is in the fol
 });
 
 test.each(["../secret.md", "outside.md", "up/secret.md", "tasks/../../secret.md"])(
-  "readCampaignFile() refuses %s, which leads out of the folder, unless that is permitted",
+  "readCampaignFile() refuses %s, which is outside the folder, unless that is permitted",
   async (name) => {
     const path = name.replace(/^\.\//, "");
     expect(await outcome(`prompt-file: ${name}\n${WEB}`)).toBe(
-      `campaigns/campaign.yaml:3:14: prompt-file: "campaigns/${path}" leads out of the folder of the campaign file; move it there, or allow it with --allow-outside`,
+      `campaigns/campaign.yaml:3:14: prompt-file: "campaigns/${path}" is outside the folder of the campaign file; move it there, or allow it with --allow-outside`,
     );
     expect(await outcome(`prompt-file: ${name}\n${WEB}`, true)).toEqual([`campaigns/${path}`]);
   },
@@ -90,7 +90,7 @@ test("readCampaignFile() says why it does not read lists, each with its place", 
   const text =
     "prompt: x\nexclude-file: ../secret.md\nrepositories: [{ file: tasks }, { file: large.txt }, { file: no.txt }]";
   expect(await outcome(text)).toBe([
-    'campaigns/campaign.yaml:4:15: exclude-file: "campaigns/../secret.md" leads out of the folder of the campaign file; move it there, or allow it with --allow-outside',
+    'campaigns/campaign.yaml:4:15: exclude-file: "campaigns/../secret.md" is outside the folder of the campaign file; move it there, or allow it with --allow-outside',
     "campaigns/campaign.yaml:5:24: repositories[0].file: the file cannot be read: it is not an ordinary file",
     "campaigns/campaign.yaml:5:41: repositories[1].file: the file cannot be read: it is larger than 16777216 bytes",
     "campaigns/campaign.yaml:5:62: repositories[2].file: the file does not exist; give its path relative to the folder of the campaign file",
@@ -98,7 +98,7 @@ test("readCampaignFile() says why it does not read lists, each with its place", 
 });
 
 test("readCampaignFile() reads a device only when that is permitted, and then refuses it", async () => {
-  expect(await outcome(`prompt-file: /dev/zero\n${WEB}`)).toContain("leads out of the folder");
+  expect(await outcome(`prompt-file: /dev/zero\n${WEB}`)).toContain("is outside the folder");
   expect(await outcome(`prompt-file: /dev/zero\n${WEB}`, true)).toContain("it is not an ordinary file");
 });
 

@@ -409,18 +409,18 @@ test("mergeCampaign() brings a branch up to date once, and only when it is told 
   forge.of(1).facts.isBehind = true;
   forge.of(2).reading.isOutdated = true;
   expect(await world.words({ dryRun: true, requireUpToDate: true })).toEqual([
-    "blocked: it is behind its target; --update updates its branch, and may cancel approvals",
-    "blocked: it is behind its target; --update updates its branch, and may cancel approvals",
+    "blocked: it is behind its target; --update updates its branch, which can dismiss approvals",
+    "blocked: it is behind its target; --update updates its branch, which can dismiss approvals",
   ]);
   expect(await world.words({ dryRun: true, update: true })).toEqual([
-    "would-update: it is behind its target, which ends 1 approval",
+    "would-update: it is behind its target, which dismisses 1 approval",
     "would-merge: green; 1 of 1 approval of the newest commit; the requester is unknown at github.com",
   ]);
   expect((await world.words({ update: true, only: [project(1)] }))[0]).toBe(
     "updated: its branch is being updated",
   );
   expect(world.notices.at(-1)).toBe(
-    `${project(1)}: its branch is updated: it is behind its target, which ends 1 approval`,
+    `${project(1)}: its branch is updated: it is behind its target, which dismisses 1 approval`,
   );
   expect((await world.words({ update: true, only: [project(1)] }))[0]).toBe(
     "review: 0 of 1 approval of the newest commit; ann approved another commit",

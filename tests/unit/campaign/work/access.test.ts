@@ -14,12 +14,12 @@ test.each(WAYS)(
       const { code, problem, view } = await world[way]();
       expect([code, view.counts.invalid, view.counts.failed]).toEqual([2, 0, 0]);
       expect(problem).toMatch(
-        /^Cannot start acme\/project-0001: this token does not reach the repository, nor any of the 5 others/,
+        /^Cannot start acme\/project-0001: this token cannot access the repository, nor any of the 5 others/,
       );
       expect(problem).toMatch(/belongs to a different user than the one who planned.*use that user's token/);
     }
     expect(world.runs()).toEqual([]);
-    expect((await world.read()).lastError).toContain("this token does not reach the repository");
+    expect((await world.read()).lastError).toContain("this token cannot access the repository");
     world.token = right;
     const { code, view } = await world.run();
     expect([code, view.counts.succeeded, world.runs().length]).toEqual([0, 8, 8]);
@@ -59,7 +59,7 @@ test("the only repository of a campaign that is gone before its first run keeps 
   world.emulator.control("setRepo", { id: repo?.id, set: { userId: "somebody else" } });
   const first = await world.run();
   expect([first.code, first.view.counts.invalid]).toEqual([2, 0]);
-  expect(first.problem).toContain("does not reach the repository: it belongs");
+  expect(first.problem).toContain("cannot access the repository: it belongs");
 });
 
 /** Removes a repository from the service, by name. */

@@ -29,13 +29,13 @@ test("campaign check refuses a harness that is not known, with the nearest one, 
   const wrong = await check(`${GOOD}agent: { harness: claude }\n`);
   expect([wrong.code, wrong.stdout]).toEqual([
     2,
-    'c.yaml:5:19: agent.harness: the harness "claude" is not known to this version; did you mean claude-code? ' +
+    'c.yaml:5:19: agent.harness: the harness "claude" is unknown to this version; did you mean claude-code? ' +
     '("unverified: true" next to it allows any name)\n',
   ]);
   expect((await check(`${GOOD}agent: { harness: claude, unverified: false }\n`)).code).toBe(2);
   const { code, stdout, stderr } = await check(`${GOOD}agent: { harness: codx, unverified: true }\n`);
   expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining("no mistakes") });
-  expect(stderr).toContain('the harness "codx" is not known to this version; did you mean codex?');
+  expect(stderr).toContain('the harness "codx" is unknown to this version; did you mean codex?');
 });
 
 test("campaign check takes addresses of repositories, and notes hosts that are not used, without user and password", async () => {

@@ -55,7 +55,7 @@ test("LiveCampaign on a terminal shows the whole in four lines, then what runs, 
 
 test("LiveCampaign on a terminal shows when it looks at the service again while a request waits", () => {
   const view = viewOf([anItem(0, "running")], { waitingFor: "nothing", endsAt: null });
-  expect(table(view, 14, 80, nowMs, nowMs + 34_000)[2]).toBe("next look at the service in 34 s");
+  expect(table(view, 14, 80, nowMs, nowMs + 34_000)[2]).toBe("next check in 34 s");
   expect(table(view, 14, 80, nowMs, nowMs)[2]).toStartWith("  ITEM");
 });
 

@@ -13,7 +13,7 @@ test("campaign plan prints the items, the arithmetic and what decides it, writes
   expect(stdout).toContain(`Added 400 items:\n  ${project(1)}@main\n`);
   expect(stdout).toContain("  and 390 more (--all shows them)\n");
   expect(stdout).toContain(
-    "Earliest end, with runs of 20 min on average, which is a guess (set it with --mean-run):\n  one process that stays  2026-09-03 ",
+    "Earliest end, with runs of 20 min on average, a guess (set it with --mean-run):\n  one long process        2026-09-03 ",
   );
   for (const every of ["10 min", "15 min", "20 min", "1 h"]) {
     expect(stdout).toMatch(new RegExp(`  waves every ${every} +2026-09-\\d\\d .* waves, about .* of runner time\n`));
@@ -35,7 +35,7 @@ test("campaign plan names the canary and its gate, until the gate is open", asyn
     `The canary starts first (2 items):\n  ${project(1)}@main\n  ${project(2)}@main\n` +
       "Then a gate waits until somebody runs `campaign approve`\n",
   );
-  const wait = "These times leave out the wait for somebody to approve after the canary.\n";
+  const wait = "These times do not include the wait for approval after the canary.\n";
   expect(stdout).toContain(`of runner time\n${wait}`);
   await world.campaign("run");
   await world.campaign("approve");

@@ -128,7 +128,7 @@ test("doctor shows what a name could mean when no repository has that name", asy
   const near = await doctor({ args: ["--repo", "api"] });
   expect(near.checks.repository?.finding).toBe(`"api" was not found; there are acme/api (${REPO})`);
   const none = await doctor({ args: ["--repo", "acme/gone"] });
-  expect(none.checks.repository?.finding).toEndWith("the token reaches no repository with that name");
+  expect(none.checks.repository?.finding).toEndWith("the token cannot access a repository with that name");
   expect([near.code, none.code]).toEqual([2, 2]);
 });
 
@@ -144,7 +144,7 @@ test("doctor fails when no repository is given to a job that needs one, and coun
   expect(code).toBe(2);
   expect(checks.repository).toMatchObject({
     state: "failed",
-    finding: "none given; the token reaches 8 repositories",
+    finding: "none given; the token can access 8 repositories",
   });
   expect(await text()).toEndWith("\na job would exit with 2 because of the check repository (1 failed)\n");
   // As the job itself, which looks at that first.

@@ -69,7 +69,7 @@ const SETUPS: readonly (readonly [arrange: (gitlab: GitlabProject) => void, name
     "trigger",
     "warning: no webhook",
   ],
-  [(gitlab) => gitlab.schedules = [], "schedule", "ok: there is none, so nothing picks up missed mentions"],
+  [(gitlab) => gitlab.schedules = [], "schedule", "ok: there is no schedule, so nothing picks up missed mentions"],
   [
     (gitlab) =>
       gitlab.schedules = [

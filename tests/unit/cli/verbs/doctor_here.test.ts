@@ -146,7 +146,7 @@ test("doctor ends with 2 when a setting is not possible", async () => {
   }
   expect((await doctor({ env: { MOGPLEX_HARNESS: "codx" } })).checks.settings).toMatchObject({
     state: "warning",
-    finding: 'the harness "codx" is not known to this version; did you mean codex?',
+    finding: 'the harness "codx" is unknown to this version; did you mean codex?',
   });
 });
 

@@ -344,7 +344,7 @@ test("doctor --for respond says how often the workflow on GitHub polls", async (
   const schedules = [
     [SCHEDULES[0], "ok: a poll looks for missed mentions: hourly"],
     [SCHEDULES[1], "ok: a poll looks for missed mentions: daily"],
-    [SCHEDULES[2], "ok: there is none, so nothing picks up missed mentions: see docs/ask.md"],
+    [SCHEDULES[2], "ok: there is no schedule, so nothing picks up missed mentions: see docs/ask.md"],
   ] as const;
   for (const [schedule, words] of schedules) {
     const at = place();

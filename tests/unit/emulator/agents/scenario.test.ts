@@ -163,18 +163,18 @@ test("parseScenarios() refuses an empty set, a set in a set, and steps beside pl
   );
 });
 
-test("parseScenario() refuses a placeholder that stands for nothing, with its place, and takes an escaped one", () => {
+test("parseScenario() refuses an unknown placeholder, with its place, and takes an escaped one", () => {
   const of = (message: string) => () => parseScenario(`steps:\n  - event: { message: "${message}" }\n`, "s.yaml");
   expect(of("on ${branhc}")).toThrow(
-    's.yaml:2:23: at "steps.0.event.message", "${branhc}" stands for nothing (did you mean "${branch}"?); ' +
-      'write "$${branhc}" for the text itself',
+    's.yaml:2:23: at "steps.0.event.message", "${branhc}" is not a variable (did you mean "${branch}"?); ' +
+      'write "$${branhc}" for the literal text',
   );
   for (const text of ["${}", "${ n }", "${HOME}", "${repo} ${constructor}"]) {
-    expect(of(text)).toThrow("stands for nothing");
+    expect(of(text)).toThrow("is not a variable");
   }
   for (const text of ["${n} ${repo}", "$${HOME}", "$HOME", "{n}"]) expect(of(text)).not.toThrow();
   const set = 'scenarios: [{ steps: [{ fail: "${x}" }] }]';
-  expect(() => parseScenarios(set, "s")).toThrow('at "scenarios.0.steps.0.fail", "${x}" stands for nothing');
+  expect(() => parseScenarios(set, "s")).toThrow('at "scenarios.0.steps.0.fail", "${x}" is not a variable');
 });
 
 test("parseScenario() reads faults, and refuses kinds that do not exist", () => {
