@@ -173,7 +173,7 @@ export class ForgeClient {
     if (status === 403 && answer.headers.has("x-github-sso")) return [`${token} ${SINGLE_SIGN_ON}`, ApiError];
     const reason = this.#rules.reason?.(status, token);
     if (reason !== undefined) return [reason, ApiError];
-    if (status === 403) return [`${token} is not allowed to read this`, ApiError];
+    if (status === 403) return [`${token} is not allowed to do this`, ApiError];
     if (status === 404) return [`${this.system} does not show it to ${token}, or it is gone`, ApiError];
     const passes = status === 408 || status === 425;
     return [`${this.system} refuses the request`, passes ? UnavailableError : ApiError];

@@ -226,7 +226,7 @@ function waysOf(options: FilesOptions, { name, isNamed = false }: WantedReposito
   const job = forgeOfJob(forges, ciSystem);
   const isJob = job !== undefined && job === forge && job.job.host(env) === host;
   const token = forge && tokenAt(options, forge, host, allForges(options));
-  const hasToken = token !== undefined && !(token instanceof UsageError);
+  const hasToken = token !== undefined && !(token instanceof MogplexError);
   const apiOf = (each: FileForge) => isJob ? job.job.api(env) : each.api(origin);
   if (forge?.files !== undefined && token !== undefined) {
     const { files } = forge;

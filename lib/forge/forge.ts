@@ -108,6 +108,17 @@ export interface ForgeNotes {
   open(client: ForgeClient, repository: string, thread: ThreadPlace): NotePlace;
 }
 
+/** Rights of the token of a job, as clauses: `the scopes read:user and write:issue`. Messages and documents get them from here alone. */
+export interface TokenNeeds {
+  readonly respond: string;
+  /** The note of a job on its pull request. */
+  readonly note: string;
+  /** `gate` without `--status`. */
+  readonly gate: string;
+  /** `gate --status`. */
+  readonly status: string;
+}
+
 /** A job that runs at the forge, from its environment. */
 export interface ForgeJob {
   readonly ciSystems: readonly string[];
@@ -119,8 +130,10 @@ export interface ForgeJob {
   secretVariable?(env: ReadEnv): string;
   /** User and variable of a token that Git alone accepts; absent without one. */
   readonly git?: { readonly username: string; readonly variable: string };
-  /** What to do without a token: for reading the forge, and for writing the note of a job. */
-  readonly advice: { readonly ask: string; readonly note: string };
+  /** Rights of the token, by what needs them. */
+  readonly needs: TokenNeeds;
+  /** What to do without a token for a note; absent if its needs are enough. */
+  readonly noteAdvice?: string;
   /** Without a trailing slash. @throws {UsageError} if a variable cannot come from the CI system. */
   api(env: ReadEnv): string;
   /** The repository of the job. @throws {UsageError} if a variable cannot come from the CI system. */

@@ -45,10 +45,16 @@ const MAX_TEXT = 140;
  * @throws {UsageError} if the status must not be set; {@linkcode MogplexError} if the forge does not show the pull request; what the client throws.
  */
 export async function runGate(
-  { forge, client, address }: OpenPull,
+  { forge, client: unnamed, address }: OpenPull,
   rules: GateRules,
   setsStatus: boolean,
 ): Promise<GateResult> {
+  const needs = forge.job?.needs[setsStatus ? "status" : "gate"];
+  const client = unnamed.within({
+    limits: {},
+    reason: (status, token) =>
+      status === 403 && needs !== undefined ? `${token} is not allowed to do this: it needs ${needs}` : undefined,
+  });
   const attempted = `read ${address.url}`;
   const { merging, statuses, system } = forge;
   if (merging === undefined || statuses === undefined) {

@@ -3,10 +3,10 @@
  * @module
  */
 import { isFileVariable, type ReadEnv } from "../ci/platform.ts";
-import { UsageError } from "../errors.ts";
+import { MogplexError, UnauthorizedError, UsageError } from "../errors.ts";
 import { addressAt, readAddress } from "./address.ts";
 import { ForgeClient, type ForgeToken, type ForgeWorld } from "./client.ts";
-import type { FileForge, Forge, ForgeJob, ForgeNotes, OfJob, OpenPull, TokenForge } from "./forge.ts";
+import type { FileForge, Forge, ForgeJob, ForgeNotes, OfJob, OpenPull, TokenForge, TokenNeeds } from "./forge.ts";
 import type { PullRequestAddress } from "./model.ts";
 import { pullNeeds } from "./needs.ts";
 import type { NotePlace } from "./note.ts";
@@ -74,7 +74,7 @@ export function jobUser(
   return { host, name, id: Number.isSafeInteger(id) && id > 0 ? id : null };
 }
 
-/** Opens the forge that runs the job. @throws {UsageError} if no forge runs it, the forge lacks a part, or there is no token. */
+/** Opens the forge that runs the job. @throws {UsageError} if no forge runs it, or the forge lacks a part; {@linkcode UnauthorizedError} without a token. */
 export function openForge(options: OpenOptions): OpenForge {
   const { forges, env, ciSystem } = options;
   const forge = forgeOfJob(forges, ciSystem);
@@ -86,7 +86,10 @@ export function openForge(options: OpenOptions): OpenForge {
     });
   }
   const { job } = forge;
-  const { place: tokenPlace, token } = jobToken(options, forge, { attempted: ATTEMPTED, advice: job.advice.ask });
+  const { place: tokenPlace, token } = jobToken(options, forge, {
+    attempted: ATTEMPTED,
+    advice: adviceOf(job, "respond"),
+  });
   const place = job.place(env);
   const client = new ForgeClient(options.world, forge, job.api(env), { token, place: tokenPlace });
   const { repository } = place;
@@ -146,7 +149,7 @@ export function openJobNote(
   const thread: ThreadPlace = { kind: "pull", number: pull.number };
   const notes = notesOf(forge);
   const attempted = `write a ${notes.noun} on ${notes.nameOf(thread)}`;
-  const token = jobToken(options, forge, { attempted, advice: job.advice.note, inputAdvice });
+  const token = jobToken(options, forge, { attempted, advice: job.noteAdvice ?? adviceOf(job, "note"), inputAdvice });
   const client = new ForgeClient(options.world, forge, job.api(env), token);
   const base = job.notes.linksPulls ? job.pullsAt(env) : undefined;
   return {
@@ -161,7 +164,7 @@ export function openJobNote(
   };
 }
 
-/** Opens the repository of a pull request, for a job that need not run there. @throws {UsageError} if there is no token for its host. */
+/** Opens the repository of a pull request, for a job that need not run there. @throws {UnauthorizedError} if there is no token for its host. */
 export function openForgeAt(options: OpenOptions, address: PullRequestAddress): Threads {
   const { forge, client } = openAt(options, address);
   const { origin, repository } = address;
@@ -171,18 +174,23 @@ export function openForgeAt(options: OpenOptions, address: PullRequestAddress): 
 /**
  * Opens a pull request.
  * @param address Undefined for the job's.
+ * @param use What the token is for.
  * @returns Undefined if the job has none.
- * @throws {UsageError} if there is no token for its host.
+ * @throws {UnauthorizedError} if there is no token for its host.
  */
-export function openPull(options: OpenOptions, address?: PullRequestAddress): OpenPull | undefined {
-  if (address !== undefined) return { ...openAt(options, address), address };
+export function openPull(
+  options: OpenOptions,
+  address: PullRequestAddress | undefined,
+  use: keyof TokenNeeds,
+): OpenPull | undefined {
+  if (address !== undefined) return { ...openAt(options, address, use), address };
   const { forges, env, world, ciSystem } = options;
   const forge = forgeOfJob(forges, ciSystem);
   if (forge === undefined) return undefined;
   const { job } = forge;
   const pull = job.pull(env, () => payloadOf(options, job));
   if (pull === undefined) return undefined;
-  const token = jobToken(options, forge, { attempted: ATTEMPTED, advice: job.advice.ask });
+  const token = jobToken(options, forge, { attempted: ATTEMPTED, advice: adviceOf(job, use) });
   const { origin } = job.place(env);
   return {
     forge,
@@ -191,18 +199,26 @@ export function openPull(options: OpenOptions, address?: PullRequestAddress): Op
   };
 }
 
-/** @throws {UsageError} if there is no token for its host. */
-function openAt(options: OpenOptions, { forge: name, host, origin }: PullRequestAddress): Omit<OpenPull, "address"> {
+function adviceOf({ needs }: ForgeJob, use: keyof TokenNeeds): string {
+  return `put a token there, with ${needs[use]}`;
+}
+
+/** @throws {UnauthorizedError} if there is no token for its host. */
+function openAt(
+  options: OpenOptions,
+  { forge: name, host, origin }: PullRequestAddress,
+  use?: keyof TokenNeeds,
+): Omit<OpenPull, "address"> {
   const { forges, env, world } = options;
   const forge = forges.find((each) => each.name === name);
   if (forge === undefined) throw new Error(`Cannot open an unknown forge: ${name}`);
-  const token = tokenAt(options, forge, host);
-  if (token instanceof UsageError) throw token;
+  const token = tokenAt(options, forge, host, options.forges, use);
+  if (token instanceof MogplexError) throw token;
   if (token === undefined) {
     const { variable } = forge;
     // A variable does not permit sending its token to any other host.
     const isForHost = forge.tokenHost(env) === host;
-    throw new UsageError({
+    throw new UnauthorizedError({
       attempted: ATTEMPTED,
       why: isForHost && env(variable)?.trim()
         ? `variable ${variable} does not hold a token of ${host}`
@@ -243,6 +259,7 @@ function isPull(url: string, base: string): boolean {
 /**
  * The token for a host: the job's, or the one in the environment.
  * @param all The forges whose variables may hold it.
+ * @param use What it is for: for the error.
  * @returns An error if the job's cannot be used; undefined without one.
  */
 export function tokenAt(
@@ -250,12 +267,13 @@ export function tokenAt(
   forge: TokenForge,
   host: string,
   all: readonly TokenForge[] = options.forges,
-): ForgeToken | UsageError | undefined {
+  use?: keyof TokenNeeds,
+): ForgeToken | MogplexError | undefined {
   const { forges, env, ciSystem, hosts } = options;
   const jobForge = forgeOfJob(forges, ciSystem);
   const isThere = jobForge === forge && jobForge.job.host(env) === host;
-  const tokenOfJob = isThere ? tokenOrProblem(options, jobForge) : undefined;
-  if (tokenOfJob !== undefined && !(tokenOfJob instanceof UsageError)) return tokenOfJob;
+  const tokenOfJob = isThere ? tokenOrProblem(options, jobForge, use) : undefined;
+  if (tokenOfJob !== undefined && !(tokenOfJob instanceof MogplexError)) return tokenOfJob;
   return resolveForgeAccess(all, env, hosts)?.tokenFor({ forge: forge.name, host }) ?? tokenOfJob;
 }
 
@@ -267,17 +285,21 @@ function pullNameAt(url: string, base: string, { notes }: Forge): string | undef
 }
 
 /** The token of the job's own forge; an error if it cannot be used. */
-function tokenOrProblem(options: TokenOptions, forge: OfJob<FileForge>): ForgeToken | UsageError {
+function tokenOrProblem(
+  options: TokenOptions,
+  forge: OfJob<FileForge>,
+  use: keyof TokenNeeds = "respond",
+): ForgeToken | MogplexError {
   try {
-    return jobToken(options, forge, { attempted: ATTEMPTED, advice: forge.job.advice.ask });
+    return jobToken(options, forge, { attempted: ATTEMPTED, advice: adviceOf(forge.job, use) });
   } catch (error) {
     // The token alone may be enough: an address names the project, too.
-    if (!(error instanceof UsageError)) throw error;
+    if (!(error instanceof MogplexError)) throw error;
     return error;
   }
 }
 
-/** @throws {UsageError} See {@linkcode checkToken}. */
+/** @throws {UnauthorizedError | UsageError} See {@linkcode checkToken}. */
 function jobToken(
   { env, tokenInstead, isMogplex }: TokenOptions,
   { system, job }: OfJob<FileForge>,
@@ -319,13 +341,16 @@ interface TokenCheck {
   isMogplex(token: string): boolean;
 }
 
-/** @throws {UsageError} if there is no token, no header can hold it, or it belongs to Mogplex. */
+/**
+ * @throws {UnauthorizedError} if there is no token, or no header can hold it; {@linkcode UsageError} if the variable has the wrong type, or holds the
+ * token of Mogplex.
+ */
 function checkToken(
   text: string | undefined,
   { attempted, system, place, variable, advice, isMogplex }: TokenCheck,
 ): ForgeToken {
   const token = text?.trim() ?? "";
-  if (token === "") throw new UsageError({ attempted, why: `${place} is empty`, advice });
+  if (token === "") throw new UnauthorizedError({ attempted, why: `${place} is empty`, advice });
   if (variable !== undefined && isFileVariable(variable, token)) {
     throw new UsageError({ attempted, why: `${place} is of type File`, advice: "change its type to Variable" });
   }
@@ -334,7 +359,7 @@ function checkToken(
   }
   // A header can hold no other characters.
   if (/^[\x21-\x7e]+$/.test(token) && !token.startsWith("$")) return { token, place };
-  throw new UsageError({ attempted, why: `the value of ${place} cannot be a token` });
+  throw new UnauthorizedError({ attempted, why: `the value of ${place} cannot be a token` });
 }
 
 // Which forge gets which token, if a command uses several. A token is only sent to its own forge, and to a host that the user has named.

@@ -7,6 +7,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ENVIRONMENT } from "../../lib/cli/environment.ts";
 import { EXIT_TABLE } from "../../lib/exit_codes.ts";
+import { ALL_FORGES } from "../../lib/forge/all.ts";
 import { componentNames } from "../build/templates.ts";
 import { root } from "../setup.mjs";
 import { ACTION_README, actionExample, actionInputsTable, actionOutputsTable } from "./action_docs.ts";
@@ -52,6 +53,17 @@ export const DOCUMENTS: Readonly<Record<string, Parts>> = {
     "campaign-codes": campaignCodesTable,
     "campaign-reports": campaignReportsTable,
     "campaign-outputs": campaignOutputsTable,
+  },
+  "docs/gate.md": {
+    rights: () =>
+      table(
+        ["Forge", "Variable", "`gate`", "`gate --status`"],
+        ALL_FORGES.flatMap(({ system, relatives = [], variable, job }) =>
+          job === undefined
+            ? []
+            : [[[system, ...relatives].join(", "), `\`${variable}\``, job.needs.gate, job.needs.status]]
+        ),
+      ),
   },
   "docs/campaigns.md": { outcomes: campaignVerdictsTable },
   "docs/campaign-file.md": { keys: campaignKeysTable, limits: campaignLimitsTable },

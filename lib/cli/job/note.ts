@@ -3,7 +3,7 @@
  * job.
  * @module
  */
-import { MogplexError, UsageError } from "../../errors.ts";
+import { MogplexError, UnauthorizedError, UsageError } from "../../errors.ts";
 import {
   type NoteContent,
   NOTHING_YET,
@@ -37,7 +37,7 @@ export function planNote(context: Context): NotePlan {
     if (plan === undefined) return { kind: "none" };
     return { kind: "write", ...plan };
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
+    if (!(error instanceof UsageError || error instanceof UnauthorizedError)) throw error;
     // A wrong variable of the CI system is not the caller's mistake.
     return { kind: "print", message: error.message };
   }

@@ -60,7 +60,7 @@ function open(context: Context): OpenPull {
       value: JSON.stringify(url),
     });
   }
-  const pull = openPull(openOptions(context), address);
+  const pull = openPull(openOptions(context), address, context.flags.has(STATUS) ? "status" : "gate");
   if (pull !== undefined) return pull;
   throw new UsageError({
     attempted: "find the pull request",
@@ -109,7 +109,7 @@ export const gateVerb: Verb = {
     failed: "approvals are missing, somebody requests changes, or the forge does not show enough",
     usage:
       "usage error; the job has no pull request; a rule of the target would accept this status in place of another check",
-    unauthorized: "the forge refuses the token",
+    unauthorized: "there is no token, or the forge refuses it",
     forbidden: "the token lacks a permission",
     unavailable: "the forge cannot be reached, or does not show the pull request",
   },

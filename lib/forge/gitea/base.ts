@@ -12,7 +12,8 @@ import { giteaFiles } from "./files.ts";
 import { GITEA_TOKEN_NEEDS } from "./comments.ts";
 
 const VARIABLE = "GITEA_TOKEN";
-const ADVICE = `put a token there, with ${GITEA_TOKEN_NEEDS}`;
+/** Source: Gitea, "API Usage", scopes of tokens; teams are part of the scope organization. */
+const ADMINISTRATOR = "in an organization also read:organization, of an administrator of the repository";
 
 /** By the name of the CI system. */
 const FOLDERS: Readonly<Record<string, readonly string[]>> = {
@@ -43,7 +44,12 @@ export const GITEA_BASE: FileForge = {
     host: ownHost,
     // The job's own token, in a variable with GitHub's name, is not allowed to ask who can push.
     tokenVariable: () => VARIABLE,
-    advice: { ask: ADVICE, note: ADVICE },
+    needs: {
+      respond: GITEA_TOKEN_NEEDS,
+      note: GITEA_TOKEN_NEEDS,
+      gate: `the scopes read:user, read:issue and read:repository, ${ADMINISTRATOR}`,
+      status: `the scopes read:user, read:issue and write:repository, ${ADMINISTRATOR}`,
+    },
     api: (env) => apiOf(env, "Gitea", "GITHUB_API_URL"),
     place: (env) => ({ origin: serverOf(env), repository: repositoryOf(env) }),
     pullsAt: (env) => `${serverOf(env)}/${repositoryOf(env)}/pulls/`,

@@ -11,7 +11,6 @@ import { GITHUB_READER } from "./reader.ts";
 
 const { publicHost: HOST, variable: VARIABLE } = GITHUB_READER;
 const API = "GITHUB_API_URL";
-const PERMISSIONS = "contents: read, checks: read, issues: write and pull-requests: write";
 
 export const GITHUB_BASE: FileForge = {
   ...GITHUB_READER,
@@ -24,9 +23,11 @@ export const GITHUB_BASE: FileForge = {
     user: { name: "GITHUB_ACTOR", id: "GITHUB_ACTOR_ID" },
     host: (env) => isGiteaJob(env) ? undefined : serverHost(env),
     tokenVariable: () => VARIABLE,
-    advice: {
-      ask: `put a token there, with the permissions ${PERMISSIONS}`,
-      note: `put a token there, with ${GITHUB_TOKEN_NEEDS}`,
+    needs: {
+      respond: "the permissions contents: read, checks: read, issues: write and pull-requests: write",
+      note: GITHUB_TOKEN_NEEDS,
+      gate: "the permissions contents: read, checks: read and pull-requests: read",
+      status: "the permissions contents: read, checks: read, pull-requests: read and statuses: write",
     },
     // On a self-hosted server the REST API is below the GraphQL API.
     api: (env) => env(API) ? apiOf(env, "GitHub", API).replace(/\/v3$/, "") : githubApi(serverOf(env)),

@@ -43,12 +43,15 @@ export const GITLAB_BASE: FileForge = {
     secretVariable: namedVariable,
     // The API answers 404 about files to this token.
     git: { username: "gitlab-ci-token", variable: "CI_JOB_TOKEN" },
-    advice: {
-      ask: 'put a token there, with the scope "api" and the role Developer',
-      note:
-        `put a project access token of GitLab there, with ${GITLAB_TOKEN_NEEDS} (protected variables are absent on ` +
-        "unprotected refs and in pipelines of forks), or set MOGPLEX_NOTE=off",
+    needs: {
+      respond: 'the scope "api" and the role Developer',
+      note: GITLAB_TOKEN_NEEDS,
+      gate: 'the scope "read_api" and the role Developer',
+      status: 'the scope "api" and the role Developer',
     },
+    noteAdvice:
+      `put a project access token of GitLab there, with ${GITLAB_TOKEN_NEEDS} (protected variables are absent on ` +
+      "unprotected refs and in pipelines of forks), or set MOGPLEX_NOTE=off",
     api: jobApi,
     place: (env) => ({ origin: new URL(jobApi(env)).origin, repository: numberIn(env, "CI_PROJECT_ID") }),
     pullsAt: (env) => `${env("CI_PROJECT_URL") ?? ""}/-/merge_requests/`,

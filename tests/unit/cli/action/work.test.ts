@@ -139,6 +139,6 @@ test("a step sends the token of input github-token to no other server than that 
         env: { GITHUB_SERVER_URL: "https://github.com", GITHUB_REPOSITORY: "acme/api" },
       },
     );
-    expect([code, log]).toEqual([2, expect.stringContaining(`there is no token for ${host}`)]);
+    expect([code, log]).toEqual([64, expect.stringContaining(`there is no token for ${host}`)]);
   }
 });

@@ -193,14 +193,16 @@ test("the component's first errors name its inputs, and no flag or command that 
   }
 });
 
-test("a key conflict in the component speaks of keys and key parts, not of flags", async () => {
+test("a second task in a job of the component fails, and the error names its input, not the flag", async () => {
   const { emulator, clock } = world("success");
   for (const prompt of ["one", "another"]) {
     const job = { CI_SERVER_URL: "https://gitlab.example", CI_PROJECT_ID: "1", CI_PIPELINE_ID: "3", CI_JOB_NAME: "a" };
     const io = fakeIo({ env: { ...IN_JOB, ...job, CI_JOB_ID: "5", MOGPLEX_PROMPT: prompt } });
     const code = await main(["run"], io, { clock, fetch: emulator.fetch });
     expect([prompt, code]).toEqual([prompt, prompt === "one" ? 0 : 2]);
-    if (code === 2) expect(io.text.stdout).toMatch(/give another idempotency key, or a key part/);
+    if (code === 2) {
+      expect(io.text.stdout).toMatch(/; for a second run in the same job, give the input key-part a name$/m);
+    }
     expect(io.text.stdout + io.text.stderr).not.toMatch(/--idempotency-key|--key-part/);
   }
 });
@@ -348,7 +350,7 @@ test("the component respond checks token and forge in a pipeline started by hand
   const cases: readonly (readonly [Parameters<typeof job>[0], Record<string, string>, number, string])[] = [
     [() => {}, { MOGPLEX_API_KEY: "" }, 64, "MOGPLEX_API_KEY is empty"],
     [() => {}, { MOGPLEX_API_KEY: "mog_revoked0000000000000000" }, 64, "failed   token"],
-    [() => {}, { GITLAB_TOKEN: "" }, 2, "failed   forge      Cannot ask the forge: variable GITLAB_TOKEN is empty"],
+    [() => {}, { GITLAB_TOKEN: "" }, 64, "failed   forge      Cannot ask the forge: variable GITLAB_TOKEN is empty"],
     [(gitlab) => gitlab.scopes = ["read_api"], {}, 69, "failed   notes      the token lacks a permission"],
   ];
   for (const [arrange, env, expected, words] of cases) {

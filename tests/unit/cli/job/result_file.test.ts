@@ -254,7 +254,7 @@ test("run --result refuses an edited schema or another path under the key of a r
   const schema = await cli(RUN, { env: LOCAL, files: { "schema.json": '{"type":"object"}' } });
   const path = await cli([...RUN, "--result", "other.json"], { env: LOCAL, files: FILES });
   expect([first.code, schema.code, path.code, emulator.world.store.runs.size]).toEqual([0, 2, 2, 1]);
-  expect(schema.stderr).toContain("Idempotency key already used for a different request");
+  expect(schema.stderr).toContain("this job has already started a run with another task or other options");
 });
 
 test("follow and report check the file of run --detach by its state file, or by the same two flags", async () => {

@@ -191,12 +191,6 @@ test.each<[string, Place, string[], string]>([
     ["--approvals", "1", "--pull-request", "https://github.com/acme/web"],
     "must be the address of a pull request",
   ],
-  [
-    "a host without a token",
-    onGithub(),
-    ["--approvals", "1", "--pull-request", "https://git.example.com/a/b/pulls/1"],
-    "there is no token for git.example.com",
-  ],
   ["the token of Mogplex", { ...onGithub(), job: { ...onGithub().job, GITHUB_TOKEN: TOKEN, MOGPLEX_API_KEY: TOKEN } }, [
     "--approvals",
     "1",
@@ -204,6 +198,45 @@ test.each<[string, Place, string[], string]>([
 ])("gate exits 2 for %s", async (_name, place, args, text) => {
   const { code, stderr } = await gate(place, ...args);
   expect([code, stderr]).toEqual([2, expect.stringContaining(text)]);
+});
+
+test("gate exits 64 without a token of the forge, and names the rights that it needs", async () => {
+  const at = onGithub();
+  const args = ["--approvals", "1"];
+  expect(await gate(at, ...args, "--pull-request", "https://git.example.com/a/b/pulls/1")).toMatchObject({
+    code: 64,
+    stderr: expect.stringContaining("there is no token for git.example.com"),
+  });
+  const empty = { ...at, job: { ...at.job, GITHUB_TOKEN: "" } };
+  const advice =
+    "error: Cannot ask the forge: variable GITHUB_TOKEN is empty; put a token there, with the permissions " +
+    "contents: read, checks: read";
+  for (const url of [[], ["--pull-request", URL_7]]) {
+    expect(await gate(empty, ...args, ...url)).toEqual({
+      code: 64,
+      stdout: "",
+      stderr: `${advice} and pull-requests: read\n`,
+    });
+    expect(await gate(empty, ...args, ...url, "--status")).toEqual({
+      code: 64,
+      stdout: "",
+      stderr: `${advice}, pull-requests: read and statuses: write\n`,
+    });
+  }
+});
+
+test("gate --status exits 65 when the token may read and not write, and names the rights that it needs", async () => {
+  const at = onGithub();
+  const fetch = async (url: string, init: RequestInit) =>
+    url.includes("/statuses/")
+      ? json(403, { message: "Resource not accessible by integration" })
+      : await at.fetch(url, init);
+  const { code, stderr } = await gate({ ...at, fetch }, "--approvals", "1", "--status");
+  expect([code, stderr.replace(/, content type [^)]*/, "")]).toEqual([
+    65,
+    "error: Cannot set a commit status: the token in variable GITHUB_TOKEN is not allowed to do this: it needs the " +
+    "permissions contents: read, checks: read, pull-requests: read and statuses: write (HTTP 403)\n",
+  ]);
 });
 
 test("gate exits 69 when the forge cannot be asked or does not show it, 64 and 65 for its token", async () => {

@@ -54,9 +54,9 @@ async function respond(
 const REPOSITORY = { "/repos/acme/web": [200, { id: 5, full_name: "acme/web", default_branch: "main" }] } as const;
 
 test("respond says which token it needs on Gitea, and asks nothing without it", async () => {
-  for (const token of ["", TOKEN]) {
+  for (const [token, expected] of [["", 64], [TOKEN, 2]] as const) {
     const { code, asked, stderr } = await respond({ GITEA_TOKEN: token, GITHUB_TOKEN: GITEA_TOKEN });
-    expect([code, asked]).toEqual([2, []]);
+    expect([code, asked]).toEqual([expected, []]);
     expect(stderr).toContain("variable GITEA_TOKEN");
   }
 });

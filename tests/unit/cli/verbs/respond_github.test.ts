@@ -368,7 +368,7 @@ test("doctor --for respond says that the default branch on GitHub has no workflo
   const refused = () => Response.json({ message: "Resource not accessible by integration" }, { status: 403 });
   at.github.faults.push({ match: /contents/, fault: refused() });
   expect(await checkOf(at)).toMatch(
-    /^warning: Cannot read the workflows of the default branch: .* is not allowed to read this/,
+    /^warning: Cannot read the workflows of the default branch: .* is not allowed to do this/,
   );
   at.github.faults.push({ match: /contents/, fault: refused() });
   const blind = await respond(at, commented({ id: 1 }), "command", ["doctor", "--for", "respond"]);

@@ -102,21 +102,21 @@ test("run --after --fix asks for what the forge shows to be broken", async () =>
   expect(conflict).toMatchObject({ code: 2, stderr: expect.stringContaining("the forge shows no conflict") });
 });
 
-const WRONG: readonly (readonly [args: string[], why: string])[] = [
+const WRONG: readonly (readonly [args: string[], why: string, code?: number])[] = [
   [["--after", "99", "x"], "GitLab shows no merge request with that number"],
   [["--after", "7", "--branch", "main", "x"], "--branch cannot be used with it"],
   [["--after", "7", "--fix", "checks", "x"], "there is a task as well"],
   [["--fix", "checks"], "it works with --after only"],
   [["--after", "https://gitlab.example/acme/api", "x"], "that is not the address of a pull request"],
-  [["--after", "https://github.com/acme/api/pull/1", "x"], "there is no token for github.com"],
+  [["--after", "https://github.com/acme/api/pull/1", "x"], "there is no token for github.com", 64],
   [["--after", "nothing.json", "x"], 'file "nothing.json" does not exist'],
 ];
 
-for (const [args, why] of WRONG) {
+for (const [args, why, code = 2] of WRONG) {
   test(`run --follow ${args.join(" ")} starts nothing`, async () => {
     const at = place();
     const called = await runAfter(at, args);
-    expect(called).toMatchObject({ code: 2, stderr: expect.stringContaining(why) });
+    expect(called).toMatchObject({ code, stderr: expect.stringContaining(why) });
     expect(runsOf(at)).toEqual([]);
   });
 }
@@ -131,7 +131,7 @@ test("run --after starts nothing on a merge request that is closed or comes from
     const at = place();
     change(at, more);
     const called = await runAfter(at, ["--after", "7", "x"]);
-    expect(called).toMatchObject({ code: 2, stderr: expect.stringContaining(why) });
+    expect(called).toMatchObject({ code, stderr: expect.stringContaining(why) });
     expect(runsOf(at)).toEqual([]);
   }
 });
@@ -435,17 +435,18 @@ test("run --after takes an address, in a job of its own server and outside of a 
 
 test("run --after with an address on the job's own server says what is wrong with the token of the job", async () => {
   for (
-    const [token, why] of [
-      ["", "variable GITLAB_TOKEN is empty"],
-      ["/builds/acme/api.tmp/GITLAB_TOKEN", "variable GITLAB_TOKEN is of type File"],
-      [TOKEN, "variable GITLAB_TOKEN holds the token of Mogplex"],
+    const [token, why, code] of [
+      ["", "variable GITLAB_TOKEN is empty", 64],
+      ["a b", "the value of variable GITLAB_TOKEN cannot be a token", 64],
+      ["/builds/acme/api.tmp/GITLAB_TOKEN", "variable GITLAB_TOKEN is of type File", 2],
+      [TOKEN, "variable GITLAB_TOKEN holds the token of Mogplex", 2],
     ] as const
   ) {
     const at = place();
     const called = await runAfter(at, ["--after", ADDRESS.replace(".com", ".example"), "x"], {}, {
       GITLAB_TOKEN: token,
     });
-    expect(called).toMatchObject({ code: 2, stderr: expect.stringContaining(why) });
+    expect(called).toMatchObject({ code, stderr: expect.stringContaining(why) });
     expect(at.gitlab.requests).toEqual([]);
   }
 });
@@ -455,7 +456,7 @@ test("run --after sends the token of a job's own server to no other one", async 
     const at = place();
     const called = await runAfter(at, ["--after", ADDRESS.replace("gitlab.com", host), "x"]);
     expect(called.stderr).toContain(`there is no token for ${host}`);
-    expect([called.code, at.gitlab.requests]).toEqual([2, []]);
+    expect([called.code, at.gitlab.requests]).toEqual([64, []]);
   }
 });
 

@@ -152,7 +152,7 @@ test("run --after sends no token of GitHub or Gitea to another server than the o
     const at = place(make());
     // On Gitea the token of the job has that name.
     const called = await runAfter(at, ["--after", address, "x"], {}, { GITHUB_TOKEN });
-    expect(called).toMatchObject({ code: 2, stderr: expect.stringContaining("there is no token for ") });
+    expect(called).toMatchObject({ code: 64, stderr: expect.stringContaining("there is no token for ") });
     expect([runsOf(at), at.sent]).toEqual([[], []]);
   }
 });
@@ -171,7 +171,7 @@ test("run --after names a variable only where it is for the host of the address,
   ) {
     const at = place(make());
     const called = await runAfter(at, ["--after", address, "x"], {}, env);
-    expect(called).toMatchObject({ code: 2, stderr: expect.stringContaining(`${why}; ${advice}`) });
+    expect(called).toMatchObject({ code: 64, stderr: expect.stringContaining(`${why}; ${advice}`) });
     expect([runsOf(at), at.sent]).toEqual([[], []]);
   }
 });
@@ -185,6 +185,6 @@ test("run --after says what a pull request needs outside of a job: a token, or o
   for (const [address, advice] of hosts) {
     const at = place(onGitea());
     const called = await runAfter(at, ["--after", address, "x"], {}, LAPTOP);
-    expect(called).toMatchObject({ code: 2, stderr: expect.stringContaining(`; ${advice}`) });
+    expect(called).toMatchObject({ code: 64, stderr: expect.stringContaining(`; ${advice}`) });
   }
 });
