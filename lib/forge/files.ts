@@ -2,7 +2,7 @@
  * Reads files of a repository at a fixed commit: by the API of its forge, by Git with the credentials of the job, or by Git without any.
  * @module
  */
-import { ApiError, MogplexError, UsageError } from "../errors.ts";
+import { ApiError, MogplexError } from "../errors.ts";
 import { openGitFiles } from "../git/files.ts";
 import { GIT_VARIABLES } from "../git/git.ts";
 import { checkRemote } from "../git/remote.ts";

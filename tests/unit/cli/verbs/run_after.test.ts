@@ -131,7 +131,7 @@ test("run --after starts nothing on a merge request that is closed or comes from
     const at = place();
     change(at, more);
     const called = await runAfter(at, ["--after", "7", "x"]);
-    expect(called).toMatchObject({ code, stderr: expect.stringContaining(why) });
+    expect(called).toMatchObject({ code: 2, stderr: expect.stringContaining(why) });
     expect(runsOf(at)).toEqual([]);
   }
 });
