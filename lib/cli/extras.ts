@@ -3,35 +3,18 @@
  * @module
  */
 import type { ReadEnv } from "../ci/platform.ts";
-import { messageOf } from "../error_sentence.ts";
-import { UsageError } from "../errors.ts";
 import { TRACE_VARIABLES } from "../variables.ts";
-import { openHistory } from "./history.ts";
+import { checkAppends, openHistory } from "./history.ts";
 import { HISTORY, OTEL_FILE } from "./options.ts";
 import { openTraceOf } from "./trace.ts";
 import type { Context, ExtraPermissions, JobExtra, JobExtras } from "./verb.ts";
 import { valueOr } from "../lookup.ts";
 
-/** Checks before the job that a file can be appended to. @throws {UsageError} if it cannot. */
-export function checkAppends({ io }: Context, attempted: string, path: string): void {
-  try {
-    io.appendFile(path, "", "refuse");
-  } catch (cause) {
-    const why = /^ENOENT\b/.test(messageOf(cause)) ? "its folder does not exist" : messageOf(cause);
-    throw new UsageError({ attempted, why, value: JSON.stringify(path) }, { cause });
-  }
-}
-
 /** @throws {UsageError} if a file named by a flag cannot be written. */
 function openExtras(context: Context): JobExtra {
   const file = context.option(OTEL_FILE);
   if (file !== undefined) checkAppends(context, "write the trace", file);
-  const history = context.option(HISTORY);
-  if (history !== undefined) checkAppends(context, "write the history", history);
-  const parts: Partial<JobExtra>[] = [
-    history === undefined ? [] : openHistory(context, history),
-    openTraceOf(context, file) ?? [],
-  ].flat();
+  const parts: Partial<JobExtra>[] = [openHistory(context) ?? [], openTraceOf(context, file) ?? []].flat();
   return {
     onSession: (session) => parts.forEach((part) => part.onSession?.(session)),
     onRequest: (request) => parts.forEach((part) => part.onRequest?.(request)),

@@ -3,6 +3,7 @@
  * @module
  */
 import { messageOf } from "../error_sentence.ts";
+import { UsageError } from "../errors.ts";
 import {
   campaignRecordOf,
   type CampaignRun,
@@ -18,7 +19,8 @@ import {
 import { cleanResult } from "../run/clean.ts";
 import type { AnyResult } from "../run/result.ts";
 import { formatCount } from "../text/duration.ts";
-import type { Context, JobExtra } from "./verb.ts";
+import { HISTORY } from "./options.ts";
+import type { Context, JobExtra, JobExtras } from "./verb.ts";
 
 /** Undefined without a file. @throws if it cannot be read. */
 function fileText({ io }: Context, path: string): string | undefined {
@@ -56,7 +58,23 @@ export function addCampaignRun(context: Context, path: string, run: CampaignRun)
   append(context, path, campaignRecordOf(context.writer.clean(run), context.clock.wallTime(), jobOf(context)));
 }
 
-export function openHistory(context: Context, path: string): Partial<JobExtra> {
+/** Checks before the job that a file can be appended to. @throws {UsageError} if it cannot. */
+export function checkAppends({ io }: Context, attempted: string, path: string): void {
+  try {
+    io.appendFile(path, "", "refuse");
+  } catch (cause) {
+    const why = /^ENOENT\b/.test(messageOf(cause)) ? "its folder does not exist" : messageOf(cause);
+    throw new UsageError({ attempted, why, value: JSON.stringify(path) }, { cause });
+  }
+}
+
+type HistoryExtra = Pick<JobExtra, "compare" | "ended">;
+
+/** Undefined without a history. @throws {UsageError} if it cannot be written. */
+export function openHistory(context: Context): HistoryExtra | undefined {
+  const path = context.option(HISTORY);
+  if (path === undefined) return undefined;
+  checkAppends(context, "write the history", path);
   const { writer: { redact }, writer, clock } = context;
   const record = (result: AnyResult) =>
     recordOf(cleanResult(result, redact, redact.token), clock.wallTime(), jobOf(context));
@@ -82,3 +100,14 @@ export function openHistory(context: Context, path: string): Partial<JobExtra> {
     },
   };
 }
+
+/** For programs that write a history and no traces. */
+export const HISTORY_EXTRAS: JobExtras = {
+  secrets: () => [],
+  permissions: ({ option }) => ({ net: [], env: [], files: [option(HISTORY) ?? []].flat() }),
+  // deno-lint-ignore require-await
+  async open(context) {
+    const history = openHistory(context);
+    return history && { onSession() {}, onRequest() {}, onNotice() {}, ...history };
+  },
+};

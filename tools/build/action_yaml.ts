@@ -146,6 +146,10 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
   },
   "report": { description: "Reports to write, separated by commas, such as json, junit.", empty: "all of them" },
   "out": { description: "Directory for the reports in the workspace.", empty: "mogplex-ci" },
+  "history": {
+    description:
+      "File to which the step adds its run for a dashboard, such as mogplex-ci/runs.ndjson. See docs/dashboards.md.",
+  },
   "show-task": {
     description: "Whether log, reports and comment show the task. false: for a confidential task.",
     empty: "true",

@@ -17,6 +17,7 @@ import { isMain, setExitCode } from "../../runtime.ts";
 import { own } from "../../text/safe_line.ts";
 import { cleanUpAndReport } from "../cleanup_report.ts";
 import { createWriter, explain } from "../explain.ts";
+import { HISTORY_EXTRAS } from "../history.ts";
 import { openContext } from "../context.ts";
 import type { Writer } from "../log/writer.ts";
 import { DETACH, INPUT, STATE } from "../options.ts";
@@ -84,6 +85,7 @@ export async function main(stage: Stage, process: Io, options: MainOptions = {})
       notes: ACTION_NOTES,
       forges: FORGES,
       tokenInstead,
+      extras: HISTORY_EXTRAS,
     };
     const call = { io, platform, systems: ONLY_GITHUB, writer, flags, verbs: [], dropIn: false, ...actionParts };
     const context = openContext(call, options);

@@ -12,7 +12,14 @@ import { lookup } from "../../lookup.ts";
 import { programArgs, setExitCode } from "../../runtime.ts";
 import { createWriter, explain } from "../explain.ts";
 import { openContext } from "../context.ts";
-import { inOneStream, type MainOptions, type NotePlanner, type VerbFlags, type VerbFunction } from "../verb.ts";
+import {
+  inOneStream,
+  type JobExtras,
+  type MainOptions,
+  type NotePlanner,
+  type VerbFlags,
+  type VerbFunction,
+} from "../verb.ts";
 import { checkInputs, componentVocabulary, inputsFirst } from "./inputs.ts";
 
 interface ComponentProgram {
@@ -26,6 +33,8 @@ interface ComponentProgram {
   notes?: NotePlanner;
   /** @default {[]} */
   forges?: readonly Forge[];
+  /** @default nothing besides the reports */
+  extras?: JobExtras;
 }
 
 /**
@@ -35,7 +44,7 @@ interface ComponentProgram {
  * @returns The exit code; it never throws.
  */
 export async function componentMain(
-  { verbs, flags, check, notes, forges = [] }: ComponentProgram,
+  { verbs, flags, check, notes, forges = [], extras }: ComponentProgram,
   args: readonly string[],
   process: Io,
   options: MainOptions,
@@ -57,7 +66,19 @@ export async function componentMain(
     check?.(io.env);
     return await verb(
       openContext(
-        { io, platform, systems: ONLY_GITLAB, writer, flags, vocabulary, verbs: [], dropIn: false, notes, forges },
+        {
+          io,
+          platform,
+          systems: ONLY_GITLAB,
+          writer,
+          flags,
+          vocabulary,
+          verbs: [],
+          dropIn: false,
+          notes,
+          forges,
+          extras,
+        },
         options,
       ),
     );

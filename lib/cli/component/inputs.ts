@@ -10,6 +10,7 @@ import { type VariableName, VARIABLES } from "../../variables.ts";
 import {
   AFTER,
   FIX,
+  HISTORY,
   IDEMPOTENCY_KEY,
   KEY_PART,
   KEY_SCOPE,
@@ -38,10 +39,20 @@ function inputVariable(name: string): string {
 const MINUTES = `${PREFIX}TIMEOUT_MINUTES`;
 const FOLLOW = `${PREFIX}FOLLOW`;
 /** Options with an input, but without a variable of ours. */
-const FLAGS: readonly VerbFlag[] = [RESUME, IDEMPOTENCY_KEY, SINCE, AFTER, FIX, RESULT, SCHEMA, RESULT_RETRIES];
+const FLAGS: readonly VerbFlag[] = [
+  RESUME,
+  IDEMPOTENCY_KEY,
+  SINCE,
+  AFTER,
+  FIX,
+  RESULT,
+  SCHEMA,
+  RESULT_RETRIES,
+  HISTORY,
+];
 
 /** The variable for the input of an option that has no variable of ours. */
-export function flagVariable({ name }: VerbFlag): string {
+export function flagVariable({ name }: Pick<VerbFlag, "name">): string {
   return PREFIX + name.toUpperCase().replaceAll("-", "_");
 }
 
@@ -53,13 +64,14 @@ export const INPUT_VARIABLES: readonly string[] = [
 ];
 
 /**
- * Patterns of inputs that name something to read or write, by our variable. GitLab checks inputs, but a project or pipeline variable with the name of
- * our input variable overrides it, unchecked. Source: `components/shared/inputs.yml`; a test compares.
+ * Patterns of inputs that name something to read or write, with our variable if there is one. GitLab checks inputs, but a project or pipeline variable with the name of
+ * our input variable overrides it, unchecked. Source: the templates; a test compares.
  */
-const INPUT_PATTERNS: readonly (readonly [variable: VariableName, input: string, pattern: RegExp])[] = [
+const INPUT_PATTERNS: readonly (readonly [variable: VariableName | null, input: string, pattern: RegExp])[] = [
   [OUT.variable, OUT.name, /^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$/],
   ["MOGPLEX_TOKEN_VARIABLE", "token-variable", /^[A-Z_][A-Z0-9_]{0,63}$/],
   ["MOGPLEX_NOTE_TOKEN_VARIABLE", "note-token-variable", /^[A-Z_][A-Z0-9_]{0,63}$/],
+  [null, HISTORY.name, /^([A-Za-z0-9_][A-Za-z0-9_.-]{0,63}(\/[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}){0,7})?$/],
 ];
 
 /**
@@ -69,8 +81,9 @@ const INPUT_PATTERNS: readonly (readonly [variable: VariableName, input: string,
  */
 export function checkInputs(env: ReadEnv): void {
   for (const [variable, input, pattern] of INPUT_PATTERNS) {
+    const inputName = flagVariable({ name: input });
     // With an empty input our own variable is used, which also comes from outside.
-    const name = env(inputVariable(variable)) ? inputVariable(variable) : variable;
+    const name = variable === null || env(inputName) ? inputName : variable;
     const value = env(name) ?? "";
     if (value === "" || pattern.test(value)) continue;
     throw new UsageError({

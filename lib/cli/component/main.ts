@@ -9,6 +9,7 @@ import type { Io } from "../../io.ts";
 import { GITLAB_FOR_JOBS } from "../../forge/gitlab/for_jobs.ts";
 import { isMain } from "../../runtime.ts";
 import { cleanUpAndReport } from "../cleanup_report.ts";
+import { HISTORY_EXTRAS } from "../history.ts";
 import { JOB_NOTES } from "../job/note.ts";
 import type { Context, MainOptions, VerbFlag, VerbFlags, VerbFunction } from "../verb.ts";
 import { denoFlags, permissionsOf } from "../verbs/permissions.ts";
@@ -79,7 +80,7 @@ function flagsOf(io: Io, [verb]: readonly string[]): VerbFlags {
 export async function main(args: readonly string[], process: Io, options: MainOptions = {}): Promise<number> {
   const check = (env: ReadEnv) => checkPromptFile(env);
   return await componentMain(
-    { verbs: VERBS, flags: flagsOf(process, args), check, notes: JOB_NOTES, forges: FORGES },
+    { verbs: VERBS, flags: flagsOf(process, args), check, notes: JOB_NOTES, forges: FORGES, extras: HISTORY_EXTRAS },
     args,
     process,
     options,

@@ -90,6 +90,9 @@ export interface Recipe {
 /** @param repo As for `render`. @param verb `--follow` or `--detach`. */
 const run = (repo: string, verb = "--follow") => `${TOOL} run ${verb}${repo} --prompt-file ${TASK_FILE}`;
 
+/** Kept with the reports, from which a dashboard collects it. */
+const HISTORY_FILE = "mogplex-ci/runs.ndjson";
+
 // Jobs written in a programming language: Groovy and Kotlin.
 
 // A list, because the bundler treats a line that begins with "import" as an import of ours.
@@ -256,7 +259,7 @@ jobs:
       - uses: actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683 # v4.2.2
         with: { persist-credentials: false }
       - run: ${CHECK}
-      - run: exec ${run(repo)}
+      - run: exec ${run(repo)} --history ${HISTORY_FILE}
         env: { MOGPLEX_API_KEY: ${SECRET} }
 ${CLEAN_STEP}${keep}`,
     respond: (schedule) => ({
@@ -363,7 +366,7 @@ ${stage}  image: ${IMAGE}
   variables: { RUNNER_SCRIPT_TIMEOUT: 40m, RUNNER_AFTER_SCRIPT_TIMEOUT: 2m }
   script:
     - ${CHECK}
-    - ${run(repo)} 2>&1 || exit $?
+    - ${run(repo)} --history ${HISTORY_FILE} 2>&1 || exit $?
 ${GITLAB_AFTER}  resource_group: mogplex
 ${GITLAB_ARTIFACTS}    reports:
       dotenv: mogplex-ci/outputs.env

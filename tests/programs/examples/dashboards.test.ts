@@ -2,7 +2,9 @@
 import { built } from "../../built.ts";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { spawn, spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
@@ -118,6 +120,79 @@ test.skipIf(which("git") === undefined)(
     }
   },
 );
+
+/**
+ * A GitLab with the jobs of projects, by its documentation: "Jobs API", "List all jobs for a project" and "Job artifacts API", "Download a single
+ * artifact file by job ID".
+ */
+async function startGitlab(histories: Readonly<Record<string, readonly (string | undefined)[]>>) {
+  const requests: string[] = [];
+  const server = createServer((request, response) => {
+    const url = new URL(request.url ?? "", "http://gitlab");
+    const answer = (status: number, body: unknown) =>
+      response.writeHead(status).end(typeof body === "string" ? body : JSON.stringify(body));
+    if (request.headers["private-token"] !== "glpat-1") return void answer(401, { message: "401 Unauthorized" });
+    const [, project = "", jobId, path] =
+      /^\/api\/v4\/projects\/([^/]+)\/jobs(?:\/(\d+)\/artifacts\/(.+))?$/.exec(url.pathname) ?? [];
+    const jobs = histories[decodeURIComponent(project)];
+    if (jobs === undefined) return void answer(404, { message: "404 Project Not Found" });
+    requests.push(`${decodeURIComponent(project)} ${jobId ?? `page ${url.searchParams.get("page")}`}`);
+    if (jobId !== undefined) {
+      const text = path === "mogplex-ci/runs.ndjson" ? jobs[Number(jobId)] : undefined;
+      return void (text === undefined ? answer(404, { message: "404 Not Found" }) : answer(200, text));
+    }
+    const from = (Number(url.searchParams.get("page")) - 1) * 100;
+    answer(
+      200,
+      jobs.map((_text, id) => ({
+        ...{ id, name: id === 1 ? "build" : id % 2 === 0 ? "mogplex" : "mogplex-run", status: "failed" },
+        artifacts: [{ file_type: "archive", filename: "artifacts.zip" }],
+      })).slice(from, from + 100),
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return { server, requests, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
+test("collect-gitlab.mjs downloads each history once, also of failed jobs, and names projects that it cannot read", async () => {
+  const cwd = mkdtempSync(join(tmpdir(), "mogplex-collect-"));
+  const line = (id: number) => `{"runId":"${id}"}\n`;
+  const many = Array.from({ length: 102 }, (_, id) => id === 0 || id === 101 ? line(id) : undefined);
+  const { server, requests, url } = await startGitlab({
+    "acme/web": [line(7), line(8), undefined, line(9)],
+    "acme/sub/api": many,
+  });
+  try {
+    writeFileSync(join(cwd, "projects.txt"), "acme/web\n\nacme/gone\nacme/sub/api\n");
+    const collect = () =>
+      new Promise<{ code: number | null; out: string }>((resolve) => {
+        const env = { PATH: process.env.PATH, GITLAB_URL: url, GITLAB_TOKEN: "glpat-1" };
+        const child = spawn(runtimes.node, [pathOf("collect-gitlab.mjs"), "projects.txt", "runs"], { cwd, env });
+        let out = "";
+        for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => out += chunk);
+        child.on("close", (code) => resolve({ code, out }));
+      });
+    const gone = "Cannot collect the runs of acme/gone: HTTP 404: 404 Project Not Found\n";
+    expect(await collect()).toEqual({ code: 1, out: `acme/web: 2 new\n${gone}acme/sub/api: 2 new\n` });
+    expect(
+      Object.fromEntries(
+        readdirSync(join(cwd, "runs")).map((name) => [name, readFileSync(join(cwd, "runs", name), "utf8")]),
+      ),
+    )
+      .toEqual({
+        "acme-web-0.ndjson": line(7),
+        "acme-web-3.ndjson": line(9),
+        "acme-sub-api-0.ndjson": line(0),
+        "acme-sub-api-101.ndjson": line(101),
+      });
+    requests.length = 0;
+    expect((await collect()).out).toBe(`acme/web: 0 new\n${gone}acme/sub/api: 0 new\n`);
+    expect(requests.filter((each) => ["acme/web 0", "acme/web 1", "acme/web 3"].includes(each))).toEqual([]);
+  } finally {
+    server.close();
+    rmSync(cwd, { recursive: true });
+  }
+});
 
 interface Step {
   name: string;

@@ -160,14 +160,13 @@ test("the run component has an input for every flag of run --follow", () => {
   const named: Record<string, string> = { repo: "repo-id" };
   // Output for programs is no use in a job log; the component sets the path of the state file; input follow sets --detach.
   // Input create-branch is true or false; a CI job remembers no run of its folder, and names its repository.
-  // Traces and history belong to the command alone; a job has no browser.
+  // Traces belong to the command alone; a job has no browser.
   const without = [
     "json",
     "state",
     "detach",
     "no-create-branch",
     "new",
-    "history",
     "otel-file",
     "open",
     "forge-host",
@@ -250,7 +249,7 @@ test("the catalog page names the inputs that a variable of the project can repla
     name
   );
   // A key, a state file, a follow-up and a result belong to one run, so no variable of the project sets them.
-  const ofResult = ["result", "schema", "result-retries"];
+  const ofResult = ["result", "schema", "result-retries", "history"];
   const named = empty.filter((name) => ![...ofResult, "idempotency-key", "resume", "after", "fix"].includes(name));
   const page = readFileSync(join(root, "components/README.md"), "utf8");
   const list = /The inputs ([^.]*) are empty by default/.exec(page)?.[1] ?? "";

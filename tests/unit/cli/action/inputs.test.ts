@@ -16,7 +16,7 @@ function reader(inputs: Inputs, env: Record<string, string> = {}) {
 test("the action has an input for every flag of run --follow, but for those that a step has no use for", () => {
   // A step prints no JSON, has its own place for the state, and its own comment. Input follow sets --detach, input create-branch
   // --no-create-branch; --new and --forge-host are for a folder outside of CI, and --open for a person at a terminal.
-  // Traces and history are the command's alone.
+  // Traces are the command's alone.
   const without = [
     "json",
     "state",
@@ -27,7 +27,6 @@ test("the action has an input for every flag of run --follow, but for those that
     "new",
     "open",
     "forge-host",
-    "history",
     "otel-file",
   ];
   const flags = flagsOf(runFollowVerb).map(({ name }) => name).filter((name) => !without.includes(name));

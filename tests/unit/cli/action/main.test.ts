@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { readHistory } from "../../../../lib/report/history.ts";
 import { runGithubLog } from "../../hostile/parsers/github_runner.ts";
 import { READ_ONLY_TOKEN, TOKEN, world } from "../world.ts";
 import { answers, LOCAL, SCHEMA } from "../job/result_answers.ts";
@@ -270,6 +271,12 @@ test("a step with show-task: false shows the task nowhere", async () => {
   const reports = [...io.files].filter(([path]) => !path.endsWith("run.json")).map(([, text]) => text);
   expect([code, summary.includes("## ✅ `acme/api` → [PR #")]).toEqual([0, true]);
   expect([log, ...reports].join("\n")).not.toContain("Fix the flaky tests");
+});
+
+test("a step adds its run to the file of input history, among its reports", async () => {
+  const { io } = await step({ history: "mogplex-ci/runs.ndjson" });
+  const { records } = readHistory(io.files.get("mogplex-ci/runs.ndjson") ?? "");
+  expect(records).toMatchObject([{ kind: "run", repository: "acme/api", outcome: "success" }]);
 });
 
 test("a step takes the repository by its name", async () => {

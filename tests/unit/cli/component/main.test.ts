@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
-import { parse } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
 import { main } from "../../../../lib/cli/component/main.ts";
 import { checkInputs, checkPromptFile, INPUT_VARIABLES, inputsFirst } from "../../../../lib/cli/component/inputs.ts";
 import { UsageError } from "../../../../lib/errors.ts";
+import { readHistory } from "../../../../lib/report/history.ts";
 import { textOf } from "../../architecture/imports.ts";
 import { fakeIo } from "../fake_io.ts";
 import { GITLAB_TOKEN, gitlabProject, PROJECT } from "../verbs/gitlab_project.ts";
@@ -81,6 +82,10 @@ test("checkInputs() has the patterns of the templates", () => {
     const wrong = () => checkInputs((read) => read === variable ? "a b" : undefined);
     expect(wrong).toThrow(`Cannot use input ${name}: it must match ${inputs[name].regex};`);
   }
+  const [spec] = parseAllDocuments(textOf("components/run/template.yml")).map((each) => each.toJS());
+  const { regex } = spec.spec.inputs.history;
+  const wrong = () => checkInputs((read) => read === "MOGPLEX_INPUT_HISTORY" ? "../a" : undefined);
+  expect(wrong).toThrow(`Cannot use input history: it must match ${regex.replaceAll("/", "\\/")};`);
 });
 
 test("checkInputs() refuses what no template could have passed on, and does not show it", () => {
@@ -93,6 +98,12 @@ test("checkInputs() refuses what no template could have passed on, and does not 
   for (const name of ["MOGPLEX_INPUT_TOKEN_VARIABLE", "MOGPLEX_INPUT_NOTE_TOKEN_VARIABLE"]) {
     expect(check({ [name]: TOKEN })).toThrow(new RegExp(`must match .* unset ${name}`));
     expect(check({ [name]: TOKEN })).not.toThrow(TOKEN);
+  }
+  for (const path of ["mogplex-ci/runs.ndjson", "runs.ndjson", "a/b_c/D-1.ndjson"]) {
+    expect(check({ MOGPLEX_INPUT_HISTORY: path })).not.toThrow();
+  }
+  for (const path of ["../a", "/tmp/a", "a/../b", ".git/config", "a//b", "a b", "$HOME/a", "a/"]) {
+    expect(check({ MOGPLEX_INPUT_HISTORY: path })).toThrow(/must match .* unset MOGPLEX_INPUT_HISTORY /);
   }
   // An empty input makes room for the variable that it stands for.
   expect(check({ MOGPLEX_INPUT_OUT: "", MOGPLEX_OUT: "../elsewhere" })).toThrow(/must match .* unset MOGPLEX_OUT /);
@@ -297,6 +308,21 @@ test("the follow component checks the result of a run that another job has start
   const env = { ...WITH_RESULT, MOGPLEX_INPUT_RUN_ID: runId, MOGPLEX_INPUT_RESULT: "answer.json" };
   const { code, files } = await jobOf(["follow"], env, at, { "schema.json": SCHEMA });
   expect([code, JSON.parse(files.get("mogplex-ci/value.json") ?? "null")]).toEqual([0, { ok: true }]);
+});
+
+test("the run component adds its run to the file of input history, among its reports, and needs permission for that file", async () => {
+  const env = { ...LOCAL, MOGPLEX_INPUT_PROMPT: "Fix it", MOGPLEX_INPUT_HISTORY: "mogplex-ci/runs.ndjson" };
+  const { code, files } = await jobOf(
+    ["run"],
+    { ...env, CI_JOB_NAME: "mogplex-run", CI_PIPELINE_ID: "3" },
+    "agent-failure",
+  );
+  const { records, skipped } = readHistory(files.get("mogplex-ci/runs.ndjson") ?? "");
+  expect([code, skipped, records]).toMatchObject([1, [], [{ kind: "run", repoId: REPO, outcome: "failed" }]]);
+  const without = await jobOf(["run"], { ...env, MOGPLEX_INPUT_HISTORY: "" }, "success");
+  expect([...without.files.keys()].filter((path) => path.endsWith(".ndjson"))).toEqual(["mogplex-ci/events.ndjson"]);
+  const elsewhere = await jobOf(["permissions"], { ...env, MOGPLEX_INPUT_HISTORY: "history/runs.ndjson" }, "success");
+  expect(elsewhere.stdout).toMatch(/--allow-write=\S*\bhistory\/runs\.ndjson\b/);
 });
 
 test("the component may run Git, and reach the forges, when it wants a result", async () => {
