@@ -207,6 +207,11 @@ export interface CampaignPlan {
   endsAtWithout: { limit: CampaignLimit; endsAt: string | null }[];
   /** Mean time of a run that all of this is computed with, in milliseconds. */
   meanRunMs: number;
+  /**
+   * How long a sandbox is assumed to stay in use after its run, in milliseconds: `leastMs` in all of this; with `mostMs`, a process that stays
+   * would end at `endsAt`, in ISO 8601. Null once a run has finished, and for a local service without limits.
+   */
+  assumedLinger: { leastMs: number; mostMs: number; endsAt: string | null } | null;
   /** One process that stays, then waves at the usual distances. */
   forecasts: WavesForecast[];
 }

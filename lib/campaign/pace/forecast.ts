@@ -12,6 +12,9 @@ const MINUTE_MS = 60_000;
 /** Distances of waves that a plan compares, in milliseconds. */
 export const WAVE_DISTANCES_MS: readonly number[] = [10, 15, 20, 60].map((minutes) => minutes * MINUTE_MS);
 
+/** How long a sandbox stays in use after its run, in milliseconds. Source: the limits in README.md, which the service does not document. */
+export const LINGER_MS = { least: 10 * MINUTE_MS, most: 35 * MINUTE_MS };
+
 /** Spread of unknown run times: the standard deviation of their logarithm. Two thirds lie between 0.6 and 1.6 medians. */
 const SPREAD = 0.5;
 

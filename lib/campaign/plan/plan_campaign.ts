@@ -23,7 +23,7 @@ import {
 } from "../open_campaign.ts";
 import { type Forecast, forecast, type ForecastInput, WAVE_DISTANCES_MS } from "../pace/forecast.ts";
 import { DEFAULT_MEAN_RUN_MS } from "../pace/next_starts.ts";
-import { forecastInput, holdsBack } from "../view/progress.ts";
+import { assumedLingerMs, forecastInput, holdsBack } from "../view/progress.ts";
 import { checkForge, pullRequestsOf } from "../pulls.ts";
 import { checkResultsReadable, filesOpener } from "../work/item_result.ts";
 import { Store } from "../work/store.ts";
@@ -74,6 +74,7 @@ async function planOf(
   const runningSinceMs = store.openRuns().map(({ start }) => Date.parse(start.createdAt ?? start.sentAt));
   const input = { ...forecastInput(memory, { nowMs, meanRunMs, runningSinceMs }), looks: true };
   const whole = forecast(input);
+  const assumed = assumedLingerMs(memory);
   return {
     view: makeView(memory, { nowMs, meanRunMs }),
     changes: plan.changes,
@@ -82,6 +83,11 @@ async function planOf(
     limitedBy: whole.bound,
     endsAtWithout: whole.without.map(({ bound: limit, endsAtMs }) => ({ limit, endsAt: isoTimeOrNull(endsAtMs) })),
     meanRunMs,
+    assumedLinger: assumed && {
+      leastMs: assumed.least,
+      mostMs: assumed.most,
+      endsAt: isoTimeOrNull(forecast({ ...input, lingerMs: assumed.most }).endsAtMs),
+    },
     forecasts: forecastsOf(input, whole),
   };
 }

@@ -7,7 +7,7 @@ import { EXIT, type ExitName } from "../../exit_codes.ts";
 import { type CampaignMemory, isLongOpen, isOpenStart, type ItemMemory, lingerMs } from "../journal/memory.ts";
 import type { RecordBody } from "../journal/record.ts";
 import { formatCount } from "../../text/duration.ts";
-import type { ForecastInput } from "../pace/forecast.ts";
+import { type ForecastInput, LINGER_MS } from "../pace/forecast.ts";
 import { type Pace, type PaceInput, SANDBOX_LIMIT } from "../pace/next_starts.ts";
 import { followUpBranch } from "../pulls.ts";
 import {
@@ -338,13 +338,21 @@ export function paceInput(
   };
 }
 
+/**
+ * How long sandboxes are assumed to stay in use after their runs, in milliseconds; null once a run has finished, and at a service without quotas, which
+ * is local.
+ */
+export function assumedLingerMs({ ended, quotas }: CampaignMemory): typeof LINGER_MS | null {
+  return ended === 0 && quotas.length > 0 ? LINGER_MS : null;
+}
+
 /** The end according to the journal. The caller adds the rest. */
 export function forecastInput(
   memory: CampaignMemory,
   rest: Pick<ForecastInput, "nowMs" | "meanRunMs" | "runningSinceMs"> & Partial<Pick<ForecastInput, "parallel">>,
 ): ForecastInput {
   const { slotsMs, quotas, refusedUntilMs, lock: { limits: { parallel }, windows } } = memory;
-  const linger = lingerMs(memory) ?? 0;
+  const linger = lingerMs(memory) ?? assumedLingerMs(memory)?.least ?? 0;
   const waiting = toStartCount(memory);
   // A canary that holds the others back is all that may be started.
   const startable = startableItems(memory).length;

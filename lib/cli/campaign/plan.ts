@@ -123,6 +123,16 @@ const LIMITS: Readonly<Record<CampaignLimit, string>> = {
   nothing: "nothing",
 };
 
+/** What the times assume about sandboxes, and the end if it is wrong. */
+function lingerLines({ assumedLinger: linger }: CampaignPlan, nowMs: number): string[] {
+  if (linger === null || linger.endsAt === null) return [];
+  const [least, most] = [linger.leastMs, linger.mostMs].map(formatDuration);
+  return [
+    `A sandbox stays in use for ${least} to ${most} after its run. These times assume ${least}.`,
+    `With ${most}, one long process ends at ${endText(linger, nowMs)}.`,
+  ];
+}
+
 /** The cost of each limit, which explains the end. */
 function whyLines(limitedBy: CampaignLimit, endsAtWithout: CampaignPlan["endsAtWithout"], nowMs: number): string[] {
   if (limitedBy === "nothing") return ["No limit delays it: only the runs take time."];
@@ -162,6 +172,7 @@ function planText(
     ...(view.state === "done" ? ["It is done: nothing is left to start"] : [
       `Earliest end, with runs of ${formatDuration(meanRunMs)} on average, ${basis}:`,
       ...forecasts.map((row) => waveRow(row, nowMs)),
+      ...lingerLines(plan, nowMs),
       ...plan.canaryGate === "manual" ? ["These times do not include the wait for approval after the canary."] : [],
       ...whyLines(plan.limitedBy, plan.endsAtWithout, nowMs),
     ]),

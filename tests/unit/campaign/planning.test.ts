@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import type { CampaignPlan } from "../../../lib/campaign/campaign_options.ts";
 import { type CampaignWorld, campaignWorld, failureOf, project, REVISIONS, verdicts } from "./world.ts";
 
 const MINUTE = 60_000;
@@ -335,9 +336,27 @@ test("an excluded repository is not an item, and a file that excludes all of its
   expect(await failureOf(() => world.plan())).toMatch(/^2 .*names no repository that is not excluded/);
 });
 
+test("planCampaign() counts the time that sandboxes stay in use after their runs, until a run has finished", async () => {
+  const world = campaignWorld({ count: 40 });
+  const hours = ({ forecasts, assumedLinger }: CampaignPlan) =>
+    [forecasts[0]?.endsAt, assumedLinger?.endsAt].map((at) =>
+      at == null ? null : Math.round((Date.parse(at) - world.clock.wallTime()) / 3_600_000)
+    );
+  // 40 runs of 20 minutes in 3 sandboxes, each in use for 10 or 35 minutes more.
+  expect(hours(await world.plan())).toEqual([7, 12]);
+  const { assumedLinger } = await world.plan({ meanRunMs: 10 * 60_000 });
+  expect(assumedLinger).toMatchObject({ leastMs: 600_000, mostMs: 2_100_000 });
+  // README: about 4 runs an hour.
+  expect(hours(await world.plan({ meanRunMs: 10 * 60_000 }))[1]).toBe(40 / 4);
+  await world.run();
+  expect((await world.plan()).assumedLinger).toBeNull();
+  const local = campaignWorld({ count: 40, env: { MOGPLEX_DEV_START_LIMITS: "off" } });
+  expect((await local.plan()).assumedLinger).toBeNull();
+});
+
 test("a plan tells the limit that decides the end", async () => {
   const world = campaignWorld({ count: 400 });
-  const { limitedBy, endsAtWithout, view } = await world.plan();
+  const { limitedBy, endsAtWithout, view } = await world.plan({ meanRunMs: 10 * 60_000 });
   expect([limitedBy, endsAtWithout[0]?.limit]).toEqual(["day", "day"]);
   const days = (Date.parse(view.endsAt ?? "") - world.clock.wallTime()) / 86_400_000;
   expect(days).toBeGreaterThan(2);

@@ -123,7 +123,7 @@ const CLOSED: [string, Partial<CampaignView>, string[]][] = [
   [
     "a person who had it cancelled",
     { state: "stopping", stateReason: "ann stopped it", waitingFor: "stopped", pendingCancels: 1 },
-    ["stopping: ann stopped it", "resume campaign.yaml"],
+    ["stopping: ann stopped it", "resume campaign.yaml", "advance campaign.yaml"],
   ],
   [
     "a plan that was not started",
