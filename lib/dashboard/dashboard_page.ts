@@ -60,6 +60,7 @@ import {
   type RunEntry,
   type RunFigures,
   unratedTexts,
+  type UnreadPullRequests,
   type WeekFigures,
 } from "./data.ts";
 
@@ -403,7 +404,7 @@ const AGES: readonly (readonly [days: number, name: string, color: Fill])[] = [
 const FIRST_PULLS = 5;
 
 function pulls({ pullRequests, runs }: DashboardData, nowMs: number): Html | null {
-  const { count, opened, merged, closed, waiting, entries, why, state } = pullRequests;
+  const { count, opened, merged, closed, waiting, entries, why, state, unread } = pullRequests;
   if (count === 0) return null;
   const ages = entries.map(({ openedAt }) => (nowMs - (instantMs(openedAt) ?? nowMs)) / DAY_MS);
   const groups = AGES.map(([limit, name, color], index) => ({
@@ -438,8 +439,22 @@ function pulls({ pullRequests, runs }: DashboardData, nowMs: number): Html | nul
   }${state === "skipped" && newestPulls(runs, nowMs)}${
     why !== null && markup`<p class="foot">${bare(why)}.</p>`
   }</div>${
+    unread.length > 0 && fold(
+      "Pull requests that could not be read",
+      markup`<div class="panel pad stack"><ul>${
+        unread.map((each) => markup`<li>${bare(each.why)}: ${unreadLinks(each)}</li>`)
+      }</ul></div>`,
+    )
+  }${
     more > 0 &&
     fold(`All ${rows.length} that wait`, listed("pull requests", "Pull requests that wait", PULLS, rows))
+  }`;
+}
+
+function unreadLinks({ urls, pullRequests }: UnreadPullRequests): Html {
+  const more = pullRequests - urls.length;
+  return markup`${urls.map((url, index) => markup`${index > 0 && ", "}${link(url, url)}`)}${
+    more > 0 && ` and ${more} more`
   }`;
 }
 

@@ -267,6 +267,16 @@ export interface PullRequestEntry {
   owner: string | null;
 }
 
+/** Pull requests that could not be read, for one reason. */
+export interface UnreadPullRequests {
+  /** A sentence. Untrusted text. */
+  why: string;
+  /** How many pull requests. */
+  pullRequests: number;
+  /** Addresses of the first five. Untrusted texts. */
+  urls: readonly string[];
+}
+
 /** The pull requests of all runs and campaigns. `skipped`: no forge was asked. */
 export interface PullRequests extends ListState {
   /** Named by the files. */
@@ -280,6 +290,8 @@ export interface PullRequests extends ListState {
   waiting: Pair | null;
   /** The waiting ones, if known, oldest first. */
   entries: readonly PullRequestEntry[];
+  /** Those that could not be read, by reason; empty if no forge was asked. */
+  unread: readonly UnreadPullRequests[];
 }
 
 /** What the figures cover. Nothing is counted beyond it. */

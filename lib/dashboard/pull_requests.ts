@@ -4,7 +4,7 @@
  */
 import type { ForgeReading } from "../forge/batch.ts";
 import { formatCount } from "../text/duration.ts";
-import type { ListState, PullRequestEntry, PullRequests } from "./data.ts";
+import { type ListState, type PullRequestEntry, type PullRequests, sumOf, type UnreadPullRequests } from "./data.ts";
 
 /** A pull request that a file names, with what the file says of it. */
 export interface NamedPull {
@@ -55,27 +55,46 @@ export function pullRequestsOf(named: readonly NamedPull[], reading: ForgeReadin
   };
   const waiting = all.filter(({ state }) => state === "open")
     .sort((a, b) => (Date.parse(a.openedAt ?? "") || nowMs) - (Date.parse(b.openedAt ?? "") || nowMs));
+  const unread = reading === null ? [] : unreadOf(all.flatMap(({ isRead, url }) => isRead ? [] : url), reading);
   return {
-    ...stateOf(named.length, all.filter(({ isRead }) => !isRead).length, reading),
+    ...stateOf(named.length, unread, reading),
     count: named.length,
     opened: pair((back) => moments.filter(({ opened }) => inSpan(opened, back)).length),
     merged: counts?.merged ?? null,
     closed: counts?.closed ?? null,
     waiting: counts?.waiting ?? null,
     entries: waiting.slice(0, MAX_ENTRIES).map(({ isRead: _isRead, endedAt: _endedAt, ...entry }) => entry),
+    unread,
   };
 }
 
-function stateOf(count: number, unread: number, reading: ForgeReading | null): ListState {
+const MAX_URLS = 5;
+const MAX_REASONS = 10;
+
+function unreadOf(urls: readonly string[], { failed, refused, unasked }: ForgeReading): UnreadPullRequests[] {
+  const byReason = new Map<string, string[]>();
+  for (const url of urls) {
+    const host = URL.canParse(url) ? new URL(url).host : url;
+    const why = failed.get(url) ?? refused.get(url) ??
+      (unasked.has(url)
+        ? `there is no token for ${host}, or it is not the address of a pull request`
+        : `only the newest ${MAX_ASKED} are read`);
+    byReason.set(why, [...byReason.get(why) ?? [], url]);
+  }
+  return [...byReason].map(([why, all]) => ({ why, pullRequests: all.length, urls: all.slice(0, MAX_URLS) }))
+    .sort((a, b) => b.pullRequests - a.pullRequests).slice(0, MAX_REASONS);
+}
+
+function stateOf(count: number, unread: readonly UnreadPullRequests[], reading: ForgeReading | null): ListState {
   if (reading === null) {
     const why =
       "Unknown: without a token for the forge, this page cannot show which pull requests are waiting or were merged";
     return count === 0 ? { state: "complete", why: null } : { state: "skipped", why };
   }
-  if (unread === 0) return { state: "complete", why: null };
-  const [cause] = [...reading.failed.values(), ...reading.refused.values()];
-  const why = `${formatCount(unread, "pull request")} of ${count} could not be read${
-    cause === undefined ? "" : `: ${cause}`
-  }`;
+  const [first, second] = unread;
+  if (first === undefined) return { state: "complete", why: null };
+  const total = sumOf(unread, ({ pullRequests }) => pullRequests);
+  const most = second === undefined ? `: ${first.why}` : `, most of them for this reason: ${first.why}`;
+  const why = `${formatCount(total, "pull request")} of ${count} could not be read${most}`;
   return { state: "partial", why };
 }

@@ -333,6 +333,14 @@ test("renderDashboardPage() shows pull requests as far as they were read, and sa
   ]]);
 });
 
+test("renderDashboardPage() lists the pull requests that could not be read, with the reason", () => {
+  const data = fullDashboard(12);
+  const unread = [{ why: "HTTP 502", pullRequests: 3, urls: ["https://github.com/acme/api/pull/1"] }];
+  const page = render({ ...data, pullRequests: { ...data.pullRequests, unread } });
+  expect(breaches(page)).toEqual([]);
+  expect(textsOf(page, "li")).toContain("HTTP 502: https://github.com/acme/api/pull/1 and 2 more");
+});
+
 const NEWEST = "The newest pull requests";
 
 test("renderDashboardPage() shows the state of a campaign as its own page does, and no end in the past", () => {

@@ -221,6 +221,7 @@ test("pullRequestsOf() counts by the times of the forge, and compares with the s
     opened: { last: 1, before: 3 },
     merged: { last: 1, before: 1 },
     closed: { last: 1, before: 0 },
+    unread: [],
     // Seven days ago 1, 3 and 5 were open.
     waiting: { last: 2, before: 3 },
     entries: [1, 2].map((number) => {
@@ -236,6 +237,7 @@ test("pullRequestsOf() without a token says so, and has what campaigns have read
   const { entries, why, ...counts } = pullRequestsOf([named(1), named(2, { known, campaign: "node" })], null, NOW);
   expect(counts).toEqual({
     ...{ state: "skipped", count: 2, opened: { last: 2, before: 0 }, merged: null, closed: null, waiting: null },
+    unread: [],
   });
   expect(why).toStartWith("Unknown: without a token for the forge, this page cannot show");
   expect(entries.map(({ campaign, checks }) => [campaign, checks])).toEqual([["node", "red"]]);
@@ -249,4 +251,16 @@ test("pullRequestsOf() says how many could not be read, and why", () => {
     NOW,
   );
   expect([state, why]).toEqual(["partial", "1 pull request of 2 could not be read: HTTP 502"]);
+  const several = reading({}, { 2: "HTTP 502", 3: "HTTP 502" });
+  (several as { unasked: Set<string> }).unasked.add(named(1).url);
+  const { why: most, unread } = pullRequestsOf([named(1), named(2), named(3)], several, NOW);
+  expect(most).toBe("3 pull requests of 3 could not be read, most of them for this reason: HTTP 502");
+  expect(unread).toEqual([
+    { why: "HTTP 502", pullRequests: 2, urls: [named(2).url, named(3).url] },
+    {
+      why: "there is no token for github.com, or it is not the address of a pull request",
+      pullRequests: 1,
+      urls: [named(1).url],
+    },
+  ]);
 });

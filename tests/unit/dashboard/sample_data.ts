@@ -221,7 +221,13 @@ export function hostileDashboard(text: string): DashboardData {
   return {
     ...data,
     repositoryFigures: data.repositoryFigures.map((each) => ({ ...each, repository: text, last: [text] })),
-    pullRequests: { ...data.pullRequests, why: text, state: "partial", entries: hostilePulls(text) },
+    pullRequests: {
+      ...data.pullRequests,
+      why: text,
+      state: "partial",
+      entries: hostilePulls(text),
+      unread: [{ why: text, pullRequests: 2, urls: [text] }],
+    },
     covers: { ...data.covers, jobs: [text] },
     origin: text,
     lists: listsWith({ repositories: { state: "cut", why: text }, automations: { state: "partial", why: text } }),

@@ -20,6 +20,7 @@ import type {
   RunEntry,
   RunFigures,
   SandboxEntry,
+  UnreadPullRequests,
   WeekFigures,
 } from "../../../lib/dashboard/data.ts";
 import { cleanDashboard, renderDashboard } from "../../../lib/dashboard/collect.ts";
@@ -154,7 +155,9 @@ const PULLS: Fields<PullRequests> = {
   closed: true,
   waiting: true,
   entries: true,
+  unread: true,
 };
+const UNREAD: Fields<UnreadPullRequests> = { why: true, pullRequests: true, urls: true };
 const COVERAGE: Fields<Coverage> = {
   results: true,
   campaigns: true,
@@ -210,6 +213,7 @@ test.each<[string, Schema | undefined, Record<string, true>]>([
   ["pairs", schema.$defs?.Pair, PAIR],
   ["pull requests that wait", schema.$defs?.PullRequestEntry, PULL],
   ["pull requests", schema.$defs?.PullRequests, PULLS],
+  ["pull requests that could not be read", schema.$defs?.UnreadPullRequests, UNREAD],
   ["coverage", schema.$defs?.Coverage, COVERAGE],
   ["files", schema.$defs?.FileProblem, PROBLEM],
 ])("dashboard.schema.json has every field of %s, described and required, and no other", (_name, part, fields) => {
