@@ -139,11 +139,13 @@ function objectionTo(
     return no(`${name} approved it for another target`);
   }
   if (mayPush === false) return no(`${name} cannot push`);
-  if ([...requesters, ...mentioners ?? []].some((user) => isSame(user, by))) return no(`${name} asked for it`);
+  if ([...requesters, ...mentioners ?? []].some((user) => isSame(user, by))) {
+    return no(`${name}'s approval does not count: ${name} requested the work`);
+  }
   if (author !== null && isSame(author, by)) return no(`${name} opened it`);
   if (writers?.some((user) => isSame(user, by))) return no(`${name} wrote some of its commits`);
   if (pushers?.some((user) => isSame(user, by))) return no(`${name} pushed some of its commits`);
-  if (token !== null && isSame(token, by)) return no(`${name} owns the token`);
+  if (token !== null && isSame(token, by)) return no(`${name}'s approval does not count: the token is ${name}'s`);
   if (commit === null || head === null) return unknown(`which commit ${name} approved`);
   if (retargetedAt !== null && at === null) return unknown(`for which target ${name} approved it`);
   if (mayPush === null) return unknown(`whether ${name} can push`);

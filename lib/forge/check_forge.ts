@@ -45,7 +45,8 @@ export async function checkForge({ isCi, open, allowUsers, label }: ForgeCheckOp
     ...workflowFolders === undefined
       ? [checkWebhook(settings), checkSchedule(settings?.polls, "only the role Maintainer can see schedules")]
       : await checkWorkflow(threads, workflowFolders, repository.defaultBranch),
-    checkVariables(settings),
+    // No other forge has this setting.
+    ...threads.setup === undefined ? [] : [checkVariables(settings)],
   ];
 }
 
@@ -71,8 +72,8 @@ async function checkRights(
   });
   if (!check.ok) {
     const advice = threads.hidesRights === undefined
-      ? "Give the token the permissions in docs/ask.md, or name the users who can ask: --allow-users"
-      : "Give its user the rights in docs/ask.md, or name the users who can ask: --allow-users";
+      ? "Give the token the permissions in docs/ask.md, or list the users who can ask with --allow-users"
+      : "List the users who can ask with --allow-users (recommended), or give its user the rights in docs/ask.md";
     return failedWith(name, check.error, adviceFor(check.error, advice));
   }
   return ok(name, "the token can see who can push");

@@ -33,9 +33,14 @@ function needsOf({ state, draft, checks, review, conflict, isBehind, problem }: 
     checks === "red" && "its checks are red",
     checks === "pending" && "its checks are not finished",
     review === "changes-requested" && "a review requests changes",
-    (review === "requested" || review === "not-requested") && "people have not approved its newest commit",
   ].filter((need) => need !== false);
   const unknown = problem === null ? "" : ` ${problem}.`;
+  if (review === "requested" || review === "not-requested") {
+    // Without a rule the forge would merge it, but nobody has looked at the agent's work yet.
+    const missing = "nobody has approved its newest commit";
+    if (needs.length === 0) return `**Needs a review:** ${missing}.${unknown}`;
+    needs.push(missing);
+  }
   if (needs.length > 0) return `**Not ready to merge:** ${needs.join("; ")}.${unknown}`;
   if (problem !== null) return `**Unknown whether it is ready to merge.**${unknown}`;
   const start = "**Ready to merge:** people have approved its newest commit";

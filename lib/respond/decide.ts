@@ -651,9 +651,13 @@ export function nothingToFix(
     return facts.checks === "red" ? null : `no check of this ${pull} is red (${CHECKS[facts.checks ?? "unknown"]})`;
   }
   if (fix === "review") {
-    return facts.review === "changes-requested" ? null : `no review asks for changes (${facts.review ?? "not shown"})`;
+    if (facts.review === "changes-requested") return null;
+    return facts.review === null ? "the forge does not show the reviews" : `no review of this ${pull} requests changes`;
   }
-  return facts.conflict === true ? null : "the forge shows no conflict with its target";
+  if (facts.conflict === true) return null;
+  return facts.conflict === null
+    ? `the forge does not show whether this ${pull} has a conflict`
+    : `this ${pull} has no conflict with its target branch`;
 }
 
 /** The commands for the agent. */

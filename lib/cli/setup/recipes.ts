@@ -221,6 +221,8 @@ const KEEP = `      - if: always() && !env.ACT
         with: { name: "mogplex-ci-\${{ github.run_attempt }}", path: "mogplex-ci\\n!mogplex-ci/run.json" }
 `;
 
+const TURN_ON_ACTIONS = "Turn on Actions in the settings of the repository.";
+
 const CLEAN_STEP = `      - if: always()
         run: ${CLEAN}
         env: { MOGPLEX_API_KEY: ${SECRET}, MOGPLEX_JOB_STATUS: "\${{ job.status }}" }
@@ -240,7 +242,7 @@ function forge(folder: string, where: string, keep: string, hosts: RegExp): Reci
     marks: [folder],
     hosts,
     needs: "secret MOGPLEX_API_KEY",
-    steps: [MAKE_TOKEN, storeSecret("MOGPLEX_API_KEY")],
+    steps: [...isGithub ? [] : [TURN_ON_ACTIONS], MAKE_TOKEN, storeSecret("MOGPLEX_API_KEY")],
     remains: [secret("MOGPLEX_API_KEY")],
     weekly: true,
     repo: '"$GITHUB_REPOSITORY"',
@@ -270,9 +272,10 @@ ${CLEAN_STEP}${keep}`,
       steps: isGithub ? [MAKE_TOKEN, storeSecret("MOGPLEX_API_KEY")] : [
         MAKE_TOKEN,
         storeSecret("MOGPLEX_API_KEY"),
-        "Create a user for the bot and a token of that user with the scopes read:user, write:issue and read:repository.",
+        TURN_ON_ACTIONS,
+        "Create a user for the bot, give the user read access if the repository is private, and create a token of that user with the scopes read:user, write:issue and read:repository.",
         storeSecret("RESPOND_TOKEN"),
-        "Put the names of the users who can ask into MOGPLEX_RESPOND_ALLOW_USERS in the workflow. To let everybody who can push ask, make the bot an administrator of the repository instead.",
+        "Put the names of the users who can ask into MOGPLEX_RESPOND_ALLOW_USERS in the workflow (recommended). If everybody who can push should ask, the bot must be an administrator of the repository, and then everybody who can push can make themselves an administrator: docs/ask.md.",
       ],
       remains: isGithub
         ? [secret("MOGPLEX_API_KEY")]

@@ -109,7 +109,7 @@ async function checkServiceFor(context: Context, connection: Parameters<typeof c
 const READY: Readonly<Record<Purpose, string>> = {
   run: "a job can start",
   follow: "a job can follow runs",
-  respond: "a mention can start a run",
+  respond: "mentions can start runs",
   dashboard: "a dashboard can be written",
   automation: "an automation can be triggered",
 };
@@ -220,7 +220,8 @@ function printCheck(writer: Writer, { name, state, finding, advice }: Check, wid
 
 function summary(checks: readonly Check[], code: number, purpose: Purpose): string {
   const count = (state: CheckState) => checks.filter((check) => check.state === state).length;
-  const warnings = count("warning") === 0 ? "" : `, ${formatCount(count("warning"), "warning")}`;
+  const warningCount = count("warning") === 0 ? null : formatCount(count("warning"), "warning");
+  const warnings = warningCount === null ? "" : ` (${warningCount})`;
   const first = firstFailure(checks);
   if (first === undefined) {
     const isPart = checks.some(({ name, state }) => name === "forge" && state === "skipped");
@@ -235,7 +236,9 @@ function summary(checks: readonly Check[], code: number, purpose: Purpose): stri
     }
     return `${notChecked === "" ? READY[purpose] : "what could be checked is fine"}${warnings}${notChecked}`;
   }
-  return `a job would exit with ${code} because of the check ${first.name} (${count("failed")} failed${warnings})`;
+  return `a job would exit with ${code} because of the check ${first.name} (${count("failed")} failed${
+    warningCount === null ? "" : `, ${warningCount}`
+  })`;
 }
 
 /**

@@ -73,6 +73,11 @@ const reactionSchema = z.lazy(() =>
 );
 const reviewSchema = z.lazy(() => z.object({ id: z.int(), comments_count: z.nullish(z.int()) }));
 
+/** The advice if the rights of users are hidden. The risk comes second: docs/ask.md has its reason. */
+const NAME_USERS =
+  "put the names of the users who can ask into --allow-users or MOGPLEX_RESPOND_ALLOW_USERS (recommended)";
+const TAKE_OVER = "then everybody who can push can make themselves an administrator: docs/ask.md";
+
 /** Most reviews of a pull request, the newest ones, and most pull requests, whose comments on lines are read: each costs a request. */
 const MAX_REVIEWS = 100;
 /** Most requests for comments on lines, shared by all changed pull requests: anyone can write reviews. */
@@ -157,6 +162,8 @@ export class GiteaThreads implements Threads {
       return await has(`/orgs/${owner}/labels`);
     } catch (error) {
       if (!isRefused(error)) throw error;
+      // The repository of a user has no teams, and its owner has no labels.
+      if ((await this.#allTeams())?.length === 0) return false;
       throw new MogplexError({
         attempted: `${attempted} of the organization`,
         why: "the token lacks the scope read:organization",
@@ -320,7 +327,7 @@ export class GiteaThreads implements Threads {
       if (!isRefused(error)) throw error;
       const why = "Gitea shows it only to administrators of the repository";
       const advice =
-        "make the user of the token one, with the scope read:repository, or name the users who can ask with --allow-users";
+        `${NAME_USERS}. An administrator's token with the scope read:repository also works, but ${TAKE_OVER}`;
       return new MogplexError({ attempted, why, advice }, "forbidden");
     }
   }
@@ -329,8 +336,9 @@ export class GiteaThreads implements Threads {
     return new MogplexError({
       attempted: this.#askingRights,
       why: "Gitea shows who is in a team only to owners of the organization and to the team itself",
-      advice: "make the user of the token an owner of the organization, or a member of each of its teams, " +
-        "with the scope read:organization, or name the users who can ask with --allow-users",
+      advice:
+        `${NAME_USERS}. The token of an owner of the organization, or of a member of each of its teams, with the scope ` +
+        `read:organization also works, but if the user is an administrator of the repository, ${TAKE_OVER}`,
     }, "forbidden");
   }
 

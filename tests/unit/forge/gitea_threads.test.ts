@@ -100,7 +100,9 @@ for (const [who, status] of OUTSIDERS) {
     const of = { name: "", repository: "guild/app", method: "hidesRights", args: [], expected: null };
     expect(await ask({ ...of, exchanges: [...exchanges, owner] })).toBeNull();
     const hidden = exchanges.map((each) => each.asked === "GET /teams/2" ? { ...each, status, body: {} } : each);
-    await expect(ask({ ...of, exchanges: [...hidden, owner] })).rejects.toThrow("make the user of the token an owner");
+    await expect(ask({ ...of, exchanges: [...hidden, owner] })).rejects.toThrow(
+      "The token of an owner of the organization",
+    );
     const noAdmin = { ...owner, status: 403 };
     await expect(ask({ ...of, exchanges: [...exchanges, noAdmin] })).rejects.toThrow(
       "administrators of the repository",

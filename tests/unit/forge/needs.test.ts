@@ -32,8 +32,9 @@ test.each<[string, Node | null, string | null]>([
     "lacks everything",
     aNode({ mergeable: "CONFLICTING", mergeStateStatus: "BEHIND", ...rollup("FAILURE"), ...reviews() }),
     "**Not ready to merge:** it conflicts with its target; it is behind its target; its checks are red; " +
-    "people have not approved its newest commit.",
+    "nobody has approved its newest commit.",
   ],
+  ["lacks a review alone", aNode(reviews()), "**Needs a review:** nobody has approved its newest commit."],
   [
     "waits for a reviewer and its checks",
     aNode({ ...rollup("PENDING"), ...reviews(aReview({ state: "CHANGES_REQUESTED" })) }),

@@ -936,10 +936,10 @@ test("decide() fixes what the forge shows to be broken, and nothing else", async
     "The checks of this branch's pull request",
   );
   expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex fix review"))).toStartWith(
-    "no: no review asks for changes",
+    "no: no review of this pull request requests changes",
   );
   expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex fix conflict"))).toStartWith(
-    "no: the forge shows no conflict",
+    "no: this pull request has no conflict with its target branch",
   );
   expect(await outcome(forge, forge.say(ISSUE, KIM, "@mogplex fix checks"))).toStartWith(
     "no: this is not a pull request",

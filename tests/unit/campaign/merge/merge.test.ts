@@ -123,7 +123,7 @@ test("mergeCampaign() counts no approval by a user who asked for work on the pul
   forge.of(2).requesters = null;
   forge.of(3).requesters = [{ id: ANN.id + 1, name: "", isBot: null }];
   expect(await world.words({ dryRun: true })).toEqual([
-    "review: 0 of 1 approval of the newest commit; ann asked for it",
+    "review: 0 of 1 approval of the newest commit; ann's approval does not count: ann requested the work",
     "review: 0 of 1 approval of the newest commit; the forge does not show whether ann asked for work on it",
     "would-merge: green; 1 of 1 approval of the newest commit; the requester is unknown at github.com",
   ]);
@@ -147,9 +147,9 @@ test("mergeCampaign() counts no approval of a program, of those who asked for th
   forge.of(3).reading.review = { ...forge.of(3).reading.review, writers: [user("writer", 6)] };
   expect(await world.words()).toEqual([
     "review: 0 of 1 approval of the newest commit; renovate[bot] is a program",
-    "review: 0 of 1 approval of the newest commit; ben asked for it",
+    "review: 0 of 1 approval of the newest commit; ben's approval does not count: ben requested the work",
     "review: 0 of 1 approval of the newest commit; writer wrote some of its commits",
-    "review: 0 of 1 approval of the newest commit; merger owns the token",
+    "review: 0 of 1 approval of the newest commit; merger's approval does not count: the token is merger's",
     "review: 0 of 1 approval of the newest commit; approver is listed as a program",
   ]);
   forge.of(1).opinions = [approval(ANN, commit(1))];

@@ -88,7 +88,7 @@ for (const [system, token, user] of SYSTEMS) {
 test("run --follow --note says at its end what the pull request still needs", async () => {
   const { notes } = await job("GITHUB_ACTIONS", { pull: aNode({ isDraft: true, ...reviews() }) });
   expect(notes[0]).toEndWith(
-    "\n**Not ready to merge:** it is a draft; people have not approved its newest commit.\n\nJob: `Weekly / agent`\n",
+    "\n**Not ready to merge:** it is a draft; nobody has approved its newest commit.\n\nJob: `Weekly / agent`\n",
   );
   const ready = await job("GITHUB_ACTIONS", { pull: aNode() });
   expect(ready.notes[0]).toContain(

@@ -538,8 +538,9 @@ test("init breaks its sentences between words on a terminal, and keeps commands 
 test("init on a terminal indents the further lines of a step below its text", async () => {
   const text = await initOnTerminal(["gitea", "--respond"]);
   expect(text).toContain(
-    "\n  3. Create a user for the bot and a token of that user with the scopes\n" +
-      "     read:user, write:issue and read:repository.\n",
+    "\n  4. Create a user for the bot, give the user read access if the repository is\n" +
+      "     private, and create a token of that user with the scopes read:user,\n" +
+      "     write:issue and read:repository.\n",
   );
   expect(text).toContain(`\n  sha256 ${sha256Hex(PROGRAM)}\n`);
 });

@@ -159,7 +159,7 @@ test("doctor --for respond checks outside a job all but the forge, and says so",
   );
   expect(stdout).toMatch(/^ok +repository +acme\/api/m);
   expect(stdout).toMatch(
-    /\n\nwhat can be checked here is fine(?:, \d warnings?)?; only a job can check the forge: run doctor there as well\n$/,
+    /\n\nwhat can be checked here is fine(?: \(\d warnings?\))?; only a job can check the forge: run doctor there as well\n$/,
   );
   const refused = await cli(["doctor", "--for", "respond"], { env: { MOGPLEX_API_KEY: "" } });
   expect(refused.code).toBe(64);
@@ -168,16 +168,16 @@ test("doctor --for respond checks outside a job all but the forge, and says so",
 
 test("doctor --for respond does not claim that a mention can start a run when it finds neither a webhook nor a poll", async () => {
   const lastLine = async (arrange: (gitlab: GitlabProject) => void) =>
-    (await doctorOutput(arrange, {}, [])).trimEnd().split("\n").at(-1)?.replace(/, \d warnings?(?=$|;)/, "");
+    (await doctorOutput(arrange, {}, [])).trimEnd().split("\n").at(-1)?.replace(/ \(\d warnings?\)(?=$|;)/, "");
   const poll = { id: 2, active: true, cron: "23 * * * *", variables: [{ key: "MOGPLEX_SCHEDULE", value: "respond" }] };
   const hook = { url: URL, note_events: true, issues_events: true };
   const nothing = "a job can run, but nothing was found that starts it: see the check trigger";
   const set = (hooks: GitlabProject["hooks"], schedules: GitlabProject["schedules"] = []) =>
     lastLine((gitlab) => Object.assign(gitlab, { hooks, schedules }));
-  expect(await set([hook])).toBe("a mention can start a run");
+  expect(await set([hook])).toBe("mentions can start runs");
   expect(await set([])).toBe(nothing);
   expect(await set([{ ...hook, note_events: false }])).toBe(nothing);
-  expect(await set([], [poll])).toBe("a mention can start a run");
+  expect(await set([], [poll])).toBe("mentions can start runs");
   // GitLab shows webhooks and schedules only to Maintainers: what nobody could look at is not called fine.
   expect(await lastLine(() => {})).toBe("what could be checked is fine; not checked: trigger, schedule");
   expect(await set([hook], null)).toBe("what could be checked is fine; not checked: schedule");

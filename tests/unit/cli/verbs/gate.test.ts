@@ -68,7 +68,9 @@ test("gate exits 0 when enough people have approved the newest commit, without a
 });
 
 test("gate takes names with an @, and no empty name for the one who asked", async () => {
-  expect((await gate(onGithub(), "--approvals", "1", "--requester", "@kim")).stdout).toContain("kim asked for it");
+  expect((await gate(onGithub(), "--approvals", "1", "--requester", "@kim")).stdout).toContain(
+    "kim's approval does not count: kim requested the work",
+  );
   expect((await gate(onGithub(), "--approvals", "1", "--not-people", "@Kim")).stdout).toContain("listed as a program");
   expect((await gate(onGithub(), "--approvals", "1", "--requester", " ")).stdout).toContain(
     "the requester is unknown",
@@ -84,7 +86,7 @@ test.each<[string, Node, string[], string]>([
     [],
     "copilot is a program",
   ],
-  ["its requester has approved", {}, ["--requester", "Kim"], "kim asked for it"],
+  ["its requester has approved", {}, ["--requester", "Kim"], "kim's approval does not count: kim requested the work"],
   ["a program that looks like a person has approved", {}, ["--not-people", "kim"], "kim is listed as a program"],
   [
     "somebody requests changes",
@@ -127,7 +129,7 @@ test("gate opens when other pull requests with its commit are closed, or have la
 test("gate does not count the user of the token", async () => {
   const at = onGithub();
   at.github.viewer = { login: "kim", databaseId: 7 };
-  expect((await gate(at, "--approvals", "1")).stdout).toContain("kim owns the token");
+  expect((await gate(at, "--approvals", "1")).stdout).toContain("kim's approval does not count: the token is kim's");
 });
 
 test("gate --author needs approvals for the pull requests of one author alone", async () => {

@@ -115,7 +115,7 @@ test("doctor --for respond asks on Gitea what respond needs to know: who is in t
     expect(await rights([status, {}])).toMatchObject({
       state: "failed",
       finding: expect.stringContaining("who is in a team"),
-      advice: expect.stringContaining("an owner of the organization"),
+      advice: expect.stringMatching(/^Put the names .* an owner of the organization/),
     });
   }
 });
@@ -165,6 +165,24 @@ test("doctor --for respond finds on Gitea a missing scope, names and a label, wi
     isUnread: true,
     advice: "Create the label in the repository, or give the token that scope",
   });
+  const ofUser: Answers = { "/repos/acme/web/teams": [405, { message: "repo is not owned by an organization" }] };
+  expect(await read("label", { ...labels("bug"), ...isHidden, ...ofUser })).toMatchObject({
+    state: "warning",
+    finding: 'there is no label "mogplex"',
+  });
+  const notAdmin: Answers = {
+    "/repos/acme/web/collaborators/acme/permission": [403, { message: "Only admins can query all permissions" }],
+  };
+  expect(await read("rights", notAdmin)).toMatchObject({
+    state: "failed",
+    finding: expect.stringContaining("Gitea shows it only to administrators of the repository"),
+    advice:
+      "Put the names of the users who can ask into --allow-users or MOGPLEX_RESPOND_ALLOW_USERS (recommended). An " +
+      "administrator's token with the scope read:repository also works, but then everybody who can push can make " +
+      "themselves an administrator: docs/ask.md",
+  });
+  // Gitea has no setting for the variables of a pipeline, so this is the check of the job's own.
+  expect(await check("variables", {})).toBe("ok: MOGPLEX_API_KEY, MOGPLEX_REPO_ID");
   const kim: Answers = {
     "/users/kim": [200, { id: 4, login: "kim" }],
     "/repos/acme/web/collaborators/kim/permission": [403, { message: "Only admins can query all permissions" }],

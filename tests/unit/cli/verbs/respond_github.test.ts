@@ -363,7 +363,7 @@ test("doctor --for respond says that the default branch on GitHub has no workflo
   expect(await checkOf(at)).toBe(NONE);
   const { stdout } = await respond(at, commented({ id: 1 }), "command", ["doctor", "--for", "respond"]);
   expect(stdout.trimEnd().split("\n").at(-1)).toStartWith(
-    "a job can run, but nothing was found that starts it: see the check trigger, ",
+    "a job can run, but nothing was found that starts it: see the check trigger (",
   );
   const refused = () => Response.json({ message: "Resource not accessible by integration" }, { status: 403 });
   at.github.faults.push({ match: /contents/, fault: refused() });
@@ -373,7 +373,7 @@ test("doctor --for respond says that the default branch on GitHub has no workflo
   at.github.faults.push({ match: /contents/, fault: refused() });
   const blind = await respond(at, commented({ id: 1 }), "command", ["doctor", "--for", "respond"]);
   expect(blind.stdout.trimEnd().split("\n").at(-1)).toMatch(
-    /^what could be checked is fine, \d warnings?; not checked: trigger, schedule$/,
+    /^what could be checked is fine \(\d warnings?\); not checked: trigger, schedule$/,
   );
 });
 

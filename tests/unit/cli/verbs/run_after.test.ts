@@ -99,7 +99,10 @@ test("run --after --fix asks for what the forge shows to be broken", async () =>
   );
   expect(prompt).not.toContain(TOKEN);
   const conflict = await runAfter(at, ["--after", "7", "--fix", "conflict"]);
-  expect(conflict).toMatchObject({ code: 2, stderr: expect.stringContaining("the forge shows no conflict") });
+  expect(conflict).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("the forge does not show whether this merge request has a conflict"),
+  });
 });
 
 const WRONG: readonly (readonly [args: string[], why: string, code?: number])[] = [
