@@ -16,13 +16,17 @@ if (place === root || place.startsWith(`${root}${sep}`)) {
   );
   process.exit(2);
 }
+// `npm run init gitlab --dry-run`, without `--` before the flag: npm keeps the flag, and the files would be written.
+const swallowed = ["dry-run", "respond", "uninstall"]
+  .filter((name) => env[`npm_config_${name.replace("-", "_")}`] === "true" && !process.argv.includes(`--${name}`))
+  .map((name) => `--${name}`);
 const built = spawnSync(process.execPath, ["--no-env-file", join(root, "tools/build.ts"), "--dist"], {
   cwd: root,
   env,
   stdio: "ignore",
 });
 if (built.status === 0) {
-  const line = [join(root, "dist/mogplex.mjs"), "init", ...process.argv.slice(2)];
+  const line = [join(root, "dist/mogplex.mjs"), "init", ...process.argv.slice(2), ...swallowed];
   process.exitCode = spawnSync("node", line, { cwd: place, env, stdio: "inherit" }).status ?? 1;
 } else {
   process.stderr.write("error: Cannot build dist/mogplex.mjs: run `npm run build` in the clone, which says why\n");

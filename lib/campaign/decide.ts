@@ -139,7 +139,7 @@ async function decideHere(
     const result = recorded ??
       await recordDecision(opened, store, decision, { ...options, by: opened.mask(options.by) }, before);
     const { items, text, acts } = result;
-    if (dryRun) return { items, text: `nothing was recorded; it would say: ${text}`, view: view() };
+    if (dryRun) return { items, text: `dry run, nothing was recorded; without --dry-run: ${text}`, view: view() };
     store = await reopen(opened) ?? store;
     if (acts.length === 0) return { items, text, view: view() };
     await opened.home.flush();

@@ -405,8 +405,8 @@ export function changedNote(opened: OpenedCampaign): string | null {
   const { store, fileHash } = opened;
   if (store === undefined || store.memory.lock.fileHash === fileHash) return null;
   const what = typeof opened.source === "string" ? "the campaign file" : "the campaign";
-  return `${what}, or a file that it names, has changed since the plan: the plan stays as it is until ` +
-    `${planCommand(opened)} is run again`;
+  return `${what}, or a file that it names, has changed since the plan; ` +
+    `to use the change, ${typeof opened.source === "string" ? "run" : "call"} ${planCommand(opened)} again`;
 }
 
 function planCommand(opened: OpenedCampaign): string {

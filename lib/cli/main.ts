@@ -230,7 +230,7 @@ function parseCall(call: Call): VerbFlags {
   if (extra === undefined) return flagsByRow(flags);
   throw new UsageError({
     attempted: `parse arguments of ${verb.name}`,
-    why: "there is one argument too many",
+    why: "there is an unexpected argument",
     value: JSON.stringify(extra),
     advice: "put text with spaces in quotes",
   });

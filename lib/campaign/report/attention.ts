@@ -4,6 +4,7 @@
  * @module
  */
 import type { CampaignItem, CampaignView, CauseGroup } from "../view/view.ts";
+import { NO_CHANGE } from "../view/verdicts.ts";
 import { isUuid } from "../../service/contract.ts";
 import type { Words } from "../../text/document.ts";
 import { commandLine } from "../../text/escape.ts";
@@ -363,6 +364,13 @@ function stepsFor(group: CauseGroup, first: CampaignItem | undefined, { view, co
         step("If the earlier one is right:", skip("done by an earlier run")),
       ];
     case "failed":
+      if (first?.reason === NO_CHANGE) {
+        return [
+          step(`If ${isOne ? "it needs" : "they need"} no change:`, skip("no change needed")),
+          step("To accept that for later runs, set `success: { accept-unchanged: true }` in the file, and plan again."),
+          step("Otherwise make the task more precise, then try again:", retry),
+        ];
+      }
       return [step("Fix the cause, then try again:", retry)];
     case "overdue":
       return [step("If the task needs more time, raise limits.run-timeout and plan again. Then try again:", retry)];

@@ -345,7 +345,7 @@ function agesOf({ ids, title }: Attention, items: ReadonlyMap<string, CampaignIt
 function ageText(title: string, span: string): string {
   const verdict = ITEM_VERDICTS.find((each) => each === title);
   return verdict === undefined || !isFinal(verdict)
-    ? `waiting for ${span}`
+    ? `waiting for ${span} when this page was written`
     : `${verdict === "unknown" ? "finished" : verdict} ${span} before this page was written`;
 }
 

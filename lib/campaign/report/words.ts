@@ -208,7 +208,7 @@ export function endMsOf({ endsAt }: Pick<CampaignView, "endsAt">, nowMs: number)
 /** The basis of a campaign's earliest end, after its time. */
 export function endBasis(view: Pick<CampaignView, "items">): string {
   return hasEndedRun(view)
-    ? "at the mean time of the runs so far"
+    ? "if the other runs take as long as those so far"
     : "at an assumed mean time, because no run has finished";
 }
 

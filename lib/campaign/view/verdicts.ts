@@ -80,6 +80,9 @@ export interface ItemTotals {
   running: number;
 }
 
+/** Reason of an item that failed because its run changed nothing. */
+export const NO_CHANGE = "no change";
+
 /** The only place that decides which items are open, finished or failed. @param counts Number of items by state; a missing one is 0. */
 export function totalsOf(counts: Readonly<Partial<Record<ItemState, number>>>): ItemTotals {
   const sum = (states: readonly ItemState[]) => states.reduce((total, state) => total + (counts[state] ?? 0), 0);

@@ -7,7 +7,7 @@ import type { Run } from "../../model.ts";
 import { lackedSandbox } from "../../run/no_sandbox.ts";
 import type { EventFacts } from "../../run/result.ts";
 import type { CampaignFile } from "../file/campaign_file.ts";
-import type { StartVerdict } from "../view/verdicts.ts";
+import { NO_CHANGE, type StartVerdict } from "../view/verdicts.ts";
 
 /** A verdict with its reason, as an `ended` record has them. Texts of the service in the reason are untrusted. */
 export interface Judgement {
@@ -63,7 +63,7 @@ function judgeSuccess(
   const { changed, pullRequest } = facts;
   if (changed === false) {
     if (require === "run" || acceptUnchanged) return { as: "unchanged", reason: null };
-    return { as: "failed", reason: "no change" };
+    return { as: "failed", reason: NO_CHANGE };
   }
   if (require === "run") return { as: "succeeded", reason: null };
   if (changed === null) {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { formatCount } from "../../text/duration.ts";
 import { messageOf } from "../../error_sentence.ts";
 import { MogplexError, NotFoundError, UsageError } from "../../errors.ts";
 import { parsePullRequest } from "../../forge/all.ts";
@@ -82,8 +83,8 @@ async function look(work: Work, open: OpenRun): Promise<boolean> {
   if (overdue !== "yes") return await take(work, open, seen, overdue === "by one clock");
   const { run, byItself } = await cancel(work, open);
   if (byItself) return await take(work, open, await read(work, open));
-  const minutes = Math.round(limits.runTimeoutMs / 60_000);
-  const reason = `it took longer than run-timeout (${minutes} minutes), and was cancelled`;
+  const limit = formatCount(Math.round(limits.runTimeoutMs / 60_000), "minute");
+  const reason = `it took longer than run-timeout (${limit}), and was cancelled`;
   await recordEnd(work, open, run, seen.events ?? [], { as: "overdue", reason });
   return true;
 }

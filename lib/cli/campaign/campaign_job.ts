@@ -180,7 +180,7 @@ export async function endWithCampaign(
       ...place.options,
       ...options,
       onNotice(notice) {
-        if (notice.kind !== "heartbeat") writer.note(noticeText(notice));
+        if (notice.kind !== "heartbeat") writer.note(context.vocabulary.words(noticeText(notice)));
         if (notice.kind === "wait") live?.wait(notice.untilMs);
       },
       onEvent(event) {
@@ -370,7 +370,7 @@ export function readPlace(context: Context, verb: string): CampaignPlace {
       clock,
       fetch,
       env: io.env,
-      onNotice: (notice) => writer.note(noticeText(notice)),
+      onNotice: (notice) => writer.note(context.vocabulary.words(noticeText(notice))),
     },
     internals: {
       io,

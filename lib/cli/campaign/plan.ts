@@ -158,9 +158,12 @@ function planText(
   const nowMs = Date.parse(view.at);
   const round = view.round === "" ? "" : `, round ${view.round}`;
   const open = view.items.filter(({ verdict }) => !["invalid", "skipped"].includes(verdict));
+  const skipped = view.counts.skipped === 0 ? "" : `, ${view.counts.skipped} skipped`;
   const ms = lookup.durationMs;
   return [
-    `Campaign ${view.campaign}${round}: ${formatCount(open.length, "item")}${dryRun ? "; nothing was written" : ""}`,
+    `Campaign ${view.campaign}${round}: ${formatCount(open.length, "item")}${skipped}${
+      dryRun ? "; nothing was written" : ""
+    }`,
     `Read in ${formatCount(lookup.requests, "request")} and ${formatDuration(ms)}`,
     ...named("Added", changes.added, all),
     ...named("Skipped, no longer in the list:", changes.skipped, all),

@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { runToEnd } from "./runtimes.ts";
@@ -135,5 +136,21 @@ test("npm run init in the clone of the toolkit itself ends with 2, writes nothin
       stderr:
         `error: Cannot set up the clone of the toolkit itself; call it in your own repository: npm --prefix ${root} run init\n`,
     });
+  }
+});
+
+test("npm run init obeys flags that npm has kept because -- is missing before them", () => {
+  const folder = mkdtempSync(join(tmpdir(), "mogplex-init-"));
+  try {
+    const init = (npmConfig: Record<string, string>) =>
+      runToEnd([runtimes.node, join(root, "tools/task.mjs"), "init", "gitlab"], {
+        cwd: root,
+        env: { INIT_CWD: folder, ...npmConfig },
+      });
+    const { code, stdout } = init({ npm_config_dry_run: "true" });
+    expect([code, stdout.includes("Nothing was written. "), readdirSync(folder)]).toEqual([0, true, []]);
+    expect([init({ npm_config_dry_run: "" }).code, readdirSync(folder).includes("ci")]).toEqual([0, true]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
 });

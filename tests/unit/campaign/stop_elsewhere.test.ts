@@ -247,6 +247,6 @@ test("only a stop is asked of the process that holds the directory, and never in
   await world.plan();
   busyWith(world);
   expect(await failureOf(() => world.decide({ kind: "resume" }))).toMatch(/^75 .*process 99/);
-  expect((await world.decide(STOP, { dryRun: true })).text).toStartWith("nothing was recorded");
+  expect((await world.decide(STOP, { dryRun: true })).text).toStartWith("dry run, nothing was recorded");
   expect(waiting(world)).toEqual([]);
 });

@@ -76,7 +76,7 @@ test("main() refuses a second argument when a verb takes one", async () => {
     code: 2,
     stdout: "",
     stderr:
-      `error: Cannot parse arguments of runs get because there is one argument too many: "b"; put text with spaces in quotes\n`,
+      `error: Cannot parse arguments of runs get because there is an unexpected argument: "b"; put text with spaces in quotes\n`,
   });
 });
 

@@ -510,7 +510,7 @@ test("a home in memory outlives errors, clients and definitions, and belongs to 
   });
   await changed.run();
   expect(notices).toContain(
-    "the campaign, or a file that it names, has changed since the plan: the plan stays as it is until `plan()` is run again",
+    "the campaign, or a file that it names, has changed since the plan; to use the change, call `plan()` again",
   );
   expect(await other.of(there.definition, { home: memoryHome() }).read().catch((error) => error.message)).toBe(
     "Cannot read campaign: there is no plan in this home in memory; call `plan()`, or give the home in which it was planned",

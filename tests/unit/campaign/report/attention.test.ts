@@ -42,3 +42,33 @@ for (const [verdict, stuck, commands] of ADVICE) {
     expect(commandsFor(verdict, stuck)).toEqual(commands);
   });
 }
+
+test("attentionOf() names both ways to accept runs that changed nothing", () => {
+  const group = (reason: string) => {
+    const item = { ...anItem(1, "failed"), reason };
+    const causes = [{
+      verdict: "failed" as const,
+      word: "WORD",
+      cause: reason,
+      items: [item.id],
+      stuck: null,
+      owners: [],
+    }];
+    return attentionOf({ ...viewOf([item]), causes }, COMMAND, null).find(({ title }) => title === "failed")?.steps;
+  };
+  expect(group("no change")).toEqual([
+    {
+      text: "If it needs no change:",
+      command: `${DECIDE} skip c.yml --dir d --cause WORD --reason 'no change needed'`,
+    },
+    {
+      text: "To accept that for later runs, set `success: { accept-unchanged: true }` in the file, and plan again.",
+      command: null,
+    },
+    {
+      text: "Otherwise make the task more precise, then try again:",
+      command: `${DECIDE} retry c.yml --dir d --cause WORD`,
+    },
+  ]);
+  expect(group("other")?.length).toBe(1);
+});

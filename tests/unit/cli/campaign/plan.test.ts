@@ -157,7 +157,7 @@ const BAD: readonly [args: string[], message: RegExp][] = [
   [["--home", "git:/srv/x.git#-x"], /the branch cannot be used: it starts with "-"/],
   [["--home", "git:ext::sh -c id#x"], /the address of a Git repository/],
   [["--timeout", "1h"], /--timeout/],
-  [["other.yml"], /one argument too many: "other\.yml"/],
+  [["other.yml"], /unexpected argument: "other\.yml"/],
 ];
 
 for (const [args, message] of BAD) {
