@@ -2,7 +2,7 @@
  * Makes the pictures of pages in `docs/images` with Chromium: `bun tools/pages/pictures.ts`. They are made by hand, since every browser
  * draws a little differently.
  *
- * What they show are files that the command has written: a run, a campaign in the middle of its work, and a dashboard of five weeks, against
+ * What they show are files that the command has written: a run, a campaign in the middle of its work, and a dashboard of twelve weeks, against
  * the local Mogplex on a virtual clock. The note is one that `MOGPLEX_LAB_NOTES=.lab/notes npm run lab -- gitea-respond` has left: a real
  * Gitea has made its HTML. Where there is none, its picture stays as it is.
  *
@@ -15,10 +15,12 @@ import process from "node:process";
 import { chromium } from "playwright-core";
 import { main } from "../../lib/cli/main.ts";
 import { virtualClock } from "../../lib/clock.ts";
-import { builtInScenarios, parseScenarios, SCENARIO_TEXTS } from "../../lib/emulator/agents/scenario.ts";
+import { parseScenarios, SCENARIO_TEXTS } from "../../lib/emulator/agents/scenario.ts";
 import { makeEmulator } from "../../lib/emulator/emulator.ts";
 import { builtInFixture } from "../../lib/emulator/state/fixture.ts";
 import { type Io, processIo } from "../../lib/io.ts";
+import { readHistory } from "../../lib/report/history.ts";
+import { aNode, githubForge, reviews, rollup } from "../../tests/unit/forge/github_forge.ts";
 import { root } from "../setup.mjs";
 
 const EXECUTABLE = Bun.which("chromium") ?? Bun.which("chromium-browser");
@@ -31,8 +33,12 @@ const PROGRESS = (SCENARIO_TEXTS["agent-progress"] ?? "").replaceAll(
   "auto_committed_files: []",
   "auto_committed_files: [src/cart/total.ts, tests/cart.test.ts]",
 );
+/** Runs of the night and of the campaign take about as long, so that their figures can be compared. */
+const TIMES = "{ median: 11m, sigma: 0.35, seed: 4 }";
+const CAMPAIGN = (SCENARIO_TEXTS.campaign ?? "").replace("{ play: success }", `{ play: success, duration: ${TIMES} }`);
 const HOUR_MS = 3_600_000;
-const DAYS = 33;
+/** Twelve calendar weeks, whatever the day of the week. */
+const DAYS = 84;
 /** The campaign begins this many days before the last one. */
 const CAMPAIGN_DAYS = 5;
 const WAVES_A_DAY = 3;
@@ -49,26 +55,68 @@ const emulator = makeEmulator({
   scenarios: [
     // Every fourth run of the night fails.
     ...parseScenarios("play: agent-failure\nduration: 6m\nmatch: { repo: acme/web, every: 4 }", "failure"),
-    ...parseScenarios(`${PROGRESS}\nduration: 14m\nmatch: { repo: acme/web }`, "progress"),
-    ...builtInScenarios("campaign"),
+    ...parseScenarios(`${PROGRESS}\nduration: ${TIMES}\nmatch: { repo: acme/web }`, "progress"),
+    ...parseScenarios(CAMPAIGN, "campaign"),
   ],
   revision: { stream: true },
 });
+const forge = githubForge();
+/** Who was asked for a review. */
+const REVIEWERS = [["kim"], ["sam"], [], ["kim"]].map((logins) => ({
+  totalCount: logins.length,
+  nodes: logins.map((login) => ({ requestedReviewer: { __typename: "User", login } })),
+}));
 // Where the pull requests are.
 emulator.world.origin = "https://github.com";
 const tokens = [...emulator.world.store.tokens.values()];
 
 /** Calls the command as a job in its own folder does. */
-async function command(args: readonly string[], scope: "write" | "read" = "write"): Promise<number> {
+async function command(
+  args: readonly string[],
+  scope: "write" | "read" = "write",
+  forgeToken?: string,
+): Promise<number> {
   const token = tokens.find(({ scopes }) => scopes.includes("write") === (scope === "write"))?.token ?? "";
   const io: Io = {
     ...processIo(),
-    env: (name) => name === "MOGPLEX_API_KEY" ? token : undefined,
+    env: (name) => name === "MOGPLEX_API_KEY" ? token : name === "GITHUB_TOKEN" ? forgeToken : undefined,
     write: () => {},
     isTerminal: () => false,
     onSignal: () => () => {},
   };
-  return await main([...args], io, { fetch: (url, init) => emulator.fetch(url, init), clock, program: "mogplex-ci" });
+  const fetch = (url: string, init: RequestInit) =>
+    url.startsWith("https://api.github.com/") ? forge.fetch(url, init) : emulator.fetch(url, init);
+  return await main([...args], io, { fetch, clock, program: "mogplex-ci" });
+}
+
+/** Most pull requests are merged within two days, one in eleven is closed, one in nine still waits. */
+function deliver(): void {
+  const nowMs = clock.wallTime();
+  const campaign = JSON.parse(readFileSync("mogplex-campaign/campaign.json", "utf8"));
+  const pulls = [
+    ...readHistory(readFileSync("runs.ndjson", "utf8")).records,
+    ...campaign.items as { pullRequest: string | null; endedAt: string | null }[],
+  ];
+  for (const [index, { pullRequest, endedAt }] of pulls.entries()) {
+    const [, name = "", number = ""] = /github\.com\/(.+)\/pull\/(\d+)$/.exec(pullRequest ?? "") ?? [];
+    if (name === "" || endedAt === null) continue;
+    const openedMs = Date.parse(endedAt);
+    const endMs = openedMs + (index * 7 % 44 + 3) * HOUR_MS;
+    const isLate = index % 9 === 0 && nowMs - openedMs < 6 * DAY_MS;
+    const state = endMs > nowMs || isLate ? "OPEN" : index % 11 === 0 ? "CLOSED" : "MERGED";
+    const end = state === "OPEN" ? null : new Date(endMs).toISOString();
+    const isRed = state === "OPEN" && index % 5 === 0;
+    forge.pulls.set(
+      `${name}#${number}`,
+      aNode({
+        ...{ number: Number(number), state, createdAt: endedAt, updatedAt: end ?? endedAt },
+        ...{ mergedAt: state === "MERGED" ? end : null, closedAt: end },
+        ...{ reviewDecision: null, reviewRequests: REVIEWERS[index % REVIEWERS.length] },
+        ...reviews(),
+        ...rollup(isRed ? "FAILURE" : "SUCCESS"),
+      }),
+    );
+  }
 }
 
 const work = mkdtempSync(join(tmpdir(), "mogplex-pictures-"));
@@ -91,26 +139,27 @@ for (let day = 0; day < DAYS; day++) {
   const isCampaign = day >= DAYS - CAMPAIGN_DAYS;
   if (day === DAYS - CAMPAIGN_DAYS) await command(["campaign", "plan", "campaign.yml"]);
   // More runs as the weeks go by.
-  for (let run = 0; run < 1 + Math.floor(day / 9) + day % 2; run++) {
+  for (let run = 0; run < 1 + Math.floor(day / 28) + day % 2; run++) {
     const flags = ["--key-scope", "random", "--history", "runs.ndjson", "--out", `runs/${day}-${run}`];
     await command(["run", "--follow", "--repo", "acme/web", ...flags, TASK]);
     clock.advance(HOUR_MS);
   }
   for (let turn = 0; isCampaign && turn < WAVES_A_DAY; turn++) {
-    clock.advance(HOUR_MS / 10);
+    clock.advance(HOUR_MS / 3);
     await wave();
   }
   if (day < DAYS - 1) clock.advance(Math.ceil(clock.wallTime() / DAY_MS) * DAY_MS - clock.wallTime() + 6 * HOUR_MS);
 }
 clock.advance(BOOTED_MS);
 const results = ["--results", "runs/*/result.json", "--results", "mogplex-campaign/campaign.json"];
-await command(["dashboard", "--out", "public", "--history", "runs.ndjson", ...results], "read");
+deliver();
+await command(["dashboard", "--out", "public", "--history", "runs.ndjson", ...results], "read", "ghp_forgeToken");
 await emulator.close();
 
 const PICTURES = [
   { name: "run-page", file: `runs/${DAYS - 1}-0/run.html`, colorScheme: "light", width: 1_100, height: 1_150 },
   { name: "campaign-page", file: "mogplex-campaign/campaign.html", colorScheme: "light", width: 1_100, height: 900 },
-  { name: "dashboard", file: "public/index.html", colorScheme: "light", width: 1_200, height: 1_300 },
+  { name: "dashboard", file: "public/index.html", colorScheme: "light", width: 1_200, height: 1_500 },
 ] as const;
 
 mkdirSync(join(root, "docs/images"), { recursive: true });
