@@ -542,7 +542,8 @@ function applyRetry(
   }
   item.retries++;
   item.allowed = Math.max(item.allowed, item.attempts + 1);
-  item.adopt = adopt;
+  // The lock has the new task since the first of them, and the next start sends it.
+  item.adopt ||= adopt;
   item.serviceFailures = item.sandboxFailures = 0;
   item.skipped = null;
   if (!settles) return setState(memory, item, "waiting", "none");

@@ -209,6 +209,21 @@ test("campaign retry --adopt-changes starts the new task only when the run of th
   expect([end.code, end.view.items[0]?.attempts]).toEqual([0, 2]);
 });
 
+test("campaign retry keeps the task that an earlier retry adopted, when the item was skipped between them", async () => {
+  const world = campaignWorld({ file: ONE });
+  await world.plan();
+  fault(world, "503");
+  await world.advance();
+  world.emulator.control("clearFaults");
+  world.write({ ...ONE, prompt: "A better task" });
+  await world.decide(skip());
+  await world.decide(retry(true));
+  await world.decide(skip());
+  await world.decide(retry());
+  const end = await world.run();
+  expect([end.code, JSON.parse(world.starts.at(-1)?.body ?? "{}").prompt]).toEqual([0, "A better task"]);
+});
+
 test("campaign retry --adopt-changes with an unchanged task starts no second agent", async () => {
   const world = await lost(true);
   await world.decide(retry(true));

@@ -222,6 +222,11 @@ test("a retry with another request may change the key of a start that had no run
   );
   const adopted = await after([...refused, { type: "retry", items: [A], by: "x", adopt: true }, other]);
   expect(itemOf(adopted)).toMatchObject({ adopt: false, starts: [{ key: keyOf(77), end: null }] });
+  const twice = [true, false].map((adopt): RecordBody => ({ type: "retry", items: [A], by: "x", adopt }));
+  expect(itemOf(await after([...refused, ...twice, other]))).toMatchObject({
+    adopt: false,
+    starts: [{ key: keyOf(77) }],
+  });
 });
 
 test("a skipped item is started no more, and what is at work counts when it ends well", async () => {

@@ -13,7 +13,7 @@ type Phase = "idle" | "sent" | "at work" | "asks" | "unclear" | "refused";
 export function history(items: number, maxLength = 40): fc.Arbitrary<RecordBody[]> {
   const step = fc.record({ item: fc.nat(items - 1), choice: fc.nat(1000), flag: fc.boolean(), seconds: fc.nat(7200) });
   return fc.array(step, { maxLength }).map((steps) => {
-    const phases = Array.from({ length: items }, () => ({ phase: "idle" as Phase, start: 0, adopt: false, key: 0 }));
+    const phases = Array.from({ length: items }, () => ({ phase: "idle" as Phase, start: 0, isOpen: false, key: 0 }));
     let runs = 0;
     const bodies: RecordBody[] = [];
     for (const { item, choice, flag, seconds } of steps) {
@@ -39,19 +39,24 @@ export function history(items: number, maxLength = 40): fc.Arbitrary<RecordBody[
       }
       if (choice % 7 === 0) {
         bodies.push({ type: "retry", items: [id], by: "somebody", adopt: flag });
-        if (now.phase === "refused" && flag) now.key = 1000 + ++runs;
+        // A start that may have arrived keeps its key: only that key finds its run.
+        if (now.phase === "refused" && flag && !now.isOpen) now.key = 1000 + ++runs;
         continue;
       }
       switch (now.phase) {
         case "idle":
         case "refused":
-          if (now.phase === "idle") now.start++;
+          if (now.phase === "idle") {
+            now.start++;
+            now.isOpen = false;
+          }
           bodies.push(intent(id, now.start, { key: keyOf(item * 1_000_000 + now.start * 1000 + now.key), sentAt: at }));
           now.phase = "sent";
           break;
         case "sent": {
           const kind = pick(["started", "again", "ended", "refused", "conflict"] as const);
           if (kind === "again") {
+            now.isOpen = true;
             bodies.push(
               intent(id, now.start, { key: keyOf(item * 1_000_000 + now.start * 1000 + now.key), sentAt: at }),
             );
@@ -77,6 +82,8 @@ export function history(items: number, maxLength = 40): fc.Arbitrary<RecordBody[
             const as = pick(["quota", "service", "invalid"]);
             bodies.push(ended(id, now.start, as, { slot: flag, retryAt: as === "quota" ? at : null }));
             now.phase = "refused";
+            if (as === "invalid") now.isOpen = false;
+            else if (as === "service") now.isOpen ||= flag;
           }
           break;
         }
