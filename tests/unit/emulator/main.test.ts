@@ -57,7 +57,7 @@ test("main() ends with 2 and one sentence for what it cannot use", async () => {
     [["--repos", "acme=100001"], 'current value is "acme=100001"'],
     [["--repos", "=5"], 'current value is "=5"'],
     [["--repos", "a/b=5"], "the owner can have only letters, digits, underscores, hyphens and dots"],
-    [["--repos", "..=5"], "and not dots alone: ..=5"],
+    [["--repos", "..=5"], "and at least one of them must not be a dot: ..=5"],
     [["--repos", "5", "--repos", "acme=6"], 'the owner "acme" is named twice; use one number for each owner'],
     [["--harness-env", "A=b"], '"--harness-env" must be the name of a variable: current value is "A=b"'],
     [["--time-limit", "0"], 'bad value of "--time-limit"'],
