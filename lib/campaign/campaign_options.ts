@@ -116,7 +116,7 @@ export interface CampaignNotification {
   state: CampaignState;
   /** Number of items by verdict or state. */
   counts: Readonly<Record<ItemState, number>>;
-  /** Exit code that belongs to the campaign now. */
+  /** Current exit code of the campaign. */
   exitCode: number;
   /** Address of the CI job that sent it; null outside CI, and where the CI system does not show it. */
   job: string | null;

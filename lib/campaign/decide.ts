@@ -266,7 +266,7 @@ function runIdOf(
     if (runId !== undefined && runId !== digits) callHook(onNotice, { kind: "text", message: `run ${runId}` });
     return runId;
   }
-  const why = "more than one run begins with these digits";
+  const why = "more than one run id begins with these digits";
   throw new UsageError({ attempted, why, value: JSON.stringify(text), advice: `give one of ${matches.join(", ")}` });
 }
 
@@ -287,13 +287,13 @@ function retriable(items: readonly ItemMemory[], attempted: string): ItemMemory[
 /** Proves that items can have a follow-up. @throws {UsageError} when the branch of one is not known, or another task is asked for. */
 function checkFollowUp(items: readonly ItemMemory[], attempted: string, adopt: boolean): void {
   if (adopt) {
-    const why = "a follow-up has its own task, and --adopt-changes is about the task in the file";
+    const why = "a follow-up has its own task, and --adopt-changes only applies to the task in the file";
     throw new UsageError({ attempted, why, advice: "leave --adopt-changes out" });
   }
   const without = items.map((item) => ({ item, ...followUpBranch(item) })).find(({ branch }) => branch === null);
   if (without === undefined) return;
   const why = `a follow-up of ${without.item.item.repository} has no branch to work on: ${without.reason}`;
-  throw new UsageError({ attempted, why, advice: "name the others by --only, and fix this one by hand" });
+  throw new UsageError({ attempted, why, advice: "select the others with --only, and fix this one by hand" });
 }
 
 interface Recorded {
@@ -326,7 +326,7 @@ function elsewhere({ branch, isCache }: OpenedCampaign, cancel: boolean, what = 
   if (branch !== null) return [`a \`run\` elsewhere sees this within a minute, and starts ${what} after that`];
   if (!isCache || !cancel) return [];
   return [
-    "this directory lacks the starts of a job that was killed: its agents may still be running, look in the app",
+    "this directory lacks the starts of a job that was killed: its agents may still be running, so check the app",
   ];
 }
 

@@ -163,7 +163,7 @@ export async function withCampaign<T>(
       if (!(error instanceof LostRaceError) || ++races === ATTEMPTS) throw error;
       callHook(onNotice, {
         kind: "text",
-        message: "another job has written to the journal meanwhile: it is read again",
+        message: "another job has written to the journal in the meantime, so it is read again",
       });
       await clock.sleep(random() * RACE_WAIT_MS, { signal });
     }
@@ -355,7 +355,7 @@ export function plannedStore(opened: OpenedCampaign, attempted: string): Store {
   }
   const why = `there is no plan in ${JSON.stringify(directory)}`;
   const advice =
-    `if it was planned elsewhere, name that place by --dir, --home or MOGPLEX_CAMPAIGN_HOME, or by home in the ` +
+    `if it was planned elsewhere, name that place with --dir, --home or MOGPLEX_CAMPAIGN_HOME, or by home in the ` +
     `campaign file; for a new campaign run ${planCommand(opened)}`;
   throw new UsageError({ attempted, why, advice });
 }

@@ -427,10 +427,10 @@ const CAUSES: Readonly<Record<PullRequestTrouble, string>> = {
   "closed-unmerged": "the pull request was closed without being merged",
   "conflict": "the pull request conflicts with its base branch",
   "failed-checks": "the checks of the pull request are red",
-  "changes-requested": "a review asks for changes",
+  "changes-requested": "a review requests changes",
   "no-reviewer": "nobody was asked to review the pull request",
   "inactive": "nothing has happened to the pull request for some time",
-  "no-pull-request": "the run succeeded and changed something, and there is no pull request",
+  "no-pull-request": "the run succeeded and changed something, but there is no pull request",
   "unreadable": "the forge does not show the pull request",
 };
 

@@ -91,7 +91,7 @@ export async function stopElsewhere<T>(
   const { view, starts, requests } = await look();
   if (requests.has(request.id)) return { items: [], text: confirmedText(who, stop, view), view, isElsewhere: true };
   const what = starts.length === 0 ? "a start that is being sent may still arrive" : "these may still start";
-  const why = `${who} has not read it for ${CONFIRM_MS / 1_000} s`;
+  const why = `${who} has not read it within ${CONFIRM_MS / 1_000} s`;
   const advice = "it reads it before its next start, and the next command reads it if that process has ended";
   return {
     items: starts,

@@ -379,7 +379,7 @@ export function uncountedText({ covers, fileProblems }: DashboardData): string |
   if (results + campaigns + lines > 0) return null;
   return histories + fileProblems.length === 0
     ? "No runs are counted, because neither --history nor --results was given."
-    : "No runs are counted, because the files have none.";
+    : "No runs are counted, because the files contain none.";
 }
 
 /** `5 things need attention`, `All is well`; `No runs are counted` if nothing shows that all is well. */

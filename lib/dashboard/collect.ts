@@ -239,8 +239,8 @@ function listed(count: number, noun: string, hasMore = count >= MAX_LISTED): Lis
   if (!hasMore) return COMPLETE;
   const most = noun === "automations" ? MAX_AUTOMATIONS : MAX_LISTED;
   const why = noun === "automations"
-    ? `These are the newest ${count}: a dashboard reads one page of them, at most ${most}`
-    : `The service lists at most ${most} ${noun} and has sent ${most}: there may be more`;
+    ? `Only the newest ${count}: a dashboard reads one page, at most ${most}`
+    : `The service lists at most ${most} ${noun} and returned ${most}, so there may be more`;
   return { state: "cut", why };
 }
 

@@ -808,8 +808,10 @@ function sources({ runs, lists, fileProblems, covers, repositories }: DashboardD
         from === null ? "" : `, since ${utcText(instantMs(from) ?? 0)}`
       }.`
   }${jobs.length > 0 && markup` Jobs: ${bare(jobs.join(", "))}.`}${
-    files.length > 0 && " Nothing beyond these files is counted."
-  }${histories === 0 && " Give --history the files that jobs write, to count every run."}</p><p>Lists of the service: ${
+    files.length > 0 && " Only these files are counted."
+  }${
+    histories === 0 && " To count every run, pass the files that jobs write to --history."
+  }</p><p>Lists of the service: ${
     isRead(lists.repositories) &&
     `${repositories.length} ${repositories.length === 1 ? "repository" : "repositories"}; `
   }${incomplete.length === 0 ? "all of them are complete." : "not complete:"}</p>${

@@ -28,12 +28,12 @@ function lists({ at, requests, exitCode, lists }: DashboardData): Family[] {
   const ms = instantMs(at);
   return [
     single("http_requests", "HTTP requests that were sent for this dashboard.", requests),
-    single("exit_code", "Exit code that belongs to this dashboard.", exitCode),
+    single("exit_code", "Exit code of the dashboard command.", exitCode),
     {
-      ...single("read_timestamp_seconds", "When the lists were read, since 1970.", ms === null ? null : ms / 1_000),
+      ...single("read_timestamp_seconds", "Unix time when the lists were read.", ms === null ? null : ms / 1_000),
       unit: "seconds",
     },
-    flags("list_read", "1 if at least a part of the list was read.", isRead),
+    flags("list_read", "1 if at least part of the list was read.", isRead),
     flags("list_complete", "1 if the whole list was read.", ({ state }) => state === "complete"),
   ];
 }
@@ -125,8 +125,8 @@ function files(data: DashboardData): Family[] {
       help: "Runs whose files were given, by outcome as the service reports it.",
       samples: byWord(runs, "outcome", (run) => run.outcome),
     },
-    single("pull_requests", "Pull requests of the runs and campaigns whose files were given.", data.pullRequests.count),
-    of("campaign_items", "Items of a campaign whose file was given.", ({ items }) => items),
+    single("pull_requests", "Pull requests of the runs and campaigns in the files.", data.pullRequests.count),
+    of("campaign_items", "Items of each campaign in the files.", ({ items }) => items),
     of("campaign_items_ended", "Items of a campaign that have ended.", ({ ended }) => ended),
     of(
       "campaign_items_good",
@@ -137,7 +137,7 @@ function files(data: DashboardData): Family[] {
     of("campaign_items_asking", "Items of a campaign with a run that waits for an answer.", ({ asking }) => asking),
     {
       name: "campaigns",
-      help: "Campaigns whose files were given, by state.",
+      help: "Campaigns in the files, by state.",
       samples: byWord(campaigns, "state", (each) => each.state),
     },
     single("files_unread", "Files that could not be used.", fileProblems.length),

@@ -122,7 +122,7 @@ export class Forges {
     let worked = false;
     for (let at = 0; at < wanted.length;) {
       if (clock.now() >= until) {
-        return failAll(at, `the forge is slow, and ${READING_MS / 60_000} minutes have passed`);
+        return failAll(at, `the forge took longer than ${READING_MS / 60_000} minutes`);
       }
       const size = Math.min(reach.largest, largest);
       const batch = wanted.slice(at, at + size);

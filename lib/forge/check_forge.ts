@@ -22,7 +22,7 @@ interface ForgeCheckOptions {
 export async function checkForge({ isCi, open, allowUsers, label }: ForgeCheckOptions): Promise<Check[]> {
   const names = ["rights", "notes", "label", "branch", "trigger", "schedule", "variables"];
   if (!isCi) {
-    const why = "only a job at the forge can check these: run doctor there as well";
+    const why = "only a job on the forge can check these: run doctor there as well";
     return ["forge", ...names].map((name) => skipped(name, why));
   }
   const opened = await tried(async () => {
@@ -189,7 +189,7 @@ async function checkWorkflow(threads: Threads, folders: readonly string[], branc
     const how = "Give the token the right to read the repository, or check it yourself";
     return [unread(warning(name, looked.error.message, how)), unread(unknown)];
   }
-  if (looked.value === undefined) return [skipped(name, `${threads.system} is not asked for workflows`), unknown];
+  if (looked.value === undefined) return [skipped(name, `workflows are not checked on ${threads.system}`), unknown];
   const { found, files, unread: unreadFiles } = looked.value;
   if (found === null) {
     const why = unreadFiles > 0

@@ -165,7 +165,7 @@ export class ForgeClient {
       return [why, ApiError];
     }
     if (status === 407 || isPage(answer)) {
-      const what = `something in between, such as a proxy, answers instead of ${this.system}`;
+      const what = `something in between, such as a proxy, answered instead of ${this.system}`;
       return [`${what}: let the host through, or name it in NO_PROXY`, UnavailableError];
     }
     if (status === 401) return [`${this.system} refuses ${token}, which is unknown, expired or revoked`, ApiError];
@@ -219,7 +219,7 @@ export class ForgeClient {
     const { what, path, body, method = body === undefined ? "GET" : "POST" } = call;
     if (this.requests >= BUDGET) {
       throw new MogplexError(
-        { attempted: what, why: `${BUDGET} requests were sent, which is the limit` },
+        { attempted: what, why: `the limit of ${BUDGET} requests is reached` },
         "unavailable",
       );
     }

@@ -99,7 +99,7 @@ export async function openRepositoryFiles(options: FilesOptions, wanted: WantedR
   }
   const why = failures.map(({ way, error }) => `${way}: ${error.why}`).join("; ");
   const exit = failures.every(({ error }) => isRefusal(error)) ? "forbidden" : "unavailable";
-  throw new MogplexError({ attempted, why: why || "no server is known", advice: adviceFor(places) }, exit);
+  throw new MogplexError({ attempted, why: why || "its server is unknown", advice: adviceFor(places) }, exit);
 }
 
 function filesOf(

@@ -81,7 +81,9 @@ export function openForge(options: OpenOptions): OpenForge {
   if (forge === undefined) {
     throw new UsageError({
       attempted: ATTEMPTED,
-      why: ciSystem === "none" ? "this is not a job of a CI system" : `jobs of ${ciSystem} do not run at a known forge`,
+      why: ciSystem === "none"
+        ? "this is not a job of a CI system"
+        : `jobs of ${ciSystem} do not run on a supported forge`,
       advice: `start it in a job of ${forgeNamesText(forges.filter((each) => each.job !== undefined))}`,
     });
   }
@@ -355,7 +357,7 @@ function checkToken(
     throw new UsageError({ attempted, why: `${place} is of type File`, advice: "change its type to Variable" });
   }
   if (isMogplex(token)) {
-    throw new UsageError({ attempted, why: `${place} holds the token of Mogplex, which is not sent to ${system}` });
+    throw new UsageError({ attempted, why: `${place} holds the Mogplex token, which is not sent to ${system}` });
   }
   // A header can hold no other characters.
   if (/^[\x21-\x7e]+$/.test(token) && !token.startsWith("$")) return { token, place };
@@ -525,7 +527,7 @@ function parseHost(text: string, attempted?: string): { host: string; variable: 
   }
   if (variable !== undefined && !/^[A-Za-z_]\w*$/.test(variable)) {
     // People paste the token itself there.
-    throw refuse(`${host}=…`, "what follows the = is not the name of a variable", form, attempted);
+    throw refuse(`${host}=…`, "the text after = is not the name of a variable", form, attempted);
   }
   return { host: new URL(`https://${host}`).host, variable };
 }

@@ -140,7 +140,7 @@ export class PullRequestWriter {
   /** The owners of the changed files, by the target branch; empty without a file that names them. @returns Why they are unknown, as a clause. */
   async codeOwners(): Promise<Reviewers | string> {
     const { files, writes: { codeOwners: { paths, rules } }, system } = this.#forge;
-    if (files === undefined) return `the owners cannot be read at ${system}`;
+    if (files === undefined) return `the owners cannot be read on ${system}`;
     const reading = await this.read();
     if (typeof reading === "string") return reading;
     const { baseCommit, changedFiles } = reading;

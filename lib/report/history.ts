@@ -184,8 +184,8 @@ function readRecord(text: string): HistoryRecord | string {
   if (!(endedAt === null || isText(endedAt) && isMoment(endedAt))) return '"endedAt" is not a time';
   const texts = Object.entries({ job, repoId, repository, harness, task, key, campaign });
   const [wrongText] = texts.find(([, text]) => !isTextOrNull(text)) ?? [];
-  if (wrongText !== undefined) return `${JSON.stringify(wrongText)} is not a text or null`;
-  if (!(pullRequest === null || typeof pullRequest === "string")) return '"pullRequest" is not a text or null';
+  if (wrongText !== undefined) return `${JSON.stringify(wrongText)} is neither text nor null`;
+  if (!(pullRequest === null || typeof pullRequest === "string")) return '"pullRequest" is neither text nor null';
   return {
     ...Object.fromEntries(texts.map(([name, text]) => [name, short(text as string | null)])) as Texts,
     schemaVersion,

@@ -113,7 +113,7 @@ function timeFamilies({ durationMs, times, phases, waits, kind: { noun } }: Resu
     {
       name: "phase_duration_seconds",
       unit: "seconds",
-      help: `Time of each phase of the ${noun} whose end was seen.`,
+      help: `Time of each finished phase of the ${noun}.`,
       samples: phases.flatMap(({ name, durationMs }) =>
         durationMs === null ? [] : [[{ phase: name }, durationMs / 1_000]]
       ),

@@ -266,8 +266,8 @@ function successCall(view: ResultView, tone: Tone): Html {
   const line = isUnchanged || automationId !== null
     ? null
     : git?.branch.pushed
-    ? "No pull request is known. Look at the branch."
-    : "No event names a branch or a pull request. Look for the work in the repository.";
+    ? "No pull request is known. Check the branch."
+    : "No event names a branch or a pull request. Check the repository for the agent's work.";
   return call({ id: "why", tone, heading, line: [files, line] });
 }
 
@@ -599,7 +599,7 @@ function more(view: ResultView, options: RunPageOptions): Part {
 
 function requests(view: ResultView): Block[] {
   const { requests, waits, durationMs } = view;
-  const waited = waits.length === 0 ? "none had to wait" : "these waits were among them";
+  const waited = waits.length === 0 ? "none had to wait" : "including these waits";
   return [
     { text: `${formatCount(requests, "request")} in the ${formatDuration(durationMs)} spent here; ${waited}.` },
     ...waitTable(view),

@@ -277,7 +277,7 @@ export function assumptionsOf(assumed: Assumed): string[] {
     ...pull === null ? [] : [
       `Its branch is ${pull.source}${
         pull.isForeign ? " of a fork" : ""
-      }. A check failed, a review asks for changes, and ` +
+      }. A check failed, a review requests changes, and ` +
       "there is a conflict.",
     ],
     `The ${comment === null ? "label was set" : "comment is"} ${by(asker)}.`,

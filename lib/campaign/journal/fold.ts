@@ -683,7 +683,7 @@ export function giveUpOpenStarts(memory: CampaignMemory, nowMs: number): void {
     if ((isSkipped || settle || stopped?.cancel) && settleTries === 0) continue;
     const isOld = isLong(starts.at(-1)?.sentAt);
     if (isSkipped && (isOld || isLong(skipped.at))) {
-      item.reason = "its start was never answered: look in the app";
+      item.reason = "its start was never answered: check the app";
     } else if (stopped !== null && isOld) {
       item.reason =
         "its start has had no answer for a day, so an agent may have been running: `campaign stop --cancel`, " +

@@ -198,7 +198,7 @@ const lockField: Field<Lock> = object({
       toMinute: whole(0, 1440),
       zone: checked(
         visible(100, 1),
-        (name) => isZone(name) ? undefined : "it is not a time zone that this program knows",
+        (name) => isZone(name) ? undefined : "it is not a known time zone",
       ),
     }),
     0,

@@ -53,7 +53,7 @@ export function parseHome(text: string, origin: string | undefined): HomeAddress
   if (origin === undefined) {
     throw refused(
       text,
-      "this is neither a job of a CI system that names its repository nor a clone with a remote origin",
+      "this is neither a CI job with a known repository nor a clone with a remote origin",
       "give --home git:ADDRESS#BRANCH, or set MOGPLEX_CAMPAIGN_HOME",
     );
   }

@@ -201,7 +201,7 @@ function judge(
 
 function busyWith(directory: string, { path, facts }: WriterEntry): DirectoryBusyError {
   if (facts === null) {
-    const why = `${JSON.stringify(path)} cannot be understood, and was changed in the last 5 minutes`;
+    const why = `${JSON.stringify(path)} is unreadable, and was changed in the last 5 minutes`;
     return new DirectoryBusyError(
       directory,
       why,
@@ -236,7 +236,7 @@ function sinceText({ since }: WriterFacts): string {
 }
 
 function takenOverNotice({ facts }: WriterEntry): string {
-  if (facts === null) return "the writer file could not be understood and was untouched for 5 minutes: taken over";
+  if (facts === null) return "the writer file was unreadable and untouched for 5 minutes: taken over";
   return `${processText(facts)}, running since ${
     sinceText(facts)
   }, has not touched its writer file for 5 minutes: taken over`;

@@ -97,7 +97,7 @@ export function knownObstacle({ pull }: Pick<ItemMemory, "pull">): Obstacle | nu
   if (pull.conflict === true) return { kind: "blocked", reason: "it conflicts with its target" };
   if (pull.checks === "red") return { kind: "blocked", reason: "its checks are red" };
   if (pull.checks === "pending") return { kind: "checks", reason: "its checks have not finished" };
-  if (pull.review === "changes-requested") return { kind: "blocked", reason: "a review asks for changes" };
+  if (pull.review === "changes-requested") return { kind: "blocked", reason: "a review requests changes" };
   const isMissing = pull.review === "requested" || pull.review === "not-requested";
   return isMissing ? { kind: "review", reason: "its newest commit has no approval that counts" } : null;
 }

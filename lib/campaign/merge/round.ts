@@ -527,7 +527,7 @@ class Round {
     if (gate.closed || !isDue) return;
     const names = red.slice(0, 3).map(({ item }) => item.repository).join(", ");
     const reason = this.#work.clean(
-      `${formatCount(red.length, "target")} ${red.length === 1 ? "is" : "are"} red since the merge: ${names}`,
+      `${formatCount(red.length, "target")} ${red.length === 1 ? "has" : "have"} been red since the merge: ${names}`,
     );
     await this.#record({ type: "gate", gate: "merge", reason });
     if (!this.#orders.isDryRun) await this.#work.gateClosed(reason);
@@ -571,7 +571,7 @@ class Round {
 
   async #update(examined: Outdated): Promise<void> {
     const { item, url, place, judgement: { head, reason } } = examined;
-    this.#work.tell(`${item.item.repository}: its branch is updated: ${reason}`);
+    this.#work.tell(`${item.item.repository}: updating its branch: ${reason}`);
     const answer = await this.#ask(examined, async () => await place.update(head), true);
     if (answer === undefined) return;
     const { value } = answer;
@@ -658,7 +658,7 @@ class Round {
       const { origin, host } = place.address;
       if (!this.#users.has(origin)) this.#users.set(origin, await place.me());
       if (place.startsWorkflows(this.#users.get(origin) ?? null) !== false) continue;
-      this.#work.tell(`merges at ${host} with this token start no workflow, because it is a job's token`);
+      this.#work.tell(`merges at ${host} with this token start no workflows, because it is a job token`);
     }
   }
 

@@ -71,10 +71,10 @@ function checkScript(input: PipelineInput): string {
   const lines = [...carriedOf(input)].map(([path, { sha256 }]) => `${sha256}  ${path}`);
   return [
     `cd ${FOLDER} || ${
-      fail(`the folder ${FOLDER} of the job plan is not here: its artifacts have expired, or were deleted`, 2)
+      fail(`the folder ${FOLDER} of the job plan is missing: its artifacts have expired or were deleted`, 2)
     }`,
     `${printed(lines)} | sha256sum -c - > /dev/null ||`,
-    `  ${fail("a file is not the one that this pipeline was made with", 2)}`,
+    `  ${fail("a file has changed since this pipeline was made", 2)}`,
   ].join("\n");
 }
 
@@ -124,7 +124,7 @@ function planScript(input: PipelineInput): string {
 function takeOverScript(): string {
   return [
     `[ -f "${WAVES}/$((mogplex_wave - 1))/lock.json" ] ||`,
-    `  ${fail("the previous wave's directory is not here: its artifacts have expired, or were deleted", 2)}`,
+    `  ${fail("the previous wave's directory is missing: its artifacts have expired or were deleted", 2)}`,
     `rm -rf "${WAVES}/$mogplex_wave"`,
     `mv "${WAVES}/$((mogplex_wave - 1))" "${WAVES}/$mogplex_wave"`,
   ].join("\n");

@@ -126,7 +126,7 @@ export async function planLock(
   const plan = makeLock({ file, fileHash, resolved, origin, plannedAt, before: store?.memory });
   if (plan.lock.items.length === 0) {
     const why = "the file names no repository that is not excluded";
-    throw new UsageError({ attempted: "plan campaign", why, advice: "look at repositories and exclude" });
+    throw new UsageError({ attempted: "plan campaign", why, advice: "check repositories and exclude" });
   }
   checkBranches(plan.lock);
   await checkResultsReadable(plan.lock, store?.memory, openFiles, session.signal);

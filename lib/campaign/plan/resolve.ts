@@ -547,7 +547,7 @@ function addNamed(into: Collector, entry: Named, byName: ReposByName): void {
     return into.refuse({ place, value, why: "the service lists no repository with this name", advice });
   }
   if (baseBranch === undefined || root === undefined) {
-    const advice = "give base-branch and root if it is hidden: without them it is not known where to start";
+    const advice = "if it is hidden, give base-branch and root in the file";
     return into.refuse({ place, value, why: "the service lists no repository with this id", advice });
   }
   const repositoryId = value.toLowerCase();

@@ -267,7 +267,7 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
     return ofCampaign(
       "no items",
       "",
-      step("The list of the file is empty. Fix the file, then plan again:", campaignCommand(command, "plan")),
+      step("The file's list is empty. Fix the file, then plan again:", campaignCommand(command, "plan")),
     );
   }
   if (state === "planned") {
@@ -344,7 +344,7 @@ function stepsFor(group: CauseGroup, first: CampaignItem | undefined, { view, co
     case "unknown":
       if (first?.runId === null) {
         return [
-          step("Check in the app whether it has a run, and what the run did. To try again:", retry),
+          step("Check in the app whether it has a run and what the run did. To try again:", retry),
           step("If its work is good:", skip("checked by hand")),
         ];
       }

@@ -91,7 +91,7 @@ export function boundText(
     day: `the quota of starts a day (${used(day)})`,
     sandboxes: `a free sandbox (${used(sandboxes)})`,
     requests: "the quota of requests a minute",
-    refused: "the time that the service named when it refused a start",
+    refused: "the time that the service set when it refused a start",
     unanswered: "a pause to end: the last start had no answer, so an agent may be running",
     parallel: "a run to end (limits.parallel)",
     "pull-requests": "pull requests to be merged or closed, or to be read (limits.open-pull-requests)",

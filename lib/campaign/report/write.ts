@@ -252,9 +252,9 @@ function progress({ campaign, state, counts, items, causes, waves, exitCode }: C
     ),
     ...pullRequests(items),
     single("starts", "Starts that were sent.", items.reduce((sum, item) => sum + item.starts, 0)),
-    single("attempts", "Starts that counted as attempts.", items.reduce((sum, item) => sum + item.attempts, 0)),
+    single("attempts", "Starts that count as attempts.", items.reduce((sum, item) => sum + item.attempts, 0)),
     single("waves", "Waves so far.", waves),
-    single("exit_code", "Exit code that belongs to the campaign now.", exitCode),
+    single("exit_code", "Current exit code of the campaign.", exitCode),
   ];
 }
 
@@ -283,8 +283,8 @@ function times(view: CampaignView): Family[] {
   const mean = ended.length === 0 ? null : Math.round(ended.reduce((sum, ms) => sum + ms, 0) / ended.length);
   return [
     seconds("run_mean_seconds", "Mean time of the runs that have ended.", mean),
-    seconds("next_wave_timestamp_seconds", "When the next wave is due, since 1970.", instantMs(view.nextWaveAt)),
-    seconds("end_timestamp_seconds", "Earliest end, since 1970.", instantMs(view.endsAt)),
+    seconds("next_wave_timestamp_seconds", "Unix time when the next wave is due.", instantMs(view.nextWaveAt)),
+    seconds("end_timestamp_seconds", "Unix time of the earliest end.", instantMs(view.endsAt)),
   ];
 }
 

@@ -34,7 +34,7 @@ function obstacleOf(pull: PullRequestView, merge: MergeMemory | null): string | 
   if (pull.conflict === true) return "it conflicts with its target";
   if (pull.checks === "red") return "its checks are red";
   if (pull.checks === null) return "its checks could not be read";
-  if (pull.review === "changes-requested") return "a review asks for changes";
+  if (pull.review === "changes-requested") return "a review requests changes";
   if (pull.behind === true) return "it is behind its target";
   const isLeft = merge !== null && (merge.state === "refused" || merge.state === "out") && merge.head === pull.commit;
   return isLeft ? merge.reason : null;

@@ -76,8 +76,8 @@ export async function recordOwnStarts(
       if (!(error instanceof UsageError)) throw error;
     }
     tell(
-      `run "${acceptedStart.started.runId}" of ${acceptedStart.started.item} was started by this job, and the journal of the other one has no ` +
-        "place for it: look at it in the app",
+      `run "${acceptedStart.started.runId}" of ${acceptedStart.started.item} was started by this job, but another job has changed the journal in ` +
+        "the meantime: check the run in the app",
     );
   }
 }

@@ -416,7 +416,7 @@ async function recordFailure(
   // The client has found that the answer names another repository.
   const isForeign = error instanceof ConflictError && error.status < 400;
   if (mayExist && as === "conflict" && !isForeign) {
-    const reason = "its key has a run, which the service does not show: look in the app";
+    const reason = "its key has a run that the service does not show: check the app";
     return await recordRefused(work, item, start, { as: "unknown", slot: true, reason });
   }
   // Source: contract 1.6. The service looks at the repository and the request before it looks at the key.

@@ -193,7 +193,7 @@ export function checkFaultRoute({ kind, route }: Fault, routes: readonly string[
   const met = routes.filter((knownRoute) => meets(route, knownRoute));
   if (met.length > 0) {
     if (only === undefined || met.includes(only)) return;
-    const why = `"${kind}" hits ${only} only: current route is "${route.slice(0, 100)}"`;
+    const why = `"${kind}" applies to ${only} only: current route is "${route.slice(0, 100)}"`;
     throw new UsageError({ attempted: "inject fault", why });
   }
   throw new UsageError({

@@ -357,7 +357,7 @@ test("a skip --cancel whose start is never answered is unknown after a day, and 
   await world.clock.sleep(90 * MINUTE);
   const { view, code } = await world.advance();
   expect([verdicts(view), view.state, code]).toEqual([{ [project(1)]: "unknown" }, "done", 1]);
-  expect(view.items[0]?.reason).toBe("its start was never answered: look in the app");
+  expect(view.items[0]?.reason).toBe("its start was never answered: check the app");
   expect(world.starts.length - sent).toBeLessThan(12);
   world.emulator.control("clearFaults");
   await world.decide(retry());
@@ -382,11 +382,11 @@ for (const [what, decision] of [["stop", stop(true)], ["skip", skip(true)]] as c
         ? Response.json({ ok: false, error: { code: "CONFLICT", message: "x" } }, { status: 409 })
         : undefined;
     const { text, view, error } = await world.decide(decision);
-    expect(text).toEndWith(`${NAME}: its key has a run, which the service does not show: look in the app`);
+    expect(text).toEndWith(`${NAME}: its key has a run that the service does not show: check the app`);
     expect([error, verdicts(view), view.items[0]?.reason, view.exitCode]).toEqual([
       undefined,
       { [project(1)]: "unknown" },
-      "its key has a run, which the service does not show: look in the app",
+      "its key has a run that the service does not show: check the app",
       1,
     ]);
     // Somebody has looked, and ended it there.
@@ -419,7 +419,7 @@ for (const [what, status, code, isGone, verdict, as] of ANSWERS) {
     // The others continue at once.
     expect(view.counts.running).toBe(2);
     if (verdict === "unknown") {
-      expect(view.items[0]?.reason).toBe("its key has a run, which the service does not show: look in the app");
+      expect(view.items[0]?.reason).toBe("its key has a run that the service does not show: check the app");
     }
   });
 }

@@ -45,7 +45,7 @@ const BAD: readonly [what: string, repositories: unknown[], lines: string[]][] =
   ]],
   ["an unknown id", ["00000000-0000-4000-8000-00000000000f"], [
     `"00000000-0000-4000-8000-00000000000f": the service lists no repository with this id; ` +
-    "give base-branch and root if it is hidden: without them it is not known where to start",
+    "if it is hidden, give base-branch and root in the file",
   ]],
   ["a query that finds nothing", [{ query: "nobody/" }], ["no repository's name begins with it"]],
 ];

@@ -142,7 +142,9 @@ test("stop says after 30 seconds that it is not confirmed, with what may still s
   const from = world.clock.now();
   const { items, text, error } = await world.decide(STOP);
   expect(world.clock.now() - from).toBe(30 * SECOND);
-  expect(text).toMatch(/^not yet confirmed: process 99 .* has not read it for 30 s; until then these may still start$/);
+  expect(text).toMatch(
+    /^not yet confirmed: process 99 .* has not read it within 30 s; until then these may still start$/,
+  );
   expect([items.length, (error as { exitCode: number }).exitCode]).toEqual([3, 75]);
   expect(others()).toEqual(before);
   expect(waiting(world).length).toBe(1);

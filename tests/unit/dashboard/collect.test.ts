@@ -154,7 +154,7 @@ test("collect() says that a list has exactly as many rows as the service gives a
   const { lists, exitCode } = await read();
   expect([lists.repositories.state, lists.sandboxes.state, exitCode]).toEqual(["cut", "cut", 0]);
   expect(lists.sandboxes.why).toBe(
-    "The service lists at most 200 sandboxes and has sent 200: there may be more",
+    "The service lists at most 200 sandboxes and returned 200, so there may be more",
   );
 });
 

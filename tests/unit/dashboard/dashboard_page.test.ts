@@ -203,11 +203,11 @@ test("renderDashboardPage() has a sentence where there is nothing, and neither f
   expect(textsOf(page, "header")[0]).toContain(
     "No runs are counted, because neither --history nor --results was given.",
   );
-  expect(textsOf(page, "p").join()).not.toContain("Nothing beyond these files");
+  expect(textsOf(page, "p").join()).not.toContain("Only these files are counted");
   const covers = { ...emptyDashboard().covers, histories: 1, lines: 1 };
   expect(textsOf(render(emptyDashboard({ covers })), "h1")).toEqual(["All is well"]);
   const empty = render(emptyDashboard({ covers: { ...covers, lines: 0 } }));
-  expect(textsOf(empty, "header")[0]).toContain("No runs are counted, because the files have none.");
+  expect(textsOf(empty, "header")[0]).toContain("No runs are counted, because the files contain none.");
   expect(textsOf(page, "h2")).toEqual(["Automations and sandboxes", "What this page covers"]);
   expect([textsOf(page, "table"), textsOf(page, "dl")]).toEqual([[], []]);
   expect(page.length).toBeLessThan(40_000);
@@ -447,7 +447,7 @@ test("renderDashboardPage() is called by the owner of the repositories, and says
   const page = render({ ...fullDashboard(2), covers });
   expect(textsOf(page, "title")[0]).toEndWith(" – acme agents");
   expect(textsOf(page, "p")).toContain(
-    "2 runs from 1 history file (40 lines), 2 result files, 1 campaign, since 2026-09-14 00:00 UTC. Jobs: nightly. Nothing beyond these files is counted.",
+    "2 runs from 1 history file (40 lines), 2 result files, 1 campaign, since 2026-09-14 00:00 UTC. Jobs: nightly. Only these files are counted.",
   );
 });
 

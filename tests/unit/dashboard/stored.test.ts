@@ -189,7 +189,7 @@ test("readStored() takes what it can read of a history, and names the lines that
   expect(runs.length).toBe(1);
   expect(fileProblems.map(({ file, why }) => [file, why])).toEqual([
     ["a/runs.ndjson", "1 line could not be read as a run. Line 2: it is not JSON"],
-    ["b/runs.ndjson", '2 lines could not be read as a run. Line 1: "task" is not a text or null'],
+    ["b/runs.ndjson", '2 lines could not be read as a run. Line 1: "task" is neither text nor null'],
   ]);
 });
 

@@ -210,7 +210,7 @@ test("openForge() names the systems whose jobs it knows when there is no job, or
   for (
     const [ciSystem, why] of [["none", "this is not a job of a CI system"], [
       "jenkins",
-      "jobs of jenkins do not run at a known forge",
+      "jobs of jenkins do not run on a supported forge",
     ]]
   ) {
     expect(() => openForge({ ...options, ...rest, ciSystem: ciSystem ?? "" })).toThrow(why);

@@ -85,7 +85,7 @@ test("ForgeClient sends no request beyond its budget, which narrowed clients sha
   const narrow = client.within({ limits: {}, reason: () => undefined });
   for (let index = 0; index < 6_000; index++) await (index % 2 === 0 ? client : narrow).send("read", "/x");
   for (const each of [client, narrow]) {
-    await expect(each.send("read", "/x")).rejects.toThrow("Cannot read: 6000 requests were sent, which is the limit");
+    await expect(each.send("read", "/x")).rejects.toThrow("Cannot read: the limit of 6000 requests is reached");
   }
   expect(requests.length).toBe(6_000);
 });

@@ -264,7 +264,7 @@ test("openRepositoryFiles() does not send the token of Mogplex to a forge", asyn
     env: { ...env, MOGPLEX_API_KEY: env.GITLAB_TOKEN },
     ciSystem: "gitlab",
   });
-  expect(await failureOf(options)).toContain("holds the token of Mogplex, which is not sent to GitLab");
+  expect(await failureOf(options)).toContain("holds the Mogplex token, which is not sent to GitLab");
   expect([forge.tokens, opened.map(({ password }) => password)]).toEqual([new Set(), [undefined]]);
 });
 

@@ -41,7 +41,7 @@ test("home: git:origin#BRANCH is refused in a job whose CI system names no repos
   const { code, stderr } = await cloneOf(remote)("plan", { CI: "true" });
   expect([code, stderr]).toEqual([
     2,
-    "error: Cannot use the home of a campaign because this is neither a job of a CI system that names its repository nor a " +
+    "error: Cannot use the home of a campaign because this is neither a CI job with a known repository nor a " +
     `clone with a remote origin: "git:origin#${BRANCH}"; give --home git:ADDRESS#BRANCH, or set MOGPLEX_CAMPAIGN_HOME\n`,
   ]);
   expect(remotes.git(remote, "for-each-ref")).toBe("");

@@ -93,6 +93,6 @@ test("renderGitlab() carries files with hostile names as they are, and its scrip
   const { status, stderr } = spawnSync("sh", ["-euc", scriptOf(document, "report")], { cwd: folder, encoding: "utf8" });
   expect({ status, stderr: stderr.split("\n").filter((line) => line.startsWith("error")) }).toEqual({
     status: 2,
-    stderr: ["error: a file is not the one that this pipeline was made with"],
+    stderr: ["error: a file has changed since this pipeline was made"],
   });
 });

@@ -75,7 +75,7 @@ test("a wave takes the directory of the wave before, and nothing of an earlier a
   expect([taken.has("mogplex-waves/6"), taken.has("mogplex-waves/7/lock.json")]).toEqual([false, true]);
   expect(taken.has("mogplex-waves/7/journal")).toBe(false);
   const gone = run(numbered(7, takeOverScript()), { files: ["mogplex-waves/5/lock.json"] });
-  expect([gone.status, gone.stderr]).toEqual([2, expect.stringContaining("previous wave's directory is not here")]);
+  expect([gone.status, gone.stderr]).toEqual([2, expect.stringContaining("previous wave's directory is missing")]);
 });
 
 test.each(["sh", "bash"])("a wave ends with the code of the program, in %s", (shell) => {

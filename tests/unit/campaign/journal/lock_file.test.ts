@@ -202,7 +202,7 @@ test("parseLock() compares the hash of each request that can be started with its
 test("parseLock() refuses an unknown time zone, and a task that would fill the memory", async () => {
   const [window] = FULL.windows;
   expect(await problemOf({ ...FULL, windows: [{ ...window, zone: "Mars/Base" }] })).toContain(
-    '"windows.0.zone" (it is not a time zone that this program knows)',
+    '"windows.0.zone" (it is not a known time zone)',
   );
   const bomb = { ...FULL.tasks[0], prompt: "{{ a }}".repeat(100_000), variables: { a: "x".repeat(1_000_000) } };
   const requestHash = (task: LockTask, item: LockItem) => hashOfItem({ campaign: CAMPAIGN, round: ROUND }, task, item);

@@ -85,13 +85,13 @@ test("openDirHome() takes over a writer file that cannot be understood after 5 m
   for (const text of odd) {
     room.files.put(WRITER, text);
     expect(await opens(room, {})).toBe(
-      `75 Cannot write in "c": "${WRITER}" cannot be understood, and was changed in the last 5 minutes; ` +
+      `75 Cannot write in "c": "${WRITER}" is unreadable, and was changed in the last 5 minutes; ` +
         "if no other process is running there, remove it; after 5 minutes this happens automatically",
     );
     room.clock.advance(5 * MINUTE);
     expect(await opens(room, {}), text).toBe("none");
     expect(room.notices.splice(0)).toEqual([
-      "the writer file could not be understood and was untouched for 5 minutes: taken over",
+      "the writer file was unreadable and untouched for 5 minutes: taken over",
     ]);
   }
   room.files.put(WRITER, "");

@@ -420,7 +420,7 @@ test("mergeCampaign() brings a branch up to date once, and only when it is told 
     "updated: its branch is being updated",
   );
   expect(world.notices.at(-1)).toBe(
-    `${project(1)}: its branch is updated: it is behind its target, which dismisses 1 approval`,
+    `${project(1)}: updating its branch: it is behind its target, which dismisses 1 approval`,
   );
   expect((await world.words({ update: true, only: [project(1)] }))[0]).toBe(
     "review: 0 of 1 approval of the newest commit; ann approved another commit",
@@ -472,7 +472,7 @@ test("mergeCampaign() warns when merges by its token start no workflow", async (
   world.forge.isJobToken = true;
   await world.merge();
   expect(world.notices.filter((text) => text.includes("start no workflow"))).toEqual([
-    "merges at github.com with this token start no workflow, because it is a job's token",
+    "merges at github.com with this token start no workflows, because it is a job token",
   ]);
 });
 
@@ -486,7 +486,7 @@ test("mergeCampaign() takes the canary first, and stops when merges break their 
   forge.of(1).commits.set(commit(901), "red");
   const { lines } = await world.merge();
   expect(lines.map(({ reason }) => reason)).toEqual(
-    Array(3).fill(`the merge gate is closed: 1 target is red since the merge: ${project(1)}`),
+    Array(3).fill(`the merge gate is closed: 1 target has been red since the merge: ${project(1)}`),
   );
   await world.decide({ kind: "approve" });
   expect((await world.words()).map((line) => line.split(":")[0])).toEqual(["merged", "merged", "merged"]);

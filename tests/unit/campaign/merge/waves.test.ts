@@ -165,7 +165,7 @@ test("waves close the gate of merges when two targets have turned red, tell the 
   const { view } = await world.advance({
     notifier: ({ event, text }) => void told.push(`${event}: ${text.split(".")[0]}`),
   });
-  const reason = `2 targets are red since the merge: ${project(1)}, ${project(2)}`;
+  const reason = `2 targets have been red since the merge: ${project(1)}, ${project(2)}`;
   expect([mergesOf(world), told, view.state, view.mergesStopped]).toEqual([
     "1110",
     [

@@ -98,7 +98,7 @@ test("renderGitlab() lets a person release the wave that opens a gate, and block
   expect(job(document, "wave-3")).toMatchObject({ when: "manual", allow_failure: false });
   expect(job(document, "wave-3")).not.toHaveProperty("start_in");
   expect(scriptOf(document, "wave-3")).toContain("campaign approve campaign.yml --dir");
-  expect(scriptOf(document, "wave-3")).toContain("a file is not the one that this pipeline was made with");
+  expect(scriptOf(document, "wave-3")).toContain("a file has changed since this pipeline was made");
   expect(job(document, "wave-4")).not.toHaveProperty("allow_failure");
 });
 

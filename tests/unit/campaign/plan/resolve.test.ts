@@ -84,7 +84,7 @@ test("resolveEntries() tells every entry that cannot become an item, with its pl
     [
       id(9),
       "the service lists no repository with this id",
-      "give base-branch and root if it is hidden: without them it is not known where to start",
+      "if it is hidden, give base-branch and root in the file",
     ],
     [
       "acme/odd",

@@ -101,7 +101,7 @@ test("a step without a pull request, a token or GitHub says so in one line, and 
       "Cannot write a comment: the event of this workflow has no pull request, and input pull-request",
     ],
     [{ "github-token": "" }, {}, "Cannot write a comment on pull request #7: input github-token is empty"],
-    [{ "github-token": TOKEN }, {}, "input github-token holds the token of Mogplex, which is not sent to GitHub"],
+    [{ "github-token": TOKEN }, {}, "input github-token holds the Mogplex token, which is not sent to GitHub"],
     [{ "github-token": "two words" }, {}, "the value of input github-token cannot be a token"],
     [
       {},

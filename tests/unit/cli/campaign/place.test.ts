@@ -13,7 +13,7 @@ test("without --dir a campaign is in mogplex-campaign, and no command names it",
     const world = cliWorld({ count: 1, scenarios: "play: agent-failure" });
     expect((await world.cli(["campaign", "status", "campaign.yml"])).stderr).toBe(
       'error: Cannot read campaign: there is no plan in "mogplex-campaign"; ' +
-        "if it was planned elsewhere, name that place by --dir, --home or MOGPLEX_CAMPAIGN_HOME, or by home in the campaign file; " +
+        "if it was planned elsewhere, name that place with --dir, --home or MOGPLEX_CAMPAIGN_HOME, or by home in the campaign file; " +
         "for a new campaign run `mogplex-ci campaign plan campaign.yml`\n",
     );
     const { code, stdout } = await world.cli(["campaign", "run", "campaign.yml"]);
@@ -47,7 +47,7 @@ test("--home is a directory or a branch, and every verb refuses anything else", 
     expect([verb, code, stderr]).toEqual([
       verb,
       2,
-      "error: Cannot use the home of a campaign because this is neither a job of a CI system that names its repository nor a " +
+      "error: Cannot use the home of a campaign because this is neither a CI job with a known repository nor a " +
       'clone with a remote origin: "git:origin#x"; give --home git:ADDRESS#BRANCH, or set MOGPLEX_CAMPAIGN_HOME\n',
     ]);
   }

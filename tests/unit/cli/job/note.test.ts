@@ -188,7 +188,7 @@ const FAULTS: readonly [name: string, fault: () => Fault, words: string][] = [
   ["401", () => json(401), "GitLab refuses the token in variable GITLAB_TOKEN"],
   ["403", () => json(403), "the token in variable GITLAB_TOKEN cannot do this"],
   ["404", () => json(404), "GitLab does not show the merge request to the token"],
-  ["a page of a proxy", () => page(403), "something in between, such as a proxy, answers instead of GitLab"],
+  ["a page of a proxy", () => page(403), "something in between, such as a proxy, answered instead of GitLab"],
   ["500", () => page(500), "GitLab has a problem"],
   ["a redirect", () => json(302), "the answer is a redirect"],
   ["a page", () => page(200), "the answer is not from GitLab's API"],
@@ -278,7 +278,7 @@ test("neither the token of Mogplex nor what cannot be a token is sent to GitLab"
   const odd: [env: Record<string, string>, words: string][] = [
     [
       { MOGPLEX_NOTE_TOKEN_VARIABLE: "MOGPLEX_API_KEY" },
-      "variable MOGPLEX_API_KEY holds the token of Mogplex, which is not sent",
+      "variable MOGPLEX_API_KEY holds the Mogplex token, which is not sent",
     ],
     [{ GITLAB_TOKEN: "$MY_TOKEN" }, "the value of variable GITLAB_TOKEN cannot be a token"],
     [{ GITLAB_TOKEN: "glpat-a\nb" }, "the value of variable GITLAB_TOKEN cannot be a token"],

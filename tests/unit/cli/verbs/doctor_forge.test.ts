@@ -155,7 +155,7 @@ test("doctor --for respond checks outside a job all but the forge, and says so",
   const { code, stdout } = await cli(["doctor", "--for", "respond", "--repo", REPO]);
   expect(code).toBe(0);
   expect(stdout).toContain(
-    "skipped  forge, rights, notes, label, branch, trigger, schedule, variables  only a job at the forge can check ",
+    "skipped  forge, rights, notes, label, branch, trigger, schedule, variables  only a job on the forge can check ",
   );
   expect(stdout).toMatch(/^ok +repository +acme\/api/m);
   expect(stdout).toMatch(

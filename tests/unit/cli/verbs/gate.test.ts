@@ -196,7 +196,7 @@ test.each<[string, Place, string[], string]>([
   ["the token of Mogplex", { ...onGithub(), job: { ...onGithub().job, GITHUB_TOKEN: TOKEN, MOGPLEX_API_KEY: TOKEN } }, [
     "--approvals",
     "1",
-  ], "holds the token of Mogplex"],
+  ], "holds the Mogplex token"],
 ])("gate exits 2 for %s", async (_name, place, args, text) => {
   const { code, stderr } = await gate(place, ...args);
   expect([code, stderr]).toEqual([2, expect.stringContaining(text)]);

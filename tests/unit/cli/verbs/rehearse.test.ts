@@ -282,7 +282,7 @@ test("respond --dry-run --event takes comment, authors and rights from an event 
   const args = ["--event", "event.json"];
   expect(await decisionOf(args, GITHUB_COMMENT)).toEqual([
     "Pull request #7 of acme/api on GitHub is open.",
-    "Its branch is feature. A check failed, a review asks for changes, and there is a conflict.",
+    "Its branch is feature. A check failed, a review requests changes, and there is a conflict.",
     "The comment is by kim, who can push.",
     "Title and description are by eve, who cannot push.",
     "Decision: a run would start on the branch feature",
