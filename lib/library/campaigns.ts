@@ -216,7 +216,7 @@ export interface CampaignMergeOptions extends CampaignReadOptions {
   cause?: string | undefined;
   /** Globs of names of repositories or items. @default all items */
   only?: readonly string[] | undefined;
-  /** Maximum number of merges and updates of branches in this call, at least 1. @default no limit */
+  /** Maximum number of merges and branch updates in this call, at least 1. @default no limit */
   atMost?: number | undefined;
   /** How commits get into the target. @default the campaign's, otherwise one that the repository allows */
   method?: "merge" | "squash" | "rebase" | undefined;

@@ -55,7 +55,7 @@ export type PullRequestTrouble =
   | "conflict"
   /** Its checks are red. */
   | "failed-checks"
-  /** A review asks for changes. */
+  /** A review requests changes. */
   | "changes-requested"
   /** No review was asked for. */
   | "no-reviewer"
