@@ -231,6 +231,9 @@ export async function checkCi(context: Context): Promise<Check> {
   );
 }
 
+/** Variables that a document or a recipe asks for, but that the program does not read. */
+const OTHER_VARIABLES = ["MOGPLEX_CI", "MOGPLEX_FILE", "MOGPLEX_SCHEDULE"];
+
 export function checkVariables({ io }: Context, { names }: Machine): Check {
   if (names === undefined) {
     return skipped(
@@ -239,7 +242,7 @@ export function checkVariables({ io }: Context, { names }: Machine): Check {
     );
   }
   const ownNames: readonly string[] = VARIABLES;
-  const others = [...OUTPUT_VARIABLES, io.env("MOGPLEX_TOKEN_VARIABLE")?.trim()];
+  const others = [...OUTPUT_VARIABLES, io.env("MOGPLEX_TOKEN_VARIABLE")?.trim(), ...OTHER_VARIABLES];
   const odd = names.filter((name) => /^mogplex_/i.test(name) && !ownNames.includes(name) && !others.includes(name))
     .filter((name) => io.env(name));
   const set = ownNames.filter((name) => io.env(name));

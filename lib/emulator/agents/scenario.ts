@@ -215,10 +215,10 @@ scenarios:
 /** Names of the built-in scenarios. */
 export const SCENARIO_NAMES: readonly string[] = Object.keys(SCENARIO_TEXTS);
 
-/** Names of the built-in scenarios that another one can `play`: all but the sets. */
-const PLAYABLE_NAMES: readonly string[] = SCENARIO_NAMES.filter((name) =>
-  !lookup(SCENARIO_TEXTS, name)?.includes("\nscenarios:")
-);
+const isSet = (name: string) => lookup(SCENARIO_TEXTS, name)?.includes("\nscenarios:") === true;
+
+/** Names of the built-in scenarios that another one can `play`. */
+const PLAYABLE_NAMES: readonly string[] = SCENARIO_NAMES.filter((name) => !isSet(name));
 
 // What a scenario file may hold: the steps of runs and their times. `README.md` describes the format.
 
@@ -459,6 +459,9 @@ function fieldsAt(schema: Schema, [first, ...rest]: readonly PropertyKey[]): str
 
 /** What is wrong, with the known name that is nearest to an unknown one. */
 function explain(schema: Schema, issue: z.core.$ZodIssue, value: unknown): string {
+  if (issue.path.at(-1) === "play" && typeof value === "string" && isSet(value)) {
+    return `"${value}" is a set of scenarios, which cannot be part of another set; use --scenario ${value}`;
+  }
   const [unknown = "", known] = issue.code === "unrecognized_keys"
     ? [issue.keys[0], fieldsAt(schema, issue.path)]
     : [String(value), issue.code === "invalid_value" ? issue.values.map(String) : []];

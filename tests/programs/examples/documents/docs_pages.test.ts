@@ -345,52 +345,99 @@ test.skipIf(!CAN_RUN)(
   },
 );
 
-// GitLab, "Project-level CI/CD variables API", "Pipeline schedules API" and "Projects API": the paths, fields and codes.
+/**
+ * A GitLab with projects, by its documentation: "Project-level CI/CD variables API" (PUT answers 404 for a variable that does not exist, POST 400 for
+ * one that does), "Pipeline schedules API" (a list has no variables) and "Projects API".
+ */
+async function startProjects() {
+  interface Schedule {
+    id: number;
+    description: string;
+    ref: string;
+    cron: string;
+    variables: { key: string; value: string }[];
+  }
+  const empty = () => ({ variables: new Map<string, object>(), schedules: [] as Schedule[] });
+  const projects = new Map(["acme/web", "acme/sub/api", "acme/docs"].map((name) => [name, empty()]));
+  const server = createServer(async (request, response) => {
+    const { url = "", method, headers } = request;
+    const answer = (status: number, body: object = {}) => void response.writeHead(status).end(JSON.stringify(body));
+    const parts: Uint8Array[] = [];
+    for await (const part of request) parts.push(part);
+    const text = Buffer.concat(parts).toString("utf8");
+    const body = text === "" ? {} : JSON.parse(text);
+    if (headers["private-token"] !== "glpat-1") return answer(401, { message: "401 Unauthorized" });
+    const [, name = "", what = "", key = "", more = ""] =
+      /^\/api\/v4\/projects\/([^/?]+)(?:\/(\w+)(?:\/(\w+))?(?:\/(\w+))?)?(?:\?.*)?$/.exec(url) ?? [];
+    const project = projects.get(decodeURIComponent(name));
+    if (project === undefined) return answer(404, { message: "404 Project Not Found" });
+    const { variables, schedules } = project;
+    if (what === "") return answer(200, { default_branch: "main" });
+    if (what === "variables") {
+      if (method === "PUT" && !variables.has(key)) return answer(404, { message: "404 Variable Not Found" });
+      if (method === "POST" && variables.has(body.key)) {
+        return answer(400, { message: { key: ["(MOGPLEX_API_KEY) has already been taken"] } });
+      }
+      if (body.value.length < 8) return answer(400, { message: { value: ["is invalid"] } });
+      variables.set(body.key, body);
+      return answer(method === "PUT" ? 200 : 201, body);
+    }
+    if (what !== "pipeline_schedules") return answer(404, { error: "404 Not Found" });
+    if (key === "" && method === "GET") return answer(200, schedules.map(({ variables: _, ...each }) => each));
+    if (key === "") {
+      schedules.push({ id: schedules.length + 7, ...body, variables: [] });
+      return answer(201, schedules.at(-1));
+    }
+    const schedule = schedules.find(({ id }) => id === Number(key));
+    if (schedule === undefined) return answer(404, { message: "404 Pipeline Schedule Not Found" });
+    if (more === "variables") schedule.variables.push(body);
+    answer(more === "variables" ? 201 : 200, schedule);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return { server, projects, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
 test.skipIf(!HAS_JQ)(
-  "the script of docs/gitlab.md sets the variable and spreads the schedules of all projects",
+  "the script of docs/gitlab.md spreads the schedules of all projects, can be repeated, and shows GitLab's message",
   async () => {
-    const requests: unknown[] = [];
-    const server = createServer(async (request, response) => {
-      const { url = "", method, headers } = request;
-      const answer = (status: number, body: object = {}) => response.writeHead(status).end(JSON.stringify(body));
-      if (headers["private-token"] !== "glpat-1") return void answer(401);
-      if (url.includes("acme%2Fgone")) return void answer(404);
-      if (method === "GET") return void answer(200, { default_branch: "main" });
-      const parts: Uint8Array[] = [];
-      for await (const part of request) parts.push(part);
-      requests.push([url.replace("/api/v4/projects/", ""), JSON.parse(Buffer.concat(parts).toString("utf8"))]);
-      answer(201, { id: 7 });
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const { port } = server.address() as AddressInfo;
+    const { server, projects, url } = await startProjects();
     try {
-      const { run } = place({
-        ...{
-          GITLAB_URL: `http://127.0.0.1:${port}`,
-          GITLAB_TOKEN: "glpat-1",
-          MOGPLEX_API_KEY: "mog_1",
-          HOURS: "13",
-        },
-      }, { "projects.txt": "acme/web\nacme/gone\nacme/sub/api\nacme/docs\n" });
-      const { stdout, stderr } = await run(block("docs/gitlab.md", "sh", "pipeline_schedules"));
-      expect([stdout, stderr.split("\n").filter((line) => !line.startsWith("curl:"))]).toEqual([
-        "",
-        ["failed: acme/gone", ""],
+      const script = block("docs/gitlab.md", "sh", "pipeline_schedules");
+      const setUp = async (env: Record<string, string> = {}) => {
+        const all = { GITLAB_URL: url, GITLAB_TOKEN: "glpat-1", MOGPLEX_API_KEY: "", HOURS: "13", ...env };
+        const { run } = place(all, { "projects.txt": "acme/web\nacme/gone\nacme/sub/api\nacme/docs\n" });
+        const { stdout, stderr } = await run(script);
+        return stdout + stderr;
+      };
+      const gone = 'failed: acme/gone: HTTP 404 "404 Project Not Found"\n';
+      const schedule = (cron: string) => ({
+        ...{ id: 7, description: "mogplex", ref: "main", cron },
+        variables: [{ key: "MOGPLEX_SCHEDULE", value: "run" }],
+      });
+      const crons = { "acme/web": "0 0 * * *", "acme/sub/api": "30 6 * * *", "acme/docs": "45 9 * * *" };
+      const expectWith = (token: string | undefined) =>
+        expect([...projects].map(([name, { variables, schedules }]) => [name, [...variables.values()], schedules]))
+          .toEqual(
+            Object.entries(crons).map(([name, cron]) => [
+              name,
+              token === undefined ? [] : [{ key: "MOGPLEX_API_KEY", value: token, masked: true, protected: true }],
+              [schedule(cron)],
+            ]),
+          );
+      expect(await setUp()).toBe(gone);
+      expectWith(undefined);
+      // Again, with a token, then with the next one; a schedule that has lost its variable gets it back, and another time stays.
+      projects.get("acme/web")?.schedules.splice(0, 1, { ...schedule(crons["acme/web"]), variables: [] });
+      expect(await setUp({ MOGPLEX_API_KEY: "mog_00000001" })).toBe(gone);
+      expectWith("mog_00000001");
+      expect(await setUp({ MOGPLEX_API_KEY: "mog_00000002", HOURS: "1" })).toBe(gone);
+      expectWith("mog_00000002");
+      expect((await setUp({ MOGPLEX_API_KEY: "mog_3" })).split("\n")).toEqual([
+        'failed: acme/web: HTTP 400 {"value":["is invalid"]}',
+        ...[gone.trim(), 'failed: acme/sub/api: HTTP 400 {"value":["is invalid"]}'],
+        ...['failed: acme/docs: HTTP 400 {"value":["is invalid"]}', ""],
       ]);
-      const variable = { key: "MOGPLEX_API_KEY", value: "mog_1", masked: true, protected: true };
-      const schedule = (cron: string) => ({ description: "mogplex", ref: "main", cron });
-      const mark = { key: "MOGPLEX_SCHEDULE", value: "run" };
-      expect(requests).toEqual([
-        ["acme%2Fweb/variables", variable],
-        ["acme%2Fweb/pipeline_schedules", schedule("0 0 * * *")],
-        ["acme%2Fweb/pipeline_schedules/7/variables", mark],
-        ["acme%2Fsub%2Fapi/variables", variable],
-        ["acme%2Fsub%2Fapi/pipeline_schedules", schedule("30 6 * * *")],
-        ["acme%2Fsub%2Fapi/pipeline_schedules/7/variables", mark],
-        ["acme%2Fdocs/variables", variable],
-        ["acme%2Fdocs/pipeline_schedules", schedule("45 9 * * *")],
-        ["acme%2Fdocs/pipeline_schedules/7/variables", mark],
-      ]);
+      expectWith("mog_00000002");
     } finally {
       server.close();
     }

@@ -112,10 +112,12 @@ test("doctor finds misspelt variables of ours", async () => {
   );
 });
 
-test("doctor takes the outputs of an earlier job, and the token's own variable, for known", async () => {
+test("doctor knows the outputs of an earlier job, the token's own variable, and variables that documents ask for", async () => {
   const env = {
     MOGPLEX_RUN_STATUS: "success",
     MOGPLEX_OUTCOME: "success",
+    MOGPLEX_CI: "../mogplex-ci",
+    MOGPLEX_SCHEDULE: "run",
     MOGPLEX_TEAM: "mog_aliceReadWriteToken0000000000001",
   };
   const { state } = await check("variables", {

@@ -157,7 +157,10 @@ scenarios:
 test("parseScenarios() refuses an empty set, a set in a set, and steps beside play", () => {
   expect(problem("scenarios: []")).toStartWith('Cannot read scenario: s.yaml:1:12: at "scenarios"');
   expect(problem("scenarios:\n  - scenarios: []")).toContain('s.yaml:2:16: at "scenarios.0.scenarios"');
-  expect(problem("scenarios:\n  - play: campaign")).toContain('at "scenarios.0.play"');
+  expect(problem("scenarios:\n  - play: campaign")).toBe(
+    'Cannot read scenario: s.yaml:2:11: at "scenarios.0.play", "campaign" is a set of scenarios, which cannot be part of another set; ' +
+      "use --scenario campaign",
+  );
   expect(problem("scenarios:\n  - { steps: [{}], play: success }")).toBe(
     'Cannot read scenario: s.yaml:2:26: "play" brings its own steps; leave out steps, automation and refuseQueue',
   );
