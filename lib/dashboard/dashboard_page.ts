@@ -490,6 +490,12 @@ const PULLS: readonly Column[] = [
   { name: "Age", number: true, named: true },
 ];
 
+const CHECKS: ReadonlyMap<string, [word: string, tone: Tone]> = new Map([
+  ["green", ["passed", "good"]],
+  ["red", ["failed", "bad"]],
+  ["pending", ["running", "run"]],
+]);
+
 const REVIEWS: ReadonlyMap<string, string> = new Map([
   ["approved", "approved"],
   ["requested", "review requested"],
@@ -502,9 +508,8 @@ function pullRow(
   nowMs: number,
 ): TableRow {
   const ms = instantMs(openedAt);
-  const looks: Readonly<Record<string, Tone>> = { green: "good", red: "bad", pending: "run" };
   return {
-    kind: conflict === true ? "conflict" : checks ?? "unknown",
+    kind: conflict === true ? "conflict" : CHECKS.get(checks ?? "")?.[0] ?? checks ?? "unknown",
     cells: [
       pullLink(url, repository),
       oneLine(task ?? campaign),
@@ -512,8 +517,9 @@ function pullRow(
         ? state("conflict", "warn")
         : checks === null || checks === "none"
         ? null
-        : state(checks, lookup(looks, checks) ?? "none"),
-      review === null ? null : REVIEWS.get(review) ?? oneLine(review),
+        : state(...CHECKS.get(checks) ?? [checks, "none"]),
+      // In one line: the column is narrow beside a long task.
+      oneLine(review === null ? null : REVIEWS.get(review) ?? review),
       oneLine(owner),
       ms === null ? null : { show: ageText(nowMs - ms), value: nowMs - ms },
     ],

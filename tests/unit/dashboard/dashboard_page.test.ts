@@ -333,6 +333,11 @@ test("renderDashboardPage() shows pull requests as far as they were read, and sa
   ]]);
 });
 
+test("renderDashboardPage() keeps the review of a waiting pull request in one line", () => {
+  const page = render(fullDashboard(12));
+  expect(page).toContain("<td><bdi>review requested</bdi></td>");
+});
+
 test("renderDashboardPage() lists the pull requests that could not be read, with the reason", () => {
   const data = fullDashboard(12);
   const unread = [{ why: "HTTP 502", pullRequests: 3, urls: ["https://github.com/acme/api/pull/1"] }];
