@@ -309,7 +309,7 @@ export class ForgeClient {
     const read = (value: unknown) => typeof value === "object" && value !== null ? { value } : undefined;
     try {
       const { value } = await this.call({ what, path, read });
-      return z.safeParse(schema, value).data ?? `the answer does not have the form that ${this.system} documents`;
+      return z.safeParse(schema, value).data ?? `the answer does not have the format that ${this.system} documents`;
     } catch (error) {
       if (!isHidden(error)) throw error;
       if (error.status === 403) return "this token is not allowed to read it";

@@ -41,7 +41,7 @@ export function ownersOf(text: string, form: CodeOwnersForm["rules"], files: rea
     }
   } catch (error) {
     if (!(error instanceof TooLong)) throw error;
-    return "CODEOWNERS and the changed files are too long";
+    return "CODEOWNERS and the list of changed files are too long";
   }
   const names = [...owners];
   return { users: names.filter((name) => !name.includes("/")), teams: names.filter((name) => name.includes("/")) };

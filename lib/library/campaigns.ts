@@ -101,7 +101,7 @@ export interface Campaign {
    * is done, also while a gate is closed, so that a schedule is not red meanwhile: `state` is `gated` then.
    * @throws {CampaignFileError | UsageError} for mistakes, a modified lock or journal, a token of another user; nothing was started.
    * @throws {MogplexError} with exit code 75 when something else works on it.
-   * @throws {UnauthorizedError | ForbiddenError | UnavailableError | NetworkError} when the service refuses the token, or is out of reach.
+   * @throws {UnauthorizedError | ForbiddenError | UnavailableError | NetworkError} when the service refuses the token, or is unreachable.
    * @throws {AbortedError} when `signal` aborts after a start; its reason before that.
    * @example A job that a scheduler starts; a process that stays calls {@linkcode Campaign.run}
    * ```ts ignore

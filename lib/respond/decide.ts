@@ -168,7 +168,7 @@ export class Decider {
     }
     const thread = await this.#world.threads.thread(place);
     if (thread === null) {
-      return quiet(`the forge shows no ${this.#nounOf(place)} ${place.number} to this token`);
+      return quiet(`the forge does not show ${this.#nounOf(place)} ${place.number} to this token`);
     }
     const isStop = !("reason" in request) && request.what?.kind === "stop";
     // People often write a stop in a closed thread while its run is still going.
@@ -481,7 +481,7 @@ export class Decider {
     const owned = await this.#rights.ownsText(thread, at);
     const instead = `Write a comment \`@${this.#world.settings.name} <task>\` to start a run`;
     if (owned === "others") {
-      return { reason: `a user who ${this.#rights.lack()} wrote or changed title or description. ${instead}` };
+      return { reason: `a user who ${this.#rights.lack()} wrote or changed the title or description. ${instead}` };
     }
     if (owned === "unknown") {
       return {

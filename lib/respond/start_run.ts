@@ -284,7 +284,7 @@ function openRun(runId: string, reason: string): MogplexError {
 function hiddenRun(): MogplexError {
   return new MogplexError({
     attempted: "start run",
-    why: "the service has a run for this task already, which started from other texts of this thread",
+    why: "the service has a run for this task already, which started from a different version of this thread",
     advice: "an agent may be running: look for it in the app",
   }, "usage");
 }

@@ -201,7 +201,7 @@ class Reader {
     if (!holds(value, digits)) this.#refuse(UNHELD);
     this.#at += digits.length;
     // Without this, `01` and `1x` would be reported as a missing comma.
-    if (/[\w.+]/.test(this.#text.charAt(this.#at))) this.#refuse("a number is not written as JSON requires");
+    if (/[\w.+]/.test(this.#text.charAt(this.#at))) this.#refuse("a number is not valid JSON");
     return value;
   }
 }

@@ -31,7 +31,7 @@ const STEPS: Readonly<Record<string, string>> = {
   cancelled: "Somebody stopped it. Start again if that was a mistake.",
   model_access_denied: "Choose an agent whose model the account can use.",
   rate_limited: "The account has used up its model's limit: start again later.",
-  queue: "The sandbox did not start: start again, or look at the limit of sandboxes.",
+  queue: "The sandbox did not start: start again, or check the sandbox limit.",
   prepare: "Check the access to the repository and its branches, then start again.",
   deliver: "Check what the Git host refuses (protected branches, rights of Mogplex's app), then start again.",
   "result-missing":

@@ -312,14 +312,14 @@ const SENTENCES: readonly (readonly [RegExp, string])[] = [
   [/^Nested mappings/, 'text with ": " in it is read as a key with a value; put the text in quotes'],
   [
     /^A block sequence may not be used as an implicit map key|^All sequence items/,
-    "this item begins in a different column than the other items of its list; give all the same indentation",
+    "this item begins in a different column than the other items of its list; indent all of them the same",
   ],
   [/^Missing closing/, "a quote is not closed; close it, and double a quote inside single quotes"],
   [/^Flow sequence/, 'a list that begins with "[" is not closed by "]", or a line of it is not indented'],
   [/^Flow map/, 'a map that begins with "{" is not closed by "}", or a line of it is not indented'],
   [
     /^All mapping items/,
-    "this key begins in a different column than the other keys of its map; give all the same indentation",
+    "this key begins in a different column than the other keys of its map; indent all of them the same",
   ],
   [
     /^Implicit map keys need/,
@@ -456,8 +456,7 @@ function explained({ offset: noticed, message }: SyntaxProblem, root: TreeNode, 
   if (line.slice(0, before).trim() === "" && indentation <= before) {
     return { ...keyMistake, path: firstWord(line), message: syntaxMessage("Implicit map keys need", line) };
   }
-  const advice =
-    "this line is indented as if it continued the value before it; give the keys of a map the same indentation";
+  const advice = "this line is indented as if it continued the value before it; indent all keys of a map the same";
   const next = from + blanks.length;
   return { path: keyIn(source.lineAt(next)) ?? keyMistake.path, offset: next, message: advice };
 }

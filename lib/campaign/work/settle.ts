@@ -41,7 +41,7 @@ export async function settleNow(work: Work, only: ReadonlySet<string>): Promise<
   const attempted = "settle all open starts now";
   const advice = "the decision is recorded, and the next wave continues";
   if (settledItems.some(({ unanswered }) => unanswered)) {
-    const why = "the service gave no answer";
+    const why = "the service did not answer";
     return { told: settledItems, error: new MogplexError({ attempted, why, advice }, "unavailable") };
   }
   const { nextMs } = rest;

@@ -157,7 +157,7 @@ const refuse = (reason: string): PullAnswer => ({ outcome: { ok: false, reason }
 /** The waits for a server that may be checking for conflicts, in milliseconds. */
 const LOOK_MS = [2_000, 4_000];
 
-export const FORM = "the answer does not have the form that Gitea documents";
+export const FORM = "the answer does not have the format that Gitea documents";
 
 /** Whether it may conflict, or the server has not checked yet. A branch that contains all of its target cannot conflict. */
 function mayConflict({ state, merged, draft, mergeable, merge_base: from, base }: PullRequest): boolean {

@@ -343,7 +343,7 @@ function answerOf({ data, errors }: Answered, alias: string, address: PullReques
   return { outcome: { ok: true, facts: { ...facts, url: place.url } }, node, hidden };
 }
 
-export const FORM = "the answer does not have the form that GitHub documents";
+export const FORM = "the answer does not have the format that GitHub documents";
 
 /** Whether all of them are at GitHub's own service, which has every field. */
 function knowsQueues(addresses: readonly PullRequestAddress[]): boolean {

@@ -218,7 +218,7 @@ async function answerOf(
   return { outcome: { ok: true, facts }, request, review: read?.reading };
 }
 
-export const FORM = "the answer does not have the form that GitLab documents";
+export const FORM = "the answer does not have the format that GitLab documents";
 
 /** The checks together with external ones that must pass. Source: GitLab, "External status checks API", "List status checks for a merge request". */
 async function allChecksOf(

@@ -194,5 +194,5 @@ test("PullRequestWriter.codeOwners() gives up when the comparison takes long", a
   const one = writerAt("github", `${pattern}b @ann\n`, { changed: ["a".repeat(4_000)] });
   expect(await one.writer.codeOwners()).toEqual({ users: [], teams: [] });
   const many = writerAt("github", `${pattern}b @ann\n`.repeat(200), { changed: ["a".repeat(4_000)] });
-  expect(await many.writer.codeOwners()).toBe("CODEOWNERS and the changed files are too long");
+  expect(await many.writer.codeOwners()).toBe("CODEOWNERS and the list of changed files are too long");
 });

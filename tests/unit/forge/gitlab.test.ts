@@ -277,7 +277,7 @@ test("Forges tells a merge request that it may not see, and goes on with the nex
   expect([...refused.values()]).toEqual([
     "this token is not allowed to read it",
     "GitLab does not show it to this token, or it is gone",
-    "the answer does not have the form that GitLab documents",
+    "the answer does not have the format that GitLab documents",
   ]);
 });
 

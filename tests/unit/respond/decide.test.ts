@@ -364,7 +364,10 @@ test("decide() says that the forge does not show an issue or a pull request", as
   const forge = fakeForge();
   const news = forge.say(ISSUE, KIM, "@mogplex go");
   forge.threads.delete("issue 8");
-  expect(await decide(forge, news)).toMatchObject({ reason: "the forge shows no issue 8 to this token", tell: null });
+  expect(await decide(forge, news)).toMatchObject({
+    reason: "the forge does not show issue 8 to this token",
+    tell: null,
+  });
 });
 
 test("nothingToFix() says in words what the forge shows of checks that are not red", () => {

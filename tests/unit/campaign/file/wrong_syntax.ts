@@ -52,10 +52,10 @@ export const SYNTAX: readonly WrongFile[] = [
     "5:9 title",
     'begins with "{{" is read as a map; put the text in quotes',
   ]),
-  extra("key indented too far", "  branch: x", ["5:1 branch", "give all the same indentation"]),
+  extra("key indented too far", "  branch: x", ["5:1 branch", "indent all of them the same"]),
   extra("key indented too little", "limits:\n   parallel: 1\n  attempts: 1", [
     "7:1 attempts",
-    "give all the same indentation",
+    "indent all of them the same",
   ]),
   extra("no blank after the colon", "branch:x", [
     "5:1 branch:x",

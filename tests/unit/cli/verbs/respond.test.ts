@@ -665,7 +665,7 @@ for (
     const body = { object_kind: "issue", project: { id: PROJECT }, object_attributes: { id: 1, iid: 8 } };
     expect((await respond(at, JSON.stringify(body))).code).toBe(0);
     expect(runsOf(at)).toEqual([]);
-    expect(ours(at)[0]).toContain("a user who cannot push wrote or changed title or description");
+    expect(ours(at)[0]).toContain("a user who cannot push wrote or changed the title or description");
   });
 }
 
