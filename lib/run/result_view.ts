@@ -15,6 +15,7 @@ import {
   type Outcome,
   type ResultCause,
   type ResultError,
+  type ResultFile,
   resultSentence,
   type RunPhase,
   type RunResult,
@@ -36,10 +37,19 @@ const STEPS: Readonly<Record<string, string>> = {
   deliver: "Check what the Git host refuses (protected branches, rights of Mogplex's app), then start again.",
   "result-missing":
     "Look at the branch of the run. A new start, or --result-retries, asks the agent for the file again.",
+  "result-missing without branch":
+    "Read what the agent did. A new start, or --result-retries, asks the agent for the file again.",
   "result-not-json": "Look at the file. A new start, or --result-retries, asks the agent for it again.",
   "result-invalid": "Compare the file with the schema. A new start, or --result-retries, asks the agent for it again.",
   "result-unreadable": "Start the job again: it attaches to its run, and reads the file again.",
 };
+
+/** Where the result file is, in a few words. */
+export function resultFileWords({ cause, blob }: Pick<ResultFile, "cause" | "blob">): string {
+  if (cause === "result-unreadable") return "not read";
+  if (cause !== "result-missing") return "on the branch";
+  return blob === null ? "missing" : "not changed by the run";
+}
 
 /** Why a successful run has no value; null if it has one, or none was requested. */
 function causeOf(result: AnyResult): ResultCause | null {
@@ -54,6 +64,8 @@ const UNTRACKED = "The agent left new files that it did not commit: tell it in t
 function nextStep(result: AnyResult): string | null {
   const { outcome, kind } = result;
   const cause = causeOf(result);
+  const hasBranch = result.kind !== "run" || result.resultFile === null || result.resultFile.branch !== null;
+  if (cause === "result-missing" && !hasBranch) return STEPS["result-missing without branch"] ?? null;
   if (cause !== null) return lookup(STEPS, cause) ?? null;
   if (outcome === "deadline") {
     const longer = "give the job more time (--timeout)";

@@ -132,11 +132,12 @@ export async function initRepository(context: Context): Promise<number> {
     : file;
   if (!exists(context, ".git")) {
     const root = rootAbove(context);
-    context.writer.note(
-      root === undefined ? "there is no .git here: is this the root of the repository?" : context.writer.untrusted(
-        `run it in the root of the repository, ${JSON.stringify(root)}, not in a folder inside it`,
-      ),
-    );
+    if (root !== undefined) {
+      const why = "no CI system looks for its files in a folder inside the repository";
+      const advice = `run it in the root of the repository, ${JSON.stringify(root)}; nothing was written`;
+      throw new UsageError({ attempted: ATTEMPTED, why, advice });
+    }
+    context.writer.note("this folder is not a Git repository; commit these files in the root of yours");
   }
   steps.say(
     `Setting up ${name === TERMINAL ? "the program without a job" : name}${

@@ -84,7 +84,12 @@ export async function rehearseMention(
 ): Promise<number> {
   const { io, clock, platform, writer } = context;
   const assumed = await readAssumed(context);
-  const say = (...lines: readonly string[]) => writer.out(...lines.flatMap((line) => writer.untrustedLines(line)));
+  const say = (...lines: readonly string[]) => {
+    for (const line of lines) {
+      const indent = /^ */.exec(line)?.[0].length ?? 0;
+      writer.out(...writer.broken("stdout", writer.untrustedLines(line), indent));
+    }
+  };
   const quote = (head: string, text: string) => say("", head, ...text.split("\n").map((line) => `  ${line}`.trimEnd()));
   say("Dry run: nothing is sent, started or written. Assumed:");
   say(...assumptionsOf(assumed).map((each) => `  ${each}`));
@@ -93,7 +98,7 @@ export async function rehearseMention(
     ? `on a new branch, with a ${pullNoun} if the agent changes something`
     : `on the branch ${request.workingBranch}`;
   say("", request === null ? "Decision: no run would start" : `Decision: a run would start ${where}`);
-  writer.out(...log.map((line) => own`  ${line}`));
+  writer.out(...writer.broken("stdout", log.map((line) => own`  ${line}`), 2));
   if (request !== null) quote("Prompt:", request.prompt);
   const [first, last] = [notes[0], notes.at(-1)];
   if (first === undefined) say("", "No note would be written.");

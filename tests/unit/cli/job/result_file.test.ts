@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import type { RunResult } from "../../../../lib/run/result.ts";
+import { parseScenario } from "../../emulator/scenarios.ts";
 import { REPO, world } from "../world.ts";
 import { answers, LOCAL as DEV, SCHEMA } from "./result_answers.ts";
 
@@ -144,11 +145,30 @@ test.each(BAD)("run --result ends without a value when the run commits %s", asyn
   const { value, resultFile, reason: text, status } = resultIn(called.io);
   expect([called.code, value, resultFile?.cause as string, status]).toEqual([code, null, cause, "success"]);
   expect(text).toContain(reason);
+  const where = cause === "result-missing" ? "missing" : "on the branch";
+  expect(called.stdout).toContain(`result file   ${resultFile?.path} (${where})\n`);
   expect(called.io.files.get("mogplex-ci/value.json")).toBeUndefined();
   const everything = [called.stdout, called.stderr, ...called.io.files.values()].join("\n");
   expect(everything).not.toContain("ghp_abc");
   expect(called.io.files.get("mogplex-ci/outputs.env")).not.toContain("MOGPLEX_RESULT");
   expect(emulator.world.store.runs.size).toBe(1);
+});
+
+test("run --result speaks of no branch when the run has changed nothing", async () => {
+  const scenario = `match: { attempt: [1] }
+steps:
+  - { after: 5, sandbox: up }
+  - { after: 5, event: { payload: { stage: git_delivery, changed: false } } }
+  - { after: 1, status: success }
+`;
+  const { cli } = world("", { scenarios: [parseScenario(scenario, "nothing.yaml")] });
+  const { code, stdout, io } = await cli(RUN, { env: LOCAL, files: FILES });
+  const { resultFile } = resultIn(io);
+  expect([code, resultFile?.cause as unknown, resultFile?.branch]).toEqual([1, "result-missing", null]);
+  expect(stdout).toContain(`result file   ${resultFile?.path} (missing)\n`);
+  expect(stdout).toContain(
+    "what to do    Read what the agent did. A new start, or --result-retries, asks the agent for",
+  );
 });
 
 test("run --result starts nothing when the file exists where the run would begin", async () => {

@@ -377,6 +377,23 @@ test("init in a folder below the root says where the root is", async () => {
   expect(io.text.stderr).toContain('run it in the root of the repository, "../.."');
 });
 
+test("init in a folder below the root writes nothing, and in a folder outside of a repository says so", async () => {
+  const inside = fakeIo({ files: { [FILE]: PROGRAM, "../../.git/HEAD": "" } });
+  const before = [...inside.files.keys()];
+  expect(await main(["init", "github"], inside, { programFile: FILE })).toBe(2);
+  expect({ ...inside.text, files: [...inside.files.keys()] }).toEqual({
+    stdout: "",
+    stderr: "error: Cannot set up the repository: no CI system looks for its files in a folder inside the " +
+      'repository; run it in the root of the repository, "../.."; nothing was written\n',
+    files: before,
+  });
+  const outside = fakeIo({ files: { [FILE]: PROGRAM } });
+  expect(await main(["init", "github"], outside, { programFile: FILE })).toBe(0);
+  expect(outside.text.stderr).toBe(
+    "note: this folder is not a Git repository; commit these files in the root of yours\n",
+  );
+});
+
 test("init --respond writes the program and the job that answers mentions, and takes them out again", async () => {
   const { code, written, stdout } = await init(["--respond"], { ".git/config": ORIGIN });
   const job = ".github/workflows/mogplex-respond.yml";

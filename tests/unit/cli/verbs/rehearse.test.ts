@@ -1,6 +1,15 @@
 /** `respond --dry-run`, without a forge, a service or a token. Events have the shapes of the forges' documentation. */
 import { expect, test } from "bun:test";
+import { ALL_SYSTEMS, detectPlatform } from "../../../../lib/ci/detect.ts";
+import { openContext } from "../../../../lib/cli/context.ts";
+import { Writer } from "../../../../lib/cli/log/writer.ts";
 import { main } from "../../../../lib/cli/main.ts";
+import { flagsByRow } from "../../../../lib/cli/settings.ts";
+import { commandVocabulary, flagsOf } from "../../../../lib/cli/verb.ts";
+import { respondVerb } from "../../../../lib/cli/verbs/respond.ts";
+import { parseFlags } from "../../../../lib/flags.ts";
+import { ALL_FORGES } from "../../../../lib/forge/all.ts";
+import { createRedactor } from "../../../../lib/text/redact.ts";
 import { fakeIo } from "../fake_io.ts";
 import { world } from "../world.ts";
 
@@ -421,4 +430,33 @@ test("respond --dry-run makes untrusted text of an event harmless for the log", 
   const { stdout } = await rehearse(["--event", "event.json"], event, { GITHUB_ACTIONS: "true" });
   expect(stdout).not.toContain("\x1b");
   expect(stdout).not.toMatch(/^\s*::set-env/m);
+});
+
+test("respond --dry-run breaks lines between words on a terminal, and not inside of commands", async () => {
+  const run = async (columns: number | undefined) => {
+    const io = fakeIo({ terminal: true, env: { TERM: "xterm", NO_COLOR: "1" } });
+    const platform = detectPlatform(io.env);
+    const size = () => columns === undefined ? undefined : { columns, rows: 24 };
+    const writer = new Writer(io, platform, createRedactor({}), size);
+    const parts = {
+      io,
+      platform,
+      systems: ALL_SYSTEMS,
+      writer,
+      verbs: [respondVerb],
+      forges: ALL_FORGES,
+      notes: undefined,
+      dropIn: false,
+    };
+    const args = ["--dry-run", "--text", "@mogplex fix the failing test"];
+    const flags = flagsByRow(parseFlags("respond", args, flagsOf(respondVerb)));
+    const vocabulary = commandVocabulary("mogplex-ci");
+    await respondVerb.run(openContext({ ...parts, flags, vocabulary }, { clock: world().clock }));
+    return io.text.stdout;
+  };
+  const [whole, text] = [await run(undefined), await run(80)];
+  expect(text.replaceAll(/\s+/g, " ")).toBe(whole.replaceAll(/\s+/g, " "));
+  expect(text).toContain("\n  The forge is unknown, so words and links below may differ. `init --respond`\n  writes ");
+  const long = text.split("\n").filter((line) => line.length > 80);
+  expect(long.filter((line) => !/`[^`]{40,}`|\S{40,}/.test(line))).toEqual([]);
 });
