@@ -76,6 +76,7 @@ import {
   runMs,
   stateDetail,
   STATES,
+  stateWord,
   waveTimeText,
 } from "./words.ts";
 import type { CampaignMarkdownOptions } from "./markdown.ts";
@@ -155,9 +156,14 @@ function stateOf(view: CampaignView, entries: readonly Attention[]): [tone: Tone
 
 /** What has finished and what has not, in words. */
 function countWords(view: CampaignView): string {
-  const { items, ended } = totalsOf(view.counts);
-  const open = items - ended;
-  return `${ended} ${ended === 1 ? "has" : "have"} finished, ${open} ${open === 1 ? "is" : "are"} queued`;
+  const { items, ended, asking, running } = totalsOf(view.counts);
+  const queuedItems = items - ended - asking - running;
+  return [
+    `${ended} ${ended === 1 ? "has" : "have"} finished`,
+    ...running === 0 ? [] : [`${running} ${running === 1 ? "is" : "are"} running`],
+    ...asking === 0 ? [] : [`${asking} ${asking === 1 ? "waits" : "wait"} for an answer`],
+    `${queuedItems} ${queuedItems === 1 ? "is" : "are"} queued`,
+  ].join(", ");
 }
 
 function capital(text: string): string {
@@ -237,10 +243,10 @@ function canaryRow(item: CampaignItem, view: CampaignView, context: RowContext):
   const { verdict, pullRequest, pullRequestState: pull, reason } = item;
   const ms = runMs(item, context.nowMs);
   return {
-    kind: verdict,
+    kind: stateWord(verdict),
     cells: [
       pullRequest === null ? oneLine(name) : markup`${oneLine(name)} ${pullLink(pullRequest)}`,
-      state(verdict, toneOf(verdict)),
+      state(stateWord(verdict), toneOf(verdict)),
       sizeCell(item),
       pull === null ? null : pull.conflict === true ? state("conflict", "warn") : checksCell(pull.checks),
       pull === null ? null : lookup(REVIEWS, pull.review ?? "") ?? null,
@@ -551,13 +557,13 @@ function rowOf(item: CampaignItem, view: CampaignView, context: RowContext): Tab
     ? oneLine(branch)
     : markup`${pullLink(pullRequest)}${pull !== null && markup` <span class="soft">${pull}</span>`}`;
   return {
-    kind: verdict,
+    kind: stateWord(verdict),
     cells: [
       markup`${oneLine(name)}${canary && markup` <small>canary</small>`}`,
       // Leads to the cause with its commands.
       cause === undefined
-        ? state(verdict, toneOf(verdict))
-        : markup`<a href="#${cause}">${state(verdict, toneOf(verdict))}</a>`,
+        ? state(stateWord(verdict), toneOf(verdict))
+        : markup`<a href="#${cause}">${state(stateWord(verdict), toneOf(verdict))}</a>`,
       work,
       sizeCell(item),
       whyCell(item, reason ?? outputsText(item), context),

@@ -37,6 +37,7 @@ import {
   sandboxesText,
   startsText,
   stateDetail,
+  stateWord,
   waveTimeText,
 } from "./words.ts";
 
@@ -200,7 +201,7 @@ function row(item: CampaignItem, name: string, nowMs: number, mayLink: (url: str
     : { name: pullRequest, max: Infinity };
   return [
     { name },
-    verdict,
+    stateWord(verdict),
     { name: reason ?? outputsText(item), max: MAX_REASON },
     pull === null ? work : [work, `: ${pull}`],
     ms === null ? null : spanText(ms),

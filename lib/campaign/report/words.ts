@@ -35,10 +35,15 @@ const PHRASES: Readonly<Partial<Record<ItemState, string>>> = {
   service: "held back by the service",
 };
 
+/** The word of a state for people: a campaign can be waiting as well. Data and `--cause` have the state itself. */
+export function stateWord(state: ItemState): string {
+  return state === "waiting" ? "queued" : state;
+}
+
 /** The counts that are not zero: `3 failed, 1 needs-input`. */
 function countsText({ counts }: Pick<CampaignView, "counts">, states: readonly ItemState[]): string {
   return states.filter((state) => counts[state] > 0).map((state) =>
-    `${counts[state]} ${lookup(PHRASES, state) ?? state}`
+    `${counts[state]} ${lookup(PHRASES, state) ?? stateWord(state)}`
   )
     .join(", ");
 }

@@ -286,7 +286,7 @@ function thresholdGate({ lock, ended, failures, gates }: CampaignMemory): GateRe
     : since.ended >= FIRST_SHARE && since.failures > 0 && since.failures / since.ended >= threshold.share;
   if (!isReached) return undefined;
   const reason =
-    `${since.failures} of the ${since.ended} finished items failed, and the limit (stop-after-failures) is ${limit}`;
+    `${since.failures} of the ${since.ended} items that had finished by then failed, and the limit (stop-after-failures) is ${limit}`;
   return { type: "gate", gate: "threshold", reason };
 }
 

@@ -5,7 +5,16 @@
  */
 import { pullRequestText } from "../../campaign/pulls.ts";
 import { isTrouble } from "../../campaign/report/causes.ts";
-import { boundText, itemNames, NO_QUOTAS, outlookMs, runMs, stateDetail, STATES } from "../../campaign/report/words.ts";
+import {
+  boundText,
+  itemNames,
+  NO_QUOTAS,
+  outlookMs,
+  runMs,
+  stateDetail,
+  STATES,
+  stateWord,
+} from "../../campaign/report/words.ts";
 import { hasVerdict, type ItemState, OPEN_STATES, totalsOf } from "../../campaign/view/verdicts.ts";
 import type { CampaignItem, CampaignView } from "../../campaign/view/view.ts";
 import type { Platform } from "../../ci/platform.ts";
@@ -297,7 +306,9 @@ function byUrgency(a: CampaignItem, b: CampaignItem): number {
 function othersText({ counts }: CampaignView, visibleItems: readonly CampaignItem[]): string {
   const hidden = new Map(OTHERS.map((state) => [state, counts[state]]));
   for (const { verdict } of visibleItems) hidden.set(verdict, (hidden.get(verdict) ?? 0) - 1);
-  return [...hidden].filter(([, count]) => count > 0).map(([state, count]) => `${count} ${state}`).join(", ");
+  return [...hidden].filter(([, count]) => count > 0).map(([state, count]) => `${count} ${stateWord(state)}`).join(
+    ", ",
+  );
 }
 
 // Log lines about a campaign in a CI system: one for each change, and one each minute. They contain untrusted text.
@@ -364,7 +375,7 @@ function details(item: CampaignItem, nowMs: number): string {
  */
 function campaignLine(item: CampaignItem, name: string, nowMs: number, times: boolean): string {
   const time = times ? `${new Date(nowMs).toISOString().slice(11, 19)}  ` : "";
-  return `${time}${item.verdict.padEnd(VERDICT)}  ${name}  ${details(item, nowMs)}`.trimEnd();
+  return `${time}${stateWord(item.verdict).padEnd(VERDICT)}  ${name}  ${details(item, nowMs)}`.trimEnd();
 }
 
 /** A heartbeat: `... 12 of 40 items finished, 3 running, 2 did not succeed; 84 of 150 starts a day; …`. */

@@ -22,6 +22,7 @@ import {
   startsText,
   stateDetail,
   STATES,
+  stateWord,
   waveTimeText,
 } from "../../campaign/report/words.ts";
 import type { ItemState } from "../../campaign/view/verdicts.ts";
@@ -318,7 +319,7 @@ export class ItemTable {
     const ms = runMs(item, this.#nowMs);
     return [
       this.#screen.text(this.#names.get(id) ?? id),
-      verdict,
+      stateWord(verdict),
       this.#wide ? run : run.slice(0, SHORT_ID),
       this.#wide ? pull : shortPull(pull),
       pullRequestText(item) ?? "",
@@ -345,6 +346,6 @@ export class ItemTable {
   }
 
   more(count: number, verdict: ItemState, how: string): void {
-    this.#screen.line({ text: `${GAP}… ${count} more ${verdict}${how}`, style: "dim" });
+    this.#screen.line({ text: `${GAP}… ${count} more ${stateWord(verdict)}${how}`, style: "dim" });
   }
 }

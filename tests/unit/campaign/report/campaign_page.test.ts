@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { renderCampaignPage } from "../../../../lib/campaign/report/campaign_page.ts";
 import { cleanCampaign } from "../../../../lib/campaign/report/clean.ts";
-import { STATES } from "../../../../lib/campaign/report/words.ts";
+import { STATES, stateWord } from "../../../../lib/campaign/report/words.ts";
 import type { CampaignView } from "../../../../lib/campaign/view/view.ts";
 import { breaches, elementsOf, textsOf } from "../../report/page_parser.ts";
 import { anItem, everyVerdict, mixedView, unlimited, viewOf } from "./sample_view.ts";
@@ -170,6 +170,12 @@ test("renderCampaignPage() has the groups of pull requests until they are merged
   expect(textsOf(rendered(done), "h2")).not.toContain("Until they are merged");
 });
 
+test("renderCampaignPage() counts at a gate what has finished, what waits for an answer, and what is queued", () => {
+  const items = [anItem(0, "succeeded"), anItem(1, "needs-input"), anItem(2, "running"), anItem(3, "waiting")];
+  const page = rendered(viewOf(items, { state: "stopping", waitingFor: "gate", stateReason: "x" }));
+  expect(textsOf(page, "header")[0]).toContain("1 has finished, 1 is running, 1 waits for an answer, 1 is queued");
+});
+
 test("renderCampaignPage() at a gate leaves out what its forge did not show", () => {
   const page = rendered(viewOf([anItem(0, "succeeded"), anItem(3, "waiting")], { state: "gated", stateReason: "x" }));
   expect(textsOf(page, "th").filter((text) => ["Checks", "Review", "Owner", "Why"].includes(text))).toEqual([]);
@@ -216,7 +222,7 @@ test("renderCampaignPage() names no limit where starts are not limited", () => {
 test("renderCampaignPage() keeps the rules and has every item, whatever its verdict", () => {
   const page = rendered(everyVerdict());
   expect(breaches(page)).toEqual([]);
-  expect(rowsOf(page).map(({ attributes }) => attributes["data-k"])).toEqual([...STATES]);
+  expect(rowsOf(page).map(({ attributes }) => attributes["data-k"])).toEqual(STATES.map(stateWord));
 });
 
 test("renderCampaignPage() shows what became of pull requests, and whose hands they are in", () => {

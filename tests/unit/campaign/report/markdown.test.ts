@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { stateWord } from "../../../../lib/campaign/report/words.ts";
 import { cleanCampaign } from "../../../../lib/campaign/report/clean.ts";
 import { renderCampaignMarkdown } from "../../../../lib/campaign/report/markdown.ts";
 import type { CampaignView } from "../../../../lib/campaign/view/view.ts";
@@ -18,7 +19,7 @@ test("renderCampaignMarkdown() says in two lines where a campaign is, what it wa
     "3 runs active, 1 run waits for an answer; the next start waits for the quota of starts an hour (30 of 30 used). " +
     "Next wave: 2026-12-01 14:05 UTC (in 12 min). **15 items did not succeed: see below what to do**.",
     "56 of 100 have finished: 34 succeeded, 5 unchanged, 2 unknown, 1 conflict, 8 failed, 2 overdue, 1 cancelled, 1 invalid, 2 skipped. " +
-    "44 are open: 1 needs-input, 3 running, 1 held back by a quota, 1 held back by the service, 38 waiting. 34 pull requests; " +
+    "44 are open: 1 needs-input, 3 running, 1 held back by a quota, 1 held back by the service, 38 queued. 34 pull requests; " +
     "to see which are merged, set GITHUB_TOKEN or GITLAB_TOKEN, or for Gitea GITEA_TOKEN and --forge-host HOST.",
   ]);
 });
@@ -107,7 +108,7 @@ test("renderCampaignMarkdown() is far below the limits of GitHub and GitLab, wha
 test("renderCampaignMarkdown() has a row for each of a few items, and links only where that is permitted", () => {
   const text = render(everyVerdict());
   for (const { repository, verdict } of everyVerdict().items) {
-    expect(text).toContain(`| \`${repository}\` | ${verdict} |`);
+    expect(text).toContain(`| \`${repository}\` | ${stateWord(verdict)} |`);
   }
   expect(outlineMarkdown(text).elements).toContain("a href=https://github.com/acme/service-13/pull/20");
   const unlinked = render(everyVerdict(), { mayLink: () => false });

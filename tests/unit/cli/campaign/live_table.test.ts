@@ -49,7 +49,7 @@ test("LiveCampaign on a terminal shows the whole in four lines, then what runs, 
     "  acme/service-173  needs-input  3f0f6f0a        33 min         1",
     "  acme/service-0    succeeded    3f0f6f0a  #7    20 min         1",
     "  acme/service-15   succeeded    3f0f6f0a  #22   35 min         1",
-    "  … 161 waiting, 4 service, 4 quota, 1 needs-input, 8 unknown, 4 conflict, 32 f…",
+    "  … 161 queued, 4 service, 4 quota, 1 needs-input, 8 unknown, 4 conflict, 32 fa…",
   ]);
 });
 

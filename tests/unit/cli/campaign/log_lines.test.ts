@@ -51,7 +51,7 @@ test("LiveCampaign says what happened to an item, with what a reader needs next"
     "13:53:00  starting     acme/service-8",
     "13:53:00  quota        acme/service-9",
     "13:53:00  service      acme/service-10  Cannot start run: connection refused",
-    "13:53:00  waiting      acme/service-11",
+    "13:53:00  queued       acme/service-11",
     "13:53:00  skipped      acme/service-12  archived (by ann)",
     "13:53:00  succeeded    acme/service-13  https://github.com/acme/service-13/pull/20  (20 min)",
     "13:53:00  unchanged    acme/service-14  (20 min)",

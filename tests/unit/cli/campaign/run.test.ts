@@ -33,7 +33,7 @@ test("campaign run of a stopped campaign, and after a refused token, ends with w
     code: 65,
     stdout: "campaign replace-moment is planned: 2 items, nothing has been started\n" +
       "Campaign replace-moment is waiting: nothing runs; the next start comes with the next wave\n" +
-      "0 of 2 have finished\n2 are open: 2 waiting\n",
+      "0 of 2 have finished\n2 are open: 2 queued\n",
     stderr: 'error: Cannot start run: the token lacks the scope "write" (HTTP 403 FORBIDDEN); ' +
       "create a token that has it under Settings > Mogplex Keys\n",
   });
@@ -43,7 +43,7 @@ test("campaign run of a stopped campaign, and after a refused token, ends with w
   expect([stopped.code, stopped.stdout, stopped.stderr]).toEqual([
     4,
     expect.stringMatching(
-      /^(?:campaign .*\n)?Campaign .* is stopped: .*\n0 of 2 have finished\n2 are open: 2 waiting\n$/,
+      /^(?:campaign .*\n)?Campaign .* is stopped: .*\n0 of 2 have finished\n2 are open: 2 queued\n$/,
     ),
     "note: the campaign is not done: kim stopped it; this lets it continue:\n  mogplex-ci campaign resume campaign.yml --dir DIR\n",
   ]);
@@ -152,8 +152,8 @@ test("campaign run at a gate ends with 4, folds the items that wait, and ends wi
   expect([code, stderr]).toEqual([4, ""]);
   expect(stdout).toContain("is gated: 2 canary items succeeded; nothing runs");
   const items = stdout.slice(stdout.indexOf("\nItems\n"));
-  expect(items).toContain("… 33 more waiting (--all shows them)");
-  expect(items.split("\n").filter((line) => line.includes("  waiting")).length).toBe(5);
+  expect(items).toContain("… 33 more queued (--all shows them)");
+  expect(items.split("\n").filter((line) => line.includes("  queued")).length).toBe(5);
   expect(items).toEndWith(`
 The gate is closed
   Review the pull requests of the canary:
@@ -219,7 +219,7 @@ test("campaign run ends with 1 at the threshold", async () => {
     file: { limits: { "stop-after-failures": 2 } },
   });
   const { code, stdout } = await world.campaign("run");
-  expect([code, stdout.includes("is stopped: 2 of the 2 finished items failed")]).toEqual([1, true]);
+  expect([code, stdout.includes("is stopped: 2 of the 2 items that had finished by then failed")]).toEqual([1, true]);
 });
 
 for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {

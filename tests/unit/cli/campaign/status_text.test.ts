@@ -250,7 +250,7 @@ test("statusText() cuts the table of a large campaign by verdict, and --all show
   expect(short.length).toBeLessThan(90);
   expect(short.filter((line) => line.includes("more"))).toEqual([
     "  … 22 more failed (--all shows them)",
-    "  … 156 more waiting (--all shows them)",
+    "  … 156 more queued (--all shows them)",
     "  … 3 more skipped (--all shows them)",
     "  … 131 more succeeded (--all shows them)",
     "  … 15 more unchanged (--all shows them)",
