@@ -266,7 +266,7 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
       ]);
       const { GITLAB_TOKEN: _, ...without } = variables;
       const refused = await run({ server: byHand, variables: without, manual: ["agent"] });
-      expect([codes(refused), refused.text]).toEqual([{ agent: 2 }, expect.stringMatching(/failed +forge/)]);
+      expect([codes(refused), refused.text]).toEqual([{ agent: 64 }, expect.stringMatching(/failed +forge/)]);
       expect(await jobs({ server: { CI_PIPELINE_SOURCE: "push" } })).toEqual([]);
     } finally {
       end();
