@@ -170,7 +170,12 @@ export async function initRepository(context: Context): Promise<number> {
     steps.show(stage.trimEnd());
   }
   steps.say("", `Needs: ${needsOf(recipe, safeName)}.`);
-  steps.say(...recipe.steps.map((step, index) => `  ${index + 1}. ${step}`));
+  const host = hostOf(origin);
+  steps.say(
+    ...recipe.steps.map((step, index) =>
+      `  ${index + 1}. ${host === "" ? step : step.replaceAll("https://GITLAB/", `https://${host}/`)}`
+    ),
+  );
   if (file === PIPELINE_FILE) {
     steps.say(...asks === undefined ? jobsOfSchedule(readFile) : jobsOfRespond(readFile, schedule));
   }
@@ -346,6 +351,11 @@ function ownLicenses({ io, machine }: Context): string | undefined {
 }
 
 /** The system in the arguments, or the one that the repository uses. @throws {UsageError} if none or several match. */
+/** The host in the address of a remote; empty without one. */
+function hostOf(origin: string): string {
+  return origin.replace(/[^/@]*@/, "").replace(/^\w+:\/\//, "").split(/[/:]/)[0] ?? "";
+}
+
 function systemOf(context: Context, origin: string): [name: string, recipe: Recipe] {
   const [given] = context.flags.positionals;
   const names = [...RECIPES.keys(), TERMINAL];
@@ -360,7 +370,7 @@ function systemOf(context: Context, origin: string): [name: string, recipe: Reci
       advice: didYouMean(given, names) ?? advice,
     });
   }
-  const host = origin.replace(/[^/@]*@/, "").replace(/^\w+:\/\//, "").split(/[/:]/)[0] ?? "";
+  const host = hostOf(origin);
   const marked = [...RECIPES].filter(([, { file, marks = [] }]) =>
     [file, ...marks].some((path) => exists(context, path))
   );

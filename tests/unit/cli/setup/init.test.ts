@@ -377,6 +377,13 @@ test("init in a folder below the root says where the root is", async () => {
   expect(io.text.stderr).toContain('run it in the root of the repository, "../.."');
 });
 
+test("init gitlab --respond prints the address of the webhook with the host of origin", async () => {
+  const address = (host: string) => `https://${host}/api/v4/projects/ID/ref/main/trigger/pipeline?token=TRIGGER_TOKEN`;
+  const config = ORIGIN.replace("github.com", "git.example.org");
+  expect((await init(["gitlab", "--respond"], { ".git/config": config })).stdout).toContain(address("git.example.org"));
+  expect((await init(["gitlab", "--respond"])).stdout).toContain(address("GITLAB"));
+});
+
 test("init in a folder below the root writes nothing, and in a folder outside of a repository says so", async () => {
   const inside = fakeIo({ files: { [FILE]: PROGRAM, "../../.git/HEAD": "" } });
   const before = [...inside.files.keys()];
