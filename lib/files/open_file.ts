@@ -52,6 +52,6 @@ export async function openFile(path: string, env: (name: string) => string | und
     child.unref();
     return null;
   } catch {
-    return `${program} is not installed, or is not executable`;
+    return `${program} is not installed or not executable`;
   }
 }

@@ -114,7 +114,7 @@ export async function assumedEvent(text: string, forges: readonly Forge[], wishe
   const isGitea = typeof field(body, "sender", "username") === "string";
   const name = isGitlab ? "gitlab" : isGitea ? "gitea" : "github";
   const forge = forges.find((each) => each.name === name);
-  if (forge?.job === undefined) throw new UsageError({ attempted, why: "it is not from a known forge" });
+  if (forge?.job === undefined) throw new UsageError({ attempted, why: "it is not from a supported forge" });
   const facts = isGitlab ? gitlabFacts(body) : workflowFacts(body);
   const id = numberOf(body, "repository", "id") ?? numberOf(body, "project", "id") ?? 0;
   if (id === 0 && ["issue", "pull_request"].some((key) => isObject(field(body, key)))) {

@@ -118,7 +118,7 @@ async function ask(
       return [];
     }
     const what = as === "quota"
-      ? "no start is left to ask for its run"
+      ? "no start is left to look up its run"
       : as === "service"
       ? "the service did not answer again"
       : "the service refuses its start, which has begun no run";

@@ -31,6 +31,6 @@ test_("openFile() hands the whole path to the system's program, and no token", a
 
 test_("openFile() says which program is missing", async () => {
   expect(await openFile("run.html", (name) => name === "PATH" ? "/nowhere" : undefined)).toBe(
-    "xdg-open is not installed, or is not executable",
+    "xdg-open is not installed or not executable",
   );
 });

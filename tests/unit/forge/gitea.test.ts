@@ -109,8 +109,8 @@ test("Forges says what Gitea does not show, and never calls it absent", async ()
 });
 
 test.each<[string, (pull: Record<string, unknown>) => void, string]>([
-  ["an answer of another form", (pull) => delete pull.head, "not have the format that Gitea documents"],
-  ["a time that is none", (pull) => pull.created_at = "yesterday", "not have the format that Gitea documents"],
+  ["an answer in another format", (pull) => delete pull.head, "not have the format that Gitea documents"],
+  ["an invalid time", (pull) => pull.created_at = "yesterday", "not have the format that Gitea documents"],
   ["a state that we do not know", (pull) => pull.state = "new", "not have the format that Gitea documents"],
   ["another pull request", (pull) => pull.html_url = "https://git.example.com/acme/web/pulls/999", "about another"],
   ["another host", (pull) => pull.html_url = "https://evil.example/acme/web/pulls/1", "about another"],
