@@ -8,13 +8,14 @@ import { GATE_CHECK } from "./checks.ts";
 import type { ForgeUser } from "./findings.ts";
 import type { MergeReading } from "./merging.ts";
 import type { OpenPull } from "./forge.ts";
+import { readRequesters } from "./requester.ts";
 
 export interface GateRules {
   /** Approvals that are needed, at least; 1 or more. */
   readonly approvals: number;
   /** Only pull requests of this author need them; undefined for all. */
   readonly author?: string | undefined;
-  /** Who asked for the work. */
+  /** Who asked for the work, besides those whom its comments name. */
   readonly requesters: readonly string[];
   /** Programs that look like people to the forge. */
   readonly notPeople: readonly string[];
@@ -62,7 +63,10 @@ export async function runGate(
   }
   const reading = await merging.read(client, address);
   if (typeof reading === "string") throw new MogplexError({ attempted, why: reading }, "unavailable");
-  const judged = judgeGate(reading, rules, await forge.writes?.me(client) ?? null);
+  const token = await forge.writes?.me(client) ?? null;
+  const first = judgeGate(reading, rules, token, []);
+  // The comments are read only if the answer depends on them.
+  const judged = first.isApproved ? judgeGate(reading, rules, token, await readRequesters(forge, client, address)) : first;
   const { facts: { commit, state, url } } = reading;
   const mayOpen = judged.isOpen && state === "open" && commit !== null;
   const shared = mayOpen ? whyShared(await statuses.sharers(client, address, commit)) : null;
@@ -98,25 +102,29 @@ function whyShared(sharers: readonly string[] | undefined): string | null {
   return first === undefined ? null : `not approved: ${first} has the same newest commit; close one of them`;
 }
 
-/** @param token The user of the token; null if that is not shown. */
+/**
+ * @param token The user of the token; null if that is not shown.
+ * @param mentioners Who has asked for work on it in its comments; null if the forge does not show all comments.
+ */
 function judgeGate(
   { facts, review }: MergeReading,
   { approvals, author, requesters, notPeople }: GateRules,
   token: ForgeUser | null,
-): { isOpen: boolean; text: string } {
+  mentioners: readonly ForgeUser[] | null,
+): { isOpen: boolean; text: string; isApproved?: boolean } {
   if (facts.state !== "open") return { isOpen: true, text: `the pull request is ${facts.state}` };
   if (author !== undefined && review.author !== null && !isNamed(review.author, author)) {
     return { isOpen: true, text: `it needs no approval: ${review.author.name} opened it` };
   }
   const required = Math.max(approvals, review.required ?? 0);
-  const { state, reason } = judgeApprovals({ ...review, required }, {
+  const { state, reason } = judgeApprovals({ ...review, required, requesters: mentioners }, {
     requesters: requesters.map((name) => ({ id: 0, name, isBot: null })),
     token,
     notPeople,
   });
   const isOpen = state === "approved";
-  const caveat = isOpen && requesters.length === 0 ? "; the requester is unknown" : "";
-  return { isOpen, text: `${WORDS[state]}: ${reason}${caveat}` };
+  const caveat = isOpen && requesters.length === 0 && mentioners?.length === 0 ? "; the requester is unknown" : "";
+  return { isOpen, text: `${WORDS[state]}: ${reason}${caveat}`, isApproved: isOpen };
 }
 
 /** GitHub writes the names of its apps in two ways. */

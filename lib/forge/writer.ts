@@ -2,7 +2,7 @@
  * What a command changes at one pull request. A missing right is reported with the command that needs it.
  * @module
  */
-import { type ForgeClient, isHidden, isLost } from "./client.ts";
+import { type ForgeClient, isLost } from "./client.ts";
 import { commitMessage } from "./commit_message.ts";
 import { ownersOf } from "./code_owners.ts";
 import type { ForgeUser } from "./findings.ts";
@@ -12,7 +12,7 @@ import type { ChecksState, PullRequestAddress } from "./model.ts";
 import { readTreeFile } from "../git/tree.ts";
 import { decodeUtf8 } from "../runtime.ts";
 import { postComment } from "./note.ts";
-import { requestersIn } from "./requester.ts";
+import { readRequesters } from "./requester.ts";
 import { isGone } from "./threads.ts";
 import type {
   ForgeWrites,
@@ -155,20 +155,9 @@ export class PullRequestWriter {
     return { users: [], teams: [] };
   }
 
-  /** Who has asked `respond` for work on it; null if the forge does not show all comments. */
+  /** See {@linkcode readRequesters}. */
   async requesters(): Promise<readonly ForgeUser[] | null> {
-    const { threads } = this.#forge;
-    if (threads === undefined) return [];
-    try {
-      const { list, isWhole } = await threads(this.#client, this.address).comments({
-        kind: "pull",
-        number: this.address.number,
-      });
-      return isWhole ? requestersIn(list.map(({ text }) => text)) : null;
-    } catch (error) {
-      if (isHidden(error)) return null;
-      throw error;
-    }
+    return await readRequesters(this.#forge, this.#client, this.address);
   }
 
   /**

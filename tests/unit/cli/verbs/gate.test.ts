@@ -8,6 +8,7 @@ import { main } from "../../../../lib/cli/main.ts";
 import { type Exchange, giteaForge } from "../../forge/gitea_forge.ts";
 import GITEA from "../../forge/gitea_merging_answers.json" with { type: "json" };
 import { aNode, aReview, githubForge, HEAD, json, type Node, reviews } from "../../forge/github_forge.ts";
+import { requesterLine } from "../../../../lib/forge/requester.ts";
 import { aRequest, gitlabForge } from "../../forge/gitlab_forge.ts";
 import { GITEA_TOKEN, GITHUB_TOKEN, GITLAB_TOKEN } from "../../forge/world.ts";
 import { fakeIo } from "../fake_io.ts";
@@ -27,6 +28,14 @@ async function gate(place: Place, ...args: string[]) {
 
 const SHARERS = `/repos/acme/web/commits/${HEAD}/pulls?per_page=100`;
 const STATUSES = `/repos/acme/web/commits/${HEAD}/statuses?per_page=100`;
+const COMMENTS = "/repos/acme/web/issues/7/comments?per_page=100&page=1";
+const LINE_COMMENTS = "/repos/acme/web/pulls/7/comments?per_page=100&page=1";
+
+/** A comment of GitHub. Source: REST reference, "List issue comments". */
+const aComment = (body: string) => ({
+  ...{ id: 1, node_id: "IC_1", body, user: { id: 5, login: "github-actions[bot]", type: "Bot" } },
+  ...{ created_at: "2026-01-01T00:00:00Z", updated_at: "2026-01-01T00:00:00Z", html_url: `${URL_7}#issuecomment-1` },
+});
 
 /** A pull request of GitHub that contains the commit. */
 const sharer = (number: number, more: Node = {}) => ({
@@ -45,6 +54,8 @@ function onGithub(more: Node = {}, event: Node = { pull_request: { number: 7 } }
   github.rest.set("/repos/acme/web/rules/branches/main?per_page=100", []);
   github.rest.set(STATUSES, []);
   github.rest.set(SHARERS, [sharer(7)]);
+  github.rest.set(COMMENTS, []);
+  github.rest.set(LINE_COMMENTS, []);
   return {
     github,
     job: {
@@ -130,6 +141,32 @@ test("gate does not count the user of the token", async () => {
   const at = onGithub();
   at.github.viewer = { login: "kim", databaseId: 7 };
   expect((await gate(at, "--approvals", "1")).stdout).toContain("kim's approval does not count: the token is kim's");
+});
+
+test.each<[string, number, Node, unknown]>([
+  [
+    "the user whom a note of respond names has approved",
+    7,
+    {},
+    "not approved: 0 of 1 approval of the newest commit; kim's approval does not count: kim requested the work",
+  ],
+  ["such a note names another user", 8, {}, "approved: 1 of 1 approval of the newest commit"],
+  ["nobody has approved", 7, reviews(), "not approved: 0 of 1 approval of the newest commit"],
+])("gate reads who has asked for the work in the comments: %s", async (_name, id, more, text) => {
+  const at = onGithub(more);
+  at.github.rest.set(COMMENTS, [aComment(`A note\n${requesterLine(id)}\n\nSucceeded`)]);
+  expect((await gate(at, "--approvals", "1")).stdout).toBe(`${URL_7}: ${text}\n`);
+});
+
+test.each([403, 404])("gate stays closed when the forge answers the request for the comments with %d", async (status) => {
+  const at = onGithub();
+  at.github.rest.set(COMMENTS, status);
+  const { code, stdout } = await gate(at, "--approvals", "1", "--status");
+  expect([code, stdout]).toEqual([
+    1,
+    expect.stringContaining("unknown: 0 of 1 approval of the newest commit; the forge does not show whether kim asked"),
+  ]);
+  expect(at.github.written).toMatchObject([{ body: { state: "pending" } }]);
 });
 
 test("gate --author needs approvals for the pull requests of one author alone", async () => {
@@ -264,7 +301,8 @@ test("gate --json prints what it has found", async () => {
 test("gate names a pull request of GitLab from a job of another project, and sets the status in its pipeline", async () => {
   const gitlab = gitlabForge();
   const head = { id: 5, project_id: 42, status: "success", source: "merge_request_event" };
-  gitlab.requests.set("acme/web!7", aRequest({ target_branch: "main", head_pipeline: head }, { diffs: [] }));
+  const request = aRequest({ target_branch: "main", head_pipeline: head }, { diffs: [] });
+  gitlab.requests.set("acme/web!7", request);
   gitlab.others.set("/projects/acme%2Fweb", { id: 42 });
   gitlab.others.set("/projects/acme%2Fweb/members/all/7", { id: 7, state: "active", access_level: 30 });
   gitlab.others.set("/users/7", { id: 7, bot: false });
@@ -297,6 +335,11 @@ test("gate names a pull request of GitLab from a job of another project, and set
   ]);
   // GitLab refuses a state that a status has already.
   expect((await gate(place, "--approvals", "1", "--status", "--pull-request", url)).code).toBe(0);
+  const kim = { id: 5, body: requesterLine(7), system: false, author: { id: 9, username: "mogplex" } };
+  const times = { created_at: "2026-01-01T00:00:00Z", updated_at: "2026-01-01T00:00:00Z" };
+  gitlab.requests.set("acme/web!7", { ...request, notes: [{ ...kim, ...times }] });
+  expect((await gate(place, "--approvals", "1", "--pull-request", url)).stdout).toContain("kim requested the work");
+  gitlab.requests.set("acme/web!7", request);
   expect(written).toEqual([[`https://gitlab.com/api/v4/projects/42/statuses/${HEAD}`, {
     ...{ state: "success", name: "mogplex/gate", pipeline_id: 5, target_url: url },
     description: "approved: 1 of 1 approval of the newest commit",
@@ -309,7 +352,7 @@ test("gate names a pull request of GitLab from a job of another project, and set
 });
 
 /** A recorded pull request of Gitea, with other answers. */
-function onGitea(target: Record<string, unknown> = {}, isShared = false) {
+function onGitea(target: Record<string, unknown> = {}, isShared = false, comments: unknown[] = []) {
   const recordings = GITEA.recordings as unknown as { name: string; url: string; exchanges: Exchange[] }[];
   const good = structuredClone(recordings.find(({ name }) => name === "with an approval"));
   if (good === undefined) throw new Error("it was not recorded");
@@ -324,6 +367,8 @@ function onGitea(target: Record<string, unknown> = {}, isShared = false) {
       ...good.exchanges,
       { asked: `GET ${path}`, status: 200, body: { statuses: [] } },
       { asked: `POST /repos/acme/web/statuses/${sha}`, status: 201, body: {} },
+      { asked: "GET /repos/acme/web/pulls/1/reviews?limit=50&page=2", status: 200, body: [] },
+      { asked: `GET /repos/acme/web/issues/${good.url.split("/").at(-1)}/comments`, status: 200, body: comments },
       {
         asked: "GET /repos/acme/web/pulls?state=open&limit=50&page=1",
         status: 200,
@@ -351,6 +396,15 @@ test("gate --status sets the status at Gitea, where the target requires checks b
     ...{ state: "success", context: "mogplex/gate", target_url: at.url },
     description: "approved: 1 of 1 approval of the newest commit",
   }]);
+});
+
+test("gate does not count the approval of a user whom a comment of Gitea names as the requester", async () => {
+  const author = { id: 9, login: "mogplex", full_name: "" };
+  const times = { created_at: "2026-01-01T00:00:00Z", updated_at: "2026-01-01T00:00:00Z" };
+  const comment = { id: 1, body: requesterLine(4), user: author, html_url: "", ...times };
+  const at = onGitea({}, false, [comment]);
+  const { code, stdout } = await gate(at, "--approvals", "1", "--pull-request", at.url);
+  expect([code, stdout]).toEqual([1, expect.stringContaining("lee requested the work")]);
 });
 
 test("gate stays closed at Gitea while another pull request has its commit", async () => {
