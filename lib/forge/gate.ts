@@ -66,7 +66,9 @@ export async function runGate(
   const token = await forge.writes?.me(client) ?? null;
   const first = judgeGate(reading, rules, token, []);
   // The comments are read only if the answer depends on them.
-  const judged = first.isApproved ? judgeGate(reading, rules, token, await readRequesters(forge, client, address)) : first;
+  const judged = first.isApproved
+    ? judgeGate(reading, rules, token, await readRequesters(forge, client, address))
+    : first;
   const { facts: { commit, state, url } } = reading;
   const mayOpen = judged.isOpen && state === "open" && commit !== null;
   const shared = mayOpen ? whyShared(await statuses.sharers(client, address, commit)) : null;

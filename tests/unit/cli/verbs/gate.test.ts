@@ -158,16 +158,21 @@ test.each<[string, number, Node, unknown]>([
   expect((await gate(at, "--approvals", "1")).stdout).toBe(`${URL_7}: ${text}\n`);
 });
 
-test.each([403, 404])("gate stays closed when the forge answers the request for the comments with %d", async (status) => {
-  const at = onGithub();
-  at.github.rest.set(COMMENTS, status);
-  const { code, stdout } = await gate(at, "--approvals", "1", "--status");
-  expect([code, stdout]).toEqual([
-    1,
-    expect.stringContaining("unknown: 0 of 1 approval of the newest commit; the forge does not show whether kim asked"),
-  ]);
-  expect(at.github.written).toMatchObject([{ body: { state: "pending" } }]);
-});
+test.each([403, 404])(
+  "gate stays closed when the forge answers the request for the comments with %d",
+  async (status) => {
+    const at = onGithub();
+    at.github.rest.set(COMMENTS, status);
+    const { code, stdout } = await gate(at, "--approvals", "1", "--status");
+    expect([code, stdout]).toEqual([
+      1,
+      expect.stringContaining(
+        "unknown: 0 of 1 approval of the newest commit; the forge does not show whether kim asked",
+      ),
+    ]);
+    expect(at.github.written).toMatchObject([{ body: { state: "pending" } }]);
+  },
+);
 
 test("gate --author needs approvals for the pull requests of one author alone", async () => {
   expect(await gate(onGithub(reviews()), "--approvals", "1", "--author", "ann")).toMatchObject({
