@@ -4,7 +4,7 @@
  */
 import { EXIT, STOPPED } from "../exit_codes.ts";
 import type { ForgeUser } from "../forge/findings.ts";
-import { requesterLine } from "../forge/requester.ts";
+import { requesterLine, requestersIn } from "../forge/requester.ts";
 import type { CommentPlace, Reaction, ThreadComment, ThreadPlace } from "../forge/threads.ts";
 import type { NoteState, PlannedNote } from "../report/job_note.ts";
 import type { NoteWords } from "../report/note_text.ts";
@@ -42,7 +42,7 @@ export async function removeDoubles(
   for (const each of doubles) await threads.remove(thread, each).catch(() => {});
 }
 
-/** Writes the note of a mention without a run. */
+/** Writes the note of a mention without a run. It still names the requester that an earlier note of the mention names. */
 export async function say(
   job: Responding,
   asked: Pick<Asked, "news">,
@@ -54,9 +54,14 @@ export async function say(
   const { thread } = asked.news;
   const { threads } = forge;
   const seal = await sealFor(job, thread);
-  const body = `${markLine({ ask, of: ask, state }, seal)}\n\n${text}\n`;
   const marker = noteMarker(...jobOfAsk(ask));
-  const { updated } = await writeNote(forge.notes(thread), marker, () => body, { clock });
+  const body = (before: string | null | undefined) => {
+    // Its run may have started nevertheless: the approval of its requester must not count then.
+    const [requester] = requestersIn([before ?? ""]);
+    const line = requester === undefined ? "" : `\n${requesterLine(requester.id)}`;
+    return `${markLine({ ask, of: ask, state }, seal)}${line}\n\n${text}\n`;
+  };
+  const { updated } = await writeNote(forge.notes(thread), marker, body, { clock });
   if (updated) return;
   const doubles = async () => doublesOf((await threads.comments(thread)).list, await threads.me(), seal);
   await removeDoubles(job, asked, await doubles().catch(() => []));

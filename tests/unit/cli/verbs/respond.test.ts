@@ -751,7 +751,7 @@ test("respond closes an ask whose start is not known when a stop comes, and the 
   await at.clock.sleep(1_000);
   const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
   expect((await respond(at, payload(stop))).code).toBe(0);
-  expect(ours(at)[0]).toMatch(/ none [0-9a-f]{32} -->\n\nThis task was stopped\./);
+  expect(ours(at)[0]).toMatch(/ none [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\nThis task was stopped\./);
   expect((await respond(at, "", ["--poll"])).code).toBe(0);
   expect({ runs: runsOf(at), notes: ours(at).length }).toEqual({ runs: [], notes: 2 });
 });
@@ -996,7 +996,9 @@ test("a job whose start is not known ends with 69, also when a stop has written 
   const first = respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go")), ["--timeout", "120"]);
   await at.clock.sleep(5_000);
   await respond(at, payload(at.gitlab.say("merge_requests/7", "lee", "@mogplex stop")));
-  expect(ours(at)[0]).toContain("This task was stopped. Its run may have started.");
+  expect(ours(at)[0]).toContain(
+    "-->\n<!-- mogplex-requester 1 -->\n\nThis task was stopped. Its run may have started.",
+  );
   expect(await first).toMatchObject({ code: 69, stdout: expect.not.stringContaining("another job is answering it") });
 });
 
@@ -1211,7 +1213,7 @@ test("a poll ends the note of a task whose start was not known once its author h
   at.emulator.control("clearFaults", {});
   expect((await respond(at, "", ["--poll"])).code).toBe(0);
   expect(ours(at)).toEqual([expect.stringMatching(
-    / none [0-9a-f]{32} -->\n\nNo run: the user who asked can no longer push to the repository\. An earlier attempt may have/,
+    / none [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\nNo run: the user who asked can no longer push to the repository\. An earlier attempt may have/,
   )]);
   expect([runsOf(at).length, at.gitlab.reactions]).toEqual([0, ["1000 eyes", "1000 x"]]);
 });
