@@ -14,6 +14,7 @@ import { isMain, isNotPermitted, printText, programArgs, programCall, setExitCod
 import { VERSION } from "../version.ts";
 import { createWriter, explain } from "./explain.ts";
 import { EXTRAS } from "./extras.ts";
+import { campaignRetry } from "./job/campaign_runs.ts";
 import { programHelp, topicHelp, verbHelp } from "./help.ts";
 import { hostNote, repositoryOfFolder } from "./job/origin.ts";
 import { lastRunId, wholeRunId } from "./job/short_run_id.ts";
@@ -107,6 +108,7 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
             hostNote,
             wholeRunId,
             lastRunId,
+            campaignRetry,
           },
           dropIn: group === "drop-in",
         },

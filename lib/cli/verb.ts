@@ -19,6 +19,7 @@ import type { ReportTarget } from "../report/write.ts";
 import { ADD_KEY_PART } from "../run/key.ts";
 import type { LaterRequest, RunRequest } from "../run/request.ts";
 import type { StartedRun } from "../run/start.ts";
+import type { CampaignRetry } from "../report/campaign_item.ts";
 import type { AnyResult } from "../run/result.ts";
 import type { Session } from "../run/session.ts";
 import type { Connection } from "../service/connection.ts";
@@ -203,6 +204,8 @@ export interface Laptop {
   lastRunId(context: Context): string | undefined;
   /** See `hostNote` in `job/origin.ts`. */
   hostNote(repo: string): string | undefined;
+  /** See `campaignRetry` in `job/campaign_runs.ts`. */
+  campaignRetry(context: Context, result: AnyResult): CampaignRetry | undefined;
   /** See `openPage` in `job/laptop.ts`. */
   openPage(context: Context, path: string): Promise<void>;
 }

@@ -28,7 +28,6 @@ import { JSON_LINES, OPEN, SHOW_TASK } from "../options.ts";
 import { type Places } from "../settings.ts";
 import type { Context, JobExtra } from "../verb.ts";
 import { prepareNote } from "./note.ts";
-import { campaignRetry } from "./campaign_runs.ts";
 import type { CampaignRetry } from "../../report/campaign_item.ts";
 import { lookup } from "../../lookup.ts";
 
@@ -126,7 +125,7 @@ function reports(context: Context, job: Published): Publish<AnyResult> {
       const earlier = extra?.compare(ended.result) ?? undefined;
       ended.compared = earlier?.sentence;
       ended.streak = earlier?.streak;
-      ended.campaign = campaignRetry(context, ended.result);
+      ended.campaign = context.laptop?.campaignRetry(context, ended.result);
       const others = targets.filter(({ path }) => !complete.some((file) => file.path === path));
       const all = { ...options, settings: [...settings.values()], campaign: ended.campaign };
       const problems = [

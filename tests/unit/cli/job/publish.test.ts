@@ -75,7 +75,7 @@ test("the verdict names the page on a terminal however the run ended, and opens 
     const own = {
       ...made,
       flags: { ...FLAGS, has: ({ name }: VerbFlag) => flags.includes(name) },
-      laptop: { openPage, rememberEnd() {} } as unknown as Laptop,
+      laptop: { openPage, rememberEnd() {}, campaignRetry() {} } as unknown as Laptop,
     };
     await prepare(AT_END, own, job).ended({ result: sampleResult({ outcome }), error: undefined });
     return io.text.stdout;
