@@ -152,10 +152,13 @@ test("createEmulator() refuses a fault that no request of its revision can meet"
     [() => base.fault({ kind: "stream-500", route: stream }), "this revision of the service has no streams"],
     [
       () => later.fault({ kind: "stream-cut", route: "POST /runs" }),
-      `"stream-cut" hits GET /runs/*/events/stream only`,
+      `"stream-cut" applies to GET /runs/*/events/stream only`,
     ],
-    [() => later.fault({ kind: "stream-cut", route: "GET /runs/*/events" }), `hits GET /runs/*/events/stream only`],
-    [() => base.fault({ kind: "limiter-down", route: "GET /repos" }), '"limiter-down" hits POST /runs only'],
+    [
+      () => later.fault({ kind: "stream-cut", route: "GET /runs/*/events" }),
+      `applies to GET /runs/*/events/stream only`,
+    ],
+    [() => base.fault({ kind: "limiter-down", route: "GET /repos" }), '"limiter-down" applies to POST /runs only'],
     [() => createEmulator({ scenario: "{ faults: [{ kind: stream-cut }], play: success }" }), "has no streams"],
     [
       () => createEmulator({ scenario: "steps: [{ fault: { kind: stream-cut } }, { status: success }]" }),
