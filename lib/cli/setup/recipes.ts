@@ -363,7 +363,7 @@ export const RECIPES: ReadonlyMap<string, Recipe> = new Map(Object.entries<Recip
 ${stage}  image: ${IMAGE}
   timeout: 50 minutes
   rules: # without them every push would start an agent, and agents push
-    - if: $MOGPLEX_SCHEDULE == "run" # set in the schedule, so that other schedules start no agent
+    - if: $CI_PIPELINE_SOURCE == "schedule" && $MOGPLEX_SCHEDULE == "run" # set in the schedule, so that other schedules start no agent
     - if: $CI_PIPELINE_SOURCE == "web" && $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH
       when: manual # a button, so that "New pipeline" starts no agent by itself
       allow_failure: true

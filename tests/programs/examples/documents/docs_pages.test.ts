@@ -332,13 +332,13 @@ test.skipIf(!CAN_RUN)(
     const jobs = async (text: string, variable: string) => {
       const { run } = await laptop({ ...files, ".gitlab-ci.yml": text });
       const list =
-        `gitlab-ci-local --list-csv --ignore-schema-paths "#/definitions/tags/minItems" --variable ${variable}`;
+        `gitlab-ci-local --list-csv --ignore-schema-paths "#/definitions/tags/minItems" --ignore-predefined-vars CI_PIPELINE_SOURCE --variable ${variable}`;
       const { code, stdout, stderr } = await run(list);
       expect(code, stderr).toBe(0);
       return stdout.includes("mogplex-run");
     };
     const replaced = `${include}mogplex-run: { rules: [{ if: $CI_PIPELINE_SOURCE == "web" }] }\n`;
-    const schedule = "MOGPLEX_SCHEDULE=run";
+    const schedule = "CI_PIPELINE_SOURCE=schedule --variable MOGPLEX_SCHEDULE=run";
     const [push, web] = ["CI_PIPELINE_SOURCE=push", "CI_PIPELINE_SOURCE=web"];
     expect([await jobs(include, schedule), await jobs(include, push)]).toEqual([true, false]);
     expect([await jobs(replaced, schedule), await jobs(replaced, web)]).toEqual([false, true]);
