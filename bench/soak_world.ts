@@ -77,7 +77,7 @@ const CAUSE = /HTTP \d{3}|the network failed: .|no complete answer within|a prob
 /** Whether an error explains why there is no verdict. */
 function explains(error: unknown, exitCode: number): boolean {
   if (!(error instanceof MogplexError) || !GAVE_UP.includes(exitCode)) return false;
-  if (error instanceof DeadlineError) return /it is "\w+" after \d+ seconds/.test(error.message);
+  if (error instanceof DeadlineError) return /was still \w+ after \d+ seconds/.test(error.message);
   return CAUSE.test(error.message);
 }
 

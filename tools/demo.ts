@@ -182,13 +182,17 @@ function foreign(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("MOGPLEX_")));
 }
 
+function settingsOf({ url, token }: Ready): Record<string, string> {
+  return { MOGPLEX_DEV: "1", MOGPLEX_URL: url, MOGPLEX_API_KEY: token };
+}
+
 async function runJob(ready: Ready, given: readonly string[]): Promise<number> {
   const [first = "-"] = given;
   const [task, extra] = first.startsWith("-") ? [PROMPT, given] : [first, given.slice(1)];
   const args = ["run", task, "--follow", "--repo", REPOSITORY, "--create-branch", "--out", relative(root, reports)];
   // The local Mogplex ends with this program, so that a run cannot go on.
   if (!extra.some((arg) => arg.startsWith("--on-interrupt"))) args.push("--on-interrupt", "cancel");
-  const settings = { MOGPLEX_DEV: "1", MOGPLEX_URL: ready.url, MOGPLEX_API_KEY: ready.token };
+  const settings = settingsOf(ready);
   // The token is one of the local Mogplex, so that the line can be pasted while that is there.
   const shown = [
     ...Object.entries(settings).map(([name, value]) => `${name}=${value}`),
@@ -279,7 +283,9 @@ async function runDemo(ready: Ready, args: readonly string[]): Promise<number> {
   if (code !== 0) say(`docs/exit-codes.md explains exit code ${code}`);
   if (written) sayWhatNext();
   if (written && watched) {
-    say(`Open ${ready.url}/ for runs, pull requests and the exports for another terminal`);
+    say(`Open ${ready.url}/ for runs and pull requests. For commands in another terminal:`);
+    const settings = Object.entries(settingsOf(ready)).map(([name, value]) => `${name}=${value}`);
+    process.stdout.write(`  export ${settings.join(" ")}\n`);
     say("Press a key to stop the local Mogplex");
     await pressedKey();
   }

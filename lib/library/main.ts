@@ -11,6 +11,7 @@ import { exitCodeFor, MogplexError, otherVersion, UsageError } from "../errors.t
 import { EXIT } from "../exit_codes.ts";
 import { processIo } from "../io.ts";
 import { interruptible } from "../run/interrupts.ts";
+import { SEE_REASON } from "../run/result.ts";
 import { environmentVariable, programArgs, setExitCode } from "../runtime.ts";
 import { checkOptions } from "../service/validate.ts";
 import { createLogText, type LogText, maskKeys, type MaskOptions } from "./report.ts";
@@ -33,8 +34,8 @@ function linesOf(error: unknown): string[] {
   if (error instanceof MogplexError) {
     const reason = error.result?.reason ?? null;
     const isNew = reason !== null && !error.message.toLowerCase().includes(reason.toLowerCase());
-    const reasonLines = isNew ? [`reason: ${reason}`] : [];
-    return [...error.lines.map((text) => `error: ${text}`), ...reasonLines];
+    const errorLines = error.lines.map((text) => `error: ${text}`);
+    return isNew ? [...errorLines.map((text) => text.replace(SEE_REASON, "")), `reason: ${reason}`] : errorLines;
   }
   const other = otherVersion(error);
   if (other !== undefined) return [`error: ${messageOf(error)}`, `error: ${other}`];

@@ -38,7 +38,7 @@ import {
 } from "./job.ts";
 import type { KeyOptions } from "./key.ts";
 import type { JobOptions } from "./options.ts";
-import { type AutomationResult, emptyAutomationResult, endOfAutomationRun, resultError } from "./result.ts";
+import { type AutomationResult, emptyAutomationResult, endOfAutomationRun, resultError, SEE_REASON } from "./result.ts";
 import { type ConnectOptions, openSession, type Session } from "./session.ts";
 import { RepositoryName } from "./repository_name.ts";
 import { type StartAnswer, StartSeries } from "./start.ts";
@@ -457,7 +457,7 @@ export class AutomationVerdictError extends MogplexError {
 
   /** @param result The result of the run. From now on, printing it masks secrets. */
   constructor(outcome: "failed" | "cancelled", result: AutomationResult) {
-    const end = outcome === "failed" ? "failed; see 'result.reason'" : "was cancelled";
+    const end = outcome === "failed" ? `failed${SEE_REASON}` : "was cancelled";
     super(`Automation run "${result.runId}" ${end}`, outcome, { code: `RUN_${outcome.toUpperCase()}` });
     const { runId, idempotencyKey } = result;
     MogplexError.tellRun(this, { runId, idempotencyKey, result: guardResult(result, createRedactor()) });

@@ -341,7 +341,6 @@ export class RunFollower {
 
   #lateError({ runId, status }: Run): DeadlineError {
     const seconds = Math.round((this.#session.deadline - this.#session.startedAt) / 1000);
-    const why = `it is ${JSON.stringify(status)} after ${formatCount(seconds, "second")}`;
-    return new DeadlineError({ attempted: `wait for run "${runId}" any longer`, why });
+    return new DeadlineError(`Run "${runId}" was still ${status} after ${formatCount(seconds, "second")}`);
   }
 }

@@ -210,10 +210,8 @@ export class AutomationFollower {
     const notStarted = status === "pending" ? "; it waits for a slot and nothing has run yet" : "";
     const why = notStarted !== "" && cause !== null ? ` (${JSON.stringify(cause)})` : "";
     const question = (waits ?? 0) > 0 ? "; it waits for an answer in the app" : "";
-    return new DeadlineError({
-      attempted: `wait for automation run "${this.#reader.runId}" any longer`,
-      why: `it is ${JSON.stringify(status)} after ${formatCount(seconds, "second")}${notStarted}${why}${question}`,
-    });
+    const still = `was still ${status} after ${formatCount(seconds, "second")}`;
+    return new DeadlineError(`Automation run "${this.#reader.runId}" ${still}${notStarted}${why}${question}`);
   }
 }
 

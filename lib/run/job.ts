@@ -125,11 +125,12 @@ export class Job<I extends JobItem, R extends Pick<AnyResult, "resume">> {
     // An answered cancel proves that the service was reachable: the deadline is the reason, not the error.
     if (answered && isLate || error instanceof DeadlineError) {
       const seconds = Math.round((this.#session.deadline - this.#session.startedAt) / 1000);
-      const attempted = error instanceof DeadlineError && error.attempted !== null
-        ? error.attempted
-        : `wait for ${this.#operation.label} longer than ${seconds} seconds`;
-      const why = error instanceof DeadlineError ? `${error.why}; ${text}` : text;
-      const late = new DeadlineError({ attempted, why }, { cause: error });
+      const problem = !(error instanceof DeadlineError)
+        ? { attempted: `wait for ${this.#operation.label} longer than ${seconds} seconds`, why: text }
+        : error.attempted === null
+        ? `${error.message}; ${text}`
+        : { attempted: error.attempted, why: `${error.why}; ${text}` };
+      const late = new DeadlineError(problem, { cause: error });
       return await this.#withoutVerdict(late, late.message);
     }
     return await this.#withoutVerdict(error, `${error.message}; ${text}`);

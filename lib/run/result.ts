@@ -336,6 +336,9 @@ export type EndOutcome = Extract<Outcome, "success" | "failed" | "cancelled" | "
 
 export type AutomationEnd = Extract<AutomationOutcome, "success" | "failed" | "cancelled">;
 
+/** What the message of a failed run ends with. Where the reason is printed as well, it is left out. */
+export const SEE_REASON = "; see 'result.reason'";
+
 /** By name. */
 export const END_EXIT: Readonly<Record<EndOutcome, ExitName>> = {
   success: "success",

@@ -48,6 +48,7 @@ import {
   phasesOf,
   resultError,
   type RunResult,
+  SEE_REASON,
 } from "./result.ts";
 import { type CancelCause } from "./interrupts.ts";
 import { type Session } from "./session.ts";
@@ -727,7 +728,7 @@ export class RunFailedError extends RunVerdictError {
   /** @internal */
   static override readonly kind: string = "RunFailedError";
   constructor(result: RunResult) {
-    super(`Run "${result.runId}" failed; see 'result.reason'`, "failed", result);
+    super(`Run "${result.runId}" failed${SEE_REASON}`, "failed", result);
   }
 }
 

@@ -184,5 +184,9 @@ export async function findRepository(
   const advice = near.length > 0
     ? `did you mean ${near.map((name) => JSON.stringify(name)).join(" or ")}?`
     : `${REPOS_LIST} shows the names that the token can access; a hidden repository can be found only by its id`;
-  throw refused("the service lists no repository with this name", advice);
+  throw new UsageError({
+    attempted: `find repository ${JSON.stringify(repository)}`,
+    why: "the service does not list it for this token",
+    advice,
+  });
 }

@@ -311,6 +311,9 @@ export function isOpenStart({ starts }: Pick<ItemMemory, "starts">): boolean {
   return last !== undefined && last.runId === null && (last.lost || last.openSlotMs !== null);
 }
 
+/** Longest time of a start with its attempts, in milliseconds: a wave must not hang on one item. */
+export const START_MS = 90_000;
+
 /** How long a start may wait for an answer before it needs attention, in milliseconds. */
 const LONG_OPEN_MS = 2 * 3_600_000;
 

@@ -91,6 +91,9 @@ export const CANCEL_NOW = "To cancel the runs now:";
 /** Title of the entry about what comes after the others. */
 export const AFTERWARDS = "then continue";
 
+/** Title of the entry about a closed gate of canary or failures. */
+export const GATE_CLOSED = "gate closed";
+
 /** Something that needs a person. Its texts are untrusted. */
 export interface Attention {
   /** A verdict, or a few words of ours. */
@@ -243,7 +246,7 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
       ? "Review what has finished. Items that you retry with the commands below pass the gate. To start the rest:"
       : "Fix the cause, and use the commands below to retry what should run again. To start the rest:";
     return ofCampaign(
-      "gate closed",
+      GATE_CLOSED,
       reason,
       step(
         view.causes.length > 0 ? again : "Review what has finished. To start the rest:",

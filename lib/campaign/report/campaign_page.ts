@@ -98,6 +98,7 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
   const isGated = isAtGate(view);
   const heading = title === "" ? view.campaign : title;
   const name = `${view.campaign}${view.round === "" ? "" : `, round ${view.round}`}`;
+  const { writer } = view;
   const causes = isGated ? entries.filter(({ count }) => count > 0) : entries;
   return page({
     title: cutText(`${capital(word)}: ${heading} (${name})`, MAX_TITLE),
@@ -114,7 +115,9 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
       causes.length > 0 &&
       markup`<section aria-labelledby="attention"><div class="sec"><h2 id="attention">Needs attention</h2>${
         needsPerson(causes)
-      }</div>${causes.map((entry, index) => entryOf(entry, causeId(index), byId, nowMs))}</section>
+      }</div>${writer !== null && markup`<p class="soft">${busyText(writer)}</p>`}${
+        causes.map((entry, index) => entryOf(entry, causeId(index), byId, nowMs))
+      }</section>
 `,
       section(
         "progress",
@@ -140,6 +143,13 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
 }
 
 const MAX_TITLE = 300;
+
+/** Why commands of the page may fail now. */
+function busyText(writer: string): Part {
+  return markup`A process (${
+    bare(writer)
+  }) held the campaign's directory when this page was written. Until it ends, only <code>campaign stop</code> works. The other commands exit with 75.`;
+}
 
 /** Whether it waits for approval: of the canary, or after too many failures. */
 function isAtGate({ state, waitingFor }: CampaignView): boolean {

@@ -10,6 +10,7 @@ import type { Words } from "../../text/document.ts";
 import { formatCount } from "../../text/duration.ts";
 import { commandLine } from "../../text/escape.ts";
 import { cutText } from "../../text/plain_text.ts";
+import { START_MS } from "../journal/memory.ts";
 import type { CampaignLimit } from "../pace/next_starts.ts";
 import { pullRequestsSentence, unreadAdvice } from "../pulls.ts";
 import { GOOD_VERDICTS, isFinal, ITEM_VERDICTS, type ItemState, OPEN_STATES, totalsOf } from "../view/verdicts.ts";
@@ -158,6 +159,14 @@ function cancelsText({ pendingCancels: cancels = 0 }: CampaignView, stays: boole
   return stays ? `${runs} ${cancels === 1 ? "is" : "are"} being cancelled` : `the next wave cancels ${runs}`;
 }
 
+/** The starts that a running process may still be sending. */
+function sendingCount({ items, at }: CampaignView): number {
+  const nowMs = instantMs(at) ?? 0;
+  return items.filter(({ verdict, startedAt }) =>
+    verdict === "starting" && nowMs - (instantMs(startedAt) ?? -Infinity) < START_MS
+  ).length;
+}
+
 /**
  * What the campaign does and waits for, after its state.
  *
@@ -167,11 +176,13 @@ export function stateDetail(view: CampaignView, stays: boolean = view.writer !==
   const { state, stateReason } = view;
   const { items, running, asking } = totalsOf(view.counts);
   const because = stateReason === null ? [] : [{ name: stateReason }, "; "];
-  const { starting } = view.counts;
+  const sending = stays ? sendingCount(view) : 0;
+  const unanswered = view.counts.starting - sending;
   const open = [
     ...(running > 0 ? [`${formatCount(running, "run")} active`] : []),
     ...(asking > 0 ? [`${formatCount(asking, "run")} ${asking === 1 ? "waits" : "wait"} for an answer`] : []),
-    ...(starting > 0 ? [`${formatCount(starting, "start")} without an answer`] : []),
+    ...(sending > 0 ? [`${formatCount(sending, "start")} ${sending === 1 ? "is" : "are"} being sent`] : []),
+    ...(unanswered > 0 ? [`${formatCount(unanswered, "start")} without an answer`] : []),
   ].join(", ") || NOTHING_RUNS;
   const cancels = cancelsText(view, stays);
   const atWork = cancels === null ? open : `${open}; ${cancels}`;

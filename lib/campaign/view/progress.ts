@@ -285,9 +285,15 @@ function thresholdGate({ lock, ended, failures, gates }: CampaignMemory): GateRe
     ? since.failures >= threshold.count
     : since.ended >= FIRST_SHARE && since.failures > 0 && since.failures / since.ended >= threshold.share;
   if (!isReached) return undefined;
-  const reason =
-    `${since.failures} of the ${since.ended} items that had finished by then failed, and the limit (stop-after-failures) is ${limit}`;
+  const reason = `${
+    failuresText(since)
+  } that had finished by then failed, and the limit (stop-after-failures) is ${limit}`;
   return { type: "gate", gate: "threshold", reason };
+}
+
+function failuresText({ ended, failures }: { ended: number; failures: number }): string {
+  if (failures < ended) return `${failures} of the ${ended} items`;
+  return ended === 1 ? "the only item" : `all ${ended} items`;
 }
 
 export function gateDue(memory: CampaignMemory): GateRecord | undefined {

@@ -15,7 +15,7 @@ import { type FailedStart, runToStart, Start } from "../../service/start.ts";
 import { itemKey } from "../journal/chain.ts";
 import type { LockItem } from "../journal/lock.ts";
 import { taskOfStart } from "../journal/fold.ts";
-import { isOpenStart, isSpent, type ItemMemory, nextStart, type StartMemory } from "../journal/memory.ts";
+import { isOpenStart, isSpent, type ItemMemory, nextStart, START_MS, type StartMemory } from "../journal/memory.ts";
 import type { FollowUp, RecordBody } from "../journal/record.ts";
 import { nextStarts, type PaceInput } from "../pace/next_starts.ts";
 import { followUpHash, followUpRequestOf, requestOf, taskHash } from "../plan/make_lock.ts";
@@ -252,9 +252,6 @@ type StartOutcome =
 
 /** Attempts of one start in a row. A probe gets a single one: each takes a start of the quota. */
 const ATTEMPTS = 3;
-
-/** Longest time of a start with its attempts, in milliseconds: a wave must not hang on one item. */
-const START_MS = 90_000;
 
 /** The delay after a 429 that names none, in milliseconds. Source: contract 2.1. */
 const LIMIT_MS = 60_000;

@@ -98,12 +98,16 @@ function endText({ endsAt }: Pick<WavesForecast, "endsAt">, nowMs: number): stri
   return endsAt === null ? "never: no window opens" : timeText(Date.parse(endsAt), nowMs);
 }
 
-function waveRow({ everyMs, waves, computeMinutes, ...end }: WavesForecast, nowMs: number): string {
-  const label = everyMs === 0 ? "one long process" : `waves every ${formatDuration(everyMs)}`;
-  const cost = everyMs === 0
-    ? "a runner the whole time"
-    : `${waves} waves, about ${formatDuration(computeMinutes * 60_000)} of runner time`;
-  return `  ${label.padEnd(24)}${endText(end, nowMs).padEnd(42)}${cost}`;
+/** A table of the ends, which fits into 80 columns. */
+function forecastLines(forecasts: readonly WavesForecast[], nowMs: number): string[] {
+  const rows = forecasts.map(({ everyMs, waves, computeMinutes, ...end }) => [
+    everyMs === 0 ? "one long process" : `waves every ${formatDuration(everyMs)}`,
+    endText(end, nowMs),
+    everyMs === 0 ? "the whole time" : `${formatDuration(computeMinutes * 60_000)}, ${formatCount(waves, "wave")}`,
+  ]);
+  const table = [["", "end", "runner time"], ...rows];
+  const widths = [0, 1].map((column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
+  return table.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")}`.trimEnd());
 }
 
 const LIMITS: Readonly<Record<CampaignLimit, string>> = {
@@ -174,7 +178,7 @@ function planText(
     "",
     ...(view.state === "done" ? ["It is done: nothing is left to start"] : [
       `Earliest end, with runs of ${formatDuration(meanRunMs)} on average, ${basis}:`,
-      ...forecasts.map((row) => waveRow(row, nowMs)),
+      ...forecastLines(forecasts, nowMs),
       ...lingerLines(plan, nowMs),
       ...plan.canaryGate === "manual" ? ["These times do not include the wait for approval after the canary."] : [],
       ...whyLines(plan.limitedBy, plan.endsAtWithout, nowMs),

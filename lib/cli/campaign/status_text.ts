@@ -3,7 +3,7 @@
  * @module
  */
 import { pullRequestsSentence, pullRequestText } from "../../campaign/pulls.ts";
-import { type Attention, attentionOf, newestParts, stepBlocks } from "../../campaign/report/attention.ts";
+import { type Attention, attentionOf, GATE_CLOSED, newestParts, stepBlocks } from "../../campaign/report/attention.ts";
 import { isTrouble } from "../../campaign/report/causes.ts";
 import { mergeBlocks } from "../../campaign/report/merge_stages.ts";
 import {
@@ -84,7 +84,10 @@ const MAX_CAUSE = 600;
 const MAX_LINES = 5;
 
 function attention(screen: Screen, view: CampaignView, { command = ANY_COMMAND, problem = null }: StatusOptions): void {
-  const entries = attentionOf(view, command, problem);
+  // A campaign at a gate ends its screen with that.
+  const isGated = view.state === "gated";
+  const entries = attentionOf(view, command, problem).filter(({ title }) => !isGated || title !== GATE_CLOSED);
+  if (isGated && entries.length === 0) return;
   if (entries.length === 0) {
     const who = view.writer === null ? "it continues with the next wave" : "a process is running";
     const goesOn = view.state === "done" ? "" : `: ${who}`;
@@ -202,17 +205,22 @@ function table(screen: Screen, view: CampaignView, nowMs: number, all: boolean):
 const MAX_ADDRESSES = 10;
 
 /** What to do at a closed gate, at the end: everything above may have scrolled away. */
-function gate(screen: Screen, { state, items }: CampaignView, command: CampaignCommand): void {
+function gate(screen: Screen, { state, items, causes }: CampaignView, command: CampaignCommand): void {
   if (state !== "gated") return;
   const pulls = items.filter(({ canary, pullRequest }) => canary && pullRequest !== null);
   const more = pulls.length - MAX_ADDRESSES;
   screen.print([{ heading: "The gate is closed", level: 3 }], 0);
+  if (causes.length > 0) {
+    screen.print([{ text: "Items that you retry with the commands above pass the gate." }], 2);
+  }
   if (pulls.length > 0) screen.print([{ text: "Review the pull requests of the canary:" }], 2);
   screen.print(pulls.slice(0, MAX_ADDRESSES).map(({ pullRequest }) => ({ code: pullRequest ?? "" })), 2);
   if (more > 0) screen.print([{ text: `and ${formatCount(more, "more pull request")}` }], 4);
   screen.print([
     { text: pulls.length > 0 ? "Then open the gate:" : "Review what has finished, then open the gate:" },
     { code: campaignCommand(command, "approve") },
+    { text: "To start nothing more:" },
+    { code: campaignCommand(command, "stop") },
   ], 2);
 }
 

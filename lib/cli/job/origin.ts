@@ -60,7 +60,7 @@ export function repositoryOfFolder(context: Context, attempted: string, isRequir
   const name = names.get("origin") ?? "";
   if (!io.isTerminal("stdout")) {
     if (!isRequired || !SAFE_NAME.test(name)) return undefined;
-    throw refuse("a repository is missing, and origin is used only if stdout is a terminal", name);
+    throw refuse("a repository is missing, and origin is not used because stdout is a pipe or a file", name);
   }
   if (origin === undefined) throw refuse("a repository is missing, and this folder has no remote origin", "");
   const host = hostOf(origin) ?? "";

@@ -273,12 +273,12 @@ export const runsCancelVerb: Verb = {
     const runId = runIdArgument(context, "runs cancel");
     const { client, call } = openDropIn(context);
     const result = await client.cancelRun(runId, call);
+    const id = writer.untrusted(result.run.runId);
+    const line = result.alreadyTerminal
+      ? own`run ${id} had already ended, so nothing changed`
+      : own`cancellation requested for run ${id}`;
     if (flags.has(JSON_LINES)) writer.json(result);
-    else {
-      writer.out(own`cancellation requested for run ${writer.untrusted(result.run.runId)}`);
-      writer.out(own`status: ${writer.untrusted(result.status)}`);
-    }
-    if (result.alreadyTerminal) writer.note("the run had already ended, so nothing changed");
+    else writer.out(line, own`status: ${writer.untrusted(result.status)}`);
     return EXIT.success;
   },
 };

@@ -179,7 +179,7 @@ function settings(world: World): string {
   return [
     "export MOGPLEX_DEV=1",
     `export MOGPLEX_URL=${world.origin}`,
-    `export MOGPLEX_API_KEY=${token ?? "…  # the token of the line on standard output"}`,
+    `export MOGPLEX_API_KEY=${token ?? "…  # printed in the terminal that started this local Mogplex"}`,
     `export MOGPLEX_REPO_ID=${account?.repos[0]?.full_name ?? "…"}`,
     ...reading === null
       ? []

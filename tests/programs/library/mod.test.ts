@@ -37,6 +37,6 @@ test("main() says the reason of a result only when the error does not say it", a
   }
   expect(said).toEqual([
     [4, ["error: Run ID waits for an answer: answe", ""]],
-    [1, ["error: Run ID failed; see 'result.reason", "reason: Agent run exited with code 1.", ""]],
+    [1, ["error: Run ID failed", "reason: Agent run exited with code 1.", ""]],
   ]);
 });

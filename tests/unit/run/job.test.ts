@@ -134,7 +134,7 @@ test("runJob() cancels at the deadline with cancelOn timeout, and still ends wit
   const { result, state } = await tried(script, { timeoutMs: 5_000, cancelOn: ["timeout"] });
   expect(result).toMatchObject({ outcome: "deadline", exitCode: 124, status: "cancelled" });
   expect(result.reason).toBe(
-    `Cannot wait for run "${RUN_ID}" any longer: it is "streaming" after 5 seconds; the run was cancelled`,
+    `Run "${RUN_ID}" was still streaming after 5 seconds; the run was cancelled`,
   );
   expect(state).toMatchObject({ left: "ended", status: "cancelled" });
 });

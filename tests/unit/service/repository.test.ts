@@ -72,7 +72,7 @@ test("resolveRepository() offers near names of the owner, and the same name of a
   const service = client([repo("acme/web"), repo("acme/api"), repo("globex/billing")]);
   const near = (name: string) => resolveRepository(service, name).catch((error: Error) => error.message);
   expect(await near("acme/wbe")).toBe(
-    `Cannot find repository because the service lists no repository with this name: "acme/wbe"; did you mean "acme/web"?`,
+    `Cannot find repository "acme/wbe": the service does not list it for this token; did you mean "acme/web"?`,
   );
   expect(await near("acme/billing")).toEndWith(`did you mean "globex/billing"?`);
   expect(await near("nobody/nothing")).toContain('"repos list", or api.listRepos() in a script, shows the names');

@@ -23,6 +23,14 @@ test("renderCampaignPage() begins with what the campaign is, its state and what 
   expect(page.includes("waiting for 25 min when this page was written; owner: acme")).toBe(true);
 });
 
+test("renderCampaignPage() says that commands exit with 75 while a process holds the directory, and only then", () => {
+  const busy = "A process (campaign run) held the campaign's directory when this page was written. " +
+    "Until it ends, only campaign stop works. The other commands exit with 75.";
+  const paragraphs = (writer: string | null) => textsOf(rendered({ ...mixedView(100), writer }), "p");
+  expect(paragraphs("campaign run")).toContain(busy);
+  expect(paragraphs(null).filter((text) => text.includes("exit with 75"))).toEqual([]);
+});
+
 const ABOUT = {
   title: "Replace moment by <Temporal>",
   agent: "claude <b>",

@@ -100,7 +100,7 @@ test("the threshold by count stops the starts, collects what runs, and ends with
   const { code, view, items } = await world.run();
   expect([code, view.state, view.exitCode, view.counts.running]).toEqual([1, "stopped", 1, 0]);
   expect(view.stateReason).toBe(
-    "2 of the 2 items that had finished by then failed, and the limit (stop-after-failures) is 2",
+    "all 2 items that had finished by then failed, and the limit (stop-after-failures) is 2",
   );
   expect(items.at(-1)).toMatchObject({ type: "end", outcome: "failed" });
   const sent = world.starts.length;

@@ -333,7 +333,7 @@ test("a stop on top of too many failures is shown with them, and resume names wh
   });
   await world.campaign("run");
   await world.campaign("stop", ["--reason", "wait for Ann"]);
-  const failures = "1 of the 1 items that had finished by then failed, and the limit (stop-after-failures) is 1";
+  const failures = "the only item that had finished by then failed, and the limit (stop-after-failures) is 1";
   const both = `kim stopped it: wait for Ann; a gate is closed as well: ${failures}`;
   const { stdout } = await world.campaign("status");
   expect(stdout.replace(/\s+/g, " ")).toContain(`is stopped: ${both}; nothing more will start`);

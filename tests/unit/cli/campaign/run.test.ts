@@ -151,6 +151,8 @@ test("campaign run at a gate ends with 4, folds the items that wait, and ends wi
   const [first, second] = JSON.parse(world.report("campaign.json")).items.map((item: CampaignItem) => item.pullRequest);
   expect([code, stderr]).toEqual([4, ""]);
   expect(stdout).toContain("is gated: 2 canary items succeeded; nothing runs");
+  // The gate is explained once.
+  expect([stdout.split("campaign approve").length, /gate closed|attention/.test(stdout)]).toEqual([2, false]);
   const items = stdout.slice(stdout.indexOf("\nItems\n"));
   expect(items).toContain("… 33 more queued (--all shows them)");
   expect(items.split("\n").filter((line) => line.includes("  queued")).length).toBe(5);
@@ -161,6 +163,8 @@ The gate is closed
     ${second}
   Then open the gate:
     mogplex-ci campaign approve campaign.yml --dir DIR
+  To start nothing more:
+    mogplex-ci campaign stop campaign.yml --dir DIR
 
 Page: DIR/campaign.html
 `);
@@ -219,7 +223,7 @@ test("campaign run ends with 1 at the threshold", async () => {
     file: { limits: { "stop-after-failures": 2 } },
   });
   const { code, stdout } = await world.campaign("run");
-  expect([code, stdout.includes("is stopped: 2 of the 2 items that had finished by then failed")]).toEqual([1, true]);
+  expect([code, stdout.includes("is stopped: all 2 items that had finished by then failed")]).toEqual([1, true]);
 });
 
 for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {

@@ -106,11 +106,6 @@ test("statusText() tells for every cause what to do, with commands that can be c
 
 const CLOSED: [string, Partial<CampaignView>, string[]][] = [
   [
-    "a canary that failed",
-    { state: "gated", stateReason: "1 of 3 canary items failed", waitingFor: "gate", nextWaveAt: null },
-    ["gate closed: 1 of 3 canary items failed", "approve campaign.yaml", "stop campaign.yaml"],
-  ],
-  [
     "the threshold",
     { state: "stopped", stateReason: "3 of 20 items failed", waitingFor: "gate", nextWaveAt: null },
     ["gate closed: 3 of 20 items failed", "approve campaign.yaml"],
@@ -136,6 +131,37 @@ const CLOSED: [string, Partial<CampaignView>, string[]][] = [
     ["wave is late: it was due 2026-12-01 11:00 UTC (2 h 53 min ago), but nothing", "advance campaign.yaml"],
   ],
 ];
+
+test("statusText() says at its end, and only there, what opens a canary that failed", () => {
+  const items = [anItem(1, "failed"), anItem(2, "waiting")];
+  const closed = { state: "gated", stateReason: "1 of 3 canary items failed", waitingFor: "gate" } as const;
+  const lines = status(viewOf(items, { ...closed, nextWaveAt: null }));
+  expect(lines.slice(0, 2).join(" ")).toContain("is gated: 1 of 3 canary items failed");
+  expect(lines.filter((line) => line.includes("gate"))).toEqual([
+    lines[0] ?? "",
+    "The gate is closed",
+    "  Items that you retry with the commands above pass the gate.",
+    "  Review what has finished, then open the gate:",
+  ]);
+  expect(lines.slice(-5)).toEqual([
+    "  Items that you retry with the commands above pass the gate.",
+    "  Review what has finished, then open the gate:",
+    "    mogplex-ci campaign approve campaign.yaml",
+    "  To start nothing more:",
+    "    mogplex-ci campaign stop campaign.yaml",
+  ]);
+});
+
+test("statusText() counts a start as being sent while a process runs and the start is younger than its timeout", () => {
+  const title = (at: string, writer: string | null) => {
+    const item = { ...anItem(1, "starting"), startedAt: "2026-12-01T13:00:00.000Z" };
+    const [first = "", second = ""] = status({ ...viewOf([item], { state: "running" }), at, writer });
+    return /1 start[^;]*/.exec(`${first} ${second}`.replace(/\s+/g, " "))?.[0];
+  };
+  expect(title("2026-12-01T13:01:29.000Z", "campaign run")).toBe("1 start is being sent");
+  expect(title("2026-12-01T13:01:30.000Z", "campaign run")).toBe("1 start without an answer");
+  expect(title("2026-12-01T13:00:05.000Z", null)).toBe("1 start without an answer");
+});
 
 test("statusText() says that runs are to be cancelled, and by whom", () => {
   const changes = {

@@ -83,7 +83,7 @@ test("run does not use origin without a terminal, says so, and names the flag to
   const { code, stderr, requests } = await piped("https://kim:hunter2secret@github.com/acme/api");
   expect([code, requests]).toEqual([2, []]);
   expect(stderr).toContain(
-    "a repository is missing, and origin is used only if stdout is a terminal; add --repo acme/api",
+    "a repository is missing, and origin is not used because stdout is a pipe or a file; add --repo acme/api",
   );
   expect(stderr).not.toContain("hunter2secret");
   expect((await piped("/srv/git/api.git")).stderr).toContain("a repository is missing; give --repo");

@@ -33,7 +33,7 @@ test("a page on an address that others reach shows no token", async () => {
   const { text } = await call("GET", "/__page", { token: null }).then(() => call("GET", "/__runs/x"));
   expect(text).not.toContain("mog_");
   const home = await (await emulator.fetch("http://192.0.2.1:8080/")).text();
-  expect(home).toContain("the token of the line on standard output");
+  expect(home).toContain("printed in the terminal that started this local Mogplex");
   expect(home).not.toMatch(/mog_\w/);
 });
 
