@@ -87,7 +87,7 @@ import type { CampaignMarkdownOptions } from "./markdown.ts";
  * @param view View after `cleanCampaign`. Texts in it are shown as texts; only pull requests become links.
  */
 export function renderCampaignPage(view: CampaignView, options: CampaignMarkdownOptions = {}): string {
-  const { command = ANY_COMMAND, problem = null, prompts = [] } = options;
+  const { command = ANY_COMMAND, problem = null, prompts = [], isShared = false } = options;
   const nowMs = instantMs(view.at) ?? 0;
   const { items, ended } = totalsOf(view.counts);
   const entries = attentionOf(view, command, problem);
@@ -115,7 +115,7 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
       causes.length > 0 &&
       markup`<section aria-labelledby="attention"><div class="sec"><h2 id="attention">Needs attention</h2>${
         needsPerson(causes)
-      }</div>${writer !== null && markup`<p class="soft">${busyText(writer)}</p>`}${
+      }</div>${writer !== null && !isShared && markup`<p class="soft">${busyText(writer)}</p>`}${
         causes.map((entry, index) => entryOf(entry, causeId(index), byId, nowMs))
       }</section>
 `,

@@ -50,6 +50,8 @@ export interface CampaignMarkdownOptions {
   mayLink?: ((url: string) => boolean) | undefined;
   /** Pages of the job on its CI system. @default {{}} */
   links?: PlatformLinks | undefined;
+  /** Whether the campaign is on a branch, where commands also work while a process runs. @default {false} */
+  isShared?: boolean | undefined;
   /** Tasks for the page, after redaction. @default {[]} (they are not mentioned) */
   prompts?: readonly string[] | undefined;
 }

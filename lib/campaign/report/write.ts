@@ -420,11 +420,12 @@ export function writeCampaignReports(
   const { files = {}, redactToken } = options;
   const { problems, attempt } = collectProblems();
   const clean = cleanCampaign(view, redact, redactToken);
-  const { command, problem, links, prompts = [] } = options;
+  const { command, problem, links, isShared, prompts = [] } = options;
   const forPeople: CampaignMarkdownOptions = {
     command: command === undefined ? undefined : cleanCommand(command, redact),
     problem: cleanProblem(problem, redact),
     links,
+    isShared,
     prompts: prompts.map((prompt) => redact(plainText(prompt))),
   };
   for (const name of CAMPAIGN_FORMAT_NAMES) {

@@ -285,9 +285,8 @@ function thresholdGate({ lock, ended, failures, gates }: CampaignMemory): GateRe
     ? since.failures >= threshold.count
     : since.ended >= FIRST_SHARE && since.failures > 0 && since.failures / since.ended >= threshold.share;
   if (!isReached) return undefined;
-  const reason = `${
-    failuresText(since)
-  } that had finished by then failed, and the limit (stop-after-failures) is ${limit}`;
+  const finished = approved === null ? "had finished by then" : "finished after the approval";
+  const reason = `${failuresText(since)} that ${finished} failed, and the limit (stop-after-failures) is ${limit}`;
   return { type: "gate", gate: "threshold", reason };
 }
 

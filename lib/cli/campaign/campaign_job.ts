@@ -407,7 +407,9 @@ interface PublishOptions {
  */
 export async function publishCampaign(
   context: Context,
-  { directory, command, tasks }: Pick<CampaignPlace, "directory" | "command" | "tasks">,
+  { directory, command, tasks, options }:
+    & Pick<CampaignPlace, "directory" | "command" | "tasks">
+    & Partial<Pick<CampaignPlace, "options">>,
   view: CampaignView,
   { problem, note, known = new Set() }: PublishOptions,
 ): Promise<string[]> {
@@ -420,6 +422,7 @@ export async function publishCampaign(
     redactToken,
     command,
     problem,
+    isShared: options?.home?.startsWith("git:"),
     prompts: tasks,
   });
   for (const { message } of problems) {

@@ -29,6 +29,8 @@ test("renderCampaignPage() says that commands exit with 75 while a process holds
   const paragraphs = (writer: string | null) => textsOf(rendered({ ...mixedView(100), writer }), "p");
   expect(paragraphs("campaign run")).toContain(busy);
   expect(paragraphs(null).filter((text) => text.includes("exit with 75"))).toEqual([]);
+  const onBranch = renderCampaignPage({ ...mixedView(100), writer: "campaign run" }, { isShared: true });
+  expect(onBranch).not.toContain("exit with 75");
 });
 
 const ABOUT = {

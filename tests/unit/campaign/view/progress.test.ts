@@ -114,6 +114,7 @@ test("the threshold by count stops the starts, collects what runs, and ends with
   await world.decide(approve);
   const again = await world.run();
   expect([again.code, again.view.state]).toEqual([1, "stopped"]);
+  expect(again.view.stateReason).toMatch(/^all [23] items that finished after the approval failed, and the limit/);
   expect(world.starts.length).toBeGreaterThan(sent);
 });
 
@@ -125,6 +126,14 @@ test("the threshold by share is looked at from the fifth ended item on", async (
   });
   const { code, view } = await world.run();
   expect([code, view.counts.failed, view.state]).toEqual([1, 5, "stopped"]);
+  const oneFails = campaignWorld({
+    count: 12,
+    scenarios: FIRST_FAILS,
+    file: { limits: { "stop-after-failures": "10%", parallel: 1 } },
+  });
+  expect((await oneFails.run()).view.stateReason).toBe(
+    "1 of the 5 items that had finished by then failed, and the limit (stop-after-failures) is 10%",
+  );
   const few = campaignWorld({ count: 4, scenarios: FAILURES, file: { limits: { "stop-after-failures": "10%" } } });
   expect((await few.run()).view.state).toBe("done");
 });
