@@ -65,6 +65,9 @@ test(
     github.pulls.set("acme/web#8", aNode({ ...base, url: url(8), headRefOid: "8".repeat(40), ...reviews() }));
     for (const [number, head] of [[7, HEAD], [8, "8".repeat(40)]] as const) {
       github.rest.set(`/api/v3/repos/acme/web/pulls/${number}`, {});
+      for (const kind of ["issues", "pulls"]) {
+        github.rest.set(`/api/v3/repos/acme/web/${kind}/${number}/comments?per_page=100&page=1`, []);
+      }
       github.rest.set(`/api/v3/repos/acme/web/commits/${head}/statuses?per_page=100`, []);
       github.rest.set(`/api/v3/repos/acme/web/commits/${head}/pulls?per_page=100`, []);
     }
