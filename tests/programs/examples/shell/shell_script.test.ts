@@ -18,7 +18,7 @@ test.skipIf(which("shellcheck") === undefined)("mogplex-run.sh has nothing that 
 });
 
 test("mogplex-run.sh lists the toolkit's exit codes by their names", () => {
-  const listed = /Ends with ([^.]+)\./.exec(HEADER)?.[1]?.split(", ").join(", ");
+  const listed = /Exits with ([^.]+)\./.exec(HEADER)?.[1]?.split(", ").join(", ");
   const codes = EXIT_TABLE.map(({ code, name }) =>
     name === "interrupted" ? "130 SIGINT, 143 SIGTERM" : `${code} ${name}`
   );
@@ -124,7 +124,7 @@ shell(
         expect([code, stderr]).toEqual([0, ""]);
         expect(stdout).toStartWith("Starts a hosted agent run, waits for its end");
         expect(stdout).toContain("\n  A task of several lines: ./mogplex-run.sh - <task.md\n");
-        expect(stdout).toEndWith("A signal cancels the run. Prints statuses and ids, no text of the service.\n");
+        expect(stdout).toEndWith("Prints statuses and ids, but no\ntext from the service.\n");
       }
       for (const option of ["--version", "-x", "--"]) {
         const { code, stderr } = await stand.run([option]);
