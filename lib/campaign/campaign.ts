@@ -216,7 +216,8 @@ async function makeStep(
     // A lost race does not restart the time limit.
     const leftMs = Math.min(timeoutMs, Math.max(endsAt - clock.now(), 1_000));
     const session = openSession({ ...options, signal, timeoutMs: leftMs }, { ...detected(options), ...internals });
-    expectToken(session, opened.store);
+    // A wave of a schedule waits for a 401 that passes. A person with a wrong token does not want to wait.
+    if (once || session.platform.isCi) expectToken(session, opened.store);
     const step = new Step(session, opened, {
       ...{ once, options, internals, pulls, merges },
       openFiles: filesOpener(options, internals, session),
@@ -546,8 +547,14 @@ class Step {
     ) {
       const runs = open.length === 0
         ? ""
-        : `${formatCount(open.length, "run")} ${open.length === 1 ? "goes" : "go"} on; `;
-      return `${runs}the campaign continues with the next wave${unknown}`;
+        : `${formatCount(open.length, "run")} ${open.length === 1 ? "continues" : "continue"}; `;
+      const { once, internals: { command } } = this.#settings;
+      const next = once || this.#session.platform.isCi
+        ? "the campaign continues with the next wave"
+        : command === undefined
+        ? "the next call continues the campaign"
+        : "to continue the campaign, run the same command again";
+      return `${runs}${next}${unknown}`;
     }
     // The session's signal has aborted, and would end these requests as well. They wait for no budget.
     const { client, clock, platform } = this.#session;

@@ -104,7 +104,8 @@ export async function decideCampaign(
   try {
     return await decide();
   } catch (error) {
-    if (decision.kind !== "stop" || options.dryRun || !(error instanceof DirectoryBusyError)) throw error;
+    if (!(error instanceof DirectoryBusyError)) throw error;
+    if (decision.kind !== "stop" || options.dryRun) throw error.during(`${decision.kind} campaign`);
     const { cancel, reason } = decision;
     return await stopElsewhere(source, { by: options.by, cancel, reason }, options, internals, decide);
   }
@@ -456,13 +457,11 @@ async function recordResume(
   const { cancelled } = store.memory.counts;
   const stay = cancelled === 0
     ? ""
-    : `; ${formatCount(cancelled, "cancelled item")} ${cancelled === 1 ? "stays" : "stay"} as ${
-      cancelled === 1 ? "it is" : "they are"
-    } until \`campaign retry\``;
+    : cancelled === 1
+    ? "; 1 cancelled item stays as it is until you retry it"
+    : `; ${cancelled} cancelled items stay as they are until you retry them`;
   const gate = closedGateReason(store.memory);
-  const next = gate === null
-    ? "the campaign continues with the next wave"
-    : `the stop is lifted, but a gate is still closed: ${gate}`;
+  const next = gate === null ? "the stop is lifted" : `the stop is lifted, but a gate is still closed: ${gate}`;
   return { items: [], text: `${next}${stay}`, acts: [] };
 }
 

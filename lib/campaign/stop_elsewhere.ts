@@ -69,14 +69,16 @@ export async function stopElsewhere<T>(
   const files = internals.files ?? processDurableFiles();
   const processes = internals.processes ?? systemProcesses();
   const look = () => lookAt(source, options, internals);
-  const { directory, writer } = await look();
+  const { directory, writer, view: before } = await look();
   const who = writer ?? "another process";
   let request = writeStop(directory, files, stop);
   for (const deadline = clock.now() + CONFIRM_MS; clock.now() < deadline;) {
     await clock.sleep(LOOK_MS, { signal });
     if (!stopWaits(directory, files, request)) {
       const { view, requests } = await look();
-      if (requests.has(request.id)) return { items: [], text: confirmedText(who, stop, view), view, isElsewhere: true };
+      if (requests.has(request.id)) {
+        return { items: [], text: confirmedText(who, stop, { before, after: view }), view, isElsewhere: true };
+      }
       request = writeStop(directory, files, stop);
     } else if (isFree(directory, files, { processes, clock })) {
       removeStop(directory, files, request);
@@ -89,7 +91,9 @@ export async function stopElsewhere<T>(
     }
   }
   const { view, starts, requests } = await look();
-  if (requests.has(request.id)) return { items: [], text: confirmedText(who, stop, view), view, isElsewhere: true };
+  if (requests.has(request.id)) {
+    return { items: [], text: confirmedText(who, stop, { before, after: view }), view, isElsewhere: true };
+  }
   const what = starts.length === 0 ? "a start that is being sent may still arrive" : "these may still start";
   const why = `${who} has not read it within ${CONFIRM_MS / 1_000} s`;
   const advice = "it reads it before its next start, and the next command reads it if that process has ended";
@@ -128,12 +132,21 @@ function isFree(
   }
 }
 
-function confirmedText(who: string, { cancel }: Pick<StopRequest, "cancel">, { counts }: CampaignView): string {
+function confirmedText(
+  who: string,
+  { cancel }: Pick<StopRequest, "cancel">,
+  { before, after: { counts } }: { before: CampaignView; after: CampaignView },
+): string {
   // Nothing starts after the stop. A start that was sent before it might not have an answer yet.
   const count = counts.running + counts["needs-input"] + counts.starting;
+  const cancelled = cancel ? counts.cancelled - before.counts.cancelled : 0;
   const runs = formatCount(count, "run");
-  const goOn = cancel
+  const end = cancel
     ? `${runs} ${count === 1 ? "is" : "are"} being cancelled`
     : `${runs} ${count === 1 ? "continues to its" : "continue to their"} end`;
-  return [`${who} has stopped starting runs`, count === 0 ? "nothing runs" : goOn].join("; ");
+  return [
+    `${who} has stopped starting runs`,
+    ...cancelled > 0 ? [cancelled === 1 ? "its run is cancelled" : `its ${cancelled} runs are cancelled`] : [],
+    ...count > 0 ? [end] : cancelled > 0 ? [] : ["nothing runs"],
+  ].join("; ");
 }

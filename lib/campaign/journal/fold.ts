@@ -121,7 +121,10 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
     case "stopped":
       if (record.request !== undefined) memory.stopRequests.add(record.request);
       memory.stopped = { by: record.by, at: record.at, cancel: record.cancel, reason: record.reason ?? null };
-      if (record.cancel) { for (const item of memory.items.values()) reopenStart(memory, item); }
+      if (record.cancel) {
+        memory.cancelSeq = record.seq;
+        for (const item of memory.items.values()) reopenStart(memory, item);
+      }
       return;
     case "resumed":
       memory.stopped = null;
@@ -368,7 +371,7 @@ function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended"
     item.files = record.files ?? null;
     item.result = record.result ?? null;
   }
-  const { state, tally } = stateAfter(item, as);
+  const { state, tally } = stateAfter(memory, item, as);
   if (item.adopt && isSpent(start) && as !== "needs-input") {
     item.adopt = false;
     item.allowed = Math.max(item.allowed, item.attempts + 1);
@@ -443,7 +446,11 @@ function setSucceeded(memory: CampaignMemory, item: ItemMemory): void {
   setState(memory, item, isSkipped ? "skipped" : "succeeded", isSkipped ? "none" : "ended");
 }
 
-function stateAfter(item: ItemMemory, as: StartVerdict): { state: ItemState; tally: ItemMemory["tally"] } {
+function stateAfter(
+  memory: CampaignMemory,
+  item: ItemMemory,
+  as: StartVerdict,
+): { state: ItemState; tally: ItemMemory["tally"] } {
   const rule = VERDICT_RULES[as];
   const isGood = as === "succeeded" || as === "unchanged";
   const last = item.starts.at(-1);
@@ -452,10 +459,17 @@ function stateAfter(item: ItemMemory, as: StartVerdict): { state: ItemState; tal
   if (item.skipped !== null && !isGood && as !== "needs-input" && !isHidden) return { state: "skipped", tally: "none" };
   if (item.adopt && last !== undefined && isSpent(last)) return { state: "waiting", tally: "none" };
   if (isWithoutSandbox(item, as)) return { state: "failed", tally: "none" };
+  // Too many failures must not stop a campaign because a person has cancelled its runs.
+  if (as === "cancelled" && isCancelledByStop(memory, item)) return { state: as, tally: "none" };
   if (as === "service" && item.serviceFailures >= MAX_SERVICE_FAILURES) return { state: "failed", tally: "failure" };
   if (rule.again === "attempts" && item.attempts < item.allowed) return { state: "waiting", tally: "none" };
   const tally = rule.ended ? rule.failure ? "failure" : "ended" : "none";
   return { state: as, tally };
+}
+
+/** Whether a person has stopped the campaign with `--cancel` since the last start of an item. A resume does not take that back. */
+function isCancelledByStop({ stopped, cancelSeq }: CampaignMemory, { starts }: ItemMemory): boolean {
+  return stopped?.cancel === true || (starts.at(-1)?.intentSeq ?? Infinity) < cancelSeq;
 }
 
 function isWithoutSandbox({ sandboxFailures }: ItemMemory, as: StartVerdict): boolean {

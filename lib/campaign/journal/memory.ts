@@ -182,6 +182,8 @@ export interface CampaignMemory {
   firstStartAt: string | null;
   /** Who stopped the campaign; null when it was not stopped, or was resumed. */
   stopped: { by: Person; at: string; cancel: boolean; reason: string | null } | null;
+  /** Number of the record of the last stop that cancels runs; 0 without one. */
+  cancelSeq: number;
   /** Ids of the requests of stops that were recorded. */
   readonly stopRequests: Set<string>;
   /** Number of the last wave; 0 before the first. */
@@ -273,6 +275,7 @@ export function newMemory(lock: Lock, quotas: readonly Quota[] = QUOTAS): Campai
     decisions: [],
     firstStartAt: null,
     stopped: null,
+    cancelSeq: 0,
     stopRequests: new Set(),
     wave: 0,
     trouble: null,

@@ -213,6 +213,7 @@ function busyWith(directory: string, { path, facts }: WriterEntry): DirectoryBus
     `${processText(facts)} has been running there since ${sinceText(facts)}`,
     "wait until it has ended, or end it with Ctrl-C or by cancelling its job (its runs continue), then run this command again; " +
       `if you know that it has ended, remove ${JSON.stringify(path)}`,
+    `${processText(facts)} has been using ${JSON.stringify(directory)} since ${sinceText(facts)}`,
   );
 }
 
@@ -220,8 +221,18 @@ function busyWith(directory: string, { path, facts }: WriterEntry): DirectoryBus
 export class DirectoryBusyError extends MogplexError {
   /** @internal */
   static override readonly kind: string = "DirectoryBusyError";
-  constructor(directory: string, why: string, advice: string) {
+  readonly #reason: { holder: string; advice: string };
+
+  /** @param holder Who uses which directory, as a clause. */
+  constructor(directory: string, why: string, advice: string, holder = `${JSON.stringify(directory)} is busy: ${why}`) {
     super({ attempted: `write in ${JSON.stringify(directory)}`, why, advice }, "rateLimited");
+    this.#reason = { holder, advice };
+  }
+
+  /** The same reason, for something else that was attempted. */
+  during(attempted: string): MogplexError {
+    const { holder: why, advice } = this.#reason;
+    return new MogplexError({ attempted, why, advice }, "rateLimited", { cause: this });
   }
 }
 

@@ -90,7 +90,7 @@ export function boundText(
   { minute, hour, day, sandboxes }: QuotaView,
 ): string {
   const used = (quota: { used: number | null; limit: number | null }) =>
-    quota.used === null ? `${quota.limit} in all` : `${quota.used} of ${quota.limit} used`;
+    quota.used === null ? `${quota.limit} at most` : `${quota.used} of ${quota.limit} used`;
   const texts: Readonly<Record<typeof bound, string>> = {
     minute: `the quota of starts a minute (${used(minute)})`,
     hour: `the quota of starts an hour (${used(hour)})`,

@@ -231,7 +231,7 @@ export async function endWithCampaign(
       // A signal is the usual way to stop, and not an error.
       writer.note(stand.why);
       const status = campaignCommand(place.command, "status");
-      if (interactive) writer.note("the same command continues it; this shows its items:", status);
+      if (interactive) writer.note("this shows its items:", status);
       return exitCodeOfStand(stand);
     }
     const isStopped = stand.state === "stopped";

@@ -15,7 +15,7 @@ import { explain } from "../explain.ts";
 import { isLaptop } from "../settings.ts";
 import type { Context, Verb, VerbFlag } from "../verb.ts";
 import { maskToken } from "../context.ts";
-import { campaignVerb, readPlace, refreshReports } from "./campaign_job.ts";
+import { type CampaignPlace, campaignVerb, readPlace, refreshReports } from "./campaign_job.ts";
 import {
   ALLOW_OUTSIDE,
   BY,
@@ -138,9 +138,15 @@ function isStoppedByPerson({ state, waitingFor }: CampaignView): boolean {
 }
 
 /** What a decision needs before it has an effect, with the verb. */
-function nextStep(view: CampaignView): [text: string, verb: string] {
+function nextStep(
+  { options: { home } }: CampaignPlace,
+  view: CampaignView,
+  isOnLaptop: boolean,
+): [text: string, verb: string] {
   if (isStoppedByPerson(view)) return ["The campaign is stopped. To let it continue:", "resume"];
-  return view.waitingFor === "gate" ? ["A gate is closed. To open it:", "approve"] : [BY_HAND, "advance"];
+  if (view.waitingFor === "gate") return ["A gate is closed. To open it:", "approve"];
+  // A campaign on a branch usually has a schedule.
+  return isOnLaptop && !home?.startsWith("git:") ? ["To continue the campaign:", "run"] : [BY_HAND, "advance"];
 }
 
 /** Decisions after which the next wave starts something. */
@@ -165,8 +171,18 @@ async function decide(context: Context, decision: Decision): Promise<number> {
   writer.out(writer.untrusted(text));
   writer.out(...items.slice(0, MAX_NAMES).map((name) => own`  ${writer.untrusted(name)}`));
   if (items.length > MAX_NAMES) writer.out(own`  and ${items.length - MAX_NAMES} more`);
+  if (!dryRun && decision.kind === "resume") {
+    for (const { verdict, word, items: { length } } of view.causes) {
+      if (verdict !== "cancelled") continue;
+      const retry = campaignCommand(place.command, "retry", "--cause", word);
+      const text = length === 1
+        ? own`To start the cancelled item again:`
+        : own`To start the ${length} cancelled items again:`;
+      writer.out(text, own`  ${writer.untrusted(retry)}`);
+    }
+  }
   if (!dryRun && STARTING.includes(decision.kind)) {
-    const [text, verb] = nextStep(view);
+    const [text, verb] = nextStep(place, view, isLaptop(context));
     writer.out(writer.untrusted(text), own`  ${writer.untrusted(campaignCommand(place.command, verb))}`);
   }
   if (leavesCancels) {

@@ -6,7 +6,7 @@ import type { CampaignPlan, WavesForecast } from "../../campaign/campaign_option
 import { internalsWith } from "../../campaign/open_campaign.ts";
 import type { CampaignLimit } from "../../campaign/pace/next_starts.ts";
 import { planCampaignWith } from "../../campaign/plan/plan_campaign.ts";
-import { startsText } from "../../campaign/report/words.ts";
+import { NO_QUOTAS, startsText } from "../../campaign/report/words.ts";
 import type { CampaignItem, CampaignView } from "../../campaign/view/view.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { timeText } from "../../run/result.ts";
@@ -145,7 +145,8 @@ function whyLines(limitedBy: CampaignLimit, endsAtWithout: CampaignPlan["endsAtW
 }
 
 function quotaLine({ quota }: CampaignView): string {
-  return `Starts used by this campaign: ${startsText(quota)}`;
+  const text = startsText(quota);
+  return text === NO_QUOTAS ? `Starts: ${text}` : `Starts used by this campaign: ${text}`;
 }
 
 /** Where the mean run time comes from. @param isGiven Whether the caller set one for the time before any run has finished. */

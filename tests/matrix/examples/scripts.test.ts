@@ -342,7 +342,7 @@ alone(`${MANY} leaves its runs at work when it is stopped, and goes on with the 
   const { code, stderr } = await running.ended;
   expect({ code, stderr }).toEqual({
     code: 143,
-    stderr: expect.stringContaining("the campaign continues with the next wave"),
+    stderr: expect.stringContaining("the next call continues the campaign"),
   });
   expect([service.recorder.of(CANCEL), service.statuses().length]).toEqual([[], 3]);
   for (const { id } of service.emulator.world.store.runs.values()) {

@@ -36,7 +36,7 @@ for (const [name, expected] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     const world = campaignWorld({ count: 4, runDuration: () => 4 * MINUTE });
     const { code, result } = await world.run({ internals: { interrupts: signalAfter(world, MINUTE, name) } });
     expect([code, result.outcome]).toEqual([expected, "interrupted"]);
-    expect(result.reason).toContain("the campaign continues with the next wave");
+    expect(result.reason).toContain("3 runs continue; the next call continues the campaign");
     expect(world.runs().filter((run) => run.endsWith(" streaming")).length).toBe(3);
     expect((await world.run()).code).toBe(0);
     expect(world.runs().length).toBe(4);

@@ -142,7 +142,7 @@ test("a second stop says what the first one does, and a resume that cancelled it
     /no item matches; --failed leaves out cancelled items: for them give --cause WORD or --only GLOB; `mogplex-ci campaign/,
   );
   expect((await world.decide({ kind: "resume" })).text).toBe(
-    "the campaign continues with the next wave; 3 cancelled items stay as they are until `campaign retry`",
+    "the stop is lifted; 3 cancelled items stay as they are until you retry them",
   );
 });
 
@@ -167,7 +167,7 @@ test("a campaign that is stopped starts nothing more, collects what runs, and go
   const requests = world.requests.length;
   expect((await world.advance()).code).toBe(4);
   expect(world.requests.length).toBe(requests);
-  expect((await world.decide({ kind: "resume" })).text).toBe("the campaign continues with the next wave");
+  expect((await world.decide({ kind: "resume" })).text).toBe("the stop is lifted");
   expect((await world.run()).code).toBe(0);
 });
 
@@ -190,6 +190,41 @@ test("a campaign that is stopped with --cancel also cancels runs that wait for a
   const { view } = await world.decide(stop(true));
   expect([view.counts.cancelled, world.runs().every((run) => run.endsWith("cancelled"))]).toEqual([2, true]);
 });
+
+const CANCELLED_RUNS: readonly [what: string, cancel: (world: CampaignWorld) => Promise<unknown>, gates: string[]][] = [
+  ["by a stop", (world) => world.decide(stop(true)), []],
+  ["by a stop whose process ended before it recorded that", async (world) => {
+    await world.decide(stop(true), { token: undefined });
+    cancelAll(world);
+  }, []],
+  ["by a skip", (world) => world.decide({ ...skip({ only: [1, 2, 3].map(project) }), cancel: true }), []],
+  ["by others", (world) => Promise.resolve(cancelAll(world)), ["threshold"]],
+  ["by others after a stop that cancels nothing", async (world) => {
+    await world.decide(stop());
+    cancelAll(world);
+  }, ["threshold"]],
+];
+
+function cancelAll(world: CampaignWorld): void {
+  for (const number of [1, 2, 3]) {
+    const cancelled = { status: "cancelled" };
+    world.setRun(project(number), cancelled, cancelled);
+  }
+}
+
+for (const [what, cancel, gates] of CANCELLED_RUNS) {
+  test(`the limit of failures ${gates.length === 0 ? "ignores" : "counts"} runs that were cancelled ${what}`, async () => {
+    const file = { limits: { "stop-after-failures": 3, attempts: 1 } };
+    const world = campaignWorld({ count: 5, runDuration: () => 20 * MINUTE, file });
+    await world.advance();
+    await world.clock.sleep(MINUTE);
+    await cancel(world);
+    if ((await world.read()).state.startsWith("stop")) await world.decide({ kind: "resume" });
+    const { view: { counts } } = await world.run();
+    const closed = (await world.records()).flatMap((record) => record.type === "gate" ? [record.gate] : []);
+    expect([counts.cancelled + counts.skipped, counts.failed, closed]).toEqual([3, 0, gates]);
+  });
+}
 
 test("a run of another repository is not cancelled, although it was put into the journal", async () => {
   const world = campaignWorld({ count: 2, file: { repositories: [project(1)] }, runDuration: () => 60 * MINUTE });

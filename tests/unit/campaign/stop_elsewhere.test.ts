@@ -111,7 +111,9 @@ test("stop --cancel lets the process that holds the directory cancel its runs at
   const run = world.run();
   await world.clock.sleep(5 * SECOND);
   const from = world.clock.now();
-  await world.decide({ ...STOP, cancel: true });
+  expect((await world.decide({ ...STOP, cancel: true })).text).toMatch(
+    /has stopped starting runs; its 3 runs are cancelled$/,
+  );
   const { code } = await run;
   expect([code, world.clock.now() - from < 2 * MINUTE]).toEqual([4, true]);
   expect(world.runs().map((line) => line.split(" ")[1])).toEqual(["cancelled", "cancelled", "cancelled"]);

@@ -350,7 +350,7 @@ test("leaving the loop, and await using, stop following at once and leave the ru
   const left = await handle.catch((error) => error);
   expect(left).toBeInstanceOf(AbortedError);
   expect(left.message).toMatch(
-    /^Following ended when the last loop was left, or at the end of `await using`; \d runs? goe?s? on; the campaign continues/,
+    /^Following ended when the last loop was left, or at the end of `await using`; \d runs? continues?; the next call continues the campaign$/,
   );
   expect(clock.now()).toBe(leftAt);
   {
@@ -402,7 +402,7 @@ test.each([[[]], [["abort"]]] as const)(
     expect(error.message).toBe(
       cancelOn.length > 0
         ? "The signal ended the call; 3 of 3 runs were cancelled"
-        : "The signal ended the call; 3 runs go on; the campaign continues with the next wave",
+        : "The signal ended the call; 3 runs continue; the next call continues the campaign",
     );
     expect(await loop).toMatchObject({ name: "AbortedError", cause: reason });
     expect([there.service.runs.length, statuses(there).includes("cancelled")]).toEqual([3, cancelOn.length > 0]);

@@ -10,8 +10,7 @@ const journal = (world: CliWorld) =>
   readFileSync(`${world.directory}/journal/000001.ndjson`, "utf8").trimEnd().split("\n");
 const last = (world: CliWorld) => JSON.parse(journal(world).at(-1) ?? "{}");
 
-const BY_HAND =
-  "A schedule or `campaign run` starts the next wave. By hand:\n  mogplex-ci campaign advance campaign.yml --dir DIR\n";
+const BY_HAND = "To continue the campaign:\n  mogplex-ci campaign run campaign.yml --dir DIR\n";
 
 test("campaign retry, approve, stop, resume and skip record who decided, print what it means, and send nothing", async () => {
   const world = cliWorld({ count: 4, scenarios: "play: agent-failure", file: { canary: { size: 2 } } });
@@ -44,7 +43,7 @@ test("campaign retry, approve, stop, resume and skip record who decided, print w
 
   expect(await world.campaign("resume")).toMatchObject({
     code: 0,
-    stdout: `the campaign continues with the next wave\n${BY_HAND}`,
+    stdout: `the stop is lifted\n${BY_HAND}`,
   });
   expect(last(world)).toMatchObject({ type: "resumed", by: "kim" });
   expect(world.requests.length).toBe(requests);
@@ -179,7 +178,9 @@ test("campaign stop while a process is running is confirmed by that process; any
   const { code, stderr } = await world.campaign("resume");
   expect([code, stderr]).toEqual([
     75,
-    expect.stringMatching(/^error: Cannot write in "DIR": process \d+ on ".*" has been running/),
+    expect.stringMatching(
+      /^error: Cannot resume campaign: process \d+ on ".*" has been using "DIR" since [-\d]+ [\d:]+ UTC; wait until it has ended/,
+    ),
   ]);
   expect((await world.campaign("status")).stdout).toMatch(/ {2}used by {7}process \d+ on /);
   const stop = await world.campaign("stop", ["--reason", "wrong task"]);
@@ -350,6 +351,22 @@ test("a stop on top of too many failures is shown with them, and resume names wh
   );
   expect((await world.campaign("retry", ["--failed"])).stdout).toEndWith(approve);
   expect((await world.campaign("approve")).stdout).toBe(`opened the gate after too many failures\n${BY_HAND}`);
+});
+
+test("campaign resume prints the command that starts the cancelled items again, and in CI the command for the next wave", async () => {
+  const world = cliWorld({ count: 2, runDuration: () => 20 * MINUTE });
+  await world.campaign("advance");
+  await world.campaign("stop", ["--cancel"]);
+  const { causes } = JSON.parse((await world.campaign("status", ["--json"])).stdout);
+  const { stdout } = await world.campaign("resume");
+  expect(stdout).toBe(
+    "the stop is lifted; 2 cancelled items stay as they are until you retry them\n" +
+      "To start the 2 cancelled items again:\n" +
+      `  mogplex-ci campaign retry campaign.yml --dir DIR --cause ${causes[0].word}\n${BY_HAND}`,
+  );
+  expect((await world.campaign("retry", ["--cause", causes[0].word], { env: { CI: "true" } })).stdout).toEndWith(
+    "A schedule or `campaign run` starts the next wave. By hand:\n  mogplex-ci campaign advance campaign.yml --dir DIR\n",
+  );
 });
 
 test("a decision of a person without USER is by the user of this machine, and by nobody known in CI", async () => {

@@ -53,6 +53,12 @@ test("campaign plan names the canary and its gate, until the gate is open", asyn
   expect(automatic.stdout).not.toContain(wait);
 });
 
+test("campaign plan shows that starts are not limited", async () => {
+  const world = cliWorld({ count: 1, startLimits: false });
+  const { stdout } = await world.campaign("plan", [], { env: { MOGPLEX_DEV: "1", MOGPLEX_DEV_START_LIMITS: "off" } });
+  expect(stdout).toContain("\nStarts: not limited\n");
+});
+
 test("campaign plan --dry-run writes nothing, and --json is one object", async () => {
   const world = cliWorld({ count: 2 });
   const { code, stdout } = await world.campaign("plan", ["--dry-run", "--json"]);

@@ -234,7 +234,7 @@ for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     });
     expect([ended.code, ended.stderr]).toEqual([
       code,
-      expect.stringMatching(/^note: .*; 2 runs go on; the campaign continues with the next wave$/m),
+      expect.stringMatching(/^note: .*; 2 runs continue; to continue the campaign, run the same command again$/m),
     ]);
     // The state and the counts, and not the items.
     expect(ended.stderr).not.toContain("error: ");
