@@ -5,6 +5,7 @@
  */
 import { CAMPAIGN_FORMATS, campaignVariables } from "../../lib/campaign/report/write.ts";
 import {
+  CANCELLED_BY_STOP,
   ITEM_VERDICTS,
   type ItemState,
   MAX_SERVICE_FAILURES,
@@ -12,6 +13,7 @@ import {
   OPEN_STATES,
   type StartVerdict,
   VERDICT_RULES,
+  type VerdictRule,
 } from "../../lib/campaign/view/verdicts.ts";
 import type { CampaignView } from "../../lib/campaign/view/view.ts";
 import { VERBS } from "../../lib/cli/verbs.ts";
@@ -82,7 +84,12 @@ export function campaignCodesTable(): string {
 }
 
 /** Every end of a start in Markdown, its verdict or the state of its item, and more about the item. */
-const ENDS: readonly (readonly [when: string, verdict: StartVerdict | "starting" | "as it was", remark?: string])[] = [
+const ENDS: readonly (readonly [
+  when: string,
+  verdict: StartVerdict | "starting" | "as it was",
+  remark?: string,
+  rule?: VerdictRule,
+])[] = [
   ["`success`, the requirement is met", "succeeded"],
   ["`success`, no change was needed", "unchanged", "with `require: run` or `accept-unchanged`"],
   ["`success`, no change was needed, and one is required", "failed", '"no change"'],
@@ -101,6 +108,12 @@ const ENDS: readonly (readonly [when: string, verdict: StartVerdict | "starting"
   ["no answer to the start", "starting", "needs attention after 2 hours"],
   ["503, no connection, refused by the queue", "service", `\`failed\` after ${MAX_SERVICE_FAILURES} in a row`],
   ["`cancelled` by others", "cancelled"],
+  [
+    "`cancelled` by `campaign stop FILE --cancel`",
+    "cancelled",
+    "`resume` prints the `retry` command",
+    CANCELLED_BY_STOP,
+  ],
   ["`awaiting_input`", "needs-input", "keeps its sandbox until a person answers"],
   ["longer than `run-timeout`", "overdue", "the campaign cancels the run"],
   ["409, the key belongs to another request", "conflict", "unknown if an earlier start had no answer"],
@@ -117,8 +130,8 @@ const NO_VERDICT = {
 export function campaignVerdictsTable(): string {
   return table(
     ["Result of the run or the start", "Item", "Attempt", "Failure", "Starts again"],
-    ENDS.map(([when, verdict, remark]) => {
-      const { attempt, failure, again } = { ...VERDICT_RULES, ...NO_VERDICT }[verdict];
+    ENDS.map(([when, verdict, remark, rule]) => {
+      const { attempt, failure, again } = rule ?? { ...VERDICT_RULES, ...NO_VERDICT }[verdict];
       return [
         when,
         remark === undefined ? verdict : `${verdict}; ${remark}`,

@@ -10,6 +10,7 @@ import { PULL_REQUEST_STATUSES } from "../../forge/model.ts";
 import { NOTIFY_EVENTS, type NotifyEvent } from "../file/campaign_file.ts";
 import { followUpBranch } from "../pulls.ts";
 import {
+  CANCELLED_BY_STOP,
   type ItemState,
   MAX_SERVICE_FAILURES,
   MAX_WITHOUT_SANDBOX,
@@ -451,7 +452,7 @@ function stateAfter(
   item: ItemMemory,
   as: StartVerdict,
 ): { state: ItemState; tally: ItemMemory["tally"] } {
-  const rule = VERDICT_RULES[as];
+  const rule = as === "cancelled" && isCancelledByStop(memory, item) ? CANCELLED_BY_STOP : VERDICT_RULES[as];
   const isGood = as === "succeeded" || as === "unchanged";
   const last = item.starts.at(-1);
   // Its run could not be cancelled: nothing shows it.
@@ -459,8 +460,6 @@ function stateAfter(
   if (item.skipped !== null && !isGood && as !== "needs-input" && !isHidden) return { state: "skipped", tally: "none" };
   if (item.adopt && last !== undefined && isSpent(last)) return { state: "waiting", tally: "none" };
   if (isWithoutSandbox(item, as)) return { state: "failed", tally: "none" };
-  // Too many failures must not stop a campaign because a person has cancelled its runs.
-  if (as === "cancelled" && isCancelledByStop(memory, item)) return { state: as, tally: "none" };
   if (as === "service" && item.serviceFailures >= MAX_SERVICE_FAILURES) return { state: "failed", tally: "failure" };
   if (rule.again === "attempts" && item.attempts < item.allowed) return { state: "waiting", tally: "none" };
   const tally = rule.ended ? rule.failure ? "failure" : "ended" : "none";

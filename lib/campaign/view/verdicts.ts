@@ -161,7 +161,7 @@ export function stateWords(
 export type StartVerdict = Exclude<ItemVerdict, "skipped"> | "quota" | "service";
 
 /** What follows from a verdict. */
-interface VerdictRule {
+export interface VerdictRule {
   /** Whether the start uses up an attempt of its item. */
   attempt: boolean;
   /** Whether it is a failure: it makes the campaign end with 1. */
@@ -191,6 +191,11 @@ export const VERDICT_RULES: Readonly<Record<StartVerdict, VerdictRule>> = {
   quota: HELD,
   service: HELD,
 };
+
+/**
+ * The rule of `cancelled` after `campaign stop --cancel`. Too many failures must not stop a campaign because a person has cancelled its runs.
+ */
+export const CANCELLED_BY_STOP: VerdictRule = OPEN;
 
 /** Starts in a row that fail because of the service or the network until the item has failed. Source: specification, section 7. */
 export const MAX_SERVICE_FAILURES = 5;
