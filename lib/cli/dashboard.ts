@@ -8,6 +8,7 @@ import {
   type DashboardData,
   dashboardName,
   type FileProblem,
+  pullCountText,
   ratedOf,
   unratedTexts,
 } from "../dashboard/data.ts";
@@ -226,7 +227,7 @@ function say({ writer, flags, option }: Context, data: DashboardData): void {
     if (why !== null && state !== "skipped") writer.note(why);
   }
   const { state, why } = data.pullRequests;
-  if (state === "partial" && why !== null) writer.note(why);
+  if (state !== "complete" && state !== "skipped" && why !== null) writer.note(why);
   for (const { file, why } of data.fileProblems) writer.note(`${file}: ${why}`);
   if (flags.has(JSON_LINES)) writer.json(data);
   else if (option(DASHBOARD_OUT) === undefined) writer.out(...writer.broken("stdout", dashboardLines(data, writer), 4));
@@ -289,7 +290,7 @@ function dashboardLines(data: DashboardData, print: Print): SafeLine[] {
     own`repositories: ${repositories.length}, sandboxes in use: ${activeSandboxes(data)}`,
     ...sandboxes.length > 0 ? [own`sandboxes: ${counts(print, countBy(sandboxes, ({ status }) => status))}`] : [],
     ...last.runs > 0 ? [print.untrusted(`runs in the last 7 days: ${last.runs}${share}${median}`)] : [],
-    ...pullRequestLine(data),
+    ...pullRequestLine(data, print),
     ...campaigns.length > 0 ? [own``, own`campaigns`] : [],
     ...rows(
       campaigns,
@@ -317,12 +318,14 @@ function concernLine(print: Print, { tone, subject, line, at, lasts }: Concern, 
   return print.paint(tone === "bad" ? "red" : "yellow", text);
 }
 
-function pullRequestLine({ pullRequests: { count, opened, waiting, merged } }: DashboardData): SafeLine[] {
+function pullRequestLine({ pullRequests }: DashboardData, print: Print): SafeLine[] {
+  const { count, opened, waiting, merged } = pullRequests;
   if (count === 0) return [];
-  const state = waiting === null || merged === null
-    ? [own`waiting: unknown`]
-    : [own`${merged.last} merged`, own`${waiting.last} waiting`];
-  return [own`pull requests in the last 7 days: ${joinLines([own`${opened.last} opened`, ...state], ", ")}`];
+  const [mergedText, waitingText] = [merged, waiting].map((pair) => pullCountText(pullRequests, pair));
+  const state = mergedText === null || waitingText === null
+    ? "merged and waiting: unknown"
+    : `${mergedText} merged, ${waitingText} waiting`;
+  return [print.untrusted(`pull requests in the last 7 days: ${opened.last} opened, ${state}`)];
 }
 
 function rows<T>(items: readonly T[], lineOf: (item: T) => SafeLine): SafeLine[] {

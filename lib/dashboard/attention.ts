@@ -13,6 +13,7 @@ import {
   LISTS,
   type PullRequestEntry,
 } from "./data.ts";
+import { NOT_AMONG_NEWEST } from "./pull_requests.ts";
 import { endedRuns, momentOf, troublesOf, weakRepositoriesOf } from "./runs.ts";
 
 /** What concerns are about, in the order in which a dashboard lists them. */
@@ -321,7 +322,7 @@ function ofSandboxes(data: DashboardData): Concern[] {
   ];
 }
 
-function ofFiles({ lists, fileProblems }: DashboardData): Concern[] {
+function ofFiles({ lists, fileProblems, pullRequests }: DashboardData): Concern[] {
   const link = { words: "Show", part: "sources" };
   const unread = LISTS.filter((name) => ["failed", "partial"].includes(lists[name].state)).map((name) =>
     concern(
@@ -334,6 +335,15 @@ function ofFiles({ lists, fileProblems }: DashboardData): Concern[] {
       { link },
     )
   );
+  const pulls = pullRequests.unread.filter(({ why }) => why !== NOT_AMONG_NEWEST).map(({ why, pullRequests: count }) =>
+    concern(
+      "source",
+      "warn",
+      `${formatCount(count, "pull request")} could not be read`,
+      sentenceOf(why),
+      { link: { words: "Show", part: "pulls" } },
+    )
+  );
   const patterns = fileProblems.filter(({ kind }) => kind === "pattern").map(({ file }) => file);
   const files = fileProblems.filter(({ kind }) => kind === "file").map(({ file }) => file);
   const some = (count: number, one: string, many: string, names: readonly string[]) =>
@@ -344,6 +354,7 @@ function ofFiles({ lists, fileProblems }: DashboardData): Concern[] {
     ];
   return [
     ...unread,
+    ...pulls,
     ...some(patterns.length, "pattern matches no file", "patterns match no file", patterns),
     ...some(files.length, "file could not be read", "files could not be read", files),
   ];

@@ -119,7 +119,8 @@ function summary(data: DashboardData): Part {
 }
 
 /** How many pull requests wait, and how many of them for long. */
-function waitingText({ waiting, entries }: DashboardData["pullRequests"], nowMs: number): Html | null {
+function waitingText(pullRequests: DashboardData["pullRequests"], nowMs: number): Html | null {
+  const { waiting, entries, state } = pullRequests;
   if (waiting === null || waiting.last === 0) return null;
   const { last, before } = waiting;
   const old = longWaiting(entries, nowMs).length;
@@ -128,9 +129,10 @@ function waitingText({ waiting, entries }: DashboardData["pullRequests"], nowMs:
     : last === 1
     ? "; it has waited for more than 3 days"
     : `; ${old === last ? "all" : old} of them for more than 3 days`;
-  return markup`<strong>${formatCount(last, "pull request")}</strong> ${
-    last === 1 ? "waits" : "wait"
-  } for review (a week ago: ${before})${long}.`;
+  const wait = last === 1 ? "waits" : "wait";
+  const earlier = state === "complete" ? ` (a week ago: ${before})` : "";
+  const least = state === "complete" ? "" : "At least ";
+  return markup`<strong>${least}${formatCount(last, "pull request")}</strong> ${wait} for review${earlier}${long}.`;
 }
 
 /** Fewer runs are counted one by one. */
@@ -413,18 +415,31 @@ function pulls({ pullRequests, runs }: DashboardData, nowMs: number): Html | nul
     size: ages.filter((age) => age < limit && age >= (AGES[index - 1]?.[0] ?? -Infinity)).length,
   }));
   const most = Math.max(1, ...groups.map(({ size }) => size));
-  const boxes: readonly (readonly [name: string, pair: Pair | null])[] = [
-    ["Opened", opened],
-    ["Merged", merged],
-    ["Closed, not merged", closed],
-    ["Waiting now", waiting],
+  const boxes: readonly (readonly [name: string, pair: Pair | null, isKnown: boolean])[] = [
+    ["Opened", opened, true],
+    ["Merged", merged, false],
+    ["Closed, not merged", closed, false],
+    ["Waiting now", waiting, false],
   ];
   const rows = entries.map((entry) => pullRow(entry, nowMs));
   const more = rows.length - FIRST_PULLS;
   return markup`<div class="panel"><dl class="strip">${
-    boxes.map(([name, pair]) =>
-      pair !== null &&
-      markup`<div><dt>${name}</dt><dd class="big">${pair.last}</dd><dd class="delta">7 days before: ${pair.before}</dd></div>`
+    boxes.map(([name, pair, isKnown]) =>
+      state === "skipped" && pair === null
+        ? false
+        : markup`<div><dt>${name}</dt><dd class="big">${
+          pair === null
+            ? "–"
+            : isKnown || state === "complete"
+            ? pair.last
+            : markup`<small>at least </small>${pair.last}`
+        }</dd><dd class="delta">${
+          pair === null
+            ? "unknown"
+            : isKnown || state === "complete"
+            ? `7 days before: ${pair.before}`
+            : "some are unknown"
+        }</dd></div>`
     )
   }${
     entries.length > 0 &&
@@ -436,7 +451,7 @@ function pulls({ pullRequests, runs }: DashboardData, nowMs: number): Html | nul
   }</dl>${
     rows.length > 0 &&
     table("The pull requests that have waited longest", ...withoutEmpty(PULLS, rows.slice(0, FIRST_PULLS)))
-  }${state === "skipped" && newestPulls(runs, nowMs)}${
+  }${!isRead(pullRequests) && newestPulls(runs, nowMs)}${
     why !== null && markup`<p class="foot">${bare(why)}.</p>`
   }</div>${
     unread.length > 0 && fold(

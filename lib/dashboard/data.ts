@@ -277,16 +277,19 @@ export interface UnreadPullRequests {
   urls: readonly string[];
 }
 
-/** The pull requests of all runs and campaigns. `skipped`: no forge was asked. */
+/**
+ * The pull requests of all runs and campaigns. `skipped`: no forge was asked. `partial` and `cut`: some could not be read, so `merged`, `closed` and
+ * `waiting` are lower bounds.
+ */
 export interface PullRequests extends ListState {
   /** Named by the files. */
   count: number;
   opened: Pair;
-  /** Null if no forge was asked. */
+  /** Null if none could be read. */
   merged: Pair | null;
-  /** Closed without a merge; null if no forge was asked. */
+  /** Closed without a merge; null if none could be read. */
   closed: Pair | null;
-  /** Open now, and seven days ago; null if no forge was asked. */
+  /** Open now, and seven days ago; null if none could be read. */
   waiting: Pair | null;
   /** The waiting ones, if known, oldest first. */
   entries: readonly PullRequestEntry[];
@@ -348,8 +351,14 @@ export interface DashboardData {
   fileProblems: readonly FileProblem[];
 }
 
-export function isRead({ state }: ListState): boolean {
+export function isRead({ state }: Pick<ListState, "state">): boolean {
   return state !== "failed" && state !== "skipped";
+}
+
+/** A number of pull requests from the forge, such as `at least 3` if some could not be read; null if it is unknown. */
+export function pullCountText({ state }: Pick<PullRequests, "state">, pair: Pair | null): string | null {
+  if (pair === null) return null;
+  return state === "complete" ? `${pair.last}` : `at least ${pair.last}`;
 }
 
 /** A count from a list; null if nothing of the list was read. */

@@ -112,6 +112,43 @@ function added(samples: readonly Sample[]): Sample[] {
   return [...sums.values()];
 }
 
+/** What the forge shows is left out unless all pull requests were read: a part of it would look like a drop. */
+function pulls({ pullRequests, at }: DashboardData): Family[] {
+  const { count, state, merged, waiting, entries, unread } = pullRequests;
+  const isComplete = state === "complete";
+  const nowMs = instantMs(at) ?? 0;
+  const ages = entries.flatMap(({ openedAt }) => {
+    const ms = instantMs(openedAt);
+    return ms === null ? [] : Math.max(0, nowMs - ms);
+  });
+  return [
+    single("pull_requests", "Pull requests of the runs and campaigns in the files.", count),
+    single(
+      "pull_requests_unread",
+      "Pull requests whose state could not be read.",
+      state === "skipped" ? count : sumOf(unread, (each) => each.pullRequests),
+    ),
+    single(
+      "pull_requests_merged_last_week",
+      "Pull requests that were merged in the last 7 days.",
+      isComplete && merged !== null ? merged.last : null,
+    ),
+    single(
+      "pull_requests_waiting",
+      "Pull requests that are open.",
+      isComplete && waiting !== null ? waiting.last : null,
+    ),
+    {
+      ...single(
+        "pull_requests_waiting_age_max_seconds",
+        "Age of the oldest open pull request.",
+        isComplete && ages.length > 0 ? ages.reduce((a, b) => Math.max(a, b)) / 1_000 : null,
+      ),
+      unit: "seconds",
+    },
+  ];
+}
+
 function files(data: DashboardData): Family[] {
   const { runs, campaigns, fileProblems } = data;
   const of = (name: string, help: string, numberOf: (campaign: DashboardData["campaigns"][number]) => number) => ({
@@ -125,7 +162,7 @@ function files(data: DashboardData): Family[] {
       help: "Runs whose files were given, by outcome as the service reports it.",
       samples: byWord(runs, "outcome", (run) => run.outcome),
     },
-    single("pull_requests", "Pull requests of the runs and campaigns in the files.", data.pullRequests.count),
+    ...pulls(data),
     of("campaign_items", "Items of each campaign in the files.", ({ items }) => items),
     of("campaign_items_ended", "Items of a campaign that have ended.", ({ ended }) => ended),
     of(

@@ -2,9 +2,17 @@
  * The pull requests of a dashboard: those that its runs and campaigns name, as their forges show them.
  * @module
  */
+import { parsePullRequest } from "../forge/all.ts";
 import type { ForgeReading } from "../forge/batch.ts";
 import { formatCount } from "../text/duration.ts";
-import { type ListState, type PullRequestEntry, type PullRequests, sumOf, type UnreadPullRequests } from "./data.ts";
+import {
+  isRead,
+  type ListState,
+  type PullRequestEntry,
+  type PullRequests,
+  sumOf,
+  type UnreadPullRequests,
+} from "./data.ts";
 
 /** A pull request that a file names, with what the file says of it. */
 export interface NamedPull {
@@ -32,10 +40,12 @@ const UNKNOWN = { state: "unknown", checks: null, review: null, conflict: null, 
 export function pullRequestsOf(named: readonly NamedPull[], reading: ForgeReading | null, nowMs: number): PullRequests {
   const all = named.map(({ known, ...pull }) => {
     const facts = reading?.facts.get(pull.url);
-    if (facts === undefined) return { ...pull, ...known ?? UNKNOWN, endedAt: null, isRead: known !== null };
+    if (facts === undefined) {
+      return { ...pull, ...known ?? UNKNOWN, endedAt: null, wasRead: known !== null && known.state !== "unreadable" };
+    }
     const { state, checks, review, conflict, owner, createdAt, mergedAt, closedAt } = facts;
     const end = mergedAt ?? closedAt;
-    return { ...pull, state, checks, review, conflict, owner, openedAt: createdAt, endedAt: end, isRead: true };
+    return { ...pull, state, checks, review, conflict, owner, openedAt: createdAt, endedAt: end, wasRead: true };
   });
   const moments = all.map((pull) => ({
     state: pull.state,
@@ -48,25 +58,29 @@ export function pullRequestsOf(named: readonly NamedPull[], reading: ForgeReadin
     moments.filter(({ state, opened, ended }) =>
       opened <= atMs && (state === "open" || (state === "merged" || state === "closed") && ended > atMs)
     ).length;
-  const counts = reading === null ? null : {
+  const unread = reading === null ? [] : unreadOf(all.flatMap(({ wasRead, url }) => wasRead ? [] : url), reading);
+  const state = stateOf(named.length, unread, reading);
+  const counts = !isRead(state) ? null : {
     merged: pair((back) => moments.filter(({ state, ended }) => state === "merged" && inSpan(ended, back)).length),
     closed: pair((back) => moments.filter(({ state, ended }) => state === "closed" && inSpan(ended, back)).length),
     waiting: { last: moments.filter(({ state }) => state === "open").length, before: wereOpen(nowMs - WEEK_MS) },
   };
   const waiting = all.filter(({ state }) => state === "open")
     .sort((a, b) => (Date.parse(a.openedAt ?? "") || nowMs) - (Date.parse(b.openedAt ?? "") || nowMs));
-  const unread = reading === null ? [] : unreadOf(all.flatMap(({ isRead, url }) => isRead ? [] : url), reading);
   return {
-    ...stateOf(named.length, unread, reading),
+    ...state,
     count: named.length,
     opened: pair((back) => moments.filter(({ opened }) => inSpan(opened, back)).length),
     merged: counts?.merged ?? null,
     closed: counts?.closed ?? null,
     waiting: counts?.waiting ?? null,
-    entries: waiting.slice(0, MAX_ENTRIES).map(({ isRead: _isRead, endedAt: _endedAt, ...entry }) => entry),
-    unread,
+    entries: waiting.slice(0, MAX_ENTRIES).map(({ wasRead: _wasRead, endedAt: _endedAt, ...entry }) => entry),
+    unread: unread.slice(0, MAX_REASONS),
   };
 }
+
+/** Why an older pull request was not read. */
+export const NOT_AMONG_NEWEST = `only the newest ${MAX_ASKED} are read`;
 
 const MAX_URLS = 5;
 const MAX_REASONS = 10;
@@ -77,18 +91,19 @@ function unreadOf(urls: readonly string[], { failed, refused, unasked }: ForgeRe
     const host = URL.canParse(url) ? new URL(url).host : url;
     const why = failed.get(url) ?? refused.get(url) ??
       (unasked.has(url)
-        ? `there is no token for ${host}, or it is not the address of a pull request`
-        : `only the newest ${MAX_ASKED} are read`);
+        ? parsePullRequest(url) === undefined
+          ? "it is not the address of a pull request"
+          : `there is no token for ${host}`
+        : NOT_AMONG_NEWEST);
     byReason.set(why, [...byReason.get(why) ?? [], url]);
   }
   return [...byReason].map(([why, all]) => ({ why, pullRequests: all.length, urls: all.slice(0, MAX_URLS) }))
-    .sort((a, b) => b.pullRequests - a.pullRequests).slice(0, MAX_REASONS);
+    .sort((a, b) => b.pullRequests - a.pullRequests);
 }
 
 function stateOf(count: number, unread: readonly UnreadPullRequests[], reading: ForgeReading | null): ListState {
   if (reading === null) {
-    const why =
-      "Unknown: without a token for the forge, this page cannot show which pull requests are waiting or were merged";
+    const why = "To see which pull requests wait or were merged, set GITHUB_TOKEN or GITLAB_TOKEN";
     return count === 0 ? { state: "complete", why: null } : { state: "skipped", why };
   }
   const [first, second] = unread;
@@ -96,5 +111,6 @@ function stateOf(count: number, unread: readonly UnreadPullRequests[], reading: 
   const total = sumOf(unread, ({ pullRequests }) => pullRequests);
   const most = second === undefined ? `: ${first.why}` : `, most of them for this reason: ${first.why}`;
   const why = `${formatCount(total, "pull request")} of ${count} could not be read${most}`;
-  return { state: "partial", why };
+  if (total === count) return { state: "failed", why };
+  return { state: unread.every((each) => each.why === NOT_AMONG_NEWEST) ? "cut" : "partial", why };
 }

@@ -148,7 +148,10 @@ test("dashboard counts the runs of histories, and asks the forge for their pull 
   const data = JSON.parse(io.files.get("public/data.json") ?? "");
   expect([code, data.days.last.runs, data.covers]).toMatchObject([0, 1, { histories: 1, lines: 1, jobs: ["nightly"] }]);
   expect([...new Set(asked)]).toEqual(["https://api.github.com/graphql Bearer ghp_forgeToken"]);
-  expect(data.pullRequests).toMatchObject({ state: "partial", count: 1 });
+  expect(data.pullRequests).toMatchObject({ state: "failed", count: 1, merged: null, waiting: null });
+  const terminal = fakeIo({ env: { ...env, GITHUB_TOKEN: "ghp_forgeToken" }, files: { "runs.ndjson": line } });
+  await main(["dashboard", "--history", "runs.ndjson"], terminal, { fetch, clock });
+  expect(terminal.text.stdout).toContain("pull requests in the last 7 days: 1 opened, merged and waiting: unknown\n");
 });
 
 test("dashboard shows a run that outlived its job as the service reports it, and not as the job saw it", async () => {

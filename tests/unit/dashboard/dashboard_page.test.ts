@@ -2,6 +2,8 @@ import { expect, test } from "bun:test";
 import { concernsOf, foldConcerns, headlineOf } from "../../../lib/dashboard/attention.ts";
 import { cleanDashboard } from "../../../lib/dashboard/collect.ts";
 import { renderDashboardPage } from "../../../lib/dashboard/dashboard_page.ts";
+import { renderDashboardMetrics } from "../../../lib/dashboard/metrics.ts";
+import { NOT_AMONG_NEWEST } from "../../../lib/dashboard/pull_requests.ts";
 import type { FileProblem, RunFigures } from "../../../lib/dashboard/data.ts";
 import { createRedactor } from "../../../lib/text/redact.ts";
 import { breaches as breachesOf, elementsOf, textsOf } from "../report/page_parser.ts";
@@ -344,6 +346,34 @@ test("renderDashboardPage() lists the pull requests that could not be read, with
   const page = render({ ...data, pullRequests: { ...data.pullRequests, unread } });
   expect(breaches(page)).toEqual([]);
   expect(textsOf(page, "li")).toContain("HTTP 502: https://github.com/acme/api/pull/1 and 2 more");
+});
+
+test("renderDashboardPage() shows no number of pull requests that it does not know, and asks for attention", () => {
+  const { pullRequests, ...data } = fullDashboard(12);
+  const unread = [{ why: "there is no token for github.com", pullRequests: 2, urls: [] }];
+  const pageOf = (changes: Partial<Data["pullRequests"]>) => {
+    const page = render({ ...data, pullRequests: { ...pullRequests, unread, ...changes } });
+    return elementsOf(page).find(({ attributes }) => attributes.class === "strip")?.text;
+  };
+  const none = { merged: null, closed: null, waiting: null, entries: [], state: "failed" } as const;
+  expect(pageOf(none)).toBe("Opened47 days before: 0Merged–unknownClosed, not merged–unknownWaiting now–unknown");
+  const three = { last: 3, before: 1 };
+  expect(pageOf({ merged: three, closed: three, waiting: three, entries: [], state: "partial" })).toBe(
+    "Opened47 days before: 0Mergedat least 3some are unknownClosed, not mergedat least 3some are unknownWaiting nowat least 3some are unknown",
+  );
+  const concerns = concernsOf({ ...data, pullRequests: { ...pullRequests, unread, state: "partial" } });
+  expect(concerns.at(-1)).toMatchObject({
+    subject: "2 pull requests could not be read",
+    line: "There is no token for github.com.",
+  });
+  const limit = [{ why: NOT_AMONG_NEWEST, pullRequests: 2, urls: [] }];
+  expect(concernsOf({ ...data, pullRequests: { ...pullRequests, unread: limit } })).toEqual(
+    concernsOf({ ...data, pullRequests }),
+  );
+  const metrics = renderDashboardMetrics({ ...data, pullRequests: { ...pullRequests, unread, state: "partial" } });
+  expect(metrics).toContain("mogplex_dashboard_pull_requests_unread 2\n");
+  expect(metrics).not.toContain("pull_requests_waiting");
+  expect(renderDashboardMetrics({ ...data, pullRequests })).toContain("mogplex_dashboard_pull_requests_waiting 1\n");
 });
 
 const NEWEST = "The newest pull requests";

@@ -239,7 +239,7 @@ test("pullRequestsOf() without a token says so, and has what campaigns have read
     ...{ state: "skipped", count: 2, opened: { last: 2, before: 0 }, merged: null, closed: null, waiting: null },
     unread: [],
   });
-  expect(why).toStartWith("Unknown: without a token for the forge, this page cannot show");
+  expect(why).toBe("To see which pull requests wait or were merged, set GITHUB_TOKEN or GITLAB_TOKEN");
   expect(entries.map(({ campaign, checks }) => [campaign, checks])).toEqual([["node", "red"]]);
   expect(pullRequestsOf([], null, NOW)).toMatchObject({ state: "complete", why: null });
 });
@@ -257,10 +257,28 @@ test("pullRequestsOf() says how many could not be read, and why", () => {
   expect(most).toBe("3 pull requests of 3 could not be read, most of them for this reason: HTTP 502");
   expect(unread).toEqual([
     { why: "HTTP 502", pullRequests: 2, urls: [named(2).url, named(3).url] },
-    {
-      why: "there is no token for github.com, or it is not the address of a pull request",
-      pullRequests: 1,
-      urls: [named(1).url],
-    },
+    { why: "there is no token for github.com", pullRequests: 1, urls: [named(1).url] },
+  ]);
+});
+
+test("pullRequestsOf() does not know what waits when nothing could be read, and has lower bounds when a part could", () => {
+  const open = { 1: { state: "open", createdAt: ago(1) } };
+  const countsOf = (facts: Record<number, object>, failed: Record<number, string>) => {
+    const all = pullRequestsOf([named(1), named(2)], reading(facts, failed), NOW);
+    return [all.state, all.merged, all.closed, all.waiting];
+  };
+  const none = { last: 0, before: 0 };
+  expect(countsOf({}, { 1: "HTTP 502", 2: "HTTP 502" })).toEqual(["failed", null, null, null]);
+  expect(countsOf(open, { 2: "HTTP 502" })).toEqual(["partial", none, none, { last: 1, before: 0 }]);
+  // Only the newest are read: that is a limit, not a failure.
+  expect(countsOf(open, {})).toEqual(["cut", none, none, { last: 1, before: 0 }]);
+});
+
+test("pullRequestsOf() says of an address which is not a pull request that it is none", () => {
+  const none = reading({});
+  const url = "https://github.com/acme/api";
+  (none as { unasked: Set<string> }).unasked.add(url);
+  expect(pullRequestsOf([{ ...named(1), url }], none, NOW).unread).toEqual([
+    { why: "it is not the address of a pull request", pullRequests: 1, urls: [url] },
   ]);
 });
