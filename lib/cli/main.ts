@@ -211,7 +211,13 @@ function unknownGroupVerb(first: string, second: string, names: readonly string[
   if (second === "" || second.startsWith("-")) {
     return new UsageError({ attempted: `run ${JSON.stringify(first)}`, why: "a command is missing", advice });
   }
-  const hint = nearest(second, names);
+  const others = new Map(
+    VERBS.filter((verb) => wordsOf(verb).startsWith(`${first} `)).flatMap((verb) =>
+      verb.otherNames?.map((name) => [name, wordsOf(verb).slice(first.length + 1)] as const) ?? []
+    ),
+  );
+  const near = nearest(second, [...others.keys(), ...names]);
+  const hint = near && (others.get(near) ?? near);
   return new UsageError({
     attempted: `run ${JSON.stringify(`${first} ${second}`)}`,
     why: "unknown command",

@@ -26,6 +26,7 @@ import {
   type TableRow,
   todoList,
   type Tone,
+  unbroken,
   withoutEmpty,
 } from "../report/page.ts";
 import { CAMPAIGN_STATES, stateWords } from "../campaign/view/verdicts.ts";
@@ -227,8 +228,8 @@ function days({ days: { last, before }, weeks }: DashboardData): Html | null {
     if (now === null || then === null) return null;
     const more = now - then;
     // A twentieth, or less than a second, is no difference.
-    if (Math.abs(more) < Math.max(1_000, then / 20)) return compare(0, `about as long as ${spanText(then)}`);
-    const [span, earlier] = [spanText(Math.abs(more)), spanText(then)];
+    if (Math.abs(more) < Math.max(1_000, then / 20)) return compare(0, `about as long as ${unbroken(spanText(then))}`);
+    const [span, earlier] = [unbroken(spanText(Math.abs(more))), unbroken(spanText(then))];
     // From 18 min to 7 s, the difference reads like the duration before.
     return compare(more, `${span === earlier ? "" : `${span} `}${more > 0 ? "slower" : "faster"} than ${earlier}`);
   };
@@ -369,7 +370,7 @@ function durations(all: readonly WeekFigures[]): Html | null {
   );
 }
 
-const duration = (ms: number | null): Cell => ms === null ? null : { show: spanText(ms), value: ms };
+const duration = (ms: number | null): Cell => ms === null ? null : { show: unbroken(spanText(ms)), value: ms };
 
 function weekTable(all: readonly WeekFigures[]): Html {
   const heads: readonly Column[] = [
@@ -602,7 +603,10 @@ function moment(text: string | null, nowMs: number): Cell {
   const ms = instantMs(text);
   if (ms === null) return null;
   const iso = new Date(ms).toISOString();
-  return { show: markup`<time datetime="${iso}" title="${utcText(ms)}">${distanceText(ms, nowMs)}</time>`, value: ms };
+  return {
+    show: markup`<time datetime="${iso}" title="${utcText(ms)}">${unbroken(distanceText(ms, nowMs))}</time>`,
+    value: ms,
+  };
 }
 
 /** A time in the future; `soon` if a campaign that still runs should have ended before. */
@@ -786,7 +790,7 @@ function sandboxes(data: DashboardData, nowMs: number): Html | null {
         repository === null ? shortId(id) : oneLine(repository),
         state(status, status === "error" ? "bad" : status === "running" ? "run" : "none"),
         oneLine(branch),
-        ms === null ? null : { show: roundSpanText(nowMs - ms), value: nowMs - ms },
+        ms === null ? null : { show: unbroken(roundSpanText(nowMs - ms)), value: nowMs - ms },
         moment(lastActiveAt, nowMs),
         oneLine(error),
       ],
@@ -803,7 +807,7 @@ function sandboxes(data: DashboardData, nowMs: number): Html | null {
         const ms = instantMs(createdAt);
         return markup`<dt>${repository === null ? shortId(id) : bare(repository)}</dt><dd>${
           state(status, status === "running" ? "run" : "queued")
-        }${ms !== null && markup` <small>${roundSpanText(Math.max(0, nowMs - ms))}</small>`}</dd>`;
+        }${ms !== null && markup` <small>${unbroken(roundSpanText(Math.max(0, nowMs - ms)))}</small>`}</dd>`;
       })
     }</dl>`
   }${rows.length > 0 && fold(`All ${rows.length}`, listed("sandboxes", "Sandboxes", SANDBOXES, rows))}</div>`;

@@ -169,7 +169,7 @@ function gitFacts(view: ResultView, git: GitFacts, mayLink: (url: string) => boo
   const { url } = git.pullRequest;
   return [
     ["Changes", git.changed === null ? "unknown" : git.changed ? "yes" : "no"],
-    ["Branch", branchWords(git)],
+    ["Branch", branchWords(git, view)],
     ["Base branch", { name: git.branch.base }],
     [
       "Pull request",

@@ -16,7 +16,7 @@
     );
 
   function wholeText(cell) {
-    let text = (cell.textContent ?? "").trim();
+    let text = (cell.textContent ?? "").replaceAll("\u00a0", " ").trim();
     for (const [short, long] of longer(cell)) text = text.replace(short, () => long);
     return text;
   }

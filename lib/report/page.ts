@@ -367,12 +367,18 @@ export function table(
 
 /** @param show Shows a name in them. @default as code */
 export function wordsOf(words: Words, show: (name: string) => Html = framed): Part {
+  if (typeof words === "string") return unbroken(words);
   if (words === null || typeof words !== "object") return words;
   if ("name" in words) return words.name ? show(cutText(words.name, words.max ?? MAX_NAME)) : null;
   if ("time" in words) return time(words.time);
   if ("link" in words) return link(words.link, words.words);
   if ("strong" in words) return markup`<strong>${wordsOf(words.strong, show)}</strong>`;
   return words.map((each) => wordsOf(each, show));
+}
+
+/** A text of ours with its durations: a line never breaks between a number and its unit. */
+export function unbroken(text: string): string {
+  return text.replace(/(\d) (?=(?:s|min|h|d)\b)/g, "$1\u00a0");
 }
 
 /** A name in a line that is not code, isolated in its text direction. */

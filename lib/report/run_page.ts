@@ -48,6 +48,7 @@ import {
   shortId,
   state,
   type Tone,
+  unbroken,
 } from "./page.ts";
 
 export interface Setting {
@@ -140,13 +141,13 @@ function summaryOf(view: ResultView, { earlier }: RunPageOptions): Part {
   ]
     .filter((part) => part !== null).map((part) => cutText(part, MAX_NAME));
   const started = instantMs(createdAt);
-  const took = outcome === "started" ? "" : `took ${formatDuration(tookMs)}`;
+  const took = outcome === "started" ? "" : `took ${unbroken(formatDuration(tookMs))}`;
   const when = [started === null ? "" : `started ${dayTimeText(started)}`, took].filter(Boolean).join(", ");
   return [
     who.length > 0 && markup`${bare(who.join(", "))}. `,
     when !== "" && `${when.replace(/^./, (letter) => letter.toUpperCase())}.`,
     earlier !== undefined &&
-    ` ${earlier.streak > 1 && outcome === "failed" ? streakText(earlier.streak) : earlier.sentence}`,
+    ` ${earlier.streak > 1 && outcome === "failed" ? streakText(earlier.streak) : unbroken(earlier.sentence)}`,
   ];
 }
 
@@ -216,6 +217,14 @@ function callOf(view: ResultView, tone: Tone, options: RunPageOptions): Html {
   });
 }
 
+/** What a run did in each of its phases. */
+const DURING: Readonly<Record<string, string>> = {
+  queue: "While the run was queued",
+  prepare: "While the sandbox was prepared",
+  agent: "While the agent worked",
+  deliver: "While the work was delivered",
+};
+
 /** Where it stopped, and what was delivered. */
 function phaseLine({ outcome, phases, git, tookMs, kind: { noun }, runId, exitCode }: ResultView): Part {
   if (outcome === "error" || outcome === "suppressed") return `Exit code ${exitCode}.`;
@@ -223,7 +232,9 @@ function phaseLine({ outcome, phases, git, tookMs, kind: { noun }, runId, exitCo
   const phase = phases.at(-1);
   const where = phase === undefined
     ? null
-    : `In the phase “${phase.name}”, after ${formatDuration(phase.durationMs ?? tookMs)}.`;
+    : `${lookup(DURING, phase.name) ?? "During the run"}, after ${
+      unbroken(formatDuration(phase.durationMs ?? tookMs))
+    }.`;
   const pushed = git?.branch.pushed ?? null;
   const isNone = git?.pullRequest.url === null;
   const work = pushed === null
@@ -316,7 +327,7 @@ function facts(view: ResultView, { links = {} }: RunPageOptions): Fact[] {
     ["Repository", { name: repository ?? repoId }],
     ["Agent", { name: harness }],
     ["Base branch", { name: git?.branch.base ?? null }],
-    ["Branch", git === null ? null : branchWords(git)],
+    ["Branch", git === null ? null : branchWords(git, view)],
     // The address of one is in the first lines.
     ["Pull request", git === null || git.pullRequest.url !== null ? null : noPullRequestWords(view)],
     ["Automation", { name: automationId }],
@@ -365,18 +376,15 @@ function phases(view: ResultView): Html | null {
     const from = at;
     at += ms;
     const isBad = outcome === "failed" && view.resultFile === null && index === known.length - 1;
-    const text = durationMs !== null || hasEnded && ms > 0
-      ? formatDuration(ms)
-      : ms === 0
-      ? "end not seen"
-      : `${formatDuration(ms)} so far`;
+    const took = unbroken(formatDuration(ms));
+    const text = durationMs !== null || hasEnded && ms > 0 ? took : ms === 0 ? "end not seen" : `${took} so far`;
     return { name: cutText(name, MAX_WORD), from, to: at, isBad, text: `${text}${isBad ? ", failed" : ""}` };
   });
   const whole = Math.max(1, at);
   const missing = known[0]?.name === "run" ? [] : PHASES.filter((name) => !known.some((phase) => phase.name === name));
   return figure(
     "Phases",
-    markup`<span class="soft">${formatDuration(tookMs)}</span>`,
+    markup`<span class="soft">${unbroken(formatDuration(tookMs))}</span>`,
     gantt([
       ...rows.map(({ name, from, to, isBad, text }): GanttRow => ({
         name,
@@ -516,7 +524,7 @@ function eventItem(
   const ownText = (isTool ? toolText(event, all) : toolName === null ? message ?? "" : `${toolName}: ${message ?? ""}`)
     .trimEnd();
   const text = within(
-    cutText(`${ownText}${endMs >= ms ? ` · ${formatDuration(endMs - ms)}` : ""}`, MAX_MESSAGE),
+    cutText(`${ownText}${endMs >= ms ? ` · ${unbroken(formatDuration(endMs - ms))}` : ""}`, MAX_MESSAGE),
     maxBytes,
     (part) => markup`<span class="what" dir="auto">${part}</span>`,
   );
@@ -566,7 +574,7 @@ function eventList(view: ResultView): Html | null {
     const ms = Date.parse(event.createdAt);
     const quietMs = ms - before;
     if (!Number.isNaN(ms)) before = ms;
-    const gap = quietMs >= QUIET_MS && markup`<li class="gap">Quiet for ${formatDuration(quietMs)}</li>`;
+    const gap = quietMs >= QUIET_MS && markup`<li class="gap">Quiet for ${unbroken(formatDuration(quietMs))}</li>`;
     if (isEnd.has(index)) return gap;
     const end = events[ends.get(index) ?? -1];
     kinds.push(cutText(lookup(LABELS, event.type) ?? event.type, MAX_WORD));

@@ -166,16 +166,21 @@ export function verdictWords(result: AnyResult): VerdictWords {
   return { ...words, headline: words.headline.replace("{noun}", noun).replace("{started}", started) };
 }
 
+const NOT_STARTED = VERDICTS.not_started.word;
+
 /** The branch with the agent's work, if known. */
 export function branchWords(
-  { branch: { base, pushed, requested }, changed, events }: Pick<RunResult, "branch" | "changed" | "events">,
+  { branch: { base, pushed, requested }, changed, events }: GitFacts,
+  { outcome, verdict }: Pick<ResultView, "outcome" | "verdict">,
 ): Words {
   if (pushed !== null) return { name: pushed };
   if (changed === false) return "nothing to push";
   const { workingBranch } = factsFromEvents(events);
-  if (workingBranch !== null) return [{ name: workingBranch }, " (nothing pushed yet)"];
+  const hasEnded = ["success", "failed", "cancelled"].includes(outcome) || verdict.word === NOT_STARTED;
+  const words = hasEnded ? " (nothing pushed)" : " (nothing pushed yet)";
+  if (workingBranch !== null) return [{ name: workingBranch }, words];
   // A start without its own branch sends the base, to which no agent pushes.
-  return requested === null || requested === base ? "unknown" : [{ name: requested }, " (nothing pushed yet)"];
+  return requested === null || requested === base ? "unknown" : [{ name: requested }, words];
 }
 
 /** How the reporting command got its run. */
@@ -193,8 +198,10 @@ export function timesOf(
 }
 
 /** The state of the pull request if its address is unknown. */
-export function noPullRequestWords({ git, outcome }: Pick<ResultView, "git" | "outcome">): string {
-  if (git?.pullRequest.state === "none") return "none";
+export function noPullRequestWords(
+  { git, outcome, verdict }: Pick<ResultView, "git" | "outcome" | "verdict">,
+): string {
+  if (git?.pullRequest.state === "none" || verdict.word === NOT_STARTED) return "none";
   if (outcome === "success") return "unknown: no event names one";
   return outcome === "failed" || outcome === "cancelled" ? "none reported" : "none yet";
 }

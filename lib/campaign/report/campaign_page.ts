@@ -34,6 +34,7 @@ import {
   table,
   type TableRow,
   type Tone,
+  unbroken,
   withoutEmpty,
   wordsOf,
 } from "../../report/page.ts";
@@ -199,7 +200,7 @@ function gate(view: CampaignView, command: CampaignCommand, context: RowContext)
     line: markup`${
       bare(cutText(`${capital(view.stateReason ?? "it waits for approval")}.`, MAX_TITLE))
     } Review the work, then approve.${
-      since !== null && ` Waiting for ${spanText(Math.max(0, nowMs - since))}, since ${utcText(since)}.`
+      since !== null && ` Waiting for ${unbroken(spanText(Math.max(0, nowMs - since)))}, since ${utcText(since)}.`
     }`,
     evidence: judged.length > 0 &&
       table(
@@ -262,7 +263,7 @@ function canaryRow(item: CampaignItem, view: CampaignView, context: RowContext):
       pull === null ? null : lookup(REVIEWS, pull.review ?? "") ?? null,
       pull === null ? null : oneLine(pull.owner),
       whyCell(item, reason, context),
-      ms === null ? null : spanText(ms),
+      ms === null ? null : unbroken(spanText(ms)),
       runCell(item, view),
     ],
   };
@@ -351,18 +352,24 @@ function agesOf({ ids, title }: Attention, items: ReadonlyMap<string, CampaignIt
   const owners = [...new Set(rows.map(ownerOf))].filter(Boolean);
   const more = owners.length - MAX_OWNERS;
   return [
-    ...(times.length > 0 ? [ageText(title, spanText(nowMs - Math.min(...times)))] : []),
+    ...(times.length > 0 ? [ageText(title, Math.min(...times), nowMs)] : []),
     ...(owners.length > 0
       ? [`owner: ${owners.slice(0, MAX_OWNERS).join(", ")}${more > 0 ? ` and ${more} more` : ""}`]
       : []),
   ];
 }
 
-function ageText(title: string, span: string): string {
+function ageText(title: string, sinceMs: number, nowMs: number): string {
   const verdict = ITEM_VERDICTS.find((each) => each === title);
   return verdict === undefined || !isFinal(verdict)
-    ? `waiting for ${span} when this page was written`
-    : `${verdict === "unknown" ? "finished" : verdict} ${span} before this page was written`;
+    ? `waiting for ${unbroken(spanText(nowMs - sinceMs))} when this page was written`
+    : `${verdict === "unknown" ? "finished" : verdict} ${pastTimeText(sinceMs, nowMs)}`;
+}
+
+/** `at 14:05 UTC` for a time of today, otherwise with the day. */
+function pastTimeText(ms: number, nowMs: number): string {
+  const [day, time] = utcText(ms).split(/ (.*)/);
+  return utcText(nowMs).startsWith(`${day} `) ? `at ${time}` : `on ${dayTimeText(ms)}`;
 }
 
 /** The id of an entry on the page. */
@@ -577,7 +584,7 @@ function rowOf(item: CampaignItem, view: CampaignView, context: RowContext): Tab
       work,
       sizeCell(item),
       whyCell(item, reason ?? outputsText(item), context),
-      ms === null ? null : { show: spanText(ms), value: ms },
+      ms === null ? null : { show: unbroken(spanText(ms)), value: ms },
       attempts === 0 ? null : attempts,
       runCell(item, view),
     ],
@@ -663,7 +670,7 @@ function limitsText({ limits, windows }: CampaignAbout): string {
   return [
     `${parallel} at a time`,
     formatCount(attempts, "attempt"),
-    `${formatDuration(runTimeoutMs)} a run`,
+    `${unbroken(formatDuration(runTimeoutMs))} a run`,
     ...(stopAfterFailures === null ? [] : [`stops after ${stopAfterFailures} failures`]),
     ...(openPullRequests === null ? [] : [`${openPullRequests} open pull requests`]),
     ...(windows === 0 ? [] : [formatCount(windows, "window")]),

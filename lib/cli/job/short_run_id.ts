@@ -51,12 +51,16 @@ export function wholeRunId(context: Context, text: string): string {
   if (runId === undefined) {
     const names = places.map(({ name }) => name);
     const searched = `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
-    throw new UsageError({ ...problem, why: `no run in ${searched} begins with it`, advice: "give the whole id" });
+    throw new UsageError({
+      ...problem,
+      why: `no id in ${searched} starts with these digits`,
+      advice: "give the whole id",
+    });
   }
   if (matches.length > 1) {
     throw new UsageError({
       ...problem,
-      why: "more than one run begins with it",
+      why: "several ids start with these digits",
       advice: `give one of ${matches.join(", ")}`,
     });
   }

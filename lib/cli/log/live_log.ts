@@ -440,7 +440,7 @@ export function verdictText(result: AnyResult, options: VerdictOptions): string 
     ["run", started ? `${runId}${status === null ? "" : ` (${status})`}` : null],
     ["start", view.replayed === null ? null : startWords(view)],
     ["key", full || lost ? view.idempotencyKey : null],
-    ["branch", started && git !== null ? branchWords(git) : null],
+    ["branch", started && git !== null ? branchWords(git, view) : null],
     ["result file", view.resultFile === null ? null : `${view.resultFile.path} (${resultFileWords(view.resultFile)})`],
     ["value", view.resultFile?.cause === null ? value ?? null : null],
     ["files", git?.files?.length ? shortened(git.files.join(", ")) : null],

@@ -18,6 +18,7 @@ const LIMIT: Option<number> = {
 
 export const runsRecentVerb: Verb = {
   name: "runs recent",
+  otherNames: ["list", "ls"],
   summary: "List the runs that this machine started outside CI, with their status",
   group: "toolkit",
   flags: [LIMIT, JSON_LINES],

@@ -7,6 +7,7 @@
 import { isTerminal } from "../../service/contract.ts";
 import { isLoopback } from "../../loopback.ts";
 import {
+  bare,
   block,
   call,
   code,
@@ -170,6 +171,10 @@ function pageOf(
   });
 }
 
+/** Where the token is instead, for each way to start it. */
+const NO_TOKEN =
+  '…  # "token" in the line that mogplex-emulator printed, or of startEmulator(); with exec, its command has the variable';
+
 /** Variables and a command to paste. The token is shown on this machine only, and not where it lets its reader run commands as the owner. */
 function settings(world: World): string {
   const account = firstAccount(world);
@@ -179,7 +184,7 @@ function settings(world: World): string {
   return [
     "export MOGPLEX_DEV=1",
     `export MOGPLEX_URL=${world.origin}`,
-    `export MOGPLEX_API_KEY=${token ?? "…  # printed in the terminal that started this local Mogplex"}`,
+    `export MOGPLEX_API_KEY=${token ?? NO_TOKEN}`,
     `export MOGPLEX_REPO_ID=${account?.repos[0]?.full_name ?? "…"}`,
     ...reading === null
       ? []
@@ -263,8 +268,8 @@ function eventRow({ created_at, event_type, tool_name, message, payload }: Event
   return {
     cells: [
       timeOfDay(created_at),
-      event_type,
-      markup`${tool_name !== null && code(tool_name)} <bdi>${message}</bdi> ${
+      bare(event_type),
+      markup`<span class="long">${tool_name !== null && code(tool_name)} <bdi>${message}</bdi></span> ${
         !["{}", "null", ""].includes(text) && fold("more", block(text, MAX_PAYLOAD))
       }`,
     ],

@@ -214,7 +214,7 @@ test_("everything is there without JavaScript, and under Jenkins' policy, which 
         const each of [
           "failed",
           "npm test exited with code 1",
-          "Quiet for 6 min",
+          "Quiet for 6\u00a0min",
           "Harness run failed",
         ]
       ) {

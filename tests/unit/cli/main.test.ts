@@ -36,6 +36,13 @@ test("main() names the nearest verb of a group when its second word is unknown",
   });
 });
 
+test("main() suggests the list of runs for names that other tools give it", async () => {
+  for (const word of ["list", "lst", "ls"]) {
+    const { stderr } = await cli(["runs", word]);
+    expect(stderr).toBe(`error: Cannot run "runs ${word}": unknown command; did you mean "runs recent"?\n`);
+  }
+});
+
 test("main() lists the verbs of a group when the second word is missing", async () => {
   expect(await cli(["runs"])).toEqual({
     code: 2,

@@ -117,7 +117,7 @@ test("renderMarkdown() tells a failure: the reason follows the verdict, and what
   for (
     const row of [
       "| Failure code | `command_failed` |",
-      "| Branch | `fix/it` (nothing pushed yet) |",
+      "| Branch | `fix/it` (nothing pushed) |",
       "| Pull request | none reported |",
       "| Start | attached to a run started earlier |",
       "| Took | 18 min 1 s |",

@@ -10,7 +10,7 @@ import { type DefaultTreeAdapterTypes, parse } from "parse5";
 export interface PageElement {
   tag: string;
   attributes: Record<string, string>;
-  /** All text in it. */
+  /** All text in it, with no-break spaces as blanks. */
   text: string;
 }
 
@@ -18,7 +18,7 @@ export interface PageElement {
 export function elementsOf(page: string): PageElement[] {
   const found: PageElement[] = [];
   function walk(node: DefaultTreeAdapterTypes.Node): string {
-    if (node.nodeName === "#text") return (node as DefaultTreeAdapterTypes.TextNode).value;
+    if (node.nodeName === "#text") return (node as DefaultTreeAdapterTypes.TextNode).value.replaceAll("\u00a0", " ");
     if (!("childNodes" in node)) return "";
     const element: PageElement = { tag: node.nodeName, attributes: {}, text: "" };
     if ("attrs" in node) { for (const { name, value } of node.attrs) element.attributes[name] = value; }

@@ -39,7 +39,7 @@ test("renderRunPage() begins with the task, its state and what there is to do", 
   ]);
   expect(top({ ...FAILED, events: [], branch: { base: "main", requested: null, pushed: null } })).toEqual([
     "Fix the flaky testsfailedacme/web, by codex. Started 10 Aug 2026, 12:00 UTC, took 18 min 5 s.",
-    "npm test exited with code 1In the phase “agent”, after 18 min 5 s. Nothing was pushed, and there is no pull request. " +
+    "npm test exited with code 1While the agent worked, after 18 min 5 s. Nothing was pushed, and there is no pull request. " +
     "What to do: Read what the agent said and did last, make the task more precise, then start again." +
     "Start the same task againmogplex-ci run --follow --repo acme/web --harness codex --new 'Fix the flaky tests'",
   ]);
@@ -133,6 +133,37 @@ test("renderRunPage() keeps the mark of an event with more to show beside its la
   // A blank would let the line break in front of the mark.
   const marks = [...page.matchAll(/content: ?"([^"]*25b[8e])"/g)].map(([, mark]) => mark);
   expect(marks).toEqual(["\\a0\\25b8", "\\a0\\25be"]);
+});
+
+test("renderRunPage() breaks no line between a number and its unit, and says which phase failed", () => {
+  const page = renderRunPage({ ...sampleResult(), ...ASKED, ...FAILED });
+  expect(page).toContain("took 18\u00a0min 5\u00a0s.");
+  const during = (name: string) =>
+    /While[^,]*, after [^.]*\./.exec(
+      renderRunPage(
+        sampleResult({ ...FAILED, phases: [{ name, startedAt: "2026-08-10T12:00:00Z", durationMs: 3_000 }] }),
+      ),
+    )?.[0];
+  expect(["queue", "prepare", "agent", "deliver"].map(during)).toEqual([
+    "While the run was queued, after 3\u00a0s.",
+    "While the sandbox was prepared, after 3\u00a0s.",
+    "While the agent worked, after 3\u00a0s.",
+    "While the work was delivered, after 3\u00a0s.",
+  ]);
+});
+
+test("renderRunPage() has no pull request to wait for if the run was not started", () => {
+  const refused = sampleResult({
+    outcome: "error",
+    exitCode: 2,
+    runId: null,
+    mayExist: false,
+    branch: { base: null, requested: null, pushed: null },
+    pullRequest: { state: "unknown", url: null },
+  });
+  const page = renderRunPage(refused);
+  expect(textsOf(page, "dt").indexOf("Pull request")).toBeGreaterThanOrEqual(0);
+  expect(textsOf(page, "dd")[textsOf(page, "dt").indexOf("Pull request")]).toBe("none");
 });
 
 test("renderRunPage() shows events with their numbers, types and quiet stretches, and what was not seen", () => {

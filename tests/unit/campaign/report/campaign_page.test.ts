@@ -20,7 +20,8 @@ test("renderCampaignPage() begins with what the campaign is, its state and what 
   expect(textsOf(page, "h3")[0]).toStartWith("1 item: needs-input");
   const commands = textsOf(page, "code").filter((text) => text.startsWith("mogplex-ci campaign retry FILE --cause "));
   expect(commands.length).toBeGreaterThan(3);
-  expect(page.includes("waiting for 25 min when this page was written; owner: acme")).toBe(true);
+  expect(page.includes("waiting for 25\u00a0min when this page was written; owner: acme")).toBe(true);
+  expect(/failed [^.;<]*UTC/.exec(page)?.[0]).toMatch(/^failed (?:at \d\d:\d\d|on \d+ \w+ \d{4}, \d\d:\d\d) UTC$/);
 });
 
 test("renderCampaignPage() says that commands exit with 75 while a process holds the directory, and only then", () => {

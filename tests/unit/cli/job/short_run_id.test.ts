@@ -87,8 +87,8 @@ test("wholeRunId() names what was searched when no run begins with the digits, a
   const { code, stderr } = await cli(["runs", "cancel", "1d29863d"], { env: HOME, files });
   expect([code, requests]).toEqual([2, []]);
   expect(stderr).toBe(
-    "error: Cannot use run id because no run in mogplex-campaign/campaign.json, mogplex-ci/run.json, the folders here or the " +
-      'recent runs of https://mogplex.com begins with it: "1d29863d"; give the whole id\n',
+    "error: Cannot use run id because no id in mogplex-campaign/campaign.json, mogplex-ci/run.json, the folders here or the " +
+      'recent runs of https://mogplex.com starts with these digits: "1d29863d"; give the whole id\n',
   );
 });
 
@@ -99,7 +99,7 @@ test("wholeRunId() names the runs that begin with the digits when there are more
   const { code, stderr } = await cli(["follow", "1d29863d"], { env: HOME, files });
   expect([code, requests]).toEqual([2, []]);
   expect(stderr).toContain(
-    `Cannot use run id because more than one run begins with it: "1d29863d"; give one of ${ids.join(", ")}\n`,
+    `Cannot use run id because several ids start with these digits: "1d29863d"; give one of ${ids.join(", ")}\n`,
   );
 });
 

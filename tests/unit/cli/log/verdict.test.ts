@@ -42,13 +42,30 @@ test("verdictText() names the branch of the start while no push is known, and ne
   const branchOf = (requested: string) =>
     /^branch .*$/m.exec(
       verdictText(
-        sampleResult({ branch: { base: "main", requested, pushed: null }, changed: null, events: [] }),
+        sampleResult({
+          outcome: "deadline",
+          branch: { base: "main", requested, pushed: null },
+          changed: null,
+          events: [],
+        }),
         OPTIONS,
       ),
     )?.[0];
   expect([branchOf("fix/it"), branchOf("main")]).toEqual([
     "branch        fix/it (nothing pushed yet)",
     "branch        unknown",
+  ]);
+});
+
+test("verdictText() says nothing of a later push once the run has finished", () => {
+  const rows = (outcome: "failed" | "deadline") =>
+    verdictText(
+      sampleResult({ outcome, branch: { base: "main", requested: "fix/it", pushed: null }, changed: null, events: [] }),
+      OPTIONS,
+    ).split("\n").filter((line) => line.startsWith("branch "));
+  expect([rows("failed"), rows("deadline")]).toEqual([
+    ["branch        fix/it (nothing pushed)"],
+    ["branch        fix/it (nothing pushed yet)"],
   ]);
 });
 

@@ -33,7 +33,10 @@ test("a page on an address that others reach shows no token", async () => {
   const { text } = await call("GET", "/__page", { token: null }).then(() => call("GET", "/__runs/x"));
   expect(text).not.toContain("mog_");
   const home = await (await emulator.fetch("http://192.0.2.1:8080/")).text();
-  expect(home).toContain("printed in the terminal that started this local Mogplex");
+  expect(home).toContain(
+    "MOGPLEX_API_KEY=…  # &quot;token&quot; in the line that mogplex-emulator printed, or of startEmulator(); " +
+      "with exec, its command has the variable",
+  );
   expect(home).not.toMatch(/mog_\w/);
 });
 
