@@ -38,7 +38,7 @@ import { itemNames } from "./report/words.ts";
 import { hasVerdict, type ItemState } from "./view/verdicts.ts";
 import { CHECKS_RULE, type FollowUp, ITEM_RESULT_CAUSES, type RecordBody } from "./journal/record.ts";
 import type { CampaignView, PullRequestTrouble } from "./view/view.ts";
-import { followUpBranch, pullRequestsOf } from "./pulls.ts";
+import { followUpBranch, openPullText, pullRequestsOf } from "./pulls.ts";
 import { joinRedactors } from "../text/redact.ts";
 import { filesOpener } from "./work/item_result.ts";
 import { settleNow } from "./work/settle.ts";
@@ -375,6 +375,7 @@ async function recordRetry(deciding: Deciding, { select, adopt, reason }: Of<"re
   const open = items.filter(isOpenStart);
   const again = items.filter((item) => !isOpenStart(item)).map(({ item }) => item.id);
   const ids = items.map(({ item }) => item.id);
+  const pulls = followUp === undefined ? items.flatMap(openPull) : [];
   const { lock } = store.memory;
   const next = adopt ? sealLock(adoptTask(lock, opened.file, opened.fileHash, new Set(ids))) : lock;
   const hashes = new Map(next.items.map(({ id, requestHash }) => [id, requestHash]));
@@ -405,8 +406,19 @@ async function recordRetry(deciding: Deciding, { select, adopt, reason }: Of<"re
         }`,
       ]
       : [],
+    ...pulls.slice(0, MAX_PULLS),
+    ...pulls.length > MAX_PULLS ? [`so do those of ${pulls.length - MAX_PULLS} more succeeded items`] : [],
   ];
   return { items: ids, text: parts.join("; "), acts: openOf(open) };
+}
+
+/** Most pull requests that a retry names. */
+const MAX_PULLS = 5;
+
+/** What happens to the pull request of an item that starts again; empty without an open one. */
+function openPull({ item, state, pullRequest, pull }: ItemMemory): string[] {
+  const text = openPullText({ state, pullRequest, pullState: pull?.state });
+  return text === null ? [] : [`${item.repository}: ${text}`];
 }
 
 async function recordApproval(

@@ -22,7 +22,7 @@ import type { CampaignOptions } from "./campaign_options.ts";
 import type { Lock } from "./journal/lock.ts";
 import { type CampaignMemory, type ItemMemory, nameOf, type StartMemory } from "./journal/memory.ts";
 import type { PullRequestMemory, RecordBody } from "./journal/record.ts";
-import { GOOD_VERDICTS } from "./view/verdicts.ts";
+import { GOOD_VERDICTS, type ItemState } from "./view/verdicts.ts";
 import type { CampaignItem, CauseGroup, PullRequestTrouble, PullRequestView } from "./view/view.ts";
 
 /** How long what was read of a pull request is not read again by the same process, in milliseconds. */
@@ -534,4 +534,14 @@ export function unreadAdvice(items: readonly CampaignItem[]): string | null {
     !(URL.canParse(pullRequest) && isLoopback(new URL(pullRequest).hostname))
   );
   return isUnread ? `to see which are merged, set ${FORGE_TOKENS_TEXT}` : null;
+}
+
+/** What happens to the pull request of a succeeded item whose task starts again, as a clause; null without one, and once it is merged or closed. */
+export function openPullText(
+  { state, pullRequest, pullState }: { state: ItemState; pullRequest: string | null; pullState: string | undefined },
+): string | null {
+  if (state !== "succeeded" || pullRequest === null || pullState === "merged" || pullState === "closed") return null;
+  const number = parsePullRequest(pullRequest)?.number;
+  const name = number === undefined ? pullRequest : `#${number} (${pullRequest})`;
+  return `it succeeded with pull request ${name}, which stays open; the campaign then follows only the new one`;
 }

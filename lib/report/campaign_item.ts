@@ -7,8 +7,8 @@
 export interface CampaignRetry {
   /** Name of the campaign. */
   readonly campaign: string;
-  /** The command that starts the item again. */
-  readonly command: string;
+  /** The command that starts the item again; null if the campaign's file is unknown. */
+  readonly command: string | null;
 }
 
 /** What to do, before the command. */

@@ -91,7 +91,10 @@ function story(view: ResultView, { redact, compared, campaign }: MarkdownOptions
     ...(reason ? [{ code: cutText(reason, MAX_SUMMARY_TEXT) }] : []),
     ...(advice ? adviceParts(advice) : []),
     ...(campaign
-      ? [{ text: [NOW, " ", RETRY_STEP] }, { code: cutText(campaign.command, MAX_PROSE) }]
+      ? [
+        { text: [NOW, " ", RETRY_STEP] },
+        ...(campaign.command === null ? [] : [{ code: cutText(campaign.command, MAX_PROSE) }]),
+      ]
       : nextStep
       ? [{ text: [NOW, " ", nextStep] }]
       : []),

@@ -682,6 +682,7 @@ function startCommand(
   { program = "mogplex-ci", settings = [], campaign }: RunPageOptions,
 ): { text: string; command: string } | null {
   if (campaign !== undefined) {
+    if (campaign.command === null) return null;
     return { text: `Start it again in campaign ${cutText(campaign.campaign, MAX_NAME)}`, command: campaign.command };
   }
   const repo = repository ?? repoId;

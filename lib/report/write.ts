@@ -444,7 +444,10 @@ export function writeReports(
   const around = {
     valuePath,
     program: program === undefined ? undefined : plain(program),
-    campaign: campaign && { campaign: plain(campaign.campaign), command: plain(campaign.command) },
+    campaign: campaign && {
+      campaign: plain(campaign.campaign),
+      command: campaign.command === null ? null : plain(campaign.command),
+    },
     links,
     redact,
     settings,

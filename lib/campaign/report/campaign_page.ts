@@ -47,7 +47,7 @@ import { dayTimeText, instantMs, spanText, timeText, utcText } from "../../run/r
 import { commandLine, webUrl } from "../../text/escape.ts";
 import { cutText } from "../../text/plain_text.ts";
 import { parseTemplate } from "../file/items.ts";
-import { ownerOf, pullRequestText } from "../pulls.ts";
+import { openPullText, ownerOf, pullRequestText } from "../pulls.ts";
 import {
   hasVerdict,
   isFinal,
@@ -210,10 +210,16 @@ function gate(view: CampaignView, command: CampaignCommand, context: RowContext)
     actions: [
       action(`Approve: start ${rest}`, campaignCommand(command, "approve"), true),
       again !== undefined &&
-      action("Run one item again first", campaignCommand(command, "retry", "--only", names.get(again.id) ?? again.id)),
+      action(againText(again), campaignCommand(command, "retry", "--only", names.get(again.id) ?? again.id)),
       action("Stop the campaign: nothing more will start", campaignCommand(command, "stop")),
     ],
   });
+}
+
+/** What the command that starts an item again does. */
+function againText({ verdict, pullRequest, pullRequestState }: CampaignItem): Part {
+  const text = openPullText({ state: verdict, pullRequest, pullState: pullRequestState?.state });
+  return text === null ? "Run one item again first" : markup`Run one item again first: ${bare(text)}`;
 }
 
 const CANARY_COLUMNS: readonly Column[] = [

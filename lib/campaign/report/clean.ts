@@ -143,6 +143,7 @@ export function cleanCampaign(view: CampaignView, redact: Redact, redactToken: R
     about: fields<CampaignAbout>({
       title: name,
       agent: name,
+      file: name,
       fileHash: id,
       plannedAt: time,
       origin: name,

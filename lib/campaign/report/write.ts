@@ -419,8 +419,9 @@ export function writeCampaignReports(
 ): ReportProblem[] {
   const { files = {}, redactToken } = options;
   const { problems, attempt } = collectProblems();
-  const clean = cleanCampaign(view, redact, redactToken);
   const { command, problem, links, isShared, prompts = [] } = options;
+  const about = view.about === undefined || command === undefined ? view.about : { ...view.about, file: command.file };
+  const clean = cleanCampaign({ ...view, about }, redact, redactToken);
   const forPeople: CampaignMarkdownOptions = {
     command: command === undefined ? undefined : cleanCommand(command, redact),
     problem: cleanProblem(problem, redact),

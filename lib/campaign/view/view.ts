@@ -238,6 +238,8 @@ export interface CampaignAbout {
   title?: string | undefined;
   /** The harness of the newest task. @default it is not known */
   agent?: string | undefined;
+  /** Path of the campaign file, as the last command named it. @default it is not known */
+  file?: string | undefined;
   /** SHA-256 of the campaign file with the files that it names, as 64 hex digits: of the plan. */
   fileHash: string;
   /** When it was planned last, in ISO 8601, by the clock of that machine. */

@@ -24,6 +24,8 @@ const MAX_CAMPAIGN_BYTES = 67_108_864;
 interface CampaignRun {
   runId: string;
   campaign: string;
+  /** The campaign's file; null if it is unknown. */
+  file: string | null;
   /** What selects only this item. */
   name: string;
 }
@@ -48,6 +50,7 @@ export function campaignRuns(context: Context, directory: string): CampaignRun[]
   const view = parseJson(readText(context, reportIn(directory)));
   const isOurs = isObject(view) && isObject(view.about) && view.about.origin === context.connection().origin;
   const items = isOurs && Array.isArray(view.items) ? view.items.filter(isObject) : [];
+  const file = isOurs && isObject(view.about) && typeof view.about.file === "string" ? view.about.file : null;
   const repositories = items.map(({ repository }) => repository);
   return items.flatMap(({ runId, repository, id }) => {
     if (typeof runId !== "string" || !isUuid(runId)) return [];
@@ -55,6 +58,7 @@ export function campaignRuns(context: Context, directory: string): CampaignRun[]
     return [{
       runId: runId.toLowerCase(),
       campaign: isOurs ? String(view.campaign) : "",
+      file,
       name: String(isOnly ? repository : id),
     }];
   });
@@ -68,19 +72,29 @@ function readText({ io }: Context, path: string): string {
 /** How the campaign of a failed or cancelled run starts it again; undefined in CI, for any other run, and without the campaign's report. */
 export function campaignRetry(context: Context, { runId, outcome }: AnyResult): CampaignRetry | undefined {
   if (!isLaptop(context) || runId === null || outcome !== "failed" && outcome !== "cancelled") return undefined;
-  const { io, vocabulary: { program } } = context;
+  const { io } = context;
   const own = valueOr(() => campaignDirectory(context), undefined);
   const folders = valueOr(() => io.folders(".").slice(0, MAX_LOOKS), []);
   for (const directory of own === undefined ? folders : [own, ...folders]) {
     const run = valueOr(() => campaignRuns(context, directory), []).find((each) => each.runId === runId.toLowerCase());
     if (run === undefined) continue;
-    const isOwn = directory === own && valueOr(() => io.realPath(CAMPAIGN_FILE), undefined) !== undefined;
-    const file = isOwn ? CAMPAIGN_FILE : "FILE";
-    const flags = isOwn ? [] : ["--dir", directory];
+    const file = [run.file, ...directory === own ? [CAMPAIGN_FILE] : []].find((path) =>
+      path !== null && valueOr(() =>
+          io.realPath(path), undefined) !== undefined
+    ) ?? null;
     return {
       campaign: run.campaign,
-      command: campaignCommand({ program, file, flags }, "retry", "--only", run.name),
+      command: file === null ? null : retryCommand(context, { file, directory, name: run.name }),
     };
   }
   return undefined;
+}
+
+function retryCommand(
+  { io, vocabulary: { program } }: Context,
+  { file, directory, name }: { file: string; directory: string; name: string },
+): string {
+  const usual = valueOr(() => placeOf({}, readFileHome(file, io), io.env).directory.replace(/\/+$/, ""), undefined);
+  const flags = directory === usual ? [] : ["--dir", directory];
+  return campaignCommand({ program, file, flags }, "retry", "--only", name);
 }

@@ -37,16 +37,24 @@ for (const [what, select, numbers] of SELECTIONS) {
   test(`decideCampaign() retries what is selected, ${what}`, async () => {
     const world = await mixed();
     const names = numbers.map((number) => `${project(number)}@main`);
+    const before = await world.read();
     const preview = await world.decide(retry(select), { dryRun: true });
     expect([preview.items, (await world.read()).state]).toEqual([names, "done"]);
     const requests = world.requests.length;
     const { items, text, view } = await world.decide(retry(select));
     expect([items, view.counts.waiting, world.requests.length]).toEqual([names, names.length, requests]);
+    const pull = numbers.includes(5) ? before.items[4]?.pullRequest : undefined;
     expect(text).toBe(
       `${
         names.length === 1 ? "1 item" : `${names.length} items`
-      } will be started again, ahead of the items that are waiting`,
+      } will be started again, ahead of the items that are waiting${
+        pull === undefined
+          ? ""
+          : `; ${project(5)}: it succeeded with pull request #${pull?.split("/").at(-1)} (${pull}), ` +
+            "which stays open; the campaign then follows only the new one"
+      }`,
     );
+    expect(preview.text).toBe(`dry run, nothing was recorded; without --dry-run: ${text}`);
     const sent = world.starts.length;
     const end = await world.run();
     expect(world.starts.length - sent).toBe(names.length);

@@ -181,6 +181,20 @@ test("renderCampaignPage() has the groups of pull requests until they are merged
   expect(textsOf(rendered(done), "h2")).not.toContain("Until they are merged");
 });
 
+test("renderCampaignPage() at a gate says what a retry of a succeeded item does with its pull request", () => {
+  const again = (more: Partial<CampaignItem>) => {
+    const items = [anItem(0, "succeeded", more), anItem(1, "waiting")];
+    const texts = textsOf(rendered(viewOf(items, { state: "gated", waitingFor: "gate", stateReason: "x" })), "p");
+    return texts.filter((text) => text.startsWith("Run one item again first"));
+  };
+  const pullRequest = "https://github.com/acme/service-0/pull/7";
+  expect(again({ pullRequest, pullRequestState: null })).toEqual([
+    `Run one item again first: it succeeded with pull request #7 (${pullRequest}), which stays open; ` +
+    "the campaign then follows only the new one",
+  ]);
+  expect(again({ pullRequest: null })).toEqual(["Run one item again first"]);
+});
+
 test("renderCampaignPage() counts at a gate what has finished, what waits for an answer, and what is queued", () => {
   const items = [anItem(0, "succeeded"), anItem(1, "needs-input"), anItem(2, "running"), anItem(3, "waiting")];
   const page = rendered(viewOf(items, { state: "stopping", waitingFor: "gate", stateReason: "x" }));

@@ -70,6 +70,7 @@ const VIEW: Fields<CampaignView> = {
 /** Fields that a view may lack. */
 const OPTIONAL: readonly string[] = [
   "agent",
+  "file",
   "gateReason",
   "about",
   "pendingCancels",
@@ -135,6 +136,7 @@ const BOUNDS: Record<CampaignLimit, true> = {
 const ABOUT: Record<keyof CampaignAbout, true> = {
   title: true,
   agent: true,
+  file: true,
   fileHash: true,
   plannedAt: true,
   origin: true,

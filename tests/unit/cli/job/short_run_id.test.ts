@@ -157,7 +157,14 @@ test("campaignRetry() lets report name the campaign of a failed run, in the log,
     expect(text).not.toContain("start a new run");
   }
   expect(inCampaign.page).toContain("Start it again in campaign replace-moment");
-  expect((await show({ "second/campaign.json": report })).stdout).toContain(retry("FILE --dir second"));
+  const second = JSON.parse(report);
+  second.about.file = "c40.yml";
+  const files = { "second/campaign.json": JSON.stringify(second) };
+  expect((await show({ ...files, "c40.yml": "name: x\n" })).stdout).toContain(retry("c40.yml --dir second"));
+  // A command with a placeholder could not be pasted.
+  const unknown = await show(files);
+  expect([unknown.stdout, unknown.page, unknown.summary].join("\n")).not.toContain("campaign retry");
+  expect(unknown.stdout).toContain("what to do    Fix the cause, then let its campaign start it again.\n");
   const outside = await show({ "campaign.yml": "name: x\n" });
   expect([outside.stdout.includes("campaign"), outside.page.includes("--new")]).toEqual([false, true]);
 });
