@@ -182,7 +182,7 @@ test("renderCampaignPage() has the groups of pull requests until they are merged
 });
 
 test("renderCampaignPage() at a gate says what a retry of a succeeded item does with its pull request", () => {
-  const again = (more: Partial<CampaignItem>) => {
+  const again = (more: Parameters<typeof anItem>[2]) => {
     const items = [anItem(0, "succeeded", more), anItem(1, "waiting")];
     const texts = textsOf(rendered(viewOf(items, { state: "gated", waitingFor: "gate", stateReason: "x" })), "p");
     return texts.filter((text) => text.startsWith("Run one item again first"));
