@@ -1,5 +1,5 @@
 import { basename, dirname, join } from "node:path";
-import { type Concern, concernsOf, foldConcerns, headlineOf, uncountedText } from "../dashboard/attention.ts";
+import { type Concern, concernsOf, foldConcerns, headlineOf, lateMsOf, uncountedText } from "../dashboard/attention.ts";
 import { assemble, cleanDashboard, collect, filesOf, MAX_ENTRIES, renderDashboard } from "../dashboard/collect.ts";
 import {
   activeSandboxes,
@@ -296,12 +296,16 @@ function dashboardLines(data: DashboardData, print: Print): SafeLine[] {
       campaigns,
       (campaign) => {
         const { state, ended, items, failed, asking } = campaign;
+        const writtenMs = instantMs(campaign.at);
+        const written = print.untrusted(
+          writtenMs === null || writtenMs > nowMs ? "" : `, as of ${distanceText(writtenMs, nowMs)}`,
+        );
         const questions = asking === 0
           ? own``
           : own`, ${asking} ${asking === 1 ? own`waits` : own`wait`} for an answer`;
         return own`  ${column(print, campaignName(campaign))} ${
-          column(print, state, 9)
-        } ${ended} of ${items} finished, ${failed} failed${questions}`;
+          column(print, lateMsOf(campaign, nowMs) === null ? state : "late", 9)
+        } ${ended} of ${items} finished, ${failed} failed${questions}${written}`;
       },
     ),
     ...automations.length > 0 ? [own``, own`automations`] : [],

@@ -14,7 +14,7 @@ import {
   type PullRequestEntry,
 } from "./data.ts";
 import { NOT_AMONG_NEWEST } from "./pull_requests.ts";
-import { endedRuns, momentOf, troublesOf, weakRepositoriesOf } from "./runs.ts";
+import { countedRuns, momentOf, troublesOf, weakRepositoriesOf } from "./runs.ts";
 
 /** What concerns are about, in the order in which a dashboard lists them. */
 const KINDS = [
@@ -118,6 +118,39 @@ function ofCampaigns({ campaigns }: DashboardData): Concern[] {
   });
 }
 
+/** After this time, in milliseconds, a campaign without a sign of life is late. */
+const LATE_MS = 3_600_000;
+
+/** How long a campaign that still runs has been late, in milliseconds; null if it is not late. */
+export function lateMsOf(campaign: CampaignEntry, nowMs: number): number | null {
+  const { state, gatedAt, nextWaveAt, endsAt, at } = campaign;
+  if (["done", "gated", "stopped"].includes(state) || gatedAt !== null) return null;
+  const reportMs = instantMs(at);
+  const dueMs = instantMs(nextWaveAt) ?? instantMs(endsAt) ?? reportMs;
+  if (reportMs === null || dueMs === null || nowMs - reportMs <= LATE_MS) return null;
+  return nowMs - dueMs > LATE_MS ? nowMs - dueMs : null;
+}
+
+/** Campaigns that nobody seems to drive any more. */
+function ofLateCampaigns({ campaigns, at }: DashboardData): Concern[] {
+  const nowMs = instantMs(at) ?? 0;
+  return campaigns.flatMap((campaign) => {
+    const lateMs = lateMsOf(campaign, nowMs);
+    if (lateMs === null) return [];
+    const { nextWaveAt, items, ended, page } = campaign;
+    const silentMs = nowMs - (instantMs(campaign.at) ?? nowMs);
+    return [concern(
+      "campaign",
+      "warn",
+      nextWaveAt === null
+        ? `The campaign ${titled(campaign)} has not reported anything for ${longText(silentMs)}`
+        : `The next wave of the campaign ${titled(campaign)} is ${longText(lateMs)} late`,
+      `${ended} of ${items} items have finished. Check the schedule that runs it.`,
+      { link: linkTo(page, "Open campaign", "campaigns") },
+    )];
+  });
+}
+
 function sentenceOf(text: string): string {
   return `${capital(text.trim().split("\n", 1)[0]?.replace(/\.$/, "") ?? "")}.`;
 }
@@ -155,6 +188,31 @@ function ofRuns({ runs, at }: DashboardData): Concern[] {
   });
 }
 
+/** After this time, in milliseconds, a run that has not ended needs attention. A sandbox does, too, if it is also idle. */
+const LONG_RUN_MS = 6 * 3_600_000;
+
+/** `3 days`, `7 hours`. */
+function longText(ms: number): string {
+  return ms < 2 * DAY_MS
+    ? formatCount(Math.floor(ms / 3_600_000), "hour")
+    : formatCount(Math.floor(ms / DAY_MS), "day");
+}
+
+/** Runs that the service still reports as pending or running, the longest first. */
+function ofLongRuns({ runs, at }: DashboardData): Concern[] {
+  const nowMs = instantMs(at) ?? 0;
+  return runs.flatMap((run, index) => {
+    const { kind, outcome, createdAt, repository, runId, job, task, page } = run;
+    const ms = nowMs - (instantMs(createdAt) ?? nowMs);
+    if (kind !== "run" || outcome !== "started" || ms <= LONG_RUN_MS) return [];
+    const where = repository ?? `Run ${(runId ?? "").slice(0, 8)}`;
+    const what = `${where}${job === null ? "" : ` (${job})`}${task === null ? "" : `: “${task}”`}`;
+    const link = linkTo(page, "Open run", runPlace(index));
+    const line = repository === null ? "" : `Run ${(runId ?? "").slice(0, 8)}.`;
+    return [{ ms, concern: concern("run", "bad", `${what} has been running for ${longText(ms)}`, line, { link }) }];
+  }).sort((a, b) => b.ms - a.ms).map((each) => each.concern);
+}
+
 /** Runs of the last seven days whose state now is unknown. */
 function ofUnfinishedRuns({ runs, lists, at }: DashboardData): Concern[] {
   const nowMs = instantMs(at) ?? 0;
@@ -178,7 +236,7 @@ function ofUnfinishedRuns({ runs, lists, at }: DashboardData): Concern[] {
 function ofRepositories({ runs, at }: DashboardData): Concern[] {
   const nowMs = instantMs(at) ?? 0;
   const listed = new Set(troublesOf(runs, nowMs).map(({ run }) => run.repository));
-  return weakRepositoriesOf(endedRuns(runs), nowMs).filter(({ repository }) => !listed.has(repository)).map(
+  return weakRepositoriesOf(countedRuns(runs), nowMs).filter(({ repository }) => !listed.has(repository)).map(
     ({ repository, runs: count, failed, lastFailure }) => {
       const { reason, page } = lastFailure;
       return concern(
@@ -309,7 +367,12 @@ function ofSandboxes(data: DashboardData): Concern[] {
   const stuck = data.sandboxes.filter(({ status, createdAt }) =>
     ["creating", "installing"].includes(status) && nowMs - (instantMs(createdAt) ?? nowMs) > STUCK_MS
   );
+  const idle = data.sandboxes.filter(({ status, createdAt, lastActiveAt }) =>
+    status === "running" && nowMs - (instantMs(createdAt) ?? nowMs) > LONG_RUN_MS &&
+    nowMs - (instantMs(lastActiveAt ?? createdAt) ?? nowMs) > STUCK_MS
+  );
   return [
+    ...about(`still running after ${spanText(LONG_RUN_MS)}, and idle`, idle),
     ...about(`still starting after ${spanText(STUCK_MS)}`, stuck),
     ...about("with an error", data.sandboxes.filter(({ status }) => status === "error")),
     ...activeSandboxes(data) < MAX_SANDBOXES ? [] : [concern(
@@ -366,7 +429,17 @@ function ofFiles({ lists, fileProblems, pullRequests }: DashboardData): Concern[
  */
 export function concernsOf(data: DashboardData): Concern[] {
   const all = [
-    ...[ofCampaigns, ofRuns, ofRepositories, ofCauses, ofAutomations, ofPullRequests, ofSandboxes],
+    ...[
+      ofCampaigns,
+      ofLateCampaigns,
+      ofLongRuns,
+      ofRuns,
+      ofRepositories,
+      ofCauses,
+      ofAutomations,
+      ofPullRequests,
+      ofSandboxes,
+    ],
     ...[ofUnfinishedRuns, ofFiles],
   ].flatMap((find) => find(data));
   const age = ({ at, lasts }: Concern) => at === null ? 0 : lasts ? at : -at;

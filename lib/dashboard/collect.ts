@@ -24,7 +24,7 @@ import {
 } from "./data.ts";
 import { renderDashboardMetrics } from "./metrics.ts";
 import { pullRequestsOf } from "./pull_requests.ts";
-import { endedRuns, lastDaysOf, repositoriesOf, type RunAnswer, weeksOf } from "./runs.ts";
+import { countedRuns, lastDaysOf, repositoriesOf, type RunAnswer, weeksOf } from "./runs.ts";
 import type { Stored } from "./stored.ts";
 
 /** Most requests of one dashboard: half of what a token has in a minute. */
@@ -64,10 +64,9 @@ type Collected = Pick<
  * @throws {MogplexError} the first error if no list could be read.
  */
 export async function collect(options: CollectOptions): Promise<Collected & { answers: Map<string, RunAnswer> }> {
-  const { client, clock, openRuns = [], allowWriteToken = false } = options;
+  const { client, openRuns = [], allowWriteToken = false } = options;
   const reader = new Reader(options);
   if (!allowWriteToken) await refuseWriters(options, reader);
-  const at = new Date(clock.wallTime()).toISOString();
   const lists = {} as Record<ListName, ListState>;
 
   /** Reads one list, unless an earlier error has ended everything. */
@@ -89,6 +88,7 @@ export async function collect(options: CollectOptions): Promise<Collected & { an
     const rows = await client.listRepos(query, reader.call());
     return { found: rows, state: listed(rows.length, "repositories") };
   });
+  const at = new Date(serviceNow(options)).toISOString();
   const sandboxes = await list("sandboxes", async () => {
     const rows = await client.listSandboxes(query, reader.call());
     return { found: rows, state: listed(rows.length, "sandboxes") };
@@ -119,6 +119,15 @@ export async function collect(options: CollectOptions): Promise<Collected & { an
     automations: automations.map((each) => automationEntry(each, runs)),
     answers: open.answers,
   };
+}
+
+/** Below this, a difference between the clocks is not corrected: the service's is known to the second, and answers take time. */
+const LEAST_SKEW_MS = 60_000;
+
+/** The time by the service's clock, if ours is clearly wrong: ages of runs and sandboxes are measured against it. */
+function serviceNow({ client, clock }: CollectOptions): number {
+  const skewMs = client.clockSkewMs ?? 0;
+  return clock.wallTime() - (Math.abs(skewMs) < LEAST_SKEW_MS ? 0 : skewMs);
 }
 
 /** Reads runs that were not finished when their jobs ended. */
@@ -294,10 +303,11 @@ function byInterest(automations: readonly Automation[]): Automation[] {
 
 /** Reads the runs of as many automations as the request limit permits. */
 async function readRuns(
-  { client, clock }: CollectOptions,
+  options: CollectOptions,
   reader: Reader,
   automations: readonly Automation[],
 ): Promise<{ runs: Map<string, AutomationRuns>; gone: Set<string>; state: ListState }> {
+  const { client } = options;
   const runs = new Map<string, AutomationRuns>();
   const gone = new Set<string>();
   let last: MogplexError | undefined;
@@ -308,7 +318,7 @@ async function readRuns(
     if (answer instanceof NotFoundError) gone.add(id);
     else if (answer instanceof MogplexError) [last, failures] = [answer, failures + 1];
     else {
-      runs.set(id, runsOf(answer, clock.wallTime()));
+      runs.set(id, runsOf(answer, serviceNow(options)));
       failures = 0;
     }
   }
@@ -356,7 +366,7 @@ export function assemble(
   reading: ForgeReading | null,
 ): DashboardData {
   const nowMs = instantMs(collected.at) ?? 0;
-  const counted = endedRuns(runs);
+  const counted = countedRuns(runs);
   return {
     schema: 1,
     ...collected,

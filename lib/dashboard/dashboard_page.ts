@@ -39,6 +39,7 @@ import {
   concernsOf,
   foldConcerns,
   headlineOf,
+  lateMsOf,
   longWaiting,
   MAX_ROWS,
   MAX_SANDBOXES,
@@ -570,7 +571,12 @@ function campaigns({ campaigns }: DashboardData, nowMs: number): Html | null {
     const { page, state: word, gatedAt, items, ended, good, failed, asking, running } = campaign;
     const { title, pullRequests, merged, unmerged, endsAt, at } = campaign;
     const campaignState = CAMPAIGN_STATES.find((each) => each === (gatedAt === null ? word : "gated"));
-    const [tone, status] = campaignState === undefined ? ["none" as const, word] : stateWords(campaignState, failed);
+    const isLate = lateMsOf(campaign, nowMs) !== null;
+    const [tone, status] = isLate
+      ? ["warn" as const, "late"]
+      : campaignState === undefined
+      ? ["none" as const, word]
+      : stateWords(campaignState, failed);
     const words = bare(title ?? campaignName(campaign));
     return {
       kind: status,
@@ -609,9 +615,10 @@ function moment(text: string | null, nowMs: number): Cell {
   };
 }
 
-/** A time in the future; `soon` if a campaign that still runs should have ended before. */
+/** A time in the future; `soon` if a campaign that still runs should have ended in the last hour, null if earlier. */
 function forecast(text: string | null, nowMs: number): Cell {
   const ms = instantMs(text);
+  if (ms !== null && nowMs - ms > HOUR_MS) return null;
   return ms !== null && ms < nowMs ? { show: "soon", value: ms } : moment(text, nowMs);
 }
 
@@ -620,7 +627,7 @@ function forecast(text: string | null, nowMs: number): Cell {
 function colorOf(outcome: string): Fill {
   if (outcome === "success") return "good";
   if (outcome === "failed") return "bad";
-  return outcome === "running" || outcome === "pending" ? "run" : "idle";
+  return outcome === "running" || outcome === "pending" || outcome === "started" ? "run" : "idle";
 }
 
 function lastStrip(outcomes: readonly string[]): Html | null {

@@ -191,15 +191,17 @@ export function campaignName({ name, round }: Pick<CampaignEntry, "name" | "roun
   return `${name}${round === "" ? "" : `, round ${round}`}`;
 }
 
-/** Runs that ended in a span of time. */
+/** Runs that ended in a span of time, or started in it and have not ended. */
 export interface RunFigures {
   runs: number;
   succeeded: number;
   failed: number;
-  /** Not part of the success rate, like `waiting` and `unfinished`. */
+  /** Not part of the success rate, like `waiting`, `running` and `unfinished`. */
   cancelled: number;
   /** Runs that wait for an answer. */
   waiting: number;
+  /** Runs that the service reports as pending or running. */
+  running: number;
   /** Runs that were not finished when their jobs ended, and about which nothing else is known. */
   unfinished: number;
   /** Half of the runs that succeeded or failed took at most this long, in milliseconds; null if no duration is known. */
@@ -216,10 +218,11 @@ export function ratedOf({ succeeded, failed }: Pick<RunFigures, "succeeded" | "f
 }
 
 /** What the success rate leaves out, in words: `3 cancelled`. */
-export function unratedTexts({ cancelled, waiting, unfinished }: RunFigures): string[] {
+export function unratedTexts({ cancelled, waiting, running, unfinished }: RunFigures): string[] {
   return [
     [cancelled, "cancelled"] as const,
     [waiting, "waiting for an answer"] as const,
+    [running, "still running"] as const,
     [unfinished, "not finished when the job ended"] as const,
   ].flatMap(([count, words]) => count === 0 ? [] : [`${count} ${words}`]);
 }

@@ -100,9 +100,9 @@ function mondayOf(ms: number): number {
   return (day - (((day + 3) % 7) + 7) % 7) * DAY_MS;
 }
 
-/** Runs that are counted: automation runs have their own list, and others are still running. */
-export function endedRuns(runs: readonly RunEntry[]): RunEntry[] {
-  return runs.filter(({ kind, runId, outcome }) => kind === "run" && runId !== null && outcome !== "started");
+/** Runs that are counted: automation runs have their own list. */
+export function countedRuns(runs: readonly RunEntry[]): RunEntry[] {
+  return runs.filter(({ kind, runId }) => kind === "run" && runId !== null);
 }
 
 /** The smallest value that at least this share of the values does not exceed; null without values. @param share Above 0, at most 1. */
@@ -122,22 +122,23 @@ function isRated({ outcome }: RunEntry): boolean {
 function figuresOf(runs: readonly RunEntry[]): RunFigures {
   const times = runs.filter(isRated).flatMap(({ durationMs }) => durationMs ?? []);
   const count = (outcome: string) => runs.filter((run) => run.outcome === outcome).length;
-  const [succeeded, failed, cancelled, waiting] = [
+  const [succeeded, failed, cancelled, waiting, running] = [
     count("success"),
     count("failed"),
     count("cancelled"),
     count("awaiting_input"),
+    count("started"),
   ];
   return {
-    ...{ runs: runs.length, succeeded, failed, cancelled, waiting },
-    unfinished: runs.length - succeeded - failed - cancelled - waiting,
+    ...{ runs: runs.length, succeeded, failed, cancelled, waiting, running },
+    unfinished: runs.length - succeeded - failed - cancelled - waiting - running,
     medianMs: quantile(times, 0.5),
     p95Ms: times.length < LEAST_FOR_P95 ? null : quantile(times, 0.95),
     slowestMs: quantile(times, 1),
   };
 }
 
-/** Runs that ended in a span of time. */
+/** Runs that ended in a span of time, or started in it and have not ended. */
 function within(runs: readonly RunEntry[], fromMs: number, toMs: number): RunEntry[] {
   return runs.filter((run) => {
     const ms = momentOf(run);
@@ -145,7 +146,7 @@ function within(runs: readonly RunEntry[], fromMs: number, toMs: number): RunEnt
   });
 }
 
-/** The last seven days, and the seven before. @param runs After {@linkcode endedRuns}. */
+/** The last seven days, and the seven before. @param runs After {@linkcode countedRuns}. */
 export function lastDaysOf(runs: readonly RunEntry[], nowMs: number): { last: RunFigures; before: RunFigures } {
   return {
     last: figuresOf(within(runs, nowMs - WEEK_MS, nowMs)),
@@ -153,7 +154,7 @@ export function lastDaysOf(runs: readonly RunEntry[], nowMs: number): { last: Ru
   };
 }
 
-/** Calendar weeks up to the running one, from the first with a run on. @param runs After {@linkcode endedRuns}. */
+/** Calendar weeks up to the running one, from the first with a run on. @param runs After {@linkcode countedRuns}. */
 export function weeksOf(runs: readonly RunEntry[], nowMs: number): WeekFigures[] {
   const newest = mondayOf(nowMs);
   const weeks = Array.from({ length: WEEKS }, (_, index) => newest - (WEEKS - 1 - index) * WEEK_MS).map((fromMs) => ({
@@ -166,7 +167,7 @@ export function weeksOf(runs: readonly RunEntry[], nowMs: number): WeekFigures[]
 
 const LAST_RUNS = 12;
 
-/** Repositories by the number of their runs in the last seven days. @param runs After {@linkcode endedRuns}, newest first. */
+/** Repositories by the number of their runs in the last seven days. @param runs After {@linkcode countedRuns}, newest first. */
 export function repositoriesOf(runs: readonly RunEntry[], nowMs: number): RepositoryFigures[] {
   return [...byRepository(runs)].map(([repository, repositoryRuns]) => ({
     repository,
@@ -241,7 +242,7 @@ const LEAST_SHARE = 2 / 3;
 /**
  * Repositories in which less than two thirds of at least five runs of the last seven days succeeded, the lowest share first. A newest run that
  * succeeded does not hide the failures before it.
- * @param runs After {@linkcode endedRuns}, newest first.
+ * @param runs After {@linkcode countedRuns}, newest first.
  */
 export function weakRepositoriesOf(runs: readonly RunEntry[], nowMs: number): WeakRepository[] {
   const judged = within(runs, nowMs - WEEK_MS, nowMs).filter(isRated);

@@ -32,7 +32,7 @@ const todosOf = (page: string) => {
 test("renderDashboardPage() says first what needs attention, most urgent first, with age and link", () => {
   const page = render(fullDashboard(12));
   expect(breaches(page)).toEqual([]);
-  expect(textsOf(page, "h1")).toEqual(["16 things need attention"]);
+  expect(textsOf(page, "h1")).toEqual(["17 things need attention"]);
   expect(todosOf(page).slice(0, 5)).toEqual([
     "acme/service-9 (nightly): “Fix the flaky tests of service 9, and do not raise timeouts” waits for an answerAfter 10 min.for 10 hOpen run",
     "Approve or stop the campaign “campaign-1”2 of 3 items of the canary failed. 18 repositories wait.for 5 hShow",
@@ -41,7 +41,7 @@ test("renderDashboardPage() says first what needs attention, most urgent first, 
     "acme/service-8 (nightly): “Fix the flaky tests of service 8, and do not raise timeouts” failedNpm test exited with code 1. After 9 min.9 h agoShow",
   ]);
   // Seven are open, the others folded. "Show" leads to the row of the run.
-  expect(textsOf(page, "summary")[0]).toBe("9 more");
+  expect(textsOf(page, "summary")[0]).toBe("10 more");
   const [row] = elementsOf(page).filter(({ tag, attributes }) => tag === "tr" && attributes.id === "run-3");
   expect([row?.text.startsWith("acme/service-2"), page.includes('<a href="#run-3">Show</a>')]).toEqual([true, true]);
 });
@@ -222,6 +222,7 @@ const figures = (runs: number, succeeded: number, minutes: number): RunFigures =
     failed: runs - succeeded,
     cancelled: 0,
     waiting: 0,
+    running: 0,
     unfinished: 0,
     medianMs: minutes * 60_000,
     slowestMs: 3 * minutes * 60_000,
@@ -504,4 +505,75 @@ test("renderDashboardPage() counts repositories with runs apart from those that 
   const page = render({ ...data, repositories: data.repositories.slice(0, 1) });
   expect(textsOf(page, "summary")).toContain("Show all 10 repositories with runs (the token can access 1)");
   expect(textsOf(page, "p")).toContain("Lists of the service: 1 repository; all of them are complete.");
+});
+
+const HOUR_MS = 3_600_000;
+const hoursBefore = (hours: number) => new Date(Date.parse("2026-12-01T06:00:00Z") - hours * HOUR_MS).toISOString();
+
+test("concernsOf() has a run that is still running after 6 hours, and the page names running runs beside the rate", () => {
+  const [run] = fullDashboard(1).runs;
+  const dataOf = (hours: number) => {
+    const base = { ...run, pullRequest: null, page: null, repository: "acme/web", task: null };
+    const running = { ...base, runId: "a1b2c3d4-1", outcome: "started", createdAt: hoursBefore(hours), endedAt: null };
+    const runs = [running, { ...base, runId: "b" }] as Data["runs"];
+    return emptyDashboard({ runs, covers: { ...emptyDashboard().covers, lines: 2, histories: 1 } });
+  };
+  const data = dataOf(75);
+  expect(concernsOf(data)).toMatchObject([
+    { kind: "run", tone: "bad", subject: "acme/web (nightly) has been running for 3 days", line: "Run a1b2c3d4." },
+  ]);
+  expect([headlineOf(concernsOf(data), data), data.days.last]).toMatchObject([
+    "1 thing needs attention",
+    { runs: 2, succeeded: 1, running: 1, unfinished: 0 },
+  ]);
+  expect(textsOf(render(data), "header")[0]).toContain(
+    "2 runs in the last 7 days, 1 of 1 succeeded (not counted: 1 still running).",
+  );
+  expect([concernsOf(dataOf(5)), concernsOf(dataOf(7)).map(({ subject }) => subject)]).toEqual([
+    [],
+    ["acme/web (nightly) has been running for 7 hours"],
+  ]);
+});
+
+test("concernsOf() has a sandbox that is running and idle for long, and not one that is in use", () => {
+  const [sandbox] = fullDashboard(1).sandboxes;
+  const subjects = (createdHours: number, activeHours: number | null) => {
+    const lastActiveAt = activeHours === null ? null : hoursBefore(activeHours);
+    const changes = { status: "running", createdAt: hoursBefore(createdHours), lastActiveAt };
+    return concernsOf(emptyDashboard({ sandboxes: [{ ...sandbox, ...changes }] as Data["sandboxes"] }))
+      .map(({ subject }) => subject);
+  };
+  expect(subjects(73, 72)).toEqual(["1 sandbox still running after 6 h, and idle"]);
+  expect(subjects(73, null)).toEqual(["1 sandbox still running after 6 h, and idle"]);
+  expect([subjects(73, 0.5), subjects(5, 4)]).toEqual([[], []]);
+});
+
+test("concernsOf() has a campaign whose next wave is late, and the page shows neither soon nor running", () => {
+  const late = { state: "running", title: null, round: "", items: 40, ended: 39, good: 39, failed: 0 };
+  const dataOf = (hours: number, changes: Partial<Data["campaigns"][number]> = {}) =>
+    campaignWith({
+      ...late,
+      ...{ at: hoursBefore(hours), nextWaveAt: hoursBefore(hours), endsAt: hoursBefore(hours) },
+      ...changes,
+    });
+  expect(concernsOf(dataOf(72)).map(({ kind, subject, line }) => [kind, subject, line])).toEqual([[
+    "campaign",
+    "The next wave of the campaign “move-to-node-24” is 3 days late",
+    "39 of 40 items have finished. Check the schedule that runs it.",
+  ]]);
+  expect(concernsOf(dataOf(72, { nextWaveAt: null })).map(({ subject }) => subject)).toEqual([
+    "The campaign “move-to-node-24” has not reported anything for 3 days",
+  ]);
+  const page = render(dataOf(72));
+  const row = elementsOf(page).find(({ tag, text }) => tag === "tr" && text.startsWith("move-to-node-24"));
+  expect([row?.text.includes("soon"), row?.text.includes("running"), row?.text.includes("late")]).toEqual([
+    false,
+    false,
+    true,
+  ]);
+  for (const state of ["done", "stopped"]) {
+    expect(concernsOf(dataOf(72, { state, ended: 40 }))).toEqual([]);
+  }
+  expect([concernsOf(dataOf(1)), concernsOf(dataOf(72, { at: hoursBefore(0.5) }))]).toEqual([[], []]);
+  expect(concernsOf(dataOf(72, { nextWaveAt: hoursBefore(-2) }))).toEqual([]);
 });

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import type { RunEntry } from "../../../lib/dashboard/data.ts";
 import { pullRequestsOf } from "../../../lib/dashboard/pull_requests.ts";
 import {
-  endedRuns,
+  countedRuns,
   lastDaysOf,
   openRunsOf,
   repositoriesOf,
@@ -36,7 +36,7 @@ test("lastDaysOf() compares the last seven days with the seven before, by the en
     run(7.1, "success"),
     run(15, "success"),
   ];
-  const others = { cancelled: 0, waiting: 0, unfinished: 0 };
+  const others = { cancelled: 0, waiting: 0, running: 0, unfinished: 0 };
   expect(lastDaysOf(runs, NOW)).toEqual({
     last: { runs: 2, succeeded: 1, failed: 1, ...others, medianMs: MINUTE, p95Ms: null, slowestMs: 3 * MINUTE },
     before: { runs: 1, succeeded: 1, failed: 0, ...others, medianMs: MINUTE, p95Ms: null, slowestMs: MINUTE },
@@ -49,9 +49,9 @@ test("lastDaysOf() knows the time within which 95 % finish from 20 runs on", () 
   expect(lastDaysOf(runs.slice(1), NOW).last.p95Ms).toBeNull();
 });
 
-test("endedRuns() counts neither automation runs, nor runs that another job follows, nor jobs without a run", () => {
+test("countedRuns() counts running runs, and neither automation runs nor jobs without a run", () => {
   const others = [run(1, "success", { kind: "automation-run" }), run(1, "started"), run(1, "error", { runId: null })];
-  expect(endedRuns([run(1, "failed"), ...others]).map(({ outcome }) => outcome)).toEqual(["failed"]);
+  expect(countedRuns([run(1, "failed"), ...others]).map(({ outcome }) => outcome)).toEqual(["failed", "started"]);
 });
 
 const answerOf = (status: string, error: string | null = null): RunAnswer => ({
@@ -77,10 +77,10 @@ test("settledRuns() has the state that the service reports, and the run's time i
     ["running", "started", null, null, null, null, null],
     ["unknown", "unfinished", 124, "the job ended", ago(3), null, null],
   ]);
-  // Neither a run that has not ended nor the time that a job waited is in any figure.
-  const { last } = lastDaysOf(endedRuns(runs), NOW);
+  // The time that a job waited is in no figure.
+  const { last } = lastDaysOf(countedRuns(runs), NOW);
   expect(last).toEqual({
-    ...{ runs: 5, succeeded: 1, failed: 1, cancelled: 1, waiting: 1, unfinished: 1 },
+    ...{ runs: 6, succeeded: 1, failed: 1, cancelled: 1, waiting: 1, running: 1, unfinished: 1 },
     ...{ medianMs: day, p95Ms: null, slowestMs: day },
   });
 });

@@ -126,6 +126,7 @@ const FIGURES: Fields<RunFigures> = {
   failed: true,
   cancelled: true,
   waiting: true,
+  running: true,
   unfinished: true,
   medianMs: true,
   p95Ms: true,
