@@ -51,7 +51,7 @@ import { requiredArgument } from "../settings.ts";
 import type { Context, Verb } from "../verb.ts";
 import { ALLOW_OUTSIDE, DIR, FORGE_HOST, JSON_OBJECT, RUN_HISTORY, STUCK_AFTER, WEBHOOK_VARIABLE } from "./flags.ts";
 import { LiveCampaign } from "./live_campaign.ts";
-import { statusText } from "./status_text.ts";
+import { type StatusOptions, statusText } from "./status_text.ts";
 
 /** A verb that is about one campaign. */
 export function campaignVerb(
@@ -196,7 +196,7 @@ export async function endWithCampaign(
     if (view === null) return;
     const unwritten = await publishCampaign(context, place, view, { problem, note, known: messages });
     if (json) return writer.json({ type: "campaign", ...writer.clean(view) });
-    printStatus(context, place, view, { problem, short });
+    printStatus(context, place, view, { problem, short, isEnd: interactive });
     if (short) return;
     const path = pathOf(place, CAMPAIGN_FILES.html);
     const next = nextArguments(view, once);
@@ -276,7 +276,10 @@ export function printStatus(
   context: Context,
   { command }: Pick<CampaignPlace, "command">,
   view: CampaignView,
-  { all = false, short = false, problem = null }: { all?: boolean; short?: boolean; problem?: string | null } = {},
+  { all = false, short = false, isEnd = false, problem = null }: Pick<
+    StatusOptions,
+    "all" | "short" | "isEnd" | "problem"
+  > = {},
 ): void {
   const { writer, platform } = context;
   const size = isInteractive(context) ? terminalSize() : undefined;
@@ -288,6 +291,7 @@ export function printStatus(
     command,
     problem,
     all,
+    isEnd,
     short,
   }));
 }

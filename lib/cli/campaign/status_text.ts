@@ -42,6 +42,8 @@ export interface StatusOptions extends ScreenOptions {
   problem?: string | null | undefined;
   /** Whether the table has a row for every item. @default {false} */
   all?: boolean | undefined;
+  /** Whether this is the end of a command with a live table: what needs attention comes last, where a person looks. @default {false} */
+  isEnd?: boolean | undefined;
   /** Whether only state and counts are shown. @default {false} */
   short?: boolean | undefined;
 }
@@ -60,10 +62,11 @@ export function statusText(view: CampaignView, options: StatusOptions): SafeLine
   const sentences = [...countSentences(view), ...(pulls === null ? [] : [pulls])];
   screen.print(sentences.map((text) => ({ text })), 0);
   if (options.short) return screen.lines;
-  attention(screen, view, options);
+  if (!options.isEnd) attention(screen, view, options);
   merging(screen, view, options.command ?? ANY_COMMAND);
   pace(screen, view, nowMs, options.command ?? ANY_COMMAND);
-  table(screen, view, nowMs, options.all ?? false);
+  table(screen, view, nowMs, options);
+  if (options.isEnd) attention(screen, view, options);
   gate(screen, view, options.command ?? ANY_COMMAND);
   return screen.lines;
 }
@@ -71,7 +74,7 @@ export function statusText(view: CampaignView, options: StatusOptions): SafeLine
 /** Before the command that starts the next wave. */
 export const BY_HAND = "A schedule or `campaign run` starts the next wave. By hand:";
 
-/** Up to this many items all get a row. */
+/** Up to this many items, all that are running or need attention get a row. */
 const MAX_TABLE = 50;
 /** Rows of each verdict in a larger campaign: more where a person must act. */
 const ROWS_OF_TROUBLE = 10;
@@ -189,15 +192,21 @@ function pace(screen: Screen, view: CampaignView, nowMs: number, command: Campai
   screen.print([{ facts: [["earliest end", ends]] }], 2);
 }
 
-function table(screen: Screen, view: CampaignView, nowMs: number, all: boolean): void {
+function table(
+  screen: Screen,
+  view: CampaignView,
+  nowMs: number,
+  { all = false, isEnd = false }: Pick<StatusOptions, "all" | "isEnd">,
+): void {
   if (view.items.length === 0) return;
+  const how = isEnd ? " (`campaign status --all` shows them)" : " (--all shows them)";
   const groups = rowsOf(view, all);
   const table = new ItemTable(screen, view.items, groups.flatMap(({ shown }) => shown), nowMs);
   screen.print([{ heading: "Items", level: 3 }], 0);
   table.heading();
   for (const { verdict, shown, hidden } of groups) {
     for (const item of shown) table.row(item);
-    if (hidden > 0) table.more(hidden, verdict, " (--all shows them)");
+    if (hidden > 0) table.more(hidden, verdict, how);
   }
 }
 
@@ -231,15 +240,20 @@ function rowsOf(
 ): { verdict: ItemState; shown: CampaignItem[]; hidden: number }[] {
   const of = new Map<ItemState, CampaignItem[]>(STATES.map((state) => [state, []]));
   for (const item of items) of.get(item.verdict)?.push(item);
-  return [...of].filter(([, found]) => found.length > 0).map(([verdict, found]) => {
+  return [...of].filter(([, group]) => group.length > 0).map(([verdict, group]) => {
     const style = styleOf(verdict);
     const limit = style === "red" || style === "yellow" ? ROWS_OF_TROUBLE : ROWS;
+    const isQuiet = style === "green" || style === "dim";
     // One more row takes no more space than the line with the count.
-    // Items that wait for a start have nothing to show.
-    const isWhole = all || found.length <= limit + 1 || items.length <= MAX_TABLE && verdict !== "waiting";
-    const visibleItems = isWhole ? found : found.slice(0, limit);
-    return { verdict, shown: visibleItems, hidden: found.length - visibleItems.length };
+    const isWhole = all || group.length <= limit + 1 || items.length <= MAX_TABLE && !isQuiet;
+    const visibleItems = isWhole ? group : group.toSorted(byEnd).slice(0, limit);
+    return { verdict, shown: visibleItems, hidden: group.length - visibleItems.length };
   });
+}
+
+/** Newest end first. Items without an end stay in their order. */
+function byEnd(a: CampaignItem, b: CampaignItem): number {
+  return (instantMs(b.endedAt) ?? 0) - (instantMs(a.endedAt) ?? 0);
 }
 
 // The table of items on a screen: item, verdict, run, pull request and its state, time, attempts.

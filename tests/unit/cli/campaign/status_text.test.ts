@@ -282,9 +282,27 @@ test("statusText() cuts the table of a large campaign by verdict, and --all show
     "  … 15 more unchanged (--all shows them)",
   ]);
   expect(rows(mixedView(400), true).length).toBe(400);
-  // Only items that wait are folded in a small one.
-  expect(rows(mixedView(40), false).length).toBe(27);
+  // Only items that wait or have succeeded are folded in a small one.
+  expect(rows(mixedView(40), false).length).toBe(20);
   expect(rows(mixedView(40), true).length).toBe(40);
+});
+
+test("statusText() at the end of a command shows the causes last, on a screen of 30 rows, and the newest five of the others", () => {
+  const items = Array.from({ length: 40 }, (_, number) =>
+    anItem(number, number % 13 === 0 ? "failed" : "succeeded", {
+      endedAt: new Date(Date.UTC(2026, 11, 1, 10, number)).toISOString(),
+    }));
+  const done = { state: "done", waitingFor: null, nextWaveAt: null, endsAt: null } as const;
+  const lines = status(viewOf(items, done), { isEnd: true });
+  // The page, the next command and the prompt follow.
+  const screen = lines.slice(-26);
+  expect(screen).toContain("Needs attention: 4 items, 1 cause");
+  const rows = part(lines, "Items").slice(2).map((line) => line.trim().split(/ {2,}/).slice(0, 2).join(" "));
+  expect(rows).toEqual([
+    ...[0, 13, 26, 39].map((number) => `acme/service-${number} failed`),
+    ...[38, 37, 36, 35, 34].map((number) => `acme/service-${number} succeeded`),
+    "… 31 more succeeded (`campaign status --all` shows them)",
+  ]);
 });
 
 test("statusText() fits its width for any size, but for commands", () => {
