@@ -109,6 +109,8 @@ export async function chooseFolder(
   const { io, option, flags, writer } = context;
   const base = outDirectory(context);
   const first = { request: asked, out: base, resumePath: undefined };
+  // Before the reports of the last run are removed.
+  if (isLaptop(context) && !isLater(asked)) checkRunRequest(asked);
   const ownKey = [IDEMPOTENCY_KEY, KEY_SCOPE, KEY_PART].some((key) => option(key) !== undefined);
   // Without a state file there is nothing to remember, and nothing is sent.
   if (!isLaptop(context) || flags.get(RESUME) !== undefined || !exists(context, statePath(context))) return first;

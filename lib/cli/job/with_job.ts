@@ -22,9 +22,9 @@ import { maskToken } from "../context.ts";
 import { LiveLog, type LogForm, noticeText } from "../log/live_log.ts";
 import { isInteractive, logWidth } from "../log/writer.ts";
 import { JSON_LINES } from "../options.ts";
-import { outDirectory, type Places, readPlaces, type WaitSettings } from "../settings.ts";
+import { isLaptop, outDirectory, type Places, readPlaces, type WaitSettings } from "../settings.ts";
 import type { Context, JobExtra, Vocabulary } from "../verb.ts";
-import { AT_END, eventFiles, prepare, type Prepared, WHEN_REFUSED } from "./publish.ts";
+import { AT_END, eventFiles, prepare, type Prepared, WHEN_LEFT, WHEN_REFUSED } from "./publish.ts";
 
 export interface JobAsked extends Partial<WaitSettings> {
   /** Time limit of the whole job, in milliseconds; undefined for the default. */
@@ -65,8 +65,8 @@ export interface OpenJob<A, F> {
 }
 
 /**
- * Runs a job, and publishes its end. An error before there is a result becomes a report as well: otherwise the reports of an earlier job would be
- * mistaken for files of this job.
+ * Runs a job, and publishes its end. In CI an error before there is a result becomes a report as well: otherwise the reports of an earlier job would
+ * be mistaken for files of this job. Outside CI a job that sent no request leaves the reports of the last one alone.
  * @returns The result in the words of the program, and where the reports are.
  * @throws {UsageError} if files of the checkout cannot be trusted: then no report is written.
  * @throws what a step throws.
@@ -87,7 +87,7 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
       return await refuse(context, plan.nothing, { ...open, startedAt }, error);
     }
   }
-  const unopened: Refusable = { places: () => openPlaces(context), requests: () => 0, close() {} };
+  const unopened: Refusable = { requests: () => 0, close() {} };
   const request = await step(unopened, () => plan.read());
   const { session, interrupts, listeners } = await step(unopened, () => openSignals(context, request));
   const connected = { ...unopened, requests: session.requests, close: () => interrupts.close() };
@@ -96,14 +96,15 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
     connected,
     async () => await plan.place?.(request, session) ?? { out: outDirectory(context) } as F,
   );
+  // Before the old reports are removed: wrong settings must leave them alone.
+  const extra = await step(connected, async () => await context.extras?.open(context));
   const places = await step(connected, () => {
     const opened = openPlaces(context, folder.out);
     if (request.wanted !== undefined) removeValue(context, opened.value);
     return opened;
   });
-  const placed = { ...connected, places: () => places };
-  const published = await step(placed, async () => {
-    const extra = await context.extras?.open(context);
+  const placed = { ...connected, places };
+  const published = await step(placed, () => {
     const files = plan.nothing.kind === "run" ? eventFiles(context, places) : [];
     return { places, log: request.log, eventFiles: files, extra };
   });
@@ -274,7 +275,8 @@ function openLog<R, A extends JobAsked, F>(
 
 /** What is open if a job is refused. */
 interface Refusable {
-  places(): Places;
+  /** Absent if the reports of an earlier job are still there. */
+  places?: Places;
   requests(): number;
   close(): void;
 }
@@ -283,11 +285,12 @@ interface Refusable {
 async function refuse<R extends AnyResult>(
   context: Context,
   nothing: R,
-  { places: placesOf, requests, close, startedAt }: Refusable & { startedAt: number },
+  { places: open, requests, close, startedAt }: Refusable & { startedAt: number },
   error: unknown,
 ): Promise<never> {
   close();
-  const places = placesOf();
+  const isLeft = open === undefined && requests() === 0 && hasReports(context);
+  const places = open ?? (isLeft ? readPlaces(context) : openPlaces(context));
   maskToken(context);
   // Wrong settings of the extras must not hide the error.
   const extra = await context.extras?.open(context).catch(() => undefined);
@@ -301,8 +304,18 @@ async function refuse<R extends AnyResult>(
     durationMs: Math.round(context.clock.now() - startedAt),
     origin: originOf(context),
   }, context.vocabulary);
-  await prepare(WHEN_REFUSED, context, { places, log: null, extra }).ended({ result, error });
+  await prepare(isLeft ? WHEN_LEFT : WHEN_REFUSED, context, { places, log: null, extra }).ended({ result, error });
   throw error;
+}
+
+/** Whether a person has reports of an earlier job here. */
+function hasReports(context: Context): boolean {
+  if (!isLaptop(context)) return false;
+  const { targets, outdated } = readPlaces(context);
+  // Deno might not be allowed to read it.
+  return [...targets.map(({ path }) => path), ...outdated].some((path) =>
+    valueOr(() => context.io.realPath(path) !== undefined, false)
+  );
 }
 
 /** Replaces the words for scripts in a result with the program's. */

@@ -27,7 +27,8 @@ test("an error before the run stands in every report, and not a word of the earl
   for (const [what, [args, expected, options]] of Object.entries(WRONG)) {
     const { cli } = world();
     const readOnly = (path: string) => path.startsWith("/read-only");
-    const { code, stdout, stderr, io } = await cli(args, { files: STALE, readOnly, ...options });
+    const env = { MOGPLEX_CI_JOB: "nightly", ...options?.env };
+    const { code, stdout, stderr, io } = await cli(args, { files: STALE, readOnly, ...options, env });
     expect({ what, code, stdout }).toEqual({ what, code: expected, stdout: "" });
     const reason = /^error: (.+)\n$/.exec(stderr)?.[1] ?? "";
     const file = (name: string) => io.files.get(`mogplex-ci/${name}`) ?? "";
@@ -46,6 +47,40 @@ test("an error before the run stands in every report, and not a word of the earl
     expect(file("junit.xml")).toMatch(/<(?:failure|error)\b/);
     expect(file("metrics.txt")).toContain('outcome="error"');
   }
+});
+
+test("outside CI, an error before the first request leaves the reports of the last job alone", async () => {
+  const files = {
+    "mogplex-ci/run.html": "<p>last",
+    "mogplex-ci/summary.md": "last",
+    "mogplex-ci/junit.xml": "<last/>",
+  };
+  const wrong: [args: string[], env?: Record<string, string>][] = [
+    [[...RUN, "--timeout", "0"]],
+    [["run", "--follow", "Fix it", "--repo", "no repository"]],
+    [[...RUN, "--history", "/read-only/history.ndjson"]],
+    [RUN, { MOGPLEX_API_KEY: "" }],
+    [RUN, { MOGPLEX_URL: "http://127.0.0.1:1" }],
+    [["follow", "7"]],
+    [["report", NOWHERE], { MOGPLEX_API_KEY: "$TOKEN" }],
+  ];
+  for (const terminal of [true, false]) {
+    for (const [args, env = {}] of wrong) {
+      const { cli, requests } = world();
+      const readOnly = (path: string) => path.startsWith("/read-only");
+      const { code, io } = await cli(args, { files, terminal, env, readOnly });
+      const left = Object.fromEntries([...io.files].filter(([path]) => path in files));
+      expect({ args, env, isError: code !== 0, requests, left }).toEqual({
+        ...{ args, env, isError: true, requests: [], left: files },
+      });
+    }
+  }
+  const { cli } = world();
+  const first = await cli([...RUN, "--timeout", "0"], { terminal: true });
+  expect(first.io.files.get("mogplex-ci/run.html")).toContain("not started");
+  const later = await cli(["run", "--follow", "x", "--repo", "nobody/nothing"], { files, terminal: true });
+  expect(later.io.files.get("mogplex-ci/run.html")).toContain("not started");
+  expect(later.io.files.has("mogplex-ci/junit.xml")).toBe(false);
 });
 
 test("a repository that is not found leaves the command that lists them, to be copied, and the requests that were sent", async () => {
