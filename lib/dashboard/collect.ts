@@ -176,7 +176,8 @@ class OpenRuns {
   state(): ListState {
     const missing = this.#ids.length - this.answers.size;
     if (missing === 0) return COMPLETE;
-    const of = `${missing} of ${formatCount(this.#ids.length, "unfinished run")}`;
+    const total = this.#ids.length;
+    const of = `${missing} of ${formatCount(total, "unfinished run")}`;
     const { ending } = this.#reader;
     if (this.#asked === 0 && ending !== undefined) {
       return { state: "skipped", why: `They were not read because the previous list failed: ${ending.message}` };
@@ -188,11 +189,16 @@ class OpenRuns {
         why: `${of} could not be read: ${error.message}`,
       };
     }
-    const unasked = this.#ids.length - this.#asked;
-    const why = unasked === 0
-      ? `The service does not have ${of}`
-      : `${of} were not read because a dashboard sends at most ${MAX_REQUESTS} requests`;
-    return { state: "cut", why };
+    const unasked = total - this.#asked;
+    const goneCount = missing - unasked;
+    const runs = `${total} unfinished ${total === 1 ? "run" : "runs"}`;
+    const gone = goneCount === 0 ? [] : [`The service no longer knows ${goneCount} of the ${runs}`];
+    const cut = unasked === 0 ? [] : [
+      `${unasked} of ${
+        goneCount === 0 ? formatCount(total, "unfinished run") : `them`
+      } were not read because a dashboard sends at most ${MAX_REQUESTS} requests`,
+    ];
+    return { state: "cut", why: [...gone, ...cut].join("; ") };
   }
 }
 

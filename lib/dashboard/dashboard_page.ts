@@ -667,7 +667,7 @@ function repositories({ repositoryFigures, pullRequests, repositories, lists }: 
     };
   };
   const rows = repositoryFigures.map(row);
-  const count = `${rows.length} repositories with runs`;
+  const count = `${rows.length} ${rows.length === 1 ? "repository" : "repositories"} with runs`;
   const all = isRead(lists.repositories) && lists.repositories.state === "complete"
     ? `${count} (the token can access ${repositories.length})`
     : count;

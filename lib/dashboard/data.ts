@@ -345,7 +345,7 @@ export interface DashboardData {
   days: { last: RunFigures; before: RunFigures };
   /** At most 12, oldest first. The last one is not over. */
   weeks: readonly WeekFigures[];
-  /** Repositories with runs in the last 12 weeks, by the number of their runs in the last seven days. */
+  /** Repositories with runs in the last 12 weeks, by the number of their runs in the last seven days, then by that of failed runs. */
   repositoryFigures: readonly RepositoryFigures[];
   pullRequests: PullRequests;
   /** Campaigns of the files, by name. */

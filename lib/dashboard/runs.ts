@@ -167,13 +167,13 @@ export function weeksOf(runs: readonly RunEntry[], nowMs: number): WeekFigures[]
 
 const LAST_RUNS = 12;
 
-/** Repositories by the number of their runs in the last seven days. @param runs After {@linkcode countedRuns}, newest first. */
+/** Repositories by the number of their runs in the last seven days, then by that of failed runs. @param runs After {@linkcode countedRuns}, newest first. */
 export function repositoriesOf(runs: readonly RunEntry[], nowMs: number): RepositoryFigures[] {
   return [...byRepository(runs)].map(([repository, repositoryRuns]) => ({
     repository,
     ...figuresOf(within(repositoryRuns, nowMs - WEEK_MS, nowMs)),
     last: repositoryRuns.slice(0, LAST_RUNS).map(({ outcome }) => outcome).reverse(),
-  })).sort((a, b) => b.runs - a.runs || (a.repository < b.repository ? -1 : 1));
+  })).sort((a, b) => b.runs - a.runs || b.failed - a.failed || (a.repository < b.repository ? -1 : 1));
 }
 
 function byRepository(runs: readonly RunEntry[]): Map<string, RunEntry[]> {

@@ -65,8 +65,12 @@ test("collect() says which unfinished runs the service does not have, and stops 
   const gone = await service().read({ openRuns });
   expect([gone.exitCode, gone.lists.openRuns]).toEqual([0, {
     state: "cut",
-    why: "The service does not have 5 of 5 unfinished runs",
+    why: "The service no longer knows 5 of the 5 unfinished runs",
   }]);
+  // 40 runs that it does not know: both numbers are named.
+  expect((await service().read({ openRuns: many(40, (index) => uuid(500 + index)) })).lists.openRuns.why).toBe(
+    "The service no longer knows 23 of the 40 unfinished runs; 17 of them were not read because a dashboard sends at most 30 requests",
+  );
   const { sent, read } = service({}, () => bad(500, "INTERNAL_ERROR"));
   const { lists, exitCode, answers } = await read({ openRuns });
   expect([exitCode, answers.size, lists.openRuns]).toMatchObject([69, 0, {

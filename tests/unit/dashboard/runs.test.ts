@@ -139,6 +139,11 @@ test("repositoriesOf() sorts by runs of the last seven days, and has the last tw
   ]);
 });
 
+test("repositoriesOf() has those with failed runs first when the numbers of runs are equal", () => {
+  const runs = [run(1, "success"), run(1, "failed", { repository: "acme/web" })];
+  expect(repositoriesOf(runs, NOW).map(({ repository }) => repository)).toEqual(["acme/web", "acme/api"]);
+});
+
 test("weakRepositoriesOf() has repositories in which less than two thirds of 5 runs succeeded, the lowest share first", () => {
   const runs = (repository: string, outcomes: readonly string[], days = 1) =>
     outcomes.map((outcome) => run(days, outcome, { repository }));

@@ -406,10 +406,13 @@ test.skipIf(!HAS_JQ)(
       const setUp = async (env: Record<string, string> = {}) => {
         const all = { GITLAB_URL: url, GITLAB_TOKEN: "glpat-1", MOGPLEX_API_KEY: "", HOURS: "13", ...env };
         const { run } = place(all, { "projects.txt": "acme/web\nacme/gone\nacme/sub/api\nacme/docs\n" });
-        const { stdout, stderr } = await run(script);
-        return stdout + stderr;
+        const { code, stdout, stderr } = await run(script);
+        expect(code).toBe(1);
+        if (all.GITLAB_TOKEN === "glpat-1") expect(stdout).toBe(progress);
+        return stderr;
       };
-      const gone = 'failed: acme/gone: HTTP 404 "404 Project Not Found"\n';
+      const progress = "1 of 4: acme/web\n2 of 4: acme/gone\n3 of 4: acme/sub/api\n4 of 4: acme/docs\n";
+      const gone = 'failed: acme/gone: HTTP 404 "404 Project Not Found"\n1 of 4 failed\n';
       const schedule = (cron: string) => ({
         ...{ id: 7, description: "mogplex", ref: "main", cron },
         variables: [{ key: "MOGPLEX_SCHEDULE", value: "run" }],
@@ -434,9 +437,16 @@ test.skipIf(!HAS_JQ)(
       expectWith("mog_00000002");
       expect((await setUp({ MOGPLEX_API_KEY: "mog_3" })).split("\n")).toEqual([
         'failed: acme/web: HTTP 400 {"value":["is invalid"]}',
-        ...[gone.trim(), 'failed: acme/sub/api: HTTP 400 {"value":["is invalid"]}'],
-        ...['failed: acme/docs: HTTP 400 {"value":["is invalid"]}', ""],
+        ...[
+          'failed: acme/gone: HTTP 404 "404 Project Not Found"',
+          'failed: acme/sub/api: HTTP 400 {"value":["is invalid"]}',
+        ],
+        ...['failed: acme/docs: HTTP 400 {"value":["is invalid"]}', "4 of 4 failed", ""],
       ]);
+      // A wrong token is wrong for every project.
+      expect(await setUp({ GITLAB_TOKEN: "glpat-wrong" })).toBe(
+        'failed: acme/web: HTTP 401 "401 Unauthorized"\n1 of 4 failed\n',
+      );
       expectWith("mog_00000002");
     } finally {
       server.close();
