@@ -253,7 +253,7 @@ function notesOf({ notes, system }: Forge): ForgeNotes {
 const hostnameOf = (url: string) => new URL(url).hostname;
 
 /** Whether an address is the base followed by a pull request's number, and nothing else. */
-function isPull(url: string, base: string): boolean {
+export function isPull(url: string, base: string): boolean {
   return base.startsWith("http") && url.toLowerCase().startsWith(base.toLowerCase()) &&
     /^[1-9]\d{0,8}$/.test(url.slice(base.length));
 }
@@ -280,7 +280,7 @@ export function tokenAt(
 }
 
 /** The number of a pull request after that base, as the forge writes it. */
-function pullNameAt(url: string, base: string, { notes }: Forge): string | undefined {
+export function pullNameAt(url: string, base: string, { notes }: Forge): string | undefined {
   if (!isPull(url, base)) return undefined;
   const number = Number(url.slice(base.length));
   return notes?.nameOf({ kind: "pull", number }).split(" ").at(-1);

@@ -140,6 +140,9 @@ const TIMED: ReadonlyMap<string, string> = new Map([
   ["deadline", "after"],
 ]);
 
+/** After a success that may be an answer, or a task that needed no change: only the agent's text shows which. */
+const UNCHANGED = ": nothing was changed";
+
 const MAX_PROSE = 20_000;
 const MAX_REASON = 10_000;
 
@@ -152,10 +155,11 @@ export function resultNote(result: AnyResult, options: NoteOptions): string {
   const took = preposition === undefined ? "" : ` ${preposition} ${spanText(tookMs)}`;
   const isGood = exitCode === 0 && outcome === "success";
   const { links } = options;
+  const what = whatOf(view, options);
   const hasWork = view.git?.pullRequest.url != null;
   return `${
     markdownOf([
-      { text: [`${sign} `, { strong: word }, took, whatOf(view, options)] },
+      { text: [`${sign} `, { strong: what === UNCHANGED ? "Finished" : word }, took, what] },
       ...(isGood ? filesLine(view, links) : []),
       ...(reason !== null && isLong(reason) ? [{ code: cutText(reason, MAX_REASON) }] : []),
       ...(outcome === "awaiting_input" ? question(view) : []),
@@ -186,7 +190,7 @@ function whatOf(view: ResultView, { pullName, mayLink }: NoteOptions): Words {
     return [": ", pull, " is ready for review"];
   }
   if (resultFile !== null && resultFile.cause !== null) return named(reason);
-  if (git?.changed === false) return ": nothing was changed";
+  if (git?.changed === false) return UNCHANGED;
   const branch = git?.branch.pushed ?? null;
   return branch === null ? "" : [": the branch ", { name: branch }, " was pushed"];
 }

@@ -205,7 +205,7 @@ export class Decider {
       if (isLeft) return stop;
       return typeof ownMark.mark.state === "string"
         ? quiet("it was answered")
-        : this.#attachTo(ownMark, thread) ?? quiet("its run was started");
+        : this.#attachTo(ownMark, thread) ?? quiet("this comment has already started one");
     }
     if (!comments.isWhole && ownMark === undefined) {
       return quiet("there are too many comments to see whether it was answered");
@@ -438,7 +438,7 @@ export class Decider {
     if (what.kind === "unsure") {
       const why = what.isInside === true
         ? "the mention is not at the beginning of a line"
-        : "the mention may be part of a quote, code or HTML";
+        : "the mention may be part of a quote, a list, code or HTML";
       return refusal(what.isHidden === true ? "the mention contains invisible characters" : why);
     }
     if (comment.isEditHidden !== true || written === comment.text || what.kind === "stop") {

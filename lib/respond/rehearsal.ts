@@ -6,7 +6,7 @@ import { ForgeClient } from "../forge/client.ts";
 import { addressAt } from "../forge/address.ts";
 import type { Findings } from "../forge/findings.ts";
 import type { NotePlace } from "../forge/note.ts";
-import type { OpenForge } from "../forge/open.ts";
+import { isPull, type OpenForge, pullNameAt } from "../forge/open.ts";
 import type { CommentPlace, PullNoun, ThreadComment, ThreadPlace, Threads } from "../forge/threads.ts";
 import { resultContent } from "../report/job_note.ts";
 import { emptyRunResult, type RunResult } from "../run/result.ts";
@@ -111,7 +111,7 @@ function resultOf(
 
 /** Examples. */
 const FINDINGS: Pick<Findings, "checks"> & { readonly remark: Omit<Findings["remarks"][number], "author"> } = {
-  checks: [{ name: "test", url: null, text: "The last lines of the check's log." }],
+  checks: [{ name: "test", url: null, text: "The text that the forge shows for the check." }],
   remark: { mayPush: true, place: "src/example.ts:7", text: "The comment of a reviewer." },
 };
 
@@ -154,8 +154,8 @@ class ForgeInMemory {
   }
 
   open(): OpenForge {
-    const { forge, event } = this.#assumed;
-    const { job } = forge;
+    const { forge, event, origin, repository } = this.#assumed;
+    const base = addressAt(forge.address, origin, repository, 1).url.replace(/1$/, "");
     return {
       threads: this.#threads(),
       token: TOKEN,
@@ -165,8 +165,8 @@ class ForgeInMemory {
       notes: (thread) => this.#notes(thread),
       // A pull request that is assumed needs nothing.
       needs: () => Promise.resolve(null),
-      mayLink: () => job?.notes.linksPulls === true,
-      pullName: () => undefined,
+      mayLink: (url) => isPull(url, base),
+      pullName: (url) => pullNameAt(url, base, forge),
       pullFrom: () => Promise.resolve(null),
     };
   }

@@ -206,12 +206,12 @@ export function noPullRequestWords(
   return outcome === "failed" || outcome === "cancelled" ? "none reported" : "none yet";
 }
 
-/** After "failed in". */
+/** What follows "failed". */
 const PHASE_WORDS: Readonly<Record<string, string>> = {
-  queue: "boot",
-  prepare: "preparation",
-  agent: "the agent's work",
-  deliver: "delivery",
+  queue: " in boot",
+  prepare: " in preparation",
+  agent: ": the agent failed",
+  deliver: " in delivery",
 };
 
 export const WAIT_CAUSES: Readonly<Record<WaitCause, string>> = {
@@ -391,7 +391,7 @@ function endOf({ outcome, exitCode, verdict, git, phases, resultFile }: ResultVi
   if (resultFile !== null && resultFile.cause !== null) return verdict.word;
   if (outcome === "failed") {
     const phase = lookup(PHASE_WORDS, phases.at(-1)?.name ?? "");
-    return phase === undefined ? verdict.word : `${verdict.word} in ${phase}`;
+    return phase === undefined ? verdict.word : `${verdict.word}${phase}`;
   }
   if (outcome === "error" && verdict.word === "unknown") return "verdict unknown";
   if (outcome !== "success") return verdict.word;

@@ -84,6 +84,7 @@ export async function rehearseMention(
 ): Promise<number> {
   const { io, clock, platform, writer } = context;
   const assumed = await readAssumed(context);
+  const settings = withoutNumber(job.settings, assumed.asker.name);
   const say = (...lines: readonly string[]) => {
     for (const line of lines) {
       const indent = /^ */.exec(line)?.[0].length ?? 0;
@@ -93,7 +94,8 @@ export async function rehearseMention(
   const quote = (head: string, text: string) => say("", head, ...text.split("\n").map((line) => `  ${line}`.trimEnd()));
   say("Dry run: nothing is sent, started or written. Assumed:");
   say(...assumptionsOf(assumed).map((each) => `  ${each}`));
-  const { exitCode, request, notes, log, pullNoun } = await rehearse({ ...job, io, clock, platform, writer }, assumed);
+  if (settings !== job.settings) say(`  The account ${assumed.asker.name} has the number in --allow-users.`);
+  const { exitCode, request, notes, log, pullNoun } = await rehearse({ ...job, settings, io, clock, platform, writer }, assumed);
   const where = request?.workingBranch === undefined
     ? `on a new branch, with a ${pullNoun} if the agent changes something`
     : `on the branch ${request.workingBranch}`;
@@ -105,9 +107,16 @@ export async function rehearseMention(
   else quote(request === null ? "Note:" : "Note at the start:", first);
   if (request === null || last === undefined) return exitCode;
   quote("Note at the end, if the run succeeds:", last);
-  const answered = await rehearse({ ...job, io, clock, platform, writer }, assumed, "answer");
+  const answered = await rehearse({ ...job, settings, io, clock, platform, writer }, assumed, "answer");
   quote("Note at the end, if the agent only answers and changes nothing:", answered.notes.at(-1) ?? "");
   return exitCode;
+}
+
+/** A rehearsal knows only the name of an account, so a number after that name is not compared. */
+function withoutNumber(settings: RespondJob["settings"], name: string): RespondJob["settings"] {
+  const wanted = name.toLowerCase();
+  if (settings.allowUsers?.some((each) => each.startsWith(`${wanted}=`)) !== true) return settings;
+  return { ...settings, allowUsers: [...settings.allowUsers, wanted] };
 }
 
 async function readAssumed(context: Context) {

@@ -163,7 +163,7 @@ test.skipIf(!CAN_RUN)(
       text: "",
     });
     for (const name of COMPONENT_JOBS) expect(jobs[name]?.log).toContain(`Mogplex CI ${VERSION}: `);
-    expect(jobs["component-run-fails"]?.log).toMatch(/^> verdict +failed in the agent's work \(exit code 1\)$/m);
+    expect(jobs["component-run-fails"]?.log).toMatch(/^> verdict +failed: the agent failed \(exit code 1\)$/m);
 
     api.jobs = {
       gate: "success",

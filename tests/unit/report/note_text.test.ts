@@ -89,7 +89,7 @@ test("resultNote() names a pull request of another project by its address, as co
 test("resultNote() has the answer of an agent that changed nothing, and folds the last message otherwise", () => {
   const answer = { finalMessage: "The timer is created at import.", changed: false } as const;
   const none = { pullRequest: { state: "none", url: null }, branch: FAILED.branch } as const;
-  expect(note({ ...answer, ...none })).toBe(`✅ **Succeeded** in 18 min: nothing was changed
+  expect(note({ ...answer, ...none })).toBe(`✅ **Finished** in 18 min: nothing was changed
 
  \`\`\`text
  The timer is created at import.

@@ -431,7 +431,7 @@ test("decide() says that the branch is gone", async () => {
 
 test("decide() starts nothing again for an ask whose note names a run or a reason", async () => {
   for (
-    const [state, reason] of [[AT_WORK, "no: its run was started"], ["none", "no: it was answered"]] as const
+    const [state, reason] of [[AT_WORK, "no: this comment has already started one"], ["none", "no: it was answered"]] as const
   ) {
     const forge = fakeForge();
     const news = forge.say(PULL, KIM, "@mogplex go");
@@ -749,7 +749,7 @@ for (
       "a mention that may be quoted",
       "> a\n@mogplex go",
       {},
-      "the mention may be part of a quote, code or HTML",
+      "the mention may be part of a quote, a list, code or HTML",
     ],
     [
       "a mention behind a mark for the direction of text",

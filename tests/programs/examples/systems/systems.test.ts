@@ -95,7 +95,7 @@ together(
     });
     const red = machine.recipe("buildkite/pipeline.yml", "agent-failure");
     const failed = await runBuildkite(red, machine, { id: String(++builds) });
-    expect(failed.outputs.annotation).toMatch(/^error: ## ❌ `acme\/web`: .* → failed in the agent's work/);
+    expect(failed.outputs.annotation).toMatch(/^error: ## ❌ `acme\/web`: .* → failed: the agent failed/);
     // The agent refuses empty values.
     expect(Object.keys(failed.outputs)).not.toContain("MOGPLEX_PULL_REQUEST_URL");
   },
@@ -157,7 +157,7 @@ together("jenkins/Jenkinsfile describes the build by outcome and pull request", 
 for (
   const [scenario, headline] of [
     ["success", /^## ✅ `acme\/web`: .* → \[PR #\d+\]/],
-    ["agent-failure", /^## ❌ `acme\/web`: .* → failed in the agent's work/],
+    ["agent-failure", /^## ❌ `acme\/web`: .* → failed: the agent failed/],
   ] as const
 ) {
   together(`woodpecker/cleanup.yaml shows the summary in a step of its own: ${scenario}`, async (machine) => {

@@ -85,6 +85,7 @@ const DECISIONS: readonly (readonly [args: string[], decision: string, line: str
   [["--text", "@mogplex go", "--association", "contributor"], "no run would start", NO_PUSH],
   [["--text", "@mogplex go", "--as", "@eve", "--association", "none", "--allow-users", "eve"], "a run", "asked by eve"],
   [["--text", "@mogplex go", "--as", "eve", "--allow-users", "kim"], "no run", "no run: the user who asked is not in"],
+  [["--text", "@mogplex go", "--as", "kim", "--allow-users", "lee,kim=12"], "a run would start", "asked by kim"],
   [["--text", "please @mogplex go"], "no run would start", "no run: the mention is not at the beginning of a line"],
   [["--text", "@robot go", "--name", "robot"], "a run would start on a new branch", "asked by you"],
   [
@@ -388,13 +389,13 @@ test("respond --dry-run knows the bots of a forge by their names", async () => {
 
 test("respond --dry-run shows what a fix quotes, and the note of a run that only answers", async () => {
   const checks = await rehearse(["--text", "@mogplex fix checks", "--pull-request"]);
-  expect(checks.stdout).toContain("  Failed check:\n  > test\n  > The last lines of the check's log.\n");
+  expect(checks.stdout).toContain("  Failed check:\n  > test\n  > The text that the forge shows for the check.\n");
   const review = await rehearse(["--text", "@mogplex fix review", "--pull-request"]);
   expect(review.stdout).toContain("  Remark:\n  > src/example.ts:7, reviewer:\n  > The comment of a reviewer.\n");
   const { stdout } = await rehearse(["--text", "@mogplex why does the login test fail?"]);
   const [, answered = ""] = stdout.split("Note at the end, if the agent only answers and changes nothing:\n");
   expect(answered.split("\n").map((line) => line.trim()).slice(0, 4)).toEqual([
-    "✅ **Succeeded** in 4 min: nothing was changed",
+    "✅ **Finished** in 4 min: nothing was changed",
     "",
     "```text",
     "The answer of the agent.",
@@ -460,3 +461,21 @@ test("respond --dry-run breaks lines between words on a terminal, and not inside
   const long = text.split("\n").filter((line) => line.length > 80);
   expect(long.filter((line) => !/`[^`]{40,}`|\S{40,}/.test(line))).toEqual([]);
 });
+
+test("respond --dry-run assumes the number in --allow-users, and prints that", async () => {
+  const lines = await decisionOf(["--text", "@mogplex go", "--as", "Kim", "--allow-users", "kim=12"]);
+  expect(lines).toContain("The account Kim has the number in --allow-users.");
+  expect(lines.at(-1)).toBe("asked by Kim");
+});
+
+for (
+  const [repository, link] of [
+    ["https://gitlab.com/group/app", "[!2](<https://gitlab.com/group/app/-/merge_requests/2>)"],
+    ["https://github.com/acme/web", "[#2](<https://github.com/acme/web/pull/2>)"],
+  ] as const
+) {
+  test(`respond --dry-run links the pull request as the note does when the repository is ${repository}`, async () => {
+    const { stdout } = await rehearse(["--text", "@mogplex go", "--repo", repository]);
+    expect(stdout.replaceAll(/\n */g, " ")).toContain(`**Succeeded** in 4 min: ${link} is ready for review`);
+  });
+}

@@ -210,7 +210,7 @@ test("respond does not start a second time, whatever brings the ask again", asyn
   const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
   await respond(at, payload(note));
   const again = await respond(at, payload(note));
-  expect(again).toMatchObject({ code: 0, stdout: "no run: its run was started\n" });
+  expect(again).toMatchObject({ code: 0, stdout: "no run: this comment has already started one\n" });
   expect((await respond(at, "", ["--poll"])).code).toBe(0);
   expect(runsOf(at).length).toBe(1);
   expect(ours(at).length).toBe(1);
@@ -415,7 +415,7 @@ const TOLD: typeof REFUSED = [
   [
     "60 KB of markup",
     (gitlab) => gitlab.say("merge_requests/7", "kim", "<q>`".repeat(15_000) + "\n@mogplex go"),
-    "the mention may be part of a quote, code or HTML",
+    "the mention may be part of a quote, a list, code or HTML",
   ],
 ];
 
