@@ -48,7 +48,7 @@ async function failure(bench: Bench): Promise<void> {
   const { code } = await running.ended;
   const log = running.text();
   bench.check("the job fails when the run fails", code === 1, `act ended with ${code}: ${tail(log)}`);
-  bench.check("the verdict has exit code 1", /verdict +\S*failed in .* \(exit code 1\)/.test(log), tail(log));
+  bench.check("the verdict has exit code 1", /verdict +\S*failed\b.* \(exit code 1\)/.test(log), tail(log));
   bench.check("act reads the annotation", /❗ +::error[ :].*exit code 1/.test(log), tail(log));
   bench.check("the later job does not run", !log.includes("later job got ["), tail(log));
 }

@@ -68,15 +68,15 @@ test("run --follow tells each system of a failure once, in its own words", async
   };
   expect(await marked(GITHUB, /^::(error|warning|notice)/)).toEqual([
     1,
-    "::error title=acme/api%3A Fix it → failed: the agent failed (<time>)::run <run> (failed), exit",
+    "::error title=acme/api%3A Fix it → failed%3A the agent failed (<time>)::run <run> (failed), exit",
   ]);
   expect(await marked(AZURE, /logissue/)).toEqual([
     1,
-    "##vso[task.logissue type=error]acme/api: Fix it → failed: the agent failed (<time>): run <run>",
+    "##vso[task.logissue type=error]acme/api: Fix it → failed: the agent failed (<time>): run <run> (",
   ]);
   expect(await marked(TEAMCITY, /teamcity\[message/)).toEqual([
     1,
-    "##teamcity[message text='acme/api: Fix it → failed in the agent|'s work (<time>): run <run> (fai",
+    "##teamcity[message text='acme/api: Fix it → failed: the agent failed (<time>): run <run> (fai",
   ]);
 });
 
