@@ -204,7 +204,8 @@ async function respond(bench: Bench): Promise<void> {
   bench.check("the agent's commit gets no status that could satisfy a branch rule", hasNone, JSON.stringify(statuses));
 
   const again = await jobOf(bench, world, service, token, first.delivery).ended;
-  const once = again.code === 0 && (await notes(number)).length === 1 && again.stdout.includes("this comment has already started one");
+  const once = again.code === 0 && (await notes(number)).length === 1 &&
+    again.stdout.includes("this comment has already started one");
   bench.check("the same event once more starts nothing", once, seen(again));
 
   const [own] = (await gitea.call("GET", `${issues}/${number}/comments`))

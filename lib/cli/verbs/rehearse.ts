@@ -95,7 +95,10 @@ export async function rehearseMention(
   say("Dry run: nothing is sent, started or written. Assumed:");
   say(...assumptionsOf(assumed).map((each) => `  ${each}`));
   if (settings !== job.settings) say(`  The account ${assumed.asker.name} has the number in --allow-users.`);
-  const { exitCode, request, notes, log, pullNoun } = await rehearse({ ...job, settings, io, clock, platform, writer }, assumed);
+  const { exitCode, request, notes, log, pullNoun } = await rehearse(
+    { ...job, settings, io, clock, platform, writer },
+    assumed,
+  );
   const where = request?.workingBranch === undefined
     ? `on a new branch, with a ${pullNoun} if the agent changes something`
     : `on the branch ${request.workingBranch}`;

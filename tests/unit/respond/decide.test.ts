@@ -431,7 +431,10 @@ test("decide() says that the branch is gone", async () => {
 
 test("decide() starts nothing again for an ask whose note names a run or a reason", async () => {
   for (
-    const [state, reason] of [[AT_WORK, "no: this comment has already started one"], ["none", "no: it was answered"]] as const
+    const [state, reason] of [[AT_WORK, "no: this comment has already started one"], [
+      "none",
+      "no: it was answered",
+    ]] as const
   ) {
     const forge = fakeForge();
     const news = forge.say(PULL, KIM, "@mogplex go");

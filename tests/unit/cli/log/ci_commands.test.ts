@@ -76,7 +76,7 @@ test("run --follow tells each system of a failure once, in its own words", async
   ]);
   expect(await marked(TEAMCITY, /teamcity\[message/)).toEqual([
     1,
-    "##teamcity[message text='acme/api: Fix it → failed: the agent failed (<time>): run <run> (fai",
+    "##teamcity[message text='acme/api: Fix it → failed: the agent failed (<time>): run <run> (failed",
   ]);
 });
 
