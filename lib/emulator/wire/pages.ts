@@ -98,7 +98,7 @@ function runRow(world: World, run: RunRow): TableRow {
   const pull = pullPath(world, run);
   return {
     cells: [
-      markup`<bdi><a href="/__runs/${run.id}">${titleOf(run)}</a></bdi>`,
+      markup`<span class="long"><bdi><a href="/__runs/${run.id}">${titleOf(run)}</a></bdi></span>`,
       statusOf(run.status),
       repositoryOf(world, run),
       pull !== undefined && markup`<a href="${pull}">#${pull.split("/").at(-1)}</a>`,
