@@ -140,7 +140,7 @@ export async function printRecent(context: Context, limit: number): Promise<numb
   } else if (runs.length > 0) {
     const isTerminal = io.isTerminal("stdout");
     const rows = runs.map((run) => cells(run, clock.wallTime(), !isTerminal));
-    printRows(writer, [HEADER, ...rows], isTerminal ? logWidth(io) : Infinity);
+    printRows(writer, [HEADER, ...rows], isTerminal ? logWidth(io) : Infinity, HEADER.indexOf("TASK"));
   }
   if (runs.length === 0) {
     writer.note("this machine remembers no run (outside CI, run --follow and run --detach are remembered)");

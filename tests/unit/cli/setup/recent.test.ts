@@ -52,7 +52,7 @@ test("runs recent fits the terminal, and prints whole values elsewhere", async (
   ];
   expect(Math.max(...terminal.stdout.trimEnd().split("\n").map((each) => each.length))).toBe(80);
   expect(terminal.stdout).toMatch(
-    /^unknown {2}Replace the d\S*… {2}group\/sub\S*… {2}mogplex\/\S*… {2}rrrrrrrr {2}\d+ d/m,
+    /^unknown {2}Replace the deprecated c\S*… {2}group\/sub\S*… {2}mogplex\/\S*… {2}rrrrrrrr {2}\d+ d/m,
   );
   expect(pipe.stdout).toContain("  Replace the deprecated calls in all packages  ");
   expect(terminal.stdout).not.toContain("characters]");
