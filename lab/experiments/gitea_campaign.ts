@@ -31,7 +31,7 @@ async function campaign(bench: Bench): Promise<void> {
     ...{ GIT_SSL_CAINFO: certificate, NODE_EXTRA_CA_CERTS: certificate, CURL_CA_BUNDLE: certificate },
     MOGPLEX_GIT_TOKEN: await tokenOf(gitea, bot, ["write:repository"]),
     GITEA_TOKEN: await tokenOf(gitea, bot, ["read:repository"]),
-    MERGE_TOKEN: await tokenOf(gitea, owner, ["write:repository", "read:user"]),
+    MERGE_TOKEN: await tokenOf(gitea, owner, ["write:repository", "read:issue", "read:user"]),
     MOGPLEX_MERGE_TOKEN_VARIABLE: `${host}=MERGE_TOKEN`,
   };
   const home = `git:https://${host}/acme/ops.git#waves`;

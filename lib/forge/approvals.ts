@@ -45,7 +45,7 @@ export interface NotCounted {
   readonly notPeople: readonly string[];
 }
 
-/** `unknown`: the forge does not show enough. */
+/** `unknown`: the forge does not show all comments or approvals. */
 export interface ApprovalVerdict {
   readonly state: "approved" | "missing" | "changes-requested" | "unknown";
   readonly have: number;

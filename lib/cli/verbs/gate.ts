@@ -106,7 +106,7 @@ export const gateVerb: Verb = {
   codes: ["success", "failed", "usage", "unauthorized", "forbidden", "unavailable", "internal"],
   meanings: {
     success: "enough people have approved it, or it is no longer open",
-    failed: "approvals are missing, somebody requests changes, or the forge does not show enough",
+    failed: "approvals are missing, somebody requests changes, or the forge does not show all comments or approvals",
     usage:
       "usage error; the job has no pull request; a rule of the target would accept this status in place of another check",
     unauthorized: "there is no token, or the forge refuses it",
