@@ -263,7 +263,7 @@ function checkRepository(
   near: readonly string[] = [],
 ): Check {
   if (wanted === undefined) {
-    if (!NEED_REPOSITORY.includes(purpose)) return ok("repository", "not set, and not needed");
+    if (!NEED_REPOSITORY.includes(purpose)) return ok("repository", "not in --repo or MOGPLEX_REPO_ID, and not needed");
     const why = repos?.ok ? `none given; the token can access ${countRepositories(repos.value)}` : "none given";
     return failed("repository", why, `Set MOGPLEX_REPO_ID, or give --repo. ${LISTS_THEM}`, "usage");
   }

@@ -144,6 +144,7 @@ async function readAssumed(context: Context) {
     if (event !== undefined) return await assumedEvent(event, forges, wishes);
     throw new UsageError({ attempted: ATTEMPTED, why: "there is no such file", value: JSON.stringify(path) });
   }
+  if (text !== undefined && label !== undefined) context.writer.note("--text is a comment, so --label has no effect");
   if (text !== undefined) return assumedText(text, flags.has(PULL_REQUEST), wishes);
   if (label !== undefined) return assumedLabel(label, flags.has(PULL_REQUEST), wishes);
   throw new UsageError({

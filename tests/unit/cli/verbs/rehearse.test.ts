@@ -479,3 +479,8 @@ for (
     expect(stdout.replaceAll(/\n */g, " ")).toContain(`**Succeeded** in 4 min: ${link} is ready for review`);
   });
 }
+
+test("respond --dry-run with --text prints that --label has no effect", async () => {
+  const { code, stderr } = await rehearse(["--text", "@mogplex go", "--label", "mogplex"]);
+  expect([code, stderr]).toEqual([0, "note: --text is a comment, so --label has no effect\n"]);
+});
