@@ -96,15 +96,18 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
     connected,
     async () => await plan.place?.(request, session) ?? { out: outDirectory(context) } as F,
   );
+  const openExtra = async () => await context.extras?.open(context);
   // Before the old reports are removed: wrong settings must leave them alone.
-  const extra = await step(connected, async () => await context.extras?.open(context));
+  const early = hasReports(context) ? await step(connected, openExtra) : undefined;
   const places = await step(connected, () => {
     const opened = openPlaces(context, folder.out);
     if (request.wanted !== undefined) removeValue(context, opened.value);
     return opened;
   });
   const placed = { ...connected, places };
-  const published = await step(placed, () => {
+  const published = await step(placed, async () => {
+    // The folder of the reports exists only now, and the history may be in it.
+    const extra = early ?? await openExtra();
     const files = plan.nothing.kind === "run" ? eventFiles(context, places) : [];
     return { places, log: request.log, eventFiles: files, extra };
   });
