@@ -86,8 +86,12 @@ test(
     expect(states()).toEqual([["8888", "pending"]]);
     expect(await run(all.run, { ...env, GITHUB_EVENT_NAME: "schedule" })).toMatchObject({ code: 0 });
     expect(states()).toEqual([["0000", "success"], ["8888", "pending"]]);
+    // A pull request that cannot be read does not keep the others from being checked.
+    writeFileSync(join(folder, "bin/gh"), `#!/bin/sh\nprintf '%s\\n' ${url(6)} ${url(7)} ${url(8)}\n`);
+    expect(await run(all.run, { ...env, GITHUB_EVENT_NAME: "schedule" })).toMatchObject({ code: 69 });
+    expect(states()).toEqual([["0000", "success"], ["8888", "pending"]]);
     github.faults.push(...Array.from({ length: 9 }, () => json(401, {})));
-    expect(await run(all.run, { ...env, GITHUB_EVENT_NAME: "schedule" })).toMatchObject({ code: 1 });
+    expect(await run(all.run, { ...env, GITHUB_EVENT_NAME: "schedule" })).toMatchObject({ code: 64 });
   },
   60_000,
 );
@@ -108,7 +112,7 @@ test("the gate's recipe for GitLab sets the status of each open merge request of
     aRequest({ target_branch: "main", web_url: url(iid), ...more }, { diffs: [], ...rest });
   gitlab.requests.set("acme/web!7", request(7, {}));
   gitlab.requests.set("acme/web!8", request(8, { sha: "8".repeat(40) }, UNAPPROVED));
-  const list = "/projects/42/merge_requests?state=opened&per_page=100";
+  const list = "/projects/42/merge_requests?state=opened&per_page=100&page=1";
   gitlab.others.set(list, [{ web_url: url(7) }, { web_url: url(8) }]);
   gitlab.others.set("/projects/acme%2Fweb", { id: 42 });
   gitlab.others.set("/projects/acme%2Fweb/members/all/7", { id: 7, state: "active", access_level: 30 });
