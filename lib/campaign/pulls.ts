@@ -221,7 +221,7 @@ export class PullRequests {
     }
     for (const [url, reason] of [...refused].slice(0, MAX_TOLD)) this.tell(`${url} could not be read: ${reason}`);
     if (refused.size > MAX_TOLD) this.tell(`${refused.size - MAX_TOLD} more pull requests could not be read`);
-    const hosts = new Set([...unasked].map((url) => parsePullRequest(url)?.host ?? ""));
+    const hosts = new Set(unasked.values());
     for (const host of [...hosts].slice(0, MAX_TOLD)) {
       const message = host === ""
         ? `the service names addresses that are not pull requests of ${FORGE_NAMES_TEXT}: they are not read`

@@ -2,7 +2,6 @@
  * The pull requests of a dashboard: those that its runs and campaigns name, as their forges show them.
  * @module
  */
-import { parsePullRequest } from "../forge/all.ts";
 import type { ForgeReading } from "../forge/batch.ts";
 import { formatCount } from "../text/duration.ts";
 import {
@@ -88,13 +87,13 @@ const MAX_REASONS = 10;
 function unreadOf(urls: readonly string[], { failed, refused, unasked }: ForgeReading): UnreadPullRequests[] {
   const byReason = new Map<string, string[]>();
   for (const url of urls) {
-    const host = URL.canParse(url) ? new URL(url).host : url;
+    const host = unasked.get(url);
     const why = failed.get(url) ?? refused.get(url) ??
-      (unasked.has(url)
-        ? parsePullRequest(url) === undefined
-          ? "it is not the address of a pull request"
-          : `there is no token for ${host}`
-        : NOT_AMONG_NEWEST);
+      (host === undefined
+        ? NOT_AMONG_NEWEST
+        : host === ""
+        ? "it is not the address of a pull request"
+        : `there is no token for ${host}`);
     byReason.set(why, [...byReason.get(why) ?? [], url]);
   }
   return [...byReason].map(([why, all]) => ({ why, pullRequests: all.length, urls: all.slice(0, MAX_URLS) }))

@@ -18,8 +18,8 @@ export interface ForgeReading {
   refused: Map<string, string>;
   /** Could not be read this time: a limit, an outage, a refused token. */
   failed: Map<string, string>;
-  /** No token for the host, or not the address of a pull request. */
-  unasked: Set<string>;
+  /** Its host, for which there is no token; empty if it is not the address of a pull request. */
+  unasked: Map<string, string>;
 }
 
 /** Longest time of a reading at one host, in milliseconds: a thousand merge requests take half of that. */
@@ -78,8 +78,12 @@ export class Forges {
     return reach;
   }
 
+  #addressOf(text: string): PullRequestAddress | undefined {
+    return readAddress(this.#forges.map((forge) => forge.address), text);
+  }
+
   #placeOf(text: string): { address: PullRequestAddress; reach: Reach } | undefined {
-    const address = readAddress(this.#forges.map((forge) => forge.address), text);
+    const address = this.#addressOf(text);
     const reach = address === undefined ? undefined : this.#reachOf(address);
     return address === undefined || reach === undefined ? undefined : { address, reach };
   }
@@ -89,12 +93,12 @@ export class Forges {
    * @throws `signal.reason` if the signal aborts; nothing else.
    */
   async read(urls: Iterable<string>): Promise<ForgeReading> {
-    const reading: ForgeReading = { facts: new Map(), refused: new Map(), failed: new Map(), unasked: new Set() };
+    const reading: ForgeReading = { facts: new Map(), refused: new Map(), failed: new Map(), unasked: new Map() };
     const hosts = new Map<Reach, Wanted[]>();
     for (const url of new Set(urls)) {
       const place = this.#placeOf(url);
       if (place === undefined) {
-        reading.unasked.add(url);
+        reading.unasked.set(url, this.#addressOf(url)?.host ?? "");
         continue;
       }
       const { address, reach } = place;

@@ -207,7 +207,7 @@ function reading(facts: Record<number, object>, failed: Record<number, string> =
     facts: new Map(Object.entries(facts).map(([number, each]) => [url(number), { ...looks, ...none, ...each }])),
     failed: new Map(Object.entries(failed).map(([number, why]) => [url(number), why])),
     refused: new Map(),
-    unasked: new Set(),
+    unasked: new Map(),
   } as never;
 }
 
@@ -257,7 +257,7 @@ test("pullRequestsOf() says how many could not be read, and why", () => {
   );
   expect([state, why]).toEqual(["partial", "1 pull request of 2 could not be read: HTTP 502"]);
   const several = reading({}, { 2: "HTTP 502", 3: "HTTP 502" });
-  (several as { unasked: Set<string> }).unasked.add(named(1).url);
+  (several as { unasked: Map<string, string> }).unasked.set(named(1).url, "github.com");
   const { why: most, unread } = pullRequestsOf([named(1), named(2), named(3)], several, NOW);
   expect(most).toBe("3 pull requests of 3 could not be read, most of them for this reason: HTTP 502");
   expect(unread).toEqual([
@@ -282,7 +282,7 @@ test("pullRequestsOf() does not know what waits when nothing could be read, and 
 test("pullRequestsOf() says of an address which is not a pull request that it is none", () => {
   const none = reading({});
   const url = "https://github.com/acme/api";
-  (none as { unasked: Set<string> }).unasked.add(url);
+  (none as { unasked: Map<string, string> }).unasked.set(url, "");
   expect(pullRequestsOf([{ ...named(1), url }], none, NOW).unread).toEqual([
     { why: "it is not the address of a pull request", pullRequests: 1, urls: [url] },
   ]);

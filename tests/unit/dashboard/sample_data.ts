@@ -78,7 +78,7 @@ function readingOf(pulls: readonly NamedPull[]): ForgeReading {
       ];
     },
   );
-  return { facts: new Map(facts), refused: new Map(), failed: new Map(), unasked: new Set() };
+  return { facts: new Map(facts), refused: new Map(), failed: new Map(), unasked: new Map() };
 }
 
 const STATUSES = ["running", "paused", "stopped", "error", "creating", "stopped"] as const;
