@@ -30,9 +30,15 @@ export interface ReviewReading {
   /** Who has pushed to its branch: anyone can write any name into a commit. Null if the list is not whole, absent where it is not read. */
   readonly pushers?: readonly ForgeUser[] | null;
   /** Who asked for work on it in its comments. Null if the forge does not show all comments, absent where they are not read. */
-  readonly requesters?: readonly ForgeUser[] | null;
+  readonly requesters?: readonly NamedRequester[] | null;
   /** When it got another target, in ISO 8601: an earlier approval was of other changes. Null or absent if it did not, or if that is not shown. */
   readonly retargetedAt?: string | null;
+}
+
+/** A user whom a comment names as the one who asked for work. */
+export interface NamedRequester extends ForgeUser {
+  /** The author of that comment, so that people can find it: anyone can write one. */
+  readonly namedBy: string;
 }
 
 /** Users whose approval does not count, besides the author and the writers. */
@@ -139,13 +145,14 @@ function objectionTo(
     return no(`${name} approved it for another target`);
   }
   if (mayPush === false) return no(`${name} cannot push`);
-  if ([...requesters, ...mentioners ?? []].some((user) => isSame(user, by))) {
-    return no(`${name}'s approval does not count: ${name} requested the work`);
-  }
+  const ignored = `${name}'s approval does not count:`;
+  if (requesters.some((user) => isSame(user, by))) return no(`${ignored} ${name} requested the work`);
+  const named = mentioners?.find((user) => isSame(user, by));
+  if (named !== undefined) return no(`${ignored} a comment by ${named.namedBy} names ${name} as the requester`);
   if (author !== null && isSame(author, by)) return no(`${name} opened it`);
   if (writers?.some((user) => isSame(user, by))) return no(`${name} wrote some of its commits`);
   if (pushers?.some((user) => isSame(user, by))) return no(`${name} pushed some of its commits`);
-  if (token !== null && isSame(token, by)) return no(`${name}'s approval does not count: the token is ${name}'s`);
+  if (token !== null && isSame(token, by)) return no(`${ignored} the token is ${name}'s`);
   if (commit === null || head === null) return unknown(`which commit ${name} approved`);
   if (retargetedAt !== null && at === null) return unknown(`for which target ${name} approved it`);
   if (mayPush === null) return unknown(`whether ${name} can push`);

@@ -3,7 +3,7 @@
  * @module
  */
 import { MogplexError, UsageError } from "../errors.ts";
-import { type ApprovalVerdict, judgeApprovals } from "./approvals.ts";
+import { type ApprovalVerdict, judgeApprovals, type NamedRequester } from "./approvals.ts";
 import { GATE_CHECK } from "./checks.ts";
 import type { ForgeUser } from "./findings.ts";
 import type { MergeReading } from "./merging.ts";
@@ -112,7 +112,7 @@ function judgeGate(
   { facts, review }: MergeReading,
   { approvals, author, requesters, notPeople }: GateRules,
   token: ForgeUser | null,
-  mentioners: readonly ForgeUser[] | null,
+  mentioners: readonly NamedRequester[] | null,
 ): { isOpen: boolean; text: string; isApproved?: boolean } {
   if (facts.state !== "open") return { isOpen: true, text: `the pull request is ${facts.state}` };
   if (author !== undefined && review.author !== null && !isNamed(review.author, author)) {

@@ -4,8 +4,8 @@
  * Anyone can write such a line. It can only keep an approval from counting.
  * @module
  */
+import type { NamedRequester } from "./approvals.ts";
 import { type ForgeClient, isHidden } from "./client.ts";
-import type { ForgeUser } from "./findings.ts";
 import type { Forge } from "./forge.ts";
 import type { PullRequestAddress } from "./model.ts";
 
@@ -14,10 +14,14 @@ export function requesterLine(id: number): string {
   return `<!-- mogplex-requester ${id} -->`;
 }
 
-/** The users that the lines of these texts name. */
-export function requestersIn(texts: Iterable<string>): ForgeUser[] {
-  const ids = [...texts].flatMap((text) => [...text.matchAll(/^<!-- mogplex-requester (\d{1,15}) -->\r?$/gm)]);
-  return [...new Set(ids.map(([, id]) => Number(id)))].map((id) => ({ id, name: "", isBot: null }));
+function requestersIn(text: string): number[] {
+  return [...text.matchAll(/^<!-- mogplex-requester (\d{1,15}) -->\r?$/gm)].map(([, id]) => Number(id));
+}
+
+/** The user that a note names first; undefined if it names nobody. */
+export function requesterIn(text: string): { readonly id: number } | undefined {
+  const [id] = requestersIn(text);
+  return id === undefined ? undefined : { id };
 }
 
 /** Who has asked `respond` for work on a pull request; null if the forge does not show all comments. */
@@ -25,11 +29,15 @@ export async function readRequesters(
   { threads }: Pick<Forge, "threads">,
   client: ForgeClient,
   address: PullRequestAddress,
-): Promise<readonly ForgeUser[] | null> {
+): Promise<readonly NamedRequester[] | null> {
   if (threads === undefined) return [];
   try {
     const { list, isWhole } = await threads(client, address).comments({ kind: "pull", number: address.number });
-    return isWhole ? requestersIn(list.map(({ text }) => text)) : null;
+    if (!isWhole) return null;
+    const all = list.flatMap(({ text, author }) =>
+      requestersIn(text).map((id): NamedRequester => ({ id, name: "", isBot: null, namedBy: author.name }))
+    );
+    return all.filter(({ id }, index) => all.findIndex((each) => each.id === id) === index);
   } catch (error) {
     if (isHidden(error)) return null;
     throw error;

@@ -5,6 +5,7 @@
 import { type ForgeClient, isLost } from "./client.ts";
 import { commitMessage } from "./commit_message.ts";
 import { ownersOf } from "./code_owners.ts";
+import type { NamedRequester } from "./approvals.ts";
 import type { ForgeUser } from "./findings.ts";
 import type { Forge, ForgeNotes } from "./forge.ts";
 import type { MergeReading } from "./merging.ts";
@@ -156,7 +157,7 @@ export class PullRequestWriter {
   }
 
   /** See {@linkcode readRequesters}. */
-  async requesters(): Promise<readonly ForgeUser[] | null> {
+  async requesters(): Promise<readonly NamedRequester[] | null> {
     return await readRequesters(this.#forge, this.#client, this.address);
   }
 

@@ -4,7 +4,7 @@
  */
 import { EXIT, STOPPED } from "../exit_codes.ts";
 import type { ForgeUser } from "../forge/findings.ts";
-import { requesterLine, requestersIn } from "../forge/requester.ts";
+import { requesterIn, requesterLine } from "../forge/requester.ts";
 import type { CommentPlace, Reaction, ThreadComment, ThreadPlace } from "../forge/threads.ts";
 import type { NoteState, PlannedNote } from "../report/job_note.ts";
 import type { NoteWords } from "../report/note_text.ts";
@@ -57,7 +57,7 @@ export async function say(
   const marker = noteMarker(...jobOfAsk(ask));
   const body = (before: string | null | undefined) => {
     // Its run may have started nevertheless: the approval of its requester must not count then.
-    const [requester] = requestersIn([before ?? ""]);
+    const requester = requesterIn(before ?? "");
     const line = requester === undefined ? "" : `\n${requesterLine(requester.id)}`;
     return `${markLine({ ask, of: ask, state }, seal)}${line}\n\n${text}\n`;
   };

@@ -2,7 +2,7 @@
  * A retried job follows the run that its first attempt started: the note of the mention names it.
  * @module
  */
-import { requestersIn } from "../forge/requester.ts";
+import { requesterIn } from "../forge/requester.ts";
 import { isTerminal } from "../service/contract.ts";
 import { ifFound } from "../service/errors.ts";
 import { planOf } from "./ask_note.ts";
@@ -26,7 +26,7 @@ export async function attachRun(
   const note = planOf(job, { thread }, {
     ask: mark.ask,
     of: mark.of,
-    requester: requestersIn([text])[0],
+    requester: requesterIn(text),
     task,
     label: platform.identity(env)?.job ?? "",
     links: { job: jobPage, pipeline },

@@ -4,7 +4,7 @@
  */
 import { MogplexError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
-import { requestersIn } from "../forge/requester.ts";
+import { requesterIn } from "../forge/requester.ts";
 import type { ThreadPlace } from "../forge/threads.ts";
 import { resultContent, writeContent } from "../report/job_note.ts";
 import { cancelUntilHeld } from "../run/cancel.ts";
@@ -67,7 +67,7 @@ export async function endLeftNote(
     if (status === null || !isTerminal(status) || !isLeft) return true;
     const seal = await sealFor(job, thread);
     const task = await decider.taskOf(thread, mark);
-    const [requester] = requestersIn([note.text]);
+    const requester = requesterIn(note.text);
     const planned = planOf(job, { thread }, { ask, of, requester, task, label: "", links: undefined, seal });
     const content = resultContent(job, result, planned);
     await writeContent(job, planned, content, { id: note.id });

@@ -35,7 +35,10 @@ function writerOf(
     threads: () =>
       ({
         comments: () => {
-          const list = [...comments.map((author) => ({ author })), ...texts.map((text) => ({ text }))];
+          const list = [
+            ...comments.map((author) => ({ author })),
+            ...texts.map((text, index) => ({ text, author: { name: `writer ${index}` } })),
+          ];
           return Promise.resolve({ list: list as ThreadComment[], isWhole });
         },
       }) as unknown as Threads,
@@ -89,8 +92,8 @@ test("PullRequestWriter.requesters() names each user once that a note on the pul
     `> ${requesterLine(9)}`,
     "Please fix it",
   ];
-  const user = (id: number) => ({ id, name: "", isBot: null });
-  expect(await writerOf({ texts }).requesters()).toEqual([user(7), user(8)]);
+  const user = (id: number, namedBy: string) => ({ id, name: "", isBot: null, namedBy });
+  expect(await writerOf({ texts }).requesters()).toEqual([user(7, "writer 0"), user(8, "writer 1")]);
   expect(await writerOf({}).requesters()).toEqual([]);
   expect(await writerOf({ texts, isWhole: false }).requesters()).toBeNull();
 });

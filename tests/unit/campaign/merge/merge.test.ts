@@ -119,11 +119,11 @@ test("mergeCampaign() counts no approval by a user who asked for work on the pul
   const world = await mergeWorld(3);
   const { forge } = world;
   for (const number of [1, 2, 3]) forge.of(number).opinions = [approval(ANN, commit(number))];
-  forge.of(1).requesters = [{ id: ANN.id, name: "", isBot: null }];
+  forge.of(1).requesters = [{ id: ANN.id, name: "", isBot: null, namedBy: "mogplex" }];
   forge.of(2).requesters = null;
-  forge.of(3).requesters = [{ id: ANN.id + 1, name: "", isBot: null }];
+  forge.of(3).requesters = [{ id: ANN.id + 1, name: "", isBot: null, namedBy: "mogplex" }];
   expect(await world.words({ dryRun: true })).toEqual([
-    "review: 0 of 1 approval of the newest commit; ann's approval does not count: ann requested the work",
+    "review: 0 of 1 approval of the newest commit; ann's approval does not count: a comment by mogplex names ann as the requester",
     "review: 0 of 1 approval of the newest commit; the forge does not show whether ann asked for work on it",
     "would-merge: green; 1 of 1 approval of the newest commit; the requester is unknown at github.com",
   ]);

@@ -6,7 +6,7 @@ import { mergeCampaign, type MergeOptions, type MergeResult } from "../../../../
 import type { MergePlace, MergePlaces } from "../../../../lib/campaign/merge/places.ts";
 import { SCENARIO_TEXTS } from "../../../../lib/emulator/agents/scenario.ts";
 import { MogplexError } from "../../../../lib/errors.ts";
-import type { Opinion } from "../../../../lib/forge/approvals.ts";
+import type { NamedRequester, Opinion } from "../../../../lib/forge/approvals.ts";
 import { parsePullRequest } from "../../../../lib/forge/all.ts";
 import type { ForgeUser } from "../../../../lib/forge/findings.ts";
 import type { MergeReading } from "../../../../lib/forge/merging.ts";
@@ -56,7 +56,7 @@ export interface FakePull {
   /** Our merge on the target, although it is open; undefined: not shown. */
   landed: string | null | undefined;
   /** Who asked for work on it by a mention. */
-  requesters: readonly ForgeUser[] | null;
+  requesters: readonly NamedRequester[] | null;
   /** Takes the place of the next answers to a merge. */
   answers: MergeOutcome[];
 }

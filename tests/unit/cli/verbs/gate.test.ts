@@ -148,7 +148,7 @@ test.each<[string, number, Node, unknown]>([
     "the user whom a note of respond names has approved",
     7,
     {},
-    "not approved: 0 of 1 approval of the newest commit; kim's approval does not count: kim requested the work",
+    "not approved: 0 of 1 approval of the newest commit; kim's approval does not count: a comment by github-actions[bot] names kim as the requester",
   ],
   ["such a note names another user", 8, {}, "approved: 1 of 1 approval of the newest commit"],
   ["nobody has approved", 7, reviews(), "not approved: 0 of 1 approval of the newest commit"],
@@ -343,7 +343,9 @@ test("gate names a pull request of GitLab from a job of another project, and set
   const kim = { id: 5, body: requesterLine(7), system: false, author: { id: 9, username: "mogplex" } };
   const times = { created_at: "2026-01-01T00:00:00Z", updated_at: "2026-01-01T00:00:00Z" };
   gitlab.requests.set("acme/web!7", { ...request, notes: [{ ...kim, ...times }] });
-  expect((await gate(place, "--approvals", "1", "--pull-request", url)).stdout).toContain("kim requested the work");
+  expect((await gate(place, "--approvals", "1", "--pull-request", url)).stdout).toContain(
+    "a comment by mogplex names kim as the requester",
+  );
   gitlab.requests.set("acme/web!7", request);
   expect(written).toEqual([[`https://gitlab.com/api/v4/projects/42/statuses/${HEAD}`, {
     ...{ state: "success", name: "mogplex/gate", pipeline_id: 5, target_url: url },
@@ -409,7 +411,7 @@ test("gate does not count the approval of a user whom a comment of Gitea names a
   const comment = { id: 1, body: requesterLine(4), user: author, html_url: "", ...times };
   const at = onGitea({}, false, [comment]);
   const { code, stdout } = await gate(at, "--approvals", "1", "--pull-request", at.url);
-  expect([code, stdout]).toEqual([1, expect.stringContaining("lee requested the work")]);
+  expect([code, stdout]).toEqual([1, expect.stringContaining("a comment by mogplex names lee as the requester")]);
 });
 
 test("gate stays closed at Gitea while another pull request has its commit", async () => {
