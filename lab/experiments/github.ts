@@ -103,7 +103,7 @@ async function endedWith(status: string, log: string, service: Service): Promise
   // Not by its last notice: act may lose the last line of a step.
   const [, runId] = /Started run ([\w-]+)/.exec(log) ?? [];
   if (runId !== undefined) return await service.status(runId) === status ? 1 : 0;
-  return log.match(new RegExp(`verdict +\\S*${status} `, "g"))?.length ?? 0;
+  return log.match(new RegExp(`verdict +\\S*${status}\\b`, "g"))?.length ?? 0;
 }
 
 async function others(bench: Bench): Promise<void> {
