@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RUNTIMES } from "../../programs/package/runtimes.ts";
 import { buildWorker, crashPlan, playCrashes } from "../../programs/processes/world/crashes.ts";
-import { launch } from "../../programs/processes/world/service.ts";
+import { launch, startService } from "../../programs/processes/world/service.ts";
 import { onEveryRuntime } from "./every_runtime.ts";
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "mogplex-crashes-")));
@@ -21,7 +21,9 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 onEveryRuntime(
   "plan, run and status bring a campaign with a failure to its end, each as a process of its own",
   async (on) => {
-    const { name, runtime, service } = on;
+    const { name, runtime } = on;
+    // The files of a process share a service, and may have used up its starts.
+    const service = await startService();
     const cwd = mkdtempSync(join(service.folder, "campaign-"));
     const file = { version: 1, name: `on-${name}`, prompt: "<agent-failure>", repositories: ["acme/web"] };
     writeFileSync(join(cwd, "campaign.yml"), JSON.stringify(file));
@@ -34,6 +36,7 @@ onEveryRuntime(
     const status = await campaign("status", "--exit-status", "--json");
     expect([status.code, status.stderr, JSON.parse(status.stdout).state]).toEqual([1, "", "done"]);
     expect(JSON.parse(readFileSync(join(cwd, "mogplex-campaign/campaign.json"), "utf8")).counts.failed).toBe(1);
+    await service.close();
   },
 );
 
