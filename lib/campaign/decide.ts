@@ -568,9 +568,9 @@ async function actHere(
     openFiles: filesOpener(options, internals, session),
   });
   const { told, error } = await settleNow(work, items);
-  const left = openItems();
-  const ended = runs.filter((run) => !left.includes(run));
-  const texts = [...endsTexts(ended, left.length), ...told.map(({ item, text }) => `${item}: ${text}`)];
+  const active = openItems();
+  const ended = runs.filter((run) => !active.includes(run));
+  const texts = [...endsTexts(ended, active.length), ...told.map(({ item, text }) => `${item}: ${text}`)];
   return { texts, error, leavesCancels: leavesCancels() };
 }
 

@@ -12,6 +12,7 @@ import {
   LIST_WORDS,
   LISTS,
   type PullRequestEntry,
+  type RunEntry,
 } from "./data.ts";
 import { NOT_AMONG_NEWEST } from "./pull_requests.ts";
 import { countedRuns, momentOf, troublesOf, weakRepositoriesOf } from "./runs.ts";
@@ -166,22 +167,31 @@ const HAPPENED: ReadonlyMap<string, string> = new Map([
   ["suppressed", "was not started"],
 ]);
 
+/** How a line names a run: `acme/web (nightly): “Fix it”`. Untrusted text. */
+function runName({ repository, job, runId, file }: RunEntry, task: string | null): string {
+  const where = repository ?? (runId === null ? file : runIdText(runId));
+  return `${where}${job === null ? "" : ` (${job})`}${task === null ? "" : `: “${task}”`}`;
+}
+
+function runIdText(runId: string): string {
+  return `Run ${runId.slice(0, 8)}`;
+}
+
 function ofRuns({ runs, at }: DashboardData): Concern[] {
   const places = new Map(runs.map((run, index) => [run, runPlace(index)]));
   return troublesOf(runs, instantMs(at) ?? 0).map(({ run, task, times }) => {
-    const { repository, job, runId, file, outcome, reason, durationMs, page } = run;
-    const where = repository ?? (runId === null ? file : `Run ${runId.slice(0, 8)}`);
+    const { repository, runId, outcome, reason, durationMs, page } = run;
     const what = HAPPENED.get(outcome) ?? "has no verdict";
     const often = outcome === "failed" && times > 1 ? ` ${times} times in a row` : "";
     const took = durationMs === null
       ? ""
       : `${outcome === "failed" && reason === null ? "Failed after" : "After"} ${formatDuration(durationMs)}.`;
-    const name = task === null && repository !== null && runId !== null ? `Run ${runId.slice(0, 8)}.` : "";
+    const name = task === null && repository !== null && runId !== null ? `${runIdText(runId)}.` : "";
     const isQuestion = outcome === "awaiting_input";
     return concern(
       isQuestion ? "decision" : "run",
       outcome === "failed" ? "bad" : "warn",
-      `${where}${job === null ? "" : ` (${job})`}${task === null ? "" : `: “${task}”`} ${what}${often}`,
+      `${runName(run, task)} ${what}${often}`,
       [reason === null ? "" : sentenceOf(reason), took, name].filter(Boolean).join(" "),
       { at: momentOf(run), lasts: isQuestion, link: linkTo(page, "Open run", places.get(run) ?? "runs") },
     );
@@ -202,14 +212,15 @@ function longText(ms: number): string {
 function ofLongRuns({ runs, at }: DashboardData): Concern[] {
   const nowMs = instantMs(at) ?? 0;
   return runs.flatMap((run, index) => {
-    const { kind, outcome, createdAt, repository, runId, job, task, page } = run;
+    const { kind, outcome, createdAt, repository, runId, task, page } = run;
     const ms = nowMs - (instantMs(createdAt) ?? nowMs);
     if (kind !== "run" || outcome !== "started" || ms <= LONG_RUN_MS) return [];
-    const where = repository ?? `Run ${(runId ?? "").slice(0, 8)}`;
-    const what = `${where}${job === null ? "" : ` (${job})`}${task === null ? "" : `: “${task}”`}`;
     const link = linkTo(page, "Open run", runPlace(index));
-    const line = repository === null ? "" : `Run ${(runId ?? "").slice(0, 8)}.`;
-    return [{ ms, concern: concern("run", "bad", `${what} has been running for ${longText(ms)}`, line, { link }) }];
+    const line = repository === null || runId === null ? "" : `${runIdText(runId)}.`;
+    return [{
+      ms,
+      concern: concern("run", "bad", `${runName(run, task)} has been running for ${longText(ms)}`, line, { link }),
+    }];
   }).sort((a, b) => b.ms - a.ms).map((each) => each.concern);
 }
 

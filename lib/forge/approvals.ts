@@ -161,6 +161,15 @@ function objectionTo(
   return mentioners === null ? unknown(`whether ${name} asked for work on it`) : null;
 }
 
+/** The review with the users whom its comments name, which are read only if the verdict depends on them. @param read Null as in {@linkcode ReviewReading.requesters}. */
+export async function withRequesters(
+  review: ReviewReading,
+  notCounted: NotCounted,
+  read: () => Promise<readonly NamedRequester[] | null>,
+): Promise<ReviewReading> {
+  return judgeApprovals(review, notCounted).state === "approved" ? { ...review, requesters: await read() } : review;
+}
+
 /** Why a user is not a person, as a clause; null for a person. */
 export function notAPerson(
   { id, name, isBot }: ForgeUser,

@@ -96,12 +96,12 @@ export class Forges {
     const reading: ForgeReading = { facts: new Map(), refused: new Map(), failed: new Map(), unasked: new Map() };
     const hosts = new Map<Reach, Wanted[]>();
     for (const url of new Set(urls)) {
-      const place = this.#placeOf(url);
-      if (place === undefined) {
-        reading.unasked.set(url, this.#addressOf(url)?.host ?? "");
+      const address = this.#addressOf(url);
+      const reach = address && this.#reachOf(address);
+      if (address === undefined || reach === undefined) {
+        reading.unasked.set(url, address?.host ?? "");
         continue;
       }
-      const { address, reach } = place;
       const wanted = hosts.get(reach) ?? [];
       hosts.set(reach, wanted);
       wanted.push({ url, address });

@@ -3,7 +3,7 @@
  * @module
  */
 import { MogplexError, UsageError } from "../errors.ts";
-import { type ApprovalVerdict, judgeApprovals, type NamedRequester } from "./approvals.ts";
+import { type ApprovalVerdict, judgeApprovals, type NamedRequester, withRequesters } from "./approvals.ts";
 import { GATE_CHECK } from "./checks.ts";
 import type { ForgeUser } from "./findings.ts";
 import type { MergeReading } from "./merging.ts";
@@ -64,11 +64,7 @@ export async function runGate(
   const reading = await merging.read(client, address);
   if (typeof reading === "string") throw new MogplexError({ attempted, why: reading }, "unavailable");
   const token = await forge.writes?.me(client) ?? null;
-  const first = judgeGate(reading, rules, token, []);
-  // The comments are read only if the answer depends on them.
-  const judged = first.isApproved
-    ? judgeGate(reading, rules, token, await readRequesters(forge, client, address))
-    : first;
+  const judged = await judgeGate(reading, rules, token, () => readRequesters(forge, client, address));
   const { facts: { commit, state, url } } = reading;
   const mayOpen = judged.isOpen && state === "open" && commit !== null;
   const shared = mayOpen ? whyShared(await statuses.sharers(client, address, commit)) : null;
@@ -106,27 +102,27 @@ function whyShared(sharers: readonly string[] | undefined): string | null {
 
 /**
  * @param token The user of the token; null if that is not shown.
- * @param mentioners Who has asked for work on it in its comments; null if the forge does not show all comments.
+ * @param mentioners Reads who has asked for work on it in its comments; null if the forge does not show all comments.
  */
-function judgeGate(
+async function judgeGate(
   { facts, review }: MergeReading,
   { approvals, author, requesters, notPeople }: GateRules,
   token: ForgeUser | null,
-  mentioners: readonly NamedRequester[] | null,
-): { isOpen: boolean; text: string; isApproved?: boolean } {
+  mentioners: () => Promise<readonly NamedRequester[] | null>,
+): Promise<{ isOpen: boolean; text: string }> {
   if (facts.state !== "open") return { isOpen: true, text: `the pull request is ${facts.state}` };
   if (author !== undefined && review.author !== null && !isNamed(review.author, author)) {
     return { isOpen: true, text: `it needs no approval: ${review.author.name} opened it` };
   }
   const required = Math.max(approvals, review.required ?? 0);
-  const { state, reason } = judgeApprovals({ ...review, required, requesters: mentioners }, {
-    requesters: requesters.map((name) => ({ id: 0, name, isBot: null })),
-    token,
-    notPeople,
-  });
+  const notCounted = { requesters: requesters.map((name) => ({ id: 0, name, isBot: null })), token, notPeople };
+  const whole = await withRequesters({ ...review, required }, notCounted, mentioners);
+  const { state, reason } = judgeApprovals(whole, notCounted);
   const isOpen = state === "approved";
-  const caveat = isOpen && requesters.length === 0 && mentioners?.length === 0 ? "; the requester is unknown" : "";
-  return { isOpen, text: `${WORDS[state]}: ${reason}${caveat}`, isApproved: isOpen };
+  const caveat = isOpen && requesters.length === 0 && whole.requesters?.length === 0
+    ? "; the requester is unknown"
+    : "";
+  return { isOpen, text: `${WORDS[state]}: ${reason}${caveat}` };
 }
 
 /** GitHub writes the names of its apps in two ways. */

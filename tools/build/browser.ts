@@ -1,6 +1,6 @@
 /**
- * What the library finds instead of Node's modules where there are none: in a browser and in an edge runtime. Files and processes are not
- * there, and what needs them throws. SHA-256 is, since pages are rendered with it.
+ * Replacements for Node's modules in a browser and in an edge runtime. There are no files and no processes, so code that needs them throws.
+ * SHA-256 works, because pages are rendered with it.
  *
  * @module
  */

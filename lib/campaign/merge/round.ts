@@ -9,7 +9,7 @@
 import type { Clock } from "../../clock.ts";
 import { messageOf } from "../../error_sentence.ts";
 import { MogplexError } from "../../errors.ts";
-import { type ApprovalVerdict, judgeApprovals, type NotCounted, type ReviewReading } from "../../forge/approvals.ts";
+import { type ApprovalVerdict, judgeApprovals, type NotCounted, withRequesters } from "../../forge/approvals.ts";
 import { isHidden } from "../../forge/client.ts";
 import type { ForgeUser } from "../../forge/findings.ts";
 import type { MergeReading } from "../../forge/merging.ts";
@@ -326,13 +326,6 @@ class Round {
     return { requesters, token: this.#users.get(origin) ?? null, notPeople };
   }
 
-  /** Reads who has asked for work on it only if the answer depends on that. */
-  async #approvalsOf({ place, policy }: Candidate, review: ReviewReading, notCounted: NotCounted) {
-    const verdict = judgeApprovals(review, notCounted);
-    if (policy.ownApproval || verdict.state !== "approved") return verdict;
-    return judgeApprovals({ ...review, requesters: await place.requesters() }, notCounted);
-  }
-
   /** Adds to the reason of an approval that it may be one of those who have asked for the work. */
   #withCaveat({ item, place: { address: { host } }, policy }: Candidate, verdict: ApprovalVerdict): ApprovalVerdict {
     const isKnown = [...this.#memory.planners, ...item.requesters].every(({ user }) => user?.host === host);
@@ -348,8 +341,10 @@ class Round {
     if (typeof reading === "string") return reading;
     const body = pullRequestBody(item, url, reading.facts);
     if (body !== undefined) await this.#record(body);
-    const approvals = await this.#approvalsOf(candidate, reading.review, notCounted);
-    const verdict = this.#withCaveat(candidate, approvals);
+    const review = candidate.policy.ownApproval
+      ? reading.review
+      : await withRequesters(reading.review, notCounted, () => place.requesters());
+    const verdict = this.#withCaveat(candidate, judgeApprovals(review, notCounted));
     const question = { ...candidate, reading, verdict, targetChecks: null, nowMs: this.#nowMs };
     const judgement = judgeMerge(question);
     const needsTarget = judgement.kind === "merge" || candidate.policy.withoutChecks && reading.facts.checks === "none";

@@ -30,9 +30,9 @@ interface CampaignRun {
   name: string;
 }
 
-/** The directory of this folder's campaign. */
-function campaignDirectory({ io }: Context): string {
-  return placeOf({}, readFileHome(CAMPAIGN_FILE, io), io.env).directory.replace(/\/+$/, "");
+/** The directory in which a campaign file has its campaign, unless a flag names another one. */
+function campaignDirectory({ io }: Context, file = CAMPAIGN_FILE): string {
+  return placeOf({}, readFileHome(file, io), io.env).directory.replace(/\/+$/, "");
 }
 
 /** The report of this folder's campaign, and the ids of its runs. */
@@ -73,12 +73,12 @@ function readText({ io }: Context, path: string): string {
 export function campaignRetry(context: Context, { runId, outcome }: AnyResult): CampaignRetry | undefined {
   if (!isLaptop(context) || runId === null || outcome !== "failed" && outcome !== "cancelled") return undefined;
   const { io } = context;
-  const own = valueOr(() => campaignDirectory(context), undefined);
+  const usual = valueOr(() => campaignDirectory(context), undefined);
   const folders = valueOr(() => io.folders(".").slice(0, MAX_LOOKS), []);
-  for (const directory of own === undefined ? folders : [own, ...folders]) {
+  for (const directory of usual === undefined ? folders : [usual, ...folders]) {
     const run = valueOr(() => campaignRuns(context, directory), []).find((each) => each.runId === runId.toLowerCase());
     if (run === undefined) continue;
-    const file = [run.file, ...directory === own ? [CAMPAIGN_FILE] : []].find((path) =>
+    const file = [run.file, ...directory === usual ? [CAMPAIGN_FILE] : []].find((path) =>
       path !== null && valueOr(() =>
           io.realPath(path), undefined) !== undefined
     ) ?? null;
@@ -91,10 +91,10 @@ export function campaignRetry(context: Context, { runId, outcome }: AnyResult): 
 }
 
 function retryCommand(
-  { io, vocabulary: { program } }: Context,
+  context: Context,
   { file, directory, name }: { file: string; directory: string; name: string },
 ): string {
-  const usual = valueOr(() => placeOf({}, readFileHome(file, io), io.env).directory.replace(/\/+$/, ""), undefined);
+  const usual = valueOr(() => campaignDirectory(context, file), undefined);
   const flags = directory === usual ? [] : ["--dir", directory];
-  return campaignCommand({ program, file, flags }, "retry", "--only", name);
+  return campaignCommand({ program: context.vocabulary.program, file, flags }, "retry", "--only", name);
 }

@@ -350,12 +350,12 @@ function ownLicenses({ io, machine }: Context): string | undefined {
   return valueOr(() => io.readFile(`${machine.programFile ?? programFile()}.licenses.txt`), undefined);
 }
 
-/** The system in the arguments, or the one that the repository uses. @throws {UsageError} if none or several match. */
 /** The host in the address of a remote; empty without one. */
 function hostOf(origin: string): string {
   return origin.replace(/[^/@]*@/, "").replace(/^\w+:\/\//, "").split(/[/:]/)[0] ?? "";
 }
 
+/** The system in the arguments, or the one that the repository uses. @throws {UsageError} if none or several match. */
 function systemOf(context: Context, origin: string): [name: string, recipe: Recipe] {
   const [given] = context.flags.positionals;
   const names = [...RECIPES.keys(), TERMINAL];

@@ -203,10 +203,10 @@ function addressPlace(forges: readonly Forge[], address = "", forge?: Forge): As
   const parts = host?.split(".") ?? [];
   const ofHost = forges.find(({ publicHost }) => host !== undefined && publicHost === host) ??
     forges.find(({ job }) => job?.ciSystems.some((system) => parts.includes(system)));
-  const known = forge ?? ofHost;
-  const model = known ?? forges.find(({ publicHost }) => publicHost !== undefined);
+  const match = forge ?? ofHost;
+  const model = match ?? forges.find(({ publicHost }) => publicHost !== undefined);
   if (model === undefined) throw new UsageError({ attempted: ATTEMPTED, why: "no forge is known" });
-  const place = { forge: model, isForgeKnown: known !== undefined };
+  const place = { forge: model, isForgeKnown: match !== undefined };
   // The host of another forge is not used.
   const isUsed = host !== undefined && (ofHost ?? model) === model;
   if (!isUsed) return { ...place, origin: undefined, repository: undefined };

@@ -22,7 +22,7 @@ onEveryRuntime(
   "plan, run and status bring a campaign with a failure to its end, each as a process of its own",
   async (on) => {
     const { name, runtime } = on;
-    // The files of a process share a service, and may have used up its starts.
+    // Runs of other files may use all sandboxes of the shared service's user.
     const service = await startService();
     const cwd = mkdtempSync(join(service.folder, "campaign-"));
     const file = { version: 1, name: `on-${name}`, prompt: "<agent-failure>", repositories: ["acme/web"] };

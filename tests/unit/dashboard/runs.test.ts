@@ -279,7 +279,7 @@ test("pullRequestsOf() does not know what waits when nothing could be read, and 
   expect(countsOf(open, {})).toEqual(["cut", none, none, { last: 1, before: 0 }]);
 });
 
-test("pullRequestsOf() says of an address which is not a pull request that it is none", () => {
+test("pullRequestsOf() reports an address that does not belong to a pull request", () => {
   const none = reading({});
   const url = "https://github.com/acme/api";
   (none as { unasked: Map<string, string> }).unasked.set(url, "");

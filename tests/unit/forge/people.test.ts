@@ -85,7 +85,7 @@ test.each<[string, Seen]>([
   expect(await peopleIn(seen)).toBeNull();
 });
 
-test("PullRequestWriter.requesters() names each user once that a note on the pull request names, whoever wrote the note", async () => {
+test("PullRequestWriter.requesters() returns each user that a note on the pull request names, once, with the first author", async () => {
   const texts = [
     `<!-- mogplex:x -->\n\n<!-- mogplex-respond … -->\n${requesterLine(7)}\n\nSucceeded`,
     `${requesterLine(7)}\r\n${requesterLine(8)}\r\n`,

@@ -43,7 +43,7 @@ export interface CiJob {
 
 let pipelines = 0;
 
-/** Opens a job of its own pipeline, or one more of another job's pipeline. */
+/** Opens a job in a new pipeline, or in the pipeline of another job. */
 export async function openJob({ name, runtime, service }: RuntimeService, like?: CiJob): Promise<CiJob> {
   const recorder = await startRecorder(service.url);
   const cwd = mkdtempSync(join(service.folder, `${name}-`));

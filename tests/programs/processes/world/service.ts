@@ -115,8 +115,8 @@ export async function startService(others: Record<string, string> = {}, flags: s
 let shared: Promise<Service> | undefined;
 
 /**
- * The service of all test files of a process. Each test takes a token of its own. A test that moves the clock, causes faults or needs other
- * flags starts its own service.
+ * The service of all test files of a process. Each test takes a separate token, but all tokens have one user, whose sandboxes they share. A test
+ * that moves the clock, causes faults, needs other flags, or waits for a sandbox (a campaign) starts its own service.
  */
 export function sharedService(): Promise<Service> {
   return shared ??= startService();

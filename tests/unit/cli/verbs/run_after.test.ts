@@ -25,7 +25,7 @@ interface Called {
 
 let pipelines = 0;
 
-/** Calls it in a job of its own pipeline. @param env Variables in addition to the job's; an empty one is not set. */
+/** Calls it in a job in a new pipeline. @param env Variables in addition to those of the job; an empty one is not set. */
 async function runAfter(
   at: At,
   args: string[],
