@@ -217,14 +217,16 @@ const FOLLOW = `${TOOL} follow ${RUN_ID} --on-timeout cancel`;
 
 const SECRET = '"${{ secrets.MOGPLEX_API_KEY }}"';
 /** act has no store for artifacts. */
-const KEEP = `      - if: always() && !env.ACT
+const KEEP = `      - name: Keep the reports
+        if: always() && !env.ACT
         uses: actions/upload-artifact@ea165f8d65b6e75b540449e92b4886f43607fa02 # v4.6.2
         with: { name: "mogplex-ci-\${{ github.run_attempt }}", path: "mogplex-ci\\n!mogplex-ci/run.json" }
 `;
 
 const TURN_ON_ACTIONS = "Turn on Actions in the settings of the repository.";
 
-const CLEAN_STEP = `      - if: always()
+const CLEAN_STEP = `      - name: Cancel the agent if it is still running
+        if: always()
         run: ${CLEAN}
         env: { MOGPLEX_API_KEY: ${SECRET}, MOGPLEX_JOB_STATUS: "\${{ job.status }}" }
 `;
@@ -259,10 +261,13 @@ jobs:
     ${where}
     timeout-minutes: 40
     steps:
-      - uses: actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683 # v4.2.2
+      - name: Check out
+        uses: actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683 # v4.2.2
         with: { persist-credentials: false }
-      - run: ${CHECK}
-      - run: exec ${run(repo)} --history ${HISTORY_FILE}
+      - name: Check the program
+        run: ${CHECK}
+      - name: Run the agent
+        run: exec ${run(repo)} --history ${HISTORY_FILE}
         env: { MOGPLEX_API_KEY: ${SECRET} }
 ${CLEAN_STEP}${keep}`,
     respond: (schedule) => ({
@@ -306,13 +311,17 @@ jobs:
     ${where}
     timeout-minutes: 40
 ${isGithub ? "" : '    env: { MOGPLEX_RESPOND_ALLOW_USERS: "" } # who may ask, as in kim,lee\n'}    steps:
-      - uses: actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683 # v4.2.2
+      - name: Check out
+        uses: actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683 # v4.2.2
         with: { ref: "\${{ github.event.repository.default_branch }}", persist-credentials: false }
-      - run: ${CHECK}
-      - if: github.event_name == 'workflow_dispatch'
+      - name: Check the program
+        run: ${CHECK}
+      - name: Check the setup
+        if: github.event_name == 'workflow_dispatch'
         run: ${TOOL} doctor --for respond${repo}
         ${env}
-      - run: exec ${TOOL} respond${LOOK_BACK[schedule]}${repo}
+      - name: Answer mentions
+        run: exec ${TOOL} respond${LOOK_BACK[schedule]}${repo}
         ${env}
 ${CLEAN_STEP}${keep}`;
       },

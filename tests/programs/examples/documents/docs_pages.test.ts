@@ -236,7 +236,7 @@ for (const [scenario, code] of [["success", 0], ["agent-failure", 1]] as const) 
 }
 
 test("the workflow of docs/github.md follows its run, and cancels it with the job", async () => {
-  const workflow = block("docs/github.md", "yaml", "name: Run the agent");
+  const workflow = block("docs/github.md", "yaml", "on: { workflow_dispatch: }");
   const service = await sharedService();
   const files = { "ci/mogplex.mjs": readFileSync(work.command, "utf8") };
   const given = () => ({ ...newRun(), files, vars: { MOGPLEX_REPO_ID: REPO } });

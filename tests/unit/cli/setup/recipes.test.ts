@@ -56,6 +56,27 @@ test("the jobs of GitHub and its relatives pass actionlint", async () => {
   }
 });
 
+test("every step of the jobs of GitHub and its relatives has a name, which their pages show instead of the command", () => {
+  const names = (wanted: string) =>
+    new Set(
+      jobs.filter(({ name }) => name === wanted).flatMap(({ text }) => {
+        const { jobs: jobsOfFile } = parseYaml(text) as { jobs: Record<string, { steps: { name?: string }[] }> };
+        return Object.values(jobsOfFile).flatMap(({ steps }) => steps.map((step) => step.name));
+      }),
+    );
+  const gitea = [
+    "Check out",
+    "Check the program",
+    "Run the agent",
+    "Cancel the agent if it is still running",
+    "Check the setup",
+    "Answer mentions",
+  ];
+  expect(names("gitea")).toEqual(new Set(gitea));
+  expect(names("forgejo")).toEqual(new Set(gitea));
+  expect(names("github")).toEqual(new Set([...gitea, "Keep the reports"]));
+});
+
 test("the jobs of Forgejo and Gitea ask for a label that each one's runner has when nothing is configured", () => {
   const labels = jobs.map(({ name, text }) => [name, /^ +runs-on: (.*)$/m.exec(text)?.[1]])
     .filter(([, label]) => label !== undefined);
