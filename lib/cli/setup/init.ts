@@ -22,7 +22,6 @@ import {
   ATTRIBUTES,
   ATTRIBUTES_FILE,
   CHECKSUM_FILE,
-  FOLDER,
   jobFile,
   LICENSES_FILE,
   needsOf,
@@ -466,10 +465,22 @@ function uninstall(context: Context, steps: Steps, jobs: readonly WrittenJob[]):
   }
   steps.say("", "init cannot remove what is outside this repository. If nothing else uses it, remove:");
   steps.say(...[...remains, TOKEN].map((each) => `  - ${each}`));
-  try {
-    if (!context.flags.has(DRY_RUN)) context.io.removeDirectory(FOLDER);
-  } catch {
-    // It contains other files, or does not exist.
+  if (!context.flags.has(DRY_RUN)) removeEmptyFolders(context, [...jobPaths, PROGRAM_FILE]);
+}
+
+/** Removes the folders of these files that are empty. */
+function removeEmptyFolders({ io }: Context, paths: readonly string[]): void {
+  const folders = paths.flatMap((path) => {
+    const parts = path.split("/").slice(0, -1);
+    return parts.map((_, index) => parts.slice(0, index + 1).join("/"));
+  });
+  // Longest first, so that a folder comes after those in it.
+  for (const folder of [...new Set(folders)].sort((a, b) => b.length - a.length)) {
+    try {
+      io.removeDirectory(folder);
+    } catch {
+      // It contains other files, or does not exist.
+    }
   }
 }
 

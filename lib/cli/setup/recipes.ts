@@ -8,7 +8,7 @@ import { EXIT } from "../../exit_codes.ts";
 // Shared by the jobs of all CI systems: the files in the repository, and the commands.
 
 /** Directory of all files that `init` writes, except the one of the CI system. */
-export const FOLDER = "ci";
+const FOLDER = "ci";
 export const PROGRAM_FILE = `${FOLDER}/mogplex.mjs`;
 /** Its checksum, as `sha256sum -c` reads it. */
 export const CHECKSUM_FILE = `${PROGRAM_FILE}.sha256`;

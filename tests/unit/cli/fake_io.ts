@@ -81,7 +81,10 @@ export function fakeIo(options: FakeIoOptions = {}): FakeIo {
     },
     appendFile: (path, content) => write(path, (files.get(path) ?? "") + content),
     removeFile: (path) => void files.delete(path),
-    removeDirectory() {},
+    removeDirectory(path) {
+      const isFull = [...files.keys(), ...directories].some((each) => each.startsWith(`${path}/`));
+      if (isFull || !directories.delete(path)) throw new Error(`Cannot remove the directory ${path}`);
+    },
     onSignal(handler) {
       handlers.add(handler);
       return () => void handlers.delete(handler);

@@ -155,6 +155,21 @@ test("init --uninstall removes the files that init wrote, and leaves changed one
   ]);
 });
 
+test("init --uninstall removes the folders that are empty afterwards, never one with other files", async () => {
+  const folders = ["ci", ".github/workflows", ".github"];
+  const uninstall = async (files: Record<string, string>) => {
+    const { written } = await init(["github"], files);
+    const { code, io } = await init(["github", "--uninstall"], { ...files, ...written });
+    return [code, folders.filter((path) => io.realPath(path) !== undefined)];
+  };
+  expect(await uninstall({})).toEqual([0, []]);
+  expect(await uninstall({ ".github/CODEOWNERS": "* @kim\n" })).toEqual([0, [".github"]]);
+  expect(await uninstall({ "ci/lint.sh": "", ".github/workflows/test.yml": "" })).toEqual([0, folders]);
+  const { written } = await init(["github"]);
+  const { io } = await init(["github", "--uninstall", "--dry-run"], written);
+  expect(folders.filter((path) => io.realPath(path) !== undefined)).toEqual(folders);
+});
+
 test("init and --uninstall look whether the pipeline includes the job already", async () => {
   const ask = "Replace the include of .gitlab-ci.yml with this list:";
   const remove = "Remove from the include of .gitlab-ci.yml:\n\n  - local: ci/mogplex.gitlab-ci.yml\n";
