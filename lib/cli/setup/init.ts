@@ -98,8 +98,6 @@ export async function initRepository(context: Context): Promise<number> {
     const advice = "add --respond, or leave out --schedule";
     throw new UsageError({ attempted: ATTEMPTED, why: "--schedule is for the job of --respond", advice });
   }
-  const asks = flags.has(RESPOND) ? needRespondRecipe(name, system, schedule) : undefined;
-  const recipe = asks ?? system;
   const repo = repoName(origin);
   if (/(?:^|\/)(?:-|\.\.?(?:\/|$))/.test(repo)) {
     throw new UsageError({
@@ -109,26 +107,23 @@ export async function initRepository(context: Context): Promise<number> {
       advice: "correct it: git remote set-url origin ADDRESS",
     });
   }
-  const stages = recipe.file === PIPELINE_FILE ? stagesOf((path) => readOrNothing(context, path)) : undefined;
+  const stages = system.file === PIPELINE_FILE ? stagesOf((path) => readOrNothing(context, path)) : undefined;
   const stage = stages === undefined ? "" : stageLine(stages);
   const safeName = SAFE_NAME.test(repo) ? repo : undefined;
+  const respondJobs = jobsOfSchedules(system, safeName, stage);
+  // A job that exists keeps its schedule.
+  const written = respondJobs.find((each) => each.paths.some((path) => isSameJob(readOrNothing(context, path), each)));
+  const asks = flags.has(RESPOND) ? needRespondRecipe(name, system, written?.schedule ?? schedule) : undefined;
+  const recipe = asks ?? system;
   const job = jobFile(recipe, safeName, stage);
   const { file, beside, add = "" } = recipe;
   if (flags.has(UNINSTALL)) {
-    const recipes = [system, ...SCHEDULES.map((each) => respondRecipe(system, each))];
-    const jobs = recipes.filter((each) => each !== undefined).map((each) => ({
-      paths: [each.file, each.beside ?? ""].filter((path) => path !== ""),
-      text: jobFile(each, safeName, stage),
-      remains: (safeName ?? each.repo) === undefined ? [...each.remains, "the variable MOGPLEX_REPO_ID"] : each.remains,
-    }));
-    uninstall(context, steps, jobs);
+    uninstall(context, steps, [writtenJob(system, safeName, stage), ...respondJobs]);
     return EXIT.success;
   }
   const { text, checksum, note, licenses } = programOf(context);
   const theirs = file === "" ? undefined : present(context, file);
-  const path = beside !== undefined && theirs !== undefined && withoutStage(theirs) !== withoutStage(job)
-    ? beside
-    : file;
+  const path = beside !== undefined && theirs !== undefined && !isSameJob(theirs, { text: job }) ? beside : file;
   if (!exists(context, ".git")) {
     const root = rootAbove(context);
     if (root !== undefined) {
@@ -147,7 +142,12 @@ export async function initRepository(context: Context): Promise<number> {
   steps.add(CHECKSUM_FILE, checksum, CHECKSUM_NOTE);
   if (licenses !== undefined) steps.add(LICENSES_FILE, licenses, LICENSES_NOTE);
   if (!flags.has(RESPOND)) steps.add(TASK_FILE, TASK);
-  if (file !== "") steps.add(path, job);
+  const isKept = file !== "" && !steps.add(path, job);
+  if (schedule !== undefined && isKept) {
+    steps.say("--schedule does not change a file that exists. Edit the schedule there.");
+  } else if (schedule !== undefined && written !== undefined && written.schedule !== schedule) {
+    steps.say(`Its schedule stays ${written.schedule}. For ${schedule}, remove ${path}, and call init again.`);
+  }
   const attributes = present(context, ATTRIBUTES_FILE);
   const isThere = attributes?.split(/\r?\n/).includes(ATTRIBUTES.trim()) === true;
   if (attributes === undefined) steps.add(ATTRIBUTES_FILE, ATTRIBUTES);
@@ -176,9 +176,11 @@ export async function initRepository(context: Context): Promise<number> {
     ),
   );
   if (file === PIPELINE_FILE) {
-    steps.say(...asks === undefined ? jobsOfSchedule(readFile) : jobsOfRespond(readFile, schedule));
+    steps.say(
+      ...asks === undefined ? jobsOfSchedule(readFile) : jobsOfRespond(readFile, written?.schedule ?? schedule),
+    );
   }
-  if (asks !== undefined && asks.lost.length > 0) {
+  if (asks !== undefined && !isKept && asks.lost.length > 0) {
     steps.say("", "Without a schedule:", ...asks.lost.map((each) => `  - ${each}`), "");
   }
   if (file === "") {
@@ -240,13 +242,14 @@ class Steps {
     if (!this.#dry) this.#context.io.removeFile(path);
   }
 
-  /** Writes a new file; leaves an existing one alone. */
-  add(path: string, text: string, note?: string): void {
+  /** Writes a new file; leaves an existing one alone. @returns Whether the file has the text, or would have it. */
+  add(path: string, text: string, note?: string): boolean {
     const old = present(this.#context, path);
     const lines = note === undefined ? diff(old ?? "", text).filter((line) => line !== "+") : [note];
     if (old === undefined) this.write(path, text, lines);
     else if (old === text) this.say(`unchanged: ${path}`);
     else this.say(`keep ${path}, which differs from what init would write:`, ...lines);
+    return old === undefined || old === text;
   }
 }
 
@@ -429,6 +432,27 @@ interface WrittenJob {
   remains: readonly string[];
 }
 
+/** @param name Of the repository, if it is known. @param stage The line with the stage of the job, for GitLab. */
+function writtenJob(recipe: Recipe, name: string | undefined, stage: string): WrittenJob {
+  const { file, beside = "", remains, repo } = recipe;
+  return {
+    paths: [file, beside].filter((path) => path !== ""),
+    text: jobFile(recipe, name, stage),
+    remains: (name ?? repo) === undefined ? [...remains, "the variable MOGPLEX_REPO_ID"] : remains,
+  };
+}
+
+/** The job that answers mentions, for each schedule. Parameters as for {@linkcode writtenJob}. */
+function jobsOfSchedules(system: Recipe, name: string | undefined, stage: string) {
+  return SCHEDULES.flatMap((schedule) => {
+    const recipe = respondRecipe(system, schedule);
+    return recipe === undefined ? [] : [{ ...writtenJob(recipe, name, stage), schedule }];
+  });
+}
+
+const isSameJob = (text: string | undefined, job: Pick<WrittenJob, "text">) =>
+  text !== undefined && withoutStage(text) === withoutStage(job.text);
+
 function uninstall(context: Context, steps: Steps, jobs: readonly WrittenJob[]): void {
   const isProgramUnchanged = isUnchanged(context);
   const gone = new Set<string>();
@@ -437,7 +461,7 @@ function uninstall(context: Context, steps: Steps, jobs: readonly WrittenJob[]):
   for (const path of [...jobPaths, TASK_FILE, ATTRIBUTES_FILE]) {
     const old = present(context, path);
     if (old === undefined) continue;
-    const job = jobs.find(({ paths, text }) => paths.includes(path) && withoutStage(text) === withoutStage(old));
+    const job = jobs.find((each) => each.paths.includes(path) && isSameJob(old, each));
     if (job !== undefined || path === TASK_FILE && old === TASK || path === ATTRIBUTES_FILE && old === ATTRIBUTES) {
       steps.remove(path);
       gone.add(path);

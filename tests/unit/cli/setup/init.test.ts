@@ -522,6 +522,40 @@ test("init --respond --schedule sets how often the job polls, and lists what is 
   expect(stdout).toContain("Without a schedule:\n  - A mention that the webhook missed starts nothing.\n");
 });
 
+test("init --respond leaves a job that exists with its schedule, says how to change it, and describes that job", async () => {
+  const theirs = { ".gitlab-ci.yml": "x: {}\n" };
+  const job = { gitea: ".gitea/workflows/mogplex-respond.yml", gitlab: ".gitlab-ci.yml" };
+  const beside = "ci/mogplex-respond.gitlab-ci.yml";
+  const cases = [["gitea", job.gitea, {}], ["gitlab", job.gitlab, {}], ["gitlab", beside, theirs]] as const;
+  for (const [name, path, files] of cases) {
+    const first = await init([name, "--respond"], files);
+    const again = await init([name, "--respond", "--schedule", "none"], first.written);
+    expect(again.written).toEqual(first.written);
+    expect(again.stdout).toContain(
+      `unchanged: ${path}\nIts schedule stays hourly. For none, remove ${path}, and call init again.\n`,
+    );
+    expect(again.stdout).not.toContain("Without a schedule");
+    expect(again.stdout.includes("Create an hourly schedule")).toBe(name === "gitlab");
+    const none = await init([name, "--respond", "--schedule", "none"], files);
+    const later = await init([name, "--respond"], none.written);
+    expect(later.written).toEqual(none.written);
+    expect(later.stdout).toContain(`unchanged: ${path}\n`);
+    expect(later.stdout).not.toContain("Its schedule stays");
+    expect(later.stdout).toContain("Without a schedule:\n");
+  }
+});
+
+test("init --respond leaves the schedule of a changed job alone, and lists nothing as lost", async () => {
+  const { written } = await init(["gitea", "--respond"]);
+  const path = ".gitea/workflows/mogplex-respond.yml";
+  const changed = { ...written, [path]: written[path]?.replace('USERS: ""', 'USERS: "kim"') ?? "" };
+  const { written: after, stdout } = await init(["gitea", "--respond", "--schedule", "none"], changed);
+  expect(after).toEqual(changed);
+  expect(stdout).toContain(`keep ${path}, which differs from what init would write:\n-  schedule:`);
+  expect(stdout).toContain("--schedule does not change a file that exists. Edit the schedule there.\n");
+  expect(stdout).not.toContain("Without a schedule");
+});
+
 test("init refuses --schedule without --respond, or with an unknown word", async () => {
   const alone = await init(["github", "--schedule", "daily"]);
   const unknown = await init(["github", "--respond", "--schedule", "weekly"]);
