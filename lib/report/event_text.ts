@@ -227,15 +227,23 @@ function isAboutService({ type, payload }: RunEvent): boolean {
 }
 
 /**
- * The last lines of what the agent wrote and of the tools that it used. Untrusted text.
+ * The lines of what the agent wrote and of the tools that it used, each with the event that completed it. Untrusted text.
  *
  * @param events Oldest first.
  * @param redact Removes secrets: one can be in several pieces of prose, which are joined here.
  */
-export function lastAgentLines(events: readonly RunEvent[], redact: Redact, count: number): string[] {
+export function agentLines<E extends RunEvent>(events: readonly E[], redact: Redact): { text: string; event: E }[] {
   const log = new CompactLog(redact, (_time, _label, text) => text);
-  const lines = events.filter((event) => !isAboutService(event)).flatMap((event) => log.lines(event));
-  return [...lines, ...log.end()].map((line) => redact(line).trim()).filter((line) => line !== "").slice(-count);
+  const agentEvents = events.filter((event) => !isAboutService(event));
+  const lines = agentEvents.flatMap((event) => log.lines(event).map((text) => ({ text, event })));
+  const last = agentEvents.at(-1);
+  return [...lines, ...last === undefined ? [] : log.end().map((text) => ({ text, event: last }))]
+    .map(({ text, event }) => ({ text: redact(text), event })).filter(({ text }) => text.trim() !== "");
+}
+
+/** The last of the {@linkcode agentLines}, without the blanks around them. */
+export function lastAgentLines(events: readonly RunEvent[], redact: Redact, count: number): string[] {
+  return agentLines(events, redact).slice(-count).map(({ text }) => text.trim());
 }
 
 /** The log itself and `events.ndjson` have more. */

@@ -7,6 +7,7 @@ import { EXIT } from "../exit_codes.ts";
 import { countBy, isObject, lookup } from "../lookup.ts";
 import { isLoopback } from "../loopback.ts";
 import type { RunEvent } from "../model.ts";
+import type { Redact } from "../run/clean.ts";
 import { type AnyResult, dayText, dayTimeText, instantMs, PHASES } from "../run/result.ts";
 import {
   branchWords,
@@ -22,6 +23,7 @@ import { jsonText, shellWord } from "../text/escape.ts";
 import { cutText } from "../text/plain_text.ts";
 import { MASK } from "../text/redact.ts";
 import { type CampaignRetry, RETRY_STEP } from "./campaign_item.ts";
+import { agentLines } from "./event_text.ts";
 import { type Earlier, streakText } from "./history.ts";
 import { jobLinks, resultBlocks, startFacts, waitTable } from "./markdown.ts";
 import { outcomeWords } from "./outcome_words.ts";
@@ -65,6 +67,8 @@ export interface RunPageOptions {
   links?: PlatformLinks | undefined;
   /** Earlier runs, already cleaned. @default not shown */
   earlier?: Earlier | undefined;
+  /** Removes secrets from text that is joined from several events. @default nothing is removed */
+  redact?: Redact | undefined;
   /** Settings of the job with their sources, already cleaned. @default {[]} (not shown) */
   settings?: readonly Setting[] | undefined;
   /** The program as the user called it, for commands to copy; already cleaned. @default {"mogplex-ci"} */
@@ -211,7 +215,7 @@ function callOf(view: ResultView, tone: Tone, options: RunPageOptions): Html {
     evidence: [
       outcome === "awaiting_input" && question(view),
       isLong && markup`<div class="evidence">${block(reason ?? "", 10_000)}</div>`,
-      outcome !== "started" && outcome !== "awaiting_input" && lastLog(view),
+      outcome !== "started" && outcome !== "awaiting_input" && lastLog(view, options),
     ],
     actions,
   });
@@ -283,30 +287,45 @@ function successCall(view: ResultView, tone: Tone): Html {
 }
 
 const MAX_LEAD_FILES = 3;
-const LAST_LINES = 6;
+/** Most lines of a tool's output. */
+const MAX_OUTPUT_LINES = 6;
+/** Most lines of the agent and the service. */
+const MAX_LAST_LINES = 5;
 const MAX_LAST_MESSAGE = 300;
 
-/** The last lines of the last tool if it failed the run, otherwise the last events, with links into the list of events; false without events. */
-function lastLog(view: ResultView): Part {
+type NumberedEvent = RunEvent & { number: number };
+
+/**
+ * The last output of a tool and what the agent wrote after it; if the agent wrote nothing, the last events. Each line links to its event in the
+ * list. False without events.
+ */
+function lastLog(view: ResultView, { redact = (text) => text }: RunPageOptions): Part {
   const events = view.events.slice(-MAX_EVENTS).map((event, index) => ({ ...event, number: index + 1 }));
   const firstMs = beginning(view);
   const rows = new Map(toolRows(events).map(({ start, end }) => [end, start]));
-  const entry = (event: RunEvent & { number: number }, text: string, isBad = false) => {
+  const entry = (event: NumberedEvent, text: string, isBad = false) => {
     const ms = Date.parse(event.createdAt);
     const number = (rows.get(event.number - 1) ?? event.number - 1) + 1;
     return markup`<li><a href="#e-${number}">${
       Number.isNaN(ms) ? "?" : clockText(ms - firstMs + 500)
     }</a><span dir="auto"${isBad && markup` class="bad"`}>${cutText(text, MAX_LAST_MESSAGE)}</span></li>`;
   };
-  const last = events.findLast((event) => event.type === "tool_finished" && outputOf(event) !== null);
   const failure = events.findLast(({ type, message }) => type === "failed" && (message ?? "").trim() !== "");
-  const lines = last === undefined ? [] : (outputOf(last) ?? "").trimEnd().split("\n").slice(-LAST_LINES);
-  const items = last !== undefined
-    ? [entry(last, toolText(last, events)), ...lines.map((line) => entry(last, line))]
-    : events.filter((event) => !isInner(event) && event !== failure && (event.message ?? "").trim() !== "")
-      .slice(failure === undefined ? -LAST_LINES + 1 : -LAST_LINES + 2)
+  const count = failure === undefined ? MAX_LAST_LINES : MAX_LAST_LINES - 1;
+  const tool = events.findLast((event) => event.type === "tool_finished" && outputOf(event) !== null);
+  const output = tool === undefined ? [] : (outputOf(tool) ?? "").trimEnd().split("\n").slice(-MAX_OUTPUT_LINES);
+  const written = agentLines(tool === undefined ? events : events.slice(tool.number), redact)
+    // The line of an event has lost the blanks before it.
+    .filter(({ text, event }) => !isInner(event.message?.trim() === text ? event.message : text)).slice(-count);
+  const items = [
+    ...tool === undefined ? [] : [toolText(tool, events), ...output].map((text) => entry(tool, text)),
+    ...written.map(({ text, event }) => entry(event, text)),
+  ];
+  const evidence = items.length > 0
+    ? items
+    : events.filter((event) => event !== failure && (event.message ?? "").trim() !== "").slice(-count)
       .map((event) => entry(event, (event.message ?? "").trim().split("\n", 1)[0] ?? ""));
-  const all = failure === undefined ? items : [...items, entry(failure, failure.message ?? "", true)];
+  const all = failure === undefined ? evidence : [...evidence, entry(failure, failure.message ?? "", true)];
   return all.length > 0 && markup`<ol class="log" aria-label="Last lines">${all}</ol>`;
 }
 
@@ -316,9 +335,9 @@ function outputOf({ payload }: RunEvent): string | null {
   return typeof output === "string" && output.trim() !== "" ? output : null;
 }
 
-/** Whether an event is a line inside a longer text, such as a frame of a stack trace or a closing brace: the line before is more useful. */
-function isInner({ type, message }: RunEvent): boolean {
-  return type === "log" && (/^\s/.test(message ?? "") || !/[\p{L}\p{N}]/u.test(message ?? ""));
+/** Whether a line is inside a longer text, such as a frame of a stack trace or a closing brace: the line before is more useful. */
+function isInner(line: string): boolean {
+  return /^\s/.test(line) || !/[\p{L}\p{N}]/u.test(line);
 }
 
 function facts(view: ResultView, { links = {} }: RunPageOptions): Fact[] {
@@ -337,12 +356,15 @@ function facts(view: ResultView, { links = {} }: RunPageOptions): Fact[] {
   ];
 }
 
-/** What was asked, what the agent said last, and the files; null if nothing is known of them. */
+/** The task, the agent's last message, and the files; null for a result without them. */
 function words(view: ResultView): Html | null {
-  const { task, finalMessage } = view;
+  const { task, finalMessage, runId, replayed, kind: { noun } } = view;
   const names = (view.git?.files ?? []).filter((name) => name.trim() !== "");
+  const isFromService = noun === "run" && runId !== null && replayed === null;
   return panel(
     task !== null && markup`<h3>Task</h3>${longText(task, MAX_TASK)}`,
+    task === null && isFromService &&
+      markup`<h3>Task</h3><p class="soft">Only the job that started the run has its task: the service does not return it.</p>`,
     finalMessage !== null && markup`<h3>Last message of the agent</h3>${longText(finalMessage)}`,
     names.length > 0 && markup`<h3>Files changed</h3>${htmlOf(files(names))}`,
     names.length === 0 && view.git?.files && view.git.changed === true &&

@@ -246,7 +246,9 @@ test("renderRunPage() has the last events of a run that failed, with links into 
     sampleEvent(9, { type: "failed", message: "Agent run exited with code 1." }),
   ];
   const page = renderRunPage(sampleResult({ ...FAILED, events }));
-  expect(lastLinesOf(page)).toEqual(["4:00m45:00m56:00m67:00m79:00Agent run exited with code 1."]);
+  expect(lastLinesOf(page)).toEqual([
+    "4:00m4 (+1 line)5:00m5 (+1 line)6:00m6 (+1 line)7:00m7 (+1 line)9:00Agent run exited with code 1.",
+  ]);
   const links = elementsOf(page).filter(({ attributes }) => attributes.href?.startsWith("#e-")).slice(0, 5);
   expect(links.map(({ attributes }) => attributes.href)).toEqual(["#e-5", "#e-6", "#e-7", "#e-8", "#e-9"]);
   expect(breaches(page)).toEqual([]);
@@ -289,6 +291,43 @@ test("renderRunPage() has the line in its beginning that says what went wrong, a
   ];
   const page = renderRunPage(sampleResult({ ...FAILED, events }));
   expect(lastLinesOf(page)).toEqual(["0:00Reading package.json0:00x.mjs:70:00Error: EAGAIN0:00Node.js v24.1.0"]);
+});
+
+test("renderRunPage() has each line that the agent wrote in one event or in several, without the service's steps, and masks secrets in them", () => {
+  const piece = (index: number, message: string) =>
+    sampleEvent(index, { message, payload: { kind: "assistant_delta" } });
+  const events = [
+    sampleEvent(0, { type: "started", message: "Harness run started: codex" }),
+    piece(1, "2 of 214 tests fail: TypeError\n  The key is here:\nThe key is mog_se"),
+    piece(2, "cret, so there is no pull request.\n"),
+    sampleEvent(3, { type: "failed", message: "Agent run exited with code 1." }),
+  ];
+  const redact = (text: string) => text.replaceAll("mog_secret", "[redacted]");
+  expect(lastLinesOf(renderRunPage(sampleResult({ ...FAILED, events }), { redact }))).toEqual([
+    "1:002 of 214 tests fail: TypeError2:00The key is [redacted], so there is no pull request." +
+    "3:00Agent run exited with code 1.",
+  ]);
+});
+
+test("renderRunPage() has what the agent wrote after its last tool, below the output of the tool", () => {
+  const events = [
+    sampleEvent(0, { message: "before" }),
+    sampleEvent(1, { type: "tool_finished", toolName: "bash", message: "npm test", payload: { output: "1 failed" } }),
+    sampleEvent(2, { message: "I cannot fix this test.", payload: { kind: "assistant_final" } }),
+    sampleEvent(3, { type: "failed", message: "" }),
+  ];
+  expect(lastLinesOf(renderRunPage(sampleResult({ ...FAILED, events })))).toEqual([
+    "1:00npm test1:001 failed2:00I cannot fix this test.",
+  ]);
+});
+
+test("renderRunPage() says why it has no task when another job has started the run", () => {
+  const about = (fields: object) => textsOf(renderRunPage(sampleResult(fields)), "section")[2] ?? "";
+  const why = "TaskOnly the job that started the run has its task: the service does not return it.";
+  expect(about({ replayed: null })).toContain(why);
+  for (const fields of [{ replayed: false }, { replayed: null, task: "Fix it" }, { replayed: null, runId: null }]) {
+    expect([fields, about(fields).includes(why)]).toEqual([fields, false]);
+  }
 });
 
 test("renderRunPage() has commands that start the task again as it was asked for, or say what is missing", () => {
