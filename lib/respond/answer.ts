@@ -59,8 +59,9 @@ async function poll(opened: Responding, { sinceMs, timeoutMs, out }: AnswerOptio
   let code: number = EXIT.success;
   // No other job looks for these.
   if (!await endLeftNotes(job, since, () => openDecider(job).decider)) code = EXIT.unavailable;
-  const news = (await threads.news(since, settings.label)).filter(({ text }) =>
-    text === null || mayMention(text, settings.name)
+  const me = await threads.me();
+  const news = (await threads.news(since, settings.label)).filter(({ text, author }) =>
+    author?.id !== me.id && (text === null || mayMention(text, settings.name))
   );
   writer.out(own`looked for mentions since ${writer.untrusted(since)}: ${news.length} to check`);
   const requests = new Map<string, number>();

@@ -60,6 +60,7 @@ const issueSchema = z.lazy(() =>
   })
 );
 type Issue = z.output<typeof issueSchema>;
+const hasLabel = ({ labels }: Issue, label: string) => labels?.some(({ name }) => name === label) === true;
 const sideSchema = z.lazy(() => z.object({ label: z.string(), sha: z.string(), repo_id: z.int() }));
 const pullSchema = z.lazy(() => z.object({ head: sideSchema, base: sideSchema }));
 const listedSchema = z.lazy(() => z.object({ number: z.int(), head: sideSchema, base: sideSchema }));
@@ -374,7 +375,7 @@ export class GiteaThreads implements Threads {
   async labelled(thread: ThreadPlace, label: string) {
     const what = `read the label events of ${wordsOf(thread)}`;
     const issue = await orNull(this.#client.get(what, `${this.#path}/issues/${thread.number}`, issueSchema));
-    if (!issue?.labels?.some(({ name }) => name === label)) return null;
+    if (issue === null || !hasLabel(issue, label)) return null;
     const list = await wholeList(what, this.#timeline(thread));
     const last = list.filter(({ type, label: its }) => type === "label" && its?.name === label).at(-1);
     // `1` if the label was added, empty if it was removed.
@@ -430,12 +431,14 @@ export class GiteaThreads implements Threads {
         if (Date.parse(createdAt) >= sinceMs) lines.push({ thread, comment: { kind, id }, text, author });
       }
     }
-    const labelled = (await this.#issuesSince({ since, labels: label })).list.map(({ number, pull_request: pull }) => ({
-      thread: { kind: pull ? "pull" as const : "issue" as const, number },
+    // Without such a label, the server lists all threads. Source: Gitea, API reference, `issueListIssues`, `labels`.
+    const labelled = (await this.#issuesSince({ since, labels: label })).list.filter((each) => hasLabel(each, label));
+    const ofLabel = labelled.map(({ number, pull_request: pull }): News => ({
+      thread: { kind: pull ? "pull" : "issue", number },
       comment: null,
       text: null,
     }));
-    return [...comments, ...lines, ...labelled];
+    return [...comments, ...lines, ...ofLabel];
   }
 
   async commentsOf({ id }: ForgeUser, since: string): Promise<readonly PlacedComment[]> {

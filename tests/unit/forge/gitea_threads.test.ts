@@ -275,6 +275,15 @@ test("GiteaThreads reads a thread that a comment has named which is deleted sinc
   expect(await ask(each)).toEqual(before);
 });
 
+// Source: Gitea, API reference, `issueListIssues`, `labels`: "Non existent labels are discarded".
+test("GiteaThreads finds no thread without the label when the server lists all threads, because it has no such label", async () => {
+  const each = step("what is new");
+  const labelled = each.exchanges.find(({ asked }) => /labels=mogplex.*page=1$/.test(asked));
+  for (const row of labelled?.body as { labels: unknown[] }[]) row.labels = [];
+  const news = await ask(each) as { comment: unknown }[];
+  expect(news.map(({ comment }) => comment === null)).toEqual([false, false]);
+});
+
 test("GiteaThreads sets no commit status by itself, since a rule with a pattern would be satisfied by it", () => {
   expect(threadsOf(giteaForge()).setsStatus).toBe(false);
 });

@@ -1559,6 +1559,19 @@ test("respond --poll says in the log what it looks at", async () => {
   ]);
 });
 
+test("respond --poll does not count the program's own notes, whatever they mention", async () => {
+  const at = place();
+  await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex help")));
+  expect(ours(at)).toEqual([expect.stringContaining("`@mogplex stop`")]);
+  const { stdout } = await respond(at, "", ["--poll"]);
+  expect(stdout.replace(/since \S+Z/, "since then").split("\n")).toEqual([
+    "looked for mentions since then: 1 to check",
+    "merge request !7, comment 1000:",
+    "no run: it was answered",
+    "",
+  ]);
+});
+
 test("respond --poll answers a member however many mentions a stranger has written, and asks once about the stranger", async () => {
   const at = place();
   for (let count = 0; count < 300; count++) at.gitlab.say("issues/8", "eve", `@mogplex go ${count}`);
