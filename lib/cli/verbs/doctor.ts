@@ -85,10 +85,10 @@ const FOR: Option<Purpose> = {
 
 const purposeOf = ({ option }: Context): Purpose => option(FOR) ?? "run";
 
-/** Purposes whose job names its repository like `run` does. */
-const STARTS: readonly Purpose[] = ["run"];
+/** Purposes whose job starts runs in its own repository. */
+const STARTS: readonly Purpose[] = ["run", "respond"];
 
-/** The repository; by default the folder's, for a person. A folder without one is not an error here: then the repository is not checked. */
+/** The repository; by default the folder's, for a person. Undefined without a terminal: then the repository is not checked. */
 function repositoryOf(context: Context): string | undefined {
   const repo = context.option(REPO)?.trim();
   if (repo !== undefined || !STARTS.includes(purposeOf(context))) return repo;

@@ -115,6 +115,11 @@ test("doctor checks the repository of origin, and permissions takes every flag o
   const doctor = await call({ origin: "https://github.com/acme/api" }, ["doctor"]);
   expect(doctor.stdout).toStartWith("repository acme/api (from origin); --repo for another\n");
   expect((await call({ origin: "https://git.example/acme/api" }, ["doctor"])).code).toBe(2);
+  const respond = await call({ origin: "https://github.com/acme/api" }, ["doctor", "--for", "respond"]);
+  expect(respond.stdout).toStartWith("repository acme/api (from origin); --repo for another\n");
+  expect(respond.stdout).toMatch(/ repository +acme\/api/);
+  const follow = await call({ origin: "https://github.com/acme/api" }, ["doctor", "--for", "follow"]);
+  expect(follow.stdout).not.toContain("from origin");
   const permissions = await call({}, ["permissions", "--repo", "acme/web", "--branch", "x", "--mode", "SAFE"]);
   expect([permissions.code, permissions.stdout.includes("--allow-net=")]).toEqual([0, true]);
 });
