@@ -1,7 +1,7 @@
 /** Every block of the README and of the pages that answer a question, pasted as it is there. */
 import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { Buffer } from "node:buffer";
 import { createServer } from "node:http";
@@ -453,6 +453,16 @@ test.skipIf(!HAS_JQ)(
     }
   },
 );
+
+test("the block of the README for a component copies the template of this checkout to the path that its pipeline includes", async () => {
+  const { cwd, run } = place({});
+  symlinkSync(root, join(cwd, "../mogplex-ci"));
+  expect((await run(block("README.md", "sh", "templates/run.yml"))).code).toBe(0);
+  const { include: [{ local }] } = Bun.YAML.parse(block("README.md", "yaml", "include:")) as {
+    include: [{ local: string }];
+  };
+  expect(readFileSync(join(cwd, local), "utf8")).toBe(readFileSync(built("templates/run.yml"), "utf8"));
+});
 
 /** Blocks that are not run here, and why. */
 const NOT_RUN: Readonly<Record<string, string>> = {
