@@ -13,8 +13,8 @@ set +ex -fu # a trace would show the token
 #   MOGPLEX_URL               another origin of the service; plain HTTP only to this machine, with MOGPLEX_DEV=1
 #
 # Exits with 0 success, 1 failed, 2 usage, 3 cancelled, 4 awaiting input, 64 unauthorized, 65 forbidden, 69 unavailable, 70
-# internal, 75 rate limited, 124 deadline, 130 SIGINT, 143 SIGTERM. A signal cancels the run. Prints statuses and ids, but no
-# text from the service.
+# internal, 75 rate limited, 124 deadline, 130 SIGINT, 143 SIGTERM. A signal cancels the run. Prints statuses, ids and the
+# address of the pull request, but no other text from the service.
 LC_ALL=C run='' status='' maybe='' child='' limit=20
 export LC_ALL
 trap '' PIPE
@@ -38,12 +38,12 @@ request() { # METHOD PATH [CURL OPTION]...: sets http, 000 without a whole answe
   child=$!
   wait "$child" && read -r http <"$dir/http" || http=000
 }
-answer() { # JQ PROGRAM: prints what it makes of the data of the answer, which must be one word
+answer() { # JQ PROGRAM [PATTERN]: prints what it makes of the data of the answer, which must match: by default one word
   case $http in 2??) ;; *) return 1 ;; esac
-  word='select(test("\\A[A-Za-z0-9_-]{1,40}\\z"))'
+  shape=${2:-'[A-Za-z0-9_-]{1,40}'}
   # jq refuses half a UTF-16 character, which a truncated text can contain.
-  sed 's/\\u[dD][89A-Fa-f]../\\u0020/g' "$dir/body" |
-    jq -ers "select(length == 1) | .[0] | select(.ok == true).data | $1 | $word" 2>/dev/null
+  sed 's/\\u[dD][89A-Fa-f]../\\u0020/g' "$dir/body" | jq -ers --arg shape "\\A$shape\\z" \
+    "select(length == 1) | .[0] | select(.ok == true).data | $1 | select(test(\$shape))" 2>/dev/null
 }
 about_run() { id=$(answer '(.run // .).runId') && new=$(answer '(.run // .).status') && [ "$id" = "${run:-$id}" ]; }
 start() { # the same key and the same bytes each time, so that a lost answer starts no second run
@@ -77,6 +77,14 @@ pause() { # SECONDS CODE REASON: leaves at the deadline
   sleep "$1" &
   child=$!
   wait "$child"
+}
+say_pull_request() { # after the end of the run: one short attempt, which signals cannot stop
+  trap '' INT TERM
+  limit=5
+  request GET "/runs/$run/events" -G --data limit=200
+  name='[A-Za-z0-9_.-]{1,100}'
+  url=$(answer '[.events[] | select(.type == "log").payload | select(.stage == "git_delivery").pull_request_url | strings] | last' \
+    "https://[a-z0-9.-]{1,100}/$name/$name/pull/[0-9]{1,9}") && say "pull request $url"
 }
 stop() { # SIGNAL CODE: cancels within seconds, as runners kill soon after
   trap '' INT TERM
@@ -154,6 +162,7 @@ while start; ! about_run; do retry 'start the run'; done
 run=$id status=$new tries=0
 say "run $run is $status"
 while :; do
+  case $status in success | failed | cancelled) say_pull_request ;; esac
   case $status in
     success) leave 0 success ;;
     failed) leave 1 failed ;;

@@ -45,11 +45,68 @@ shell.each(VERDICTS)(
       expect(lines[1]).toBe(`mogplex-run: run ${run?.id} is pending`);
       expect(lines.at(-1)).toBe(`mogplex-run: ${words} (exit code ${code}); run ${run?.id}`);
       expect(stand.of(START)).toHaveLength(1);
-      expect(stand.received.every(({ what }) => what === "GET /repos" || START.test(what) || LOOK.test(what))).toBe(
-        true,
-      );
+      const others = stand.received.map(({ what }) => what)
+        .filter((what) => what !== "GET /repos" && !START.test(what) && !LOOK.test(what));
+      expect(others).toEqual(scenario === "awaiting-input" ? [] : [`GET /runs/${run?.id}/events`]);
     }),
 );
+
+/** The address in the event of a delivery, and what is printed of it. */
+const DELIVERIES: readonly (readonly [address: unknown, printed: string | null])[] = [
+  ["https://github.com/acme/web-1.x/pull/12345", "https://github.com/acme/web-1.x/pull/12345"],
+  ["https://git.example.com/acme/web/pull/1", "https://git.example.com/acme/web/pull/1"],
+  ["http://github.com/acme/web/pull/1", null],
+  ["https://github.com/acme/web/pull/1?a=b", null],
+  ["https://user:pass@github.com/acme/web/pull/1", null],
+  ["https://github.com/acme/web/pull/1\n::error::x", null],
+  ["https://github.com/acme/$(id)/pull/1", null],
+  ["https://github.com/acme/web/pull/\u001b[2J1", null],
+  [null, null],
+  [7, null],
+];
+
+shell(
+  "mogplex-run.sh prints the address of the pull request, and only one of the expected form",
+  () =>
+    inShell({ scenario: "success" }, async (stand) => {
+      for (const [address, printed] of DELIVERIES) {
+        stand.intercept = ({ what }) =>
+          what.endsWith("/events")
+            ? Response.json({
+              ok: true,
+              data: {
+                events: [
+                  {
+                    type: "log",
+                    payload: { stage: "git_delivery", pull_request_url: "https://github.com/a/b/pull/9" },
+                  },
+                  { type: "log", message: "https://github.com/a/b/pull/8", payload: {} },
+                  { type: "log", payload: { stage: "git_delivery", pull_request_url: address } },
+                  { type: "finished", payload: { stage: "git_delivery", pull_request_url: "https://c.d/a/b/pull/7" } },
+                ].slice(typeof address === "string" ? 1 : 2),
+              },
+            })
+            : undefined;
+        const { code, stdout, stderr } = await stand.run(["Fix it"], {
+          MOGPLEX_IDEMPOTENCY_KEY: `key-${String(address).length}`,
+        });
+        const lines = stdout.split("\n").filter((line) => line.includes("pull request"));
+        expect([address, code, stderr, lines]).toEqual([
+          address,
+          0,
+          "",
+          printed === null ? [] : [`mogplex-run: pull request ${printed}`],
+        ]);
+      }
+    }),
+);
+
+shell("mogplex-run.sh ends with the verdict when the events cannot be read", () =>
+  inShell({ scenario: "success" }, async (stand) => {
+    stand.intercept = ({ what }) => what.endsWith("/events") ? new Response("gone", { status: 500 }) : undefined;
+    const { code, stdout } = await stand.run(["Fix it"]);
+    expect([code, stdout.includes("pull request"), stand.slept().length < 10]).toEqual([0, false, true]);
+  }));
 
 const NO_RUN = "; no run was started\n";
 
@@ -124,7 +181,7 @@ shell(
         expect([code, stderr]).toEqual([0, ""]);
         expect(stdout).toStartWith("Starts a hosted agent run, waits for its end");
         expect(stdout).toContain("\n  A task of several lines: ./mogplex-run.sh - <task.md\n");
-        expect(stdout).toEndWith("Prints statuses and ids, but no\ntext from the service.\n");
+        expect(stdout).toEndWith("Prints statuses, ids and the\naddress of the pull request, but no other text from the service.\n");
       }
       for (const option of ["--version", "-x", "--"]) {
         const { code, stderr } = await stand.run([option]);

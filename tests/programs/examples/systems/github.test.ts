@@ -236,14 +236,19 @@ together(
   },
 );
 
-test("drop-in.yml is the documented workflow, but for its first steps, its permissions, and the id of the run, which comes as a variable", () => {
+test("drop-in.yml is the documented workflow, but for its first steps, its permissions, and the id of the run, which comes as a variable and is checked with if", () => {
   const own = parse(readExample("github-actions/drop-in.yml"));
   const { jobs: { cleanup: { permissions, ...cleanup } }, permissions: none, ...rest } = own;
   const [checkout, install, ...steps] = cleanup.steps;
   expect([checkout.name, install.name, permissions, none])
     .toEqual(["Check out", "Install mogplex CLI", { contents: "read" }, {}]);
   const id = "${{ steps.start.outputs.run_id }}";
-  const documented = parse(WORKFLOW.replaceAll(`"${id}"`, '"$RUN_ID"'));
+  const documented = parse(
+    WORKFLOW.replaceAll(`"${id}"`, '"$RUN_ID"').replace(
+      /^( *)\[ -n "\$RUN" \] && \[ "\$RUN" != "null" \] \|\| \{ (echo "[^"]+"); exit 1; \}$/m,
+      '$1if [ -z "$RUN" ] || [ "$RUN" = "null" ]; then\n$1  $2\n$1  exit 1\n$1fi',
+    ),
+  );
   for (const step of documented.jobs.cleanup.steps.slice(1)) step.env.RUN_ID = id;
   expect({ ...rest, jobs: { cleanup: { ...cleanup, steps } } }).toEqual(documented);
 });
