@@ -1,7 +1,16 @@
 /** Every block of the README and of the pages that answer a question, pasted as it is there. */
 import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { delimiter, join } from "node:path";
 import { Buffer } from "node:buffer";
 import { createServer } from "node:http";

@@ -101,12 +101,15 @@ shell(
     }),
 );
 
-shell("mogplex-run.sh ends with the verdict when the events cannot be read", () =>
-  inShell({ scenario: "success" }, async (stand) => {
-    stand.intercept = ({ what }) => what.endsWith("/events") ? new Response("gone", { status: 500 }) : undefined;
-    const { code, stdout } = await stand.run(["Fix it"]);
-    expect([code, stdout.includes("pull request"), stand.slept().length < 10]).toEqual([0, false, true]);
-  }));
+shell(
+  "mogplex-run.sh ends with the verdict when the events cannot be read",
+  () =>
+    inShell({ scenario: "success" }, async (stand) => {
+      stand.intercept = ({ what }) => what.endsWith("/events") ? new Response("gone", { status: 500 }) : undefined;
+      const { code, stdout } = await stand.run(["Fix it"]);
+      expect([code, stdout.includes("pull request"), stand.slept().length < 10]).toEqual([0, false, true]);
+    }),
+);
 
 const NO_RUN = "; no run was started\n";
 
@@ -181,7 +184,9 @@ shell(
         expect([code, stderr]).toEqual([0, ""]);
         expect(stdout).toStartWith("Starts a hosted agent run, waits for its end");
         expect(stdout).toContain("\n  A task of several lines: ./mogplex-run.sh - <task.md\n");
-        expect(stdout).toEndWith("Prints statuses, ids and the\naddress of the pull request, but no other text from the service.\n");
+        expect(stdout).toEndWith(
+          "Prints statuses, ids and the\naddress of the pull request, but no other text from the service.\n",
+        );
       }
       for (const option of ["--version", "-x", "--"]) {
         const { code, stderr } = await stand.run([option]);
