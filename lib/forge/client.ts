@@ -88,6 +88,9 @@ const WRITE_PAUSE_MS = 1_000;
 /** The wait after a limit without a time, in milliseconds. Source: GitHub, "Rate limits and query limits for the GraphQL API". */
 const LIMIT_MS = 60_000;
 
+/** How long no further parts are read after one could not be, in milliseconds. */
+const PARTS_MS = 5 * 60_000;
+
 /** Answers about the token: no CI system may retry. */
 const EXITS: ReadonlyMap<number, ExitName> = new Map([[401, "unauthorized"], [403, "forbidden"]]);
 
@@ -112,6 +115,8 @@ export class ForgeClient {
   readonly #transport: Transport;
   readonly #memory: TokenMemory;
   readonly #rules: Partial<CallRules>;
+  /** Why no parts are read, and until when on the clock. */
+  #unreadParts: { readonly why: string; readonly untilMs: number } | undefined;
 
   /**
    * @param api Base of the API, without a trailing slash. The token is only sent to its origin.
@@ -296,6 +301,28 @@ export class ForgeClient {
     } catch (error) {
       if (isHidden(error)) return undefined;
       throw error;
+    }
+  }
+
+  /**
+   * Reads a part of an object whose other parts are useful without it. After a failure, no part is read for some minutes: each one would fail after
+   * all of its attempts.
+   * @returns The value, or why it could not be read: trusted words for brackets.
+   * @throws errors that also concern the other parts: a limit, a refused token.
+   */
+  async getPart<T>(read: () => Promise<T>): Promise<{ ok: true; value: T } | { ok: false; why: string }> {
+    const { clock } = this.#world;
+    if (this.#unreadParts !== undefined && clock.now() < this.#unreadParts.untilMs) {
+      return { ok: false, why: this.#unreadParts.why };
+    }
+    try {
+      return { ok: true, value: await read() };
+    } catch (error) {
+      if (!(error instanceof UnavailableError || error instanceof NetworkError)) throw error;
+      const status = error instanceof UnavailableError ? error.status : 0;
+      const why = status === 0 ? "no answer" : status < 300 ? "unknown format" : `HTTP ${status}`;
+      this.#unreadParts = { why, untilMs: clock.now() + PARTS_MS };
+      return { ok: false, why };
     }
   }
 

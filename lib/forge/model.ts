@@ -100,3 +100,19 @@ export interface PullRequestAddress {
 export type MergeMethod = "merge" | "squash" | "rebase";
 
 export const MERGE_METHODS = ["merge", "squash", "rebase"] as const satisfies readonly MergeMethod[];
+
+/**
+ * What could not be read of a pull request, as a clause; null if everything could.
+ * @param hidden What the forge does not show to this token.
+ * @param unread Why the approvals could not be read this time, in trusted words; undefined if they were.
+ */
+export function problemOf(
+  system: string,
+  { hidden, unread }: { hidden: readonly string[]; unread?: string | undefined },
+): string | null {
+  const clauses = [
+    ...hidden.length === 0 ? [] : [`${system} does not show ${hidden.join(" and ")} to this token`],
+    ...unread === undefined ? [] : [`${system} could not show its approvals (${unread})`],
+  ];
+  return clauses.length === 0 ? null : clauses.join("; ");
+}

@@ -13,6 +13,7 @@ import type { WantedBranch } from "../forge.ts";
 import {
   type ChecksState,
   endTimes,
+  problemOf,
   type PullRequestAddress,
   type PullRequestFacts,
   type PullRequestOutcome,
@@ -105,7 +106,7 @@ const combinedSchema = z.lazy(() =>
 
 /**
  * Reads pull requests, at most {@linkcode MAX_GITEA_PULL_REQUESTS}. If this token cannot see one, that is its outcome; every other error concerns all
- * of them.
+ * of them. If only the review of one cannot be read, the rest of it is known.
  * @returns An outcome for each, in their order.
  * @throws what the client throws.
  */
@@ -113,7 +114,7 @@ export async function readGitea(
   client: ForgeClient,
   addresses: readonly PullRequestAddress[],
 ): Promise<PullRequestOutcome[]> {
-  return (await askGitea(client, addresses)).map(({ outcome }) => outcome);
+  return (await readAll(client, addresses, (read) => client.getPart(read))).map(({ outcome }) => outcome);
 }
 
 /** What was read of one pull request; everything but the outcome is absent if it was refused, and the rest if it is not open. */
@@ -127,8 +128,16 @@ interface PullAnswer {
   readonly commits?: PullCommits | null | undefined;
 }
 
-/** The same, with what Gitea has answered. @throws what the client throws. */
+/** The same with what Gitea has answered, and only with the reviews. @throws what the client throws. */
 export async function askGitea(client: ForgeClient, addresses: readonly PullRequestAddress[]): Promise<PullAnswer[]> {
+  return await readAll(client, addresses, async (read) => ({ ok: true, value: await read() }));
+}
+
+async function readAll(
+  client: ForgeClient,
+  addresses: readonly PullRequestAddress[],
+  getPart: ForgeClient["getPart"],
+): Promise<PullAnswer[]> {
   const pulls: (PullRequest | string)[] = [];
   const readPull = ({ url, repository, number }: PullRequestAddress): Promise<PullRequest | string> =>
     client.getPullRequest(`read pull request ${url}`, `/repos/${repository}/pulls/${number}`, pullRequestSchema);
@@ -147,7 +156,7 @@ export async function askGitea(client: ForgeClient, addresses: readonly PullRequ
   const answers: PullAnswer[] = [];
   for (const [index, pull] of pulls.entries()) {
     const address = addresses[index] as PullRequestAddress;
-    answers.push(typeof pull === "string" ? refuse(pull) : await answerOf(client, address, pull));
+    answers.push(typeof pull === "string" ? refuse(pull) : await answerOf(client, address, pull, getPart));
   }
   return answers;
 }
@@ -176,10 +185,13 @@ function stateOf({ state, merged }: PullRequest): PullRequestFacts["state"] | un
   return state === "open" || state === "closed" ? state : undefined;
 }
 
+const NO_REVIEW = { reviews: undefined, review: null, asked: null, commits: undefined };
+
 async function answerOf(
   client: ForgeClient,
   address: PullRequestAddress,
   pull: PullRequest,
+  getPart: ForgeClient["getPart"],
 ): Promise<PullAnswer> {
   const state = stateOf(pull);
   const times = [pull.created_at, pull.updated_at].map((text) => Date.parse(text));
@@ -191,17 +203,24 @@ async function answerOf(
   const target = isOpen ? await branchOf(client, place, base.label) : undefined;
   const statuses = isOpen ? await statusesOf(client, place, head.sha) : undefined;
   const checks = isOpen ? checksOf(statuses, target) : null;
-  const reviews = isOpen ? await reviewsOf(client, place) : undefined;
-  const { review, asked, commits } = reviews === undefined
-    ? { review: null, asked: null, commits: undefined }
-    : await reviewOf(client, place, { pull, target, reviews });
+  const reading = isOpen
+    ? await getPart(async () => {
+      const reviews = await reviewsOf(client, place);
+      return reviews === undefined ? null : { reviews, ...await reviewOf(client, place, { pull, target, reviews }) };
+    })
+    : undefined;
+  const { reviews, review, asked, commits } = (reading?.ok === true ? reading.value : null) ?? NO_REVIEW;
   const conflict = isOpen ? conflictOf(pull) : null;
   const isForeign = isForeignHead({ head, base });
   // Only a follow-up needs it, and only for one of these causes.
   const isFixed = isOpen && !isForeign && (checks === "red" || review === "changes-requested" || conflict === true);
-  const missing = isOpen
-    ? [...(checks === null ? ["its checks"] : []), ...(review === null ? ["its review"] : [])]
-    : [];
+  const problem = !isOpen ? null : problemOf("Gitea", {
+    hidden: [
+      ...(checks === null ? ["its checks"] : []),
+      ...(reading?.ok === true && review === null ? ["its review"] : []),
+    ],
+    unread: reading?.ok === false ? reading.why : undefined,
+  });
   const facts: PullRequestFacts = {
     url: place.url,
     repositoryId: String(base.repo_id),
@@ -224,7 +243,7 @@ async function answerOf(
     createdAt: pull.created_at,
     updatedAt: pull.updated_at,
     ...endTimes(state, pull.merged_at, pull.closed_at),
-    problem: missing.length === 0 ? null : `Gitea does not show ${missing.join(" and ")} to this token`,
+    problem,
   };
   return { outcome: { ok: true, facts }, pull, target, statuses, reviews, commits };
 }

@@ -22,7 +22,7 @@ import {
   userSchema,
 } from "./comments.ts";
 import { GITEA_ADDRESS } from "./address.ts";
-import { isForeignHead, readGitea } from "./pulls.ts";
+import { askGitea, isForeignHead } from "./pulls.ts";
 import { giteaTeams, givesCode, hasTextEditors, hidesCode, overstates, type Team } from "./teams.ts";
 import { giteaFindings } from "./findings.ts";
 import {
@@ -395,8 +395,8 @@ export class GiteaThreads implements Threads {
   }
 
   async facts(number: number) {
-    const [outcome] = await readGitea(this.#client, [this.#address(number)]);
-    return factsOf(`pull request #${number}`, outcome);
+    const [answer] = await askGitea(this.#client, [this.#address(number)]);
+    return factsOf(`pull request #${number}`, answer?.outcome);
   }
 
   findings(number: number, of: FindingsOf): Promise<Findings> {

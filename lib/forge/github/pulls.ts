@@ -14,6 +14,7 @@ import {
   type ChecksState,
   endTimes,
   idText,
+  problemOf,
   type PullRequestAddress,
   type PullRequestFacts,
   type PullRequestOutcome,
@@ -255,7 +256,7 @@ function factsOf(value: unknown, hidden: ReadonlySet<string>): PullRequestFacts 
     createdAt: node.createdAt,
     updatedAt: node.updatedAt,
     ...endTimes(STATES[node.state], node.mergedAt, node.closedAt),
-    problem: missing.length === 0 ? null : `GitHub does not show ${missing.join(" and ")} to this token`,
+    problem: problemOf("GitHub", { hidden: missing }),
   };
 }
 

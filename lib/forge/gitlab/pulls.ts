@@ -16,6 +16,7 @@ import {
   type ChecksState,
   endTimes,
   idText,
+  problemOf,
   type PullRequestAddress,
   type PullRequestFacts,
   type PullRequestOutcome,
@@ -121,11 +122,14 @@ const listSchema = z.lazy(() =>
 );
 
 /**
- * If this token cannot see the merge request, that is its outcome; every other error concerns all of them.
+ * If this token cannot see the merge request, that is its outcome; every other error concerns all of them. If only its review cannot be read, the
+ * rest is known.
  * @throws what the client throws.
  */
 export async function readGitlab(client: ForgeClient, address: PullRequestAddress): Promise<PullRequestOutcome> {
-  return (await askGitlab(client, address)).outcome;
+  const request = await requestAt(client, address);
+  if (typeof request === "string") return { ok: false, reason: request };
+  return (await answerOf(client, address, request, (read) => client.getPart(read))).outcome;
 }
 
 /** What was read of a merge request; everything but the outcome is absent if it was refused, and the review if it is not open. */
@@ -135,15 +139,15 @@ interface RequestAnswer {
   readonly review?: ReviewReading | undefined;
 }
 
-/** The same, with what GitLab has answered. @param query Of the first request. @throws what the client throws. */
+/** The same with what GitLab has answered, and only with the review. @param query Of the first request. @throws what the client throws. */
 export async function askGitlab(client: ForgeClient, address: PullRequestAddress, query = ""): Promise<RequestAnswer> {
-  const request = await client.getPullRequest(
-    `read merge request ${address.url}`,
-    pathOf(address) + query,
-    mergeRequestSchema,
-  );
+  const request = await requestAt(client, address, query);
   if (typeof request === "string") return refuse(request);
-  return await answerOf(client, address, request);
+  return await answerOf(client, address, request, async (read) => ({ ok: true, value: await read() }));
+}
+
+function requestAt(client: ForgeClient, address: PullRequestAddress, query = ""): Promise<MergeRequest | string> {
+  return client.getPullRequest(`read merge request ${address.url}`, pathOf(address) + query, mergeRequestSchema);
 }
 
 const refuse = (reason: string): RequestAnswer => ({ outcome: { ok: false, reason } });
@@ -173,6 +177,7 @@ async function answerOf(
   client: ForgeClient,
   address: PullRequestAddress,
   request: MergeRequest,
+  getPart: ForgeClient["getPart"],
 ): Promise<RequestAnswer> {
   const state = STATES.get(request.state);
   const times = [request.created_at, request.updated_at].map((text) => Date.parse(text));
@@ -183,11 +188,16 @@ async function answerOf(
   if (!isSamePlace(address, place)) return refuse("the answer is about another merge request");
   const isOpen = state === "open";
   const checks = isOpen ? await allChecksOf(client, place, request) : pipelineState(request);
-  const read = isOpen ? await readReview(client, place, request) : undefined;
+  const reading = isOpen ? await getPart(() => readReview(client, place, request)) : undefined;
+  const read = reading?.ok === true ? reading.value : undefined;
   const review = read === undefined ? null : reviewOf(request, read);
-  const missing = isOpen
-    ? [...(checks === null ? ["its pipeline"] : []), ...(review === null ? ["its review"] : [])]
-    : [];
+  const problem = !isOpen ? null : problemOf("GitLab", {
+    hidden: [
+      ...(checks === null ? ["its pipeline"] : []),
+      ...(read !== undefined && review === null ? ["its review"] : []),
+    ],
+    unread: reading?.ok === false ? reading.why : undefined,
+  });
   const facts: PullRequestFacts = {
     url: place.url,
     repositoryId: idText(request.target_project_id),
@@ -213,7 +223,7 @@ async function answerOf(
     createdAt: request.created_at,
     updatedAt: request.updated_at,
     ...endTimes(state, request.merged_at, request.closed_at),
-    problem: missing.length === 0 ? null : `GitLab does not show ${missing.join(" and ")} to this token`,
+    problem,
   };
   return { outcome: { ok: true, facts }, request, review: read?.reading };
 }

@@ -12,7 +12,7 @@ import type { RepositoryPlace } from "../forge.ts";
 import type { PullRequestAddress } from "../model.ts";
 import { readList, wholeList } from "../pages.ts";
 import { GITLAB_ADDRESS } from "./address.ts";
-import { readGitlab, toUser } from "./pulls.ts";
+import { askGitlab, toUser } from "./pulls.ts";
 import { gitlabFindings, isPusher, memberSchema, positionSchema } from "./findings.ts";
 import {
   type CommentPlace,
@@ -374,7 +374,7 @@ export class GitlabThreads implements Threads {
   }
 
   async facts(number: number) {
-    return factsOf(`merge request !${number}`, await readGitlab(this.#client, this.#address(number)));
+    return factsOf(`merge request !${number}`, (await askGitlab(this.#client, this.#address(number))).outcome);
   }
 
   findings(number: number, of: FindingsOf): Promise<Findings> {

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import type { PullRequestFacts } from "../../../lib/forge/model.ts";
 import { type GiteaForge, giteaForge, type Recording, recording, RECORDINGS } from "./gitea_forge.ts";
 import { json } from "./github_forge.ts";
 import { forgeWorld, GITEA_TOKEN } from "./world.ts";
@@ -117,6 +118,19 @@ test.each<[string, (pull: Record<string, unknown>) => void, string]>([
 ])("Forges refuses %s of Gitea", async (_name, change, why) => {
   const { refused } = await readOne(recording("that is new"), (gitea) => change(pullOf(gitea)));
   expect(refused).toContain(why);
+});
+
+test("Forges keeps what it knows of a pull request of Gitea whose reviews cannot be read", async () => {
+  const whole = await readOne(recording("that is new"));
+  const { facts } = await readOne(recording("that is new"), (gitea) => {
+    for (const each of gitea.exchanges) {
+      if (/\/reviews\?/.test(each.asked)) Object.assign(each, { status: 500, body: {} });
+    }
+  });
+  expect(facts).toEqual({
+    ...whole.facts as PullRequestFacts,
+    ...{ review: null, owner: null, problem: "Gitea could not show its approvals (HTTP 500)" },
+  });
 });
 
 test("Forges tries Gitea again after an outage", async () => {

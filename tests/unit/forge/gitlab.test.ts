@@ -281,6 +281,40 @@ test("Forges tells a merge request that it may not see, and goes on with the nex
   ]);
 });
 
+test("Forges keeps what it knows of merge requests whose approvals cannot be read, says so, and asks for no more of them", async () => {
+  const { forges, gitlab, clock } = forgeWorld();
+  const urls = [1, 2, 3].map((iid) => `https://gitlab.com/${PROJECT}/-/merge_requests/${iid}`);
+  gitlab.requests.set(`${PROJECT}!1`, aRequest({}, { approvals: json(500, {}) }));
+  gitlab.requests.set(`${PROJECT}!2`, aRequest({ head_pipeline: undefined }, { approvals: json(500, {}) }));
+  gitlab.requests.set(`${PROJECT}!3`, aRequest({ state: "merged" }));
+  const { facts, failed } = await forges.read(urls);
+  expect([...facts.values()].map(({ state, checks, review, problem }) => ({ state, checks, review, problem }))).toEqual(
+    [
+      { state: "open", checks: "green", review: null, problem: "GitLab could not show its approvals (HTTP 500)" },
+      {
+        ...{ state: "open", checks: null, review: null },
+        problem: "GitLab does not show its pipeline to this token; GitLab could not show its approvals (HTTP 500)",
+      },
+      { state: "merged", checks: "green", review: null, problem: null },
+    ],
+  );
+  expect(failed.size).toBe(0);
+  expect(gitlab.received.some(({ path }) => path.endsWith("/merge_requests/2/approvals"))).toBe(false);
+  await clock.sleep(5 * 60_000);
+  gitlab.requests.set(`${PROJECT}!2`, aRequest());
+  expect((await forges.read(urls.slice(1, 2))).facts.get(urls[1] ?? "")).toMatchObject({
+    review: "approved",
+    problem: null,
+  });
+});
+
+test("Forges reads nothing more of GitLab when it refuses the token at the approvals", async () => {
+  const { forges, gitlab } = forgeWorld();
+  gitlab.requests.set(`${PROJECT}!7`, aRequest({}, { approvals: json(401, {}) }));
+  const { facts, failed } = await forges.read([URL_7]);
+  expect([facts.size, failed.get(URL_7)]).toEqual([0, expect.stringContaining("refuses the token")]);
+});
+
 test("Forges follows a project that was moved, once and within the API", async () => {
   const { forges, gitlab } = forgeWorld();
   gitlab.requests.set("acme/site!7", aRequest());
