@@ -228,7 +228,8 @@ function ofLongRuns({ runs, at }: DashboardData): Concern[] {
 function ofUnfinishedRuns({ runs, lists, at }: DashboardData): Concern[] {
   const nowMs = instantMs(at) ?? 0;
   const unfinished = runs.filter((run) =>
-    run.kind === "run" && run.outcome === "unfinished" && nowMs - (momentOf(run) ?? 0) <= 7 * DAY_MS
+    run.kind === "run" && ["unfinished", "forgotten"].includes(run.outcome) &&
+    nowMs - (momentOf(run) ?? 0) <= 7 * DAY_MS
   );
   const names = [...new Set(unfinished.map(({ repository, runId }) => repository ?? runId ?? ""))];
   const { length } = unfinished;

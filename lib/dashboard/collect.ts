@@ -63,7 +63,9 @@ type Collected = Pick<
  * @throws {UsageError} if the token could start something, unless that is allowed.
  * @throws {MogplexError} the first error if no list could be read.
  */
-export async function collect(options: CollectOptions): Promise<Collected & { answers: Map<string, RunAnswer> }> {
+export async function collect(
+  options: CollectOptions,
+): Promise<Collected & { answers: Map<string, RunAnswer | null> }> {
   const { client, openRuns = [], allowWriteToken = false } = options;
   const reader = new Reader(options);
   if (!allowWriteToken) await refuseWriters(options, reader);
@@ -139,7 +141,8 @@ class OpenRuns {
   #asked = 0;
   #failures = 0;
   #last: MogplexError | undefined;
-  readonly answers = new Map<string, RunAnswer>();
+  /** Null for a run that the service no longer knows. */
+  readonly answers = new Map<string, RunAnswer | null>();
 
   constructor(client: ServiceClient, reader: Reader, ids: readonly string[]) {
     this.#client = client;
@@ -154,7 +157,10 @@ class OpenRuns {
       if (reader.left === 0 || reader.ending !== undefined || this.#failures === MAX_FAILURES) return;
       this.#asked++;
       const run = await reader.read(() => this.#client.getRun(id, reader.call(2)));
-      if (run instanceof NotFoundError) continue;
+      if (run instanceof NotFoundError) {
+        this.answers.set(id, null);
+        continue;
+      }
       if (run instanceof MogplexError) {
         this.#last = run;
         this.#failures++;
@@ -174,9 +180,11 @@ class OpenRuns {
   }
 
   state(): ListState {
-    const missing = this.#ids.length - this.answers.size;
-    if (missing === 0) return COMPLETE;
     const total = this.#ids.length;
+    const goneCount = [...this.answers.values()].filter((answer) => answer === null).length;
+    const answered = this.answers.size - goneCount;
+    const missing = total - answered;
+    if (missing === 0) return COMPLETE;
     const of = `${missing} of ${formatCount(total, "unfinished run")}`;
     const { ending } = this.#reader;
     if (this.#asked === 0 && ending !== undefined) {
@@ -185,12 +193,11 @@ class OpenRuns {
     const error = this.#last ?? ending;
     if (error !== undefined) {
       return {
-        state: this.answers.size === 0 ? "failed" : "partial",
+        state: answered === 0 ? "failed" : "partial",
         why: `${of} could not be read: ${error.message}`,
       };
     }
     const unasked = total - this.#asked;
-    const goneCount = missing - unasked;
     const runs = `${total} unfinished ${total === 1 ? "run" : "runs"}`;
     const gone = goneCount === 0 ? [] : [`The service no longer knows ${goneCount} of the ${runs}`];
     const cut = unasked === 0 ? [] : [

@@ -705,13 +705,17 @@ function runs({ runs }: DashboardData, nowMs: number): Html | null {
   );
 }
 
+/** Runs whose end is unknown. */
+const UNKNOWN_WORDS = {
+  unfinished: { tone: "none", state: "not finished" },
+  forgotten: { tone: "none", state: "no longer known" },
+} as const;
+
 function runRow(
   { repository, runId, file, page, outcome, task, reason, pullRequest, endedAt, createdAt, durationMs }: RunEntry,
   nowMs: number,
 ): TableRow {
-  const { tone, state: word } = outcome === "unfinished"
-    ? { tone: "none" as const, state: "not finished" }
-    : lookup(OUTCOME_WORDS, outcome) ?? OUTCOME_WORDS.error;
+  const { tone, state: word } = lookup(UNKNOWN_WORDS, outcome) ?? lookup(OUTCOME_WORDS, outcome) ?? OUTCOME_WORDS.error;
   const name = repository !== null ? bare(repository) : runId !== null ? shortId(runId) : bare(file);
   const number = /\/(\d{1,9})\/?$/.exec(pullRequest ?? "")?.[1];
   return {

@@ -101,7 +101,10 @@ export interface RunEntry {
   taskKey: string | null;
   /** Path of its page, otherwise of its campaign's page, from the dashboard's folder; null if there is none. */
   page: string | null;
-  /** As the service reports it; `unfinished` if it was not finished when its job ended, and the service was not asked or did not answer. */
+  /**
+   * As the service reports it; `unfinished` if it was not finished when its job ended, and the service was not asked or
+   * did not answer; `forgotten` if the service no longer knows it.
+   */
   outcome: string;
   exitCode: number | null;
   /** Untrusted text. */

@@ -51,10 +51,10 @@ export interface RunAnswer {
   readonly pullRequest: string | null;
 }
 
-/** The run as the service reports it. Without an answer, nothing is known beyond the end of its job. */
-function settled(run: RunEntry, answer: RunAnswer | undefined): RunEntry {
+/** The run as the service reports it. Without an answer, nothing is known beyond the end of its job. @param answer Null if the service no longer knows it. */
+function settled(run: RunEntry, answer: RunAnswer | null | undefined): RunEntry {
   if (!isOpen(run)) return run;
-  if (answer === undefined) return { ...run, outcome: "unfinished", durationMs: null };
+  if (!answer) return { ...run, outcome: answer === null ? "forgotten" : "unfinished", durationMs: null };
   const { status, createdAt, updatedAt, error } = answer.run;
   const end = endOfRun(status);
   const now = { ...run, createdAt, pullRequest: run.pullRequest ?? answer.pullRequest, durationMs: null };
@@ -65,8 +65,8 @@ function settled(run: RunEntry, answer: RunAnswer | undefined): RunEntry {
   return { ...ended, durationMs: end === "awaiting_input" || !(ms >= 0) ? null : ms };
 }
 
-/** The runs with what the service reports of those without an end, newest first. @param answers By the id of the run. */
-export function settledRuns(runs: readonly RunEntry[], answers: ReadonlyMap<string, RunAnswer>): RunEntry[] {
+/** The runs with what the service reports of those without an end, newest first. @param answers By the id of the run; null if it no longer knows it. */
+export function settledRuns(runs: readonly RunEntry[], answers: ReadonlyMap<string, RunAnswer | null>): RunEntry[] {
   return newestFirst(runs.map((run) => settled(run, answers.get(run.runId ?? ""))));
 }
 
@@ -200,7 +200,7 @@ export interface Trouble {
 /** Outcomes that need attention. After a cancelled run there is nothing to do. */
 const BAD: readonly string[] = ["failed", "error", "awaiting_input", "suppressed"];
 /** Outcomes that say nothing yet: the run before may still need attention. */
-const UNKNOWN: readonly string[] = ["started", "unfinished"];
+const UNKNOWN: readonly string[] = ["started", "unfinished", "forgotten"];
 
 /** Newest first. What is older than seven days, or succeeded since, is left out. @param runs Of all kinds, newest first. */
 export function troublesOf(runs: readonly RunEntry[], nowMs: number): Trouble[] {

@@ -123,7 +123,7 @@ export function readStored(
 }
 
 /** The files with what the service reports of runs whose end is in no file. @param answers By the id of the run. */
-export function settle(stored: Stored, answers: ReadonlyMap<string, RunAnswer>): Stored {
+export function settle(stored: Stored, answers: ReadonlyMap<string, RunAnswer | null>): Stored {
   const runs = settledRuns(stored.runs, answers);
   const named = new Set(stored.pulls.map(({ url }) => url));
   const more = pullsOf(runs, []).filter(({ url }) => !named.has(url));

@@ -45,7 +45,7 @@ test("collect() reads runs that were not finished, the first ten before the runs
   const answer = (id: string) => good({ run: openRun(id, id === ids[0] ? "success" : "running") });
   const few = service({}, answer);
   const { answers, lists, requests } = await few.read({ openRuns: ids });
-  expect([...answers].map(([id, { run, pullRequest }]) => [id, run.status, pullRequest])).toEqual(
+  expect([...answers].map(([id, answer]) => [id, answer?.run.status, answer?.pullRequest])).toEqual(
     ids.map((id, index) => index === 0 ? [id, "success", PULL] : [id, "running", null]),
   );
   expect([lists.openRuns, requests]).toEqual([{ state: "complete", why: null }, 20]);
@@ -67,6 +67,7 @@ test("collect() says which unfinished runs the service does not have, and stops 
     state: "cut",
     why: "The service no longer knows 5 of the 5 unfinished runs",
   }]);
+  expect([...gone.answers]).toEqual(openRuns.map((id) => [id, null]));
   // 40 runs that it does not know: both numbers are named.
   expect((await service().read({ openRuns: many(40, (index) => uuid(500 + index)) })).lists.openRuns.why).toBe(
     "The service no longer knows 23 of the 40 unfinished runs; 17 of them were not read because a dashboard sends at most 30 requests",

@@ -267,6 +267,14 @@ test("concernsOf() has runs whose state is unknown once, and not as runs that fa
   ]]);
   expect(data.days.last).toMatchObject({ runs: 2, succeeded: 0, failed: 0, unfinished: 2, medianMs: null });
   expect(textsOf(render(data), "td")).toContain("not finished");
+  const gone = emptyDashboard({
+    runs: runs.map((each) => ({ ...each, outcome: "forgotten" })),
+    lists: listsWith({ openRuns }),
+  });
+  expect(concernsOf(gone)).toEqual(concernsOf(data));
+  expect(textsOf(render(gone), "td").filter((text) => /not finished|no longer known/.test(text))).toEqual([
+    ...["no longer known", "no longer known"],
+  ]);
 });
 
 test("renderDashboardPage() names a difference in time once, if it reads like the time before", () => {

@@ -63,8 +63,10 @@ test("settledRuns() has the state that the service reports, and the run's time i
   const late = (runId: string) =>
     run(3, "deadline", { runId, exitCode: 124, reason: "the job ended", durationMs: 10_000 });
   const ids = ["success", "failed", "cancelled", "awaiting_input", "running"];
-  const answers = new Map(ids.map((id) => [id, answerOf(id, id === "failed" ? "npm test failed" : null)]));
-  const runs = settledRuns([...ids, "unknown"].map(late), answers);
+  const answers = new Map<string, RunAnswer | null>(
+    ids.map((id) => [id, answerOf(id, id === "failed" ? "npm test failed" : null)]),
+  ).set("gone", null);
+  const runs = settledRuns([...ids, "unknown", "gone"].map(late), answers);
   const shown = runs.map(({ runId, outcome, exitCode, reason, endedAt, durationMs, pullRequest }) => [
     ...[runId, outcome, exitCode, reason, endedAt, durationMs, pullRequest],
   ]);
@@ -76,11 +78,12 @@ test("settledRuns() has the state that the service reports, and the run's time i
     ["awaiting_input", "awaiting_input", 4, null, ago(1), null, null],
     ["running", "started", null, null, null, null, null],
     ["unknown", "unfinished", 124, "the job ended", ago(3), null, null],
+    ["gone", "forgotten", 124, "the job ended", ago(3), null, null],
   ]);
   // The time that a job waited is in no figure.
   const { last } = lastDaysOf(countedRuns(runs), NOW);
   expect(last).toEqual({
-    ...{ runs: 6, succeeded: 1, failed: 1, cancelled: 1, waiting: 1, running: 1, unfinished: 1 },
+    ...{ runs: 7, succeeded: 1, failed: 1, cancelled: 1, waiting: 1, running: 1, unfinished: 2 },
     ...{ medianMs: day, p95Ms: null, slowestMs: day },
   });
 });
