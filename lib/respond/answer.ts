@@ -141,7 +141,7 @@ function openDecider(job: Responding): { decider: Decider; session: Session } {
     runs: {
       async branchOf(runId) {
         const run = await ifFound(session.client.getRun(runId, call));
-        return run === undefined || isTerminal(run.status) ? null : run.branch.working;
+        return run === undefined ? undefined : isTerminal(run.status) ? null : run.branch.working;
       },
     },
   });

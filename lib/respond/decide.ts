@@ -544,13 +544,16 @@ export class Decider {
   /** Running and waiting runs of a thread. */
   async #statusText(thread: Thread, marks: readonly MarkedNote[]): Promise<string> {
     const link = (note: ThreadComment) => `${thread.url}#${this.#world.threads.anchor}${note.id}`;
-    const running = (await this.#rivals.runsAtWork(marks)).map((id) => {
+    const linkOf = (id: string) => {
       const note = ofRun(marks, id)?.note;
-      return `Run \`${id}\` is running${note === undefined ? "" : `: ${link(note)}`}`;
-    });
+      return note === undefined ? "" : `: ${link(note)}`;
+    };
+    const open = await this.#rivals.openRuns(marks);
+    const running = open.running.map((id) => `Run \`${id}\` is running${linkOf(id)}`);
+    const forgotten = open.forgotten.map((id) => `The service no longer knows run \`${id}\`${linkOf(id)}`);
     const starting = marks.filter((each) => isStarting([each], this.#world.nowMs, DAY_MS))
       .map(({ note }) => `A task is waiting to start: ${link(note)}`);
-    const lines = [...running, ...starting];
+    const lines = [...running, ...starting, ...forgotten];
     return lines.length === 0
       ? "No run of this thread is running, and no task is waiting to start."
       : lines.join("\n\n");

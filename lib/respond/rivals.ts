@@ -11,8 +11,8 @@ import type { Place } from "./where.ts";
 
 /** Facts from the service. */
 export interface RunsAtWork {
-  /** The working branch of an unfinished run; null if it has finished, or is not shown. */
-  branchOf(runId: string): Promise<string | null>;
+  /** The working branch of an unfinished run; null if it has finished, undefined if the service no longer knows it. */
+  branchOf(runId: string): Promise<string | null | undefined>;
 }
 
 type BranchPlace = Extract<Place, { kind: "branch" }>;
@@ -107,10 +107,20 @@ export class Rivals {
   }
 
   /** Unfinished runs of a thread. An issue may have many: each task has its own branch. */
-  async runsAtWork(marks: readonly MarkedNote[]): Promise<string[]> {
-    const runIds: string[] = [];
-    for (const id of openRuns(marks)) if (await this.#world.runs.branchOf(id) !== null) runIds.push(id);
-    return runIds;
+  async runsAtWork(marks: readonly MarkedNote[]): Promise<readonly string[]> {
+    return (await this.openRuns(marks)).running;
+  }
+
+  /** The runs of a thread whose notes do not have the end. `forgotten`: those that the service no longer knows. */
+  async openRuns(marks: readonly MarkedNote[]): Promise<{ running: readonly string[]; forgotten: readonly string[] }> {
+    const running: string[] = [];
+    const forgotten: string[] = [];
+    for (const id of openRuns(marks)) {
+      const branch = await this.#world.runs.branchOf(id);
+      if (branch === undefined) forgotten.push(id);
+      else if (branch !== null) running.push(id);
+    }
+    return { running, forgotten };
   }
 
   /**

@@ -780,6 +780,20 @@ test("respond answers help and status of a member without a run, and nobody else
   expect((await respond(at, payload(status))).stdout).toBe("no run: it was answered\n");
 });
 
+test("respond says about a run that the service no longer knows that it does not know it, not that nothing is running", async () => {
+  const at = place("stuck-streaming");
+  await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go")), ["--timeout", "60"]);
+  const [run] = runsOf(at);
+  at.emulator.world.store.runs.delete(run?.id ?? "");
+  const { code } = await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex status")));
+  expect(code).toBe(0);
+  expect(ours(at)[1]?.trimEnd().split("\n\n").at(-1)).toMatch(
+    new RegExp(
+      `^The service no longer knows run \`${run?.id}\`: https://gitlab\\.example/acme/api/-/merge_requests/7#note_\\d+$`,
+    ),
+  );
+});
+
 test("respond stops a run for a word like kill that stands alone, and says that it does", async () => {
   const at = place("stuck-streaming");
   await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go")), ["--timeout", "60"]);
