@@ -20,13 +20,15 @@ import {
   type VerbFlags,
   type VerbFunction,
 } from "../verb.ts";
-import { checkInputs, componentVocabulary, inputsFirst } from "./inputs.ts";
+import { checkInputs, componentVocabulary, type InputPattern, inputsFirst } from "./inputs.ts";
 
 interface ComponentProgram {
   /** Verbs by name; `permissions` prints the flags with which Deno may run the others. */
   verbs: Readonly<Record<string, VerbFunction>>;
   /** The flags of a job, which has no command line. */
   flags: VerbFlags;
+  /** Patterns of its inputs. */
+  patterns: readonly InputPattern[];
   /** Checks inputs before anything is read. @param env Inputs first. @throws {UsageError} @default nothing to check */
   check?: (env: ReadEnv) => void;
   /** @default no notes */
@@ -44,7 +46,7 @@ interface ComponentProgram {
  * @returns The exit code; it never throws.
  */
 export async function componentMain(
-  { verbs, flags, check, notes, forges = [], extras }: ComponentProgram,
+  { verbs, flags, patterns, check, notes, forges = [], extras }: ComponentProgram,
   args: readonly string[],
   process: Io,
   options: MainOptions,
@@ -62,7 +64,7 @@ export async function componentMain(
       const advice = `give one of ${Object.keys(verbs).join(", ")}`;
       throw new UsageError({ attempted: `run ${JSON.stringify(args.join(" "))}`, why: "unknown command", advice });
     }
-    checkInputs(process.env);
+    checkInputs(process.env, patterns);
     check?.(io.env);
     return await verb(
       openContext(

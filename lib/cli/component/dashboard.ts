@@ -10,7 +10,7 @@ import { ALLOW_WRITE, DASHBOARD_OUT, HISTORIES, PARTIAL, RESULTS, showDashboard 
 import type { Context, MainOptions, VerbFlag, VerbFlags, VerbFunction } from "../verb.ts";
 import { denoFlags, permissionsFor } from "../verbs/permissions.ts";
 import { componentMain, runComponent } from "./component_main.ts";
-import { flagVariable, INPUT_VARIABLES, JOB_VARIABLES } from "./inputs.ts";
+import { DASHBOARD_PATTERNS, flagVariable, INPUT_VARIABLES, JOB_VARIABLES } from "./inputs.ts";
 
 /** Directory that GitLab Pages publishes. Source: GitLab, "GitLab Pages", `pages.publish`. */
 const OUT = "public";
@@ -50,7 +50,8 @@ const VERBS: Readonly<Record<string, VerbFunction>> = { dashboard: showDashboard
  * @returns The exit code; it never throws.
  */
 export async function main(args: readonly string[], process: Io, options: MainOptions = {}): Promise<number> {
-  return await componentMain({ verbs: VERBS, flags: flagsOf(process.env) }, args, process, options);
+  const program = { verbs: VERBS, flags: flagsOf(process.env), patterns: DASHBOARD_PATTERNS };
+  return await componentMain(program, args, process, options);
 }
 
 if (isMain(import.meta)) void runComponent(main);

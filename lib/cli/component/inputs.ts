@@ -63,24 +63,32 @@ export const INPUT_VARIABLES: readonly string[] = [
   ...FLAGS.map(flagVariable),
 ];
 
-/**
- * Patterns of inputs that name something to read or write, with our variable if there is one. GitLab checks inputs, but a project or pipeline variable with the name of
- * our input variable overrides it, unchecked. Source: the templates; a test compares.
- */
-const INPUT_PATTERNS: readonly (readonly [variable: VariableName | null, input: string, pattern: RegExp])[] = [
+/** Pattern of an input that names something to read or write, with our variable if there is one. */
+export type InputPattern = readonly [variable: VariableName | null, input: string, pattern: RegExp];
+
+/** Of every component. */
+const TOKEN_PATTERN: InputPattern = ["MOGPLEX_TOKEN_VARIABLE", "token-variable", /^[A-Z_][A-Z0-9_]{0,63}$/];
+
+/** Of the components with a job that follows a run. Source: the templates; a test compares. */
+export const JOB_PATTERNS: readonly InputPattern[] = [
+  TOKEN_PATTERN,
   [OUT.variable, OUT.name, /^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$/],
-  ["MOGPLEX_TOKEN_VARIABLE", "token-variable", /^[A-Z_][A-Z0-9_]{0,63}$/],
   ["MOGPLEX_NOTE_TOKEN_VARIABLE", "note-token-variable", /^[A-Z_][A-Z0-9_]{0,63}$/],
   [null, HISTORY.name, /^([A-Za-z0-9_][A-Za-z0-9_.-]{0,63}(\/[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}){0,7})?$/],
 ];
 
+/** Of the component `dashboard`, which only reads: its `history` takes patterns of files. */
+export const DASHBOARD_PATTERNS: readonly InputPattern[] = [TOKEN_PATTERN];
+
 /**
- * Checks the inputs that name something to read or write.
+ * Checks the inputs that name something to read or write. GitLab checks inputs, but a project or pipeline variable with the name of our input variable
+ * overrides it, unchecked.
  * @param env The process's own environment.
+ * @param patterns Of the component: an input of the same name can have another rule in another component.
  * @throws {UsageError} if one does not match its pattern; nothing was read or written. The value is not shown: it may be a token.
  */
-export function checkInputs(env: ReadEnv): void {
-  for (const [variable, input, pattern] of INPUT_PATTERNS) {
+export function checkInputs(env: ReadEnv, patterns: readonly InputPattern[]): void {
+  for (const [variable, input, pattern] of patterns) {
     const inputName = flagVariable({ name: input });
     // With an empty input our own variable is used, which also comes from outside.
     const name = variable === null || env(inputName) ? inputName : variable;

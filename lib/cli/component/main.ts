@@ -19,7 +19,15 @@ import { respond } from "../verbs/respond.ts";
 import { startAndFollow } from "../verbs/run_follow.ts";
 import { componentMain, runComponent } from "./component_main.ts";
 import { checkRespond } from "./respond_check.ts";
-import { checkPromptFile, flagInput, INPUT_VARIABLES, isFollowed, isRespond, JOB_VARIABLES } from "./inputs.ts";
+import {
+  checkPromptFile,
+  flagInput,
+  INPUT_VARIABLES,
+  isFollowed,
+  isRespond,
+  JOB_PATTERNS,
+  JOB_VARIABLES,
+} from "./inputs.ts";
 import { AFTER, ALLOW_URL, DETACH, STATE } from "../options.ts";
 
 /** A pipeline of GitLab uses no other forge. */
@@ -80,7 +88,10 @@ function flagsOf(io: Io, [verb]: readonly string[]): VerbFlags {
 export async function main(args: readonly string[], process: Io, options: MainOptions = {}): Promise<number> {
   const check = (env: ReadEnv) => checkPromptFile(env);
   return await componentMain(
-    { verbs: VERBS, flags: flagsOf(process, args), check, notes: JOB_NOTES, forges: FORGES, extras: HISTORY_EXTRAS },
+    {
+      ...{ verbs: VERBS, flags: flagsOf(process, args), patterns: JOB_PATTERNS, check },
+      ...{ notes: JOB_NOTES, forges: FORGES, extras: HISTORY_EXTRAS },
+    },
     args,
     process,
     options,

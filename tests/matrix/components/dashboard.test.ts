@@ -1,7 +1,11 @@
 /** The job of the component `dashboard`, as a pipeline. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { stringify } from "yaml";
 import { main } from "../../../lib/cli/component/dashboard.ts";
+import { historyLine, type HistoryRecord, recordOf } from "../../../lib/report/history.ts";
+import { root } from "../../../tools/setup.mjs";
 import { sampleResult } from "../../unit/report/sample.ts";
 import { fakeIo } from "../../unit/cli/fake_io.ts";
 import { READ_ONLY_TOKEN, world } from "../../unit/cli/world.ts";
@@ -12,6 +16,7 @@ import {
   imageOf,
   include,
   newProject,
+  predefined,
   projectVariables,
   runPipeline,
   templateFiles,
@@ -61,6 +66,41 @@ test.skipIf(!CAN_RUN)("the dashboard component publishes a page from a token tha
   expect(breaches(page, elementsOf(page), /^(#|https?:\/\/|data\.json$|metrics\.prom$)/)).toEqual([]);
   expect(jobs.refused?.log).toContain("the token can start runs or automations");
 });
+
+const lineOf = (runId: string) =>
+  historyLine({ ...recordOf(sampleResult(), Date.now(), "nightly") as HistoryRecord, runId });
+
+test.skipIf(!CAN_RUN)(
+  "the documented example of the dashboard component counts the runs of its histories",
+  async () => {
+    const example = readFileSync(join(root, "components/dashboard/example.gitlab-ci.yml"), "utf8");
+    const template = Object.values(templateFiles("templates/dashboard.yml"))[0] ?? "";
+    const histories = {
+      "runs/a.ndjson": lineOf("run-a"),
+      "runs/b.ndjson": lineOf("run-b"),
+      "more/c.ndjson": lineOf("c"),
+    };
+    const oneLine = "history: runs/*.ndjson";
+    expect(example).toContain(oneLine);
+    const twoLines = "history: |\n        runs/a.ndjson\n        more/*.ndjson";
+    const counts = [];
+    for (const text of [example, example.replace(oneLine, twoLines)]) {
+      const cwd = newProject(service.folder, "example", {
+        "ci/mogplex-dashboard.yml": template,
+        ".gitlab-ci.yml": text,
+        ...histories,
+      });
+      const { jobs, text: log } = await runPipeline(cwd, {
+        image: imageOf(service.folder, "deno"),
+        variables: projectVariables(service.url, service.readOnlyToken),
+        args: predefined({ CI_PIPELINE_SOURCE: "schedule", MOGPLEX_SCHEDULE: "dashboard" }),
+      });
+      expect([jobs.pages?.code, jobs.pages?.code === 0 ? "" : log]).toEqual([0, ""]);
+      counts.push(JSON.parse(jobs.pages?.artifact("public/data.json") ?? "").covers);
+    }
+    expect(counts).toMatchObject([{ histories: 2, lines: 2 }, { histories: 2, lines: 2 }]);
+  },
+);
 
 test("the program of the dashboard component ends with the code of what is missing, unless a part is enough", async () => {
   for (const [partial, expected] of [["true", 0], ["false", 69]] as const) {

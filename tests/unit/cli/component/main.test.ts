@@ -1,7 +1,14 @@
 import { expect, test } from "bun:test";
-import { parse, parseAllDocuments } from "yaml";
+import { parse } from "yaml";
 import { main } from "../../../../lib/cli/component/main.ts";
-import { checkInputs, checkPromptFile, INPUT_VARIABLES, inputsFirst } from "../../../../lib/cli/component/inputs.ts";
+import {
+  checkInputs,
+  checkPromptFile,
+  DASHBOARD_PATTERNS,
+  INPUT_VARIABLES,
+  inputsFirst,
+  JOB_PATTERNS,
+} from "../../../../lib/cli/component/inputs.ts";
 import { UsageError } from "../../../../lib/errors.ts";
 import { readHistory } from "../../../../lib/report/history.ts";
 import { textOf } from "../../architecture/imports.ts";
@@ -75,21 +82,32 @@ test("inputsFirst() takes the wait that fits, and refuses one that does not, wit
   expect(() => wait({ ...values, MOGPLEX_INPUT_TIMEOUT_MINUTES: "soon" })).toThrow(UsageError);
 });
 
-test("checkInputs() has the patterns of the templates", () => {
-  const inputs = parse(textOf("components/shared/inputs.yml"));
-  for (const name of ["out", "token-variable", "note-token-variable"]) {
-    const variable = `MOGPLEX_INPUT_${name.toUpperCase().replaceAll("-", "_")}`;
-    const wrong = () => checkInputs((read) => read === variable ? "a b" : undefined);
-    expect(wrong).toThrow(`Cannot use input ${name}: it must match ${inputs[name].regex};`);
-  }
-  const [spec] = parseAllDocuments(textOf("components/run/template.yml")).map((each) => each.toJS());
-  const { regex } = spec.spec.inputs.history;
-  const wrong = () => checkInputs((read) => read === "MOGPLEX_INPUT_HISTORY" ? "../a" : undefined);
-  expect(wrong).toThrow(`Cannot use input history: it must match ${regex.replaceAll("/", "\\/")};`);
-});
+test.each(["run", "follow", "respond", "dashboard"])(
+  "checkInputs() has the patterns of the template of %s",
+  (component) => {
+    const [header] = textOf(`components/${component}/template.yml`).split("\n---\n");
+    const shared = header?.includes("# include inputs") ? parse(textOf("components/shared/inputs.yml")) : {};
+    const inputs: Record<string, { regex?: string }> = { ...shared, ...parse(header ?? "").spec.inputs };
+    const patterns = component === "dashboard" ? DASHBOARD_PATTERNS : JOB_PATTERNS;
+    const refusals = Object.keys(inputs).flatMap((name) => {
+      const variable = `MOGPLEX_INPUT_${name.toUpperCase().replaceAll("-", "_")}`;
+      try {
+        checkInputs((read) => read === variable ? "../*.a\n../b" : undefined, patterns);
+        return [];
+      } catch (error) {
+        return [`${name}: ${/must match (.*); unset/.exec(String(error))?.[1]?.replaceAll("\\/", "/")}`];
+      }
+    });
+    const checked = ["out", "token-variable", "note-token-variable", "history"];
+    const expected = checked.flatMap((name) =>
+      inputs[name]?.regex === undefined ? [] : `${name}: ${inputs[name].regex}`
+    );
+    expect(refusals.sort()).toEqual(expected.sort());
+  },
+);
 
 test("checkInputs() refuses what no template could have passed on, and does not show it", () => {
-  const check = (values: Record<string, string>) => () => checkInputs((name) => values[name]);
+  const check = (values: Record<string, string>) => () => checkInputs((name) => values[name], JOB_PATTERNS);
   expect(check({ MOGPLEX_INPUT_OUT: "mogplex-ci", MOGPLEX_INPUT_TOKEN_VARIABLE: "MY_TOKEN" })).not.toThrow();
   expect(check({ MOGPLEX_INPUT_OUT: "" })).not.toThrow();
   for (const out of ["..", "a/b", "/tmp", "a b", "-rf", "a\n", "$HOME", "a".repeat(65)]) {
