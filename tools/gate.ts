@@ -1,6 +1,5 @@
 /**
- * `npm run gate`: all cases of the property tests, `unit` in another order, `programs`, `matrix` without its smoke tests, and
- * the checks that `npm test` leaves out.
+ * `npm run gate`: what `npm test` leaves out. All cases of the property tests, `programs`, `matrix` without its smoke tests, and some checks.
  *
  * Files that have passed without a skip are not run again until something changes that their result depends on; `--all` and CI run all.
  * `--seed=N` repeats an order. Where the kernel permits it, everything runs in a namespace without a network but loopback, and with empty
@@ -16,7 +15,7 @@ import { endWith, root, runtimes } from "./setup.mjs";
 import { Keys, passedTests, remember } from "./testing/cache.ts";
 import { BUILD, GATE_CHECKS, runChecks } from "./testing/checks.ts";
 import { folderOf, type Layer, LAYERS, SMOKE, sum, testFiles, type Totals } from "./testing/progress.ts";
-import { type Outcome, runFiles } from "./testing/run_files.ts";
+import { hasMoreCases, type Outcome, runFiles, seedOf } from "./testing/run_files.ts";
 import { missingPrograms, sourceOf, summaryOf } from "./testing/summary.ts";
 
 const print = (line: string) => process.stdout.write(`${line}\n`);
@@ -46,9 +45,9 @@ async function runCutOff(line: readonly string[]): Promise<number> {
   return code ?? 70;
 }
 
-/** The files of a layer, but for those that `npm test` has run. */
+/** The files of a layer, except those that `npm test` runs in the same way. */
 function filesOf(layer: Layer): string[] {
-  return testFiles(`tests/${layer}`).filter((file) => folderOf(file) !== SMOKE);
+  return testFiles(`tests/${layer}`).filter((file) => layer === "unit" ? hasMoreCases(file) : folderOf(file) !== SMOKE);
 }
 
 /** Runs the files of some layers that have not passed as they are. */
@@ -89,14 +88,12 @@ async function timed<T>(name: string, work: () => Promise<T>): Promise<T> {
 }
 
 async function main(args: readonly string[]): Promise<number> {
-  const seed = Number(
-    /^--seed=(\d+)$/.exec(args.find((each) => each.startsWith("--seed=")) ?? "")?.[1] ?? Date.now() % 100_000,
-  );
+  const seed = seedOf(args);
   const fresh = args.includes("--all") || (process.env.CI ?? "") !== "";
   if (process.env[CUT_OFF] === undefined) {
     const known = fresh ? "all of them" : "but for files that have passed as they are";
     print(`Runs the tests, ${known}: about ten minutes on two cores when nothing is known.`);
-    print(`The order of tests/unit is ${seed}: --seed=${seed} repeats it.`);
+    print(`The order of the property tests is ${seed}: --seed=${seed} repeats it.`);
     const line = withoutNetwork();
     if (line !== undefined) {
       // The build of a fresh checkout, too: nothing is downloaded after npm ci.

@@ -1,13 +1,14 @@
 /**
  * `npm test`: builds what has changed, runs the static checks, all of `tests/unit`, and the smoke tests of the built program.
  *
- * `npm test -- PATH …` runs the test files of a path alone; `-t pattern` and other flags go to `bun test`, `--all` prints tests that pass.
+ * The order of `tests/unit` is another one each time; `--seed=N` repeats it. `npm test -- PATH …` runs the test files of a path alone; `-t pattern`
+ * and other flags go to `bun test`, `--all` prints tests that pass.
  */
 import process from "node:process";
 import { endWith } from "./setup.mjs";
 import { BUILD, CHECKS, runChecks } from "./testing/checks.ts";
 import { LAYERS, SMOKE, sum, testFiles, type Totals } from "./testing/progress.ts";
-import { type Outcome, runFiles, type RunOptions } from "./testing/run_files.ts";
+import { type Outcome, runFiles, type RunOptions, seedOf } from "./testing/run_files.ts";
 import { missingPrograms, sourceOf, summaryOf } from "./testing/summary.ts";
 
 function printSummary(outcomes: readonly Outcome[]): void {
@@ -20,8 +21,10 @@ function divide(args: readonly string[]): { paths: string[]; options: RunOptions
   const paths = args.filter((each) => /^(\.\/)?tests\//.test(each)).map((each) =>
     each.replace(/^\.\//, "").replace(/\/$/, "")
   );
-  const rest = args.filter((each) => !/^(\.\/)?tests\//.test(each) && each !== "--all");
-  return { paths, options: { all: args.includes("--all"), args: rest } };
+  const rest = args.filter((each) => !/^(\.\/)?tests\//.test(each) && !/^--(all|seed=.*)$/.test(each));
+  const isShuffled = paths.length === 0 || args.some((each) => each.startsWith("--seed="));
+  const seed = isShuffled ? { seed: seedOf(args) } : {};
+  return { paths, options: { all: args.includes("--all"), args: rest, ...seed } };
 }
 
 async function runPaths(paths: readonly string[], options: RunOptions): Promise<Totals[]> {
@@ -48,6 +51,7 @@ async function runAll(options: RunOptions): Promise<Totals[]> {
     [
       `Builds what has changed, checks format, lint, types and documents, and runs ${unit.length} test files in process and the`,
       "smoke tests of the built program: two to four minutes on two cores. `npm run gate` runs everything else.",
+      `The order of the tests is ${options.seed}: --seed=${options.seed} repeats it.`,
       "",
       "",
     ].join("\n"),

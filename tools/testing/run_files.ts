@@ -26,6 +26,19 @@ export interface RunOptions {
   args?: readonly string[];
 }
 
+/** The seed that `--seed=N` names, otherwise a new one. */
+export function seedOf(args: readonly string[]): number {
+  return Number(/^--seed=(\d+)$/m.exec(args.join("\n"))?.[1] ?? Date.now() % 100_000);
+}
+
+/**
+ * Whether a file of `unit` tries more cases in the gate than in `npm test`: it has property tests, or takes its systems from
+ * `tests/property_runs.ts`.
+ */
+export function hasMoreCases(file: string): boolean {
+  return /"fast-check"|\/property_runs\.ts"/.test(readFileSync(join(root, file), "utf8"));
+}
+
 /** What has run. */
 export interface Outcome extends Totals {
   cases: Case[];
