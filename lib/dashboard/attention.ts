@@ -397,7 +397,7 @@ function ofSandboxes(data: DashboardData): Concern[] {
   ];
 }
 
-function ofFiles({ lists, fileProblems, pullRequests }: DashboardData): Concern[] {
+function ofFiles({ lists, fileProblems, pullRequests, covers }: DashboardData): Concern[] {
   const link = { words: "Show", part: "sources" };
   const unread = LISTS.filter((name) => ["failed", "partial"].includes(lists[name].state)).map((name) =>
     concern(
@@ -419,7 +419,10 @@ function ofFiles({ lists, fileProblems, pullRequests }: DashboardData): Concern[
       { link: { words: "Show", part: "pulls" } },
     )
   );
-  const patterns = fileProblems.filter(({ kind }) => kind === "pattern").map(({ file }) => file);
+  // One command fits many projects: what matches nothing matters only if nothing else was read, either.
+  const patterns = hasFiles(covers)
+    ? []
+    : fileProblems.filter(({ kind }) => kind === "pattern").map(({ file }) => file);
   const files = fileProblems.filter(({ kind }) => kind === "file").map(({ file }) => file);
   const some = (count: number, one: string, many: string, names: readonly string[]) =>
     count === 0 ? [] : [
@@ -467,6 +470,10 @@ export function foldConcerns(concerns: readonly Concern[], max: number): { open:
   const first = new Set(concerns.filter((each) => !isUnfolded(each)).slice(0, room));
   const isOpen = (each: Concern) => isUnfolded(each) || first.has(each);
   return { open: concerns.filter(isOpen), folded: concerns.filter((each) => !isOpen(each)) };
+}
+
+function hasFiles({ results, campaigns, histories }: DashboardData["covers"]): boolean {
+  return results + campaigns + histories > 0;
 }
 
 /** Why no run is counted, as a sentence; null if there is a file to count. */

@@ -836,7 +836,9 @@ function sources({ runs, lists, fileProblems, covers, repositories }: DashboardD
     ...campaigns > 0 ? [formatCount(campaigns, "campaign")] : [],
   ];
   const incomplete = LISTS.filter((name) => lists[name].state !== "complete");
-  const more = fileProblems.length - MAX_PROBLEMS;
+  const unmatched = fileProblems.filter(({ kind }) => kind === "pattern").slice(0, MAX_PROBLEMS);
+  const unusable = fileProblems.filter(({ kind }) => kind !== "pattern");
+  const more = unusable.length - MAX_PROBLEMS;
   return markup`<div class="panel pad stack"><p>${
     files.length === 0
       ? "No job files."
@@ -845,8 +847,9 @@ function sources({ runs, lists, fileProblems, covers, repositories }: DashboardD
       }.`
   }${jobs.length > 0 && markup` Jobs: ${bare(jobs.join(", "))}.`}${
     files.length > 0 && " Only these files are counted."
-  }${
-    histories === 0 && " To count every run, pass the files that jobs write to --history."
+  }${histories === 0 && " To count every run, pass the files that jobs write to --history."}${
+    unmatched.length > 0 &&
+    markup` No file matches ${unmatched.map(({ file }, index) => markup`${index > 0 && ", "}${code(file)}`)}.`
   }</p><p>Lists of the service: ${
     isRead(lists.repositories) &&
     `${repositories.length} ${repositories.length === 1 ? "repository" : "repositories"}; `
@@ -854,9 +857,9 @@ function sources({ runs, lists, fileProblems, covers, repositories }: DashboardD
     incomplete.length > 0 &&
     markup`<ul>${incomplete.map((name) => markup`<li>${LIST_WORDS[name]}: ${bare(lists[name].why ?? "")}</li>`)}</ul>`
   }${
-    fileProblems.length > 0 &&
+    unusable.length > 0 &&
     markup`<h3>Files that could not be used</h3><ul>${
-      fileProblems.slice(0, MAX_PROBLEMS).map(({ file, why }) => markup`<li>${code(file)} ${bare(why)}</li>`)
+      unusable.slice(0, MAX_PROBLEMS).map(({ file, why }) => markup`<li>${code(file)} ${bare(why)}</li>`)
     }${more > 0 && markup`<li>and ${more} more</li>`}</ul>`
   }</div>`;
 }

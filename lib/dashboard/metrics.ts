@@ -177,7 +177,7 @@ function files(data: DashboardData): Family[] {
       help: "Campaigns in the files, by state.",
       samples: byWord(campaigns, "state", (each) => each.state),
     },
-    single("files_unread", "Files that could not be used.", fileProblems.length),
+    single("files_unread", "Files that could not be used.", fileProblems.filter(({ kind }) => kind === "file").length),
     single(
       "campaign_items_open",
       "Items of all campaigns that have not ended.",

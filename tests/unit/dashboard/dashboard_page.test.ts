@@ -450,6 +450,18 @@ test("renderDashboardPage() says of a pattern that it matches no file, and not t
   expect(words(pattern, pattern, broken)).toEqual(["2 patterns match no file", "1 file could not be read"]);
 });
 
+test("a pattern that matches no file needs no attention if another source has files; a missing file does", () => {
+  const pattern = { file: "reports/**/result.json", kind: "pattern", why: "No file" } as const;
+  const missing = { file: "campaign.json", kind: "file", why: "There is no such file" } as const;
+  const covers = { results: 0, campaigns: 0, histories: 1, lines: 3, from: null, jobs: [] };
+  const data = emptyDashboard({ covers, fileProblems: [pattern, missing] });
+  const page = render(data);
+  expect(todosOf(page)).toEqual([expect.stringContaining("1 file could not be read")]);
+  expect(textsOf(page, "p").join("\n")).toContain("No file matches reports/**/result.json.");
+  expect(textsOf(page, "li")).toContain("campaign.json There is no such file");
+  expect(renderDashboardMetrics(data)).toContain("mogplex_dashboard_files_unread 1\n");
+});
+
 test("renderDashboardPage() has every run of a thousand, in 3.5 MB", () => {
   const page = render(fullDashboard(1_000));
   expect(breaches(page)).toEqual([]);
