@@ -63,7 +63,8 @@ async function poll(opened: Responding, { sinceMs, timeoutMs, out }: AnswerOptio
   const news = (await threads.news(since, settings.label)).filter(({ text, author }) =>
     author?.id !== me.id && (text === null || mayMention(text, settings.name))
   );
-  writer.out(own`looked for mentions since ${writer.untrusted(since)}: ${news.length} to check`);
+  const count = own`${news.length} to check (mentions in descriptions are not read)`;
+  writer.out(own`looked for mentions since ${writer.untrusted(since)}: ${count}`);
   const requests = new Map<string, number>();
   const blocked = new Map<string, string>();
   let strangers = 0;

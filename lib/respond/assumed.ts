@@ -28,8 +28,7 @@ export interface Assumed {
   readonly asker: ForgeUser;
   /** Null for a label. */
   readonly comment: ThreadComment | null;
-  /** Null without one. */
-  readonly label: { readonly id: number; readonly name: string; readonly by: ForgeUser; readonly at: string } | null;
+  readonly labels: readonly string[];
   /** Ids of the users who can push. */
   readonly pushers: readonly number[];
   /** Whether nothing names the repository. */
@@ -79,7 +78,7 @@ interface Facts {
   author?: string | undefined;
   authorAssociation?: string | undefined;
   comment?: { id: number; text: string; isEdited?: boolean; isInternal?: boolean } | undefined;
-  label?: string | undefined;
+  labels?: readonly string[];
 }
 
 const examplePlace = (isPull: boolean) => ({ kind: isPull ? "pull" as const : "issue" as const, number: 1 });
@@ -97,7 +96,7 @@ export function assumedText(text: string, isPull: boolean, wishes: AssumedWishes
 export function assumedLabel(label: string, isPull: boolean, wishes: AssumedWishes): Assumed {
   const news = { thread: examplePlace(isPull), comment: null, text: null };
   const { origin } = wishes.place;
-  return assume(wishes.place, { kind: "ask", news }, { label, origin }, wishes);
+  return assume(wishes.place, { kind: "ask", news }, { labels: [label], origin }, wishes);
 }
 
 /**
@@ -145,6 +144,10 @@ const textAt = (body: unknown, ...path: string[]): string | undefined => {
   return typeof value === "string" ? value : undefined;
 };
 
+function namesIn(labels: unknown, key: string): string[] {
+  return Array.isArray(labels) ? labels.flatMap((each) => textAt(each, key) ?? []) : [];
+}
+
 /** Source: GitHub, "Webhook events and payloads", `issue_comment`, `issues` and `pull_request`; Gitea and Forgejo send the same fields. */
 function workflowFacts(body: unknown): Facts {
   const holder = isObject(field(body, "pull_request")) ? "pull_request" : "issue";
@@ -171,7 +174,7 @@ function workflowFacts(body: unknown): Facts {
     comment: id === undefined
       ? undefined
       : { id, text: textAt(body, "comment", "body") ?? "", isEdited: field(body, "action") === "edited" },
-    label: textAt(body, "label", "name"),
+    labels: namesIn(field(body, holder, "labels"), "name").concat(textAt(body, "label", "name") ?? []),
   };
 }
 
@@ -181,7 +184,6 @@ function gitlabFacts(body: unknown): Facts {
   const holder = !isNote ? "object_attributes" : isObject(field(body, "merge_request")) ? "merge_request" : "issue";
   const at = (...path: string[]) => textAt(body, holder, ...path);
   const url = textAt(body, "project", "web_url");
-  const labels = field(body, "labels");
   const id = isNote ? numberOf(body, "object_attributes", "id") : undefined;
   return {
     origin: url !== undefined && URL.canParse(url) ? new URL(url).origin : undefined,
@@ -202,7 +204,7 @@ function gitlabFacts(body: unknown): Facts {
       isEdited: textAt(body, "object_attributes", "action") === "update",
       isInternal: field(body, "object_attributes", "internal") === true,
     },
-    label: Array.isArray(labels) ? labels.map((each) => textAt(each, "title"))[0] : undefined,
+    labels: namesIn(field(body, "labels"), "title"),
   };
 }
 
@@ -252,7 +254,7 @@ function assume(
       editedAt: comment.isEdited === true ? at : null,
       isInternal: comment.isInternal === true,
     },
-    label: facts.label === undefined ? null : { id: 1, name: facts.label, by: asker, at },
+    labels: [...new Set(facts.labels)],
     pushers: [
       ...mayPush(association ?? facts.association ?? "owner") ? [asker.id] : [],
       ...!isAuthor && mayPush(facts.authorAssociation ?? "owner") ? [author.id] : [],
@@ -263,7 +265,7 @@ function assume(
 
 /** Sentences about what was assumed. They contain untrusted names. */
 export function assumptionsOf(assumed: Assumed): string[] {
-  const { forge, isForgeKnown, repository, thread, asker, comment, pushers, isExample } = assumed;
+  const { forge, isForgeKnown, repository, thread, asker, pushers, isExample } = assumed;
   const { pull, author, isOpen } = thread;
   const by = ({ id, name, isBot }: ForgeUser) =>
     `by ${name}, ${isBot === true ? "a bot" : pushers.includes(id) ? "who can push" : "who cannot push"}`;
@@ -280,7 +282,15 @@ export function assumptionsOf(assumed: Assumed): string[] {
       }. A check failed, a review requests changes, and ` +
       "there is a conflict.",
     ],
-    `The ${comment === null ? "label was set" : "comment is"} ${by(asker)}.`,
+    `${requestOf(assumed)} ${by(asker)}.`,
     `Title and description are ${by(author)}.`,
   ];
+}
+
+/** Subject and verb for the user who asks. */
+function requestOf({ comment, labels }: Assumed): string {
+  if (comment !== null) return "The comment is";
+  const [name = "", ...others] = labels.map((each) => JSON.stringify(each));
+  if (name === "") return "The event has no comment and no label. It is";
+  return others.length === 0 ? `The label ${name} was set` : `The labels ${[name, ...others].join(", ")} were set`;
 }

@@ -164,7 +164,11 @@ export class Decider {
     const request = comment === null ? await this.#askOfLabel(place) : await this.#askOfComment(place, comment, me);
     if ("reason" in request && request.refused === null) {
       const run = request.isGone === true && comment !== null ? await this.#runOf(place, comment, me) : undefined;
-      return run ?? quiet(request.reason);
+      // Many users expect a mention in a description to start a run.
+      const advice = request.isGone === true && comment === null
+        ? ". A mention in a description is not read: write a comment, or set the label"
+        : "";
+      return run ?? quiet(request.reason + advice);
     }
     const thread = await this.#world.threads.thread(place);
     if (thread === null) {
@@ -452,7 +456,7 @@ export class Decider {
   async #askOfLabel(thread: ThreadPlace): Promise<FoundAsk> {
     const { label } = this.#world.settings;
     const set = await this.#world.threads.labelled(thread, label);
-    if (set === null) return no(`it does not have the label ${JSON.stringify(label)}`);
+    if (set === null) return { ...no(`it does not have the label ${JSON.stringify(label)}`), isGone: true };
     if (set.by.isBot === true) return no("a bot set the label");
     return { ask: { kind: "label", id: set.id }, asker: set.by, at: set.at, what: null, line: undefined };
   }

@@ -182,7 +182,7 @@ class ForgeInMemory {
   }
 
   #threads(): Threads {
-    const { forge, origin, repository, defaultBranch, thread, label, pushers, comment } = this.#assumed;
+    const { forge, origin, repository, defaultBranch, thread, labels, asker, pushers, comment } = this.#assumed;
     const real = forge.threads?.(this.#client, { origin, repository });
     if (real === undefined) throw new Error("This forge has no threads");
     const isThread = ({ kind, number }: ThreadPlace) => kind === thread.kind && number === thread.number;
@@ -196,7 +196,8 @@ class ForgeInMemory {
       comment: (_thread, place) => Promise.resolve(isAsk(place) ? comment : null),
       comments: () => Promise.resolve({ list: [...this.#comments], isWhole: true }),
       mayPush: ({ id }) => Promise.resolve(pushers.includes(id)),
-      labelled: (_thread, name) => Promise.resolve(label?.name === name ? label : null),
+      labelled: (_thread, name) =>
+        Promise.resolve(labels.includes(name) ? { id: 1, by: asker, at: thread.createdAt } : null),
       branch: (name) =>
         Promise.resolve(name === thread.pull?.source ? { isProtected: name === defaultBranch, commit: null } : null),
       // A run of `fix` starts if there is something to fix.

@@ -82,7 +82,7 @@ export async function rehearseMention(
   context: Context,
   job: Pick<RespondJob, "settings" | "request" | "showsTask" | "setsStatus">,
 ): Promise<number> {
-  const { io, clock, platform, writer } = context;
+  const { io, clock, option, platform, writer } = context;
   const assumed = await readAssumed(context);
   const settings = withoutNumber(job.settings, assumed.asker.name);
   const say = (...lines: readonly string[]) => {
@@ -94,6 +94,9 @@ export async function rehearseMention(
   const quote = (head: string, text: string) => say("", head, ...text.split("\n").map((line) => `  ${line}`.trimEnd()));
   say("Dry run: nothing is sent, started or written. Assumed:");
   say(...assumptionsOf(assumed).map((each) => `  ${each}`));
+  if (assumed.event.kind === "ask" && assumed.comment === null && option(EVENT) === undefined) {
+    say(`  The job runs with --label ${JSON.stringify(settings.label)}, so this label starts a run.`);
+  }
   if (settings !== job.settings) say(`  The account ${assumed.asker.name} has the number in --allow-users.`);
   const { exitCode, request, notes, log, pullNoun } = await rehearse(
     { ...job, settings, io, clock, platform, writer },

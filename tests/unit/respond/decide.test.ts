@@ -170,7 +170,7 @@ const ATTACKS: readonly (readonly [what: string, arrange: (forge: FakeForge) => 
   [
     "a label that was taken off",
     () => ({ thread: ISSUE, comment: null, text: null }),
-    'it does not have the label "mogplex"',
+    'it does not have the label "mogplex". A mention in a description is not read: write a comment, or set the label',
   ],
 ];
 

@@ -249,7 +249,10 @@ test("respond --dry-run --text takes a comment that begins with a list item", as
 test("respond --dry-run --label rehearses that the label is set", async () => {
   const { code, stdout } = await rehearse(["--label", "mogplex"]);
   expect(code).toBe(0);
-  expect(stdout).toContain("  The label was set by you, who can push.\n");
+  expect(stdout).toContain(
+    '  The label "mogplex" was set by you, who can push.\n  Title and description are by you, who can push.\n' +
+      '  The job runs with --label "mogplex", so this label starts a run.\n',
+  );
   expect(stdout).toContain("Decision: a run would start on a new branch,");
   expect(stdout).toContain("Prompt:\n  An example\n\n  The description of the example.\n");
   const pull = await decisionOf(["--label", "agent", "--pull-request"]);
@@ -326,10 +329,56 @@ test("respond --dry-run --event takes a label from an event of Gitea, whose text
   };
   const { code, stdout } = await rehearse(["--event", "event.json"], event);
   expect(code).toBe(0);
-  expect(stdout).toContain("Issue #8 of acme/api on Gitea is open.\n  The label was set by kim, who can push.\n");
+  expect(stdout).toContain(
+    'Issue #8 of acme/api on Gitea is open.\n  The label "mogplex" was set by kim, who can push.\n',
+  );
+  expect(stdout).not.toContain("--label");
   expect(stdout).toContain("Prompt:\n  Tests are red\n\n  Fix them.\n");
   const other = await decisionOf(["--event", "event.json"], { ...event, label: { name: "bug" } });
-  expect(other.at(-1)).toBe('no run: it does not have the label "mogplex"');
+  expect(other.slice(1)).toEqual([
+    'The label "bug" was set by kim, who can push.',
+    "Title and description are by kim, who can push.",
+    "Decision: no run would start",
+    NO_LABEL,
+  ]);
+});
+
+const NO_LABEL =
+  'no run: it does not have the label "mogplex". A mention in a description is not read: write a comment, or set the label';
+
+test("respond --dry-run --event of a new issue says that the mention in its description is not read", async () => {
+  const issue = { number: 8, title: "Tests are red", body: "@mogplex fix this bug", state: "open" };
+  const github = {
+    action: "opened",
+    issue: { ...issue, user: { login: "kim" }, author_association: "MEMBER", labels: [] },
+    repository: { id: 5, full_name: "acme/api", default_branch: "main" },
+    sender: { login: "kim" },
+  };
+  const gitea = { ...github, sender: { login: "kim", username: "kim" } };
+  const gitlab = {
+    object_kind: "issue",
+    user: { id: 1, username: "kim" },
+    project: GITLAB_COMMENT.project,
+    object_attributes: { ...issue, iid: 8, description: issue.body, action: "open", state: "opened" },
+    labels: [],
+  };
+  for (const event of [github, gitea, gitlab]) {
+    expect((await decisionOf(["--event", "event.json"], event)).slice(1)).toEqual([
+      "The event has no comment and no label. It is by kim, who can push.",
+      "Title and description are by kim, who can push.",
+      "Decision: no run would start",
+      NO_LABEL,
+    ]);
+  }
+  // The job looks for its label among all labels of the issue.
+  const labels = [{ name: "bug", title: "bug" }, { name: "mogplex", title: "mogplex" }];
+  for (const event of [{ ...github, issue: { ...github.issue, labels } }, { ...gitlab, labels }]) {
+    const found = await decisionOf(["--event", "event.json"], event);
+    expect([found[1], found.at(-1)]).toEqual([
+      'The labels "bug", "mogplex" were set by kim, who can push.',
+      "asked by kim",
+    ]);
+  }
 });
 
 /** Source: GitLab, "Webhook events", comment events. */
