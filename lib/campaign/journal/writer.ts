@@ -210,10 +210,10 @@ function busyWith(directory: string, { path, facts }: WriterEntry): DirectoryBus
   }
   return new DirectoryBusyError(
     directory,
-    `${processText(facts)} has been running there since ${sinceText(facts)}`,
+    `${processText(facts)} has been using ${JSON.stringify(directory)} since ${sinceText(facts)}`,
     "wait until it has ended, or end it with Ctrl-C or by cancelling its job (its runs continue), then run this command again; " +
       `if you know that it has ended, remove ${JSON.stringify(path)}`,
-    `${processText(facts)} has been using ${JSON.stringify(directory)} since ${sinceText(facts)}`,
+    true,
   );
 }
 
@@ -223,10 +223,11 @@ export class DirectoryBusyError extends MogplexError {
   static override readonly kind: string = "DirectoryBusyError";
   readonly #reason: { holder: string; advice: string };
 
-  /** @param holder Who uses which directory, as a clause. */
-  constructor(directory: string, why: string, advice: string, holder = `${JSON.stringify(directory)} is busy: ${why}`) {
-    super({ attempted: `write in ${JSON.stringify(directory)}`, why, advice }, "rateLimited");
-    this.#reason = { holder, advice };
+  /** @param isHeld Whether `why` names the process and the directory. */
+  constructor(directory: string, why: string, advice: string, isHeld = false) {
+    const name = JSON.stringify(directory);
+    super({ attempted: isHeld ? "work on the campaign" : `write in ${name}`, why, advice }, "rateLimited");
+    this.#reason = { holder: isHeld ? why : `${name} is busy: ${why}`, advice };
   }
 
   /** The same reason, for something else that was attempted. */

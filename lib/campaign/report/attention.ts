@@ -114,6 +114,8 @@ export interface Attention {
 interface Context {
   readonly view: CampaignView;
   readonly command: CampaignCommand;
+  /** Names of the items by their ids. */
+  readonly names: ReadonlyMap<string, string>;
 }
 
 const MAX_NAMED = 20;
@@ -125,11 +127,11 @@ const MAX_NAMED = 20;
  * @param problem Message of the error that stopped the last step, which is not in the view (another user's token, for example).
  */
 export function attentionOf(view: CampaignView, command: CampaignCommand, problem: string | null): Attention[] {
-  const context: Context = { view, command };
+  const names = itemNames(view.items);
+  const context: Context = { view, command, names };
   const stopped = problem ?? view.lastError;
   const whole = campaignEntry(context);
   const items = new Map(view.items.map((item) => [item.id, item]));
-  const names = itemNames(view.items);
   const groups = [...view.causes].sort(byVerdict);
   const isOver = view.state === "done" || view.state === "waiting" && view.nextWaveAt === null;
   const noWave = isOver && groups.some(({ stuck }) => stuck === null);
@@ -154,7 +156,7 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
       const held = `${cause}; owner: ${group.owners.join(", ")}`;
       return { title: `stuck: ${group.word}`, cause: held, ...common, newest: null };
     }),
-    ...stillRunning(context, names),
+    ...stillRunning(context),
     ...(noWave ? [afterwardsEntry(context)] : []),
   ];
 }
@@ -201,7 +203,7 @@ function textOf({ lastLines = [] }: CampaignItem): string {
 }
 
 /** Skipped items whose runs are still running, by the person who skipped them. */
-function stillRunning({ view, command }: Context, names: ReadonlyMap<string, string>): Attention[] {
+function stillRunning({ view, command, names }: Context): Attention[] {
   const people = new Map<string, CampaignItem[]>();
   for (const item of view.items) {
     if (item.skippedBy !== undefined) people.set(item.skippedBy, [...people.get(item.skippedBy) ?? [], item]);
@@ -209,7 +211,6 @@ function stillRunning({ view, command }: Context, names: ReadonlyMap<string, str
   return [...people].map(([by, items]): Attention => {
     const isOne = items.length === 1;
     const visibleNames = items.slice(0, MAX_NAMED).map(({ id }) => names.get(id) ?? id);
-    const only = isOne ? visibleNames[0] ?? "" : "NAME";
     return {
       title: "running",
       cause: `skipped by ${by}; ${isOne ? "its run is still running" : "their runs are still running"}`,
@@ -218,8 +219,8 @@ function stillRunning({ view, command }: Context, names: ReadonlyMap<string, str
       items: visibleNames,
       steps: [
         step(
-          isOne ? "To cancel it:" : "To cancel one:",
-          campaignCommand(command, "skip", "--only", only, "--reason", "not wanted", "--cancel"),
+          isOne ? "To cancel it:" : `To cancel ${items.length > MAX_NAMED ? `the first ${MAX_NAMED}` : "them"}:`,
+          campaignCommand(command, "skip", ...only(visibleNames), "--reason", "not wanted", "--cancel"),
         ),
       ],
       newest: null,
@@ -299,6 +300,11 @@ function ofCampaign(title: string, cause: string, ...steps: Step[]): Attention {
   return { title, cause, count: 0, ids: [], items: [], steps, newest: null };
 }
 
+/** Flags that select items by name. */
+function only(itemNames: readonly string[]): string[] {
+  return itemNames.flatMap((name) => ["--only", name]);
+}
+
 function step(text: string, command: string | null = null): Step {
   return { text, command };
 }
@@ -326,9 +332,10 @@ function located(item: CampaignItem, name: string): string {
   return branch === null ? name : `${name} (branch ${branch})`;
 }
 
-function stepsFor(group: CauseGroup, first: CampaignItem | undefined, { view, command }: Context): Step[] {
+function stepsFor(group: CauseGroup, first: CampaignItem | undefined, context: Context): Step[] {
+  const { view, command } = context;
   const { verdict, word, items } = group;
-  if (group.stuck !== null) return stepsForStuck(group, { view, command });
+  if (group.stuck !== null) return stepsForStuck(group, context);
   const isOne = items.length === 1;
   const runId = isOne ? first?.runId ?? null : null;
   const retry = campaignCommand(command, "retry", "--cause", word);
@@ -404,7 +411,7 @@ function stepsFor(group: CauseGroup, first: CampaignItem | undefined, { view, co
 }
 
 /** What to do about pull requests that wait for the same. */
-function stepsForStuck({ stuck, word }: CauseGroup, { command }: Context): Step[] {
+function stepsForStuck({ stuck, word, items }: CauseGroup, { command, names }: Context): Step[] {
   const retry = campaignCommand(command, "retry", "--cause", word);
   switch (stuck) {
     case "conflict":
@@ -416,13 +423,14 @@ function stepsForStuck({ stuck, word }: CauseGroup, { command }: Context): Step[
     case "closed-unmerged":
     case "no-pull-request":
       return [step("If it is wanted after all, start the task again, on a new branch:", retry)];
-    case "unreadable":
-      return [
-        step(
-          "Give the token access to these repositories. To leave out an item whose repository is gone:",
-          campaignCommand(command, "skip", "--only", "NAME", "--reason", "gone"),
-        ),
-      ];
+    case "unreadable": {
+      const isOne = items.length === 1;
+      const text = isOne
+        ? "Give the token access to this repository. If it is gone, leave its item out:"
+        : "Give the token access to these repositories. To leave out items whose repositories are gone, remove the other names:";
+      const visibleNames = items.slice(0, MAX_NAMED).map((id) => names.get(id) ?? id);
+      return [step(text, campaignCommand(command, "skip", ...only(visibleNames), "--reason", "gone"))];
+    }
     case "no-reviewer":
       return [
         step(

@@ -53,7 +53,7 @@ test("Deno needs no permission but to read and write the directory, and waits 5 
   expect((await run(RUNTIMES.node, "work", directory, 1, 12)).signal).toBe("SIGKILL");
   const refused = await run(deno, "once", directory);
   expect(refused.stdout).toMatch(
-    /^75 Cannot write in .*: process \d+ on ".*" has been running there since .*; wait until/,
+    /^75 Cannot work on the campaign: process \d+ on ".*" has been using ".*" since .*; wait until/,
   );
   const past = Date.now() / 1000 - 301;
   utimesSync(join(directory, "writer.json"), past, past);

@@ -224,7 +224,7 @@ test("two processes never work on one directory, and who reads it sees who does"
   const work = world.run();
   await world.clock.sleep(5 * MINUTE);
   expect((await world.read()).writer).toMatch(/^process \d+ on "one" \(since 2026-09-01 \d+:\d+ UTC\)$/);
-  expect(await failureOf(() => world.advance())).toMatch(/^75 .*has been running there since/);
+  expect(await failureOf(() => world.advance())).toMatch(/^75 .*has been using ".*" since/);
   expect(await failureOf(() => world.decide({ kind: "retry", select: { failed: true }, adopt: false }))).toMatch(
     /^75 /,
   );
@@ -260,7 +260,7 @@ test("another machine goes on with a copy of the directory, and starts nothing t
   expect(copy.some(([path]) => path.endsWith("writer.json"))).toBe(true);
   const third = { processes: processesOf({ host: "three", bootId: "third", pid: 9 }) };
   expect(await failureOf(() => world.advance({ internals: third }))).toMatch(
-    /^75 .*process 7 on "one" has been running there/,
+    /^75 .*process 7 on "one" has been using/,
   );
   await killed;
 

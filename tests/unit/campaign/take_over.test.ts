@@ -74,7 +74,7 @@ test("a second machine takes over from one that died in the middle of its work, 
     const second = first.copy("two", newToken(world, "ci"));
     const refused = await failureOf(() => world.clock.drive(second.work("run")));
     expect(refused.code).toBe(75);
-    expect(refused.message).toMatch(/process 8 on "one" has been running there since 2026-09-01 00:00 UTC/);
+    expect(refused.message).toMatch(/process 8 on "one" has been using ".*" since 2026-09-01 00:00 UTC/);
     await world.clock.drive(world.clock.sleep(5 * MINUTE_MS));
     const view = await world.clock.drive(second.work("run"));
     expect(second.notices[0]).toMatch(

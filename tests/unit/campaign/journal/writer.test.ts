@@ -15,7 +15,7 @@ const as = (own: Partial<ProcessIdentity>, others: Record<number, ProcessState> 
 const alive = (startedAt: string | null): ProcessState => ({ state: "alive", startedAt });
 const opens = (room: Room, options: Partial<DirHomeOptions>) =>
   failureOf(async () => await (await room.open(options)).close());
-const BUSY = '75 Cannot write in "c": process 7 on "one" has been running there since 2026-09-01 00:00 UTC; ' +
+const BUSY = '75 Cannot work on the campaign: process 7 on "one" has been using "c" since 2026-09-01 00:00 UTC; ' +
   "wait until it has ended, or end it with Ctrl-C or by cancelling its job (its runs continue), then run this command again; " +
   'if you know that it has ended, remove "c/writer.json"';
 
@@ -58,7 +58,7 @@ test("openDirHome() takes over what it cannot look at after 5 minutes without a 
     ["alive, no start of its own", { startedAt: null }, as({ pid: 8 }, { 7: alive("100") })],
   ];
   for (const [name, first, options] of unknown) {
-    expect((await next(first, options, 4.9)).outcome, name).toStartWith("75 Cannot write in");
+    expect((await next(first, options, 4.9)).outcome, name).toStartWith("75 Cannot work on the campaign");
     const { outcome, notices } = await next(first, options, 5);
     expect([outcome, notices.length], name).toEqual(["none", 1]);
     const place = first.host === null ? "" : ` on "${first.host ?? "one"}"`;

@@ -32,7 +32,7 @@ const ADVICE: readonly [verdict: ItemState, stuck: PullRequestTrouble | null, co
   ["succeeded", "changes-requested", [RETRY]],
   ["succeeded", "closed-unmerged", [RETRY]],
   ["succeeded", "no-pull-request", [RETRY]],
-  ["succeeded", "unreadable", [`${DECIDE} skip --only NAME --reason gone`]],
+  ["succeeded", "unreadable", [`${DECIDE} skip --only acme/service-1 --reason gone`]],
   ["succeeded", "no-reviewer", [`${DECIDE} ask --cause WORD`]],
   ["succeeded", "inactive", [`${DECIDE} merge`, `${DECIDE} close --cause WORD --reason 'not wanted'`]],
 ];

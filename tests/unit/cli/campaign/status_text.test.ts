@@ -59,6 +59,14 @@ test("statusText() shows whose runs are still running although somebody has skip
   ]);
 });
 
+test("statusText() has one command that cancels all runs of items that a person has skipped", () => {
+  const items = [1, 2, 3].map((number) => anItem(number, "running", number < 3 ? { skippedBy: "ann" } : {}));
+  expect(part(status(viewOf(items)), "Needs attention").slice(-2)).toEqual([
+    "    To cancel them:",
+    "      mogplex-ci campaign skip campaign.yaml --only acme/service-1 --only acme/service-2 --reason 'not wanted' --cancel",
+  ]);
+});
+
 test("statusText() counts only causes of items, not what holds up the whole campaign", () => {
   const late = { ...everyVerdict(), state: "running" as const, nextWaveAt: "2026-11-01T00:00:00.000Z" };
   const [heading = ""] = part(status(late), "Needs attention");
