@@ -528,7 +528,14 @@ export class Decider {
     const isUnknown = newest?.mark.state === "starting";
     if (isUnknown && isStarting([newest], this.#world.nowMs, DAY_MS)) return { reason: this.#rivals.pendingReason };
     const last = isUnknown ? newest : others.findLast(({ mark }) => typeof mark.state !== "string");
-    if (last === undefined) return { reason: "there is no earlier run in this thread" };
+    if (last === undefined) {
+      const isUnreadable = others.some(({ mark }) => mark.state === "changed");
+      return {
+        reason: isUnreadable
+          ? "the notes of earlier runs in this thread are from another `MOGPLEX_API_KEY`, or were changed. Write the task again"
+          : "there is no earlier run in this thread",
+      };
+    }
     const { of } = last.mark;
     const request = await this.#askAt(thread, of, me);
     if ("reason" in request) return { reason: `the last task cannot be repeated because ${request.reason}` };

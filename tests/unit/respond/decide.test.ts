@@ -498,7 +498,7 @@ test("decide() takes a mark that somebody else has changed for an answer, and be
     forge.notes.pop();
     expect(decides.open).toEqual([]);
     expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex again"), {}, [RUN])).toStartWith(
-      "no: there is no earlier run",
+      "no: the notes of earlier runs in this thread are from another",
     );
     expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex more"), {}, [RUN])).toStartWith("more");
     // Nor may its text go along as that of a member, or lower the count of the day.
@@ -923,6 +923,17 @@ test("decide() mentions nobody when it says that the last task no longer exists"
 test("decide() says that there was no run to start again", async () => {
   const forge = fakeForge();
   expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex again"))).toStartWith("no: there is no earlier run");
+});
+
+test("decide() says that earlier notes are not from this token when `again` cannot read them", async () => {
+  const forge = fakeForge();
+  const first = forge.say(PULL, LEE, "@mogplex fix it", { createdAt: at(-10) });
+  const ask = { kind: "comment" as const, id: first.comment?.id ?? 0 };
+  mark(forge, ask, { runId: RUN, isOpen: false }, { seal: sealOf(PULL, "mog_of-last-year") });
+  const { tell } = await decide(forge, forge.say(PULL, KIM, "@mogplex again")) as { tell: { text: string } };
+  expect(tell.text).toBe(
+    "the notes of earlier runs in this thread are from another `MOGPLEX_API_KEY`, or were changed. Write the task again",
+  );
 });
 
 test("decide() starts no second run for `again` while the last task may still be started", async () => {
