@@ -3,7 +3,7 @@
 //
 //   node collect-gitlab.mjs projects.txt runs
 //
-// projects.txt has the path of a project in each line. Each job becomes a file, such as runs/acme-web-1234.ndjson, also if it failed or
+// projects.txt has the path of a project in each line, and # starts a comment. Each job becomes a file, such as runs/acme-web-1234.ndjson, also if it failed or
 // was retried. A file that exists is not downloaded again: keep the folder in a cache, because GitLab deletes artifacts. It looks at
 // the newest 300 jobs of each project: set PAGES for more. Needs GITLAB_TOKEN, a token with the scope read_api and the role Developer
 // in all projects, such as a group access token. Outside GitLab CI, set GITLAB_URL, such as https://gitlab.example.com. Set JOBS
@@ -55,7 +55,8 @@ async function collect(project) {
 }
 
 mkdirSync(folder, { recursive: true });
-for (const project of readFileSync(list, "utf8").split("\n").map((line) => line.trim()).filter(Boolean)) {
+const lines = readFileSync(list, "utf8").split("\n").map((line) => line.trim());
+for (const project of lines.filter((line) => line !== "" && !line.startsWith("#"))) {
   try {
     console.log(`${project}: ${await collect(project)} new`);
   } catch (error) {

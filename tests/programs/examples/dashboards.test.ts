@@ -163,7 +163,7 @@ test("collect-gitlab.mjs downloads each history once, also of failed jobs, and n
     "acme/sub/api": many,
   });
   try {
-    writeFileSync(join(cwd, "projects.txt"), "acme/web\n\nacme/gone\nacme/sub/api\n");
+    writeFileSync(join(cwd, "projects.txt"), "acme/web\n\n# later\nacme/gone\nacme/sub/api\n");
     const collect = () =>
       new Promise<{ code: number | null; out: string }>((resolve) => {
         const env = { PATH: process.env.PATH, GITLAB_URL: url, GITLAB_TOKEN: "glpat-1" };

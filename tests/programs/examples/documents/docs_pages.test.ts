@@ -329,6 +329,33 @@ test.skipIf(!CAN_RUN)("docs/gitlab-on-a-laptop.md runs the component, and says w
 });
 
 test.skipIf(!CAN_RUN)(
+  "the pipeline of docs/gitlab.md for one of many projects starts only the agent on its schedule, and only the other jobs on a push",
+  async () => {
+    const shared = "  - local: mogplex.yml\n";
+    const text = block("docs/gitlab.md", "yaml", "- project:").replace(/ {2}- project:(?:.*\n){3}/, shared);
+    expect(text).toContain(shared);
+    const { run } = await laptop({
+      ".gitlab-ci.yml": text,
+      "ci/pipeline.yml": "deploy: { script: [echo], rules: [{ if: $CI_COMMIT_BRANCH }] }\nbuild: { script: [echo] }\n",
+      "mogplex.yml": block("docs/gitlab.md", "yaml", "- local: run.yml"),
+      "run.yml": readFileSync(built("templates/run.yml"), "utf8"),
+      "ci/mogplex-task.md": "Fix the flaky tests\n",
+    });
+    const jobs = async (variables: string) => {
+      const list =
+        `gitlab-ci-local --list-csv --ignore-schema-paths "#/definitions/tags/minItems" --ignore-predefined-vars CI_PIPELINE_SOURCE ${variables}`;
+      const { code, stdout, stderr } = await run(list);
+      expect(code, stderr).toBe(0);
+      return stdout.trim().split("\n").slice(1).map((line) => line.split(";")[0]);
+    };
+    expect([
+      await jobs("--variable CI_PIPELINE_SOURCE=schedule --variable MOGPLEX_SCHEDULE=run"),
+      (await jobs("--variable CI_PIPELINE_SOURCE=push")).toSorted(),
+    ]).toEqual([["mogplex-run"], ["build", "deploy"]]);
+  },
+);
+
+test.skipIf(!CAN_RUN)(
   "the shared file of docs/gitlab.md gives each project the job, whose rules a project can replace",
   async () => {
     const files = {
@@ -356,7 +383,8 @@ test.skipIf(!CAN_RUN)(
 
 /**
  * A GitLab with projects, by its documentation: "Project-level CI/CD variables API" (PUT answers 404 for a variable that does not exist, POST 400 for
- * one that does), "Pipeline schedules API" (a list has no variables) and "Projects API".
+ * one that does), "Pipeline schedules API" (a list has no variables), "Projects API" (`ci_config_path` is null by default), "Repository files API" and
+ * "CI Lint API" (`dry_run` simulates a push).
  */
 async function startProjects() {
   interface Schedule {
@@ -366,7 +394,13 @@ async function startProjects() {
     cron: string;
     variables: { key: string; value: string }[];
   }
-  const empty = () => ({ variables: new Map<string, object>(), schedules: [] as Schedule[] });
+  const empty = () => ({
+    variables: new Map<string, object>(),
+    schedules: [] as Schedule[],
+    configPath: null as string | null,
+    pipeline: "include: [{ local: ci/pipeline.yml, rules: [{ if: $MOGPLEX_SCHEDULE == null }] }]\n",
+    jobs: [] as string[],
+  });
   const projects = new Map(["acme/web", "acme/sub/api", "acme/docs"].map((name) => [name, empty()]));
   const server = createServer(async (request, response) => {
     const { url = "", method, headers } = request;
@@ -377,11 +411,20 @@ async function startProjects() {
     const body = text === "" ? {} : JSON.parse(text);
     if (headers["private-token"] !== "glpat-1") return answer(401, { message: "401 Unauthorized" });
     const [, name = "", what = "", key = "", more = ""] =
-      /^\/api\/v4\/projects\/([^/?]+)(?:\/(\w+)(?:\/(\w+))?(?:\/(\w+))?)?(?:\?.*)?$/.exec(url) ?? [];
+      /^\/api\/v4\/projects\/([^/?]+)(?:\/(\w+)(?:\/([\w.%-]+))?(?:\/([\w.%-]+))?(?:\/raw)?)?(?:\?.*)?$/.exec(url) ??
+        [];
     const project = projects.get(decodeURIComponent(name));
     if (project === undefined) return answer(404, { message: "404 Project Not Found" });
-    const { variables, schedules } = project;
-    if (what === "") return answer(200, { default_branch: "main" });
+    const { variables, schedules, configPath, pipeline, jobs } = project;
+    if (what === "") return answer(200, { default_branch: "main", ci_config_path: configPath });
+    if (what === "repository" && key === "files") {
+      const path = decodeURIComponent(more);
+      if (path !== (configPath ?? ".gitlab-ci.yml")) return answer(404, { message: "404 File Not Found" });
+      return void response.writeHead(200).end(pipeline);
+    }
+    if (what === "ci" && url.endsWith("/lint?dry_run=true&include_jobs=true")) {
+      return answer(200, { valid: true, errors: [], jobs: jobs.map((each) => ({ name: each, stage: "test" })) });
+    }
     if (what === "variables") {
       if (method === "PUT" && !variables.has(key)) return answer(404, { message: "404 Variable Not Found" });
       if (method === "POST" && variables.has(body.key)) {
@@ -463,6 +506,68 @@ test.skipIf(!HAS_JQ)(
   },
 );
 
+test.skipIf(!HAS_JQ)(
+  "the script of docs/gitlab.md creates no schedule in a project whose other jobs it could start, and names them",
+  async () => {
+    const { server, projects, url } = await startProjects();
+    try {
+      const setUp = async (list: string) => {
+        const env = { GITLAB_URL: url, GITLAB_TOKEN: "glpat-1", MOGPLEX_API_KEY: "" };
+        const { run } = place(env, { "projects.txt": list });
+        const { code, stdout, stderr } = await run(block("docs/gitlab.md", "sh", "pipeline_schedules"));
+        return { code, stdout, stderr };
+      };
+      const change = (name: string, parts: object) => Object.assign(projects.get(name) ?? {}, parts);
+      change("acme/web", { jobs: ["build", "deploy"], pipeline: "build: {}\n# rules: $MOGPLEX_SCHEDULE == null\n" });
+      change("acme/sub/api", { pipeline: 'job:\n  rules:\n    - if: $MOGPLEX_SCHEDULE == "run"\n' });
+      change("acme/docs", {
+        configPath: "ci/all.yml",
+        pipeline: "job:\n  rules:\n    - if: $MOGPLEX_SCHEDULE\n      when: never\n",
+      });
+      expect(await setUp("acme/web\nacme/sub/api\nacme/docs\n")).toEqual({
+        code: 1,
+        stdout: "1 of 3: acme/web\n2 of 3: acme/sub/api\n3 of 3: acme/docs\n",
+        stderr: [
+          "failed: acme/web: no schedule, because it could also start build, deploy",
+          "failed: acme/sub/api: no schedule, because it could also start other jobs",
+          "2 of 3 failed\n",
+        ].join("\n"),
+      });
+      expect([...projects.values()].map(({ schedules }) => schedules.length)).toEqual([0, 0, 1]);
+    } finally {
+      server.close();
+    }
+  },
+);
+
+test.skipIf(!HAS_JQ)(
+  "the script of docs/gitlab.md reads a list with empty lines, comments, CRLF and no end of the last line",
+  async () => {
+    const { server, projects, url } = await startProjects();
+    try {
+      const setUp = async (list: string) => {
+        const env = { GITLAB_URL: url, GITLAB_TOKEN: "glpat-1", MOGPLEX_API_KEY: "" };
+        const { run } = place(env, { "projects.txt": list });
+        const { code, stdout, stderr } = await run(block("docs/gitlab.md", "sh", "pipeline_schedules"));
+        return { code, stdout, stderr };
+      };
+      expect(await setUp("acme/web\r\n\r\n# later\r\n  acme/sub/api \r\n\n#acme/gone\nacme/docs")).toEqual({
+        code: 0,
+        stdout: "1 of 3: acme/web\n2 of 3: acme/sub/api\n3 of 3: acme/docs\n",
+        stderr: "",
+      });
+      expect([...projects.values()].map(({ schedules }) => schedules.map(({ cron }) => cron))).toEqual([
+        ["0 0 * * *"],
+        ["20 4 * * *"],
+        ["40 8 * * *"],
+      ]);
+      expect(await setUp("# none\n\n")).toEqual({ code: 2, stdout: "", stderr: "projects.txt names no project\n" });
+    } finally {
+      server.close();
+    }
+  },
+);
+
 test("the block of the README for a component copies the template of this checkout to the path that its pipeline includes", async () => {
   const { cwd, run } = place({});
   symlinkSync(root, join(cwd, "../mogplex-ci"));
@@ -476,7 +581,6 @@ test("the block of the README for a component copies the template of this checko
 /** Blocks that are not run here, and why. */
 const NOT_RUN: Readonly<Record<string, string>> = {
   [block("README.md", "sh", "npm start")]: "tests/programs/package/demo.test.ts runs npm start",
-  [block("docs/gitlab.md", "yaml", "- project:")]: "gitlab-ci-local fetches such a file from its server",
   "npm --prefix ../mogplex-ci run init -- --dry-run    # then without --dry-run\n":
     "tests/cli/setup runs init; ways_in.test.ts runs its released twin",
   "npm --prefix ../mogplex-ci run init -- gitlab\n": "the same",
