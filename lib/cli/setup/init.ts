@@ -146,7 +146,9 @@ export async function initRepository(context: Context): Promise<number> {
   if (schedule !== undefined && isKept) {
     steps.say("--schedule does not change a file that exists. Edit the schedule there.");
   } else if (schedule !== undefined && written !== undefined && written.schedule !== schedule) {
-    steps.say(`Its schedule stays ${written.schedule}. For ${schedule}, remove ${path}, and call init again.`);
+    steps.say(
+      `Its schedule stays ${written.schedule}. For --schedule ${schedule}, remove ${path} and call init again.`,
+    );
   }
   const attributes = present(context, ATTRIBUTES_FILE);
   const isThere = attributes?.split(/\r?\n/).includes(ATTRIBUTES.trim()) === true;

@@ -532,7 +532,7 @@ test("init --respond leaves a job that exists with its schedule, says how to cha
     const again = await init([name, "--respond", "--schedule", "none"], first.written);
     expect(again.written).toEqual(first.written);
     expect(again.stdout).toContain(
-      `unchanged: ${path}\nIts schedule stays hourly. For none, remove ${path}, and call init again.\n`,
+      `unchanged: ${path}\nIts schedule stays hourly. For --schedule none, remove ${path} and call init again.\n`,
     );
     expect(again.stdout).not.toContain("Without a schedule");
     expect(again.stdout.includes("Create an hourly schedule")).toBe(name === "gitlab");
