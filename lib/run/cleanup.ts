@@ -87,7 +87,9 @@ function decideCleanup(state: RunState | undefined, job: JobState, always: boole
     ? "--always is set"
     : parting === "cancelling"
     ? "its cancellation had begun"
-    : `the job is "${job}"`;
+    : job === "timed_out"
+    ? "the job timed out"
+    : "the job was cancelled";
   if (phase === "started") return { what: "cancel", why };
   const named = state.job !== null && state.job.pipeline !== null && state.job.attempt !== null;
   if (request === null || !named) {
@@ -138,13 +140,19 @@ async function stop(options: StopOptions): Promise<CleanupEnd> {
     const { run: { status } } = await cancelWith(client, clock, runId as string, { deadline, signal });
     const ended = hasEnded(status);
     writer.update({ status, parting: ended ? "ended" : "cancelling" });
-    return { action: "cancelled", text: `run "${runId}" is ${JSON.stringify(status)}`, runId, status };
+    return { action: "cancelled", text: `run "${runId}" ${cancelWords(status)}`, runId, status };
   } catch (error) {
     const isOurs = error instanceof MogplexError;
     const lasts = error instanceof UsageError || error instanceof UnauthorizedError || error instanceof ForbiddenError;
     if (!isOurs || lasts) throw error;
     return { action: "failed", text: error.message, runId, status: null };
   }
+}
+
+/** What happened to a run that was asked to stop. */
+function cancelWords(status: string): string {
+  if (status === "cancelled") return "was cancelled";
+  return hasEnded(status) ? `had already ended: ${status}` : `was asked to stop and is ${JSON.stringify(status)}`;
 }
 
 /** The token, or the error if it is missing. */

@@ -185,8 +185,8 @@ export function branchWords(
 
 /** How the reporting command got its run. */
 export function startWords({ replayed, kind: { begun } }: Pick<ResultView, "replayed" | "kind">): string {
-  if (replayed) return `attached to a run ${begun} earlier`;
-  return replayed === null ? `not ${begun} here` : `${begun} here`;
+  if (replayed) return `attached to a run that was ${begun} earlier`;
+  return replayed === null ? "not by this job" : "by this job";
 }
 
 /** The duration of a run, and of the command that reports it. Null for an unknown duration, or one that equals the other. */

@@ -76,7 +76,7 @@ async function stopped(job: ComponentJob, stop: Stop): Promise<{ runId: string; 
 async function expectCancelled(job: ComponentJob, runId: string, why: string): Promise<void> {
   job.recorder.intercept = undefined;
   const { stdout, requests: [first, ...beside] } = await job.afterScript("canceled");
-  expect(stdout).toBe(`cleaned up: run "${runId}" is "cancelled" (${why})\n`);
+  expect(stdout).toBe(`cleaned up: run "${runId}" was cancelled (${why})\n`);
   // The run is stopped before anything is asked for the reports.
   expect([first, ...beside.sort()]).toEqual([
     `POST /runs/${runId}/cancel`,
@@ -151,7 +151,7 @@ for (const shell of ["bash", "sh"] as const) {
       const { runId } = await stopped(job, (leader) => void process.kill(-leader, "SIGKILL"));
       expect(job.recorder.of(CANCEL)).toEqual([]);
       expect(job.state()).toMatchObject({ runId, left: "following" });
-      await expectCancelled(job, runId, 'the job is "cancelled"');
+      await expectCancelled(job, runId, "the job was cancelled");
     },
   );
 }
@@ -360,7 +360,7 @@ for (const name of ["deno", "node"] as const) {
     async (open) => {
       const job = await open();
       const { runId } = await stopped(job, (leader) => void process.kill(-leader, "SIGKILL"));
-      await expectCancelled(job, runId, 'the job is "cancelled"');
+      await expectCancelled(job, runId, "the job was cancelled");
     },
     on,
   );

@@ -125,7 +125,7 @@ together("a cancelled job cancels its run in the post step when the step was kil
   expect(end).toMatchObject({ status: "cancelled", ran: ALL, outputs: { exit_code: "" } });
   expect(machine.done[1]).toMatchObject({
     code: 0,
-    stdout: expect.stringMatching(/^cleaned up: run "\S+" is "cancelled"/m),
+    stdout: expect.stringMatching(/^cleaned up: run "\S+" was cancelled/m),
   });
   expect(sent(machine, CANCEL)).toBe(1);
   expect(end.summary).toContain("the post step cancelled the run");
@@ -143,7 +143,7 @@ together(
     expect(end).toMatchObject({ status: "cancelled", ran: ALL });
     expect(machine.done[1]).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/^cleaned up: run "\S+" is "cancelled"/m),
+      stdout: expect.stringMatching(/^cleaned up: run "\S+" was cancelled/m),
     });
     expect(sent(machine, CANCEL)).toBeGreaterThanOrEqual(2);
     expect(await service.status(end.outputs.run_id ?? "")).toBe("cancelled");
@@ -161,7 +161,7 @@ together("a job that is killed while it starts a run finds it in the post step, 
   expect(end).toMatchObject({ status: "cancelled", ran: ALL });
   const [first, second] = machine.recorder.of(START);
   expect(second).toMatchObject({ key: first?.key, body: first?.body });
-  expect(machine.done[1]?.stdout).toMatch(/^cleaned up: run "\S+" is "cancelled"/m);
+  expect(machine.done[1]?.stdout).toMatch(/^cleaned up: run "\S+" was cancelled/m);
   expect(sent(machine, CANCEL)).toBe(1);
 });
 

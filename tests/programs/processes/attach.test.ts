@@ -42,7 +42,7 @@ test(
     const late = await job.cleanup("canceled");
     expect(late).toEqual({
       code: 0,
-      stdout: `cleaned up: run "${runId}" is "success" (the job is "cancelled")\n`,
+      stdout: `cleaned up: run "${runId}" had already ended: success (the job was cancelled)\n`,
       requests: [`POST /runs/${runId}/cancel`],
     });
     for (const each of [job, retry]) each.recorder.close();

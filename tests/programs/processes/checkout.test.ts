@@ -39,7 +39,7 @@ test("cleanup cancels the run of a job that was killed, when the CI system says 
   const { code, stdout } = await cleanup("cancelled");
   expect({ code, stdout }).toEqual({
     code: 0,
-    stdout: `cleaned up: run "${runId}" is "cancelled" (the job is "cancelled")\n`,
+    stdout: `cleaned up: run "${runId}" was cancelled (the job was cancelled)\n`,
   });
   expect(await service.status(runId)).toBe("cancelled");
 });

@@ -50,7 +50,7 @@ withJob("cleanup cancels the run of a killed job only when GitLab says that the 
     requests: [],
   });
   expect(await service.status(runId)).toBe("pending");
-  expect(await job.cleanup("canceled")).toEqual(cancels(runId, 'the job is "cancelled"'));
+  expect(await job.cleanup("canceled")).toEqual(cancels(runId, "the job was cancelled"));
   expect(await service.status(runId)).toBe("cancelled");
   expect(await job.cleanup("canceled")).toEqual(ENDED);
 });
@@ -59,7 +59,7 @@ withJob(
   "cleanup cancels the run of a killed job that ran out of time, or in any case with --always",
   async (job) => {
     const late = await killed(job);
-    expect(await job.cleanup("timedout")).toEqual(cancels(late, 'the job is "timed_out"'));
+    expect(await job.cleanup("timedout")).toEqual(cancels(late, "the job timed out"));
     const other = await openJob(onNode(service));
     const runId = await killed(other, "--on-interrupt", "detach");
     expect(await other.cleanup("canceled")).toEqual(nothing("the run continues when its job is stopped"));
@@ -75,7 +75,7 @@ withJob("cleanup leaves the run of others alone when a job that attached to it w
   expect(await killed(other, "--idempotency-key", key)).toBe(runId);
   expect(other.state()).toMatchObject({ owned: false, left: "following" });
   expect(await other.cleanup("canceled")).toEqual(nothing("another job started the run"));
-  expect(await job.cleanup("canceled")).toEqual(cancels(runId, 'the job is "cancelled"'));
+  expect(await job.cleanup("canceled")).toEqual(cancels(runId, "the job was cancelled"));
   other.recorder.close();
 });
 
@@ -92,7 +92,7 @@ withJob("cleanup finds the run of a job that was killed while it started it, by 
   expect(second).toMatchObject({ key: first?.key, body: first?.body });
   const { runId, replayed } = JSON.parse(second?.answer ?? "").data;
   expect(replayed).toBe(true);
-  expect({ code, stdout, requests }).toEqual(cancels(runId, 'the job is "cancelled"', ["POST /runs"]));
+  expect({ code, stdout, requests }).toEqual(cancels(runId, "the job was cancelled", ["POST /runs"]));
   expect(await service.status(runId)).toBe("cancelled");
 });
 
@@ -118,7 +118,7 @@ withJob("cleanup ends with 0 when the run cannot be cancelled", async (job) => {
   expect(missing).toMatchObject({ code: 0, stdout: "" });
   expect(missing.stderr).toContain("error: Cannot clean up: Cannot cancel run");
   job.recorder.intercept = undefined;
-  expect(await job.cleanup("canceled")).toEqual(cancels(runId, 'the job is "cancelled"'));
+  expect(await job.cleanup("canceled")).toEqual(cancels(runId, "the job was cancelled"));
 });
 
 withJob("cleanup repeats the cancel that follow --on-interrupt cancel lost, or that kill -9 left out", async (job) => {
@@ -172,7 +172,7 @@ withJob("cleanup sends nothing for a state file that was changed without the tok
     expect(job.recorder.requests.length).toBe(before);
   }
   writeFileSync(path, JSON.stringify(genuine));
-  expect(await job.cleanup("canceled")).toEqual(cancels(own, 'the job is "cancelled"'));
+  expect(await job.cleanup("canceled")).toEqual(cancels(own, "the job was cancelled"));
   expect(await service.status(runId)).toBe("pending");
   foreign.recorder.close();
 });
@@ -221,5 +221,5 @@ withJob("outside CI cleanup takes the state file of its own directory, and no co
   );
   expect(await service.status(runId)).toBe("pending");
   const own = await at(job.cwd, "cleanup", "--always").ended;
-  expect(own.stdout).toBe(`cleaned up: run "${runId}" is "cancelled" (--always is set)\n`);
+  expect(own.stdout).toBe(`cleaned up: run "${runId}" was cancelled (--always is set)\n`);
 });

@@ -183,7 +183,7 @@ test("cleanup() cancels the run of a job that was cancelled, and says so in the 
   const { result, parting, calls } = await tried(FOLLOWING, { cancel: [cancelled("cancelled")] });
   expect(result).toEqual({
     action: "cancelled",
-    text: `run "${RUN_ID}" is "cancelled" (the job is "cancelled")`,
+    text: `run "${RUN_ID}" was cancelled (the job was cancelled)`,
     runId: RUN_ID,
     status: "cancelled",
   });

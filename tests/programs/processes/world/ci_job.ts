@@ -92,7 +92,7 @@ export function nothing(why: string) {
 export function cancels(runId: string, why: string, before: string[] = []) {
   return {
     code: 0,
-    stdout: `cleaned up: run "${runId}" is "cancelled" (${why})\n`,
+    stdout: `cleaned up: run "${runId}" was cancelled (${why})\n`,
     requests: [...before, `POST /runs/${runId}/cancel`],
   };
 }

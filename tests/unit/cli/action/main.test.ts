@@ -187,9 +187,9 @@ async function killed(at: ReturnType<typeof world>, inputs: Record<string, strin
 }
 
 const LEFT: [status: string, log: RegExp, cancelled: number][] = [
-  ["cancelled", /^cleaned up: run "[\w-]+" is "cancelled" \(the job is "cancelled"\)$/m, 1],
+  ["cancelled", /^cleaned up: run "[\w-]+" was cancelled \(the job was cancelled\)$/m, 1],
   // Only a kill leaves a step without an end in a job that continues.
-  ["success", /^cleaned up: run "[\w-]+" is "cancelled" \(the job is "cancelled"\)$/m, 1],
+  ["success", /^cleaned up: run "[\w-]+" was cancelled \(the job was cancelled\)$/m, 1],
   ["", /^cleaned up: /m, 1],
   ["failure", /^nothing to clean up: the job was not cancelled, so its run was left running: the job is "failed"$/m, 0],
 ];

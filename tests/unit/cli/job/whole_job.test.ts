@@ -44,7 +44,7 @@ test("run --follow prints events and verdict on stdout and ends with 0 when the 
       "repository    acme/api",
       "task          Fix it",
       "run           <run> (success)",
-      "start         started here",
+      "start         by this job",
       "branch        mogplex/external/<hash>",
       "time          <time>",
       `reports       mogplex-ci/: ${Object.values(REPORT_FORMATS).map(({ file }) => file).join(" ")}`,
@@ -362,7 +362,7 @@ test("cleanup cancels the run of a job that was cancelled, and nothing else", as
   const { code, stdout } = await clean(following, "cancelled");
   expect({ code, stdout }).toEqual({
     code: 0,
-    stdout: `cleaned up: run "<run>" is "cancelled" (the job is "cancelled")\n`,
+    stdout: `cleaned up: run "<run>" was cancelled (the job was cancelled)\n`,
   });
   expect(statuses()).toEqual(["cancelled"]);
 });
