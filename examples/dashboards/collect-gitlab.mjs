@@ -3,13 +3,17 @@
 //
 //   node collect-gitlab.mjs projects.txt runs
 //
-// projects.txt has the path of a project in each line, and # starts a comment. Each job becomes a file, such as runs/acme-web-1234.ndjson, also if it failed or
-// was retried. A file that exists is not downloaded again: keep the folder in a cache, because GitLab deletes artifacts. It looks at
-// the newest 300 jobs of each project: set PAGES for more. Needs GITLAB_TOKEN, a token with the scope read_api and the role Developer
-// in all projects, such as a group access token. Outside GitLab CI, set GITLAB_URL, such as https://gitlab.example.com. Set JOBS
-// if your jobs have other names, and HISTORY for another path.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+// projects.txt has the path of a project in each line, and # starts a comment. Each job becomes a file, such as runs/acme-
+// web-1234.ndjson, also if it failed or was retried. A file that exists is not downloaded again: keep the folder in a cache, because
+// GitLab deletes artifacts. It looks at the newest 300 jobs of each project: set PAGES for more. Needs GITLAB_TOKEN, a token with the
+// scope read_api and the role Developer in all projects, such as a group access token. Outside GitLab CI, set GITLAB_URL, such as
+// https://gitlab.example.com. Set JOBS if your jobs have other names, and HISTORY for another path.
+//
+// Projects that it cannot read are in runs/not-collected.ndjson, and the dashboard shows them. If it can read none, it exits with 64
+// (no token, or GitLab refuses it), 65 (the token cannot read the projects) or 69 (GitLab is down).
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 
 const [, , list = "projects.txt", folder = "runs"] = process.argv;
 const { CI_API_V4_URL, GITLAB_URL = "https://gitlab.com", GITLAB_TOKEN = "", PAGES = "3" } = process.env;
@@ -17,13 +21,22 @@ const { JOBS = "mogplex mogplex-run mogplex-respond", HISTORY = "mogplex-ci/runs
 const names = JOBS.split(" ");
 const api = `${CI_API_V4_URL ?? `${GITLAB_URL}/api/v4`}/projects/`;
 
+class GitlabError extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
 async function get(path) {
-  const answer = await fetch(api + path, { headers: { "private-token": GITLAB_TOKEN } });
+  const answer = await fetch(api + path, { headers: { "private-token": GITLAB_TOKEN } }).catch((error) => {
+    throw new GitlabError(0, error.cause?.message || error.message);
+  });
   const text = await answer.text();
   if (answer.ok) return text;
-  throw new Error(
-    `HTTP ${answer.status}${text.startsWith("{") ? `: ${JSON.parse(text).message ?? JSON.parse(text).error}` : ""}`,
-  );
+  const { status } = answer;
+  const body = text.startsWith("{") ? JSON.parse(text) : {};
+  throw new GitlabError(status, [`HTTP ${status}`, ...[body.message ?? body.error ?? []].flat()].join(": "));
 }
 
 async function collect(project) {
@@ -42,7 +55,7 @@ async function collect(project) {
       if (existsSync(file)) continue;
       // The job might have ended before it wrote a history.
       const text = await get(`${id}/jobs/${job.id}/artifacts/${HISTORY}`).catch((error) => {
-        if (error.message.startsWith("HTTP 404")) return "";
+        if (error.status === 404) return "";
         throw error;
       });
       if (text === "") continue;
@@ -54,13 +67,38 @@ async function collect(project) {
   return count;
 }
 
+if (GITLAB_TOKEN === "") {
+  console.error(
+    "Cannot collect runs: variable GITLAB_TOKEN is empty (protected variables are absent on unprotected refs); store a token with the scope read_api and the role Developer",
+  );
+  process.exit(64);
+}
 mkdirSync(folder, { recursive: true });
 const lines = readFileSync(list, "utf8").split("\n").map((line) => line.trim());
-for (const project of lines.filter((line) => line !== "" && !line.startsWith("#"))) {
+const projects = lines.filter((line) => line !== "" && !line.startsWith("#"));
+/** Why each project is missing. */
+const missing = new Map();
+let first;
+for (const [index, project] of projects.entries()) {
   try {
     console.log(`${project}: ${await collect(project)} new`);
   } catch (error) {
-    console.error(`Cannot collect the runs of ${project}: ${error.message}`);
-    process.exitCode = 1;
+    first ??= error;
+    // GitLab answers 404 for a project that a token cannot see, and 401 if it refuses the token itself.
+    const isRefused = error.status === 401;
+    for (const each of isRefused ? projects.slice(index) : [project]) missing.set(each, error.message);
+    const rest = isRefused ? "; GitLab refuses GITLAB_TOKEN, so no other project was read" : "";
+    console.error(`Cannot collect the runs of ${project}: ${error.message}${rest}`);
+    if (isRefused) break;
   }
+}
+// A new file each time, since the folder is kept.
+const report = join(folder, "not-collected.ndjson");
+rmSync(report, { force: true });
+if (missing.size > 0) {
+  const line = ([source, why]) => `${JSON.stringify({ schemaVersion: 1, kind: "problem", source, why })}\n`;
+  writeFileSync(report, [...missing].map(line).join(""));
+}
+if (projects.length > 0 && missing.size === projects.length) {
+  process.exitCode = { 401: 64, 403: 65, 404: 65 }[first.status] ?? 69;
 }

@@ -424,6 +424,21 @@ function ofFiles({ lists, fileProblems, pullRequests, covers }: DashboardData): 
     ? []
     : fileProblems.filter(({ kind }) => kind === "pattern").map(({ file }) => file);
   const files = fileProblems.filter(({ kind }) => kind === "file").map(({ file }) => file);
+  const projects = new Map<string, string[]>();
+  for (const { kind, file, why } of fileProblems) {
+    if (kind === "project") projects.set(why, [...projects.get(why) ?? [], file]);
+  }
+  const uncollected = [...projects].map(([why, names]) =>
+    concern(
+      "source",
+      "bad",
+      `The runs of ${names.length === 1 ? names[0] : `${names.length} projects`} could not be collected`,
+      `${sentenceOf(why)}${
+        names.length === 1 ? "" : ` ${names.slice(0, 5).join(", ")}${names.length > 5 ? ", …" : ""}`
+      }`,
+      { link },
+    )
+  );
   const some = (count: number, one: string, many: string, names: readonly string[]) =>
     count === 0 ? [] : [
       concern("source", "warn", count === 1 ? `1 ${one}` : `${count} ${many}`, names.slice(0, 5).join(", "), {
@@ -433,6 +448,7 @@ function ofFiles({ lists, fileProblems, pullRequests, covers }: DashboardData): 
   return [
     ...unread,
     ...pulls,
+    ...uncollected,
     ...some(patterns.length, "pattern matches no file", "patterns match no file", patterns),
     ...some(files.length, "file could not be read", "files could not be read", files),
   ];

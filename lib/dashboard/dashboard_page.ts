@@ -52,6 +52,7 @@ import {
   campaignName,
   type DashboardData,
   dashboardName,
+  type FileProblem,
   isRead,
   LIST_WORDS,
   LISTS,
@@ -836,9 +837,8 @@ function sources({ runs, lists, fileProblems, covers, repositories }: DashboardD
     ...campaigns > 0 ? [formatCount(campaigns, "campaign")] : [],
   ];
   const incomplete = LISTS.filter((name) => lists[name].state !== "complete");
-  const unmatched = fileProblems.filter(({ kind }) => kind === "pattern").slice(0, MAX_PROBLEMS);
-  const unusable = fileProblems.filter(({ kind }) => kind !== "pattern");
-  const more = unusable.length - MAX_PROBLEMS;
+  const problems = (wanted: FileProblem["kind"]) => fileProblems.filter(({ kind }) => kind === wanted);
+  const unmatched = problems("pattern").slice(0, MAX_PROBLEMS);
   return markup`<div class="panel pad stack"><p>${
     files.length === 0
       ? "No job files."
@@ -856,12 +856,17 @@ function sources({ runs, lists, fileProblems, covers, repositories }: DashboardD
   }${incomplete.length === 0 ? "all of them are complete." : "not complete:"}</p>${
     incomplete.length > 0 &&
     markup`<ul>${incomplete.map((name) => markup`<li>${LIST_WORDS[name]}: ${bare(lists[name].why ?? "")}</li>`)}</ul>`
-  }${
-    unusable.length > 0 &&
-    markup`<h3>Files that could not be used</h3><ul>${
-      unusable.slice(0, MAX_PROBLEMS).map(({ file, why }) => markup`<li>${code(file)} ${bare(why)}</li>`)
-    }${more > 0 && markup`<li>and ${more} more</li>`}</ul>`
+  }${problemList("Projects whose runs could not be collected", problems("project"))}${
+    problemList("Files that could not be used", problems("file"))
   }</div>`;
+}
+
+function problemList(heading: string, problems: readonly FileProblem[]): Html | null {
+  if (problems.length === 0) return null;
+  const more = problems.length - MAX_PROBLEMS;
+  return markup`<h3>${heading}</h3><ul>${
+    problems.slice(0, MAX_PROBLEMS).map(({ file, why }) => markup`<li>${code(file)} ${bare(why)}</li>`)
+  }${more > 0 && markup`<li>and ${more} more</li>`}</ul>`;
 }
 
 /** Most kinds in the filter of a list: the service may add words. */

@@ -317,12 +317,12 @@ export interface Coverage {
   jobs: readonly string[];
 }
 
-/** A file that could not be used. */
+/** A file that could not be used, or a project whose runs could not be collected. */
 export interface FileProblem {
-  /** The file, or the pattern that matches nothing. Untrusted text. */
+  /** The file, the pattern that matches nothing, or the project. Untrusted text. */
   file: string;
-  /** `pattern`: it matches no file. `file`: it cannot be read, or is not one of ours. */
-  kind: "pattern" | "file";
+  /** `pattern`: it matches no file. `file`: it cannot be read, or is not one of ours. `project`: its runs could not be collected. */
+  kind: "pattern" | "file" | "project";
   /** A sentence. Untrusted text. */
   why: string;
 }

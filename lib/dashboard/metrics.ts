@@ -177,6 +177,11 @@ function files(data: DashboardData): Family[] {
       help: "Campaigns in the files, by state.",
       samples: byWord(campaigns, "state", (each) => each.state),
     },
+    single(
+      "projects_unread",
+      "Projects whose runs could not be collected.",
+      fileProblems.filter(({ kind }) => kind === "project").length,
+    ),
     single("files_unread", "Files that could not be used.", fileProblems.filter(({ kind }) => kind === "file").length),
     single(
       "campaign_items_open",

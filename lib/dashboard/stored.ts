@@ -13,7 +13,7 @@ import {
 import { messageOf } from "../error_sentence.ts";
 import { MogplexError } from "../errors.ts";
 import { isObject, parseJson } from "../lookup.ts";
-import { readHistory, taskKey } from "../report/history.ts";
+import { readHistory, taskKey, type UnreadSource } from "../report/history.ts";
 import { readResult } from "../run/read_result.ts";
 import { runMsOf } from "../run/result.ts";
 import { headlineOf, viewOf } from "../run/result_view.ts";
@@ -88,9 +88,14 @@ export function readStored(
     });
   }
   const ofHistories: RunEntry[] = [];
+  const unread = new Map<string, UnreadSource>();
+  const reports = new Set<string>();
   for (const file of histories) {
     attempt(file, () => {
-      const { records, skipped: [first], skippedCount } = readHistory(existing(readHistoryText(file)));
+      const { records, unread: sources, skipped: [first], skippedCount } = readHistory(existing(readHistoryText(file)));
+      for (const each of sources) unread.set(each.source, each);
+      // It only says what is missing.
+      if (sources.length > 0 && records.length === 0) reports.add(file);
       for (const record of records) ofHistories.push(historyRun(file, record));
       if (first !== undefined) {
         const count = formatCount(skippedCount, "line");
@@ -98,6 +103,7 @@ export function readStored(
       }
     });
   }
+  for (const { source, why } of unread.values()) fileProblems.push({ file: source, kind: "project", why });
   const newest = newestOf(campaigns);
   newest.sort(({ entry: a }, { entry: b }) => a.name < b.name ? -1 : a.name > b.name ? 1 : a.file < b.file ? -1 : 1);
   const items = newest.flatMap(({ entry: { page }, items }) =>
@@ -113,7 +119,7 @@ export function readStored(
     covers: {
       results: ofResults.length,
       campaigns: newest.length,
-      histories: histories.length,
+      histories: histories.length - reports.size,
       lines: ofHistories.length,
       from: times.length === 0 ? null : new Date(times.reduce((a, b) => Math.min(a, b))).toISOString(),
       jobs: [...new Set(runs.flatMap(({ job }) => job ?? []))].sort().slice(0, MAX_JOBS),

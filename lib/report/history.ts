@@ -44,6 +44,14 @@ export interface HistoryRecord {
   campaign: string | null;
 }
 
+/** A source of runs that a program could not read when it collected histories, such as a project. */
+export interface UnreadSource {
+  /** Its name. Untrusted text. */
+  source: string;
+  /** A sentence. Untrusted text. */
+  why: string;
+}
+
 interface SkippedLine {
   /** From 1. */
   line: number;
@@ -54,6 +62,8 @@ interface SkippedLine {
 export interface History {
   /** Oldest first, with only the last record of each run. */
   records: HistoryRecord[];
+  /** Lines of the kind `problem`, the last one of each source. */
+  unread: UnreadSource[];
   /** The first lines that are not records, at most {@linkcode MAX_TOLD}. */
   skipped: SkippedLine[];
   skippedCount: number;
@@ -162,8 +172,8 @@ const isAmount = (value: unknown): value is number => typeof value === "number" 
 
 type Texts = Pick<HistoryRecord, "job" | "repoId" | "repository" | "harness" | "task" | "key" | "campaign">;
 
-/** A record; otherwise the problem, as a text. */
-function readRecord(text: string): HistoryRecord | string {
+/** A record or an unread source; otherwise what is wrong with the line, as a text. */
+function readRecord(text: string): HistoryRecord | UnreadSource | string {
   if (text.length > MAX_LINE) return "it is too long";
   const value = parseJson(text);
   if (value === undefined) return "it is not JSON";
@@ -171,6 +181,11 @@ function readRecord(text: string): HistoryRecord | string {
   const { schemaVersion, kind, at, runId, job, repoId, repository, harness, outcome, task } = value;
   const { exitCode, tookMs, durationMs, requests, key, endedAt, pullRequest, campaign } = value;
   if (schemaVersion !== 1) return '"schemaVersion" is not 1';
+  if (kind === "problem") {
+    const { source, why } = value;
+    if (!isText(source) || source === "") return '"source" is missing';
+    return isText(why) ? { source: plainText(source), why: plainText(why) } : '"why" is missing';
+  }
   if (kind !== "run" && kind !== "automation-run") return '"kind" is unknown';
   if (!isText(at) || !isMoment(at)) return '"at" is not a time';
   if (!isText(runId) || runId === "") return '"runId" is missing';
@@ -205,6 +220,7 @@ function readRecord(text: string): HistoryRecord | string {
 /** It never throws: lines that are not records are counted. */
 export function readHistory(text: string): History {
   const records = new Map<string, HistoryRecord>();
+  const unread = new Map<string, UnreadSource>();
   const skipped: SkippedLine[] = [];
   let skippedCount = 0;
   for (const [index, line] of text.split("\n").entries()) {
@@ -215,12 +231,16 @@ export function readHistory(text: string): History {
       if (skipped.length < MAX_TOLD) skipped.push({ line: index + 1, why: record });
       continue;
     }
+    if ("source" in record) {
+      unread.set(record.source, record);
+      continue;
+    }
     // The last line of a run wins, in its own position.
     records.delete(record.runId);
     records.set(record.runId, record);
   }
   const sorted = [...records.values()].sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
-  return { records: sorted, skipped, skippedCount };
+  return { records: sorted, unread: [...unread.values()], skipped, skippedCount };
 }
 
 // Compares a run with earlier runs.

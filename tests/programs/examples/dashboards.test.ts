@@ -154,6 +154,22 @@ async function startGitlab(histories: Readonly<Record<string, readonly (string |
   return { server, requests, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
 
+/** Runs collect-gitlab.mjs with these lines of projects.txt. */
+function collected(cwd: string, projects: string, env: Record<string, string>) {
+  writeFileSync(join(cwd, "projects.txt"), projects);
+  return new Promise<{ code: number | null; out: string }>((resolve) => {
+    const child = spawn(runtimes.node, [pathOf("collect-gitlab.mjs"), "projects.txt", "runs"], {
+      ...{ cwd, env: { PATH: process.env.PATH, ...env } },
+    });
+    let out = "";
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => out += chunk);
+    child.on("close", (code) => resolve({ code, out }));
+  });
+}
+
+const problem = (source: string, why: string) =>
+  `${JSON.stringify({ schemaVersion: 1, kind: "problem", source, why })}\n`;
+
 test("collect-gitlab.mjs downloads each history once, also of failed jobs, and names projects that it cannot read", async () => {
   const cwd = mkdtempSync(join(tmpdir(), "mogplex-collect-"));
   const line = (id: number) => `{"runId":"${id}"}\n`;
@@ -163,31 +179,54 @@ test("collect-gitlab.mjs downloads each history once, also of failed jobs, and n
     "acme/sub/api": many,
   });
   try {
-    writeFileSync(join(cwd, "projects.txt"), "acme/web\n\n# later\nacme/gone\nacme/sub/api\n");
-    const collect = () =>
-      new Promise<{ code: number | null; out: string }>((resolve) => {
-        const env = { PATH: process.env.PATH, GITLAB_URL: url, GITLAB_TOKEN: "glpat-1" };
-        const child = spawn(runtimes.node, [pathOf("collect-gitlab.mjs"), "projects.txt", "runs"], { cwd, env });
-        let out = "";
-        for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => out += chunk);
-        child.on("close", (code) => resolve({ code, out }));
-      });
-    const gone = "Cannot collect the runs of acme/gone: HTTP 404: 404 Project Not Found\n";
-    expect(await collect()).toEqual({ code: 1, out: `acme/web: 2 new\n${gone}acme/sub/api: 2 new\n` });
-    expect(
+    const collect = (projects: string) => collected(cwd, projects, { GITLAB_URL: url, GITLAB_TOKEN: "glpat-1" });
+    const files = () =>
       Object.fromEntries(
         readdirSync(join(cwd, "runs")).map((name) => [name, readFileSync(join(cwd, "runs", name), "utf8")]),
-      ),
-    )
-      .toEqual({
-        "acme-web-0.ndjson": line(7),
-        "acme-web-3.ndjson": line(9),
-        "acme-sub-api-0.ndjson": line(0),
-        "acme-sub-api-101.ndjson": line(101),
-      });
+      );
+    const all = "acme/web\r\n\nacme/gone\n# acme/later\nacme/sub/api";
+    const gone = "Cannot collect the runs of acme/gone: HTTP 404: 404 Project Not Found\n";
+    expect(await collect(all)).toEqual({ code: 0, out: `acme/web: 2 new\n${gone}acme/sub/api: 2 new\n` });
+    const histories = {
+      "acme-web-0.ndjson": line(7),
+      "acme-web-3.ndjson": line(9),
+      "acme-sub-api-0.ndjson": line(0),
+      "acme-sub-api-101.ndjson": line(101),
+    };
+    const missing = problem("acme/gone", "HTTP 404: 404 Project Not Found");
+    expect(files()).toEqual({ ...histories, "not-collected.ndjson": missing });
     requests.length = 0;
-    expect((await collect()).out).toBe(`acme/web: 0 new\n${gone}acme/sub/api: 0 new\n`);
+    expect((await collect(all)).out).toBe(`acme/web: 0 new\n${gone}acme/sub/api: 0 new\n`);
     expect(requests.filter((each) => ["acme/web 0", "acme/web 1", "acme/web 3"].includes(each))).toEqual([]);
+    expect([(await collect("acme/web\n")).code, files()]).toEqual([0, histories]);
+    expect((await collect("acme/gone\n")).code).toBe(65);
+  } finally {
+    server.close();
+    rmSync(cwd, { recursive: true });
+  }
+});
+
+test("collect-gitlab.mjs reports a missing or refused token once, and fails if it can read no project", async () => {
+  const cwd = mkdtempSync(join(tmpdir(), "mogplex-collect-"));
+  const { server, requests, url } = await startGitlab({});
+  const projects = "acme/web\nacme/api\n";
+  try {
+    const none = await collected(cwd, projects, { GITLAB_URL: url });
+    expect(none).toEqual({
+      code: 64,
+      out: expect.stringMatching(/^Cannot collect runs: variable GITLAB_TOKEN is empty .*\n$/),
+    });
+    const old = await collected(cwd, projects, { GITLAB_URL: url, GITLAB_TOKEN: "glpat-expired" });
+    const why = "HTTP 401: 401 Unauthorized";
+    const refused = "GitLab refuses GITLAB_TOKEN, so no other project was read";
+    expect(old).toEqual({ code: 64, out: `Cannot collect the runs of acme/web: ${why}; ${refused}\n` });
+    expect(readFileSync(join(cwd, "runs/not-collected.ndjson"), "utf8")).toBe(
+      problem("acme/web", why) + problem("acme/api", why),
+    );
+    expect(requests).toEqual([]);
+    server.close();
+    const down = await collected(cwd, "acme/web\n", { GITLAB_URL: url, GITLAB_TOKEN: "glpat-1" });
+    expect(down).toEqual({ code: 69, out: expect.stringMatching(/acme\/web: connect ECONNREFUSED /) });
   } finally {
     server.close();
     rmSync(cwd, { recursive: true });

@@ -462,6 +462,19 @@ test("a pattern that matches no file needs no attention if another source has fi
   expect(renderDashboardMetrics(data)).toContain("mogplex_dashboard_files_unread 1\n");
 });
 
+test("renderDashboardPage() asks for attention if the runs of projects could not be collected, once for each reason", () => {
+  const problem = (file: string, why: string) => ({ file, kind: "project", why }) as const;
+  const fileProblems = [problem("acme/web", "HTTP 401"), problem("a/<b>", "HTTP 404"), problem("acme/api", "HTTP 401")];
+  const page = render(emptyDashboard({ fileProblems }));
+  expect(breaches(page)).toEqual([]);
+  expect(todosOf(page)).toEqual([
+    "The runs of 2 projects could not be collectedHTTP 401. acme/web, acme/apiShow",
+    "The runs of a/<b> could not be collectedHTTP 404.Show",
+  ]);
+  expect(textsOf(page, "h3")).toContain("Projects whose runs could not be collected");
+  expect(textsOf(page, "li")).toContain("acme/web HTTP 401");
+});
+
 test("renderDashboardPage() has every run of a thousand, in 3.5 MB", () => {
   const page = render(fullDashboard(1_000));
   expect(breaches(page)).toEqual([]);
