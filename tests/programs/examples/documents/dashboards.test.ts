@@ -5,9 +5,10 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { runtimes } from "../../../../tools/setup.mjs";
+import { root, runtimes } from "../../../../tools/setup.mjs";
 import { textsOf } from "../../../unit/report/page_parser.ts";
 import { built } from "../../../built.ts";
+import { CAN_RUN, git, imageOf, newProject, predefined, runPipeline } from "../../components/project.ts";
 import { blocksOf, readPage } from "./pages.ts";
 
 test("docs/dashboards.md makes a page of three runs on a laptop, one of which has failed", () => {
@@ -31,3 +32,31 @@ test("docs/dashboards.md makes a page of three runs on a laptop, one of which ha
     rmSync(cwd, { recursive: true, force: true });
   }
 });
+
+test.skipIf(!CAN_RUN)(
+  "the job of docs/dashboards.md for GitLab pushes the history of a failed agent to the branch",
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), "mogplex-history-"));
+    try {
+      const [block] = blocksOf(readPage("docs/dashboards.md")).filter(({ text }) => text.includes("mogplex-history:"));
+      const agent = `mogplex-run:
+  script: [mkdir mogplex-ci, "echo '{}' > mogplex-ci/runs.ndjson", exit 1]
+  artifacts: { when: always, paths: [mogplex-ci/] }
+`;
+      const cwd = newProject(folder, "web", {
+        ".gitlab-ci.yml": agent + block?.text,
+        "ci/push-history.sh": readFileSync(join(root, "examples/dashboards/push-history.sh"), "utf8"),
+      });
+      git(folder, "init", "-q", "--bare", "dashboard.git");
+      const { text, jobs } = await runPipeline(cwd, {
+        image: imageOf(folder, "node"),
+        variables: { HISTORY_REMOTE: join(folder, "dashboard.git"), MOGPLEX_SCHEDULE: "run" },
+        args: predefined({ CI_PIPELINE_SOURCE: "schedule", CI_PROJECT_PATH: "acme/web" }),
+      });
+      expect([jobs["mogplex-run"]?.code, jobs["mogplex-history"]?.code], text).toEqual([1, 0]);
+      expect(git(join(folder, "dashboard.git"), "show", "mogplex-history:runs/acme-web.ndjson")).toBe("{}");
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+);
