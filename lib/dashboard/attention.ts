@@ -15,7 +15,7 @@ import {
   type RunEntry,
 } from "./data.ts";
 import { NOT_AMONG_NEWEST } from "./pull_requests.ts";
-import { countedRuns, momentOf, troublesOf, weakRepositoriesOf } from "./runs.ts";
+import { countedRuns, momentOf, type Trouble, troublesOf, weakRepositoriesOf } from "./runs.ts";
 
 /** What concerns are about, in the order in which a dashboard lists them. */
 const KINDS = [
@@ -177,9 +177,9 @@ function runIdText(runId: string): string {
   return `Run ${runId.slice(0, 8)}`;
 }
 
-function ofRuns({ runs, at }: DashboardData): Concern[] {
+function ofRuns({ runs }: DashboardData, troubles: readonly Trouble[]): Concern[] {
   const places = new Map(runs.map((run, index) => [run, runPlace(index)]));
-  return troublesOf(runs, instantMs(at) ?? 0).map(({ run, task, times }) => {
+  return troubles.map(({ run, task, times }) => {
     const { repository, runId, outcome, reason, durationMs, page } = run;
     const what = HAPPENED.get(outcome) ?? "has no verdict";
     const often = outcome === "failed" && times > 1 ? ` ${times} times in a row` : "";
@@ -245,21 +245,21 @@ function ofUnfinishedRuns({ runs, lists, at }: DashboardData): Concern[] {
 }
 
 /** Repositories whose runs often fail, beside those whose newest run is listed. */
-function ofRepositories({ runs, at }: DashboardData): Concern[] {
-  const nowMs = instantMs(at) ?? 0;
-  const listed = new Set(troublesOf(runs, nowMs).map(({ run }) => run.repository));
-  return weakRepositoriesOf(countedRuns(runs), nowMs).filter(({ repository }) => !listed.has(repository)).map(
-    ({ repository, runs: count, failed, lastFailure }) => {
-      const { reason, page } = lastFailure;
-      return concern(
-        "repository",
-        "warn",
-        `${repository}: ${failed} of ${count} runs of the last 7 days failed`,
-        reason === null ? "" : `The last failure: ${sentenceOf(reason)}`,
-        { at: momentOf(lastFailure), link: linkTo(page, "Open the last failed run", "repositories") },
-      );
-    },
-  );
+function ofRepositories({ runs, at }: DashboardData, troubles: readonly Trouble[]): Concern[] {
+  const listed = new Set(troubles.map(({ run }) => run.repository));
+  return weakRepositoriesOf(countedRuns(runs), instantMs(at) ?? 0).filter(({ repository }) => !listed.has(repository))
+    .map(
+      ({ repository, runs: count, failed, lastFailure }) => {
+        const { reason, page } = lastFailure;
+        return concern(
+          "repository",
+          "warn",
+          `${repository}: ${failed} of ${count} runs of the last 7 days failed`,
+          reason === null ? "" : `The last failure: ${sentenceOf(reason)}`,
+          { at: momentOf(lastFailure), link: linkTo(page, "Open the last failed run", "repositories") },
+        );
+      },
+    );
 }
 
 /** What one or several items of a campaign did, by their verdict. */
@@ -459,6 +459,7 @@ function ofFiles({ lists, fileProblems, pullRequests, covers }: DashboardData): 
  * @param data Data after `cleanDashboard`.
  */
 export function concernsOf(data: DashboardData): Concern[] {
+  const troubles = troublesOf(data.runs, instantMs(data.at) ?? 0);
   const all = [
     ...[
       ofCampaigns,
@@ -472,7 +473,7 @@ export function concernsOf(data: DashboardData): Concern[] {
       ofSandboxes,
     ],
     ...[ofUnfinishedRuns, ofFiles],
-  ].flatMap((find) => find(data));
+  ].flatMap((find) => find(data, troubles));
   const age = ({ at, lasts }: Concern) => at === null ? 0 : lasts ? at : -at;
   return all.sort((a, b) =>
     KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind) || Number(b.lasts) - Number(a.lasts) || age(a) - age(b)

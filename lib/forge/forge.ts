@@ -167,8 +167,6 @@ export interface ForgeJob {
 interface JobNotes {
   /** Whether a job has a note by default. Otherwise the user must turn it on, because the token may be there for another purpose. */
   readonly byDefault: boolean;
-  /** Whether a note may link pull requests of the job's own repository. */
-  readonly linksPulls: boolean;
   /** What distinguishes the notes of different jobs, and how a note names its job. @param matrix The node, for people; may be empty. */
   naming(
     env: ReadEnv,

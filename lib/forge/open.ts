@@ -108,7 +108,7 @@ export function openForge(options: OpenOptions): OpenForge {
     },
     notes: (thread) => notesOf(forge).open(client, repository, thread),
     needs: (number) => pullNeeds({ forge, client, address: addressOf(number) }, options.world.clock),
-    mayLink: (url) => isPull(url, job.pullsAt(env)) || !job.linkHosts(env).includes(hostnameOf(url)),
+    mayLink: (url) => mayLink(url, job, env),
     pullName: (url) => pullNameAt(url, job.pullsAt(env), forge),
     async pullFrom(branch) {
       const { name } = await threads.repository();
@@ -153,7 +153,6 @@ export function openJobNote(
   const attempted = `write a ${notes.noun} on ${notes.nameOf(thread)}`;
   const token = jobToken(options, forge, { attempted, advice: job.noteAdvice ?? adviceOf(job, "note"), inputAdvice });
   const client = new ForgeClient(options.world, forge, job.api(env), token);
-  const base = job.notes.linksPulls ? job.pullsAt(env) : undefined;
   return {
     place: notes.open(client, pull.repository, thread),
     needs() {
@@ -161,9 +160,17 @@ export function openJobNote(
       return pullNeeds({ forge, client, address }, options.world.clock);
     },
     forge,
-    mayLink: (url) => base !== undefined && isPull(url, base) || !job.linkHosts(env).includes(hostnameOf(url)),
+    mayLink: (url) => mayLink(url, job, env),
     pullName: (url) => pullNameAt(url, job.pullsAt(env), forge),
   };
+}
+
+/**
+ * Whether a note may link an address: on the job's own host, only pull requests of its repository. GitLab turns a link and a bare address of a merge
+ * request into the same reference. Source: GitLab, "GitLab Flavored Markdown", references.
+ */
+function mayLink(url: string, job: ForgeJob, env: ReadEnv): boolean {
+  return isPull(url, job.pullsAt(env)) || !job.linkHosts(env).includes(hostnameOf(url));
 }
 
 /** Opens the repository of a pull request, for a job that need not run there. @throws {UnauthorizedError} if there is no token for its host. */

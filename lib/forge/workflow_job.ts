@@ -105,7 +105,6 @@ export const WORKFLOW_JOB: Pick<ForgeJob, "payload" | "event" | "pull" | "notes"
   },
   notes: {
     byDefault: false,
-    linksPulls: true,
     naming(env, { job, node }, matrix) {
       const names = [env("GITHUB_WORKFLOW") ?? "", job ?? ""].filter((name) => name !== "").join(" / ");
       return {

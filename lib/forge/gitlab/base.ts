@@ -78,7 +78,6 @@ export const GITLAB_BASE: FileForge = {
     },
     notes: {
       byDefault: true,
-      linksPulls: false,
       naming: (_env, { job, node }) => ({ job: [job ?? "", node], label: job ?? "", namesPipeline: false }),
     },
     variables: ["CI_PROJECT_URL"],

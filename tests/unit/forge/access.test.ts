@@ -230,3 +230,26 @@ test("openForge() and openJobNote() say which part a forge lacks", () => {
   expect(() => openForge(job)).toThrow("Cannot ask the forge: mentions and follow-ups do not work on GitHub");
   expect(() => openJobNote(job, { number: 7 })).toThrow("Cannot write a note: jobs have no notes on GitHub");
 });
+
+test("openForge() and openJobNote() let a note on GitLab link merge requests of its project, and nothing else on that host", () => {
+  const env = new Map(Object.entries({
+    ...{
+      GITLAB_TOKEN,
+      CI_SERVER_URL: "https://gitlab.example.com",
+      CI_PROJECT_URL: "https://gitlab.example.com/acme/web",
+    },
+    ...{ CI_PROJECT_PATH: "acme/web", CI_PROJECT_ID: "3", CI_API_V4_URL: "https://gitlab.example.com/api/v4" },
+    ...{ CI_SERVER_HOST: "gitlab.example.com" },
+  }));
+  const options = { forges: ALL_FORGES, env: (name: string) => env.get(name), world: { clock: virtualClock() } };
+  const job = { ...options, ciSystem: "gitlab", isMogplex: () => false, readFile: () => "" };
+  const addresses = [
+    "https://gitlab.example.com/acme/web/-/merge_requests/7",
+    "https://gitlab.example.com/acme/other/-/merge_requests/7",
+    "https://gitlab.example.com/acme/web/-/settings",
+    "https://github.com/acme/web/pull/7",
+  ];
+  for (const opened of [openForge(job), openJobNote(job, { number: 8 })]) {
+    expect(addresses.map((address) => opened?.mayLink(address))).toEqual([true, false, false, true]);
+  }
+});
