@@ -5,6 +5,7 @@
  */
 import { UnauthorizedError, UsageError } from "../errors.ts";
 import { detected } from "../ci/detect.ts";
+import { processIo } from "../io.ts";
 import { utcText } from "../run/result.ts";
 import { openSession, type Session } from "../run/session.ts";
 import { callHook } from "../hook.ts";
@@ -14,6 +15,8 @@ import { formatCount } from "../text/duration.ts";
 import { approveAll, closedGates } from "./work/wave.ts";
 import { gateText } from "./journal/decisions.ts";
 import { sealLock } from "./journal/lock.ts";
+import type { ReadCampaign } from "./file/campaign_file.ts";
+import { CampaignFileError } from "./file/mistakes.ts";
 import { globProblem, matchesGlob } from "./file/rules.ts";
 import { hasRun, isOpenStart, type ItemMemory } from "./journal/memory.ts";
 import type { CampaignOptions } from "./campaign_options.ts";
@@ -24,12 +27,13 @@ import {
   type OpenedCampaign,
   ownCommand,
   plannedStore,
+  readSource,
   reopen,
   viewOf,
   withCampaign,
 } from "./open_campaign.ts";
 import { RequestPace } from "./plan/resolve.ts";
-import { adoptTask } from "./plan/make_lock.ts";
+import { adoptTask, hasOtherTask } from "./plan/make_lock.ts";
 import { checkOrigin } from "./plan/plan_campaign.ts";
 import { stopElsewhere } from "./stop_elsewhere.ts";
 import { DirectoryBusyError } from "./journal/writer.ts";
@@ -58,8 +62,8 @@ export interface Selection {
 }
 
 export type Decision =
-  /** Allows another attempt. `adopt`: with the task that the file has now. */
-  | { kind: "retry"; select: Selection; adopt: boolean; reason?: string | undefined }
+  /** Allows another attempt. `adopt`: with the task that the file has now; undefined: refused if that differs from the plan's. */
+  | { kind: "retry"; select: Selection; adopt: boolean | undefined; reason?: string | undefined }
   | { kind: "approve"; reason?: string | undefined }
   /** Starts nothing more. `cancel`: the runs are cancelled, and open starts are settled, at once. */
   | { kind: "stop"; cancel: boolean; reason?: string | undefined }
@@ -138,7 +142,15 @@ async function decideHere(
     const before = await viewForCause(view, store, cause, options);
     // After a lost race the journal may have the decision already: it is shared before anything is sent.
     const result = recorded ??
-      await recordDecision(opened, store, decision, { ...options, by: opened.mask(options.by) }, before);
+      await recordDecision(
+        opened,
+        store,
+        decision,
+        { ...options, by: opened.mask(options.by) },
+        before,
+        () =>
+          readSource(source, options, internals.io ?? processIo(), internalsWith(internals, { purpose: "compare" })),
+      );
     const { items, text, acts } = result;
     if (dryRun) return { items, text: `dry run, nothing was recorded; without --dry-run: ${text}`, view: view() };
     store = await reopen(opened) ?? store;
@@ -285,8 +297,41 @@ function retriable(items: readonly ItemMemory[], attempted: string): ItemMemory[
   throw new UsageError({ attempted, why: "none of these items has ended", advice });
 }
 
+/**
+ * Proves that items have the task that the file has now: anyone who has just edited it wants that one. Nothing is recorded otherwise.
+ *
+ * @throws {UsageError} when they differ, or the task in the file cannot be read.
+ */
+async function checkSameTask(
+  { opened, store, attempted, readTask }: Deciding,
+  items: readonly ItemMemory[],
+): Promise<void> {
+  const what = typeof opened.source === "string" ? "the campaign file" : "the campaign";
+  const keep = "--keep-task to start them with the task of the plan";
+  const { file } = await readTask().catch((error) => {
+    if (!(error instanceof CampaignFileError)) throw error;
+    const why = `the task of ${what} cannot be read and compared with the task of the plan`;
+    const value = error.mistakes.map(({ key, message }) => `${key}: ${message}`)[0];
+    throw new UsageError({ attempted, why, value, advice: `or use ${keep}` });
+  });
+  const { lock } = store.memory;
+  const others = items.filter(({ item }) => hasOtherTask(lock, file, item));
+  if (others.length === 0) return;
+  const whose = items.length === 1
+    ? "this item"
+    : others.length === items.length
+    ? "these items"
+    : "some of these items";
+  throw new UsageError({
+    attempted,
+    why: `the task of ${what} differs from the task that the plan has for ${whose}`,
+    value: others.length === 1 ? others[0]?.item.id : `${others.length} of ${formatCount(items.length, "item")}`,
+    advice: `use --adopt-changes to start them with the task of the file, or ${keep}`,
+  });
+}
+
 /** Proves that items can have a follow-up. @throws {UsageError} when the branch of one is not known, or another task is asked for. */
-function checkFollowUp(items: readonly ItemMemory[], attempted: string, adopt: boolean): void {
+function checkFollowUp(items: readonly ItemMemory[], attempted: string, adopt = false): void {
   if (adopt) {
     const why = "a follow-up has its own task, and --adopt-changes only applies to the task in the file";
     throw new UsageError({ attempted, why, advice: "leave --adopt-changes out" });
@@ -339,6 +384,8 @@ interface Deciding {
   dryRun: boolean;
   view: CampaignView;
   onNotice: DecideOptions["onNotice"];
+  /** Reads the task that the file has now. */
+  readTask: () => Promise<ReadCampaign>;
 }
 
 type Of<K extends Decision["kind"]> = Extract<Decision, { kind: K }>;
@@ -349,9 +396,10 @@ async function recordDecision(
   decision: Decision,
   { by, dryRun = false, onNotice }: DecideOptions,
   view: CampaignView,
+  readTask: Deciding["readTask"],
 ): Promise<Recorded> {
   const masked = decision.reason === undefined ? decision : { ...decision, reason: opened.mask(decision.reason) };
-  const deciding = { opened, store, attempted: `${decision.kind} campaign`, by, dryRun, view, onNotice };
+  const deciding = { opened, store, attempted: `${decision.kind} campaign`, by, dryRun, view, onNotice, readTask };
   switch (masked.kind) {
     case "retry":
       return await recordRetry(deciding, masked);
@@ -371,6 +419,7 @@ async function recordRetry(deciding: Deciding, { select, adopt, reason }: Of<"re
   const followUp = followUpOf(view, select.cause);
   const items = retriable(selectItems(deciding, select), attempted);
   if (followUp !== undefined) checkFollowUp(items, attempted, adopt);
+  else if (adopt === undefined) await checkSameTask(deciding, items);
   const { user } = opened;
   const open = items.filter(isOpenStart);
   const again = items.filter((item) => !isOpenStart(item)).map(({ item }) => item.id);
@@ -384,9 +433,9 @@ async function recordRetry(deciding: Deciding, { select, adopt, reason }: Of<"re
     openOf(open.filter(({ item }) => (hashes.get(item.id) !== item.requestHash) === changed))
   );
   const bodies: RecordBody[] = [
-    { type: "retry" as const, items: again, by, user, adopt, followUp, reason },
+    { type: "retry" as const, items: again, by, user, adopt: adopt === true, followUp, reason },
     { type: "retry" as const, items: same ?? [], by, user, adopt: false, settle: true, reason },
-    { type: "retry" as const, items: other ?? [], by, user, adopt, settle: true, reason },
+    { type: "retry" as const, items: other ?? [], by, user, adopt: adopt === true, settle: true, reason },
   ].filter(({ items }) => items.length > 0);
   if (!dryRun && adopt) await store.changeLock(next, ...bodies);
   else if (!dryRun) await store.record(...bodies);
@@ -394,6 +443,8 @@ async function recordRetry(deciding: Deciding, { select, adopt, reason }: Of<"re
     ? ", on the branch of the pull request"
     : adopt
     ? ", with the task of the file"
+    : adopt === false
+    ? ", with the task of the plan"
     : "";
   const parts = [
     ...again.length > 0

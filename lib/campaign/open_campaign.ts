@@ -30,7 +30,7 @@ import { type HomeAddress, openHome, parseHome } from "./journal/open_home.ts";
 import type { Lock, LockItem, LockTask } from "./journal/lock.ts";
 import type { ForgePerson, Person } from "./journal/record.ts";
 import { type Quota, quotasFor } from "./pace/next_starts.ts";
-import { hashOfItem } from "./plan/make_lock.ts";
+import { hashOfItem, hasOtherTask, wasStarted } from "./plan/make_lock.ts";
 import { createRedactor, type Redactor } from "../text/redact.ts";
 import { secretsIn } from "./notify/notify_address.ts";
 import { ANY_COMMAND, type CampaignCommand, campaignCommand, placeFlags } from "./report/words.ts";
@@ -404,9 +404,17 @@ export function checkWhole(opened: OpenedCampaign): void {
 export function changedNote(opened: OpenedCampaign): string | null {
   const { store, fileHash } = opened;
   if (store === undefined || store.memory.lock.fileHash === fileHash) return null;
-  const what = typeof opened.source === "string" ? "the campaign file" : "the campaign";
-  return `${what}, or a file that it names, has changed since the plan; ` +
-    `to use the change, ${typeof opened.source === "string" ? "run" : "call"} ${planCommand(opened)} again`;
+  const isFile = typeof opened.source === "string";
+  const what = isFile ? "the campaign file" : "the campaign";
+  const change = `${isFile ? "run" : "call"} ${planCommand(opened)} again`;
+  if (wasStarted(store.memory) && hasOtherTask(store.memory.lock, opened.file)) {
+    const next = isFile
+      ? "`campaign retry --adopt-changes` uses the new task for items that start again"
+      : "for the new task, give another name or round";
+    return `the task of ${what} has changed since the plan, and items start with the task of the plan; ${next}; ` +
+      `for other changes, ${change}`;
+  }
+  return `${what}, or a file that it names, has changed since the plan; to use the change, ${change}`;
 }
 
 function planCommand(opened: OpenedCampaign): string {

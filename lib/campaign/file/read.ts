@@ -52,10 +52,11 @@ export interface ReadCampaignOptions {
 }
 
 /**
- * What a file is read for. `all`: for a plan or a wave. `task`: for its task, without the rule for the name of the webhook's variable. `place`: to
- * find the campaign, without its task and its list, and without the files that it names; the hash covers the file alone.
+ * What a file is read for. `all`: for a plan or a wave. `task`: for its task, without the rule for the name of the webhook's variable. `compare`: the
+ * same without its list, only to compare the task. `place`: to find the campaign, without its task and its list, and without the files that it
+ * names; the hash covers the file alone.
  */
-export type ReadPurpose = "all" | "task" | "place";
+export type ReadPurpose = "all" | "task" | "compare" | "place";
 
 /** Placeholder for task and list if only the place of a campaign is read. */
 const NOTHING: RestOfFile = {
@@ -142,7 +143,7 @@ async function readTree(
   const permitted = purpose === "all" ? webhookVariable : textAt(root, ["notify", "webhook-variable"]);
   const rest = purpose === "place"
     ? NOTHING
-    : await readRest(tree, issues, { io, includes, stdin, webhookVariable: permitted }, mistakes);
+    : await readRest(tree, issues, { io, includes, stdin, webhookVariable: permitted, purpose }, mistakes);
   if (!mistakes.empty || !checked.success) throw mistakes.error(path);
   const texts = [...includes.texts];
   return {
@@ -163,11 +164,12 @@ interface RestOfFile extends Pick<CampaignFile, "exclude" | "repositories" | "va
 async function readRest(
   tree: CheckedTree,
   issues: readonly z.core.$ZodIssue[],
-  { io, includes, stdin, webhookVariable }: {
+  { io, includes, stdin, webhookVariable, purpose }: {
     io: FileIo;
     includes: Includes;
     stdin: StdinRule;
     webhookVariable: string | undefined;
+    purpose: ReadPurpose;
   },
   mistakes: MistakeList,
 ): Promise<RestOfFile> {
@@ -180,11 +182,12 @@ async function readRest(
   const prompt = taskText(tree, "prompt");
   const fromFile = promptFileText(tree, includes, mistakes);
   const result = resultSchemaText(tree, includes, mistakes);
+  const variables = textsOf(nodeAt(root, ["variables"]));
+  if (purpose === "compare") return { ...NOTHING, result, variables, prompt: (prompt ?? fromFile)?.text ?? "" };
   const reader = new EntryReader(tree, includes, mistakes);
   const exclude = reader.exclude();
   const wrong = new Set(issues.filter(({ path }) => path[0] === "repositories").map(({ path }) => path[1]));
   const repositories = await reader.repositories(wrong, io, stdin);
-  const variables = textsOf(nodeAt(root, ["variables"]));
   const texts = [
     taskText(tree, "title"),
     prompt ?? fromFile,

@@ -99,6 +99,12 @@ function settingsOf(file: CampaignFile): Pick<Lock, (typeof LOCK_SETTINGS)[numbe
   return Object.fromEntries(LOCK_SETTINGS.map((name) => [name, file[name]])) as ReturnType<typeof settingsOf>;
 }
 
+/** Whether the file has another task now than a plan, or than one of its items. */
+export function hasOtherTask({ tasks }: UnsealedLock, file: CampaignFile, item?: LockItem): boolean {
+  const task = item === undefined ? tasks.at(-1) : tasks[item.task];
+  return task !== undefined && !isSame(task, lockTaskOf(file));
+}
+
 function lockTaskOf({ title, prompt, variables, agent, branch, result }: CampaignFile): LockTask {
   return { title, prompt, variables, agent, branch, ...(result !== undefined && { result }) };
 }
@@ -120,7 +126,7 @@ function laterLock(input: LockInput, before: CampaignMemory): { lock: UnsealedLo
   const { lock } = before;
   const changes: LockChanges = { added: [], skipped: [], kept: [], notes: settingsNotes(file, lock) };
   const task = lock.tasks.at(-1) ?? lockTaskOf(file);
-  if (!isSame(task, lockTaskOf(file))) {
+  if (hasOtherTask(lock, file)) {
     changes.notes.push(
       "the task in the file has changed, and the campaign keeps the locked one: for the new text give another " +
         "name or round, or use `campaign retry --adopt-changes` for items that are started again",

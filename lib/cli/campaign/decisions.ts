@@ -38,6 +38,10 @@ import { BY_HAND } from "./status_text.ts";
 import { CANCEL_NOW } from "../../campaign/report/attention.ts";
 
 const ADOPT: VerbFlag = { name: "adopt-changes", help: "Start them with the task now in the file" };
+const KEEP_TASK: VerbFlag = {
+  name: "keep-task",
+  help: "Start them with the task of the plan, whatever is in the file now",
+};
 
 export const campaignApproveVerb: Verb = campaignVerb("approve", {
   summary: "Open a gate that closed after the canary or after too many failures",
@@ -73,7 +77,7 @@ export const campaignStopVerb: Verb = campaignVerb("stop", {
 
 export const campaignRetryVerb: Verb = campaignVerb("retry", {
   summary: "Allow another attempt for items that have finished",
-  flags: [WHERE, SELECTION, [ADOPT, ALLOW_OUTSIDE], DECISION],
+  flags: [WHERE, SELECTION, [ADOPT, KEEP_TASK, ALLOW_OUTSIDE], DECISION],
   codes: SETTLE_CODES,
   meanings: OF_SETTLING,
   examples: [
@@ -81,7 +85,13 @@ export const campaignRetryVerb: Verb = campaignVerb("retry", {
     "mogplex-ci campaign retry campaign.yml --only 'acme/web*'",
   ],
   run(context) {
-    const adopt = context.flags.has(ADOPT);
+    const { flags } = context;
+    const [adopts, keeps] = [ADOPT, KEEP_TASK].map((flag) => flags.has(flag));
+    if (adopts && keeps) {
+      const why = `--${ADOPT.name} and --${KEEP_TASK.name} cannot be used together`;
+      throw new UsageError({ attempted: "retry campaign", why });
+    }
+    const adopt = adopts || keeps ? adopts : undefined;
     return decide(context, { kind: "retry", select: readSelection(context), adopt, ...readReason(context) });
   },
 });

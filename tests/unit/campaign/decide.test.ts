@@ -11,7 +11,7 @@ scenarios:
   - { match: { repo: "*4", attempt: 1 }, play: cancelled-during-boot }
   - { play: success }`;
 
-const retry = (select: Selection, adopt = false) => ({ kind: "retry", select, adopt }) as const;
+const retry = (select: Selection, adopt?: boolean) => ({ kind: "retry", select, adopt }) as const;
 const skip = (select: Selection) => ({ kind: "skip", select, reason: "done by hand" }) as const;
 const stop = (cancel = false) => ({ kind: "stop", cancel }) as const;
 

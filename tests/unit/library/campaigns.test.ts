@@ -510,7 +510,8 @@ test("a home in memory outlives errors, clients and definitions, and belongs to 
   });
   await changed.run();
   expect(notices).toContain(
-    "the campaign, or a file that it names, has changed since the plan; to use the change, call `plan()` again",
+    "the task of the campaign has changed since the plan, and items start with the task of the plan; " +
+      "for the new task, give another name or round; for other changes, call `plan()` again",
   );
   expect(await other.of(there.definition, { home: memoryHome() }).read().catch((error) => error.message)).toBe(
     "Cannot read campaign: there is no plan in this home in memory; call `plan()`, or give the home in which it was planned",

@@ -209,6 +209,73 @@ test("campaign retry --adopt-changes starts items again with the task of the fil
   expect(stderr).toBe("");
 });
 
+test("campaign retry refuses an item whose task in the file has changed, and --keep-task or --adopt-changes chooses one", async () => {
+  const world = cliWorld({ count: 2, scenarios: "play: agent-failure", file: { prompt: "OLDTEXT" } });
+  await world.campaign("run");
+  world.write({ prompt: "NEWTEXT" });
+  const before = journal(world);
+  const only = (number: number) => ["--only", project(number)];
+  const refused = (value: string, whose = "these items") => ({
+    code: 2,
+    stdout: "",
+    stderr:
+      `error: Cannot retry campaign because the task of the campaign file differs from the task that the plan has for ${whose}: ` +
+      `${value}; use --adopt-changes to start them with the task of the file, or --keep-task to start them with the task of ` +
+      "the plan\n",
+  });
+  for (const more of [[], ["--dry-run"], ["--json"]]) {
+    expect(await world.campaign("retry", ["--failed", ...more])).toMatchObject(refused("2 of 2 items"));
+  }
+  expect(await world.campaign("retry", only(1))).toMatchObject(refused(`${project(1)}@main`, "this item"));
+  expect(await world.campaign("retry", [...only(1), "--keep-task", "--adopt-changes"])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("--adopt-changes and --keep-task cannot be used together"),
+  });
+  expect(journal(world)).toEqual(before);
+  expect(await world.campaign("retry", [...only(1), "--adopt-changes"])).toMatchObject({ code: 0 });
+  expect(await world.campaign("retry", ["--failed"])).toMatchObject(refused(`${project(2)}@main`, "this item"));
+  expect(await world.campaign("retry", [...only(2), "--keep-task"])).toMatchObject({
+    code: 0,
+    stdout: `1 item will be started again, ahead of the items that are waiting, with the task of the plan\n  ${
+      project(2)
+    }@main\n${BY_HAND}`,
+  });
+  await world.campaign("run");
+  const prompts = [...world.emulator.world.store.runs.values()].map(({ prompt }) => prompt);
+  expect(prompts.slice(2).toSorted()).toEqual(["NEWTEXT", "OLDTEXT"]);
+  // An item that has adopted the task starts again with it.
+  expect(await world.campaign("retry", only(1))).toMatchObject({ code: 0 });
+});
+
+test("campaign retry refuses an item whose task in the file cannot be read, and --keep-task does not read it", async () => {
+  const file = { prompt: undefined, "prompt-file": "task.md" };
+  const world = cliWorld({ count: 1, scenarios: "play: agent-failure", file });
+  world.files.set("task.md", "Fix it");
+  await world.campaign("run");
+  world.files.delete("task.md");
+  const { code, stderr } = await world.campaign("retry", ["--failed"]);
+  expect([code, stderr]).toEqual([
+    2,
+    expect.stringMatching(
+      /cannot be read and compared with the task of the plan: prompt-file: the file does not exist; .*; or use --keep-task/,
+    ),
+  ]);
+  expect(await world.campaign("retry", ["--failed", "--keep-task"])).toMatchObject({ code: 0, stderr: "" });
+});
+
+test("campaign run does not promise that a plan uses a changed task", async () => {
+  const world = cliWorld({ count: 1, scenarios: "play: agent-failure" });
+  await world.campaign("run");
+  const note = async () => (await world.campaign("run")).stderr;
+  world.write({ prompt: "NEWTEXT" });
+  expect(await note()).toContain(
+    "note: the task of the campaign file has changed since the plan, and items start with the task of the plan; " +
+      "`campaign retry --adopt-changes` uses the new task for items that start again; for other changes, run `",
+  );
+  world.write({ limits: { attempts: 3 } });
+  expect(await note()).toContain("has changed since the plan; to use the change, run `");
+});
+
 test("a long list of items is cut on the screen, and whole in JSON", async () => {
   const world = cliWorld({ count: 30 });
   await world.campaign("plan");
