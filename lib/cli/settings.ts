@@ -3,7 +3,7 @@
  * @module
  */
 import { type ReadEnv, readTextVariable } from "../ci/platform.ts";
-import { UsageError } from "../errors.ts";
+import { NotFoundError, UsageError } from "../errors.ts";
 import type { ParsedFlags } from "../flags.ts";
 import { STATE_FILE, VALUE_FILE } from "../report/files.ts";
 import type { Setting } from "../report/run_page.ts";
@@ -132,6 +132,11 @@ export function isDefaultOut(out: string): boolean {
 /** Whether only a person repeats the command. */
 export function isLaptop({ platform, io }: Context): boolean {
   return !platform.isCi && platform.identity(io.env) === null;
+}
+
+/** Whether an error is about an id that the service does not know. Outside CI such an id must not replace the files of another run. */
+export function isUnknownRun(context: Context): (error: unknown) => boolean {
+  return (error) => isLaptop(context) && error instanceof NotFoundError;
 }
 
 export function outDirectory({ option }: Context): string {

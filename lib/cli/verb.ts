@@ -190,6 +190,8 @@ export interface Laptop {
     wantsNew: boolean,
     session: Session,
   ): Promise<Folder>;
+  /** See `folderOfRun` there. */
+  folderOfRun(context: Context, runId: string, session: Session): Promise<{ out: string }>;
   /** See `ignoringFolder` there. */
   ignoringFolder(context: Context, places: { out: string; targets: readonly ReportTarget[] }): () => void;
   /** See `rememberStart` there. */

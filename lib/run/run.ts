@@ -101,10 +101,10 @@ export async function runJob(request: RunRequest | LaterRequest, options: RunJob
 
 /** Follows an existing run. @param runId UUID. @returns See {@linkcode runJob}. */
 export async function attachJob(runId: string, options: RunJob): Promise<JobEnd<RunResult>> {
-  const state = openState(options)?.writer;
+  const state = openState(options);
   recordFollowing(runId, options, state);
-  const operation = new RunOperation(options, runId, state);
-  return await withResultFile(operation, await new Job(operation, options).attach(), options, state);
+  const operation = new RunOperation(options, runId, state?.writer);
+  return await withResultFile(operation, await new Job(operation, options).attach(), options, state?.writer);
 }
 
 /** Longest time for a single read, retries included, in milliseconds. */
@@ -254,16 +254,22 @@ function readEarlier({ session, identity }: RunJob, state: OpenState | undefined
 }
 
 /** Records for `cleanup` that a run is followed. A failure to record it is not an error. */
-function recordFollowing(runId: string, options: RunJob, state: StateWriter | undefined): void {
+function recordFollowing(runId: string, options: RunJob, state: OpenState | undefined): void {
   const { session, onInterrupt } = options;
   const startedAt = new Date(session.clock.wallTime()).toISOString();
   const job = jobOf(session, options);
   const unknown = { idempotencyKey: null, requestHash: null, asked: null, request: null };
   const result = stateResult(options.resultFile);
   try {
-    state?.clear();
+    // Outside CI only the key in the file of the start finds the run again.
+    const earlier = job === null ? readEarlier(options, state) : undefined;
+    if (state !== undefined && earlier?.runId === runId) {
+      state.writer.adopt(earlier);
+      return state.writer.update({ parting: "following", onInterrupt });
+    }
+    state?.writer.clear();
     // This job did not start the run, so a signal cancels it only with `onInterrupt: "cancel"`.
-    state?.begin({ ...unknown, owned: false, startedAt, onInterrupt, result, job, runId });
+    state?.writer.begin({ ...unknown, owned: false, startedAt, onInterrupt, result, job, runId });
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     session.notify({ kind: "text", message: `${error.message}; cleanup will not know this run` });

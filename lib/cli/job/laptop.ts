@@ -60,18 +60,16 @@ const STARTING_MS = 300_000;
  * @throws what the client throws.
  */
 async function rememberedRun(
-  { client, clock, token, memory }: Session,
+  session: Session,
   files: StateFiles,
   path: string,
   isSame: (state: RunState) => boolean,
   call: CallOptions,
 ): Promise<Remembered | undefined> {
-  if (token === undefined) return undefined;
+  const { client, clock, memory } = session;
   const nowMs = clock.wallTime();
-  const stored = readState(files, path, { job: null, execution: false, nowMs, notify() {} });
-  if (stored === undefined || stored.claims.parting === "ended") return undefined;
-  const state = stored.proven(stateSeal(token));
-  if (state === undefined || state.idempotencyKey === null) return undefined;
+  const state = provenState(session, files, path);
+  if (state === undefined || state.parting === "ended" || state.idempotencyKey === null) return undefined;
   const { runId, startedAt } = state;
   const same = isSame(state);
   // The key of the same request finds the run, or starts it.
@@ -87,6 +85,13 @@ async function rememberedRun(
   // The end of a run that was being cancelled is not worth a line.
   const isUnseen = state.parting === "following" || state.parting === "detached";
   return same && end === "success" && isUnseen && ageMs <= UNSEEN_MS ? { runId, same, endAgeMs: ageMs } : undefined;
+}
+
+/** The state in a file that was written with this token. */
+function provenState({ clock, token }: Session, files: StateFiles, path: string): RunState | undefined {
+  if (token === undefined) return undefined;
+  return readState(files, path, { job: null, execution: false, nowMs: clock.wallTime(), notify() {} })
+    ?.proven(stateSeal(token));
 }
 
 /** Most folders to try: one for each run that is going. */
@@ -118,37 +123,68 @@ export async function chooseFolder(
   const call = { deadline: Math.min(deadline, clock.now() + ONE_SHOT_MS), signal };
   const { request, isSame } = await knownRequest(session, asked, call);
   for (let count = 1; count <= MAX_FOLDERS; count++) {
-    const out = count === 1 ? base : `${base.replace(/\/+$/, "")}-${count}`;
+    const out = folderOf(base, count);
     const path = statePath(context, out);
     const earlierRun = await rememberedRun(session, io, path, isSame, call);
     // A finished run does not block the folder.
     if (earlierRun === undefined || earlierRun.endAgeMs !== null && (wantsNew || ownKey)) {
-      if (count > 1) {
-        writer.note(
-          `another run of this folder is still running, so the files of this run go to ${JSON.stringify(out)}`,
-        );
-      }
+      if (count > 1) writer.note(otherFolderNote(out, "is still running"));
       return { request, out, resumePath: undefined };
     }
     if (earlierRun.same && !wantsNew && !ownKey) {
       writer.note(sentenceOf(earlierRun));
       return { request, out, resumePath: path, maxEndAgeMs: UNSEEN_MS };
     }
-    if (option(STATE) !== undefined) {
-      const why = `run "${earlierRun.runId ?? "unknown"}" of that state file is still running`;
-      throw new UsageError({
-        attempted: "start run",
-        why,
-        value: JSON.stringify(path),
-        advice: "give another --state",
-      });
-    }
+    if (option(STATE) !== undefined) throw usedState("start run", earlierRun, path, "is still running");
   }
-  throw new UsageError({
-    attempted: "start run",
-    why: `${MAX_FOLDERS} runs of this folder are still running`,
-    advice: "give --out",
-  });
+  throw usedFolders("start run", "are still running");
+}
+
+/**
+ * Chooses the folder of a run that exists: its own folder, otherwise the first one whose run cannot be attached to any more. A folder's state is the
+ * only way back to its run, so another id never replaces it.
+ * @throws {NotFoundError} if the service does not know the id: nothing is written then.
+ * @throws {UsageError} if `--state` names the file of another run that can be attached to.
+ * @throws what the client throws when it reads the runs.
+ */
+export async function folderOfRun(context: Context, runId: string, session: Session): Promise<{ out: string }> {
+  const { io, option, writer } = context;
+  const base = outDirectory(context);
+  if (!isLaptop(context)) return { out: base };
+  const { client, clock, deadline, signal } = session;
+  const call = { deadline: Math.min(deadline, clock.now() + ONE_SHOT_MS), signal };
+  await client.getRun(runId, call);
+  const folders = Array.from({ length: MAX_FOLDERS }, (_, index) => folderOf(base, index + 1));
+  const stateRun = (out: string) => provenState(session, io, statePath(context, out))?.runId;
+  const ownFolder = folders.find((out) => stateRun(out) === runId);
+  if (ownFolder !== undefined) return { out: ownFolder };
+  for (const out of folders) {
+    const path = statePath(context, out);
+    const earlierRun = await rememberedRun(session, io, path, () => true, call);
+    if (earlierRun === undefined) {
+      if (out !== base) writer.note(otherFolderNote(out, "can still be attached to"));
+      return { out };
+    }
+    if (option(STATE) !== undefined) throw usedState("follow run", earlierRun, path, "can still be attached to");
+  }
+  throw usedFolders("follow run", "can still be attached to");
+}
+
+function folderOf(base: string, count: number): string {
+  return count === 1 ? base : `${base.replace(/\/+$/, "")}-${count}`;
+}
+
+function otherFolderNote(out: string, state: string): string {
+  return `another run of this folder ${state}, so the files of this run go to ${JSON.stringify(out)}`;
+}
+
+function usedState(attempted: string, { runId }: Remembered, path: string, state: string): UsageError {
+  const why = `run "${runId ?? "unknown"}" of that state file ${state}`;
+  return new UsageError({ attempted, why, value: JSON.stringify(path), advice: "give another --state" });
+}
+
+function usedFolders(attempted: string, state: string): UsageError {
+  return new UsageError({ attempted, why: `${MAX_FOLDERS} runs of this folder ${state}`, advice: "give --out" });
 }
 
 /** A request with the id of its repository, and whether a state belongs to it. */

@@ -83,7 +83,10 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
     try {
       return await body();
     } catch (error) {
-      if (plan.passes?.(error)) throw error;
+      if (plan.passes?.(error)) {
+        open.close();
+        throw error;
+      }
       return await refuse(context, plan.nothing, { ...open, startedAt }, error);
     }
   }

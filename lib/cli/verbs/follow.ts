@@ -9,7 +9,7 @@ import { attachJob } from "../../run/run.ts";
 import { readResultRequest, resultOfRun, resultOptions } from "../job/result_file.ts";
 import { withJob } from "../job/with_job.ts";
 import { JSON_LINES, LOG, OPEN, REPORTING, RESULTS, SHOW_TASK, STATE, TOKEN_SHARE, WATCHING } from "../options.ts";
-import { givenRunId, readFollowSettings, requiredRunId } from "../settings.ts";
+import { givenRunId, isUnknownRun, outDirectory, readFollowSettings, requiredRunId } from "../settings.ts";
 import type { Context, Verb } from "../verb.ts";
 import { OF_RUNS, SHORT_IDS } from "./codes.ts";
 
@@ -24,6 +24,10 @@ export async function followRun(context: Context): Promise<number> {
         runId: checkUuid(requiredRunId(context, "follow"), "run id"),
         wanted: readResultRequest(context),
       }),
+      async place({ runId }, session) {
+        return await context.laptop?.folderOfRun(context, runId, session) ?? { out: outDirectory(context) };
+      },
+      passes: isUnknownRun(context),
       exists: true,
     },
     ({ asked: { runId, wanted }, places, session, item, complete }) =>

@@ -343,3 +343,60 @@ test("run --follow on a terminal outside CI writes three reports and the state f
     expect((await reports(terminal, CI)).length).toBeGreaterThan(7);
   }
 });
+
+const UNKNOWN_ID = "00000000-0000-4000-8000-000000000000";
+
+test("follow leaves the run of the folder alone when its id is another run, also when the folder's run has succeeded meanwhile", async () => {
+  for (const hasSucceeded of [false, true]) {
+    const { cli, emulator, start } = world("");
+    const args = [...RUN, "--timeout", "30s"];
+    const first = await cli(args);
+    const files = left(first.io.files);
+    const [runId = ""] = [...emulator.world.store.runs.keys()];
+    if (hasSucceeded) emulator.control("setRun", { runId, run: { status: "success" } });
+    const otherId = await start("Another task");
+    const other = await cli(["follow", otherId, "--timeout", "30s"], { files });
+    for (const [path, text] of Object.entries(files)) expect([path, other.io.files.get(path)]).toEqual([path, text]);
+    expect(other.stderr).toContain(`the files of this run go to "mogplex-ci-2"`);
+    expect(JSON.parse(other.io.files.get("mogplex-ci-2/run.json") ?? "").runId).toBe(otherId);
+    // Its own folder is found again.
+    const again = await cli(["follow", otherId, "--timeout", "30s"], { files: left(other.io.files) });
+    expect([...again.io.files.keys()].filter((path) => path.startsWith("mogplex-ci-3"))).toEqual([]);
+    const same = await cli(args, { files: left(again.io.files) });
+    expect([same.code, emulator.world.store.runs.size]).toEqual([hasSucceeded ? 0 : 124, 2]);
+  }
+});
+
+test("follow keeps the key of the folder's own run, so the same command attaches to it afterwards", async () => {
+  const { cli, runs, files } = await withLiveRun();
+  const { runId, idempotencyKey } = JSON.parse(files["mogplex-ci/run.json"] ?? "");
+  const followed = await cli(["follow", runId, "--timeout", "30s"], { files });
+  const state = JSON.parse(followed.io.files.get("mogplex-ci/run.json") ?? "");
+  expect([followed.code, state.idempotencyKey, state.left]).toEqual([124, idempotencyKey, "detached"]);
+  const again = await cli([...RUN, "--timeout", "30s"], { files: left(followed.io.files) });
+  expect([again.code, runs()]).toEqual([124, 1]);
+});
+
+test("follow refuses a --state whose run can still be attached to", async () => {
+  const { cli, start } = world("");
+  const files = left((await cli([...RUN, "--timeout", "30s"])).io.files);
+  const otherId = await start("Another task");
+  const { code, stderr, io } = await cli(["follow", otherId, "--state", "mogplex-ci/run.json"], { files });
+  expect([code, io.files.get("mogplex-ci/run.json")]).toEqual([2, files["mogplex-ci/run.json"]]);
+  expect(stderr).toContain('run "<run>" of that state file can still be attached to: "mogplex-ci/run.json"');
+});
+
+test("follow and report of an id that the service does not know print only the error, and touch no file outside CI", async () => {
+  for (const verb of ["follow", "report"]) {
+    const { cli, files, runs } = await withLiveRun();
+    for (const terminal of [false, true]) {
+      const { code, stdout, stderr, io } = await cli([verb, UNKNOWN_ID], { files, terminal });
+      expect([verb, code, left(io.files)]).toEqual([verb, 2, files]);
+      expect((stdout + stderr).trim().split("\n")).toEqual([expect.stringContaining(`error: Cannot read run "${UNKNOWN_ID}": the service does not find it`)]);
+    }
+    const empty = await cli([verb, UNKNOWN_ID]);
+    expect([verb, left(empty.io.files)]).toEqual([verb, {}]);
+    const again = await cli([...RUN, "--timeout", "30s"], { files });
+    expect([again.code, runs()]).toEqual([124, 1]);
+  }
+});

@@ -512,7 +512,7 @@ test("--report takes several reports separated by commas, as its variable does",
 test("a run that the service does not know is neither looked at again nor cancelled", async () => {
   const { cli } = world();
   for (const verb of ["follow", "report"]) {
-    const { code, stdout, io } = await cli([verb, crypto.randomUUID()]);
+    const { code, stdout, io } = await cli([verb, crypto.randomUUID()], { env: { CI: "true" } });
     expect(code).toBe(2);
     expect(stdout).not.toMatch(/^(?:resume|cancel) /m);
     expect(JSON.parse(io.files.get("mogplex-ci/result.json") ?? "").resume).toBeNull();
