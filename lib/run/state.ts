@@ -412,7 +412,9 @@ export class StateWriter {
   }
 
   /** Changes the state. A file that cannot be written is no reason to lose a run: one notice reports it. */
-  update(change: Partial<Pick<RunState, "runId" | "owned" | "status" | "lastEventId" | "parting" | "onInterrupt">>): void {
+  update(
+    change: Partial<Pick<RunState, "runId" | "owned" | "status" | "lastEventId" | "parting" | "onInterrupt">>,
+  ): void {
     const { runId } = change;
     if (this.#state === undefined) return;
     if (runId) this.#forget();

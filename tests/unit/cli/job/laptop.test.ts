@@ -392,7 +392,9 @@ test("follow and report of an id that the service does not know print only the e
     for (const terminal of [false, true]) {
       const { code, stdout, stderr, io } = await cli([verb, UNKNOWN_ID], { files, terminal });
       expect([verb, code, left(io.files)]).toEqual([verb, 2, files]);
-      expect((stdout + stderr).trim().split("\n")).toEqual([expect.stringContaining(`error: Cannot read run "${UNKNOWN_ID}": the service does not find it`)]);
+      expect((stdout + stderr).trim().split("\n")).toEqual([
+        expect.stringContaining(`error: Cannot read run "${UNKNOWN_ID}": the service does not find it`),
+      ]);
     }
     const empty = await cli([verb, UNKNOWN_ID]);
     expect([verb, left(empty.io.files)]).toEqual([verb, {}]);
