@@ -18,7 +18,7 @@ import { pagePath, type ReportTarget } from "./write.ts";
 
 /** A note to be written. `mayLink` and `links` are for its summary. */
 export interface PlannedNote
-  extends Required<Pick<MarkdownOptions, "mayLink">>, Pick<MarkdownOptions, "links">, NoteWords {
+  extends Required<Pick<MarkdownOptions, "mayLink">>, Pick<MarkdownOptions, "links">, Omit<NoteWords, "steps"> {
   place: NotePlace;
   /** Variable with the token; undefined if it is not in a separate variable. */
   tokenVariable?: string | undefined;
@@ -28,8 +28,8 @@ export interface PlannedNote
   label: string;
   /** The note, if the job has already begun it. @default it begins with the run */
   note?: LivingNote<NoteContent> | undefined;
-  /** The task, if the note shows it from the beginning: untrusted text. @default it is not shown */
-  task?: string | undefined;
+  /** Reads `steps` of its words at the end of the job. @default advice for those who start the job */
+  steps?: ((outcome: AnyResult["outcome"]) => Promise<NonNullable<NoteWords["steps"]>>) | undefined;
   /** Reads what its pull request still needs, as trusted Markdown; null for nothing to say. @default it is not read */
   needs?: (() => Promise<string | null>) | undefined;
   /** A trusted line above the text, which may name the run. @default none */
@@ -138,7 +138,7 @@ export function openNote(context: NoteContext, plan: PlannedNote): LivingNote<No
 export function resultContent(
   context: NoteContext,
   result: AnyResult,
-  { steps, stop, pullName, targets = [], streak }: NoteWords & {
+  { steps, stop, pullName, task, isRepeated, targets = [], streak }: NoteWords & {
     targets?: readonly ReportTarget[];
     streak?: number | undefined;
   },
@@ -148,7 +148,8 @@ export function resultContent(
   return {
     render: (mayLink, links) => {
       const clean = cleanResult(result, redact, redact.token);
-      return resultNote(clean, { mayLink, links: { ...links, page }, redact, steps, stop, pullName, streak });
+      const words = { steps, stop, pullName, task, isRepeated };
+      return resultNote(clean, { mayLink, links: { ...links, page }, redact, streak, ...words });
     },
     state: {
       runId: result.kind === "run" ? result.runId : null,

@@ -24,6 +24,10 @@ export interface NoteWords {
   pullName?: ((url: string) => string | undefined) | undefined;
   /** What to do after an outcome, for readers who cannot start the job again. @default advice for those who start the job */
   steps?: Readonly<Record<string, Words>> | undefined;
+  /** The task, if the note may show it: untrusted text. @default it is not shown */
+  task?: string | undefined;
+  /** Whether the task was given earlier, so that the text above the note does not have it. @default {false} */
+  isRepeated?: boolean | undefined;
 }
 
 const dot = " · ";
@@ -68,7 +72,7 @@ const EVENTS: ReadonlyMap<string, string> = new Map([
   ["log", "a message"],
 ]);
 
-export interface NoteProgress extends Pick<NoteWords, "stop"> {
+export interface NoteProgress extends Pick<NoteWords, "stop" | "task"> {
   links: ReportLinks;
   /** `start` before there is a run, otherwise one of its phases. */
   phase: string;
@@ -82,8 +86,6 @@ export interface NoteProgress extends Pick<NoteWords, "stop"> {
   last?: { readonly type: string; readonly at: string } | undefined;
   /** Whether the note changes so rarely that durations would be wrong. @default {false} */
   isRare?: boolean | undefined;
-  /** Untrusted text; undefined if it must not be shown. */
-  task?: string | undefined;
   /** Why the run cannot start yet. @default unknown */
   trouble?: Words | undefined;
 }
@@ -143,6 +145,9 @@ const TIMED: ReadonlyMap<string, string> = new Map([
 /** After a success that may be an answer, or a task that needed no change: only the agent's text shows which. */
 const UNCHANGED = ": nothing was changed";
 
+/** A question mark that ends a word: addresses also contain them. */
+const QUESTION = /[?\uff1f\u061f](?=[\s"'`)*_]|$)/;
+
 const MAX_PROSE = 20_000;
 const MAX_REASON = 10_000;
 
@@ -156,10 +161,13 @@ export function resultNote(result: AnyResult, options: NoteOptions): string {
   const isGood = exitCode === 0 && outcome === "success";
   const { links } = options;
   const what = whatOf(view, options);
+  const isAnswer = what === UNCHANGED && finalMessage !== null && QUESTION.test(options.task ?? "");
+  const good = isAnswer ? "Answered" : what === UNCHANGED ? "Finished" : word;
   const hasWork = view.git?.pullRequest.url != null;
   return `${
     markdownOf([
-      { text: [`${sign} `, { strong: what === UNCHANGED ? "Finished" : word }, took, what] },
+      { text: [`${sign} `, { strong: good }, took, isAnswer ? "" : what] },
+      ...repeatedLine(options),
       ...(isGood ? filesLine(view, links) : []),
       ...(reason !== null && isLong(reason) ? [{ code: cutText(reason, MAX_REASON) }] : []),
       ...(outcome === "awaiting_input" ? question(view) : []),
@@ -172,6 +180,11 @@ export function resultNote(result: AnyResult, options: NoteOptions): string {
       ...(isGood && hasFiles(view) ? [] : endLine(links)),
     ])
   }\n`;
+}
+
+function repeatedLine({ task, isRepeated = false, redact }: NoteOptions): Block[] {
+  const words = isRepeated ? named(redact(task ?? "")) : null;
+  return words === null ? [] : [{ text: ["Repeated task", words] }];
 }
 
 function isLong(reason: string): boolean {

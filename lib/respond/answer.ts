@@ -155,6 +155,7 @@ async function answerOne(job: Responding, asked: Asked): Promise<number> {
   const decision = await decider.decide(news, since);
   if (decision.kind !== "none" || decision.tell !== null) job.remembered?.forget(news.thread);
   await removeDoubles(job, asked, decider.doubles);
+  const newDecider = () => openDecider({ ...job, forge: job.openForge(), remembered: undefined }).decider;
   if (decision.kind === "attach") {
     const { marked } = decision;
     // Followed, its note would no longer say that polls have to cancel it.
@@ -162,7 +163,7 @@ async function answerOne(job: Responding, asked: Asked): Promise<number> {
       return await endLeftNote(job, news, { decider, left: marked }) ? EXIT.cancelled : EXIT.unavailable;
     }
     asked.onStart?.();
-    return await attachRun(job, asked, decider, decision) ??
+    return await attachRun(job, asked, { decider, newDecider }, decision) ??
       none(job, "its run was started, but no longer exists");
   }
   for (const leftNote of decider.open) await endLeftNote(job, news, { decider, left: leftNote });
@@ -174,7 +175,6 @@ async function answerOne(job: Responding, asked: Asked): Promise<number> {
   if (decision.kind === "stop") return await stop(job, asked, { decider, session, decision });
   if (decision.kind === "start") {
     asked.onStart?.();
-    const newDecider = () => openDecider({ ...job, forge: job.openForge(), remembered: undefined }).decider;
     // A poll's memory may be as old as the last run that it waited for.
     const fresh = job.remembered === undefined ? decider : newDecider();
     const started = await startRun(job, asked, decision, { decider: fresh, newDecider });

@@ -7,7 +7,6 @@ import type { ForgeUser } from "../forge/findings.ts";
 import { requesterIn, requesterLine } from "../forge/requester.ts";
 import type { CommentPlace, Reaction, ThreadComment, ThreadPlace } from "../forge/threads.ts";
 import type { NoteState, PlannedNote } from "../report/job_note.ts";
-import type { NoteWords } from "../report/note_text.ts";
 import { noteMarker, writeNote } from "../forge/note.ts";
 import { STARTING_MS } from "./rivals.ts";
 import { type Asked, type Responding, sealFor } from "./job.ts";
@@ -167,16 +166,27 @@ function nextStep({ runId, exitCode }: NoteState, name: string, { isUnwanted, is
     `\`@${name} stop\` withdraws it.`;
 }
 
-const stepsFor = (name: string): NoteWords["steps"] => ({
-  deadline: "Nothing: if the run is still going, a poll adds its result here a few minutes after it finishes.",
-  cancelled: ["Somebody stopped it. Write ", { name: `@${name} again` }, " if that was a mistake."],
-});
+/** @param stopper Reads who stopped the run. */
+function stepsFor(name: string, stopper: () => Promise<string | null>): PlannedNote["steps"] {
+  return async (outcome) => {
+    const by = outcome === "cancelled" ? await stopper().catch(() => null) : null;
+    return {
+      deadline: "Nothing: if the run is still going, a poll adds its result here a few minutes after it finishes.",
+      cancelled: [
+        by === null ? "Somebody" : { name: by },
+        " stopped it. Write ",
+        { name: `@${name} again` },
+        " if that was a mistake.",
+      ],
+    };
+  };
+}
 
-/** @param label Name of the job, which may be empty. */
+/** @param label Name of the job, which may be empty. @param stopper As in {@linkcode stepsFor}. */
 export function planOf(
   { forge, settings: { name }, showsTask }: Responding,
   { thread }: { thread: ThreadPlace },
-  { ask, of, requester, task, label, links, seal, leftOut, doubts = { isUnwanted: false, isHidden: false } }:
+  { ask, of, requester, task, label, links, seal, stopper, leftOut, doubts = { isUnwanted: false, isHidden: false } }:
     & Pick<PlannedNote, "label" | "links" | "task">
     & {
       ask: AskId;
@@ -184,6 +194,7 @@ export function planOf(
       /** Undefined if an earlier note does not name this user. */
       requester: Pick<ForgeUser, "id"> | undefined;
       seal: MarkSeal;
+      stopper: () => Promise<string | null>;
       leftOut?: string | undefined;
       doubts?: Readonly<Doubts>;
     },
@@ -196,7 +207,8 @@ export function planOf(
     mayLink: (url) => forge.mayLink(url),
     links,
     task: showsTask ? task : undefined,
-    steps: stepsFor(name),
+    isRepeated: !isSameAsk(ask, of),
+    steps: stepsFor(name, stopper),
     stop: `@${name} stop`,
     pullName: (url) => forge.pullName(url),
     head: (state) =>

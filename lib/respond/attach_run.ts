@@ -14,7 +14,7 @@ import { afterRun } from "./start_run.ts";
 export async function attachRun(
   job: Responding,
   asked: Asked,
-  decider: Decider,
+  { decider, newDecider }: { decider: Decider; newDecider: () => Decider },
   { marked: { mark, note: { text } }, runId, thread }: Attach,
 ): Promise<number | null> {
   const { platform, io: { env } } = job;
@@ -31,6 +31,7 @@ export async function attachRun(
     label: platform.identity(env)?.job ?? "",
     links: { job: jobPage, pipeline },
     seal: await sealFor(job, thread),
+    stopper: async () => await newDecider().stopper(thread, mark.ask),
   });
   const { result, page } = await job.run({ run }, { note, out: asked.out, onSession() {}, onNotice() {} });
   await afterRun(job, asked, result, { page, thread: thread.url, isOver: isTerminal(run.status) });

@@ -245,7 +245,7 @@ export class Decider {
     if (what?.kind === "stop") return stop;
     if (what?.kind === "help") return { kind: "reply", ask, text: helpText(this.#world.settings.name) };
     if (what?.kind === "status") return { kind: "reply", ask, text: await this.#statusText(thread, marks) };
-    if (await this.#isStopped(comments.list, marks, { ask, at, me })) {
+    if (await this.#stopOf(comments.list, marks, { ask, at, me }) !== null) {
       return tell(ownMark === undefined ? STOPPED : "it was stopped");
     }
     if (thread.isInternal === true && this.#world.settings.isPublic) {
@@ -329,31 +329,49 @@ export class Decider {
     return { runs: await this.#rivals.runsAtWork(marks), starting, waiting };
   }
 
-  /** Whether a user with the right has requested a stop after a request. Our note of the stop stays if other users change or remove the comment. */
-  async #isStopped(
+  /**
+   * The user with the right who has requested a stop after a request; null without one. Our note of the stop stays if other users change or remove the
+   * comment, whose author is then unknown.
+   */
+  async #stopOf(
     comments: readonly ThreadComment[],
     marks: readonly MarkedNote[],
     { ask, at, me }: { ask: AskId; at: string; me: ForgeUser },
-  ): Promise<boolean> {
+  ): Promise<{ readonly by: string | null } | null> {
     const isAfter = (marked: MarkedNote) => {
       const ms = stopOf(marked);
       return ms !== null && isLater({ ...marked.mark.ask, createdAt: new Date(ms).toISOString() }, { ask, at });
     };
-    if (marks.some(isAfter)) return true;
+    const stop = marks.find(isAfter);
+    if (stop !== undefined) {
+      return { by: comments.find((each) => isSameAsk(each, stop.mark.ask))?.author.name ?? null };
+    }
     const hasRight = this.#rights.crowd(MAX_STOPPERS);
     for (const comment of comments) {
       if (comment.author.id === me.id || !isLater(comment, { ask, at })) continue;
       if (readMention(comment.text, this.#world.settings.name)?.kind !== "stop") continue;
-      if (comment.editedAt === null && !comment.isInternal && await hasRight(comment.author)) return true;
+      if (comment.editedAt !== null || comment.isInternal || !await hasRight(comment.author)) continue;
+      return { by: comment.author.name };
     }
-    return false;
+    return null;
   }
 
   /** Whether a request is stopped. Checked again after the start, which may have been tried for as long as the service was down. */
   async isStopped({ thread, ask, at }: Pick<Wanted, "thread" | "ask" | "at">): Promise<boolean> {
     const me = await this.#world.threads.me();
     const { list } = await this.#world.threads.comments(thread);
-    return await this.#isStopped(list, marksOf(list, me, await this.#world.sealOf(thread)), { ask, at, me });
+    return await this.#stopOf(list, marksOf(list, me, await this.#world.sealOf(thread)), { ask, at, me }) !== null;
+  }
+
+  /** Name of the user who has stopped the run of a request; null if the thread does not show it. */
+  async stopper(thread: ThreadPlace, ask: AskId): Promise<string | null> {
+    const me = await this.#world.threads.me();
+    const { list } = await this.#world.threads.comments(thread);
+    const marks = marksOf(list, me, await this.#world.sealOf(thread));
+    const request = list.find((each) => isSameAsk(each, ask)) ??
+      marks.find(({ mark }) => isSameAsk(mark.ask, ask))?.note;
+    if (request === undefined) return null;
+    return (await this.#stopOf(list, marks, { ask, at: request.createdAt, me }))?.by ?? null;
   }
 
   /**

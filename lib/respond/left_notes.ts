@@ -68,8 +68,10 @@ export async function endLeftNote(
     const seal = await sealFor(job, thread);
     const task = await decider.taskOf(thread, mark);
     const requester = requesterIn(note.text);
-    const planned = planOf(job, { thread }, { ask, of, requester, task, label: "", links: undefined, seal });
-    const content = resultContent(job, result, planned);
+    const stopper = () => decider.stopper(thread, ask);
+    const planned = planOf(job, { thread }, { ask, of, requester, task, label: "", links: undefined, seal, stopper });
+    const steps = await planned.steps?.(result.outcome);
+    const content = resultContent(job, result, { ...planned, steps });
     await writeContent(job, planned, content, { id: note.id });
     await react(job, { news: newsOf(thread, ask) }, result.exitCode === EXIT.success ? "done" : "failed");
     writer.note(`the note of run ${state.runId} had no result: it was added`);

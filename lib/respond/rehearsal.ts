@@ -58,7 +58,7 @@ export async function rehearse(
     onSession({ deadline: Infinity, signal: undefined });
     what.onStarted({ runId: RUN_ID, run: { status: "running" } });
     const { result } = await what.onEnd({ result: resultOf(what.request, assumed, end), error: undefined });
-    await planned.note?.end(resultContent(job, result, planned));
+    await planned.note?.end(resultContent(job, result, { ...planned, steps: undefined }));
     return { result };
   };
   const connection = resolveConnection({ env: () => undefined, token: TOKEN, noEnvironment: true });

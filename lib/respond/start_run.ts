@@ -45,7 +45,19 @@ export async function startRun(
   const label = platform.identity(env)?.job ?? "";
   const links = { job: jobPage, pipeline };
   const doubts: Doubts = { isUnwanted: false, isHidden: false };
-  const planned = planOf(job, { thread }, { ask, of, requester: asker, task, label, links, seal, leftOut, doubts });
+  const stopper = async () => await newDecider().stopper(thread, ask);
+  const planned = planOf(job, { thread }, {
+    ask,
+    of,
+    requester: asker,
+    task,
+    label,
+    links,
+    seal,
+    stopper,
+    leftOut,
+    doubts,
+  });
   const note = openNote(job, planned);
   const since = clock.wallTime();
   if (wanted.isTried && await isAnswered(job, asked, ask)) return ANSWERED;

@@ -140,10 +140,10 @@ export function prepareNote(context: Context, targets: readonly ReportTarget[]):
     async ended(result, streak) {
       if (result.outcome === "started") return;
       try {
-        const { steps, stop, pullName } = plan;
+        const steps = await plan.steps?.(result.outcome);
         // After a signal there are only seconds.
         const needs = result.outcome === "interrupted" ? null : await plan.needs?.();
-        const content = resultContent(context, result, { steps, stop, pullName, targets, streak });
+        const content = resultContent(context, result, { ...plan, steps, targets, streak });
         tell(context, plan, await note.end({ ...content, needs }));
       } catch (error) {
         tellProblem(context, error);

@@ -75,6 +75,18 @@ test("resultNote() of a success is the pull request, the first file and the link
   );
 });
 
+test("resultNote() names the task only if it is not above the note, as inert and masked text", () => {
+  const task = "ask @kim `now` for mog_secret\nand more";
+  const redact = (text: string) => text.replaceAll("mog_secret", "[redacted]");
+  const [first, , second] = note({}, { task, isRepeated: true, redact }).split("\n");
+  expect([first, second]).toEqual([
+    "✅ **Succeeded** in 18 min: [#7](<https://github.com/acme/web/pull/7>) is ready for review",
+    "Repeated task: ``ask @kim `now` for [redacted]``",
+  ]);
+  expect(note({}, { task })).not.toContain("ask");
+  expect(note({}, { isRepeated: true })).not.toContain("Repeated");
+});
+
 test("resultNote() names a pull request of another project by its address, as code where a link would leave a mark", () => {
   const url = "https://git.example.com/a/b/pulls/1";
   const pullRequest = { state: "open", url } as const;
@@ -97,6 +109,15 @@ test("resultNote() has the answer of an agent that changed nothing, and folds th
 
 [Report](<${PAGE}>) · [Log](<${JOB}>)
 `);
+  const firstLine = (task: string, more: Partial<RunResult> = {}) =>
+    note({ ...answer, ...none, ...more }, { task }).split("\n")[0];
+  expect(["Why?", "Is it red? Look.", "为什么？", "Is `a` used (or `b`?)"].map((task) => firstLine(task))).toEqual(
+    Array(4).fill("✅ **Answered** in 18 min"),
+  );
+  expect(["fix it", "Read https://x.example/?a=1"].map((task) => firstLine(task))).toEqual(
+    Array(2).fill("✅ **Finished** in 18 min: nothing was changed"),
+  );
+  expect(firstLine("Why?", { finalMessage: null })).toBe("✅ **Finished** in 18 min: nothing was changed");
   expect(note({ finalMessage: "Done." })).toContain("<details><summary>Last message of the agent</summary>");
 });
 

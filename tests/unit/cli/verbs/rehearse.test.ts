@@ -444,7 +444,7 @@ test("respond --dry-run shows what a fix quotes, and the note of a run that only
   const { stdout } = await rehearse(["--text", "@mogplex why does the login test fail?"]);
   const [, answered = ""] = stdout.split("Note at the end, if the agent only answers and changes nothing:\n");
   expect(answered.split("\n").map((line) => line.trim()).slice(0, 4)).toEqual([
-    "✅ **Finished** in 4 min: nothing was changed",
+    "✅ **Answered** in 4 min",
     "",
     "```text",
     "The answer of the agent.",

@@ -839,7 +839,7 @@ test("respond stops a run whose start the service has taken only after the stop 
   await task;
   // The worker takes up a run that was cancelled while its sandbox booted, and fails it.
   expect(runsOf(at).map(({ status }) => status)).toEqual(["failed"]);
-  expect(ours(at)[0]).toContain("Somebody stopped it.");
+  expect(ours(at)[0]).toContain("`lee` stopped it.");
 });
 
 test("the note of a run has neither the task nor the whole prompt at its end: the comment above it has the task", async () => {
@@ -1165,7 +1165,7 @@ test("a note whose job had too little time speaks to the asker, and gets reactio
   await at.clock.sleep(10 * 60_000);
   expect((await respond(at, "", ["--poll"])).code).toBe(0);
   expect(ours(at)[0]).toMatch(/ ended [0-9a-f]{32} -->/);
-  expect(ours(at)[0]).toContain("Somebody stopped it. Write `@mogplex again` if that was a mistake.");
+  expect(ours(at)[0]).toContain("`lee` stopped it. Write `@mogplex again` if that was a mistake.");
   expect(at.gitlab.reactions).toContain(`${note.id} x`);
 });
 
@@ -1709,4 +1709,27 @@ test("respond makes no note for a stranger, in however few requests it finds tha
   expect((await respond(at, payload(note))).code).toBe(0);
   expect(at.sent.filter(({ line }) => !line.startsWith("GET ") && !line.endsWith("graphql"))).toEqual([]);
   expect([ours(at), at.gitlab.reactions]).toEqual([[], []]);
+});
+
+test("the note of `again` names the repeated task at its end", async () => {
+  const at = place();
+  await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex fix it")));
+  await at.clock.sleep(60_000);
+  await respond(at, payload(at.gitlab.say("merge_requests/7", "lee", "@mogplex again")));
+  const [first = "", second = ""] = ours(at);
+  expect([first.includes("Repeated task"), second.includes("\nRepeated task: `fix it`\n")]).toEqual([false, true]);
+});
+
+test("the note of a run names nobody who stopped it if it was cancelled in the app", async () => {
+  const at = place("stuck-streaming");
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  const job = respond(at, payload(note), ["--timeout", "5m"]);
+  await at.clock.sleep(30_000);
+  // Neither of them has stopped it.
+  at.gitlab.say("merge_requests/7", "eve", "@mogplex stop");
+  at.gitlab.say("merge_requests/7", "lee", "Please stop.");
+  const url = `https://mogplex.com/api/v1/mogplex/runs/${runsOf(at)[0]?.id}/cancel`;
+  await at.emulator.fetch(url, { method: "POST", headers: { authorization: `Bearer ${TOKEN}` } });
+  await job;
+  expect(ours(at)[0]).toContain("Somebody stopped it. Write `@mogplex again` if that was a mistake.");
 });
