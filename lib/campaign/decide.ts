@@ -72,7 +72,7 @@ export type Decision =
   | { kind: "skip"; select: Selection; reason: string; cancel?: boolean | undefined };
 
 export interface Decided {
-  /** Names of the items that it is about; empty for decisions about the whole. */
+  /** Names of the items that it is about; of a dry run of a stop those whose runs it would cancel; empty for other decisions about the whole. */
   items: string[];
   text: string;
   /** What the campaign looks like afterwards. */
@@ -501,11 +501,16 @@ async function recordStop({ opened, store, by, dryRun }: Deciding, decision: Of<
   const parts = [
     ...isRepeated ? [`it was stopped already, by ${whoStopped(stopped)} at ${utcText(Date.parse(stopped.at))}`] : [],
     "nothing more will start",
-    ...count > 0 ? (cancel ? [] : [theirEnd]) : open.length > 0 ? [] : ["nothing runs"],
+    ...count > 0 ? (cancel ? willCancel(dryRun, count) : [theirEnd]) : open.length > 0 ? [] : ["nothing runs"],
     ...open.length > 0 ? [openStartsText(open.length) + (cancel ? "" : ": `campaign stop --cancel` finds out")] : [],
     ...elsewhere(opened, cancel),
   ];
-  return { items: [], text: parts.join("; "), acts: cancel ? [...runs, ...open] : [] };
+  return { items: cancel && dryRun ? runs : [], text: parts.join("; "), acts: cancel ? [...runs, ...open] : [] };
+}
+
+/** What a dry run says about runs: otherwise the answer says what happened to them. */
+function willCancel(dryRun: boolean, runs: number): string[] {
+  return dryRun && runs > 0 ? [`${formatCount(runs, "run")} will be cancelled`] : [];
 }
 
 async function recordResume(
@@ -562,7 +567,7 @@ async function recordSkip(deciding: Deciding, { select, reason, cancel = false }
   }
   const parts = [
     `${formatCount(items.length, "item")} will not start again`,
-    ...runs.length === 0 || cancel ? [] : [stillRunning(runs.length)],
+    ...runs.length === 0 ? [] : cancel ? willCancel(dryRun, runs.length) : [stillRunning(runs.length)],
     ...open.length > 0 ? [openStartsText(open.length)] : [],
     ...elsewhere(opened, cancel, "none of these"),
   ];

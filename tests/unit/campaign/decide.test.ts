@@ -192,6 +192,24 @@ test("decideCampaign() cancels the runs at once when it stops with cancel, also 
   expect((await world.run()).view.counts.succeeded).toBe(2);
 });
 
+test("decideCampaign() names in a dry run the runs that a stop or a skip with cancel would cancel", async () => {
+  const world = campaignWorld({ count: 5, runDuration: () => 20 * MINUTE });
+  await world.advance();
+  const names = [1, 2, 3].map((number) => `${project(number)}@main`);
+  const preview = await world.decide(stop(true), { dryRun: true });
+  expect([preview.text, preview.items, world.runs().filter((run) => run.endsWith("cancelled"))]).toEqual([
+    "dry run, nothing was recorded; without --dry-run: nothing more will start; 3 runs will be cancelled",
+    names,
+    [],
+  ]);
+  const skips = await world.decide({ ...skip({ only: [project(1), project(5)] }), cancel: true }, { dryRun: true });
+  expect(skips.text).toBe(
+    "dry run, nothing was recorded; without --dry-run: 2 items will not start again; 1 run will be cancelled",
+  );
+  expect((await world.decide(stop(true))).items).toEqual([]);
+  expect((await world.decide(stop(true), { dryRun: true })).items).toEqual([]);
+});
+
 test("a campaign that is stopped with --cancel also cancels runs that wait for an answer", async () => {
   const world = campaignWorld({ count: 2, scenarios: "play: awaiting-input", revision: REVISIONS.later });
   await world.run();
