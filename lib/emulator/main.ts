@@ -12,7 +12,8 @@ import { EXIT } from "../exit_codes.ts";
 import { parseFlags } from "../flags.ts";
 import { type Io, processIo } from "../io.ts";
 import { lookup } from "../lookup.ts";
-import { isMain, programArgs, setExitCode } from "../runtime.ts";
+import { isMain, programArgs, setExitCode, terminalSize } from "../runtime.ts";
+import { hangCells } from "../text/cells.ts";
 import { builtInScenarios, SCENARIO_NAMES, SCENARIO_TEXTS } from "./agents/scenario.ts";
 import { FLAGS, NAME, readOptions, scriptedText, type StartEmulatorOptions } from "./options.ts";
 import { type ServedEmulator, startEmulator } from "./server.ts";
@@ -69,7 +70,7 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
       const code = await runCommand(command, { ...served, startLimits: options.startLimits }, io);
       if (!flags.has("quiet")) {
         noteScripted(options, served, io);
-        for (const harness of scripted) io.write("stderr", `note: ${scriptedText(harness)}\n`);
+        for (const harness of scripted) writeNote(io, scriptedText(harness));
       }
       return code;
     } finally {
@@ -125,11 +126,17 @@ function helpText(): string {
 function noteScripted({ repos = [], commands = {} }: StartEmulatorOptions, { emulator }: ServedEmulator, io: Io): void {
   const [repo] = repos.filter(({ fullName }) => emulator.world.pulls.has(fullName));
   if (repo === undefined || Object.keys(commands).length > 0) return;
-  io.write(
-    "stderr",
-    `note: a scenario simulated the run: the repository at ${repo.path} is unchanged, and the pull request is made up. ` +
-      "For a real change give exec a command: --harness 'codex=COMMAND'\n",
+  writeNote(
+    io,
+    `a scenario simulated the run: the repository at ${repo.path} is unchanged, and the pull request is made up. ` +
+      "For a real change give exec a command: --harness 'codex=COMMAND'",
   );
+}
+
+/** Writes a note; on a terminal, it is broken between words. */
+function writeNote(io: Io, text: string): void {
+  const size = io.isTerminal("stderr") ? terminalSize() : undefined;
+  io.write("stderr", `${hangCells(`note: ${text}`, size?.columns ?? Infinity, 0).join("\n")}\n`);
 }
 
 async function serve(served: ServedEmulator, io: Io): Promise<void> {

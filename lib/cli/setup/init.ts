@@ -13,7 +13,7 @@ import { didYouMean } from "../../nearest.ts";
 import { programFile } from "../../runtime.ts";
 import { isSha256Hex, sha256Hex } from "../../sha256.ts";
 import { commandLine } from "../../text/escape.ts";
-import { remotesOf } from "../job/origin.ts";
+import { hostOf, remotesOf } from "../job/origin.ts";
 import { oneOf } from "../options.ts";
 import type { Context, Option, VerbFlag } from "../verb.ts";
 import { startingJobs } from "./gitlab_rules.ts";
@@ -171,7 +171,7 @@ export async function initRepository(context: Context): Promise<number> {
     steps.show(stage.trimEnd());
   }
   steps.say("", `Needs: ${needsOf(recipe, safeName)}.`);
-  const host = hostOf(origin);
+  const host = hostOf(origin) ?? "";
   steps.say(
     ...recipe.steps.map((step, index) =>
       `  ${index + 1}. ${host === "" ? step : step.replaceAll("https://GITLAB/", `https://${host}/`)}`
@@ -354,11 +354,6 @@ function ownLicenses({ io, machine }: Context): string | undefined {
   return valueOr(() => io.readFile(`${machine.programFile ?? programFile()}.licenses.txt`), undefined);
 }
 
-/** The host in the address of a remote; empty without one. */
-function hostOf(origin: string): string {
-  return origin.replace(/[^/@]*@/, "").replace(/^\w+:\/\//, "").split(/[/:]/)[0] ?? "";
-}
-
 /** The system in the arguments, or the one that the repository uses. @throws {UsageError} if none or several match. */
 function systemOf(context: Context, origin: string): [name: string, recipe: Recipe] {
   const [given] = context.flags.positionals;
@@ -374,7 +369,7 @@ function systemOf(context: Context, origin: string): [name: string, recipe: Reci
       advice: didYouMean(given, names) ?? advice,
     });
   }
-  const host = hostOf(origin);
+  const host = hostOf(origin) ?? "";
   const marked = [...RECIPES].filter(([, { file, marks = [] }]) =>
     [file, ...marks].some((path) => exists(context, path))
   );

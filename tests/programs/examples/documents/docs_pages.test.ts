@@ -578,6 +578,19 @@ test("the block of the README for a component copies the template of this checko
   expect(readFileSync(join(cwd, local), "utf8")).toBe(readFileSync(built("templates/run.yml"), "utf8"));
 });
 
+for (const [scenario, code] of [["success", 0], ["agent-failure", 1]] as const) {
+  test(`the line of docs/other-runners.md for Jenkins with Bun ends with ${code} when its run plays ${scenario}`, () =>
+    withService({ ...FAST, scenario }, async (service) => {
+      const { MOGPLEX_REPO_ID: _, ...env } = variables(service);
+      const { run } = place({
+        ...env,
+        ...{ JENKINS_URL: "https://jenkins.example.com/", GIT_URL: "https://github.com/acme/web.git" },
+        ...{ JOB_NAME: "agent", BUILD_NUMBER: "7", BUILD_TAG: "jenkins-agent-7", STAGE_NAME: "Agent" },
+      });
+      expect((await run(block("docs/other-runners.md", "sh", "GIT_URL"))).code).toBe(code);
+    }));
+}
+
 /** Blocks that are not run here, and why. */
 const NOT_RUN: Readonly<Record<string, string>> = {
   [block("README.md", "sh", "npm start")]: "tests/programs/package/demo.test.ts runs npm start",
