@@ -154,14 +154,15 @@ export function mayHaveStarted({ runId, mayExist }: AnyResult): boolean {
   return runId === null && mayExist;
 }
 
-/** Whether the start was refused, or never sent. */
-function isRefused(result: AnyResult): boolean {
-  return result.outcome === "error" && result.runId === null && !mayHaveStarted(result);
+/** Whether no agent began: the start was refused or never sent, or no sandbox was free for it. */
+function isNotStarted(result: AnyResult): boolean {
+  if (result.outcome !== "error") return false;
+  return result.error?.code === "NO_SANDBOX" || result.runId === null && !mayHaveStarted(result);
 }
 
-/** A start that was refused or never sent has its own words. */
+/** An agent that did not begin has its own words. */
 export function verdictWords(result: AnyResult): VerdictWords {
-  const words = VERDICTS[isRefused(result) ? "not_started" : causeOf(result) ?? result.outcome];
+  const words = VERDICTS[isNotStarted(result) ? "not_started" : causeOf(result) ?? result.outcome];
   const { noun, started } = kindWords(result);
   return { ...words, headline: words.headline.replace("{noun}", noun).replace("{started}", started) };
 }

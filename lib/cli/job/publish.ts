@@ -205,7 +205,6 @@ function verdict(context: Context, { log, places }: Published): Publish<AnyResul
         const options = {
           reports: written,
           cancel,
-          inErrorLine: isReason && !together,
           full: log === "full",
           compared,
           campaign,

@@ -400,8 +400,6 @@ export interface VerdictOptions {
   reports: readonly ReportTarget[];
   /** How to cancel the run. @default not shown */
   cancel?: ((runId: string) => string) | undefined;
-  /** Whether an error line in the same log has the whole message; then the block leaves out the advice. */
-  inErrorLine: boolean;
   /** Whether key, events and requests are shown. @default {false} */
   full?: boolean | undefined;
   /** Comparison with the run before. @default not shown */
@@ -416,7 +414,7 @@ export interface VerdictOptions {
 
 /** Untrusted text. */
 export function verdictText(result: AnyResult, options: VerdictOptions): string {
-  const { reports, cancel, inErrorLine, full = false, compared, campaign, page, value } = options;
+  const { reports, cancel, full = false, compared, campaign, page, value } = options;
   const view = viewOf(result);
   const { runId, status, git, eventCount, resume } = view;
   const { runMs, hereMs } = timesOf(view);
@@ -431,10 +429,7 @@ export function verdictText(result: AnyResult, options: VerdictOptions): string 
     ["task", headlineOf(view).title],
     ["reason", shortened(view.reason)],
     ["campaign", campaign?.campaign ?? null],
-    [
-      "what to do",
-      campaign === undefined ? view.nextStep ?? (inErrorLine ? null : shortened(view.advice)) : RETRY_STEP,
-    ],
+    ["what to do", campaign === undefined ? view.nextStep ?? shortened(view.advice) : RETRY_STEP],
     ["retry", campaign?.command ?? null],
     ["automation", view.automationId],
     ["run", started ? `${runId}${status === null ? "" : ` (${status})`}` : null],

@@ -17,7 +17,6 @@ import { SYSTEMS } from "../hostile/systems.ts";
 const VERDICT = (text: string) => ({
   reports: [{ format: "json" as const, path: text }],
   cancel: commandVocabulary().cancel,
-  inErrorLine: false,
 });
 
 /** Everything that the command prints of untrusted text, in every form. */

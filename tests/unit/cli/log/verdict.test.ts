@@ -5,7 +5,7 @@ import { UnavailableError } from "../../../../lib/errors.ts";
 import { type AnyResult, emptyAutomationResult, emptyRunResult, resultError } from "../../../../lib/run/result.ts";
 import { sampleAutomationResult, sampleResult } from "../../report/sample.ts";
 
-const OPTIONS: VerdictOptions = { reports: [], cancel: commandVocabulary().cancel, inErrorLine: false };
+const OPTIONS: VerdictOptions = { reports: [], cancel: commandVocabulary().cancel };
 const ERROR = new UnavailableError(
   { attempted: "start run", why: "the service is down; it said so", advice: "try again later; or ask" },
   "unavailable",
@@ -87,7 +87,7 @@ test("verdictText() names the run's own time once when the command did not start
 
 test("verdictText() has a row for all that is known of an automation run, and no command that it lacks", () => {
   const late = sampleAutomationResult({ outcome: "deadline", exitCode: 124, status: "running", resume: "once more" });
-  expect(verdictText(late, { reports: [], inErrorLine: false })).toBe(
+  expect(verdictText(late, { reports: [] })).toBe(
     [
       "verdict       did not finish in time (exit code 124)",
       "repository    8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c",
@@ -102,7 +102,7 @@ test("verdictText() has a row for all that is known of an automation run, and no
   );
 });
 
-test("verdictText() has reason and advice in rows of their own, and leaves the advice to an error line", () => {
+test("verdictText() has reason and advice in rows of their own", () => {
   const parts = {
     reason: ERROR.message,
     error: resultError(ERROR),
@@ -119,15 +119,26 @@ test("verdictText() has reason and advice in rows of their own, and leaves the a
   ];
   for (const empty of [emptyRunResult(), emptyAutomationResult()]) {
     expect(verdictText({ ...empty, ...parts }, OPTIONS)).toBe(rows.join("\n"));
-    expect(verdictText({ ...empty, ...parts }, { ...OPTIONS, inErrorLine: true }))
-      .toBe(rows.filter((row) => !row.startsWith("what to do")).join("\n"));
   }
+});
+
+test("verdictText() says that a run was not started when no sandbox was free for it", () => {
+  const error = { attempted: "begin run", why: "no sandbox was free", value: null, advice: null, code: "NO_SANDBOX" };
+  const parts = {
+    outcome: "error",
+    exitCode: 75,
+    reason: error.why,
+    error,
+    pullRequest: { state: "unknown", url: null },
+  } as const;
+  const rows = verdictText(sampleResult({ ...parts, status: "failed" }), OPTIONS).split("\n");
+  expect(rows.slice(0, 2)).toEqual(["verdict       not started (exit code 75)", "pull request  none"]);
 });
 
 test("verdictText() shows a reason of the service whole, up to a limit", () => {
   const reason = "tests failed; see the log";
   const failed = sampleResult({ outcome: "failed", exitCode: 1, reason });
-  expect(verdictText(failed, { ...OPTIONS, inErrorLine: true })).toContain(`\nreason        ${reason}\n`);
+  expect(verdictText(failed, OPTIONS)).toContain(`\nreason        ${reason}\n`);
   const long = verdictText({ ...failed, reason: "x".repeat(100_000) }, OPTIONS);
   expect(long.length).toBeLessThan(5_000);
 });
@@ -148,7 +159,7 @@ test("verdictText() names the phase in which a run failed, and what to do then",
   expect(verdictText(failed, OPTIONS)).toStartWith(
     "verdict       failed in delivery (exit code 1)\npull request  none reported\n",
   );
-  expect(verdictText(failed, { ...OPTIONS, inErrorLine: true })).toContain("\nwhat to do    Check what the Git host");
+  expect(verdictText(failed, OPTIONS)).toContain("\nwhat to do    Check what the Git host");
 });
 
 test("verdictText() says that events were missed, whatever is to be shown", () => {
