@@ -28,7 +28,10 @@ export type FileIo = Pick<Io, "readFile" | "realPath" | "readStdin">;
 export const MAX_FILE_BYTES = 1024 * 1024;
 export const MAX_LIST_BYTES = 16 * 1024 * 1024;
 
-type ReadResult = { ok: true; path: string; text: string } | { ok: false; path: string; problem: string };
+type ReadResult =
+  | { ok: true; path: string; text: string }
+  /** `why`: the cause, if `problem` has more words around it. */
+  | { ok: false; path: string; problem: string; why?: string };
 
 /**
  * A text as it is in every checkout: without a byte order mark, and with LF line ends. Keys of starts contain texts, so they must not
@@ -51,11 +54,11 @@ export function readText(io: FileIo, path: string, maxBytes: number): ReadResult
     const text = io.readFile(path, maxBytes, "follow");
     return text === undefined ? { ok: false, path, problem: MISSING } : { ok: true, path, text: normalized(text) };
   } catch (error) {
+    if (isNotPermitted(error)) {
+      return { ok: false, path, problem: "Deno is not allowed to read the file; start it with --allow-read for it" };
+    }
     const why = messageOf(error);
-    const problem = isNotPermitted(error)
-      ? "Deno is not allowed to read the file; start it with --allow-read for it"
-      : `the file cannot be read: ${why}`;
-    return { ok: false, path, problem };
+    return { ok: false, path, problem: `the file cannot be read: ${why}`, why };
   }
 }
 

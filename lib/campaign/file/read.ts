@@ -81,14 +81,14 @@ export async function readCampaignFile(
 ): Promise<ReadCampaign> {
   const mistakes = new MistakeList();
   const whole = readText(io, path, MAX_FILE_BYTES);
-  if (!whole.ok) throw unreadFile(path, whole.problem);
+  if (!whole.ok) throw unreadFile(path, whole);
   const source = new Source(path, whole.text);
   const { root, brokenFrom } = parseText(source, mistakes);
   if (root === undefined) throw mistakes.error(path);
   return await readTree({ source, root, brokenFrom }, { path, text: whole.text }, mistakes, io, options);
 }
 
-function unreadFile(path: string, problem: string): CampaignFileError {
+function unreadFile(path: string, { problem, why = problem }: { problem: string; why?: string }): CampaignFileError {
   const mistake = { file: path, line: 1, column: 1, key: "", message: problem };
   const parts = problem === MISSING
     ? {
@@ -97,7 +97,7 @@ function unreadFile(path: string, problem: string): CampaignFileError {
       value: excerpt(path),
       advice: "check the path, or write one with `campaign new`",
     }
-    : { attempted: `read campaign file ${excerpt(path)}`, why: problem.replace("the file cannot be read: ", "") };
+    : { attempted: `read campaign file ${excerpt(path)}`, why };
   return new CampaignFileError(path, [mistake], 0, parts);
 }
 
