@@ -41,6 +41,13 @@ function jobOf({ platform, io: { env } }: Context): string | null {
   return job === null || node === "" ? job : `${job} ${node}`;
 }
 
+/** Null outside CI. */
+function jobUrlOf({ platform, io: { env }, writer }: Context): string | null {
+  const { job, pipeline } = platform.links(env);
+  const url = job ?? pipeline;
+  return url === undefined ? null : writer.redact(url);
+}
+
 /** Adds a record. An error is only reported: a job does not fail because of its history. */
 function append(context: Context, path: string, record: HistoryRecord): void {
   const { writer: { redact }, writer, io } = context;
@@ -55,7 +62,11 @@ function append(context: Context, path: string, record: HistoryRecord): void {
 
 /** Adds a line for a run that a campaign started. */
 export function addCampaignRun(context: Context, path: string, run: CampaignRun): void {
-  append(context, path, campaignRecordOf(context.writer.clean(run), context.clock.wallTime(), jobOf(context)));
+  append(
+    context,
+    path,
+    campaignRecordOf(context.writer.clean(run), context.clock.wallTime(), jobOf(context), jobUrlOf(context)),
+  );
 }
 
 /** Checks before the job that a file can be appended to. @throws {UsageError} if it cannot. */
@@ -77,7 +88,7 @@ export function openHistory(context: Context): HistoryExtra | undefined {
   checkAppends(context, "write the history", path);
   const { writer: { redact }, writer, clock } = context;
   const record = (result: AnyResult) =>
-    recordOf(cleanResult(result, redact, redact.token), clock.wallTime(), jobOf(context));
+    recordOf(cleanResult(result, redact, redact.token), clock.wallTime(), jobOf(context), jobUrlOf(context));
   return {
     compare(result) {
       const run = record(result);

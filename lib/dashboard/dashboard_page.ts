@@ -4,6 +4,7 @@
  */
 import { bar, columns, figure, legend, lines, spark, strip } from "../report/chart.ts";
 import {
+  action,
   bare,
   type Cell,
   code,
@@ -33,7 +34,10 @@ import { CAMPAIGN_STATES, stateWords } from "../campaign/view/verdicts.ts";
 import { countBy, lookup } from "../lookup.ts";
 import { OUTCOME_WORDS } from "../report/outcome_words.ts";
 import { dayText, dayTimeText, distanceText, instantMs, roundSpanText, spanText, utcText } from "../run/result.ts";
+import { isUuid } from "../service/contract.ts";
 import { formatCount } from "../text/duration.ts";
+import { commandLine } from "../text/escape.ts";
+import { cutText } from "../text/plain_text.ts";
 import {
   type Concern,
   concernsOf,
@@ -712,10 +716,8 @@ const UNKNOWN_WORDS = {
   forgotten: { tone: "none", state: "no longer known" },
 } as const;
 
-function runRow(
-  { repository, runId, file, page, outcome, task, reason, pullRequest, endedAt, createdAt, durationMs }: RunEntry,
-  nowMs: number,
-): TableRow {
+function runRow(run: RunEntry, nowMs: number): TableRow {
+  const { repository, runId, file, page, outcome, task, campaign, pullRequest, endedAt, createdAt, durationMs } = run;
   const { tone, state: word } = lookup(UNKNOWN_WORDS, outcome) ?? lookup(OUTCOME_WORDS, outcome) ?? OUTCOME_WORDS.error;
   const name = repository !== null ? bare(repository) : runId !== null ? shortId(runId) : bare(file);
   const number = /\/(\d{1,9})\/?$/.exec(pullRequest ?? "")?.[1];
@@ -726,13 +728,38 @@ function runRow(
         ? (repository === null && runId !== null ? shortId(runId) : oneLine(repository ?? file))
         : pageLink(page, name),
       state(word, tone),
-      oneLine(task),
-      oneLine(reason, page === null ? undefined : pageAddress(page)),
+      oneLine(task ?? campaign),
+      why(run),
       pullRequest === null ? null : link(pullRequest, number === undefined ? pullRequest : `#${number}`),
       moment(endedAt ?? createdAt, nowMs),
       duration(durationMs),
     ],
   };
+}
+
+/** Most UTF-16 units of a reason beside the others. */
+const MAX_WHY = 60;
+
+/** Why a run did not succeed. If it has no page of its own, with what helps to look into it. */
+function why({ page, reason, runId, outcome, jobUrl }: RunEntry): Html | null {
+  if (page !== null || runId === null || outcome === "success") {
+    return oneLine(reason, page === null ? undefined : pageAddress(page));
+  }
+  // With the host, since the history may come from another project.
+  const log = jobUrl?.startsWith("https:") ? link(jobUrl, `log of the job on ${hostOf(jobUrl)}`) : null;
+  const summary = reason === null ? "Run and job" : bare(cutText(reason, MAX_WHY).replace(/…\[.*$/s, "…"));
+  return fold(
+    summary,
+    markup`<div class="stack">${reason !== null && reason.length > MAX_WHY && markup`<p>${bare(reason)}</p>`}<p>Run ${
+      code(runId)
+    }${log !== null && markup`, ${log}`}</p>${
+      isUuid(runId) && action("Write its report", commandLine("mogplex-ci", "report", runId))
+    }</div>`,
+  );
+}
+
+function hostOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).host : "";
 }
 
 // Lists of the service.

@@ -95,6 +95,8 @@ export interface RunEntry {
   repository: string | null;
   /** The job in its CI system. Untrusted text. */
   job: string | null;
+  /** Address of the job. Untrusted text. */
+  jobUrl: string | null;
   /** First line of the task. Untrusted text. */
   task: string | null;
   /** The same for the same task: the beginning of its SHA-256. */

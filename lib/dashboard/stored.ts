@@ -167,9 +167,11 @@ function newestPulls(pulls: readonly NamedPull[]): NamedPull[] {
 }
 
 function historyRun(file: string, record: ReturnType<typeof readHistory>["records"][number]): RunEntry {
-  const { kind, runId, repository, job, task, outcome, exitCode, pullRequest, campaign, endedAt, tookMs, at } = record;
+  const { kind, runId, repository, job, jobUrl, task, title, outcome, exitCode, reason } = record;
+  const { pullRequest, campaign, endedAt, tookMs, at } = record;
   return {
-    ...{ file, kind, runId, repository, job, task: null, taskKey: task, page: null, outcome, exitCode, reason: null },
+    ...{ file, kind, runId, repository, job, jobUrl, task: title, taskKey: task, page: null },
+    ...{ outcome, exitCode, reason },
     ...{ pullRequest, campaign, createdAt: null, endedAt: endedAt ?? at, durationMs: tookMs },
   };
 }
@@ -277,7 +279,18 @@ function itemIn(file: string, campaign: string, title: string | null, row: Recor
   const took = Date.parse(endedAt ?? "") - Date.parse(startedAt ?? "");
   const createdAt = startedAt ?? null;
   const run: RunEntry = {
-    ...{ file, kind: "run", runId, repository, job: null, task: title, taskKey: null, page: null, outcome },
+    ...{
+      file,
+      kind: "run",
+      runId,
+      repository,
+      job: null,
+      jobUrl: null,
+      task: title,
+      taskKey: null,
+      page: null,
+      outcome,
+    },
     ...{ exitCode: null, reason, pullRequest, campaign, createdAt, endedAt: endedAt ?? null },
     durationMs: took >= 0 ? took : null,
   };
@@ -316,6 +329,7 @@ function runIn(file: string, text: string): RunEntry {
     runId: result.runId,
     repository: result.repository ?? null,
     job: null,
+    jobUrl: null,
     task: title,
     taskKey: task === null ? null : taskKey(task),
     page: null,

@@ -331,10 +331,12 @@ export const SCRIPT: string = String.raw`
     place.append(button);
   }
 
-  // A link leads into a fold, too. Old browsers do not open it.
+  // A link leads into a fold, too, which old browsers do not open, and opens the details of a row.
   function unfold() {
-    const fold = document.getElementById(location.hash.slice(1))?.closest("details");
-    if (fold) fold.open = true;
+    const target = document.getElementById(location.hash.slice(1));
+    for (const fold of [target?.closest("details"), target?.querySelector("td > details")]) {
+      if (fold) fold.open = true;
+    }
   }
 
   document.querySelectorAll("[data-list]").forEach(listOf);

@@ -5,6 +5,7 @@
 import { EXIT } from "../exit_codes.ts";
 import { isObject, lookup, parseJson } from "../lookup.ts";
 import { type AnyResult, END_EXIT, instantMs, runMsOf, utcText } from "../run/result.ts";
+import { titleOf } from "../run/result_view.ts";
 import { sha256Hex } from "../sha256.ts";
 import { formatDuration } from "../text/duration.ts";
 import { jsonLine, webUrl } from "../text/escape.ts";
@@ -27,8 +28,14 @@ export interface HistoryRecord {
   harness: string | null;
   /** The beginning of the SHA-256 of the task; null if unknown. */
   task: string | null;
+  /** First line of the task, cut; null if unknown or not shown. Untrusted text. */
+  title: string | null;
   outcome: Exclude<AnyResult["outcome"], "started">;
   exitCode: number;
+  /** First line of why it did not succeed, cut; null if unknown. Untrusted text. */
+  reason: string | null;
+  /** Address of the job, otherwise of its pipeline; null outside CI. */
+  jobUrl: string | null;
   /** Duration of the run in milliseconds, from the service; null if its end was not seen. */
   tookMs: number | null;
   /** Duration of the job in milliseconds. */
@@ -79,14 +86,30 @@ const MAX_LINE = 16_384;
 const TASK_CHARS = 16;
 
 const short = (text: string | null) => text === null ? null : cutText(plainText(text), MAX_TEXT);
+/** The first line that is not blank. */
+const firstLine = (text: string | null) =>
+  short(text?.split("\n").map((line) => line.trim()).find((line) => line !== "") ?? null);
+/** Longest address of a job. */
+const MAX_JOB_URL = 500;
+
+function jobAddress(text: string | null): string | null {
+  const url = webUrl(text ?? "");
+  return url === undefined || url.length > MAX_JOB_URL ? null : url;
+}
 
 /**
  * The record of a run; undefined without a run, or if its end is left to another job.
  * @param result After `cleanResult`.
  * @param at Wall time now, in milliseconds since 1970.
  * @param job The job in its CI system; null outside CI.
+ * @param jobUrl Its address. @default unknown
  */
-export function recordOf(result: AnyResult, at: number, job: string | null): HistoryRecord | undefined {
+export function recordOf(
+  result: AnyResult,
+  at: number,
+  job: string | null,
+  jobUrl: string | null = null,
+): HistoryRecord | undefined {
   const { kind, runId, outcome, exitCode, repoId, durationMs, requests } = result;
   if (runId === null || outcome === "started") return undefined;
   return {
@@ -99,8 +122,11 @@ export function recordOf(result: AnyResult, at: number, job: string | null): His
     repository: short(result.repository),
     harness: result.kind === "run" ? short(result.harness) : null,
     task: result.kind === "run" && result.task !== null ? taskKey(result.task) : null,
+    title: result.kind === "run" ? short(titleOf(result.task)) : null,
     outcome,
     exitCode,
+    reason: firstLine(result.reason),
+    jobUrl: jobAddress(jobUrl),
     tookMs: runMsOf(result),
     durationMs,
     requests,
@@ -117,6 +143,7 @@ export interface CampaignRun {
   runId: string;
   repository: string;
   outcome: "success" | "failed" | "cancelled" | "awaiting_input" | "deadline" | "error";
+  reason: string | null;
   /** In ISO 8601, as `endedAt`. */
   startedAt: string | null;
   endedAt: string | null;
@@ -127,15 +154,21 @@ const EXITS = { ...END_EXIT, deadline: "deadline", error: "failed" } as const;
 
 /**
  * The record of a run that a campaign started. The campaign follows many runs at once, so the run has no duration and no requests of a job.
- * @param run With clean texts. @param at As for {@linkcode recordOf}. @param job As there.
+ * @param run With clean texts. @param at As for {@linkcode recordOf}. @param job As there. @param jobUrl As there.
  */
-export function campaignRecordOf(run: CampaignRun, at: number, job: string | null): HistoryRecord {
-  const { campaign, runId, repository, outcome, startedAt, endedAt, pullRequest } = run;
+export function campaignRecordOf(
+  run: CampaignRun,
+  at: number,
+  job: string | null,
+  jobUrl: string | null = null,
+): HistoryRecord {
+  const { campaign, runId, repository, outcome, reason, startedAt, endedAt, pullRequest } = run;
   const [startMs, endMs] = [instantMs(startedAt), instantMs(endedAt)];
   const tookMs = startMs === null || endMs === null ? null : Math.max(0, endMs - startMs);
   return {
     ...{ schemaVersion: 1, kind: "run", at: new Date(at).toISOString(), runId, job: short(job), repoId: null },
-    ...{ repository: short(repository), harness: null, task: null, outcome, exitCode: EXIT[EXITS[outcome]], tookMs },
+    ...{ repository: short(repository), harness: null, task: null, title: null },
+    ...{ outcome, exitCode: EXIT[EXITS[outcome]], reason: firstLine(reason), jobUrl: jobAddress(jobUrl), tookMs },
     ...{
       durationMs: tookMs ?? 0,
       requests: 0,
@@ -170,7 +203,10 @@ function isMoment(text: string): boolean {
 }
 const isAmount = (value: unknown): value is number => typeof value === "number" && value >= 0 && value < 1e13;
 
-type Texts = Pick<HistoryRecord, "job" | "repoId" | "repository" | "harness" | "task" | "key" | "campaign">;
+type Texts = Pick<
+  HistoryRecord,
+  "job" | "repoId" | "repository" | "harness" | "task" | "title" | "reason" | "key" | "campaign"
+>;
 
 /** A record or an unread source; otherwise what is wrong with the line, as a text. */
 function readRecord(text: string): HistoryRecord | UnreadSource | string {
@@ -178,8 +214,8 @@ function readRecord(text: string): HistoryRecord | UnreadSource | string {
   const value = parseJson(text);
   if (value === undefined) return "it is not JSON";
   if (!isObject(value)) return "it is not an object";
-  const { schemaVersion, kind, at, runId, job, repoId, repository, harness, outcome, task } = value;
-  const { exitCode, tookMs, durationMs, requests, key, endedAt, pullRequest, campaign } = value;
+  const { schemaVersion, kind, at, runId, job, repoId, repository, harness, outcome, task, title } = value;
+  const { exitCode, reason, jobUrl, tookMs, durationMs, requests, key, endedAt, pullRequest, campaign } = value;
   if (schemaVersion !== 1) return '"schemaVersion" is not 1';
   if (kind === "problem") {
     const { source, why } = value;
@@ -197,10 +233,11 @@ function readRecord(text: string): HistoryRecord | UnreadSource | string {
   if (wrongNumber !== undefined) return `${JSON.stringify(wrongNumber[0])} is not a number`;
   if (!(tookMs === null || isAmount(tookMs))) return '"tookMs" is not a number';
   if (!(endedAt === null || isText(endedAt) && isMoment(endedAt))) return '"endedAt" is not a time';
-  const texts = Object.entries({ job, repoId, repository, harness, task, key, campaign });
+  const texts = Object.entries({ job, repoId, repository, harness, task, title, reason, key, campaign });
   const [wrongText] = texts.find(([, text]) => !isTextOrNull(text)) ?? [];
   if (wrongText !== undefined) return `${JSON.stringify(wrongText)} is neither text nor null`;
   if (!(pullRequest === null || typeof pullRequest === "string")) return '"pullRequest" is neither text nor null';
+  if (!(jobUrl === null || typeof jobUrl === "string")) return '"jobUrl" is neither text nor null';
   return {
     ...Object.fromEntries(texts.map(([name, text]) => [name, short(text as string | null)])) as Texts,
     schemaVersion,
@@ -209,6 +246,7 @@ function readRecord(text: string): HistoryRecord | UnreadSource | string {
     runId: plainText(runId),
     outcome: outcome as HistoryRecord["outcome"],
     exitCode: Number(exitCode),
+    jobUrl: jobAddress(jobUrl),
     tookMs,
     durationMs: Number(durationMs),
     requests: Number(requests),

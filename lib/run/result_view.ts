@@ -373,7 +373,7 @@ interface Headline {
 }
 
 /** The first line of a task that is not blank, without the marks of a heading. */
-function titleOf(task: string | null): string | null {
+export function titleOf(task: string | null): string | null {
   const line = task?.split("\n").map((each) => each.replace(/^[#>*\s-]+/, "").trim()).find((each) => each !== "");
   if (line === undefined) return null;
   return line.length > MAX_TITLE

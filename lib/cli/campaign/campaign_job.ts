@@ -158,11 +158,11 @@ export async function endWithCampaign(
   if (history !== undefined) checkAppends(context, "write the history", history);
   let name: string | undefined;
   const addToHistory = ({ item, before }: Extract<CampaignEvent, { type: "item" }>) => {
-    const { verdict, runId, repository, startedAt, endedAt, pullRequest } = item;
+    const { verdict, runId, repository, reason, startedAt, endedAt, pullRequest } = item;
     const outcome = outcomeOf(verdict);
     if (history === undefined || runId === null || outcome === undefined || verdict === before) return;
     name ??= latest?.(true).campaign ?? "";
-    const run = { campaign: name, runId, repository, outcome, startedAt, endedAt, pullRequest };
+    const run = { campaign: name, runId, repository, outcome, reason, startedAt, endedAt, pullRequest };
     addCampaignRun(context, history, run);
   };
   const failed = { is: false, view: null as CampaignView | null };

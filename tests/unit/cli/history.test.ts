@@ -26,6 +26,19 @@ test("run --follow adds a line for each run, and summary and log compare with th
   expect(skipped).toEqual([]);
 });
 
+test("run --follow adds reason, address of the job and title of the task, but no title of a confidential task", async () => {
+  const { cli } = world("agent-failure");
+  const env = { ...GITLAB, CI_JOB_URL: "https://gitlab.example.com/acme/web/-/jobs/7" };
+  const lineOf = async (...more: string[]) => {
+    const { io } = await cli([...RUN, "--new", ...more], { env });
+    const { title, reason, jobUrl } = JSON.parse(io.files.get(FILE) ?? "");
+    return { title, jobUrl, hasReason: typeof reason === "string" };
+  };
+  const jobUrl = env.CI_JOB_URL;
+  expect(await lineOf()).toEqual({ title: "Fix it", jobUrl, hasReason: true });
+  expect(await lineOf("--show-task", "false")).toEqual({ title: null, jobUrl, hasReason: true });
+});
+
 test("run --follow says which lines of a history it leaves out, and keeps them", async () => {
   const { cli } = world();
   const { code, stderr, io } = await cli(RUN, { files: { [FILE]: "edited by hand" } });

@@ -55,6 +55,7 @@ test("concernsOf() sorts by kind, and foldConcerns() folds no question and no wa
       runId,
       repository: "acme/api",
       job: "nightly",
+      jobUrl: null,
       task: null,
       taskKey: runId,
       page: null,
@@ -473,6 +474,28 @@ test("renderDashboardPage() asks for attention if the runs of projects could not
   ]);
   expect(textsOf(page, "h3")).toContain("Projects whose runs could not be collected");
   expect(textsOf(page, "li")).toContain("acme/web HTTP 401");
+});
+
+test("renderDashboardPage() shows reason, id, command and log of a failed run that has no page", () => {
+  const [run] = fullDashboard(1).runs;
+  const runId = run?.runId ?? "";
+  const reason = "Delivery failed: the branch <b>main</b> is protected, and nobody may push to it";
+  const drawn = (jobUrl: string) =>
+    render(emptyDashboard({
+      runs: [{ ...run, page: null, outcome: "failed", reason, jobUrl, task: "Fix it" }] as Data["runs"],
+    }));
+  const page = drawn("https://gitlab.example.com/acme/web/-/jobs/7");
+  expect(breaches(page)).toEqual([]);
+  const texts = textsOf(page, "p");
+  expect(texts).toContain(reason);
+  expect(texts).toContain(`Run ${runId}, log of the job on gitlab.example.com`);
+  expect(textsOf(page, "code")).toContain(`mogplex-ci report ${runId}`);
+  const hrefs = (text: string) =>
+    elementsOf(text).flatMap(({ attributes: { href } }) => /jobs/.test(href ?? "") ? href : []);
+  expect(hrefs(page)).toEqual(["https://gitlab.example.com/acme/web/-/jobs/7"]);
+  for (const url of ["http://gitlab.example.com/jobs/7", "javascript:alert('jobs')", "https://a:b@c.example/jobs/7"]) {
+    expect(hrefs(drawn(url))).toEqual([]);
+  }
 });
 
 test("renderDashboardPage() has every run of a thousand, in 3.5 MB", () => {

@@ -22,7 +22,8 @@ const ago = (days: number) => new Date(NOW - days * 86_400_000).toISOString();
 let count = 0;
 function run(days: number, outcome: string, fields: Partial<RunEntry> = {}): RunEntry {
   return {
-    ...{ file: "runs.ndjson", kind: "run", runId: `r-${count++}`, repository: "acme/api", job: "nightly", task: null },
+    ...{ file: "runs.ndjson", kind: "run", runId: `r-${count++}`, repository: "acme/api", job: "nightly" },
+    ...{ jobUrl: null, task: null },
     ...{ taskKey: "t", page: null, outcome, exitCode: 0, reason: null, pullRequest: null, campaign: null },
     ...{ createdAt: null, endedAt: ago(days), durationMs: MINUTE },
     ...fields,

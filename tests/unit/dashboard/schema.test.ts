@@ -107,6 +107,7 @@ const RUN: Fields<RunEntry> = {
   runId: true,
   repository: true,
   job: true,
+  jobUrl: true,
   task: true,
   taskKey: true,
   page: true,

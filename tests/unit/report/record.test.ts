@@ -34,6 +34,20 @@ test("recordOf() has the end of the run and its pull request, if that may be a l
   expect(pull("javascript:alert(1)")?.pullRequest).toBeNull();
 });
 
+test("recordOf() has the titles of task and reason in one line each, and the address of the job if that may be a link", () => {
+  const result = { ...RESULT, task: "# Fix it\nsecond line", reason: `\n \u202eit ${"x".repeat(300)}\nmore` };
+  const url = "https://gitlab.example.com/acme/web/-/jobs/7";
+  expect(recordOf(result, AT, "agent", url)).toMatchObject({ title: "Fix it", jobUrl: url });
+  const { reason } = recordOf(result, AT, "agent") ?? {};
+  expect(reason).toMatch(/^[^\n\u202e]{150,260}$/);
+  expect(recordOf({ ...RESULT, task: null }, AT, null)).toMatchObject({ title: null, reason: null, jobUrl: null });
+  for (const bad of ["javascript:alert(1)", "https://a:b@c.example/", `https://a.example/${"x".repeat(500)}`]) {
+    expect(recordOf(result, AT, null, bad)?.jobUrl).toBeNull();
+  }
+  const [read] = readHistory(`${JSON.stringify({ ...record(), jobUrl: "javascript:alert(1)" })}\n`).records;
+  expect(read?.jobUrl).toBeNull();
+});
+
 test("recordOf() knows no time of a run that was not seen to end, and no record without a run", () => {
   expect(recordOf({ ...RESULT, status: "streaming", outcome: "deadline" }, AT, null)?.tookMs).toBeNull();
   expect(recordOf({ ...RESULT, runId: null }, AT, null)).toBeUndefined();
@@ -65,6 +79,8 @@ test("readHistory() leaves out every line that is no record, and says why", () =
     [JSON.stringify({ ...record(), tookMs: -1 }), '"tookMs" is not a number'],
     [JSON.stringify({ ...record(), job: 7 }), '"job" is neither text nor null'],
     [JSON.stringify({ ...record(), pullRequest: 7 }), '"pullRequest" is neither text nor null'],
+    [JSON.stringify({ ...record(), jobUrl: 7 }), '"jobUrl" is neither text nor null'],
+    [JSON.stringify({ ...record(), reason: 7 }), '"reason" is neither text nor null'],
     [JSON.stringify({ ...record(), endedAt: "later" }), '"endedAt" is not a time'],
     [JSON.stringify({ ...record(), job: "x".repeat(20_000) }), "it is too long"],
     [historyLine(record()).slice(0, 40), "it is not JSON"],
