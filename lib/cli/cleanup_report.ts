@@ -6,7 +6,7 @@
 import { MogplexError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { writeReports } from "../report/write.ts";
-import { endOfRun, type RunResult } from "../run/result.ts";
+import type { RunResult } from "../run/result.ts";
 import { completeJob } from "../run/options.ts";
 import { lookJob } from "../run/run.ts";
 import { openOneShot } from "./context.ts";
@@ -36,12 +36,11 @@ async function reportAgain(context: Context, runId: string, by: string): Promise
   const { targets } = readPlaces(context);
   const { session } = openOneShot(context, LOOK_MS);
   const { result, error } = await lookJob(runId, completeJob({ openSession: () => session }));
-  const { status } = result;
+  const { status, outcome } = result;
   if (status === null) {
     const why = error instanceof MogplexError ? error.message : String(error);
     return writer.note(`the reports still show what the script knew: ${why}`);
   }
-  const outcome = endOfRun(status);
   const byItself = outcome === "success" || outcome === "failed" ? outcome : undefined;
   const end: RunResult = {
     ...result,

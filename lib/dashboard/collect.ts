@@ -8,7 +8,7 @@ import { EXIT } from "../exit_codes.ts";
 import type { DirectoryEntry, ListDirectory } from "../files/disk.ts";
 import type { Automation, AutomationRun, Repo, Sandbox } from "../model.ts";
 import type { ForgeReading } from "../forge/batch.ts";
-import { factsFromEvents, instantMs } from "../run/result.ts";
+import { endOfRun, type EventFacts, factsFromEvents, instantMs, noFacts } from "../run/result.ts";
 import type { CallOptions, ServiceClient } from "../service/client.ts";
 import { formatCount } from "../text/duration.ts";
 import { jsonText } from "../text/escape.ts";
@@ -167,16 +167,19 @@ class OpenRuns {
         continue;
       }
       this.#failures = 0;
-      this.answers.set(id, { run, pullRequest: run.status === "success" ? await this.#pullRequestOf(id) : null });
+      const { pullRequest: { url: pullRequest }, firstEnd } = ["success", "failed"].includes(run.status)
+        ? await this.#factsOf(id)
+        : noFacts();
+      this.answers.set(id, { run, end: endOfRun(run.status, { firstEnd }), pullRequest });
     }
   }
 
-  /** Only the events of a run have its pull request. Without them, the run is shown without it. */
-  async #pullRequestOf(id: string): Promise<string | null> {
+  /** Only the events of a run have its pull request, and its cancellation before a failure. */
+  async #factsOf(id: string): Promise<EventFacts> {
     const reader = this.#reader;
-    if (reader.left === 0 || reader.ending !== undefined) return null;
+    if (reader.left === 0 || reader.ending !== undefined) return noFacts();
     const answer = await reader.read(() => this.#client.getRunEvents(id, {}, reader.call(1)));
-    return answer instanceof MogplexError ? null : factsFromEvents(answer.events).pullRequest.url;
+    return answer instanceof MogplexError ? noFacts() : factsFromEvents(answer.events);
   }
 
   state(): ListState {

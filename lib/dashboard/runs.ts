@@ -4,7 +4,7 @@
  */
 import { EXIT } from "../exit_codes.ts";
 import type { Run } from "../model.ts";
-import { END_EXIT, endOfRun } from "../run/result.ts";
+import { END_EXIT, type EndOutcome } from "../run/result.ts";
 import { isUuid } from "../service/contract.ts";
 import type { RepositoryFigures, RunEntry, RunFigures, WeekFigures } from "./data.ts";
 
@@ -47,6 +47,8 @@ export function openRunsOf(runs: readonly RunEntry[]): string[] {
 /** What the service reports of a run. */
 export interface RunAnswer {
   readonly run: Run;
+  /** How it ended, by its status and its events; undefined while it is going. */
+  readonly end: EndOutcome | undefined;
   /** Address of its pull request; null if unknown. Untrusted text. */
   readonly pullRequest: string | null;
 }
@@ -55,8 +57,7 @@ export interface RunAnswer {
 function settled(run: RunEntry, answer: RunAnswer | null | undefined): RunEntry {
   if (!isOpen(run)) return run;
   if (!answer) return { ...run, outcome: answer === null ? "forgotten" : "unfinished", durationMs: null };
-  const { status, createdAt, updatedAt, error } = answer.run;
-  const end = endOfRun(status);
+  const { run: { createdAt, updatedAt, error }, end } = answer;
   const now = { ...run, createdAt, pullRequest: run.pullRequest ?? answer.pullRequest, durationMs: null };
   if (end === undefined) return { ...now, outcome: "started", exitCode: null, reason: null, endedAt: null };
   const reason = end === "failed" ? error : end === run.outcome ? run.reason : null;

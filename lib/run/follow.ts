@@ -222,7 +222,7 @@ export class RunFollower {
       subject: this.#reader,
       take: (news) => this.#take(news),
       end: ({ run }) => {
-        const outcome = endOfRun(run.status);
+        const outcome = endOfRun(run.status, this.#facts);
         return outcome === undefined ? undefined : this.conclude(run, outcome);
       },
       late: ({ run }) => this.#lateError(run),
@@ -243,7 +243,7 @@ export class RunFollower {
       const news = await look();
       yield* this.#take(news);
       run = news.run;
-      const outcome = endOfRun(run.status);
+      const outcome = endOfRun(run.status, this.#facts);
       if (outcome !== undefined) return yield* this.#end(run, outcome);
     }
     throw new DeadlineError({
@@ -278,7 +278,8 @@ export class RunFollower {
         yield* this.#gaps();
       }
     }
-    return yield* this.#end(last, outcome);
+    // The events may have been read only now.
+    return yield* this.#end(last, last.status === "failed" ? endOfRun(last.status, this.#facts) ?? outcome : outcome);
   }
 
   #keep(event: RunEvent): void {

@@ -119,8 +119,7 @@ export class Job<I extends JobItem, R extends Pick<AnyResult, "resume">> {
     if (this.#stopping !== undefined) return await this.#interrupted(this.#stopping);
     const { answered, outcome, byItself, text } = stopped;
     if (outcome !== undefined && byItself) {
-      await this.#drain({ kind: "rest", outcome });
-      return await this.#ended(outcome);
+      return await this.#ended(await this.#drain({ kind: "rest", outcome }) ?? outcome);
     }
     // An answered cancel proves that the service was reachable: the deadline is the reason, not the error.
     if (answered && isLate || error instanceof DeadlineError) {

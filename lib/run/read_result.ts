@@ -11,6 +11,7 @@ import {
   type AnyResult,
   emptyAutomationResult,
   emptyRunResult,
+  endOfRun,
   factsFromEvents,
   type Outcome,
   phasesFromEvents,
@@ -152,12 +153,13 @@ function ending(events: readonly RunEvent[]): Pick<RunResult, "outcome" | "exitC
     ["cancelled", ["cancelled", EXIT.cancelled]],
   ]);
   const last = events.findLast(({ type }) => ends.has(type));
-  const [outcome, exitCode] = ends.get(last?.type ?? "") ?? ["deadline" as const, EXIT.deadline];
-  const { failureError, failureMessage } = factsFromEvents(events);
+  const { firstEnd, failureError, failureMessage } = factsFromEvents(events);
+  const type = last?.type === "failed" ? endOfRun("failed", { firstEnd }) : last?.type;
+  const [outcome, exitCode] = ends.get(type ?? "") ?? ["deadline" as const, EXIT.deadline];
   if (outcome === "failed") return { outcome, exitCode, reason: failureError ?? failureMessage };
   const reason = last === undefined
     ? "No event says how the run ended"
-    : "This is what the last event says; the status of the run was not read";
+    : "This is what its events say; the status of the run was not read";
   return { outcome, exitCode, reason };
 }
 

@@ -49,7 +49,7 @@ export function reasonOf(error: unknown): string {
 }
 
 /**
- * Our verdict. `success`, `failed` and `cancelled` are the service's verdicts. `awaiting_input`: the run is waiting for an answer, which
+ * Our verdict. `success`, `failed` and `cancelled` are the service's verdicts; a run that it failed after a cancellation is `cancelled`. `awaiting_input`: the run is waiting for an answer, which
  * is an end for CI. `deadline`: it did not finish in time. `interrupted`: a signal stopped us. `started`: we were asked to start it
  * only. `error`: there is no verdict; `error`, `reason` and `exitCode` say why.
  */
@@ -354,10 +354,22 @@ export const AUTOMATION_EXIT: Readonly<Record<AutomationEnd, ExitName>> = {
   cancelled: END_EXIT.cancelled,
 };
 
-/** Undefined while the run is going, and for an unknown status. */
-export function endOfRun(status: RunStatus): EndOutcome | undefined {
+/**
+ * Undefined while the run is going, and for an unknown status.
+ *
+ * The service can fail a run that was cancelled while its sandbox booted. Such a run counts as cancelled: the event of its cancellation came first, and
+ * only the service writes events of that type. Source: contract 4.1 and 4.3.
+ * @param facts From the events of the run. @default nothing
+ */
+export function endOfRun(
+  status: RunStatus,
+  { firstEnd }: Pick<EventFacts, "firstEnd"> = NO_END,
+): EndOutcome | undefined {
+  if (status === "failed" && firstEnd === "cancelled") return "cancelled";
   return Object.hasOwn(END_EXIT, status) ? status as EndOutcome : undefined;
 }
+
+const NO_END = { firstEnd: null };
 
 /** Whether a run with this status has finished or waits for a person. */
 export function hasEnded(status: RunStatus): boolean {
@@ -407,6 +419,8 @@ export interface EventFacts {
   readonly said: string | null;
   /** Whether the next piece of text continues {@linkcode EventFacts.said}. */
   readonly speaking: boolean;
+  /** Type of the first event that ends a run; null without one. */
+  readonly firstEnd: string | null;
   /** `failure_code` of the last `failed` event that has one. */
   readonly failureCode: string | null;
   /** Error text of the last `failed` event that has one. The run's own `error` explains a failure better. */
@@ -428,6 +442,7 @@ export function noFacts(): EventFacts {
     files: null,
     said: null,
     speaking: false,
+    firstEnd: null,
     failureCode: null,
     failureError: null,
     failureMessage: null,
@@ -495,9 +510,11 @@ export function addEvent(facts: EventFacts, event: RunEvent): EventFacts {
   if (spoken !== undefined) return spoken;
   // Other events, such as a heartbeat of the worker, can arrive in the middle of a sentence.
   if (type === "tool_started" || type === "tool_finished") return { ...facts, speaking: false };
-  if (type !== "failed") return facts;
+  const firstEnd = facts.firstEnd ?? (isTerminalType(type) ? type : null);
+  if (type !== "failed") return firstEnd === facts.firstEnd ? facts : { ...facts, firstEnd };
   return {
     ...facts,
+    firstEnd,
     failureCode: textOf(payload.failure_code) ?? facts.failureCode,
     failureError: textOf(payload.error) ?? facts.failureError,
     failureMessage: textOf(message) ?? facts.failureMessage,

@@ -631,7 +631,9 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     const facts = follower?.facts ?? noFacts();
     const end = run === undefined ? undefined : endOfRun(run.status);
     const terminal = end !== undefined && end !== "awaiting_input";
-    const failure = run?.status === "failed" ? run.error ?? facts.failureError ?? facts.failureMessage : null;
+    const failure = run?.status === "failed" && outcome !== "cancelled"
+      ? run.error ?? facts.failureError ?? facts.failureMessage
+      : null;
     return {
       ...emptyRunResult(),
       runId,

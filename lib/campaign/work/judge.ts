@@ -5,7 +5,7 @@
  */
 import type { Run } from "../../model.ts";
 import { lackedSandbox } from "../../run/no_sandbox.ts";
-import type { EventFacts } from "../../run/result.ts";
+import { endOfRun, type EventFacts } from "../../run/result.ts";
 import type { CampaignFile } from "../file/campaign_file.ts";
 import { NO_CHANGE, type StartVerdict } from "../view/verdicts.ts";
 
@@ -34,7 +34,7 @@ export function judgeRun(
   run: Pick<Run, "status" | "error" | "runtime">,
   { facts, isUnbegun, success, doubt }: Evidence,
 ): Judgement | undefined {
-  switch (run.status) {
+  switch (endOfRun(run.status, facts)) {
     case "success":
       return judgeSuccess(facts, success, doubt);
     case "failed": {

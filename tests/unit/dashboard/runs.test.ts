@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import type { RunEntry } from "../../../lib/dashboard/data.ts";
+import { endOfRun } from "../../../lib/run/result.ts";
 import { pullRequestsOf } from "../../../lib/dashboard/pull_requests.ts";
 import {
   countedRuns,
@@ -57,6 +58,7 @@ test("countedRuns() counts running runs, and neither automation runs nor jobs wi
 
 const answerOf = (status: string, error: string | null = null): RunAnswer => ({
   run: { status, error, createdAt: ago(2), updatedAt: ago(1) } as RunAnswer["run"],
+  end: endOfRun(status),
   pullRequest: status === "success" ? "https://github.com/acme/api/pull/1" : null,
 });
 

@@ -60,6 +60,7 @@ function plainFacts(events: readonly RunEvent[]): EventFacts {
     files: null,
     said: newest(spoken.map(({ message }) => message)),
     speaking: false,
+    firstEnd: events.find(({ type }) => ["finished", "failed", "cancelled"].includes(type))?.type ?? null,
     changed: typeof last?.changed === "boolean" ? last.changed : null,
     failureCode: newest(failed.map(({ payload }) => payload.failure_code)),
     failureError: newest(failed.map(({ payload }) => payload.error)),

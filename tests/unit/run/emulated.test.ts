@@ -12,7 +12,7 @@ import { cancel } from "../../../lib/run/cancel.ts";
 import { start } from "../../../lib/run/request.ts";
 import { interruptible } from "../../../lib/run/interrupts.ts";
 import fixture from "../../conformance/fixture.json" with { type: "json" };
-import { cleanup, runJob, type RunOptions } from "./detecting.ts";
+import { attachJob, cleanup, lookJob, runJob, type RunOptions } from "./detecting.ts";
 import { JOB_ENV, PASSING_FAULTS } from "./fake_client.ts";
 import { fakeProcess, memoryFiles } from "./memory_files.ts";
 import { builtInScenario } from "../emulator/scenarios.ts";
@@ -89,6 +89,18 @@ test.each(ENDS)("runJob() ends %s as %s", async (scenario, outcome, exitCode) =>
   const { result } = await runJob(REQUEST, options());
   expect(result).toMatchObject({ outcome, exitCode });
   if (outcome === "failed") expect(result.reason).not.toBeNull();
+});
+
+test("attachJob() and lookJob() end a run as cancelled that the service failed after its cancellation", async () => {
+  const { options, emulator, clock } = world("cancelled-during-boot-revived");
+  await runJob(REQUEST, options());
+  await clock.sleep(600_000);
+  const [runId = ""] = [...emulator.world.store.runs.keys()];
+  for (const job of [attachJob, lookJob]) {
+    const { result, error } = await job(runId, options());
+    expect(error).toBeUndefined();
+    expect(result).toMatchObject({ status: "failed", outcome: "cancelled", exitCode: 3, reason: null });
+  }
 });
 
 test("runJob() says what a full feed of the base hides, and sees all of it on later revisions", async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { RunEvent } from "../../../lib/model.ts";
-import { factsFromEvents, finalMessageOf } from "../../../lib/run/result.ts";
+import { endOfRun, factsFromEvents, finalMessageOf } from "../../../lib/run/result.ts";
 import { sampleEvent, successEvents } from "../report/sample.ts";
 
 test("factsFromEvents() reads branch, pull request and changes from the delivery event", () => {
@@ -12,6 +12,7 @@ test("factsFromEvents() reads branch, pull request and changes from the delivery
     files: [],
     said: null,
     speaking: false,
+    firstEnd: "finished",
     failureCode: null,
     failureError: null,
     failureMessage: null,
@@ -64,10 +65,31 @@ test("factsFromEvents() believes log events only, and survives payloads of any s
     files: null,
     said: null,
     speaking: false,
+    firstEnd: "failed",
     failureCode: null,
     failureError: null,
     failureMessage: null,
   });
+});
+
+test("endOfRun() takes a failure for a cancellation only if the service's own event of it came first", () => {
+  const [failed, cancelled] = ["failed", "cancelled"].map((type) => sampleEvent(0, { type }));
+  if (failed === undefined || cancelled === undefined) throw new Error("unreachable");
+  const request = sampleEvent(0, { type: "cancel_requested" });
+  // The text and the tools of an agent are events of these types.
+  const written = ["log", "tool_started", "tool_finished"].map((type) =>
+    sampleEvent(0, {
+      type,
+      message: "External Mogplex run cancelled",
+      payload: { kind: "assistant_delta", type: "cancelled" },
+    })
+  );
+  const end = (...events: RunEvent[]) => endOfRun("failed", factsFromEvents(events));
+  expect([end(request, cancelled, failed), end(cancelled)]).toEqual(["cancelled", "cancelled"]);
+  expect([end(failed, cancelled), end(request, failed), end(...written, failed), end()]).toEqual(
+    Array(4).fill("failed"),
+  );
+  expect(endOfRun("success", factsFromEvents([cancelled]))).toBe("success");
 });
 
 test("factsFromEvents() takes the last error and the last message of a failure", () => {

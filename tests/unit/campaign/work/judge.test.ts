@@ -59,6 +59,14 @@ test.each(
   expect(judgeRun(run(status, error), evidence(RUN))?.as).toBe(as);
 });
 
+test("judgeRun() calls a run cancelled that failed after its cancellation", () => {
+  const facts = { ...noFacts(), firstEnd: "cancelled" };
+  expect(judgeRun(run("failed", "ai_call is not pending"), evidence(RUN, facts))).toEqual({
+    as: "cancelled",
+    reason: null,
+  });
+});
+
 for (const error of ["Too many active sandboxes", "Trigger.dev runtime is not configured"]) {
   test.each(
     [

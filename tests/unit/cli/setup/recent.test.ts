@@ -166,3 +166,20 @@ test("runs recent prints hostile text harmlessly, and says when there is nothing
   expect(stdout).not.toMatch(/^::/m);
   expect((await cli(["runs", "recent"], { env: HOME })).stderr).toContain("remembers no run");
 });
+
+test("runs recent, follow and report call a run cancelled that was cancelled while it booted and then failed", async () => {
+  const { cli, clock, emulator } = world("cancelled-during-boot-revived");
+  const first = await cli([...RUN.slice(0, 1), "--detach", ...RUN.slice(2)], { env: HOME });
+  const files = Object.fromEntries(first.io.files);
+  clock.advance(600_000);
+  const [runId = ""] = [...emulator.world.store.runs.keys()];
+  expect((await cli(["runs", "get", runId])).stdout).toContain("failed");
+  const recent = await cli(["runs", "recent"], { env: HOME, files });
+  expect(recent.stdout.split("\n")[1]).toMatch(/^cancelled /);
+  for (const verb of ["follow", "report"]) {
+    const { code, stdout, stderr, io } = await cli([verb, runId], { files });
+    expect([verb, code]).toEqual([verb, 3]);
+    expect(stdout + stderr).not.toMatch(/verdict +failed|did not start/);
+    expect(io.files.get("mogplex-ci/run.html")).toContain("was cancelled");
+  }
+});
