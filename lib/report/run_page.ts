@@ -71,8 +71,11 @@ export interface RunPageOptions {
   redact?: Redact | undefined;
   /** Settings of the job with their sources, already cleaned. @default {[]} (not shown) */
   settings?: readonly Setting[] | undefined;
-  /** The program as the user called it, for commands to copy; already cleaned. @default {"mogplex-ci"} */
-  program?: string | undefined;
+  /**
+   * The program as the user called it, for commands to copy; already cleaned. Null if the project has no such program: the page then has no
+   * commands. @default {"mogplex-ci"}
+   */
+  program?: string | null | undefined;
   /** The way to start a failed run again, if it belongs to a campaign; already cleaned. @default it belongs to none */
   campaign?: CampaignRetry | undefined;
 }
@@ -194,11 +197,12 @@ function callOf(view: ResultView, tone: Tone, options: RunPageOptions): Html {
   const step = options.campaign === undefined ? nextStep : RETRY_STEP;
   const next = advice === null ? step ?? nextOf(view) : text;
   const again = startCommand(view, options);
+  const hasProgram = options.program !== null;
   const actions = [
     ...commands.map((each, index) =>
       action(index === 0 && next ? `What to do: ${next}` : "Then", cutText(each, 2_000), index === 0)
     ),
-    ...resume === null ? [] : [action("Follow it again", cutText(resume, 2_000), commands.length === 0)],
+    ...resume === null || !hasProgram ? [] : [action("Follow it again", cutText(resume, 2_000), commands.length === 0)],
     ...again === null || resume !== null || outcome === "started"
       ? []
       : [action(again.text, again.command, commands.length === 0)],
@@ -211,7 +215,11 @@ function callOf(view: ResultView, tone: Tone, options: RunPageOptions): Html {
       : first === ""
       ? verdict.headline
       : bare(cutText(first, MAX_REASON)),
-    line: [phaseLine(view), commands.length === 0 && next !== undefined && markup` What to do: ${next}`],
+    line: [
+      phaseLine(view),
+      commands.length === 0 && next !== undefined && markup` What to do: ${next}`,
+      resume !== null && !hasProgram && markup` To follow it again: ${cutText(resume, 2_000)}.`,
+    ],
     evidence: [
       outcome === "awaiting_input" && question(view),
       isLong && markup`<div class="evidence">${block(reason ?? "", 10_000)}</div>`,
@@ -682,6 +690,7 @@ function reproduce(view: ResultView, options: RunPageOptions): Block[] {
   const { runId, kind: { noun }, origin } = view;
   if (noun !== "run" || runId === null || !/^[\w-]{1,100}$/.test(runId)) return [];
   const { program = "mogplex-ci" } = options;
+  if (program === null) return [];
   const again = startCommand(view, options);
   const scenario = scenarioOf(view);
   const emulator = { name: "mogplex-emulator" };
@@ -698,7 +707,7 @@ function reproduce(view: ResultView, options: RunPageOptions): Block[] {
   ];
 }
 
-/** The command that starts the same task again, and what is missing for it; null if the repository is unknown. */
+/** The command that starts the same task again, and what is missing for it; null if the repository is unknown, or without a program. */
 function startCommand(
   { repository, repoId, harness, task, kind: { noun } }: ResultView,
   { program = "mogplex-ci", settings = [], campaign }: RunPageOptions,
@@ -708,7 +717,7 @@ function startCommand(
     return { text: `Start it again in campaign ${cutText(campaign.campaign, MAX_NAME)}`, command: campaign.command };
   }
   const repo = repository ?? repoId;
-  if (repo === null || noun !== "run") return null;
+  if (repo === null || noun !== "run" || program === null) return null;
   const set = settings.filter(({ name, from }) => from !== "default" && REQUEST_SETTINGS.includes(name));
   const isSet = (name: string) => set.some((setting) => setting.name === name);
   const sent = isSet("after") ? set.filter(({ name }) => !BRANCH_SETTINGS.includes(name)) : set;

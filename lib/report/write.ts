@@ -380,8 +380,8 @@ export interface WriteReportsOptions {
   links?: PlatformLinks | undefined;
   /** Settings of the job, for the page; not yet cleaned. @default {[]} */
   settings?: readonly Setting[] | undefined;
-  /** The program as the user called it, for commands to copy; not yet cleaned. @default {"mogplex-ci"} */
-  program?: string | undefined;
+  /** The program as the user called it, for commands to copy; not yet cleaned. Null: no commands. @default {"mogplex-ci"} */
+  program?: string | null | undefined;
   /** Absent without a history. */
   earlier?: Earlier | undefined;
   /** The way to start a failed run again, if it belongs to a campaign; not yet cleaned. @default it belongs to none */
@@ -443,7 +443,7 @@ export function writeReports(
   const plain = (text: string) => redact(plainText(text));
   const around = {
     valuePath,
-    program: program === undefined ? undefined : plain(program),
+    program: program && plain(program),
     campaign: campaign && {
       campaign: plain(campaign.campaign),
       command: campaign.command === null ? null : plain(campaign.command),

@@ -110,8 +110,8 @@ function reports(context: Context, job: Published): Publish<AnyResult> {
     files: platform.files(io.env),
     links: platform.links(io.env),
     redactToken: (text) => writer.redact.token(text),
-    // A component has no command to copy.
-    program: laptop && vocabulary.program,
+    // A project with a component or the action might not have the program.
+    program: laptop === undefined ? null : vocabulary.program,
     valuePath,
   };
   function print(problems: readonly ReportProblem[]): void {

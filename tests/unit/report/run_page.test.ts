@@ -57,6 +57,17 @@ test("renderRunPage() begins with the task, its state and what there is to do", 
   expect(top(both as never)[1]).toContain("What to do: set MOGPLEX_URL");
 });
 
+test("renderRunPage() has no commands when the project has no program", () => {
+  const render = (fields: Parameters<typeof sampleResult>[0]) =>
+    renderRunPage({ ...sampleResult(), ...ASKED, ...fields }, { program: null });
+  const failed = render({ ...FAILED, events: [] });
+  expect(topOf(failed)[1]).toEndWith("make the task more precise, then start again.");
+  expect(textsOf(failed, "summary")).not.toContain("Reproduce");
+  const late = render({ outcome: "deadline", exitCode: 124, resume: "retry this job" });
+  expect(topOf(late)[1]).toContain("To follow it again: retry this job.");
+  for (const page of [failed, late]) expect(page).not.toContain('class="act');
+});
+
 test("renderRunPage() has a state and a next step for every outcome", () => {
   const states: Record<Outcome, string> = {
     success: "succeeded",
