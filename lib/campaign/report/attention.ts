@@ -6,7 +6,8 @@
 import type { CampaignItem, CampaignView, CauseGroup } from "../view/view.ts";
 import { NO_CHANGE } from "../view/verdicts.ts";
 import { isUuid } from "../../service/contract.ts";
-import type { Words } from "../../text/document.ts";
+import { joinWords, type Words } from "../../text/document.ts";
+import { formatCount } from "../../text/duration.ts";
 import { commandLine } from "../../text/escape.ts";
 import { byVerdict, type CampaignCommand, campaignCommand, itemNames, LATE_MS } from "./words.ts";
 import { instantMs, timeText } from "../../run/result.ts";
@@ -22,74 +23,124 @@ export function stepBlocks(steps: readonly Step[]): ({ text: string } | { code: 
   return steps.flatMap(({ text, command }) => command === null ? [{ text }] : [{ text }, { code: command }]);
 }
 
-/** A run of a group. */
-interface GroupRun {
-  /** Name of its item. Untrusted. */
-  readonly name: string;
-  /** The last lines of its agent's log. Untrusted. */
+/** Items of a group whose agents ended with the same lines, newest first. */
+interface Ending {
+  readonly ids: readonly string[];
+  /** Untrusted. */
+  readonly names: readonly string[];
+  /** The last lines of the newest agent's log. Untrusted. */
   readonly lines: readonly string[];
-  /** Address of its pull request; null without one. */
+  /** Address of the newest pull request; null without one. */
   readonly pullRequest: string | null;
 }
 
 /** The newest run of a group, and the way to all of it. */
-interface Newest extends GroupRun {
+interface Newest {
+  /** Its item alone. */
+  readonly run: Ending;
   /** The command that shows all of it. */
   readonly command: string;
-  /** The newest run for each of the other last lines. */
-  readonly others: readonly GroupRun[];
+  /** The different last lines: those of the newest run, then the most frequent ones. They are texts of agents, and decide nothing. */
+  readonly endings: readonly Ending[];
 }
 
-/** Most different last lines that a group shows. */
-const MAX_LAST_LINES = 3;
+/** Most different endings that a group shows where there is room for a few, and otherwise. */
+const MAX_ENDINGS = 3;
+export const MAX_ALL_ENDINGS = 20;
+/** Most names of an ending. */
+const MAX_NAMES = 5;
 
-/**
- * Where to find the cause of a group, in the order in which it is shown. Lines are the agents' own; the step has the command.
- *
- * @param mayLink Whether an address may be a link; any other is shown as text. @default every address may
- */
+interface NewestOptions {
+  /** Whether an address may be a link; any other is shown as text. @default every address may */
+  mayLink?: ((url: string) => boolean) | undefined;
+  /** Most endings. @default {3} */
+  max?: number;
+  /** Where the other endings are, as a clause. */
+  rest: string;
+}
+
+interface NewestParts {
+  lastLines: { head: Words; lines: readonly string[] }[];
+  /** The endings that are left out; null without any. */
+  more: Words | null;
+  step: Words;
+  command: string;
+}
+
+/** Where to find the cause of a group, in the order in which it is shown. Lines are the agents' own; the step has the command. */
 export function newestParts(
   { newest, count }: Attention,
-  mayLink: (url: string) => boolean = () => true,
-): { lastLines: { head: Words; lines: readonly string[] }[]; step: Words; command: string } | null {
+  { mayLink = () => true, max = MAX_ENDINGS, rest }: NewestOptions,
+): NewestParts | null {
   if (newest === null) return null;
-  const { lines, command, others } = newest;
-  const whose = (run: GroupRun): Words => {
-    const { name, pullRequest } = run;
+  const { run, command, endings } = newest;
+  const isMixed = endings.length > 1;
+  const whose = ({ ids, names, pullRequest }: Ending): Words => {
+    if (isMixed && names.length > 1) return [`s in ${names.length} items (`, namesOf(names), "):"];
     const link: Words = pullRequest === null
       ? []
       : [" (", mayLink(pullRequest) ? { link: pullRequest } : { name: pullRequest, max: Infinity }, ")"];
-    return [count === 1 ? [] : [" in ", { name }, run === newest ? ", the newest" : ""], link, ":"];
+    const isNewest = ids[0] === run.ids[0];
+    return [count === 1 ? [] : [" in ", { name: names[0] ?? "" }, isNewest ? ", the newest" : ""], link, ":"];
   };
-  const lastLines = [newest, ...others].filter((run) => run.lines.length > 0)
-    .map((run) => ({ head: ["Last lines of the agent", whose(run)], lines: run.lines }));
+  const others = endings.slice(max);
   return {
-    lastLines,
+    lastLines: endings.slice(0, max).map((each) => ({
+      head: ["Last lines of the agent", whose(each)],
+      lines: each.lines,
+    })),
+    more: others.length === 0 ? null : [
+      `And ${formatCount(others.length, "other ending")}, in `,
+      namesOf(others.flatMap(({ names }) => names)),
+      `: ${rest}`,
+    ],
     command,
-    step: lines.length === 0 ? ["To see what the agent did", whose(newest)] : "To see more:",
+    step: run.lines.length === 0
+      ? ["To see what the agent did", whose(run)]
+      : isMixed
+      ? ["To see more of ", { name: run.names[0] ?? "" }, ":"]
+      : "To see more:",
   };
 }
 
-/** @param mayLink See {@linkcode newestParts}. */
-export function newestBlocks(
-  entry: Attention,
-  mayLink?: (url: string) => boolean,
-): ({ text: Words } | { code: string })[] {
-  const parts = newestParts(entry, mayLink);
+function namesOf(names: readonly string[]): Words {
+  const more = names.length - MAX_NAMES;
+  return [joinWords(names.slice(0, MAX_NAMES).map((name) => ({ name })), ", "), more > 0 ? ` and ${more} more` : ""];
+}
+
+/** That the agents of a group ended in different ways, after its title; empty otherwise. */
+export function endingsText({ newest }: Attention): string {
+  const { endings: { length } } = newest ?? { endings: [] };
+  return length > 1 ? `, ${length} different endings` : "";
+}
+
+export function newestBlocks(entry: Attention, options: NewestOptions): ({ text: Words } | { code: string })[] {
+  const parts = newestParts(entry, options);
   if (parts === null) return [];
-  const { lastLines, step, command } = parts;
+  const { lastLines, more, step, command } = parts;
   return [
     ...lastLines.flatMap(({ head, lines }) => [{ text: head }, { code: lines.join("\n") }]),
+    ...more === null ? [] : [{ text: more }],
     { text: step },
     { code: command },
   ];
+}
+
+/** What needs attention: items, and what is about the campaign as a whole. What comes after them needs no attention yet. */
+export function attentionCount(entries: readonly Attention[]): string {
+  const items = entries.reduce((sum, { count }) => sum + count, 0);
+  const others = entries.filter(({ count, title }) => count === 0 && title !== AFTERWARDS).length;
+  return [
+    ...items > 0 ? [formatCount(items, "item")] : [],
+    ...others > 0 ? [`${others} ${items > 0 ? "other " : ""}${others === 1 ? "thing" : "things"}`] : [],
+  ].join(" and ");
 }
 
 /** Before the command that cancels what a person has decided to cancel. */
 export const CANCEL_NOW = "To cancel the runs now:";
 
 /** Title of the entry about what comes after the others. */
-export const AFTERWARDS = "then continue";
+const AFTERWARDS = "then continue";
 
 /** Title of the entry about a closed gate of canary or failures. */
 export const GATE_CLOSED = "gate closed";
@@ -177,7 +228,7 @@ function afterwardsEntry({ view, command }: Context): Attention {
   );
 }
 
-/** The item with the newest run, and items whose agents ended with other lines; null where no item has a run. */
+/** The item with the newest run, and the items by how their agents ended; null where no item has a run. */
 function newestOf(
   items: readonly CampaignItem[],
   names: ReadonlyMap<string, string>,
@@ -187,14 +238,23 @@ function newestOf(
   const runs = items.filter(({ runId }) => runId !== null && isUuid(runId)).sort((a, b) => timeOf(b) - timeOf(a));
   const [newest] = runs;
   if (newest === undefined) return null;
-  const distinct = new Map<string, CampaignItem>([[textOf(newest), newest]]);
+  const byText = new Map<string, CampaignItem[]>();
   for (const item of runs) {
     const text = textOf(item);
-    if (text !== "" && !distinct.has(text)) distinct.set(text, item);
+    const others = byText.get(text);
+    if (others !== undefined) others.push(item);
+    else if (text !== "") byText.set(text, [item]);
   }
-  const [run, ...others] = [...distinct.values()].slice(0, MAX_LAST_LINES)
-    .map(({ id, pullRequest, lastLines = [] }) => ({ name: names.get(id) ?? id, lines: lastLines, pullRequest }));
-  return run === undefined ? null : { ...run, others, command: commandLine(program, "report", newest.runId ?? "") };
+  const endingOf = (items: readonly CampaignItem[]): Ending => ({
+    ids: items.map(({ id }) => id),
+    names: items.map(({ id }) => names.get(id) ?? id),
+    lines: items[0]?.lastLines ?? [],
+    pullRequest: items[0]?.pullRequest ?? null,
+  });
+  const isNewest = ([first]: readonly CampaignItem[]) => Number(first === newest);
+  const groups = [...byText.values()].sort((a, b) => isNewest(b) - isNewest(a) || b.length - a.length);
+  const command = commandLine(program, "report", newest.runId ?? "");
+  return { run: endingOf([newest]), endings: groups.map(endingOf), command };
 }
 
 /** The last lines of an item's agent. Times and counts differ from run to run, and make no other text. */

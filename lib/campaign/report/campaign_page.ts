@@ -60,7 +60,7 @@ import {
 import type { CampaignAbout, CampaignItem, CampaignView } from "../view/view.ts";
 import { gateText } from "../journal/decisions.ts";
 import { mergeRows } from "./merge_stages.ts";
-import { AFTERWARDS, type Attention, attentionOf, newestParts } from "./attention.ts";
+import { type Attention, attentionCount, attentionOf, endingsText, MAX_ALL_ENDINGS, newestParts } from "./attention.ts";
 import { isTrouble } from "./causes.ts";
 import {
   ANY_COMMAND,
@@ -101,6 +101,7 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
   const name = `${view.campaign}${view.round === "" ? "" : `, round ${view.round}`}`;
   const { writer } = view;
   const causes = isGated ? entries.filter(({ count }) => count > 0) : entries;
+  const context: RowContext = { names, nowMs, causes: causeIds(causes), endings: endingIds(causes) };
   return page({
     title: cutText(`${capital(word)}: ${heading} (${name})`, MAX_TITLE),
     path: [{ name: bare(view.campaign) }],
@@ -112,7 +113,7 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
       agent !== undefined && markup`, by ${bare(agent)}`
     }. ${wordsOf(sentence(isGated ? countWords(view) : stateDetail(view)), bare)}`,
     body: [
-      isGated && gate(view, command, { names, nowMs, causes: causeIds(causes) }),
+      isGated && gate(view, command, context),
       causes.length > 0 &&
       markup`<section aria-labelledby="attention"><div class="sec"><h2 id="attention">Needs attention</h2>${
         needsPerson(causes)
@@ -129,7 +130,7 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
       section("merging", "Until they are merged", null, merging(view, command)),
       section("burn-up", "Finished over time", null, burnUp(view)),
       view.items.length > 0 &&
-      (isQueueOnly(view) ? queued(view, names) : itemsTable(view, { names, nowMs, causes: causeIds(causes) }, command)),
+      (isQueueOnly(view) ? queued(view, names) : itemsTable(view, context, command)),
       section("task", "Task", null, tasks(prompts)),
       section("decisions", "Decisions", "newest first, UTC", decisions(view)),
       section(
@@ -240,12 +241,14 @@ interface RowContext {
   readonly nowMs: number;
   /** The ids of the causes on the page, by item. */
   readonly causes: ReadonlyMap<string, string>;
+  /** The ids of the last lines of their agents, by item. */
+  readonly endings: ReadonlyMap<string, string>;
 }
 
-/** Why an item has its state; a link to its cause with the commands. */
-function whyCell({ id }: CampaignItem, text: string | null, { causes }: RowContext): Html | null {
-  const cause = causes.get(id);
-  return oneLine(text, cause === undefined ? undefined : `#${cause}`);
+/** Why an item has its state; a link to the last lines of its agent, otherwise to its cause with the commands. */
+function whyCell({ id }: CampaignItem, text: string | null, { causes, endings }: RowContext): Html | null {
+  const place = endings.get(id) ?? causes.get(id);
+  return oneLine(text, place === undefined ? undefined : `#${place}`);
 }
 
 /** The id of a run; a link to its page on a local Mogplex. No address of a run in the app is known. */
@@ -287,15 +290,9 @@ const REVIEWS: Readonly<Partial<Record<string, string>>> = {
   "not-requested": "nobody asked",
 };
 
-/** What needs attention: items, and what is about the campaign as a whole. What comes after them needs no attention yet. */
 function needsPerson(entries: readonly Attention[]): Part {
-  const items = entries.reduce((sum, { count }) => sum + count, 0);
-  const others = entries.filter(({ count, title }) => count === 0 && title !== AFTERWARDS).length;
-  const texts = [
-    ...items > 0 ? [formatCount(items, "item")] : [],
-    ...others > 0 ? [`${others} ${items > 0 ? "other " : ""}${others === 1 ? "thing" : "things"}`] : [],
-  ];
-  return texts.length > 0 && markup`<span class="soft">${texts.join(" and ")}</span>`;
+  const text = attentionCount(entries);
+  return text !== "" && markup`<span class="soft">${text}</span>`;
 }
 
 /** A task with its variables, which each item replaces, as in the file. */
@@ -386,6 +383,21 @@ function causeIds(entries: readonly Attention[]): ReadonlyMap<string, string> {
   return new Map(entries.flatMap(({ ids }, index) => ids.map((item) => [item, causeId(index)] as const)).reverse());
 }
 
+const endingId = (cause: string, index: number) => `${cause}-${index}`;
+
+/** The ids of different last lines by item. */
+function endingIds(entries: readonly Attention[]): ReadonlyMap<string, string> {
+  return new Map(
+    entries.flatMap(({ newest }, index) =>
+      newest === null || newest.endings.length < 2
+        ? []
+        : newest.endings.slice(0, MAX_ALL_ENDINGS).flatMap(({ ids }, at) =>
+          ids.map((item) => [item, endingId(causeId(index), at)] as const)
+        )
+    ),
+  );
+}
+
 /** An entry with its commands, in the order in which they are useful. */
 function entryOf(entry: Attention, id: string, items: ReadonlyMap<string, CampaignItem>, nowMs: number): Html {
   const { title, cause, count, items: entryItems, steps } = entry;
@@ -399,19 +411,22 @@ function entryOf(entry: Attention, id: string, items: ReadonlyMap<string, Campai
   ];
   const texts = steps.filter(({ command }) => command === null);
   const isLong = cause.length > MAX_CAUSE;
-  const newest = newestParts(entry);
+  const newest = newestParts(entry, { max: MAX_ALL_ENDINGS, rest: "campaign.json has them" });
+  const endings = endingsText(entry);
   const who = count === 0 ? "" : `${formatCount(count, "item")}: `;
   return markup`<div id="${id}" class="panel call ${
     tone === "run" || tone === "queued" ? "warn" : tone
-  }"><div class="lead"><h3>${who}${state(title, tone)}</h3>${cause !== "" && !isLong && markup`<p>${bare(cause)}</p>`}${
-    ages !== "" && markup`<p>${ages}</p>`
-  }${texts.map(({ text }) => markup`<p>${text}</p>`)}</div>${
+  }"><div class="lead"><h3>${who}${state(title, tone)}${endings}</h3>${
+    cause !== "" && !isLong && markup`<p>${bare(cause)}</p>`
+  }${ages !== "" && markup`<p>${ages}</p>`}${texts.map(({ text }) => markup`<p>${text}</p>`)}</div>${
     isLong && markup`<div class="evidence">${block(cause)}</div>`
   }${entryItems.length > 0 && markup`<div class="evidence">${htmlOf([{ list: names }])}</div>`}${
-    newest?.lastLines.map(({ head, lines }) =>
-      markup`<div class="evidence"><p class="soft">${wordsOf(head)}</p>${block(lines.join("\n"))}</div>`
+    newest?.lastLines.map(({ head, lines }, index) =>
+      markup`<div class="evidence"${endings !== "" && markup` id="${endingId(id, index)}"`}><p class="soft">${
+        wordsOf(head)
+      }</p>${block(lines.join("\n"))}</div>`
     )
-  }${
+  }${newest?.more && markup`<div class="evidence"><p class="soft">${wordsOf(newest.more)}</p></div>`}${
     actionsOf([
       ...newest === null ? [] : [{ text: newest.step, command: newest.command }],
       ...steps,

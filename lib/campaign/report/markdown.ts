@@ -21,7 +21,7 @@ import { pullRequestText } from "../pulls.ts";
 import { type CampaignState, totalsOf } from "../view/verdicts.ts";
 import type { CampaignItem, CampaignView } from "../view/view.ts";
 import { mergeBlocks } from "./merge_stages.ts";
-import { type Attention, attentionOf, newestBlocks, stepBlocks } from "./attention.ts";
+import { type Attention, attentionOf, endingsText, newestBlocks, stepBlocks } from "./attention.ts";
 import {
   ANY_COMMAND,
   boundText,
@@ -144,10 +144,10 @@ function entry(one: Attention, mayLink: CampaignMarkdownOptions["mayLink"]): Blo
   const names = items.slice(0, MAX_EXAMPLES).map((name) => ({ name, max: MAX_EXAMPLE }));
   const more = count - names.length;
   return [
-    { heading: `${title}${count > 0 ? ` (${count})` : ""}`, level: 4 },
+    { heading: `${title}${count > 0 ? ` (${count})${endingsText(one)}` : ""}`, level: 4 },
     ...(cause === "" ? [] : [{ code: cause }]),
     ...(names.length === 0 ? [] : [{ text: [joinWords(names, ", "), more > 0 ? ` and ${more} more` : null] }]),
-    ...newestBlocks(one, mayLink),
+    ...newestBlocks(one, { mayLink, rest: "`campaign.html` shows them" }),
     ...stepBlocks(steps),
   ];
 }

@@ -3,7 +3,16 @@
  * @module
  */
 import { pullRequestsSentence, pullRequestText } from "../../campaign/pulls.ts";
-import { type Attention, attentionOf, GATE_CLOSED, newestParts, stepBlocks } from "../../campaign/report/attention.ts";
+import {
+  type Attention,
+  attentionCount,
+  attentionOf,
+  endingsText,
+  GATE_CLOSED,
+  MAX_ALL_ENDINGS,
+  newestParts,
+  stepBlocks,
+} from "../../campaign/report/attention.ts";
 import { isTrouble } from "../../campaign/report/causes.ts";
 import { mergeBlocks } from "../../campaign/report/merge_stages.ts";
 import {
@@ -86,7 +95,11 @@ const MAX_CAUSE = 600;
 /** Most items of a group with their own line. */
 const MAX_LINES = 5;
 
-function attention(screen: Screen, view: CampaignView, { command = ANY_COMMAND, problem = null }: StatusOptions): void {
+function attention(
+  screen: Screen,
+  view: CampaignView,
+  { command = ANY_COMMAND, problem = null, all = false }: StatusOptions,
+): void {
   // A campaign at a gate ends its screen with that.
   const isGated = view.state === "gated";
   const entries = attentionOf(view, command, problem).filter(({ title }) => !isGated || title !== GATE_CLOSED);
@@ -97,9 +110,7 @@ function attention(screen: Screen, view: CampaignView, { command = ANY_COMMAND, 
     screen.print([{ heading: `Nothing needs attention${goesOn}`, level: 3 }], 0);
     return;
   }
-  const items = entries.reduce((sum, { count }) => sum + count, 0);
-  const causes = entries.filter(({ count }) => count > 0).length;
-  const counted = items === 0 ? "" : `: ${formatCount(items, "item")}, ${formatCount(causes, "cause")}`;
+  const counted = entries.some(({ count }) => count > 0) ? `: ${attentionCount(entries)}` : "";
   screen.print([{ heading: `Needs attention${counted}`, level: 3 }], 0);
   if (view.writer !== null) {
     const text = [
@@ -109,7 +120,7 @@ function attention(screen: Screen, view: CampaignView, { command = ANY_COMMAND, 
     ];
     screen.print([{ text }], 2);
   }
-  for (const one of entries.slice(0, MAX_GROUPS)) entry(screen, one);
+  for (const one of entries.slice(0, MAX_GROUPS)) entry(screen, one, all);
   const more = entries.length - MAX_GROUPS;
   if (more > 0) {
     screen.space();
@@ -125,25 +136,31 @@ function merging(screen: Screen, view: CampaignView, command: CampaignCommand): 
   screen.print(blocks, 2);
 }
 
-function entry(screen: Screen, one: Attention): void {
+function entry(screen: Screen, one: Attention, all: boolean): void {
   const style = isItemState(one.title) ? styleOf(one.title) : "yellow";
   const cause = screen.text(one.cause, MAX_CAUSE);
   screen.space();
   screen.paragraph(2, cause, undefined, { text: `${titleOf(one)}${cause === "" ? "" : ": "}`, style }, 4);
   if (one.items.length > 0) itemsLine(screen, one);
-  newest(screen, one);
+  newest(screen, one, all);
   screen.print(stepBlocks(one.steps), 4);
 }
 
 /** The last lines of the agents, and the command that shows all of the newest run. */
-function newest(screen: Screen, one: Attention): void {
-  const parts = newestParts(one);
+function newest(screen: Screen, one: Attention, all: boolean): void {
+  const parts = newestParts(
+    one,
+    all ? { max: MAX_ALL_ENDINGS, rest: "campaign.json has them" } : { rest: "`campaign status --all` shows them" },
+  );
   if (parts === null) return;
   for (const { head, lines } of parts.lastLines) {
     screen.print([{ text: head }], 4);
     for (const line of lines) screen.paragraph(6, screen.text(line), "dim");
   }
-  screen.print([{ text: parts.step }, { code: parts.command }], 4);
+  screen.print(
+    [...parts.more === null ? [] : [{ text: parts.more }], { text: parts.step }, { code: parts.command }],
+    4,
+  );
 }
 
 /** The names of items: on two lines at most, or each on its own line if there is an address to follow. */
@@ -164,8 +181,9 @@ function itemsLine(screen: Screen, { items, count }: Attention): void {
   else screen.paragraph(4, [names.join(", "), ...rest].join(" "), "dim");
 }
 
-function titleOf({ title, count }: Attention): string {
-  return count > 0 ? `${title} (${count})` : title;
+function titleOf(one: Attention): string {
+  const { title, count } = one;
+  return count > 0 ? `${title} (${count})${endingsText(one)}` : title;
 }
 
 function isItemState(title: string): title is ItemState {

@@ -392,3 +392,26 @@ test("renderCampaignPage() says that sandboxes were not read", () => {
   const page = rendered({ ...view, quota: { ...view.quota, sandboxes } });
   expect(textsOf(page, "li")).toContain("Sandboxes at a timeat most 3");
 });
+
+test("renderCampaignPage() links why an item failed to the last lines of its own agent", () => {
+  const lines = ["401 Unauthorized", "TypeError: x", "401 Unauthorized", null];
+  const items = lines.map((line, index) =>
+    anItem(index, "failed", {
+      reason: "Agent run exited with code 1.",
+      ...line !== null && { lastLines: [line] },
+      pullRequest: null,
+      endedAt: `2026-12-01T1${index}:00:00Z`,
+    })
+  );
+  const page = rendered(viewOf(items, { state: "running" }));
+  expect(breaches(page)).toEqual([]);
+  const elements = elementsOf(page);
+  const places = elements.filter(({ tag, attributes, text }) =>
+    tag === "a" && text === "Agent run exited with code 1." && attributes.href?.startsWith("#c")
+  ).map(({ attributes }) => attributes.href?.slice(1));
+  const textOf = (id: string | undefined) => elements.find(({ attributes }) => attributes.id === id)?.text ?? "";
+  expect(places).toEqual(["c0-0", "c0-1", "c0-0", "c0"]);
+  expect(textOf("c0-0")).toBe("Last lines of the agents in 2 items (acme/service-2, acme/service-0):401 Unauthorized");
+  expect(textOf("c0-1")).toBe("Last lines of the agent in acme/service-1:TypeError: x");
+  expect(textOf("c0")).toContain("4 items: failed, 2 different endings");
+});

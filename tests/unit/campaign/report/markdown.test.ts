@@ -137,7 +137,7 @@ test("renderCampaignMarkdown() says once how many items of a campaign that is do
   expect(text.match(/did not succeed/g)?.length).toBe(1);
 });
 
-test("renderCampaignMarkdown() shows one set of last lines for each text, at most three", () => {
+test("renderCampaignMarkdown() shows how many items have each set of last lines, three sets at most: the newest, then the most frequent", () => {
   const lastLines = ["E403 after 3 s", "E403 after 14 s", "no Temporal", "no Temporal", "no disk", "no memory"];
   const items = lastLines.map((line, index) =>
     anItem(index + 1, "failed", {
@@ -151,9 +151,15 @@ test("renderCampaignMarkdown() shows one set of last lines for each text, at mos
   const heads = blocks.flatMap((block, at) => block.startsWith("Last lines") ? [[block, blocks[at + 1]]] : []);
   expect(heads).toEqual([
     ["Last lines of the agent in `acme/service-6`, the newest:", " ```text\n no memory\n ```"],
-    ["Last lines of the agent in `acme/service-5`:", " ```text\n no disk\n ```"],
-    ["Last lines of the agent in `acme/service-4`:", " ```text\n no Temporal\n ```"],
+    ["Last lines of the agents in 2 items (`acme/service-4`, `acme/service-3`):", " ```text\n no Temporal\n ```"],
+    ["Last lines of the agents in 2 items (`acme/service-2`, `acme/service-1`):", " ```text\n E403 after 14 s\n ```"],
   ]);
+  expect(blocks.slice(blocks.indexOf("#### failed (6), 4 different endings"))).toEqual(
+    expect.arrayContaining([
+      "And 1 other ending, in `acme/service-5`: `campaign.html` shows them",
+      "To see more of `acme/service-6`:",
+    ]),
+  );
 });
 
 test("renderCampaignMarkdown() shows the last lines of the newest agent, and links its pull request only where it may", () => {

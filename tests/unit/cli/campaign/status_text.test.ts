@@ -50,7 +50,7 @@ Items
 test("statusText() shows whose runs are still running although somebody has skipped them", () => {
   const items = [1, 2].map((number) => anItem(number, "running", number === 1 ? { skippedBy: "ann" } : {}));
   expect(part(status(viewOf(items)), "Needs attention")).toEqual([
-    "Needs attention: 1 item, 1 cause",
+    "Needs attention: 1 item",
     "",
     "  running (1): skipped by ann; its run is still running",
     "    acme/service-1",
@@ -67,23 +67,70 @@ test("statusText() has one command that cancels all runs of items that a person 
   ]);
 });
 
-test("statusText() counts only causes of items, not what holds up the whole campaign", () => {
+/** Six items that failed with one reason, and the last lines of their agents: five different ones. */
+function fiveEndings(): CampaignView {
+  const endings = ["401 Unauthorized", "TypeError: x", "error TS: y", "401 Unauthorized", "no module z", "ENOSPC"];
+  return viewOf(endings.map((line, index) =>
+    anItem(index, "failed", {
+      reason: "Agent run exited with code 1.",
+      lastLines: [line],
+      pullRequest: null,
+      endedAt: `2026-12-01T1${index}:00:00Z`,
+    })
+  ));
+}
+
+test("statusText() shows which items have which last lines, and how many other endings there are", () => {
+  const attention = (all: boolean) => part(status(fiveEndings(), { all, width: 100 }), "Needs attention");
+  const word = fiveEndings().causes[0]?.word;
+  const run = "3f0f6f0a-6f0e-4a7e-9a0b-000000000005";
+  const end = [
+    "    To see more of acme/service-5:",
+    `      mogplex-ci report ${run}`,
+    "    Fix the cause, then try again:",
+    `      mogplex-ci campaign retry campaign.yaml --cause ${word}`,
+  ];
+  const begin = [
+    "Needs attention: 6 items",
+    "",
+    "  failed (6), 5 different endings: Agent run exited with code 1.",
+    `    ${[0, 1, 2, 3, 4, 5].map((number) => `acme/service-${number}`).join(", ")}`,
+    "    Last lines of the agent in acme/service-5, the newest:",
+    "      ENOSPC",
+    "    Last lines of the agents in 2 items (acme/service-3, acme/service-0):",
+    "      401 Unauthorized",
+    "    Last lines of the agent in acme/service-4:",
+    "      no module z",
+  ];
+  expect(attention(false)).toEqual([
+    ...begin,
+    "    And 2 other endings, in acme/service-2, acme/service-1: `campaign status --all` shows them",
+    ...end,
+  ]);
+  expect(attention(true)).toEqual([
+    ...begin,
+    "    Last lines of the agent in acme/service-2:",
+    "      error TS: y",
+    "    Last lines of the agent in acme/service-1:",
+    "      TypeError: x",
+    ...end,
+  ]);
+});
+
+test("statusText() counts the items that need attention, and what holds up the whole campaign", () => {
   const late = { ...everyVerdict(), state: "running" as const, nextWaveAt: "2026-11-01T00:00:00.000Z" };
   const [heading = ""] = part(status(late), "Needs attention");
-  const [, items, causes] = /^Needs attention: (\d+) items, (\d+) causes$/.exec(heading) ?? [];
+  const [, items, others] = /^Needs attention: (\d+) items and (\d+) other thing$/.exec(heading) ?? [];
   const shown = attentionOf(late, command, null).filter(({ title }) => title !== "then continue");
   expect(shown[0]?.title).toBe("wave is late");
-  expect([Number(items), Number(causes)]).toEqual([
-    shown.reduce((sum, { count }) => sum + count, 0),
-    shown.length - 1,
-  ]);
+  expect([Number(items), Number(others)]).toEqual([shown.reduce((sum, { count }) => sum + count, 0), 1]);
 });
 
 test("statusText() tells for every cause what to do, with commands that can be copied", () => {
   const view = everyVerdict();
   const word = (verdict: string) => view.causes.find((cause) => cause.verdict === verdict)?.word;
   const attention = part(status(view), "Needs attention");
-  expect(attention[0]).toBe("Needs attention: 8 items, 8 causes");
+  expect(attention[0]).toBe("Needs attention: 8 items");
   const commands = attention.filter((line) => line.startsWith("      ")).map((line) => line.trim());
   expect(commands).toEqual([
     "mogplex-ci runs cancel 3f0f6f0a-6f0e-4a7e-9a0b-000000000000",
@@ -304,7 +351,7 @@ test("statusText() at the end of a command shows the causes last, on a screen of
   const lines = status(viewOf(items, done), { isEnd: true });
   // The page, the next command and the prompt follow.
   const screen = lines.slice(-26);
-  expect(screen).toContain("Needs attention: 4 items, 1 cause");
+  expect(screen).toContain("Needs attention: 4 items");
   const rows = part(lines, "Items").slice(2).map((line) => line.trim().split(/ {2,}/).slice(0, 2).join(" "));
   expect(rows).toEqual([
     ...[0, 13, 26, 39].map((number) => `acme/service-${number} failed`),
