@@ -16,6 +16,7 @@ import {
   link,
   list,
   markup,
+  more,
   oneLine,
   page,
   panel,
@@ -748,13 +749,11 @@ function why({ page, reason, runId, outcome, jobUrl }: RunEntry): Html | null {
   // With the host, since the history may come from another project.
   const log = jobUrl?.startsWith("https:") ? link(jobUrl, `log of the job on ${hostOf(jobUrl)}`) : null;
   const summary = reason === null ? "Run and job" : bare(cutText(reason, MAX_WHY).replace(/…\[.*$/s, "…"));
-  return fold(
+  return more(
     summary,
-    markup`<div class="stack">${reason !== null && reason.length > MAX_WHY && markup`<p>${bare(reason)}</p>`}<p>Run ${
-      code(runId)
-    }${log !== null && markup`, ${log}`}</p>${
-      isUuid(runId) && action("Write its report", commandLine("mogplex-ci", "report", runId))
-    }</div>`,
+    markup`${reason !== null && reason.length > MAX_WHY && markup`<p>${bare(reason)}</p>`}<p>Run ${code(runId)}${
+      log !== null && markup`, ${log}`
+    }</p>${isUuid(runId) && action("Write its report", commandLine("mogplex-ci", "report", runId))}`,
   );
 }
 

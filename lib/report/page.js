@@ -145,7 +145,7 @@
   // A link leads into a fold, too, which old browsers do not open, and opens the details of a row.
   function unfold() {
     const target = document.getElementById(location.hash.slice(1));
-    for (const fold of [target?.closest("details"), target?.querySelector("td > details")]) {
+    for (const fold of [target?.closest("details"), target?.querySelector("td > .more")]) {
       if (fold) fold.open = true;
     }
   }

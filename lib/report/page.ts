@@ -166,6 +166,11 @@ export function fold(summary: Part, content: Part): Html {
   return markup`<details><summary>${summary}</summary>${content}</details>`;
 }
 
+/** A fold in a row of a list. A link to the row opens it. */
+export function more(summary: Part, content: Part): Html {
+  return markup`<details class="more"><summary>${summary}</summary><div class="stack">${content}</div></details>`;
+}
+
 /** Most UTF-16 units on one line of a table. */
 const MAX_LINE = 32;
 
