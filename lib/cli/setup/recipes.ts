@@ -342,6 +342,7 @@ const circleRun = (command: string) => `      - run: |\n          ${command}\n`;
 const ATTACH = "      - attach_workspace: { at: . }\n";
 
 const VARIABLE = "the variable MOGPLEX_API_KEY: Settings > CI/CD > Variables";
+const GITLAB_NEEDS = "  needs: [] # start at once, even if another job of the pipeline fails\n";
 const GITLAB_AFTER = `  after_script:
     - ${CLEAN}
   retry: { max: 2, when: [${RETRY_WHEN.join(", ")}], exit_codes: [${EXIT.unavailable}, ${EXIT.rateLimited}] }
@@ -369,7 +370,7 @@ export const RECIPES: ReadonlyMap<string, Recipe> = new Map(Object.entries<Recip
     repo: '"$CI_PROJECT_PATH"',
     render: (repo, stage) =>
       `mogplex:
-${stage}  image: ${IMAGE}
+${stage}${GITLAB_NEEDS}  image: ${IMAGE}
   timeout: 50 minutes
   rules: # without them every push would start an agent, and agents push
     - if: $CI_PIPELINE_SOURCE == "schedule" && $MOGPLEX_SCHEDULE == "run" # set in the schedule, so that other schedules start no agent
@@ -425,7 +426,7 @@ ${GITLAB_ARTIFACTS}    reports:
       lost: ["A mention that the webhook missed starts nothing.", ...LOST],
       render: (repo, stage) =>
         `mogplex-respond:
-${stage}  image: ${IMAGE}
+${stage}${GITLAB_NEEDS}  image: ${IMAGE}
   timeout: 50 minutes
   rules: # other jobs need rules that keep them out of these pipelines
     - if: $CI_PIPELINE_SOURCE == "trigger"

@@ -304,6 +304,10 @@ test.skipIf(!CAN_RUN)("docs/gitlab-on-a-laptop.md runs the job that init writes,
   );
   expect((await run("git branch --list 'mogplex/*'")).stdout).toBe("");
   expect(existsSync(join(cwd, ".gitlab-ci-local/artifacts/mogplex/mogplex-ci/result.json"))).toBe(true);
+  expect(existsSync(join(cwd, "mogplex-ci/result.json"))).toBe(true);
+  expect((await run("git add -A && git diff --cached --name-only")).stdout).not.toMatch(
+    /try\.sh|mogplex-ci\/|ci-local/,
+  );
   const red = await run(start.replace("--speed 20", "--speed 20 --scenario agent-failure"));
   expect(red.stdout).toMatch(/FAIL +mogplex\b/);
   expect(red.code).toBe(1);

