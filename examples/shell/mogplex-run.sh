@@ -5,8 +5,9 @@ set +ex -fu # a trace would show the token
 #   MOGPLEX_API_KEY=mog_… MOGPLEX_REPO_ID=owner/name MOGPLEX_IDEMPOTENCY_KEY=… ./mogplex-run.sh 'Fix the flaky tests'
 #   A task of several lines: ./mogplex-run.sh - <task.md
 #
-#   MOGPLEX_IDEMPOTENCY_KEY   finds the run again. On GitLab and GitHub, the default comes from the pipeline and the job: a retried
-#                             job gets the verdict of its run. Set it for another run, and in each job of a GitHub matrix.
+#   MOGPLEX_IDEMPOTENCY_KEY   finds the run again: a text with the number of the build, as in "$BUILD_TAG". It must be the same on
+#                             a retry, and different for the next build, which otherwise starts no agent. On GitLab and GitHub,
+#                             the default comes from the pipeline and the job. Set it in each job of a GitHub matrix.
 #   MOGPLEX_HARNESS, MOGPLEX_MODE, MOGPLEX_BASE_BRANCH, MOGPLEX_ROOT     are sent to the service
 #   MOGPLEX_WORKING_BRANCH    an existing branch to work on; without it the agent creates one
 #   MOGPLEX_TIMEOUT           how long to wait: 30m (the default), 2h or 90 seconds; the run continues after that
@@ -128,7 +129,7 @@ if [ -n "$key" ]; then :
 elif [ -n "${CI_PIPELINE_ID:-}" ]; then key=gitlab/${CI_SERVER_HOST:-}/$CI_PIPELINE_ID/${CI_JOB_NAME:-}
 elif [ -n "${GITHUB_RUN_ID:-}" ]; then key=github/${GITHUB_REPOSITORY:-}/$GITHUB_RUN_ID/${GITHUB_JOB:-}
 else
-  leave 2 'Cannot make a key because this is not a GitLab or GitHub job: without one, a lost answer could start two runs; set MOGPLEX_IDEMPOTENCY_KEY'
+  leave 2 'Cannot make a key because this is not a GitLab or GitHub job: without one, a lost answer could start two runs; set MOGPLEX_IDEMPOTENCY_KEY to a text with the number of the build'
 fi
 [ -n "${MOGPLEX_IDEMPOTENCY_KEY:-}" ] || key=$(printf '%s' "$key" | jq -Rrs @uri)
 case $key:$((${#key} > 200)) in
@@ -159,8 +160,14 @@ jq -Rs --arg id "$repo_id" '{repoId: $id, prompt: ., harness: env.MOGPLEX_HARNES
 
 tries=0
 while start; ! about_run; do retry 'start the run'; done
-run=$id status=$new tries=0
-say "run $run is $status"
+run=$id status=$new tries=0 what=run
+# A lost answer of this script: the run is its own.
+if [ -z "$before" ] && [ "$(answer '.replayed | tostring')" = true ]; then what='attached to run'; fi
+say "$what $run: $status"
+case $what$status in
+  attached*success | attached*failed | attached*cancelled)
+    say "no agent was started: the key \"$key\" belongs to this earlier run; for another run, set another MOGPLEX_IDEMPOTENCY_KEY" >&2 ;;
+esac
 while :; do
   case $status in success | failed | cancelled) say_pull_request ;; esac
   case $status in
@@ -173,6 +180,6 @@ while :; do
   request GET "/runs/$run"
   while ! about_run; do retry 'read the run' && request GET "/runs/$run"; done
   tries=0 denied=0
-  [ "$new" = "$status" ] || say "run $run is $new"
+  [ "$new" = "$status" ] || say "run $run: $new"
   status=$new
 done

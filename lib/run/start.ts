@@ -19,6 +19,7 @@ import type { StartResult } from "../model.ts";
 import type { Pacer } from "../service/pacer.ts";
 import { type CallOptions, type Failure, statusOf } from "../service/retry.ts";
 import { type FailedStart, Start, type Startable } from "../service/start.ts";
+import { formatDuration } from "../text/duration.ts";
 import { ADD_KEY_PART, type KeyScope, keyWithSuffix, LAST_SUFFIX, type StartKey } from "./key.ts";
 import { endOfRun } from "./result.ts";
 import type { Session } from "./session.ts";
@@ -81,6 +82,7 @@ export class StartSeries<R extends StartAnswer> {
       const { status } = run;
       if (!this.#isStale(run)) {
         if (this.#isShared(run)) notify({ kind: "shared_key", runId: run.runId });
+        this.#warnOfOldEnd(run);
         return this.#started(run);
       }
       if (tried >= MAX_KEYS || this.#suffix >= LAST_SUFFIX) {
@@ -125,6 +127,22 @@ export class StartSeries<R extends StartAnswer> {
    */
   #isShared({ replayed }: R): boolean {
     return replayed && this.#isFirstAttempt && this.#session.platform.hidesNode && !this.#triedBefore;
+  }
+
+  /**
+   * Reports a run that ended before this process sent its first start. Otherwise, a key that is the same for each build would make all builds but the
+   * first one green without an agent.
+   */
+  #warnOfOldEnd(run: R): void {
+    const { maxEndAgeMs = Infinity } = this.#plan.key;
+    const end = endOfRun(run.status);
+    if (!run.replayed || end === undefined || end === "awaiting_input" || maxEndAgeMs < Infinity) return;
+    const ageMs = endAgeMs(run, this.#serviceTime(this.#firstSentAt));
+    if (ageMs < OLD_END_MS) return;
+    const when = ageMs === Infinity ? "earlier" : `${formatDuration(ageMs)} ago`;
+    const message = `no agent was started: this key belongs to run "${run.runId}", which ended ${when} ` +
+      `(${run.status}); for another run, use another key`;
+    this.#session.notify({ kind: "text", message });
   }
 
   /** Whether no earlier attempt of this job can have used the key. */
@@ -301,6 +319,9 @@ const MAX_UNKNOWN = 8;
 const PERMIT_MS = 60_000;
 /** Largest error of a time from the service's `Date`, in milliseconds (too early): it has whole seconds, and the answer takes time to arrive. */
 const DATE_DOUBT_MS = 2_000;
+
+/** How long ago a run must have ended to be reported as one that this job did not start, in milliseconds. A retry within it finds its own run. */
+const OLD_END_MS = 60_000;
 
 /** Largest difference that we assume between the clocks of the service and of this machine, in milliseconds. */
 const CLOCK_SKEW_MS = 5_000;

@@ -350,6 +350,25 @@ test("start() says that a key is shared where nodes look the same and a first at
   expect(await noticed({ GITHUB_ACTIONS: "", GITLAB_CI: "true", CI_SERVER_URL: "https://gitlab.example" })).toEqual([]);
 });
 
+test("start() reports that no agent starts when its key finds a run that ended earlier", async () => {
+  const noticed = async (status: string, updatedAt: string | null, options: StartOptions = {}) => {
+    const { notices } = await tried([started(status, true, { ...OLD, updatedAt })], options);
+    return notices.map(({ message }) => message);
+  };
+  const key = { idempotencyKey: "web-nightly/agent" };
+  const yesterday = "2026-08-31T00:00:00+00:00";
+  const ended = (how: string) => [
+    `no agent was started: this key belongs to run "${RUN_ID}", which ended ${how}; for another run, use another key`,
+  ];
+  expect(await noticed("success", yesterday, key)).toEqual(ended("24 h ago (success)"));
+  expect(await noticed("failed", yesterday, key)).toEqual(ended("24 h ago (failed)"));
+  expect(await noticed("success", yesterday)).toEqual(ended("24 h ago (success)"));
+  expect(await noticed("success", null, key)).toEqual(ended("earlier (success)"));
+  // A run that is still running, or that ended a moment ago, is what a retry looks for.
+  expect(await noticed("streaming", yesterday, key)).toEqual([]);
+  expect(await noticed("success", new Date(BEGIN_MS - 5_000).toISOString(), key)).toEqual([]);
+});
+
 test("start() does not own a young replay when no attempt of its own can have started it", async () => {
   const young = started("pending", true);
   expect((await tried([young], { idempotencyKey: "shared" })).result.owned).toBe(false);

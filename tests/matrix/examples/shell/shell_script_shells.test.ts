@@ -49,7 +49,7 @@ for (const shell of SHELLS) {
         stand.hold();
         const running = stand.launch(["Fix the tests"]);
         const pid = running.child.pid as number;
-        await running.seen(/ is pending\n/);
+        await running.seen(/: pending\n/);
         await until("it sleeps", () => sessionOf(pid).length > 1);
         process.kill(pid, "SIGTERM");
         const end = await running.ended;

@@ -42,12 +42,34 @@ shell.each(VERDICTS)(
       const [run] = stand.runs();
       expect({ code: end.code, stderr: end.stderr }).toEqual({ code, stderr: "" });
       const lines = end.stdout.trimEnd().split("\n");
-      expect(lines[1]).toBe(`mogplex-run: run ${run?.id} is pending`);
+      expect(lines[1]).toBe(`mogplex-run: run ${run?.id}: pending`);
       expect(lines.at(-1)).toBe(`mogplex-run: ${words} (exit code ${code}); run ${run?.id}`);
       expect(stand.of(START)).toHaveLength(1);
       const others = stand.received.map(({ what }) => what)
         .filter((what) => what !== "GET /repos" && !START.test(what) && !LOOK.test(what));
       expect(others).toEqual(scenario === "awaiting-input" ? [] : [`GET /runs/${run?.id}/events`]);
+    }),
+);
+
+shell(
+  "mogplex-run.sh reports that no agent starts when the key belongs to a run that ended before",
+  () =>
+    inShell({ scenario: "success" }, async (stand) => {
+      const build = (key: string) => stand.run(["Fix it"], { MOGPLEX_IDEMPOTENCY_KEY: key });
+      const first = await build("web-nightly/agent");
+      const again = await build("web-nightly/agent");
+      const next = await build("web-nightly/agent/2");
+      const [one, two] = stand.runs();
+      expect([first.code, again.code, next.code, stand.runs().length]).toEqual([0, 0, 0, 2]);
+      expect([first, next].map(({ stdout, stderr }) => [stdout.split("\n")[1], stderr])).toEqual([
+        [`mogplex-run: run ${one?.id}: pending`, ""],
+        [`mogplex-run: run ${two?.id}: pending`, ""],
+      ]);
+      expect([again.stdout.split("\n")[1], again.stderr]).toEqual([
+        `mogplex-run: attached to run ${one?.id}: success`,
+        'mogplex-run: no agent was started: the key "web-nightly/agent" belongs to this earlier run; ' +
+        "for another run, set another MOGPLEX_IDEMPOTENCY_KEY\n",
+      ]);
     }),
 );
 
@@ -69,7 +91,7 @@ shell(
   "mogplex-run.sh prints the address of the pull request, and only one of the expected form",
   () =>
     inShell({ scenario: "success" }, async (stand) => {
-      for (const [address, printed] of DELIVERIES) {
+      for (const [number, [address, printed]] of DELIVERIES.entries()) {
         stand.intercept = ({ what }) =>
           what.endsWith("/events")
             ? Response.json({
@@ -88,7 +110,7 @@ shell(
             })
             : undefined;
         const { code, stdout, stderr } = await stand.run(["Fix it"], {
-          MOGPLEX_IDEMPOTENCY_KEY: `key-${String(address).length}`,
+          MOGPLEX_IDEMPOTENCY_KEY: `key-${number}`,
         });
         const lines = stdout.split("\n").filter((line) => line.includes("pull request"));
         expect([address, code, stderr, lines]).toEqual([

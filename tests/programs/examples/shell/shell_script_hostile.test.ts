@@ -83,7 +83,7 @@ shell("mogplex-run.sh prints no text of the service, whatever its answers say", 
     const { code, stdout, stderr } = await stand.run(["Fix the tests"], { MOGPLEX_TIMEOUT: "99h" });
     expect([code, stderr, next]).toEqual([1, "", hostile.length + 1]);
     const line =
-      /^mogplex-run: (?:sending requests and the token to http:\/\/127\.0\.0\.1:\d+|run [0-9a-f-]{36} is (?:pending|failed)|Cannot read the run yet \(HTTP (?:200|500), attempt \d+\): trying again in \d+ s|failed \(exit code 1\); run [0-9a-f-]{36})$/;
+      /^mogplex-run: (?:sending requests and the token to http:\/\/127\.0\.0\.1:\d+|run [0-9a-f-]{36}: (?:pending|failed)|Cannot read the run yet \(HTTP (?:200|500), attempt \d+\): trying again in \d+ s|failed \(exit code 1\); run [0-9a-f-]{36})$/;
     expect(stdout.trimEnd().split("\n").filter((each) => !line.test(each))).toEqual([]);
     expect(obeyed(stdout)).toEqual([]);
   }));

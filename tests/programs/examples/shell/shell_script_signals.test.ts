@@ -38,7 +38,7 @@ shell.each(WAYS)(
     inShell({ scenario: "stuck-streaming" }, async (stand) => {
       stand.hold();
       const running = stand.launch(["Fix the tests"]);
-      await running.seen(/ is pending\n/);
+      await running.seen(/: pending\n/);
       await until("it sleeps", () => members(running).length > 1);
       kill(running, way, "SIGTERM");
       await oneCancel(stand, running, 143);
@@ -63,7 +63,7 @@ shell(
     inShell({ scenario: "stuck-streaming" }, async (stand) => {
       stand.hold();
       const running = stand.launch(["Fix the tests"]);
-      await running.seen(/ is pending\n/);
+      await running.seen(/: pending\n/);
       await until("it sleeps", () => members(running).length > 1);
       kill(running, -1, "SIGINT");
       kill(running, -1, "SIGINT");
