@@ -352,7 +352,7 @@ test("start() says that a key is shared where nodes look the same and a first at
 
 test("start() reports that no agent starts when its key finds a run that ended earlier", async () => {
   const noticed = async (status: string, updatedAt: string | null, options: StartOptions = {}) => {
-    const { notices } = await tried([started(status, true, { ...OLD, updatedAt })], options);
+    const { notices } = await tried([started(status, true, { ...OLD, updatedAt: updatedAt as string })], options);
     return notices.map(({ message }) => message);
   };
   const key = { idempotencyKey: "web-nightly/agent" };
