@@ -78,7 +78,7 @@ export class MogplexError extends Error {
   readonly advice: string | null;
   /**
    * A word for programs. For an answer of the service: the service's code, or null if the answer had none. Otherwise our own, such as
-   * `USAGE`, `NETWORK`, `START_UNKNOWN`, `DEADLINE`, `NO_SANDBOX`, `HOOK_FAILED`, `REPORT_NOT_WRITTEN`.
+   * `USAGE`, `NETWORK`, `START_UNKNOWN`, `DEADLINE`, `NO_SANDBOX`, `STILL_RUNNING`, `HOOK_FAILED`, `REPORT_NOT_WRITTEN`.
    */
   readonly code: string | null;
   /** The code that the service gave, such as `FORBIDDEN`; null when it gave none, or did not answer. */

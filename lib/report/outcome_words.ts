@@ -45,6 +45,14 @@ const NOT_STARTED: OutcomeWords = {
   past: "was not started",
 };
 
+/** A report of a run that is still going. */
+const STILL_RUNNING: OutcomeWords = {
+  ...OUTCOME_WORDS.started,
+  note: ["⏳", "Still running"],
+  past: "was still running",
+};
+
 export function outcomeWords({ outcome, verdict }: Pick<ResultView, "outcome" | "verdict">): OutcomeWords {
+  if (verdict.word === "still running") return STILL_RUNNING;
   return verdict.word === "not started" ? NOT_STARTED : OUTCOME_WORDS[outcome];
 }

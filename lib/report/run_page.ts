@@ -212,9 +212,9 @@ function callOf(view: ResultView, tone: Tone, options: RunPageOptions): Html {
     tone,
     heading: outcome === "awaiting_input"
       ? "The agent waits for an answer"
-      : first === ""
+      : first === "" || first.length > MAX_REASON
       ? verdict.headline
-      : bare(cutText(first, MAX_REASON)),
+      : bare(first),
     line: [
       phaseLine(view),
       commands.length === 0 && next !== undefined && markup` What to do: ${next}`,
@@ -376,7 +376,7 @@ function words(view: ResultView): Html | null {
     finalMessage !== null && markup`<h3>Last message of the agent</h3>${longText(finalMessage)}`,
     names.length > 0 && markup`<h3>Files changed</h3>${htmlOf(files(names))}`,
     names.length === 0 && view.git?.files && view.git.changed === true &&
-      markup`<p class="soft">The events list no changed files. Files that the agent committed itself are never listed.</p>`,
+      markup`<p class="soft">The events list no changed files. Files in the agent's own commits are not listed.</p>`,
   );
 }
 
@@ -394,7 +394,7 @@ function openMs({ events, phases, replayed, durationMs }: ResultView, startedAt:
 
 /** The phases as rows of one time; null without phases. */
 function phases(view: ResultView): Html | null {
-  const { times, outcome, tookMs } = view;
+  const { times, outcome } = view;
   const known = times?.durationMs === undefined || times.durationMs === null
     ? view.phases.slice(0, MAX_PHASES)
     : [{ name: "run", startedAt: times.startedAt ?? "", durationMs: times.durationMs }];
@@ -414,7 +414,7 @@ function phases(view: ResultView): Html | null {
   const missing = known[0]?.name === "run" ? [] : PHASES.filter((name) => !known.some((phase) => phase.name === name));
   return figure(
     "Phases",
-    markup`<span class="soft">${unbroken(formatDuration(tookMs))}</span>`,
+    at > 0 && markup`<span class="soft">${unbroken(formatDuration(at))}</span>`,
     gantt([
       ...rows.map(({ name, from, to, isBad, text }): GanttRow => ({
         name,

@@ -246,9 +246,9 @@ export class RunFollower {
       const outcome = endOfRun(run.status, this.#facts);
       if (outcome !== undefined) return yield* this.#end(run, outcome);
     }
-    throw new DeadlineError({
-      attempted: `determine the verdict of run "${this.#reader.runId}"`,
-      why: `it has not finished, its status is ${JSON.stringify(run?.status)}`,
+    const { runId } = this.#reader;
+    throw new DeadlineError(`Run "${runId}" is still running, its status is ${JSON.stringify(run?.status)}`, {
+      code: "STILL_RUNNING",
     });
   }
 

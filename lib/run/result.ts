@@ -24,18 +24,21 @@ export interface ResultError {
   value: string | null;
   /** What the reader can do; null when nothing is known to help. */
   advice: string | null;
-  /** The error code of the service, such as `FORBIDDEN`, or `NO_SANDBOX` if no sandbox was free and no agent has begun; null if there is none. */
+  /** The error code of the service, such as `FORBIDDEN`, `NO_SANDBOX` if no sandbox was free and no agent has begun, or `STILL_RUNNING` if a report found the run still going; null if there is none. */
   code: string | null;
 }
 
 // The log's error line has the details of a bug, including where it happened.
 const BUG = "the toolkit failed";
 
+/** Codes of this toolkit by which reports choose their words. */
+const OWN_CODES: readonly (string | null)[] = ["NO_SANDBOX", "STILL_RUNNING"];
+
 /** Everything but a {@linkcode MogplexError} is a bug in the toolkit. */
 export function resultError(error: unknown): ResultError {
   if (!(error instanceof MogplexError)) return { attempted: null, why: BUG, value: null, advice: null, code: null };
   const { attempted, why, value, advice, serviceCode, code } = error;
-  return { attempted, why, value, advice, code: code === "NO_SANDBOX" ? code : serviceCode };
+  return { attempted, why, value, advice, code: OWN_CODES.includes(code) ? code : serviceCode };
 }
 
 export function resultSentence({ attempted, why, value, advice }: ResultError): string {

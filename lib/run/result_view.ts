@@ -67,6 +67,7 @@ function nextStep(result: AnyResult): string | null {
   const hasBranch = result.kind !== "run" || result.resultFile === null || result.resultFile.branch !== null;
   if (cause === "result-missing" && !hasBranch) return STEPS["result-missing without branch"] ?? null;
   if (cause !== null) return lookup(STEPS, cause) ?? null;
+  if (isStillRunning(result)) return "Follow the run to get its verdict.";
   if (outcome === "deadline") {
     const longer = "give the job more time (--timeout)";
     return result.resume === null ? `${longer.replace("g", "G")}.` : `Attach to the run again (follow), or ${longer}.`;
@@ -101,7 +102,9 @@ interface VerdictWords {
 }
 
 /** The headline has a field of {@linkcode KindWords} in braces. */
-const VERDICTS: Readonly<Record<Outcome | AutomationOutcome | "not_started" | ResultCause, VerdictWords>> = {
+const VERDICTS: Readonly<
+  Record<Outcome | AutomationOutcome | "not_started" | "still_running" | ResultCause, VerdictWords>
+> = {
   success: { mark: "✅", word: "success", headline: "Mogplex {noun} succeeded" },
   failed: { mark: "❌", word: "failed", headline: "Mogplex {noun} failed" },
   cancelled: { mark: "🚫", word: "cancelled", headline: "Mogplex {noun} was cancelled" },
@@ -111,6 +114,7 @@ const VERDICTS: Readonly<Record<Outcome | AutomationOutcome | "not_started" | Re
   started: { mark: "🚀", word: "started, not followed", headline: "Mogplex {noun} started, not followed" },
   suppressed: { mark: "⏳", word: "nothing was started", headline: "The {started} was not started" },
   not_started: { mark: "❌", word: "not started", headline: "The {started} was not started" },
+  still_running: { mark: "⏳", word: "still running", headline: "Mogplex {noun} is still running" },
   "result-missing": { mark: "❌", word: "no result file", headline: "Mogplex {noun} has no result file" },
   "result-not-json": {
     mark: "❌",
@@ -160,9 +164,15 @@ function isNotStarted(result: AnyResult): boolean {
   return result.error?.code === "NO_SANDBOX" || result.runId === null && !mayHaveStarted(result);
 }
 
-/** An agent that did not begin has its own words. */
+/** Whether a single look found that the run has not finished. */
+export function isStillRunning({ error }: Pick<AnyResult, "error">): boolean {
+  return error?.code === "STILL_RUNNING";
+}
+
+/** An agent that did not begin, and a run that was only looked at, have their own words. */
 export function verdictWords(result: AnyResult): VerdictWords {
-  const words = VERDICTS[isNotStarted(result) ? "not_started" : causeOf(result) ?? result.outcome];
+  const name = isNotStarted(result) ? "not_started" : isStillRunning(result) ? "still_running" : undefined;
+  const words = VERDICTS[name ?? causeOf(result) ?? result.outcome];
   const { noun, started } = kindWords(result);
   return { ...words, headline: words.headline.replace("{noun}", noun).replace("{started}", started) };
 }

@@ -19,6 +19,7 @@ import {
 } from "../../report/write.ts";
 import type { AnyResult, AutomationOutcome, Outcome } from "../../run/result.ts";
 import { cleanResult } from "../../run/clean.ts";
+import { isStillRunning } from "../../run/result_view.ts";
 import { cutText } from "../../text/plain_text.ts";
 import { own, type SafeLine } from "../../text/safe_line.ts";
 import { commandOutputs, commandResult, isInteractive, logWidth, type Writer } from "../log/writer.ts";
@@ -220,7 +221,9 @@ function verdict(context: Context, { log, places }: Published): Publish<AnyResul
         const style = lookup(COLORS, outcome) ?? "yellow";
         writer.out(writer.paint(style, first, LABEL_WIDTH), ...linked(writer, clean, rest));
       }
-      if (errorText !== null && !(together && isReason)) writer.error(errorText);
+      // A run that is still going is no error of a look at it.
+      const isSaid = isReason && (together || !json && isStillRunning(result));
+      if (errorText !== null && !isSaid) writer.error(errorText);
       if (opens) await laptop.openPage(context, page);
     },
   };

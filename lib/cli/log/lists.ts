@@ -59,13 +59,14 @@ function branchText({ branch }: Run): string {
   return `${branch.working} (base ${branch.base}${branch.createBranch ? ", created" : ""})`;
 }
 
-export function startLines(run: StartResult): string[] {
+/** @param program The command as the user called it: after `init` there is no other one. */
+export function startLines(run: StartResult, program: string): string[] {
   return [
     `${run.replayed ? "matched existing" : "started"} run ${run.runId} (${run.status})`,
     `repo    ${run.repoId}`,
     `harness ${run.harness}`,
     `branch  ${branchText(run)}`,
-    `tail events: mogplex runs events ${run.runId} --follow`,
+    `tail events: ${program} runs events ${run.runId} --follow`,
   ];
 }
 

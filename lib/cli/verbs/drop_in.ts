@@ -110,7 +110,7 @@ export const runVerb: Verb = {
     const idempotencyKey = flags.get(KEY) ?? crypto.randomUUID();
     const started = await client.startRun(requestFrom(flags, repoId, prompt), { idempotencyKey }, call);
     if (flags.has(JSON_LINES)) writer.json(started);
-    else writer.out(...startLines(started).map((line) => writer.untrusted(line)));
+    else writer.out(...startLines(started, context.vocabulary.program).map((line) => writer.untrusted(line)));
     const note = baseNote(started, flags.get(BRANCH));
     if (note !== undefined && context.io.isTerminal("stderr")) writer.note(writer.untrusted(note));
     return EXIT.success;

@@ -381,6 +381,20 @@ test("renderRunPage() has a command that asks for the same file, on the same bra
   expect(command({ after: "42", fix: "checks" })).toBe("--after 42 --fix checks --new");
 });
 
+test("renderRunPage() has the time of all phases above them, and no cut reason as its heading", () => {
+  const phases = [["queue", 0], ["prepare", 400], ["agent", 100]].map(([name, durationMs]) => ({
+    name: String(name),
+    startedAt: "2026-09-01T00:00:00.000Z",
+    durationMs: Number(durationMs),
+  }));
+  const page = renderRunPage(sampleResult({ phases, durationMs: 1_500, outcome: "success" }));
+  expect(/Phases<\/h3>.*?<\/span>/s.exec(page)?.[0]).toContain("0.5");
+  const reason = `Cannot use run id because ${"no id starts with these digits, ".repeat(8)}and that is all`;
+  const long = renderRunPage(sampleResult({ outcome: "error", exitCode: 2, runId: null, mayExist: false, reason }));
+  expect(long).not.toContain("characters]");
+  expect(long.split("and that is all").length - 1).toBe(1);
+});
+
 test("renderRunPage() shows an automation run, which has no events and no branch", () => {
   const page = renderRunPage(sampleAutomationResult());
   expect(breaches(page)).toEqual([]);

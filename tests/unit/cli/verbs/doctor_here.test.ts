@@ -80,7 +80,7 @@ test("doctor says which CI system it sees, and what of it will be used", async (
   expect(none).toMatchObject({
     state: "ok",
     finding:
-      "no CI system; run --follow attaches to this folder's run if it is still running, or succeeded within the last hour; otherwise it starts a new run",
+      "no CI system; run --follow attaches to this folder's run if it is still running, or succeeded in the last 60 minutes after you left it; otherwise it starts a new run",
   });
   const unknown = { ...NO_CI, CI: "true" };
   expect((await check("ci", { env: unknown })).finding).toContain("missing: server, project, pipeline, job");

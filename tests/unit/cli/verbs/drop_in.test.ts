@@ -11,7 +11,7 @@ test("run prints the documented lines when a run is started and when the key mat
     `repo    ${REPO}`,
     "harness codex",
     `branch  mogplex/${branch} (base main, created)`,
-    "tail events: mogplex runs events <run> --follow",
+    "tail events: mogplex-ci runs events <run> --follow",
     "",
   ].join("\n");
   expect({ ...first, io: null }).toEqual({
