@@ -140,7 +140,8 @@ for (let day = 0; day < DAYS; day++) {
   if (day === DAYS - CAMPAIGN_DAYS) await command(["campaign", "plan", "campaign.yml"]);
   // More runs as the weeks go by.
   for (let run = 0; run < 1 + Math.floor(day / 28) + day % 2; run++) {
-    const flags = ["--key-scope", "random", "--history", "runs.ndjson", "--out", `runs/${day}-${run}`];
+    // Every run ends before its job, so that the forge has each pull request of the history.
+    const flags = ["--key-scope=random", "--history=runs.ndjson", `--out=runs/${day}-${run}`, "--timeout=7200"];
     await command(["run", "--follow", "--repo", "acme/web", ...flags, TASK]);
     clock.advance(HOUR_MS);
   }
