@@ -323,13 +323,13 @@ function concernLine(print: Print, { tone, subject, line, at, lasts }: Concern, 
 }
 
 function pullRequestLine({ pullRequests }: DashboardData, print: Print): SafeLine[] {
-  const { count, opened, waiting, merged } = pullRequests;
+  const { count, opened, waiting, merged, why } = pullRequests;
   if (count === 0) return [];
   const [mergedText, waitingText] = [merged, waiting].map((pair) => pullCountText(pullRequests, pair));
   const state = mergedText === null || waitingText === null
-    ? "merged and waiting: unknown"
-    : `${mergedText} merged, ${waitingText} waiting`;
-  return [print.untrusted(`pull requests in the last 7 days: ${opened.last} opened, ${state}`)];
+    ? why === null ? "" : `; ${why.replace(/^[A-Z]/, (letter) => letter.toLowerCase())}`
+    : `, ${mergedText} merged; open now: ${waitingText}`;
+  return [print.untrusted(`pull requests in the last 7 days: ${opened.last} opened${state}`)];
 }
 
 function rows<T>(items: readonly T[], lineOf: (item: T) => SafeLine): SafeLine[] {

@@ -4,6 +4,7 @@
  */
 import { instantMs, spanText } from "../run/result.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
+import { commandLine } from "../text/escape.ts";
 import {
   activeSandboxes,
   type CampaignEntry,
@@ -216,7 +217,10 @@ function ofLongRuns({ runs, at }: DashboardData): Concern[] {
     const ms = nowMs - (instantMs(createdAt) ?? nowMs);
     if (kind !== "run" || outcome !== "started" || ms <= LONG_RUN_MS) return [];
     const link = linkTo(page, "Open run", runPlace(index));
-    const line = repository === null || runId === null ? "" : `${runIdText(runId)}.`;
+    const line = [
+      repository === null || runId === null ? "" : `${runIdText(runId)}.`,
+      runId === null ? "" : `Look at it in the app. To stop it: ${commandLine("mogplex-ci", "runs", "cancel", runId)}`,
+    ].filter(Boolean).join(" ");
     return [{
       ms,
       concern: concern("run", "bad", `${runName(run, task)} has been running for ${longText(ms)}`, line, { link }),
@@ -322,7 +326,7 @@ const DAY_MS = 86_400_000;
 /** After this time a waiting pull request needs attention, in milliseconds. */
 const LONG_MS = 3 * DAY_MS;
 
-/** Pull requests that have waited for more than 3 days, in their order. */
+/** Pull requests that have been open for more than 3 days, in their order. */
 export function longWaiting(entries: readonly PullRequestEntry[], nowMs: number): PullRequestEntry[] {
   return entries.filter(({ openedAt }) => nowMs - (instantMs(openedAt) ?? nowMs) > LONG_MS);
 }
@@ -333,7 +337,7 @@ const CHECKS: ReadonlyMap<string, string> = new Map([
   ["pending", "checks are running"],
 ]);
 
-function ofPullRequests({ pullRequests: { entries }, at }: DashboardData): Concern[] {
+function ofPullRequests({ pullRequests: { entries, state }, at }: DashboardData): Concern[] {
   const nowMs = instantMs(at) ?? 0;
   const old = longWaiting(entries, nowMs);
   const [oldest] = old;
@@ -345,16 +349,17 @@ function ofPullRequests({ pullRequests: { entries }, at }: DashboardData): Conce
     owner === null ? "" : `with ${owner}`,
   ].filter(Boolean);
   const number = /\/(\d{1,9})\/?$/.exec(url)?.[1];
+  const isComplete = state === "complete";
+  const count = `${isComplete ? "" : "At least "}${formatCount(old.length, "pull request")}`;
   return [
     concern(
       "pull request",
       "warn",
-      old.length === 1
-        ? "1 pull request has waited for more than 3 days"
-        : `${old.length} pull requests have waited for more than 3 days`,
-      `Oldest: ${repository ?? url}${repository !== null && number !== undefined ? ` #${number}` : ""} (${
-        details.join(", ")
-      }).`,
+      `${count} ${old.length === 1 ? "has" : "have"} been open for more than 3 days`,
+      // Older ones may be among those that could not be read.
+      `Oldest${isComplete ? "" : " of those read"}: ${repository ?? url}${
+        repository !== null && number !== undefined ? ` #${number}` : ""
+      } (${details.join(", ")}).`,
       { link: { words: "Show them", part: "pulls" } },
     ),
   ];
@@ -376,6 +381,7 @@ function ofSandboxes(data: DashboardData): Concern[] {
       }),
     ];
   };
+  const queued = data.automations.flatMap(({ name, runs }) => runs?.statuses.includes("pending") ? name : []);
   const stuck = data.sandboxes.filter(({ status, createdAt }) =>
     ["creating", "installing"].includes(status) && nowMs - (instantMs(createdAt) ?? nowMs) > STUCK_MS
   );
@@ -387,11 +393,12 @@ function ofSandboxes(data: DashboardData): Concern[] {
     ...about(`still running after ${spanText(LONG_RUN_MS)}, and idle`, idle),
     ...about(`still starting after ${spanText(STUCK_MS)}`, stuck),
     ...about("with an error", data.sandboxes.filter(({ status }) => status === "error")),
-    ...activeSandboxes(data) < MAX_SANDBOXES ? [] : [concern(
+    // Sandboxes in use are no problem unless a run waits for one.
+    ...activeSandboxes(data) < MAX_SANDBOXES || queued.length === 0 ? [] : [concern(
       "sandbox",
       "warn",
-      `All ${MAX_SANDBOXES} sandboxes are in use`,
-      "The service may refuse the next run.",
+      `All ${MAX_SANDBOXES} sandboxes are in use, and runs wait for one`,
+      queued.slice(0, 5).join(", "),
       { link: { words: "Show", part: "automations" } },
     )],
   ];

@@ -126,7 +126,7 @@ function summary(data: DashboardData): Part {
   }.${waiting}`;
 }
 
-/** How many pull requests wait, and how many of them for long. */
+/** How many pull requests are open, and how many of them for long. */
 function waitingText(pullRequests: DashboardData["pullRequests"], nowMs: number): Html | null {
   const { waiting, entries, state } = pullRequests;
   if (waiting === null || waiting.last === 0) return null;
@@ -135,12 +135,13 @@ function waitingText(pullRequests: DashboardData["pullRequests"], nowMs: number)
   const long = old === 0
     ? ""
     : last === 1
-    ? "; it has waited for more than 3 days"
+    ? "; it has been open for more than 3 days"
     : `; ${old === last ? "all" : old} of them for more than 3 days`;
-  const wait = last === 1 ? "waits" : "wait";
   const earlier = state === "complete" ? ` (a week ago: ${before})` : "";
   const least = state === "complete" ? "" : "At least ";
-  return markup`<strong>${least}${formatCount(last, "pull request")}</strong> ${wait} for review${earlier}${long}.`;
+  return markup`<strong>${least}${formatCount(last, "pull request")}</strong> ${
+    last === 1 ? "is" : "are"
+  } open${earlier}${long}.`;
 }
 
 /** Fewer runs are counted one by one. */
@@ -216,10 +217,13 @@ function tile(
   note: Part = null,
 ): Html {
   const [more, text] = change ?? [0, ""];
-  const sign = more === 0 ? "=" : more > 0 ? "↑" : "↓";
+  const sign = more > 0 ? "↑" : "↓";
   const tone = more === 0 || better === null ? "idle" : (more > 0) === (better === "up") ? "good" : "warn";
   return markup`<dl class="panel tile"><dt>${name}</dt><dd class="big">${value}</dd>${drawing}${
-    change !== null && markup`<dd class="delta"><span class="${tone}" aria-hidden="true">${sign}</span> ${text}</dd>`
+    change !== null &&
+    markup`<dd class="delta">${
+      more !== 0 && markup`<span class="${tone}" aria-hidden="true">${sign}</span> `
+    }${text}</dd>`
   }${note !== null && markup`<dd class="delta">${note}</dd>`}</dl>`;
 }
 
@@ -262,12 +266,14 @@ function days({ days: { last, before }, weeks }: DashboardData): Html | null {
       !isRateComparable ? null : compare(
         points,
         points === 0
-          ? `as before`
+          ? `unchanged`
           : `${formatCount(Math.abs(points), "point")} ${points > 0 ? "better" : "worse"} than ${shareText(before)}`,
       ),
       "up",
       curve(shareOf),
-      unrated === "" ? null : `of ${ratedOf(last)} that succeeded or failed; not counted: ${unrated}`,
+      unrated === ""
+        ? null
+        : `${ratedOf(last) < LEAST_RUNS ? "" : `${ratedOf(last)} succeeded or failed; `}${unrated} not counted`,
     ),
     last.medianMs !== null &&
       tile(
@@ -296,14 +302,15 @@ function days({ days: { last, before }, weeks }: DashboardData): Html | null {
   );
 }
 
-/** `6:40 min`: minutes and seconds below an hour, otherwise hours and minutes. */
+/** `6 min 40 s`: minutes and seconds below an hour, otherwise hours and minutes. */
 function clock(ms: number): Html {
   const seconds = Math.round(ms / 1_000);
   if (seconds < 60) return markup`${seconds}<small> s</small>`;
-  const two = (value: number) => String(value).padStart(2, "0");
-  if (seconds < 3_600) return markup`${Math.floor(seconds / 60)}:${two(seconds % 60)}<small> min</small>`;
+  const two = (large: number, unit: string, small: number, smallUnit: string) =>
+    markup`${large}<small> ${unit}</small>${small > 0 && markup` ${small}<small> ${smallUnit}</small>`}`;
+  if (seconds < 3_600) return two(Math.floor(seconds / 60), "min", seconds % 60, "s");
   const minutes = Math.round(seconds / 60);
-  return markup`${Math.floor(minutes / 60)}:${two(minutes % 60)}<small> h</small>`;
+  return two(Math.floor(minutes / 60), "h", minutes % 60, "min");
 }
 
 // Weeks.
@@ -427,10 +434,12 @@ function pulls({ pullRequests, runs }: DashboardData, nowMs: number): Html | nul
     ["Opened", opened, true],
     ["Merged", merged, false],
     ["Closed, not merged", closed, false],
-    ["Waiting now", waiting, false],
+    ["Open now", waiting, false],
   ];
   const rows = entries.map((entry) => pullRow(entry, nowMs));
   const more = rows.length - FIRST_PULLS;
+  // Older ones may be among those that could not be read.
+  const heads = [{ name: state === "complete" ? "Open longest" : "Open longest, of those read" }, ...PULLS];
   return markup`<div class="panel"><dl class="strip">${
     boxes.map(([name, pair, isKnown]) =>
       state === "skipped" && pair === null
@@ -451,14 +460,14 @@ function pulls({ pullRequests, runs }: DashboardData, nowMs: number): Html | nul
     )
   }${
     entries.length > 0 &&
-    markup`<div class="ages"><dt>Waiting, by age</dt><dd><ul>${
+    markup`<div class="ages"><dt>Open, by age</dt><dd><ul>${
       groups.map(({ name, color, size }) =>
         markup`<li><span>${name}</span>${bar(null, [[color, size]], most)}<b>${size}</b></li>`
       )
     }</ul></dd></div>`
   }</dl>${
     rows.length > 0 &&
-    table("The pull requests that have waited longest", ...withoutEmpty(PULLS, rows.slice(0, FIRST_PULLS)))
+    table("The pull requests that have been open longest", ...withoutEmpty(heads, rows.slice(0, FIRST_PULLS)))
   }${!isRead(pullRequests) && newestPulls(runs, nowMs)}${
     why !== null && markup`<p class="foot">${bare(why)}.</p>`
   }</div>${
@@ -470,7 +479,7 @@ function pulls({ pullRequests, runs }: DashboardData, nowMs: number): Html | nul
     )
   }${
     more > 0 &&
-    fold(`All ${rows.length} that wait`, listed("pull requests", "Pull requests that wait", PULLS, rows))
+    fold(`All ${rows.length} that are open`, listed("pull requests", "Open pull requests", heads, rows))
   }`;
 }
 
@@ -505,7 +514,6 @@ function pullLink(url: string, repository: string | null): Html {
 }
 
 const PULLS: readonly Column[] = [
-  { name: "Waiting longest" },
   { name: "Task", full: true },
   { name: "Checks" },
   { name: "Review" },
@@ -574,7 +582,7 @@ function campaigns({ campaigns }: DashboardData, nowMs: number): Html | null {
     { name: "As of", named: true },
   ];
   const rows = campaigns.map((campaign): TableRow => {
-    const { page, state: word, gatedAt, items, ended, good, failed, asking, running } = campaign;
+    const { page, state: word, gatedAt, items, ended, good, failed, asking } = campaign;
     const { title, pullRequests, merged, unmerged, endsAt, at } = campaign;
     const campaignState = CAMPAIGN_STATES.find((each) => each === (gatedAt === null ? word : "gated"));
     const isLate = lateMsOf(campaign, nowMs) !== null;
@@ -593,7 +601,7 @@ function campaigns({ campaigns }: DashboardData, nowMs: number): Html | null {
         asking === 0
           ? state(status, tone)
           : markup`${state(status, tone)} <small>${formatCount(asking, "question")}</small>`,
-        bar(null, [["good", good], ["bad", failed], ["warn", asking], ["run", running]], items),
+        bar(null, [["good", good], ["bad", failed]], items),
         { show: `${ended} of ${items}`, value: ended },
         failed > 0 ? failed : null,
         merged === null ? null : { show: `${merged} of ${pullRequests}`, value: merged },
@@ -649,7 +657,7 @@ const REPOSITORIES: readonly Column[] = [
   { name: "Last 12" },
   { name: "Median", number: true, named: true },
   { name: "Slowest", number: true, named: true },
-  { name: "Waiting", number: true, named: true },
+  { name: "Open PRs", number: true, named: true },
 ];
 /** Repositories that are shown at once. */
 const FIRST_REPOSITORIES = 8;

@@ -149,8 +149,10 @@ function pulls({ pullRequests, at }: DashboardData): Family[] {
   ];
 }
 
+const OUTCOMES: readonly string[] = ["succeeded", "failed", "cancelled", "waiting", "running", "unfinished"];
+
 function files(data: DashboardData): Family[] {
-  const { runs, campaigns, fileProblems } = data;
+  const { runs, days, campaigns, fileProblems } = data;
   const of = (name: string, help: string, numberOf: (campaign: DashboardData["campaigns"][number]) => number) => ({
     name,
     help,
@@ -161,6 +163,13 @@ function files(data: DashboardData): Family[] {
       name: "runs",
       help: "Runs whose files were given, by outcome as the service reports it.",
       samples: byWord(runs, "outcome", (run) => run.outcome),
+    },
+    {
+      name: "runs_last_week",
+      help: "Runs of the last 7 days, by outcome. unfinished: not finished when the job ended, and more is not known.",
+      samples: Object.entries(days.last).flatMap(([outcome, count]): Sample[] =>
+        OUTCOMES.includes(outcome) ? [[{ outcome }, count ?? 0]] : []
+      ),
     },
     ...pulls(data),
     of("campaign_items", "Items of each campaign in the files.", ({ items }) => items),

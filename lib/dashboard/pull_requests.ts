@@ -102,7 +102,7 @@ function unreadOf(urls: readonly string[], { failed, refused, unasked }: ForgeRe
 
 function stateOf(count: number, unread: readonly UnreadPullRequests[], reading: ForgeReading | null): ListState {
   if (reading === null) {
-    const why = "To see which pull requests wait or were merged, set GITHUB_TOKEN or GITLAB_TOKEN";
+    const why = "To see which pull requests are open or were merged, set GITHUB_TOKEN or GITLAB_TOKEN";
     return count === 0 ? { state: "complete", why: null } : { state: "skipped", why };
   }
   const [first, second] = unread;

@@ -32,7 +32,7 @@ const todosOf = (page: string) => {
 test("renderDashboardPage() says first what needs attention, most urgent first, with age and link", () => {
   const page = render(fullDashboard(12));
   expect(breaches(page)).toEqual([]);
-  expect(textsOf(page, "h1")).toEqual(["17 things need attention"]);
+  expect(textsOf(page, "h1")).toEqual(["16 things need attention"]);
   expect(todosOf(page).slice(0, 5)).toEqual([
     "acme/service-9 (nightly): “Fix the flaky tests of service 9, and do not raise timeouts” waits for an answerAfter 10 min.for 10 hOpen run",
     "Approve or stop the campaign “campaign-1”2 of 3 items of the canary failed. 18 repositories wait.for 5 hShow",
@@ -41,7 +41,7 @@ test("renderDashboardPage() says first what needs attention, most urgent first, 
     "acme/service-8 (nightly): “Fix the flaky tests of service 8, and do not raise timeouts” failedNpm test exited with code 1. After 9 min.9 h agoShow",
   ]);
   // Seven are open, the others folded. "Show" leads to the row of the run.
-  expect(textsOf(page, "summary")[0]).toBe("10 more");
+  expect(textsOf(page, "summary")[0]).toBe("9 more");
   const [row] = elementsOf(page).filter(({ tag, attributes }) => tag === "tr" && attributes.id === "run-3");
   expect([row?.text.startsWith("acme/service-2"), page.includes('<a href="#run-3">Show</a>')]).toEqual([true, true]);
 });
@@ -75,7 +75,10 @@ test("concernsOf() sorts by kind, and foldConcerns() folds no question and no wa
     ["acme/api (nightly) waits for an answer", "Run q1q1q1q1."],
     ["acme/api (nightly) failed", "Run a1b2c3d4."],
     ["acme/api (nightly) failed", "Run b."],
-    ["1 pull request has waited for more than 3 days", "Oldest: acme/service-0 #1 (4 days, checks passed, with mira)."],
+    [
+      "1 pull request has been open for more than 3 days",
+      "Oldest: acme/service-0 #1 (4 days, checks passed, with mira).",
+    ],
   ]);
   const { open, folded } = foldConcerns(all, 3);
   expect([open.map(({ kind }) => kind), folded.map(({ line }) => line)]).toEqual([
@@ -85,7 +88,7 @@ test("concernsOf() sorts by kind, and foldConcerns() folds no question and no wa
   expect(foldConcerns(all, 1).open.map(({ kind }) => kind)).toEqual(["decision", "pull request"]);
 });
 
-test("renderDashboardPage() shows how many pull requests wait, how many waited a week ago, and how many wait for long", () => {
+test("renderDashboardPage() shows how many pull requests are open, how many were a week ago, and how many are for long", () => {
   const pulls = fullDashboard(1).pullRequests;
   const summaryOf = (last: number, before: number, ...days: number[]) => {
     const entries = days.map((each) => ({
@@ -96,15 +99,15 @@ test("renderDashboardPage() shows how many pull requests wait, how many waited a
     return / (\d+ pull requests? .*?\.)/.exec(textsOf(page, "header")[0] ?? "")?.[1];
   };
   expect(summaryOf(21, 11, 4, 5, 1)).toBe(
-    "21 pull requests wait for review (a week ago: 11); 2 of them for more than 3 days.",
+    "21 pull requests are open (a week ago: 11); 2 of them for more than 3 days.",
   );
   expect(summaryOf(1, 0, 4)).toBe(
-    "1 pull request waits for review (a week ago: 0); it has waited for more than 3 days.",
+    "1 pull request is open (a week ago: 0); it has been open for more than 3 days.",
   );
   expect(summaryOf(2, 2, 4, 4)).toBe(
-    "2 pull requests wait for review (a week ago: 2); all of them for more than 3 days.",
+    "2 pull requests are open (a week ago: 2); all of them for more than 3 days.",
   );
-  expect(summaryOf(2, 2, 1, 1)).toBe("2 pull requests wait for review (a week ago: 2).");
+  expect(summaryOf(2, 2, 1, 1)).toBe("2 pull requests are open (a week ago: 2).");
 });
 
 function concernsAndData(changes: Partial<Data>): Parameters<typeof headlineOf> {
@@ -240,8 +243,8 @@ test("renderDashboardPage() compares the last seven days with the seven before",
   expect(tilesOf(figures(62, 54, 6), figures(51, 42, 7))).toEqual([
     "Runs62↑ 11 more than 51",
     "Succeeded87 %↑ 5 points better than 82 %",
-    "Median duration6:00 min↓ 1 min faster than 7 min",
-    "95 % finish within12:00 min↓ 2 min faster than 14 min",
+    "Median duration6 min↓ 1 min faster than 7 min",
+    "95 % finish within12 min↓ 2 min faster than 14 min",
   ]);
 });
 
@@ -249,7 +252,7 @@ test("renderDashboardPage() counts successes among the runs that succeeded or fa
   const last = { ...figures(40, 31, 6), runs: 46, cancelled: 3, waiting: 1, unfinished: 2 };
   const others = "3 cancelled, 1 waiting for an answer, 2 not finished when the job ended";
   expect(tilesOf(last, figures(51, 42, 7))[1]).toBe(
-    `Succeeded78 %↓ 4 points worse than 82 %of 40 that succeeded or failed; not counted: ${others}`,
+    `Succeeded78 %↓ 4 points worse than 82 %40 succeeded or failed; ${others} not counted`,
   );
   const summaryOf = (days: RunFigures) =>
     textsOf(render({ ...emptyDashboard(), days: { last: days, before: days } }), "header")[0];
@@ -289,8 +292,8 @@ test("renderDashboardPage() compares only from five runs on, and shows the slowe
   expect(tilesOf(figures(4, 3, 6), figures(51, 42, 7))).toEqual([
     "Runs4",
     "Succeeded3 of 4",
-    "Median duration6:00 min",
-    "Slowest18:00 min",
+    "Median duration6 min",
+    "Slowest18 min",
   ]);
 });
 
@@ -325,7 +328,7 @@ test("renderDashboardPage() shows pull requests as far as they were read, and sa
   const page = render(fullDashboard(12));
   const [strip] = elementsOf(page).filter(({ attributes }) => attributes.class === "strip");
   expect(strip?.text).toStartWith("Opened47 days before: 0Merged27 days before: 0");
-  expect(strip?.text).toContain("Waiting now");
+  expect(strip?.text).toContain("Open now");
   const data = fullDashboard(12);
   const why = "Not asked: the job has no forge token";
   const none = { merged: null, closed: null, waiting: null, entries: [], state: "skipped", why } as const;
@@ -366,10 +369,10 @@ test("renderDashboardPage() shows no number of pull requests that it does not kn
     return elementsOf(page).find(({ attributes }) => attributes.class === "strip")?.text;
   };
   const none = { merged: null, closed: null, waiting: null, entries: [], state: "failed" } as const;
-  expect(pageOf(none)).toBe("Opened47 days before: 0Merged–unknownClosed, not merged–unknownWaiting now–unknown");
+  expect(pageOf(none)).toBe("Opened47 days before: 0Merged–unknownClosed, not merged–unknownOpen now–unknown");
   const three = { last: 3, before: 1 };
   expect(pageOf({ merged: three, closed: three, waiting: three, entries: [], state: "partial" })).toBe(
-    "Opened47 days before: 0Mergedat least 3some are unknownClosed, not mergedat least 3some are unknownWaiting nowat least 3some are unknown",
+    "Opened47 days before: 0Mergedat least 3some are unknownClosed, not mergedat least 3some are unknownOpen nowat least 3some are unknown",
   );
   const concerns = concernsOf({ ...data, pullRequests: { ...pullRequests, unread, state: "partial" } });
   expect(concerns.at(-1)).toMatchObject({
@@ -575,8 +578,9 @@ test("concernsOf() has a run that is still running after 6 hours, and the page n
     return emptyDashboard({ runs, covers: { ...emptyDashboard().covers, lines: 2, histories: 1 } });
   };
   const data = dataOf(75);
+  const line = "Run a1b2c3d4. Look at it in the app. To stop it: mogplex-ci runs cancel a1b2c3d4-1";
   expect(concernsOf(data)).toMatchObject([
-    { kind: "run", tone: "bad", subject: "acme/web (nightly) has been running for 3 days", line: "Run a1b2c3d4." },
+    { kind: "run", tone: "bad", subject: "acme/web (nightly) has been running for 3 days", line },
   ]);
   expect([headlineOf(concernsOf(data), data), data.days.last]).toMatchObject([
     "1 thing needs attention",
@@ -589,6 +593,52 @@ test("concernsOf() has a run that is still running after 6 hours, and the page n
     [],
     ["acme/web (nightly) has been running for 7 hours"],
   ]);
+});
+
+test("concernsOf() has sandboxes that are all in use only if a run waits for one", () => {
+  const [sandbox] = fullDashboard(1).sandboxes;
+  const [automation] = fullDashboard(1).automations;
+  const sandboxes = [1, 2, 3].map((id) => ({
+    ...{ ...sandbox, id: `s${id}`, status: "running", error: null },
+    ...{ createdAt: hoursBefore(1), lastActiveAt: hoursBefore(0) },
+  })) as Data["sandboxes"];
+  const subjects = (status: string) => {
+    const runs = { ...automation?.runs, last: null, statuses: [status, "success"] };
+    const automations = [{ ...automation, name: "Nightly", status: "active", published: true, runs }];
+    return concernsOf(emptyDashboard({ sandboxes, automations: automations as Data["automations"] }))
+      .map(({ subject, line }) => [subject, line]);
+  };
+  expect([subjects("running"), subjects("pending")]).toEqual([
+    [],
+    [["All 3 sandboxes are in use, and runs wait for one", "Nightly"]],
+  ]);
+});
+
+test("the oldest pull request is only the oldest of those that were read, if some were not", () => {
+  const { pullRequests, ...data } = fullDashboard(12);
+  const entries = pullRequests.entries.map((each) => ({ ...each, openedAt: hoursBefore(100) }));
+  const of = (state: "complete" | "cut") => {
+    const changed = { ...data, pullRequests: { ...pullRequests, entries, state } };
+    const [concern] = concernsOf(changed).filter(({ kind }) => kind === "pull request");
+    const heads = textsOf(render(changed), "th").filter((text) => text.startsWith("Open longest"));
+    return [concern?.subject, concern?.line.split(":")[0], heads[0]];
+  };
+  const count = `${entries.length} pull request${
+    entries.length === 1 ? " has" : "s have"
+  } been open for more than 3 days`;
+  expect(of("complete")).toEqual([count, "Oldest", "Open longest"]);
+  expect(of("cut")).toEqual([`At least ${count}`, "Oldest of those read", "Open longest, of those read"]);
+});
+
+test("renderDashboardMetrics() has the runs of the last 7 days by outcome", () => {
+  const { days } = fullDashboard(12);
+  const text = renderDashboardMetrics(fullDashboard(12));
+  const lines = text.split("\n").filter((line) => line.startsWith("mogplex_dashboard_runs_last_week{"));
+  expect(lines).toEqual(
+    (["succeeded", "failed", "cancelled", "waiting", "running", "unfinished"] as const).map((outcome) =>
+      `mogplex_dashboard_runs_last_week{outcome="${outcome}"} ${days.last[outcome]}`
+    ),
+  );
 });
 
 test("concernsOf() has a sandbox that is running and idle for long, and not one that is in use", () => {

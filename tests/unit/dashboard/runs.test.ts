@@ -250,7 +250,7 @@ test("pullRequestsOf() without a token says so, and has what campaigns have read
     ...{ state: "skipped", count: 2, opened: { last: 2, before: 0 }, merged: null, closed: null, waiting: null },
     unread: [],
   });
-  expect(why).toBe("To see which pull requests wait or were merged, set GITHUB_TOKEN or GITLAB_TOKEN");
+  expect(why).toBe("To see which pull requests are open or were merged, set GITHUB_TOKEN or GITLAB_TOKEN");
   expect(entries.map(({ campaign, checks }) => [campaign, checks])).toEqual([["node", "red"]]);
   expect(pullRequestsOf([], null, NOW)).toMatchObject({ state: "complete", why: null });
 });
