@@ -47,7 +47,7 @@ object Cleanup : BuildType({
             name = "Cancel the agent if it is still running"
             executionMode = BuildStep.ExecutionMode.ALWAYS // even if the build was stopped
             // --always: TeamCity does not report how the build ended, and no later build attaches to this run.
-            scriptContent = "test ! -f ci/mogplex.mjs || node ci/mogplex.mjs cleanup --always"
+            scriptContent = "if test -f ci/mogplex.mjs; then (cd ci && sha256sum -c mogplex.mjs.sha256) && node ci/mogplex.mjs cleanup --always; fi"
         }
     }
 

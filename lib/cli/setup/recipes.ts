@@ -26,8 +26,11 @@ export const TASK = "Update minor and patch versions of all dependencies and run
 const IMAGE = "node:22.11.0-bookworm";
 const CHECK = `(cd ${FOLDER} && sha256sum -c mogplex.mjs.sha256)`;
 export const TOOL = `node ${PROGRAM_FILE}`;
-/** Cancels a run that a job left behind. */
-const CLEAN = `${TOOL} cleanup`;
+/**
+ * Cancels a run that a job left behind. It checks the program again, because it also runs if the first check has failed: a changed program would get
+ * the token.
+ */
+const CLEAN = `${CHECK} && ${TOOL} cleanup`;
 /** Monday mornings, UTC. */
 const CRON = "17 6 * * 1";
 
@@ -213,7 +216,8 @@ const isolation = (schedule: Schedule) =>
   `$CI_PIPELINE_SOURCE == "trigger"${schedule === "none" ? "" : ' || $MOGPLEX_SCHEDULE == "respond"'}`;
 
 const RUN_ID = `"$(sed -n 's/^MOGPLEX_RUN_ID=//p' mogplex-ci/outputs.env)"`;
-const FOLLOW = `${TOOL} follow ${RUN_ID} --on-timeout cancel`;
+const FOLLOW = `${CHECK} && ${TOOL} follow ${RUN_ID} --on-timeout cancel`;
+const CANCEL = `${CHECK} && ${TOOL} runs cancel ${RUN_ID}`;
 
 const SECRET = '"${{ secrets.MOGPLEX_API_KEY }}"';
 /** act has no store for artifacts. */
@@ -544,7 +548,7 @@ pipelines:
       - final:
           name: Cancel the agent if it is still running
           script:
-            - ${TOOL} runs cancel ${RUN_ID}
+            - ${CANCEL}
 `,
   },
   buildkite: {
@@ -600,7 +604,7 @@ ${
           `${ATTACH}${circleRun(`${FOLLOW} --out reports --state mogplex-ci/run.json`)}` +
             "      - store_test_results: { path: reports/junit.xml }\n      - store_artifacts: { path: reports }\n",
         )
-      }${circleJob("mogplex-cancel", ATTACH + circleRun(`${TOOL} runs cancel ${RUN_ID}`))}workflows:
+      }${circleJob("mogplex-cancel", ATTACH + circleRun(CANCEL))}workflows:
   mogplex:
     jobs:
       - mogplex-start: { context: mogplex }

@@ -110,7 +110,7 @@ test(
       expect([whole.code, whole.stdout.includes("a job can start")]).toEqual([0, true]);
       expect(whole.stdout).toMatch(/^verdict +success/m);
       expect(service.statuses()).toEqual(["success"]);
-      for (const word of ["run --follow", "cleanup", "doctor"]) {
+      for (const word of ["node ci/mogplex.mjs run --follow", "cleanup", "doctor"]) {
         expect(await run(block("docs/other-runners.md", "sh", word)), word).toMatchObject({ code: 0 });
       }
       expect(await run(block("docs/troubleshooting.md", "sh", "doctor"))).toMatchObject({ code: 0 });
