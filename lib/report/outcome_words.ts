@@ -2,7 +2,7 @@
  * The words for an outcome on pages, in notes and in the history. Headlines and logs have the longer ones of `run/result_view.ts`.
  * @module
  */
-import type { ResultView } from "../run/result_view.ts";
+import { isNotStarted, type ResultView } from "../run/result_view.ts";
 import type { Tone } from "./page.ts";
 
 interface OutcomeWords {
@@ -54,5 +54,5 @@ const STILL_RUNNING: OutcomeWords = {
 
 export function outcomeWords({ outcome, verdict }: Pick<ResultView, "outcome" | "verdict">): OutcomeWords {
   if (verdict.word === "still running") return STILL_RUNNING;
-  return verdict.word === "not started" ? NOT_STARTED : OUTCOME_WORDS[outcome];
+  return isNotStarted({ verdict }) ? NOT_STARTED : OUTCOME_WORDS[outcome];
 }

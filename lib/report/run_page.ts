@@ -13,6 +13,7 @@ import {
   branchWords,
   commandsIn,
   headlineOf,
+  isNotStarted,
   noPullRequestWords,
   type ResultView,
   viewOf,
@@ -168,9 +169,9 @@ const AFTER_ERRORS: readonly (readonly [code: number, text: string])[] = [
 
 /** What to do after an outcome without success; undefined if nothing is known to help. */
 function nextOf(view: ResultView): string | undefined {
-  const { outcome, resume, exitCode, verdict, kind: { noun } } = view;
+  const { outcome, resume, exitCode, kind: { noun } } = view;
   if (outcome === "error") {
-    const start = verdict.word === "not started" ? "nothing was started." : "nothing is started twice.";
+    const start = isNotStarted(view) ? "nothing was started." : "nothing is started twice.";
     return AFTER_ERRORS.find(([code]) => code === exitCode)?.[1].replace(/ $/, ` ${start}`);
   }
   const texts: Readonly<Partial<Record<string, string>>> = {

@@ -103,7 +103,7 @@ interface VerdictWords {
 
 /** The headline has a field of {@linkcode KindWords} in braces. */
 const VERDICTS: Readonly<
-  Record<Outcome | AutomationOutcome | "not_started" | "still_running" | ResultCause, VerdictWords>
+  Record<Outcome | AutomationOutcome | "not_started" | "no_sandbox" | "still_running" | ResultCause, VerdictWords>
 > = {
   success: { mark: "✅", word: "success", headline: "Mogplex {noun} succeeded" },
   failed: { mark: "❌", word: "failed", headline: "Mogplex {noun} failed" },
@@ -114,6 +114,11 @@ const VERDICTS: Readonly<
   started: { mark: "🚀", word: "started, not followed", headline: "Mogplex {noun} started, not followed" },
   suppressed: { mark: "⏳", word: "nothing was started", headline: "The {started} was not started" },
   not_started: { mark: "❌", word: "not started", headline: "The {started} was not started" },
+  no_sandbox: {
+    mark: "❌",
+    word: "not started: no free sandbox",
+    headline: "The {started} was not started: no sandbox was free",
+  },
   still_running: { mark: "⏳", word: "still running", headline: "Mogplex {noun} is still running" },
   "result-missing": { mark: "❌", word: "no result file", headline: "Mogplex {noun} has no result file" },
   "result-not-json": {
@@ -158,10 +163,16 @@ export function mayHaveStarted({ runId, mayExist }: AnyResult): boolean {
   return runId === null && mayExist;
 }
 
-/** Whether no agent began: the start was refused or never sent, or no sandbox was free for it. */
-function isNotStarted(result: AnyResult): boolean {
-  if (result.outcome !== "error") return false;
-  return result.error?.code === "NO_SANDBOX" || result.runId === null && !mayHaveStarted(result);
+/** The words of an agent that did not begin: the start was refused or never sent, or no sandbox was free for it. */
+function notStartedWords(result: AnyResult): "not_started" | "no_sandbox" | undefined {
+  if (result.outcome !== "error") return undefined;
+  if (result.error?.code === "NO_SANDBOX") return "no_sandbox";
+  return result.runId === null && !mayHaveStarted(result) ? "not_started" : undefined;
+}
+
+/** Whether a verdict is about an agent that did not begin. */
+export function isNotStarted({ verdict: { word } }: Pick<ResultView, "verdict">): boolean {
+  return word === VERDICTS.not_started.word || word === VERDICTS.no_sandbox.word;
 }
 
 /** Whether a single look found that the run has not finished. */
@@ -171,13 +182,11 @@ export function isStillRunning({ error }: Pick<AnyResult, "error">): boolean {
 
 /** An agent that did not begin, and a run that was only looked at, have their own words. */
 export function verdictWords(result: AnyResult): VerdictWords {
-  const name = isNotStarted(result) ? "not_started" : isStillRunning(result) ? "still_running" : undefined;
+  const name = notStartedWords(result) ?? (isStillRunning(result) ? "still_running" : undefined);
   const words = VERDICTS[name ?? causeOf(result) ?? result.outcome];
   const { noun, started } = kindWords(result);
   return { ...words, headline: words.headline.replace("{noun}", noun).replace("{started}", started) };
 }
-
-const NOT_STARTED = VERDICTS.not_started.word;
 
 /** The branch with the agent's work, if known. */
 export function branchWords(
@@ -187,7 +196,7 @@ export function branchWords(
   if (pushed !== null) return { name: pushed };
   if (changed === false) return "nothing to push";
   const { workingBranch } = factsFromEvents(events);
-  const hasEnded = ["success", "failed", "cancelled"].includes(outcome) || verdict.word === NOT_STARTED;
+  const hasEnded = ["success", "failed", "cancelled"].includes(outcome) || isNotStarted({ verdict });
   const words = hasEnded ? " (nothing pushed)" : " (nothing pushed yet)";
   if (workingBranch !== null) return [{ name: workingBranch }, words];
   // A start without its own branch sends the base, to which no agent pushes.
@@ -212,7 +221,7 @@ export function timesOf(
 export function noPullRequestWords(
   { git, outcome, verdict }: Pick<ResultView, "git" | "outcome" | "verdict">,
 ): string {
-  if (git?.pullRequest.state === "none" || verdict.word === NOT_STARTED) return "none";
+  if (git?.pullRequest.state === "none" || isNotStarted({ verdict })) return "none";
   if (outcome === "success") return "unknown: no event names one";
   return outcome === "failed" || outcome === "cancelled" ? "none reported" : "none yet";
 }
@@ -306,10 +315,12 @@ export interface ResultView extends Common {
 function explain(reason: string | null, error: ResultError | null): Pick<ResultView, "reason" | "advice"> {
   if (error === null || error.advice === null) return { reason, advice: null };
   const { advice } = error;
+  // Beside our own advice it is a sentence; a flag or a command keeps its letters.
+  const sentence = advice.replace(/^[a-z](?=[a-z]* )/, (letter) => letter.toUpperCase());
   if (reason === null || reason === resultSentence(error)) {
-    return { reason: resultSentence({ ...error, advice: null }), advice };
+    return { reason: resultSentence({ ...error, advice: null }), advice: sentence };
   }
-  return { reason, advice: reason.includes(advice) ? null : advice };
+  return { reason, advice: reason.includes(advice) ? null : sentence };
 }
 
 /** The commands in an advice, and the advice without the marks around them. */

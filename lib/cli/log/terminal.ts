@@ -152,22 +152,27 @@ export function factsText(facts: readonly Fact[]): string {
 /**
  * Prints rows in columns. Their cells may contain untrusted text.
  * @param cells Cells of a line: the widest columns after the first are cut until the rows fit. @default {Infinity}
- * @param text The column that people read: it keeps twice the width of the others. @default none
+ * @param texts The columns that people read: they keep twice the width of the others. @default none
  */
-export function printRows(writer: Writer, rows: readonly (readonly string[])[], cells = Infinity, text?: number): void {
+export function printRows(
+  writer: Writer,
+  rows: readonly (readonly string[])[],
+  cells = Infinity,
+  texts: readonly number[] = [],
+): void {
   const safe = rows.map((row) => row.map((cell) => writer.untrusted(cell)));
-  const widths = columnWidths(safe, cells, text);
+  const widths = columnWidths(safe, cells, texts);
   writer.out(
     ...safe.map((row) => joinLines(row.map((cell, column) => fitCells(cell, widths[column] ?? 0)), "  ").trimEnd()),
   );
 }
 
 /** Width of the widest cell of each column, or less if the rows would not fit. All rows have as many cells as the first one. */
-function columnWidths(rows: readonly (readonly string[])[], cells: number, text?: number): number[] {
+function columnWidths(rows: readonly (readonly string[])[], cells: number, texts: readonly number[]): number[] {
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => cellWidth(row[column] ?? "")))) ?? [];
   let excess = widths.reduce((sum, width) => sum + width, 2 * (widths.length - 1)) - cells;
   for (; excess > 0; excess--) {
-    const weights = widths.map((width, column) => column === 0 ? 0 : column === text ? width / 2 : width);
+    const weights = widths.map((width, column) => column === 0 ? 0 : texts.includes(column) ? width / 2 : width);
     const widest = weights.indexOf(Math.max(...weights));
     if ((weights[widest] ?? 0) <= MIN_COLUMN) break;
     widths[widest] = (widths[widest] ?? 0) - 1;

@@ -21,6 +21,8 @@ interface RecentRun {
   /** ISO 8601. */
   startedAt: string;
   runId: string;
+  /** Origin of its service; empty if the line has none. */
+  origin: string;
   /** Name of the repository; its id if the user gave that and no end was seen. */
   repository: string;
   branch: string;
@@ -57,6 +59,7 @@ function recentRuns(lines: readonly string[]): RecentRun[] {
       runs.set(runId, {
         startedAt: each.startedAt,
         runId,
+        origin: text(each.origin),
         repository: text(each.repository),
         branch: text(each.branch),
         folder: text(each.folder),
@@ -84,18 +87,23 @@ const MOST_ASKED = 10;
 /** Time limit for that, in milliseconds. */
 const ASK_MS = 10_000;
 
-/** The state of a run that this token cannot find. */
-const UNKNOWN = "other token";
+/** The state of a run that this token cannot find, and of a run of another service. */
+const [UNKNOWN, OTHER_SERVICE] = ["other token", "other service"];
 
 /** Asks the service for the states of runs without a known end, and stores the ends. */
 async function askStates(context: Context, runs: readonly RecentRun[]): Promise<void> {
   const { clock, writer } = context;
-  const open = runs.filter(({ runId, outcome }) => isUuid(runId) && !FINAL.includes(outcome)).slice(0, MOST_ASKED);
+  const open = runs.filter(({ runId, outcome }) => isUuid(runId) && !FINAL.includes(outcome));
   if (open.length === 0) return;
   try {
+    const { origin: current } = context.connection();
+    const isOther = ({ origin }: RecentRun) => origin !== "" && origin !== current;
+    for (const run of open.filter(isOther)) run.status = OTHER_SERVICE;
+    const asked = open.filter((run) => !isOther(run)).slice(0, MOST_ASKED);
+    if (asked.length === 0) return;
     const { session: { client } } = openOneShot(context);
     const call = { deadline: clock.now() + ASK_MS, maxAttempts: 1 };
-    for (const run of open) {
+    for (const run of asked) {
       const status = (await ifFound(client.getRun(run.runId, call)))?.status;
       // Only its events show that a failed run was cancelled before.
       const events = status === "failed" ? (await client.getRunEvents(run.runId, {}, call)).events : [];
@@ -115,6 +123,8 @@ async function askStates(context: Context, runs: readonly RecentRun[]): Promise<
 }
 
 const HEADER = ["STATE", "TASK", "REPOSITORY", "PULL REQUEST OR BRANCH", "RUN", "AGE"];
+/** The columns that people read. */
+const TEXTS = ["TASK", "REPOSITORY"].map((name) => HEADER.indexOf(name));
 /** Widths of state and task in a terminal's table: the longest state is `awaiting_input`. */
 const [STATE_CELLS, TASK_CELLS] = [14, 40];
 
@@ -138,11 +148,11 @@ export async function printRecent(context: Context, limit: number): Promise<numb
   const runs = path === undefined ? [] : recentRuns(recentLines(context, path)).slice(0, limit);
   await askStates(context, runs);
   if (flags.has(JSON_LINES)) {
-    for (const run of runs) writer.json(run);
+    for (const { origin: _, ...run } of runs) writer.json(run);
   } else if (runs.length > 0) {
     const isTerminal = io.isTerminal("stdout");
     const rows = runs.map((run) => cells(run, clock.wallTime(), !isTerminal));
-    printRows(writer, [HEADER, ...rows], isTerminal ? logWidth(io) : Infinity, HEADER.indexOf("TASK"));
+    printRows(writer, [HEADER, ...rows], isTerminal ? logWidth(io) : Infinity, TEXTS);
   }
   if (runs.length === 0) {
     writer.note("this machine remembers no run (outside CI, run --follow and run --detach are remembered)");

@@ -649,7 +649,11 @@ export const NO_SYSTEM: Recipe = {
   file: "",
   needs: "variable MOGPLEX_API_KEY, and MOGPLEX_REPO_ID (owner/name) except on a terminal in a clone from github.com",
   repo: "",
-  steps: [MAKE_TOKEN, "Set the variable in your shell: `export MOGPLEX_API_KEY=…`"],
+  steps: [
+    MAKE_TOKEN,
+    "Set the variable in your shell: `export MOGPLEX_API_KEY=…`",
+    `Write your task into ${TASK_FILE}, and start an agent: \`${run("")}\``,
+  ],
   remains: [],
   render: () => "",
 };

@@ -54,7 +54,7 @@ test("renderRunPage() begins with the task, its state and what there is to do", 
     error,
     reason: "Cannot read run: no network; set MOGPLEX_URL",
   };
-  expect(top(both as never)[1]).toContain("What to do: set MOGPLEX_URL");
+  expect(top(both as never)[1]).toContain("What to do: Set MOGPLEX_URL");
 });
 
 test("renderRunPage() has no commands when the project has no program", () => {

@@ -8,7 +8,7 @@ const ERROR = new UsageError({
   attempted: "start run",
   why: "repository unknown",
   value: '"x"',
-  advice: "check the id",
+  advice: "Check the id",
 });
 const WHAT = 'Cannot start run because repository unknown: "x"';
 
@@ -19,8 +19,8 @@ function explained(fields: Partial<RunResult>) {
 
 test("viewOf() takes the advice out of the reason that is the message of the error", () => {
   const error = resultError(ERROR);
-  expect(explained({ reason: ERROR.message, error })).toEqual({ reason: WHAT, advice: "check the id" });
-  expect(explained({ reason: null, error })).toEqual({ reason: WHAT, advice: "check the id" });
+  expect(explained({ reason: ERROR.message, error })).toEqual({ reason: WHAT, advice: "Check the id" });
+  expect(explained({ reason: null, error })).toEqual({ reason: WHAT, advice: "Check the id" });
 });
 
 test("viewOf() keeps a reason that says more than the error, and repeats no advice that is in it", () => {
@@ -28,7 +28,7 @@ test("viewOf() keeps a reason that says more than the error, and repeats no advi
   const more = `${ERROR.message}; the run continues`;
   expect(explained({ reason: more, error })).toEqual({ reason: more, advice: null });
   const other = "SIGTERM received: the run was cancelled";
-  expect(explained({ reason: other, error })).toEqual({ reason: other, advice: "check the id" });
+  expect(explained({ reason: other, error })).toEqual({ reason: other, advice: "Check the id" });
 });
 
 test("viewOf() keeps semicolons of the service", () => {

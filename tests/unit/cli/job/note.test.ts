@@ -134,7 +134,8 @@ test("follow and report write the note, too, whatever became of the run", async 
         },
       });
       expect([verb, scenario, ended]).toEqual([verb, scenario, code]);
-      const sign = { 0: "✅ **Succeeded**", 1: "❌ **Failed**", 124: "⚠️ **Did not finish in time**" }[code];
+      const open = verb === "report" ? "⏳ **Still running**" : "⚠️ **Did not finish in time**";
+      const sign = { 0: "✅ **Succeeded**", 1: "❌ **Failed**", 124: open }[code];
       expect(gitlab.notes.map(({ body }) => body.startsWith(`${MARKER}\n\n${sign}`))).toEqual([true]);
     }
   }

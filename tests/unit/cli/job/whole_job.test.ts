@@ -528,9 +528,10 @@ test("a long error is printed once: its line has all of it, the block above only
   expect(message).toContain("; create a token that has it");
   // Where the block alone is shown, it has everything.
   const terminal = await cli(RUN, { env: { MOGPLEX_API_KEY: READ_ONLY_TOKEN, NO_COLOR: "1" }, terminal: true });
-  const [reason, advice] = message.split("; ");
+  const [reason, advice = ""] = message.split("; ");
+  const sentence = `${advice.charAt(0).toUpperCase()}${advice.slice(1)}`;
   expect(terminal.stdout.replace(/\n {14}/g, " ")).toContain(
-    `\nreason        ${reason}\nwhat to do    ${advice}\n`,
+    `\nreason        ${reason}\nwhat to do    ${sentence}\n`,
   );
   expect(terminal.stderr).toBe("");
 });

@@ -113,7 +113,7 @@ test("verdictText() has reason and advice in rows of their own", () => {
   const rows = [
     "verdict       unknown (exit code 69)",
     "reason        Cannot start run: the service is down; it said so",
-    "what to do    try again later; or ask",
+    "what to do    Try again later; or ask",
     "key           ci1-key",
     "time          0 s",
   ];
@@ -132,7 +132,7 @@ test("verdictText() says that a run was not started when no sandbox was free for
     pullRequest: { state: "unknown", url: null },
   } as const;
   const rows = verdictText(sampleResult({ ...parts, status: "failed" }), OPTIONS).split("\n");
-  expect(rows.slice(0, 2)).toEqual(["verdict       not started (exit code 75)", "pull request  none"]);
+  expect(rows.slice(0, 2)).toEqual(["verdict       not started: no free sandbox (exit code 75)", "pull request  none"]);
 });
 
 test("verdictText() shows a reason of the service whole, up to a limit", () => {

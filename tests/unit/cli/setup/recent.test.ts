@@ -52,7 +52,7 @@ test("runs recent fits the terminal, and prints whole values elsewhere", async (
   ];
   expect(Math.max(...terminal.stdout.trimEnd().split("\n").map((each) => each.length))).toBe(80);
   expect(terminal.stdout).toMatch(
-    /^unknown {2}Replace the deprecated c\S*… {2}group\/sub\S*… {2}mogplex\/\S*… {2}rrrrrrrr {2}\d+ d/m,
+    /^unknown {2}Replace the deprec\S*… {2}group\/subgroup\/\S*… {2}mogplex\/\S*… {2}rrrrrrrr {2}\d+ d/m,
   );
   expect(pipe.stdout).toContain("  Replace the deprecated calls in all packages  ");
   expect(terminal.stdout).not.toContain("characters]");
@@ -182,4 +182,14 @@ test("runs recent, follow and report call a run cancelled that was cancelled whi
     expect(stdout + stderr).not.toMatch(/verdict +failed|did not start/);
     expect(io.files.get("mogplex-ci/run.html")).toContain("was cancelled");
   }
+});
+
+test("runs recent does not ask about runs of another service, and keeps a short repository whole at 80 columns", async () => {
+  const { cli, requests } = world("");
+  const run = { startedAt: "2026-01-01", runId: crypto.randomUUID(), origin: "http://127.0.0.1:4010" };
+  const more = { repository: "demo/invoices", branch: "mogplex/external/0baffc43-e1dfe5ab", task: "Fix ".repeat(30) };
+  const files = { [FILE]: `${JSON.stringify({ ...run, ...more })}\n` };
+  const { stdout, stderr } = await cli(["runs", "recent"], { env: HOME, files, terminal: true });
+  expect(stdout.split("\n")[1]).toMatch(/^other service {2}Fix Fix \S[^…]*… {2}demo\/invoices {2}mogplex\/\S*… /);
+  expect([stderr, requests]).toEqual(["", []]);
 });
