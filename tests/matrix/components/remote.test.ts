@@ -68,7 +68,8 @@ test.skipIf(!CAN)(
     // One after the other: gitlab-ci-local fetches all includes at once, and two of one version into the same folder.
     for (const [index, [reference, version]] of Object.entries(wanted).entries()) {
       const name = `job-${index}`;
-      const inputs = { "job-name": name, prompt: "<success>", "key-part": reference, follow: false };
+      const rules = [{ when: "on_success" }];
+      const inputs = { "job-name": name, prompt: "<success>", "key-part": reference, follow: false, rules };
       const files = {
         ".gitlab-ci.yml": stringify({ include: [{ component: `${server.host}/${PATH}/run@${reference}`, inputs }] }),
       };

@@ -240,9 +240,13 @@ export function cleanCheckout(cwd: string): void {
   git(cwd, "clean", "-fdxq", "-e", ".gitlab-ci-local");
 }
 
-/** The include of a component at the commit under test. */
+/** The include of a component at the commit under test. Its job runs in every pipeline, unless the inputs have other rules. */
 export function include(component: string, inputs: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return { component: `$CI_SERVER_FQDN/$CI_PROJECT_PATH/${component}@$CI_COMMIT_SHA`, inputs };
+  const rules = [{ when: "on_success" }];
+  return {
+    component: `$CI_SERVER_FQDN/$CI_PROJECT_PATH/${component}@$CI_COMMIT_SHA`,
+    inputs: { rules, ...inputs },
+  };
 }
 
 /**

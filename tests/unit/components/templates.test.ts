@@ -10,6 +10,7 @@ import { runFollowVerb } from "../../../lib/cli/verbs/run_follow.ts";
 import { main as dashboardMain } from "../../../lib/cli/component/dashboard.ts";
 import { main as runMain } from "../../../lib/cli/component/main.ts";
 import { EXIT } from "../../../lib/exit_codes.ts";
+import { startingJobs } from "../../../lib/cli/setup/gitlab_rules.ts";
 import { ON_INTERRUPT, ON_TIMEOUT } from "../../../lib/run/interrupts.ts";
 import { KEY_SCOPES } from "../../../lib/run/key.ts";
 import { INTERRUPTED_SINCE, RETRY_WHEN, RUNNER_INTERRUPTED } from "../../../lib/ci/gitlab_retry.ts";
@@ -254,6 +255,14 @@ test("the catalog page names the inputs that a variable of the project can repla
   const page = readFileSync(join(root, "components/README.md"), "utf8");
   const list = /The inputs ([^.]*) are empty by default/.exec(page)?.[1] ?? "";
   expect([...list.matchAll(/`([^`]+)`/g)].map((match) => match[1]).sort()).toEqual(named.sort());
+});
+
+test("no component's job starts on a push by default, because agents push", () => {
+  for (const [name, { inputs }] of everyOne) {
+    const pipeline = JSON.stringify({ job: { script: [], rules: inputs["rules"]?.default } });
+    const read = (path: string) => path === ".gitlab-ci.yml" ? pipeline : undefined;
+    expect([name, startingJobs(read, "push"), startingJobs(read, "merge_request_event")]).toEqual([name, [], []]);
+  }
 });
 
 test("allow-failure is false by default, and allows only infrastructure exit codes", () => {
