@@ -227,6 +227,10 @@ const KEEP = `      - name: Keep the reports
         with: { name: "mogplex-ci-\${{ github.run_attempt }}", path: "mogplex-ci\\n!mogplex-ci/run.json" }
 `;
 
+/** The job's environment has no variable of the repository that it does not name. An empty value is the default limit. */
+const RESPOND_LIMIT =
+  '      MOGPLEX_RESPOND_LIMIT: "${{ vars.MOGPLEX_RESPOND_LIMIT }}" # the variable with the value 0/day stops new runs\n';
+
 const TURN_ON_ACTIONS = "Turn on Actions in the settings of the repository.";
 
 const CLEAN_STEP = `      - name: Cancel the agent if it is still running
@@ -314,7 +318,8 @@ jobs:
       contains(github.event.comment.body, '@mogplex') && !startsWith(github.event.comment.body, '<!-- mogplex')
     ${where}
     timeout-minutes: 40
-${isGithub ? "" : '    env: { MOGPLEX_RESPOND_ALLOW_USERS: "" } # who may ask, as in kim,lee\n'}    steps:
+    env:
+${isGithub ? "" : '      MOGPLEX_RESPOND_ALLOW_USERS: "" # who may ask, as in kim,lee\n'}${RESPOND_LIMIT}    steps:
       - name: Check out
         uses: actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683 # v4.2.2
         with: { ref: "\${{ github.event.repository.default_branch }}", persist-credentials: false }
