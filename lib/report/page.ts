@@ -177,14 +177,15 @@ const MAX_LINE = 32;
 /**
  * A text in a list, where cells have one line; a click shows all of a long one. Null for null and for an empty text.
  *
- * @param href Address on this page or beside it, never from a text. Only a short text links there, since a click opens a long one. @default no link
+ * @param href Address on this page or beside it, never from a text. A click opens a long text, so a word after it links there. @default no link
  */
 export function oneLine(text: string | null, href?: string): Html | null {
   if (text === null || text === "") return null;
   if (text.length <= MAX_LINE) {
     return href === undefined ? bare(text) : markup`<bdi><a href="${href}">${text}</a></bdi>`;
   }
-  return markup`<details class="clip"><summary><bdi>${cutText(text, MAX_BLOCK)}</bdi></summary></details>`;
+  const place = href !== undefined && markup` <a href="${href}">cause</a>`;
+  return markup`<details class="clip"><summary><bdi>${cutText(text, MAX_BLOCK)}</bdi></summary></details>${place}`;
 }
 
 function isText(cell: Cell): boolean {

@@ -47,7 +47,7 @@ import { dayTimeText, instantMs, spanText, timeText, utcText } from "../../run/r
 import { commandLine, webUrl } from "../../text/escape.ts";
 import { cutText } from "../../text/plain_text.ts";
 import { parseTemplate } from "../file/items.ts";
-import { openPullText, ownerOf, pullRequestText } from "../pulls.ts";
+import { openPullText, pullRequestText } from "../pulls.ts";
 import {
   hasVerdict,
   isFinal,
@@ -150,7 +150,7 @@ const MAX_TITLE = 300;
 function busyText(writer: string): Part {
   return markup`A process (${
     bare(writer)
-  }) held the campaign's directory when this page was written. Until it ends, only <code>campaign stop</code> works. The other commands exit with 75.`;
+  }) held the campaign's directory when this page was written. Until it ends, you can read the campaign and use <code>campaign stop</code>. Commands that change the campaign in another way exit with 75.`;
 }
 
 /** Whether it waits for approval: of the canary, or after too many failures. */
@@ -319,16 +319,16 @@ function tasks(prompts: readonly string[]): Html | null {
   );
 }
 
-/** The items as one bar with its legend. What is queued is empty track. Null without items. */
+/** The items as one bar with its legend. What has not finished is empty track. Null without items. */
 function shares(view: CampaignView): Html | null {
   const { items, ended, good, skipped, bad, asking, running } = totalsOf(view.counts);
   if (items === 0) return null;
   const parts: [name: string, value: number, color: Fill, tone: Tone][] = [
     ["succeeded or unchanged", good, "good", "good"],
     ["did not succeed", bad, "bad", "bad"],
-    [asking === 1 ? "waits for an answer" : "wait for an answer", asking, "warn", "warn"],
-    ["running", running, "run", "run"],
     ["skipped", skipped, "idle", "skipped"],
+    [asking === 1 ? "waits for an answer" : "wait for an answer", asking, "track", "warn"],
+    ["running", running, "track", "run"],
     ["queued", items - ended - asking - running, "track", "queued"],
   ];
   const rows = parts.filter(([, value]) => value > 0);
@@ -348,25 +348,29 @@ function toneOf(verdict: ItemState): Tone {
 }
 
 const MAX_OWNERS = 5;
-/** How long the items of an entry have waited, or when the first of them ended, and whose they are. */
+/** How long the items of an entry have waited, or when the first and the newest of them ended, and who has their pull requests. */
 function agesOf({ ids, title }: Attention, items: ReadonlyMap<string, CampaignItem>, nowMs: number): string[] {
   const rows = ids.map((id) => items.get(id)).filter((item) => item !== undefined);
   const times = rows.map(({ endedAt, startedAt }) => instantMs(endedAt ?? startedAt)).filter((time) => time !== null);
-  const owners = [...new Set(rows.map(ownerOf))].filter(Boolean);
+  // The owner of a repository may be an organization.
+  const owners = [...new Set(rows.map(({ pullRequestState }) => pullRequestState?.owner))].filter((each) => !!each);
   const more = owners.length - MAX_OWNERS;
   return [
-    ...(times.length > 0 ? [ageText(title, Math.min(...times), nowMs)] : []),
+    ...(times.length > 0 ? [ageText(title, Math.min(...times), Math.max(...times), nowMs)] : []),
     ...(owners.length > 0
       ? [`owner: ${owners.slice(0, MAX_OWNERS).join(", ")}${more > 0 ? ` and ${more} more` : ""}`]
       : []),
   ];
 }
 
-function ageText(title: string, sinceMs: number, nowMs: number): string {
+/** @param newestMs The time of the newest, whose last lines are shown first. */
+function ageText(title: string, sinceMs: number, newestMs: number, nowMs: number): string {
   const verdict = ITEM_VERDICTS.find((each) => each === title);
-  return verdict === undefined || !isFinal(verdict)
-    ? `waiting for ${unbroken(spanText(nowMs - sinceMs))} when this page was written`
-    : `${verdict === "unknown" ? "finished" : verdict} ${pastTimeText(sinceMs, nowMs)}`;
+  if (verdict === undefined || !isFinal(verdict)) {
+    return `waiting for ${unbroken(spanText(nowMs - sinceMs))} when this page was written`;
+  }
+  const [first, newest] = [sinceMs, newestMs].map((ms) => pastTimeText(ms, nowMs));
+  return `${verdict === "unknown" ? "finished" : verdict} ${first}${first === newest ? "" : `, the newest ${newest}`}`;
 }
 
 /** `at 14:05 UTC` for a time of today, otherwise with the day. */

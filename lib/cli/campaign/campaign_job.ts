@@ -196,7 +196,7 @@ export async function endWithCampaign(
     if (view === null) return;
     const unwritten = await publishCampaign(context, place, view, { problem, note, known: messages });
     if (json) return writer.json({ type: "campaign", ...writer.clean(view) });
-    printStatus(context, place, view, { problem, short, isEnd: interactive });
+    printStatus(context, place, view, { problem, short });
     if (short) return;
     const path = pathOf(place, CAMPAIGN_FILES.html);
     const next = nextArguments(view, once);
@@ -253,11 +253,13 @@ export async function endWithCampaign(
 
 /** The verb that continues a campaign, with its arguments; undefined if nothing is left to do, and at a gate, where the last lines name it. */
 function nextArguments(view: CampaignView, once: boolean): [verb: string, ...args: string[]] | undefined {
-  const { state, waitingFor, causes } = view;
+  const { state, waitingFor, nextWaveAt, causes } = view;
   if (state === "gated") return undefined;
   if (waitingFor === "gate") return ["approve"];
   if (waitingFor === "stopped") return ["resume"];
-  if (state !== "done") return [once ? "advance" : "run"];
+  // Only a person can end runs that wait for an answer: another wave would end at once.
+  const isOver = state === "done" || state === "waiting" && nextWaveAt === null;
+  if (!isOver) return [once ? "advance" : "run"];
   return causes.some(({ stuck, verdict }) => stuck === null && FAILED.includes(verdict))
     ? ["retry", "--failed"]
     : undefined;
@@ -276,10 +278,7 @@ export function printStatus(
   context: Context,
   { command }: Pick<CampaignPlace, "command">,
   view: CampaignView,
-  { all = false, short = false, isEnd = false, problem = null }: Pick<
-    StatusOptions,
-    "all" | "short" | "isEnd" | "problem"
-  > = {},
+  { all = false, short = false, problem = null }: Pick<StatusOptions, "all" | "short" | "problem"> = {},
 ): void {
   const { writer, platform } = context;
   const size = isInteractive(context) ? terminalSize() : undefined;
@@ -291,7 +290,7 @@ export function printStatus(
     command,
     problem,
     all,
-    isEnd,
+    isEnd: size !== undefined,
     short,
   }));
 }

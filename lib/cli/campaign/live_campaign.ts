@@ -213,16 +213,18 @@ function parts(spans: readonly (Span | undefined)[]): Span[] {
 }
 
 function progress(screen: Screen, view: CampaignView): Span[] {
-  const { items, ended, good, bad, asking, running } = totalsOf(view.counts);
-  const trouble = bad + asking;
+  const { items, ended, good, bad, skipped, asking, running } = totalsOf(view.counts);
   // The other two states are visible: something is running, or the next line names what it waits for.
   const state = view.state === "running" || view.state === "waiting" ? "" : `: ${view.state}`;
   const spans = parts([
     { text: `${screen.text(view.campaign)}${state}`, style: "bold" },
     { text: `${ended}/${items} finished` },
+    // The next three add up to it.
     { text: `${good} good`, style: good > 0 ? "green" : undefined },
-    trouble > 0 ? { text: `${trouble} need${trouble === 1 ? "s" : ""} attention`, style: "red" } : undefined,
+    bad > 0 ? { text: `${bad} not good`, style: "red" } : undefined,
+    skipped > 0 ? { text: `${skipped} skipped`, style: "dim" } : undefined,
     { text: `${running} running`, style: running > 0 ? "cyan" : undefined },
+    asking > 0 ? { text: `${asking} to answer`, style: "yellow" } : undefined,
   ]);
   const width = spans.reduce((sum, { text }) => sum + cellWidth(text), 0);
   const [name, ...rest] = spans;

@@ -51,7 +51,7 @@ export interface StatusOptions extends ScreenOptions {
   problem?: string | null | undefined;
   /** Whether the table has a row for every item. @default {false} */
   all?: boolean | undefined;
-  /** Whether this is the end of a command with a live table: what needs attention comes last, where a person looks. @default {false} */
+  /** Whether this is for a terminal: what needs attention comes last, where a person looks. @default {false} */
   isEnd?: boolean | undefined;
   /** Whether only state and counts are shown. @default {false} */
   short?: boolean | undefined;
@@ -116,7 +116,7 @@ function attention(
     const text = [
       "Another process is running: ",
       { name: view.writer },
-      ". Until it ends, only `campaign stop` works; stop that process before you use the commands below.",
+      ". Until it ends, you can read the campaign and use `campaign stop`. For the other commands below, stop that process first.",
     ];
     screen.print([{ text }], 2);
   }

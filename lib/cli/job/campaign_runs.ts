@@ -1,5 +1,5 @@
 /**
- * The runs of campaigns in this folder and below it, from the reports that waves write; without a request.
+ * The runs of campaigns in this folder and below it, from their journals and the reports that waves write; without a request.
  * @module
  */
 import { readFileHome } from "../../campaign/file/read.ts";
@@ -35,10 +35,33 @@ function campaignDirectory({ io }: Context, file = CAMPAIGN_FILE): string {
   return placeOf({}, readFileHome(file, io), io.env).directory.replace(/\/+$/, "");
 }
 
-/** The report of this folder's campaign, and the ids of its runs. */
+/** The directory of this folder's campaign, and the ids of its runs. */
 export function campaignPlace(context: Context): { name: string; runIds: string[] } {
   const directory = campaignDirectory(context);
-  return { name: reportIn(directory), runIds: campaignRuns(context, directory).map(({ runId }) => runId) };
+  return { name: directory, runIds: campaignRunIds(context, directory) };
+}
+
+/** The ids of a campaign's runs at this context's service. The journal has each run before the report has it. */
+export function campaignRunIds(context: Context, directory: string): string[] {
+  return [...campaignRuns(context, directory).map(({ runId }) => runId), ...journalRunIds(context, directory)];
+}
+
+/** Most segments of a journal that are read: each has 1 000 records. */
+const MAX_SEGMENTS = 100;
+
+function journalRunIds(context: Context, directory: string): string[] {
+  const lock = parseJson(readText(context, `${directory}/lock.json`));
+  if (!isObject(lock) || lock.origin !== context.connection().origin) return [];
+  const runIds: string[] = [];
+  for (let segment = 1; segment <= MAX_SEGMENTS; segment++) {
+    const text = readText(context, `${directory}/journal/${String(segment).padStart(6, "0")}.ndjson`);
+    if (text === "") break;
+    for (const record of text.split("\n").map(parseJson)) {
+      if (!isObject(record) || typeof record.runId !== "string" || !isUuid(record.runId)) continue;
+      runIds.push(record.runId.toLowerCase());
+    }
+  }
+  return runIds;
 }
 
 function reportIn(directory: string): string {
@@ -46,7 +69,7 @@ function reportIn(directory: string): string {
 }
 
 /** The runs of a campaign at this context's service; empty without a report that can be read. */
-export function campaignRuns(context: Context, directory: string): CampaignRun[] {
+function campaignRuns(context: Context, directory: string): CampaignRun[] {
   const view = parseJson(readText(context, reportIn(directory)));
   const isOurs = isObject(view) && isObject(view.about) && view.about.origin === context.connection().origin;
   const items = isOurs && Array.isArray(view.items) ? view.items.filter(isObject) : [];

@@ -10,7 +10,7 @@ import { isShortRunId, isUuid } from "../../service/contract.ts";
 import { STATE_FILE } from "../../report/files.ts";
 import { isLaptop, statePath } from "../settings.ts";
 import type { Context } from "../verb.ts";
-import { campaignPlace, campaignRuns, MAX_LOOKS } from "./campaign_runs.ts";
+import { campaignPlace, campaignRunIds, MAX_LOOKS } from "./campaign_runs.ts";
 import { recentFile, recentLines } from "./laptop.ts";
 
 /** Most folders below this one whose reports are read: `--dir` and `--out` name them, and no later command knows these names. */
@@ -86,7 +86,7 @@ function foldersPlace(context: Context): Place {
   for (const folder of io.folders(".").slice(0, MAX_LOOKS)) {
     if (count >= MAX_FOLDERS) break;
     const ids = [
-      ...campaignRuns(context, folder).map(({ runId }) => runId),
+      ...campaignRunIds(context, folder),
       ...stateRuns(context, `${folder}/${STATE_FILE}`),
     ];
     if (ids.length === 0) continue;

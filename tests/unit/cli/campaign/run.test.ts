@@ -216,6 +216,24 @@ test("campaign run and advance end with the page and the command that comes next
   expect(await ends("run", bad)).toEqual([...page, next("retry --failed"), ""]);
 });
 
+test("campaign run whose last runs wait for an answer does not name itself as the next command", async () => {
+  const ends = async (scenarios: string) => {
+    const world = cliWorld({ count: 2, scenarios, revision: REVISIONS.later });
+    const { code, stdout } = await world.campaign("run");
+    return [code, stdout.split("\n").slice(-3)];
+  };
+  const mixed = `
+scenarios:
+  - { match: { repo: "*1" }, play: agent-failure }
+  - { play: awaiting-input }`;
+  const page = "Page: DIR/campaign.html";
+  expect(await ends(mixed)).toEqual([
+    4,
+    [page, "Next: mogplex-ci campaign retry campaign.yml --dir DIR --failed", ""],
+  ]);
+  expect(await ends("play: awaiting-input")).toEqual([4, [expect.any(String), page, ""]]);
+});
+
 test("campaign run ends with 1 at the threshold", async () => {
   const world = cliWorld({
     count: 6,

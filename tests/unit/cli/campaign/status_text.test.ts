@@ -277,8 +277,8 @@ test("statusText() says which process is at work, never calls it late, and that 
   expect(quiet.join("\n")).not.toMatch(/By hand|next wave/);
   const view = viewOf([anItem(1, "failed"), anItem(2, "running")], changes);
   expect(part(status(view), "Needs attention").slice(1, 3)).toEqual([
-    '  Another process is running: process 7 on "one". Until it ends, only `campaign',
-    "  stop` works; stop that process before you use the commands below.",
+    '  Another process is running: process 7 on "one". Until it ends, you can read',
+    "  the campaign and use `campaign stop`. For the other commands below, stop that",
   ]);
 });
 

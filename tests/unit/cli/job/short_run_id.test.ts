@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "bun:test";
 import { project } from "../../campaign/world.ts";
 import { cliWorld } from "../campaign/world.ts";
@@ -50,6 +51,23 @@ test("wholeRunId() finds the runs of this folder's campaign, whose directory the
   expect(report).toContain(project(1));
 });
 
+test("wholeRunId() finds a run of a campaign by its journal, before the report has the run", async () => {
+  const world = cliWorld({ count: 1 });
+  await world.campaign("run");
+  const { runId } = JSON.parse(world.report("campaign.json")).items[0];
+  const [lock, journal] = ["lock.json", "journal/000001.ndjson"].map((name) =>
+    readFileSync(`${world.directory}/${name}`, "utf8")
+  );
+  const get = (files: Record<string, string | undefined>) =>
+    world.cli(["runs", "get", runId.slice(0, 8)], { files: files as Record<string, string> });
+  for (const folder of ["mogplex-campaign", "second"]) {
+    const files = { [`${folder}/lock.json`]: lock, [`${folder}/journal/000001.ndjson`]: journal };
+    expect((await get(files)).code).toBe(0);
+    const other = lock?.replaceAll("https://mogplex.com", "http://127.0.0.1:4000");
+    expect((await get({ ...files, [`${folder}/lock.json`]: other })).code).toBe(2);
+  }
+});
+
 test("wholeRunId() finds the runs of a campaign and of a job whose folders only an earlier command has named", async () => {
   const campaign = cliWorld({ count: 1 });
   await campaign.campaign("run");
@@ -87,7 +105,7 @@ test("wholeRunId() names what was searched when no run begins with the digits, a
   const { code, stderr } = await cli(["runs", "cancel", "1d29863d"], { env: HOME, files });
   expect([code, requests]).toEqual([2, []]);
   expect(stderr).toBe(
-    "error: Cannot use run id because no id in mogplex-campaign/campaign.json, mogplex-ci/run.json, the folders here or the " +
+    "error: Cannot use run id because no id in mogplex-campaign, mogplex-ci/run.json, the folders here or the " +
       'recent runs of https://mogplex.com starts with these digits: "1d29863d"; give the whole id\n',
   );
 });
