@@ -102,7 +102,7 @@ export function boundText(
     parallel: "a run to end (limits.parallel)",
     "pull-requests": "pull requests to be merged or closed, or to be read (limits.open-pull-requests)",
     window: "the next window of the file",
-    gate: "somebody to approve",
+    gate: "your approval (`campaign approve`)",
     stopped: "somebody to resume the campaign",
     home: "the branch of the campaign to be written again",
   };

@@ -37,7 +37,7 @@ async function check(context: Context): Promise<number> {
     const { file } = await readCampaignFile(path, io, options);
     for (const message of campaignNotes(file)) writer.note(message);
     if (flags.has(JSON_OBJECT)) writer.json({ ok: true, mistakes: [] });
-    else writer.out(writer.untrusted(`${path}: no mistakes: ${summary(file)}`));
+    else writer.out(writer.untrusted(`${path} is valid: ${summary(file)}`));
     return EXIT.success;
   } catch (error) {
     if (!(error instanceof CampaignFileError)) throw error;

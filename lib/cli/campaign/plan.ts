@@ -98,10 +98,12 @@ function endText({ endsAt }: Pick<WavesForecast, "endsAt">, nowMs: number): stri
   return endsAt === null ? "never: no window opens" : timeText(Date.parse(endsAt), nowMs);
 }
 
+const HOUR_MS = 60 * 60_000;
+
 /** A table of the ends, which fits into 80 columns. */
 function forecastLines(forecasts: readonly WavesForecast[], nowMs: number): string[] {
   const rows = forecasts.map(({ everyMs, waves, computeMinutes, ...end }) => [
-    everyMs === 0 ? "one long process" : `waves every ${formatDuration(everyMs)}`,
+    everyMs === 0 ? "one long process" : `waves every ${everyMs === HOUR_MS ? "hour" : formatDuration(everyMs)}`,
     endText(end, nowMs),
     everyMs === 0 ? "the whole time" : `${formatDuration(computeMinutes * 60_000)}, ${formatCount(waves, "wave")}`,
   ]);
@@ -152,7 +154,7 @@ function quotaLine({ quota }: CampaignView): string {
 /** Where the mean run time comes from. @param isGiven Whether the caller set one for the time before any run has finished. */
 function basisText({ items }: CampaignView, isGiven: boolean): string {
   if (items.some(({ endedAt }) => endedAt !== null)) return "based on finished runs";
-  return isGiven ? "as set by --mean-run" : "a guess (set it with --mean-run)";
+  return isGiven ? "as set by --mean-run" : "a guess; set it with --mean-run";
 }
 
 function planText(
@@ -178,7 +180,7 @@ function planText(
     ...changes.notes.map((note) => `Note: ${note}`),
     "",
     ...(view.state === "done" ? ["It is done: nothing is left to start"] : [
-      `Earliest end, with runs of ${formatDuration(meanRunMs)} on average, ${basis}:`,
+      `Earliest end, if a run takes ${formatDuration(meanRunMs)} (${basis}):`,
       ...forecastLines(forecasts, nowMs),
       ...lingerLines(plan, nowMs),
       ...plan.canaryGate === "manual" ? ["These times do not include the wait for approval after the canary."] : [],

@@ -108,7 +108,7 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
     const check = (file: string) => runToEnd([...line, join(folder, "mogplex.mjs"), "campaign", "check", file]);
     expect(check(good)).toEqual({
       code: 0,
-      stdout: `${good}: no mistakes: campaign "fix", 1 repository\n`,
+      stdout: `${good} is valid: campaign "fix", 1 repository\n`,
       stderr: "",
     });
     expect(check(wrong)).toMatchObject({ code: 2, stdout: expect.stringContaining(":2:7: name: it is the number 1;") });

@@ -382,7 +382,7 @@ test("renderCampaignPage() counts the items that need attention, and not what co
   const done = { state: "done", nextWaveAt: null, endsAt: null, waitingFor: null } as const;
   const page = rendered(viewOf([anItem(1, "failed"), anItem(2, "conflict"), anItem(3, "succeeded")], done));
   const headings = textsOf(page, "h3");
-  expect(headings.at(-1)).toStartWith("then continue");
+  expect(headings.at(-1)).toStartWith("When that is done");
   expect(textsOf(page, "section")[0]).toStartWith("Needs attention2 items");
 });
 

@@ -20,7 +20,7 @@ test("campaign check prints a line and ends with 0 when there is no mistake", as
   const { code, stdout, stderr } = await check(GOOD);
   expect({ code, stdout, stderr }).toEqual({
     code: 0,
-    stdout: 'c.yaml: no mistakes: campaign "fix", 1 repository, 1 query\n',
+    stdout: 'c.yaml is valid: campaign "fix", 1 repository, 1 query\n',
     stderr: "",
   });
 });
@@ -34,7 +34,7 @@ test("campaign check refuses a harness that is not known, with the nearest one, 
   ]);
   expect((await check(`${GOOD}agent: { harness: claude, unverified: false }\n`)).code).toBe(2);
   const { code, stdout, stderr } = await check(`${GOOD}agent: { harness: codx, unverified: true }\n`);
-  expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining("no mistakes") });
+  expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining("is valid") });
   expect(stderr).toContain('the harness "codx" is unknown to this version; did you mean codex?');
 });
 

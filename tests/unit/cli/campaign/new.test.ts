@@ -42,7 +42,7 @@ test("campaign new writes a file without mistakes and its task, and says what co
   const check = await cli(["campaign", "check", "campaign.yml"], edited(files));
   expect([check.code, check.io.text.stdout]).toEqual([
     0,
-    'campaign.yml: no mistakes: campaign "my-campaign", 2 repositories\n',
+    'campaign.yml is valid: campaign "my-campaign", 2 repositories\n',
   ]);
 });
 

@@ -13,10 +13,10 @@ test("campaign plan prints the items, the arithmetic and what decides it, writes
   expect(stdout).toContain(`Added 400 items:\n  ${project(1)}@main\n`);
   expect(stdout).toContain("  and 390 more (--all shows them)\n");
   expect(stdout).toContain(
-    "Earliest end, with runs of 20 min on average, a guess (set it with --mean-run):\n" +
+    "Earliest end, if a run takes 20 min (a guess; set it with --mean-run):\n" +
       "                      end                                 runner time\n  one long process    2026-09-03 ",
   );
-  for (const every of ["10 min", "15 min", "20 min", "1 h"]) {
+  for (const every of ["10 min", "15 min", "20 min", "hour"]) {
     expect(stdout).toMatch(new RegExp(`  waves every ${every} +2026-09-\\d\\d .*  \\d+ h \\d+ min, \\d+ waves\n`));
   }
   expect(stdout).toMatch(
@@ -78,7 +78,7 @@ test("campaign plan --dry-run writes nothing, and --json is one object", async (
 test("campaign plan --mean-run is what the forecast goes by until runs have ended", async () => {
   const world = cliWorld({ count: 3 });
   const { stdout } = await world.campaign("plan", ["--mean-run", "1h30m"]);
-  expect(stdout).toContain("Earliest end, with runs of 1 h 30 min on average, as set by --mean-run:");
+  expect(stdout).toContain("Earliest end, if a run takes 1 h 30 min (as set by --mean-run):");
   await world.campaign("run");
   expect((await world.campaign("plan")).stdout).not.toContain("1 h 30 min");
 });

@@ -121,7 +121,7 @@ test("statusText() counts the items that need attention, and what holds up the w
   const late = { ...everyVerdict(), state: "running" as const, nextWaveAt: "2026-11-01T00:00:00.000Z" };
   const [heading = ""] = part(status(late), "Needs attention");
   const [, items, others] = /^Needs attention: (\d+) items and (\d+) other thing$/.exec(heading) ?? [];
-  const shown = attentionOf(late, command, null).filter(({ title }) => title !== "then continue");
+  const shown = attentionOf(late, command, null).filter(({ title }) => title !== "When that is done");
   expect(shown[0]?.title).toBe("wave is late");
   expect([Number(items), Number(others)]).toEqual([shown.reduce((sum, { count }) => sum + count, 0), 1]);
 });
@@ -310,7 +310,7 @@ test("statusText() of a campaign that is done says whether it is good, and how a
   ]);
   const bad = part(status(viewOf([anItem(1, "failed"), anItem(2, "skipped")], done)), "Needs attention");
   expect(bad.slice(-3)).toEqual([
-    "  then continue",
+    "  When that is done",
     "    After a retry, start the next wave (unless a schedule does):",
     "      mogplex-ci campaign run campaign.yaml",
   ]);
