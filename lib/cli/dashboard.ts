@@ -1,5 +1,14 @@
 import { basename, dirname, join } from "node:path";
-import { type Concern, concernsOf, foldConcerns, headlineOf, lateMsOf, uncountedText } from "../dashboard/attention.ts";
+import {
+  ageText,
+  agoText,
+  type Concern,
+  concernsOf,
+  foldConcerns,
+  headlineOf,
+  lateMsOf,
+  uncountedText,
+} from "../dashboard/attention.ts";
 import { assemble, cleanDashboard, collect, filesOf, MAX_ENTRIES, renderDashboard } from "../dashboard/collect.ts";
 import {
   activeSandboxes,
@@ -25,7 +34,7 @@ import { MAX_HISTORY_BYTES } from "../report/history.ts";
 import { CAMPAIGN_FILES } from "../campaign/report/files.ts";
 import { REPORT_FILES, STATE_FILE, VALUE_FILE } from "../report/files.ts";
 import { publishedPage } from "../report/page.ts";
-import { distanceText, instantMs, utcText } from "../run/result.ts";
+import { instantMs, utcText } from "../run/result.ts";
 import type { Session } from "../run/session.ts";
 import { sha256Hex } from "../sha256.ts";
 import { fitCells } from "../text/cells.ts";
@@ -298,7 +307,7 @@ function dashboardLines(data: DashboardData, print: Print): SafeLine[] {
         const { state, ended, items, failed, asking } = campaign;
         const writtenMs = instantMs(campaign.at);
         const written = print.untrusted(
-          writtenMs === null || writtenMs > nowMs ? "" : `, as of ${distanceText(writtenMs, nowMs)}`,
+          writtenMs === null || writtenMs > nowMs ? "" : `, as of ${agoText(writtenMs, nowMs)}`,
         );
         const questions = asking === 0
           ? own``
@@ -314,8 +323,12 @@ function dashboardLines(data: DashboardData, print: Print): SafeLine[] {
 }
 
 function concernLine(print: Print, { tone, subject, line, at, lasts }: Concern, nowMs: number): SafeLine {
-  const distance = at === null ? "" : distanceText(at, nowMs);
-  const age = at === null ? "" : lasts ? `, since ${utcText(at)}` : `, ${distance === "now" ? "just now" : distance}`;
+  const distance = at === null ? "" : agoText(at, nowMs);
+  const age = at === null
+    ? ""
+    : lasts
+    ? `, for ${ageText(nowMs - at)}`
+    : `, ${distance === "now" ? "just now" : distance}`;
   const whole = `  ${subject}${age}${line === "" ? "" : ` (${line})`}`;
   // The mark of a cut is longer than a few more characters.
   const text = print.untrusted(whole.length <= 230 ? whole : cutText(whole, 200));
@@ -346,7 +359,7 @@ function automationLine(print: Print, { name, status, runs }: AutomationEntry, n
   const last = runs === null ? "not read" : runs.last === null ? "no run yet" : runs.last.status;
   const failed = runs === null || runs.read === 0 ? "" : `${runs.failed} of ${runs.read} failed`;
   const cells = [column(print, name), column(print, status, 9), column(print, last, 11)];
-  const when = print.untrusted(at === null ? "" : distanceText(at, nowMs)).padEnd(14);
+  const when = print.untrusted(at === null ? "" : agoText(at, nowMs)).padEnd(14);
   const line = own`  ${joinLines(cells, " ")} ${when} ${print.untrusted(failed)}`.trimEnd();
   return runs?.last?.status === "failed" ? print.paint("red", line) : line;
 }

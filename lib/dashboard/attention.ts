@@ -50,6 +50,23 @@ export interface Concern {
   readonly link: ConcernLink | null;
 }
 
+const HOUR_MS = 3_600_000;
+const DAY_MS = 86_400_000;
+
+/** An age in one unit: minutes, hours from one hour on, days from one day on. */
+export function ageText(ms: number): string {
+  if (ms < HOUR_MS) return `${Math.max(1, Math.round(ms / 60_000))} min`;
+  const hours = Math.round(ms / HOUR_MS);
+  return hours < 24 ? `${hours} h` : `${Math.max(1, Math.floor(ms / DAY_MS))} d`;
+}
+
+/** `12 min ago`, `in 3 h`, `now`. */
+export function agoText(ms: number, nowMs: number): string {
+  const distance = Math.abs(ms - nowMs);
+  if (distance < 1_000) return "now";
+  return ms > nowMs ? `in ${ageText(distance)}` : `${ageText(distance)} ago`;
+}
+
 /** Most runs in the table: data.json has all. */
 export const MAX_ROWS = 1_000;
 
@@ -322,7 +339,6 @@ function ofAutomations({ automations }: DashboardData): Concern[] {
   ];
 }
 
-const DAY_MS = 86_400_000;
 /** After this time a waiting pull request needs attention, in milliseconds. */
 const LONG_MS = 3 * DAY_MS;
 

@@ -34,12 +34,14 @@ import {
 import { CAMPAIGN_STATES, stateWords } from "../campaign/view/verdicts.ts";
 import { countBy, lookup } from "../lookup.ts";
 import { OUTCOME_WORDS } from "../report/outcome_words.ts";
-import { dayText, dayTimeText, distanceText, instantMs, roundSpanText, spanText, utcText } from "../run/result.ts";
+import { dayText, dayTimeText, instantMs, roundSpanText, spanText, utcText } from "../run/result.ts";
 import { isUuid } from "../service/contract.ts";
 import { formatCount } from "../text/duration.ts";
 import { commandLine } from "../text/escape.ts";
 import { cutText } from "../text/plain_text.ts";
 import {
+  ageText,
+  agoText,
   type Concern,
   concernsOf,
   foldConcerns,
@@ -169,12 +171,6 @@ function shareText(figures: RunFigures): string | null {
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
-/** An age in one unit: `4 min`, `5 h`, `9 d`. */
-function ageText(ms: number): string {
-  if (ms < HOUR_MS) return `${Math.max(1, Math.round(ms / 60_000))} min`;
-  return ms < 47 * HOUR_MS ? `${Math.round(ms / HOUR_MS)} h` : `${Math.floor(ms / DAY_MS)} d`;
-}
-
 /** The others are folded, unless somebody waits for an answer. */
 const MAX_CONCERNS = 7;
 
@@ -183,7 +179,7 @@ function attention(concerns: readonly Concern[], nowMs: number): Html {
     tone,
     subject: markup`<b>${bare(subject)}</b>`,
     line: line !== "" && bare(line),
-    age: at === null ? null : lasts ? `for ${ageText(nowMs - at)}` : `${ageText(nowMs - at)} ago`,
+    age: at === null ? null : lasts ? `for ${ageText(nowMs - at)}` : agoText(at, nowMs),
     link: link !== null &&
       (link.page === undefined ? markup`<a href="#${link.part}">${link.words}</a>` : pageLink(link.page, link.words)),
   });
@@ -624,7 +620,7 @@ function moment(text: string | null, nowMs: number): Cell {
   if (ms === null) return null;
   const iso = new Date(ms).toISOString();
   return {
-    show: markup`<time datetime="${iso}" title="${utcText(ms)}">${unbroken(distanceText(ms, nowMs))}</time>`,
+    show: markup`<time datetime="${iso}" title="${utcText(ms)}">${unbroken(agoText(ms, nowMs))}</time>`,
     value: ms,
   };
 }
@@ -836,7 +832,7 @@ function sandboxes(data: DashboardData, nowMs: number): Html | null {
         repository === null ? shortId(id) : oneLine(repository),
         state(status, status === "error" ? "bad" : status === "running" ? "run" : "none"),
         oneLine(branch),
-        ms === null ? null : { show: unbroken(roundSpanText(nowMs - ms)), value: nowMs - ms },
+        ms === null ? null : { show: unbroken(ageText(nowMs - ms)), value: nowMs - ms },
         moment(lastActiveAt, nowMs),
         oneLine(error),
       ],
@@ -853,7 +849,7 @@ function sandboxes(data: DashboardData, nowMs: number): Html | null {
         const ms = instantMs(createdAt);
         return markup`<dt>${repository === null ? shortId(id) : bare(repository)}</dt><dd>${
           state(status, status === "running" ? "run" : "queued")
-        }${ms !== null && markup` <small>${unbroken(roundSpanText(Math.max(0, nowMs - ms)))}</small>`}</dd>`;
+        }${ms !== null && markup` <small>${unbroken(ageText(Math.max(0, nowMs - ms)))}</small>`}</dd>`;
       })
     }</dl>`
   }${rows.length > 0 && fold(`All ${rows.length}`, listed("sandboxes", "Sandboxes", SANDBOXES, rows))}</div>`;

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { concernsOf, foldConcerns, headlineOf } from "../../../lib/dashboard/attention.ts";
+import { ageText, concernsOf, foldConcerns, headlineOf } from "../../../lib/dashboard/attention.ts";
 import { cleanDashboard } from "../../../lib/dashboard/collect.ts";
 import { renderDashboardPage } from "../../../lib/dashboard/dashboard_page.ts";
 import { renderDashboardMetrics } from "../../../lib/dashboard/metrics.ts";
@@ -342,9 +342,9 @@ test("renderDashboardPage() shows pull requests as far as they were read, and sa
   expect([newest(page), newest(unasked)]).toEqual([undefined, [
     "NewestTaskOpened",
     "acme/service-0 #1Fix the flaky tests of service 0, and do not raise timeouts30 min ago",
-    "acme/service-1 #2Fix the flaky tests of service 1, and do not raise timeouts1 h 30 min ago",
-    "acme/service-6 #7Fix the flaky tests of service 6, and do not raise timeouts6 h 30 min ago",
-    "acme/service-7 #8Fix the flaky tests of service 7, and do not raise timeouts7 h 30 min ago",
+    "acme/service-1 #2Fix the flaky tests of service 1, and do not raise timeouts2 h ago",
+    "acme/service-6 #7Fix the flaky tests of service 6, and do not raise timeouts7 h ago",
+    "acme/service-7 #8Fix the flaky tests of service 7, and do not raise timeouts8 h ago",
   ]]);
 });
 
@@ -593,6 +593,13 @@ test("concernsOf() has a run that is still running after 6 hours, and the page n
     [],
     ["acme/web (nightly) has been running for 7 hours"],
   ]);
+});
+
+test("ageText() has one unit: minutes below an hour, hours below a day, then days", () => {
+  const hours = [0, 0.5, 1, 1.5, 23, 23.6, 24, 34.5, 47.9, 48, 67];
+  expect(hours.map((each) => ageText(each * HOUR_MS))).toEqual(
+    ["1 min", "30 min", "1 h", "2 h", "23 h", "1 d", "1 d", "1 d", "1 d", "2 d", "2 d"],
+  );
 });
 
 test("concernsOf() has sandboxes that are all in use only if a run waits for one", () => {
