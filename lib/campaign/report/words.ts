@@ -110,13 +110,13 @@ export function boundText(
 }
 
 /**
- * What the next start waits for, after "the next start"; null when no item is ready for one.
+ * What the next start waits for, after the label "next start"; null when no item is ready for one.
  *
  * @param stays Whether this process makes the starts, so that there is no wave to wait for. @default whether a process is working on it
  */
 export function nextStartText(view: CampaignView, stays: boolean = view.writer !== null): string | null {
   const { waitingFor, quota, counts, items } = view;
-  if (waitingFor === null) return stays ? "follows at once" : "comes with the next wave";
+  if (waitingFor === null) return stays ? "right away" : "comes with the next wave";
   const { used, limit, ended = 0 } = quota.sandboxes;
   const others = (used ?? 0) - ended - counts.running - counts["needs-input"] - counts.starting;
   if (waitingFor === "sandboxes" && (others > 0 || ended > 0)) {
@@ -133,6 +133,7 @@ export function nextStartText(view: CampaignView, stays: boolean = view.writer !
 }
 
 function nextStart(view: CampaignView, stays: boolean): string {
+  if (view.waitingFor === null && stays) return "the next run starts right away";
   const text = nextStartText(view, stays);
   return text === null ? "no item is waiting to start" : `the next start ${text}`;
 }

@@ -44,6 +44,13 @@ test("LiveCampaign prints a line for each change in a log, and none for the stat
   );
 });
 
+test("LiveCampaign says that the next run starts right away when nothing delays it", () => {
+  const { io, campaign } = live({ CI: "true" });
+  campaign.update(viewOf([anItem(1, "running"), anItem(2, "waiting")], { waves: 1, waitingFor: null }));
+  campaign.close();
+  expect(io.text.stdout).toBe("campaign replace-moment is running: 1 run active; the next run starts right away\n");
+});
+
 test("LiveCampaign prints a heartbeat each minute in a log, and none after it was closed", async () => {
   const { io, clock, campaign } = live({ CI: "true" });
   campaign.update(VIEWS[0] as CampaignView);
