@@ -295,6 +295,21 @@ test("renderDashboardPage() compares only from five runs on, and shows the slowe
     "Median duration6 min",
     "Slowest18 min",
   ]);
+  const one = { ...figures(1, 0, 6), runs: 2, cancelled: 1 };
+  expect(tilesOf(one, one)[1]).toBe("Succeeded0 of 11 cancelled not counted");
+  expect(tilesOf(figures(62, 54, 6), figures(62, 54, 6))[1]).toBe("Succeeded87 %unchanged");
+});
+
+test("renderDashboardPage() shows in the bar of a campaign only what has finished", () => {
+  const [campaign] = fullDashboard(4).campaigns;
+  const fillsOf = (changes: object) => {
+    const counts = { items: 4, ended: 0, good: 0, failed: 0, asking: 0, running: 0, ...changes };
+    const page = render(emptyDashboard({ campaigns: [{ ...campaign, ...counts }] as Data["campaigns"] }));
+    const [meter] = /<svg class="meter".*?<\/svg>/s.exec(page.slice(page.indexOf(">Campaigns<"))) ?? [""];
+    return meter.match(/<rect/g)?.length;
+  };
+  // The track, and a part for each kind of end.
+  expect([fillsOf({ running: 1, asking: 1 }), fillsOf({ ended: 2, good: 1, failed: 1 })]).toEqual([1, 3]);
 });
 
 test("renderDashboardPage() judges less time and more successes as better, and says nothing about more runs", () => {
