@@ -152,7 +152,10 @@ test("campaign run at a gate ends with 4, folds the items that wait, and ends wi
   expect([code, stderr]).toEqual([4, ""]);
   expect(stdout).toContain("is gated: 2 canary items succeeded; nothing runs");
   // The gate is explained once.
-  expect([stdout.split("campaign approve").length, /gate closed|attention/.test(stdout)]).toEqual([2, false]);
+  expect([stdout.split("campaign approve campaign.yml").length, /gate closed|attention/.test(stdout)]).toEqual([
+    2,
+    false,
+  ]);
   const items = stdout.slice(stdout.indexOf("\nItems\n"));
   expect(items).toContain("… 33 more queued (--all shows them)");
   expect(items.split("\n").filter((line) => line.includes("  queued")).length).toBe(5);
