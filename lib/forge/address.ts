@@ -41,6 +41,12 @@ export function readAddress(
   return undefined;
 }
 
+/** A number as people write it: `42`, `#42` or `!42`. */
+export function readPullNumber(text: string): number | undefined {
+  const number = /^[#!]?([1-9]\d{0,8})$/.exec(text)?.[1];
+  return number === undefined ? undefined : Number(number);
+}
+
 export function addressAt(
   { name, part }: AddressForm,
   origin: string,

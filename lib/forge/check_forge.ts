@@ -20,7 +20,7 @@ interface ForgeCheckOptions {
 
 /** Asks the forge of this job and writes nothing. Outside a job every check is skipped. */
 export async function checkForge({ isCi, open, allowUsers, label }: ForgeCheckOptions): Promise<Check[]> {
-  const names = ["rights", "notes", "label", "branch", "trigger", "schedule", "variables"];
+  const names = ["rights", "notes", "label", "branch", "trigger", "schedule", "trigger-variables"];
   if (!isCi) {
     const why = "only a job on the forge can check these: run doctor there as well";
     return ["forge", ...names].map((name) => skipped(name, why));
@@ -247,7 +247,7 @@ function checkWebhook(setup: ForgeSetup | undefined): Check {
 }
 
 function checkVariables(setup: ForgeSetup | undefined): Check {
-  const name = "variables";
+  const name = "trigger-variables";
   if (setup === undefined || setup.mayHaveVariables === null) return skipped(name, "the token cannot see this setting");
   if (setup.mayHaveVariables) {
     return ok(

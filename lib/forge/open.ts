@@ -182,22 +182,24 @@ export function openForgeAt(options: OpenOptions, address: PullRequestAddress): 
 
 /**
  * Opens a pull request.
- * @param address Undefined for the job's.
+ * @param address Its address, or its number in the job's own repository; undefined for the job's.
  * @param use What the token is for.
  * @returns Undefined if the job has none.
  * @throws {UnauthorizedError} if there is no token for its host.
  */
 export function openPull(
   options: OpenOptions,
-  address: PullRequestAddress | undefined,
+  address: PullRequestAddress | number | undefined,
   use: keyof TokenNeeds,
 ): OpenPull | undefined {
-  if (address !== undefined) return { ...openAt(options, address, use), address };
+  if (typeof address === "object") return { ...openAt(options, address, use), address };
   const { forges, env, world, ciSystem } = options;
   const forge = forgeOfJob(forges, ciSystem);
   if (forge === undefined) return undefined;
   const { job } = forge;
-  const pull = job.pull(env, () => payloadOf(options, job));
+  const pull = address === undefined
+    ? job.pull(env, () => payloadOf(options, job))
+    : { repository: job.place(env).repository, number: address };
   if (pull === undefined) return undefined;
   const token = jobToken(options, forge, { attempted: ATTEMPTED, advice: adviceOf(job, use) });
   const { origin } = job.place(env);

@@ -669,7 +669,7 @@ function checkedTask(text: string, of: AskId, name: string): Task | { reason: st
 const CHECKS = {
   green: "they are green",
   pending: "they are not finished",
-  none: "it has none",
+  none: "there are none",
   unknown: "the forge does not show them",
 } as const;
 
@@ -680,7 +680,7 @@ export function nothingToFix(
   pull: PullNoun,
 ): string | null {
   if (fix === "checks") {
-    return facts.checks === "red" ? null : `no check of this ${pull} is red (${CHECKS[facts.checks ?? "unknown"]})`;
+    return facts.checks === "red" ? null : `no check failed (${CHECKS[facts.checks ?? "unknown"]})`;
   }
   if (fix === "review") {
     if (facts.review === "changes-requested") return null;

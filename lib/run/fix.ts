@@ -16,7 +16,7 @@ export const FIXES: readonly Fix[] = ["checks", "review", "conflict"];
 /** @param baseBranch Target branch of the pull request. @param pull The forge's word for it. */
 export function fixPrompt(fix: Fix, baseBranch: string, pull: PullNoun): string {
   if (fix === "checks") {
-    return `The checks of this branch's ${pull} are red. Find out why, fix the cause, and change nothing else.`;
+    return `Checks of this branch's ${pull} failed. Find out why, fix the cause, and change nothing else.`;
   }
   if (fix === "review") {
     return `A review of this branch's ${pull} asks for changes. Read the review, make these changes, and change nothing else.`;

@@ -2,6 +2,7 @@
  * Finds the address of the service and the access token in the options and the environment.
  * @module
  */
+import { lookup } from "../lookup.ts";
 import { fileVariableAdvice, isFileVariable, readTextVariable, systemName } from "../ci/platform.ts";
 import { UnauthorizedError, UsageError } from "../errors.ts";
 import { hookError, waitForHook } from "../hook.ts";
@@ -91,9 +92,25 @@ function parseOrigin(text: string, options: ParseOriginOptions = {}): Origin {
 
 // Checks an access token before it is sent.
 
-/** Why a configured variable can be absent in a CI job. Source: GitLab, "Protect a CI/CD variable"; GitHub, "Using secrets". */
-const WHY_ABSENT =
-  "(protected variables are absent on unprotected refs, and merge or pull requests from forks get no secrets)";
+const NO_SECRETS = "pull requests from forks get no secrets";
+
+/** Where a CI system stores the token, and why a job may not get it. Source: GitLab, "Protect a CI/CD variable"; GitHub, "Using secrets". */
+const STORES: Readonly<Record<string, readonly [store: string, whyAbsent: string]>> = {
+  github: ["Settings > Secrets and variables > Actions", NO_SECRETS],
+  gitea: ["Settings > Actions > Secrets", NO_SECRETS],
+  forgejo: ["Settings > Actions > Secrets", NO_SECRETS],
+  gitlab: [
+    "Settings > CI/CD > Variables",
+    "protected variables are absent on unprotected refs, and merge requests from forks get no variables",
+  ],
+};
+
+/** What to do about a token that a job does not get. @param isUnknown Whether the variables of CI systems must not be read. */
+function storeAdvice(env: ConnectionOptions["env"], isUnknown: boolean): string {
+  const [store, why] = (isUnknown ? undefined : lookup(STORES, systemName(env))) ??
+    ["the secrets of the CI system", "many systems keep secrets from pull requests of forks"];
+  return `store the token in ${store} (${why})`;
+}
 
 /**
  * Checks the name of the variable that holds a token.
@@ -113,12 +130,15 @@ export function checkTokenVariable(name: string, attempted: string, setting: str
  * Checks and trims a token: `fetch` throws on blanks and line breaks around it.
  * Does not check its length, on which documentation and service disagree. Accepts tokens without the prefix `mog_`, which can be OAuth tokens.
  * @param source Its place, for messages: `CI/CD variable MOGPLEX_API_KEY`.
+ * @param advice If it is empty.
  * @throws {UnauthorizedError} if it is empty or cannot be a token. The message does not show it.
  */
-function checkToken(text: string, source: string): string {
+function checkToken(text: string, source: string, advice: () => string): string {
   const token = text.trim();
   const attempted = `use the token in ${source}`;
-  if (token === "") throw new UnauthorizedError({ attempted: "read token", why: `${source} is empty ${WHY_ABSENT}` });
+  if (token === "") {
+    throw new UnauthorizedError({ attempted: "read token", why: `${source} is empty`, advice: advice() });
+  }
   if (/^\$|^%.*%$/.test(token)) {
     throw new UnauthorizedError({
       attempted,
@@ -177,8 +197,8 @@ export interface Connection extends Origin, FoundToken {
 
 const TOKEN_VARIABLE = "MOGPLEX_API_KEY";
 
-function checked(text: string, tokenPlace: string): FoundToken {
-  return { token: checkToken(text, tokenPlace), tokenPlace };
+function checked(text: string, tokenPlace: string, advice: () => string): FoundToken {
+  return { token: checkToken(text, tokenPlace, advice), tokenPlace };
 }
 
 /**
@@ -187,7 +207,8 @@ function checked(text: string, tokenPlace: string): FoundToken {
  */
 export function findToken(options: ConnectionOptions): FoundToken {
   const { env, token, tokenPlace = "the option token", dropIn = false, noEnvironment = false } = options;
-  if (token !== undefined) return checked(token, tokenPlace);
+  const store = () => storeAdvice(env, dropIn || noEnvironment);
+  if (token !== undefined) return checked(token, tokenPlace, store);
   if (noEnvironment) {
     const why = "none was given, and with `env: null` no variable is read";
     throw new UnauthorizedError({ attempted: "read token", why, advice: "pass the option 'token'" });
@@ -201,11 +222,10 @@ export function findToken(options: ConnectionOptions): FoundToken {
     // The documented command does not check where it runs.
     const isCi = dropIn || systemName(env) !== "none";
     if (value === undefined || !isCi && value.trim() === "") {
-      const create = "create a token under Settings > Mogplex Keys and";
       throw new UnauthorizedError({
         attempted: "read token",
         why: `variable ${variable} is ${value === undefined ? "not set" : "empty"}`,
-        advice: isCi ? `${create} put it there ${WHY_ABSENT}` : `${create} set it: export ${variable}=…`,
+        advice: isCi ? store() : `create a token under Settings > Mogplex Keys and set it: export ${variable}=…`,
       });
     }
     if (isFileVariable(variable, value)) {
@@ -215,7 +235,7 @@ export function findToken(options: ConnectionOptions): FoundToken {
         advice: fileVariableAdvice("MOGPLEX_API_KEY_FILE"),
       });
     }
-    return checked(value, `variable ${variable}`);
+    return checked(value, `variable ${variable}`, store);
   }
   if (value !== undefined && value.trim() !== "") {
     throw new UsageError({
@@ -224,7 +244,7 @@ export function findToken(options: ConnectionOptions): FoundToken {
       advice: "unset one of them",
     });
   }
-  return checked(readTokenFile(path, options), "the file of MOGPLEX_API_KEY_FILE");
+  return checked(readTokenFile(path, options), "the file of MOGPLEX_API_KEY_FILE", store);
 }
 
 /** @throws {UnauthorizedError | UsageError} See {@linkcode resolveConnection}. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { UsageError } from "../../errors.ts";
-import { readAddress } from "../../forge/address.ts";
+import { readAddress, readPullNumber } from "../../forge/address.ts";
 import type { PullRequestAddress } from "../../forge/model.ts";
 import { type OpenForge, openForgeAt } from "../../forge/open.ts";
 import type { Threads } from "../../forge/threads.ts";
@@ -128,8 +128,8 @@ function adviceFor({ platform, io: { env } }: Context): string | undefined {
 
 /** The target of `--after`. From a result only the id of the run is used: the rest is requested from service and forge. */
 function namedBy(context: Context, after: string): Named {
-  const number = /^[#!]?([1-9]\d{0,8})$/.exec(after)?.[1];
-  if (number !== undefined) return { number: Number(number) };
+  const number = readPullNumber(after);
+  if (number !== undefined) return { number };
   const address = readAddress(context.forges.map((forge) => forge.address), after);
   if (address !== undefined) return { address };
   const value = JSON.stringify(after);

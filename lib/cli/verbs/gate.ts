@@ -4,7 +4,7 @@
  */
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import { readAddress } from "../../forge/address.ts";
+import { readAddress, readPullNumber } from "../../forge/address.ts";
 import { ALL_FORGES } from "../../forge/all.ts";
 import { runGate } from "../../forge/gate.ts";
 import type { OpenPull } from "../../forge/forge.ts";
@@ -22,7 +22,7 @@ const APPROVALS: Option<number> = {
 };
 const PULL_REQUEST: VerbFlag = {
   name: "pull-request",
-  value: "URL",
+  value: "URL|NUMBER",
   help: "The pull request. Default: the job's.",
 };
 const AUTHOR: VerbFlag = {
@@ -52,11 +52,14 @@ function open(context: Context): OpenPull {
   // The token must not go to a forge.
   maskToken(context);
   const url = context.flags.get(PULL_REQUEST);
-  const address = url === undefined ? undefined : readAddress(context.forges.map((forge) => forge.address), url);
+  const number = readPullNumber(url ?? "");
+  const address = url === undefined
+    ? undefined
+    : number ?? readAddress(context.forges.map((forge) => forge.address), url);
   if (url !== undefined && address === undefined) {
     throw new UsageError({
       attempted: "use --pull-request",
-      why: "it must be the address of a pull request",
+      why: "it must be the address of a pull request, or its number in the job's repository",
       value: JSON.stringify(url),
     });
   }
@@ -64,7 +67,7 @@ function open(context: Context): OpenPull {
   if (pull !== undefined) return pull;
   throw new UsageError({
     attempted: "find the pull request",
-    why: "this job has none",
+    why: number === undefined ? "this job has none" : "this is not a job of a forge, so a number names none",
     advice: "name it: --pull-request URL",
   });
 }

@@ -61,7 +61,7 @@ const CASES: Record<string, Case> = {
   "token-empty": {
     code: 64,
     says:
-      /^> error: Cannot read token: variable EMPTY_TOKEN is empty \(protected variables .* from forks get no secrets\)$/m,
+      /^> error: Cannot read token: variable EMPTY_TOKEN is empty; store the token in Settings > CI\/CD > Variables \(protected variables .* from forks get no variables\)$/m,
     inputs: { "token-variable": "EMPTY_TOKEN" },
   },
   "token-read-only": {

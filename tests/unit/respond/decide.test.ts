@@ -373,9 +373,9 @@ test("decide() says that the forge does not show an issue or a pull request", as
 test("nothingToFix() says in words what the forge shows of checks that are not red", () => {
   const of = (checks: Parameters<typeof nothingToFix>[1]["checks"]) =>
     nothingToFix("checks", { checks, review: null, conflict: null }, "pull request");
-  const not = "no check of this pull request is red";
+  const not = "no check failed";
   expect(of("red")).toBeNull();
-  expect(of("none")).toBe(`${not} (it has none)`);
+  expect(of("none")).toBe(`${not} (there are none)`);
   expect(of("green")).toBe(`${not} (they are green)`);
   expect(of("pending")).toBe(`${not} (they are not finished)`);
   expect(of(null)).toBe(`${not} (the forge does not show them)`);
@@ -950,7 +950,7 @@ test("decide() starts no second run for `again` while the last task may still be
 test("decide() fixes what the forge shows to be broken, and nothing else", async () => {
   const forge = fakeForge();
   expect((await wanted(forge, forge.say(PULL, KIM, "@mogplex fix checks"))).task).toStartWith(
-    "The checks of this branch's pull request",
+    "Checks of this branch's pull request failed.",
   );
   expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex fix review"))).toStartWith(
     "no: no review of this pull request requests changes",

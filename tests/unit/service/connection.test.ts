@@ -50,9 +50,28 @@ test("resolveConnection() treats an empty variable as unset, except the token's"
   const error = refusal({ ...empty, MOGPLEX_API_KEY: "", CI: "true" });
   expect(error).toBeInstanceOf(UnauthorizedError);
   expect(error.message).toBe(
-    "Cannot read token: variable MOGPLEX_API_KEY is empty (protected variables are absent on unprotected refs, and merge or " +
-      "pull requests from forks get no secrets)",
+    "Cannot read token: variable MOGPLEX_API_KEY is empty; store the token in the secrets of the CI system (many systems keep " +
+      "secrets from pull requests of forks)",
   );
+});
+
+test("resolveConnection() names the page of the CI system on which a missing token is stored", () => {
+  const messages = ["GITHUB_ACTIONS", "FORGEJO_ACTIONS", "GITEA_ACTIONS", "GITLAB_CI"].flatMap((mark) =>
+    [{ MOGPLEX_API_KEY: "" }, {}].map((env) => refusal({ ...env, [mark]: "true" }).message)
+  );
+  const both = (advice: string) =>
+    ["empty", "not set"].map((how) =>
+      `Cannot read token: variable MOGPLEX_API_KEY is ${how}; store the token in Settings > ${advice}`
+    );
+  const noSecrets = "(pull requests from forks get no secrets)";
+  expect(messages).toEqual([
+    ...both(`Secrets and variables > Actions ${noSecrets}`),
+    ...both(`Actions > Secrets ${noSecrets}`),
+    ...both(`Actions > Secrets ${noSecrets}`),
+    ...both(
+      "CI/CD > Variables (protected variables are absent on unprotected refs, and merge requests from forks get no variables)",
+    ),
+  ]);
 });
 
 test("resolveConnection() knows a variable of type File by its path, and says what to call it", () => {
@@ -83,9 +102,7 @@ test("resolveConnection() names the variable that is not set", () => {
     attempted: "read token",
     why: "variable MOGPLEX_API_KEY is not set",
     value: null,
-    advice: expect.stringMatching(
-      /^create a token under Settings > Mogplex Keys and put it there \(protected variables /,
-    ),
+    advice: expect.stringMatching(/^store the token in Settings > CI\/CD > Variables \(protected variables /),
   });
   expect(refusal({ MOGPLEX_TOKEN_VARIABLE: "TEAM_KEY" }).message).toContain("variable TEAM_KEY is not set");
 });

@@ -46,7 +46,7 @@ test("doctor --for respond says whose token it is, and what is hidden from it", 
   expect(checks.get("branch")).toBe('ok: "main" is protected');
   expect(checks.get("trigger")).toStartWith("skipped: only the role Maintainer can see webhooks");
   expect(checks.get("schedule")).toBe("skipped: only the role Maintainer can see schedules");
-  expect(checks.get("variables")).toStartWith("skipped: ");
+  expect(checks.get("trigger-variables")).toStartWith("skipped: ");
 });
 
 const URL = "https://gitlab.example/api/v4/projects/42/ref/main/trigger/pipeline?token=[masked]";
@@ -86,8 +86,8 @@ const SETUPS: readonly (readonly [arrange: (gitlab: GitlabProject) => void, name
     "schedule",
     "skipped: only the role Maintainer can see schedules",
   ],
-  [(gitlab) => gitlab.variablesRole = "no_one_allowed", "variables", "warning: nobody can pass variables"],
-  [(gitlab) => gitlab.variablesRole = "developer", "variables", "ok: "],
+  [(gitlab) => gitlab.variablesRole = "no_one_allowed", "trigger-variables", "warning: nobody can pass variables"],
+  [(gitlab) => gitlab.variablesRole = "developer", "trigger-variables", "ok: "],
   [
     (gitlab) => gitlab.branches.set("main", { protected: false, default: true }),
     "branch",
@@ -155,7 +155,7 @@ test("doctor --for respond checks outside a job all but the forge, and says so",
   const { code, stdout } = await cli(["doctor", "--for", "respond", "--repo", REPO]);
   expect(code).toBe(0);
   expect(stdout).toContain(
-    "skipped  forge, rights, notes, label, branch, trigger, schedule, variables  only a job on the forge can check ",
+    "skipped  forge, rights, notes, label, branch, trigger, schedule, trigger-variables  only a job on the forge can check ",
   );
   expect(stdout).toMatch(/^ok +repository +acme\/api/m);
   expect(stdout).toMatch(

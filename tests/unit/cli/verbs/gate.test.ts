@@ -233,7 +233,7 @@ test.each<[string, Place, string[], string]>([
     "another address",
     onGithub(),
     ["--approvals", "1", "--pull-request", "https://github.com/acme/web"],
-    "must be the address of a pull request",
+    "must be the address of a pull request, or its number in the job's repository",
   ],
   ["the token of Mogplex", { ...onGithub(), job: { ...onGithub().job, GITHUB_TOKEN: TOKEN, MOGPLEX_API_KEY: TOKEN } }, [
     "--approvals",
@@ -242,6 +242,19 @@ test.each<[string, Place, string[], string]>([
 ])("gate exits 2 for %s", async (_name, place, args, text) => {
   const { code, stderr } = await gate(place, ...args);
   expect([code, stderr]).toEqual([2, expect.stringContaining(text)]);
+});
+
+test("gate takes the number of a pull request in the repository of the job", async () => {
+  const events = [{ pull_request: { number: 7 } }, {}];
+  const [own, none] = await Promise.all(
+    events.map((event) => gate(onGithub({}, event), "--approvals", "1", "--pull-request", "7")),
+  );
+  expect(own).toEqual(await gate(onGithub(), "--approvals", "1"));
+  expect(none).toEqual(own as never);
+  expect(await gate(onGithub(), "--approvals", "1", "--pull-request", "#8")).not.toEqual(own as never);
+  expect((await gate({ ...onGithub(), job: {} }, "--approvals", "1", "--pull-request", "7")).stderr).toContain(
+    "this is not a job of a forge, so a number names none",
+  );
 });
 
 test("gate exits 64 without a token of the forge, and names the rights that it needs", async () => {

@@ -93,7 +93,7 @@ test("run --after --fix asks for what the forge shows to be broken", async () =>
   makeRed(at, `expected 1\ngot 2 by ${TOKEN}\n`);
   expect((await runAfter(at, ["--after", "7", "--fix", "checks"])).code).toBe(0);
   const prompt = runsOf(at)[0]?.prompt ?? "";
-  expect(prompt).toStartWith("The checks of this branch's merge request are red.");
+  expect(prompt).toStartWith("Checks of this branch's merge request failed.");
   expect(prompt).toContain(
     "Failed check:\n> unit\n> https://gitlab.example/acme/api/-/jobs/1\n> expected 1\n> got 2 by ",
   );
