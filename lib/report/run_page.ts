@@ -239,11 +239,12 @@ const DURING: Readonly<Record<string, string>> = {
 };
 
 /** Where it stopped, and what was delivered. */
-function phaseLine({ outcome, phases, git, tookMs, kind: { noun }, runId, exitCode }: ResultView): Part {
+function phaseLine({ outcome, phases, git, status, tookMs, kind: { noun }, runId, exitCode }: ResultView): Part {
   if (outcome === "error" || outcome === "suppressed") return `Exit code ${exitCode}.`;
   if (outcome !== "failed" && outcome !== "cancelled" || noun !== "run" || runId === null) return null;
   const phase = phases.at(-1);
-  const where = phase === undefined
+  // A run that succeeded stopped nowhere: only its result is not valid.
+  const where = phase === undefined || status === "success"
     ? null
     : `${lookup(DURING, phase.name) ?? "During the run"}, after ${
       unbroken(formatDuration(phase.durationMs ?? tookMs))
@@ -255,7 +256,7 @@ function phaseLine({ outcome, phases, git, tookMs, kind: { noun }, runId, exitCo
     : isNone
     ? "The branch was pushed, and there is no pull request."
     : null;
-  return [where, where !== null && work !== null && " ", work];
+  return where === null && work === null ? null : [where, where !== null && work !== null && " ", work];
 }
 
 function question({ events }: ResultView): Part {

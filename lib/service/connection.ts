@@ -332,7 +332,7 @@ export function keptToken(give: GiveToken, secrets?: readonly string[]): KeptTok
     if (typeof text !== "string") {
       throw new UnauthorizedError({ attempted: "read token", why: "the function in option token returned no text" });
     }
-    const token = checkToken(text, "the option token");
+    const token = checkToken(text, "the option token", () => "return a token from the function");
     if (token !== last) masked = [createRedactor({ token }), ...masked].slice(0, MAX_MASKED);
     return last = token;
   }

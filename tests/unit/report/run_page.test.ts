@@ -161,6 +161,9 @@ test("renderRunPage() breaks no line between a number and its unit, and says whi
     "While the agent worked, after 3\u00a0s.",
     "While the work was delivered, after 3\u00a0s.",
   ]);
+  // Only the result of this run is not valid: it did not stop while its work was delivered.
+  const invalid = renderRunPage(sampleResult({ ...FAILED, status: "success" }));
+  expect(/While[^,]*, after/.exec(invalid)).toBeNull();
 });
 
 test("renderRunPage() has no pull request to wait for if the run was not started", () => {

@@ -57,7 +57,7 @@ test("resolveConnection() treats an empty variable as unset, except the token's"
 
 test("resolveConnection() names the page of the CI system on which a missing token is stored", () => {
   const messages = ["GITHUB_ACTIONS", "FORGEJO_ACTIONS", "GITEA_ACTIONS", "GITLAB_CI"].flatMap((mark) =>
-    [{ MOGPLEX_API_KEY: "" }, {}].map((env) => refusal({ ...env, [mark]: "true" }).message)
+    [{ [mark]: "true", MOGPLEX_API_KEY: "" }, { [mark]: "true" }].map((env) => refusal(env).message)
   );
   const both = (advice: string) =>
     ["empty", "not set"].map((how) =>
