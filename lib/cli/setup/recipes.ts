@@ -108,11 +108,11 @@ const SCRIPT_RECIPES: Readonly<Record<string, Recipe>> = {
     beside: "ci/mogplex.Jenkinsfile",
     add: "Create a Pipeline job with the script path ",
     needs:
-      "a secret text credential mogplex-api-key, Node 20.11 or later on the agent, the plugins Pipeline, Git, Credentials Binding and JUnit",
+      "a secret text credential mogplex-api-key, Node 20.11 or later (or Bun) on the agent, the plugins Pipeline, Git, Credentials Binding and JUnit",
     steps: [
       MAKE_TOKEN,
       "Store it as a credential of the kind Secret text with the ID mogplex-api-key: Manage Jenkins > Credentials.",
-      "Install Node 20.11 or later on the agent.",
+      "Install Node 20.11 or later on the agent. For Bun, see docs/other-runners.md.",
     ],
     remains: ["the credential mogplex-api-key: Manage Jenkins > Credentials"],
     weekly: true,

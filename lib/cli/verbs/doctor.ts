@@ -3,6 +3,7 @@
  * purpose of `--for` would end.
  * @module
  */
+import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { checkForge } from "../../forge/check_forge.ts";
 import { type FoundToken, type Origin, originNotices, resolveOrigin } from "../../service/connection.ts";
@@ -95,14 +96,15 @@ function repositoryOf(context: Context): string | undefined {
   return context.laptop?.repositoryOfFolder(context, "check repository", false);
 }
 
-/** Without a repository, the advice names the folder's repository, as the advice for a start does. */
+/** Without a repository, the check says what a start would: why `origin` is not used, and the flag that names the repository. */
 async function checkServiceFor(context: Context, connection: Parameters<typeof checkService>[1]) {
   const repository = repositoryOf(context);
   const checks = await checkService(context, connection, purposeOf(context), repository);
   if (repository !== undefined || checks.repository.state !== "failed") return checks;
   const folder = await tried(() => context.laptop?.repositoryOfFolder(context, "check repository", true));
   if (folder.ok) return checks;
-  return { ...checks, repository: { ...checks.repository, advice: adviceOf(folder.error, "") } };
+  const finding = folder.error instanceof UsageError ? folder.error.why : checks.repository.finding;
+  return { ...checks, repository: { ...checks.repository, finding, advice: adviceOf(folder.error, "") } };
 }
 
 /** What a job of each purpose can do if nothing failed. */

@@ -163,7 +163,11 @@ test("doctor names the repository of a clone if stdout is not a terminal, as a s
   const { code, stdout } = await cli(["doctor", "--json"], { env: { HOME: "/h/me" }, files });
   const lines = stdout.trim().split("\n").map((line) => JSON.parse(line));
   const check = lines.flatMap((line) => line.checks ?? line).find(({ name }) => name === "repository");
-  expect([code, check.advice]).toEqual([2, "Add --repo acme/api"]);
+  expect([code, check.finding, check.advice]).toEqual([
+    2,
+    "a repository is missing, and origin is not used because stdout is a pipe or a file",
+    "Add --repo acme/api",
+  ]);
 });
 
 test("doctor shows no id that a shell could run", async () => {
