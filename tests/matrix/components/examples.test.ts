@@ -12,6 +12,8 @@ import { RECIPES, stampedFiles } from "../../../tools/docs/component_docs.ts";
 import { componentNames, splitTemplate } from "../../../tools/build/templates.ts";
 import { releasedText, unreleasedText } from "../../../tools/publish/released.ts";
 import { root, runtimes, sha256 } from "../../../tools/setup.mjs";
+import { historyLine, type HistoryRecord, recordOf } from "../../../lib/report/history.ts";
+import { sampleResult } from "../../unit/report/sample.ts";
 import { gitlabProject, PROJECT } from "../../unit/cli/verbs/gitlab_project.ts";
 import { GITLAB_TOKEN, gitlabServer } from "../../unit/report/gitlab_server.ts";
 import { answering } from "../../programs/examples/answers.ts";
@@ -434,7 +436,11 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
   },
 
   async "dashboard.yml"() {
-    const { run, jobs, recorder } = await recipe("dashboard.yml");
+    const createdAt = new Date().toISOString();
+    const result = sampleResult({ repository: "acme/web", createdAt, updatedAt: createdAt });
+    const record = recordOf(result, Date.now(), "nightly") as HistoryRecord;
+    const more = { "runs/a.ndjson": historyLine(record) };
+    const { run, jobs, recorder } = await recipe("dashboard.yml", more);
     expect(await jobs()).toEqual([]);
     const variables = { MOGPLEX_READ_KEY: service.readOnlyToken };
     const { jobs: { pages } } = await run({ server: scheduleOf("dashboard"), variables });
@@ -444,6 +450,13 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
     expect(recorder.requests.length).toBeLessThanOrEqual(30);
     const refused = await run({ server: scheduleOf("dashboard"), variables: { MOGPLEX_READ_KEY: service.token() } });
     expect(codes(refused)).toEqual({ pages: 2 });
+    const collector = readFileSync(join(root, "examples/dashboards/collect-gitlab.mjs"), "utf8");
+    const many = { ...more, "ci/projects.txt": "acme/web\n", "ci/collect-gitlab.mjs": collector };
+    const noToken = await (await recipe("dashboard.yml", many)).run({ server: scheduleOf("dashboard"), variables });
+    expect([codes(noToken), noToken.jobs.pages?.log.match(/GITLAB_TOKEN is empty/g)]).toEqual([
+      { pages: 64 },
+      ["GITLAB_TOKEN is empty"],
+    ]);
   },
 
   // deno-lint-ignore require-await
