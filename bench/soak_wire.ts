@@ -10,11 +10,13 @@ import { Faults } from "../lib/emulator/wire/faults.ts";
 import type { FleetClock } from "./fleet_clock.ts";
 import type { SoakPlan, Stretch } from "./soak_plan.ts";
 
+const ENDS: readonly string[] = ["finished", "failed", "cancelled"];
+
 /** The facts about one run that reached the client. */
 export interface Delivered {
   /** Final status in the first complete answer that showed the run as ended. */
   verdict: string | undefined;
-  /** Other final statuses that the client may have read earlier: on a stream, or in the answer to the start. */
+  /** Other right verdicts: final statuses read earlier, on a stream or in the answer to the start, and a cancellation before the failure. */
   perhaps: Set<string>;
   /** Events that the service had at that moment, or that arrived in a complete page. */
   events: Set<string>;
@@ -150,6 +152,9 @@ export function soakWire(plan: SoakPlan, clock: FleetClock, emulator: Emulator):
     } else {
       if (ended && known.verdict === undefined) {
         known.verdict = row.status;
+        // The events show that the service failed a run that was cancelled.
+        const end = (store.events.get(row.ai_call_id) ?? []).find(({ event_type }) => ENDS.includes(event_type));
+        if (row.status === "failed" && end?.event_type === "cancelled") known.perhaps.add("cancelled");
         for (const id of eventIds(row)) known.events.add(id);
       }
       for (const { id } of (JSON.parse(text) as Page).data.events ?? []) known.events.add(id);
