@@ -3,14 +3,14 @@
 //
 //   node collect-gitlab.mjs projects.txt runs
 //
-// projects.txt has the path of a project in each line, and # starts a comment. Each job becomes a file, such as runs/acme-
-// web-1234.ndjson, also if it failed or was retried. A file that exists is not downloaded again: keep the folder in a cache, because
-// GitLab deletes artifacts. It looks at the newest 300 jobs of each project: set PAGES for more. Needs GITLAB_TOKEN, a token with the
-// scope read_api and the role Developer in all projects, such as a group access token. Outside GitLab CI, set GITLAB_URL, such as
-// https://gitlab.example.com. Set JOBS if your jobs have other names, and HISTORY for another path.
+// projects.txt has one project path per line, and # starts a comment. Each job becomes a file, such as
+// runs/acme-web-1234.ndjson, even if it failed or was retried. A file that exists is not downloaded again: keep the folder in a
+// cache, because GitLab deletes artifacts. It looks at the newest 300 jobs of each project: set PAGES for more. Needs GITLAB_TOKEN, a
+// token with the scope read_api and the role Developer in all projects, such as a group access token. Outside GitLab CI, set
+// GITLAB_URL, such as https://gitlab.example.com. Set JOBS if your jobs have other names, and HISTORY for another path.
 //
-// Projects that it cannot read are in runs/not-collected.ndjson, and the dashboard shows them. If it can read none, it exits with 64
-// (no token, or GitLab refuses it), 65 (the token cannot read the projects) or 69 (GitLab is down).
+// runs/not-collected.ndjson lists the projects that it cannot read, and the dashboard shows them. If it can read none, it exits with
+// 64 (no token, or GitLab refuses it), 65 (the token cannot read the projects) or 69 (GitLab is down).
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";

@@ -5,7 +5,7 @@ set +ex -fu # a trace would show the token
 #   MOGPLEX_API_KEY=mog_… MOGPLEX_REPO_ID=owner/name MOGPLEX_IDEMPOTENCY_KEY=… ./mogplex-run.sh 'Fix the flaky tests'
 #   A task of several lines: ./mogplex-run.sh - <task.md
 #
-#   MOGPLEX_IDEMPOTENCY_KEY   finds the run again: a text with the number of the build, as in "$BUILD_TAG". It must be the same on
+#   MOGPLEX_IDEMPOTENCY_KEY   finds the run again: a text that contains the build number, such as "$BUILD_TAG". It must be the same on
 #                             a retry, and different for the next build, which otherwise starts no agent. On GitLab and GitHub,
 #                             the default comes from the pipeline and the job. Set it in each job of a GitHub matrix.
 #   MOGPLEX_HARNESS, MOGPLEX_MODE, MOGPLEX_BASE_BRANCH, MOGPLEX_ROOT     are sent to the service
@@ -129,7 +129,7 @@ if [ -n "$key" ]; then :
 elif [ -n "${CI_PIPELINE_ID:-}" ]; then key=gitlab/${CI_SERVER_HOST:-}/$CI_PIPELINE_ID/${CI_JOB_NAME:-}
 elif [ -n "${GITHUB_RUN_ID:-}" ]; then key=github/${GITHUB_REPOSITORY:-}/$GITHUB_RUN_ID/${GITHUB_JOB:-}
 else
-  leave 2 'Cannot make a key because this is not a GitLab or GitHub job: without one, a lost answer could start two runs; set MOGPLEX_IDEMPOTENCY_KEY to a text with the number of the build'
+  leave 2 'Cannot make a key because this is not a GitLab or GitHub job: without one, a lost answer could start two runs; set MOGPLEX_IDEMPOTENCY_KEY to a text that contains the build number'
 fi
 [ -n "${MOGPLEX_IDEMPOTENCY_KEY:-}" ] || key=$(printf '%s' "$key" | jq -Rrs @uri)
 case $key:$((${#key} > 200)) in

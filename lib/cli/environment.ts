@@ -68,7 +68,7 @@ const OTHERS: Readonly<Record<WithoutOneOption, Facts>> = {
   },
   MOGPLEX_CI_JOB: {
     help:
-      "Identity of the job on an unknown CI system: a text with the number of the build, the same on a retry and different for the next build.",
+      "Identity of the job on an unknown CI system: a text that contains the build number, the same on a retry and different for the next build.",
     readWith: OPTIONS.KEY_SCOPE,
   },
   MOGPLEX_JOB_STATUS: {

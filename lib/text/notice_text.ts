@@ -36,7 +36,7 @@ export function noticeLine(notice: NoticeFacts, { keyPart }: NoticeWords = { key
     case "random_key":
       return `Cannot identify this job (missing: ${
         notice.missing.join(", ")
-      }): the key is random, so a retry starts another run; set MOGPLEX_CI_JOB to a text with the number of the build`;
+      }): the key is random, so a retry starts another run; set MOGPLEX_CI_JOB to a text that contains the build number`;
     case "shared_key":
       return `Run ${notice.runId} was already started under the key of this job, although this is its first attempt: ` +
         "nodes of a matrix and repeated steps look the same here; give each its own " + keyPart;

@@ -229,7 +229,7 @@ const KEEP = `      - name: Keep the reports
 
 /** The job's environment has no variable of the repository that it does not name. An empty value is the default limit. */
 const RESPOND_LIMIT =
-  '      MOGPLEX_RESPOND_LIMIT: "${{ vars.MOGPLEX_RESPOND_LIMIT }}" # the variable with the value 0/day stops new runs\n';
+  '      MOGPLEX_RESPOND_LIMIT: "${{ vars.MOGPLEX_RESPOND_LIMIT }}" # set the variable to 0/day to stop new runs\n';
 
 const TURN_ON_ACTIONS = "Turn on Actions in the settings of the repository.";
 

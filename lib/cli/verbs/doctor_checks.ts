@@ -219,7 +219,7 @@ export async function checkCi(context: Context): Promise<Check> {
     return warning(
       "ci",
       `${parts.join("; ")}; the job has no identity (missing: ${missing.join(", ")})`,
-      "Set MOGPLEX_CI_JOB to a text with the number of the build: the same on a retry, different for the next build",
+      "Set MOGPLEX_CI_JOB to a text that contains the build number: the same on a retry, different for the next build",
     );
   }
   const alike = platform.hidesNode && context.option(KEY_PART) === undefined;
