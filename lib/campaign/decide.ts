@@ -62,7 +62,7 @@ export interface Selection {
 }
 
 export type Decision =
-  /** Allows another attempt. `adopt`: with the task that the file has now; undefined: refused if that differs from the plan's. */
+  /** Allows another attempt. `adopt`: with the task now in the file; undefined: refused if it differs from the planned task. */
   | { kind: "retry"; select: Selection; adopt: boolean | undefined; reason?: string | undefined }
   | { kind: "approve"; reason?: string | undefined }
   /** Starts nothing more. `cancel`: the runs are cancelled, and open starts are settled, at once. */
@@ -72,7 +72,7 @@ export type Decision =
   | { kind: "skip"; select: Selection; reason: string; cancel?: boolean | undefined };
 
 export interface Decided {
-  /** Names of the items that it is about; of a dry run of a stop those whose runs it would cancel; empty for other decisions about the whole. */
+  /** Names of the affected items; for the dry run of a stop, the items whose runs it would cancel. Empty for other decisions about the campaign. */
   items: string[];
   text: string;
   /** What the campaign looks like afterwards. */
@@ -298,7 +298,7 @@ function retriable(items: readonly ItemMemory[], attempted: string): ItemMemory[
 }
 
 /**
- * Proves that items have the task that the file has now: anyone who has just edited it wants that one. Nothing is recorded otherwise.
+ * Checks that the planned task of items is still in the file: anyone who has just edited the file wants the new one. If not, nothing is recorded.
  *
  * @throws {UsageError} when they differ, or the task in the file cannot be read.
  */
@@ -307,10 +307,10 @@ async function checkSameTask(
   items: readonly ItemMemory[],
 ): Promise<void> {
   const what = typeof opened.source === "string" ? "the campaign file" : "the campaign";
-  const keep = "--keep-task to start them with the task of the plan";
+  const keep = "--keep-task for the planned task";
   const { file } = await readTask().catch((error) => {
     if (!(error instanceof CampaignFileError)) throw error;
-    const why = `the task of ${what} cannot be read and compared with the task of the plan`;
+    const why = `the task in ${what} cannot be read to compare it with the plan`;
     const value = error.mistakes.map(({ key, message }) => `${key}: ${message}`)[0];
     throw new UsageError({ attempted, why, value, advice: `or use ${keep}` });
   });
@@ -324,9 +324,9 @@ async function checkSameTask(
     : "some of these items";
   throw new UsageError({
     attempted,
-    why: `the task of ${what} differs from the task that the plan has for ${whose}`,
+    why: `the task in ${what} differs from the planned task of ${whose}`,
     value: others.length === 1 ? others[0]?.item.id : `${others.length} of ${formatCount(items.length, "item")}`,
-    advice: `use --adopt-changes to start them with the task of the file, or ${keep}`,
+    advice: `use --adopt-changes for the task in the file, or ${keep}`,
   });
 }
 
@@ -442,9 +442,9 @@ async function recordRetry(deciding: Deciding, { select, adopt, reason }: Of<"re
   const how = followUp !== undefined
     ? ", on the branch of the pull request"
     : adopt
-    ? ", with the task of the file"
+    ? ", with the task in the file"
     : adopt === false
-    ? ", with the task of the plan"
+    ? ", with the planned task"
     : "";
   const parts = [
     ...again.length > 0
@@ -508,7 +508,7 @@ async function recordStop({ opened, store, by, dryRun }: Deciding, decision: Of<
   return { items: cancel && dryRun ? runs : [], text: parts.join("; "), acts: cancel ? [...runs, ...open] : [] };
 }
 
-/** What a dry run says about runs: otherwise the answer says what happened to them. */
+/** What a dry run would do to runs. Without a dry run, the answer has what happened to them. */
 function willCancel(dryRun: boolean, runs: number): string[] {
   return dryRun && runs > 0 ? [`${formatCount(runs, "run")} will be cancelled`] : [];
 }

@@ -410,8 +410,8 @@ export function changedNote(opened: OpenedCampaign): string | null {
   if (wasStarted(store.memory) && hasOtherTask(store.memory.lock, opened.file)) {
     const next = isFile
       ? "`campaign retry --adopt-changes` uses the new task for items that start again"
-      : "for the new task, give another name or round";
-    return `the task of ${what} has changed since the plan, and items start with the task of the plan; ${next}; ` +
+      : "to use the new task, give another name or round";
+    return `the task in ${what} has changed since the plan, but items start with the planned task; ${next}; ` +
       `for other changes, ${change}`;
   }
   return `${what}, or a file that it names, has changed since the plan; to use the change, ${change}`;

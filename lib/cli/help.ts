@@ -205,7 +205,7 @@ export function topicHelp(topic: string): string | undefined {
           "(the default elsewhere).",
         "--key-part distinguishes several runs of one job, and the nodes of a matrix on GitHub. --idempotency-key sets the " +
           "key itself. --resume FILE takes the key from the state file of an earlier attempt.",
-        "Outside CI, run --follow with the same request attaches to the earlier run of this folder if you left that run and " +
+        "Outside CI, run --follow with the same request attaches to the earlier run in this folder if you left that run and " +
           "it is still running, or succeeded within the last hour. --new starts another run. Each request keeps its files in " +
           "its own folder.",
       );

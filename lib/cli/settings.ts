@@ -91,7 +91,7 @@ export function requiredRunId(context: Context, attempted: string): string {
   const runId = runIdText(context);
   if (runId !== "") return wholeRunId(context, runId);
   const last = context.laptop?.lastRunId(context);
-  const example = last === undefined ? "" : `, such as ${last.slice(0, 8)}, the last run of this folder`;
+  const example = last === undefined ? "" : `, such as ${last.slice(0, 8)}, the last run in this folder`;
   throw new UsageError({ attempted, why: "the run id is missing", advice: `give ${vocabulary.runId}${example}` });
 }
 

@@ -276,7 +276,7 @@ function ofRepositories({ runs, at }: DashboardData, troubles: readonly Trouble[
           "repository",
           "warn",
           `${repository}: ${failed} of ${count} runs of the last 7 days failed`,
-          reason === null ? "" : `The last failure: ${sentenceOf(reason)}`,
+          reason === null ? "" : `Last failure: ${sentenceOf(reason)}`,
           { at: momentOf(lastFailure), link: linkTo(page, "Open the last failed run", "repositories") },
         );
       },
@@ -409,11 +409,11 @@ function ofSandboxes(data: DashboardData): Concern[] {
     ...about(`still running after ${spanText(LONG_RUN_MS)}, and idle`, idle),
     ...about(`still starting after ${spanText(STUCK_MS)}`, stuck),
     ...about("with an error", data.sandboxes.filter(({ status }) => status === "error")),
-    // Sandboxes in use are no problem unless a run waits for one.
+    // Sandboxes in use are not a problem unless a run is waiting for one.
     ...activeSandboxes(data) < MAX_SANDBOXES || queued.length === 0 ? [] : [concern(
       "sandbox",
       "warn",
-      `All ${MAX_SANDBOXES} sandboxes are in use, and runs wait for one`,
+      `All ${MAX_SANDBOXES} sandboxes are in use, and runs are waiting for one`,
       queued.slice(0, 5).join(", "),
       { link: { words: "Show", part: "automations" } },
     )],

@@ -174,7 +174,7 @@ class OpenRuns {
     }
   }
 
-  /** Only the events of a run have its pull request, and its cancellation before a failure. */
+  /** Only the events of a run show its pull request, and whether it was cancelled before it failed. */
   async #factsOf(id: string): Promise<EventFacts> {
     const reader = this.#reader;
     if (reader.left === 0 || reader.ending !== undefined) return noFacts();

@@ -128,7 +128,7 @@ function summary(data: DashboardData): Part {
   }.${waiting}`;
 }
 
-/** How many pull requests are open, and how many of them for long. */
+/** How many pull requests are open, and how many of them have been open for long. */
 function waitingText(pullRequests: DashboardData["pullRequests"], nowMs: number): Html | null {
   const { waiting, entries, state } = pullRequests;
   if (waiting === null || waiting.last === 0) return null;
@@ -742,10 +742,10 @@ function runRow(run: RunEntry, nowMs: number): TableRow {
   };
 }
 
-/** Most UTF-16 units of a reason beside the others. */
+/** Most UTF-16 units of a reason in the table. */
 const MAX_WHY = 60;
 
-/** Why a run did not succeed. If it has no page of its own, with what helps to look into it. */
+/** Why a run did not succeed. Without a page of the run, also where to find out more. */
 function why({ page, reason, runId, outcome, jobUrl }: RunEntry): Html | null {
   if (page !== null || runId === null || outcome === "success") {
     return oneLine(reason, page === null ? undefined : pageAddress(page));
@@ -877,7 +877,7 @@ function sources({ runs, lists, fileProblems, covers, repositories }: DashboardD
       }.`
   }${jobs.length > 0 && markup` Jobs: ${bare(jobs.join(", "))}.`}${
     files.length > 0 && " Only these files are counted."
-  }${histories === 0 && " To count every run, pass the files that jobs write to --history."}${
+  }${histories === 0 && " To count every run, use --history with the files that jobs write."}${
     unmatched.length > 0 &&
     markup` No file matches ${unmatched.map(({ file }, index) => markup`${index > 0 && ", "}${code(file)}`)}.`
   }</p><p>Lists of the service: ${

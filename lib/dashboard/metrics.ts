@@ -166,7 +166,7 @@ function files(data: DashboardData): Family[] {
     },
     {
       name: "runs_last_week",
-      help: "Runs of the last 7 days, by outcome. unfinished: not finished when the job ended, and more is not known.",
+      help: "Runs of the last 7 days, by outcome. unfinished: not finished when its job ended; nothing more is known.",
       samples: Object.entries(days.last).flatMap(([outcome, count]): Sample[] =>
         OUTCOMES.includes(outcome) ? [[{ outcome }, count ?? 0]] : []
       ),

@@ -129,7 +129,7 @@ function noteScripted({ repos = [], commands = {} }: StartEmulatorOptions, { emu
   writeNote(
     io,
     `a scenario simulated the run: the repository at ${repo.path} is unchanged, and the pull request is made up. ` +
-      "For a real change give exec a command: --harness 'codex=COMMAND'",
+      "For a real change, give exec a command: --harness 'codex=COMMAND'",
   );
 }
 

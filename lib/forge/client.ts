@@ -88,7 +88,7 @@ const WRITE_PAUSE_MS = 1_000;
 /** The wait after a limit without a time, in milliseconds. Source: GitHub, "Rate limits and query limits for the GraphQL API". */
 const LIMIT_MS = 60_000;
 
-/** How long no further parts are read after one could not be, in milliseconds. */
+/** How long parts are skipped after one could not be read, in milliseconds. */
 const PARTS_MS = 5 * 60_000;
 
 /** Answers about the token: no CI system may retry. */
@@ -115,7 +115,7 @@ export class ForgeClient {
   readonly #transport: Transport;
   readonly #memory: TokenMemory;
   readonly #rules: Partial<CallRules>;
-  /** Why no parts are read, and until when on the clock. */
+  /** Why parts are skipped, and until when on the clock. */
   #unreadParts: { readonly why: string; readonly untilMs: number } | undefined;
 
   /**
@@ -305,8 +305,8 @@ export class ForgeClient {
   }
 
   /**
-   * Reads a part of an object whose other parts are useful without it. After a failure, no part is read for some minutes: each one would fail after
-   * all of its attempts.
+   * Reads a part of an object whose other parts are useful without it. After a failure, parts are skipped for some minutes: each one would use up
+   * all of its attempts before it fails.
    * @returns The value, or why it could not be read: trusted words for brackets.
    * @throws errors that also concern the other parts: a limit, a refused token.
    */

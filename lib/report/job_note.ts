@@ -28,7 +28,7 @@ export interface PlannedNote
   label: string;
   /** The note, if the job has already begun it. @default it begins with the run */
   note?: LivingNote<NoteContent> | undefined;
-  /** Reads `steps` of its words at the end of the job. @default advice for those who start the job */
+  /** Reads the `steps` of the note's words at the end of the job. @default advice for those who start the job */
   steps?: ((outcome: AnyResult["outcome"]) => Promise<NonNullable<NoteWords["steps"]>>) | undefined;
   /** Reads what its pull request still needs, as trusted Markdown; null for nothing to say. @default it is not read */
   needs?: (() => Promise<string | null>) | undefined;

@@ -243,7 +243,7 @@ function phaseLine({ outcome, phases, git, status, tookMs, kind: { noun }, runId
   if (outcome === "error" || outcome === "suppressed") return `Exit code ${exitCode}.`;
   if (outcome !== "failed" && outcome !== "cancelled" || noun !== "run" || runId === null) return null;
   const phase = phases.at(-1);
-  // A run that succeeded stopped nowhere: only its result is not valid.
+  // A run that succeeded did not stop in a phase: only its result is not valid.
   const where = phase === undefined || status === "success"
     ? null
     : `${lookup(DURING, phase.name) ?? "During the run"}, after ${
@@ -297,9 +297,9 @@ function successCall(view: ResultView, tone: Tone): Html {
 }
 
 const MAX_LEAD_FILES = 3;
-/** Most lines of a tool's output. */
+/** Most lines of a tool's output to show. */
 const MAX_OUTPUT_LINES = 6;
-/** Most lines of the agent and the service. */
+/** Most lines by the agent and the service to show. */
 const MAX_LAST_LINES = 5;
 const MAX_LAST_MESSAGE = 300;
 
@@ -325,7 +325,7 @@ function lastLog(view: ResultView, { redact = (text) => text }: RunPageOptions):
   const tool = events.findLast((event) => event.type === "tool_finished" && outputOf(event) !== null);
   const output = tool === undefined ? [] : (outputOf(tool) ?? "").trimEnd().split("\n").slice(-MAX_OUTPUT_LINES);
   const written = agentLines(tool === undefined ? events : events.slice(tool.number), redact)
-    // The line of an event has lost the blanks before it.
+    // An event's line has lost its leading blanks.
     .filter(({ text, event }) => !isInner(event.message?.trim() === text ? event.message : text)).slice(-count);
   const items = [
     ...tool === undefined ? [] : [toolText(tool, events), ...output].map((text) => entry(tool, text)),
@@ -374,7 +374,7 @@ function words(view: ResultView): Html | null {
   return panel(
     task !== null && markup`<h3>Task</h3>${longText(task, MAX_TASK)}`,
     task === null && isFromService &&
-      markup`<h3>Task</h3><p class="soft">Only the job that started the run has its task: the service does not return it.</p>`,
+      markup`<h3>Task</h3><p class="soft">Only the job that started the run knows its task: the service does not return it.</p>`,
     finalMessage !== null && markup`<h3>Last message of the agent</h3>${longText(finalMessage)}`,
     names.length > 0 && markup`<h3>Files changed</h3>${htmlOf(files(names))}`,
     names.length === 0 && view.git?.files && view.git.changed === true &&

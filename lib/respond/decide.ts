@@ -550,7 +550,7 @@ export class Decider {
       const isUnreadable = others.some(({ mark }) => mark.state === "changed");
       return {
         reason: isUnreadable
-          ? "the notes of earlier runs in this thread are from another `MOGPLEX_API_KEY`, or were changed. Write the task again"
+          ? "the notes of earlier runs in this thread were written with another `MOGPLEX_API_KEY`, or were changed. Write the task again"
           : "there is no earlier run in this thread",
       };
     }

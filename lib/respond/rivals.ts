@@ -111,7 +111,7 @@ export class Rivals {
     return (await this.openRuns(marks)).running;
   }
 
-  /** The runs of a thread whose notes do not have the end. `forgotten`: those that the service no longer knows. */
+  /** The runs of a thread whose notes do not have the end. `forgotten`: runs that the service no longer knows. */
   async openRuns(marks: readonly MarkedNote[]): Promise<{ running: readonly string[]; forgotten: readonly string[] }> {
     const running: string[] = [];
     const forgotten: string[] = [];

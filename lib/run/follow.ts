@@ -247,7 +247,7 @@ export class RunFollower {
       if (outcome !== undefined) return yield* this.#end(run, outcome);
     }
     const { runId } = this.#reader;
-    throw new DeadlineError(`Run "${runId}" is still running, its status is ${JSON.stringify(run?.status)}`, {
+    throw new DeadlineError(`Run "${runId}" has not finished: its status is ${JSON.stringify(run?.status)}`, {
       code: "STILL_RUNNING",
     });
   }

@@ -159,7 +159,7 @@ function ending(events: readonly RunEvent[]): Pick<RunResult, "outcome" | "exitC
   if (outcome === "failed") return { outcome, exitCode, reason: failureError ?? failureMessage };
   const reason = last === undefined
     ? "No event says how the run ended"
-    : "This is what its events say; the status of the run was not read";
+    : "This outcome comes from the run's events; its status was not read";
   return { outcome, exitCode, reason };
 }
 

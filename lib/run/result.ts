@@ -31,7 +31,7 @@ export interface ResultError {
 // The log's error line has the details of a bug, including where it happened.
 const BUG = "the toolkit failed";
 
-/** Codes of this toolkit by which reports choose their words. */
+/** Codes of this toolkit that decide the words of reports. */
 const OWN_CODES: readonly (string | null)[] = ["NO_SANDBOX", "STILL_RUNNING"];
 
 /** Everything but a {@linkcode MogplexError} is a bug in the toolkit. */
@@ -52,7 +52,7 @@ export function reasonOf(error: unknown): string {
 }
 
 /**
- * Our verdict. `success`, `failed` and `cancelled` are the service's verdicts; a run that it failed after a cancellation is `cancelled`. `awaiting_input`: the run is waiting for an answer, which
+ * Our verdict. `success`, `failed` and `cancelled` are the service's verdicts; a run that it marks as failed after a cancellation is `cancelled`. `awaiting_input`: the run is waiting for an answer, which
  * is an end for CI. `deadline`: it did not finish in time. `interrupted`: a signal stopped us. `started`: we were asked to start it
  * only. `error`: there is no verdict; `error`, `reason` and `exitCode` say why.
  */

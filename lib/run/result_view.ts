@@ -163,14 +163,14 @@ export function mayHaveStarted({ runId, mayExist }: AnyResult): boolean {
   return runId === null && mayExist;
 }
 
-/** The words of an agent that did not begin: the start was refused or never sent, or no sandbox was free for it. */
+/** The words if no agent started: the start was refused or never sent, or no sandbox was free. */
 function notStartedWords(result: AnyResult): "not_started" | "no_sandbox" | undefined {
   if (result.outcome !== "error") return undefined;
   if (result.error?.code === "NO_SANDBOX") return "no_sandbox";
   return result.runId === null && !mayHaveStarted(result) ? "not_started" : undefined;
 }
 
-/** Whether a verdict is about an agent that did not begin. */
+/** Whether a verdict means that no agent started. */
 export function isNotStarted({ verdict: { word } }: Pick<ResultView, "verdict">): boolean {
   return word === VERDICTS.not_started.word || word === VERDICTS.no_sandbox.word;
 }
@@ -180,7 +180,7 @@ export function isStillRunning({ error }: Pick<AnyResult, "error">): boolean {
   return error?.code === "STILL_RUNNING";
 }
 
-/** An agent that did not begin, and a run that was only looked at, have their own words. */
+/** There are separate words if no agent started, and if a run was only looked up. */
 export function verdictWords(result: AnyResult): VerdictWords {
   const name = notStartedWords(result) ?? (isStillRunning(result) ? "still_running" : undefined);
   const words = VERDICTS[name ?? causeOf(result) ?? result.outcome];
@@ -315,7 +315,7 @@ export interface ResultView extends Common {
 function explain(reason: string | null, error: ResultError | null): Pick<ResultView, "reason" | "advice"> {
   if (error === null || error.advice === null) return { reason, advice: null };
   const { advice } = error;
-  // Beside our own advice it is a sentence; a flag or a command keeps its letters.
+  // Next to our own advice, this must be a sentence. A flag or a command keeps its case.
   const sentence = advice.replace(/^[a-z](?=[a-z]* )/, (letter) => letter.toUpperCase());
   if (reason === null || reason === resultSentence(error)) {
     return { reason: resultSentence({ ...error, advice: null }), advice: sentence };

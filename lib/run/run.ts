@@ -261,7 +261,7 @@ function recordFollowing(runId: string, options: RunJob, state: OpenState | unde
   const unknown = { idempotencyKey: null, requestHash: null, asked: null, request: null };
   const result = stateResult(options.resultFile);
   try {
-    // Outside CI only the key in the file of the start finds the run again.
+    // Outside CI, only the key in the start's file can find the run again.
     const earlier = job === null ? readEarlier(options, state) : undefined;
     if (state !== undefined && earlier?.runId === runId) {
       state.writer.adopt(earlier);

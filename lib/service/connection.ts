@@ -108,7 +108,7 @@ const STORES: Readonly<Record<string, readonly [store: string, whyAbsent: string
 /** What to do about a token that a job does not get. @param isUnknown Whether the variables of CI systems must not be read. */
 function storeAdvice(env: ConnectionOptions["env"], isUnknown: boolean): string {
   const [store, why] = (isUnknown ? undefined : lookup(STORES, systemName(env))) ??
-    ["the secrets of the CI system", "many systems keep secrets from pull requests of forks"];
+    ["the secrets of the CI system", "many systems give no secrets to pull requests from forks"];
   return `store the token in ${store} (${why})`;
 }
 
@@ -130,7 +130,7 @@ export function checkTokenVariable(name: string, attempted: string, setting: str
  * Checks and trims a token: `fetch` throws on blanks and line breaks around it.
  * Does not check its length, on which documentation and service disagree. Accepts tokens without the prefix `mog_`, which can be OAuth tokens.
  * @param source Its place, for messages: `CI/CD variable MOGPLEX_API_KEY`.
- * @param advice If it is empty.
+ * @param advice What to do if the token is empty.
  * @throws {UnauthorizedError} if it is empty or cannot be a token. The message does not show it.
  */
 function checkToken(text: string, source: string, advice: () => string): string {

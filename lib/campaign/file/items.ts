@@ -55,7 +55,7 @@ export function readText(io: FileIo, path: string, maxBytes: number): ReadResult
     return text === undefined ? { ok: false, path, problem: MISSING } : { ok: true, path, text: normalized(text) };
   } catch (error) {
     if (isNotPermitted(error)) {
-      return { ok: false, path, problem: "Deno is not allowed to read the file; start it with --allow-read for it" };
+      return { ok: false, path, problem: "Deno is not allowed to read the file; allow it with --allow-read" };
     }
     const why = messageOf(error);
     return { ok: false, path, problem: `the file cannot be read: ${why}`, why };

@@ -99,7 +99,7 @@ function settingsOf(file: CampaignFile): Pick<Lock, (typeof LOCK_SETTINGS)[numbe
   return Object.fromEntries(LOCK_SETTINGS.map((name) => [name, file[name]])) as ReturnType<typeof settingsOf>;
 }
 
-/** Whether the file has another task now than a plan, or than one of its items. */
+/** Whether the task now in the file differs from the plan's task, or from the task of one of its items. */
 export function hasOtherTask({ tasks }: UnsealedLock, file: CampaignFile, item?: LockItem): boolean {
   const task = item === undefined ? tasks.at(-1) : tasks[item.task];
   return task !== undefined && !isSame(task, lockTaskOf(file));

@@ -36,24 +36,24 @@ interface Ending {
 
 /** The newest run of a group, and the way to all of it. */
 interface Newest {
-  /** Its item alone. */
+  /** An ending with only its item. */
   readonly run: Ending;
   /** The command that shows all of it. */
   readonly command: string;
-  /** The different last lines: those of the newest run, then the most frequent ones. They are texts of agents, and decide nothing. */
+  /** The different last lines: the newest run's first, then by frequency. They are texts by agents, and decide nothing. */
   readonly endings: readonly Ending[];
 }
 
-/** Most different endings that a group shows where there is room for a few, and otherwise. */
+/** Most different endings that a group shows: where space is short, and elsewhere. */
 const MAX_ENDINGS = 3;
 export const MAX_ALL_ENDINGS = 20;
-/** Most names of an ending. */
+/** Most names that an ending shows. */
 const MAX_NAMES = 5;
 
 interface NewestOptions {
   /** Whether an address may be a link; any other is shown as text. @default every address may */
   mayLink?: ((url: string) => boolean) | undefined;
-  /** Most endings. @default {3} */
+  /** Most endings to show. @default {3} */
   max?: number;
   /** Where the other endings are, as a clause. */
   rest: string;
@@ -61,7 +61,7 @@ interface NewestOptions {
 
 interface NewestParts {
   lastLines: { head: Words; lines: readonly string[] }[];
-  /** The endings that are left out; null without any. */
+  /** What is said about the endings that are left out; null without any. */
   more: Words | null;
   step: Words;
   command: string;
@@ -108,7 +108,7 @@ function namesOf(names: readonly string[]): Words {
   return [joinWords(names.slice(0, MAX_NAMES).map((name) => ({ name })), ", "), more > 0 ? ` and ${more} more` : ""];
 }
 
-/** That the agents of a group ended in different ways, after its title; empty otherwise. */
+/** What follows the title of a group whose agents ended in different ways; otherwise empty. */
 export function endingsText({ newest }: Attention): string {
   const { endings: { length } } = newest ?? { endings: [] };
   return length > 1 ? `, ${length} different endings` : "";
@@ -126,7 +126,7 @@ export function newestBlocks(entry: Attention, options: NewestOptions): ({ text:
   ];
 }
 
-/** What needs attention: items, and what is about the campaign as a whole. What comes after them needs no attention yet. */
+/** How much needs attention: items, and other things about the campaign. What comes after them is not counted. */
 export function attentionCount(entries: readonly Attention[]): string {
   const items = entries.reduce((sum, { count }) => sum + count, 0);
   const others = entries.filter(({ count, title }) => count === 0 && title !== AFTERWARDS).length;

@@ -40,7 +40,7 @@ import { CANCEL_NOW } from "../../campaign/report/attention.ts";
 const ADOPT: VerbFlag = { name: "adopt-changes", help: "Start them with the task now in the file" };
 const KEEP_TASK: VerbFlag = {
   name: "keep-task",
-  help: "Start them with the task of the plan, whatever is in the file now",
+  help: "Start them with the planned task, even if the file has another one now",
 };
 
 export const campaignApproveVerb: Verb = campaignVerb("approve", {

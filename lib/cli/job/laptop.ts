@@ -175,16 +175,16 @@ function folderOf(base: string, count: number): string {
 }
 
 function otherFolderNote(out: string, state: string): string {
-  return `another run of this folder ${state}, so the files of this run go to ${JSON.stringify(out)}`;
+  return `another run in this folder ${state}, so the files of this run go to ${JSON.stringify(out)}`;
 }
 
 function usedState(attempted: string, { runId }: Remembered, path: string, state: string): UsageError {
-  const why = `run "${runId ?? "unknown"}" of that state file ${state}`;
+  const why = `the state file belongs to run "${runId ?? "unknown"}", which ${state}`;
   return new UsageError({ attempted, why, value: JSON.stringify(path), advice: "give another --state" });
 }
 
 function usedFolders(attempted: string, state: string): UsageError {
-  return new UsageError({ attempted, why: `${MAX_FOLDERS} runs of this folder ${state}`, advice: "give --out" });
+  return new UsageError({ attempted, why: `${MAX_FOLDERS} runs in this folder ${state}`, advice: "give --out" });
 }
 
 /** A request with the id of its repository, and whether a state belongs to it. */
@@ -206,14 +206,14 @@ async function knownRequest(
 
 function sentenceOf({ runId, endAgeMs }: Remembered): string {
   if (endAgeMs !== null) {
-    return `run "${runId}" of this folder, with the same request, succeeded ${
+    return `run "${runId}" in this folder, with the same request, succeeded ${
       formatDuration(endAgeMs)
     } ago while nobody was watching: ` +
       "here is its result (--new starts another run)";
   }
   const run = runId === null
     ? "an earlier start in this folder has no answer yet"
-    : `run "${runId}" of this folder is still running`;
+    : `run "${runId}" in this folder is still running`;
   return `${run}, with the same request: attaching to it (--new starts another run)`;
 }
 

@@ -221,7 +221,7 @@ function verdict(context: Context, { log, places }: Published): Publish<AnyResul
         const style = lookup(COLORS, outcome) ?? "yellow";
         writer.out(writer.paint(style, first, LABEL_WIDTH), ...linked(writer, clean, rest));
       }
-      // A run that is still going is no error of a look at it.
+      // A report of a run that is still going has not failed.
       const isSaid = isReason && (together || !json && isStillRunning(result));
       if (errorText !== null && !isSaid) writer.error(errorText);
       if (opens) await laptop.openPage(context, page);

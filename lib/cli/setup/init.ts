@@ -111,7 +111,7 @@ export async function initRepository(context: Context): Promise<number> {
   const stage = stages === undefined ? "" : stageLine(stages);
   const safeName = SAFE_NAME.test(repo) ? repo : undefined;
   const respondJobs = jobsOfSchedules(system, safeName, stage);
-  // A job that exists keeps its schedule.
+  // An existing job keeps its schedule.
   const written = respondJobs.find((each) => each.paths.some((path) => isSameJob(readOrNothing(context, path), each)));
   const asks = flags.has(RESPOND) ? needRespondRecipe(name, system, written?.schedule ?? schedule) : undefined;
   const recipe = asks ?? system;
@@ -144,10 +144,10 @@ export async function initRepository(context: Context): Promise<number> {
   if (!flags.has(RESPOND)) steps.add(TASK_FILE, TASK);
   const isKept = file !== "" && !steps.add(path, job);
   if (schedule !== undefined && isKept) {
-    steps.say("--schedule does not change a file that exists. Edit the schedule there.");
+    steps.say("--schedule does not change an existing file. Edit the schedule there.");
   } else if (schedule !== undefined && written !== undefined && written.schedule !== schedule) {
     steps.say(
-      `Its schedule stays ${written.schedule}. For --schedule ${schedule}, remove ${path} and call init again.`,
+      `Its schedule stays ${written.schedule}. For --schedule ${schedule}, remove ${path} and run init again.`,
     );
   }
   const attributes = present(context, ATTRIBUTES_FILE);
@@ -489,7 +489,7 @@ function uninstall(context: Context, steps: Steps, jobs: readonly WrittenJob[]):
   if (!context.flags.has(DRY_RUN)) removeEmptyFolders(context, [...jobPaths, PROGRAM_FILE]);
 }
 
-/** Removes the folders of these files that are empty. */
+/** Removes the folders of these files if they are empty. */
 function removeEmptyFolders({ io }: Context, paths: readonly string[]): void {
   const folders = paths.flatMap((path) => {
     const parts = path.split("/").slice(0, -1);

@@ -227,7 +227,7 @@ const KEEP = `      - name: Keep the reports
         with: { name: "mogplex-ci-\${{ github.run_attempt }}", path: "mogplex-ci\\n!mogplex-ci/run.json" }
 `;
 
-/** The job's environment has no variable of the repository that it does not name. An empty value is the default limit. */
+/** A job gets only the repository's variables that its environment names. An empty value means the default limit. */
 const RESPOND_LIMIT =
   '      MOGPLEX_RESPOND_LIMIT: "${{ vars.MOGPLEX_RESPOND_LIMIT }}" # set the variable to 0/day to stop new runs\n';
 

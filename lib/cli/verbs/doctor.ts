@@ -89,14 +89,14 @@ const purposeOf = ({ option }: Context): Purpose => option(FOR) ?? "run";
 /** Purposes whose job starts runs in its own repository. */
 const STARTS: readonly Purpose[] = ["run", "respond"];
 
-/** The repository; by default the folder's, for a person. Undefined without a terminal: then the repository is not checked. */
+/** The repository: on a terminal, by default the folder's. Undefined without a terminal: then the repository is not checked. */
 function repositoryOf(context: Context): string | undefined {
   const repo = context.option(REPO)?.trim();
   if (repo !== undefined || !STARTS.includes(purposeOf(context))) return repo;
   return context.laptop?.repositoryOfFolder(context, "check repository", false);
 }
 
-/** Without a repository, the check says what a start would: why `origin` is not used, and the flag that names the repository. */
+/** Without a repository, the check gives the reason that a start would give: why `origin` is not used, and the flag that names the repository. */
 async function checkServiceFor(context: Context, connection: Parameters<typeof checkService>[1]) {
   const repository = repositoryOf(context);
   const checks = await checkService(context, connection, purposeOf(context), repository);

@@ -67,7 +67,7 @@ function open(context: Context): OpenPull {
   if (pull !== undefined) return pull;
   throw new UsageError({
     attempted: "find the pull request",
-    why: number === undefined ? "this job has none" : "this is not a job of a forge, so a number names none",
+    why: number === undefined ? "this job has none" : "a number identifies a pull request only in a job on its forge",
     advice: "name it: --pull-request URL",
   });
 }

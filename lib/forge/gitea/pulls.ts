@@ -106,7 +106,7 @@ const combinedSchema = z.lazy(() =>
 
 /**
  * Reads pull requests, at most {@linkcode MAX_GITEA_PULL_REQUESTS}. If this token cannot see one, that is its outcome; every other error concerns all
- * of them. If only the review of one cannot be read, the rest of it is known.
+ * of them. If only the review of one cannot be read, its other facts are known.
  * @returns An outcome for each, in their order.
  * @throws what the client throws.
  */
@@ -128,7 +128,7 @@ interface PullAnswer {
   readonly commits?: PullCommits | null | undefined;
 }
 
-/** The same with what Gitea has answered, and only with the reviews. @throws what the client throws. */
+/** As {@linkcode readGitea}, with Gitea's answer too; fails if a review cannot be read. @throws what the client throws. */
 export async function askGitea(client: ForgeClient, addresses: readonly PullRequestAddress[]): Promise<PullAnswer[]> {
   return await readAll(client, addresses, async (read) => ({ ok: true, value: await read() }));
 }

@@ -139,7 +139,7 @@ interface RequestAnswer {
   readonly review?: ReviewReading | undefined;
 }
 
-/** The same with what GitLab has answered, and only with the review. @param query Of the first request. @throws what the client throws. */
+/** As {@linkcode readGitlab}, with GitLab's answer too; fails if the review cannot be read. @param query Of the first request. @throws what the client throws. */
 export async function askGitlab(client: ForgeClient, address: PullRequestAddress, query = ""): Promise<RequestAnswer> {
   const request = await requestAt(client, address, query);
   if (typeof request === "string") return refuse(request);

@@ -148,7 +148,7 @@ test("concernsOf() has a repository whose runs often fail, unless its newest run
     kind: "repository",
     tone: "warn",
     subject: "acme/billing: 2 of 5 runs of the last 7 days failed",
-    line: "The last failure: Npm test exited with code 1.",
+    line: "Last failure: Npm test exited with code 1.",
     at: Date.parse("2026-12-01T04:00:00Z"),
     lasts: false,
     link: { words: "Show", part: "repositories" },
@@ -632,7 +632,7 @@ test("concernsOf() has sandboxes that are all in use only if a run waits for one
   };
   expect([subjects("running"), subjects("pending")]).toEqual([
     [],
-    [["All 3 sandboxes are in use, and runs wait for one", "Nightly"]],
+    [["All 3 sandboxes are in use, and runs are waiting for one", "Nightly"]],
   ]);
 });
 

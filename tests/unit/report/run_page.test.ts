@@ -337,7 +337,7 @@ test("renderRunPage() has what the agent wrote after its last tool, below the ou
 
 test("renderRunPage() says why it has no task when another job has started the run", () => {
   const about = (fields: object) => textsOf(renderRunPage(sampleResult(fields)), "section")[2] ?? "";
-  const why = "TaskOnly the job that started the run has its task: the service does not return it.";
+  const why = "TaskOnly the job that started the run knows its task: the service does not return it.";
   expect(about({ replayed: null })).toContain(why);
   for (const fields of [{ replayed: false }, { replayed: null, task: "Fix it" }, { replayed: null, runId: null }]) {
     expect([fields, about(fields).includes(why)]).toEqual([fields, false]);

@@ -498,7 +498,7 @@ test("decide() takes a mark that somebody else has changed for an answer, and be
     forge.notes.pop();
     expect(decides.open).toEqual([]);
     expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex again"), {}, [RUN])).toStartWith(
-      "no: the notes of earlier runs in this thread are from another",
+      "no: the notes of earlier runs in this thread were written with another",
     );
     expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex more"), {}, [RUN])).toStartWith("more");
     // Nor may its text go along as that of a member, or lower the count of the day.
@@ -932,7 +932,7 @@ test("decide() says that earlier notes are not from this token when `again` cann
   mark(forge, ask, { runId: RUN, isOpen: false }, { seal: sealOf(PULL, "mog_of-last-year") });
   const { tell } = await decide(forge, forge.say(PULL, KIM, "@mogplex again")) as { tell: { text: string } };
   expect(tell.text).toBe(
-    "the notes of earlier runs in this thread are from another `MOGPLEX_API_KEY`, or were changed. Write the task again",
+    "the notes of earlier runs in this thread were written with another `MOGPLEX_API_KEY`, or were changed. Write the task again",
   );
 });
 

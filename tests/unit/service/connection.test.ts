@@ -50,8 +50,8 @@ test("resolveConnection() treats an empty variable as unset, except the token's"
   const error = refusal({ ...empty, MOGPLEX_API_KEY: "", CI: "true" });
   expect(error).toBeInstanceOf(UnauthorizedError);
   expect(error.message).toBe(
-    "Cannot read token: variable MOGPLEX_API_KEY is empty; store the token in the secrets of the CI system (many systems keep " +
-      "secrets from pull requests of forks)",
+    "Cannot read token: variable MOGPLEX_API_KEY is empty; store the token in the secrets of the CI system (many systems give no " +
+      "secrets to pull requests from forks)",
   );
 });
 

@@ -55,7 +55,12 @@ test("a step ends with the code of the verdict, which the log, an annotation and
 
 test("a step says what is wrong with the token in words of inputs, and shows it nowhere", async () => {
   const cases: [token: string, env: Record<string, string>, code: number, words: RegExp][] = [
-    ["", {}, 64, /^error: Cannot read token: input token is empty \(.*forks get no secrets\)$/m],
+    [
+      "",
+      {},
+      64,
+      /^error: Cannot read token: input token is empty; store the token in .* \(pull requests from forks get no secrets\)$/m,
+    ],
     [
       "mog_unknownToken000000000000000000001",
       {},

@@ -200,7 +200,7 @@ test("campaign retry --adopt-changes starts items again with the task of the fil
   world.write({ prompt: "A better task" });
   expect(await world.campaign("retry", ["--failed", "--adopt-changes"])).toMatchObject({
     code: 0,
-    stdout: `1 item will be started again, ahead of the items that are waiting, with the task of the file\n  ${
+    stdout: `1 item will be started again, ahead of the items that are waiting, with the task in the file\n  ${
       project(1)
     }@main\n${BY_HAND}`,
     stderr: "",
@@ -219,9 +219,8 @@ test("campaign retry refuses an item whose task in the file has changed, and --k
     code: 2,
     stdout: "",
     stderr:
-      `error: Cannot retry campaign because the task of the campaign file differs from the task that the plan has for ${whose}: ` +
-      `${value}; use --adopt-changes to start them with the task of the file, or --keep-task to start them with the task of ` +
-      "the plan\n",
+      `error: Cannot retry campaign because the task in the campaign file differs from the planned task of ${whose}: ` +
+      `${value}; use --adopt-changes for the task in the file, or --keep-task for the planned task\n`,
   });
   for (const more of [[], ["--dry-run"], ["--json"]]) {
     expect(await world.campaign("retry", ["--failed", ...more])).toMatchObject(refused("2 of 2 items"));
@@ -236,7 +235,7 @@ test("campaign retry refuses an item whose task in the file has changed, and --k
   expect(await world.campaign("retry", ["--failed"])).toMatchObject(refused(`${project(2)}@main`, "this item"));
   expect(await world.campaign("retry", [...only(2), "--keep-task"])).toMatchObject({
     code: 0,
-    stdout: `1 item will be started again, ahead of the items that are waiting, with the task of the plan\n  ${
+    stdout: `1 item will be started again, ahead of the items that are waiting, with the planned task\n  ${
       project(2)
     }@main\n${BY_HAND}`,
   });
@@ -257,7 +256,7 @@ test("campaign retry refuses an item whose task in the file cannot be read, and 
   expect([code, stderr]).toEqual([
     2,
     expect.stringMatching(
-      /cannot be read and compared with the task of the plan: prompt-file: the file does not exist; .*; or use --keep-task/,
+      /cannot be read to compare it with the plan: prompt-file: the file does not exist; .*; or use --keep-task/,
     ),
   ]);
   expect(await world.campaign("retry", ["--failed", "--keep-task"])).toMatchObject({ code: 0, stderr: "" });
@@ -269,7 +268,7 @@ test("campaign run does not promise that a plan uses a changed task", async () =
   const note = async () => (await world.campaign("run")).stderr;
   world.write({ prompt: "NEWTEXT" });
   expect(await note()).toContain(
-    "note: the task of the campaign file has changed since the plan, and items start with the task of the plan; " +
+    "note: the task in the campaign file has changed since the plan, but items start with the planned task; " +
       "`campaign retry --adopt-changes` uses the new task for items that start again; for other changes, run `",
   );
   world.write({ limits: { attempts: 3 } });
@@ -300,7 +299,7 @@ test("campaign retry --adopt-changes reads the files that the campaign file name
   });
   expect(await world.campaign("retry", [...adopt, "--allow-outside"], { links })).toMatchObject({
     code: 0,
-    stdout: expect.stringContaining("with the task of the file"),
+    stdout: expect.stringContaining("with the task in the file"),
   });
   const { stderr } = await world.campaign("advance", ["--allow-outside", "--webhook-variable", "HOOK"], { links });
   expect(stderr).not.toContain("has changed since the plan");

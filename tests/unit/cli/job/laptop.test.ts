@@ -383,7 +383,9 @@ test("follow refuses a --state whose run can still be attached to", async () => 
   const otherId = await start("Another task");
   const { code, stderr, io } = await cli(["follow", otherId, "--state", "mogplex-ci/run.json"], { files });
   expect([code, io.files.get("mogplex-ci/run.json")]).toEqual([2, files["mogplex-ci/run.json"]]);
-  expect(stderr).toContain('run "<run>" of that state file can still be attached to: "mogplex-ci/run.json"');
+  expect(stderr).toContain(
+    'the state file belongs to run "<run>", which can still be attached to: "mogplex-ci/run.json"',
+  );
 });
 
 test("follow and report of an id that the service does not know print only the error, and touch no file outside CI", async () => {

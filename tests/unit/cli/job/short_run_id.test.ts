@@ -146,7 +146,7 @@ test("lastRunId() is in the message about a missing id, for a person in the fold
   const messages = async (env: Record<string, string>, more: Record<string, string> = files) =>
     (await cli(["report"], { env, files: more })).stderr.replaceAll(id.slice(0, 8), "<digits>");
   const person = await messages(HOME);
-  expect(person).toContain(", such as <digits>, the last run of this folder\n");
+  expect(person).toContain(", such as <digits>, the last run in this folder\n");
   expect(await messages(HOME, {})).not.toContain("such as");
   expect(await messages({ ...HOME, CI: "true", GITLAB_CI: "true" })).not.toContain("such as");
 });

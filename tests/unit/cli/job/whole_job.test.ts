@@ -316,7 +316,7 @@ test("report writes the reports of a run and ends with its verdict, 124 before i
     exitCode: 124,
     error: {
       attempted: null,
-      why: 'Run "<run>" is still running, its status is "pending"',
+      why: 'Run "<run>" has not finished: its status is "pending"',
       value: null,
       advice: null,
     },
@@ -557,12 +557,12 @@ test("report of a run that is still going says so and how to follow it, without 
   const { code, stdout, stderr, io } = await cli(["report", runId], { env: { CI: "true" } });
   expect([code, stderr]).toEqual([124, ""]);
   expect(stdout).toMatch(/^verdict {7}still running \(exit code 124\)$/m);
-  expect(stdout).toMatch(/^reason {8}Run "<run>" is still running, its status is "pending"$/m);
+  expect(stdout).toMatch(/^reason {8}Run "<run>" has not finished: its status is "pending"$/m);
   expect(stdout).toMatch(/^what to do {4}Follow the run to get its verdict\.$/m);
   expect(stdout).toMatch(/^resume {8}mogplex-ci follow <run>$/m);
   expect(stdout).not.toContain("--timeout");
   expect(io.files.get("mogplex-ci/summary.md")).toContain("Mogplex run is still running (exit code 124)");
   expect(io.files.get("mogplex-ci/run.html")).not.toContain("in time");
   const json = await cli(["report", runId, "--json"], { env: { CI: "true" } });
-  expect(json.stderr).toContain('error: Run "<run>" is still running');
+  expect(json.stderr).toContain('error: Run "<run>" has not finished: its status is ');
 });

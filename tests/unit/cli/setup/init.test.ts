@@ -534,7 +534,7 @@ test("init --respond leaves a job that exists with its schedule, says how to cha
     const again = await init([name, "--respond", "--schedule", "none"], first.written);
     expect(again.written).toEqual(first.written);
     expect(again.stdout).toContain(
-      `unchanged: ${path}\nIts schedule stays hourly. For --schedule none, remove ${path} and call init again.\n`,
+      `unchanged: ${path}\nIts schedule stays hourly. For --schedule none, remove ${path} and run init again.\n`,
     );
     expect(again.stdout).not.toContain("Without a schedule");
     expect(again.stdout.includes("Create an hourly schedule")).toBe(name === "gitlab");
@@ -554,7 +554,7 @@ test("init --respond leaves the schedule of a changed job alone, and lists nothi
   const { written: after, stdout } = await init(["gitea", "--respond", "--schedule", "none"], changed);
   expect(after).toEqual(changed);
   expect(stdout).toContain(`keep ${path}, which differs from what init would write:\n-  schedule:`);
-  expect(stdout).toContain("--schedule does not change a file that exists. Edit the schedule there.\n");
+  expect(stdout).toContain("--schedule does not change an existing file. Edit the schedule there.\n");
   expect(stdout).not.toContain("Without a schedule");
 });
 

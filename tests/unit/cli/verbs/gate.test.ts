@@ -253,7 +253,7 @@ test("gate takes the number of a pull request in the repository of the job", asy
   expect(none).toEqual(own as never);
   expect(await gate(onGithub(), "--approvals", "1", "--pull-request", "#8")).not.toEqual(own as never);
   expect((await gate({ ...onGithub(), job: {} }, "--approvals", "1", "--pull-request", "7")).stderr).toContain(
-    "this is not a job of a forge, so a number names none",
+    "a number identifies a pull request only in a job on its forge",
   );
 });
 
