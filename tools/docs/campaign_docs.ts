@@ -92,7 +92,7 @@ const ENDS: readonly (readonly [
 ])[] = [
   ["`success`, the requirement is met", "succeeded"],
   ["`success`, no change was needed", "unchanged", "with `require: run` or `accept-unchanged`"],
-  ["`success`, no change was needed, and one is required", "failed", '"no change"'],
+  ["`success` without a change, although one is required", "failed", '"no change"'],
   ["`success`, the requirement is not met", "failed"],
   [
     "`success`, but nothing shows whether the requirement is met",

@@ -228,7 +228,7 @@ function summary(checks: readonly Check[], code: number, purpose: Purpose): stri
   if (first === undefined) {
     const isPart = checks.some(({ name, state }) => name === "forge" && state === "skipped");
     if (isPart) {
-      return `what can be checked here is fine${warnings}; only a job can check the forge: run doctor there as well`;
+      return `all checks that are possible here passed${warnings}; to check the forge, run doctor in a job, too`;
     }
     const untriggered = checks.find(({ lacksTrigger }) => lacksTrigger === true);
     const unread = checks.filter(({ isUnread }) => isUnread === true).map(({ name }) => name);
