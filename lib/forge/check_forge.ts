@@ -22,7 +22,7 @@ interface ForgeCheckOptions {
 export async function checkForge({ isCi, open, allowUsers, label }: ForgeCheckOptions): Promise<Check[]> {
   const names = ["rights", "notes", "label", "branch", "trigger", "schedule", "trigger-variables"];
   if (!isCi) {
-    const why = "only a job on the forge can check these: run doctor there as well";
+    const why = "only a job on the forge can check these: run doctor in a job, too";
     return ["forge", ...names].map((name) => skipped(name, why));
   }
   const opened = await tried(async () => {

@@ -254,7 +254,7 @@ function phaseLine({ outcome, phases, git, status, tookMs, kind: { noun }, runId
   const work = pushed === null
     ? isNone ? "Nothing was pushed, and there is no pull request." : null
     : isNone
-    ? "The branch was pushed, and there is no pull request."
+    ? "The branch was pushed, but there is no pull request."
     : null;
   return where === null && work === null ? null : [where, where !== null && work !== null && " ", work];
 }
