@@ -35,6 +35,10 @@ case $MOGPLEX_INPUT_ACTION in
   retry)
     set -- --failed
     [ -z "$MOGPLEX_INPUT_ONLY" ] || set -- --only "$MOGPLEX_INPUT_ONLY"
+    case $MOGPLEX_INPUT_CHANGED_TASK in
+      adopt) set -- "$@" --adopt-changes ;;
+      keep) set -- "$@" --keep-task ;;
+    esac
     mogplex_campaign retry "$@" 2>&1 || exit $?
     ;;
   run)

@@ -1,11 +1,16 @@
 /** The component `campaign` in pipelines of a project that has the program. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { sha256Hex } from "../../../lib/sha256.ts";
-import { campaignFiles, openWorkFolder, type WorkFolder } from "../../programs/examples/systems/campaign_recipes.ts";
-import { type CampaignProject, openCampaignProject } from "./campaign_project.ts";
+import {
+  campaignFiles,
+  endRuns,
+  openWorkFolder,
+  type WorkFolder,
+} from "../../programs/examples/systems/campaign_recipes.ts";
+import { type CampaignProject, CHILD, openCampaignProject } from "./campaign_project.ts";
 import { CAN_RUN, git, include, templateFiles } from "../../programs/components/project.ts";
 
 const NAMES = ["a", "b"];
@@ -111,6 +116,45 @@ test.skipIf(!CAN_RUN)(
       expect(Object.entries(jobs).filter(([, { code }]) => code !== 0)).toEqual([]);
       expect(jobs.report?.log).toContain("all 2 items succeeded");
       expect(jobs.report?.artifact("mogplex-pipeline/mogplex-campaign/ci/junit.xml")).toContain("acme/b");
+      expect(project.counts()).toEqual({ runs: 2, keys: 2, starts: 2 });
+    } finally {
+      await project.close();
+    }
+  },
+);
+
+test.skipIf(!CAN_RUN)(
+  "action retry starts a task that has changed since the plan only if the input changed-task says which",
+  async () => {
+    const remote = join(mkdtempSync(join(work.folder, "remote-")), "r.git");
+    mkdirSync(remote);
+    git(remote, "init", "-q", "--bare");
+    const home = `git:file://${remote}#mogplex-campaign/codemod`;
+    const only = { "": "", keep: "acme/a", adopt: "acme/b" };
+    const retries = Object.entries(only).map(([choice, name]) => ({
+      ...{ "job-name": `retry-${choice}`, action: "retry", home, only: name, "changed-task": choice },
+    }));
+    const project = await open([{ "job-name": "run", action: "run", home, every: "1h" }, ...retries]);
+    const { emulator } = project.service;
+    const retry = async (choice: string) => {
+      const job = (await project.run({ file: FILE, jobs: [`retry-${choice}`] })).jobs[`retry-${choice}`];
+      return [job?.code, job?.log];
+    };
+    try {
+      const { jobs: { run: planned } } = await project.run({ file: FILE, jobs: ["run"] });
+      const child = planned?.artifact("mogplex-campaign-pipeline/campaign.gitlab-ci.yml") ?? "";
+      writeFileSync(join(project.cwd, CHILD), child);
+      await project.run({
+        before: (job) => {
+          if (!job.startsWith("wave-")) return;
+          endRuns(project.service, "a");
+          project.service.emulator.control("advanceClock", { seconds: 15 * 60 });
+        },
+      });
+      writeFileSync(join(project.cwd, "task.md"), "Replace the logger, and its tests.\n");
+      expect(await retry("")).toEqual([2, expect.stringContaining("--adopt-changes")]);
+      expect(await retry("keep")).toEqual([0, expect.stringContaining("1 item will be started again")]);
+      expect(await retry("adopt")).toEqual([0, expect.stringContaining("1 item will be started again")]);
       expect(project.counts()).toEqual({ runs: 2, keys: 2, starts: 2 });
     } finally {
       await project.close();
