@@ -4,12 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { sha256Hex } from "../../../lib/sha256.ts";
-import {
-  campaignFiles,
-  endRuns,
-  openWorkFolder,
-  type WorkFolder,
-} from "../../programs/examples/systems/campaign_recipes.ts";
+import { campaignFiles, openWorkFolder, type WorkFolder } from "../../programs/examples/systems/campaign_recipes.ts";
 import { type CampaignProject, CHILD, openCampaignProject } from "./campaign_project.ts";
 import { CAN_RUN, git, include, templateFiles } from "../../programs/components/project.ts";
 
@@ -147,8 +142,13 @@ test.skipIf(!CAN_RUN)(
       await project.run({
         before: (job) => {
           if (!job.startsWith("wave-")) return;
-          endRuns(project.service, "a");
-          project.service.emulator.control("advanceClock", { seconds: 15 * 60 });
+          for (const { id } of emulator.world.store.runs.values()) {
+            emulator.control("setRun", {
+              runId: id,
+              run: { status: "failed", error: "Agent run exited with code 1." },
+            });
+          }
+          emulator.control("advanceClock", { seconds: 15 * 60 });
         },
       });
       writeFileSync(join(project.cwd, "task.md"), "Replace the logger, and its tests.\n");
