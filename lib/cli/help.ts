@@ -215,7 +215,7 @@ export function topicHelp(topic: string): string | undefined {
           "masked in everything that is printed or written.",
         "An agent's output is not trusted. Control characters, terminal sequences and CI commands are made harmless in logs " +
           "and reports, and known secrets are masked.",
-        "No code of the checkout is executed. Files are written below --out, never through symbolic links. The command " +
+        "No code from the checkout is executed. Files are written below --out, never through symbolic links. The command " +
           "permissions prints Deno flags that allow nothing else.",
         "On SIGHUP, SIGINT or SIGTERM a job ends at once and cancels the run that it started. On a terminal, the run " +
           "continues. --on-interrupt changes that. SIGQUIT and SIGKILL end the job and cancel nothing.",

@@ -30,7 +30,7 @@ function fileText({ io }: Context, path: string): string | undefined {
 const textOf = (context: Context, path: string) => fileText(context, path) ?? "";
 
 function tell({ writer }: Context, path: string, { skipped, skippedCount }: History): void {
-  for (const { line, why } of skipped) writer.note(`history ${JSON.stringify(path)}, line ${line} is left out: ${why}`);
+  for (const { line, why } of skipped) writer.note(`history ${JSON.stringify(path)}, line ${line} is skipped: ${why}`);
   const more = skippedCount - skipped.length;
   if (more > 0) writer.note(`history ${JSON.stringify(path)}: ${formatCount(more, "more line")} left out`);
 }

@@ -129,7 +129,9 @@ export async function assumedEvent(text: string, forges: readonly Forge[], wishe
   };
   const event = await forge.job.event((variable) => lookup(variables, variable), text, () => Promise.resolve(id));
   if (event.kind === "ask") return assume({ forge, isForgeKnown: true }, event, facts, wishes);
-  const why = event.kind === "nothing" ? event.reason : "it names no issue or pull request with a comment or a label";
+  const why = event.kind === "nothing"
+    ? event.reason
+    : "it does not name an issue or pull request with a comment or a label";
   throw new UsageError({ attempted, why, advice: "give the event of a comment or of a label" });
 }
 

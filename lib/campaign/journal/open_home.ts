@@ -46,7 +46,7 @@ export function parseHome(text: string, origin: string | undefined): HomeAddress
   if (!text.startsWith("git:")) throw refused(text, "there is no such kind of home", `write ${FORMS}`);
   const at = text.lastIndexOf("#");
   const [address, branch] = at < 0 ? [text.slice(4), ""] : [text.slice(4, at), text.slice(at + 1)];
-  if (branch === "") throw refused(text, "it names no branch", `write ${FORMS}`);
+  if (branch === "") throw refused(text, "it does not name a branch", `write ${FORMS}`);
   const problem = branchNameProblem(branch);
   if (problem !== undefined) throw refused(text, `the branch cannot be used: ${problem}`, `write ${FORMS}`);
   if (address !== "origin") return { kind: "git", remote: checkRemote(address), branch };

@@ -32,7 +32,7 @@ export function noteFull(writer: Writer, what: string, items: readonly unknown[]
   const advice = limit < MOST_LISTED
     ? "--limit shows more"
     : "the service lists no more than that: use a narrower filter";
-  writer.note(`these are the first ${limit} ${what}, there may be more: ${advice}`);
+  writer.note(`these are the first ${limit} ${what}; there may be more: ${advice}`);
 }
 
 /**

@@ -152,7 +152,7 @@ export class LiveLog {
     this.#ticker.abort();
     this.#eventLines(this.#compact.end());
     if (this.#kept.length > 0) this.#section.show();
-    if (this.#dropped > 0) writer.out(own`(${this.#dropped} event lines left out, see the reports)`);
+    if (this.#dropped > 0) writer.out(own`(${this.#dropped} event lines left out; see the reports)`);
     if (this.#kept.length > 0) writer.out(...this.#kept);
     this.#kept.length = this.#dropped = 0;
     this.#section.end();

@@ -96,13 +96,14 @@ export async function initRepository(context: Context): Promise<number> {
   const schedule = context.option(SCHEDULE);
   if (schedule !== undefined && !flags.has(RESPOND)) {
     const advice = "add --respond, or leave out --schedule";
-    throw new UsageError({ attempted: ATTEMPTED, why: "--schedule is for the job of --respond", advice });
+    throw new UsageError({ attempted: ATTEMPTED, why: "--schedule works only with --respond", advice });
   }
   const repo = repoName(origin);
   if (/(?:^|\/)(?:-|\.\.?(?:\/|$))/.test(repo)) {
     throw new UsageError({
       attempted: ATTEMPTED,
-      why: "the address of the remote origin names no repository: a part of its name begins with a dash, or is . or ..",
+      why:
+        "the address of the remote origin does not name a repository: a part of its name begins with a dash, or is . or ..",
       value: JSON.stringify(repo.slice(0, 80)),
       advice: "correct it: git remote set-url origin ADDRESS",
     });

@@ -80,7 +80,9 @@ async function checkAge(context: Context, address: string, version: string | und
     );
     if (answer.status !== 200) throw new Error(`${new URL(address).host} answered ${answer.status}`);
     const newest: unknown = JSON.parse(answer.text)?.releases?.[0]?.version;
-    if (typeof newest !== "string" || !/^\d+\.\d+\.\d+$/.test(newest)) throw new Error("the file names no version");
+    if (typeof newest !== "string" || !/^\d+\.\d+\.\d+$/.test(newest)) {
+      throw new Error("the file does not name a version");
+    }
     if (version === undefined) return ok("releases", `the newest release is ${newest}; ${PROGRAM_FILE} is not here`);
     if (newest === version) return ok("releases", `${version} is the newest release`);
     return warning("releases", `the newest release is ${newest}, but this is ${version}`, "Update it: init --update");

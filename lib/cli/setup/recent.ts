@@ -155,7 +155,7 @@ export async function printRecent(context: Context, limit: number): Promise<numb
     printRows(writer, [HEADER, ...rows], isTerminal ? logWidth(io) : Infinity, TEXTS);
   }
   if (runs.length === 0) {
-    writer.note("this machine remembers no run (outside CI, run --follow and run --detach are remembered)");
+    writer.note("this machine remembers no runs (outside CI, run --follow and run --detach are remembered)");
   }
   return EXIT.success;
 }

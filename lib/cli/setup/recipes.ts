@@ -289,7 +289,7 @@ ${CLEAN_STEP}${keep}`,
         TURN_ON_ACTIONS,
         "Create a user for the bot, give the user read access if the repository is private, and create a token of that user with the scopes read:user, write:issue and read:repository.",
         storeSecret("RESPOND_TOKEN"),
-        "Put the names of the users who can ask into MOGPLEX_RESPOND_ALLOW_USERS in the workflow (recommended). If everybody who can push should ask, the bot must be an administrator of the repository, and then everybody who can push can make themselves an administrator: docs/ask.md.",
+        "Put the names of the users who can ask into MOGPLEX_RESPOND_ALLOW_USERS in the workflow (recommended). To let anyone who can push ask, make the bot an administrator of the repository. Anyone who can push can then make themselves an administrator: docs/ask.md.",
       ],
       remains: isGithub
         ? [secret("MOGPLEX_API_KEY")]

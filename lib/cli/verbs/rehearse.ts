@@ -74,7 +74,7 @@ export function refuseRehearsalFlags({ flags }: Context): void {
   const flag = REHEARSAL.find((each) => flags.has(each) || flags.get(each) !== undefined);
   if (flag === undefined) return;
   const advice = "add --dry-run, or leave out the flag";
-  throw new UsageError({ attempted: "respond", why: `--${flag.name} is for a dry run`, advice });
+  throw new UsageError({ attempted: "respond", why: `--${flag.name} works only in a dry run`, advice });
 }
 
 /** Prints what a job would do. @returns The exit code of the job. */

@@ -116,7 +116,7 @@ test("a permission that is missing ends the job at once, with how to give it", a
   expect({ code: unread.code, stderr: unread.stderr }).toEqual({
     code: 2,
     stderr:
-      `error: Cannot read prompt: Deno is not allowed to read file "${task}"; start it with --allow-read for it, the command ` +
+      `error: Cannot read prompt: Deno is not allowed to read file "${task}"; start it with --allow-read for that file; the command ` +
       "permissions prints all flags (permissions --prompt-file FILE)\n",
   });
   const more = await launch([runtimes.node, built("mogplex.mjs"), "permissions", "--prompt-file", task], { cwd, env })

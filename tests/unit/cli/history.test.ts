@@ -43,7 +43,7 @@ test("run --follow says which lines of a history it leaves out, and keeps them",
   const { cli } = world();
   const { code, stderr, io } = await cli(RUN, { files: { [FILE]: "edited by hand" } });
   expect(code).toBe(0);
-  expect(stderr).toContain(`note: history "runs.ndjson", line 1 is left out: it is not JSON\n`);
+  expect(stderr).toContain(`note: history "runs.ndjson", line 1 is skipped: it is not JSON\n`);
   expect(io.files.get(FILE)).toMatch(/^edited by hand\n\{.*\}\n$/);
 });
 

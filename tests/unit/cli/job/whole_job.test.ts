@@ -493,7 +493,7 @@ test("a file that Deno is not allowed to read is said to be one, with the way to
   });
   expect([code, stderr]).toEqual([
     2,
-    'error: Cannot read prompt: Deno is not allowed to read file "/tmp/x"; start it with --allow-read for it, the command permissions ' +
+    'error: Cannot read prompt: Deno is not allowed to read file "/tmp/x"; start it with --allow-read for that file; the command permissions ' +
     "prints all flags (permissions --prompt-file FILE)\n",
   ]);
 });

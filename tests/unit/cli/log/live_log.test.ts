@@ -377,7 +377,7 @@ test("LiveLog keeps only the last lines once the limit of bytes is reached, and 
   expect(io.text.stdout.slice(before.length)).toBe("... 0:00 · starting for 0 s · quiet for 0 s\n");
   log.close();
   const rest = io.text.stdout.slice(before.length).trimEnd().split("\n").slice(1);
-  expect(rest[0]).toMatch(/^\(\d+ event lines left out, see the reports\)$/);
+  expect(rest[0]).toMatch(/^\(\d+ event lines left out; see the reports\)$/);
   expect(rest.length).toBe(KEPT_LINES + 1);
   expect(rest.findLast((line) => !line.startsWith(" "))).toBe(`10:20:30  log       ${count - 1}`);
 });

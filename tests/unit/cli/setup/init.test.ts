@@ -293,7 +293,7 @@ test("init refuses a remote whose name would be an option of the command line, o
     const files = { ".git/config": `[remote "origin"]\n\turl = ${url}\n` };
     const { code, written, stderr } = await init(["github"], files);
     expect([url, code, Object.keys(written).filter((path) => path !== ".git/config")]).toEqual([url, 2, []]);
-    expect(stderr).toContain("names no repository");
+    expect(stderr).toContain("does not name a repository");
   }
 });
 
@@ -562,7 +562,7 @@ test("init refuses --schedule without --respond, or with an unknown word", async
   const alone = await init(["github", "--schedule", "daily"]);
   const unknown = await init(["github", "--respond", "--schedule", "weekly"]);
   expect([alone.code, alone.written, unknown.code, unknown.written]).toEqual([2, {}, 2, {}]);
-  expect(alone.stderr).toContain("--schedule is for the job of --respond; add --respond, or leave out --schedule");
+  expect(alone.stderr).toContain("--schedule works only with --respond; add --respond, or leave out --schedule");
   expect(unknown.stderr).toContain("it must be one of hourly, daily, none");
 });
 

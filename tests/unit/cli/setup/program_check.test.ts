@@ -52,8 +52,8 @@ test("doctor --releases says whether a newer release exists, and never fails bec
   const cases: [() => Response, string, string][] = [
     [json({ releases: [{ version: "0.1.0" }] }), "ok", "0.1.0 is the newest release"],
     [json({ releases: [{ version: "0.2.0" }] }), "warning", "the newest release is 0.2.0, but this is 0.1.0"],
-    [json({ releases: [{ version: "\u001b[31m" }] }), "warning", "the file names no version"],
-    [json({}), "warning", "the file names no version"],
+    [json({ releases: [{ version: "\u001b[31m" }] }), "warning", "the file does not name a version"],
+    [json({}), "warning", "the file does not name a version"],
     [() => new Response("<html>"), "warning", "Cannot look up the newest release: "],
     [() => new Response("", { status: 404 }), "warning", "releases.example answered 404"],
   ];

@@ -28,7 +28,7 @@ test("doctor prints one line a check and ends with 0 when all is well", async ()
     "ok       runtime     node 20.20.0",
     "ok       ci          gitlab; a retried job finds its run; cleanup knows how the job ended",
     "ok       variables   MOGPLEX_API_KEY",
-    `ok       settings    a job waits at most 30 min, reports go to "mogplex-ci"`,
+    `ok       settings    a job waits at most 30 min; reports go to "mogplex-ci"`,
     "ok       checkout    no config file in it affects this program",
     "ok       url         https://mogplex.com",
     "ok       token       from MOGPLEX_API_KEY",

@@ -460,7 +460,7 @@ test("respond --dry-run refuses what it cannot rehearse, and its flags belong to
     [["--event", "event.json"], [], "Cannot read the event: it is not a JSON object"],
     [["--event", "event.json"], { object_kind: "push", project: { id: 1 } }, "not about a comment or an issue"],
     [["--event", "event.json"], { issue: { number: 1 }, comment: { id: 1 } }, "it has no number in repository.id"],
-    [["--event", "event.json"], { ref: "refs/heads/main" }, "it names no issue or pull request"],
+    [["--event", "event.json"], { ref: "refs/heads/main" }, "it does not name an issue or pull request"],
     [["--text", "a", "--association", "friend"], undefined, "it must be one of owner, member"],
   ];
   for (const [args, event, words] of calls) {
@@ -469,7 +469,7 @@ test("respond --dry-run refuses what it cannot rehearse, and its flags belong to
   }
   const io = fakeIo();
   expect(await main(["respond", "--text", "@mogplex go"], io, { clock: world().clock })).toBe(2);
-  expect(io.text.stderr).toContain("--text is for a dry run; add --dry-run, or leave out the flag");
+  expect(io.text.stderr).toContain("--text works only in a dry run; add --dry-run, or leave out the flag");
 });
 
 test("respond --dry-run makes untrusted text of an event harmless for the log", async () => {
