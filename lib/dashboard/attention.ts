@@ -16,7 +16,7 @@ import {
   type RunEntry,
 } from "./data.ts";
 import { NOT_AMONG_NEWEST } from "./pull_requests.ts";
-import { countedRuns, momentOf, type Trouble, troublesOf, weakRepositoriesOf } from "./runs.ts";
+import { campaignTroublesOf, countedRuns, momentOf, type Trouble, troublesOf, weakRepositoriesOf } from "./runs.ts";
 
 /** What concerns are about, in the order in which a dashboard lists them. */
 const KINDS = [
@@ -310,6 +310,39 @@ function ofCauses({ campaigns }: DashboardData): Concern[] {
   );
 }
 
+/** What one or several items did, by the outcome of their runs. */
+const ITEMS_HAPPENED: ReadonlyMap<string, readonly [one: string, many: string]> = new Map([
+  ["awaiting_input", ["waits for an answer", "wait for an answer"]],
+  ["error", ["has no verdict", "have no verdict"]],
+]);
+
+/** Items of campaigns of which only histories were read. */
+function ofCampaignRuns({ runs, campaigns, at }: DashboardData): Concern[] {
+  const names = campaigns.map(({ name }) => name);
+  return campaignTroublesOf(runs, names, instantMs(at) ?? 0).map(({ campaign, outcome, runs: itemRuns }) => {
+    const [one, many] = ITEMS_HAPPENED.get(outcome) ?? ["failed", "failed"];
+    const isQuestion = outcome === "awaiting_input";
+    const { length } = itemRuns;
+    const reason = itemRuns.find((run) => run.reason !== null)?.reason ?? null;
+    const repositories = itemRuns.map(({ repository, runId }) => repository ?? runId ?? "");
+    const [newest] = itemRuns;
+    return concern(
+      isQuestion ? "decision" : "item",
+      outcome === "failed" ? "bad" : "warn",
+      `${formatCount(length, "item")} of the campaign “${campaign}” ${length === 1 ? one : many}`,
+      [
+        reason === null ? "" : `${length === 1 || isQuestion ? "" : "Last failure: "}${sentenceOf(reason)}`,
+        `${repositories.slice(0, 5).join(", ")}${length > 5 ? ", …" : ""}`,
+      ].filter(Boolean).join(" "),
+      {
+        at: newest === undefined ? null : momentOf(newest),
+        lasts: isQuestion,
+        link: { words: "Show", part: "runs" },
+      },
+    );
+  });
+}
+
 function ofAutomations({ automations }: DashboardData): Concern[] {
   const failing = automations.filter(({ runs }) => runs?.last?.status === "failed").map(({ name, runs }) =>
     concern(
@@ -491,6 +524,7 @@ export function concernsOf(data: DashboardData): Concern[] {
       ofRuns,
       ofRepositories,
       ofCauses,
+      ofCampaignRuns,
       ofAutomations,
       ofPullRequests,
       ofSandboxes,

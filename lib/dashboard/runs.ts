@@ -205,24 +205,59 @@ const UNKNOWN: readonly string[] = ["started", "unfinished", "forgotten"];
 
 /** Newest first. What is older than seven days, or succeeded since, is left out. @param runs Of all kinds, newest first. */
 export function troublesOf(runs: readonly RunEntry[], nowMs: number): Trouble[] {
+  // Failures of a campaign are listed together.
+  return troublesIn(runs.filter(({ campaign }) => campaign === null), nowMs, (run) => {
+    const isIdentified = run.job !== null || run.taskKey !== null || run.task !== null;
+    return isIdentified ? [run.kind, run.job, run.repository, run.taskKey ?? run.task] : run.runId ?? run.file;
+  });
+}
+
+/** @param keyOf The same value for runs of which only the newest matters. */
+function troublesIn(runs: readonly RunEntry[], nowMs: number, keyOf: (run: RunEntry) => unknown): Trouble[] {
   const groups = new Map<string, RunEntry[]>();
   for (const run of runs.filter(({ outcome }) => !UNKNOWN.includes(outcome))) {
-    const isIdentified = run.job !== null || run.taskKey !== null || run.task !== null;
-    const key = JSON.stringify(
-      isIdentified ? [run.kind, run.job, run.repository, run.taskKey ?? run.task] : run.runId ?? run.file,
-    );
+    const key = JSON.stringify(keyOf(run));
     const groupRuns = groups.get(key) ?? [];
     groupRuns.push(run);
     groups.set(key, groupRuns);
   }
   return [...groups.values()].flatMap((groupRuns): Trouble[] => {
     const [run] = groupRuns;
-    // A campaign names its own failures.
-    if (run === undefined || run.campaign !== null || !BAD.includes(run.outcome)) return [];
+    if (run === undefined || !BAD.includes(run.outcome)) return [];
     if (nowMs - (momentOf(run) ?? nowMs) > WEEK_MS) return [];
     const other = groupRuns.findIndex(({ outcome }) => outcome !== run.outcome);
     const task = groupRuns.find((each) => each.task !== null)?.task ?? null;
     return [{ run, task, times: other < 0 ? groupRuns.length : other }];
+  });
+}
+
+/** Items of a campaign whose newest runs have the same bad outcome. */
+export interface CampaignTrouble {
+  /** Untrusted text. */
+  readonly campaign: string;
+  readonly outcome: string;
+  /** The newest run of each item, newest first. */
+  readonly runs: readonly RunEntry[];
+}
+
+/**
+ * The same as {@linkcode troublesOf} for the items of campaigns of which no `campaign.json` was read.
+ * @param runs Newest first. @param names Of the campaigns that were read: they report their own failures.
+ */
+export function campaignTroublesOf(
+  runs: readonly RunEntry[],
+  names: readonly string[],
+  nowMs: number,
+): CampaignTrouble[] {
+  const itemRuns = runs.filter(({ campaign }) => campaign !== null && !names.includes(campaign));
+  const groups = new Map<string, RunEntry[]>();
+  for (const { run } of troublesIn(itemRuns, nowMs, (run) => [run.campaign, run.repository ?? run.runId])) {
+    const key = JSON.stringify([run.campaign, run.outcome]);
+    groups.set(key, [...groups.get(key) ?? [], run]);
+  }
+  return [...groups.values()].flatMap((groupRuns) => {
+    const [first] = groupRuns;
+    return first === undefined ? [] : [{ campaign: first.campaign ?? "", outcome: first.outcome, runs: groupRuns }];
   });
 }
 

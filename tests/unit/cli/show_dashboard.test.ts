@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { main } from "../../../lib/cli/main.ts";
 import type { DashboardData } from "../../../lib/dashboard/data.ts";
-import { historyLine, type HistoryRecord, recordOf } from "../../../lib/report/history.ts";
+import { campaignRecordOf, historyLine, type HistoryRecord, recordOf } from "../../../lib/report/history.ts";
 import { page as renderPage } from "../../../lib/report/page.ts";
 import { breaches, elementsOf, textsOf } from "../report/page_parser.ts";
 import { sampleResult } from "../report/sample.ts";
@@ -95,6 +95,26 @@ test("dashboard counts the question of a campaign as open on screen and in data 
       "items_asking 1",
       "items_open 1",
     ]);
+});
+
+test("dashboard lists the failed items of a campaign of which it read only a history", async () => {
+  const { cli, clock } = world();
+  const lineOf = (index: number, outcome: "success" | "failed") =>
+    historyLine(campaignRecordOf(
+      {
+        ...{ campaign: "node-24", runId: `3f0e2c51-8d9a-4f6b-9c7d-00000000000${index}`, repository: `acme/r${index}` },
+        ...{ outcome, reason: outcome === "failed" ? "npm test failed" : null, pullRequest: null },
+        startedAt: new Date(clock.wallTime() - 3_600_000).toISOString(),
+        endedAt: new Date(clock.wallTime() - (index + 1) * 60_000).toISOString(),
+      },
+      clock.wallTime(),
+      "wave",
+    ));
+  const files = { "camp.ndjson": [lineOf(1, "failed"), lineOf(2, "failed"), lineOf(3, "success")].join("") };
+  const { stdout } = await cli(["dashboard", "--history", "camp.ndjson"], { env, files });
+  expect(stdout.split("\n").filter((line) => line.includes("node-24"))).toEqual([
+    "  2 items of the campaign “node-24” failed, 2 min ago (Last failure: Npm test failed. acme/r1, acme/r2)",
+  ]);
 });
 
 const page = (heading: string) =>

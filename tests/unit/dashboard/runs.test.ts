@@ -3,6 +3,7 @@ import type { RunEntry } from "../../../lib/dashboard/data.ts";
 import { endOfRun } from "../../../lib/run/result.ts";
 import { pullRequestsOf } from "../../../lib/dashboard/pull_requests.ts";
 import {
+  campaignTroublesOf,
   countedRuns,
   lastDaysOf,
   openRunsOf,
@@ -186,6 +187,27 @@ test.each<[string, RunEntry[]]>([
   ["belongs to a campaign, which names its own failures", [run(1, "failed", { campaign: "node" })]],
 ])("troublesOf() leaves out what %s", (_name, runs) => {
   expect(troublesOf(runs, NOW)).toEqual([]);
+});
+
+test("campaignTroublesOf() has the failed items of each campaign that was not read, by the newest run of each item", () => {
+  const item = (days: number, outcome: string, repository: string, campaign = "node") =>
+    run(days, outcome, { repository, campaign, taskKey: null, job: `wave ${days}` });
+  const runs = [
+    item(0.1, "failed", "acme/web"),
+    item(0.2, "success", "acme/api"),
+    item(0.3, "awaiting_input", "acme/docs"),
+    item(1, "failed", "acme/billing"),
+    item(1, "failed", "acme/web", "moment"),
+    item(1, "failed", "acme/web", "read"),
+    item(2, "failed", "acme/api"),
+    item(8, "failed", "acme/old"),
+    run(1, "failed"),
+  ];
+  expect(campaignTroublesOf(runs, ["read"], NOW)).toEqual([
+    { campaign: "node", outcome: "failed", runs: [runs[0], runs[3]] },
+    { campaign: "node", outcome: "awaiting_input", runs: [runs[2]] },
+    { campaign: "moment", outcome: "failed", runs: [runs[4]] },
+  ] as never);
 });
 
 test("troublesOf() keeps runs of different tasks, jobs and repositories apart", () => {
