@@ -15,7 +15,6 @@ import {
   KEY_PART,
   KEY_SCOPE,
   MENTION_NAME,
-  OUT,
   PROMPT_FILE,
   REPO,
   RESULT,
@@ -67,15 +66,7 @@ export const INPUT_VARIABLES: readonly string[] = [
 export type InputPattern = readonly [variable: VariableName | null, input: string, pattern: RegExp];
 
 /** Of every component. */
-const TOKEN_PATTERN: InputPattern = ["MOGPLEX_TOKEN_VARIABLE", "token-variable", /^[A-Z_][A-Z0-9_]{0,63}$/];
-
-/** Of the components with a job that follows a run. Source: the templates; a test compares. */
-export const JOB_PATTERNS: readonly InputPattern[] = [
-  TOKEN_PATTERN,
-  [OUT.variable, OUT.name, /^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$/],
-  ["MOGPLEX_NOTE_TOKEN_VARIABLE", "note-token-variable", /^[A-Z_][A-Z0-9_]{0,63}$/],
-  [null, HISTORY.name, /^([A-Za-z0-9_][A-Za-z0-9_.-]{0,63}(\/[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}){0,7})?$/],
-];
+export const TOKEN_PATTERN: InputPattern = ["MOGPLEX_TOKEN_VARIABLE", "token-variable", /^[A-Z_][A-Z0-9_]{0,63}$/];
 
 /** Of the component `dashboard`, which only reads: its `history` takes patterns of files. */
 export const DASHBOARD_PATTERNS: readonly InputPattern[] = [TOKEN_PATTERN];

@@ -19,15 +19,8 @@ import { respond } from "../verbs/respond.ts";
 import { startAndFollow } from "../verbs/run_follow.ts";
 import { componentMain, runComponent } from "./component_main.ts";
 import { checkRespond } from "./respond_check.ts";
-import {
-  checkPromptFile,
-  flagInput,
-  INPUT_VARIABLES,
-  isFollowed,
-  isRespond,
-  JOB_PATTERNS,
-  JOB_VARIABLES,
-} from "./inputs.ts";
+import { checkPromptFile, flagInput, INPUT_VARIABLES, isFollowed, isRespond, JOB_VARIABLES } from "./inputs.ts";
+import { JOB_PATTERNS } from "./job_patterns.ts";
 import { AFTER, ALLOW_URL, DETACH, STATE } from "../options.ts";
 
 /** A pipeline of GitLab uses no other forge. */

@@ -7,8 +7,8 @@ import {
   DASHBOARD_PATTERNS,
   INPUT_VARIABLES,
   inputsFirst,
-  JOB_PATTERNS,
 } from "../../../../lib/cli/component/inputs.ts";
+import { JOB_PATTERNS } from "../../../../lib/cli/component/job_patterns.ts";
 import { UsageError } from "../../../../lib/errors.ts";
 import { readHistory } from "../../../../lib/report/history.ts";
 import { textOf } from "../../architecture/imports.ts";

@@ -1,0 +1,14 @@
+/**
+ * Patterns of the inputs of a job that follows a run. In a file without the dashboard's, since the bundler keeps a list that reads options.
+ * @module
+ */
+import { HISTORY, OUT } from "../options.ts";
+import { type InputPattern, TOKEN_PATTERN } from "./inputs.ts";
+
+/** Of the components with a job that follows a run. Source: the templates; a test compares. */
+export const JOB_PATTERNS: readonly InputPattern[] = [
+  TOKEN_PATTERN,
+  [OUT.variable, OUT.name, /^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$/],
+  ["MOGPLEX_NOTE_TOKEN_VARIABLE", "note-token-variable", /^[A-Z_][A-Z0-9_]{0,63}$/],
+  [null, HISTORY.name, /^([A-Za-z0-9_][A-Za-z0-9_.-]{0,63}(\/[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}){0,7})?$/],
+];
