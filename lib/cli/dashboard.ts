@@ -275,7 +275,7 @@ const NAME_WIDTH = 32;
  * @param data Data after `cleanDashboard`.
  */
 function dashboardLines(data: DashboardData, print: Print): SafeLine[] {
-  const { repositories, sandboxes, automations, campaigns, days: { last }, at, requests } = data;
+  const { repositories, sandboxes, automations, campaigns, days: { last }, weeks, at, requests } = data;
   const nowMs = instantMs(at) ?? 0;
   const concerns = concernsOf(data);
   const used = formatCount(requests, "request");
@@ -298,7 +298,7 @@ function dashboardLines(data: DashboardData, print: Print): SafeLine[] {
     own``,
     own`repositories: ${repositories.length}, sandboxes in use: ${activeSandboxes(data)}`,
     ...sandboxes.length > 0 ? [own`sandboxes: ${counts(print, countBy(sandboxes, ({ status }) => status))}`] : [],
-    ...last.runs > 0 ? [print.untrusted(`runs in the last 7 days: ${last.runs}${share}${median}`)] : [],
+    ...weeks.length > 0 ? [print.untrusted(`runs in the last 7 days: ${last.runs}${share}${median}`)] : [],
     ...pullRequestLine(data, print),
     ...campaigns.length > 0 ? [own``, own`campaigns`] : [],
     ...rows(

@@ -16,7 +16,15 @@ import {
   type RunEntry,
 } from "./data.ts";
 import { NOT_AMONG_NEWEST } from "./pull_requests.ts";
-import { campaignTroublesOf, countedRuns, momentOf, type Trouble, troublesOf, weakRepositoriesOf } from "./runs.ts";
+import {
+  campaignTroublesOf,
+  countedRuns,
+  momentOf,
+  silenceOf,
+  type Trouble,
+  troublesOf,
+  weakRepositoriesOf,
+} from "./runs.ts";
 
 /** What concerns are about, in the order in which a dashboard lists them. */
 const KINDS = [
@@ -243,6 +251,18 @@ function ofLongRuns({ runs, at }: DashboardData): Concern[] {
       concern: concern("run", "bad", `${runName(run, task)} has been running for ${longText(ms)}`, line, { link }),
     }];
   }).sort((a, b) => b.ms - a.ms).map((each) => each.concern);
+}
+
+/** Jobs that no longer start runs, for example since a token expired: they write no history. */
+function ofSilence({ runs, at }: DashboardData): Concern[] {
+  const silence = silenceOf(countedRuns(runs), instantMs(at) ?? 0);
+  return silence === null ? [] : [concern(
+    "run",
+    "bad",
+    `No run has ended for ${longText(silence.ms)} (${silence.runsPerWeek} a week before that)`,
+    "Check the schedules and the token.",
+    { link: { words: "Show", part: "runs" } },
+  )];
 }
 
 /** Runs of the last seven days whose state now is unknown. */
@@ -520,6 +540,7 @@ export function concernsOf(data: DashboardData): Concern[] {
     ...[
       ofCampaigns,
       ofLateCampaigns,
+      ofSilence,
       ofLongRuns,
       ofRuns,
       ofRepositories,

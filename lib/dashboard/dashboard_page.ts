@@ -224,7 +224,7 @@ function tile(
 }
 
 function days({ days: { last, before }, weeks }: DashboardData): Html | null {
-  if (last.runs === 0) return null;
+  if (last.runs === 0 && weeks.length === 0) return null;
   const isComparable = last.runs >= LEAST_RUNS && before.runs >= LEAST_RUNS;
   const compare = (more: number, text: string) => isComparable ? [more, text] as const : null;
   const points = (percentOf(last) ?? 0) - (percentOf(before) ?? 0);

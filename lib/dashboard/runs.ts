@@ -261,6 +261,33 @@ export function campaignTroublesOf(
   });
 }
 
+/** Runs that came regularly, and then stopped. */
+export interface Silence {
+  /** Since the last run, in milliseconds. */
+  readonly ms: number;
+  /** Runs in a week before that, rounded. */
+  readonly runsPerWeek: number;
+}
+
+/** Fewer runs a week may stop for a week without a reason. */
+const LEAST_PER_WEEK = 2;
+
+/**
+ * Null unless the last run is older than seven days, and each of the two weeks that it ended had at least two runs. Runs of campaigns are left out:
+ * campaigns end.
+ * @param runs After {@linkcode countedRuns}.
+ */
+export function silenceOf(runs: readonly RunEntry[], nowMs: number): Silence | null {
+  const moments = runs.filter(({ campaign }) => campaign === null).flatMap((run) => momentOf(run) ?? []);
+  const lastMs = moments.reduce((a, b) => Math.max(a, b), -Infinity);
+  if (moments.length === 0 || nowMs - lastMs <= WEEK_MS) return null;
+  const countOf = (weeks: number) =>
+    moments.filter((ms) => ms > lastMs - (weeks + 1) * WEEK_MS && ms <= lastMs - weeks * WEEK_MS).length;
+  const [last, before] = [countOf(0), countOf(1)];
+  if (Math.min(last, before) < LEAST_PER_WEEK) return null;
+  return { ms: nowMs - lastMs, runsPerWeek: Math.round((last + before) / 2) };
+}
+
 /** A repository whose runs often fail. */
 export interface WeakRepository {
   readonly repository: string;

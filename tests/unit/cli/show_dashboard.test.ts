@@ -113,8 +113,26 @@ test("dashboard lists the failed items of a campaign of which it read only a his
   const files = { "camp.ndjson": [lineOf(1, "failed"), lineOf(2, "failed"), lineOf(3, "success")].join("") };
   const { stdout } = await cli(["dashboard", "--history", "camp.ndjson"], { env, files });
   expect(stdout.split("\n").filter((line) => line.includes("node-24"))).toEqual([
-    "  2 items of the campaign “node-24” failed, 2 min ago (Last failure: Npm test failed. acme/r1, acme/r2)",
+    "2 items of the campaign “node-24” failed, 2 min ago (Last failure: Npm test failed. acme/r1, acme/r2)",
   ]);
+});
+
+test("dashboard says that the runs of a history have stopped", async () => {
+  const { cli, clock } = world();
+  const lines = [8, 9, 16, 17].map((days) => {
+    const ms = clock.wallTime() - days * 86_400_000;
+    const createdAt = new Date(ms).toISOString();
+    const runId = `3f0e2c51-8d9a-4f6b-9c7d-0000000000${String(days).padStart(2, "0")}`;
+    return historyLine(recordOf(sampleResult({ runId, createdAt }), ms, "nightly") as HistoryRecord);
+  });
+  const { stdout } = await cli(["dashboard", "--history", "runs.ndjson"], {
+    env,
+    files: { "runs.ndjson": lines.join("") },
+  });
+  expect(stdout).toMatch(
+    /^No run has ended for \d days \(2 a week before that\) \(Check the schedules and the token\.\)$/m,
+  );
+  expect(stdout).toContain("\nruns in the last 7 days: 0\n");
 });
 
 const page = (heading: string) =>

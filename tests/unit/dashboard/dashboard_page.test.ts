@@ -4,7 +4,7 @@ import { cleanDashboard } from "../../../lib/dashboard/collect.ts";
 import { renderDashboardPage } from "../../../lib/dashboard/dashboard_page.ts";
 import { renderDashboardMetrics } from "../../../lib/dashboard/metrics.ts";
 import { NOT_AMONG_NEWEST } from "../../../lib/dashboard/pull_requests.ts";
-import type { FileProblem, RunFigures } from "../../../lib/dashboard/data.ts";
+import type { FileProblem, RunEntry, RunFigures } from "../../../lib/dashboard/data.ts";
 import { createRedactor } from "../../../lib/text/redact.ts";
 import { breaches as breachesOf, elementsOf, textsOf } from "../report/page_parser.ts";
 import { brokenDashboard, emptyDashboard, fullDashboard, listsWith } from "./sample_data.ts";
@@ -217,6 +217,21 @@ test("renderDashboardPage() has a sentence where there is nothing, and neither f
   expect(textsOf(page, "h2")).toEqual(["Automations and sandboxes", "What this page covers"]);
   expect([textsOf(page, "table"), textsOf(page, "dl")]).toEqual([[], []]);
   expect(page.length).toBeLessThan(40_000);
+});
+
+test("renderDashboardPage() says that regular runs have stopped, and has figures of 0", () => {
+  const [sample] = fullDashboard(1).runs;
+  const runs = [10, 11, 18, 20].map((days) => ({
+    ...sample as RunEntry,
+    ...{ runId: `run-${days}`, kind: "run" as const, outcome: "success", campaign: null, pullRequest: null },
+    endedAt: new Date(Date.parse("2026-12-01T06:00:00Z") - days * 86_400_000).toISOString(),
+  }));
+  const page = render(emptyDashboard({ runs, covers: { ...emptyDashboard().covers, histories: 1, lines: 4 } }));
+  expect(textsOf(page, "h1")).toEqual(["1 thing needs attention"]);
+  expect(textsOf(page, "section")[0]).toContain(
+    "No run has ended for 10 days (2 a week before that)Check the schedules and the token.",
+  );
+  expect(textsOf(page, "dl").slice(0, 2)).toEqual(["Runs0", "Succeeded–"]);
 });
 
 const figures = (runs: number, succeeded: number, minutes: number): RunFigures => ({
