@@ -287,7 +287,7 @@ function dashboardLines(data: DashboardData, print: Print): SafeLine[] {
   const unrated = unratedTexts(last).join(", ");
   const share = rated === 0
     ? unrated === "" ? "" : `, ${unrated}`
-    : `, ${last.succeeded} of ${rated} succeeded${unrated === "" ? "" : ` (others: ${unrated})`}`;
+    : `, ${last.succeeded} of ${rated} succeeded${unrated === "" ? "" : ` (not counted: ${unrated})`}`;
   const median = last.medianMs === null ? "" : `, median ${formatDuration(last.medianMs)}`;
   return [
     print.paint(tone, print.untrusted(heading)),

@@ -191,6 +191,7 @@ const HAPPENED: ReadonlyMap<string, string> = new Map([
   ["failed", "failed"],
   ["awaiting_input", "waits for an answer"],
   ["suppressed", "was not started"],
+  ["not_started", "was not started"],
 ]);
 
 /** How a line names a run: `acme/web (nightly): “Fix it”`. Untrusted text. */
@@ -334,6 +335,7 @@ function ofCauses({ campaigns }: DashboardData): Concern[] {
 const ITEMS_HAPPENED: ReadonlyMap<string, readonly [one: string, many: string]> = new Map([
   ["awaiting_input", ["waits for an answer", "wait for an answer"]],
   ["error", ["has no verdict", "have no verdict"]],
+  ["not_started", ["was not started", "were not started"]],
 ]);
 
 /** Items of campaigns of which only histories were read. */

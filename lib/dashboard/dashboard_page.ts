@@ -269,7 +269,7 @@ function days({ days: { last, before }, weeks }: DashboardData): Html | null {
       curve(shareOf),
       unrated === ""
         ? null
-        : `${ratedOf(last) < LEAST_RUNS ? "" : `${ratedOf(last)} succeeded or failed; `}${unrated} not counted`,
+        : `${ratedOf(last) < LEAST_RUNS ? "" : `of ${ratedOf(last)} finished runs. `}Not counted: ${unrated}`,
     ),
     last.medianMs !== null &&
       tile(
@@ -338,7 +338,7 @@ function weeks(all: readonly WeekFigures[]): Html | null {
       "thirds",
       figure(
         "Runs",
-        legend([["bad", "failed"], ["idle", "cancelled or not finished"], ["good", "succeeded"]]),
+        legend([["bad", "failed"], ["idle", "other"], ["good", "succeeded"]]),
         runs,
       ),
       durations(all),

@@ -105,7 +105,7 @@ export interface RunEntry {
   page: string | null;
   /**
    * As the service reports it; `unfinished` if it was not finished when its job ended, and the service was not asked or
-   * did not answer; `forgotten` if the service no longer knows it.
+   * did not answer; `forgotten` if the service no longer knows it; `not_started` if no agent started.
    */
   outcome: string;
   exitCode: number | null;
@@ -201,8 +201,10 @@ export interface RunFigures {
   runs: number;
   succeeded: number;
   failed: number;
-  /** Not part of the success rate, like `waiting`, `running` and `unfinished`. */
+  /** Not part of the success rate, like `notStarted`, `waiting`, `running` and `unfinished`. */
   cancelled: number;
+  /** Runs whose agent did not start, because no sandbox was free. */
+  notStarted: number;
   /** Runs that wait for an answer. */
   waiting: number;
   /** Runs that the service reports as pending or running. */
@@ -222,14 +224,15 @@ export function ratedOf({ succeeded, failed }: Pick<RunFigures, "succeeded" | "f
   return succeeded + failed;
 }
 
-/** What the success rate leaves out, in words: `3 cancelled`. */
-export function unratedTexts({ cancelled, waiting, running, unfinished }: RunFigures): string[] {
+/** What the success rate leaves out, in words: `3 were cancelled`. */
+export function unratedTexts({ cancelled, notStarted, waiting, running, unfinished }: RunFigures): string[] {
   return [
-    [cancelled, "cancelled"] as const,
-    [waiting, "waiting for an answer"] as const,
-    [running, "still running"] as const,
-    [unfinished, "not finished when the job ended"] as const,
-  ].flatMap(([count, words]) => count === 0 ? [] : [`${count} ${words}`]);
+    [cancelled, "was cancelled", "were cancelled"] as const,
+    [notStarted, "did not start", "did not start"] as const,
+    [waiting, "waits for an answer", "wait for an answer"] as const,
+    [running, "is running", "are running"] as const,
+    [unfinished, "outlived its job", "outlived their jobs"] as const,
+  ].flatMap(([count, one, many]) => count === 0 ? [] : [`${count} ${count === 1 ? one : many}`]);
 }
 
 /** A calendar week. */

@@ -16,12 +16,16 @@ export function renderDashboardMetrics(data: DashboardData): string {
   return renderFamilies([...lists(data), ...service(data), ...files(data)], "mogplex_dashboard");
 }
 
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
 function lists({ at, requests, exitCode, lists }: DashboardData): Family[] {
   const flags = (name: string, help: string, isSet: (list: ListState) => boolean): Family => ({
     name,
     help,
     samples: LISTS.map((list) => [
-      { list: list.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`) },
+      { list: snakeCase(list) },
       Number(isSet(lists[list])),
     ]),
   });
@@ -149,7 +153,15 @@ function pulls({ pullRequests, at }: DashboardData): Family[] {
   ];
 }
 
-const OUTCOMES: readonly string[] = ["succeeded", "failed", "cancelled", "waiting", "running", "unfinished"];
+const OUTCOMES: readonly string[] = [
+  "succeeded",
+  "failed",
+  "cancelled",
+  "notStarted",
+  "waiting",
+  "running",
+  "unfinished",
+];
 
 function files(data: DashboardData): Family[] {
   const { runs, days, campaigns, fileProblems } = data;
@@ -168,7 +180,7 @@ function files(data: DashboardData): Family[] {
       name: "runs_last_week",
       help: "Runs of the last 7 days, by outcome. unfinished: not finished when its job ended; nothing more is known.",
       samples: Object.entries(days.last).flatMap(([outcome, count]): Sample[] =>
-        OUTCOMES.includes(outcome) ? [[{ outcome }, count ?? 0]] : []
+        OUTCOMES.includes(outcome) ? [[{ outcome: snakeCase(outcome) }, count ?? 0]] : []
       ),
     },
     ...pulls(data),

@@ -4,6 +4,7 @@
  */
 import { EXIT } from "../exit_codes.ts";
 import type { Run } from "../model.ts";
+import { lackedSandbox } from "../run/no_sandbox.ts";
 import { END_EXIT, type EndOutcome } from "../run/result.ts";
 import { isUuid } from "../service/contract.ts";
 import type { RepositoryFigures, RunEntry, RunFigures, WeekFigures } from "./data.ts";
@@ -60,6 +61,9 @@ function settled(run: RunEntry, answer: RunAnswer | null | undefined): RunEntry 
   const { run: { createdAt, updatedAt, error }, end } = answer;
   const now = { ...run, createdAt, pullRequest: run.pullRequest ?? answer.pullRequest, durationMs: null };
   if (end === undefined) return { ...now, outcome: "started", exitCode: null, reason: null, endedAt: null };
+  if (lackedSandbox(answer.run)) {
+    return { ...now, outcome: "not_started", exitCode: EXIT.rateLimited, reason: error, endedAt: updatedAt };
+  }
   const reason = end === "failed" ? error : end === run.outcome ? run.reason : null;
   const ended = { ...now, outcome: end, exitCode: EXIT[END_EXIT[end]], reason, endedAt: updatedAt };
   const ms = Date.parse(updatedAt) - Date.parse(createdAt);
@@ -123,16 +127,17 @@ function isRated({ outcome }: RunEntry): boolean {
 function figuresOf(runs: readonly RunEntry[]): RunFigures {
   const times = runs.filter(isRated).flatMap(({ durationMs }) => durationMs ?? []);
   const count = (outcome: string) => runs.filter((run) => run.outcome === outcome).length;
-  const [succeeded, failed, cancelled, waiting, running] = [
+  const [succeeded, failed, cancelled, notStarted, waiting, running] = [
     count("success"),
     count("failed"),
     count("cancelled"),
+    count("not_started"),
     count("awaiting_input"),
     count("started"),
   ];
   return {
-    ...{ runs: runs.length, succeeded, failed, cancelled, waiting, running },
-    unfinished: runs.length - succeeded - failed - cancelled - waiting - running,
+    ...{ runs: runs.length, succeeded, failed, cancelled, notStarted, waiting, running },
+    unfinished: runs.length - succeeded - failed - cancelled - notStarted - waiting - running,
     medianMs: quantile(times, 0.5),
     p95Ms: times.length < LEAST_FOR_P95 ? null : quantile(times, 0.95),
     slowestMs: quantile(times, 1),
@@ -199,7 +204,7 @@ export interface Trouble {
 }
 
 /** Outcomes that need attention. After a cancelled run there is nothing to do. */
-const BAD: readonly string[] = ["failed", "error", "awaiting_input", "suppressed"];
+const BAD: readonly string[] = ["failed", "error", "awaiting_input", "suppressed", "not_started"];
 /** Outcomes that say nothing yet: the run before may still need attention. */
 const UNKNOWN: readonly string[] = ["started", "unfinished", "forgotten"];
 

@@ -16,7 +16,7 @@ import { isObject, parseJson } from "../lookup.ts";
 import { readHistory, taskKey, type UnreadSource } from "../report/history.ts";
 import { readResult } from "../run/read_result.ts";
 import { runMsOf } from "../run/result.ts";
-import { headlineOf, viewOf } from "../run/result_view.ts";
+import { headlineOf, recordedOutcomeOf, viewOf } from "../run/result_view.ts";
 import { formatCount } from "../text/duration.ts";
 import { webUrl } from "../text/escape.ts";
 import type {
@@ -322,6 +322,7 @@ function runIn(file: string, text: string): RunEntry {
   const task = result.kind === "run" ? result.task : null;
   const { title } = headlineOf(viewOf(result));
   const created = Date.parse(result.createdAt ?? "");
+  const outcome = recordedOutcomeOf(result);
   const tookMs = runMsOf(result);
   return {
     file,
@@ -333,14 +334,14 @@ function runIn(file: string, text: string): RunEntry {
     task: title,
     taskKey: task === null ? null : taskKey(task),
     page: null,
-    outcome: result.outcome,
+    outcome,
     exitCode: result.exitCode,
     reason: result.reason,
     pullRequest: result.kind === "automation-run" ? null : result.pullRequest.url,
     campaign: null,
     createdAt: result.createdAt,
     endedAt: tookMs === null || Number.isNaN(created) ? null : new Date(created + tookMs).toISOString(),
-    durationMs: tookMs,
+    durationMs: outcome === "not_started" ? null : tookMs,
   };
 }
 

@@ -5,7 +5,7 @@
 import { EXIT } from "../exit_codes.ts";
 import { isObject, lookup, parseJson } from "../lookup.ts";
 import { type AnyResult, END_EXIT, instantMs, runMsOf, utcText } from "../run/result.ts";
-import { titleOf } from "../run/result_view.ts";
+import { recordedOutcomeOf, titleOf } from "../run/result_view.ts";
 import { sha256Hex } from "../sha256.ts";
 import { formatDuration } from "../text/duration.ts";
 import { jsonLine, webUrl } from "../text/escape.ts";
@@ -30,13 +30,14 @@ export interface HistoryRecord {
   task: string | null;
   /** First line of the task, cut; null if unknown or not shown. Untrusted text. */
   title: string | null;
-  outcome: Exclude<AnyResult["outcome"], "started">;
+  /** `not_started`: no agent started, because no sandbox was free. */
+  outcome: Exclude<AnyResult["outcome"], "started"> | "not_started";
   exitCode: number;
   /** First line of why it did not succeed, cut; null if unknown. Untrusted text. */
   reason: string | null;
   /** Address of the job, otherwise of its pipeline; null outside CI. */
   jobUrl: string | null;
-  /** Duration of the run in milliseconds, from the service; null if its end was not seen. */
+  /** Duration of the run in milliseconds, from the service; null if its end was not seen, or no agent started. */
   tookMs: number | null;
   /** Duration of the job in milliseconds. */
   durationMs: number;
@@ -110,7 +111,8 @@ export function recordOf(
   job: string | null,
   jobUrl: string | null = null,
 ): HistoryRecord | undefined {
-  const { kind, runId, outcome, exitCode, repoId, durationMs, requests } = result;
+  const { kind, runId, exitCode, repoId, durationMs, requests } = result;
+  const outcome = recordedOutcomeOf(result);
   if (runId === null || outcome === "started") return undefined;
   return {
     schemaVersion: 1,
@@ -127,7 +129,7 @@ export function recordOf(
     exitCode,
     reason: firstLine(result.reason),
     jobUrl: jobAddress(jobUrl),
-    tookMs: runMsOf(result),
+    tookMs: outcome === "not_started" ? null : runMsOf(result),
     durationMs,
     requests,
     key: short(result.idempotencyKey),

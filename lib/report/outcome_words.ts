@@ -15,7 +15,7 @@ interface OutcomeWords {
   readonly past: string;
 }
 
-export const OUTCOME_WORDS: Readonly<Record<ResultView["outcome"], OutcomeWords>> = {
+export const OUTCOME_WORDS: Readonly<Record<ResultView["outcome"] | "not_started", OutcomeWords>> = {
   success: { tone: "good", state: "succeeded", note: ["✅", "Succeeded"], past: "succeeded" },
   failed: { tone: "bad", state: "failed", note: ["❌", "Failed"], past: "failed" },
   cancelled: { tone: "skipped", state: "cancelled", note: ["🚫", "Cancelled"], past: "was cancelled" },
@@ -35,14 +35,8 @@ export const OUTCOME_WORDS: Readonly<Record<ResultView["outcome"], OutcomeWords>
   started: { tone: "run", state: "running", note: ["🚀", "Started"], past: "was started" },
   suppressed: { tone: "warn", state: "not started", note: ["⚠️", "Not started"], past: "was not started" },
   error: { tone: "warn", state: "no verdict", note: ["⚠️", "No verdict"], past: "had no verdict" },
-};
-
-/** An error without a run. */
-const NOT_STARTED: OutcomeWords = {
-  tone: "bad",
-  state: "not started",
-  note: ["❌", "Not started"],
-  past: "was not started",
+  // An error without a run, or without a sandbox for it.
+  not_started: { tone: "bad", state: "not started", note: ["❌", "Not started"], past: "was not started" },
 };
 
 /** A report of a run that is still going. */
@@ -54,5 +48,5 @@ const STILL_RUNNING: OutcomeWords = {
 
 export function outcomeWords({ outcome, verdict }: Pick<ResultView, "outcome" | "verdict">): OutcomeWords {
   if (verdict.word === "still running") return STILL_RUNNING;
-  return isNotStarted({ verdict }) ? NOT_STARTED : OUTCOME_WORDS[outcome];
+  return isNotStarted({ verdict }) ? OUTCOME_WORDS.not_started : OUTCOME_WORDS[outcome];
 }

@@ -170,6 +170,11 @@ function notStartedWords(result: AnyResult): "not_started" | "no_sandbox" | unde
   return result.runId === null && !mayHaveStarted(result) ? "not_started" : undefined;
 }
 
+/** The outcome, or `not_started` if no agent started. */
+export function recordedOutcomeOf(result: AnyResult): AnyResult["outcome"] | "not_started" {
+  return isNotStarted({ verdict: verdictWords(result) }) ? "not_started" : result.outcome;
+}
+
 /** Whether a verdict means that no agent started. */
 export function isNotStarted({ verdict: { word } }: Pick<ResultView, "verdict">): boolean {
   return word === VERDICTS.not_started.word || word === VERDICTS.no_sandbox.word;

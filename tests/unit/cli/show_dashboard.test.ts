@@ -205,7 +205,7 @@ test("dashboard shows a run that outlived its job as the service reports it, and
   const running = await look();
   expect([running.runs[0]?.outcome, running.days.last.runs]).toEqual(["started", 1]);
   expect((await cli(dashboard.filter((word) => word !== "--json"), { env, files })).stdout).toContain(
-    "runs in the last 7 days: 1, 1 still running\n",
+    "runs in the last 7 days: 1, 1 is running\n",
   );
   clock.advance(3_600_000);
   requests.length = 0;

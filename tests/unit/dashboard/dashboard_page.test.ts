@@ -240,6 +240,7 @@ const figures = (runs: number, succeeded: number, minutes: number): RunFigures =
     succeeded,
     failed: runs - succeeded,
     cancelled: 0,
+    notStarted: 0,
     waiting: 0,
     running: 0,
     unfinished: 0,
@@ -265,15 +266,15 @@ test("renderDashboardPage() compares the last seven days with the seven before",
 
 test("renderDashboardPage() counts successes among the runs that succeeded or failed, and names the others", () => {
   const last = { ...figures(40, 31, 6), runs: 46, cancelled: 3, waiting: 1, unfinished: 2 };
-  const others = "3 cancelled, 1 waiting for an answer, 2 not finished when the job ended";
+  const others = "3 were cancelled, 1 waits for an answer, 2 outlived their jobs";
   expect(tilesOf(last, figures(51, 42, 7))[1]).toBe(
-    `Succeeded78 %↓ 4 points worse than 82 %40 succeeded or failed; ${others} not counted`,
+    `Succeeded78 %↓ 4 points worse than 82 %of 40 finished runs. Not counted: ${others}`,
   );
   const summaryOf = (days: RunFigures) =>
     textsOf(render({ ...emptyDashboard(), days: { last: days, before: days } }), "header")[0];
   expect(summaryOf(last)).toContain(`46 runs in the last 7 days, 78 % succeeded (not counted: ${others}).`);
   const none = { ...figures(0, 0, 6), runs: 2, cancelled: 1, unfinished: 1, medianMs: null, slowestMs: null };
-  expect(summaryOf(none)).toContain("2 runs in the last 7 days: 1 cancelled, 1 not finished when the job ended.");
+  expect(summaryOf(none)).toContain("2 runs in the last 7 days: 1 was cancelled, 1 outlived its job.");
 });
 
 test("concernsOf() has runs whose state is unknown once, and not as runs that failed or did not finish in time", () => {
@@ -311,7 +312,7 @@ test("renderDashboardPage() compares only from five runs on, and shows the slowe
     "Slowest18 min",
   ]);
   const one = { ...figures(1, 0, 6), runs: 2, cancelled: 1 };
-  expect(tilesOf(one, one)[1]).toBe("Succeeded0 of 11 cancelled not counted");
+  expect(tilesOf(one, one)[1]).toBe("Succeeded0 of 1Not counted: 1 was cancelled");
   expect(tilesOf(figures(62, 54, 6), figures(62, 54, 6))[1]).toBe("Succeeded87 %unchanged");
 });
 
@@ -617,7 +618,7 @@ test("concernsOf() has a run that is still running after 6 hours, and the page n
     { runs: 2, succeeded: 1, running: 1, unfinished: 0 },
   ]);
   expect(textsOf(render(data), "header")[0]).toContain(
-    "2 runs in the last 7 days, 1 of 1 succeeded (not counted: 1 still running).",
+    "2 runs in the last 7 days, 1 of 1 succeeded (not counted: 1 is running).",
   );
   expect([concernsOf(dataOf(5)), concernsOf(dataOf(7)).map(({ subject }) => subject)]).toEqual([
     [],
@@ -672,8 +673,8 @@ test("renderDashboardMetrics() has the runs of the last 7 days by outcome", () =
   const text = renderDashboardMetrics(fullDashboard(12));
   const lines = text.split("\n").filter((line) => line.startsWith("mogplex_dashboard_runs_last_week{"));
   expect(lines).toEqual(
-    (["succeeded", "failed", "cancelled", "waiting", "running", "unfinished"] as const).map((outcome) =>
-      `mogplex_dashboard_runs_last_week{outcome="${outcome}"} ${days.last[outcome]}`
+    (["succeeded", "failed", "cancelled", "notStarted", "waiting", "running", "unfinished"] as const).map((outcome) =>
+      `mogplex_dashboard_runs_last_week{outcome="${outcome.replace("S", "_s")}"} ${days.last[outcome]}`
     ),
   );
 });

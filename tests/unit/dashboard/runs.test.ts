@@ -40,7 +40,7 @@ test("lastDaysOf() compares the last seven days with the seven before, by the en
     run(7.1, "success"),
     run(15, "success"),
   ];
-  const others = { cancelled: 0, waiting: 0, running: 0, unfinished: 0 };
+  const others = { cancelled: 0, notStarted: 0, waiting: 0, running: 0, unfinished: 0 };
   expect(lastDaysOf(runs, NOW)).toEqual({
     last: { runs: 2, succeeded: 1, failed: 1, ...others, medianMs: MINUTE, p95Ms: null, slowestMs: 3 * MINUTE },
     before: { runs: 1, succeeded: 1, failed: 0, ...others, medianMs: MINUTE, p95Ms: null, slowestMs: MINUTE },
@@ -70,8 +70,8 @@ test("settledRuns() has the state that the service reports, and the run's time i
   const ids = ["success", "failed", "cancelled", "awaiting_input", "running"];
   const answers = new Map<string, RunAnswer | null>(
     ids.map((id) => [id, answerOf(id, id === "failed" ? "npm test failed" : null)]),
-  ).set("gone", null);
-  const runs = settledRuns([...ids, "unknown", "gone"].map(late), answers);
+  ).set("gone", null).set("lacking", answerOf("failed", "Too many active sandboxes"));
+  const runs = settledRuns([...ids, "lacking", "unknown", "gone"].map(late), answers);
   const shown = runs.map(({ runId, outcome, exitCode, reason, endedAt, durationMs, pullRequest }) => [
     ...[runId, outcome, exitCode, reason, endedAt, durationMs, pullRequest],
   ]);
@@ -81,6 +81,7 @@ test("settledRuns() has the state that the service reports, and the run's time i
     ["failed", "failed", 1, "npm test failed", ago(1), day, null],
     ["cancelled", "cancelled", 3, null, ago(1), day, null],
     ["awaiting_input", "awaiting_input", 4, null, ago(1), null, null],
+    ["lacking", "not_started", 75, "Too many active sandboxes", ago(1), null, null],
     ["running", "started", null, null, null, null, null],
     ["unknown", "unfinished", 124, "the job ended", ago(3), null, null],
     ["gone", "forgotten", 124, "the job ended", ago(3), null, null],
@@ -88,7 +89,7 @@ test("settledRuns() has the state that the service reports, and the run's time i
   // The time that a job waited is in no figure.
   const { last } = lastDaysOf(countedRuns(runs), NOW);
   expect(last).toEqual({
-    ...{ runs: 7, succeeded: 1, failed: 1, cancelled: 1, waiting: 1, running: 1, unfinished: 2 },
+    ...{ runs: 8, succeeded: 1, failed: 1, cancelled: 1, notStarted: 1, waiting: 1, running: 1, unfinished: 2 },
     ...{ medianMs: day, p95Ms: null, slowestMs: day },
   });
 });
@@ -227,6 +228,12 @@ test("campaignTroublesOf() has the failed items of each campaign that was not re
     { campaign: "node", outcome: "awaiting_input", runs: [runs[2]] },
     { campaign: "moment", outcome: "failed", runs: [runs[4]] },
   ] as never);
+});
+
+test("troublesOf() has a job whose newest try did not start, and not one that started later", () => {
+  const late = run(0.1, "not_started", { job: "late" });
+  const runs = [late, run(0.2, "success"), run(0.3, "not_started"), run(1, "failed", { job: "late" })];
+  expect(troublesOf(runs, NOW)).toEqual([{ run: late, task: null, times: 1 }] as never);
 });
 
 test("troublesOf() keeps runs of different tasks, jobs and repositories apart", () => {

@@ -126,6 +126,7 @@ const FIGURES: Fields<RunFigures> = {
   succeeded: true,
   failed: true,
   cancelled: true,
+  notStarted: true,
   waiting: true,
   running: true,
   unfinished: true,

@@ -54,6 +54,14 @@ test("recordOf() knows no time of a run that was not seen to end, and no record 
   expect(recordOf({ ...RESULT, outcome: "started" }, AT, null)).toBeUndefined();
 });
 
+test("recordOf() has a run that found no sandbox as not started, without a duration", () => {
+  const error = { code: "NO_SANDBOX", status: null, requestId: null, hint: null } as never;
+  const lacking = recordOf({ ...RESULT, status: "failed", outcome: "error", exitCode: 75, error }, AT, "agent");
+  expect(lacking).toMatchObject({ outcome: "not_started", exitCode: 75, tookMs: null });
+  const { records, skippedCount } = readHistory(historyLine(lacking as HistoryRecord));
+  expect([records, skippedCount]).toEqual([[lacking as HistoryRecord], 0]);
+});
+
 test("readHistory() reads what historyLine() writes, in the order of times", () => {
   const other = record({ runId: "b", at: "2026-11-26T12:00:00.000Z" });
   const { records, skipped } = readHistory(historyLine(record()) + historyLine(other));
