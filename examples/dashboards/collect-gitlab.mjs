@@ -5,18 +5,22 @@
 //
 // projects.txt has one project path per line, and # starts a comment. Each job becomes a file, such as
 // runs/acme-web-1234.ndjson, even if it failed or was retried. A file that exists is not downloaded again: keep the folder in a
-// cache, because GitLab deletes artifacts. It looks at the newest 300 jobs of each project: set PAGES for more. Needs GITLAB_TOKEN, a
-// token with the scope read_api and the role Developer in all projects, such as a group access token. Outside GitLab CI, set
-// GITLAB_URL, such as https://gitlab.example.com. Set JOBS if your jobs have other names, and HISTORY for another path.
+// cache, because GitLab deletes artifacts. Needs GITLAB_TOKEN, a token with the scope read_api and the role Developer in all projects,
+// such as a group access token. Outside GitLab CI, set GITLAB_URL, such as https://gitlab.example.com. Set JOBS if your jobs have other
+// names, and HISTORY for another path.
 //
-// runs/not-collected.ndjson lists the projects that it cannot read, and the dashboard shows them. If it can read none, it exits with
-// 64 (no token, or GitLab refuses it), 65 (the token cannot read the projects) or 69 (GitLab is down).
+// It reads all jobs of the last 12 weeks, and later those since 3 days before the last complete collection, which is in
+// runs/collected.json. It stops after the newest 3000 jobs of a project: set PAGES for more pages of 100 jobs, or SINCE=2026-11-30 to
+// leave out older jobs.
+//
+// runs/not-collected.ndjson lists the projects that it cannot read, or not completely, and the dashboard shows them. If it can read none,
+// it exits with 64 (no token, or GitLab refuses it), 65 (the token cannot read the projects) or 69 (GitLab is down).
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 
 const [, , list = "projects.txt", folder = "runs"] = process.argv;
-const { CI_API_V4_URL, GITLAB_URL = "https://gitlab.com", GITLAB_TOKEN = "", PAGES = "3" } = process.env;
+const { CI_API_V4_URL, GITLAB_URL = "https://gitlab.com", GITLAB_TOKEN = "", PAGES = "30", SINCE = "" } = process.env;
 const { JOBS = "mogplex mogplex-run mogplex-respond", HISTORY = "mogplex-ci/runs.ndjson" } = process.env;
 const names = JOBS.split(" ");
 const api = `${CI_API_V4_URL ?? `${GITLAB_URL}/api/v4`}/projects/`;
@@ -39,9 +43,17 @@ async function get(path) {
   throw new GitlabError(status, [`HTTP ${status}`, ...[body.message ?? body.error ?? []].flat()].join(": "));
 }
 
-async function collect(project) {
+const DAY_MS = 86_400_000;
+
+/**
+ * Downloads the histories of a project.
+ * @param fromMs Older jobs do not matter. Milliseconds since 1970.
+ * @returns How many are new, and the day of the oldest job if not all jobs were read.
+ */
+async function collect(project, fromMs) {
   const id = encodeURIComponent(project);
   let count = 0;
+  let oldest = "";
   // The newest 100 jobs on each page.
   for (let page = 1; page <= Number(PAGES); page++) {
     const query = `scope[]=success&scope[]=failed&scope[]=canceled&include_retried=true&per_page=100&page=${page}`;
@@ -62,9 +74,19 @@ async function collect(project) {
       writeFileSync(file, text);
       count++;
     }
-    if (jobs.length < 100) break;
+    oldest = jobs.at(-1)?.created_at ?? "";
+    if (jobs.length < 100 || Date.parse(oldest) < fromMs) return { count, cutAt: null };
   }
-  return count;
+  return { count, cutAt: oldest.slice(0, 10) };
+}
+
+/** When each project was last collected completely. Without the file, or if it is broken, all projects are new. */
+function readCollected(file) {
+  try {
+    return JSON.parse(readFileSync(file, "utf8"));
+  } catch {
+    return {};
+  }
 }
 
 if (GITLAB_TOKEN === "") {
@@ -76,22 +98,39 @@ if (GITLAB_TOKEN === "") {
 mkdirSync(folder, { recursive: true });
 const lines = readFileSync(list, "utf8").split("\n").map((line) => line.trim());
 const projects = lines.filter((line) => line !== "" && !line.startsWith("#"));
-/** Why each project is missing. */
+/** Why runs of each project are missing. */
 const missing = new Map();
+const stateFile = join(folder, "collected.json");
+const collected = readCollected(stateFile);
+let unread = 0;
 let first;
 for (const [index, project] of projects.entries()) {
+  const now = Date.now();
+  const lastMs = Date.parse(collected[project] ?? "");
+  // A job that was running at the last collection is older than that.
+  const from = [now - 84 * DAY_MS, lastMs - 3 * DAY_MS, Date.parse(SINCE)].filter((ms) => !Number.isNaN(ms));
   try {
-    console.log(`${project}: ${await collect(project)} new`);
+    const { count, cutAt } = await collect(project, Math.max(...from));
+    console.log(`${project}: ${count} new`);
+    if (cutAt === null) collected[project] = new Date(now).toISOString();
+    else {
+      const most = `the newest ${100 * Number(PAGES)} jobs only go back to ${cutAt}`;
+      missing.set(project, `Not all jobs were read: ${most}; set PAGES to more than ${PAGES}, or SINCE to a later day`);
+      console.error(`${project}: ${missing.get(project)}`);
+    }
   } catch (error) {
     first ??= error;
     // GitLab answers 404 for a project that a token cannot see, and 401 if it refuses the token itself.
     const isRefused = error.status === 401;
-    for (const each of isRefused ? projects.slice(index) : [project]) missing.set(each, error.message);
+    const affected = isRefused ? projects.slice(index) : [project];
+    unread += affected.length;
+    for (const each of affected) missing.set(each, error.message);
     const rest = isRefused ? "; GitLab refuses GITLAB_TOKEN, so no other project was read" : "";
     console.error(`Cannot collect the runs of ${project}: ${error.message}${rest}`);
     if (isRefused) break;
   }
 }
+writeFileSync(stateFile, `${JSON.stringify(collected, null, 2)}\n`);
 // A new file each time, since the folder is kept.
 const report = join(folder, "not-collected.ndjson");
 rmSync(report, { force: true });
@@ -99,6 +138,6 @@ if (missing.size > 0) {
   const line = ([source, why]) => `${JSON.stringify({ schemaVersion: 1, kind: "problem", source, why })}\n`;
   writeFileSync(report, [...missing].map(line).join(""));
 }
-if (projects.length > 0 && missing.size === projects.length) {
+if (projects.length > 0 && unread === projects.length) {
   process.exitCode = { 401: 64, 403: 65, 404: 65 }[first.status] ?? 69;
 }

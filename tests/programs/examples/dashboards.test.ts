@@ -124,8 +124,9 @@ test.skipIf(which("git") === undefined)(
 /**
  * A GitLab with the jobs of projects, by its documentation: "Jobs API", "List all jobs for a project" and "Job artifacts API", "Download a single
  * artifact file by job ID".
+ * @param histories Of the jobs of each project, newest first. @param hours From one job to the next.
  */
-async function startGitlab(histories: Readonly<Record<string, readonly (string | undefined)[]>>) {
+async function startGitlab(histories: Readonly<Record<string, readonly (string | undefined)[]>>, hours = 0) {
   const requests: string[] = [];
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? "", "http://gitlab");
@@ -146,12 +147,17 @@ async function startGitlab(histories: Readonly<Record<string, readonly (string |
       200,
       jobs.map((_text, id) => ({
         ...{ id, name: id === 1 ? "build" : id % 2 === 0 ? "mogplex" : "mogplex-run", status: "failed" },
+        created_at: new Date(Date.now() - id * hours * 3_600_000).toISOString(),
         artifacts: [{ file_type: "archive", filename: "artifacts.zip" }],
       })).slice(from, from + 100),
     );
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return { server, requests, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
+function ndjsonIn(cwd: string): string[] {
+  return readdirSync(join(cwd, "runs")).filter((name) => name.endsWith(".ndjson")).sort();
 }
 
 /** Runs collect-gitlab.mjs with these lines of projects.txt. */
@@ -182,7 +188,7 @@ test("collect-gitlab.mjs downloads each history once, also of failed jobs, and n
     const collect = (projects: string) => collected(cwd, projects, { GITLAB_URL: url, GITLAB_TOKEN: "glpat-1" });
     const files = () =>
       Object.fromEntries(
-        readdirSync(join(cwd, "runs")).map((name) => [name, readFileSync(join(cwd, "runs", name), "utf8")]),
+        ndjsonIn(cwd).map((name) => [name, readFileSync(join(cwd, "runs", name), "utf8")]),
       );
     const all = "acme/web\r\n\nacme/gone\n# acme/later\nacme/sub/api";
     const gone = "Cannot collect the runs of acme/gone: HTTP 404: 404 Project Not Found\n";
@@ -200,6 +206,39 @@ test("collect-gitlab.mjs downloads each history once, also of failed jobs, and n
     expect(requests.filter((each) => ["acme/web 0", "acme/web 1", "acme/web 3"].includes(each))).toEqual([]);
     expect([(await collect("acme/web\n")).code, files()]).toEqual([0, histories]);
     expect((await collect("acme/gone\n")).code).toBe(65);
+  } finally {
+    server.close();
+    rmSync(cwd, { recursive: true });
+  }
+});
+
+test("collect-gitlab.mjs reads on until the last complete collection, and reports a project with more jobs than it reads", async () => {
+  const cwd = mkdtempSync(join(tmpdir(), "mogplex-collect-"));
+  const line = (id: number) => `{"runId":"${id}"}\n`;
+  // 600 jobs in 25 days.
+  const jobs = Array.from({ length: 600 }, (_, id) => id % 100 === 99 ? line(id) : undefined);
+  const { server, requests, url } = await startGitlab({ "acme/web": jobs }, 1);
+  try {
+    const collect = async (env: Record<string, string> = {}) => {
+      requests.length = 0;
+      const { code, out } = await collected(cwd, "acme/web\n", { GITLAB_URL: url, GITLAB_TOKEN: "glpat-1", ...env });
+      return { code, out, pages: requests.filter((each) => each.includes("page")).length };
+    };
+    const day = new Date(Date.now() - 299 * 3_600_000).toISOString().slice(0, 10);
+    const why =
+      `Not all jobs were read: the newest 300 jobs only go back to ${day}; set PAGES to more than 3, or SINCE to a later day`;
+    const cut = { code: 0, out: `acme/web: 3 new\nacme/web: ${why}\n`, pages: 3 };
+    expect(await collect({ PAGES: "3" })).toEqual(cut);
+    expect(readFileSync(join(cwd, "runs/not-collected.ndjson"), "utf8")).toBe(problem("acme/web", why));
+    // The hole is reported until it is filled.
+    expect(await collect({ PAGES: "3" })).toEqual({ ...cut, out: cut.out.replace("3 new", "0 new") });
+    expect(await collect()).toEqual({ code: 0, out: "acme/web: 3 new\n", pages: 7 });
+    // 3 days before the last collection are 72 jobs.
+    expect(await collect({ PAGES: "3" })).toEqual({ code: 0, out: "acme/web: 0 new\n", pages: 1 });
+    expect(ndjsonIn(cwd)).toEqual([199, 299, 399, 499, 599, 99].map((id) => `acme-web-${id}.ndjson`));
+    rmSync(join(cwd, "runs/collected.json"));
+    const SINCE = new Date(Date.now() - 150 * 3_600_000).toISOString().slice(0, 10);
+    expect(await collect({ PAGES: "3", SINCE })).toEqual({ code: 0, out: "acme/web: 0 new\n", pages: 2 });
   } finally {
     server.close();
     rmSync(cwd, { recursive: true });
