@@ -428,7 +428,7 @@ function ofPullRequests({ pullRequests: { entries, state }, at }: DashboardData)
       "warn",
       `${count} ${old.length === 1 ? "has" : "have"} been open for more than 3 days`,
       // Older ones may be among those that could not be read.
-      `Oldest${isComplete ? "" : " of those read"}: ${repository ?? url}${
+      `Oldest${isComplete ? "" : " known"}: ${repository ?? url}${
         repository !== null && number !== undefined ? ` #${number}` : ""
       } (${details.join(", ")}).`,
       { link: { words: "Show them", part: "pulls" } },
@@ -510,7 +510,7 @@ function ofFiles({ lists, fileProblems, pullRequests, covers }: DashboardData): 
     concern(
       "source",
       "bad",
-      `The runs of ${names.length === 1 ? names[0] : `${names.length} projects`} could not be collected`,
+      `Not all runs of ${names.length === 1 ? names[0] : `${names.length} projects`} were collected`,
       `${sentenceOf(why)}${
         names.length === 1 ? "" : ` ${names.slice(0, 5).join(", ")}${names.length > 5 ? ", …" : ""}`
       }`,
@@ -577,8 +577,12 @@ function hasFiles({ results, campaigns, histories }: DashboardData["covers"]): b
 export function uncountedText({ covers, fileProblems }: DashboardData): string | null {
   const { results, campaigns, histories, lines } = covers;
   if (results + campaigns + lines > 0) return null;
-  return histories + fileProblems.length === 0
-    ? "No runs are counted, because neither --history nor --results was given."
+  if (histories + fileProblems.length === 0) {
+    return "No runs are counted, because neither --history nor --results was given.";
+  }
+  const patterns = fileProblems.filter(({ kind }) => kind === "pattern").map(({ file }) => file);
+  return histories === 0 && patterns.length === fileProblems.length
+    ? `No runs are counted, because no file matches ${patterns.slice(0, 3).join(" or ")}.`
     : "No runs are counted, because the files contain none.";
 }
 

@@ -435,7 +435,7 @@ function pulls({ pullRequests, runs }: DashboardData, nowMs: number): Html | nul
   const rows = entries.map((entry) => pullRow(entry, nowMs));
   const more = rows.length - FIRST_PULLS;
   // Older ones may be among those that could not be read.
-  const heads = [{ name: state === "complete" ? "Open longest" : "Open longest, of those read" }, ...PULLS];
+  const heads = [{ name: state === "complete" ? "Open longest" : "Open longest (some could not be read)" }, ...PULLS];
   return markup`<div class="panel"><dl class="strip">${
     boxes.map(([name, pair, isKnown]) =>
       state === "skipped" && pair === null
@@ -548,7 +548,9 @@ function pullRow(
       // In one line: the column is narrow beside a long task.
       oneLine(review === null ? null : REVIEWS.get(review) ?? review),
       oneLine(owner),
-      ms === null ? null : { show: ageText(nowMs - ms), value: nowMs - ms },
+      ms === null
+        ? null
+        : { show: markup`<span title="${utcText(ms)}">${ageText(nowMs - ms)}</span>`, value: nowMs - ms },
     ],
   };
 }
@@ -877,7 +879,7 @@ function sources({ runs, lists, fileProblems, covers, repositories }: DashboardD
       }.`
   }${jobs.length > 0 && markup` Jobs: ${bare(jobs.join(", "))}.`}${
     files.length > 0 && " Only these files are counted."
-  }${histories === 0 && " To count every run, use --history with the files that jobs write."}${
+  }${histories === 0 && " To count every run, let jobs write a history, and pass it with --history."}${
     unmatched.length > 0 &&
     markup` No file matches ${unmatched.map(({ file }, index) => markup`${index > 0 && ", "}${code(file)}`)}.`
   }</p><p>Lists of the service: ${
@@ -886,7 +888,7 @@ function sources({ runs, lists, fileProblems, covers, repositories }: DashboardD
   }${incomplete.length === 0 ? "all of them are complete." : "not complete:"}</p>${
     incomplete.length > 0 &&
     markup`<ul>${incomplete.map((name) => markup`<li>${LIST_WORDS[name]}: ${bare(lists[name].why ?? "")}</li>`)}</ul>`
-  }${problemList("Projects whose runs could not be collected", problems("project"))}${
+  }${problemList("Projects whose runs were not all collected", problems("project"))}${
     problemList("Files that could not be used", problems("file"))
   }</div>`;
 }

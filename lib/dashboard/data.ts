@@ -322,11 +322,11 @@ export interface Coverage {
   jobs: readonly string[];
 }
 
-/** A file that could not be used, or a project whose runs could not be collected. */
+/** A file that could not be used, or a project whose runs could not all be collected. */
 export interface FileProblem {
   /** The file, the pattern that matches nothing, or the project. Untrusted text. */
   file: string;
-  /** `pattern`: it matches no file. `file`: it cannot be read, or is not one of ours. `project`: its runs could not be collected. */
+  /** `pattern`: it matches no file. `file`: it cannot be read, or is not one of ours. `project`: not all of its runs could be collected. */
   kind: "pattern" | "file" | "project";
   /** A sentence. Untrusted text. */
   why: string;

@@ -200,7 +200,7 @@ function files(data: DashboardData): Family[] {
     },
     single(
       "projects_unread",
-      "Projects whose runs could not be collected.",
+      "Projects whose runs could not all be collected.",
       fileProblems.filter(({ kind }) => kind === "project").length,
     ),
     single("files_unread", "Files that could not be used.", fileProblems.filter(({ kind }) => kind === "file").length),

@@ -3,6 +3,7 @@
  * @module
  */
 import { messageOf } from "../error_sentence.ts";
+import { MogplexError } from "../errors.ts";
 import { readAddress } from "./address.ts";
 import { ForgeClient, type ForgeWorld, isTooMuch } from "./client.ts";
 import type { Findings, FindingsOf } from "./findings.ts";
@@ -24,6 +25,13 @@ export interface ForgeReading {
 
 /** Longest time of a reading at one host, in milliseconds: a thousand merge requests take half of that. */
 const READING_MS = 10 * 60_000;
+
+/** Why a request failed. What was attempted is clear from where the reason is shown. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof MogplexError) || error.attempted === null) return messageOf(error);
+  const { why, value, advice } = error;
+  return `${why}${value === null ? "" : `: ${value}`}${advice === null ? "" : `; ${advice}`}`;
+}
 
 type BranchPlace = WantedBranch & { readonly forge: string; readonly host: string };
 
@@ -141,7 +149,7 @@ export class Forges {
         }
         // The next ones would fail in the same way, each after all of its attempts. A single one may be too large for the forge.
         const reaches = worked && isTooMuch(error) ? at + 1 : wanted.length;
-        for (const { url } of wanted.slice(at, reaches)) failed.set(url, messageOf(error));
+        for (const { url } of wanted.slice(at, reaches)) failed.set(url, reasonOf(error));
         at = reaches;
         worked = false;
         continue;

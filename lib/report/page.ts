@@ -322,7 +322,9 @@ function cellOf(cell: Cell, column: Column, isFirst: boolean, isNamed: boolean):
   if (isFirst) {
     return markup`<th scope="row"${value}>${content}</th>`;
   }
-  const name = isNamed && column.named ? markup` data-n="${column.name.toLowerCase()}"` : null;
+  const name = isNamed && column.named
+    ? markup` data-n="${column.name.replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase())}"`
+    : null;
   return markup`<td${columnClass(column)}${value}${name}>${content}</td>`;
 }
 

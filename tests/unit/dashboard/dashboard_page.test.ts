@@ -214,6 +214,10 @@ test("renderDashboardPage() has a sentence where there is nothing, and neither f
   expect(textsOf(render(emptyDashboard({ covers })), "h1")).toEqual(["All is well"]);
   const empty = render(emptyDashboard({ covers: { ...covers, lines: 0 } }));
   expect(textsOf(empty, "header")[0]).toContain("No runs are counted, because the files contain none.");
+  const fileProblems = ["none/*.ndjson", "no/*.json"].map((file): FileProblem => ({ file, kind: "pattern", why: "" }));
+  expect(textsOf(render(emptyDashboard({ fileProblems })), "header")[0]).toContain(
+    "No runs are counted, because no file matches none/*.ndjson or no/*.json.",
+  );
   expect(textsOf(page, "h2")).toEqual(["Automations and sandboxes", "What this page covers"]);
   expect([textsOf(page, "table"), textsOf(page, "dl")]).toEqual([[], []]);
   expect(page.length).toBeLessThan(40_000);
@@ -497,16 +501,16 @@ test("a pattern that matches no file needs no attention if another source has fi
   expect(renderDashboardMetrics(data)).toContain("mogplex_dashboard_files_unread 1\n");
 });
 
-test("renderDashboardPage() asks for attention if the runs of projects could not be collected, once for each reason", () => {
+test("renderDashboardPage() asks for attention if not all runs of projects were collected, once for each reason", () => {
   const problem = (file: string, why: string) => ({ file, kind: "project", why }) as const;
   const fileProblems = [problem("acme/web", "HTTP 401"), problem("a/<b>", "HTTP 404"), problem("acme/api", "HTTP 401")];
   const page = render(emptyDashboard({ fileProblems }));
   expect(breaches(page)).toEqual([]);
   expect(todosOf(page)).toEqual([
-    "The runs of 2 projects could not be collectedHTTP 401. acme/web, acme/apiShow",
-    "The runs of a/<b> could not be collectedHTTP 404.Show",
+    "Not all runs of 2 projects were collectedHTTP 401. acme/web, acme/apiShow",
+    "Not all runs of a/<b> were collectedHTTP 404.Show",
   ]);
-  expect(textsOf(page, "h3")).toContain("Projects whose runs could not be collected");
+  expect(textsOf(page, "h3")).toContain("Projects whose runs were not all collected");
   expect(textsOf(page, "li")).toContain("acme/web HTTP 401");
 });
 
@@ -665,7 +669,7 @@ test("the oldest pull request is only the oldest of those that were read, if som
     entries.length === 1 ? " has" : "s have"
   } been open for more than 3 days`;
   expect(of("complete")).toEqual([count, "Oldest", "Open longest"]);
-  expect(of("cut")).toEqual([`At least ${count}`, "Oldest of those read", "Open longest, of those read"]);
+  expect(of("cut")).toEqual([`At least ${count}`, "Oldest known", "Open longest (some could not be read)"]);
 });
 
 test("renderDashboardMetrics() has the runs of the last 7 days by outcome", () => {
