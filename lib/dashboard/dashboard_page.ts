@@ -548,9 +548,7 @@ function pullRow(
       // In one line: the column is narrow beside a long task.
       oneLine(review === null ? null : REVIEWS.get(review) ?? review),
       oneLine(owner),
-      ms === null
-        ? null
-        : { show: markup`<span title="${utcText(ms)}">${ageText(nowMs - ms)}</span>`, value: nowMs - ms },
+      ms === null ? null : { show: time(ms, ageText(nowMs - ms)), value: nowMs - ms },
     ],
   };
 }
@@ -620,11 +618,12 @@ function campaigns({ campaigns }: DashboardData, nowMs: number): Html | null {
 function moment(text: string | null, nowMs: number): Cell {
   const ms = instantMs(text);
   if (ms === null) return null;
-  const iso = new Date(ms).toISOString();
-  return {
-    show: markup`<time datetime="${iso}" title="${utcText(ms)}">${unbroken(agoText(ms, nowMs))}</time>`,
-    value: ms,
-  };
+  return { show: time(ms, agoText(ms, nowMs)), value: ms };
+}
+
+/** A text with a time as its tooltip. */
+function time(ms: number, text: string): Html {
+  return markup`<time datetime="${new Date(ms).toISOString()}" title="${utcText(ms)}">${unbroken(text)}</time>`;
 }
 
 /** A time in the future; `soon` if a campaign that still runs should have ended in the last hour, null if earlier. */

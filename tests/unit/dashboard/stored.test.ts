@@ -74,6 +74,13 @@ test("readStored() has the time that the run took, and never the time that its j
   expect(read({ "result.json": renderJson(late) }).runs[0]?.durationMs).toBeNull();
 });
 
+test("readStored() has a run that found no sandbox as not started, without a duration", () => {
+  const problem = { attempted: "begin run", why: "no sandbox was free", value: null, advice: null, code: "NO_SANDBOX" };
+  const lacking = sampleResult({ outcome: "error", status: "failed", exitCode: 75, error: problem as never });
+  const [run] = read({ "result.json": renderJson(lacking) }).runs;
+  expect([run?.outcome, run?.durationMs]).toEqual(["not_started", null]);
+});
+
 test("readStored() has the first line of the task, and the page beside the file", () => {
   const text = renderJson(sampleResult({ task: "# Fix it\n\nall" }));
   const { runs } = read({ "a/result.json": text }, NOW, (path) => path.replace("result.json", "run.html"));
