@@ -448,8 +448,19 @@ function jobsOfSchedules(system: Recipe, name: string | undefined, stage: string
   });
 }
 
+/** The command that starts an agent or answers mentions, in the text of a job. */
+const COMMAND = new RegExp(`${TOOL} (?:run|respond)\\b`);
+
 const isSameJob = (text: string | undefined, job: Pick<WrittenJob, "text">) =>
   text !== undefined && withoutStage(text) === withoutStage(job.text);
+
+/** The jobs that a changed file still contains: those whose command is in it. */
+function startedJobs(text: string, jobs: readonly WrittenJob[]): readonly WrittenJob[] {
+  return jobs.filter((job) => {
+    const [call] = COMMAND.exec(job.text) ?? [];
+    return call !== undefined && text.includes(call);
+  });
+}
 
 function uninstall(context: Context, steps: Steps, jobs: readonly WrittenJob[]): void {
   const isProgramUnchanged = isUnchanged(context);
@@ -465,7 +476,15 @@ function uninstall(context: Context, steps: Steps, jobs: readonly WrittenJob[]):
       gone.add(path);
       for (const each of job?.remains ?? []) remains.add(each);
     } else if (path !== ATTRIBUTES_FILE || old.includes(ATTRIBUTES.trim())) {
-      steps.say(`keep ${path}: init did not write it, or it was changed`);
+      for (const each of startedJobs(old, jobs.filter(({ paths }) => paths.includes(path)))) {
+        for (const remain of each.remains) remains.add(remain);
+      }
+      const isProgramGone = isProgramUnchanged || !exists(context, PROGRAM_FILE);
+      const isBroken = jobPaths.includes(path) && old.includes(PROGRAM_FILE) && isProgramGone;
+      const then = isBroken
+        ? ". It still starts the program: delete the file, or that job in it. Otherwise the job fails."
+        : "";
+      steps.say(`keep ${path}: init did not write it, or it was changed${then}`);
     }
   }
   for (const path of [PROGRAM_FILE, CHECKSUM_FILE, LICENSES_FILE].filter((each) => exists(context, each))) {

@@ -659,3 +659,49 @@ test("init --uninstall lists what is left outside of the repository by name", as
     }
   }
 });
+
+test("init --uninstall says that a changed job still starts the program, and lists its secrets", async () => {
+  const token = "  - the token of this repository in the Mogplex app: Settings > Mogplex Keys";
+  const cases: [args: string[], file: string, edit: (text: string) => string][] = [
+    [
+      ["github"],
+      ".github/workflows/mogplex.yml",
+      (text) => text.replace("    steps:", "    environment: ai\n    steps:"),
+    ],
+    [
+      ["github", "--respond"],
+      ".github/workflows/mogplex-respond.yml",
+      (text) => text.replace("    steps:", "    environment: ai\n    steps:"),
+    ],
+    [
+      ["gitea", "--respond"],
+      ".gitea/workflows/mogplex-respond.yml",
+      (text) => text.replace('MOGPLEX_RESPOND_ALLOW_USERS: ""', "MOGPLEX_RESPOND_ALLOW_USERS: kim"),
+    ],
+    [["gitlab"], ".gitlab-ci.yml", (text) => `${text}\ntest:\n  script: [make]\n`],
+    [["gitlab", "--respond"], ".gitlab-ci.yml", (text) => `${text}\ntest:\n  script: [make]\n`],
+  ];
+  for (const [[system = "", ...more], file, edit] of cases) {
+    const { written } = await init([system, ...more]);
+    const whole = await init([system, "--uninstall"], written);
+    const edited = edit(written[file] ?? "");
+    expect([system, edited === written[file]]).toEqual([system, false]);
+    const { stdout, written: kept } = await init([system, "--uninstall"], { ...written, [file]: edited });
+    expect(kept).toEqual({ [file]: edited });
+    expect(stdout).toContain(
+      `keep ${file}: init did not write it, or it was changed. It still starts the program: delete the file, or that job in ` +
+        "it. Otherwise the job fails.\n",
+    );
+    const [, list = ""] = stdout.split("\n\ninit cannot remove ");
+    expect(list).toBe(whole.stdout.split("\n\ninit cannot remove ")[1] ?? "");
+    expect(list).toEndWith(`\n${token}\n`);
+    // The program that was changed is kept too, so the job still works.
+    const both = await init([system, "--uninstall"], { ...written, [file]: edited, [PROGRAM_FILE]: "changed" });
+    expect(both.stdout).toContain(`keep ${file}: init did not write it, or it was changed\n`);
+    expect(both.stdout).toEndWith(list);
+  }
+  // Another job of the same file.
+  const other = await init(["gitlab", "--uninstall"], { ".gitlab-ci.yml": "test:\n  script: [make]\n" });
+  expect(other.stdout).toContain("keep .gitlab-ci.yml: init did not write it, or it was changed\n");
+  expect(other.stdout).toEndWith(` remove:\n${token}\n`);
+});
