@@ -164,7 +164,7 @@ output { color: var(--soft); font-size: var(--small); }
 .clip bdi { max-width: 36rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .clip[open] bdi { white-space: normal; }
 .more { min-width: 18rem; }
-@media screen { .rows .clip:not([open]) bdi { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 3; white-space: normal; } details [data-list] .scroll { max-height: 75vh; overflow-y: auto; } }
+@media screen { .rows .clip:not([open]) bdi { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 3; white-space: normal; } .rows td:has(> .clip + a) > .clip:not([open]) bdi { -webkit-line-clamp: 2; } details [data-list] .scroll { max-height: 75vh; overflow-y: auto; } }
 .events > li { border-top: 1px solid var(--line); }
 .events > li:first-child { border-top: 0; }
 .event { display: grid; grid-template-columns: 56px 100px minmax(0, 1fr); gap: 12px; align-items: baseline; padding: 8px 20px; }
