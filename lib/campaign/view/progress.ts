@@ -4,7 +4,7 @@
  * @module
  */
 import { EXIT, type ExitName } from "../../exit_codes.ts";
-import { type CampaignMemory, isLongOpen, isOpenStart, type ItemMemory, lingerMs } from "../journal/memory.ts";
+import { type CampaignMemory, hasRun, isLongOpen, isOpenStart, type ItemMemory, lingerMs } from "../journal/memory.ts";
 import type { RecordBody } from "../journal/record.ts";
 import { formatCount } from "../../text/duration.ts";
 import { type ForecastInput, LINGER_MS } from "../pace/forecast.ts";
@@ -41,6 +41,11 @@ function isToSettle(memory: CampaignMemory, item: ItemMemory): boolean {
 /** Items whose open start must be settled. A campaign that continues sends the others again. */
 export function toSettle(memory: CampaignMemory): ItemMemory[] {
   return [...memory.items.values()].filter((item) => isToSettle(memory, item)).sort(byLastTry);
+}
+
+/** Items whose run must be cancelled. */
+function runsToCancel(memory: CampaignMemory): ItemMemory[] {
+  return [...memory.items.values()].filter((item) => isToCancel(memory, item) && hasRun(item));
 }
 
 /** When an item's start was sent last, in milliseconds since 1970 by the service. */
@@ -395,7 +400,7 @@ export function campaignState(memory: CampaignMemory): { state: CampaignState; r
 
 /** Whether it is at rest: it is done, or only a person can make it continue, and no run is open. */
 export function isAtRest(memory: CampaignMemory): boolean {
-  if (toSettle(memory).length > 0) return false;
+  if (toSettle(memory).length > 0 || runsToCancel(memory).length > 0) return false;
   if (openCount(memory) === 0) return true;
   // A gate that is due has to be recorded.
   return memory.counts.running === 0 && closedBy(memory) !== null && gateDue(memory) === undefined;

@@ -11,7 +11,7 @@ import { pollPlan } from "../pace/poll_plan.ts";
 import { isAtRest } from "../view/progress.ts";
 import { lookAtRun, type OpenRun } from "./look.ts";
 import { RunStreams } from "./run_streams.ts";
-import { obeyDecisions, worstOf } from "./settle.ts";
+import { cancelsAreNew, obeyDecisions, worstOf } from "./settle.ts";
 import { startSome } from "./start_item.ts";
 import { readPullRequests, type Rest, serviceNow, takeStops, type Work } from "./work.ts";
 
@@ -74,7 +74,7 @@ class Follower {
     // It ends with the signal, which is its only way out: an error of the journal is thrown by the next record.
     this.#watchStops(ending.signal).catch(() => {});
     try {
-      if (await takeStops(this.#work)) this.#obeyAt = -Infinity;
+      await takeStops(this.#work);
       while (!isAtRest(store.memory) && clock.now() < deadline) {
         // As at each opening of the journal, which one process may stay away from for days.
         store.giveUpOpenStarts(clock.wallTime());
@@ -87,7 +87,7 @@ class Follower {
         if (isAtRest(this.#work.store.memory)) return;
         const next = this.#nextLook();
         const at = Math.min(
-          ...[next?.atMs ?? Infinity, this.#startAt(), this.#obeyAt],
+          ...[next?.atMs ?? Infinity, this.#startAt(), this.#obeyDueAt()],
           ...[clock.now() + LONGEST_SLEEP_MS, deadline],
         );
         if (at > clock.now()) await this.#streams.sleep(at - clock.now());
@@ -95,6 +95,7 @@ class Follower {
         // The last end may have brought a pull request, and a pull request another start.
         if (isAtRest(this.#work.store.memory)) await this.#pullRequests();
       }
+      if (cancelsAreNew(this.#work)) await this.#obey();
       // The service could not be reached at the end: that is the reason to leave.
       const { failures, unreadResults } = this.#work;
       const all = [...failures, ...unreadResults.values(), ...this.#error === undefined ? [] : [this.#error]];
@@ -111,7 +112,6 @@ class Follower {
       await clock.sleep(STOPS_MS, { signal, background: true });
       if (!await takeStops(this.#work)) continue;
       this.#rest = undefined;
-      this.#obeyAt = -Infinity;
       this.#streams.wake();
     }
   }
@@ -147,10 +147,15 @@ class Follower {
     }
   }
 
+  /** Point on the clock at which people's decisions are carried out. */
+  #obeyDueAt(): number {
+    return cancelsAreNew(this.#work) ? -Infinity : this.#obeyAt;
+  }
+
   /** Does what people have decided about runs; again later, when something could not be done. */
   async #obey(): Promise<void> {
     const { session: { clock, ...session }, failures } = this.#work;
-    if (this.#obeyAt > clock.now()) return;
+    if (this.#obeyDueAt() > clock.now()) return;
     const rest = await obeyDecisions(this.#work);
     this.#obeyAt = failures.length > 0
       ? clock.now() + OBEY_AGAIN_MS

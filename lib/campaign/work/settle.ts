@@ -51,6 +51,14 @@ export async function settleNow(work: Work, only: ReadonlySet<string>): Promise<
 }
 
 /**
+ * Whether a stop with cancel has been recorded since people's decisions were last carried out. Every part of the work that waits records stops,
+ * so this is asked before each sleep and before the work ends.
+ */
+export function cancelsAreNew({ store: { memory }, obeyed }: Work): boolean {
+  return memory.cancelSeq > obeyed.cancelSeq;
+}
+
+/**
  * Cancels the runs, and settles the open starts, that a person has decided about. Each is tried, even if others fail; what went
  * wrong is in {@linkcode Work.failures}.
  *
@@ -65,6 +73,8 @@ export async function obeyDecisions(
 ): Promise<Rest | null> {
   const { session, store, failures } = work;
   failures.length = 0;
+  // A stop that is recorded from here on is new.
+  if (only === undefined) work.obeyed.cancelSeq = store.memory.cancelSeq;
   const isChosen = ({ item }: ItemMemory) => only === undefined || only.has(item.id);
   const openRuns = store.openRuns().filter(({ item }) => isToCancel(store.memory, item) && isChosen(item));
   await cancelAll(work, openRuns.map((open) => ({ ...open, isFound: false, why: null })));

@@ -12,7 +12,7 @@ import { nextStarts } from "../pace/next_starts.ts";
 import { closedBy, gateDue, isToCancel, paceInput, readyItems, toSettle } from "../view/progress.ts";
 import type { CampaignView } from "../view/view.ts";
 import { lookAtRun, type OpenRun } from "./look.ts";
-import { obeyDecisions, worstOf } from "./settle.ts";
+import { cancelsAreNew, obeyDecisions, worstOf } from "./settle.ts";
 import { startSome } from "./start_item.ts";
 import type { Store } from "./store.ts";
 import { readPullRequests, serviceNow, type Work } from "./work.ts";
@@ -25,12 +25,16 @@ import { readPullRequests, serviceNow, type Work } from "./work.ts";
 export async function runWave(work: Work): Promise<void> {
   /** What could not be read, although a later attempt may. */
   const unread: unknown[] = [];
-  try {
-    await lookAndStart(work, unread);
-  } catch (error) {
-    work.session.signal?.throwIfAborted();
-    unread.push(error);
-  }
+  const attempt = async (act: () => Promise<unknown>) => {
+    try {
+      await act();
+    } catch (error) {
+      work.session.signal?.throwIfAborted();
+      unread.push(error);
+    }
+  };
+  await attempt(() => lookAndStart(work, unread));
+  if (cancelsAreNew(work)) await attempt(() => obeyDecisions(work));
   const all = [...unread, ...work.failures, ...work.unreadResults.values()];
   if (all.length > 0) throw worstOf(all);
 }
@@ -60,6 +64,7 @@ async function lookAndStart(work: Work, unread: unknown[]): Promise<void> {
     const rest = await startSome(work);
     await work.waits(rest);
     for (const item of await work.merge()) await work.changed(item);
+    if (cancelsAreNew(work)) held = await obeyDecisions(work);
     const ends = store.openRuns().map((open) => expectedEnd(work, open)).filter((ms) => ms > lookedMs);
     const nextMs = Math.min(rest.nextMs ?? Infinity, held?.nextMs ?? Infinity, ...ends);
     const waitMs = nextMs - serviceNow(session);

@@ -53,6 +53,8 @@ export interface Work extends Listener {
   readonly withoutEvents: Set<string>;
   /** What went wrong with single items when people's decisions were last carried out. */
   readonly failures: unknown[];
+  /** Number of the record of the last stop with cancel that was carried out, or tried; 0 before that. */
+  readonly obeyed: { cancelSeq: number };
   /** Why the results of items could not be read when they were last tried, by the name of the item. */
   readonly unreadResults: Map<string, MogplexError>;
   /** What this process has started, and what it has announced and not sent. */
@@ -126,6 +128,7 @@ export function workOn(
     lock: store.memory.lock,
     forgeHosts: [...PUBLIC_HOSTS, ...(forge?.hosts ?? []).map(hostIn)],
     failures: [],
+    obeyed: { cancelSeq: 0 },
     unreadResults: new Map(),
     proven: new Set(),
     named: new Set(),

@@ -119,6 +119,64 @@ test("stop --cancel lets the process that holds the directory cancel its runs at
   expect(world.runs().map((line) => line.split(" ")[1])).toEqual(["cancelled", "cancelled", "cancelled"]);
 });
 
+/** Three long runs; the second one takes 30 seconds, and then does something else. */
+const changing = (play: string) => ({
+  count: 6,
+  scenarios:
+    `scenarios:\n- { match: { repo: acme/project-0002 }, play: ${play}, duration: 30s }\n- { play: success, duration: 8m }`,
+});
+
+for (const step of ["run", "advance"] as const) {
+  for (const play of ["agent-failure", "awaiting-input"]) {
+    test(`${step} that records a stop with cancel has cancelled its runs within 12 seconds, whatever it does when the stop comes (${play})`, async () => {
+      const wrong: unknown[] = [];
+      const stands = new Set<string>();
+      for (let at = 1; at <= 30; at++) {
+        const world = campaignWorld(changing(play));
+        await world.plan();
+        if (step === "advance") {
+          await world.advance();
+          await world.clock.sleep(40 * SECOND);
+        }
+        let count = 0;
+        let stoppedAt = Infinity;
+        let cancelledAt = -Infinity;
+        world.before = (request) => {
+          if (++count === at) {
+            stoppedAt = world.clock.now();
+            writeStop(DIRECTORY, world.files, { by: "ann", cancel: true });
+          }
+          if (/^POST .*cancel/.test(request)) cancelledAt = world.clock.now();
+        };
+        await world[step]();
+        if ((await stops(world)).length === 0) continue;
+        const runs = world.runs().map((line) => line.split(" ")[1] ?? "");
+        stands.add(runs.join(" "));
+        const open = runs.filter((status) => !["cancelled", "failed"].includes(status));
+        const ms = cancelledAt - stoppedAt;
+        if (open.length > 0 || ms > 12 * SECOND) wrong.push([at, ms, ...runs]);
+      }
+      expect(wrong).toEqual([]);
+      expect([...stands]).toContainEqual(expect.stringMatching(/^cancelled (cancelled|failed) cancelled/));
+    });
+  }
+}
+
+test("run cancels its runs when its time is up while it records a stop with cancel", async () => {
+  const world = campaignWorld({ count: 3, ...LONG });
+  await world.plan();
+  let isAsked = false;
+  world.before = async (request) => {
+    if (isAsked || !/^GET .*\/events\?/.test(request)) return;
+    isAsked = true;
+    writeStop(DIRECTORY, world.files, { by: "ann", cancel: true });
+    await world.clock.sleep(MINUTE);
+  };
+  await world.run({ timeoutMs: 30 * SECOND });
+  expect((await stops(world)).map(({ by, cancel }) => [by, cancel])).toEqual([["ann", true]]);
+  expect(world.runs().map((line) => line.split(" ")[1])).toEqual(["cancelled", "cancelled", "cancelled"]);
+});
+
 test("two stops at the same time are both recorded and confirmed", async () => {
   const world = campaignWorld({ count: 9, ...LONG });
   await world.plan();
