@@ -29,7 +29,7 @@ import {
   newsOf,
   stopOf,
 } from "./mark.ts";
-import { type Ask, readMention } from "./mention.ts";
+import { type Ask, isOnlyCommand, readMention } from "./mention.ts";
 import { leftOutOf, MAX_TASK, promptOf, type Told, whoMayAsk } from "./prompt.ts";
 import { Rights } from "./rights.ts";
 import { isStarting, ofRun, Rivals, rivalsOf, type RivalsWorld } from "./rivals.ts";
@@ -259,7 +259,7 @@ export class Decider {
       const no = await this.#rivals.refusal(thread, where, { marks, rivals: rivalsOf(thread, task.of, marks), me });
       if (no !== null) return tell(no.reason, no.text);
     }
-    const content = await this.#told(thread, comments.list, { me, at, ask });
+    const content = await this.#told(thread, comments.list, { me, at, ask, marks });
     const { template } = this.#world.settings;
     const prompt = promptOf(withQuote(task.text, task.quote), content, {
       redact: this.#world.redact,
@@ -592,11 +592,13 @@ export class Decider {
   async #told(
     thread: Thread,
     comments: readonly ThreadComment[],
-    { me, at, ask }: { me: ForgeUser; at: string; ask: AskId },
+    { me, at, ask, marks }: { me: ForgeUser; at: string; ask: AskId; marks: readonly MarkedNote[] },
   ): Promise<Told> {
     const isOurs = (comment: ThreadComment) => marksOf([comment], me, undefined).length > 0;
+    const isEarlier = ({ createdAt }: ThreadComment) => Date.parse(createdAt) <= Date.parse(at);
     const earlier = comments.filter((comment) =>
-      !isOurs(comment) && !isSameAsk(comment, ask) && Date.parse(comment.createdAt) <= Date.parse(at)
+      !isOurs(comment) && !isSameAsk(comment, ask) && isEarlier(comment) &&
+      !isOnlyCommand(comment.text, this.#world.settings.name)
     );
     const allowedComments: ThreadComment[] = [];
     const hasRight = this.#rights.crowd(MAX_USERS);
@@ -607,15 +609,16 @@ export class Decider {
       if (await hasRight(comment.author)) allowedComments.unshift(comment);
     }
     const isTask = ask.kind === "label";
-    const hasText = !isTask && await this.#rights.ownsText(thread, at) === "yes";
+    const ownsText = await this.#rights.ownsText(thread, at);
     const internal = earlier.filter(({ isInternal }) => isInternal).length;
     return {
       thread,
       isTask,
-      hasText,
+      ownsText,
       comments: allowedComments,
       leftOut: earlier.length - allowedComments.length,
       internal,
+      hasAnswer: marks.some((each) => !isSameAsk(each.mark.ask, ask) && isEarlier(each.note) && mayHaveRun(each)),
     };
   }
 }

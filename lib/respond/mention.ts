@@ -170,3 +170,9 @@ function fixOf(words: readonly string[]): Fix | undefined {
 export function mayMention(text: string, name: string): boolean {
   return text.toLowerCase().includes(`@${name.toLowerCase()}`);
 }
+
+/** Whether a whole comment is a command without content for the agent: `again`, `status` or `help`. */
+export function isOnlyCommand(text: string, name: string): boolean {
+  const isFirst = text.trimStart().toLowerCase().startsWith(`@${name.toLowerCase()}`);
+  return isFirst && ["again", "status", "help"].includes(readMention(text, name)?.kind ?? "");
+}

@@ -7,6 +7,7 @@ import type { PullNoun, Thread, ThreadComment } from "../forge/threads.ts";
 import type { Redact } from "../run/clean.ts";
 import { formatCount } from "../text/duration.ts";
 import { plainText, quoted } from "../text/plain_text.ts";
+import type { OwnsText } from "./rights.ts";
 
 /** Longest task, in UTF-16 units. A longer one is refused: half a task is a different task. */
 export const MAX_TASK = 20_000;
@@ -20,14 +21,16 @@ export interface Told {
   readonly thread: Thread;
   /** Whether title and description are the task itself, and so are not repeated. */
   readonly isTask: boolean;
-  /** Whether title and description were written by users with the right, and not changed since the task was given. */
-  readonly hasText: boolean;
+  /** The prompt gets title and description only with `yes`. */
+  readonly ownsText: OwnsText;
   /** Comments of users with the right, oldest first. */
   readonly comments: readonly ThreadComment[];
   /** Number of other users' comments that were left out. */
   readonly leftOut: number;
   /** Number of internal comments: a note would reveal them to others. */
   readonly internal: number;
+  /** Whether the thread has a note about an earlier run, which is never quoted. */
+  readonly hasAnswer: boolean;
 }
 
 /** The users who may ask, as the end of a clause. */
@@ -36,25 +39,32 @@ export function whoMayAsk(allowUsers: readonly string[] | null): string {
 }
 
 /**
- * What the agent does not get from the thread because of its author or editor, as a trusted sentence for the asker. Undefined if it gets everything
- * that the prompt has room for.
+ * What the agent does not get from the thread, and why, as trusted sentences for the asker. Undefined if it gets everything that the prompt has room
+ * for.
  */
 export function leftOutOf(
-  { isTask, hasText, leftOut, internal }: Told,
+  { isTask, ownsText, leftOut, internal, hasAnswer }: Told,
   { template, allowUsers }: { template: string | undefined; allowUsers: readonly string[] | null },
 ): string | undefined {
   const shows = (...names: readonly string[]) =>
     template === undefined || [...template.matchAll(PLACES)].some(([, name = ""]) => names.includes(name));
-  const comments = leftOut - internal;
+  const comments = shows("comments") ? leftOut - internal : 0;
+  const hasNoText = !isTask && ownsText !== "yes" && shows("title", "description");
+  const isChanged = hasNoText && ownsText === "changed";
   const parts = [
-    ...(isTask || hasText || !shows("title", "description") ? [] : ["title and description"]),
-    ...(comments === 0 || !shows("comments") ? [] : [formatCount(comments, "comment")]),
+    ...hasNoText && !isChanged ? ["title", "description"] : [],
+    ...comments === 0 ? [] : [formatCount(comments, "comment")],
   ];
-  if (parts.length === 0) return undefined;
-  const who = `users who ${whoMayAsk(allowUsers)}`;
-  return `Left out: ${
-    parts.join(", ")
-  }. The agent gets only texts by ${who}, and only if nobody else can have changed them.`;
+  const what = parts.length > 1 || comments > 1 ? "them" : "it";
+  const last = parts.at(-1) ?? "";
+  const list = parts.length > 1 ? `${parts.slice(0, -1).join(", ")} and ${last}` : last;
+  const who = `someone who ${allowUsers === null ? "cannot push" : "is not in --allow-users"}`;
+  const sentences = [
+    ...isChanged ? ["Left out: title and description, because somebody changed them after the task was given."] : [],
+    ...parts.length === 0 ? [] : [`Left out: ${list}, because ${who} wrote ${what} or could have changed ${what}.`],
+    ...hasAnswer && shows("comments") ? ["The agent does not see its earlier answers."] : [],
+  ];
+  return sentences.length === 0 ? undefined : sentences.join(" ");
 }
 
 function commentsText({ comments, leftOut }: Told, redact: Redact): string {
@@ -97,7 +107,8 @@ export function promptOf(
   told: Told,
   { redact, pull, template }: { redact: Redact; pull: PullNoun; template: string | undefined },
 ): string {
-  const { thread, hasText } = told;
+  const { thread, ownsText } = told;
+  const hasText = !told.isTask && ownsText === "yes";
   const { kind, number, url } = thread;
   const values: Record<typeof NAMES[number], string> = {
     task: plainText(task).trim(),

@@ -19,6 +19,12 @@ export interface RespondSettings {
   readonly isPublic: boolean;
 }
 
+/**
+ * Whether only users with the right have written title and description, and have not changed them since a time. `unknown`: the forge does not show
+ * who has changed them, or whether that user has the right.
+ */
+export type OwnsText = "yes" | "others" | "unknown" | "changed";
+
 /** Whether a user can ask; an error if the forge does not show it. */
 export async function mayAsk(
   settings: Pick<RespondSettings, "allowUsers">,
@@ -77,11 +83,8 @@ export class Rights {
       (this.#answers.has(user.id) || this.#answers.size - sizeBefore < most) && await this.of(user) === true;
   }
 
-  /**
-   * Whether only users with the right have written title and description, and have not changed them since a time. `unknown`: the forge does not show
-   * who has changed them, or whether that user has the right.
-   */
-  async ownsText({ author, changes }: Thread, before: string): Promise<"yes" | "others" | "unknown" | "changed"> {
+  /** @param before A later change is `changed`. */
+  async ownsText({ author, changes }: Thread, before: string): Promise<OwnsText> {
     const rights: (boolean | MogplexError | null)[] = [await this.of(author)];
     for (const { by } of changes ?? [{ by: null }]) rights.push(by === null ? null : await this.of(by));
     if (rights.includes(false)) return "others";

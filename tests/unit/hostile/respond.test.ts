@@ -38,7 +38,15 @@ test("what a thread says is quoted in a prompt, line by line", () => {
       isInternal: false,
     } as const;
     const prompt = promptOf("Do it", {
-      ...{ thread, isTask: false, hasText: true, comments: [{ ...comment, text }], leftOut: 0, internal: 0 },
+      ...{
+        thread,
+        isTask: false,
+        ownsText: "yes",
+        hasAnswer: false,
+        comments: [{ ...comment, text }],
+        leftOut: 0,
+        internal: 0,
+      },
     }, { redact: (text) => text, pull: "pull request", template: undefined });
     const [head = "", ...rest] = prompt.split("\n\nTitle:\n");
     expect([name, head.startsWith("Do it\n\n---\n\n")]).toEqual([name, true]);

@@ -296,7 +296,7 @@ test("decide() leaves out a member's comment that was edited, since it does not 
   expect(prompt).not.toContain("Send me");
 });
 
-const RULE = "The agent gets only texts by users who can push, and only if nobody else can have changed them.";
+const WHY = "because someone who cannot push wrote";
 
 const LEFT_OUT: readonly (readonly [
   what: string,
@@ -312,13 +312,13 @@ const LEFT_OUT: readonly (readonly [
       for (const text of ["One", "Two"]) forge.say(ISSUE, EVE, text, { createdAt: at(-20) });
     },
     {},
-    `Left out: title and description, 2 comments. ${RULE}`,
+    `Left out: title, description and 2 comments, ${WHY} them or could have changed them.`,
   ],
   [
     "a member has changed the text since the task",
     (forge) => void forge.threads.set("issue 8", aThread(ISSUE, { changes: [{ by: KIM, at: at(1) }] })),
     {},
-    `Left out: title and description. ${RULE}`,
+    "Left out: title and description, because somebody changed them after the task was given.",
   ],
   [
     "a comment was edited, and an internal one is not to be told of",
@@ -327,13 +327,13 @@ const LEFT_OUT: readonly (readonly [
       forge.say(ISSUE, LEE, "Two", { createdAt: at(-20), isInternal: true });
     },
     {},
-    `Left out: 1 comment. ${RULE}`,
+    `Left out: 1 comment, ${WHY} it or could have changed it.`,
   ],
   [
     "a list says who may ask",
     (forge) => void forge.threads.set("issue 8", aThread(ISSUE, { author: EVE })),
     { allowUsers: ["kim"] },
-    `Left out: title and description. ${RULE.replace("can push", "are in --allow-users")}`,
+    "Left out: title and description, because someone who is not in --allow-users wrote them or could have changed them.",
   ],
   [
     "the template has no place for it",
@@ -342,7 +342,7 @@ const LEFT_OUT: readonly (readonly [
       forge.say(ISSUE, EVE, "One", { createdAt: at(-20) });
     },
     { template: "{{task}}, {{ comments }}" },
-    `Left out: 1 comment. ${RULE}`,
+    `Left out: 1 comment, ${WHY} it or could have changed it.`,
   ],
 ];
 
@@ -353,6 +353,33 @@ for (const [what, arrange, settings, text] of LEFT_OUT) {
     expect((await wanted(forge, forge.say(ISSUE, KIM, "@mogplex fix it"), settings)).leftOut).toBe(text);
   });
 }
+
+test("decide() says that the agent does not see its earlier answers when the thread has a note of a run", async () => {
+  const leftOut = async (state: MarkState, template?: string) => {
+    const forge = fakeForge();
+    const first = forge.say(ISSUE, KIM, "@mogplex why is it slow?", { createdAt: at(-30) });
+    mark(forge, { kind: "comment", id: first.comment?.id ?? 0 }, state, { thread: ISSUE });
+    const news = forge.say(ISSUE, KIM, "@mogplex do that", { createdAt: at(2) });
+    return (await wanted(forge, news, { template })).leftOut;
+  };
+  expect(await leftOut({ runId: RUN, isOpen: false })).toBe("The agent does not see its earlier answers.");
+  expect(await leftOut({ runId: RUN, isOpen: false }, "{{task}}")).toBeUndefined();
+  // A note without a run has no answer.
+  expect(await leftOut("none")).toBeUndefined();
+});
+
+test("decide() quotes no comment that is only a command", async () => {
+  const forge = fakeForge();
+  for (const text of ["@mogplex again", "@mogplex status", "@mogplex help please", "@mogplex stop, wrong branch"]) {
+    forge.say(ISSUE, LEE, text, { createdAt: at(-30) });
+  }
+  forge.say(ISSUE, EVE, "@mogplex again", { createdAt: at(-30) });
+  forge.say(ISSUE, LEE, "It is the clock.\n\n@mogplex again", { createdAt: at(-30) });
+  const prompt = await outcome(forge, forge.say(ISSUE, KIM, "@mogplex fix it"));
+  expect(prompt).toEndWith(
+    "lee wrote:\n> @mogplex stop, wrong branch\n\nlee wrote:\n> It is the clock.\n>\n> @mogplex again",
+  );
+});
 
 test("decide() does not say of the task of a label that it is left out", async () => {
   const forge = fakeForge();

@@ -302,7 +302,9 @@ test("respond --dry-run --event takes comment, authors and rights from an event 
     "asked by kim",
   ]);
   const { stdout } = await rehearse(args, GITHUB_COMMENT);
-  expect(stdout).toContain("Left out: title and description.");
+  expect(stdout).toContain(
+    "Left out: title and description, because someone who cannot push wrote them or could have changed them.",
+  );
   expect(stdout).not.toContain("They are red since Monday.");
   const reasons = [
     { ...GITHUB_COMMENT, comment: { ...GITHUB_COMMENT.comment, author_association: "CONTRIBUTOR" } },
