@@ -144,8 +144,8 @@ function objectionTo(
   if (retargetedAt !== null && at !== null && Date.parse(at) <= Date.parse(retargetedAt)) {
     return no(`${name} approved it for another target`);
   }
-  if (mayPush === false) return no(`${name} cannot push`);
   const ignored = `${name}'s approval does not count:`;
+  if (mayPush === false) return no(`${ignored} ${name} cannot push`);
   if (requesters.some((user) => isSame(user, by))) return no(`${ignored} ${name} requested the work`);
   const named = mentioners?.find((user) => isSame(user, by));
   if (named !== undefined) return no(`${ignored} a comment by ${named.namedBy} names ${name} as the requester`);

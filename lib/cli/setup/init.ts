@@ -89,6 +89,14 @@ export async function initRepository(context: Context): Promise<number> {
   const steps = new Steps(context);
   if (flags.has(UPDATE)) {
     update(context, steps);
+    const hasSchedule = context.option(SCHEDULE) !== undefined;
+    const unused = [...flags.has(RESPOND) ? ["--respond"] : [], ...hasSchedule ? ["--schedule"] : []];
+    if (unused.length > 0) {
+      const verb = unused.length > 1 ? "have" : "has";
+      steps.say(
+        `--update replaces only the program, so ${unused.join(" and ")} ${verb} no effect: no job was changed.`,
+      );
+    }
     return EXIT.success;
   }
   const origin = remotesOf(context).get("origin") ?? "";
@@ -358,7 +366,7 @@ function ownLicenses({ io, machine }: Context): string | undefined {
 /** The system in the arguments, or the one that the repository uses. @throws {UsageError} if none or several match. */
 function systemOf(context: Context, origin: string): [name: string, recipe: Recipe] {
   const [given] = context.flags.positionals;
-  const names = [...RECIPES.keys(), TERMINAL];
+  const names = context.flags.has(RESPOND) ? respondSystems() : [...RECIPES.keys(), TERMINAL];
   const advice = `give one of ${names.join(", ")}`;
   if (given !== undefined) {
     const recipe = given.toLowerCase() === TERMINAL ? NO_SYSTEM : RECIPES.get(given.toLowerCase());
@@ -381,10 +389,10 @@ function systemOf(context: Context, origin: string): [name: string, recipe: Reci
     ? "no file here shows which CI system this repository uses"
     : `it uses several CI systems: ${matches.map(([name]) => name).join(", ")}`;
   const root = rootAbove(context);
-  const [example = ""] = matches.length > 0 ? matches.map(([name]) => name) : names;
+  const example = matches.map(([name]) => name).find((name) => names.includes(name)) ?? names[0] ?? "";
   const call = callAgain(context, example);
   const others = names.filter((name) => name !== example).join(", ");
-  const which = `name it: ${call} (or ${others}: ${TERMINAL} writes no job)`;
+  const which = `name it: ${call} (or ${others}${names.includes(TERMINAL) ? `: ${TERMINAL} writes no job` : ""})`;
   const there = root === undefined ? which : `run it in the root of the repository, ${JSON.stringify(root)}`;
   throw new UsageError({ attempted: ATTEMPTED, why, advice: there });
 }
@@ -401,6 +409,11 @@ function callAgain({ flags, io, vocabulary }: Context, name: string): string {
   return commandLine(vocabulary.program, "init", name, ...flagWords);
 }
 
+/** Systems whose jobs can answer mentions. */
+function respondSystems(): string[] {
+  return [...RECIPES].filter(([, { respond }]) => respond !== undefined).map(([name]) => name);
+}
+
 /** The recipe of a job that answers mentions. @throws {UsageError} if the system belongs to no supported forge. */
 function needRespondRecipe(
   name: string,
@@ -409,11 +422,10 @@ function needRespondRecipe(
 ): NonNullable<ReturnType<typeof respondRecipe>> {
   const match = respondRecipe(recipe, schedule);
   if (match !== undefined) return match;
-  const systems = [...RECIPES].filter(([, each]) => each.respond !== undefined).map(([each]) => each);
   throw new UsageError({
     attempted: ATTEMPTED,
     why: `a comment cannot start a job of ${name}`,
-    advice: `--respond works with ${systems.join(", ")}`,
+    advice: `--respond works with ${respondSystems().join(", ")}`,
   });
 }
 

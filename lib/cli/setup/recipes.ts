@@ -233,7 +233,7 @@ const RESPOND_LIMIT =
 
 const TURN_ON_ACTIONS = "Turn on Actions in the settings of the repository.";
 
-const CLEAN_STEP = `      - name: Cancel the agent if it is still running
+const CLEAN_STEP = `      - name: Cancel the agent if the job was cancelled
         if: always()
         run: ${CLEAN}
         env: { MOGPLEX_API_KEY: ${SECRET}, MOGPLEX_JOB_STATUS: "\${{ job.status }}" }

@@ -39,7 +39,13 @@ test.each<[string, Opinion[], Partial<ReviewReading>, Partial<NotCounted>, strin
   ["a program that looks like a person has approved", [opinion({ id: 5, name: "Renovate", isBot: null })], {}, {
     notPeople: ["renovate"],
   }, "Renovate is listed as a program"],
-  ["the person can no longer push", [opinion(ANN, { mayPush: false })], {}, {}, "ann cannot push"],
+  [
+    "the person can no longer push",
+    [opinion(ANN, { mayPush: false })],
+    {},
+    {},
+    "ann's approval does not count: ann cannot push",
+  ],
   [
     "the person has asked for it",
     [opinion(ANN)],
@@ -155,8 +161,11 @@ test("judgeApprovals() names no more than five users", () => {
     (_, index) => opinion({ id: index + 10, name: `u${index}`, isBot: false }, { mayPush: false }),
   );
   expect(judgeApprovals(reading(crowd), NOBODY).reason).toBe(
-    "0 of 1 approval of the newest commit; u0 cannot push; u1 cannot push; u2 cannot push; u3 cannot push; " +
-      "u4 cannot push; and 4 more",
+    [
+      "0 of 1 approval of the newest commit",
+      ...["u0", "u1", "u2", "u3", "u4"].map((name) => `${name}'s approval does not count: ${name} cannot push`),
+      "and 4 more",
+    ].join("; "),
   );
 });
 

@@ -572,6 +572,30 @@ test("init --respond refuses a system that no comment starts", async () => {
   expect(stderr).toContain("--respond works with gitlab, github, forgejo, gitea");
 });
 
+test("init --respond suggests only systems whose jobs can answer mentions", async () => {
+  const adviceFor = async (...args: string[]) => (await init([...args, "--respond"])).stderr;
+  expect(await adviceFor("xyz")).toContain("; give one of gitlab, github, forgejo, gitea\n");
+  expect(await adviceFor("gitab")).toContain('did you mean "gitlab"?');
+  expect(await adviceFor("jenkin")).toContain("; give one of gitlab, github, forgejo, gitea\n");
+  expect(await adviceFor()).toMatch(/init gitlab --respond \(or github, forgejo, gitea\)\n/);
+  const both = (await init(["--respond"], { Jenkinsfile: "x", ".gitea/workflows/a.yml": "x" })).stderr;
+  expect(both).toMatch(/init gitea --respond \(or gitlab, github, forgejo\)\n/);
+  expect((await init(["xyz"])).stderr).toContain("jenkins");
+});
+
+test("init --update says that --respond and --schedule have no effect", async () => {
+  const { written } = await init(["github"]);
+  const last = async (...args: string[]) =>
+    (await init(["--update", ...args], written)).stdout.trimEnd().split("\n").at(-1);
+  expect(await last("--respond", "--schedule", "daily")).toBe(
+    "--update replaces only the program, so --respond and --schedule have no effect: no job was changed.",
+  );
+  expect(await last("--schedule", "daily")).toBe(
+    "--update replaces only the program, so --schedule has no effect: no job was changed.",
+  );
+  expect(await last()).toBe("unchanged: ci/mogplex.mjs");
+});
+
 /** What `init` prints on a terminal of 80 columns. */
 async function initOnTerminal(args: string[], files: Record<string, string> = {}): Promise<string> {
   const io = fakeIo({

@@ -76,7 +76,7 @@ test("every step of the jobs of GitHub and its relatives has a name, which their
     "Check out",
     "Check the program",
     "Run the agent",
-    "Cancel the agent if it is still running",
+    "Cancel the agent if the job was cancelled",
     "Check the setup",
     "Answer mentions",
   ];
