@@ -421,7 +421,8 @@ export class Decider {
     const thread = await this.#world.threads.thread(place);
     const request = thread === null ? null : await this.#askAt(place, of, me);
     if (thread === null || request === null || "reason" in request || !isSameAsk(request.ask, of)) return undefined;
-    const { what, at, line } = request;
+    const { at, line } = request;
+    const what = askIn(thread, request.what);
     if (what?.kind === "fix") {
       return thread.pull === null ? undefined : fixPrompt(what.fix, thread.pull.target, this.#world.threads.pullNoun);
     }
@@ -482,7 +483,7 @@ export class Decider {
   /** The task of a request, with the request that had it; or why there is no task. */
   async #taskOf(
     thread: Thread,
-    what: Ask | null,
+    asked: Ask | null,
     { ask, at, line, me, marks }: {
       ask: AskId;
       at: string;
@@ -491,6 +492,7 @@ export class Decider {
       marks: readonly MarkedNote[];
     },
   ): Promise<Task | { reason: string }> {
+    const what = askIn(thread, asked);
     if (what?.kind === "fix") return await this.#fixOf(thread, what.fix, ask);
     if (what?.kind === "again") return await this.#lastTask(thread, ask, me, marks);
     if (what?.kind === "task") {
@@ -621,6 +623,11 @@ export class Decider {
       hasAnswer: marks.some((each) => !isSameAsk(each.mark.ask, ask) && isEarlier(each.note) && mayHaveRun(each)),
     };
   }
+}
+
+/** The request as it is meant in a thread: on an issue, `fix CI` is an ordinary task. */
+function askIn({ pull }: Thread, ask: Ask | null): Ask | null {
+  return pull === null && ask?.kind === "fix" && ask.task !== undefined ? { kind: "task", task: ask.task } : ask;
 }
 
 /** Whether a comment was written after a request. Some forges only have whole seconds: then the ids decide, or it is treated as later. */

@@ -10,7 +10,7 @@ import { plainText } from "../text/plain_text.ts";
 /**
  * The request. `unsure`: a line begins with the mention, but may be part of a quote, or not be visible. `isHidden`: it only looks like the beginning
  * of a line, because there are invisible characters. `isInside`: only a greeting or a list marker is in front of it. `word`: a word with other
- * possible meanings, such as `pause`.
+ * possible meanings, such as `pause`. `task` of a `fix`: on an issue, where there is nothing to fix, `fix CI` is an ordinary task.
  */
 export type Ask =
   | { kind: "unsure"; isHidden?: true; isInside?: true }
@@ -19,7 +19,7 @@ export type Ask =
   | { kind: "help" }
   | { kind: "status" }
   | { kind: "again" }
-  | { kind: "fix"; fix: Fix };
+  | { kind: "fix"; fix: Fix; task?: string };
 
 /** Part of a text that is read, in UTF-16 units. */
 const MAX_TEXT = 100_000;
@@ -154,7 +154,7 @@ function askOf(text: string): Ask {
   if (others.length === 0 && ["again", "retry"].includes(verb)) return { kind: "again" };
   if (others.length === 0 && (verb === "help" || verb === "status")) return { kind: verb };
   const fix = verb === "fix" ? fixOf(others) : undefined;
-  if (fix !== undefined) return { kind: "fix", fix };
+  if (fix !== undefined) return others.includes("ci") ? { kind: "fix", fix, task } : { kind: "fix", fix };
   return { kind: "task", task: verb === "" ? "" : task };
 }
 

@@ -381,6 +381,20 @@ test("decide() quotes no comment that is only a command", async () => {
   );
 });
 
+test("decide() takes fix CI on an issue as a task, also when it is repeated, and fix checks as a mistake", async () => {
+  const forge = fakeForge();
+  const first = forge.say(ISSUE, KIM, "@mogplex please fix CI");
+  expect(await wanted(forge, first)).toMatchObject({ task: "please fix CI" });
+  mark(forge, { kind: "comment", id: first.comment?.id ?? 0 }, { runId: RUN, isOpen: false }, { thread: ISSUE });
+  const again = await wanted(forge, forge.say(ISSUE, KIM, "@mogplex again", { createdAt: at(2) }));
+  expect(again.task).toBe("please fix CI");
+  const { of } = again;
+  expect(await decider(forge).taskOf(ISSUE, { of })).toBe("please fix CI");
+  expect(await outcome(forge, forge.say(ISSUE, KIM, "@mogplex fix checks", { createdAt: at(3) }))).toBe(
+    "no: this is not a pull request, so it has no checks to fix",
+  );
+});
+
 test("decide() does not say of the task of a label that it is left out", async () => {
   const forge = fakeForge();
   forge.labels.set("issue 8", { id: 5, by: LEE, at: at(0) });

@@ -96,9 +96,12 @@ const READ: readonly (readonly [text: string, ask: Ask | null])[] = [
   ["@mogplex fix checks", { kind: "fix", fix: "checks" }],
   ["@mogplex fix review.", { kind: "fix", fix: "review" }],
   ["@mogplex fix conflict", { kind: "fix", fix: "conflict" }],
-  ...["fix check", "fix the failing checks", "fix failed ci", "fix ci", "please fix the red CI checks"].map((
+  ...["fix check", "fix the failing checks"].map((
     words,
   ): [string, Ask] => [`@mogplex ${words}`, { kind: "fix", fix: "checks" }]),
+  ...["fix failed ci", "fix ci", "please fix the red CI checks"].map((
+    words,
+  ): [string, Ask] => [`@mogplex ${words}`, { kind: "fix", fix: "checks", task: words }]),
   ...["fix conflicts", "fix merge conflict", "fix the merge conflicts!"].map((words): [string, Ask] => [
     `@mogplex ${words}`,
     { kind: "fix", fix: "conflict" },
