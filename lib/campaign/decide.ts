@@ -244,11 +244,16 @@ export function selectItems(
     return [item.repository, item.id, names.get(item.id) ?? item.id].some((name) => matchesGlob(glob, name)) &&
       (!byName || !WELL.includes(state) || isName(glob));
   };
-  const items = [...store.memory.items.values()].filter((each) =>
-    (!failed || FAILED.includes(each.state)) && (group === undefined || named.has(each.item.id)) &&
-    (only.length === 0 || only.some((glob) => fits(glob, each)))
+  const matches = [...store.memory.items.values()].filter((each) =>
+    (group === undefined || named.has(each.item.id)) && (only.length === 0 || only.some((glob) => fits(glob, each)))
   );
+  const items = failed ? matches.filter(({ state }) => FAILED.includes(state)) : matches;
   if (items.length > 0) return items;
+  const queued = matches.filter(({ state, asked }) => state === "waiting" && asked).length;
+  if (failed && queued > 0) {
+    const value = `${formatCount(queued, "item")} ${queued === 1 ? "is" : "are"} queued already`;
+    throw new UsageError({ attempted, why: "no failed item is left", value, advice: listsText(opened) });
+  }
   const value = only.length > 0 ? only.map((glob) => JSON.stringify(glob)).join(", ") : undefined;
   const advice = only.map((glob) => glob.includes("/") ? undefined : globProblem(glob)).find((each) =>
     each !== undefined

@@ -183,7 +183,8 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
   const stopped = problem ?? view.lastError;
   const whole = campaignEntry(context);
   const items = new Map(view.items.map((item) => [item.id, item]));
-  const groups = [...view.causes].sort(byVerdict);
+  const isAnswerable = !cancelsAll(view);
+  const groups = view.causes.filter(({ verdict }) => isAnswerable || verdict !== "needs-input").sort(byVerdict);
   const isOver = view.state === "done" || view.state === "waiting" && view.nextWaveAt === null;
   const noWave = isOver && groups.some(({ stuck }) => stuck === null);
   return [
@@ -210,6 +211,11 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
     ...stillRunning(context),
     ...(noWave ? [afterwardsEntry(context)] : []),
   ];
+}
+
+/** Whether a person wants every active run cancelled: no question needs an answer then. */
+function cancelsAll({ counts, pendingCancels = 0 }: CampaignView): boolean {
+  return pendingCancels > 0 && pendingCancels >= counts.running + counts["needs-input"];
 }
 
 /** What to do when no wave is due. A stop holds also after a retry. */

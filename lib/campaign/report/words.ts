@@ -229,8 +229,9 @@ export function endBasis(view: Pick<CampaignView, "items">): string {
     : "at an assumed mean time, because no run has finished";
 }
 
-function hasEndedRun({ items }: Pick<CampaignView, "items">): boolean {
-  return items.some(({ endedAt }) => endedAt !== null);
+/** Whether a run has shown how long runs take: one that was cancelled shows nothing. */
+export function hasEndedRun({ items }: Pick<CampaignView, "items">): boolean {
+  return items.some(({ endedAt, verdict }) => endedAt !== null && verdict !== "cancelled");
 }
 
 /**

@@ -26,11 +26,11 @@ import {
   exitCodeOf,
   forecastInput,
   isAtRest,
-  isToCancel,
   longOpenStarts,
   paceInput,
   paceOf,
   readyItems,
+  runsToCancel,
   toSettle,
   whoStopped,
 } from "./progress.ts";
@@ -76,7 +76,7 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
   const merging = groupByStage(items);
   const refused = [...memory.items.values()].filter(isRefused).length;
   const open = openStarts(memory);
-  const pendingCancels = [...memory.items.values()].filter((item) => hasRun(item) && isToCancel(memory, item)).length;
+  const pendingCancels = runsToCancel(memory).length;
   const { state, reason } = campaignState(memory);
   const isOver = state === "done";
   // If sandboxes were not read, our open runs are counted instead.

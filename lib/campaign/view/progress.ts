@@ -44,7 +44,7 @@ export function toSettle(memory: CampaignMemory): ItemMemory[] {
 }
 
 /** Items whose run must be cancelled. */
-function runsToCancel(memory: CampaignMemory): ItemMemory[] {
+export function runsToCancel(memory: CampaignMemory): ItemMemory[] {
   return [...memory.items.values()].filter((item) => isToCancel(memory, item) && hasRun(item));
 }
 

@@ -173,7 +173,7 @@ export class Store {
     });
   }
 
-  /** Mean time of the runs that have ended, in milliseconds; null when none has. */
+  /** Mean time of the runs that have ended without being cancelled, in milliseconds; null when none has. */
   get meanRunMs(): number | null {
     const { sum, count } = this.#runMs;
     return count === 0 ? null : sum / count;
@@ -187,7 +187,8 @@ export class Store {
     if (hasRun(item)) this.#open.add(item);
     else this.#open.delete(item);
     const start = item.starts.at(-1);
-    if (record.type !== "ended" || !start?.counted || record.createdAt === null || record.updatedAt === null) return;
+    if (record.type !== "ended" || record.as === "cancelled" || !start?.counted) return;
+    if (record.createdAt === null || record.updatedAt === null) return;
     const ms = Date.parse(record.updatedAt) - Date.parse(record.createdAt);
     if (ms >= 0) this.#runMs = { sum: this.#runMs.sum + ms, count: this.#runMs.count + 1 };
   }

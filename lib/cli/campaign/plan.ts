@@ -6,7 +6,7 @@ import type { CampaignPlan, WavesForecast } from "../../campaign/campaign_option
 import { internalsWith } from "../../campaign/open_campaign.ts";
 import type { CampaignLimit } from "../../campaign/pace/next_starts.ts";
 import { planCampaignWith } from "../../campaign/plan/plan_campaign.ts";
-import { NO_QUOTAS, startsText } from "../../campaign/report/words.ts";
+import { hasEndedRun, NO_QUOTAS, startsText } from "../../campaign/report/words.ts";
 import type { CampaignItem, CampaignView } from "../../campaign/view/view.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { timeText } from "../../run/result.ts";
@@ -152,8 +152,8 @@ function quotaLine({ quota }: CampaignView): string {
 }
 
 /** Where the mean run time comes from. @param isGiven Whether the caller set one for the time before any run has finished. */
-function basisText({ items }: CampaignView, isGiven: boolean): string {
-  if (items.some(({ endedAt }) => endedAt !== null)) return "based on finished runs";
+function basisText(view: CampaignView, isGiven: boolean): string {
+  if (hasEndedRun(view)) return "based on finished runs";
   return isGiven ? "as set by --mean-run" : "a guess; set it with --mean-run";
 }
 

@@ -75,6 +75,19 @@ test("decideCampaign() retries the items of a cause, by the word that the view s
   expect((await world.run()).code).toBe(0);
 });
 
+test("decideCampaign() reports what an earlier retry has queued when no failed item is left", async () => {
+  const world = await mixed();
+  await world.decide(retry({ failed: true }));
+  const failure = (select: Selection) => failureOf(() => world.decide(retry(select)));
+  expect([await failure({ failed: true }), await failure({ failed: true, only: [project(1)] })]).toEqual(
+    ["3 items are", "1 item is"].map((count) =>
+      `2 Cannot retry campaign because no failed item is left: ${count} queued already; ` +
+      "`mogplex-ci campaign status campaign.yml --dir d --all` lists the items"
+    ),
+  );
+  expect(await failure({ failed: true, only: [project(5)] })).toContain("no item matches");
+});
+
 const REFUSED: readonly [what: string, act: (world: CampaignWorld) => Promise<unknown>, message: RegExp][] = [
   [
     "nothing is selected",

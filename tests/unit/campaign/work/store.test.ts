@@ -37,7 +37,11 @@ test("Store.meanRunMs is the mean of the runs that counted, null before one has"
     await store.record(ended(A, 2, "quota", { runId: uuidOf(2), ...times(1) }));
     expect(store.meanRunMs).toBe(1_200_000);
     await store.record(intent(A, 3), started(A, 3, uuidOf(3)));
-    await store.record(ended(A, 3, "succeeded", { runId: uuidOf(3), ...times(40) }));
+    // Neither does a run that a person cancelled.
+    await store.record(ended(A, 3, "cancelled", { runId: uuidOf(3), ...times(2) }));
+    expect(store.meanRunMs).toBe(1_200_000);
+    await store.record({ type: "retry", items: [A], by: "kim", adopt: false }, intent(A, 4), started(A, 4, uuidOf(4)));
+    await store.record(ended(A, 4, "succeeded", { runId: uuidOf(4), ...times(40) }));
     expect(store.meanRunMs).toBe(1_800_000);
   });
 });
