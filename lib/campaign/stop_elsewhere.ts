@@ -74,20 +74,26 @@ export async function stopElsewhere<T>(
   let request = writeStop(directory, files, stop);
   for (const deadline = clock.now() + CONFIRM_MS; clock.now() < deadline;) {
     await clock.sleep(LOOK_MS, { signal });
+    const hasEnded = isFree(directory, files, { processes, clock });
     if (!stopWaits(directory, files, request)) {
       const { view, requests } = await look();
-      if (requests.has(request.id)) {
+      const isRecorded = requests.has(request.id);
+      // A command that only decides something, and has ended, has recorded the stop and cancelled nothing.
+      const isLeft = stop.cancel && hasEnded && (view.pendingCancels ?? 0) > 0;
+      if (isRecorded && !isLeft) {
         return { items: [], text: confirmedText(who, stop, { before, after: view }), view, isElsewhere: true };
       }
-      request = writeStop(directory, files, stop);
-    } else if (isFree(directory, files, { processes, clock })) {
-      removeStop(directory, files, request);
-      try {
-        return await decide();
-      } catch (error) {
-        if (!(error instanceof DirectoryBusyError)) throw error;
+      if (!isRecorded) {
         request = writeStop(directory, files, stop);
+        continue;
       }
+    } else if (!hasEnded) continue;
+    removeStop(directory, files, request);
+    try {
+      return await decide();
+    } catch (error) {
+      if (!(error instanceof DirectoryBusyError)) throw error;
+      request = writeStop(directory, files, stop);
     }
   }
   const { view, starts, requests } = await look();

@@ -177,6 +177,21 @@ test("run cancels its runs when its time is up while it records a stop with canc
   expect(world.runs().map((line) => line.split(" ")[1])).toEqual(["cancelled", "cancelled", "cancelled"]);
 });
 
+test("stop --cancel cancels the runs itself when a command has recorded the stop and ended", async () => {
+  const world = campaignWorld({ count: 3, ...LONG });
+  await world.advance();
+  let isAlive = true;
+  busyWith(world, () => isAlive);
+  const stopped = world.decide({ ...STOP, cancel: true }, { by: "ann" });
+  await world.clock.sleep(SECOND / 2);
+  isAlive = false;
+  expect(await failureOf(() => world.decide({ kind: "approve" }))).toContain("no gate is closed");
+  expect((await world.read()).pendingCancels).toBe(3);
+  expect((await stopped).text).toMatch(/^it was stopped already, by ann .*; 3 runs were cancelled$/);
+  expect(world.runs().map((line) => line.split(" ")[1])).toEqual(["cancelled", "cancelled", "cancelled"]);
+  expect([(await stops(world)).length, waiting(world)]).toEqual([1, []]);
+});
+
 test("two stops at the same time are both recorded and confirmed", async () => {
   const world = campaignWorld({ count: 9, ...LONG });
   await world.plan();
