@@ -351,7 +351,9 @@ const circleRun = (command: string) => `      - run: |\n          ${command}\n`;
 const ATTACH = "      - attach_workspace: { at: . }\n";
 
 const VARIABLE = "the variable MOGPLEX_API_KEY: Settings > CI/CD > Variables";
-const GITLAB_NEEDS = "  needs: [] # start at once, even if another job of the pipeline fails\n";
+const GITLAB_NEEDS = `  needs: [] # start at once, even if another job of the pipeline fails
+  inherit: { default: [tags] } # no before_script of other jobs
+`;
 const GITLAB_AFTER = `  after_script:
     - ${CLEAN}
   retry: { max: 2, when: [${RETRY_WHEN.join(", ")}], exit_codes: [${EXIT.unavailable}, ${EXIT.rateLimited}] }
