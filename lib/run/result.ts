@@ -24,7 +24,7 @@ export interface ResultError {
   value: string | null;
   /** What the reader can do; null when nothing is known to help. */
   advice: string | null;
-  /** The error code of the service, such as `FORBIDDEN`, `NO_SANDBOX` if no sandbox was free and no agent has begun, or `STILL_RUNNING` if a report found the run still going; null if there is none. */
+  /** The error code of the service, such as `FORBIDDEN`, `NO_SANDBOX` if no sandbox was free and no agent has begun, or `STILL_RUNNING` if the run had not ended when it was reported; null without a code. */
   code: string | null;
 }
 

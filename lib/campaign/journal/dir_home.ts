@@ -54,7 +54,8 @@ interface Segments {
   append(bodies: readonly RecordBody[], at: string): JournalRecord[];
 }
 
-function nameOf(segment: number): string {
+/** The file of a segment of the journal, the first of which is 1, in the folder `journal`. */
+export function segmentName(segment: number): string {
   return `${String(segment).padStart(6, "0")}.ndjson`;
 }
 
@@ -88,7 +89,7 @@ function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace
     const segments = names.filter((name) => /^\d{6}\.ndjson$/.test(name)).map((name) => Number.parseInt(name));
     const gap = segments.findIndex((number, index) => number !== index + 1);
     if (gap < 0) return segments;
-    throw refused({ why: "a segment is missing", kind: "damaged" }, `${journalName}/${nameOf(gap + 1)}`);
+    throw refused({ why: "a segment is missing", kind: "damaged" }, `${journalName}/${segmentName(gap + 1)}`);
   }
 
   function attempt<T>(path: string, read: () => T): T {
@@ -124,18 +125,21 @@ function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace
     isLast: boolean,
     onRecord: OnRecord,
   ): (TornLine & { offset: number }) | undefined {
-    const path = `${folder}/${nameOf(segment)}`;
+    const path = `${folder}/${segmentName(segment)}`;
     let number = 0;
     let torn: TornLine & { offset: number; problem: ChainProblem } | undefined;
     bytes = 0;
     eachLine(path, (line) => {
-      const place = `${journalName}/${nameOf(segment)}:${++number}`;
+      const place = `${journalName}/${segmentName(segment)}:${++number}`;
       if (torn !== undefined) throw refused(torn.problem, torn.place);
       if (!line.ended && !isLast) throw refused({ why: "the segment is truncated", kind: "damaged" }, place);
       const result = chain.read(line.bytes);
       if (result.ok) {
         if (segmentOf(chain.seq) !== segment) {
-          throw refused({ why: `the line belongs to segment ${nameOf(segmentOf(chain.seq))}`, kind: "damaged" }, place);
+          throw refused(
+            { why: `the line belongs to segment ${segmentName(segmentOf(chain.seq))}`, kind: "damaged" },
+            place,
+          );
         }
         const problem: ChainProblem = { why: "the line is truncated", kind: "cut" };
         if (!line.ended) torn = { place, offset: line.offset, missing: "line feed", problem };
@@ -166,7 +170,7 @@ function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace
       const all = numbers();
       let torn: (TornLine & { offset: number }) | undefined;
       for (const segment of all) torn = readSegment(segment, segment === all.length, onRecord);
-      const path = `${folder}/${nameOf(all.length)}`;
+      const path = `${folder}/${segmentName(all.length)}`;
       if (all.length > segmentOf(chain.seq + 1)) {
         const why = "the previous segment lacks some of its records";
         throw refused({ why, kind: "damaged" }, path);
@@ -186,7 +190,7 @@ function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace
       try {
         for (let from = 0; from < made.length;) {
           const segment = segmentOf(made[from]?.record.seq ?? 0);
-          const path = `${folder}/${nameOf(segment)}`;
+          const path = `${folder}/${segmentName(segment)}`;
           const part = made.slice(from).filter(({ record }) => segmentOf(record.seq) === segment);
           const isNew = part[0]?.record.seq === (segment - 1) * SEGMENT_RECORDS + 1;
           const text = part.map(({ line }) => `${line}\n`).join("");

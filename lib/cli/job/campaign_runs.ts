@@ -3,6 +3,7 @@
  * @module
  */
 import { readFileHome } from "../../campaign/file/read.ts";
+import { segmentName } from "../../campaign/journal/dir_home.ts";
 import { placeOf } from "../../campaign/open_campaign.ts";
 import { CAMPAIGN_FILES } from "../../campaign/report/files.ts";
 import { campaignCommand } from "../../campaign/report/words.ts";
@@ -54,7 +55,7 @@ function journalRunIds(context: Context, directory: string): string[] {
   if (!isObject(lock) || lock.origin !== context.connection().origin) return [];
   const runIds: string[] = [];
   for (let segment = 1; segment <= MAX_SEGMENTS; segment++) {
-    const text = readText(context, `${directory}/journal/${String(segment).padStart(6, "0")}.ndjson`);
+    const text = readText(context, `${directory}/journal/${segmentName(segment)}`);
     if (text === "") break;
     for (const record of text.split("\n").map(parseJson)) {
       if (!isObject(record) || typeof record.runId !== "string" || !isUuid(record.runId)) continue;

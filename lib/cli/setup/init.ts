@@ -119,7 +119,7 @@ export async function initRepository(context: Context): Promise<number> {
   const stages = system.file === PIPELINE_FILE ? stagesOf((path) => readOrNothing(context, path)) : undefined;
   const stage = stages === undefined ? "" : stageLine(stages);
   const safeName = SAFE_NAME.test(repo) ? repo : undefined;
-  const respondJobs = jobsOfSchedules(system, safeName, stage);
+  const respondJobs = respondJobsOf(system, safeName, stage);
   // An existing job keeps its schedule.
   const written = respondJobs.find((each) => each.paths.some((path) => isSameJob(readOrNothing(context, path), each)));
   const asks = flags.has(RESPOND) ? needRespondRecipe(name, system, written?.schedule ?? schedule) : undefined;
@@ -453,7 +453,7 @@ function writtenJob(recipe: Recipe, name: string | undefined, stage: string): Wr
 }
 
 /** The job that answers mentions, for each schedule. Parameters as for {@linkcode writtenJob}. */
-function jobsOfSchedules(system: Recipe, name: string | undefined, stage: string) {
+function respondJobsOf(system: Recipe, name: string | undefined, stage: string) {
   return SCHEDULES.flatMap((schedule) => {
     const recipe = respondRecipe(system, schedule);
     return recipe === undefined ? [] : [{ ...writtenJob(recipe, name, stage), schedule }];

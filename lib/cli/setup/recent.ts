@@ -99,11 +99,11 @@ async function askStates(context: Context, runs: readonly RecentRun[]): Promise<
     const { origin: current } = context.connection();
     const isOther = ({ origin }: RecentRun) => origin !== "" && origin !== current;
     for (const run of open.filter(isOther)) run.status = OTHER_SERVICE;
-    const asked = open.filter((run) => !isOther(run)).slice(0, MOST_ASKED);
-    if (asked.length === 0) return;
+    const openHere = open.filter((run) => !isOther(run)).slice(0, MOST_ASKED);
+    if (openHere.length === 0) return;
     const { session: { client } } = openOneShot(context);
     const call = { deadline: clock.now() + ASK_MS, maxAttempts: 1 };
-    for (const run of asked) {
+    for (const run of openHere) {
       const status = (await ifFound(client.getRun(run.runId, call)))?.status;
       // Only its events show that a failed run was cancelled before.
       const events = status === "failed" ? (await client.getRunEvents(run.runId, {}, call)).events : [];

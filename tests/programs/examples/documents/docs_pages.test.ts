@@ -510,17 +510,19 @@ test.skipIf(!HAS_JQ)(
   },
 );
 
+/** Runs the script of docs/gitlab.md with this `projects.txt`, and stores no token. */
+async function scheduleProjects(url: string, list: string) {
+  const env = { GITLAB_URL: url, GITLAB_TOKEN: "glpat-1", MOGPLEX_API_KEY: "" };
+  const { run } = place(env, { "projects.txt": list });
+  const { code, stdout, stderr } = await run(block("docs/gitlab.md", "sh", "pipeline_schedules"));
+  return { code, stdout, stderr };
+}
+
 test.skipIf(!HAS_JQ)(
   "the script of docs/gitlab.md creates no schedule in a project whose other jobs it could start, and names them",
   async () => {
     const { server, projects, url } = await startProjects();
     try {
-      const setUp = async (list: string) => {
-        const env = { GITLAB_URL: url, GITLAB_TOKEN: "glpat-1", MOGPLEX_API_KEY: "" };
-        const { run } = place(env, { "projects.txt": list });
-        const { code, stdout, stderr } = await run(block("docs/gitlab.md", "sh", "pipeline_schedules"));
-        return { code, stdout, stderr };
-      };
       const change = (name: string, parts: object) => Object.assign(projects.get(name) ?? {}, parts);
       change("acme/web", { jobs: ["build", "deploy"], pipeline: "build: {}\n# rules: $MOGPLEX_SCHEDULE == null\n" });
       change("acme/sub/api", { pipeline: 'job:\n  rules:\n    - if: $MOGPLEX_SCHEDULE == "run"\n' });
@@ -528,7 +530,7 @@ test.skipIf(!HAS_JQ)(
         configPath: "ci/all.yml",
         pipeline: "job:\n  rules:\n    - if: $MOGPLEX_SCHEDULE\n      when: never\n",
       });
-      expect(await setUp("acme/web\nacme/sub/api\nacme/docs\n")).toEqual({
+      expect(await scheduleProjects(url, "acme/web\nacme/sub/api\nacme/docs\n")).toEqual({
         code: 1,
         stdout: "1 of 3: acme/web\n2 of 3: acme/sub/api\n3 of 3: acme/docs\n",
         stderr: [
@@ -549,23 +551,22 @@ test.skipIf(!HAS_JQ)(
   async () => {
     const { server, projects, url } = await startProjects();
     try {
-      const setUp = async (list: string) => {
-        const env = { GITLAB_URL: url, GITLAB_TOKEN: "glpat-1", MOGPLEX_API_KEY: "" };
-        const { run } = place(env, { "projects.txt": list });
-        const { code, stdout, stderr } = await run(block("docs/gitlab.md", "sh", "pipeline_schedules"));
-        return { code, stdout, stderr };
-      };
-      expect(await setUp("acme/web\r\n\r\n# later\r\n  acme/sub/api \r\n\n#acme/gone\nacme/docs")).toEqual({
-        code: 0,
-        stdout: "1 of 3: acme/web\n2 of 3: acme/sub/api\n3 of 3: acme/docs\n",
-        stderr: "",
-      });
+      expect(await scheduleProjects(url, "acme/web\r\n\r\n# later\r\n  acme/sub/api \r\n\n#acme/gone\nacme/docs"))
+        .toEqual({
+          code: 0,
+          stdout: "1 of 3: acme/web\n2 of 3: acme/sub/api\n3 of 3: acme/docs\n",
+          stderr: "",
+        });
       expect([...projects.values()].map(({ schedules }) => schedules.map(({ cron }) => cron))).toEqual([
         ["0 0 * * *"],
         ["20 4 * * *"],
         ["40 8 * * *"],
       ]);
-      expect(await setUp("# none\n\n")).toEqual({ code: 2, stdout: "", stderr: "projects.txt names no project\n" });
+      expect(await scheduleProjects(url, "# none\n\n")).toEqual({
+        code: 2,
+        stdout: "",
+        stderr: "projects.txt names no project\n",
+      });
     } finally {
       server.close();
     }
