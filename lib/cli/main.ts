@@ -200,10 +200,11 @@ function unknownVerb(args: readonly string[]): UsageError {
   const ofGroup = names.filter((name) => name.startsWith(`${first} `)).map((name) => name.slice(first.length + 1));
   if (ofGroup.length > 0) return unknownGroupVerb(first, second, ofGroup);
   const words = [...new Set(names.flatMap((name) => name.split(" ")[0] ?? [])), "--help", "--version"];
+  const other = VERBS.find((verb) => !wordsOf(verb).includes(" ") && verb.otherNames?.includes(first));
   return new UsageError({
     attempted: `run ${JSON.stringify(first)}`,
     why: "unknown command",
-    advice: didYouMean(first, words) ?? "see --help",
+    advice: didYouMean(other === undefined ? first : wordsOf(other), words) ?? "see --help",
   });
 }
 

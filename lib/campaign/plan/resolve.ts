@@ -97,13 +97,13 @@ export class RequestPace {
     if (waitMs <= 0) return;
     if (waitMs >= TOLD_MS && (this.#sentAt.at(-REQUEST_BUDGET) ?? 0) <= this.#earlierUntil) {
       this.#earlierUntil = -Infinity;
-      this.#tell(`earlier commands have used most of them: the next one is sent in ${formatDuration(waitMs)}`);
+      this.#tell(`earlier commands used most of them, so the next one is sent in ${formatDuration(waitMs)}`);
     }
     await clock.sleep(waitMs, { signal });
   }
 
   #tell(what: string): void {
-    const message = `the service takes ${REQUEST_LIMIT} requests a minute from a token, and ${what}`;
+    const message = `the service allows ${REQUEST_LIMIT} requests a minute per token; ${what}`;
     this.#options.notify?.({ kind: "text", message });
   }
 

@@ -89,22 +89,27 @@ const purposeOf = ({ option }: Context): Purpose => option(FOR) ?? "run";
 /** Purposes whose job starts runs in its own repository. */
 const STARTS: readonly Purpose[] = ["run", "respond"];
 
-/** The repository: on a terminal, by default the folder's. Undefined without a terminal: then the repository is not checked. */
-function repositoryOf(context: Context): string | undefined {
-  const repo = context.option(REPO)?.trim();
-  if (repo !== undefined || !STARTS.includes(purposeOf(context))) return repo;
-  return context.laptop?.repositoryOfFolder(context, "check repository", false);
+/**
+ * The repository: on a terminal, by default the folder's. Undefined without a terminal: then the repository is not checked.
+ * @param isRequired Whether to throw the error of a start that has no repository.
+ * @throws {UsageError} if `origin` is not used, with the reason and the flag that names the repository.
+ */
+function repositoryOf(context: Context, isRequired: boolean): string | undefined {
+  if (!STARTS.includes(purposeOf(context))) return undefined;
+  return context.laptop?.repositoryOfFolder(context, "check repository", isRequired);
 }
 
-/** Without a repository, the check gives the reason that a start would give: why `origin` is not used, and the flag that names the repository. */
+/** Without a repository, the check gives the reason that a start would give. */
 async function checkServiceFor(context: Context, connection: Parameters<typeof checkService>[1]) {
-  const repository = repositoryOf(context);
+  const repo = context.option(REPO)?.trim();
+  const folder = await tried(() => repo ?? repositoryOf(context, false));
+  const repository = folder.ok ? folder.value : undefined;
   const checks = await checkService(context, connection, purposeOf(context), repository);
   if (repository !== undefined || checks.repository.state !== "failed") return checks;
-  const folder = await tried(() => context.laptop?.repositoryOfFolder(context, "check repository", true));
-  if (folder.ok) return checks;
-  const finding = folder.error instanceof UsageError ? folder.error.why : checks.repository.finding;
-  return { ...checks, repository: { ...checks.repository, finding, advice: adviceOf(folder.error, "") } };
+  const reason = folder.ok ? await tried(() => repositoryOf(context, true)) : folder;
+  if (reason.ok) return checks;
+  const finding = reason.error instanceof UsageError ? reason.error.why : checks.repository.finding;
+  return { ...checks, repository: { ...checks.repository, finding, advice: adviceOf(reason.error, "") } };
 }
 
 /** What a job of each purpose can do if nothing failed. */

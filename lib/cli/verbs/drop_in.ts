@@ -51,6 +51,12 @@ function missingRepo({ io }: Context): string {
   return NO_REPO + ignored;
 }
 
+/** The repository of `origin`, for a person who names none. A script gets the documented error. */
+function repositoryOfTerminal(context: Context): string | undefined {
+  if (context.io.env("MOGPLEX_REPO_ID")?.trim()) return undefined;
+  return context.laptop?.repositoryOfFolder(context, "run", false);
+}
+
 const KEY: VerbFlag = { name: "idempotency-key", value: "KEY", help: "Key that finds the run again [random]" };
 
 /** Fields of the request from flags; absent flags stay absent, so that the repository's defaults apply. */
@@ -91,8 +97,8 @@ export const runVerb: Verb = {
   ],
   async run(context) {
     const { flags, writer, vocabulary: { program } } = context;
-    const repo = flags.get(REPO)?.trim() ?? "";
-    if (repo === "") {
+    const repo = flags.get(REPO)?.trim() || repositoryOfTerminal(context);
+    if (repo === undefined) {
       // For a person, the command as it is called here.
       if (context.io.isTerminal("stderr")) {
         writer.note(own`to list the names: ${writer.untrusted(`${program} repos list`)}`);

@@ -46,6 +46,7 @@ export async function followRun(context: Context): Promise<number> {
 
 export const followVerb: Verb = {
   name: "follow",
+  otherNames: ["attach", "resume", "watch", "tail", "logs"],
   usage: "<run-id>",
   maxPositionals: 1,
   summary: "Attach to a run and exit with its verdict",

@@ -57,6 +57,14 @@ test("main() makes an unknown verb inert when it carries a workflow command and 
   expect(stderr).toBe(`error: Cannot run "x\\n::add-mask::y\\u001b[31m": unknown command; see --help\n`);
 });
 
+test("main() names follow for other words that attach to a run", async () => {
+  for (const word of ["attach", "resume", "watch"]) {
+    expect((await cli([word, "5b1f0c1e"])).stderr).toBe(
+      `error: Cannot run "${word}": unknown command; did you mean "follow"?\n`,
+    );
+  }
+});
+
 test("main() names the nearest flag when a flag is unknown", async () => {
   expect(await cli(["runs", "events", "x", "--folow"])).toEqual({
     code: 2,

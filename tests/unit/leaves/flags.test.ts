@@ -48,6 +48,8 @@ test("parseFlags() names the nearest flag for an unknown one", async () => {
   expect(await message(["--rebo", "x"])).toBe(
     `Cannot parse arguments of run: unknown flag "--rebo"; did you mean "--repo"?`,
   );
+  const flags = ["repo", "report"].map((name) => ({ name, value: "X" }));
+  expect(() => parseFlags("run", ["--reprot=md"], flags)).toThrow(`did you mean "--report"?`);
   expect(await message(["--create_branch"])).toContain(`did you mean "--create-branch"?`);
   expect(await message(["--something-else-altogether"])).toBe(
     `Cannot parse arguments of run: unknown flag "--something-else-altogether"`,

@@ -114,7 +114,6 @@ test("run says that the service knows the name only when --repo is an address of
 test("doctor checks the repository of origin, and permissions takes every flag of run", async () => {
   const doctor = await call({ origin: "https://github.com/acme/api" }, ["doctor"]);
   expect(doctor.stdout).toStartWith("repository acme/api (from origin); --repo for another\n");
-  expect((await call({ origin: "https://git.example/acme/api" }, ["doctor"])).code).toBe(2);
   const respond = await call({ origin: "https://github.com/acme/api" }, ["doctor", "--for", "respond"]);
   expect(respond.stdout).toStartWith("repository acme/api (from origin); --repo for another\n");
   expect(respond.stdout).toMatch(/ repository +acme\/api/);
@@ -122,4 +121,39 @@ test("doctor checks the repository of origin, and permissions takes every flag o
   expect(follow.stdout).not.toContain("from origin");
   const permissions = await call({}, ["permissions", "--repo", "acme/web", "--branch", "x", "--mode", "SAFE"]);
   expect([permissions.code, permissions.stdout.includes("--allow-net=")]).toEqual([0, true]);
+});
+
+test("doctor makes all other checks when the repository of origin cannot be used", async () => {
+  const { code, stdout, stderr } = await call({ origin: "https://git.example/acme/api" }, ["doctor", "--json"]);
+  const { checks } = JSON.parse(stdout) as { checks: { name: string; state: string }[] };
+  expect([code, stderr]).toEqual([2, ""]);
+  expect(checks.filter(({ name }) => ["repository", "access"].includes(name))).toMatchObject([
+    { name: "access", state: "ok" },
+    {
+      name: "repository",
+      state: "failed",
+      finding: "a repository is missing, and origin is on git.example, not on github.com",
+      advice: "Add --repo acme/api",
+    },
+  ]);
+  const respond = await call({}, ["doctor", "--for", "respond"]);
+  expect(respond.stdout).toContain("not in --repo or MOGPLEX_REPO_ID, and not needed");
+  const automation = await call({ origin: "https://github.com/acme/api" }, ["doctor", "--for", "automation"]);
+  expect(automation.stdout).not.toContain("from origin");
+});
+
+test("run without --follow takes the repository from origin when a person names none", async () => {
+  const origin = "https://github.com/acme/api";
+  const ended = await call({ origin }, ["run", "Fix it"]);
+  expect(ended.stdout).toStartWith("repository acme/api (from origin); --repo for another\n");
+  expect([ended.code, ended.repos]).toEqual([0, [idOf(ended, "acme/api") ?? ""]]);
+  const json = await call({ origin }, ["run", "Fix it", "--json"]);
+  expect(JSON.parse(json.stdout)).toMatchObject({ replayed: false });
+  const other = await call({ origin: "https://git.example/acme/api" }, ["run", "Fix it"]);
+  expect([other.code, other.requests]).toEqual([2, []]);
+  expect(other.stderr).toContain("origin is on git.example, not on github.com; add --repo acme/api");
+  const documented = "run: --repo <id> is required (find IDs via `mogplex repos list`)";
+  expect((await call({ origin }, ["run", "Fix it"], { terminal: false })).stderr).toContain(documented);
+  const env = { MOGPLEX_API_KEY: TOKEN, MOGPLEX_REPO_ID: "8f3a2b1c-1234-4abc-9def-1234567890ab" };
+  expect((await call({ origin }, ["run", "Fix it"], { env })).stderr).toContain(documented);
 });
