@@ -422,7 +422,7 @@ export class Decider {
     const request = thread === null ? null : await this.#askAt(place, of, me);
     if (thread === null || request === null || "reason" in request || !isSameAsk(request.ask, of)) return undefined;
     const { at, line } = request;
-    const what = askIn(thread, request.what);
+    const what = askIn(thread, request.what, line);
     if (what?.kind === "fix") {
       return thread.pull === null ? undefined : fixPrompt(what.fix, thread.pull.target, this.#world.threads.pullNoun);
     }
@@ -492,8 +492,8 @@ export class Decider {
       marks: readonly MarkedNote[];
     },
   ): Promise<Task | { reason: string }> {
-    const what = askIn(thread, asked);
-    if (what?.kind === "fix") return await this.#fixOf(thread, what.fix, ask);
+    const what = askIn(thread, asked, line);
+    if (what?.kind === "fix") return await this.#fixOf(thread, what, ask);
     if (what?.kind === "again") return await this.#lastTask(thread, ask, me, marks);
     if (what?.kind === "task") {
       const task = checkedTask(what.task, ask, this.#world.settings.name);
@@ -520,10 +520,15 @@ export class Decider {
     return checkedTask(`${thread.title}\n\n${thread.text}`.trim(), ask, this.#world.settings.name);
   }
 
-  async #fixOf({ pull, number }: Thread, fix: Fix, ask: AskId): Promise<Task | { reason: string }> {
+  async #fixOf(
+    { pull, number }: Thread,
+    { fix, task }: Extract<Ask, { kind: "fix" }>,
+    ask: AskId,
+  ): Promise<Task | { reason: string }> {
     if (pull === null) return { reason: `this is not a ${this.#world.threads.pullNoun}, so it has no ${fix} to fix` };
     const reason = nothingToFix(fix, await this.#world.threads.facts(number), this.#world.threads.pullNoun);
-    if (reason !== null) return { reason };
+    const other = task === undefined ? "" : ". If you mean something else, describe it in more words";
+    if (reason !== null) return { reason: `${reason}${other}` };
     const of = findingsFor(fix);
     const findings = of === null ? null : await this.#world.threads.findings(number, of);
     const hasRight = this.#rights.crowd(MAX_USERS);
@@ -625,9 +630,10 @@ export class Decider {
   }
 }
 
-/** The request as it is meant in a thread: on an issue, `fix CI` is an ordinary task. */
-function askIn({ pull }: Thread, ask: Ask | null): Ask | null {
-  return pull === null && ask?.kind === "fix" && ask.task !== undefined ? { kind: "task", task: ask.task } : ask;
+/** The request as it is meant in its place: on an issue and on a line of code, `fix the build` is an ordinary task. */
+function askIn({ pull }: Thread, ask: Ask | null, line: CodeLine | undefined): Ask | null {
+  const isOrdinary = pull === null || line !== undefined;
+  return isOrdinary && ask?.kind === "fix" && ask.task !== undefined ? { kind: "task", task: ask.task } : ask;
 }
 
 /** Whether a comment was written after a request. Some forges only have whole seconds: then the ids decide, or it is treated as later. */

@@ -10,7 +10,8 @@ import { plainText } from "../text/plain_text.ts";
 /**
  * The request. `unsure`: a line begins with the mention, but may be part of a quote, or not be visible. `isHidden`: it only looks like the beginning
  * of a line, because there are invisible characters. `isInside`: only a greeting or a list marker is in front of it. `word`: a word with other
- * possible meanings, such as `pause`. `task` of a `fix`: on an issue, where there is nothing to fix, `fix CI` is an ordinary task.
+ * possible meanings, such as `pause`. `task` of a `fix`: the text, if its words can also mean something else, such as `fix the build`. It is an
+ * ordinary task where they do: on an issue, and on a line of code.
  */
 export type Ask =
   | { kind: "unsure"; isHidden?: true; isInside?: true }
@@ -33,12 +34,27 @@ const STOPS = ["stop", "cancel", "abort", "halt"];
 const STOPS_ALONE = ["pause", "kill", "quit", "terminate"];
 /** Words in front of a real mention: `Hi @mogplex please fix it`. */
 const GREETINGS = [...FILLERS, ..."hi hello dear cc ping fyi attention".split(" ")];
-/** Words for what `fix` can fix, and words that do not change that. */
-const FIX_WORDS: Readonly<Record<Fix, { names: readonly string[]; more: readonly string[] }>> = {
-  checks: { names: ["check", "checks", "ci"], more: ["failing", "failed", "red"] },
-  review: { names: ["review", "reviews"], more: [] },
-  conflict: { names: ["conflict", "conflicts"], more: ["merge"] },
+/**
+ * Words of a request to fix something. `names`: one of them must be there. `more`: they do not change its meaning. The last two lists have words that
+ * can also mean something else.
+ */
+const FIX_WORDS: Readonly<Record<Fix, Readonly<Record<"names" | "more" | "otherNames" | "otherVerbs", string[]>>>> = {
+  checks: {
+    names: ["check", "checks"],
+    more: ["failing", "failed", "red", "broken"],
+    otherNames: ["ci", "tests", "build", "builds", "pipeline"],
+    otherVerbs: [],
+  },
+  review: {
+    names: ["review", "reviews"],
+    more: ["comment", "comments", "feedback"],
+    otherNames: [],
+    otherVerbs: ["address", "resolve"],
+  },
+  conflict: { names: ["conflict", "conflicts"], more: ["merge"], otherNames: [], otherVerbs: ["resolve"] },
 };
+/** Signs of a path, code or a reference: `fix tests/build` is about files. */
+const REFERENCE = /[/\\#@`_<>=]/;
 /** Words that do not change a stop: `stop working on it for now`. */
 const OF_STOP = [
   ...STOPS,
@@ -72,7 +88,8 @@ const CONTROL = /[^\P{Cc}\t]/u;
 /**
  * Reads a comment. A mention must not be indented, and must be on the first line or follow a blank line, a block of code, or lines of plain text. All
  * text before it must be unambiguous: after the first line that is not, no mention is recognized. Lists need no special rule, because their lines are
- * indented and a line without indent ends them.
+ * indented and a line without indent ends them. The first mention has the request, and everything below it is its text, except that a later mention
+ * with a stop makes the comment a stop.
  *
  * @param name Name of the agent, without `@`: letters, digits, `-` and `_`.
  * @returns Null if no line outside of blocks of code begins with a mention of that name. A task may be empty.
@@ -111,18 +128,24 @@ function readLines(text: string, name: string): Ask | null {
   let fence = "";
   let isTop = true;
   let mayBegin = true;
+  let first: Ask | null = null;
   let unsure: Ask | null = null;
   const unclear = (from: number): Ask | null =>
-    lines.slice(from).some((line) => mention.test(line)) ? { kind: "unsure" } : unsure;
+    first ?? (lines.slice(from).some((line) => mention.test(line)) ? { kind: "unsure" } : unsure);
   for (const [at, line] of lines.entries()) {
     const [match] = (fence === "" && mayBegin && mention.exec(line)) || [];
-    if (match !== undefined) return askOf([line.slice(match.length), ...lines.slice(at + 1)].join("\n"));
+    if (match !== undefined) {
+      // A stop further down holds: a run that the same comment withdraws is the worse mistake.
+      const ask = askOf([line.slice(match.length), ...first === null ? lines.slice(at + 1) : []].join("\n"));
+      if (ask.kind === "stop") return ask;
+      first ??= ask;
+    }
     if (CONTROL.test(line)) return unclear(at);
-    if (fence === "" && mention.test(line)) unsure = { kind: "unsure" };
+    if (match === undefined && fence === "" && mention.test(line)) unsure = { kind: "unsure" };
     if (fence !== "") {
       if (!FENCE.test(line)) continue;
       const [end = ""] = /^(?:`+|~+)(?=[ \t]*$)/.exec(line) ?? [];
-      if (!end.startsWith(fence)) return unsure;
+      if (!end.startsWith(fence)) return first ?? unsure;
       fence = "";
       mayBegin = true;
       continue;
@@ -136,7 +159,7 @@ function readLines(text: string, name: string): Ask | null {
     fence = /^(?:`{3,}(?=[^`]*$)|~{3,}(?=[^~]*$))/.exec(line)?.[0] ?? "";
     if (fence === "") return unclear(at);
   }
-  return unsure;
+  return first ?? unsure;
 }
 
 /** @param text The text after the name. */
@@ -153,17 +176,20 @@ function askOf(text: string): Ask {
   const [verb = "", ...others] = wordsOf(task);
   if (others.length === 0 && ["again", "retry"].includes(verb)) return { kind: "again" };
   if (others.length === 0 && (verb === "help" || verb === "status")) return { kind: verb };
-  const fix = verb === "fix" ? fixOf(others) : undefined;
-  if (fix !== undefined) return others.includes("ci") ? { kind: "fix", fix, task } : { kind: "fix", fix };
-  return { kind: "task", task: verb === "" ? "" : task };
+  return fixOf(verb, others, task) ?? { kind: "task", task: verb === "" ? "" : task };
 }
 
-function fixOf(words: readonly string[]): Fix | undefined {
-  return FIXES.find((fix) => {
-    const { names, more } = FIX_WORDS[fix];
-    return words.some((word) => names.includes(word)) &&
-      words.every((word) => names.includes(word) || more.includes(word));
-  });
+function fixOf(verb: string, words: readonly string[], task: string): Ask | undefined {
+  for (const fix of FIXES) {
+    const { names, more, otherNames, otherVerbs } = FIX_WORDS[fix];
+    const allNames = [...names, ...otherNames];
+    if (!["fix", ...otherVerbs].includes(verb) || !words.some((word) => allNames.includes(word))) continue;
+    if (!words.every((word) => allNames.includes(word) || more.includes(word))) continue;
+    const isSure = verb === "fix" && !words.some((word) => otherNames.includes(word));
+    if (isSure) return { kind: "fix", fix };
+    if (!REFERENCE.test(task)) return { kind: "fix", fix, task };
+  }
+  return undefined;
 }
 
 /** Whether a text may mention the agent at all: a cheap check for a list of comments. */

@@ -1004,6 +1004,19 @@ test("decide() fixes what the forge shows to be broken, and nothing else", async
   );
 });
 
+test("decide() takes fix the build and address the review on a pull request as fixes, and on an issue or a line of code as tasks", async () => {
+  const forge = fakeForge();
+  const line = { place: "src/a.ts:12", hunk: null };
+  const text = "@mogplex fix the build";
+  expect((await wanted(forge, forge.say(PULL, KIM, text))).task).toStartWith("Checks of this branch's pull request");
+  expect((await wanted(forge, forge.say(ISSUE, KIM, text))).task).toBe("fix the build");
+  const ofLine = await wanted(forge, forge.say(PULL, KIM, text, { kind: "review", line }));
+  expect([ofLine.task, ofLine.prompt.includes("> src/a.ts:12:")]).toEqual(["fix the build", true]);
+  expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex address the review"))).toBe(
+    "no: no review of this pull request requests changes. If you mean something else, describe it in more words",
+  );
+});
+
 test("decide() quotes what the forge shows of what it fixes, of members alone, and keeps it out of the task", async () => {
   const forge = fakeForge();
   forge.found = {
