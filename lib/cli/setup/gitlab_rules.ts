@@ -1,6 +1,7 @@
 /**
- * The jobs of a repository's GitLab pipeline that start in a pipeline of `respond`. Source: GitLab, "CI/CD YAML syntax reference", `rules`, `only`,
- * `extends`, and "Specify when jobs run with rules", "CI/CD variable expressions".
+ * What GitLab would do in the pipelines of a schedule, a trigger or a person: whether it creates them, and which jobs it starts. Source: GitLab,
+ * "CI/CD YAML syntax reference", `workflow:rules`, `include:rules`, `rules`, `only`, `extends`, and "Specify when jobs run with rules", "CI/CD
+ * variable expressions".
  * @module
  */
 import { isObject, lookup } from "../../lookup.ts";
@@ -15,18 +16,18 @@ type Truth = boolean | undefined;
 const DEFAULT_BRANCH = "\0default branch";
 
 /** Variables of every pipeline for the default branch; absent ones are unknown. */
-const BRANCH_PIPELINE: Readonly<Record<string, Value>> = {
+const branchPipeline = (branch: string): Readonly<Record<string, Value>> => ({
   CI: "true",
   GITLAB_CI: "true",
-  CI_COMMIT_BRANCH: DEFAULT_BRANCH,
-  CI_COMMIT_REF_NAME: DEFAULT_BRANCH,
-  CI_DEFAULT_BRANCH: DEFAULT_BRANCH,
+  CI_COMMIT_BRANCH: branch,
+  CI_COMMIT_REF_NAME: branch,
+  CI_DEFAULT_BRANCH: branch,
   CI_COMMIT_TAG: null,
   CI_MERGE_REQUEST_ID: null,
   CI_MERGE_REQUEST_IID: null,
   CI_OPEN_MERGE_REQUESTS: null,
   MOGPLEX_SCHEDULE: null,
-};
+});
 
 /** Keys of a file that are not jobs. */
 const NO_JOBS: readonly string[] = [
@@ -42,42 +43,79 @@ const ALL_WORDS =
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/**
- * Names of the jobs that start, or may start: an unknown condition is treated as true if it starts a job, and as false if it keeps one out. Manual
- * jobs are not among them.
- * @param read Reads a file of the repository; undefined if there is none.
- * @param source Value of `CI_PIPELINE_SOURCE`.
- * @param variables Of the pipeline.
- */
-export function startingJobs(
-  read: (path: string) => string | undefined,
-  source: string,
-  variables: Readonly<Record<string, string>> = {},
-): string[] {
+export interface PipelineQuery {
+  /** Reads a file of the repository; undefined if there is none. */
+  read(path: string): string | undefined;
+  /** Value of `CI_PIPELINE_SOURCE`. */
+  source: string;
+  /** Of the pipeline. */
+  variables?: Readonly<Record<string, string>> | undefined;
+  /** Name of the default branch, on which the pipeline runs; undefined if it is unknown. */
+  branch?: string | undefined;
+}
+
+export interface PipelinePrediction {
+  /** Whether the `workflow:rules` of the repository let GitLab create the pipeline. */
+  isCreated: Truth;
+  /** Names of the jobs that start, or might start. Manual jobs are not among them. */
+  jobs: readonly string[];
+  /** Included files that cannot be read here: they can have more jobs, and `workflow:rules`. */
+  unreadable: readonly string[];
+}
+
+/** Predicts a pipeline. An unknown condition is treated as true if it starts something, and as false if it keeps something out. */
+export function predictPipeline({ read, source, variables, branch }: PipelineQuery): PipelinePrediction {
+  const values = { ...branchPipeline(branch ?? DEFAULT_BRANCH), ...variables, CI_PIPELINE_SOURCE: source };
+  const passes = (rules: unknown) => passesRules(rules, values, (when) => when !== "never");
+  const { files, unreadable } = pipelineFiles(read, (rules) => rules === undefined || passes(rules) !== false);
   const jobs = new Map<string, Fields>();
   // The keys of a file override the keys of the files that it includes, which come first.
-  for (const file of pipelineFiles(read)) {
+  for (const file of files) {
     for (const [name, job] of Object.entries(file)) if (isObject(job) && !NO_JOBS.includes(name)) jobs.set(name, job);
   }
-  const values = { ...BRANCH_PIPELINE, ...variables, CI_PIPELINE_SOURCE: source };
-  return [...jobs].filter(([name, job]) => {
-    if (name.startsWith(".")) return false;
-    const field = (key: string) => fieldOf(jobs, job, key);
-    if (field("script") === undefined && field("trigger") === undefined && field("run") === undefined) return false;
-    const rules = field("rules");
-    const starts = (when: unknown) => when !== "never" && when !== "manual";
-    if (rules === undefined) return starts(field("when")) && passesOnly(field("only"), field("except"), source);
-    if (!Array.isArray(rules)) return true;
-    for (const rule of rules.flat(10)) {
-      // A text is a part of a reference to the rules of another job.
-      if (!isObject(rule)) return true;
-      const isMet = typeof rule.if === "string" ? truthOf(rule.if, values) : true;
-      const doesStart = starts(rule.when ?? field("when"));
-      if (isMet === true && rule.changes === undefined && rule.exists === undefined) return doesStart;
-      if (isMet !== false && doesStart) return true;
+  const workflowRules = files.map(({ workflow }) => isObject(workflow) ? workflow.rules : undefined)
+    .findLast((rules) => rules !== undefined);
+  return {
+    isCreated: workflowRules === undefined ? true : passes(workflowRules),
+    jobs: [...jobs].filter(([name, job]) => !name.startsWith(".") && mightStart(jobs, job, source, values))
+      .map(([name]) => name),
+    unreadable,
+  };
+}
+
+function mightStart(
+  jobs: ReadonlyMap<string, Fields>,
+  job: Fields,
+  source: string,
+  values: Readonly<Record<string, Value>>,
+): boolean {
+  const field = (key: string) => fieldOf(jobs, job, key);
+  if (field("script") === undefined && field("trigger") === undefined && field("run") === undefined) return false;
+  const rules = field("rules");
+  const starts = (when: unknown) => when !== "never" && when !== "manual";
+  if (rules === undefined) return starts(field("when")) && passesOnly(field("only"), field("except"), source);
+  return passesRules(rules, values, (when) => starts(when ?? field("when"))) !== false;
+}
+
+/** Whether the first rule that applies starts something. @param starts Whether a rule with this `when` does. */
+function passesRules(
+  rules: unknown,
+  values: Readonly<Record<string, Value>>,
+  starts: (when: unknown) => boolean,
+): Truth {
+  if (!Array.isArray(rules)) return undefined;
+  let mightPass = false;
+  for (const rule of rules.flat(10)) {
+    // A text is a part of a reference to other rules.
+    if (!isObject(rule)) return undefined;
+    const isMet = typeof rule.if === "string" ? truthOf(rule.if, values) : true;
+    const doesStart = starts(rule.when);
+    if (isMet === true && rule.changes === undefined && rule.exists === undefined) {
+      return doesStart || (mightPass ? undefined : false);
     }
-    return false;
-  }).map(([name]) => name);
+    if (isMet !== false && doesStart) mightPass = true;
+  }
+  return mightPass ? undefined : false;
 }
 
 /** A field of a job, or of the jobs that it extends. */

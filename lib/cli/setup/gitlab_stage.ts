@@ -4,7 +4,7 @@
  * @module
  */
 import { isMap, isNode, isScalar, isSeq, type Node, parseAllDocuments, type YAMLMap, type YAMLSeq } from "yaml";
-import { valueOr } from "../../lookup.ts";
+import { isObject, valueOr } from "../../lookup.ts";
 
 export const PIPELINE_FILE = ".gitlab-ci.yml";
 /** Most files to read: one GitLab project includes no more. */
@@ -75,21 +75,50 @@ export function stagesOf(read: (path: string) => string | undefined): Stages {
   return look(PIPELINE_FILE);
 }
 
-/** The part of the pipeline that is in the repository: the content of each file, after the files that it includes. */
-export function pipelineFiles(read: (path: string) => string | undefined): Readonly<Record<string, unknown>>[] {
+/** The files of a pipeline. */
+export interface PipelineFiles {
+  /** The content of each file in the repository, after the files that it includes. */
+  files: readonly Readonly<Record<string, unknown>>[];
+  /** The names of other files: those of another project or server, and those whose path GitLab expands. */
+  unreadable: readonly string[];
+}
+
+/**
+ * Reads the files of the repository's pipeline.
+ * @param admits Whether the rules of an include, which may be undefined, might let it in.
+ */
+export function pipelineFiles(
+  read: (path: string) => string | undefined,
+  admits: (rules: unknown) => boolean,
+): PipelineFiles {
   const files = new Map<string, Readonly<Record<string, unknown>>>();
   const seen = new Set<string>();
+  const unreadable = new Set<string>();
   const add = (path: string) => {
     if (seen.has(path) || seen.size >= MAX_FILES) return;
     seen.add(path);
     const document = documentOf(read(path) ?? "");
-    if (document === undefined || !isMap(document.contents)) return;
-    for (const entry of entriesOf(document.contents)) for (const each of includedPaths(entry) ?? []) add(each);
     // It throws for aliases without an anchor, and for too many of them.
-    files.set(path, valueOr(() => document.toJS() as Record<string, unknown>, {}));
+    const content: unknown = valueOr(() => document?.toJS(), undefined);
+    if (!isObject(content)) return;
+    for (const entry of [content.include].flat()) {
+      if (isObject(entry) && !admits(entry.rules)) continue;
+      const local = isObject(entry) ? entry.local : entry;
+      if (typeof local === "string" && PLAIN_PATH.test(local)) add(local.replace(/^\/+/, ""));
+      else for (const name of namesOf(entry)) unreadable.add(name);
+    }
+    files.set(path, content);
   };
   add(PIPELINE_FILE);
-  return [...files.values()];
+  return { files: [...files.values()], unreadable: [...unreadable] };
+}
+
+/** The name of an included file or its project, without the parts of an address that can be secret. */
+function namesOf(entry: unknown): string[] {
+  const names = isObject(entry) ? [entry.local, entry.template, entry.project, entry.component, entry.remote] : [entry];
+  return names.filter((name) => typeof name === "string").map((name) =>
+    name.replace(/\/\/[^/]*@/, "//").replace(/[?#].*/s, "")
+  );
 }
 
 function entriesOf(pipeline: YAMLMap): readonly unknown[] {

@@ -16,7 +16,7 @@ import { commandLine } from "../../text/escape.ts";
 import { hostOf, remotesOf } from "../job/origin.ts";
 import { oneOf } from "../options.ts";
 import type { Context, Option, VerbFlag } from "../verb.ts";
-import { startingJobs } from "./gitlab_rules.ts";
+import { type PipelinePrediction, predictPipeline } from "./gitlab_rules.ts";
 import { includeAdvice, isIncluded, PIPELINE_FILE, stageLine, stagesOf, withoutStage } from "./gitlab_stage.ts";
 import {
   ATTRIBUTES,
@@ -187,9 +187,7 @@ export async function initRepository(context: Context): Promise<number> {
     ),
   );
   if (file === PIPELINE_FILE) {
-    steps.say(
-      ...asks === undefined ? jobsOfSchedule(readFile) : jobsOfRespond(readFile, written?.schedule ?? schedule),
-    );
+    describePipelines(steps, readFile, asks === undefined ? RUN_JOB : respondJob(written?.schedule ?? schedule));
   }
   if (asks !== undefined && !isKept && asks.lost.length > 0) {
     steps.say("", "Without a schedule:", ...asks.lost.map((each) => `  - ${each}`), "");
@@ -544,38 +542,104 @@ function rootAbove(context: Context): string | undefined {
   return ups.find((up) => exists(context, `${up}/.git`));
 }
 
-/** Most jobs to name. */
+/** Most jobs or files to name. */
 const MAX_JOBS = 20;
 
-/** Lines about the jobs that also start in the pipelines of the schedule of `run`; empty without any. */
-function jobsOfSchedule(read: (path: string) => string | undefined): string[] {
-  const lines = otherJobs(startingJobs(read, "schedule", { MOGPLEX_SCHEDULE: "run" }), "mogplex", "that schedule");
-  if (lines.length === 0) return [];
-  return [
-    ...lines,
+/** A kind of pipeline on GitLab in which a job of `init` runs. */
+interface JobPipeline {
+  /** In the plural. */
+  name: string;
+  source: string;
+  variables?: Readonly<Record<string, string>>;
+  /** Condition of a rule that admits it. */
+  condition: string;
+}
+
+const BY_HAND: JobPipeline = {
+  name: "pipelines started by hand",
+  source: "web",
+  condition: '$CI_PIPELINE_SOURCE == "web"',
+};
+
+const onSchedule = (value: string): JobPipeline => ({
+  name: "schedules",
+  source: "schedule",
+  variables: { MOGPLEX_SCHEDULE: value },
+  condition: "$MOGPLEX_SCHEDULE",
+});
+
+/** A job of `init` on GitLab, and the pipelines in which it runs. */
+interface GitlabJob {
+  name: string;
+  /** What starts those pipelines. */
+  place: string;
+  pipelines: readonly JobPipeline[];
+  /** How to keep other jobs out, unless a step describes it. */
+  advice: readonly string[];
+}
+
+const RUN_JOB: GitlabJob = {
+  name: "mogplex",
+  place: "that schedule",
+  pipelines: [onSchedule("run"), BY_HAND],
+  advice: [
     "To keep a job out, put the rule `- { if: $MOGPLEX_SCHEDULE, when: never }` before its other rules. A job without rules " +
     "then also needs `- when: on_success`.",
     "",
-  ];
+  ],
+};
+
+const respondJob = (schedule: Schedule | undefined): GitlabJob => ({
+  name: "mogplex-respond",
+  place: "mogplex-respond",
+  pipelines: [
+    { name: "triggers", source: "trigger", condition: '$CI_PIPELINE_SOURCE == "trigger"' },
+    ...schedule === "none" ? [] : [onSchedule("respond")],
+    BY_HAND,
+  ],
+  advice: [],
+});
+
+/** Prints what the repository's pipeline does in the pipelines of a job: whether GitLab creates them, and what else starts. */
+function describePipelines(steps: Steps, read: (path: string) => string | undefined, job: GitlabJob): void {
+  const branch = /^ref: refs\/remotes\/origin\/(\S+)/.exec(read(".git/refs/remotes/origin/HEAD") ?? "")?.[1];
+  const predictions = job.pipelines.map((each) => ({ ...each, ...predictPipeline({ ...each, read, branch }) }));
+  const refused = predictions.filter(({ isCreated }) => isCreated !== true);
+  if (refused.length > 0) {
+    const verb = refused.every(({ isCreated }) => isCreated === false) ? "exclude" : "might exclude";
+    steps.say(
+      "",
+      `The workflow:rules of the pipeline ${verb} ${
+        refused.map(({ name }) => name).join(", ").replace(/, (?=[^,]*$)/, " and ")
+      }. ` +
+        "GitLab then creates no pipeline, and no job fails. Put this rule before the others there:",
+      "",
+    );
+    steps.show(`    - if: ${refused.map(({ condition }) => condition).join(" || ")}`);
+  }
+  // A person who starts a pipeline by hand expects the other jobs.
+  steps.say(...otherJobs(predictions.filter((each) => each.source !== BY_HAND.source), job));
 }
 
-/** Lines about the jobs that also start in the pipelines of `respond`; empty without any. */
-function jobsOfRespond(read: (path: string) => string | undefined, schedule: Schedule | undefined): string[] {
-  const ofTrigger = startingJobs(read, "trigger");
-  const ofSchedule = schedule === "none" ? [] : startingJobs(read, "schedule", { MOGPLEX_SCHEDULE: "respond" });
-  return otherJobs([...ofTrigger, ...ofSchedule], "mogplex-respond", "mogplex-respond");
-}
-
-function otherJobs(jobs: readonly string[], job: string, place: string): string[] {
-  const names = [...new Set(jobs)].filter((name) => name !== job);
-  const more = names.length > MAX_JOBS ? `, and ${names.length - MAX_JOBS} more` : "";
-  if (names.length === 0) return [];
+/** Lines about the jobs that also start in the pipelines of a job; empty without any. */
+function otherJobs(predictions: readonly PipelinePrediction[], { name, place, advice }: GitlabJob): string[] {
+  const names = [...new Set(predictions.flatMap(({ jobs }) => jobs))].filter((each) => each !== name);
+  const unreadable = [...new Set(predictions.flatMap((each) => each.unreadable))];
+  if (names.length === 0 && unreadable.length === 0) return [];
   return [
     "",
-    `These jobs also start in the pipelines of ${place}: ${names.slice(0, MAX_JOBS).join(", ")}${more}`,
-    "",
+    ...names.length === 0 ? [] : [`These jobs also start in the pipelines of ${place}: ${list(names)}`, ""],
+    ...unreadable.length === 0 ? [] : [
+      `init cannot read these files: ${list(unreadable)}. Their jobs might start there, too. ` +
+      "If they have workflow:rules, check that these do not exclude the pipelines.",
+      "",
+    ],
+    ...advice,
   ];
 }
+
+const list = (names: readonly string[]) =>
+  names.slice(0, MAX_JOBS).join(", ") + (names.length > MAX_JOBS ? `, and ${names.length - MAX_JOBS} more` : "");
 
 const unknownStages = (path: string) =>
   "The stages of the pipeline are in files that are not in this repository. A stage that does not exist makes the whole " +

@@ -375,7 +375,7 @@ export const RECIPES: ReadonlyMap<string, Recipe> = new Map(Object.entries<Recip
     steps: [
       MAKE_TOKEN,
       "Store it as the variable MOGPLEX_API_KEY, masked and protected: Settings > CI/CD > Variables.",
-      "Create a schedule with the variable MOGPLEX_SCHEDULE=run: Build > Pipeline schedules. It also runs your other jobs that have no rules.",
+      "Create a schedule with the variable MOGPLEX_SCHEDULE=run: Build > Pipeline schedules. It also runs every other job whose rules admit a schedule.",
     ],
     remains: [VARIABLE, "the schedule with the variable MOGPLEX_SCHEDULE=run: Build > Pipeline schedules"],
     repo: '"$CI_PROJECT_PATH"',

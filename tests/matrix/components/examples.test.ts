@@ -6,7 +6,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { parseAllDocuments, stringify } from "yaml";
-import { startingJobs } from "../../../lib/cli/setup/gitlab_rules.ts";
+import { predictPipeline } from "../../../lib/cli/setup/gitlab_rules.ts";
 import { VERSION } from "../../../lib/version.ts";
 import { RECIPES, stampedFiles } from "../../../tools/docs/component_docs.ts";
 import { componentNames, splitTemplate } from "../../../tools/build/templates.ts";
@@ -647,7 +647,8 @@ test.skipIf(!CAN_RUN)(
     for (
       const { server, variables } of [poll, run, { ...trigger, variables: {} }, { server: SCHEDULE, variables: {} }]
     ) {
-      const list = startingJobs((path) => all[path], server.CI_PIPELINE_SOURCE, variables);
+      const source = server.CI_PIPELINE_SOURCE;
+      const { jobs: list } = predictPipeline({ read: (path) => all[path], source, variables });
       expect((await jobs({ server, variables })).toSorted()).toEqual(list.toSorted());
     }
     expect((await jobs(poll)).toSorted()).toEqual(["build", "mogplex-respond", "nightly"]);

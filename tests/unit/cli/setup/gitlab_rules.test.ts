@@ -1,13 +1,14 @@
 /** The jobs that a schedule or a trigger starts. gitlab-ci-local lists the same ones in `tests/matrix/components/examples.test.ts`. */
 import { expect, test } from "bun:test";
-import { startingJobs } from "../../../../lib/cli/setup/gitlab_rules.ts";
+import { predictPipeline } from "../../../../lib/cli/setup/gitlab_rules.ts";
 
 const POLL = { MOGPLEX_SCHEDULE: "respond" };
 
 /** Which of the pipelines of `respond` start a job with these lines. */
 function starts(lines: string, more: Record<string, string> = {}): string {
   const files: Record<string, string> = { ".gitlab-ci.yml": `x:\n  script: [make]\n${lines}`, ...more };
-  const has = (source: string, variables = {}) => startingJobs((path) => files[path], source, variables).includes("x");
+  const has = (source: string, variables = {}) =>
+    predictPipeline({ read: (path) => files[path], source, variables }).jobs.includes("x");
   return [has("trigger") ? "trigger" : "", has("schedule", POLL) ? "schedule" : ""].join(" ").trim();
 }
 
@@ -53,18 +54,95 @@ test.each(
     ["  <<: *a\n", ""],
     [".a: &a { rules: [{ if: $CI_COMMIT_TAG }] }\ny:\n  script: [make]\n  <<: *a\n", BOTH],
   ] as const,
-)("startingJobs() of a job with %j: %s", (lines, expected) => {
+)("predictPipeline() of a job with %j: %s", (lines, expected) => {
   expect(starts(lines)).toBe(expected);
 });
 
-test("startingJobs() reads the files that the pipeline includes, and no hidden jobs, settings or jobs without a script", () => {
+test("predictPipeline() reads the files that the pipeline includes, and no hidden jobs, settings or jobs without a script", () => {
   const files: Record<string, string> = {
     ".gitlab-ci.yml":
       "include: [{ local: ci/a.yml }]\ndefault: { script: [a] }\n.hidden: { script: [a] }\nempty: {}\n" +
       "own: { script: [a] }\ncalls: { trigger: { include: b.yml } }\na: { rules: [{ when: never }] }\n",
     "ci/a.yml": "include: /.gitlab-ci.yml\na: { script: [a] }\nb: { script: [b] }\n",
   };
-  expect(startingJobs((path) => files[path], "trigger").toSorted()).toEqual(["b", "calls", "own"]);
-  expect(startingJobs(() => undefined, "trigger")).toEqual([]);
-  expect(startingJobs(() => "x: [", "trigger")).toEqual([]);
+  const jobsOf = (read: (path: string) => string | undefined) => predictPipeline({ read, source: "trigger" }).jobs;
+  expect(jobsOf((path) => files[path]).toSorted()).toEqual(["b", "calls", "own"]);
+  expect(jobsOf(() => undefined)).toEqual([]);
+  expect(jobsOf(() => "x: [")).toEqual([]);
+});
+
+const MERGE_REQUESTS = "workflow:\n  rules:\n    - if: $CI_PIPELINE_SOURCE == 'merge_request_event'\n";
+
+// The rules are those of GitLab's documentation ("GitLab CI/CD workflow keyword") and of its template Workflows/Branch-Pipelines.
+test.each(
+  [
+    ["", true],
+    ["workflow: { name: x }\n", true],
+    [MERGE_REQUESTS, false],
+    [`${MERGE_REQUESTS}    - if: $CI_PIPELINE_SOURCE == 'push' && $CI_COMMIT_BRANCH\n`, false],
+    [`${MERGE_REQUESTS}    - if: $CI_COMMIT_BRANCH\n`, true],
+    [
+      `${MERGE_REQUESTS}    - if: $CI_COMMIT_BRANCH && $CI_OPEN_MERGE_REQUESTS\n      when: never\n    - when: always\n`,
+      true,
+    ],
+    [`${MERGE_REQUESTS}    - if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH\n`, true],
+    [`${MERGE_REQUESTS}    - if: $CI_COMMIT_BRANCH == "main"\n`, undefined],
+    [`${MERGE_REQUESTS}    - if: $RELEASE\n`, undefined],
+    [
+      "workflow:\n  rules:\n    - if: $CI_COMMIT_TITLE =~ /-draft$/\n      when: never\n    - if: $CI_COMMIT_BRANCH\n",
+      true,
+    ],
+    ["workflow:\n  rules:\n    - !reference [.rules, all]\n", undefined],
+    [
+      "workflow:\n  rules:\n    - if: $CI_PIPELINE_SOURCE == 'schedule'\n      when: never\n    - when: always\n",
+      false,
+    ],
+    ["workflow:\n  rules:\n    - if: $MOGPLEX_SCHEDULE\n    - when: never\n", true],
+    ["workflow:\n  rules:\n    - changes: [src/**/*]\n", undefined],
+    ["workflow:\n  rules: []\n", false],
+    ["include: ci/a.yml\nworkflow: { name: x }\n", false],
+    ["include: ci/a.yml\nworkflow: { rules: [{ when: always }] }\n", true],
+  ] as const,
+)("predictPipeline() of a schedule with %j: created is %p", (text, expected) => {
+  const files: Record<string, string> = { ".gitlab-ci.yml": text, "ci/a.yml": MERGE_REQUESTS };
+  const query = { read: (path: string) => files[path], source: "schedule", variables: { MOGPLEX_SCHEDULE: "run" } };
+  expect(predictPipeline(query).isCreated).toBe(expected);
+});
+
+test("predictPipeline() compares with the name of the default branch if it is given", () => {
+  const text = `${MERGE_REQUESTS}    - if: $CI_COMMIT_BRANCH == "main"\n`;
+  const isCreated = (branch: string) => predictPipeline({ read: () => text, source: "schedule", branch }).isCreated;
+  expect([isCreated("main"), isCreated("master")]).toEqual([true, false]);
+});
+
+test("predictPipeline() names the included files that it cannot read, without secrets, and skips includes whose rules keep them out", () => {
+  const files: Record<string, string> = {
+    ".gitlab-ci.yml": `include:
+  - template: Jobs/SAST.gitlab-ci.yml
+  - { project: acme/ci, ref: v1, file: [a.yml, b.yml] }
+  - { project: acme/ci, file: c.yml }
+  - remote: https://kim:secret@ci.example/x.yml?token=secret
+  - component: $CI_SERVER_FQDN/acme/scan/scan@1
+  - local: ci/*.yml
+  - https://ci.example/y.yml
+  - { template: Never.gitlab-ci.yml, rules: [{ if: $MOGPLEX_SCHEDULE == null }] }
+  - { local: ci/pipeline.yml, rules: [{ if: $MOGPLEX_SCHEDULE == null }] }
+  - { local: ci/more.yml, rules: [{ if: $MORE }] }
+`,
+    "ci/pipeline.yml": "build: { script: [make] }\n",
+    "ci/more.yml": "more: { script: [make] }\n",
+  };
+  const query = { read: (path: string) => files[path], source: "schedule", variables: { MOGPLEX_SCHEDULE: "run" } };
+  expect(predictPipeline(query)).toEqual({
+    isCreated: true,
+    jobs: ["more"],
+    unreadable: [
+      "Jobs/SAST.gitlab-ci.yml",
+      "acme/ci",
+      "https://ci.example/x.yml",
+      "$CI_SERVER_FQDN/acme/scan/scan@1",
+      "ci/*.yml",
+      "https://ci.example/y.yml",
+    ],
+  });
 });

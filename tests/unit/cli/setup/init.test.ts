@@ -495,6 +495,50 @@ test("init names the jobs of GitLab that also start on its schedule, and how to 
   );
 });
 
+test("init names the included files of GitLab's pipeline that it cannot read", async () => {
+  const text = "include: [{ template: Jobs/SAST.gitlab-ci.yml }, { project: acme/ci, file: a.yml }]\n";
+  const unreadable =
+    "\ninit cannot read these files: Jobs/SAST.gitlab-ci.yml, acme/ci. Their jobs might start there, too. If they have " +
+    "workflow:rules, check that these do not exclude the pipelines.\n";
+  const run = await init(["gitlab"], { ".gitlab-ci.yml": text });
+  expect(run.stdout).toContain(`${unreadable}\nTo keep a job out, put the rule `);
+  const respond = await init(["gitlab", "--respond"], { ".gitlab-ci.yml": text });
+  expect(respond.stdout).toContain(unreadable);
+});
+
+test("init prints the rule to add when the workflow of GitLab's pipeline excludes the job's pipelines", async () => {
+  const workflow = (rule: string) => `workflow:\n  rules:\n    - if: ${rule}\nbuild: { script: [make] }\n`;
+  const linesOf = async (text: string, args: string[] = [], files: Record<string, string> = {}) => {
+    const { stdout } = await init(["gitlab", ...args], { ".gitlab-ci.yml": text, ...files });
+    return stdout.split("\n").filter((line) => /^The workflow:rules|^ {4}- if:/.test(line));
+  };
+  const then = "GitLab then creates no pipeline, and no job fails. Put this rule before the others there:";
+  const mergeRequests = workflow("$CI_PIPELINE_SOURCE == 'merge_request_event'");
+  expect(await linesOf(mergeRequests)).toEqual([
+    `The workflow:rules of the pipeline exclude schedules and pipelines started by hand. ${then}`,
+    '    - if: $MOGPLEX_SCHEDULE || $CI_PIPELINE_SOURCE == "web"',
+  ]);
+  expect(await linesOf(mergeRequests, ["--respond"])).toEqual([
+    `The workflow:rules of the pipeline exclude triggers, schedules and pipelines started by hand. ${then}`,
+    '    - if: $CI_PIPELINE_SOURCE == "trigger" || $MOGPLEX_SCHEDULE || $CI_PIPELINE_SOURCE == "web"',
+  ]);
+  expect(await linesOf(workflow("$CI_PIPELINE_SOURCE =~ /^(schedule|web)$/"), ["--respond"])).toEqual([
+    `The workflow:rules of the pipeline exclude triggers. ${then}`,
+    '    - if: $CI_PIPELINE_SOURCE == "trigger"',
+  ]);
+  const onMain = workflow('$CI_COMMIT_BRANCH == "main" && $CI_PIPELINE_SOURCE != "web"');
+  expect(await linesOf(onMain)).toEqual([
+    `The workflow:rules of the pipeline might exclude schedules and pipelines started by hand. ${then}`,
+    '    - if: $MOGPLEX_SCHEDULE || $CI_PIPELINE_SOURCE == "web"',
+  ]);
+  const head = { ".git/refs/remotes/origin/HEAD": "ref: refs/remotes/origin/main\n" };
+  expect(await linesOf(onMain, [], head)).toEqual([
+    `The workflow:rules of the pipeline exclude pipelines started by hand. ${then}`,
+    '    - if: $CI_PIPELINE_SOURCE == "web"',
+  ]);
+  expect(await linesOf(workflow("$CI_COMMIT_BRANCH"))).toEqual([]);
+});
+
 test("init --respond --schedule sets how often the job polls, and lists what is lost without a schedule", async () => {
   const schedules = [
     ["hourly", 'cron: "23 * * * *"', "mogplex.mjs respond --repo"],
