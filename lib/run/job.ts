@@ -150,9 +150,11 @@ export class Job<I extends JobItem, R extends Pick<AnyResult, "resume">> {
 
   /** The caller's signal ended the call; the operation is left alone. */
   async #left(by: unknown): Promise<JobEnd<R>> {
-    const { label, mayExist, isSeen } = this.#operation;
+    const { label, mayExist, isSeen, idle } = this.#operation;
     this.#operation.part?.(mayExist ? "detached" : "ended");
-    const text = isSeen
+    const text = idle !== undefined
+      ? idle
+      : isSeen
       ? `${label} continues`
       : this.#following
       ? `${label} was not read yet`
@@ -249,6 +251,8 @@ export interface Operation<I extends JobItem, R> {
   readonly mayExist: boolean;
   /** Whether an answer of the service has shown it. */
   readonly isSeen: boolean;
+  /** Why nothing is running now although it was seen, as a clause. @default {undefined} (it is running, or has ended) */
+  readonly idle?: string | undefined;
   /** Whether {@linkcode start} found something that has already finished or waits for a person. @default {false} */
   readonly foundEnded?: boolean;
   /**

@@ -20,23 +20,27 @@ const LIMITS: readonly [SandboxLimit, ...SandboxLimit[]] = [
   {
     error: /^too many active sandboxes\.?$/i,
     why: "no sandbox was free",
-    advice: "a sandbox becomes free 10 to 35 minutes after its run ends: start it again later, or give it more time",
+    advice:
+      "a sandbox becomes free 10 to 35 minutes after its run ends; start the run again later, or give the job more time",
   },
   {
     error: /^sandbox boot rate limit exceeded\.?$/i,
     why: "the limit of 120 sandboxes an hour was reached",
-    advice: "start it again within the hour, or give it more time, and start fewer runs per hour",
+    advice: "start the run again within the hour, or give the job more time, and start fewer runs per hour",
   },
   {
     error: /^daily sandbox boot quota exceeded\.?$/i,
     why: "the limit of 10000 sandboxes a day was reached",
-    advice: "start it again tomorrow",
+    advice: "start the run again tomorrow",
   },
 ];
 
 function limitOf({ error }: Pick<Run, "error">): SandboxLimit | undefined {
   return error === null ? undefined : LIMITS.find((limit) => limit.error.test(error.trim()));
 }
+
+/** The error code of a job whose agent has not begun because no sandbox was free. */
+export const NO_SANDBOX = "NO_SANDBOX";
 
 export function lackedSandbox(run: Pick<Run, "status" | "error">): boolean {
   return run.status === "failed" && limitOf(run) !== undefined;
@@ -71,16 +75,16 @@ export class AgentWatch {
  * @param waitedMs Time spent waiting for a sandbox, in milliseconds.
  * @param why Why there is no further start, as a clause.
  */
-export function noSandbox(run: Pick<Run, "runId" | "error">, waitedMs: number, why: string): MogplexError {
-  const { runId, error } = run;
+export function noSandbox(run: Pick<Run, "error">, waitedMs: number, why: string): MogplexError {
+  const { error } = run;
   const waited = waitedMs === 0 ? "" : ` within ${formatDuration(waitedMs)}`;
   return new MogplexError(
     {
-      attempted: `begin run "${runId}"`,
+      attempted: "start an agent",
       why: `${whyNoSandbox(run)}${waited} (${error ?? "the service gives no details"}), and ${why}`,
       advice: (limitOf(run) ?? LIMITS[0]).advice,
     },
     "rateLimited",
-    { code: "NO_SANDBOX" },
+    { code: NO_SANDBOX },
   );
 }

@@ -11,6 +11,7 @@ import type { WaitCause } from "../notice.ts";
 import { twoUnits } from "../text/duration.ts";
 import { webUrl } from "../text/escape.ts";
 import { detach } from "../text/plain_text.ts";
+import { NO_SANDBOX } from "./no_sandbox.ts";
 
 // The error of a result: what stopped us before the service gave a verdict, in parts.
 
@@ -32,7 +33,7 @@ export interface ResultError {
 const BUG = "the toolkit failed";
 
 /** Codes of this toolkit that decide the words of reports. */
-const OWN_CODES: readonly (string | null)[] = ["NO_SANDBOX", "STILL_RUNNING"];
+const OWN_CODES: readonly (string | null)[] = [NO_SANDBOX, "STILL_RUNNING"];
 
 /** Everything but a {@linkcode MogplexError} is a bug in the toolkit. */
 export function resultError(error: unknown): ResultError {

@@ -8,6 +8,7 @@ import type { WaitCause } from "../notice.ts";
 import { joinWords, type Words } from "../text/document.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
 import { cutText } from "../text/plain_text.ts";
+import { NO_SANDBOX } from "./no_sandbox.ts";
 import {
   type AnyResult,
   type AutomationOutcome,
@@ -165,8 +166,8 @@ export function mayHaveStarted({ runId, mayExist }: AnyResult): boolean {
 
 /** The words if no agent started: the start was refused or never sent, or no sandbox was free. */
 function notStartedWords(result: AnyResult): "not_started" | "no_sandbox" | undefined {
+  if (result.error?.code === NO_SANDBOX) return "no_sandbox";
   if (result.outcome !== "error") return undefined;
-  if (result.error?.code === "NO_SANDBOX") return "no_sandbox";
   return result.runId === null && !mayHaveStarted(result) ? "not_started" : undefined;
 }
 

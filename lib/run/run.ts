@@ -15,7 +15,7 @@ import { guardResult } from "./clean.ts";
 import { type FollowItem, type FollowOptions, RunFollower, type RunHandleItem } from "./follow.ts";
 import { type Ending, Job, type JobEnd, type Look, type Operation, type StopCause, type Stopped } from "./job.ts";
 import { isComplete, jobOf, LAST_SUFFIX, splitSuffix } from "./key.ts";
-import { AgentWatch, lackedSandbox, noSandbox, SANDBOX_WAITS_MS, whyNoSandbox } from "./no_sandbox.ts";
+import { AgentWatch, lackedSandbox, NO_SANDBOX, noSandbox, SANDBOX_WAITS_MS, whyNoSandbox } from "./no_sandbox.ts";
 import type { JobOptions, StatePlace } from "./options.ts";
 import {
   isLater,
@@ -294,6 +294,8 @@ interface RunStart {
 const RESEND_MS = 1_500;
 /** Shortest time between two writes of an event to the state file, in milliseconds. */
 const STATE_MS = 5_000;
+/** What happened to the run of a job that was stopped after no sandbox was free. A clause. */
+const WITHOUT_SANDBOX = "the job was waiting for a sandbox, and no agent has started";
 
 /** One run, new or existing. */
 class RunOperation implements Operation<FollowItem, RunResult> {
@@ -312,6 +314,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   #stateAt = -Infinity;
   /** Number of starts after one that found no sandbox. */
   #lacks = 0;
+  /** Whether the newest run has ended because no sandbox was free. */
   #lacked = false;
   #agent = new AgentWatch();
 
@@ -394,6 +397,15 @@ class RunOperation implements Operation<FollowItem, RunResult> {
 
   get mayExist(): boolean {
     return this.#runId !== undefined || this.#series?.mayExist === true;
+  }
+
+  get idle(): string | undefined {
+    return this.#lacksSandbox ? WITHOUT_SANDBOX : undefined;
+  }
+
+  /** Whether no agent has started, because no sandbox was free. Another start may have been sent since, without an answer. */
+  get #lacksSandbox(): boolean {
+    return this.#lacked && (this.#started !== undefined || this.#series?.mayExist !== true);
   }
 
   get isSeen(): boolean {
@@ -499,12 +511,16 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       for await (const item of items) {
         this.#record(item);
         if (item.type === "event") this.#agent.take(item.event);
-        if (item.type === "end" && lackedSandbox(item.run) && !this.#agent.hasBegun(item.run)) lacking = item.run;
+        if (item.type === "end" && this.#isLacking(item.run)) lacking = item.run;
         else yield item;
       }
       if (lacking === undefined) return;
       await this.#startAgain(lacking, look);
     }
+  }
+
+  #isLacking(run: Run): boolean {
+    return lackedSandbox(run) && !this.#agent.hasBegun(run);
   }
 
   /**
@@ -548,7 +564,6 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     this.#started = undefined;
     const started = await series.startNext();
     this.#announce(started);
-    this.#lacked = false;
     // A cancel that came meanwhile has reached the run before this one.
     if (cancelled?.aborted) await client.cancelRun(started.runId, { deadline, signal });
   }
@@ -579,9 +594,9 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       this.#state?.update({ parting });
       return { answered: false, text };
     };
-    const none = () => leave("ended", "no run was started");
+    const none = () => leave("ended", this.#lacked ? WITHOUT_SANDBOX : "no run was started");
     const runId = this.#runId;
-    if (runId === undefined && this.#series?.mayExist !== true) return none();
+    if (this.#lacksSandbox || runId === undefined && this.#series?.mayExist !== true) return none();
     const known = runId === undefined ? undefined : { runId, owned: this.#started?.owned ?? false };
     if (!cancels(known?.owned ?? true)) return leave("detached", "the run continues");
     // Tells a later step that the deadline cancels the run, whatever a signal would have done.
@@ -607,6 +622,10 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     const { status } = run;
     const outcome = endOfRun(status);
     this.#state?.update({ status, ...(outcome !== undefined && { parting: "ended" }) });
+    if (this.#isLacking(run)) {
+      this.#lacked = true;
+      return { answered: true, text: WITHOUT_SANDBOX };
+    }
     const byItself = outcome !== undefined && (outcome !== "cancelled" || alreadyTerminal);
     const after = outcome === undefined ? " after its cancellation" : "";
     const text = outcome === "cancelled" && !alreadyTerminal
@@ -617,7 +636,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
 
   part(parting: Parting): void {
     // A run without a sandbox has ended, although that is not a verdict.
-    this.#state?.update({ parting: this.#lacked ? "ended" : parting });
+    this.#state?.update({ parting: this.#lacksSandbox ? "ended" : parting });
   }
 
   result({ outcome, exitCode, reason, error }: Ending): RunResult {
@@ -645,7 +664,9 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       outcome,
       exitCode,
       reason: reason ?? failure,
-      error: error === undefined || hasEnded(outcome) ? null : resultError(error),
+      error: error === undefined || hasEnded(outcome)
+        ? null
+        : { ...resultError(error), ...(this.#lacksSandbox && { code: NO_SANDBOX }) },
       failureCode: facts.failureCode,
       replayed: started?.replayed ?? null,
       idempotencyKey: started?.idempotencyKey ?? this.#series?.key ?? null,
@@ -692,6 +713,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   #announce(started: StartedRun): void {
     if (this.#started !== undefined || typeof this.#target === "string") return;
     this.#started = started;
+    this.#lacked = false;
     this.#name.ask(started.run.repoId);
     const { runId, owned, run } = started;
     this.#state?.update({ runId, owned, status: run.status });

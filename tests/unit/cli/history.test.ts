@@ -79,3 +79,42 @@ test("run --follow remembers the job with its node, if the job is one of several
   expect(await jobOf({})).toEqual(["agent"]);
   expect(await jobOf({ CI_NODE_INDEX: "2", CI_NODE_TOTAL: "3" })).toEqual(['agent ["2","3"]']);
 });
+
+test("run --follow adds a line when the job is stopped while it waits for a sandbox", async () => {
+  const signals = [["SIGTERM", 143, "auto"], ["SIGINT", 130, "cancel"], ["SIGHUP", 129, "detach"]] as const;
+  for (const [signal, exitCode, onInterrupt] of signals) {
+    const { cli, clock, emulator } = world("boot-failure");
+    const { io, code } = await cli([...RUN, "--on-interrupt", onInterrupt], {
+      env: GITLAB,
+      before: (io) => void clock.sleep(90_000).then(() => io.signal(signal)),
+    });
+    const [runId] = [...emulator.world.store.runs.keys()];
+    const reason = `Stopped by ${signal}; the job was waiting for a sandbox, and no agent has started`;
+    const facts = { runId, repository: "acme/api", exitCode, reason };
+    const { error, ...result } = JSON.parse(io.files.get("mogplex-ci/result.json") ?? "");
+    expect(result).toMatchObject({ ...facts, outcome: "interrupted", status: "failed", resume: null });
+    expect(JSON.parse(io.files.get(FILE) ?? "")).toMatchObject({ ...facts, outcome: "not_started", tookMs: null });
+    const { left } = JSON.parse(io.files.get("mogplex-ci/run.json") ?? "");
+    expect([code, error.code, left]).toEqual([exitCode, "NO_SANDBOX", "ended"]);
+  }
+});
+
+test("run --follow adds one line however a job without a sandbox ends", async () => {
+  const endOf = async (stopAtMs: number | null, ...more: string[]) => {
+    const { cli, clock, requests } = world("boot-failure");
+    const { io, code } = await cli([...RUN, ...more], {
+      env: GITLAB,
+      before: (io) => void (stopAtMs !== null && clock.sleep(stopAtMs).then(() => io.signal("SIGTERM"))),
+    });
+    const starts = requests.filter((request) => request === "POST /runs").length;
+    return [code, starts, readHistory(io.files.get(FILE) ?? "").records.map(({ outcome }) => outcome).join()];
+  };
+  // Before the first answer, while the first run waits for its sandbox, and while the second one does.
+  expect(await endOf(0)).toEqual([143, 1, "interrupted"]);
+  expect(await endOf(5_000)).toEqual([143, 1, "interrupted"]);
+  expect(await endOf(618_000)).toEqual([143, 2, "interrupted"]);
+  expect(await endOf(630_000, "--timeout", "5h")).toEqual([143, 2, "not_started"]);
+  expect(await endOf(null, "--timeout", "20s")).toEqual([75, 1, "not_started"]);
+  expect(await endOf(null, "--timeout", "12m", "--on-timeout", "cancel")).toEqual([75, 2, "not_started"]);
+  expect(await endOf(null, "--timeout", "5h")).toEqual([75, 4, "not_started"]);
+});

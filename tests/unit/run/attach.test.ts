@@ -153,8 +153,8 @@ for (const [name, job] of Object.entries({ attachJob, lookJob })) {
       outcome: "error",
       exitCode: 75,
       status: "failed",
-      reason: `Cannot begin run "${RUN_ID}": no sandbox was free (${NO_SANDBOX}), and this job starts no other run; ` +
-        "a sandbox becomes free 10 to 35 minutes after its run ends: start it again later, or give it more time",
+      reason: `Cannot start an agent: no sandbox was free (${NO_SANDBOX}), and this job starts no other run; ` +
+        "a sandbox becomes free 10 to 35 minutes after its run ends; start the run again later, or give the job more time",
       code: "NO_SANDBOX",
     });
     for (

@@ -240,6 +240,20 @@ test("runJob() ends with 75 when no sandbox was free within its time, and its st
   expect(counts()).toMatchObject({ runs: 6 });
 });
 
+test("runJob() ends when the caller aborts while it waits for a sandbox, and does not say that the run continues", async () => {
+  const { options, clock } = crowded(600);
+  const controller = new AbortController();
+  void clock.sleep(90_000).then(() => controller.abort());
+  const { result } = await runJob(REQUEST, { ...options(), timeoutMs: 7_200_000, signal: controller.signal });
+  const { outcome, status, reason, error } = result;
+  expect({ outcome, status, reason, code: error?.code }).toEqual({
+    outcome: "interrupted",
+    status: "failed",
+    reason: "Stopped; the job was waiting for a sandbox, and no agent has started",
+    code: "NO_SANDBOX",
+  });
+});
+
 test("runJob() makes no second start with a given key: 75 at once", async () => {
   const { options, counts, clock } = crowded(600);
   const { result } = await runJob(REQUEST, { ...options(), idempotencyKey: "mine", timeoutMs: 36_000_000 });
