@@ -16,6 +16,9 @@ export type Association = typeof ASSOCIATIONS[number];
 
 const mayPush = (association: string) => ["owner", "member", "collaborator"].includes(association.toLowerCase());
 
+/** `deleted`: by a user. `system`: GitLab's own record of an action, which is not a comment. */
+type Absence = "deleted" | "system";
+
 export interface Assumed {
   readonly forge: Forge;
   /** Scheme and host. */
@@ -28,9 +31,13 @@ export interface Assumed {
   readonly asker: ForgeUser;
   /** Null for a label. */
   readonly comment: ThreadComment | null;
+  /** Why the job would not see the comment, or without one the thread; null if it would. */
+  readonly absence: Absence | null;
   readonly labels: readonly string[];
   /** Ids of the users who can push. */
   readonly pushers: readonly number[];
+  /** Whether only the default makes the user who asks one who can push. */
+  readonly isRightDefault: boolean;
   /** Whether nothing names the repository. */
   readonly isExample: boolean;
   /** False if nothing shows which forge it is: then the forge is only the model for words and links. */
@@ -79,6 +86,7 @@ interface Facts {
   authorAssociation?: string | undefined;
   comment?: { id: number; text: string; isEdited?: boolean; isInternal?: boolean } | undefined;
   labels?: readonly string[];
+  absence?: Absence | undefined;
 }
 
 const examplePlace = (isPull: boolean) => ({ kind: isPull ? "pull" as const : "issue" as const, number: 1 });
@@ -176,7 +184,11 @@ function workflowFacts(body: unknown): Facts {
     comment: id === undefined
       ? undefined
       : { id, text: textAt(body, "comment", "body") ?? "", isEdited: field(body, "action") === "edited" },
-    labels: namesIn(field(body, holder, "labels"), "name").concat(textAt(body, "label", "name") ?? []),
+    // A removed label is no longer one of the thread's labels.
+    labels: namesIn(field(body, holder, "labels"), "name").concat(
+      field(body, "action") === "unlabeled" ? [] : textAt(body, "label", "name") ?? [],
+    ),
+    absence: field(body, "action") === "deleted" ? "deleted" : undefined,
   };
 }
 
@@ -207,6 +219,7 @@ function gitlabFacts(body: unknown): Facts {
       isInternal: field(body, "object_attributes", "internal") === true,
     },
     labels: namesIn(field(body, "labels"), "title"),
+    absence: isNote && field(body, "object_attributes", "system") === true ? "system" : undefined,
   };
 }
 
@@ -256,11 +269,13 @@ function assume(
       editedAt: comment.isEdited === true ? at : null,
       isInternal: comment.isInternal === true,
     },
+    absence: facts.absence ?? null,
     labels: [...new Set(facts.labels)],
     pushers: [
       ...mayPush(association ?? facts.association ?? "owner") ? [asker.id] : [],
       ...!isAuthor && mayPush(facts.authorAssociation ?? "owner") ? [author.id] : [],
     ],
+    isRightDefault: name !== undefined && !isBot && (association ?? facts.association) === undefined,
     isExample: (facts.repository ?? wanted) === undefined,
   };
 }
@@ -290,8 +305,10 @@ export function assumptionsOf(assumed: Assumed): string[] {
 }
 
 /** Subject and verb for the user who asks. */
-function requestOf({ comment, labels }: Assumed): string {
-  if (comment !== null) return "The comment is";
+function requestOf({ comment, labels, absence }: Assumed): string {
+  if (absence === "system") return "This is not a comment, but the forge's record of an action";
+  if (absence === "deleted" && comment === null) return "The thread was deleted";
+  if (comment !== null) return absence === "deleted" ? "The comment was deleted. It was" : "The comment is";
   const [name = "", ...others] = labels.map((each) => JSON.stringify(each));
   if (name === "") return "The event has no comment and no label. It is";
   return others.length === 0 ? `The label ${name} was set` : `The labels ${[name, ...others].join(", ")} were set`;

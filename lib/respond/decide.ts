@@ -29,7 +29,7 @@ import {
   newsOf,
   stopOf,
 } from "./mark.ts";
-import { type Ask, isOnlyCommand, readMention } from "./mention.ts";
+import { type Ask, isOnlyCommand, mayMention, readMention } from "./mention.ts";
 import { leftOutOf, MAX_TASK, promptOf, type Told, whoMayAsk } from "./prompt.ts";
 import { Rights } from "./rights.ts";
 import { isStarting, ofRun, Rivals, rivalsOf, type RivalsWorld } from "./rivals.ts";
@@ -164,10 +164,7 @@ export class Decider {
     const request = comment === null ? await this.#askOfLabel(place) : await this.#askOfComment(place, comment, me);
     if ("reason" in request && request.refused === null) {
       const run = request.isGone === true && comment !== null ? await this.#runOf(place, comment, me) : undefined;
-      // Many users expect a mention in a description to start a run.
-      const advice = request.isGone === true && comment === null
-        ? ". A mention in a description is not read: write a comment, or set the label"
-        : "";
+      const advice = request.isGone === true && comment === null ? await this.#adviceOnDescription(place) : "";
       return run ?? quiet(request.reason + advice);
     }
     const thread = await this.#world.threads.thread(place);
@@ -396,6 +393,13 @@ export class Decider {
       : "the source or target branch has changed, or is now protected";
   }
 
+  /** Many users expect a mention in a description to start a run. */
+  async #adviceOnDescription(place: ThreadPlace): Promise<string> {
+    const thread = await this.#world.threads.thread(place);
+    if (thread === null || !mayMention(thread.text, this.#world.settings.name)) return "";
+    return ". A mention in a description is not read: write a comment, or set the label";
+  }
+
   /** Why a request is no longer valid, whatever else is true; null while it is. */
   async #askWithdrawn(thread: Thread, ask: AskId, me: ForgeUser): Promise<string | null> {
     const request = await this.#askAt(thread, ask, me);
@@ -453,7 +457,7 @@ export class Decider {
     // A stop holds whatever happens to its comment: that is the safe side.
     const what = first?.kind === "stop" ? first : readMention(comment.text, name);
     if (what === null) return no(`no line starts with \`@${name}\``);
-    if (comment.isInternal) return no("the comment is internal, and a note would show it");
+    if (comment.isInternal) return no("the comment is internal, but the note would be public");
     const by: Asker = { ask: { kind, id }, asker, at };
     if (what === first) return { ...by, what, line };
     const refusal = (reason: string) => ({ reason, refused: by });
@@ -475,7 +479,9 @@ export class Decider {
   async #askOfLabel(thread: ThreadPlace): Promise<FoundAsk> {
     const { label } = this.#world.settings;
     const set = await this.#world.threads.labelled(thread, label);
-    if (set === null) return { ...no(`it does not have the label ${JSON.stringify(label)}`), isGone: true };
+    if (set === null) {
+      return { ...no(`the ${this.#nounOf(thread)} does not have the label ${JSON.stringify(label)}`), isGone: true };
+    }
     if (set.by.isBot === true) return no("a bot set the label");
     return { ask: { kind: "label", id: set.id }, asker: set.by, at: set.at, what: null, line: undefined };
   }

@@ -129,10 +129,10 @@ class ForgeInMemory {
   #userPath = "";
 
   constructor(assumed: Assumed, clock: RespondJob["clock"]) {
-    const { forge, origin, comment } = assumed;
+    const { forge, origin, comment, absence } = assumed;
     this.#assumed = assumed;
     this.#clock = clock;
-    this.#comments = comment === null ? [] : [comment];
+    this.#comments = comment === null || absence !== null ? [] : [comment];
     const token = { token: TOKEN, place: "a rehearsal" };
     const world = { clock, fetch: (url: string, init: Parameters<Fetch>[1]) => this.#answer(url, init) };
     this.#client = new ForgeClient(world, forge, forge.api(origin), token);
@@ -182,7 +182,9 @@ class ForgeInMemory {
   }
 
   #threads(): Threads {
-    const { forge, origin, repository, defaultBranch, thread, labels, asker, pushers, comment } = this.#assumed;
+    const { forge, origin, repository, defaultBranch, thread, labels, asker, pushers, comment, absence } =
+      this.#assumed;
+    const isThreadGone = comment === null && absence !== null;
     const real = forge.threads?.(this.#client, { origin, repository });
     if (real === undefined) throw new Error("This forge has no threads");
     const isThread = ({ kind, number }: ThreadPlace) => kind === thread.kind && number === thread.number;
@@ -192,8 +194,8 @@ class ForgeInMemory {
     const answers: Partial<Threads> = {
       me: () => Promise.resolve(BOT),
       repository: () => Promise.resolve({ id: REPOSITORY_ID, name: repository, defaultBranch }),
-      thread: (place) => Promise.resolve(isThread(place) ? thread : null),
-      comment: (_thread, place) => Promise.resolve(isAsk(place) ? comment : null),
+      thread: (place) => Promise.resolve(isThread(place) && !isThreadGone ? thread : null),
+      comment: (_thread, place) => Promise.resolve(isAsk(place) && absence === null ? comment : null),
       comments: () => Promise.resolve({ list: [...this.#comments], isWhole: true }),
       mayPush: ({ id }) => Promise.resolve(pushers.includes(id)),
       labelled: (_thread, name) =>

@@ -233,7 +233,7 @@ function summary(checks: readonly Check[], code: number, purpose: Purpose): stri
   if (first === undefined) {
     const isPart = checks.some(({ name, state }) => name === "forge" && state === "skipped");
     if (isPart) {
-      return `all checks that are possible here passed${warnings}; to check the forge, run doctor in a job, too`;
+      return `everything that can be checked here is fine${warnings}; run doctor in a CI job to check the forge`;
     }
     const untriggered = checks.find(({ lacksTrigger }) => lacksTrigger === true);
     const unread = checks.filter(({ isUnread }) => isUnread === true).map(({ name }) => name);

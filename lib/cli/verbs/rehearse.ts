@@ -97,6 +97,9 @@ export async function rehearseMention(
   if (assumed.event.kind === "ask" && assumed.comment === null && option(EVENT) === undefined) {
     say(`  The job runs with --label ${JSON.stringify(settings.label)}, so this label starts a run.`);
   }
+  if (assumed.isRightDefault && settings.allowUsers === null) {
+    say(`  If ${assumed.asker.name} cannot push, add --association none.`);
+  }
   if (settings !== job.settings) say(`  The account ${assumed.asker.name} has the number in --allow-users.`);
   const { exitCode, request, notes, log, pullNoun } = await rehearse(
     { ...job, settings, io, clock, platform, writer },

@@ -170,7 +170,15 @@ const ATTACKS: readonly (readonly [what: string, arrange: (forge: FakeForge) => 
   [
     "a label that was taken off",
     () => ({ thread: ISSUE, comment: null, text: null }),
-    'it does not have the label "mogplex". A mention in a description is not read: write a comment, or set the label',
+    'the issue does not have the label "mogplex"',
+  ],
+  [
+    "a mention in the description",
+    (forge) => {
+      forge.threads.set("issue 8", aThread(ISSUE, { text: "@mogplex go" }));
+      return { thread: ISSUE, comment: null, text: null };
+    },
+    'the issue does not have the label "mogplex". A mention in a description is not read: write a comment, or set the label',
   ],
 ];
 
@@ -1112,7 +1120,7 @@ test("changed() refuses a label that was set again, and one whose text was chang
       (forge) => forge.threads.set("issue 8", aThread(ISSUE, { changes: [{ by: EVE, at: at(1) }] })),
       "title or description were changed",
     ],
-    [(forge) => forge.labels.delete("issue 8"), 'it does not have the label "mogplex"'],
+    [(forge) => forge.labels.delete("issue 8"), 'the issue does not have the label "mogplex"'],
   ];
   for (const [change, why] of changes) {
     const forge = fakeForge();

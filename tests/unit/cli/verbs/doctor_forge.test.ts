@@ -159,7 +159,7 @@ test("doctor --for respond checks outside a job all but the forge, and says so",
   );
   expect(stdout).toMatch(/^ok +repository +acme\/api/m);
   expect(stdout).toMatch(
-    /\n\nall checks that are possible here passed(?: \(\d warnings?\))?; to check the forge, run doctor in a job, too\n$/,
+    /\n\neverything that can be checked here is fine(?: \(\d warnings?\))?; run doctor in a CI job to check the forge\n$/,
   );
   const refused = await cli(["doctor", "--for", "respond"], { env: { MOGPLEX_API_KEY: "" } });
   expect(refused.code).toBe(64);

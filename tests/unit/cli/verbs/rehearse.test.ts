@@ -321,6 +321,50 @@ test("respond --dry-run --event takes comment, authors and rights from an event 
   expect((await decisionOf([...args, "--as", "eve", "--association", "none"], GITHUB_COMMENT)).at(-1)).toBe(NO_PUSH);
 });
 
+test("respond --dry-run --event starts nothing for what was deleted, and for a label that was removed", async () => {
+  const args = ["--event", "event.json"];
+  const issue = { ...GITHUB_COMMENT.issue, pull_request: undefined, user: GITHUB_COMMENT.sender, labels: [] };
+  const { comment: _, ...rest } = { ...GITHUB_COMMENT, issue, label: { name: "mogplex" } };
+  const ends = [
+    { ...GITHUB_COMMENT, action: "deleted" },
+    { ...rest, action: "deleted" },
+    { ...rest, action: "unlabeled" },
+  ].map(async (event) => {
+    const lines = await decisionOf(args, event);
+    return [lines.at(-4), ...lines.slice(-2)];
+  });
+  expect(await Promise.all(ends)).toEqual([
+    [
+      "The comment was deleted. It was by kim, who can push.",
+      "Decision: no run would start",
+      "no run: the comment is gone",
+    ],
+    [
+      "The thread was deleted by kim, who can push.",
+      "Decision: no run would start",
+      "no run: the forge does not show issue 7 to this token",
+    ],
+    ["The event has no comment and no label. It is by kim, who can push.", "Decision: no run would start", NO_LABEL],
+  ]);
+});
+
+test("respond --dry-run --event starts nothing for a record that GitLab itself wrote", async () => {
+  const record = { ...GITLAB_COMMENT.object_attributes, system: true };
+  const lines = await decisionOf(["--event", "event.json"], { ...GITLAB_COMMENT, object_attributes: record });
+  expect([lines.at(-4), lines.at(-1)]).toEqual([
+    "This is not a comment, but the forge's record of an action by kim, who can push.",
+    "no run: the comment is gone",
+  ]);
+});
+
+test("respond --dry-run --as assumes that this user can push, and prints how to change that", async () => {
+  const hint = "If eve cannot push, add --association none.";
+  const cases = [[], ["--association", "member"], ["--allow-users", "eve"]];
+  const texts = cases.map((args) => decisionOf(["--text", "@mogplex go", "--as", "eve", ...args]));
+  expect((await Promise.all(texts)).map((lines) => lines.includes(hint))).toEqual([true, false, false]);
+  expect(await decisionOf(["--text", "@mogplex go", "--as", "renovate[bot]"])).not.toContain(hint);
+});
+
 test("respond --dry-run --event takes a label from an event of Gitea, whose text is then the task", async () => {
   const event = {
     action: "labeled",
@@ -345,8 +389,7 @@ test("respond --dry-run --event takes a label from an event of Gitea, whose text
   ]);
 });
 
-const NO_LABEL =
-  'no run: it does not have the label "mogplex". A mention in a description is not read: write a comment, or set the label';
+const NO_LABEL = 'no run: the issue does not have the label "mogplex"';
 
 test("respond --dry-run --event of a new issue says that the mention in its description is not read", async () => {
   const issue = { number: 8, title: "Tests are red", body: "@mogplex fix this bug", state: "open" };
@@ -369,7 +412,7 @@ test("respond --dry-run --event of a new issue says that the mention in its desc
       "The event has no comment and no label. It is by kim, who can push.",
       "Title and description are by kim, who can push.",
       "Decision: no run would start",
-      NO_LABEL,
+      `${NO_LABEL}. A mention in a description is not read: write a comment, or set the label`,
     ]);
   }
   // The job looks for its label among all labels of the issue.
