@@ -18,7 +18,15 @@ import { campaignRetry } from "./job/campaign_runs.ts";
 import { programHelp, topicHelp, verbHelp } from "./help.ts";
 import { hostNote, repositoryOfFolder } from "./job/origin.ts";
 import { lastRunId, wholeRunId } from "./job/short_run_id.ts";
-import { chooseFolder, folderOfRun, ignoringFolder, openPage, rememberEnd, rememberStart } from "./job/laptop.ts";
+import {
+  chooseFolder,
+  folderOfRun,
+  ignoringFolder,
+  openPage,
+  rememberCampaign,
+  rememberEnd,
+  rememberStart,
+} from "./job/laptop.ts";
 import { JOB_NOTES } from "./job/note.ts";
 import { openContext } from "./context.ts";
 import { commandVocabulary, flagsOf, type MainOptions, PROGRAM, type Verb, type VerbFlags } from "./verb.ts";
@@ -104,6 +112,7 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
             ignoringFolder,
             rememberStart,
             rememberEnd,
+            rememberCampaign,
             openPage,
             repositoryOfFolder,
             hostNote,

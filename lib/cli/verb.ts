@@ -198,6 +198,12 @@ export interface Laptop {
   rememberStart(context: Context, started: StartedRun, out: string, asked: RequestedTask): void;
   /** See `rememberEnd` there. */
   rememberEnd(context: Context, result: AnyResult): void;
+  /** See `rememberCampaign` there. */
+  rememberCampaign(
+    context: Context,
+    origin: string,
+    place: { directory: string; file: string; home: string | undefined },
+  ): void;
   /** See `repositoryOfFolder` in `job/origin.ts`. */
   repositoryOfFolder(context: Context, attempted: string, isRequired: boolean): string | undefined;
   /** See `wholeRunId` in `job/short_run_id.ts`. */

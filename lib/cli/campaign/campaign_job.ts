@@ -49,7 +49,16 @@ import { HOME, SHOW_TASK } from "../options.ts";
 import { own } from "../../text/safe_line.ts";
 import { requiredArgument } from "../settings.ts";
 import type { Context, Verb } from "../verb.ts";
-import { ALLOW_OUTSIDE, DIR, FORGE_HOST, JSON_OBJECT, RUN_HISTORY, STUCK_AFTER, WEBHOOK_VARIABLE } from "./flags.ts";
+import {
+  ALLOW_OUTSIDE,
+  DIR,
+  DRY_RUN,
+  FORGE_HOST,
+  JSON_OBJECT,
+  RUN_HISTORY,
+  STUCK_AFTER,
+  WEBHOOK_VARIABLE,
+} from "./flags.ts";
 import { LiveCampaign } from "./live_campaign.ts";
 import { type StatusOptions, statusText } from "./status_text.ts";
 
@@ -382,7 +391,12 @@ export function readPlace(context: Context, verb: string): CampaignPlace {
       ...machine,
       showTask,
       origin: originOfFolder(context),
-      onLock: showTask ? (lock) => void tasks.splice(0, Infinity, ...tasksOf(lock)) : undefined,
+      onLock(lock) {
+        if (showTask) tasks.splice(0, Infinity, ...tasksOf(lock));
+        if (!flags.has(DRY_RUN)) {
+          context.laptop?.rememberCampaign(context, lock.origin, { directory, file: path, home });
+        }
+      },
       onMask: (mask) =>
         writer.maskAlso(joinRedactors(mask, createRedactor({ secrets: forgeSecrets({ ...context, env: io.env }) }))),
       get connection() {

@@ -6,13 +6,14 @@ import { readFileHome } from "../../campaign/file/read.ts";
 import { segmentName } from "../../campaign/journal/dir_home.ts";
 import { placeOf } from "../../campaign/open_campaign.ts";
 import { CAMPAIGN_FILES } from "../../campaign/report/files.ts";
-import { campaignCommand } from "../../campaign/report/words.ts";
+import { campaignCommand, placeFlags } from "../../campaign/report/words.ts";
 import { isObject, parseJson, valueOr } from "../../lookup.ts";
 import type { CampaignRetry } from "../../report/campaign_item.ts";
 import type { AnyResult } from "../../run/result.ts";
 import { isUuid } from "../../service/contract.ts";
 import { isLaptop } from "../settings.ts";
 import type { Context } from "../verb.ts";
+import { recentCampaigns } from "./laptop.ts";
 
 /** The campaign file that `campaign new` writes. */
 const CAMPAIGN_FILE = "campaign.yml";
@@ -96,29 +97,60 @@ function readText({ io }: Context, path: string): string {
 /** How the campaign of a failed or cancelled run starts it again; undefined in CI, for any other run, and without the campaign's report. */
 export function campaignRetry(context: Context, { runId, outcome }: AnyResult): CampaignRetry | undefined {
   if (!isLaptop(context) || runId === null || outcome !== "failed" && outcome !== "cancelled") return undefined;
-  const { io } = context;
-  const usual = valueOr(() => campaignDirectory(context), undefined);
-  const folders = valueOr(() => io.folders(".").slice(0, MAX_LOOKS), []);
-  for (const directory of usual === undefined ? folders : [usual, ...folders]) {
-    const run = valueOr(() => campaignRuns(context, directory), []).find((each) => each.runId === runId.toLowerCase());
+  for (const place of campaignsHere(context)) {
+    const run = valueOr(() => campaignRuns(context, place.directory), [])
+      .find((each) => each.runId === runId.toLowerCase());
     if (run === undefined) continue;
-    const file = [run.file, ...directory === usual ? [CAMPAIGN_FILE] : []].find((path) =>
-      path !== null && valueOr(() =>
-          io.realPath(path), undefined) !== undefined
-    ) ?? null;
-    return {
-      campaign: run.campaign,
-      command: file === null ? null : retryCommand(context, { file, directory, name: run.name }),
-    };
+    const files = [place.file, run.file, place.usualFile].filter((path) => path !== null);
+    const file = files.find((path) => exists(context, path)) ?? null;
+    const command = file === null ? null : retryCommand(context, { ...place, file, name: run.name });
+    return { campaign: run.campaign, command };
   }
   return undefined;
 }
 
+interface CampaignFolder {
+  directory: string;
+  /** The campaign's file and `--home`; null unless this machine remembers them. */
+  file: string | null;
+  home: string | null;
+  /** The file to assume if the report names none; null for no file. */
+  usualFile: string | null;
+}
+
+/** Every campaign that a command finds without a flag. Remembered ones come first, because their file and home are known. */
+function campaignsHere(context: Context): CampaignFolder[] {
+  const unknown = { file: null, home: null, usualFile: null };
+  const remembered = valueOr(() => recentCampaigns(context), []).map(({ directory, file, home }) => ({
+    directory: shortPath(context, directory),
+    file: shortPath(context, file),
+    home,
+    usualFile: null,
+  }));
+  const usual = valueOr(() => [campaignDirectory(context)], []);
+  const folders = valueOr(() => context.io.folders(".").slice(0, MAX_LOOKS), []);
+  return [
+    ...remembered,
+    ...usual.map((directory) => ({ ...unknown, directory, usualFile: CAMPAIGN_FILE })),
+    ...folders.map((directory) => ({ ...unknown, directory })),
+  ];
+}
+
+/** A path below this folder without the folder. */
+function shortPath({ io }: Context, path: string): string {
+  const folder = `${valueOr(() => io.realPath("."), undefined) ?? ""}/`;
+  return path.startsWith(folder) ? path.slice(folder.length) : path;
+}
+
+function exists({ io }: Context, path: string): boolean {
+  return valueOr(() => io.realPath(path) !== undefined, false);
+}
+
 function retryCommand(
   context: Context,
-  { file, directory, name }: { file: string; directory: string; name: string },
+  { file, directory, home, name }: { file: string; directory: string; home: string | null; name: string },
 ): string {
   const usual = valueOr(() => campaignDirectory(context, file), undefined);
-  const flags = directory === usual ? [] : ["--dir", directory];
+  const flags = placeFlags(directory === usual ? undefined : directory, home ?? undefined);
   return campaignCommand({ program: context.vocabulary.program, file, flags }, "retry", "--only", name);
 }

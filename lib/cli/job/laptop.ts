@@ -28,7 +28,7 @@ import { IDEMPOTENCY_KEY, KEY_PART, KEY_SCOPE, RESUME, SHOW_TASK, STATE } from "
 import { isDefaultOut, isLaptop, outDirectory, type Places, statePath } from "../settings.ts";
 import type { Context, Folder, RequestedTask } from "../verb.ts";
 import { ONE_SHOT_MS } from "../context.ts";
-import { valueOr } from "../../lookup.ts";
+import { isObject, parseJson, valueOr } from "../../lookup.ts";
 
 // The memory of a folder: the run that an earlier command left in its state file, while that run is active, and for an hour after a success
 // that nobody saw. Outside CI nothing else shows that a command is repeated.
@@ -246,7 +246,8 @@ export function ignoringFolder(context: Context, { out, targets }: Pick<Places, 
 // The starts of this machine: a small file in the user's state directory, only outside CI. It contains no token, and only the first line of each
 // task, unless the user turns that off.
 //
-// One JSON object per line: a start, and later the end of the same run. A line of another version, or one that a crash cut, is skipped.
+// One JSON object per line: a start, and later the end of the same run; or the place of a campaign, which stores its runs itself. A line of another
+// version, or one that a crash cut, is skipped.
 
 /** Lines kept when the file is shortened, and the length at which that happens. */
 const KEPT = 200;
@@ -271,14 +272,18 @@ export function recentLines({ io }: Context, path: string): string[] {
   return text.split("\n").filter((line) => line !== "");
 }
 
-/** A failure must not lose a run, and is not worth a line in every log. */
-function add(context: Context, value: object): void {
+/**
+ * A failure must not lose a run, and is not worth a line in every log.
+ * @param isOnce Whether an equal line is left as it is.
+ */
+function add(context: Context, value: object, isOnce = false): void {
   const path = recentFile(context);
   if (path === undefined) return;
   const { io, writer } = context;
   const text = `${writer.redact.token(jsonLine(writer.clean(value)))}\n`;
   try {
     const lines = recentLines(context, path);
+    if (isOnce && lines.includes(text.trimEnd())) return;
     if (lines.length > 0 && lines.length < MOST) io.appendFile(path, text);
     else io.writeFile(path, [...lines.slice(-KEPT), text].join("\n"));
   } catch {
@@ -302,6 +307,52 @@ export function rememberStart(context: Context, { run }: StartedRun, out: string
     folder: folder ?? out,
     ...(withTask && { task: short(asked.task.trim().split("\n")[0] ?? "") }),
   });
+}
+
+/** Where a campaign is on this machine. */
+export interface CampaignHere {
+  /** Its directory, as an absolute path. */
+  directory: string;
+  /** Its file, as an absolute path. */
+  file: string;
+  /** What `--home` named; null without the flag. */
+  home: string | null;
+}
+
+/** Most campaigns that are searched for a run. */
+const MAX_CAMPAIGNS = 50;
+
+/** @param origin The service of its plan. */
+export function rememberCampaign(
+  context: Context,
+  origin: string,
+  { directory, file, home }: { directory: string; file: string; home: string | undefined },
+): void {
+  add(context, {
+    campaign: absolutePath(context, directory),
+    file: absolutePath(context, file),
+    home: home ?? null,
+    origin,
+  }, true);
+}
+
+/** The directory might not exist yet: with a branch, only the reports are in it. */
+function absolutePath({ io }: Context, path: string): string {
+  const isAbsolute = /^(?:\/|[A-Za-z]:)/.test(path);
+  return valueOr(() => io.realPath(path), undefined) ??
+    (isAbsolute ? path : `${valueOr(() => io.realPath("."), undefined) ?? ""}/${path}`);
+}
+
+/** The campaigns that this machine remembers for this context's service, newest first. */
+export function recentCampaigns(context: Context): CampaignHere[] {
+  const path = recentFile(context);
+  if (path === undefined) return [];
+  const { origin } = context.connection();
+  return recentLines(context, path).map(parseJson).filter(isObject).flatMap((line) => {
+    const { campaign: directory, file, home } = line;
+    if (line.origin !== origin || typeof directory !== "string" || typeof file !== "string") return [];
+    return [{ directory, file, home: typeof home === "string" ? home : null }];
+  }).reverse().slice(0, MAX_CAMPAIGNS);
 }
 
 export function rememberState(context: Context, runId: string, outcome: EndOutcome): void {

@@ -11,7 +11,7 @@ import { STATE_FILE } from "../../report/files.ts";
 import { isLaptop, statePath } from "../settings.ts";
 import type { Context } from "../verb.ts";
 import { campaignPlace, campaignRunIds, MAX_LOOKS } from "./campaign_runs.ts";
-import { recentFile, recentLines } from "./laptop.ts";
+import { recentCampaigns, recentFile, recentLines } from "./laptop.ts";
 
 /** Most folders below this one whose reports are read: `--dir` and `--out` name them, and no later command knows these names. */
 const MAX_FOLDERS = 50;
@@ -93,7 +93,7 @@ function foldersPlace(context: Context): Place {
     count++;
     runIds.push(...ids);
   }
-  return { name: "the folders here", runIds };
+  return { name: "the folders directly below this one", runIds };
 }
 
 /** The run of a state file that some other program may have written. */
@@ -112,11 +112,15 @@ function statePlace(context: Context, path: string): Place {
   return { name: path, runIds: uuids([state?.runId ?? null]) };
 }
 
-/** Undefined if this machine remembers no runs. */
+/** The runs that this machine started, and those of the campaigns that it has worked on; undefined if it remembers nothing. */
 function recentPlace(context: Context): Place | undefined {
   const path = recentFile(context);
   if (path === undefined) return undefined;
   const { origin } = context.connection();
   const starts = recentLines(context, path).map(parseJson).filter(isObject).filter((start) => start.origin === origin);
-  return { name: `the recent runs of ${origin}`, runIds: uuids(starts.map(({ runId }) => runId)) };
+  const ofCampaigns = recentCampaigns(context).flatMap(({ directory }) => campaignRunIds(context, directory));
+  return {
+    name: `the recent runs and campaigns of ${origin}`,
+    runIds: [...uuids(starts.map(({ runId }) => runId)), ...ofCampaigns],
+  };
 }

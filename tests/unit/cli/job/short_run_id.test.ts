@@ -4,6 +4,8 @@ import { project } from "../../campaign/world.ts";
 import { cliWorld } from "../campaign/world.ts";
 import { world } from "../world.ts";
 
+/** The working directory of a fake world. */
+const CWD = "/work";
 const HOME = { HOME: "/h/me" };
 const RECENT = "/h/me/.local/state/mogplex-ci/recent.ndjson";
 const RUN = ["run", "--follow", "Fix the flaky tests", "--repo", "acme/api"];
@@ -84,6 +86,34 @@ test("wholeRunId() finds the runs of a campaign and of a job whose folders only 
   expect((await job.cli(["follow", jobRun.slice(0, 8)], { files })).code).toBe(0);
 });
 
+test("wholeRunId() finds the runs of a campaign in any directory that an earlier command has used at the same service", async () => {
+  const world = cliWorld({ count: 1 });
+  const place = ["campaign.yml", "--dir", world.directory];
+  await world.cli(["campaign", "run", ...place], { env: HOME });
+  const { runId } = JSON.parse(world.report("campaign.json")).items[0];
+  const recent = world.files.get(RECENT) ?? "";
+  // Each command reads the plan, and only the first one is remembered.
+  await world.cli(["campaign", "status", ...place], { env: HOME });
+  expect([world.files.get(RECENT), recent.match(/"campaign"/g)]).toEqual([recent, ['"campaign"']]);
+  const get = async (lines: string) => {
+    world.files.set(RECENT, lines);
+    return (await world.cli(["runs", "get", runId.slice(0, 8)], { env: HOME })).code;
+  };
+  const other = recent.replaceAll("https://mogplex.com", "http://127.0.0.1:4000");
+  expect([await get(recent), await get(other), await get("")]).toEqual([0, 2, 2]);
+});
+
+test("rememberCampaign() writes nothing for a dry run, and nothing when the user turned the list off", async () => {
+  const world = cliWorld({ count: 1 });
+  await world.campaign("plan", [], { env: { ...HOME, MOGPLEX_RECENT: "off" } });
+  await world.campaign("run", ["--dry-run"], { env: HOME });
+  expect(world.files.has(RECENT)).toBe(false);
+  await world.campaign("status", [], { env: HOME });
+  expect(world.files.get(RECENT)).toBe(
+    `{"campaign":"${world.directory}","file":"${CWD}/campaign.yml","home":null,"origin":"https://mogplex.com"}\n`,
+  );
+});
+
 test("wholeRunId() looks into no more than 50 folders that have runs", async () => {
   const campaign = cliWorld({ count: 1 });
   await campaign.campaign("run");
@@ -105,8 +135,8 @@ test("wholeRunId() names what was searched when no run begins with the digits, a
   const { code, stderr } = await cli(["runs", "cancel", "1d29863d"], { env: HOME, files });
   expect([code, requests]).toEqual([2, []]);
   expect(stderr).toBe(
-    "error: Cannot use run id because no id in mogplex-campaign, mogplex-ci/run.json, the folders here or the " +
-      'recent runs of https://mogplex.com starts with these digits: "1d29863d"; give the whole id\n',
+    "error: Cannot use run id because no id in mogplex-campaign, mogplex-ci/run.json, the folders directly " +
+      'below this one or the recent runs and campaigns of https://mogplex.com starts with these digits: "1d29863d"; give the whole id\n',
   );
 });
 
@@ -185,4 +215,28 @@ test("campaignRetry() lets report name the campaign of a failed run, in the log,
   expect(unknown.stdout).toContain("what to do    Fix the cause, then let its campaign start it again.\n");
   const outside = await show({ "campaign.yml": "name: x\n" });
   expect([outside.stdout.includes("campaign"), outside.page.includes("--new")]).toEqual([false, true]);
+});
+
+test("campaignRetry() prints the command of a campaign in a nested directory, with the flags that find it", async () => {
+  const campaign = cliWorld({ count: 2, scenarios: "play: agent-failure" });
+  await campaign.campaign("run", [], { env: HOME });
+  const { runId } = JSON.parse(campaign.report("campaign.json")).items[1];
+  const shown = async (id: string, recent = campaign.files.get(RECENT)) => {
+    campaign.files.set(RECENT, recent ?? "");
+    const { stdout } = await campaign.cli(["report", id], { env: HOME });
+    return /^retry.*$/m.exec(stdout)?.[0];
+  };
+  const own = `--only ${project(2)}`;
+  expect(await shown(runId)).toBe(`retry         mogplex-ci campaign retry campaign.yml --dir DIR ${own}`);
+  expect(await shown(runId.slice(0, 8))).toBe(`retry         mogplex-ci campaign retry campaign.yml --dir DIR ${own}`);
+  const line = { campaign: `${CWD}/c2/d`, file: `${CWD}/campaign.yml`, home: null, origin: "https://mogplex.com" };
+  campaign.files.set(`${CWD}/c2/d/campaign.json`, campaign.report("campaign.json"));
+  campaign.files.set("c2/d/campaign.json", campaign.report("campaign.json"));
+  expect(await shown(runId, JSON.stringify(line))).toBe(
+    `retry         mogplex-ci campaign retry campaign.yml --dir c2/d ${own}`,
+  );
+  const home = { ...line, home: "git:origin#mogplex-campaign/x" };
+  expect(await shown(runId, JSON.stringify(home))).toBe(
+    `retry         mogplex-ci campaign retry campaign.yml --dir c2/d --home 'git:origin#mogplex-campaign/x' ${own}`,
+  );
 });
