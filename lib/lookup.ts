@@ -42,6 +42,18 @@ export function valueOr<T, O>(work: () => T, other: O): T | O {
   }
 }
 
+/** The items by key, in the order of first appearance. Keys are compared as in a `Map`. */
+export function groupBy<T, K>(items: Iterable<T>, keyOf: (item: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
+  }
+  return groups;
+}
+
 /** Counts by word, in the order of first appearance. */
 export function countBy<T>(items: readonly T[], wordOf: (item: T) => string): Map<string, number> {
   const counts = new Map<string, number>();

@@ -210,7 +210,7 @@ export function isName(glob: string): boolean {
 type Selecting = Pick<Deciding, "opened" | "store" | "attempted" | "view" | "onNotice">;
 
 /**
- * Items that match a selection.
+ * Items that match a selection, and those of them that it names, rather than matches by a glob.
  *
  * @param byName Whether a succeeded item is selected only by its whole name: a glob must not bring a second pull request to everything that it
  * matches.
@@ -220,12 +220,12 @@ export function selectItems(
   deciding: Selecting,
   { failed, cause, only = [], shortIds = false }: Selection,
   byName = true,
-): ItemMemory[] {
-  const { opened, store, attempted, view: { causes, items: shown } } = deciding;
+): { items: ItemMemory[]; named: ItemMemory[] } {
+  const { opened, store, attempted, view: { causes, items: viewItems } } = deciding;
   if (!failed && cause === undefined && only.length === 0) {
     throw new UsageError({ attempted, why: "no item is named", advice: "give --failed, --cause WORD or --only GLOB" });
   }
-  const names = itemNames(shown);
+  const names = itemNames(viewItems);
   const group = causes.find(({ word }) => word === cause);
   if (cause !== undefined && group === undefined) {
     const words = causes.map(({ word }) => word).join(", ");
@@ -236,7 +236,7 @@ export function selectItems(
       : `there are ${words}`;
     throw new UsageError({ attempted, why: "there is no such cause", value: JSON.stringify(cause), advice });
   }
-  const named = new Set(group?.items);
+  const groupItems = new Set(group?.items);
   const runIds = new Map(only.map((glob) => [glob, runIdOf(deciding, glob, shortIds)]));
   const fits = (glob: string, { item, state, starts }: ItemMemory) => {
     const runId = runIds.get(glob);
@@ -245,10 +245,13 @@ export function selectItems(
       (!byName || !WELL.includes(state) || isName(glob));
   };
   const matches = [...store.memory.items.values()].filter((each) =>
-    (group === undefined || named.has(each.item.id)) && (only.length === 0 || only.some((glob) => fits(glob, each)))
+    (group === undefined || groupItems.has(each.item.id)) &&
+    (only.length === 0 || only.some((glob) => fits(glob, each)))
   );
   const items = failed ? matches.filter(({ state }) => FAILED.includes(state)) : matches;
-  if (items.length > 0) return items;
+  if (items.length > 0) {
+    return { items, named: items.filter((each) => only.filter(isName).some((name) => fits(name, each))) };
+  }
   const queued = matches.filter(({ state, asked }) => state === "waiting" && asked).length;
   if (failed && queued > 0) {
     const value = `${formatCount(queued, "item")} ${queued === 1 ? "is" : "are"} queued already`;
@@ -422,7 +425,7 @@ async function recordDecision(
 async function recordRetry(deciding: Deciding, { select, adopt, reason }: Of<"retry">): Promise<Recorded> {
   const { opened, store, attempted, by, dryRun, view } = deciding;
   const followUp = followUpOf(view, select.cause);
-  const items = retriable(selectItems(deciding, select), attempted);
+  const items = retriable(selectItems(deciding, select).items, attempted);
   if (followUp !== undefined) checkFollowUp(items, attempted, adopt);
   else if (adopt === undefined) await checkSameTask(deciding, items);
   const { user } = opened;
@@ -540,7 +543,7 @@ async function recordResume(
 
 async function recordSkip(deciding: Deciding, { select, reason, cancel = false }: Of<"skip">): Promise<Recorded> {
   const { opened, store, attempted, by, dryRun } = deciding;
-  const items = selectItems(deciding, select).filter((item) => {
+  const items = selectItems(deciding, select).items.filter((item) => {
     const { state, skipped, pull } = item;
     const isAtWork = hasRun(item) || isOpenStart(item);
     if (isAtWork && item.starts.at(-1)?.missing) return true;

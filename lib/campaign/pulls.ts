@@ -13,6 +13,7 @@ import { resolveForgeAccess } from "../forge/open.ts";
 import { type ForgeReading, Forges } from "../forge/batch.ts";
 import type { PullRequestWriter } from "../forge/writer.ts";
 import { callHook } from "../hook.ts";
+import { groupBy } from "../lookup.ts";
 import { isLoopback } from "../loopback.ts";
 import { instantMs } from "../run/result.ts";
 import { environmentVariable } from "../runtime.ts";
@@ -142,21 +143,19 @@ export class PullRequests {
       // A forge that does not answer would use up the timeout for every item.
       if (now - from >= SLOW_MS || now >= searchUntil) break;
     }
-    const wanted = new Map<string, ItemMemory[]>();
-    for (const item of memory.items.values()) {
-      const { pullRequest: url, pull, state } = item;
-      // A merged pull request stays merged.
-      if (url === null || pull?.state === "merged" || state === "skipped" && !readsSkipped) continue;
-      wanted.set(url, [...wanted.get(url) ?? [], item]);
-    }
-    const due = [...wanted.keys()].filter((url) => this.#isDue(url));
+    // A merged pull request stays merged.
+    const wanted = [...memory.items.values()].filter(({ pull, state }) =>
+      pull?.state !== "merged" && (state !== "skipped" || readsSkipped)
+    );
+    const byUrl = groupBy(wanted, ({ pullRequest }) => pullRequest);
+    const due = [...byUrl.keys()].filter((url) => url !== null).filter((url) => this.#isDue(url));
     if (due.length > 0) {
       const reading = await this.#forges.read(due);
       this.#tellProblems(reading);
       for (const url of due) {
         this.#failed.delete(url);
         if (reading.failed.has(url)) this.#failed.add(url);
-        for (const item of wanted.get(url) ?? []) {
+        for (const item of byUrl.get(url) ?? []) {
           const body = recordOf(item, url, reading);
           if (body !== undefined) await take(body);
           const now = reading.facts.get(url)?.url;

@@ -2,6 +2,7 @@
  * What needs attention on a dashboard, most urgent first.
  * @module
  */
+import { groupBy } from "../lookup.ts";
 import { instantMs, spanText } from "../run/result.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
 import { commandLine } from "../text/escape.ts";
@@ -502,12 +503,10 @@ function ofFiles({ lists, fileProblems, pullRequests, covers }: DashboardData): 
     ? []
     : fileProblems.filter(({ kind }) => kind === "pattern").map(({ file }) => file);
   const files = fileProblems.filter(({ kind }) => kind === "file").map(({ file }) => file);
-  const projects = new Map<string, string[]>();
-  for (const { kind, file, why } of fileProblems) {
-    if (kind === "project") projects.set(why, [...projects.get(why) ?? [], file]);
-  }
-  const uncollected = [...projects].map(([why, names]) =>
-    concern(
+  const projects = groupBy(fileProblems.filter(({ kind }) => kind === "project"), ({ why }) => why);
+  const uncollected = [...projects].map(([why, problems]) => {
+    const names = problems.map(({ file }) => file);
+    return concern(
       "source",
       "bad",
       `Not all runs of ${names.length === 1 ? names[0] : `${names.length} projects`} were collected`,
@@ -515,8 +514,8 @@ function ofFiles({ lists, fileProblems, pullRequests, covers }: DashboardData): 
         names.length === 1 ? "" : ` ${names.slice(0, 5).join(", ")}${names.length > 5 ? ", …" : ""}`
       }`,
       { link },
-    )
-  );
+    );
+  });
   const some = (count: number, one: string, many: string, names: readonly string[]) =>
     count === 0 ? [] : [
       concern("source", "warn", count === 1 ? `1 ${one}` : `${count} ${many}`, names.slice(0, 5).join(", "), {

@@ -397,8 +397,11 @@ export function assemble(
   };
 }
 
-/** In the order in which they are written. The page comes last, so that its links never lead to missing files. */
-/** Renders all files. The same data always gives the same texts. @param data Data after `cleanDashboard`. */
+/**
+ * Renders all files, in the order in which they are written: the page comes last, so that its links never lead to missing files. The same data
+ * always gives the same texts.
+ * @param data Data after {@linkcode cleanDashboard}.
+ */
 export function renderDashboard(data: DashboardData): { name: string; text: string }[] {
   return [
     { name: "data.json", text: `${jsonText(data, 2)}\n` },

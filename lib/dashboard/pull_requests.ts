@@ -3,6 +3,7 @@
  * @module
  */
 import type { ForgeReading } from "../forge/batch.ts";
+import { groupBy } from "../lookup.ts";
 import { formatCount } from "../text/duration.ts";
 import {
   isRead,
@@ -85,17 +86,15 @@ const MAX_URLS = 5;
 const MAX_REASONS = 10;
 
 function unreadOf(urls: readonly string[], { failed, refused, unasked }: ForgeReading): UnreadPullRequests[] {
-  const byReason = new Map<string, string[]>();
-  for (const url of urls) {
+  const byReason = groupBy(urls, (url) => {
     const host = unasked.get(url);
-    const why = failed.get(url) ?? refused.get(url) ??
+    return failed.get(url) ?? refused.get(url) ??
       (host === undefined
         ? NOT_AMONG_NEWEST
         : host === ""
         ? "it is not the address of a pull request"
         : `there is no token for ${host}`);
-    byReason.set(why, [...byReason.get(why) ?? [], url]);
-  }
+  });
   return [...byReason].map(([why, all]) => ({ why, pullRequests: all.length, urls: all.slice(0, MAX_URLS) }))
     .sort((a, b) => b.pullRequests - a.pullRequests);
 }

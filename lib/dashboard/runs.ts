@@ -3,6 +3,7 @@
  * @module
  */
 import { EXIT } from "../exit_codes.ts";
+import { groupBy } from "../lookup.ts";
 import type { Run } from "../model.ts";
 import { lackedSandbox } from "../run/no_sandbox.ts";
 import { END_EXIT, type EndOutcome } from "../run/result.ts";
@@ -183,14 +184,7 @@ export function repositoriesOf(runs: readonly RunEntry[], nowMs: number): Reposi
 }
 
 function byRepository(runs: readonly RunEntry[]): Map<string, RunEntry[]> {
-  const byName = new Map<string, RunEntry[]>();
-  for (const run of runs) {
-    if (run.repository === null) continue;
-    const repositoryRuns = byName.get(run.repository) ?? [];
-    repositoryRuns.push(run);
-    byName.set(run.repository, repositoryRuns);
-  }
-  return byName;
+  return groupBy(runs.filter(({ repository }) => repository !== null), ({ repository }) => repository ?? "");
 }
 
 /** A job, repository and task whose newest run needs attention. */
@@ -219,13 +213,10 @@ export function troublesOf(runs: readonly RunEntry[], nowMs: number): Trouble[] 
 
 /** @param keyOf The same value for runs of which only the newest matters. */
 function troublesIn(runs: readonly RunEntry[], nowMs: number, keyOf: (run: RunEntry) => unknown): Trouble[] {
-  const groups = new Map<string, RunEntry[]>();
-  for (const run of runs.filter(({ outcome }) => !UNKNOWN.includes(outcome))) {
-    const key = JSON.stringify(keyOf(run));
-    const groupRuns = groups.get(key) ?? [];
-    groupRuns.push(run);
-    groups.set(key, groupRuns);
-  }
+  const groups = groupBy(
+    runs.filter(({ outcome }) => !UNKNOWN.includes(outcome)),
+    (run) => JSON.stringify(keyOf(run)),
+  );
   return [...groups.values()].flatMap((groupRuns): Trouble[] => {
     const [run] = groupRuns;
     if (run === undefined || !BAD.includes(run.outcome)) return [];
@@ -255,11 +246,9 @@ export function campaignTroublesOf(
   nowMs: number,
 ): CampaignTrouble[] {
   const itemRuns = runs.filter(({ campaign }) => campaign !== null && !names.includes(campaign));
-  const groups = new Map<string, RunEntry[]>();
-  for (const { run } of troublesIn(itemRuns, nowMs, (run) => [run.campaign, run.repository ?? run.runId])) {
-    const key = JSON.stringify([run.campaign, run.outcome]);
-    groups.set(key, [...groups.get(key) ?? [], run]);
-  }
+  const badRuns = troublesIn(itemRuns, nowMs, (run) => [run.campaign, run.repository ?? run.runId])
+    .map(({ run }) => run);
+  const groups = groupBy(badRuns, ({ campaign, outcome }) => JSON.stringify([campaign, outcome]));
   return [...groups.values()].flatMap((groupRuns) => {
     const [first] = groupRuns;
     return first === undefined ? [] : [{ campaign: first.campaign ?? "", outcome: first.outcome, runs: groupRuns }];

@@ -103,13 +103,20 @@ export const MERGE_METHODS = ["merge", "squash", "rebase"] as const satisfies re
 
 /**
  * What could not be read of a pull request, as a clause; null if everything could.
- * @param hidden What the forge does not show to this token.
- * @param unread Why the approvals could not be read this time, in trusted words; undefined if they were.
+ * @param system The forge, and its word for the checks of a pull request.
+ * @param facts Null for what the forge does not show to this token.
+ * @param reading Of the approvals. With `why`, they could not be read this time: trusted words.
  */
 export function problemOf(
-  system: string,
-  { hidden, unread }: { hidden: readonly string[]; unread?: string | undefined },
+  [system, checksWord]: readonly [name: string, checks: "checks" | "pipeline"],
+  { checks, review }: Pick<PullRequestFacts, "checks" | "review">,
+  reading?: { ok: boolean; why?: string },
 ): string | null {
+  const unread = reading?.why;
+  const hidden = [
+    ...checks === null ? [`its ${checksWord}`] : [],
+    ...review === null && unread === undefined ? ["its review"] : [],
+  ];
   const clauses = [
     ...hidden.length === 0 ? [] : [`${system} does not show ${hidden.join(" and ")} to this token`],
     ...unread === undefined ? [] : [`${system} could not show its approvals (${unread})`],

@@ -6,6 +6,7 @@
  * throws.
  * @module
  */
+import { groupBy } from "../lookup.ts";
 import { cutAt, plainText, type Span, unescapeText } from "./plain_text.ts";
 import { SECRET_VARIABLES } from "../variables.ts";
 
@@ -182,12 +183,7 @@ function expressionsOf(patterns: readonly string[]): RegExp[] {
 }
 
 function byHead(pieces: readonly string[]): Map<string, string[]> {
-  const heads = new Map<string, string[]>();
-  for (const piece of new Set(pieces)) {
-    const head = piece.slice(0, PIECE_HEAD);
-    heads.set(head, [...heads.get(head) ?? [], piece]);
-  }
-  return heads;
+  return groupBy(new Set(pieces), (piece) => piece.slice(0, PIECE_HEAD));
 }
 
 function piecesIn(text: string, heads: ReadonlyMap<string, readonly string[]>): Span[] {

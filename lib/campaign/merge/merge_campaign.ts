@@ -98,14 +98,10 @@ export async function mergeCampaign(
     const selection = cause === undefined && only.length === 0
       ? null
       : selectItems(selecting, { cause, only, shortIds }, false);
-    const chosen = selection === null ? null : idsOf(selection);
-    const names = only.filter(isName);
-    const named = names.length === 0
-      ? new Set<string>()
-      : idsOf(selectItems({ ...selecting, onNotice: undefined }, { only: names, shortIds }, false));
-    const items = selection ?? [...memory.items.values()];
+    const chosen = selection && idsOf(selection.items);
+    const items = selection?.items ?? [...memory.items.values()];
     checkMergeTokens(items, places, "person");
-    const orders = ordersOf(options, memory.lock.merge?.method ?? null, chosen, named);
+    const orders = ordersOf(options, memory.lock.merge?.method ?? null, chosen, idsOf(selection?.named ?? []));
     const report = await mergeRound({
       store,
       clock,

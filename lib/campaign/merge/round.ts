@@ -73,26 +73,15 @@ export interface MergeOrders {
 }
 
 /**
- * What happened to a pull request.
+ * What happened to a pull request: what the journal has of its merge, or why there is none.
  *
- * - `merged`; `elsewhere`: by somebody else; `updated`: its branch is being updated.
- * - `queued`, `pending`: the forge merges it later; `foreign`: because somebody else requested that.
+ * - `updated`: its branch is being updated.
  * - `would-merge`, `would-update`: if this was not a dry run.
  * - `review`, `checks`: it waits for people, or for checks or time; `blocked`: somebody has to do something else; `closed`: without a merge.
- * - `refused`: by the forge; `out`: it was dropped from the queue; `left`: we took it out.
- * - `withdrawn`: something changed before the request; `unanswered`: an earlier request came to nothing; `unread`: the forge does not show it.
+ * - `unread`: the forge does not show it.
  */
 export type MergeLineWord =
-  | "merged"
-  | "elsewhere"
-  | "queued"
-  | "pending"
-  | "foreign"
-  | "refused"
-  | "out"
-  | "left"
-  | "withdrawn"
-  | "unanswered"
+  | MergeWord
   | "would-merge"
   | "would-update"
   | "updated"

@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../../clock.ts";
 import { MogplexError, RateLimitedError, UsageError } from "../../errors.ts";
+import { groupBy } from "../../lookup.ts";
 import type { Repo } from "../../model.ts";
 import { nearest } from "../../nearest.ts";
 import type { NoticeFacts } from "../../notice.ts";
@@ -384,12 +385,7 @@ function ownerOf(name: string): string {
 
 /** Rows of the service by name, in lower case: one for a repository, and one for each sub-project in it. */
 function byFullName(repos: readonly Repo[]): Map<string, Repo[]> {
-  const rows = new Map<string, Repo[]>();
-  for (const repo of repos) {
-    const name = lower(repo);
-    rows.set(name, [...rows.get(name) ?? [], repo]);
-  }
-  return rows;
+  return groupBy(repos, lower);
 }
 
 type Lists = Pick<Listing, "read" | "byId">;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { groupBy } from "../../lookup.ts";
 import type { CampaignItem, CampaignView, CauseGroup } from "../view/view.ts";
 import { NO_CHANGE } from "../view/verdicts.ts";
 import { isUuid } from "../../service/contract.ts";
@@ -270,10 +271,10 @@ function textOf({ lastLines = [] }: CampaignItem): string {
 
 /** Skipped items whose runs are still running, by the person who skipped them. */
 function stillRunning({ view, command, names }: Context): Attention[] {
-  const people = new Map<string, CampaignItem[]>();
-  for (const item of view.items) {
-    if (item.skippedBy !== undefined) people.set(item.skippedBy, [...people.get(item.skippedBy) ?? [], item]);
-  }
+  const people = groupBy(
+    view.items.filter(({ skippedBy }) => skippedBy !== undefined),
+    ({ skippedBy = "" }) => skippedBy,
+  );
   return [...people].map(([by, items]): Attention => {
     const isOne = items.length === 1;
     const visibleNames = items.slice(0, MAX_NAMED).map(({ id }) => names.get(id) ?? id);

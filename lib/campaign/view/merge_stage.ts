@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { groupBy } from "../../lookup.ts";
 import { type MergeMemory, OPEN_MERGES } from "../journal/merge_memory.ts";
 import { ownerOf } from "../pulls.ts";
 import type { CampaignItem, MergeGroup, MergeStage, PullRequestView } from "./view.ts";
@@ -45,11 +46,9 @@ export function groupByStage(items: readonly CampaignItem[]): MergeGroup[] {
   return MERGE_STAGES.flatMap((stage): MergeGroup[] => {
     const stageItems = items.filter(({ merge }) => merge?.stage === stage);
     if (stageItems.length === 0) return [];
-    const owners = new Map<string, CampaignItem[]>();
-    for (const item of stageItems) owners.set(ownerOf(item), [...owners.get(ownerOf(item)) ?? [], item]);
     return [{
       stage,
-      owners: [...owners].map(([owner, ownerItems]) => ({
+      owners: [...groupBy(stageItems, ownerOf)].map(([owner, ownerItems]) => ({
         owner,
         items: ownerItems.map(({ id }) => id),
         since: oldestOf(ownerItems),

@@ -214,13 +214,7 @@ async function answerOf(
   const isForeign = isForeignHead({ head, base });
   // Only a follow-up needs it, and only for one of these causes.
   const isFixed = isOpen && !isForeign && (checks === "red" || review === "changes-requested" || conflict === true);
-  const problem = !isOpen ? null : problemOf("Gitea", {
-    hidden: [
-      ...(checks === null ? ["its checks"] : []),
-      ...(reading?.ok === true && review === null ? ["its review"] : []),
-    ],
-    unread: reading?.ok === false ? reading.why : undefined,
-  });
+  const problem = isOpen ? problemOf(["Gitea", "checks"], { checks, review }, reading) : null;
   const facts: PullRequestFacts = {
     url: place.url,
     repositoryId: String(base.repo_id),

@@ -234,7 +234,6 @@ function factsOf(value: unknown, hidden: ReadonlySet<string>): PullRequestFacts 
   }
   const [checks, review] = [checksOf(node, hidden), reviewState(node, hidden)];
   const { mergeable } = node;
-  const missing = [...(checks === null ? ["its checks"] : []), ...(review === null ? ["its review"] : [])];
   return {
     url: node.url,
     repositoryId: idText(node.baseRepository?.databaseId),
@@ -256,7 +255,7 @@ function factsOf(value: unknown, hidden: ReadonlySet<string>): PullRequestFacts 
     createdAt: node.createdAt,
     updatedAt: node.updatedAt,
     ...endTimes(STATES[node.state], node.mergedAt, node.closedAt),
-    problem: problemOf("GitHub", { hidden: missing }),
+    problem: problemOf(["GitHub", "checks"], { checks, review }),
   };
 }
 

@@ -191,13 +191,7 @@ async function answerOf(
   const reading = isOpen ? await getPart(() => readReview(client, place, request)) : undefined;
   const read = reading?.ok === true ? reading.value : undefined;
   const review = read === undefined ? null : reviewOf(request, read);
-  const problem = !isOpen ? null : problemOf("GitLab", {
-    hidden: [
-      ...(checks === null ? ["its pipeline"] : []),
-      ...(read !== undefined && review === null ? ["its review"] : []),
-    ],
-    unread: reading?.ok === false ? reading.why : undefined,
-  });
+  const problem = isOpen ? problemOf(["GitLab", "pipeline"], { checks, review }, reading) : null;
   const facts: PullRequestFacts = {
     url: place.url,
     repositoryId: idText(request.target_project_id),
