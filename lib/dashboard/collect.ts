@@ -8,7 +8,8 @@ import { EXIT } from "../exit_codes.ts";
 import type { DirectoryEntry, ListDirectory } from "../files/disk.ts";
 import type { Automation, AutomationRun, Repo, Sandbox } from "../model.ts";
 import type { ForgeReading } from "../forge/batch.ts";
-import { endOfRun, type EventFacts, factsFromEvents, instantMs, noFacts } from "../run/result.ts";
+import { readFacts } from "../run/events.ts";
+import { endOfRun, type EventFacts, instantMs, noFacts } from "../run/result.ts";
 import type { CallOptions, ServiceClient } from "../service/client.ts";
 import { formatCount } from "../text/duration.ts";
 import { jsonText } from "../text/escape.ts";
@@ -174,12 +175,11 @@ class OpenRuns {
     }
   }
 
-  /** Only the events of a run show its pull request, and whether it was cancelled before it failed. */
   async #factsOf(id: string): Promise<EventFacts> {
     const reader = this.#reader;
     if (reader.left === 0 || reader.ending !== undefined) return noFacts();
-    const answer = await reader.read(() => this.#client.getRunEvents(id, {}, reader.call(1)));
-    return answer instanceof MogplexError ? noFacts() : factsFromEvents(answer.events);
+    const answer = await reader.read(() => readFacts(this.#client, id, reader.call(1)));
+    return answer instanceof MogplexError ? noFacts() : answer;
   }
 
   state(): ListState {

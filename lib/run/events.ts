@@ -10,7 +10,7 @@ import { MAX_EVENTS } from "../service/contract.ts";
 import { type CallOptions } from "../service/retry.ts";
 import { PROCESS, type StreamMemory } from "../service/memory.ts";
 import type { RunEventStream } from "../service/stream.ts";
-import { beginsPhase, isGitEvent, isTerminalType } from "./result.ts";
+import { beginsPhase, type EventFacts, factsFromEvents, isGitEvent, isTerminalType } from "./result.ts";
 import type { Subject } from "./source.ts";
 import { streamRefusal } from "../service/stream.ts";
 
@@ -23,6 +23,15 @@ export interface News {
   limit: number | null;
   /** Whether events were left out because the answer was too large. */
   cut: boolean;
+}
+
+/** What a run did, by its events. Only they show its pull request, and whether a failed run was cancelled first. @throws what the client throws. */
+export async function readFacts(
+  client: Pick<RunReads, "getRunEvents">,
+  runId: string,
+  call: CallOptions,
+): Promise<EventFacts> {
+  return factsFromEvents((await client.getRunEvents(runId, {}, call)).events);
 }
 
 /** How long to assume that a service has no streams, in milliseconds: one 404 of a proxy must not last forever. */

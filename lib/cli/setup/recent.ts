@@ -7,7 +7,8 @@ import { ifFound } from "../../service/errors.ts";
 import { MogplexError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { isObject } from "../../lookup.ts";
-import { END_EXIT, endOfRun, factsFromEvents, instantMs, roundSpanText } from "../../run/result.ts";
+import { readFacts } from "../../run/events.ts";
+import { END_EXIT, endOfRun, instantMs, roundSpanText } from "../../run/result.ts";
 import { cutCells } from "../../text/cells.ts";
 import { plainText } from "../../text/plain_text.ts";
 import { openOneShot } from "../context.ts";
@@ -105,9 +106,8 @@ async function askStates(context: Context, runs: readonly RecentRun[]): Promise<
     const call = { deadline: clock.now() + ASK_MS, maxAttempts: 1 };
     for (const run of openHere) {
       const status = (await ifFound(client.getRun(run.runId, call)))?.status;
-      // Only its events show that a failed run was cancelled before.
-      const events = status === "failed" ? (await client.getRunEvents(run.runId, {}, call)).events : [];
-      const end = status === undefined ? undefined : endOfRun(status, factsFromEvents(events));
+      const facts = status === "failed" ? await readFacts(client, run.runId, call) : undefined;
+      const end = status === undefined ? undefined : endOfRun(status, facts);
       if (end === undefined || end === "awaiting_input") {
         run.status = status ?? UNKNOWN;
         continue;
