@@ -46,6 +46,7 @@ export type { NotifyEvent, NotifyFormat } from "./lib/campaign/file/campaign_fil
 export { CampaignFileError, type Mistake } from "./lib/campaign/file/mistakes.ts";
 export type { CampaignDefinition, CampaignRepository } from "./lib/campaign/file/object.ts";
 export { type MemoryHome, memoryHome } from "./lib/campaign/journal/memory_home.ts";
+export type { MergeWord } from "./lib/campaign/journal/record.ts";
 export type { MergeLine, MergeLineWord } from "./lib/campaign/merge/round.ts";
 export type { CampaignLimit } from "./lib/campaign/pace/next_starts.ts";
 export { RepositoriesError } from "./lib/campaign/plan/plan_campaign.ts";

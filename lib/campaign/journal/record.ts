@@ -44,14 +44,24 @@ export type MergeException = (typeof MERGE_EXCEPTIONS)[number];
 const MERGE_EXCEPTIONS = ["review", "checks", "own-approval"] as const;
 
 /**
- * What is known of a merge that was asked for.
+ * What happened to a merge that was requested.
  *
- * - `merged`: at the commit that was judged; `elsewhere`: somebody else has merged it, maybe at another commit.
- * - `queued`, `pending`, `foreign`: the forge merges it later; `foreign` was asked for by somebody else.
- * - `refused`: by the forge; `out`: it was in the queue, and no longer is.
- * - `left`: we took it out of the queue; `withdrawn`: nothing was sent; `unanswered`: no answer came, and it is not merged.
+ * - `merged`: at the commit that was judged; `elsewhere`: somebody else merged it, maybe at another commit.
+ * - `queued`, `pending`, `foreign`: the forge merges it later; somebody else requested `foreign`.
+ * - `refused`: by the forge; `out`: it was dropped from the queue; `left`: we took it out of the queue.
+ * - `withdrawn`: something changed before the request, so nothing was sent; `unanswered`: no answer came, and it is not merged.
  */
-export type MergeWord = (typeof MERGE_WORDS)[number];
+export type MergeWord =
+  | "merged"
+  | "elsewhere"
+  | "queued"
+  | "pending"
+  | "foreign"
+  | "refused"
+  | "out"
+  | "left"
+  | "withdrawn"
+  | "unanswered";
 
 const MERGE_WORDS = [
   "merged",
@@ -64,7 +74,7 @@ const MERGE_WORDS = [
   "left",
   "withdrawn",
   "unanswered",
-] as const;
+] as const satisfies readonly MergeWord[];
 
 /** A change of a pull request. `setup`: reviewers and labels of the campaign file. */
 export type WriteAct = (typeof WRITE_ACTS)[number];
