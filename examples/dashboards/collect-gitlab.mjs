@@ -32,6 +32,15 @@ class GitlabError extends Error {
   }
 }
 
+/** Undefined if the text is not JSON. */
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 async function get(path) {
   const answer = await fetch(api + path, { headers: { "private-token": GITLAB_TOKEN } }).catch((error) => {
     throw new GitlabError(0, error.cause?.message || error.message);
@@ -39,8 +48,15 @@ async function get(path) {
   const text = await answer.text();
   if (answer.ok) return text;
   const { status } = answer;
-  const body = text.startsWith("{") ? JSON.parse(text) : {};
+  const body = parsed(text) ?? {};
   throw new GitlabError(status, [`HTTP ${status}`, ...[body.message ?? body.error ?? []].flat()].join(": "));
+}
+
+/** @throws if the answer is not a list in JSON: a proxy or a login page may answer instead of GitLab. */
+async function getList(path) {
+  const list = parsed(await get(path));
+  if (Array.isArray(list) && list.every((each) => each !== null && typeof each === "object")) return list;
+  throw new GitlabError(0, `the answer is not a list of jobs; check that ${new URL(api).origin} is GitLab`);
 }
 
 const DAY_MS = 86_400_000;
@@ -57,10 +73,10 @@ async function collect(project, fromMs) {
   // The newest 100 jobs on each page.
   for (let page = 1; page <= Number(PAGES); page++) {
     const query = `scope[]=success&scope[]=failed&scope[]=canceled&include_retried=true&per_page=100&page=${page}`;
-    const jobs = JSON.parse(await get(`${id}/jobs?${query}`));
+    const jobs = await getList(`${id}/jobs?${query}`);
     for (
       const job of jobs.filter(({ name, artifacts }) =>
-        names.includes(name) && artifacts.some((each) => each.file_type === "archive")
+        names.includes(name) && artifacts?.some((each) => each.file_type === "archive")
       )
     ) {
       const file = join(folder, `${project.replaceAll(/[^A-Za-z0-9._]/g, "-")}-${job.id}.ndjson`);
@@ -82,11 +98,7 @@ async function collect(project, fromMs) {
 
 /** When each project was last collected completely. Without the file, or if it is broken, all projects are new. */
 function readCollected(file) {
-  try {
-    return JSON.parse(readFileSync(file, "utf8"));
-  } catch {
-    return {};
-  }
+  return existsSync(file) ? parsed(readFileSync(file, "utf8")) ?? {} : {};
 }
 
 if (GITLAB_TOKEN === "") {

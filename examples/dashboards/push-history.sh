@@ -6,12 +6,22 @@
 # The branch mogplex-history has one file for each project: runs/acme-web.ndjson. Only missing lines are added. Jobs of several
 # projects can push at the same time, because the script retries. Needs Git, and a token that can only push to that repository. Set
 # HISTORY_BRANCH for another branch.
+#
+# If the file does not exist, the script exits with 1: the path is wrong, or the job ended before the program began. A job with
+# --history creates the file even if it starts no run. Only respond creates it with its first run.
 set -eu
 
 file=$1
 project=$2
 branch=${HISTORY_BRANCH:-mogplex-history}
-[ -s "$file" ] || exit 0
+if [ ! -f "$file" ]; then
+  echo "Cannot push the history because the file does not exist: \"$file\"; give the path that the job has after --history" >&2
+  exit 1
+fi
+if [ ! -s "$file" ]; then
+  echo "no new run of $project: $file is empty"
+  exit 0
+fi
 
 clone=$(mktemp -d)
 trap 'rm -rf "$clone"' EXIT
@@ -30,11 +40,19 @@ while [ "$attempt" -le 10 ]; do
   touch "$target"
   # Each line of the job that the branch does not have.
   grep -vxFf "$target" "$file" >"$clone/.new" || [ -s "$target" ] || cp "$file" "$clone/.new"
-  [ -s "$clone/.new" ] || exit 0
+  if [ ! -s "$clone/.new" ]; then
+    echo "no new run of $project: the branch $branch has them all"
+    exit 0
+  fi
+  count=$(grep -c . "$clone/.new")
   cat "$clone/.new" >>"$target"
   git -C "$clone" add runs
   git -C "$clone" -c user.name="Mogplex CI" -c user.email=mogplex-ci@localhost commit --quiet -m "Runs of $project"
-  if git -C "$clone" push --quiet "$HISTORY_REMOTE" "HEAD:refs/heads/$branch" 2>/dev/null; then exit 0; fi
+  if git -C "$clone" push --quiet "$HISTORY_REMOTE" "HEAD:refs/heads/$branch" 2>/dev/null; then
+    [ "$count" -eq 1 ] && runs="1 run" || runs="$count runs"
+    echo "added $runs of $project"
+    exit 0
+  fi
   attempt=$((attempt + 1))
   sleep "$attempt"
 done

@@ -17,6 +17,7 @@ import {
   type RunEntry,
 } from "./data.ts";
 import { NOT_AMONG_NEWEST } from "./pull_requests.ts";
+import { NO_SUCH_FILE } from "./stored.ts";
 import {
   campaignTroublesOf,
   countedRuns,
@@ -579,10 +580,15 @@ export function uncountedText({ covers, fileProblems }: DashboardData): string |
   if (histories + fileProblems.length === 0) {
     return "No runs are counted, because neither --history nor --results was given.";
   }
+  if (histories > 0) return "No runs are counted, because the files contain none.";
   const patterns = fileProblems.filter(({ kind }) => kind === "pattern").map(({ file }) => file);
-  return histories === 0 && patterns.length === fileProblems.length
-    ? `No runs are counted, because no file matches ${patterns.slice(0, 3).join(" or ")}.`
-    : "No runs are counted, because the files contain none.";
+  if (patterns.length === fileProblems.length) {
+    return `No runs are counted, because no file matches ${patterns.slice(0, 3).join(" or ")}.`;
+  }
+  const missing = fileProblems.filter(({ why }) => why === NO_SUCH_FILE).map(({ file }) => file);
+  if (missing.length < fileProblems.length) return "No runs are counted, because no file could be read.";
+  const [first] = missing;
+  return `No runs are counted, because ${missing.length === 1 ? `${first} does` : "the files do"} not exist.`;
 }
 
 /** `5 things need attention`, `All is well`; `No runs are counted` if nothing shows that all is well. */

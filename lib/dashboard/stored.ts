@@ -55,6 +55,9 @@ export interface StoredFiles {
   pageOf?(path: string, page: string): string | null;
 }
 
+/** Why a file that the user named could not be read. */
+export const NO_SUCH_FILE = "There is no such file";
+
 /** Reads files. One that is not ours is a problem that the dashboard shows, not an error. */
 export function readStored(
   { results, histories, readText, readHistoryText = readText, pageOf = () => null }: StoredFiles,
@@ -63,7 +66,7 @@ export function readStored(
   const fileProblems: FileProblem[] = [];
   /** @throws {Error} if there is no such file. */
   function existing(text: string | undefined): string {
-    if (text === undefined) throw new Error("There is no such file");
+    if (text === undefined) throw new Error(NO_SUCH_FILE);
     return text;
   }
   function attempt(file: string, read: () => void): void {
@@ -89,13 +92,13 @@ export function readStored(
   }
   const ofHistories: RunEntry[] = [];
   const unread = new Map<string, UnreadSource>();
-  const reports = new Set<string>();
+  let historyCount = 0;
   for (const file of histories) {
     attempt(file, () => {
       const { records, unread: sources, skipped: [first], skippedCount } = readHistory(existing(readHistoryText(file)));
       for (const each of sources) unread.set(each.source, each);
-      // It only says what is missing.
-      if (sources.length > 0 && records.length === 0) reports.add(file);
+      // A file of only problems shows what is missing.
+      if (sources.length === 0 || records.length > 0) historyCount++;
       for (const record of records) ofHistories.push(historyRun(file, record));
       if (first !== undefined) {
         const count = formatCount(skippedCount, "line");
@@ -119,7 +122,7 @@ export function readStored(
     covers: {
       results: ofResults.length,
       campaigns: newest.length,
-      histories: histories.length - reports.size,
+      histories: historyCount,
       lines: ofHistories.length,
       from: times.length === 0 ? null : new Date(times.reduce((a, b) => Math.min(a, b))).toISOString(),
       jobs: [...new Set(runs.flatMap(({ job }) => job ?? []))].sort().slice(0, MAX_JOBS),

@@ -82,11 +82,13 @@ dashboard("dashboards print nothing and end with the code of the command when th
   }
 });
 
-/** Runs push-history.sh. @returns Its exit code. */
-function pushed(file: string, project: string, remote: string): Promise<number | null> {
+/** Runs push-history.sh. @returns Its exit code and what it prints. */
+function pushed(file: string, project: string, remote: string): Promise<[code: number | null, out: string]> {
   const env = { PATH: process.env.PATH, HISTORY_REMOTE: remote };
-  const child = spawn("sh", [pathOf(PUSH), file, project], { env, stdio: "ignore" });
-  return new Promise((resolve) => child.on("close", resolve));
+  const child = spawn("sh", [pathOf(PUSH), file, project], { env });
+  let out = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => out += chunk);
+  return new Promise((resolve) => child.on("close", (code) => resolve([code, out])));
 }
 
 test.skipIf(which("git") === undefined)(
@@ -103,18 +105,30 @@ test.skipIf(which("git") === undefined)(
       const read = (name: string) =>
         spawnSync("git", ["-C", remote, "show", `mogplex-history:runs/${name}`], { encoding: "utf8" }).stdout;
       const [web, api] = [file("web", '{"runId":"1"}', '{"runId":"2"}'), file("api", '{"runId":"3"}')];
-      expect(await Promise.all([pushed(web, "acme/web", remote), pushed(api, "acme/api", remote)])).toEqual([0, 0]);
+      expect(await Promise.all([pushed(web, "acme/web", remote), pushed(api, "acme/api", remote)])).toEqual([
+        [0, "added 2 runs of acme/web\n"],
+        [0, "added 1 run of acme/api\n"],
+      ]);
       expect([read("acme-web.ndjson"), read("acme-api.ndjson")]).toEqual([
         '{"runId":"1"}\n{"runId":"2"}\n',
         '{"runId":"3"}\n',
       ]);
       // A later job has the same lines and a new one, and one that has nothing pushes nothing.
       const more = file("more", '{"runId":"2"}', '{"runId":"4"}');
-      expect([await pushed(more, "acme/web", remote), await pushed(api, "acme/api", remote)]).toEqual([0, 0]);
+      expect([await pushed(more, "acme/web", remote), await pushed(api, "acme/api", remote)]).toEqual([
+        [0, "added 1 run of acme/web\n"],
+        [0, "no new run of acme/api: the branch mogplex-history has them all\n"],
+      ]);
       expect(read("acme-web.ndjson")).toBe('{"runId":"1"}\n{"runId":"2"}\n{"runId":"4"}\n');
       const commits = spawnSync("git", ["-C", remote, "rev-list", "--count", "mogplex-history"], { encoding: "utf8" });
       expect(commits.stdout.trim()).toBe("3");
-      expect(await pushed(join(cwd, "nothing"), "acme/web", remote)).toBe(0);
+      // A job with --history that starts no run leaves an empty file. A path that does not exist is a mistake.
+      const [empty, gone] = [file("empty"), join(cwd, "gone")];
+      expect(await pushed(empty, "acme/web", remote)).toEqual([0, `no new run of acme/web: ${empty} is empty\n`]);
+      expect(await pushed(gone, "acme/web", remote)).toEqual([
+        1,
+        `Cannot push the history because the file does not exist: "${gone}"; give the path that the job has after --history\n`,
+      ]);
     } finally {
       rmSync(cwd, { recursive: true });
     }
@@ -266,6 +280,29 @@ test("collect-gitlab.mjs reports a missing or refused token once, and fails if i
     server.close();
     const down = await collected(cwd, "acme/web\n", { GITLAB_URL: url, GITLAB_TOKEN: "glpat-1" });
     expect(down).toEqual({ code: 69, out: expect.stringMatching(/acme\/web: connect ECONNREFUSED /) });
+  } finally {
+    server.close();
+    rmSync(cwd, { recursive: true });
+  }
+});
+
+test("collect-gitlab.mjs says so if an answer is not from GitLab", async () => {
+  const cwd = mkdtempSync(join(tmpdir(), "mogplex-collect-"));
+  const answers = ['{"jobs":[]}', "<html>Sign in</html>", "[1]", "null"];
+  const server = createServer((_request, response) => void response.end(answers.shift() ?? "<html>busy</html>"));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const GITLAB_URL = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  try {
+    const projects = ["acme/web", "acme/api", "acme/app", "acme/docs"];
+    const { code, out } = await collected(cwd, projects.join("\n"), { GITLAB_URL, GITLAB_TOKEN: "glpat-1" });
+    const why = `the answer is not a list of jobs; check that ${GITLAB_URL} is GitLab`;
+    expect({ code, out }).toEqual({
+      code: 69,
+      out: projects.map((project) => `Cannot collect the runs of ${project}: ${why}\n`).join(""),
+    });
+    expect(readFileSync(join(cwd, "runs/not-collected.ndjson"), "utf8")).toBe(
+      projects.map((project) => problem(project, why)).join(""),
+    );
   } finally {
     server.close();
     rmSync(cwd, { recursive: true });

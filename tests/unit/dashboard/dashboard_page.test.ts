@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { ageText, concernsOf, foldConcerns, headlineOf } from "../../../lib/dashboard/attention.ts";
+import { ageText, concernsOf, foldConcerns, headlineOf, uncountedText } from "../../../lib/dashboard/attention.ts";
 import { cleanDashboard } from "../../../lib/dashboard/collect.ts";
 import { renderDashboardPage } from "../../../lib/dashboard/dashboard_page.ts";
 import { renderDashboardMetrics } from "../../../lib/dashboard/metrics.ts";
@@ -218,6 +218,16 @@ test("renderDashboardPage() has a sentence where there is nothing, and neither f
   expect(textsOf(render(emptyDashboard({ fileProblems })), "header")[0]).toContain(
     "No runs are counted, because no file matches none/*.ndjson or no/*.json.",
   );
+  const unread = (whys: Record<string, string>) =>
+    uncountedText(
+      emptyDashboard({ fileProblems: Object.entries(whys).map(([file, why]) => ({ file, kind: "file", why })) }),
+    );
+  const [gone, denied] = ["There is no such file", "EACCES: permission denied"];
+  expect([unread({ "a.ndjson": gone }), unread({ a: gone, b: gone }), unread({ a: gone, b: denied })]).toEqual([
+    "No runs are counted, because a.ndjson does not exist.",
+    "No runs are counted, because the files do not exist.",
+    "No runs are counted, because no file could be read.",
+  ]);
   expect(textsOf(page, "h2")).toEqual(["Automations and sandboxes", "What this page covers"]);
   expect([textsOf(page, "table"), textsOf(page, "dl")]).toEqual([[], []]);
   expect(page.length).toBeLessThan(40_000);
