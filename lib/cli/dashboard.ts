@@ -330,8 +330,7 @@ function concernLine(print: Print, { tone, subject, line, at, lasts }: Concern, 
     ? `, for ${ageText(nowMs - at)}`
     : `, ${distance === "now" ? "just now" : distance}`;
   const whole = `  ${subject}${age}${line === "" ? "" : ` (${line})`}`;
-  // The mark of a cut is longer than a few more characters.
-  const text = print.untrusted(whole.length <= 230 ? whole : cutText(whole, 200));
+  const text = print.untrusted(cutText(whole, 230));
   return print.paint(tone === "bad" ? "red" : "yellow", text);
 }
 

@@ -301,7 +301,7 @@ export interface LogText {
    * command. You can print it as part of a longer line.
    *
    * @param text Anything.
-   * @param maxLength Most UTF-16 units to keep, at least 0; a mark says how many were cut. @default {1_000}
+   * @param maxLength Most UTF-16 units of a longer text, with a mark that says how many were cut; at least 1. @default {1_000}
    */
   line(text: string, maxLength?: number): string;
   /**

@@ -7,7 +7,7 @@ import type { RunEvent } from "../model.ts";
 import type { WaitCause } from "../notice.ts";
 import { joinWords, type Words } from "../text/document.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
-import { cutText } from "../text/plain_text.ts";
+import { cutAt, cutText } from "../text/plain_text.ts";
 import { NO_SANDBOX } from "./no_sandbox.ts";
 import {
   type AnyResult,
@@ -402,10 +402,11 @@ interface Headline {
 /** The first line of a task that is not blank, without the marks of a heading. */
 export function titleOf(task: string | null): string | null {
   const line = task?.split("\n").map((each) => each.replace(/^[#>*\s-]+/, "").trim()).find((each) => each !== "");
-  if (line === undefined) return null;
-  return line.length > MAX_TITLE
-    ? `${cutText(line, MAX_TITLE - 1).replace(/\u2026\[.*$/s, "").replace(/[\s.]+$/, "")}…`
-    : line;
+  if (line === undefined || line.length <= MAX_TITLE) return line ?? null;
+  const cut = line.slice(0, cutAt(line, MAX_TITLE - 1));
+  const words = /^\s/.test(line.slice(cut.length)) ? cut : cut.replace(/\s\S*$/, "");
+  // A language without blanks has no words to keep whole.
+  return `${(words.length < MAX_TITLE / 2 ? cut : words).replace(/[\s.]+$/, "")}…`;
 }
 
 /** `PR #12` if the address ends in a number. */

@@ -8,7 +8,7 @@
 import type { SafeLine } from "./safe_line.ts";
 
 interface PlainTextOptions {
-  /** Most UTF-16 units to keep, at least 0; a visible mark after them says how many were cut. @default {Infinity} */
+  /** Most UTF-16 units of the result, at least 1; see {@linkcode cutText}. @default {Infinity} */
   maxLength?: number | undefined;
 }
 
@@ -37,17 +37,22 @@ export function cutAt(text: string, length: number): number {
 }
 
 /**
- * Cuts a text and appends a mark: `abc…[+12 characters]`. The mark does not count towards `maxLength`.
+ * Cuts a text and appends a mark: `abc…[+12 characters]`, or only `…` if there is no room for more. A second call changes nothing.
  *
- * @param maxLength Most UTF-16 units to keep, at least 0.
+ * @param maxLength Most UTF-16 units of the result with its mark, at least 1.
  */
 export function cutText(text: SafeLine, maxLength: number): SafeLine;
 export function cutText(text: string, maxLength: number): string;
 export function cutText(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text;
-  const end = cutAt(text, Math.max(0, maxLength));
-  return `${text.slice(0, end)}…[+${text.length - end} characters]`;
+  const markOf = (end: number) => maxLength < SHORT ? "…" : `…[+${text.length - end} characters]`;
+  // Its number is shorter than this one, or as long.
+  const end = cutAt(text, Math.max(0, maxLength - markOf(0).length));
+  return text.slice(0, end) + markOf(end);
 }
+
+/** Up to this length the mark would take too much of a text, in UTF-16 units. */
+const SHORT = 40;
 
 /** A Markdown quote: no untrusted line begins at the left margin. @param max Most UTF-16 units of the text. */
 export function quoted(text: string, max: number): string {

@@ -146,12 +146,9 @@ export function reasonCleaner(redact: (text: string) => string): Work["reason"] 
     if (text === null) return null;
     // Cut after masking: half a token has no shape that could be found.
     const masked = redact(plainText(text)).trim();
-    return masked === "" ? null : cutText(masked, MAX_REASON - CUT_NOTE);
+    return masked === "" ? null : cutText(masked, MAX_REASON);
   };
 }
-
-/** Room for what `cutText` adds to a text that it cut. */
-const CUT_NOTE = 40;
 
 /** The service's time, in milliseconds since 1970: this machine's, corrected by the `Date` of the last answer. */
 export function serviceNow({ client, clock }: Pick<Session, "client" | "clock">): number {

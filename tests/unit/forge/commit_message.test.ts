@@ -112,6 +112,6 @@ test("PullRequestWriter.merge() leaves no command, however a text is put togethe
 
 test("PullRequestWriter.merge() cuts a title and a body that are too long", async () => {
   const [title, body] = await sentFor("a".repeat(300), "fixes #1 ".repeat(20_000));
-  expect(title).toBe(`${"a".repeat(200)}…[+100 characters]`);
+  expect(title).toBe(`${"a".repeat(182)}…[+118 characters]`);
   expect(body.length).toBeLessThan(4_100);
 });

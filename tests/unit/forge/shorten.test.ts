@@ -18,9 +18,9 @@ test("shortenMarkdown() cuts long blocks first, with a fence that fits what is l
   const text = `## Title\n\n${markdownBlock(`${"a".repeat(30_000)}${"\`".repeat(30_000)}`)}\n\n| Exit code | 1 |\n`;
   const short = shortenMarkdown(text, 63_000);
   expect(short).toBe(
-    `## Title\n\n \`\`\`text\n ${"a".repeat(20_000)}…[+40000 characters]\n \`\`\`\n\n| Exit code | 1 |\n`,
+    `## Title\n\n \`\`\`text\n ${"a".repeat(19_980)}…[+40020 characters]\n \`\`\`\n\n| Exit code | 1 |\n`,
   );
-  expect(shortenMarkdown(text, 1_000)).toContain(`\n ${"a".repeat(500)}…[+59500 characters]\n`);
+  expect(shortenMarkdown(text, 1_000)).toContain(`\n ${"a".repeat(480)}…[+59520 characters]\n`);
 });
 
 test("shortenMarkdown() leaves out the end by whole lines when short blocks are not enough, and shows it", () => {

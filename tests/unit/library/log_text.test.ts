@@ -35,5 +35,6 @@ test("createLogText() masks the token, also over several lines, and the secrets 
 
 test("createLogText() needs no token, and cuts with a mark", () => {
   const text = createLogText({ env: () => undefined });
-  expect(text.line("0123456789", 4)).toBe("0123…[+6 characters]");
+  expect(text.line("0123456789", 4)).toBe("012…");
+  expect(text.line("0123456789".repeat(10), 60)).toBe(`${"0123456789".repeat(4)}01…[+58 characters]`);
 });

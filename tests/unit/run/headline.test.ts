@@ -42,7 +42,9 @@ test("headlineText() takes the first line that says something, at most 72 charac
   expect(title("- [ ] one\n- [ ] two")).toBe("r: [ ] one");
   expect(title(" \n---\n\n")).toBe("r");
   expect(title("תקן את הבדיקות")).toBe("r: תקן את הבדיקות");
-  expect(title("word ".repeat(1_000))).toBe(`r: ${"word ".repeat(14).trim()} w…`);
+  expect(title("word ".repeat(1_000))).toBe(`r: ${"word ".repeat(14).trim()}…`);
+  expect(title(`${"a".repeat(71)} b`)).toBe(`r: ${"a".repeat(71)}…`);
+  expect(title("a".repeat(1_000))).toBe(`r: ${"a".repeat(71)}…`);
   expect(title(`${"x".repeat(66)} now. And more`)).toBe(`r: ${"x".repeat(66)} now…`);
   expect(title("😀".repeat(100))).toBe(`r: ${"😀".repeat(35)}…`);
 });

@@ -29,7 +29,7 @@ test("markdownOf() shows names as code, and leaves out facts without a value", (
   ];
   expect(markdownOf(blocks)).toBe(`## Run \`a1\`
 
-The agent said **this**: \`<b>│…[+13 characters]\`
+The agent said **this**: \`<b>…\`
 
 | Fact | Value |
 | --- | --- |
@@ -60,7 +60,7 @@ The agent said **this**: \`<b>│…[+13 characters]\`
 test("htmlOf() escapes names, and numbers stand on the right", () => {
   const html = (blocks: readonly Block[]) => markup`${htmlOf(blocks)}`.toString();
   expect(html([{ heading: "Head", level: 3 }, { text: TEXT }])).toBe(
-    "<h3>Head</h3><p>The agent said <strong>this</strong>: <code><bdi>&lt;b&gt;|…[+13 characters]</bdi></code></p>",
+    "<h3>Head</h3><p>The agent said <strong>this</strong>: <code><bdi>&lt;b&gt;…</bdi></code></p>",
   );
   expect(html([{ facts: FACTS.slice(2) }, { list: [LINK] }])).toBe(
     '<dl class="facts"><dt>Created</dt><dd><time datetime="2026-12-01T14:05:09.000Z">2026-12-01 14:05:09 UTC</time></dd>' +

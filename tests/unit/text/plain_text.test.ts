@@ -66,9 +66,11 @@ test("plainText() turns lone surrogates into U+FFFD, also when removing text wou
 
 test("plainText() cuts with a visible mark, and never splits a surrogate pair", () => {
   expect(plainText("abcdef", { maxLength: 6 })).toBe("abcdef");
-  expect(plainText("abcdef", { maxLength: 4 })).toBe("abcd…[+2 characters]");
-  expect(plainText("abc😀", { maxLength: 4 })).toBe("abc…[+2 characters]");
-  expect(cutText("😀", 0)).toBe("…[+2 characters]");
+  expect(plainText("abcdef", { maxLength: 4 })).toBe("abc…");
+  expect(plainText("abc😀d", { maxLength: 5 })).toBe("abc…");
+  expect(cutText("😀", 1)).toBe("…");
+  const cut = `${"a".repeat(82)}…[+18 characters]`;
+  expect([cutText("a".repeat(100), 99), cutText(cut, 99)]).toEqual([cut, cut].map((each) => each.slice(0, 99)));
 });
 
 test("plainLines() splits, and drops empty lines at the end", () => {

@@ -214,7 +214,7 @@ test("cleanCampaign() keeps texts on one line, cuts them, and makes invalid time
     pullRequest: "https://user:password@github.com/a",
   });
   const [cleaned] = clean(viewOf([item])).items;
-  expect(cleaned?.reason).toMatch(/^a b x{996}…\[\+4004 characters\]$/);
+  expect(cleaned?.reason).toMatch(/^a b x{977}…\[\+4023 characters\]$/);
   expect(cleaned?.branch?.length).toBeLessThan(450);
   expect([cleaned?.startedAt, cleaned?.endedAt, cleaned?.pullRequest]).toEqual([
     null,

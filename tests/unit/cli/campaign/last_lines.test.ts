@@ -63,7 +63,7 @@ test("report prints the last lines of an agent that failed, masked, and none wit
     "  second",
     "  key [redacted]",
     "  : :error:: ![x](http://evil.example) <script>",
-    `  ${"x".repeat(200)}…[+100 characters]`,
+    `  ${"x".repeat(182)}…[+118 characters]`,
     "",
   ]]);
   const ways: [args: string[], env: Record<string, string>][] = [

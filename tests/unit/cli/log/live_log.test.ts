@@ -45,7 +45,7 @@ test("LiveLog prints one line an event, with the number of further lines, when t
   log.item({ type: "event", event: { ...event("x".repeat(400)), toolName: "edit" } });
   expect(io.text.stdout).toBe(
     `10:20:30  log       first (+2 lines)\n10:20:30  log       tool=edit\n` +
-      `${" ".repeat(20)}${"x".repeat(269)}…[+131 characters]\n`,
+      `${" ".repeat(20)}${"x".repeat(251)}…[+149 characters]\n`,
   );
 });
 
