@@ -39,7 +39,7 @@ import { stopElsewhere } from "./stop_elsewhere.ts";
 import { DirectoryBusyError } from "./journal/writer.ts";
 import { closedGateReason, isToCancel, openStartsText, toSettle, whoStopped } from "./view/progress.ts";
 import { itemNames } from "./report/words.ts";
-import { hasVerdict, type ItemState } from "./view/verdicts.ts";
+import { FAILED_VERDICTS, hasVerdict, type ItemState } from "./view/verdicts.ts";
 import { CHECKS_RULE, type FollowUp, ITEM_RESULT_CAUSES, type RecordBody } from "./journal/record.ts";
 import type { CampaignView, PullRequestTrouble } from "./view/view.ts";
 import { followUpBranch, openPullText, pullRequestsOf } from "./pulls.ts";
@@ -186,7 +186,6 @@ export function listsText(opened: OpenedCampaign): string {
 
 /** Verdicts of items with which nothing is left to do. */
 const WELL: readonly ItemState[] = ["succeeded", "unchanged"];
-export const FAILED: readonly ItemState[] = ["failed", "overdue"];
 
 /** What a follow-up fixes, by what a pull request waits for. */
 const FOLLOW_UPS: Readonly<Partial<Record<PullRequestTrouble, FollowUp>>> = {
@@ -248,7 +247,7 @@ export function selectItems(
     (group === undefined || groupItems.has(each.item.id)) &&
     (only.length === 0 || only.some((glob) => fits(glob, each)))
   );
-  const items = failed ? matches.filter(({ state }) => FAILED.includes(state)) : matches;
+  const items = failed ? matches.filter(({ state }) => FAILED_VERDICTS.includes(state)) : matches;
   if (items.length > 0) {
     return { items, named: items.filter((each) => only.filter(isName).some((name) => fits(name, each))) };
   }

@@ -24,7 +24,7 @@ const GATES: Readonly<Record<GateName, { closed: string; opened: string; text: s
   canary: { closed: "Canary finished: approval needed", opened: "Approved the canary", text: "after the canary" },
   threshold: {
     closed: "Stopped by too many failures",
-    opened: "Approved after failures",
+    opened: "Approved after too many failures",
     text: "after too many failures",
   },
   merge: { closed: "Merging stopped: approval needed", opened: "Approved further merges", text: "for further merges" },
@@ -35,8 +35,8 @@ export function gateText(gate: GateName): string {
   return GATES[gate].text;
 }
 
-/** Undefined for a record that decides nothing. */
-export function decisionOf(record: JournalRecord): DecisionMemory | undefined {
+/** Undefined for a record that decides nothing. @param hasRuns Whether runs were active at that time. */
+export function decisionOf(record: JournalRecord, hasRuns: boolean): DecisionMemory | undefined {
   const said = "reason" in record && typeof record.reason === "string" ? record.reason : null;
   const reason = said ?? ("note" in record && typeof record.note === "string" ? record.note : null);
   const decision = (what: string, by: string | null = null) => ({ at: record.at, what, by, reason });
@@ -50,9 +50,9 @@ export function decisionOf(record: JournalRecord): DecisionMemory | undefined {
     case "skipped":
       return decision(`Skipped ${formatCount(record.items.length, "item")}`, record.by);
     case "stopped":
-      return decision(record.cancel ? "Stopped, and cancelled what was running" : "Stopped", record.by);
+      return decision(record.cancel && hasRuns ? "Stopped it and cancelled the active runs" : "Stopped it", record.by);
     case "resumed":
-      return decision("Resumed", record.by);
+      return decision("Resumed it", record.by);
     default:
       return undefined;
   }

@@ -69,7 +69,7 @@ export function applyRecord(memory: CampaignMemory, record: JournalRecord, place
 
 function noteDecision(memory: CampaignMemory, record: JournalRecord): void {
   if (record.type === "started") memory.firstStartAt ??= record.at;
-  const decision = decisionOf(record);
+  const decision = decisionOf(record, record.type === "stopped" && [...memory.items.values()].some(hasRun));
   if (decision === undefined) return;
   memory.decisions.push(decision);
   if (memory.decisions.length > MAX_DECISIONS) memory.decisions.shift();

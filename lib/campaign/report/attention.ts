@@ -12,6 +12,8 @@ import { formatCount } from "../../text/duration.ts";
 import { commandLine } from "../../text/escape.ts";
 import { byVerdict, type CampaignCommand, campaignCommand, itemNames, LATE_MS } from "./words.ts";
 import { instantMs, timeText } from "../../run/result.ts";
+import { lookup } from "../../lookup.ts";
+import { failedGroups, isAtGate, isStoppedByFailures } from "./next_step.ts";
 
 interface Step {
   /** A sentence; it ends in a colon when a command follows. */
@@ -127,14 +129,14 @@ export function newestBlocks(entry: Attention, options: NewestOptions): ({ text:
   ];
 }
 
-/** How much needs attention: items, and other things about the campaign. What comes after them is not counted. */
+/** How much needs attention: `8 items and a closed gate`. What comes after that is not counted. */
 export function attentionCount(entries: readonly Attention[]): string {
   const items = entries.reduce((sum, { count }) => sum + count, 0);
-  const others = entries.filter(({ count, title }) => count === 0 && title !== AFTERWARDS).length;
-  return [
+  const parts = [
     ...items > 0 ? [formatCount(items, "item")] : [],
-    ...others > 0 ? [`${others} ${items > 0 ? "other " : ""}${others === 1 ? "thing" : "things"}`] : [],
-  ].join(" and ");
+    ...entries.flatMap(({ title }) => lookup(NOUNS, title) ?? []),
+  ];
+  return parts.join(", ").replace(/, ([^,]*)$/, " and $1");
 }
 
 /** Before the command that cancels what a person has decided to cancel. */
@@ -145,6 +147,18 @@ const AFTERWARDS = "When that is done";
 
 /** Title of the entry about a closed gate of canary or failures. */
 export const GATE_CLOSED = "gate closed";
+
+/** What the entries about the whole campaign are in a count, by their titles. */
+const NOUNS: Readonly<Partial<Record<string, string>>> = {
+  [GATE_CLOSED]: "a closed gate",
+  stopping: "a stop",
+  stopped: "a stop",
+  "stopped by an error": "an error",
+  "merges stopped": "stopped merges",
+  "no items": "an empty list",
+  "not started": "the first wave",
+  "wave is late": "a late wave",
+};
 
 /** Something that needs a person. Its texts are untrusted. */
 export interface Attention {
@@ -161,6 +175,8 @@ export interface Attention {
   /** Null where no item has a run that did not succeed. */
   readonly newest: Newest | null;
   readonly steps: readonly Step[];
+  /** Whether other entries come before it, so that its command is not the first one to use. */
+  readonly isLater: boolean;
 }
 
 interface Context {
@@ -183,14 +199,19 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
   const context: Context = { view, command, names };
   const stopped = problem ?? view.lastError;
   const whole = campaignEntry(context);
+  const [before, after] = whole?.isLater ? [[], [whole]] : [whole === undefined ? [] : [whole], []];
   const items = new Map(view.items.map((item) => [item.id, item]));
   const isAnswerable = !cancelsAll(view);
-  const groups = view.causes.filter(({ verdict }) => isAnswerable || verdict !== "needs-input").sort(byVerdict);
+  // What has stopped it comes first.
+  const failed = isStoppedByFailures(view) ? failedGroups(view) : [];
+  const later = (group: CauseGroup) => Number(!failed.includes(group));
+  const groups = view.causes.filter(({ verdict }) => isAnswerable || verdict !== "needs-input")
+    .sort((a, b) => later(a) - later(b) || byVerdict(a, b));
   const isOver = view.state === "done" || view.state === "waiting" && view.nextWaveAt === null;
   const noWave = isOver && groups.some(({ stuck }) => stuck === null);
   return [
     ...(stopped === null ? [] : [troubleEntry(stopped, context)]),
-    ...(whole === undefined ? [] : [whole]),
+    ...before,
     ...(view.mergesStopped === undefined ? [] : [mergesEntry(view.mergesStopped, command)]),
     ...groups.map((group): Attention => {
       const visibleNames = group.items.slice(0, MAX_NAMED).map((id) => {
@@ -199,7 +220,7 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
       });
       const steps = stepsFor(group, items.get(group.items[0] ?? ""), context);
       const { verdict: title, cause, items: ids } = group;
-      const common = { count: ids.length, ids, items: visibleNames, steps };
+      const common = { count: ids.length, ids, items: visibleNames, steps, isLater: false };
       if (group.stuck === null) {
         const groupItems = ids.map((id) => items.get(id)).filter((item) => item !== undefined);
         // Its question is the cause.
@@ -209,6 +230,7 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
       const held = `${cause}; owner: ${group.owners.join(", ")}`;
       return { title: `stuck: ${group.word}`, cause: held, ...common, newest: null };
     }),
+    ...after,
     ...stillRunning(context),
     ...(noWave ? [afterwardsEntry(context)] : []),
   ];
@@ -223,16 +245,13 @@ function cancelsAll({ counts, pendingCancels = 0 }: CampaignView): boolean {
 function afterwardsEntry({ view, command }: Context): Attention {
   const { stateReason, counts } = view;
   const after = `After ${counts["needs-input"] > 0 ? "an answer or a retry" : "a retry"}`;
-  if (stateReason !== null) {
-    const resume = campaignCommand(command, "resume");
-    return ofCampaign(AFTERWARDS, "", step(`The campaign is stopped: ${stateReason}. ${after}, resume it:`, resume));
-  }
-  const run = campaignCommand(command, "run");
-  return ofCampaign(
-    AFTERWARDS,
-    "",
-    step(`${after}, start the next wave (unless a schedule does):`, run),
-  );
+  const next = stateReason === null
+    ? step(`${after}, start the next wave (unless a schedule does):`, campaignCommand(command, "run"))
+    : step(
+      `The campaign is stopped: ${stateReason}. ${after}, resume it:`,
+      campaignCommand(command, "resume"),
+    );
+  return { ...ofCampaign(AFTERWARDS, "", next), isLater: true };
 }
 
 /** The item with the newest run, and the items by how their agents ended; null where no item has a run. */
@@ -291,6 +310,7 @@ function stillRunning({ view, command, names }: Context): Attention[] {
         ),
       ],
       newest: null,
+      isLater: false,
     };
   });
 }
@@ -306,23 +326,10 @@ function mergesEntry(reason: string, command: CampaignCommand): Attention {
 
 /** What holds up the campaign as a whole; undefined when nothing does. */
 function campaignEntry({ view, command }: Context): Attention | undefined {
-  const { state, stateReason, gateReason, waitingFor, nextWaveAt, at, writer, counts, pendingCancels = 0 } = view;
+  const { state, stateReason, gateReason, nextWaveAt, at, writer, counts, pendingCancels = 0 } = view;
   const reason = stateReason ?? "";
   const isClosed = state === "gated" || state === "stopping" || state === "stopped";
-  if (state === "gated" || isClosed && waitingFor === "gate") {
-    const again = state === "gated"
-      ? "Review what has finished. Items that you retry with the commands below pass the gate. To start the rest:"
-      : "Fix the cause, and use the commands below to retry what should run again. To start the rest:";
-    return ofCampaign(
-      GATE_CLOSED,
-      reason,
-      step(
-        view.causes.length > 0 ? again : "Review what has finished. To start the rest:",
-        campaignCommand(command, "approve"),
-      ),
-      ...(state === "gated" ? [step("To start nothing more:", campaignCommand(command, "stop"))] : []),
-    );
-  }
+  if (isAtGate(view)) return gateEntry(view, command);
   if (isClosed) {
     const runs = counts.running + counts["needs-input"] > pendingCancels;
     return ofCampaign(
@@ -363,8 +370,30 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
   return undefined;
 }
 
+/** At a closed gate, where the state of the campaign has the reason: what did not succeed comes first. */
+function gateEntry(view: CampaignView, command: CampaignCommand): Attention {
+  const isLater = failedGroups(view).length > 0;
+  const isStopped = isStoppedByFailures(view);
+  const text = isStopped
+    ? `${isLater ? FIX_FIRST : "Once the cause is fixed,"} let the campaign continue:`
+    : isLater
+    ? `${RETRY_FIRST} To start the rest anyway:`
+    : "Review what has finished. To start the rest:";
+  const steps = [
+    step(text, campaignCommand(command, "approve")),
+    ...isStopped ? [] : [step("To start nothing more:", campaignCommand(command, "stop"))],
+  ];
+  return { ...ofCampaign(GATE_CLOSED, "", ...steps), isLater };
+}
+
+/** What comes before the approval of a campaign that too many failures have stopped. */
+const FIX_FIRST = "Fix the cause and retry what failed, as shown above. Then";
+
+/** What comes before the approval of a canary that failed. */
+export const RETRY_FIRST = "Deal with the items above first. Items that you retry pass the gate.";
+
 function ofCampaign(title: string, cause: string, ...steps: Step[]): Attention {
-  return { title, cause, count: 0, ids: [], items: [], steps, newest: null };
+  return { title, cause, count: 0, ids: [], items: [], steps, newest: null, isLater: false };
 }
 
 /** Flags that select items by name. */

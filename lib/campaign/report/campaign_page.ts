@@ -57,11 +57,22 @@ import {
   stateWords,
   totalsOf,
 } from "../view/verdicts.ts";
+import { whoStopped } from "../view/progress.ts";
 import type { CampaignAbout, CampaignItem, CampaignView } from "../view/view.ts";
 import { gateText } from "../journal/decisions.ts";
 import { mergeRows } from "./merge_stages.ts";
-import { type Attention, attentionCount, attentionOf, endingsText, MAX_ALL_ENDINGS, newestParts } from "./attention.ts";
+import {
+  type Attention,
+  attentionCount,
+  attentionOf,
+  endingsText,
+  GATE_CLOSED,
+  MAX_ALL_ENDINGS,
+  newestParts,
+  RETRY_FIRST,
+} from "./attention.ts";
 import { isTrouble } from "./causes.ts";
+import { failedGroups, isAtGate, isStoppedByFailures } from "./next_step.ts";
 import {
   ANY_COMMAND,
   byVerdict,
@@ -96,11 +107,13 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
   const names = itemNames(view.items);
   const { title = "", agent } = view.about ?? {};
   const [tone, word] = stateOf(view, entries);
-  const isGated = isAtGate(view);
+  const isGated = view.state === "gated";
   const heading = title === "" ? view.campaign : title;
   const name = `${view.campaign}${view.round === "" ? "" : `, round ${view.round}`}`;
   const { writer } = view;
-  const causes = isGated ? entries.filter(({ count }) => count > 0) : entries;
+  // The gate has its own panel.
+  const causes = isGated ? entries.filter(({ title }) => title !== GATE_CLOSED) : entries;
+  const isHealthy = failedGroups(view).length === 0;
   const context: RowContext = { names, nowMs, causes: causeIds(causes), endings: endingIds(causes) };
   return page({
     title: cutText(`${capital(word)}: ${heading} (${name})`, MAX_TITLE),
@@ -111,9 +124,9 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
     state: word,
     summary: markup`Campaign ${bare(name)}: ${formatCount(items, "repository").replace(/ys$/, "ies")}${
       agent !== undefined && markup`, by ${bare(agent)}`
-    }. ${wordsOf(sentence(isGated ? countWords(view) : stateDetail(view)), bare)}`,
+    }. ${summary(view)}`,
     body: [
-      isGated && gate(view, command, context),
+      isGated && isHealthy && gate(view, command, context),
       causes.length > 0 &&
       markup`<section aria-labelledby="attention"><div class="sec"><h2 id="attention">Needs attention</h2>${
         needsPerson(causes)
@@ -121,6 +134,7 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
         causes.map((entry, index) => entryOf(entry, causeId(index), byId, nowMs))
       }</section>
 `,
+      isGated && !isHealthy && gate(view, command, context),
       section(
         "progress",
         "Progress",
@@ -153,28 +167,40 @@ function busyText(writer: string): Part {
   }) held the campaign's directory when this page was written. Until it ends, you can read the campaign and use <code>campaign stop</code>. Commands that change the campaign in another way exit with 75.`;
 }
 
-/** Whether it waits for approval: of the canary, or after too many failures. */
-function isAtGate({ state, waitingFor }: CampaignView): boolean {
-  return state === "gated" || (state === "stopping" || state === "stopped") && waitingFor === "gate";
-}
-
 /** Shape and word of the state. */
 function stateOf(view: CampaignView, entries: readonly Attention[]): [tone: Tone, word: string] {
-  const [tone, word] = stateWords(isAtGate(view) ? "gated" : view.state, totalsOf(view.counts).bad);
+  if (isStoppedByFailures(view)) {
+    const limit = view.about?.limits.stopAfterFailures ?? "";
+    return [
+      "bad",
+      `${view.state} after ${/^\d+$/.test(limit) ? formatCount(Number(limit), "failure") : "too many failures"}`,
+    ];
+  }
+  const [tone, word] = stateWords(view.state, totalsOf(view.counts).bad);
+  if (view.state === "gated" && failedGroups(view).length > 0) return [tone, "needs attention"];
   return (tone === "run" || tone === "queued") && entries.length > 0 && view.state !== "planned"
     ? ["warn", `${word}, needs attention`]
     : [tone, word];
+}
+
+/** What the state of the campaign means, in sentences. */
+function summary(view: CampaignView): Part {
+  if (!isAtGate(view)) return wordsOf(sentence(stateDetail(view)), bare);
+  // The panel of the canary's gate has its reason.
+  const reason = view.state === "gated" ? null : view.stateReason;
+  return markup`${reason !== null && `${capital(reason)}. `}${countWords(view)}.`;
 }
 
 /** What has finished and what has not, in words. */
 function countWords(view: CampaignView): string {
   const { items, ended, asking, running } = totalsOf(view.counts);
   const queuedItems = items - ended - asking - running;
+  const again = view.items.filter(({ verdict, attempts }) => verdict === "waiting" && attempts > 0).length;
   return [
     `${ended} ${ended === 1 ? "has" : "have"} finished`,
     ...running === 0 ? [] : [`${running} ${running === 1 ? "is" : "are"} running`],
     ...asking === 0 ? [] : [`${asking} ${asking === 1 ? "waits" : "wait"} for an answer`],
-    `${queuedItems} ${queuedItems === 1 ? "is" : "are"} queued`,
+    `${queuedItems} ${queuedItems === 1 ? "is" : "are"} queued${again === 0 ? "" : ` (${again} of them again)`}`,
   ].join(", ");
 }
 
@@ -185,7 +211,7 @@ function capital(text: string): string {
 /** Most rows of the canary: a gate judges a few items. */
 const MAX_CANARY = 50;
 
-/** The question of a closed gate, with what the answer needs. */
+/** The question of the canary's gate, with what the answer needs. After a failure, what comes before the answer is above. */
 function gate(view: CampaignView, command: CampaignCommand, context: RowContext): Html {
   const { names, nowMs } = context;
   const judged = view.items.filter(({ verdict }) => hasVerdict(verdict)).slice(0, MAX_CANARY);
@@ -193,34 +219,36 @@ function gate(view: CampaignView, command: CampaignCommand, context: RowContext)
   const rest = left === 1 ? "the other repository" : `the other ${left} repositories`;
   const since = instantMs(view.gatedAt ?? null);
   const [first] = judged;
-  const again = judged.find(({ verdict }) => isTrouble(verdict)) ?? first;
+  const nameOf = ({ id }: CampaignItem) => names.get(id) ?? id;
+  const isFailed = failedGroups(view).length > 0;
   return call({
     id: "gate",
     tone: "warn",
-    heading: `Approve ${rest}?`,
-    line: markup`${
-      bare(cutText(`${capital(view.stateReason ?? "it waits for approval")}.`, MAX_TITLE))
-    } Review the work, then approve.${
-      since !== null && ` Waiting for ${unbroken(spanText(Math.max(0, nowMs - since)))}, since ${utcText(since)}.`
-    }`,
+    heading: `Approve ${rest}${isFailed ? " anyway" : ""}?`,
+    line: markup`${bare(cutText(`${capital(view.stateReason ?? "it waits for approval")}.`, MAX_TITLE))} ${
+      isFailed ? RETRY_FIRST : "Review the work, then approve."
+    }${since !== null && ` Waiting for ${unbroken(spanText(Math.max(0, nowMs - since)))}, since ${utcText(since)}.`}`,
     evidence: judged.length > 0 &&
       table(
         "Finished items",
         ...withoutEmpty(CANARY_COLUMNS, judged.map((item) => canaryRow(item, view, context))),
       ),
     actions: [
-      action(`Approve: start ${rest}`, campaignCommand(command, "approve"), true),
-      again !== undefined &&
-      action(againText(again), campaignCommand(command, "retry", "--only", names.get(again.id) ?? again.id)),
+      action(`Approve: start ${rest}`, campaignCommand(command, "approve"), !isFailed),
+      !isFailed && first !== undefined &&
+      action(againText(first, nameOf(first)), campaignCommand(command, "retry", "--only", nameOf(first))),
       action("Stop the campaign: nothing more will start", campaignCommand(command, "stop")),
     ],
   });
 }
 
 /** What the command that starts an item again does. */
-function againText({ verdict, pullRequest, pullRequestState }: CampaignItem): Part {
-  const text = openPullText({ state: verdict, pullRequest, pullState: pullRequestState?.state });
-  return text === null ? "Run one item again first" : markup`Run one item again first: ${bare(text)}`;
+function againText({ verdict, pullRequest, pullRequestState }: CampaignItem, name: string): Part {
+  const leavesOpen = openPullText({ state: verdict, pullRequest, pullState: pullRequestState?.state }) !== null;
+  if (!leavesOpen || pullRequest === null) return markup`Run ${bare(name)} again first`;
+  return markup`Run ${bare(name)} again first. Its pull request ${
+    pullLink(pullRequest)
+  } stays open; the campaign follows the new one.`;
 }
 
 const CANARY_COLUMNS: readonly Column[] = [
@@ -404,7 +432,7 @@ function endingIds(entries: readonly Attention[]): ReadonlyMap<string, string> {
 
 /** An entry with its commands, in the order in which they are useful. */
 function entryOf(entry: Attention, id: string, items: ReadonlyMap<string, CampaignItem>, nowMs: number): Html {
-  const { title, cause, count, items: entryItems, steps } = entry;
+  const { title, cause, count, items: entryItems, steps, isLater } = entry;
   const verdict = [...ITEM_VERDICTS, ...OPEN_STATES].find((each) => each === title);
   const tone = verdict === undefined ? "warn" : toneOf(verdict);
   const ages = agesOf(entry, items, nowMs).join("; ");
@@ -434,7 +462,7 @@ function entryOf(entry: Attention, id: string, items: ReadonlyMap<string, Campai
     actionsOf([
       ...newest === null ? [] : [{ text: newest.step, command: newest.command }],
       ...steps,
-    ])
+    ], !isLater)
   }</div>`;
 }
 
@@ -448,10 +476,14 @@ function linked(name: string, pullRequest: string | null): Words {
 /** A longer cause has its own block. */
 const MAX_CAUSE = 200;
 
-function actionsOf(steps: readonly { readonly text: Words; readonly command: string | null }[]): Html | null {
+/** @param isFirst Whether the first one is the main action of its panel. */
+function actionsOf(
+  steps: readonly { readonly text: Words; readonly command: string | null }[],
+  isFirst: boolean,
+): Html | null {
   const [first, ...others] = steps.flatMap(({ text, command }) => command === null ? [] : [{ text, command }]);
   if (first === undefined) return null;
-  return markup`<div class="acts">${action(wordsOf(first.text), first.command, true)}${
+  return markup`<div class="acts">${action(wordsOf(first.text), first.command, isFirst)}${
     grid("halves", ...others.map(({ text, command }) => action(wordsOf(text), command)))
   }</div>`;
 }
@@ -478,11 +510,14 @@ function progress(view: CampaignView, nowMs: number, { links = {} }: CampaignMar
   const rows: Fact[] = [
     ["If approved now", openMs === null ? null : `done at about ${timeText(openMs, nowMs)}, ${endBasis(view)}`],
     ["Earliest end", endMs === null ? null : `${timeText(endMs, nowMs)}, ${endBasis(view)}`],
-    ["Next start", state === "done" || state === "gated" ? null : nextStartText(view)],
+    ["Next start", state === "done" || isAtGate(view) ? null : nextStartText(view)],
     ["Next wave", waveTimeText(view, nowMs)],
     ["Canary", canary.length === 0 || state === "gated" ? null : `${ended} of ${canary.length} finished`],
     ["Pull requests", pullRequestWords(items)],
-    ["Stops by itself", stop === null || state === "done" ? null : `after ${stop} failures`],
+    [
+      "Stops by itself",
+      stop === null || state === "done" || isStoppedByFailures(view) ? null : `after ${stop} failures`,
+    ],
     ["Running now", { name: writer }],
     ...jobLinks(links),
   ];
@@ -556,7 +591,7 @@ function burnUp({ items, quota, at }: CampaignView): Html | null {
 
 /** Whether nothing has an item to show but its name: at a gate, the finished items are above. */
 function isQueueOnly(view: CampaignView): boolean {
-  const isGated = isAtGate(view);
+  const isGated = view.state === "gated";
   return view.items.every(({ verdict, runId }) =>
     verdict === "waiting" && runId === null || isGated && hasVerdict(verdict)
   );
@@ -683,11 +718,18 @@ function decisions({ about }: CampaignView): Html | null {
     facts(
       all.slice(-MAX_DECISIONS).reverse().map(({ at, what, by, reason }) => [
         utcText(instantMs(at) ?? 0).replace(" UTC", ""),
-        markup`${what}${by !== null && markup` by ${bare(by)}`}${reason !== null && markup`: ${bare(reason)}`}`,
+        markup`${decisionText(what, by)}${reason !== null && markup`: ${bare(reason)}`}`,
       ]),
     ),
     more > 0 && markup`<p class="soft">${more} earlier decisions are in the journal.</p>`,
   );
+}
+
+/** Who decided what: `ann approved the canary`. */
+function decisionText(what: string, by: string | null): Part {
+  return by === null
+    ? what
+    : markup`${bare(whoStopped({ by }))} ${what.replace(/^[A-Z]/, (letter) => letter.toLowerCase())}`;
 }
 
 function limitsText({ limits, windows }: CampaignAbout): string {

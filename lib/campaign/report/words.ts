@@ -65,7 +65,7 @@ export function countSentences(view: Pick<CampaignView, "counts">): string[] {
   if (items === 0) return [];
   return [
     `${ended} of ${items} ${ended === 1 ? "has" : "have"} finished${ended === 0 ? "" : `: ${countsText(view, ENDED)}`}`,
-    ...(open > 0 ? [`${open} ${open === 1 ? "is" : "are"} open: ${countsText(view, OPEN)}`] : []),
+    ...(open > 0 ? [countsText(view, OPEN)] : []),
   ];
 }
 
@@ -102,7 +102,7 @@ export function boundText(
     parallel: "a run to end (limits.parallel)",
     "pull-requests": "pull requests to be merged or closed, or to be read (limits.open-pull-requests)",
     window: "the next window of the file",
-    gate: "your approval (`campaign approve`)",
+    gate: "your approval",
     stopped: "somebody to resume the campaign",
     home: "the branch of the campaign to be written again",
   };

@@ -37,7 +37,7 @@ import {
 import { groupByCause } from "../report/causes.ts";
 import { STUCK_AFTER_MS, stuckCause } from "../pulls.ts";
 import { groupByStage, stageOf } from "./merge_stage.ts";
-import { isFinal } from "./verdicts.ts";
+import { isFinal, totalsOf } from "./verdicts.ts";
 import type { CampaignAbout, CampaignItem, CampaignView, ItemResult } from "./view.ts";
 
 export interface ViewInput {
@@ -96,7 +96,8 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
   const isGated = state !== "done" && now.closed === "gate";
   const gateReason = state !== "done" && now.closed === "stopped" ? closedGateReason(memory) : null;
   const gatedAt = memory.gates[memory.gates.threshold.closed ? "threshold" : "canary"].closedAt;
-  const openEndMs = isGated && !brief ? endMs(memory, nowMs, meanRunMs, open, true) : null;
+  // Runs that only failed do not show how long the others will take.
+  const openEndMs = isGated && !brief && totalsOf(counts).good > 0 ? endMs(memory, nowMs, meanRunMs, open, true) : null;
   return {
     schema: 1,
     campaign,

@@ -290,14 +290,14 @@ function thresholdGate({ lock, ended, failures, gates }: CampaignMemory): GateRe
     ? since.failures >= threshold.count
     : since.ended >= FIRST_SHARE && since.failures > 0 && since.failures / since.ended >= threshold.share;
   if (!isReached) return undefined;
-  const finished = approved === null ? "had finished by then" : "finished after the approval";
-  const reason = `${failuresText(since)} that ${finished} failed, and the limit (stop-after-failures) is ${limit}`;
+  const reason = `${failuresText(since, approved !== null)} (stop-after-failures: ${limit})`;
   return { type: "gate", gate: "threshold", reason };
 }
 
-function failuresText({ ended, failures }: { ended: number; failures: number }): string {
-  if (failures < ended) return `${failures} of the ${ended} items`;
-  return ended === 1 ? "the only item" : `all ${ended} items`;
+function failuresText({ ended, failures }: { ended: number; failures: number }, isApproved: boolean): string {
+  const items = `${isApproved ? "next" : "first"} ${ended === 1 ? "item" : `${ended} items`}`;
+  const who = failures < ended ? `${failures} of the ${items}` : `the ${items}${ended === 1 ? "" : " all"}`;
+  return `${who} failed${isApproved ? " after the approval" : ""}`;
 }
 
 export function gateDue(memory: CampaignMemory): GateRecord | undefined {

@@ -19,6 +19,9 @@ export const ITEM_VERDICTS: readonly ItemVerdict[] = [
   "unchanged",
 ];
 
+/** Verdicts that `retry --failed` selects. */
+export const FAILED_VERDICTS: readonly ItemState[] = ["failed", "overdue"];
+
 /** Verdicts with which nothing is left to do, and nothing went wrong. */
 export const GOOD_VERDICTS: readonly ItemState[] = ["skipped", "succeeded", "unchanged"];
 

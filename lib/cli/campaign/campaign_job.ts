@@ -10,7 +10,6 @@ import {
   type StepInternals,
 } from "../../campaign/campaign.ts";
 import type { CampaignEvent, CampaignOptions, RunCampaignOptions } from "../../campaign/campaign_options.ts";
-import { FAILED } from "../../campaign/decide.ts";
 import { readFileHome } from "../../campaign/file/read.ts";
 import type { Lock } from "../../campaign/journal/lock.ts";
 import { type CampaignInternals, internalsWith, placeOf } from "../../campaign/open_campaign.ts";
@@ -25,6 +24,7 @@ import {
   stateDetail,
 } from "../../campaign/report/words.ts";
 import { CAMPAIGN_FILES } from "../../campaign/report/files.ts";
+import { nextStep } from "../../campaign/report/next_step.ts";
 import { campaignVariables, writeCampaignReports } from "../../campaign/report/write.ts";
 import { outcomeOf } from "../../campaign/view/verdicts.ts";
 import type { CampaignView } from "../../campaign/view/view.ts";
@@ -208,10 +208,10 @@ export async function endWithCampaign(
     printStatus(context, place, view, { problem, short });
     if (short) return;
     const path = pathOf(place, CAMPAIGN_FILES.html);
-    const next = nextArguments(view, once);
+    const next = nextLine(view, place.command, once);
     const lines = [
       ...unwritten.includes(path) ? [] : [`Page: ${path}`],
-      ...next === undefined ? [] : [`Next: ${campaignCommand(place.command, ...next)}`],
+      ...next === null ? [] : [next],
     ];
     if (lines.length > 0) writer.out(own``, ...lines.map((line) => writer.untrusted(line)));
   };
@@ -260,18 +260,11 @@ export async function endWithCampaign(
   }
 }
 
-/** The verb that continues a campaign, with its arguments; undefined if nothing is left to do, and at a gate, where the last lines name it. */
-function nextArguments(view: CampaignView, once: boolean): [verb: string, ...args: string[]] | undefined {
-  const { state, waitingFor, nextWaveAt, causes } = view;
-  if (state === "gated") return undefined;
-  if (waitingFor === "gate") return ["approve"];
-  if (waitingFor === "stopped") return ["resume"];
-  // Only a person can end runs that wait for an answer: another wave would end at once.
-  const isOver = state === "done" || state === "waiting" && nextWaveAt === null;
-  if (!isOver) return [once ? "advance" : "run"];
-  return causes.some(({ stuck, verdict }) => stuck === null && FAILED.includes(verdict))
-    ? ["retry", "--failed"]
-    : undefined;
+/** The last line, with the next step; null if there is none, and for a gate that only needs approval, which the lines before name. */
+function nextLine(view: CampaignView, command: CampaignCommand, once: boolean): string | null {
+  const step = nextStep(view, once ? "advance" : "run");
+  if (step === null || view.state === "gated" && step.first === null) return null;
+  return `Next: ${step.first === null ? "" : `${step.first}, then `}${campaignCommand(command, ...step.command)}`;
 }
 
 /** A line of `--json`. The end is printed after everything else. */

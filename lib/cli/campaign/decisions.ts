@@ -4,6 +4,7 @@
  * @module
  */
 import { decideCampaign, type Decision, type Selection } from "../../campaign/decide.ts";
+import { nextStep } from "../../campaign/report/next_step.ts";
 import { campaignCommand } from "../../campaign/report/words.ts";
 import type { CampaignView } from "../../campaign/view/view.ts";
 import { personOf, UNKNOWN_PERSON } from "../../ci/platform.ts";
@@ -147,14 +148,20 @@ function isStoppedByPerson({ state, waitingFor }: CampaignView): boolean {
   return (state === "stopping" || state === "stopped") && waitingFor !== "gate";
 }
 
-/** What a decision needs before it has an effect, with the verb. */
-function nextStep(
+/** What a decision needs before it has an effect, with the verb and its arguments. */
+function followingStep(
+  kind: Decision["kind"],
   { options: { home } }: CampaignPlace,
   view: CampaignView,
   isOnLaptop: boolean,
-): [text: string, verb: string] {
+): [text: string, verb: string, ...args: string[]] {
   if (isStoppedByPerson(view)) return ["The campaign is stopped. To let it continue:", "resume"];
-  if (view.waitingFor === "gate") return ["A gate is closed. To open it:", "approve"];
+  if (view.waitingFor === "gate") {
+    // A retry has done what comes before the approval, and the text of a resume names the gate.
+    const next = kind === "resume" ? nextStep(view, "run") : null;
+    if (next !== null && next.first !== null) return [`To continue, ${next.first}, then:`, ...next.command];
+    return [kind === "resume" ? "To open it:" : "A gate is closed. To open it:", "approve"];
+  }
   // A campaign on a branch usually has a schedule.
   return isOnLaptop && !home?.startsWith("git:") ? ["To continue the campaign:", "run"] : [BY_HAND, "advance"];
 }
@@ -192,8 +199,8 @@ async function decide(context: Context, decision: Decision): Promise<number> {
     }
   }
   if (!dryRun && STARTING.includes(decision.kind)) {
-    const [text, verb] = nextStep(place, view, isLaptop(context));
-    writer.out(writer.untrusted(text), own`  ${writer.untrusted(campaignCommand(place.command, verb))}`);
+    const [text, ...command] = followingStep(decision.kind, place, view, isLaptop(context));
+    writer.out(writer.untrusted(text), own`  ${writer.untrusted(campaignCommand(place.command, ...command))}`);
   }
   if (leavesCancels) {
     const advance = campaignCommand(place.command, "advance");

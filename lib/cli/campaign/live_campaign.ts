@@ -76,7 +76,7 @@ export class LiveCampaign {
     }
     this.#printItems(before, view);
     // The final output begins with that line.
-    if (view.state === "done") return;
+    if (view.state === "done" || view.state === "stopped") return;
     // Between two runs that keys find finished it waits for nothing.
     if (view.state === "waiting" && view.waitingFor === null && before !== undefined) return;
     const state = stateKey(view);

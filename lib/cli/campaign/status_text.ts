@@ -11,9 +11,11 @@ import {
   GATE_CLOSED,
   MAX_ALL_ENDINGS,
   newestParts,
+  RETRY_FIRST,
   stepBlocks,
 } from "../../campaign/report/attention.ts";
 import { isTrouble } from "../../campaign/report/causes.ts";
+import { failedGroups } from "../../campaign/report/next_step.ts";
 import { mergeBlocks } from "../../campaign/report/merge_stages.ts";
 import {
   ANY_COMMAND,
@@ -232,19 +234,25 @@ function table(
 const MAX_ADDRESSES = 10;
 
 /** What to do at a closed gate, at the end: everything above may have scrolled away. */
-function gate(screen: Screen, { state, items, causes }: CampaignView, command: CampaignCommand): void {
+function gate(screen: Screen, view: CampaignView, command: CampaignCommand): void {
+  const { state, items } = view;
   if (state !== "gated") return;
+  const isFailed = failedGroups(view).length > 0;
   const pulls = items.filter(({ canary, pullRequest }) => canary && pullRequest !== null);
   const more = pulls.length - MAX_ADDRESSES;
   screen.print([{ heading: "The gate is closed", level: 3 }], 0);
-  if (causes.length > 0) {
-    screen.print([{ text: "Items that you retry with the commands above pass the gate." }], 2);
-  }
+  if (isFailed) screen.print([{ text: RETRY_FIRST }], 2);
   if (pulls.length > 0) screen.print([{ text: "Review the pull requests of the canary:" }], 2);
   screen.print(pulls.slice(0, MAX_ADDRESSES).map(({ pullRequest }) => ({ code: pullRequest ?? "" })), 2);
   if (more > 0) screen.print([{ text: `and ${formatCount(more, "more pull request")}` }], 4);
   screen.print([
-    { text: pulls.length > 0 ? "Then open the gate:" : "Review what has finished, then open the gate:" },
+    {
+      text: isFailed
+        ? "To start the rest anyway:"
+        : pulls.length > 0
+        ? "Then open the gate:"
+        : "Review what has finished, then open the gate:",
+    },
     { code: campaignCommand(command, "approve") },
     { text: "To start nothing more:" },
     { code: campaignCommand(command, "stop") },

@@ -100,16 +100,16 @@ test("renderCampaignPage() asks the question of a closed gate first, with the wo
   } as const;
   const items = [
     anItem(0, "succeeded", { pullRequestState: { ...open, checks: "green" } }),
-    anItem(1, "failed", { reason: "npm test exited with code 1" }),
+    anItem(1, "unchanged"),
     ...[2, 3, 4].map((number) => anItem(number, "waiting")),
   ];
   const decisions = [
-    { at: "2026-12-01T08:31:00.000Z", what: "Canary finished: approval needed", by: null, reason: "1 <b>failed" },
+    { at: "2026-12-01T08:31:00.000Z", what: "Canary finished: approval needed", by: null, reason: "2 <b>finished" },
     { at: "2026-12-01T09:00:00.000Z", what: "Retried 1 item", by: "ann", reason: null },
   ];
   const page = rendered(viewOf(items, {
     state: "gated",
-    stateReason: "1 of 2 canary items is not good: acme/service-1 failed",
+    stateReason: "2 canary items succeeded or needed no change",
     waitingFor: "gate",
     gatedAt: "2026-12-01T08:31:00.000Z",
     endsAt: null,
@@ -119,7 +119,6 @@ test("renderCampaignPage() asks the question of a closed gate first, with the wo
   expect(breaches(page)).toEqual([]);
   expect(textsOf(page, "h2")).toEqual([
     "Approve the other 3 repositories?",
-    "Needs attention",
     "Progress",
     "Queued",
     "Decisions",
@@ -130,19 +129,85 @@ test("renderCampaignPage() asks the question of a closed gate first, with the wo
   expect(panel).toContain("Waiting for 5 h 22 min, since 2026-12-01 08:31 UTC.");
   expect(rowsOf(page).map(({ text }) => text)).toEqual([
     "acme/service-0 #7succeeded+14 -9 in 4 filesgreenapprovedmira20 min3f0f6f0a-6f0e-4a7e-9a0b-000000000000",
-    "acme/service-1failednpm test exited with code 120 min3f0f6f0a-6f0e-4a7e-9a0b-000000000001",
+    "acme/service-1unchanged20 min3f0f6f0a-6f0e-4a7e-9a0b-000000000001",
   ]);
   expect(textsOf(page, "code").filter((text) => text.startsWith("mogplex-ci")).slice(0, 3)).toEqual([
     "mogplex-ci campaign approve FILE",
-    "mogplex-ci campaign retry FILE --only acme/service-1",
+    "mogplex-ci campaign retry FILE --only acme/service-0",
     "mogplex-ci campaign stop FILE",
   ]);
   const text = textsOf(page, "main").join(" ");
   expect(text).toContain("If approved nowdone at about 2026-12-01 15:05 UTC (in 1 h 12 min)");
   // Newest first.
   expect(text).toContain(
-    "2026-12-01 09:00Retried 1 item by ann2026-12-01 08:31Canary finished: approval needed: 1 <b>failed",
+    "2026-12-01 09:00ann retried 1 item2026-12-01 08:31Canary finished: approval needed: 2 <b>finished",
   );
+});
+
+/** The panels that ask for something, and their commands, the main one in capitals. */
+const asksOf = (page: string) =>
+  elementsOf(page).filter(({ attributes }) => (attributes.class ?? "").startsWith("panel call")).map(({ text }) =>
+    text
+  );
+const mainsOf = (page: string) =>
+  elementsOf(page).filter(({ attributes }) => attributes.class === "act first").map(({ text }) => text);
+
+test("renderCampaignPage() shows after too many failures what failed, then its retry, then the approval", () => {
+  const reason = "npm test exited with code 1";
+  const items = [anItem(0, "failed", { reason, lastLines: ["ENOSPC"] }), anItem(5, "waiting")];
+  const about = { ...ABOUT, limits: { ...ABOUT.limits, stopAfterFailures: "1" } };
+  const closed = {
+    state: "stopped",
+    stateReason: "the first item failed (stop-after-failures: 1)",
+    waitingFor: "gate",
+    gatedAt: "2026-12-01T08:31:00.000Z",
+    endsAt: null,
+    about,
+  } as const;
+  const view = viewOf(items, closed);
+  const page = rendered(view);
+  expect(breaches(page)).toEqual([]);
+  const [header = ""] = textsOf(page, "header");
+  expect(header).toContain("stopped after 1 failureCampaign replace-moment");
+  expect(header).toEndWith(
+    "2 repositories, by claude <b>. The first item failed (stop-after-failures: 1). 1 has finished, 1 is queued.",
+  );
+  expect(textsOf(page, "h2")).toEqual(["Needs attention", "Progress", "Items", "More"]);
+  const retry = `mogplex-ci campaign retry FILE --cause ${view.causes[0]?.word}`;
+  const asks = asksOf(page);
+  expect(asks.length).toBe(2);
+  expect(asks[0]).toMatch(new RegExp(`^1 item: failed${reason}.*ENOSPC.*mogplex-ci report .*${retry}$`));
+  expect(asks[1]).toBe(
+    "gate closedFix the cause and retry what failed, as shown above. Then let the campaign continue:" +
+      "mogplex-ci campaign approve FILE",
+  );
+  expect(mainsOf(page).map((text) => text.includes("approve"))).toEqual([false]);
+  expect(page).not.toContain("Stops by itself");
+  expect(page).not.toContain("your approval");
+  // After the retry only the approval is left.
+  const retried = rendered(viewOf([anItem(0, "waiting", { attempts: 1 }), anItem(5, "waiting")], closed));
+  expect(textsOf(retried, "header")[0]).toEndWith("0 have finished, 2 are queued (1 of them again).");
+  expect(asksOf(retried)).toEqual([
+    "gate closedOnce the cause is fixed, let the campaign continue:mogplex-ci campaign approve FILE",
+  ]);
+  expect(mainsOf(retried).length).toBe(1);
+});
+
+test("renderCampaignPage() shows what failed of the canary before the question of its gate, which has no main action", () => {
+  const reason = "npm test exited with code 1";
+  const items = [anItem(0, "succeeded"), anItem(1, "failed", { reason }), anItem(5, "waiting")];
+  const page = rendered(viewOf(items, { state: "gated", waitingFor: "gate", stateReason: `1 of 2: ${reason}` }));
+  expect(breaches(page)).toEqual([]);
+  expect(textsOf(page, "header")[0]).toContain("needs attention");
+  expect(textsOf(page, "h2").slice(0, 3)).toEqual([
+    "Needs attention",
+    "Approve the other repository anyway?",
+    "Progress",
+  ]);
+  const [panel = ""] = asksOf(page).slice(-1);
+  expect(panel).toContain("Deal with the items above first. Items that you retry pass the gate.");
+  expect(panel).not.toContain("Review the work");
+  expect(mainsOf(page).map((text) => text.includes("approve"))).toEqual([false]);
 });
 
 test("renderCampaignPage() has the groups of pull requests until they are merged, each with its links and its command", () => {
@@ -185,19 +250,18 @@ test("renderCampaignPage() at a gate says what a retry of a succeeded item does 
   const again = (more: Parameters<typeof anItem>[2]) => {
     const items = [anItem(0, "succeeded", more), anItem(1, "waiting")];
     const texts = textsOf(rendered(viewOf(items, { state: "gated", waitingFor: "gate", stateReason: "x" })), "p");
-    return texts.filter((text) => text.startsWith("Run one item again first"));
+    return texts.filter((text) => text.startsWith("Run acme/service-0 again first"));
   };
   const pullRequest = "https://github.com/acme/service-0/pull/7";
   expect(again({ pullRequest, pullRequestState: null })).toEqual([
-    `Run one item again first: it succeeded with pull request #7 (${pullRequest}), which stays open; ` +
-    "the campaign then follows only the new one",
+    "Run acme/service-0 again first. Its pull request #7 stays open; the campaign follows the new one.",
   ]);
-  expect(again({ pullRequest: null })).toEqual(["Run one item again first"]);
+  expect(again({ pullRequest: null })).toEqual(["Run acme/service-0 again first"]);
 });
 
 test("renderCampaignPage() counts at a gate what has finished, what waits for an answer, and what is queued", () => {
   const items = [anItem(0, "succeeded"), anItem(1, "needs-input"), anItem(2, "running"), anItem(3, "waiting")];
-  const page = rendered(viewOf(items, { state: "stopping", waitingFor: "gate", stateReason: "x" }));
+  const page = rendered(viewOf(items, { state: "gated", waitingFor: "gate", stateReason: "x" }));
   expect(textsOf(page, "header")[0]).toContain("1 has finished, 1 is running, 1 waits for an answer, 1 is queued");
 });
 

@@ -19,7 +19,7 @@ test("renderCampaignMarkdown() says in two lines where a campaign is, what it wa
     "3 runs active, 1 run waits for an answer; the next start waits for the quota of starts an hour (30 of 30 used). " +
     "Next wave: 2026-12-01 14:05 UTC (in 12 min). **15 items did not succeed: see below what to do**.",
     "56 of 100 have finished: 34 succeeded, 5 unchanged, 2 unknown, 1 conflict, 8 failed, 2 overdue, 1 cancelled, 1 invalid, 2 skipped. " +
-    "44 are open: 1 needs-input, 3 running, 1 held back by a quota, 1 held back by the service, 38 queued. 34 pull requests; " +
+    "1 needs-input, 3 running, 1 held back by a quota, 1 held back by the service, 38 queued. 34 pull requests; " +
     "to see which are merged, set GITHUB_TOKEN or GITLAB_TOKEN, or for Gitea GITEA_TOKEN and --forge-host HOST.",
   ]);
 });

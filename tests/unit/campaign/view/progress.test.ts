@@ -99,9 +99,7 @@ test("the threshold by count stops the starts, collects what runs, and ends with
   const world = campaignWorld({ count: 9, scenarios: FAILURES, file: { limits: { "stop-after-failures": 2 } } });
   const { code, view, items } = await world.run();
   expect([code, view.state, view.exitCode, view.counts.running]).toEqual([1, "stopped", 1, 0]);
-  expect(view.stateReason).toBe(
-    "all 2 items that had finished by then failed, and the limit (stop-after-failures) is 2",
-  );
+  expect(view.stateReason).toBe("the first 2 items all failed (stop-after-failures: 2)");
   expect(items.at(-1)).toMatchObject({ type: "end", outcome: "failed" });
   const sent = world.starts.length;
   expect(view.counts.failed).toBe(sent);
@@ -114,7 +112,9 @@ test("the threshold by count stops the starts, collects what runs, and ends with
   await world.decide(approve);
   const again = await world.run();
   expect([again.code, again.view.state]).toEqual([1, "stopped"]);
-  expect(again.view.stateReason).toMatch(/^all [23] items that finished after the approval failed, and the limit/);
+  expect(again.view.stateReason).toMatch(
+    /^the next [23] items all failed after the approval \(stop-after-failures: 2\)$/,
+  );
   expect(world.starts.length).toBeGreaterThan(sent);
 });
 
@@ -131,9 +131,7 @@ test("the threshold by share is looked at from the fifth ended item on", async (
     scenarios: FIRST_FAILS,
     file: { limits: { "stop-after-failures": "10%", parallel: 1 } },
   });
-  expect((await oneFails.run()).view.stateReason).toBe(
-    "1 of the 5 items that had finished by then failed, and the limit (stop-after-failures) is 10%",
-  );
+  expect((await oneFails.run()).view.stateReason).toBe("1 of the first 5 items failed (stop-after-failures: 10%)");
   const few = campaignWorld({ count: 4, scenarios: FAILURES, file: { limits: { "stop-after-failures": "10%" } } });
   expect((await few.run()).view.state).toBe("done");
 });

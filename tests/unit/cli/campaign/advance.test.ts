@@ -132,7 +132,7 @@ test("campaign advance with another user's token ends with 2, and the reports sa
   expect(code).toBe(2);
   expect(stderr).toMatch(/^error: Cannot read run ".*" of the campaign: .* belongs to a different user/);
   // The error line is the last one, and the only one with the reason.
-  expect(stdout).toMatch(/\n1 is open: 1 running\n$/);
+  expect(stdout).toMatch(/\n1 running\n$/);
   expect(world.report("campaign.md")).toContain("belongs to a different user");
   // A later reader of the status sees it as well.
   expect((await world.campaign("status")).stdout).toContain("stopped by an error: Cannot read run");

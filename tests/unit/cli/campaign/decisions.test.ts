@@ -367,7 +367,7 @@ test("campaign run of a stopped campaign shows what failed before", async () => 
   await world.campaign("stop");
   const { stdout } = await world.campaign("run");
   expect(stdout).toContain("is stopped: kim stopped it; nothing more will start");
-  expect(stdout).toContain("Needs attention: 1 item and 1 other thing\n");
+  expect(stdout).toContain("Needs attention: 1 item and a stop\n");
   expect(stdout).toContain("  failed (1): Agent run exited with code 1.\n");
 });
 
@@ -400,7 +400,7 @@ test("a stop on top of too many failures is shown with them, and resume names wh
   });
   await world.campaign("run");
   await world.campaign("stop", ["--reason", "wait for Ann"]);
-  const failures = "the only item that had finished by then failed, and the limit (stop-after-failures) is 1";
+  const failures = "the first item failed (stop-after-failures: 1)";
   const both = `kim stopped it: wait for Ann; a gate is closed as well: ${failures}`;
   const { stdout } = await world.campaign("status");
   expect(stdout.replace(/\s+/g, " ")).toContain(`is stopped: ${both}; nothing more will start`);
@@ -412,10 +412,14 @@ test("a stop on top of too many failures is shown with them, and resume names wh
     "\nPage: DIR/campaign.html\nNext: mogplex-ci campaign resume campaign.yml --dir DIR\n",
   );
   const approve = "A gate is closed. To open it:\n  mogplex-ci campaign approve campaign.yml --dir DIR\n";
+  const resumed = `the stop is lifted, but a gate is still closed: ${failures}\n`;
   expect((await world.campaign("resume")).stdout).toBe(
-    `the stop is lifted, but a gate is still closed: ${failures}\n${approve}`,
+    `${resumed}To continue, fix the cause, then:\n  mogplex-ci campaign retry campaign.yml --dir DIR --failed\n`,
   );
-  expect((await world.campaign("retry", ["--failed"])).stdout).toEndWith(approve);
+  expect((await world.campaign("retry", ["--failed"])).stdout).toEndWith(`\n${approve}`);
+  await world.campaign("stop");
+  // Nothing is left to retry.
+  expect((await world.campaign("resume")).stdout).toBe(`${resumed}${approve.replace("A gate is closed. ", "")}`);
   expect((await world.campaign("approve")).stdout).toBe(`opened the gate after too many failures\n${BY_HAND}`);
 });
 

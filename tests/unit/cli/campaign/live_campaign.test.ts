@@ -86,11 +86,11 @@ test("LiveCampaign prints the items before the state that follows from them", ()
   campaign.update(VIEWS[1] as CampaignView);
   campaign.update({
     ...viewOf([anItem(1, "succeeded"), anItem(2, "failed"), anItem(3, "succeeded")]),
-    state: "stopped",
+    state: "gated",
   });
   campaign.close();
   const lines = io.text.stdout.trimEnd().split("\n").slice(1);
-  expect(lines.map((line) => /succeeded|is stopped/.exec(line)?.[0])).toEqual(["succeeded", "succeeded", "is stopped"]);
+  expect(lines.map((line) => /succeeded|is gated/.exec(line)?.[0])).toEqual(["succeeded", "succeeded", "is gated"]);
 });
 
 test("LiveCampaign prints a change of state with its reason", () => {
@@ -101,6 +101,14 @@ test("LiveCampaign prints a change of state with its reason", () => {
   expect(io.text.stdout).toContain(
     "campaign replace-moment is gated: 1 of 3 canary items failed; 2 runs active, and nothing starts until somebody approves\n",
   );
+});
+
+test("LiveCampaign leaves the state of a stopped or finished campaign to the final output", () => {
+  const { io, campaign } = live({ CI: "true" });
+  campaign.update(VIEWS[0] as CampaignView);
+  for (const state of ["stopped", "done"] as const) campaign.update({ ...VIEWS[0] as CampaignView, state });
+  campaign.close();
+  expect(io.text.stdout).not.toMatch(/is (?:stopped|done)/);
 });
 
 test("LiveCampaign does not tell the state between a run that has ended and the next start, which follows at once", () => {

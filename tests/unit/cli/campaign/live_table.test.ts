@@ -127,7 +127,7 @@ test("LiveCampaign on a terminal says why nothing is started: a gate, with its r
   });
   const lines = table(view);
   expect(lines[0]).toStartWith(`replace-moment: gated  ${"─".repeat(20)}  0/1 finished`);
-  expect(lines[2]).toBe("1 of 3 canary items failed · waits for your approval (`campaign approve`)");
+  expect(lines[2]).toBe("1 of 3 canary items failed · waits for your approval");
 });
 
 test("LiveCampaign on a terminal keeps to height and width for any size of terminal and campaign", () => {

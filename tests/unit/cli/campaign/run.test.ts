@@ -33,7 +33,7 @@ test("campaign run of a stopped campaign, and after a refused token, ends with w
     code: 65,
     stdout: "campaign replace-moment is planned: 2 items, nothing has been started\n" +
       "Campaign replace-moment is waiting: nothing runs; the next start comes with the next wave\n" +
-      "0 of 2 have finished\n2 are open: 2 queued\n",
+      "0 of 2 have finished\n2 queued\n",
     stderr: 'error: Cannot start run: the token lacks the scope "write" (HTTP 403 FORBIDDEN); ' +
       "create a token that has it under Settings > Mogplex Keys\n",
   });
@@ -43,7 +43,7 @@ test("campaign run of a stopped campaign, and after a refused token, ends with w
   expect([stopped.code, stopped.stdout, stopped.stderr]).toEqual([
     4,
     expect.stringMatching(
-      /^(?:campaign .*\n)?Campaign .* is stopped: .*\n0 of 2 have finished\n2 are open: 2 queued\n$/,
+      /^(?:campaign .*\n)?Campaign .* is stopped: .*\n0 of 2 have finished\n2 queued\n$/,
     ),
     "note: the campaign is not done: kim stopped it; this lets it continue:\n  mogplex-ci campaign resume campaign.yml --dir DIR\n",
   ]);
@@ -209,7 +209,12 @@ test("campaign run and advance end with the page and the command that comes next
     scenarios: "play: agent-failure",
     file: { limits: { "stop-after-failures": 1, parallel: 1 } },
   });
+  const fix = next("retry --failed").replace("Next: ", "Next: fix the cause, then ");
+  expect(await ends("run", bad)).toEqual([...page, fix, ""]);
+  await bad.campaign("retry", ["--failed"]);
   expect(await ends("run", bad)).toEqual([...page, next("approve "), ""]);
+  await bad.campaign("approve");
+  expect(await ends("run", bad)).toEqual([...page, fix, ""]);
   await bad.campaign("approve");
   await bad.campaign("stop");
   expect(await ends("run", bad)).toEqual([...page, next("resume "), ""]);
@@ -244,7 +249,10 @@ test("campaign run ends with 1 at the threshold", async () => {
     file: { limits: { "stop-after-failures": 2 } },
   });
   const { code, stdout } = await world.campaign("run");
-  expect([code, stdout.includes("is stopped: all 2 items that had finished by then failed")]).toEqual([1, true]);
+  expect([
+    code,
+    stdout.includes("is stopped: the first 2 items all failed (stop-after-failures: 2); nothing more will start"),
+  ]).toEqual([1, true]);
 });
 
 for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
@@ -260,7 +268,7 @@ for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     // The state and the counts, and not the items.
     expect(ended.stderr).not.toContain("error: ");
     expect(ended.stdout).toContain("Campaign replace-moment is running: 2 runs active");
-    expect(ended.stdout).toMatch(/2 are open: 2 running\n$/);
+    expect(ended.stdout).toMatch(/\n2 running\n$/);
     expect(world.requests.filter((request) => request.endsWith("/cancel"))).toEqual([]);
   });
 

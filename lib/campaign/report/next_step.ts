@@ -1,0 +1,50 @@
+/**
+ * What a person should do next about a campaign that waits for one. Page, reports, screens and the last line of `run` use it, so that they
+ * name the same step.
+ *
+ * @module
+ */
+import { FAILED_VERDICTS, isFinal } from "../view/verdicts.ts";
+import type { CampaignView, CauseGroup } from "../view/view.ts";
+
+/** Whether too many failures have stopped it, and no person has. */
+export function isStoppedByFailures({ state, waitingFor }: Pick<CampaignView, "state" | "waitingFor">): boolean {
+  return (state === "stopping" || state === "stopped") && waitingFor === "gate";
+}
+
+/** Whether it waits for approval: after the canary, or after too many failures. */
+export function isAtGate(view: Pick<CampaignView, "state" | "waitingFor">): boolean {
+  return view.state === "gated" || isStoppedByFailures(view);
+}
+
+/** What did not succeed. It comes before the approval of a closed gate. */
+export function failedGroups({ causes }: Pick<CampaignView, "causes">): CauseGroup[] {
+  return causes.filter(({ stuck, verdict }) => stuck === null && isFinal(verdict));
+}
+
+/** The next step on the command line. */
+interface NextStep {
+  /** What comes before the command, as a clause; null if the command is enough. */
+  readonly first: string | null;
+  /** The verb with its arguments. */
+  readonly command: readonly [verb: string, ...args: string[]];
+}
+
+/**
+ * The step that continues a campaign; null if there is none, or if no single command is the right one.
+ *
+ * @param wave The verb that runs what is due.
+ */
+export function nextStep(view: CampaignView, wave: "advance" | "run"): NextStep | null {
+  const { state, waitingFor, nextWaveAt } = view;
+  if (waitingFor === "stopped") return { first: null, command: ["resume"] };
+  const isClosed = isAtGate(view);
+  // Only a person can end runs that wait for an answer: another wave would end at once.
+  const isOver = state === "done" || state === "waiting" && nextWaveAt === null;
+  if (!isClosed && !isOver) return { first: null, command: [wave] };
+  const failed = failedGroups(view);
+  if (failed.some(({ verdict }) => FAILED_VERDICTS.includes(verdict))) {
+    return { first: isClosed ? "fix the cause" : null, command: ["retry", "--failed"] };
+  }
+  return isClosed && failed.length === 0 ? { first: null, command: ["approve"] } : null;
+}
