@@ -15,23 +15,17 @@ import {
   LISTS,
   type PullRequestEntry,
   type RunEntry,
+  type SilentJob,
 } from "./data.ts";
 import { NOT_AMONG_NEWEST } from "./pull_requests.ts";
 import { NO_SUCH_FILE } from "./stored.ts";
-import {
-  campaignTroublesOf,
-  countedRuns,
-  momentOf,
-  silenceOf,
-  type Trouble,
-  troublesOf,
-  weakRepositoriesOf,
-} from "./runs.ts";
+import { campaignTroublesOf, countedRuns, momentOf, type Trouble, troublesOf, weakRepositoriesOf } from "./runs.ts";
 
 /** What concerns are about, in the order in which a dashboard lists them. */
 const KINDS = [
   "decision",
   "campaign",
+  "job",
   "run",
   "repository",
   "item",
@@ -206,9 +200,12 @@ function runIdText(runId: string): string {
   return `Run ${runId.slice(0, 8)}`;
 }
 
-function ofRuns({ runs }: DashboardData, troubles: readonly Trouble[]): Concern[] {
+function ofRuns({ runs, silentJobs }: DashboardData, troubles: readonly Trouble[]): Concern[] {
   const places = new Map(runs.map((run, index) => [run, runPlace(index)]));
-  return troubles.map(({ run, task, times }) => {
+  // The line of a silent job has its last run. A question needs an answer all the same.
+  const lastIds = new Set(silentJobs.length > MAX_SILENT ? [] : silentJobs.map(({ runId }) => runId));
+  const isCovered = ({ run: { runId, outcome } }: Trouble) => outcome !== "awaiting_input" && lastIds.has(runId);
+  return troubles.filter((trouble) => !isCovered(trouble)).map(({ run, task, times }) => {
     const { repository, runId, outcome, reason, durationMs, page } = run;
     const what = HAPPENED.get(outcome) ?? "has no verdict";
     const often = outcome === "failed" && times > 1 ? ` ${times} times in a row` : "";
@@ -256,16 +253,57 @@ function ofLongRuns({ runs, at }: DashboardData): Concern[] {
   }).sort((a, b) => b.ms - a.ms).map((each) => each.concern);
 }
 
-/** Jobs that no longer start runs, for example since a token expired: they write no history. */
-function ofSilence({ runs, at }: DashboardData): Concern[] {
-  const silence = silenceOf(countedRuns(runs), instantMs(at) ?? 0);
-  return silence === null ? [] : [concern(
-    "run",
-    "bad",
-    `No run has ended for ${longText(silence.ms)} (${silence.runsPerWeek} a week before that)`,
-    "Check the schedules and the token.",
-    { link: { words: "Show", part: "runs" } },
-  )];
+/** More silent jobs are one line: they probably have one cause. */
+const MAX_SILENT = 3;
+
+/** Regular jobs that have stopped. */
+function ofSilence({ runs, silentJobs, at }: DashboardData): Concern[] {
+  const nowMs = instantMs(at) ?? 0;
+  const msOf = ({ lastAt }: SilentJob) => nowMs - (instantMs(lastAt) ?? nowMs);
+  const advice = silentJobs.length === 1 ? "Check its schedule and its token." : "Check the schedules and the token.";
+  if (silentJobs.length > MAX_SILENT) {
+    const names = silentJobs.slice(0, 5).map((silent) =>
+      `${silentName(silent, silentJobs)} (${ageText(msOf(silent))}${silent.outcome === "failed" ? ", failed" : ""})`
+    );
+    const more = silentJobs.length > 5 ? ", …" : "";
+    const link = { words: "Show", part: "repositories" };
+    return [
+      concern(
+        "job",
+        "bad",
+        `${silentJobs.length} regular jobs have stopped running`,
+        `${names.join(", ")}${more}. ${advice}`,
+        { link },
+      ),
+    ];
+  }
+  return silentJobs.map((silent) => {
+    const { runId, outcome, reason, runsPerWeek, repository, job } = silent;
+    const isAll = repository === null && job === null;
+    const usual = runsPerWeek >= 1
+      ? `${Math.round(runsPerWeek)} a week before that`
+      : `one in ${Math.round(7 / runsPerWeek)} days before that`;
+    const what = HAPPENED.get(outcome) ?? (outcome === "cancelled" ? "was cancelled" : null);
+    const last = what === null ? "" : `The last one ${what}${reason === null ? "" : `: ${reason}`}`;
+    const index = runs.findIndex((run) => run.runId === runId);
+    const since = longText(msOf(silent));
+    return concern(
+      "job",
+      "bad",
+      `${isAll ? "No run has ended" : `${silentName(silent, silentJobs)}: no run`} for ${since} (${usual})`,
+      [last === "" ? "" : sentenceOf(last), isAll ? "Check the schedules and the token." : advice].filter(Boolean).join(
+        " ",
+      ),
+      { link: linkTo(runs[index]?.page ?? null, "Open the last run", index < 0 ? "runs" : runPlace(index)) },
+    );
+  });
+}
+
+/** `acme/web (nightly)`, with the task if another task of the job is silent, too. Untrusted text. */
+function silentName({ repository, job, task }: SilentJob, all: readonly SilentJob[]): string {
+  const isUnique = all.filter((each) => each.repository === repository && each.job === job).length === 1;
+  const name = job === null || repository === null ? repository ?? job ?? "A job" : `${repository} (${job})`;
+  return task === null || isUnique && job !== null ? name : `${name}: “${task}”`;
 }
 
 /** Runs of the last seven days whose state now is unknown. */

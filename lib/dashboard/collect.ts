@@ -26,6 +26,7 @@ import {
 import { renderDashboardMetrics } from "./metrics.ts";
 import { pullRequestsOf } from "./pull_requests.ts";
 import { countedRuns, lastDaysOf, repositoriesOf, type RunAnswer, weeksOf } from "./runs.ts";
+import { silentJobsOf } from "./silence.ts";
 import type { Stored } from "./stored.ts";
 
 /** Most requests of one dashboard: half of what a token has in a minute. */
@@ -383,13 +384,15 @@ export function assemble(
 ): DashboardData {
   const nowMs = instantMs(collected.at) ?? 0;
   const counted = countedRuns(runs);
+  const silentJobs = silentJobsOf(counted, nowMs);
   return {
     schema: 1,
     ...collected,
     runs,
     days: lastDaysOf(counted, nowMs),
     weeks: weeksOf(counted, nowMs),
-    repositoryFigures: repositoriesOf(counted, nowMs),
+    silentJobs,
+    repositoryFigures: repositoriesOf(counted, silentJobs, nowMs),
     pullRequests: pullRequestsOf(pulls, reading, nowMs),
     campaigns,
     covers,

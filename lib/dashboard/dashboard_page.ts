@@ -97,7 +97,7 @@ export function renderDashboardPage(data: DashboardData): string {
       section("weeks", weeksTitle(data.weeks), "weeks begin on Monday, UTC", weeks(data.weeks)),
       section("pulls", "Pull requests", "of runs and campaigns, last 7 days", pulls(data, nowMs)),
       section("campaigns", "Campaigns", null, campaigns(data, nowMs)),
-      section("repositories", "Repositories", "last 7 days", repositories(data)),
+      section("repositories", "Repositories", "last 7 days", repositories(data, nowMs)),
       section(
         "automations",
         "Automations and sandboxes",
@@ -649,6 +649,7 @@ function lastStrip(outcomes: readonly string[]): Html | null {
 
 const REPOSITORIES: readonly Column[] = [
   { name: "Repository" },
+  { name: "Last run", named: true },
   { name: "Runs", number: true, named: true },
   { name: "Succeeded", number: true, named: true },
   { name: "Last 12" },
@@ -659,15 +660,20 @@ const REPOSITORIES: readonly Column[] = [
 /** Repositories that are shown at once. */
 const FIRST_REPOSITORIES = 8;
 
-function repositories({ repositoryFigures, pullRequests, repositories, lists }: DashboardData): Html | null {
+function repositories(data: DashboardData, nowMs: number): Html | null {
+  const { repositoryFigures, silentJobs, pullRequests, repositories, lists } = data;
   if (repositoryFigures.length === 0) return null;
   const waiting = countBy(pullRequests.entries, ({ repository }) => repository ?? "");
+  const silent = new Set(silentJobs.map(({ repository }) => repository));
   const row = (figures: RepositoryFigures): TableRow => {
-    const { repository, runs, medianMs, slowestMs, last } = figures;
+    const { repository, lastAt, runs, medianMs, slowestMs, last } = figures;
+    const ms = instantMs(lastAt);
+    const isSilent = silent.has(repository);
     return {
-      kind: runs > 0 ? "with runs" : "without runs",
+      kind: isSilent ? "silent job" : runs > 0 ? "with runs" : "without runs",
       cells: [
         oneLine(repository),
+        ms === null ? null : isSilent ? { show: state(agoText(ms, nowMs), "bad"), value: ms } : moment(lastAt, nowMs),
         runs,
         runs === 0 ? null : { show: shareText(figures), value: shareOf(figures) ?? 0 },
         lastStrip(last),

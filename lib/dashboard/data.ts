@@ -245,8 +245,30 @@ export interface WeekFigures extends RunFigures {
 export interface RepositoryFigures extends RunFigures {
   /** Untrusted text. */
   repository: string;
+  /** When its last run ended, in ISO 8601; null if unknown. */
+  lastAt: string | null;
   /** Outcomes of its last 12 runs, oldest first. */
   last: readonly string[];
+}
+
+/** A regular job that has not run for unusually long. */
+export interface SilentJob {
+  /** Null if unknown. All three names are null for all jobs together. Untrusted text. */
+  repository: string | null;
+  /** The job in its CI system; null outside CI. Untrusted text. */
+  job: string | null;
+  /** First line of its task; null if unknown. Untrusted text. */
+  task: string | null;
+  /** When its last run ended, in ISO 8601. */
+  lastAt: string;
+  /** How many of its runs ended in a week before that. */
+  runsPerWeek: number;
+  /** Its last run. */
+  runId: string | null;
+  /** Of its last run. */
+  outcome: string;
+  /** Of its last run. Untrusted text. */
+  reason: string | null;
 }
 
 /** A number in the last seven days, and in the seven before. */
@@ -353,7 +375,12 @@ export interface DashboardData {
   days: { last: RunFigures; before: RunFigures };
   /** At most 12, oldest first. The last one is not over. */
   weeks: readonly WeekFigures[];
-  /** Repositories with runs in the last 12 weeks, by the number of their runs in the last seven days, then by that of failed runs. */
+  /** Regular jobs that have stopped, the failed ones first. */
+  silentJobs: readonly SilentJob[];
+  /**
+   * Repositories with runs in the last 12 weeks: first those with a silent job, then by the number of their runs in the last seven days, then by that of
+   * failed runs.
+   */
   repositoryFigures: readonly RepositoryFigures[];
   pullRequests: PullRequests;
   /** Campaigns of the files, by name. */

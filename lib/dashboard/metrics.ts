@@ -164,7 +164,15 @@ const OUTCOMES: readonly string[] = [
 ];
 
 function files(data: DashboardData): Family[] {
-  const { runs, days, campaigns, fileProblems } = data;
+  const { runs, days, campaigns, fileProblems, silentJobs } = data;
+  const nowMs = instantMs(data.at) ?? 0;
+  const silences = new Map<string, number>();
+  for (const { repository, job, lastAt } of silentJobs) {
+    const key = JSON.stringify([labelText(repository ?? ""), labelText(job ?? "")]);
+    const ms = nowMs - (instantMs(lastAt) ?? nowMs);
+    // Several tasks of a job are one series: the longest silence.
+    silences.set(key, Math.max(silences.get(key) ?? 0, ms));
+  }
   const of = (name: string, help: string, numberOf: (campaign: DashboardData["campaigns"][number]) => number) => ({
     name,
     help,
@@ -182,6 +190,16 @@ function files(data: DashboardData): Family[] {
       samples: Object.entries(days.last).flatMap(([outcome, count]): Sample[] =>
         OUTCOMES.includes(outcome) ? [[{ outcome: snakeCase(outcome) }, count ?? 0]] : []
       ),
+    },
+    single("jobs_silent", "Regular jobs that have not run for unusually long.", silentJobs.length),
+    {
+      name: "job_silence_seconds",
+      unit: "seconds",
+      help: "Time since the last run of a regular job that has not run for unusually long.",
+      samples: [...silences].map(([key, ms]): Sample => {
+        const [repository, job] = JSON.parse(key) as [string, string];
+        return [{ repository, job }, ms / 1_000];
+      }),
     },
     ...pulls(data),
     of("campaign_items", "Items of each campaign in the files.", ({ items }) => items),

@@ -8,7 +8,7 @@ import type { Run } from "../model.ts";
 import { lackedSandbox } from "../run/no_sandbox.ts";
 import { END_EXIT, type EndOutcome } from "../run/result.ts";
 import { isUuid } from "../service/contract.ts";
-import type { RepositoryFigures, RunEntry, RunFigures, WeekFigures } from "./data.ts";
+import type { RepositoryFigures, RunEntry, RunFigures, SilentJob, WeekFigures } from "./data.ts";
 
 const DAY_MS = 86_400_000;
 const WEEK_MS = 7 * DAY_MS;
@@ -174,13 +174,25 @@ export function weeksOf(runs: readonly RunEntry[], nowMs: number): WeekFigures[]
 
 const LAST_RUNS = 12;
 
-/** Repositories by the number of their runs in the last seven days, then by that of failed runs. @param runs After {@linkcode countedRuns}, newest first. */
-export function repositoriesOf(runs: readonly RunEntry[], nowMs: number): RepositoryFigures[] {
+/**
+ * Repositories with a silent job first, then by the number of their runs in the last seven days, then by that of failed runs.
+ * @param runs After {@linkcode countedRuns}, newest first.
+ */
+export function repositoriesOf(
+  runs: readonly RunEntry[],
+  silentJobs: readonly Pick<SilentJob, "repository">[],
+  nowMs: number,
+): RepositoryFigures[] {
+  const silent = new Set(silentJobs.map(({ repository }) => repository));
+  const rank = ({ repository }: RepositoryFigures) => Number(!silent.has(repository));
   return [...byRepository(runs)].map(([repository, repositoryRuns]) => ({
     repository,
     ...figuresOf(within(repositoryRuns, nowMs - WEEK_MS, nowMs)),
+    lastAt: repositoryRuns[0]?.endedAt ?? repositoryRuns[0]?.createdAt ?? null,
     last: repositoryRuns.slice(0, LAST_RUNS).map(({ outcome }) => outcome).reverse(),
-  })).sort((a, b) => b.runs - a.runs || b.failed - a.failed || (a.repository < b.repository ? -1 : 1));
+  })).sort((a, b) =>
+    rank(a) - rank(b) || b.runs - a.runs || b.failed - a.failed || (a.repository < b.repository ? -1 : 1)
+  );
 }
 
 function byRepository(runs: readonly RunEntry[]): Map<string, RunEntry[]> {
@@ -253,33 +265,6 @@ export function campaignTroublesOf(
     const [first] = groupRuns;
     return first === undefined ? [] : [{ campaign: first.campaign ?? "", outcome: first.outcome, runs: groupRuns }];
   });
-}
-
-/** Runs that came regularly, and then stopped. */
-export interface Silence {
-  /** Since the last run, in milliseconds. */
-  readonly ms: number;
-  /** Runs in a week before that, rounded. */
-  readonly runsPerWeek: number;
-}
-
-/** Fewer runs a week may stop for a week without a reason. */
-const LEAST_PER_WEEK = 2;
-
-/**
- * Null unless the last run is older than seven days, and each of the two weeks that it ended had at least two runs. Runs of campaigns are left out:
- * campaigns end.
- * @param runs After {@linkcode countedRuns}.
- */
-export function silenceOf(runs: readonly RunEntry[], nowMs: number): Silence | null {
-  const moments = runs.filter(({ campaign }) => campaign === null).flatMap((run) => momentOf(run) ?? []);
-  const lastMs = moments.reduce((a, b) => Math.max(a, b), -Infinity);
-  if (moments.length === 0 || nowMs - lastMs <= WEEK_MS) return null;
-  const countOf = (weeks: number) =>
-    moments.filter((ms) => ms > lastMs - (weeks + 1) * WEEK_MS && ms <= lastMs - weeks * WEEK_MS).length;
-  const [last, before] = [countOf(0), countOf(1)];
-  if (Math.min(last, before) < LEAST_PER_WEEK) return null;
-  return { ms: nowMs - lastMs, runsPerWeek: Math.round((last + before) / 2) };
 }
 
 /** A repository whose runs often fail. */

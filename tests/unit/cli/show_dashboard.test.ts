@@ -119,7 +119,7 @@ test("dashboard lists the failed items of a campaign of which it read only a his
 
 test("dashboard says that the runs of a history have stopped", async () => {
   const { cli, clock } = world();
-  const lines = [8, 9, 16, 17].map((days) => {
+  const lines = [8, 10, 12, 14, 16].map((days) => {
     const ms = clock.wallTime() - days * 86_400_000;
     const createdAt = new Date(ms).toISOString();
     const runId = `3f0e2c51-8d9a-4f6b-9c7d-0000000000${String(days).padStart(2, "0")}`;
@@ -130,7 +130,7 @@ test("dashboard says that the runs of a history have stopped", async () => {
     files: { "runs.ndjson": lines.join("") },
   });
   expect(stdout).toMatch(
-    /^No run has ended for \d days \(2 a week before that\) \(Check the schedules and the token\.\)$/m,
+    /^nightly: no run for \d days \(4 a week before that\) \(Check its schedule and its token\.\)$/m,
   );
   expect(stdout).toContain("\nruns in the last 7 days: 0\n");
 });

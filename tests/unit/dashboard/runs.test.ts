@@ -10,7 +10,6 @@ import {
   repositoriesOf,
   type RunAnswer,
   settledRuns,
-  silenceOf,
   troublesOf,
   unionOf,
   weakRepositoriesOf,
@@ -142,7 +141,7 @@ test("repositoriesOf() sorts by runs of the last seven days, and has the last tw
     run(20, "cancelled"),
     run(1, "success", { repository: "acme/web" }),
   ];
-  expect(repositoriesOf(runs, NOW).map(({ repository, runs, last }) => [repository, runs, last])).toEqual([
+  expect(repositoriesOf(runs, [], NOW).map(({ repository, runs, last }) => [repository, runs, last])).toEqual([
     ["acme/api", 2, ["cancelled", "success", "failed"]],
     ["acme/web", 1, ["success"]],
   ]);
@@ -150,7 +149,7 @@ test("repositoriesOf() sorts by runs of the last seven days, and has the last tw
 
 test("repositoriesOf() has those with failed runs first when the numbers of runs are equal", () => {
   const runs = [run(1, "success"), run(1, "failed", { repository: "acme/web" })];
-  expect(repositoriesOf(runs, NOW).map(({ repository }) => repository)).toEqual(["acme/web", "acme/api"]);
+  expect(repositoriesOf(runs, [], NOW).map(({ repository }) => repository)).toEqual(["acme/web", "acme/api"]);
 });
 
 test("weakRepositoriesOf() has repositories in which less than two thirds of 5 runs succeeded, the lowest share first", () => {
@@ -189,24 +188,6 @@ test.each<[string, RunEntry[]]>([
   ["belongs to a campaign, which names its own failures", [run(1, "failed", { campaign: "node" })]],
 ])("troublesOf() leaves out what %s", (_name, runs) => {
   expect(troublesOf(runs, NOW)).toEqual([]);
-});
-
-const DAYS_OF_RUNS = [10, 11, 16, 18, 23, 40];
-
-test("silenceOf() has the time since the last of regular runs, and how many there were in a week", () => {
-  const day = 86_400_000;
-  expect(silenceOf(DAYS_OF_RUNS.map((days) => run(days, "success")), NOW)).toEqual({ ms: 10 * day, runsPerWeek: 3 });
-  // A second week of silence is not less of a problem.
-  expect(silenceOf(DAYS_OF_RUNS.map((days) => run(days + 20, "failed")), NOW)?.ms).toBe(30 * day);
-});
-
-test.each<[string, RunEntry[]]>([
-  ["there was a run in the last seven days", [6.9, ...DAYS_OF_RUNS].map((days) => run(days, "success"))],
-  ["there was a single run in one of the weeks", [10, 11, 12, 18].map((days) => run(days, "success"))],
-  ["a campaign ended", DAYS_OF_RUNS.map((days) => run(days, "success", { campaign: "node" }))],
-  ["there is no run", []],
-])("silenceOf() is null when %s", (_name, runs) => {
-  expect(silenceOf(runs, NOW)).toBeNull();
 });
 
 test("campaignTroublesOf() has the failed items of each campaign that was not read, by the newest run of each item", () => {

@@ -226,7 +226,19 @@ export function hostileDashboard(text: string): DashboardData {
   const runs = every(data.runs);
   return {
     ...data,
-    repositoryFigures: data.repositoryFigures.map((each) => ({ ...each, repository: text, last: [text] })),
+    repositoryFigures: data.repositoryFigures.map((each) => ({
+      ...each,
+      repository: text,
+      lastAt: text,
+      last: [text],
+    })),
+    silentJobs: [{
+      ...{ repository: text, job: text, task: text, lastAt: text },
+      runsPerWeek: 7,
+      runId: text,
+      outcome: text,
+      reason: text,
+    }],
     pullRequests: {
       ...data.pullRequests,
       why: text,

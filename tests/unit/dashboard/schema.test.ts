@@ -20,6 +20,7 @@ import type {
   RunEntry,
   RunFigures,
   SandboxEntry,
+  SilentJob,
   UnreadPullRequests,
   WeekFigures,
 } from "../../../lib/dashboard/data.ts";
@@ -60,6 +61,7 @@ const DATA: Fields<DashboardData> = {
   runs: true,
   days: true,
   weeks: true,
+  silentJobs: true,
   repositoryFigures: true,
   pullRequests: true,
   campaigns: true,
@@ -135,7 +137,17 @@ const FIGURES: Fields<RunFigures> = {
   slowestMs: true,
 };
 const WEEK: Fields<WeekFigures> = { from: true, ...FIGURES };
-const REPOSITORY_FIGURES: Fields<RepositoryFigures> = { repository: true, ...FIGURES, last: true };
+const REPOSITORY_FIGURES: Fields<RepositoryFigures> = { repository: true, lastAt: true, ...FIGURES, last: true };
+const SILENT_JOB: Fields<SilentJob> = {
+  repository: true,
+  job: true,
+  task: true,
+  lastAt: true,
+  runsPerWeek: true,
+  runId: true,
+  outcome: true,
+  reason: true,
+};
 const PAIR: Fields<Pair> = { last: true, before: true };
 const PULL: Fields<PullRequestEntry> = {
   url: true,
@@ -203,6 +215,7 @@ test.each<[string, Schema | undefined, Record<string, true>]>([
   ["lists", schema.$defs?.ListState, LIST],
   ["repositories", schema.$defs?.RepositoryEntry, REPOSITORY],
   ["sandboxes", schema.$defs?.SandboxEntry, SANDBOX],
+  ["silent jobs", schema.$defs?.SilentJob, SILENT_JOB],
   ["runs of automations", schema.$defs?.AutomationRunEntry, AUTOMATION_RUN],
   ["runs of an automation", schema.$defs?.AutomationRuns, AUTOMATION_RUNS],
   ["automations", schema.$defs?.AutomationEntry, AUTOMATION],

@@ -1,0 +1,93 @@
+/**
+ * Jobs that ran regularly and then stopped, for example because a token expired: such a job writes no history.
+ * @module
+ */
+import { groupBy } from "../lookup.ts";
+import type { RunEntry, SilentJob } from "./data.ts";
+import { momentOf } from "./runs.ts";
+
+const DAY_MS = 86_400_000;
+/** A job is regular if it ran on so many days or more … */
+const LEAST_DAYS = 3;
+/** … and for at least so long. Attempts of a few days are not a schedule. */
+const LEAST_SPAN_MS = 7 * DAY_MS;
+/** A shorter silence needs nobody: a weekend, or a day without work. */
+const LEAST_SILENCE_MS = 3 * DAY_MS;
+/** After so long, a job that is still silent was stopped on purpose. */
+const MAX_SILENCE_MS = 42 * DAY_MS;
+/** A silence is unusual if it is longer than so many of the longest one before. */
+const TIMES_LONGEST = 2;
+/** Of so long before the last run, the usual number of runs is counted. */
+const RATE_MS = 28 * DAY_MS;
+
+/**
+ * Regular jobs that are silent for more than three days, and for more than twice their longest pause. Runs of campaigns are left out: campaigns end.
+ * @returns Jobs whose last run succeeded after the others, otherwise the one that stopped last comes first. If no single job is regular and silent,
+ * but all jobs together are, one entry without names.
+ * @param runs After `countedRuns`, newest first.
+ */
+export function silentJobsOf(runs: readonly RunEntry[], nowMs: number): SilentJob[] {
+  const timed = runs.filter((run) => run.campaign === null && momentOf(run) !== null);
+  const jobs = jobsOf(timed).flatMap((jobRuns) => silentIn(jobRuns, nowMs) ?? []);
+  if (jobs.length === 0) {
+    const all = silentIn(timed.filter(({ job }) => job !== null), nowMs);
+    return all === null ? [] : [{ ...all, repository: null, job: null, task: null }];
+  }
+  const rank = ({ outcome }: SilentJob) => Number(outcome === "success");
+  return jobs.sort((a, b) => rank(a) - rank(b) || (a.lastAt > b.lastAt ? -1 : 1));
+}
+
+/**
+ * The runs of each job, newest first. One job can run several tasks by turns, and each of them can stop. A task that first ran after the last run of
+ * another one replaced it, so both are one. Outside CI, only the same task is the same job.
+ * @param runs Newest first.
+ */
+function jobsOf(runs: readonly RunEntry[]): RunEntry[][] {
+  const tasks = groupsOf(runs, ({ repository, job, taskKey, task }) => [repository, job, taskKey ?? task]);
+  const isOutsideCi = ({ job }: RunEntry) => job === null;
+  const chains = groupsOf(tasks, ([run]) => {
+    if (run === undefined) return null;
+    return isOutsideCi(run) ? [run.repository, run.taskKey ?? run.task ?? run.runId] : [run.repository, run.job];
+  });
+  return chains.flatMap((chain) => joined(chain));
+}
+
+function groupsOf<T>(items: readonly T[], keyOf: (item: T) => unknown): T[][] {
+  return [...groupBy(items, (item) => JSON.stringify(keyOf(item))).values()];
+}
+
+const lastMs = ([run]: readonly RunEntry[]) => run === undefined ? 0 : momentOf(run) ?? 0;
+const firstMs = (runs: readonly RunEntry[]) => lastMs(runs.slice(-1));
+
+/** Joins each task with the one it replaced: the one that ended last before it began. */
+function joined(tasks: readonly (readonly RunEntry[])[]): RunEntry[][] {
+  const jobs: RunEntry[][] = [];
+  for (const task of [...tasks].sort((a, b) => firstMs(a) - firstMs(b))) {
+    const ended = jobs.filter((job) => lastMs(job) < firstMs(task)).sort((a, b) => lastMs(b) - lastMs(a))[0];
+    if (ended === undefined) jobs.push([...task]);
+    else ended.unshift(...task);
+  }
+  return jobs;
+}
+
+/** @param runs Newest first. */
+function silentIn(runs: readonly RunEntry[], nowMs: number): SilentJob | null {
+  const [last] = runs;
+  const moments = runs.flatMap((run) => momentOf(run) ?? []);
+  const [lastRunMs, firstRunMs] = [moments[0], moments.at(-1)];
+  if (last === undefined || lastRunMs === undefined || firstRunMs === undefined) return null;
+  const days = new Set(moments.map((ms) => Math.floor(ms / DAY_MS)));
+  if (days.size < LEAST_DAYS || lastRunMs - firstRunMs < LEAST_SPAN_MS) return null;
+  const longestMs = moments.reduce((most, ms, index) => Math.max(most, (moments[index - 1] ?? ms) - ms), 0);
+  const silentMs = nowMs - lastRunMs;
+  if (silentMs <= Math.max(LEAST_SILENCE_MS, TIMES_LONGEST * longestMs) || silentMs > MAX_SILENCE_MS) return null;
+  const recent = moments.filter((ms) => ms > lastRunMs - RATE_MS);
+  const counted = recent.length < 2 ? moments : recent;
+  const weeks = (lastRunMs - (counted.at(-1) ?? firstRunMs)) / (7 * DAY_MS);
+  const { repository, job, runId, outcome, reason } = last;
+  return {
+    ...{ repository, job, task: runs.find(({ task }) => task !== null)?.task ?? null, runId, outcome, reason },
+    lastAt: new Date(lastRunMs).toISOString(),
+    runsPerWeek: Math.round((counted.length - 1) / weeks * 10) / 10,
+  };
+}
