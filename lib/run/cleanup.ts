@@ -73,7 +73,7 @@ function wouldCancel({ onInterrupt }: RunState, owned: boolean): boolean {
  */
 function decideCleanup(state: RunState | undefined, job: JobState, always: boolean): CleanupDecision {
   const nothing = (why: string): CleanupDecision => ({ what: "nothing", why });
-  if (state === undefined) return nothing("no state file of this job");
+  if (state === undefined) return nothing("found no run of this job");
   const { parting, phase, request } = state;
   if (parting === "ended") return nothing("the run has ended, or none was started");
   const stopped = job === "cancelled" || job === "timed_out";

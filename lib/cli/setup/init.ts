@@ -131,6 +131,13 @@ export async function initRepository(context: Context): Promise<number> {
     return EXIT.success;
   }
   const { text, checksum, note, licenses } = programOf(context);
+  const program = present(context, PROGRAM_FILE);
+  if (program !== undefined && program !== text) {
+    const why = changeOfProgram(context);
+    const call = initCall(context, `--${UPDATE.name}`, `--${FORCE.name}`);
+    const advice = `find out what changed it, then replace it: ${call}; nothing was written`;
+    if (why !== undefined) throw new UsageError({ attempted: ATTEMPTED, why, advice });
+  }
   const theirs = file === "" ? undefined : present(context, file);
   const path = beside !== undefined && theirs !== undefined && !isSameJob(theirs, { text: job }) ? beside : file;
   if (!exists(context, ".git")) {
@@ -147,9 +154,14 @@ export async function initRepository(context: Context): Promise<number> {
       safeName === undefined ? "" : ` for the repository ${safeName}`
     }`,
   );
-  steps.add(PROGRAM_FILE, text, note);
-  steps.add(CHECKSUM_FILE, checksum, CHECKSUM_NOTE);
-  if (licenses !== undefined) steps.add(LICENSES_FILE, licenses, LICENSES_NOTE);
+  if (program === undefined || program === text) {
+    steps.add(PROGRAM_FILE, text, note);
+    steps.add(CHECKSUM_FILE, checksum, CHECKSUM_NOTE);
+    if (licenses !== undefined) steps.add(LICENSES_FILE, licenses, LICENSES_NOTE);
+  } else {
+    const call = initCall(context, `--${UPDATE.name}`);
+    steps.say(`keep ${PROGRAM_FILE}, ${programVersion(program)}. To replace it with ${programVersion(text)}: ${call}`);
+  }
   if (!flags.has(RESPOND)) steps.add(TASK_FILE, TASK);
   const isKept = file !== "" && !steps.add(path, job);
   if (schedule !== undefined && isKept) {
@@ -304,12 +316,8 @@ function update(context: Context, steps: Steps): void {
     });
   }
   const old = present(context, PROGRAM_FILE);
-  if (!isUnchanged(context) && !context.flags.has(FORCE)) {
-    const why = old === undefined
-      ? `there is no ${PROGRAM_FILE} here`
-      : present(context, CHECKSUM_FILE) === undefined
-      ? `${PROGRAM_FILE} has no checksum next to it (${CHECKSUM_FILE})`
-      : `${PROGRAM_FILE} differs from its checksum in ${CHECKSUM_FILE}`;
+  const why = changeOfProgram(context);
+  if (why !== undefined && !context.flags.has(FORCE)) {
     const advice = old === undefined
       ? "run it in the root of the repository, or run init"
       : "find out what changed it, then add --force to replace it; nothing was written";
@@ -328,10 +336,14 @@ export function programVersion(text: string): string {
   return /^\/\/ @mogplex\/ci (\S{1,40}) mogplex\.mjs /m.exec(text.slice(0, 1_000))?.[1] ?? "an unknown version";
 }
 
-/** Whether the program in the repository was written by `init` and is unchanged. */
-function isUnchanged(context: Context): boolean {
+/** Why the program in the repository is not one that `init` has written; undefined if it is. */
+function changeOfProgram(context: Context): string | undefined {
   const text = present(context, PROGRAM_FILE);
-  return text !== undefined && present(context, CHECKSUM_FILE)?.startsWith(sha256Hex(text)) === true;
+  if (text === undefined) return `there is no ${PROGRAM_FILE} here`;
+  const checksum = present(context, CHECKSUM_FILE);
+  if (checksum === undefined) return `${PROGRAM_FILE} has no checksum next to it (${CHECKSUM_FILE})`;
+  if (!checksum.startsWith(sha256Hex(text))) return `${PROGRAM_FILE} differs from its checksum in ${CHECKSUM_FILE}`;
+  return undefined;
 }
 
 function programOf(context: Context) {
@@ -395,16 +407,20 @@ function systemOf(context: Context, origin: string): [name: string, recipe: Reci
   throw new UsageError({ attempted: ATTEMPTED, why, advice: there });
 }
 
-/** The command with the name of a system, as the user called it: npm passes a script its name and its `package.json`. */
-function callAgain({ flags, io, vocabulary }: Context, name: string): string {
-  const flagWords = [RESPOND, DRY_RUN, UNINSTALL].filter((flag) => flags.has(flag)).map(({ name }) => `--${name}`);
+/** The command with the name of a system, and the flags of the user. */
+function callAgain(context: Context, name: string): string {
+  const { flags } = context;
+  const flagWords = [RESPOND, DRY_RUN, UNINSTALL].filter((flag) => flags.has(flag)).map((flag) => `--${flag.name}`);
   const schedule = flags.get(SCHEDULE);
   if (schedule !== undefined) flagWords.push(`--${SCHEDULE.name}`, schedule);
+  return initCall(context, name, ...flagWords);
+}
+
+/** The command as the user called it: npm passes a script its name and its `package.json`. */
+function initCall({ io, vocabulary }: Context, ...words: string[]): string {
   const file = io.env("npm_lifecycle_event") === "init" ? io.env("npm_package_json") : undefined;
-  if (file !== undefined) {
-    return commandLine("npm", "--prefix", parentOf(file), "run", "init", "--", name, ...flagWords);
-  }
-  return commandLine(vocabulary.program, "init", name, ...flagWords);
+  if (file !== undefined) return commandLine("npm", "--prefix", parentOf(file), "run", "init", "--", ...words);
+  return commandLine(vocabulary.program, "init", ...words);
 }
 
 /** Systems whose jobs can answer mentions. */
@@ -473,7 +489,7 @@ function startedJobs(text: string, jobs: readonly WrittenJob[]): readonly Writte
 }
 
 function uninstall(context: Context, steps: Steps, jobs: readonly WrittenJob[]): void {
-  const isProgramUnchanged = isUnchanged(context);
+  const isProgramUnchanged = changeOfProgram(context) === undefined;
   const gone = new Set<string>();
   const remains = new Set<string>();
   const jobPaths = [...new Set(jobs.flatMap(({ paths }) => paths))];

@@ -97,7 +97,7 @@ test("cleanup and the drop-in verbs run on Deno with the same list", async () =>
   const deno = [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt", ...flags, built("mogplex.mjs")];
   expect(await launch([...deno, "cleanup"], { cwd, env }).ended).toMatchObject({
     code: 0,
-    stdout: "nothing to clean up: no state file of this job\n",
+    stdout: "nothing to clean up: found no run of this job\n",
   });
   const repos = await launch([...deno, "repos", "list"], { cwd, env }).ended;
   expect({ code: repos.code, stdout: repos.stdout }).toEqual({ code: 0, stdout: `${REPO}  acme/web  main\n` });

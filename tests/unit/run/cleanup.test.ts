@@ -140,7 +140,7 @@ test("cleanup() leaves the run of a killed job alone when a signal would have", 
 
 test("cleanup() does nothing without a state file of this job", async () => {
   const { result, calls } = await tried(undefined, {}, {}, true);
-  expect([result.action, result.text, calls]).toEqual(["nothing", "no state file of this job", []]);
+  expect([result.action, result.text, calls]).toEqual(["nothing", "found no run of this job", []]);
 });
 
 test("cleanup() finds the run when the process died while it started it", async () => {
@@ -237,7 +237,7 @@ test("cleanup() ignores the file of another job", async () => {
   const others: Record<string, string>[] = [{ CI_JOB_ID: "9002" }, { CI_PIPELINE_ID: "1002" }, { CI_PROJECT_ID: "43" }];
   for (const env of others) {
     const { result, calls } = await tried(FOLLOWING, {}, env);
-    expect(result).toMatchObject({ action: "nothing", text: "no state file of this job" });
+    expect(result).toMatchObject({ action: "nothing", text: "found no run of this job" });
     expect(calls).toEqual([]);
   }
 });
@@ -246,7 +246,7 @@ test("cleanup() ignores damaged files and those of schema 1, and says so", async
   const old = { ...JSON.parse(stateText(FOLLOWING, SEAL)), schema: 1 };
   for (const content of ["", "{", `{"schema":2,"phase":"started","runId":"../x"}`, JSON.stringify(old)]) {
     const { result, calls, notices } = await tried(content);
-    expect(result).toMatchObject({ action: "nothing", text: "no state file of this job", runId: null });
+    expect(result).toMatchObject({ action: "nothing", text: "found no run of this job", runId: null });
     expect(calls).toEqual([]);
     expect(notices).toHaveLength(1);
   }
@@ -374,7 +374,7 @@ test("cleanup() sends nothing for a file that was made up or changed without the
   ]).map((forgery) => JSON.stringify(forgery));
   for (const content of [...planted, stateText({ ...FOLLOWING, parting: "cancelling" }, other)]) {
     const { end, sent, notices } = await attacked(content);
-    expect(end).toEqual({ action: "nothing", text: "no state file of this job", runId: null, status: null });
+    expect(end).toEqual({ action: "nothing", text: "found no run of this job", runId: null, status: null });
     expect(sent).toEqual([]);
     expect(notices).toEqual([{
       kind: "text",

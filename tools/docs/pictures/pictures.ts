@@ -143,6 +143,7 @@ const GITLAB: Readonly<Record<string, string>> = {
   CI_PIPELINE_ID: "7",
   CI_JOB_NAME: "mogplex-run",
   CI_JOB_ID: "70",
+  CI_JOB_URL: "https://gitlab.example.com/acme/web/-/jobs/70",
 };
 
 /** The pictures, by their path below the checkout. */

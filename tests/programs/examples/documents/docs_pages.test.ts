@@ -402,7 +402,10 @@ async function startProjects() {
     variables: new Map<string, object>(),
     schedules: [] as Schedule[],
     configPath: null as string | null,
-    pipeline: "include: [{ local: ci/pipeline.yml, rules: [{ if: $MOGPLEX_SCHEDULE == null }] }]\n",
+    /** Undefined if the project has no such file. */
+    pipeline: "include: [{ local: ci/pipeline.yml, rules: [{ if: $MOGPLEX_SCHEDULE == null }] }]\n" as
+      | string
+      | undefined,
     jobs: [] as string[],
   });
   const projects = new Map(["acme/web", "acme/sub/api", "acme/docs"].map((name) => [name, empty()]));
@@ -423,7 +426,9 @@ async function startProjects() {
     if (what === "") return answer(200, { default_branch: "main", ci_config_path: configPath });
     if (what === "repository" && key === "files") {
       const path = decodeURIComponent(more);
-      if (path !== (configPath ?? ".gitlab-ci.yml")) return answer(404, { message: "404 File Not Found" });
+      if (pipeline === undefined || path !== (configPath ?? ".gitlab-ci.yml")) {
+        return answer(404, { message: "404 File Not Found" });
+      }
       return void response.writeHead(200).end(pipeline);
     }
     if (what === "ci" && url.endsWith("/lint?dry_run=true&include_jobs=true")) {
@@ -501,7 +506,7 @@ test.skipIf(!HAS_JQ)(
       ]);
       // A wrong token is wrong for every project.
       expect(await setUp({ GITLAB_TOKEN: "glpat-wrong" })).toBe(
-        'failed: acme/web: HTTP 401 "401 Unauthorized"\n1 of 4 failed\n',
+        'failed: acme/web: HTTP 401 "401 Unauthorized"\nstopped: GitLab rejects GITLAB_TOKEN\n',
       );
       expectWith("mog_00000002");
     } finally {
@@ -511,8 +516,8 @@ test.skipIf(!HAS_JQ)(
 );
 
 /** Runs the script of docs/gitlab.md with this `projects.txt`, and stores no token. */
-async function scheduleProjects(url: string, list: string) {
-  const env = { GITLAB_URL: url, GITLAB_TOKEN: "glpat-1", MOGPLEX_API_KEY: "" };
+async function scheduleProjects(url: string, list: string, hours = "") {
+  const env = { GITLAB_URL: url, GITLAB_TOKEN: "glpat-1", MOGPLEX_API_KEY: "", HOURS: hours };
   const { run } = place(env, { "projects.txt": list });
   const { code, stdout, stderr } = await run(block("docs/gitlab.md", "sh", "pipeline_schedules"));
   return { code, stdout, stderr };
@@ -572,6 +577,41 @@ test.skipIf(!HAS_JQ)(
     }
   },
 );
+
+test.skipIf(!HAS_JQ)(
+  "the script of docs/gitlab.md makes weekly schedules when they are spread over more than a day",
+  async () => {
+    const { server, projects, url } = await startProjects();
+    try {
+      const list = "acme/web\nacme/sub/api\nacme/docs\n";
+      expect((await scheduleProjects(url, list, "168")).stderr).toBe("");
+      expect([...projects.values()].map(({ schedules }) => schedules.map(({ cron }) => cron))).toEqual([
+        ["0 0 * * 1"],
+        ["0 8 * * 3"],
+        ["0 16 * * 5"],
+      ]);
+      expect(await scheduleProjects(url, list, "200")).toEqual({
+        code: 2,
+        stdout: "",
+        stderr: "HOURS must be at most 168, a week\n",
+      });
+    } finally {
+      server.close();
+    }
+  },
+);
+
+test.skipIf(!HAS_JQ)("the script of docs/gitlab.md names the pipeline file that a project lacks", async () => {
+  const { server, projects, url } = await startProjects();
+  try {
+    Object.assign(projects.get("acme/sub/api") ?? {}, { pipeline: undefined });
+    expect((await scheduleProjects(url, "acme/sub/api\n")).stderr).toBe(
+      'failed: acme/sub/api: .gitlab-ci.yml: HTTP 404 "404 File Not Found"\n1 of 1 failed\n',
+    );
+  } finally {
+    server.close();
+  }
+});
 
 test("the block of the README for a component copies the template of this checkout to the path that its pipeline includes", async () => {
   const { cwd, run } = place({});

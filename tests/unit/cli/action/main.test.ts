@@ -239,7 +239,7 @@ test("the post step fails for a token or a setting that is wrong, and for nothin
       { token: "mog_otherToken00000000000000000000001" },
       undefined,
       0,
-      /^nothing to clean up: no state file of this job$/m,
+      /^nothing to clean up: found no run of this job$/m,
     ],
     [{ out: "/etc\0x" }, undefined, 0, /cleaned up/],
     [{}, "500", 0, /^error: Cannot clean up: /m],

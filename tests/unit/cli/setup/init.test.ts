@@ -122,6 +122,25 @@ test("init --update writes nothing when the program in the repository differs fr
   expect([nothing.code, nothing.written]).toEqual([2, {}]);
 });
 
+test("init keeps an older program and prints the command that replaces it, but refuses a changed one", async () => {
+  const { written } = await init(["gitlab"]);
+  const newer = PROGRAM.replace("0.1.0", "0.2.0");
+  const npm = { npm_lifecycle_event: "init", npm_package_json: "/opt/mogplex-ci/package.json" };
+  const older = await init(["gitlab"], written, newer, npm);
+  expect([older.code, older.written]).toEqual([0, written]);
+  expect(older.stdout).toContain(
+    "\nkeep ci/mogplex.mjs, 0.1.0. To replace it with 0.2.0: npm --prefix /opt/mogplex-ci run init -- --update\n" +
+      "unchanged: ci/mogplex-task.md\n",
+  );
+  const changed = { ...written, [PROGRAM_FILE]: "evil" };
+  const refused = await init(["gitlab"], changed, newer, npm);
+  expect([refused.code, refused.written, refused.stdout]).toEqual([2, changed, ""]);
+  expect(refused.stderr).toContain(
+    "Cannot set up the repository: ci/mogplex.mjs differs from its checksum in ci/mogplex.mjs.sha256; find out what changed " +
+      "it, then replace it: npm --prefix /opt/mogplex-ci run init -- --update --force; nothing was written\n",
+  );
+});
+
 test("init --update writes nothing when the new program differs from --sha256, whatever --force says", async () => {
   const { written } = await init(["github"]);
   const newer = PROGRAM.replace("0.1.0", "0.2.0");
