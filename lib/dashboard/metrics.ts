@@ -116,10 +116,9 @@ function added(samples: readonly Sample[]): Sample[] {
   return [...sums.values()];
 }
 
-/** What the forge shows is left out unless all pull requests were read: a part of it would look like a drop. */
+/** What the forge shows is about the pull requests that could be read: an alert must not go silent because of a single unreadable one. */
 function pulls({ pullRequests, at }: DashboardData): Family[] {
   const { count, state, merged, waiting, entries, unread } = pullRequests;
-  const isComplete = state === "complete";
   const nowMs = instantMs(at) ?? 0;
   const ages = entries.flatMap(({ openedAt }) => {
     const ms = instantMs(openedAt);
@@ -134,19 +133,19 @@ function pulls({ pullRequests, at }: DashboardData): Family[] {
     ),
     single(
       "pull_requests_merged_last_week",
-      "Pull requests that were merged in the last 7 days.",
-      isComplete && merged !== null ? merged.last : null,
+      "Pull requests that were merged in the last 7 days, of those that could be read.",
+      merged?.last ?? null,
     ),
     single(
       "pull_requests_waiting",
-      "Pull requests that are open.",
-      isComplete && waiting !== null ? waiting.last : null,
+      "Pull requests that are open, of those that could be read.",
+      waiting?.last ?? null,
     ),
     {
       ...single(
         "pull_requests_waiting_age_max_seconds",
-        "Age of the oldest open pull request.",
-        isComplete && ages.length > 0 ? ages.reduce((a, b) => Math.max(a, b)) / 1_000 : null,
+        "Age of the oldest open pull request, of those that could be read.",
+        waiting !== null && ages.length > 0 ? ages.reduce((a, b) => Math.max(a, b)) / 1_000 : null,
       ),
       unit: "seconds",
     },
@@ -162,6 +161,11 @@ const OUTCOMES: readonly string[] = [
   "running",
   "unfinished",
 ];
+
+function lastWeekDuration(name: string, help: string, ms: number | null): Family {
+  const family = single(`runs_last_week_duration_${name}_seconds`, help, ms === null ? null : ms / 1_000);
+  return { ...family, unit: "seconds" };
+}
 
 function files(data: DashboardData): Family[] {
   const { runs, days, campaigns, fileProblems, silentJobs } = data;
@@ -201,6 +205,16 @@ function files(data: DashboardData): Family[] {
         return [{ repository, job }, ms / 1_000];
       }),
     },
+    lastWeekDuration(
+      "median",
+      "Half of the runs of the last 7 days that succeeded or failed took at most this long.",
+      days.last.medianMs,
+    ),
+    lastWeekDuration(
+      "p95",
+      "95% of the runs of the last 7 days that succeeded or failed took at most this long; left out with fewer than 20.",
+      days.last.p95Ms,
+    ),
     ...pulls(data),
     of("campaign_items", "Items of each campaign in the files.", ({ items }) => items),
     of("campaign_items_ended", "Items of a campaign that have ended.", ({ ended }) => ended),

@@ -428,11 +428,39 @@ test("renderDashboardPage() shows no number of pull requests that it does not kn
   expect(concernsOf({ ...data, pullRequests: { ...pullRequests, unread: limit } })).toEqual(
     concernsOf({ ...data, pullRequests }),
   );
-  const metrics = renderDashboardMetrics({ ...data, pullRequests: { ...pullRequests, unread, state: "partial" } });
-  expect(metrics).toContain("mogplex_dashboard_pull_requests_unread 2\n");
-  expect(metrics).not.toContain("pull_requests_waiting");
-  expect(renderDashboardMetrics({ ...data, pullRequests })).toContain("mogplex_dashboard_pull_requests_waiting 1\n");
+  const metricsOf = (changes: Partial<Data["pullRequests"]>) =>
+    samplesOf(
+      renderDashboardMetrics({ ...data, pullRequests: { ...pullRequests, unread, ...changes } }),
+      "pull_requests",
+    );
+  const known = ["pull_requests 4", "pull_requests_unread 2", "pull_requests_merged_last_week 2"];
+  expect(metricsOf({ state: "partial" })).toEqual([
+    ...known,
+    "pull_requests_waiting 1",
+    "pull_requests_waiting_age_max_seconds 360000",
+  ]);
+  expect(metricsOf(none)).toEqual(known.slice(0, 2));
 });
+
+test("renderDashboardMetrics() has the durations that the page shows", () => {
+  const { days, ...data } = fullDashboard(12);
+  const metricsOf = (changes: Partial<Data["days"]["last"]>) =>
+    samplesOf(
+      renderDashboardMetrics({ ...data, days: { ...days, last: { ...days.last, ...changes } } }),
+      "runs_last_week_",
+    );
+  expect(metricsOf({ medianMs: 554_000, p95Ms: 1_800_500 })).toEqual([
+    "runs_last_week_duration_median_seconds 554",
+    "runs_last_week_duration_p95_seconds 1800.5",
+  ]);
+  expect(metricsOf({ medianMs: null, p95Ms: null })).toEqual([]);
+});
+
+/** The samples of metrics whose names begin like this, without labels. */
+function samplesOf(metrics: string, name: string): string[] {
+  const prefix = "mogplex_dashboard_";
+  return metrics.split("\n").filter((line) => line.startsWith(prefix + name)).map((line) => line.slice(prefix.length));
+}
 
 const NEWEST = "The newest pull requests";
 
