@@ -212,7 +212,7 @@ export function branchWords(
 /** How the reporting command got its run. */
 export function startWords({ replayed, kind: { begun } }: Pick<ResultView, "replayed" | "kind">): string {
   if (replayed) return `attached to a run that was ${begun} earlier`;
-  return replayed === null ? "not by this job" : "by this job";
+  return replayed === null ? "by another command" : "by this command";
 }
 
 /** The duration of a run, and of the command that reports it. Null for an unknown duration, or one that equals the other. */

@@ -93,6 +93,8 @@ export class LiveLog {
   #requests = () => 0;
   #status = "starting";
   #statusAt: number;
+  /** What the job waits for after its run has ended; untrusted. */
+  #waiting: string | undefined;
   #newsAt: number;
   #phase = -1;
   #watchesHeld = false;
@@ -138,6 +140,7 @@ export class LiveLog {
   #setStatus(status: string): void {
     if (status === this.#status) return;
     this.#status = status;
+    this.#waiting = undefined;
     this.#statusAt = this.#options.clock.now();
   }
 
@@ -220,6 +223,7 @@ export class LiveLog {
   notice(notice: NoticeFacts): void {
     const { json, writer, interactive, form } = this.#options;
     if (notice.kind !== "heartbeat" || json) return writer.note(noticeText(notice));
+    this.#waiting = hasEnded(this.#status) ? notice.status : undefined;
     this.#eventLines(this.#compact.flush());
     if (interactive) return;
     const requests = form === "full" ? [formatCount(notice.requests, "request")] : [];
@@ -324,7 +328,7 @@ export class LiveLog {
       timeoutMs,
       doing: hasEnded(this.#status) ? undefined : this.#doing(),
       tools: this.#compact.running,
-      status: this.#status,
+      status: this.#waiting ?? this.#status,
       statusAt: this.#statusAt,
       newsAt: this.#newsAt,
     });

@@ -164,6 +164,9 @@ export async function initRepository(context: Context): Promise<number> {
   }
   if (!flags.has(RESPOND)) steps.add(TASK_FILE, TASK);
   const isKept = file !== "" && !steps.add(path, job);
+  if (isKept && startedJobs(present(context, path) ?? "", [{ text: job }]).length === 0) {
+    steps.say(`No job was added: ${path} exists, and does not start the program. Rename it, and run init again.`);
+  }
   if (schedule !== undefined && isKept) {
     steps.say("--schedule does not change an existing file. Edit the schedule there.");
   } else if (schedule !== undefined && written !== undefined && written.schedule !== schedule) {
@@ -477,11 +480,15 @@ function respondJobsOf(system: Recipe, name: string | undefined, stage: string) 
 /** The command that starts an agent or answers mentions, in the text of a job. */
 const COMMAND = new RegExp(`${TOOL} (?:run|respond)\\b`);
 
+/** An include of the component `campaign`, whose default program is the one of `init`. */
+const CAMPAIGN_COMPONENT =
+  /^\s*(?:- )?\{?\s*(?:component\s*:\s*\S+\/campaign@|(?:local|file|remote)\s*:.*mogplex-campaign\.yml)/m;
+
 const isSameJob = (text: string | undefined, job: Pick<WrittenJob, "text">) =>
   text !== undefined && withoutStage(text) === withoutStage(job.text);
 
 /** The jobs that a changed file still contains: those whose command is in it. */
-function startedJobs(text: string, jobs: readonly WrittenJob[]): readonly WrittenJob[] {
+function startedJobs<T extends Pick<WrittenJob, "text">>(text: string, jobs: readonly T[]): readonly T[] {
   return jobs.filter((job) => {
     const [call] = COMMAND.exec(job.text) ?? [];
     return call !== undefined && text.includes(call);
@@ -506,7 +513,8 @@ function uninstall(context: Context, steps: Steps, jobs: readonly WrittenJob[]):
         for (const remain of each.remains) remains.add(remain);
       }
       const isProgramGone = isProgramUnchanged || !exists(context, PROGRAM_FILE);
-      const isBroken = jobPaths.includes(path) && old.includes(PROGRAM_FILE) && isProgramGone;
+      const isBroken = jobPaths.includes(path) && isProgramGone &&
+        (old.includes(PROGRAM_FILE) || path === PIPELINE_FILE && CAMPAIGN_COMPONENT.test(old));
       const then = isBroken
         ? ". It still starts the program: delete the file, or that job in it. Otherwise the job fails."
         : "";

@@ -440,6 +440,19 @@ test("LiveLog's status line has the status of a run as soon as it is known, also
   log.close();
 });
 
+test("LiveLog's heartbeat shows what the job waits for when its run has ended", () => {
+  const { io, log, clock } = liveLog({ timeoutMs: 7_200_000 });
+  log.open("pending");
+  log.item({ type: "status", status: "failed", run: {} as never });
+  log.notice({ kind: "heartbeat", status: "waiting for a sandbox", elapsedMs: 0, requests: 1 });
+  clock.advance(540_000);
+  log.notice({ kind: "heartbeat", status: "waiting for a sandbox", elapsedMs: 540_000, requests: 1 });
+  expect(io.text.stdout.split("\n").filter((line) => line.startsWith("..."))).toEqual([
+    "... 0:00 / 2:00:00 · waiting for a sandbox for 0 s · quiet for 0 s",
+    "... 9:00 / 2:00:00 · waiting for a sandbox for 9 min · quiet for 9 min",
+  ]);
+});
+
 test("LiveLog's heartbeat has time and limit, phase or tools, the time of the status and of silence; requests when full", () => {
   for (const form of ["compact", "full"] as const) {
     const { io, log, clock } = liveLog({ form, timeoutMs: 1_800_000 });

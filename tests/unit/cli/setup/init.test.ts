@@ -73,6 +73,14 @@ test("init puts the job beside a file that exists, says which lines to add, and 
   expect(stdout).toContain("keep ci/mogplex-task.md, which differs from what init would write:\n-Our own task\n");
 });
 
+test("init says that no job was added when its file exists and does not start the program", async () => {
+  const path = ".github/workflows/mogplex.yml";
+  const sentence = `No job was added: ${path} exists, and does not start the program. Rename it, and run init again.\n`;
+  const { written } = await init(["github"]);
+  expect((await init(["github"], { [path]: "on: push\n" })).stdout).toContain(sentence);
+  expect((await init(["github"], { [path]: `${written[path]}# ours\n` })).stdout).not.toContain("No job was added");
+});
+
 test("init called again changes nothing, and with --dry-run writes nothing", async () => {
   const first = await init(["gitlab"]);
   const again = await init(["gitlab"], first.written);
@@ -786,6 +794,15 @@ test("init --uninstall says that a changed job still starts the program, and lis
     const both = await init([system, "--uninstall"], { ...written, [file]: edited, [PROGRAM_FILE]: "changed" });
     expect(both.stdout).toContain(`keep ${file}: init did not write it, or it was changed\n`);
     expect(both.stdout).toEndWith(list);
+  }
+  // The component campaign starts ci/mogplex.mjs by default.
+  for (
+    const include of ["local: ci/mogplex-campaign.yml", "component: $CI_SERVER_FQDN/acme/mogplex-ci/campaign@1.0.0"]
+  ) {
+    const { written } = await init(["gitlab"], { ".gitlab-ci.yml": `include:\n  - ${include}\n` });
+    expect((await init(["gitlab", "--uninstall"], written)).stdout).toContain(
+      "keep .gitlab-ci.yml: init did not write it, or it was changed. It still starts the program: ",
+    );
   }
   // Another job of the same file.
   const other = await init(["gitlab", "--uninstall"], { ".gitlab-ci.yml": "test:\n  script: [make]\n" });

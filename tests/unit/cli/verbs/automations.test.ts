@@ -93,7 +93,7 @@ test("automations trigger --follow prints statuses and verdict, and ends with it
       "repository    acme/api",
       `automation    ${AUTOMATION}`,
       "run           <job> (success)",
-      "start         by this job",
+      "start         by this command",
       "run time      20 s",
       "time          <time>",
       `reports       mogplex-ci/: ${Object.values(REPORT_FORMATS).map(({ file }) => file).join(" ")}`,
