@@ -35,8 +35,12 @@ async function initWorkflow(bench: Bench): Promise<string> {
 
 const repository = { id: 5, default_branch: "main" };
 
-/** Starts a workflow by an event. */
-type Play = (event: string, payload: Record<string, unknown>) => Promise<{ code: number | null; log: string }>;
+/** Starts a workflow by an event. `variables`: of the repository. */
+type Play = (
+  event: string,
+  payload: Record<string, unknown>,
+  variables?: Readonly<Record<string, string>>,
+) => Promise<{ code: number | null; log: string }>;
 
 /** Calls a function with the project, and with what starts a workflow on it. */
 async function withProject(
@@ -53,9 +57,9 @@ async function withProject(
       ...["--env", `GITHUB_SERVER_URL=${server.api}`, "--env", `GITHUB_API_URL=${server.api}/api/v3`],
       ...["-s", `GITHUB_TOKEN=${GITHUB_TOKEN}`],
     ];
-    await use(github, async (event, payload) => {
+    await use(github, async (event, payload, variables) => {
       const given = { repository, ...payload };
-      const running = await startWorkflow(bench, { text, service, event, payload: given, args });
+      const running = await startWorkflow(bench, { text, service, event, payload: given, args, variables });
       const { code } = await running.ended;
       const log = running.text();
       bench.check("no token is in the log", !log.includes(service.token), event);
@@ -106,6 +110,25 @@ async function ofInit(bench: Bench): Promise<void> {
   });
 }
 
+/** A member who is not in the variable for the users, then an empty variable. */
+async function ofUsers(bench: Bench, text: string): Promise<void> {
+  const service = await bench.service("success");
+  await withProject(bench, text, service, async (github, play) => {
+    for (
+      const [users, isFailure, reason] of [
+        ["kim", false, "no run: the user who asked is not in --allow-users"],
+        ["", true, "Cannot use MOGPLEX_RESPOND_ALLOW_USERS because it must be names of users"],
+      ] as const
+    ) {
+      const { id, body } = github.say(8, "lee", "@mogplex find out why");
+      const payload = { action: "created", issue: { number: 8 }, comment: { id, body } };
+      const { code, log } = await play("issue_comment", payload, { MOGPLEX_RESPOND_ALLOW_USERS: users });
+      const isRefused = log.includes(reason) && (code !== 0) === isFailure && notesOf(github).length === 0;
+      bench.check(`the variable for the users is ${JSON.stringify(users)}: ${reason}`, isRefused, tail(log));
+    }
+  });
+}
+
 async function ofExample(bench: Bench): Promise<void> {
   const service = await bench.service("success");
   // What docs/ask.md says of the label on a pull request.
@@ -130,9 +153,11 @@ export const GITHUB_RESPOND: readonly Experiment[] = [
     programs: [ACT, GIT],
     tried:
       "the file of `init github --respond` and respond.yml answer a member's comment, label and line comment, and nothing else",
-    limitSeconds: 180,
+    limitSeconds: 240,
     async run(bench) {
       await ofInit(bench);
+      await ofUsers(bench, await initWorkflow(bench));
+      await ofUsers(bench, bench.example("github-actions/respond.yml"));
       await ofExample(bench);
     },
   },

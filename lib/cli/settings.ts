@@ -13,6 +13,7 @@ import type { CancelCause, OnInterrupt } from "../run/interrupts.ts";
 import { isUuid } from "../service/contract.ts";
 import type { LogForm } from "./log/live_log.ts";
 import {
+  ALLOW_USERS,
   IDEMPOTENCY_KEY,
   KEY_PART,
   KEY_SCOPE,
@@ -50,6 +51,17 @@ export function optionReader(flags: VerbFlags, env: ReadEnv, read: Map<string, S
     read.set(name, { name, value: text ?? fallback.replaceAll("`", ""), from });
     return text === undefined ? undefined : parse(text, source);
   };
+}
+
+/**
+ * The users who can ask; undefined for everybody who can push.
+ * @throws {UsageError} also for an empty variable of GitLab, which somebody has set. The workflows of the other forges get an empty one for a variable
+ * that does not exist.
+ */
+export function readAllowUsers({ option, platform, io }: Context): readonly string[] | undefined {
+  const users = option(ALLOW_USERS);
+  const isEmpty = users === undefined && platform.name === "gitlab" && io.env(ALLOW_USERS.variable) !== undefined;
+  return isEmpty ? ALLOW_USERS.parse("", ALLOW_USERS.variable) : users;
 }
 
 // The required values of a verb: its argument, a run, a repository.

@@ -8,7 +8,8 @@ import { EXIT } from "../../exit_codes.ts";
 import { checkForge } from "../../forge/check_forge.ts";
 import { openOneShot } from "../context.ts";
 import { openJobForge } from "../job/open_forge.ts";
-import { ALLOW_USERS, MENTION_LABEL } from "../options.ts";
+import { MENTION_LABEL } from "../options.ts";
+import { readAllowUsers } from "../settings.ts";
 import type { Context } from "../verb.ts";
 
 /** One request, which starts nothing. */
@@ -29,7 +30,7 @@ export async function checkRespond(context: Context): Promise<number> {
     ...await checkForge({
       isCi,
       open: () => openJobForge(context),
-      allowUsers: () => option(ALLOW_USERS),
+      allowUsers: () => readAllowUsers(context),
       label: () => option(MENTION_LABEL) ?? "mogplex",
     }),
   ];

@@ -227,9 +227,17 @@ const KEEP = `      - name: Keep the reports
         with: { name: "mogplex-ci-\${{ github.run_attempt }}", path: "mogplex-ci\\n!mogplex-ci/run.json" }
 `;
 
-/** A job gets only the repository's variables that its environment names. An empty value means the default limit. */
-const RESPOND_LIMIT =
+/**
+ * A job gets only the repository's variables that its environment names, as an empty text if they do not exist. An empty limit is the default. No
+ * names are refused: the comma distinguishes an empty variable from a missing one.
+ */
+const RESPOND_VARIABLES =
+  `      MOGPLEX_RESPOND_ALLOW_USERS: "\${{ toJSON(vars.MOGPLEX_RESPOND_ALLOW_USERS) != 'null' && format('{0},', vars.MOGPLEX_RESPOND_ALLOW_USERS) || '' }}" # set the variable to kim,lee: only these users can ask\n` +
   '      MOGPLEX_RESPOND_LIMIT: "${{ vars.MOGPLEX_RESPOND_LIMIT }}" # set the variable to 0/day to stop new runs\n';
+
+/** @param page Where they are. */
+const variablesOfRespond = (page: string) =>
+  `the variables MOGPLEX_RESPOND_ALLOW_USERS and MOGPLEX_RESPOND_LIMIT, if you set them: ${page}`;
 
 const TURN_ON_ACTIONS = "Turn on Actions in the settings of the repository.";
 
@@ -289,11 +297,15 @@ ${CLEAN_STEP}${keep}`,
         TURN_ON_ACTIONS,
         "Create a user for the bot, give the user read access if the repository is private, and create a token of that user with the scopes read:user, write:issue and read:repository.",
         storeSecret("RESPOND_TOKEN"),
-        "Put the names of the users who can ask into MOGPLEX_RESPOND_ALLOW_USERS in the workflow (recommended). To let anyone who can push ask, make the bot an administrator of the repository. Anyone who can push can then make themselves an administrator: docs/ask.md.",
+        "Put the names of the users who can ask into the variable MOGPLEX_RESPOND_ALLOW_USERS: Settings > Actions > Variables (recommended). To let anyone who can push ask, make the bot an administrator of the repository. Anyone who can push can then make themselves an administrator: docs/ask.md.",
       ],
-      remains: isGithub
-        ? [secret("MOGPLEX_API_KEY")]
-        : [secret("MOGPLEX_API_KEY"), secret("RESPOND_TOKEN"), "the bot user and its token"],
+      remains: [
+        secret("MOGPLEX_API_KEY"),
+        ...isGithub ? [] : [secret("RESPOND_TOKEN"), "the bot's user and its token"],
+        variablesOfRespond(
+          isGithub ? "Settings > Secrets and variables > Actions > Variables" : "Settings > Actions > Variables",
+        ),
+      ],
       trial: 'start the workflow "Mogplex answers" by hand. It checks the setup, then looks for mentions.',
       lost: [
         "A mention in a comment on a line of code starts nothing.",
@@ -319,7 +331,7 @@ jobs:
     ${where}
     timeout-minutes: 40
     env:
-${isGithub ? "" : '      MOGPLEX_RESPOND_ALLOW_USERS: "" # who may ask, as in kim,lee\n'}${RESPOND_LIMIT}    steps:
+${RESPOND_VARIABLES}    steps:
       - name: Check out
         uses: actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683 # v4.2.2
         with: { ref: "\${{ github.event.repository.default_branch }}", persist-credentials: false }
@@ -410,7 +422,7 @@ ${GITLAB_ARTIFACTS}    reports:
         MAKE_TOKEN,
         "Create a token for the bot with the role Developer and the scope api: Settings > Access tokens.",
         "Store them as the variables MOGPLEX_API_KEY and GITLAB_TOKEN, masked and protected: Settings > CI/CD > Variables.",
-        "Create a trigger token: Settings > CI/CD > Pipeline trigger tokens. A Maintainer must create it, not the bot.",
+        "Create a trigger token: Settings > CI/CD > Pipeline trigger tokens. A Maintainer who can push or merge to the default branch must create it, not the bot.",
         "Create a webhook for Comments and Issues events, with the token in its URL masked: Settings > Webhooks. The URL is https://GITLAB/api/v4/projects/ID/ref/main/trigger/pipeline?token=TRIGGER_TOKEN",
         ...schedule === "none" ? [] : [
           `Create ${
@@ -426,7 +438,8 @@ ${GITLAB_ARTIFACTS}    reports:
       remains: [
         VARIABLE,
         "the variable GITLAB_TOKEN: Settings > CI/CD > Variables",
-        "the bot's token: Settings > Access tokens",
+        variablesOfRespond("Settings > CI/CD > Variables"),
+        "the bot's token: Settings > Access tokens. On GitLab Free: the bot's user",
         "the trigger token: Settings > CI/CD > Pipeline trigger tokens",
         "the webhook for comments and issues: Settings > Webhooks",
         ...schedule === "none"

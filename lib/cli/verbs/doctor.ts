@@ -26,6 +26,7 @@ import {
   REPORT,
   STATE,
 } from "../options.ts";
+import { readAllowUsers } from "../settings.ts";
 import type { Context, Option, Verb } from "../verb.ts";
 import { ASKING } from "./codes.ts";
 import {
@@ -151,7 +152,7 @@ function checkForgeOf(context: Context): Promise<Check[]> {
   return checkForge({
     isCi,
     open: () => openJobForge(context),
-    allowUsers: () => option(ALLOW_USERS),
+    allowUsers: () => readAllowUsers(context),
     label: () => option(MENTION_LABEL) ?? "mogplex",
   });
 }

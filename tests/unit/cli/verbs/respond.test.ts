@@ -196,6 +196,18 @@ test("respond goes by --allow-users and its variable in place of the rights", as
   });
 });
 
+test("respond refuses an empty variable for the users on GitLab, where somebody has set it, and also only spaces", async () => {
+  for (const MOGPLEX_RESPOND_ALLOW_USERS of ["", "  "]) {
+    const at = place();
+    const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+    expect(await respond(at, payload(note), [], { MOGPLEX_RESPOND_ALLOW_USERS })).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("Cannot use MOGPLEX_RESPOND_ALLOW_USERS because it must be names of users"),
+    });
+    expect(runsOf(at)).toEqual([]);
+  }
+});
+
 test("respond refuses a name of --allow-users that another account has by now", async () => {
   const at = place();
   const args = ["--allow-users", "kim=2,lee=2"];
