@@ -118,10 +118,13 @@ function ofCampaigns({ campaigns }: DashboardData): Concern[] {
       : `${open} ${open === 1 ? "repository is" : "repositories are"} left.`;
     const why = stateReason === null ? wait : `${sentenceOf(stateReason)} ${wait}`;
     const more = { lasts: true, link: linkTo(page, "Open campaign", "campaigns") };
+    const gateMore = { at: instantMs(gatedAt), ...more };
     return [
       ...isGated
         ? [
-          concern("decision", "warn", `Approve or stop the campaign ${name}`, why, { at: instantMs(gatedAt), ...more }),
+          state === "gated"
+            ? concern("decision", "warn", `Approve or stop the campaign ${name}`, why, gateMore)
+            : concern("decision", "bad", `The campaign ${name} stopped after too many failures`, why, gateMore),
         ]
         : [],
       ...isStopped ? [concern("campaign", "warn", `Resume the campaign ${name}, or skip the rest`, why, more)] : [],

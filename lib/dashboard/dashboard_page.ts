@@ -580,10 +580,12 @@ function campaigns({ campaigns }: DashboardData, nowMs: number): Html | null {
   const rows = campaigns.map((campaign): TableRow => {
     const { page, state: word, gatedAt, items, ended, good, failed, asking } = campaign;
     const { title, pullRequests, merged, unmerged, endsAt, at } = campaign;
-    const campaignState = CAMPAIGN_STATES.find((each) => each === (gatedAt === null ? word : "gated"));
+    const campaignState = CAMPAIGN_STATES.find((each) => each === word);
     const isLate = lateMsOf(campaign, nowMs) !== null;
     const [tone, status] = isLate
       ? ["warn" as const, "late"]
+      : gatedAt !== null && word !== "gated"
+      ? ["bad" as const, "too many failures"]
       : campaignState === undefined
       ? ["none" as const, word]
       : stateWords(campaignState, failed);

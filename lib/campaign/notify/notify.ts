@@ -22,6 +22,7 @@ import type { CampaignNotification, Notifier } from "../campaign_options.ts";
 import type { CampaignMemory } from "../journal/memory.ts";
 import { webhookAddress } from "./notify_address.ts";
 import type { OpenedCampaign } from "../open_campaign.ts";
+import { totalsOf } from "../view/verdicts.ts";
 import { campaignState, exitCodeOf, hasUntoldStarts, waitsForAnswers } from "../view/progress.ts";
 import { type CampaignCommand, campaignCommand, countSentences } from "../report/words.ts";
 import { CAMPAIGN_FILES } from "../report/files.ts";
@@ -116,6 +117,8 @@ function notificationOf(
         ? UNANSWERED
         : event === "gated" && memory.gates.merge.closed
         ? MERGES_STOPPED
+        : event === "gated" && memory.gates.threshold.closed
+        ? TOO_MANY_FAILURES
         : EVENTS[event]
     }`,
     ...countSentences({ counts }),
@@ -140,7 +143,10 @@ function notificationOf(
     page: isInMemory || links.file === undefined || /^\/|(?:^|\/)\.\.(?:\/|$)/.test(file)
       ? null
       : addressOrNull(links.file + file),
-    command: command === null ? null : campaignCommand(command, event === "gated" ? "approve" : "status"),
+    // What did not succeed comes before an approval.
+    command: command === null
+      ? null
+      : campaignCommand(command, event === "gated" && totalsOf(counts).bad === 0 ? "approve" : "status"),
     at: new Date(clock.wallTime()).toISOString(),
   };
   message.text = message.content = plainLines(sentence, message);
@@ -152,6 +158,8 @@ const EVENTS: Readonly<Record<NotifyEvent, string>> = {
   stuck: "is stuck until somebody acts",
   done: "is done",
 };
+
+const TOO_MANY_FAILURES = "stopped after too many failures: fix the cause, retry what failed, then approve";
 
 const MERGES_STOPPED =
   "is gated: nothing more is merged until somebody approves, because merges have broken their targets";

@@ -13,7 +13,7 @@ import { commandLine } from "../../text/escape.ts";
 import { byVerdict, type CampaignCommand, campaignCommand, itemNames, LATE_MS } from "./words.ts";
 import { instantMs, timeText } from "../../run/result.ts";
 import { lookup } from "../../lookup.ts";
-import { failedGroups, isAtGate, isStoppedByFailures } from "./next_step.ts";
+import { failedGroups, isAtGate, isStoppedByFailures, retriedCount } from "./next_step.ts";
 
 interface Step {
   /** A sentence; it ends in a colon when a command follows. */
@@ -374,8 +374,12 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
 function gateEntry(view: CampaignView, command: CampaignCommand): Attention {
   const isLater = failedGroups(view).length > 0;
   const isStopped = isStoppedByFailures(view);
+  const again = retriedCount(view);
+  const start = again === 1 ? "1 retried item starts" : `${again} retried items start`;
   const text = isStopped
-    ? `${isLater ? FIX_FIRST : "Once the cause is fixed,"} let the campaign continue:`
+    ? `${isLater ? FIX_FIRST : "Once the cause is fixed,"} let the campaign continue${
+      again > 0 ? `; ${start} first` : ""
+    }:`
     : isLater
     ? `${RETRY_FIRST} To start the rest anyway:`
     : "Review what has finished. To start the rest:";
@@ -390,7 +394,7 @@ function gateEntry(view: CampaignView, command: CampaignCommand): Attention {
 const FIX_FIRST = "Fix the cause and retry what failed, as shown above. Then";
 
 /** What comes before the approval of a canary that failed. */
-export const RETRY_FIRST = "Deal with the items above first. Items that you retry pass the gate.";
+export const RETRY_FIRST = "Deal with the items above first. Retried items do not wait for the gate.";
 
 function ofCampaign(title: string, cause: string, ...steps: Step[]): Attention {
   return { title, cause, count: 0, ids: [], items: [], steps, newest: null, isLater: false };

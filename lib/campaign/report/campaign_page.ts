@@ -72,7 +72,7 @@ import {
   RETRY_FIRST,
 } from "./attention.ts";
 import { isTrouble } from "./causes.ts";
-import { failedGroups, isAtGate, isStoppedByFailures } from "./next_step.ts";
+import { failedGroups, isAtGate, isStoppedByFailures, retriedCount } from "./next_step.ts";
 import {
   ANY_COMMAND,
   byVerdict,
@@ -195,7 +195,7 @@ function summary(view: CampaignView): Part {
 function countWords(view: CampaignView): string {
   const { items, ended, asking, running } = totalsOf(view.counts);
   const queuedItems = items - ended - asking - running;
-  const again = view.items.filter(({ verdict, attempts }) => verdict === "waiting" && attempts > 0).length;
+  const again = retriedCount(view);
   return [
     `${ended} ${ended === 1 ? "has" : "have"} finished`,
     ...running === 0 ? [] : [`${running} ${running === 1 ? "is" : "are"} running`],
@@ -227,7 +227,7 @@ function gate(view: CampaignView, command: CampaignCommand, context: RowContext)
     heading: `Approve ${rest}${isFailed ? " anyway" : ""}?`,
     line: markup`${bare(cutText(`${capital(view.stateReason ?? "it waits for approval")}.`, MAX_TITLE))} ${
       isFailed ? RETRY_FIRST : "Review the work, then approve."
-    }${since !== null && ` Waiting for ${unbroken(spanText(Math.max(0, nowMs - since)))}, since ${utcText(since)}.`}`,
+    }${since !== null && ` ${waitText(since, nowMs)}`}`,
     evidence: judged.length > 0 &&
       table(
         "Finished items",
@@ -240,6 +240,14 @@ function gate(view: CampaignView, command: CampaignCommand, context: RowContext)
       action("Stop the campaign: nothing more will start", campaignCommand(command, "stop")),
     ],
   });
+}
+
+/** Less is not worth a number. */
+const LEAST_WAIT_MS = 60_000;
+
+function waitText(sinceMs: number, nowMs: number): string {
+  const ms = nowMs - sinceMs;
+  return `Waiting ${ms < LEAST_WAIT_MS ? "" : `for ${unbroken(spanText(ms))}, `}since ${utcText(sinceMs)}.`;
 }
 
 /** What the command that starts an item again does. */

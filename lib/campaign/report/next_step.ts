@@ -22,6 +22,11 @@ export function failedGroups({ causes }: Pick<CampaignView, "causes">): CauseGro
   return causes.filter(({ stuck, verdict }) => stuck === null && isFinal(verdict));
 }
 
+/** Number of items that wait for another start, after a run. */
+export function retriedCount({ items }: Pick<CampaignView, "items">): number {
+  return items.filter(({ verdict, attempts }) => verdict === "waiting" && attempts > 0).length;
+}
+
 /** The next step on the command line. */
 interface NextStep {
   /** What comes before the command, as a clause; null if the command is enough. */

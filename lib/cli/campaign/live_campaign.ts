@@ -76,7 +76,9 @@ export class LiveCampaign {
     }
     this.#printItems(before, view);
     // The final output begins with that line.
-    if (view.state === "done" || view.state === "stopped") return;
+    const { state: word, counts } = view;
+    const isIdle = counts.running + counts["needs-input"] === 0;
+    if (word === "done" || word === "stopped" || word === "gated" && isIdle) return;
     // Between two runs that keys find finished it waits for nothing.
     if (view.state === "waiting" && view.waitingFor === null && before !== undefined) return;
     const state = stateKey(view);

@@ -187,11 +187,13 @@ test("concernsOf() has a campaign that a person stopped while items are left, un
     "Ann stopped it: too many reviews. 1 repository is left.",
   ]]);
   expect(concernsOf(campaignWith({ ...stopped, ended: 4 }))).toEqual([]);
-  // A gate that has closed stops it, too, and asks for another decision.
-  expect(concernsOf(campaignWith({ ...stopped, gatedAt: "2026-12-01T05:00:00Z" })).map(({ subject }) => subject))
-    .toEqual([
-      "Approve or stop the campaign “Move to Node 24” (move-to-node-24, round 2026-12)",
-    ]);
+  // Too many failures stop it, too, and ask for another decision.
+  const closed = campaignWith({ ...stopped, gatedAt: "2026-12-01T05:00:00Z" });
+  expect(concernsOf(closed).map(({ tone, subject }) => [tone, subject])).toEqual([
+    ["bad", "The campaign “Move to Node 24” (move-to-node-24, round 2026-12) stopped after too many failures"],
+  ]);
+  const row = elementsOf(render(closed)).find(({ tag, text }) => tag === "tr" && text.startsWith("Move to Node 24"));
+  expect(row?.text).toContain("too many failures");
 });
 
 test("concernsOf() has stopped merges and the error of the last wave of a campaign", () => {

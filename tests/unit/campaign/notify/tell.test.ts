@@ -88,6 +88,11 @@ test("`run` reports a closed gate at once, while runs are still at work", async 
     ["gated", "stopping", 2],
     ["done", "done", 0],
   ]);
+  expect(calls[0]?.body.text).toBe(
+    "Campaign replace-moment stopped after too many failures: fix the cause, retry what failed, then approve. " +
+      "1 of 3 has finished: 1 failed. 2 running\n" +
+      `Next: mogplex-ci campaign status campaign.yml --dir d\nMessage ${calls[0]?.body.id}`,
+  );
   expect(view.counts).toMatchObject({ failed: 1, overdue: 2 });
 });
 

@@ -188,7 +188,8 @@ test("renderCampaignPage() shows after too many failures what failed, then its r
   const retried = rendered(viewOf([anItem(0, "waiting", { attempts: 1 }), anItem(5, "waiting")], closed));
   expect(textsOf(retried, "header")[0]).toEndWith("0 have finished, 2 are queued (1 of them again).");
   expect(asksOf(retried)).toEqual([
-    "gate closedOnce the cause is fixed, let the campaign continue:mogplex-ci campaign approve FILE",
+    "gate closedOnce the cause is fixed, let the campaign continue; 1 retried item starts first:" +
+    "mogplex-ci campaign approve FILE",
   ]);
   expect(mainsOf(retried).length).toBe(1);
 });
@@ -205,7 +206,7 @@ test("renderCampaignPage() shows what failed of the canary before the question o
     "Progress",
   ]);
   const [panel = ""] = asksOf(page).slice(-1);
-  expect(panel).toContain("Deal with the items above first. Items that you retry pass the gate.");
+  expect(panel).toContain("Deal with the items above first. Retried items do not wait for the gate.");
   expect(panel).not.toContain("Review the work");
   expect(mainsOf(page).map((text) => text.includes("approve"))).toEqual([false]);
 });

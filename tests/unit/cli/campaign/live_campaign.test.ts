@@ -86,11 +86,15 @@ test("LiveCampaign prints the items before the state that follows from them", ()
   campaign.update(VIEWS[1] as CampaignView);
   campaign.update({
     ...viewOf([anItem(1, "succeeded"), anItem(2, "failed"), anItem(3, "succeeded")]),
-    state: "gated",
+    state: "stopping",
   });
   campaign.close();
   const lines = io.text.stdout.trimEnd().split("\n").slice(1);
-  expect(lines.map((line) => /succeeded|is gated/.exec(line)?.[0])).toEqual(["succeeded", "succeeded", "is gated"]);
+  expect(lines.map((line) => /succeeded|is stopping/.exec(line)?.[0])).toEqual([
+    "succeeded",
+    "succeeded",
+    "is stopping",
+  ]);
 });
 
 test("LiveCampaign prints a change of state with its reason", () => {
@@ -103,12 +107,13 @@ test("LiveCampaign prints a change of state with its reason", () => {
   );
 });
 
-test("LiveCampaign leaves the state of a stopped or finished campaign to the final output", () => {
+test("LiveCampaign leaves the last state of a campaign to the final output", () => {
   const { io, campaign } = live({ CI: "true" });
   campaign.update(VIEWS[0] as CampaignView);
-  for (const state of ["stopped", "done"] as const) campaign.update({ ...VIEWS[0] as CampaignView, state });
+  const idle = viewOf([anItem(1, "succeeded"), anItem(2, "waiting")]);
+  for (const state of ["gated", "stopped", "done"] as const) campaign.update({ ...idle, state });
   campaign.close();
-  expect(io.text.stdout).not.toMatch(/is (?:stopped|done)/);
+  expect(io.text.stdout).not.toMatch(/is (?:gated|stopped|done)/);
 });
 
 test("LiveCampaign does not tell the state between a run that has ended and the next start, which follows at once", () => {

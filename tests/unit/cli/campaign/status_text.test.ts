@@ -217,10 +217,11 @@ test("statusText() shows after too many failures what failed, then its retry, th
     "    continue:",
     "      mogplex-ci campaign approve campaign.yaml",
   ]);
-  const retried = part(status(viewOf([anItem(3, "waiting")], closed)), "Needs attention");
+  const retried = part(status(viewOf([anItem(3, "waiting", { attempts: 1 })], closed)), "Needs attention");
   expect(retried.slice(2)).toEqual([
     "  gate closed",
-    "    Once the cause is fixed, let the campaign continue:",
+    "    Once the cause is fixed, let the campaign continue; 1 retried item starts",
+    "    first:",
     "      mogplex-ci campaign approve campaign.yaml",
   ]);
 });
@@ -233,10 +234,10 @@ test("statusText() says at its end, and only there, what opens a canary that fai
   expect(lines.filter((line) => line.includes("gate"))).toEqual([
     lines[0] ?? "",
     "The gate is closed",
-    "  Deal with the items above first. Items that you retry pass the gate.",
+    "  Deal with the items above first. Retried items do not wait for the gate.",
   ]);
   expect(lines.slice(-5)).toEqual([
-    "  Deal with the items above first. Items that you retry pass the gate.",
+    "  Deal with the items above first. Retried items do not wait for the gate.",
     "  To start the rest anyway:",
     "    mogplex-ci campaign approve campaign.yaml",
     "  To start nothing more:",
