@@ -17,9 +17,9 @@ import {
   type DashboardData,
   dashboardName,
   type FileProblem,
-  pullCountText,
   ratedOf,
   unratedTexts,
+  unreadCount,
 } from "../dashboard/data.ts";
 import { MAX_ASKED } from "../dashboard/pull_requests.ts";
 import { openRunsOf } from "../dashboard/runs.ts";
@@ -337,10 +337,10 @@ function concernLine(print: Print, { tone, subject, line, at, lasts }: Concern, 
 function pullRequestLine({ pullRequests }: DashboardData, print: Print): SafeLine[] {
   const { count, opened, waiting, merged, why } = pullRequests;
   if (count === 0) return [];
-  const [mergedText, waitingText] = [merged, waiting].map((pair) => pullCountText(pullRequests, pair));
-  const state = mergedText === null || waitingText === null
+  const unread = unreadCount(pullRequests);
+  const state = merged === null || waiting === null
     ? why === null ? "" : `; ${why.replace(/^[A-Z]/, (letter) => letter.toLowerCase())}`
-    : `, ${mergedText} merged; open now: ${waitingText}`;
+    : `, ${merged.last} merged; open now: ${waiting.last}${unread === 0 ? "" : `; ${unread} could not be read`}`;
   return [print.untrusted(`pull requests in the last 7 days: ${opened.last} opened${state}`)];
 }
 

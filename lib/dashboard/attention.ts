@@ -4,6 +4,7 @@
  */
 import { groupBy } from "../lookup.ts";
 import { instantMs, spanText } from "../run/result.ts";
+import { OUTCOME_WORDS } from "../report/outcome_words.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
 import { commandLine } from "../text/escape.ts";
 import {
@@ -13,6 +14,7 @@ import {
   type DashboardData,
   LIST_WORDS,
   LISTS,
+  mayMissOlder,
   type PullRequestEntry,
   type RunEntry,
   type SilentJob,
@@ -52,6 +54,8 @@ export interface Concern {
   /** Whether it lasts. */
   readonly lasts: boolean;
   readonly link: ConcernLink | null;
+  /** Address of the job of the run; null if unknown. Untrusted text. */
+  readonly jobUrl: string | null;
 }
 
 const HOUR_MS = 3_600_000;
@@ -79,6 +83,14 @@ export interface ConcernLink {
   readonly words: string;
   readonly page?: string;
   readonly part?: string;
+  /** The rows that a list shows after a click, if scripts run. Untrusted texts. */
+  readonly rows?: RowFilter;
+}
+
+export interface RowFilter {
+  readonly search: string;
+  /** @default all kinds */
+  readonly kind?: string;
 }
 
 const concern = (
@@ -86,8 +98,10 @@ const concern = (
   tone: Concern["tone"],
   subject: string,
   line: string,
-  { at = null, lasts = false, link = null }: Partial<Pick<Concern, "at" | "lasts" | "link">> = {},
-): Concern => ({ kind, tone, subject, line, at, lasts, link });
+  { at = null, lasts = false, link = null, jobUrl = null }: Partial<
+    Pick<Concern, "at" | "lasts" | "link" | "jobUrl">
+  > = {},
+): Concern => ({ kind, tone, subject, line, at, lasts, link, jobUrl });
 
 /** Where a reader continues: on the page, otherwise in the part. */
 function linkTo(page: string | null, words: string, part: string): ConcernLink {
@@ -209,7 +223,7 @@ function ofRuns({ runs, silentJobs }: DashboardData, troubles: readonly Trouble[
   const lastIds = new Set(silentJobs.length > MAX_SILENT ? [] : silentJobs.map(({ runId }) => runId));
   const isCovered = ({ run: { runId, outcome } }: Trouble) => outcome !== "awaiting_input" && lastIds.has(runId);
   return troubles.filter((trouble) => !isCovered(trouble)).map(({ run, task, times }) => {
-    const { repository, runId, outcome, reason, durationMs, page } = run;
+    const { repository, runId, outcome, reason, durationMs, page, jobUrl } = run;
     const what = HAPPENED.get(outcome) ?? "has no verdict";
     const often = outcome === "failed" && times > 1 ? ` ${times} times in a row` : "";
     const took = durationMs === null
@@ -222,7 +236,7 @@ function ofRuns({ runs, silentJobs }: DashboardData, troubles: readonly Trouble[
       outcome === "failed" ? "bad" : "warn",
       `${runName(run, task)} ${what}${often}`,
       [reason === null ? "" : sentenceOf(reason), took, name].filter(Boolean).join(" "),
-      { at: momentOf(run), lasts: isQuestion, link: linkTo(page, "Open run", places.get(run) ?? "runs") },
+      { at: momentOf(run), lasts: isQuestion, link: linkTo(page, "Open run", places.get(run) ?? "runs"), jobUrl },
     );
   });
 }
@@ -241,7 +255,7 @@ function longText(ms: number): string {
 function ofLongRuns({ runs, at }: DashboardData): Concern[] {
   const nowMs = instantMs(at) ?? 0;
   return runs.flatMap((run, index) => {
-    const { kind, outcome, createdAt, repository, runId, task, page } = run;
+    const { kind, outcome, createdAt, repository, runId, task, page, jobUrl } = run;
     const ms = nowMs - (instantMs(createdAt) ?? nowMs);
     if (kind !== "run" || outcome !== "started" || ms <= LONG_RUN_MS) return [];
     const link = linkTo(page, "Open run", runPlace(index));
@@ -251,7 +265,10 @@ function ofLongRuns({ runs, at }: DashboardData): Concern[] {
     ].filter(Boolean).join(" ");
     return [{
       ms,
-      concern: concern("run", "bad", `${runName(run, task)} has been running for ${longText(ms)}`, line, { link }),
+      concern: concern("run", "bad", `${runName(run, task)} has been running for ${longText(ms)}`, line, {
+        link,
+        jobUrl,
+      }),
     }];
   }).sort((a, b) => b.ms - a.ms).map((each) => each.concern);
 }
@@ -297,7 +314,10 @@ function ofSilence({ runs, silentJobs, at }: DashboardData): Concern[] {
       [last === "" ? "" : sentenceOf(last), isAll ? "Check the schedules and the token." : advice].filter(Boolean).join(
         " ",
       ),
-      { link: linkTo(runs[index]?.page ?? null, "Open the last run", index < 0 ? "runs" : runPlace(index)) },
+      {
+        link: linkTo(runs[index]?.page ?? null, "Open the last run", index < 0 ? "runs" : runPlace(index)),
+        jobUrl: runs[index]?.jobUrl ?? null,
+      },
     );
   });
 }
@@ -335,13 +355,21 @@ function ofRepositories({ runs, at }: DashboardData, troubles: readonly Trouble[
   return weakRepositoriesOf(countedRuns(runs), instantMs(at) ?? 0).filter(({ repository }) => !listed.has(repository))
     .map(
       ({ repository, runs: count, failed, lastFailure }) => {
-        const { reason, page } = lastFailure;
+        const { reason } = lastFailure;
+        const index = runs.indexOf(lastFailure);
         return concern(
           "repository",
           "warn",
           `${repository}: ${failed} of ${count} runs of the last 7 days failed`,
           reason === null ? "" : `Last failure: ${sentenceOf(reason)}`,
-          { at: momentOf(lastFailure), link: linkTo(page, "Open the last failed run", "repositories") },
+          {
+            at: momentOf(lastFailure),
+            link: {
+              words: "Show the runs",
+              part: index < 0 ? "runs" : runPlace(index),
+              rows: { search: repository, kind: OUTCOME_WORDS.failed.state },
+            },
+          },
         );
       },
     );
@@ -440,6 +468,11 @@ function ofAutomations({ automations }: DashboardData): Concern[] {
 /** After this time a waiting pull request needs attention, in milliseconds. */
 const LONG_MS = 3 * DAY_MS;
 
+/** When a pull request must have been opened to wait for long. */
+export function longBefore(nowMs: number): number {
+  return nowMs - LONG_MS;
+}
+
 /** Pull requests that have been open for more than 3 days, in their order. */
 export function longWaiting(entries: readonly PullRequestEntry[], nowMs: number): PullRequestEntry[] {
   return entries.filter(({ openedAt }) => nowMs - (instantMs(openedAt) ?? nowMs) > LONG_MS);
@@ -451,7 +484,8 @@ const CHECKS: ReadonlyMap<string, string> = new Map([
   ["pending", "checks are running"],
 ]);
 
-function ofPullRequests({ pullRequests: { entries, state }, at }: DashboardData): Concern[] {
+function ofPullRequests({ pullRequests, at }: DashboardData): Concern[] {
+  const { entries } = pullRequests;
   const nowMs = instantMs(at) ?? 0;
   const old = longWaiting(entries, nowMs);
   const [oldest] = old;
@@ -463,15 +497,15 @@ function ofPullRequests({ pullRequests: { entries, state }, at }: DashboardData)
     owner === null ? "" : `with ${owner}`,
   ].filter(Boolean);
   const number = /\/(\d{1,9})\/?$/.exec(url)?.[1];
-  const isComplete = state === "complete";
-  const count = `${isComplete ? "" : "At least "}${formatCount(old.length, "pull request")}`;
+  const count = `${mayMissOlder(pullRequests, longBefore(nowMs)) ? "At least " : ""}${
+    formatCount(old.length, "pull request")
+  }`;
   return [
     concern(
       "pull request",
       "warn",
       `${count} ${old.length === 1 ? "has" : "have"} been open for more than 3 days`,
-      // Older ones may be among those that could not be read.
-      `Oldest${isComplete ? "" : " known"}: ${repository ?? url}${
+      `Oldest${mayMissOlder(pullRequests, instantMs(openedAt) ?? nowMs) ? " known" : ""}: ${repository ?? url}${
         repository !== null && number !== undefined ? ` #${number}` : ""
       } (${details.join(", ")}).`,
       { link: { words: "Show them", part: "pulls" } },

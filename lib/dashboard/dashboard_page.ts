@@ -47,9 +47,11 @@ import {
   foldConcerns,
   headlineOf,
   lateMsOf,
+  longBefore,
   longWaiting,
   MAX_ROWS,
   MAX_SANDBOXES,
+  type RowFilter,
   runPlace,
   uncountedText,
 } from "./attention.ts";
@@ -63,6 +65,7 @@ import {
   isRead,
   LIST_WORDS,
   LISTS,
+  mayMissOlder,
   type Pair,
   type PullRequestEntry,
   ratedOf,
@@ -70,6 +73,7 @@ import {
   type RunEntry,
   type RunFigures,
   unratedTexts,
+  unreadCount,
   type UnreadPullRequests,
   type WeekFigures,
 } from "./data.ts";
@@ -130,20 +134,29 @@ function summary(data: DashboardData): Part {
 
 /** How many pull requests are open, and how many of them have been open for long. */
 function waitingText(pullRequests: DashboardData["pullRequests"], nowMs: number): Html | null {
-  const { waiting, entries, state } = pullRequests;
+  const { waiting, entries } = pullRequests;
   if (waiting === null || waiting.last === 0) return null;
   const { last, before } = waiting;
   const old = longWaiting(entries, nowMs).length;
+  const least = mayMissOlder(pullRequests, longBefore(nowMs)) ? "at least " : "";
   const long = old === 0
     ? ""
     : last === 1
     ? "; it has been open for more than 3 days"
-    : `; ${old === last ? "all" : old} of them for more than 3 days`;
-  const earlier = state === "complete" ? ` (a week ago: ${before})` : "";
-  const least = state === "complete" ? "" : "At least ";
-  return markup`<strong>${least}${formatCount(last, "pull request")}</strong> ${
-    last === 1 ? "is" : "are"
-  } open${earlier}${long}.`;
+    : `; ${old === last ? "all" : `${least}${old}`} of them for more than 3 days`;
+  const notes = [
+    ...mayMissOlder(pullRequests, nowMs - 7 * DAY_MS) ? [] : [`a week ago: ${before}`],
+    ...unreadNote(pullRequests),
+  ];
+  return markup`<strong>${formatCount(last, "pull request")}</strong> ${last === 1 ? "is" : "are"} open${
+    notes.length > 0 && ` (${notes.join("; ")})`
+  }${long}.`;
+}
+
+/** `2 could not be read`, as a list; empty if all were read. */
+function unreadNote(pullRequests: DashboardData["pullRequests"]): string[] {
+  const count = unreadCount(pullRequests);
+  return count === 0 ? [] : [`${count} could not be read`];
 }
 
 /** Fewer runs are counted one by one. */
@@ -175,18 +188,35 @@ const DAY_MS = 86_400_000;
 const MAX_CONCERNS = 7;
 
 function attention(concerns: readonly Concern[], nowMs: number): Html {
-  const entryOf = ({ tone, subject, line, at, lasts, link }: Concern) => ({
+  const entryOf = ({ tone, subject, line, at, lasts, link, jobUrl }: Concern) => ({
     tone,
     subject: markup`<b>${bare(subject)}</b>`,
     line: line !== "" && bare(line),
     age: at === null ? null : lasts ? `for ${ageText(nowMs - at)}` : agoText(at, nowMs),
-    link: link !== null &&
-      (link.page === undefined ? markup`<a href="#${link.part}">${link.words}</a>` : pageLink(link.page, link.words)),
+    link: [
+      link !== null &&
+      (link.page === undefined
+        ? partLink(link.part ?? "main", link.words, link.rows)
+        : pageLink(link.page, link.words)),
+      jobUrl?.startsWith("https:") && markup` ${jobLink(jobUrl)}`,
+    ],
   });
   const { open, folded } = foldConcerns(concerns, MAX_CONCERNS);
   return markup`${todoList(open.map(entryOf))}${
     folded.length > 0 && fold(`${folded.length} more`, todoList(folded.map(entryOf)))
   }`;
+}
+
+/** With its host as a tooltip, since the history may come from another project. */
+function jobLink(url: string): Html {
+  return markup`<span title="${hostOf(url)}">${link(url, "Open job")}</span>`;
+}
+
+/** The link to a part of this page. @param rows What the list around it shows after a click, if scripts run. @default unchanged */
+function partLink(part: string, words: Part, rows?: RowFilter): Html {
+  if (rows === undefined) return markup`<a href="#${part}">${words}</a>`;
+  const { search, kind = "" } = rows;
+  return markup`<a href="#${part}" data-search="${search}" data-kind="${kind}">${words}</a>`;
 }
 
 /** The link to a page in the folder of the dashboard. */
@@ -434,24 +464,18 @@ function pulls({ pullRequests, runs }: DashboardData, nowMs: number): Html | nul
   ];
   const rows = entries.map((entry) => pullRow(entry, nowMs));
   const more = rows.length - FIRST_PULLS;
-  // Older ones may be among those that could not be read.
-  const heads = [{ name: state === "complete" ? "Open longest" : "Open longest (some could not be read)" }, ...PULLS];
+  const shownFromMs = instantMs(entries.slice(0, FIRST_PULLS).at(-1)?.openedAt ?? null) ?? nowMs;
+  const isUncertain = mayMissOlder(pullRequests, shownFromMs);
+  const heads = [{ name: isUncertain ? "Open longest (some could not be read)" : "Open longest" }, ...PULLS];
   return markup`<div class="panel"><dl class="strip">${
     boxes.map(([name, pair, isKnown]) =>
       state === "skipped" && pair === null
         ? false
-        : markup`<div><dt>${name}</dt><dd class="big">${
-          pair === null
-            ? "–"
-            : isKnown || state === "complete"
-            ? pair.last
-            : markup`<small>at least </small>${pair.last}`
-        }</dd><dd class="delta">${
-          pair === null
-            ? "unknown"
-            : isKnown || state === "complete"
-            ? `7 days before: ${pair.before}`
-            : "some are unknown"
+        : markup`<div><dt>${name}</dt><dd class="big">${pair === null ? "–" : pair.last}</dd><dd class="delta">${
+          pair === null ? "unknown" : [
+            ...isKnown || !mayMissOlder(pullRequests, nowMs - 7 * DAY_MS) ? [`7 days before: ${pair.before}`] : [],
+            ...isKnown ? [] : unreadNote(pullRequests),
+          ].join("; ")
         }</dd></div>`
     )
   }${
@@ -663,21 +687,25 @@ const REPOSITORIES: readonly Column[] = [
 const FIRST_REPOSITORIES = 8;
 
 function repositories(data: DashboardData, nowMs: number): Html | null {
-  const { repositoryFigures, silentJobs, pullRequests, repositories, lists } = data;
+  const { repositoryFigures, silentJobs, pullRequests, repositories, lists, runs } = data;
   if (repositoryFigures.length === 0) return null;
+  const places = new Map<string, string>();
+  runs.forEach(({ kind, repository }, index) => {
+    if (kind === "run" && repository !== null && !places.has(repository)) places.set(repository, runPlace(index));
+  });
   const waiting = countBy(pullRequests.entries, ({ repository }) => repository ?? "");
   const silent = new Set(silentJobs.map(({ repository }) => repository));
   const row = (figures: RepositoryFigures): TableRow => {
-    const { repository, lastAt, runs, medianMs, slowestMs, last } = figures;
+    const { repository, lastAt, runs: count, medianMs, slowestMs, last } = figures;
     const ms = instantMs(lastAt);
     const isSilent = silent.has(repository);
     return {
-      kind: isSilent ? "silent job" : runs > 0 ? "with runs" : "without runs",
+      kind: isSilent ? "silent job" : count > 0 ? "with runs" : "without runs",
       cells: [
-        oneLine(repository),
+        partLink(places.get(repository) ?? "runs", bare(repository), { search: repository }),
         ms === null ? null : isSilent ? { show: state(agoText(ms, nowMs), "bad"), value: ms } : moment(lastAt, nowMs),
-        runs,
-        runs === 0 ? null : { show: shareText(figures), value: shareOf(figures) ?? 0 },
+        count,
+        count === 0 ? null : { show: shareText(figures), value: shareOf(figures) ?? 0 },
         lastStrip(last),
         duration(medianMs),
         duration(slowestMs),
@@ -686,10 +714,10 @@ function repositories(data: DashboardData, nowMs: number): Html | null {
     };
   };
   const rows = repositoryFigures.map(row);
-  const count = `${rows.length} ${rows.length === 1 ? "repository" : "repositories"} with runs`;
+  const counted = `${rows.length} ${rows.length === 1 ? "repository" : "repositories"} with runs`;
   const all = isRead(lists.repositories) && lists.repositories.state === "complete"
-    ? `${count} (the token can access ${repositories.length})`
-    : count;
+    ? `${counted} (the token can access ${repositories.length})`
+    : counted;
   const isLong = rows.length > FIRST_REPOSITORIES;
   return markup`<div class="panel">${
     table("Repositories", ...withoutEmpty(REPOSITORIES, rows.slice(0, FIRST_REPOSITORIES)))

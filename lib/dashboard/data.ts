@@ -311,8 +311,8 @@ export interface UnreadPullRequests {
 }
 
 /**
- * The pull requests of all runs and campaigns. `skipped`: no forge was asked. `partial` and `cut`: some could not be read, so `merged`, `closed` and
- * `waiting` are lower bounds.
+ * The pull requests of all runs and campaigns. `skipped`: no forge was asked. `partial` and `cut`: some could not be read, and `merged`, `closed` and
+ * `waiting` are without them.
  */
 export interface PullRequests extends ListState {
   /** Named by the files. */
@@ -328,6 +328,11 @@ export interface PullRequests extends ListState {
   entries: readonly PullRequestEntry[];
   /** Those that could not be read, by reason; empty if no forge was asked. */
   unread: readonly UnreadPullRequests[];
+  /**
+   * When the oldest of those that could not be read was opened, by the end of its run, in ISO 8601; null if there is none, or if one of them has no
+   * known time.
+   */
+  unreadFrom: string | null;
 }
 
 /** What the figures cover. Nothing is counted beyond it. */
@@ -393,10 +398,14 @@ export function isRead({ state }: Pick<ListState, "state">): boolean {
   return state !== "failed" && state !== "skipped";
 }
 
-/** A number of pull requests from the forge, such as `at least 3` if some could not be read; null if it is unknown. */
-export function pullCountText({ state }: Pick<PullRequests, "state">, pair: Pair | null): string | null {
-  if (pair === null) return null;
-  return state === "complete" ? `${pair.last}` : `at least ${pair.last}`;
+/** Pull requests that could not be read although a forge was asked. */
+export function unreadCount({ unread }: Pick<PullRequests, "unread">): number {
+  return sumOf(unread, ({ pullRequests }) => pullRequests);
+}
+
+/** Whether a pull request that was opened at this time or before may be missing, because it could not be read. */
+export function mayMissOlder({ state, unreadFrom }: Pick<PullRequests, "state" | "unreadFrom">, ms: number): boolean {
+  return state !== "complete" && !(Date.parse(unreadFrom ?? "") > ms);
 }
 
 /** A count from a list; null if nothing of the list was read. */

@@ -58,7 +58,9 @@ export function pullRequestsOf(named: readonly NamedPull[], reading: ForgeReadin
     moments.filter(({ state, opened, ended }) =>
       opened <= atMs && (state === "open" || (state === "merged" || state === "closed") && ended > atMs)
     ).length;
-  const unread = reading === null ? [] : unreadOf(all.flatMap(({ wasRead, url }) => wasRead ? [] : url), reading);
+  const unreadPulls = all.filter(({ wasRead }) => !wasRead);
+  const unread = reading === null ? [] : unreadOf(unreadPulls.map(({ url }) => url), reading);
+  const unreadFromMs = unreadPulls.reduce((ms, { openedAt }) => Math.min(ms, Date.parse(openedAt ?? "")), Infinity);
   const state = stateOf(named.length, unread, reading);
   const counts = !isRead(state) ? null : {
     merged: pair((back) => moments.filter(({ state, ended }) => state === "merged" && inSpan(ended, back)).length),
@@ -76,6 +78,7 @@ export function pullRequestsOf(named: readonly NamedPull[], reading: ForgeReadin
     waiting: counts?.waiting ?? null,
     entries: waiting.slice(0, MAX_ENTRIES).map(({ wasRead: _wasRead, endedAt: _endedAt, ...entry }) => entry),
     unread: unread.slice(0, MAX_REASONS),
+    unreadFrom: Number.isFinite(unreadFromMs) ? new Date(unreadFromMs).toISOString() : null,
   };
 }
 

@@ -159,8 +159,12 @@ function pullsOf(runs: readonly RunEntry[], items: readonly ItemRun[]): NamedPul
   for (const { pull } of items) if (pull !== null) pulls.set(pull.url, pull);
   for (const { pullRequest, repository, task, campaign, endedAt, createdAt } of runs) {
     const url = webUrl(pullRequest ?? "");
-    if (url === undefined || pulls.has(url)) continue;
-    pulls.set(url, { url, repository, task, campaign, openedAt: endedAt ?? createdAt, known: null });
+    if (url === undefined) continue;
+    const openedAt = endedAt ?? createdAt;
+    const pull = pulls.get(url);
+    if (pull === undefined) pulls.set(url, { url, repository, task, campaign, openedAt, known: null });
+    // Later runs worked on the pull request that the first one opened.
+    else if (pull.known === null && openedAt !== null) pulls.set(url, { ...pull, openedAt });
   }
   return newestPulls([...pulls.values()]);
 }

@@ -110,6 +110,16 @@
     list.querySelectorAll("th").forEach((head, column) => {
       if (head.scope === "col") sortable(head, column, body);
     });
+    // A link to one of the rows shows its kind of rows only.
+    document.querySelectorAll("a[data-search]").forEach((link) =>
+      link.addEventListener("click", () => {
+        const target = document.getElementById(link.hash.slice(1));
+        if (!body.contains(target)) return;
+        if (search !== null) search.value = link.dataset.search ?? "";
+        if (choice !== null) choice.value = link.dataset.kind ?? "";
+        show();
+      })
+    );
     // A link to a row must lead somewhere, whatever is filtered.
     addEventListener("hashchange", () => {
       const target = document.getElementById(location.hash.slice(1));

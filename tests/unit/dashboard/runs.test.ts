@@ -261,7 +261,7 @@ test("pullRequestsOf() counts by the times of the forge, and compares with the s
     opened: { last: 1, before: 3 },
     merged: { last: 1, before: 1 },
     closed: { last: 1, before: 0 },
-    unread: [],
+    ...{ unread: [], unreadFrom: null },
     // Seven days ago 1, 3 and 5 were open.
     waiting: { last: 2, before: 3 },
     entries: [1, 2].map((number) => {
@@ -277,7 +277,7 @@ test("pullRequestsOf() without a token says so, and has what campaigns have read
   const { entries, why, ...counts } = pullRequestsOf([named(1), named(2, { known, campaign: "node" })], null, NOW);
   expect(counts).toEqual({
     ...{ state: "skipped", count: 2, opened: { last: 2, before: 0 }, merged: null, closed: null, waiting: null },
-    unread: [],
+    ...{ unread: [], unreadFrom: ago(1) },
   });
   expect(why).toBe("To see which pull requests are open or were merged, set GITHUB_TOKEN or GITLAB_TOKEN");
   expect(entries.map(({ campaign, checks }) => [campaign, checks])).toEqual([["node", "red"]]);
@@ -285,12 +285,12 @@ test("pullRequestsOf() without a token says so, and has what campaigns have read
 });
 
 test("pullRequestsOf() says how many could not be read, and why", () => {
-  const { state, why } = pullRequestsOf(
-    [named(1), named(2)],
+  const { state, why, unreadFrom } = pullRequestsOf(
+    [named(1), named(2, { openedAt: ago(3) })],
     reading({ 1: { state: "open", createdAt: ago(1) } }, { 2: "HTTP 502" }),
     NOW,
   );
-  expect([state, why]).toEqual(["partial", "1 pull request of 2 could not be read: HTTP 502"]);
+  expect([state, why, unreadFrom]).toEqual(["partial", "1 pull request of 2 could not be read: HTTP 502", ago(3)]);
   const several = reading({}, { 2: "HTTP 502", 3: "HTTP 502" });
   (several as { unasked: Map<string, string> }).unasked.set(named(1).url, "github.com");
   const { why: most, unread } = pullRequestsOf([named(1), named(2), named(3)], several, NOW);

@@ -171,6 +171,7 @@ const PULLS: Fields<PullRequests> = {
   waiting: true,
   entries: true,
   unread: true,
+  unreadFrom: true,
 };
 const UNREAD: Fields<UnreadPullRequests> = { why: true, pullRequests: true, urls: true };
 const COVERAGE: Fields<Coverage> = {
