@@ -22,17 +22,17 @@ export type Stages =
   | { kind: "unknown" };
 
 /** The last document is the pipeline: an earlier one has `spec`, the inputs of a template. */
-function documentOf(text: string) {
+function documentsOf(text: string) {
   try {
     const documents = parseAllDocuments(text, { logLevel: "silent", uniqueKeys: false, merge: true });
-    return Array.isArray(documents) ? documents.at(-1) : undefined;
+    return Array.isArray(documents) ? documents : [];
   } catch {
     // GitLab cannot read it either, and reports that.
-    return undefined;
+    return [];
   }
 }
 
-const pipelineOf = (text: string): Node | undefined => documentOf(text)?.contents ?? undefined;
+const pipelineOf = (text: string): Node | undefined => documentsOf(text).at(-1)?.contents ?? undefined;
 
 /** The texts of a list; undefined if one is a reference or not a text. */
 function textsOf(node: unknown): string[] | undefined {
@@ -94,23 +94,49 @@ export function pipelineFiles(
   const files = new Map<string, Readonly<Record<string, unknown>>>();
   const seen = new Set<string>();
   const unreadable = new Set<string>();
-  const add = (path: string) => {
-    if (seen.has(path) || seen.size >= MAX_FILES) return;
-    seen.add(path);
-    const document = documentOf(read(path) ?? "");
-    // It throws for aliases without an anchor, and for too many of them.
-    const content: unknown = valueOr(() => document?.toJS(), undefined);
+  const add = (path: string, inputs: unknown) => {
+    const key = JSON.stringify([path, inputs]);
+    if (seen.has(key) || seen.size >= MAX_FILES) return;
+    seen.add(key);
+    const content = contentOf(read(path) ?? "", inputs);
     if (!isObject(content)) return;
     for (const entry of [content.include].flat()) {
       if (isObject(entry) && !admits(entry.rules)) continue;
       const local = isObject(entry) ? entry.local : entry;
-      if (typeof local === "string" && PLAIN_PATH.test(local)) add(local.replace(/^\/+/, ""));
-      else for (const name of namesOf(entry)) unreadable.add(name);
+      if (typeof local === "string" && PLAIN_PATH.test(local)) {
+        add(local.replace(/^\/+/, ""), isObject(entry) ? entry.inputs : undefined);
+      } else for (const name of namesOf(entry)) unreadable.add(name);
     }
-    files.set(path, content);
+    files.set(key, content);
   };
-  add(PIPELINE_FILE);
+  add(PIPELINE_FILE, undefined);
   return { files: [...files.values()], unreadable: [...unreadable] };
+}
+
+/** The pipeline in a file, with the values of its inputs. */
+function contentOf(text: string, inputs: unknown): unknown {
+  // Reading throws for aliases without an anchor, and for too many of them.
+  const values = documentsOf(text).map((document): unknown => valueOr(() => document.toJS(), undefined));
+  const [header] = values;
+  const spec = values.length > 1 && isObject(header) && isObject(header.spec) ? header.spec.inputs : undefined;
+  const defaults = Object.entries(isObject(spec) ? spec : {})
+    .map(([name, input]) => [name, isObject(input) ? input.default : undefined] as const);
+  const all = new Map([...defaults, ...Object.entries(isObject(inputs) ? inputs : {})]);
+  return all.size === 0 ? values.at(-1) : withInputs(values.at(-1), all);
+}
+
+/** Source: GitLab, "CI/CD inputs", "Define input parameters with spec:inputs". Expressions with a function stay as they are. */
+function withInputs(value: unknown, inputs: ReadonlyMap<string, unknown>): unknown {
+  if (Array.isArray(value)) return value.map((each) => withInputs(each, inputs));
+  if (typeof value === "string") {
+    const [, whole] = /^\$\[\[\s*inputs\.([\w-]+)\s*\]\]$/.exec(value) ?? [];
+    if (whole !== undefined) return inputs.get(whole) ?? value;
+    return value.replace(/\$\[\[\s*inputs\.([\w-]+)\s*\]\]/g, (text, name) => String(inputs.get(name) ?? text));
+  }
+  if (!isObject(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, each]) => [String(withInputs(key, inputs)), withInputs(each, inputs)]),
+  );
 }
 
 /** The name of an included file or its project, without the parts of an address that can be secret. */

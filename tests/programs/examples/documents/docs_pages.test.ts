@@ -16,6 +16,7 @@ import { Buffer } from "node:buffer";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import process from "node:process";
+import { predictPipeline } from "../../../../lib/cli/setup/gitlab_rules.ts";
 import { jobFile, type Recipe, RECIPES } from "../../../../lib/cli/setup/recipes.ts";
 import { unreleasedText } from "../../../../tools/publish/released.ts";
 import { root, runtimes } from "../../../../tools/setup.mjs";
@@ -338,13 +339,14 @@ test.skipIf(!CAN_RUN)(
     const shared = "  - local: mogplex.yml\n";
     const text = block("docs/gitlab.md", "yaml", "- project:").replace(/ {2}- project:(?:.*\n){3}/, shared);
     expect(text).toContain(shared);
-    const { run } = await laptop({
+    const files: Record<string, string> = {
       ".gitlab-ci.yml": text,
       "ci/pipeline.yml": "deploy: { script: [echo], rules: [{ if: $CI_COMMIT_BRANCH }] }\nbuild: { script: [echo] }\n",
       "mogplex.yml": block("docs/gitlab.md", "yaml", "- local: run.yml"),
       "run.yml": readFileSync(built("templates/run.yml"), "utf8"),
       "ci/mogplex-task.md": "Fix the flaky tests\n",
-    });
+    };
+    const { run } = await laptop(files);
     const jobs = async (variables: string) => {
       const list =
         `gitlab-ci-local --list-csv --ignore-schema-paths "#/definitions/tags/minItems" --ignore-predefined-vars CI_PIPELINE_SOURCE ${variables}`;
@@ -356,6 +358,11 @@ test.skipIf(!CAN_RUN)(
       await jobs("--variable CI_PIPELINE_SOURCE=schedule --variable MOGPLEX_SCHEDULE=run"),
       (await jobs("--variable CI_PIPELINE_SOURCE=push")).toSorted(),
     ]).toEqual([["mogplex-run"], ["build", "deploy"]]);
+    // `init` predicts the same.
+    const predicted = (source: string, variables?: Record<string, string>) =>
+      predictPipeline({ read: (path) => files[path], source, variables }).jobs.toSorted();
+    expect([predicted("schedule", { MOGPLEX_SCHEDULE: "run" }), predicted("push")])
+      .toEqual([["mogplex-run"], ["build", "deploy"]]);
   },
 );
 

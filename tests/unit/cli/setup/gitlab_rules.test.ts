@@ -146,3 +146,26 @@ test("predictPipeline() names the included files that it cannot read, without se
     ],
   });
 });
+
+test("predictPipeline() fills in the inputs of an included file, once for each include", () => {
+  const rules = "[{ if: $CI_PIPELINE_SOURCE == 'push' }]";
+  const files: Record<string, string> = {
+    ".gitlab-ci.yml": `include:
+  - { local: ci/run.yml }
+  - { local: ci/run.yml, inputs: { job-name: nightly, rules: [{ if: $CI_PIPELINE_SOURCE == "schedule" }] } }
+  - { local: ci/run.yml, inputs: { job-name: all, rules: [{ when: always }] } }
+`,
+    "ci/run.yml": `spec:
+  inputs:
+    job-name: { default: agent }
+    rules: { type: array, default: ${rules} }
+    image: {}
+---
+".base:$[[ inputs.job-name ]]": { image: "$[[ inputs.image ]]" }
+"$[[ inputs.job-name ]]-run":
+  script: [make]
+  rules: $[[ inputs.rules ]]
+`,
+  };
+  expect(predictPipeline({ read: (path) => files[path], source: "schedule" }).jobs).toEqual(["nightly-run", "all-run"]);
+});
