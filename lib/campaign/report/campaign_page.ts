@@ -197,7 +197,7 @@ function countWords(view: CampaignView): string {
   const queuedItems = items - ended - asking - running;
   const again = retriedCount(view);
   return [
-    `${ended} ${ended === 1 ? "has" : "have"} finished`,
+    ...ended === 0 ? [] : [`${ended} ${ended === 1 ? "has" : "have"} finished`],
     ...running === 0 ? [] : [`${running} ${running === 1 ? "is" : "are"} running`],
     ...asking === 0 ? [] : [`${asking} ${asking === 1 ? "waits" : "wait"} for an answer`],
     `${queuedItems} ${queuedItems === 1 ? "is" : "are"} queued${again === 0 ? "" : ` (${again} of them again)`}`,

@@ -108,7 +108,7 @@ function stateLine(view: CampaignView, nowMs: number): Words {
     ...(wave === null ? [] : [sentence(`next wave: ${wave}`)]),
     // The state of the campaign has the other numbers.
     ...(bad + asking === 0 ? [] : [sentence({
-      strong: isCounted ? `${formatCount(bad, "item")} did not succeed: see below what to do` : "See below what to do",
+      strong: isCounted ? `${formatCount(bad, "item")} did not succeed: see what to do below` : "See what to do below",
     })]),
   ], " ");
 }

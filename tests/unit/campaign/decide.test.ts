@@ -192,6 +192,22 @@ test("a campaign that is stopped starts nothing more, collects what runs, and go
   expect((await world.run()).code).toBe(0);
 });
 
+test("the decisions in a view name who decided what, and cancelled runs only if a stop has cancelled some", async () => {
+  const world = campaignWorld({ count: 5, runDuration: () => 20 * MINUTE });
+  const whats = async () => {
+    const { view } = await world.decide(stop(true));
+    return view.about?.decisions?.map(({ what, by }) => [what, by]);
+  };
+  await world.advance();
+  const cancelled = [["Planned 5 items", null], ["Started the first run", null], [
+    "Stopped it and cancelled the active runs",
+    "kim",
+  ]];
+  expect(await whats()).toEqual(cancelled);
+  await world.decide({ kind: "resume" });
+  expect(await whats()).toEqual([...cancelled, ["Resumed it", "kim"], ["Stopped it", "kim"]]);
+});
+
 test("decideCampaign() cancels the runs at once when it stops with cancel, also after a stop without it", async () => {
   const world = campaignWorld({ count: 5, runDuration: () => 20 * MINUTE });
   await world.advance();

@@ -17,7 +17,7 @@ test("renderCampaignMarkdown() says in two lines where a campaign is, what it wa
   expect(lines.slice(0, 3)).toEqual([
     "## 🚀 Campaign `replace-moment`, round `2026-12`, is running",
     "3 runs active, 1 run waits for an answer; the next start waits for the quota of starts an hour (30 of 30 used). " +
-    "Next wave: 2026-12-01 14:05 UTC (in 12 min). **15 items did not succeed: see below what to do**.",
+    "Next wave: 2026-12-01 14:05 UTC (in 12 min). **15 items did not succeed: see what to do below**.",
     "56 of 100 have finished: 34 succeeded, 5 unchanged, 2 unknown, 1 conflict, 8 failed, 2 overdue, 1 cancelled, 1 invalid, 2 skipped. " +
     "1 needs-input, 3 running, 1 held back by a quota, 1 held back by the service, 38 queued. 34 pull requests; " +
     "to see which are merged, set GITHUB_TOKEN or GITLAB_TOKEN, or for Gitea GITEA_TOKEN and --forge-host HOST.",
@@ -133,7 +133,7 @@ test("renderCampaignMarkdown() says once how many items of a campaign that is do
   const text = render(
     viewOf([anItem(1, "failed"), anItem(2, "succeeded")], { state: "done", nextWaveAt: null, endsAt: null }),
   );
-  expect(text).toContain("1 of 2 items succeeded, 1 did not succeed. **See below what to do**.");
+  expect(text).toContain("1 of 2 items succeeded, 1 did not succeed. **See what to do below**.");
   expect(text.match(/did not succeed/g)?.length).toBe(1);
 });
 

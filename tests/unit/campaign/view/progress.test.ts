@@ -100,6 +100,8 @@ test("the threshold by count stops the starts, collects what runs, and ends with
   const { code, view, items } = await world.run();
   expect([code, view.state, view.exitCode, view.counts.running]).toEqual([1, "stopped", 1, 0]);
   expect(view.stateReason).toBe("the first 2 items all failed (stop-after-failures: 2)");
+  // Failures do not show how long the others will take.
+  expect(view.endsAtIfApproved).toBeUndefined();
   expect(items.at(-1)).toMatchObject({ type: "end", outcome: "failed" });
   const sent = world.starts.length;
   expect(view.counts.failed).toBe(sent);
@@ -131,7 +133,11 @@ test("the threshold by share is looked at from the fifth ended item on", async (
     scenarios: FIRST_FAILS,
     file: { limits: { "stop-after-failures": "10%", parallel: 1 } },
   });
-  expect((await oneFails.run()).view.stateReason).toBe("1 of the first 5 items failed (stop-after-failures: 10%)");
+  const { view: mixed } = await oneFails.run();
+  expect([mixed.stateReason, mixed.endsAtIfApproved]).toEqual([
+    "1 of the first 5 items failed (stop-after-failures: 10%)",
+    expect.any(String),
+  ]);
   const few = campaignWorld({ count: 4, scenarios: FAILURES, file: { limits: { "stop-after-failures": "10%" } } });
   expect((await few.run()).view.state).toBe("done");
 });
