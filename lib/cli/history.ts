@@ -4,6 +4,7 @@
  */
 import { messageOf } from "../error_sentence.ts";
 import { UsageError } from "../errors.ts";
+import { lastAgentLines } from "../report/event_text.ts";
 import {
   campaignRecordOf,
   type CampaignRun,
@@ -19,7 +20,7 @@ import {
 import { cleanResult } from "../run/clean.ts";
 import type { AnyResult } from "../run/result.ts";
 import { formatCount } from "../text/duration.ts";
-import { HISTORY } from "./options.ts";
+import { HISTORY, SHOW_TASK } from "./options.ts";
 import type { Context, JobExtra, JobExtras } from "./verb.ts";
 
 /** Undefined without a file. @throws if it cannot be read. */
@@ -87,8 +88,12 @@ export function openHistory(context: Context): HistoryExtra | undefined {
   if (path === undefined) return undefined;
   checkAppends(context, "write the history", path);
   const { writer: { redact }, writer, clock } = context;
-  const record = (result: AnyResult) =>
-    recordOf(cleanResult(result, redact, redact.token), clock.wallTime(), jobOf(context), jobUrlOf(context));
+  const record = (result: AnyResult) => {
+    const clean = cleanResult(result, redact, redact.token);
+    const isShown = context.option(SHOW_TASK) !== false && clean.kind === "run";
+    const [lastLine = null] = isShown ? lastAgentLines(clean.events, redact, 1) : [];
+    return recordOf(clean, clock.wallTime(), jobOf(context), jobUrlOf(context), lastLine);
+  };
   return {
     compare(result) {
       const run = record(result);

@@ -195,6 +195,11 @@ function sentenceOf(text: string): string {
   return `${capital(text.trim().split("\n", 1)[0]?.replace(/\.$/, "") ?? "")}.`;
 }
 
+/** The agent's own words, since the service's reason is often only an exit code. */
+function lastLineText({ lastLine }: Pick<RunEntry, "lastLine">): string {
+  return lastLine === null ? "" : `Last line of the agent: “${lastLine}”.`;
+}
+
 function capital(text: string): string {
   return text.replace(/^[a-z]/, (letter) => letter.toUpperCase());
 }
@@ -235,7 +240,7 @@ function ofRuns({ runs, silentJobs }: DashboardData, troubles: readonly Trouble[
       isQuestion ? "decision" : "run",
       outcome === "failed" ? "bad" : "warn",
       `${runName(run, task)} ${what}${often}`,
-      [reason === null ? "" : sentenceOf(reason), took, name].filter(Boolean).join(" "),
+      [reason === null ? "" : sentenceOf(reason), took, lastLineText(run), name].filter(Boolean).join(" "),
       { at: momentOf(run), lasts: isQuestion, link: linkTo(page, "Open run", places.get(run) ?? "runs"), jobUrl },
     );
   });
@@ -361,7 +366,7 @@ function ofRepositories({ runs, at }: DashboardData, troubles: readonly Trouble[
           "repository",
           "warn",
           `${repository}: ${failed} of ${count} runs of the last 7 days failed`,
-          reason === null ? "" : `Last failure: ${sentenceOf(reason)}`,
+          reason === null ? "" : [`Last failure: ${sentenceOf(reason)}`, lastLineText(lastFailure)].join(" ").trim(),
           {
             at: momentOf(lastFailure),
             link: {

@@ -783,7 +783,7 @@ function runRow(run: RunEntry, nowMs: number): TableRow {
 const MAX_WHY = 60;
 
 /** Why a run did not succeed. Without a page of the run, also where to find out more. */
-function why({ page, reason, runId, outcome, jobUrl }: RunEntry): Html | null {
+function why({ page, reason, lastLine, runId, outcome, jobUrl }: RunEntry): Html | null {
   if (page !== null || runId === null || outcome === "success") {
     return oneLine(reason, page === null ? undefined : pageAddress(page));
   }
@@ -792,9 +792,11 @@ function why({ page, reason, runId, outcome, jobUrl }: RunEntry): Html | null {
   const summary = reason === null ? "Run and job" : bare(cutText(reason, MAX_WHY).replace(/…\[.*$/s, "…"));
   return more(
     summary,
-    markup`${reason !== null && reason.length > MAX_WHY && markup`<p>${bare(reason)}</p>`}<p>Run ${code(runId)}${
-      log !== null && markup`, ${log}`
-    }</p>${isUuid(runId) && action("Write its report", commandLine("mogplex-ci", "report", runId))}`,
+    markup`${reason !== null && reason.length > MAX_WHY && markup`<p>${bare(reason)}</p>`}${
+      lastLine !== null && markup`<p>Last line of the agent: ${code(lastLine)}</p>`
+    }<p>Run ${code(runId)}${log !== null && markup`, ${log}`}</p>${
+      isUuid(runId) && action("Write its report", commandLine("mogplex-ci", "report", runId))
+    }`,
   );
 }
 

@@ -111,6 +111,8 @@ export interface RunEntry {
   exitCode: number | null;
   /** Untrusted text. */
   reason: string | null;
+  /** Last line of its agent, if it did not succeed and a history has it. Untrusted text. */
+  lastLine: string | null;
   /** Untrusted text. */
   pullRequest: string | null;
   /** Name of the campaign that started it; null for a single run. Untrusted text. */

@@ -28,8 +28,8 @@ function completed(run: RunEntry, other: RunEntry): RunEntry {
   const merged = Object.entries(run).map(([name, value]) => [name, value ?? other[name as keyof RunEntry]]);
   const both = Object.fromEntries(merged) as unknown as RunEntry;
   if (!isOpen(run) || isOpen(other)) return both;
-  const { outcome, exitCode, reason, endedAt, durationMs } = other;
-  return { ...both, outcome, exitCode, reason, endedAt, durationMs };
+  const { outcome, exitCode, reason, lastLine, endedAt, durationMs } = other;
+  return { ...both, outcome, exitCode, reason, lastLine, endedAt, durationMs };
 }
 
 /** Outcomes of jobs that did not see the end of their run. */
@@ -66,7 +66,8 @@ function settled(run: RunEntry, answer: RunAnswer | null | undefined): RunEntry 
     return { ...now, outcome: "not_started", exitCode: EXIT.rateLimited, reason: error, endedAt: updatedAt };
   }
   const reason = end === "failed" ? error : end === run.outcome ? run.reason : null;
-  const ended = { ...now, outcome: end, exitCode: EXIT[END_EXIT[end]], reason, endedAt: updatedAt };
+  const lastLine = end === "success" ? null : run.lastLine;
+  const ended = { ...now, outcome: end, exitCode: EXIT[END_EXIT[end]], reason, lastLine, endedAt: updatedAt };
   const ms = Date.parse(updatedAt) - Date.parse(createdAt);
   return { ...ended, durationMs: end === "awaiting_input" || !(ms >= 0) ? null : ms };
 }

@@ -174,11 +174,11 @@ function newestPulls(pulls: readonly NamedPull[]): NamedPull[] {
 }
 
 function historyRun(file: string, record: ReturnType<typeof readHistory>["records"][number]): RunEntry {
-  const { kind, runId, repository, job, jobUrl, task, title, outcome, exitCode, reason } = record;
+  const { kind, runId, repository, job, jobUrl, task, title, outcome, exitCode, reason, lastLine } = record;
   const { pullRequest, campaign, endedAt, tookMs, at } = record;
   return {
     ...{ file, kind, runId, repository, job, jobUrl, task: title, taskKey: task, page: null },
-    ...{ outcome, exitCode, reason },
+    ...{ outcome, exitCode, reason, lastLine },
     ...{ pullRequest, campaign, createdAt: null, endedAt: endedAt ?? at, durationMs: tookMs },
   };
 }
@@ -298,7 +298,7 @@ function itemIn(file: string, campaign: string, title: string | null, row: Recor
       page: null,
       outcome,
     },
-    ...{ exitCode: null, reason, pullRequest, campaign, createdAt, endedAt: endedAt ?? null },
+    ...{ exitCode: null, reason, lastLine: null, pullRequest, campaign, createdAt, endedAt: endedAt ?? null },
     durationMs: took >= 0 ? took : null,
   };
   const openedAt = isObject(row.pullRequestState) ? textIn(row.pullRequestState.createdAt) : null;
@@ -344,6 +344,7 @@ function runIn(file: string, text: string): RunEntry {
     outcome,
     exitCode: result.exitCode,
     reason: result.reason,
+    lastLine: null,
     pullRequest: result.kind === "automation-run" ? null : result.pullRequest.url,
     campaign: null,
     createdAt: result.createdAt,

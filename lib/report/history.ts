@@ -35,6 +35,8 @@ export interface HistoryRecord {
   exitCode: number;
   /** First line of why it did not succeed, cut; null if unknown. Untrusted text. */
   reason: string | null;
+  /** Last line of the agent, cut; null after a success, if unknown or not shown. Untrusted text. */
+  lastLine: string | null;
   /** Address of the job, otherwise of its pipeline; null outside CI. */
   jobUrl: string | null;
   /** Duration of the run in milliseconds, from the service; null if its end was not seen, or no agent started. */
@@ -104,12 +106,14 @@ function jobAddress(text: string | null): string | null {
  * @param at Wall time now, in milliseconds since 1970.
  * @param job The job in its CI system; null outside CI.
  * @param jobUrl Its address. @default unknown
+ * @param lastLine Last line of the agent, without secrets. @default not shown
  */
 export function recordOf(
   result: AnyResult,
   at: number,
   job: string | null,
   jobUrl: string | null = null,
+  lastLine: string | null = null,
 ): HistoryRecord | undefined {
   const { kind, runId, exitCode, repoId, durationMs, requests } = result;
   const outcome = recordedOutcomeOf(result);
@@ -128,6 +132,7 @@ export function recordOf(
     outcome,
     exitCode,
     reason: firstLine(result.reason),
+    lastLine: outcome === "success" ? null : firstLine(lastLine),
     jobUrl: jobAddress(jobUrl),
     tookMs: outcome === "not_started" ? null : runMsOf(result),
     durationMs,
@@ -146,6 +151,7 @@ export interface CampaignRun {
   repository: string;
   outcome: "success" | "failed" | "cancelled" | "awaiting_input" | "deadline" | "error";
   reason: string | null;
+  lastLine: string | null;
   /** In ISO 8601, as `endedAt`. */
   startedAt: string | null;
   endedAt: string | null;
@@ -164,13 +170,14 @@ export function campaignRecordOf(
   job: string | null,
   jobUrl: string | null = null,
 ): HistoryRecord {
-  const { campaign, runId, repository, outcome, reason, startedAt, endedAt, pullRequest } = run;
+  const { campaign, runId, repository, outcome, reason, lastLine, startedAt, endedAt, pullRequest } = run;
   const [startMs, endMs] = [instantMs(startedAt), instantMs(endedAt)];
   const tookMs = startMs === null || endMs === null ? null : Math.max(0, endMs - startMs);
   return {
     ...{ schemaVersion: 1, kind: "run", at: new Date(at).toISOString(), runId, job: short(job), repoId: null },
     ...{ repository: short(repository), harness: null, task: null, title: null },
-    ...{ outcome, exitCode: EXIT[EXITS[outcome]], reason: firstLine(reason), jobUrl: jobAddress(jobUrl), tookMs },
+    ...{ outcome, exitCode: EXIT[EXITS[outcome]], reason: firstLine(reason), lastLine: firstLine(lastLine) },
+    ...{ jobUrl: jobAddress(jobUrl), tookMs },
     ...{
       durationMs: tookMs ?? 0,
       requests: 0,
@@ -207,7 +214,7 @@ const isAmount = (value: unknown): value is number => typeof value === "number" 
 
 type Texts = Pick<
   HistoryRecord,
-  "job" | "repoId" | "repository" | "harness" | "task" | "title" | "reason" | "key" | "campaign"
+  "job" | "repoId" | "repository" | "harness" | "task" | "title" | "reason" | "lastLine" | "key" | "campaign"
 >;
 
 /** A record or an unread source; otherwise what is wrong with the line, as a text. */
@@ -217,7 +224,8 @@ function readRecord(text: string): HistoryRecord | UnreadSource | string {
   if (value === undefined) return "it is not JSON";
   if (!isObject(value)) return "it is not an object";
   const { schemaVersion, kind, at, runId, job, repoId, repository, harness, outcome, task, title } = value;
-  const { exitCode, reason, jobUrl, tookMs, durationMs, requests, key, endedAt, pullRequest, campaign } = value;
+  const { exitCode, reason, lastLine, jobUrl, tookMs, durationMs, requests, key, endedAt, pullRequest, campaign } =
+    value;
   if (schemaVersion !== 1) return '"schemaVersion" is not 1';
   if (kind === "problem") {
     const { source, why } = value;
@@ -235,7 +243,7 @@ function readRecord(text: string): HistoryRecord | UnreadSource | string {
   if (wrongNumber !== undefined) return `${JSON.stringify(wrongNumber[0])} is not a number`;
   if (!(tookMs === null || isAmount(tookMs))) return '"tookMs" is not a number';
   if (!(endedAt === null || isText(endedAt) && isMoment(endedAt))) return '"endedAt" is not a time';
-  const texts = Object.entries({ job, repoId, repository, harness, task, title, reason, key, campaign });
+  const texts = Object.entries({ job, repoId, repository, harness, task, title, reason, lastLine, key, campaign });
   const [wrongText] = texts.find(([, text]) => !isTextOrNull(text)) ?? [];
   if (wrongText !== undefined) return `${JSON.stringify(wrongText)} is neither text nor null`;
   if (!(pullRequest === null || typeof pullRequest === "string")) return '"pullRequest" is neither text nor null';

@@ -167,11 +167,12 @@ export async function endWithCampaign(
   if (history !== undefined) checkAppends(context, "write the history", history);
   let name: string | undefined;
   const addToHistory = ({ item, before }: Extract<CampaignEvent, { type: "item" }>) => {
-    const { verdict, runId, repository, reason, startedAt, endedAt, pullRequest } = item;
+    const { verdict, runId, repository, reason, lastLines = [], startedAt, endedAt, pullRequest } = item;
     const outcome = outcomeOf(verdict);
     if (history === undefined || runId === null || outcome === undefined || verdict === before) return;
     name ??= latest?.(true).campaign ?? "";
-    const run = { campaign: name, runId, repository, outcome, reason, startedAt, endedAt, pullRequest };
+    const lastLine = lastLines.at(-1) ?? null;
+    const run = { campaign: name, runId, repository, outcome, reason, lastLine, startedAt, endedAt, pullRequest };
     addCampaignRun(context, history, run);
   };
   const failed = { is: false, view: null as CampaignView | null };

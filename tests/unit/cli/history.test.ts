@@ -2,12 +2,24 @@ import { mkdtempSync, readFileSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "bun:test";
+import { parseScenarios } from "../../../lib/emulator/agents/scenario.ts";
 import { processIo } from "../../../lib/io.ts";
 import { readHistory } from "../../../lib/report/history.ts";
 import { GITLAB } from "./verbs/doctor_world.ts";
 import { REPO, world } from "./world.ts";
 
 const FILE = "runs.ndjson";
+
+/** An agent whose last message has a secret of the job, in two pieces. */
+const LEAKING = parseScenarios(
+  `steps:
+  - { after: 5, sandbox: up }
+  - { after: 1, event: { type: log, message: "I look at the tests.\\n2 tests fail with s3cret-of", payload: { kind: assistant_delta } } }
+  - { after: 1, event: { type: log, message: "-the-job-1\\n", payload: { kind: assistant_delta } } }
+  - { after: 5, fail: Agent run exited with code 1 }
+`,
+  "test",
+);
 
 const RUN = ["run", "--follow", "--repo", REPO, "Fix it", "--history", FILE];
 
@@ -37,6 +49,17 @@ test("run --follow adds reason, address of the job and title of the task, but no
   const jobUrl = env.CI_JOB_URL;
   expect(await lineOf()).toEqual({ title: "Fix it", jobUrl, hasReason: true });
   expect(await lineOf("--show-task", "false")).toEqual({ title: null, jobUrl, hasReason: true });
+});
+
+test("run --follow adds the last line of an agent that failed, without secrets, and not of a confidential task", async () => {
+  const lineOf = async (scenario: string, ...more: string[]) => {
+    const { cli } = scenario === "success" ? world() : world("", { scenarios: LEAKING });
+    const { io } = await cli([...RUN, ...more], { env: { ...GITLAB, NPM_TOKEN: "s3cret-of-the-job-1" } });
+    return JSON.parse(io.files.get(FILE) ?? "").lastLine;
+  };
+  expect(await lineOf("leaking")).toBe("2 tests fail with [redacted]");
+  expect(await lineOf("leaking", "--show-task", "false")).toBeNull();
+  expect(await lineOf("success")).toBeNull();
 });
 
 test("run --follow says which lines of a history it leaves out, and keeps them", async () => {

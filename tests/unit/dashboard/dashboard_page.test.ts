@@ -60,7 +60,7 @@ test("concernsOf() sorts by kind, and foldConcerns() folds no question and no wa
       taskKey: runId,
       page: null,
     },
-    ...{ outcome, exitCode: 1, reason: null, pullRequest: null, campaign: null, createdAt: null },
+    ...{ outcome, exitCode: 1, reason: null, lastLine: null, pullRequest: null, campaign: null, createdAt: null },
     ...{ endedAt: hoursAgo(hours), durationMs: null },
   });
   const pull = { ...fullDashboard(1).pullRequests.entries[0], openedAt: hoursAgo(100) };
@@ -447,6 +447,17 @@ test("renderDashboardPage() shows no number of pull requests that it does not kn
     "pull_requests_waiting_age_max_seconds 360000",
   ]);
   expect(metricsOf(none)).toEqual(known.slice(0, 2));
+});
+
+test("renderDashboardPage() shows the last line of the agent where a run failed, as text", () => {
+  const lastLine = "<b>tests/cart.test.ts: 3 failed</b>";
+  const { runs, ...data } = fullDashboard(12);
+  const [failed] = runs.filter(({ outcome, repository }) => outcome === "failed" && repository !== null);
+  const page = render(emptyDashboard({ ...data, runs: [{ ...failed, page: null, lastLine }] as Data["runs"] }));
+  expect(breaches(page)).toEqual([]);
+  const [line] = textsOf(page, "li").filter((text) => text.includes("Last line of the agent"));
+  expect(line).toContain(`Npm test exited with code 1. After 3 min. Last line of the agent: “${lastLine}”.`);
+  expect(textsOf(page, "code")).toContain(lastLine);
 });
 
 test("renderDashboardMetrics() has the durations that the page shows", () => {

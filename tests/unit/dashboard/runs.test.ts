@@ -26,7 +26,16 @@ function run(days: number, outcome: string, fields: Partial<RunEntry> = {}): Run
   return {
     ...{ file: "runs.ndjson", kind: "run", runId: `r-${count++}`, repository: "acme/api", job: "nightly" },
     ...{ jobUrl: null, task: null },
-    ...{ taskKey: "t", page: null, outcome, exitCode: 0, reason: null, pullRequest: null, campaign: null },
+    ...{
+      taskKey: "t",
+      page: null,
+      outcome,
+      exitCode: 0,
+      reason: null,
+      lastLine: null,
+      pullRequest: null,
+      campaign: null,
+    },
     ...{ createdAt: null, endedAt: ago(days), durationMs: MINUTE },
     ...fields,
   };

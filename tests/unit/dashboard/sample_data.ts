@@ -149,6 +149,7 @@ export function fullDashboard(size: number, changes: Partial<DashboardData> = {}
           jobUrl: "https://gitlab.example.com/acme/web/-/jobs/7",
           taskKey: null,
           campaign: null,
+          lastLine: null,
           endedAt: ago(index + 0.5),
         },
         pullRequest: outcome === "success" ? `https://github.com/acme/service-${index}/pull/${index + 1}` : null,

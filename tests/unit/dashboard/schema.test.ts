@@ -116,6 +116,7 @@ const RUN: Fields<RunEntry> = {
   outcome: true,
   exitCode: true,
   reason: true,
+  lastLine: true,
   pullRequest: true,
   campaign: true,
   createdAt: true,

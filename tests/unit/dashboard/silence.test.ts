@@ -16,7 +16,16 @@ let count = 0;
 function run(days: number, fields: Partial<RunEntry> = {}): RunEntry {
   return {
     ...{ file: "runs.ndjson", kind: "run", runId: `r-${count++}`, repository: "acme/billing", job: "nightly" },
-    ...{ jobUrl: null, task: "Fix the tests", taskKey: "t", page: null, outcome: "success", exitCode: 0, reason: null },
+    ...{
+      jobUrl: null,
+      task: "Fix the tests",
+      taskKey: "t",
+      page: null,
+      outcome: "success",
+      exitCode: 0,
+      reason: null,
+      lastLine: null,
+    },
     ...{ pullRequest: null, campaign: null, createdAt: null, endedAt: ago(days), durationMs: 60_000 },
     ...fields,
   };

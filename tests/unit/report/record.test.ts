@@ -30,6 +30,7 @@ test("recordOf() has the end of the run and its pull request, if that may be a l
     endedAt: "2026-11-27T11:04:00.500Z",
     pullRequest: "https://github.com/acme/web/pull/7",
     campaign: null,
+    lastLine: null,
   });
   expect(pull("javascript:alert(1)")?.pullRequest).toBeNull();
 });
@@ -46,6 +47,14 @@ test("recordOf() has the titles of task and reason in one line each, and the add
   }
   const [read] = readHistory(`${JSON.stringify({ ...record(), jobUrl: "javascript:alert(1)" })}\n`).records;
   expect(read?.jobUrl).toBeNull();
+});
+
+test("recordOf() has the last line of an agent that did not succeed, cut", () => {
+  const failed = { ...RESULT, outcome: "failed", exitCode: 1 } as const;
+  const line = recordOf(failed, AT, null, null, `  2 tests\u202e failed ${"x".repeat(300)}`);
+  expect(line?.lastLine).toMatch(/^2 tests failed x{100,}…/);
+  expect(readHistory(historyLine(line as HistoryRecord)).records).toEqual([line as HistoryRecord]);
+  expect(recordOf(RESULT, AT, null, null, "All tests pass")?.lastLine).toBeNull();
 });
 
 test("recordOf() knows no time of a run that was not seen to end, and no record without a run", () => {
