@@ -103,7 +103,7 @@ test("dashboard lists the failed items of a campaign of which it read only a his
     historyLine(campaignRecordOf(
       {
         ...{ campaign: "node-24", runId: `3f0e2c51-8d9a-4f6b-9c7d-00000000000${index}`, repository: `acme/r${index}` },
-        ...{ outcome, reason: outcome === "failed" ? "npm test failed" : null, pullRequest: null },
+        ...{ outcome, reason: outcome === "failed" ? "npm test failed" : null, lastLine: null, pullRequest: null },
         startedAt: new Date(clock.wallTime() - 3_600_000).toISOString(),
         endedAt: new Date(clock.wallTime() - (index + 1) * 60_000).toISOString(),
       },

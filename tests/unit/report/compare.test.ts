@@ -20,7 +20,7 @@ function record(day: number, more: Partial<HistoryRecord> = {}): HistoryRecord {
     durationMs: 11 * MINUTE,
     requests: 20,
     key: null,
-    ...{ endedAt: null, pullRequest: null, campaign: null, title: null, reason: null, jobUrl: null },
+    ...{ endedAt: null, pullRequest: null, campaign: null, title: null, reason: null, lastLine: null, jobUrl: null },
     ...more,
   };
 }
