@@ -535,12 +535,12 @@ export function unreadAdvice(items: readonly CampaignItem[]): string | null {
   return isUnread ? `to see which are merged, set ${FORGE_TOKENS_TEXT}` : null;
 }
 
-/** What happens to the pull request of a succeeded item whose task starts again, as a clause; null without one, and once it is merged or closed. */
+/** What happens to the pull request of a succeeded item that starts again, as a clause; null without one, and once it is merged or closed. */
 export function openPullText(
   { state, pullRequest, pullState }: { state: ItemState; pullRequest: string | null; pullState: string | undefined },
 ): string | null {
   if (state !== "succeeded" || pullRequest === null || pullState === "merged" || pullState === "closed") return null;
   const number = parsePullRequest(pullRequest)?.number;
   const name = number === undefined ? pullRequest : `#${number} (${pullRequest})`;
-  return `it succeeded with pull request ${name}, which stays open; the campaign then follows only the new one`;
+  return `its pull request ${name} stays open; the campaign follows the new one`;
 }

@@ -201,12 +201,10 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
   const whole = campaignEntry(context);
   const [before, after] = whole?.isLater ? [[], [whole]] : [whole === undefined ? [] : [whole], []];
   const items = new Map(view.items.map((item) => [item.id, item]));
-  const isAnswerable = !cancelsAll(view);
   // What has stopped it comes first.
   const failed = isStoppedByFailures(view) ? failedGroups(view) : [];
   const later = (group: CauseGroup) => Number(!failed.includes(group));
-  const groups = view.causes.filter(({ verdict }) => isAnswerable || verdict !== "needs-input")
-    .sort((a, b) => later(a) - later(b) || byVerdict(a, b));
+  const groups = [...view.causes].sort((a, b) => later(a) - later(b) || byVerdict(a, b));
   const isOver = view.state === "done" || view.state === "waiting" && view.nextWaveAt === null;
   const noWave = isOver && groups.some(({ stuck }) => stuck === null);
   return [
@@ -236,15 +234,11 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
   ];
 }
 
-/** Whether a person wants every active run cancelled: no question needs an answer then. */
-function cancelsAll({ counts, pendingCancels = 0 }: CampaignView): boolean {
-  return pendingCancels > 0 && pendingCancels >= counts.running + counts["needs-input"];
-}
-
 /** What to do when no wave is due. A stop holds also after a retry. */
 function afterwardsEntry({ view, command }: Context): Attention {
-  const { stateReason, counts } = view;
-  const after = `After ${counts["needs-input"] > 0 ? "an answer or a retry" : "a retry"}`;
+  const { stateReason, causes } = view;
+  const asks = causes.some(({ verdict }) => verdict === "needs-input");
+  const after = `After ${asks ? "an answer or a retry" : "a retry"}`;
   const next = stateReason === null
     ? step(`${after}, start the next wave (unless a schedule does):`, campaignCommand(command, "run"))
     : step(

@@ -76,7 +76,9 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
   const merging = groupByStage(items);
   const refused = [...memory.items.values()].filter(isRefused).length;
   const open = openStarts(memory);
-  const pendingCancels = runsToCancel(memory).length;
+  // Nobody has to answer these.
+  const toCancel = new Set(runsToCancel(memory).map(({ item }) => item.id));
+  const pendingCancels = toCancel.size;
   const { state, reason } = campaignState(memory);
   const isOver = state === "done";
   // If sandboxes were not read, our open runs are counted instead.
@@ -109,7 +111,10 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
     ...memory.gates.merge.closed && { mergesStopped: memory.gates.merge.reason ?? "" },
     counts: { ...counts, starting: counts.starting - refused, waiting: counts.waiting + refused },
     items,
-    causes: brief ? [] : groupByCause(items, new Set(longOpenStarts(memory, nowMs).map(({ item }) => item.id))),
+    causes: brief ? [] : groupByCause(
+      items.filter(({ id, verdict }) => verdict !== "needs-input" || !toCancel.has(id)),
+      new Set(longOpenStarts(memory, nowMs).map(({ item }) => item.id)),
+    ),
     ...(merging.length > 0 && { merging }),
     quota: {
       ...quotaUse(slotsMs, nowMs, quotas),

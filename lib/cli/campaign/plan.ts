@@ -129,9 +129,12 @@ const LIMITS: Readonly<Record<CampaignLimit, string>> = {
   nothing: "nothing",
 };
 
-/** What the times assume about sandboxes, and the end if it is wrong. */
-function lingerLines({ assumedLinger: linger }: CampaignPlan, nowMs: number): string[] {
-  if (linger === null || linger.endsAt === null) return [];
+/** What the times assume about sandboxes until a run has finished, and the end if it is wrong. */
+function lingerLines({ assumedLinger: linger, view }: CampaignPlan, nowMs: number): string[] {
+  if (linger === null) {
+    return hasEndedRun(view) ? [] : ["These times assume that a sandbox is free as soon as its run has finished."];
+  }
+  if (linger.endsAt === null) return [];
   const [least, most] = [linger.leastMs, linger.mostMs].map(formatDuration);
   return [
     `A sandbox stays in use for ${least} to ${most} after its run. These times assume ${least}.`,

@@ -50,8 +50,8 @@ for (const [what, select, numbers] of SELECTIONS) {
       } will be started again, ahead of the items that are waiting${
         pull === undefined
           ? ""
-          : `; ${project(5)}: it succeeded with pull request #${pull?.split("/").at(-1)} (${pull}), ` +
-            "which stays open; the campaign then follows only the new one"
+          : `; ${project(5)}: its pull request #${pull?.split("/").at(-1)} (${pull}) stays open; ` +
+            "the campaign follows the new one"
       }`,
     );
     expect(preview.text).toBe(`dry run, nothing was recorded; without --dry-run: ${text}`);

@@ -43,17 +43,6 @@ for (const [verdict, stuck, commands] of ADVICE) {
   });
 }
 
-test("attentionOf() asks for no answer to a run that is being cancelled", () => {
-  const view = viewOf([anItem(1, "needs-input"), anItem(2, "running")]);
-  const titles = (pendingCancels: number | undefined) =>
-    attentionOf({ ...view, state: "stopping", pendingCancels }, COMMAND, null).map(({ title }) => title);
-  expect([titles(undefined), titles(1), titles(2)].map((each) => each.includes("needs-input"))).toEqual([
-    true,
-    true,
-    false,
-  ]);
-});
-
 test("attentionOf() names both ways to accept runs that changed nothing", () => {
   const group = (reason: string) => {
     const item = { ...anItem(1, "failed"), reason };

@@ -448,6 +448,24 @@ test("a decision of a person without USER is by the user of this machine, and by
   expect(last(world)).toMatchObject({ type: "resumed", by: "unknown" });
 });
 
+test("campaign skip --cancel of one item asks for no answer to its run, only to the runs of others", async () => {
+  const world = cliWorld({ count: 2, scenarios: "play: awaiting-input" });
+  await world.campaign("run");
+  const noToken = { env: { MOGPLEX_API_KEY: "" } };
+  const attention = async () =>
+    /^Needs attention: .*\n\n.*\n.*(?=\n)|^Nothing needs .*/m.exec((await world.campaign("status")).stdout)?.[0];
+  const both = await attention();
+  await world.campaign("skip", ["--only", project(1), "--cancel", "--reason", "x"], noToken);
+  const one = await attention();
+  await world.campaign("stop", ["--cancel"], noToken);
+  expect([both?.split("\n")[0], one?.split("\n")[2], one?.includes(project(1))]).toEqual([
+    "Needs attention: 2 items",
+    "  needs-input (1): the run waits for an answer: answer it in the app, or cancel it",
+    false,
+  ]);
+  expect(await attention()).not.toContain("needs-input");
+});
+
 test("campaign stop --cancel cancels the runs now, and without a token prints the command that does", async () => {
   const world = cliWorld({ count: 2, runDuration: () => 3_600_000 });
   await world.campaign("advance");

@@ -57,6 +57,7 @@ test("campaign plan shows that starts are not limited", async () => {
   const world = cliWorld({ count: 1, startLimits: false });
   const { stdout } = await world.campaign("plan", [], { env: { MOGPLEX_DEV: "1", MOGPLEX_DEV_START_LIMITS: "off" } });
   expect(stdout).toContain("\nStarts: not limited\n");
+  expect(stdout).toContain("\nThese times assume that a sandbox is free as soon as its run has finished.\n");
 });
 
 test("campaign plan --dry-run writes nothing, and --json is one object", async () => {
