@@ -102,6 +102,7 @@ test.each(
     ["workflow:\n  rules: []\n", false],
     ["include: ci/a.yml\nworkflow: { name: x }\n", false],
     ["include: ci/a.yml\nworkflow: { rules: [{ when: always }] }\n", true],
+    ["include: [{ local: ci/a.yml, rules: [{ if: $MOGPLEX_SCHEDULE == null }] }]\n", true],
   ] as const,
 )("predictPipeline() of a schedule with %j: created is %p", (text, expected) => {
   const files: Record<string, string> = { ".gitlab-ci.yml": text, "ci/a.yml": MERGE_REQUESTS };
