@@ -2,7 +2,7 @@
  * Notes whose job died before the run finished: the next job, and polls, write their end.
  * @module
  */
-import { MogplexError } from "../errors.ts";
+import { MogplexError, NotFoundError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { requesterIn } from "../forge/requester.ts";
 import type { ThreadPlace } from "../forge/threads.ts";
@@ -61,6 +61,11 @@ export async function endLeftNote(
         isLast ? `${error.message}; notes of other runs stay unchanged until the next poll` : error.message,
       );
       return !isUnwanted;
+    }
+    if (error instanceof NotFoundError && clock.wallTime() - Date.parse(note.createdAt) > LEFT_MS) {
+      const text = `The service no longer knows run \`${state.runId}\`, so its result is unknown.`;
+      await say(job, { news: newsOf(thread, ask) }, mark, text, { ...state, isOpen: false });
+      return true;
     }
     const { status, updatedAt } = result;
     const isLeft = isUnwanted || clock.wallTime() - Date.parse(updatedAt ?? "") > LEFT_MS;

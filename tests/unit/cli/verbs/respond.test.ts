@@ -1162,6 +1162,23 @@ test("respond writes the end of a run whose job died into its note, once that ru
   expect({ runs: runsOf(at).length, notes: ours(at).length }).toEqual({ runs: 1, notes: 1 });
 });
 
+test("a poll writes into the note of a run that the service no longer knows that its result is unknown", async () => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  await respond(at, payload(note));
+  const [run] = runsOf(at);
+  const ownNote = leave(at, note, run?.id ?? "");
+  at.emulator.world.store.runs.delete(run?.id ?? "");
+  expect((await respond(at, "", ["--poll"])).code).toBe(0);
+  expect(ownNote.body).toContain("⏳");
+  await at.clock.sleep(10 * 60_000);
+  expect((await respond(at, "", ["--poll"])).code).toBe(0);
+  expect(ownNote.body).toMatch(
+    / ended [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\nThe service no longer knows run /,
+  );
+  expect(ownNote.body).toEndWith(`run \`${run?.id}\`, so its result is unknown.\n`);
+});
+
 test("a note whose job had too little time speaks to the asker, and gets reaction and end when the run has ended", async () => {
   const at = place("stuck-streaming");
   const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
