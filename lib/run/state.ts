@@ -100,7 +100,7 @@ export function stateSeal(token: string): StateSeal {
 }
 
 /** @param before What the file keeps of earlier starts, newest first. */
-function stateText({ parting, ...state }: RunState, seal: StateSeal, before: readonly UncheckedObject[] = []): string {
+function stateText({ parting, ...state }: RunState, seal: StateSeal, before: readonly UncheckedObject[]): string {
   const content = { schema: SCHEMA, ...state, left: parting };
   return jsonText({ ...content, proof: seal(content), ...(before.length > 0 && { before }) });
 }

@@ -145,9 +145,8 @@ export async function resolveRepository(
   client: ServiceClient,
   repository: string,
   call?: CallOptions,
-  root?: string | null,
 ): Promise<string> {
-  return (await findRepository(client, repository, call, root)).id;
+  return (await findRepository(client, repository, call)).id;
 }
 
 /**

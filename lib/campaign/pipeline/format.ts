@@ -134,8 +134,8 @@ export function commentAbove(document: Document, path: readonly (string | number
   node.commentBefore = ` ${text}`;
 }
 
-export function spaceOut(document: Document, path: readonly (string | number)[]): void {
-  const parent = document.getIn(path, true);
+/** Puts a blank line between the top entries. */
+export function spaceOut({ contents: parent }: Document): void {
   const items = isSeq<Node>(parent) ? parent.items : isMap<Node>(parent) ? parent.items.map(({ key }) => key) : [];
   for (const item of items.slice(1)) item.spaceBefore = true;
 }

@@ -344,7 +344,7 @@ class PipelineDocument {
       ...jobs,
     };
     document.contents = document.createNode(data, { aliasDuplicateObjects: false });
-    spaceOut(document, []);
+    spaceOut(document);
     commentAbove(
       document,
       [".mogplex-job", "retry"],

@@ -85,7 +85,7 @@ export function pausedUntilMs({ unanswered }: CampaignMemory, nowMs: number): nu
  *
  * @param isShared Whether another machine may be about to send a start that nobody has answered.
  */
-export function readyMs(item: ItemMemory, nowMs: number, isShared = false): number {
+export function readyMs(item: ItemMemory, nowMs: number, isShared: boolean): number {
   const { state, serviceFailures } = item;
   const isOpen = isOpenStart(item);
   const waitMs = isOpen && serviceFailures === 0

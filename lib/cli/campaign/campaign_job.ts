@@ -202,7 +202,7 @@ export async function endWithCampaign(
     return (once ? makeWave : followCampaign)(place.path, more, internals);
   };
   /** Reports and screen. @param problem Message of the error that stopped the step; null without one. @param short See `StatusOptions.short`. */
-  const show = async (view: CampaignView | null, problem: string | null, short = false) => {
+  const show = async (view: CampaignView | null, problem: string | null, short: boolean) => {
     if (view === null) return;
     const unwritten = await publishCampaign(context, place, view, { problem, note, known: messages });
     if (json) return writer.json({ type: "campaign", ...writer.clean(view) });

@@ -122,8 +122,8 @@ const READY: Readonly<Record<Purpose, string>> = {
   automation: "an automation can be triggered",
 };
 
-/** Checks for jobs with a run: a dashboard starts and follows none, and has its own `--out`. */
-const notForDashboard = (name: string) => skipped(name, "a dashboard has no run");
+/** A dashboard starts and follows no run, and has its own `--out`. */
+const NOT_FOR_DASHBOARD = skipped("settings", "a dashboard has no run");
 
 /** @param cause The check that prevents requests to the service. */
 async function checkNothingThere(context: Context, cause: string): Promise<Check[]> {
@@ -190,7 +190,7 @@ async function checkAll(context: Context, machine: Machine): Promise<Check[]> {
     checkRuntime(context.io.env, context.systems, machine),
     isDashboard || purposeOf(context) === "respond" ? ok("ci", ciName(context)) : await checkCi(context),
     checkVariables(context, machine),
-    isDashboard ? notForDashboard("settings") : await checkSettings(context),
+    isDashboard ? NOT_FOR_DASHBOARD : await checkSettings(context),
     checkout,
     ...await (checkout.state === "failed" ? checkLittle(context, checkout.name) : checkHere(context, machine)),
   ];

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { UnavailableError, UsageError } from "../../../lib/errors.ts";
 import type { Repo } from "../../../lib/model.ts";
 import type { ServiceClient } from "../../../lib/service/client.ts";
-import { checkRepository, repoName, resolveRepository } from "../../../lib/service/repository.ts";
+import { checkRepository, findRepository, repoName, resolveRepository } from "../../../lib/service/repository.ts";
 
 const ID = "8f3a2b1c-1234-4abc-9def-1234567890ab";
 const OTHER = "8f3a2b1c-1234-4abc-9def-1234567890cd";
@@ -89,16 +89,17 @@ test("resolveRepository() refuses a name that several repositories have, and one
   await expect(resolveRepository(many, "acme/web")).rejects.toThrow("only 200 of the names that contain it");
 });
 
-test("resolveRepository() takes the row of the whole repository, or the row with the given root, whatever their order is", async () => {
+test("findRepository() takes the row of the whole repository, or the row with the given root, whatever their order is", async () => {
   const rows = [
     repo("acme/web"),
     { ...repo("acme/web", OTHER), root_directory: "/packages/ui/" },
     { ...repo("acme/web", THIRD), root_directory: "docs" },
   ];
   for (const order of [rows, rows.toReversed()]) {
-    const found = (root?: string | null) => resolveRepository(client(order), "acme/web", {}, root);
-    expect([await found(), await found(null), await found("packages/ui"), await found("./docs"), await found("src")])
-      .toEqual([ID, ID, OTHER, THIRD, ID]);
+    const ids = [undefined, null, "packages/ui", "./docs", "src"].map(async (root) =>
+      (await findRepository(client(order), "acme/web", {}, root)).id
+    );
+    expect(await Promise.all(ids)).toEqual([ID, ID, OTHER, THIRD, ID]);
   }
   // One row may have a root: nothing else has its name.
   expect(await resolveRepository(client(rows.slice(1, 2)), "acme/web")).toBe(OTHER);
