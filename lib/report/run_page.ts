@@ -413,10 +413,13 @@ function phases(view: ResultView): Html | null {
     return { name: cutText(name, MAX_WORD), from, to: at, isBad, text: `${text}${isBad ? ", failed" : ""}` };
   });
   const whole = Math.max(1, at);
+  // The head of the page has the time of the job, which also waited and started the run.
+  const [inPhases, took] = [formatDuration(at), formatDuration(view.tookMs)];
+  const sum = hasEnded && view.tookMs > at && took !== inPhases ? `${inPhases} of ${took}` : inPhases;
   const missing = known[0]?.name === "run" ? [] : PHASES.filter((name) => !known.some((phase) => phase.name === name));
   return figure(
     "Phases",
-    at > 0 && markup`<span class="soft">${unbroken(formatDuration(at))}</span>`,
+    at > 0 && markup`<span class="soft">${unbroken(sum)}</span>`,
     gantt([
       ...rows.map(({ name, from, to, isBad, text }): GanttRow => ({
         name,

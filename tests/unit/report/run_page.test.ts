@@ -384,14 +384,17 @@ test("renderRunPage() has a command that asks for the same file, on the same bra
   expect(command({ after: "42", fix: "checks" })).toBe("--after 42 --fix checks --new");
 });
 
-test("renderRunPage() has the time of all phases above them, and no cut reason as its heading", () => {
+test("renderRunPage() has the time of all phases above them, with the time of the job if that is longer, and no cut reason as its heading", () => {
   const phases = [["queue", 0], ["prepare", 400], ["agent", 100]].map(([name, durationMs]) => ({
     name: String(name),
     startedAt: "2026-09-01T00:00:00.000Z",
     durationMs: Number(durationMs),
   }));
   const page = renderRunPage(sampleResult({ phases, durationMs: 1_500, outcome: "success" }));
-  expect(/Phases<\/h3>.*?<\/span>/s.exec(page)?.[0]).toContain("0.5");
+  const sum = (text: string) => /Phases<\/h3>.*?>([^<]*)<\/span>/s.exec(text)?.[1];
+  expect(sum(page)).toBe("0.5\u00a0s of 1.5\u00a0s");
+  const exact = renderRunPage(sampleResult({ phases, durationMs: 500, outcome: "success" }));
+  expect(sum(exact)).toBe("0.5\u00a0s");
   const reason = `Cannot use run id because ${"no id starts with these digits, ".repeat(8)}and that is all`;
   const long = renderRunPage(sampleResult({ outcome: "error", exitCode: 2, runId: null, mayExist: false, reason }));
   expect(long).not.toContain("characters]");
