@@ -54,6 +54,13 @@ export function groupBy<T, K>(items: Iterable<T>, keyOf: (item: T) => K): Map<K,
   return groups;
 }
 
+/** The median: of an even number of values, the mean of the two in the middle; null without values. */
+export function medianOf(values: Iterable<number>): number | null {
+  const sorted = [...values].sort((a, b) => a - b);
+  const [lower, upper] = [sorted[Math.floor((sorted.length - 1) / 2)], sorted[Math.floor(sorted.length / 2)]];
+  return lower === undefined || upper === undefined ? null : (lower + upper) / 2;
+}
+
 /** Counts by word, in the order of first appearance. */
 export function countBy<T>(items: readonly T[], wordOf: (item: T) => string): Map<string, number> {
   const counts = new Map<string, number>();

@@ -2,11 +2,13 @@ import { basename, dirname, join } from "node:path";
 import {
   ageText,
   agoText,
+  CHECKS,
   type Concern,
   concernsOf,
   foldConcerns,
   headlineOf,
   lateMsOf,
+  pullName,
   uncountedText,
 } from "../dashboard/attention.ts";
 import { assemble, cleanDashboard, collect, filesOf, MAX_ENTRIES, renderDashboard } from "../dashboard/collect.ts";
@@ -292,7 +294,7 @@ function dashboardLines(data: DashboardData, print: Print): SafeLine[] {
   return [
     print.paint(tone, print.untrusted(heading)),
     print.paint("dim", print.untrusted(`${utcText(nowMs)}, ${used}`)),
-    ...open.map((each) => concernLine(print, each, nowMs)),
+    ...open.flatMap((each) => concernLines(print, each, nowMs)),
     ...folded.length > 0 ? [own`  … and ${folded.length} more`] : [],
     ...concerns.length > 0 && uncounted !== null ? [own``, print.untrusted(uncounted)] : [],
     own``,
@@ -300,6 +302,7 @@ function dashboardLines(data: DashboardData, print: Print): SafeLine[] {
     ...sandboxes.length > 0 ? [own`sandboxes: ${counts(print, countBy(sandboxes, ({ status }) => status))}`] : [],
     ...weeks.length > 0 ? [print.untrusted(`runs in the last 7 days: ${last.runs}${share}${median}`)] : [],
     ...pullRequestLine(data, print),
+    ...openPullLines(data, print, nowMs),
     ...campaigns.length > 0 ? [own``, own`campaigns`] : [],
     ...rows(
       campaigns,
@@ -322,16 +325,17 @@ function dashboardLines(data: DashboardData, print: Print): SafeLine[] {
   ];
 }
 
-function concernLine(print: Print, { tone, subject, line, at, lasts }: Concern, nowMs: number): SafeLine {
+function concernLines(print: Print, { tone, subject, line, at, lasts }: Concern, nowMs: number): SafeLine[] {
   const distance = at === null ? "" : agoText(at, nowMs);
   const age = at === null
     ? ""
     : lasts
     ? `, for ${ageText(nowMs - at)}`
     : `, ${distance === "now" ? "just now" : distance}`;
-  const whole = `  ${subject}${age}${line === "" ? "" : ` (${line})`}`;
-  const text = print.untrusted(cutText(whole, 230));
-  return print.paint(tone === "bad" ? "red" : "yellow", text);
+  return [
+    print.paint(tone === "bad" ? "red" : "yellow", print.untrusted(cutText(`  ${subject}${age}`, 230))),
+    ...line === "" ? [] : [print.untrusted(cutText(`    ${line}`, 230))],
+  ];
 }
 
 function pullRequestLine({ pullRequests }: DashboardData, print: Print): SafeLine[] {
@@ -342,6 +346,28 @@ function pullRequestLine({ pullRequests }: DashboardData, print: Print): SafeLin
     ? why === null ? "" : `; ${why.replace(/^[A-Z]/, (letter) => letter.toLowerCase())}`
     : `, ${merged.last} merged; open now: ${waiting.last}${unread === 0 ? "" : `; ${unread} could not be read`}`;
   return [print.untrusted(`pull requests in the last 7 days: ${opened.last} opened${state}`)];
+}
+
+/** Open pull requests that are listed, the oldest. */
+const FIRST_PULLS = 5;
+const TASK_WIDTH = 40;
+
+function openPullLines({ pullRequests: { entries } }: DashboardData, print: Print, nowMs: number): SafeLine[] {
+  const more = entries.length - FIRST_PULLS;
+  const lines = entries.slice(0, FIRST_PULLS).map(({ url, repository, task, campaign, openedAt, checks, owner }) => {
+    const ms = instantMs(openedAt);
+    const cells = [
+      column(print, pullName(url, repository)),
+      column(print, ms === null ? "" : ageText(nowMs - ms), 5),
+      column(print, CHECKS.get(checks ?? "") ?? "", 18),
+      column(print, owner ?? "", 12),
+      column(print, task ?? campaign ?? "", TASK_WIDTH),
+    ];
+    return own`  ${joinLines(cells, " ")}`.trimEnd();
+  });
+  return lines.length === 0
+    ? []
+    : [own``, own`open pull requests, oldest first`, ...lines, ...more > 0 ? [own`  … and ${more} more`] : []];
 }
 
 function rows<T>(items: readonly T[], lineOf: (item: T) => SafeLine): SafeLine[] {

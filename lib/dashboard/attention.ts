@@ -191,6 +191,14 @@ function ofLateCampaigns({ campaigns, at }: DashboardData): Concern[] {
   });
 }
 
+/** The reason of one pull request, as the reason of several. */
+function pluralOf(why: string): string {
+  return why.replace("does not show it to", "does not show them to").replace("it is gone", "they are gone").replace(
+    "left it out",
+    "left them out",
+  ).replace("it is not the address of a pull request", "they are not addresses of pull requests");
+}
+
 function sentenceOf(text: string): string {
   return `${capital(text.trim().split("\n", 1)[0]?.replace(/\.$/, "") ?? "")}.`;
 }
@@ -285,7 +293,7 @@ const MAX_SILENT = 3;
 function ofSilence({ runs, silentJobs, at }: DashboardData): Concern[] {
   const nowMs = instantMs(at) ?? 0;
   const msOf = ({ lastAt }: SilentJob) => nowMs - (instantMs(lastAt) ?? nowMs);
-  const advice = silentJobs.length === 1 ? "Check its schedule and its token." : "Check the schedules and the token.";
+  const advice = "Check the schedules and the token.";
   if (silentJobs.length > MAX_SILENT) {
     const names = silentJobs.slice(0, 5).map((silent) =>
       `${silentName(silent, silentJobs)} (${ageText(msOf(silent))}${silent.outcome === "failed" ? ", failed" : ""})`
@@ -316,7 +324,7 @@ function ofSilence({ runs, silentJobs, at }: DashboardData): Concern[] {
       "job",
       "bad",
       `${isAll ? "No run has ended" : `${silentName(silent, silentJobs)}: no run`} for ${since} (${usual})`,
-      [last === "" ? "" : sentenceOf(last), isAll ? "Check the schedules and the token." : advice].filter(Boolean).join(
+      [last === "" ? "" : sentenceOf(last), isAll ? advice : "Check its schedule and its token."].filter(Boolean).join(
         " ",
       ),
       {
@@ -483,7 +491,13 @@ export function longWaiting(entries: readonly PullRequestEntry[], nowMs: number)
   return entries.filter(({ openedAt }) => nowMs - (instantMs(openedAt) ?? nowMs) > LONG_MS);
 }
 
-const CHECKS: ReadonlyMap<string, string> = new Map([
+/** `acme/web #7`, otherwise its address. Untrusted text. */
+export function pullName(url: string, repository: string | null): string {
+  const number = /\/(\d{1,9})\/?$/.exec(url)?.[1];
+  return repository === null || number === undefined ? url : `${repository} #${number}`;
+}
+
+export const CHECKS: ReadonlyMap<string, string> = new Map([
   ["green", "checks passed"],
   ["red", "checks failed"],
   ["pending", "checks are running"],
@@ -501,7 +515,6 @@ function ofPullRequests({ pullRequests, at }: DashboardData): Concern[] {
     CHECKS.get(checks ?? "") ?? "",
     owner === null ? "" : `with ${owner}`,
   ].filter(Boolean);
-  const number = /\/(\d{1,9})\/?$/.exec(url)?.[1];
   const count = `${mayMissOlder(pullRequests, longBefore(nowMs)) ? "At least " : ""}${
     formatCount(old.length, "pull request")
   }`;
@@ -510,8 +523,8 @@ function ofPullRequests({ pullRequests, at }: DashboardData): Concern[] {
       "pull request",
       "warn",
       `${count} ${old.length === 1 ? "has" : "have"} been open for more than 3 days`,
-      `Oldest${mayMissOlder(pullRequests, instantMs(openedAt) ?? nowMs) ? " known" : ""}: ${repository ?? url}${
-        repository !== null && number !== undefined ? ` #${number}` : ""
+      `Oldest${mayMissOlder(pullRequests, instantMs(openedAt) ?? nowMs) ? " known" : ""}: ${
+        pullName(url, repository)
       } (${details.join(", ")}).`,
       { link: { words: "Show them", part: "pulls" } },
     ),
@@ -575,7 +588,7 @@ function ofFiles({ lists, fileProblems, pullRequests, covers }: DashboardData): 
       "source",
       "warn",
       `${formatCount(count, "pull request")} could not be read`,
-      sentenceOf(why),
+      sentenceOf(count === 1 ? why : pluralOf(why)),
       { link: { words: "Show", part: "pulls" } },
     )
   );

@@ -51,6 +51,7 @@ import {
   longWaiting,
   MAX_ROWS,
   MAX_SANDBOXES,
+  pullName,
   type RowFilter,
   runPlace,
   uncountedText,
@@ -107,6 +108,7 @@ export function renderDashboardPage(data: DashboardData): string {
         "Automations and sandboxes",
         null,
         grid("thirds", automations(data, nowMs), sandboxes(data, nowMs)),
+        sandboxTable(data, nowMs),
       ),
       section("runs", "Runs", runsAside(data), runs(data, nowMs)),
       section("sources", "What this page covers", null, sources(data)),
@@ -529,8 +531,7 @@ const NEWEST_PULLS: readonly Column[] = [
 ];
 
 function pullLink(url: string, repository: string | null): Html {
-  const number = /\/(\d{1,9})\/?$/.exec(url)?.[1];
-  return link(url, repository === null || number === undefined ? url : `${repository} #${number}`);
+  return link(url, pullName(url, repository));
 }
 
 const PULLS: readonly Column[] = [
@@ -863,20 +864,6 @@ function sandboxes(data: DashboardData, nowMs: number): Html | null {
   const { sandboxes, lists } = data;
   if (!isRead(lists.sandboxes)) return panel(markup`<h3>Sandboxes</h3>`, markup`<p class="soft">Not read.</p>`);
   const used = activeSandboxes(data);
-  const rows = sandboxes.map(({ id, repository, status, branch, createdAt, lastActiveAt, error }): TableRow => {
-    const ms = instantMs(createdAt);
-    return {
-      kind: status,
-      cells: [
-        repository === null ? shortId(id) : oneLine(repository),
-        state(status, status === "error" ? "bad" : status === "running" ? "run" : "none"),
-        oneLine(branch),
-        ms === null ? null : { show: unbroken(ageText(nowMs - ms)), value: nowMs - ms },
-        moment(lastActiveAt, nowMs),
-        oneLine(error),
-      ],
-    };
-  });
   const active = sandboxes.filter(({ status }) => ["creating", "installing", "running"].includes(status));
   const label = `${used} of ${MAX_SANDBOXES} sandboxes in use`;
   return markup`<div class="panel pad stack"><h3>Sandboxes</h3><ul class="meters"><li><span>in use now</span><b>${used} of ${MAX_SANDBOXES}</b>${
@@ -891,7 +878,28 @@ function sandboxes(data: DashboardData, nowMs: number): Html | null {
         }${ms !== null && markup` <small>${unbroken(ageText(Math.max(0, nowMs - ms)))}</small>`}</dd>`;
       })
     }</dl>`
-  }${rows.length > 0 && fold(`All ${rows.length}`, listed("sandboxes", "Sandboxes", SANDBOXES, rows))}</div>`;
+  }</div>`;
+}
+
+/** At full width: a row has two long names. */
+function sandboxTable({ sandboxes, lists }: DashboardData, nowMs: number): Html | null {
+  if (!isRead(lists.sandboxes) || sandboxes.length === 0) return null;
+  const rows = sandboxes.map(({ id, repository, status, branch, createdAt, lastActiveAt, error }): TableRow => {
+    const ms = instantMs(createdAt);
+    return {
+      kind: status,
+      cells: [
+        repository === null ? shortId(id) : oneLine(repository),
+        state(status, status === "error" ? "bad" : status === "running" ? "run" : "none"),
+        oneLine(branch),
+        ms === null ? null : { show: unbroken(ageText(nowMs - ms)), value: nowMs - ms },
+        moment(lastActiveAt, nowMs),
+        oneLine(error),
+      ],
+    };
+  });
+  const count = sandboxes.length === 1 ? "The sandbox" : `All ${sandboxes.length} sandboxes`;
+  return fold(count, listed("sandboxes", "Sandboxes", SANDBOXES, rows));
 }
 
 // What was read.
@@ -913,7 +921,7 @@ function sources({ runs, lists, fileProblems, covers, repositories }: DashboardD
       ? "No job files."
       : `${formatCount(runs.length, "run")} from ${files.join(", ")}${
         from === null ? "" : `, since ${utcText(instantMs(from) ?? 0)}`
-      }.`
+      }.${leftOutText(covers)}`
   }${jobs.length > 0 && markup` Jobs: ${bare(jobs.join(", "))}.`}${
     files.length > 0 && " Only these files are counted."
   }${histories === 0 && " To count every run, let jobs write a history, and pass it with --history."}${
@@ -936,6 +944,14 @@ function problemList(heading: string, problems: readonly FileProblem[]): Html | 
   return markup`<h3>${heading}</h3><ul>${
     problems.slice(0, MAX_PROBLEMS).map(({ file, why }) => markup`<li>${code(file)} ${bare(why)}</li>`)
   }${more > 0 && markup`<li>and ${more} more</li>`}</ul>`;
+}
+
+function leftOutText({ leftOut, since }: DashboardData["covers"]): string {
+  if (leftOut === 0) return "";
+  const [count, are] = [formatCount(leftOut, "older run"), leftOut === 1 ? "is" : "are"];
+  return ` ${count} ${are} left out: the page covers the 12 weeks since Monday, ${
+    dayText(since)
+  }, and at most 5000 runs.`;
 }
 
 /** Most kinds in the filter of a list: the service may add words. */

@@ -213,7 +213,7 @@ export interface RunFigures {
   running: number;
   /** Runs that were not finished when their jobs ended, and about which nothing else is known. */
   unfinished: number;
-  /** Half of the runs that succeeded or failed took at most this long, in milliseconds; null if no duration is known. */
+  /** Median duration of the runs that succeeded or failed, in milliseconds; null if no duration is known. */
   medianMs: number | null;
   /** 95 of 100 took at most this long; null with fewer than 20 durations. */
   p95Ms: number | null;
@@ -345,6 +345,10 @@ export interface Coverage {
   histories: number;
   /** Lines of the histories that are runs. */
   lines: number;
+  /** Runs of the files that are not counted, because they are older than the first week, or because there are more than 5000 newer ones. */
+  leftOut: number;
+  /** The Monday on which the first of the 12 weeks begins, in UTC: `2026-09-14`. */
+  since: string;
   /** When the first run ended, in ISO 8601; null without runs. */
   from: string | null;
   /** Jobs of the runs. Untrusted texts. */
@@ -376,7 +380,7 @@ export interface DashboardData {
   sandboxes: readonly SandboxEntry[];
   /** Automations, newest first. */
   automations: readonly AutomationEntry[];
-  /** Of the last 12 weeks, newest first. */
+  /** Of this week and the 11 weeks before, newest first. */
   runs: readonly RunEntry[];
   /** The last seven days, and the seven before. */
   days: { last: RunFigures; before: RunFigures };

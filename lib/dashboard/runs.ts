@@ -3,7 +3,7 @@
  * @module
  */
 import { EXIT } from "../exit_codes.ts";
-import { groupBy } from "../lookup.ts";
+import { groupBy, medianOf } from "../lookup.ts";
 import type { Run } from "../model.ts";
 import { lackedSandbox } from "../run/no_sandbox.ts";
 import { END_EXIT, type EndOutcome } from "../run/result.ts";
@@ -95,9 +95,20 @@ export function unionOf(all: readonly RunEntry[], nowMs: number): RunEntry[] {
       byId.set(run.runId, earlier === undefined ? run : completed(earlier, run));
     }
   }
-  const fromMs = mondayOf(nowMs) - (WEEKS - 1) * WEEK_MS;
+  const fromMs = firstMondayOf(nowMs);
   return newestFirst([...byId.values(), ...others].filter((run) => (momentOf(run) ?? nowMs) >= fromMs))
     .slice(0, MAX_RUNS);
+}
+
+/** When the first week of a dashboard begins. */
+export function firstMondayOf(nowMs: number): number {
+  return mondayOf(nowMs) - (WEEKS - 1) * WEEK_MS;
+}
+
+/** How many runs {@linkcode unionOf} leaves out, because they are older or too many. @param runs What it returned. */
+export function leftOutOf(all: readonly RunEntry[], runs: readonly RunEntry[]): number {
+  const ids = new Set(all.flatMap(({ runId }) => runId ?? []));
+  return ids.size + all.filter(({ runId }) => runId === null).length - runs.length;
 }
 
 /** The beginning of a week, Monday at 0:00 UTC. */
@@ -128,6 +139,7 @@ function isRated({ outcome }: RunEntry): boolean {
 
 function figuresOf(runs: readonly RunEntry[]): RunFigures {
   const times = runs.filter(isRated).flatMap(({ durationMs }) => durationMs ?? []);
+  const median = medianOf(times);
   const count = (outcome: string) => runs.filter((run) => run.outcome === outcome).length;
   const [succeeded, failed, cancelled, notStarted, waiting, running] = [
     count("success"),
@@ -140,7 +152,7 @@ function figuresOf(runs: readonly RunEntry[]): RunFigures {
   return {
     ...{ runs: runs.length, succeeded, failed, cancelled, notStarted, waiting, running },
     unfinished: runs.length - succeeded - failed - cancelled - notStarted - waiting - running,
-    medianMs: quantile(times, 0.5),
+    medianMs: median === null ? null : Math.round(median),
     p95Ms: times.length < LEAST_FOR_P95 ? null : quantile(times, 0.95),
     slowestMs: quantile(times, 1),
   };

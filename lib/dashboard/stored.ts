@@ -29,7 +29,7 @@ import type {
   RunEntry,
 } from "./data.ts";
 import type { NamedPull } from "./pull_requests.ts";
-import { type RunAnswer, settledRuns, unionOf } from "./runs.ts";
+import { firstMondayOf, leftOutOf, type RunAnswer, settledRuns, unionOf } from "./runs.ts";
 
 /** What the files say. */
 export interface Stored {
@@ -112,7 +112,8 @@ export function readStored(
   const items = newest.flatMap(({ entry: { page }, items }) =>
     items.map(({ run, pull }): ItemRun => ({ run: { ...run, page }, pull }))
   );
-  const runs = unionOf([...ofResults, ...ofHistories, ...items.map(({ run }) => run)], nowMs);
+  const all = [...ofResults, ...ofHistories, ...items.map(({ run }) => run)];
+  const runs = unionOf(all, nowMs);
   const times = runs.flatMap(({ endedAt, createdAt }) => endedAt ?? createdAt ?? []).map((text) => Date.parse(text))
     .filter((ms) => !Number.isNaN(ms));
   return {
@@ -124,6 +125,8 @@ export function readStored(
       campaigns: newest.length,
       histories: historyCount,
       lines: ofHistories.length,
+      leftOut: leftOutOf(all, runs),
+      since: new Date(firstMondayOf(nowMs)).toISOString().slice(0, 10),
       from: times.length === 0 ? null : new Date(times.reduce((a, b) => Math.min(a, b))).toISOString(),
       jobs: [...new Set(runs.flatMap(({ job }) => job ?? []))].sort().slice(0, MAX_JOBS),
     },

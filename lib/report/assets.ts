@@ -76,6 +76,7 @@ details[open] > summary { margin-bottom: 8px; }
 .todo svg { align-self: start; margin-top: 3px; }
 .todo p { color: var(--soft); }
 .age { color: var(--soft); font-size: var(--small); text-align: right; white-space: nowrap; }
+.go > * + * { margin-left: 12px; }
 .go { min-width: 112px; text-align: right; white-space: nowrap; }
 .call { border-left: 4px solid var(--idle-fill); border-radius: 6px 10px 10px 6px; }
 .call.warn { border-left-color: var(--warn-fill); }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { medianOf } from "../../lookup.ts";
 import { ITEM_VERDICTS, type ItemState, OPEN_STATES, type StartVerdict } from "../view/verdicts.ts";
 import type { NotifyEvent } from "../file/campaign_file.ts";
 import { type Quota, QUOTAS } from "../pace/next_starts.ts";
@@ -345,7 +346,7 @@ export const MAX_LATE = 20;
 
 /** How long a run is usually over when that is seen, in milliseconds: the median of the last ends, 0 without any. */
 export function usualLateMs({ lateMs }: Pick<CampaignMemory, "lateMs">): number {
-  return [...lateMs].sort((a, b) => a - b)[Math.floor(lateMs.length / 2)] ?? 0;
+  return medianOf(lateMs) ?? 0;
 }
 
 /** The last known name of the item's repository. Its id proves that it is the same repository. */

@@ -75,10 +75,10 @@ test("dashboard counts the question of a campaign as open on screen and in data 
   const files = { "campaign.json": CAMPAIGN_FORMATS.json.render(viewOf(items)) };
   const args = ["dashboard", "--results", "campaign.json"];
   const { stdout } = await world().cli(args, { env, files });
-  expect(stdout.split("\n").filter((line) => line.includes("replace-moment")).map((line) => line.trim())).toEqual([
-    expect.stringMatching(
-      /^1 item of “replace-moment, round 2026-12” waits for an answer, for \d+ min \(UTC or local\?: acme/,
-    ),
+  const lines = stdout.split("\n").map((line) => line.trim());
+  expect(lines[lines.findIndex((line) => line.includes("waits for an answer")) + 1]).toStartWith("UTC or local?: acme");
+  expect(lines.filter((line) => line.includes("replace-moment"))).toEqual([
+    expect.stringMatching(/^1 item of “replace-moment, round 2026-12” waits for an answer, for \d+ min$/),
     expect.stringContaining("1 item of “replace-moment, round 2026-12” failed"),
     "replace-moment, round 2026-12    waiting   2 of 3 finished, 1 failed, 1 waits for an answer",
   ]);
@@ -112,8 +112,11 @@ test("dashboard lists the failed items of a campaign of which it read only a his
     ));
   const files = { "camp.ndjson": [lineOf(1, "failed"), lineOf(2, "failed"), lineOf(3, "success")].join("") };
   const { stdout } = await cli(["dashboard", "--history", "camp.ndjson"], { env, files });
-  expect(stdout.split("\n").filter((line) => line.includes("node-24"))).toEqual([
-    "2 items of the campaign “node-24” failed, 2 min ago (Last failure: Npm test failed. acme/r1, acme/r2)",
+  const lines = stdout.split("\n");
+  const start = lines.findIndex((line) => line.includes("node-24"));
+  expect(lines.slice(start, start + 2)).toEqual([
+    "2 items of the campaign “node-24” failed, 2 min ago",
+    "Last failure: Npm test failed. acme/r1, acme/r2",
   ]);
 });
 
@@ -130,7 +133,7 @@ test("dashboard says that the runs of a history have stopped", async () => {
     files: { "runs.ndjson": lines.join("") },
   });
   expect(stdout).toMatch(
-    /^nightly: no run for \d days \(4 a week before that\) \(Check its schedule and its token\.\)$/m,
+    /^nightly: no run for \d days \(4 a week before that\)\nCheck its schedule and its token\.$/m,
   );
   expect(stdout).toContain("\nruns in the last 7 days: 0\n");
 });
@@ -192,6 +195,29 @@ test("dashboard counts the runs of histories, and asks the forge for their pull 
   expect(terminal.text.stdout).toContain(
     "pull requests in the last 7 days: 1 opened; 1 pull request of 1 could not be read: ",
   );
+});
+
+test("dashboard lists the five oldest open pull requests", async () => {
+  const { cli, clock } = world();
+  const items = [1, 2, 3, 4, 5, 6].map((number) => ({
+    ...{ id: `i${number}`, runId: `r${number}`, verdict: "succeeded", repository: "acme/api", startedAt: null },
+    ...{ endedAt: null, pullRequest: `https://github.com/acme/api/pull/${number}` },
+    pullRequestState: {
+      ...{ state: "open", checks: number === 6 ? "red" : null, owner: number === 6 ? "mira" : null },
+      createdAt: new Date(clock.wallTime() - number * 86_400_000).toISOString(),
+    },
+  }));
+  const campaign = { schema: 1, campaign: "node-24", round: "", state: "running", counts: {}, items };
+  const files = { "campaign.json": JSON.stringify(campaign) };
+  const { stdout } = await cli(["dashboard", "--results", "campaign.json"], { env, files });
+  const lines = stdout.split("\n");
+  const start = lines.indexOf("open pull requests, oldest first");
+  expect(lines.slice(start, start + 7).map((line) => line.trim().replace(/ +/g, " "))).toEqual([
+    "open pull requests, oldest first",
+    "acme/api #6 6 d checks failed mira node-24",
+    ...[5, 4, 3, 2].map((number) => `acme/api #${number} ${number} d node-24`),
+    "… and 1 more",
+  ]);
 });
 
 test("dashboard shows a run that outlived its job as the service reports it, and not as the job saw it", async () => {

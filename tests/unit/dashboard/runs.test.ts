@@ -50,7 +50,7 @@ test("lastDaysOf() compares the last seven days with the seven before, by the en
   ];
   const others = { cancelled: 0, notStarted: 0, waiting: 0, running: 0, unfinished: 0 };
   expect(lastDaysOf(runs, NOW)).toEqual({
-    last: { runs: 2, succeeded: 1, failed: 1, ...others, medianMs: MINUTE, p95Ms: null, slowestMs: 3 * MINUTE },
+    last: { runs: 2, succeeded: 1, failed: 1, ...others, medianMs: 2 * MINUTE, p95Ms: null, slowestMs: 3 * MINUTE },
     before: { runs: 1, succeeded: 1, failed: 0, ...others, medianMs: MINUTE, p95Ms: null, slowestMs: MINUTE },
   });
 });

@@ -50,7 +50,16 @@ export function emptyDashboard(changes: Partial<DashboardData> = {}): DashboardD
   return { ...assemble(collected, stored, pulls.length === 0 ? null : readingOf(pulls)), ...others };
 }
 
-const NOTHING = { results: 0, campaigns: 0, histories: 0, lines: 0, from: null, jobs: [] };
+const NOTHING = {
+  results: 0,
+  campaigns: 0,
+  histories: 0,
+  lines: 0,
+  leftOut: 0,
+  since: "2026-09-14",
+  from: null,
+  jobs: [],
+};
 
 /** What the forges show: the first of four pull requests waits, one is closed, the others are merged. */
 function readingOf(pulls: readonly NamedPull[]): ForgeReading {

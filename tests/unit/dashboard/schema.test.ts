@@ -180,6 +180,8 @@ const COVERAGE: Fields<Coverage> = {
   campaigns: true,
   histories: true,
   lines: true,
+  leftOut: true,
+  since: true,
   from: true,
   jobs: true,
 };

@@ -187,6 +187,30 @@ test("readStored() has each run once, with what any of result, history and campa
   expect(covers).toMatchObject({ results: 1, campaigns: 1, histories: 1, lines: 2, jobs: ["nightly"] });
 });
 
+test("readStored() counts the runs that are older than the Monday on which the 12 weeks begin", () => {
+  // `read` reads on a Monday.
+  const { runs, covers } = read({
+    "runs.ndjson": [
+      line({ runId: "a", endedAt: "2026-05-25T00:00:00.000Z" }),
+      line({ runId: "b", endedAt: "2026-05-24T23:59:59.999Z" }),
+      line({ runId: "c", endedAt: "2026-05-01T00:00:00.000Z" }),
+      line({ runId: "c", endedAt: "2026-05-01T00:00:00.000Z" }),
+    ].join(""),
+  });
+  expect([runs.map(({ runId }) => runId), covers.leftOut, covers.since]).toEqual([["a"], 2, "2026-05-25"]);
+});
+
+test("readStored() dates a pull request by the first of its runs", () => {
+  const pullRequest = "https://github.com/acme/web/pull/7";
+  const { pulls } = read({
+    "runs.ndjson": [
+      line({ runId: "a", endedAt: "2026-08-01T00:00:00.000Z", pullRequest }),
+      line({ runId: "b", endedAt: "2026-08-09T00:00:00.000Z", pullRequest }),
+    ].join(""),
+  });
+  expect(pulls.map(({ url, openedAt }) => [url, openedAt])).toEqual([[pullRequest, "2026-08-01T00:00:00.000Z"]]);
+});
+
 test("readStored() takes what it can read of a history, and names the lines that it cannot", () => {
   const { runs, fileProblems } = read({
     "a/runs.ndjson": `${line({})}nonsense\n`,
