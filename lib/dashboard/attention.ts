@@ -191,14 +191,6 @@ function ofLateCampaigns({ campaigns, at }: DashboardData): Concern[] {
   });
 }
 
-/** The reason of one pull request, as the reason of several. */
-function pluralOf(why: string): string {
-  return why.replace("does not show it to", "does not show them to").replace("it is gone", "they are gone").replace(
-    "left it out",
-    "left them out",
-  ).replace("it is not the address of a pull request", "they are not addresses of pull requests");
-}
-
 function sentenceOf(text: string): string {
   return `${capital(text.trim().split("\n", 1)[0]?.replace(/\.$/, "") ?? "")}.`;
 }
@@ -588,7 +580,7 @@ function ofFiles({ lists, fileProblems, pullRequests, covers }: DashboardData): 
       "source",
       "warn",
       `${formatCount(count, "pull request")} could not be read`,
-      sentenceOf(count === 1 ? why : pluralOf(why)),
+      sentenceOf(why),
       { link: { words: "Show", part: "pulls" } },
     )
   );

@@ -98,8 +98,20 @@ function unreadOf(urls: readonly string[], { failed, refused, unasked }: ForgeRe
         ? "it is not the address of a pull request"
         : `there is no token for ${host}`);
   });
-  return [...byReason].map(([why, all]) => ({ why, pullRequests: all.length, urls: all.slice(0, MAX_URLS) }))
+  return [...byReason].map(([why, all]) => ({
+    why: all.length === 1 ? why : pluralOf(why),
+    pullRequests: all.length,
+    urls: all.slice(0, MAX_URLS),
+  }))
     .sort((a, b) => b.pullRequests - a.pullRequests);
+}
+
+/** The reason of one pull request, as the reason of several. */
+function pluralOf(why: string): string {
+  return why.replace("does not show it to", "does not show them to").replace("it is gone", "they are gone").replace(
+    "left it out",
+    "left them out",
+  ).replace("it is not the address of a pull request", "they are not addresses of pull requests");
 }
 
 function stateOf(count: number, unread: readonly UnreadPullRequests[], reading: ForgeReading | null): ListState {

@@ -60,6 +60,7 @@ main > section:first-child { margin-top: 0; }
 .grid { display: grid; gap: 16px; }
 .halves { grid-template-columns: repeat(2, minmax(0, 1fr)); }
 .thirds { grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); }
+.thirds > div.panel { align-self: start; }
 .quarters { grid-template-columns: repeat(auto-fit, minmax(14rem, 1fr)); }
 .foot { padding: 10px 20px; border-top: 1px solid var(--line); font-size: var(--small); }
 .facts { display: grid; grid-template-columns: fit-content(40%) minmax(0, 1fr); gap: 7px 20px; align-items: baseline; }

@@ -310,6 +310,23 @@ test_("a text that is not cut has no mark that promises more", async () => {
   });
 });
 
+test_(
+  "the name of a repository leads to its runs: with scripts only these are shown, without them the newest one is",
+  async () => {
+    for (const javaScriptEnabled of [true, false]) {
+      await look("dashboard-full.html", { javaScriptEnabled }, async (page) => {
+        const name = page.getByRole("link", { name: "acme/service-0", exact: true }).first();
+        const place = await name.getAttribute("href") ?? "";
+        await name.click();
+        expect(await page.locator(place).isVisible()).toBe(true);
+        const rows = page.locator("section[aria-labelledby=runs] tbody tr");
+        if (javaScriptEnabled) expect(await rows.filter({ visible: true }).allInnerTexts()).toHaveLength(1);
+        else expect(await rows.first().isVisible()).toBe(true);
+      });
+    }
+  },
+);
+
 test_("a long text gets the room that the other columns leave, and is cut only where there is none", async () => {
   await look("campaign.html", { viewport: { width: 1_200, height: 800 } }, async (page) => {
     const widths = "Array.from(document.querySelectorAll('td .clip bdi'), (each) => each.clientWidth)";

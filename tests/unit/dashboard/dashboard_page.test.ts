@@ -548,7 +548,7 @@ test("renderDashboardPage() says of a pattern that it matches no file, and not t
 test("a pattern that matches no file needs no attention if another source has files; a missing file does", () => {
   const pattern = { file: "reports/**/result.json", kind: "pattern", why: "No file" } as const;
   const missing = { file: "campaign.json", kind: "file", why: "There is no such file" } as const;
-  const covers = { results: 0, campaigns: 0, histories: 1, lines: 3, from: null, jobs: [] };
+  const covers = { ...emptyDashboard().covers, histories: 1, lines: 3 };
   const data = emptyDashboard({ covers, fileProblems: [pattern, missing] });
   const page = render(data);
   expect(todosOf(page)).toEqual([expect.stringContaining("1 file could not be read")]);
