@@ -93,7 +93,7 @@ function mightStart(
   if (field("script") === undefined && field("trigger") === undefined && field("run") === undefined) return false;
   const rules = field("rules");
   const starts = (when: unknown) => when !== "never" && when !== "manual";
-  if (rules === undefined) return starts(field("when")) && passesOnly(field("only"), field("except"), source);
+  if (rules === undefined) return starts(field("when")) && passesOnly(field("only"), field("except"), values, source);
   return passesRules(rules, values, (when) => starts(when ?? field("when"))) !== false;
 }
 
@@ -130,12 +130,19 @@ function fieldOf(jobs: ReadonlyMap<string, Fields>, job: Fields, key: string, de
   return undefined;
 }
 
-function passesOnly(only: unknown, except: unknown, source: string): boolean {
+function passesOnly(
+  only: unknown,
+  except: unknown,
+  values: Readonly<Record<string, Value>>,
+  source: string,
+): boolean {
   const refs = (value: unknown) =>
     [isObject(value) ? value.refs : value].flat().filter((each) => typeof each === "string");
   const word = lookup(WORDS, source) ?? source;
   const isOne = (each: string) => each === "branches" || each === word;
   if (refs(except).some(isOne)) return false;
+  const exceptions = isObject(except) ? [except.variables].flat() : [];
+  if (exceptions.some((each) => typeof each === "string" && truthOf(each, values) === true)) return false;
   const wanted = refs(only);
   // Anything else is the name of a branch, or a pattern.
   return wanted.length === 0 || wanted.some((each) => isOne(each) || !ALL_WORDS.includes(each));

@@ -139,7 +139,9 @@ export async function initRepository(context: Context): Promise<number> {
     if (why !== undefined) throw new UsageError({ attempted: ATTEMPTED, why, advice });
   }
   const theirs = file === "" ? undefined : present(context, file);
-  const path = beside !== undefined && theirs !== undefined && !isSameJob(theirs, { text: job }) ? beside : file;
+  const hasJob = beside !== undefined && startedJobs(theirs ?? "", [{ text: job }]).length > 0;
+  const isOther = theirs !== undefined && !isSameJob(theirs, { text: job });
+  const path = beside !== undefined && isOther && !hasJob ? beside : file;
   if (!exists(context, ".git")) {
     const root = rootAbove(context);
     if (root !== undefined) {
@@ -163,7 +165,8 @@ export async function initRepository(context: Context): Promise<number> {
     steps.say(`keep ${PROGRAM_FILE}, ${programVersion(program)}. To replace it with ${programVersion(text)}: ${call}`);
   }
   if (!flags.has(RESPOND)) steps.add(TASK_FILE, TASK);
-  const isKept = file !== "" && !steps.add(path, job);
+  const isKept = hasJob && isOther || file !== "" && !steps.add(path, job);
+  if (hasJob && isOther) steps.say(`keep ${path}, which already has the job`);
   if (isKept && startedJobs(present(context, path) ?? "", [{ text: job }]).length === 0) {
     steps.say(`No job was added: ${path} exists, and does not start the program. Rename it, and run init again.`);
   }

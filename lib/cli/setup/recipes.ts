@@ -431,7 +431,9 @@ ${GITLAB_ARTIFACTS}    reports:
         ],
         `Keep all other jobs out of these pipelines: put the rule \`- { if: ${
           isolation(schedule)
-        }, when: never }\` before their other rules. A job without rules then also needs \`- when: on_success\`.`,
+        }, when: never }\` before their other rules. A job without rules then also needs \`- when: on_success\`. A job with only or except cannot have rules. Put there: \`except: { refs: [triggers]${
+          schedule === "none" ? "" : `, variables: ['$MOGPLEX_SCHEDULE == "respond"']`
+        } }\`.`,
         'Let nobody pass variables to pipelines: Settings > CI/CD > Variables, "No one allowed". Otherwise anyone with the trigger token can run code in the job.',
         "Check the setup after the commit: Build > Pipelines > New pipeline on the default branch, then start the job mogplex-respond in it.",
       ],

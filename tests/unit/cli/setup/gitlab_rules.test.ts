@@ -45,6 +45,9 @@ test.each(
     ["  only: [schedules]\n", "schedule"],
     ["  only: { refs: [main] }\n", BOTH],
     ["  except: [schedules, triggers]\n", ""],
+    [`  except: { refs: [triggers], variables: ['$MOGPLEX_SCHEDULE == "respond"'] }\n`, ""],
+    ["  except: { variables: [$MOGPLEX_SCHEDULE, $DEPLOY] }\n", "trigger"],
+    ["  except: { variables: [$DEPLOY] }\n", BOTH],
     ["  extends: .a\n.a:\n  rules: [{ if: $CI_COMMIT_TAG }]\n", ""],
     [
       "  extends: [.a, .b]\n.a: { tags: [x] }\n.b: { extends: .c }\n.c: { rules: [{ if: $MOGPLEX_SCHEDULE }] }\n",

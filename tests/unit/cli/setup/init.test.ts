@@ -618,6 +618,22 @@ test("init --respond leaves a job that exists with its schedule, says how to cha
   }
 });
 
+test("init finds its own job in a pipeline to which other jobs were added, and writes no second one", async () => {
+  for (const more of [[], ["--respond"], ["--respond", "--schedule", "none"]]) {
+    const { written } = await init(["gitlab", ...more]);
+    const edited = { ...written, ".gitlab-ci.yml": `${written[".gitlab-ci.yml"]}\nbuild:\n  script: [make]\n` };
+    const { written: after, stdout } = await init(["gitlab", ...more], edited);
+    expect(after).toEqual(edited);
+    expect(stdout).toContain("\nkeep .gitlab-ci.yml, which already has the job\n");
+    expect(stdout).not.toContain("include");
+  }
+  // The other job is not there yet.
+  const { written } = await init(["gitlab"]);
+  expect(Object.keys((await init(["gitlab", "--respond"], written)).written)).toContain(
+    "ci/mogplex-respond.gitlab-ci.yml",
+  );
+});
+
 test("init --respond leaves the schedule of a changed job alone, and lists nothing as lost", async () => {
   const { written } = await init(["gitea", "--respond"]);
   const path = ".gitea/workflows/mogplex-respond.yml";
