@@ -6,7 +6,7 @@
 import { MogplexError } from "../../errors.ts";
 import type { Run } from "../../model.ts";
 import { isTerminal } from "../../service/contract.ts";
-import { cancel, type OpenRun, prove, read, recordEnd, runIdOf, take, unlessGone } from "./look.ts";
+import { cancel, type OpenRun, proveRun, read, recordEnd, recordLook, runIdOf, unlessGone } from "./look.ts";
 import type { Work } from "./work.ts";
 
 /**
@@ -58,8 +58,9 @@ export async function cancelRuns(
   }
 
   const end = async ({ run, why, isFound: _, ...open }: ToCancel & { run: Run }) => {
-    if (run.status === "success") await unlessGone(work, open, async () => take(work, open, await read(work, open)));
-    else await recordEnd(work, open, run, [], { as: "cancelled", reason: why ?? WITH_CAMPAIGN });
+    if (run.status === "success") {
+      await unlessGone(work, open, async () => recordLook(work, open, await read(work, open)));
+    } else await recordEnd(work, open, run, [], { as: "cancelled", reason: why ?? WITH_CAMPAIGN });
     changed.push(open.item.item.id);
   };
 
@@ -96,7 +97,7 @@ async function cancelOne(work: Work, open: OpenRun): Promise<Run | undefined> {
     if (!work.proven.has(runIdOf(open))) await read(work, open);
     const { run, byItself } = await cancel(work, open);
     if (!byItself) return run;
-    await take(work, open, await read(work, open));
+    await recordLook(work, open, await read(work, open));
     return undefined;
   });
 }
@@ -105,7 +106,7 @@ async function cancelOne(work: Work, open: OpenRun): Promise<Run | undefined> {
 async function holds(work: Work, each: ToCancel & { run: Run }): Promise<boolean> {
   const { session, pace } = work;
   const run = await pace.request((call) => session.client.getRun(runIdOf(each), call));
-  prove(work, each.item, run);
+  proveRun(work, each.item, run);
   each.run = run;
   if (isTerminal(run.status)) return true;
   each.run = (await cancel(work, each)).run;

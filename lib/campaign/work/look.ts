@@ -80,9 +80,9 @@ async function look(work: Work, open: OpenRun): Promise<boolean> {
   const { limits } = work.lock;
   const seen = await read(work, open);
   const overdue = isJudged(seen.run) ? "no" : overdueOf(work, open, seen.run);
-  if (overdue !== "yes") return await take(work, open, seen, overdue === "by one clock");
+  if (overdue !== "yes") return await recordLook(work, open, seen, overdue === "by one clock");
   const { run, byItself } = await cancel(work, open);
-  if (byItself) return await take(work, open, await read(work, open));
+  if (byItself) return await recordLook(work, open, await read(work, open));
   const limit = formatCount(Math.round(limits.runTimeoutMs / 60_000), "minute");
   const reason = `it took longer than run-timeout (${limit}), and was cancelled`;
   await recordEnd(work, open, run, seen.events ?? [], { as: "overdue", reason });
@@ -108,12 +108,12 @@ export async function read(work: Work, open: OpenRun): Promise<Seen> {
 
   async function readRecord(): Promise<Run> {
     const { run } = await pace.request((call) => reader.readRecord(call));
-    prove(work, open.item, run);
+    proveRun(work, open.item, run);
     return run;
   }
 
   // Before the events: they would be older than an end that only the record shows. Without it the run is in the answer of the events.
-  if (ageOf(work, open) >= REPAIR_MS) {
+  if (ageMs(work, open) >= REPAIR_MS) {
     await readRecord().catch((error) => {
       if (!isOutage(error)) throw error;
     });
@@ -121,7 +121,7 @@ export async function read(work: Work, open: OpenRun): Promise<Seen> {
   try {
     const maxAttempts = withoutEvents.has(runId) ? 1 : EVENT_ATTEMPTS;
     const { run, events } = await pace.request((call) => reader.read({ maxAttempts, ...call }));
-    prove(work, open.item, run);
+    proveRun(work, open.item, run);
     withoutEvents.delete(runId);
     return { run, events };
   } catch (error) {
@@ -138,7 +138,7 @@ export async function read(work: Work, open: OpenRun): Promise<Seen> {
 }
 
 /** Proves that a run is the item's, before anything more is done with it: the journal may have been changed. */
-export function prove({ proven, booting }: Work, { item }: ItemMemory, run: Run): void {
+export function proveRun({ proven, booting }: Work, { item }: ItemMemory, run: Run): void {
   if (run.repoId.toLowerCase() !== item.repositoryId) {
     throw new UsageError({
       attempted: `continue with run "${run.runId}" of ${item.repository}`,
@@ -169,7 +169,7 @@ function sinceMs({ resumedAt, createdAt, slotAt }: StartMemory): number {
 }
 
 /** How long the run has been running, in milliseconds by the service's clock; 0 if unknown, or if it waited for an answer before this look. */
-function ageOf({ session }: Work, { start }: OpenRun): number {
+function ageMs({ session }: Work, { start }: OpenRun): number {
   const ms = serviceNow(session) - sinceMs(start);
   return start.end === "needs-input" || Number.isNaN(ms) ? 0 : ms;
 }
@@ -236,7 +236,7 @@ function hasAgentBegun(run: Run, events: readonly RunEvent[]): boolean {
  * @param isDoubted Whether one clock alone shows that the run has taken much too long. @default what the last look found
  * @returns Whether the journal has something new.
  */
-export async function take(
+export async function recordLook(
   work: Work,
   open: OpenRun,
   { run, events }: Seen,
@@ -380,7 +380,7 @@ export async function cancel(work: Work, open: OpenRun): Promise<{ run: Run; byI
   const { run, alreadyTerminal } = await work.pace.request(({ deadline = latest }) =>
     cancelWith(client, clock, runIdOf(open), { deadline: Math.min(deadline, latest) })
   );
-  prove(work, open.item, run);
+  proveRun(work, open.item, run);
   return { run, byItself: alreadyTerminal || run.status !== "cancelled" };
 }
 
@@ -398,7 +398,7 @@ export async function proveUser(work: Work): Promise<void> {
   for (const each of newest === undefined ? open : [newest]) {
     const runId = runIdOf(each);
     try {
-      prove(work, each.item, await pace.request((call) => session.client.getRun(runId, call)));
+      proveRun(work, each.item, await pace.request((call) => session.client.getRun(runId, call)));
     } catch (error) {
       if (error instanceof NotFoundError) {
         // It might be gone with its repository. Another run can prove whose token it is.
