@@ -21,7 +21,7 @@ const LONG = "node mogplex.mjs campaign run forty.yml";
 
 /** What a reader does with the blocks below the heading. */
 function withHands(text: string): string {
-  const started = `${INTERRUPTED} > second.log & until grep -q running second.log; do sleep 0.2; done`;
+  const started = `${INTERRUPTED} > second.log & until grep -qs running second.log; do sleep 0.2; done`;
   return text
     .replace(INTERRUPTED, `( ${started}; kill -INT $!; wait $!; echo $? > interrupted )\n${INTERRUPTED}`)
     .replace(LONG, LONG.replace("run", "advance"));
