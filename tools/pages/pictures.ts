@@ -174,8 +174,8 @@ for (const { name, file, colorScheme, width, height } of PICTURES) {
 /** Gitea's module has no style sheets, and not every machine has a font with emoji: a plain style, with marks of a common font. */
 const NOTE_STYLE = `
 section { --line: light-dark(#d0d7de, #3d444d); --soft: light-dark(#f6f8fa, #151b23) }
-body { margin: 0; display: flex; font: 14px/1.5 "Liberation Sans", Arial, sans-serif }
-section { flex: 1; padding: 12px; background: light-dark(#fff, #0d1117); color: light-dark(#1f2328, #f0f6fc) }
+body { margin: 0; font: 14px/1.5 "Liberation Sans", Arial, sans-serif }
+section { padding: 12px; background: light-dark(#fff, #0d1117); color: light-dark(#1f2328, #f0f6fc) }
 article { border: 1px solid var(--line); border-radius: 6px; padding: 4px 16px } article + article { margin-top: 12px }
 h2 { font-size: 20px; margin: 8px 0 12px; padding-bottom: 6px; border-bottom: 1px solid var(--line) } h3 { margin: 12px 0 }
 a { color: light-dark(#0969da, #4493f8) }
@@ -189,15 +189,12 @@ details, p { margin: 12px 0 }
 .emoji[aria-label^="check"]::before { content: "\\2714"; color: #2da44e }
 `;
 
-/** The note while the agent works, and at the end; in light and in dark, side by side. */
+/** The note while the agent is running, and at the end. Narrow, so that it can be read on a phone. */
 const NOTES = ["note-works", "note"].map((name) => join(root, `.lab/notes/${name}.html`));
 if (NOTES.every((file) => existsSync(file))) {
-  const page = await browser.newPage({ viewport: { width: 1_240, height: 100 } });
+  const page = await browser.newPage({ viewport: { width: 620, height: 100 }, colorScheme: "light" });
   const notes = NOTES.map((file) => `<article>${readFileSync(file, "utf8")}</article>`);
-  const shown = ["light", "dark"].map((scheme) =>
-    `<section style="color-scheme: ${scheme}">${notes.join("")}</section>`
-  );
-  await page.setContent(`<!DOCTYPE html><style>${NOTE_STYLE}</style>${shown.join("")}`);
+  await page.setContent(`<!DOCTYPE html><style>${NOTE_STYLE}</style><section>${notes.join("")}</section>`);
   writeFileSync(join(root, "docs/images/note.png"), await page.screenshot({ fullPage: true }));
 }
 await browser.close();
