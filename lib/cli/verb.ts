@@ -9,6 +9,7 @@ import type { DurableFiles } from "../files/disk.ts";
 import type { Processes } from "../files/processes.ts";
 import type { Flag } from "../flags.ts";
 import type { Io, Stream } from "../io.ts";
+import type { StartResult } from "../model.ts";
 import type { Notice } from "../notice.ts";
 import type { Earlier } from "../report/history.ts";
 import type { PlannedNote } from "../report/job_note.ts";
@@ -18,7 +19,6 @@ import type { OpenOptions } from "../forge/open.ts";
 import type { ReportTarget } from "../report/write.ts";
 import { ADD_KEY_PART } from "../run/key.ts";
 import type { LaterRequest, RunRequest } from "../run/request.ts";
-import type { StartedRun } from "../run/start.ts";
 import type { CampaignRetry } from "../report/campaign_item.ts";
 import type { AnyResult } from "../run/result.ts";
 import type { Session } from "../run/session.ts";
@@ -195,7 +195,12 @@ export interface Laptop {
   /** See `ignoringFolder` there. */
   ignoringFolder(context: Context, places: { out: string; targets: readonly ReportTarget[] }): () => void;
   /** See `rememberStart` there. */
-  rememberStart(context: Context, started: StartedRun, out: string, asked: RequestedTask): void;
+  rememberStart(
+    context: Context,
+    run: Pick<StartResult, "runId" | "branch">,
+    out: string | null,
+    asked: RequestedTask,
+  ): void;
   /** See `rememberEnd` there. */
   rememberEnd(context: Context, result: AnyResult): void;
   /** See `rememberCampaign` there. */

@@ -6,6 +6,7 @@
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { openFile } from "../../files/open_file.ts";
+import type { StartResult } from "../../model.ts";
 import {
   checkRunRequest,
   isLater,
@@ -15,7 +16,7 @@ import {
   type RunRequest,
   withPlannedResult,
 } from "../../run/request.ts";
-import { endAgeMs, type StartedRun } from "../../run/start.ts";
+import { endAgeMs } from "../../run/start.ts";
 import { type AnyResult, END_EXIT, endOfRun, type EndOutcome } from "../../run/result.ts";
 import type { Session } from "../../run/session.ts";
 import { readState, requestHash, type RunState, type StateFiles, stateSeal } from "../../run/state.ts";
@@ -293,18 +294,26 @@ function add(context: Context, value: object, isOnce = false): void {
 
 const short = (text: string | null) => text === null ? null : cutText(plainText(text), MAX_TEXT);
 
-export function rememberStart(context: Context, { run }: StartedRun, out: string, asked: RequestedTask): void {
+/** @param out Folder of the reports; null for a run without reports. */
+export function rememberStart(
+  context: Context,
+  run: Pick<StartResult, "runId" | "branch">,
+  out: string | null,
+  asked: RequestedTask,
+): void {
   const { io, clock } = context;
   // Deno is not allowed to read it.
-  const folder = valueOr(() => io.realPath(out), undefined);
-  const withTask = io.env("MOGPLEX_RECENT")?.trim() !== "ids" && context.option(SHOW_TASK) !== false;
+  const folder = out === null ? null : valueOr(() => io.realPath(out), undefined) ?? out;
+  // The run has started: a wrong value must not hide its id. It hides the task.
+  const isTaskVisible = valueOr(() => context.option(SHOW_TASK) !== false, false);
+  const withTask = io.env("MOGPLEX_RECENT")?.trim() !== "ids" && isTaskVisible;
   add(context, {
     startedAt: new Date(clock.wallTime()).toISOString(),
     runId: run.runId,
     origin: context.connection().origin,
     repository: short(asked.repository),
     branch: short(run.branch.working),
-    folder: folder ?? out,
+    folder,
     ...(withTask && { task: short(asked.task.trim().split("\n")[0] ?? "") }),
   });
 }

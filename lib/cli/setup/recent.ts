@@ -27,7 +27,8 @@ interface RecentRun {
   /** Name of the repository; its id if the user gave that and no end was seen. */
   repository: string;
   branch: string;
-  folder: string;
+  /** Folder of its reports; null if there are none, or it is unknown. */
+  folder: string | null;
   /** First line of its task; absent if the user does not want it stored. */
   task?: string;
   /** The verdict, or the last outcome that a command saw; null if no command has seen an end. */
@@ -63,7 +64,7 @@ function recentRuns(lines: readonly string[]): RecentRun[] {
         origin: text(each.origin),
         repository: text(each.repository),
         branch: text(each.branch),
-        folder: text(each.folder),
+        folder: text(each.folder) || null,
         ...(typeof each.task === "string" && { task: each.task }),
         outcome: null,
         status: null,
@@ -155,7 +156,7 @@ export async function printRecent(context: Context, limit: number): Promise<numb
     printRows(writer, [HEADER, ...rows], isTerminal ? logWidth(io) : Infinity, TEXTS);
   }
   if (runs.length === 0) {
-    writer.note("this machine remembers no runs (outside CI, run --follow and run --detach are remembered)");
+    writer.note("this machine remembers no runs (runs that it starts outside CI are remembered)");
   }
   return EXIT.success;
 }

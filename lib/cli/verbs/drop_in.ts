@@ -83,7 +83,7 @@ function baseNote({ branch: { base, working } }: StartResult, workingBranch: str
     : `the agent pushes to ${base} itself; run --follow without --branch gives it its own branch`;
 }
 
-/** It only reads flags: the documented command has no variables for them. */
+/** Its request comes from flags alone: the documented command has no variables for them. */
 export const runVerb: Verb = {
   name: "run",
   usage: '--repo owner/name "<prompt>" | -',
@@ -92,6 +92,7 @@ export const runVerb: Verb = {
   remark: "Without --branch and --create-branch, the service picks the branch.",
   group: "drop-in",
   flags: [REPO, HARNESS, BASE_BRANCH, BRANCH, CREATE_BRANCH, ROOT, KEY, JSON_LINES],
+  variables: ["MOGPLEX_RECENT"],
   examples: [
     'mogplex-ci run --repo acme/web --json "Fix the flaky tests" | jq -r .runId',
   ],
@@ -115,6 +116,7 @@ export const runVerb: Verb = {
     const repoId = await resolveRepository(client, repository, call);
     const idempotencyKey = flags.get(KEY) ?? crypto.randomUUID();
     const started = await client.startRun(requestFrom(flags, repoId, prompt), { idempotencyKey }, call);
+    context.laptop?.rememberStart(context, started, null, { repository: repo, task: prompt });
     if (flags.has(JSON_LINES)) writer.json(started);
     else writer.out(...startLines(started, context.vocabulary.program).map((line) => writer.untrusted(line)));
     const note = baseNote(started, flags.get(BRANCH));

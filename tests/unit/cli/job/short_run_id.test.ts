@@ -15,18 +15,21 @@ const VERBS = [["follow"], ["report"], ["runs", "get"], ["runs", "events"], ["ru
 const start = (runId: string, origin = "https://mogplex.com") =>
   `${JSON.stringify({ startedAt: "2026-12-01T00:00:00.000Z", runId, origin })}\n`;
 
-test("wholeRunId() finds a run that this machine started by its first digits, in each verb, and prints its id first", async () => {
-  const { cli, emulator } = world("success");
-  const { io } = await cli(RUN, { env: HOME });
-  const recent = { [RECENT]: io.files.get(RECENT) ?? "" };
-  const [runId = ""] = emulator.world.store.runs.keys();
-  for (const verb of VERBS) {
-    const { code, stderr } = await cli([...verb, runId.slice(0, 8)], { env: HOME, files: recent });
-    expect([verb, code, stderr.split("\n")[0]]).toEqual([verb, 0, "note: run <run>"]);
-  }
-  const upper = await cli(["runs", "get", runId.slice(0, 13).toUpperCase(), "--json"], { env: HOME, files: recent });
-  expect(JSON.parse(upper.stdout).runId).toBe("<run>");
-});
+for (const start of [RUN, RUN.filter((word) => word !== "--follow")]) {
+  test(`wholeRunId() finds a run that this machine started with ${start.slice(0, 2).join(" ")} by its first digits, in each verb, and prints its id first`, async () => {
+    const { cli, emulator, clock } = world("success");
+    const { io } = await cli(start, { env: HOME });
+    clock.advance(3_600_000);
+    const recent = { [RECENT]: io.files.get(RECENT) ?? "" };
+    const [runId = ""] = emulator.world.store.runs.keys();
+    for (const verb of VERBS) {
+      const { code, stderr } = await cli([...verb, runId.slice(0, 8)], { env: HOME, files: recent });
+      expect([verb, code, stderr.split("\n")[0]]).toEqual([verb, 0, "note: run <run>"]);
+    }
+    const upper = await cli(["runs", "get", runId.slice(0, 13).toUpperCase(), "--json"], { env: HOME, files: recent });
+    expect(JSON.parse(upper.stdout).runId).toBe("<run>");
+  });
+}
 
 test("wholeRunId() finds the run of the folder's state file when this machine remembers none", async () => {
   const { cli, emulator } = world("success");

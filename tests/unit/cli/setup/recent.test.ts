@@ -109,6 +109,21 @@ test("a follow adds the verdict of a run that was left, and no run is listed twi
   expect(stdout).toContain("failed  x     acme/api");
 });
 
+test("a run started by run without --follow is remembered, without a folder", async () => {
+  const { cli } = world("success");
+  const { io } = await cli(["run", "Fix it\nand more", "--repo", "acme/api", "--create-branch"], { env: HOME });
+  const files = Object.fromEntries(io.files);
+  const { stdout } = await cli(["runs", "recent", "--json"], { env: HOME, files });
+  expect(JSON.parse(stdout)).toMatchObject({ runId: "<run>", repository: "acme/api", task: "Fix it", folder: null });
+});
+
+test("a start with a wrong MOGPLEX_SHOW_TASK prints its run and remembers no task", async () => {
+  const env = { ...HOME, MOGPLEX_SHOW_TASK: "perhaps" };
+  const { code, stdout, io } = await world("success").cli(["run", "Fix it", "--repo", "acme/api"], { env });
+  expect([code, stdout.includes("<run>")]).toEqual([0, true]);
+  expect(JSON.parse(io.files.get(FILE) ?? "")).not.toHaveProperty("task");
+});
+
 test("the first line of the task is remembered unless the user says no, and nothing with off, in CI or without a home", async () => {
   const remembered = async (env: Record<string, string>) => {
     const { io } = await world("success").cli(RUN, { env });
