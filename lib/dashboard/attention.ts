@@ -316,7 +316,11 @@ function ofSilence({ runs, silentJobs, at }: DashboardData): Concern[] {
       "job",
       "bad",
       `${isAll ? "No run has ended" : `${silentName(silent, silentJobs)}: no run`} for ${since} (${usual})`,
-      [last === "" ? "" : sentenceOf(last), isAll ? advice : "Check its schedule and its token."].filter(Boolean).join(
+      [
+        last === "" ? "" : sentenceOf(last),
+        lastLineText(runs[index] ?? { lastLine: null }),
+        isAll ? advice : "Check its schedule and its token.",
+      ].filter(Boolean).join(
         " ",
       ),
       {

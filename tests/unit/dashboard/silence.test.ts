@@ -98,7 +98,7 @@ test("silentJobsOf() has all jobs together if none of them is regular", () => {
   expect(silent([...runs, run(1, { job: "other" })])).toEqual([]);
 });
 
-const failed = { outcome: "failed", reason: "npm test exited with code 1" };
+const failed = { outcome: "failed", reason: "npm test exited with code 1", lastLine: "1 test failed" };
 const dashboard = (...runs: RunEntry[][]) =>
   emptyDashboard({ runs: runs.flat(), covers: { ...emptyDashboard().covers, histories: 1, lines: 1 } });
 
@@ -108,7 +108,7 @@ test("concernsOf() has the silent job with the failure of its last run, also whe
   expect(concerns.map(({ tone, subject, line }) => [tone, subject, line])).toEqual([[
     "bad",
     "acme/billing (nightly): no run for 10 days (7 a week before that)",
-    "The last one failed: npm test exited with code 1. Check its schedule and its token.",
+    "The last one failed: npm test exited with code 1. Last line of the agent: “1 test failed”. Check its schedule and its token.",
   ]]);
   expect(headlineOf(concerns, data)).toBe("1 thing needs attention");
   // Once, not as a failed run as well. A question stays a question.
