@@ -213,18 +213,9 @@ export function lines(
       STROKES[color]
     }" stroke-width="2" vector-effect="non-scaling-stroke"${dashed && markup` stroke-dasharray="4 4"`}/>`;
   });
-  // Names at the ends of lines that meet are one below the other.
-  let taken = -Infinity;
-  const ends = all.flatMap(({ name, points }) => {
-    const last = points.at(-1);
-    return last === undefined ? [] : [{ name, at: last[0], y: y(greatestFrom(points, last[0] - NAME_SHARE)) }];
-  }).sort((a, b) => a.y - b.y).map(({ name, at, y: lineY }) => {
-    const place = Math.max(LINE_HEIGHT - 3, lineY - 7, taken + LINE_HEIGHT);
-    taken = place;
-    return markup`<text x="${percent(from + width * Math.max(0.3, Math.min(1, at)))}" y="${
-      place.toFixed(1)
-    }" text-anchor="end" ${NAME}>${name}</text>`;
-  });
+  const ends = placesOf(all, y).map(({ name, at, place }) =>
+    markup`<text x="${percent(from + width * at)}" y="${place.toFixed(1)}" text-anchor="end" ${NAME}>${name}</text>`
+  );
   const below = names.map(([at, name]) =>
     markup`<text x="${percent(from + width * at)}" y="${height - 6}" text-anchor="${
       at <= 0.05 ? "start" : at >= 0.95 ? "end" : "middle"
@@ -240,17 +231,62 @@ export function lines(
   ]);
 }
 
-/** Share of the width that the name of a line takes. */
-const NAME_SHARE = 0.25;
+/** Share of the width that the name of a line takes: at least a quarter, and more on a phone if it is long. */
+const shareOf = (name: string) => Math.max(0.25, name.length * 0.018);
+/** Height of a name above and below its baseline, and the distance from its line. */
+const [ASCENT, DESCENT, GAP] = [10, 3, 7];
 
-/** The greatest value of a line from a place on: the name at its end must not be on the line. */
-function greatestFrom(points: ChartLine["points"], from: number): number {
-  const values = points.map(([at, value], index) => {
-    if (at >= from) return value;
+/** A name next to the end of its line. */
+interface Place {
+  readonly name: string;
+  /** The end of the name, from 0 to 1 along the time. */
+  readonly at: number;
+  /** Its baseline. */
+  readonly place: number;
+}
+
+/**
+ * Finds a place for each name: above its line, otherwise below it, so that it covers neither a line nor another name. Without such a
+ * place, names are one below the other.
+ */
+function placesOf(all: readonly ChartLine[], y: (value: number) => number): Place[] {
+  const rows = all.flatMap(({ name, points }) => {
+    const last = points.at(-1);
+    if (last === undefined) return [];
+    const at = Math.max(0.3, Math.min(1, last[0]));
+    const from = at - shareOf(name);
+    // A value is further up if its number of pixels is smaller.
+    const spans = all.flatMap((each) => {
+      const span = spanFrom(each.points, from, at);
+      return span === null ? [] : [{ isOwn: each.points === points, top: y(span.most), bottom: y(span.least) }];
+    });
+    return [{ name, at, spans, top: Math.min(...spans.filter(({ isOwn }) => isOwn).map(({ top }) => top)) }];
+  }).sort((a, b) => a.top - b.top);
+  const places: Place[] = [];
+  for (const { name, at, spans, top } of rows) {
+    const bottom = Math.max(...spans.filter(({ isOwn }) => isOwn).map((span) => span.bottom));
+    const isFree = (place: number) =>
+      spans.every((span) => span.bottom < place - ASCENT || span.top > place + DESCENT) &&
+      places.every((other) => Math.abs(other.place - place) >= LINE_HEIGHT);
+    const lowest = Math.max(-Infinity, ...places.map(({ place }) => place));
+    const above = Math.max(LINE_HEIGHT - 3, top - GAP);
+    const below = bottom + GAP + ASCENT;
+    const place = [above, below].find((each) => each <= y(0) - DESCENT && isFree(each)) ??
+      Math.max(above, lowest + LINE_HEIGHT);
+    places.push({ name, at, place });
+  }
+  return places;
+}
+
+/** The least and the greatest value of a line in a part of the time; null if it has no point there. */
+function spanFrom(points: ChartLine["points"], from: number, to: number): { least: number; most: number } | null {
+  const values = points.flatMap(([at, value], index) => {
+    if (at > to) return [];
+    if (at >= from) return [value];
     const [nextAt, next] = points[index + 1] ?? [at, value];
-    return nextAt > from ? value + (next - value) * (from - at) / (nextAt - at) : -Infinity;
+    return nextAt > from ? [value + (next - value) * (from - at) / (nextAt - at)] : [];
   });
-  return Math.max(...values);
+  return values.length === 0 ? null : { least: Math.min(...values), most: Math.max(...values) };
 }
 
 export interface GanttRow {

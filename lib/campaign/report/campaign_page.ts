@@ -548,7 +548,7 @@ const LEAST_ITEMS = 10;
 const LEAST_MS = 2 * HOUR_MS;
 
 /** Null for a small campaign. */
-function burnUp({ items, quota, at }: CampaignView): Html | null {
+function burnUp({ items, quota, at, state: campaignState }: CampaignView): Html | null {
   const started = items.map(({ startedAt }) => instantMs(startedAt));
   const fromMs = Math.min(...started.filter((time) => time !== null));
   if (!Number.isFinite(fromMs)) return null;
@@ -564,10 +564,12 @@ function burnUp({ items, quota, at }: CampaignView): Html | null {
   if (finished < LEAST_ITEMS && toMs - fromMs < LEAST_MS || finished < 3) return null;
   const spanMs = toMs - fromMs;
   const hours = Math.min(MAX_HOURS, Math.ceil(spanMs / HOUR_MS));
+  // When nothing more starts, a limit explains nothing.
+  const isLimited = quota.hour.limit !== null && campaignState !== "done";
   const limit = (hour: number) =>
     Math.min(items.length, (quota.hour.limit ?? 0) * (hour + 1), (quota.day.limit ?? 0) * (Math.floor(hour / 24) + 1));
   const all: ChartLine[] = [
-    ...quota.hour.limit === null ? [] : [{
+    ...!isLimited ? [] : [{
       name: "allowed",
       color: "idle" as const,
       dashed: true,
@@ -590,9 +592,7 @@ function burnUp({ items, quota, at }: CampaignView): Html | null {
   const label = `${words.join(", ")} of ${items.length} items, from ${utcText(fromMs)} to ${utcText(toMs)}`;
   return figure(
     "Items",
-    markup`<span class="soft">of ${items.length}${
-      quota.hour.limit !== null && "; dashed: what the quotas allow"
-    }</span>`,
+    markup`<span class="soft">of ${items.length}${isLimited && "; dashed: what the quotas allow"}</span>`,
     lines(label, all, [[0, utcText(fromMs)], [1, utcText(toMs)]], { isStepped: true, greatest: items.length }),
   );
 }

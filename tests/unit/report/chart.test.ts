@@ -110,3 +110,34 @@ test("gantt() has a row for each part, also for one that was not reached", () =>
   ]);
   expect(shapes(drawn, "rect").map(({ width }) => width)).toEqual(["100%", "0.6%", "100%"]);
 });
+
+test.each<[string, [number, number][], [number, number][]]>([
+  ["a line climbs to the limit", [[0, 100], [1, 100]], [[0, 0], [0.7, 60], [0.9, 95], [1, 100]]],
+  ["a line runs just below another", [[0, 100], [1, 100]], [[0, 80], [1, 92]]],
+  ["both fall", [[0, 90], [1, 60]], [[0, 60], [1, 30]]],
+  ["both are flat", [[0, 50], [1, 50]], [[0, 20], [1, 20]]],
+])("lines() keeps names off lines and other names when %s", (_, upper, lower) => {
+  const all = [
+    { name: "allowed", color: "idle", points: upper },
+    { name: "100 runs finished", color: "run", points: lower },
+  ] as const;
+  const drawn = lines("two", all, [], { greatest: 100 });
+  const places = all.map(({ name }) => Number(new RegExp(`y="([\\d.]+)"[^>]*>${name}<`).exec(String(drawn))?.[1]));
+  expect(Math.abs((places[0] ?? 0) - (places[1] ?? 0))).toBeGreaterThanOrEqual(12);
+  // The axis has 0 at 194 px and 100 at 18 px.
+  const y = (value: number) => 194 - value / 100 * 176;
+  const valueAt = (points: [number, number][], at: number) => {
+    const index = Math.max(1, points.findIndex(([place]) => place >= at));
+    const [[from, first], [to, second]] = [points[index - 1] ?? [0, 0], points[index] ?? [1, 0]];
+    return first + (second - first) * (at - from) / (to - from);
+  };
+  const covers = places.flatMap((place) =>
+    [upper, lower].flatMap((points) =>
+      [0.75, 0.8, 0.85, 0.9, 0.95, 1].filter((at) => {
+        const line = y(valueAt(points, at));
+        return line > place - 10 && line < place + 3;
+      })
+    )
+  );
+  expect(covers).toEqual([]);
+});
