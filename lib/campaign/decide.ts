@@ -10,6 +10,7 @@ import { utcText } from "../run/result.ts";
 import { openSession, type Session } from "../run/session.ts";
 import { callHook } from "../hook.ts";
 import { lookup } from "../lookup.ts";
+import { nearest } from "../nearest.ts";
 import { isShortRunId, isUuid } from "../service/contract.ts";
 import { formatCount } from "../text/duration.ts";
 import { approveAll, closedGates } from "./work/wave.ts";
@@ -213,7 +214,8 @@ type Selecting = Pick<Deciding, "opened" | "store" | "attempted" | "view" | "onN
  *
  * @param byName Whether a succeeded item is selected only by its whole name: a glob must not bring a second pull request to everything that it
  * matches.
- * @throws {UsageError} when there is nothing to select by, or no item matches.
+ * @throws {UsageError} when there is nothing to select by, no item matches, or a name in `only` is not the name of an item, even if others are:
+ * anyone who mistypes one of several names must notice it before anything happens.
  */
 export function selectItems(
   deciding: Selecting,
@@ -224,7 +226,19 @@ export function selectItems(
   if (!failed && cause === undefined && only.length === 0) {
     throw new UsageError({ attempted, why: "no item is named", advice: "give --failed, --cause WORD or --only GLOB" });
   }
+  const all = [...store.memory.items.values()];
   const names = itemNames(viewItems);
+  const choices = only.map((glob) => {
+    const runId = runIdOf(deciding, glob, shortIds);
+    const fits = ({ item, state, starts }: ItemMemory) =>
+      runId === undefined
+        ? [item.repository, item.id, names.get(item.id) ?? item.id].some((name) => matchesGlob(glob, name)) &&
+          (!byName || !WELL.includes(state) || isName(glob))
+        : starts.some((start) => start.runId?.toLowerCase() === runId);
+    return { glob, items: all.filter(fits) };
+  });
+  const unmatched = choices.filter(({ glob, items }) => isName(glob) && items.length === 0).map(({ glob }) => glob);
+  if (unmatched.length > 0) throw noMatchError(deciding, unmatched, [...names.values()]);
   const group = causes.find(({ word }) => word === cause);
   if (cause !== undefined && group === undefined) {
     const words = causes.map(({ word }) => word).join(", ");
@@ -236,35 +250,54 @@ export function selectItems(
     throw new UsageError({ attempted, why: "there is no such cause", value: JSON.stringify(cause), advice });
   }
   const groupItems = new Set(group?.items);
-  const runIds = new Map(only.map((glob) => [glob, runIdOf(deciding, glob, shortIds)]));
-  const fits = (glob: string, { item, state, starts }: ItemMemory) => {
-    const runId = runIds.get(glob);
-    if (runId !== undefined) return starts.some((start) => start.runId?.toLowerCase() === runId);
-    return [item.repository, item.id, names.get(item.id) ?? item.id].some((name) => matchesGlob(glob, name)) &&
-      (!byName || !WELL.includes(state) || isName(glob));
-  };
-  const matches = [...store.memory.items.values()].filter((each) =>
-    (group === undefined || groupItems.has(each.item.id)) &&
-    (only.length === 0 || only.some((glob) => fits(glob, each)))
+  const chosen = new Set(choices.flatMap(({ items }) => items));
+  const matches = all.filter((each) =>
+    (group === undefined || groupItems.has(each.item.id)) && (only.length === 0 || chosen.has(each))
   );
   const items = failed ? matches.filter(({ state }) => FAILED_VERDICTS.includes(state)) : matches;
   if (items.length > 0) {
-    return { items, named: items.filter((each) => only.filter(isName).some((name) => fits(name, each))) };
+    const named = new Set(choices.filter(({ glob }) => isName(glob)).flatMap((choice) => choice.items));
+    return { items, named: items.filter((each) => named.has(each)) };
   }
   const queued = matches.filter(({ state, asked }) => state === "waiting" && asked).length;
   if (failed && queued > 0) {
     const value = `${formatCount(queued, "item")} ${queued === 1 ? "is" : "are"} queued already`;
     throw new UsageError({ attempted, why: "no failed item is left", value, advice: listsText(opened) });
   }
-  const value = only.length > 0 ? only.map((glob) => JSON.stringify(glob)).join(", ") : undefined;
-  const advice = only.map((glob) => glob.includes("/") ? undefined : globProblem(glob)).find((each) =>
+  const cancelled = failed && store.memory.counts.cancelled > 0
+    ? "--failed leaves out cancelled items: for them give --cause WORD or --only GLOB"
+    : undefined;
+  throw noMatchError(deciding, only, [], cancelled);
+}
+
+/** Most names and globs without an item that an error lists. */
+const MAX_UNMATCHED = 5;
+
+/**
+ * @param globs Those that no item matches; empty if the selection has none.
+ * @param names Names of all items, among which the nearest are looked for.
+ * @param hint What to do instead, as a clause.
+ */
+function noMatchError(
+  { opened, attempted }: Selecting,
+  globs: readonly string[],
+  names: readonly string[],
+  hint?: string,
+): UsageError {
+  const first = globs.slice(0, MAX_UNMATCHED);
+  const more = globs.length > first.length ? ` and ${globs.length - first.length} more` : "";
+  const value = first.length > 0 ? first.map((glob) => JSON.stringify(glob)).join(", ") + more : undefined;
+  const near = [...new Set(first.flatMap((glob) => nearest(glob, names) ?? []))];
+  // The name on the screen may have other characters; the id of a run has no "/".
+  const isRunId = (glob: string) => isUuid(glob) || isShortRunId(glob);
+  const problem = first.filter((glob) => !glob.includes("/") && !isRunId(glob)).map(globProblem).find((each) =>
     each !== undefined
   );
   const lists = listsText(opened);
-  const cancelled = failed && store.memory.counts.cancelled > 0
-    ? `--failed leaves out cancelled items: for them give --cause WORD or --only GLOB; ${lists}`
-    : undefined;
-  throw new UsageError({ attempted, why: "no item matches", value, advice: advice ?? cancelled ?? lists });
+  const advice = near.length > 0
+    ? `did you mean ${near.map((name) => JSON.stringify(name)).join(", ")}? ${lists}`
+    : problem ?? (hint === undefined ? lists : `${hint}; ${lists}`);
+  return new UsageError({ attempted, why: "no item matches", value, advice });
 }
 
 /**

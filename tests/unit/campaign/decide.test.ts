@@ -100,6 +100,26 @@ const REFUSED: readonly [what: string, act: (world: CampaignWorld) => Promise<un
     /no item matches: "nobody\/\*"; `mogplex-ci campaign status campaign\.yml --dir d --all` lists the items$/,
   ],
   [
+    "one of the names is not the name of an item, although a glob and another name match",
+    (world) => world.decide(skip({ only: ["acme/*", project(1), "acme/projcet-0002"] })),
+    /because no item matches: "acme\/projcet-0002"; did you mean "acme\/project-0002"\? `mogplex-ci campaign status campaign\.yml --dir d --all` lists the items$/,
+  ],
+  [
+    "a name beside --failed is not the name of an item",
+    (world) => world.decide(retry({ failed: true, only: [project(1), "other/x"] })),
+    /because no item matches: "other\/x"; `mogplex-ci campaign status/,
+  ],
+  [
+    "more than 5 names are not names of items",
+    (world) => world.decide(retry({ only: ["a", "b", "c", "d", "e", "f", "g"].map((name) => `other/${name}`) })),
+    /because no item matches: "other\/a", "other\/b", "other\/c", "other\/d", "other\/e" and 2 more; `/,
+  ],
+  [
+    "the id of a run is not one of the campaign",
+    (world) => world.decide(retry({ only: [project(1), "00000000-0000-4000-8000-000000000000"] })),
+    /because no item matches: "00000000-0000-4000-8000-000000000000"; `mogplex-ci campaign status/,
+  ],
+  [
     "there is no such cause",
     (world) => world.decide(retry({ cause: "x" })),
     /there is no such cause: "x"; there are agent-run/,

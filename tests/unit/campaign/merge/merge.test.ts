@@ -175,6 +175,18 @@ test("decideCampaign() lets nobody ask for work under the name of the file's rul
   }
 });
 
+test("mergeCampaign() merges nothing when one of the names is not the name of an item, although a glob matches", async () => {
+  const world = await mergeWorld(2);
+  expect(await failureOf(() => world.merge({ only: ["acme/projcet-0001", "acme/*"] }))).toMatch(
+    /^2 Cannot merge pull requests because no item matches: "acme\/projcet-0001"; did you mean "acme\/project-0001"\? /,
+  );
+  expect((await world.records()).filter(({ type }) => type.startsWith("merge"))).toEqual([]);
+  expect((await world.words({ only: [project(1), "acme/*"] })).map((word) => word.split(":")[0])).toEqual([
+    "merged",
+    "merged",
+  ]);
+});
+
 test("mergeCampaign() never takes a fork, another branch or another repository, and a new target only by name", async () => {
   const world = await mergeWorld(4);
   const { forge } = world;
