@@ -9,7 +9,7 @@ import { GITEA as FORGE } from "../../lib/forge/gitea.ts";
 import { parsePullRequest } from "../../lib/forge/all.ts";
 import type { MergeReading } from "../../lib/forge/merging.ts";
 import { root, runtimes } from "../../tools/setup.mjs";
-import { type Bench, COMMAND } from "../bench.ts";
+import { type Bench, COMMAND, programFiles } from "../bench.ts";
 import type { Experiment } from "../experiment.ts";
 import { type GiteaUser, whenChecked } from "../gitea.ts";
 import {
@@ -297,7 +297,7 @@ async function gate(bench: Bench): Promise<void> {
   const recipe = parse(readFileSync(join(root, "examples/forgejo/gate.yml"), "utf8"));
   const { run } = recipe.jobs.gate.steps.at(-1);
   const folder = bench.newFolder();
-  bench.writeFiles(folder, { "ci/mogplex.mjs": readFileSync(COMMAND, "utf8") });
+  bench.writeFiles(folder, programFiles());
   const job = jobAt(bot.scoped, { GATED_REPOSITORY: repository, RUNNER_TEMP: folder });
   const ended = await bench.run(["bash", "-eo", "pipefail", "-c", run], { cwd: folder, env: job });
   const states = [await statusOf(pull), await statusOf(other)].join();

@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { parse } from "yaml";
-import { root, runtimes } from "../../../tools/setup.mjs";
+import { root, runtimes, sha256 } from "../../../tools/setup.mjs";
 import { REPO, type Service, startService } from "../processes/world/service.ts";
 import { createShell, MISSING, type Shell } from "../shell/shell.ts";
 import { which } from "./shell/shells.ts";
@@ -334,6 +334,8 @@ test(
     try {
       const { jobs: { dashboard } } = parse(readFileSync(pathOf("github-pages.yml"), "utf8"));
       cpSync(built("mogplex.mjs"), join(cwd, "ci/mogplex.mjs"));
+      const digest = sha256(readFileSync(built("mogplex.mjs"), "utf8"));
+      writeFileSync(join(cwd, "ci/mogplex.mjs.sha256"), `${digest}  mogplex.mjs\n`);
       const env = {
         PATH: `${dirname(runtimes.node)}:${process.env.PATH}`,
         MOGPLEX_URL: service.url,
@@ -347,11 +349,11 @@ test(
             .status
         );
       };
-      expect(run(service.readOnlyToken)).toEqual([0, 0]);
+      expect(run(service.readOnlyToken)).toEqual([0, 0, 0]);
       const { path } = (dashboard.steps as Step[]).find(({ uses }) => uses?.includes("upload-pages-artifact"))?.with ??
         {};
       expect(readFileSync(join(cwd, path ?? "", "index.html"), "utf8")).toContain("acme/web");
-      expect(run(service.token())).toEqual([0, 2]);
+      expect(run(service.token())).toEqual([0, 0, 2]);
     } finally {
       rmSync(cwd, { recursive: true });
     }

@@ -42,9 +42,9 @@ for (
     async (machine) => {
       expect(await dispatch(machine, scenario)).toMatchObject({
         status,
-        ran: ["Check out", "Trigger and follow", "Keep the reports"],
+        ran: ["Check out", "Check the program", "Trigger and follow", "Keep the reports"],
       });
-      expect(machine.done.map((each) => each.code)).toEqual([code]);
+      expect(machine.done.map((each) => each.code)).toEqual([0, code]);
       const input = { ref: "refs/tags/v1.2.3", commit: "0123456789abcdef0123456789abcdef01234567" };
       expect(JSON.parse(machine.recorder.of(TRIGGER)[0]?.body ?? "")).toMatchObject({ input });
     },

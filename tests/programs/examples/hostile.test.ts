@@ -37,7 +37,7 @@ test.concurrent(
         speak(machine),
       ]);
       expect(end).toMatchObject({ status: "success", outputs: { outcome: "success", pull_request_url: "" } });
-      const log = machine.done[0]?.stdout ?? "";
+      const log = machine.done[1]?.stdout ?? "";
       expect(end.summary).toContain(`\n| Events | ${SAID.length + 1} seen |\n`);
       const { obeyed, stopped } = runGithubLog(log);
       expect(stopped).toBe(false);

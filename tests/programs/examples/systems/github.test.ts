@@ -35,6 +35,9 @@ const WITH_THE_SAME_STEPS = ["task-with-comment", "fix-failing-ci", "codemod-mat
   `github-actions/${name}.yml`
 );
 
+/** Steps before the agent. */
+const BEFORE = ["Check out", "Check the program"];
+
 test("recipes that differ in their task have the same steps", () => {
   const stepsOf = (file: string) => {
     // Their limit, what they ask for and the name of the artifact are their own.
@@ -50,7 +53,7 @@ test("recipes that differ in their task have the same steps", () => {
     });
   };
   const expected = stepsOf("github-actions/weekly-cleanup.yml");
-  expect(expected).toHaveLength(4);
+  expect(expected).toHaveLength(5);
   for (const file of WITH_THE_SAME_STEPS) expect([file, stepsOf(file)]).toEqual([file, expected]);
 });
 
@@ -61,9 +64,9 @@ for (const file of Object.keys(RECIPES)) {
     const end = await runGithubJob(machine.recipe(file, "success"), machine, given);
     expect(end.status).toBe("success");
     expect(machine.recorder.of(START).map(({ body }) => JSON.parse(body).repoId)).toEqual([REPO]);
-    expect(end.ran.slice(0, 3)).toEqual(["Check out", "Run the agent", expect.any(String)]);
+    expect(end.ran.slice(0, 4)).toEqual([...BEFORE, "Run the agent", expect.any(String)]);
     expect(end.summary).toContain("success");
-    expect(codesOf(machine)).toEqual([0, 0]);
+    expect(codesOf(machine)).toEqual([0, 0, 0]);
     expect(machine.done.at(-1)?.stdout).toContain("nothing to clean up");
     expect([sent(machine, START), sent(machine, CANCEL)]).toEqual([1, 0]);
   });
@@ -71,9 +74,17 @@ for (const file of Object.keys(RECIPES)) {
   together(`${file} is red when the run fails`, async (machine) => {
     const end = await runGithubJob(machine.recipe(file, "agent-failure"), machine, optionsOf(file, "agent-failure"));
     expect(end.status).toBe("failure");
-    expect(codesOf(machine)).toEqual([1, 0]);
+    expect(codesOf(machine)).toEqual([0, 1, 0]);
     expect(end.summary).toContain("Agent run exited with code 1");
     expect(sent(machine, CANCEL)).toBe(0);
+  });
+
+  together(`${file} runs nothing when the program is not the one of its checksum`, async (machine) => {
+    machine.checksum = "f".repeat(64);
+    const end = await runGithubJob(machine.recipe(file, "success"), machine, optionsOf(file, "success"));
+    expect([end.status, end.ran.slice(0, 3)]).toEqual(["failure", [...BEFORE, expect.any(String)]]);
+    expect(machine.done.map(({ stdout }) => stdout)).toEqual(["mogplex.mjs: FAILED\n", "mogplex.mjs: FAILED\n"]);
+    expect(machine.recorder.requests).toEqual([]);
   });
 
   if (WITH_THE_SAME_STEPS.includes(file)) continue;
@@ -84,7 +95,7 @@ for (const file of Object.keys(RECIPES)) {
       const given = optionsOf(file, "stuck-streaming");
       const end = await runGithubJob(machine.recipe(file, "stuck-streaming"), machine, given);
       expect(end.status).toBe("cancelled");
-      expect(end.ran.slice(0, 3)).toEqual(["Check out", "Run the agent", expect.any(String)]);
+      expect(end.ran.slice(0, 4)).toEqual([...BEFORE, "Run the agent", expect.any(String)]);
       expect(statuses(machine, CANCEL)).toEqual([200]);
       expect(await service.status(runIdOf(machine.done.at(-2)?.stdout))).toBe("cancelled");
       expect(machine.done.at(-1)?.code).toBe(0);

@@ -39,7 +39,11 @@ const ACTIONS: Readonly<Record<string, { inputs: readonly string[]; run: Action 
     run(inputs, { cwd, files, machine }) {
       if (inputs["persist-credentials"] !== false) throw new TypeError("The checkout would keep a token");
       // Every repository has the program where `init` puts it.
-      writeFiles(cwd, { "ci/mogplex.mjs": readFileSync(machine.command, "utf8"), ...files });
+      writeFiles(cwd, {
+        "ci/mogplex.mjs": readFileSync(machine.command, "utf8"),
+        "ci/mogplex.mjs.sha256": `${machine.checksum}  mogplex.mjs\n`,
+        ...files,
+      });
     },
   },
   // Source: actions/cache, restore/README.md, and GitHub, "Dependency caching": the exact key, then the newest with a prefix; caches of the
