@@ -34,7 +34,7 @@ import {
 import { CAMPAIGN_STATES, stateWords } from "../campaign/view/verdicts.ts";
 import { countBy, lookup } from "../lookup.ts";
 import { OUTCOME_WORDS } from "../report/outcome_words.ts";
-import { dayText, dayTimeText, instantMs, roundSpanText, spanText, utcText } from "../run/result.ts";
+import { dayText, dayTimeText, instantMs, roundSpanText, spanText } from "../run/result.ts";
 import { isUuid } from "../service/contract.ts";
 import { formatCount } from "../text/duration.ts";
 import { commandLine } from "../text/escape.ts";
@@ -650,7 +650,7 @@ function moment(text: string | null, nowMs: number): Cell {
 
 /** A text with a time as its tooltip. */
 function time(ms: number, text: string): Html {
-  return markup`<time datetime="${new Date(ms).toISOString()}" title="${utcText(ms)}">${unbroken(text)}</time>`;
+  return markup`<time datetime="${new Date(ms).toISOString()}" title="${dayTimeText(ms)}">${unbroken(text)}</time>`;
 }
 
 /** A time in the future; `soon` if a campaign that still runs should have ended in the last hour, null if earlier. */
@@ -920,7 +920,7 @@ function sources({ runs, lists, fileProblems, covers, repositories }: DashboardD
     files.length === 0
       ? "No job files."
       : `${formatCount(runs.length, "run")} from ${files.join(", ")}${
-        from === null ? "" : `, since ${utcText(instantMs(from) ?? 0)}`
+        from === null ? "" : `, since ${dayTimeText(instantMs(from))}`
       }.${leftOutText(covers)}`
   }${jobs.length > 0 && markup` Jobs: ${bare(jobs.join(", "))}.`}${
     files.length > 0 && " Only these files are counted."

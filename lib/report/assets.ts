@@ -13,6 +13,7 @@ html { scroll-padding-top: 1rem; -webkit-text-size-adjust: 100%; }
 body { margin: 0; background: var(--canvas); color: var(--ink); font: var(--normal)/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
 h1, h2, h3, p, ul, ol, dl, dd, figure, pre { margin: 0; padding: 0; }
 ul, ol { list-style: none; }
+p { text-wrap: pretty; }
 h1 { display: flex; gap: 12px; align-items: baseline; min-width: 0; font-size: var(--huge); font-weight: 650; letter-spacing: -0.02em; line-height: 1.2; text-wrap: balance; }
 h2 { font-size: var(--large); font-weight: 600; line-height: 1.3; }
 h3 { font-size: var(--normal); font-weight: 600; }
@@ -38,7 +39,7 @@ small, figcaption .soft, .sec .soft { font-size: var(--small); }
 .wrap { max-width: 1264px; margin: 0 auto; padding: 0 32px; }
 .bar { border-bottom: 1px solid var(--line); background: var(--surface); }
 .bar .wrap { display: flex; flex-wrap: wrap; gap: 0 10px; align-items: center; min-height: 52px; }
-.bar ol { display: flex; flex-wrap: wrap; gap: 0 8px; min-width: 0; }
+.bar ol { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 8px; min-width: 0; }
 .bar li + li::before { content: "/"; margin-right: 8px; color: var(--edge); }
 .bar li:last-child { font-weight: 600; }
 .asof { margin-left: auto; color: var(--soft); font-size: var(--small); font-variant-numeric: tabular-nums; }
@@ -60,6 +61,7 @@ main > section:first-child { margin-top: 0; }
 .grid { display: grid; gap: 16px; }
 .halves { grid-template-columns: repeat(2, minmax(0, 1fr)); }
 .thirds { grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); }
+.thirds:not(:has(.chart)) { align-items: start; }
 .thirds > div.panel { align-self: start; }
 .quarters { grid-template-columns: repeat(auto-fit, minmax(14rem, 1fr)); }
 .foot { padding: 10px 20px; border-top: 1px solid var(--line); font-size: var(--small); }
@@ -88,7 +90,9 @@ details[open] > summary { margin-bottom: 8px; }
 .call > .lead { padding: 20px 24px 16px; }
 .call > .lead p { margin-top: 4px; color: var(--soft); }
 .call > .acts { display: grid; gap: 16px; padding: 16px 24px 20px; border-top: 1px solid var(--line); }
+.call > .lead .cause { color: var(--ink); }
 .call > .evidence { padding: 0 24px 16px; }
+.evidence > p + pre { margin-top: 6px; }
 .act { display: grid; gap: 6px; align-content: start; }
 .act > p { color: var(--soft); }
 .act.first > p { color: var(--ink); font-weight: 600; }
@@ -149,6 +153,7 @@ tbody th { font-weight: 500; }
 .call :is(th, td):first-child { padding-left: 24px; }
 .number { text-align: right; }
 td > svg { vertical-align: middle; }
+td summary { padding: 0; }
 td > code { white-space: nowrap; }
 code.id { display: inline-block; overflow: hidden; width: 8ch; white-space: nowrap; vertical-align: bottom; -webkit-user-select: all; user-select: all; }
 th button { padding: 0; border: 0; background: none; color: inherit; font: inherit; text-align: inherit; cursor: pointer; }
@@ -180,6 +185,7 @@ output { color: var(--soft); font-size: var(--small); }
 .events pre { margin: 0 20px 12px 200px; }
 .events .gap { padding: 6px 20px 6px 200px; background: var(--sunken); color: var(--soft); font-size: var(--small); }
 li:target, tr:target { background: var(--mark); }
+.call:target, .evidence:target { outline: 2px solid var(--accent); outline-offset: 2px; }
 .diff { padding: 10px 0; border-radius: 0 0 10px 10px; background: none; }
 .diff span { display: block; padding: 0 20px; }
 .diff .add { background: color-mix(in srgb, var(--good-fill) 14%, transparent); }

@@ -4,7 +4,7 @@
  */
 import { EXIT } from "../exit_codes.ts";
 import { isObject, lookup, parseJson } from "../lookup.ts";
-import { type AnyResult, END_EXIT, instantMs, runMsOf, utcText } from "../run/result.ts";
+import { type AnyResult, dayTimeText, END_EXIT, instantMs, runMsOf } from "../run/result.ts";
 import { recordedOutcomeOf, titleOf } from "../run/result_view.ts";
 import { sha256Hex } from "../sha256.ts";
 import { formatDuration } from "../text/duration.ts";
@@ -375,5 +375,7 @@ export function streakText(streak: number): string {
 
 /** A comparison as a sentence: when the last run was, and how they differ; null without one. */
 export function comparisonSentence({ before, text }: Comparison): string | null {
-  return before === undefined ? null : `Compared with the previous run (${utcText(Date.parse(before.at))}): ${text}.`;
+  return before === undefined
+    ? null
+    : `Compared with the previous run (${dayTimeText(Date.parse(before.at))}): ${text}.`;
 }

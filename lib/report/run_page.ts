@@ -579,12 +579,12 @@ function eventItem(
 function eventNotes({ eventsOmitted, eventCount, events, kind: { noun } }: ResultView): string {
   const { seen = 0, missed = false, windowFull = false } = eventCount ?? {};
   const hidden = eventsOmitted + Math.max(0, events.length - MAX_EVENTS);
-  return [
-    `${seen} seen, times from the start of the ${noun}.`,
+  const more = [
     ...(hidden > 0 ? [`${hidden} of them are not on this page; the report ndjson has all.`] : []),
     ...(missed ? ["Some were missed."] : []),
     ...(windowFull ? ["The service shows 200 events: later ones could not be seen."] : []),
-  ].join(" ");
+  ];
+  return [`${seen} seen, times from the start of the ${noun}${more.length > 0 ? "." : ""}`, ...more].join(" ");
 }
 
 /** When the run was created, otherwise the time of the first event. */

@@ -698,7 +698,7 @@ export function distanceText(ms: number, nowMs: number): string {
   return distance > 0 ? `in ${span}` : `${span} ago`;
 }
 
-/** `2026-12-01 14:05 UTC (in 12 min)`. */
-export function timeText(ms: number, nowMs: number): string {
-  return `${utcText(ms)} (${distanceText(ms, nowMs)})`;
+/** `2026-12-01 14:05 UTC (in 12 min)`. @param textOf The text of the time itself. @default {utcText} */
+export function timeText(ms: number, nowMs: number, textOf: (ms: number) => string | null = utcText): string {
+  return `${textOf(ms)} (${distanceText(ms, nowMs)})`;
 }

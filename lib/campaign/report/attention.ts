@@ -143,7 +143,7 @@ export function attentionCount(entries: readonly Attention[]): string {
 export const CANCEL_NOW = "To cancel the runs now:";
 
 /** Title of the entry about what comes after the others. */
-const AFTERWARDS = "When that is done";
+export const AFTERWARDS = "When that is done";
 
 /** Title of the entry about a closed gate of canary or failures. */
 export const GATE_CLOSED = "gate closed";

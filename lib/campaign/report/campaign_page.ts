@@ -62,6 +62,7 @@ import type { CampaignAbout, CampaignItem, CampaignView } from "../view/view.ts"
 import { gateText } from "../journal/decisions.ts";
 import { mergeRows } from "./merge_stages.ts";
 import {
+  AFTERWARDS,
   type Attention,
   attentionCount,
   attentionOf,
@@ -247,7 +248,7 @@ const LEAST_WAIT_MS = 60_000;
 
 function waitText(sinceMs: number, nowMs: number): string {
   const ms = nowMs - sinceMs;
-  return `Waiting ${ms < LEAST_WAIT_MS ? "" : `for ${unbroken(spanText(ms))}, `}since ${utcText(sinceMs)}.`;
+  return `Waiting ${ms < LEAST_WAIT_MS ? "" : `for ${unbroken(spanText(ms))}, `}since ${dayTimeText(sinceMs)}.`;
 }
 
 /** What the command that starts an item again does. */
@@ -454,10 +455,13 @@ function entryOf(entry: Attention, id: string, items: ReadonlyMap<string, Campai
   const newest = newestParts(entry, { max: MAX_ALL_ENDINGS, rest: "campaign.json has them" });
   const endings = endingsText(entry);
   const who = count === 0 ? "" : `${formatCount(count, "item")}: `;
-  return markup`<div id="${id}" class="panel call ${
-    tone === "run" || tone === "queued" ? "warn" : tone
-  }"><div class="lead"><h3>${who}${state(title, tone)}${endings}</h3>${
-    cause !== "" && !isLong && markup`<p>${bare(cause)}</p>`
+  // What comes afterwards is a step, not a state.
+  const [edge, heading] = title === AFTERWARDS ? ["", title] : [
+    tone === "run" || tone === "queued" ? "warn" : tone,
+    markup`${who}${state(title, tone)}${endings}`,
+  ];
+  return markup`<div id="${id}" class="panel call ${edge}"><div class="lead"><h3>${heading}</h3>${
+    cause !== "" && !isLong && markup`<p class="cause">${bare(cause)}</p>`
   }${ages !== "" && markup`<p>${ages}</p>`}${texts.map(({ text }) => markup`<p>${text}</p>`)}</div>${
     isLong && markup`<div class="evidence">${block(cause)}</div>`
   }${entryItems.length > 0 && markup`<div class="evidence">${htmlOf([{ list: names }])}</div>`}${
@@ -516,10 +520,13 @@ function progress(view: CampaignView, nowMs: number, { links = {} }: CampaignMar
   const ended = canary.filter(({ verdict }) => hasVerdict(verdict)).length;
   const stop = about?.limits.stopAfterFailures ?? null;
   const rows: Fact[] = [
-    ["If approved now", openMs === null ? null : `done at about ${timeText(openMs, nowMs)}, ${endBasis(view)}`],
-    ["Earliest end", endMs === null ? null : `${timeText(endMs, nowMs)}, ${endBasis(view)}`],
+    [
+      "If approved now",
+      openMs === null ? null : `done at about ${timeText(openMs, nowMs, dayTimeText)}, ${endBasis(view)}`,
+    ],
+    ["Earliest end", endMs === null ? null : `${timeText(endMs, nowMs, dayTimeText)}, ${endBasis(view)}`],
     ["Next start", state === "done" || isAtGate(view) ? null : nextStartText(view)],
-    ["Next wave", waveTimeText(view, nowMs)],
+    ["Next wave", waveTimeText(view, nowMs, dayTimeText)],
     ["Canary", canary.length === 0 || state === "gated" ? null : `${ended} of ${canary.length} finished`],
     ["Pull requests", pullRequestWords(items)],
     [
@@ -589,11 +596,14 @@ function burnUp({ items, quota, at, state: campaignState }: CampaignView): Html 
       : [],
   ];
   const words = all.filter(({ dashed }) => !dashed).map(({ name }) => name);
-  const label = `${words.join(", ")} of ${items.length} items, from ${utcText(fromMs)} to ${utcText(toMs)}`;
+  const label = `${words.join(", ")} of ${items.length} items, from ${dayTimeText(fromMs)} to ${dayTimeText(toMs)}`;
   return figure(
     "Items",
     markup`<span class="soft">of ${items.length}${isLimited && "; dashed: what the quotas allow"}</span>`,
-    lines(label, all, [[0, utcText(fromMs)], [1, utcText(toMs)]], { isStepped: true, greatest: items.length }),
+    lines(label, all, [[0, dayTimeText(fromMs) ?? ""], [1, dayTimeText(toMs) ?? ""]], {
+      isStepped: true,
+      greatest: items.length,
+    }),
   );
 }
 
@@ -725,7 +735,7 @@ function decisions({ about }: CampaignView): Html | null {
   return panel(
     facts(
       all.slice(-MAX_DECISIONS).reverse().map(({ at, what, by, reason }) => [
-        utcText(instantMs(at) ?? 0).replace(" UTC", ""),
+        dayTimeText(instantMs(at))?.replace(" UTC", "") ?? "",
         markup`${decisionText(what, by)}${reason !== null && markup`: ${bare(reason)}`}`,
       ]),
     ),

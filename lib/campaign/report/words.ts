@@ -208,12 +208,17 @@ export const LATE_MS = 15 * 60_000;
 /**
  * When the next wave comes: `2026-12-01 14:05 UTC (in 12 min)`, `due now`, `due since …`; null when there is none, and while a running
  * process does what is due.
+ * @param textOf The text of a time. @default {utcText}
  */
-export function waveTimeText({ nextWaveAt, writer }: CampaignView, nowMs: number): string | null {
+export function waveTimeText(
+  { nextWaveAt, writer }: CampaignView,
+  nowMs: number,
+  textOf?: (ms: number) => string | null,
+): string | null {
   const ms = instantMs(nextWaveAt);
   if (ms === null || writer !== null) return null;
-  if (ms > nowMs) return timeText(ms, nowMs);
-  return nowMs - ms > LATE_MS ? `due since ${timeText(ms, nowMs)}` : "due now";
+  if (ms > nowMs) return timeText(ms, nowMs, textOf);
+  return nowMs - ms > LATE_MS ? `due since ${timeText(ms, nowMs, textOf)}` : "due now";
 }
 
 /** When the campaign ends at the earliest, in milliseconds since 1970; null where that is not known, or lies in the past. */

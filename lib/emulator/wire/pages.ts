@@ -14,6 +14,7 @@ import {
   facts,
   fold,
   type Html,
+  longText,
   markup,
   type Page,
   page,
@@ -247,7 +248,7 @@ export function runPage(world: World, id: string): string | undefined {
         countText(rows.length, events.length, "oldest first, times in UTC"),
         lastRows("Events", ["Time", "Type", "Text"], rows),
       ),
-      section("task", "Task", null, panel(block(prompt))),
+      section("task", "Task", null, panel(longText(prompt))),
       section(
         "what",
         "Facts",

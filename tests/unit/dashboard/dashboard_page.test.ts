@@ -634,7 +634,7 @@ test("renderDashboardPage() is called by the owner of the repositories, and says
   const page = render({ ...fullDashboard(2), covers });
   expect(textsOf(page, "title")[0]).toEndWith(" – acme agents");
   expect(textsOf(page, "p")).toContain(
-    "2 runs from 1 history file (40 lines), 2 result files, 1 campaign, since 2026-09-14 00:00 UTC. 21 older runs are left out: the page covers the 12 weeks since Monday, 14 Sep, and at most 5000 runs. Jobs: nightly. Only these files are counted.",
+    "2 runs from 1 history file (40 lines), 2 result files, 1 campaign, since 14 Sep 2026, 00:00 UTC. 21 older runs are left out: the page covers the 12 weeks since Monday, 14 Sep, and at most 5000 runs. Jobs: nightly. Only these files are counted.",
   );
 });
 

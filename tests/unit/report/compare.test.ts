@@ -68,7 +68,7 @@ test("compareRuns() compares with runs of the same kind, job and repository that
 test("comparisonSentence() names the time of the run before", () => {
   const sentence = comparisonSentence(compareRuns(record(20, { tookMs: 12 * MINUTE }), [record(19)]));
   expect(sentence).toBe(
-    "Compared with the previous run (2026-11-19 14:05 UTC): 2 min longer, succeeded before as well.",
+    "Compared with the previous run (19 Nov 2026, 14:05 UTC): 2 min longer, succeeded before as well.",
   );
   expect(comparisonSentence(compareRuns(record(20), []))).toBeNull();
 });

@@ -126,7 +126,7 @@ test("renderCampaignPage() asks the question of a closed gate first, with the wo
   ]);
   expect(textsOf(page, "header")[0]).toContain("needs approval");
   const [panel = ""] = textsOf(page, "section");
-  expect(panel).toContain("Waiting for 5 h 22 min, since 2026-12-01 08:31 UTC.");
+  expect(panel).toContain("Waiting for 5 h 22 min, since 1 Dec 2026, 08:31 UTC.");
   expect(rowsOf(page).map(({ text }) => text)).toEqual([
     "acme/service-0 #7succeeded+14 -9 in 4 filesgreenapprovedmira20 min3f0f6f0a-6f0e-4a7e-9a0b-000000000000",
     "acme/service-1unchanged20 min3f0f6f0a-6f0e-4a7e-9a0b-000000000001",
