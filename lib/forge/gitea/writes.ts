@@ -6,10 +6,10 @@
 import * as z from "zod/mini";
 import { MogplexError } from "../../errors.ts";
 import type { ForgeClient } from "../client.ts";
+import { deleteBranchAt } from "../delete_branch.ts";
 import type { ForgeUser } from "../findings.ts";
 import type { PullRequestAddress } from "../model.ts";
 import { wordsOfRefusal } from "../refusal.ts";
-import { orNull } from "../threads.ts";
 import type {
   ForgeWrites,
   LandedQuestion,
@@ -35,7 +35,6 @@ const pullSchema = z.lazy(() =>
     labels: z.nullish(z.array(z.object({ name: z.string() }))),
   })
 );
-const branchSchema = z.lazy(() => z.object({ protected: z.boolean(), commit: z.object({ id: z.string() }) }));
 const comparisonSchema = z.lazy(() =>
   z.object({
     total_commits: z.int(),
@@ -211,28 +210,6 @@ async function addLabels(
   await client.send(`label pull request ${url}`, path, { body: { labels: ids }, write: "repeatable" });
 }
 
-/** Gitea cannot pin it: the branch is read right before. */
-async function deleteBranch(
-  client: ForgeClient,
-  { repository }: PullRequestAddress,
-  branch: string,
-  commit: string,
-): Promise<"deleted" | "moved" | "gone" | Refused> {
-  const path = `/repos/${repository}/branches/${branch.split("/").map(encodeURIComponent).join("/")}`;
-  const row = await orNull(client.get(`read branch "${branch}" of ${repository}`, path, branchSchema));
-  if (row === null) return "gone";
-  if (row.commit.id !== commit) return "moved";
-  if (row.protected) return { refused: "the branch is protected" };
-  return await client.call<"deleted" | "gone" | Refused>({
-    what: `delete branch "${branch}" of ${repository}`,
-    path,
-    method: "DELETE",
-    write: "once",
-    read: () => "deleted",
-    refusal: (status) => status === 404 ? "gone" : undefined,
-  });
-}
-
 async function me(client: ForgeClient): Promise<ForgeUser | null> {
   const user = await client.getShown("read the user of the token", "/user", userSchema);
   return user === undefined ? null : { id: user.id, name: user.login, isBot: null };
@@ -269,6 +246,9 @@ export const GITEA_WRITES: ForgeWrites = {
     const how = { method: "PATCH", body: { state: "closed" }, write: "repeatable" } as const;
     await client.send(`close pull request ${address.url}`, pathOf(address), how);
   },
-  deleteBranch,
+  async deleteBranch(client, { repository }, branch, commit) {
+    const path = `/repos/${repository}/branches/${branch.split("/").map(encodeURIComponent).join("/")}`;
+    return await deleteBranchAt(client, { name: `branch "${branch}" of ${repository}`, path, commit });
+  },
   me,
 };

@@ -7,10 +7,10 @@ import * as z from "zod/mini";
 import { ApiError, MogplexError } from "../../errors.ts";
 import { isObject } from "../../lookup.ts";
 import type { ForgeClient } from "../client.ts";
+import { deleteBranchAt } from "../delete_branch.ts";
 import type { ForgeUser } from "../findings.ts";
 import type { PullRequestAddress } from "../model.ts";
 import { wordsOfRefusal } from "../refusal.ts";
-import { orNull } from "../threads.ts";
 import type { ForgeWrites, MergeOrder, MergeOutcome, MergeProgress, PullRequestMarks, Refused } from "../writes.ts";
 import { pathOf } from "./pulls.ts";
 
@@ -34,9 +34,6 @@ type MergeRequest = z.output<typeof requestSchema>;
 const projectSchema = z.lazy(() => z.object({ merge_trains_enabled: z.nullish(z.boolean()) }));
 const versionSchema = z.lazy(() => z.object({ version: z.string() }));
 const carSchema = z.lazy(() => z.object({ status: z.string() }));
-const branchSchema = z.lazy(() =>
-  z.object({ protected: z.boolean(), default: z.nullish(z.boolean()), commit: z.object({ id: z.string() }) })
-);
 
 const MERGE_NEED = 'the scope "api" and the right to merge into the target branch, usually the role Maintainer';
 
@@ -257,28 +254,6 @@ async function marks(client: ForgeClient, address: PullRequestAddress): Promise<
   };
 }
 
-/** GitLab cannot pin it: the branch is read right before. */
-async function deleteBranch(
-  client: ForgeClient,
-  address: PullRequestAddress,
-  branch: string,
-  commit: string,
-): Promise<"deleted" | "moved" | "gone" | Refused> {
-  const path = `${projectOf(address)}/repository/branches/${encodeURIComponent(branch)}`;
-  const row = await orNull(client.get(`read branch "${branch}" of ${address.repository}`, path, branchSchema));
-  if (row === null) return "gone";
-  if (row.commit.id !== commit) return "moved";
-  if (row.protected || row.default === true) return { refused: "the branch is protected, or the default branch" };
-  return await client.call<"deleted" | "gone">({
-    what: `delete branch "${branch}" of ${address.repository}`,
-    path,
-    method: "DELETE",
-    write: "once",
-    read: () => "deleted",
-    refusal: (status) => status === 404 ? "gone" : undefined,
-  });
-}
-
 /** GitLab answers 401 to a job token there, also when it accepts that token elsewhere. */
 async function me(client: ForgeClient): Promise<ForgeUser | null> {
   try {
@@ -307,6 +282,9 @@ export const GITLAB_WRITES: ForgeWrites = {
   async close(client, address) {
     await change(client, address, "close", { state_event: "close" });
   },
-  deleteBranch,
+  async deleteBranch(client, { repository }, branch, commit) {
+    const path = `${projectOf({ repository })}/repository/branches/${encodeURIComponent(branch)}`;
+    return await deleteBranchAt(client, { name: `branch "${branch}" of ${repository}`, path, commit });
+  },
   me,
 };

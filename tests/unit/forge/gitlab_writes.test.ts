@@ -236,7 +236,8 @@ test.each<[Prepared[], unknown]>([
   [[branch(), [204]], "deleted"],
   [[branch(), [404, { message: "404 Branch Not Found" }]], "gone"],
   [[branch({ commit: { id: OTHER } })], "moved"],
-  [[branch({ protected: true })], { refused: "the branch is protected, or the default branch" }],
+  [[branch({ protected: true })], { refused: "the branch is protected" }],
+  [[branch({ default: true })], { refused: "it is the default branch" }],
   [[[404, { message: "404 Branch Not Found" }]], "gone"],
 ])(
   "PullRequestWriter.deleteBranch() deletes a branch of GitLab only at the merged commit: %j",
