@@ -137,7 +137,7 @@ test("renderCampaignPage() asks the question of a closed gate first, with the wo
     "mogplex-ci campaign stop FILE",
   ]);
   const text = textsOf(page, "main").join(" ");
-  expect(text).toContain("If approved nowdone at about 2026-12-01 15:05 UTC (in 1 h 12 min)");
+  expect(text).toContain("If approved nowdone at about 1 Dec 2026, 15:05 UTC (in 1 h 12 min)");
   // Newest first.
   expect(text).toContain(
     "2026-12-01 09:00ann retried 1 item2026-12-01 08:31Canary finished: approval needed: 2 <b>finished",
