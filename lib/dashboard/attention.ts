@@ -88,7 +88,8 @@ export interface ConcernLink {
 }
 
 export interface RowFilter {
-  readonly search: string;
+  /** Exactly this repository. Untrusted text. */
+  readonly repository: string;
   /** @default all kinds */
   readonly kind?: string;
 }
@@ -376,7 +377,7 @@ function ofRepositories({ runs, at }: DashboardData, troubles: readonly Trouble[
             link: {
               words: "Show the runs",
               part: index < 0 ? "runs" : runPlace(index),
-              rows: { search: repository, kind: OUTCOME_WORDS.failed.state },
+              rows: { repository, kind: OUTCOME_WORDS.failed.state },
             },
           },
         );
@@ -425,7 +426,8 @@ function ofCampaignRuns({ runs, campaigns, at }: DashboardData): Concern[] {
     const [one, many] = ITEMS_HAPPENED.get(outcome) ?? ["failed", "failed"];
     const isQuestion = outcome === "awaiting_input";
     const { length } = itemRuns;
-    const reason = itemRuns.find((run) => run.reason !== null)?.reason ?? null;
+    const run = itemRuns.find((each) => each.reason !== null || each.lastLine !== null);
+    const reason = run?.reason ?? null;
     const repositories = itemRuns.map(({ repository, runId }) => repository ?? runId ?? "");
     const [newest] = itemRuns;
     return concern(
@@ -434,6 +436,7 @@ function ofCampaignRuns({ runs, campaigns, at }: DashboardData): Concern[] {
       `${formatCount(length, "item")} of the campaign “${campaign}” ${length === 1 ? one : many}`,
       [
         reason === null ? "" : `${length === 1 || isQuestion ? "" : "Last failure: "}${sentenceOf(reason)}`,
+        run === undefined ? "" : lastLineText(run),
         `${repositories.slice(0, 5).join(", ")}${length > 5 ? ", …" : ""}`,
       ].filter(Boolean).join(" "),
       {

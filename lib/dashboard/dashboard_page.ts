@@ -217,8 +217,9 @@ function jobLink(url: string): Html {
 /** The link to a part of this page. @param rows What the list around it shows after a click, if scripts run. @default unchanged */
 function partLink(part: string, words: Part, rows?: RowFilter): Html {
   if (rows === undefined) return markup`<a href="#${part}">${words}</a>`;
-  const { search, kind = "" } = rows;
-  return markup`<a href="#${part}" data-search="${search}" data-kind="${kind}">${words}</a>`;
+  const { repository, kind = "" } = rows;
+  // In quotes: "acme/web" must not show acme/website.
+  return markup`<a href="#${part}" data-search="${`"${repository}"`}" data-kind="${kind}">${words}</a>`;
 }
 
 /** The link to a page in the folder of the dashboard. */
@@ -703,7 +704,7 @@ function repositories(data: DashboardData, nowMs: number): Html | null {
     return {
       kind: isSilent ? "silent job" : count > 0 ? "with runs" : "without runs",
       cells: [
-        partLink(places.get(repository) ?? "runs", bare(repository), { search: repository }),
+        partLink(places.get(repository) ?? "runs", bare(repository), { repository }),
         ms === null ? null : isSilent ? { show: state(agoText(ms, nowMs), "bad"), value: ms } : moment(lastAt, nowMs),
         count,
         count === 0 ? null : { show: shareText(figures), value: shareOf(figures) ?? 0 },

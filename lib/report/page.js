@@ -69,16 +69,20 @@
       if (row.dataset.k === undefined) gaps.push(row);
       else rows.push({ row });
     }
+    // A word in quotes is the whole text of a cell.
+    const hasCell = ({ row }, text) => Array.from(row.children).some((cell) => wholeText(cell).toLowerCase() === text);
     const textOf = (each) =>
       each.text ??= [each.row.textContent, ...longer(each.row).map(([, long]) => long)].join(" ").toLowerCase();
     const show = () => {
-      const words = (search?.value ?? "").toLowerCase().split(/\s+/);
+      const words = (search?.value ?? "").toLowerCase().match(/"[^"]*"|\S+/g) ?? [];
       const kind = choice?.value ?? "";
       let shown = 0;
       for (const each of rows) {
         const { row } = each;
         row.hidden = kind !== "" && row.dataset.k !== kind ||
-          !words.every((word) => word === "" || textOf(each).includes(word));
+          !words.every((word) =>
+            /^".+"$/.test(word) ? hasCell(each, word.slice(1, -1)) : textOf(each).includes(word)
+          );
         if (!row.hidden) shown++;
       }
       for (const gap of gaps) gap.hidden = shown < rows.length;

@@ -103,7 +103,8 @@ test("dashboard lists the failed items of a campaign of which it read only a his
     historyLine(campaignRecordOf(
       {
         ...{ campaign: "node-24", runId: `3f0e2c51-8d9a-4f6b-9c7d-00000000000${index}`, repository: `acme/r${index}` },
-        ...{ outcome, reason: outcome === "failed" ? "npm test failed" : null, lastLine: null, pullRequest: null },
+        ...{ outcome, reason: outcome === "failed" ? "npm test failed" : null, pullRequest: null },
+        lastLine: outcome === "failed" ? `r${index}.test.ts failed` : null,
         startedAt: new Date(clock.wallTime() - 3_600_000).toISOString(),
         endedAt: new Date(clock.wallTime() - (index + 1) * 60_000).toISOString(),
       },
@@ -116,7 +117,7 @@ test("dashboard lists the failed items of a campaign of which it read only a his
   const start = lines.findIndex((line) => line.includes("node-24"));
   expect(lines.slice(start, start + 2)).toEqual([
     "2 items of the campaign “node-24” failed, 2 min ago",
-    "Last failure: Npm test failed. acme/r1, acme/r2",
+    "Last failure: Npm test failed. Last line of the agent: “r1.test.ts failed”. acme/r1, acme/r2",
   ]);
 });
 

@@ -60,7 +60,7 @@ test("concernsOf() sorts by kind, and foldConcerns() folds no question and no wa
       taskKey: runId,
       page: null,
     },
-    ...{ outcome, exitCode: 1, reason: null, lastLine: null, pullRequest: null, campaign: null, createdAt: null },
+    ...{ outcome, exitCode: 1, reason: null, lastLine: null, pullRequest: null, campaign: null, mention: null, createdAt: null },
     ...{ endedAt: hoursAgo(hours), durationMs: null },
   });
   const pull = { ...fullDashboard(1).pullRequests.entries[0], openedAt: hoursAgo(100) };
@@ -154,7 +154,7 @@ test("concernsOf() has a repository whose runs often fail, unless its newest run
     link: {
       words: "Show the runs",
       part: "run-2",
-      rows: { search: "acme/billing", kind: "failed" },
+      rows: { repository: "acme/billing", kind: "failed" },
     },
     jobUrl: null,
   }]);
