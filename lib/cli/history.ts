@@ -92,7 +92,7 @@ export function openHistory(context: Context): HistoryExtra | undefined {
     const clean = cleanResult(result, redact, redact.token);
     const isShown = context.option(SHOW_TASK) !== false && clean.kind === "run";
     const [lastLine = null] = isShown ? lastAgentLines(clean.events, redact, 1) : [];
-    return recordOf(clean, clock.wallTime(), jobOf(context), jobUrlOf(context), lastLine);
+    return recordOf(clean, clock.wallTime(), jobOf(context), jobUrlOf(context), lastLine, context.isMention);
   };
   return {
     compare(result) {

@@ -260,6 +260,8 @@ export interface Context {
   vocabulary: Vocabulary;
   /** Undefined if the program's jobs have no notes. */
   notes?: NotePlanner | undefined;
+  /** Whether somebody asked for the run of this job with a mention. @default false */
+  isMention?: boolean | undefined;
   forges: readonly Forge[];
   /** A token of a forge that does not come from a variable. */
   tokenInstead?: OpenOptions["tokenInstead"] | undefined;

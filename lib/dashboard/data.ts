@@ -117,6 +117,8 @@ export interface RunEntry {
   pullRequest: string | null;
   /** Name of the campaign that started it; null for a single run. Untrusted text. */
   campaign: string | null;
+  /** Whether somebody asked for it with a mention. */
+  mention: boolean | null;
   /** ISO 8601. */
   createdAt: string | null;
   /** ISO 8601; null if its end was not seen. */

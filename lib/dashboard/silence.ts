@@ -21,13 +21,14 @@ const TIMES_LONGEST = 2;
 const RATE_MS = 28 * DAY_MS;
 
 /**
- * Regular jobs that are silent for more than three days, and for more than twice their longest pause. Runs of campaigns are left out: campaigns end.
+ * Regular jobs that are silent for more than three days, and for more than twice their longest pause. Runs of campaigns are left
+ * out, because campaigns end, and so are runs that somebody asked for with a mention.
  * @returns Jobs whose last run succeeded after the others, otherwise the one that stopped last comes first. If no single job is regular and silent,
  * but all jobs together are, one entry without names.
  * @param runs After `countedRuns`, newest first.
  */
 export function silentJobsOf(runs: readonly RunEntry[], nowMs: number): SilentJob[] {
-  const timed = runs.filter((run) => run.campaign === null && momentOf(run) !== null);
+  const timed = runs.filter((run) => run.campaign === null && run.mention !== true && momentOf(run) !== null);
   const jobs = jobsOf(timed).flatMap((jobRuns) => silentIn(jobRuns, nowMs) ?? []);
   if (jobs.length === 0) {
     const all = silentIn(timed.filter(({ job }) => job !== null), nowMs);

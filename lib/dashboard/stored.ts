@@ -178,11 +178,11 @@ function newestPulls(pulls: readonly NamedPull[]): NamedPull[] {
 
 function historyRun(file: string, record: ReturnType<typeof readHistory>["records"][number]): RunEntry {
   const { kind, runId, repository, job, jobUrl, task, title, outcome, exitCode, reason, lastLine } = record;
-  const { pullRequest, campaign, endedAt, tookMs, at } = record;
+  const { pullRequest, campaign, mention, endedAt, tookMs, at } = record;
   return {
     ...{ file, kind, runId, repository, job, jobUrl, task: title, taskKey: task, page: null },
     ...{ outcome, exitCode, reason, lastLine },
-    ...{ pullRequest, campaign, createdAt: null, endedAt: endedAt ?? at, durationMs: tookMs },
+    ...{ pullRequest, campaign, mention, createdAt: null, endedAt: endedAt ?? at, durationMs: tookMs },
   };
 }
 
@@ -301,7 +301,8 @@ function itemIn(file: string, campaign: string, title: string | null, row: Recor
       page: null,
       outcome,
     },
-    ...{ exitCode: null, reason, lastLine: null, pullRequest, campaign, createdAt, endedAt: endedAt ?? null },
+    ...{ exitCode: null, reason, lastLine: null, pullRequest, campaign },
+    ...{ mention: null, createdAt, endedAt: endedAt ?? null },
     durationMs: took >= 0 ? took : null,
   };
   const openedAt = isObject(row.pullRequestState) ? textIn(row.pullRequestState.createdAt) : null;
@@ -350,6 +351,7 @@ function runIn(file: string, text: string): RunEntry {
     lastLine: null,
     pullRequest: result.kind === "automation-run" ? null : result.pullRequest.url,
     campaign: null,
+    mention: null,
     createdAt: result.createdAt,
     endedAt: tookMs === null || Number.isNaN(created) ? null : new Date(created + tookMs).toISOString(),
     durationMs: outcome === "not_started" ? null : tookMs,

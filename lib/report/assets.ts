@@ -278,9 +278,7 @@ export const SCRIPT: string = String.raw`
       for (const each of rows) {
         const { row } = each;
         row.hidden = kind !== "" && row.dataset.k !== kind ||
-          !words.every((word) =>
-            /^".+"$/.test(word) ? hasCell(each, word.slice(1, -1)) : textOf(each).includes(word)
-          );
+          !words.every((word) => /^".+"$/.test(word) ? hasCell(each, word.slice(1, -1)) : textOf(each).includes(word));
         if (!row.hidden) shown++;
       }
       for (const gap of gaps) gap.hidden = shown < rows.length;

@@ -52,6 +52,8 @@ export interface HistoryRecord {
   pullRequest: string | null;
   /** Name of the campaign that started it; null for a single run. */
   campaign: string | null;
+  /** Whether somebody asked for it with a mention. */
+  mention: boolean;
 }
 
 /** A source of runs that a program could not read when it collected histories, such as a project. */
@@ -107,6 +109,7 @@ function jobAddress(text: string | null): string | null {
  * @param job The job in its CI system; null outside CI.
  * @param jobUrl Its address. @default unknown
  * @param lastLine Last line of the agent, without secrets. @default not shown
+ * @param mention Whether somebody asked for it with a mention. @default false
  */
 export function recordOf(
   result: AnyResult,
@@ -114,6 +117,7 @@ export function recordOf(
   job: string | null,
   jobUrl: string | null = null,
   lastLine: string | null = null,
+  mention = false,
 ): HistoryRecord | undefined {
   const { kind, runId, exitCode, repoId, durationMs, requests } = result;
   const outcome = recordedOutcomeOf(result);
@@ -141,6 +145,7 @@ export function recordOf(
     endedAt: endedAtOf(result),
     pullRequest: result.kind === "run" ? webUrl(result.pullRequest.url ?? "") ?? null : null,
     campaign: null,
+    mention,
   };
 }
 
@@ -184,7 +189,7 @@ export function campaignRecordOf(
       key: null,
       endedAt: endMs === null ? null : new Date(endMs).toISOString(),
     },
-    ...{ pullRequest: webUrl(pullRequest ?? "") ?? null, campaign: short(campaign) },
+    ...{ pullRequest: webUrl(pullRequest ?? "") ?? null, campaign: short(campaign), mention: false },
   };
 }
 
@@ -224,8 +229,8 @@ function readRecord(text: string): HistoryRecord | UnreadSource | string {
   if (value === undefined) return "it is not JSON";
   if (!isObject(value)) return "it is not an object";
   const { schemaVersion, kind, at, runId, job, repoId, repository, harness, outcome, task, title } = value;
-  const { exitCode, reason, lastLine, jobUrl, tookMs, durationMs, requests, key, endedAt, pullRequest, campaign } =
-    value;
+  const { exitCode, reason, lastLine, jobUrl, tookMs, durationMs, requests, key, endedAt } = value;
+  const { pullRequest, campaign, mention } = value;
   if (schemaVersion !== 1) return '"schemaVersion" is not 1';
   if (kind === "problem") {
     const { source, why } = value;
@@ -248,6 +253,7 @@ function readRecord(text: string): HistoryRecord | UnreadSource | string {
   if (wrongText !== undefined) return `${JSON.stringify(wrongText)} is neither text nor null`;
   if (!(pullRequest === null || typeof pullRequest === "string")) return '"pullRequest" is neither text nor null';
   if (!(jobUrl === null || typeof jobUrl === "string")) return '"jobUrl" is neither text nor null';
+  if (typeof mention !== "boolean") return '"mention" is neither true nor false';
   return {
     ...Object.fromEntries(texts.map(([name, text]) => [name, short(text as string | null)])) as Texts,
     schemaVersion,
@@ -262,6 +268,7 @@ function readRecord(text: string): HistoryRecord | UnreadSource | string {
     requests: Number(requests),
     endedAt: endedAt === null ? null : new Date(endedAt).toISOString(),
     pullRequest: pullRequest === null ? null : webUrl(pullRequest) ?? null,
+    mention,
   };
 }
 

@@ -142,7 +142,8 @@ async function runAsked(
   { note, out, onSession, onNotice }: RunAskedOptions,
 ): ReturnType<RunAsked> {
   const notes = { wanted: () => true, plan: () => note };
-  const context: Context = { ...program, notes, vocabulary: { ...program.vocabulary, ...commentsFor(name) } };
+  const vocabulary = { ...program.vocabulary, ...commentsFor(name) };
+  const context: Context = { ...program, notes, vocabulary, isMention: true };
   const { result, places } = await withJob(context, {
     nothing: emptyRunResult(),
     read: () => readRunSettings(context),

@@ -60,7 +60,16 @@ test("concernsOf() sorts by kind, and foldConcerns() folds no question and no wa
       taskKey: runId,
       page: null,
     },
-    ...{ outcome, exitCode: 1, reason: null, lastLine: null, pullRequest: null, campaign: null, mention: null, createdAt: null },
+    ...{
+      outcome,
+      exitCode: 1,
+      reason: null,
+      lastLine: null,
+      pullRequest: null,
+      campaign: null,
+      mention: null,
+      createdAt: null,
+    },
     ...{ endedAt: hoursAgo(hours), durationMs: null },
   });
   const pull = { ...fullDashboard(1).pullRequests.entries[0], openedAt: hoursAgo(100) };

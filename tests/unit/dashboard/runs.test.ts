@@ -35,6 +35,7 @@ function run(days: number, outcome: string, fields: Partial<RunEntry> = {}): Run
       lastLine: null,
       pullRequest: null,
       campaign: null,
+      mention: null,
     },
     ...{ createdAt: null, endedAt: ago(days), durationMs: MINUTE },
     ...fields,

@@ -158,6 +158,7 @@ export function fullDashboard(size: number, changes: Partial<DashboardData> = {}
           jobUrl: "https://gitlab.example.com/acme/web/-/jobs/7",
           taskKey: null,
           campaign: null,
+          mention: null,
           lastLine: null,
           endedAt: ago(index + 0.5),
         },

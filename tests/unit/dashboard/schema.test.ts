@@ -119,6 +119,7 @@ const RUN: Fields<RunEntry> = {
   lastLine: true,
   pullRequest: true,
   campaign: true,
+  mention: true,
   createdAt: true,
   endedAt: true,
   durationMs: true,

@@ -26,7 +26,7 @@ function run(days: number, fields: Partial<RunEntry> = {}): RunEntry {
       reason: null,
       lastLine: null,
     },
-    ...{ pullRequest: null, campaign: null, createdAt: null, endedAt: ago(days), durationMs: 60_000 },
+    ...{ pullRequest: null, campaign: null, mention: null, createdAt: null, endedAt: ago(days), durationMs: 60_000 },
     ...fields,
   };
 }
@@ -72,6 +72,7 @@ test.each<[string, RunEntry[]]>([
   ["runs on two days", runsOn([10, 10.1, 30])],
   ["a job that stopped more than six weeks ago", runsOn(every(1, 43, 80))],
   ["a campaign", runsOn(every(1, 10, 60), { campaign: "node-24" })],
+  ["mentions", runsOn(every(1, 10, 60), { mention: true })],
   [
     "different tasks outside CI",
     every(1, 10, 60).map((days) => run(days, { job: null, taskKey: `t${days}`, task: null })),
@@ -96,6 +97,12 @@ test("silentJobsOf() has all jobs together if none of them is regular", () => {
   const runs = every(2, 10, 60).map((days, index) => run(days, { job: `job-${index}` }));
   expect(silent(runs)).toEqual([[null, null, null, 10, 3.5]]);
   expect(silent([...runs, run(1, { job: "other" })])).toEqual([]);
+  // They do not hide that the jobs stopped, and are not regular themselves.
+  const mentions = runs.map((each) => ({ ...each, mention: true }));
+  expect([silent(mentions), silent([...runs, run(1, { job: "other", mention: true })])]).toEqual([
+    [],
+    [[null, null, null, 10, 3.5]],
+  ]);
 });
 
 const failed = { outcome: "failed", reason: "npm test exited with code 1", lastLine: "1 test failed" };

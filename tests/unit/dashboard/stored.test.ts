@@ -171,13 +171,14 @@ test("readStored() has each run once, with what any of result, history and campa
     ...{ startedAt: "2026-08-10T12:00:00Z", endedAt: "2026-08-10T12:18:00Z" },
   });
   const { runs, pulls, covers } = read({
-    "runs.ndjson": line({}) + line({ runId: "other", outcome: "failed" }),
+    "runs.ndjson": line({ mention: true }) + line({ runId: "other", outcome: "failed" }),
     "result.json": renderJson(sampleResult({ task: "Fix it" })),
     "campaign.json": CAMPAIGN_FORMATS.json.render(viewOf([item], { campaign: "node" })),
   });
   expect(runs.length).toBe(2);
   expect(runs.find(({ runId }) => runId === id)).toMatchObject({
     ...{ file: "result.json", repository: "acme/api", job: "nightly", task: "Fix it", campaign: "node" },
+    mention: true,
     ...{ outcome: "success", exitCode: 0, pullRequest: "https://github.com/acme/web/pull/7" },
   });
   expect(pulls.map(({ url, campaign }) => [url, campaign])).toEqual([

@@ -20,7 +20,16 @@ function record(day: number, more: Partial<HistoryRecord> = {}): HistoryRecord {
     durationMs: 11 * MINUTE,
     requests: 20,
     key: null,
-    ...{ endedAt: null, pullRequest: null, campaign: null, title: null, reason: null, lastLine: null, jobUrl: null },
+    ...{
+      endedAt: null,
+      pullRequest: null,
+      campaign: null,
+      mention: false,
+      title: null,
+      reason: null,
+      lastLine: null,
+      jobUrl: null,
+    },
     ...more,
   };
 }

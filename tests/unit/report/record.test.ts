@@ -57,6 +57,15 @@ test("recordOf() has the last line of an agent that did not succeed, cut", () =>
   expect(recordOf(RESULT, AT, null, null, "All tests pass")?.lastLine).toBeNull();
 });
 
+test("recordOf() has whether a mention asked for the run, and readHistory() reads it", () => {
+  const line = recordOf(RESULT, AT, "agent", null, null, true) as HistoryRecord;
+  expect([line.mention, record().mention]).toEqual([true, false]);
+  expect(readHistory(historyLine(line)).records).toEqual([line]);
+  expect(readHistory(JSON.stringify({ ...line, mention: null })).skipped).toEqual([
+    { line: 1, why: '"mention" is neither true nor false' },
+  ]);
+});
+
 test("recordOf() knows no time of a run that was not seen to end, and no record without a run", () => {
   expect(recordOf({ ...RESULT, status: "streaming", outcome: "deadline" }, AT, null)?.tookMs).toBeNull();
   expect(recordOf({ ...RESULT, runId: null }, AT, null)).toBeUndefined();

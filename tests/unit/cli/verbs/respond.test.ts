@@ -92,6 +92,17 @@ test("respond starts a run for a member's comment, and its note says how it ende
   expect(at.gitlab.statuses).toEqual([]);
 });
 
+test.each([["respond", []], ["respond --poll", ["--poll"]]])(
+  "%s adds a line to a history that says that a mention asked for the run",
+  async (_name, args) => {
+    const at = place();
+    const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex fix the failing test");
+    const { files } = await respond(at, payload(note), [...args, "--history", "runs.ndjson"]);
+    const { job, mention } = JSON.parse(files.get("runs.ndjson") ?? "");
+    expect({ job, mention }).toEqual({ job: "mogplex-respond", mention: true });
+  },
+);
+
 test("respond sets the commit status on GitLab where that is wanted", async () => {
   const at = place("success", { scenarios: [delivering()] });
   at.gitlab.say("merge_requests/7", "kim", "@mogplex fix the failing test");
