@@ -13,7 +13,7 @@ import { commandLine } from "../../text/escape.ts";
 import { byVerdict, type CampaignCommand, campaignCommand, itemNames, LATE_MS } from "./words.ts";
 import { instantMs, timeText } from "../../run/result.ts";
 import { lookup } from "../../lookup.ts";
-import { failedGroups, isAtGate, isStoppedByFailures, retriedCount } from "./next_step.ts";
+import { failedGroups, isAtGate, isOver, isStoppedByFailures, retriedCount } from "./next_step.ts";
 
 interface Step {
   /** A sentence; it ends in a colon when a command follows. */
@@ -205,8 +205,7 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
   const failed = isStoppedByFailures(view) ? failedGroups(view) : [];
   const later = (group: CauseGroup) => Number(!failed.includes(group));
   const groups = [...view.causes].sort((a, b) => later(a) - later(b) || byVerdict(a, b));
-  const isOver = view.state === "done" || view.state === "waiting" && view.nextWaveAt === null;
-  const noWave = isOver && groups.some(({ stuck }) => stuck === null);
+  const noWave = isOver(view) && groups.some(({ stuck }) => stuck === null);
   return [
     ...(stopped === null ? [] : [troubleEntry(stopped, context)]),
     ...before,

@@ -17,6 +17,11 @@ export function isAtGate(view: Pick<CampaignView, "state" | "waitingFor">): bool
   return view.state === "gated" || isStoppedByFailures(view);
 }
 
+/** Whether no wave is due: it is done, or all that is left are runs that wait for an answer, which only a person can end. */
+export function isOver({ state, nextWaveAt }: Pick<CampaignView, "state" | "nextWaveAt">): boolean {
+  return state === "done" || state === "waiting" && nextWaveAt === null;
+}
+
 /** What did not succeed. It comes before the approval of a closed gate. */
 export function failedGroups({ causes }: Pick<CampaignView, "causes">): CauseGroup[] {
   return causes.filter(({ stuck, verdict }) => stuck === null && isFinal(verdict));
@@ -41,12 +46,9 @@ interface NextStep {
  * @param wave The verb that runs what is due.
  */
 export function nextStep(view: CampaignView, wave: "advance" | "run"): NextStep | null {
-  const { state, waitingFor, nextWaveAt } = view;
-  if (waitingFor === "stopped") return { first: null, command: ["resume"] };
+  if (view.waitingFor === "stopped") return { first: null, command: ["resume"] };
   const isClosed = isAtGate(view);
-  // Only a person can end runs that wait for an answer: another wave would end at once.
-  const isOver = state === "done" || state === "waiting" && nextWaveAt === null;
-  if (!isClosed && !isOver) return { first: null, command: [wave] };
+  if (!isClosed && !isOver(view)) return { first: null, command: [wave] };
   const failed = failedGroups(view);
   if (failed.some(({ verdict }) => FAILED_VERDICTS.includes(verdict))) {
     return { first: isClosed ? "fix the cause" : null, command: ["retry", "--failed"] };

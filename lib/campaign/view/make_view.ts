@@ -35,6 +35,7 @@ import {
   whoStopped,
 } from "./progress.ts";
 import { groupByCause } from "../report/causes.ts";
+import { isAtGate } from "../report/next_step.ts";
 import { STUCK_AFTER_MS, stuckCause } from "../pulls.ts";
 import { groupByStage, stageOf } from "./merge_stage.ts";
 import { isFinal, totalsOf } from "./verdicts.ts";
@@ -95,7 +96,8 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
     ? null
     : nextWaveMs(lookedAtMs, meanRunMs, paceOf(nextStarts({ ...now, nowMs: lookedAtMs }), ready), open, settles);
   const endsMs = isOver || brief ? null : endMs(memory, nowMs, meanRunMs, open);
-  const isGated = state !== "done" && now.closed === "gate";
+  // A gate that is closed when nothing is left to start needs no approval.
+  const isGated = isAtGate({ state, waitingFor: now.closed });
   const gateReason = state !== "done" && now.closed === "stopped" ? closedGateReason(memory) : null;
   const gatedAt = memory.gates[memory.gates.threshold.closed ? "threshold" : "canary"].closedAt;
   // Runs that only failed do not show how long the others will take.

@@ -143,11 +143,6 @@ export function decider(context: Context): string {
 /** Most names of items that are printed. */
 const MAX_NAMES = 20;
 
-/** Whether a person has stopped it, so that no wave starts anything. What is retried passes a gate. */
-function isStoppedByPerson({ state, waitingFor }: CampaignView): boolean {
-  return (state === "stopping" || state === "stopped") && waitingFor !== "gate";
-}
-
 /** What a decision needs before it has an effect, with the verb and its arguments. */
 function followingStep(
   kind: Decision["kind"],
@@ -155,7 +150,7 @@ function followingStep(
   view: CampaignView,
   isOnLaptop: boolean,
 ): [text: string, verb: string, ...args: string[]] {
-  if (isStoppedByPerson(view)) return ["The campaign is stopped. To let it continue:", "resume"];
+  if (view.waitingFor === "stopped") return ["The campaign is stopped. To let it continue:", "resume"];
   if (view.waitingFor === "gate") {
     // A retry has done what comes before the approval, and the text of a resume names the gate.
     const next = kind === "resume" ? nextStep(view, "run") : null;

@@ -64,6 +64,22 @@ test("makeView() knows no end while only persons can answer, and counts their sa
   expect([full.counts.waiting, full.endsAt, full.waitingFor]).toEqual([1, null, "sandboxes"]);
 });
 
+test("makeView() does not wait for approval when a closed gate has nothing left to start", async () => {
+  const world = campaignWorld({
+    count: 3,
+    revision: REVISIONS.later,
+    scenarios: `scenarios:
+  - { match: { repo: "*1" }, play: awaiting-input }
+  - { play: agent-failure }`,
+    file: { limits: { parallel: 2, "stop-after-failures": 1 } },
+  });
+  const { view: closed } = await world.run({ timeoutMs: 30 * MINUTE });
+  expect([closed.state, closed.waitingFor, closed.gatedAt === undefined]).toEqual(["stopping", "gate", false]);
+  await world.decide({ kind: "skip", select: { only: [project(3)] }, reason: "done by hand" });
+  const { state, gatedAt, nextWaveAt } = await world.read();
+  expect([state, gatedAt, nextWaveAt]).toEqual(["waiting", undefined, null]);
+});
+
 test("makeView() says why nothing is started: held by the canary, by nothing, or not held at all", async () => {
   const world = campaignWorld({ count: 2, runDuration: () => 5 * MINUTE, file: { canary: { size: 1 } } });
   await world.plan();
