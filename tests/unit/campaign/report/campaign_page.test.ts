@@ -140,7 +140,7 @@ test("renderCampaignPage() asks the question of a closed gate first, with the wo
   expect(text).toContain("If approved nowdone at about 1 Dec 2026, 15:05 UTC (in 1 h 12 min)");
   // Newest first.
   expect(text).toContain(
-    "2026-12-01 09:00ann retried 1 item2026-12-01 08:31Canary finished: approval needed: 2 <b>finished",
+    "1 Dec 2026, 09:00ann retried 1 item1 Dec 2026, 08:31Canary finished: approval needed: 2 <b>finished",
   );
 });
 
