@@ -13,7 +13,6 @@ html { scroll-padding-top: 1rem; -webkit-text-size-adjust: 100%; }
 body { margin: 0; background: var(--canvas); color: var(--ink); font: var(--normal)/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
 h1, h2, h3, p, ul, ol, dl, dd, figure, pre { margin: 0; padding: 0; }
 ul, ol { list-style: none; }
-p { text-wrap: pretty; }
 h1 { display: flex; gap: 12px; align-items: baseline; min-width: 0; font-size: var(--huge); font-weight: 650; letter-spacing: -0.02em; line-height: 1.2; text-wrap: balance; }
 h2 { font-size: var(--large); font-weight: 600; line-height: 1.3; }
 h3 { font-size: var(--normal); font-weight: 600; }
@@ -46,7 +45,7 @@ small, figcaption .soft, .sec .soft { font-size: var(--small); }
 .head { padding: 32px 0 24px; }
 .title { display: flex; flex-wrap: wrap; gap: 4px 16px; align-items: baseline; }
 h1 > svg { position: relative; top: 3px; }
-.head > p { margin-top: 8px; max-width: 96ch; color: var(--soft); }
+.head > p { margin-top: 8px; max-width: 96ch; color: var(--soft); text-wrap: pretty; }
 .head strong { color: var(--ink); font-weight: 600; }
 .state { display: inline-flex; gap: 7px; align-items: baseline; max-width: 100%; font-weight: 500; }
 .state > svg { position: relative; top: 2.5px; }
@@ -54,14 +53,15 @@ main > section { margin-top: 40px; }
 main > section:first-child { margin-top: 0; }
 .sec { display: flex; flex-wrap: wrap; gap: 4px 12px; align-items: baseline; margin-bottom: 12px; }
 .panel { min-width: 0; border: 1px solid var(--line); border-radius: 10px; background: var(--surface); }
-.panel + :is(.panel, details) { margin-top: 12px; }
+:is(.panel, .grid) + :is(.panel, details) { margin-top: 12px; }
 .grid > .panel.panel { margin: 0; }
+.grid > figure:has(.gantt) { display: grid; grid-template-rows: auto minmax(0, 1fr); }
 .pad { padding: 20px 24px; }
 .stack > * + * { margin-top: 12px; }
 .grid { display: grid; gap: 16px; }
 .halves { grid-template-columns: repeat(2, minmax(0, 1fr)); }
 .thirds { grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); }
-.thirds:not(:has(.chart)) { align-items: start; }
+.thirds:not(:has(.chart, .legend)) { align-items: start; }
 .thirds > div.panel { align-self: start; }
 .quarters { grid-template-columns: repeat(auto-fit, minmax(14rem, 1fr)); }
 .foot { padding: 10px 20px; border-top: 1px solid var(--line); font-size: var(--small); }
@@ -91,9 +91,11 @@ details[open] > summary { margin-bottom: 8px; }
 .call > .lead p { margin-top: 4px; color: var(--soft); }
 .call > .acts { display: grid; gap: 16px; padding: 16px 24px 20px; border-top: 1px solid var(--line); }
 .call > .lead .cause { color: var(--ink); }
+.call > .lead .when::first-letter { text-transform: uppercase; }
 .call > .evidence { padding: 0 24px 16px; }
 .evidence > p + pre { margin-top: 6px; }
 .act { display: grid; gap: 6px; align-content: start; }
+.halves > .act { grid-row: span 2; grid-template-rows: subgrid; }
 .act > p { color: var(--soft); }
 .act.first > p { color: var(--ink); font-weight: 600; }
 .cmd { display: flex; min-width: 0; border: 1px solid var(--line); border-radius: 8px; background: var(--sunken); }
@@ -105,7 +107,7 @@ details[open] > summary { margin-bottom: 8px; }
 .log li { display: grid; grid-template-columns: 72px minmax(0, 1fr); gap: 12px; }
 .log a { color: var(--soft); }
 .log span { white-space: pre-wrap; }
-.tile { display: grid; grid-template-columns: minmax(0, 1fr) 40%; gap: 0 12px; align-items: center; padding: 16px 20px 14px; }
+.tile { display: grid; grid-template-columns: minmax(0, 1fr) 40%; gap: 0 12px; align-items: center; align-content: start; padding: 16px 20px 14px; }
 .tile :is(dt, .delta), .strip :is(dt, .delta) { grid-column: 1 / -1; color: var(--soft); font-size: var(--small); }
 .big { font-size: var(--huge); font-weight: 600; font-variant-numeric: tabular-nums; letter-spacing: -0.02em; line-height: 1.35; white-space: nowrap; }
 .big small { font-size: var(--normal); font-weight: 500; letter-spacing: 0; }
@@ -119,6 +121,7 @@ details[open] > summary { margin-bottom: 8px; }
 .meters li { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 4px 12px; font-size: var(--small); }
 .meters svg { grid-column: 1 / -1; }
 .gantt li { display: grid; grid-template-columns: 5.5em minmax(0, 1fr) minmax(6.5em, auto); gap: 12px; align-items: center; padding: 4px 0; font-size: var(--small); }
+.grid > figure > .gantt { display: grid; grid-auto-rows: 1fr; }
 .gantt b { font-weight: 600; }
 .gantt span { color: var(--soft); text-align: right; }
 figure > figcaption { display: flex; flex-wrap: wrap; gap: 4px 16px; align-items: baseline; margin-bottom: 12px; }
@@ -196,9 +199,9 @@ li:target, tr:target { background: var(--mark); }
 body > footer { margin-top: 48px; border-top: 1px solid var(--line); color: var(--soft); font-size: var(--small); }
 body > footer .wrap { display: grid; gap: 4px; padding-top: 16px; padding-bottom: 32px; }
 @media screen and (min-width: 941px) { .rows tbody th, .rows td > bdi, .rows .state, thead th { white-space: nowrap; } .thirds .rows tbody th { white-space: normal; } .rows td > details:not(.clip, .more, [open]) { display: inline-block; } .rows .long, .rows tbody th:has(.clip) { white-space: normal; } table:has(.clip) .tight { width: 1px; } }
-@media screen and (max-width: 940px) { .halves, .thirds { grid-template-columns: minmax(0, 1fr); } .clip bdi { max-width: 100%; } .rows :is(table, thead, tbody) { display: block; } .rows thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); } .rows tr { display: flex; flex-wrap: wrap; gap: 2px 14px; align-items: baseline; padding: 10px 20px; } .rows :is(th, td):nth-child(n) { max-width: 100%; padding: 0; } .rows tbody th { flex: 1 1 60%; min-width: 0; } .rows td { color: var(--soft); font-size: var(--small); text-align: left; } .rows td:empty { display: none; } .rows td:has(> details:not(.clip)), .rows td.full { flex: 1 1 100%; } .rows td[data-n]::before { content: attr(data-n) " "; } [data-list] .rows thead:has(button) { position: static; width: auto; height: auto; clip-path: none; } [data-list] .rows thead th { padding: 0; } [data-list] .rows thead tr::before { content: "Sort by"; color: var(--soft); font-size: var(--small); } }
+@media screen and (max-width: 940px) { .halves, .thirds { grid-template-columns: minmax(0, 1fr); } .strip > .ages { grid-column: 1 / -1; } .clip bdi { max-width: 100%; } .rows :is(table, thead, tbody) { display: block; } .rows thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); } .rows tr { display: flex; flex-wrap: wrap; gap: 2px 14px; align-items: baseline; padding: 10px 20px; } .rows :is(th, td):nth-child(n) { max-width: 100%; padding: 0; } .rows tbody th { flex: 1 1 60%; min-width: 0; } .rows td { color: var(--soft); font-size: var(--small); text-align: left; } .rows td:empty { display: none; } .rows td:has(> details:not(.clip)), .rows td.full { flex: 1 1 100%; } .rows td[data-n]::before { content: attr(data-n) " "; } [data-list] .rows thead:has(button) { position: static; width: auto; height: auto; clip-path: none; } [data-list] .rows thead th { padding: 0; } [data-list] .rows thead tr::before { content: "Sort by"; color: var(--soft); font-size: var(--small); } }
 @media screen and (max-width: 640px) { :root { --huge: 1.5rem; } .wrap { padding: 0 16px; } .bar .wrap { padding-top: 8px; padding-bottom: 8px; } .asof { width: 100%; margin-left: 34px; } .head { padding: 20px 0 16px; } main > section { margin-top: 32px; } .grid { gap: 12px; } .quarters { grid-template-columns: repeat(2, minmax(0, 1fr)); } .pad, .call > :is(.lead, .acts) { padding: 16px; } .call > .evidence { padding: 0 16px 16px; } .todo li { grid-template-columns: 20px minmax(0, 1fr) auto; padding: 12px 16px; } .todo li > div { grid-column: 2 / -1; } .todo .age { grid-column: 2; text-align: left; } .todo .go { grid-column: 3; min-width: 0; } .tile { grid-template-columns: minmax(0, 1fr); padding: 12px 14px; } .tile svg { display: none; } .strip > div { padding: 12px 16px; } figcaption .legend { width: 100%; margin-left: 0; } .rows tr, .foot, .tools, .file > summary, .diff span { padding-right: 16px; padding-left: 16px; } .facts { grid-template-columns: minmax(0, 1fr); gap: 0; } .facts dd { margin-bottom: 8px; } .log { padding: 12px 16px; } .log li { grid-template-columns: minmax(0, 1fr); gap: 0; margin-bottom: 4px; } .event { grid-template-columns: 48px minmax(0, 1fr); gap: 2px 8px; padding: 8px 16px; } .event .what { grid-column: 2; } .events .gap { padding-right: 16px; padding-left: 72px; } .events pre { margin-right: 16px; margin-left: 16px; } }
-@media print { :root { color-scheme: light; --canvas: #fff; } html { font-size: 12px; } .wrap { max-width: none; padding: 0; } main > section { margin-top: 20px; } details:not(.events details)::details-content { content-visibility: visible; } .tools, .cmd button, .skip { display: none; } .halves, .thirds { grid-template-columns: minmax(0, 1fr); } h2, h3, .sec { break-after: avoid; } li, tr, .tile { break-inside: avoid; } .scroll { overflow: visible; } th, td { padding: 4px 6px; } table { font-size: 0.85em; } .clip, .clip bdi, thead th, .scroll td:not(.number) { min-width: 0; max-width: none; white-space: normal; } a { color: inherit; } th button::after { content: none; } * { -webkit-print-color-adjust: exact; print-color-adjust: exact; } }
+@media print { :root { color-scheme: light; --canvas: #fff; } html { font-size: 12px; } .wrap { max-width: none; padding: 0; } main > section { margin-top: 20px; } details:not(.events details)::details-content { content-visibility: visible; } .tools, .cmd button, .skip { display: none; } .halves, .thirds { grid-template-columns: minmax(0, 1fr); } h2, h3, .sec { break-after: avoid; } li, tr, .tile { break-inside: avoid; } .scroll { overflow: visible; } th, td { padding: 4px 6px; } table { font-size: 0.85em; } .clip, .clip bdi, thead th, .scroll td:not(.number) { min-width: 0; max-width: none; white-space: normal; } a { color: inherit; } th button::after, .events summary .what::after { content: none; } * { -webkit-print-color-adjust: exact; print-color-adjust: exact; } }
 `;
 
 /** Script of all pages. */

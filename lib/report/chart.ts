@@ -232,7 +232,7 @@ export function lines(
 }
 
 /** Share of the width that the name of a line takes: at least a quarter, and more on a phone if it is long. */
-const shareOf = (name: string) => Math.max(0.25, name.length * 0.018);
+const shareOf = (name: string) => Math.max(0.25, name.length * 0.022);
 /** Height of a name above and below its baseline, and the distance from its line. */
 const [ASCENT, DESCENT, GAP] = [10, 3, 7];
 

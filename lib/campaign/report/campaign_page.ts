@@ -462,7 +462,7 @@ function entryOf(entry: Attention, id: string, items: ReadonlyMap<string, Campai
   ];
   return markup`<div id="${id}" class="panel call ${edge}"><div class="lead"><h3>${heading}</h3>${
     cause !== "" && !isLong && markup`<p class="cause">${bare(cause)}</p>`
-  }${ages !== "" && markup`<p>${ages}</p>`}${texts.map(({ text }) => markup`<p>${text}</p>`)}</div>${
+  }${ages !== "" && markup`<p class="when">${ages}</p>`}${texts.map(({ text }) => markup`<p>${text}</p>`)}</div>${
     isLong && markup`<div class="evidence">${block(cause)}</div>`
   }${entryItems.length > 0 && markup`<div class="evidence">${htmlOf([{ list: names }])}</div>`}${
     newest?.lastLines.map(({ head, lines }, index) =>
