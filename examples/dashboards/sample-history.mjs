@@ -43,6 +43,7 @@ function print(repository, daysAgo, outcome, { job = null, title = null, task = 
     ...{ durationMs: (tookMs ?? HOUR_MS) + 20_000, requests: 40, key: null, endedAt: new Date(endedMs).toISOString() },
     pullRequest: opensPull ? `https://github.com/${repository}/pull/${100 + count}` : null,
     campaign,
+    mention: false,
   }));
 }
 
