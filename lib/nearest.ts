@@ -1,6 +1,6 @@
 /**
  * Finds the known name that a user probably meant, for "did you mean …?".
- * By hand: a package has the 15 lines of `distance`, and not the rule.
+ * Written by hand: packages have the 15 lines of `distance`, but not the rule.
  *
  * @module
  */

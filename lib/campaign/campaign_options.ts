@@ -122,7 +122,7 @@ export interface CampaignNotification {
   job: string | null;
   /** Address of the page of the campaign; null where the CI system shows no files of a job. */
   page: string | null;
-  /** Command of the next step, for a person to run; null if only a script holds the campaign. */
+  /** Command for the next step; null if the campaign exists only in a script. */
   command: string | null;
   /** When this was made, in ISO 8601. */
   at: string;

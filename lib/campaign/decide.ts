@@ -210,7 +210,7 @@ export function isName(glob: string): boolean {
 type Selecting = Pick<Deciding, "opened" | "store" | "attempted" | "view" | "onNotice">;
 
 /**
- * Items that match a selection, and those of them that it names, rather than matches by a glob.
+ * Items that match a selection, and the ones that it names in full instead of with a glob.
  *
  * @param byName Whether a succeeded item is selected only by its whole name: a glob must not bring a second pull request to everything that it
  * matches.

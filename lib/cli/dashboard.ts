@@ -348,7 +348,7 @@ function pullRequestLine({ pullRequests }: DashboardData, print: Print): SafeLin
   return [print.untrusted(`pull requests in the last 7 days: ${opened.last} opened${state}`)];
 }
 
-/** Open pull requests that are listed, the oldest. */
+/** Maximum number of open pull requests to list, the oldest first. */
 const FIRST_PULLS = 5;
 const TASK_WIDTH = 40;
 

@@ -55,8 +55,8 @@ export function optionReader(flags: VerbFlags, env: ReadEnv, read: Map<string, S
 
 /**
  * The users who can ask; undefined for everybody who can push.
- * @throws {UsageError} also for an empty variable of GitLab, which somebody has set. The workflows of the other forges get an empty one for a variable
- * that does not exist.
+ * @throws {UsageError} also for an empty variable on GitLab, because somebody has set it. On the other forges, a workflow gets an empty value for a
+ * variable that does not exist.
  */
 export function readAllowUsers({ option, platform, io }: Context): readonly string[] | undefined {
   const users = option(ALLOW_USERS);

@@ -298,7 +298,7 @@ export type Meanings = Readonly<Partial<Record<ExitName, string>>>;
 export interface Verb {
   /** One or two words; a flag follows them in a row that {@linkcode Verb.chosenBy} flags select. */
   name: string;
-  /** Words that users try instead of the last word of the name; only a message uses them. @default {[]} */
+  /** Words that users might type instead of the last word of the name; used only in a message. @default {[]} */
   otherNames?: readonly string[];
   /** Flags that select this row, if another row has the same words. @default {[]} */
   chosenBy?: readonly VerbFlag[];

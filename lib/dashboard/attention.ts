@@ -225,7 +225,7 @@ function runIdText(runId: string): string {
 
 function ofRuns({ runs, silentJobs }: DashboardData, troubles: readonly Trouble[]): Concern[] {
   const places = new Map(runs.map((run, index) => [run, runPlace(index)]));
-  // The line of a silent job has its last run. A question needs an answer all the same.
+  // The line of a silent job shows its last run. A question still needs an answer.
   const lastIds = new Set(silentJobs.length > MAX_SILENT ? [] : silentJobs.map(({ runId }) => runId));
   const isCovered = ({ run: { runId, outcome } }: Trouble) => outcome !== "awaiting_input" && lastIds.has(runId);
   return troubles.filter((trouble) => !isCovered(trouble)).map(({ run, task, times }) => {
@@ -279,7 +279,7 @@ function ofLongRuns({ runs, at }: DashboardData): Concern[] {
   }).sort((a, b) => b.ms - a.ms).map((each) => each.concern);
 }
 
-/** More silent jobs are one line: they probably have one cause. */
+/** More silent jobs than this share one line: they probably have one cause. */
 const MAX_SILENT = 3;
 
 /** Regular jobs that have stopped. */
@@ -308,7 +308,7 @@ function ofSilence({ runs, silentJobs, at }: DashboardData): Concern[] {
     const isAll = repository === null && job === null;
     const usual = runsPerWeek >= 1
       ? `${Math.round(runsPerWeek)} a week before that`
-      : `one in ${Math.round(7 / runsPerWeek)} days before that`;
+      : `one every ${Math.round(7 / runsPerWeek)} days before that`;
     const what = HAPPENED.get(outcome) ?? (outcome === "cancelled" ? "was cancelled" : null);
     const last = what === null ? "" : `The last one ${what}${reason === null ? "" : `: ${reason}`}`;
     const index = runs.findIndex((run) => run.runId === runId);
@@ -480,7 +480,7 @@ function ofAutomations({ automations }: DashboardData): Concern[] {
 /** After this time a waiting pull request needs attention, in milliseconds. */
 const LONG_MS = 3 * DAY_MS;
 
-/** When a pull request must have been opened to wait for long. */
+/** A pull request that was opened before this time has been waiting for long. */
 export function longBefore(nowMs: number): number {
   return nowMs - LONG_MS;
 }

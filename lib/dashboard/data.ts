@@ -255,9 +255,9 @@ export interface RepositoryFigures extends RunFigures {
   last: readonly string[];
 }
 
-/** A regular job that has not run for unusually long. */
+/** A regular job that has not run for an unusually long time. */
 export interface SilentJob {
-  /** Null if unknown. All three names are null for all jobs together. Untrusted text. */
+  /** Null if unknown. All three names are null if the entry is about all jobs together. Untrusted text. */
   repository: string | null;
   /** The job in its CI system; null outside CI. Untrusted text. */
   job: string | null;
@@ -316,7 +316,7 @@ export interface UnreadPullRequests {
 
 /**
  * The pull requests of all runs and campaigns. `skipped`: no forge was asked. `partial` and `cut`: some could not be read, and `merged`, `closed` and
- * `waiting` are without them.
+ * `waiting` do not include them.
  */
 export interface PullRequests extends ListState {
   /** Named by the files. */
@@ -333,8 +333,8 @@ export interface PullRequests extends ListState {
   /** Those that could not be read, by reason; empty if no forge was asked. */
   unread: readonly UnreadPullRequests[];
   /**
-   * When the oldest of those that could not be read was opened, by the end of its run, in ISO 8601; null if there is none, or if one of them has no
-   * known time.
+   * When the oldest of those that could not be read was opened, which is the end of its run, in ISO 8601; null if all were read, or if the
+   * time of one is unknown.
    */
   unreadFrom: string | null;
 }
@@ -391,8 +391,8 @@ export interface DashboardData {
   /** Regular jobs that have stopped, the failed ones first. */
   silentJobs: readonly SilentJob[];
   /**
-   * Repositories with runs in the last 12 weeks: first those with a silent job, then by the number of their runs in the last seven days, then by that of
-   * failed runs.
+   * Repositories with runs in the last 12 weeks: first those with a silent job, then by number of runs in the last seven days, then by number
+   * of failed runs.
    */
   repositoryFigures: readonly RepositoryFigures[];
   pullRequests: PullRequests;

@@ -116,7 +116,7 @@ function added(samples: readonly Sample[]): Sample[] {
   return [...sums.values()];
 }
 
-/** What the forge shows is about the pull requests that could be read: an alert must not go silent because of a single unreadable one. */
+/** The forge's figures cover the pull requests that could be read: an alert must not go silent because of a single unreadable one. */
 function pulls({ pullRequests, at }: DashboardData): Family[] {
   const { count, state, merged, waiting, entries, unread } = pullRequests;
   const nowMs = instantMs(at) ?? 0;
@@ -174,7 +174,7 @@ function files(data: DashboardData): Family[] {
   for (const { repository, job, lastAt } of silentJobs) {
     const key = JSON.stringify([labelText(repository ?? ""), labelText(job ?? "")]);
     const ms = nowMs - (instantMs(lastAt) ?? nowMs);
-    // Several tasks of a job are one series: the longest silence.
+    // A job with several tasks is one series, with the longest silence.
     silences.set(key, Math.max(silences.get(key) ?? 0, ms));
   }
   const of = (name: string, help: string, numberOf: (campaign: DashboardData["campaigns"][number]) => number) => ({
@@ -195,11 +195,11 @@ function files(data: DashboardData): Family[] {
         OUTCOMES.includes(outcome) ? [[{ outcome: snakeCase(outcome) }, count ?? 0]] : []
       ),
     },
-    single("jobs_silent", "Regular jobs that have not run for unusually long.", silentJobs.length),
+    single("jobs_silent", "Regular jobs that have not run for an unusually long time.", silentJobs.length),
     {
       name: "job_silence_seconds",
       unit: "seconds",
-      help: "Time since the last run of a regular job that has not run for unusually long.",
+      help: "Time since the last run of a regular job that has not run for an unusually long time.",
       samples: [...silences].map(([key, ms]): Sample => {
         const [repository, job] = JSON.parse(key) as [string, string];
         return [{ repository, job }, ms / 1_000];

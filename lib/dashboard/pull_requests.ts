@@ -106,7 +106,7 @@ function unreadOf(urls: readonly string[], { failed, refused, unasked }: ForgeRe
     .sort((a, b) => b.pullRequests - a.pullRequests);
 }
 
-/** The reason of one pull request, as the reason of several. */
+/** Turns the reason for one pull request into the reason for several. */
 function pluralOf(why: string): string {
   return why.replace("does not show it to", "does not show them to").replace("it is gone", "they are gone").replace(
     "left it out",

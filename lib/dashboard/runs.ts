@@ -188,7 +188,7 @@ export function weeksOf(runs: readonly RunEntry[], nowMs: number): WeekFigures[]
 const LAST_RUNS = 12;
 
 /**
- * Repositories with a silent job first, then by the number of their runs in the last seven days, then by that of failed runs.
+ * Repositories with a silent job first, then by number of runs in the last seven days, then by number of failed runs.
  * @param runs After {@linkcode countedRuns}, newest first.
  */
 export function repositoriesOf(

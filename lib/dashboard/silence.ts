@@ -7,24 +7,24 @@ import type { RunEntry, SilentJob } from "./data.ts";
 import { momentOf } from "./runs.ts";
 
 const DAY_MS = 86_400_000;
-/** A job is regular if it ran on so many days or more … */
+/** A job is regular if it ran on at least this many days … */
 const LEAST_DAYS = 3;
-/** … and for at least so long. Attempts of a few days are not a schedule. */
+/** … over at least this period. A few days of trials are not a schedule. */
 const LEAST_SPAN_MS = 7 * DAY_MS;
-/** A shorter silence needs nobody: a weekend, or a day without work. */
+/** A shorter silence needs no attention: a weekend, or a day without work. */
 const LEAST_SILENCE_MS = 3 * DAY_MS;
-/** After so long, a job that is still silent was stopped on purpose. */
+/** A job that has been silent for longer was stopped on purpose. */
 const MAX_SILENCE_MS = 42 * DAY_MS;
-/** A silence is unusual if it is longer than so many of the longest one before. */
+/** A silence is unusual if it is longer than this many times the longest earlier pause. */
 const TIMES_LONGEST = 2;
-/** Of so long before the last run, the usual number of runs is counted. */
+/** The period before the last run in which the usual number of runs is counted. */
 const RATE_MS = 28 * DAY_MS;
 
 /**
  * Regular jobs that are silent for more than three days, and for more than twice their longest pause. Runs of campaigns are left
  * out, because campaigns end, and so are runs that somebody asked for with a mention.
- * @returns Jobs whose last run succeeded after the others, otherwise the one that stopped last comes first. If no single job is regular and silent,
- * but all jobs together are, one entry without names.
+ * @returns Jobs whose last run succeeded come last; otherwise the job that stopped most recently comes first. If no single job is regular and
+ * silent, but all jobs together are, one entry without names.
  * @param runs After `countedRuns`, newest first.
  */
 export function silentJobsOf(runs: readonly RunEntry[], nowMs: number): SilentJob[] {
@@ -39,8 +39,8 @@ export function silentJobsOf(runs: readonly RunEntry[], nowMs: number): SilentJo
 }
 
 /**
- * The runs of each job, newest first. One job can run several tasks by turns, and each of them can stop. A task that first ran after the last run of
- * another one replaced it, so both are one. Outside CI, only the same task is the same job.
+ * The runs of each job, newest first. A job can alternate between several tasks, and each of them can stop. A task whose first run came after the last
+ * run of another task replaced it, so both are treated as one. Outside CI, only the same task is the same job.
  * @param runs Newest first.
  */
 function jobsOf(runs: readonly RunEntry[]): RunEntry[][] {

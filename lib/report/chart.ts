@@ -247,7 +247,7 @@ interface Place {
 
 /**
  * Finds a place for each name: above its line, otherwise below it, so that it covers neither a line nor another name. Without such a
- * place, names are one below the other.
+ * place, names are stacked.
  */
 function placesOf(all: readonly ChartLine[], y: (value: number) => number): Place[] {
   const rows = all.flatMap(({ name, points }) => {
@@ -278,7 +278,7 @@ function placesOf(all: readonly ChartLine[], y: (value: number) => number): Plac
   return places;
 }
 
-/** The least and the greatest value of a line in a part of the time; null if it has no point there. */
+/** The smallest and the largest value of a line within a period; null if it has no point there. */
 function spanFrom(points: ChartLine["points"], from: number, to: number): { least: number; most: number } | null {
   const values = points.flatMap(([at, value], index) => {
     if (at > to) return [];

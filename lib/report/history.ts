@@ -30,7 +30,7 @@ export interface HistoryRecord {
   task: string | null;
   /** First line of the task, cut; null if unknown or not shown. Untrusted text. */
   title: string | null;
-  /** `not_started`: no agent started, because no sandbox was free. The job may have been stopped while it waited for one. */
+  /** `not_started`: no agent started because no sandbox was free. The job might have been stopped while it waited for one. */
   outcome: Exclude<AnyResult["outcome"], "started"> | "not_started";
   exitCode: number;
   /** First line of why it did not succeed, cut; null if unknown. Untrusted text. */

@@ -31,12 +31,12 @@ export interface Assumed {
   readonly asker: ForgeUser;
   /** Null for a label. */
   readonly comment: ThreadComment | null;
-  /** Why the job would not see the comment, or without one the thread; null if it would. */
+  /** Why the job would not see the comment, or the thread if there is no comment; null if it would. */
   readonly absence: Absence | null;
   readonly labels: readonly string[];
   /** Ids of the users who can push. */
   readonly pushers: readonly number[];
-  /** Whether only the default makes the user who asks one who can push. */
+  /** Whether the user who asks can push only because that is the default. */
   readonly isRightDefault: boolean;
   /** Whether nothing names the repository. */
   readonly isExample: boolean;

@@ -397,7 +397,7 @@ export class Decider {
   async #adviceOnDescription(place: ThreadPlace): Promise<string> {
     const thread = await this.#world.threads.thread(place);
     if (thread === null || !mayMention(thread.text, this.#world.settings.name)) return "";
-    return ". A mention in a description is not read: write a comment, or set the label";
+    return ". A mention in a description is not read: write a comment, or add the label";
   }
 
   /** Why a request is no longer valid, whatever else is true; null while it is. */
@@ -533,7 +533,7 @@ export class Decider {
   ): Promise<Task | { reason: string }> {
     if (pull === null) return { reason: `this is not a ${this.#world.threads.pullNoun}, so it has no ${fix} to fix` };
     const reason = nothingToFix(fix, await this.#world.threads.facts(number), this.#world.threads.pullNoun);
-    const other = task === undefined ? "" : ". If you mean something else, describe it in more words";
+    const other = task === undefined ? "" : ". If you meant something else, describe it in more detail";
     if (reason !== null) return { reason: `${reason}${other}` };
     const of = findingsFor(fix);
     const findings = of === null ? null : await this.#world.threads.findings(number, of);

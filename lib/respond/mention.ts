@@ -135,7 +135,7 @@ function readLines(text: string, name: string): Ask | null {
   for (const [at, line] of lines.entries()) {
     const [match] = (fence === "" && mayBegin && mention.exec(line)) || [];
     if (match !== undefined) {
-      // A stop further down holds: a run that the same comment withdraws is the worse mistake.
+      // A stop further down wins: to start a run that the same comment withdraws would be the worse mistake.
       const ask = askOf([line.slice(match.length), ...first === null ? lines.slice(at + 1) : []].join("\n"));
       if (ask.kind === "stop") return ask;
       first ??= ask;

@@ -46,10 +46,10 @@ const MERGE_EXCEPTIONS = ["review", "checks", "own-approval"] as const;
 /**
  * What happened to a merge that was requested.
  *
- * - `merged`: at the commit that was judged; `elsewhere`: somebody else merged it, maybe at another commit.
- * - `queued`, `pending`, `foreign`: the forge merges it later; somebody else requested `foreign`.
+ * - `merged`: at the commit that was checked; `elsewhere`: somebody else merged it, possibly at another commit.
+ * - `queued`, `pending`, `foreign`: the forge will merge it later; for `foreign`, somebody else requested it.
  * - `refused`: by the forge; `out`: it was dropped from the queue; `left`: we took it out of the queue.
- * - `withdrawn`: something changed before the request, so nothing was sent; `unanswered`: no answer came, and it is not merged.
+ * - `withdrawn`: something changed before the request, so nothing was sent; `unanswered`: the request got no answer, and it is not merged.
  */
 export type MergeWord =
   | "merged"

@@ -73,7 +73,7 @@ export interface MergeOrders {
 }
 
 /**
- * What happened to a pull request: what the journal has of its merge, or why there is none.
+ * What happened to a pull request: its merge as recorded in the journal, or why it was not merged.
  *
  * - `updated`: its branch is being updated.
  * - `would-merge`, `would-update`: if this was not a dry run.

@@ -34,7 +34,7 @@ export interface NotificationContext {
   clock: Clock;
   signal: AbortSignal | undefined;
   random: (() => number) | undefined;
-  /** The command for the campaign; null if only a script holds it. */
+  /** The command for the campaign; null if it exists only in a script. */
   command: CampaignCommand | null;
   /** Called instead of the webhook. */
   notifier: Notifier | undefined;

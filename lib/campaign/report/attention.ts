@@ -148,7 +148,7 @@ export const AFTERWARDS = "When that is done";
 /** Title of the entry about a closed gate of canary or failures. */
 export const GATE_CLOSED = "gate closed";
 
-/** What the entries about the whole campaign are in a count, by their titles. */
+/** How a count names the entries about the whole campaign, by title. */
 const NOUNS: Readonly<Partial<Record<string, string>>> = {
   [GATE_CLOSED]: "a closed gate",
   stopping: "a stop",
@@ -363,7 +363,7 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
   return undefined;
 }
 
-/** At a closed gate, where the state of the campaign has the reason: what did not succeed comes first. */
+/** The steps at a closed gate. The campaign's state has the reason. What did not succeed comes first. */
 function gateEntry(view: CampaignView, command: CampaignCommand): Attention {
   const isLater = failedGroups(view).length > 0;
   const isStopped = isStoppedByFailures(view);
@@ -378,15 +378,15 @@ function gateEntry(view: CampaignView, command: CampaignCommand): Attention {
     : "Review what has finished. To start the rest:";
   const steps = [
     step(text, campaignCommand(command, "approve")),
-    ...isStopped ? [] : [step("To start nothing more:", campaignCommand(command, "stop"))],
+    ...isStopped ? [] : [step("To stop the campaign instead:", campaignCommand(command, "stop"))],
   ];
   return { ...ofCampaign(GATE_CLOSED, "", ...steps), isLater };
 }
 
-/** What comes before the approval of a campaign that too many failures have stopped. */
+/** What to do before approving a campaign that stopped after too many failures. */
 const FIX_FIRST = "Fix the cause and retry what failed, as shown above. Then";
 
-/** What comes before the approval of a canary that failed. */
+/** What to do before approving a canary that failed. */
 export const RETRY_FIRST = "Deal with the items above first. Retried items do not wait for the gate.";
 
 function ofCampaign(title: string, cause: string, ...steps: Step[]): Attention {

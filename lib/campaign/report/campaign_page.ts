@@ -212,7 +212,7 @@ function capital(text: string): string {
 /** Most rows of the canary: a gate judges a few items. */
 const MAX_CANARY = 50;
 
-/** The question of the canary's gate, with what the answer needs. After a failure, what comes before the answer is above. */
+/** The question at the canary's gate, with what it takes to answer it. After a failure, the earlier steps are above it. */
 function gate(view: CampaignView, command: CampaignCommand, context: RowContext): Html {
   const { names, nowMs } = context;
   const judged = view.items.filter(({ verdict }) => hasVerdict(verdict)).slice(0, MAX_CANARY);
@@ -243,7 +243,7 @@ function gate(view: CampaignView, command: CampaignCommand, context: RowContext)
   });
 }
 
-/** Less is not worth a number. */
+/** A shorter wait is shown without a number. */
 const LEAST_WAIT_MS = 60_000;
 
 function waitText(sinceMs: number, nowMs: number): string {
@@ -530,7 +530,7 @@ function progress(view: CampaignView, nowMs: number, { links = {} }: CampaignMar
     ["Canary", canary.length === 0 || state === "gated" ? null : `${ended} of ${canary.length} finished`],
     ["Pull requests", pullRequestWords(items)],
     [
-      "Stops by itself",
+      "Stops automatically",
       stop === null || state === "done" || isStoppedByFailures(view) ? null : `after ${stop} failures`,
     ],
     ["Running now", { name: writer }],

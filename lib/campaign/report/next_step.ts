@@ -1,5 +1,5 @@
 /**
- * What a person should do next about a campaign that waits for one. Page, reports, screens and the last line of `run` use it, so that they
+ * The next step for a person when a campaign waits for one. The page, the reports, the screens and the last line of `run` use it, so they
  * name the same step.
  *
  * @module
@@ -7,7 +7,7 @@
 import { FAILED_VERDICTS, isFinal } from "../view/verdicts.ts";
 import type { CampaignView, CauseGroup } from "../view/view.ts";
 
-/** Whether too many failures have stopped it, and no person has. */
+/** Whether too many failures stopped it, rather than a person. */
 export function isStoppedByFailures({ state, waitingFor }: Pick<CampaignView, "state" | "waitingFor">): boolean {
   return (state === "stopping" || state === "stopped") && waitingFor === "gate";
 }
@@ -22,12 +22,12 @@ export function isOver({ state, nextWaveAt }: Pick<CampaignView, "state" | "next
   return state === "done" || state === "waiting" && nextWaveAt === null;
 }
 
-/** What did not succeed. It comes before the approval of a closed gate. */
+/** The causes that did not succeed. They come before the approval of a closed gate. */
 export function failedGroups({ causes }: Pick<CampaignView, "causes">): CauseGroup[] {
   return causes.filter(({ stuck, verdict }) => stuck === null && isFinal(verdict));
 }
 
-/** Number of items that wait for another start, after a run. */
+/** Number of items that have had a run and wait for another start. */
 export function retriedCount({ items }: Pick<CampaignView, "items">): number {
   return items.filter(({ verdict, attempts }) => verdict === "waiting" && attempts > 0).length;
 }

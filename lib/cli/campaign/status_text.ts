@@ -254,7 +254,7 @@ function gate(screen: Screen, view: CampaignView, command: CampaignCommand): voi
         : "Review what has finished, then open the gate:",
     },
     { code: campaignCommand(command, "approve") },
-    { text: "To start nothing more:" },
+    { text: "To stop the campaign instead:" },
     { code: campaignCommand(command, "stop") },
   ], 2);
 }

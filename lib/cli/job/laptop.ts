@@ -275,7 +275,7 @@ export function recentLines({ io }: Context, path: string): string[] {
 
 /**
  * A failure must not lose a run, and is not worth a line in every log.
- * @param isOnce Whether an equal line is left as it is.
+ * @param isOnce Whether to skip a line that the file already has.
  */
 function add(context: Context, value: object, isOnce = false): void {
   const path = recentFile(context);
@@ -328,7 +328,7 @@ export interface CampaignHere {
   home: string | null;
 }
 
-/** Most campaigns that are searched for a run. */
+/** Maximum number of campaigns to search for a run. */
 const MAX_CAMPAIGNS = 50;
 
 /** @param origin The service of its plan. */

@@ -57,7 +57,7 @@ export interface PipelineQuery {
 export interface PipelinePrediction {
   /** Whether the `workflow:rules` of the repository let GitLab create the pipeline. */
   isCreated: Truth;
-  /** Names of the jobs that start, or might start. Manual jobs are not among them. */
+  /** Names of the jobs that start, or might start. Manual jobs are left out. */
   jobs: readonly string[];
   /** Included files that cannot be read here: they can have more jobs, and `workflow:rules`. */
   unreadable: readonly string[];

@@ -168,7 +168,9 @@ export async function initRepository(context: Context): Promise<number> {
   const isKept = hasJob && isOther || file !== "" && !steps.add(path, job);
   if (hasJob && isOther) steps.say(`keep ${path}, which already has the job`);
   if (isKept && startedJobs(present(context, path) ?? "", [{ text: job }]).length === 0) {
-    steps.say(`No job was added: ${path} exists, and does not start the program. Rename it, and run init again.`);
+    steps.say(
+      `No job was added because ${path} exists but does not start the program. Rename it, then run init again.`,
+    );
   }
   if (schedule !== undefined && isKept) {
     steps.say("--schedule does not change an existing file. Edit the schedule there.");
@@ -342,7 +344,7 @@ export function programVersion(text: string): string {
   return /^\/\/ @mogplex\/ci (\S{1,40}) mogplex\.mjs /m.exec(text.slice(0, 1_000))?.[1] ?? "an unknown version";
 }
 
-/** Why the program in the repository is not one that `init` has written; undefined if it is. */
+/** Why the program in the repository was not written by `init`; undefined if it was. */
 function changeOfProgram(context: Context): string | undefined {
   const text = present(context, PROGRAM_FILE);
   if (text === undefined) return `there is no ${PROGRAM_FILE} here`;
@@ -569,7 +571,7 @@ function rootAbove(context: Context): string | undefined {
   return ups.find((up) => exists(context, `${up}/.git`));
 }
 
-/** Most jobs or files to name. */
+/** Maximum number of jobs or files to name. */
 const MAX_JOBS = 20;
 
 /** A kind of pipeline on GitLab in which a job of `init` runs. */
@@ -636,10 +638,10 @@ function describePipelines(steps: Steps, read: (path: string) => string | undefi
     const verb = refused.every(({ isCreated }) => isCreated === false) ? "exclude" : "might exclude";
     steps.say(
       "",
-      `The workflow:rules of the pipeline ${verb} ${
+      `The pipeline's workflow:rules ${verb} ${
         refused.map(({ name }) => name).join(", ").replace(/, (?=[^,]*$)/, " and ")
       }. ` +
-        "GitLab then creates no pipeline, and no job fails. Put this rule before the others there:",
+        "GitLab then creates no pipeline and reports no error. Put this rule before the others:",
       "",
     );
     steps.show(`    - if: ${refused.map(({ condition }) => condition).join(" || ")}`);
@@ -648,17 +650,17 @@ function describePipelines(steps: Steps, read: (path: string) => string | undefi
   steps.say(...otherJobs(predictions.filter((each) => each.source !== BY_HAND.source), job));
 }
 
-/** Lines about the jobs that also start in the pipelines of a job; empty without any. */
+/** Lines about the other jobs that the pipelines of a job start; empty if there are no others. */
 function otherJobs(predictions: readonly PipelinePrediction[], { name, place, advice }: GitlabJob): string[] {
   const names = [...new Set(predictions.flatMap(({ jobs }) => jobs))].filter((each) => each !== name);
   const unreadable = [...new Set(predictions.flatMap((each) => each.unreadable))];
   if (names.length === 0 && unreadable.length === 0) return [];
   return [
     "",
-    ...names.length === 0 ? [] : [`These jobs also start in the pipelines of ${place}: ${list(names)}`, ""],
+    ...names.length === 0 ? [] : [`The pipelines of ${place} also start these jobs: ${list(names)}`, ""],
     ...unreadable.length === 0 ? [] : [
-      `init cannot read these files: ${list(unreadable)}. Their jobs might start there, too. ` +
-      "If they have workflow:rules, check that these do not exclude the pipelines.",
+      `init cannot read these files: ${list(unreadable)}. Jobs in them might start, too. ` +
+      "If they have workflow:rules, check that the rules do not exclude these pipelines.",
       "",
     ],
     ...advice,

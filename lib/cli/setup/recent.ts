@@ -156,7 +156,7 @@ export async function printRecent(context: Context, limit: number): Promise<numb
     printRows(writer, [HEADER, ...rows], isTerminal ? logWidth(io) : Infinity, TEXTS);
   }
   if (runs.length === 0) {
-    writer.note("this machine remembers no runs (runs that it starts outside CI are remembered)");
+    writer.note("this machine has no recent runs (only runs started outside CI are listed)");
   }
   return EXIT.success;
 }

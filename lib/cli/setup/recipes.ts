@@ -228,8 +228,8 @@ const KEEP = `      - name: Keep the reports
 `;
 
 /**
- * A job gets only the repository's variables that its environment names, as an empty text if they do not exist. An empty limit is the default. No
- * names are refused: the comma distinguishes an empty variable from a missing one.
+ * A job gets only the repository's variables that its environment names, and a missing variable is empty. An empty limit means the default. An
+ * empty list of names must be refused, so the comma distinguishes it from a missing variable.
  */
 const RESPOND_VARIABLES =
   `      MOGPLEX_RESPOND_ALLOW_USERS: "\${{ toJSON(vars.MOGPLEX_RESPOND_ALLOW_USERS) != 'null' && format('{0},', vars.MOGPLEX_RESPOND_ALLOW_USERS) || '' }}" # set the variable to kim,lee: only these users can ask\n` +
@@ -295,9 +295,9 @@ ${CLEAN_STEP}${keep}`,
         MAKE_TOKEN,
         storeSecret("MOGPLEX_API_KEY"),
         TURN_ON_ACTIONS,
-        "Create a user for the bot, give the user read access if the repository is private, and create a token of that user with the scopes read:user, write:issue and read:repository.",
+        "Create a user for the bot. If the repository is private, give it read access. Create a token for this user with the scopes read:user, write:issue and read:repository.",
         storeSecret("RESPOND_TOKEN"),
-        "Put the names of the users who can ask into the variable MOGPLEX_RESPOND_ALLOW_USERS: Settings > Actions > Variables (recommended). To let anyone who can push ask, make the bot an administrator of the repository. Anyone who can push can then make themselves an administrator: docs/ask.md.",
+        "Put the names of the users who can ask in the variable MOGPLEX_RESPOND_ALLOW_USERS (recommended): Settings > Actions > Variables. Alternatively, to let anyone who can push ask, make the bot an administrator of the repository. Anyone who can push can then become an administrator: docs/ask.md.",
       ],
       remains: [
         secret("MOGPLEX_API_KEY"),
@@ -431,11 +431,11 @@ ${GITLAB_ARTIFACTS}    reports:
         ],
         `Keep all other jobs out of these pipelines: put the rule \`- { if: ${
           isolation(schedule)
-        }, when: never }\` before their other rules. A job without rules then also needs \`- when: on_success\`. A job with only or except cannot have rules. Put there: \`except: { refs: [triggers]${
+        }, when: never }\` before their other rules. A job without rules then also needs \`- when: on_success\`. A job with only or except cannot have rules. Give it \`except: { refs: [triggers]${
           schedule === "none" ? "" : `, variables: ['$MOGPLEX_SCHEDULE == "respond"']`
-        } }\`.`,
-        'Let nobody pass variables to pipelines: Settings > CI/CD > Variables, "No one allowed". Otherwise anyone with the trigger token can run code in the job.',
-        "Check the setup after the commit: Build > Pipelines > New pipeline on the default branch, then start the job mogplex-respond in it.",
+        } }\` instead.`,
+        'Do not let anyone pass variables to pipelines: Settings > CI/CD > Variables, "No one allowed". Otherwise anyone with the trigger token can run code in the job.',
+        "After the commit, check the setup: run a new pipeline on the default branch (Build > Pipelines > New pipeline), and start its job mogplex-respond.",
       ],
       remains: [
         VARIABLE,
@@ -448,7 +448,7 @@ ${GITLAB_ARTIFACTS}    reports:
           ? []
           : ["the schedule with the variable MOGPLEX_SCHEDULE=respond: Build > Pipeline schedules"],
       ],
-      trial: "follow the last step. docs/ask.md explains the others.",
+      trial: "follow the last step. docs/ask.md explains the other steps.",
       lost: ["A mention that the webhook missed starts nothing.", ...LOST],
       render: (repo, stage) =>
         `mogplex-respond:
@@ -648,7 +648,7 @@ export function jobFile(recipe: Recipe, name: string | undefined, stage: string)
   const { file, repo, weekly = false, does, render } = recipe;
   const sign = /^Jenkinsfile$|\.kts$/.test(file) ? "//" : "#";
   const repoName = name === undefined ? repo : name;
-  const when = weekly ? "On Mondays, or by hand," : "On the schedule that you make, or by hand,";
+  const when = weekly ? "On Mondays, or by hand," : "On the schedule that you create, or by hand,";
   return `${sign} Written by mogplex-ci init. ${does ?? `${when} an agent does the task in ${TASK_FILE}`}.
 ${sign} Needs: ${needsOf(recipe, name)}.
 ${render(repoName === undefined ? "" : ` --repo ${repoName}`, stage)}`;
@@ -660,7 +660,7 @@ export function respondRecipe(
   schedule: Schedule = "hourly",
 ): Recipe & { readonly lost: readonly string[] } | undefined {
   if (respond === undefined) return undefined;
-  const does = "A mention at the forge (@mogplex <task>) starts an agent";
+  const does = "A mention in a comment (@mogplex <task>) starts an agent";
   const { lost, ...job } = respond(schedule);
   return { ...recipe, does, ...job, lost: schedule === "none" ? lost : [] };
 }

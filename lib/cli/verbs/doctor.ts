@@ -91,7 +91,7 @@ const purposeOf = ({ option }: Context): Purpose => option(FOR) ?? "run";
 const STARTS: readonly Purpose[] = ["run", "respond"];
 
 /**
- * The repository: on a terminal, by default the folder's. Undefined without a terminal: then the repository is not checked.
+ * The repository; on a terminal, by default the folder's. Undefined without a terminal, so the repository is not checked.
  * @param isRequired Whether to throw the error of a start that has no repository.
  * @throws {UsageError} if `origin` is not used, with the reason and the flag that names the repository.
  */
@@ -100,7 +100,7 @@ function repositoryOf(context: Context, isRequired: boolean): string | undefined
   return context.laptop?.repositoryOfFolder(context, "check repository", isRequired);
 }
 
-/** Without a repository, the check gives the reason that a start would give. */
+/** Without a repository, the check reports the same reason as a start. */
 async function checkServiceFor(context: Context, connection: Parameters<typeof checkService>[1]) {
   const repo = context.option(REPO)?.trim();
   const folder = await tried(() => repo ?? repositoryOf(context, false));
@@ -123,7 +123,7 @@ const READY: Readonly<Record<Purpose, string>> = {
 };
 
 /** A dashboard starts and follows no run, and has its own `--out`. */
-const NOT_FOR_DASHBOARD = skipped("settings", "a dashboard has no run");
+const NOT_FOR_DASHBOARD = skipped("settings", "a dashboard starts no run");
 
 /** @param cause The check that prevents requests to the service. */
 async function checkNothingThere(context: Context, cause: string): Promise<Check[]> {

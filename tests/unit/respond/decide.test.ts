@@ -178,7 +178,7 @@ const ATTACKS: readonly (readonly [what: string, arrange: (forge: FakeForge) => 
       forge.threads.set("issue 8", aThread(ISSUE, { text: "@mogplex go" }));
       return { thread: ISSUE, comment: null, text: null };
     },
-    'the issue does not have the label "mogplex". A mention in a description is not read: write a comment, or set the label',
+    'the issue does not have the label "mogplex". A mention in a description is not read: write a comment, or add the label',
   ],
 ];
 
@@ -1021,7 +1021,7 @@ test("decide() takes fix the build and address the review on a pull request as f
   const ofLine = await wanted(forge, forge.say(PULL, KIM, text, { kind: "review", line }));
   expect([ofLine.task, ofLine.prompt.includes("> src/a.ts:12:")]).toEqual(["fix the build", true]);
   expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex address the review"))).toBe(
-    "no: no review of this pull request requests changes. If you mean something else, describe it in more words",
+    "no: no review of this pull request requests changes. If you meant something else, describe it in more detail",
   );
 });
 

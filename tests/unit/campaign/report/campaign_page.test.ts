@@ -182,7 +182,7 @@ test("renderCampaignPage() shows after too many failures what failed, then its r
       "mogplex-ci campaign approve FILE",
   );
   expect(mainsOf(page).map((text) => text.includes("approve"))).toEqual([false]);
-  expect(page).not.toContain("Stops by itself");
+  expect(page).not.toContain("Stops automatically");
   expect(page).not.toContain("your approval");
   // After the retry only the approval is left.
   const retried = rendered(viewOf([anItem(0, "waiting", { attempts: 1 }), anItem(5, "waiting")], closed));

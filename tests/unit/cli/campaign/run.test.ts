@@ -166,7 +166,7 @@ The gate is closed
     ${second}
   Then open the gate:
     mogplex-ci campaign approve campaign.yml --dir DIR
-  To start nothing more:
+  To stop the campaign instead:
     mogplex-ci campaign stop campaign.yml --dir DIR
 
 Page: DIR/campaign.html

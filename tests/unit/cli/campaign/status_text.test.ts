@@ -240,7 +240,7 @@ test("statusText() says at its end, and only there, what opens a canary that fai
     "  Deal with the items above first. Retried items do not wait for the gate.",
     "  To start the rest anyway:",
     "    mogplex-ci campaign approve campaign.yaml",
-    "  To start nothing more:",
+    "  To stop the campaign instead:",
     "    mogplex-ci campaign stop campaign.yaml",
   ]);
 });

@@ -75,7 +75,8 @@ test("init puts the job beside a file that exists, says which lines to add, and 
 
 test("init says that no job was added when its file exists and does not start the program", async () => {
   const path = ".github/workflows/mogplex.yml";
-  const sentence = `No job was added: ${path} exists, and does not start the program. Rename it, and run init again.\n`;
+  const sentence =
+    `No job was added because ${path} exists but does not start the program. Rename it, then run init again.\n`;
   const { written } = await init(["github"]);
   expect((await init(["github"], { [path]: "on: push\n" })).stdout).toContain(sentence);
   expect((await init(["github"], { [path]: `${written[path]}# ours\n` })).stdout).not.toContain("No job was added");
@@ -454,7 +455,7 @@ test("init --respond writes the program and the job that answers mentions, and t
   ]);
   expect(written[job]).toContain("exec node ci/mogplex.mjs respond --repo acme/web\n");
   expect(written[job]).toStartWith(
-    "# Written by mogplex-ci init. A mention at the forge (@mogplex <task>) starts an agent.\n",
+    "# Written by mogplex-ci init. A mention in a comment (@mogplex <task>) starts an agent.\n",
   );
   expect(stdout).toEndWith(
     'start the workflow "Mogplex answers" by hand. It checks the setup, then looks for mentions.\n',
@@ -477,15 +478,17 @@ test("init --respond lists what to do for a token, a bot and a webhook on GitLab
     "  5. Create a webhook for Comm",
     "  6. Create an hourly schedule",
     "  7. Keep all other jobs out o",
-    "  8. Let nobody pass variables",
-    "  9. Check the setup after the",
+    "  8. Do not let anyone pass va",
+    "  9. After the commit, check t",
   ]);
-  expect(stdout).toEndWith("Then commit these files, and follow the last step. docs/ask.md explains the others.\n");
+  expect(stdout).toEndWith(
+    "Then commit these files, and follow the last step. docs/ask.md explains the other steps.\n",
+  );
   expect(stdout).not.toContain("Without a schedule");
 });
 
 test("init --respond names the jobs of GitLab that also start in its pipelines, but not the agent of init, which is a button there", async () => {
-  const other = "These jobs also start in the pipelines of mogplex-respond: ";
+  const other = "The pipelines of mogplex-respond also start these jobs: ";
   const linesOf = async (text: string, ...args: string[]) => {
     const { stdout } = await init(["gitlab", "--respond", ...args], { ".gitlab-ci.yml": text });
     return stdout.split("\n").filter((line) => line.startsWith(other) || /job mogplex(?!-)/.test(line));
@@ -502,7 +505,7 @@ test("init --respond names the jobs of GitLab that also start in its pipelines, 
 });
 
 test("init names the jobs of GitLab that also start on its schedule, and how to keep them out", async () => {
-  const other = "These jobs also start in the pipelines of that schedule: ";
+  const other = "The pipelines of that schedule also start these jobs: ";
   const rule = "- { if: $MOGPLEX_SCHEDULE, when: never }";
   const stdoutOf = async (text: string) => (await init(["gitlab"], { ".gitlab-ci.yml": text })).stdout;
   const job = (await init(["gitlab"])).written[".gitlab-ci.yml"] ?? "";
@@ -525,8 +528,8 @@ test("init names the jobs of GitLab that also start on its schedule, and how to 
 test("init names the included files of GitLab's pipeline that it cannot read", async () => {
   const text = "include: [{ template: Jobs/SAST.gitlab-ci.yml }, { project: acme/ci, file: a.yml }]\n";
   const unreadable =
-    "\ninit cannot read these files: Jobs/SAST.gitlab-ci.yml, acme/ci. Their jobs might start there, too. If they have " +
-    "workflow:rules, check that these do not exclude the pipelines.\n";
+    "\ninit cannot read these files: Jobs/SAST.gitlab-ci.yml, acme/ci. Jobs in them might start, too. If they have " +
+    "workflow:rules, check that the rules do not exclude these pipelines.\n";
   const run = await init(["gitlab"], { ".gitlab-ci.yml": text });
   expect(run.stdout).toContain(`${unreadable}\nTo keep a job out, put the rule `);
   const respond = await init(["gitlab", "--respond"], { ".gitlab-ci.yml": text });
@@ -537,30 +540,30 @@ test("init prints the rule to add when the workflow of GitLab's pipeline exclude
   const workflow = (rule: string) => `workflow:\n  rules:\n    - if: ${rule}\nbuild: { script: [make] }\n`;
   const linesOf = async (text: string, args: string[] = [], files: Record<string, string> = {}) => {
     const { stdout } = await init(["gitlab", ...args], { ".gitlab-ci.yml": text, ...files });
-    return stdout.split("\n").filter((line) => /^The workflow:rules|^ {4}- if:/.test(line));
+    return stdout.split("\n").filter((line) => /^The pipeline's workflow:rules|^ {4}- if:/.test(line));
   };
-  const then = "GitLab then creates no pipeline, and no job fails. Put this rule before the others there:";
+  const then = "GitLab then creates no pipeline and reports no error. Put this rule before the others:";
   const mergeRequests = workflow("$CI_PIPELINE_SOURCE == 'merge_request_event'");
   expect(await linesOf(mergeRequests)).toEqual([
-    `The workflow:rules of the pipeline exclude schedules and pipelines started by hand. ${then}`,
+    `The pipeline's workflow:rules exclude schedules and pipelines started by hand. ${then}`,
     '    - if: $MOGPLEX_SCHEDULE || $CI_PIPELINE_SOURCE == "web"',
   ]);
   expect(await linesOf(mergeRequests, ["--respond"])).toEqual([
-    `The workflow:rules of the pipeline exclude triggers, schedules and pipelines started by hand. ${then}`,
+    `The pipeline's workflow:rules exclude triggers, schedules and pipelines started by hand. ${then}`,
     '    - if: $CI_PIPELINE_SOURCE == "trigger" || $MOGPLEX_SCHEDULE || $CI_PIPELINE_SOURCE == "web"',
   ]);
   expect(await linesOf(workflow("$CI_PIPELINE_SOURCE =~ /^(schedule|web)$/"), ["--respond"])).toEqual([
-    `The workflow:rules of the pipeline exclude triggers. ${then}`,
+    `The pipeline's workflow:rules exclude triggers. ${then}`,
     '    - if: $CI_PIPELINE_SOURCE == "trigger"',
   ]);
   const onMain = workflow('$CI_COMMIT_BRANCH == "main" && $CI_PIPELINE_SOURCE != "web"');
   expect(await linesOf(onMain)).toEqual([
-    `The workflow:rules of the pipeline might exclude schedules and pipelines started by hand. ${then}`,
+    `The pipeline's workflow:rules might exclude schedules and pipelines started by hand. ${then}`,
     '    - if: $MOGPLEX_SCHEDULE || $CI_PIPELINE_SOURCE == "web"',
   ]);
   const head = { ".git/refs/remotes/origin/HEAD": "ref: refs/remotes/origin/main\n" };
   expect(await linesOf(onMain, [], head)).toEqual([
-    `The workflow:rules of the pipeline exclude pipelines started by hand. ${then}`,
+    `The pipeline's workflow:rules exclude pipelines started by hand. ${then}`,
     '    - if: $CI_PIPELINE_SOURCE == "web"',
   ]);
   expect(await linesOf(workflow("$CI_COMMIT_BRANCH"))).toEqual([]);
@@ -724,9 +727,9 @@ test("init breaks its sentences between words on a terminal, and keeps commands 
 test("init on a terminal indents the further lines of a step below its text", async () => {
   const text = await initOnTerminal(["gitea", "--respond"]);
   expect(text).toContain(
-    "\n  4. Create a user for the bot, give the user read access if the repository is\n" +
-      "     private, and create a token of that user with the scopes read:user,\n" +
-      "     write:issue and read:repository.\n",
+    "\n  4. Create a user for the bot. If the repository is private, give it read\n" +
+      "     access. Create a token for this user with the scopes read:user, write:issue\n" +
+      "     and read:repository.\n",
   );
   expect(text).toContain(`\n  sha256 ${sha256Hex(PROGRAM)}\n`);
 });

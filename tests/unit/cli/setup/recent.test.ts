@@ -179,7 +179,7 @@ test("runs recent prints hostile text harmlessly, and says when there is nothing
   const { stdout } = await cli(["runs", "recent"], { env: HOME, files: { [FILE]: line } });
   expect(stdout).not.toContain("\u001b");
   expect(stdout).not.toMatch(/^::/m);
-  expect((await cli(["runs", "recent"], { env: HOME })).stderr).toContain("remembers no runs");
+  expect((await cli(["runs", "recent"], { env: HOME })).stderr).toContain("has no recent runs");
 });
 
 test("runs recent, follow and report call a run cancelled that was cancelled while it booted and then failed", async () => {

@@ -412,7 +412,7 @@ test("respond --dry-run --event of a new issue says that the mention in its desc
       "The event has no comment and no label. It is by kim, who can push.",
       "Title and description are by kim, who can push.",
       "Decision: no run would start",
-      `${NO_LABEL}. A mention in a description is not read: write a comment, or set the label`,
+      `${NO_LABEL}. A mention in a description is not read: write a comment, or add the label`,
     ]);
   }
   // The job looks for its label among all labels of the issue.

@@ -177,7 +177,7 @@ test("doctor --for respond finds on Gitea a missing scope, names and a label, wi
     state: "failed",
     finding: expect.stringContaining("Gitea shows it only to administrators of the repository"),
     advice:
-      "Put the names of the users who can ask into --allow-users or the variable MOGPLEX_RESPOND_ALLOW_USERS (recommended). An " +
+      "Put the names of the users who can ask in --allow-users or the variable MOGPLEX_RESPOND_ALLOW_USERS (recommended). An " +
       "administrator's token with the scope read:repository also works, but then everybody who can push can make " +
       "themselves an administrator: docs/ask.md",
   });
