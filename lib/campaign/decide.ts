@@ -265,17 +265,17 @@ export function selectItems(
     throw new UsageError({ attempted, why: "no failed item is left", value, advice: listsText(opened) });
   }
   const cancelled = failed && store.memory.counts.cancelled > 0
-    ? "--failed leaves out cancelled items: for them give --cause WORD or --only GLOB"
+    ? "--failed leaves out cancelled items; select them with --cause WORD or --only GLOB"
     : undefined;
   throw noMatchError(deciding, only, [], cancelled);
 }
 
-/** Most names and globs without an item that an error lists. */
+/** Maximum number of unmatched names and globs that an error lists. */
 const MAX_UNMATCHED = 5;
 
 /**
- * @param globs Those that no item matches; empty if the selection has none.
- * @param names Names of all items, among which the nearest are looked for.
+ * @param globs Names and globs that match no item; empty if the selection has none.
+ * @param names Names of all items, to search for similar ones.
  * @param hint What to do instead, as a clause.
  */
 function noMatchError(

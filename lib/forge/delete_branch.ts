@@ -1,5 +1,5 @@
 /**
- * Deletes a branch of GitLab, Gitea or Forgejo. GitHub shows branches in another form.
+ * Deletes a branch on GitLab, Gitea or Forgejo. GitHub's API for branches is different.
  * @module
  */
 import * as z from "zod/mini";
@@ -12,7 +12,7 @@ const branchSchema = z.lazy(() =>
 );
 
 /**
- * Deletes a branch if it is still at a commit. These forges cannot pin it: the branch is read right before.
+ * Deletes a branch if it is still at a commit. These forges cannot check the commit, so the branch is read right before.
  *
  * @param name For messages, as in `branch "fix" of acme/web`.
  * @param path Where the branch is read and deleted.

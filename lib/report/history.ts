@@ -303,7 +303,7 @@ export function readHistory(text: string): History {
 interface Comparison {
   /** Undefined for the first run. */
   before: HistoryRecord | undefined;
-  /** In words: `2 min longer, failed before as well`; null without an earlier run. */
+  /** In words: `2 min longer, failed last time too`; null without an earlier run. */
   text: string | null;
   /** Newest first. */
   earlier: readonly HistoryRecord[];
@@ -337,7 +337,7 @@ function timeText(longerMs: number | null, tookMs: number): string | null {
 function verdictText(outcome: HistoryRecord["outcome"], before: HistoryRecord["outcome"], same: number): string {
   const verb = OUTCOME_WORDS[before].past;
   if (outcome !== before) return `${verb} before`;
-  return `${verb} before as well${same > 1 ? `, ${same + 1} times in a row` : ""}`;
+  return `${verb} last time too${same > 1 ? `, ${same + 1} times in a row` : ""}`;
 }
 
 const MAX_EARLIER = 10;

@@ -55,7 +55,7 @@ const AT_MOST: Option<number> = {
 };
 
 export const campaignAskVerb: Verb = campaignVerb("ask", {
-  summary: "Request reviews of pull requests that nobody was asked to review",
+  summary: "Request reviews of pull requests that have no reviewer",
   flags: [WHERE, SELECTION, [REVIEWER, AT_MOST, YES], [BY, DRY_RUN, JSON_OBJECT], FORGE],
   codes: CHANGE_CODES,
   meanings: OF_CHANGES,

@@ -180,7 +180,7 @@ test("a second stop says what the first one does, and a resume that cancelled it
   expect([pendingCancels, state]).toEqual([3, "stopping"]);
   expect((await world.advance()).view.pendingCancels).toBeUndefined();
   expect(await failureOf(() => world.decide(retry({ failed: true })))).toMatch(
-    /no item matches; --failed leaves out cancelled items: for them give --cause WORD or --only GLOB; `mogplex-ci campaign/,
+    /no item matches; --failed leaves out cancelled items; select them with --cause WORD or --only GLOB; `mogplex-ci campaign/,
   );
   expect((await world.decide({ kind: "resume" })).text).toBe(
     "the stop is lifted; 3 cancelled items stay as they are until you retry them",

@@ -30,7 +30,7 @@ test("run --follow adds a line for each run, and summary and log compare with th
   expect(first.stdout).not.toContain("Compared with");
   const files = { [FILE]: first.io.files.get(FILE) ?? "" };
   const second = await cli([...RUN, "--new"], { files });
-  const sentence = /Compared with the previous run \(1 Sep 2026, 00:0\d UTC\): about as long, failed before as well\./;
+  const sentence = /Compared with the previous run \(1 Sep 2026, 00:0\d UTC\): about as long, failed last time too\./;
   expect(second.stdout).toMatch(sentence);
   expect(second.io.files.get("mogplex-ci/summary.md")).toMatch(sentence);
   const { records, skipped } = readHistory(second.io.files.get(FILE) ?? "");

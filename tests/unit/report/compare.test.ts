@@ -38,13 +38,13 @@ test("compareRuns() says how a run differs from the one before", () => {
   const text = (run: Partial<HistoryRecord>, ...before: Partial<HistoryRecord>[]) =>
     compareRuns(record(20, run), before.map((each, index) => record(index + 1, each))).text;
   const failed = { outcome: "failed" } as const;
-  expect(text({ ...failed, tookMs: 12 * MINUTE }, failed)).toBe("2 min longer, failed before as well");
+  expect(text({ ...failed, tookMs: 12 * MINUTE }, failed)).toBe("2 min longer, failed last time too");
   expect(text({ tookMs: 7 * MINUTE }, failed)).toBe("3 min shorter, failed before");
   expect(text(failed, {})).toBe("about as long, succeeded before");
   expect(text({ tookMs: 10 * MINUTE + 20_000 }, {}, {}, {})).toBe(
     "about as long, succeeded before as well, 4 times in a row",
   );
-  expect(text(failed, {}, failed, failed)).toBe("about as long, failed before as well, 3 times in a row");
+  expect(text(failed, {}, failed, failed)).toBe("about as long, failed last time too, 3 times in a row");
   expect(text({ tookMs: null, outcome: "deadline" }, {})).toBe("succeeded before");
   expect(text({})).toBeNull();
 });
