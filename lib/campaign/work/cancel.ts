@@ -6,7 +6,9 @@
 import { MogplexError } from "../../errors.ts";
 import type { Run } from "../../model.ts";
 import { isTerminal } from "../../service/contract.ts";
-import { cancel, type OpenRun, proveRun, read, recordEnd, recordLook, runIdOf, unlessGone } from "./look.ts";
+import { proveRun } from "./access.ts";
+import { cancel, read, recordEnd, recordLook, unlessGone } from "./look.ts";
+import { type OpenRun, runIdOf } from "./store.ts";
 import type { Work } from "./work.ts";
 
 /**

@@ -5,7 +5,7 @@
  */
 import { formatCount } from "../../text/duration.ts";
 import { messageOf } from "../../error_sentence.ts";
-import { MogplexError, NotFoundError, UsageError } from "../../errors.ts";
+import { MogplexError, NotFoundError } from "../../errors.ts";
 import { parsePullRequest } from "../../forge/all.ts";
 import { isLoopback } from "../../loopback.ts";
 import type { Run, RunEvent } from "../../model.ts";
@@ -15,19 +15,14 @@ import { AgentWatch } from "../../run/no_sandbox.ts";
 import { type EventFacts, factsFromEvents } from "../../run/result.ts";
 import { lastAgentLines } from "../../report/event_text.ts";
 import { isTerminal } from "../../service/contract.ts";
-import { laterFailure } from "../../service/retry.ts";
 import { type ItemMemory, nameOf, type StartMemory } from "../journal/memory.ts";
 import { LAST_LINES, type ResultMemory } from "../journal/record.ts";
 import { GOOD_VERDICTS } from "../view/verdicts.ts";
+import { proveRun, whyGone } from "./access.ts";
 import { type Judgement, judgeRun, seemsUnbegun } from "./judge.ts";
 import { readItemResult } from "./item_result.ts";
-import { noteName, serviceNow, whyGone, type Work } from "./work.ts";
-
-/** An item with its start whose run has not ended. */
-export interface OpenRun {
-  item: ItemMemory;
-  start: StartMemory;
-}
+import { type OpenRun, runIdOf } from "./store.ts";
+import { noteName, serviceNow, type Work } from "./work.ts";
 
 /**
  * Age from which on the record itself is read, in milliseconds: the service repairs one whose worker died only then. Workers of the base
@@ -65,8 +60,8 @@ export async function unlessGone<T>(work: Work, open: OpenRun, act: () => Promis
     return await act();
   } catch (error) {
     if (!(error instanceof NotFoundError)) throw error;
+    const reason = work.reason(await whyGone(work, open, error));
     const [runId, { item }, { number: start, createdAt, updatedAt }] = [runIdOf(open), open.item, open.start];
-    const reason = work.reason(await whyGone(work, { item, runId, start }, error));
     const none = { status: null, changed: null, branch: null, pullRequest: null, retryAt: null, slot: true };
     const facts = { as: "invalid" as const, runId, reason, createdAt, updatedAt, ...none };
     await work.store.record({ type: "ended", item: item.id, start, ...facts });
@@ -135,32 +130,6 @@ export async function read(work: Work, open: OpenRun): Promise<Seen> {
     withoutEvents.add(runId);
     return { run, events: null };
   }
-}
-
-/** Proves that a run is the item's, before anything more is done with it: the journal may have been changed. */
-export function proveRun({ proven, booting }: Work, { item }: ItemMemory, run: Run): void {
-  if (run.repoId.toLowerCase() !== item.repositoryId) {
-    throw new UsageError({
-      attempted: `continue with run "${run.runId}" of ${item.repository}`,
-      why: `the run is of another repository, "${run.repoId}": the journal was changed`,
-      advice: "find out who can write to the directory of the campaign, and begin again with another `round`",
-    });
-  }
-  proven.add(run.runId.toLowerCase());
-  noteBoot(booting, run);
-}
-
-function noteBoot(
-  booting: Set<string>,
-  { runId, sandboxRecordId }: Pick<Run, "runId" | "sandboxRecordId">,
-): void {
-  if (sandboxRecordId === null) booting.add(runId.toLowerCase());
-  else booting.delete(runId.toLowerCase());
-}
-
-export function runIdOf({ start }: OpenRun): string {
-  if (start.runId === null) throw new Error(`Cannot look at start ${start.number}: it has no run`);
-  return start.runId;
 }
 
 /** When the run began, or continued after it had waited for an answer, in milliseconds since 1970 by the service; NaN if unknown. */
@@ -382,41 +351,4 @@ export async function cancel(work: Work, open: OpenRun): Promise<{ run: Run; byI
   );
   proveRun(work, open.item, run);
   return { run, byItself: alreadyTerminal || run.status !== "cancelled" };
-}
-
-/**
- * Proves that the token can read the runs of the campaign, since no route shows whose token it is: the open runs, otherwise the newest one.
- * Needs no request for runs that this process has read or started.
- *
- * @throws {UsageError} when nothing of the campaign is found, or a run belongs to another repository.
- */
-export async function proveUser(work: Work): Promise<void> {
-  const { session, store, pace, proven } = work;
-  const open = store.openRuns().filter((each) => !proven.has(runIdOf(each)));
-  const newest = proven.size > 0 || open.length > 0 ? undefined : newestRun(work);
-  let missing: { open: OpenRun; cause: NotFoundError } | undefined;
-  for (const each of newest === undefined ? open : [newest]) {
-    const runId = runIdOf(each);
-    try {
-      proveRun(work, each.item, await pace.request((call) => session.client.getRun(runId, call)));
-    } catch (error) {
-      if (error instanceof NotFoundError) {
-        // It might be gone with its repository. Another run can prove whose token it is.
-        missing ??= { open: each, cause: error };
-        continue;
-      }
-      // Another run has proven whose token it is. A run that cannot be read for now does not block the start of other items.
-      if (laterFailure(error) === undefined || proven.size === 0) throw error;
-    }
-  }
-  if (missing === undefined || proven.size > 0) return;
-  const { open: { item: { item }, start: { number: start } }, cause } = missing;
-  await whyGone(work, { item, start, runId: runIdOf(missing.open) }, cause);
-}
-
-/** The run that was started last, with its item; undefined before the first run. */
-function newestRun({ store: { memory } }: Work): OpenRun | undefined {
-  const start = [...memory.runs.values()].at(-1);
-  const item = [...memory.items.values()].find(({ starts }) => start !== undefined && starts.includes(start));
-  return start === undefined || item === undefined ? undefined : { item, start };
 }

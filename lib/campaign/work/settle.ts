@@ -12,8 +12,8 @@ import { isoTime } from "../../run/result.ts";
 import type { ItemMemory } from "../journal/memory.ts";
 import { nextStarts, SANDBOX_LIMIT } from "../pace/next_starts.ts";
 import { isToCancel, pausedUntilMs, readyMs, toSettle } from "../view/progress.ts";
+import { proveUser } from "./access.ts";
 import { cancelRuns, type ToCancel } from "./cancel.ts";
-import { proveUser } from "./look.ts";
 import { startItem } from "./start_item.ts";
 import { type Rest, serviceNow, type Work } from "./work.ts";
 

@@ -22,10 +22,11 @@ import { followUpHash, followUpRequestOf, requestOf, taskHash } from "../plan/ma
 import { gateDue, paceInput, readyItems, toSettle } from "../view/progress.ts";
 import { followUpBranch } from "../pulls.ts";
 import type { StartVerdict } from "../view/verdicts.ts";
-import { lookAtRun, proveUser } from "./look.ts";
+import { lists, proveAccess, proveUser } from "./access.ts";
+import { lookAtRun } from "./look.ts";
 import { type Intent, withdrawIntents } from "./own_starts.ts";
 import { itemResultPath } from "./item_result.ts";
-import { lists, proveAccess, type Rest, serviceNow, takeStops, troubleBody, type Work } from "./work.ts";
+import { type Rest, serviceNow, takeStops, troubleBody, type Work } from "./work.ts";
 
 /** Statuses of a sandbox that counts against the limit. Source: contract 3.2 and section 12. */
 const ACTIVE: readonly string[] = ["creating", "installing", "running"];

@@ -13,6 +13,17 @@ import { fitBody, type JournalRecord, type RecordBody, type StopRequest } from "
 import type { Quota } from "../pace/next_starts.ts";
 import { followUpHash, taskHash } from "../plan/make_lock.ts";
 
+/** An item with its start whose run has not ended. */
+export interface OpenRun {
+  item: ItemMemory;
+  start: StartMemory;
+}
+
+export function runIdOf({ start }: OpenRun): string {
+  if (start.runId === null) throw new Error(`Cannot look at start ${start.number}: it has no run`);
+  return start.runId;
+}
+
 export class Store {
   readonly #home: Home;
   readonly memory: CampaignMemory;
@@ -166,7 +177,7 @@ export class Store {
     return fitBody(body, at).map((fit) => ({ schema: 1, seq, previous: "", at, wave, ...fit }));
   }
 
-  openRuns(): { item: ItemMemory; start: StartMemory }[] {
+  openRuns(): OpenRun[] {
     return [...this.#open].flatMap((item) => {
       const start = item.starts.at(-1);
       return start === undefined ? [] : [{ item, start }];

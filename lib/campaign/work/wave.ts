@@ -11,10 +11,10 @@ import { type CampaignInternals, plannedStore, viewOf, withCampaign } from "../o
 import { nextStarts } from "../pace/next_starts.ts";
 import { closedBy, gateDue, isToCancel, paceInput, readyItems, toSettle } from "../view/progress.ts";
 import type { CampaignView } from "../view/view.ts";
-import { lookAtRun, type OpenRun } from "./look.ts";
+import { lookAtRun } from "./look.ts";
 import { cancelsAreNew, obeyDecisions, worstOf } from "./settle.ts";
 import { startSome } from "./start_item.ts";
-import type { Store } from "./store.ts";
+import type { OpenRun, Store } from "./store.ts";
 import { readPullRequests, serviceNow, type Work } from "./work.ts";
 
 /**

@@ -4,8 +4,7 @@
  *
  * @module
  */
-import { messageOf } from "../../error_sentence.ts";
-import { type MogplexError, NotFoundError, UsageError } from "../../errors.ts";
+import type { MogplexError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { parsePullRequest, PUBLIC_HOSTS } from "../../forge/all.ts";
 import { hostIn } from "../../forge/open.ts";
@@ -14,14 +13,13 @@ import type { Session } from "../../run/session.ts";
 import { laterFailure } from "../../service/retry.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
 import type { CampaignOptions } from "../campaign_options.ts";
-import type { Lock, LockItem } from "../journal/lock.ts";
-import { type CampaignMemory, hasRun, type ItemMemory, nameOf, type StartMemory } from "../journal/memory.ts";
+import type { Lock } from "../journal/lock.ts";
+import { type ItemMemory, nameOf } from "../journal/memory.ts";
 import { CHECKS_RULE, type GateName, MAX_REASON, type RecordBody } from "../journal/record.ts";
 import type { Pace } from "../pace/next_starts.ts";
 import type { RequestPace } from "../plan/resolve.ts";
 import { followUpsDue, whoStopped } from "../view/progress.ts";
 import { itemsElsewhere, type PullRequests } from "../pulls.ts";
-import { hasVerdict } from "../view/verdicts.ts";
 import type { OwnStarts } from "./own_starts.ts";
 import { setUpPullRequests } from "./set_up_pulls.ts";
 import type { Store } from "./store.ts";
@@ -208,137 +206,4 @@ export async function refreshPullRequests({ store, pulls }: Pick<Work, "store" |
     await store.record({ type: "retry", items, by: CHECKS_RULE, adopt: false, followUp: "checks" });
   }
   return [...new Set([...changed, ...items])];
-}
-
-// Distinguishes a deleted repository from a token that reaches nothing of the campaign: only the first is a fact about the item. No route
-// shows whose token it is, and reading changes nothing.
-
-/** Most other repositories, and most other runs, that are looked for. */
-const OTHERS = 5;
-
-/** Other repositories of the campaign, evenly spread over its list. Hidden ones are in no list of the service. */
-function othersOf({ lock }: Work, { repositoryId }: LockItem): string[] {
-  const ids = new Set<string>();
-  for (const item of lock.items) {
-    if (item.excluded === null && item.repository !== item.repositoryId) ids.add(item.repositoryId);
-  }
-  ids.delete(repositoryId);
-  const step = Math.max(1, Math.floor(ids.size / OTHERS));
-  return [...ids].filter((_, index) => index % step === 0).slice(0, OTHERS);
-}
-
-/** Other runs of the journal, the newest first. */
-function otherRuns({ store: { memory } }: Work, runId: string): { runId: string; repositoryId: string }[] {
-  const owners = new Map<StartMemory, LockItem>();
-  for (const { item, starts } of memory.items.values()) for (const start of starts) owners.set(start, item);
-  return [...memory.runs].flatMap(([id, start]) => {
-    const item = owners.get(start);
-    return id === runId || item === undefined ? [] : [{ runId: id, repositoryId: item.repositoryId }];
-  }).toReversed();
-}
-
-/** Whether a run can be read, and is of its repository. */
-async function reaches(
-  { session: { client }, pace, proven }: Work,
-  id: string,
-  repositoryId: string,
-): Promise<boolean> {
-  try {
-    const run = await pace.request((call) => client.getRun(id, call));
-    if (run.repoId.toLowerCase() !== repositoryId) return false;
-    proven.add(id);
-    return true;
-  } catch (error) {
-    if (error instanceof NotFoundError) return false;
-    throw error;
-  }
-}
-
-/** Whether the service lists a repository. Its id belongs to one user. */
-export async function lists({ session: { client }, pace, proven }: Work, id: string): Promise<boolean> {
-  const rows = await pace.request((call) => client.listRepos({ id, limit: 1 }, call));
-  if (rows.length > 0) proven.add(id);
-  return rows.length > 0;
-}
-
-/**
- * Finds out why the service does not find a run. A repository that is removed takes its runs with it; another user's token finds
- * nothing at all.
- *
- * @returns Why the run is gone, for the journal.
- * @throws {UsageError} when neither another run nor a repository of the campaign is found: the journal then says so.
- */
-export async function whyGone(
-  work: Work,
-  { item, runId, start }: { item: LockItem; runId: string; start: number },
-  cause: NotFoundError,
-): Promise<string> {
-  const { store, proven } = work;
-  const isListed = await lists(work, item.repositoryId);
-  for (const other of otherRuns(work, runId).slice(0, OTHERS)) {
-    if (proven.size > 0) break;
-    await reaches(work, other.runId, other.repositoryId);
-  }
-  for (const id of othersOf(work, item)) {
-    if (proven.size > 0) break;
-    await lists(work, id);
-  }
-  const gone = `the service no longer has run "${runId}"`;
-  if (proven.size > 0) {
-    return isListed
-      ? `${gone}, although it lists its repository`
-      : `${gone}, nor its repository in its list: the repository was removed`;
-  }
-  if (isGivenUp(store.memory, item.id)) return `the service does not find run "${runId}"`;
-  const error = otherUser(runId, cause);
-  const last = store.memory.items.get(item.id);
-  if (last !== undefined && hasRun(last) && last.starts.at(-1)?.missing === false) {
-    const reason = work.reason(messageOf(error)) ?? error.name;
-    await store.record({ type: "trouble", reason, missing: { item: item.id, start } });
-  }
-  throw error;
-}
-
-/** Whether a person has given up an item and nothing else is left to do. Then the owner of the token no longer matters. */
-function isGivenUp(memory: CampaignMemory, id: string): boolean {
-  if (memory.stopped?.cancel) return false;
-  return [...memory.items.values()].every(({ item, state, skipped }) =>
-    skipped !== null && !skipped.cancel || item.id !== id && hasVerdict(state)
-  );
-}
-
-function otherUser(runId: string, cause: unknown): UsageError {
-  return new UsageError({
-    attempted: `read run "${runId}" of the campaign`,
-    why:
-      "the service finds neither this run nor any other run or repository of the campaign, so this token belongs to " +
-      "a different user than the one who started it, or all of them were removed",
-    advice: "use that user's token; or start your own campaign, with another directory and another `round`; " +
-      "if its repository was removed, `campaign skip` gives up its item",
-  }, { cause });
-}
-
-/**
- * Proves that the token reaches the repository of an item, or at least another one of the campaign. Call it when the service refuses
- * a start because it does not know the repository, before that is recorded.
- *
- * @throws {UsageError} when it reaches none: it belongs to a different user than the one who planned, or that user has lost the access.
- */
-export async function proveAccess(work: Work, item: LockItem): Promise<void> {
-  const { session: { client }, pace, proven } = work;
-  const others = othersOf(work, item);
-  // A run that was read proves whose token it is, and one repository shows nothing about the others.
-  if (others.length === 0 && proven.size > 0) return;
-  for (const id of [item.repositoryId, ...others]) {
-    const rows = await pace.request((call) => client.listRepos({ id, limit: 1 }, call));
-    if (rows.length > 0) return;
-  }
-  const also = others.length === 0 ? "" : `, nor any of the ${others.length} others in the campaign`;
-  throw new UsageError({
-    attempted: `start ${item.repository}`,
-    why:
-      `this token cannot access the repository${also}: it belongs to a different user than the one who planned, or that ` +
-      "user has lost access",
-    advice: "use that user's token, or restore the access: no item has lost anything",
-  });
 }

@@ -1,0 +1,197 @@
+/**
+ * What this token reaches. The service does not find what was deleted, and nothing of another user: only the first is a fact about an item. No
+ * route shows whose token it is, so other runs and repositories of the campaign are read. Reading changes nothing.
+ *
+ * @module
+ */
+import { messageOf } from "../../error_sentence.ts";
+import { NotFoundError, UsageError } from "../../errors.ts";
+import type { Run } from "../../model.ts";
+import { laterFailure } from "../../service/retry.ts";
+import type { LockItem } from "../journal/lock.ts";
+import { type CampaignMemory, hasRun, type ItemMemory, type StartMemory } from "../journal/memory.ts";
+import { hasVerdict } from "../view/verdicts.ts";
+import { type OpenRun, runIdOf } from "./store.ts";
+import type { Work } from "./work.ts";
+
+/** Proves that a run is the item's, before anything more is done with it: the journal may have been changed. */
+export function proveRun({ proven, booting }: Work, { item }: ItemMemory, run: Run): void {
+  if (run.repoId.toLowerCase() !== item.repositoryId) {
+    throw new UsageError({
+      attempted: `continue with run "${run.runId}" of ${item.repository}`,
+      why: `the run is of another repository, "${run.repoId}": the journal was changed`,
+      advice: "find out who can write to the directory of the campaign, and begin again with another `round`",
+    });
+  }
+  const runId = run.runId.toLowerCase();
+  proven.add(runId);
+  if (run.sandboxRecordId === null) booting.add(runId);
+  else booting.delete(runId);
+}
+
+/**
+ * Proves that the token can read the runs of the campaign, since no route shows whose token it is: the open runs, otherwise the newest one.
+ * Needs no request for runs that this process has read or started.
+ *
+ * @throws {UsageError} when nothing of the campaign is found, or a run belongs to another repository.
+ */
+export async function proveUser(work: Work): Promise<void> {
+  const { session, store, pace, proven } = work;
+  const open = store.openRuns().filter((each) => !proven.has(runIdOf(each)));
+  const newest = proven.size > 0 || open.length > 0 ? undefined : newestRun(work);
+  let missing: { open: OpenRun; cause: NotFoundError } | undefined;
+  for (const each of newest === undefined ? open : [newest]) {
+    const runId = runIdOf(each);
+    try {
+      proveRun(work, each.item, await pace.request((call) => session.client.getRun(runId, call)));
+    } catch (error) {
+      if (error instanceof NotFoundError) {
+        // It might be gone with its repository. Another run can prove whose token it is.
+        missing ??= { open: each, cause: error };
+        continue;
+      }
+      // Another run has proven whose token it is. A run that cannot be read for now does not block the start of other items.
+      if (laterFailure(error) === undefined || proven.size === 0) throw error;
+    }
+  }
+  if (missing === undefined || proven.size > 0) return;
+  await whyGone(work, missing.open, missing.cause);
+}
+
+/** The run that was started last, with its item; undefined before the first run. */
+function newestRun({ store: { memory } }: Work): OpenRun | undefined {
+  const start = [...memory.runs.values()].at(-1);
+  const item = [...memory.items.values()].find(({ starts }) => start !== undefined && starts.includes(start));
+  return start === undefined || item === undefined ? undefined : { item, start };
+}
+
+/** Most other repositories, and most other runs, that are looked for. */
+const OTHERS = 5;
+
+/** Other repositories of the campaign, evenly spread over its list. Hidden ones are in no list of the service. */
+function othersOf({ lock }: Work, { repositoryId }: LockItem): string[] {
+  const ids = new Set<string>();
+  for (const item of lock.items) {
+    if (item.excluded === null && item.repository !== item.repositoryId) ids.add(item.repositoryId);
+  }
+  ids.delete(repositoryId);
+  const step = Math.max(1, Math.floor(ids.size / OTHERS));
+  return [...ids].filter((_, index) => index % step === 0).slice(0, OTHERS);
+}
+
+/** Other runs of the journal, the newest first. */
+function otherRuns({ store: { memory } }: Work, runId: string): { runId: string; repositoryId: string }[] {
+  const owners = new Map<StartMemory, LockItem>();
+  for (const { item, starts } of memory.items.values()) for (const start of starts) owners.set(start, item);
+  return [...memory.runs].flatMap(([id, start]) => {
+    const item = owners.get(start);
+    return id === runId || item === undefined ? [] : [{ runId: id, repositoryId: item.repositoryId }];
+  }).toReversed();
+}
+
+/** Whether a run can be read, and is of its repository. */
+async function reaches(
+  { session: { client }, pace, proven }: Work,
+  id: string,
+  repositoryId: string,
+): Promise<boolean> {
+  try {
+    const run = await pace.request((call) => client.getRun(id, call));
+    if (run.repoId.toLowerCase() !== repositoryId) return false;
+    proven.add(id);
+    return true;
+  } catch (error) {
+    if (error instanceof NotFoundError) return false;
+    throw error;
+  }
+}
+
+/** Whether the service lists a repository. Its id belongs to one user. */
+export async function lists({ session: { client }, pace, proven }: Work, id: string): Promise<boolean> {
+  const rows = await pace.request((call) => client.listRepos({ id, limit: 1 }, call));
+  if (rows.length > 0) proven.add(id);
+  return rows.length > 0;
+}
+
+/**
+ * Finds out why the service does not find a run. A repository that is removed takes its runs with it; another user's token finds
+ * nothing at all.
+ *
+ * @returns Why the run is gone, for the journal.
+ * @throws {UsageError} when neither another run nor a repository of the campaign is found: the journal then says so.
+ */
+export async function whyGone(
+  work: Work,
+  open: OpenRun,
+  cause: NotFoundError,
+): Promise<string> {
+  const { store, proven } = work;
+  const [runId, { item }, { number: start }] = [runIdOf(open), open.item, open.start];
+  const isListed = await lists(work, item.repositoryId);
+  for (const other of otherRuns(work, runId).slice(0, OTHERS)) {
+    if (proven.size > 0) break;
+    await reaches(work, other.runId, other.repositoryId);
+  }
+  for (const id of othersOf(work, item)) {
+    if (proven.size > 0) break;
+    await lists(work, id);
+  }
+  const gone = `the service no longer has run "${runId}"`;
+  if (proven.size > 0) {
+    return isListed
+      ? `${gone}, although it lists its repository`
+      : `${gone}, nor its repository in its list: the repository was removed`;
+  }
+  if (isGivenUp(store.memory, item.id)) return `the service does not find run "${runId}"`;
+  const error = otherUser(runId, cause);
+  const last = store.memory.items.get(item.id);
+  if (last !== undefined && hasRun(last) && last.starts.at(-1)?.missing === false) {
+    const reason = work.reason(messageOf(error)) ?? error.name;
+    await store.record({ type: "trouble", reason, missing: { item: item.id, start } });
+  }
+  throw error;
+}
+
+/** Whether a person has given up an item and nothing else is left to do. Then the owner of the token no longer matters. */
+function isGivenUp(memory: CampaignMemory, id: string): boolean {
+  if (memory.stopped?.cancel) return false;
+  return [...memory.items.values()].every(({ item, state, skipped }) =>
+    skipped !== null && !skipped.cancel || item.id !== id && hasVerdict(state)
+  );
+}
+
+function otherUser(runId: string, cause: unknown): UsageError {
+  return new UsageError({
+    attempted: `read run "${runId}" of the campaign`,
+    why:
+      "the service finds neither this run nor any other run or repository of the campaign, so this token belongs to " +
+      "a different user than the one who started it, or all of them were removed",
+    advice: "use that user's token; or start your own campaign, with another directory and another `round`; " +
+      "if its repository was removed, `campaign skip` gives up its item",
+  }, { cause });
+}
+
+/**
+ * Proves that the token reaches the repository of an item, or at least another one of the campaign. Call it when the service refuses
+ * a start because it does not know the repository, before that is recorded.
+ *
+ * @throws {UsageError} when it reaches none: it belongs to a different user than the one who planned, or that user has lost the access.
+ */
+export async function proveAccess(work: Work, item: LockItem): Promise<void> {
+  const { session: { client }, pace, proven } = work;
+  const others = othersOf(work, item);
+  // A run that was read proves whose token it is, and one repository shows nothing about the others.
+  if (others.length === 0 && proven.size > 0) return;
+  for (const id of [item.repositoryId, ...others]) {
+    const rows = await pace.request((call) => client.listRepos({ id, limit: 1 }, call));
+    if (rows.length > 0) return;
+  }
+  const also = others.length === 0 ? "" : `, nor any of the ${others.length} others in the campaign`;
+  throw new UsageError({
+    attempted: `start ${item.repository}`,
+    why:
+      `this token cannot access the repository${also}: it belongs to a different user than the one who planned, or that ` +
+      "user has lost access",
+    advice: "use that user's token, or restore the access: no item has lost anything",
+  });
+}
