@@ -42,7 +42,7 @@ test("compareRuns() says how a run differs from the one before", () => {
   expect(text({ tookMs: 7 * MINUTE }, failed)).toBe("3 min shorter, failed before");
   expect(text(failed, {})).toBe("about as long, succeeded before");
   expect(text({ tookMs: 10 * MINUTE + 20_000 }, {}, {}, {})).toBe(
-    "about as long, succeeded before as well, 4 times in a row",
+    "about as long, succeeded last time too, 4 times in a row",
   );
   expect(text(failed, {}, failed, failed)).toBe("about as long, failed last time too, 3 times in a row");
   expect(text({ tookMs: null, outcome: "deadline" }, {})).toBe("succeeded before");
@@ -77,7 +77,7 @@ test("compareRuns() compares with runs of the same kind, job and repository that
 test("comparisonSentence() names the time of the run before", () => {
   const sentence = comparisonSentence(compareRuns(record(20, { tookMs: 12 * MINUTE }), [record(19)]));
   expect(sentence).toBe(
-    "Compared with the previous run (19 Nov 2026, 14:05 UTC): 2 min longer, succeeded before as well.",
+    "Compared with the previous run (19 Nov 2026, 14:05 UTC): 2 min longer, succeeded last time too.",
   );
   expect(comparisonSentence(compareRuns(record(20), []))).toBeNull();
 });
