@@ -663,10 +663,10 @@ async function actHere(
     pace: new RequestPace(session, opened.home.sentAt),
     openFiles: filesOpener(options, internals, session),
   });
-  const { told, error } = await settleNow(work, items);
+  const { starts, error } = await settleNow(work, items);
   const active = openItems();
   const ended = runs.filter((run) => !active.includes(run));
-  const texts = [...endsTexts(ended, active.length), ...told.map(({ item, text }) => `${item}: ${text}`)];
+  const texts = [...endsTexts(ended, active.length), ...starts.map(({ item, text }) => `${item}: ${text}`)];
   return { texts, error, leavesCancels: leavesCancels() };
 }
 

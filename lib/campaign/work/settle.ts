@@ -30,24 +30,24 @@ interface Settled {
  *
  * @returns The result of each open start, and why something is left; undefined when nothing is.
  */
-export async function settleNow(work: Work, only: ReadonlySet<string>): Promise<{ told: Settled[]; error: unknown }> {
-  const settledItems: Settled[] = [];
-  const rest = await obeyDecisions(work, only, (settled) => settledItems.push(settled)).catch((error) => {
+export async function settleNow(work: Work, only: ReadonlySet<string>): Promise<{ starts: Settled[]; error: unknown }> {
+  const starts: Settled[] = [];
+  const rest = await obeyDecisions(work, only, (settled) => starts.push(settled)).catch((error) => {
     if (!work.failures.includes(error)) throw error;
     return null;
   });
-  if (work.failures.length > 0) return { told: settledItems, error: worstOf(work.failures) };
-  if (rest === null) return { told: settledItems, error: undefined };
+  if (work.failures.length > 0) return { starts, error: worstOf(work.failures) };
+  if (rest === null) return { starts, error: undefined };
   const attempted = "settle all open starts now";
   const advice = "the decision is recorded, and the next wave continues";
-  if (settledItems.some(({ unanswered }) => unanswered)) {
+  if (starts.some(({ unanswered }) => unanswered)) {
     const why = "the service did not answer";
-    return { told: settledItems, error: new MogplexError({ attempted, why, advice }, "unavailable") };
+    return { starts, error: new MogplexError({ attempted, why, advice }, "unavailable") };
   }
   const { nextMs } = rest;
   const why = "asking for one takes a start of the quota, and none is left";
   const from = nextMs === null ? advice : `${advice}: one is available at ${isoTime(nextMs)}`;
-  return { told: settledItems, error: new MogplexError({ attempted, why, advice: from }, "rateLimited") };
+  return { starts, error: new MogplexError({ attempted, why, advice: from }, "rateLimited") };
 }
 
 /**

@@ -270,18 +270,17 @@ const LONGEST_MS = 86_400_000;
  * @throws {UnauthorizedError | ForbiddenError} when the service refuses the token. The item stays as it is, and its start is sent again later.
  * @throws {UsageError} when the token reaches no repository of the campaign; with the same effect.
  */
-export async function startItem(work: Work, memory: ItemMemory, ready?: Announced): Promise<StartOutcome> {
+export async function startItem(work: Work, item: ItemMemory, ready?: Announced): Promise<StartOutcome> {
   const { session, store, pace } = work;
   const { client, clock, random } = session;
-  const { start: number, key, request, intent } = await planOf(work, memory);
-  const item = memory.item.id;
-  const wasOpen = ready === undefined && isOpenStart(memory);
+  const { start: number, key, request, intent } = await planOf(work, item);
+  const wasOpen = ready === undefined && isOpenStart(item);
   const isProbe = wasOpen || store.memory.unanswered !== null;
   let announced = ready?.intent ?? intent();
   let failed: FailedStart | undefined;
   let isUnsure = false;
   /** Each request follows a wait, and the campaign may have been stopped meanwhile. An open start may still be sent if a person asked for it. */
-  const isStopped = () => store.isStopped && !toSettle(store.memory).includes(memory);
+  const isStopped = () => store.isStopped && !toSettle(store.memory).includes(item);
   const run = await pace.request(async ({ signal }) => {
     const deadline = clock.now() + START_MS;
     const start = new Start(runToStart(client, request), {
@@ -317,53 +316,53 @@ export async function startItem(work: Work, memory: ItemMemory, ready?: Announce
   if (run === undefined) {
     if (failed === undefined) return { kind: "stopped" };
     if (ready !== undefined && !isUnsure) work.started.unsent.set(key, ready.intent);
-    return await recordFailure(work, memory, number, { ...failed, mayExist: wasOpen || isUnsure });
+    return await recordFailure(work, item, number, { ...failed, mayExist: wasOpen || isUnsure });
   }
-  if (!await isOfItem(work, memory, run)) {
+  if (!await isOfItem(work, item, run)) {
     const reason = work.reason(`the service answered with run "${run.runId}", which is of another repository`);
-    return await recordRefused(work, item, number, { as: "service", slot: true, answered: true, reason });
+    return await recordRefused(work, item.item.id, number, { as: "service", slot: true, answered: true, reason });
   }
-  const why = notOurs(work, memory, run);
+  const why = notOurs(work, item, run);
   if (why === undefined) {
     const { runId, status, replayed, createdAt } = run;
     // The answer names the branch where the request asks for none.
     const branch = request.workingBranch === undefined ? run.branch.working : undefined;
     const slotAt = isoTime(serviceNow(session));
     const facts = { runId, status, replayed, createdAt, slotAt, branch };
-    const started = { type: "started" as const, item, start: number, ...facts };
+    const started = { type: "started" as const, item: item.item.id, start: number, ...facts };
     work.started.accepted.set(key, { intent: announced, started });
     await store.record(started);
-    return startedOutcome(work, memory, run);
+    return startedOutcome(work, item, run);
   }
-  return await recordRefused(work, item, number, { as: "conflict", slot: true, reason: work.reason(why) });
+  return await recordRefused(work, item.item.id, number, { as: "conflict", slot: true, reason: work.reason(why) });
 }
 
 /** The request of the item's next start, and the intent that is recorded before each attempt. */
-async function planOf(work: Work, memory: ItemMemory) {
+async function planOf(work: Work, item: ItemMemory) {
   const { session, lock } = work;
-  const start = nextStart(memory);
-  const last = memory.starts.at(-1);
+  const start = nextStart(item);
+  const last = item.starts.at(-1);
   // A start that may have begun a run is sent unchanged, even if the item has another task now.
-  const open = isOpenStart(memory) ? last : undefined;
-  const task = open === undefined ? undefined : taskOfStart(lock, memory, open, followUpHash, taskHash);
-  const item = task === undefined ? memory.item : { ...memory.item, task };
-  const { followUp, branch: ownBranch } = open ?? { followUp: memory.followUp, branch: followUpBranch(memory).branch };
+  const open = isOpenStart(item) ? last : undefined;
+  const task = open === undefined ? undefined : taskOfStart(lock, item, open, followUpHash, taskHash);
+  const lockItem = task === undefined ? item.item : { ...item.item, task };
+  const { followUp, branch: runBranch } = open ?? { followUp: item.followUp, branch: followUpBranch(item).branch };
   // Nothing but a follow-up needs the branch of an earlier run, and none is asked for without it.
-  const isFollowUp = followUp !== null && ownBranch !== null;
-  if (followUp !== null && !isFollowUp) throw new Error(`Cannot start a follow-up of ${item.id}: it has no branch`);
+  const isFollowUp = followUp !== null && runBranch !== null;
+  if (followUp !== null && !isFollowUp) throw new Error(`Cannot start a follow-up of ${lockItem.id}: it has no branch`);
   const kind = isFollowUp ? "follow-up" as const : "task" as const;
-  const quote = open !== undefined ? open.quote : isFollowUp ? await quoteFor(work, memory, followUp) : null;
+  const quote = open !== undefined ? open.quote : isFollowUp ? await quoteFor(work, item, followUp) : null;
   const request = isFollowUp
-    ? followUpRequestOf(lock, item, followUp, { branch: ownBranch, quote, resultPath: itemResultPath(work, memory) })
-    : requestOf(lock, item, start);
+    ? followUpRequestOf(lock, lockItem, followUp, { branch: runBranch, quote, resultPath: itemResultPath(work, item) })
+    : requestOf(lock, lockItem, start);
   const { campaign, round } = lock;
-  const { repositoryId, baseBranch, root } = item;
-  const requestHash = isFollowUp ? followUpHash(lock, item, followUp, ownBranch) : item.requestHash;
+  const { repositoryId, baseBranch, root } = lockItem;
+  const requestHash = isFollowUp ? followUpHash(lock, lockItem, followUp, runBranch) : lockItem.requestHash;
   const key = open?.key ?? itemKey({ campaign, round, requestHash, repositoryId, baseBranch, root, kind, start });
   const branch = request.workingBranch ?? null;
   const intent = () => ({
     type: "intent" as const,
-    item: item.id,
+    item: lockItem.id,
     kind,
     start,
     key,
@@ -396,16 +395,16 @@ function isLimit({ cause }: Failure): boolean {
  */
 async function recordFailure(
   work: Work,
-  memory: ItemMemory,
+  item: ItemMemory,
   start: number,
   { error, failure, mayExist }: FailedStart & { mayExist: boolean },
 ): Promise<StartOutcome> {
   const { session, store } = work;
-  const item = memory.item.id;
+  const { id } = item.item;
   // A refusal of the token comes before anything else, so this request has begun no run.
   if (isRefusal(error)) {
     const reason = work.reason(error.message) ?? error.name;
-    await store.record({ ...troubleBody(reason, error), refused: { item, start } });
+    await store.record({ ...troubleBody(reason, error), refused: { item: id, start } });
     throw error;
   }
   if (!(error instanceof MogplexError)) throw error;
@@ -415,20 +414,20 @@ async function recordFailure(
   const isForeign = error instanceof ConflictError && error.status < 400;
   if (mayExist && as === "conflict" && !isForeign) {
     const reason = "its key has a run that the service does not show: check the app";
-    return await recordRefused(work, item, start, { as: "unknown", slot: true, reason });
+    return await recordRefused(work, id, start, { as: "unknown", slot: true, reason });
   }
   // Source: contract 1.6. The service looks at the repository and the request before it looks at the key.
-  if (isForeign || mayExist && as === "invalid" && !await isGone(work, memory.item)) {
-    return await recordRefused(work, item, start, { as: "service", slot: true, answered: true, reason: text });
+  if (isForeign || mayExist && as === "invalid" && !await isGone(work, item.item)) {
+    return await recordRefused(work, id, start, { as: "service", slot: true, answered: true, reason: text });
   }
   if (!mayExist && as === "invalid" && (error instanceof NotFoundError || !(error instanceof ApiError))) {
-    await proveAccess(work, memory.item);
+    await proveAccess(work, item.item);
   }
   // The service takes a slot before it looks at the request. Source: contract 2.2.
   const slot = failure === undefined ? as !== "service" || isAmbiguous(error) : !failure.refused;
   const waitMs = Math.min(failure?.namedMs ?? LIMIT_MS, LONGEST_MS);
   const retryAt = as === "quota" ? isoTime(serviceNow(session) + waitMs) : null;
-  return await recordRefused(work, item, start, { as, slot, retryAt, reason: text });
+  return await recordRefused(work, id, start, { as, slot, retryAt, reason: text });
 }
 
 /**
