@@ -51,7 +51,7 @@ export async function checkForge({ isCi, open, allowUsers, label }: ForgeCheckOp
 }
 
 /** @param other The advice if the error has none, and the same call cannot work later. */
-function adviceFor(error: MogplexError, other: string): string {
+export function adviceFor(error: MogplexError, other: string): string {
   return adviceOf(error, error.isRetryable ? "Check again later" : other);
 }
 
@@ -129,7 +129,7 @@ async function checkLabel(read: ForgeCheckOptions["label"], threads: Threads): P
 /** Whether the token may write, if the forge reports that. Nothing is written. */
 async function checkNotes(threads: Threads): Promise<Check> {
   const name = "notes";
-  const answer = await tried(async () => await threads.mayWrite?.() ?? null);
+  const answer = await tried(async () => await threads.mayWrite?.("notes") ?? null);
   if (!answer.ok) {
     return failedWith(name, answer.error, adviceFor(answer.error, "Give the token the permissions in docs/ask.md"));
   }
@@ -143,7 +143,7 @@ async function checkNotes(threads: Threads): Promise<Check> {
   );
 }
 
-async function checkBranch(threads: Threads, branch: string): Promise<Check> {
+export async function checkBranch(threads: Threads, branch: string): Promise<Check> {
   const name = "branch";
   const answer = await tried(() => threads.branch(branch));
   if (!answer.ok) {

@@ -27,6 +27,8 @@ export interface GateResult {
   readonly isOpen: boolean;
   /** A clause for people. */
   readonly text: string;
+  /** Whether the forge shows everything that decides; false keeps the gate closed. */
+  readonly isShown: boolean;
   /** Whether a status was set; false if the commit has it already. */
   readonly isSet: boolean;
 }
@@ -69,7 +71,8 @@ export async function runGate(
   const mayOpen = judged.isOpen && state === "open" && commit !== null;
   const shared = mayOpen ? whyShared(await statuses.sharers(client, address, commit)) : null;
   const { isOpen, text } = shared === null ? judged : { isOpen: false, text: shared };
-  if (!setsStatus || state !== "open") return { url, isOpen, text, isSet: false };
+  const verdict = { url, isOpen, text, isShown: !text.startsWith(`${WORDS.unknown}: `) };
+  if (!setsStatus || state !== "open") return { ...verdict, isSet: false };
   if (commit === null) {
     throw new MogplexError({ attempted, why: `${system} does not show its newest commit` }, "unavailable");
   }
@@ -85,9 +88,9 @@ export async function runGate(
   const earlier = await statuses.read(client, address, commit, GATE_CHECK);
   // A forge takes a limited number of statuses for a commit.
   const isSame = earlier?.state === status.state && (earlier.text === status.text || !statuses.takesTexts);
-  if (isSame) return { url, isOpen, text, isSet: false };
+  if (isSame) return { ...verdict, isSet: false };
   await statuses.set(client, address, commit, { ...status, name: GATE_CHECK, url });
-  return { url, isOpen, text, isSet: true };
+  return { ...verdict, isSet: true };
 }
 
 /**
@@ -95,7 +98,9 @@ export async function runGate(
  * request would also open theirs, which nobody may have approved, or which may have another target.
  */
 function whyShared(sharers: readonly string[] | undefined): string | null {
-  if (sharers === undefined) return "unknown: the forge does not show whether other pull requests have this commit";
+  if (sharers === undefined) {
+    return `${WORDS.unknown}: the forge does not show whether other pull requests have this commit`;
+  }
   const [first] = sharers;
   return first === undefined ? null : `not approved: ${first} has the same newest commit; close one of them`;
 }

@@ -74,8 +74,12 @@ export function jobUser(
   return { host, name, id: Number.isSafeInteger(id) && id > 0 ? id : null };
 }
 
-/** Opens the forge that runs the job. @throws {UsageError} if no forge runs it, or the forge lacks a part; {@linkcode UnauthorizedError} without a token. */
-export function openForge(options: OpenOptions): OpenForge {
+/**
+ * Opens the forge that runs the job.
+ * @param use What the token is for: for the error.
+ * @throws {UsageError} if no forge runs it, or the forge lacks a part; {@linkcode UnauthorizedError} without a token.
+ */
+export function openForge(options: OpenOptions, use: keyof TokenNeeds = "respond"): OpenForge {
   const { forges, env, ciSystem } = options;
   const forge = forgeOfJob(forges, ciSystem);
   if (forge === undefined) {
@@ -90,7 +94,7 @@ export function openForge(options: OpenOptions): OpenForge {
   const { job } = forge;
   const { place: tokenPlace, token } = jobToken(options, forge, {
     attempted: ATTEMPTED,
-    advice: adviceOf(job, "respond"),
+    advice: adviceOf(job, use),
   });
   const place = job.place(env);
   const client = new ForgeClient(options.world, forge, job.api(env), { token, place: tokenPlace });
@@ -173,9 +177,13 @@ function mayLink(url: string, job: ForgeJob, env: ReadEnv): boolean {
   return isPull(url, job.pullsAt(env)) || !job.linkHosts(env).includes(hostnameOf(url));
 }
 
-/** Opens the repository of a pull request, for a job that need not run there. @throws {UnauthorizedError} if there is no token for its host. */
-export function openForgeAt(options: OpenOptions, address: PullRequestAddress): Threads {
-  const { forge, client } = openAt(options, address);
+/**
+ * Opens the repository of a pull request, for a job that need not run there.
+ * @param use What the token is for: for the error.
+ * @throws {UnauthorizedError} if there is no token for its host.
+ */
+export function openForgeAt(options: OpenOptions, address: PullRequestAddress, use?: keyof TokenNeeds): Threads {
+  const { forge, client } = openAt(options, address, use);
   const { origin, repository } = address;
   return threadsOf(forge, client, { origin, repository });
 }

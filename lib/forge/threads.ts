@@ -158,10 +158,10 @@ export interface Threads {
   /** Why this token cannot see the rights of others; null if it can. Absent if asking for the token's own right shows the same. */
   hidesRights?(): Promise<MogplexError | null>;
   /**
-   * Whether this token has the write permissions from docs/ask.md; null if the forge does not show that to this token. Absent if this kind of forge
-   * never does.
+   * Whether this token can write notes as in docs/ask.md, or the statuses of commits; null if the forge does not show that to this token. Absent if
+   * this kind of forge never does.
    */
-  mayWrite?(): Promise<boolean | null>;
+  mayWrite?(what: "notes" | "statuses"): Promise<boolean | null>;
   /** The account with a name, for `doctor`; null if there is none. */
   user(name: string): Promise<ForgeUser | null>;
   /** For `doctor`. */

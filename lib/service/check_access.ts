@@ -137,11 +137,11 @@ function unasked(name: string, { repos }: ServiceAnswers, error: MogplexError): 
   return repos.ok ? skipped(name, error.message) : follows(name, "access");
 }
 
-/** The purpose of a job: each needs other rights. */
-export type Purpose = "run" | "follow" | "respond" | "dashboard" | "automation";
+/** The purpose of a job: each needs other rights. A gate needs none at the service, which is not asked then. */
+export type Purpose = "run" | "follow" | "respond" | "gate" | "dashboard" | "automation";
 
 /** The default first. */
-export const PURPOSES: readonly Purpose[] = ["run", "follow", "respond", "dashboard", "automation"];
+export const PURPOSES: readonly Purpose[] = ["run", "follow", "respond", "gate", "dashboard", "automation"];
 
 /** The purposes that need a repository in the settings. For `respond` it comes from the forge. */
 const NEED_REPOSITORY: readonly Purpose[] = ["run", "automation"];

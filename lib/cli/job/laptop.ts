@@ -302,6 +302,8 @@ export function rememberStart(
   asked: RequestedTask,
 ): void {
   const { io, clock } = context;
+  // A job in CI reads none of the settings below.
+  if (recentFile(context) === undefined) return;
   // Deno is not allowed to read it.
   const folder = out === null ? null : valueOr(() => io.realPath(out), undefined) ?? out;
   // The run has started: a wrong value must not hide its id. It hides the task.

@@ -29,6 +29,7 @@ import {
 import { readAllowUsers } from "../settings.ts";
 import type { Context, Option, Verb } from "../verb.ts";
 import { ASKING } from "./codes.ts";
+import { checkGateOf, PULL_REQUEST } from "./gate.ts";
 import {
   adviceOf,
   type Check,
@@ -81,7 +82,7 @@ function withoutEcho(connection: Check | undefined, checks: readonly Check[]): C
 const FOR: Option<Purpose> = {
   name: "for",
   value: "JOB",
-  help: "Purpose of the job: run, follow, respond, dashboard or automation [run]",
+  help: "Purpose of the job: run, follow, respond, gate, dashboard or automation [run]",
   parse: oneOf(PURPOSES),
 };
 
@@ -118,12 +119,10 @@ const READY: Readonly<Record<Purpose, string>> = {
   run: "a job can start",
   follow: "a job can follow runs",
   respond: "mentions can start runs",
+  gate: "a gate can check approvals",
   dashboard: "a dashboard can be written",
   automation: "an automation can be triggered",
 };
-
-/** A dashboard starts and follows no run, and has its own `--out`. */
-const NOT_FOR_DASHBOARD = skipped("settings", "a dashboard starts no run");
 
 /** @param cause The check that prevents requests to the service. */
 async function checkNothingThere(context: Context, cause: string): Promise<Check[]> {
@@ -182,17 +181,37 @@ async function checkLittle(context: Context, cause: string): Promise<Check[]> {
   return [...here, ...await checkNothingThere(context, cause)];
 }
 
+/** A gate only uses the forge. */
+async function checkGateHere(context: Context, checkout: Check): Promise<Check[]> {
+  if (checkout.state === "failed") return [follows("forge", checkout.name)];
+  return [...await checkProgram(context), ...await checkGateOf(context)];
+}
+
+/** Purposes whose job finds its run by no identity. */
+const WITHOUT_IDENTITY: readonly Purpose[] = ["respond", "gate", "dashboard"];
+/** Purposes whose job has no settings of a run, and why. */
+const WITHOUT_RUN: Readonly<Partial<Record<Purpose, string>>> = {
+  // It has its own `--out`.
+  dashboard: "a dashboard starts no run",
+  gate: "a gate starts no run",
+};
+
 /** All checks, causes before consequences. */
 async function checkAll(context: Context, machine: Machine): Promise<Check[]> {
+  const purpose = purposeOf(context);
   const checkout = await checkCheckout(context, machine);
-  const isDashboard = purposeOf(context) === "dashboard";
+  const noRun = WITHOUT_RUN[purpose];
   return [
     checkRuntime(context.io.env, context.systems, machine),
-    isDashboard || purposeOf(context) === "respond" ? ok("ci", ciName(context)) : await checkCi(context),
+    WITHOUT_IDENTITY.includes(purpose) ? ok("ci", ciName(context)) : await checkCi(context),
     checkVariables(context, machine),
-    isDashboard ? NOT_FOR_DASHBOARD : await checkSettings(context),
+    noRun === undefined ? await checkSettings(context) : skipped("settings", noRun),
     checkout,
-    ...await (checkout.state === "failed" ? checkLittle(context, checkout.name) : checkHere(context, machine)),
+    ...await (purpose === "gate"
+      ? checkGateHere(context, checkout)
+      : checkout.state === "failed"
+      ? checkLittle(context, checkout.name)
+      : checkHere(context, machine)),
   ];
 }
 
@@ -282,6 +301,7 @@ export const doctorVerb: Verb = {
     ORIGIN_HOST,
     ALLOW_USERS,
     MENTION_LABEL,
+    [PULL_REQUEST],
     [KEY_SCOPE, KEY_PART],
     [REPORT, OUT, STATE],
     RELEASES,
@@ -296,6 +316,7 @@ export const doctorVerb: Verb = {
     `mogplex-ci doctor --json | jq '.checks[] | select(.state != "ok")'`,
     "mogplex-ci doctor --repo acme/web",
     "mogplex-ci doctor --for respond",
+    'mogplex-ci doctor --for gate --pull-request "$URL"',
     "mogplex-ci doctor --for dashboard",
   ],
   run: (context) => checkJob(context),

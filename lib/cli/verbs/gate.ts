@@ -2,13 +2,16 @@
  * `gate`: whether people have approved the newest commit of a pull request, as an exit code or a commit status.
  * @module
  */
+import type { Check } from "../../check.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { readAddress, readPullNumber } from "../../forge/address.ts";
 import { ALL_FORGES } from "../../forge/all.ts";
+import { checkGate } from "../../forge/check_gate.ts";
 import { runGate } from "../../forge/gate.ts";
 import type { OpenPull } from "../../forge/forge.ts";
-import { openPull } from "../../forge/open.ts";
+import type { PullRequestAddress } from "../../forge/model.ts";
+import { openForge, openForgeAt, openPull } from "../../forge/open.ts";
 import { openOptions } from "../job/open_forge.ts";
 import { maskToken } from "../context.ts";
 import { JSON_LINES, wholeNumber } from "../options.ts";
@@ -20,7 +23,7 @@ const APPROVALS: Option<number> = {
   help: "Minimum number of approvals, 1 to 20. A higher number that the target requires applies.",
   parse: wholeNumber(1, 20),
 };
-const PULL_REQUEST: VerbFlag = {
+export const PULL_REQUEST: VerbFlag = {
   name: "pull-request",
   value: "URL|NUMBER",
   help: "The pull request. Default: the job's.",
@@ -47,27 +50,47 @@ const STATUS: VerbFlag = {
   help: "Set the commit status `mogplex/gate`: `success`, or `pending` while approvals are missing.",
 };
 
+/** @returns The address, or the number in the job's own repository; undefined without `--pull-request`. @throws {UsageError} for another text. */
+function pullAddress({ flags, forges }: Context): PullRequestAddress | number | undefined {
+  const url = flags.get(PULL_REQUEST);
+  if (url === undefined) return undefined;
+  const address = readPullNumber(url) ?? readAddress(forges.map((forge) => forge.address), url);
+  if (address !== undefined) return address;
+  throw new UsageError({
+    attempted: "use --pull-request",
+    why: "it must be the address of a pull request, or its number in the job's repository",
+    value: JSON.stringify(url),
+  });
+}
+
+/** For `doctor`. */
+export function checkGateOf(context: Context): Promise<Check[]> {
+  // The token must not go to a forge.
+  maskToken(context);
+  const options = openOptions(context);
+  return checkGate({
+    isThere: context.platform.isCi || context.flags.get(PULL_REQUEST) !== undefined,
+    open() {
+      const address = pullAddress(context);
+      return typeof address === "object" ? openForgeAt(options, address, "gate") : openForge(options, "gate").threads;
+    },
+    async judge() {
+      const pull = openPull(options, pullAddress(context), "gate");
+      return pull && await runGate(pull, { approvals: 1, requesters: [], notPeople: [] }, false);
+    },
+  });
+}
+
 function open(context: Context): OpenPull {
   context.guard();
   // The token must not go to a forge.
   maskToken(context);
-  const url = context.flags.get(PULL_REQUEST);
-  const number = readPullNumber(url ?? "");
-  const address = url === undefined
-    ? undefined
-    : number ?? readAddress(context.forges.map((forge) => forge.address), url);
-  if (url !== undefined && address === undefined) {
-    throw new UsageError({
-      attempted: "use --pull-request",
-      why: "it must be the address of a pull request, or its number in the job's repository",
-      value: JSON.stringify(url),
-    });
-  }
+  const address = pullAddress(context);
   const pull = openPull(openOptions(context), address, context.flags.has(STATUS) ? "status" : "gate");
   if (pull !== undefined) return pull;
   throw new UsageError({
     attempted: "find the pull request",
-    why: number === undefined ? "this job has none" : "a number identifies a pull request only in a job on its forge",
+    why: address === undefined ? "this job has none" : "a number identifies a pull request only in a job on its forge",
     advice: "name it: --pull-request URL",
   });
 }

@@ -175,9 +175,11 @@ export class GiteaThreads implements Threads {
 
   /**
    * Gitea never lists the scopes of a token, but checks them before it looks for the comment: there is no comment 0. It answers a new comment on an
-   * issue that does not exist with 500. Source: Gitea 1.24.6, routers/api/v1/repo/issue_comment.go, `editIssueComment`.
+   * issue that does not exist with 500. Source: Gitea 1.24.6, routers/api/v1/repo/issue_comment.go, `editIssueComment`. There is no such request for
+   * a status.
    */
-  async mayWrite(): Promise<boolean> {
+  async mayWrite(of: "notes" | "statuses"): Promise<boolean | null> {
+    if (of === "statuses") return null;
     const path = `${this.#path}/issues/comments/0`;
     const what = "check whether the token can comment";
     try {

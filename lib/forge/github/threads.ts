@@ -211,16 +211,18 @@ export class GithubThreads implements Threads {
     return toActor(data.viewer);
   });
 
-  async mayWrite(): Promise<boolean | null> {
+  async mayWrite(what: "notes" | "statuses"): Promise<boolean | null> {
     const isPublic = (value: unknown) => z.safeParse(z.object({ private: z.boolean() }), value).data?.private === false;
     const { may } = await this.#client.call({
       what: "read the scopes of the token",
       path: this.#path,
-      // Source: GitHub, "Scopes for OAuth apps": `X-OAuth-Scopes` lists them. Tokens of jobs and fine-grained tokens have none.
+      // Source: GitHub, "Scopes for OAuth apps": `X-OAuth-Scopes` lists them, and "repo:status" is for statuses alone. Tokens of jobs and
+      // fine-grained tokens have none.
       read(value, _text, headers) {
         const scopes = (headers.get("x-oauth-scopes") ?? "").split(/[\s,]+/).filter((scope) => scope !== "");
         if (scopes.length === 0) return { may: null };
-        return { may: scopes.includes("repo") || scopes.includes("public_repo") && isPublic(value) };
+        const isEnough = scopes.includes("repo") || what === "statuses" && scopes.includes("repo:status");
+        return { may: isEnough || scopes.includes("public_repo") && isPublic(value) };
       },
     });
     return may;

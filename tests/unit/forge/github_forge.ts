@@ -183,7 +183,7 @@ export function githubForge(host = "github.com"): GithubForge {
       const pullRequest = forge.findings.get(`${variables.o}/${variables.n}#${variables.i}`) ?? null;
       data.repository = { pullRequest };
     }
-    if (query.includes("viewer {")) data.viewer = forge.viewer;
+    if (query.includes("viewer {")) data.viewer = forge.viewer && { __typename: "User", ...forge.viewer };
     if (query.includes("object(oid: $c)")) {
       const commit = forge.commits.get(String(variables.c));
       data.p0 = { object: commit === undefined ? null : commit };

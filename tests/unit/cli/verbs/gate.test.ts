@@ -442,3 +442,82 @@ test.each(["*", "mogplex/*", "**", "*ga?e", "{unit,mogplex/gate}"])(
     expect(at.forge.received.some(({ asked }) => asked.startsWith("POST"))).toBe(false);
   },
 );
+
+/** State and finding of each check of `doctor --for gate`, and its code. */
+async function doctor(place: Place, ...args: string[]) {
+  const io = fakeIo({ env: place.job, files: place.files ?? {} });
+  const call = ["doctor", "--for", "gate", "--json", ...args];
+  const code = await main(call, io, { fetch: place.fetch as never, clock: virtualClock() });
+  const { checks } = JSON.parse(io.text.stdout) as {
+    checks: { name: string; state: string; finding: string; advice: string | null }[];
+  };
+  const words = checks.map(({ name, state, finding, advice }) => [name, { state, finding, advice }] as const);
+  return { code, ...Object.fromEntries(words) } as { code: number; [name: string]: unknown };
+}
+
+/** GitHub with what `doctor` reads besides. Source: REST reference, "Get a repository", "Get a branch", "Get rules for a branch". */
+function checkedOnGithub(more: Node = {}, event?: Node) {
+  const place = onGithub(more, event);
+  const { rest } = place.github;
+  rest.set("/repos/acme/web", { id: 42, full_name: "acme/web", default_branch: "main", private: true });
+  rest.set("/repos/acme/web/collaborators/github-actions%5Bbot%5D/permission", 404);
+  rest.set("/repos/acme/web/branches/main", { name: "main", protected: true, commit: { sha: "a".repeat(40) } });
+  rest.set("/repos/acme/web/rules/branches/main", []);
+  return place;
+}
+
+test("doctor --for gate checks the forge and the job's pull request, and needs no token of Mogplex", async () => {
+  const place = checkedOnGithub(reviews());
+  const { code, forge, rights, status, branch, settings, token, ...checks } = await doctor(place);
+  expect([code, token, checks["pull-request"]]).toEqual([0, undefined, {
+    ...{ state: "ok", advice: null },
+    finding: `${URL_7}: not approved: 0 of 1 approval of the newest commit`,
+  }]);
+  expect([forge, rights, status, branch, settings]).toEqual([
+    { state: "ok", finding: "GitHub, acme/web, as github-actions[bot]", advice: null },
+    { state: "ok", finding: "the token can see who can push", advice: null },
+    { state: "skipped", finding: "GitHub does not show whether this token can set a status", advice: null },
+    { state: "ok", finding: '"main" is protected', advice: null },
+    { state: "skipped", finding: "a gate starts no run", advice: null },
+  ]);
+  expect(place.github.written).toEqual([]);
+});
+
+test("doctor --for gate skips the pull request when the job has none, and the forge outside a job", async () => {
+  const place = checkedOnGithub({}, {});
+  const none = await doctor({ ...place, job: { ...place.job, GITHUB_EVENT_NAME: "schedule" } });
+  expect([none.code, none["pull-request"]]).toEqual([0, {
+    ...{ state: "skipped", advice: null },
+    finding: "this job has none: name one with --pull-request",
+  }]);
+  const outside = await doctor({ ...checkedOnGithub(), job: {} });
+  expect([outside.code, outside.forge]).toEqual([0, {
+    ...{ state: "skipped", advice: null },
+    finding: "only a job on the forge can check these: run doctor in a job, or name a pull request with --pull-request",
+  }]);
+  const named = await doctor({ ...checkedOnGithub(), job: { GITHUB_TOKEN } }, "--pull-request", URL_7);
+  expect([named.code, named["pull-request"]]).toMatchObject([0, { state: "ok" }]);
+});
+
+test("doctor --for gate exits as the gate would without a token, and when the token lacks a right", async () => {
+  const { GITHUB_TOKEN: _, ...job } = checkedOnGithub().job;
+  const missing = await doctor({ ...checkedOnGithub(), job });
+  expect([missing.code, missing.forge, missing.rights]).toMatchObject([64, {
+    state: "failed",
+    advice: "Put a token there, with the permissions contents: read, checks: read and pull-requests: read",
+  }, { state: "skipped" }]);
+  const blind = checkedOnGithub();
+  blind.github.rest.set("/repos/acme/web/collaborators/github-actions%5Bbot%5D/permission", 403);
+  const { code, rights } = await doctor(blind);
+  expect([code, rights]).toMatchObject([65, { state: "failed", advice: "Give the token the rights in docs/gate.md" }]);
+});
+
+test("doctor --for gate warns when the forge hides what decides, and refuses a wrong --pull-request", async () => {
+  const place = checkedOnGithub();
+  place.github.rest.set(SHARERS, 404);
+  expect(await doctor(place)).toMatchObject({ code: 0, "pull-request": { state: "warning" } });
+  expect(await doctor(checkedOnGithub(), "--pull-request", "seven")).toMatchObject({
+    code: 2,
+    forge: { state: "failed", finding: expect.stringContaining("it must be the address of a pull request") },
+  });
+});

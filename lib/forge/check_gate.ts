@@ -1,0 +1,77 @@
+/**
+ * Checks for `doctor --for gate`: the forge, the rights of its token, a pull request as the gate sees it, and the default branch.
+ *
+ * @module
+ */
+import { type Check, failedWith, follows, ok, skipped, tried, warning } from "../check.ts";
+import { adviceFor, checkBranch } from "./check_forge.ts";
+import type { GateResult } from "./gate.ts";
+import type { Threads } from "./threads.ts";
+
+interface GateCheckOptions {
+  /** Whether there is a forge to ask: that of the job, or that of a named pull request. */
+  isThere: boolean;
+  /** Opens the repository of the pull requests. */
+  open(): Threads;
+  /** Judges a pull request without setting its status; undefined if the job has none. */
+  judge(): Promise<GateResult | undefined>;
+}
+
+const GIVE_RIGHTS = "Give the token the rights in docs/gate.md";
+
+/** Asks the forge and writes nothing. Without a forge every check is skipped. */
+export async function checkGate({ isThere, open, judge }: GateCheckOptions): Promise<Check[]> {
+  const names = ["rights", "status", "pull-request", "branch"];
+  if (!isThere) {
+    const why =
+      "only a job on the forge can check these: run doctor in a job, or name a pull request with --pull-request";
+    return ["forge", ...names].map((name) => skipped(name, why));
+  }
+  const opened = await tried(async () => {
+    const threads = open();
+    return { threads, me: await threads.me(), repository: await threads.repository() };
+  });
+  if (!opened.ok) {
+    const advice = adviceFor(opened.error, "Set the token of the forge: docs/gate.md");
+    return [failedWith("forge", opened.error, advice), ...names.map((name) => follows(name, "forge"))];
+  }
+  const { threads, me, repository } = opened.value;
+  const rights = await tried(async () => {
+    const right = await (threads.hidesRights?.() ?? threads.mayPush(me));
+    if (right instanceof Error) throw right;
+  });
+  return [
+    ok("forge", `${threads.system}, ${repository.name}, as ${me.name}`),
+    rights.ok
+      ? ok("rights", "the token can see who can push")
+      : failedWith("rights", rights.error, rights.error.isRetryable ? "Check again later" : GIVE_RIGHTS),
+    await checkStatus(threads),
+    await checkPull(judge),
+    await checkBranch(threads, repository.defaultBranch),
+  ];
+}
+
+/** Whether the token can set a status, if the forge shows that. Only `--status` needs it. */
+async function checkStatus(threads: Threads): Promise<Check> {
+  const name = "status";
+  const answer = await tried(async () => await threads.mayWrite?.("statuses") ?? null);
+  if (!answer.ok) return failedWith(name, answer.error, adviceFor(answer.error, GIVE_RIGHTS));
+  if (answer.value === null) {
+    return skipped(name, `${threads.system} does not show whether this token can set a status`);
+  }
+  if (answer.value) return ok(name, "the token can set a status");
+  return warning(name, "the token cannot set a status, so --status fails", `${GIVE_RIGHTS}, or leave out --status`);
+}
+
+async function checkPull(judge: GateCheckOptions["judge"]): Promise<Check> {
+  const name = "pull-request";
+  const answer = await tried(judge);
+  if (!answer.ok) {
+    const advice = answer.error.exit === "usage" ? "Name one with --pull-request" : GIVE_RIGHTS;
+    return failedWith(name, answer.error, adviceFor(answer.error, advice));
+  }
+  if (answer.value === undefined) return skipped(name, "this job has none: name one with --pull-request");
+  const { url, text, isShown } = answer.value;
+  const finding = `${url}: ${text}`;
+  return isShown ? ok(name, finding) : warning(name, finding, `${GIVE_RIGHTS}: until then the gate stays closed`);
+}
