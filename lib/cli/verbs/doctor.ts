@@ -189,23 +189,18 @@ async function checkGateHere(context: Context, checkout: Check): Promise<Check[]
 
 /** Purposes whose job finds its run by no identity. */
 const WITHOUT_IDENTITY: readonly Purpose[] = ["respond", "gate", "dashboard"];
-/** Purposes whose job has no settings of a run, and why. */
-const WITHOUT_RUN: Readonly<Partial<Record<Purpose, string>>> = {
-  // It has its own `--out`.
-  dashboard: "a dashboard starts no run",
-  gate: "a gate starts no run",
-};
+/** Purposes whose job has no settings of a run. A dashboard has its own `--out`. */
+const WITHOUT_RUN: readonly Purpose[] = ["gate", "dashboard"];
 
 /** All checks, causes before consequences. */
 async function checkAll(context: Context, machine: Machine): Promise<Check[]> {
   const purpose = purposeOf(context);
   const checkout = await checkCheckout(context, machine);
-  const noRun = WITHOUT_RUN[purpose];
   return [
     checkRuntime(context.io.env, context.systems, machine),
     WITHOUT_IDENTITY.includes(purpose) ? ok("ci", ciName(context)) : await checkCi(context),
     checkVariables(context, machine),
-    noRun === undefined ? await checkSettings(context) : skipped("settings", noRun),
+    WITHOUT_RUN.includes(purpose) ? skipped("settings", `a ${purpose} starts no run`) : await checkSettings(context),
     checkout,
     ...await (purpose === "gate"
       ? checkGateHere(context, checkout)
