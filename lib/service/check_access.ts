@@ -137,7 +137,7 @@ function unasked(name: string, { repos }: ServiceAnswers, error: MogplexError): 
   return repos.ok ? skipped(name, error.message) : follows(name, "access");
 }
 
-/** The purpose of a job: each needs other rights. A gate needs none at the service, which is not asked then. */
+/** The purpose of a job. Each needs different rights. A gate needs none from the service, so the service is not asked. */
 export type Purpose = "run" | "follow" | "respond" | "gate" | "dashboard" | "automation";
 
 /** The default first. */

@@ -187,9 +187,9 @@ async function checkGateHere(context: Context, checkout: Check): Promise<Check[]
   return [...await checkProgram(context), ...await checkGateOf(context)];
 }
 
-/** Purposes whose job finds its run by no identity. */
+/** Purposes whose job does not find its run by an identity. */
 const WITHOUT_IDENTITY: readonly Purpose[] = ["respond", "gate", "dashboard"];
-/** Purposes whose job has no settings of a run. A dashboard has its own `--out`. */
+/** Purposes whose job has no run settings. A dashboard has its own `--out`. */
 const WITHOUT_RUN: readonly Purpose[] = ["gate", "dashboard"];
 
 /** All checks, causes before consequences. */
