@@ -2,6 +2,7 @@
  * The context of a verb, and the service for verbs that send a few requests and print the answers.
  * @module
  */
+import type { ReadEnv } from "../ci/platform.ts";
 import { systemClock } from "../clock.ts";
 import type { Forge } from "../forge/forge.ts";
 import { forgeSecrets } from "../forge/open.ts";
@@ -17,8 +18,11 @@ import { optionReader } from "./settings.ts";
 import { guardCheckout } from "./start_request.ts";
 import type { Context, MainOptions, ReadOption } from "./verb.ts";
 
-interface Call
-  extends Omit<Context, "clock" | "fetch" | "machine" | "option" | "settings" | "guard" | "connection" | "forges"> {
+interface Call extends
+  Omit<
+    Context,
+    "clock" | "fetch" | "machine" | "option" | "variables" | "settings" | "guard" | "connection" | "forges"
+  > {
   /** @default {[]} */
   forges?: readonly Forge[] | undefined;
   dropIn: boolean;
@@ -26,6 +30,8 @@ interface Call
   given?: Pick<ConnectionOptions, "token" | "tokenPlace"> | undefined;
   /** @default from the flags, otherwise the variables */
   option?: ReadOption;
+  /** @default the environment of `io` */
+  variables?: ReadEnv;
 }
 
 /** Calls `work` once and remembers its value. If it throws, the next call tries again. */
@@ -38,7 +44,10 @@ function once<T>(work: () => T): () => T {
  * The context of a verb: the only place that combines guard, token, origin and redaction.
  * The token is not registered with the CI system's own masking (`::add-mask::`): that would print it, and output can be piped into a file.
  */
-export function openContext({ forges = [], dropIn, given, option, ...parts }: Call, options: MainOptions): Context {
+export function openContext(
+  { forges = [], dropIn, given, option, variables, ...parts }: Call,
+  options: MainOptions,
+): Context {
   const { clock = systemClock, fetch, files, processes, programFile } = options;
   const { io, platform, systems, writer, flags, tokenInstead, extras } = parts;
   const guard = once(() => guardCheckout({ io, platform, systems }));
@@ -58,6 +67,7 @@ export function openContext({ forges = [], dropIn, given, option, ...parts }: Ca
     fetch,
     machine: { files, processes, programFile },
     option: option ?? optionReader(flags, io.env, settings),
+    variables: variables ?? io.env,
     settings,
     guard,
     connection,

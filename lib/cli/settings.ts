@@ -14,6 +14,7 @@ import { isUuid } from "../service/contract.ts";
 import type { LogForm } from "./log/live_log.ts";
 import {
   ALLOW_USERS,
+  DAILY_LIMIT,
   IDEMPOTENCY_KEY,
   KEY_PART,
   KEY_SCOPE,
@@ -53,15 +54,42 @@ export function optionReader(flags: VerbFlags, env: ReadEnv, read: Map<string, S
   };
 }
 
+// Limits of `respond`: an input or a flag can only make a variable's limit stricter, so that the variable works as a switch.
+
+const RUNS_PER_DAY = 20;
+
+/** The most runs that mentions can start in 24 hours: the lower of flag and variable. */
+export function readDailyLimit({ option, variables }: Context): number {
+  const limit = option(DAILY_LIMIT) ?? RUNS_PER_DAY;
+  const text = readTextVariable(variables, DAILY_LIMIT.variable)?.trim() ?? "";
+  return text === "" ? limit : Math.min(limit, DAILY_LIMIT.parse(text, DAILY_LIMIT.variable));
+}
+
 /**
- * The users who can ask; undefined for everybody who can push.
- * @throws {UsageError} also for an empty variable on GitLab, because somebody has set it. On the other forges, a workflow gets an empty value for a
- * variable that does not exist.
+ * The users who can ask: those who are in the flag and in the variable, if both are set; undefined for everybody who can push.
+ * @throws {UsageError} also if nobody is in both, and for an empty variable, because somebody has set it. Only in the workflows of GitHub and its
+ * relatives is a variable that does not exist empty.
  */
-export function readAllowUsers({ option, platform, io }: Context): readonly string[] | undefined {
+export function readAllowUsers({ option, variables, platform }: Context): readonly string[] | undefined {
   const users = option(ALLOW_USERS);
-  const isEmpty = users === undefined && platform.name === "gitlab" && io.env(ALLOW_USERS.variable) !== undefined;
-  return isEmpty ? ALLOW_USERS.parse("", ALLOW_USERS.variable) : users;
+  const { name, variable, parse } = ALLOW_USERS;
+  const text = readTextVariable(variables, variable)?.trim() ?? "";
+  const isUnset = variables(variable) === undefined || platform.isCi && platform.name !== "gitlab";
+  if (text === "" && isUnset) return users;
+  const permitted = parse(text, variable);
+  const both = (users ?? permitted).flatMap((user) => permitted.flatMap((other) => sameUser(user, other) ?? []));
+  if (both.length > 0) return [...new Set(both)];
+  throw new UsageError({
+    attempted: `use ${variable}`,
+    why: `none of its users is in ${name}`,
+    advice: "name the same users in both, or unset one of them",
+  });
+}
+
+/** The stricter form of two names, as `kim` or `kim=12`; undefined for two users. */
+function sameUser(user: string, other: string): string | undefined {
+  if (user === other || user.startsWith(`${other}=`)) return user;
+  return other.startsWith(`${user}=`) ? other : undefined;
 }
 
 // The required values of a verb: its argument, a run, a repository.

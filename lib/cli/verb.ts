@@ -247,6 +247,8 @@ export interface Context {
   flags: VerbFlags;
   /** Reads an option from flags and environment. An empty variable is treated as unset. */
   option: ReadOption;
+  /** Reads the process's own variables. No input overrides them. */
+  variables: ReadEnv;
   /** The options that {@linkcode Context.option} has read so far, by name. Values are untrusted. */
   settings: ReadonlyMap<string, Setting>;
   /** Every printed line goes through it. */

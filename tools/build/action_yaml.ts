@@ -49,11 +49,14 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
   "name": { description: "With respond: name of the agent in mentions, without @.", empty: "mogplex" },
   "label": { description: "With respond: label that turns title and description into a task.", empty: "mogplex" },
   "allow-users": {
-    description: "With respond: users who can start an agent, separated by commas.",
+    description: "With respond: users who can start an agent, separated by commas. If the variable " +
+      "MOGPLEX_RESPOND_ALLOW_USERS is also set, only users in both lists.",
     empty: "everyone who can push to the repository",
   },
   "limit": {
-    description: "With respond: maximum number of runs in 24 hours for the repository, such as 20/day.",
+    description:
+      "With respond: maximum number of runs in 24 hours for the repository, such as 20/day. If the variable " +
+      "MOGPLEX_RESPOND_LIMIT is also set, the lower one.",
     empty: "20/day",
   },
   "template": {

@@ -80,6 +80,7 @@ export async function main(stage: Stage, process: Io, options: MainOptions = {})
     const tokenInstead = (variable: string) => variable === GITHUB_FOR_JOBS.variable ? githubToken(env) : undefined;
     const actionParts = {
       option,
+      variables: env,
       vocabulary,
       given: givenToken(env),
       notes: ACTION_NOTES,

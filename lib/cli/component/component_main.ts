@@ -70,6 +70,7 @@ export async function componentMain(
       openContext(
         {
           io,
+          variables: process.env,
           platform,
           systems: ONLY_GITLAB,
           writer,

@@ -41,7 +41,7 @@ import {
   TOKEN_SHARE,
   WATCHING,
 } from "../options.ts";
-import { outDirectory, readAllowUsers, readRunSettings } from "../settings.ts";
+import { outDirectory, readAllowUsers, readDailyLimit, readRunSettings } from "../settings.ts";
 import { readCheckoutFile } from "../start_request.ts";
 import type { Context, Verb, Vocabulary } from "../verb.ts";
 import { RUN_DEADLINE, RUN_RATE_LIMITED } from "./codes.ts";
@@ -59,7 +59,7 @@ function readSettings(context: Context): RespondSettings {
     name: option(MENTION_NAME) ?? "mogplex",
     label: option(MENTION_LABEL) ?? "mogplex",
     allowUsers: readAllowUsers(context) ?? null,
-    limit: option(DAILY_LIMIT) ?? 20,
+    limit: readDailyLimit(context),
     template,
     isPublic: ["public", "internal"].includes(context.io.env("CI_PROJECT_VISIBILITY") ?? ""),
   };

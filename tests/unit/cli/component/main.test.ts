@@ -408,3 +408,39 @@ test("the component respond checks token and forge in a pipeline started by hand
   // Any other pipeline answers its event, without a check.
   expect((await job(() => {}, { CI_PIPELINE_SOURCE: "schedule" })).lines).toHaveLength(1);
 });
+
+test("the component respond takes the stricter of an input and its variable for the limit and for the users", async () => {
+  const cases: readonly (readonly [env: Record<string, string>, code: number, runs: number])[] = [
+    [{ MOGPLEX_RESPOND_LIMIT: "0/day" }, 0, 0],
+    [{ MOGPLEX_INPUT_RESPOND_LIMIT: "20/day", MOGPLEX_RESPOND_LIMIT: "0/day" }, 0, 0],
+    [{ MOGPLEX_INPUT_RESPOND_LIMIT: "20/day" }, 0, 1],
+    [{ MOGPLEX_INPUT_RESPOND_LIMIT: "20/day", MOGPLEX_RESPOND_LIMIT: "off" }, 2, 0],
+    [{ MOGPLEX_INPUT_RESPOND_ALLOW_USERS: "kim,lee", MOGPLEX_RESPOND_ALLOW_USERS: "lee" }, 0, 0],
+    [{ MOGPLEX_INPUT_RESPOND_ALLOW_USERS: "kim,lee", MOGPLEX_RESPOND_ALLOW_USERS: "" }, 2, 0],
+    [{ MOGPLEX_INPUT_RESPOND_ALLOW_USERS: "kim,lee", MOGPLEX_RESPOND_ALLOW_USERS: "kim" }, 0, 1],
+  ];
+  for (const [inputs, code, runs] of cases) {
+    const { emulator, clock } = world();
+    const gitlab = gitlabProject(() => new Date(clock.wallTime()).toISOString());
+    const { id } = gitlab.say("merge_requests/7", "kim", "@mogplex go");
+    const payload = {
+      object_kind: "note",
+      project: { id: PROJECT },
+      object_attributes: { id },
+      merge_request: { iid: 7 },
+    };
+    const io = fakeIo({
+      files: { "/builds/payload": JSON.stringify(payload) },
+      env: {
+        ...{ MOGPLEX_API_KEY: TOKEN, MOGPLEX_REPO_ID: REPO, GITLAB_TOKEN, GITLAB_CI: "true" },
+        ...{ CI_PIPELINE_SOURCE: "trigger", CI_SERVER_URL: "https://gitlab.example", CI_API_V4_URL: gitlab.api },
+        ...{ CI_PROJECT_ID: String(PROJECT), CI_PIPELINE_ID: "3", CI_JOB_NAME: "mogplex-respond", CI_JOB_ID: "5" },
+        ...{ TRIGGER_PAYLOAD: "/builds/payload", MOGPLEX_INPUT_RESPOND_NAME: "mogplex", ...inputs },
+      },
+    });
+    const fetch = (url: string, init: RequestInit) =>
+      url.startsWith("https://gitlab.example/") ? gitlab.fetch(url, init) : emulator.fetch(url, init);
+    const ended = await main(["respond-false"], io, { clock, fetch });
+    expect([inputs, ended, emulator.world.store.runs.size]).toEqual([inputs, code, runs]);
+  }
+});

@@ -94,10 +94,15 @@ test("the jobs of respond on GitHub and its relatives get limit and users from v
   const texts = [
     ...jobs.filter(({ text }) => text.includes("name: Mogplex answers")).map(({ text }) => text),
     ...examples.map((file) => readFileSync(join(root, "examples", file), "utf8")),
+    /```yaml\n(on: # zizmor.*?)```/s.exec(readFileSync(join(root, "action/README.md"), "utf8"))?.[1] ?? "",
   ];
-  expect(texts.length).toBe(20);
+  expect(texts.length).toBe(21);
   for (const text of texts) {
-    const { jobs: { respond } } = parseYaml(text) as { jobs: { respond: { env: Record<string, string> } } };
+    const { on, jobs: { respond } } = parseYaml(text) as {
+      on: Record<string, unknown>;
+      jobs: { respond: { env: Record<string, string> } };
+    };
+    expect(on).toHaveProperty("workflow_dispatch");
     expect(respond.env).toEqual({
       MOGPLEX_RESPOND_ALLOW_USERS: ALLOW_USERS,
       MOGPLEX_RESPOND_LIMIT: "${{ vars.MOGPLEX_RESPOND_LIMIT }}",

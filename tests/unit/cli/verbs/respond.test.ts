@@ -207,6 +207,28 @@ test("respond goes by --allow-users and its variable in place of the rights", as
   });
 });
 
+test("respond takes the stricter of a flag and its variable for the limit and for the users", async () => {
+  const cases: readonly (readonly [args: string[], env: Record<string, string>, code: number, runs: number])[] = [
+    [["--limit", "20/day"], { MOGPLEX_RESPOND_LIMIT: "0/day" }, 0, 0],
+    [["--limit", "0/day"], { MOGPLEX_RESPOND_LIMIT: "20/day" }, 0, 0],
+    [["--limit", "20/day"], { MOGPLEX_RESPOND_LIMIT: "" }, 0, 1],
+    [["--limit", "20/day"], { MOGPLEX_RESPOND_LIMIT: "off" }, 2, 0],
+    [["--allow-users", "kim,lee"], { MOGPLEX_RESPOND_ALLOW_USERS: "lee" }, 0, 0],
+    [["--allow-users", "lee"], { MOGPLEX_RESPOND_ALLOW_USERS: "kim,lee" }, 0, 0],
+    [["--allow-users", "lee"], { MOGPLEX_RESPOND_ALLOW_USERS: "kim" }, 2, 0],
+    [["--allow-users", "kim"], { MOGPLEX_RESPOND_ALLOW_USERS: "" }, 2, 0],
+    [["--allow-users", "kim"], { MOGPLEX_RESPOND_ALLOW_USERS: "Kim=1" }, 0, 1],
+    [["--allow-users", "kim"], { MOGPLEX_RESPOND_ALLOW_USERS: "kim=2" }, 0, 0],
+    [["--allow-users", "kim=2"], { MOGPLEX_RESPOND_ALLOW_USERS: "kim" }, 0, 0],
+  ];
+  for (const [args, env, code, runs] of cases) {
+    const at = place();
+    const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+    const called = await respond(at, payload(note), args, env);
+    expect([args, env, called.code, runsOf(at).length]).toEqual([args, env, code, runs]);
+  }
+});
+
 test("respond refuses an empty variable for the users on GitLab, where somebody has set it, and also only spaces", async () => {
   for (const MOGPLEX_RESPOND_ALLOW_USERS of ["", "  "]) {
     const at = place();

@@ -72,6 +72,23 @@ async function respond(
 const runsOf = ({ emulator }: At) => [...emulator.world.store.runs.values()];
 const ours = ({ github }: At) => github.comments.filter(({ user }) => user?.id === 41898282).map(({ body }) => body);
 
+test("the action takes the stricter of an input and its variable for the limit and for the users", async () => {
+  const cases: readonly (readonly [env: Record<string, string>, code: number, runs: number])[] = [
+    [{ MOGPLEX_RESPOND_LIMIT: "0/day" }, 0, 0],
+    [{ "INPUT_LIMIT": "20/day", MOGPLEX_RESPOND_LIMIT: "0/day" }, 0, 0],
+    [{ "INPUT_LIMIT": "20/day", MOGPLEX_RESPOND_LIMIT: "" }, 0, 1],
+    [{ MOGPLEX_RESPOND_ALLOW_USERS: "lee," }, 0, 0],
+    [{ "INPUT_ALLOW-USERS": "kim,lee", MOGPLEX_RESPOND_ALLOW_USERS: "lee," }, 0, 0],
+    [{ "INPUT_ALLOW-USERS": "kim,lee", MOGPLEX_RESPOND_ALLOW_USERS: "," }, 2, 0],
+    [{ "INPUT_ALLOW-USERS": "kim,lee", MOGPLEX_RESPOND_ALLOW_USERS: "" }, 0, 1],
+  ];
+  for (const [env, code, runs] of cases) {
+    const at = place();
+    const called = await respond(at, commented(at.github.say(7, "kim", "@mogplex go")), "action", [], env);
+    expect([env, called.code, runsOf(at).length]).toEqual([env, code, runs]);
+  }
+});
+
 for (const how of ["command", "action"] as const) {
   test(`respond starts a run for a comment of a user who can push, as the ${how}`, async () => {
     const at = place();
