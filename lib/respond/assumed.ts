@@ -38,6 +38,8 @@ export interface Assumed {
   readonly pushers: readonly number[];
   /** Whether the user who asks can push only because that is the default. */
   readonly isRightDefault: boolean;
+  /** Whether the author cannot push only because the event does not show it. */
+  readonly isAuthorRightHidden: boolean;
   /** Whether nothing names the repository. */
   readonly isExample: boolean;
   /** False if nothing shows which forge it is: then the forge is only the model for words and links. */
@@ -116,11 +118,12 @@ export async function assumedEvent(text: string, forges: readonly Forge[], wishe
   const attempted = "read the event";
   const body = parseJson(text);
   if (!isObject(body)) throw new UsageError({ attempted, why: "it is not a JSON object" });
+  const named = (name: string) => forges.find((each) => each.name === name);
   const isGitlab = typeof field(body, "object_kind") === "string";
-  // Gitea and Forgejo have both names of a user.
-  const isGitea = typeof field(body, "sender", "username") === "string";
-  const name = isGitlab ? "gitlab" : isGitea ? "gitea" : "github";
-  const forge = forges.find((each) => each.name === name);
+  // Gitea and Forgejo have both names of a user. A shortened event can lack them, so the folder decides.
+  const isGitea = typeof field(body, "sender", "username") === "string" ||
+    wishes.place.isForgeKnown && wishes.place.forge === named("gitea") && !isFromGithub(body);
+  const forge = named(isGitlab ? "gitlab" : isGitea ? "gitea" : "github");
   if (forge?.job === undefined) throw new UsageError({ attempted, why: "it is not from a supported forge" });
   const facts = isGitlab ? gitlabFacts(body) : workflowFacts(body);
   const id = numberOf(body, "repository", "id") ?? numberOf(body, "project", "id") ?? 0;
@@ -141,6 +144,13 @@ export async function assumedEvent(text: string, forges: readonly Forge[], wishe
     ? event.reason
     : "it does not name an issue or pull request with a comment or a label";
   throw new UsageError({ attempted, why, advice: "give the event of a comment or of a label" });
+}
+
+/** Whether the event has fields that Gitea and Forgejo do not send. Source: GitHub, "Webhook events and payloads"; Gitea, modules/structs. */
+function isFromGithub(body: unknown): boolean {
+  const holders = ["comment", "issue", "pull_request"];
+  return typeof field(body, "sender", "node_id") === "string" ||
+    holders.some((holder) => typeof field(body, holder, "author_association") === "string");
 }
 
 /** Source: GitHub, "Webhook events and payloads". */
@@ -192,13 +202,16 @@ function workflowFacts(body: unknown): Facts {
   };
 }
 
-/** Source: GitLab, "Webhook events", comment, issue and merge request events. It names no author of the issue, and no rights. */
+/** Source: GitLab, "Webhook events", comment, issue and merge request events. They have only the author's number, and no rights. */
 function gitlabFacts(body: unknown): Facts {
   const isNote = field(body, "object_kind") === "note";
   const holder = !isNote ? "object_attributes" : isObject(field(body, "merge_request")) ? "merge_request" : "issue";
   const at = (...path: string[]) => textAt(body, holder, ...path);
   const url = textAt(body, "project", "web_url");
   const id = isNote ? numberOf(body, "object_attributes", "id") : undefined;
+  const asker = textAt(body, "user", "username");
+  const authorId = numberOf(body, holder, "author_id");
+  const authorName = authorId === numberOf(body, "user", "id") ? asker : `another user (${authorId})`;
   return {
     origin: url !== undefined && URL.canParse(url) ? new URL(url).origin : undefined,
     repository: textAt(body, "project", "path_with_namespace"),
@@ -211,7 +224,8 @@ function gitlabFacts(body: unknown): Facts {
     isInternal: field(body, holder, "confidential") === true,
     source: at("source_branch"),
     target: at("target_branch"),
-    asker: textAt(body, "user", "username"),
+    asker,
+    author: authorId === undefined ? undefined : authorName,
     comment: id === undefined ? undefined : {
       id,
       text: textAt(body, "object_attributes", "note") ?? "",
@@ -241,7 +255,7 @@ function assume(
   const askerName = name ?? facts.asker ?? "you";
   const isBot = name === undefined && facts.isBot === true || forge.job?.botNames?.test(askerName) === true;
   const asker: ForgeUser = { id: 1, name: askerName, isBot };
-  const isAuthor = facts.author === undefined || facts.author === facts.asker;
+  const isAuthor = facts.author === undefined || facts.author.toLowerCase() === askerName.toLowerCase();
   const author: ForgeUser = isAuthor ? asker : { id: 2, name: facts.author ?? "", isBot: false };
   const pull = addressAt(forge.address, origin, repository, place.number).url;
   const { comment } = facts;
@@ -273,8 +287,9 @@ function assume(
     labels: [...new Set(facts.labels)],
     pushers: [
       ...mayPush(association ?? facts.association ?? "owner") ? [asker.id] : [],
-      ...!isAuthor && mayPush(facts.authorAssociation ?? "owner") ? [author.id] : [],
+      ...!isAuthor && mayPush(facts.authorAssociation ?? "none") ? [author.id] : [],
     ],
+    isAuthorRightHidden: !isAuthor && facts.authorAssociation === undefined,
     isRightDefault: name !== undefined && !isBot && (association ?? facts.association) === undefined,
     isExample: (facts.repository ?? wanted) === undefined,
   };
@@ -282,7 +297,7 @@ function assume(
 
 /** Sentences about what was assumed. They contain untrusted names. */
 export function assumptionsOf(assumed: Assumed): string[] {
-  const { forge, isForgeKnown, repository, thread, asker, pushers, isExample } = assumed;
+  const { forge, isForgeKnown, repository, thread, asker, pushers, isExample, isAuthorRightHidden } = assumed;
   const { pull, author, isOpen } = thread;
   const by = ({ id, name, isBot }: ForgeUser) =>
     `by ${name}, ${isBot === true ? "a bot" : pushers.includes(id) ? "who can push" : "who cannot push"}`;
@@ -300,7 +315,9 @@ export function assumptionsOf(assumed: Assumed): string[] {
       "there is a conflict.",
     ],
     `${requestOf(assumed)} ${by(asker)}.`,
-    `Title and description are ${by(author)}.`,
+    isAuthorRightHidden
+      ? `Title and description are by ${author.name}. The event does not show whether this user can push. Assumed: no.`
+      : `Title and description are ${by(author)}.`,
   ];
 }
 
