@@ -1,5 +1,5 @@
 /**
- * What GitLab would do in the pipelines of a schedule, a trigger or a person: whether it creates them, and which jobs it starts. Source: GitLab,
+ * What GitLab would do in a pipeline: whether it creates them, and which jobs it starts. Source: GitLab,
  * "CI/CD YAML syntax reference", `workflow:rules`, `include:rules`, `rules`, `only`, `extends`, and "Specify when jobs run with rules", "CI/CD
  * variable expressions".
  * @module
@@ -15,8 +15,12 @@ type Truth = boolean | undefined;
 /** Placeholder for the default branch, whose name is unknown. */
 const DEFAULT_BRANCH = "\0default branch";
 
+type Values = Readonly<Record<string, Value>>;
+
+const MERGE_REQUEST = "merge_request_event";
+
 /** Variables of every pipeline for the default branch; absent ones are unknown. */
-const branchPipeline = (branch: string): Readonly<Record<string, Value>> => ({
+const branchPipeline = (branch: string): Values => ({
   CI: "true",
   GITLAB_CI: "true",
   CI_COMMIT_BRANCH: branch,
@@ -29,6 +33,12 @@ const branchPipeline = (branch: string): Readonly<Record<string, Value>> => ({
   MOGPLEX_SCHEDULE: null,
 });
 
+/** What differs in a pipeline for a merge request or a tag. Source: GitLab, "Run jobs only in specific pipeline types". */
+function otherRef(source: string, tag: string | undefined): Values {
+  if (source === MERGE_REQUEST) return { CI_COMMIT_BRANCH: null, CI_MERGE_REQUEST_ID: "1", CI_MERGE_REQUEST_IID: "1" };
+  return tag === undefined ? {} : { CI_COMMIT_BRANCH: null, CI_COMMIT_REF_NAME: tag };
+}
+
 /** Keys of a file that are not jobs. */
 const NO_JOBS: readonly string[] = [
   ..."default include stages variables workflow spec image services cache before_script after_script".split(" "),
@@ -36,7 +46,14 @@ const NO_JOBS: readonly string[] = [
 const MAX_EXTENDS = 11;
 
 /** The word of `only` and `except` for a source. */
-const WORDS: Readonly<Record<string, string>> = { trigger: "triggers", schedule: "schedules", web: "web" };
+const WORDS: Readonly<Record<string, string>> = {
+  trigger: "triggers",
+  schedule: "schedules",
+  push: "pushes",
+  [MERGE_REQUEST]: "merge_requests",
+};
+/** The value of `only` in a job without `only`, `except` and `rules`, in a pipeline without `workflow:rules`. */
+const DEFAULT_ONLY = ["branches", "tags"];
 const ALL_WORDS =
   "api branches chat external external_pull_requests merge_requests pipelines pushes schedules tags triggers web"
     .split(" ");
@@ -48,7 +65,7 @@ export interface PipelineQuery {
   read(path: string): string | undefined;
   /** Value of `CI_PIPELINE_SOURCE`. */
   source: string;
-  /** Of the pipeline. */
+  /** Of the pipeline. With `CI_COMMIT_TAG`, it is a pipeline for that tag. */
   variables?: Readonly<Record<string, string>> | undefined;
   /** Name of the default branch, on which the pipeline runs; undefined if it is unknown. */
   branch?: string | undefined;
@@ -65,7 +82,12 @@ export interface PipelinePrediction {
 
 /** Predicts a pipeline. An unknown condition is treated as true if it starts something, and as false if it keeps something out. */
 export function predictPipeline({ read, source, variables, branch }: PipelineQuery): PipelinePrediction {
-  const values = { ...branchPipeline(branch ?? DEFAULT_BRANCH), ...variables, CI_PIPELINE_SOURCE: source };
+  const values = {
+    ...branchPipeline(branch ?? DEFAULT_BRANCH),
+    ...otherRef(source, variables?.["CI_COMMIT_TAG"]),
+    ...variables,
+    CI_PIPELINE_SOURCE: source,
+  };
   const passes = (rules: unknown) => passesRules(rules, values, (when) => when !== "never");
   const { files, unreadable } = pipelineFiles(read, (rules) => rules === undefined || passes(rules) !== false);
   const jobs = new Map<string, Fields>();
@@ -77,8 +99,9 @@ export function predictPipeline({ read, source, variables, branch }: PipelineQue
     .findLast((rules) => rules !== undefined);
   return {
     isCreated: workflowRules === undefined ? true : passes(workflowRules),
-    jobs: [...jobs].filter(([name, job]) => !name.startsWith(".") && mightStart(jobs, job, source, values))
-      .map(([name]) => name),
+    jobs: [...jobs].filter(([name, job]) =>
+      !name.startsWith(".") && mightStart(jobs, job, values, workflowRules === undefined ? DEFAULT_ONLY : [])
+    ).map(([name]) => name),
     unreadable,
   };
 }
@@ -86,21 +109,23 @@ export function predictPipeline({ read, source, variables, branch }: PipelineQue
 function mightStart(
   jobs: ReadonlyMap<string, Fields>,
   job: Fields,
-  source: string,
-  values: Readonly<Record<string, Value>>,
+  values: Values,
+  defaultOnly: readonly string[],
 ): boolean {
   const field = (key: string) => fieldOf(jobs, job, key);
   if (field("script") === undefined && field("trigger") === undefined && field("run") === undefined) return false;
   const rules = field("rules");
   const starts = (when: unknown) => when !== "never" && when !== "manual";
-  if (rules === undefined) return starts(field("when")) && passesOnly(field("only"), field("except"), values, source);
+  if (rules === undefined) {
+    return starts(field("when")) && passesOnly(field("only") ?? defaultOnly, field("except"), values);
+  }
   return passesRules(rules, values, (when) => starts(when ?? field("when"))) !== false;
 }
 
 /** Whether the first rule that applies starts something. @param starts Whether a rule with this `when` does. */
 function passesRules(
   rules: unknown,
-  values: Readonly<Record<string, Value>>,
+  values: Values,
   starts: (when: unknown) => boolean,
 ): Truth {
   if (!Array.isArray(rules)) return undefined;
@@ -130,22 +155,24 @@ function fieldOf(jobs: ReadonlyMap<string, Fields>, job: Fields, key: string, de
   return undefined;
 }
 
-function passesOnly(
-  only: unknown,
-  except: unknown,
-  values: Readonly<Record<string, Value>>,
-  source: string,
-): boolean {
+/** Source: GitLab, "Deprecated keywords", `only` and `except`; lib/gitlab/ci/config/entry/policy.rb. */
+function passesOnly(only: unknown, except: unknown, values: Values): boolean {
   const refs = (value: unknown) =>
     [isObject(value) ? value.refs : value].flat().filter((each) => typeof each === "string");
-  const word = lookup(WORDS, source) ?? source;
-  const isOne = (each: string) => each === "branches" || each === word;
+  const source = values["CI_PIPELINE_SOURCE"] ?? "";
+  const isMergeRequest = source === MERGE_REQUEST;
+  const ref = isMergeRequest ? [] : [values["CI_COMMIT_TAG"] ? "tags" : "branches"];
+  const words = [...ref, lookup(WORDS, source) ?? source];
+  const isOne = (each: string) => words.includes(each);
   if (refs(except).some(isOne)) return false;
   const exceptions = isObject(except) ? [except.variables].flat() : [];
   if (exceptions.some((each) => typeof each === "string" && truthOf(each, values) === true)) return false;
-  const wanted = refs(only);
-  // Anything else is the name of a branch, or a pattern.
-  return wanted.length === 0 || wanted.some((each) => isOne(each) || !ALL_WORDS.includes(each));
+  const wanted = isObject(only) && only.refs === undefined ? DEFAULT_ONLY : refs(only);
+  // Anything else is a pattern, or the name of a branch or tag with an optional path of a project. It never matches a merge request.
+  const name = values["CI_COMMIT_REF_NAME"];
+  const mightMatch = (each: string) => name === DEFAULT_BRANCH || each.startsWith("/") || each.split("@")[0] === name;
+  return wanted.length === 0 ||
+    wanted.some((each) => isOne(each) || !isMergeRequest && !ALL_WORDS.includes(each) && mightMatch(each));
 }
 
 const TOKEN =

@@ -23,9 +23,11 @@ import {
   ATTRIBUTES_FILE,
   CHECKSUM_FILE,
   jobFile,
+  keepOthersOut,
   LICENSES_FILE,
   needsOf,
   NO_SYSTEM,
+  OTHER_PIPELINES,
   PROGRAM_FILE,
   type Recipe,
   RECIPES,
@@ -611,11 +613,7 @@ const RUN_JOB: GitlabJob = {
   name: "mogplex",
   place: "that schedule",
   pipelines: [onSchedule("run"), BY_HAND],
-  advice: [
-    "To keep a job out, put the rule `- { if: $MOGPLEX_SCHEDULE, when: never }` before its other rules. A job without rules " +
-    "then also needs `- when: on_success`.",
-    "",
-  ],
+  advice: [`To keep them out, ${keepOthersOut(OTHER_PIPELINES)}`, ""],
 };
 
 const respondJob = (schedule: Schedule | undefined): GitlabJob => ({

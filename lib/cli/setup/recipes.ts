@@ -211,9 +211,19 @@ object Mogplex : BuildType({
   },
 };
 
-/** The condition of the pipelines of `respond` on GitLab. */
-const isolation = (schedule: Schedule) =>
-  `$CI_PIPELINE_SOURCE == "trigger"${schedule === "none" ? "" : ' || $MOGPLEX_SCHEDULE == "respond"'}`;
+/** The condition of the pipelines on GitLab in which no job of ours starts by itself. */
+export const OTHER_PIPELINES = "$MOGPLEX_SCHEDULE == null";
+const notOfRespond = (schedule: Schedule) =>
+  `$CI_PIPELINE_SOURCE != "trigger"${schedule === "none" ? "" : ` && ${OTHER_PIPELINES}`}`;
+
+/**
+ * How to keep other jobs out of the pipelines of a job on GitLab, for every kind of job: a rule in a job without rules would add it to the pipelines
+ * of merge requests, and a job with `only` or `except` can have no rules.
+ * @param condition Of the pipelines that have the other jobs.
+ */
+export const keepOthersOut = (condition: string) =>
+  `move all other jobs to a file, such as ci/pipeline.yml, and include it in .gitlab-ci.yml with a rule: \`- { local: ci/pipeline.yml, rules: [{ if: ${condition} }] }\`. ` +
+  "Other includes that have jobs need the same rule. Keep stages, default and variables in .gitlab-ci.yml.";
 
 const RUN_ID = `"$(sed -n 's/^MOGPLEX_RUN_ID=//p' mogplex-ci/outputs.env)"`;
 const FOLLOW = `${CHECK} && ${TOOL} follow ${RUN_ID} --on-timeout cancel`;
@@ -387,7 +397,7 @@ export const RECIPES: ReadonlyMap<string, Recipe> = new Map(Object.entries<Recip
     steps: [
       MAKE_TOKEN,
       "Store it as the variable MOGPLEX_API_KEY, masked and protected: Settings > CI/CD > Variables.",
-      "Create a schedule with the variable MOGPLEX_SCHEDULE=run: Build > Pipeline schedules. It also runs every other job whose rules admit a schedule.",
+      "Create a schedule with the variable MOGPLEX_SCHEDULE=run: Build > Pipeline schedules. It also starts every other job that allows schedules.",
     ],
     remains: [VARIABLE, "the schedule with the variable MOGPLEX_SCHEDULE=run: Build > Pipeline schedules"],
     repo: '"$CI_PROJECT_PATH"',
@@ -429,11 +439,7 @@ ${GITLAB_ARTIFACTS}    reports:
             schedule === "hourly" ? "an hourly" : "a daily"
           } schedule with the variable MOGPLEX_SCHEDULE=respond: Build > Pipeline schedules.`,
         ],
-        `Keep all other jobs out of these pipelines: put the rule \`- { if: ${
-          isolation(schedule)
-        }, when: never }\` before their other rules. A job without rules then also needs \`- when: on_success\`. A job with only or except cannot have rules. Give it \`except: { refs: [triggers]${
-          schedule === "none" ? "" : `, variables: ['$MOGPLEX_SCHEDULE == "respond"']`
-        } }\` instead.`,
+        `Keep all other jobs out of these pipelines: ${keepOthersOut(notOfRespond(schedule))}`,
         'Do not let anyone pass variables to pipelines: Settings > CI/CD > Variables, "No one allowed". Otherwise anyone with the trigger token can run code in the job.',
         "After the commit, check the setup: run a new pipeline on the default branch (Build > Pipelines > New pipeline), and start its job mogplex-respond.",
       ],

@@ -367,6 +367,31 @@ test.skipIf(!CAN_RUN)(
 );
 
 test.skipIf(!CAN_RUN)(
+  "the pipeline of docs/gitlab.md keeps the other jobs out of the schedule of the job that init wrote",
+  async () => {
+    const others = "deploy: { script: [echo], rules: [{ if: $CI_COMMIT_BRANCH }] }\nbuild: { script: [echo] }\n";
+    const { run } = await laptop({
+      ".gitlab-ci.yml": others,
+      "ci/pipeline.yml": others,
+      "after.yml": block("docs/gitlab.md", "yaml", "mogplex.gitlab-ci.yml"),
+    });
+    expect((await run("node mogplex.mjs init gitlab && mv after.yml .gitlab-ci.yml && git add -A")).code).toBe(0);
+    const jobs = async (variables: string) => {
+      const { code, stdout, stderr } = await run(
+        `gitlab-ci-local --list-csv --ignore-predefined-vars CI_PIPELINE_SOURCE ${variables}`,
+      );
+      expect(code, stderr).toBe(0);
+      return stdout.trim().split("\n").slice(1).map((line) => line.split(";")[0]).toSorted();
+    };
+    expect([
+      await jobs("--variable CI_PIPELINE_SOURCE=schedule --variable MOGPLEX_SCHEDULE=run"),
+      await jobs("--variable CI_PIPELINE_SOURCE=schedule"),
+      await jobs("--variable CI_PIPELINE_SOURCE=push"),
+    ]).toEqual([["mogplex"], ["build", "deploy"], ["build", "deploy"]]);
+  },
+);
+
+test.skipIf(!CAN_RUN)(
   "the shared file of docs/gitlab.md gives each project the job, whose rules a project can replace",
   async () => {
     const files = {

@@ -3,6 +3,7 @@ import { ALL_SYSTEMS, detectPlatform } from "../../../../lib/ci/detect.ts";
 import { openContext } from "../../../../lib/cli/context.ts";
 import { Writer } from "../../../../lib/cli/log/writer.ts";
 import { main } from "../../../../lib/cli/main.ts";
+import { predictPipeline } from "../../../../lib/cli/setup/gitlab_rules.ts";
 import { initRepository } from "../../../../lib/cli/setup/init.ts";
 import { jobFile, PROGRAM_FILE, RECIPES, TASK } from "../../../../lib/cli/setup/recipes.ts";
 import { flagsByRow } from "../../../../lib/cli/settings.ts";
@@ -506,14 +507,13 @@ test("init --respond names the jobs of GitLab that also start in its pipelines, 
 
 test("init names the jobs of GitLab that also start on its schedule, and how to keep them out", async () => {
   const other = "The pipelines of that schedule also start these jobs: ";
-  const rule = "- { if: $MOGPLEX_SCHEDULE, when: never }";
   const stdoutOf = async (text: string) => (await init(["gitlab"], { ".gitlab-ci.yml": text })).stdout;
   const job = (await init(["gitlab"])).written[".gitlab-ci.yml"] ?? "";
   const rest =
     "build:\n  script: [make]\nnightly:\n  script: [make]\n  rules: [{ if: $CI_PIPELINE_SOURCE == 'schedule' }]\n" +
     "deploy:\n  script: [make]\n  only: [main]\nlint:\n  script: [make]\n  rules: [{ if: $CI_MERGE_REQUEST_IID }]\n";
   expect(await stdoutOf(job + rest)).toContain(
-    `\n${other}build, nightly, deploy\n\nTo keep a job out, put the rule \`${rule}\` `,
+    `\n${other}build, nightly, deploy\n\nTo keep them out, move all other jobs to a file, such as ci/pipeline.yml, and `,
   );
   expect(
     await stdoutOf("lint:\n  script: [make]\n  rules: [{ if: $MOGPLEX_SCHEDULE, when: never }, { when: always }]\n"),
@@ -525,13 +525,74 @@ test("init names the jobs of GitLab that also start on its schedule, and how to 
   );
 });
 
+// The kinds of jobs, and what starts without the change, by GitLab's documentation: "Specify when jobs run with rules", "Avoid duplicate pipelines"
+// ("Jobs with no rules default to except: merge_requests"), and "Deprecated keywords", `only` and `except`.
+const WORKFLOW =
+  "workflow:\n  rules:\n    - if: $CI_MERGE_REQUEST_IID\n    - if: $CI_COMMIT_TAG\n    - if: $CI_COMMIT_BRANCH\n";
+const KINDS = `plain: { script: [make] }
+button: { script: [make], when: manual }
+only: { script: [make], only: [main] }
+except: { script: [make], except: [tags] }
+rules: { script: [make], rules: [{ if: $CI_MERGE_REQUEST_IID }, { if: $CI_COMMIT_BRANCH }] }
+release: { script: [make], needs: [plain], rules: [{ if: $CI_COMMIT_TAG }] }
+.base: { rules: [{ if: $CI_PIPELINE_SOURCE == "schedule" }] }
+nightly: { script: [make], extends: .base }
+`;
+const PIPELINES = {
+  schedule: { source: "schedule" },
+  push: { source: "push" },
+  request: { source: "merge_request_event" },
+  tag: { source: "push", variables: { CI_COMMIT_TAG: "v1" } },
+};
+
+test.each<[string, string[], Record<string, string[]>]>(
+  [
+    ["", [], {
+      schedule: ["except", "nightly", "only", "plain", "rules"],
+      push: ["except", "only", "plain", "rules"],
+      request: ["rules"],
+      tag: ["plain", "release"],
+    }],
+    [WORKFLOW, ["--respond"], {
+      schedule: ["except", "nightly", "only", "plain", "rules"],
+      push: ["except", "only", "plain", "rules"],
+      request: ["except", "plain", "rules"],
+      tag: ["plain", "release"],
+    }],
+  ],
+)(
+  "what init advises on GitLab after %j with %p keeps every kind of job out of its pipelines, and changes no other",
+  async (workflow, args, expected) => {
+    const before = { ".gitlab-ci.yml": workflow + KINDS };
+    const { stdout, written } = await init(["gitlab", ...args], before);
+    const advice =
+      /move all other jobs to a file, such as ci\/pipeline\.yml, .* with a rule: `(- \{.*\})`\./.exec(stdout)?.[1] ??
+        "";
+    const job = `ci/mogplex${args.length > 0 ? "-respond" : ""}.gitlab-ci.yml`;
+    const after: Record<string, string> = {
+      ...written,
+      ".gitlab-ci.yml": `${workflow}include:\n  - local: ${job}\n  ${advice}\n`,
+      "ci/pipeline.yml": KINDS,
+    };
+    const jobsOf = (files: Record<string, string>, query: { source: string; variables?: Record<string, string> }) =>
+      predictPipeline({ ...query, branch: "main", read: (path) => files[path] }).jobs.toSorted();
+    const all = (files: Record<string, string>) =>
+      Object.fromEntries(Object.entries(PIPELINES).map(([name, query]) => [name, jobsOf(files, query)]));
+    expect(all(before)).toEqual(expected);
+    expect(all(after)).toEqual(expected);
+    const [value, name] = args.length > 0 ? ["respond", "mogplex-respond"] : ["run", "mogplex"];
+    expect(jobsOf(after, { source: "schedule", variables: { MOGPLEX_SCHEDULE: value } })).toEqual([name]);
+    if (args.length > 0) expect(jobsOf(after, { source: "trigger" })).toEqual([name]);
+  },
+);
+
 test("init names the included files of GitLab's pipeline that it cannot read", async () => {
   const text = "include: [{ template: Jobs/SAST.gitlab-ci.yml }, { project: acme/ci, file: a.yml }]\n";
   const unreadable =
     "\ninit cannot read these files: Jobs/SAST.gitlab-ci.yml, acme/ci. Jobs in them might start, too. If they have " +
     "workflow:rules, check that the rules do not exclude these pipelines.\n";
   const run = await init(["gitlab"], { ".gitlab-ci.yml": text });
-  expect(run.stdout).toContain(`${unreadable}\nTo keep a job out, put the rule `);
+  expect(run.stdout).toContain(`${unreadable}\nTo keep them out, `);
   const respond = await init(["gitlab", "--respond"], { ".gitlab-ci.yml": text });
   expect(respond.stdout).toContain(unreadable);
 });
@@ -628,7 +689,7 @@ test("init finds its own job in a pipeline to which other jobs were added, and w
     const { written: after, stdout } = await init(["gitlab", ...more], edited);
     expect(after).toEqual(edited);
     expect(stdout).toContain("\nkeep .gitlab-ci.yml, which already has the job\n");
-    expect(stdout).not.toContain("include");
+    expect(stdout).not.toContain("include:");
   }
   // The other job is not there yet.
   const { written } = await init(["gitlab"]);
