@@ -18,7 +18,7 @@ export interface HistoryRecord {
   /** When the job wrote it, in ISO 8601. */
   at: string;
   runId: string;
-  /** The job in its CI system; null outside CI. Runs of the same job and repository are compared. */
+  /** The job in its CI system; null outside CI. Runs of the same job, repository and task are compared. */
   job: string | null;
   /** Null if unknown. */
   repoId: string | null;
@@ -316,9 +316,9 @@ function isSameRepository(a: HistoryRecord, b: HistoryRecord): boolean {
   return a.repository === null || b.repository === null ? a.repoId === b.repoId : a.repository === b.repository;
 }
 
-/** Whether two runs had one task, if both tasks are known: the duration of another task is not comparable. */
+/** Whether two runs of a job had the same task. If neither task is known, only a CI job shows that they had. A campaign has its own task. */
 function isSameTask(a: HistoryRecord, b: HistoryRecord): boolean {
-  return a.task === null || b.task === null || a.task === b.task;
+  return a.campaign === b.campaign && a.task === b.task && (a.task !== null || a.job !== null);
 }
 
 /** Too small a difference to mention: a twentieth, or a second. */

@@ -82,10 +82,22 @@ test("comparisonSentence() names the time of the run before", () => {
   expect(comparisonSentence(compareRuns(record(20), []))).toBeNull();
 });
 
-test("compareRuns() compares runs of the same task, and runs whose task is not known", () => {
-  const before = (task: string | null, other: string | null) =>
-    compareRuns(record(20, { task }), [record(1, { task: other })]).before?.runId;
-  expect(before("a", "a")).toBe("run-1");
-  expect(before("a", "b")).toBeUndefined();
-  expect([before(null, "b"), before("a", null)]).toEqual(["run-1", "run-1"]);
+test("compareRuns() compares only runs of the same task; runs without a task need the same CI job", () => {
+  const before = (run: Partial<HistoryRecord>, other: Partial<HistoryRecord>) =>
+    compareRuns(record(20, run), [record(1, other)]).before?.runId;
+  expect(before({ task: "a" }, { task: "a" })).toBe("run-1");
+  expect(before({ task: "a" }, { task: "b" })).toBeUndefined();
+  expect([before({ task: null }, { task: "b" }), before({ task: "a" }, { task: null })]).toEqual([
+    undefined,
+    undefined,
+  ]);
+  expect(before({ job: null, task: "a" }, { job: null, task: "a" })).toBe("run-1");
+  expect(before({ task: null }, { task: null })).toBe("run-1");
+  expect(before({ job: null, task: null }, { job: null, task: null })).toBeUndefined();
+});
+
+test("compareRuns() never compares a single run with a run of a campaign", () => {
+  const campaignRun = record(1, { job: null, task: null, campaign: "replace-moment" });
+  expect(compareRuns(record(20, { job: null, task: "a" }), [campaignRun]).before).toBeUndefined();
+  expect(compareRuns(record(20), [{ ...campaignRun, job: "agent" }]).before).toBeUndefined();
 });
