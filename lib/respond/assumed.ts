@@ -237,6 +237,21 @@ function gitlabFacts(body: unknown): Facts {
   };
 }
 
+/** The only host of branches and pull requests that the service delivers. Source: its repositories belong to installations of its GitHub app. */
+const DELIVERY_HOST = "github.com";
+
+/** The address of a pull request that the service would deliver. */
+export function deliveredPull(assumed: Assumed, number: number): string {
+  const { forge, origin, repository } = assumed;
+  if (!isElsewhere(assumed)) return addressAt(forge.address, origin, repository, number).url;
+  return `https://${DELIVERY_HOST}/${/^[^/]+\/[^/]+$/.test(repository) ? repository : "OWNER/NAME"}/pull/${number}`;
+}
+
+/** Whether the service would deliver to another forge than that of the mention. */
+export function isElsewhere({ forge, isForgeKnown }: Assumed): boolean {
+  return isForgeKnown && forge.publicHost !== DELIVERY_HOST;
+}
+
 /** The host of links if nothing names one. */
 const EXAMPLE_HOST = "forge.example";
 
@@ -308,6 +323,12 @@ export function assumptionsOf(assumed: Assumed): string[] {
     ...isForgeKnown ? [] : [
       "The forge is unknown, so words and links below may differ. `init --respond` writes a job that shows it.",
     ],
+    ...isElsewhere(assumed)
+      ? [
+        "Mogplex works in the repository of this name that `repos list` shows. It delivers branches and pull requests to " +
+        `GitHub, not to ${forge.system}.`,
+      ]
+      : [],
     ...pull === null ? [] : [
       `Its branch is ${pull.source}${
         pull.isForeign ? " of a fork" : ""

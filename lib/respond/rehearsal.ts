@@ -15,7 +15,7 @@ import { resolveConnection } from "../service/connection.ts";
 import type { Fetch } from "../service/transport.ts";
 import { own, type SafeLine } from "../text/safe_line.ts";
 import { answer } from "./answer.ts";
-import type { Assumed } from "./assumed.ts";
+import { type Assumed, deliveredPull, isElsewhere } from "./assumed.ts";
 import type { AskedStart, RespondJob, RunAsked } from "./job.ts";
 
 /** What a job would do with a mention. */
@@ -26,7 +26,8 @@ export interface Rehearsal {
   readonly request: AskedStart["request"] | null;
   /** The text of the note after each change, oldest first, without its hidden lines. */
   readonly notes: readonly string[];
-  readonly pullNoun: PullNoun;
+  /** What the run would deliver. */
+  readonly pullNoun: PullNoun | "pull request on GitHub";
   /** What the job would log. */
   readonly log: readonly SafeLine[];
 }
@@ -78,7 +79,8 @@ export async function rehearse(
     },
     run,
   }, { isPoll: false, sinceMs: 0, timeoutMs: 0, out: "" });
-  return { exitCode, request, notes: forge.written, pullNoun: forge.open().threads.pullNoun, log };
+  const pullNoun = isElsewhere(assumed) ? "pull request on GitHub" : forge.open().threads.pullNoun;
+  return { exitCode, request, notes: forge.written, pullNoun, log };
 }
 
 /** The result of a run that succeeded. */
@@ -87,7 +89,7 @@ function resultOf(
   assumed: Assumed,
   end: AssumedEnd,
 ): RunResult {
-  const { forge, origin, repository, thread } = assumed;
+  const { repository, thread } = assumed;
   const branch = workingBranch ?? "mogplex/example";
   const number = workingBranch === undefined ? thread.number + 1 : thread.number;
   return {
@@ -103,7 +105,7 @@ function resultOf(
     mayExist: true,
     ...end === "answer" ? { changed: false, finalMessage: "The answer of the agent." } : {
       branch: { base: baseBranch ?? null, requested: branch, pushed: branch },
-      pullRequest: { state: "open", url: addressAt(forge.address, origin, repository, number).url },
+      pullRequest: { state: "open", url: deliveredPull(assumed, number) },
       changed: true,
     },
   };

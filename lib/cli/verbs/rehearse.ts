@@ -3,7 +3,7 @@
  * @module
  */
 import { UsageError } from "../../errors.ts";
-import type { ReadEnv } from "../../ci/platform.ts";
+import { type ReadEnv, readTextVariable } from "../../ci/platform.ts";
 import type { Forge, OfJob } from "../../forge/forge.ts";
 import { forgeOfJob } from "../../forge/open.ts";
 import {
@@ -84,7 +84,7 @@ export async function rehearseMention(
 ): Promise<number> {
   const { io, clock, option, platform, writer } = context;
   const assumed = await readAssumed(context);
-  const settings = withoutNumber(job.settings, assumed.asker.name);
+  const settings = withoutNumber(ofJob(context, job.settings), assumed.asker.name);
   const say = (...lines: readonly string[]) => {
     for (const line of lines) {
       const indent = /^ */.exec(line)?.[0].length ?? 0;
@@ -95,12 +95,12 @@ export async function rehearseMention(
   say("Dry run: nothing is sent, started or written. Assumed:");
   say(...assumptionsOf(assumed).map((each) => `  ${each}`));
   if (assumed.event.kind === "ask" && assumed.comment === null && option(EVENT) === undefined) {
-    say(`  The job runs with --label ${JSON.stringify(settings.label)}, so this label starts a run.`);
+    say(`  The label of the job is ${JSON.stringify(settings.label)}. For another one, set ${MENTION_LABEL.variable}.`);
   }
   if (assumed.isRightDefault && settings.allowUsers === null) {
     say(`  If ${assumed.asker.name} cannot push, add --association none.`);
   }
-  if (settings !== job.settings) say(`  The account ${assumed.asker.name} has the number in --allow-users.`);
+  if (settings.allowUsers !== job.settings.allowUsers) say(`  The account ${assumed.asker.name} has the number in --allow-users.`);
   const { exitCode, request, notes, log, pullNoun } = await rehearse(
     { ...job, settings, io, clock, platform, writer },
     assumed,
@@ -119,6 +119,14 @@ export async function rehearseMention(
   const answered = await rehearse({ ...job, settings, io, clock, platform, writer }, assumed, "answer");
   quote("Note at the end, if the agent only answers and changes nothing:", answered.notes.at(-1) ?? "");
   return exitCode;
+}
+
+/** The settings of the job. Without an event, the flag for the label is not one of them: it is the label that somebody sets. */
+function ofJob({ option, variables }: Context, settings: RespondJob["settings"]): RespondJob["settings"] {
+  if (option(EVENT) !== undefined) return settings;
+  const { variable, parse } = MENTION_LABEL;
+  const text = readTextVariable(variables, variable)?.trim() ?? "";
+  return { ...settings, label: text === "" ? "mogplex" : parse(text, variable) };
 }
 
 /** A rehearsal knows only the name of an account, so a number after that name is not compared. */

@@ -251,13 +251,15 @@ test("respond --dry-run --label rehearses that the label is set", async () => {
   expect(code).toBe(0);
   expect(stdout).toContain(
     '  The label "mogplex" was set by you, who can push.\n  Title and description are by you, who can push.\n' +
-      '  The job runs with --label "mogplex", so this label starts a run.\n',
+      '  The label of the job is "mogplex". For another one, set MOGPLEX_RESPOND_LABEL.\n',
   );
   expect(stdout).toContain("Decision: a run would start on a new branch,");
   expect(stdout).toContain("Prompt:\n  An example\n\n  The description of the example.\n");
-  const pull = await decisionOf(["--label", "agent", "--pull-request"]);
+  expect((await decisionOf(["--label", "bug"])).at(-1)).toBe('no run: the issue does not have the label "mogplex"');
+  const agent = { MOGPLEX_RESPOND_LABEL: "agent" };
+  const pull = await decisionOf(["--label", "agent", "--pull-request"], undefined, agent);
   expect(pull.slice(-2)).toEqual(["Decision: a run would start on the branch feature", "asked by you"]);
-  expect((await decisionOf(["--label", "agent", "--as", "eve", "--association", "none"])).at(-1)).toBe(NO_PUSH);
+  expect((await decisionOf(["--label", "mogplex", "--as", "eve", "--association", "none"])).at(-1)).toBe(NO_PUSH);
   // With a comment, the flag is only the setting of the job.
   expect((await decisionOf(["--label", "agent", "--text", "@mogplex go"])).at(-1)).toBe("asked by you");
 });
@@ -376,12 +378,14 @@ test("respond --dry-run --event takes a label from an event of Gitea, whose text
   const { code, stdout } = await rehearse(["--event", "event.json"], event);
   expect(code).toBe(0);
   expect(stdout).toContain(
-    'Issue #8 of acme/api on Gitea is open.\n  The label "mogplex" was set by kim, who can push.\n',
+    "Issue #8 of acme/api on Gitea is open.\n" +
+      "  Mogplex works in the repository of this name that `repos list` shows. It delivers branches and pull requests to " +
+      'GitHub, not to Gitea.\n  The label "mogplex" was set by kim, who can push.\n',
   );
   expect(stdout).not.toContain("--label");
   expect(stdout).toContain("Prompt:\n  Tests are red\n\n  Fix them.\n");
   const other = await decisionOf(["--event", "event.json"], { ...event, label: { name: "bug" } });
-  expect(other.slice(1)).toEqual([
+  expect(other.slice(2)).toEqual([
     'The label "bug" was set by kim, who can push.',
     "Title and description are by kim, who can push.",
     "Decision: no run would start",
@@ -408,7 +412,7 @@ test("respond --dry-run --event of a new issue says that the mention in its desc
     labels: [],
   };
   for (const event of [github, gitea, gitlab]) {
-    expect((await decisionOf(["--event", "event.json"], event)).slice(1)).toEqual([
+    expect((await decisionOf(["--event", "event.json"], event)).slice(-4)).toEqual([
       "The event has no comment and no label. It is by kim, who can push.",
       "Title and description are by kim, who can push.",
       "Decision: no run would start",
@@ -419,7 +423,7 @@ test("respond --dry-run --event of a new issue says that the mention in its desc
   const labels = [{ name: "bug", title: "bug" }, { name: "mogplex", title: "mogplex" }];
   for (const event of [{ ...github, issue: { ...github.issue, labels } }, { ...gitlab, labels }]) {
     const found = await decisionOf(["--event", "event.json"], event);
-    expect([found[1], found.at(-1)]).toEqual([
+    expect([found.at(-4), found.at(-1)]).toEqual([
       'The labels "bug", "mogplex" were set by kim, who can push.',
       "asked by kim",
     ]);
@@ -632,7 +636,10 @@ test("respond --dry-run assumes the number in --allow-users, and prints that", a
 
 for (
   const [repository, link] of [
-    ["https://gitlab.com/group/app", "[!2](<https://gitlab.com/group/app/-/merge_requests/2>)"],
+    // The service delivers to GitHub alone, and a note on another forge has no links to it.
+    ["https://gitlab.com/group/app", "`https://github.com/group/app/pull/2`"],
+    ["https://gitlab.com/group/tools/app", "`https://github.com/OWNER/NAME/pull/2`"],
+    ["https://forgejo.example.com/acme/web", "`https://github.com/acme/web/pull/2`"],
     ["https://github.com/acme/web", "[#2](<https://github.com/acme/web/pull/2>)"],
   ] as const
 ) {
