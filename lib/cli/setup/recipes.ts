@@ -249,6 +249,13 @@ const RESPOND_VARIABLES =
 const variablesOfRespond = (page: string) =>
   `the variables MOGPLEX_RESPOND_ALLOW_USERS and MOGPLEX_RESPOND_LIMIT, if you set them: ${page}`;
 
+const READERS =
+  "Anyone who can push can read the secret. To prevent this, move it into an environment that is limited to the default branch: docs/ask.md.";
+
+/** For a forge other than GitHub. Source: the repositories of the service belong to installations of its GitHub app. */
+const FIND_REPOSITORY =
+  `Check that \`${TOOL} repos list\` shows your repository, with the token in the variable MOGPLEX_API_KEY. Mogplex connects repositories through GitHub, and delivers branches and pull requests there. If the list has another name for it, put that name after --repo in the job.`;
+
 const TURN_ON_ACTIONS = "Turn on Actions in the settings of the repository.";
 
 const CLEAN_STEP = `      - name: Cancel the agent if the job was cancelled
@@ -301,8 +308,9 @@ ${CLEAN_STEP}${keep}`,
       needs: isGithub
         ? "secret MOGPLEX_API_KEY"
         : "secrets MOGPLEX_API_KEY and RESPOND_TOKEN (token of a bot user, scopes read:user, write:issue, read:repository)",
-      steps: isGithub ? [MAKE_TOKEN, storeSecret("MOGPLEX_API_KEY")] : [
+      steps: isGithub ? [MAKE_TOKEN, storeSecret("MOGPLEX_API_KEY"), READERS] : [
         MAKE_TOKEN,
+        FIND_REPOSITORY,
         storeSecret("MOGPLEX_API_KEY"),
         TURN_ON_ACTIONS,
         "Create a user for the bot. If the repository is private, give it read access. Create a token for this user with the scopes read:user, write:issue and read:repository.",
@@ -430,6 +438,7 @@ ${GITLAB_ARTIFACTS}    reports:
         }`,
       steps: [
         MAKE_TOKEN,
+        FIND_REPOSITORY,
         "Create a token for the bot with the role Developer and the scope api: Settings > Access tokens.",
         "Store them as the variables MOGPLEX_API_KEY and GITLAB_TOKEN, masked and protected: Settings > CI/CD > Variables.",
         "Create a trigger token: Settings > CI/CD > Pipeline trigger tokens. A Maintainer who can push or merge to the default branch must create it, not the bot.",

@@ -100,7 +100,9 @@ export async function rehearseMention(
   if (assumed.isRightDefault && settings.allowUsers === null) {
     say(`  If ${assumed.asker.name} cannot push, add --association none.`);
   }
-  if (settings.allowUsers !== job.settings.allowUsers) say(`  The account ${assumed.asker.name} has the number in --allow-users.`);
+  if (settings.allowUsers !== job.settings.allowUsers) {
+    say(`  The account ${assumed.asker.name} has the number in --allow-users.`);
+  }
   const { exitCode, request, notes, log, pullNoun } = await rehearse(
     { ...job, settings, io, clock, platform, writer },
     assumed,

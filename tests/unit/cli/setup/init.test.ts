@@ -469,18 +469,31 @@ test("init --respond writes the program and the job that answers mentions, and t
   expect((await init(["gitlab", "--uninstall"], gitlab.written)).written).toEqual({});
 });
 
+test("init --respond names the place of the code on forges other than GitHub, and who can read the secret on GitHub", async () => {
+  const where = "Mogplex connects repositories through GitHub, and delivers branches and pull requests there.";
+  const texts = ["gitlab", "gitea", "forgejo", "github"].map(async (name) => (await init([name, "--respond"])).stdout);
+  expect((await Promise.all(texts)).map((text) => [text.includes(where), /\d\. Anyone who can push/.test(text)]))
+    .toEqual([
+      [true, false],
+      [true, false],
+      [true, false],
+      [false, true],
+    ]);
+});
+
 test("init --respond lists what to do for a token, a bot and a webhook on GitLab", async () => {
   const { stdout } = await init(["gitlab", "--respond"]);
-  expect(stdout.split("\n").filter((line) => /^ {2}\d\. /.test(line)).map((line) => line.slice(0, 30))).toEqual([
+  expect(stdout.split("\n").filter((line) => /^ {2}\d+\. /.test(line)).map((line) => line.slice(0, 30))).toEqual([
     "  1. Create a token in the Mog",
-    "  2. Create a token for the bo",
-    "  3. Store them as the variabl",
-    "  4. Create a trigger token: S",
-    "  5. Create a webhook for Comm",
-    "  6. Create an hourly schedule",
-    "  7. Keep all other jobs out o",
-    "  8. Do not let anyone pass va",
-    "  9. After the commit, check t",
+    "  2. Check that `node ci/mogpl",
+    "  3. Create a token for the bo",
+    "  4. Store them as the variabl",
+    "  5. Create a trigger token: S",
+    "  6. Create a webhook for Comm",
+    "  7. Create an hourly schedule",
+    "  8. Keep all other jobs out o",
+    "  9. Do not let anyone pass va",
+    "  10. After the commit, check ",
   ]);
   expect(stdout).toEndWith(
     "Then commit these files, and follow the last step. docs/ask.md explains the other steps.\n",
@@ -788,7 +801,7 @@ test("init breaks its sentences between words on a terminal, and keeps commands 
 test("init on a terminal indents the further lines of a step below its text", async () => {
   const text = await initOnTerminal(["gitea", "--respond"]);
   expect(text).toContain(
-    "\n  4. Create a user for the bot. If the repository is private, give it read\n" +
+    "\n  5. Create a user for the bot. If the repository is private, give it read\n" +
       "     access. Create a token for this user with the scopes read:user, write:issue\n" +
       "     and read:repository.\n",
   );
