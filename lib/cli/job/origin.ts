@@ -1,9 +1,10 @@
 /**
- * The repository of the folder in which a person calls the command: its remote `origin`. Only names and hosts leave this file; the address of a
+ * The Git repository of the folder in which a person calls the command: its root and its remote `origin`. Only names and hosts leave this file; the address of a
  * remote may contain a password.
  * @module
  */
 import { UsageError } from "../../errors.ts";
+import type { Io } from "../../io.ts";
 import { repoName } from "../../service/repository.ts";
 import { JSON_LINES, ORIGIN_HOST, REPO } from "../options.ts";
 import { isLaptop } from "../settings.ts";
@@ -16,6 +17,9 @@ const KNOWN_HOST = "github.com";
 /** A name that is safe in a command to paste. */
 const SAFE_NAME = /^[\w.-]+\/[\w.-]+$/;
 
+/** Number of folders above this one that can be the root of its repository. */
+const MAX_UP = 20;
+
 /** Addresses of this folder's remotes by name. A path on this machine is not an address. */
 export function remotesOf(context: Context): Map<string, string> {
   return new Map([...allRemotes(context)].filter(([, address]) => hostOf(address) !== undefined));
@@ -26,11 +30,31 @@ export function originOfFolder(context: Context): string | undefined {
   return isLaptop(context) ? allRemotes(context).get("origin") : undefined;
 }
 
-function allRemotes(context: Context): Map<string, string> {
-  // In a worktree `.git` is a file that names another place. The address is only a convenience.
-  const config = valueOr(() => context.io.readFile(".git/config", undefined, "follow", "replace"), "") ?? "";
-  const remotes = [...config.matchAll(/\[remote "([^"\n]+)"\][^[]*?\n\s*url\s*=\s*(\S+)/g)];
+function allRemotes({ io }: Context): Map<string, string> {
+  const remotes = [...configOfRepository(io).matchAll(/\[remote "([^"\n]+)"\][^[]*?\n\s*url\s*=\s*(\S+)/g)];
   return new Map(remotes.map(([, name = "", address = ""]): [string, string] => [name, address]));
+}
+
+/** Git's configuration of the repository of this folder, also in a worktree, a submodule and a subfolder; empty if there is none to read. */
+function configOfRepository(io: Io): string {
+  const root = rootOfRepository(io);
+  if (root === undefined) return "";
+  const read = (path: string) => valueOr(() => io.readFile(path, undefined, "follow", "replace"), undefined);
+  const below = (directory: string, path: string) => path.startsWith("/") ? path : `${directory}/${path}`;
+  const git = root === "." ? ".git" : `${root}/.git`;
+  // In a worktree and in a submodule `.git` is a file. Source: Git, "gitrepository-layout".
+  const [, pointer] = /^gitdir: (.+)/.exec(read(git) ?? "") ?? [];
+  const directory = pointer === undefined ? git : below(root, pointer);
+  const common = read(`${directory}/commondir`)?.trim();
+  return read(`${common === undefined ? directory : below(directory, common)}/config`) ?? "";
+}
+
+/** The root of the repository of this folder, `.` or a path upwards; undefined if this folder is in no repository. */
+export function rootOfRepository(io: Io): string | undefined {
+  const ups = Array.from({ length: MAX_UP }, (_, count) => Array(count + 1).fill("..").join("/"));
+  return [".", ...ups].find((up) =>
+    valueOr(() => io.realPath(up === "." ? ".git" : `${up}/.git`), undefined) !== undefined
+  );
 }
 
 /** The host of a repository's address, without user and port; undefined for a name, an id or a path. */

@@ -13,7 +13,7 @@ import { didYouMean } from "../../nearest.ts";
 import { programFile } from "../../runtime.ts";
 import { isSha256Hex, sha256Hex } from "../../sha256.ts";
 import { commandLine } from "../../text/escape.ts";
-import { hostOf, remotesOf } from "../job/origin.ts";
+import { hostOf, remotesOf, rootOfRepository } from "../job/origin.ts";
 import { oneOf } from "../options.ts";
 import type { Context, Option, VerbFlag } from "../verb.ts";
 import { type PipelinePrediction, predictPipeline } from "./gitlab_rules.ts";
@@ -78,9 +78,6 @@ const SAFE_NAME = /^[\w.-]+(?:\/[\w.-]+)+$/;
 /** Largest file to compare, in bytes. */
 const MAX_BYTES = 4 * 1024 * 1024;
 
-/** Most levels to go up to find the root of the repository. */
-const MAX_UP = 20;
-
 const CHECKSUM_NOTE = "  its checksum";
 const LICENSES_NOTE = "  the licenses of its dependencies";
 
@@ -144,8 +141,8 @@ export async function initRepository(context: Context): Promise<number> {
   const hasJob = beside !== undefined && startedJobs(theirs ?? "", [{ text: job }]).length > 0;
   const isOther = theirs !== undefined && !isSameJob(theirs, { text: job });
   const path = beside !== undefined && isOther && !hasJob ? beside : file;
-  if (!exists(context, ".git")) {
-    const root = rootAbove(context);
+  const root = rootOfRepository(context.io);
+  if (root !== ".") {
     if (root !== undefined) {
       const why = "no CI system looks for its files in a folder inside the repository";
       const advice = `run it in the root of the repository, ${JSON.stringify(root)}; nothing was written`;
@@ -408,12 +405,14 @@ function systemOf(context: Context, origin: string): [name: string, recipe: Reci
   const why = first === undefined
     ? "no file here shows which CI system this repository uses"
     : `it uses several CI systems: ${matches.map(([name]) => name).join(", ")}`;
-  const root = rootAbove(context);
+  const root = rootOfRepository(context.io);
   const example = matches.map(([name]) => name).find((name) => names.includes(name)) ?? names[0] ?? "";
   const call = callAgain(context, example);
   const others = names.filter((name) => name !== example).join(", ");
   const which = `name it: ${call} (or ${others}${names.includes(TERMINAL) ? `: ${TERMINAL} writes no job` : ""})`;
-  const there = root === undefined ? which : `run it in the root of the repository, ${JSON.stringify(root)}`;
+  const there = root === undefined || root === "."
+    ? which
+    : `run it in the root of the repository, ${JSON.stringify(root)}`;
   throw new UsageError({ attempted: ATTEMPTED, why, advice: there });
 }
 
@@ -564,13 +563,6 @@ function removeEmptyFolders({ io }: Context, paths: readonly string[]): void {
       // It contains other files, or does not exist.
     }
   }
-}
-
-/** The root of the repository, if this is a folder below it. */
-function rootAbove(context: Context): string | undefined {
-  if (exists(context, ".git")) return undefined;
-  const ups = Array.from({ length: MAX_UP }, (_, count) => Array(count + 1).fill("..").join("/"));
-  return ups.find((up) => exists(context, `${up}/.git`));
 }
 
 /** Maximum number of jobs or files to name. */

@@ -157,3 +157,33 @@ test("run without --follow takes the repository from origin when a person names 
   const env = { MOGPLEX_API_KEY: TOKEN, MOGPLEX_REPO_ID: "8f3a2b1c-1234-4abc-9def-1234567890ab" };
   expect((await call({ origin }, ["run", "Fix it"], { env })).stderr).toContain(documented);
 });
+
+test("run and doctor take origin from the repository when they run in a subfolder, a worktree or a submodule", async () => {
+  const text = config({ origin: "git@github.com:acme/api.git" })[".git/config"] ?? "";
+  const folders: Record<string, string>[] = [
+    { "../.git/config": text },
+    { "../../../.git/config": text },
+    // As `git worktree add` writes them, with an absolute path and (worktree.useRelativePaths) a relative one.
+    {
+      ".git": "gitdir: /srv/web/.git/worktrees/wt\n",
+      "/srv/web/.git/worktrees/wt/commondir": "../..\n",
+      "/srv/web/.git/worktrees/wt/../../config": text,
+    },
+    {
+      "../.git": "gitdir: ../web/.git/worktrees/wt\n",
+      "../../web/.git/worktrees/wt/commondir": "../..\n",
+      "../../web/.git/worktrees/wt/../../config": text,
+    },
+    // As `git submodule add` writes it.
+    { ".git": "gitdir: ../.git/modules/api\n", "./../.git/modules/api/config": text, "../.git/config": "" },
+  ];
+  for (const files of folders) {
+    const ended = await call({}, RUN, { files });
+    expect(ended.stdout).toStartWith("repository acme/api (from origin); --repo for another\n");
+    expect(ended.repos).toEqual([idOf(ended, "acme/api") ?? ""]);
+    const doctor = await call({}, ["doctor"], { files });
+    expect(doctor.stdout).toStartWith("repository acme/api (from origin); --repo for another\n");
+  }
+  const inner = { ".git/config": "", "../.git/config": text };
+  expect((await call({}, RUN, { files: inner })).stderr).toContain("this folder has no remote origin");
+});
