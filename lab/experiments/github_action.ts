@@ -77,6 +77,12 @@ async function actionlint(bench: Bench): Promise<void> {
   const right = await bench.run([...line, `${folder}/${WEEKLY}`], { cwd });
   bench.check(`${WEEKLY} gives the action what it takes`, right.code === 0, right.stdout);
   const { code, stdout } = await bench.run([...line, `${folder}/wrong.yml`], { cwd });
+  // Its `on` is the reader's.
+  const snippets = [...readFileSync(join(root, "action/README.md"), "utf8").matchAll(/```yaml\n(jobs:[^]*?)```/g)];
+  const [result = ""] = snippets.map(([, text = ""]) => text).filter((text) => text.includes("schema:"));
+  bench.writeFiles(cwd, { [`${folder}/result.yml`]: `on: push\n${result}` });
+  const example = await bench.run([...line, `${folder}/result.yml`], { cwd });
+  bench.check("the example of a checked result uses what the action has", example.code === 0, example.stdout);
   const found = code === 1 && stdout.includes("tiemout") && stdout.includes("outcom");
   bench.check("an input and an output that the action lacks are found", found, stdout);
 }

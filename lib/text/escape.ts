@@ -131,9 +131,23 @@ export function renderDotenvFile(values: Readonly<Record<string, string>>): stri
 export function jsonText(value: unknown, indent = 0): string {
   return JSON.stringify(value, null, indent).replace(
     /[\x7f-\x9f\u2028\u2029\ufff9-\ufffb\p{Default_Ignorable_Code_Point}]/gu,
-    (char) => char.split("").map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`).join(""),
+    (char) => char.split("").map(jsonEscape).join(""),
   );
 }
+
+/**
+ * One line of JSON whose texts have only letters and digits of ASCII, blanks and `._/:@%+=,-`; the rest is escaped. Pasted into a shell script by
+ * mistake, it expands nothing and ends no command. Parsing it gives the same value.
+ */
+export function scriptJson(value: unknown): string {
+  return JSON.stringify(value).replace(/"(?:[^"\\]|\\.)*"/g, (text) => {
+    const inner = (JSON.parse(text) as string).replace(/[^A-Za-z0-9 ._\/:@%+=,-]/g, jsonEscape);
+    return `"${inner}"`;
+  });
+}
+
+/** @param unit One UTF-16 unit. */
+const jsonEscape = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
 /** One line of JSON that is inert on a terminal and in the log of every CI system. Parsing it gives the same value. */
 export function jsonLine(value: unknown): SafeLine {

@@ -9,10 +9,10 @@ import { resultFields } from "../../report/json.ts";
 import { EventFile } from "../../run/event_file.ts";
 import type { FollowItem } from "../../run/follow.ts";
 import {
+  omittedOutputs,
   problemOf,
   type ReportProblem,
   type ReportTarget,
-  resultOutputs,
   writeReports,
   type WriteReportsOptions,
   writeRunId,
@@ -134,12 +134,9 @@ function reports(context: Context, job: Published): Publish<AnyResult> {
         ...writeReports(ended.result, others, io, writer.redact, { ...all, earlier }),
       ];
       print(problems);
-      for (const name of resultOutputs(ended.result, valuePath).omitted) {
-        writer.note(
-          writer.untrusted(
-            `output ${name} is left out: its value is not safe in a script, or too long; read ${valuePath}`,
-          ),
-        );
+      const clean = writer.clean(ended.result);
+      for (const why of omittedOutputs(clean, valuePath, options.files?.outputs !== undefined)) {
+        writer.note(writer.untrusted(`${why}; read ${valuePath}`));
       }
       ended.written = targets.filter((target) => !problems.some((problem) => problem.path === target.path));
     },

@@ -300,6 +300,7 @@ jobs:
       - name: Check the program
         run: ${CHECK}
       - name: Run the agent
+        id: agent
         run: exec ${run(repo)} --history ${HISTORY_FILE}
         env: { MOGPLEX_API_KEY: ${SECRET} }
 ${CLEAN_STEP}${keep}`,

@@ -11,13 +11,14 @@ import { renderActionYaml } from "../../../tools/build/action_yaml.ts";
 import { root, runtimes } from "../../../tools/setup.mjs";
 import { built } from "../../built.ts";
 import { WITH_ACTION } from "../examples/systems/github_recipes.ts";
+import { answering } from "../examples/answers.ts";
 import { runGithubJob, runGithubWorkflow } from "../examples/systems/models/github_steps.ts";
 import { onMachine } from "../examples/systems/machine.ts";
 import { type Fields, parseYaml } from "../../unit/examples/strict.ts";
 import { GITHUB_TOKEN, githubServer } from "../../unit/report/github_server.ts";
 import { listen } from "../report/listen.ts";
 import { runToEnd } from "../package/runtimes.ts";
-import { type Service, sharedService } from "../processes/world/service.ts";
+import { type Service, sharedService, startService } from "../processes/world/service.ts";
 import { START } from "../processes/world/recorder.ts";
 import { sampleResult } from "../../unit/report/sample.ts";
 import { workflowRun } from "./jobs.ts";
@@ -39,7 +40,12 @@ const read = (path: string) => readFileSync(join(root, path), "utf8");
 test("action.yml declares the inputs and the outputs that the program has, and Node 24 for both stages", () => {
   const { inputs, outputs, runs, ...rest } = parseYaml(renderActionYaml()) as Record<string, Fields>;
   expect(Object.keys(inputs ?? {})).toEqual(Object.keys(ACTION_INPUTS));
-  expect(Object.keys(outputs ?? {})).toEqual([...Object.keys(outputsOf(sampleResult())), "result_path", "exit_code"]);
+  expect(Object.keys(outputs ?? {})).toEqual([
+    ...Object.keys(outputsOf(sampleResult())),
+    "result_path",
+    "result",
+    "exit_code",
+  ]);
   expect(runs).toEqual({ using: "node24", main: "main.mjs", post: "post.mjs", "post-if": "always()" });
   for (const [name, input] of Object.entries(inputs ?? {}) as [string, Record<string, string>][]) {
     expect(name).toMatch(/^[a-z][a-z-]*$/);
@@ -104,6 +110,21 @@ test(
       expect(machine.recorder.of(START)).toHaveLength(1);
     }),
 );
+
+test("the workflow with a result in action/README.md deploys after a yes", async () => {
+  const scenario = join(folder, "yes.json");
+  const reason = "Only `README.md` has changed: it's safe; $5.";
+  writeFileSync(scenario, JSON.stringify(answering("<<yes>>", { safe: true, reason })));
+  const answers = await startService({}, ["--scenario", scenario]);
+  await onMachine(answers, async (machine) => {
+    const text = documented("schema: ").replace("Change no file", "<<yes>> Change no file");
+    const files = { ...WITH_ACTION, "ci/yes-or-no.schema.yml": read("examples/results/yes-or-no.schema.yml") };
+    const { review, deploy } = await runGithubWorkflow(text, machine, workflowRun({ files }));
+    expect([review?.status, deploy?.status]).toEqual(["success", "success"]);
+    expect(machine.done.at(-1)?.stdout).toBe(`Deploying. ${reason}\n`);
+  });
+  await answers.close();
+});
 
 test(
   "the workflow with a comment in action/README.md comments on its pull request",
