@@ -4,6 +4,7 @@
  */
 import { readAddress } from "../../forge/address.ts";
 import { forgeOfJob, type OpenForge, openForge, type OpenOptions } from "../../forge/open.ts";
+import type { OnNotice } from "../../notice.ts";
 import type { Context } from "../verb.ts";
 import { valueOr } from "../../lookup.ts";
 
@@ -28,10 +29,25 @@ export function openOptions(
 }
 
 /** @throws {UsageError} See {@linkcode openForge}. */
-export function openJobForge(context: Context): OpenForge {
+export function openJobForge(context: Context, onNotice?: OnNotice): OpenForge {
   // This resolves the token of Mogplex, which must not go to a forge.
   context.connection();
-  return openForge(openOptions(context));
+  const options = openOptions(context);
+  return openForge({ ...options, world: { ...options.world, onNotice } });
+}
+
+/** Waits for a forge are often short, so only a further attempt is reported, and at most one in this time, in milliseconds. */
+const WAIT_NOTE_MS = 60_000;
+const WAIT_ATTEMPT = 3;
+
+/** Prints a note when a forge keeps the job waiting. */
+export function noteWaits({ clock, writer }: Pick<Context, "clock" | "writer">): OnNotice {
+  let nextMs = -Infinity;
+  return (notice) => {
+    if (notice.kind !== "wait" || notice.attempt < WAIT_ATTEMPT || clock.now() < nextMs) return;
+    nextMs = clock.now() + WAIT_NOTE_MS;
+    writer.note(`waiting for the forge: ${notice.message}`);
+  };
 }
 
 /** What a job may access at its forge, besides the needs of every run: for `permissions`. Nothing is checked here. */

@@ -14,7 +14,7 @@ import { attachJob, runJob } from "../../run/run.ts";
 import type { StartedRun } from "../../run/start.ts";
 import { DEFAULT_TIMEOUT_MS } from "../../run/session.ts";
 import { openOneShot } from "../context.ts";
-import { openJobForge } from "../job/open_forge.ts";
+import { noteWaits, openJobForge } from "../job/open_forge.ts";
 import { withJob } from "../job/with_job.ts";
 import {
   ALLOW_URL,
@@ -115,13 +115,14 @@ export async function respond(program: Context): Promise<number> {
   const context = toldOnce(program);
   const { flags, option, io, clock, platform, writer } = context;
   const same = readJob(context);
+  const onWait = noteWaits(context);
   const job: RespondJob = {
     ...same,
     io,
     clock,
     platform,
     writer,
-    openForge: () => openJobForge(context),
+    openForge: () => openJobForge(context, onWait),
     token: context.connection().token,
     openService: (timeoutMs) => openOneShot(context, timeoutMs),
     run: (what, options) => runAsked(context, same.settings.name, what, options),

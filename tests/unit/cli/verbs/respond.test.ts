@@ -179,11 +179,30 @@ test("respond ends with the verdict of the run when GitLab takes no note, reacti
       ended: code,
       runs: [code === 0 ? "success" : "failed"],
     });
-    expect(stderr).toBe(
+    expect(stderr.replaceAll(/^note: waiting for the forge: .*\n/gm, "")).toBe(
       "note: Cannot update the note on merge request !7: the network failed: fetch failed\n" +
         (code === 0 ? "note: Cannot set a commit status: the network failed: fetch failed\n" : ""),
     );
   }
+});
+
+test("respond prints a note when GitLab keeps it waiting, but not for each attempt", async () => {
+  const [at, quick] = [place(), place()];
+  for (const [each, failures] of [[at, 9], [quick, 2]] as const) {
+    const fault = { match: /^GET .*merge_requests\/7/, fault: "reset" as const };
+    each.gitlab.faults.push(...Array.from({ length: failures }, () => fault));
+  }
+  const waits = async (each: At) => {
+    const note = each.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+    const { stderr } = await respond(each, payload(note));
+    return stderr.split("\n").filter((line) => line.includes("waiting for the forge"));
+  };
+  const [first = "", ...others] = await waits(at);
+  expect(first).toMatch(
+    /^note: waiting for the forge: Cannot read .* yet \(the network failed: .*, attempt 3\): trying again in /,
+  );
+  expect(others.length).toBeLessThanOrEqual(2);
+  expect(await waits(quick)).toEqual([]);
 });
 
 test("respond goes by --allow-users and its variable in place of the rights", async () => {
