@@ -263,7 +263,7 @@ function checkRepository(
   near: readonly string[] = [],
 ): Check {
   if (wanted === undefined) {
-    if (!NEED_REPOSITORY.includes(purpose)) return ok("repository", "not in --repo or MOGPLEX_REPO_ID, and not needed");
+    if (!NEED_REPOSITORY.includes(purpose)) return repositoryElsewhere(purpose);
     const why = repos?.ok ? `none given; the token can access ${countRepositories(repos.value)}` : "none given";
     return failed("repository", why, `Set MOGPLEX_REPO_ID, or give --repo. ${LISTS_THEM}`, "usage");
   }
@@ -277,6 +277,15 @@ function checkRepository(
     "repository",
     `the token cannot access a listed repository with the id ${wanted}`,
     `${REPOS_LIST} shows the ids. A hidden repository is not listed, but runs can start on it`,
+  );
+}
+
+/** The check without a repository in the settings, for a purpose that does not need one there. */
+function repositoryElsewhere(purpose: Purpose): Check {
+  if (purpose !== "respond") return ok("repository", "not in --repo or MOGPLEX_REPO_ID, and not needed");
+  return skipped(
+    "repository",
+    "not in --repo or MOGPLEX_REPO_ID: a job without --repo uses its repository's name at the forge; to check a name, add --repo",
   );
 }
 

@@ -167,7 +167,9 @@ async function checkHere(context: Context, machine: Machine): Promise<Check[]> {
     ? await checkThere(context, machine, origin.value, token)
     : await checkNothingThere(context, "url");
   const url = origin.ok ? checkUrl(origin.value) : badUrl(origin.error);
-  const forge = purposeOf(context) === "respond" && token.ok ? await checkForgeOf(context) : [];
+  // Outside a job these are skipped, which a reader without a token must also see.
+  const isForgeChecked = purposeOf(context) === "respond" && (token.ok || !context.platform.isCi);
+  const forge = isForgeChecked ? await checkForgeOf(context) : [];
   const files = purposeOf(context) === "dashboard"
     ? skipped("files", "a dashboard has its own --out")
     : await checkFiles(context);

@@ -137,7 +137,10 @@ test("doctor makes all other checks when the repository of origin cannot be used
     },
   ]);
   const respond = await call({}, ["doctor", "--for", "respond"]);
-  expect(respond.stdout).toContain("not in --repo or MOGPLEX_REPO_ID, and not needed");
+  expect(respond.stdout.replaceAll(/\s+/g, " ")).toContain(
+    " repository not in --repo or MOGPLEX_REPO_ID: a job without --repo uses its repository's name at the forge; " +
+      "to check a name, add --repo",
+  );
   const automation = await call({ origin: "https://github.com/acme/api" }, ["doctor", "--for", "automation"]);
   expect(automation.stdout).not.toContain("from origin");
 });
