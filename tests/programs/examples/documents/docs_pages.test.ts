@@ -420,7 +420,8 @@ test.skipIf(!CAN_RUN)(
 /**
  * A GitLab with projects, by its documentation: "Project-level CI/CD variables API" (PUT answers 404 for a variable that does not exist, POST 400 for
  * one that does), "Pipeline schedules API" (a list has no variables), "Projects API" (`ci_config_path` is null by default), "Repository files API" and
- * "CI Lint API" (`dry_run` simulates a push).
+ * "CI Lint API" (`merged_yaml` is the whole pipeline, with a colon before its names in the examples of the page, and `lib/gitlab/ci/lint.rb` has it for
+ * a pipeline without jobs, too).
  */
 async function startProjects() {
   interface Schedule {
@@ -438,7 +439,7 @@ async function startProjects() {
     pipeline: "include: [{ local: ci/pipeline.yml, rules: [{ if: $MOGPLEX_SCHEDULE == null }] }]\n" as
       | string
       | undefined,
-    jobs: [] as string[],
+    merged: "---\nstages:\n- test\nmogplex-run:\n  script:\n  - node mogplex.mjs\n" as string | null,
   });
   const projects = new Map(["acme/web", "acme/sub/api", "acme/docs"].map((name) => [name, empty()]));
   const server = createServer(async (request, response) => {
@@ -454,7 +455,7 @@ async function startProjects() {
         [];
     const project = projects.get(decodeURIComponent(name));
     if (project === undefined) return answer(404, { message: "404 Project Not Found" });
-    const { variables, schedules, configPath, pipeline, jobs } = project;
+    const { variables, schedules, configPath, pipeline, merged } = project;
     if (what === "") return answer(200, { default_branch: "main", ci_config_path: configPath });
     if (what === "repository" && key === "files") {
       const path = decodeURIComponent(more);
@@ -463,8 +464,9 @@ async function startProjects() {
       }
       return void response.writeHead(200).end(pipeline);
     }
-    if (what === "ci" && url.endsWith("/lint?dry_run=true&include_jobs=true")) {
-      return answer(200, { valid: true, errors: [], jobs: jobs.map((each) => ({ name: each, stage: "test" })) });
+    if (what === "ci" && url.endsWith("/lint?dry_run=true")) {
+      const errors = merged === null ? ["(<unknown>): did not find expected key"] : [];
+      return answer(200, { valid: merged !== null, errors, warnings: [], merged_yaml: merged });
     }
     if (what === "variables") {
       if (method === "PUT" && !variables.has(key)) return answer(404, { message: "404 Variable Not Found" });
@@ -561,8 +563,16 @@ test.skipIf(!HAS_JQ)(
     const { server, projects, url } = await startProjects();
     try {
       const change = (name: string, parts: object) => Object.assign(projects.get(name) ?? {}, parts);
-      change("acme/web", { jobs: ["build", "deploy"], pipeline: "build: {}\n# rules: $MOGPLEX_SCHEDULE == null\n" });
-      change("acme/sub/api", { pipeline: 'job:\n  rules:\n    - if: $MOGPLEX_SCHEDULE == "run"\n' });
+      change("acme/web", {
+        pipeline: "build: {}\n# rules: $MOGPLEX_SCHEDULE == null\n",
+        merged:
+          '---\nimage: node:22\nvariables:\n  A: b\n".base:x":\n  tags: []\n.base:\n  tags: []\nbuild:\n  script: make\n' +
+          '"test: unit":\n  script: make\ntest:e2e:\n  script: make\nx: &x\n  script: make\nmogplex-run:\n  script: a\n',
+      });
+      change("acme/sub/api", {
+        pipeline: 'job:\n  rules:\n    - if: $MOGPLEX_SCHEDULE == "run"\n',
+        merged: "---\n:job:\n  :script: make\n",
+      });
       change("acme/docs", {
         configPath: "ci/all.yml",
         pipeline: "job:\n  rules:\n    - if: $MOGPLEX_SCHEDULE\n      when: never\n",
@@ -571,8 +581,8 @@ test.skipIf(!HAS_JQ)(
         code: 1,
         stdout: "1 of 3: acme/web\n2 of 3: acme/sub/api\n3 of 3: acme/docs\n",
         stderr: [
-          "failed: acme/web: no schedule, because it could also start build, deploy",
-          "failed: acme/sub/api: no schedule, because it could also start other jobs",
+          "failed: acme/web: no schedule, because it could also start build, test: unit, test:e2e, x",
+          "failed: acme/sub/api: no schedule, because it could also start job",
           "2 of 3 failed\n",
         ].join("\n"),
       });
@@ -591,7 +601,7 @@ test.skipIf(!HAS_JQ)(
       expect(await scheduleProjects(url, "acme/web\r\n\r\n# later\r\n  acme/sub/api \r\n\n#acme/gone\nacme/docs"))
         .toEqual({
           code: 0,
-          stdout: "1 of 3: acme/web\n2 of 3: acme/sub/api\n3 of 3: acme/docs\n",
+          stdout: "1 of 3: acme/web\n2 of 3: acme/sub/api\n3 of 3: acme/docs\ndone: each of the 3 has its schedule\n",
           stderr: "",
         });
       expect([...projects.values()].map(({ schedules }) => schedules.map(({ cron }) => cron))).toEqual([
@@ -632,6 +642,35 @@ test.skipIf(!HAS_JQ)(
     }
   },
 );
+
+test.skipIf(!HAS_JQ)(
+  "the script of docs/gitlab.md creates a schedule in a project that only includes the shared job, and none with an invalid pipeline",
+  async () => {
+    const { server, projects, url } = await startProjects();
+    try {
+      const pipeline = "include: [{ project: acme/ci-templates, ref: v1, file: mogplex.yml }]\n";
+      Object.assign(projects.get("acme/web") ?? {}, { pipeline });
+      Object.assign(projects.get("acme/docs") ?? {}, { pipeline: "a: [\n", merged: null });
+      expect((await scheduleProjects(url, "acme/web\nacme/docs\n")).stderr).toBe(
+        "failed: acme/docs: .gitlab-ci.yml: (<unknown>): did not find expected key\n1 of 2 failed\n",
+      );
+      expect([...projects.values()].map(({ schedules }) => schedules.length)).toEqual([1, 0, 0]);
+    } finally {
+      server.close();
+    }
+  },
+);
+
+test.skipIf(!HAS_JQ)("the script of docs/gitlab.md stops without an answer, and without a list", async () => {
+  const gone = await scheduleProjects("http://127.0.0.1:1", "acme/web\nacme/docs\n");
+  expect([gone.code, gone.stdout, gone.stderr.split("\n").slice(1)]).toEqual([1, "1 of 2: acme/web\n", [
+    "stopped: no answer from http://127.0.0.1:1/api/v4/projects; run the script again later",
+    "",
+  ]]);
+  const { run } = place({ GITLAB_TOKEN: "glpat-1" }, {});
+  const { code, stderr } = await run(block("docs/gitlab.md", "sh", "pipeline_schedules"));
+  expect([code, stderr]).toEqual([2, "projects.txt does not exist; write one project path per line\n"]);
+});
 
 test.skipIf(!HAS_JQ)("the script of docs/gitlab.md names the pipeline file that a project lacks", async () => {
   const { server, projects, url } = await startProjects();
