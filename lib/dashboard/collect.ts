@@ -203,7 +203,12 @@ class OpenRuns {
     }
     const unasked = total - this.#asked;
     const runs = `${total} unfinished ${total === 1 ? "run" : "runs"}`;
-    const gone = goneCount === 0 ? [] : [`The service no longer knows ${goneCount} of the ${runs}`];
+    const share = goneCount < total
+      ? `${goneCount} of the ${runs}`
+      : total === 1
+      ? `the ${runs}`
+      : `any of the ${runs}`;
+    const gone = goneCount === 0 ? [] : [`The service no longer knows ${share}`];
     const cut = unasked === 0 ? [] : [
       `${unasked} of ${
         goneCount === 0 ? formatCount(total, "unfinished run") : `them`

@@ -213,7 +213,12 @@ export class ForgeClient {
     const facts = factsOf(answer, null, redact);
     const [why, errorClass] = this.#meaning(answer, limited);
     const retryAfterMs = limited ? delayOf(answer, this.#world.clock.wallTime()) : facts.retryAfterMs;
-    const problem = { attempted: what, why: `${why} (${describeAnswer(answer, facts, redact)})` };
+    const problem = {
+      attempted: what,
+      why: `${why} (${describeAnswer(answer, facts, redact)})`,
+      ...errorClass === ApiError && answer.status === 401 && this.#token !== NO_TOKEN &&
+        { advice: "store a new token there" },
+    };
     // A failure between us and the forge shows nothing about the token.
     const exit = errorClass === ApiError ? EXITS.get(answer.status) ?? "unavailable" : "unavailable";
     return { ok: false, error: new errorClass(problem, exit, { ...facts, retryAfterMs }) };

@@ -177,7 +177,6 @@ function nextOf(view: ResultView): string | undefined {
   const texts: Readonly<Partial<Record<string, string>>> = {
     failed: `Fix what the reason names. If a second try can help, start the ${noun} again.`,
     cancelled: `The ${noun} was cancelled. Start it again if it is still wanted.`,
-    awaiting_input: "Answer the agent in the app.",
     deadline: `The ${noun} may still be running: follow it again.`,
     interrupted: resume === null ? `Start the ${noun} again if it is still wanted.` : `Follow the ${noun} again.`,
     started: "Follow it.",

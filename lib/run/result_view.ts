@@ -31,6 +31,7 @@ const SILENT = "Read the last events, change the task, then start a new run.";
 // By outcome, `failure_code` and phase. Source: API reference, "List run events", `failed`.
 const STEPS: Readonly<Record<string, string>> = {
   cancelled: "Somebody stopped it. Start again if that was a mistake.",
+  awaiting_input: "Answer it in the app, or cancel it.",
   model_access_denied: "Choose an agent whose model the account can use.",
   rate_limited: "The account has used up its model's limit: start again later.",
   queue: "The sandbox did not start: start again, or check the sandbox limit.",

@@ -180,11 +180,15 @@ export function factsOf(answer: Answer, code: string | null, redact: (text: stri
   return { status: answer.status, code, requestId, retryAfterMs: answer.retryAfterMs, headers };
 }
 
+/** The usual type of a refusal, which explains nothing. */
+const IS_JSON = /^application\/(?:[\w.+-]*\+)?json\b/i;
+
 /** `HTTP 502, content type "text/html", request id "fra1::x"`; with the code of the service, `HTTP 403 FORBIDDEN`. */
 export function describeAnswer(answer: Answer, facts: AnswerFacts, redact: (text: string) => string): string {
   const parts = [`HTTP ${answer.status}${facts.code === null ? "" : ` ${facts.code}`}`];
   const type = answer.headers.get("content-type");
-  if (facts.code === null) {
+  const isRefusal = answer.status >= 400 && IS_JSON.test(type ?? "");
+  if (facts.code === null && !isRefusal) {
     parts.push(type === null ? "no content type" : `content type "${excerpt(type, redact, 60)}"`);
   }
   if (facts.requestId !== null) parts.push(`request id "${facts.requestId}"`);

@@ -65,7 +65,7 @@ test("collect() says which unfinished runs the service does not have, and stops 
   const gone = await service().read({ openRuns });
   expect([gone.exitCode, gone.lists.openRuns]).toEqual([0, {
     state: "cut",
-    why: "The service no longer knows 5 of the 5 unfinished runs",
+    why: "The service no longer knows any of the 5 unfinished runs",
   }]);
   expect([...gone.answers]).toEqual(openRuns.map((id) => [id, null]));
   // 40 runs that it does not know: both numbers are named.

@@ -100,7 +100,7 @@ test("writeNote() on GitHub obeys a limit when the wait fits, whatever its statu
     const { error, slept } = await write(late);
     expect({ error, slept }).toEqual({
       error: "Cannot create the comment on pull request #7: GitHub limits requests for longer than we can wait " +
-        `(HTTP ${status}, content type "application/json")`,
+        `(HTTP ${status})`,
       slept: [],
     });
   }

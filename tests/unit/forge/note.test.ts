@@ -164,7 +164,7 @@ const REFUSALS: readonly [why: string, token: Partial<ServedToken> | undefined, 
   [
     "an unknown token",
     undefined,
-    "GitLab refuses the token in variable GITLAB_TOKEN, which is unknown, expired or revoked (HTTP 401",
+    "GitLab refuses the token in variable GITLAB_TOKEN, which is unknown, expired or revoked (HTTP 401); store a new token there",
   ],
   [
     "a token that may only read",

@@ -18,8 +18,12 @@ test("viewOf().nextStep depends on the phase that failed, and on a code that say
   }
 });
 
+test("viewOf().nextStep asks for the answer that the agent waits for", () => {
+  expect(viewOf(sampleResult({ outcome: "awaiting_input" })).nextStep).toBe("Answer it in the app, or cancel it.");
+});
+
 test("viewOf().nextStep says nothing after a success, nor where the reason says it", () => {
-  for (const outcome of ["success", "awaiting_input", "interrupted", "started", "error"] as const) {
+  for (const outcome of ["success", "interrupted", "started", "error"] as const) {
     expect(viewOf(sampleResult({ outcome })).nextStep).toBeNull();
   }
   expect(viewOf(sampleAutomationResult({ outcome: "failed" })).nextStep).toContain("trigger the automation again");
