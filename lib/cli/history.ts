@@ -9,7 +9,6 @@ import {
   campaignRecordOf,
   type CampaignRun,
   compareRuns,
-  comparisonSentence,
   type History,
   historyLine,
   type HistoryRecord,
@@ -101,9 +100,8 @@ export function openHistory(context: Context): HistoryExtra | undefined {
       try {
         const history = readHistory(textOf(context, path));
         tell(context, path, history);
-        const comparison = compareRuns(run, history.records);
-        const sentence = comparisonSentence(comparison);
-        return sentence === null ? null : { sentence, streak: comparison.streak, runs: comparison.earlier };
+        const { sentence, streak, earlier } = compareRuns(run, history.records);
+        return sentence === null ? null : { sentence, streak, runs: earlier };
       } catch (error) {
         writer.note(`Cannot read the history ${JSON.stringify(path)}: ${messageOf(error)}`);
         return null;

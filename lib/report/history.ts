@@ -303,8 +303,8 @@ export function readHistory(text: string): History {
 interface Comparison {
   /** Undefined for the first run. */
   before: HistoryRecord | undefined;
-  /** In words: `2 min longer, failed last time too`; null without an earlier run. */
-  text: string | null;
+  /** `2 min longer than the previous run (19 Nov 2026, 14:05 UTC), which failed, too.`; null without an earlier run. */
+  sentence: string | null;
   /** Newest first. */
   earlier: readonly HistoryRecord[];
   /** How many runs in a row had this outcome, this one included. */
@@ -329,15 +329,15 @@ function isSmall(differenceMs: number, tookMs: number): boolean {
 /** @param longerMs Milliseconds by which the run took longer than the one before; null if one of them is unknown. */
 function timeText(longerMs: number | null, tookMs: number): string | null {
   if (longerMs === null) return null;
-  if (isSmall(longerMs, tookMs)) return "about as long";
-  return `${formatDuration(Math.abs(longerMs))} ${longerMs > 0 ? "longer" : "shorter"}`;
+  if (isSmall(longerMs, tookMs)) return "About as long as";
+  return `${formatDuration(Math.abs(longerMs))} ${longerMs > 0 ? "longer" : "shorter"} than`;
 }
 
 /** @param same How many runs in a row before this one had the same verdict. */
 function verdictText(outcome: HistoryRecord["outcome"], before: HistoryRecord["outcome"], same: number): string {
   const verb = OUTCOME_WORDS[before].past;
-  if (outcome !== before) return `${verb} before`;
-  return `${verb} last time too${same > 1 ? `, ${same + 1} times in a row` : ""}`;
+  if (outcome !== before) return verb;
+  return `${verb}, too${same > 1 ? ` (${same + 1} times in a row)` : ""}`;
 }
 
 const MAX_EARLIER = 10;
@@ -355,13 +355,14 @@ export function compareRuns(run: HistoryRecord, records: readonly HistoryRecord[
     Date.parse(each.at) <= now
   ).reverse();
   const [before] = earlier;
-  if (before === undefined) return { before, text: null, earlier: [], streak: 1 };
+  if (before === undefined) return { before, sentence: null, earlier: [], streak: 1 };
   const longerMs = run.tookMs === null || before.tookMs === null ? null : run.tookMs - before.tookMs;
   const other = earlier.findIndex(({ outcome }) => outcome !== run.outcome);
   const same = other < 0 ? earlier.length : other;
-  const parts = [timeText(longerMs, before.tookMs ?? 0), verdictText(run.outcome, before.outcome, same)];
-  const text = parts.filter((part) => part !== null).join(", ");
-  return { before, text, earlier: earlier.slice(0, MAX_EARLIER), streak: same + 1 };
+  const [time, verdict] = [timeText(longerMs, before.tookMs ?? 0), verdictText(run.outcome, before.outcome, same)];
+  const previous = `previous run (${dayTimeText(Date.parse(before.at))})`;
+  const sentence = time === null ? `The ${previous} ${verdict}.` : `${time} the ${previous}, which ${verdict}.`;
+  return { before, sentence, earlier: earlier.slice(0, MAX_EARLIER), streak: same + 1 };
 }
 
 export interface Earlier {
@@ -378,11 +379,4 @@ const ORDINALS = ["First", "Second", "Third", "Fourth", "Fifth", "Sixth", "Seven
 export function streakText(streak: number): string {
   const ordinal = ORDINALS[streak - 1];
   return ordinal === undefined ? `${streak} failures in a row.` : `${ordinal} failure in a row.`;
-}
-
-/** A comparison as a sentence: when the last run was, and how they differ; null without one. */
-export function comparisonSentence({ before, text }: Comparison): string | null {
-  return before === undefined
-    ? null
-    : `Compared with the previous run (${dayTimeText(Date.parse(before.at))}): ${text}.`;
 }

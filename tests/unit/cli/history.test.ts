@@ -27,10 +27,10 @@ test("run --follow adds a line for each run, and summary and log compare with th
   const { cli } = world("agent-failure");
   const first = await cli([...RUN, "--new"]);
   expect(first.code).toBe(1);
-  expect(first.stdout).not.toContain("Compared with");
+  expect(first.stdout).not.toContain("previous run");
   const files = { [FILE]: first.io.files.get(FILE) ?? "" };
   const second = await cli([...RUN, "--new"], { files });
-  const sentence = /Compared with the previous run \(1 Sep 2026, 00:0\d UTC\): about as long, failed last time too\./;
+  const sentence = /About as long as the previous run \(1 Sep 2026, 00:0\d UTC\), which failed, too\./;
   expect(second.stdout).toMatch(sentence);
   expect(second.io.files.get("mogplex-ci/summary.md")).toMatch(sentence);
   const { records, skipped } = readHistory(second.io.files.get(FILE) ?? "");

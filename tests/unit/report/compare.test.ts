@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { compareRuns, comparisonSentence, type HistoryRecord } from "../../../lib/report/history.ts";
+import { compareRuns, type HistoryRecord } from "../../../lib/report/history.ts";
 
 const MINUTE = 60_000;
 
@@ -35,18 +35,20 @@ function record(day: number, more: Partial<HistoryRecord> = {}): HistoryRecord {
 }
 
 test("compareRuns() says how a run differs from the one before", () => {
-  const text = (run: Partial<HistoryRecord>, ...before: Partial<HistoryRecord>[]) =>
-    compareRuns(record(20, run), before.map((each, index) => record(index + 1, each))).text;
+  const sentence = (run: Partial<HistoryRecord>, ...before: Partial<HistoryRecord>[]) =>
+    compareRuns(record(20, run), before.map((each, index) => record(index + 1, each))).sentence;
   const failed = { outcome: "failed" } as const;
-  expect(text({ ...failed, tookMs: 12 * MINUTE }, failed)).toBe("2 min longer, failed last time too");
-  expect(text({ tookMs: 7 * MINUTE }, failed)).toBe("3 min shorter, failed before");
-  expect(text(failed, {})).toBe("about as long, succeeded before");
-  expect(text({ tookMs: 10 * MINUTE + 20_000 }, {}, {}, {})).toBe(
-    "about as long, succeeded last time too, 4 times in a row",
+  const first = "the previous run (1 Nov 2026, 14:05 UTC)";
+  const third = "the previous run (3 Nov 2026, 14:05 UTC)";
+  expect(sentence({ ...failed, tookMs: 12 * MINUTE }, failed)).toBe(`2 min longer than ${first}, which failed, too.`);
+  expect(sentence({ tookMs: 7 * MINUTE }, failed)).toBe(`3 min shorter than ${first}, which failed.`);
+  expect(sentence(failed, {})).toBe(`About as long as ${first}, which succeeded.`);
+  expect(sentence({ tookMs: 10 * MINUTE + 20_000 }, {}, {}, {})).toBe(
+    `About as long as ${third}, which succeeded, too (4 times in a row).`,
   );
-  expect(text(failed, {}, failed, failed)).toBe("about as long, failed last time too, 3 times in a row");
-  expect(text({ tookMs: null, outcome: "deadline" }, {})).toBe("succeeded before");
-  expect(text({})).toBeNull();
+  expect(sentence(failed, {}, failed, failed)).toBe(`About as long as ${third}, which failed, too (3 times in a row).`);
+  expect(sentence({ tookMs: null, outcome: "deadline" }, {})).toBe(first.replace("t", "T") + " succeeded.");
+  expect(sentence({})).toBeNull();
 });
 
 test("compareRuns() compares with runs of the same kind, job and repository that ended before", () => {
@@ -60,7 +62,7 @@ test("compareRuns() compares with runs of the same kind, job and repository that
   ];
   expect(compareRuns(record(20), others)).toEqual({
     before: undefined,
-    text: null,
+    sentence: null,
     earlier: [],
     streak: 1,
   });
@@ -72,14 +74,6 @@ test("compareRuns() compares with runs of the same kind, job and repository that
   expect(compareRuns(record(20), [record(4, { repoId: "s" })]).before?.runId).toBe("run-4");
   expect(compareRuns(record(20, { repository: null }), [record(4)]).before?.runId).toBe("run-4");
   expect(earlier.map(({ runId }) => runId)).toEqual(Array.from({ length: 10 }, (_, at) => `run-${16 - at}`));
-});
-
-test("comparisonSentence() names the time of the run before", () => {
-  const sentence = comparisonSentence(compareRuns(record(20, { tookMs: 12 * MINUTE }), [record(19)]));
-  expect(sentence).toBe(
-    "Compared with the previous run (19 Nov 2026, 14:05 UTC): 2 min longer, succeeded last time too.",
-  );
-  expect(comparisonSentence(compareRuns(record(20), []))).toBeNull();
 });
 
 test("compareRuns() compares only runs of the same task; runs without a task need the same CI job", () => {
