@@ -191,7 +191,7 @@ export interface Laptop {
     session: Session,
   ): Promise<Folder>;
   /** See `folderOfRun` there. */
-  folderOfRun(context: Context, runId: string, session: Session): Promise<{ out: string }>;
+  folderOfRun(context: Context, runId: string, session: Session, attempted: string): Promise<{ out: string }>;
   /** See `ignoringFolder` there. */
   ignoringFolder(context: Context, places: { out: string; targets: readonly ReportTarget[] }): () => void;
   /** See `rememberStart` there. */

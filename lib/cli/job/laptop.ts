@@ -148,7 +148,12 @@ export async function chooseFolder(
  * @throws {UsageError} if `--state` names the file of another run that can be attached to.
  * @throws what the client throws when it reads the runs.
  */
-export async function folderOfRun(context: Context, runId: string, session: Session): Promise<{ out: string }> {
+export async function folderOfRun(
+  context: Context,
+  runId: string,
+  session: Session,
+  attempted: string,
+): Promise<{ out: string }> {
   const { io, option, writer } = context;
   const base = outDirectory(context);
   if (!isLaptop(context)) return { out: base };
@@ -166,9 +171,9 @@ export async function folderOfRun(context: Context, runId: string, session: Sess
       if (out !== base) writer.note(otherFolderNote(out, "can still be attached to"));
       return { out };
     }
-    if (option(STATE) !== undefined) throw usedState("follow run", earlierRun, path, "can still be attached to");
+    if (option(STATE) !== undefined) throw usedState(attempted, earlierRun, path, "can still be attached to");
   }
-  throw usedFolders("follow run", "can still be attached to");
+  throw usedFolders(attempted, "can still be attached to");
 }
 
 function folderOf(base: string, count: number): string {

@@ -261,5 +261,5 @@ export const AT_END: readonly Publisher<AnyResult>[] = [reports, verdict, comman
 /** Publishers of a job that was refused before there was a run: the log only has the error line. */
 export const WHEN_REFUSED: readonly Publisher<AnyResult>[] = [reports, commands, extras];
 
-/** The same for a job that leaves the reports of an earlier one alone. */
+/** The same for a job that writes no reports. */
 export const WHEN_LEFT: readonly Publisher<AnyResult>[] = [commands, extras];

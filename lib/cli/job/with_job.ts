@@ -66,7 +66,7 @@ export interface OpenJob<A, F> {
 
 /**
  * Runs a job, and publishes its end. In CI an error before there is a result becomes a report as well: otherwise the reports of an earlier job would
- * be mistaken for files of this job. Outside CI a job that sent no request leaves the reports of the last one alone.
+ * be mistaken for files of this job. Outside CI a job that sent no request writes no reports, and leaves those of the last job alone.
  * @returns The result in the words of the program, and where the reports are.
  * @throws {UsageError} if files of the checkout cannot be trusted: then no report is written.
  * @throws what a step throws.
@@ -287,7 +287,7 @@ interface Refusable {
   close(): void;
 }
 
-/** Writes the reports of a job that ended before there was a result. @throws the error; {@linkcode UsageError} if they cannot be written. */
+/** Ends a job before there was a result, with reports if they are wanted. @throws the error; {@linkcode UsageError} if they cannot be written. */
 async function refuse<R extends AnyResult>(
   context: Context,
   nothing: R,
@@ -295,7 +295,7 @@ async function refuse<R extends AnyResult>(
   error: unknown,
 ): Promise<never> {
   close();
-  const isLeft = open === undefined && requests() === 0 && hasReports(context);
+  const isLeft = open === undefined && requests() === 0 && isLaptop(context);
   const places = open ?? (isLeft ? readPlaces(context) : openPlaces(context));
   maskToken(context);
   // Wrong settings of the extras must not hide the error.

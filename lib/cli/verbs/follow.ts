@@ -25,7 +25,8 @@ export async function followRun(context: Context): Promise<number> {
         wanted: readResultRequest(context),
       }),
       async place({ runId }, session) {
-        return await context.laptop?.folderOfRun(context, runId, session) ?? { out: outDirectory(context) };
+        return await context.laptop?.folderOfRun(context, runId, session, "follow run") ??
+          { out: outDirectory(context) };
       },
       passes: isUnknownRun(context),
       exists: true,

@@ -10,7 +10,7 @@ import { reportFrom } from "../job/report_from.ts";
 import { readResultRequest, resultOfRun, resultOptions } from "../job/result_file.ts";
 import { withJob } from "../job/with_job.ts";
 import { anyText, JSON_LINES, OPEN, REPORTING, RESULTS, SHOW_TASK } from "../options.ts";
-import { givenRunId, isLaptop, isUnknownRun, outDirectory, requiredRunId } from "../settings.ts";
+import { givenRunId, isUnknownRun, outDirectory, requiredRunId } from "../settings.ts";
 import type { Context, Option, Verb } from "../verb.ts";
 import { SHORT_IDS } from "./codes.ts";
 
@@ -41,9 +41,8 @@ async function reportRun(context: Context): Promise<number> {
       onInterrupt: "detach",
       wanted: readResultRequest(context),
     }),
-    async place({ runId }, { client, deadline, signal }) {
-      if (isLaptop(context)) await client.getRun(runId, { deadline, signal });
-      return { out: outDirectory(context) };
+    async place({ runId }, session) {
+      return await context.laptop?.folderOfRun(context, runId, session, "report run") ?? { out: outDirectory(context) };
     },
     passes: isUnknownRun(context),
     exists: true,

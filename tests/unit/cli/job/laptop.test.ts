@@ -367,6 +367,19 @@ test("follow leaves the run of the folder alone when its id is another run, also
   }
 });
 
+test("report leaves the files of the folder's run alone when its id is another run", async () => {
+  const { cli, start } = world("");
+  const files = left((await cli([...RUN, "--timeout", "30s"])).io.files);
+  const otherId = await start("Another task");
+  const other = await cli(["report", otherId], { files });
+  for (const [path, text] of Object.entries(files)) expect([path, other.io.files.get(path)]).toEqual([path, text]);
+  expect(other.stderr).toContain(`the files of this run go to "mogplex-ci-2"`);
+  expect(JSON.parse(other.io.files.get("mogplex-ci-2/result.json") ?? "").runId).toBe(otherId);
+  const { runId } = JSON.parse(files["mogplex-ci/run.json"] ?? "");
+  const same = await cli(["report", runId], { files });
+  expect([...same.io.files.keys()].filter((path) => path.startsWith("mogplex-ci-2"))).toEqual([]);
+});
+
 test("follow keeps the key of the folder's own run, so the same command attaches to it afterwards", async () => {
   const { cli, runs, files } = await withLiveRun();
   const { runId, idempotencyKey } = JSON.parse(files["mogplex-ci/run.json"] ?? "");

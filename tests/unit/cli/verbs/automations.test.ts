@@ -135,7 +135,7 @@ test("automations trigger --follow writes the reports, outputs and annotations o
 
 test("automations trigger --follow writes reports of its kind when it is refused before anything is sent", async () => {
   const { cli, requests } = world();
-  const { code, io } = await cli(FOLLOW, { env: { MOGPLEX_API_KEY: "" } });
+  const { code, io } = await cli(FOLLOW, { env: { MOGPLEX_CI_JOB: "nightly", MOGPLEX_API_KEY: "" } });
   expect([code, requests]).toEqual([64, []]);
   expect(JSON.parse(io.files.get("mogplex-ci/result.json") ?? "")).toMatchObject({
     kind: "automation-run",
