@@ -14,7 +14,10 @@ for (const { name, text } of CORPUS) {
   test(`scriptJson() has nothing that a shell expands, and parses to the same value: ${name}`, () => {
     const value = { [text]: [text] };
     const json = scriptJson(value);
-    expect(json).toMatch(/^\{"([\w ./:@%+=,-]|\\u[0-9a-f]{4})*":\["([\w ./:@%+=,-]|\\u[0-9a-f]{4})*"\]\}$/);
+    expect([json.split('"').length, /^[\w ./:@%+=,{}[\]"-]*$/.test(json.replace(/\\u[0-9a-f]{4}/g, ""))]).toEqual([
+      5,
+      true,
+    ]);
     expect(Object.entries(JSON.parse(json))[0]?.flat().every((read) => read === text)).toBe(true);
   });
 
