@@ -10,7 +10,7 @@ set +ex -fu # a trace would show the token
 #                             the default comes from the pipeline and the job. Set it in each job of a GitHub matrix.
 #   MOGPLEX_HARNESS, MOGPLEX_MODE, MOGPLEX_BASE_BRANCH, MOGPLEX_ROOT     are sent to the service
 #   MOGPLEX_WORKING_BRANCH    an existing branch to work on; without it the agent creates one
-#   MOGPLEX_TIMEOUT           how long to wait: 30m (the default), 2h or 90 seconds; the run continues after that
+#   MOGPLEX_TIMEOUT           how long to wait: 30m (the default), 1h30m, or a number of seconds such as 90; the run continues after that
 #   MOGPLEX_URL               another origin of the service; plain HTTP only to this machine, with MOGPLEX_DEV=1
 #
 # Exits with 0 success, 1 failed, 2 usage, 3 cancelled, 4 awaiting input, 64 unauthorized, 65 forbidden, 69 unavailable, 70
@@ -123,10 +123,16 @@ esac
 case ${origin#*://} in
   '' | *[!A-Za-z0-9.:-]* | *:*[!0-9]*) leave 2 'Cannot use MOGPLEX_URL: it must be an origin such as https://mogplex.com' ;;
 esac
-timeout=${MOGPLEX_TIMEOUT:-30m}
-case $timeout in *h) unit=3600 ;; *m) unit=60 ;; *) unit=1 ;; esac
-case ${timeout%[hm]} in '' | 0* | ??????* | *[!0-9]*) leave 2 'Cannot use MOGPLEX_TIMEOUT: it must be a time such as 90, 30m or 2h' ;; esac
-deadline=$(($(date +%s) + ${timeout%[hm]} * unit))
+timeout=${MOGPLEX_TIMEOUT:-30m} deadline=$(date +%s)
+case $timeout in *[!0-9]*) ;; *) timeout=${timeout}s ;; esac
+for unit in h m s; do
+  case $timeout in *$unit*) ;; *) continue ;; esac
+  number=${timeout%%"$unit"*} timeout=${timeout#*"$unit"}
+  case $number in '' | 0* | ??????* | *[!0-9]*) timeout=wrong && break ;; esac
+  case $unit in h) number=$((number * 3600)) ;; m) number=$((number * 60)) ;; esac
+  deadline=$((deadline + number))
+done
+[ -z "$timeout" ] || leave 2 'Cannot use MOGPLEX_TIMEOUT: it must be a time such as 90, 30m or 1h30m'
 key=${MOGPLEX_IDEMPOTENCY_KEY:-}
 if [ -n "$key" ]; then :
 elif [ -n "${CI_PIPELINE_ID:-}" ]; then key=gitlab/${CI_SERVER_HOST:-}/$CI_PIPELINE_ID/${CI_JOB_NAME:-}

@@ -173,6 +173,13 @@ const REFUSALS: [string, (stand: Stand) => Record<string, string>, number, numbe
   ["two lines of URL", () => ({ MOGPLEX_URL: "https://mogplex.com\nhttps://x" }), 2, 0, "MOGPLEX_URL"],
   ["no time as timeout", () => ({ MOGPLEX_TIMEOUT: "30 min" }), 2, 0, "Cannot use MOGPLEX_TIMEOUT"],
   ["a script as timeout", () => ({ MOGPLEX_TIMEOUT: "x[$(id)]" }), 2, 0, "Cannot use MOGPLEX_TIMEOUT"],
+  [
+    "the units of a timeout in the wrong order",
+    () => ({ MOGPLEX_TIMEOUT: "30m1h" }),
+    2,
+    0,
+    "Cannot use MOGPLEX_TIMEOUT",
+  ],
   ["an octal timeout", () => ({ MOGPLEX_TIMEOUT: "08" }), 2, 0, "Cannot use MOGPLEX_TIMEOUT"],
   ["a key in two lines", () => ({ MOGPLEX_IDEMPOTENCY_KEY: "a\nb" }), 2, 0, "at most 200 printable ASCII characters"],
   ["a long key", () => ({ MOGPLEX_IDEMPOTENCY_KEY: "k".repeat(201) }), 2, 0, "at most 200 printable ASCII characters"],
@@ -326,7 +333,7 @@ shell(
   "mogplex-run.sh ends with 124 at the deadline, and the run continues",
   () =>
     inShell({ scenario: "stuck-streaming" }, async (stand) => {
-      const { code, stdout } = await stand.run(["Fix the tests"], { MOGPLEX_TIMEOUT: "90" });
+      const { code, stdout } = await stand.run(["Fix the tests"], { MOGPLEX_TIMEOUT: "1m30s" });
       const [run] = stand.runs();
       expect([code, run?.status]).toEqual([124, "streaming"]);
       expect(stdout).toEndWith(
