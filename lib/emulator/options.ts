@@ -210,7 +210,7 @@ export function readOptions(io: Io, flags: ParsedFlags): StartEmulatorOptions {
   const linger = number(flags, "sandbox-linger", (value) => value >= 0, "use 0 or more seconds");
   const faults = flags.get("faults");
   const seed = number(flags, "seed", Number.isSafeInteger, "give a whole number") ?? 1;
-  const repos: LocalRepo[] = pair(flags, "repo").map(([fullName, path]) => ({ fullName, path }));
+  const repos: LocalRepo[] = pair(flags, "repo", "OWNER/NAME=PATH").map(([fullName, path]) => ({ fullName, path }));
   return {
     port: number(flags, "port", isPort, "use a whole number from 0 to 65535"),
     host: flags.get("host"),
@@ -302,7 +302,7 @@ function readProjects(flags: ParsedFlags): Projects[] {
 
 function readCommands(flags: ParsedFlags, revision: Revision): Record<string, string> {
   const harnesses = ["codex", "claude-code", ...(revision.mogplexHarness ? ["mogplex"] : [])];
-  const commands = pair(flags, "harness");
+  const commands = pair(flags, "harness", "NAME=COMMAND");
   const wrong = commands.find(([name]) => !harnesses.includes(name));
   if (wrong !== undefined) {
     throw badArgument(`there is no harness "${wrong[0]}"`, `there are ${harnesses.join(", ")}`);
@@ -347,11 +347,11 @@ function choice<T extends string>(flags: ParsedFlags, name: string, choices: rea
   throw badArgument(`"--${name}" must be one of ${choices.join(", ")}: current value is "${value}"`);
 }
 
-function pair(flags: ParsedFlags, name: string): [string, string][] {
+function pair(flags: ParsedFlags, name: string, form: string): [string, string][] {
   return flags.all(name).map((text) => {
     const at = text.indexOf("=");
     if (at > 0 && at < text.length - 1) return [text.slice(0, at), text.slice(at + 1)];
-    throw badArgument(`"--${name}" must have the form NAME=VALUE: current value is "${text}"`);
+    throw badArgument(`"--${name}" must have the form ${form}: current value is "${text}"`);
   });
 }
 

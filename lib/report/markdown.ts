@@ -104,7 +104,7 @@ function story(view: ResultView, { redact, compared, campaign }: MarkdownOptions
     ...(task ? taskParts(task.trim()) : []),
     ...(finalMessage ? part("Last message of the agent", { code: cutText(finalMessage, MAX_PROSE) }) : []),
     ...(lines.length > 0 ? part("Last lines of the log", { code: lines.join("\n") }) : []),
-    ...(files.length > 0 ? part("Files that the service committed", { list: files }) : []),
+    ...(files.length > 0 ? part("Files committed at the end of the run", { list: files }) : []),
   ];
 }
 

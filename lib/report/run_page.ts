@@ -377,7 +377,7 @@ function words(view: ResultView): Html | null {
     finalMessage !== null && markup`<h3>Last message of the agent</h3>${longText(finalMessage)}`,
     names.length > 0 && markup`<h3>Files changed</h3>${htmlOf(files(names))}`,
     names.length === 0 && view.git?.files && view.git.changed === true &&
-      markup`<p class="soft">The events list no changed files. Files in the agent's own commits are not listed.</p>`,
+      markup`<p class="soft">Changed files are unknown: the service does not report the agent's own commits. See the pull request.</p>`,
   );
 }
 

@@ -37,12 +37,12 @@ const STEPS: Readonly<Record<string, string>> = {
   queue: "The sandbox did not start: start again, or check the sandbox limit.",
   prepare: "Check the access to the repository and its branches, then start again.",
   deliver: "Check what the Git host refuses (protected branches, rights of Mogplex's app), then start again.",
-  "result-missing":
-    "Look at the branch of the run. A new start, or --result-retries, asks the agent for the file again.",
+  "result-missing": "Look at the branch of the run. Start a new run, or set --result-retries, to ask the agent again.",
   "result-missing without branch":
-    "Read what the agent did. A new start, or --result-retries, asks the agent for the file again.",
-  "result-not-json": "Look at the file. A new start, or --result-retries, asks the agent for it again.",
-  "result-invalid": "Compare the file with the schema. A new start, or --result-retries, asks the agent for it again.",
+    "Read what the agent did. Start a new run, or set --result-retries, to ask the agent again.",
+  "result-not-json": "Look at the file. Start a new run, or set --result-retries, to ask the agent again.",
+  "result-invalid":
+    "Compare the file with the schema. Start a new run, or set --result-retries, to ask the agent again.",
   "result-unreadable": "Start the job again: it attaches to its run, and reads the file again.",
 };
 

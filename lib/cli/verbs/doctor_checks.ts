@@ -165,7 +165,7 @@ const STARTS: Readonly<Record<string, string>> = {
 
 /** When a start outside CI makes a new run: the folder remembers the run. */
 const LAPTOP =
-  "run --follow attaches to this folder's run if it is still running, or succeeded in the last 60 minutes after you left it; otherwise it starts a new run";
+  "run --follow attaches to this folder's last run if that is still running, or succeeded less than 60 minutes ago";
 
 /** Whether a clean-up step of the system can learn how the job ended. */
 function showsJobState(platform: Platform): boolean {
@@ -225,7 +225,7 @@ export async function checkCi(context: Context): Promise<Check> {
   const alike = platform.hidesNode && context.option(KEY_PART) === undefined;
   return ok(
     "ci",
-    [...parts, ...alike ? ["the nodes of a matrix have the same identity: give each its own --key-part"] : []].join(
+    [...parts, ...alike ? ["in a matrix, give each node its own --key-part"] : []].join(
       "; ",
     ),
   );

@@ -35,7 +35,7 @@ test("main() ends with 2 and one sentence for what it cannot use", async () => {
     [["--clock", "sun"], '"--clock" must be one of real, virtual: current value is "sun"'],
     [["--server-revision", "next"], "must be one of base, later"],
     [["--with", "magic"], 'there is no switch "magic"'],
-    [["--repo", "acme"], "must have the form NAME=VALUE"],
+    [["--repo", "acme"], "must have the form OWNER/NAME=PATH"],
     [["--repo", "acme/web=/nowhere"], 'no Git repository at "/nowhere"'],
     [["--harness", "codex=true"], '"--harness" needs a repository to work on; add "--repo OWNER/NAME=PATH"'],
     [["--harness", "vim=true", "--repo", "a/b=."], 'there is no harness "vim"; there are codex, claude-code'],

@@ -47,7 +47,7 @@ Follow it again:
  Fixed. **Look** at it.
  \`\`\`
 
-### Files that the service committed
+### Files committed at the end of the run
 
 - \`src/a.ts\`
 - \`src/b│c.ts\`

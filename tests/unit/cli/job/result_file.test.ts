@@ -179,7 +179,7 @@ steps:
   expect([code, resultFile?.cause as unknown, resultFile?.branch]).toEqual([1, "result-missing", null]);
   expect(stdout).toContain(`result file   ${resultFile?.path} (missing)\n`);
   expect(stdout).toContain(
-    "what to do    Read what the agent did. A new start, or --result-retries, asks the agent for",
+    "what to do    Read what the agent did. Start a new run, or set --result-retries, to ask the agent",
   );
 });
 

@@ -69,7 +69,7 @@ test("doctor says which CI system it sees, and what of it will be used", async (
   };
   expect((await check("ci", { env: complete })).finding).toBe(
     "github; a retried job finds its run; outputs and summary of the step are written; " +
-      "cleanup needs MOGPLEX_JOB_STATUS to know how the job ended; the nodes of a matrix have the same identity: give each its own --key-part",
+      "cleanup needs MOGPLEX_JOB_STATUS to know how the job ended; in a matrix, give each node its own --key-part",
   );
   expect((await check("ci", { env: { ...complete, MOGPLEX_KEY_PART: "linux" } })).finding).not.toContain("matrix");
   expect(await check("ci", { env: github })).toMatchObject({
@@ -80,7 +80,7 @@ test("doctor says which CI system it sees, and what of it will be used", async (
   expect(none).toMatchObject({
     state: "ok",
     finding:
-      "no CI system; run --follow attaches to this folder's run if it is still running, or succeeded in the last 60 minutes after you left it; otherwise it starts a new run",
+      "no CI system; run --follow attaches to this folder's last run if that is still running, or succeeded less than 60 minutes ago",
   });
   const unknown = { ...NO_CI, CI: "true" };
   expect((await check("ci", { env: unknown })).finding).toContain("missing: server, project, pipeline, job");
