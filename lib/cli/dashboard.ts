@@ -2,13 +2,14 @@ import { basename, dirname, join } from "node:path";
 import {
   ageText,
   agoText,
-  CHECKS,
+  checksText,
   type Concern,
   concernsOf,
   foldConcerns,
   headlineOf,
   lateMsOf,
   pullName,
+  REVIEWS,
   uncountedText,
 } from "../dashboard/attention.ts";
 import { assemble, cleanDashboard, collect, filesOf, MAX_ENTRIES, renderDashboard } from "../dashboard/collect.ts";
@@ -350,16 +351,18 @@ function pullRequestLine({ pullRequests }: DashboardData, print: Print): SafeLin
 
 /** Maximum number of open pull requests to list, the oldest first. */
 const FIRST_PULLS = 5;
-const TASK_WIDTH = 40;
+const TASK_WIDTH = 30;
 
 function openPullLines({ pullRequests: { entries } }: DashboardData, print: Print, nowMs: number): SafeLine[] {
   const more = entries.length - FIRST_PULLS;
-  const lines = entries.slice(0, FIRST_PULLS).map(({ url, repository, task, campaign, openedAt, checks, owner }) => {
+  const lines = entries.slice(0, FIRST_PULLS).map((entry) => {
+    const { url, repository, task, campaign, openedAt, review, owner } = entry;
     const ms = instantMs(openedAt);
     const cells = [
       column(print, pullName(url, repository)),
       column(print, ms === null ? "" : ageText(nowMs - ms), 5),
-      column(print, CHECKS.get(checks ?? "") ?? "", 18),
+      column(print, checksText(entry), 18),
+      column(print, REVIEWS.get(review ?? "") ?? "", 17),
       column(print, owner ?? "", 12),
       column(print, task ?? campaign ?? "", TASK_WIDTH),
     ];

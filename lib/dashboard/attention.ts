@@ -193,12 +193,24 @@ function ofLateCampaigns({ campaigns, at }: DashboardData): Concern[] {
 }
 
 function sentenceOf(text: string): string {
-  return `${capital(text.trim().split("\n", 1)[0]?.replace(/\.$/, "") ?? "")}.`;
+  const line = capital(text.trim().split("\n", 1)[0]?.replace(/\.$/, "") ?? "");
+  return `${line}${/[!?]$/.test(line) ? "" : "."}`;
 }
 
 /** The agent's own words, since the service's reason is often only an exit code. */
 function lastLineText({ lastLine }: Pick<RunEntry, "lastLine">): string {
-  return lastLine === null ? "" : `Last line of the agent: “${lastLine}”.`;
+  return lastLine === null ? "" : `Last line of the agent: “${lastLine}”${/[.!?…]$/.test(lastLine) ? "" : "."}`;
+}
+
+/** Whether a reason only repeats that a run waits for an answer. */
+function isPlainQuestion(reason: string | null): boolean {
+  return reason !== null && /^(?:the |automation )?run\b.* waits for an answer(?:$|:)/i.test(reason);
+}
+
+/** What to do about the questions of items. @param count How many items. */
+function answerText(names: readonly string[], count: number): string {
+  const advice = count === 1 ? "answer the run in the app, or cancel it" : "answer the runs in the app, or cancel them";
+  return `${names.join(", ")}${count > names.length ? ", …" : ""}: ${advice}.`;
 }
 
 function capital(text: string): string {
@@ -237,11 +249,14 @@ function ofRuns({ runs, silentJobs }: DashboardData, troubles: readonly Trouble[
       : `${outcome === "failed" && reason === null ? "Failed after" : "After"} ${formatDuration(durationMs)}.`;
     const name = task === null && repository !== null && runId !== null ? `${runIdText(runId)}.` : "";
     const isQuestion = outcome === "awaiting_input";
+    const why = reason === null || isPlainQuestion(reason) ? "" : sentenceOf(reason);
+    const answer = runId === null ? "" : `Answer it in the app, or cancel it (run ${runId.slice(0, 8)}).`;
+    const words = isQuestion ? [why, answer] : [why, took, lastLineText(run), name];
     return concern(
       isQuestion ? "decision" : "run",
       outcome === "failed" ? "bad" : "warn",
       `${runName(run, task)} ${what}${often}`,
-      [reason === null ? "" : sentenceOf(reason), took, lastLineText(run), name].filter(Boolean).join(" "),
+      words.filter(Boolean).join(" "),
       { at: momentOf(run), lasts: isQuestion, link: linkTo(page, "Open run", places.get(run) ?? "runs"), jobUrl },
     );
   });
@@ -396,6 +411,11 @@ const CAUSES: ReadonlyMap<string, readonly [one: string, many: string]> = new Ma
   ["starting", ["has no answer to its start", "have no answer to their starts"]],
 ]);
 
+/** A cause, before the names of its items. */
+function introduction(cause: string): string {
+  return cause === "" ? "" : `${cause.replace(/\.$/, "")}${/[!?]$/.test(cause) ? "" : ":"} `;
+}
+
 function ofCauses({ campaigns }: DashboardData): Concern[] {
   return campaigns.flatMap((campaign) =>
     campaign.causes.map(({ verdict, cause, items, names, at }) => {
@@ -405,7 +425,9 @@ function ofCauses({ campaigns }: DashboardData): Concern[] {
         isQuestion ? "decision" : "item",
         isQuestion ? "warn" : "bad",
         `${formatCount(items, "item")} of ${titled(campaign)} ${items === 1 ? one : many}`,
-        `${cause === "" ? "" : `${cause.replace(/\.$/, "")}: `}${names.join(", ")}${items > names.length ? ", …" : ""}`,
+        isPlainQuestion(cause)
+          ? answerText(names, items)
+          : `${introduction(cause)}${names.join(", ")}${items > names.length ? ", …" : ""}`,
         { at: instantMs(at), lasts: isQuestion, link: linkTo(campaign.page, "Open campaign", "campaigns") },
       );
     })
@@ -421,23 +443,23 @@ const ITEMS_HAPPENED: ReadonlyMap<string, readonly [one: string, many: string]> 
 
 /** Items of campaigns of which only histories were read. */
 function ofCampaignRuns({ runs, campaigns, at }: DashboardData): Concern[] {
-  const names = campaigns.map(({ name }) => name);
-  return campaignTroublesOf(runs, names, instantMs(at) ?? 0).map(({ campaign, outcome, runs: itemRuns }) => {
+  const readCampaigns = campaigns.map(({ name }) => name);
+  return campaignTroublesOf(runs, readCampaigns, instantMs(at) ?? 0).map(({ campaign, outcome, runs: itemRuns }) => {
     const [one, many] = ITEMS_HAPPENED.get(outcome) ?? ["failed", "failed"];
     const isQuestion = outcome === "awaiting_input";
     const { length } = itemRuns;
     const run = itemRuns.find((each) => each.reason !== null || each.lastLine !== null);
     const reason = run?.reason ?? null;
-    const repositories = itemRuns.map(({ repository, runId }) => repository ?? runId ?? "");
+    const names = itemRuns.slice(0, 5).map(({ repository, runId }) => repository ?? runId ?? "");
     const [newest] = itemRuns;
     return concern(
       isQuestion ? "decision" : "item",
       outcome === "failed" ? "bad" : "warn",
       `${formatCount(length, "item")} of the campaign “${campaign}” ${length === 1 ? one : many}`,
-      [
+      isPlainQuestion(reason) ? answerText(names, length) : [
         reason === null ? "" : `${length === 1 || isQuestion ? "" : "Last failure: "}${sentenceOf(reason)}`,
         run === undefined ? "" : lastLineText(run),
-        `${repositories.slice(0, 5).join(", ")}${length > 5 ? ", …" : ""}`,
+        `${names.join(", ")}${length > 5 ? ", …" : ""}`,
       ].filter(Boolean).join(" "),
       {
         at: newest === undefined ? null : momentOf(newest),
@@ -496,24 +518,46 @@ export function pullName(url: string, repository: string | null): string {
   return repository === null || number === undefined ? url : `${repository} #${number}`;
 }
 
-export const CHECKS: ReadonlyMap<string, string> = new Map([
+const CHECKS: ReadonlyMap<string, string> = new Map([
   ["green", "checks passed"],
   ["red", "checks failed"],
   ["pending", "checks are running"],
 ]);
 
+export const REVIEWS: ReadonlyMap<string, string> = new Map([
+  ["approved", "approved"],
+  ["requested", "review requested"],
+  ["changes-requested", "changes requested"],
+  ["not-requested", "no reviewer"],
+]);
+
+/** Like the page, a conflict instead of the checks; empty if unknown. */
+export function checksText({ checks, conflict }: Pick<PullRequestEntry, "checks" | "conflict">): string {
+  return conflict === true ? "conflict" : CHECKS.get(checks ?? "") ?? "";
+}
+
+/** The pull requests that {@linkcode ofPullRequests} names. */
+const NAMED_PULLS = 3;
+
+/** `acme/web #7 (16 days, checks passed, changes requested, with mira)`. Untrusted text. */
+function pullText(entry: PullRequestEntry, nowMs: number): string {
+  const { repository, url, review, owner, openedAt } = entry;
+  const details = [
+    formatCount(Math.floor((nowMs - (instantMs(openedAt) ?? nowMs)) / DAY_MS), "day"),
+    checksText(entry),
+    REVIEWS.get(review ?? "") ?? "",
+    owner === null ? "" : `with ${owner}`,
+  ].filter(Boolean);
+  return `${pullName(url, repository)} (${details.join(", ")})`;
+}
+
 function ofPullRequests({ pullRequests, at }: DashboardData): Concern[] {
   const { entries } = pullRequests;
   const nowMs = instantMs(at) ?? 0;
   const old = longWaiting(entries, nowMs);
-  const [oldest] = old;
-  if (oldest === undefined) return [];
-  const { repository, url, checks, owner, openedAt } = oldest;
-  const details = [
-    formatCount(Math.floor((nowMs - (instantMs(openedAt) ?? nowMs)) / DAY_MS), "day"),
-    CHECKS.get(checks ?? "") ?? "",
-    owner === null ? "" : `with ${owner}`,
-  ].filter(Boolean);
+  if (old.length === 0) return [];
+  const named = old.slice(0, NAMED_PULLS);
+  const namedFromMs = instantMs(named.at(-1)?.openedAt ?? null) ?? nowMs;
   const count = `${mayMissOlder(pullRequests, longBefore(nowMs)) ? "At least " : ""}${
     formatCount(old.length, "pull request")
   }`;
@@ -522,9 +566,9 @@ function ofPullRequests({ pullRequests, at }: DashboardData): Concern[] {
       "pull request",
       "warn",
       `${count} ${old.length === 1 ? "has" : "have"} been open for more than 3 days`,
-      `Oldest${mayMissOlder(pullRequests, instantMs(openedAt) ?? nowMs) ? " known" : ""}: ${
-        pullName(url, repository)
-      } (${details.join(", ")}).`,
+      `Oldest${mayMissOlder(pullRequests, namedFromMs) ? " known" : ""}: ${
+        named.map((each) => pullText(each, nowMs)).join(", ")
+      }.`,
       { link: { words: "Show them", part: "pulls" } },
     ),
   ];

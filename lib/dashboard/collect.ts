@@ -189,7 +189,8 @@ class OpenRuns {
     const answered = this.answers.size - goneCount;
     const missing = total - answered;
     if (missing === 0) return COMPLETE;
-    const of = `${missing} of ${formatCount(total, "unfinished run")}`;
+    const runs = formatCount(total, "unfinished run");
+    const of = `${missing} of ${runs}`;
     const { ending } = this.#reader;
     if (this.#asked === 0 && ending !== undefined) {
       return { state: "skipped", why: `They were not read because the previous list failed: ${ending.message}` };
@@ -202,16 +203,13 @@ class OpenRuns {
       };
     }
     const unasked = total - this.#asked;
-    const runs = `${total} unfinished ${total === 1 ? "run" : "runs"}`;
-    const share = goneCount < total
-      ? `${goneCount} of the ${runs}`
-      : total === 1
-      ? `the ${runs}`
-      : `any of the ${runs}`;
-    const gone = goneCount === 0 ? [] : [`The service no longer knows ${share}`];
+    const each = total === 1 ? "the unfinished run" : `${total === 2 ? "either" : "any"} of the ${runs}`;
+    const gone = goneCount === 0
+      ? []
+      : [`The service no longer knows ${goneCount === total ? each : `${goneCount} of the ${runs}`}`];
     const cut = unasked === 0 ? [] : [
       `${unasked} of ${
-        goneCount === 0 ? formatCount(total, "unfinished run") : `them`
+        goneCount === 0 ? runs : "them"
       } were not read because a dashboard sends at most ${MAX_REQUESTS} requests`,
     ];
     return { state: "cut", why: [...gone, ...cut].join("; ") };

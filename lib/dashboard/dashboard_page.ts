@@ -52,6 +52,7 @@ import {
   MAX_ROWS,
   MAX_SANDBOXES,
   pullName,
+  REVIEWS,
   type RowFilter,
   runPlace,
   uncountedText,
@@ -470,6 +471,8 @@ function pulls({ pullRequests, runs }: DashboardData, nowMs: number): Html | nul
   const shownFromMs = instantMs(entries.slice(0, FIRST_PULLS).at(-1)?.openedAt ?? null) ?? nowMs;
   const isUncertain = mayMissOlder(pullRequests, shownFromMs);
   const heads = [{ name: isUncertain ? "Open longest (some could not be read)" : "Open longest" }, ...PULLS];
+  // Of all rows: an empty cell shows that nobody has an old pull request.
+  const [filledHeads, filledRows] = withoutEmpty(heads, rows);
   return markup`<div class="panel"><dl class="strip">${
     boxes.map(([name, pair, isKnown]) =>
       state === "skipped" && pair === null
@@ -490,7 +493,7 @@ function pulls({ pullRequests, runs }: DashboardData, nowMs: number): Html | nul
     }</ul></dd></div>`
   }</dl>${
     rows.length > 0 &&
-    table("The pull requests that have been open longest", ...withoutEmpty(heads, rows.slice(0, FIRST_PULLS)))
+    table("The pull requests that have been open longest", filledHeads, filledRows.slice(0, FIRST_PULLS))
   }${!isRead(pullRequests) && newestPulls(runs, nowMs)}${
     why !== null && markup`<p class="foot">${bare(why)}.</p>`
   }</div>${
@@ -547,13 +550,6 @@ const CHECKS: ReadonlyMap<string, [word: string, tone: Tone]> = new Map([
   ["green", ["passed", "good"]],
   ["red", ["failed", "bad"]],
   ["pending", ["running", "run"]],
-]);
-
-const REVIEWS: ReadonlyMap<string, string> = new Map([
-  ["approved", "approved"],
-  ["requested", "review requested"],
-  ["changes-requested", "changes requested"],
-  ["not-requested", "no reviewer"],
 ]);
 
 function pullRow(
@@ -624,7 +620,7 @@ function campaigns({ campaigns }: DashboardData, nowMs: number): Html | null {
         }</span>`,
         asking === 0
           ? state(status, tone)
-          : markup`${state(status, tone)} <small>${formatCount(asking, "question")}</small>`,
+          : markup`${state(status, tone)} <small>${asking} ${asking === 1 ? "waits" : "wait"} for an answer</small>`,
         bar(null, [["good", good], ["bad", failed]], items),
         { show: `${ended} of ${items}`, value: ended },
         failed > 0 ? failed : null,
@@ -765,6 +761,8 @@ function runRow(run: RunEntry, nowMs: number): TableRow {
   const { tone, state: word } = lookup(UNKNOWN_WORDS, outcome) ?? lookup(OUTCOME_WORDS, outcome) ?? OUTCOME_WORDS.error;
   const name = repository !== null ? bare(repository) : runId !== null ? shortId(runId) : bare(file);
   const number = /\/(\d{1,9})\/?$/.exec(pullRequest ?? "")?.[1];
+  const isActive = endedAt === null && (outcome === "started" || outcome === "awaiting_input");
+  const startMs = instantMs(createdAt);
   return {
     kind: word,
     cells: [
@@ -775,8 +773,9 @@ function runRow(run: RunEntry, nowMs: number): TableRow {
       oneLine(task ?? campaign),
       why(run),
       pullRequest === null ? null : link(pullRequest, number === undefined ? pullRequest : `#${number}`),
-      moment(endedAt ?? createdAt, nowMs),
-      duration(durationMs),
+      ...isActive
+        ? [null, startMs === null ? null : { show: `${ageText(nowMs - startMs)} so far`, value: nowMs - startMs }]
+        : [moment(endedAt ?? createdAt, nowMs), duration(durationMs)],
     ],
   };
 }
@@ -866,8 +865,10 @@ function sandboxes(data: DashboardData, nowMs: number): Html | null {
   if (!isRead(lists.sandboxes)) return panel(markup`<h3>Sandboxes</h3>`, markup`<p class="soft">Not read.</p>`);
   const used = activeSandboxes(data);
   const active = sandboxes.filter(({ status }) => ["creating", "installing", "running"].includes(status));
-  const label = `${used} of ${MAX_SANDBOXES} sandboxes in use`;
-  return markup`<div class="panel pad stack"><h3>Sandboxes</h3><ul class="meters"><li><span>in use now</span><b>${used} of ${MAX_SANDBOXES}</b>${
+  // A service with another limit.
+  const usedText = used > MAX_SANDBOXES ? String(used) : `${used} of ${MAX_SANDBOXES}`;
+  const label = `${usedText} sandboxes in use`;
+  return markup`<div class="panel pad stack"><h3>Sandboxes</h3><ul class="meters"><li><span>in use now</span><b>${usedText}</b>${
     bar(label, [["run", Math.min(used, MAX_SANDBOXES)]], MAX_SANDBOXES)
   }</li></ul>${
     active.length > 0 &&

@@ -235,7 +235,7 @@ export function unratedTexts({ cancelled, notStarted, waiting, running, unfinish
     [notStarted, "did not start", "did not start"] as const,
     [waiting, "waits for an answer", "wait for an answer"] as const,
     [running, "is running", "are running"] as const,
-    [unfinished, "outlived its job", "outlived their jobs"] as const,
+    [unfinished, "had not finished when its job ended", "had not finished when their jobs ended"] as const,
   ].flatMap(([count, one, many]) => count === 0 ? [] : [`${count} ${count === 1 ? one : many}`]);
 }
 

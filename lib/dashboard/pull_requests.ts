@@ -4,7 +4,6 @@
  */
 import type { ForgeReading } from "../forge/batch.ts";
 import { groupBy } from "../lookup.ts";
-import { formatCount } from "../text/duration.ts";
 import {
   isRead,
   type ListState,
@@ -123,7 +122,12 @@ function stateOf(count: number, unread: readonly UnreadPullRequests[], reading: 
   if (first === undefined) return { state: "complete", why: null };
   const total = sumOf(unread, ({ pullRequests }) => pullRequests);
   const most = second === undefined ? `: ${first.why}` : `, most of them for this reason: ${first.why}`;
-  const why = `${formatCount(total, "pull request")} of ${count} could not be read${most}`;
+  const what = total < count
+    ? `${total} of ${count} pull requests could not be read`
+    : count === 1
+    ? "The pull request could not be read"
+    : `None of the ${count} pull requests could be read`;
+  const why = `${what}${most}`;
   if (total === count) return { state: "failed", why };
   return { state: unread.every((each) => each.why === NOT_AMONG_NEWEST) ? "cut" : "partial", why };
 }

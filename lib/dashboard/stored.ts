@@ -278,10 +278,10 @@ function causesIn(causes: readonly unknown[], rows: readonly Record<string, unkn
     });
 }
 
-/** The newest run of an item; empty if it has none. */
+/** The newest run of an item, active or ended; empty if it has none, or will have another one. */
 function itemIn(file: string, campaign: string, title: string | null, row: Record<string, unknown>): ItemRun[] {
   const [runId, verdict, startedAt, endedAt] = [row.runId, row.verdict, row.startedAt, row.endedAt].map(textIn);
-  const outcome = outcomeOf(verdict ?? "");
+  const outcome = verdict === "running" ? "started" : outcomeOf(verdict ?? "");
   const [repository, reason] = [textIn(row.repository), textIn(row.reason)];
   const pullRequest = textIn(row.pullRequest);
   const url = webUrl(pullRequest ?? "");

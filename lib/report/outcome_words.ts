@@ -21,7 +21,7 @@ export const OUTCOME_WORDS: Readonly<Record<ResultView["outcome"] | "not_started
   cancelled: { tone: "skipped", state: "cancelled", note: ["🚫", "Cancelled"], past: "was cancelled" },
   awaiting_input: {
     tone: "warn",
-    state: "needs attention",
+    state: "waits for an answer",
     note: ["⚠️", "Needs attention"],
     past: "waited for an answer",
   },

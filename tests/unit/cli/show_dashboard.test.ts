@@ -76,7 +76,7 @@ test("dashboard counts the question of a campaign as open on screen and in data 
   const args = ["dashboard", "--results", "campaign.json"];
   const { stdout } = await world().cli(args, { env, files });
   const lines = stdout.split("\n").map((line) => line.trim());
-  expect(lines[lines.findIndex((line) => line.includes("waits for an answer")) + 1]).toStartWith("UTC or local?: acme");
+  expect(lines[lines.findIndex((line) => line.includes("waits for an answer")) + 1]).toStartWith("UTC or local? acme");
   expect(lines.filter((line) => line.includes("replace-moment"))).toEqual([
     expect.stringMatching(/^1 item of “replace-moment, round 2026-12” waits for an answer, for \d+ min$/),
     expect.stringContaining("1 item of “replace-moment, round 2026-12” failed"),
@@ -194,7 +194,7 @@ test("dashboard counts the runs of histories, and asks the forge for their pull 
   const terminal = fakeIo({ env: { ...env, GITHUB_TOKEN: "ghp_forgeToken" }, files: { "runs.ndjson": line } });
   await main(["dashboard", "--history", "runs.ndjson"], terminal, { fetch, clock });
   expect(terminal.text.stdout).toContain(
-    "pull requests in the last 7 days: 1 opened; 1 pull request of 1 could not be read: ",
+    "pull requests in the last 7 days: 1 opened; the pull request could not be read: ",
   );
 });
 
@@ -205,6 +205,7 @@ test("dashboard lists the five oldest open pull requests", async () => {
     ...{ endedAt: null, pullRequest: `https://github.com/acme/api/pull/${number}` },
     pullRequestState: {
       ...{ state: "open", checks: number === 6 ? "red" : null, owner: number === 6 ? "mira" : null },
+      review: number === 6 ? "changes-requested" : null,
       createdAt: new Date(clock.wallTime() - number * 86_400_000).toISOString(),
     },
   }));
@@ -215,7 +216,7 @@ test("dashboard lists the five oldest open pull requests", async () => {
   const start = lines.indexOf("open pull requests, oldest first");
   expect(lines.slice(start, start + 7).map((line) => line.trim().replace(/ +/g, " "))).toEqual([
     "open pull requests, oldest first",
-    "acme/api #6 6 d checks failed mira node-24",
+    "acme/api #6 6 d checks failed changes requested mira node-24",
     ...[5, 4, 3, 2].map((number) => `acme/api #${number} ${number} d node-24`),
     "… and 1 more",
   ]);

@@ -67,6 +67,12 @@ test("collect() says which unfinished runs the service does not have, and stops 
     state: "cut",
     why: "The service no longer knows any of the 5 unfinished runs",
   }]);
+  const whyOf = async (count: number) =>
+    (await service().read({ openRuns: openRuns.slice(0, count) })).lists.openRuns.why;
+  expect([await whyOf(1), await whyOf(2)]).toEqual([
+    "The service no longer knows the unfinished run",
+    "The service no longer knows either of the 2 unfinished runs",
+  ]);
   expect([...gone.answers]).toEqual(openRuns.map((id) => [id, null]));
   // 40 runs that it does not know: both numbers are named.
   expect((await service().read({ openRuns: many(40, (index) => uuid(500 + index)) })).lists.openRuns.why).toBe(

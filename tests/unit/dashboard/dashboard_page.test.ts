@@ -34,9 +34,9 @@ test("renderDashboardPage() says first what needs attention, most urgent first, 
   expect(breaches(page)).toEqual([]);
   expect(textsOf(page, "h1")).toEqual(["16 things need attention"]);
   expect(todosOf(page).slice(0, 5)).toEqual([
-    "acme/service-9 (nightly): “Fix the flaky tests of service 9, and do not raise timeouts” waits for an answerAfter 10 min.for 10 hOpen run Open job",
+    "acme/service-9 (nightly): “Fix the flaky tests of service 9, and do not raise timeouts” waits for an answerAnswer it in the app, or cancel it (run d0000000).for 10 hOpen run Open job",
     "Approve or stop the campaign “campaign-1”2 of 3 items of the canary failed. 18 repositories wait.for 5 hShow",
-    "acme/service-3 (nightly): “Fix the flaky tests of service 3, and do not raise timeouts” waits for an answerAfter 4 min.for 4 hOpen run Open job",
+    "acme/service-3 (nightly): “Fix the flaky tests of service 3, and do not raise timeouts” waits for an answerAnswer it in the app, or cancel it (run d0000000).for 4 hOpen run Open job",
     "acme/service-2 (nightly): “Fix the flaky tests of service 2, and do not raise timeouts” failedNpm test exited with code 1. After 3 min.3 h agoShow Open job",
     "acme/service-8 (nightly): “Fix the flaky tests of service 8, and do not raise timeouts” failedNpm test exited with code 1. After 9 min.9 h agoShow Open job",
   ]);
@@ -81,12 +81,12 @@ test("concernsOf() sorts by kind, and foldConcerns() folds no question and no wa
     pullRequests: { ...data.pullRequests, entries: [pull] as Data["pullRequests"]["entries"] },
   });
   expect(all.map(({ subject, line }) => [subject, line])).toEqual([
-    ["acme/api (nightly) waits for an answer", "Run q1q1q1q1."],
+    ["acme/api (nightly) waits for an answer", "Answer it in the app, or cancel it (run q1q1q1q1)."],
     ["acme/api (nightly) failed", "Run a1b2c3d4."],
     ["acme/api (nightly) failed", "Run b."],
     [
       "1 pull request has been open for more than 3 days",
-      "Oldest: acme/service-0 #1 (4 days, checks passed, with mira).",
+      "Oldest: acme/service-0 #1 (4 days, checks passed, review requested, with mira).",
     ],
   ]);
   const { open, folded } = foldConcerns(all, 3);
@@ -184,13 +184,13 @@ test("concernsOf() has the question of a campaign, and its item is neither finis
     [
       "warn",
       "1 item of “Move to Node 24” (move-to-node-24, round 2026-12) waits for an answer",
-      "UTC or local time?: acme/api",
+      "UTC or local time? acme/api",
     ],
   ]);
   const page = render(data);
   expect(textsOf(page, "h1")).toEqual(["1 thing needs attention"]);
   const row = elementsOf(page).find(({ tag, text }) => tag === "tr" && text.startsWith("Move to Node 24"));
-  expect(row?.text).toStartWith("Move to Node 24 move-to-node-24, round 2026-12waiting 1 question");
+  expect(row?.text).toStartWith("Move to Node 24 move-to-node-24, round 2026-12waiting 1 waits for an answer");
   expect(row?.text).toContain("2 of 31");
 });
 
@@ -296,7 +296,7 @@ test("renderDashboardPage() compares the last seven days with the seven before",
 
 test("renderDashboardPage() counts successes among the runs that succeeded or failed, and names the others", () => {
   const last = { ...figures(40, 31, 6), runs: 46, cancelled: 3, waiting: 1, unfinished: 2 };
-  const others = "3 were cancelled, 1 waits for an answer, 2 outlived their jobs";
+  const others = "3 were cancelled, 1 waits for an answer, 2 had not finished when their jobs ended";
   expect(tilesOf(last, figures(51, 42, 7))[1]).toBe(
     `Succeeded78 %↓ 4 points worse than 82 %of 40 finished runs. Not counted: ${others}`,
   );
@@ -304,7 +304,9 @@ test("renderDashboardPage() counts successes among the runs that succeeded or fa
     textsOf(render({ ...emptyDashboard(), days: { last: days, before: days } }), "header")[0];
   expect(summaryOf(last)).toContain(`46 runs in the last 7 days, 78 % succeeded (not counted: ${others}).`);
   const none = { ...figures(0, 0, 6), runs: 2, cancelled: 1, unfinished: 1, medianMs: null, slowestMs: null };
-  expect(summaryOf(none)).toContain("2 runs in the last 7 days: 1 was cancelled, 1 outlived its job.");
+  expect(summaryOf(none)).toContain(
+    "2 runs in the last 7 days: 1 was cancelled, 1 had not finished when its job ended.",
+  );
 });
 
 test("concernsOf() has runs whose state is unknown once, and not as runs that failed or did not finish in time", () => {
@@ -795,4 +797,96 @@ test("concernsOf() has a campaign whose next wave is late, and the page shows ne
   }
   expect([concernsOf(dataOf(1)), concernsOf(dataOf(72, { at: hoursBefore(0.5) }))]).toEqual([[], []]);
   expect(concernsOf(dataOf(72, { nextWaveAt: hoursBefore(-2) }))).toEqual([]);
+});
+
+test("concernsOf() says once of a run that it waits for an answer, and what to do", () => {
+  const [run] = fullDashboard(1).runs;
+  const asking = { ...run, runId: "791e20a2-5dae", outcome: "awaiting_input", pullRequest: null, page: null };
+  const linesOf = (changes: Partial<Data>) => concernsOf(emptyDashboard(changes)).map(({ line }) => line);
+  const ofRun = (changes: object) => linesOf({ runs: [{ ...asking, ...changes }] as Data["runs"] });
+  const advice = "Answer it in the app, or cancel it (run 791e20a2).";
+  expect(ofRun({ reason: 'run "791e20a2-5dae" waits for an answer' })).toEqual([advice]);
+  expect(ofRun({ reason: "UTC or local time?" })).toEqual([`UTC or local time? ${advice}`]);
+  const cause = "the run waits for an answer: answer it in the app, or cancel it";
+  const ofCause = (...names: string[]) => {
+    const causes = [{ verdict: "needs-input", cause, items: names.length, names, at: null }];
+    return concernsOf(campaignWith({ asking: names.length, causes })).map(({ line }) => line);
+  };
+  expect(ofCause("acme/a")).toEqual(["acme/a: answer the run in the app, or cancel it."]);
+  expect(ofCause("acme/a", "acme/b")).toEqual(["acme/a, acme/b: answer the runs in the app, or cancel them."]);
+  expect(ofRun({ repository: "acme/c", campaign: "node-24", reason: cause })).toEqual([
+    "acme/c: answer the run in the app, or cancel it.",
+  ]);
+});
+
+test("concernsOf() ends the last line of an agent with one full stop", () => {
+  const [run] = fullDashboard(1).runs;
+  const lineOf = (lastLine: string) => {
+    const runs = [{ ...run, outcome: "failed", reason: null, durationMs: null, lastLine }] as Data["runs"];
+    return concernsOf(emptyDashboard({ runs }))[0]?.line;
+  };
+  expect([lineOf("1 test failed"), lineOf("No pull request.")]).toEqual([
+    "Last line of the agent: “1 test failed”.",
+    "Last line of the agent: “No pull request.”",
+  ]);
+});
+
+test("concernsOf() names the three pull requests that have been open longest, with what they wait for", () => {
+  const { pullRequests, ...data } = fullDashboard(1);
+  const pull = (number: number, changes: object) => ({
+    ...pullRequests.entries[0],
+    ...{
+      url: `https://github.com/acme/web/pull/${number}`,
+      repository: "acme/web",
+      openedAt: hoursBefore(250 - number),
+    },
+    ...changes,
+  });
+  const entries = [
+    pull(1, { review: "changes-requested", owner: "mira" }),
+    pull(2, { conflict: true, review: "approved", owner: null }),
+    pull(3, { checks: null, review: null, owner: null }),
+    pull(4, {}),
+  ] as Data["pullRequests"]["entries"];
+  const [concern] = concernsOf({ ...data, pullRequests: { ...pullRequests, entries } })
+    .filter(({ kind }) => kind === "pull request");
+  expect(concern?.line).toBe(
+    "Oldest: acme/web #1 (10 days, checks passed, changes requested, with mira), " +
+      "acme/web #2 (10 days, conflict, approved), acme/web #3 (10 days).",
+  );
+});
+
+test("renderDashboardPage() has the owner among the first pull requests if a later one has an owner", () => {
+  const { pullRequests, ...data } = fullDashboard(1);
+  const entries = Array.from({ length: 6 }, (_, index) => ({
+    ...pullRequests.entries[0],
+    owner: index === 5 ? "mira" : null,
+  })) as Data["pullRequests"]["entries"];
+  const page = render({ ...data, pullRequests: { ...pullRequests, entries } });
+  const [first] = elementsOf(page).filter(({ attributes }) =>
+    attributes["aria-label"] === "The pull requests that have been open longest"
+  );
+  expect(first?.text).toContain("ReviewOwnerAge");
+});
+
+test("renderDashboardPage() shows how long an active run has taken so far, and no end", () => {
+  const [run] = fullDashboard(1).runs;
+  const cellsOf = (outcome: string) => {
+    const active = { ...run, outcome, pullRequest: null, createdAt: hoursBefore(2), endedAt: null, durationMs: null };
+    const ended = { ...run, runId: "b", endedAt: hoursBefore(3) };
+    const page = render(emptyDashboard({ runs: [active, ended] as Data["runs"] }));
+    return elementsOf(page).find(({ attributes }) => attributes.id === "run-1")?.text;
+  };
+  expect(cellsOf("started")).toEndWith("timeouts2 h so far");
+  expect(cellsOf("awaiting_input")).toContain("waits for an answer");
+});
+
+test("renderDashboardPage() names no limit of sandboxes if more are in use", () => {
+  const [sandbox] = fullDashboard(1).sandboxes;
+  const usedOf = (count: number) => {
+    const sandboxes = Array.from({ length: count }, (_, index) => ({ ...sandbox, id: `s${index}`, status: "running" }));
+    const page = render(emptyDashboard({ sandboxes: sandboxes as Data["sandboxes"] }));
+    return elementsOf(page).find(({ attributes }) => attributes.class === "meters")?.text;
+  };
+  expect([usedOf(2), usedOf(4)]).toEqual(["in use now2 of 3", "in use now4"]);
 });

@@ -300,11 +300,11 @@ test("pullRequestsOf() says how many could not be read, and why", () => {
     reading({ 1: { state: "open", createdAt: ago(1) } }, { 2: "HTTP 502" }),
     NOW,
   );
-  expect([state, why, unreadFrom]).toEqual(["partial", "1 pull request of 2 could not be read: HTTP 502", ago(3)]);
+  expect([state, why, unreadFrom]).toEqual(["partial", "1 of 2 pull requests could not be read: HTTP 502", ago(3)]);
   const several = reading({}, { 2: "HTTP 502", 3: "HTTP 502" });
   (several as { unasked: Map<string, string> }).unasked.set(named(1).url, "github.com");
   const { why: most, unread } = pullRequestsOf([named(1), named(2), named(3)], several, NOW);
-  expect(most).toBe("3 pull requests of 3 could not be read, most of them for this reason: HTTP 502");
+  expect(most).toBe("None of the 3 pull requests could be read, most of them for this reason: HTTP 502");
   expect(unread).toEqual([
     { why: "HTTP 502", pullRequests: 2, urls: [named(2).url, named(3).url] },
     { why: "there is no token for github.com", pullRequests: 1, urls: [named(1).url] },

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { CAMPAIGN_FORMATS } from "../../../lib/campaign/report/write.ts";
 import type { CampaignView } from "../../../lib/campaign/view/view.ts";
+import { openRunsOf } from "../../../lib/dashboard/runs.ts";
 import { readStored } from "../../../lib/dashboard/stored.ts";
 import { historyLine, type HistoryRecord, recordOf } from "../../../lib/report/history.ts";
 import { renderJson } from "../../../lib/report/json.ts";
@@ -93,6 +94,21 @@ test("readStored() has the page beside the file of a campaign", () => {
   const { campaigns } = read({ "a/campaign.json": text }, NOW, (_path, page) => `a/${page}`);
   expect(campaigns[0]?.page).toBe("a/campaign.html");
   expect(read({ "a/campaign.json": text }).campaigns[0]?.page).toBeNull();
+});
+
+test("readStored() has the active run of a campaign's item, and not a run before the next attempt", () => {
+  const startedAt = "2026-08-10T12:00:00Z";
+  const items = [
+    anItem(0, "running", { startedAt, endedAt: null }),
+    anItem(1, "waiting", { startedAt, endedAt: "2026-08-10T12:05:00Z" }),
+  ];
+  const { runs } = read({ "campaign.json": CAMPAIGN_FORMATS.json.render(viewOf(items)) });
+  expect(runs.map(({ runId, outcome, createdAt, endedAt, durationMs }) => ({
+    ...{ runId, outcome, createdAt, endedAt, durationMs },
+  }))).toEqual([
+    { runId: items[0]?.runId ?? "", outcome: "started", createdAt: startedAt, endedAt: null, durationMs: null },
+  ]);
+  expect(openRunsOf(runs)).toEqual([items[0]?.runId ?? ""]);
 });
 
 test("readStored() leads from the runs of a campaign to its page, and from a run with a page of its own to that", () => {

@@ -73,7 +73,7 @@ test("renderRunPage() has a state and a next step for every outcome", () => {
     success: "succeeded",
     failed: "failed",
     cancelled: "cancelled",
-    awaiting_input: "needs attention",
+    awaiting_input: "waits for an answer",
     deadline: "no verdict",
     interrupted: "no verdict",
     started: "running",
