@@ -331,8 +331,16 @@ function update(context: Context, steps: Steps): void {
     throw new UsageError({ attempted, why, advice });
   }
   if (old === text) return steps.say(`unchanged: ${PROGRAM_FILE}`);
-  const was = old === undefined ? "none" : `${programVersion(old)} (sha256 ${sha256Hex(old)})`;
-  steps.say(`Updating ${PROGRAM_FILE}`, `  from ${was}`, `  to   ${programVersion(text)} (sha256 ${digest})`);
+  const version = programVersion(text);
+  if (old !== undefined && programVersion(old) === version) {
+    steps.say(
+      `Updating ${PROGRAM_FILE} to another build of ${version}`,
+      ...[`  from sha256 ${sha256Hex(old)}`, `  to   sha256 ${digest}`],
+    );
+  } else {
+    const was = old === undefined ? "none" : `${programVersion(old)} (sha256 ${sha256Hex(old)})`;
+    steps.say(`Updating ${PROGRAM_FILE}`, `  from ${was}`, `  to   ${version} (sha256 ${digest})`);
+  }
   steps.write(PROGRAM_FILE, text, [note]);
   steps.write(CHECKSUM_FILE, checksum, diff(present(context, CHECKSUM_FILE) ?? "", checksum));
   if (licenses !== undefined) steps.write(LICENSES_FILE, licenses, [LICENSES_NOTE]);

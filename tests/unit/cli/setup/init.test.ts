@@ -695,6 +695,15 @@ test("init --respond leaves a job that exists with its schedule, says how to cha
   }
 });
 
+test("init --update names only the checksums when the version stays", async () => {
+  const { written } = await init(["gitlab"]);
+  const { stdout } = await init(["gitlab", "--update"], written, `${PROGRAM}// later\n`);
+  const sums = [PROGRAM, `${PROGRAM}// later\n`].map((text) => sha256Hex(text));
+  expect(stdout).toStartWith(
+    `Updating ci/mogplex.mjs to another build of 0.1.0\n  from sha256 ${sums[0]}\n  to   sha256 ${sums[1]}\n`,
+  );
+});
+
 test("init finds its own job in a pipeline to which other jobs were added, and writes no second one", async () => {
   for (const more of [[], ["--respond"], ["--respond", "--schedule", "none"]]) {
     const { written } = await init(["gitlab", ...more]);
