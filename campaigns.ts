@@ -57,6 +57,7 @@ export type {
   CampaignDecision,
   CampaignItem,
   CampaignView,
+  CanaryGate,
   CauseGroup,
   GateApproval,
   ItemResult,

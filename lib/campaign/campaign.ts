@@ -47,6 +47,7 @@ import {
   waitsForAnswers,
 } from "./view/progress.ts";
 import { checkForge, type PullRequests, pullRequestsOf } from "./pulls.ts";
+import { needsRetry } from "./report/next_step.ts";
 import { ANY_COMMAND, type CampaignCommand, placeFlags } from "./report/words.ts";
 import { totalsOf } from "./view/verdicts.ts";
 import type { CampaignItem, CampaignView } from "./view/view.ts";
@@ -373,6 +374,7 @@ class Step {
       showTask,
       changed: (item) => this.#changed(work, item),
       gateClosed: (gate, reason) => this.#gateClosed(work, gate, reason),
+      stopped: () => this.#tellView(),
       merge: async () => await merges?.run(work.store, (reason) => this.#gateClosed(work, "merge", reason)) ?? [],
       waits: (rest) => this.#waits(work, rest),
     });
@@ -484,11 +486,13 @@ class Step {
         state,
         view,
         why: `it waits for approval: ${reason}`,
-        advice: "review what has finished, then approve it",
+        advice: needsRetry(view) ? "retry what did not succeed" : "review what has finished, then approve it",
       };
     }
     if (state === "stopped") {
-      const advice = view.gateReason === undefined
+      const advice = needsRetry(view)
+        ? "`campaign retry` for the items of the canary, then `campaign resume`, let it continue"
+        : view.gateReason === undefined
         ? "`campaign resume` lets it continue"
         : "`campaign resume`, then `campaign approve`, let it continue";
       return { state, view, why: reason ?? state, advice };

@@ -38,7 +38,7 @@ import { adoptTask, hasOtherTask } from "./plan/make_lock.ts";
 import { checkOrigin } from "./plan/plan_campaign.ts";
 import { stopElsewhere } from "./stop_elsewhere.ts";
 import { DirectoryBusyError } from "./journal/writer.ts";
-import { closedGateReason, isToCancel, openStartsText, toSettle, whoStopped } from "./view/progress.ts";
+import { closedGateReason, gateDue, isToCancel, openStartsText, toSettle, whoStopped } from "./view/progress.ts";
 import { itemNames } from "./report/words.ts";
 import { FAILED_VERDICTS, hasVerdict, type ItemState } from "./view/verdicts.ts";
 import { CHECKS_RULE, type FollowUp, ITEM_RESULT_CAUSES, type RecordBody } from "./journal/record.ts";
@@ -159,6 +159,9 @@ async function decideHere(
     await opened.home.flush();
     recorded = result;
     const { texts, error, leavesCancels } = await actHere(opened, store, new Set(acts), options, internals);
+    // A canary that was cancelled has not succeeded: what comes after the stop depends on it.
+    const gate = decision.kind === "stop" ? gateDue(store.memory) : undefined;
+    if (gate !== undefined) await store.record(gate);
     return { items, text: [text, ...texts].join("; "), view: view(), error, leavesCancels };
   });
 }
@@ -558,8 +561,8 @@ async function recordResume(
   decision: Of<"resume">,
 ): Promise<Recorded> {
   if (store.memory.stopped === null) {
-    const advice = `${ownCommand(opened, "approve")} opens a gate, also after too many failures`;
-    throw new UsageError({ attempted, why: "it was not stopped", advice });
+    const advice = `if a gate is closed, open it with ${ownCommand(opened, "approve")}`;
+    throw new UsageError({ attempted, why: "it is not stopped", advice });
   }
   if (!dryRun) await store.record({ type: "resumed", by, reason: decision.reason });
   const { cancelled } = store.memory.counts;
@@ -569,7 +572,9 @@ async function recordResume(
     ? "; 1 cancelled item stays as it is until you retry it"
     : `; ${cancelled} cancelled items stay as they are until you retry them`;
   const gate = closedGateReason(store.memory);
-  const next = gate === null ? "the stop is lifted" : `the stop is lifted, but a gate is still closed: ${gate}`;
+  const next = gate === null
+    ? "the campaign can continue"
+    : `the campaign can continue, but a gate is still closed: ${gate}`;
   return { items: [], text: `${next}${stay}`, acts: [] };
 }
 

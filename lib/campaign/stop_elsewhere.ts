@@ -148,11 +148,11 @@ function confirmedText(
   const cancelled = cancel ? counts.cancelled - before.counts.cancelled : 0;
   const runs = formatCount(count, "run");
   const end = cancel
-    ? `${runs} ${count === 1 ? "is" : "are"} being cancelled`
+    ? `${cancelled > 0 ? count : runs} ${count === 1 ? "is" : "are"} being cancelled`
     : `${runs} ${count === 1 ? "continues to its" : "continue to their"} end`;
-  return [
-    `${who} has stopped starting runs`,
-    ...cancelled > 0 ? [cancelled === 1 ? "its run is cancelled" : `its ${cancelled} runs are cancelled`] : [],
+  const ends = [
+    ...cancelled > 0 ? [`${formatCount(cancelled, "run")} ${cancelled === 1 ? "was" : "were"} cancelled`] : [],
     ...count > 0 ? [end] : cancelled > 0 ? [] : ["nothing runs"],
-  ].join("; ");
+  ];
+  return `${who} has stopped starting runs; ${ends.join(", ")}`;
 }

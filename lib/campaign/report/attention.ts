@@ -13,7 +13,7 @@ import { commandLine } from "../../text/escape.ts";
 import { byVerdict, type CampaignCommand, campaignCommand, itemNames, LATE_MS } from "./words.ts";
 import { instantMs, timeText } from "../../run/result.ts";
 import { lookup } from "../../lookup.ts";
-import { failedGroups, isAtGate, isOver, isStoppedByFailures, retriedCount } from "./next_step.ts";
+import { failedGroups, isAtGate, isOver, isStoppedByFailures, needsRetry, retriedCount } from "./next_step.ts";
 
 interface Step {
   /** A sentence; it ends in a colon when a command follows. */
@@ -325,11 +325,20 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
   if (isAtGate(view)) return gateEntry(view, command);
   if (isClosed) {
     const runs = counts.running + counts["needs-input"] > pendingCancels;
+    const isRetryFirst = needsRetry(view);
+    const approve = campaignCommand(command, "approve");
     return ofCampaign(
       state,
       reason,
-      step("To start the rest after all:", campaignCommand(command, "resume")),
-      ...(gateReason === undefined ? [] : [step("Then open the gate:", campaignCommand(command, "approve"))]),
+      step(
+        isRetryFirst
+          ? "Deal with the items below first. Then let the campaign continue:"
+          : "To start the rest after all:",
+        campaignCommand(command, "resume"),
+      ),
+      ...(gateReason === undefined
+        ? []
+        : [step(isRetryFirst ? "To start the rest anyway, resume it, then approve:" : "Then open the gate:", approve)]),
       ...(pendingCancels > 0 && writer === null ? [step(CANCEL_NOW, campaignCommand(command, "advance"))] : []),
       ...(runs ? [step("To cancel the active runs:", campaignCommand(command, "stop", "--cancel"))] : []),
     );
@@ -374,7 +383,7 @@ function gateEntry(view: CampaignView, command: CampaignCommand): Attention {
       again > 0 ? `; ${start} first` : ""
     }:`
     : isLater
-    ? `${RETRY_FIRST} To start the rest anyway:`
+    ? `${retryFirst(view)} To start the rest anyway:`
     : "Review what has finished. To start the rest:";
   const steps = [
     step(text, campaignCommand(command, "approve")),
@@ -387,7 +396,10 @@ function gateEntry(view: CampaignView, command: CampaignCommand): Attention {
 const FIX_FIRST = "Fix the cause and retry what failed, as shown above. Then";
 
 /** What to do before approving a canary that failed. */
-export const RETRY_FIRST = "Deal with the items above first. Retried items do not wait for the gate.";
+export function retryFirst({ canaryGate }: Pick<CampaignView, "canaryGate">): string {
+  const then = canaryGate?.gate === "automatic" ? " If they succeed, the campaign continues without approval." : "";
+  return `Deal with the items above first. Retried items do not wait for the gate.${then}`;
+}
 
 function ofCampaign(title: string, cause: string, ...steps: Step[]): Attention {
   return { title, cause, count: 0, ids: [], items: [], steps, newest: null, isLater: false };

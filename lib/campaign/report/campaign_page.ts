@@ -70,7 +70,7 @@ import {
   GATE_CLOSED,
   MAX_ALL_ENDINGS,
   newestParts,
-  RETRY_FIRST,
+  retryFirst,
 } from "./attention.ts";
 import { isTrouble } from "./causes.ts";
 import { failedGroups, isAtGate, isStoppedByFailures, retriedCount } from "./next_step.ts";
@@ -227,7 +227,7 @@ function gate(view: CampaignView, command: CampaignCommand, context: RowContext)
     tone: "warn",
     heading: `Approve ${rest}${isFailed ? " anyway" : ""}?`,
     line: markup`${bare(cutText(`${capital(view.stateReason ?? "it waits for approval")}.`, MAX_TITLE))} ${
-      isFailed ? RETRY_FIRST : "Review the work, then approve."
+      isFailed ? retryFirst(view) : "Review the work, then approve."
     }${since !== null && ` ${waitText(since, nowMs)}`}`,
     evidence: judged.length > 0 &&
       table(

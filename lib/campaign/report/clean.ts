@@ -89,6 +89,7 @@ export function cleanCampaign(view: CampaignView, redact: Redact, redactToken: R
     stateReason: orNull(reason),
     gatedAt: timeOrAbsent,
     gateReason: reason,
+    canaryGate: keep,
     mergesStopped: reason,
     counts: (counts) => Object.fromEntries(STATES.map((state) => [state, counts[state]])) as CampaignView["counts"],
     items: all(fields<CampaignItem>({

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { FAILED_VERDICTS, isFinal } from "../view/verdicts.ts";
+import { FAILED_VERDICTS, isFinal, NO_CHANGE } from "../view/verdicts.ts";
 import type { CampaignView, CauseGroup } from "../view/view.ts";
 
 /** Whether too many failures stopped it, rather than a person. */
@@ -32,6 +32,17 @@ export function retriedCount({ items }: Pick<CampaignView, "items">): number {
   return items.filter(({ verdict, attempts }) => verdict === "waiting" && attempts > 0).length;
 }
 
+/** Whether the canary did not succeed, and nothing of it is being retried: a retry comes before the approval, which starts the rest anyway. */
+export function needsRetry(view: Pick<CampaignView, "state" | "gateReason" | "canaryGate" | "causes">): boolean {
+  const { state, gateReason, canaryGate } = view;
+  return (state === "gated" || gateReason !== undefined) && canaryGate !== undefined && failedGroups(view).length > 0;
+}
+
+/** Whether a canary that is being retried holds the other items back. */
+export function isCanaryRetried({ state, canaryGate }: Pick<CampaignView, "state" | "canaryGate">): boolean {
+  return (state === "running" || state === "waiting") && (canaryGate?.retried ?? 0) > 0;
+}
+
 /** The next step on the command line. */
 interface NextStep {
   /** What comes before the command, as a clause; null if the command is enough. */
@@ -50,8 +61,17 @@ export function nextStep(view: CampaignView, wave: "advance" | "run"): NextStep 
   const isClosed = isAtGate(view);
   if (!isClosed && !isOver(view)) return { first: null, command: [wave] };
   const failed = failedGroups(view);
-  if (failed.some(({ verdict }) => FAILED_VERDICTS.includes(verdict))) {
-    return { first: isClosed ? "fix the cause" : null, command: ["retry", "--failed"] };
+  if (failed.length === 0) return isClosed ? { first: null, command: ["approve"] } : null;
+  const [group, ...others] = failed;
+  if (group === undefined || others.length > 0) {
+    const areAllFailed = failed.every(isFailure);
+    return areAllFailed ? { first: "fix all causes", command: ["retry", "--failed"] } : null;
   }
-  return isClosed && failed.length === 0 ? { first: null, command: ["approve"] } : null;
+  if (isFailure(group)) return { first: "fix the cause", command: ["retry", "--cause", group.word] };
+  return isClosed && group.verdict === "cancelled" ? { first: null, command: ["retry", "--cause", group.word] } : null;
+}
+
+/** Whether the cause must be fixed before a retry. A run that changed nothing may have been right. */
+function isFailure({ verdict, cause }: CauseGroup): boolean {
+  return FAILED_VERDICTS.includes(verdict) && cause !== NO_CHANGE;
 }

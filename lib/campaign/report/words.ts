@@ -128,14 +128,34 @@ export function nextStartText(view: CampaignView, stays: boolean = view.writer !
   }
   if (waitingFor !== "nothing") return `waits for ${boundText(waitingFor, quota)}`;
   if (counts.waiting === 0) return null;
+  const retry = canaryRetryText(view);
+  if (retry !== null) return `waits for ${retry}`;
   const canary = items.filter((item) => item.canary && !GOOD_VERDICTS.includes(item.verdict)).length;
   return `waits for the end of the canary (${formatCount(canary, "item")})`;
 }
 
 function nextStart(view: CampaignView, stays: boolean): string {
-  if (view.waitingFor === null && stays) return "the next run starts right away";
   const text = nextStartText(view, stays);
-  return text === null ? "no item is waiting to start" : `the next start ${text}`;
+  const next = view.waitingFor === null && stays
+    ? "the next run starts right away"
+    : text === null
+    ? "no item is waiting to start"
+    : `the next start ${text}`;
+  const retry = view.waitingFor === "nothing" ? null : canaryRetryText(view);
+  return retry === null ? next : `${next}; the rest waits for ${retry}`;
+}
+
+/** The canary that is being retried, and what comes after that; null if none is, or nothing waits for it. */
+function canaryRetryText({ canaryGate, items }: CampaignView): string | null {
+  const { gate, retried } = canaryGate ?? { gate: "automatic", retried: 0 };
+  if (retried === 0 || items.every(({ canary, verdict }) => canary || isFinal(verdict))) return null;
+  const bad = items.filter(({ canary, verdict }) => canary && isFinal(verdict) && !GOOD_VERDICTS.includes(verdict));
+  const then = bad.length > 0
+    ? `, ${formatCount(bad.length, "other")} did not succeed`
+    : gate === "manual"
+    ? ", then somebody must approve"
+    : "";
+  return `the canary: ${formatCount(retried, "item")} ${retried === 1 ? "is" : "are"} being retried${then}`;
 }
 
 function doneText(view: CampaignView): string {

@@ -21,6 +21,7 @@ import { forecast } from "../pace/forecast.ts";
 import { DEFAULT_MEAN_RUN_MS, nextStarts, type Pace, quotaUse, SANDBOX_LIMIT } from "../pace/next_starts.ts";
 import {
   campaignState,
+  canaryGateOf,
   closedBy,
   closedGateReason,
   exitCodeOf,
@@ -32,6 +33,7 @@ import {
   readyItems,
   runsToCancel,
   toSettle,
+  toStartCount,
   whoStopped,
 } from "./progress.ts";
 import { groupByCause } from "../report/causes.ts";
@@ -97,8 +99,10 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
     : nextWaveMs(lookedAtMs, meanRunMs, paceOf(nextStarts({ ...now, nowMs: lookedAtMs }), ready), open, settles);
   const endsMs = isOver || brief ? null : endMs(memory, nowMs, meanRunMs, open);
   // A gate that is closed when nothing is left to start needs no approval.
-  const isGated = isAtGate({ state, waitingFor: now.closed });
-  const gateReason = state !== "done" && now.closed === "stopped" ? closedGateReason(memory) : null;
+  const closed = toStartCount(memory) + counts.running === 0 ? null : now.closed;
+  const isGated = isAtGate({ state, waitingFor: closed });
+  const gateReason = closed === "stopped" ? closedGateReason(memory) : null;
+  const canaryGate = isOver ? null : canaryGateOf(memory);
   const gatedAt = memory.gates[memory.gates.threshold.closed ? "threshold" : "canary"].closedAt;
   // Runs that only failed do not show how long the others will take.
   const openEndMs = isGated && !brief && totalsOf(counts).good > 0 ? endMs(memory, nowMs, meanRunMs, open, true) : null;
@@ -110,6 +114,7 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
     stateReason: reason,
     ...isGated && gatedAt !== null && { gatedAt },
     ...gateReason !== null && { gateReason },
+    ...canaryGate !== null && { canaryGate },
     ...memory.gates.merge.closed && { mergesStopped: memory.gates.merge.reason ?? "" },
     counts: { ...counts, starting: counts.starting - refused, waiting: counts.waiting + refused },
     items,
@@ -127,7 +132,7 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
     lastError,
     writer,
     nextWaveAt: isoTimeOrNull(nextMs),
-    waitingFor: isOver ? null : now.closed ?? (pace.starts > 0 ? null : pace.because),
+    waitingFor: isOver ? null : closed ?? (pace.starts > 0 ? null : pace.because),
     // Without a process that stays, the end is seen by a wave.
     endsAt: isoTimeOrNull(endsMs === null || stays ? endsMs : Math.max(endsMs, nextMs ?? endsMs)),
     ...openEndMs !== null && { endsAtIfApproved: new Date(openEndMs).toISOString() },

@@ -19,6 +19,7 @@ import {
   OPEN_STATES,
   totalsOf,
 } from "./verdicts.ts";
+import type { CanaryGate } from "./view.ts";
 
 /** Minimum number of finished items before a share of failures is checked. Source: specification of campaigns, section 3. */
 const FIRST_SHARE = 5;
@@ -234,23 +235,26 @@ function openPullRequests({ items }: CampaignMemory): { open: number; unread: nu
   return { open, unread };
 }
 
+/** The canary's gate once it has closed, until it opens; null otherwise. */
+export function canaryGateOf(memory: CampaignMemory): CanaryGate | null {
+  const { lock: { canary } } = memory;
+  if (canary === null || !isCanaryClosed(memory)) return null;
+  return { gate: canary.gate, retried: canaryOf(memory).filter(({ state }) => !isFinal(state)).length };
+}
+
 /**
- * Why nothing may be started although quotas allow it; null when something may be. Items of a canary that will be started again pass its
- * closed gate.
+ * Why nothing may be started although quotas allow it; null when something may be. The items of a canary that are being retried pass its
+ * gate.
  */
 export function closedBy(memory: CampaignMemory): "gate" | "stopped" | null {
   if (memory.stopped !== null) return "stopped";
   return closedGateReason(memory) === null ? null : "gate";
 }
 
-/** Why a gate is closed, also while a person's stop holds; null if none is. */
+/** Why a gate is closed, also while a person's stop holds; null if none is. A canary that is being retried has no result yet. */
 export function closedGateReason(memory: CampaignMemory): string | null {
   const { gates: { threshold, canary } } = memory;
-  const gate = threshold.closed
-    ? threshold
-    : isCanaryClosed(memory) && !canaryOf(memory).some(isStartable)
-    ? canary
-    : undefined;
+  const gate = threshold.closed ? threshold : canaryGateOf(memory)?.retried === 0 ? canary : undefined;
   return gate === undefined ? null : gate.reason ?? "approval is needed";
 }
 

@@ -267,6 +267,14 @@ export interface CampaignAbout {
   lastRecordAt: string | null;
 }
 
+/** The gate of a canary that has not opened. */
+export interface CanaryGate {
+  /** `automatic`: it opens as soon as all items of the canary have succeeded. `manual`: somebody must approve. */
+  gate: "automatic" | "manual";
+  /** Number of items of the canary that are queued or running again. The gate waits for their results. */
+  retried: number;
+}
+
 /** A campaign, as screens and reports show it. */
 export interface CampaignView {
   /** Version of this form. */
@@ -283,6 +291,8 @@ export interface CampaignView {
   gatedAt?: string | undefined;
   /** Why a gate is closed although a person has stopped it as well: it needs `resume`, then `approve`. @default no such gate is closed */
   gateReason?: string | undefined;
+  /** The gate of the canary, once the canary has finished and its gate has closed. @default no such gate is closed */
+  canaryGate?: CanaryGate | undefined;
   /** Why nothing is merged until somebody approves: merges have broken their targets. @default merges are not stopped */
   mergesStopped?: string | undefined;
   /** Number of items by verdict or state; those with none are 0. */

@@ -345,9 +345,9 @@ export async function recordEnd(
 /** Cancels a run that was proven to be the item's. @returns The run afterwards, and whether it had ended before the cancel. */
 export async function cancel(work: Work, open: OpenRun): Promise<{ run: Run; byItself: boolean }> {
   const { client, clock } = work.session;
-  const latest = clock.now() + CANCEL_MS;
-  const { run, alreadyTerminal } = await work.pace.request(({ deadline = latest }) =>
-    cancelWith(client, clock, runIdOf(open), { deadline: Math.min(deadline, latest) })
+  // The time begins when the request is sent: before that, it may wait for the quota of requests.
+  const { run, alreadyTerminal } = await work.pace.request(({ deadline = Infinity }) =>
+    cancelWith(client, clock, runIdOf(open), { deadline: Math.min(deadline, clock.now() + CANCEL_MS) })
   );
   proveRun(work, open.item, run);
   return { run, byItself: alreadyTerminal || run.status !== "cancelled" };

@@ -32,6 +32,8 @@ interface Listener {
   /** @param item Name of the item that has changed. */
   changed(item: string): Promise<void>;
   gateClosed(gate: GateName, reason: string): Promise<void>;
+  /** A stop that another process has asked for is recorded. Runs may still have to be cancelled. */
+  stopped(): void;
   /** Nothing more is started now. */
   waits(rest: Rest): Promise<void>;
   /** Merges what the file allows. @returns Names of the items that have changed. */
@@ -91,16 +93,18 @@ export function expectToken({ memory }: Pick<Session, "memory">, store: Store | 
 }
 
 /** Records the stops that other processes on this machine have requested. @returns Whether there are new ones. */
-export async function takeStops({ store, redact, session }: Work): Promise<boolean> {
+export async function takeStops({ store, redact, session, stopped }: Work): Promise<boolean> {
   const stops = await store.takeStops(redact);
   for (const { by } of stops) {
     const message = `${whoStopped({ by })} stopped the campaign from another process: nothing more will start`;
     session.notify({ kind: "text", message });
   }
+  if (stops.length > 0) stopped();
   return stops.length > 0;
 }
 
 const NO_LISTENER: Listener = {
+  stopped: () => {},
   changed: () => Promise.resolve(),
   gateClosed: () => Promise.resolve(),
   waits: () => Promise.resolve(),

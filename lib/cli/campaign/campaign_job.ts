@@ -24,7 +24,7 @@ import {
   stateDetail,
 } from "../../campaign/report/words.ts";
 import { CAMPAIGN_FILES } from "../../campaign/report/files.ts";
-import { nextStep } from "../../campaign/report/next_step.ts";
+import { needsRetry, nextStep } from "../../campaign/report/next_step.ts";
 import { campaignVariables, writeCampaignReports } from "../../campaign/report/write.ts";
 import { outcomeOf } from "../../campaign/view/verdicts.ts";
 import type { CampaignView } from "../../campaign/view/view.ts";
@@ -229,7 +229,10 @@ export async function endWithCampaign(
       await show(failed.view, error instanceof Error ? error.message : null, true);
       explain(error, writer, context.vocabulary);
       if (interactive) {
-        const again = campaignCommand(place.command, once ? "advance" : "run");
+        const wave = once ? "advance" : "run";
+        // Runs that are still to be cancelled need another wave, and not somebody to resume the campaign.
+        const isStopped = failed.view?.waitingFor === "stopped" && failed.view.pendingCancels === undefined;
+        const again = campaignCommand(place.command, isStopped ? "resume" : wave);
         writer.note("nothing is lost; once that is fixed, continue with:", again);
       }
       return exitCodeFor(error);
@@ -241,14 +244,19 @@ export async function endWithCampaign(
       // A signal is the usual way to stop, and not an error.
       writer.note(stand.why);
       const status = campaignCommand(place.command, "status");
-      if (interactive) writer.note("this shows its items:", status);
+      if (interactive) writer.note("to see its items:", status);
       return exitCodeOfStand(stand);
     }
     const isStopped = stand.state === "stopped";
     // The whole screen ends with what to do at a gate and after a stop.
     const isShown = !json && (stand.state === "gated" || isStopped && !short);
     if (stand.state !== "done" && (!once || isStopped) && !isShown) {
-      const resume = stand.view.gateReason === undefined ? "this lets it continue:" : "resume it, then approve it:";
+      const { gateReason } = stand.view;
+      const resume = needsRetry(stand.view)
+        ? "deal with the canary's items, then resume it:"
+        : gateReason === undefined
+        ? "this lets it continue:"
+        : "resume it, then approve it:";
       writer.note(
         `the campaign is not done: ${stand.why}; ${isStopped ? resume : stand.advice}`,
         isStopped ? campaignCommand(place.command, "resume") : undefined,

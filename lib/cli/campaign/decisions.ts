@@ -4,7 +4,7 @@
  * @module
  */
 import { decideCampaign, type Decision, type Selection } from "../../campaign/decide.ts";
-import { nextStep } from "../../campaign/report/next_step.ts";
+import { needsRetry, nextStep } from "../../campaign/report/next_step.ts";
 import { campaignCommand } from "../../campaign/report/words.ts";
 import type { CampaignView } from "../../campaign/view/view.ts";
 import { personOf, UNKNOWN_PERSON } from "../../ci/platform.ts";
@@ -108,7 +108,7 @@ export const campaignSkipVerb: Verb = campaignVerb("skip", {
     const cancel = context.flags.has(CANCEL);
     const code = await decide(context, { kind: "skip", select: readSelection(context), reason, cancel });
     context.writer.note(
-      "this is for this round only; to keep a repository out of later rounds, list it in the file of `exclude-file`",
+      "this skip applies to this round only; to leave the repository out of later rounds, add it to `exclude`",
     );
     return code;
   },
@@ -153,9 +153,12 @@ function followingStep(
   if (view.waitingFor === "stopped") return ["The campaign is stopped. To let it continue:", "resume"];
   if (view.waitingFor === "gate") {
     // A retry has done what comes before the approval, and the text of a resume names the gate.
-    const next = kind === "resume" ? nextStep(view, "run") : null;
-    if (next !== null && next.first !== null) return [`To continue, ${next.first}, then:`, ...next.command];
-    return [kind === "resume" ? "To open it:" : "A gate is closed. To open it:", "approve"];
+    if (kind !== "resume") return ["A gate is closed. To open it:", "approve"];
+    const next = nextStep(view, "run");
+    if (next === null) return ["To see what to do first:", "status"];
+    if (next.first !== null) return [`To continue, ${next.first}, then:`, ...next.command];
+    const [verb, ...args] = next.command;
+    return [verb === "approve" ? "To open it:" : "To continue:", verb, ...args];
   }
   // A campaign on a branch usually has a schedule.
   return isOnLaptop && !home?.startsWith("git:") ? ["To continue the campaign:", "run"] : [BY_HAND, "advance"];
@@ -183,9 +186,10 @@ async function decide(context: Context, decision: Decision): Promise<number> {
   writer.out(writer.untrusted(text));
   writer.out(...items.slice(0, MAX_NAMES).map((name) => own`  ${writer.untrusted(name)}`));
   if (items.length > MAX_NAMES) writer.out(own`  and ${items.length - MAX_NAMES} more`);
+  const [nextText, ...nextCommand] = followingStep(decision.kind, place, view, isLaptop(context));
   if (!dryRun && decision.kind === "resume") {
     for (const { verdict, word, items: { length } } of view.causes) {
-      if (verdict !== "cancelled") continue;
+      if (verdict !== "cancelled" || nextCommand[0] === "retry") continue;
       const retry = campaignCommand(place.command, "retry", "--cause", word);
       const text = length === 1
         ? own`To start the cancelled item again:`
@@ -194,8 +198,10 @@ async function decide(context: Context, decision: Decision): Promise<number> {
     }
   }
   if (!dryRun && STARTING.includes(decision.kind)) {
-    const [text, ...command] = followingStep(decision.kind, place, view, isLaptop(context));
-    writer.out(writer.untrusted(text), own`  ${writer.untrusted(campaignCommand(place.command, ...command))}`);
+    const print = (text: string, ...command: [verb: string, ...args: string[]]) =>
+      writer.out(writer.untrusted(text), own`  ${writer.untrusted(campaignCommand(place.command, ...command))}`);
+    print(nextText, ...nextCommand);
+    if (decision.kind === "resume" && needsRetry(view)) print("To start the rest anyway:", "approve");
   }
   if (leavesCancels) {
     const advance = campaignCommand(place.command, "advance");

@@ -11,11 +11,11 @@ import {
   GATE_CLOSED,
   MAX_ALL_ENDINGS,
   newestParts,
-  RETRY_FIRST,
+  retryFirst,
   stepBlocks,
 } from "../../campaign/report/attention.ts";
 import { isTrouble } from "../../campaign/report/causes.ts";
-import { failedGroups } from "../../campaign/report/next_step.ts";
+import { failedGroups, isCanaryRetried } from "../../campaign/report/next_step.ts";
 import { mergeBlocks } from "../../campaign/report/merge_stages.ts";
 import {
   ANY_COMMAND,
@@ -114,20 +114,24 @@ function attention(
   }
   const counted = entries.some(({ count }) => count > 0) ? `: ${attentionCount(entries)}` : "";
   screen.print([{ heading: `Needs attention${counted}`, level: 3 }], 0);
-  if (view.writer !== null) {
-    const text = [
-      "Another process is running: ",
-      { name: view.writer },
-      ". Until it ends, you can read the campaign and use `campaign stop`. For the other commands below, stop that process first.",
-    ];
-    screen.print([{ text }], 2);
-  }
+  busy(screen, view);
   for (const one of entries.slice(0, MAX_GROUPS)) entry(screen, one, all);
   const more = entries.length - MAX_GROUPS;
   if (more > 0) {
     screen.space();
     screen.line({ text: `  … ${formatCount(more, "more cause")}: campaign.json has all of them`, style: "dim" });
   }
+}
+
+/** Which commands another process prevents. */
+function busy(screen: Screen, { writer }: CampaignView): void {
+  if (writer === null) return;
+  const text = [
+    "Another process is running: ",
+    { name: writer },
+    ". Until it ends, you can read the campaign and use `campaign stop`. For the other commands below, stop that process first.",
+  ];
+  screen.print([{ text }], 2);
 }
 
 /** How far the pull requests are from being merged. */
@@ -235,13 +239,23 @@ const MAX_ADDRESSES = 10;
 
 /** What to do at a closed gate, at the end: everything above may have scrolled away. */
 function gate(screen: Screen, view: CampaignView, command: CampaignCommand): void {
-  const { state, items } = view;
+  const { state, items, canaryGate, writer } = view;
+  if (isCanaryRetried(view)) {
+    const then = canaryGate?.gate === "automatic"
+      ? "If all of the canary succeeds, the campaign continues without approval."
+      : "When the canary has finished, review it and approve.";
+    screen.print([{ heading: "The canary is being retried", level: 3 }], 0);
+    screen.print([{ text: then }], 2);
+    if (writer !== null) return;
+    return screen.print([{ text: "To start the rest anyway:" }, { code: campaignCommand(command, "approve") }], 2);
+  }
   if (state !== "gated") return;
   const isFailed = failedGroups(view).length > 0;
   const pulls = items.filter(({ canary, pullRequest }) => canary && pullRequest !== null);
   const more = pulls.length - MAX_ADDRESSES;
   screen.print([{ heading: "The gate is closed", level: 3 }], 0);
-  if (isFailed) screen.print([{ text: RETRY_FIRST }], 2);
+  busy(screen, view);
+  if (isFailed) screen.print([{ text: retryFirst(view) }], 2);
   if (pulls.length > 0) screen.print([{ text: "Review the pull requests of the canary:" }], 2);
   screen.print(pulls.slice(0, MAX_ADDRESSES).map(({ pullRequest }) => ({ code: pullRequest ?? "" })), 2);
   if (more > 0) screen.print([{ text: `and ${formatCount(more, "more pull request")}` }], 4);

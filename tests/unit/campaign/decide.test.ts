@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { REQUEST_BUDGET } from "../../../lib/campaign/pace/poll_plan.ts";
 import type { Selection } from "../../../lib/campaign/decide.ts";
 import { type CampaignWorld, campaignWorld, failureOf, project, REVISIONS, verdicts } from "./world.ts";
 
@@ -126,9 +127,9 @@ const REFUSED: readonly [what: string, act: (world: CampaignWorld) => Promise<un
   ],
   ["no gate is closed", (world) => world.decide({ kind: "approve" }), /no gate is closed/],
   [
-    "it was not stopped",
+    "it is not stopped",
     (world) => world.decide({ kind: "resume" }),
-    /it was not stopped; `mogplex-ci campaign approve campaign.yml --dir d` opens a gate/,
+    /it is not stopped; if a gate is closed, open it with `mogplex-ci campaign approve campaign.yml --dir d`/,
   ],
   [
     "what is to be skipped ended well",
@@ -183,7 +184,7 @@ test("a second stop says what the first one does, and a resume that cancelled it
     /no item matches; --failed leaves out cancelled items; select them with --cause WORD or --only GLOB; `mogplex-ci campaign/,
   );
   expect((await world.decide({ kind: "resume" })).text).toBe(
-    "the stop is lifted; 3 cancelled items stay as they are until you retry them",
+    "the campaign can continue; 3 cancelled items stay as they are until you retry them",
   );
 });
 
@@ -208,7 +209,7 @@ test("a campaign that is stopped starts nothing more, collects what runs, and go
   const requests = world.requests.length;
   expect((await world.advance()).code).toBe(4);
   expect(world.requests.length).toBe(requests);
-  expect((await world.decide({ kind: "resume" })).text).toBe("the stop is lifted");
+  expect((await world.decide({ kind: "resume" })).text).toBe("the campaign can continue");
   expect((await world.run()).code).toBe(0);
 });
 
@@ -472,4 +473,17 @@ test("decideCampaign() retries nothing that the plan could not use, and nothing 
   await expect(world.decide(retry({ only: [project(1)] }))).rejects.toThrow(waiting);
   await world.advance();
   await expect(world.decide(retry({ only: [project(1)] }))).rejects.toThrow(waiting);
+});
+
+test("stop --cancel cancels a run also when its request has waited for the quota of requests", async () => {
+  const world = campaignWorld({ count: 1, runDuration: () => 20 * MINUTE });
+  await world.advance();
+  // The run is read first.
+  const sent = Array.from({ length: REQUEST_BUDGET - 1 }, () => world.clock.wallTime());
+  world.files.put("d/ci/writer-requests.json", JSON.stringify(sent));
+  world.before = async (request) => {
+    if (request.endsWith("/cancel")) await world.clock.sleep(100);
+  };
+  const { text, error } = await world.decide(stop(true));
+  expect([text, error]).toEqual(["nothing more will start; 1 run was cancelled", undefined]);
 });

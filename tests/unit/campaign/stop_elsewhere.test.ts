@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync } from "
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "bun:test";
+import type { CampaignView } from "../../../lib/campaign/view/view.ts";
 import { readStops, writeStop } from "../../../lib/campaign/journal/stop_request.ts";
 import { REQUEST_BUDGET } from "../../../lib/campaign/pace/poll_plan.ts";
 import { processDurableFiles } from "../../../lib/files/disk.ts";
@@ -53,6 +54,24 @@ test("stop asks the process that holds the directory, which records it within 10
   const { view, code } = await run;
   expect([code, view.state, world.runs().length, waiting(world)]).toEqual([4, "stopped", 3, []]);
   expect(world.notices).toContain("ann stopped the campaign from another process: nothing more will start");
+});
+
+test("a process that has recorded a stop shows at once that it stops", async () => {
+  const world = campaignWorld({ count: 9, ...LONG });
+  await world.plan();
+  let view: CampaignView | undefined;
+  Object.assign(world.internals, { onView: (make: () => CampaignView) => view = make() });
+  const run = world.run();
+  await world.clock.sleep(5 * SECOND);
+  expect([view?.state, view?.waitingFor]).toEqual(["running", "sandboxes"]);
+  const views: unknown[] = [];
+  world.before = (request) => {
+    if (request.endsWith("/cancel")) views.push([view?.state, view?.waitingFor, view?.endsAt]);
+    return undefined;
+  };
+  await world.decide({ ...STOP, cancel: true });
+  expect(views).toEqual([1, 2, 3].map(() => ["stopping", "stopped", null]));
+  await run;
 });
 
 test("stop is not followed by a start that waited for its turn among the 60 requests a minute", async () => {
@@ -112,7 +131,7 @@ test("stop --cancel lets the process that holds the directory cancel its runs at
   await world.clock.sleep(5 * SECOND);
   const from = world.clock.now();
   expect((await world.decide({ ...STOP, cancel: true })).text).toMatch(
-    /has stopped starting runs; its 3 runs are cancelled$/,
+    /has stopped starting runs; 3 runs were cancelled$/,
   );
   const { code } = await run;
   expect([code, world.clock.now() - from < 2 * MINUTE]).toEqual([4, true]);

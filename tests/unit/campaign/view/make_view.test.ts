@@ -76,8 +76,8 @@ test("makeView() does not wait for approval when a closed gate has nothing left 
   const { view: closed } = await world.run({ timeoutMs: 30 * MINUTE });
   expect([closed.state, closed.waitingFor, closed.gatedAt === undefined]).toEqual(["stopping", "gate", false]);
   await world.decide({ kind: "skip", select: { only: [project(3)] }, reason: "done by hand" });
-  const { state, gatedAt, nextWaveAt } = await world.read();
-  expect([state, gatedAt, nextWaveAt]).toEqual(["waiting", undefined, null]);
+  const { state, gatedAt, nextWaveAt, waitingFor } = await world.read();
+  expect([state, gatedAt, nextWaveAt, waitingFor]).toEqual(["waiting", undefined, null, "nothing"]);
 });
 
 test("makeView() says why nothing is started: held by the canary, by nothing, or not held at all", async () => {

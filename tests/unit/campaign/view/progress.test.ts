@@ -1,6 +1,10 @@
 import { expect, test } from "bun:test";
+import { nextStartText, stateDetail } from "../../../../lib/campaign/report/words.ts";
+import type { CampaignView } from "../../../../lib/campaign/view/view.ts";
+import { plainWords } from "../../../../lib/text/document.ts";
 import { campaignWorld, project, REVISIONS, verdicts } from "../world.ts";
 
+const MINUTE = 60_000;
 const approve = { kind: "approve" } as const;
 const retryFailed = { kind: "retry", select: { failed: true }, adopt: false } as const;
 
@@ -45,6 +49,41 @@ test("the items of a canary that are tried again pass its closed gate, which ope
   expect((await world.read()).state).toBe("waiting");
   const { code, view } = await world.run();
   expect([code, view.state, view.counts.succeeded, world.starts.length]).toEqual([0, "done", 4, 5]);
+});
+
+test("a canary that is retried waits for its end, and not for approval", async () => {
+  for (const gate of ["automatic", "manual"] as const) {
+    const world = campaignWorld({
+      count: 5,
+      scenarios: FIRST_FAILS,
+      runDuration: () => 20 * MINUTE,
+      file: { canary: { size: 2, gate } },
+    });
+    await world.run();
+    const part = ({ state, stateReason, gatedAt, waitingFor, nextWaveAt, canaryGate }: CampaignView) => ({
+      ...{ state, stateReason, isGated: gatedAt !== undefined, waitingFor, waves: nextWaveAt !== null, canaryGate },
+    });
+    const open = { stateReason: null, isGated: false, waves: true, canaryGate: { gate, retried: 1 } };
+    await world.decide(retryFailed);
+    expect(part(await world.read())).toEqual({ ...open, state: "waiting", waitingFor: null });
+    const { view } = await world.advance();
+    expect(part(view)).toEqual({ ...open, state: "running", waitingFor: "nothing" });
+    expect([plainWords(stateDetail(view)), nextStartText(view)]).toEqual(
+      gate === "automatic"
+        ? [
+          "1 run active; the next start waits for the canary: 1 item is being retried",
+          "waits for the canary: 1 item is being retried",
+        ]
+        : [
+          "1 run active; the next start waits for the canary: 1 item is being retried, then somebody must approve",
+          "waits for the canary: 1 item is being retried, then somebody must approve",
+        ],
+    );
+    const { view: end } = await world.run();
+    expect([end.state, end.counts.succeeded, end.canaryGate]).toEqual(
+      gate === "automatic" ? ["done", 5, undefined] : ["gated", 2, { gate, retried: 0 }],
+    );
+  }
 });
 
 test("a canary that fails again keeps its gate closed", async () => {

@@ -43,7 +43,7 @@ test("campaign retry, approve, stop, resume and skip record who decided, print w
 
   expect(await world.campaign("resume")).toMatchObject({
     code: 0,
-    stdout: `the stop is lifted\n${BY_HAND}`,
+    stdout: `the campaign can continue\n${BY_HAND}`,
   });
   expect(last(world)).toMatchObject({ type: "resumed", by: "kim" });
   expect(world.requests.length).toBe(requests);
@@ -157,7 +157,7 @@ const BAD: readonly [verb: string, args: string[], message: RegExp][] = [
   ["skip", ["--only", project(1)], /the reason is missing; give --reason TEXT/],
   ["skip", ["--reason", "x"], /no item is named/],
   ["approve", [], /no gate is closed/],
-  ["resume", [], /it was not stopped/],
+  ["resume", [], /it is not stopped/],
   ["stop", ["--now"], /--now/],
   ["approve", ["--by", "a", "b"], /unexpected argument/],
 ];
@@ -383,13 +383,54 @@ test("campaign resume names approve when a gate is closed, and approve names res
   const world = cliWorld({ count: 2, file: { canary: { size: 1, gate: "manual" } } });
   await world.campaign("run");
   expect((await world.campaign("resume")).stderr).toContain(
-    "it was not stopped; `mogplex-ci campaign approve campaign.yml --dir DIR` opens a gate",
+    "it is not stopped; if a gate is closed, open it with `mogplex-ci campaign approve campaign.yml --dir DIR`",
   );
   await world.campaign("approve");
   await world.campaign("stop");
   expect((await world.campaign("approve")).stderr).toContain(
     "no gate is closed; kim stopped it: `mogplex-ci campaign resume campaign.yml --dir DIR` lets it continue",
   );
+});
+
+test("a stop that has cancelled the canary is followed by a retry, and approval only starts the rest anyway", async () => {
+  const world = cliWorld({ count: 5, runDuration: () => 20 * MINUTE, file: { canary: { size: 2 } } });
+  const line = (verb: string, ...args: string[]) =>
+    ["mogplex-ci campaign", verb, "campaign.yml --dir DIR", ...args].join(" ");
+  await world.campaign("advance");
+  const stop = await world.campaign("stop", ["--cancel"]);
+  expect(stop.stdout).toBe("nothing more will start; 2 runs were cancelled\n");
+  const { stdout: stopped } = await world.campaign("status");
+  const [retry] = /campaign retry .*--cause \S+/.exec(stopped) ?? [];
+  const word = retry?.split(" ").at(-1) ?? "";
+  expect(stopped).toContain(`
+    Deal with the items below first. Then let the campaign continue:
+      ${line("resume")}
+    To start the rest anyway, resume it, then approve:
+      ${line("approve")}
+`);
+  expect((await world.campaign("resume")).stdout).toBe(
+    `the campaign can continue, but a gate is still closed: 2 of 2 canary items did not succeed: ${
+      project(1)
+    } cancelled, ${project(2)} cancelled; 2 cancelled items stay as they are until you retry them
+To continue:
+  ${line("retry", "--cause", word)}
+To start the rest anyway:
+  ${line("approve")}
+`,
+  );
+  await world.campaign("retry", ["--cause", word]);
+  const { stdout } = await world.campaign("advance");
+  expect(stdout).toContain("running: 2 runs active; the next start waits for the canary: 2 items are being retried\n");
+  expect(stdout).not.toContain("The gate is closed");
+  expect(stdout).toContain(`
+The canary is being retried
+  If all of the canary succeeds, the campaign continues without approval.
+  To start the rest anyway:
+    ${line("approve")}
+
+Page: DIR/campaign.html
+Next: ${line("advance")}
+`);
 });
 
 test("a stop on top of too many failures is shown with them, and resume names what is still closed", async () => {
@@ -412,9 +453,9 @@ test("a stop on top of too many failures is shown with them, and resume names wh
     "\nPage: DIR/campaign.html\nNext: mogplex-ci campaign resume campaign.yml --dir DIR\n",
   );
   const approve = "A gate is closed. To open it:\n  mogplex-ci campaign approve campaign.yml --dir DIR\n";
-  const resumed = `the stop is lifted, but a gate is still closed: ${failures}\n`;
+  const resumed = `the campaign can continue, but a gate is still closed: ${failures}\n`;
   expect((await world.campaign("resume")).stdout).toBe(
-    `${resumed}To continue, fix the cause, then:\n  mogplex-ci campaign retry campaign.yml --dir DIR --failed\n`,
+    `${resumed}To continue, fix the cause, then:\n  mogplex-ci campaign retry campaign.yml --dir DIR --cause agent-run-exited-code-3f4d\n`,
   );
   expect((await world.campaign("retry", ["--failed"])).stdout).toEndWith(`\n${approve}`);
   await world.campaign("stop");
@@ -430,7 +471,7 @@ test("campaign resume prints the command that starts the cancelled items again, 
   const { causes } = JSON.parse((await world.campaign("status", ["--json"])).stdout);
   const { stdout } = await world.campaign("resume");
   expect(stdout).toBe(
-    "the stop is lifted; 2 cancelled items stay as they are until you retry them\n" +
+    "the campaign can continue; 2 cancelled items stay as they are until you retry them\n" +
       "To start the 2 cancelled items again:\n" +
       `  mogplex-ci campaign retry campaign.yml --dir DIR --cause ${causes[0].word}\n${BY_HAND}`,
   );

@@ -7,6 +7,9 @@ import { type CliWorld, cliWorld } from "./world.ts";
 
 const MINUTE = 60_000;
 
+/** The word of the cause of `play: agent-failure`. */
+const AGENT_FAILURE = "agent-run-exited-code-3f4d";
+
 test("campaign run follows a campaign to its end, with a line for each change and a heartbeat a minute", async () => {
   const world = cliWorld({ count: 2, runDuration: () => 3 * MINUTE });
   const { code, stdout, stderr } = await world.campaign("run");
@@ -209,7 +212,7 @@ test("campaign run and advance end with the page and the command that comes next
     scenarios: "play: agent-failure",
     file: { limits: { "stop-after-failures": 1, parallel: 1 } },
   });
-  const fix = next("retry --failed").replace("Next: ", "Next: fix the cause, then ");
+  const fix = next(`retry --cause ${AGENT_FAILURE}`).replace("Next: ", "Next: fix the cause, then ");
   expect(await ends("run", bad)).toEqual([...page, fix, ""]);
   await bad.campaign("retry", ["--failed"]);
   expect(await ends("run", bad)).toEqual([...page, next("approve "), ""]);
@@ -221,7 +224,7 @@ test("campaign run and advance end with the page and the command that comes next
   await bad.campaign("resume");
   await bad.campaign("run");
   await bad.campaign("approve");
-  expect(await ends("run", bad)).toEqual([...page, next("retry --failed"), ""]);
+  expect(await ends("run", bad)).toEqual([...page, fix, ""]);
 });
 
 test("campaign run whose last runs wait for an answer does not name itself as the next command", async () => {
@@ -237,7 +240,7 @@ scenarios:
   const page = "Page: DIR/campaign.html";
   expect(await ends(mixed)).toEqual([
     4,
-    [page, "Next: mogplex-ci campaign retry campaign.yml --dir DIR --failed", ""],
+    [page, `Next: fix the cause, then mogplex-ci campaign retry campaign.yml --dir DIR --cause ${AGENT_FAILURE}`, ""],
   ]);
   expect(await ends("play: awaiting-input")).toEqual([4, [expect.any(String), page, ""]]);
 });

@@ -245,6 +245,20 @@ test("statusText() says at its end, and only there, what opens a canary that fai
   ]);
 });
 
+test("statusText() ends at a closed gate with the process that prevents an approval", () => {
+  const closed = {
+    state: "gated",
+    stateReason: "1 canary item succeeded",
+    waitingFor: "gate",
+    nextWaveAt: null,
+  } as const;
+  const view = viewOf([anItem(1, "succeeded"), anItem(2, "waiting")], { ...closed, writer: "process 7" });
+  expect(status(view, { width: 200 }).slice(-8, -6)).toEqual([
+    "The gate is closed",
+    "  Another process is running: process 7. Until it ends, you can read the campaign and use `campaign stop`. For the other commands below, stop that process first.",
+  ]);
+});
+
 test("statusText() counts a start as being sent while a process runs and the start is younger than its timeout", () => {
   const title = (at: string, writer: string | null) => {
     const item = { ...anItem(1, "starting"), startedAt: "2026-12-01T13:00:00.000Z" };
