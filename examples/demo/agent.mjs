@@ -18,7 +18,7 @@ let task = "";
 for await (const piece of process.stdin.setEncoding("utf8")) task += piece;
 if (!/\bsubstr\b/.test(task)) {
   await say("I am a script and know one task: replace substr. I have not done yours, and have changed nothing.");
-  await say("To have your own command as the agent, see docs/emulator.md.");
+  await say("To use your own command as the agent, see docs/emulator.md.");
   process.exit(1);
 }
 await say("I am a script. I look for calls of substr.");

@@ -29,7 +29,7 @@ import {
 } from "./job/laptop.ts";
 import { JOB_NOTES } from "./job/note.ts";
 import { openContext } from "./context.ts";
-import { commandVocabulary, flagsOf, type MainOptions, PROGRAM, type Verb, type VerbFlags } from "./verb.ts";
+import { commandVocabulary, flagsOf, type MainOptions, PROGRAM, TOPICS, type Verb, type VerbFlags } from "./verb.ts";
 import { VERBS } from "./verbs.ts";
 import { flagsByRow } from "./settings.ts";
 import { valueOr } from "../lookup.ts";
@@ -144,7 +144,7 @@ function information(args: readonly string[]): string | undefined {
   if (about !== undefined) return about;
   if (topic[0] === undefined || topic[0].startsWith("-")) return programHelp();
   if (isGroup(topic[0]) && (topic[1] ?? "-").startsWith("-")) return programHelp(topic[0]);
-  return verbHelp(findRows(topic).map(({ verb }) => verb));
+  return verbHelp(findRows(topic, first === "help" ? TOPICS : []).map(({ verb }) => verb));
 }
 
 function asksForHelp(args: readonly string[]): boolean {
@@ -179,19 +179,20 @@ function findVerb(args: readonly string[]): FoundVerb {
 
 /**
  * The rows of the called verb: the one that a flag selects, otherwise all rows with these words, the plain one first.
+ * @param others Words that are valid here as well, for the suggestion.
  * @throws {UsageError} if there is no such verb, naming the nearest one.
  */
-function findRows(args: readonly string[]): [FoundVerb, ...FoundVerb[]] {
+function findRows(args: readonly string[], others: readonly string[] = []): [FoundVerb, ...FoundVerb[]] {
   for (const count of [2, 1]) {
     const rest = args.slice(count);
     const rows = VERBS.filter((verb) => wordsOf(verb) === args.slice(0, count).join(" "));
     const chosen = rows.filter((verb) => isChosen(verb, rest));
     const plain = rows.filter(({ chosenBy }) => chosenBy === undefined);
     const plainFirst = [...plain, ...rows.filter((verb) => !plain.includes(verb))];
-    const [first, ...others] = (chosen.length > 0 ? chosen : plainFirst).map((verb) => ({ verb, args: rest }));
-    if (first !== undefined) return [first, ...others];
+    const [first, ...more] = (chosen.length > 0 ? chosen : plainFirst).map((verb) => ({ verb, args: rest }));
+    if (first !== undefined) return [first, ...more];
   }
-  throw unknownVerb(args);
+  throw unknownVerb(args, others);
 }
 
 function isChosen({ chosenBy = [] }: Verb, args: readonly string[]): boolean {
@@ -203,12 +204,12 @@ function flagName(arg: string): string | undefined {
   return /^--([^=]+)/.exec(arg)?.[1];
 }
 
-function unknownVerb(args: readonly string[]): UsageError {
+function unknownVerb(args: readonly string[], others: readonly string[]): UsageError {
   const [first = "", second = ""] = args;
   const names = [...new Set(VERBS.map(wordsOf))];
   const ofGroup = names.filter((name) => name.startsWith(`${first} `)).map((name) => name.slice(first.length + 1));
   if (ofGroup.length > 0) return unknownGroupVerb(first, second, ofGroup);
-  const words = [...new Set(names.flatMap((name) => name.split(" ")[0] ?? [])), "--help", "--version"];
+  const words = [...new Set(names.flatMap((name) => name.split(" ")[0] ?? [])), "--help", "--version", ...others];
   const other = VERBS.find((verb) => !wordsOf(verb).includes(" ") && verb.otherNames?.includes(first));
   return new UsageError({
     attempted: `run ${JSON.stringify(first)}`,

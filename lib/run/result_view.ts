@@ -26,7 +26,7 @@ import {
 // What a reader can do after a run without success.
 
 const AGENT = "Read what the agent said and did last, make the task more precise, then start again.";
-const SILENT = "Read the last events, change the task, then start a new run.";
+const SILENT = "Read the last events, then change the task and start again.";
 
 // By outcome, `failure_code` and phase. Source: API reference, "List run events", `failed`.
 const STEPS: Readonly<Record<string, string>> = {

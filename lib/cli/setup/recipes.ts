@@ -665,7 +665,7 @@ export function jobFile(recipe: Recipe, name: string | undefined, stage: string)
   const sign = /^Jenkinsfile$|\.kts$/.test(file) ? "//" : "#";
   const repoName = name === undefined ? repo : name;
   const when = weekly ? "On Mondays, or by hand," : "On the schedule that you create, or by hand,";
-  return `${sign} Written by mogplex-ci init. ${does ?? `${when} an agent does the task in ${TASK_FILE}`}.
+  return `${sign} Written by mogplex-ci init. ${does ?? `${when} an agent carries out the task in ${TASK_FILE}`}.
 ${sign} Needs: ${needsOf(recipe, name)}.
 ${render(repoName === undefined ? "" : ` --repo ${repoName}`, stage)}`;
 }

@@ -187,9 +187,7 @@ function settings(world: World): string {
     `export MOGPLEX_URL=${world.origin}`,
     `export MOGPLEX_API_KEY=${token ?? NO_TOKEN}`,
     `export MOGPLEX_REPO_ID=${account?.repos[0]?.full_name ?? "…"}`,
-    ...reading === null
-      ? []
-      : [`# For a dashboard, which needs a token with only read: export MOGPLEX_API_KEY=${reading}`],
+    ...reading === null ? [] : [`# For a dashboard, which needs a read-only token: export MOGPLEX_API_KEY=${reading}`],
     "# In a clone of the toolkit. Where init has put the program: node ci/mogplex.mjs run …",
     `node dist/mogplex.mjs run --follow "${taskToTry(world)}"`,
   ].join("\n");

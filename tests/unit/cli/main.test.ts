@@ -121,3 +121,8 @@ test("main() names a flag that only another form of the verb has, and the words 
     `it must be one of detach, cancel: "cancle"; did you mean "cancel"?`,
   );
 });
+
+test("help suggests a topic when its name is misspelled", async () => {
+  const { code, stderr } = await cli(["help", "exit-code"]);
+  expect([code, stderr]).toEqual([2, `error: Cannot run "exit-code": unknown command; did you mean "exit-codes"?\n`]);
+});

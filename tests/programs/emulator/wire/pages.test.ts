@@ -41,7 +41,7 @@ test("the page at / says how to point the tool at the emulator, and lists runs a
     const text of [
       `MOGPLEX_URL=${url}`,
       `MOGPLEX_API_KEY=${token}`,
-      `# For a dashboard, which needs a token with only read: export MOGPLEX_API_KEY=${readOnlyToken}`,
+      `# For a dashboard, which needs a read-only token: export MOGPLEX_API_KEY=${readOnlyToken}`,
       `MOGPLEX_REPO_ID=${repos[0]?.full_name}`,
       "None yet",
     ]
