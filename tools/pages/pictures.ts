@@ -175,8 +175,8 @@ for (const { name, file, colorScheme, width, height } of PICTURES) {
 const NOTE_STYLE = `
 section { --line: light-dark(#d0d7de, #3d444d); --soft: light-dark(#f6f8fa, #151b23) }
 body { margin: 0; font: 14px/1.5 "Liberation Sans", Arial, sans-serif }
-section { padding: 12px; background: light-dark(#fff, #0d1117); color: light-dark(#1f2328, #f0f6fc) }
-article { border: 1px solid var(--line); border-radius: 6px; padding: 4px 16px } article + article { margin-top: 12px }
+section { padding: 12px; color: light-dark(#1f2328, #f0f6fc) }
+article { background: light-dark(#fff, #0d1117); border: 1px solid var(--line); border-radius: 6px; padding: 4px 16px } article + article { margin-top: 12px }
 h2 { font-size: 20px; margin: 8px 0 12px; padding-bottom: 6px; border-bottom: 1px solid var(--line) } h3 { margin: 12px 0 }
 a { color: light-dark(#0969da, #4493f8) }
 table { border-collapse: collapse; margin: 12px 0 } th, td { border: 1px solid var(--line); padding: 5px 12px; text-align: left }
@@ -189,13 +189,13 @@ details, p { margin: 12px 0 }
 .emoji[aria-label^="check"]::before { content: "\\2714"; color: #2da44e }
 `;
 
-/** The note while the agent is running, and at the end. Narrow, so that it can be read on a phone. */
+/** The note while the agent is running, and at the end. Narrow for phones, and cards without a background for dark pages. */
 const NOTES = ["note-works", "note"].map((name) => join(root, `.lab/notes/${name}.html`));
 if (NOTES.every((file) => existsSync(file))) {
   const page = await browser.newPage({ viewport: { width: 620, height: 100 }, colorScheme: "light" });
   const notes = NOTES.map((file) => `<article>${readFileSync(file, "utf8")}</article>`);
   await page.setContent(`<!DOCTYPE html><style>${NOTE_STYLE}</style><section>${notes.join("")}</section>`);
-  writeFileSync(join(root, "docs/images/note.png"), await page.screenshot({ fullPage: true }));
+  writeFileSync(join(root, "docs/images/note.png"), await page.screenshot({ fullPage: true, omitBackground: true }));
 }
 await browser.close();
 process.chdir(root);
