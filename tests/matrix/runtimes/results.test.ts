@@ -83,13 +83,12 @@ onEveryRuntime(
 onEveryRuntime("run --result ends with 1 when the pattern of a schema takes too long", async ({ name, runtime }) => {
   const { code, cwd } = await runWith(name, runtime, "<slow>");
   const { resultFile } = JSON.parse(readFileSync(join(cwd, "mogplex-ci/result.json"), "utf8"));
-  // The engine of Bun gives up by itself, and takes the text for one that does not match.
-  const mistake = name === "bun"
-    ? '"/note" must match "^(a+)+$|^fine$" (pattern)'
-    : "the whole value could not be checked within 10 s";
-  expect({ code, cause: resultFile.cause, mistakes: resultFile.mistakes }).toEqual({
-    code: 1,
-    cause: "result-invalid",
-    mistakes: [mistake],
-  });
+  // The engine of Bun gives up by itself, and takes the text for one that does not match. On a slow machine, the limit comes first.
+  const mistakes = [
+    ...(name === "bun" ? ['"/note" must match "^(a+)+$|^fine$" (pattern)'] : []),
+    "the whole value could not be checked within 10 s",
+  ];
+  const { cause, mistakes: [mistake, ...others] } = resultFile;
+  expect({ code, cause, others }).toEqual({ code: 1, cause: "result-invalid", others: [] });
+  expect(mistakes).toContain(mistake);
 });
