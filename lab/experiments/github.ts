@@ -157,7 +157,7 @@ async function answers(bench: Bench): Promise<void> {
     const files = { "ci/yes-or-no.schema.yml": bench.example("results/yes-or-no.schema.yml") };
     const running = await startWorkflow(bench, { text: bench.example("github-actions/yes-or-no.yml"), service, files });
     const { code } = await running.ended;
-    const isDeployed = /Deploying. Only a comment\.$/m.test(running.text());
+    const isDeployed = /Deploying; the answer is in http\S+\/pull\/1$/m.test(running.text());
     const isRight = (code === 0) === (what !== "neither") && isDeployed === (what === "yes");
     bench.check(`yes-or-no.yml: ${what}: ${ends}`, isRight, tail(running.text()));
   }

@@ -12,7 +12,7 @@ import { cleanResult, type Redact } from "../run/clean.ts";
 import { renderNdjson } from "../run/event_file.ts";
 import type { AnyResult } from "../run/result.ts";
 import { viewOf } from "../run/result_view.ts";
-import { bareValue, jsonText, renderDotenvFile, scriptJson, webUrl } from "../text/escape.ts";
+import { bareValue, jsonText, renderDotenvFile, webUrl } from "../text/escape.ts";
 import { cutText, plainText } from "../text/plain_text.ts";
 import type { CampaignRetry } from "./campaign_item.ts";
 import { REPORT_FILES } from "./files.ts";
@@ -69,7 +69,7 @@ function renderAnnotations(result: AnyResult, { page }: ReportLinks = {}): strin
 // The outputs for later steps and jobs: GitHub outputs, variables of other systems, GitLab's dotenv file.
 
 // Public names of the GitHub output and the dotenv variable: a change is a new major version.
-const NAMES: Readonly<Record<Exclude<OutputName, "result">, string>> = {
+const NAMES: Readonly<Record<OutputName, string>> = {
   run_id: "MOGPLEX_RUN_ID",
   status: "MOGPLEX_RUN_STATUS",
   outcome: "MOGPLEX_OUTCOME",
@@ -88,56 +88,34 @@ export type OutputName =
   | "branch"
   | "pull_request_url"
   | "replayed"
-  | "result_path"
-  | "result";
+  | "result_path";
 
-/** Values by output; an absent output is not written. The schema of a result names more of them, which become variables. */
-export type Outputs = Partial<Record<Exclude<OutputName, "result"> | `result_${string}`, string>>;
+/** Values by output; an absent output is not written. The schema of a result names more of them. */
+export type Outputs = Partial<Record<OutputName | `result_${string}`, string>>;
 
 /** Most bytes of a dotenv file with the values of a result. GitLab refuses one of more than 5 000. */
 const MAX_RESULT_BYTES = 4_000;
 
-/** Most characters of the output `result`. People pass it on through `env:`, and Linux refuses a variable of 131,072 bytes. Source: execve(2). */
-const MAX_RESULT_JSON = 100_000;
-
 /**
- * The values of all variables of a result. An empty value means none or unknown. `run_id` may be the id of an automation run; `branch` is the pushed one.
+ * All outputs of a result. An empty value means none or unknown. `run_id` may be the id of an automation run; `branch` is the pushed one.
  * @param valuePath Path of the copy of the value; undefined if there is none.
  */
 export function outputsOf(result: AnyResult, valuePath?: string): Outputs {
   return { ...runOutputs(result), ...resultOutputs(result, valuePath).outputs };
 }
 
-/** Why outputs or variables of the result file are left out, as clauses. @param isStep Whether the job has outputs of GitHub's format. */
+/**
+ * The outputs of the result file that are left out, each by the name that it would have.
+ * @param isStep Whether the job has outputs in GitHub's format.
+ */
 export function omittedOutputs(result: AnyResult, valuePath: string | undefined, isStep: boolean): string[] {
   const { omitted } = resultOutputs(result, valuePath);
-  const unsafe = "its value is not safe in a script, or too long";
-  if (!isStep) return omitted.map((name) => `variable ${variableName(name)} is left out: ${unsafe}`);
-  return [
-    ...omitted.includes("result_path") ? [`output result_path is left out: ${unsafe}`] : [],
-    ...(resultJson(result)?.length ?? 0) > MAX_RESULT_JSON
-      ? [`output result is left out: it has more than ${MAX_RESULT_JSON} characters`]
-      : [],
-  ];
-}
-
-/** The value of a result file; undefined without a checked one. */
-function resultJson(result: AnyResult): string | undefined {
-  const file = result.kind === "run" ? result.resultFile : null;
-  return file === null || file.cause !== null ? undefined : scriptJson(file.value);
-}
-
-/** The outputs of a step, in GitHub's format. An expression can read the properties of JSON, so `result` has the whole value of a result file. */
-function renderStepOutputs(result: AnyResult, valuePath: string | undefined): string {
-  const { result_path } = resultOutputs(result, valuePath).outputs;
-  const json = resultJson(result) ?? "";
-  return renderGithubOutputs({ ...runOutputs(result), ...result_path !== undefined && { result_path } }) +
-    (json === "" || json.length > MAX_RESULT_JSON ? "" : githubRecord("result", json));
+  return omitted.map((name) => isStep ? `output ${name}` : `variable ${variableName(name)}`);
 }
 
 /**
- * The path of the value, and the scalars of the result file. A value that is not safe in a script, or does not fit into the file of all variables,
- * is left out: an empty text would be a wrong answer.
+ * The outputs of the result file. A value that is not safe in a script, or does not fit into the file of all outputs, is left out: an empty text
+ * would be a wrong answer.
  * @returns `omitted` has the names of the outputs that are left out.
  */
 function resultOutputs(
@@ -425,6 +403,10 @@ export interface WriteReportsOptions {
   redactToken: Redact;
 }
 
+function textsOf(values: Outputs): OutputTexts {
+  return { outputs: () => renderGithubOutputs(values), variables: () => renderOutputsEnv(values) };
+}
+
 /**
  * Publishes the id of a run or an automation run at once, so that a clean-up step finds it even if this process is killed: GitHub output `run_id`,
  * and `MOGPLEX_RUN_ID` in the dotenv report. The file of pipeline variables gets it only at the end: CI systems do not document how they treat a
@@ -440,8 +422,7 @@ export function writeRunId(
   const { files: { outputs } = {}, redactToken } = options;
   const { problems, attempt } = collectProblems();
   const values = { run_id: redactToken(runId) };
-  const texts = { outputs: () => renderGithubOutputs(values), variables: () => "" };
-  appendOutputs(texts, { outputs }, io, attempt, redactToken);
+  appendOutputs(textsOf(values), { outputs }, io, attempt, redactToken);
   for (const { format, path } of targets) {
     if (format === "dotenv") {
       attempt(format, path, () => io.writeFile(path, renderOutputsEnv(values)));
@@ -496,11 +477,7 @@ export function writeReports(
     // On a full disk later jobs would read the outputs of the start.
     attempt(format, path, () => io.writeFile(path, redactToken(render(clean, around)), format === "dotenv"));
   }
-  const texts = {
-    outputs: () => renderStepOutputs(clean, valuePath),
-    variables: () => renderOutputsEnv(outputsOf(clean, valuePath)),
-  };
-  appendOutputs(texts, files, io, attempt, redactToken);
+  appendOutputs(textsOf(outputsOf(clean, valuePath)), files, io, attempt, redactToken);
   if (summary !== undefined) {
     attempt(
       "github-summary",

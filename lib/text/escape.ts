@@ -4,7 +4,7 @@
  * first.
  * @module
  */
-import { isObject, lookup } from "../lookup.ts";
+import { lookup } from "../lookup.ts";
 import type { SafeLine } from "./safe_line.ts";
 
 // Log lines: a visible blank breaks every command that the CI system would obey. The input need not have passed
@@ -131,24 +131,9 @@ export function renderDotenvFile(values: Readonly<Record<string, string>>): stri
 export function jsonText(value: unknown, indent = 0): string {
   return JSON.stringify(value, null, indent).replace(
     /[\x7f-\x9f\u2028\u2029\ufff9-\ufffb\p{Default_Ignorable_Code_Point}]/gu,
-    (char) => char.split("").map(jsonEscape).join(""),
+    (char) => char.split("").map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`).join(""),
   );
 }
-
-/**
- * One line of JSON whose texts have only letters and digits of ASCII, blanks and `._/:@%+=,-`; the rest is escaped. Pasted into a shell script by
- * mistake, it expands nothing and ends no command. Parsing it gives the same value.
- */
-export function scriptJson(value: unknown): string {
-  // No regular expression over the JSON: one that finds its texts overflows the stack on a megabyte.
-  if (typeof value === "string") return `"${value.replace(/[^A-Za-z0-9 ._/:@%+=,-]/g, jsonEscape)}"`;
-  if (Array.isArray(value)) return `[${value.map(scriptJson).join(",")}]`;
-  if (!isObject(value)) return JSON.stringify(value);
-  return `{${Object.entries(value).map(([key, inner]) => `${scriptJson(key)}:${scriptJson(inner)}`).join(",")}}`;
-}
-
-/** @param unit One UTF-16 unit. */
-const jsonEscape = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
 /** One line of JSON that is inert on a terminal and in the log of every CI system. Parsing it gives the same value. */
 export function jsonLine(value: unknown): SafeLine {

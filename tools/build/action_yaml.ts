@@ -191,8 +191,8 @@ export const OUTPUT_TEXTS: Readonly<Record<OutputName | "exit_code", string>> = 
   branch: "Pushed branch. Empty without one, or if it is unknown.",
   pull_request_url: "Address of the pull request. Empty without one, or if it is unknown.",
   replayed: "true if the job attached to an existing run.",
-  result_path: "Path of the checked value, for a step with a result.",
-  result: "The checked value as JSON, for a step with a result: read it with fromJSON.",
+  result_path:
+    "Path of the checked value, for a step with a result. The scalars of its schema are outputs, too: result_NAME.",
   exit_code: "Exit code of the step.",
 };
 

@@ -40,12 +40,7 @@ const read = (path: string) => readFileSync(join(root, path), "utf8");
 test("action.yml declares the inputs and the outputs that the program has, and Node 24 for both stages", () => {
   const { inputs, outputs, runs, ...rest } = parseYaml(renderActionYaml()) as Record<string, Fields>;
   expect(Object.keys(inputs ?? {})).toEqual(Object.keys(ACTION_INPUTS));
-  expect(Object.keys(outputs ?? {})).toEqual([
-    ...Object.keys(outputsOf(sampleResult())),
-    "result_path",
-    "result",
-    "exit_code",
-  ]);
+  expect(Object.keys(outputs ?? {})).toEqual([...Object.keys(outputsOf(sampleResult())), "result_path", "exit_code"]);
   expect(runs).toEqual({ using: "node24", main: "main.mjs", post: "post.mjs", "post-if": "always()" });
   for (const [name, input] of Object.entries(inputs ?? {}) as [string, Record<string, string>][]) {
     expect(name).toMatch(/^[a-z][a-z-]*$/);
@@ -111,20 +106,22 @@ test(
     }),
 );
 
-test("the workflow with a result in action/README.md deploys after a yes", async () => {
-  const scenario = join(folder, "yes.json");
-  const reason = "Only `README.md` has changed: it's safe; $5.";
-  writeFileSync(scenario, JSON.stringify(answering("<<yes>>", { safe: true, reason })));
-  const answers = await startService({}, ["--scenario", scenario]);
-  await onMachine(answers, async (machine) => {
-    const text = documented("schema: ").replace("Change no file", "<<yes>> Change no file");
-    const files = { ...WITH_ACTION, "ci/yes-or-no.schema.yml": read("examples/results/yes-or-no.schema.yml") };
-    const { review, deploy } = await runGithubWorkflow(text, machine, workflowRun({ files }));
-    expect([review?.status, deploy?.status]).toEqual(["success", "success"]);
-    expect(machine.done.at(-1)?.stdout).toBe(`Deploying. ${reason}\n`);
+for (const [safe, end] of [[true, "success"], [false, "skipped"]] as const) {
+  test(`the workflow with a result in action/README.md ends its second job ${end} when the answer is ${safe}`, async () => {
+    const scenario = join(folder, `${safe}.json`);
+    const reason = "Read `README.md`: it's $5.\nsafe=true";
+    writeFileSync(scenario, JSON.stringify(answering("<<answer>>", { safe, reason })));
+    const answers = await startService({}, ["--scenario", scenario]);
+    await onMachine(answers, async (machine) => {
+      const text = documented("schema: ").replace("Change no file", "<<answer>> Change no file");
+      const files = { ...WITH_ACTION, "ci/yes-or-no.schema.yml": read("examples/results/yes-or-no.schema.yml") };
+      const { review, deploy } = await runGithubWorkflow(text, machine, workflowRun({ files }));
+      expect([review?.status, deploy?.status]).toEqual(["success", end]);
+      expect(review?.outputs).toEqual({ safe: `${safe}` });
+    });
+    await answers.close();
   });
-  await answers.close();
-});
+}
 
 test(
   "the workflow with a comment in action/README.md comments on its pull request",

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { jsonLine, jsonText, scriptJson } from "../../../lib/text/escape.ts";
+import { jsonLine, jsonText } from "../../../lib/text/escape.ts";
 import { CORPUS } from "../hostile/corpus.ts";
 import { LOG_PARSERS, terminalCommands } from "../hostile/parsers/log_parsers.ts";
 
@@ -9,16 +9,6 @@ for (const { name, text } of CORPUS) {
     expect(line).not.toMatch(/[\n\r]/);
     expect(terminalCommands(line)).toEqual([]);
     expect(Object.entries(JSON.parse(line))[0]?.every((read) => read === text)).toBe(true);
-  });
-
-  test(`scriptJson() has nothing that a shell expands, and parses to the same value: ${name}`, () => {
-    const value = { [text]: [text] };
-    const json = scriptJson(value);
-    expect([json.split('"').length, /^[\w ./:@%+=,{}[\]"-]*$/.test(json.replace(/\\u[0-9a-f]{4}/g, ""))]).toEqual([
-      5,
-      true,
-    ]);
-    expect(Object.entries(JSON.parse(json))[0]?.flat().every((read) => read === text)).toBe(true);
   });
 
   test(`jsonLine() is obeyed by no log, and parses to the same value: ${name}`, () => {

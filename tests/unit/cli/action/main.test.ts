@@ -290,17 +290,18 @@ test("a step takes the repository by its name", async () => {
   expect([code, starts(at.requests), summary.includes("| Repository | `acme/api` |")]).toEqual([0, 1, true]);
 });
 
-test("a step with a result sets its outputs: the path of a copy, and the value as JSON", async () => {
+test("a step with a result sets its outputs: the path of a copy, and the scalars that the schema names", async () => {
   const at = answers('{ json: { ok: true, version: "1.2.3", findings: ["a b"] } }');
   const inputs = { "result": ".mogplex/result-{id}.json", "schema": "schema.json" };
   const main = await step(inputs, { at, env: LOCAL, files: { "schema.json": SCHEMA } });
   expect([main.code, main.outputs]).toEqual([0, {
     ...main.outputs,
     result_path: "mogplex-ci/value.json",
-    result: '{"ok":true,"version":"1.2.3","findings":["a b"]}',
+    result_ok: "true",
+    result_version: "1.2.3",
   }]);
   expect(JSON.parse(main.io.files.get("mogplex-ci/value.json") ?? "")).toMatchObject({ findings: ["a b"] });
   const bad = await step(inputs, { at: answers("{ text: no }"), env: LOCAL, files: { "schema.json": SCHEMA } });
-  expect([bad.code, bad.outputs.result]).toEqual([1, undefined]);
+  expect([bad.code, Object.keys(bad.outputs).filter((name) => /^result_(?!path)/.test(name))]).toEqual([1, []]);
   expect(bad.log).toContain("result-not-json");
 });

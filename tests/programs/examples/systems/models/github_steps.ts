@@ -200,7 +200,9 @@ class Job {
     const { done: { code, stopped }, written } =
       await (post === undefined ? this.#process(process) : this.#stage(post, "main"));
     const outputs = Object.fromEntries(parseGithubFile(written("GITHUB_OUTPUT")));
-    const strange = Object.keys(outputs).find((output) => action?.outputs.includes(output) === false);
+    // GitHub sets undeclared outputs, too (source: "Metadata syntax", outputs). A schema names those that start with result_.
+    const names = Object.keys(outputs).filter((output) => !output.startsWith("result_") || output === "result_path");
+    const strange = names.find((output) => action?.outputs.includes(output) === false);
     if (strange !== undefined) throw new TypeError(`${uses} does not declare its output ${strange}`);
     const outcome = stopped ? "cancelled" : code === 0 ? "success" : "failure";
     if (id !== undefined) this.#steps[id] = { outcome, outputs };

@@ -14,8 +14,7 @@ export interface Scope {
   status: "success" | "failure" | "cancelled";
 }
 
-const TOKEN =
-  /\s*(?:('(?:[^']|'')*')|(\d+(?![\w.]))|([A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)*)|(\.[A-Za-z_][\w-]*)|(&&|\|\||==|!=|[!(),]))/y;
+const TOKEN = /\s*(?:('(?:[^']|'')*')|(\d+(?![\w.]))|([A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)*)|(&&|\|\||==|!=|[!(),]))/y;
 
 function tokens(source: string): string[] {
   const found: string[] = [];
@@ -100,16 +99,7 @@ class Evaluator {
     if (/^\d+$/.test(token)) return Number(token);
     if (!/^[A-Za-z_]/.test(token)) throw new SyntaxError(`Cannot read a value at "${token}"`);
     if (token === "true" || token === "false") return token === "true";
-    return this.#take("(") ? this.#properties(this.#call(token)) : this.#lookUp(token);
-  }
-
-  /** What follows a call: `.name`. A property that an object lacks is null, as in GitHub. */
-  #properties(value: Value): Value {
-    const token = this.#tokens[this.#at] ?? "";
-    if (!token.startsWith(".")) return value;
-    this.#at++;
-    const object = typeof value === "object" && value !== null ? value : {};
-    return this.#properties(Object.hasOwn(object, token.slice(1)) ? object[token.slice(1)] ?? null : null);
+    return this.#take("(") ? this.#call(token) : this.#lookUp(token);
   }
 
   #call(name: string): Value {
@@ -125,8 +115,6 @@ class Evaluator {
     if (name === "startsWith" && values.length === 2 && typeof first === "string" && typeof second === "string") {
       return first.toLowerCase().startsWith(second.toLowerCase());
     }
-    // An empty text is an error there, too.
-    if (values.length === 1 && name === "fromJSON" && typeof first === "string") return JSON.parse(first);
     if (values.length === 1 && name === "toJSON") return JSON.stringify(first, null, 2);
     if (values.length === 0 && name === "always") return true;
     if (values.length === 0 && ["success", "failure", "cancelled"].includes(name)) return name === status;
