@@ -27,7 +27,7 @@ import { CANCEL, START } from "../../processes/world/recorder.ts";
 import { type Block, blocksOf, readPage } from "./pages.ts";
 import { type ScriptService, withService } from "../scripts.ts";
 import { openWorkFolder, type WorkFolder } from "../systems/campaign_recipes.ts";
-import { onMachine, signalledAll } from "../systems/machine.ts";
+import { onMachine, readExample, signalledAll } from "../systems/machine.ts";
 import { newRun } from "../systems/github_recipes.ts";
 import { runGithubJob } from "../systems/models/github_steps.ts";
 
@@ -207,6 +207,12 @@ test.skipIf(!HAS_JQ)("the lines of docs/emulator.md start a local service, for o
   expect([own.code, /^files +README\.md$/m.test(own.stdout)]).toEqual([0, true]);
   const failing = await run(block("docs/emulator.md", "sh", "agent-failure"));
   expect(failing.stdout).toEndWith("ends with 1\n");
+});
+
+test("the workflow in docs/results.md has only lines of its recipe", () => {
+  const lines = block("docs/results.md", "yaml", "result_safe").split("\n").map((line) => line.replace(/ *# .*/, ""));
+  const recipe = readExample("github-actions/yes-or-no.yml").split("\n");
+  expect(lines.filter((line) => !recipe.includes(line))).toEqual([]);
 });
 
 test("the lines of docs/results.md end with the answer of an agent", async () => {
@@ -718,6 +724,7 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   "npm --prefix ../mogplex-ci run init -- jenkins\n": "the same",
   [block("README.md", "yaml", "include:")]: "tests/matrix/components/examples.test.ts runs both of its states",
   [block("docs/github.md", "sh", "cat > try.sh")]: "the lab's act-page runs it, with act",
+  [block("docs/results.md", "yaml", "result_safe")]: "systems/results.test.ts runs yes-or-no.yml, which has its lines",
 };
 
 test("every block of these pages is run", () => {
