@@ -291,18 +291,25 @@ export class StartSeries<R extends StartAnswer> {
 
   /** Adds to an error when a start would be possible. */
   #tooLate(error: ApiError, namedMs: number): MogplexError {
-    const at = new Date(this.#session.clock.wallTime() + namedMs).toISOString();
-    const when = namedMs >= MAX_RETRY_AFTER_MS ? `not work before ${at}` : `work from ${at} on`;
-    const later = `the deadline comes first, the start would ${when}`;
+    const at = minuteText(this.#session.clock.wallTime() + namedMs);
+    const until = namedMs >= MAX_RETRY_AFTER_MS ? `${at} or later` : at;
+    const later = `wait until ${until}, or set a longer timeout: the start is possible only after the deadline`;
+    const isLimited = error instanceof RateLimitedError;
     const problem: ErrorParts = {
       attempted: error.attempted ?? this.#plan.what.what,
       why: error.attempted === null ? error.message : error.why,
-      advice: error.advice === null ? later : `${error.advice}; ${later}`,
+      // The advice for a limit is to wait, and for how long.
+      advice: error.advice === null || isLimited ? later : `${error.advice}; ${later}`,
     };
-    const limited = error instanceof RateLimitedError;
-    if (limited) return new RateLimitedError(problem, "rateLimited", error, { cause: error });
+    if (isLimited) return new RateLimitedError(problem, "rateLimited", error, { cause: error });
     return new UnavailableError(problem, "unavailable", error, { cause: error });
   }
+}
+
+/** `2026-12-01 14:06 UTC`: the first full minute that is not before a time. */
+function minuteText(wallTimeMs: number): string {
+  const text = new Date(Math.ceil(wallTimeMs / 60_000) * 60_000).toISOString();
+  return `${text.slice(0, 16).replace("T", " ")} UTC`;
 }
 
 /** Why no new run is started without a further key. @param status Status of the last key's run. */

@@ -44,9 +44,9 @@ export const REQUEST_LIMIT = 60;
 export const REQUEST_WINDOW_MS = 60_000;
 /** Which limit a 429 is about, from its text; null if the text does not show it. Source: as above. */
 export function limitWords(said: string): string | null {
-  if (said.includes("Daily external Mogplex run quota exceeded")) return "starts a day";
-  if (said.includes("External Mogplex run rate limit exceeded")) return "starts a minute or an hour";
-  return said.includes("Rate limit exceeded. Retry after ") ? `${REQUEST_LIMIT} requests a minute` : null;
+  if (said.includes("Daily external Mogplex run quota exceeded")) return "starts per day";
+  if (said.includes("External Mogplex run rate limit exceeded")) return "starts per minute or per hour";
+  return said.includes("Rate limit exceeded. Retry after ") ? `${REQUEST_LIMIT} requests per minute` : null;
 }
 /** Most starts for each token, shortest window first. Source: API reference, "Rate limits". */
 export const START_LIMITS: readonly { readonly count: number; readonly windowMs: number }[] = [

@@ -15,7 +15,7 @@ import {
   UnavailableError,
 } from "../errors.ts";
 import { parseJson } from "../lookup.ts";
-import { formatCount, formatDuration } from "../text/duration.ts";
+import { formatDuration } from "../text/duration.ts";
 import type { Redactor } from "../text/redact.ts";
 import { type Answer, describeAnswer, excerpt, factsOf, MAX_RETRY_AFTER_MS } from "./answer.ts";
 import { limitWords, type Masker, readData, readFailure, type ReadResult, type Schema } from "./contract.ts";
@@ -145,17 +145,18 @@ function conflict({ attempted: { what, key = "" }, facts, said, redact }: Descri
 
 function delayText(ms: number): string {
   if (ms >= MAX_RETRY_AFTER_MS) return "30 days or more";
-  return ms < 3_600_000 ? formatCount(Math.ceil(ms / 1_000), "second") : formatDuration(ms);
+  return formatDuration(Math.ceil(ms / 1_000) * 1_000);
 }
 
 function rateLimited({ attempted: { what }, facts, said }: Described): MogplexError {
-  const wait = facts.retryAfterMs === null ? "" : ` for ${delayText(facts.retryAfterMs)}`;
+  const wait = facts.retryAfterMs === null ? "wait" : `wait ${delayText(facts.retryAfterMs)}`;
   const limit = limitWords(said) ?? "requests or starts";
   // The service documents its start limits per user, whichever token is used (API reference, "Rate limits").
-  const advice = limit.startsWith("starts")
-    ? "wait: all tokens of a user share them"
-    : "wait, or give this job its own token";
-  const why = `the token has used up its ${limit}${wait} ${said}`;
+  const isShared = limit.startsWith("starts");
+  const advice = isShared ? wait : `${wait}, or give this job its own token`;
+  const why = isShared
+    ? `the ${limit}, which all tokens of a user share, are used up ${said}`
+    : `the token's ${limit} are used up ${said}`;
   return new RateLimitedError({ attempted: what, why, advice }, "rateLimited", facts);
 }
 

@@ -89,23 +89,35 @@ test("an error carries status, code, request id and the delay", async () => {
   );
   expect(error).toMatchObject({ status: 429, code: "RATE_LIMITED", requestId: "fra1::abc", retryAfterMs: 60_000 });
   expect(error.message).toBe(
-    `Cannot read run "${RUN_ID}": the token has used up its requests or starts for 60 seconds (HTTP 429 RATE_LIMITED, request id "fra1::abc"): ` +
-      `"Slow down"; wait, or give this job its own token`,
+    `Cannot read run "${RUN_ID}": the token's requests or starts are used up (HTTP 429 RATE_LIMITED, request id "fra1::abc"): ` +
+      `"Slow down"; wait 1 min, or give this job its own token`,
   );
   const starts = await failure(bad(429, "RATE_LIMITED", "External Mogplex run rate limit exceeded", {}));
-  expect(starts).toMatchObject({ advice: "wait: all tokens of a user share them" });
+  expect(starts.message).toBe(
+    `Cannot read run "${RUN_ID}": the starts per minute or per hour, which all tokens of a user share, are used up ` +
+      `(HTTP 429 RATE_LIMITED): "External Mogplex run rate limit exceeded"; wait`,
+  );
 });
 
 test("a 429 says which limit is used up, as far as the service tells", async () => {
   for (
-    const [said, limit] of [
-      ["Rate limit exceeded. Retry after 60s.", "60 requests a minute"],
-      ["External Mogplex run rate limit exceeded", "starts a minute or an hour"],
-      ["Daily external Mogplex run quota exceeded", "starts a day"],
+    const [said, limit, limitText] of [
+      ["Rate limit exceeded. Retry after 60s.", "60 requests per minute", "the token's 60 requests per minute"],
+      [
+        "External Mogplex run rate limit exceeded",
+        "starts per minute or per hour",
+        "the starts per minute or per hour, which all tokens of a user share,",
+      ],
+      [
+        "Daily external Mogplex run quota exceeded",
+        "starts per day",
+        "the starts per day, which all tokens of a user share,",
+      ],
     ] as const
   ) {
     const error = await failure(bad(429, "RATE_LIMITED", said, { "retry-after": "36" }));
-    expect(error.message).toContain(`the token has used up its ${limit} for 36 seconds (HTTP 429 RATE_LIMITED)`);
+    expect(error.message).toContain(`: ${limitText} are used up (HTTP 429 RATE_LIMITED)`);
+    expect(error.advice).toStartWith("wait 36 s");
     expect(laterFailure(error)?.detail).toBe(`HTTP 429 RATE_LIMITED, the limit of ${limit}`);
   }
 });
@@ -113,16 +125,16 @@ test("a 429 says which limit is used up, as far as the service tells", async () 
 test("an error names a delay in units that people read", async () => {
   for (
     const [seconds, text] of [
-      ["1", "1 second"],
-      ["3599", "3599 seconds"],
+      ["1", "1 s"],
+      ["3599", "59 min 59 s"],
       ["85000", "23 h 37 min"],
       ["2591999", "720 h"],
       ["2592000", "30 days or more"],
       ["9000000000000", "30 days or more"],
     ]
   ) {
-    const { message } = await failure(bad(429, "RATE_LIMITED", "x", { "retry-after": String(seconds) }));
-    expect(message).toContain(`the token has used up its requests or starts for ${text} (HTTP 429 RATE_LIMITED)`);
+    const { advice } = await failure(bad(429, "RATE_LIMITED", "x", { "retry-after": String(seconds) }));
+    expect(advice).toBe(`wait ${text}, or give this job its own token`);
   }
 });
 
