@@ -72,8 +72,18 @@ export const UNINSTALL: VerbFlag = { name: "uninstall", help: "Remove what init 
 
 const ATTEMPTED = "set up the repository";
 
+function attemptedOf({ flags }: Context): string {
+  return flags.has(UNINSTALL) ? "remove the files of init" : ATTEMPTED;
+}
+
 /** A name that is safe in a command line and in YAML. */
 const SAFE_NAME = /^[\w.-]+(?:\/[\w.-]+)+$/;
+
+/** The repository's name, if the remote `origin` shows a safe one. */
+function safeNameOf(origin: string): string | undefined {
+  const repo = repoName(origin);
+  return SAFE_NAME.test(repo) ? repo : undefined;
+}
 
 /** Largest file to compare, in bytes. */
 const MAX_BYTES = 4 * 1024 * 1024;
@@ -99,12 +109,16 @@ export async function initRepository(context: Context): Promise<number> {
     return EXIT.success;
   }
   const origin = remotesOf(context).get("origin") ?? "";
-  const [name, system] = systemOf(context, origin);
   const schedule = context.option(SCHEDULE);
   if (schedule !== undefined && !flags.has(RESPOND)) {
     const advice = "add --respond, or leave out --schedule";
     throw new UsageError({ attempted: ATTEMPTED, why: "--schedule works only with --respond", advice });
   }
+  if (flags.has(UNINSTALL)) {
+    uninstall(context, steps, origin);
+    return EXIT.success;
+  }
+  const [name, system] = systemOf(context, origin);
   const repo = repoName(origin);
   if (/(?:^|\/)(?:-|\.\.?(?:\/|$))/.test(repo)) {
     throw new UsageError({
@@ -117,7 +131,7 @@ export async function initRepository(context: Context): Promise<number> {
   }
   const stages = system.file === PIPELINE_FILE ? stagesOf((path) => readOrNothing(context, path)) : undefined;
   const stage = stages === undefined ? "" : stageLine(stages);
-  const safeName = SAFE_NAME.test(repo) ? repo : undefined;
+  const safeName = safeNameOf(origin);
   const respondJobs = respondJobsOf(system, safeName, stage);
   // An existing job keeps its schedule.
   const written = respondJobs.find((each) => each.paths.some((path) => isSameJob(readOrNothing(context, path), each)));
@@ -125,10 +139,6 @@ export async function initRepository(context: Context): Promise<number> {
   const recipe = asks ?? system;
   const job = jobFile(recipe, safeName, stage);
   const { file, beside, add = "" } = recipe;
-  if (flags.has(UNINSTALL)) {
-    uninstall(context, steps, [writtenJob(system, safeName, stage), ...respondJobs]);
-    return EXIT.success;
-  }
   const { text, checksum, note, licenses } = programOf(context);
   const program = present(context, PROGRAM_FILE);
   if (program !== undefined && program !== text) {
@@ -211,17 +221,18 @@ export async function initRepository(context: Context): Promise<number> {
   if (asks !== undefined && !isKept && asks.lost.length > 0) {
     steps.say("", "Without a schedule:", ...asks.lost.map((each) => `  - ${each}`), "");
   }
-  if (file === "") {
-    steps.say(
-      `If you write a job yourself, call \`${TOOL} run --follow\`, and in a last step that always runs ` +
-        `\`${TOOL} cleanup\`, with ${STATUS_VARIABLE} set or with --always.`,
-    );
-  }
   if (flags.has(DRY_RUN)) steps.say("Nothing was written. To write these files, leave out --dry-run.");
   else if (recipe.trial !== undefined) steps.say(`Then commit these files, and ${recipe.trial}`);
   else {
     steps.say("Then commit these files, and check the setup:");
     steps.show(`  ${TOOL} doctor --repo ${safeName ?? "OWNER/NAME"}`);
+  }
+  if (file === "") {
+    steps.say(
+      "",
+      `If you write a job yourself, call \`${TOOL} run --follow\`, and in a last step that always runs ` +
+        `\`${TOOL} cleanup\`, with ${STATUS_VARIABLE} set or with --always.`,
+    );
   }
   return EXIT.success;
 }
@@ -282,12 +293,12 @@ class Steps {
 }
 
 /** Undefined without the file. @throws {UsageError} if it cannot be read, or is a symbolic link. */
-function present({ io }: Context, path: string): string | undefined {
+function present(context: Context, path: string): string | undefined {
   try {
-    return io.readFile(path, MAX_BYTES, "refuse", "replace");
+    return context.io.readFile(path, MAX_BYTES, "refuse", "replace");
   } catch (cause) {
     const why = `${JSON.stringify(path)} cannot be read`;
-    throw new UsageError({ attempted: ATTEMPTED, why, value: messageOf(cause) }, { cause });
+    throw new UsageError({ attempted: attemptedOf(context), why, value: messageOf(cause) }, { cause });
   }
 }
 
@@ -397,7 +408,7 @@ function systemOf(context: Context, origin: string): [name: string, recipe: Reci
     const recipe = given.toLowerCase() === TERMINAL ? NO_SYSTEM : RECIPES.get(given.toLowerCase());
     if (recipe !== undefined) return [given.toLowerCase(), recipe];
     throw new UsageError({
-      attempted: ATTEMPTED,
+      attempted: attemptedOf(context),
       why: "the CI system is unknown",
       value: JSON.stringify(given),
       advice: didYouMean(given, names) ?? advice,
@@ -427,7 +438,7 @@ function systemOf(context: Context, origin: string): [name: string, recipe: Reci
 /** The command with the name of a system, and the flags of the user. */
 function callAgain(context: Context, name: string): string {
   const { flags } = context;
-  const flagWords = [RESPOND, DRY_RUN, UNINSTALL].filter((flag) => flags.has(flag)).map((flag) => `--${flag.name}`);
+  const flagWords = [RESPOND, DRY_RUN].filter((flag) => flags.has(flag)).map((flag) => `--${flag.name}`);
   const schedule = flags.get(SCHEDULE);
   if (schedule !== undefined) flagWords.push(`--${SCHEDULE.name}`, schedule);
   return initCall(context, name, ...flagWords);
@@ -509,13 +520,25 @@ function startedJobs<T extends Pick<WrittenJob, "text">>(text: string, jobs: rea
   });
 }
 
-function uninstall(context: Context, steps: Steps, jobs: readonly WrittenJob[]): void {
+/** Removes the files for the system in the arguments, or those for any system. */
+function uninstall(context: Context, steps: Steps, origin: string): void {
+  const isNamed = context.flags.positionals.length > 0;
+  const systems = isNamed ? [systemOf(context, origin)] : RECIPES;
+  const name = safeNameOf(origin);
+  const jobs = [...systems].flatMap(([, system]) => [writtenJob(system, name, ""), ...respondJobsOf(system, name, "")]);
+  const root = rootOfRepository(context.io);
+  if (root !== undefined && root !== ".") {
+    const why = "init writes its files in the root of the repository, and this folder is inside it";
+    throw new UsageError({ attempted: attemptedOf(context), why, advice: `run it in ${JSON.stringify(root)}` });
+  }
   const isProgramUnchanged = changeOfProgram(context) === undefined;
   const gone = new Set<string>();
   const remains = new Set<string>();
   const jobPaths = [...new Set(jobs.flatMap(({ paths }) => paths))];
   for (const path of [...jobPaths, TASK_FILE, ATTRIBUTES_FILE]) {
-    const old = present(context, path);
+    const isJob = jobPaths.includes(path);
+    // The pipeline of another system can be a link, which init never writes.
+    const old = isJob && !isNamed ? readOrNothing(context, path) : present(context, path);
     if (old === undefined) continue;
     const job = jobs.find((each) => each.paths.includes(path) && isSameJob(old, each));
     if (job !== undefined || path === TASK_FILE && old === TASK || path === ATTRIBUTES_FILE && old === ATTRIBUTES) {
@@ -527,8 +550,9 @@ function uninstall(context: Context, steps: Steps, jobs: readonly WrittenJob[]):
         for (const remain of each.remains) remains.add(remain);
       }
       const isProgramGone = isProgramUnchanged || !exists(context, PROGRAM_FILE);
-      const isBroken = jobPaths.includes(path) && isProgramGone &&
-        (old.includes(PROGRAM_FILE) || path === PIPELINE_FILE && CAMPAIGN_COMPONENT.test(old));
+      const isUser = isJob && (old.includes(PROGRAM_FILE) || path === PIPELINE_FILE && CAMPAIGN_COMPONENT.test(old));
+      if (isJob && !isNamed && !isUser) continue;
+      const isBroken = isUser && isProgramGone;
       const then = isBroken
         ? ". It still starts the program: delete the file, or that job in it. Otherwise the job fails."
         : "";
@@ -554,7 +578,7 @@ function uninstall(context: Context, steps: Steps, jobs: readonly WrittenJob[]):
   }
   steps.say("", "init cannot remove what is outside this repository. If nothing else uses it, remove:");
   steps.say(...[...remains, TOKEN].map((each) => `  - ${each}`));
-  if (!context.flags.has(DRY_RUN)) removeEmptyFolders(context, [...jobPaths, PROGRAM_FILE]);
+  if (!context.flags.has(DRY_RUN)) removeEmptyFolders(context, [...gone, PROGRAM_FILE]);
 }
 
 /** Removes the folders of these files if they are empty. */

@@ -184,6 +184,37 @@ test("init --uninstall removes the files that init wrote, and leaves changed one
   ]);
 });
 
+test("init --uninstall finds the files of init for any system, also beside those of others", async () => {
+  const others = { "Jenkinsfile": "pipeline {}\n", ".circleci/config.yml": "version: 2.1\n" };
+  for (const name of [...RECIPES.keys(), "terminal"]) {
+    const { written } = await init([name], others);
+    const { code, stdout, written: left } = await init(["--uninstall"], written);
+    expect([name, code, left]).toEqual([name, 0, others]);
+    expect(stdout).not.toContain("keep ");
+    expect(stdout).toContain("remove ci/mogplex.mjs\n");
+    const call = await init([name, "--uninstall"], written);
+    expect(stdout.split("remove:\n")[1]).toBe(call.stdout.split("remove:\n")[1] ?? "");
+  }
+  const { written } = await init(["azure"]);
+  const job = `${written["azure-pipelines.yml"]}# Ours\n`;
+  const kept = await init(["--uninstall"], { ...written, ...others, "azure-pipelines.yml": job });
+  expect(kept.written).toEqual({ ...others, "azure-pipelines.yml": job });
+  expect(kept.stdout).toContain("keep azure-pipelines.yml: init did not write it, or it was changed. It still starts ");
+});
+
+test("init --uninstall ends with 2 and removes nothing in a folder inside the repository", async () => {
+  const { written } = await init(["github"]);
+  const inside = fakeIo({ files: { [FILE]: PROGRAM, ...written, "../../.git/HEAD": "" } });
+  const before = [...inside.files.keys()];
+  expect(await main(["init", "--uninstall"], inside, { programFile: FILE })).toBe(2);
+  expect({ ...inside.text, files: [...inside.files.keys()] }).toEqual({
+    stdout: "",
+    stderr: "error: Cannot remove the files of init: init writes its files in the root of the repository, and this " +
+      'folder is inside it; run it in "../.."\n',
+    files: before,
+  });
+});
+
 test("init --uninstall removes the folders that are empty afterwards, never one with other files", async () => {
   const folders = ["ci", ".github/workflows", ".github"];
   const uninstall = async (files: Record<string, string>) => {
@@ -284,9 +315,9 @@ test("init terminal writes program and task without a job, and takes them out ag
       "  2. Set the variable in your shell: `export MOGPLEX_API_KEY=…`\n" +
       "  3. Write your task into ci/mogplex-task.md, and start an agent: " +
       "`node ci/mogplex.mjs run --follow --prompt-file ci/mogplex-task.md`\n" +
-      "If you write a job yourself, call `node ci/mogplex.mjs run --follow`, and in a last step that always runs " +
-      "`node ci/mogplex.mjs cleanup`, with MOGPLEX_JOB_STATUS set or with --always.\n" +
-      "Then commit these files, and check the setup:\n  node ci/mogplex.mjs doctor --repo acme/web\n",
+      "Then commit these files, and check the setup:\n  node ci/mogplex.mjs doctor --repo acme/web\n" +
+      "\nIf you write a job yourself, call `node ci/mogplex.mjs run --follow`, and in a last step that always runs " +
+      "`node ci/mogplex.mjs cleanup`, with MOGPLEX_JOB_STATUS set or with --always.\n",
   );
   expect((await init(["terminal", "--uninstall"], written)).written).toEqual({});
 });
