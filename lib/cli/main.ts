@@ -26,6 +26,7 @@ import {
   rememberCampaign,
   rememberEnd,
   rememberStart,
+  taskOfRun,
 } from "./job/laptop.ts";
 import { JOB_NOTES } from "./job/note.ts";
 import { openContext } from "./context.ts";
@@ -111,6 +112,7 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
             folderOfRun,
             ignoringFolder,
             rememberStart,
+            taskOfRun,
             rememberEnd,
             rememberCampaign,
             openPage,

@@ -201,6 +201,8 @@ export interface Laptop {
     out: string | null,
     asked: RequestedTask,
   ): void;
+  /** See `taskOfRun` there. */
+  taskOfRun(context: Context, runId: string): string | undefined;
   /** See `rememberEnd` there. */
   rememberEnd(context: Context, result: AnyResult): void;
   /** See `rememberCampaign` there. */
@@ -239,6 +241,8 @@ export interface RequestedTask {
   /** By name or id. */
   repository: string;
   task: string;
+  /** Whether the run has another task than this one: the task of a follow-up is made from the forge. */
+  isLater?: boolean | undefined;
 }
 
 /** The surroundings of a verb. */

@@ -39,6 +39,8 @@ export interface JobOptions<I, S> extends KeyOptions {
   readonly state: StatePlace | undefined;
   /** Whether the result of a run contains the task. */
   readonly showTask: boolean;
+  /** The task of a run that the job attaches to, if the caller knows it; the service does not return it. */
+  readonly task: string | undefined;
   /** `owner/name`, if the caller knows it: then the service is not asked. */
   readonly repository: string | undefined;
   /** Called with the service's answer, if it was asked. */
@@ -97,6 +99,7 @@ export function completeJob<I, S>(asked: AskedJob<I, S>): JobOptions<I, S> {
     sink: options.sink,
     state: options.state,
     showTask: options.showTask ?? true,
+    task: options.task,
     repository: options.repository,
     repositoryOrigin: options.repositoryOrigin,
     openFiles: options.openFiles,

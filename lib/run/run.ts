@@ -642,7 +642,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   result({ outcome, exitCode, reason, error }: Ending): RunResult {
     const session = this.#session;
     const [started, follower, request] = [this.#started, this.#follower, this.#plan?.request];
-    const { showTask } = this.#options;
+    const { showTask, task } = this.#options;
     // The answer to a cancel is newer than what the follower has read.
     const run = this.#stopped ?? follower?.run ?? started?.run;
     const runId = run?.runId ?? this.#runId ?? null;
@@ -658,7 +658,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       runId,
       repoId: run?.repoId ?? request?.repoId ?? null,
       repository: this.#name.take((follower?.run ?? started?.run)?.repoId) ?? null,
-      task: showTask ? this.#plan?.task ?? this.#later?.task ?? null : null,
+      task: showTask ? this.#plan?.task ?? this.#later?.task ?? task ?? null : null,
       harness: run?.harness ?? request?.harness ?? null,
       status: run?.status ?? null,
       outcome,

@@ -314,6 +314,9 @@ export function rememberStart(
   // The run has started: a wrong value must not hide its id. It hides the task.
   const isTaskVisible = valueOr(() => context.option(SHOW_TASK) !== false, false);
   const withTask = io.env("MOGPLEX_RECENT")?.trim() !== "ids" && isTaskVisible;
+  const task = asked.task.trim();
+  const line = short(task.split("\n")[0] ?? "");
+  const isWhole = line === task && asked.isLater !== true;
   add(context, {
     startedAt: new Date(clock.wallTime()).toISOString(),
     runId: run.runId,
@@ -321,8 +324,18 @@ export function rememberStart(
     repository: short(asked.repository),
     branch: short(run.branch.working),
     folder,
-    ...(withTask && { task: short(asked.task.trim().split("\n")[0] ?? "") }),
+    ...(withTask && { task: line, ...(isWhole && { isWholeTask: true }) }),
   });
+}
+
+/** The task of a run that this machine started; undefined if it is unknown, or if the list has only its first line. */
+export function taskOfRun(context: Context, runId: string): string | undefined {
+  const path = recentFile(context);
+  if (path === undefined) return undefined;
+  const { origin } = context.connection();
+  const start = recentLines(context, path).map(parseJson).filter(isObject)
+    .find((line) => line.runId === runId && line.origin === origin && line.isWholeTask === true);
+  return typeof start?.task === "string" ? start.task : undefined;
 }
 
 /** Where a campaign is on this machine. */

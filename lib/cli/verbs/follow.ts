@@ -36,6 +36,8 @@ export async function followRun(context: Context): Promise<number> {
         runId,
         complete({
           ...resultOptions(context, session),
+          task: context.laptop?.taskOfRun(context, runId),
+          showTask: context.option(SHOW_TASK),
           resultFile: resultOfRun(context, session, { runId, state: places.state, request: wanted }),
           onItem: item,
           state: { files: context.io, path: places.state },

@@ -51,6 +51,8 @@ async function reportRun(context: Context): Promise<number> {
       runId,
       complete({
         ...resultOptions(context, session),
+        task: context.laptop?.taskOfRun(context, runId),
+        showTask: context.option(SHOW_TASK),
         resultFile: resultOfRun(context, session, { runId, state: places.state, request: wanted }),
         onItem: (item) => live.item(item),
       }),

@@ -71,7 +71,11 @@ export async function startAndFollow(context: Context): Promise<number> {
         onItem: item,
         onStarted(run) {
           announce(context, run, about, log);
-          laptop?.rememberStart(context, run.run, places.out, { repository: about.repo ?? "", task: about.prompt });
+          laptop?.rememberStart(context, run.run, places.out, {
+            repository: about.repo ?? "",
+            task: about.prompt,
+            isLater: isLater(asked.request),
+          });
           started(run.runId);
           live.open(run.run.status);
         },

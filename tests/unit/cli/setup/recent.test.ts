@@ -98,6 +98,26 @@ test("runs recent asks again about runs that went on without a command, and reme
   expect([await state(), requests]).toEqual([["success", ""], []]);
 });
 
+test("report and follow show the task of a run that this machine started, if the list has the whole task", async () => {
+  const { cli } = world("success");
+  const shown = async (task: string, more: string[] = [], env: Record<string, string> = {}) => {
+    const started = await cli(["run", "--detach", task, "--repo", "acme/api", "--new"], { env: { ...HOME, ...env } });
+    const files = Object.fromEntries(started.io.files);
+    const runId = JSON.parse(started.io.files.get("mogplex-ci/run.json") ?? "").runId;
+    const tasks: unknown[] = [];
+    for (const verb of ["follow", "report"]) {
+      const { io } = await cli([verb, runId, ...more], { env: { ...HOME, ...env }, files });
+      tasks.push(JSON.parse(io.files.get("mogplex-ci/result.json") ?? "{}").task);
+    }
+    return tasks;
+  };
+  expect(await shown("Fix the flaky tests")).toEqual(["Fix the flaky tests", "Fix the flaky tests"]);
+  expect(await shown("Fix the flaky tests", ["--show-task", "false"])).toEqual([null, null]);
+  expect(await shown("Fix the flaky tests\nand more")).toEqual([null, null]);
+  expect(await shown("x".repeat(201))).toEqual([null, null]);
+  expect(await shown("Fix the flaky tests", [], { MOGPLEX_RECENT: "ids" })).toEqual([null, null]);
+});
+
 test("a follow adds the verdict of a run that was left, and no run is listed twice", async () => {
   const { cli } = world("agent-failure");
   const started = await cli(["run", "--detach", "x", "--repo", "acme/api"], { env: HOME });
