@@ -347,7 +347,6 @@ const LABEL_STYLES: Readonly<Record<string, Style>> = {
   cancel: "yellow",
   cancelled: "yellow",
   failed: "red",
-  finished: "green",
   log: "dim",
   started: "dim",
   status: "dim",
