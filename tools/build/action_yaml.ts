@@ -50,13 +50,13 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
   "label": { description: "With respond: label that turns title and description into a task.", empty: "mogplex" },
   "allow-users": {
     description: "With respond: users who can start an agent, separated by commas. If the variable " +
-      "MOGPLEX_RESPOND_ALLOW_USERS is also set, only users in both lists.",
+      "MOGPLEX_RESPOND_ALLOW_USERS is also set, only users in both lists can ask.",
     empty: "everyone who can push to the repository",
   },
   "limit": {
     description:
       "With respond: maximum number of runs in 24 hours for the repository, such as 20/day. If the variable " +
-      "MOGPLEX_RESPOND_LIMIT is also set, the lower one.",
+      "MOGPLEX_RESPOND_LIMIT is also set, the lower limit applies.",
     empty: "20/day",
   },
   "template": {
@@ -188,8 +188,8 @@ export const OUTPUT_TEXTS: Readonly<Record<OutputName | "exit_code", string>> = 
   run_id: "Id of the run, set as soon as it is known.",
   status: "Status of the run, in the service's words.",
   outcome: "success, failed, cancelled, … as in result.json.",
-  branch: "Pushed branch. Empty without one, or if it is unknown.",
-  pull_request_url: "Address of the pull request. Empty without one, or if it is unknown.",
+  branch: "Pushed branch. Empty if there is none, or if it is unknown.",
+  pull_request_url: "Address of the pull request. Empty if there is none, or if it is unknown.",
   replayed: "true if the job attached to an existing run.",
   result_path:
     "Path of the checked value, for a step with a result. The scalars of its schema are outputs, too: result_NAME.",
