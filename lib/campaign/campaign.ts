@@ -491,7 +491,7 @@ class Step {
     }
     if (state === "stopped") {
       const advice = needsRetry(view)
-        ? "`campaign retry` for the items of the canary, then `campaign resume`, let it continue"
+        ? "`campaign retry` for the canary's items, then `campaign resume`, let it continue"
         : view.gateReason === undefined
         ? "`campaign resume` lets it continue"
         : "`campaign resume`, then `campaign approve`, let it continue";

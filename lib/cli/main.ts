@@ -181,7 +181,7 @@ function findVerb(args: readonly string[]): FoundVerb {
 
 /**
  * The rows of the called verb: the one that a flag selects, otherwise all rows with these words, the plain one first.
- * @param others Words that are valid here as well, for the suggestion.
+ * @param others Other words that the error can suggest.
  * @throws {UsageError} if there is no such verb, naming the nearest one.
  */
 function findRows(args: readonly string[], others: readonly string[] = []): [FoundVerb, ...FoundVerb[]] {

@@ -58,7 +58,7 @@ export function optionReader(flags: VerbFlags, env: ReadEnv, read: Map<string, S
 
 const RUNS_PER_DAY = 20;
 
-/** The most runs that mentions can start in 24 hours: the lower of flag and variable. */
+/** Maximum number of runs that mentions can start in 24 hours: the lower limit of flag and variable. */
 export function readDailyLimit({ option, variables }: Context): number {
   const limit = option(DAILY_LIMIT) ?? RUNS_PER_DAY;
   const text = readTextVariable(variables, DAILY_LIMIT.variable)?.trim() ?? "";
@@ -66,9 +66,9 @@ export function readDailyLimit({ option, variables }: Context): number {
 }
 
 /**
- * The users who can ask: those who are in the flag and in the variable, if both are set; undefined for everybody who can push.
- * @throws {UsageError} also if nobody is in both, and for an empty variable, because somebody has set it. Only in the workflows of GitHub and its
- * relatives is a variable that does not exist empty.
+ * The users who can ask: if flag and variable are set, only users in both. Undefined means everybody who can push.
+ * @throws {UsageError} also if nobody is in both, or if the variable is set but empty. In workflows of GitHub, Gitea and Forgejo, an empty variable
+ * is treated as unset, because they pass one that does not exist as an empty text.
  */
 export function readAllowUsers({ option, variables, platform }: Context): readonly string[] | undefined {
   const users = option(ALLOW_USERS);
@@ -86,7 +86,7 @@ export function readAllowUsers({ option, variables, platform }: Context): readon
   });
 }
 
-/** The stricter form of two names, as `kim` or `kim=12`; undefined for two users. */
+/** The stricter form of two names, such as `kim=12` for `kim` and `kim=12`; undefined if they name different users. */
 function sameUser(user: string, other: string): string | undefined {
   if (user === other || user.startsWith(`${other}=`)) return user;
   return other.startsWith(`${user}=`) ? other : undefined;

@@ -531,7 +531,7 @@ export const REVIEWS: ReadonlyMap<string, string> = new Map([
   ["not-requested", "no reviewer"],
 ]);
 
-/** Like the page, a conflict instead of the checks; empty if unknown. */
+/** As on the page, a conflict replaces the checks; empty if both are unknown. */
 export function checksText({ checks, conflict }: Pick<PullRequestEntry, "checks" | "conflict">): string {
   return conflict === true ? "conflict" : CHECKS.get(checks ?? "") ?? "";
 }

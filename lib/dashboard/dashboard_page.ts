@@ -471,7 +471,7 @@ function pulls({ pullRequests, runs }: DashboardData, nowMs: number): Html | nul
   const shownFromMs = instantMs(entries.slice(0, FIRST_PULLS).at(-1)?.openedAt ?? null) ?? nowMs;
   const isUncertain = mayMissOlder(pullRequests, shownFromMs);
   const heads = [{ name: isUncertain ? "Open longest (some could not be read)" : "Open longest" }, ...PULLS];
-  // Of all rows: an empty cell shows that nobody has an old pull request.
+  // Only columns that are empty in all rows are dropped, so an empty cell shows that nobody owns an old pull request.
   const [filledHeads, filledRows] = withoutEmpty(heads, rows);
   return markup`<div class="panel"><dl class="strip">${
     boxes.map(([name, pair, isKnown]) =>

@@ -38,7 +38,7 @@ export interface Assumed {
   readonly pushers: readonly number[];
   /** Whether the user who asks can push only because that is the default. */
   readonly isRightDefault: boolean;
-  /** Whether the author cannot push only because the event does not show it. */
+  /** Whether the author is assumed not to be able to push because the event does not show it. */
   readonly isAuthorRightHidden: boolean;
   /** Whether nothing names the repository. */
   readonly isExample: boolean;
@@ -247,7 +247,7 @@ export function deliveredPull(assumed: Assumed, number: number): string {
   return `https://${DELIVERY_HOST}/${/^[^/]+\/[^/]+$/.test(repository) ? repository : "OWNER/NAME"}/pull/${number}`;
 }
 
-/** Whether the service would deliver to another forge than that of the mention. */
+/** Whether the service would deliver to a different forge than the one with the mention. */
 export function isElsewhere({ forge, isForgeKnown }: Assumed): boolean {
   return isForgeKnown && forge.publicHost !== DELIVERY_HOST;
 }

@@ -597,7 +597,7 @@ export class Decider {
       .map(({ note }) => `A task is waiting to start: ${link(note)}`);
     const lines = [...running, ...starting, ...forgotten];
     return lines.length === 0
-      ? "No run of this thread is running, and no task is waiting to start."
+      ? "No run is active in this thread, and no task is waiting to start."
       : lines.join("\n\n");
   }
 

@@ -180,7 +180,7 @@ export function factsOf(answer: Answer, code: string | null, redact: (text: stri
   return { status: answer.status, code, requestId, retryAfterMs: answer.retryAfterMs, headers };
 }
 
-/** The usual type of a refusal, which explains nothing. */
+/** The usual content type of a refusal. Showing it explains nothing. */
 const IS_JSON = /^application\/(?:[\w.+-]*\+)?json\b/i;
 
 /** `HTTP 502, content type "text/html", request id "fra1::x"`; with the code of the service, `HTTP 403 FORBIDDEN`. */

@@ -67,7 +67,7 @@ function read(env: ReadEnv, name: string): string | undefined {
 function endpointOf(env: ReadEnv, warnings: string[]): Endpoint | undefined {
   const { url, source } = addressOf(env);
   if (url === undefined) {
-    warnings.push(`${source} must be an address of http or https without a password: no spans are sent`);
+    warnings.push(`${source} must be an HTTP or HTTPS address without a password: no spans are sent`);
     return undefined;
   }
   const { warning, refused } = protocolProblem(env);

@@ -407,7 +407,7 @@ class Round {
       const target = JSON.stringify(base);
       if (landed === undefined) {
         this.#isRefused = true;
-        const why = `its merge had no answer, and ${target} has changed since: look whether it contains the merge`;
+        const why = `its merge got no answer, and ${target} has changed since: check whether it contains the merge`;
         return await this.#end(item, url, "out", this.#work.clean(why));
       }
       if (landed !== null) {
@@ -415,7 +415,7 @@ class Round {
         return await this.#end(item, url, "merged", this.#work.clean(why), landed);
       }
     }
-    await this.#end(item, url, "unanswered", "its merge had no answer, and was not carried out");
+    await this.#end(item, url, "unanswered", "its merge got no answer, and was not carried out");
   }
 
   /** Title and body of the commit of a merge. */

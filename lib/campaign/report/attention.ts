@@ -336,9 +336,12 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
           : "To start the rest after all:",
         campaignCommand(command, "resume"),
       ),
-      ...(gateReason === undefined
-        ? []
-        : [step(isRetryFirst ? "To start the rest anyway, resume it, then approve:" : "Then open the gate:", approve)]),
+      ...(gateReason === undefined ? [] : [
+        step(
+          isRetryFirst ? "To start the rest anyway, resume the campaign, then approve:" : "Then open the gate:",
+          approve,
+        ),
+      ]),
       ...(pendingCancels > 0 && writer === null ? [step(CANCEL_NOW, campaignCommand(command, "advance"))] : []),
       ...(runs ? [step("To cancel the active runs:", campaignCommand(command, "stop", "--cancel"))] : []),
     );

@@ -32,13 +32,13 @@ export function retriedCount({ items }: Pick<CampaignView, "items">): number {
   return items.filter(({ verdict, attempts }) => verdict === "waiting" && attempts > 0).length;
 }
 
-/** Whether the canary did not succeed, and nothing of it is being retried: a retry comes before the approval, which starts the rest anyway. */
+/** Whether the canary did not succeed and none of its items is being retried. Retry first: an approval starts the rest anyway. */
 export function needsRetry(view: Pick<CampaignView, "state" | "gateReason" | "canaryGate" | "causes">): boolean {
   const { state, gateReason, canaryGate } = view;
   return (state === "gated" || gateReason !== undefined) && canaryGate !== undefined && failedGroups(view).length > 0;
 }
 
-/** Whether a canary that is being retried holds the other items back. */
+/** Whether the other items wait for a canary that is being retried. */
 export function isCanaryRetried({ state, canaryGate }: Pick<CampaignView, "state" | "canaryGate">): boolean {
   return (state === "running" || state === "waiting") && (canaryGate?.retried ?? 0) > 0;
 }

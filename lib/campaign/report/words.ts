@@ -145,7 +145,7 @@ function nextStart(view: CampaignView, stays: boolean): string {
   return retry === null ? next : `${next}; the rest waits for ${retry}`;
 }
 
-/** The canary that is being retried, and what comes after that; null if none is, or nothing waits for it. */
+/** Describes the retry of the canary and what follows; null if the canary is not being retried, or nothing waits for it. */
 function canaryRetryText({ canaryGate, items }: CampaignView): string | null {
   const { gate, retried } = canaryGate ?? { gate: "automatic", retried: 0 };
   if (retried === 0 || items.every(({ canary, verdict }) => canary || isFinal(verdict))) return null;

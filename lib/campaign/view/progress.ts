@@ -243,15 +243,14 @@ export function canaryGateOf(memory: CampaignMemory): CanaryGate | null {
 }
 
 /**
- * Why nothing may be started although quotas allow it; null when something may be. The items of a canary that are being retried pass its
- * gate.
+ * Why nothing can start even though quotas allow it; otherwise null. Retried items of the canary do not wait for its gate.
  */
 export function closedBy(memory: CampaignMemory): "gate" | "stopped" | null {
   if (memory.stopped !== null) return "stopped";
   return closedGateReason(memory) === null ? null : "gate";
 }
 
-/** Why a gate is closed, also while a person's stop holds; null if none is. A canary that is being retried has no result yet. */
+/** Why a gate is closed, even while a person's stop is in effect; null if no gate is closed. A canary that is being retried has no result yet. */
 export function closedGateReason(memory: CampaignMemory): string | null {
   const { gates: { threshold, canary } } = memory;
   const gate = threshold.closed ? threshold : canaryGateOf(memory)?.retried === 0 ? canary : undefined;

@@ -267,7 +267,7 @@ export interface CampaignAbout {
   lastRecordAt: string | null;
 }
 
-/** The gate of a canary that has not opened. */
+/** The closed gate of a canary. */
 export interface CanaryGate {
   /** `automatic`: it opens as soon as all items of the canary have succeeded. `manual`: somebody must approve. */
   gate: "automatic" | "manual";
@@ -291,7 +291,7 @@ export interface CampaignView {
   gatedAt?: string | undefined;
   /** Why a gate is closed although a person has stopped it as well: it needs `resume`, then `approve`. @default no such gate is closed */
   gateReason?: string | undefined;
-  /** The gate of the canary, once the canary has finished and its gate has closed. @default no such gate is closed */
+  /** The canary's gate, from the time it closes until it opens. @default the canary's gate is not closed */
   canaryGate?: CanaryGate | undefined;
   /** Why nothing is merged until somebody approves: merges have broken their targets. @default merges are not stopped */
   mergesStopped?: string | undefined;

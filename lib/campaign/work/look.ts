@@ -345,7 +345,7 @@ export async function recordEnd(
 /** Cancels a run that was proven to be the item's. @returns The run afterwards, and whether it had ended before the cancel. */
 export async function cancel(work: Work, open: OpenRun): Promise<{ run: Run; byItself: boolean }> {
   const { client, clock } = work.session;
-  // The time begins when the request is sent: before that, it may wait for the quota of requests.
+  // The timeout starts when the request is sent. Before that, the request may wait for its quota.
   const { run, alreadyTerminal } = await work.pace.request(({ deadline = Infinity }) =>
     cancelWith(client, clock, runIdOf(open), { deadline: Math.min(deadline, clock.now() + CANCEL_MS) })
   );

@@ -32,7 +32,7 @@ interface Listener {
   /** @param item Name of the item that has changed. */
   changed(item: string): Promise<void>;
   gateClosed(gate: GateName, reason: string): Promise<void>;
-  /** A stop that another process has asked for is recorded. Runs may still have to be cancelled. */
+  /** A stop requested by another process has been recorded. Runs may still have to be cancelled. */
   stopped(): void;
   /** Nothing more is started now. */
   waits(rest: Rest): Promise<void>;

@@ -230,7 +230,7 @@ export async function endWithCampaign(
       explain(error, writer, context.vocabulary);
       if (interactive) {
         const wave = once ? "advance" : "run";
-        // Runs that are still to be cancelled need another wave, and not somebody to resume the campaign.
+        // If runs still have to be cancelled, another wave does it. Nobody has to resume the campaign.
         const isStopped = failed.view?.waitingFor === "stopped" && failed.view.pendingCancels === undefined;
         const again = campaignCommand(place.command, isStopped ? "resume" : wave);
         writer.note("nothing is lost; once that is fixed, continue with:", again);
@@ -253,10 +253,10 @@ export async function endWithCampaign(
     if (stand.state !== "done" && (!once || isStopped) && !isShown) {
       const { gateReason } = stand.view;
       const resume = needsRetry(stand.view)
-        ? "deal with the canary's items, then resume it:"
+        ? "deal with the canary's items, then resume the campaign:"
         : gateReason === undefined
         ? "this lets it continue:"
-        : "resume it, then approve it:";
+        : "resume the campaign, then approve it:";
       writer.note(
         `the campaign is not done: ${stand.why}; ${isStopped ? resume : stand.advice}`,
         isStopped ? campaignCommand(place.command, "resume") : undefined,

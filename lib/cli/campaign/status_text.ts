@@ -123,13 +123,13 @@ function attention(
   }
 }
 
-/** Which commands another process prevents. */
+/** Which commands another process blocks. */
 function busy(screen: Screen, { writer }: CampaignView): void {
   if (writer === null) return;
   const text = [
     "Another process is running: ",
     { name: writer },
-    ". Until it ends, you can read the campaign and use `campaign stop`. For the other commands below, stop that process first.",
+    ". Until it ends, you can view the campaign and use `campaign stop`. For the other commands below, stop that process first.",
   ];
   screen.print([{ text }], 2);
 }
@@ -242,7 +242,7 @@ function gate(screen: Screen, view: CampaignView, command: CampaignCommand): voi
   const { state, items, canaryGate, writer } = view;
   if (isCanaryRetried(view)) {
     const then = canaryGate?.gate === "automatic"
-      ? "If all of the canary succeeds, the campaign continues without approval."
+      ? "If the whole canary succeeds, the campaign continues without approval."
       : "When the canary has finished, review it and approve.";
     screen.print([{ heading: "The canary is being retried", level: 3 }], 0);
     screen.print([{ text: then }], 2);

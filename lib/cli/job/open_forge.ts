@@ -36,7 +36,7 @@ export function openJobForge(context: Context, onNotice?: OnNotice): OpenForge {
   return openForge({ ...options, world: { ...options.world, onNotice } });
 }
 
-/** Waits for a forge are often short, so only a further attempt is reported, and at most one in this time, in milliseconds. */
+/** Minimum time between two notes, in milliseconds. Waits for a forge are often short, so the first attempts print no note. */
 const WAIT_NOTE_MS = 60_000;
 const WAIT_ATTEMPT = 3;
 

@@ -1,5 +1,5 @@
 /**
- * The Git repository of the folder in which a person calls the command: its root and its remote `origin`. Only names and hosts leave this file; the address of a
+ * The Git repository of the folder in which the command runs: its root and its remote `origin`. Only names and hosts leave this file; the address of a
  * remote may contain a password.
  * @module
  */
@@ -17,7 +17,7 @@ const KNOWN_HOST = "github.com";
 /** A name that is safe in a command to paste. */
 const SAFE_NAME = /^[\w.-]+\/[\w.-]+$/;
 
-/** Number of folders above this one that can be the root of its repository. */
+/** Maximum number of parent folders to search for the repository's root. */
 const MAX_UP = 20;
 
 /** Addresses of this folder's remotes by name. A path on this machine is not an address. */
@@ -35,7 +35,7 @@ function allRemotes({ io }: Context): Map<string, string> {
   return new Map(remotes.map(([, name = "", address = ""]): [string, string] => [name, address]));
 }
 
-/** Git's configuration of the repository of this folder, also in a worktree, a submodule and a subfolder; empty if there is none to read. */
+/** The Git configuration of this folder's repository, also for a worktree, a submodule and a subfolder; empty if it cannot be read. */
 function configOfRepository(io: Io): string {
   const root = rootOfRepository(io);
   if (root === undefined) return "";
@@ -49,7 +49,7 @@ function configOfRepository(io: Io): string {
   return read(`${common === undefined ? directory : below(directory, common)}/config`) ?? "";
 }
 
-/** The root of the repository of this folder, `.` or a path upwards; undefined if this folder is in no repository. */
+/** The root of this folder's repository, as `.` or a path such as `../..`; undefined if this folder is not in a repository. */
 export function rootOfRepository(io: Io): string | undefined {
   const ups = Array.from({ length: MAX_UP }, (_, count) => Array(count + 1).fill("..").join("/"));
   return [".", ...ups].find((up) =>

@@ -287,7 +287,7 @@ interface Refusable {
   close(): void;
 }
 
-/** Ends a job before there was a result, with reports if they are wanted. @throws the error; {@linkcode UsageError} if they cannot be written. */
+/** Ends a job that has no result, and writes reports if they are wanted. @throws the error; {@linkcode UsageError} if they cannot be written. */
 async function refuse<R extends AnyResult>(
   context: Context,
   nothing: R,

@@ -1,5 +1,5 @@
 /**
- * What GitLab would do in a pipeline: whether it creates them, and which jobs it starts. Source: GitLab,
+ * Predicts whether GitLab creates a pipeline, and which jobs it starts. Source: GitLab,
  * "CI/CD YAML syntax reference", `workflow:rules`, `include:rules`, `rules`, `only`, `extends`, and "Specify when jobs run with rules", "CI/CD
  * variable expressions".
  * @module
@@ -65,7 +65,7 @@ export interface PipelineQuery {
   read(path: string): string | undefined;
   /** Value of `CI_PIPELINE_SOURCE`. */
   source: string;
-  /** Of the pipeline. With `CI_COMMIT_TAG`, it is a pipeline for that tag. */
+  /** Variables of the pipeline. `CI_COMMIT_TAG` makes it a pipeline for that tag. */
   variables?: Readonly<Record<string, string>> | undefined;
   /** Name of the default branch, on which the pipeline runs; undefined if it is unknown. */
   branch?: string | undefined;
@@ -168,7 +168,7 @@ function passesOnly(only: unknown, except: unknown, values: Values): boolean {
   const exceptions = isObject(except) ? [except.variables].flat() : [];
   if (exceptions.some((each) => typeof each === "string" && truthOf(each, values) === true)) return false;
   const wanted = isObject(only) && only.refs === undefined ? DEFAULT_ONLY : refs(only);
-  // Anything else is a pattern, or the name of a branch or tag with an optional path of a project. It never matches a merge request.
+  // Anything else is a pattern, or the name of a branch or tag, optionally with a project path. It never matches a merge request.
   const name = values["CI_COMMIT_REF_NAME"];
   const mightMatch = (each: string) => name === DEFAULT_BRANCH || each.startsWith("/") || each.split("@")[0] === name;
   return wanted.length === 0 ||

@@ -219,7 +219,7 @@ const notOfRespond = (schedule: Schedule) =>
 /**
  * How to keep other jobs out of the pipelines of a job on GitLab, for every kind of job: a rule in a job without rules would add it to the pipelines
  * of merge requests, and a job with `only` or `except` can have no rules.
- * @param condition Of the pipelines that have the other jobs.
+ * @param condition Selects the pipelines that run the other jobs.
  */
 export const keepOthersOut = (condition: string) =>
   `move all other jobs to a file, such as ci/pipeline.yml, and include it in .gitlab-ci.yml with a rule: \`- { local: ci/pipeline.yml, rules: [{ if: ${condition} }] }\`. ` +
@@ -254,7 +254,7 @@ const READERS =
 
 /** For a forge other than GitHub. Source: the repositories of the service belong to installations of its GitHub app. */
 const FIND_REPOSITORY =
-  `Check that \`${TOOL} repos list\` shows your repository, with the token in the variable MOGPLEX_API_KEY. Mogplex connects repositories through GitHub, and delivers branches and pull requests there. If the list has another name for it, put that name after --repo in the job.`;
+  `Check that \`${TOOL} repos list\` shows your repository, with the token in the variable MOGPLEX_API_KEY. Mogplex connects repositories through GitHub, and delivers branches and pull requests there. If the list shows a different name for it, put that name after --repo in the job.`;
 
 const TURN_ON_ACTIONS = "Turn on Actions in the settings of the repository.";
 

@@ -167,7 +167,7 @@ async function checkHere(context: Context, machine: Machine): Promise<Check[]> {
     ? await checkThere(context, machine, origin.value, token)
     : await checkNothingThere(context, "url");
   const url = origin.ok ? checkUrl(origin.value) : badUrl(origin.error);
-  // Outside a job these are skipped, which a reader without a token must also see.
+  // Outside a job, these checks are skipped. The output must show this even without a token.
   const isForgeChecked = purposeOf(context) === "respond" && (token.ok || !context.platform.isCi);
   const forge = isForgeChecked ? await checkForgeOf(context) : [];
   const files = purposeOf(context) === "dashboard"

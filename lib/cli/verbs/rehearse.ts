@@ -95,13 +95,13 @@ export async function rehearseMention(
   say("Dry run: nothing is sent, started or written. Assumed:");
   say(...assumptionsOf(assumed).map((each) => `  ${each}`));
   if (assumed.event.kind === "ask" && assumed.comment === null && option(EVENT) === undefined) {
-    say(`  The label of the job is ${JSON.stringify(settings.label)}. For another one, set ${MENTION_LABEL.variable}.`);
+    say(`  The label of the job is ${JSON.stringify(settings.label)}. To change it, set ${MENTION_LABEL.variable}.`);
   }
   if (assumed.isRightDefault && settings.allowUsers === null) {
     say(`  If ${assumed.asker.name} cannot push, add --association none.`);
   }
   if (settings.allowUsers !== job.settings.allowUsers) {
-    say(`  The account ${assumed.asker.name} has the number in --allow-users.`);
+    say(`  ${assumed.asker.name} is the account with the number in --allow-users.`);
   }
   const { exitCode, request, notes, log, pullNoun } = await rehearse(
     { ...job, settings, io, clock, platform, writer },
@@ -123,7 +123,7 @@ export async function rehearseMention(
   return exitCode;
 }
 
-/** The settings of the job. Without an event, the flag for the label is not one of them: it is the label that somebody sets. */
+/** The job's settings. Without an event, the flag for the label is not a setting, but the label that somebody adds. */
 function ofJob({ option, variables }: Context, settings: RespondJob["settings"]): RespondJob["settings"] {
   if (option(EVENT) !== undefined) return settings;
   const { variable, parse } = MENTION_LABEL;

@@ -317,7 +317,7 @@ export class GiteaThreads implements Threads {
   }
 
   get #askingRights(): string {
-    return `read the rights of a user of ${this.#repository}`;
+    return `read the rights of a user in ${this.#repository}`;
   }
 
   /** What a user may do, as Gitea shows it to administrators of the repository; null for an unknown name. */

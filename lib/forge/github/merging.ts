@@ -253,7 +253,7 @@ function requiredChecks(
 /** Why GitHub, or a rule that is shown, refuses the merge now, as a clause. Conflict, draft and being behind are facts. */
 function blockedBy(node: Node, required: readonly string[]): string | null {
   const { reviewDecision, mergeStateStatus: status, isInMergeQueue } = node;
-  if (reviewDecision === "CHANGES_REQUESTED") return "GitHub counts a request for changes";
+  if (reviewDecision === "CHANGES_REQUESTED") return "a reviewer has requested changes";
   if (reviewDecision === "REVIEW_REQUIRED") return "the rules of its target require a review that is missing";
   const checks: readonly (Check & { isRequired?: boolean | null | undefined })[] = contextsOf(node);
   const open = checks.find(({ name, state, isRequired }) =>

@@ -114,7 +114,7 @@ async function mayPush(client: ForgeClient, what: string, path: string, id: numb
 /** Reasons in words. Source: GitLab, "Merge requests API", "Merge status". */
 const REASONS: ReadonlyMap<string, string> = new Map([
   ["not_approved", "its rules require an approval that is missing"],
-  ["requested_changes", "GitLab counts a request for changes"],
+  ["requested_changes", "a reviewer has requested changes"],
   ["discussions_not_resolved", "not all of its threads are resolved"],
   ["merge_request_blocked", "another merge request blocks it"],
   ["ci_must_pass", "its pipeline must succeed"],

@@ -85,7 +85,7 @@ test.each<[string, string | null | undefined, string | null, string[], number]>(
   ["its target is as it was", commit(901), null, ["merged", "merged"], 2],
   ["it is not shown what its target contains", undefined, commit(801), [
     "out",
-    'its merge had no answer, and "main" has changed since: look whether it contains the merge',
+    'its merge got no answer, and "main" has changed since: check whether it contains the merge',
   ], 1],
 ])(
   "mergeCampaign() looks at the target of a lost merge that the forge shows as open, when %s",

@@ -405,7 +405,7 @@ test("a stop that has cancelled the canary is followed by a retry, and approval 
   expect(stopped).toContain(`
     Deal with the items below first. Then let the campaign continue:
       ${line("resume")}
-    To start the rest anyway, resume it, then approve:
+    To start the rest anyway, resume the campaign, then approve:
       ${line("approve")}
 `);
   expect((await world.campaign("resume")).stdout).toBe(
@@ -424,7 +424,7 @@ To start the rest anyway:
   expect(stdout).not.toContain("The gate is closed");
   expect(stdout).toContain(`
 The canary is being retried
-  If all of the canary succeeds, the campaign continues without approval.
+  If the whole canary succeeds, the campaign continues without approval.
   To start the rest anyway:
     ${line("approve")}
 

@@ -255,7 +255,7 @@ test("statusText() ends at a closed gate with the process that prevents an appro
   const view = viewOf([anItem(1, "succeeded"), anItem(2, "waiting")], { ...closed, writer: "process 7" });
   expect(status(view, { width: 200 }).slice(-8, -6)).toEqual([
     "The gate is closed",
-    "  Another process is running: process 7. Until it ends, you can read the campaign and use `campaign stop`. For the other commands below, stop that process first.",
+    "  Another process is running: process 7. Until it ends, you can view the campaign and use `campaign stop`. For the other commands below, stop that process first.",
   ]);
 });
 
@@ -329,7 +329,7 @@ test("statusText() says which process is at work, never calls it late, and that 
   expect(quiet.join("\n")).not.toMatch(/By hand|next wave/);
   const view = viewOf([anItem(1, "failed"), anItem(2, "running")], changes);
   expect(part(status(view), "Needs attention").slice(1, 3)).toEqual([
-    '  Another process is running: process 7 on "one". Until it ends, you can read',
+    '  Another process is running: process 7 on "one". Until it ends, you can view',
     "  the campaign and use `campaign stop`. For the other commands below, stop that",
   ]);
 });

@@ -251,7 +251,7 @@ test("respond --dry-run --label rehearses that the label is set", async () => {
   expect(code).toBe(0);
   expect(stdout).toContain(
     '  The label "mogplex" was set by you, who can push.\n  Title and description are by you, who can push.\n' +
-      '  The label of the job is "mogplex". For another one, set MOGPLEX_RESPOND_LABEL.\n',
+      '  The label of the job is "mogplex". To change it, set MOGPLEX_RESPOND_LABEL.\n',
   );
   expect(stdout).toContain("Decision: a run would start on a new branch,");
   expect(stdout).toContain("Prompt:\n  An example\n\n  The description of the example.\n");
@@ -630,7 +630,7 @@ test("respond --dry-run breaks lines between words on a terminal, and not inside
 
 test("respond --dry-run assumes the number in --allow-users, and prints that", async () => {
   const lines = await decisionOf(["--text", "@mogplex go", "--as", "Kim", "--allow-users", "kim=12"]);
-  expect(lines).toContain("The account Kim has the number in --allow-users.");
+  expect(lines).toContain("Kim is the account with the number in --allow-users.");
   expect(lines.at(-1)).toBe("asked by Kim");
 });
 

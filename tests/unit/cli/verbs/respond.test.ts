@@ -833,7 +833,7 @@ test("respond answers help and status of a member without a run, and nobody else
   expect((await respond(at, payload(status))).stdout).toBe("no run: help and status only write a note\n");
   const [help, before, , after] = ours(at);
   expect(help).toContain("\n- `@mogplex stop`: cancels the runs of this thread\n");
-  expect(before).toContain("No run of this thread is running, and no task is waiting to start.");
+  expect(before).toContain("No run is active in this thread, and no task is waiting to start.");
   expect(after).toMatch(
     new RegExp(
       `Run \`${runsOf(at)[0]?.id}\` is running: https://gitlab\\.example/acme/api/-/merge_requests/7#note_\\d+`,
