@@ -192,7 +192,7 @@ export const OUTPUT_TEXTS: Readonly<Record<OutputName | "exit_code", string>> = 
   pull_request_url: "Address of the pull request. Empty if there is none, or if it is unknown.",
   replayed: "true if the job attached to an existing run.",
   result_path:
-    "Path of the checked value, for a step with a result. The scalars of its schema are outputs, too: result_NAME.",
+    "Path of the file with the checked value, for a step with a result. Scalars in its schema also become outputs: result_NAME.",
   exit_code: "Exit code of the step.",
 };
 

@@ -607,7 +607,7 @@ test.skipIf(!HAS_JQ)(
       expect(await scheduleProjects(url, "acme/web\r\n\r\n# later\r\n  acme/sub/api \r\n\n#acme/gone\nacme/docs"))
         .toEqual({
           code: 0,
-          stdout: "1 of 3: acme/web\n2 of 3: acme/sub/api\n3 of 3: acme/docs\ndone: each of the 3 has its schedule\n",
+          stdout: "1 of 3: acme/web\n2 of 3: acme/sub/api\n3 of 3: acme/docs\ndone: 3 of 3 have a schedule\n",
           stderr: "",
         });
       expect([...projects.values()].map(({ schedules }) => schedules.map(({ cron }) => cron))).toEqual([
