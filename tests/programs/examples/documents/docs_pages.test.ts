@@ -425,7 +425,8 @@ test.skipIf(!CAN_RUN)(
 
 /**
  * A GitLab with projects, by its documentation: "Project-level CI/CD variables API" (PUT answers 404 for a variable that does not exist, POST 400 for
- * one that does), "Pipeline schedules API" (a list has no variables), "Projects API" (`ci_config_path` is null by default), "Repository files API" and
+ * one that does), "Pipeline schedules API" (a list has no variables; active by default; `lib/api/ci/pipeline_schedules.rb` answers 403 for a variable
+ * that `ci_pipeline_variables_minimum_override_role` does not allow), "Projects API" (`ci_config_path` is null by default), "Repository files API" and
  * "CI Lint API" (`merged_yaml` is the whole pipeline, with a colon before its names in the examples of the page, and `lib/gitlab/ci/lint.rb` has it for
  * a pipeline without jobs, too).
  */
@@ -435,11 +436,13 @@ async function startProjects() {
     description: string;
     ref: string;
     cron: string;
+    active: boolean;
     variables: { key: string; value: string }[];
   }
   const empty = () => ({
     variables: new Map<string, object>(),
     schedules: [] as Schedule[],
+    allowsVariables: true,
     configPath: null as string | null,
     /** Undefined if the project has no such file. */
     pipeline: "include: [{ local: ci/pipeline.yml, rules: [{ if: $MOGPLEX_SCHEDULE == null }] }]\n" as
@@ -461,7 +464,7 @@ async function startProjects() {
         [];
     const project = projects.get(decodeURIComponent(name));
     if (project === undefined) return answer(404, { message: "404 Project Not Found" });
-    const { variables, schedules, configPath, pipeline, merged } = project;
+    const { variables, schedules, allowsVariables, configPath, pipeline, merged } = project;
     if (what === "") return answer(200, { default_branch: "main", ci_config_path: configPath });
     if (what === "repository" && key === "files") {
       const path = decodeURIComponent(more);
@@ -486,12 +489,14 @@ async function startProjects() {
     if (what !== "pipeline_schedules") return answer(404, { error: "404 Not Found" });
     if (key === "" && method === "GET") return answer(200, schedules.map(({ variables: _, ...each }) => each));
     if (key === "") {
-      schedules.push({ id: schedules.length + 7, ...body, variables: [] });
+      schedules.push({ id: schedules.length + 7, active: true, ...body, variables: [] });
       return answer(201, schedules.at(-1));
     }
     const schedule = schedules.find(({ id }) => id === Number(key));
     if (schedule === undefined) return answer(404, { message: "404 Pipeline Schedule Not Found" });
+    if (more === "variables" && !allowsVariables) return answer(403, { message: "403 Forbidden" });
     if (more === "variables") schedule.variables.push(body);
+    else if (method === "PUT") Object.assign(schedule, body);
     answer(more === "variables" ? 201 : 200, schedule);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -513,9 +518,9 @@ test.skipIf(!HAS_JQ)(
         return stderr;
       };
       const progress = "1 of 4: acme/web\n2 of 4: acme/gone\n3 of 4: acme/sub/api\n4 of 4: acme/docs\n";
-      const gone = 'failed: acme/gone: HTTP 404 "404 Project Not Found"\n1 of 4 failed\n';
+      const gone = 'failed: acme/gone: cannot read the project: HTTP 404 "404 Project Not Found"\n1 of 4 failed\n';
       const schedule = (cron: string) => ({
-        ...{ id: 7, description: "mogplex", ref: "main", cron },
+        ...{ id: 7, description: "mogplex", ref: "main", cron, active: true },
         variables: [{ key: "MOGPLEX_SCHEDULE", value: "run" }],
       });
       const crons = { "acme/web": "0 0 * * *", "acme/sub/api": "30 6 * * *", "acme/docs": "45 9 * * *" };
@@ -536,17 +541,15 @@ test.skipIf(!HAS_JQ)(
       expectWith("mog_00000001");
       expect(await setUp({ MOGPLEX_API_KEY: "mog_00000002", HOURS: "1" })).toBe(gone);
       expectWith("mog_00000002");
+      const refused = 'cannot store MOGPLEX_API_KEY: HTTP 400 {"value":["is invalid"]}';
       expect((await setUp({ MOGPLEX_API_KEY: "mog_3" })).split("\n")).toEqual([
-        'failed: acme/web: HTTP 400 {"value":["is invalid"]}',
-        ...[
-          'failed: acme/gone: HTTP 404 "404 Project Not Found"',
-          'failed: acme/sub/api: HTTP 400 {"value":["is invalid"]}',
-        ],
-        ...['failed: acme/docs: HTTP 400 {"value":["is invalid"]}', "4 of 4 failed", ""],
+        `failed: acme/web: ${refused}`,
+        'failed: acme/gone: cannot read the project: HTTP 404 "404 Project Not Found"',
+        ...[`failed: acme/sub/api: ${refused}`, `failed: acme/docs: ${refused}`, "4 of 4 failed", ""],
       ]);
       // A wrong token is wrong for every project.
       expect(await setUp({ GITLAB_TOKEN: "glpat-wrong" })).toBe(
-        'failed: acme/web: HTTP 401 "401 Unauthorized"\nstopped: GitLab rejects GITLAB_TOKEN\n',
+        'failed: acme/web: cannot read the project: HTTP 401 "401 Unauthorized"\nstopped: GitLab rejects GITLAB_TOKEN\n',
       );
       expectWith("mog_00000002");
     } finally {
@@ -555,9 +558,9 @@ test.skipIf(!HAS_JQ)(
   },
 );
 
-/** Runs the script of docs/gitlab.md with this `projects.txt`, and stores no token. */
-async function scheduleProjects(url: string, list: string, hours = "") {
-  const env = { GITLAB_URL: url, GITLAB_TOKEN: "glpat-1", MOGPLEX_API_KEY: "", HOURS: hours };
+/** Runs the script of docs/gitlab.md with this `projects.txt`, with the token to store, if any. */
+async function scheduleProjects(url: string, list: string, hours = "", key = "") {
+  const env = { GITLAB_URL: url, GITLAB_TOKEN: "glpat-1", MOGPLEX_API_KEY: key, HOURS: hours };
   const { run } = place(env, { "projects.txt": list });
   const { code, stdout, stderr } = await run(block("docs/gitlab.md", "sh", "pipeline_schedules"));
   return { code, stdout, stderr };
@@ -583,16 +586,69 @@ test.skipIf(!HAS_JQ)(
         configPath: "ci/all.yml",
         pipeline: "job:\n  rules:\n    - if: $MOGPLEX_SCHEDULE\n      when: never\n",
       });
-      expect(await scheduleProjects(url, "acme/web\nacme/sub/api\nacme/docs\n")).toEqual({
+      expect(await scheduleProjects(url, "acme/web\nacme/sub/api\nacme/docs\n", "", "mog_00000001")).toEqual({
         code: 1,
         stdout: "1 of 3: acme/web\n2 of 3: acme/sub/api\n3 of 3: acme/docs\n",
         stderr: [
-          "failed: acme/web: no schedule, because it could also start build, test: unit, test:e2e, x",
-          "failed: acme/sub/api: no schedule, because it could also start job",
+          "failed: acme/web: no active schedule, because it could also start build, test: unit, test:e2e, x",
+          "failed: acme/sub/api: no active schedule, because it could also start job",
           "2 of 3 failed\n",
         ].join("\n"),
       });
-      expect([...projects.values()].map(({ schedules }) => schedules.length)).toEqual([0, 0, 1]);
+      // Nor does it store the token there.
+      expect([...projects.values()].map(({ schedules, variables }) => [schedules.length, variables.size])).toEqual([
+        [0, 0],
+        [0, 0],
+        [1, 1],
+      ]);
+    } finally {
+      server.close();
+    }
+  },
+);
+
+test.skipIf(!HAS_JQ)(
+  "the script of docs/gitlab.md leaves no active schedule without its variable, and repairs it once the variable is allowed",
+  async () => {
+    const { server, projects, url } = await startProjects();
+    try {
+      const list = "acme/web\nacme/sub/api\nacme/docs\n";
+      const schedule = { id: 7, description: "mogplex", ref: "main", cron: "0 0 * * *", active: true, variables: [] };
+      const variable = { key: "MOGPLEX_SCHEDULE", value: "run" };
+      // One project without a schedule, one whose schedule has lost its variable, and one whose set-up ended before the last request.
+      Object.assign(projects.get("acme/web") ?? {}, { allowsVariables: false });
+      const other = { allowsVariables: false, pipeline: "build: {}\n", merged: "---\nbuild:\n  script: make\n" };
+      Object.assign(projects.get("acme/sub/api") ?? {}, { ...other, schedules: [{ ...schedule }] });
+      Object.assign(projects.get("acme/docs") ?? {}, {
+        schedules: [{ ...schedule, active: false, variables: [variable] }],
+      });
+      const statesOf = () =>
+        [...projects.values()].map(({ schedules }) =>
+          schedules.map(({ description, active, variables }) => [description, active, variables])
+        );
+      const refused = (name: string) =>
+        `failed: ${name}: cannot add MOGPLEX_SCHEDULE to the schedule, which is inactive: HTTP 403 "403 Forbidden"; ` +
+        'allow your role under Settings > CI/CD > Variables > "Minimum role to use pipeline variables"';
+      expect((await scheduleProjects(url, list)).stderr.split("\n")).toEqual([
+        refused("acme/web"),
+        "failed: acme/sub/api: no active schedule, because it could also start build",
+        "2 of 3 failed",
+        "",
+      ]);
+      expect(statesOf()).toEqual([
+        [["mogplex", false, []]],
+        [["mogplex", false, []]],
+        [["mogplex", true, [variable]]],
+      ]);
+      Object.assign(projects.get("acme/sub/api") ?? {}, {
+        pipeline: "build: {}\nrules: [{ if: $MOGPLEX_SCHEDULE == null }]\n",
+      });
+      expect((await scheduleProjects(url, list)).stderr.split("\n")).toEqual([
+        ...[refused("acme/web"), refused("acme/sub/api"), "2 of 3 failed", ""],
+      ]);
+      for (const project of projects.values()) project.allowsVariables = true;
+      expect((await scheduleProjects(url, list)).stderr).toBe("");
+      expect(statesOf()).toEqual(Array.from(projects, () => [["mogplex", true, [variable]]]));
     } finally {
       server.close();
     }
@@ -683,7 +739,7 @@ test.skipIf(!HAS_JQ)("the script of docs/gitlab.md names the pipeline file that 
   try {
     Object.assign(projects.get("acme/sub/api") ?? {}, { pipeline: undefined });
     expect((await scheduleProjects(url, "acme/sub/api\n")).stderr).toBe(
-      'failed: acme/sub/api: .gitlab-ci.yml: HTTP 404 "404 File Not Found"\n1 of 1 failed\n',
+      'failed: acme/sub/api: cannot read .gitlab-ci.yml: HTTP 404 "404 File Not Found"\n1 of 1 failed\n',
     );
   } finally {
     server.close();
