@@ -396,6 +396,13 @@ const GITLAB_ARTIFACTS = `  artifacts:
     exclude: [mogplex-ci/run.json]
 `;
 
+/**
+ * Source: GitLab, "Restrict pipeline variables", https://docs.gitlab.com/ci/variables/, and `lib/api/ci/pipeline_schedules.rb`, which checks it when
+ * the variable is saved.
+ */
+const ALLOW_VARIABLES =
+  'If GitLab refuses the variable, an Owner must allow your role under Settings > CI/CD > Variables > "Minimum role to use pipeline variables".';
+
 /** In the order in which the repository is checked for them. */
 export const RECIPES: ReadonlyMap<string, Recipe> = new Map(Object.entries<Recipe>({
   gitlab: {
@@ -406,7 +413,8 @@ export const RECIPES: ReadonlyMap<string, Recipe> = new Map(Object.entries<Recip
     steps: [
       MAKE_TOKEN,
       "Store it as the variable MOGPLEX_API_KEY, masked and protected: Settings > CI/CD > Variables.",
-      "Create a schedule with the variable MOGPLEX_SCHEDULE=run: Build > Pipeline schedules. It also starts every other job that allows schedules.",
+      "Create a schedule with the variable MOGPLEX_SCHEDULE=run: Build > Pipeline schedules. It also starts every other job that allows schedules. " +
+      ALLOW_VARIABLES,
     ],
     remains: [VARIABLE, "the schedule with the variable MOGPLEX_SCHEDULE=run: Build > Pipeline schedules"],
     repo: '"$CI_PROJECT_PATH"',
@@ -447,10 +455,11 @@ ${GITLAB_ARTIFACTS}    reports:
         ...schedule === "none" ? [] : [
           `Create ${
             schedule === "hourly" ? "an hourly" : "a daily"
-          } schedule with the variable MOGPLEX_SCHEDULE=respond: Build > Pipeline schedules.`,
+          } schedule with the variable MOGPLEX_SCHEDULE=respond: Build > Pipeline schedules. ${ALLOW_VARIABLES}`,
         ],
         `Keep all other jobs out of these pipelines: ${keepOthersOut(notOfRespond(schedule))}`,
-        'Do not let anyone pass variables to pipelines: Settings > CI/CD > Variables, "No one allowed". Otherwise anyone with the trigger token can run code in the job.',
+        'Do not let anyone pass variables to pipelines: Settings > CI/CD > Variables, "No one allowed". Otherwise anyone with the trigger token can run code in the job.' +
+        (schedule === "none" ? "" : " A schedule that you created before keeps its variable."),
         "After the commit, check the setup: run a new pipeline on the default branch (Build > Pipelines > New pipeline), and start its job mogplex-respond.",
       ],
       remains: [

@@ -569,6 +569,22 @@ test("init names the jobs of GitLab that also start on its schedule, and how to 
   );
 });
 
+test("init names the setting of GitLab that the variable of a schedule needs, and how a schedule keeps its variable", async () => {
+  const setting = "Minimum role to use pipeline variables";
+  const kept = "A schedule that you created before keeps its variable.";
+  const partsOf = async (...args: string[]) => {
+    const text = (await init(["gitlab", ...args])).stdout.replace(/\s+/g, " ");
+    return [
+      text.includes(`If GitLab refuses the variable, an Owner must allow your role`),
+      text.includes(setting),
+      text.includes(kept),
+    ];
+  };
+  expect(await partsOf()).toEqual([true, true, false]);
+  expect(await partsOf("--respond")).toEqual([true, true, true]);
+  expect(await partsOf("--respond", "--schedule", "none")).toEqual([false, false, false]);
+});
+
 // The kinds of jobs, and what starts without the change, by GitLab's documentation: "Specify when jobs run with rules", "Avoid duplicate pipelines"
 // ("Jobs with no rules default to except: merge_requests"), and "Deprecated keywords", `only` and `except`.
 const WORKFLOW =
