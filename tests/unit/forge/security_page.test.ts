@@ -4,8 +4,13 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ALL_FORGES } from "../../../lib/forge/all.ts";
 import type { TokenNeeds } from "../../../lib/forge/forge.ts";
+import { OTEL_FILE } from "../../../lib/cli/options.ts";
+import { flagsOf } from "../../../lib/cli/verb.ts";
+import { VERBS } from "../../../lib/cli/verbs.ts";
+import { world } from "../cli/world.ts";
 
-const PAGE = readFileSync(join(import.meta.dir, "../../../SECURITY.md"), "utf8");
+const textOf = (path: string) => readFileSync(join(import.meta.dir, "../../..", path), "utf8");
+const PAGE = textOf("SECURITY.md");
 
 /** Rights in a text: `contents, checks: read`, `contents: read and checks: read`, scopes, roles. */
 function rightsIn(text: string): string[] {
@@ -67,4 +72,43 @@ test("SECURITY.md gives a gate and a merge no token of Mogplex, and a dashboard 
     "none",
     "`read`",
   ]);
+});
+
+test("SECURITY.md lists the hosts of respond with every address set: the service, the forge and the collector of a trace", async () => {
+  const env = {
+    CI: "true",
+    GITHUB_ACTIONS: "true",
+    GITHUB_API_URL: "https://api.github.com",
+    GITHUB_SERVER_URL: "https://github.com",
+    GITHUB_REPOSITORY: "acme/api",
+    GITHUB_TOKEN: "github-token",
+    MOGPLEX_GIT_TOKEN: "git-token",
+    MOGPLEX_RESULT: "result.json",
+    MOGPLEX_CI_URL: "https://downloads.test/mogplex.mjs",
+    MOGPLEX_WEBHOOK: "https://hooks.test/campaign",
+    OTEL_EXPORTER_OTLP_ENDPOINT: "https://collector.test",
+  };
+  const { stdout } = await world().cli(["permissions", "--for", "respond", "--json"], { env });
+  expect((JSON.parse(stdout) as { net: string[] }).net).toEqual(["mogplex.com", "collector.test", "api.github.com"]);
+  const [, section = ""] = PAGE.replaceAll("\n", " ").split("## What leaves your network");
+  expect(section.slice(0, section.indexOf("|")).trim()).toBe(
+    "`respond` uses only the first six rows, and only those for your CI system and forge. " +
+      "If `OTEL_EXPORTER_OTLP_ENDPOINT` is set, it also uses the trace collector.",
+  );
+  const rows = PAGE.slice(PAGE.indexOf("## What leaves your network")).split("\n").filter((line) => line.startsWith("| "));
+  expect(rows.slice(2, 8).map((row) => /^\| ([^:,|]+)/.exec(row)?.[1]?.trim())).toEqual([
+    "Mogplex",
+    "your CI system",
+    "forge",
+    "`docker.io`",
+    "GitHub",
+    "GitLab",
+  ]);
+});
+
+test("traces.md names the commands that send a trace", () => {
+  const sentence = /[^.]*send one if an endpoint/.exec(textOf("docs/traces.md"))?.[0] ?? "";
+  const names = [...sentence.matchAll(/`([\w-]+)[^`]*`/g)].map(([, name]) => name);
+  const traced = VERBS.filter((verb) => verb.name !== "permissions" && flagsOf(verb).includes(OTEL_FILE));
+  expect([...new Set(names)].sort()).toEqual([...new Set(traced.map(({ name }) => name.split(" ")[0]))].sort());
 });
