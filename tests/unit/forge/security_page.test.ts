@@ -95,7 +95,9 @@ test("SECURITY.md lists the hosts of respond with every address set: the service
     "`respond` uses only the first six rows, and only those for your CI system and forge. " +
       "If `OTEL_EXPORTER_OTLP_ENDPOINT` is set, it also uses the trace collector.",
   );
-  const rows = PAGE.slice(PAGE.indexOf("## What leaves your network")).split("\n").filter((line) => line.startsWith("| "));
+  const rows = PAGE.slice(PAGE.indexOf("## What leaves your network")).split("\n").filter((line) =>
+    line.startsWith("| ")
+  );
   expect(rows.slice(2, 8).map((row) => /^\| ([^:,|]+)/.exec(row)?.[1]?.trim())).toEqual([
     "Mogplex",
     "your CI system",
