@@ -356,7 +356,9 @@ export function compareRuns(run: HistoryRecord, records: readonly HistoryRecord[
   ).reverse();
   const [before] = earlier;
   if (before === undefined) return { before, sentence: null, earlier: [], streak: 1 };
-  const longerMs = run.tookMs === null || before.tookMs === null ? null : run.tookMs - before.tookMs;
+  // The time of an interrupted run only shows when it was stopped.
+  const isInterrupted = run.outcome === "interrupted" || before.outcome === "interrupted";
+  const longerMs = isInterrupted || run.tookMs === null || before.tookMs === null ? null : run.tookMs - before.tookMs;
   const other = earlier.findIndex(({ outcome }) => outcome !== run.outcome);
   const same = other < 0 ? earlier.length : other;
   const [time, verdict] = [timeText(longerMs, before.tookMs ?? 0), verdictText(run.outcome, before.outcome, same)];

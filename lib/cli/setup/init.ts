@@ -132,6 +132,7 @@ export async function initRepository(context: Context): Promise<number> {
   const stages = system.file === PIPELINE_FILE ? stagesOf((path) => readOrNothing(context, path)) : undefined;
   const stage = stages === undefined ? "" : stageLine(stages);
   const safeName = safeNameOf(origin);
+  const isInSubgroup = safeName !== undefined && safeName.split("/").length > 2;
   const respondJobs = respondJobsOf(system, safeName, stage);
   // An existing job keeps its schedule.
   const written = respondJobs.find((each) => each.paths.some((path) => isSameJob(readOrNothing(context, path), each)));
@@ -215,6 +216,14 @@ export async function initRepository(context: Context): Promise<number> {
       `  ${index + 1}. ${host === "" ? step : step.replaceAll("https://GITLAB/", `https://${host}/`)}`
     ),
   );
+  if (isInSubgroup) {
+    steps.say(
+      "",
+      `Mogplex connects repositories through GitHub, so their names are OWNER/NAME, unlike ${safeName}. ` +
+        `Find the name with \`${TOOL} repos list\`, and put it after --repo${recipe.file === "" ? "" : " in the job"}.`,
+      "",
+    );
+  }
   if (file === PIPELINE_FILE) {
     describePipelines(steps, readFile, asks === undefined ? RUN_JOB : respondJob(written?.schedule ?? schedule));
   }
@@ -225,7 +234,7 @@ export async function initRepository(context: Context): Promise<number> {
   else if (recipe.trial !== undefined) steps.say(`Then commit these files, and ${recipe.trial}`);
   else {
     steps.say("Then commit these files, and check the setup:");
-    steps.show(`  ${TOOL} doctor --repo ${safeName ?? "OWNER/NAME"}`);
+    steps.show(`  ${TOOL} doctor --repo ${isInSubgroup ? "OWNER/NAME" : safeName ?? "OWNER/NAME"}`);
   }
   if (file === "") {
     steps.say(

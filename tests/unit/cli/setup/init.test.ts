@@ -512,6 +512,16 @@ test("init --respond names the place of the code on forges other than GitHub, an
     ]);
 });
 
+test("init explains the name of the repository if the remote is in a subgroup, which no repository on GitHub is", async () => {
+  const hint = "so their names are OWNER/NAME, unlike acme/platform/billing.";
+  const stdoutOf = async (path: string) =>
+    (await init(["gitlab"], { ".git/config": `[remote "origin"]\n\turl = git@gitlab.com:${path}.git\n` })).stdout;
+  const stdout = await stdoutOf("acme/platform/billing");
+  expect(stdout.replace(/\s+/g, " ")).toContain(hint);
+  expect(stdout).toContain("doctor --repo OWNER/NAME\n");
+  expect(await stdoutOf("acme/billing")).not.toContain("OWNER/NAME");
+});
+
 test("init --respond lists what to do for a token, a bot and a webhook on GitLab", async () => {
   const { stdout } = await init(["gitlab", "--respond"]);
   expect(stdout.split("\n").filter((line) => /^ {2}\d+\. /.test(line)).map((line) => line.slice(0, 30))).toEqual([
