@@ -12,6 +12,8 @@ import type { ForgeSetup, Threads } from "./threads.ts";
 /** The last three throw a `UsageError` for a wrong setting. */
 interface ForgeCheckOptions {
   isCi: boolean;
+  /** Name of the agent in mentions, without `@`. */
+  agent: string;
   open(): OpenForge;
   /** Value of `--allow-users`; undefined for everybody who can push. */
   allowUsers(): readonly string[] | undefined;
@@ -19,7 +21,7 @@ interface ForgeCheckOptions {
 }
 
 /** Asks the forge of this job and writes nothing. Outside a job every check is skipped. */
-export async function checkForge({ isCi, open, allowUsers, label }: ForgeCheckOptions): Promise<Check[]> {
+export async function checkForge({ isCi, agent, open, allowUsers, label }: ForgeCheckOptions): Promise<Check[]> {
   const names = ["rights", "notes", "label", "branch", "trigger", "schedule", "trigger-variables"];
   if (!isCi) {
     const why = "only a job on the forge can check these: run doctor in a job, too";
@@ -44,7 +46,7 @@ export async function checkForge({ isCi, open, allowUsers, label }: ForgeCheckOp
     await checkBranch(threads, repository.defaultBranch),
     ...workflowFolders === undefined
       ? [checkWebhook(settings), checkSchedule(settings?.polls, "only the role Maintainer can see schedules")]
-      : await checkWorkflow(threads, workflowFolders, repository.defaultBranch),
+      : await checkWorkflow(threads, workflowFolders, repository.defaultBranch, agent),
     // No other forge has this setting.
     ...threads.setup === undefined ? [] : [checkVariables(settings)],
   ];
@@ -178,8 +180,19 @@ function answersComments(text: string): boolean {
   return (isCommand || isAction) && /\bissue_comment\b/.test(eventsOf(bare));
 }
 
+/** The words of which a comment needs one to start a job of the bare workflow; empty if every comment starts it. */
+function filterWords(bare: string): string[] {
+  const calls = /(!\s*)?\b(?:contains|startsWith)\(\s*github\.event\.comment\.body\s*,\s*'([^']*)'\s*\)/g;
+  return [...bare.matchAll(calls)].flatMap(([, not, word = ""]) => not === undefined ? [word] : []);
+}
+
 /** Whether the default branch has the workflow, and how often it polls: comments and labels start no other one. */
-async function checkWorkflow(threads: Threads, folders: readonly string[], branch: string): Promise<Check[]> {
+async function checkWorkflow(
+  threads: Threads,
+  folders: readonly string[],
+  branch: string,
+  agent: string,
+): Promise<Check[]> {
   const name = "trigger";
   const quotedName = JSON.stringify(branch);
   const advice = `Add the workflow of docs/ask.md to ${quotedName}`;
@@ -199,10 +212,19 @@ async function checkWorkflow(threads: Threads, folders: readonly string[], branc
     return [{ ...warning(name, why, how), lacksTrigger: true }, unknown];
   }
   const path = JSON.stringify(found.path);
-  const events = eventsOf(bareWorkflow(found.text));
+  const bare = bareWorkflow(found.text);
+  const events = eventsOf(bare);
   const schedule = checkSchedule(
     [...events.matchAll(/\bcron["']?\s*:\s*["']?([^"'}\n]+)/g)].map(([, cron = ""]) => cron),
   );
+  const mention = `@${agent}`;
+  const words = filterWords(bare);
+  // GitHub compares without case.
+  if (words.length > 0 && !words.some((word) => mention.toLowerCase().includes(word.toLowerCase()))) {
+    const why = `the "if" of ${path} needs ${JSON.stringify(words[0])} in a comment, but the name is ${mention}`;
+    const how = `Change the "if", or set MOGPLEX_RESPOND_NAME to the same name in the "env" of the job`;
+    return [warning(name, why, how), schedule];
+  }
   if (/\bissues\b/.test(events)) {
     return [ok(name, `${path} of ${quotedName} calls respond for comments and labels`), schedule];
   }

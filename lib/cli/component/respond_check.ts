@@ -8,7 +8,7 @@ import { EXIT } from "../../exit_codes.ts";
 import { checkForge } from "../../forge/check_forge.ts";
 import { openOneShot } from "../context.ts";
 import { openJobForge } from "../job/open_forge.ts";
-import { MENTION_LABEL } from "../options.ts";
+import { MENTION_LABEL, MENTION_NAME } from "../options.ts";
 import { readAllowUsers } from "../settings.ts";
 import type { Context } from "../verb.ts";
 
@@ -29,6 +29,7 @@ export async function checkRespond(context: Context): Promise<number> {
     await checkToken(context),
     ...await checkForge({
       isCi,
+      agent: option(MENTION_NAME) ?? "mogplex",
       open: () => openJobForge(context),
       allowUsers: () => readAllowUsers(context),
       label: () => option(MENTION_LABEL) ?? "mogplex",

@@ -19,6 +19,7 @@ import {
   KEY_PART,
   KEY_SCOPE,
   MENTION_LABEL,
+  MENTION_NAME,
   oneOf,
   ORIGIN_HOST,
   OUT,
@@ -150,6 +151,7 @@ function checkForgeOf(context: Context): Promise<Check[]> {
   const { option, platform: { isCi } } = context;
   return checkForge({
     isCi,
+    agent: option(MENTION_NAME) ?? "mogplex",
     open: () => openJobForge(context),
     allowUsers: () => readAllowUsers(context),
     label: () => option(MENTION_LABEL) ?? "mogplex",
@@ -297,6 +299,7 @@ export const doctorVerb: Verb = {
     REPO,
     ORIGIN_HOST,
     ALLOW_USERS,
+    MENTION_NAME,
     MENTION_LABEL,
     [PULL_REQUEST],
     [KEY_SCOPE, KEY_PART],

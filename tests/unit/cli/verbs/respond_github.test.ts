@@ -311,8 +311,8 @@ test("doctor --for respond goes by the scopes of a classic token, and says that 
 });
 
 /** State and words of a check of `doctor --for respond`: by default of the one that looks for the workflow. */
-async function checkOf(at: At, wanted = "trigger"): Promise<string> {
-  const { stdout } = await respond(at, commented({ id: 1 }), "command", ["doctor", "--for", "respond", "--json"]);
+async function checkOf(at: At, wanted = "trigger", env: Record<string, string> = {}): Promise<string> {
+  const { stdout } = await respond(at, commented({ id: 1 }), "command", ["doctor", "--for", "respond", "--json"], env);
   const { checks } = JSON.parse(stdout) as { checks: { name: string; state: string; finding: string }[] };
   const found = checks.find(({ name }) => name === wanted);
   return `${found?.state}: ${found?.finding}`;
@@ -356,6 +356,24 @@ for (const [what, text, words] of WORKFLOWS) {
     expect(await checkOf(at)).toBe(words);
   });
 }
+
+test("doctor --for respond compares the name of the agent with the filter of the workflow on GitHub", async () => {
+  const renamed = EXAMPLE.replace("'@mogplex'", "'@robot'");
+  const needs = (word: string, name: string) =>
+    `warning: the "if" of ".github/workflows/a.yml" needs "${word}" in a comment, but the name is @${name}`;
+  const cases: readonly (readonly [text: string, env: Record<string, string>, words: string])[] = [
+    [EXAMPLE, { MOGPLEX_RESPOND_NAME: "robot" }, needs("@mogplex", "robot")],
+    [EXAMPLE, { MOGPLEX_RESPOND_NAME: "Mogplex" }, OK],
+    [renamed, { MOGPLEX_RESPOND_NAME: "robot" }, OK],
+    [renamed, {}, needs("@robot", "mogplex")],
+    [ACTION, { MOGPLEX_RESPOND_NAME: "robot" }, OK],
+  ];
+  for (const [text, env, words] of cases) {
+    const at = place();
+    at.github.files.set(".github/workflows/a.yml", text);
+    expect([env, await checkOf(at, "trigger", env)]).toEqual([env, words]);
+  }
+});
 
 test("doctor --for respond says how often the workflow on GitHub polls", async () => {
   const schedules = [
