@@ -187,13 +187,13 @@ class NoteWriter {
     this.#place = place;
   }
 
-  #what(verb: string): string {
-    return `${verb} the ${this.#place.noun} on ${this.#place.where}`;
+  #what(verb: "look for" | "update" | "create"): string {
+    return `${verb} ${verb === "look for" ? "an earlier" : "the"} ${this.#place.noun} on ${this.#place.where}`;
   }
 
   /** Our oldest note with the marker. */
   async find(marker: string): Promise<NoteRow | undefined> {
-    const what = this.#what("find");
+    const what = this.#what("look for");
     let note: NoteRow | undefined;
     const { isWhole } = await this.#place.find(this.#client, what, async (rows) => {
       for (const row of rows) {
@@ -216,7 +216,7 @@ class NoteWriter {
 
   /** Null if the token is not allowed to read it. */
   async #whoAmI(): Promise<number | null> {
-    return (await this.#client.getShown(this.#what("find"), this.#place.userPath, userSchema))?.id ?? null;
+    return (await this.#client.getShown(this.#what("look for"), this.#place.userPath, userSchema))?.id ?? null;
   }
 
   async update(id: number, body: string): Promise<WrittenNote> {

@@ -14,7 +14,7 @@ import { type ThreadPlace, wordsOf } from "../threads.ts";
 export const GITLAB_TOKEN_NEEDS = `the scope "api" and at least the role Reporter in the project of the merge request`;
 
 function meaning(status: number, token: string): string | undefined {
-  if (status === 403) return `${token} cannot do this: it needs ${GITLAB_TOKEN_NEEDS}`;
+  if (status === 403) return `${token} lacks a permission: it needs ${GITLAB_TOKEN_NEEDS}`;
   if (status === 404) return `GitLab does not show the merge request to ${token}, which needs ${GITLAB_TOKEN_NEEDS}`;
   return undefined;
 }

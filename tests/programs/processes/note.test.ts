@@ -76,7 +76,7 @@ const FAULTS: readonly [fault: () => Fault, words: string][] = [
     () => refusal(401),
     "GitLab refuses the token in variable TEAM_TOKEN, which is unknown, expired or revoked (HTTP 401",
   ],
-  [() => refusal(403), "the token in variable TEAM_TOKEN cannot do this"],
+  [() => refusal(403), "the token in variable TEAM_TOKEN lacks a permission"],
   [() => refusal(404), "GitLab does not show the merge request to the token"],
   [() => refusal(302), "the answer is a redirect, which would lose the token"],
 ];
@@ -120,7 +120,7 @@ test("a job keeps its verdict when GitLab refuses it, in one notice", async () =
     for (let count = 0; count < 10; count++) gitlab.faults.push({ match: /./, fault: fault() });
     const { code, stderr } = await job("<agent-failure>", gitlab);
     expect({ code, lines: stderr.split("\n").length }).toEqual({ code: 1, lines: 2 });
-    expect(stderr).toStartWith("note: Cannot find the note on merge request !7: ");
+    expect(stderr).toStartWith("note: Cannot look for an earlier note on merge request !7: ");
     expect(stderr).toContain(words);
   }));
 });

@@ -101,7 +101,7 @@ test("writeNote() gives up on a merge request with more notes than GitLab permit
   const server = gitlabServer("42", "7");
   for (let index = 0; index < 5_001; index++) server.add("x");
   expect((await write(server)).error).toBe(
-    "Cannot find the note on merge request !7: merge request !7 has too many comments",
+    "Cannot look for an earlier note on merge request !7: merge request !7 has too many comments",
   );
   expect(server.requests.length).toBe(50);
 });
@@ -169,9 +169,9 @@ const REFUSALS: readonly [why: string, token: Partial<ServedToken> | undefined, 
   [
     "a token that may only read",
     { scopes: ["read_api"] },
-    `cannot do this: it needs the scope "api" and at least the role`,
+    `lacks a permission: it needs the scope "api" and at least the role`,
   ],
-  ["a token without any right", { scopes: [] }, `cannot do this: it needs the scope "api"`],
+  ["a token without any right", { scopes: [] }, `lacks a permission: it needs the scope "api"`],
   ["a guest", { role: 10 }, "GitLab does not show the merge request to the token in variable GITLAB_TOKEN"],
 ];
 
@@ -193,13 +193,13 @@ for (const [why, fields, words] of REFUSALS) {
 test("writeNote() follows no redirect, and takes a page for no answer", async () => {
   const moved = fault(gitlabServer("42", "7"), /./, page(302, { location: "https://evil.example/api/v4" }));
   expect((await write(moved)).error).toBe(
-    "Cannot find the note on merge request !7: the answer is a redirect, which would lose the token: " +
+    "Cannot look for an earlier note on merge request !7: the answer is a redirect, which would lose the token: " +
       `has the host moved, or does it need a login? (HTTP 302, content type "text/html")`,
   );
   expect(moved.requests.length).toBe(1);
   const proxy = fault(gitlabServer("42", "7"), /./, ...Array(20).fill(0).map(() => page(200)));
   expect((await write(proxy)).error).toBe(
-    "Cannot find the note on merge request !7: the answer is not from GitLab's API " +
+    "Cannot look for an earlier note on merge request !7: the answer is not from GitLab's API " +
       `(HTTP 200, content type "text/html")`,
   );
 });

@@ -187,7 +187,7 @@ const json = (status: number) =>
   });
 const FAULTS: readonly [name: string, fault: () => Fault, words: string][] = [
   ["401", () => json(401), "GitLab refuses the token in variable GITLAB_TOKEN"],
-  ["403", () => json(403), "the token in variable GITLAB_TOKEN cannot do this"],
+  ["403", () => json(403), "the token in variable GITLAB_TOKEN lacks a permission"],
   ["404", () => json(404), "GitLab does not show the merge request to the token"],
   ["a page of a proxy", () => page(403), "something in between, such as a proxy, answered instead of GitLab"],
   ["500", () => page(500), "GitLab has a problem"],
@@ -219,7 +219,7 @@ test("the verdict stays the last line of --json when there is a notice about the
   gitlab.tokens.clear();
   const { stdout, stderr } = await job({ gitlab, args: [...RUN, "--json"] });
   expect(JSON.parse(stdout.trim().split("\n").at(-1) ?? "")).toMatchObject({ outcome: "success", exitCode: 0 });
-  expect(stderr).toStartWith("note: Cannot find the note");
+  expect(stderr).toStartWith("note: Cannot look for an earlier note");
 });
 
 test("an interrupted job says in its note what became of the run", async () => {
