@@ -256,6 +256,8 @@ const READERS =
 const FIND_REPOSITORY =
   `Check that \`${TOOL} repos list\` shows your repository, with the token in the variable MOGPLEX_API_KEY. Mogplex connects repositories through GitHub, and delivers branches and pull requests there. If the list shows a different name for it, put that name after --repo in the job.`;
 
+const MAKE_LABEL = "If labels should start agents, create the label mogplex.";
+
 const TURN_ON_ACTIONS = "Turn on Actions in the settings of the repository.";
 
 const CLEAN_STEP = `      - name: Cancel the agent if the job was cancelled
@@ -309,7 +311,7 @@ ${CLEAN_STEP}${keep}`,
       needs: isGithub
         ? "secret MOGPLEX_API_KEY"
         : "secrets MOGPLEX_API_KEY and RESPOND_TOKEN (token of a bot user, scopes read:user, write:issue, read:repository)",
-      steps: isGithub ? [MAKE_TOKEN, storeSecret("MOGPLEX_API_KEY"), READERS] : [
+      steps: isGithub ? [MAKE_TOKEN, storeSecret("MOGPLEX_API_KEY"), READERS, MAKE_LABEL] : [
         MAKE_TOKEN,
         FIND_REPOSITORY,
         storeSecret("MOGPLEX_API_KEY"),
@@ -317,10 +319,13 @@ ${CLEAN_STEP}${keep}`,
         "Create a user for the bot. If the repository is private, give it read access. Create a token for this user with the scopes read:user, write:issue and read:repository.",
         storeSecret("RESPOND_TOKEN"),
         "Put the names of the users who can ask in the variable MOGPLEX_RESPOND_ALLOW_USERS (recommended): Settings > Actions > Variables. Alternatively, to let anyone who can push ask, make the bot an administrator of the repository. Anyone who can push can then become an administrator: docs/ask.md.",
+        MAKE_LABEL,
       ],
       remains: [
         secret("MOGPLEX_API_KEY"),
-        ...isGithub ? [] : [secret("RESPOND_TOKEN"), "the bot's user and its token"],
+        ...isGithub
+          ? ["the environment of that secret, if you created one: Settings > Environments"]
+          : [secret("RESPOND_TOKEN"), "the bot's user and its token"],
         variablesOfRespond(
           isGithub ? "Settings > Secrets and variables > Actions > Variables" : "Settings > Actions > Variables",
         ),
@@ -460,7 +465,8 @@ ${GITLAB_ARTIFACTS}    reports:
         `Keep all other jobs out of these pipelines: ${keepOthersOut(notOfRespond(schedule))}`,
         'Do not let anyone pass variables to pipelines: Settings > CI/CD > Variables, "No one allowed". Otherwise anyone with the trigger token can run code in the job.' +
         (schedule === "none" ? "" : " A schedule that you created before keeps its variable."),
-        "After the commit, check the setup: run a new pipeline on the default branch (Build > Pipelines > New pipeline), and start its job mogplex-respond.",
+        MAKE_LABEL,
+        "After the commit, check the setup: run a new pipeline on the default branch (Build > Pipelines > New pipeline), and start its job mogplex-respond. The pipeline also runs your other jobs, including deployments, unless their rules exclude the source web.",
       ],
       remains: [
         VARIABLE,

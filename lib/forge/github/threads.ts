@@ -288,7 +288,7 @@ export class GithubThreads implements Threads {
     const fields = "... on IssueComment { lastEditedAt } ... on PullRequestReviewComment { lastEditedAt }";
     const query = `query($id: ID!) { node(id: $id) { ${fields} } }`;
     const { data } = await this.#query(
-      `read when comment ${id} was edited`,
+      `read when comment ${id} was last edited`,
       query,
       { id: row.node_id },
       editedSchema,

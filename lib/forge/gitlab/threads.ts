@@ -286,7 +286,7 @@ export class GitlabThreads implements Threads {
   async #editedAt({ id, created_at: created, updated_at: updated }: Note): Promise<string | null> {
     const query = "query($id: NoteID!) { note(id: $id) { lastEditedAt } }";
     const answer = await orNull(this.#client.call({
-      what: `read when note ${id} was edited`,
+      what: `read when note ${id} was last edited`,
       path: "/../graphql",
       body: { query, variables: { id: `gid://gitlab/Note/${id}` } },
       read: (value) => z.safeParse(editedSchema, value).data,

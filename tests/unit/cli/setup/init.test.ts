@@ -534,7 +534,8 @@ test("init --respond lists what to do for a token, a bot and a webhook on GitLab
     "  7. Create an hourly schedule",
     "  8. Keep all other jobs out o",
     "  9. Do not let anyone pass va",
-    "  10. After the commit, check ",
+    "  10. If labels should start a",
+    "  11. After the commit, check ",
   ]);
   expect(stdout).toEndWith(
     "Then commit these files, and follow the last step. docs/ask.md explains the other steps.\n",
@@ -887,6 +888,12 @@ test("init --uninstall lists what is left outside of the repository by name", as
   const token = "  - the token of this repository in the Mogplex app: Settings > Mogplex Keys";
   expect(await left("github")).toEqual([
     "  - the secret MOGPLEX_API_KEY: Settings > Secrets and variables > Actions",
+    token,
+  ]);
+  expect(await left("github", "--respond")).toEqual([
+    "  - the secret MOGPLEX_API_KEY: Settings > Secrets and variables > Actions",
+    "  - the environment of that secret, if you created one: Settings > Environments",
+    "  - the variables MOGPLEX_RESPOND_ALLOW_USERS and MOGPLEX_RESPOND_LIMIT, if you set them: Settings > Secrets and variables > Actions > Variables",
     token,
   ]);
   expect(await left("gitlab", "--respond")).toEqual([
