@@ -51,7 +51,7 @@ ${table(HEAD, rows)}
 
 ## By hand
 
-These programs need a server, or are not in a package registry, so the lab cannot run them.
+The lab cannot run these programs, because they need a server or are not in a package registry.
 
 ${table(HEAD, BY_HAND.map(({ system, version, tried, found, date: month }) => [system, version, tried, found, month]))}
 `;

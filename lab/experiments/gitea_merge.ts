@@ -396,7 +396,7 @@ export const GITEA_MERGE: readonly Experiment[] = [
     system: "Gitea, Forgejo",
     programs: [GITEA, GIT],
     tried:
-      "a campaign of 30 repositories from the plan to the merges of its waves, killed 20 times, a quarter of the requests failing: nothing is merged twice, and nothing that was not approved at its commit by somebody else",
+      "a campaign of 30 repositories, from the plan to the merges by its waves, is killed 20 times while a quarter of its requests fail: nothing is merged twice, or without somebody else's approval of its commit",
     byName: true,
     limitSeconds: 1800,
     run: merge,

@@ -250,7 +250,7 @@ async function campaignInGit(bench: Bench): Promise<void> {
 export const GITLAB: readonly Experiment[] = [
   {
     name: "gitlab-ends",
-    system: "GitLab, jobs in a script as the runner makes it",
+    system: "GitLab, jobs in a script like the runner's",
     programs: [BASH],
     tried:
       "no runner: the component run and plain-job.yml in a real bash, in both forms of the rebuilt script of shells/bash.go: exit codes 0, 1, 64, 124",

@@ -67,7 +67,7 @@ async function shells(bench: Bench): Promise<void> {
 /** The experiment with shells. */
 export const SHELL_EXPERIMENTS: readonly Experiment[] = [{
   name: "shells",
-  system: "Runners with a shell alone",
+  system: "Runners with only a shell",
   programs: [CURL, JQ],
   tried: `mogplex-run.sh succeeds, fails and is stopped in ${SHELLS.map(({ name }) => name).join(", ")}`,
   limitSeconds: 240,

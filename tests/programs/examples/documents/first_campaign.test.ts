@@ -13,7 +13,7 @@ const PAGE = "docs/first-campaign.md";
 /** Separates the outputs of the blocks. */
 const MARK = "=== end of block ===";
 /** The blocks below this heading have no output in the page. */
-const MORE = "## Try also";
+const MORE = "## More to try";
 /** Run before it is run to the end, with Ctrl-C in between. */
 const INTERRUPTED = "node mogplex.mjs campaign run campaign.yml --dir second";
 /** Takes minutes, because of the limit of requests. */
