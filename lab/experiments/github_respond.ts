@@ -116,7 +116,7 @@ async function ofUsers(bench: Bench, text: string): Promise<void> {
   await withProject(bench, text, service, async (github, play) => {
     for (
       const [users, isFailure, reason] of [
-        ["kim", false, "no run: the user who asked is not in --allow-users"],
+        ["kim", false, "no run: the user who asked is not in MOGPLEX_RESPOND_ALLOW_USERS"],
         ["", true, "Cannot use MOGPLEX_RESPOND_ALLOW_USERS because it must be names of users"],
       ] as const
     ) {

@@ -516,7 +516,7 @@ export class Decider {
     if (owned === "unknown") {
       return {
         reason: `the forge does not show that only users who ${
-          whoMayAsk(this.#world.settings.allowUsers)
+          whoMayAsk(this.#world.settings)
         } have changed title and description. ${instead}`,
       };
     }

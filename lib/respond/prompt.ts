@@ -7,7 +7,7 @@ import type { PullNoun, Thread, ThreadComment } from "../forge/threads.ts";
 import type { Redact } from "../run/clean.ts";
 import { formatCount } from "../text/duration.ts";
 import { plainText, quoted } from "../text/plain_text.ts";
-import type { OwnsText } from "./rights.ts";
+import type { OwnsText, RespondSettings } from "./rights.ts";
 
 /** Longest task, in UTF-16 units. A longer one is refused: half a task is a different task. */
 export const MAX_TASK = 20_000;
@@ -34,8 +34,8 @@ export interface Told {
 }
 
 /** The users who may ask, as the end of a clause. */
-export function whoMayAsk(allowUsers: readonly string[] | null): string {
-  return allowUsers === null ? "can push" : "are in --allow-users";
+export function whoMayAsk({ allowUsers, usersFrom }: Pick<RespondSettings, "allowUsers" | "usersFrom">): string {
+  return allowUsers === null ? "can push" : `are in ${usersFrom}`;
 }
 
 /**
@@ -44,7 +44,7 @@ export function whoMayAsk(allowUsers: readonly string[] | null): string {
  */
 export function leftOutOf(
   { isTask, ownsText, leftOut, internal, hasAnswer }: Told,
-  { template, allowUsers }: { template: string | undefined; allowUsers: readonly string[] | null },
+  { template, allowUsers, usersFrom }: Pick<RespondSettings, "template" | "allowUsers" | "usersFrom">,
 ): string | undefined {
   const shows = (...names: readonly string[]) =>
     template === undefined || [...template.matchAll(PLACES)].some(([, name = ""]) => names.includes(name));
@@ -58,7 +58,7 @@ export function leftOutOf(
   const what = parts.length > 1 || comments > 1 ? "them" : "it";
   const last = parts.at(-1) ?? "";
   const list = parts.length > 1 ? `${parts.slice(0, -1).join(", ")} and ${last}` : last;
-  const who = `someone who ${allowUsers === null ? "cannot push" : "is not in --allow-users"}`;
+  const who = `someone who ${allowUsers === null ? "cannot push" : `is not in ${usersFrom}`}`;
   const sentences = [
     ...isChanged ? ["Left out: title and description, because somebody changed them after the task was given."] : [],
     ...parts.length === 0 ? [] : [`Left out: ${list}, because ${who} wrote ${what} or could have changed ${what}.`],

@@ -12,8 +12,12 @@ export interface RespondSettings {
   readonly label: string;
   /** Names of the users who may ask, in lower case, as `kim` or `kim=12` with the number of the account; null: those who can push. */
   readonly allowUsers: readonly string[] | null;
+  /** The flag or variable with these names, for messages. */
+  readonly usersFrom: string;
   /** In 24 hours in the repository. */
   readonly limit: number;
+  /** The flag or variable with this limit, for messages. */
+  readonly limitFrom: string;
   readonly template: string | undefined;
   /** Whether people other than the members may see the log of the job. */
   readonly isPublic: boolean;
@@ -55,12 +59,14 @@ export class Rights {
 
   /** What a user without the right lacks, as the end of a clause. @param where Added after the right to push. */
   lack(where = ""): string {
-    return this.#settings.allowUsers === null ? `cannot push${where}` : "is not in --allow-users";
+    const { allowUsers, usersFrom } = this.#settings;
+    return allowUsers === null ? `cannot push${where}` : `is not in ${usersFrom}`;
   }
 
   /** What a user lacks who had the right when asking, as the end of a clause. */
   lackNow(where = ""): string {
-    return this.#settings.allowUsers === null ? `can no longer push${where}` : "is no longer in --allow-users";
+    const { allowUsers, usersFrom } = this.#settings;
+    return allowUsers === null ? `can no longer push${where}` : `is no longer in ${usersFrom}`;
   }
 
   /** Whether a user can ask; an error if the forge does not show it. */

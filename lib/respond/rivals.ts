@@ -177,8 +177,9 @@ export class Rivals {
   }
 
   get #limitReason(): string {
-    if (this.#world.settings.limit === 0) return "mentions are turned off in this repository (`--limit 0/day`)";
-    return `the limit of ${formatCount(this.#world.settings.limit, "run")} a day is reached`;
+    const { limit, limitFrom } = this.#world.settings;
+    if (limit === 0) return `mentions are turned off in this repository (${limitFrom} is 0/day)`;
+    return `the limit of ${formatCount(limit, "run")} a day is reached`;
   }
 
   /** Our notes of the last 24 hours in all threads. Their codes are ignored: a changed note is counted, too. */

@@ -51,15 +51,21 @@ import { announce } from "./run_follow.ts";
 const DAY_MS = 86_400_000;
 
 function readSettings(context: Context): RespondSettings {
-  const { option } = context;
+  const { option, flags } = context;
   const path = option(TEMPLATE);
   const template = path === undefined ? undefined : readCheckoutFile(context, path, "read template");
   if (template !== undefined) checkTemplate(template);
+  const limit = readDailyLimit(context);
+  const limitText = flags.get(DAILY_LIMIT);
+  const isLimitFlag = limitText !== undefined && DAILY_LIMIT.parse(limitText, DAILY_LIMIT.name) === limit;
   return {
     name: option(MENTION_NAME) ?? "mogplex",
     label: option(MENTION_LABEL) ?? "mogplex",
     allowUsers: readAllowUsers(context) ?? null,
-    limit: readDailyLimit(context),
+    usersFrom: flags.get(ALLOW_USERS) === undefined ? ALLOW_USERS.variable : `--${ALLOW_USERS.name}`,
+    limit,
+    // The lower one applies.
+    limitFrom: isLimitFlag ? `--${DAILY_LIMIT.name}` : DAILY_LIMIT.variable,
     template,
     isPublic: ["public", "internal"].includes(context.io.env("CI_PROJECT_VISIBILITY") ?? ""),
   };

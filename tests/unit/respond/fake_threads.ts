@@ -156,7 +156,9 @@ export const SETTINGS: RespondSettings = {
   name: "mogplex",
   label: "mogplex",
   allowUsers: null,
+  usersFrom: "--allow-users",
   limit: 20,
+  limitFrom: "--limit",
   template: undefined,
   isPublic: false,
 };

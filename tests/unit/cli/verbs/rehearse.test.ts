@@ -91,7 +91,7 @@ const DECISIONS: readonly (readonly [args: string[], decision: string, line: str
   [
     ["--text", "@mogplex go", "--limit", "0/day"],
     "no run would start",
-    "no run: mentions are turned off in this repository (`--limit 0/day`)",
+    "no run: mentions are turned off in this repository (--limit is 0/day)",
   ],
   [["--text", "@mogplex go", "--as", "dependabot[bot]"], "no run would start", "no run: a bot wrote the comment"],
   [["--text", "@mogplex go", "--as", "project_12_bot_a1"], "a run would start", "asked by project_12_bot_a1"],

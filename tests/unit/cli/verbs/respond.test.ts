@@ -260,6 +260,28 @@ test("respond refuses an empty variable for the users on GitLab, where somebody 
   }
 });
 
+test("respond names the variable in its reason when the users or the limit come from there", async () => {
+  const cases = [
+    [[], { MOGPLEX_RESPOND_ALLOW_USERS: "lee" }, "the user who asked is not in MOGPLEX_RESPOND_ALLOW_USERS"],
+    [
+      [],
+      { MOGPLEX_RESPOND_LIMIT: "0/day" },
+      "mentions are turned off in this repository (MOGPLEX_RESPOND_LIMIT is 0/day)",
+    ],
+    [
+      ["--limit", "5/day"],
+      { MOGPLEX_RESPOND_LIMIT: "0/day" },
+      "mentions are turned off in this repository (MOGPLEX_RESPOND_LIMIT is 0/day)",
+    ],
+    [["--limit", "0/day"], {}, "mentions are turned off in this repository (--limit is 0/day)"],
+  ] as const;
+  for (const [args, env, reason] of cases) {
+    const at = place();
+    const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+    expect((await respond(at, payload(note), [...args], env)).stdout).toBe(`no run: ${reason}\n`);
+  }
+});
+
 test("respond refuses a name of --allow-users that another account has by now", async () => {
   const at = place();
   const args = ["--allow-users", "kim=2,lee=2"];
