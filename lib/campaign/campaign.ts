@@ -489,15 +489,19 @@ class Step {
         advice: needsRetry(view) ? "retry what did not succeed" : "review what has finished, then approve it",
       };
     }
-    if (state === "stopped") {
+    const { running, "needs-input": asking } = memory.counts;
+    // What a person has stopped stays stopped when an answered run has ended.
+    if (state === "stopped" || memory.stopped !== null && isAtRest(memory)) {
       const advice = needsRetry(view)
         ? "`campaign retry` for the canary's items, then `campaign resume`, let it continue"
         : view.gateReason === undefined
         ? "`campaign resume` lets it continue"
         : "`campaign resume`, then `campaign approve`, let it continue";
-      return { state, view, why: reason ?? state, advice };
+      const waits = asking === 0
+        ? ""
+        : `, and ${formatCount(asking, "run")} ${asking === 1 ? "waits" : "wait"} for an answer`;
+      return { state: "stopped", view, why: `${reason ?? state}${waits}`, advice };
     }
-    const { running, "needs-input": asking } = memory.counts;
     const asks = asking === 0 ? "" : `, ${asking} waiting for an answer`;
     const why = `${formatCount(running, "run")} active${asks}, and ${
       formatCount(toStartCount(memory), "item")

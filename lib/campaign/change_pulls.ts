@@ -144,7 +144,7 @@ interface Planning {
 
 async function planChange(planning: Planning, view: CampaignView): Promise<ChangePlan> {
   const { opened, store, attempted, change, options: { onNotice } } = planning;
-  const { items } = selectItems({ opened, store, attempted, view, onNotice }, change.select, false);
+  const { items } = selectItems({ opened, store, attempted, view, onNotice }, change.select, []);
   return change.kind === "ask" ? await planAsk(planning, items, view) : await planClose(planning, items);
 }
 

@@ -155,13 +155,19 @@ async function decideHere(
     const { items, text, acts } = result;
     if (dryRun) return { items, text: `dry run, nothing was recorded; without --dry-run: ${text}`, view: view() };
     store = await reopen(opened) ?? store;
-    if (acts.length === 0) return { items, text, view: view() };
+    // A canary that was cancelled or skipped has ended: what comes next depends on it.
+    const recordGate = async (store: Store) => {
+      const gate = decision.kind === "stop" || decision.kind === "skip" ? gateDue(store.memory) : undefined;
+      if (gate !== undefined) await store.record(gate);
+    };
+    if (acts.length === 0) {
+      await recordGate(store);
+      return { items, text, view: view() };
+    }
     await opened.home.flush();
     recorded = result;
     const { texts, error, leavesCancels } = await actHere(opened, store, new Set(acts), options, internals);
-    // A canary that was cancelled has not succeeded: what comes after the stop depends on it.
-    const gate = decision.kind === "stop" ? gateDue(store.memory) : undefined;
-    if (gate !== undefined) await store.record(gate);
+    await recordGate(store);
     return { items, text: [text, ...texts].join("; "), view: view(), error, leavesCancels };
   });
 }
@@ -215,15 +221,15 @@ type Selecting = Pick<Deciding, "opened" | "store" | "attempted" | "view" | "onN
 /**
  * Items that match a selection, and the ones that it names in full instead of with a glob.
  *
- * @param byName Whether a succeeded item is selected only by its whole name: a glob must not bring a second pull request to everything that it
- * matches.
+ * @param byName Verdicts of the items that are selected only by their whole name: a glob must not bring a second pull request to everything that
+ * it matches.
  * @throws {UsageError} when there is nothing to select by, no item matches, or a name in `only` is not the name of an item, even if others are:
  * anyone who mistypes one of several names must notice it before anything happens.
  */
 export function selectItems(
   deciding: Selecting,
   { failed, cause, only = [], shortIds = false }: Selection,
-  byName = true,
+  byName: readonly ItemState[] = WELL,
 ): { items: ItemMemory[]; named: ItemMemory[] } {
   const { opened, store, attempted, view: { causes, items: viewItems } } = deciding;
   if (!failed && cause === undefined && only.length === 0) {
@@ -236,7 +242,7 @@ export function selectItems(
     const fits = ({ item, state, starts }: ItemMemory) =>
       runId === undefined
         ? [item.repository, item.id, names.get(item.id) ?? item.id].some((name) => matchesGlob(glob, name)) &&
-          (!byName || !WELL.includes(state) || isName(glob))
+          (!byName.includes(state) || isName(glob))
         : starts.some((start) => start.runId?.toLowerCase() === runId);
     return { glob, items: all.filter(fits) };
   });
@@ -460,7 +466,7 @@ async function recordDecision(
 async function recordRetry(deciding: Deciding, { select, adopt, reason }: Of<"retry">): Promise<Recorded> {
   const { opened, store, attempted, by, dryRun, view } = deciding;
   const followUp = followUpOf(view, select.cause);
-  const items = retriable(selectItems(deciding, select).items, attempted);
+  const items = retriable(selectItems(deciding, select, [...WELL, "skipped"]).items, attempted);
   if (followUp !== undefined) checkFollowUp(items, attempted, adopt);
   else if (adopt === undefined) await checkSameTask(deciding, items);
   const { user } = opened;

@@ -97,7 +97,7 @@ export async function mergeCampaign(
     // What has succeeded is what is merged, so a glob selects it as well.
     const selection = cause === undefined && only.length === 0
       ? null
-      : selectItems(selecting, { cause, only, shortIds }, false);
+      : selectItems(selecting, { cause, only, shortIds }, []);
     const chosen = selection && idsOf(selection.items);
     const items = selection?.items ?? [...memory.items.values()];
     checkMergeTokens(items, places, "person");

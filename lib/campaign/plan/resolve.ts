@@ -98,7 +98,7 @@ export class RequestPace {
     if (waitMs <= 0) return;
     if (waitMs >= TOLD_MS && (this.#sentAt.at(-REQUEST_BUDGET) ?? 0) <= this.#earlierUntil) {
       this.#earlierUntil = -Infinity;
-      this.#tell(`earlier commands used most of them, so the next one is sent in ${formatDuration(waitMs)}`);
+      this.#tell(`most of them are used up, so the next one is sent in ${formatDuration(waitMs)}`);
     }
     await clock.sleep(waitMs, { signal });
   }

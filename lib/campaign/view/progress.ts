@@ -268,8 +268,14 @@ function canaryReason(canaryItems: readonly ItemMemory[], gate: "automatic" | "m
     return `${bad.length} of ${canaryItems.length} canary items did not succeed: ${names}${more}`;
   }
   if (gate === "automatic") return null;
-  const how = canaryItems.every(({ state }) => state === "succeeded") ? "succeeded" : "succeeded or needed no change";
-  return `${canaryItems.length === 1 ? "the canary item" : `${canaryItems.length} canary items`} ${how}`;
+  const isOne = canaryItems.length === 1;
+  const states = new Set(canaryItems.map(({ state }) => state));
+  const ends = [
+    ...states.has("succeeded") ? ["succeeded"] : [],
+    ...states.has("unchanged") ? ["needed no change"] : [],
+    ...states.has("skipped") ? [`${isOne ? "was" : "were"} skipped`] : [],
+  ];
+  return `${isOne ? "the canary item" : `${canaryItems.length} canary items`} ${ends.join(" or ")}`;
 }
 
 function canaryGate(memory: CampaignMemory): GateRecord | undefined {

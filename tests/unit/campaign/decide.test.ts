@@ -346,6 +346,17 @@ test("items that are skipped are not started, and a skip ends the campaign well"
   expect((await world.run()).view.counts.skipped).toBe(3);
 });
 
+test("decideCampaign() retries a skipped item only by its name", async () => {
+  const world = campaignWorld({ count: 3, scenarios: "play: agent-failure" });
+  await world.run();
+  await world.decide(skip({ only: [project(2)] }));
+  expect((await world.decide(retry({ only: ["acme/*"] }), { dryRun: true })).items).toEqual([
+    `${project(1)}@main`,
+    `${project(3)}@main`,
+  ]);
+  expect((await world.decide(retry({ only: ["acme/*", project(2)] }))).items.length).toBe(3);
+});
+
 test("an item that is skipped while its run is at work ends as its run does when that is good, else skipped", async () => {
   const world = campaignWorld({
     count: 2,

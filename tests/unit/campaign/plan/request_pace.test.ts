@@ -70,7 +70,7 @@ test("RequestPace counts the requests of earlier processes, and says once that i
   for (let count = 0; count < 3; count++) await request();
   expect(clock.now()).toBe(MINUTE + 31_000);
   expect(told).toEqual([
-    "the service allows 60 requests a minute per token; earlier commands used most of them, so the next one is sent in 30 s",
+    "the service allows 60 requests a minute per token; most of them are used up, so the next one is sent in 30 s",
   ]);
 });
 

@@ -42,6 +42,17 @@ test("an unchanged canary is good, and one that fails closes the gate", async ()
   expect([code, view.state, view.counts.succeeded, view.counts.failed]).toEqual([1, "done", 3, 1]);
 });
 
+test("a manual gate no longer names a canary item that has been skipped", async () => {
+  for (const size of [1, 2]) {
+    const world = campaignWorld({ count: 4, scenarios: FIRST_FAILS, file: { canary: { size, gate: "manual" } } });
+    await world.run();
+    await world.decide({ kind: "skip", select: { only: [project(1)] }, reason: "done by hand" });
+    const { state, stateReason } = await world.read();
+    const reason = size === 1 ? "the canary item was skipped" : "2 canary items succeeded or were skipped";
+    expect([state, stateReason]).toEqual(["gated", reason]);
+  }
+});
+
 test("the items of a canary that are tried again pass its closed gate, which opens when they are good", async () => {
   const world = campaignWorld({ count: 4, scenarios: FIRST_FAILS, file: { canary: { size: 2 } } });
   expect((await world.run()).view.state).toBe("gated");

@@ -199,6 +199,21 @@ test("campaign run ends with 75 at its timeout while a question keeps the others
   ]);
 });
 
+test("campaign run does not promise to continue when it is stopped and a run waits for an answer", async () => {
+  const file = { canary: { size: 1 } };
+  const world = cliWorld({ count: 3, scenarios: "play: awaiting-input", file, revision: REVISIONS.later });
+  await world.campaign("run", ["--timeout", "1h"]);
+  await world.campaign("stop");
+  const resume = "mogplex-ci campaign resume campaign.yml --dir DIR";
+  const text = await world.campaign("run");
+  expect([text.code, text.stdout.includes(`Next: ${resume}`), text.stderr]).toEqual([4, true, ""]);
+  const json = await world.campaign("run", ["--json"]);
+  expect([json.code, json.stderr]).toEqual([
+    4,
+    `note: the campaign is not done: kim stopped it, and 1 run waits for an answer; this lets it continue:\n  ${resume}\n`,
+  ]);
+});
+
 test("campaign run and advance end with the page and the command that comes next", async () => {
   const ends = async (verb: string, world: CliWorld) => (await world.campaign(verb)).stdout.split("\n").slice(-4);
   const page = ["", "Page: DIR/campaign.html"];
