@@ -22,6 +22,8 @@ export interface Check {
   startsRuns?: boolean;
   /** True if no event and no poll was found that starts the job; absent otherwise. */
   lacksTrigger?: boolean;
+  /** True if a setting turns off what the job is for; absent otherwise. */
+  isOff?: boolean;
   /** True if the token cannot read what the check is about, so that a job may still lack it; absent otherwise. */
   isUnread?: boolean;
   /** Code that a job would end with because of it; for failed checks only. */

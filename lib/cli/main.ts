@@ -250,11 +250,13 @@ function parseCall(call: Call): VerbFlags {
   const flags = parseFlags(verb.name, args, flagsOf(verb));
   const extra = flags.positionals[verb.maxPositionals ?? 0];
   if (extra === undefined) return flagsByRow(flags);
+  const before = args[args.indexOf(extra) - 1];
+  const flag = flagsOf(verb).find(({ name, value }) => value === undefined && before === `--${name}`);
   throw new UsageError({
     attempted: `parse arguments of ${verb.name}`,
     why: "there is an unexpected argument",
     value: JSON.stringify(extra),
-    advice: "put text with spaces in quotes",
+    advice: flag === undefined ? "put text with spaces in quotes" : `--${flag.name} takes no value`,
   });
 }
 

@@ -27,7 +27,7 @@ import {
   REPORT,
   STATE,
 } from "../options.ts";
-import { readAllowUsers } from "../settings.ts";
+import { readAllowUsers, readDailyLimit } from "../settings.ts";
 import type { Context, Option, Verb } from "../verb.ts";
 import { ASKING } from "./codes.ts";
 import { checkGateOf, PULL_REQUEST } from "./gate.ts";
@@ -35,6 +35,7 @@ import {
   adviceOf,
   type Check,
   type CheckState,
+  failedWith,
   follows,
   ok,
   skipped,
@@ -147,15 +148,25 @@ async function checkThere(
   return [proxy, ...reached, ...withoutEcho(reached.find(({ name }) => name === "connection"), Object.values(checks))];
 }
 
-function checkForgeOf(context: Context): Promise<Check[]> {
+/** A warning if the limit turns mentions off. */
+async function checkLimit(context: Context): Promise<Check[]> {
+  const limit = await tried(() => readDailyLimit(context));
+  if (!limit.ok) return [failedWith("limit", limit.error, adviceOf(limit.error, "Correct the limit, or unset it"))];
+  if (limit.value > 0) return [];
+  const finding = "MOGPLEX_RESPOND_LIMIT is 0/day, so mentions are turned off";
+  return [{ ...warning("limit", finding, "To turn them on, unset the variable"), isOff: true }];
+}
+
+async function checkForgeOf(context: Context): Promise<Check[]> {
   const { option, platform: { isCi } } = context;
-  return checkForge({
+  const checks = await checkForge({
     isCi,
     agent: option(MENTION_NAME) ?? "mogplex",
     open: () => openJobForge(context),
     allowUsers: () => readAllowUsers(context),
     label: () => option(MENTION_LABEL) ?? "mogplex",
   });
+  return [...await checkLimit(context), ...checks];
 }
 
 /** Checks that are safe only if the checkout did not set our variables. */
@@ -254,6 +265,8 @@ function summary(checks: readonly Check[], code: number, purpose: Purpose): stri
     if (isPart) {
       return `everything that can be checked here is fine${warnings}; run doctor in a CI job to check the forge`;
     }
+    const off = checks.find(({ isOff }) => isOff === true);
+    if (off !== undefined) return `a job can run, but it starts no agent: see the check ${off.name}${warnings}`;
     const untriggered = checks.find(({ lacksTrigger }) => lacksTrigger === true);
     const unread = checks.filter(({ isUnread }) => isUnread === true).map(({ name }) => name);
     const notChecked = unread.length === 0 ? "" : `; not checked: ${unread.join(", ")}`;

@@ -95,6 +95,14 @@ test("main() refuses a second argument when a verb takes one", async () => {
   });
 });
 
+test("main() names the flag that takes no value when an argument follows it", async () => {
+  expect(await cli(["respond", "--dry-run", "--text", "@mogplex go", "--pull-request", "5"])).toMatchObject({
+    code: 2,
+    stderr:
+      `error: Cannot parse arguments of respond because there is an unexpected argument: "5"; --pull-request takes no value\n`,
+  });
+});
+
 test("main() takes --help after -- for an argument", async () => {
   const { code, stdout } = await cli(["runs", "get", "--", "--help"], {});
   expect({ code, stdout }).toEqual({ code: 64, stdout: "" });

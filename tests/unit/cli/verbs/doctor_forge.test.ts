@@ -131,6 +131,16 @@ test("doctor --for respond prints the accounts of the names that may ask, and fi
   );
 });
 
+test("doctor --for respond warns if the limit turns mentions off", async () => {
+  expect((await doctor()).get("limit")).toBeUndefined();
+  expect((await doctor(() => {}, { MOGPLEX_RESPOND_LIMIT: "0/day" })).get("limit")).toBe(
+    "warning: MOGPLEX_RESPOND_LIMIT is 0/day, so mentions are turned off",
+  );
+  expect((await doctor(() => {}, { MOGPLEX_RESPOND_LIMIT: "off" })).get("limit")).toStartWith(
+    "failed: Cannot use MOGPLEX_RESPOND_LIMIT because",
+  );
+});
+
 test("doctor --for respond finds a label that is missing", async () => {
   expect((await doctor()).get("label")).toBe('ok: "mogplex" exists');
   expect((await doctor((gitlab) => void gitlab.labels.shift())).get("label")).toBe(
