@@ -4,7 +4,8 @@
  * @module
  */
 import { adviceOf, type Check, failed, failedWith, follows, ok, skipped, tried, unread, warning } from "../check.ts";
-import { MogplexError } from "../errors.ts";
+import { MogplexError, NetworkError } from "../errors.ts";
+import { isHidden } from "./client.ts";
 import type { ForgeUser } from "./findings.ts";
 import type { OpenForge } from "./open.ts";
 import type { ForgeSetup, Threads } from "./threads.ts";
@@ -32,7 +33,9 @@ export async function checkForge({ isCi, agent, open, allowUsers, label }: Forge
     return { threads, workflowFolders, me: await threads.me(), repository: await threads.repository() };
   });
   if (!opened.ok) {
-    const advice = adviceFor(opened.error, "Set the token of the forge: docs/ask.md");
+    const advice = isHidden(opened.error)
+      ? adviceOf(opened.error, "Give the token the permissions in docs/ask.md")
+      : adviceFor(opened.error, "Set the token of the forge: docs/ask.md");
     return [failedWith("forge", opened.error, advice), ...names.map((name) => follows(name, "forge"))];
   }
   const { threads, workflowFolders, me, repository } = opened.value;
@@ -54,6 +57,7 @@ export async function checkForge({ isCi, agent, open, allowUsers, label }: Forge
 
 /** @param other The advice if the error has none, and the same call cannot work later. */
 export function adviceFor(error: MogplexError, other: string): string {
+  if (error instanceof NetworkError) return adviceOf(error, "Check the DNS and the proxy of the runner");
   return adviceOf(error, error.isRetryable ? "Check again later" : other);
 }
 

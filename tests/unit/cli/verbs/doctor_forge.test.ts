@@ -131,6 +131,21 @@ test("doctor --for respond prints the accounts of the names that may ask, and fi
   );
 });
 
+test("doctor --for respond points to the network when the forge cannot be reached", async () => {
+  const output = await doctorOutput(
+    (gitlab) => {
+      gitlab.fetch = () => Promise.reject(new TypeError("getaddrinfo ENOTFOUND gitlab.example"));
+    },
+    {},
+    ["--json"],
+  );
+  const { checks } = JSON.parse(output) as { checks: { name: string; state: string; advice: string | null }[] };
+  expect(checks.find(({ name }) => name === "forge")).toMatchObject({
+    state: "failed",
+    advice: "Check the DNS and the proxy of the runner",
+  });
+});
+
 test("doctor --for respond warns if the limit turns mentions off", async () => {
   expect((await doctor()).get("limit")).toBeUndefined();
   expect((await doctor(() => {}, { MOGPLEX_RESPOND_LIMIT: "0/day" })).get("limit")).toBe(

@@ -143,6 +143,10 @@ test("doctor --for respond finds on Gitea a missing scope, names and a label, wi
   expect(await check("notes", refused)).toBe("failed: the token lacks a permission that it needs to write");
   const broken: Answers = { "PATCH /repos/acme/web/issues/comments/0": [500, { message: "" }] };
   expect(await read("notes", broken)).toMatchObject({ state: "failed", advice: "Check again later", code: 69 });
+  expect(await read("forge", { "/user": [403, refusal] })).toMatchObject({
+    state: "failed",
+    advice: "Give the token the permissions in docs/ask.md",
+  });
   const labels = (...names: string[]): Answers => ({
     "/repos/acme/web/labels?limit=50&page=1": [200, names.map((name) => ({ name }))],
     "/repos/acme/web/labels?limit=50&page=2": [200, []],
