@@ -72,6 +72,11 @@ export type Decision =
   /** Decides that items will not start again. `cancel`: their runs are cancelled too. */
   | { kind: "skip"; select: Selection; reason: string; cancel?: boolean | undefined };
 
+/** What a decision attempts, for errors. */
+function attemptOf({ kind }: Decision): string {
+  return kind === "retry" || kind === "skip" ? `${kind} items` : `${kind} the campaign`;
+}
+
 export interface Decided {
   /** Names of the affected items; for the dry run of a stop, the items whose runs it would cancel. Empty for other decisions about the campaign. */
   items: string[];
@@ -110,7 +115,7 @@ export async function decideCampaign(
     return await decide();
   } catch (error) {
     if (!(error instanceof DirectoryBusyError)) throw error;
-    if (decision.kind !== "stop" || options.dryRun) throw error.during(`${decision.kind} campaign`);
+    if (decision.kind !== "stop" || options.dryRun) throw error.during(attemptOf(decision));
     const { cancel, reason } = decision;
     return await stopElsewhere(source, { by: options.by, cancel, reason }, options, internals, decide);
   }
@@ -126,7 +131,7 @@ async function decideHere(
   if (by.trim() === CHECKS_RULE) {
     // Otherwise the approval of the person who asks would count.
     throw new UsageError({
-      attempted: `${decision.kind} campaign`,
+      attempted: attemptOf(decision),
       why: "this is the name of a rule of the campaign file, not of a person",
       value: JSON.stringify(by),
       advice: "name a person with --by",
@@ -137,7 +142,7 @@ async function decideHere(
   const purpose = decision.kind === "retry" && decision.adopt ? "task" : "place";
   const reading = internalsWith(internals, { purpose } as const);
   return await withCampaign(source, options, reading, dryRun ? "read" : "write", async (opened) => {
-    let store = plannedStore(opened, `${decision.kind} campaign`);
+    let store = plannedStore(opened, attemptOf(decision));
     const view = () => viewOf(opened, store, { stuckAfterMs });
     const cause = "select" in decision && recorded === undefined ? decision.select.cause : undefined;
     const before = await viewForCause(view, store, cause, options);
@@ -233,7 +238,11 @@ export function selectItems(
 ): { items: ItemMemory[]; named: ItemMemory[] } {
   const { opened, store, attempted, view: { causes, items: viewItems } } = deciding;
   if (!failed && cause === undefined && only.length === 0) {
-    throw new UsageError({ attempted, why: "no item is named", advice: "give --failed, --cause WORD or --only GLOB" });
+    throw new UsageError({
+      attempted,
+      why: "no items are selected",
+      advice: "use --failed, --cause WORD or --only GLOB",
+    });
   }
   const all = [...store.memory.items.values()];
   const names = itemNames(viewItems);
@@ -276,7 +285,8 @@ export function selectItems(
   const cancelled = failed && store.memory.counts.cancelled > 0
     ? "--failed leaves out cancelled items; select them with --cause WORD or --only GLOB"
     : undefined;
-  throw noMatchError(deciding, only, [], cancelled);
+  const why = failed && only.length === 0 && cause === undefined ? "no item has failed" : undefined;
+  throw noMatchError(deciding, only, [], cancelled, why);
 }
 
 /** Maximum number of unmatched names and globs that an error lists. */
@@ -292,6 +302,7 @@ function noMatchError(
   globs: readonly string[],
   names: readonly string[],
   hint?: string,
+  why = "no item matches",
 ): UsageError {
   const first = globs.slice(0, MAX_UNMATCHED);
   const more = globs.length > first.length ? ` and ${globs.length - first.length} more` : "";
@@ -306,7 +317,7 @@ function noMatchError(
   const advice = near.length > 0
     ? `did you mean ${near.map((name) => JSON.stringify(name)).join(", ")}? ${lists}`
     : problem ?? (hint === undefined ? lists : `${hint}; ${lists}`);
-  return new UsageError({ attempted, why: "no item matches", value, advice });
+  return new UsageError({ attempted, why, value, advice });
 }
 
 /**
@@ -448,7 +459,7 @@ async function recordDecision(
   readTask: Deciding["readTask"],
 ): Promise<Recorded> {
   const masked = decision.reason === undefined ? decision : { ...decision, reason: opened.mask(decision.reason) };
-  const deciding = { opened, store, attempted: `${decision.kind} campaign`, by, dryRun, view, onNotice, readTask };
+  const deciding = { opened, store, attempted: attemptOf(decision), by, dryRun, view, onNotice, readTask };
   switch (masked.kind) {
     case "retry":
       return await recordRetry(deciding, masked);
@@ -586,7 +597,8 @@ async function recordResume(
 
 async function recordSkip(deciding: Deciding, { select, reason, cancel = false }: Of<"skip">): Promise<Recorded> {
   const { opened, store, attempted, by, dryRun } = deciding;
-  const items = selectItems(deciding, select).items.filter((item) => {
+  const selection = selectItems(deciding, select).items;
+  const items = selection.filter((item) => {
     const { state, skipped, pull } = item;
     const isAtWork = hasRun(item) || isOpenStart(item);
     if (isAtWork && item.starts.at(-1)?.missing) return true;
@@ -596,7 +608,12 @@ async function recordSkip(deciding: Deciding, { select, reason, cancel = false }
     return !isLeftOut && (!WELL.includes(state) || pull?.state === "unreadable");
   });
   if (items.length === 0) {
-    const why = "these items succeeded, or are already skipped";
+    const [first] = selection;
+    const why = selection.length > 1
+      ? "these items succeeded, or are already skipped"
+      : first?.skipped || first?.state === "skipped"
+      ? "this item is already skipped"
+      : "this item succeeded";
     throw new UsageError({ attempted, why, advice: listsText(opened) });
   }
   const open = openOf(items);
@@ -618,7 +635,7 @@ async function recordSkip(deciding: Deciding, { select, reason, cancel = false }
   }
   const parts = [
     `${formatCount(items.length, "item")} will not start again`,
-    ...runs.length === 0 ? [] : cancel ? willCancel(dryRun, runs.length) : [stillRunning(runs.length)],
+    ...runs.length === 0 ? [] : cancel ? willCancel(dryRun, runs.length) : [stillRunning(runs)],
     ...open.length > 0 ? [openStartsText(open.length)] : [],
     ...elsewhere(opened, cancel, "none of these"),
   ];
@@ -626,10 +643,13 @@ async function recordSkip(deciding: Deciding, { select, reason, cancel = false }
 }
 
 /** What the agent of a skipped item still does, and how to end it. */
-function stillRunning(runs: number): string {
-  return runs === 1
-    ? "its run is still running: --cancel cancels it"
-    : `${formatCount(runs, "run")} are still running: --cancel cancels them`;
+function stillRunning(runs: readonly ItemMemory[]): string {
+  const waiting = runs.filter(({ state }) => state === "needs-input").length;
+  if (runs.length === 1) {
+    return `its run ${waiting === 1 ? "waits for an answer" : "is still running"}: --cancel cancels it`;
+  }
+  const how = waiting === 0 ? "are still running" : waiting === runs.length ? "wait for an answer" : "have not ended";
+  return `${formatCount(runs.length, "run")} ${how}: --cancel cancels them`;
 }
 
 interface Done {

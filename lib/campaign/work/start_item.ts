@@ -498,9 +498,9 @@ function startedOutcome(
 function tellOld({ session }: Work, [first, ...others]: readonly string[]): void {
   if (first === undefined) return;
   const message = others.length === 0
-    ? `${first}: its key found a run that had ended before the plan; give the campaign another \`round\` if it is to run again`
-    : `${first} and ${others.length} more: their keys found runs that had ended before the plan; ` +
-      "give the campaign another `round` if they are to run again";
+    ? `${first} already has a finished run with this name and round, so it is not started again; to run it again, change \`round\``
+    : `${first} and ${others.length} more already have a finished run with this name and round, so they are not started again; ` +
+      "to run them again, change `round`";
   session.notify({ kind: "text", message });
 }
 

@@ -112,9 +112,9 @@ test("the same file in a new directory finds the runs of before, says so, and st
   const took = (each: CampaignView) => each.items.map((item) => Math.round((runMs(item, 0) ?? 0) / 1_000));
   expect(took(view)).toEqual(took(first.view));
   expect([code, view.counts.succeeded, world.runs().length, world.starts.length]).toEqual([0, 2, 2, 4]);
-  expect(world.notices.filter((notice) => notice.includes("before the plan"))).toEqual([
-    `${project(1)} and 1 more: their keys found runs that had ended before the plan; ` +
-    "give the campaign another `round` if they are to run again",
+  expect(world.notices.filter((notice) => notice.includes("finished run"))).toEqual([
+    `${project(1)} and 1 more already have a finished run with this name and round, so they are not started again; ` +
+    "to run them again, change `round`",
   ]);
   // What has ended needs no sandbox, so the list is not read again for each.
   const again = world.requests.slice(before);

@@ -114,7 +114,7 @@ test("changePullRequests() changes nothing when the caller does not agree with t
 });
 
 test.each<[string, PullChange, RegExp]>([
-  ["nothing is selected", close({}), /^2 .*no item is named; give --failed, --cause WORD or --only GLOB$/],
+  ["nothing is selected", close({}), /^2 .*no items are selected; use --failed, --cause WORD or --only GLOB$/],
   ["nothing fits", close({ only: ["nobody/*"] }), /^2 .*no item matches/],
   ["a name fits nothing", close({ only: ["acme/*", "acme/x"] }), /^2 .*no item matches: "acme\/x"; /],
   [

@@ -82,7 +82,7 @@ test("decideCampaign() reports what an earlier retry has queued when no failed i
   const failure = (select: Selection) => failureOf(() => world.decide(retry(select)));
   expect([await failure({ failed: true }), await failure({ failed: true, only: [project(1)] })]).toEqual(
     ["3 items are", "1 item is"].map((count) =>
-      `2 Cannot retry campaign because no failed item is left: ${count} queued already; ` +
+      `2 Cannot retry items because no failed item is left: ${count} queued already; ` +
       "`mogplex-ci campaign status campaign.yml --dir d --all` lists the items"
     ),
   );
@@ -93,7 +93,7 @@ const REFUSED: readonly [what: string, act: (world: CampaignWorld) => Promise<un
   [
     "nothing is selected",
     (world) => world.decide(retry({})),
-    /no item is named; give --failed, --cause WORD or --only GLOB/,
+    /no items are selected; use --failed, --cause WORD or --only GLOB/,
   ],
   [
     "no item matches",
@@ -134,7 +134,7 @@ const REFUSED: readonly [what: string, act: (world: CampaignWorld) => Promise<un
   [
     "what is to be skipped ended well",
     (world) => world.decide(skip({ only: [project(5)] })),
-    /these items succeeded, or are already skipped/,
+    /this item succeeded/,
   ],
 ];
 
@@ -151,7 +151,7 @@ test("decideCampaign() refuses all decisions before anything was planned", async
   const world = campaignWorld();
   for (const decision of [retry({ failed: true }), stop(), skip({ only: ["*"] }), { kind: "resume" } as const]) {
     expect(await failureOf(() => world.decide(decision))).toMatch(
-      /^2 Cannot \w+ campaign: there is no plan in "d"; .* for a new campaign run `mogplex-ci campaign plan campaign.yml --dir d`/,
+      /^2 Cannot \w+ (items|the campaign): there is no plan in "d"; .* for a new campaign run `mogplex-ci campaign plan campaign.yml --dir d`/,
     );
   }
 });
@@ -181,7 +181,7 @@ test("a second stop says what the first one does, and a resume that cancelled it
   expect([pendingCancels, state]).toEqual([3, "stopping"]);
   expect((await world.advance()).view.pendingCancels).toBeUndefined();
   expect(await failureOf(() => world.decide(retry({ failed: true })))).toMatch(
-    /no item matches; --failed leaves out cancelled items; select them with --cause WORD or --only GLOB; `mogplex-ci campaign/,
+    /no item has failed; --failed leaves out cancelled items; select them with --cause WORD or --only GLOB; `mogplex-ci campaign/,
   );
   expect((await world.decide({ kind: "resume" })).text).toBe(
     "the campaign can continue; 3 cancelled items stay as they are until you retry them",
@@ -335,7 +335,7 @@ test("items that are skipped are not started, and a skip ends the campaign well"
   expect((await world.decide(skip({ only: ["*/*2", "*/*3", "*/*4"] }))).text).toBe(
     "3 items will not start again",
   );
-  expect(await failureOf(() => world.decide(skip({ only: ["*/*2"] })))).toMatch(/^2 .*already skipped/);
+  expect(await failureOf(() => world.decide(skip({ only: ["*/*2"] })))).toMatch(/^2 .*this item is already skipped/);
   expect((await world.run()).code).toBe(1);
   await world.decide(skip({ failed: true }));
   const { code, view } = await world.run();
@@ -388,6 +388,14 @@ test("a skip says of one run that it is still running, and with --cancel cancels
   const cancel = { ...skip({ only: [project(1)] }), cancel: true };
   expect((await world.decide(cancel)).text).toBe("1 item will not start again; 1 run was cancelled");
   expect((await world.read()).items[0]?.skippedBy).toBeUndefined();
+});
+
+test("a skip reports that the run of an item waits for an answer", async () => {
+  const world = campaignWorld({ count: 1, scenarios: "play: awaiting-input", revision: REVISIONS.later });
+  await world.run();
+  expect((await world.decide(skip({ only: [project(1)] }))).text).toBe(
+    "1 item will not start again; its run waits for an answer: --cancel cancels it",
+  );
 });
 
 test("who decided, and why, is in the journal in one visible line of limited length", async () => {

@@ -138,7 +138,7 @@ test("campaign skip is refused while the start is open, and --cancel settles it"
   const world = await lost(true);
   const before = await world.records();
   expect(await failureOf(() => world.decide(skip()))).toMatch(
-    /^2 Cannot skip campaign: the start of acme\/project-0001@main has no answer, so an agent may be running; --cancel/,
+    /^2 Cannot skip items: the start of acme\/project-0001@main has no answer, so an agent may be running; --cancel/,
   );
   expect(await world.records()).toEqual(before);
   const { view } = await world.decide(skip(true));

@@ -259,7 +259,7 @@ test("approve() refuses a campaign without a closed gate, one that is at work el
     campaign.approve(given as string, options).catch((error) => `${error.exitCode} ${error.message}`);
   expect(await messageOf("kim")).toContain("there is no plan");
   await campaign.plan();
-  expect(await messageOf("kim")).toContain("2 Cannot approve campaign: no gate is closed");
+  expect(await messageOf("kim")).toContain("2 Cannot approve the campaign: no gate is closed");
   expect(await messageOf(" ")).toContain("the name of the person who approves");
   expect(await messageOf({ by: "kim" })).toContain("the name of the person who approves");
   expect(await messageOf("kim", { nte: "x" })).toContain("options have no 'nte'");

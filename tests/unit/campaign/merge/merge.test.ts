@@ -170,7 +170,7 @@ test("decideCampaign() lets nobody ask for work under the name of the file's rul
   const select = { only: [project(1)] };
   for (const by of ["on-failed-checks", " on-failed-checks "]) {
     expect(await failureOf(() => world.decide({ kind: "retry", select, adopt: false }, { by }))).toMatch(
-      /^2 Cannot retry campaign because this is the name of a rule of the campaign file, not of a person: /,
+      /^2 Cannot retry items because this is the name of a rule of the campaign file, not of a person: /,
     );
   }
 });

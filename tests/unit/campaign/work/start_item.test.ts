@@ -76,7 +76,7 @@ test("startItem() says nothing of another round when the run that its key found 
   const { view } = await world.advance();
   expect([verdicts(view), world.runs()]).toEqual([{ [project(1)]: "succeeded" }, [`${project(1)} success`]]);
   expect(world.starts.length).toBeGreaterThan(3);
-  expect(world.notices.filter((notice) => notice.includes("its key found a run"))).toEqual([]);
+  expect(world.notices.filter((notice) => notice.includes("already has a finished run"))).toEqual([]);
 });
 
 test("a start that the service's trouble refuses is a failure after 5 in a row, and is no attempt", async () => {

@@ -74,7 +74,7 @@ test("campaign close refuses without a reason, without a selection, and without 
   }
   expect(codes).toEqual([
     [2, "the reason is missing"],
-    [2, "no item is named"],
+    [2, "no items are selected"],
     [2, "there is no token for a forge"],
   ]);
 });

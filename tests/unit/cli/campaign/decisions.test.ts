@@ -151,11 +151,11 @@ for (const [verb, args] of DECISIONS) {
 }
 
 const BAD: readonly [verb: string, args: string[], message: RegExp][] = [
-  ["retry", [], /no item is named; give --failed, --cause WORD or --only GLOB/],
+  ["retry", [], /no items are selected; use --failed, --cause WORD or --only GLOB/],
   ["retry", ["--cause", "nothing"], /there is no such cause: "nothing"; no item has a cause now/],
   ["retry", ["--only", ""], /no item matches: ""; it must be a name or a glob/],
   ["skip", ["--only", project(1)], /the reason is missing; give --reason TEXT/],
-  ["skip", ["--reason", "x"], /no item is named/],
+  ["skip", ["--reason", "x"], /no items are selected/],
   ["approve", [], /no gate is closed/],
   ["resume", [], /it is not stopped/],
   ["stop", ["--now"], /--now/],
@@ -179,7 +179,7 @@ test("campaign stop while a process is running is confirmed by that process; any
   expect([code, stderr]).toEqual([
     75,
     expect.stringMatching(
-      /^error: Cannot resume campaign: process \d+ on ".*" has been using "DIR" since [-\d]+ [\d:]+ UTC; wait until it has ended/,
+      /^error: Cannot resume the campaign: process \d+ on ".*" has been using "DIR" since [-\d]+ [\d:]+ UTC; wait until it has ended/,
     ),
   ]);
   expect((await world.campaign("status")).stdout).toMatch(/ {2}used by {7}process \d+ on /);
@@ -219,7 +219,7 @@ test("campaign retry refuses an item whose task in the file has changed, and --k
     code: 2,
     stdout: "",
     stderr:
-      `error: Cannot retry campaign because the task in the campaign file differs from the planned task of ${whose}: ` +
+      `error: Cannot retry items because the task in the campaign file differs from the planned task of ${whose}: ` +
       `${value}; use --adopt-changes for the task in the file, or --keep-task for the planned task\n`,
   });
   for (const more of [[], ["--dry-run"], ["--json"]]) {
