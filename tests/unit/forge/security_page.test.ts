@@ -91,9 +91,8 @@ test("SECURITY.md lists the hosts of respond with every address set: the service
   const { stdout } = await world().cli(["permissions", "--for", "respond", "--json"], { env });
   expect((JSON.parse(stdout) as { net: string[] }).net).toEqual(["mogplex.com", "collector.test", "api.github.com"]);
   const [, section = ""] = PAGE.replaceAll("\n", " ").split("## What leaves your network");
-  expect(section.slice(0, section.indexOf("|")).trim()).toBe(
-    "`respond` uses only the first six rows, and only those for your CI system and forge. " +
-      "If `OTEL_EXPORTER_OTLP_ENDPOINT` is set, it also uses the trace collector.",
+  expect(section.slice(0, section.indexOf("|"))).toMatch(
+    /`respond` uses only the first six rows.*`OTEL_EXPORTER_OTLP_ENDPOINT`.*the trace collector/,
   );
   const rows = PAGE.slice(PAGE.indexOf("## What leaves your network")).split("\n").filter((line) =>
     line.startsWith("| ")
@@ -110,7 +109,7 @@ test("SECURITY.md lists the hosts of respond with every address set: the service
 
 test("traces.md names the commands that send a trace", () => {
   // The sentence before the first example.
-  const sentence = textOf("docs/traces.md").split("```")[0]?.split(". ").at(-1) ?? "";
+  const sentence = textOf("docs/traces.md").split("```")[0]?.split(/\.\s/).at(-1) ?? "";
   const names = [...sentence.matchAll(/`([\w-]+)[^`]*`/g)].map(([, name]) => name);
   const traced = VERBS.filter((verb) => verb.name !== "permissions" && flagsOf(verb).includes(OTEL_FILE));
   expect([...new Set(names)].sort()).toEqual([...new Set(traced.map(({ name }) => name.split(" ")[0]))].sort());
