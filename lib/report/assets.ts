@@ -168,7 +168,7 @@ th[aria-sort="descending"] button::after { content: "\a0\2193"; }
 .tools select { max-width: min(100%, 16rem); }
 .tools input { flex: 1 1 12rem; }
 output { color: var(--soft); font-size: var(--small); }
-.clip { display: inline-block; min-width: 8rem; max-width: 100%; vertical-align: bottom; }
+.clip { display: inline-block; min-width: 10rem; max-width: 100%; vertical-align: bottom; }
 .clip summary { display: grid; grid-template-columns: minmax(0, max-content); width: auto; margin: 0; padding: 0; color: inherit; font-size: inherit; list-style: none; }
 .clip summary::-webkit-details-marker { display: none; }
 .clip bdi { max-width: 36rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }

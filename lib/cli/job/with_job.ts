@@ -297,6 +297,8 @@ async function refuse<R extends AnyResult>(
   close();
   const isLeft = open === undefined && requests() === 0 && isLaptop(context);
   const places = open ?? (isLeft ? readPlaces(context) : openPlaces(context));
+  // On Deno without permissions, settings look unset: what is missing are the permissions.
+  if (isLeft) checkTargets(places.targets, context.io);
   maskToken(context);
   // Wrong settings of the extras must not hide the error.
   const extra = await context.extras?.open(context).catch(() => undefined);
