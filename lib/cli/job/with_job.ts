@@ -15,7 +15,7 @@ import type { JobEnd } from "../../run/job.ts";
 import { type AskedJob, completeJob, type JobOptions } from "../../run/options.ts";
 import { type AnyResult, reasonOf, resultError } from "../../run/result.ts";
 import { openSession, type Session } from "../../run/session.ts";
-import { preferSmallHeap } from "../../runtime.ts";
+import { isNotPermitted, preferSmallHeap } from "../../runtime.ts";
 import { resolveOrigin } from "../../service/connection.ts";
 import type { RequestReport } from "../../service/transport.ts";
 import { maskToken } from "../context.ts";
@@ -297,8 +297,7 @@ async function refuse<R extends AnyResult>(
   close();
   const isLeft = open === undefined && requests() === 0 && isLaptop(context);
   const places = open ?? (isLeft ? readPlaces(context) : openPlaces(context));
-  // On Deno without permissions, settings look unset: what is missing are the permissions.
-  if (isLeft) checkTargets(places.targets, context.io);
+  if (isLeft) checkAccess(context, places);
   maskToken(context);
   // Wrong settings of the extras must not hide the error.
   const extra = await context.extras?.open(context).catch(() => undefined);
@@ -314,6 +313,20 @@ async function refuse<R extends AnyResult>(
   }, context.vocabulary);
   await prepare(isLeft ? WHEN_LEFT : WHEN_REFUSED, context, { places, log: null, extra }).ended({ result, error });
   throw error;
+}
+
+/**
+ * On Deno without permissions every setting looks unset, so an error that names a setting would mislead.
+ * @throws {UsageError} if Deno is not allowed to read the folder of the reports.
+ */
+function checkAccess({ io }: Context, { out }: Places): void {
+  try {
+    io.realPath(out);
+  } catch (error) {
+    if (isNotPermitted(error)) {
+      throw new UsageError({ attempted: "read the reports", why: messageOf(error) }, { cause: error });
+    }
+  }
 }
 
 /** Whether a person has reports of an earlier job here. */
