@@ -251,7 +251,7 @@ export interface Operation<I extends JobItem, R> {
   readonly mayExist: boolean;
   /** Whether an answer of the service has shown it. */
   readonly isSeen: boolean;
-  /** Why nothing is running now although it was seen, as a clause. @default {undefined} (it is running, or has ended) */
+  /** Why nothing is running now although it was seen, as a clause. Undefined if it is running, or has ended. */
   readonly idle?: string | undefined;
   /** Whether {@linkcode start} found something that has already finished or waits for a person. @default {false} */
   readonly foundEnded?: boolean;

@@ -188,8 +188,8 @@ export const OUTPUT_TEXTS: Readonly<Record<OutputName | "exit_code", string>> = 
   run_id: "Id of the run, set as soon as it is known.",
   status: "Status of the run, in the service's words.",
   outcome: "success, failed, cancelled, … as in result.json.",
-  branch: "Pushed branch. Empty if there is none, or if it is unknown.",
-  pull_request_url: "Address of the pull request. Empty if there is none, or if it is unknown.",
+  branch: "Pushed branch. Empty if no branch was pushed, or if it is unknown.",
+  pull_request_url: "Address of the pull request. Empty if no pull request was opened, or if it is unknown.",
   replayed: "true if the job attached to an existing run.",
   result_path:
     "Path of the file with the checked value, for a step with a result. Scalars in its schema also become outputs: result_NAME.",

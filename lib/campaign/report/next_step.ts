@@ -32,7 +32,7 @@ export function retriedCount({ items }: Pick<CampaignView, "items">): number {
   return items.filter(({ verdict, attempts }) => verdict === "waiting" && attempts > 0).length;
 }
 
-/** Whether the canary did not succeed and none of its items is being retried. Retry first: an approval starts the rest anyway. */
+/** Whether the canary did not succeed and nobody has retried it yet. A retry comes first, because an approval starts the rest anyway. */
 export function needsRetry(view: Pick<CampaignView, "state" | "gateReason" | "canaryGate" | "causes">): boolean {
   const { state, gateReason, canaryGate } = view;
   return (state === "gated" || gateReason !== undefined) && canaryGate !== undefined && failedGroups(view).length > 0;
@@ -52,7 +52,7 @@ interface NextStep {
 }
 
 /**
- * The step that continues a campaign; null if there is none, or if no single command is the right one.
+ * The step that continues a campaign; null if nothing is left to do, or if no single command is right.
  *
  * @param wave The verb that runs what is due.
  */

@@ -269,7 +269,7 @@ export async function endWithCampaign(
   }
 }
 
-/** The last line, with the next step; null if there is none, and for a gate that only needs approval, which the lines before name. */
+/** The last line, which names the next step; null without such a step, and for a gate that only needs approval: the lines before name it. */
 function nextLine(view: CampaignView, command: CampaignCommand, once: boolean): string | null {
   const step = nextStep(view, once ? "advance" : "run");
   if (step === null || view.state === "gated" && step.first === null) return null;

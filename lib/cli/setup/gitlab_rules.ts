@@ -61,7 +61,7 @@ const ALL_WORDS =
 type Fields = Readonly<Record<string, unknown>>;
 
 export interface PipelineQuery {
-  /** Reads a file of the repository; undefined if there is none. */
+  /** Reads a file of the repository; undefined if it does not exist. */
   read(path: string): string | undefined;
   /** Value of `CI_PIPELINE_SOURCE`. */
   source: string;

@@ -27,7 +27,7 @@ interface RecentRun {
   /** Name of the repository; its id if the user gave that and no end was seen. */
   repository: string;
   branch: string;
-  /** Folder of its reports; null if there are none, or it is unknown. */
+  /** Folder of its reports; null if it has no reports, or if the folder is unknown. */
   folder: string | null;
   /** First line of its task; absent if the user does not want it stored. */
   task?: string;
