@@ -29,7 +29,7 @@ import {
   TIMEOUT,
   TOKEN_SHARE,
 } from "./options.ts";
-import type { Context, ReadOption, VerbFlags } from "./verb.ts";
+import type { Context, Option, ReadOption, VerbFlags } from "./verb.ts";
 
 export function flagsByRow({ positionals, has, get, all }: ParsedFlags): VerbFlags {
   return { positionals, has: ({ name }) => has(name), get: ({ name }) => get(name), all: ({ name }) => all(name) };
@@ -58,11 +58,19 @@ export function optionReader(flags: VerbFlags, env: ReadEnv, read: Map<string, S
 
 const RUNS_PER_DAY = 20;
 
+/** The value of an option's variable, whatever its flag says; undefined if the variable is unset or empty. */
+export function variableOf<T>(env: ReadEnv, { variable, parse }: Option<T> & { variable: string }): T | undefined {
+  const text = readTextVariable(env, variable)?.trim() ?? "";
+  return text === "" ? undefined : parse(text, variable);
+}
+
+/** The name of the agent in mentions, and the label that asks it, if nothing sets them. */
+export const MENTION_WORD = "mogplex";
+
 /** Maximum number of runs that mentions can start in 24 hours: the lower limit of flag and variable. */
 export function readDailyLimit({ option, variables }: Context): number {
   const limit = option(DAILY_LIMIT) ?? RUNS_PER_DAY;
-  const text = readTextVariable(variables, DAILY_LIMIT.variable)?.trim() ?? "";
-  return text === "" ? limit : Math.min(limit, DAILY_LIMIT.parse(text, DAILY_LIMIT.variable));
+  return Math.min(limit, variableOf(variables, DAILY_LIMIT) ?? limit);
 }
 
 /**
@@ -73,10 +81,9 @@ export function readDailyLimit({ option, variables }: Context): number {
 export function readAllowUsers({ option, variables, platform }: Context): readonly string[] | undefined {
   const users = option(ALLOW_USERS);
   const { name, variable, parse } = ALLOW_USERS;
-  const text = readTextVariable(variables, variable)?.trim() ?? "";
   const isUnset = variables(variable) === undefined || platform.isCi && platform.name !== "gitlab";
-  if (text === "" && isUnset) return users;
-  const permitted = parse(text, variable);
+  const permitted = variableOf(variables, ALLOW_USERS) ?? (isUnset ? undefined : parse("", variable));
+  if (permitted === undefined) return users;
   const both = (users ?? permitted).flatMap((user) => permitted.flatMap((other) => sameUser(user, other) ?? []));
   if (both.length > 0) return [...new Set(both)];
   throw new UsageError({

@@ -3,7 +3,7 @@
  * No label holds an id. If two automations or campaigns have the same name, their numbers are added, because each series can appear only once.
  * @module
  */
-import { countBy } from "../lookup.ts";
+import { countBy, groupBy } from "../lookup.ts";
 import { type Family, type Labels, labelText, renderFamilies, single } from "../report/metrics.ts";
 import { instantMs } from "../run/result.ts";
 import { activeSandboxes, countedIn, type DashboardData, isRead, LISTS, type ListState, sumOf } from "./data.ts";
@@ -170,13 +170,11 @@ function lastWeekDuration(name: string, help: string, ms: number | null): Family
 function files(data: DashboardData): Family[] {
   const { runs, days, campaigns, fileProblems, silentJobs } = data;
   const nowMs = instantMs(data.at) ?? 0;
-  const silences = new Map<string, number>();
-  for (const { repository, job, lastAt } of silentJobs) {
-    const key = JSON.stringify([labelText(repository ?? ""), labelText(job ?? "")]);
-    const ms = nowMs - (instantMs(lastAt) ?? nowMs);
-    // A job with several tasks is one series, with the longest silence.
-    silences.set(key, Math.max(silences.get(key) ?? 0, ms));
-  }
+  // A job with several tasks is one series, with the longest silence.
+  const silences = groupBy(
+    silentJobs,
+    ({ repository, job }) => JSON.stringify([labelText(repository ?? ""), labelText(job ?? "")]),
+  );
   const of = (name: string, help: string, numberOf: (campaign: DashboardData["campaigns"][number]) => number) => ({
     name,
     help,
@@ -200,9 +198,10 @@ function files(data: DashboardData): Family[] {
       name: "job_silence_seconds",
       unit: "seconds",
       help: "Time since the last run of a regular job that has not run for an unusually long time.",
-      samples: [...silences].map(([key, ms]): Sample => {
+      samples: [...silences].map(([key, tasks]): Sample => {
         const [repository, job] = JSON.parse(key) as [string, string];
-        return [{ repository, job }, ms / 1_000];
+        const times = tasks.map(({ lastAt }) => nowMs - (instantMs(lastAt) ?? nowMs));
+        return [{ repository, job }, Math.max(0, ...times) / 1_000];
       }),
     },
     lastWeekDuration(

@@ -33,6 +33,9 @@ export interface GateResult {
   readonly isSet: boolean;
 }
 
+/** The verdict, without the status. */
+type Judged = Pick<GateResult, "isOpen" | "text" | "isShown">;
+
 const WORDS: Readonly<Record<ApprovalVerdict["state"], string>> = {
   approved: "approved",
   missing: "not approved",
@@ -69,9 +72,9 @@ export async function runGate(
   const judged = await judgeGate(reading, rules, token, () => readRequesters(forge, client, address));
   const { facts: { commit, state, url } } = reading;
   const mayOpen = judged.isOpen && state === "open" && commit !== null;
-  const shared = mayOpen ? whyShared(await statuses.sharers(client, address, commit)) : null;
-  const { isOpen, text } = shared === null ? judged : { isOpen: false, text: shared };
-  const verdict = { url, isOpen, text, isShown: !text.startsWith(`${WORDS.unknown}: `) };
+  const shared = mayOpen ? judgeSharers(await statuses.sharers(client, address, commit)) : null;
+  const verdict = { url, ...shared ?? judged };
+  const { isOpen, text } = verdict;
   if (!setsStatus || state !== "open") return { ...verdict, isSet: false };
   if (commit === null) {
     throw new MogplexError({ attempted, why: `${system} does not show its newest commit` }, "unavailable");
@@ -94,15 +97,17 @@ export async function runGate(
 }
 
 /**
- * Why a gate stays closed because of other pull requests, as a clause; null if there are none. A status belongs to a commit: one that opens this pull
+ * The verdict if other pull requests keep the gate closed; null if there are none. A status belongs to a commit: one that opens this pull
  * request would also open theirs, which nobody may have approved, or which may have another target.
  */
-function whyShared(sharers: readonly string[] | undefined): string | null {
+function judgeSharers(sharers: readonly string[] | undefined): Judged | null {
   if (sharers === undefined) {
-    return `${WORDS.unknown}: the forge does not show whether other pull requests have this commit`;
+    const text = `${WORDS.unknown}: the forge does not show whether other pull requests have this commit`;
+    return { isOpen: false, text, isShown: false };
   }
   const [first] = sharers;
-  return first === undefined ? null : `not approved: ${first} has the same newest commit; close one of them`;
+  if (first === undefined) return null;
+  return { isOpen: false, text: `not approved: ${first} has the same newest commit; close one of them`, isShown: true };
 }
 
 /**
@@ -114,10 +119,10 @@ async function judgeGate(
   { approvals, author, requesters, notPeople }: GateRules,
   token: ForgeUser | null,
   mentioners: () => Promise<readonly NamedRequester[] | null>,
-): Promise<{ isOpen: boolean; text: string }> {
-  if (facts.state !== "open") return { isOpen: true, text: `the pull request is ${facts.state}` };
+): Promise<Judged> {
+  if (facts.state !== "open") return { isOpen: true, text: `the pull request is ${facts.state}`, isShown: true };
   if (author !== undefined && review.author !== null && !isNamed(review.author, author)) {
-    return { isOpen: true, text: `it needs no approval: ${review.author.name} opened it` };
+    return { isOpen: true, text: `it needs no approval: ${review.author.name} opened it`, isShown: true };
   }
   const required = Math.max(approvals, review.required ?? 0);
   const notCounted = { requesters: requesters.map((name) => ({ id: 0, name, isBot: null })), token, notPeople };
@@ -127,7 +132,7 @@ async function judgeGate(
   const caveat = isOpen && requesters.length === 0 && whole.requesters?.length === 0
     ? "; the requester is unknown"
     : "";
-  return { isOpen, text: `${WORDS[state]}: ${reason}${caveat}` };
+  return { isOpen, text: `${WORDS[state]}: ${reason}${caveat}`, isShown: state !== "unknown" };
 }
 
 /** GitHub writes the names of its apps in two ways. */

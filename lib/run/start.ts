@@ -21,7 +21,7 @@ import { type CallOptions, type Failure, statusOf } from "../service/retry.ts";
 import { type FailedStart, Start, type Startable } from "../service/start.ts";
 import { formatDuration } from "../text/duration.ts";
 import { ADD_KEY_PART, type KeyScope, keyWithSuffix, LAST_SUFFIX, type StartKey } from "./key.ts";
-import { endOfRun } from "./result.ts";
+import { endOfRun, utcText } from "./result.ts";
 import type { Session } from "./session.ts";
 
 /** One start. Keeps what is needed to find the operation again if a signal interrupts it. */
@@ -291,7 +291,8 @@ export class StartSeries<R extends StartAnswer> {
 
   /** Adds to an error when a start would be possible. */
   #tooLate(error: ApiError, namedMs: number): MogplexError {
-    const at = minuteText(this.#session.clock.wallTime() + namedMs);
+    // The first full minute that is not before that time.
+    const at = utcText(Math.ceil((this.#session.clock.wallTime() + namedMs) / 60_000) * 60_000);
     const until = namedMs >= MAX_RETRY_AFTER_MS ? `${at} or later` : at;
     const later = `wait until ${until}, or set a longer timeout: the start is possible only after the deadline`;
     const isLimited = error instanceof RateLimitedError;
@@ -304,12 +305,6 @@ export class StartSeries<R extends StartAnswer> {
     if (isLimited) return new RateLimitedError(problem, "rateLimited", error, { cause: error });
     return new UnavailableError(problem, "unavailable", error, { cause: error });
   }
-}
-
-/** `2026-12-01 14:06 UTC`: the first full minute that is not before a time. */
-function minuteText(wallTimeMs: number): string {
-  const text = new Date(Math.ceil(wallTimeMs / 60_000) * 60_000).toISOString();
-  return `${text.slice(0, 16).replace("T", " ")} UTC`;
 }
 
 /** Why no new run is started without a further key. @param status Status of the last key's run. */

@@ -5,11 +5,8 @@
  */
 import { adviceOf, type Check, failedWith, ok, tried } from "../../check.ts";
 import { EXIT } from "../../exit_codes.ts";
-import { checkForge } from "../../forge/check_forge.ts";
 import { openOneShot } from "../context.ts";
-import { openJobForge } from "../job/open_forge.ts";
-import { MENTION_LABEL, MENTION_NAME } from "../options.ts";
-import { readAllowUsers } from "../settings.ts";
+import { checkJobForge } from "../job/open_forge.ts";
 import type { Context } from "../verb.ts";
 
 /** One request, which starts nothing. */
@@ -24,16 +21,10 @@ async function checkToken(context: Context): Promise<Check> {
 
 /** Prints all checks; it writes nothing at the forge. @returns The exit code of a job with these settings. */
 export async function checkRespond(context: Context): Promise<number> {
-  const { option, platform: { isCi }, writer } = context;
+  const { writer } = context;
   const checks = [
     await checkToken(context),
-    ...await checkForge({
-      isCi,
-      agent: option(MENTION_NAME) ?? "mogplex",
-      open: () => openJobForge(context),
-      allowUsers: () => readAllowUsers(context),
-      label: () => option(MENTION_LABEL) ?? "mogplex",
-    }),
+    ...await checkJobForge(context),
   ];
   for (const { name, state, finding, advice } of checks) {
     const line = `${state.padEnd(7)}  ${name.padEnd(9)}  ${finding}`;

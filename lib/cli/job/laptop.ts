@@ -261,6 +261,8 @@ const MOST = 400;
 const MAX_BYTES = 1024 * 1024;
 /** Most characters of a text in the file. */
 const MAX_TEXT = 200;
+/** An absolute path, also on Windows. */
+const ABSOLUTE = /^(?:\/|[A-Za-z]:)/;
 
 /** Undefined in CI, without a home, and if the user turned it off. */
 export function recentFile(context: Context): string | undefined {
@@ -269,13 +271,21 @@ export function recentFile(context: Context): string | undefined {
   const home = env("HOME");
   const state = env("XDG_STATE_HOME") || (home ? `${home}/.local/state` : env("LOCALAPPDATA")?.replaceAll("\\", "/"));
   // Source: XDG base directories: a relative path is treated as unset.
-  return state && /^(?:\/|[A-Za-z]:)/.test(state) ? `${state}/mogplex-ci/recent.ndjson` : undefined;
+  return state && ABSOLUTE.test(state) ? `${state}/mogplex-ci/recent.ndjson` : undefined;
 }
 
 /** Empty if the file cannot be read. */
 export function recentLines({ io }: Context, path: string): string[] {
   const text = valueOr(() => io.readFile(path, MAX_BYTES, "refuse", "replace"), "") ?? "";
   return text.split("\n").filter((line) => line !== "");
+}
+
+/** What the file has about this context's service, oldest first; empty in CI, and if the file is turned off or cannot be read. */
+export function recentRecords(context: Context): Record<string, unknown>[] {
+  const path = recentFile(context);
+  if (path === undefined) return [];
+  const { origin } = context.connection();
+  return recentLines(context, path).map(parseJson).filter(isObject).filter((record) => record.origin === origin);
 }
 
 /**
@@ -330,11 +340,7 @@ export function rememberStart(
 
 /** The task of a run that this machine started; undefined if it is unknown, or if the list has only its first line. */
 export function taskOfRun(context: Context, runId: string): string | undefined {
-  const path = recentFile(context);
-  if (path === undefined) return undefined;
-  const { origin } = context.connection();
-  const start = recentLines(context, path).map(parseJson).filter(isObject)
-    .find((line) => line.runId === runId && line.origin === origin && line.isWholeTask === true);
+  const start = recentRecords(context).find((record) => record.runId === runId && record.isWholeTask === true);
   return typeof start?.task === "string" ? start.task : undefined;
 }
 
@@ -367,19 +373,14 @@ export function rememberCampaign(
 
 /** The directory might not exist yet: with a branch, only the reports are in it. */
 function absolutePath({ io }: Context, path: string): string {
-  const isAbsolute = /^(?:\/|[A-Za-z]:)/.test(path);
   return valueOr(() => io.realPath(path), undefined) ??
-    (isAbsolute ? path : `${valueOr(() => io.realPath("."), undefined) ?? ""}/${path}`);
+    (ABSOLUTE.test(path) ? path : `${valueOr(() => io.realPath("."), undefined) ?? ""}/${path}`);
 }
 
 /** The campaigns that this machine remembers for this context's service, newest first. */
 export function recentCampaigns(context: Context): CampaignHere[] {
-  const path = recentFile(context);
-  if (path === undefined) return [];
-  const { origin } = context.connection();
-  return recentLines(context, path).map(parseJson).filter(isObject).flatMap((line) => {
-    const { campaign: directory, file, home } = line;
-    if (line.origin !== origin || typeof directory !== "string" || typeof file !== "string") return [];
+  return recentRecords(context).flatMap(({ campaign: directory, file, home }) => {
+    if (typeof directory !== "string" || typeof file !== "string") return [];
     return [{ directory, file, home: typeof home === "string" ? home : null }];
   }).reverse().slice(0, MAX_CAMPAIGNS);
 }

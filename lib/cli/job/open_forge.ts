@@ -2,9 +2,13 @@
  * The forge of a job of the command line: the options from the context, and the file of the job's event.
  * @module
  */
+import type { Check } from "../../check.ts";
 import { readAddress } from "../../forge/address.ts";
+import { checkForge } from "../../forge/check_forge.ts";
 import { forgeOfJob, type OpenForge, openForge, type OpenOptions } from "../../forge/open.ts";
 import type { OnNotice } from "../../notice.ts";
+import { MENTION_LABEL, MENTION_NAME } from "../options.ts";
+import { MENTION_WORD, readAllowUsers } from "../settings.ts";
 import type { Context } from "../verb.ts";
 import { valueOr } from "../../lookup.ts";
 
@@ -34,6 +38,18 @@ export function openJobForge(context: Context, onNotice?: OnNotice): OpenForge {
   context.connection();
   const options = openOptions(context);
   return openForge({ ...options, world: { ...options.world, onNotice } });
+}
+
+/** The checks of the job's forge for `respond`. */
+export function checkJobForge(context: Context): Promise<Check[]> {
+  const { option, platform: { isCi } } = context;
+  return checkForge({
+    isCi,
+    agent: option(MENTION_NAME) ?? MENTION_WORD,
+    open: () => openJobForge(context),
+    allowUsers: () => readAllowUsers(context),
+    label: () => option(MENTION_LABEL) ?? MENTION_WORD,
+  });
 }
 
 /** Minimum time between two notes, in milliseconds. Waits for a forge are often short, so the first attempts print no note. */

@@ -4,14 +4,14 @@
  * @module
  */
 import { UsageError } from "../../errors.ts";
-import { isObject, parseJson, valueOr } from "../../lookup.ts";
+import { valueOr } from "../../lookup.ts";
 import { readState, stateSeal } from "../../run/state.ts";
 import { isShortRunId, isUuid } from "../../service/contract.ts";
 import { STATE_FILE } from "../../report/files.ts";
 import { isLaptop, statePath } from "../settings.ts";
 import type { Context } from "../verb.ts";
 import { campaignPlace, campaignRunIds, MAX_LOOKS } from "./campaign_runs.ts";
-import { recentCampaigns, recentFile, recentLines } from "./laptop.ts";
+import { recentCampaigns, recentFile, recentRecords } from "./laptop.ts";
 
 /** Most folders below this one whose reports are read: `--dir` and `--out` name them, and no later command knows these names. */
 const MAX_FOLDERS = 50;
@@ -114,13 +114,11 @@ function statePlace(context: Context, path: string): Place {
 
 /** The runs that this machine started, and those of the campaigns that it has worked on; undefined if it remembers nothing. */
 function recentPlace(context: Context): Place | undefined {
-  const path = recentFile(context);
-  if (path === undefined) return undefined;
+  if (recentFile(context) === undefined) return undefined;
   const { origin } = context.connection();
-  const starts = recentLines(context, path).map(parseJson).filter(isObject).filter((start) => start.origin === origin);
   const ofCampaigns = recentCampaigns(context).flatMap(({ directory }) => campaignRunIds(context, directory));
   return {
     name: `the recent runs and campaigns of ${origin}`,
-    runIds: [...uuids(starts.map(({ runId }) => runId)), ...ofCampaigns],
+    runIds: [...uuids(recentRecords(context).map(({ runId }) => runId)), ...ofCampaigns],
   };
 }

@@ -5,12 +5,11 @@
  */
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import { checkForge } from "../../forge/check_forge.ts";
 import { type FoundToken, type Origin, originNotices, resolveOrigin } from "../../service/connection.ts";
 import { formatCount } from "../../text/duration.ts";
 import { createRedactor } from "../../text/redact.ts";
 import { own } from "../../text/safe_line.ts";
-import { openJobForge } from "../job/open_forge.ts";
+import { checkJobForge } from "../job/open_forge.ts";
 import type { Writer } from "../log/writer.ts";
 import { checkProgram, RELEASES } from "../setup/program_check.ts";
 import {
@@ -27,7 +26,7 @@ import {
   REPORT,
   STATE,
 } from "../options.ts";
-import { readAllowUsers, readDailyLimit } from "../settings.ts";
+import { readDailyLimit } from "../settings.ts";
 import type { Context, Option, Verb } from "../verb.ts";
 import { ASKING } from "./codes.ts";
 import { checkGateOf, PULL_REQUEST } from "./gate.ts";
@@ -158,15 +157,7 @@ async function checkLimit(context: Context): Promise<Check[]> {
 }
 
 async function checkForgeOf(context: Context): Promise<Check[]> {
-  const { option, platform: { isCi } } = context;
-  const checks = await checkForge({
-    isCi,
-    agent: option(MENTION_NAME) ?? "mogplex",
-    open: () => openJobForge(context),
-    allowUsers: () => readAllowUsers(context),
-    label: () => option(MENTION_LABEL) ?? "mogplex",
-  });
-  return [...await checkLimit(context), ...checks];
+  return [...await checkLimit(context), ...await checkJobForge(context)];
 }
 
 /** Checks that are safe only if the checkout did not set our variables. */

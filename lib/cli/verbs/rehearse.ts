@@ -3,7 +3,7 @@
  * @module
  */
 import { UsageError } from "../../errors.ts";
-import { type ReadEnv, readTextVariable } from "../../ci/platform.ts";
+import type { ReadEnv } from "../../ci/platform.ts";
 import type { Forge, OfJob } from "../../forge/forge.ts";
 import { forgeOfJob } from "../../forge/open.ts";
 import {
@@ -23,6 +23,7 @@ import { own } from "../../text/safe_line.ts";
 import { MAX_EVENT } from "../job/open_forge.ts";
 import { hostOf, remotesOf } from "../job/origin.ts";
 import { MENTION_LABEL, oneOf, REPO } from "../options.ts";
+import { MENTION_WORD, variableOf } from "../settings.ts";
 import { RECIPES, respondRecipe } from "../setup/recipes.ts";
 import type { Context, Option, VerbFlag } from "../verb.ts";
 
@@ -126,9 +127,7 @@ export async function rehearseMention(
 /** The job's settings. Without an event, the flag for the label is not a setting, but the label that somebody adds. */
 function ofJob({ option, variables }: Context, settings: RespondJob["settings"]): RespondJob["settings"] {
   if (option(EVENT) !== undefined) return settings;
-  const { variable, parse } = MENTION_LABEL;
-  const text = readTextVariable(variables, variable)?.trim() ?? "";
-  return { ...settings, label: text === "" ? "mogplex" : parse(text, variable) };
+  return { ...settings, label: variableOf(variables, MENTION_LABEL) ?? MENTION_WORD };
 }
 
 /** A rehearsal knows only the name of an account, so a number after that name is not compared. */

@@ -41,7 +41,7 @@ import {
   TOKEN_SHARE,
   WATCHING,
 } from "../options.ts";
-import { outDirectory, readAllowUsers, readDailyLimit, readRunSettings } from "../settings.ts";
+import { MENTION_WORD, outDirectory, readAllowUsers, readDailyLimit, readRunSettings } from "../settings.ts";
 import { readCheckoutFile } from "../start_request.ts";
 import type { Context, Verb, Vocabulary } from "../verb.ts";
 import { RUN_DEADLINE, RUN_RATE_LIMITED } from "./codes.ts";
@@ -59,8 +59,8 @@ function readSettings(context: Context): RespondSettings {
   const limitText = flags.get(DAILY_LIMIT);
   const isLimitFlag = limitText !== undefined && DAILY_LIMIT.parse(limitText, DAILY_LIMIT.name) === limit;
   return {
-    name: option(MENTION_NAME) ?? "mogplex",
-    label: option(MENTION_LABEL) ?? "mogplex",
+    name: option(MENTION_NAME) ?? MENTION_WORD,
+    label: option(MENTION_LABEL) ?? MENTION_WORD,
     allowUsers: readAllowUsers(context) ?? null,
     usersFrom: flags.get(ALLOW_USERS) === undefined ? ALLOW_USERS.variable : `--${ALLOW_USERS.name}`,
     limit,
