@@ -206,6 +206,13 @@ function flagName(arg: string): string | undefined {
   return /^--([^=]+)/.exec(arg)?.[1];
 }
 
+/** Calls of rows that a flag selects, by that flag. If several rows have the flag, the first one is the plainest. */
+const callsByFlag: ReadonlyMap<string, string> = new Map(
+  [...VERBS].reverse().flatMap((verb) =>
+    (verb.chosenBy ?? []).map(({ name }) => [`--${name}`, `${wordsOf(verb)} --${name}`] as const)
+  ),
+);
+
 function unknownVerb(args: readonly string[], others: readonly string[]): UsageError {
   const [first = "", second = ""] = args;
   const names = [...new Set(VERBS.map(wordsOf))];
@@ -213,10 +220,14 @@ function unknownVerb(args: readonly string[], others: readonly string[]): UsageE
   if (ofGroup.length > 0) return unknownGroupVerb(first, second, ofGroup);
   const words = [...new Set(names.flatMap((name) => name.split(" ")[0] ?? [])), "--help", "--version", ...others];
   const other = VERBS.find((verb) => !wordsOf(verb).includes(" ") && verb.otherNames?.includes(first));
+  const flag = first.startsWith("-") ? nearest(first, [...callsByFlag.keys(), "--help"]) : undefined;
+  const call = callsByFlag.get(flag ?? "");
   return new UsageError({
     attempted: `run ${JSON.stringify(first)}`,
     why: "unknown command",
-    advice: didYouMean(other === undefined ? first : wordsOf(other), words) ?? "see --help",
+    advice: call === undefined
+      ? didYouMean(other === undefined ? first : wordsOf(other), words) ?? "see --help"
+      : `did you mean ${JSON.stringify(call)}?`,
   });
 }
 

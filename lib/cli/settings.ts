@@ -11,6 +11,7 @@ import { defaultTargets, parseReportTarget, plainPath, type ReportTarget, TERMIN
 import type { KeyScope } from "../run/key.ts";
 import type { CancelCause, OnInterrupt } from "../run/interrupts.ts";
 import { isUuid } from "../service/contract.ts";
+import { checkUuid } from "../service/validate.ts";
 import type { LogForm } from "./log/live_log.ts";
 import {
   ALLOW_USERS,
@@ -129,7 +130,7 @@ function wholeRunId(context: Context, runId: string): string {
 
 /** The argument of a verb that is about one run. @throws {UsageError} if it is missing or empty. */
 export function runIdArgument(context: Context, verb: string): string {
-  return wholeRunId(context, requiredArgument(context, verb, "run-id"));
+  return checkUuid(wholeRunId(context, requiredArgument(context, verb, "run-id")), "run id");
 }
 
 /** The argument, otherwise `MOGPLEX_RUN_ID`. @throws {UsageError} without either. */

@@ -33,6 +33,14 @@ const LABELS: Record<string, string> = {
   tool_finished: "tool done",
 };
 
+/** Kinds of the agent's own texts. The harness `mogplex` reports in whole messages, under the kind `run_progress`. */
+const AGENT_KINDS: readonly unknown[] = ["assistant_delta", "assistant_final", "run_progress"];
+
+/** What readers call an event: `agent` for the agent's own text, otherwise its type or a shorter word. Untrusted text. */
+export function eventLabel({ type, payload }: Pick<RunEvent, "type" | "payload">): string {
+  return AGENT_KINDS.includes(payload.kind) ? "agent" : lookup(LABELS, type) ?? type;
+}
+
 /** Joins lines: each line of the log must begin with our own label, and a second line would begin with untrusted text. */
 function oneLine(text: string): string {
   return plainText(text).replace(/\n/g, " ").trim();
@@ -71,14 +79,14 @@ function compactEvent(event: RunEvent, row: Row): string {
   const cause = type === "failed" && typeof payload.error === "string" ? oneLine(payload.error) : "";
   const more = rest.length === 0 ? "" : ` (+${formatCount(rest.length, "line")})`;
   const why = cause === "" || first.includes(cause) ? "" : `: ${cause}`;
-  return row(timeOf(event.createdAt), lookup(LABELS, type) ?? type, `${toolText(event)}${first}${why}${more}`);
+  return row(timeOf(event.createdAt), eventLabel(event), `${toolText(event)}${first}${why}${more}`);
 }
 
 /** Time, type and tool, all lines of the message, and the payload as JSON. */
 export function fullEvent(event: RunEvent, row: Row = timedRow): string {
   const payload = Object.keys(event.payload).length > 0 ? `\n${JSON.stringify(event.payload)}` : "";
   const text = plainText(`${event.message ?? ""}${payload}`).trimEnd().replace(/\n/g, "\n    ");
-  return row(timeOf(event.createdAt), lookup(LABELS, event.type) ?? event.type, `${toolText(event)}${text}`);
+  return row(timeOf(event.createdAt), eventLabel(event), `${toolText(event)}${text}`);
 }
 
 /** Breaks only at blanks. The next piece may continue the last line. */
@@ -121,8 +129,7 @@ export class CompactLog {
     const { type, payload } = event;
     const message = event.message ?? "";
     if (payload.kind === "assistant_delta") return this.#piece(event, message);
-    // The harness `mogplex` reports in whole messages, under the kind `run_progress`.
-    if (payload.kind === "assistant_final" || payload.kind === "run_progress") {
+    if (AGENT_KINDS.includes(payload.kind)) {
       return [...this.flush(), ...this.#piece(event, `${message.trim()}\n`)];
     }
     const before = this.flush();

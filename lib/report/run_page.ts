@@ -24,7 +24,7 @@ import { jsonText, shellWord } from "../text/escape.ts";
 import { cutText } from "../text/plain_text.ts";
 import { MASK } from "../text/redact.ts";
 import { type CampaignRetry, RETRY_STEP } from "./campaign_item.ts";
-import { agentLines } from "./event_text.ts";
+import { agentLines, eventLabel } from "./event_text.ts";
 import { type Earlier, streakText } from "./history.ts";
 import { jobLinks, resultBlocks, startFacts, waitTable } from "./markdown.ts";
 import { outcomeWords } from "./outcome_words.ts";
@@ -481,17 +481,13 @@ const MAX_WORD = 100;
 
 const EVENT_TONES: ReadonlyMap<string, Tone> = new Map([
   ["failed", "bad"],
-  ["finished", "good"],
   ["cancelled", "skipped"],
 ]);
-/** Shorter words for types. */
-const LABELS: Readonly<Record<string, string>> = {
-  log: "agent",
-  status_changed: "status",
-  cancel_requested: "cancel",
-  tool_started: "tool",
-  tool_finished: "tool",
-};
+
+/** The kind of a row: the start and the end of a tool share one. */
+function rowKind(event: RunEvent): string {
+  return event.type === "tool_finished" ? "tool" : eventLabel(event);
+}
 
 /** Bytes of a text; the number of units if it is certainly small enough, since a unit takes at most three bytes. */
 function bytesOf(text: Html, enough: number): number {
@@ -553,7 +549,7 @@ function eventItem(
   const { type, toolName, message, createdAt } = event;
   const ms = Date.parse(createdAt);
   const endMs = Date.parse(rowEvents[1]?.createdAt ?? "");
-  const label = lookup(LABELS, type) ?? type;
+  const label = rowKind(event);
   const isTool = label === "tool";
   const ownText = (isTool ? toolText(event, all) : toolName === null ? message ?? "" : `${toolName}: ${message ?? ""}`)
     .trimEnd();
@@ -611,7 +607,7 @@ function eventList(view: ResultView): Html | null {
     const gap = quietMs >= QUIET_MS && markup`<li class="gap">Quiet for ${unbroken(formatDuration(quietMs))}</li>`;
     if (isEnd.has(index)) return gap;
     const end = events[ends.get(index) ?? -1];
-    kinds.push(cutText(lookup(LABELS, event.type) ?? event.type, MAX_WORD));
+    kinds.push(cutText(rowKind(event), MAX_WORD));
     return markup`${gap}${eventItem(end === undefined ? [event] : [event, end], events, index + 1, firstMs, maxBytes)}`;
   });
   return markup`<div class="panel">${

@@ -359,6 +359,9 @@ function wholeSeconds(ms: number): string {
   return formatDuration(Math.round(ms / 1_000) * 1_000);
 }
 
+/** Shorter silence since the last change of the status, in milliseconds, would only repeat how long it has lasted. */
+const QUIET_MS = 1_000;
+
 /** Time and its limit, phase or tools in use, status, silence. Untrusted text. */
 function statusParts(progress: Progress): string[] {
   const { nowMs, startedAt, timeoutMs, doing, tools, status, statusAt, newsAt } = progress;
@@ -367,7 +370,7 @@ function statusParts(progress: Progress): string[] {
     `${clockText(nowMs - startedAt)}${timeoutMs === undefined ? "" : ` / ${clockText(timeoutMs)}`}`,
     ...(work === undefined ? [] : [work]),
     `${status} for ${wholeSeconds(nowMs - statusAt)}`,
-    `quiet for ${wholeSeconds(nowMs - newsAt)}`,
+    ...(newsAt - statusAt < QUIET_MS ? [] : [`quiet for ${wholeSeconds(nowMs - newsAt)}`]),
   ];
 }
 

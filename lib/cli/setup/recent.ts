@@ -128,6 +128,12 @@ const HEADER = ["STATE", "TASK", "REPOSITORY", "PULL REQUEST OR BRANCH", "RUN", 
 const TEXTS = ["TASK", "REPOSITORY"].map((name) => HEADER.indexOf(name));
 /** Widths of state and task in a terminal's table: the longest state is `awaiting_input`. */
 const [STATE_CELLS, TASK_CELLS] = [14, 40];
+/** A branch that the service named: long, and without meaning for a person. Source: contract, 4.6. */
+const GENERATED_BRANCH = /^mogplex\/external\/[0-9a-f]{8}-[0-9a-f]{8}$/;
+
+function branchCell(branch: string): string {
+  return GENERATED_BRANCH.test(branch) ? "–" : branch;
+}
 
 /** @param whole Whether tasks, ids and addresses are printed in full, for readers of a pipe. */
 function cells(run: RecentRun, nowMs: number, whole: boolean): string[] {
@@ -137,7 +143,7 @@ function cells(run: RecentRun, nowMs: number, whole: boolean): string[] {
     whole ? state : cutCells(plainText(state), STATE_CELLS),
     whole ? task : cutCells(plainText(task), TASK_CELLS),
     repository,
-    pullRequest === null ? branch : whole ? pullRequest : shortPull(pullRequest),
+    whole ? pullRequest ?? branch : pullRequest === null ? branchCell(branch) : shortPull(pullRequest),
     whole ? runId : runId.slice(0, 8),
     roundSpanText(nowMs - (instantMs(startedAt) ?? nowMs)),
   ];

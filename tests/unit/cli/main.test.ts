@@ -105,7 +105,7 @@ test("main() names the flag that takes no value when an argument follows it", as
 
 test("main() takes --help after -- for an argument", async () => {
   const { code, stdout } = await cli(["runs", "get", "--", "--help"], {});
-  expect({ code, stdout }).toEqual({ code: 64, stdout: "" });
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
 });
 
 test("main() ends with the documented code when --follow is the prompt and not a flag", async () => {
@@ -133,4 +133,13 @@ test("main() names a flag that only another form of the verb has, and the words 
 test("help suggests a topic when its name is misspelled", async () => {
   const { code, stderr } = await cli(["help", "exit-code"]);
   expect([code, stderr]).toEqual([2, `error: Cannot run "exit-code": unknown command; did you mean "exit-codes"?\n`]);
+});
+
+test("main() suggests the command that a flag without a command belongs to", async () => {
+  const advice = async (...args: string[]) => (await cli(args)).stderr.replace(/^.*unknown command; /, "");
+  expect(await advice("--folow", "Fix it")).toBe('did you mean "run --follow"?\n');
+  expect(await advice("--follow")).toBe('did you mean "run --follow"?\n');
+  expect(await advice("--dettach")).toBe('did you mean "run --detach"?\n');
+  expect(await advice("--verison")).toBe('did you mean "--version"?\n');
+  expect(await advice("--frobnicate")).toBe("see --help\n");
 });

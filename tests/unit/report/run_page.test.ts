@@ -191,8 +191,8 @@ test("renderRunPage() shows events with their numbers, types and quiet stretches
   }));
   const rows = elementsOf(page).filter(({ tag, attributes }) => tag === "li" && attributes["data-k"] !== undefined);
   expect(rows.map(({ attributes }) => [attributes.id, attributes["data-k"]])).toEqual([
-    ["e-1", "agent"],
-    ["e-2", "agent"],
+    ["e-1", "log"],
+    ["e-2", "log"],
     ["e-3", "failed"],
   ]);
   expect(textsOf(page, "li").filter((text) => text.startsWith("Quiet"))).toEqual([
@@ -202,7 +202,16 @@ test("renderRunPage() shows events with their numbers, types and quiet stretches
   expect(page).toContain(
     "7 seen, times from the start of the run. 4 of them are not on this page; the report ndjson has all. Some were missed.",
   );
-  expect(textsOf(page, "option")).toEqual(["All events", "agent (2)", "failed (1)"]);
+  expect(textsOf(page, "option")).toEqual(["All events", "log (2)", "failed (1)"]);
+});
+
+test("renderRunPage() gives the event finished no color, because the run may be waiting for an answer", () => {
+  const classesOf = (type: string) => {
+    const page = renderRunPage(sampleResult({ events: [sampleEvent(1, { type })] }));
+    const list = page.slice(page.indexOf('<ol class="events"'));
+    return list.slice(0, list.indexOf("</ol>")).match(/class="state [^"]*"/g) ?? [];
+  };
+  expect([classesOf("finished"), classesOf("failed")]).toEqual([[], ['class="state bad"']]);
 });
 
 test("renderRunPage() has one row for the start and the end of a tool, with what it did and how long it took", () => {
@@ -215,6 +224,7 @@ test("renderRunPage() has one row for the start and the end of a tool, with what
       payload: { ...call, input: { command: "npm test" } },
     }),
     sampleEvent(2, { message: "meanwhile" }),
+    sampleEvent(2, { message: "I run the tests", payload: { kind: "assistant_final" } }),
     sampleEvent(3, {
       type: "tool_finished",
       toolName: "bash",
@@ -227,8 +237,9 @@ test("renderRunPage() has one row for the start and the end of a tool, with what
   const rows = elementsOf(page).filter(({ tag, attributes }) => tag === "li" && attributes["data-k"] !== undefined);
   expect(rows.map(({ attributes, text }) => [attributes.id, text.split("\n")[0]])).toEqual([
     ["e-1", "1:00toolbash: npm test · 2 min{"],
-    ["e-2", "2:00agentmeanwhile"],
-    ["e-4", "4:00tooledit started{"],
+    ["e-2", "2:00logmeanwhile"],
+    ["e-3", "2:00agentI run the tests{"],
+    ["e-5", "4:00tooledit started{"],
   ]);
   expect(rows[0]?.text).toContain("12 passed");
   expect(breaches(page)).toEqual([]);

@@ -351,7 +351,7 @@ test("LiveLog masks a secret that comes in pieces, and words that wait are shown
   expect(io.text.stdout.split("\n")).toEqual([
     "10:20:30  agent     the token is [redacted] and Bearer [redacted] x",
     "10:20:30  agent     wait",
-    "... 0:00 · the agent uses bash · starting for 0 s · quiet for 0 s",
+    "... 0:00 · the agent uses bash · starting for 0 s",
     "",
   ]);
 });
@@ -374,7 +374,7 @@ test("LiveLog keeps only the last lines once the limit of bytes is reached, and 
     `(the log is full at ${MAX_EVENT_BYTES} bytes of events: the last ${KEPT_LINES} lines follow at the end)\n`,
   );
   log.notice({ kind: "heartbeat", status: "streaming", elapsedMs: 60_000, requests: 12 });
-  expect(io.text.stdout.slice(before.length)).toBe("... 0:00 · starting for 0 s · quiet for 0 s\n");
+  expect(io.text.stdout.slice(before.length)).toBe("... 0:00 · starting for 0 s\n");
   log.close();
   const rest = io.text.stdout.slice(before.length).trimEnd().split("\n").slice(1);
   expect(rest[0]).toMatch(/^\(\d+ event lines left out; see the reports\)$/);
@@ -423,11 +423,11 @@ test("LiveLog keeps a status line below everything on a terminal", async () => {
   log.close();
   expect(io.text.stdout).toBe(
     [
-      line("0:00 · starting for 0 s · quiet for 0 s"),
-      line("0:00 · preparing the agent · streaming for 0 s · quiet for 0 s"),
-      line("0:01 · preparing the agent · streaming for 1 s · quiet for 1 s"),
+      line("0:00 · starting for 0 s"),
+      line("0:00 · preparing the agent · streaming for 0 s"),
+      line("0:01 · preparing the agent · streaming for 1 s"),
       "\r\x1b[K10:20:30  log       hello\n",
-      line("0:01 · preparing the agent · streaming for 1 s · quiet for 1 s").slice(4),
+      line("0:01 · preparing the agent · streaming for 1 s").slice(4),
       "\r\x1b[K",
     ].join("").slice(4),
   );
@@ -436,7 +436,7 @@ test("LiveLog keeps a status line below everything on a terminal", async () => {
 test("LiveLog's status line has the status of a run as soon as it is known, also of one that has ended", () => {
   const { io, log } = liveLog({ interactive: true });
   log.open("success");
-  expect(io.text.stdout).toEndWith("0:00 · success for 0 s · quiet for 0 s\x1b[?7h");
+  expect(io.text.stdout).toEndWith("0:00 · success for 0 s\x1b[?7h");
   log.close();
 });
 
@@ -448,8 +448,8 @@ test("LiveLog's heartbeat shows what the job waits for when its run has ended", 
   clock.advance(540_000);
   log.notice({ kind: "heartbeat", status: "waiting for a sandbox", elapsedMs: 540_000, requests: 1 });
   expect(io.text.stdout.split("\n").filter((line) => line.startsWith("..."))).toEqual([
-    "... 0:00 / 2:00:00 · waiting for a sandbox for 0 s · quiet for 0 s",
-    "... 9:00 / 2:00:00 · waiting for a sandbox for 9 min · quiet for 9 min",
+    "... 0:00 / 2:00:00 · waiting for a sandbox for 0 s",
+    "... 9:00 / 2:00:00 · waiting for a sandbox for 9 min",
   ]);
 });
 
@@ -470,7 +470,7 @@ test("LiveLog's heartbeat has time and limit, phase or tools, the time of the st
     const requests = form === "full" ? [" · 12 requests", " · 13 requests"] : ["", ""];
     const lines = io.text.stdout.slice(before).split("\n").filter((line) => line.startsWith("..."));
     expect(lines).toEqual([
-      `... 1:43 / 30:00 · agent working · streaming for 1 min · quiet for 1 min${requests[0]}`,
+      `... 1:43 / 30:00 · agent working · streaming for 1 min${requests[0]}`,
       ...(form === "full"
         ? [`... 1:01:43 / 30:00 · agent working · streaming for 1 h 1 min · quiet for 1 h${requests[1]}`]
         : ["... 1:01:43 / 30:00 · the agent uses bash · streaming for 1 h 1 min · quiet for 1 h"]),

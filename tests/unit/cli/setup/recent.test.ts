@@ -77,6 +77,27 @@ test("runs recent cuts no state that can be a word of ours, and others to its le
   expect(strange).toStartWith(`${"s".repeat(13)}…  Replace`);
 });
 
+test("runs recent has a dash on a terminal for a branch that the service named, and the whole branch elsewhere", async () => {
+  const { cli } = world("success");
+  const generated = "mogplex/external/70a41ec8-9562673e";
+  const lines = [generated, "fix/tests"].map((branch, index) =>
+    JSON.stringify({
+      startedAt: "2026-01-01",
+      runId: `${index}`.repeat(36),
+      repository: "acme/web",
+      branch,
+      task: "Fix",
+    })
+  );
+  const files = { [FILE]: lines.join("\n") };
+  const branches = async (terminal: boolean) => {
+    const { stdout } = await cli(["runs", "recent"], { env: HOME, files, terminal });
+    return stdout.trimEnd().split("\n").slice(1).map((line) => line.split(/ {2,}/)[3]);
+  };
+  expect(await branches(true)).toEqual(["fix/tests", "–"]);
+  expect(await branches(false)).toEqual(["fix/tests", generated]);
+});
+
 test("runs recent asks again about runs that went on without a command, and remembers their ends", async () => {
   const { cli, emulator, requests } = world("");
   const left = await cli([...RUN, "--timeout", "30s"], { env: HOME });
@@ -225,6 +246,6 @@ test("runs recent does not ask about runs of another service, and keeps a short 
   const more = { repository: "demo/invoices", branch: "mogplex/external/0baffc43-e1dfe5ab", task: "Fix ".repeat(30) };
   const files = { [FILE]: `${JSON.stringify({ ...run, ...more })}\n` };
   const { stdout, stderr } = await cli(["runs", "recent"], { env: HOME, files, terminal: true });
-  expect(stdout.split("\n")[1]).toMatch(/^other service {2}Fix Fix \S[^…]*… {2}demo\/invoices {2}mogplex\/\S*… /);
+  expect(stdout.split("\n")[1]).toMatch(/^other service {2}Fix Fix \S[^…]*… {2}demo\/invoices {2}– /);
   expect([stderr, requests]).toEqual(["", []]);
 });

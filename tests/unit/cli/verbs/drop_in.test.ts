@@ -351,3 +351,15 @@ test("runs events --follow says at a signal what stopped it, and that the run go
     "error: Stopped by SIGTERM; the run continues, and the same command prints its events again\n",
   ]);
 });
+
+test("runs get, events and cancel refuse what is not an id, and do not announce requests", async () => {
+  const { cli, requests } = world();
+  for (const verb of ["get", "events", "cancel"]) {
+    const { code, stderr } = await cli(["runs", verb, "nope"], { env: { MOGPLEX_URL: "https://staging.mogplex.com" } });
+    expect([code, stderr]).toEqual([
+      2,
+      'error: Cannot use run id because it must be a UUID (8-4-4-4-12 hexadecimal digits): "nope"\n',
+    ]);
+  }
+  expect(requests).toEqual([]);
+});
