@@ -258,7 +258,10 @@ async function answers(url: string, ended: Promise<unknown>, log: () => string):
 
 const databasePath = (folder: string) => join(folder, "gitea.db");
 
-/** Nothing leaves this machine, and webhooks reach it. */
+/**
+ * Nothing leaves this machine, and webhooks reach it. Gitea sends a webhook once: on a loaded machine it would lose one after its default of 5 s,
+ * or if the database is locked for its default of 0.5 s.
+ */
 function configText(folder: string, source: string, port: number, root: string): string {
   return `RUN_MODE = prod
 WORK_PATH = ${folder}
@@ -273,6 +276,7 @@ OFFLINE_MODE = true
 [database]
 DB_TYPE = sqlite3
 PATH = ${databasePath(folder)}
+SQLITE_TIMEOUT = 20000
 [security]
 INSTALL_LOCK = true
 SECRET_KEY = lab
@@ -282,6 +286,7 @@ MODE = console
 LEVEL = warn
 [webhook]
 ALLOWED_HOST_LIST = loopback
+DELIVER_TIMEOUT = 60
 [indexer]
 ISSUE_INDEXER_TYPE = db
 [cron]
