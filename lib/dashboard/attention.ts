@@ -238,8 +238,9 @@ function runIdText(runId: string): string {
 function ofRuns({ runs, silentJobs }: DashboardData, troubles: readonly Trouble[]): Concern[] {
   const places = new Map(runs.map((run, index) => [run, runPlace(index)]));
   // The line of a silent job shows its last run. A question still needs an answer.
-  const lastIds = new Set(silentJobs.length > MAX_SILENT ? [] : silentJobs.map(({ runId }) => runId));
-  const isCovered = ({ run: { runId, outcome } }: Trouble) => outcome !== "awaiting_input" && lastIds.has(runId);
+  const lastIds = new Set(silentJobs.length > MAX_SILENT ? [] : silentJobs.flatMap(({ runId }) => runId ?? []));
+  const isCovered = ({ run: { runId, outcome } }: Trouble) =>
+    outcome !== "awaiting_input" && runId !== null && lastIds.has(runId);
   return troubles.filter((trouble) => !isCovered(trouble)).map(({ run, task, times }) => {
     const { repository, runId, outcome, reason, durationMs, page, jobUrl } = run;
     const what = HAPPENED.get(outcome) ?? "has no verdict";
@@ -326,7 +327,7 @@ function ofSilence({ runs, silentJobs, at }: DashboardData): Concern[] {
       : `one every ${Math.round(7 / runsPerWeek)} days before that`;
     const what = HAPPENED.get(outcome) ?? (outcome === "cancelled" ? "was cancelled" : null);
     const last = what === null ? "" : `The last one ${what}${reason === null ? "" : `: ${reason}`}`;
-    const index = runs.findIndex((run) => run.runId === runId);
+    const index = runId === null ? -1 : runs.findIndex((run) => run.runId === runId);
     const since = longText(msOf(silent));
     return concern(
       "job",

@@ -253,18 +253,20 @@ function placesOf(all: readonly ChartLine[], y: (value: number) => number): Plac
   const rows = all.flatMap(({ name, points }) => {
     const last = points.at(-1);
     if (last === undefined) return [];
-    const at = Math.max(0.3, Math.min(1, last[0]));
+    const [lastAt, lastValue] = last;
+    const at = Math.max(0.3, Math.min(1, lastAt));
     const from = at - shareOf(name);
     // A value is further up if its number of pixels is smaller.
     const spans = all.flatMap((each) => {
       const span = spanFrom(each.points, from, at);
-      return span === null ? [] : [{ isOwn: each.points === points, top: y(span.most), bottom: y(span.least) }];
+      return span === null ? [] : [{ top: y(span.most), bottom: y(span.least) }];
     });
-    return [{ name, at, spans, top: Math.min(...spans.filter(({ isOwn }) => isOwn).map(({ top }) => top)) }];
+    // A line can end before its name begins.
+    const { most, least } = spanFrom(points, from, at) ?? { most: lastValue, least: lastValue };
+    return [{ name, at, spans, top: y(most), bottom: y(least) }];
   }).sort((a, b) => a.top - b.top);
   const places: Place[] = [];
-  for (const { name, at, spans, top } of rows) {
-    const bottom = Math.max(...spans.filter(({ isOwn }) => isOwn).map((span) => span.bottom));
+  for (const { name, at, spans, top, bottom } of rows) {
     const isFree = (place: number) =>
       spans.every((span) => span.bottom < place - ASCENT || span.top > place + DESCENT) &&
       places.every((other) => Math.abs(other.place - place) >= LINE_HEIGHT);

@@ -139,6 +139,25 @@ test("concernsOf() has many silent jobs as one line, the failed ones first", () 
   ]]);
 });
 
+test("concernsOf() links a silent job without a run id to no run, and keeps what other runs without one need", () => {
+  const data = dashboard(web, runsOn(every(1, 10, 80)));
+  const other = run(1, { runId: null, repository: "acme/api", outcome: "suppressed", lastLine: "Other", page: "o.html" });
+  const silentJobs = data.silentJobs.map((job) => ({ ...job, runId: null }));
+  const concerns = concernsOf({ ...data, runs: [other, ...data.runs], silentJobs });
+  expect(concerns.map(({ subject, line, link }) => [subject, line, link])).toEqual([
+    [
+      "acme/billing (nightly): no run for 10 days (7 a week before that)",
+      "Check its schedule and its token.",
+      { words: "Show", part: "runs" },
+    ],
+    [
+      "acme/api (nightly): “Fix the tests” was not started",
+      "After 1 min. Last line of the agent: “Other”.",
+      { words: "Open run", page: "o.html" },
+    ],
+  ]);
+});
+
 test("page, data and metrics agree about a silent job, and its repository comes first with the age of its last run", () => {
   const data = dashboard(web, runsOn(every(1, 10, 80)));
   const page = renderDashboardPage(data);

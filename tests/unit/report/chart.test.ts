@@ -85,6 +85,11 @@ test("lines() puts the name of a line that falls above what it has been below th
   expect(placeOf([[0, 10], [0.5, 0], [1, 0]])).toBeGreaterThan(placeOf([[0, 10], [0.5, 10], [1, 0]]));
 });
 
+test("lines() puts the name of a line that ends before its name begins at the height of its end", () => {
+  const drawn = lines("", [{ name: "finished", color: "good", points: [[0, 0]] }], []);
+  expect(shapes(drawn, "text").at(-1)).toMatchObject({ y: "187.0" });
+});
+
 test("lines() puts names of lines that meet one below the other", () => {
   const line = (name: string, value: number) => ({
     name,
