@@ -192,19 +192,25 @@ function ofLateCampaigns({ campaigns, at }: DashboardData): Concern[] {
   });
 }
 
+/** Puts the mark at the end of a text, unless a sentence already ends there, which may be in quotes. */
+function punctuated(text: string, mark: "." | ":"): string {
+  const bare = text.replace(/\.$/, "");
+  return /[!?]$|[.!?…]”$/.test(bare) ? bare : `${bare}${mark}`;
+}
+
 function sentenceOf(text: string): string {
-  const line = capital(text.trim().split("\n", 1)[0]?.replace(/\.$/, "") ?? "");
-  return `${line}${/[!?]$/.test(line) ? "" : "."}`;
+  const [line = ""] = text.trim().split("\n", 1);
+  return punctuated(capital(line), ".");
 }
 
 /** The agent's own words, since the service's reason is often only an exit code. */
 function lastLineText({ lastLine }: Pick<RunEntry, "lastLine">): string {
-  return lastLine === null ? "" : `Last line of the agent: “${lastLine}”${/[.!?…]$/.test(lastLine) ? "" : "."}`;
+  return lastLine === null ? "" : punctuated(`Last line of the agent: “${lastLine}”`, ".");
 }
 
-/** Whether a reason only repeats that a run waits for an answer. */
-function isPlainQuestion(reason: string | null): boolean {
-  return reason !== null && /^(?:the |automation )?run\b.* waits for an answer(?:$|:)/i.test(reason);
+/** The reason, or null if it only repeats that the run waits for an answer. */
+function whyOf({ outcome, reason }: Pick<RunEntry, "outcome" | "reason">): string | null {
+  return outcome === "awaiting_input" ? null : reason;
 }
 
 /** What to do about the questions of items. @param count How many items. */
@@ -250,9 +256,9 @@ function ofRuns({ runs, silentJobs }: DashboardData, troubles: readonly Trouble[
       : `${outcome === "failed" && reason === null ? "Failed after" : "After"} ${formatDuration(durationMs)}.`;
     const name = task === null && repository !== null && runId !== null ? `${runIdText(runId)}.` : "";
     const isQuestion = outcome === "awaiting_input";
-    const why = reason === null || isPlainQuestion(reason) ? "" : sentenceOf(reason);
     const answer = runId === null ? "" : `Answer it in the app, or cancel it (run ${runId.slice(0, 8)}).`;
-    const words = isQuestion ? [why, answer] : [why, took, lastLineText(run), name];
+    const why = whyOf(run);
+    const words = isQuestion ? [answer] : [why === null ? "" : sentenceOf(why), took, lastLineText(run), name];
     return concern(
       isQuestion ? "decision" : "run",
       outcome === "failed" ? "bad" : "warn",
@@ -320,13 +326,14 @@ function ofSilence({ runs, silentJobs, at }: DashboardData): Concern[] {
     ];
   }
   return silentJobs.map((silent) => {
-    const { runId, outcome, reason, runsPerWeek, repository, job } = silent;
+    const { runId, outcome, runsPerWeek, repository, job } = silent;
     const isAll = repository === null && job === null;
     const usual = runsPerWeek >= 1
       ? `${Math.round(runsPerWeek)} a week before that`
       : `one every ${Math.round(7 / runsPerWeek)} days before that`;
     const what = HAPPENED.get(outcome) ?? (outcome === "cancelled" ? "was cancelled" : null);
-    const last = what === null ? "" : `The last one ${what}${reason === null ? "" : `: ${reason}`}`;
+    const why = whyOf(silent);
+    const last = what === null ? "" : `The last one ${what}${why === null ? "" : `: ${why}`}`;
     const index = runId === null ? -1 : runs.findIndex((run) => run.runId === runId);
     const since = longText(msOf(silent));
     return concern(
@@ -412,11 +419,6 @@ const CAUSES: ReadonlyMap<string, readonly [one: string, many: string]> = new Ma
   ["starting", ["has no answer to its start", "have no answer to their starts"]],
 ]);
 
-/** A cause, before the names of its items. */
-function introduction(cause: string): string {
-  return cause === "" ? "" : `${cause.replace(/\.$/, "")}${/[!?]$/.test(cause) ? "" : ":"} `;
-}
-
 function ofCauses({ campaigns }: DashboardData): Concern[] {
   return campaigns.flatMap((campaign) =>
     campaign.causes.map(({ verdict, cause, items, names, at }) => {
@@ -426,9 +428,11 @@ function ofCauses({ campaigns }: DashboardData): Concern[] {
         isQuestion ? "decision" : "item",
         isQuestion ? "warn" : "bad",
         `${formatCount(items, "item")} of ${titled(campaign)} ${items === 1 ? one : many}`,
-        isPlainQuestion(cause)
+        isQuestion
           ? answerText(names, items)
-          : `${introduction(cause)}${names.join(", ")}${items > names.length ? ", …" : ""}`,
+          : `${cause === "" ? "" : `${punctuated(cause, ":")} `}${names.join(", ")}${
+            items > names.length ? ", …" : ""
+          }`,
         { at: instantMs(at), lasts: isQuestion, link: linkTo(campaign.page, "Open campaign", "campaigns") },
       );
     })
@@ -457,8 +461,8 @@ function ofCampaignRuns({ runs, campaigns, at }: DashboardData): Concern[] {
       isQuestion ? "decision" : "item",
       outcome === "failed" ? "bad" : "warn",
       `${formatCount(length, "item")} of the campaign “${campaign}” ${length === 1 ? one : many}`,
-      isPlainQuestion(reason) ? answerText(names, length) : [
-        reason === null ? "" : `${length === 1 || isQuestion ? "" : "Last failure: "}${sentenceOf(reason)}`,
+      isQuestion ? answerText(names, length) : [
+        reason === null ? "" : `${length === 1 ? "" : "Last failure: "}${sentenceOf(reason)}`,
         run === undefined ? "" : lastLineText(run),
         `${names.join(", ")}${length > 5 ? ", …" : ""}`,
       ].filter(Boolean).join(" "),

@@ -178,13 +178,14 @@ const campaignWith = (changes: Partial<Data["campaigns"][number]>): Data => {
 };
 
 test("concernsOf() has the question of a campaign, and its item is neither finished nor failed", () => {
-  const question = { verdict: "needs-input", cause: "UTC or local time?", items: 1, names: ["acme/api"], at: null };
+  const cause = "the run waits for an answer: answer it in the app, or cancel it";
+  const question = { verdict: "needs-input", cause, items: 1, names: ["acme/api"], at: null };
   const data = campaignWith({ items: 3, ended: 2, good: 1, failed: 1, asking: 1, running: 0, causes: [question] });
   expect(concernsOf(data).map(({ tone, subject, line }) => [tone, subject, line])).toEqual([
     [
       "warn",
       "1 item of “Move to Node 24” (move-to-node-24, round 2026-12) waits for an answer",
-      "UTC or local time? acme/api",
+      "acme/api: answer the run in the app, or cancel it.",
     ],
   ]);
   const page = render(data);
@@ -806,7 +807,7 @@ test("concernsOf() says once of a run that it waits for an answer, and what to d
   const ofRun = (changes: object) => linesOf({ runs: [{ ...asking, ...changes }] as Data["runs"] });
   const advice = "Answer it in the app, or cancel it (run 791e20a2).";
   expect(ofRun({ reason: 'run "791e20a2-5dae" waits for an answer' })).toEqual([advice]);
-  expect(ofRun({ reason: "UTC or local time?" })).toEqual([`UTC or local time? ${advice}`]);
+  expect(ofRun({ reason: null })).toEqual([advice]);
   const cause = "the run waits for an answer: answer it in the app, or cancel it";
   const ofCause = (...names: string[]) => {
     const causes = [{ verdict: "needs-input", cause, items: names.length, names, at: null }];

@@ -122,6 +122,10 @@ test("concernsOf() has the silent job with the failure of its last run, also whe
   const recent = (outcome: string) =>
     concernsOf(dashboard(web, [run(4, { ...failed, outcome })], runsOn(every(1, 5, 80)))).map(({ kind }) => kind);
   expect([recent("failed"), recent("awaiting_input")]).toEqual([["job"], ["decision", "job"]]);
+  const asking = run(10, { outcome: "awaiting_input", reason: 'run "r" waits for an answer' });
+  expect(concernsOf(dashboard(web, [asking], runsOn(every(1, 11, 80))))[0]?.line).toBe(
+    "The last one waits for an answer. Check its schedule and its token.",
+  );
 });
 
 test("concernsOf() has many silent jobs as one line, the failed ones first", () => {
@@ -141,7 +145,13 @@ test("concernsOf() has many silent jobs as one line, the failed ones first", () 
 
 test("concernsOf() links a silent job without a run id to no run, and keeps what other runs without one need", () => {
   const data = dashboard(web, runsOn(every(1, 10, 80)));
-  const other = run(1, { runId: null, repository: "acme/api", outcome: "suppressed", lastLine: "Other", page: "o.html" });
+  const other = run(1, {
+    runId: null,
+    repository: "acme/api",
+    outcome: "suppressed",
+    lastLine: "Other",
+    page: "o.html",
+  });
   const silentJobs = data.silentJobs.map((job) => ({ ...job, runId: null }));
   const concerns = concernsOf({ ...data, runs: [other, ...data.runs], silentJobs });
   expect(concerns.map(({ subject, line, link }) => [subject, line, link])).toEqual([
