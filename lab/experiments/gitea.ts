@@ -247,15 +247,15 @@ const REFUSALS: readonly Refusal[] = [
     await gitea.call("POST", "/user/repos", { name: "hidden", private: true, auto_init: true }, owner);
     await gitea.commit("acme/hidden", "x", "x.txt", "x\n", owner);
     return [`/acme/hidden/pulls/${await gitea.pull("acme/hidden", "x", "Change x", owner)}`, stranger.token];
-  }, "Gitea does not show it to this token, or it is gone"],
+  }, "Gitea finds nothing: deleted, or not visible to this token"],
   [
     "that does not exist",
     ({ repository, stranger }) => Promise.resolve([`/${repository}/pulls/999`, stranger.token]),
-    "Gitea does not show it to this token, or it is gone",
+    "Gitea finds nothing: deleted, or not visible to this token",
   ],
   ["with a token of another scope", async ({ gitea, repository, stranger }) => {
     return [`/${repository}/pulls/1`, await tokenOf(gitea, stranger, ["read:issue"])];
-  }, "this token is not allowed to read it"],
+  }, "this token has no read access"],
   [
     "with a token that the server does not know",
     ({ repository }) => Promise.resolve([`/${repository}/pulls/1`, "0".repeat(40)]),

@@ -94,23 +94,15 @@ function unreadOf(urls: readonly string[], { failed, refused, unasked }: ForgeRe
       (host === undefined
         ? NOT_AMONG_NEWEST
         : host === ""
-        ? "it is not the address of a pull request"
+        ? "no pull request has an address of this form"
         : `there is no token for ${host}`);
   });
   return [...byReason].map(([why, all]) => ({
-    why: all.length === 1 ? why : pluralOf(why),
+    why,
     pullRequests: all.length,
     urls: all.slice(0, MAX_URLS),
   }))
     .sort((a, b) => b.pullRequests - a.pullRequests);
-}
-
-/** Turns the reason for one pull request into the reason for several. */
-function pluralOf(why: string): string {
-  return why.replace("does not show it to", "does not show them to").replace("it is gone", "they are gone").replace(
-    "left it out",
-    "left them out",
-  ).replace("it is not the address of a pull request", "they are not addresses of pull requests");
 }
 
 function stateOf(count: number, unread: readonly UnreadPullRequests[], reading: ForgeReading | null): ListState {

@@ -344,8 +344,8 @@ export class ForgeClient {
       return z.safeParse(schema, value).data ?? `the answer does not have the format that ${this.system} documents`;
     } catch (error) {
       if (!isHidden(error)) throw error;
-      if (error.status === 403) return "this token is not allowed to read it";
-      return `${this.system} does not show it to this token, or it is gone`;
+      if (error.status === 403) return "this token has no read access";
+      return `${this.system} finds nothing: deleted, or not visible to this token`;
     }
   }
 

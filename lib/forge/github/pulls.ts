@@ -295,11 +295,11 @@ function notShown(errors: readonly PartError[]): PullRequestOutcome {
   const refusal = errors.find(({ type }) => REFUSALS.includes(type));
   if (refusal?.saml === true) return { ok: false, reason: `this token ${SINGLE_SIGN_ON}` };
   if (refusal?.type === "NOT_FOUND") {
-    return { ok: false, reason: "GitHub does not show it to this token, or it is gone" };
+    return { ok: false, reason: "GitHub finds nothing: deleted, or not visible to this token" };
   }
-  if (refusal !== undefined) return { ok: false, reason: "this token is not allowed to read it" };
+  if (refusal !== undefined) return { ok: false, reason: "this token has no read access" };
   const type = errors[0]?.type ?? "";
-  const reason = `GitHub left it out of its answer${type === "" ? "" : ` (${type.slice(0, 40)})`}`;
+  const reason = `the answer of GitHub is incomplete${type === "" ? "" : ` (${type.slice(0, 40)})`}`;
   return { ok: false, reason, again: true };
 }
 

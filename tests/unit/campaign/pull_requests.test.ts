@@ -107,9 +107,9 @@ test("advanceCampaign() reports a pull request that it may not see, and one that
   expect(states(view)).toEqual(["open", "unreadable"]);
   expect(view.items[1]).toMatchObject({
     stuck: "unreadable",
-    pullRequestState: { checks: null, reason: "this token is not allowed to read it" },
+    pullRequestState: { checks: null, reason: "this token has no read access" },
   });
-  expect(world.notices.filter((notice) => notice.includes("is not allowed to read it"))).toHaveLength(1);
+  expect(world.notices.filter((notice) => notice.includes("has no read access"))).toHaveLength(1);
   world.github.faults.push(json(403, { message: "secondary rate limit" }, { "retry-after": "3600" }));
   await world.clock.sleep(15 * MINUTE);
   // What was known stays known.

@@ -192,8 +192,8 @@ test("Forges asks GitHub for 50 pull requests at a time, and tells which one of 
   const { facts, refused, failed, unasked } = await forges.read(urls);
   expect([facts.size, failed.size, unasked.size, github.received.length, forges.requests]).toEqual([98, 0, 0, 2, 2]);
   expect([...refused]).toEqual([
-    [url("p42"), "this token is not allowed to read it"],
-    [url("p77"), "GitHub does not show it to this token, or it is gone"],
+    [url("p42"), "this token has no read access"],
+    [url("p77"), "GitHub finds nothing: deleted, or not visible to this token"],
   ]);
 });
 
@@ -356,12 +356,12 @@ test("Forges concludes only from NOT_FOUND and FORBIDDEN that a pull request is 
     expect([part.facts, part.refused, part.failed]).toEqual([
       undefined,
       undefined,
-      expect.stringContaining("left it out"),
+      expect.stringContaining("is incomplete"),
     ]);
     const whole = await readOne(aNode(), [{ type, path: [] }]);
-    expect([whole.refused, whole.failed]).toEqual([undefined, expect.stringContaining("left it out")]);
+    expect([whole.refused, whole.failed]).toEqual([undefined, expect.stringContaining("is incomplete")]);
   }
-  expect((await readOne(aNode(), [{ type: "NOT_FOUND", path: [] }])).refused).toContain("or it is gone");
+  expect((await readOne(aNode(), [{ type: "NOT_FOUND", path: [] }])).refused).toContain("finds nothing");
 });
 
 test("Forges names the single sign-on that a token is not authorized for", async () => {

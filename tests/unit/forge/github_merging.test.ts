@@ -314,9 +314,11 @@ test("GITHUB.merging.read() waits until GitHub knows whether it can be merged, f
 });
 
 test("GITHUB.merging.read() returns why it is not shown", async () => {
-  expect(await GITHUB.merging?.read(worldOf(null).client, ADDRESS)).toBe("this token is not allowed to read it");
+  expect(await GITHUB.merging?.read(worldOf(null).client, ADDRESS)).toBe("this token has no read access");
   const { client } = worldOf(aNode(OPEN), { [PULL]: 404 });
-  expect(await GITHUB.merging?.read(client, ADDRESS)).toBe("GitHub does not show it to this token, or it is gone");
+  expect(await GITHUB.merging?.read(client, ADDRESS)).toBe(
+    "GitHub finds nothing: deleted, or not visible to this token",
+  );
 });
 
 test("GITHUB.merging.checks() reads the checks of a commit without our own", async () => {

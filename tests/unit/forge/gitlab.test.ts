@@ -275,8 +275,8 @@ test("Forges tells a merge request that it may not see, and goes on with the nex
   const { facts, refused } = await forges.read(urls);
   expect([...facts.keys()]).toEqual([urls[2] as string]);
   expect([...refused.values()]).toEqual([
-    "this token is not allowed to read it",
-    "GitLab does not show it to this token, or it is gone",
+    "this token has no read access",
+    "GitLab finds nothing: deleted, or not visible to this token",
     "the answer does not have the format that GitLab documents",
   ]);
 });

@@ -203,8 +203,8 @@ test("GITLAB.merging.read() waits until GitLab knows whether it can be merged, f
 test("GITLAB.merging.read() returns why it is not shown", async () => {
   const reason = async (request: Request | number, others = {}) =>
     await GITLAB.merging?.read(worldOf(request, others).client, ADDRESS);
-  expect(await reason(403)).toBe("this token is not allowed to read it");
-  expect(await reason(open(), { "/projects/acme%2Fweb": 404 })).toContain("GitLab does not show it to this token");
+  expect(await reason(403)).toBe("this token has no read access");
+  expect(await reason(open(), { "/projects/acme%2Fweb": 404 })).toContain("GitLab finds nothing");
 });
 
 test("GITLAB.merging.checks() reads the newest pipeline of a commit, without our own statuses", async () => {

@@ -80,7 +80,7 @@ test.each<[string, Seen]>([
   ["the writers", { writers: null }],
   ["the reviews", { reviewers: null }],
   ["all comments", { isWhole: false }],
-  ["the pull request", { refusal: "this token is not allowed to read it" }],
+  ["the pull request", { refusal: "this token has no read access" }],
 ])("PullRequestWriter.people() is null when the forge does not show %s", async (_what, seen) => {
   expect(await peopleIn(seen)).toBeNull();
 });
