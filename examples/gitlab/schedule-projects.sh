@@ -1,0 +1,91 @@
+#!/bin/sh
+# Creates a schedule for the agent in each of many projects, spread over some hours.
+#
+#   HOURS=13 sh schedule-projects.sh projects.txt
+#
+# projects.txt has one project path per line, and comments after #. With HOURS up to 24 the schedules are daily, up to 168 weekly.
+# The script keeps existing schedules named "mogplex", but adds a missing variable and activates inactive ones. A schedule also
+# starts other jobs, so the script leaves a project without an active schedule if nothing in its pipeline keeps them out.
+#
+# Needs: sh, awk, curl, jq, mktemp; GITLAB_TOKEN with the scope api and the role Maintainer. GITLAB_URL is the server if it is not
+# https://gitlab.com. If MOGPLEX_API_KEY is set, each project gets it as a variable. More: docs/gitlab.md, "Many projects"
+set -eu
+[ $# -eq 1 ] || {
+  echo "usage: schedule-projects.sh FILE" >&2
+  exit 2
+}
+projects=$1
+: "${GITLAB_TOKEN:?give a token with the scope api and the role Maintainer}"
+gitlab=${GITLAB_URL:-https://gitlab.com}/api/v4/projects hours=${HOURS:-13} number=0 failed=0
+answer=$(mktemp) header=$(mktemp) list=$(mktemp) && trap 'rm "$answer" "$header" "$list"' EXIT && trap 'exit 130' INT TERM
+printf 'PRIVATE-TOKEN: %s\n' "$GITLAB_TOKEN" >"$header"
+[ -f "$projects" ] || { echo "$projects does not exist; write one project path per line" >&2 && exit 2; }
+awk '{ sub(/\r$/, "") } NF && $1 !~ /^#/ { print $1 }' "$projects" >"$list"
+count=$(grep -c . "$list") || { echo "$projects names no project" >&2 && exit 2; }
+[ "$hours" -le 168 ] || { echo "HOURS must be at most 168, a week" >&2 && exit 2; }
+call() { # WHAT METHOD ADDRESS [BODY]: the body is not an argument of curl, because other users could read it
+  what=$1
+  status=$(printf %s "${4-}" | curl -sS -o "$answer" -w '%{http_code}' -H "@$header" -H 'Content-Type: application/json' -X "$2" --data @- "$3")
+  [ "$status" -ge 200 ] && [ "$status" -lt 300 ]
+}
+problem() {
+  echo "cannot $what: HTTP $status $(jq -c '.message // .error' "$answer")"
+}
+keeps_others_out() {
+  call "read $config" GET "$url/repository/files/$(printf %s "$config" | jq -sRr @uri)/raw?ref=HEAD" || return
+  # shellcheck disable=SC2016 # GitLab expands this variable, not the shell
+  ! grep -A 1 '^[^#]*\$MOGPLEX_SCHEDULE' "$answer" | grep -Eq '== *null|when: *never' || return 0
+  call "check the pipeline" GET "$url/ci/lint?dry_run=true" || return
+  # The names at the left edge of the whole pipeline, without settings.
+  reason=$(jq -r --arg config "$config" '.errors as $errors | (.merged_yaml // "") | if . == "" then "\($config): \($errors | join(", "))" else
+    [split("\n")[] | capture("^:?\"?(?<name>[^\":. -]|[^\":. -].*[^\": ])\"?:( .*)?$").name]
+    - ["after_script", "before_script", "cache", "default", "image", "include", "mogplex-run", "services", "stages", "variables", "workflow"]
+    | join(", ") | if . == "" then . else "no active schedule, because it could also start \(.)" end end' "$answer")
+  [ -z "$reason" ]
+}
+store_token() { # changes the variable, or creates it
+  export MOGPLEX_API_KEY
+  body=$(jq -n '{key: "MOGPLEX_API_KEY", value: env.MOGPLEX_API_KEY, masked: true, protected: true}')
+  call "store MOGPLEX_API_KEY" PUT "$url/variables/MOGPLEX_API_KEY" "$body" ||
+    { [ "$status" = 404 ] && call "store MOGPLEX_API_KEY" POST "$url/variables" "$body"; }
+}
+set_up() {
+  call "read the project" GET "$url" && branch=$(jq -r .default_branch "$answer") || return
+  config=$(jq -r '.ci_config_path // "" | if . == "" then ".gitlab-ci.yml" else . end' "$answer")
+  schedules=$url/pipeline_schedules active=false variable=false
+  call "list the schedules" GET "$schedules?per_page=100" && id=$(jq -r 'map(select(.description == "mogplex"))[0].id // ""' "$answer") || return
+  if [ -n "$id" ]; then
+    call "read the schedule" GET "$schedules/$id" || return
+    active=$(jq .active "$answer") variable=$(jq 'any(.variables[]?; .key == "MOGPLEX_SCHEDULE")' "$answer")
+  fi
+  if [ "$active $variable" = "true false" ]; then # it starts only the other jobs
+    call "deactivate the schedule" PUT "$schedules/$id" '{"active": false}' && active=false || return
+  fi
+  [ "$active" = true ] || keeps_others_out || return
+  [ -z "${MOGPLEX_API_KEY-}" ] || store_token || return
+  if [ -z "$id" ]; then # inactive until it has its variable
+    cron="$((at % 60)) $((at / 60 % 24)) * * $day"
+    call "create the schedule" POST "$schedules" "$(jq -n --arg ref "$branch" --arg cron "$cron" '{description: "mogplex", $ref, $cron, active: false}')" || return
+    id=$(jq -r .id "$answer")
+  fi
+  if [ "$variable" = false ]; then
+    call "add MOGPLEX_SCHEDULE to the schedule, which is inactive" POST "$schedules/$id/variables" '{"key": "MOGPLEX_SCHEDULE", "value": "run"}' || {
+      case $status in 400 | 403) reason="$(problem); allow your role under Settings > CI/CD > Variables > \"Minimum role to use pipeline variables\"" ;; esac
+      return 1
+    }
+  fi
+  [ "$active" = true ] || call "activate the schedule" PUT "$schedules/$id" '{"active": true}'
+}
+while read -r project; do
+  at=$((number * hours * 60 / count)) number=$((number + 1)) day='*' # in minutes
+  [ "$hours" -le 24 ] || day=$(((1 + at / 1440) % 7)) # weekly, from Monday
+  url=$gitlab/$(printf %s "$project" | jq -sRr @uri)
+  echo "$number of $count: $project"
+  reason= && set_up && continue
+  [ "$status" != 000 ] || { echo "stopped: no answer from $gitlab; run the script again later" >&2 && exit 1; }
+  failed=$((failed + 1))
+  echo "failed: $project: ${reason:-$(problem)}" >&2
+  [ "$status" != 401 ] || { echo "stopped: GitLab rejects GITLAB_TOKEN" >&2 && exit 1; }
+done <"$list"
+[ "$failed" = 0 ] || { echo "$failed of $count failed" >&2 && exit 1; }
+echo "done: $count of $count have a schedule"
