@@ -31,14 +31,22 @@ export function originOfFolder(context: Context): string | undefined {
 }
 
 function allRemotes({ io }: Context): Map<string, string> {
-  const remotes = [...configOfRepository(io).matchAll(/\[remote "([^"\n]+)"\][^[]*?\n\s*url\s*=\s*(\S+)/g)];
+  const remotes = [...(readGitFile(io, "config") ?? "").matchAll(/\[remote "([^"\n]+)"\][^[]*?\n\s*url\s*=\s*(\S+)/g)];
   return new Map(remotes.map(([, name = "", address = ""]): [string, string] => [name, address]));
 }
 
-/** The Git configuration of this folder's repository, also for a worktree, a submodule and a subfolder; empty if it cannot be read. */
-function configOfRepository(io: Io): string {
+/** The default branch of `origin`, as it was when this repository was cloned; undefined if Git has not recorded it. */
+export function defaultBranchOf(io: Io): string | undefined {
+  return /^ref: refs\/remotes\/origin\/(\S+)/.exec(readGitFile(io, "refs/remotes/origin/HEAD") ?? "")?.[1];
+}
+
+/**
+ * A file of the Git directory of this folder's repository, also for a worktree, a submodule and a subfolder; undefined if it cannot be read.
+ * @param path Of a file that all worktrees share.
+ */
+function readGitFile(io: Io, path: string): string | undefined {
   const root = rootOfRepository(io);
-  if (root === undefined) return "";
+  if (root === undefined) return undefined;
   const read = (path: string) => valueOr(() => io.readFile(path, undefined, "follow", "replace"), undefined);
   const below = (directory: string, path: string) => path.startsWith("/") ? path : `${directory}/${path}`;
   const git = root === "." ? ".git" : `${root}/.git`;
@@ -46,7 +54,7 @@ function configOfRepository(io: Io): string {
   const [, pointer] = /^gitdir: (.+)/.exec(read(git) ?? "") ?? [];
   const directory = pointer === undefined ? git : below(root, pointer);
   const common = read(`${directory}/commondir`)?.trim();
-  return read(`${common === undefined ? directory : below(directory, common)}/config`) ?? "";
+  return read(`${common === undefined ? directory : below(directory, common)}/${path}`);
 }
 
 /** The root of this folder's repository, as `.` or a path such as `../..`; undefined if this folder is not in a repository. */

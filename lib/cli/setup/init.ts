@@ -13,7 +13,7 @@ import { didYouMean } from "../../nearest.ts";
 import { programFile } from "../../runtime.ts";
 import { isSha256Hex, sha256Hex } from "../../sha256.ts";
 import { commandLine } from "../../text/escape.ts";
-import { hostOf, remotesOf, rootOfRepository } from "../job/origin.ts";
+import { defaultBranchOf, hostOf, remotesOf, rootOfRepository } from "../job/origin.ts";
 import { oneOf } from "../options.ts";
 import type { Context, Option, VerbFlag } from "../verb.ts";
 import { type PipelinePrediction, predictPipeline } from "./gitlab_rules.ts";
@@ -225,7 +225,7 @@ export async function initRepository(context: Context): Promise<number> {
     );
   }
   if (file === PIPELINE_FILE) {
-    describePipelines(steps, readFile, asks === undefined ? RUN_JOB : respondJob(written?.schedule ?? schedule));
+    describePipelines(steps, context, asks === undefined ? RUN_JOB : respondJob(written?.schedule ?? schedule));
   }
   if (asks !== undefined && !isKept && asks.lost.length > 0) {
     steps.say("", "Without a schedule:", ...asks.lost.map((each) => `  - ${each}`), "");
@@ -661,8 +661,9 @@ const respondJob = (schedule: Schedule | undefined): GitlabJob => ({
 });
 
 /** Prints what the repository's pipeline does in the pipelines of a job: whether GitLab creates them, and what else starts. */
-function describePipelines(steps: Steps, read: (path: string) => string | undefined, job: GitlabJob): void {
-  const branch = /^ref: refs\/remotes\/origin\/(\S+)/.exec(read(".git/refs/remotes/origin/HEAD") ?? "")?.[1];
+function describePipelines(steps: Steps, context: Context, job: GitlabJob): void {
+  const read = (path: string) => readOrNothing(context, path);
+  const branch = defaultBranchOf(context.io);
   const predictions = job.pipelines.map((each) => ({ ...each, ...predictPipeline({ ...each, read, branch }) }));
   const refused = predictions.filter(({ isCreated }) => isCreated !== true);
   if (refused.length > 0) {
