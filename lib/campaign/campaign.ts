@@ -450,7 +450,7 @@ class Step {
     await store.share();
     if (store.unshared === undefined) return;
     const message =
-      `${store.unshared.message}. Runs are followed meanwhile, and nothing starts until it can be written`;
+      `${store.unshared.message}. Meanwhile, runs are followed, but nothing starts until the branch can be written again`;
     this.#session.notify({ kind: "text", message });
   }
 
@@ -493,10 +493,10 @@ class Step {
     // What a person has stopped stays stopped when an answered run has ended.
     if (state === "stopped" || memory.stopped !== null && isAtRest(memory)) {
       const advice = needsRetry(view)
-        ? "`campaign retry` for the canary's items, then `campaign resume`, let it continue"
+        ? "retry the canary's items with `campaign retry`, then run `campaign resume`"
         : view.gateReason === undefined
-        ? "`campaign resume` lets it continue"
-        : "`campaign resume`, then `campaign approve`, let it continue";
+        ? "run `campaign resume` to continue"
+        : "run `campaign resume`, then `campaign approve`, to continue";
       const waits = asking === 0
         ? ""
         : `, and ${formatCount(asking, "run")} ${asking === 1 ? "waits" : "wait"} for an answer`;

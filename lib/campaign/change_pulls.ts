@@ -221,7 +221,7 @@ async function planClose(planning: Planning, items: readonly ItemMemory[]): Prom
     else changes.push({ item, url, whom: [], people: await peopleOf(planning, url, changes.length) });
   }
   if (changes.length > 0) return { changes, left };
-  throw nothingFits(planning, left, "none of these items has an open pull request of its run");
+  throw nothingFits(planning, left, "none of these items has an open pull request from its run");
 }
 
 function nothingFits({ opened, attempted }: Planning, left: ChangePlan["left"], why: string): UsageError {

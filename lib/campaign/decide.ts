@@ -132,7 +132,7 @@ async function decideHere(
     // Otherwise the approval of the person who asks would count.
     throw new UsageError({
       attempted: attemptOf(decision),
-      why: "this is the name of a rule of the campaign file, not of a person",
+      why: "this is the name of a rule in the campaign file, not a person",
       value: JSON.stringify(by),
       advice: "name a person with --by",
     });
@@ -432,7 +432,7 @@ function elsewhere({ branch, isCache }: OpenedCampaign, cancel: boolean, what = 
   if (branch !== null) return [`a \`run\` elsewhere sees this within a minute, and starts ${what} after that`];
   if (!isCache || !cancel) return [];
   return [
-    "this directory lacks the starts of a job that was killed: its agents may still be running, so check the app",
+    "this directory does not have the starts of a job that was killed: its agents may still be running, so check the app",
   ];
 }
 
@@ -559,7 +559,7 @@ async function recordStop({ opened, store, by, dryRun }: Deciding, decision: Of<
   const count = runs.length;
   const theirEnd = `${formatCount(count, "run")} ${count === 1 ? "continues to its" : "continue to their"} end`;
   const parts = [
-    ...isRepeated ? [`it was stopped already, by ${whoStopped(stopped)} at ${utcText(Date.parse(stopped.at))}`] : [],
+    ...isRepeated ? [`it was already stopped, by ${whoStopped(stopped)} at ${utcText(Date.parse(stopped.at))}`] : [],
     "nothing more will start",
     ...count > 0 ? (cancel ? willCancel(dryRun, count) : [theirEnd]) : open.length > 0 ? [] : ["nothing runs"],
     ...open.length > 0 ? [openStartsText(open.length) + (cancel ? "" : ": `campaign stop --cancel` finds out")] : [],

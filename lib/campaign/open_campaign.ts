@@ -370,7 +370,7 @@ function noPlan(opened: OpenedCampaign, attempted: string): UsageError {
     attempted,
     why: `there is no plan on branch ${JSON.stringify(branch?.name)}, or the branch was lost`,
     value: JSON.stringify(branch?.home),
-    advice: `restore a lost branch, because nothing else knows its stops and skips; for a new campaign run ${
+    advice: `restore a lost branch, because nothing else records its stops and skips; for a new campaign run ${
       planCommand(opened)
     } once, by hand`,
   });

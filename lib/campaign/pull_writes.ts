@@ -189,7 +189,7 @@ async function closePull(
   if (state === "closed") return null;
   await writer.comment(
     marker,
-    `The campaign ${markdownCode(campaign)} gives up this pull request:\n\n${quoted(why ?? "", MAX_REASON)}`,
+    `The campaign ${markdownCode(campaign)} is closing this pull request:\n\n${quoted(why ?? "", MAX_REASON)}`,
   );
   await writer.close();
   return null;

@@ -428,7 +428,7 @@ const CAUSES: Readonly<Record<PullRequestTrouble, string>> = {
   "failed-checks": "the checks of the pull request are red",
   "changes-requested": "a review requests changes",
   "no-reviewer": "nobody was asked to review the pull request",
-  "inactive": "nothing has happened to the pull request for some time",
+  "inactive": "the pull request has had no activity for some time",
   "no-pull-request": "the run succeeded and changed something, but there is no pull request",
   "unreadable": "the forge does not show the pull request",
 };

@@ -101,8 +101,9 @@ export async function stopElsewhere<T>(
     return { items: [], text: confirmedText(who, stop, { before, after: view }), view, isElsewhere: true };
   }
   const what = starts.length === 0 ? "a start that is being sent may still arrive" : "these may still start";
-  const why = `${who} has not read it within ${CONFIRM_MS / 1_000} s`;
-  const advice = "it reads it before its next start, and the next command reads it if that process has ended";
+  const why = `${who} did not read the request within ${CONFIRM_MS / 1_000} s`;
+  const advice =
+    "that process reads the request before its next start; if it has ended, the next command reads the request";
   return {
     items: starts,
     text: `not yet confirmed: ${why}; until then ${what}`,

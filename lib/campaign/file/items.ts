@@ -241,7 +241,7 @@ export class EntryReader {
     for (const line of linesOf(file, text)) {
       if (this.#mistakes.full) return;
       if (++count > MAX_ENTRIES) {
-        this.#mistakes.add(line.place, key, `a list has at most ${MAX_ENTRIES} lines; divide the campaign`);
+        this.#mistakes.add(line.place, key, `a list can have at most ${MAX_ENTRIES} lines; split the campaign`);
         return;
       }
       const problem = rule(line.text);
@@ -257,7 +257,7 @@ export class EntryReader {
     let text: string;
     if (name === "-") {
       if (stdin === "refuse") {
-        this.#mistakes.add(place, key, "only plan reads standard input; write the list into a file");
+        this.#mistakes.add(place, key, "only plan reads standard input; write the list to a file");
       }
       this.skippedStdin = stdin === "skip";
       if (stdin !== "read") return;
@@ -295,7 +295,7 @@ export class EntryReader {
     }
     if (this.#entries.length > MAX_ENTRIES && list !== undefined) {
       const message =
-        `there are ${this.#entries.length} entries; at most ${MAX_ENTRIES} are allowed; divide the campaign`;
+        `there are ${this.#entries.length} entries; at most ${MAX_ENTRIES} are allowed; split the campaign`;
       this.#mistakes.add(this.#tree.source.placeAt(list.start), "repositories", message);
     }
     return this.#entries;
@@ -570,7 +570,7 @@ function checkLengths(task: CheckedTask, mistakes: MistakeList): void {
     const titleLength = titleParts === undefined ? 0 : lengthOf(titleParts, values);
     if (title !== undefined && titleLength > MAX_TITLE) {
       const message =
-        `with its variables it has ${titleLength} characters${where}; at most ${MAX_TITLE} are allowed because the service names pull requests by it`;
+        `with its variables it has ${titleLength} characters${where}; at most ${MAX_TITLE} are allowed because the service uses it to name pull requests`;
       mistakes.add(title.place, title.key, message);
     }
     if (prompt === undefined || promptParts === undefined) continue;

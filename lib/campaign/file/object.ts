@@ -209,7 +209,7 @@ export function treeOf(value: unknown, mistakes: MistakeList): CheckedTree {
       return broken(
         path,
         at,
-        `it is of type ${kind}; allowed are texts, numbers, true, false, lists and plain objects`,
+        `it is of type ${kind}; only text, numbers, true, false, lists and plain objects are allowed`,
       );
     }
     const entries = new Map<string, { key: string; keyStart: number; value: TreeNode }>();

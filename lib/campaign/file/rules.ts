@@ -127,7 +127,7 @@ export function variableName(text: string): string | undefined {
   }
   return /^[A-Za-z][A-Za-z0-9_-]{0,39}$/.test(text)
     ? undefined
-    : 'a name of a variable has 1 to 40 letters, digits, "_" and "-", and begins with a letter';
+    : 'the name of a variable has 1 to 40 letters, digits, "_" and "-", and begins with a letter';
 }
 
 function environmentName(text: string): string | undefined {
@@ -296,7 +296,7 @@ export function reviewer(text: string): string | undefined {
 
 /** GitLab separates labels by commas. */
 export function label(text: string): string | undefined {
-  return text.includes(",") ? "a label must not have a comma" : undefined;
+  return text.includes(",") ? "a label must not contain a comma" : undefined;
 }
 
 /** Longest wait before a merge, in seconds: 30 days. */
@@ -374,7 +374,7 @@ function checkZone(zone: string): string {
 
 function windowOf(text: string): StartWindow {
   const [days = "", times = "", zone = DEFAULT_ZONE, ...more] = text.trim().split(/\s+/);
-  if (/^\d/.test(days)) throw new Problem(`${FORM}; the days are missing, "daily" means all of them`);
+  if (/^\d/.test(days)) throw new Problem(`${FORM}; the days are missing (write "daily" for all of them)`);
   if (times === "" || more.length > 0) throw new Problem(FORM);
   const [from = "", to, ...others] = times.split("-");
   if (to === undefined || others.length > 0) throw new Problem(`${FORM}; two times are needed, as in 20:00-06:00`);

@@ -323,9 +323,9 @@ const SENTENCES: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /^Implicit map keys need/,
-    'this line has no ": "; write key: value with a space after the colon, or put text of several lines in quotes',
+    'this line has no ": "; write key: value with a space after the colon, or put multi-line text in quotes',
   ],
-  [/^Implicit keys need to be on a single line/, "there is text of several lines where a key is expected"],
+  [/^Implicit keys need to be on a single line/, "there is multi-line text where a key is expected"],
   [/^Missing , /, "a comma is missing before this"],
   [/^Unexpected , in|^Unexpected empty item/, "there is nothing before this comma"],
   [/^Missing space after :/, "a space is missing after the colon"],
@@ -365,7 +365,7 @@ function syntaxMessage(message: string, line: string): string {
   const start = /^Plain value cannot start with .*?(\S)$/.exec(message)?.[1];
   if (start !== undefined) return `text cannot begin with ${excerpt(start)}; put the text in quotes`;
   if (/^\s*-[^\s-]/.test(line) && message.startsWith("Implicit map keys need")) {
-    return 'an item of a list needs a space after its "-"';
+    return 'a list item needs a space after its "-"';
   }
   const words = SENTENCES.find(([pattern]) => pattern.test(message))?.[1];
   if (words !== undefined) return words;
@@ -575,7 +575,7 @@ function findForeignCharacters(source: Source, mistakes: MistakeList): boolean {
   const odd = [...source.text.matchAll(/\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/g)].slice(0, MAX_ERRORS);
   for (const { 0: character, index } of odd) {
     const message = character === "\r"
-      ? "a carriage return without a line feed; save the file with LF or CRLF line ends"
+      ? "a carriage return without a line feed; save the file with LF or CRLF line endings"
       : `the control character ${codePoint(character)} is not allowed; remove it`;
     mistakes.add(source.placeAt(index), "", message);
   }

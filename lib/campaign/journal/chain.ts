@@ -94,7 +94,7 @@ export function beginChain(campaign: string, round: string): Chain {
     if (record.previous !== end.previous) {
       if (expected > 1) return problem("the line does not follow the one before: one of the two was replaced");
       const ours = round === "" ? "without a round" : `round ${JSON.stringify(round)}`;
-      return problem(`it belongs to another campaign or round than ${JSON.stringify(campaign)}, ${ours}`, "other");
+      return problem(`it belongs to a different campaign or round than ${JSON.stringify(campaign)}, ${ours}`, "other");
     }
     const wave = waveAfter(record.type);
     if (record.wave !== wave) return problem(`the line belongs to wave ${record.wave}, where wave ${wave} is expected`);

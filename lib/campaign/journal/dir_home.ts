@@ -26,7 +26,7 @@ const SEGMENT_RECORDS = 1000;
 
 const RESTORE =
   "restore lock.json and journal from the previous wave (its artifact, commit or backup) and start again: " +
-  "runs that were started since are found by their keys";
+  "runs started since then are found by their keys";
 
 const ADVICE: Readonly<Record<ChainProblem["kind"], string>> = {
   cut: RESTORE,
@@ -273,7 +273,7 @@ function writeSent(
 
 /** Text of `.gitignore`: what artifacts and commits must not contain. */
 const IGNORED =
-  `# Which process is running here, and what others ask of it: of no use anywhere else.\nwriter*.json\n${STOPS_FOLDER}/\n*.tmp\n`;
+  `# Which process is running here, and requests to it. Useless on any other machine.\nwriter*.json\n${STOPS_FOLDER}/\n*.tmp\n`;
 
 /**
  * Opens a directory with `lock.json`, `journal/`, `ci/writer-requests.json`, and `writer.json` while a process writes.
@@ -325,7 +325,7 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
     const torn = read.read(onRecord, repair);
     segments = read;
     if (torn === undefined || !repair) return read;
-    const what = torn.missing === "more" ? "removed the beginning of a line" : "completed the line feed of a line";
+    const what = torn.missing === "more" ? "removed an incomplete line" : "added a missing line feed";
     const text = `a crash had truncated the journal: ${what} at ${torn.place}`;
     onNotice({ kind: "text", message: text });
     for (const record of append(read, [{ type: "note", text }])) {

@@ -144,12 +144,12 @@ export function shownText(remote: string, place: ShownPlace): string | null {
   const jobRemote = place.platform.remote(place.env);
   const visibility = jobRemote !== undefined && plain(jobRemote) === plain(remote) ? visibilityOf(place) : undefined;
   if (visibility === "public") {
-    return "everybody can read the branch of this campaign, with the whole task and the names of all repositories in it: " +
-      "the repository is public; keep it in a private one, or in a directory (--home dir)";
+    return "the repository is public, so everybody can read the branch of this campaign, including the whole task and the names of " +
+      "all repositories; keep the campaign in a private repository, or in a directory (--home dir)";
   }
   if (visibility !== undefined || !place.isNew) return null;
-  return "the branch of this campaign will show the whole task and the names of all repositories to everybody who can read " +
-    "its repository; nothing here says whether that is everybody";
+  return "everybody who can read the repository can read the branch of this campaign, including the whole task and the names of all " +
+    "repositories; check whether the repository is public";
 }
 
 // What an error of the disk means for a campaign: whether its directory is the wrong one, or temporarily unavailable.

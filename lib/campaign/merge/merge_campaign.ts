@@ -130,7 +130,7 @@ function checkSettings({ withoutReview, withoutChecks, ownApproval, only = [], i
   if (withoutReview && withoutChecks) {
     throw refuse(
       "nothing would have checked the changes",
-      "leave --without-review or --without-checks out",
+      "leave out --without-review or --without-checks",
     );
   }
   if (ownApproval && detectPlatform(env ?? environmentVariable).isCi) {

@@ -438,7 +438,7 @@ class Round {
     if (merge.state !== "queued") {
       const why = merge.state === "foreign"
         ? "somebody else asked for its merge"
-        : "the forge merges it, which cannot be taken back";
+        : "the forge is merging it, and that cannot be undone";
       return this.#add(item, url, merge.state as MergeWord, `${why}; ${obstacle}`);
     }
     if (this.#orders.isDryRun) return this.#add(item, url, "left", `it would be taken out of the queue: ${obstacle}`);
@@ -613,7 +613,7 @@ class Round {
         : pause !== null
         ? pause
         : left <= 0 && !isFree
-        ? "the limit of merges is reached"
+        ? "the merge limit is reached"
         : needsTarget && free <= 0
         ? "earlier merges wait for the checks of their targets"
         : null;

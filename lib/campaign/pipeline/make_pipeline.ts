@@ -98,7 +98,7 @@ function checkFormat(format: string | undefined): void {
   if (format === FORMAT) return;
   throw new UsageError({
     attempted: "make a pipeline",
-    why: format === undefined ? "the CI system is not named" : "this CI system has no generated pipeline",
+    why: format === undefined ? "no CI system is given" : "this CI system has no generated pipeline",
     value: format === undefined ? undefined : JSON.stringify(format),
     advice: `give --format ${FORMAT}, or a recipe whose schedule calls \`campaign advance\`: docs/campaigns.md`,
   });

@@ -128,7 +128,7 @@ function laterLock(input: LockInput, before: CampaignMemory): { lock: UnsealedLo
   const task = lock.tasks.at(-1) ?? lockTaskOf(file);
   if (hasOtherTask(lock, file)) {
     changes.notes.push(
-      "the task in the file has changed, and the campaign keeps the locked one: for the new text give another " +
+      "the task in the file has changed, but the campaign keeps the planned task: for the new task, give another " +
         "name or round, or use `campaign retry --adopt-changes` for items that are started again",
     );
   }

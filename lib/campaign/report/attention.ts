@@ -502,7 +502,7 @@ function stepsFor(group: CauseGroup, first: CampaignItem | undefined, context: C
     case "service":
       return view.state === "stopped" || view.state === "stopping"
         ? [step("Nothing to do: the campaign is stopped.")]
-        : [step("Nothing to do: the next wave tries again. After 5 failures in a row the item has failed.")];
+        : [step("Nothing to do: the next wave tries again. After 5 failures in a row, the item fails.")];
     case "starting": {
       const asks = view.state === "stopped" || view.state === "stopping"
         ? ""

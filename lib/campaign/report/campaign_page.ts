@@ -165,7 +165,7 @@ const MAX_TITLE = 300;
 function busyText(writer: string): Part {
   return markup`A process (${
     bare(writer)
-  }) held the campaign's directory when this page was written. Until it ends, you can view the campaign and use <code>campaign stop</code>. Commands that change the campaign in another way exit with 75.`;
+  }) held the campaign's directory when this page was written. Until it ends, you can view the campaign and use <code>campaign stop</code>. All other commands that change the campaign exit with 75.`;
 }
 
 /** Shape and word of the state. */

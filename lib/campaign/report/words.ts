@@ -31,7 +31,7 @@ export function byVerdict(a: { verdict: ItemState }, b: { verdict: ItemState }):
 
 /** In a sentence, the names of these states would not be understood. */
 const PHRASES: Readonly<Partial<Record<ItemState, string>>> = {
-  starting: "sent to the service without an answer so far",
+  starting: "sent to the service, no answer yet",
   quota: "held back by a quota",
   service: "held back by the service",
 };
@@ -104,7 +104,7 @@ export function boundText(
     window: "the next window of the file",
     gate: "your approval",
     stopped: "somebody to resume the campaign",
-    home: "the branch of the campaign to be written again",
+    home: "the branch of the campaign to become writable again",
   };
   return texts[bound];
 }
@@ -121,7 +121,7 @@ export function nextStartText(view: CampaignView, stays: boolean = view.writer !
   const others = (used ?? 0) - ended - counts.running - counts["needs-input"] - counts.starting;
   if (waitingFor === "sandboxes" && (others > 0 || ended > 0)) {
     const parts = [
-      ...ended > 0 ? [`${ended} of them by ended runs`] : [],
+      ...ended > 0 ? [`${ended} of them by finished runs`] : [],
       ...others > 0 ? [`${others} ${ended > 0 ? "" : "of them "}outside this campaign`] : [],
     ];
     return `waits for a free sandbox (${used} of ${limit} used, ${parts.join(", ")})`;
@@ -250,8 +250,8 @@ export function endMsOf({ endsAt }: Pick<CampaignView, "endsAt">, nowMs: number)
 /** The basis of a campaign's earliest end, after its time. */
 export function endBasis(view: Pick<CampaignView, "items">): string {
   return hasEndedRun(view)
-    ? "if the other runs take as long as those so far"
-    : "at an assumed mean time, because no run has finished";
+    ? "if the remaining runs take as long as the runs so far"
+    : "based on an assumed mean time, because no run has finished yet";
 }
 
 /** Whether a run has shown how long runs take: one that was cancelled shows nothing. */

@@ -318,7 +318,7 @@ export interface CampaignView {
   /** What the next start waits for: `nothing` when no item is ready for one, null when one can be sent now. */
   waitingFor: CampaignLimit | null;
   /**
-   * Earliest end, in ISO 8601, if the other runs take as long as those so far; at an assumed mean time until a run has finished; not before the next wave, unless a process stays. Null when it is done, or the end cannot
+   * Earliest end, in ISO 8601, if the remaining runs take as long as the runs so far; at an assumed mean time until a run has finished; not before the next wave, unless a process stays. Null when it is done, or the end cannot
    * be estimated.
    */
   endsAt: string | null;

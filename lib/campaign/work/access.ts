@@ -19,7 +19,7 @@ export function proveRun({ proven, booting }: Work, { item }: ItemMemory, run: R
   if (run.repoId.toLowerCase() !== item.repositoryId) {
     throw new UsageError({
       attempted: `continue with run "${run.runId}" of ${item.repository}`,
-      why: `the run is of another repository, "${run.repoId}": the journal was changed`,
+      why: `the run belongs to another repository, "${run.repoId}": the journal was changed`,
       advice: "find out who can write to the directory of the campaign, and begin again with another `round`",
     });
   }

@@ -43,7 +43,7 @@ const CANCEL_MS = 30_000;
  * person may wait as long as it needs.
  *
  * @returns Whether the journal has something new.
- * @throws {UsageError} when the run is of another repository, or everything that is looked for may belong to another user.
+ * @throws {UsageError} when the run belongs to another repository, or everything that is looked for may belong to another user.
  */
 export async function lookAtRun(work: Work, open: OpenRun): Promise<boolean> {
   return await unlessGone(work, open, () => look(work, open)) ?? true;

@@ -45,7 +45,7 @@ export async function settleNow(work: Work, only: ReadonlySet<string>): Promise<
     return { starts, error: new MogplexError({ attempted, why, advice }, "unavailable") };
   }
   const { nextMs } = rest;
-  const why = "asking for one takes a start of the quota, and none is left";
+  const why = "looking up a start uses one start of the quota, and none is left";
   const from = nextMs === null ? advice : `${advice}: one is available at ${isoTime(nextMs)}`;
   return { starts, error: new MogplexError({ attempted, why, advice: from }, "rateLimited") };
 }
@@ -131,7 +131,7 @@ async function ask(
       ? "no start is left to look up its run"
       : as === "service"
       ? "the service did not answer again"
-      : "the service refuses its start, which has begun no run";
+      : "the service refused its start, so there is no run";
     report({ item: id, text: item.reason === null ? what : `${what} (${item.reason})`, unanswered: as === "service" });
     return [];
   }
@@ -150,7 +150,7 @@ async function ask(
   return [{ item, start, isFound: true, why: replayed ? null : made }];
 }
 
-const NOT_ARRIVED = "the start had not arrived; asking made a run";
+const NOT_ARRIVED = "the start had not arrived; looking it up started a run";
 
 /** When an open start is sent again, in milliseconds since 1970 by the service. What a person has just decided is done at once. */
 function dueMs({ session, store: { memory, isShared } }: Work, item: ItemMemory): number {

@@ -319,7 +319,7 @@ export async function startItem(work: Work, item: ItemMemory, ready?: Announced)
     return await recordFailure(work, item, number, { ...failed, mayExist: wasOpen || isUnsure });
   }
   if (!await isOfItem(work, item, run)) {
-    const reason = work.reason(`the service answered with run "${run.runId}", which is of another repository`);
+    const reason = work.reason(`the service answered with run "${run.runId}", which belongs to another repository`);
     return await recordRefused(work, item.item.id, number, { as: "service", slot: true, answered: true, reason });
   }
   const why = notOurs(work, item, run);

@@ -179,7 +179,7 @@ test("changePullRequests() closes with a comment, and skips the items", async ()
   expect(world.pulls.map(({ state, comments }) => [state, comments])).toEqual([1, 2].map(() => [
     "closed",
     [expect.stringMatching(
-      /^<!-- mogplex:[0-9a-f]{40} -->\n\nThe campaign `replace-moment` gives up this pull request:\n\n> not wanted$/,
+      /^<!-- mogplex:[0-9a-f]{40} -->\n\nThe campaign `replace-moment` is closing this pull request:\n\n> not wanted$/,
     )],
   ]));
   expect(view.items.map(({ verdict, pullRequestState: pull }) => [verdict, pull?.state])).toEqual([

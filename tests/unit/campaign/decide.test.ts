@@ -174,7 +174,7 @@ test("a second stop says what the first one does, and a resume that cancelled it
   });
   for (const cancel of [true, false]) {
     expect((await world.decide(stop(cancel), { by: "ann", ...noToken })).text).toMatch(
-      /^it was stopped already, by kim at 2026-\d\d-\d\d \d\d:\d\d UTC; nothing more will start; there is no token here, so the next wave cancels 3 runs$/,
+      /^it was already stopped, by kim at 2026-\d\d-\d\d \d\d:\d\d UTC; nothing more will start; there is no token here, so the next wave cancels 3 runs$/,
     );
   }
   const { pendingCancels, state } = await world.read();
@@ -194,7 +194,7 @@ test("a campaign that is stopped starts nothing more, collects what runs, and go
   expect((await world.decide(stop())).text).toBe("nothing more will start; 3 runs continue to their end");
   const { length } = await world.records();
   expect((await world.decide(stop())).text).toMatch(
-    /^it was stopped already, by kim at 2026-\d\d-\d\d \d\d:\d\d UTC; nothing more will start; 3 runs continue to their end$/,
+    /^it was already stopped, by kim at 2026-\d\d-\d\d \d\d:\d\d UTC; nothing more will start; 3 runs continue to their end$/,
   );
   expect((await world.records()).length).toBe(length);
   const stopping = await world.advance();
@@ -470,7 +470,7 @@ for (
     const world = campaignWorld();
     await world.plan();
     const given = { env: (variable: string) => ({ MOGPLEX_DEV: "1", ...env } as Record<string, string>)[variable] };
-    const lost = "this directory lacks the starts of a job that was killed";
+    const lost = "this directory does not have the starts of a job that was killed";
     const select = { only: [project(1)] };
     const texts = [
       await world.decide({ kind: "skip", select, reason: "no" }, given),

@@ -134,7 +134,7 @@ test("the journal of another campaign is refused", async () => {
   await other.advance();
   world.files.put(JOURNAL, other.files.text(JOURNAL) ?? "");
   expect(await refusal(world)).toMatch(
-    /^2 .*it belongs to another campaign or round than "replace-moment", without a round/,
+    /^2 .*it belongs to a different campaign or round than "replace-moment", without a round/,
   );
 });
 
@@ -144,7 +144,7 @@ test("a last line that a crash has cut is repaired with a notice and a note in t
   expect(await failureOf(() => world.read())).toBe("none");
   await world.run();
   expect(world.notices.join("\n")).toContain(
-    "a crash had truncated the journal: removed the beginning of a line at d/journal/000001",
+    "a crash had truncated the journal: removed an incomplete line at d/journal/000001",
   );
   expect((await world.records()).some((record) => record.type === "note")).toBe(true);
   expect([world.runs().length, (await world.read()).counts.succeeded]).toEqual([3, 3]);
@@ -223,7 +223,7 @@ for (const what of ["at work", "ended"] as const) {
         else {
           expect(code).toBe(2);
           expect(problem).toMatch(
-            /the run is of another repository, ".*": the journal was changed; find out who can write/,
+            /the run belongs to another repository, ".*": the journal was changed; find out who can write/,
           );
         }
       }

@@ -73,9 +73,9 @@ for (const kind of ["html502", "reset0", "truncated"]) {
 test("campaign stop --cancel cancels the run that it makes by asking, and says so", async () => {
   const world = await lost(false);
   const { text, view } = await world.decide(stop(true));
-  expect(text).toEndWith(`${NAME}: the start had not arrived; asking made a run, cancelled`);
+  expect(text).toEndWith(`${NAME}: the start had not arrived; looking it up started a run, cancelled`);
   expect([running(world), world.runs().length]).toEqual([[], 1]);
-  expect(view.items[0]?.reason).toBe("the start had not arrived; asking made a run, cancelled");
+  expect(view.items[0]?.reason).toBe("the start had not arrived; looking it up started a run, cancelled");
 });
 
 test("the decision is recorded before a request is sent, and a wave finishes what the verb could not do", async () => {
@@ -173,7 +173,7 @@ for (const arrived of [true, false]) {
     expect(text).toMatch(
       arrived
         ? /^1 start without an answer is looked up first; .*: its start had arrived: run \S+ is its attempt$/
-        : /: the start had not arrived; asking made a run: run \S+ is its attempt$/,
+        : /: the start had not arrived; looking it up started a run: run \S+ is its attempt$/,
     );
     expect([view.counts.running, world.runs().length, new Set(world.starts.map(({ key }) => key)).size]).toEqual([
       1,

@@ -206,7 +206,7 @@ test("stop --cancel cancels the runs itself when a command has recorded the stop
   isAlive = false;
   expect(await failureOf(() => world.decide({ kind: "approve" }))).toContain("no gate is closed");
   expect((await world.read()).pendingCancels).toBe(3);
-  expect((await stopped).text).toMatch(/^it was stopped already, by ann .*; 3 runs were cancelled$/);
+  expect((await stopped).text).toMatch(/^it was already stopped, by ann .*; 3 runs were cancelled$/);
   expect(world.runs().map((line) => line.split(" ")[1])).toEqual(["cancelled", "cancelled", "cancelled"]);
   expect([(await stops(world)).length, waiting(world)]).toEqual([1, []]);
 });
@@ -237,7 +237,7 @@ test("stop says after 30 seconds that it is not confirmed, with what may still s
   const { items, text, error } = await world.decide(STOP);
   expect(world.clock.now() - from).toBe(30 * SECOND);
   expect(text).toMatch(
-    /^not yet confirmed: process 99 .* has not read it within 30 s; until then these may still start$/,
+    /^not yet confirmed: process 99 .* did not read the request within 30 s; until then these may still start$/,
   );
   expect([items.length, (error as { exitCode: number }).exitCode]).toEqual([3, 75]);
   expect(others()).toEqual(before);

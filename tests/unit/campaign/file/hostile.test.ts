@@ -53,11 +53,11 @@ test("readCampaignFile() refuses long lists, many keys and large texts that are 
   const list = `${HEAD}repositories: [{ file: a.txt }, { file: b.txt }]`;
   const [first, second] = ["a", "b"].map((owner) => entries.replaceAll("- a/", `${owner}/`));
   expect((await errorOf(list, { files: { "a.txt": first ?? "", "b.txt": "a/b" } })).lines).toContain(
-    "a.txt:20001:1: repositories[0].file: a list has at most 20000 lines; divide the campaign",
+    "a.txt:20001:1: repositories[0].file: a list can have at most 20000 lines; split the campaign",
   );
   const shorter = (text = "") => text.split("\n").slice(0, 15_000).join("\n");
   expect((await errorOf(list, { files: { "a.txt": shorter(first), "b.txt": shorter(second) } })).lines[1]).toBe(
-    "c.yaml:4:15: repositories: there are 30000 entries; at most 20000 are allowed; divide the campaign",
+    "c.yaml:4:15: repositories: there are 30000 entries; at most 20000 are allowed; split the campaign",
   );
   const large = `variables: { v: ${"x".repeat(10_000)} }\nprompt: '${"{{ v }}".repeat(10_000)}'`;
   expect(await outcome(`version: 1\nname: fix\nrepositories: [a/b]\n${large}`)).toBe("refused");

@@ -135,7 +135,7 @@ test("readCampaignObject() tells every mistake at once, by its key in place of a
     }),
   ).toEqual([
     "Cannot use campaign: it has 8 mistakes",
-    "canary: it is of type Map; allowed are texts, numbers, true, false, lists and plain objects",
+    "canary: it is of type Map; only text, numbers, true, false, lists and plain objects are allowed",
     "name: it is missing; it must be text of 1 to 40 characters",
     'repositories[3]: it is "acme"; it must be owner/name, the address or the id of a repository (a UUID); for all repositories of ' +
     "an owner write { query: acme/ }",

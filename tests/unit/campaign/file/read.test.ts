@@ -175,7 +175,7 @@ test("readCampaignFile() reads, skips or refuses the list of standard input as i
   expect(skipped.file.repositories).toEqual([]);
   expect(skipped.hash).toBe(given.hash);
   expect(await mistakesOf(text)).toEqual([
-    "4:24 repositories[0].file: only plan reads standard input; write the list into a file",
+    "4:24 repositories[0].file: only plan reads standard input; write the list to a file",
   ]);
   expect(await mistakesOf(text, { input: "acme/one\nacme one", stdin: "read" })).toEqual([
     '<stdin>:2:1 repositories[0].file: it is "acme one"; it must be owner/name, the address or the id of a repository (a UUID); one per line',

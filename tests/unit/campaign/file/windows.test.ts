@@ -24,7 +24,7 @@ test.each<[string, ReturnType<typeof windowOf>]>([
 test.each([
   ["", "it must be days, times and a time zone"],
   ["Mon", "it must be days, times and a time zone"],
-  ["20:00-06:00", '"daily" means all of them'],
+  ["20:00-06:00", 'write "daily" for all of them'],
   ["Mon 20:00", "two times are needed, as in 20:00-06:00"],
   ["Mon 20:00-06:00 Europe/Vienna UTC", "it must be days, times and a time zone"],
   [

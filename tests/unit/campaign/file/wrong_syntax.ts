@@ -71,7 +71,7 @@ export const SYNTAX: readonly WrongFile[] = [
   {
     name: "carriage returns",
     text: "version: 1\rname: fix",
-    mistakes: [["1:11 ", "save the file with LF or CRLF line ends"]],
+    mistakes: [["1:11 ", "save the file with LF or CRLF line endings"]],
   },
   extra("no-break space", "limits:\n\u00a0 parallel: 1", [
     "6:1 ",
@@ -109,7 +109,7 @@ export const SYNTAX: readonly WrongFile[] = [
     mistakes: [["1:1 ", 'is not closed by "}"']],
   },
   extra("equals sign", "branch = x", ["5:1 branch", 'this line has no ": "']),
-  extra("item without a blank", "exclude:\n- a/b\n-a/c", ["7:1 -a/c", 'an item of a list needs a space after its "-"']),
+  extra("item without a blank", "exclude:\n- a/b\n-a/c", ["7:1 -a/c", 'a list item needs a space after its "-"']),
   { name: "first line indented", text: ` ${fileWith({})}`, mistakes: [["2:1 name", "check the indentation"]] },
   extra("block that is not indented", "title: x\nexclude: |\nacme/x\nbranch: y", [
     "7:1 acme/x",

@@ -34,9 +34,9 @@ export const VALUES: readonly WrongFile[] = [
   extra("round with a zero", "round: 0123", ["5:8 round", 'put it in quotes: "0123"']),
   extra("round as a date", "round: 2026-12-01", [
     "5:8 round",
-    'YAML readers take for a date; put it in quotes: "2026-12-01"',
+    'YAML readers read as a date; put it in quotes: "2026-12-01"',
   ]),
-  extra("branch on", "branch: on", ["5:9 branch", 'YAML readers take for true or false; put it in quotes: "on"']),
+  extra("branch on", "branch: on", ["5:9 branch", 'YAML readers read as true or false; put it in quotes: "on"']),
   extra("branch 1:30", "branch: 1:30", ["5:9 branch", 'put it in quotes: "1:30"']),
   extra("title as nothing", "title: ~", ["5:8 title", "it has no value"]),
   extra("title of two lines", 'title: "a\\nb"', ["5:8 title", "it must be one line"]),
@@ -107,7 +107,7 @@ export const VALUES: readonly WrongFile[] = [
       'there is no day "Mo"; write Mon',
     ],
     ["5:32 windows[1]", '"25:00" is not a time of day'],
-    ["5:51 windows[2]", '"daily" means all of them'],
+    ["5:51 windows[2]", 'write "daily" for all of them'],
     [
       "5:66 windows[3]",
       'did you mean "Europe/Vienna"?',

@@ -102,7 +102,7 @@ test("Chain.read() says what is wrong with lines that are missing, doubled, move
 test("Chain.read() knows the journal of another campaign, of another round, and of a newer version", async () => {
   const [line = ""] = (await beginChain("other", "")).make([{ type: "wave" }], AT).map((made) => made.line);
   expect(await firstProblem([line])).toBe(
-    '1 other: it belongs to another campaign or round than "replace-moment", round "2026-12"',
+    '1 other: it belongs to a different campaign or round than "replace-moment", round "2026-12"',
   );
   const [next = ""] = (await beginChain(CAMPAIGN, "2026-11")).make([{ type: "wave" }], AT).map((made) => made.line);
   expect(await firstProblem([next])).toStartWith("1 other: ");

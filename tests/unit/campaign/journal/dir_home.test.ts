@@ -14,7 +14,7 @@ const THREE = `${DIRECTORY}/journal/000003.ndjson`;
 
 const RESTORE =
   "restore lock.json and journal from the previous wave (its artifact, commit or backup) and start again: " +
-  "runs that were started since are found by their keys";
+  "runs started since then are found by their keys";
 
 /** A directory with records. */
 async function roomWith(bodies: readonly RecordBody[]): Promise<Room> {
@@ -126,7 +126,7 @@ test("readJournal() repairs a journal that a crash has cut at any byte of its la
     const isCut = !ends.includes(cut);
     const kept = ["wave", "intent", "ended", "note"].slice(0, complete + (lacksLineFeed ? 1 : 0));
     expect(seen).toEqual(isCut ? [...kept, "note"] : kept);
-    const what = lacksLineFeed ? "completed the line feed of a line" : "removed the beginning of a line";
+    const what = lacksLineFeed ? "added a missing line feed" : "removed an incomplete line";
     const text = `a crash had truncated the journal: ${what} at ${ONE}:${complete + 1}`;
     expect(room.notices).toEqual(isCut ? [text] : []);
     const records = await room.records();
@@ -202,7 +202,7 @@ test("readJournal() refuses a changed journal, with the place and what to do", a
 test("readJournal() tells the journal of another campaign or round, and one of a newer version", async () => {
   const room = await roomWith([{ type: "wave" }]);
   expect(await failureOf(() => room.with((home) => home.readJournal(() => {}), { round: "" }))).toBe(
-    `2 Cannot read journal because it belongs to another campaign or round than "replace-moment", without a round: "${ONE}:1"; ` +
+    `2 Cannot read journal because it belongs to a different campaign or round than "replace-moment", without a round: "${ONE}:1"; ` +
       "use another directory, or the campaign that this one belongs to",
   );
   const newer = room.files.text(ONE) + '{"schema":2}';

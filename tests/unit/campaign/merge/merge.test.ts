@@ -170,7 +170,7 @@ test("decideCampaign() lets nobody ask for work under the name of the file's rul
   const select = { only: [project(1)] };
   for (const by of ["on-failed-checks", " on-failed-checks "]) {
     expect(await failureOf(() => world.decide({ kind: "retry", select, adopt: false }, { by }))).toMatch(
-      /^2 Cannot retry items because this is the name of a rule of the campaign file, not of a person: /,
+      /^2 Cannot retry items because this is the name of a rule in the campaign file, not a person: /,
     );
   }
 });
@@ -445,7 +445,7 @@ test("mergeCampaign() counts updates by its limit, after merges", async () => {
   for (const number of [1, 2]) world.forge.of(number).facts.isBehind = true;
   expect(await world.words({ update: true, atMost: 2 })).toEqual([
     "updated: its branch is being updated",
-    "checks: the limit of merges is reached",
+    "checks: the merge limit is reached",
     "merged: merged",
   ]);
 });

@@ -249,7 +249,7 @@ test("a run of another repository is refused before anything is read further or 
   const before = world.requests.length;
   const { code, problem } = await world.advance();
   expect(code).toBe(2);
-  expect(problem).toContain(`of acme/project-0001: the run is of another repository, "`);
+  expect(problem).toContain(`of acme/project-0001: the run belongs to another repository, "`);
   expect(problem).toContain("the journal was changed");
   expect(world.requests.slice(before).filter((request) => !request.startsWith("GET "))).toEqual([]);
   expect(world.requests.length - before).toBe(1);

@@ -114,7 +114,7 @@ test("campaign pipeline refuses what is missing or hostile, with words", async (
   const none = cliWorld();
   none.files.set("ci/mogplex.mjs", "");
   expect((await pipeline(none)).stderr).toContain("there is no plan");
-  expect((await world.campaign("pipeline")).stderr).toContain("the CI system is not named");
+  expect((await world.campaign("pipeline")).stderr).toContain("no CI system is given");
   await world.campaign("stop");
   expect((await pipeline(world)).stderr).toContain("the campaign was stopped by kim");
 });

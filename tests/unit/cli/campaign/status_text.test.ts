@@ -36,8 +36,8 @@ Pace
   next wave     2026-12-01 14:05 UTC (in 12 min), number 12
                 A schedule or \`campaign run\` starts the next wave. By hand:
                   mogplex-ci campaign advance campaign.yaml
-  earliest end  2026-12-02 18:40 UTC (in 28 h 47 min), if the other runs take as
-                long as those so far
+  earliest end  2026-12-02 18:40 UTC (in 28 h 47 min), if the remaining runs
+                take as long as the runs so far
 
 Items
   ITEM            VERDICT    RUN       PR    TIME  ATTEMPTS
