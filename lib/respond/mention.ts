@@ -9,7 +9,7 @@ import { plainText } from "../text/plain_text.ts";
 
 /**
  * The request. `unsure`: a line begins with the mention, but may be part of a quote, or not be visible. `isHidden`: it only looks like the beginning
- * of a line, because there are invisible characters. `isInside`: only a greeting or a list marker is in front of it. `word`: a word with other
+ * of a line, because there are invisible characters. `isInside`: it begins a sentence inside a line. `word`: a word with other
  * possible meanings, such as `pause`. `task` of a `fix`: the text, if its words can also mean something else, such as `fix the build`. It is an
  * ordinary task where they do: on an issue, and on a line of code.
  */
@@ -33,7 +33,18 @@ const STOPS = ["stop", "cancel", "abort", "halt"];
 /** Words that stop only if nothing else is written: `kill the zombie processes` is a task. */
 const STOPS_ALONE = ["pause", "kill", "quit", "terminate"];
 /** Words in front of a real mention: `Hi @mogplex please fix it`. */
-const GREETINGS = [...FILLERS, ..."hi hello dear cc ping fyi attention".split(" ")];
+const GREETINGS = [...FILLERS, ..."hi hello dear cc ping fyi attention and also".split(" ")];
+/** Most mentions in a line to look at: text of strangers must not take quadratic time. */
+const MAX_MENTIONS = 10;
+/** HTML comments. */
+const HIDDEN = /<!--[^]*?(?:-->|$)/g;
+const INLINE_CODE = /(?<!`)(`+)(?!`)[^`]+\1/g;
+const INDENTED = /^(?: {4}|\t)/;
+const LIST_MARKER = /^ {0,3}(?:[-*+]|\d{1,3}[.)]) +/;
+/** Signs of a quote, code, a table or a link. */
+const QUOTING = /[`<>|[\]\\$~{}"“”„«»]/;
+/** An abbreviation such as `e.g.` ends no sentence. */
+const SENTENCE_END = /(?<=[\p{L}\p{N}]{2}[)*_]{0,3})[.!?…]+\s|\(/u;
 /**
  * Words of a request to fix something. `names`: one of them must be there. `more`: they do not change its meaning. The last two lists have words that
  * can also mean something else.
@@ -103,18 +114,27 @@ export function readMention(text: string, name: string): Ask | null {
   return text.length > MAX_TEXT && !["stop", "unsure"].includes(ask.kind) ? { kind: "task", task: text } : ask;
 }
 
-/** Whether a mention with a task only has a greeting, a list marker or emphasis in front of it. */
+/**
+ * Whether a mention inside a line is visibly addressed to the agent: it begins a sentence, in which only greetings and other users are in front of
+ * it, and a task follows. Code, quotes and hidden text are left out.
+ */
 function isInside(text: string, name: string): boolean {
-  const mention = new RegExp(
-    `^ {0,3}(?:(?:[-*+]|\\d{1,3}[.)]) +)?[*_]{0,3}((?:\\p{L}[\\p{L}, .!:]{0,40}?)?)[*_]{0,3}@${name}[*_]{0,3}[\\s,:].*\\p{L}`,
-    "iu",
-  );
+  const mention = new RegExp(`(?<=^|[\\s(*_])@${name}(?=[*_]{0,3}[\\s,:]\\P{L}*\\p{L})`, "giu");
   let isCode = false;
-  return text.split(/\r?\n/).some((line) => {
-    if (/^\s*(?:`{3}|~{3})/.test(line)) isCode = !isCode;
-    const [, greeting] = isCode ? [] : mention.exec(line) ?? [];
-    return greeting !== undefined && wordsIn(greeting).every((word) => GREETINGS.includes(word));
+  return text.replace(HIDDEN, "").split(/\r?\n/).some((line) => {
+    if (/^\s*(?:`{3}|~{3}|>{3})/.test(line)) isCode = !isCode;
+    if (isCode || INDENTED.test(line)) return false;
+    const visible = line.replace(INLINE_CODE, "code").replace(LIST_MARKER, "");
+    return [...visible.matchAll(mention)].slice(0, MAX_MENTIONS)
+      .some(({ index }) => isAddress(visible.slice(0, index)));
   });
+}
+
+/** Whether the text in front of a mention, on its line, leaves the mention at the beginning of a sentence. */
+function isAddress(front: string): boolean {
+  if (QUOTING.test(front)) return false;
+  const sentence = front.split(SENTENCE_END).at(-1) ?? "";
+  return wordsIn(sentence.replace(/(?<=^|\s)@[\w.-]+/g, "")).every((word) => GREETINGS.includes(word));
 }
 
 function wordsIn(text: string): string[] {

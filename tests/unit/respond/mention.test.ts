@@ -352,7 +352,7 @@ for (
   });
 }
 
-test("readMention() is not sure of a mention behind a greeting, the sign of a list or of emphasis", () => {
+test("readMention() is not sure of a mention that begins a sentence inside a line, behind greetings and other users", () => {
   for (
     const text of [
       "Hi @mogplex please fix it",
@@ -362,6 +362,15 @@ test("readMention() is not sure of a mention behind a greeting, the sign of a li
       "1. @mogplex fix it",
       "**@mogplex** fix it",
       "Thank you!\n\nok @mogplex: fix it",
+      "@kim @mogplex fix it",
+      "@kim, @lee-2 and @mogplex: fix it",
+      "(@mogplex fix)",
+      "The test is red (cc @mogplex, fix it)",
+      "I have looked at it. @mogplex fix the rest",
+      "It is `cancel()` again. @mogplex fix it",
+      "See @mogplex-docs. @mogplex fix it",
+      "That was @mogplex again. @mogplex fix it",
+      "<!-- a hint -->\nHi @mogplex fix it",
     ]
   ) expect([text, readMention(text, "mogplex")]).toEqual([text, { kind: "unsure", isInside: true }]);
   for (
@@ -374,6 +383,19 @@ test("readMention() is not sure of a mention behind a greeting, the sign of a li
       "```\nHi @mogplex fix it\n```",
       "    Hi @mogplex fix it",
       "Hi @mogplexy fix it",
+      "@kim wrote @mogplex fix it",
+      '"@mogplex fix it"',
+      'Write "please @mogplex fix it"',
+      "Write `x. @mogplex fix it`",
+      "Write for example: @mogplex fix it",
+      "(@mogplex)",
+      "(see @mogplex for that)",
+      "kim@mogplex fix it",
+      "<!-- cc @mogplex fix it -->",
+      "<!--\ncc @mogplex fix it\n-->",
+      "> said\n> (@mogplex fix it)",
+      ">>>\nHi @mogplex fix it\n>>>",
+      "| Hi @mogplex fix it |",
     ]
   ) expect([text, readMention(text, "mogplex")]).toEqual([text, null]);
 });
