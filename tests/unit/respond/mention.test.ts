@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { type Ask, readMention } from "../../../lib/respond/mention.ts";
 
 const task = (text: string): Ask => ({ kind: "task", task: text });
@@ -553,4 +554,33 @@ test("readMention() looks at the first 100 000 characters, and takes no half of 
   }
   expect(readMention(`@mogplex stop, see this\n${log}`, "mogplex")).toEqual({ kind: "stop" });
   expect(readMention(`${log}\n\n@mogplex go`, "mogplex")).toBeNull();
+});
+
+/** The commands of the row of docs/ask.md whose result has these words. */
+function commandsOfPage(words: string): string[] {
+  const page = readFileSync(new URL("../../../docs/ask.md", import.meta.url), "utf8");
+  const row = page.split("\n").find((line) => line.startsWith("| `") && line.includes(words)) ?? "";
+  return [...(row.split(" | ")[0] ?? "").matchAll(/`([^`]+)`/g)].map(([, command = ""]) => command);
+}
+
+test("readMention() knows which commands of docs/ask.md are refused on an issue, and which are a task there", () => {
+  const fixes = (words: string) =>
+    commandsOfPage(words).map((command) => {
+      const ask = readMention(`@mogplex ${command}`, "mogplex");
+      return ask?.kind === "fix" ? [command, ask.fix, ask.task] : [command, ask?.kind];
+    });
+  expect(fixes("On an issue, these are refused")).toEqual([
+    ["fix checks", "checks", undefined],
+    ["fix review", "review", undefined],
+    ["fix the review comments", "review", undefined],
+    ["fix conflict", "conflict", undefined],
+  ]);
+  expect(fixes("these are an ordinary task")).toEqual([
+    ["fix CI", "checks", "fix CI"],
+    ["fix the tests", "checks", "fix the tests"],
+    ["fix the build", "checks", "fix the build"],
+    ["fix the pipeline", "checks", "fix the pipeline"],
+    ["address the review", "review", "address the review"],
+    ["resolve the conflict", "conflict", "resolve the conflict"],
+  ]);
 });
