@@ -155,6 +155,8 @@ export interface ForgeJob {
   pull(env: ReadEnv, payload: () => string): { readonly repository: string; readonly number: number } | undefined;
   /** Variables with name and id of the user who started the job; null if no variable has the id. */
   readonly user: { readonly name: string; readonly id: string | null };
+  /** Whether the job that `init` writes gets no event for a label on a pull request, so that only a poll finds it. */
+  readonly missesPullLabels?: boolean;
   /** Form of names that only bots have; absent if names do not show it. */
   readonly botNames?: RegExp;
   readonly notes: JobNotes;

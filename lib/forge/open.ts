@@ -60,6 +60,12 @@ export function forgeOfJob<F extends FileForge>(forges: readonly F[], ciSystem: 
   return forges.find((forge): forge is OfJob<F> => forge.job?.ciSystems.includes(ciSystem) === true);
 }
 
+/** The forge with the name of its relative whose CI system runs the job, for sentences: `Forgejo` instead of `Gitea`. */
+export function namedBy<F extends FileForge>(forge: F, ciSystem: string): F {
+  const system = forge.relatives?.find((name) => name.toLowerCase() === ciSystem);
+  return system === undefined ? forge : { ...forge, system };
+}
+
 /** The user who started the job, by the variables of the forge that runs it; undefined outside of such a job. */
 export function jobUser(
   forges: readonly FileForge[],
@@ -97,7 +103,7 @@ export function openForge(options: OpenOptions, use: keyof TokenNeeds = "respond
     advice: adviceOf(job, use),
   });
   const place = job.place(env);
-  const client = new ForgeClient(options.world, forge, job.api(env), { token, place: tokenPlace });
+  const client = new ForgeClient(options.world, namedBy(forge, ciSystem), job.api(env), { token, place: tokenPlace });
   const { repository } = place;
   const addressOf = (number: number) => addressAt(forge.address, place.origin, repository, number);
   const threads = threadsOf(forge, client, place);
@@ -156,7 +162,7 @@ export function openJobNote(
   const notes = notesOf(forge);
   const attempted = `write a ${notes.noun} on ${notes.nameOf(thread)}`;
   const token = jobToken(options, forge, { attempted, advice: job.noteAdvice ?? adviceOf(job, "note"), inputAdvice });
-  const client = new ForgeClient(options.world, forge, job.api(env), token);
+  const client = new ForgeClient(options.world, namedBy(forge, ciSystem), job.api(env), token);
   return {
     place: notes.open(client, pull.repository, thread),
     needs() {
@@ -213,7 +219,7 @@ export function openPull(
   const { origin } = job.place(env);
   return {
     forge,
-    client: new ForgeClient(world, forge, job.api(env), token),
+    client: new ForgeClient(world, namedBy(forge, ciSystem), job.api(env), token),
     address: addressAt(forge.address, origin, pull.repository, pull.number),
   };
 }

@@ -91,7 +91,12 @@ function workflowOf(env: ReadEnv): string {
 }
 
 /** The parts that the jobs of all workflows share. */
-export const WORKFLOW_JOB: Pick<ForgeJob, "payload" | "event" | "pull" | "notes" | "variables"> = {
+export const WORKFLOW_JOB: Pick<
+  ForgeJob,
+  "payload" | "event" | "pull" | "notes" | "variables" | "missesPullLabels"
+> = {
+  // The event `pull_request_target` would run with secrets, so a user must add it.
+  missesPullLabels: true,
   payload: (env) => ({ path: env("GITHUB_EVENT_PATH") ?? "" }),
   event: async (env, text, repositoryId) => workflowEvent(env("GITHUB_EVENT_NAME") ?? "", text, await repositoryId()),
   pull(env, payload) {

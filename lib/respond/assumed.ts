@@ -122,8 +122,10 @@ export async function assumedEvent(text: string, forges: readonly Forge[], wishe
   const isGitlab = typeof field(body, "object_kind") === "string";
   // Gitea and Forgejo have both names of a user. A shortened event can lack them, so the folder decides.
   const isGitea = typeof field(body, "sender", "username") === "string" ||
-    wishes.place.isForgeKnown && wishes.place.forge === named("gitea") && !isFromGithub(body);
-  const forge = named(isGitlab ? "gitlab" : isGitea ? "gitea" : "github");
+    wishes.place.isForgeKnown && wishes.place.forge.name === "gitea" && !isFromGithub(body);
+  const name = isGitlab ? "gitlab" : isGitea ? "gitea" : "github";
+  // The folder can know that it is a relative.
+  const forge = wishes.place.isForgeKnown && wishes.place.forge.name === name ? wishes.place.forge : named(name);
   if (forge?.job === undefined) throw new UsageError({ attempted, why: "it is not from a supported forge" });
   const facts = isGitlab ? gitlabFacts(body) : workflowFacts(body);
   const id = numberOf(body, "repository", "id") ?? numberOf(body, "project", "id") ?? 0;
@@ -263,7 +265,7 @@ function assume(
 ): Assumed {
   const at = new Date(nowMs).toISOString();
   const place = event.news.thread;
-  const host = isForgeKnown ? forge.publicHost ?? `${forge.name}.example` : EXAMPLE_HOST;
+  const host = isForgeKnown ? forge.publicHost ?? `${forge.system.toLowerCase()}.example` : EXAMPLE_HOST;
   const origin = facts.origin ?? `https://${host}`;
   const repository = facts.repository ?? wanted ?? "acme/web";
   const defaultBranch = facts.defaultBranch ?? "main";

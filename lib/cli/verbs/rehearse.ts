@@ -5,7 +5,7 @@
 import { UsageError } from "../../errors.ts";
 import type { ReadEnv } from "../../ci/platform.ts";
 import type { Forge, OfJob } from "../../forge/forge.ts";
-import { forgeOfJob } from "../../forge/open.ts";
+import { forgeOfJob, namedBy } from "../../forge/open.ts";
 import {
   type Association,
   ASSOCIATIONS,
@@ -97,12 +97,19 @@ export async function rehearseMention(
   say(...assumptionsOf(assumed).map((each) => `  ${each}`));
   if (assumed.event.kind === "ask" && assumed.comment === null && option(EVENT) === undefined) {
     say(`  The label of the job is ${JSON.stringify(settings.label)}. To change it, set ${MENTION_LABEL.variable}.`);
+    if (assumed.thread.pull !== null && assumed.forge.job?.missesPullLabels === true) {
+      say(
+        `  On ${assumed.forge.system}, a label on a pull request starts no job, unless you add \`pull_request_target\` to the ` +
+          "workflow. The run waits for the hourly check. With `--schedule none`, it never starts.",
+      );
+    }
   }
   if (assumed.isRightDefault && settings.allowUsers === null) {
     say(`  If ${assumed.asker.name} cannot push, add --association none.`);
   }
   if (settings.allowUsers !== job.settings.allowUsers) {
-    say(`  ${assumed.asker.name} is the account with the number in --allow-users.`);
+    const number = numberOf(job.settings, assumed.asker.name);
+    say(`  ${assumed.asker.name} is account ${number}, as ${settings.usersFrom} requires.`);
   }
   const { exitCode, request, notes, log, pullNoun } = await rehearse(
     { ...job, settings, io, clock, platform, writer },
@@ -132,9 +139,14 @@ function ofJob({ option, variables }: Context, settings: RespondJob["settings"])
 
 /** A rehearsal knows only the name of an account, so a number after that name is not compared. */
 function withoutNumber(settings: RespondJob["settings"], name: string): RespondJob["settings"] {
-  const wanted = name.toLowerCase();
-  if (settings.allowUsers?.some((each) => each.startsWith(`${wanted}=`)) !== true) return settings;
-  return { ...settings, allowUsers: [...settings.allowUsers, wanted] };
+  if (settings.allowUsers === null || numberOf(settings, name) === undefined) return settings;
+  return { ...settings, allowUsers: [...settings.allowUsers, name.toLowerCase()] };
+}
+
+/** The number that the list of users requires for the account of a name. */
+function numberOf({ allowUsers }: RespondJob["settings"], name: string): string | undefined {
+  const start = `${name.toLowerCase()}=`;
+  return allowUsers?.find((each) => each.startsWith(start))?.slice(start.length);
 }
 
 async function readAssumed(context: Context) {
@@ -177,24 +189,25 @@ function placeOf(context: Context): AssumedPlace {
   const { option, forges, platform, io } = context;
   const wanted = option(REPO);
   const ofJob = forgeOfJob(forges, platform.name);
-  const folder = addressPlace(forges, remotesOf(context).get("origin"), ofJob ?? writtenForge(context));
-  const here = ofJob === undefined ? folder : jobPlace(ofJob, io.env) ?? folder;
+  const system = ofJob === undefined ? writtenSystem(context) : platform.name;
+  const folder = addressPlace(forges, remotesOf(context).get("origin"), system);
+  const here = ofJob === undefined ? folder : jobPlace(namedBy(ofJob, platform.name), io.env) ?? folder;
   if (wanted === undefined) return here;
   const named = addressPlace(forges, wanted);
   const isNamed = named.isForgeKnown || !here.isForgeKnown && named.origin !== undefined;
   return { ...isNamed ? named : here, repository: repoName(wanted) };
 }
 
-/** The forge whose job `init --respond` wrote into this folder; undefined without one, or with several. */
-function writtenForge({ forges, io }: Context): Forge | undefined {
+/** The CI system whose job `init --respond` wrote into this folder; undefined without one, or if several forges have one. */
+function writtenSystem({ forges, io }: Context): string | undefined {
   const isJob = (path: string) =>
     /\brespond\b/.test(valueOr(() => io.readFile(path, MAX_EVENT, "refuse", "replace"), undefined) ?? "");
-  const systems = [...RECIPES].filter(([, recipe]) => {
+  const systems = [...RECIPES].flatMap(([system, recipe]) => {
     const { file = "", beside = "" } = respondRecipe(recipe) ?? {};
-    return [file, beside].some((path) => path !== "" && isJob(path));
+    return [file, beside].some((path) => path !== "" && isJob(path)) ? [system] : [];
   });
-  const [forge, ...others] = new Set(systems.map(([system]) => forgeOfJob(forges, system)));
-  return others.length === 0 ? forge : undefined;
+  const ofSystems = new Set(systems.map((system) => forgeOfJob(forges, system)));
+  return ofSystems.size === 1 ? systems[0] : undefined;
 }
 
 /** Undefined if the variables do not name the repository: anyone can rehearse with a few of them. */
@@ -211,17 +224,18 @@ function jobPlace(forge: OfJob<Forge>, env: ReadEnv): AssumedPlace | undefined {
 
 /**
  * @param address Of a repository; a name has no host.
- * @param forge The forge, if something else than the host shows it.
+ * @param system The CI system of the forge, if something else than the host shows it.
  */
-function addressPlace(forges: readonly Forge[], address = "", forge?: Forge): AssumedPlace {
+function addressPlace(forges: readonly Forge[], address = "", system?: string): AssumedPlace {
   const host = hostOf(address);
   const parts = host?.split(".") ?? [];
+  const systemOfHost = forges.flatMap(({ job }) => job?.ciSystems ?? []).find((name) => parts.includes(name));
   const ofHost = forges.find(({ publicHost }) => host !== undefined && publicHost === host) ??
-    forges.find(({ job }) => job?.ciSystems.some((system) => parts.includes(system)));
-  const match = forge ?? ofHost;
+    forgeOfJob(forges, systemOfHost ?? "");
+  const match = system === undefined ? ofHost : forgeOfJob(forges, system);
   const model = match ?? forges.find(({ publicHost }) => publicHost !== undefined);
   if (model === undefined) throw new UsageError({ attempted: ATTEMPTED, why: "no forge is known" });
-  const place = { forge: model, isForgeKnown: match !== undefined };
+  const place = { forge: namedBy(model, system ?? systemOfHost ?? ""), isForgeKnown: match !== undefined };
   // The host of another forge is not used.
   const isUsed = host !== undefined && (ofHost ?? model) === model;
   if (!isUsed) return { ...place, origin: undefined, repository: undefined };

@@ -108,7 +108,7 @@ export class GiteaThreads implements Threads {
   readonly forge = GITEA_ADDRESS.name;
   // A branch rule may require checks by a pattern, such as `*`: our status would satisfy it, and auto-merge would merge untested code.
   readonly setsStatus = false;
-  readonly system = "Gitea";
+  readonly system: string;
   readonly pullNoun = "pull request";
   readonly anchor = "issuecomment-";
   readonly origin: string;
@@ -121,6 +121,7 @@ export class GiteaThreads implements Threads {
 
   constructor(client: ForgeClient, { origin, repository }: RepositoryPlace) {
     this.#client = client;
+    this.system = client.system;
     this.origin = origin;
     this.#repository = repository;
   }
@@ -328,7 +329,7 @@ export class GiteaThreads implements Threads {
       return await orNull(this.#client.get(attempted, path, permissionSchema));
     } catch (error) {
       if (!isRefused(error)) throw error;
-      const why = "Gitea shows it only to administrators of the repository";
+      const why = `${this.system} shows it only to administrators of the repository`;
       const advice =
         `${NAME_USERS}. An administrator's token with the scope read:repository also works, but ${TAKE_OVER}`;
       return new MogplexError({ attempted, why, advice }, "forbidden");
@@ -338,7 +339,7 @@ export class GiteaThreads implements Threads {
   #hiddenTeams(): MogplexError {
     return new MogplexError({
       attempted: this.#askingRights,
-      why: "Gitea shows who is in a team only to owners of the organization and to the team itself",
+      why: `${this.system} shows who is in a team only to owners of the organization and to the team itself`,
       advice:
         `${NAME_USERS}. The token of an owner of the organization, or of a member of each of its teams, with the scope ` +
         `read:organization also works, but if the user is an administrator of the repository, ${TAKE_OVER}`,

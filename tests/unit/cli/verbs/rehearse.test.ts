@@ -102,7 +102,7 @@ const DECISIONS: readonly (readonly [args: string[], decision: string, line: str
   ],
   [["--text", "@mogplex fix checks", "--pull-request"], "a run would start on the branch feature", "asked by you"],
   [["--text", "@mogplex stop"], "no run would start", "nothing to stop: no run of an earlier task is running"],
-  [["--text", "@mogplex help"], "no run would start", "no run: help and status only write a note"],
+  [["--text", "@mogplex help"], "no run would start", "no run is needed: help and status only write a note"],
 ];
 
 for (const [args, decision, line] of DECISIONS) {
@@ -144,7 +144,7 @@ const PLACES: readonly (readonly [
   [
     "origin at a Forgejo server",
     { origin: "ssh://git@forgejo.example.com/acme/billing" },
-    "Issue #1 of acme/billing on Gitea is open.",
+    "Issue #1 of acme/billing on Forgejo is open.",
     "https://forgejo.example.com/acme/billing/issues/1",
   ],
   [
@@ -212,6 +212,14 @@ test("respond --dry-run takes the forge from the job that init --respond wrote, 
     ],
     [
       {
+        ".gitea/workflows/mogplex-respond.yml": "run: mogplex.mjs respond\n",
+        ".forgejo/workflows/mogplex-respond.yml": "run: mogplex.mjs respond\n",
+      },
+      "Issue #1 of acme/billing on Forgejo is open.",
+      "https://code.example.com/acme/billing/issues/1",
+    ],
+    [
+      {
         ".github/workflows/mogplex-respond.yml": "run: mogplex.mjs respond\n",
         ".forgejo/workflows/mogplex-respond.yml": "run: mogplex.mjs respond\n",
       },
@@ -223,8 +231,8 @@ test("respond --dry-run takes the forge from the job that init --respond wrote, 
         ".git/config": config.replace("code.example.com", "github.com"),
         ".forgejo/workflows/mogplex-respond.yml": "run: mogplex.mjs respond\n",
       },
-      "Issue #1 of acme/web on Gitea is open.",
-      "https://gitea.example/acme/web/issues/1",
+      "Issue #1 of acme/web on Forgejo is open.",
+      "https://forgejo.example/acme/web/issues/1",
     ],
   ];
   for (const [files, sentence, url] of cases) {
@@ -628,9 +636,27 @@ test("respond --dry-run breaks lines between words on a terminal, and not inside
   expect(long.filter((line) => !/`[^`]{40,}`|\S{40,}/.test(line))).toEqual([]);
 });
 
+test("respond --dry-run shows that a label on a pull request waits for a poll where no event reports it", async () => {
+  const waits = async (args: readonly string[], origin: string) => {
+    const { stdout } = await rehearse(args, undefined, {}, {
+      ".git/config": `[remote "origin"]\n\turl = ${origin}\n`,
+    });
+    return stdout.split("\n").find((line) => line.includes("hourly check"))?.trim();
+  };
+  const label = ["--label", "mogplex", "--pull-request"];
+  const sentence = (system: string) =>
+    `On ${system}, a label on a pull request starts no job, unless you add \`pull_request_target\` to the workflow. ` +
+    "The run waits for the hourly check. With `--schedule none`, it never starts.";
+  expect(await waits(label, "https://github.com/acme/web")).toBe(sentence("GitHub"));
+  expect(await waits(label, "https://forgejo.example.com/acme/web")).toBe(sentence("Forgejo"));
+  expect(await waits(label, "https://gitlab.com/acme/web")).toBeUndefined();
+  expect(await waits(["--label", "mogplex"], "https://github.com/acme/web")).toBeUndefined();
+  expect(await waits(["--text", "@mogplex go", "--pull-request"], "https://github.com/acme/web")).toBeUndefined();
+});
+
 test("respond --dry-run assumes the number in --allow-users, and prints that", async () => {
   const lines = await decisionOf(["--text", "@mogplex go", "--as", "Kim", "--allow-users", "kim=12"]);
-  expect(lines).toContain("Kim is the account with the number in --allow-users.");
+  expect(lines).toContain("Kim is account 12, as --allow-users requires.");
   expect(lines.at(-1)).toBe("asked by Kim");
 });
 

@@ -185,6 +185,13 @@ test("doctor --for respond finds on Gitea a missing scope, names and a label, wi
       "administrator's token with the scope read:repository also works, but then everybody who can push can make " +
       "themselves an administrator: docs/ask.md",
   });
+  const forgejo = await respond({ GITEA_TOKEN, FORGEJO_ACTIONS: "true" }, { ...ORGANISATION, ...notAdmin }, [
+    "doctor",
+    "--for",
+    "respond",
+  ]);
+  expect(forgejo.stdout).toContain("Forgejo shows it only to administrators of the repository");
+  expect(forgejo.stdout).not.toContain("Gitea");
   // Gitea has no setting for the variables of a pipeline, so this is the check of the job's own.
   expect(await check("variables", {})).toBe("ok: MOGPLEX_API_KEY, MOGPLEX_REPO_ID");
   const kim: Answers = {
