@@ -170,7 +170,8 @@ async function answerOne(job: Responding, asked: Asked): Promise<number> {
   if (decision.kind === "reply") {
     await say(job, asked, decision, decision.text);
     await react(job, asked, "done");
-    return none(job, "help and status only write a note");
+    job.writer.out(own`no run is needed: help and status only write a note`);
+    return EXIT.success;
   }
   if (decision.kind === "stop") return await stop(job, asked, { decider, session, decision });
   if (decision.kind === "start") {

@@ -161,9 +161,15 @@ function nextStep({ runId, exitCode }: NoteState, name: string, { isUnwanted, is
     return "\n\nAn agent may be running. Look for it in the app before you write the task again.";
   }
   if (runId !== null || exitCode === null || exitCode === EXIT.success) return "";
-  if (!AGAIN.includes(exitCode)) return "\n\nNo run is known. Fix the problem below, then write the task again.";
+  if (!AGAIN.includes(exitCode)) return `\n\nNo run is known. ${remedyOf(exitCode)}, then write the task again.`;
   return "\n\nIt is unknown whether the run has started. Do not ask again yet: polls repeat the start for 24 hours, and never start a second run. " +
     `\`@${name} stop\` withdraws it.`;
+}
+
+/** What an asker can do, who often has no access to the settings. */
+function remedyOf(exitCode: number): string {
+  if (exitCode === EXIT.unauthorized) return "Ask a maintainer to replace the token";
+  return "Fix the problem below, or ask a maintainer to fix it";
 }
 
 /** @param stopper Reads who stopped the run. */

@@ -21,9 +21,10 @@ export function openOptions(
     Context,
     "io" | "forges" | "tokenInstead" | "clock" | "fetch" | "platform" | "writer"
   >,
+  onNotice?: OnNotice,
 ): OpenOptions {
   return {
-    ...{ forges, env: io.env, world: { clock, fetch }, ciSystem: platform.name, tokenInstead },
+    ...{ forges, env: io.env, world: { clock, fetch, onNotice }, ciSystem: platform.name, tokenInstead },
     isMogplex: (token) => redact.token(token) !== token,
     readFile(path) {
       // What cannot be read here is requested from the forge.
@@ -36,8 +37,7 @@ export function openOptions(
 export function openJobForge(context: Context, onNotice?: OnNotice): OpenForge {
   // This resolves the token of Mogplex, which must not go to a forge.
   context.connection();
-  const options = openOptions(context);
-  return openForge({ ...options, world: { ...options.world, onNotice } });
+  return openForge(openOptions(context, onNotice));
 }
 
 /** The checks of the job's forge for `respond`. */
@@ -46,7 +46,7 @@ export function checkJobForge(context: Context): Promise<Check[]> {
   return checkForge({
     isCi,
     agent: option(MENTION_NAME) ?? MENTION_WORD,
-    open: () => openJobForge(context),
+    open: () => openJobForge(context, noteWaits(context)),
     allowUsers: () => readAllowUsers(context),
     label: () => option(MENTION_LABEL) ?? MENTION_WORD,
   });

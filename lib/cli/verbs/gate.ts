@@ -12,7 +12,7 @@ import { runGate } from "../../forge/gate.ts";
 import type { OpenPull } from "../../forge/forge.ts";
 import type { PullRequestAddress } from "../../forge/model.ts";
 import { openForge, openForgeAt, openPull } from "../../forge/open.ts";
-import { openOptions } from "../job/open_forge.ts";
+import { noteWaits, openOptions } from "../job/open_forge.ts";
 import { maskToken } from "../context.ts";
 import { JSON_LINES, wholeNumber } from "../options.ts";
 import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
@@ -67,7 +67,7 @@ function pullAddress({ flags, forges }: Context): PullRequestAddress | number | 
 export function checkGateOf(context: Context): Promise<Check[]> {
   // The token must not go to a forge.
   maskToken(context);
-  const options = openOptions(context);
+  const options = openOptions(context, noteWaits(context));
   return checkGate({
     isThere: context.platform.isCi || context.flags.get(PULL_REQUEST) !== undefined,
     open() {
@@ -86,7 +86,8 @@ function open(context: Context): OpenPull {
   // The token must not go to a forge.
   maskToken(context);
   const address = pullAddress(context);
-  const pull = openPull(openOptions(context), address, context.flags.has(STATUS) ? "status" : "gate");
+  const options = openOptions(context, noteWaits(context));
+  const pull = openPull(options, address, context.flags.has(STATUS) ? "status" : "gate");
   if (pull !== undefined) return pull;
   throw new UsageError({
     attempted: "find the pull request",

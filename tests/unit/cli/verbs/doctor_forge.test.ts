@@ -5,11 +5,11 @@ import { REPO, TOKEN, world } from "../world.ts";
 import { GITLAB_TOKEN, type GitlabProject, gitlabProject, PROJECT } from "./gitlab_project.ts";
 
 /** What the command prints in a job. */
-async function doctorOutput(
+async function doctorText(
   arrange: (gitlab: GitlabProject) => void,
   env: Record<string, string>,
   args: string[],
-): Promise<string> {
+): Promise<{ stdout: string; stderr: string }> {
   const { emulator, clock } = world();
   const gitlab = gitlabProject(() => new Date(clock.wallTime()).toISOString());
   arrange(gitlab);
@@ -24,7 +24,7 @@ async function doctorOutput(
     url.startsWith("https://gitlab.example/") ? gitlab.fetch(url, init) : emulator.fetch(url, init);
   await main(["doctor", "--for", "respond", ...args], io, { fetch, clock });
   expect(gitlab.requests.every((each) => each.startsWith("GET "))).toBe(true);
-  return io.text.stdout;
+  return io.text;
 }
 
 /** State and finding of the checks about the forge. */
@@ -33,7 +33,7 @@ async function doctor(
   env: Record<string, string> = {},
   args: string[] = [],
 ) {
-  const output = await doctorOutput(arrange, env, ["--json", ...args]);
+  const output = (await doctorText(arrange, env, ["--json", ...args])).stdout;
   const { checks } = JSON.parse(output) as { checks: { name: string; state: string; finding: string }[] };
   return new Map(checks.map(({ name, state, finding }) => [name, `${state}: ${finding}`]));
 }
@@ -131,15 +131,16 @@ test("doctor --for respond prints the accounts of the names that may ask, and fi
   );
 });
 
-test("doctor --for respond points to the network when the forge cannot be reached", async () => {
-  const output = await doctorOutput(
+test("doctor --for respond prints that it waits, then points to the network, when the forge cannot be reached", async () => {
+  const { stdout, stderr } = await doctorText(
     (gitlab) => {
       gitlab.fetch = () => Promise.reject(new TypeError("getaddrinfo ENOTFOUND gitlab.example"));
     },
     {},
     ["--json"],
   );
-  const { checks } = JSON.parse(output) as { checks: { name: string; state: string; advice: string | null }[] };
+  expect(stderr).toMatch(/^note: waiting for the forge: Cannot read .*: trying again in /m);
+  const { checks } = JSON.parse(stdout) as { checks: { name: string; state: string; advice: string | null }[] };
   expect(checks.find(({ name }) => name === "forge")).toMatchObject({
     state: "failed",
     advice: "Check the DNS and the proxy of the runner",
@@ -193,7 +194,7 @@ test("doctor --for respond checks outside a job all but the forge, and says so",
 
 test("doctor --for respond does not claim that a mention can start a run when it finds neither a webhook nor a poll", async () => {
   const lastLine = async (arrange: (gitlab: GitlabProject) => void) =>
-    (await doctorOutput(arrange, {}, [])).trimEnd().split("\n").at(-1)?.replace(/ \(\d warnings?\)(?=$|;)/, "");
+    (await doctorText(arrange, {}, [])).stdout.trimEnd().split("\n").at(-1)?.replace(/ \(\d warnings?\)(?=$|;)/, "");
   const poll = { id: 2, active: true, cron: "23 * * * *", variables: [{ key: "MOGPLEX_SCHEDULE", value: "respond" }] };
   const hook = { url: URL, note_events: true, issues_events: true };
   const nothing = "a job can run, but nothing was found that starts it: see the check trigger";

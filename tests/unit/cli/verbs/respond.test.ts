@@ -690,7 +690,7 @@ test("the note of a job with a wrong token says to write the task again, and a n
   const wrong = { MOGPLEX_API_KEY: `${TOKEN.slice(0, -4)}0000` };
   expect((await respond(at, payload(note), [], wrong)).code).toBe(64);
   expect(ours(at)[0]).toMatch(
-    / none [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\nNo run is known\. Fix the problem below, then write the task again\./,
+    / none [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\nNo run is known\. Ask a maintainer to replace the token, then write the task again\./,
   );
   expect((await respond(at, payload(note))).stdout).toBe("no run: it was answered\n");
   expect((await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go")))).code).toBe(0);
@@ -852,7 +852,7 @@ test("respond answers help and status of a member without a run, and nobody else
   await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex status")));
   await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go")), ["--timeout", "60"]);
   const status = at.gitlab.say("merge_requests/7", "kim", "@mogplex status?");
-  expect((await respond(at, payload(status))).stdout).toBe("no run: help and status only write a note\n");
+  expect((await respond(at, payload(status))).stdout).toBe("no run is needed: help and status only write a note\n");
   const [help, before, , after] = ours(at);
   expect(help).toContain("\n- `@mogplex stop`: cancels the runs of this thread\n");
   expect(before).toContain("No run is active in this thread, and no task is waiting to start.");
