@@ -122,7 +122,7 @@ export async function assumedEvent(text: string, forges: readonly Forge[], wishe
   const isGitlab = typeof field(body, "object_kind") === "string";
   // Gitea and Forgejo have both names of a user. A shortened event can lack them, so the folder decides.
   const isGitea = typeof field(body, "sender", "username") === "string" ||
-    wishes.place.isForgeKnown && wishes.place.forge.name === "gitea" && !isFromGithub(body);
+    wishes.place.isForgeKnown && wishes.place.forge.name === named("gitea")?.name && !isFromGithub(body);
   const name = isGitlab ? "gitlab" : isGitea ? "gitea" : "github";
   // The folder can know that it is a relative.
   const forge = wishes.place.isForgeKnown && wishes.place.forge.name === name ? wishes.place.forge : named(name);
