@@ -6,7 +6,7 @@ import { type Clock, OVER } from "../clock.ts";
 import { MogplexError } from "../errors.ts";
 import type { CallOptions } from "../service/client.ts";
 import type { Pacer } from "../service/pacer.ts";
-import { type Failure, retry } from "../service/retry.ts";
+import { type Failure, isUnreached, retry } from "../service/retry.ts";
 import type { TokenMemory } from "../service/memory.ts";
 import type { Connected } from "./session.ts";
 
@@ -133,7 +133,7 @@ interface LookOptions<N> {
  * @throws an error that a retry cannot fix (see `failureOf`); `signal.reason` if the signal aborts.
  */
 export async function lookUntilSeen<N>(
-  { pacer, memory, deadline }: Pick<SourceOptions<unknown>, "pacer" | "memory" | "deadline">,
+  { pacer, memory, deadline, clock }: Pick<SourceOptions<unknown>, "pacer" | "memory" | "deadline" | "clock">,
   { what, signal, read, delayAfter }: LookOptions<N>,
 ): Promise<N | null> {
   let isLate = false;
@@ -144,6 +144,7 @@ export async function lookUntilSeen<N>(
       // One request for each attempt: this loop, not the client, decides the wait after a failure.
       attempt: (attempt) => read({ deadline, maxAttempts: 1, signal, attempt }),
       async wait(failure, count) {
+        if (isUnreached(memory, clock.now())) return false;
         isLate = !await pacer.waitAfter(what, { ...failure, delayMs: delayAfter?.(failure) ?? failure.delayMs }, count);
         return !isLate;
       },

@@ -17,7 +17,7 @@ import { awaitHook } from "../hook.ts";
 import { MAX_RETRY_AFTER_MS } from "../service/answer.ts";
 import type { StartResult } from "../model.ts";
 import type { Pacer } from "../service/pacer.ts";
-import { type CallOptions, type Failure, statusOf } from "../service/retry.ts";
+import { type CallOptions, type Failure, isUnreached, statusOf } from "../service/retry.ts";
 import { type FailedStart, Start, type Startable } from "../service/start.ts";
 import { formatDuration } from "../text/duration.ts";
 import { ADD_KEY_PART, type KeyScope, keyWithSuffix, LAST_SUFFIX, type StartKey } from "./key.ts";
@@ -250,6 +250,8 @@ export class StartSeries<R extends StartAnswer> {
   async #wait(failure: Failure, count: number): Promise<boolean> {
     const tooMany = !failure.refused && this.#unknownAttempts >= MAX_UNKNOWN;
     if (tooMany || (failure.namedMs ?? 0) >= this.#pacer.leftMs) return false;
+    // A start that may have arrived is repeated until the deadline: it must be found.
+    if (!this.mayExist && isUnreached(this.#session.memory, this.#session.clock.now())) return false;
     if (!await this.#pacer.waitAfter(this.#plan.what.what, failure, count)) return false;
     const { mayRepeat } = this.#hooks;
     if (mayRepeat === undefined) return true;

@@ -87,6 +87,11 @@ export function checkProxy(origin: Origin, env: ReadEnv, machine: Machine): Chec
   );
 }
 
+/** How to fix a network error, as a sentence. */
+export function networkFix(error: NetworkError, origin: Origin, env: ReadEnv, machine: Machine): string {
+  return adviceFor(troubleOf(error), origin, env, machine);
+}
+
 function adviceFor(trouble: NetworkTrouble, origin: Origin, env: ReadEnv, machine: Machine): string {
   const proxy = proxyFor(origin, env, machine);
   // Plain HTTP stays on this machine or its network, without a proxy.

@@ -104,6 +104,10 @@ export interface TokenMemory {
    * 401.
    */
   workedBefore: boolean;
+  /** Whether a request of this process got an answer, from the service or from a proxy on the way. */
+  answered: boolean;
+  /** Time on the clock after which nothing waits for the first answer. */
+  answerBy: number;
   /** Whether a function provides the token: after a refusal it may return another one. */
   readonly renews: boolean;
   /** Whether the log already has the advice for a network problem of this machine. */
@@ -128,7 +132,8 @@ export interface NameRequest {
  * @param renews Whether a function provides the token. @default {false}
  */
 export function newTokenMemory(pace: TokenPace = new TokenPace(), renews = false): TokenMemory {
-  return { worked: false, workedBefore: false, renews, advised: false, pace, nameRequests: new Map() };
+  const nothing = { worked: false, workedBefore: false, answered: false, answerBy: Infinity, advised: false };
+  return { ...nothing, renews, pace, nameRequests: new Map() };
 }
 
 /** Whether a service has event streams, so that a process asks each service only once. */

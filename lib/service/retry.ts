@@ -47,7 +47,7 @@ export async function retry<T>(options: RetryOptions<T>): Promise<T> {
     signal?.throwIfAborted();
     try {
       const value = await options.attempt(count);
-      memory.worked = true;
+      memory.worked = memory.answered = true;
       return value;
     } catch (error) {
       signal?.throwIfAborted();
@@ -82,6 +82,12 @@ function firstUnauthorized(error: MogplexError, count: number): Failure | undefi
 /** An error code of the API proves that the service accepted the token. A later 401 may then be temporary. */
 function learnFrom(error: unknown, memory: TokenMemory): void {
   memory.worked ||= error instanceof ApiError && error.code !== null;
+  memory.answered ||= error instanceof ApiError || error instanceof BodyTooLargeError || isUnauthorized(error);
+}
+
+/** Whether no request has got an answer in the time for the first one. */
+export function isUnreached({ answered, answerBy }: TokenMemory, nowMs: number): boolean {
+  return !answered && nowMs >= answerBy;
 }
 
 /** Adds the advice to the detail of a failure, once per process. */
@@ -344,10 +350,11 @@ export class CallLimits {
 
   /** Waits for the next attempt. @returns False if that would pass the deadline, or the last attempt was made. */
   async wait(failure: Failure, count: number): Promise<boolean> {
-    const { clock, onNotice, random } = this.#world;
+    const { clock, onNotice, random, memory } = this.#world;
     const { maxAttempts = Infinity, signal } = this.#options;
     const delayMs = failureDelay(failure, count, random);
-    if (count >= maxAttempts || clock.now() + delayMs >= this.deadline) return false;
+    const nextAt = clock.now() + delayMs;
+    if (count >= maxAttempts || nextAt >= this.deadline || isUnreached(memory, nextAt)) return false;
     const { cause, detail, namedMs } = failure;
     const untilMs = clock.wallTime() + delayMs;
     const named = namedMs !== null;
@@ -399,7 +406,7 @@ export async function callWithin<T>(
     signal?.throwIfAborted();
     try {
       const value = await attempt(limits.ofAttempt(1));
-      memory.worked = true;
+      memory.worked = memory.answered = true;
       return value;
     } catch (error) {
       signal?.throwIfAborted();

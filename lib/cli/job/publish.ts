@@ -26,7 +26,7 @@ import { commandOutputs, commandResult, isInteractive, logWidth, type Writer } f
 import { type LogForm, verdictText } from "../log/live_log.ts";
 import { LABEL_WIDTH } from "../log/terminal.ts";
 import { JSON_LINES, OPEN, SHOW_TASK } from "../options.ts";
-import { type Places } from "../settings.ts";
+import { isLaptop, type Places } from "../settings.ts";
 import type { Context, JobExtra } from "../verb.ts";
 import { prepareNote } from "./note.ts";
 import type { CampaignRetry } from "../../report/campaign_item.ts";
@@ -178,19 +178,60 @@ function printLastLines({ writer, option }: Context, events: readonly RunEvent[]
   );
 }
 
-/** The verdict in the log: the block at the end, or one JSON line; and the error line. */
-function verdict(context: Context, { log, places }: Published): Publish<AnyResult> {
-  const { io, flags, writer, vocabulary, laptop, platform } = context;
+/** The block at the end of the log, or one JSON line. */
+function block(context: Context, { log, places }: Published): Publish<AnyResult> {
+  const { io, flags, writer, vocabulary } = context;
+  return {
+    ended({ result, written, compared, campaign }) {
+      const clean = cleanResult(result, writer.redact, writer.redact.token);
+      if (flags.has(JSON_LINES)) return writer.json({ type: "result", ...resultFields(clean) });
+      const page = pageOf(context, written);
+      const options = {
+        reports: written,
+        cancel: result.kind === "run" ? vocabulary.cancel : undefined,
+        full: log === "full",
+        compared,
+        campaign,
+        page: opensPage(context, page) ? undefined : page,
+        value: places.value,
+      };
+      const cells = io.isTerminal("stdout") ? logWidth(io) : Infinity;
+      const hang = { cells, indent: LABEL_WIDTH, whole: COPIED };
+      const isGood = clean.outcome === "success" && clean.exitCode === 0;
+      if (clean.kind === "run" && log === null && !isGood) printLastLines(context, clean.events);
+      const [first = own``, ...rest] = writer.untrustedLines(verdictText(clean, options), Infinity, hang);
+      if (log !== null) writer.out(own``);
+      const style = lookup(COLORS, result.outcome) ?? "yellow";
+      writer.out(writer.paint(style, first, LABEL_WIDTH), ...linked(writer, clean, rest));
+    },
+  };
+}
+
+/** {@linkcode block} for a job without a log. Outside CI the error line alone is enough. */
+function blockInCi(context: Context, job: Published): Publish<AnyResult> {
+  return isLaptop(context) ? { ended() {} } : block(context, job);
+}
+
+/** The page, for a person to open. */
+function pageOf(context: Context, written: readonly ReportTarget[]): string | undefined {
+  return isInteractive(context) ? written.find(({ format }) => format === "html")?.path : undefined;
+}
+
+function opensPage({ flags, laptop }: Context, page: string | undefined): page is string {
+  return page !== undefined && laptop !== undefined && flags.has(OPEN);
+}
+
+/** The line with the error that ended the job, below the block. */
+function errorLine(context: Context): Publish<AnyResult> {
+  const { flags, writer, vocabulary, laptop, platform } = context;
   const json = flags.has(JSON_LINES);
   const isOneScreen = isInteractive(context) && isInteractive(context, "stderr");
   return {
-    async ended({ result, error, written, compared, campaign }) {
+    async ended({ result, error, written }) {
       // Directly below the block the error line would only repeat it: on a terminal, and in the log of a stopped job, where stopping is not an error
       // of the job.
       const together = !json && (isOneScreen || platform.isCi && error instanceof InterruptedError);
-      const page = isInteractive(context) ? written.find(({ format }) => format === "html")?.path : undefined;
-      const opens = page !== undefined && laptop !== undefined && flags.has(OPEN);
-      const { kind, outcome, reason } = result;
+      const { reason } = result;
       // The reason describes what a signal stopped, and what is still going.
       const errorText = error instanceof InterruptedError
         ? reason
@@ -198,32 +239,11 @@ function verdict(context: Context, { log, places }: Published): Publish<AnyResul
         ? vocabulary.words(error.message)
         : null;
       const isReason = errorText !== null && errorText === reason;
-      const clean = cleanResult(result, writer.redact, writer.redact.token);
-      if (json) writer.json({ type: "result", ...resultFields(clean) });
-      else {
-        const cancel = kind === "run" ? vocabulary.cancel : undefined;
-        const options = {
-          reports: written,
-          cancel,
-          full: log === "full",
-          compared,
-          campaign,
-          page: opens ? undefined : page,
-          value: places.value,
-        };
-        const cells = io.isTerminal("stdout") ? logWidth(io) : Infinity;
-        const hang = { cells, indent: LABEL_WIDTH, whole: COPIED };
-        const isGood = clean.outcome === "success" && clean.exitCode === 0;
-        if (clean.kind === "run" && log === null && !isGood) printLastLines(context, clean.events);
-        const [first = own``, ...rest] = writer.untrustedLines(verdictText(clean, options), Infinity, hang);
-        if (log !== null) writer.out(own``);
-        const style = lookup(COLORS, outcome) ?? "yellow";
-        writer.out(writer.paint(style, first, LABEL_WIDTH), ...linked(writer, clean, rest));
-      }
       // A report of a run that is still going has not failed.
       const isSaid = isReason && (together || !json && isStillRunning(result));
       if (errorText !== null && !isSaid) writer.error(errorText);
-      if (opens) await laptop.openPage(context, page);
+      const page = pageOf(context, written);
+      if (opensPage(context, page)) await laptop?.openPage(context, page);
     },
   };
 }
@@ -258,10 +278,18 @@ function extras(_context: Context, { extra }: Published): Publish<AnyResult> {
   return { ended: async (ended) => await extra?.ended(ended) };
 }
 
-export const AT_END: readonly Publisher<AnyResult>[] = [reports, verdict, commands, note, recent, extras];
+export const AT_END: readonly Publisher<AnyResult>[] = [
+  reports,
+  block,
+  errorLine,
+  commands,
+  note,
+  recent,
+  extras,
+];
 
-/** Publishers of a job that was refused before there was a run: the log only has the error line. */
-export const WHEN_REFUSED: readonly Publisher<AnyResult>[] = [reports, commands, extras];
+/** Publishers of a job that was refused before there was a run. The caller prints the error line. */
+export const WHEN_REFUSED: readonly Publisher<AnyResult>[] = [reports, blockInCi, commands, extras];
 
 /** The same for a job that writes no reports. */
 export const WHEN_LEFT: readonly Publisher<AnyResult>[] = [commands, extras];

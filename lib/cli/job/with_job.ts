@@ -3,7 +3,7 @@
  * @module
  */
 import { messageOf } from "../../error_sentence.ts";
-import { exitCodeFor, UsageError } from "../../errors.ts";
+import { exitCodeFor, MogplexError, NetworkError, UsageError } from "../../errors.ts";
 import type { Io } from "../../io.ts";
 import { valueOr } from "../../lookup.ts";
 import type { Notice } from "../../notice.ts";
@@ -15,7 +15,8 @@ import type { JobEnd } from "../../run/job.ts";
 import { type AskedJob, completeJob, type JobOptions } from "../../run/options.ts";
 import { type AnyResult, reasonOf, resultError } from "../../run/result.ts";
 import { openSession, type Session } from "../../run/session.ts";
-import { isNotPermitted, preferSmallHeap } from "../../runtime.ts";
+import { isNotPermitted, preferSmallHeap, thisMachine } from "../../runtime.ts";
+import { networkFix } from "../../service/check_way.ts";
 import { resolveOrigin } from "../../service/connection.ts";
 import type { RequestReport } from "../../service/transport.ts";
 import { maskToken } from "../context.ts";
@@ -90,10 +91,10 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
       return await refuse(context, plan.nothing, { ...open, startedAt }, error);
     }
   }
-  const unopened: Refusable = { requests: () => 0, close() {} };
+  const unopened: Refusable = { close() {} };
   const request = await step(unopened, () => plan.read());
   const { session, interrupts, listeners } = await step(unopened, () => openSignals(context, request));
-  const connected = { ...unopened, requests: session.requests, close: () => interrupts.close() };
+  const connected = { session, close: () => interrupts.close() };
   // Without a choice, `F` is what every folder has.
   const folder = await step(
     connected,
@@ -128,7 +129,7 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
         interrupts.close();
         live.close();
       });
-      const result = inWords(end, context.vocabulary);
+      const result = inWords(advised(context, end, error, isUnanswered(session)), context.vocabulary);
       if (interrupts.terminal) showLeft(context, result);
       if (error instanceof UsageError && result.runId === null) {
         await prepare(WHEN_REFUSED, context, published).ended({ result, error });
@@ -189,6 +190,9 @@ interface Listeners {
   exit(): void;
 }
 
+/** How long a job waits for the first answer to any of its requests, in milliseconds. */
+const ANSWER_MS = 300_000;
+
 /** Opens the session and starts handling signals. @throws {UnauthorizedError | UsageError} See {@linkcode Context.connection}. */
 function openSignals(
   context: Context,
@@ -218,6 +222,7 @@ function openSignals(
     },
     { connection, platform, onRequest: (request) => listeners.request(request) },
   );
+  session.memory.answerBy = session.startedAt + ANSWER_MS;
   return { session, interrupts, listeners };
 }
 
@@ -283,7 +288,8 @@ function openLog<R, A extends JobAsked, F>(
 interface Refusable {
   /** Absent if the reports of an earlier job are still there. */
   places?: Places;
-  requests(): number;
+  /** Undefined before it is open. */
+  session?: Session;
   close(): void;
 }
 
@@ -291,28 +297,52 @@ interface Refusable {
 async function refuse<R extends AnyResult>(
   context: Context,
   nothing: R,
-  { places: open, requests, close, startedAt }: Refusable & { startedAt: number },
+  { places: open, session, close, startedAt }: Refusable & { startedAt: number },
   error: unknown,
 ): Promise<never> {
   close();
-  const isLeft = open === undefined && requests() === 0 && isLaptop(context);
+  const requests = session?.requests() ?? 0;
+  const isLeft = open === undefined && requests === 0 && isLaptop(context);
   const places = open ?? (isLeft ? readPlaces(context) : openPlaces(context));
   if (isLeft) checkAccess(context, places);
   maskToken(context);
   // Wrong settings of the extras must not hide the error.
   const extra = await context.extras?.open(context).catch(() => undefined);
-  const result = inWords({
+  const end = {
     ...nothing,
     exitCode: exitCodeFor(error),
     reason: reasonOf(error),
     error: resultError(error),
     mayExist: nothing.runId !== null,
-    requests: requests(),
+    requests,
     durationMs: Math.round(context.clock.now() - startedAt),
     origin: originOf(context),
-  }, context.vocabulary);
-  await prepare(isLeft ? WHEN_LEFT : WHEN_REFUSED, context, { places, log: null, extra }).ended({ result, error });
+  };
+  const isUnreached = session !== undefined && isUnanswered(session);
+  const result = inWords(advised(context, end, error, isUnreached), context.vocabulary);
+  if (!context.flags.has(JSON_LINES)) context.writer.fence();
+  try {
+    await prepare(isLeft ? WHEN_LEFT : WHEN_REFUSED, context, { places, log: null, extra }).ended({ result, error });
+  } finally {
+    context.writer.unfence();
+  }
   throw error;
+}
+
+/** Whether the service answered none of the requests. */
+function isUnanswered({ memory, requests }: Session): boolean {
+  return requests() > 0 && !memory.answered;
+}
+
+/** Adds an advice to the result of a job that has seen no run because something was unavailable: the one of `doctor` if that was the service. */
+function advised<R extends AnyResult>({ io }: Context, result: R, thrown: unknown, isUnanswered: boolean): R {
+  const { error, status } = result;
+  if (error === null || error.advice !== null || status !== null) return result;
+  if (!(thrown instanceof MogplexError) || thrown.exit !== "unavailable") return result;
+  const advice = isUnanswered && thrown instanceof NetworkError
+    ? networkFix(thrown, resolveOrigin({ env: io.env }), io.env, thisMachine())
+    : "Try again later";
+  return { ...result, error: { ...error, advice } };
 }
 
 /**

@@ -29,7 +29,12 @@ test("an error before the run stands in every report, and not a word of the earl
     const readOnly = (path: string) => path.startsWith("/read-only");
     const env = { MOGPLEX_CI_JOB: "nightly", ...options?.env };
     const { code, stdout, stderr, io } = await cli(args, { files: STALE, readOnly, ...options, env });
-    expect({ what, code, stdout }).toEqual({ what, code: expected, stdout: "" });
+    expect({ what, code }).toEqual({ what, code: expected });
+    expect(stdout).toMatch(
+      new RegExp(
+        `^\\n?verdict {7}.+ \\(exit code ${expected}\\)\n(?:.+\n)*reports {7}mogplex-ci/: result\\.json .+\n$`,
+      ),
+    );
     const reason = /^error: (.+)\n$/.exec(stderr)?.[1] ?? "";
     const file = (name: string) => io.files.get(`mogplex-ci/${name}`) ?? "";
     expect({ what, ...JSON.parse(file("result.json")) }).toMatchObject({
@@ -46,6 +51,30 @@ test("an error before the run stands in every report, and not a word of the earl
     });
     expect(file("junit.xml")).toMatch(/<(?:failure|error)\b/);
     expect(file("metrics.txt")).toContain('outcome="error"');
+  }
+});
+
+test("in CI, every start that is refused ends with the same block: reason, what to do, reports", async () => {
+  const wrong: [args: string[], env: Record<string, string>, code: number, reason: RegExp, step: RegExp][] = [
+    [RUN, { MOGPLEX_API_KEY: "" }, 64, /^Cannot read token: /, /^Store the token in the secrets /],
+    [["run", "--follow", "--repo", REPO], {}, 2, /^Cannot start run: a prompt is missing$/, /^Give an argument, /],
+    [
+      ["run", "--follow", "x", "--repo", "nobody/nothing"],
+      {},
+      2,
+      /^Cannot find repository "nobody\/nothing": /,
+      /repos list/,
+    ],
+    [RUN, { MOGPLEX_API_KEY: READ_ONLY_TOKEN }, 65, /^Cannot start run: the token lacks /, /^Create a token /],
+  ];
+  for (const [args, env, expected, reason, step] of wrong) {
+    const { code, stdout, stderr } = await world().cli(args, { env: { CI: "true", ...env } });
+    const row = (label: string) => new RegExp(`^${label} +(.+)$`, "m").exec(stdout)?.[1] ?? "";
+    expect([code, row("verdict")]).toEqual([expected, `not started (exit code ${expected})`]);
+    expect(row("reason")).toMatch(reason);
+    expect(row("what to do")).toMatch(step);
+    expect(row("reports")).toContain("mogplex-ci/: result.json");
+    expect(stderr.split("\n").at(-2)).toStartWith("error: Cannot ");
   }
 });
 

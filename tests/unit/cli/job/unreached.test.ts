@@ -1,0 +1,92 @@
+import { expect, test } from "bun:test";
+import { main } from "../../../../lib/cli/main.ts";
+import { virtualClock } from "../../../../lib/clock.ts";
+import type { FetchInit } from "../../../../lib/service/transport.ts";
+import { fakeIo } from "../fake_io.ts";
+import { REPO, TOKEN, world } from "../world.ts";
+
+const BY_NAME = ["run", "--follow", "Fix it", "--repo", "acme/web", "--create-branch"];
+const BY_ID = ["run", "--follow", "Fix it", "--repo", REPO, "--create-branch"];
+const JOB = {
+  GITLAB_CI: "true",
+  CI_PROJECT_ID: "7",
+  CI_PIPELINE_ID: "8",
+  CI_JOB_NAME: "agent",
+  MOGPLEX_API_KEY: TOKEN,
+};
+const MINUTE = 60_000;
+
+// The message of Node 24 for a host name that no DNS server knows (measured).
+function unknownName(): never {
+  throw new TypeError("fetch failed", {
+    cause: Object.assign(new Error("getaddrinfo ENOTFOUND mogplex.com"), { code: "ENOTFOUND" }),
+  });
+}
+
+/** A connection that breaks after the request was sent. */
+function reset(): never {
+  throw new TypeError("fetch failed", { cause: Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" }) });
+}
+
+type Answer = (url: string, init: FetchInit) => ReturnType<typeof fetch> | Response;
+
+/** Calls the command in a job of GitLab, and answers its requests with a function. */
+async function job(args: string[], answer: Answer, clock = virtualClock()) {
+  const io = fakeIo({ env: JOB });
+  const startedAt = clock.now();
+  const code = await main(args, io, { fetch: answer, clock });
+  return { code, minutes: (clock.now() - startedAt) / MINUTE, io, ...io.text };
+}
+
+test("a job whose requests never get an answer gives up after five minutes, and prints what to do", async () => {
+  for (const args of [BY_NAME, BY_ID, ["follow", crypto.randomUUID()]]) {
+    const { code, minutes, stdout, stderr } = await job(args, unknownName);
+    expect({ args, code }).toEqual({ args, code: 69 });
+    expect(minutes).toBeGreaterThan(4);
+    expect(minutes).toBeLessThan(6);
+    expect(stdout).toContain(
+      "\nwhat to do    The host name was not found: check MOGPLEX_URL and the DNS of this machine; if this network has a " +
+        "proxy, set HTTPS_PROXY\n",
+    );
+    expect(stdout).toMatch(/\nreports {7}mogplex-ci\/: result\.json /);
+    expect(stderr).toMatch(
+      /\nerror: Cannot .+: the network failed: fetch failed: getaddrinfo ENOTFOUND mogplex\.com\n$/,
+    );
+  }
+});
+
+test("a shorter --timeout ends a job without an answer earlier", async () => {
+  const { code, minutes } = await job([...BY_NAME, "--timeout", "2m"], unknownName);
+  expect(code).toBe(69);
+  expect(minutes).toBeLessThanOrEqual(2);
+});
+
+test("a service that answered once is waited for until --timeout", async () => {
+  let requests = 0;
+  const answers: Answer = () => requests++ === 1 ? new Response("busy", { status: 503 }) : unknownName();
+  for (const args of [BY_NAME, BY_ID]) {
+    requests = 0;
+    const { code, minutes, stdout } = await job([...args, "--timeout", "20m"], answers);
+    expect(code).toBe(69);
+    expect(minutes).toBeGreaterThan(19);
+    expect(stdout).toMatch(/\nwhat to do {4}Try again later\n/);
+  }
+});
+
+test("a start that may have arrived is repeated although no request got an answer", async () => {
+  const { emulator, clock } = world();
+  let starts = 0;
+  // The first start arrives, and its answer is lost. Then there is no network for ten minutes.
+  const { code, minutes, stdout } = await job(BY_ID, async (url, init) => {
+    if (init.method === "POST" && starts++ === 0) {
+      await emulator.fetch(url, init);
+      reset();
+    }
+    if (clock.now() < 10 * MINUTE) unknownName();
+    return await emulator.fetch(url, init);
+  }, clock);
+  expect(code).toBe(0);
+  expect(minutes).toBeGreaterThan(10);
+  expect(stdout).toMatch(/^attached to run /m);
+  expect(emulator.world.store.runs.size).toBe(1);
+});
