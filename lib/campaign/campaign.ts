@@ -153,7 +153,7 @@ export interface StepInternals extends CampaignInternals {
   cancels?: (() => boolean) | undefined;
   /** Whether the runs are cancelled when `timeoutMs` has passed. @default {false} */
   cancelsLate?: boolean | undefined;
-  /** Whether a campaign without a plan is planned although its home is a branch. @default {false} */
+  /** Whether a campaign without a plan is planned. @default only if its home is not a branch */
   plans?: boolean | undefined;
   /** Called before the error of a step is thrown, with the view at that moment; null when there is no plan. */
   onFailed?: ((view: CampaignView | null) => void) | undefined;
@@ -212,7 +212,7 @@ async function makeStep(
       if (changed !== null) callHook(options.onNotice, { kind: "text", message: changed });
       return { state: "done", view };
     }
-    checkMayPlan(opened, internals.plans === true);
+    checkMayPlan(opened, internals.plans);
     checkForge(lock, pulls !== undefined);
     // A lost race does not restart the time limit.
     const leftMs = Math.min(timeoutMs, Math.max(endsAt - clock.now(), 1_000));

@@ -385,9 +385,14 @@ export function viewOf(
   return makeView(memory, { nowMs: clock.wallTime(), meanRunMs, ...more });
 }
 
-/** Proves that a campaign may be planned by a step that does something else. @throws {UsageError} when only `plan` may. */
-export function checkMayPlan(opened: OpenedCampaign, plans: boolean): void {
-  if (opened.store === undefined && opened.branch !== null && !plans) throw noPlan(opened, "continue the campaign");
+/**
+ * Proves that a step may plan the campaign if there is no plan.
+ *
+ * @param plans Default: only if the home is not a branch.
+ * @throws {UsageError} when only `plan` may.
+ */
+export function checkMayPlan(opened: OpenedCampaign, plans = opened.branch === null): void {
+  if (!plans) plannedStore(opened, "continue the campaign");
 }
 
 /** Proves that the whole list of repositories is known. @throws {UsageError} when a part of it would be missing from the plan. */

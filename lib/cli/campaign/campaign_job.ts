@@ -88,7 +88,7 @@ interface CampaignWork {
   exitStatus: boolean;
   options: Omit<RunCampaignOptions, "directory" | "allowOutside">;
   onInterrupt?: StepInternals["onInterrupt"];
-  plans?: boolean;
+  plans?: StepInternals["plans"];
 }
 
 /** Shortest time between two writes of the reports while the campaign is running, in milliseconds. */
@@ -140,7 +140,7 @@ class PacedReports {
 export async function endWithCampaign(
   context: Context,
   place: CampaignPlace,
-  { once, exitStatus, options, onInterrupt, plans = false }: CampaignWork,
+  { once, exitStatus, options, onInterrupt, plans }: CampaignWork,
 ): Promise<number> {
   const { io, flags, writer, clock, platform } = context;
   const note = planNote(context);

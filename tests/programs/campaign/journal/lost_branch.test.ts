@@ -37,7 +37,7 @@ test("a lost branch of the home ends every step but plan with 2, and no reposito
   expect(remotes.git(remote, "for-each-ref", "--format=%(refname:short)")).toBe("");
 });
 
-test("advance --plan and plan make a plan on a branch, and every step does in an empty directory", async () => {
+test("advance --plan and plan make a plan on a branch, and every step of a script does in an empty directory", async () => {
   const remote = remotes.make("planned.git");
   const world = campaignWorld({ count: 1 });
   expect((await world.advance({ ...homeOf(remote), internals: { plans: true } })).view.counts.running).toBe(1);

@@ -78,10 +78,11 @@ test(
       const { run } = place(service, { "campaign.yml": file });
       const blocks = texts(PAGE, "sh").filter((text) => /^(?:ALLOW=|bun )/.test(text));
       expect(blocks).toHaveLength(2);
+      expect(await run("mogplex-ci campaign plan campaign.yml")).toMatchObject({ code: 0 });
       for (const block of blocks) expect(await run(block), block).toMatchObject({ code: 0 });
       expect((await run("mogplex-ci campaign status campaign.yml")).stdout).toContain("is done: all 2 items succeeded");
       // Where the directory may not be written, nothing is started.
-      const without = blocks[0]?.replace("--out mogplex-campaign", "").replace("advance", "advance --dir other") ?? "";
+      const without = blocks[0]?.replace("--out mogplex-campaign", "").replace("advance", "plan --dir other") ?? "";
       expect((await run(without)).code).toBe(2);
       expect(service.recorder.of(START)).toHaveLength(2);
     }),

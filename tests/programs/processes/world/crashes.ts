@@ -123,7 +123,14 @@ success: { require: pull-request, accept-unchanged: true }
 limits: { attempts: 2 }
 `,
   );
-  const line = [...runtime, worker, "campaign", verb, "campaign.yml", ...verb === "advance" ? ["--exit-status"] : []];
+  const line = [
+    ...runtime,
+    worker,
+    "campaign",
+    verb,
+    "campaign.yml",
+    ...verb === "advance" ? ["--plan", "--exit-status"] : [],
+  ];
   const outcome: CrashOutcome = { killed: 0, points: 0, code: null, otherRuns: [], wrong: [], story: "" };
   const left = [...kills];
   try {

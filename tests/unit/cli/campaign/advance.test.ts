@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { expect, test } from "bun:test";
 import { campaignFile, project, REVISIONS } from "../../campaign/world.ts";
 import { cliWorld, FILE } from "./world.ts";
@@ -7,7 +7,7 @@ const MINUTE = 60_000;
 
 test("campaign advance makes one wave and ends with 0 while it goes on, with --exit-status 75, and says what comes next", async () => {
   const world = cliWorld({ count: 4, runDuration: () => 20 * MINUTE });
-  const first = await world.campaign("advance");
+  const first = await world.campaign("advance", ["--plan"]);
   expect({ code: first.code, stderr: first.stderr }).toEqual({ code: 0, stderr: "" });
   expect(first.stdout).toContain("Campaign replace-moment is running: 3 runs active; the next start waits for a free");
   expect(first.stdout).toContain("next wave     2026-09-01 00:15 UTC (in 15 min), number 2\n");
@@ -24,7 +24,7 @@ test("campaign advance makes one wave and ends with 0 while it goes on, with --e
 test("campaign advance writes every report and the outputs of the CI system after each wave", async () => {
   const world = cliWorld({ count: 2, runDuration: () => 20 * MINUTE });
   const env = { GITHUB_ACTIONS: "true", GITHUB_OUTPUT: "output", GITHUB_STEP_SUMMARY: "summary" };
-  const { stdout } = await world.campaign("advance", [], { env });
+  const { stdout } = await world.campaign("advance", ["--plan"], { env });
   for (const name of ["ci/campaign.csv", "campaign.md", "campaign.html", "ci/junit.xml", "ci/metrics.txt"]) {
     expect([name, world.report(name).length > 50]).toEqual([name, true]);
   }
@@ -38,7 +38,7 @@ test("campaign advance writes every report and the outputs of the CI system afte
 
 test("campaign advance ends with 1 for failures, and says it as an annotation", async () => {
   const world = cliWorld({ count: 1, scenarios: "play: agent-failure" });
-  await world.campaign("advance");
+  await world.campaign("advance", ["--plan"]);
   await world.clock.sleep(MINUTE);
   const { code, stdout } = await world.campaign("advance", [], { env: { GITHUB_ACTIONS: "true" } });
   expect([code, stdout.includes("::error title=Mogplex campaign replace-moment is done::")]).toEqual([1, true]);
@@ -47,7 +47,7 @@ test("campaign advance ends with 1 for failures, and says it as an annotation", 
 
 test("campaign advance --json prints a line for each change, and the campaign at the end", async () => {
   const world = cliWorld({ count: 2 });
-  const { code, stdout, stderr } = await world.campaign("advance", ["--json"]);
+  const { code, stdout, stderr } = await world.campaign("advance", ["--plan", "--json"]);
   const items = stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
   expect({ code, stderr, types: items.map(({ type }) => type) }).toEqual({
     code: 0,
@@ -96,12 +96,31 @@ and starts at most 3 items:
   expect([world.requests.length, journal()]).toEqual([requests, before]);
 });
 
-test("campaign advance plans first when there is no plan, and ends with 2 when that is not possible", async () => {
+test("campaign advance starts nothing when its directory has no plan, or was lost with a stop in it", async () => {
+  const world = cliWorld({ count: 2 });
+  const refusal = {
+    code: 2,
+    stdout: "",
+    stderr: 'error: Cannot continue the campaign: there is no plan in "DIR"; ' +
+      "if it was planned elsewhere, name that place with --dir, --home or MOGPLEX_CAMPAIGN_HOME, or by home in the " +
+      `campaign file; for a new campaign run \`mogplex-ci campaign plan ${FILE} --dir DIR\`\n`,
+  };
+  expect(await world.campaign("advance")).toMatchObject(refusal);
+  await world.campaign("plan");
+  await world.campaign("stop");
+  rmSync(world.directory, { recursive: true });
+  const requests = world.requests.length;
+  expect(await world.campaign("advance")).toMatchObject(refusal);
+  expect(await world.campaign("advance", ["--json"])).toMatchObject({ code: 2, stdout: "" });
+  expect([world.requests.length, world.runs()]).toEqual([requests, []]);
+});
+
+test("campaign advance --plan plans first when there is no plan, and ends with 2 when that is not possible", async () => {
   const world = cliWorld({ file: { repositories: [project(1), "acme/nope"] } });
-  const { code, stderr } = await world.campaign("advance");
+  const { code, stderr } = await world.campaign("advance", ["--plan"]);
   expect([code, stderr.split("\n").length]).toEqual([2, 3]);
   expect(stderr).toContain('"acme/nope": the service lists no repository with this name');
-  expect((await world.campaign("advance", ["--skip-invalid"])).code).toBe(0);
+  expect((await world.campaign("advance", ["--plan", "--skip-invalid"])).code).toBe(0);
 });
 
 test("campaign advance after the end makes no request and needs no token", async () => {
@@ -115,7 +134,7 @@ test("campaign advance after the end makes no request and needs no token", async
 
 test("campaign advance ends with 4 when only runs are left that wait for an answer", async () => {
   const world = cliWorld({ count: 1, scenarios: "play: awaiting-input", revision: REVISIONS.later });
-  await world.campaign("advance");
+  await world.campaign("advance", ["--plan"]);
   await world.clock.sleep(MINUTE);
   const { code, stdout } = await world.campaign("advance");
   expect(code).toBe(4);
@@ -126,7 +145,7 @@ test("campaign advance ends with 4 when only runs are left that wait for an answ
 
 test("campaign advance with another user's token ends with 2, and the reports say so", async () => {
   const world = cliWorld({ count: 1, runDuration: () => 20 * MINUTE });
-  await world.campaign("advance");
+  await world.campaign("advance", ["--plan"]);
   const { token } = world.emulator.control("addToken", { user: "other" });
   const { code, stderr, stdout } = await world.campaign("advance", [], { env: { MOGPLEX_API_KEY: String(token) } });
   expect(code).toBe(2);

@@ -5,7 +5,7 @@ const MINUTE = 60_000;
 
 test("an internal error ends with 70, is called internal, and leaves the directory to the next call", async () => {
   const world = cliWorld({ count: 2, file: { limits: { parallel: 1 } } });
-  await world.campaign("advance");
+  await world.campaign("advance", ["--plan"]);
   await world.clock.sleep(MINUTE);
   const { code, stderr } = await world.campaign("advance", ["--json"], {
     before(io) {

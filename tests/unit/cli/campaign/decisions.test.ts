@@ -396,7 +396,7 @@ test("a stop that has cancelled the canary is followed by a retry, and approval 
   const world = cliWorld({ count: 5, runDuration: () => 20 * MINUTE, file: { canary: { size: 2 } } });
   const line = (verb: string, ...args: string[]) =>
     ["mogplex-ci campaign", verb, "campaign.yml --dir DIR", ...args].join(" ");
-  await world.campaign("advance");
+  await world.campaign("advance", ["--plan"]);
   const stop = await world.campaign("stop", ["--cancel"]);
   expect(stop.stdout).toBe("nothing more will start; 2 runs were cancelled\n");
   const { stdout: stopped } = await world.campaign("status");
@@ -466,7 +466,7 @@ test("a stop on top of too many failures is shown with them, and resume names wh
 
 test("campaign resume prints the command that starts the cancelled items again, and in CI the command for the next wave", async () => {
   const world = cliWorld({ count: 2, runDuration: () => 20 * MINUTE });
-  await world.campaign("advance");
+  await world.campaign("advance", ["--plan"]);
   await world.campaign("stop", ["--cancel"]);
   const { causes } = JSON.parse((await world.campaign("status", ["--json"])).stdout);
   const { stdout } = await world.campaign("resume");
@@ -509,7 +509,7 @@ test("campaign skip --cancel of one item asks for no answer to its run, only to 
 
 test("campaign stop --cancel cancels the runs now, and without a token prints the command that does", async () => {
   const world = cliWorld({ count: 2, runDuration: () => 3_600_000 });
-  await world.campaign("advance");
+  await world.campaign("advance", ["--plan"]);
   const advance = "  mogplex-ci campaign advance campaign.yml --dir DIR";
   const without = await world.campaign("stop", ["--cancel"], { env: { MOGPLEX_API_KEY: "" } });
   expect([without.code, without.stdout.split("\n")]).toEqual([0, [

@@ -109,7 +109,7 @@ test("campaign plan refuses repositories that cannot be used, each on a line wit
 
 test("campaign plan, again, prints the difference", async () => {
   const world = cliWorld({ count: 4, file: { repositories: [1, 2, 3].map(project), limits: { parallel: 1 } } });
-  await world.campaign("advance");
+  await world.campaign("advance", ["--plan"]);
   world.write({ repositories: [2, 4].map(project), prompt: "Another task", limits: { parallel: 2 } });
   const { code, stdout } = await world.campaign("plan");
   expect(code).toBe(0);

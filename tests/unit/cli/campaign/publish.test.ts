@@ -31,7 +31,7 @@ test("the note on a merge request of GitLab says where the campaign is, and late
   const gitlab = gitlabServer("42", "7");
   const env = envOf(gitlab);
   world.gitlab = gitlab;
-  const first = await world.campaign("advance", [], { env });
+  const first = await world.campaign("advance", ["--plan"], { env });
   expect({ code: first.code, stderr: first.stderr }).toEqual({
     code: 0,
     stderr: "note: summary written in note 1000 of merge request !7\n",

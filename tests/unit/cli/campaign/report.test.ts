@@ -59,7 +59,7 @@ test("a campaign shows its title alone when --show-task or its variable says so"
   const world = cliWorld({ count: 2, file });
   const told = (name = "campaign.html") =>
     ["The title of it", "with Temporal"].map((text) => world.report(name).includes(text));
-  expect((await world.campaign("advance", [], no)).code).toBe(0);
+  expect((await world.campaign("advance", ["--plan"], no)).code).toBe(0);
   expect(told()).toEqual([true, false]);
   for (const verb of ["advance", "report"]) {
     await world.campaign(verb, ["--show-task=false"]);

@@ -39,7 +39,7 @@ for (const [what, scenarios, file, expected] of EXITS) {
 
 test("campaign status --json is one object with the fields of the schema", async () => {
   const world = cliWorld({ count: 2, runDuration: () => 20 * MINUTE });
-  await world.campaign("advance");
+  await world.campaign("advance", ["--plan"]);
   const { stdout } = await world.campaign("status", ["--json"]);
   const view = JSON.parse(stdout);
   expect(stdout.split("\n").length).toBe(2);
@@ -61,7 +61,7 @@ test("campaign status --json is one object with the fields of the schema", async
 
 test("campaign status --watch prints the status once, then a line for each change, until the campaign is done", async () => {
   const world = cliWorld({ count: 2, runDuration: () => 5 * MINUTE });
-  await world.campaign("advance");
+  await world.campaign("advance", ["--plan"]);
   const work = world.clock.sleep(10 * MINUTE).then(() => world.campaign("advance"));
   const { stdout: before } = await world.campaign("status");
   const { code, stdout, stderr } = await world.campaign("status", ["--watch", "--exit-status"]);
@@ -76,7 +76,7 @@ test("campaign status --watch prints the status once, then a line for each chang
 
 test("campaign status --watch --json prints the whole view at each change", async () => {
   const world = cliWorld({ count: 1, runDuration: () => 5 * MINUTE });
-  await world.campaign("advance");
+  await world.campaign("advance", ["--plan"]);
   const work = world.clock.sleep(10 * MINUTE).then(() => world.campaign("advance"));
   const { stdout } = await world.campaign("status", ["--watch", "--json"]);
   await work;
@@ -101,7 +101,7 @@ test("campaign status --watch prints nothing when records have changed nothing t
 
 test("campaign status --watch ends with 4 when the campaign is stopped and its last run has ended", async () => {
   const world = cliWorld({ count: 4, runDuration: () => 5 * MINUTE });
-  await world.campaign("advance");
+  await world.campaign("advance", ["--plan"]);
   await world.campaign("stop");
   const work = world.clock.sleep(10 * MINUTE).then(() => world.campaign("advance"));
   const { code, stdout } = await world.campaign("status", ["--watch", "--exit-status"]);
@@ -112,7 +112,7 @@ test("campaign status --watch ends with 4 when the campaign is stopped and its l
 
 test("campaign status --watch ends with 130 at a signal", async () => {
   const world = cliWorld({ count: 1, runDuration: () => 20 * MINUTE });
-  await world.campaign("advance");
+  await world.campaign("advance", ["--plan"]);
   const { code, stderr } = await world.campaign("status", ["--watch"], {
     before: (io) => void world.clock.sleep(MINUTE).then(() => io.signal("SIGINT")),
   });
@@ -126,7 +126,7 @@ test("campaign status ends with 2 for a changed journal, and for a directory wit
     'error: Cannot read campaign: there is no plan in "DIR"; ' +
       "if it was planned elsewhere, name that place with --dir, --home or MOGPLEX_CAMPAIGN_HOME, or by home in the campaign file; for a new campaign run `mogplex-ci campaign plan campaign.yml --dir DIR`\n",
   );
-  await world.campaign("advance");
+  await world.campaign("advance", ["--plan"]);
   appendFileSync(`${world.directory}/journal/000001.ndjson`, '{"schema":1,"check":"0"}\n{}\n');
   const { code, stderr } = await world.campaign("status");
   expect([code, stderr]).toEqual([
