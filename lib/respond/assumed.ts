@@ -325,12 +325,7 @@ export function assumptionsOf(assumed: Assumed): string[] {
     ...isForgeKnown ? [] : [
       "The forge is unknown, so words and links below may differ. `init --respond` writes a job that shows it.",
     ],
-    ...isElsewhere(assumed)
-      ? [
-        "Mogplex works in the repository of this name that `repos list` shows. It delivers branches and pull requests to " +
-        `GitHub, not to ${forge.system}.`,
-      ]
-      : [],
+    ...deliveryOf(assumed),
     ...pull === null ? [] : [
       `Its branch is ${pull.source}${
         pull.isForeign ? " of a fork" : ""
@@ -341,6 +336,24 @@ export function assumptionsOf(assumed: Assumed): string[] {
     isAuthorRightHidden
       ? `Title and description are by ${author.name}. The event does not show whether this user can push. Assumed: no.`
       : `Title and description are ${by(author)}.`,
+  ];
+}
+
+/** Where the service works, unless that is certainly the repository with the mention. */
+function deliveryOf(assumed: Assumed): string[] {
+  const { forge, isForgeKnown, origin, repository } = assumed;
+  if (isElsewhere(assumed)) {
+    return [
+      "Mogplex works in the repository of this name that `repos list` shows. It delivers branches and pull requests to " +
+      `GitHub, not to ${forge.system}.`,
+    ];
+  }
+  const { host, hostname } = new URL(origin);
+  if (!isForgeKnown || hostname === DELIVERY_HOST) return [];
+  // The contract of the service does not say whether it delivers to a self-hosted GitHub.
+  return [
+    `Mogplex delivers to ${host}. Check this with a first run: Mogplex knows repositories only by name, and ` +
+    `${repository} on ${DELIVERY_HOST} can be a different one.`,
   ];
 }
 

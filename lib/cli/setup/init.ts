@@ -213,7 +213,9 @@ export async function initRepository(context: Context): Promise<number> {
   const host = hostOf(origin) ?? "";
   steps.say(
     ...recipe.steps.map((step, index) =>
-      `  ${index + 1}. ${host === "" ? step : step.replaceAll("https://GITLAB/", `https://${host}/`)}`
+      `  ${index + 1}. ${
+        withPages(context, host === "" ? step : step.replaceAll("https://GITLAB/", `https://${host}/`))
+      }`
     ),
   );
   if (isInSubgroup) {
@@ -231,7 +233,7 @@ export async function initRepository(context: Context): Promise<number> {
     steps.say("", "Without a schedule:", ...asks.lost.map((each) => `  - ${each}`), "");
   }
   if (flags.has(DRY_RUN)) steps.say("Nothing was written. To write these files, leave out --dry-run.");
-  else if (recipe.trial !== undefined) steps.say(`Then commit these files, and ${recipe.trial}`);
+  else if (recipe.trial !== undefined) steps.say(withPages(context, `Then commit these files, and ${recipe.trial}`));
   else {
     steps.say("Then commit these files, and check the setup:");
     steps.show(`  ${TOOL} doctor --repo ${isInSubgroup ? "OWNER/NAME" : safeName ?? "OWNER/NAME"}`);
@@ -392,9 +394,20 @@ function programOf(context: Context) {
   };
 }
 
+/** A sentence that names pages of the documentation as the user can find them: in the clone, or else in the toolkit, never in their repository. */
+function withPages(context: Context, sentence: string): string {
+  const clone = parentOf(parentOf(fileOfProgram(context)));
+  return sentence.replace(/\bdocs\/[\w-]+\.md/g, (page) => {
+    const path = `${clone}/${page}`;
+    return exists(context, path) ? path : `${page} in the toolkit`;
+  });
+}
+
+const fileOfProgram = ({ machine }: Context) => machine.programFile ?? programFile();
+
 /** The running program. @throws {UsageError} if it is not the single file. */
 function ownProgram(context: Context): string {
-  const file = context.machine.programFile ?? programFile();
+  const file = fileOfProgram(context);
   const text = /\.mjs$/.test(file) || exists(context, file) ? context.io.readFile(file) : undefined;
   if (text !== undefined && text.startsWith("#!") && text.includes("mogplex.mjs")) return text;
   const why = "this program is not the file mogplex.mjs";
@@ -403,9 +416,9 @@ function ownProgram(context: Context): string {
 }
 
 /** The licenses next to the running program; undefined if they are not there. */
-function ownLicenses({ io, machine }: Context): string | undefined {
+function ownLicenses(context: Context): string | undefined {
   // They are optional.
-  return valueOr(() => io.readFile(`${machine.programFile ?? programFile()}.licenses.txt`), undefined);
+  return valueOr(() => context.io.readFile(`${fileOfProgram(context)}.licenses.txt`), undefined);
 }
 
 /** The system in the arguments, or the one that the repository uses. @throws {UsageError} if none or several match. */

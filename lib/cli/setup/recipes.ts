@@ -250,7 +250,11 @@ const variablesOfRespond = (page: string) =>
   `the variables MOGPLEX_RESPOND_ALLOW_USERS and MOGPLEX_RESPOND_LIMIT, if you set them: ${page}`;
 
 const READERS =
-  "Anyone who can push can read the secret. To prevent this, move it into an environment that is limited to the default branch: docs/ask.md.";
+  "Anyone who can push can read the secret. To prevent this, move it into an environment that is limited to the default branch, and add `environment: NAME` to the job: docs/ask.md.";
+
+/** For projects on GitLab that also use trigger tokens for something else. Source: GitLab, "CI/CD job rules", values of `CI_PIPELINE_SOURCE`. */
+const TRIGGERS =
+  "If trigger tokens start other pipelines of this project, their jobs no longer start. Start these pipelines through the pipelines API with an access token instead: docs/ask.md.";
 
 /** For a forge other than GitHub. Source: the repositories of the service belong to installations of its GitHub app. */
 const FIND_REPOSITORY =
@@ -462,8 +466,8 @@ ${GITLAB_ARTIFACTS}    reports:
             schedule === "hourly" ? "an hourly" : "a daily"
           } schedule with the variable MOGPLEX_SCHEDULE=respond: Build > Pipeline schedules. ${ALLOW_VARIABLES}`,
         ],
-        `Keep all other jobs out of these pipelines: ${keepOthersOut(notOfRespond(schedule))}`,
-        'Do not let anyone pass variables to pipelines: Settings > CI/CD > Variables, "No one allowed". Otherwise anyone with the trigger token can run code in the job.' +
+        `Keep all other jobs out of these pipelines: ${keepOthersOut(notOfRespond(schedule))} ${TRIGGERS}`,
+        'Do not let anyone pass variables to pipelines: Settings > CI/CD > Variables, "No one allowed". Otherwise anyone with the trigger token can run code in the job. GitLab then refuses every trigger, API call and manual pipeline that passes variables.' +
         (schedule === "none" ? "" : " A schedule that you created before keeps its variable."),
         MAKE_LABEL,
         "After the commit, check the setup: run a new pipeline on the default branch (Build > Pipelines > New pipeline), and start its job mogplex-respond. The pipeline also runs your other jobs, including deployments, unless their rules exclude the source web.",

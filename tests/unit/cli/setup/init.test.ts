@@ -538,9 +538,31 @@ test("init --respond lists what to do for a token, a bot and a webhook on GitLab
     "  11. After the commit, check ",
   ]);
   expect(stdout).toEndWith(
-    "Then commit these files, and follow the last step. docs/ask.md explains the other steps.\n",
+    "Then commit these files, and follow the last step. docs/ask.md in the toolkit explains the other steps.\n",
   );
   expect(stdout).not.toContain("Without a schedule");
+});
+
+test("init names pages of the documentation by paths in the clone, or as pages of the toolkit", async () => {
+  const file = "/opt/clone/dist/mogplex.mjs";
+  const pagesOf = async (args: string[], files: Record<string, string> = {}) => {
+    const io = fakeIo({ files: { [file]: PROGRAM, ".git/HEAD": "", ...files } });
+    await main(["init", ...args], io, { programFile: file });
+    return [...io.text.stdout.matchAll(/\S*docs\/[\w-]+\.md(?: in the toolkit)?/g)].map(([page]) => page);
+  };
+  const clone = { "/opt/clone/docs/ask.md": "# Ask" };
+  expect(await pagesOf(["github", "--respond"], clone)).toEqual(["/opt/clone/docs/ask.md"]);
+  expect(await pagesOf(["github", "--respond"])).toEqual(["docs/ask.md in the toolkit"]);
+  expect(await pagesOf(["gitlab", "--respond"], clone)).toEqual(["/opt/clone/docs/ask.md", "/opt/clone/docs/ask.md"]);
+  expect(await pagesOf(["jenkins"])).toEqual(["docs/other-runners.md in the toolkit"]);
+});
+
+test("init --respond names what a protected secret needs in the job, and what happens to trigger tokens and variables", async () => {
+  const github = await init(["github", "--respond"]);
+  expect(github.stdout).toContain("limited to the default branch, and add `environment: NAME` to the job: ");
+  const gitlab = (await init(["gitlab", "--respond"])).stdout;
+  expect(gitlab).toContain("If trigger tokens start other pipelines of this project, their jobs no longer start.");
+  expect(gitlab).toContain("GitLab then refuses every trigger, API call and manual pipeline that passes variables.");
 });
 
 test("init --respond names the jobs of GitLab that also start in its pipelines, but not the agent of init, which is a button there", async () => {

@@ -375,6 +375,17 @@ test("respond --dry-run --as assumes that this user can push, and prints how to 
   expect(await decisionOf(["--text", "@mogplex go", "--as", "renovate[bot]"])).not.toContain(hint);
 });
 
+test("respond --dry-run assumes that the service delivers to a self-hosted GitHub, and prints that this is uncertain", async () => {
+  const config = (host: string) => ({ ".git/config": `[remote "origin"]\n\turl = https://${host}/acme/web.git\n` });
+  const job = { ".github/workflows/mogplex-respond.yml": "run: node ci/mogplex.mjs respond\n" };
+  const linesAt = (host: string) => decisionOf(["--text", "@mogplex go"], undefined, {}, { ...job, ...config(host) });
+  expect((await linesAt("ghe.corp.example"))[1]).toBe(
+    "Mogplex delivers to ghe.corp.example. Check this with a first run: Mogplex knows repositories only by name, and " +
+      "acme/web on github.com can be a different one.",
+  );
+  expect((await linesAt("github.com"))[1]).toBe("The comment is by you, who can push.");
+});
+
 test("respond --dry-run --event takes a label from an event of Gitea, whose text is then the task", async () => {
   const event = {
     action: "labeled",
