@@ -4,6 +4,7 @@
  */
 import { groupBy } from "../lookup.ts";
 import { instantMs, spanText } from "../run/result.ts";
+import { appAddress } from "../report/app_link.ts";
 import { OUTCOME_WORDS } from "../report/outcome_words.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
 import { commandLine } from "../text/escape.ts";
@@ -56,6 +57,8 @@ export interface Concern {
   readonly link: ConcernLink | null;
   /** Address of the job of the run; null if unknown. Untrusted text. */
   readonly jobUrl: string | null;
+  /** Where a person answers a question; null for anything else. Untrusted text. */
+  readonly appUrl: string | null;
 }
 
 const HOUR_MS = 3_600_000;
@@ -99,10 +102,10 @@ const concern = (
   tone: Concern["tone"],
   subject: string,
   line: string,
-  { at = null, lasts = false, link = null, jobUrl = null }: Partial<
-    Pick<Concern, "at" | "lasts" | "link" | "jobUrl">
+  { at = null, lasts = false, link = null, jobUrl = null, appUrl = null }: Partial<
+    Pick<Concern, "at" | "lasts" | "link" | "jobUrl" | "appUrl">
   > = {},
-): Concern => ({ kind, tone, subject, line, at, lasts, link, jobUrl });
+): Concern => ({ kind, tone, subject, line, at, lasts, link, jobUrl, appUrl });
 
 /** Where a reader continues: on the page, otherwise in the part. */
 function linkTo(page: string | null, words: string, part: string): ConcernLink {
@@ -241,7 +244,7 @@ function runIdText(runId: string): string {
   return `Run ${runId.slice(0, 8)}`;
 }
 
-function ofRuns({ runs, silentJobs }: DashboardData, troubles: readonly Trouble[]): Concern[] {
+function ofRuns({ runs, silentJobs, origin }: DashboardData, troubles: readonly Trouble[]): Concern[] {
   const places = new Map(runs.map((run, index) => [run, runPlace(index)]));
   // The line of a silent job shows its last run. A question still needs an answer.
   const lastIds = new Set(silentJobs.length > MAX_SILENT ? [] : silentJobs.flatMap(({ runId }) => runId ?? []));
@@ -264,7 +267,13 @@ function ofRuns({ runs, silentJobs }: DashboardData, troubles: readonly Trouble[
       outcome === "failed" ? "bad" : "warn",
       `${runName(run, task)} ${what}${often}`,
       words.filter(Boolean).join(" "),
-      { at: momentOf(run), lasts: isQuestion, link: linkTo(page, "Open run", places.get(run) ?? "runs"), jobUrl },
+      {
+        at: momentOf(run),
+        lasts: isQuestion,
+        link: linkTo(page, "Open run", places.get(run) ?? "runs"),
+        jobUrl,
+        appUrl: isQuestion ? appAddress(origin, runId) ?? null : null,
+      },
     );
   });
 }
@@ -419,7 +428,7 @@ const CAUSES: ReadonlyMap<string, readonly [one: string, many: string]> = new Ma
   ["starting", ["has no answer to its start", "have no answer to their starts"]],
 ]);
 
-function ofCauses({ campaigns }: DashboardData): Concern[] {
+function ofCauses({ campaigns, origin }: DashboardData): Concern[] {
   return campaigns.flatMap((campaign) =>
     campaign.causes.map(({ verdict, cause, items, names, at }) => {
       const [one, many] = CAUSES.get(verdict) ?? ["failed", cause === "" ? "failed" : "failed with the same message"];
@@ -433,7 +442,12 @@ function ofCauses({ campaigns }: DashboardData): Concern[] {
           : `${cause === "" ? "" : `${punctuated(cause, ":")} `}${names.join(", ")}${
             items > names.length ? ", …" : ""
           }`,
-        { at: instantMs(at), lasts: isQuestion, link: linkTo(campaign.page, "Open campaign", "campaigns") },
+        {
+          at: instantMs(at),
+          lasts: isQuestion,
+          link: linkTo(campaign.page, "Open campaign", "campaigns"),
+          appUrl: isQuestion ? appAddress(origin, null) ?? null : null,
+        },
       );
     })
   );
@@ -447,7 +461,7 @@ const ITEMS_HAPPENED: ReadonlyMap<string, readonly [one: string, many: string]> 
 ]);
 
 /** Items of campaigns of which only histories were read. */
-function ofCampaignRuns({ runs, campaigns, at }: DashboardData): Concern[] {
+function ofCampaignRuns({ runs, campaigns, at, origin }: DashboardData): Concern[] {
   const readCampaigns = campaigns.map(({ name }) => name);
   return campaignTroublesOf(runs, readCampaigns, instantMs(at) ?? 0).map(({ campaign, outcome, runs: itemRuns }) => {
     const [one, many] = ITEMS_HAPPENED.get(outcome) ?? ["failed", "failed"];
@@ -469,6 +483,7 @@ function ofCampaignRuns({ runs, campaigns, at }: DashboardData): Concern[] {
       {
         at: newest === undefined ? null : momentOf(newest),
         lasts: isQuestion,
+        appUrl: isQuestion ? appAddress(origin, length === 1 ? newest?.runId ?? null : null) ?? null : null,
         link: { words: "Show", part: "runs" },
       },
     );

@@ -191,16 +191,17 @@ const DAY_MS = 86_400_000;
 const MAX_CONCERNS = 7;
 
 function attention(concerns: readonly Concern[], nowMs: number): Html {
-  const entryOf = ({ tone, subject, line, at, lasts, link, jobUrl }: Concern) => ({
+  const entryOf = ({ tone, subject, line, at, lasts, link: target, jobUrl, appUrl }: Concern) => ({
     tone,
     subject: markup`<b>${bare(subject)}</b>`,
     line: line !== "" && bare(line),
     age: at === null ? null : lasts ? `for ${ageText(nowMs - at)}` : agoText(at, nowMs),
     link: [
-      link !== null &&
-      (link.page === undefined
-        ? partLink(link.part ?? "main", link.words, link.rows)
-        : pageLink(link.page, link.words)),
+      target !== null &&
+      (target.page === undefined
+        ? partLink(target.part ?? "main", target.words, target.rows)
+        : pageLink(target.page, target.words)),
+      appUrl !== null && markup` ${link(appUrl, "Open the app")}`,
       jobUrl?.startsWith("https:") && markup` ${jobLink(jobUrl)}`,
     ],
   });

@@ -6,6 +6,7 @@ import type { PlatformLinks } from "../ci/platform.ts";
 import { EXIT } from "../exit_codes.ts";
 import { countBy, isObject, lookup } from "../lookup.ts";
 import { isLoopback } from "../loopback.ts";
+import { appAddress } from "./app_link.ts";
 import type { RunEvent } from "../model.ts";
 import type { Redact } from "../run/clean.ts";
 import { type AnyResult, dayText, dayTimeText, instantMs, PHASES } from "../run/result.ts";
@@ -189,7 +190,7 @@ function nextOf(view: ResultView): string | undefined {
 const MAX_REASON = 160;
 
 function callOf(view: ResultView, tone: Tone, options: RunPageOptions): Html {
-  const { outcome, verdict, reason, advice, nextStep, resume } = view;
+  const { outcome, verdict, reason, advice, nextStep, resume, origin, runId } = view;
   if (outcome === "success") return successCall(view, tone);
   const [first = "", ...rest] = (reason ?? "").trim().split("\n");
   const isLong = first.length > MAX_REASON || rest.length > 0;
@@ -198,6 +199,7 @@ function callOf(view: ResultView, tone: Tone, options: RunPageOptions): Html {
   const next = advice === null ? step ?? nextOf(view) : text;
   const again = startCommand(view, options);
   const hasProgram = options.program !== null;
+  const app = outcome === "awaiting_input" ? appAddress(origin, runId) : undefined;
   const actions = [
     ...commands.map((each, index) =>
       action(index === 0 && next ? `What to do: ${next}` : "Then", cutText(each, 2_000), index === 0)
@@ -218,6 +220,7 @@ function callOf(view: ResultView, tone: Tone, options: RunPageOptions): Html {
     line: [
       phaseLine(view),
       commands.length === 0 && next !== undefined && markup` What to do: ${next}`,
+      app !== undefined && markup` ${link(app, "Open the app")}`,
       resume !== null && !hasProgram && markup` To follow it again: ${cutText(resume, 2_000)}.`,
     ],
     evidence: [

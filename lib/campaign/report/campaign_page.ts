@@ -38,7 +38,7 @@ import {
   withoutEmpty,
   wordsOf,
 } from "../../report/page.ts";
-import { isLoopback } from "../../loopback.ts";
+import { runAddress } from "../../report/app_link.ts";
 import { lookup } from "../../lookup.ts";
 import { jobLinks } from "../../report/markdown.ts";
 import { type Block, type Fact, joinWords, sentence, type Words } from "../../text/document.ts";
@@ -290,9 +290,8 @@ function whyCell({ id }: CampaignItem, text: string | null, { causes, endings }:
 
 /** The id of a run; a link to its page on a local Mogplex. No address of a run in the app is known. */
 function runCell({ runId }: CampaignItem, { about }: CampaignView): Html | null {
-  const origin = webUrl(about?.origin ?? "");
-  if (runId === null || origin === undefined || !isLoopback(new URL(origin).host)) return shortId(runId);
-  return link(new URL(`/__runs/${encodeURIComponent(runId)}`, origin).href, shortId(runId));
+  const address = runId === null ? undefined : runAddress(about?.origin ?? "", runId);
+  return address === undefined ? shortId(runId) : link(address, shortId(runId));
 }
 
 function canaryRow(item: CampaignItem, view: CampaignView, context: RowContext): TableRow {

@@ -34,9 +34,9 @@ test("renderDashboardPage() says first what needs attention, most urgent first, 
   expect(breaches(page)).toEqual([]);
   expect(textsOf(page, "h1")).toEqual(["16 things need attention"]);
   expect(todosOf(page).slice(0, 5)).toEqual([
-    "acme/service-9 (nightly): “Fix the flaky tests of service 9, and do not raise timeouts” waits for an answerAnswer it in the app, or cancel it (run d0000000).for 10 hOpen run Open job",
+    "acme/service-9 (nightly): “Fix the flaky tests of service 9, and do not raise timeouts” waits for an answerAnswer it in the app, or cancel it (run d0000000).for 10 hOpen run Open the app Open job",
     "Approve or stop the campaign “campaign-1”2 of 3 items of the canary failed. 18 repositories wait.for 5 hShow",
-    "acme/service-3 (nightly): “Fix the flaky tests of service 3, and do not raise timeouts” waits for an answerAnswer it in the app, or cancel it (run d0000000).for 4 hOpen run Open job",
+    "acme/service-3 (nightly): “Fix the flaky tests of service 3, and do not raise timeouts” waits for an answerAnswer it in the app, or cancel it (run d0000000).for 4 hOpen run Open the app Open job",
     "acme/service-2 (nightly): “Fix the flaky tests of service 2, and do not raise timeouts” failedNpm test exited with code 1. After 3 min.3 h agoShow Open job",
     "acme/service-8 (nightly): “Fix the flaky tests of service 8, and do not raise timeouts” failedNpm test exited with code 1. After 9 min.9 h agoShow Open job",
   ]);
@@ -166,6 +166,7 @@ test("concernsOf() has a repository whose runs often fail, unless its newest run
       rows: { repository: "acme/billing", kind: "failed" },
     },
     jobUrl: null,
+    appUrl: null,
   }]);
   expect(concerns(["failed", "success", "failed", "success", "success"]).map(({ subject }) => subject)).toEqual([
     "acme/billing (nightly): “Fix the flaky tests of service 0, and do not raise timeouts” failed",
@@ -817,6 +818,22 @@ test("concernsOf() says once of a run that it waits for an answer, and what to d
   expect(ofCause("acme/a", "acme/b")).toEqual(["acme/a, acme/b: answer the runs in the app, or cancel them."]);
   expect(ofRun({ repository: "acme/c", campaign: "node-24", reason: cause })).toEqual([
     "acme/c: answer the run in the app, or cancel it.",
+  ]);
+});
+
+test("concernsOf() links a question to the run on a local Mogplex, otherwise to the app", () => {
+  const [run] = fullDashboard(1).runs;
+  const asking = { ...run, runId: "791e20a2-5dae", outcome: "awaiting_input", pullRequest: null, page: null };
+  const linkOf = (changes: object, origin = "https://mogplex.com") =>
+    concernsOf(emptyDashboard({ origin, runs: [{ ...asking, ...changes }] as Data["runs"] }))[0]?.appUrl;
+  expect(linkOf({})).toBe("https://mogplex.com/");
+  expect(linkOf({ campaign: "node-24" })).toBe("https://mogplex.com/");
+  expect(linkOf({}, "http://127.0.0.1:4000")).toBe("http://127.0.0.1:4000/__runs/791e20a2-5dae");
+  expect([linkOf({}, ""), linkOf({ outcome: "failed" })]).toEqual([null, null]);
+  const causes = [{ verdict: "needs-input", cause: "UTC?", items: 1, names: ["acme/a"], at: null }];
+  const campaign = campaignWith({ asking: 1, causes });
+  expect(concernsOf(campaign).map(({ kind, appUrl }) => [kind, appUrl])).toEqual([
+    ["decision", "https://mogplex.com/"],
   ]);
 });
 

@@ -93,6 +93,14 @@ test("renderRunPage() shows the question of an agent that waits, and where to an
   const page = renderRunPage(sampleResult({ ...FAILED, outcome: "awaiting_input", reason: null, events }));
   expect(topOf(page)[1]).toStartWith("The agent waits for an answer What to do: ");
   expect(textsOf(page, "pre")).toContain("May I change <timer.ts>?");
+  const linkOf = (origin: string, outcome: "awaiting_input" | "failed") =>
+    elementsOf(renderRunPage(sampleResult({ ...FAILED, outcome, origin })))
+      .find(({ text }) => text === "Open the app")?.attributes.href;
+  const { runId } = sampleResult({});
+  expect(linkOf("https://mogplex.com", "awaiting_input")).toBe("https://mogplex.com/");
+  // The page of a run on a local Mogplex: `lib/emulator/wire/routes.ts`.
+  expect(linkOf("http://127.0.0.1:4000", "awaiting_input")).toBe(`http://127.0.0.1:4000/__runs/${runId}`);
+  expect([linkOf("", "awaiting_input"), linkOf("https://mogplex.com", "failed")]).toEqual([undefined, undefined]);
 });
 
 test("renderRunPage() says after an interruption to follow a run that can be followed, and to start another one otherwise", () => {

@@ -1,0 +1,25 @@
+/**
+ * Where a person sees a run and answers its question.
+ * @module
+ */
+import { isLoopback } from "../loopback.ts";
+import { webUrl } from "../text/escape.ts";
+
+/**
+ * The page of a run on a local Mogplex; undefined elsewhere, because the service documents no page of a run.
+ * @param origin Origin of the service. Untrusted text.
+ */
+export function runAddress(origin: string, runId: string): string | undefined {
+  const address = webUrl(origin);
+  if (address === undefined || !isLoopback(new URL(address).host)) return undefined;
+  return new URL(`/__runs/${encodeURIComponent(runId)}`, address).href;
+}
+
+/**
+ * The page of a run, otherwise the front page of the app.
+ * @param origin Origin of the service. Untrusted text.
+ * @returns Undefined if the origin is not an address.
+ */
+export function appAddress(origin: string, runId: string | null): string | undefined {
+  return (runId === null ? undefined : runAddress(origin, runId)) ?? webUrl(origin);
+}
