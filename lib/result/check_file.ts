@@ -57,5 +57,5 @@ async function checkBySchema(value: unknown, { schema, ...limits }: FileRules): 
   const checked: Checked = await checkValue(JSON.stringify(value), schema, limits);
   if (checked.kind === "valid") return { value };
   if (checked.kind === "unchecked") return { mistakes: [`the whole value ${checked.why}`] };
-  return { mistakes: checked.mistakes.map((mistake) => mistakeText(mistake, schema.text)) };
+  return { mistakes: checked.mistakes.map((mistake) => mistakeText(mistake, value, schema.text)) };
 }

@@ -1,5 +1,5 @@
 /**
- * A broken rule in words: where, and what the schema wants. Never the value.
+ * A broken rule in words: where, and what the schema wants. Never the value, but its type.
  * @module
  */
 import { isObject } from "../lookup.ts";
@@ -14,10 +14,15 @@ export function shownPointer(pointer: string): string {
   return pointer === "" ? "the whole value" : JSON.stringify(cutText(plainText(pointer), MAX_POINTER));
 }
 
-/** @param schema The schema that was checked, as JSON. */
-export function mistakeText({ pointer, keyword, rule, property }: Mistake, schema: string): string {
+/**
+ * @param value The value that was checked.
+ * @param schema The schema that was checked, as JSON.
+ */
+export function mistakeText({ pointer, keyword, rule, property }: Mistake, value: unknown, schema: string): string {
   const ruleValue = valueAt(JSON.parse(schema), rule);
-  return `${shownPointer(pointer)} ${wordsFor(keyword, ruleValue, property)} (${
+  const type = keyword === "type" ? typeAt(value, pointer) : undefined;
+  const butIs = type === undefined ? "" : `, but is of type ${type}`;
+  return `${shownPointer(pointer)} ${wordsFor(keyword, ruleValue, property)}${butIs} (${
     keyword === "false" ? "schema" : keyword
   })`;
 }
@@ -33,6 +38,19 @@ function valueAt(root: unknown, rule: string): unknown {
       : next;
   }
   return value;
+}
+
+/** @param pointer A pointer of the validator, which encodes it as a part of an address. */
+function typeAt(root: unknown, pointer: string): string | undefined {
+  let value = root;
+  for (const part of pointer.split("/").slice(1)) {
+    const key = decodeURIComponent(part).replaceAll("~1", "/").replaceAll("~0", "~");
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
+    value = (value as Record<string, unknown>)[key];
+  }
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "array";
+  return Number.isInteger(value) ? "integer" : typeof value;
 }
 
 function listOf(wanted: unknown): string {

@@ -44,7 +44,7 @@ import { jobLinks } from "../../report/markdown.ts";
 import { type Block, type Fact, joinWords, sentence, type Words } from "../../text/document.ts";
 import { formatCount, formatDuration } from "../../text/duration.ts";
 import { dayTimeText, instantMs, spanText, timeText, utcText } from "../../run/result.ts";
-import { commandLine, webUrl } from "../../text/escape.ts";
+import { commandLine } from "../../text/escape.ts";
 import { cutText } from "../../text/plain_text.ts";
 import { parseTemplate } from "../file/items.ts";
 import { openPullText, pullRequestText } from "../pulls.ts";

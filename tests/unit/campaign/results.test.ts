@@ -70,7 +70,8 @@ test("runCampaign() takes the file of a run for its result: good, bad, missing",
   const bad = view.items.slice(1).map(({ reason, result }) => ({ reason, cause: result?.cause, value: result?.value }));
   expect(bad).toEqual([
     {
-      reason: 'result-invalid: "/ok" must be of type boolean (type); "/count" must be at least 0 (minimum)',
+      reason:
+        'result-invalid: "/ok" must be of type boolean, but is of type string (type); "/count" must be at least 0 (minimum)',
       cause: "result-invalid",
       value: undefined,
     },

@@ -50,10 +50,10 @@ test("checkResultFile() names pointer and rule of each mistake, and never a valu
   expect(await check(FINDINGS, value)).toEqual({
     kind: "result-invalid",
     mistakes: [
-      '"/ok" must be of type boolean (type)',
+      '"/ok" must be of type boolean, but is of type string (type)',
       '"/findings/0/file" must match "^[a-z/.]+$" (pattern)',
       '"/findings/1/severity" must be one of "low", "high" (enum)',
-      '"/findings/1/line" must be of type integer (type)',
+      '"/findings/1/line" must be of type integer, but is of type number (type)',
       '"/findings/1/line" must be at least 1 (minimum)',
       '"/findings/2" lacks the property "file" (required)',
       '"/extra" is not allowed (schema)',
@@ -61,8 +61,21 @@ test("checkResultFile() names pointer and rule of each mistake, and never a valu
   });
   expect(await check(FINDINGS, [])).toEqual({
     kind: "result-invalid",
-    mistakes: ["the whole value must be of type object (type)"],
+    mistakes: ["the whole value must be of type object, but is of type array (type)"],
   });
+});
+
+test("checkResultFile() names the type of a value at any name, and of one that is both integer and number", async () => {
+  const names = ["a b", "50%", "x/y", "x~y", "#1", "ü", "$ref"];
+  const result = await check(
+    { additionalProperties: { type: ["string", "null"] } },
+    Object.fromEntries(names.map((name, index) => [name, [1, 1.5, true, [], {}, 2, 3][index]])),
+  );
+  expect(result.kind === "result-invalid" && result.mistakes.map((text) => text.replace(/^.* must/, "must"))).toEqual(
+    ["integer", "number", "boolean", "array", "object", "integer", "integer"].map((type) =>
+      `must be of type string or null, but is of type ${type} (type)`
+    ),
+  );
 });
 
 test("checkResultFile() names the branching keyword alone when no branch matches", async () => {
@@ -100,7 +113,10 @@ test("checkResultFile() treats __proto__ and names of every object as ordinary k
   expect(await check(schema, '{"__proto__": 1}')).toMatchObject({ kind: "good" });
   expect(await check(schema, '{"__proto__": "x", "toString": {}}')).toEqual({
     kind: "result-invalid",
-    mistakes: ['"/__proto__" must be of type number (type)', '"/toString" must be of type number (type)'],
+    mistakes: [
+      '"/__proto__" must be of type number, but is of type string (type)',
+      '"/toString" must be of type number, but is of type object (type)',
+    ],
   });
   expect(await check({ type: "object", required: ["constructor"] }, "{}")).toEqual({
     kind: "result-invalid",

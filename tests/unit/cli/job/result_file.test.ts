@@ -121,7 +121,7 @@ const BAD: [result: string, code: number, cause: string, reason: string][] = [
     "result-invalid",
     '"/__proto__" is not allowed (schema)',
   ],
-  ['{ json: { ok: "yes" } }', 1, "result-invalid", '"/ok" must be of type boolean (type)'],
+  ['{ json: { ok: "yes" } }', 1, "result-invalid", '"/ok" must be of type boolean, but is of type string (type)'],
   ["{ json: {} }", 1, "result-invalid", 'the whole value lacks the property "ok" (required)'],
   ["{ link: README.md }", 1, "result-invalid", "it is a symbolic link"],
   ["{ submodule: true }", 1, "result-invalid", "it is a submodule"],
@@ -230,7 +230,7 @@ test("run --result-retries asks for the file alone on the same branch, with a ke
     resultFile: { cause: null, branch: first?.working_branch },
   });
   expect([second?.working_branch, second?.create_branch]).toEqual([first?.working_branch, false] as unknown[] as never);
-  expect(second?.prompt).toContain('\n- "/ok" must be of type boolean (type)\n');
+  expect(second?.prompt).toContain('\n- "/ok" must be of type boolean, but is of type string (type)\n');
   expect(second?.prompt).not.toContain("yes");
   expect(stderr).toContain("; a follow-up asks for it");
 });
@@ -243,8 +243,8 @@ test("run --result-retries ends with the last cause, and takes a file that a fol
   expect(resultIn(io).reason).toContain("the run has not changed it");
   const prompts = [...emulator.world.store.runs.values()].map(({ prompt }) => prompt);
   expect(prompts.slice(1).map((prompt) => prompt.match(/^- .*/gm))).toEqual([
-    ['- "/ok" must be of type boolean (type)'],
-    ['- "/ok" must be of type boolean (type)', "- the run has not changed it"],
+    ['- "/ok" must be of type boolean, but is of type string (type)'],
+    ['- "/ok" must be of type boolean, but is of type string (type)', "- the run has not changed it"],
   ]);
 });
 
