@@ -60,7 +60,10 @@ export const INPUT_WORDS: Pick<Vocabulary, "prompt" | "promptVariables" | "cance
   prompt: "input prompt or prompt-file, or variable MOGPLEX_PROMPT or MOGPLEX_PROMPT_FILE",
   promptVariables: "prompt and prompt-file (inputs, or variables MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE)",
   cancel: () => "in the app",
-  words: /* @__PURE__ */ wordsWith("the command's `repos list`", "give the input key-part a name"),
+  words: /* @__PURE__ */ wordsWith(
+    "`node ../mogplex-ci/dist/mogplex.mjs repos list`, with a built clone of this project,",
+    "give the input key-part a name",
+  ),
 };
 
 /** @param program The command as the user called it: `node mogplex.mjs`, if it is not on the PATH. */

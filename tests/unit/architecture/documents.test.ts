@@ -5,7 +5,7 @@ import { VERBS } from "../../../lib/cli/verbs.ts";
 import { REPORT_FORMATS } from "../../../lib/report/write.ts";
 import { VARIABLES } from "../../../lib/variables.ts";
 import { VERSION } from "../../../lib/version.ts";
-import { sources, textOf } from "./imports.ts";
+import { sources, textOf, withoutComments } from "./imports.ts";
 
 const root = join(import.meta.dir, "../../..");
 
@@ -72,6 +72,36 @@ test("deno.json imports the same versions as package.json", () => {
 
 test("package-lock.json names no registry when it is committed", () => {
   expect(read("package-lock.json")).not.toMatch(/"resolved": "https?:/);
+});
+
+/** Texts in the columns of docs/troubleshooting.md that show a symptom and are not ours. */
+const OTHER_TEXTS: readonly string[] = [
+  "not authorized to set pipeline schedule variables", // GitLab: lib/api/ci/pipeline_schedules.rb
+  "mogplex.mjs: FAILED", // sha256sum
+  "workflow: rules",
+  "init --respond",
+];
+
+/** The parts of a quoted symptom that must occur in a source: without the values, and without what all messages begin with. */
+const fixedParts = (quote: string) =>
+  quote.replace(/^(?:Cannot|no run:) /, "").split(/MOGPLEX_\w+|…/).map((part) => part.trim()).filter((part) =>
+    part !== ""
+  );
+
+test("docs/troubleshooting.md quotes symptoms as the programs print them", () => {
+  const tables = read("docs/troubleshooting.md").split("\n").filter((line) => line.startsWith("| "))
+    .map((line) => line.split(" | ").map((cell) => cell.replace(/^\| | \|$/g, "").trim()));
+  let column = 0;
+  const quotes = tables.flatMap((cells) => {
+    const head = cells.findIndex((cell) => ["Symptom", "How to see it"].includes(cell));
+    if (head >= 0) column = head;
+    return [...(cells[column] ?? "").matchAll(/`([^`]+)`/g)].map(([, quote = ""]) => quote);
+  });
+  expect(quotes.length).toBeGreaterThan(20);
+  const texts = sources("lib").map((file) => withoutComments(textOf(file)));
+  const missing = quotes.filter((quote) => !OTHER_TEXTS.includes(quote))
+    .filter((quote) => !fixedParts(quote).every((part) => texts.some((text) => text.includes(part))));
+  expect(missing, "No source has these texts, so nobody can find them with the words of a log").toEqual([]);
 });
 
 /** Every document of the checkout. */

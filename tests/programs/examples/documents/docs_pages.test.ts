@@ -114,6 +114,8 @@ test(
         expect(await run(block("docs/other-runners.md", "sh", word)), word).toMatchObject({ code: 0 });
       }
       expect(await run(block("docs/troubleshooting.md", "sh", "doctor"))).toMatchObject({ code: 0 });
+      const list = await run(block("docs/gitlab.md", "sh", "repos list").replace("=…", `=${service.token}`));
+      expect([list.code, list.stdout.includes("acme/web")]).toEqual([0, true]);
     }),
 );
 

@@ -222,6 +222,14 @@ test("the component's first errors name its inputs, and no flag or command that 
   }
 });
 
+test("the component names a command that its users have when the token cannot access the repository", async () => {
+  const { code, stdout } = await jobOf(["run"], { MOGPLEX_PROMPT: "Fix it", MOGPLEX_REPO_ID: "nobody/nothing" });
+  expect(code).toBe(2);
+  expect(stdout).toContain(
+    "`node ../mogplex-ci/dist/mogplex.mjs repos list`, with a built clone of this project, shows the names that the token can access",
+  );
+});
+
 test("a second task in a job of the component fails, and the error names its input, not the flag", async () => {
   const { emulator, clock } = world("success");
   for (const prompt of ["one", "another"]) {
