@@ -68,7 +68,7 @@ const OTHERS: Readonly<Record<WithoutOneOption, Facts>> = {
   },
   MOGPLEX_CI_JOB: {
     help:
-      "Identity of the job on an unknown CI system: a text that contains the build number, the same on a retry and different for the next build.",
+      "Identity of the job on an unknown CI system. It must contain the build number, stay the same on a retry, and differ for the next build.",
     readWith: OPTIONS.KEY_SCOPE,
   },
   MOGPLEX_JOB_STATUS: {
@@ -81,13 +81,13 @@ const OTHERS: Readonly<Record<WithoutOneOption, Facts>> = {
     readWith: OPTIONS.HOME,
   },
   MOGPLEX_GIT_USERNAME: {
-    help: "User of `MOGPLEX_GIT_TOKEN`. GitHub and GitLab accept any name.",
+    help: "User name for `MOGPLEX_GIT_TOKEN`. GitHub and GitLab accept any name.",
     fallback: "`mogplex-ci`",
     readWith: OPTIONS.HOME,
   },
   MOGPLEX_MERGE_TOKEN_VARIABLE: {
     help:
-      "Variables with the tokens that merge pull requests, as `HOST=VARIABLE[,…]`: each only for its host, and never a token that reads pull requests.",
+      "Variables with the tokens that merge pull requests, as `HOST=VARIABLE[,…]`: Each is used only for its host, and must not be a token that reads pull requests.",
     readWith: OPTIONS.HOME,
   },
   MOGPLEX_DEV_START_LIMITS: {

@@ -297,7 +297,7 @@ export const OPEN: VerbFlag = {
 
 export const POLL: VerbFlag = {
   name: "poll",
-  help: "Answer mentions for which no event arrived; for scheduled jobs",
+  help: "Answer mentions whose event never arrived; for scheduled jobs",
   heading: "Asking",
 };
 

@@ -156,7 +156,7 @@ export function requiredRepo(context: Context, attempted: string, inFolder: bool
   if (note !== undefined) writer.note(writer.untrusted(note));
   const repo = repoOption ?? (inFolder ? laptop?.repositoryOfFolder(context, attempted, true) : undefined);
   if (repo !== undefined) return repo;
-  throw new UsageError({ attempted, why: "a repository is missing", advice: `give ${vocabulary.repo}` });
+  throw new UsageError({ attempted, why: "the repository is missing", advice: `give ${vocabulary.repo}` });
 }
 
 export interface Places {

@@ -197,7 +197,7 @@ async function readInputFile(context: Context, path: string): Promise<Record<str
     throw new UsageError({ attempted, why: `${JSON.stringify(path)} holds no JSON` });
   }
   if (losesDigits(text)) {
-    const advice = "write that number as a text";
+    const advice = "write that number as text";
     throw new UsageError({ attempted, why: TOO_MANY_DIGITS, value: JSON.stringify(path), advice });
   }
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
@@ -238,7 +238,7 @@ export function guardCheckout(
   if (match === undefined) return;
   throw new UsageError({
     attempted: `trust ${match.name}`,
-    why: `Bun read the file "${match.file}" of the checkout, which sets it`,
+    why: `it is set in "${match.file}", a file in the checkout that Bun loaded`,
     advice: "start with bun --no-env-file --config=/dev/null --tsconfig-override=/dev/null",
   });
 }

@@ -72,7 +72,7 @@ async function poll(opened: Responding, { sinceMs, timeoutMs, out }: AnswerOptio
   let runs = 0;
   for (const each of news) {
     if (clock.now() >= until) {
-      writer.note("out of time: the next poll answers the rest");
+      writer.note("no time left: the next poll answers the rest");
       break;
     }
     const { where } = forge.notes(each.thread);
@@ -222,15 +222,15 @@ async function stop(
   }
   // The reaction is visible to their authors, and stays if other users remove the note.
   for (const each of waiting) await threads.react(thread, each, "failed").catch(() => {});
-  const lines = stopped.length > 0 ? stopped : ["No run of an earlier task is running."];
-  lines.push("Earlier tasks of this thread that have not started are withdrawn.");
+  const lines = stopped.length > 0 ? stopped : ["No earlier task is running."];
+  lines.push("Earlier tasks in this thread that have not started are withdrawn.");
   if (decision.word !== undefined) lines.push(`\`${decision.word}\` does the same as \`stop\`.`);
   // Another job of this stop may have stopped the runs and reported it.
   const isSaid = stopped.length === 0 && await isAnswered(job, asked, decision.ask);
   if (!isSaid) await say(job, asked, decision, lines.join("\n\n"), `stop ${Date.parse(decision.at)}`);
   await react(job, asked, "done");
   writer.out(
-    runs.length > 0 ? own`runs stopped: ${runs.length}` : own`nothing to stop: no run of an earlier task is running`,
+    runs.length > 0 ? own`runs stopped: ${runs.length}` : own`nothing to stop: no earlier task is running`,
   );
   return EXIT.success;
 }

@@ -155,7 +155,7 @@ function markState({ runId, exitCode, hasEnded }: NoteState, isUnwanted: boolean
 function nextStep({ runId, exitCode }: NoteState, name: string, { isUnwanted, isHidden }: Doubts): string {
   if (isUnwanted && runId !== null) return "\n\nThis run could not be cancelled yet. Polls try again for 24 hours.";
   if (isUnwanted && exitCode !== null) {
-    return "\n\nAn agent may be running, although this task must no longer start. Look for it in the app, and cancel it there.";
+    return "\n\nAn agent may still be running, although this task was withdrawn. Look for it in the app, and cancel it there.";
   }
   if (isHidden) {
     return "\n\nAn agent may be running. Look for it in the app before you write the task again.";

@@ -144,8 +144,8 @@ export async function assumedEvent(text: string, forges: readonly Forge[], wishe
   if (event.kind === "ask") return assume({ forge, isForgeKnown: true }, event, facts, wishes);
   const why = event.kind === "nothing"
     ? event.reason
-    : "it does not name an issue or pull request with a comment or a label";
-  throw new UsageError({ attempted, why, advice: "give the event of a comment or of a label" });
+    : "it does not contain a comment or a label on an issue or pull request";
+  throw new UsageError({ attempted, why, advice: "give the event of a comment or a label" });
 }
 
 /** Whether the event has fields that Gitea and Forgejo do not send. Source: GitHub, "Webhook events and payloads"; Gitea, modules/structs. */

@@ -110,7 +110,7 @@ const MAX_USERS = 30;
 /** Most of them who have asked for a stop: strangers must not hide the stop of a member. */
 const MAX_STOPPERS = 300;
 
-const CONFIDENTIAL = "it is confidential, and the log of a job in this project is not";
+const CONFIDENTIAL = "it is confidential, but job logs in this project are not";
 /** Why a run that was stopped before its start does not start. */
 export const STOPPED = "it was stopped before its run started";
 /** Added to a reason if a start was tried before. */
@@ -209,7 +209,7 @@ export class Decider {
         : this.#attachTo(ownMark, thread) ?? quiet("this comment has already started one");
     }
     if (!comments.isWhole && ownMark === undefined) {
-      return quiet("there are too many comments to see whether it was answered");
+      return quiet("there are too many comments to check whether it was answered");
     }
     // For a stop, each bot answers for its own runs.
     if (ownMark === undefined && !isStop && isAnsweredByOther(comments.list, me, seal, ask)) {
@@ -471,7 +471,7 @@ export class Decider {
     if (comment.isEditHidden !== true || written === comment.text || what.kind === "stop") {
       return { ...by, what, line };
     }
-    const reason = "the forge does not show whether somebody who cannot push has changed the comment";
+    const reason = "the forge does not show whether a user without push access has changed the comment";
     // Until then the job of its event, which can decide, may still start.
     return written === undefined && this.#world.nowMs - Date.parse(at) < LATE_MS ? no(reason) : refusal(reason);
   }
@@ -563,7 +563,7 @@ export class Decider {
       const isUnreadable = others.some(({ mark }) => mark.state === "changed");
       return {
         reason: isUnreadable
-          ? "the notes of earlier runs in this thread were written with another `MOGPLEX_API_KEY`, or were changed. Write the task again"
+          ? "the notes of earlier runs in this thread were changed, or written with another `MOGPLEX_API_KEY`. Write the task again"
           : "there is no earlier run in this thread",
       };
     }
@@ -719,8 +719,8 @@ function helpText(name: string): string {
   return [
     `- \`@${name} <task>\`: an agent does the task`,
     `- \`@${name} fix checks\`, \`fix review\` or \`fix conflict\`: fixes what the forge reports`,
-    `- \`@${name} again\`: repeats the last task of this thread`,
-    `- \`@${name} stop\`: cancels the runs of this thread`,
+    `- \`@${name} again\`: repeats the last task in this thread`,
+    `- \`@${name} stop\`: cancels the runs in this thread`,
     `- \`@${name} status\`: shows what is running here`,
   ].join("\n");
 }

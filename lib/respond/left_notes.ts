@@ -79,7 +79,7 @@ export async function endLeftNote(
     const content = resultContent(job, result, { ...planned, steps });
     await writeContent(job, planned, content, { id: note.id });
     await react(job, { news: newsOf(thread, ask) }, result.exitCode === EXIT.success ? "done" : "failed");
-    writer.note(`the note of run ${state.runId} had no result: it was added`);
+    writer.note(`the note of run ${state.runId} had no result, so it was added`);
     return true;
   } catch (error) {
     writer.note(error instanceof MogplexError ? error.message : `Cannot write a note: ${error}`);

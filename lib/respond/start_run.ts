@@ -287,7 +287,7 @@ class Withdrawal {
 function openRun(runId: string, reason: string): MogplexError {
   return new MogplexError({
     attempted: `cancel run "${runId}"`,
-    why: `it must not continue (${reason}), and no answer shows that it has ended`,
+    why: `it must not continue (${reason}), and nothing confirms that it has ended`,
     advice: "polls cancel it again; look at it in the app",
   }, "unavailable");
 }
@@ -330,7 +330,7 @@ function outageTeller(
     // Not each wait is reported. A change that came too early is tried again with the next notice.
     if (isTold || !isDown || isStarted()) return;
     const until = utcText(clock.wallTime() + deadline() - clock.now());
-    const trouble = `The service does not answer. The start is retried until ${until}.`;
+    const trouble = `The service does not answer. The start will be retried until ${until}.`;
     isTold = note.change(() => ({
       render: () => startingNote({ links, since, nowMs: clock.wallTime(), task, trouble, stop }),
       state: NOTHING_YET,

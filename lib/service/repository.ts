@@ -52,7 +52,7 @@ export function checkRepository({ repo, repoId }: GivenRepository, attempted: st
   }
   if (repo === undefined) {
     if (repoId !== undefined) return checkUuid(repoId, "repository id");
-    throw new UsageError({ attempted, why: "a repository is missing", advice: "give its name or its id" });
+    throw new UsageError({ attempted, why: "the repository is missing", advice: "give its name or its id" });
   }
   const text = checkText(repo, "repository").trim();
   if (isUuid(text)) return text.toLowerCase();

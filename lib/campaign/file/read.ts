@@ -364,7 +364,7 @@ export function campaignNotes({ agent, repositories }: CampaignFile): string[] {
     ...harness === undefined ? [] : [harness],
     ...hosts.size === 0
       ? []
-      : [`the service knows repositories by their names; ${[...hosts].join(", ")} in their addresses is not used`],
+      : [`the service knows repositories by name, so ${[...hosts].join(", ")} in their addresses is ignored`],
   ];
 }
 

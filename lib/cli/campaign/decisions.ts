@@ -38,10 +38,10 @@ import {
 import { BY_HAND } from "./status_text.ts";
 import { CANCEL_NOW } from "../../campaign/report/attention.ts";
 
-const ADOPT: VerbFlag = { name: "adopt-changes", help: "Start them with the task now in the file" };
+const ADOPT: VerbFlag = { name: "adopt-changes", help: "Start them with the current task of the file" };
 const KEEP_TASK: VerbFlag = {
   name: "keep-task",
-  help: "Start them with the planned task, even if the file has another one now",
+  help: "Start them with the planned task, even if the task in the file has changed",
 };
 
 export const campaignApproveVerb: Verb = campaignVerb("approve", {
@@ -70,7 +70,7 @@ export const campaignStopVerb: Verb = campaignVerb("stop", {
     ...OF_SETTLING,
     success: "the decision is recorded: nothing more will start",
     rateLimited:
-      "the process that uses the directory has not confirmed it within 30 s; or the quota of starts is used up, and the next wave asks for the answers",
+      "the process that uses the directory did not confirm within 30 s; or the start quota is used up, and the next wave looks up the open starts",
   },
   examples: ["mogplex-ci campaign stop campaign.yml"],
   run: (context) => decide(context, { kind: "stop", cancel: context.flags.has(CANCEL), ...readReason(context) }),

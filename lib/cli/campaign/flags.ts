@@ -39,7 +39,7 @@ export const BY: Option<string> = {
   parse: anyText,
 };
 
-export const RUN_HISTORY: Option<string> = { ...HISTORY, help: "Add a line for each run of an item that has ended" };
+export const RUN_HISTORY: Option<string> = { ...HISTORY, help: "Append a line for each finished run of an item" };
 
 export const REASON: Option<string> = {
   name: "reason",
@@ -66,7 +66,7 @@ export function duration(text: string, source: string): number {
 export const MEAN_RUN: Option<number> = {
   name: "mean-run",
   value: "TIME",
-  help: "Expected time of a run, used until one has finished (20m)",
+  help: "Expected duration of a run, used until one has finished (20m)",
   parse: duration,
 };
 
@@ -123,7 +123,7 @@ export const SELECTION: readonly VerbFlag[] = [FAILED, CAUSE, ONLY];
 
 export const CANCEL: VerbFlag = {
   name: "cancel",
-  help: "Cancel the active runs now, including those of starts without an answer",
+  help: "Cancel the active runs now, including runs whose starts got no answer",
 };
 
 export const WAVE_CODES: readonly ExitName[] = [
@@ -162,7 +162,7 @@ export const OF_DECISIONS: Meanings = {
   success: "the decision is recorded, and the next wave applies it",
   usage:
     "no item matches, or the decision does not apply now; a mistake in the file or the arguments; a modified journal",
-  unavailable: "the directory cannot be written",
+  unavailable: "the directory is not writable",
   rateLimited: "another process is running in the directory",
 };
 
@@ -176,7 +176,7 @@ export const OF_SETTLING: Meanings = {
   ...OF_DECISIONS,
   success:
     "the decision is recorded, and the next wave applies it; all starts of these items have an answer; with --cancel, none of their runs is active, or there is no token",
-  unavailable: "the directory cannot be written; or the service did not answer, and the next wave tries again",
+  unavailable: "the directory is not writable; or the service did not answer, and the next wave tries again",
   rateLimited:
-    "another process is running in the directory; or the quota of starts is used up, and the next wave asks for the answers",
+    "another process is running in the directory; or the start quota is used up, and the next wave looks up the open starts",
 };

@@ -47,7 +47,7 @@ const TAG: Option<string> = {
 const EVERY: Option<number> = {
   name: "every",
   value: "TIME",
-  help: "Shortest time between two waves, from 1m to 24h (15m)",
+  help: "Minimum time between two waves, from 1m to 24h (15m)",
   parse(text, source) {
     const ms = duration(text, source);
     if (ms >= 60_000 && ms <= 86_400_000) return ms;
@@ -63,7 +63,7 @@ const EVERY: Option<number> = {
 const REHEARSAL: Option<number> = {
   name: "rehearsal",
   value: "TIME",
-  help: "Use this time instead of every delay, to rehearse a pipeline against the emulator",
+  help: "Replace every delay with this one, to rehearse a pipeline against the emulator",
   parse: duration,
 };
 
@@ -137,7 +137,7 @@ function sourceOf({ option, io }: Context): PipelineSettings["source"] {
   if (/^\d{1,20}$/.test(pipeline)) return { pipeline, job };
   throw new UsageError({
     attempted: "use --from-job",
-    why: "this is not a job of GitLab: CI_PIPELINE_ID is not a number",
+    why: "this is not a GitLab job: CI_PIPELINE_ID is not a number",
     advice: "leave the flag out: the jobs then take the files from the checkout",
   });
 }

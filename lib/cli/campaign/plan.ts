@@ -82,7 +82,7 @@ function canaryLines({ view, canaryGate }: CampaignPlan, all: boolean): string[]
     ...nameLines(names, all),
     canaryGate === "manual"
       ? "Then a gate waits until somebody runs `campaign approve`"
-      : "The others follow if all of it succeeds; otherwise a gate waits until somebody runs `campaign approve`",
+      : "The others start if the whole canary succeeds; otherwise a gate waits until somebody runs `campaign approve`",
   ];
 }
 

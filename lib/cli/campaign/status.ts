@@ -20,7 +20,7 @@ const ALL_ROWS: VerbFlag = { name: "all", help: "Print a row for every item" };
 
 const WATCH: VerbFlag = {
   name: "watch",
-  help: "Then print a line for each change, until the campaign is done or needs attention",
+  help: "Keep printing a line for each change until the campaign is done or needs attention",
 };
 
 const STATUS_EXIT: VerbFlag = {

@@ -123,7 +123,7 @@ async function quoteOf({ writer }: Context, threads: Threads, number: number, fi
 function adviceFor({ platform, io: { env } }: Context): string | undefined {
   const job = platform.identity(env);
   if (job === null || platform.countsAttempts && job.attempt === "1") return undefined;
-  return "if an earlier attempt of this job started a run, its log names it; with --resume and the state file of that attempt, the job attaches to it";
+  return "if an earlier attempt of this job started a run, its log shows the id; to attach to that run, give --resume with the state file of that attempt";
 }
 
 /** The target of `--after`. From a result only the id of the run is used: the rest is requested from service and forge. */

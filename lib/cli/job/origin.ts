@@ -92,15 +92,15 @@ export function repositoryOfFolder(context: Context, attempted: string, isRequir
   const name = names.get("origin") ?? "";
   if (!io.isTerminal("stdout")) {
     if (!isRequired || !SAFE_NAME.test(name)) return undefined;
-    throw refuse("a repository is missing, and origin is not used because stdout is a pipe or a file", name);
+    throw refuse("the repository is missing, and origin is not used because stdout is a pipe or a file", name);
   }
-  if (origin === undefined) throw refuse("a repository is missing, and this folder has no remote origin", "");
+  if (origin === undefined) throw refuse("the repository is missing, and this folder has no remote origin", "");
   const host = hostOf(origin) ?? "";
   if (![KNOWN_HOST, ...hosts].includes(host)) {
     const hostNames = [KNOWN_HOST, ...hosts].join(" or ");
-    throw refuse(`a repository is missing, and origin is on ${host}, not on ${hostNames}`, name);
+    throw refuse(`the repository is missing, and origin is on ${host}, not on ${hostNames}`, name);
   }
-  if (!SAFE_NAME.test(name)) throw refuse("a repository is missing, and the address of origin does not name one", "");
+  if (!SAFE_NAME.test(name)) throw refuse("the repository is missing, and the address of origin does not name one", "");
   const upstream = names.get("upstream");
   if (upstream !== undefined && upstream !== name) {
     throw refuse(`origin is ${name}, but upstream is ${upstream}`, name, upstream);
@@ -128,5 +128,7 @@ function checkHost(text: string, attempted: string): string {
 export function hostNote(repo: string): string | undefined {
   const host = hostOf(repo.trim());
   if (host === undefined || host === KNOWN_HOST) return undefined;
-  return `the service knows repositories by their names; ${host} in --${REPO.name} is not used, only ${repoName(repo)}`;
+  return `the service knows repositories by name, so ${host} in --${REPO.name} is ignored; the repository is ${
+    repoName(repo)
+  }`;
 }

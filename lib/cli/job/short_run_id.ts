@@ -32,7 +32,7 @@ export function wholeRunId(context: Context, text: string): string {
   if (/^[0-9a-f]{1,7}$/i.test(text)) {
     throw new UsageError({
       attempted: "use run id",
-      why: "it must be an id, or its first 8 digits or more",
+      why: "it must be an id, or at least its first 8 digits",
       value: JSON.stringify(text),
       advice: '"runs recent" shows the ids',
     });

@@ -155,8 +155,8 @@ export async function initRepository(context: Context): Promise<number> {
   const root = rootOfRepository(context.io);
   if (root !== ".") {
     if (root !== undefined) {
-      const why = "no CI system looks for its files in a folder inside the repository";
-      const advice = `run it in the root of the repository, ${JSON.stringify(root)}; nothing was written`;
+      const why = "CI systems look for their files only in the root of the repository";
+      const advice = `run init there (${JSON.stringify(root)}); nothing was written`;
       throw new UsageError({ attempted: ATTEMPTED, why, advice });
     }
     context.writer.note("this folder is not a Git repository; commit these files in the root of yours");

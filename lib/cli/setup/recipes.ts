@@ -50,7 +50,7 @@ export const TOKEN = `the token of this repository in the Mogplex app: ${KEYS_PA
 
 /** What is lost at every forge without a schedule. */
 const LOST = [
-  "A start that the service did not answer is repeated only until its job ends.",
+  "A start that got no answer is repeated only until its job ends.",
   "If a job is killed, the next mention in the same thread completes its note.",
 ];
 
@@ -242,7 +242,7 @@ const KEEP = `      - name: Keep the reports
  * empty list of names must be refused, so the comma distinguishes it from a missing variable.
  */
 const RESPOND_VARIABLES =
-  `      MOGPLEX_RESPOND_ALLOW_USERS: "\${{ toJSON(vars.MOGPLEX_RESPOND_ALLOW_USERS) != 'null' && format('{0},', vars.MOGPLEX_RESPOND_ALLOW_USERS) || '' }}" # set the variable to kim,lee: only these users can ask\n` +
+  `      MOGPLEX_RESPOND_ALLOW_USERS: "\${{ toJSON(vars.MOGPLEX_RESPOND_ALLOW_USERS) != 'null' && format('{0},', vars.MOGPLEX_RESPOND_ALLOW_USERS) || '' }}" # set the variable to kim,lee to let only these users ask\n` +
   '      MOGPLEX_RESPOND_LIMIT: "${{ vars.MOGPLEX_RESPOND_LIMIT }}" # set the variable to 0/day to stop new runs\n';
 
 /** @param page Where they are. */
@@ -322,7 +322,7 @@ ${CLEAN_STEP}${keep}`,
         TURN_ON_ACTIONS,
         "Create a user for the bot. If the repository is private, give it read access. Create a token for this user with the scopes read:user, write:issue and read:repository.",
         storeSecret("RESPOND_TOKEN"),
-        "Put the names of the users who can ask in the variable MOGPLEX_RESPOND_ALLOW_USERS (recommended): Settings > Actions > Variables. Alternatively, to let anyone who can push ask, make the bot an administrator of the repository. Anyone who can push can then become an administrator: docs/ask.md.",
+        "Put the names of the users who can ask in the variable MOGPLEX_RESPOND_ALLOW_USERS (recommended): Settings > Actions > Variables. Alternatively, make the bot an administrator of the repository: then everyone with push access can ask, but can also become an administrator (docs/ask.md).",
         MAKE_LABEL,
       ],
       remains: [
@@ -634,7 +634,7 @@ pipelines:
   circleci: {
     file: ".circleci/config.yml",
     beside: "ci/mogplex.circleci.yml",
-    add: "Copy jobs and workflow into .circleci/config.yml from ",
+    add: "Copy the jobs and the workflow into .circleci/config.yml from ",
     marks: [".circleci"],
     needs: "context mogplex with MOGPLEX_API_KEY, a schedule trigger",
     steps: [

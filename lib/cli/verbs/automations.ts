@@ -177,7 +177,7 @@ export const automationsTriggerVerb: Verb = {
 
 const FOLLOW: VerbFlag = {
   name: "follow",
-  help: "Wait for a slot and for the end: a whole CI job in one line",
+  help: "Wait for a slot, then for the run to end: a whole CI job in one line",
   heading: "Following",
 };
 

@@ -175,7 +175,7 @@ async function checkHere(context: Context, machine: Machine): Promise<Check[]> {
   const isForgeChecked = purposeOf(context) === "respond" && (token.ok || !context.platform.isCi);
   const forge = isForgeChecked ? await checkForgeOf(context) : [];
   const files = purposeOf(context) === "dashboard"
-    ? skipped("files", "a dashboard has its own --out")
+    ? skipped("files", "a dashboard writes only to its own --out")
     : await checkFiles(context);
   const program = await checkProgram(context);
   return [...program, url, checkToken(context, token, machine), files, ...there, ...forge];

@@ -39,10 +39,10 @@ function textOf(io: Io, path: string): string | undefined {
 function bunHazard({ io, platform }: Context, { args }: Machine): string | undefined {
   const config = args.some((arg) => arg.startsWith("--config") || arg.startsWith("-c"));
   if (!config && /^\s*preload\b/m.test(textOf(io, "bunfig.toml") ?? "")) {
-    return "Bun has run the preload of bunfig.toml in the working directory, with the token in its environment";
+    return "Bun ran the preload script in bunfig.toml of the working directory, with the token in its environment";
   }
   if (args.includes("--no-env-file") || !platform.isCi) return undefined;
-  return "Bun loads .env files of the working directory, which other people can write in CI";
+  return "Bun loads .env files from the working directory, which other people can write in CI";
 }
 
 /** Checks the files by which a checkout can change a runtime's behavior. */
@@ -219,7 +219,7 @@ export async function checkCi(context: Context): Promise<Check> {
     return warning(
       "ci",
       `${parts.join("; ")}; the job has no identity (missing: ${missing.join(", ")})`,
-      "Set MOGPLEX_CI_JOB to a text that contains the build number: the same on a retry, different for the next build",
+      "Set MOGPLEX_CI_JOB to text that contains the build number, stays the same on a retry, and differs for the next build",
     );
   }
   const alike = platform.hidesNode && context.option(KEY_PART) === undefined;

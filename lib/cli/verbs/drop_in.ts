@@ -147,7 +147,7 @@ export const runsGetVerb: Verb = {
 
 const FOLLOW: VerbFlag = {
   name: "follow",
-  help: "Continue until the run has finished; exit with 0 whatever its status",
+  help: "Keep printing until the run has finished; exit with 0 whatever its status",
 };
 const EXIT_STATUS: VerbFlag = {
   name: "exit-status",
@@ -298,7 +298,7 @@ const LIMIT: Option<number> = {
   parse: wholeNumber(1, MOST_LISTED),
 };
 
-const QUERY: VerbFlag = { name: "query", value: "TEXT", help: "Only names that contain it" };
+const QUERY: VerbFlag = { name: "query", value: "TEXT", help: "Only names that contain this text" };
 
 export const reposListVerb: Verb = {
   name: "repos list",

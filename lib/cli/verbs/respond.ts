@@ -205,7 +205,7 @@ function commentsFor(name: string): Pick<Vocabulary, "resume" | "cancel"> {
 
 export const respondVerb: Verb = {
   name: "respond",
-  summary: "Turn a mention under an issue or a pull request into a run, with a note that shows its progress",
+  summary: "Turn a mention on an issue or pull request into a run, with a note that shows its progress",
   group: "toolkit",
   flags: [
     [POLL, SINCE],

@@ -12,7 +12,7 @@ const SHOWN = 20;
 const LIMIT: Option<number> = {
   name: "limit",
   value: "N",
-  help: `At most N, the newest ones (default ${SHOWN})`,
+  help: `Show the newest N (default ${SHOWN})`,
   parse: wholeNumber(1, 1_000),
 };
 

@@ -276,7 +276,7 @@ test("doctor on Deno names the flag that is missing, and never crashes", async (
   const cwd = mkdtempSync(join(service.folder, "doctor-refused-"));
   const env = { MOGPLEX_API_KEY: service.token() };
   const nothing = await diagnose([...DENO, built("mogplex.mjs")], env, cwd);
-  // As a job would: a repository is missing first.
+  // As a job would: the repository is missing first.
   expect([nothing.code, nothing.checks.token?.advice]).toEqual([
     2,
     "Permit Deno to read it: --allow-env=MOGPLEX_API_KEY",

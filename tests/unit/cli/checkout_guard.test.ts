@@ -24,7 +24,7 @@ test("guardCheckout() refuses a .env of the checkout that sets the origin when B
   ];
   for (const [file, text, name] of hostile) {
     expect(() => guard(fakeIo({ env: CI, files: { [file]: text } }), "bun/1.4.5", [])).toThrow(
-      `Cannot trust ${name}: Bun read the file "${file}" of the checkout, which sets it; start with bun --no-env-file --config=/dev/null --tsconfig-override=/dev/null`,
+      `Cannot trust ${name}: it is set in "${file}", a file in the checkout that Bun loaded; start with bun --no-env-file --config=/dev/null --tsconfig-override=/dev/null`,
     );
   }
 });

@@ -196,7 +196,7 @@ test("a missing result, text, list or function is refused", async () => {
     ["'signal' must be an AbortSignal", () => mogplex.api.listRepos({}, { signal: new AbortController() } as never)],
     ["options have no 'idempotencyKey'", () => mogplex.attach(id, { idempotencyKey: "k" } as never)],
     ["options have no 'onStarted'", () => library.follow(id, { ...options, onStarted: () => {} } as never)],
-    ["a repository is missing", () => mogplex.run({ prompt: "x" } as never)],
+    ["the repository is missing", () => mogplex.run({ prompt: "x" } as never)],
     ["'repo' and 'repoId' both name a repository", () => mogplex.run({ ...REQUEST, repo: "acme/web" } as never)],
     ["did you mean 'auto'?", () => virtualClock({ auot: false } as never)],
     ["did you mean 'times'?", () => service.control("fault", { kind: "503", time: 3 })],

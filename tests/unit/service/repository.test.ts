@@ -41,7 +41,7 @@ test("checkRepository() takes names, addresses and ids, and refuses everything e
   }
   expect(refusal(() => checkRepository({ repoId: "acme/web" }, "start run"))).toContain("must be a UUID");
   expect(refusal(() => checkRepository({}, "start run"))).toBe(
-    "Cannot start run: a repository is missing; give its name or its id",
+    "Cannot start run: the repository is missing; give its name or its id",
   );
   expect(refusal(() => checkRepository({ repo: "acme/web", repoId: ID }, "start run"))).toContain(
     "use only one of them",

@@ -91,7 +91,7 @@ test("a step names its inputs where a start lacks something", async () => {
       { prompt: "" },
       "Cannot start run: a prompt is missing; give input prompt or prompt-file, or variable MOGPLEX_PROMPT",
     ],
-    [{ repo: "" }, "Cannot start run: a repository is missing; give input repo or variable MOGPLEX_REPO_ID"],
+    [{ repo: "" }, "Cannot start run: the repository is missing; give input repo or variable MOGPLEX_REPO_ID"],
     [
       { "prompt-file": "task.md" },
       "Cannot choose a prompt: it comes from prompt and prompt-file (inputs, or variables",

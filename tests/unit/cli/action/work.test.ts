@@ -72,7 +72,7 @@ test("a step refuses inputs that contradict each other before it asks anything, 
     [{ ...NO_TASK, harness: "codex" }, "Cannot use input automation: input harness cannot be used with it"],
     [{ ...NO_TASK, follow: "false" }, "Cannot use input automation: the step follows the run, but"],
     [{ ...NO_TASK, automation: "seven" }, "Cannot use automation id because it must be a UUID"],
-    [{ ...NO_TASK, repo: "" }, "Cannot trigger automation: a repository is missing; give input repo or"],
+    [{ ...NO_TASK, repo: "" }, "Cannot trigger automation: the repository is missing; give input repo or"],
     [{ "automation-input": "a=s3cret-value" }, "Cannot use input automation-input: input automation is empty"],
     [
       { ...NO_TASK, "automation-input": "a=1\ns3cret-value" },

@@ -48,7 +48,7 @@ test("campaign plan names the canary and its gate, until the gate is open", asyn
   expect([again.includes("canary"), again.includes("Earliest end")]).toEqual([false, true]);
   const automatic = await cliWorld({ count: 2, file: { canary: { size: 1 } } }).campaign("plan");
   expect(automatic.stdout).toContain(
-    "The others follow if all of it succeeds; otherwise a gate waits until somebody runs `campaign approve`\n",
+    "The others start if the whole canary succeeds; otherwise a gate waits until somebody runs `campaign approve`\n",
   );
   expect(automatic.stdout).not.toContain(wait);
 });

@@ -200,7 +200,7 @@ test("the component's first errors name its inputs, and no flag or command that 
     [
       ["run"],
       { ...prompt, MOGPLEX_REPO_ID: "" },
-      "Cannot start run: a repository is missing; give input repo-id or variable",
+      "Cannot start run: the repository is missing; give input repo-id or variable",
     ],
     [
       ["run"],

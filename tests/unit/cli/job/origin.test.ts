@@ -83,10 +83,10 @@ test("run does not use origin without a terminal, says so, and names the flag to
   const { code, stderr, requests } = await piped("https://kim:hunter2secret@github.com/acme/api");
   expect([code, requests]).toEqual([2, []]);
   expect(stderr).toContain(
-    "a repository is missing, and origin is not used because stdout is a pipe or a file; add --repo acme/api",
+    "the repository is missing, and origin is not used because stdout is a pipe or a file; add --repo acme/api",
   );
   expect(stderr).not.toContain("hunter2secret");
-  expect((await piped("/srv/git/api.git")).stderr).toContain("a repository is missing; give --repo");
+  expect((await piped("/srv/git/api.git")).stderr).toContain("the repository is missing; give --repo");
 });
 
 test("run does not look at origin in a CI job, and when a repository is named", async () => {
@@ -94,7 +94,7 @@ test("run does not look at origin in a CI job, and when a repository is named", 
   const env = { MOGPLEX_API_KEY: TOKEN, GITLAB_CI: "true", CI: "true" };
   const { code, stderr, requests } = await call(remotes, RUN, { env });
   expect([code, requests]).toEqual([2, []]);
-  expect(stderr).toContain("a repository is missing");
+  expect(stderr).toContain("the repository is missing");
   expect(stderr).not.toContain("origin");
   const named = await call(remotes, [...RUN, "--repo", "acme/web"]);
   expect(named.repos).toEqual([idOf(named, "acme/web") ?? ""]);
@@ -105,7 +105,7 @@ test("run says that the service knows the name only when --repo is an address of
   const { stderr, code } = await call({}, [...RUN, "--repo", "https://kim:hunter2secret@evil.example/acme/web"]);
   expect(code).toBe(124);
   expect(stderr).toContain(
-    "the service knows repositories by their names; evil.example in --repo is not used, only acme/web",
+    "the service knows repositories by name, so evil.example in --repo is ignored; the repository is acme/web",
   );
   expect(stderr).not.toContain("hunter2secret");
   expect((await call({}, [...RUN, "--repo", "https://github.com/acme/web"])).stderr).not.toContain("not used");
@@ -132,7 +132,7 @@ test("doctor makes all other checks when the repository of origin cannot be used
     {
       name: "repository",
       state: "failed",
-      finding: "a repository is missing, and origin is on git.example, not on github.com",
+      finding: "the repository is missing, and origin is on git.example, not on github.com",
       advice: "Add --repo acme/api",
     },
   ]);

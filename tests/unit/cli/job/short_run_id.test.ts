@@ -161,7 +161,7 @@ test("wholeRunId() takes whole ids only in CI, and no fewer than 8 digits", asyn
   const inCi = await cli(["follow", "1d29863d"], { env: { ...HOME, CI: "true", GITLAB_CI: "true" }, files });
   expect([short.code, inCi.code, requests]).toEqual([2, 2, []]);
   expect([short.stderr, inCi.stderr]).toEqual([
-    'error: Cannot use run id because it must be an id, or its first 8 digits or more: "1d29863"; "runs recent" shows the ids\n',
+    'error: Cannot use run id because it must be an id, or at least its first 8 digits: "1d29863"; "runs recent" shows the ids\n',
     expect.stringContaining("Cannot use run id because it must be a UUID"),
   ]);
 });

@@ -467,8 +467,8 @@ test("init in a folder below the root writes nothing, and in a folder outside of
   expect(await main(["init", "github"], inside, { programFile: FILE })).toBe(2);
   expect({ ...inside.text, files: [...inside.files.keys()] }).toEqual({
     stdout: "",
-    stderr: "error: Cannot set up the repository: no CI system looks for its files in a folder inside the " +
-      'repository; run it in the root of the repository, "../.."; nothing was written\n',
+    stderr: "error: Cannot set up the repository: CI systems look for their files only in the root of the " +
+      'repository; run init there ("../.."); nothing was written\n',
     files: before,
   });
   const outside = fakeIo({ files: { [FILE]: PROGRAM } });
@@ -741,7 +741,7 @@ test("init --respond --schedule sets how often the job polls, and lists what is 
       schedule !== "none" ? [] : [
         "  - A mention in a comment on a line of code starts nothing.",
         "  - A label on a pull request starts nothing.",
-        "  - A start that the service did not answer is repeated only until its job ends.",
+        "  - A start that got no answer is repeated only until its job ends.",
         "  - If a job is killed, the next mention in the same thread completes its note.",
       ],
     ]);

@@ -138,7 +138,7 @@ test("automations trigger refuses a whole number whose digits JSON does not keep
         'error: Cannot use --input because it has a whole number with more digits than a JSON number can hold: "count"; write name=value to send text\n',
     });
     const file = await cli([...TRIGGER, "--input-file", "-"], { stdin: `{"count":${value}}` });
-    expect([file.code, file.stderr]).toEqual([2, expect.stringContaining("write that number as a text")]);
+    expect([file.code, file.stderr]).toEqual([2, expect.stringContaining("write that number as text")]);
   }
   expect(requests).toEqual([]);
   const kept = ["9007199254740991", "9007199254740992", "-9007199254740994", "1" + "0".repeat(22), "1e21", "0.5"];

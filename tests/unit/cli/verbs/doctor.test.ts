@@ -165,7 +165,7 @@ test("doctor names the repository of a clone if stdout is not a terminal, as a s
   const check = lines.flatMap((line) => line.checks ?? line).find(({ name }) => name === "repository");
   expect([code, check.finding, check.advice]).toEqual([
     2,
-    "a repository is missing, and origin is not used because stdout is a pipe or a file",
+    "the repository is missing, and origin is not used because stdout is a pipe or a file",
     "Add --repo acme/api",
   ]);
 });
@@ -293,7 +293,7 @@ test("doctor --for dashboard says nothing of keys, waits and reports: a dashboar
   const printed = await text();
   expect(code).toBe(0);
   expect(printed).not.toMatch(/attaches|a job waits|is writable|finds its run/);
-  expect(printed).toMatch(/^skipped {2}files +a dashboard has its own --out$/m);
+  expect(printed).toMatch(/^skipped {2}files +a dashboard writes only to its own --out$/m);
 });
 
 test("doctor ends with 65 when the token has no scope at all", async () => {

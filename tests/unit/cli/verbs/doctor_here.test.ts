@@ -165,7 +165,7 @@ test("doctor reads, writes and asks nothing when Bun has read a .env that may ha
     },
   });
   expect({ code, requests }).toEqual({ code: 2, requests: [] });
-  expect(checks.checkout?.finding).toContain(`Cannot trust MOGPLEX_API_KEY_FILE: Bun read the file ".env.local"`);
+  expect(checks.checkout?.finding).toContain(`Cannot trust MOGPLEX_API_KEY_FILE: it is set in ".env.local"`);
   for (const name of ["url", "token", "files", "proxy", "connection", "clock", "access", "scopes", "server"]) {
     expect(checks[name]).toMatchObject({ state: "skipped", finding: "checkout failed" });
   }
@@ -177,7 +177,7 @@ test("doctor warns of what Bun and Deno obey in a checkout", async () => {
   const hermetic = { ...bun, args: ["--no-env-file", "--config=/dev/null", "--tsconfig-override=/dev/null"] };
   const bunfig = { "bunfig.toml": `env = false\npreload = ["./evil.ts"]\n` };
   expect((await check("checkout", { machine: bun })).finding).toContain(".env files");
-  expect((await check("checkout", { machine: bun, files: bunfig })).finding).toContain("preload of bunfig.toml");
+  expect((await check("checkout", { machine: bun, files: bunfig })).finding).toContain("preload script in bunfig.toml");
   expect((await check("checkout", { machine: hermetic, files: bunfig })).state).toBe("ok");
   expect((await check("checkout", { machine: bun, env: NO_CI })).state).toBe("ok");
   const deno = {

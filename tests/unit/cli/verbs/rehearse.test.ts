@@ -101,7 +101,7 @@ const DECISIONS: readonly (readonly [args: string[], decision: string, line: str
     "no run: this is not a pull request, so it has no checks to fix",
   ],
   [["--text", "@mogplex fix checks", "--pull-request"], "a run would start on the branch feature", "asked by you"],
-  [["--text", "@mogplex stop"], "no run would start", "nothing to stop: no run of an earlier task is running"],
+  [["--text", "@mogplex stop"], "no run would start", "nothing to stop: no earlier task is running"],
   [["--text", "@mogplex help"], "no run would start", "no run is needed: help and status only write a note"],
 ];
 
@@ -596,7 +596,7 @@ test("respond --dry-run refuses what it cannot rehearse, and its flags belong to
     [["--event", "event.json"], [], "Cannot read the event: it is not a JSON object"],
     [["--event", "event.json"], { object_kind: "push", project: { id: 1 } }, "not about a comment or an issue"],
     [["--event", "event.json"], { issue: { number: 1 }, comment: { id: 1 } }, "it has no number in repository.id"],
-    [["--event", "event.json"], { ref: "refs/heads/main" }, "it does not name an issue or pull request"],
+    [["--event", "event.json"], { ref: "refs/heads/main" }, "it does not contain a comment or a label"],
     [["--text", "a", "--association", "friend"], undefined, "it must be one of owner, member"],
   ];
   for (const [args, event, words] of calls) {

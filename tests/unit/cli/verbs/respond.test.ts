@@ -401,7 +401,7 @@ test("mentions on several threads at once start no more runs than the limit", as
   const called = await Promise.all(texts.map((text) => respond(at, text, ["--limit", "1/day"])));
   expect(called.map(({ code }) => code)).toEqual([0, 0]);
   expect(runsOf(at).length).toBe(1);
-  expect(ours(at).filter((body) => body.includes("the limit of 1 run a day is reached")).length).toBe(1);
+  expect(ours(at).filter((body) => body.includes("the limit of 1 run a day has been reached")).length).toBe(1);
 });
 
 test("respond keeps a confidential issue out of a log that others can read", async () => {
@@ -647,11 +647,11 @@ test("the note of a task says that the service does not answer while its start i
   const { code } = await respond(at, payload(note), ["--timeout", "5m"]);
   expect(code).not.toBe(0);
   const bodies = at.gitlab.received.filter((each) =>
-    each.includes("The service does not answer. The start is retried")
+    each.includes("The service does not answer. The start will be retried")
   );
   expect(bodies.length).toBe(1);
   expect(bodies[0]).toMatch(
-    /Starting.*The start is retried until 20\d\d-\S+ \d\d:\d\d UTC\./s,
+    /Starting.*The start will be retried until 20\d\d-\S+ \d\d:\d\d UTC\./s,
   );
   expect(ours(at)[0]).toContain("It is unknown whether the run has started.");
   expect(at.gitlab.requests.filter((each) => each.startsWith("PUT ")).length).toBeLessThanOrEqual(5);
@@ -816,7 +816,7 @@ test("respond starts nothing that was asked for before a stop, when the job of t
   await at.clock.sleep(1_000);
   const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
   expect((await respond(at, payload(stop))).code).toBe(0);
-  expect(ours(at)[0]).toContain("Earlier tasks of this thread that have not started are withdrawn.");
+  expect(ours(at)[0]).toContain("Earlier tasks in this thread that have not started are withdrawn.");
   const { code, stdout } = await respond(at, payload(note));
   expect({ code, stdout, runs: runsOf(at) }).toEqual({
     code: 0,
@@ -854,7 +854,7 @@ test("respond answers help and status of a member without a run, and nobody else
   const status = at.gitlab.say("merge_requests/7", "kim", "@mogplex status?");
   expect((await respond(at, payload(status))).stdout).toBe("no run is needed: help and status only write a note\n");
   const [help, before, , after] = ours(at);
-  expect(help).toContain("\n- `@mogplex stop`: cancels the runs of this thread\n");
+  expect(help).toContain("\n- `@mogplex stop`: cancels the runs in this thread\n");
   expect(before).toContain("No run is active in this thread, and no task is waiting to start.");
   expect(after).toMatch(
     new RegExp(
@@ -1226,7 +1226,10 @@ test("respond writes the end of a run whose job died into its note, once that ru
   expect(own.body).toContain("⏳");
   await at.clock.sleep(10 * 60_000);
   const { code, stderr } = await respond(at, "", ["--poll"]);
-  expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining("had no result: it was added") });
+  expect({ code, stderr }).toMatchObject({
+    code: 0,
+    stderr: expect.stringContaining("had no result, so it was added"),
+  });
   expect(own.body).toMatch(
     /^<!-- mogplex:[0-9a-f]{40} -->\n\n<!-- .* ended [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\n✅ /,
   );
@@ -1367,7 +1370,7 @@ test("respond starts nothing, stops nothing and writes nothing by a mark that wa
   own.body = own.body.replace(/[0-9a-f-]{36} at work/, "starting");
   expect((await respond(at, payload(note))).stdout).toBe("no run: it was answered\n");
   const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
-  expect((await respond(at, payload(stop))).stdout).toBe("nothing to stop: no run of an earlier task is running\n");
+  expect((await respond(at, payload(stop))).stdout).toBe("nothing to stop: no earlier task is running\n");
   expect(runsOf(at).map(({ status }) => status)).toEqual(["streaming"]);
 });
 

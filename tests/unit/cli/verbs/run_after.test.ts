@@ -371,7 +371,7 @@ test("run --after takes the run of no state file of another job, another task or
     const first = await runAfter(at, ["--after", "7", "also the docs"], {}, FIRST);
     change(at, { state: "merged" });
     const called = await runAfter(at, ["--after", "7", task], { [STATE]: edit(stateOf(first)[STATE] ?? "") }, env);
-    expect(called.stderr).toContain("with --resume and the state file of that attempt");
+    expect(called.stderr).toContain("give --resume with the state file of that attempt");
     expect(called).toMatchObject({ code: 2, stderr: expect.stringContaining("the merge request is closed") });
     expect(runsOf(at).length).toBe(1);
   }
