@@ -201,13 +201,16 @@ export async function initRepository(context: Context): Promise<number> {
       steps.show(...lines);
     }
   }
-  if (attributes !== undefined && !isThere) {
-    steps.say("", `Add to ${ATTRIBUTES_FILE}, so that reviews show the program collapsed:`, "");
-    steps.show(ATTRIBUTES.trim());
-  }
   if (stages?.kind === "unknown") {
     steps.say("", unknownStages(path), "");
     steps.show(stage.trimEnd());
+  }
+  if (file === PIPELINE_FILE) {
+    describePipelines(steps, context, asks === undefined ? RUN_JOB : respondJob(written?.schedule ?? schedule));
+  }
+  if (attributes !== undefined && !isThere) {
+    steps.say("", `Add to ${ATTRIBUTES_FILE}, so that reviews show the program collapsed:`, "");
+    steps.show(ATTRIBUTES.trim());
   }
   steps.say("", `Needs: ${needsOf(recipe, safeName)}.`);
   const host = hostOf(origin) ?? "";
@@ -225,9 +228,6 @@ export async function initRepository(context: Context): Promise<number> {
         `Find the name with \`${TOOL} repos list\`, and put it after --repo${recipe.file === "" ? "" : " in the job"}.`,
       "",
     );
-  }
-  if (file === PIPELINE_FILE) {
-    describePipelines(steps, context, asks === undefined ? RUN_JOB : respondJob(written?.schedule ?? schedule));
   }
   if (asks !== undefined && !isKept && asks.lost.length > 0) {
     steps.say("", "Without a schedule:", ...asks.lost.map((each) => `  - ${each}`), "");
@@ -657,9 +657,9 @@ interface GitlabJob {
 
 const RUN_JOB: GitlabJob = {
   name: "mogplex",
-  place: "that schedule",
+  place: "a schedule with MOGPLEX_SCHEDULE=run",
   pipelines: [onSchedule("run"), BY_HAND],
-  advice: [`To keep them out, ${keepOthersOut(OTHER_PIPELINES)}`, ""],
+  advice: ["", `To keep them out, ${keepOthersOut(OTHER_PIPELINES)}`],
 };
 
 const respondJob = (schedule: Schedule | undefined): GitlabJob => ({
@@ -701,12 +701,11 @@ function otherJobs(predictions: readonly PipelinePrediction[], { name, place, ad
   const unreadable = [...new Set(predictions.flatMap((each) => each.unreadable))];
   if (names.length === 0 && unreadable.length === 0) return [];
   return [
-    "",
-    ...names.length === 0 ? [] : [`The pipelines of ${place} also start these jobs: ${list(names)}`, ""],
+    ...names.length === 0 ? [] : ["", `The pipelines of ${place} also start these jobs: ${list(names)}`],
     ...unreadable.length === 0 ? [] : [
+      "",
       `init cannot read these files: ${list(unreadable)}. Jobs in them might start, too. ` +
       "If they have workflow:rules, check that the rules do not exclude these pipelines.",
-      "",
     ],
     ...advice,
   ];

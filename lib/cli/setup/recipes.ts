@@ -422,7 +422,7 @@ export const RECIPES: ReadonlyMap<string, Recipe> = new Map(Object.entries<Recip
     steps: [
       MAKE_TOKEN,
       "Store it as the variable MOGPLEX_API_KEY, masked and protected: Settings > CI/CD > Variables.",
-      "Create a schedule with the variable MOGPLEX_SCHEDULE=run: Build > Pipeline schedules. It also starts every other job that allows schedules. " +
+      "Create a schedule with the variable MOGPLEX_SCHEDULE=run: Build > Pipeline schedules. It also starts all other jobs that run on schedules, such as deployments. " +
       ALLOW_VARIABLES,
     ],
     remains: [VARIABLE, "the schedule with the variable MOGPLEX_SCHEDULE=run: Build > Pipeline schedules"],

@@ -582,8 +582,30 @@ test("init --respond names the jobs of GitLab that also start in its pipelines, 
   expect((await linesOf(many))[0]).toEndWith(", j19, and 5 more");
 });
 
+test("init prints the changes of an existing pipeline together, before the settings of GitLab", async () => {
+  const pipeline =
+    "include: [{ project: acme/shared, file: lint.yml }]\nworkflow:\n  rules: [{ if: $CI_COMMIT_TAG }]\n" +
+    "build:\n  script: [make]\n";
+  const { stdout } = await init(["gitlab"], { ".gitlab-ci.yml": pipeline, ".gitattributes": "* text\n" });
+  const heads = [...stdout.matchAll(
+    /^(Add this entry|The stages of|The pipeline's workflow:rules|The pipelines of|init cannot read|To keep them out|Add to|Needs:|Then)/gm,
+  )].map(([, head]) => head);
+  expect(heads).toEqual([
+    "Add this entry",
+    "The stages of",
+    "The pipeline's workflow:rules",
+    "The pipelines of",
+    "init cannot read",
+    "To keep them out",
+    "Add to",
+    "Needs:",
+    "Then",
+  ]);
+  expect(stdout).not.toContain("\n\n\n");
+});
+
 test("init names the jobs of GitLab that also start on its schedule, and how to keep them out", async () => {
-  const other = "The pipelines of that schedule also start these jobs: ";
+  const other = "The pipelines of a schedule with MOGPLEX_SCHEDULE=run also start these jobs: ";
   const stdoutOf = async (text: string) => (await init(["gitlab"], { ".gitlab-ci.yml": text })).stdout;
   const job = (await init(["gitlab"])).written[".gitlab-ci.yml"] ?? "";
   const rest =
