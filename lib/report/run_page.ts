@@ -254,9 +254,9 @@ function phaseLine({ outcome, phases, git, status, tookMs, kind: { noun }, runId
   const pushed = git?.branch.pushed ?? null;
   const isNone = git?.pullRequest.url === null;
   const work = pushed === null
-    ? isNone ? "Nothing was pushed, and there is no pull request." : null
+    ? isNone ? "Nothing was pushed, and no pull request was reported." : null
     : isNone
-    ? "The branch was pushed, but there is no pull request."
+    ? "The branch was pushed, but no pull request was reported."
     : null;
   return where === null && work === null ? null : [where, where !== null && work !== null && " ", work];
 }
@@ -732,13 +732,13 @@ function startCommand(
   ];
   const start = `${program} ${["run", "--follow", ...flags].map(shellWord).join(" ")}`;
   // Its task is in the flags.
-  if (isSet("fix")) return { text: "Start the same task again", command: start };
+  if (isSet("fix")) return { text: "Start the task again", command: start };
   if (task === null || task.length > MAX_TYPED_TASK) {
     const missing = task === null ? "This page does not have the task. Save it as task.md" : "Save the task as task.md";
     return { text: `${missing}, then start it again`, command: `${start} --prompt-file task.md` };
   }
   const masked = task.includes(MASK) ? ` (replace ${MASK} with the secret)` : "";
-  return { text: `Start the same task again${masked}`, command: `${start} ${shellWord(task)}` };
+  return { text: `Start the task again${masked}`, command: `${start} ${shellWord(task)}` };
 }
 
 /** A setting as arguments; the value of a switch may come from a variable. */

@@ -129,7 +129,8 @@ export async function respond(program: Context): Promise<number> {
     platform,
     writer,
     openForge: () => openJobForge(context, onWait),
-    token: context.connection().token,
+    // Reading it sends nothing, and needs no warning.
+    token: program.connection().token,
     openService: (timeoutMs) => openOneShot(context, timeoutMs),
     run: (what, options) => runAsked(context, same.settings.name, what, options),
   };

@@ -39,9 +39,9 @@ test("renderRunPage() begins with the task, its state and what there is to do", 
   ]);
   expect(top({ ...FAILED, events: [], branch: { base: "main", requested: null, pushed: null } })).toEqual([
     "Fix the flaky testsfailedacme/web, by codex. Started 10 Aug 2026, 12:00 UTC, took 18 min 5 s.",
-    "npm test exited with code 1While the agent worked, after 18 min 5 s. Nothing was pushed, and there is no pull request. " +
+    "npm test exited with code 1While the agent worked, after 18 min 5 s. Nothing was pushed, and no pull request was reported. " +
     "What to do: Read what the agent said and did last, make the task more precise, then start again." +
-    "Start the same task againmogplex-ci run --follow --repo acme/web --harness codex --new 'Fix the flaky tests'",
+    "Start the task againmogplex-ci run --follow --repo acme/web --harness codex --new 'Fix the flaky tests'",
   ]);
   expect(top({ ...FAILED, outcome: "error", exitCode: 75 })[1]).toContain("nothing is started twice");
   const refused = { ...FAILED, outcome: "error", exitCode: 69, runId: null, mayExist: false } as const;

@@ -1838,3 +1838,13 @@ test("the note of a run names nobody who stopped it if it was cancelled in the a
   await job;
   expect(ours(at)[0]).toContain("Somebody stopped it. Write `@mogplex again` if that was a mistake.");
 });
+
+test("respond announces no requests when it ends before the first one", async () => {
+  const { cli, requests } = world();
+  const { code, stderr } = await cli(["respond"], { env: { MOGPLEX_URL: "https://staging.mogplex.com" } });
+  expect([code, stderr, requests]).toEqual([
+    2,
+    "error: Cannot ask the forge: this is not a job of a CI system; start it in a job of GitHub, GitLab, Gitea or Forgejo\n",
+    [],
+  ]);
+});
