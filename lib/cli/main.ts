@@ -263,11 +263,19 @@ function parseCall(call: Call): VerbFlags {
   if (extra === undefined) return flagsByRow(flags);
   const before = args[args.indexOf(extra) - 1];
   const flag = flagsOf(verb).find(({ name, value }) => value === undefined && before === `--${name}`);
+  const { flagForText } = flag ??
+    flagsOf(verb).find((each) => each.flagForText !== undefined && flags.has(each.name)) ??
+    {};
+  const isTextMissing = flagForText !== undefined && flags.get(flagForText) === undefined;
   throw new UsageError({
     attempted: `parse arguments of ${verb.name}`,
     why: "there is an unexpected argument",
     value: JSON.stringify(extra),
-    advice: flag === undefined ? "put text with spaces in quotes" : `--${flag.name} takes no value`,
+    advice: isTextMissing
+      ? `give the text with --${flagForText}`
+      : flag === undefined
+      ? "put text with spaces in quotes"
+      : `--${flag.name} takes no value`,
   });
 }
 

@@ -118,6 +118,8 @@ export interface VerbFlag extends Flag {
   variable?: OptionVariable;
   /** The default without flag and variable. Without a variable, `help` contains it. */
   fallback?: string;
+  /** Name of the flag for a text that users give as an argument beside this flag, although the verb takes none. */
+  flagForText?: string;
 }
 
 export interface Option<T> extends VerbFlag {

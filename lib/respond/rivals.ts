@@ -179,7 +179,7 @@ export class Rivals {
   get #limitReason(): string {
     const { limit, limitFrom } = this.#world.settings;
     if (limit === 0) return `mentions are turned off in this repository (${limitFrom} is 0/day)`;
-    return `the limit of ${formatCount(limit, "run")} a day has been reached`;
+    return `the limit of ${formatCount(limit, "run")} a day (${limitFrom}) has been reached`;
   }
 
   /** Our notes of the last 24 hours in all threads. Their codes are ignored: a changed note is counted, too. */

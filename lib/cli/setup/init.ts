@@ -31,6 +31,7 @@ import {
   PROGRAM_FILE,
   type Recipe,
   RECIPES,
+  REPO_PLACES,
   respondRecipe,
   type Schedule,
   SCHEDULES,
@@ -85,6 +86,16 @@ function safeNameOf(origin: string): string | undefined {
   return SAFE_NAME.test(repo) ? repo : undefined;
 }
 
+/** Stands for a name that only a person knows. */
+const PLACEHOLDER = "OWNER/NAME";
+
+const isInSubgroup = (name: string) => name.split("/").length > 2;
+
+/** The repository of a job. No repository of Mogplex is in a subgroup, so its job gets a name that visibly must be replaced. */
+function jobNameOf(safeName: string | undefined): string | undefined {
+  return safeName !== undefined && isInSubgroup(safeName) ? PLACEHOLDER : safeName;
+}
+
 /** Largest file to compare, in bytes. */
 const MAX_BYTES = 4 * 1024 * 1024;
 
@@ -132,13 +143,13 @@ export async function initRepository(context: Context): Promise<number> {
   const stages = system.file === PIPELINE_FILE ? stagesOf((path) => readOrNothing(context, path)) : undefined;
   const stage = stages === undefined ? "" : stageLine(stages);
   const safeName = safeNameOf(origin);
-  const isInSubgroup = safeName !== undefined && safeName.split("/").length > 2;
-  const respondJobs = respondJobsOf(system, safeName, stage);
+  const jobName = jobNameOf(safeName);
+  const respondJobs = respondJobsOf(system, jobName, stage);
   // An existing job keeps its schedule.
   const written = respondJobs.find((each) => each.paths.some((path) => isSameJob(readOrNothing(context, path), each)));
   const asks = flags.has(RESPOND) ? needRespondRecipe(name, system, written?.schedule ?? schedule) : undefined;
   const recipe = asks ?? system;
-  const job = jobFile(recipe, safeName, stage);
+  const job = jobFile(recipe, jobName, stage);
   const { file, beside, add = "" } = recipe;
   const { text, checksum, note, licenses } = programOf(context);
   const program = present(context, PROGRAM_FILE);
@@ -221,11 +232,14 @@ export async function initRepository(context: Context): Promise<number> {
       }`
     ),
   );
-  if (isInSubgroup) {
+  if (jobName !== safeName) {
+    const place = recipe.file === ""
+      ? "put it after --repo"
+      : `replace ${PLACEHOLDER} in the job with it${asks === undefined ? "" : `: ${REPO_PLACES}`}`;
     steps.say(
       "",
-      `Mogplex connects repositories through GitHub, so their names are OWNER/NAME, unlike ${safeName}. ` +
-        `Find the name with \`${TOOL} repos list\`, and put it after --repo${recipe.file === "" ? "" : " in the job"}.`,
+      `Mogplex connects repositories through GitHub, so their names are ${PLACEHOLDER}, unlike ${safeName}. ` +
+        `Find the name with \`${TOOL} repos list\`, and ${place}.`,
       "",
     );
   }
@@ -236,7 +250,7 @@ export async function initRepository(context: Context): Promise<number> {
   else if (recipe.trial !== undefined) steps.say(withPages(context, `Then commit these files, and ${recipe.trial}`));
   else {
     steps.say("Then commit these files, and check the setup:");
-    steps.show(`  ${TOOL} doctor --repo ${isInSubgroup ? "OWNER/NAME" : safeName ?? "OWNER/NAME"}`);
+    steps.show(`  ${TOOL} doctor --repo ${jobName ?? PLACEHOLDER}`);
   }
   if (file === "") {
     steps.say(
@@ -546,7 +560,7 @@ function startedJobs<T extends Pick<WrittenJob, "text">>(text: string, jobs: rea
 function uninstall(context: Context, steps: Steps, origin: string): void {
   const isNamed = context.flags.positionals.length > 0;
   const systems = isNamed ? [systemOf(context, origin)] : RECIPES;
-  const name = safeNameOf(origin);
+  const name = jobNameOf(safeNameOf(origin));
   const jobs = [...systems].flatMap(([, system]) => [writtenJob(system, name, ""), ...respondJobsOf(system, name, "")]);
   const root = rootOfRepository(context.io);
   if (root !== undefined && root !== ".") {

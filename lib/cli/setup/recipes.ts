@@ -256,9 +256,12 @@ const READERS =
 const TRIGGERS =
   "If trigger tokens start other pipelines of this project, their jobs no longer start. Start these pipelines through the pipelines API with an access token instead: docs/ask.md.";
 
+/** Where the job of `respond` names the repository. */
+export const REPO_PLACES = "it occurs twice, for doctor and for respond";
+
 /** For a forge other than GitHub. Source: the repositories of the service belong to installations of its GitHub app. */
 const FIND_REPOSITORY =
-  `Check that \`${TOOL} repos list\` shows your repository, with the token in the variable MOGPLEX_API_KEY. Mogplex connects repositories through GitHub, and delivers branches and pull requests there. If the list shows a different name for it, put that name after --repo in the job.`;
+  `Check that \`${TOOL} repos list\` shows your repository, with the token in the variable MOGPLEX_API_KEY. Mogplex connects repositories through GitHub, and delivers branches and pull requests there. If the list shows a different name for it, put that name after --repo in the job: ${REPO_PLACES}.`;
 
 const MAKE_LABEL = "If labels should start agents, create the label mogplex.";
 

@@ -31,11 +31,12 @@ export const DRY_RUN: VerbFlag = {
   name: "dry-run",
   help: "Print decision, prompt and note for --text, --label or --event; send, start and write nothing",
   heading: "Dry run",
+  flagForText: "text",
 };
 const TEXT: Option<string> = {
   name: "text",
   value: "TEXT",
-  help: "Text of the comment; assumes issue 1 and a user who can push",
+  help: "Text of the comment, - for standard input; assumes issue 1 and a user who can push",
   heading: "Dry run",
   parse: (text) => text,
 };
@@ -151,7 +152,7 @@ function numberOf({ allowUsers }: RespondJob["settings"], name: string): string 
 
 async function readAssumed(context: Context) {
   const { io, option, flags, forges, clock } = context;
-  const [text, path] = [option(TEXT), option(EVENT)];
+  const [argument, path] = [option(TEXT), option(EVENT)];
   const wishes = {
     place: placeOf(context),
     name: option(AS),
@@ -159,7 +160,7 @@ async function readAssumed(context: Context) {
     nowMs: clock.wallTime(),
   };
   const label = flags.get(MENTION_LABEL) === undefined ? undefined : option(MENTION_LABEL);
-  if (text !== undefined && path !== undefined) {
+  if (argument !== undefined && path !== undefined) {
     throw new UsageError({ attempted: ATTEMPTED, why: "--text and --event cannot be used together" });
   }
   if (path !== undefined) {
@@ -171,6 +172,7 @@ async function readAssumed(context: Context) {
     if (event !== undefined) return await assumedEvent(event, forges, wishes);
     throw new UsageError({ attempted: ATTEMPTED, why: "there is no such file", value: JSON.stringify(path) });
   }
+  const text = argument === "-" ? await io.readStdin() : argument;
   if (text !== undefined && label !== undefined) context.writer.note("--text is a comment, so --label has no effect");
   if (text !== undefined) return assumedText(text, flags.has(PULL_REQUEST), wishes);
   if (label !== undefined) return assumedLabel(label, flags.has(PULL_REQUEST), wishes);

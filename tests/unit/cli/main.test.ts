@@ -103,6 +103,16 @@ test("main() names the flag that takes no value when an argument follows it", as
   });
 });
 
+test("main() names --text when the comment for a dry run is an argument", async () => {
+  const stderr =
+    `error: Cannot parse arguments of respond because there is an unexpected argument: "@mogplex fix"; give the text with --text\n`;
+  expect(await cli(["respond", "--dry-run", "@mogplex fix"])).toMatchObject({ code: 2, stderr });
+  expect(await cli(["respond", "@mogplex fix", "--dry-run"])).toMatchObject({ code: 2, stderr });
+  expect((await cli(["respond", "--dry-run", "--text", "@mogplex", "fix"])).stderr).toEndWith(
+    `: "fix"; put text with spaces in quotes\n`,
+  );
+});
+
 test("main() takes --help after -- for an argument", async () => {
   const { code, stdout } = await cli(["runs", "get", "--", "--help"], {});
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });

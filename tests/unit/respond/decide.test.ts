@@ -676,7 +676,7 @@ test("decide() counts runs of the last day by our own notes, and starts nothing 
   mark(forge, { kind: "comment", id: 52 }, AT_WORK, { thread: ISSUE, author: EVE });
   const news = forge.say(PULL, KIM, "@mogplex go");
   expect(await outcome(forge, news, { limit: 2 })).toStartWith("go");
-  expect(await outcome(forge, news, { limit: 1 })).toBe("no: the limit of 1 run a day has been reached");
+  expect(await outcome(forge, news, { limit: 1 })).toBe("no: the limit of 1 run a day (--limit) has been reached");
 });
 
 for (const name of ["me", "comment", "thread", "mayPush", "comments", "branch", "commentsOf"]) {

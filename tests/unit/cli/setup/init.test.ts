@@ -520,6 +520,17 @@ test("init explains the name of the repository if the remote is in a subgroup, w
   expect(stdout.replace(/\s+/g, " ")).toContain(hint);
   expect(stdout).toContain("doctor --repo OWNER/NAME\n");
   expect(await stdoutOf("acme/billing")).not.toContain("OWNER/NAME");
+  const files = { ".git/config": '[remote "origin"]\n\turl = git@gitlab.com:acme/platform/billing.git\n' };
+  const respond = await init(["gitlab", "--respond"], files);
+  expect(respond.stdout).toContain(
+    "replace OWNER/NAME in the job with it: it occurs twice, for doctor and for respond.",
+  );
+  const job = respond.written[".gitlab-ci.yml"] ?? "";
+  expect([job.match(/--repo \S+/g), job.includes("acme/platform")]).toEqual([
+    ["--repo OWNER/NAME", "--repo OWNER/NAME"],
+    false,
+  ]);
+  expect((await init(["gitlab", "--uninstall"], { ...respond.written, ...files })).written).toEqual({});
 });
 
 test("init --respond lists what to do for a token, a bot and a webhook on GitLab", async () => {

@@ -608,6 +608,12 @@ test("respond --dry-run refuses what it cannot rehearse, and its flags belong to
   expect(io.text.stderr).toContain("--text works only in a dry run; add --dry-run, or leave out the flag");
 });
 
+test("respond --dry-run reads the comment from standard input when --text is -", async () => {
+  const io = fakeIo({ stdin: "@mogplex fix the test\n" });
+  expect(await main(["respond", "--dry-run", "--text", "-"], io, { clock: world().clock })).toBe(0);
+  expect(io.text.stdout).toContain("\nPrompt:\n  fix the test\n");
+});
+
 test("respond --dry-run makes untrusted text of an event harmless for the log", async () => {
   const event = {
     ...GITHUB_COMMENT,

@@ -401,7 +401,7 @@ test("mentions on several threads at once start no more runs than the limit", as
   const called = await Promise.all(texts.map((text) => respond(at, text, ["--limit", "1/day"])));
   expect(called.map(({ code }) => code)).toEqual([0, 0]);
   expect(runsOf(at).length).toBe(1);
-  expect(ours(at).filter((body) => body.includes("the limit of 1 run a day has been reached")).length).toBe(1);
+  expect(ours(at).filter((body) => body.includes("the limit of 1 run a day (")).length).toBe(1);
 });
 
 test("respond keeps a confidential issue out of a log that others can read", async () => {
