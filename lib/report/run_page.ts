@@ -15,6 +15,7 @@ import {
   commandsIn,
   headlineOf,
   isNotStarted,
+  mayHaveStarted,
   noPullRequestWords,
   type ResultView,
   viewOf,
@@ -710,15 +711,21 @@ function reproduce(view: ResultView, options: RunPageOptions): Block[] {
   ];
 }
 
-/** The command that starts the same task again, and what is missing for it; null if the repository is unknown, or without a program. */
+/**
+ * The command that starts the same task again, and what is missing for it; null if the repository is unknown,
+ * if a run without a known id may be running, or without a program.
+ */
 function startCommand(
-  { repository, repoId, harness, task, kind: { noun } }: ResultView,
+  view: ResultView,
   { program = "mogplex-ci", settings = [], campaign }: RunPageOptions,
 ): { text: string; command: string } | null {
   if (campaign !== undefined) {
     if (campaign.command === null) return null;
     return { text: `Start it again in campaign ${cutText(campaign.campaign, MAX_NAME)}`, command: campaign.command };
   }
+  // A new key would start a second agent beside the one that may be running.
+  if (mayHaveStarted(view)) return null;
+  const { repository, repoId, harness, task, kind: { noun } } = view;
   const repo = repository ?? repoId;
   if (repo === null || noun !== "run" || program === null) return null;
   const set = settings.filter(({ name, from }) => from !== "default" && REQUEST_SETTINGS.includes(name));

@@ -115,7 +115,7 @@ export async function startRun(
       async onEnd(ended) {
         if (ended.error instanceof NoRun) throw ended.error;
         doubts.isHidden = await isHidden(job, asked, wanted, { ended, signal: session?.signal });
-        const end = doubts.isHidden ? withError(ended, hiddenRun()) : await withdrawal.end(ended);
+        const end = doubts.isHidden ? hiddenEnd(ended) : await withdrawal.end(ended);
         doubts.isUnwanted = withdrawal.isOpen;
         return end;
       },
@@ -292,13 +292,14 @@ function openRun(runId: string, reason: string): MogplexError {
   }, "unavailable");
 }
 
-/** The error for a key whose run started from another prompt. */
-function hiddenRun(): MogplexError {
-  return new MogplexError({
+/** The end for a key whose run started from another prompt. */
+function hiddenEnd({ result, ...end }: JobEnd<RunResult>): JobEnd<RunResult> {
+  const error = new MogplexError({
     attempted: "start run",
     why: "the service has a run for this task already, which started from a different version of this thread",
     advice: "an agent may be running: look for it in the app",
   }, "usage");
+  return withError({ ...end, result: { ...result, mayExist: true } }, error);
 }
 
 function withError({ result, ...end }: JobEnd<RunResult>, error: MogplexError): JobEnd<RunResult> {

@@ -1402,9 +1402,12 @@ test("respond says that an agent may be running when its key has a run that star
   // Our note is removed and the title changed: the same key would come with another prompt.
   at.gitlab.notes = at.gitlab.notes.filter(({ author }) => author.id !== 77);
   at.gitlab.threads.set("merge_requests/7", { ...at.gitlab.threads.get("merge_requests/7"), title: "Another title" });
-  const { code, stderr } = await respond(at, payload(note));
+  const { code, stderr, files } = await respond(at, payload(note));
   expect({ code, runs: runsOf(at).length }).toEqual({ code: 2, runs: 1 });
   expect(stderr).toContain("an agent may be running: look for it in the app");
+  const page = [...files].find(([path]) => path.endsWith("run.html"))?.[1] ?? "";
+  expect([page.includes("n agent may be running"), page.includes("--new")]).toEqual([true, false]);
+  expect(ours(at)[0]).not.toContain("--new");
   expect(ours(at)[0]).toMatch(
     / none [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\nAn agent may be running\. Look for it in the app/,
   );
