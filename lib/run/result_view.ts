@@ -161,7 +161,7 @@ export function kindWords({ kind }: AnyResult): KindWords {
 }
 
 /** Whether something may have been started although no answer confirms it. */
-export function mayHaveStarted({ runId, mayExist }: AnyResult): boolean {
+export function mayHaveStarted({ runId, mayExist }: Pick<AnyResult, "runId" | "mayExist">): boolean {
   return runId === null && mayExist;
 }
 
@@ -279,6 +279,7 @@ type Common = Pick<
   | "durationMs"
   | "origin"
   | "resume"
+  | "mayExist"
 >;
 
 /** The part of a result that reports and the log show. Null and empty fields are not shown. */
