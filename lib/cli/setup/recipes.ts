@@ -470,7 +470,7 @@ ${GITLAB_ARTIFACTS}    reports:
           } schedule with the variable MOGPLEX_SCHEDULE=respond: Build > Pipeline schedules. ${ALLOW_VARIABLES}`,
         ],
         `Keep all other jobs out of these pipelines: ${keepOthersOut(notOfRespond(schedule))} ${TRIGGERS}`,
-        'Do not let anyone pass variables to pipelines: Settings > CI/CD > Variables, "No one allowed". Otherwise anyone with the trigger token can run code in the job. GitLab then refuses every trigger, API call and manual pipeline that passes variables.' +
+        'Do not let anyone pass variables to pipelines: Settings > CI/CD > Variables, "No one allowed". Otherwise anyone with the trigger token can run code in the job. This setting also refuses all other triggers, API calls and manual pipelines that pass variables.' +
         (schedule === "none" ? "" : " A schedule that you created before keeps its variable."),
         MAKE_LABEL,
         "After the commit, check the setup: run a new pipeline on the default branch (Build > Pipelines > New pipeline), and start its job mogplex-respond. The pipeline also runs your other jobs, including deployments, unless their rules exclude the source web.",

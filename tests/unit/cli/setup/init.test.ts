@@ -573,7 +573,9 @@ test("init --respond names what a protected secret needs in the job, and what ha
   expect(github.stdout).toContain("limited to the default branch, and add `environment: NAME` to the job: ");
   const gitlab = (await init(["gitlab", "--respond"])).stdout;
   expect(gitlab).toContain("If trigger tokens start other pipelines of this project, their jobs no longer start.");
-  expect(gitlab).toContain("GitLab then refuses every trigger, API call and manual pipeline that passes variables.");
+  expect(gitlab).toContain(
+    "This setting also refuses all other triggers, API calls and manual pipelines that pass variables.",
+  );
 });
 
 test("init --respond names the jobs of GitLab that also start in its pipelines, but not the agent of init, which is a button there", async () => {
