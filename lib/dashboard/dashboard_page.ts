@@ -37,7 +37,7 @@ import { OUTCOME_WORDS } from "../report/outcome_words.ts";
 import { dayText, dayTimeText, instantMs, roundSpanText, spanText } from "../run/result.ts";
 import { isUuid } from "../service/contract.ts";
 import { formatCount } from "../text/duration.ts";
-import { commandLine } from "../text/escape.ts";
+import { commandLine, encodePath } from "../text/escape.ts";
 import { cutText } from "../text/plain_text.ts";
 import {
   ageText,
@@ -231,7 +231,7 @@ function pageLink(page: string, words: Part): Html {
 
 function pageAddress(page: string): string {
   // With each part escaped it has no scheme, and without a leading "/" it has no host.
-  return page.replace(/^\/+/, "").split("/").map(encodeURIComponent).join("/");
+  return encodePath(page.replace(/^\/+/, ""));
 }
 
 // The last seven days.

@@ -3,6 +3,7 @@
  * @module
  */
 import * as z from "zod/mini";
+import { encodePath } from "../text/escape.ts";
 import { contentOf } from "./blob.ts";
 import type { ForgeClient } from "./client.ts";
 import { orNull, type WorkflowSearch, type WorkflowWanted } from "./threads.ts";
@@ -29,7 +30,7 @@ export async function findWorkflow(
     files.sort((a, b) => Number(first.test(b.name)) - Number(first.test(a.name)));
     let read = 0;
     for (const { path } of files.slice(0, MAX_FILES)) {
-      const address = path.split("/").map(encodeURIComponent).join("/");
+      const address = encodePath(path);
       const file = await orNull(client.get(what, `${repository}/contents/${address}`, fileSchema));
       const content = file === null ? null : contentOf(file);
       const text = content === null || content.length === 0 ? null : new TextDecoder().decode(content);

@@ -191,6 +191,11 @@ export function markdownBlock(text: string): string {
   return [`${fence}text`, ...lines, fence].map((line) => ` ${line}`).join("\n");
 }
 
+/** A path for an address: its parts are encoded, and its slashes stay. */
+export function encodePath(path: string): string {
+  return path.split("/").map(encodeURIComponent).join("/");
+}
+
 /** @param url Result of `webUrl`. @param text Trusted Markdown. @default the address, as code */
 export function markdownLink(url: string, text = markdownCode(url)): string {
   // `&` could start a reference (`&colon;`); the others could end the destination or the cell of a table.

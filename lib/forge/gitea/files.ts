@@ -4,7 +4,8 @@
  */
 import * as z from "zod/mini";
 import type { TreeReader } from "../../git/tree.ts";
-import { readBlob } from "../blob.ts";
+import { encodePath } from "../../text/escape.ts";
+import { readBlob, readHead } from "../blob.ts";
 import type { ForgeClient } from "../client.ts";
 import { readPages, wholeList } from "../pages.ts";
 import { orNull } from "../threads.ts";
@@ -25,19 +26,17 @@ export function giteaFiles(client: ForgeClient, repository: string): TreeReader 
   const path = `/repos/${repository}`;
 
   async function commitOf(branch: string): Promise<string | undefined> {
-    const name = branch.split("/").map(encodeURIComponent).join("/");
+    const name = encodePath(branch);
     const row = await orNull(client.get("read a branch", `${path}/branches/${name}`, branchSchema));
     return row?.name === branch ? row.commit?.id : undefined;
   }
 
+  async function defaultBranch(): Promise<string> {
+    return (await client.get(`read repository ${repository}`, path, repositorySchema)).default_branch;
+  }
+
   return {
-    async head(branch) {
-      const commit = branch === undefined ? undefined : await commitOf(branch);
-      if (commit !== undefined) return commit;
-      // The same 404 is the answer about a repository that is not shown.
-      const { default_branch } = await client.get(`read repository ${repository}`, path, repositorySchema);
-      return branch === undefined ? await commitOf(default_branch) ?? null : null;
-    },
+    head: (branch) => readHead(branch, commitOf, defaultBranch),
     async entry(_commit, folder, name) {
       const what = "read a folder";
       const isMatch = (each: { path: string }) => each.path === name;

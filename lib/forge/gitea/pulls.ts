@@ -4,6 +4,7 @@
  */
 import * as z from "zod/mini";
 import { MogplexError } from "../../errors.ts";
+import { encodePath } from "../../text/escape.ts";
 import { isSamePlace, readAddress } from "../address.ts";
 import type { Opinion, ReviewReading } from "../approvals.ts";
 import { type Check, checksState, isOwnCheck } from "../checks.ts";
@@ -247,7 +248,7 @@ export async function branchOf(client: ForgeClient, { repository, url }: PullReq
   return await client.getShown(
     `read the branch of pull request ${url}`,
     // The API takes slashes in branch names as they are.
-    `/repos/${repository}/branches/${name.split("/").map(encodeURIComponent).join("/")}`,
+    `/repos/${repository}/branches/${encodePath(name)}`,
     branchSchema,
   );
 }

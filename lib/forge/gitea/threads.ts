@@ -5,6 +5,7 @@
  */
 import * as z from "zod/mini";
 import { ApiError, MogplexError } from "../../errors.ts";
+import { encodePath } from "../../text/escape.ts";
 import type { Findings, FindingsOf, ForgeUser } from "../findings.ts";
 import { addressAt } from "../address.ts";
 import type { ForgeClient } from "../client.ts";
@@ -387,7 +388,7 @@ export class GiteaThreads implements Threads {
   }
 
   async branch(name: string) {
-    const path = `${this.#path}/branches/${name.split("/").map(encodeURIComponent).join("/")}`;
+    const path = `${this.#path}/branches/${encodePath(name)}`;
     const branch = await orNull(this.#client.get("read a branch", path, branchSchema));
     if (branch === null || branch.name !== name) return null;
     return { isProtected: branch.protected, commit: branch.commit?.id ?? null };

@@ -5,6 +5,7 @@
  */
 import * as z from "zod/mini";
 import { MogplexError } from "../../errors.ts";
+import { encodePath } from "../../text/escape.ts";
 import type { ForgeClient } from "../client.ts";
 import { deleteBranchAt } from "../delete_branch.ts";
 import type { ForgeUser } from "../findings.ts";
@@ -247,7 +248,7 @@ export const GITEA_WRITES: ForgeWrites = {
     await client.send(`close pull request ${address.url}`, pathOf(address), how);
   },
   async deleteBranch(client, { repository }, branch, commit) {
-    const path = `/repos/${repository}/branches/${branch.split("/").map(encodeURIComponent).join("/")}`;
+    const path = `/repos/${repository}/branches/${encodePath(branch)}`;
     return await deleteBranchAt(client, { name: `branch "${branch}" of ${repository}`, path, commit });
   },
   me,

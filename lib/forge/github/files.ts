@@ -5,7 +5,8 @@
 import * as z from "zod/mini";
 import { ApiError, MogplexError } from "../../errors.ts";
 import type { TreeFolder, TreeReader } from "../../git/tree.ts";
-import { readBlob } from "../blob.ts";
+import { encodePath } from "../../text/escape.ts";
+import { readBlob, readHead } from "../blob.ts";
 import type { ForgeClient } from "../client.ts";
 import { restOf } from "./address.ts";
 
@@ -30,7 +31,7 @@ export function githubFiles(client: ForgeClient, repository: string): TreeReader
   }
 
   async function commitOf(branch: string): Promise<string | undefined> {
-    const name = branch.split("/").map(encodeURIComponent).join("/");
+    const name = encodePath(branch);
     try {
       const { ref, object } = await client.get("read a branch", `${path}/git/ref/heads/${name}`, referenceSchema);
       return ref === `refs/heads/${branch}` ? object.sha : undefined;
@@ -41,13 +42,7 @@ export function githubFiles(client: ForgeClient, repository: string): TreeReader
   }
 
   return {
-    async head(branch) {
-      const commit = branch === undefined ? undefined : await commitOf(branch);
-      if (commit !== undefined) return commit;
-      // The same 404 is the answer about a repository that is not shown.
-      const name = await defaultBranch();
-      return branch === undefined ? await commitOf(name) ?? null : null;
-    },
+    head: (branch) => readHead(branch, commitOf, defaultBranch),
     async entry(_commit, folder: TreeFolder, name) {
       const what = "read a folder";
       const { tree, truncated } = await client.get(what, `${path}/git/trees/${folder.id}`, treeSchema);

@@ -6,6 +6,7 @@
  */
 import * as z from "zod/mini";
 import { isObject } from "../../lookup.ts";
+import { encodePath } from "../../text/escape.ts";
 import type { ForgeClient } from "../client.ts";
 import type { ForgeUser } from "../findings.ts";
 import type { PullRequestAddress } from "../model.ts";
@@ -262,7 +263,7 @@ async function deleteBranch(
   branch: string,
   commit: string,
 ): Promise<"deleted" | "moved" | "gone"> {
-  const name = branch.split("/").map(encodeURIComponent).join("/");
+  const name = encodePath(branch);
   const base = `${restOf(client.api)}/repos/${repository}/git`;
   const what = `read branch "${branch}" of ${repository}`;
   const ref = await orNull(client.get(what, `${base}/ref/heads/${name}`, refSchema));

@@ -4,7 +4,7 @@
  */
 import * as z from "zod/mini";
 import type { TreeReader } from "../../git/tree.ts";
-import { readBlob } from "../blob.ts";
+import { readBlob, readHead } from "../blob.ts";
 import type { ForgeClient } from "../client.ts";
 import { readList, wholeList } from "../pages.ts";
 import { orNull } from "../threads.ts";
@@ -23,14 +23,12 @@ export function gitlabFiles(client: ForgeClient, project: string): TreeReader {
     return row?.name === branch ? row.commit?.id : undefined;
   }
 
+  async function defaultBranch(): Promise<string | null | undefined> {
+    return (await client.get(`read project ${project}`, path, projectSchema)).default_branch;
+  }
+
   return {
-    async head(branch) {
-      const commit = branch === undefined ? undefined : await commitOf(branch);
-      if (commit !== undefined) return commit;
-      // The same 404 is the answer about a project that is not shown.
-      const { default_branch } = await client.get(`read project ${project}`, path, projectSchema);
-      return branch === undefined && default_branch ? await commitOf(default_branch) ?? null : null;
-    },
+    head: (branch) => readHead(branch, commitOf, defaultBranch),
     async entry(commit, folder, name) {
       const what = "read a folder";
       const query = new URLSearchParams({ ref: commit, ...(folder.path !== "" && { path: folder.path }) });
