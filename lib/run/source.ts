@@ -264,7 +264,7 @@ interface Moment {
 const FIRST_DELAYS_MS: readonly number[] = [1_000, 2_000, 3_000];
 
 /** Delays after the last event of a run, in milliseconds. Source: design, "Following a run": the event comes before the status. */
-const ENDING_MS: readonly number[] = [300, 600, 1_200, 2_400, 5_000];
+export const ENDING_MS: readonly number[] = [300, 600, 1_200, 2_400, 5_000];
 
 /** How long a run is treated as young, in milliseconds: its sandbox boots, so it rarely ends. */
 const STARTUP_MS = 60_000;

@@ -16,10 +16,14 @@ import type { StreamStep } from "../service/event_stream.ts";
 import { type News, type Reader, SeenIds } from "./events.ts";
 import { streamRefusal } from "../service/stream.ts";
 import { hasEnded, isTerminalType } from "./result.ts";
-import { type CadenceEvent, lookUntilSeen, PollingSource, type Source, type SourceOptions } from "./source.ts";
-
-/** Delays of reads after the last event, in milliseconds. Source: design, "Following a run": the event comes before the status. */
-const ENDING_MS: readonly number[] = [300, 600, 1_200, 2_400, 5_000];
+import {
+  type CadenceEvent,
+  ENDING_MS,
+  lookUntilSeen,
+  PollingSource,
+  type Source,
+  type SourceOptions,
+} from "./source.ts";
 
 /** Time of polling after which a failed stream is tried again, in milliseconds. Source: as above. */
 const PROBE_MS = 300_000;
