@@ -211,6 +211,12 @@ function lastLineText({ lastLine }: Pick<RunEntry, "lastLine">): string {
   return lastLine === null ? "" : punctuated(`Last line of the agent: “${lastLine}”`, ".");
 }
 
+/** The first five names, with an ellipsis if there are more. @param count How many there are. @default all are here */
+function firstNames(names: readonly string[], count = names.length): string {
+  const first = names.slice(0, 5);
+  return `${first.join(", ")}${count > first.length ? ", …" : ""}`;
+}
+
 /** The reason, or null if it only repeats that the run waits for an answer. */
 function whyOf({ outcome, reason }: Pick<RunEntry, "outcome" | "reason">): string | null {
   return outcome === "awaiting_input" ? null : reason;
@@ -219,7 +225,7 @@ function whyOf({ outcome, reason }: Pick<RunEntry, "outcome" | "reason">): strin
 /** What to do about the questions of items. @param count How many items. */
 function answerText(names: readonly string[], count: number): string {
   const advice = count === 1 ? "answer the run in the app, or cancel it" : "answer the runs in the app, or cancel them";
-  return `${names.join(", ")}${count > names.length ? ", …" : ""}: ${advice}.`;
+  return `${firstNames(names, count)}: ${advice}.`;
 }
 
 function capital(text: string): string {
@@ -319,17 +325,16 @@ function ofSilence({ runs, silentJobs, at }: DashboardData): Concern[] {
   const msOf = ({ lastAt }: SilentJob) => nowMs - (instantMs(lastAt) ?? nowMs);
   const advice = "Check the schedules and the token.";
   if (silentJobs.length > MAX_SILENT) {
-    const names = silentJobs.slice(0, 5).map((silent) =>
+    const names = silentJobs.map((silent) =>
       `${silentName(silent, silentJobs)} (${ageText(msOf(silent))}${silent.outcome === "failed" ? ", failed" : ""})`
     );
-    const more = silentJobs.length > 5 ? ", …" : "";
     const link = { words: "Show", part: "repositories" };
     return [
       concern(
         "job",
         "bad",
         `${silentJobs.length} regular jobs have stopped running`,
-        `${names.join(", ")}${more}. ${advice}`,
+        `${firstNames(names)}. ${advice}`,
         { link },
       ),
     ];
@@ -386,7 +391,7 @@ function ofUnfinishedRuns({ runs, lists, at }: DashboardData): Concern[] {
     length === 1
       ? "1 run was not finished when its job ended, and its state is unknown"
       : `${length} runs were not finished when their jobs ended, and their state is unknown`,
-    `${names.slice(0, 5).join(", ")}${names.length > 5 ? ", …" : ""}. ${lists.openRuns.why ?? ""}`.trim(),
+    `${firstNames(names)}. ${lists.openRuns.why ?? ""}`.trim(),
     { link: { words: "Show", part: "runs" } },
   )];
 }
@@ -439,9 +444,7 @@ function ofCauses({ campaigns, origin }: DashboardData): Concern[] {
         `${formatCount(items, "item")} of ${titled(campaign)} ${items === 1 ? one : many}`,
         isQuestion
           ? answerText(names, items)
-          : `${cause === "" ? "" : `${punctuated(cause, ":")} `}${names.join(", ")}${
-            items > names.length ? ", …" : ""
-          }`,
+          : `${cause === "" ? "" : `${punctuated(cause, ":")} `}${firstNames(names, items)}`,
         {
           at: instantMs(at),
           lasts: isQuestion,
@@ -469,7 +472,7 @@ function ofCampaignRuns({ runs, campaigns, at, origin }: DashboardData): Concern
     const { length } = itemRuns;
     const run = itemRuns.find((each) => each.reason !== null || each.lastLine !== null);
     const reason = run?.reason ?? null;
-    const names = itemRuns.slice(0, 5).map(({ repository, runId }) => repository ?? runId ?? "");
+    const names = itemRuns.map(({ repository, runId }) => repository ?? runId ?? "");
     const [newest] = itemRuns;
     return concern(
       isQuestion ? "decision" : "item",
@@ -478,7 +481,7 @@ function ofCampaignRuns({ runs, campaigns, at, origin }: DashboardData): Concern
       isQuestion ? answerText(names, length) : [
         reason === null ? "" : `${length === 1 ? "" : "Last failure: "}${sentenceOf(reason)}`,
         run === undefined ? "" : lastLineText(run),
-        `${names.join(", ")}${length > 5 ? ", …" : ""}`,
+        firstNames(names),
       ].filter(Boolean).join(" "),
       {
         at: newest === undefined ? null : momentOf(newest),
@@ -667,9 +670,7 @@ function ofFiles({ lists, fileProblems, pullRequests, covers }: DashboardData): 
       "source",
       "bad",
       `Not all runs of ${names.length === 1 ? names[0] : `${names.length} projects`} were collected`,
-      `${sentenceOf(why)}${
-        names.length === 1 ? "" : ` ${names.slice(0, 5).join(", ")}${names.length > 5 ? ", …" : ""}`
-      }`,
+      `${sentenceOf(why)}${names.length === 1 ? "" : ` ${firstNames(names)}`}`,
       { link },
     );
   });

@@ -14,12 +14,7 @@ import {
 } from "./data.ts";
 
 /** A pull request that a file names, with what the file says of it. */
-export interface NamedPull {
-  url: string;
-  repository: string | null;
-  task: string | null;
-  campaign: string | null;
-  openedAt: string | null;
+export interface NamedPull extends Pick<PullRequestEntry, "url" | "repository" | "task" | "campaign" | "openedAt"> {
   /** What the campaign has read from the forge; null for a single run. */
   known: Pick<PullRequestEntry, "state" | "checks" | "review" | "conflict" | "owner"> | null;
 }
