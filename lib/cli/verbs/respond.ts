@@ -121,14 +121,14 @@ export async function respond(program: Context): Promise<number> {
   const context = toldOnce(program);
   const { flags, option, io, clock, platform, writer } = context;
   const same = readJob(context);
-  const onWait = noteWaits(context);
+  const onWait = noteWaits(program);
   const job: RespondJob = {
     ...same,
     io,
     clock,
     platform,
     writer,
-    openForge: () => openJobForge(context, onWait),
+    openForge: () => openJobForge(program, onWait),
     // Reading it sends nothing, and needs no warning.
     token: program.connection().token,
     openService: (timeoutMs) => openOneShot(context, timeoutMs),
