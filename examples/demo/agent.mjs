@@ -25,7 +25,7 @@ await say("I am a script. I look for calls of substr.");
 
 const NUMBER = String.raw`-?\d+`;
 const TERM = String.raw`[\w$]+(?: [-+] \d+)?`;
-/** Rewrites that keep the meaning for every text and every length of 0 or more. Other calls are not changed, but printed. */
+/** Rewrites that keep the meaning for every text and every length of 0 or more. Other calls are printed, not changed. */
 const rewrites = [
   // From an index to the end, and the last n characters: slice() counts in the same way.
   [new RegExp(String.raw`\.substr\((${NUMBER})\)`, "g"), (_, from) => `.slice(${from})`],

@@ -286,7 +286,7 @@ async function refuseWriters({ client }: CollectOptions, reader: Reader): Promis
   }
   throw new UsageError({
     attempted: "make a dashboard",
-    why: "the token can start runs or automations, and a dashboard only reads",
+    why: "the token can start runs or automations, but a dashboard only reads",
     advice: "give it a token with only the scope read (Settings > Mogplex Keys), or --allow-write-token",
   });
 }

@@ -936,7 +936,7 @@ function sources({ runs, lists, fileProblems, covers, repositories }: DashboardD
   }${incomplete.length === 0 ? "all of them are complete." : "not complete:"}</p>${
     incomplete.length > 0 &&
     markup`<ul>${incomplete.map((name) => markup`<li>${LIST_WORDS[name]}: ${bare(lists[name].why ?? "")}</li>`)}</ul>`
-  }${problemList("Projects whose runs were not all collected", problems("project"))}${
+  }${problemList("Projects with runs that were not collected", problems("project"))}${
     problemList("Files that could not be used", problems("file"))
   }</div>`;
 }

@@ -62,7 +62,7 @@ function service(data: DashboardData): Family[] {
     {
       name: "sandbox_age_max_seconds",
       unit: "seconds",
-      help: "Age of the oldest sandbox of each status.",
+      help: "Age of the oldest sandbox in each status.",
       // Two long statuses may be equal after the cut. Ages cannot be added, so one of them is used.
       samples: [
         ...new Map([...ages].map(([status, ms]) => [labelText(status), [status, ms] as const]))
@@ -81,7 +81,7 @@ function service(data: DashboardData): Family[] {
     ),
     {
       name: "automation_runs_failed",
-      help: "Failed runs among the last runs of an automation, at most 50.",
+      help: "Failed runs among the last runs of an automation (at most 50).",
       samples: added(read.map(({ name, runs }) => [{ automation: name }, runs?.failed ?? 0])),
     },
     {
@@ -133,18 +133,18 @@ function pulls({ pullRequests, at }: DashboardData): Family[] {
     ),
     single(
       "pull_requests_merged_last_week",
-      "Pull requests that were merged in the last 7 days, of those that could be read.",
+      "Pull requests merged in the last 7 days, among those that could be read.",
       merged?.last ?? null,
     ),
     single(
       "pull_requests_waiting",
-      "Pull requests that are open, of those that could be read.",
+      "Open pull requests, among those that could be read.",
       waiting?.last ?? null,
     ),
     {
       ...single(
         "pull_requests_waiting_age_max_seconds",
-        "Age of the oldest open pull request, of those that could be read.",
+        "Age of the oldest open pull request, among those that could be read.",
         waiting !== null && ages.length > 0 ? ages.reduce((a, b) => Math.max(a, b)) / 1_000 : null,
       ),
       unit: "seconds",
@@ -183,12 +183,13 @@ function files(data: DashboardData): Family[] {
   return [
     {
       name: "runs",
-      help: "Runs whose files were given, by outcome as the service reports it.",
+      help: "Runs in the files, by the outcome that the service reports.",
       samples: byWord(runs, "outcome", (run) => run.outcome),
     },
     {
       name: "runs_last_week",
-      help: "Runs of the last 7 days, by outcome. unfinished: not finished when its job ended; nothing more is known.",
+      help:
+        "Runs of the last 7 days, by outcome. unfinished: the run had not finished when its job ended; its result is unknown.",
       samples: Object.entries(days.last).flatMap(([outcome, count]): Sample[] =>
         OUTCOMES.includes(outcome) ? [[{ outcome: snakeCase(outcome) }, count ?? 0]] : []
       ),
@@ -231,7 +232,7 @@ function files(data: DashboardData): Family[] {
     },
     single(
       "projects_unread",
-      "Projects whose runs could not all be collected.",
+      "Projects for which not all runs could be collected.",
       fileProblems.filter(({ kind }) => kind === "project").length,
     ),
     single("files_unread", "Files that could not be used.", fileProblems.filter(({ kind }) => kind === "file").length),

@@ -92,7 +92,7 @@ function splitExec(args: readonly string[]): { before: readonly string[]; comman
   throw new UsageError({
     attempted: `parse arguments of ${NAME} ${EXEC}`,
     why: "there is no command",
-    advice: `write it behind two dashes: ${NAME} ${EXEC} [flags] -- COMMAND`,
+    advice: `write it after two dashes: ${NAME} ${EXEC} [flags] -- COMMAND`,
   });
 }
 
@@ -108,7 +108,7 @@ function helpText(): string {
     "--harness also projects, the directory of their Git repositories.",
     "Its page at the url shows runs, events and pull requests. Requests are logged on standard error.",
     "",
-    "exec: serves it while COMMAND runs, and ends with its code. COMMAND gets MOGPLEX_URL, MOGPLEX_API_KEY,",
+    "exec: serves it while COMMAND runs, and exits with its code. COMMAND gets MOGPLEX_URL, MOGPLEX_API_KEY,",
     "MOGPLEX_REPO_ID (the first repository), MOGPLEX_DEV=1, and MOGPLEX_DEV_START_LIMITS=off with --start-limits off.",
     "",
     ...rows,

@@ -157,7 +157,7 @@ export const FLAGS: readonly Flag[] = [
   {
     name: "sandbox-limit",
     value: "N",
-    help: "fail runs that need more than N active sandboxes of a user (no limit; the service's is 3)",
+    help: "fail runs if a user would have more than N active sandboxes (no limit; the service's is 3)",
   },
   {
     name: "sandbox-linger",
@@ -174,7 +174,7 @@ export const FLAGS: readonly Flag[] = [
     name: "scenario",
     value: "NAME|FILE",
     multiple: true,
-    help: "scenario to play; the first one that matches a run plays (success)",
+    help: "scenario to play; the first one that matches a run is used (success)",
   },
   { name: "speed", value: "FACTOR", help: "divide all times of scenarios by FACTOR (1)" },
   {
@@ -196,7 +196,7 @@ export const FLAGS: readonly Flag[] = [
     name: "start-limits",
     value: "on|off",
     help:
-      "off: any number of starts, to try a whole campaign (on); also set MOGPLEX_DEV_START_LIMITS=off for the program",
+      "off: allow any number of starts, to try a whole campaign (on); also set MOGPLEX_DEV_START_LIMITS=off for the program",
   },
   { name: "start-limit-scope", value: "token|user", help: "owner of a start limit (token)" },
   { name: "quiet", help: "log no requests, and no note of exec, on standard error" },
@@ -207,7 +207,7 @@ export const FLAGS: readonly Flag[] = [
 export function readOptions(io: Io, flags: ParsedFlags): StartEmulatorOptions {
   const revision = readRevision(flags);
   const seconds = number(flags, "time-limit", (value) => value > 0, "give seconds above 0");
-  const linger = number(flags, "sandbox-linger", (value) => value >= 0, "use 0 or more seconds");
+  const linger = number(flags, "sandbox-linger", (value) => value >= 0, "use 0 seconds or more");
   const faults = flags.get("faults");
   const seed = number(flags, "seed", Number.isSafeInteger, "give a whole number") ?? 1;
   const repos: LocalRepo[] = pair(flags, "repo", "OWNER/NAME=PATH").map(([fullName, path]) => ({ fullName, path }));
@@ -338,7 +338,7 @@ function number(
   if (text === undefined) return undefined;
   const value = Number(text);
   if (text.trim() !== "" && Number.isFinite(value) && valid(value)) return value;
-  throw badArgument(`bad value of "--${name}": current value is "${text}"`, advice);
+  throw badArgument(`bad value for "--${name}": current value is "${text}"`, advice);
 }
 
 function choice<T extends string>(flags: ParsedFlags, name: string, choices: readonly T[]): T | undefined {

@@ -25,7 +25,7 @@ interface ForgeCheckOptions {
 export async function checkForge({ isCi, agent, open, allowUsers, label }: ForgeCheckOptions): Promise<Check[]> {
   const names = ["rights", "notes", "label", "branch", "trigger", "schedule", "trigger-variables"];
   if (!isCi) {
-    const why = "only a job on the forge can check these: run doctor in a job, too";
+    const why = "these can be checked only in a job on the forge: also run doctor in a job";
     return ["forge", ...names].map((name) => skipped(name, why));
   }
   const opened = await tried(async () => {
@@ -111,10 +111,13 @@ async function checkNames(threads: Threads, allowed: readonly string[]): Promise
   if (powerless.length > 0) {
     const who = `${powerless.join(", ")} ${
       powerless.length === 1 ? "is" : "are"
-    } in --allow-users (${list}), and cannot push`;
+    } in --allow-users (${list}), but cannot push`;
     return warning(name, who, "They can still start agents: remove the names of those who should not");
   }
-  return ok(name, `${list} can ask; in this form, --allow-users refuses an account that takes over a name`);
+  return ok(
+    name,
+    `${list} can ask; in this form, --allow-users rejects an account that takes over the name of another`,
+  );
 }
 
 async function checkLabel(read: ForgeCheckOptions["label"], threads: Threads): Promise<Check> {
@@ -160,7 +163,7 @@ export async function checkBranch(threads: Threads, branch: string): Promise<Che
   if (answer.value.isProtected) return ok(name, `${quotedName} is protected`);
   return warning(
     name,
-    `the default branch ${quotedName} is not protected; agents do not work on it, but other users can change it`,
+    `the default branch ${quotedName} is not protected; agents do not work on it, but users can change it`,
     "Protect it, so that nobody changes it without a review",
   );
 }

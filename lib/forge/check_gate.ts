@@ -24,7 +24,7 @@ export async function checkGate({ isThere, open, judge }: GateCheckOptions): Pro
   const names = ["rights", "status", "pull-request", "branch"];
   if (!isThere) {
     const why =
-      "only a job on the forge can check these: run doctor in a job, or name a pull request with --pull-request";
+      "these can be checked only in a job on the forge: run doctor in a job, or name a pull request with --pull-request";
     return ["forge", ...names].map((name) => skipped(name, why));
   }
   const opened = await tried(async () => {

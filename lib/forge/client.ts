@@ -166,12 +166,13 @@ export class ForgeClient {
     if (status >= 500) return [`${this.system} has a problem`, UnavailableError];
     if (status < 300) return [`the answer is not from ${this.system}'s API`, UnavailableError];
     if (status < 400) {
-      const why = "the answer is a redirect, which would lose the token: has the host moved, or does it need a login?";
+      const why =
+        "the answer is a redirect, and following it would lose the token: has the host moved, or does it need a login?";
       return [why, ApiError];
     }
     if (status === 407 || isPage(answer)) {
       const what = `something in between, such as a proxy, answered instead of ${this.system}`;
-      return [`${what}: let the host through, or name it in NO_PROXY`, UnavailableError];
+      return [`${what}: let requests to the host through, or list it in NO_PROXY`, UnavailableError];
     }
     if (status === 401) return [`${this.system} refuses ${token}, which is unknown, expired or revoked`, ApiError];
     // Source: GitHub, "Authenticating with single sign-on", header `X-GitHub-SSO`.
@@ -229,7 +230,7 @@ export class ForgeClient {
     const { what, path, body, method = body === undefined ? "GET" : "POST" } = call;
     if (this.requests >= BUDGET) {
       throw new MogplexError(
-        { attempted: what, why: `the limit of ${BUDGET} requests is reached` },
+        { attempted: what, why: `the limit of ${BUDGET} requests has been reached` },
         "unavailable",
       );
     }

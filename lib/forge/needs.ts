@@ -31,7 +31,7 @@ function needsOf({ state, draft, checks, review, conflict, isBehind, problem }: 
     conflict === true && "it conflicts with its target",
     isBehind && "it is behind its target",
     checks === "red" && "its checks are red",
-    checks === "pending" && "its checks are not finished",
+    checks === "pending" && "its checks have not finished",
     review === "changes-requested" && "a review requests changes",
   ].filter((need) => need !== false);
   const unknown = problem === null ? "" : ` ${problem}.`;

@@ -504,7 +504,7 @@ function mergeTokenOf(env: ReadEnv, text: string): [host: string, token: ForgeTo
   const attempted = `use ${MERGE_TOKEN_VARIABLE}`;
   const { host, variable } = parseHost(text, attempted);
   if (variable === undefined) {
-    const advice = `write ${host}=VARIABLE, with the name of the variable that holds the token`;
+    const advice = `write ${host}=VARIABLE, where VARIABLE is the name of the variable that holds the token`;
     throw new UsageError({ attempted, why: "a host has no variable", value: JSON.stringify(host), advice });
   }
   const token = usable(env, variable);
@@ -522,12 +522,12 @@ function tokenOfHost(forges: readonly TokenForge[], env: ReadEnv, text: string):
   });
   const [only, other] = tokens;
   if (only === undefined) {
-    throw refuse(text, `there is no token in ${names.join(" or ")}`, "set the variable, or leave the flag out");
+    throw refuse(text, `there is no token in ${names.join(" or ")}`, "set the variable, or leave out the flag");
   }
   if (other !== undefined) {
     throw refuse(
       text,
-      `${tokens.map(({ name }) => name).join(" and ")} are set, and only one can be sent there`,
+      `${tokens.map(({ name }) => name).join(" and ")} are set, but only one can be sent there`,
       `name it: ${tokens.map(({ name }) => `${host}=${name}`).join(" or ")}`,
     );
   }

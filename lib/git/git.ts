@@ -296,9 +296,9 @@ const TOKEN =
   "check the address, and put a token that can write to this branch into MOGPLEX_GIT_TOKEN; a protected branch must allow it to push";
 const ADDRESS = "check the address, and whether the token in MOGPLEX_GIT_TOKEN can see the repository";
 const BRANCH = "name another branch with --home, or remove the one that is in its way";
-const PROXY = "let the proxy pass the host through, or name it in NO_PROXY";
+const PROXY = "allow the host in the proxy, or list it in NO_PROXY";
 const TRUST =
-  "put the certificates of the server's authority into GIT_SSL_CAINFO or SSL_CERT_FILE, or its host key in known_hosts";
+  "name the file with the certificates of the server's authority in GIT_SSL_CAINFO or SSL_CERT_FILE, or put the server's host key into known_hosts";
 const SERVER = "allow it in the settings of the repository, or name another one with --home";
 
 /** Refusals that only a person can fix, with advice. The first match wins. Each with its source. */

@@ -163,7 +163,7 @@ export class GitBranch {
    * @throws {MogplexError} with exit code 69 if the repository is unreachable, 2 if it must not be read.
    */
   async checkUnmoved(): Promise<void> {
-    const attempted = `look at branch ${JSON.stringify(this.#branch)} of ${JSON.stringify(this.#remote)}`;
+    const attempted = `read branch ${JSON.stringify(this.#branch)} of ${JSON.stringify(this.#remote)}`;
     const name = `refs/heads/${this.#branch}`;
     const { stdout } = await this.#ask(attempted, ["ls-remote", "-q", "--", this.#remote, name], () => false);
     const list = new TextDecoder().decode(stdout);
@@ -351,14 +351,14 @@ function checkUrl(text: string, url: URL): void {
   }
   if (url.search !== "" || url.hash !== "") throw refused(text, "it has a query or a fragment", `write ${FORMS}`);
   if (url.protocol === "ssh:" && !SSH_PLACE.test(`${url.username === "" ? "" : `${url.username}@`}${url.hostname}`)) {
-    throw refused(text, "user or host has a character that is not allowed", `write ${FORMS}`);
+    throw refused(text, "the user or host has a character that is not allowed", `write ${FORMS}`);
   }
 }
 
 function withCredentials(text: string): UsageError {
   return refused(
     text,
-    "it contains credentials, which processes and logs would show",
+    "it contains credentials, which would be visible in process lists and logs",
     "remove them, and put the password into MOGPLEX_GIT_TOKEN",
   );
 }

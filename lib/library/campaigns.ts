@@ -406,7 +406,7 @@ function checkSettings(source: CampaignSource, settings: CampaignSettings): void
     attempted,
     why: "'home' must be a directory, git:REMOTE#BRANCH, or a home in memory",
     value: typeof home === "string" ? JSON.stringify(home) : `it is ${home === null ? "null" : typeof home}`,
-    advice: "write memoryHome() for one in memory, ./memory for a directory of this name",
+    advice: "use memoryHome() for a home in memory, or ./memory for a directory of this name",
   });
 }
 

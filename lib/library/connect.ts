@@ -136,7 +136,7 @@ function checkHeaders(headers: object, attempted = ATTEMPTED): Record<string, st
     if (lookup(OUR_HEADERS, name.toLowerCase()) !== undefined) {
       throw new UsageError({
         attempted,
-        why: `'headers' must not have ${quotedName}, which the toolkit sets itself`,
+        why: `'headers' must not contain ${quotedName}, which the toolkit sets itself`,
       });
     }
     try {

@@ -119,7 +119,7 @@ class LeftHandle extends DOMException {
  */
 export function leftSentence(reason: unknown): string | undefined {
   if (!(reason instanceof LeftHandle)) return undefined;
-  return "Following ended when the last loop was left, or at the end of `await using`";
+  return "Following stopped when the last loop ended, or at the end of `await using`";
 }
 
 /** A loop over a handle: which item of the log it gets next, and whether it is over. */

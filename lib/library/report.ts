@@ -349,7 +349,7 @@ export function createLogText(options: MaskOptions = {}): LogText {
       if (kind !== "undefined" && kind !== "function" && kind !== "symbol") return jsonLine(redactValue(value, redact));
       throw new UsageError({
         attempted: "make a line of JSON",
-        why: "the value cannot be written in JSON",
+        why: "the value cannot be written as JSON",
         value: kind,
       });
     },

@@ -196,7 +196,7 @@ function events({ seen, missed, windowFull }: RunResult["eventCount"], omitted: 
   const notes = [
     ...(omitted > 0 ? [`${omitted} earlier events are only in events.ndjson`] : []),
     ...(missed ? ["some were missed"] : []),
-    ...(windowFull ? ["the feed is full, later ones are not visible"] : []),
+    ...(windowFull ? ["the feed is full; later events are not visible"] : []),
   ];
   return [`${seen} seen`, ...notes].join("; ");
 }

@@ -120,7 +120,7 @@ function timeFamilies({ durationMs, times, phases, waits, kind: { noun } }: Resu
     },
     {
       name: "waits",
-      help: "Times that a request was held back or repeated, by cause.",
+      help: "Number of times that a request was held back or repeated, by cause.",
       samples: causes.map((cause) => [{ cause }, wait(cause)?.count ?? 0]),
     },
     {

@@ -163,9 +163,9 @@ function summaryOf(view: ResultView, { earlier }: RunPageOptions): Part {
 
 // By exit code, for jobs without a verdict of the service. A text that ends in a colon is followed by what happened to the start.
 const AFTER_ERRORS: readonly (readonly [code: number, text: string])[] = [
-  [EXIT.usage, "Fix what the reason names, then start the job again. A retry alone changes nothing."],
+  [EXIT.usage, "Fix the problem that the reason names, then start the job again. A retry alone does not help."],
   [EXIT.unavailable, "Check that the service and the network are up, then retry the job: "],
-  [EXIT.rateLimited, "Wait until the limit allows more, then retry the job: "],
+  [EXIT.rateLimited, "Wait until the limit resets, then retry the job: "],
   [EXIT.internal, "Report this as a bug in the toolkit, with the job's log."],
 ];
 
@@ -177,7 +177,7 @@ function nextOf(view: ResultView): string | undefined {
     return AFTER_ERRORS.find(([code]) => code === exitCode)?.[1].replace(/ $/, ` ${start}`);
   }
   const texts: Readonly<Partial<Record<string, string>>> = {
-    failed: `Fix what the reason names. If a second try can help, start the ${noun} again.`,
+    failed: `Fix the problem that the reason names. If another attempt can help, start the ${noun} again.`,
     cancelled: `The ${noun} was cancelled. Start it again if it is still wanted.`,
     deadline: `The ${noun} may still be running: follow it again.`,
     interrupted: resume === null ? `Start the ${noun} again if it is still wanted.` : `Follow the ${noun} again.`,
@@ -295,7 +295,7 @@ function successCall(view: ResultView, tone: Tone): Html {
     ? null
     : git?.branch.pushed
     ? "No pull request is known. Check the branch."
-    : "No event names a branch or a pull request. Check the repository for the agent's work.";
+    : "No event names a branch or pull request. Look in the repository for the agent's work.";
   return call({ id: "why", tone, heading, line: [files, line] });
 }
 
@@ -579,7 +579,7 @@ function eventNotes({ eventsOmitted, eventCount, events, kind: { noun } }: Resul
   const { seen = 0, missed = false, windowFull = false } = eventCount ?? {};
   const hidden = eventsOmitted + Math.max(0, events.length - MAX_EVENTS);
   const more = [
-    ...(hidden > 0 ? [`${hidden} of them are not on this page; the report ndjson has all.`] : []),
+    ...(hidden > 0 ? [`${hidden} of them are not on this page; the report ndjson has all of them.`] : []),
     ...(missed ? ["Some were missed."] : []),
     ...(windowFull ? ["The service shows 200 events: later ones could not be seen."] : []),
   ];

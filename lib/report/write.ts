@@ -206,7 +206,7 @@ export type ReportFormatName =
 /** The formats, by the name that `--report` takes. */
 export const REPORT_FORMATS = {
   json: { file: REPORT_FILES.json, help: "the result for programs (JSON Schema in the package)", render: renderJson },
-  ndjson: { file: REPORT_FILES.ndjson, help: "every event, one JSON object per line", render: renderNdjson },
+  ndjson: { file: REPORT_FILES.ndjson, help: "all events, one JSON object per line", render: renderNdjson },
   dotenv: { file: REPORT_FILES.dotenv, help: "`MOGPLEX_…` variables for later GitLab jobs", render: renderDotenv },
   markdown: { file: REPORT_FILES.markdown, help: "summary for people", render: renderMarkdown },
   html: { file: REPORT_FILES.html, help: "page for a browser", render: renderRunPage },

@@ -690,7 +690,7 @@ function checkedTask(text: string, of: AskId, name: string): Task | { reason: st
 /** The forge's words for checks that are not red. */
 const CHECKS = {
   green: "they are green",
-  pending: "they are not finished",
+  pending: "they have not finished",
   none: "there are none",
   unknown: "the forge does not show them",
 } as const;

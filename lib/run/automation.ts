@@ -441,7 +441,7 @@ function checkReplay(
     {
       attempted: `trigger automation "${automationId}"`,
       why: `the idempotency key ${JSON.stringify(idempotencyKey)} belongs to run "${run.id}" ${what}`,
-      advice: "a key cannot be used again, so give another idempotency key",
+      advice: "a key can be used only once, so give another idempotency key",
     },
     "usage",
     { status: 202, code: null, requestId: null, retryAfterMs: null },

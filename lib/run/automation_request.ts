@@ -108,7 +108,7 @@ function prefixed(prefix: string, automationId: string, key: StartKey): StartKey
   if (key.key.startsWith(prefix)) return key;
   const attempted = "use idempotency key";
   if (PRINTED_KEY.test(key.key) || key.key.startsWith(`${automationId}/`)) {
-    const why = "it is the key of another automation or repository";
+    const why = "it belongs to another automation or repository";
     throw new UsageError({
       attempted,
       why,

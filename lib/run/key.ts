@@ -172,7 +172,7 @@ function checkKeyOptions(what: string, { keyScope, keyPart, idempotencyKey }: Ke
     throw new UsageError({ attempted: what, why, value: `it has ${keyPart.length}` });
   }
   if (idempotencyKey !== undefined && (keyScope !== undefined || keyPart !== undefined)) {
-    const why = "an idempotency key is used as it is: a key scope or a key part cannot change it";
+    const why = "an idempotency key is used as is: a key scope or a key part cannot change it";
     throw new UsageError({ attempted: what, why, advice: "use only one of them" });
   }
 }

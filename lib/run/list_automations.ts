@@ -62,13 +62,13 @@ function endsList(error: unknown): error is MogplexError {
 
 function missingPage(page: number, error: MogplexError): string {
   const detail = failureOf(error, { worked: true })?.detail ?? "it refused its own cursor";
-  return `the service failed at page ${page} (${detail}); some revisions of it cannot return a second page`;
+  return `the service failed on page ${page} (${detail}); some revisions of it cannot return a second page`;
 }
 
 /** Why no further page may be requested; undefined if one may. */
 function stopAfter(page: number, repeated: boolean): string | undefined {
   // A repeated cursor would loop forever.
-  if (repeated) return `the service returned the same cursor again at page ${page}`;
+  if (repeated) return `the service returned the same cursor again on page ${page}`;
   return page === MAX_PAGES ? `it has more than ${MAX_PAGES} pages` : undefined;
 }
 
@@ -84,7 +84,7 @@ export async function* automationsOf(
   let cursor: string | undefined;
   let count = 0;
   const endEarly = (page: number, why: string, error: MogplexError): true => {
-    session.notify({ kind: "text", message: `the list ends after ${formatCount(count, "automation")}, as ${why}` });
+    session.notify({ kind: "text", message: `the list ends after ${formatCount(count, "automation")} because ${why}` });
     onIncomplete?.({ page, count, error });
     return true;
   };

@@ -175,7 +175,7 @@ function withKey(planned: PlannedRequest, key: StartKey, job: JobIdentity | null
     throw new UsageError({
       attempted: "ask for a result again",
       why: "the idempotency key leaves no room for '.result.1' at its end",
-      advice: `give one of at most ${MAX_RETRIED_KEY} characters`,
+      advice: `give a key of at most ${MAX_RETRIED_KEY} characters`,
     });
   }
   const request = withPlannedResult(planned.valid, result);
@@ -215,7 +215,7 @@ export async function planLater(
   if (before.runId === null && before.request !== null && before.parting !== "ended") {
     // The earlier start was not answered: the same bytes with the same key find its run, or start it. No other key starts one.
     const message =
-      "the start of an earlier attempt has no answer: it is sent again unchanged, without asking the forge";
+      "the start of an earlier attempt has no answer: it is sent again unchanged, and the forge is not read again";
     session.notify({ kind: "text", message });
     const plan = await planStart(session, before.request, options);
     const result = plannedResult(later.result, key);
@@ -333,7 +333,7 @@ export function checkRunRequest(given: RunRequest): CheckedRequest {
     // The characters of an id do not matter here.
     withPlannedResult({ ...rest, repoId: SOME_ID }, plannedResult(resultRequest, ""));
     if (resultRequest.retries > 0 && rest.harness === "mogplex") {
-      const why = 'the agent "mogplex" always creates a branch, and a follow-up continues one';
+      const why = 'the agent "mogplex" always creates a branch, but a follow-up continues an existing one';
       throw new UsageError({ attempted: "ask for a result again", why, advice: "choose another agent" });
     }
   }

@@ -32,11 +32,11 @@ const SILENT = "Read the last events, then change the task and start again.";
 const STEPS: Readonly<Record<string, string>> = {
   cancelled: "Somebody stopped it. Start again if that was a mistake.",
   awaiting_input: "Answer it in the app, or cancel it.",
-  model_access_denied: "Choose an agent whose model the account can use.",
+  model_access_denied: "Choose an agent with a model that the account can use.",
   rate_limited: "The account has used up its model's limit: start again later.",
   queue: "The sandbox did not start: start again, or check the sandbox limit.",
   prepare: "Check the access to the repository and its branches, then start again.",
-  deliver: "Check what the Git host refuses (protected branches, rights of Mogplex's app), then start again.",
+  deliver: "Check what the Git host refuses (protected branches, permissions of the Mogplex app), then start again.",
   "result-missing": "Look at the branch of the run. Start a new run, or set --result-retries, to ask the agent again.",
   "result-missing without branch":
     "Read what the agent did. Start a new run, or set --result-retries, to ask the agent again.",
@@ -59,7 +59,7 @@ function causeOf(result: AnyResult): ResultCause | null {
 }
 
 // Source: API reference, "Branches and pull requests": untracked files left behind make delivery fail. Git's words name them.
-const UNTRACKED = "The agent left new files that it did not commit: tell it in the task to commit them (git add), " +
+const UNTRACKED = "The agent left new files uncommitted. Tell it in the task to commit them (git add), " +
   "then start again.";
 
 /** What to do next; null after a success, or if the reason already says it. */

@@ -162,7 +162,7 @@ async function withResultFile(
     last = new RunOperation(again, { request, resumed: undefined }, state);
     const next = await new Job(last, again).start();
     if (next.error instanceof ConflictError && next.result.runId === null) {
-      session.notify({ kind: "text", message: "an earlier attempt of this job has asked for the file already" });
+      session.notify({ kind: "text", message: "an earlier attempt of this job has already asked for the file" });
       return ended;
     }
     // For a reader it is the same task.
@@ -437,8 +437,8 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     const started = await this.#series.start().catch((error) => {
       if (isLater(request) && error instanceof ConflictError) {
         const message =
-          "an earlier attempt or step of this job has a run with this key: its log names it; with --resume and the state " +
-          "file of that attempt, the job attaches to it";
+          "an earlier attempt or step of this job has a run with this key, and its log shows the id; to attach to that run, give --resume " +
+          "with the state file of that attempt";
         this.#session.notify({ kind: "text", message });
       }
       throw error;

@@ -266,7 +266,7 @@ export class StartSeries<R extends StartAnswer> {
   #finalError({ error, failure }: FailedStart, isUnsure: boolean): unknown {
     if (isUnsure) {
       if (error instanceof StartUnknownError) return error;
-      const message = "it is unknown whether an earlier attempt started the run; it would be found with " +
+      const message = "it is unknown whether an earlier attempt started the run; to find it, start again with " +
         `idempotency key ${JSON.stringify(this.key)} and the same inputs`;
       this.#session.notify({ kind: "text", message });
       return error;
@@ -312,7 +312,7 @@ export class StartSeries<R extends StartAnswer> {
 /** Why no new run is started without a further key. @param status Status of the last key's run. */
 export function keysUsedUp(status: string): string {
   return `all keys that this job has tried belong to runs that ${status}; ` +
-    "no new run is started (key scope job or a key part starts one)";
+    "no new run is started (to start one, use the key scope job or a key part)";
 }
 
 /** Most keys that one process tries. Source: design, "Idempotency keys": the service limits starts strictly. */

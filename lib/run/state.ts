@@ -293,7 +293,7 @@ export function readState(files: StateFiles, path: string, options: ReadStateOpt
         const earlierFiles = { ...files, readFile: () => jsonText({ ...earlier, before: others }) };
         return readState(earlierFiles, path, options)?.proven(seal);
       }
-      return ignore("it was not written by a job with this token, or was changed since");
+      return ignore("it was not written by a job with this token, or has changed since");
     },
   };
 }

@@ -193,7 +193,7 @@ type RunCalls = RunReads & Pick<ServiceClient, "startRun" | "checkStartAccess" |
 /** The error for a key that found a run for another repository: the service should have refused the start. */
 function otherRepository({ runId }: StartResult, key: string): ConflictError {
   const why = `the idempotency key ${JSON.stringify(key)} belongs to run "${runId}" of another repository`;
-  const advice = "a key cannot be used again, so give another idempotency key";
+  const advice = "a key can be used only once, so give another idempotency key";
   const facts = { status: 202, code: null, requestId: null, retryAfterMs: null };
   return new ConflictError({ attempted: "start run", why, advice }, "usage", facts);
 }

@@ -66,7 +66,7 @@ export function checkToken(context: CheckContext, token: Tried<FoundToken>, mach
     return warning(
       "token",
       `the token in ${place} does not begin with mog_, so it is treated as an OAuth token`,
-      "Unless it is one, create a token under Settings > Mogplex Keys",
+      "If it is not one, create a token under Settings > Mogplex Keys",
     );
   }
   const text = context.io.env(variable);
@@ -206,7 +206,7 @@ function checkServer(asked: ServiceAnswers): Check {
   return warning(
     "server",
     `event streams do not work at the moment: ${error.message}`,
-    "Nothing: until then, runs are polled",
+    "Nothing: until they work again, runs are polled",
   );
 }
 
@@ -282,10 +282,10 @@ function checkRepository(
 
 /** The check without a repository in the settings, for a purpose that does not need one there. */
 function repositoryElsewhere(purpose: Purpose): Check {
-  if (purpose !== "respond") return ok("repository", "not in --repo or MOGPLEX_REPO_ID, and not needed");
+  if (purpose !== "respond") return ok("repository", "neither --repo nor MOGPLEX_REPO_ID is set, and none is needed");
   return skipped(
     "repository",
-    "not in --repo or MOGPLEX_REPO_ID: a job without --repo uses its repository's name at the forge; to check a name, add --repo",
+    "neither --repo nor MOGPLEX_REPO_ID is set: a job then uses the name of its repository at the forge; to check a name, add --repo",
   );
 }
 

@@ -68,7 +68,7 @@ export function checkProxy(origin: Origin, env: ReadEnv, machine: Machine): Chec
     return warning(
       "proxy",
       "certificates are not checked (NODE_TLS_REJECT_UNAUTHORIZED=0): anyone between here and the service can read the token",
-      `Unset it, and put the path of your own authority's certificate into ${variables[0]}`,
+      `Unset it, and put the path of your own certificate authority's certificate into ${variables[0]}`,
     );
   }
   const proxy = proxyFor(origin, env, machine);
@@ -114,9 +114,9 @@ function adviceFor(trouble: NetworkTrouble, origin: Origin, env: ReadEnv, machin
     case "wrong_name":
       return "The certificate is for another name: check MOGPLEX_URL";
     case "issuer":
-      return `This machine does not know the authority of the certificate: for your own authority, set ${
+      return `This machine does not trust the authority of the certificate: for your own authority, set ${
         authorityVariable(machine.runtime)
-      } to its file in PEM form`;
+      } to its PEM file`;
     case "no_tls":
       return "The server at this address does not use TLS: check the port and the scheme in MOGPLEX_URL, and the proxy";
     case "timeout":
@@ -178,7 +178,7 @@ function checkClock({ dateMs }: Answer, wallTimeMs: number): Check {
   return warning(
     "clock",
     differs,
-    "Set the clock (NTP): a wrong clock makes certificates look invalid, and leads to wrong keys of the scope day and wrong times in the log",
+    "Set the clock (NTP): a wrong clock makes certificates look invalid, and leads to wrong keys with the scope day, and to wrong times in the log",
   );
 }
 

@@ -157,7 +157,7 @@ function checkToken(text: string, source: string, advice: () => string): string 
   if (!form.test(token)) {
     throw new UnauthorizedError({
       attempted,
-      why: "it has characters that no token has, or is several lines long",
+      why: "it has characters that no token has, or several lines",
       advice: 'copy the token again: it is "mog_" followed by letters and digits',
     });
   }
@@ -210,7 +210,7 @@ export function findToken(options: ConnectionOptions): FoundToken {
   const store = () => storeAdvice(env, dropIn || noEnvironment);
   if (token !== undefined) return checked(token, tokenPlace, store);
   if (noEnvironment) {
-    const why = "none was given, and with `env: null` no variable is read";
+    const why = "none was given, and `env: null` means that no variable is read";
     throw new UnauthorizedError({ attempted: "read token", why, advice: "pass the option 'token'" });
   }
   const setting = (name: string): string | undefined => dropIn ? undefined : env(name)?.trim() || undefined;

@@ -88,17 +88,17 @@ function foreign({ attempted, facts, said }: Described): UnavailableError {
 }
 
 function newToken({ tokenPlace = "variable MOGPLEX_API_KEY" }: Attempted): string {
-  return `create one under Settings > Mogplex Keys and put it into ${tokenPlace}`;
+  return `create one under Settings > Mogplex Keys and store it in ${tokenPlace}`;
 }
 
 function redirected({ attempted, answer, facts, where, redact }: Described): MogplexError {
   const { login, origin } = redirectTarget(answer);
   if (login) {
-    const why = `the service saw no token and redirects to its login page (${where})`;
+    const why = `the service received no token and redirects to its login page (${where})`;
     return new UnauthorizedError({ attempted: attempted.what, why, advice: newToken(attempted) });
   }
   const target = origin === "" ? "" : ` to "${excerpt(origin, redact)}"`;
-  const why = `the answer is a redirect${target} (${where}), which would lose the token`;
+  const why = `the answer is a redirect${target} (${where}), and following it would lose the token`;
   const advice = `set ${attempted.addressPlace ?? "MOGPLEX_URL"} to the service's own origin`;
   return new UnavailableError({ attempted: attempted.what, why, advice }, "unavailable", facts);
 }
@@ -139,7 +139,7 @@ function conflict({ attempted: { what, key = "" }, facts, said, redact }: Descri
     return new ConflictError({ attempted: what, why: `its current state does not allow it ${said}` }, "usage", facts);
   }
   const why = `the idempotency key ${JSON.stringify(redact(key))} was already used for another request ${said}`;
-  const advice = "a key cannot be used again, so give another idempotency key";
+  const advice = "a key can be used only once, so give another idempotency key";
   return new ConflictError({ attempted: what, why, advice }, "usage", facts);
 }
 

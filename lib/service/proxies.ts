@@ -116,7 +116,7 @@ export function networkAdvice(
 ): string | undefined {
   if (isUnknownAuthority(detail)) {
     const variable = authorityVariable(world.runtime);
-    return `the authority of its certificate is not known here: name its PEM file in ${variable}`;
+    return `this machine does not trust its certificate's authority: name its PEM file in ${variable}`;
   }
   // Deno and Bun use their proxy, and on Deno reading a variable may prompt for a permission.
   const proxy = world.runtime.startsWith("node/") ? proxySetting(origin, world) : null;

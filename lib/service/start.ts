@@ -122,7 +122,9 @@ export class Start<R> {
         attempted: "determine whether the run was started",
         why: error.attempted === null ? error.message : withAdvice(error),
         advice:
-          `repeat the start with idempotency key ${JSON.stringify(shownKey)} and the same inputs: it finds the run, ` +
+          `repeat the start with idempotency key ${
+            JSON.stringify(shownKey)
+          } and the same inputs, which finds the run ` +
           "or starts it once",
       },
       key,

@@ -150,7 +150,7 @@ export function checkIdempotencyKey(key: string, maskToken: (text: string) => st
   const trimmed = trimText(key, "idempotency key");
   if (trimmed === "") throw new UsageError({ attempted, why: "it is empty" });
   if (TOKEN_FORM.test(trimmed) || maskToken(trimmed) !== trimmed) {
-    throw new UsageError({ attempted, why: "it contains an access token", advice: "use a key that anyone can see" });
+    throw new UsageError({ attempted, why: "it contains an access token", advice: "use a key that is not secret" });
   }
   if (trimmed.length > MAX_KEY_LENGTH) {
     throw new UsageError({

@@ -244,7 +244,7 @@ export function withProjects(fixture: Fixture, all: readonly Projects[]): Fixtur
     if (owners.has(projects.owner)) {
       throw new UsageError({
         attempted: "make repositories",
-        why: `the owner "${projects.owner}" is named twice`,
+        why: `the owner "${projects.owner}" appears twice`,
         advice: "use one number for each owner",
       });
     }

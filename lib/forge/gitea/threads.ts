@@ -78,7 +78,7 @@ const reviewSchema = z.lazy(() => z.object({ id: z.int(), comments_count: z.null
 /** The advice if the rights of users are hidden. The risk comes second: docs/ask.md has its reason. */
 const NAME_USERS =
   "put the names of the users who can ask in --allow-users or the variable MOGPLEX_RESPOND_ALLOW_USERS (recommended)";
-const TAKE_OVER = "then everybody who can push can make themselves an administrator: docs/ask.md";
+const TAKE_OVER = "then everyone who can push can become an administrator: docs/ask.md";
 
 /** Most reviews of a pull request, the newest ones, and most pull requests, whose comments on lines are read: each costs a request. */
 const MAX_REVIEWS = 100;

@@ -305,7 +305,7 @@ async function bypassOf(
   protectionPath: string,
   { node, rules, isClassicShown }: { node: Node; rules: Rules | undefined; isClassicShown: boolean },
 ): Promise<string | null> {
-  const unread = "this token can bypass the rules, and they could not all be read";
+  const unread = "this token can bypass the rules, and not all of them could be read";
   if (rules === undefined || !isClassicShown) return unread;
   const reviews = parametersOf(rules, "pull_request");
   const names = rules.map(({ type }) => type).filter((type) => !HARMLESS.includes(type));

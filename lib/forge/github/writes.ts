@@ -197,7 +197,9 @@ async function progress(
   if (pull.merged) return { kind: "merged", commit: pull.merge_commit_sha ?? null };
   if (pull.state !== "open") return { kind: "out", reason: "it was closed without being merged" };
   const place = await queuePlace(client, address);
-  return place?.isQueued === true ? { kind: "queued" } : { kind: "out", reason: "it is open, and in no merge queue" };
+  return place?.isQueued === true
+    ? { kind: "queued" }
+    : { kind: "out", reason: "it is open, but not in a merge queue" };
 }
 
 async function leaveQueue(client: ForgeClient, address: PullRequestAddress): Promise<boolean> {

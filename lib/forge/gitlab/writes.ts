@@ -154,7 +154,7 @@ async function progress(client: ForgeClient, address: PullRequestAddress): Promi
   if (state !== "opened") return { kind: "out", reason: "it was closed without being merged" };
   const car = await client.getShown(`read the train of merge request ${address.url}`, trainOf(address), carSchema);
   if (["idle", "fresh", "stale", "merging"].includes(car?.status ?? "") || waits === true) return { kind: "queued" };
-  const reason = error ? wordsOfRefusal({ message: error }) : "it is open, and in no merge train";
+  const reason = error ? wordsOfRefusal({ message: error }) : "it is open, but not in a merge train";
   return { kind: "out", reason };
 }
 

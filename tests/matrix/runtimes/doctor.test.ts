@@ -57,9 +57,9 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
       const without = await doctor(env);
       expect(without.code).toBe(69);
       expect(without.checks.connection?.advice).toStartWith(
-        "This machine does not know the authority of the certificate",
+        "This machine does not trust the authority of the certificate",
       );
-      const variable = /set (\w+) to its file/.exec(without.checks.connection?.advice ?? "")?.[1] ?? "";
+      const variable = /set (\w+) to its PEM file/.exec(without.checks.connection?.advice ?? "")?.[1] ?? "";
       const trusted = await doctor({ ...env, [variable]: authority });
       expect([trusted.code, trusted.checks.proxy?.finding]).toEqual([0, `certificates from ${variable}`]);
       const other = await doctor({

@@ -90,11 +90,11 @@ test("exec passes signals on, and ends as the command ends by them", async () =>
 
 test("exec ends with 2 and one sentence when there is nothing to run, or it cannot be run", async () => {
   const cases: [string[], string][] = [
-    [[], "there is no command; write it behind two dashes: mogplex-emulator exec [flags] -- COMMAND"],
+    [[], "there is no command; write it after two dashes: mogplex-emulator exec [flags] -- COMMAND"],
     [["true"], "there is no command"],
     [["--"], "there is no command"],
     [["--", "/no/such/program"], 'Cannot run "/no/such/program": there is no such command'],
-    [["--port", "x", "--", "true"], 'bad value of "--port"'],
+    [["--port", "x", "--", "true"], 'bad value for "--port"'],
   ];
   for (const [args, problem] of cases) {
     const { code, stderr } = await exec(args);

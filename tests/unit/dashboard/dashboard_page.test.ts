@@ -579,7 +579,7 @@ test("renderDashboardPage() asks for attention if not all runs of projects were 
     "Not all runs of 2 projects were collectedHTTP 401. acme/web, acme/apiShow",
     "Not all runs of a/<b> were collectedHTTP 404.Show",
   ]);
-  expect(textsOf(page, "h3")).toContain("Projects whose runs were not all collected");
+  expect(textsOf(page, "h3")).toContain("Projects with runs that were not collected");
   expect(textsOf(page, "li")).toContain("acme/web HTTP 401");
 });
 

@@ -30,8 +30,8 @@ test("main() ends with 2 and one sentence for what it cannot use", async () => {
   const cases: [string[], string][] = [
     [["--nonsense"], "nonsense"],
     [["here"], 'unexpected argument "here"'],
-    [["--port", "x"], 'bad value of "--port": current value is "x"'],
-    [["--port", "70000"], 'bad value of "--port"'],
+    [["--port", "x"], 'bad value for "--port": current value is "x"'],
+    [["--port", "70000"], 'bad value for "--port"'],
     [["--clock", "sun"], '"--clock" must be one of real, virtual: current value is "sun"'],
     [["--server-revision", "next"], "must be one of base, later"],
     [["--with", "magic"], 'there is no switch "magic"'],
@@ -46,9 +46,9 @@ test("main() ends with 2 and one sentence for what it cannot use", async () => {
     [["--scenario", "bad.yaml"], 'bad.yaml:2:13: at "steps.0.aftr", there is no such field'],
     [["--print-scenario", "x"], 'there is no "x"'],
     [["--faults", "rate=9,kinds=503"], "rate must be between 0 and 1"],
-    [["--sandbox-limit=-1"], 'bad value of "--sandbox-limit"'],
+    [["--sandbox-limit=-1"], 'bad value for "--sandbox-limit"'],
     [["--sandbox-limit", "1.5"], "use a whole number of 0 or more"],
-    [["--sandbox-linger=-1"], 'bad value of "--sandbox-linger"'],
+    [["--sandbox-linger=-1"], 'bad value for "--sandbox-linger"'],
     [
       ["--repos", "many"],
       '"--repos" must have the form N or OWNER=N, with N from 1 to 100000: current value is "many"',
@@ -58,9 +58,9 @@ test("main() ends with 2 and one sentence for what it cannot use", async () => {
     [["--repos", "=5"], 'current value is "=5"'],
     [["--repos", "a/b=5"], "the owner can have only letters, digits, underscores, hyphens and dots"],
     [["--repos", "..=5"], "and at least one of them must not be a dot: ..=5"],
-    [["--repos", "5", "--repos", "acme=6"], 'the owner "acme" is named twice; use one number for each owner'],
+    [["--repos", "5", "--repos", "acme=6"], 'the owner "acme" appears twice; use one number for each owner'],
     [["--harness-env", "A=b"], '"--harness-env" must be the name of a variable: current value is "A=b"'],
-    [["--time-limit", "0"], 'bad value of "--time-limit"'],
+    [["--time-limit", "0"], 'bad value for "--time-limit"'],
     [["--host", "0.0.0.0", "--control"], 'Cannot listen on "0.0.0.0"'],
   ];
   for (const [args, problem] of cases) {

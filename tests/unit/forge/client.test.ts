@@ -45,9 +45,9 @@ test("ForgeClient follows no redirect to another host or out of the API, and not
   const api = "https://git.example/api/v1";
   for (
     const [location, words, count] of [
-      ["https://evil.example/api/v1/x", "which would lose the token", 1],
-      ["https://git.example/login", "which would lose the token", 1],
-      ["https://user@git.example/api/v1/x", "which would lose the token", 1],
+      ["https://evil.example/api/v1/x", "and following it would lose the token", 1],
+      ["https://git.example/login", "and following it would lose the token", 1],
+      ["https://user@git.example/api/v1/x", "and following it would lose the token", 1],
       ["https://git.example/api/v1/y", "it was redirected twice", 2],
     ] as const
   ) {
@@ -85,7 +85,7 @@ test("ForgeClient sends no request beyond its budget, which narrowed clients sha
   const narrow = client.within({ limits: {}, reason: () => undefined });
   for (let index = 0; index < 6_000; index++) await (index % 2 === 0 ? client : narrow).send("read", "/x");
   for (const each of [client, narrow]) {
-    await expect(each.send("read", "/x")).rejects.toThrow("Cannot read: the limit of 6000 requests is reached");
+    await expect(each.send("read", "/x")).rejects.toThrow("Cannot read: the limit of 6000 requests has been reached");
   }
   expect(requests.length).toBe(6_000);
 });

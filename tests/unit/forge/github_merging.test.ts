@@ -255,7 +255,7 @@ test.each<[string, Node, Record<string, unknown>, Partial<MergeReading>]>([
 });
 
 const ADMIN = { viewerCanMergeAsAdmin: true };
-const UNREAD = "this token can bypass the rules, and they could not all be read";
+const UNREAD = "this token can bypass the rules, and not all of them could be read";
 
 test.each<[string, Node, Record<string, unknown>, string | null]>([
   ["without rules", {}, {}, null],

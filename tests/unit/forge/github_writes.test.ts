@@ -187,7 +187,7 @@ test("PullRequestWriter.progress() reads the pull request when GitHub has forgot
 test("PullRequestWriter.progress() calls a pull request out when it left GitHub's queue, or was closed", async () => {
   const open = writesWorld("github", [[200, pull()], [200, queue(true)], [200, pull()], [200, queue(false)]]);
   expect(await open.writer.progress(null)).toEqual({ kind: "queued" });
-  expect(await open.writer.progress(null)).toEqual({ kind: "out", reason: "it is open, and in no merge queue" });
+  expect(await open.writer.progress(null)).toEqual({ kind: "out", reason: "it is open, but not in a merge queue" });
   const closed = writesWorld("github", [[200, pull({ state: "closed" })]]);
   expect(await closed.writer.progress(null)).toEqual({ kind: "out", reason: "it was closed without being merged" });
 });

@@ -324,7 +324,9 @@ test("Forges follows a project that was moved, once and within the API", async (
     const location of ["https://evil.example/api/v4/projects/1", "https://gitlab.com/users/sign_in", "//evil.example"]
   ) {
     gitlab.faults.push(new Response("", { status: 302, headers: { location } }));
-    expect((await forges.read([URL_7])).failed.get(URL_7)).toContain("a redirect, which would lose the token");
+    expect((await forges.read([URL_7])).failed.get(URL_7)).toContain(
+      "a redirect, and following it would lose the token",
+    );
   }
 });
 
@@ -344,7 +346,7 @@ test("Forges takes a proxy's 403 page for no refusal of GitLab", async () => {
   gitlab.requests.set(`${PROJECT}!7`, aRequest());
   gitlab.faults.push(...Array.from({ length: 50 }, () => html(403)));
   const { refused, failed } = await forges.read([URL_7]);
-  expect([refused.size, failed.get(URL_7)]).toEqual([0, expect.stringContaining("name it in NO_PROXY")]);
+  expect([refused.size, failed.get(URL_7)]).toEqual([0, expect.stringContaining("list it in NO_PROXY")]);
 });
 
 test("Forges finds a self-managed GitLab that was named", async () => {

@@ -135,7 +135,7 @@ test.each<[Prepared[], unknown]>([
   [[request({ state: "locked" })], { kind: "pending", handle: "" }],
   [[request({ state: "closed" })], { kind: "out", reason: "it was closed without being merged" }],
   [[request(), [200, { status: "fresh" }]], { kind: "queued" }],
-  [[request(), [200, { status: "merged" }]], { kind: "out", reason: "it is open, and in no merge train" }],
+  [[request(), [200, { status: "merged" }]], { kind: "out", reason: "it is open, but not in a merge train" }],
   [[request({ merge_error: "Merge failed: a hook declined." }), [403, { message: "403 Forbidden" }]], {
     kind: "out",
     reason: "Merge failed: a hook declined",

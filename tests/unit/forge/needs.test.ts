@@ -38,7 +38,7 @@ test.each<[string, Node | null, string | null]>([
   [
     "waits for a reviewer and its checks",
     aNode({ ...rollup("PENDING"), ...reviews(aReview({ state: "CHANGES_REQUESTED" })) }),
-    "**Not ready to merge:** its checks are not finished; a review requests changes.",
+    "**Not ready to merge:** its checks have not finished; a review requests changes.",
   ],
   [
     "hides its review",

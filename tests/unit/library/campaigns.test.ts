@@ -350,7 +350,7 @@ test("leaving the loop, and await using, stop following at once and leave the ru
   const left = await handle.catch((error) => error);
   expect(left).toBeInstanceOf(AbortedError);
   expect(left.message).toMatch(
-    /^Following ended when the last loop was left, or at the end of `await using`; \d runs? continues?; the next call continues the campaign$/,
+    /^Following stopped when the last loop ended, or at the end of `await using`; \d runs? continues?; the next call continues the campaign$/,
   );
   expect(clock.now()).toBe(leftAt);
   {
@@ -652,7 +652,7 @@ test("of() refuses what is no campaign, no home, and an option that does not exi
     const [source, settings, words] of [
       [7, {}, "it must be the path of a file, or an object such as { name, prompt, repositories }"],
       [null, {}, "it is null"],
-      [definition, { home: "memory" }, "write memoryHome() for one in memory"],
+      [definition, { home: "memory" }, "use memoryHome() for a home in memory"],
       [definition, { home: {} }, "'home' must be a directory, git:REMOTE#BRANCH, or a home in memory"],
       [definition, { hme: "x" }, "did you mean 'home'?"],
       [definition, { forge: { host: [] } }, "did you mean 'hosts'?"],

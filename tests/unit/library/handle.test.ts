@@ -136,7 +136,7 @@ test("a handle that was left rejects with what happened, for who awaits it, and 
     expect(error).toBeInstanceOf(AbortedError);
     const runId = service.runs[0]?.runId;
     expect(error.message).toStartWith(
-      `Following ended when the last loop was left, or at the end of \`await using\`; run "${runId}" continues; idempotency key `,
+      `Following stopped when the last loop ended, or at the end of \`await using\`; run "${runId}" continues; idempotency key `,
     );
     expect([error.runId, error.exitCode, error.result.outcome]).toEqual([runId, 130, "interrupted"]);
     const again = await itemsOf(handle);

@@ -253,7 +253,7 @@ test("headers are an object or Headers, of the client and of onBeforeRequest, an
     expect(() => createMogplex({ ...options, headers: wrong as never })).toThrow("'headers' must be an");
   }
   expect(() => createMogplex({ ...options, headers: new Headers({ Authorization: "Bearer x" }) })).toThrow(
-    "'headers' must not have",
+    "'headers' must not contain",
   );
   expect(sent.length).toBe(count);
 });
@@ -266,7 +266,7 @@ test("onBeforeRequest that fails, or sets what it may not, stops the request", a
   expect(await refused(() => Promise.reject(cause))).toMatchObject({ cause, code: "HOOK_FAILED", exitCode: 2 });
   const token = await refused(({ headers }) => headers.Authorization = "Bearer other");
   expect(token).toMatchObject({ exitCode: 2, cause: { name: "UsageError" } });
-  expect(token.message).toContain("'headers' must not have \"Authorization\"");
+  expect(token.message).toContain("'headers' must not contain \"Authorization\"");
   expect(await refused(({ headers }) => headers["x y"] = "1")).toMatchObject({ exitCode: 2 });
   expect(service.runs).toEqual([]);
 });

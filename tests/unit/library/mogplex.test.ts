@@ -120,7 +120,7 @@ test("createMogplex() sends its headers and user agent, and tells of each reques
 test("createMogplex() takes nothing from the surroundings with env: null", async () => {
   const mogplex = createMogplex({ env: null });
   expect(() => mogplex.api).toThrow(
-    "none was given, and with `env: null` no variable is read; pass the option 'token'",
+    "none was given, and `env: null` means that no variable is read; pass the option 'token'",
   );
   await expect(mogplex.start({ repoId: "x", prompt: "y" })).rejects.toThrow("pass the option 'token'");
 });

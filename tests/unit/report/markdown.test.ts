@@ -121,7 +121,7 @@ test("renderMarkdown() tells a failure: the reason follows the verdict, and what
       "| Pull request | none reported |",
       "| Start | attached to a run that was started earlier |",
       "| Took | 18 min 1 s |",
-      "| Events | 200 seen; some were missed; the feed is full, later ones are not visible |",
+      "| Events | 200 seen; some were missed; the feed is full; later events are not visible |",
     ]
   ) expect(markdown).toContain(`${row}\n`);
 });

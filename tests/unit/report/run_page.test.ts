@@ -208,7 +208,7 @@ test("renderRunPage() shows events with their numbers, types and quiet stretches
     "Quiet for 8 min",
   ]);
   expect(page).toContain(
-    "7 seen, times from the start of the run. 4 of them are not on this page; the report ndjson has all. Some were missed.",
+    "7 seen, times from the start of the run. 4 of them are not on this page; the report ndjson has all of them. Some were missed.",
   );
   expect(textsOf(page, "option")).toEqual(["All events", "log (2)", "failed (1)"]);
 });

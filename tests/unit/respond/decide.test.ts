@@ -426,7 +426,7 @@ test("nothingToFix() says in words what the forge shows of checks that are not r
   expect(of("red")).toBeNull();
   expect(of("none")).toBe(`${not} (there are none)`);
   expect(of("green")).toBe(`${not} (they are green)`);
-  expect(of("pending")).toBe(`${not} (they are not finished)`);
+  expect(of("pending")).toBe(`${not} (they have not finished)`);
   expect(of(null)).toBe(`${not} (the forge does not show them)`);
 });
 

@@ -378,7 +378,7 @@ test("cleanup() sends nothing for a file that was made up or changed without the
     expect(sent).toEqual([]);
     expect(notices).toEqual([{
       kind: "text",
-      message: 'state file "run.json" is ignored: it was not written by a job with this token, or was changed since',
+      message: 'state file "run.json" is ignored: it was not written by a job with this token, or has changed since',
     }]);
   }
   const { end, sent } = await attacked(JSON.stringify(started));

@@ -61,7 +61,7 @@ test("listAutomations() ends with what is there when the second page never works
     const [notice] = notices;
     expect([notices.length, notice?.kind === "text" && notice.message]).toEqual([
       1,
-      expect.stringMatching(/^the list ends after 100 automations, as the service failed at page 2 \(.+\); some/),
+      expect.stringMatching(/^the list ends after 100 automations because the service failed on page 2 \(.+\); some/),
     ]);
   }
 });
@@ -71,7 +71,7 @@ test("listAutomations() ends with what is there when the service always names an
   const { names, notices, stops, error, sent } = await listed(pages);
   expect([names, error, sent]).toEqual([2_000, undefined, 1_000]);
   const why = "it has more than 1000 pages";
-  expect(notices).toEqual([{ kind: "text", message: `the list ends after 2000 automations, as ${why}` }]);
+  expect(notices).toEqual([{ kind: "text", message: `the list ends after 2000 automations because ${why}` }]);
   expect(stops).toEqual([{ page: 1_001, count: 2_000, error: expect.any(MogplexError) }]);
   expect((stops[0] as { error: MogplexError }).error).toMatchObject({ why, exit: "unavailable" });
 });
@@ -79,8 +79,8 @@ test("listAutomations() ends with what is there when the service always names an
 test("listAutomations() ends with what is there when the service gives a cursor twice", async () => {
   const { names, notices, stops, error, sent } = await listed([page(0, 1, "again"), page(1, 2, "again")]);
   expect([names, error, sent]).toEqual([3, undefined, 2]);
-  const why = "the service returned the same cursor again at page 2";
-  expect(notices).toEqual([{ kind: "text", message: `the list ends after 3 automations, as ${why}` }]);
+  const why = "the service returned the same cursor again on page 2";
+  expect(notices).toEqual([{ kind: "text", message: `the list ends after 3 automations because ${why}` }]);
   expect(stops).toEqual([{ page: 3, count: 3, error: expect.any(MogplexError) }]);
 });
 

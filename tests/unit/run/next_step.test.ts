@@ -8,7 +8,7 @@ test("viewOf().nextStep depends on the phase that failed, and on a code that say
     viewOf(sampleResult({ outcome: "failed", exitCode: 1, finalMessage: "I tried", ...fields })).nextStep ?? "";
   expect(failed({ phases: phase("deliver") })).toStartWith("Check what the Git host refuses");
   const reason = "The agent finished, but GitHub delivery failed: untracked files remain: b.txt";
-  expect(failed({ phases: phase("deliver"), reason })).toStartWith("The agent left new files that it did not commit");
+  expect(failed({ phases: phase("deliver"), reason })).toStartWith("The agent left new files uncommitted");
   expect(failed({ phases: phase("agent"), reason })).toStartWith("Read what the agent said");
   expect(failed({ phases: phase("queue") })).toStartWith("The sandbox did not start");
   expect(failed({ phases: phase("agent"), failureCode: "rate_limited" })).toStartWith("The account has used up");

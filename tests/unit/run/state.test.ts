@@ -68,7 +68,7 @@ function ignored(why: string): Notice[] {
   return [{ kind: "text", message: `state file "${PATH}" is ignored: ${why}` }];
 }
 
-const NOT_OURS = ignored("it was not written by a job with this token, or was changed since");
+const NOT_OURS = ignored("it was not written by a job with this token, or has changed since");
 const NO_STATE = ignored("it is not a state file");
 
 type Json = Record<string, unknown>;

@@ -42,7 +42,7 @@ test("proxySetting() has advice only for a Node that leaves the proxy aside", ()
 
 test("networkAdvice() names the variable for an authority when the certificate's is not known", () => {
   const words = "fetch failed: unable to verify the first certificate (UNABLE_TO_VERIFY_LEAF_SIGNATURE)";
-  const rest = "the authority of its certificate is not known here: name its PEM file in ";
+  const rest = "this machine does not trust its certificate's authority: name its PEM file in ";
   expect(networkAdvice(ORIGIN, words, world(PROXY))).toBe(`${rest}NODE_EXTRA_CA_CERTS`);
   expect(networkAdvice(ORIGIN, "invalid peer certificate: UnknownIssuer", world({}, "deno/2.0.0"))).toBe(
     `${rest}DENO_CERT`,

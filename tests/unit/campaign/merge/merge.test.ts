@@ -22,7 +22,7 @@ test("mergeCampaign() merges what is approved and green at its head, and says wh
   if (changes) changes.opinions.push(approval(BEN, commit(9), { word: "changes-requested" }));
   if (stacked) stacked.reading.isStacked = true;
   if (blocked) blocked.reading.blocked = "not all discussions are resolved";
-  if (bypass) bypass.reading.bypass = "this token can bypass the rules, and they could not all be read";
+  if (bypass) bypass.reading.bypass = "this token can bypass the rules, and not all of them could be read";
   const dry = await world.words({ dryRun: true });
   expect([dry[0], forge.calls.some((call) => call.startsWith("merge "))]).toEqual([
     "would-merge: green; 1 of 1 approval of the newest commit; the requester is unknown at github.com",
@@ -41,7 +41,7 @@ test("mergeCampaign() merges what is approved and green at its head, and says wh
     "blocked: ben requests changes; 1 of 1 approval of the newest commit",
     "blocked: it is part of a stack, so a merge would also merge the pull requests below it",
     "blocked: not all discussions are resolved",
-    "blocked: this token can bypass the rules, and they could not all be read",
+    "blocked: this token can bypass the rules, and not all of them could be read",
   ]);
   expect([result.exitCode, result.lines[0]?.commit, forge.calls.filter((call) => call.startsWith("merge "))]).toEqual([
     0,

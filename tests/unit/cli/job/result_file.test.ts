@@ -357,5 +357,5 @@ test("run --result-retries asks no second time for the same file when the job is
   const again = await cli(retried, { env: LOCAL, files: FILES });
   expect([first.code, again.code, emulator.world.store.runs.size]).toEqual([1, 1, 2]);
   expect(resultIn(again.io).resultFile).toMatchObject({ cause: "result-invalid" });
-  expect(again.stderr).toContain("an earlier attempt of this job has asked for the file already");
+  expect(again.stderr).toContain("an earlier attempt of this job has already asked for the file");
 });

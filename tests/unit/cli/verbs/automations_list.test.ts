@@ -14,6 +14,6 @@ test("automations list prints what there is and exits 0 when the service gives a
   expect({ code, ...io.text }).toEqual({
     code: 0,
     stdout: "first   active  never published  first\nsecond  active  never published  second\n",
-    stderr: "note: the list ends after 2 automations, as the service returned the same cursor again at page 2\n",
+    stderr: "note: the list ends after 2 automations because the service returned the same cursor again on page 2\n",
   });
 });

@@ -434,7 +434,7 @@ test("doctor warns of a clock that is off by more than 30 seconds, and names the
   expect(await clock(31_000)).toMatchObject({ state: "warning", finding: "this machine is 31 s ahead of the service" });
   const late = await clock(-300_000);
   expect(late).toMatchObject({ state: "warning", finding: "this machine is 5 min behind the service" });
-  expect(late?.advice).toContain("keys of the scope day");
+  expect(late?.advice).toContain("keys with the scope day");
   const untold = await doctor({ instead: only(false, html(401)) });
   expect(untold.checks.clock).toMatchObject({ state: "skipped", finding: "the answer has no date" });
 });

@@ -115,13 +115,13 @@ for (const [arrange, name, words] of SETUPS) {
 test("doctor --for respond prints the accounts of the names that may ask, and finds names that are wrong or cannot push", async () => {
   const rights = async (names: string, env = {}) =>
     (await doctor(() => {}, env, ["--allow-users", names])).get("rights");
-  const how = "can ask; in this form, --allow-users refuses an account that takes over a name";
+  const how = "can ask; in this form, --allow-users rejects an account that takes over the name of another";
   expect(await rights("kim, @Lee")).toBe(`ok: kim=1,lee=2 ${how}`);
   expect(await rights("kim=1")).toBe(`ok: kim=1 ${how}`);
   expect(await rights("kimm, lee")).toBe('failed: --allow-users: there is no user "kimm"');
   expect(await rights("kim=3, lee")).toBe('failed: --allow-users: "kim" is now another account, 1');
   expect(await rights("kim,eve,rae")).toBe(
-    "warning: eve, rae are in --allow-users (kim=1,eve=66,rae=3), and cannot push",
+    "warning: eve, rae are in --allow-users (kim=1,eve=66,rae=3), but cannot push",
   );
   expect((await doctor(() => {}, { MOGPLEX_RESPOND_ALLOW_USERS: "kim lee" })).get("rights")).toBe(
     `ok: kim=1,lee=2 ${how}`,
@@ -181,7 +181,7 @@ test("doctor --for respond checks outside a job all but the forge, and says so",
   const { code, stdout } = await cli(["doctor", "--for", "respond", "--repo", REPO]);
   expect(code).toBe(0);
   expect(stdout).toContain(
-    "skipped  forge, rights, notes, label, branch, trigger, schedule, trigger-variables  only a job on the forge can check ",
+    "skipped  forge, rights, notes, label, branch, trigger, schedule, trigger-variables  these can be checked only in a job on the forge: ",
   );
   expect(stdout).toMatch(/^ok +repository +acme\/api/m);
   expect(stdout).toMatch(

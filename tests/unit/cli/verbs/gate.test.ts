@@ -493,7 +493,8 @@ test("doctor --for gate skips the pull request when the job has none, and the fo
   const outside = await doctor({ ...checkedOnGithub(), job: {} });
   expect([outside.code, outside.forge]).toEqual([0, {
     ...{ state: "skipped", advice: null },
-    finding: "only a job on the forge can check these: run doctor in a job, or name a pull request with --pull-request",
+    finding:
+      "these can be checked only in a job on the forge: run doctor in a job, or name a pull request with --pull-request",
   }]);
   const named = await doctor({ ...checkedOnGithub(), job: { GITHUB_TOKEN } }, "--pull-request", URL_7);
   expect([named.code, named["pull-request"]]).toMatchObject([0, { state: "ok" }]);

@@ -182,8 +182,8 @@ test("doctor --for respond finds on Gitea a missing scope, names and a label, wi
     finding: expect.stringContaining("Gitea shows it only to administrators of the repository"),
     advice:
       "Put the names of the users who can ask in --allow-users or the variable MOGPLEX_RESPOND_ALLOW_USERS (recommended). An " +
-      "administrator's token with the scope read:repository also works, but then everybody who can push can make " +
-      "themselves an administrator: docs/ask.md",
+      "administrator's token with the scope read:repository also works, but then everyone who can push can become " +
+      "an administrator: docs/ask.md",
   });
   const forgejo = await respond({ GITEA_TOKEN, FORGEJO_ACTIONS: "true" }, { ...ORGANISATION, ...notAdmin }, [
     "doctor",

@@ -269,7 +269,7 @@ test("run --after in a retried job says why its own state file counts for nothin
       [(text: string) => text.slice(0, 200), "it is not a state file"],
       [
         (text: string) => text.replace('"left": "ended"', '"left": "detached"'),
-        "it was not written by a job with this token, or was changed since",
+        "it was not written by a job with this token, or has changed since",
       ],
     ] as const
   ) {
@@ -323,7 +323,9 @@ test("run --after in a retried job whose state file is lost says that its run ex
   const again = await runAfter(at, args, {}, RETRIED);
   expect(again).toMatchObject({
     code: 2,
-    stderr: expect.stringContaining("an earlier attempt or step of this job has a run with this key: its log names it"),
+    stderr: expect.stringContaining(
+      "an earlier attempt or step of this job has a run with this key, and its log shows the id",
+    ),
   });
   expect(runsOf(at).length).toBe(1);
 });
