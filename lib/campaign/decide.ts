@@ -377,15 +377,15 @@ async function checkSameTask(
   const { lock } = store.memory;
   const others = items.filter(({ item }) => hasOtherTask(lock, file, item));
   if (others.length === 0) return;
-  const whose = items.length === 1
-    ? "this item"
+  const planned = others.length === 1
+    ? "this item was"
     : others.length === items.length
-    ? "these items"
-    : "some of these items";
+    ? `these ${items.length} items were`
+    : `${others.length} of these ${items.length} items were`;
   throw new UsageError({
     attempted,
-    why: `the task in ${what} differs from the planned task of ${whose}`,
-    value: others.length === 1 ? others[0]?.item.id : `${others.length} of ${formatCount(items.length, "item")}`,
+    why: `the task in ${what} has changed since ${planned} planned`,
+    value: others.length === 1 ? others[0]?.item.id : undefined,
     advice: `use --adopt-changes for the task in the file, or ${keep}`,
   });
 }
@@ -635,21 +635,23 @@ async function recordSkip(deciding: Deciding, { select, reason, cancel = false }
   }
   const parts = [
     `${formatCount(items.length, "item")} will not start again`,
-    ...runs.length === 0 ? [] : cancel ? willCancel(dryRun, runs.length) : [stillRunning(runs)],
+    ...runs.length === 0 ? [] : cancel ? willCancel(dryRun, runs.length) : [stillRunning(runs, dryRun)],
     ...open.length > 0 ? [openStartsText(open.length)] : [],
     ...elsewhere(opened, cancel, "none of these"),
   ];
   return { items: ids, text: parts.join("; "), acts: cancel ? [...runs.map(({ item }) => item.id), ...open] : open };
 }
 
-/** What the agent of a skipped item still does, and how to end it. */
-function stillRunning(runs: readonly ItemMemory[]): string {
+/** What the agents of skipped items still do. After a dry run, no command ends them. */
+function stillRunning(runs: readonly ItemMemory[], dryRun: boolean): string {
   const waiting = runs.filter(({ state }) => state === "needs-input").length;
   if (runs.length === 1) {
-    return `its run ${waiting === 1 ? "waits for an answer" : "is still running"}: --cancel cancels it`;
+    return `its run ${waiting === 1 ? "waits for an answer" : "is still running"}${
+      dryRun ? ": --cancel cancels it" : ""
+    }`;
   }
   const how = waiting === 0 ? "are still running" : waiting === runs.length ? "wait for an answer" : "have not ended";
-  return `${formatCount(runs.length, "run")} ${how}: --cancel cancels them`;
+  return `${formatCount(runs.length, "run")} ${how}${dryRun ? ": --cancel cancels them" : ""}`;
 }
 
 interface Done {

@@ -154,12 +154,12 @@ export class RepositoriesError extends UsageError {
 function refuseEntries(problems: readonly EntryProblem[], source: CampaignSource): RepositoriesError {
   const lines = problems.slice(0, MAX_PROBLEMS).map(problemLine);
   if (problems.length > MAX_PROBLEMS) lines.push(`and ${problems.length - MAX_PROBLEMS} more`);
-  const count = problems.length === 1
-    ? "one repository cannot be used"
-    : `${problems.length} repositories cannot be used`;
+  const [count, keep] = problems.length === 1
+    ? ["one repository cannot be used", "keep it as an invalid item"]
+    : [`${problems.length} repositories cannot be used`, "keep them as invalid items"];
   const advice = typeof source === "string"
-    ? "correct the file, or keep them out with --skip-invalid"
-    : "correct repositories, or keep them out with skipInvalid";
+    ? `correct the file, or ${keep} with --skip-invalid`
+    : `correct repositories, or ${keep} with skipInvalid`;
   return new RepositoriesError({ attempted: "plan campaign", why: `${count}; ${advice}:\n${lines.join("\n")}` });
 }
 

@@ -363,7 +363,7 @@ function shares(view: CampaignView): Html | null {
     ["succeeded or unchanged", good, "good", "good"],
     ["did not succeed", bad, "bad", "bad"],
     ["skipped", skipped, "idle", "skipped"],
-    [asking === 1 ? "waits for an answer" : "wait for an answer", asking, "track", "warn"],
+    [asking === 1 ? "waits for an answer" : "wait for an answer", asking, "warn", "warn"],
     ["running", running, "track", "run"],
     ["queued", items - ended - asking - running, "track", "queued"],
   ];

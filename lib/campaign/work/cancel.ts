@@ -20,8 +20,10 @@ const HOLD_MS: readonly number[] = [2_000, 5_000, 10_000];
 /** Most reads of {@linkcode HOLD_MS}. */
 const MAX_HOLDS = 12;
 
-/** Why a run was cancelled, unless there is more to say. */
-const WITH_CAMPAIGN = "cancelled with the campaign";
+/** Why a person's decision cancelled the run of an item. */
+function reasonOf({ store: { memory: { stopped } } }: Work): string {
+  return stopped?.cancel ? "cancelled when the campaign was stopped" : "cancelled when the item was skipped";
+}
 
 export interface ToCancel extends OpenRun {
   /** Whether an open start has found it just now: it may not have a sandbox yet, and its end is read until it holds. */
@@ -62,7 +64,7 @@ export async function cancelRuns(
   const end = async ({ run, why, isFound: _, ...open }: ToCancel & { run: Run }) => {
     if (run.status === "success") {
       await unlessGone(work, open, async () => recordLook(work, open, await read(work, open)));
-    } else await recordEnd(work, open, run, [], { as: "cancelled", reason: why ?? WITH_CAMPAIGN });
+    } else await recordEnd(work, open, run, [], { as: "cancelled", reason: why ?? reasonOf(work) });
     changed.push(open.item.item.id);
   };
 
@@ -115,10 +117,15 @@ async function holds(work: Work, each: ToCancel & { run: Run }): Promise<boolean
   return false;
 }
 
-/** Cancels the run of an item with its campaign, and records its end. */
+/** Cancels the run of an item because the process of the campaign ends, and records its end. */
 export async function cancelRun(work: Work, open: OpenRun): Promise<void> {
   const run = await cancelOne(work, open);
-  if (run !== undefined) await recordEnd(work, open, run, [], { as: "cancelled", reason: WITH_CAMPAIGN });
+  if (run !== undefined) {
+    await recordEnd(work, open, run, [], {
+      as: "cancelled",
+      reason: "cancelled when the process of the campaign ended",
+    });
+  }
 }
 
 /** A run does not stay cancelled. Exit code 69. */

@@ -49,7 +49,7 @@ export function judgeRun(
     case "cancelled":
       return { as: "cancelled", reason: null };
     case "awaiting_input":
-      return { as: "needs-input", reason: "the run waits for an answer: answer it in the app, or cancel it" };
+      return { as: "needs-input", reason: "the run waits for an answer" };
     default:
       return undefined;
   }

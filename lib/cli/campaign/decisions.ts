@@ -5,7 +5,7 @@
  */
 import { decideCampaign, type Decision, type Selection } from "../../campaign/decide.ts";
 import { needsRetry, nextStep } from "../../campaign/report/next_step.ts";
-import { campaignCommand } from "../../campaign/report/words.ts";
+import { campaignCommand, itemNames } from "../../campaign/report/words.ts";
 import type { CampaignView } from "../../campaign/view/view.ts";
 import { personOf, UNKNOWN_PERSON } from "../../ci/platform.ts";
 import { exitCodeFor, UsageError } from "../../errors.ts";
@@ -203,11 +203,28 @@ async function decide(context: Context, decision: Decision): Promise<number> {
     print(nextText, ...nextCommand);
     if (decision.kind === "resume" && needsRetry(view)) print("To start the rest anyway:", "approve");
   }
+  const cancel = dryRun || isElsewhere ? null : cancelCommand(place, masked, items, view);
+  if (cancel !== null) writer.out(own`To cancel what still runs:`, own`  ${writer.untrusted(cancel)}`);
   if (leavesCancels) {
     const advance = campaignCommand(place.command, "advance");
     writer.out(writer.untrusted(CANCEL_NOW), own`  ${writer.untrusted(advance)}`);
   }
   return codeOf(context, error);
+}
+
+/** The command that also cancels the runs of items that were just skipped; null if none has a run. */
+function cancelCommand(
+  { command }: CampaignPlace,
+  decision: Decision,
+  ids: readonly string[],
+  { items }: CampaignView,
+): string | null {
+  if (decision.kind !== "skip") return null;
+  const names = itemNames(items);
+  const running = items.filter(({ id, skippedBy }) => skippedBy !== undefined && ids.includes(id)).slice(0, MAX_NAMES);
+  if (running.length === 0) return null;
+  const only = running.flatMap(({ id }) => ["--only", names.get(id) ?? id]);
+  return campaignCommand(command, "skip", ...only, "--cancel", "--reason", decision.reason);
 }
 
 /** Reports why something could not be carried out. @returns The exit code. */

@@ -7,6 +7,7 @@ import { pullRequestText } from "../../campaign/pulls.ts";
 import { isTrouble } from "../../campaign/report/causes.ts";
 import {
   boundText,
+  byVerdict,
   itemNames,
   NO_QUOTAS,
   outlookMs,
@@ -289,7 +290,10 @@ function outlook(screen: Screen, view: CampaignView, nowMs: number, waitsUntilMs
   return [start, over].filter((spans) => spans.length > 0);
 }
 
-/** The items that fit, in the order of the table: running ones, those that need attention, those that finished last. */
+/**
+ * The items that fit: running ones, those that need attention, those that finished last. Each part is in the order of every table: by verdict,
+ * then by the plan.
+ */
 function chosen(items: readonly CampaignItem[], rows: number): CampaignItem[] {
   const working = items.filter(({ verdict }) => verdict === "running" || verdict === "starting").slice(0, rows);
   const judged = items.filter(({ verdict }) => hasVerdict(verdict)).sort(byUrgency);
@@ -298,7 +302,8 @@ function chosen(items: readonly CampaignItem[], rows: number): CampaignItem[] {
   const free = rows - working.length;
   // Each of the two gets half of the free rows, and those that the other does not need.
   const troubles = Math.min(trouble.length, Math.max(Math.ceil(free / 2), free - good.length));
-  return [...working, ...trouble.slice(0, troubles), ...good.slice(0, free - troubles)];
+  const inOrder = (part: readonly CampaignItem[]) => items.filter((item) => part.includes(item)).sort(byVerdict);
+  return [...working, ...inOrder(trouble.slice(0, troubles)), ...inOrder(good.slice(0, free - troubles))];
 }
 
 /** Runs that wait for an answer first: they hold a sandbox. Then the newest end. */

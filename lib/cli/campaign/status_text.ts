@@ -273,7 +273,7 @@ function gate(screen: Screen, view: CampaignView, command: CampaignCommand): voi
   ], 2);
 }
 
-/** The items of each verdict that get a row, and the number of others. */
+/** The items of each verdict that get a row, in the order of the plan, and the number of others. The newest get a row first. */
 function rowsOf(
   { items }: CampaignView,
   all: boolean,
@@ -286,7 +286,8 @@ function rowsOf(
     const isQuiet = style === "green" || style === "dim";
     // One more row takes no more space than the line with the count.
     const isWhole = all || group.length <= limit + 1 || items.length <= MAX_TABLE && !isQuiet;
-    const visibleItems = isWhole ? group : group.toSorted(byEnd).slice(0, limit);
+    const newest = new Set(group.toSorted(byEnd).slice(0, limit));
+    const visibleItems = isWhole ? group : group.filter((item) => newest.has(item));
     return { verdict, shown: visibleItems, hidden: group.length - visibleItems.length };
   });
 }

@@ -365,7 +365,7 @@ test("an item that is skipped while its run is at work ends as its run does when
   });
   await world.advance();
   expect((await world.decide(skip({ only: ["acme/*"] }))).text).toBe(
-    "2 items will not start again; 2 runs are still running: --cancel cancels them",
+    "2 items will not start again; 2 runs are still running",
   );
   expect((await world.read()).items.map(({ verdict, skippedBy }) => [verdict, skippedBy])).toEqual([
     ["running", "kim"],
@@ -382,7 +382,7 @@ test("a skip says of one run that it is still running, and with --cancel cancels
   const world = campaignWorld({ count: 1, runDuration: () => 60 * MINUTE });
   await world.advance();
   expect((await world.decide(skip({ only: [project(1)] }), { by: "unknown" })).text).toBe(
-    "1 item will not start again; its run is still running: --cancel cancels it",
+    "1 item will not start again; its run is still running",
   );
   expect((await world.read()).items[0]?.skippedBy).toBe("a person");
   const cancel = { ...skip({ only: [project(1)] }), cancel: true };
@@ -394,7 +394,7 @@ test("a skip reports that the run of an item waits for an answer", async () => {
   const world = campaignWorld({ count: 1, scenarios: "play: awaiting-input", revision: REVISIONS.later });
   await world.run();
   expect((await world.decide(skip({ only: [project(1)] }))).text).toBe(
-    "1 item will not start again; its run waits for an answer: --cancel cancels it",
+    "1 item will not start again; its run waits for an answer",
   );
 });
 

@@ -266,6 +266,17 @@ test("renderCampaignPage() counts at a gate what has finished, what waits for an
   expect(textsOf(page, "header")[0]).toContain("1 has finished, 1 is running, 1 waits for an answer, 1 is queued");
 });
 
+test("renderCampaignPage() has a segment of the bar for a run that waits for an answer, and says once what to do", () => {
+  const reason = "the run waits for an answer";
+  const page = rendered(viewOf([anItem(0, "succeeded"), anItem(1, "needs-input", { reason }), anItem(2, "running")]));
+  const [bar = ""] = /<svg class="meter"[^>]*aria-label="3 items: .*?<\/svg>/.exec(page) ?? [];
+  expect(
+    [...bar.matchAll(/ width="([\d.]+%)" height="12" class="([\w-]+)"/g)].map(([, width, color]) => [width, color]),
+  )
+    .toEqual([["100%", "f-track"], ["33.33%", "f-good"], ["33.33%", "f-warn"]]);
+  expect(page.match(/in the app/g)).toHaveLength(1);
+});
+
 test("renderCampaignPage() at a gate leaves out what its forge did not show", () => {
   const page = rendered(viewOf([anItem(0, "succeeded"), anItem(3, "waiting")], { state: "gated", stateReason: "x" }));
   expect(textsOf(page, "th").filter((text) => ["Checks", "Review", "Owner", "Why"].includes(text))).toEqual([]);

@@ -215,24 +215,27 @@ test("campaign retry refuses an item whose task in the file has changed, and --k
   world.write({ prompt: "NEWTEXT" });
   const before = journal(world);
   const only = (number: number) => ["--only", project(number)];
-  const refused = (value: string, whose = "these items") => ({
+  const refused = (planned: string, join = " because") => ({
     code: 2,
     stdout: "",
     stderr:
-      `error: Cannot retry items because the task in the campaign file differs from the planned task of ${whose}: ` +
-      `${value}; use --adopt-changes for the task in the file, or --keep-task for the planned task\n`,
+      `error: Cannot retry items${join} the task in the campaign file has changed since ${planned}; use --adopt-changes for the task in the file, or --keep-task for the planned task\n`,
   });
   for (const more of [[], ["--dry-run"], ["--json"]]) {
-    expect(await world.campaign("retry", ["--failed", ...more])).toMatchObject(refused("2 of 2 items"));
+    expect(await world.campaign("retry", ["--failed", ...more])).toMatchObject(
+      refused("these 2 items were planned", ":"),
+    );
   }
-  expect(await world.campaign("retry", only(1))).toMatchObject(refused(`${project(1)}@main`, "this item"));
+  expect(await world.campaign("retry", only(1))).toMatchObject(refused(`this item was planned: ${project(1)}@main`));
   expect(await world.campaign("retry", [...only(1), "--keep-task", "--adopt-changes"])).toMatchObject({
     code: 2,
     stderr: expect.stringContaining("--adopt-changes and --keep-task cannot be used together"),
   });
   expect(journal(world)).toEqual(before);
   expect(await world.campaign("retry", [...only(1), "--adopt-changes"])).toMatchObject({ code: 0 });
-  expect(await world.campaign("retry", ["--failed"])).toMatchObject(refused(`${project(2)}@main`, "this item"));
+  expect(await world.campaign("retry", ["--failed"])).toMatchObject(
+    refused(`this item was planned: ${project(2)}@main`),
+  );
   expect(await world.campaign("retry", [...only(2), "--keep-task"])).toMatchObject({
     code: 0,
     stdout: `1 item will be started again, ahead of the items that are waiting, with the planned task\n  ${
@@ -489,6 +492,33 @@ test("a decision of a person without USER is by the user of this machine, and by
   expect(last(world)).toMatchObject({ type: "resumed", by: "unknown" });
 });
 
+test("campaign skip prints the command that also cancels runs of its items, and the reason of a cancelled item", async () => {
+  const world = cliWorld({ count: 3, runDuration: () => 60 * MINUTE });
+  await world.campaign("advance", ["--plan"]);
+  const args = ["--only", project(1), "--reason", "by hand"];
+  const dry = await world.campaign("skip", [...args, "--dry-run"]);
+  expect(dry.stdout.split("\n").slice(0, -1)).toEqual([
+    "dry run, nothing was recorded; without --dry-run: 1 item will not start again; its run is still running: --cancel cancels it",
+    `  ${project(1)}@main`,
+  ]);
+  const { stdout } = await world.campaign("skip", args);
+  const command = `campaign skip campaign.yml --dir DIR --only ${project(1)} --cancel --reason 'by hand'`;
+  expect(stdout).toBe(
+    `1 item will not start again; its run is still running\n  ${project(1)}@main\n` +
+      `To cancel what still runs:\n  mogplex-ci ${command}\n`,
+  );
+  expect((await world.campaign("skip", [...args, "--cancel"])).stdout).toBe(
+    `1 item will not start again; 1 run was cancelled\n  ${project(1)}@main\n`,
+  );
+  await world.campaign("stop", ["--cancel"]);
+  const { items } = JSON.parse((await world.campaign("status", ["--json"])).stdout);
+  expect(items.map(({ verdict, reason }: { verdict: string; reason: string }) => [verdict, reason])).toEqual([
+    ["skipped", "by hand"],
+    ["cancelled", "cancelled when the campaign was stopped"],
+    ["cancelled", "cancelled when the campaign was stopped"],
+  ]);
+});
+
 test("campaign skip --cancel of one item asks for no answer to its run, only to the runs of others", async () => {
   const world = cliWorld({ count: 2, scenarios: "play: awaiting-input" });
   await world.campaign("run");
@@ -501,7 +531,7 @@ test("campaign skip --cancel of one item asks for no answer to its run, only to 
   await world.campaign("stop", ["--cancel"], noToken);
   expect([both?.split("\n")[0], one?.split("\n")[2], one?.includes(project(1))]).toEqual([
     "Needs attention: 2 items",
-    "  needs-input (1): the run waits for an answer: answer it in the app, or cancel it",
+    "  needs-input (1): the run waits for an answer",
     false,
   ]);
   expect(await attention()).not.toContain("needs-input");
