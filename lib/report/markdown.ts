@@ -184,7 +184,7 @@ function gitFacts(view: ResultView, git: GitFacts, mayLink: (url: string) => boo
 export function startFacts(view: ResultView): Fact[] {
   const { idempotencyKey, createdAt, times } = view;
   return [
-    ["Start", startWords(view)],
+    ["Started", startWords(view)],
     ["Idempotency key", { name: idempotencyKey }],
     ["Created", { time: createdAt }],
     ["Started", { time: times?.startedAt ?? null }],

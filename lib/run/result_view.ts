@@ -211,8 +211,8 @@ export function branchWords(
 }
 
 /** How the reporting command got its run. */
-export function startWords({ replayed, kind: { begun } }: Pick<ResultView, "replayed" | "kind">): string {
-  if (replayed) return `attached to a run that was ${begun} earlier`;
+export function startWords({ replayed }: Pick<ResultView, "replayed">): string {
+  if (replayed) return "earlier; this command attached to it";
   return replayed === null ? "by another command" : "by this command";
 }
 

@@ -200,7 +200,7 @@ function checkServer(asked: ServiceAnswers): Check {
   const { error } = stream;
   const refusal = streamRefusal(error, false);
   if (refusal === "absent") {
-    return ok("server", "it has no event streams, so runs are followed by polling, which works as well");
+    return ok("server", "it has no event streams; jobs poll instead, with the same result");
   }
   if (refusal !== "broken" || !repos.ok) return unasked("server", asked, error);
   return warning(

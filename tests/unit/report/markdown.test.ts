@@ -65,7 +65,7 @@ Follow it again:
 | Branch | \`mogplex/external/70a41ec8-9562673e\` |
 | Base branch | \`main\` |
 | Pull request | [\`https://github.com/acme/web/pull/7\`](<https://github.com/acme/web/pull/7>) |
-| Start | by this command |
+| Started | by this command |
 | Idempotency key | \`ci1-0123456789abcdef0123456789abcdef01234567\` |
 | Created | \`2026-08-10T12:00:00.021234+00:00\` |
 | Events | 6 seen |
@@ -119,7 +119,7 @@ test("renderMarkdown() tells a failure: the reason follows the verdict, and what
       "| Failure code | `command_failed` |",
       "| Branch | `fix/it` (nothing pushed) |",
       "| Pull request | none reported |",
-      "| Start | attached to a run that was started earlier |",
+      "| Started | earlier; this command attached to it |",
       "| Took | 18 min 1 s |",
       "| Events | 200 seen; some were missed; the feed is full; later events are not visible |",
     ]
@@ -208,7 +208,7 @@ test("renderMarkdown() has the facts of an automation run, and no row for what i
 | Repository | \`8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c\` |
 | Status | \`success\` |
 | Exit code | 0 |
-| Start | by this command |
+| Started | by this command |
 | Idempotency key | \`3d0f3a52-7c55-4d0e-9c43-0e5a6a1b2c3d/ci1-0123456789abcdef0123456789abcdef01234567\` |
 | Created | \`2026-08-10T12:00:00.021234+00:00\` |
 | Started | \`2026-08-10T12:02:00.021234+00:00\` |

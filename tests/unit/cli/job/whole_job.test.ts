@@ -44,7 +44,7 @@ test("run --follow prints events and verdict on stdout and ends with 0 when the 
       "repository    acme/api",
       "task          Fix it",
       "run           <run> (success)",
-      "start         by this command",
+      "started       by this command",
       "branch        mogplex/external/<hash>",
       "time          <time>",
       `reports       mogplex-ci/: ${Object.values(REPORT_FORMATS).map(({ file }) => file).join(" ")}`,

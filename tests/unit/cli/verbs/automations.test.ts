@@ -93,7 +93,7 @@ test("automations trigger --follow prints statuses and verdict, and ends with it
       "repository    acme/api",
       `automation    ${AUTOMATION}`,
       "run           <job> (success)",
-      "start         by this command",
+      "started       by this command",
       "run time      20 s",
       "time          <time>",
       `reports       mogplex-ci/: ${Object.values(REPORT_FORMATS).map(({ file }) => file).join(" ")}`,
@@ -218,7 +218,7 @@ test("automations trigger --follow attaches when the job is retried, and starts 
   };
   await cli(TRIGGER, { env: { ...gitlab, CI_JOB_ID: "1" } });
   const retried = await cli(FOLLOW, { env: { ...gitlab, CI_JOB_ID: "2" } });
-  expect(retried.stdout).toContain("start         attached to a run that was triggered earlier\n");
+  expect(retried.stdout).toContain("started       earlier; this command attached to it\n");
   expect([retried.code, emulator.world.store.automationRuns.size]).toEqual([0, 1]);
   const failing = world("agent-failure");
   await failing.cli(TRIGGER, { env: { ...gitlab, CI_JOB_ID: "1" } });

@@ -38,7 +38,7 @@ test("doctor prints one line a check and ends with 0 when all is well", async ()
     "ok       clock       same as the service",
     "ok       access      the service accepts the token",
     "ok       scopes      the token can start runs (read and write)",
-    "ok       server      it has no event streams, so runs are followed by polling, which works as well",
+    "ok       server      it has no event streams; jobs poll instead, with the same result",
     `ok       repository  acme/api, default branch "main"`,
     "",
     "a job can start",
