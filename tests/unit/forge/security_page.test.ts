@@ -66,7 +66,7 @@ test("SECURITY.md has the rights that the commands ask for", () => {
   for (const [use, needs, hasFlag] of ROWS) {
     for (const { variable, system, job } of ALL_FORGES) {
       // An administrator is one of two choices of respond on Gitea.
-      const [cell = "", choice = ""] = withFlag(cellsOf(use)[variable] ?? "", hasFlag).split("Without named users: ");
+      const [cell = "", choice = ""] = withFlag(cellsOf(use)[variable] ?? "", hasFlag).split("Without named users, ");
       expect(rightsIn(choice)).toEqual(use === "respond" && variable === "GITEA_TOKEN" ? ["administrator"] : []);
       // The commit status of respond is optional.
       const rights = rightsIn(cell).filter((right) => use !== "respond" || right !== "statuses:write");
