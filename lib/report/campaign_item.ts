@@ -9,7 +9,6 @@ export interface CampaignRetry {
   readonly campaign: string;
   /** The command that starts the item again; null if the campaign's file is unknown. */
   readonly command: string | null;
+  /** What to do, before the command. */
+  readonly step: string;
 }
-
-/** What to do, before the command. */
-export const RETRY_STEP = "Fix the cause, then let its campaign start it again.";

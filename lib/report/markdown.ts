@@ -23,7 +23,7 @@ import { type Block, type Fact, markdownOf, type Words } from "../text/document.
 import { formatDuration } from "../text/duration.ts";
 import { jsonText, webUrl } from "../text/escape.ts";
 import { cutText, plainText } from "../text/plain_text.ts";
-import { type CampaignRetry, RETRY_STEP } from "./campaign_item.ts";
+import type { CampaignRetry } from "./campaign_item.ts";
 import { lastLines } from "./event_text.ts";
 import type { ReportLinks } from "./page_link.ts";
 
@@ -92,7 +92,7 @@ function story(view: ResultView, { redact, compared, campaign }: MarkdownOptions
     ...(advice ? adviceParts(advice) : []),
     ...(campaign
       ? [
-        { text: [NOW, " ", RETRY_STEP] },
+        { text: [NOW, " ", campaign.step] },
         ...(campaign.command === null ? [] : [{ code: cutText(campaign.command, MAX_PROSE) }]),
       ]
       : nextStep

@@ -25,7 +25,7 @@ import { clockText, formatCount, formatDuration } from "../text/duration.ts";
 import { jsonText, shellWord } from "../text/escape.ts";
 import { cutText } from "../text/plain_text.ts";
 import { MASK } from "../text/redact.ts";
-import { type CampaignRetry, RETRY_STEP } from "./campaign_item.ts";
+import type { CampaignRetry } from "./campaign_item.ts";
 import { agentLines, eventLabel } from "./event_text.ts";
 import { type Earlier, streakText } from "./history.ts";
 import { jobLinks, resultBlocks, startFacts, waitTable } from "./markdown.ts";
@@ -196,7 +196,7 @@ function callOf(view: ResultView, tone: Tone, options: RunPageOptions): Html {
   const [first = "", ...rest] = (reason ?? "").trim().split("\n");
   const isLong = first.length > MAX_REASON || rest.length > 0;
   const { text, commands } = commandsIn(advice ?? "");
-  const step = options.campaign === undefined ? nextStep : RETRY_STEP;
+  const step = options.campaign?.step ?? nextStep;
   const next = advice === null ? step ?? nextOf(view) : text;
   const again = startCommand(view, options);
   const hasProgram = options.program !== null;

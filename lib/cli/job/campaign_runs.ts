@@ -30,6 +30,7 @@ interface CampaignRun {
   file: string | null;
   /** What selects only this item. */
   name: string;
+  isSkipped: boolean;
 }
 
 /** The directory in which a campaign file has its campaign, unless a flag names another one. */
@@ -77,7 +78,7 @@ function campaignRuns(context: Context, directory: string): CampaignRun[] {
   const items = isOurs && Array.isArray(view.items) ? view.items.filter(isObject) : [];
   const file = isOurs && isObject(view.about) && typeof view.about.file === "string" ? view.about.file : null;
   const repositories = items.map(({ repository }) => repository);
-  return items.flatMap(({ runId, repository, id }) => {
+  return items.flatMap(({ runId, repository, id, verdict }) => {
     if (typeof runId !== "string" || !isUuid(runId)) return [];
     const isOnly = repositories.indexOf(repository) === repositories.lastIndexOf(repository);
     return [{
@@ -85,6 +86,7 @@ function campaignRuns(context: Context, directory: string): CampaignRun[] {
       campaign: isOurs ? String(view.campaign) : "",
       file,
       name: String(isOnly ? repository : id),
+      isSkipped: verdict === "skipped",
     }];
   });
 }
@@ -104,7 +106,10 @@ export function campaignRetry(context: Context, { runId, outcome }: AnyResult): 
     const files = [place.file, run.file, place.usualFile].filter((path) => path !== null);
     const file = files.find((path) => exists(context, path)) ?? null;
     const command = file === null ? null : retryCommand(context, { ...place, file, name: run.name });
-    return { campaign: run.campaign, command };
+    const step = run.isSkipped
+      ? "Its campaign skips this item. If you want it after all, let the campaign start it again."
+      : "Fix the cause, then let its campaign start it again.";
+    return { campaign: run.campaign, command, step };
   }
   return undefined;
 }

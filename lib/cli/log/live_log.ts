@@ -18,7 +18,7 @@ import {
   type Row,
   timedRow,
 } from "../../report/event_text.ts";
-import { type CampaignRetry, RETRY_STEP } from "../../report/campaign_item.ts";
+import type { CampaignRetry } from "../../report/campaign_item.ts";
 import type { ReportTarget } from "../../report/write.ts";
 import type { FollowItem } from "../../run/follow.ts";
 import { type AnyResult, beginsPhase, hasEnded, type RunResult } from "../../run/result.ts";
@@ -436,7 +436,7 @@ export function verdictText(result: AnyResult, options: VerdictOptions): string 
     ["task", headlineOf(view).title],
     ["reason", shortened(view.reason)],
     ["campaign", campaign?.campaign ?? null],
-    ["what to do", campaign === undefined ? view.nextStep ?? shortened(view.advice) : RETRY_STEP],
+    ["what to do", campaign?.step ?? view.nextStep ?? shortened(view.advice)],
     ["retry", campaign?.command ?? null],
     ["automation", view.automationId],
     ["run", started ? `${runId}${status === null ? "" : ` (${status})`}` : null],

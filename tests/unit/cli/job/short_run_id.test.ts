@@ -208,6 +208,15 @@ test("campaignRetry() lets report name the campaign of a failed run, in the log,
     expect(text).not.toContain("start a new run");
   }
   expect(inCampaign.page).toContain("Start it again in campaign replace-moment");
+  const skipped = JSON.parse(report);
+  skipped.items[1].verdict = "skipped";
+  expect(
+    (await show({ "mogplex-campaign/campaign.json": JSON.stringify(skipped), "campaign.yml": "name: x\n" })).stdout,
+  )
+    .toContain(
+      "what to do    Its campaign skips this item. If you want it after all, let the campaign start it again.\n" +
+        `retry         ${retry("campaign.yml")}\n`,
+    );
   const second = JSON.parse(report);
   second.about.file = "c40.yml";
   const files = { "second/campaign.json": JSON.stringify(second) };
