@@ -456,6 +456,7 @@ export function writeReports(
     valuePath,
     program: program && plain(program),
     campaign: campaign && {
+      step: campaign.step,
       campaign: plain(campaign.campaign),
       command: campaign.command === null ? null : plain(campaign.command),
     },

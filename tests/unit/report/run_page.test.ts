@@ -383,8 +383,8 @@ test("renderRunPage() has commands that start the task again as it was asked for
 test("renderRunPage() has no command for a second agent when a run whose id is unknown may be running", () => {
   const page = (mayExist: boolean) =>
     renderRunPage({ ...sampleResult(), ...ASKED, outcome: "error", exitCode: 69, runId: null, resume: null, mayExist });
-  expect([page(false).includes("Start the same task again"), page(false).includes("--new")]).toEqual([true, true]);
-  expect([page(true).includes("Start the same task again"), page(true).includes("--new")]).toEqual([false, false]);
+  expect([page(false).includes("Start the task again"), page(false).includes("--new")]).toEqual([true, true]);
+  expect([page(true).includes("Start the task again"), page(true).includes("--new")]).toEqual([false, false]);
 });
 
 test("renderRunPage() has a command that asks for the same file, on the same branch, or continues the same pull request", () => {

@@ -203,6 +203,7 @@ test("campaignRetry() lets report name the campaign of a failed run, in the log,
       `retry         ${retry("campaign.yml")}\n`,
   );
   for (const text of [inCampaign.page, inCampaign.summary]) {
+    expect(text).toContain("Fix the cause, then let its campaign start it again.");
     expect(text).toContain(retry("campaign.yml"));
     expect(text).not.toContain("--new");
     expect(text).not.toContain("start a new run");
