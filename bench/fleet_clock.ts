@@ -115,7 +115,9 @@ export function fleetClock(): FleetClock {
         const sleeper = next();
         if (sleeper === undefined) {
           // The work may load a module, or read a file.
-          if (++idle > MAX_IDLE) throw new Error("Cannot go on: the work is not done, and nothing sleeps on the clock");
+          if (++idle > MAX_IDLE) {
+            throw new Error("Cannot continue: the work is not done, and nothing sleeps on the clock");
+          }
           await new Promise<void>((resolve) => setTimeout(resolve, 1));
           continue;
         }

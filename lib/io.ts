@@ -56,7 +56,7 @@ export interface Io {
    * @param links Whether the path may be a symbolic link. @default {"refuse"} with `maxBytes`, else `"follow"`
    * @param decoding What to do with bytes that are not UTF-8. @default {"refuse"}
    * @throws when the file cannot be read, or is refused: directories, pipes and devices always are; the message is a clause:
-   * `it is not an ordinary file`.
+   * `it is not a regular file`.
    */
   readFile(path: string, maxBytes?: number, links?: LinkRule, decoding?: DecodeRule): string | undefined;
   /** Names of the folders in a directory, sorted, without symbolic links; none if it cannot be read. */
@@ -161,7 +161,7 @@ function overwrite(path: string, text: string): void {
 function writeFile(path: string, text: string, always = false): void {
   refuseLinks(fs, path);
   // As root, renaming onto a device works and would turn `/dev/null` into an ordinary file.
-  if (fs.lstatSync(path, { throwIfNoEntry: false })?.isFile() === false) throw new Error("it is not an ordinary file");
+  if (fs.lstatSync(path, { throwIfNoEntry: false })?.isFile() === false) throw new Error("it is not a regular file");
   makeDirectory(parentOf(path));
   const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
   try {
@@ -215,7 +215,7 @@ function unlessAbsent<T>(read: () => T): T | undefined {
 /** Reads an ordinary file of at most `maxBytes`. See {@linkcode Io.readFile}. */
 function readOrdinaryFile(path: string, maxBytes: number, links: LinkRule): Uint8Array | undefined {
   function check(facts: fs.Stats): void {
-    if (!facts.isFile()) throw new Error("it is not an ordinary file");
+    if (!facts.isFile()) throw new Error("it is not a regular file");
     if (facts.size > maxBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
   }
 

@@ -211,7 +211,7 @@ const MAX_BYTES = 65_536;
  */
 export function readFileNow(path: string): string {
   const facts = fs.statSync(path);
-  if (!facts.isFile()) throw new Error("it is not an ordinary file");
+  if (!facts.isFile()) throw new Error("it is not a regular file");
   if (facts.size > MAX_BYTES) throw new Error(`it is larger than ${MAX_BYTES} bytes`);
   return decodeUtf8(fs.readFileSync(path));
 }

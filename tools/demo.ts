@@ -36,7 +36,7 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const USAGE = `Usage: npm start [-- [TASK] [flags of run]]
 
 Runs a whole job on this machine: with a local Mogplex, a sample project in .demo/, and a script in place of an agent.
-It ends with the exit code of the run. Ctrl-C ends all of it: with 130 while the run goes on.
+It exits with the run's exit code. Ctrl-C stops everything; while the run is active, the exit code is then 130.
 
   npm start                             the script does its task: the job is green
   npm start -- "Write a test"           the script refuses every other task: the job is red
@@ -82,7 +82,7 @@ async function runProgram(program: string, args: readonly string[], options: Spa
 async function mustRun(program: string, args: readonly string[], options: SpawnOptions): Promise<string> {
   const { code, stdout } = await runProgram(program, args, options);
   stop.signal.throwIfAborted();
-  if (code !== 0) throw new Error(`Cannot go on: ${program} ${args.join(" ")} ended with ${code}`);
+  if (code !== 0) throw new Error(`Cannot continue: ${program} ${args.join(" ")} ended with ${code}`);
   return stdout;
 }
 

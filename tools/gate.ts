@@ -91,8 +91,8 @@ async function main(args: readonly string[]): Promise<number> {
   const seed = seedOf(args);
   const fresh = args.includes("--all") || (process.env.CI ?? "") !== "";
   if (process.env[CUT_OFF] === undefined) {
-    const known = fresh ? "all of them" : "but for files that have passed as they are";
-    print(`Runs the tests, ${known}: about ten minutes on two cores when nothing is known.`);
+    const known = fresh ? "all of them" : "except files that have already passed unchanged";
+    print(`Runs the tests, ${known}: about ten minutes on two cores when nothing is cached.`);
     print(`The order of the property tests is ${seed}: --seed=${seed} repeats it.`);
     const line = withoutNetwork();
     if (line !== undefined) {

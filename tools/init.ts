@@ -29,6 +29,6 @@ if (built.status === 0) {
   const line = [join(root, "dist/mogplex.mjs"), "init", ...process.argv.slice(2), ...swallowed];
   process.exitCode = spawnSync("node", line, { cwd: place, env, stdio: "inherit" }).status ?? 1;
 } else {
-  process.stderr.write("error: Cannot build dist/mogplex.mjs: run `npm run build` in the clone, which says why\n");
+  process.stderr.write("error: Cannot build dist/mogplex.mjs: run `npm run build` in the clone to see why\n");
   process.exitCode = 1;
 }

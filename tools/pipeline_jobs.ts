@@ -70,7 +70,7 @@ async function main(args: readonly string[]): Promise<number> {
   const wanted = Object.fromEntries(args.map((arg) => arg.split("=") as [string, string]));
   const problems = await jobProblems(where, wanted);
   for (const problem of problems) process.stderr.write(`error: ${problem}\n`);
-  if (problems.length === 0) process.stdout.write(`${args.length} jobs are as they have to be\n`);
+  if (problems.length === 0) process.stdout.write(`${args.length} jobs are as expected\n`);
   return problems.length === 0 && args.length > 0 ? 0 : 1;
 }
 

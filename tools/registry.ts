@@ -43,7 +43,7 @@ async function anonymousToken(challenge: string): Promise<string> {
   const said = Object.fromEntries([...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, name, value]) => [name, value]));
   const { realm = "", service, scope } = said as Record<string, string | undefined>;
   if (!/^Bearer /i.test(challenge) || !URL.canParse(realm)) {
-    throw new Error(`Cannot log in to the registry: it asks for something else than a token: "${challenge}"`);
+    throw new Error(`Cannot log in to the registry: it asks for something other than a token: "${challenge}"`);
   }
   const url = new URL(realm);
   for (const [name, value] of Object.entries({ service, scope })) {

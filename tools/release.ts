@@ -134,14 +134,14 @@ function checkPrepared(options: ReleaseOptions): void {
   };
   if (!/^(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}$/.test(version)) refuse("a version has the form X.Y.Z");
   const current = versionOf(top);
-  if (!isLater(version, current)) refuse(`it must be later than the present version: "${current}"`);
-  if (git(top, "tag", "--list", version) !== "") refuse("its tag is there already");
+  if (!isLater(version, current)) refuse(`it must be later than the current version: "${current}"`);
+  if (git(top, "tag", "--list", version) !== "") refuse("its tag already exists");
   if (options.digest !== undefined && !/^sha256:[0-9a-f]{64}$/.test(options.digest)) {
     refuse(`a digest has the form sha256:HEX: ${JSON.stringify(options.digest)}`);
   }
   readPlaces(top);
   const changes = git(top, "status", "--porcelain");
-  if (changes !== "") refuse(`commit or drop what was changed first:\n${changes}`);
+  if (changes !== "") refuse(`commit or discard the changes first:\n${changes}`);
   if (!section(read(top, CHANGELOG), "Unreleased")) refuse(`${CHANGELOG} has nothing below "## Unreleased"`);
 }
 

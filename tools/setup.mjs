@@ -127,7 +127,7 @@ export function alone(lock, work) {
       const holder = holderOf(lock);
       if (holder !== undefined && !isAlive(holder)) removeDead(lock, own);
       else if (holder !== undefined && !isTold) {
-        process.stderr.write(`Waiting for process ${holder}, which sets up this folder\n`);
+        process.stderr.write(`Waiting for process ${holder}, which is setting up this folder\n`);
         isTold = true;
       }
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);

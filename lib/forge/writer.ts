@@ -151,7 +151,7 @@ export class PullRequestWriter {
     for (const path of paths) {
       const file = await readTreeFile(reader, baseCommit, path);
       if (file.kind === "file") return ownersOf(decodeUtf8(file.bytes), rules, changedFiles);
-      if (file.kind === "refused") return `${path} of the target branch is not an ordinary file`;
+      if (file.kind === "refused") return `${path} of the target branch is not a regular file`;
     }
     return { users: [], teams: [] };
   }

@@ -236,7 +236,7 @@ export interface CampaignMerge {
   pullRequests: readonly MergeLine[];
   /** Number of pull requests that were merged before. */
   mergedBefore: number;
-  /** 0 when everything that qualified was merged or waits in a queue, 1 after a refusal of a forge, 69 when one could not be asked. */
+  /** 0 when everything that qualified was merged or waits in a queue, 1 after a forge refused a merge, 69 if a forge could not be reached. */
   exitCode: number;
   /** What the campaign looks like. */
   view: CampaignView;

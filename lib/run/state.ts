@@ -253,7 +253,7 @@ interface StoredState {
 /**
  * Reads a state file. A file that is damaged, old, or of another job is ignored with a notice.
  * @returns Undefined if there is no file, or it is ignored.
- * @throws {UsageError} if it is not an ordinary file, cannot be read, or is required and missing.
+ * @throws {UsageError} if it is not a regular file, cannot be read, or is required and missing.
  */
 export function readState(files: StateFiles, path: string, options: ReadStateOptions): StoredState | undefined {
   const { job, execution, anyJob = false, required = false, tellsOfOthers = true, nowMs, notify } = options;

@@ -125,7 +125,7 @@ async function repeatFailed(cases: readonly Case[], options: RunOptions): Promis
   if (files.length > MAX_ALONE) return [...cases];
   const alone: Case[] = [];
   for (const file of files) {
-    process.stdout.write(`${file} has failed beside other files: it runs again alone\n`);
+    process.stdout.write(`${file} failed next to other files: running it again alone\n`);
     alone.push(...(await runOnce([file], options, 1)).cases);
   }
   return withInnocent(cases, alone);

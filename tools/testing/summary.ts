@@ -142,7 +142,7 @@ export function summaryOf(
     ...failed.length === 0 ? [] : ["", `Failed (${failed.length}); the output above says how:`, ...failed.map(place)],
     ...innocent.length === 0 ? [] : [
       "",
-      `Passed alone (${innocent.length}); another file of the same process has left a rejection, or has changed something:`,
+      `Passed alone (${innocent.length}); another file in the same process left a rejection or changed something:`,
       ...innocent.map(place),
     ],
     ...skipped.length === 0 ? [] : [

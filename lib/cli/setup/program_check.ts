@@ -48,7 +48,7 @@ export async function checkProgram(context: Context): Promise<Check[]> {
       checks.push(compare(version, sha256Hex(text), read(CHECKSUM_FILE, 1_000)));
     }
   } catch (error) {
-    checks.push(failed("program", messageOf(error), `Make ${PROGRAM_FILE} an ordinary file`, "usage"));
+    checks.push(failed("program", messageOf(error), `Make ${PROGRAM_FILE} a regular file`, "usage"));
   }
   if (address !== undefined) checks.push(await checkAge(context, address, version));
   return checks;

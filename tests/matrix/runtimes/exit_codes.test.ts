@@ -171,7 +171,7 @@ onEveryRuntime("a state file that is a pipe or a device ends with 2 at once", as
   for (const path of ["pipe", "link"]) {
     const { code, stdout, stderr } = await job.launch("cleanup", "--state", path).ended;
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
-    expect(stderr).toEndWith(`error: Cannot read state file "${path}": it is not an ordinary file\n`);
+    expect(stderr).toEndWith(`error: Cannot read state file "${path}": it is not a regular file\n`);
   }
   job.recorder.close();
 });

@@ -30,7 +30,7 @@ test("DurableFiles refuses directories, pipes and devices at once", () => {
   execFileSync("mkfifo", ["pipe"]);
   fs.mkdirSync("directory");
   for (const path of ["pipe", "directory", "/dev/null"]) {
-    const why = "it is not an ordinary file";
+    const why = "it is not a regular file";
     expect(() => disk.read(path, 100), path).toThrow(why);
     expect(() => disk.readLines(path, 100, () => {}), path).toThrow(why);
     expect(() => disk.append(path, "x", 0), path).toThrow(why);

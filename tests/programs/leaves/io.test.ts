@@ -36,7 +36,7 @@ test("Io.readFile() refuses links, directories, pipes, devices and large files a
   expect(io.readFile("small", 4)).toBe("1234");
   expect(io.readFile("absent", 4)).toBeUndefined();
   for (const path of ["endless", "link", "/dev/zero", ".", "pipe"]) {
-    expect(() => io.readFile(path, 4), path).toThrow("it is not an ordinary file");
+    expect(() => io.readFile(path, 4), path).toThrow("it is not a regular file");
   }
   expect(() => io.readFile("small", 3)).toThrow("it is larger than 3 bytes");
   expect(io.readFile("link")).toBe("1234");
@@ -56,7 +56,7 @@ test("Io.readFile() with a limit follows a link to an ordinary file when asked, 
   expect(io.readFile("dangling", 4, "follow")).toBeUndefined();
   expect(() => io.readFile("link", 3, "follow")).toThrow("it is larger than 3 bytes");
   for (const path of ["to-pipe", "to-device", "to-directory"]) {
-    expect(() => io.readFile(path, 4, "follow"), path).toThrow("it is not an ordinary file");
+    expect(() => io.readFile(path, 4, "follow"), path).toThrow("it is not a regular file");
   }
 });
 
@@ -66,7 +66,7 @@ test("Io.readFile() refuses pipes, devices and directories without a limit, too,
   execFileSync("mkfifo", ["pipe"]);
   symlinkSync("/dev/zero", "endless");
   for (const path of ["endless", "/dev/zero", ".", "pipe"]) {
-    expect(() => io.readFile(path), path).toThrow("it is not an ordinary file");
+    expect(() => io.readFile(path), path).toThrow("it is not a regular file");
   }
   writeFileSync("huge", "x".repeat(16 * 1024 * 1024 + 1));
   expect(() => io.readFile("huge")).toThrow("it is larger than 16777216 bytes");
@@ -93,7 +93,7 @@ test("readFileNow() reads small ordinary files alone", () => {
   writeFileSync("token", "mog_x\n");
   symlinkSync("token", "link");
   expect([readFileNow("token"), readFileNow("link")]).toEqual(["mog_x\n", "mog_x\n"]);
-  for (const path of ["pipe", "/dev/zero", "."]) expect(() => readFileNow(path)).toThrow("it is not an ordinary file");
+  for (const path of ["pipe", "/dev/zero", "."]) expect(() => readFileNow(path)).toThrow("it is not a regular file");
   expect(() => readFileNow("huge")).toThrow("it is larger than 65536 bytes");
   expect(() => readFileNow("utf16")).toThrow("it is UTF-16");
   expect(() => readFileNow("absent")).toThrow();

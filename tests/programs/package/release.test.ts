@@ -208,10 +208,10 @@ test("prepareRelease() refuses what is no later version, and a checkout that is 
     await expect(prepare(top, version)).rejects.toThrow(`Cannot prepare release ${JSON.stringify(version)}: `);
   }
   git(top, "tag", "1.3.0");
-  await expect(prepare(top)).rejects.toThrow("its tag is there already");
+  await expect(prepare(top)).rejects.toThrow("its tag already exists");
   git(top, "tag", "--delete", "1.3.0");
   writeFileSync(join(top, "new.txt"), "");
-  await expect(prepare(top)).rejects.toThrow("commit or drop what was changed first:\n?? new.txt");
+  await expect(prepare(top)).rejects.toThrow("commit or discard the changes first:\n?? new.txt");
   const bare = checkout("## Unreleased\n\n## 1.2.3\n\n- Something old.\n");
   await expect(prepare(bare)).rejects.toThrow('CHANGELOG.md has nothing below "## Unreleased"');
   expect(registry.requests).toEqual([]);

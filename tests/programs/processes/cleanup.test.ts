@@ -185,7 +185,7 @@ withJob("a state file that is a directory, a pipe, a device, a link or huge ends
   const huge = join(service.folder, "huge");
   writeFileSync(huge, "");
   truncateSync(huge, 5_000_000_000);
-  const why = "it is not an ordinary file";
+  const why = "it is not a regular file";
   const places = [["directory", why], ["pipe", why], ["link", why], ["/dev/zero", why], [
     huge,
     "it is larger than 4000000 bytes",

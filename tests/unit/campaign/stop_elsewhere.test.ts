@@ -317,7 +317,7 @@ test("readStops() follows no symbolic link, neither to a request nor to the fold
   symlinkSync(join(other, "stops"), join(top, "folder", "stops"));
   expect([read(other), read(join(top, "linked")), read(join(top, "folder"))]).toEqual([[request], [], []]);
   expect(problems).toEqual([
-    expect.stringMatching(/symbolic link|not an ordinary file/),
+    expect.stringMatching(/symbolic link|not a regular file/),
     expect.stringContaining("symbolic link"),
   ]);
   expect(() => writeStop(join(top, "folder"), files, { by: "ann", cancel: false })).toThrow("symbolic link");

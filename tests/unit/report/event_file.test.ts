@@ -68,5 +68,5 @@ test("growFile() leaves no part of a text that does not fit", async () => {
   expect(readFileSync(path, "utf8")).toBe("one\n☃\n");
   file.close();
   expect(() => file.write("late")).toThrow();
-  expect(() => io.growFile("/dev/null")).toThrow("it is not an ordinary file");
+  expect(() => io.growFile("/dev/null")).toThrow("it is not a regular file");
 });

@@ -110,7 +110,7 @@ test("attachJob() follows although its state cannot be written, and says so once
   const files = {
     ...memoryFiles(),
     writeFile() {
-      throw new Error("it is not an ordinary file");
+      throw new Error("it is not a regular file");
     },
   };
   const options = { client, token: TOKEN, clock, identity: null, onNotice: (notice: Notice) => notices.push(notice) };
@@ -118,7 +118,7 @@ test("attachJob() follows although its state cannot be written, and says so once
   expect(result).toMatchObject({ outcome: "success", exitCode: 0 });
   expect(notices).toEqual([{
     kind: "text",
-    message: `Cannot write state file "${PATH}": it is not an ordinary file; cleanup will not know this run`,
+    message: `Cannot write state file "${PATH}": it is not a regular file; cleanup will not know this run`,
   }]);
 });
 

@@ -173,7 +173,7 @@ test("run() and follow() refuse an eventsFile that cannot be written before anyt
   const clock = virtualClock();
   const client = fakeClient(clock, {});
   const options = { client, clock, identity: null, eventsFile: "/dev/null" };
-  const message = 'Cannot write events to "/dev/null": it is not an ordinary file';
+  const message = 'Cannot write events to "/dev/null": it is not a regular file';
   await expect(run(REQUEST, options)).rejects.toThrow(new UsageError(message));
   expect((await drain(follow(RUN_ID, options))).error).toMatchObject({ name: "UsageError", message });
   expect(client.heard).toEqual([]);

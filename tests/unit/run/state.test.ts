@@ -116,9 +116,9 @@ test("readState() throws UsageError when a required file is absent", () => {
 
 test("readState() throws UsageError when the file or its directory cannot be read, and says why", () => {
   function refuse(): never {
-    throw new Error("it is not an ordinary file");
+    throw new Error("it is not a regular file");
   }
-  const why = `Cannot read state file "${PATH}": it is not an ordinary file`;
+  const why = `Cannot read state file "${PATH}": it is not a regular file`;
   expect(() => read("", { files: { readFile: refuse } })).toThrow(why);
   expect(() => read(stateText(LOCAL, SEAL), { job: null, files: { realPath: refuse } })).toThrow(why);
 });

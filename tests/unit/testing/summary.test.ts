@@ -56,7 +56,7 @@ test("withInnocent() marks a failure whose test passes alone, and summaryOf() na
     "Failed (1); the output above says how:",
     "  a.test.ts:9  b",
     "",
-    "Passed alone (1); another file of the same process has left a rejection, or has changed something:",
+    "Passed alone (1); another file in the same process left a rejection or changed something:",
     "  a.test.ts:3  a",
     "",
   ]);

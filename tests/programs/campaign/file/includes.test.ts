@@ -14,7 +14,7 @@ test("readCampaignFile() refuses a pipe at once, as task and as list", async () 
     const io = await processIo();
     for (const lines of ["prompt-file: pipe\nrepositories: [acme/web]", "prompt: x\nrepositories: [{ file: pipe }]"]) {
       writeFileSync(path, `version: 1\nname: fix\n${lines}\n`);
-      await expect(readCampaignFile(path, io)).rejects.toThrow("the file cannot be read: it is not an ordinary file");
+      await expect(readCampaignFile(path, io)).rejects.toThrow("the file cannot be read: it is not a regular file");
     }
   } finally {
     rmSync(folder, { recursive: true });

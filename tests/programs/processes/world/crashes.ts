@@ -150,7 +150,7 @@ limits: { attempts: 2 }
         if (left.length > 0) left[0] = at - end.points;
       }
     }
-    if (![0, 1].includes(outcome.code)) throw new Error(`Cannot go on: ${outcome.story.slice(-2_000)}`);
+    if (![0, 1].includes(outcome.code)) throw new Error(`Cannot continue: ${outcome.story.slice(-2_000)}`);
     const view = await readCampaignWith(
       file,
       { directory: join(folder, "mogplex-campaign"), clock: service.clock },

@@ -76,7 +76,7 @@ test.each([
   ["no.md", "the file does not exist; give its path relative to the folder of the campaign file"],
   ["dangling.md", "the file does not exist; give its path relative to the folder of the campaign file"],
   ["loop.md", "the file cannot be read: ELOOP"],
-  ["tasks", "the file cannot be read: it is not an ordinary file"],
+  ["tasks", "the file cannot be read: it is not a regular file"],
   ["utf16.md", "the file cannot be read: it is UTF-16: save it as UTF-8"],
   ["latin1.md", "the file cannot be read: it is not UTF-8: save it as UTF-8"],
   ["large.md", "the file cannot be read: it is larger than 1048576 bytes"],
@@ -91,7 +91,7 @@ test("readCampaignFile() says why it does not read lists, each with its place", 
     "prompt: x\nexclude-file: ../secret.md\nrepositories: [{ file: tasks }, { file: large.txt }, { file: no.txt }]";
   expect(await outcome(text)).toBe([
     'campaigns/campaign.yaml:4:15: exclude-file: "campaigns/../secret.md" is outside the folder of the campaign file; move it there, or allow it with --allow-outside',
-    "campaigns/campaign.yaml:5:24: repositories[0].file: the file cannot be read: it is not an ordinary file",
+    "campaigns/campaign.yaml:5:24: repositories[0].file: the file cannot be read: it is not a regular file",
     "campaigns/campaign.yaml:5:41: repositories[1].file: the file cannot be read: it is larger than 16777216 bytes",
     "campaigns/campaign.yaml:5:62: repositories[2].file: the file does not exist; give its path relative to the folder of the campaign file",
   ].join("\n"));
@@ -99,7 +99,7 @@ test("readCampaignFile() says why it does not read lists, each with its place", 
 
 test("readCampaignFile() reads a device only when that is permitted, and then refuses it", async () => {
   expect(await outcome(`prompt-file: /dev/zero\n${WEB}`)).toContain("is outside the folder");
-  expect(await outcome(`prompt-file: /dev/zero\n${WEB}`, true)).toContain("it is not an ordinary file");
+  expect(await outcome(`prompt-file: /dev/zero\n${WEB}`, true)).toContain("it is not a regular file");
 });
 
 test("readCampaignFile() reads names and globs of exclude-file, and adds them to those of exclude", async () => {

@@ -224,8 +224,8 @@ test("readCampaignFile() says so when the file is missing, a directory, or not U
   expect(await message(throws("it is UTF-16: save it as UTF-8"))).toBe(
     'Cannot read campaign file "c.yaml": it is UTF-16: save it as UTF-8',
   );
-  expect(await message(throws("it is not an ordinary file"))).toBe(
-    'Cannot read campaign file "c.yaml": it is not an ordinary file',
+  expect(await message(throws("it is not a regular file"))).toBe(
+    'Cannot read campaign file "c.yaml": it is not a regular file',
   );
 });
 
