@@ -7,6 +7,7 @@
 import { Document, type Node, Scalar } from "yaml";
 import { EXIT } from "../../exit_codes.ts";
 import { RETRY_WHEN, RUNNER_INTERRUPTED } from "../../ci/gitlab_retry.ts";
+import { NODE_IMAGE } from "../../ci/node_image.ts";
 import { formatCount } from "../../text/duration.ts";
 import {
   type CarriedFile,
@@ -33,7 +34,6 @@ const MAX_BYTES = 5_000_000;
 const DAY_MS = 86_400_000;
 /** Days that artifacts are kept beyond twice the time of the plan: a person may take long at a gate. */
 const SPARE_DAYS = 30;
-const IMAGE = "node:22.11.0-bookworm";
 const PARENT = "campaign.gitlab-ci.yml";
 
 /** Folder in which all jobs work: the files at their paths, the program, and the directories of the waves. */
@@ -228,7 +228,7 @@ class PipelineDocument {
   }
 
   #base() {
-    const { settings: { image = IMAGE, tags, retryInterrupted } } = this.#input;
+    const { settings: { image = NODE_IMAGE, tags, retryInterrupted } } = this.#input;
     return {
       image,
       ...tags.length > 0 && { tags: [...tags] },

@@ -14,7 +14,8 @@ import { programFile } from "../../runtime.ts";
 import { isSha256Hex, sha256Hex } from "../../sha256.ts";
 import { commandLine } from "../../text/escape.ts";
 import { defaultBranchOf, hostOf, remotesOf, rootOfRepository } from "../job/origin.ts";
-import { oneOf } from "../options.ts";
+import { MENTION_NAME, oneOf } from "../options.ts";
+import { variableOf } from "../settings.ts";
 import type { Context, Option, VerbFlag } from "../verb.ts";
 import { type PipelinePrediction, predictPipeline } from "./gitlab_rules.ts";
 import { includeAdvice, isIncluded, PIPELINE_FILE, stageLine, stagesOf, withoutStage } from "./gitlab_stage.ts";
@@ -40,6 +41,7 @@ import {
   TERMINAL,
   TOKEN,
   TOOL,
+  withoutMention,
 } from "./recipes.ts";
 import { valueOr } from "../../lookup.ts";
 
@@ -147,7 +149,9 @@ export async function initRepository(context: Context): Promise<number> {
   const respondJobs = respondJobsOf(system, jobName, stage);
   // An existing job keeps its schedule.
   const written = respondJobs.find((each) => each.paths.some((path) => isSameJob(readOrNothing(context, path), each)));
-  const asks = flags.has(RESPOND) ? needRespondRecipe(name, system, written?.schedule ?? schedule) : undefined;
+  const asks = flags.has(RESPOND)
+    ? needRespondRecipe(context, [name, system], written?.schedule ?? schedule)
+    : undefined;
   const recipe = asks ?? system;
   const job = jobFile(recipe, jobName, stage);
   const { file, beside, add = "" } = recipe;
@@ -494,11 +498,11 @@ function respondSystems(): string[] {
 
 /** The recipe of a job that answers mentions. @throws {UsageError} if the system belongs to no supported forge. */
 function needRespondRecipe(
-  name: string,
-  recipe: Recipe,
+  { variables }: Context,
+  [name, recipe]: readonly [name: string, recipe: Recipe],
   schedule?: Schedule,
 ): NonNullable<ReturnType<typeof respondRecipe>> {
-  const match = respondRecipe(recipe, schedule);
+  const match = respondRecipe(recipe, schedule, variableOf(variables, MENTION_NAME));
   if (match !== undefined) return match;
   throw new UsageError({
     attempted: ATTEMPTED,
@@ -546,7 +550,7 @@ const CAMPAIGN_COMPONENT =
   /^\s*(?:- )?\{?\s*(?:component\s*:\s*\S+\/campaign@|(?:local|file|remote)\s*:.*mogplex-campaign\.yml)/m;
 
 const isSameJob = (text: string | undefined, job: Pick<WrittenJob, "text">) =>
-  text !== undefined && withoutStage(text) === withoutStage(job.text);
+  text !== undefined && withoutMention(withoutStage(text)) === withoutMention(withoutStage(job.text));
 
 /** The jobs that a changed file still contains: those whose command is in it. */
 function startedJobs<T extends Pick<WrittenJob, "text">>(text: string, jobs: readonly T[]): readonly T[] {

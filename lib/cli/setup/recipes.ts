@@ -3,7 +3,9 @@
  * @module
  */
 import { RETRY_WHEN } from "../../ci/gitlab_retry.ts";
+import { NODE_IMAGE, NODE_VERSION } from "../../ci/node_image.ts";
 import { EXIT } from "../../exit_codes.ts";
+import { MENTION_WORD } from "../settings.ts";
 
 // Shared by the jobs of all CI systems: the files in the repository, and the commands.
 
@@ -23,7 +25,6 @@ export const TASK_FILE = `${FOLDER}/mogplex-task.md`;
 /** The first task, which changes nothing by surprise. */
 export const TASK = "Update minor and patch versions of all dependencies and run the tests. Keep what passes.\n";
 
-const IMAGE = "node:22.11.0-bookworm";
 const CHECK = `(cd ${FOLDER} && sha256sum -c mogplex.mjs.sha256)`;
 export const TOOL = `node ${PROGRAM_FILE}`;
 /**
@@ -80,7 +81,10 @@ export interface Recipe {
   /** What the user created for the job outside the repository, with its place. `init` cannot remove it. */
   remains: readonly string[];
   /** The job of `--respond`, on systems that belong to a forge. */
-  respond?(schedule: Schedule): Pick<Recipe, "file" | "beside" | "needs" | "render" | "steps" | "remains" | "trial"> & {
+  respond?(
+    schedule: Schedule,
+    mention: string,
+  ): Pick<Recipe, "file" | "beside" | "needs" | "render" | "steps" | "remains" | "trial"> & {
     /** What does not work without a schedule. */
     readonly lost: readonly string[];
   };
@@ -245,6 +249,14 @@ const RESPOND_VARIABLES =
   `      MOGPLEX_RESPOND_ALLOW_USERS: "\${{ toJSON(vars.MOGPLEX_RESPOND_ALLOW_USERS) != 'null' && format('{0},', vars.MOGPLEX_RESPOND_ALLOW_USERS) || '' }}" # set the variable to kim,lee to let only these users ask\n` +
   '      MOGPLEX_RESPOND_LIMIT: "${{ vars.MOGPLEX_RESPOND_LIMIT }}" # set the variable to 0/day to stop new runs\n';
 
+const nameSetting = (mention: string) => `MOGPLEX_RESPOND_NAME: "${mention}"`;
+
+/** The text of a job with the default name of the agent, to compare jobs. */
+export function withoutMention(text: string): string {
+  const [setting = "", name] = /(?:^ +|, )MOGPLEX_RESPOND_NAME: "([\w-]+)"\n?/m.exec(text) ?? [];
+  return name === undefined ? text : text.replace(setting, "").replaceAll(`@${name}`, `@${MENTION_WORD}`);
+}
+
 /** @param page Where they are. */
 const variablesOfRespond = (page: string) =>
   `the variables MOGPLEX_RESPOND_ALLOW_USERS and MOGPLEX_RESPOND_LIMIT, if you set them: ${page}`;
@@ -313,7 +325,7 @@ jobs:
         run: exec ${run(repo)} --history ${HISTORY_FILE}
         env: { MOGPLEX_API_KEY: ${SECRET} }
 ${CLEAN_STEP}${keep}`,
-    respond: (schedule) => ({
+    respond: (schedule, mention) => ({
       file: `${folder}/workflows/mogplex-respond.yml`,
       needs: isGithub
         ? "secret MOGPLEX_API_KEY"
@@ -358,11 +370,11 @@ jobs:
   respond:
     if: >-
       github.event_name != 'issue_comment' ||
-      contains(github.event.comment.body, '@mogplex') && !startsWith(github.event.comment.body, '<!-- mogplex')
+      contains(github.event.comment.body, '@${mention}') && !startsWith(github.event.comment.body, '<!-- mogplex')
     ${where}
     timeout-minutes: 40
     env:
-${RESPOND_VARIABLES}    steps:
+${mention === MENTION_WORD ? "" : `      ${nameSetting(mention)}\n`}${RESPOND_VARIABLES}    steps:
       - name: Check out
         uses: actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683 # v4.2.2
         with: { ref: "\${{ github.event.repository.default_branch }}", persist-credentials: false }
@@ -382,11 +394,11 @@ ${CLEAN_STEP}${keep}`;
 }
 
 /** @param label A default label of the system's own runner. */
-const inContainer = (label: string) => `runs-on: ${label}\n    container: { image: "${IMAGE}" }`;
+const inContainer = (label: string) => `runs-on: ${label}\n    container: { image: "${NODE_IMAGE}" }`;
 
 const circleJob = (name: string, steps: string) =>
   `  ${name}:
-    docker: [{ image: "cimg/node:22.11.0" }]
+    docker: [{ image: "cimg/node:${NODE_VERSION}" }]
     steps:
       - checkout
 ${steps}`;
@@ -432,7 +444,7 @@ export const RECIPES: ReadonlyMap<string, Recipe> = new Map(Object.entries<Recip
     repo: '"$CI_PROJECT_PATH"',
     render: (repo, stage) =>
       `mogplex:
-${stage}${GITLAB_NEEDS}  image: ${IMAGE}
+${stage}${GITLAB_NEEDS}  image: ${NODE_IMAGE}
   timeout: 50 minutes
   rules: # without them every push would start an agent, and agents push
     - if: $CI_PIPELINE_SOURCE == "schedule" && $MOGPLEX_SCHEDULE == "run" # set in the schedule, so that other schedules start no agent
@@ -450,7 +462,7 @@ ${GITLAB_ARTIFACTS}    reports:
       annotations: mogplex-ci/annotations.json
       metrics: mogplex-ci/metrics.txt
 `,
-    respond: (schedule) => ({
+    respond: (schedule, mention) => ({
       file: ".gitlab-ci.yml",
       beside: "ci/mogplex-respond.gitlab-ci.yml",
       needs:
@@ -490,7 +502,7 @@ ${GITLAB_ARTIFACTS}    reports:
       lost: ["A mention that the webhook missed starts nothing.", ...LOST],
       render: (repo, stage) =>
         `mogplex-respond:
-${stage}${GITLAB_NEEDS}  image: ${IMAGE}
+${stage}${GITLAB_NEEDS}  image: ${NODE_IMAGE}
   timeout: 50 minutes
   rules: # other jobs need rules that keep them out of these pipelines
     - if: $CI_PIPELINE_SOURCE == "trigger"
@@ -501,7 +513,9 @@ ${
         }    - if: $CI_PIPELINE_SOURCE == "web" && $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH
       when: manual # checks the setup
       allow_failure: true
-  variables: { RUNNER_SCRIPT_TIMEOUT: 40m, RUNNER_AFTER_SCRIPT_TIMEOUT: 2m }
+  variables: { RUNNER_SCRIPT_TIMEOUT: 40m, RUNNER_AFTER_SCRIPT_TIMEOUT: 2m${
+          mention === MENTION_WORD ? "" : `, ${nameSetting(mention)}`
+        } }
   script:
     - ${CHECK}
     - if [ "$CI_PIPELINE_SOURCE" = web ]; then ${TOOL} doctor --for respond${repo} 2>&1 || exit $?; fi
@@ -531,7 +545,7 @@ ${GITLAB_AFTER}${GITLAB_ARTIFACTS}`,
   - event: manual
 steps:
   - name: mogplex
-    image: ${IMAGE}
+    image: ${NODE_IMAGE}
     environment: { MOGPLEX_API_KEY: { from_secret: mogplex_api_key } }
     commands:
       - ${CHECK}
@@ -589,7 +603,7 @@ jobs:
       "the schedule: Pipelines > Schedules",
     ],
     render: (repo) =>
-      `image: ${IMAGE}
+      `image: ${NODE_IMAGE}
 pipelines:
   custom:
     mogplex:
@@ -692,14 +706,18 @@ ${sign} Needs: ${needsOf(recipe, name)}.
 ${render(repoName === undefined ? "" : ` --repo ${repoName}`, stage)}`;
 }
 
-/** Undefined if no comment can start a job of the system. */
+/**
+ * Undefined if no comment can start a job of the system.
+ * @param mention Name of the agent in mentions, without `@`.
+ */
 export function respondRecipe(
   { respond, beside: _, ...recipe }: Recipe,
   schedule: Schedule = "hourly",
+  mention: string = MENTION_WORD,
 ): Recipe & { readonly lost: readonly string[] } | undefined {
   if (respond === undefined) return undefined;
-  const does = "A mention in a comment (@mogplex <task>) starts an agent";
-  const { lost, ...job } = respond(schedule);
+  const does = `A mention in a comment (@${mention} <task>) starts an agent`;
+  const { lost, ...job } = respond(schedule, mention);
   return { ...recipe, does, ...job, lost: schedule === "none" ? lost : [] };
 }
 

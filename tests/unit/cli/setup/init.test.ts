@@ -500,6 +500,28 @@ test("init --respond writes the program and the job that answers mentions, and t
   expect((await init(["gitlab", "--uninstall"], gitlab.written)).written).toEqual({});
 });
 
+test("init --respond writes the name in MOGPLEX_RESPOND_NAME into the job, and removes such a job without the variable", async () => {
+  const env = { MOGPLEX_RESPOND_NAME: "robot" };
+  const jobs = { github: ".github/workflows/mogplex-respond.yml", gitlab: ".gitlab-ci.yml" };
+  for (const [system, path] of Object.entries(jobs)) {
+    const [robot, usual] = [await init([system, "--respond"], {}, PROGRAM, env), await init([system, "--respond"])];
+    const job = robot.written[path] ?? "";
+    expect([...job.matchAll(/.*(?:@mogplex|robot).*/g)].map(([line]) => line.trim())).toEqual([
+      "# Written by mogplex-ci init. A mention in a comment (@robot <task>) starts an agent.",
+      ...system === "gitlab"
+        ? ['variables: { RUNNER_SCRIPT_TIMEOUT: 40m, RUNNER_AFTER_SCRIPT_TIMEOUT: 2m, MOGPLEX_RESPOND_NAME: "robot" }']
+        : [
+          "contains(github.event.comment.body, '@robot') && !startsWith(github.event.comment.body, '<!-- mogplex')",
+          'MOGPLEX_RESPOND_NAME: "robot"',
+        ],
+    ]);
+    expect(usual.written[path]).not.toContain("MOGPLEX_RESPOND_NAME");
+    expect((await init([system, "--uninstall"], robot.written)).written).toEqual({});
+  }
+  const wrong = await init(["github", "--respond"], {}, PROGRAM, { MOGPLEX_RESPOND_NAME: "a b" });
+  expect([wrong.code, wrong.written]).toEqual([2, {}]);
+});
+
 test("init --respond names the place of the code on forges other than GitHub, and who can read the secret on GitHub", async () => {
   const where = "Mogplex connects repositories through GitHub, and delivers branches and pull requests there.";
   const texts = ["gitlab", "gitea", "forgejo", "github"].map(async (name) => (await init([name, "--respond"])).stdout);

@@ -6,6 +6,7 @@ import { flagsOf } from "../../../../lib/cli/verb.ts";
 import { VERBS } from "../../../../lib/cli/verbs.ts";
 import { jobFile, RECIPES, respondRecipe, SCHEDULES } from "../../../../lib/cli/setup/recipes.ts";
 import { INTERRUPTED_SINCE, RETRY_WHEN, RUNNER_INTERRUPTED } from "../../../../lib/ci/gitlab_retry.ts";
+import { NODE_VERSION } from "../../../../lib/ci/node_image.ts";
 import { root } from "../../../../tools/setup.mjs";
 import { blockOf, readStatements, textOf } from "../../examples/systems/models/blocks.ts";
 import { parseYaml } from "../../examples/strict.ts";
@@ -167,4 +168,14 @@ test("the job of GitLab, and its recipes, are tried again after every failure of
   const own = jobs.filter(({ name }) => name === "gitlab");
   expect(own.length).toBeGreaterThan(0);
   for (const { text } of own) expect(text).toContain(`when: [${RETRY_WHEN.join(", ")}]`);
+});
+
+test("examples, components and documents have the image of Node that init writes", () => {
+  const paths = ["examples/**/*", "components/**/*", "docs/*.md"]
+    .flatMap((path) => [...new Bun.Glob(path).scanSync({ cwd: root })]);
+  const versions = paths.flatMap((path) =>
+    [...readFileSync(join(root, path), "utf8").matchAll(/\bnode:(\d+\.\d+\.\d+)/g)].map(([, version]) => version)
+  );
+  expect(versions.length).toBeGreaterThan(20);
+  expect([...new Set(versions)]).toEqual([NODE_VERSION]);
 });
