@@ -1000,7 +1000,7 @@ test("init --uninstall lists what is left outside of the repository by name", as
   expect(await left("terminal")).toEqual([token]);
   // Every secret or variable that a job needs is in the list of what remains.
   for (const [name, { needs, remains, respond }] of RECIPES) {
-    for (const each of [{ needs, remains }, ...respond === undefined ? [] : [respond("hourly")]]) {
+    for (const each of [{ needs, remains }, ...respond === undefined ? [] : [respond("hourly", "mogplex")]]) {
       const names = each.needs.match(/\b(?:[A-Z]+_[A-Z_]+|mogplex[-_.]api[-_.]key)\b/g) ?? [];
       const missing = names.filter((word) => word !== "MOGPLEX_SCHEDULE" && !each.remains.join().includes(word));
       expect([name, missing]).toEqual([name, name === "circleci" ? ["MOGPLEX_API_KEY"] : []]);
