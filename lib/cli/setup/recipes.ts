@@ -25,13 +25,16 @@ export const TASK_FILE = `${FOLDER}/mogplex-task.md`;
 /** The first task, which changes nothing by surprise. */
 export const TASK = "Update minor and patch versions of all dependencies and run the tests. Keep what passes.\n";
 
-const CHECK = `(cd ${FOLDER} && sha256sum -c mogplex.mjs.sha256)`;
+const VERIFY = `(cd ${FOLDER} && sha256sum -c mogplex.mjs.sha256)`;
+/** A plain scalar of YAML, also between single quotes or triple ones. */
+const CHECK =
+  `${VERIFY} || { echo "ci/mogplex.mjs has changed; see git log ci, or replace it with init --update --force"; exit ${EXIT.internal}; }`;
 export const TOOL = `node ${PROGRAM_FILE}`;
 /**
  * Cancels a run that a job left behind. It checks the program again, because it also runs if the first check has failed: a changed program would get
  * the token.
  */
-const CLEAN = `${CHECK} && ${TOOL} cleanup`;
+const CLEAN = `${VERIFY} && ${TOOL} cleanup`;
 /** Monday mornings, UTC. */
 const CRON = "17 6 * * 1";
 
@@ -230,8 +233,8 @@ export const keepOthersOut = (condition: string) =>
   "Other includes that have jobs need the same rule. Keep stages, default and variables in .gitlab-ci.yml.";
 
 const RUN_ID = `"$(sed -n 's/^MOGPLEX_RUN_ID=//p' mogplex-ci/outputs.env)"`;
-const FOLLOW = `${CHECK} && ${TOOL} follow ${RUN_ID} --on-timeout cancel`;
-const CANCEL = `${CHECK} && ${TOOL} runs cancel ${RUN_ID}`;
+const FOLLOW = `${VERIFY} && ${TOOL} follow ${RUN_ID} --on-timeout cancel`;
+const CANCEL = `${VERIFY} && ${TOOL} runs cancel ${RUN_ID}`;
 
 const SECRET = '"${{ secrets.MOGPLEX_API_KEY }}"';
 /** act has no store for artifacts. */

@@ -62,3 +62,29 @@ test("every job that checks the program checks it again before what runs after a
     expect([command, runs(command, sha256(PROGRAM)), runs(command, "0".repeat(64))]).toEqual([command, true, false]);
   }
 });
+
+test("a job whose program has changed ends with 70 and what to do", () => {
+  const checks = [...JOBS, ...EXAMPLES].flatMap(([name, file, text]) =>
+    /Jenkinsfile|\.kts$/.test(file) ? [] : textsIn(parseYaml(text)).filter((each) => each.includes(`${WITH_CHECK}) ||`))
+      .map((each) => [name, each.trim()] as const)
+  );
+  expect([...RECIPES.keys()].filter((name) => !["jenkins", "teamcity"].includes(name)))
+    .toEqual([...RECIPES.keys()].filter((name) => checks.some(([each]) => each === `init ${name}`)));
+  for (const command of new Set(checks.map(([, each]) => each))) {
+    const cwd = mkdtempSync(join(tmpdir(), "changed-program-"));
+    try {
+      mkdirSync(join(cwd, "ci"));
+      writeFileSync(join(cwd, "ci/mogplex.mjs"), PROGRAM);
+      writeFileSync(join(cwd, "ci/mogplex.mjs.sha256"), `${"0".repeat(64)}  mogplex.mjs\n`);
+      const { status, stdout } = spawnSync("sh", ["-c", command], { cwd, env: { PATH: process.env.PATH } });
+      const last = String(stdout).trim().split("\n").at(-1);
+      expect([command, status, last]).toEqual([
+        command,
+        70,
+        "ci/mogplex.mjs has changed; see git log ci, or replace it with init --update --force",
+      ]);
+    } finally {
+      rmSync(cwd, { recursive: true, force: true });
+    }
+  }
+});

@@ -83,7 +83,11 @@ for (const file of Object.keys(RECIPES)) {
     machine.checksum = "f".repeat(64);
     const end = await runGithubJob(machine.recipe(file, "success"), machine, optionsOf(file, "success"));
     expect([end.status, end.ran.slice(0, 3)]).toEqual(["failure", [...BEFORE, expect.any(String)]]);
-    expect(machine.done.map(({ stdout }) => stdout)).toEqual(["mogplex.mjs: FAILED\n", "mogplex.mjs: FAILED\n"]);
+    expect(machine.done.map(({ stdout }) => stdout)).toEqual([
+      "mogplex.mjs: FAILED\n" +
+      "ci/mogplex.mjs has changed; see git log ci, or replace it with init --update --force\n",
+      "mogplex.mjs: FAILED\n",
+    ]);
     expect(machine.recorder.requests).toEqual([]);
   });
 
