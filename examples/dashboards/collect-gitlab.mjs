@@ -14,7 +14,8 @@
 // leave out older jobs.
 //
 // runs/not-collected.ndjson lists the projects that it cannot read, or not completely, and the dashboard shows them. If it can read none,
-// it exits with 64 (no token, or GitLab refuses it), 65 (the token cannot read the projects) or 69 (GitLab is down).
+// it exits with 64 (no token, or GitLab refuses it), 65 (the token cannot read the projects) or 69 (GitLab is down). It stops at once
+// if GitLab refuses the token, or if the network fails before GitLab has answered any request.
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
@@ -24,6 +25,9 @@ const { CI_API_V4_URL, GITLAB_URL = "https://gitlab.com", GITLAB_TOKEN = "", PAG
 const { JOBS = "mogplex mogplex-run mogplex-respond", HISTORY = "mogplex-ci/runs.ndjson" } = process.env;
 const names = JOBS.split(" ");
 const api = `${CI_API_V4_URL ?? `${GITLAB_URL}/api/v4`}/projects/`;
+
+/** Whether any request got an answer. */
+let isReached = false;
 
 class GitlabError extends Error {
   constructor(status, message) {
@@ -45,6 +49,7 @@ async function get(path) {
   const answer = await fetch(api + path, { headers: { "private-token": GITLAB_TOKEN } }).catch((error) => {
     throw new GitlabError(0, error.cause?.message || error.message);
   });
+  isReached = true;
   const text = await answer.text();
   if (answer.ok) return text;
   const { status } = answer;
@@ -134,12 +139,14 @@ for (const [index, project] of projects.entries()) {
     first ??= error;
     // GitLab answers 404 for a project that a token cannot see, and 401 if it refuses the token itself.
     const isRefused = error.status === 401;
-    const affected = isRefused ? projects.slice(index) : [project];
+    const isLast = isRefused || !isReached;
+    const affected = isLast ? projects.slice(index) : [project];
     unread += affected.length;
     for (const each of affected) missing.set(each, error.message);
-    const rest = isRefused ? "; GitLab refuses GITLAB_TOKEN, so no other project was read" : "";
+    const why = isRefused ? "GitLab refuses GITLAB_TOKEN" : `${new URL(api).origin} cannot be reached`;
+    const rest = isLast ? `; ${why}, so no other project was read` : "";
     console.error(`Cannot collect the runs of ${project}: ${error.message}${rest}`);
-    if (isRefused) break;
+    if (isLast) break;
   }
 }
 writeFileSync(stateFile, `${JSON.stringify(collected, null, 2)}\n`);

@@ -278,8 +278,14 @@ test("collect-gitlab.mjs reports a missing or refused token once, and fails if i
     );
     expect(requests).toEqual([]);
     server.close();
-    const down = await collected(cwd, "acme/web\n", { GITLAB_URL: url, GITLAB_TOKEN: "glpat-1" });
-    expect(down).toEqual({ code: 69, out: expect.stringMatching(/acme\/web: connect ECONNREFUSED /) });
+    const down = await collected(cwd, projects, { GITLAB_URL: url, GITLAB_TOKEN: "glpat-1" });
+    const rest = `; ${url} cannot be reached, so no other project was read\n`;
+    expect(down).toEqual({
+      code: 69,
+      out: expect.stringMatching(/^Cannot collect the runs of acme\/web: connect ECONNREFUSED [^\n]*\n$/),
+    });
+    expect(down.out).toEndWith(rest);
+    expect(readFileSync(join(cwd, "runs/not-collected.ndjson"), "utf8").trim().split("\n").length).toBe(2);
   } finally {
     server.close();
     rmSync(cwd, { recursive: true });
