@@ -71,12 +71,14 @@ test("dashboard skips the other files of a job that a wide pattern matches, but 
 });
 
 test("dashboard counts the question of a campaign as open on screen and in data and metrics, and asks for attention", async () => {
-  const items = [anItem(0, "succeeded"), anItem(1, "failed"), anItem(2, "needs-input", { reason: "UTC or local?" })];
+  const reason = "the run waits for an answer";
+  const items = [anItem(0, "succeeded"), anItem(1, "failed"), anItem(2, "needs-input", { reason })];
   const files = { "campaign.json": CAMPAIGN_FORMATS.json.render(viewOf(items)) };
   const args = ["dashboard", "--results", "campaign.json"];
   const { stdout } = await world().cli(args, { env, files });
   const lines = stdout.split("\n").map((line) => line.trim());
-  expect(lines[lines.findIndex((line) => line.includes("waits for an answer")) + 1]).toStartWith("UTC or local? acme");
+  expect(lines[lines.findIndex((line) => line.includes("waits for an answer")) + 1])
+    .toBe("acme/service-2: answer the run in the app, or cancel it.");
   expect(lines.filter((line) => line.includes("replace-moment"))).toEqual([
     expect.stringMatching(/^1 item of “replace-moment, round 2026-12” waits for an answer, for \d+ min$/),
     expect.stringContaining("1 item of “replace-moment, round 2026-12” failed"),
