@@ -120,7 +120,7 @@ export interface CampaignNotification {
   exitCode: number;
   /** Address of the CI job that sent it; null outside CI, and where the CI system does not show it. */
   job: string | null;
-  /** Address of the page of the campaign; null where the CI system shows no files of a job. */
+  /** Address of the campaign's page; null if the CI system does not show the files of a job. */
   page: string | null;
   /** Command for the next step; null if the campaign exists only in a script. */
   command: string | null;
@@ -137,7 +137,7 @@ export type Notifier = (notification: CampaignNotification) => unknown;
 /** The forges that can receive a token. */
 export interface CampaignForge {
   /**
-   * Hosts beside github.com and gitlab.com, each as `HOST` or `HOST=VARIABLE`, where VARIABLE holds the token for that host. @default {[]}
+   * Hosts besides github.com and gitlab.com, each as `HOST` or `HOST=VARIABLE`, where VARIABLE holds the token for that host. @default {[]}
    */
   hosts?: readonly string[] | undefined;
 }

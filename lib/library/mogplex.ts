@@ -121,7 +121,7 @@ export interface MogplexAutomations {
   attach(id: string, runId: string, options?: AttachAutomationOptions): AttachedAutomationRun;
 }
 
-/** What a process has stored of a run, for {@linkcode Mogplex.resume}. */
+/** What a process has stored about a run, for {@linkcode Mogplex.resume}. */
 export interface KnownRunRequest {
   /** What was to be done, and where: exactly as it was. */
   request: RunRequest;

@@ -358,7 +358,7 @@ export function createLogText(options: MaskOptions = {}): LogText {
 
 // `escapeText`: untrusted text for your own pages and files.
 
-/** Untrusted text, made harmless for the place where it goes. Secrets are masked by `mask()` or `createLogText()`, not here. */
+/** Untrusted text, made harmless for the place where it is shown. Secrets are masked by `mask()` or `createLogText()`, not here. */
 export interface EscapeText {
   /**
    * As inline code on one line, also in a table: no mention, no quick action, no link. Line breaks become blanks, and `|` becomes the character

@@ -139,8 +139,8 @@ export interface KeyOptions {
   /** Identity of the CI job; null for none, which makes the key random. @default from the CI system's variables */
   identity?: JobIdentity | null | undefined;
   /**
-   * Called with the key before the first byte of a start is sent with it, so that the run can be found whatever happens: the same start
-   * with this key as `idempotencyKey` finds it. Called again for a further key, which then replaces the one before. It is awaited, as long as `timeoutMs` and `signal` permit. If
+   * Called with the key before the first byte of a start is sent, so that the run can be found whatever happens: repeat the start with
+   * this key as `idempotencyKey`. Called again for a further key, which then replaces the one before. It is awaited, as long as `timeoutMs` and `signal` permit. If
    * it throws or rejects, nothing is sent, and the start rejects with that as the `cause`.
    */
   onStarting?: ((starting: { idempotencyKey: string }) => unknown) | undefined;

@@ -104,7 +104,7 @@ test("lookUpDigest() gets an anonymous token and proves the digest by the bytes"
 const FAULTS: Record<string, { fault: RegistryFault; says: RegExp }> = {
   "the tag is unknown": { fault: { status: 404 }, says: /registry answered 404$/ },
   "it is overloaded": { fault: { status: 429 }, says: /registry answered 429$/ },
-  "it wants a password": { fault: { challenge: 'Basic realm="x"' }, says: /something else than a token: "Basic/ },
+  "it wants a password": { fault: { challenge: 'Basic realm="x"' }, says: /something other than a token: "Basic/ },
   "it gives no token": { fault: { tokenStatus: 503 }, says: /localhost:\d+ answered 503$/ },
   "the image is for one platform": {
     fault: { type: "application/vnd.oci.image.manifest.v1+json" },
