@@ -20,7 +20,7 @@ import {
   type VerbFlags,
   type VerbFunction,
 } from "../verb.ts";
-import { checkInputs, componentVocabulary, type InputPattern, inputsFirst } from "./inputs.ts";
+import { checkInputs, componentVocabulary, type InputPattern, inputsFirst, limitNotice } from "./inputs.ts";
 
 interface ComponentProgram {
   /** Verbs by name; `permissions` prints the flags with which Deno may run the others. */
@@ -38,6 +38,9 @@ interface ComponentProgram {
   /** @default nothing besides the reports */
   extras?: JobExtras;
 }
+
+/** Verbs beside the job's own work. */
+const SECONDARY: readonly string[] = ["permissions", "cleanup"];
 
 /**
  * Runs a verb of the component.
@@ -66,6 +69,8 @@ export async function componentMain(
     }
     checkInputs(process.env, patterns);
     check?.(io.env);
+    const notice = SECONDARY.includes(name) ? undefined : limitNotice(process.env);
+    if (notice !== undefined) writer.note(notice);
     return await verb(
       openContext(
         {

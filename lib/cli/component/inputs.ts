@@ -96,7 +96,9 @@ export function checkInputs(env: ReadEnv, patterns: readonly InputPattern[]): vo
 /** Such as `acme/web`. */
 const PROJECT_PATH = "CI_PROJECT_PATH";
 
-export const JOB_VARIABLES: readonly string[] = ["CI_PROJECT_DIR", "CI_JOB_TIMEOUT", PROJECT_PATH];
+const JOB_LIMIT = "CI_JOB_TIMEOUT";
+
+export const JOB_VARIABLES: readonly string[] = ["CI_PROJECT_DIR", JOB_LIMIT, PROJECT_PATH];
 
 // A day is the longest wait of a job; runners hosted by GitLab.com allow 3 hours.
 const MAX_MINUTES = 24 * 60;
@@ -104,18 +106,41 @@ const MAX_MINUTES = 24 * 60;
 const RESERVE_SECONDS = 120;
 // Time of the job besides the script: its own start, two minutes of after_script, the upload of artifacts.
 const JOB_RESERVE_SECONDS = 240;
+// What the input job-timeout should have above timeout-minutes, as its description says.
+const JOB_EXTRA_MINUTES = 10;
 
-/**
- * Seconds that the script may take; undefined without a limit. `CI_JOB_TIMEOUT`, in seconds, already includes a runner's own maximum. Source: GitLab,
- * "Predefined CI/CD variables".
- */
+/** GitLab's limit of the job, in seconds, which includes the runner's own maximum. Source: GitLab, "Predefined CI/CD variables". */
+function jobSeconds(env: ReadEnv): number {
+  const seconds = Number(env(JOB_LIMIT));
+  return seconds > 0 ? seconds : Infinity;
+}
+
+/** Seconds of the script that GitLab's limit of the job leaves. */
+function secondsInJob(env: ReadEnv): number {
+  const seconds = jobSeconds(env);
+  return Math.max(seconds - JOB_RESERVE_SECONDS, seconds / 2);
+}
+
+/** Seconds that the script may take; undefined without a limit. */
 function scriptSeconds(env: ReadEnv): number | undefined {
   const text = env(MINUTES);
-  const minutes = text === undefined ? undefined : wholeNumber(1, MAX_MINUTES)(text, "input timeout-minutes");
-  const job = Number(env("CI_JOB_TIMEOUT"));
-  const limits = [minutes === undefined ? 0 : minutes * 60, job > 0 ? Math.max(job - JOB_RESERVE_SECONDS, job / 2) : 0];
-  const least = Math.min(...limits.filter((limit) => limit > 0));
+  const minutes = text === undefined ? Infinity : wholeNumber(1, MAX_MINUTES)(text, "input timeout-minutes");
+  const least = Math.min(minutes * 60, secondsInJob(env));
   return Number.isFinite(least) ? Math.floor(least) : undefined;
+}
+
+/**
+ * A warning if GitLab can drop the job before its script reaches the limit: a dropped job has neither a cleanup nor reports. It is not an error, because
+ * a followed run ends in time. Undefined if the limits fit.
+ */
+export function limitNotice(env: ReadEnv): string | undefined {
+  const minutes = Number(env(MINUTES));
+  const script = secondsInJob(env);
+  if (!(minutes * 60 > script)) return undefined;
+  const whole = (seconds: number) => Math.floor(seconds / 60);
+  return `input timeout-minutes is ${minutes}, but GitLab drops this job after ${whole(jobSeconds(env))} minutes. ` +
+    `With time for cleanup and reports, the script has ${whole(script)}. ` +
+    `Set input job-timeout to ${minutes + JOB_EXTRA_MINUTES} minutes, or choose a runner that allows longer jobs`;
 }
 
 /**

@@ -237,6 +237,7 @@ test(
   "the script ends before GitLab drops the job, with time for after_script and artifacts",
   each(({ inputs, job }) => {
     expect(job.variables).toMatchObject({
+      MOGPLEX_INPUT_TIMEOUT_MINUTES: "$[[ inputs.timeout-minutes ]]",
       RUNNER_SCRIPT_TIMEOUT: "$[[ inputs.timeout-minutes ]]m",
       RUNNER_AFTER_SCRIPT_TIMEOUT: "2m",
     });

@@ -7,6 +7,7 @@ import {
   DASHBOARD_PATTERNS,
   INPUT_VARIABLES,
   inputsFirst,
+  limitNotice,
 } from "../../../../lib/cli/component/inputs.ts";
 import { JOB_PATTERNS } from "../../../../lib/cli/component/job_patterns.ts";
 import { UsageError } from "../../../../lib/errors.ts";
@@ -72,6 +73,31 @@ test("inputsFirst() never waits longer than GitLab's limit of the job leaves aft
   // 70 minutes as by default; a runner with a maximum of 20; one of 2; none that is known.
   expect(["4200", "1200", "120", ""].map(limits)).toEqual(["3480", "840", "30", "3480"]);
 });
+
+test("limitNotice() warns when GitLab drops the job before timeout-minutes and the cleanup are over", () => {
+  const notice = (minutes: string, job: string) =>
+    limitNotice((name) => ({ MOGPLEX_INPUT_TIMEOUT_MINUTES: minutes, CI_JOB_TIMEOUT: job })[name]);
+  const quiet = [["60", "4200"], ["60", "3840"], ["60", ""], ["", "1200"], ["soon", "1200"]] as const;
+  expect(quiet.map(([minutes, job]) => notice(minutes, job))).toEqual(quiet.map(() => undefined));
+  const advice = "Set input job-timeout to 70 minutes, or choose a runner that allows longer jobs";
+  expect([notice("60", "3839"), notice("60", "1800"), notice("60", "120")]).toEqual([
+    `input timeout-minutes is 60, but GitLab drops this job after 63 minutes. With time for cleanup and reports, the script has 59. ${advice}`,
+    `input timeout-minutes is 60, but GitLab drops this job after 30 minutes. With time for cleanup and reports, the script has 26. ${advice}`,
+    `input timeout-minutes is 60, but GitLab drops this job after 2 minutes. With time for cleanup and reports, the script has 1. ${advice}`,
+  ]);
+});
+
+test.each(["run", "follow", "respond-false", "cleanup", "permissions"])(
+  "%s of the component warns of a job-timeout that is too short only at the start of the job",
+  async (verb) => {
+    const limits = { MOGPLEX_INPUT_TIMEOUT_MINUTES: "60", CI_JOB_TIMEOUT: "1800" };
+    const { stdout } = await jobOf([verb], { MOGPLEX_PROMPT: "Fix it", ...limits }, "success");
+    const isWarned = stdout.startsWith(
+      "note: input timeout-minutes is 60, but GitLab drops this job after 30 minutes.",
+    );
+    expect([verb, isWarned]).toEqual([verb, !["cleanup", "permissions"].includes(verb)]);
+  },
+);
 
 test("inputsFirst() takes the wait that fits, and refuses one that does not, with the limit in the message", () => {
   const values = { MOGPLEX_INPUT_TIMEOUT_MINUTES: "10", MOGPLEX_INPUT_TIMEOUT: "480" };
