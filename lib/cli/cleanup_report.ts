@@ -1,6 +1,6 @@
 /**
- * `cleanup` for programs whose job is not a script: runs the verb, and then writes the reports again if they show the run as still going. GitLab
- * uploads them after `after_script`, and GitHub shows a separate summary for a post step.
+ * `cleanup` for programs whose job is not a script: runs the verb, and then writes the reports and the job's note again if they show the run as still
+ * going. GitLab uploads reports after `after_script`, and GitHub shows a separate summary for a post step.
  * @module
  */
 import { MogplexError } from "../errors.ts";
@@ -10,6 +10,7 @@ import type { RunResult } from "../run/result.ts";
 import { completeJob } from "../run/options.ts";
 import { lookJob } from "../run/run.ts";
 import { openOneShot } from "./context.ts";
+import { endKilledJobNote } from "./job/note.ts";
 import { readPlaces } from "./settings.ts";
 import type { Context } from "./verb.ts";
 import { cleanUp } from "./verbs/cleanup.ts";
@@ -30,7 +31,7 @@ function reported(context: Context, path: string | undefined, runId: string): Pa
   }
 }
 
-/** Writes the reports of a run that `cleanup` has cancelled. Prints a note if that is not possible. */
+/** Writes the reports and the note of a run that `cleanup` has cancelled. Prints a note if that is not possible. */
 async function reportAgain(context: Context, runId: string, by: string): Promise<void> {
   const { io, platform, writer } = context;
   const { targets } = readPlaces(context);
@@ -53,6 +54,7 @@ async function reportAgain(context: Context, runId: string, by: string): Promise
   };
   const options = { files: platform.files(io.env), links: platform.links(io.env), redactToken: writer.redact.token };
   for (const { message } of writeReports(end, targets, io, writer.redact, options)) writer.note(message);
+  await endKilledJobNote(context, end, targets);
 }
 
 /** @param by What cancels the run, for the reports: `after_script`. */

@@ -308,23 +308,50 @@ export async function writeNote(
   text: NoteText,
   options: NoteOptions,
 ): Promise<WrittenNote> {
-  const { clock, limitMs = NOTE_MS } = options;
+  const { clock, id, isEnd = false } = options;
+  return await withWriter(place, options, (writer, signal) => {
+    const wait = (ms: number) => clock.sleep(ms, { signal });
+    if (id === undefined) return writeOnce(writer, marker, text, wait);
+    const content = text(undefined);
+    return updateNote(writer, id, marker, content).catch((error) => {
+      const isGone = error instanceof ApiError && error.status === 404;
+      if (isEnd && isGone) return writeOnce(writer, marker, () => content, wait);
+      throw error;
+    });
+  });
+}
+
+/**
+ * Updates a note like {@linkcode writeNote}, but never creates one.
+ * @returns Undefined if there is no such note, or its text stays unchanged.
+ * @throws {MogplexError} if the note could not be updated in time, or the forge refuses it.
+ */
+export async function changeNote(
+  place: NotePlace,
+  marker: string,
+  text: (before: string) => string | null,
+  options: Pick<NoteOptions, "clock">,
+): Promise<WrittenNote | undefined> {
+  return await withWriter(place, options, async (writer) => {
+    const note = await writer.find(marker);
+    const content = note === undefined ? null : text(note.text);
+    return note === undefined || content === null ? undefined : await updateNote(writer, note.id, marker, content);
+  });
+}
+
+/** Works on a note within the limit. */
+async function withWriter<T>(
+  place: NotePlace,
+  { clock, limitMs = NOTE_MS }: Pick<NoteOptions, "clock" | "limitMs">,
+  work: (writer: NoteWriter, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const deadline = clock.now() + limitMs;
   try {
     return await withLimit(
       (signal) => {
-        const limits = { signal, deadline, requestTimeoutMs: ATTEMPT_MS };
         const { client, reason } = place;
-        const writer = new NoteWriter(client.within({ limits, reason }), place);
-        const { id, isEnd = false } = options;
-        const wait = (ms: number) => clock.sleep(ms, { signal });
-        if (id === undefined) return writeOnce(writer, marker, text, wait);
-        const content = text(undefined);
-        return updateNote(writer, id, marker, content).catch((error) => {
-          const isGone = error instanceof ApiError && error.status === 404;
-          if (isEnd && isGone) return writeOnce(writer, marker, () => content, wait);
-          throw error;
-        });
+        const limits = { signal, deadline, requestTimeoutMs: ATTEMPT_MS };
+        return work(new NoteWriter(client.within({ limits, reason }), place), signal);
       },
       { clock, limitMs, signal: undefined },
     );

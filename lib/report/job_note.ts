@@ -12,7 +12,16 @@ import { cutText, plainText } from "../text/plain_text.ts";
 import type { Redactor } from "../text/redact.ts";
 import type { MarkdownOptions } from "./markdown.ts";
 import { type NoteWords, resultNote } from "./note_text.ts";
-import { type CountEdit, LivingNote, noteMarker, type NotePlace, writeNote, type WrittenNote } from "../forge/note.ts";
+import {
+  changeNote,
+  type CountEdit,
+  LivingNote,
+  noteMarker,
+  type NotePlace,
+  type NoteText,
+  writeNote,
+  type WrittenNote,
+} from "../forge/note.ts";
 import { withPageLink } from "./page_link.ts";
 import { pagePath, type ReportTarget } from "./write.ts";
 
@@ -84,18 +93,13 @@ function editsIn(body: string): { run: string; edits: number } {
   return { run, edits: Number(count ?? 0) };
 }
 
-/**
- * Builds the whole text of a note and writes it.
- * @param id Id of the note; undefined to look for it, and create one if there is none.
- * @param count Counts the changes. @default not counted
- */
-export async function writeContent(
-  context: NoteContext,
+/** Builds the whole text of a note. @param count Counts the changes. @default not counted */
+function noteText(
+  { writer: { redact } }: NoteContext,
   plan: PlannedNote,
-  { render, state, limitMs, needs }: NoteContent,
-  { id, count }: { id?: number | undefined; count?: CountEdit | undefined } = {},
-): Promise<WrittenNote> {
-  const { writer: { redact }, clock } = context;
+  { render, state, needs }: NoteContent,
+  count?: CountEdit,
+): NoteText {
   const { place, head } = plan;
   const whole = render(plan.mayLink, plan.links);
   const shortened = place.shorten?.(whole) ?? whole;
@@ -107,7 +111,7 @@ export async function writeContent(
   // A note with a head belongs to one request. The next run of the same job reuses any other note.
   const { runId } = state;
   const about = head === undefined ? runId !== null && isUuid(runId) ? runId : undefined : "ask";
-  const counted = (before: string | null | undefined) => {
+  return (before) => {
     if (count === undefined || place.maxEdits === undefined) return first + text;
     const earlier = editsIn(before ?? "");
     // A job without a run may come between two jobs that follow the earlier run.
@@ -115,8 +119,39 @@ export async function writeContent(
     const edits = count(typeof before === "string" ? run === earlier.run ? earlier.edits : 0 : before);
     return edits === null ? null : `${first}${text}\n<!-- mogplex:edits ${edits} of ${run} -->\n`;
   };
-  const isEnd = state.exitCode !== null;
-  return await writeNote(place, noteMarker(...plan.job), counted, { clock, id, isEnd, limitMs });
+}
+
+/**
+ * Builds the whole text of a note and writes it.
+ * @param id Id of the note; undefined to look for it, and create one if there is none.
+ * @param count See {@linkcode noteText}.
+ */
+export async function writeContent(
+  context: NoteContext,
+  plan: PlannedNote,
+  content: NoteContent,
+  { id, count }: { id?: number | undefined; count?: CountEdit | undefined } = {},
+): Promise<WrittenNote> {
+  const { place, job } = plan;
+  const isEnd = content.state.exitCode !== null;
+  const options = { clock: context.clock, id, isEnd, limitMs: content.limitMs };
+  return await writeNote(place, noteMarker(...job), noteText(context, plan, content, count), options);
+}
+
+/**
+ * Writes the end of a run into the note that another process of the job began.
+ * @returns Undefined if there is no such note, or it is about another run: then nothing is written.
+ */
+export async function endBegunNote(
+  context: NoteContext,
+  plan: PlannedNote,
+  content: NoteContent,
+): Promise<WrittenNote | undefined> {
+  const { place, job } = plan;
+  const text = noteText(context, plan, content, (before) => (before ?? 0) + 1);
+  // Only a note whose edits are counted names its run.
+  const isOurs = (before: string) => place.maxEdits === undefined || editsIn(before).run === content.state.runId;
+  return await changeNote(place, noteMarker(...job), (before) => isOurs(before) ? text(before) : null, context);
 }
 
 /** The note of a job, which is changed while the job is running. Only failures at the end are reported. */

@@ -5,6 +5,7 @@
  */
 import { MogplexError, UnauthorizedError, UsageError } from "../../errors.ts";
 import {
+  endBegunNote,
   type NoteContent,
   NOTHING_YET,
   openNote,
@@ -150,6 +151,29 @@ export function prepareNote(context: Context, targets: readonly ReportTarget[]):
       }
     },
   };
+}
+
+/**
+ * Writes the end of a run into the note of a job whose process was killed. Never creates a note; a failure is one line on stderr. A missing token is not
+ * reported again.
+ */
+export async function endKilledJobNote(
+  context: Context,
+  result: AnyResult,
+  targets: readonly ReportTarget[],
+): Promise<void> {
+  try {
+    const plan = planNote(context);
+    if (plan.kind !== "write") return;
+    const written = await endBegunNote(
+      context,
+      plan,
+      resultContent(context, result, { ...plan, steps: undefined, targets }),
+    );
+    if (written !== undefined) tell(context, plan, written);
+  } catch (error) {
+    tellProblem(context, error);
+  }
 }
 
 // The note of a job: on the job's pull request, at the forge that runs the job.

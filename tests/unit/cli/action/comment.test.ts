@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { noteMarker } from "../../../../lib/forge/note.ts";
 import { ACTIONS_APP, GITHUB_TOKEN, type GithubServer, githubServer } from "../../report/github_server.ts";
 import { REPO, TOKEN, world } from "../world.ts";
-import { type Ended, step, type StepOptions } from "./action_job.ts";
+import { type Ended, postStep, step, type StepOptions } from "./action_job.ts";
 
 const FILE = "acme/web/.github/workflows/weekly.yml";
 const MARKER = await noteMarker(JSON.stringify([FILE, "agent"]), "");
@@ -83,6 +83,31 @@ test("a step on Gitea and Forgejo keeps one comment with the token of a user, as
     expect(github.comments[0]?.body).toStartWith(`${MARKER}\n\n❌ `);
     expect(github.comments[0]?.body).toEndWith("\nJob: `Weekly / agent`\n");
     expect(github.received.join("\n")).not.toContain(GITHUB_TOKEN);
+  }
+});
+
+test("the post step of a killed step ends the comment of the run that it cancels, and creates none", async () => {
+  for (const isDeleted of [false, true]) {
+    const at = world("stuck-streaming");
+    const github = githubServer("acme/web", "7");
+    const inputs = { "comment": "true", "pull-request": "7", "github-token": GITHUB_TOKEN };
+    const fetch = (url: string, init: RequestInit) =>
+      url.startsWith(github.api) ? github.fetch(url, init) : at.emulator.fetch(url, init);
+    let [files, comments] = [new Map<string, string>(), github.comments];
+    const main = await step({ ...inputs, timeout: "60" }, {
+      ...{ at, fetch },
+      before: (io) =>
+        void at.clock.sleep(30_000).then(() => {
+          [files, comments] = [new Map(io.files), structuredClone(github.comments)];
+        }),
+    });
+    expect(comments.map(({ body }) => body?.split("\n")[2]?.startsWith("⏳ **Running**"))).toEqual([true]);
+    Object.assign(github, { comments: isDeleted ? [] : comments });
+    const { ended: _, ...state } = main.state;
+    const killed = { ...main, state, io: { ...main.io, files } };
+    const { code } = await postStep(killed, { ...inputs, "job-status": "cancelled" }, { at, fetch });
+    const end = '🚫 **Interrupted**: `The job was stopped; the post step cancelled the run, which is "cancelled"`';
+    expect([code, github.comments.map(({ body }) => body?.split("\n")[2])]).toEqual([0, isDeleted ? [] : [end]]);
   }
 });
 

@@ -65,7 +65,7 @@ test("a step says what is wrong with the token in words of inputs, and shows it 
       "mog_unknownToken000000000000000000001",
       {},
       64,
-      /^error: Cannot .*unknown, expired or revoked .* into input token$/m,
+      /^error: Cannot .*unknown, expired or revoked .* store it in input token$/m,
     ],
     [READ_ONLY_TOKEN, {}, 65, /^error: Cannot start run/m],
     ['"quoted"', {}, 64, /in quotation marks/],
