@@ -18,6 +18,8 @@ import { cleanUp } from "./verbs/cleanup.ts";
 /** Time limit for reading the run, in milliseconds. GitLab's job gives `after_script` two minutes. */
 const LOOK_MS = 20_000;
 
+type EndNote = typeof endKilledJobNote;
+
 /** The parts of the script's report that the run itself does not contain. */
 function reported(context: Context, path: string | undefined, runId: string): Partial<RunResult> {
   try {
@@ -32,7 +34,7 @@ function reported(context: Context, path: string | undefined, runId: string): Pa
 }
 
 /** Writes the reports and the note of a run that `cleanup` has cancelled. Prints a note if that is not possible. */
-async function reportAgain(context: Context, runId: string, by: string): Promise<void> {
+async function reportAgain(context: Context, runId: string, by: string, endNote: EndNote): Promise<void> {
   const { io, platform, writer } = context;
   const { targets } = readPlaces(context);
   const { session } = openOneShot(context, LOOK_MS);
@@ -54,12 +56,19 @@ async function reportAgain(context: Context, runId: string, by: string): Promise
   };
   const options = { files: platform.files(io.env), links: platform.links(io.env), redactToken: writer.redact.token };
   for (const { message } of writeReports(end, targets, io, writer.redact, options)) writer.note(message);
-  await endKilledJobNote(context, end, targets);
+  await endNote(context, end, targets);
 }
 
-/** @param by What cancels the run, for the reports: `after_script`. */
-export async function cleanUpAndReport(context: Context, by: string): Promise<number> {
+/**
+ * @param by What cancels the run, for the reports: `after_script`.
+ * @param endNote Writes the end into the note of the job.
+ */
+export async function cleanUpAndReport(
+  context: Context,
+  by: string,
+  endNote: EndNote = endKilledJobNote,
+): Promise<number> {
   const { action, runId } = await cleanUp(context);
-  if (action === "cancelled" && runId !== null) await reportAgain(context, runId, by);
+  if (action === "cancelled" && runId !== null) await reportAgain(context, runId, by, endNote);
   return EXIT.success;
 }

@@ -17,6 +17,7 @@ import { Decider, type Stop } from "./decide.ts";
 import { mayAsk } from "./rights.ts";
 import { type Asked, type Responding, type RespondJob, sealFor } from "./job.ts";
 import { endLeftNote, endLeftNotes } from "./left_notes.ts";
+import { marksOf } from "./mark.ts";
 import { mayMention } from "./mention.ts";
 import { rememberThreads } from "./remembered_threads.ts";
 import { startRun } from "./start_run.ts";
@@ -39,6 +40,23 @@ export async function answer(respondJob: RespondJob, options: AnswerOptions): Pr
   if (event.kind === "nothing") return none(job, event.reason);
   if (event.kind === "ask") return await answerOne(job, { news: event.news, out: options.out });
   return await poll(job, options);
+}
+
+/**
+ * Writes the end into the note of a run that was cancelled because its job was killed. Only if the job was to answer one event: the next poll ends the
+ * notes of a poll.
+ */
+export async function endKilledNote(respondJob: RespondJob, runId: string): Promise<void> {
+  const forge = respondJob.openForge();
+  const job: Responding = { ...respondJob, forge, spent: { waits: 0, failedLooks: 0 } };
+  const event = await forge.event();
+  if (event.kind !== "ask") return;
+  const { threads } = forge;
+  const { thread } = event.news;
+  const marks = marksOf((await threads.comments(thread)).list, await threads.me(), await sealFor(job, thread));
+  const left = marks.find(({ mark: { state } }) => typeof state !== "string" && state.isOpen && state.runId === runId);
+  if (left === undefined) return;
+  await endLeftNote(job, { thread }, { decider: openDecider(job).decider, left, isAbandoned: true });
 }
 
 function none({ writer }: Responding, reason: string): number {

@@ -34,7 +34,12 @@ const MAX_THREADS = 20;
 export async function endLeftNote(
   job: Responding,
   { thread }: Pick<Asked["news"], "thread">,
-  { decider, left: { mark, note } }: { decider: Decider; left: MarkedNote },
+  { decider, left: { mark, note }, isAbandoned = false }: {
+    decider: Decider;
+    left: MarkedNote;
+    /** Whether its job is known to have died. @default it has died if the run finished some time ago */
+    isAbandoned?: boolean;
+  },
 ): Promise<boolean> {
   const { clock, writer, spent } = job;
   const { ask, of, state } = mark;
@@ -68,7 +73,7 @@ export async function endLeftNote(
       return true;
     }
     const { status, updatedAt } = result;
-    const isLeft = isUnwanted || clock.wallTime() - Date.parse(updatedAt ?? "") > LEFT_MS;
+    const isLeft = isUnwanted || isAbandoned || clock.wallTime() - Date.parse(updatedAt ?? "") > LEFT_MS;
     if (status === null || !isTerminal(status) || !isLeft) return true;
     const seal = await sealFor(job, thread);
     const task = await decider.taskOf(thread, mark);

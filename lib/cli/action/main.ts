@@ -34,7 +34,7 @@ import {
 import { triggerAndFollow } from "../verbs/automations.ts";
 import { followRun } from "../verbs/follow.ts";
 import { startAndFollow } from "../verbs/run_follow.ts";
-import { respond } from "../verbs/respond.ts";
+import { endMentionNote, respond } from "../verbs/respond.ts";
 import { ACTION_NOTES, withMatrixNode } from "./comment.ts";
 import { givenToken, type InputName, inputReader, inputsFirst, inputText, isOn } from "./inputs.ts";
 
@@ -178,7 +178,9 @@ function publishCode({ io, writer, platform }: Pick<Context, "io" | "writer" | "
 }
 
 async function cleanUpStep(context: Context, env: ReadEnv): Promise<number> {
-  if (readMark(env, "state") !== undefined) return await cleanUpAndReport(context, "the post step");
+  if (readMark(env, "state") !== undefined) {
+    return await cleanUpAndReport(context, "the post step", chosen(env)?.run === respond ? endMentionNote : undefined);
+  }
   context.writer.out(own`nothing to clean up: the step had not started`);
   return EXIT.success;
 }

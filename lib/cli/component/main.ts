@@ -15,7 +15,7 @@ import type { Context, MainOptions, VerbFlag, VerbFlags, VerbFunction } from "..
 import { denoFlags, permissionsOf } from "../verbs/permissions.ts";
 import { forgeNeeds } from "../job/open_forge.ts";
 import { followRun } from "../verbs/follow.ts";
-import { respond } from "../verbs/respond.ts";
+import { endMentionNote, respond } from "../verbs/respond.ts";
 import { startAndFollow } from "../verbs/run_follow.ts";
 import { componentMain, runComponent } from "./component_main.ts";
 import { checkRespond } from "./respond_check.ts";
@@ -57,7 +57,8 @@ const VERBS: Readonly<Record<string, VerbFunction>> = {
   // The script decides whether another address of the service is allowed: a variable could come with the trigger.
   "respond-false": checkAndRespond,
   [ANY_URL]: checkAndRespond,
-  cleanup: (context) => cleanUpAndReport(context, "after_script"),
+  cleanup: (context) =>
+    cleanUpAndReport(context, "after_script", isRespond(context.io.env) ? endMentionNote : undefined),
   permissions: printPermissions,
 };
 

@@ -19,7 +19,7 @@ import type { WrittenNote } from "../../forge/note.ts";
 import { forgeOfJob, openJobNote } from "../../forge/open.ts";
 import type { ReportTarget } from "../../report/write.ts";
 import type { FollowItem } from "../../run/follow.ts";
-import { type AnyResult, beginsPhase } from "../../run/result.ts";
+import { type AnyResult, beginsPhase, type RunResult } from "../../run/result.ts";
 import { NOTE } from "../options.ts";
 import type { Context, NotePlanner } from "../verb.ts";
 import { openOptions } from "./open_forge.ts";
@@ -159,7 +159,7 @@ export function prepareNote(context: Context, targets: readonly ReportTarget[]):
  */
 export async function endKilledJobNote(
   context: Context,
-  result: AnyResult,
+  result: RunResult,
   targets: readonly ReportTarget[],
 ): Promise<void> {
   try {

@@ -2,14 +2,14 @@
  * `respond`: turns a mention at the forge into a run with a living note; `respond --poll` looks for mentions without an event.
  * @module
  */
-import { UsageError } from "../../errors.ts";
+import { MogplexError, UsageError } from "../../errors.ts";
 import type { Run, StartRequest } from "../../model.ts";
 import { pagePath } from "../../report/write.ts";
-import { answer } from "../../respond/answer.ts";
+import { answer, endKilledNote } from "../../respond/answer.ts";
 import type { RespondSettings } from "../../respond/rights.ts";
 import { NoRun, type RespondJob, type RunAsked, type RunAskedOptions } from "../../respond/job.ts";
 import { checkTemplate } from "../../respond/prompt.ts";
-import { emptyRunResult } from "../../run/result.ts";
+import { emptyRunResult, type RunResult } from "../../run/result.ts";
 import { attachJob, runJob } from "../../run/run.ts";
 import type { StartedRun } from "../../run/start.ts";
 import { DEFAULT_TIMEOUT_MS } from "../../run/session.ts";
@@ -114,15 +114,12 @@ function toldOnce(context: Context): Context {
   return { ...context, connection };
 }
 
-/** Answers an event, or with `--poll` everything new. @returns The exit code. */
-export async function respond(program: Context): Promise<number> {
-  program.guard();
-  checkAddress(program);
-  const context = toldOnce(program);
-  const { flags, option, io, clock, platform, writer } = context;
+/** @param context The same context, after {@linkcode toldOnce}. */
+function jobOf(program: Context, context: Context): RespondJob {
+  const { io, clock, platform, writer } = context;
   const same = readJob(context);
   const onWait = noteWaits(program);
-  const job: RespondJob = {
+  return {
     ...same,
     io,
     clock,
@@ -134,7 +131,24 @@ export async function respond(program: Context): Promise<number> {
     openService: (timeoutMs) => openOneShot(context, timeoutMs),
     run: (what, options) => runAsked(context, same.settings.name, what, options),
   };
-  return await answer(job, {
+}
+
+/** Ends the note of a mention whose job was killed. A failure is one line on stderr. */
+export async function endMentionNote(context: Context, { runId }: Pick<RunResult, "runId">): Promise<void> {
+  try {
+    if (runId !== null) await endKilledNote(jobOf(context, toldOnce(context)), runId);
+  } catch (error) {
+    context.writer.note(error instanceof MogplexError ? error.message : `Cannot write a note: ${error}`);
+  }
+}
+
+/** Answers an event, or with `--poll` everything new. @returns The exit code. */
+export async function respond(program: Context): Promise<number> {
+  program.guard();
+  checkAddress(program);
+  const { flags, option } = program;
+  const context = toldOnce(program);
+  return await answer(jobOf(program, context), {
     isPoll: flags.has(POLL),
     sinceMs: option(SINCE) ?? DAY_MS,
     timeoutMs: option(TIMEOUT) ?? DEFAULT_TIMEOUT_MS,

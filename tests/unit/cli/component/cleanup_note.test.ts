@@ -5,6 +5,7 @@ import { noteMarker } from "../../../../lib/forge/note.ts";
 import { GITLAB_TOKEN, type GitlabServer, gitlabServer } from "../../report/gitlab_server.ts";
 import type { Fault } from "../../report/served.ts";
 import { fakeIo } from "../fake_io.ts";
+import { type GitlabProject, gitlabProject, PROJECT } from "../verbs/gitlab_project.ts";
 import { REPO, TOKEN, type World, world } from "../world.ts";
 
 const MARKER = noteMarker("agent", "");
@@ -118,4 +119,65 @@ test("cleanup prints one line and ends with 0 if GitLab fails, or a setting of t
     expect([words, code, runs, writes]).toEqual([words, 0, ["cancelled"], []]);
     expect(notices).toEqual([expect.stringContaining(words)]);
   }
+});
+
+/** A job of the component `respond` for a comment, killed after 30 seconds; then its cleanup. */
+async function cleanUpMention(arrange: (gitlab: GitlabProject) => void = () => {}) {
+  const at = world("stuck-streaming");
+  const gitlab = gitlabProject(() => new Date(at.clock.wallTime()).toISOString());
+  const comment = gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  const payload = JSON.stringify({
+    object_kind: "note",
+    project: { id: PROJECT },
+    object_attributes: { id: comment.id },
+    merge_request: { iid: 7 },
+  });
+  const env = {
+    ...{ MOGPLEX_API_KEY: TOKEN, MOGPLEX_REPO_ID: REPO, MOGPLEX_TIMEOUT: "60", MOGPLEX_INPUT_RESPOND_NAME: "mogplex" },
+    ...{ GITLAB_TOKEN, GITLAB_CI: "true", CI_PIPELINE_SOURCE: "trigger", TRIGGER_PAYLOAD: "/builds/payload" },
+    ...{ CI_SERVER_URL: "https://gitlab.example", CI_API_V4_URL: gitlab.api, CI_PROJECT_ID: String(PROJECT) },
+    ...{ CI_PIPELINE_ID: "3", CI_JOB_NAME: "mogplex-respond", CI_JOB_ID: "5" },
+  };
+  const fetch = (url: string, init: RequestInit) =>
+    url.startsWith(gitlab.api) ? gitlab.fetch(url, init) : at.emulator.fetch(url, init);
+  const io = fakeIo({ env, files: { "/builds/payload": payload } });
+  let [files, notes] = [new Map<string, string>(), gitlab.notes];
+  void at.clock.sleep(30_000).then(() => {
+    [files, notes] = [new Map(io.files), structuredClone(gitlab.notes)];
+  });
+  expect(await main(["respond-true"], io, { clock: at.clock, fetch })).toBe(124);
+  gitlab.notes.splice(0, Infinity, ...notes);
+  gitlab.requests.splice(0);
+  arrange(gitlab);
+  const after = fakeIo({ env: { ...env, CI_JOB_STATUS: "canceled" }, files: Object.fromEntries(files) });
+  const code = await main(["cleanup"], after, { clock: at.clock, fetch });
+  const runs = [...at.emulator.world.store.runs.values()].map(({ status }) => status);
+  const writes = gitlab.requests.filter((each) => !/^GET |graphql$/.test(each)).map((each) => each.replace(/\?.*/, ""));
+  const texts = gitlab.notes.filter(({ author }) => author.id === 77).map(({ body }) => /^[⏳🚫].*$/mu.exec(body)?.[0]);
+  const notices = after.text.stdout.split("\n").filter((line) => line.startsWith("note: "));
+  return { code, runs, texts, writes, notices };
+}
+
+test("cleanup of the component respond ends the note of the mention", async () => {
+  expect(await cleanUpMention()).toEqual({
+    code: 0,
+    runs: ["cancelled"],
+    texts: ["🚫 **Cancelled** after 1 min"],
+    writes: [
+      "PUT /projects/42/merge_requests/7/notes/1001",
+      "POST /projects/42/merge_requests/7/notes/1000/award_emoji",
+    ],
+    notices: [expect.stringMatching(/^note: the note of run [0-9a-f-]{36} had no result, so it was added$/)],
+  });
+});
+
+test("cleanup of the component respond creates no note, and prints one line if GitLab fails", async () => {
+  const deleted = await cleanUpMention(({ notes }) => notes.splice(1));
+  expect(deleted).toEqual({ code: 0, runs: ["cancelled"], texts: [], writes: [], notices: [] });
+  const refused = await cleanUpMention((gitlab) => {
+    gitlab.faults = Array.from({ length: 40 }, () => ({ match: /./, fault: Response.json({}, { status: 403 }) }));
+  });
+  expect(refused).toMatchObject({ code: 0, runs: ["cancelled"], writes: [] });
+  expect(refused.texts).toEqual([expect.stringMatching(/^⏳ \*\*Running\*\*/)]);
+  expect(refused.notices).toEqual([expect.stringContaining("note: Cannot ")]);
 });
