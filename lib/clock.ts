@@ -11,18 +11,18 @@ export interface SleepOptions {
   /** Ends the wait early: the promise rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
   /**
-   * Whether this is a time limit, of a request for example, and not a wait. Virtual clocks do not record limits, and let one
-   * expire only after a long time without any other event. @default {false}
+   * Whether this is a time limit, such as the limit of a request, and not a wait. Virtual clocks do not record limits, and let one expire
+   * only after a long time without any other event. @default {false}
    */
   limit?: boolean | undefined;
   /**
-   * Whether this wait belongs to work in the background: it does not keep the process alive. Virtual clocks do not record it, and do not
-   * move for it alone. @default {false}
+   * Whether this wait belongs to background work. It then does not keep the process alive. Virtual clocks do not record it, and do not move
+   * for it alone. @default {false}
    */
   background?: boolean | undefined;
 }
 
-/** A source of time. Use {@linkcode Clock.now} for deadlines; {@linkcode Clock.wallTime} only for people and for HTTP dates. */
+/** A source of time. Use {@linkcode Clock.now} for deadlines; {@linkcode Clock.wallTime} only for people and HTTP dates. */
 export interface Clock {
   /** Monotonic time in milliseconds from an arbitrary zero. */
   now(): number;
@@ -36,8 +36,8 @@ export interface Clock {
    */
   sleep(ms: number, options?: SleepOptions): Promise<void>;
   /**
-   * Waits for work that takes real time, such as a child process or a hook of the caller: a virtual clock stops until it ends, or for about
-   * half a minute of real time.
+   * Waits for work that takes real time, such as a child process or the caller's hook. A virtual clock stands still until the work ends, or
+   * for about half a minute of real time.
    *
    * @returns What the work returns or throws.
    */
@@ -85,11 +85,11 @@ export const systemClock: Clock = {
 /** A clock that moves only when a caller sleeps on it or calls {@linkcode VirtualClock.advance}. */
 export interface VirtualClock extends Clock {
   during<T>(work: Promise<T>): Promise<T>;
-  /** Every wait so far, in milliseconds, in order, without limits. */
+  /** Every wait so far, in milliseconds and in order, without time limits. */
   readonly slept: number[];
   /** Moves both times forward by `ms` and wakes every sleeper that is due. */
   advance(ms: number): void;
-  /** Moves the wall time only, like a correction of the machine's clock; `ms` may be negative. */
+  /** Moves only the wall time, like a correction of the machine's clock; `ms` may be negative. */
   jumpWallTime(ms: number): void;
 }
 

@@ -6,11 +6,11 @@
 
 import { isNotPermitted } from "./runtime.ts";
 
-/** The parts of an error's message. Reports and `--json` show them one by one. */
+/** The parts of an error's message. Reports and `--json` show them separately. */
 export interface ErrorParts {
-  /** What was attempted, after "Cannot": `start run`. */
+  /** What was attempted, as it follows "Cannot": `start run`. */
   attempted: string;
-  /** Why it did not work, without a full stop. */
+  /** Why it failed, without a period at the end. */
   why: string;
   /** The value at fault, quoted so that an empty one is visible; never a secret. @default none */
   value?: string | undefined;
@@ -35,7 +35,7 @@ export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
-/** What is known of a run when something goes wrong: the common part of a `RunResult` and an `AutomationResult`. */
+/** What is known about a run when something goes wrong: the common part of a `RunResult` and an `AutomationResult`. */
 export interface ResultSoFar {
   /** Which result it is: `automation-run` for the run of an automation, otherwise `run`. */
   kind: "run" | "automation-run";
@@ -47,9 +47,9 @@ export interface ResultSoFar {
   status: string | null;
   /** Our verdict: `deadline` or `error` when the service gave none. */
   outcome: string;
-  /** Exit code that belongs to the verdict. */
+  /** Exit code for the verdict. */
   exitCode: number;
-  /** Why, in the service's words or ours; null when there is nothing to say. Untrusted text. */
+  /** Reason for the outcome, in the service's words or ours; null when there is nothing to report. Untrusted text. */
   reason: string | null;
 }
 

@@ -60,28 +60,29 @@ export function otherVersion(thrown: unknown): string | undefined {
   return `this error comes from @mogplex/ci ${brand.version}, and the caller uses ${VERSION}: install one version`;
 }
 
-/** Base of every error that the toolkit throws on purpose. `instanceof` also knows the errors of another copy of the package. */
+/** Base class of every error that the toolkit throws on purpose. `instanceof` also recognizes errors from another copy of the package. */
 export class MogplexError extends Error {
   /** Name of the class. @internal */
   static readonly kind: string = "MogplexError";
-  /** Name of its class. */
+  /** Name of the error's class. */
   override name: string;
-  /** Which row of the table of exit codes applies to toolkit verbs. */
+  /** Name of the exit code of toolkit verbs: a key of {@linkcode EXIT}. */
   readonly exit: ExitName;
-  /** What was attempted, after "Cannot"; null when the message says something else. */
+  /** What was attempted, as it follows "Cannot" in the message; null when the message has another form. */
   readonly attempted: string | null;
-  /** Why it did not work; the whole message when it does not come in parts. */
+  /** Why it failed; the whole message when the message has no parts. */
   readonly why: string;
   /** The invalid value, quoted; null if there is no such value. */
   readonly value: string | null;
   /** What the reader can do; null when nothing is known to help. */
   readonly advice: string | null;
   /**
-   * A word for programs. For an answer of the service: the service's code, or null if the answer had none. Otherwise our own, such as
-   * `USAGE`, `NETWORK`, `START_UNKNOWN`, `DEADLINE`, `NO_SANDBOX`, `STILL_RUNNING`, `HOOK_FAILED`, `REPORT_NOT_WRITTEN`.
+   * A code for programs. For an answer from the service, it is the service's code, or null if the answer had none. Otherwise, it is the
+   * toolkit's own code, such as `USAGE`, `NETWORK`, `START_UNKNOWN`, `DEADLINE`, `NO_SANDBOX`, `STILL_RUNNING`, `HOOK_FAILED`,
+   * `REPORT_NOT_WRITTEN`.
    */
   readonly code: string | null;
-  /** The code that the service gave, such as `FORBIDDEN`; null when it gave none, or did not answer. */
+  /** The service's code, such as `FORBIDDEN`; null if the answer had none, or if there was no answer. */
   readonly serviceCode: string | null;
   /** Private, so that printing an error does not print the service's text. */
   #run: KnownRun = { runId: null, idempotencyKey: null, result: null };
@@ -116,17 +117,17 @@ export class MogplexError extends Error {
       brand.kinds.includes((this as unknown as typeof MogplexError).kind);
   }
 
-  /** Whether the same call can work later: true for the exit codes 69 and 75. */
+  /** Whether the same call can succeed later: true for the exit codes 69 and 75. */
   get isRetryable(): boolean {
     return this.exit === "unavailable" || this.exit === "rateLimited";
   }
 
-  /** Milliseconds after which the service says to try again; null when it did not say. */
+  /** Milliseconds after which to try again, as requested by the service; null when it requested no delay. */
   get retryAfterMs(): number | null {
     return null;
   }
 
-  /** Id of the request, which the support of the service asks for; null when there was no answer, or it had none. */
+  /** Id of the request, which the service's support team asks for; null when there was no answer, or the answer had no id. */
   get requestId(): string | null {
     return null;
   }
@@ -137,16 +138,16 @@ export class MogplexError extends Error {
   }
 
   /**
-   * Key with which the run was or may have been started: the same start with this key finds it. Null when it is sure that the call started
-   * none, since nothing was sent or the service refused it; and when the call was not about a start.
+   * Key with which the run was started, or might have been. Repeating the start with this key finds the run. Null if the call was not about
+   * a start, or if it certainly started no run, because nothing was sent or the service refused the request.
    */
   get idempotencyKey(): string | null {
     return this.#run.idempotencyKey;
   }
 
   /**
-   * What was known of the run; null when the call was not about one. It is the `RunResult` or `AutomationResult` of the call. Its texts
-   * are the service's; printing the error does not print them.
+   * What was known about the run: the `RunResult` or `AutomationResult` of the call. Null when the call was not about a run. Its texts come
+   * from the service; printing the error does not print them.
    */
   get result(): ResultSoFar | null {
     return this.#run.result;
@@ -164,7 +165,7 @@ export class MogplexError extends Error {
     return error;
   }
 
-  /** Everything that a log needs, for `JSON.stringify`; the texts of the result are masked. */
+  /** Returns everything that a log needs, for `JSON.stringify`. The texts of the result are masked. */
   toJSON(): Record<string, unknown> {
     const { name, message, code, exitCode, attempted, why, value, advice, isRetryable, retryAfterMs, requestId } = this;
     const { runId, idempotencyKey, result, cause } = this;
@@ -175,7 +176,7 @@ export class MogplexError extends Error {
     };
   }
 
-  /** The message in lines that can be printed one by one. There is one, unless the error lists mistakes. */
+  /** The message, as lines that can be printed one by one. There is only one line, unless the error lists mistakes. */
   get lines(): readonly string[] {
     return [this.message];
   }
@@ -186,7 +187,7 @@ export class MogplexError extends Error {
   }
 }
 
-/** Something that the caller gave is wrong; nothing was started. Exit code 2. */
+/** The caller passed something invalid; nothing was started. Exit code 2. */
 export class UsageError extends MogplexError {
   /** @internal */
   static override readonly kind: string = "UsageError";
@@ -196,7 +197,7 @@ export class UsageError extends MogplexError {
   }
 }
 
-/** No token, an empty or malformed one (found locally), or one that the service refuses. Exit code 64. */
+/** There is no token, the token is empty or malformed (detected locally), or the service refuses it. Exit code 64. */
 export class UnauthorizedError extends MogplexError {
   /** @internal */
   static override readonly kind: string = "UnauthorizedError";
@@ -216,11 +217,11 @@ export interface AnswerFacts {
   requestId: string | null;
   /** `Retry-After` in milliseconds, counted from the answer; null when there was none. */
   retryAfterMs: number | null;
-  /** The headers of the answer that help to find out who sent it, masked; by names in lower case. @default {} */
+  /** Headers of the answer that help to find out who sent it, by lower-case name, with secrets masked. @default {} */
   headers?: Readonly<Record<string, string>> | undefined;
 }
 
-/** The service answered with an error. The status selects the class of the service's own errors; the code refines it. */
+/** The service answered with an error. For the service's own errors, the status determines the class, and the code gives the details. */
 export class ApiError extends MogplexError {
   /** @internal */
   static override readonly kind: string = "ApiError";
@@ -243,7 +244,7 @@ export class ApiError extends MogplexError {
     this.#facts = facts;
   }
 
-  /** For the host's support: the first `x-*-id` header of the answer; null when there was none. */
+  /** Id of the request, for the host's support team: the first `x-*-id` header of the answer; null when there was none. */
   override get requestId(): string | null {
     return this.#facts.requestId;
   }
@@ -253,7 +254,7 @@ export class ApiError extends MogplexError {
     return this.#facts.retryAfterMs;
   }
 
-  /** The headers of the answer that help to find out who sent it, masked; by names in lower case. */
+  /** Headers of the answer that help to find out who sent it, by lower-case name, with secrets masked. */
   get headers(): Readonly<Record<string, string>> {
     return this.#facts.headers ?? {};
   }
@@ -264,7 +265,7 @@ export class ApiError extends MogplexError {
   }
 }
 
-/** 404 with the service's own envelope: no such run, repository, automation. Exit code 2. */
+/** 404 in the service's own format: no such run, repository or automation. Exit code 2. */
 export class NotFoundError extends ApiError {
   /** @internal */
   static override readonly kind: string = "NotFoundError";
@@ -282,7 +283,7 @@ export class ForbiddenError extends ApiError {
   static override readonly kind: string = "ForbiddenError";
 }
 
-/** 429 for longer than the caller allowed to wait. Exit code 75. */
+/** The service kept answering 429 for longer than the caller was willing to wait. Exit code 75. */
 export class RateLimitedError extends ApiError {
   /** @internal */
   static override readonly kind: string = "RateLimitedError";
@@ -344,9 +345,9 @@ export class DeadlineError extends MogplexError {
 }
 
 /**
- * The caller's `signal` aborted after a start was sent: there is a run, or might be one. `cause` is `signal.reason`. The exit code depends
- * on the reason: 124 for a `TimeoutError`, the code of our own error, otherwise 130. Also thrown to a caller that awaits a handle after
- * leaving its last loop.
+ * The caller's `signal` aborted after a start was sent, so there is a run, or there might be one. `cause` is `signal.reason`. The exit code
+ * depends on the reason: 124 for a `TimeoutError`, its own exit code for an error of the toolkit, otherwise 130. Awaiting a handle after
+ * leaving its last loop also throws this error.
  */
 export class AbortedError extends MogplexError {
   /** @internal */
@@ -385,9 +386,9 @@ export function exitNameOf(thrown: unknown): ExitName {
 }
 
 /**
- * The exit code of toolkit verbs for any thrown value: the error's own, also of its `toJSON()`, which crosses workers and queues; 124 for a
- * `TimeoutError` and 130 for an `AbortError`, the reasons of an `AbortSignal`; 2 for an error of an incompatible version of this package; 70 for
- * everything else.
+ * Returns the exit code of toolkit verbs for any thrown value. An error of the toolkit has its own exit code, and so does the output of its
+ * `toJSON()`, which can cross workers and queues. A `TimeoutError` gives 124, and an `AbortError` gives 130; these are the reasons of an
+ * `AbortSignal`. An error from an incompatible version of this package gives 2. Everything else gives 70.
  */
 export function exitCodeFor(error: unknown): number {
   return codeInJson(error) ?? EXIT[exitNameOf(error)];

@@ -7,7 +7,7 @@
  * @module
  */
 
-/** Statuses of a run that the base of the service knows. Source: API reference, "Run life cycle". */
+/** Run statuses in the base revision of the service. Source: API reference, "Run life cycle". */
 export type KnownRunStatus = "pending" | "streaming" | "success" | "failed" | "cancelled" | "awaiting_input";
 
 /** Status of a run as the service reports it. A status that is not in {@linkcode KnownRunStatus} means "not finished". */
@@ -40,7 +40,7 @@ export interface RunBranch {
   base: string;
   /** Requested working branch; the service does not update it when the agent has to use another one. */
   working: string;
-  /** Whether the working branch was to be created. */
+  /** Whether the service was asked to create the working branch. */
   createBranch: boolean;
 }
 
@@ -58,7 +58,7 @@ export interface Run {
   repoId: string;
   /** Agent: `codex`, `claude-code`, or a later one. */
   harness: OpenWord<Harness>;
-  /** Status; every word that is not known means "not finished". */
+  /** Status; any unknown word means "not finished". */
   status: RunStatus;
   /** Requested branches. */
   branch: RunBranch;
@@ -70,9 +70,9 @@ export interface Run {
   cancelUrl: string;
   /** ISO 8601 with offset `+00:00` and up to six fractional digits: parse it, do not compare it as text. */
   createdAt: string;
-  /** Time of the last change of the record. Not a heartbeat: it does not change while the agent works. */
+  /** Time of the last change to the record. It is not a heartbeat: it does not change while the agent works. */
   updatedAt: string;
-  /** Error text of the service or of Git; untrusted, not masked, possibly several lines. */
+  /** Error text from the service or from Git; untrusted, not masked, possibly several lines. */
   error: string | null;
   /** Queue handle; both fields are null until the run is queued. */
   runtime: { provider: string | null; runId: string | null } | null;
@@ -84,7 +84,7 @@ export interface StartResult extends Run {
   replayed: boolean;
 }
 
-/** One record of a run's feed. Every text in it is untrusted. */
+/** One record in a run's feed. Every text in it is untrusted. */
 export interface RunEvent {
   /** UUID; the only field that identifies an event. */
   id: string;
@@ -92,15 +92,15 @@ export interface RunEvent {
   type: OpenWord<KnownEventType>;
   /** Tool that the event is about. */
   toolName: string | null;
-  /** Text for people. */
+  /** Human-readable text. */
   message: string | null;
-  /** Further fields. The service cuts and masks them, but do not rely on it. */
+  /** More fields. The service truncates and masks them, but do not rely on that. */
   payload: Record<string, unknown>;
   /** ISO 8601 with offset. */
   createdAt: string;
 }
 
-/** Answer of the events route: the run, as it was just before its events were read. */
+/** Answer from the events route: the run, as it was just before its events were read. */
 export interface RunEvents {
   /** The run. */
   run: Run;
@@ -108,7 +108,7 @@ export interface RunEvents {
   events: RunEvent[];
 }
 
-/** Answer of the cancel route. */
+/** Answer from the cancel route. */
 export interface CancelResult {
   /** The run after the call. */
   run: Run;
@@ -164,13 +164,13 @@ export interface Automation {
   id: string;
   /** Installation it belongs to. */
   installationId: number | null;
-  /** Name for people. */
+  /** Human-readable name. */
   name: string;
-  /** Text for people. */
+  /** Human-readable text. */
   description: string | null;
   /** Whether it can be triggered. */
   status: OpenWord<"active" | "inactive">;
-  /** UUID of the published version; null means that it cannot be triggered. */
+  /** UUID of the published version; null means that the automation cannot be triggered. */
   publishedVersionId: string | null;
   /** ISO 8601 with offset. */
   createdAt: string;
@@ -178,9 +178,9 @@ export interface Automation {
   updatedAt: string;
 }
 
-/** An automation as its own route shows it: with its version and a summary of its runs. */
+/** An automation as its own route returns it, with its version and a summary of its runs. */
 export interface AutomationDetail extends Automation {
-  /** The published version; null means that the automation cannot be triggered. Its graph is kept unchanged. */
+  /** The published version; null means that the automation cannot be triggered. Its graph is passed on unchanged. */
   publishedVersion: { id: string; versionNumber: number | null } | null;
   /** Summary of its runs; null when the service sends none. */
   runSummary: AutomationRunSummary | null;
@@ -192,9 +192,9 @@ export interface AutomationRunSummary {
   lastRunId: string | null;
   /** Status of that run. */
   lastRunStatus: string | null;
-  /** Number of running runs. */
+  /** Number of runs in progress. */
   runningCount: number | null;
-  /** Number of runs that wait for a slot. */
+  /** Number of runs that are waiting for a slot. */
   pendingCount: number | null;
   /** Number of runs that failed in the last 24 hours. */
   failed24h: number | null;
@@ -219,8 +219,8 @@ export interface TriggerResult {
 }
 
 /**
- * A run of an automation. Its statuses are `pending running success failed cancelled`, and differ from {@linkcode Run}'s. The client
- * drops all other fields of the service's record, since they hold resume tokens and raw records of calls.
+ * An automation run. Its statuses are `pending`, `running`, `success`, `failed` and `cancelled`, and differ from those of a
+ * {@linkcode Run}. The client drops all other fields of the service's record, because they contain resume tokens and raw call records.
  */
 export interface AutomationRun {
   /** UUID. */
@@ -239,7 +239,7 @@ export interface AutomationRun {
   error: string | null;
   /** Why the last attempt to start it failed, while it waits for the next one; untrusted. */
   last_start_error: string | null;
-  /** Number of people or events that it waits for in the middle of its work; its status stays `running`. */
+  /** Number of people or events that the run is waiting for in the middle of its work. The status stays `running`. */
   active_wait_count: number | null;
 }
 
@@ -258,7 +258,7 @@ export interface StartRequest {
   baseBranch?: string | undefined;
   /** Branch to work on. @default generated with `createBranch`, otherwise the base branch */
   workingBranch?: string | undefined;
-  /** Create the working branch. @default {false} */
+  /** Whether to create the working branch. @default {false} */
   createBranch?: boolean | undefined;
   /** Directory inside the repository; null forces the repository's root. @default the repository's stored root */
   rootDirectory?: string | null | undefined;

@@ -9,10 +9,11 @@ import type { RunStatus } from "./model.ts";
 export type WaitCause = "rate_limit" | "unavailable" | "network" | "start_limit" | "invalid_answer" | "unauthorized";
 
 /**
- * One notice; each is worth a line in the log.
+ * One notice, which is worth a line in the log.
  *
- * Not every wait is a notice. If the service asks for the same delay again and again, only the first wait is reported, and the next one after ten
- * minutes without any; a `heartbeat` each minute shows that the work continues. Every wait of a start is reported. `waits` of a result counts all.
+ * Not every wait is a notice. If the service keeps asking for the same delay, only the first wait is reported; another one is reported only
+ * after ten minutes without such a wait. A `heartbeat` every minute shows that the work continues. Every wait of a start is reported. A
+ * result's `waits` counts all waits.
  */
 export type Notice =
   | {
@@ -38,11 +39,11 @@ export type Notice =
   | {
     /** Nothing else was reported for a minute. */
     kind: "heartbeat";
-    /** Status of the run, or a few words on what is waited for, such as `waiting for a sandbox`. */
+    /** Status of the run, or a few words about the reason for the wait, such as `waiting for a sandbox`. */
     status: RunStatus;
     /** Milliseconds since the call began. */
     elapsedMs: number;
-    /** Requests that were sent so far. */
+    /** Number of requests sent so far. */
     requests: number;
     /** The notice in words, on one line, with secrets masked. */
     message: string;
@@ -117,5 +118,5 @@ export type NoticeFacts = WithoutWords<Notice>;
 
 type WithoutWords<N> = N extends { kind: "text" } ? N : Omit<N, "message">;
 
-/** Receives notices. What it throws, or its promise rejects with, is ignored. */
+/** Receives notices. If it throws or rejects, that is ignored. */
 export type OnNotice = (notice: Notice) => unknown;

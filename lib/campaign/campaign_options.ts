@@ -14,11 +14,11 @@ import type { CampaignItem, CampaignView } from "./view/view.ts";
 
 // What following a campaign yields.
 
-/** How far a campaign is. */
+/** Progress of a campaign. */
 export interface CampaignProgress {
-  /** Items that have ended: `isFinal`. One that is tried again has not. */
+  /** Number of items that have ended (`isFinal`). An item that will be tried again has not. */
   done: number;
-  /** All items. */
+  /** Number of all items. */
   total: number;
 }
 
@@ -26,19 +26,20 @@ export interface CampaignProgress {
  * What happens while a campaign is followed, by `type`. Texts in it are untrusted.
  *
  * - `wave`: a wave begins. It looks at open runs and starts new ones; `wave` is its number, from 1.
- * - `item`: something about a repository has changed: its verdict or state, from `before` to the one in `item`; or, if both are the same,
- *   another field of `item`, such as what its pull request waits for.
- * - `gate`: nothing more is started, or merged, until a person approves, for `reason`.
- * - `waiting`: `limit` delays the next start until `nextAt` in ISO 8601; null if time alone does not end the wait. Sent when either changes.
+ * - `item`: something about a repository has changed. Its verdict or state changed from `before` to the one in `item`. If both are the
+ *   same, another field of `item` changed, such as what its pull request is waiting for.
+ * - `gate`: nothing more is started or merged until a person approves. `reason` says why.
+ * - `waiting`: `limit` delays the next start until `nextAt`, in ISO 8601. `nextAt` is null if time alone does not end the wait. This event
+ *   is sent when either changes.
  * - `gap`: events were dropped, because the loop was slow or late.
- * - `end`: the last one; see {@linkcode CampaignEnd}.
+ * - `end`: the last event; see {@linkcode CampaignEnd}.
  */
 export type CampaignEvent =
   | {
     type: "wave";
     /** Its number, from 1. */
     wave: number;
-    /** How far the campaign is. */
+    /** Progress of the campaign. */
     progress: CampaignProgress;
   }
   | {
@@ -47,7 +48,7 @@ export type CampaignEvent =
     item: CampaignItem;
     /** Its verdict or state in the event before. */
     before: ItemState;
-    /** How far the campaign is. */
+    /** Progress of the campaign. */
     progress: CampaignProgress;
   }
   | {
@@ -56,55 +57,58 @@ export type CampaignEvent =
     gate: "canary" | "threshold" | "merge";
     /** Why, in one line. */
     reason: string;
-    /** How far the campaign is. */
+    /** Progress of the campaign. */
     progress: CampaignProgress;
   }
   | {
     type: "waiting";
     /** The limit that delays the next start. */
     limit: CampaignLimit;
-    /** Until when, in ISO 8601; null when time alone does not end it. */
+    /** When the delay ends, in ISO 8601; null when time alone does not end it. */
     nextAt: string | null;
-    /** How far the campaign is. */
+    /** Progress of the campaign. */
     progress: CampaignProgress;
   }
   | {
     type: "gap";
     /** The loop was slow or late. */
     cause: "events_missed";
-    /** How far the campaign is. */
+    /** Progress of the campaign. */
     progress: CampaignProgress;
   }
   | CampaignEnd;
 
-/** The last event of a campaign that is followed. */
+/** The last event of a followed campaign. */
 export interface CampaignEnd {
   /** Distinguishes it from other events. */
   type: "end";
   /**
-   * Our verdict; `awaiting_input` when it needs a person (to answer a run or open a gate), `started` when the campaign continues without
-   * us, `interrupted` when it was cancelled.
+   * Our verdict: `awaiting_input` when the campaign needs a person (to answer a run or open a gate), `started` when it continues without
+   * this process, `interrupted` when it was cancelled.
    */
   outcome: Exclude<Outcome, "deadline" | "error">;
-  /** Exit code that belongs to it: 4 when it needs a person, 75 when the campaign continues without us. */
+  /** Exit code for the outcome: 4 when the campaign needs a person, 75 when it continues without this process. */
   exitCode: number;
-  /** What the campaign looks like. */
+  /** The view of the campaign. */
   result: CampaignView;
-  /** How far it is. */
+  /** Progress of the campaign. */
   progress: CampaignProgress;
 }
 
 // The message to a person when a campaign needs one.
 
-/** What a webhook gets with `format: json`, and the function of a script. Its schema is `schema/campaign-notification.schema.json`. */
+/**
+ * What a webhook with `format: json` receives, and the `notify` function of a script. Its schema is
+ * `schema/campaign-notification.schema.json`.
+ */
 export interface CampaignNotification {
-  /** Version of this form. */
+  /** Version of this format. */
   schema: 1;
-  /** Name of this message: the same for each try of it, on all machines, and another one for the next event. */
+  /** Id of this message. It is the same for every try, on all machines; the next event has another id. */
   id: string;
-  /** A sentence and its links, in the field in which Slack, Mattermost and Rocket.Chat look for it. */
+  /** A sentence and its links, in the field that Slack, Mattermost and Rocket.Chat read. */
   text: string;
-  /** The same, where Discord looks for it. */
+  /** The same text, in the field that Discord reads. */
   content: string;
   /** What has happened. */
   event: NotifyEvent;
@@ -112,7 +116,7 @@ export interface CampaignNotification {
   campaign: string;
   /** Its round; empty when it has none. */
   round: string;
-  /** Where the campaign is. */
+  /** State of the campaign. */
   state: CampaignState;
   /** Number of items by verdict or state. */
   counts: Readonly<Record<ItemState, number>>;
@@ -129,8 +133,8 @@ export interface CampaignNotification {
 }
 
 /**
- * Called instead of the webhook of a campaign. The campaign waits for its promise. If it fails, it is called up to two times more, within
- * 30 seconds in all. If all fail, the next call of `run()` or `advance()` sends the same message again, with the same `id`.
+ * Called instead of the webhook of a campaign. The campaign waits for its promise. If it fails, it is called up to two more times, within
+ * 30 seconds in total. If all calls fail, the next call of `run()` or `advance()` sends the same message again, with the same `id`.
  */
 export type Notifier = (notification: CampaignNotification) => unknown;
 
@@ -173,46 +177,49 @@ export interface CampaignOptions extends ConnectOptions {
 export interface PlanCampaignOptions extends CampaignOptions {
   /** Whether repositories that cannot be used are kept as `invalid` items instead of causing an error. @default {false} */
   skipInvalid?: boolean | undefined;
-  /** Mean time of a run in milliseconds, for forecasts, until runs have ended. @default {1_200_000} */
+  /** Assumed mean duration of a run in milliseconds, for forecasts until runs have ended. @default {1_200_000} */
   meanRunMs?: number | undefined;
-  /** Whether nothing is written. @default {false} */
+  /** If true, nothing is written. @default {false} */
   dryRun?: boolean | undefined;
 }
 
-/** How long a campaign takes with waves at a distance. */
+/** How long a campaign takes with waves at a certain interval. */
 export interface WavesForecast {
-  /** Distance of two waves in milliseconds; 0 for one long process until the end. */
+  /** Interval between two waves in milliseconds; 0 for one process that stays until the end. */
   everyMs: number;
   /** Earliest end, in ISO 8601; null when the windows never open. */
   endsAt: string | null;
   /** Number of waves; 1 for a process that stays. */
   waves: number;
-  /** Minutes of a runner. */
+  /** Minutes that a runner is busy. */
   computeMinutes: number;
 }
 
 /** What {@linkcode Campaign.plan} found. */
 export interface CampaignPlan {
-  /** What the campaign looks like. */
+  /** The view of the campaign. */
   view: CampaignView;
-  /** What the plan changed. Everything is `added` by the first one. */
+  /** What the plan changed. In the first plan, everything is `added`. */
   changes: LockChanges;
-  /** How the gate after the canary opens: `automatic` if all of it succeeds. Null without a canary, and once the gate is open. */
+  /**
+   * How the gate after the canary opens. `automatic`: it opens when the whole canary has succeeded. Null without a canary, and once the
+   * gate is open.
+   */
   canaryGate: "automatic" | "manual" | null;
   /** Cost of reading the lists of repositories. */
   lookup: { requests: number; durationMs: number };
-  /** The limit that decides the end. */
+  /** The limit that determines the end. */
   limitedBy: CampaignLimit;
   /** When it would end if one of the limits were lifted, in ISO 8601. The limit that matters most comes first. */
   endsAtWithout: { limit: CampaignLimit; endsAt: string | null }[];
-  /** Mean time of a run that all of this is computed with, in milliseconds. */
+  /** Mean duration of a run on which the plan is based, in milliseconds. */
   meanRunMs: number;
   /**
-   * How long a sandbox is assumed to stay in use after its run, in milliseconds: `leastMs` in all of this; with `mostMs`, a process that stays
-   * would end at `endsAt`, in ISO 8601. Null once a run has finished, and for a local service without limits.
+   * How long a sandbox is assumed to stay in use after its run, in milliseconds. The plan is based on `leastMs`. With `mostMs`, a process
+   * that stays would end at `endsAt`, in ISO 8601. Null once a run has finished, and for a local service without limits.
    */
   assumedLinger: { leastMs: number; mostMs: number; endsAt: string | null } | null;
-  /** One process that stays, then waves at the usual distances. */
+  /** Forecasts for one process that stays, and then for waves at the usual intervals. */
   forecasts: WavesForecast[];
 }
 
@@ -222,7 +229,7 @@ export interface AdvanceCampaignOptions extends CampaignOptions {
   skipInvalid?: boolean | undefined;
   /** Opens a closed gate before anything is started, in the name of this person. @default gates stay closed */
   approvedBy?: string | undefined;
-  /** Mean time of a run in milliseconds, for forecasts, until runs have ended. @default {1_200_000} */
+  /** Assumed mean duration of a run in milliseconds, for forecasts until runs have ended. @default {1_200_000} */
   meanRunMs?: number | undefined;
   /** Called with each event as it comes; what it throws ends the step. The end comes when the campaign is done. */
   onEvent?: ((event: CampaignEvent) => void) | undefined;

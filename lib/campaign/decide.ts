@@ -94,7 +94,7 @@ export interface Decided {
 export interface DecideOptions extends CampaignOptions {
   /** Who decides, for the journal: at most 200 characters. */
   by: string;
-  /** Whether nothing is written. @default {false} */
+  /** If true, nothing is written. @default {false} */
   dryRun?: boolean | undefined;
 }
 

@@ -201,7 +201,7 @@ export interface TestConnection {
   fetch: (url: string, init: RequestInit) => Promise<Response>;
   /** The time of the service. */
   clock: Clock;
-  /** No variable is set: tests do not depend on the machine. */
+  /** Finds no variables, so that tests do not depend on the machine. */
   env: (name: string) => string | undefined;
 }
 
@@ -215,7 +215,7 @@ export interface TestRun {
   request: StartRequest;
   /** The key that was sent. */
   idempotencyKey: string;
-  /** Whether a scenario plays for it. Without one it stays `pending`. */
+  /** Whether a scenario is played for it. Without a scenario, it stays `pending`. */
   hasScenario: boolean;
 }
 
@@ -229,9 +229,9 @@ export interface TestNotification {
 
 /** A Mogplex in this process. */
 export interface TestEmulator {
-  /** Options of a client. */
+  /** Options for a client. */
   readonly options: TestConnection;
-  /** A token that may only read. */
+  /** A token that can only read. */
   readonly readOnlyToken: string;
   /** Its repositories. */
   readonly repos: readonly { id: string; full_name: string }[];
@@ -251,7 +251,8 @@ export interface TestEmulator {
    * Makes requests fail.
    *
    * @param fault See {@linkcode Fault}.
-   * @throws {UsageError} for an unknown kind or field, for a route that no request has, and for a fault of streams where the revision has none.
+   * @throws {UsageError} for an unknown kind or field, for a route that no request has, and for a stream fault if the revision has no
+   * streams.
    * @example The next two requests are answered with 503
    * ```ts ignore
    * service.fault({ kind: "503", times: 2 });
@@ -259,12 +260,12 @@ export interface TestEmulator {
    */
   fault(fault: Fault): void;
   /**
-   * Faults that were planned, by {@linkcode TestEmulator.fault} and by scenarios, in this order: each with the number of requests that it has
-   * hit, also when it is over.
+   * Faults that were planned, first by {@linkcode TestEmulator.fault} and then by scenarios. Each has the number of requests that it has
+   * hit, even when it is over.
    */
   readonly faults: readonly Readonly<PlannedFault>[];
   /**
-   * From now on, refuses the token in {@linkcode TestEmulator.options}, or the last token that this returned.
+   * Revokes the token in {@linkcode TestEmulator.options}, or the last token that this method returned.
    *
    * @returns A new token with both scopes, like the next one from a vault.
    * @example A token that is renewed
@@ -276,7 +277,7 @@ export interface TestEmulator {
    */
   revokeToken(): string;
   /**
-   * A control action of the emulator, such as `setRun` with `{ runId, run: { status: "failed" } }`.
+   * Performs a control action of the emulator, such as `setRun` with `{ runId, run: { status: "failed" } }`.
    *
    * @throws {UsageError} for an unknown action, or an unknown or bad argument.
    */
@@ -286,7 +287,7 @@ export interface TestEmulator {
 }
 
 /**
- * Makes a Mogplex in this process.
+ * Creates an emulated Mogplex in this process.
  *
  * @param options See {@linkcode TestEmulatorOptions}.
  * @throws {UsageError} for an unknown option, and for a scenario that is unknown or cannot be read.

@@ -378,13 +378,13 @@ function unreadable(path: string, cause: unknown): UsageError {
 /** Options of {@linkcode createEmulator}. */
 export interface TestEmulatorOptions {
   /**
-   * Time, of the service and of the client. One from `virtualClock()` moves to the next sleeper whenever all wait; with `{ auto: false }`
-   * only its `advance(ms)` moves it. @default a new `virtualClock()`
+   * Clock of the service and of the client. A clock from `virtualClock()` moves to the next sleeper whenever everything is waiting; with
+   * `{ auto: false }`, only its `advance(ms)` moves it. @default a new `virtualClock()`
    */
   clock?: Clock | undefined;
   /**
-   * How runs go: the name of a built-in scenario (see `SCENARIO_NAMES`), or scenarios in YAML; a list for several, and the first one that
-   * matches a run is played. A run that matches none stays `pending`: see {@linkcode TestRun}. @default {"success"}
+   * What happens in runs: the name of a built-in scenario (see `SCENARIO_NAMES`), or scenarios in YAML. Pass a list for several; the first
+   * scenario that matches a run is played. A run that matches none stays `pending`: see {@linkcode TestRun}. @default {"success"}
    */
   scenario?: string | readonly string[] | undefined;
   /** Names of the repositories, as `owner/name`. @default {["acme/web"]} */
@@ -393,15 +393,15 @@ export interface TestEmulatorOptions {
   automations?: readonly string[] | undefined;
   /** How long each run takes, in milliseconds, whatever its scenario says. @default as its scenario says */
   runMs?: number | undefined;
-  /** Most active sandboxes; a run that needs one more fails. @default no limit; 3 with `like: "service"` */
+  /** Maximum number of active sandboxes; a run that needs one more fails. @default no limit; 3 with `like: "service"` */
   sandboxLimit?: number | undefined;
   /** How long a sandbox stays active after its run, in milliseconds. @default {0} (15 minutes with `like: "service"`) */
   sandboxLingerMs?: number | undefined;
   /** `later` has event streams and everything else that newer revisions of the service have. @default {"base"} */
   revision?: "base" | "later" | undefined;
   /**
-   * `service` sets what a user meets there: three active sandboxes, each for 15 minutes after its run, and a sub-project in the first
-   * repository. @default as quick and as roomy as possible
+   * `service` sets what users of the real service see: three active sandboxes, each of which stays active for 15 minutes after its run, and
+   * a sub-project in the first repository. @default no delays and no limits
    */
   like?: "service" | undefined;
 }

@@ -6,7 +6,7 @@
 /** Whether a pull request is still open. */
 export type PullRequestStatus = "open" | "merged" | "closed";
 
-/** Combined state of its checks. `none`: there are no checks. */
+/** Combined state of a pull request's checks. `none`: there are no checks. */
 export type ChecksState = "green" | "red" | "pending" | "none";
 
 /** State of its review. `requested`: a reviewer was asked and has not decided. `not-requested`: no reviewer was asked. */

@@ -52,11 +52,11 @@ import { takeViews } from "./report.ts";
 /** Campaigns on a service: one task, many repositories. */
 export interface Campaigns {
   /**
-   * A campaign, to be planned, followed and read. Nothing is read or sent before the first verb is called.
+   * Returns a campaign that you can plan, run and read. Nothing is read or sent until the first verb is called.
    *
    * @param source Path of the campaign file, or an object with its keys in camelCase.
    * @param options See {@linkcode CampaignSettings}.
-   * @throws {UsageError} when an option is wrong. Mistakes in the campaign itself are the `CampaignFileError` of a verb.
+   * @throws {UsageError} when an option is invalid. Mistakes in the campaign itself make a verb throw a `CampaignFileError`.
    * @example One task for two repositories
    * ```ts
    * import { createMogplex } from "@mogplex/ci";
@@ -76,14 +76,15 @@ export interface Campaigns {
 /** One campaign: see {@linkcode Campaigns.of}. Each method reads the file and the journal again. */
 export interface Campaign {
   /**
-   * Plans it: finds its repositories, freezes them with base branch and root directory, and computes the earliest end. Starts nothing. Called
-   * again, it leaves items that are locked as they are, adds new ones, and skips those that left the list before they were started.
+   * Plans the campaign: finds its repositories, locks them with their base branches and root directories, and computes the earliest end. It
+   * starts nothing. When called again, it keeps locked items unchanged, adds new ones, and skips items that left the list before they were
+   * started.
    *
-   * @throws {CampaignFileError} for mistakes, with all of them.
-   * @throws {RepositoriesError} for repositories that cannot be used, with all of them, unless `skipInvalid`. Nothing is planned then.
-   * @throws {UsageError} for lists that the service does not show in full. Nothing
-   * is planned then.
-   * @throws {MogplexError} with exit code 75 when something else works on it.
+   * @throws {CampaignFileError} for mistakes in the campaign; the error lists all of them.
+   * @throws {RepositoriesError} for repositories that cannot be used, unless `skipInvalid` is set; the error lists all of them, and nothing
+   * is planned.
+   * @throws {UsageError} when the service does not return a list in full; nothing is planned.
+   * @throws {MogplexError} with exit code 75 when something else is working on the campaign.
    * @throws {UnauthorizedError | ForbiddenError | UnavailableError | NetworkError} when the lists cannot be read.
    * @example When will it be done?
    * ```ts ignore
@@ -93,16 +94,16 @@ export interface Campaign {
    */
   plan(options?: CampaignPlanOptions): Promise<CampaignPlan>;
   /**
-   * Runs one wave: records what has finished, starts what the service's limits permit, and returns. Plans first when there is no plan, but
-   * not with a branch as `home`, which may be lost: call {@linkcode Campaign.plan} for that. Safe to be called again and again, by any
-   * machine that has the home.
+   * Runs one wave: records what has finished, starts what the service's limits permit, and returns. If there is no plan, it plans first. It
+   * does not do so if `home` is a branch, because the branch may have been lost: call {@linkcode Campaign.plan} yourself. You can call it
+   * again and again, from any machine that has the home.
    *
    * @returns What it looks like, also when items have failed; `state` and `exitCode` say whether it is done, and how. `exitCode` is 0 until it
    * is done, also while a gate is closed, so that a schedule is not red meanwhile: `state` is `gated` then.
-   * @throws {CampaignFileError | UsageError} for mistakes, a modified lock or journal, a token of another user; nothing was started.
-   * @throws {MogplexError} with exit code 75 when something else works on it.
+   * @throws {CampaignFileError | UsageError} for mistakes, a modified lock or journal, or another user's token; nothing was started.
+   * @throws {MogplexError} with exit code 75 when something else is working on the campaign.
    * @throws {UnauthorizedError | ForbiddenError | UnavailableError | NetworkError} when the service refuses the token, or is unreachable.
-   * @throws {AbortedError} when `signal` aborts after a start; its reason before that.
+   * @throws {AbortedError} when `signal` aborts after a start was sent. An earlier abort throws `signal.reason`.
    * @example A job that a scheduler starts; a process that stays calls {@linkcode Campaign.run}
    * ```ts ignore
    * await main(({ signal }) => campaign.advance({ signal }));
@@ -110,9 +111,9 @@ export interface Campaign {
    */
   advance(options?: CampaignWaveOptions): Promise<CampaignView>;
   /**
-   * Follows it in this process until it is done, needs a person, or `timeoutMs` has passed. It makes one wave after the other and sleeps
-   * between them on the client's clock. It starts at once: await it, loop over it, or both. Meanwhile no other process can work on the
-   * campaign.
+   * Runs the campaign in this process until it is done, needs a person, or `timeoutMs` has passed. It runs one wave after another, and
+   * sleeps between them on the client's clock. It starts at once: await the handle, loop over it, or do both. Meanwhile, no other process
+   * can work on the campaign.
    *
    * @returns A handle. Awaited, it gives what the campaign looks like when every item has succeeded, needed no change, or was skipped. In any
    * other case it rejects with a {@linkcode CampaignVerdictError}, unless `throwOnFailure` is false. A loop ends with an `end` in each case.
@@ -124,12 +125,12 @@ export interface Campaign {
    */
   run(options?: CampaignRunOptions): CampaignHandle;
   /**
-   * Opens the gates that are closed. Starts nothing: the next {@linkcode Campaign.run} or {@linkcode Campaign.advance} does.
+   * Opens all closed gates. It starts nothing: the next {@linkcode Campaign.run} or {@linkcode Campaign.advance} does.
    *
    * @param by Who opens them, for the journal: at most 200 characters.
    * @returns What it looks like.
    * @throws {UsageError} when no gate is closed, and when there is no plan.
-   * @throws {MogplexError} with exit code 75 when something else works on it.
+   * @throws {MogplexError} with exit code 75 when something else is working on the campaign.
    * @example A person has looked at the canary
    * ```ts ignore
    * const { state } = await campaign.read();
@@ -138,13 +139,13 @@ export interface Campaign {
    */
   approve(by: string, options?: CampaignReadOptions): Promise<CampaignView>;
   /**
-   * Merges the pull requests that people have approved at their newest commit and whose checks are green. In a job it needs
-   * `MOGPLEX_MERGE_TOKEN_VARIABLE`; elsewhere the tokens that read merge as well.
+   * Merges the pull requests that have green checks and that people have approved at the newest commit. In a CI job, it needs
+   * `MOGPLEX_MERGE_TOKEN_VARIABLE`. Elsewhere, it merges with the same tokens that it reads with.
    *
    * @param by Who merges, for the journal: at most 200 characters.
    * @returns What happened to each pull request, also if a forge has refused one or could not be asked: `exitCode` says so.
    * @throws {UsageError} when there is no plan, no item matches, or a token is missing; nothing was merged.
-   * @throws {MogplexError} with exit code 64 or 65 when a forge refuses the token, 75 when something else works on it.
+   * @throws {MogplexError} with exit code 64 or 65 when a forge refuses the token, 75 when something else is working on the campaign.
    * @example What would be merged, and why not the others
    * ```ts ignore
    * const { pullRequests } = await campaign.merge("kim", { dryRun: true });
@@ -153,8 +154,8 @@ export interface Campaign {
    */
   merge(by: string, options?: CampaignMergeOptions): Promise<CampaignMerge>;
   /**
-   * Reads what it looks like, from its lock and journal: nothing is changed, even while something else works on it. With `forge` the pull
-   * requests are read as well; without it no request is sent.
+   * Reads the campaign's view from its lock and journal, and changes nothing. This also works while something else is working on the
+   * campaign. With `forge`, the pull requests are read as well; without it, no request is sent.
    *
    * @throws {CampaignFileError | UsageError} for mistakes, when there is no plan, and for a modified lock or journal.
    * @example Repositories that need a person
@@ -174,19 +175,22 @@ export interface CampaignSettings {
    * `home`, else the directory `mogplex-campaign`
    */
   home?: string | MemoryHome | undefined;
-  /** Called with each event of `run()` and `advance()`. Not waited for; a failure, also of its promise, is a notice. */
+  /** Called with each event of `run()` and `advance()`. It is not awaited. If it throws or rejects, there is a notice. */
   onEvent?: ((event: CampaignEvent) => unknown) | undefined;
-  /** Called for everything worth a log line: see {@linkcode Notice}, also for which waits are reported. @default the client's */
+  /**
+   * Called for everything worth a log line. {@linkcode Notice} lists the kinds of notices, and explains which waits are reported. @default
+   * the client's
+   */
   onNotice?: OnNotice | undefined;
   /**
-   * Replaces the webhook of the campaign file. Called when the campaign needs a person or is done: for the events in `notify.on`, or for all.
-   * Each event is sent once. After three failures there is a notice, and the next `run()` or `advance()` sends it again with the same `id`,
-   * even if the campaign is done.
+   * Replaces the webhook of the campaign file. Called when the campaign needs a person or is done: for the events in `notify.on`, or for
+   * all events. Each event is sent once. After three failures there is a notice, and the next `run()` or `advance()` sends it again with
+   * the same `id`, even if the campaign is done.
    */
   notify?: Notifier | undefined;
   /** Whether repositories that cannot be used become `invalid` items instead of causing an error. @default {false} */
   skipInvalid?: boolean | undefined;
-  /** Mean time of a run in milliseconds, for forecasts, until runs have ended. @default {1_200_000} */
+  /** Assumed mean duration of a run in milliseconds, for forecasts until runs have ended. @default {1_200_000} */
   meanRunMs?: number | undefined;
   /**
    * Reads pull requests from the forges that hold them, with the tokens in `GITHUB_TOKEN` and `GITLAB_TOKEN`. Without it, they are not
@@ -198,59 +202,59 @@ export interface CampaignSettings {
   /** Whether files that the campaign names can be outside its folder. @default {false} */
   allowOutside?: boolean | undefined;
   /**
-   * Name of a variable with the address of a webhook that the campaign can name, although it begins neither with `CAMPAIGN_` nor with
-   * `MOGPLEX_WEBHOOK`.
+   * Name of a variable with the address of a webhook. The campaign can use this variable even if its name begins neither with `CAMPAIGN_`
+   * nor with `MOGPLEX_WEBHOOK`.
    */
   webhookVariable?: string | undefined;
 }
 
 /** Options of {@linkcode Campaign.read} and {@linkcode Campaign.approve}. */
 export interface CampaignReadOptions {
-  /** Ends the call, which rejects with its reason. */
+  /** Ends the call, which then rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
 }
 
 /** Options of {@linkcode Campaign.merge}. */
 export interface CampaignMergeOptions extends CampaignReadOptions {
-  /** Word of a cause: only its items are looked at. @default all items */
+  /** Word of a cause: only items with this cause are considered. @default all items */
   cause?: string | undefined;
   /** Globs of names of repositories or items. @default all items */
   only?: readonly string[] | undefined;
   /** Maximum number of merges and branch updates in this call, at least 1. @default no limit */
   atMost?: number | undefined;
-  /** How commits get into the target. @default the campaign's, otherwise one that the repository allows */
+  /** How commits are added to the target branch. @default the campaign's method, otherwise one that the repository allows */
   method?: "merge" | "squash" | "rebase" | undefined;
   /** Whether to update branches that must be up to date. This can cancel approvals. @default {false} */
   update?: boolean | undefined;
-  /** Whether branches must be up to date also where the target does not require it. @default {false} */
+  /** Whether branches must be up to date even where the target branch does not require it. @default {false} */
   requireUpToDate?: boolean | undefined;
-  /** Whether the item's own branch is deleted afterwards. @default {false} */
+  /** Whether to delete the item's own branch after the merge. @default {false} */
   deleteBranch?: boolean | undefined;
-  /** Whether nothing is merged or written. @default {false} */
+  /** If true, nothing is merged or written. @default {false} */
   dryRun?: boolean | undefined;
 }
 
-/** What {@linkcode Campaign.merge} has done. */
+/** What {@linkcode Campaign.merge} did. */
 export interface CampaignMerge {
-  /** One for each pull request that was looked at, in the order of the items. */
+  /** One entry for each pull request that was checked, in the order of the items. */
   pullRequests: readonly MergeLine[];
-  /** Number of pull requests that were merged before. */
+  /** Number of pull requests that were merged before this call. */
   mergedBefore: number;
-  /** 0 when everything that qualified was merged or waits in a queue, 1 after a forge refused a merge, 69 if a forge could not be reached. */
+  /** 0 when everything that qualified was merged or is queued, 1 when a forge refused a merge, 69 when a forge could not be reached. */
   exitCode: number;
-  /** What the campaign looks like. */
+  /** The view of the campaign. */
   view: CampaignView;
 }
 
 /** Options of {@linkcode Campaign.plan}. */
 export interface CampaignPlanOptions extends CampaignReadOptions {
-  /** Whether nothing is written. @default {false} */
+  /** If true, nothing is written. @default {false} */
   dryRun?: boolean | undefined;
 }
 
 /** Options of {@linkcode Campaign.advance}. */
 export interface CampaignWaveOptions {
-  /** Ends the call: it rejects with an `AbortedError`, or with the reason when nothing was started. */
+  /** Ends the call: it rejects with an `AbortedError`, or with `signal.reason` if nothing was started. */
   signal?: AbortSignal | undefined;
   /** `abort` cancels the open runs when `signal` aborts. @default {[]} (they continue) */
   cancelOn?: readonly CancelCause[] | undefined;
@@ -262,20 +266,21 @@ export interface CampaignWaveOptions {
 export interface CampaignRunOptions extends CampaignWaveOptions {
   /** What cancels the open runs: `timeout`, when `timeoutMs` passes; `abort`, when `signal` aborts. @default {[]} (they continue) */
   cancelOn?: readonly CancelCause[] | undefined;
-  /** Longest time of the whole, in milliseconds: from 1 000 to 30 days. The campaign then continues without this process. @default 30 days */
+  /**
+   * Maximum time for the whole call, in milliseconds: from one second to 30 days. After that, the campaign continues without this process.
+   * @default 30 days
+   */
   timeoutMs?: number | undefined;
-  /** Whether awaiting it rejects unless all items succeeded. @default {true} */
+  /** Whether awaiting the handle rejects unless all items succeeded. @default {true} */
   throwOnFailure?: boolean | undefined;
 }
 
-/**
- * A campaign that is followed. `started` resolves to its first view, and `cancel()` cancels the active runs. The loop yields events.
- */
+/** A handle to a followed campaign. `started` resolves to its first view, and `cancel()` cancels the active runs. The loop yields events. */
 export type CampaignHandle = WorkHandle<CampaignEvent, CampaignView, CampaignView>;
 
 /**
- * Campaigns with the service, the token, the `fetch` and the clock of a client. After that, `mask()`, `render()` and `report()` also accept
- * views of campaigns as well as results of runs.
+ * Creates campaigns that use the service, the token, the `fetch` and the clock of a client. After this call, `mask()`, `render()` and
+ * `report()` accept views of campaigns as well as results of runs.
  *
  * @param mogplex What `createMogplex()` returned.
  * @throws {UsageError} for anything else.
@@ -546,8 +551,8 @@ export class CampaignVerdictError extends MogplexError {
   /** Private, so that printing the error does not print the service's texts. */
   readonly #view: CampaignView;
   /**
-   * Our verdict; `awaiting_input` if only a person can continue, `started` when the campaign continues without us, `interrupted` when it was
-   * cancelled.
+   * Our verdict: `awaiting_input` when the campaign needs a person to continue, `started` when it continues without this process,
+   * `interrupted` when it was cancelled.
    */
   readonly outcome: CampaignEnd["outcome"];
 
@@ -564,7 +569,7 @@ export class CampaignVerdictError extends MogplexError {
     this.outcome = outcome;
   }
 
-  /** What the campaign looks like. */
+  /** The view of the campaign. */
   get view(): CampaignView {
     return this.#view;
   }

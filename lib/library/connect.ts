@@ -26,62 +26,67 @@ import { type Log, type Logger, type LogLevel, logOf } from "./log.ts";
 /** Options of {@linkcode Mogplex.withOptions}, and of {@linkcode createMogplex}. */
 export interface DerivedOptions {
   /**
-   * Further texts to mask in everything that the verbs print or write, and wherever this client is given as `mogplex`: each of at least 8
-   * characters, and no UUID and no address. @default {[]}
+   * More texts to mask in everything that the verbs print or write, and wherever this client is passed as `mogplex`. Each must have at
+   * least 8 characters, and must not be a UUID or an address. @default {[]}
    */
   secrets?: readonly string[] | undefined;
   /**
-   * Called before each attempt of a request, to add headers: `traceparent`, or what a gateway wants. It is awaited within the time of the
-   * request, and if it throws or rejects, the request is not sent.
+   * Called before each attempt of a request, to add headers such as `traceparent`, or headers that a gateway requires. It is awaited within
+   * the time limit of the request. If it throws or rejects, the request is not sent.
    */
   onBeforeRequest?: ((request: OutgoingRequest) => unknown) | undefined;
-  /** Called after each request, without any secret. Not waited for; a failure, also of its promise, is a notice. */
+  /** Called after each request with a report that contains no secrets. It is not awaited. If it throws or rejects, there is a notice. */
   onRequest?: ((request: RequestReport) => unknown) | undefined;
   /**
-   * Called for everything worth a log line: see {@linkcode Notice}, also for which waits are reported. A verb's own option replaces it.
+   * Called for everything worth a log line. {@linkcode Notice} lists the kinds of notices, and explains which waits are reported. A verb's
+   * own option replaces it.
    */
   onNotice?: OnNotice | undefined;
-  /** Gets log lines, with secrets masked: `console`, or any logger with `debug`, `info`, `warn` and `error`. @default none; `console` with `logLevel` */
+  /**
+   * Receives log lines with secrets masked: `console`, or any logger with `debug`, `info`, `warn` and `error`. @default none, or `console`
+   * if `logLevel` is set
+   */
   logger?: Logger | undefined;
   /**
-   * What is logged: `off`, `error`, `warn`, `info` (waits, too) or `debug` (each request, too). @default {"warn"} with a logger, otherwise
+   * What is logged: `off`, `error`, `warn`, `info` (also waits) or `debug` (also each request). @default {"warn"} with a logger, otherwise
    * `off`
    */
   logLevel?: LogLevel | undefined;
   /**
-   * `timeoutMs` of each call that is made without one, in milliseconds: from 1 000 to 30 days.
+   * `timeoutMs` for calls that do not set it, in milliseconds: from one second to 30 days.
    * @default {1_800_000} for verbs, 120 000 for `api`
    */
   timeoutMs?: number | undefined;
-  /** `maxAttempts` of each call of `api` that is made without it. @default unlimited: the time ends a call */
+  /** `maxAttempts` for calls of `api` that do not set it. @default unlimited; only `timeoutMs` ends a call */
   maxAttempts?: number | undefined;
 }
 
 /** Options of {@linkcode createMogplex}. */
 export interface MogplexOptions extends DerivedOptions {
   /**
-   * Access token, or a function that gives it. The function is called at the first request, and again after the service has refused the
-   * token: keep no token yourself. It is awaited as long as `timeoutMs` and `signal` of the call permit. @default the variable `MOGPLEX_API_KEY`
+   * Access token, or a function that returns it. The function is called at the first request, and again after the service has refused the
+   * token, so do not cache the token yourself. It is awaited as long as the call's `timeoutMs` and `signal` permit. @default the variable
+   * `MOGPLEX_API_KEY`
    */
   token?: string | (() => string | Promise<string>) | undefined;
   /** Origin of the service. @default the variable `MOGPLEX_URL`, otherwise `https://mogplex.com` */
   url?: string | undefined;
   /** `loopback` permits plain HTTP to this machine, for a local Mogplex. @default `MOGPLEX_DEV=1` permits it */
   plainHttp?: "loopback" | undefined;
-  /** Further headers of each request, for a gateway before the service. @default {{}} */
+  /** More headers for each request, for a gateway in front of the service. @default {{}} */
   headers?: Readonly<Record<string, string>> | Headers | undefined;
-  /** Put before our own `User-Agent`, such as `deploy-bot/3`. @default none */
+  /** Text to put before the toolkit's own `User-Agent`, such as `deploy-bot/3`. @default none */
   userAgent?: string | undefined;
   /**
-   * Reads an environment variable; null for none at all: then nothing comes from the surroundings, not even the CI system, and `token` is
-   * needed. @default the environment of the process
+   * Reads an environment variable. With null, nothing comes from the environment, not even the name of the CI system, and `token` is
+   * required. @default the environment of the process
    */
   env?: ReadEnv | null | undefined;
   /** Sends requests; the `fetch` of the package undici works too. @default {globalThis.fetch} */
   fetch?: Fetch | undefined;
   /** Time. @default the real clock */
   clock?: Clock | undefined;
-  /** How many processes use the token at the same time, for each verb that is called without it: from 1 to 1 000. @default {1} */
+  /** How many processes use the token at the same time, for verbs that do not set it: from 1 to 1 000. @default {1} */
   tokenShare?: number | undefined;
 }
 
@@ -241,7 +246,7 @@ export class Connector {
   #redact: Redactor | undefined;
   #api: MogplexApi | undefined;
 
-  /** @throws {UsageError} when an option is wrong. */
+  /** @throws {UsageError} when an option is invalid. */
   constructor(given: MogplexOptions, parent?: Connector) {
     const options = this.#options = checkAll(given);
     const { env, headers = {}, token, secrets } = options;

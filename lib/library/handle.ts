@@ -42,32 +42,32 @@ import { checkOptions, checkRequestKeys, type Keys } from "../service/validate.t
 import { type Connect, overlay } from "./connect.ts";
 
 /**
- * The method for `await using`, if the compiler knows its name. Like leaving the loop, it stops following; the work continues at the service.
- * The condition lets projects with an older `lib` compile.
+ * The method that `await using` calls, if the compiler knows its name. Like leaving the loop, it stops following, and the work continues at
+ * the service. The conditional type lets projects with an older `lib` compile.
  */
 export type AsyncDisposing = SymbolConstructor extends { readonly asyncDispose: infer S extends symbol }
   ? { [K in S]: () => Promise<void> }
   : Record<never, never>;
 
 /**
- * Work that started when the handle was created. Await it for the result, loop over it for events, or both, as often as you like. Every loop
- * gets every item from the beginning. The newest 1 000 items are kept, and 10 000 for a loop that has not read them yet; a `gap` replaces
- * dropped items.
+ * Work that started when the handle was created. Await it for the result, loop over it for events, or both, as often as you like. Every
+ * loop gets every item from the beginning. The newest 1 000 items are kept, or 10 000 for a loop that has not read them yet. A `gap`
+ * replaces dropped items.
  *
- * A handle that is not awaited raises no `unhandledRejection`. Following stops when the last loop is left and the handle is not awaited.
+ * A handle that is not awaited raises no `unhandledRejection`. Following stops when the last loop is left and nothing awaits the handle.
  * Awaiting it afterwards rejects with an `AbortedError`, and another loop gets the items so far, without an `end`.
  *
- * `I` are its items, `R` is its result, `S` says what was started. Items and result hold the texts of the service as they are.
+ * `I` is the type of its items, `R` of its result, and `S` of what was started. Items and the result contain the service's texts unchanged.
  */
 export interface WorkHandle<I, R, S> extends Promise<R>, AsyncIterable<I>, AsyncDisposing {
   /**
-   * Resolves as soon as the work is started or found; rejects with the error of the start. If more starts follow because no sandbox was free,
-   * it stays the first one, and the result has the newest.
+   * Resolves as soon as the work is started or found; rejects with the error of the start. If more starts follow because no sandbox was
+   * free, it still has the first one, and the result has the newest.
    */
   readonly started: Promise<S>;
   /**
-   * Stops the work at the service, and resolves once the service has answered. The handle then ends as the work ends. Waits for the start if
-   * it is on its way.
+   * Stops the work at the service, and resolves once the service has answered. The handle then ends the way the work ends. If a start was
+   * sent and has no answer yet, `cancel()` waits for the answer.
    */
   cancel(): Promise<void>;
 }
@@ -417,7 +417,7 @@ function jobHandle<O extends object, J extends { type: string }, R extends AnyRe
 
 // Handles of runs: `mogplex.run()` and `mogplex.attach()`.
 
-/** A run that was started or found: await it, iterate it, or both. `V` is the value of its result file. */
+/** A handle to a run that was started or found: await it, loop over it, or do both. `V` is the type of the value in its result file. */
 export type RunHandle<V = unknown> = RunWorkHandle<RunHandleItem, RunResult<V>, StartedRun>;
 
 /** A run that is followed by its id. */
@@ -524,10 +524,10 @@ export function resumeHandle(
 
 // Handles of automations: `mogplex.automations.run()` and `.attach()`.
 
-/** The run of an automation: await it, iterate it, or both. `cancel()` needs a later revision of the service. */
+/** A handle to an automation run: await it, loop over it, or do both. `cancel()` requires a later revision of the service. */
 export type AutomationHandle = RunWorkHandle<AutomationHandleItem, AutomationResult, TriggeredRun>;
 
-/** The run of an automation that is followed by its id. `cancel()` needs a later revision of the service. */
+/** An automation run that is followed by its id. `cancel()` requires a later revision of the service. */
 export type AttachedAutomationRun = RunWorkHandle<AutomationHandleItem, AutomationResult, { runId: string }>;
 
 /** What the handles of a triggered and of an attached run have in common. */

@@ -17,11 +17,11 @@ export interface Logger {
   info(message: string): unknown;
   /** Something that might need attention. */
   warn(message: string): unknown;
-  /** A function of yours that failed. */
+  /** Failures of your own functions. */
   error(message: string): unknown;
 }
 
-/** The least that is logged. `off`: nothing. */
+/** The lowest level that is logged. With `off`, nothing is logged. */
 export type LogLevel = "off" | "error" | "warn" | "info" | "debug";
 
 /** All values of {@linkcode LogLevel}, from the quietest to the loudest. */

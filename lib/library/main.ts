@@ -18,9 +18,12 @@ import { createLogText, type LogText, maskKeys, type MaskOptions } from "./repor
 
 /** What the work of a script gets from {@linkcode main}. */
 export interface MainContext {
-  /** Aborts at SIGHUP, SIGINT and SIGTERM, with an {@linkcode InterruptedError}. Pass it on, with `cancelOn: ["abort"]` to cancel the run too. */
+  /**
+   * Aborts at SIGHUP, SIGINT and SIGTERM, with an {@linkcode InterruptedError}. Pass it to your calls. Add `cancelOn: ["abort"]` to cancel
+   * the run as well.
+   */
   signal: AbortSignal;
-  /** Arguments of the command line, after the name of the script. */
+  /** Command-line arguments after the name of the script. */
   args: string[];
   /** Makes a text safe to print, on one line, with secrets masked: see {@linkcode createLogText}. */
   line: LogText["line"];
@@ -60,14 +63,15 @@ function codeOf(value: unknown): number {
 /**
  * Runs the work of a script and ends the process with the verdict's exit code.
  *
- * It passes SIGHUP, SIGINT and SIGTERM on as a signal (a second one after 1.5 s ends the process at once), prints an error on stderr with secrets
- * masked and in words that no CI system takes for a command, and survives a reader that closes the pipe. The exit code is 70 until the
- * work is done, so that a script which ends by accident is never green.
+ * SIGHUP, SIGINT and SIGTERM abort the `signal` that the work receives. A second one, 1.5 s later or more, ends the process at once. An
+ * error is printed on stderr, with secrets masked and without anything that a CI system would obey as a command. A reader that closes the
+ * pipe does no harm. Until the work is done, the exit code is 70, so a script that ends by accident never passes.
  *
- * @param work What the script does. A number that it returns is the exit code; so is the `exitCode` of an object, such as a result. Nothing
- * means 0. What it throws becomes the exit code of {@linkcode exitCodeFor}.
+ * @param work The function to run. If it returns a number, that is the exit code. If it returns an object with an `exitCode`, such as a
+ * result, that number is the exit code. If it returns nothing, the exit code is 0. If it throws, {@linkcode exitCodeFor} gives the exit
+ * code.
  * @param options Which secrets to mask.
- * @returns The exit code. It never throws.
+ * @returns The exit code. The promise never rejects.
  * @example A job that is cancelled together with its run
  * ```ts ignore
  * await main(({ signal }) => createMogplex().run({ repoId, prompt }, { signal, cancelOn: ["abort"] }));

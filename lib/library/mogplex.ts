@@ -38,7 +38,7 @@ export interface MogplexAutomations {
    * Lists all automations, newest first. It requests a page only when the loop needs it.
    *
    * If a page after the first cannot be read, the list ends there, and `onIncomplete` and `onNotice` are called: some revisions of the
-   * service cannot return a second page. The same happens if the service gives a cursor twice, and after 1 000 pages.
+   * service cannot return a second page. The same happens if the service returns the same cursor twice, and after 1 000 pages.
    *
    * @param options See {@linkcode ListAutomationsOptions}.
    * @throws {UnauthorizedError | ForbiddenError | RateLimitedError | UnavailableError | NetworkError}
@@ -62,11 +62,12 @@ export interface MogplexAutomations {
    * @param request Repository and input.
    * @param options See {@linkcode TriggerOptions}; all durations in milliseconds.
    * @throws {AutomationSuppressedError} when too many runs are active: nothing was started, and the key is still free.
-   * @throws {UsageError} when something breaks a rule; nothing was sent.
-   * @throws {StartUnknownError} when it is unknown whether the automation was triggered; carries the key.
-   * @throws {ConflictError} when it is not published or not active, or when the key belongs to a run of another repository or input.
+   * @throws {UsageError} when the request or an option is invalid; nothing was sent.
+   * @throws {StartUnknownError} when it is unknown whether the automation was triggered; the error has the key.
+   * @throws {ConflictError} when the automation is not published or not active, or when the key belongs to a run with another repository or
+   * input.
    * @throws {UnauthorizedError | ForbiddenError | NotFoundError | RateLimitedError | UnavailableError}
-   * @throws {AbortedError} if `signal` aborts after the trigger was sent; carries the key. Before that, `signal.reason`.
+   * @throws {AbortedError} if `signal` aborts after the trigger was sent; the error has the key. An earlier abort throws `signal.reason`.
    * @example Trigger, and see whether it runs
    * ```ts ignore
    * const { runId, status } = await mogplex.automations.trigger(id, { repo: "acme/web", input: { depth: "full" } });
@@ -81,8 +82,8 @@ export interface MogplexAutomations {
    * @param id UUID of the automation: see {@linkcode MogplexAutomations.list}.
    * @param request Repository and input.
    * @param options See {@linkcode RunAutomationOptions}; all durations in milliseconds.
-   * @returns A handle, which has begun: await it for the result, loop over it for what happens, or do both.
-   * @throws {AutomationVerdictError} when the run did not end in success, with the result, unless `throwOnFailure` is false.
+   * @returns A handle whose work has already begun. Await it for the result, loop over it for events, or do both.
+   * @throws {AutomationVerdictError} when the run did not succeed, unless `throwOnFailure` is false. The error has the result.
    * @throws {DeadlineError} if `timeoutMs` passes first. The run continues, unless `cancelOn` has `timeout`.
    * @throws {AbortedError} if `signal` aborts after the trigger was sent. The run continues, unless `cancelOn` has `abort`.
    * @throws what {@linkcode MogplexAutomations.trigger} throws.
@@ -94,20 +95,21 @@ export interface MogplexAutomations {
    */
   run(id: string, request: TriggerRequest, options?: RunAutomationOptions): AutomationHandle;
   /**
-   * Follows the run of an automation that exists to its end.
+   * Follows an existing automation run to its end.
    *
-   * Its items are a `status` first and at each change, a `waiting` when it starts or stops waiting for people, and an `end` last. After a
-   * 429, a 5xx or a network failure it waits and tries again, as long as `timeoutMs` permits. An unknown status is treated as not finished.
+   * Its items are a `status` at the beginning and at each change, a `waiting` when the run starts or stops waiting for people, and an `end`
+   * at the end. After a 429, a 5xx or a network failure it waits and tries again, as long as `timeoutMs` permits. An unknown status is
+   * treated as not finished.
    *
    * @param id UUID of the automation.
    * @param runId UUID of its run: from {@linkcode MogplexAutomations.trigger}.
    * @param options See {@linkcode AttachAutomationOptions}; all durations in milliseconds.
-   * @returns A handle, which has begun: await it for the result, loop over it for what happens, or do both.
-   * @throws {AutomationVerdictError} when the run did not end in success, with the result, unless `throwOnFailure` is false.
+   * @returns A handle whose work has already begun. Await it for the result, loop over it for events, or do both.
+   * @throws {AutomationVerdictError} when the run did not succeed, unless `throwOnFailure` is false. The error has the result.
    * @throws {DeadlineError} if `timeoutMs` passes first. The run continues, or keeps its place in the queue, unless `cancelOn` has `timeout`;
    * call again to resume.
    * @throws {UnauthorizedError | ForbiddenError | NotFoundError} when the service refuses the request for good.
-   * @throws {RateLimitedError | UnavailableError | NetworkError} when even the last read, at the deadline, did not work.
+   * @throws {RateLimitedError | UnavailableError | NetworkError} when even the last read, at the deadline, failed.
    * @throws {UsageError} when an option or an id is out of range.
    * @throws {AbortedError} if `signal` aborts. The run continues, unless `cancelOn` has `abort`.
    * @example Continue with a run that another process triggered
@@ -123,29 +125,30 @@ export interface MogplexAutomations {
 
 /** What a process has stored about a run, for {@linkcode Mogplex.resume}. */
 export interface KnownRunRequest {
-  /** What was to be done, and where: exactly as it was. */
+  /** What to do, and where: exactly as in the original start. */
   request: RunRequest;
   /** UUID of the run; null or undefined if none was stored. */
   runId?: string | null | undefined;
-  /** Idempotency key of the start: the option `idempotencyKey`, or what `onStarting` got. */
+  /** Idempotency key of the start: the option `idempotencyKey`, or the key that `onStarting` received. */
   key: string;
 }
 
-/** One service and one token, with everything that one can do there. */
+/** A client for one service and one token. Its methods are the verbs. */
 export interface Mogplex {
   /**
    * One method for each route of the service.
    *
-   * @throws {UnauthorizedError | UsageError} when there is no token, or a wrong address.
+   * @throws {UnauthorizedError | UsageError} when there is no token, or the address is invalid.
    */
   readonly api: MogplexApi;
   /**
-   * Starts a run and follows it to its end. In CI the key of the start is derived from the job and the request: two tasks of a job are two
-   * runs, and a job that is retried finds each of them again, in any order. Keep times and build numbers out of the prompt, since they make
-   * every attempt another task, and give `keyPart` to do the same task twice.
+   * Starts a run and follows it to its end. In CI, the key of the start is derived from the job and the request. Two tasks of a job are two
+   * runs, and a retried job finds each of them again, in any order. Keep times and build numbers out of the prompt, because they turn every
+   * attempt into a new task. To do the same task twice, set `keyPart`.
    *
-   * When a run fails since no sandbox was free, and no agent has begun, the next key of the series starts another one 10 minutes later, the
-   * next one after 20 more and the last one after 40 more, as long as `timeoutMs` permits: see `onStarting` and `onStarted`. An `idempotencyKey` that you give starts one run.
+   * If a run fails because no sandbox was free, and no agent has begun, the next key of the series starts another run 10 minutes later. The
+   * run after that starts after 20 more minutes, and the last one after 40 more, as long as `timeoutMs` permits: see `onStarting` and
+   * `onStarted`. An `idempotencyKey` from you starts only one run.
    *
    * @param request What to do, and where. A repository that is given by name is looked up first.
    * @param options See {@linkcode RunOptions}; all durations in milliseconds.
@@ -153,11 +156,11 @@ export interface Mogplex {
    * a run always pushes a branch and opens a pull request with the file. Nothing is started if the file exists already, or this process
    * cannot read the repository.
    *
-   * @returns A handle, which has begun: await it for the result, loop over it for what happens, or do both. The result does not keep all
-   * events of a long run: use `eventsFile` or `onItem` to get them.
-   * @throws {InvalidResultError} when the run succeeded, and its result file is missing or not valid.
-   * @throws {RunFailedError | RunCancelledError | AwaitingInputError} when the run did not end in success, with the result, unless
-   * `throwOnFailure` is false.
+   * @returns A handle whose work has already begun. Await it for the result, loop over it for events, or do both. The result does not keep
+   * all events of a long run: use `eventsFile` or `onItem` to get them.
+   * @throws {InvalidResultError} when the run succeeded, but its result file is missing or not valid.
+   * @throws {RunFailedError | RunCancelledError | AwaitingInputError} when the run did not succeed, unless `throwOnFailure` is false. The
+   * error has the result.
    * @throws {DeadlineError} if `timeoutMs` passes first. The run continues, unless `cancelOn` has `timeout`.
    * @throws {MogplexError} with the code `NO_SANDBOX` and the exit code 75 when no sandbox was free in time: nothing is running.
    * @throws {AbortedError} if `signal` aborts after the start was sent. The run continues, unless `cancelOn` has `abort`.
@@ -188,7 +191,7 @@ export interface Mogplex {
     options?: RunOptions & { throwOnFailure?: F | undefined },
   ): RunHandle<ResultValue<S, F>>;
   /**
-   * Starts a run, or finds the one that was started with the same key, and does not follow it. The key is derived as for
+   * Starts a run, or finds the run that was started with the same key. It does not follow the run. The key is derived as for
    * {@linkcode Mogplex.run}.
    *
    * After a 429, a 5xx or a network failure it waits and tries again as long as `timeoutMs` permits; every attempt sends the same key
@@ -196,12 +199,12 @@ export interface Mogplex {
    *
    * @param request What to do, and where. A repository that is given by name is looked up first.
    * @param options See {@linkcode StartOptions}; all durations in milliseconds.
-   * @throws {UsageError} when something breaks a rule; nothing was sent.
-   * @throws {StartUnknownError} when it is unknown whether the run was started; carries the key.
+   * @throws {UsageError} when the request or an option is invalid; nothing was sent.
+   * @throws {StartUnknownError} when it is unknown whether the run was started; the error has the key.
    * @throws {RateLimitedError} when the limits do not permit a start in time; the message says when they would.
    * @throws {ConflictError} when the key belongs to another request.
    * @throws {UnauthorizedError | ForbiddenError | NotFoundError | UnavailableError}
-   * @throws {AbortedError} if `signal` aborts after the start was sent; carries the key. Before that, `signal.reason`.
+   * @throws {AbortedError} if `signal` aborts after the start was sent; the error has the key. An earlier abort throws `signal.reason`.
    * @example Start and print the id
    * ```ts ignore
    * const { runId } = await mogplex.start({ repo: "acme/web", prompt: "Fix the flaky tests" });
@@ -209,20 +212,20 @@ export interface Mogplex {
    */
   start(request: RunRequest, options?: StartOptions): Promise<StartedRun>;
   /**
-   * Follows a run that exists to its end.
+   * Follows an existing run to its end.
    *
    * After a 429, a 5xx or a network failure it waits and tries again, as long as `timeoutMs` permits. An unknown status is treated as
    * unfinished.
    *
    * @param runId UUID of the run.
    * @param options See {@linkcode AttachOptions}; all durations in milliseconds.
-   * @returns A handle, which has begun: await it for the result, loop over it for what happens, or do both.
-   * @throws {RunFailedError | RunCancelledError | AwaitingInputError} when the run did not end in success, with the result, unless
-   * `throwOnFailure` is false.
+   * @returns A handle whose work has already begun. Await it for the result, loop over it for events, or do both.
+   * @throws {RunFailedError | RunCancelledError | AwaitingInputError} when the run did not succeed, unless `throwOnFailure` is false. The
+   * error has the result.
    * @throws {DeadlineError} if `timeoutMs` passes first. The run continues, unless `cancelOn` has `timeout`; attach again to resume.
    * @throws {UnauthorizedError | ForbiddenError | NotFoundError} when the service refuses the request for good.
-   * @throws {RateLimitedError | UnavailableError | NetworkError} when even the last read, at the deadline, did not work.
-   * @throws {UsageError} when an option or the id is out of range, or `eventsFile` cannot be written.
+   * @throws {RateLimitedError | UnavailableError | NetworkError} when even the last read, at the deadline, failed.
+   * @throws {UsageError} when an option or the id is invalid, or `eventsFile` cannot be written.
    * @example Follow a run that another process started
    * ```ts ignore
    * const { outcome } = await mogplex.attach(runId, { throwOnFailure: false });
@@ -230,8 +233,8 @@ export interface Mogplex {
    */
   attach(runId: string, options?: AttachOptions): AttachedRun;
   /**
-   * Takes up the work of a process that has died: attaches to its run if one is known, and otherwise starts the request with the stored key,
-   * which finds the run or starts it once.
+   * Continues the work of a process that has died. It attaches to the run if its id is known. Otherwise, it sends the request with the
+   * stored key, which finds the run or starts it once.
    *
    * @param known What the process has stored: the request and its key, and the id of the run once there was one.
    * @param options See {@linkcode RunOptions}, without the options of the key, which `known` has.
@@ -244,16 +247,16 @@ export interface Mogplex {
    */
   resume(known: KnownRunRequest, options?: Omit<RunOptions, keyof KeyOptions>): AttachedRun;
   /**
-   * Cancels a run; a run that has ended is not an error.
+   * Cancels a run. It is not an error if the run has already ended.
    *
    * Look at the `status` of the answer: it can be `success` if the run ended at the same moment, even with `alreadyTerminal: false`.
-   * A cancel also makes the service correct a status that is stuck although the work has ended.
+   * Cancelling also makes the service correct a status that is stuck although the work has ended.
    *
    * @param runId UUID of the run.
    * @param options See {@linkcode CancelOptions}; all durations in milliseconds.
    * @throws {ConflictError} when the run cannot be cancelled in its present state.
    * @throws {UnauthorizedError | ForbiddenError | NotFoundError | RateLimitedError | UnavailableError | NetworkError}
-   * @throws {UsageError} when an option or the id is out of range.
+   * @throws {UsageError} when an option or the id is invalid.
    * @throws `signal.reason` if `signal` aborts.
    * @example Cancel a run and print its status
    * ```ts ignore
@@ -264,8 +267,8 @@ export interface Mogplex {
   /** Automations. */
   readonly automations: MogplexAutomations;
   /**
-   * A client with other options on the same connection. Both share the token, its state and its request budget. `secrets` are added to the
-   * secrets of this client; every other option replaces the option of this client.
+   * Returns a client with other options on the same connection. Both clients share the token, its state and its request budget. `secrets`
+   * are added to this client's secrets; every other option replaces this client's option.
    *
    * @param options See {@linkcode DerivedOptions}.
    * @throws {UsageError} for an option of the connection, such as `token` or `url`: make another client for that.
@@ -278,14 +281,15 @@ export interface Mogplex {
 }
 
 /**
- * Makes a client with the verbs on it. Nothing is read or sent before the first verb is called: a missing token is an error of that verb.
+ * Creates a client whose methods are the verbs. Nothing is read or sent until the first verb is called, so a missing token is an error from
+ * that verb.
  *
- * Its handles begin at once. Await one for its result, loop over it for what happens meanwhile, or both. A loop never throws for the way a
- * run ends: its last item has outcome, exit code and result. Leaving the loop stops following and leaves the run alone; `cancel()`, and
- * `signal` with `cancelOn: ["abort"]`, stop it.
+ * Handles start working at once. Await a handle for its result, loop over it for events, or do both. A loop never throws because of how a
+ * run ended: its last item has the outcome, the exit code and the result. Leaving the loop stops following, but does not affect the run. To
+ * stop the run, call `cancel()`, or pass a `signal` with `cancelOn: ["abort"]`.
  *
  * @param options See {@linkcode MogplexOptions}.
- * @throws {UsageError} when an option is wrong.
+ * @throws {UsageError} when an option is invalid.
  * @example Run, and show what happens
  * ```ts
  * import { createLogText, createMogplex, main } from "@mogplex/ci";
@@ -357,11 +361,11 @@ function mogplexOf(connector: Connector): Mogplex {
 }
 
 /**
- * Starts a run and follows it to its end: {@linkcode Mogplex.run} of a client for this call alone.
+ * Starts a run and follows it to its end, like {@linkcode Mogplex.run} of a client that exists only for this call.
  *
  * @param request What to do, and where.
  * @param options The options of {@linkcode createMogplex} and of {@linkcode Mogplex.run}; all durations in milliseconds.
- * @returns A handle, which has begun: await it for the result, loop over it for what happens, or do both.
+ * @returns A handle whose work has already begun. Await it for the result, loop over it for events, or do both.
  * @throws what {@linkcode createMogplex} and {@linkcode Mogplex.run} throw.
  * @example Run, and look at the verdict
  * ```ts ignore
@@ -379,13 +383,13 @@ export function run<S extends object = object, F extends boolean = true>(
 }
 
 /**
- * Follows a run that exists to its end, whatever that is: {@linkcode Mogplex.attach} with `throwOnFailure: false`. The outcome can also be
- * `deadline` or `error`; call it again to continue. Leaving the loop does not affect the run.
+ * Follows an existing run to its end, like {@linkcode Mogplex.attach} with `throwOnFailure: false`: it does not throw because of how the
+ * run ended. The outcome can also be `deadline` or `error`. To continue, call the function again. Leaving the loop does not affect the run.
  *
  * @param runId UUID of the run.
  * @param options The options of {@linkcode createMogplex} and of {@linkcode Mogplex.attach}; all durations in milliseconds.
- * @returns A handle, which has begun: await it for the result, loop over it for what happens, or do both.
- * @throws {UsageError} when an option or the id is out of range, or `eventsFile` cannot be written.
+ * @returns A handle whose work has already begun. Await it for the result, loop over it for events, or do both.
+ * @throws {UsageError} when an option or the id is invalid, or `eventsFile` cannot be written.
  * @throws {UnauthorizedError | UsageError} when there is no usable token.
  * @throws `signal.reason` or an {@linkcode AbortedError} if `signal` aborts.
  * @example Print events as they come

@@ -36,11 +36,14 @@ import { valueOr } from "../lookup.ts";
 export interface MaskOptions {
   /** Client whose token and `secrets` are masked, no matter where the token comes from. */
   mogplex?: Mogplex | undefined;
-  /** Access token, which is masked. @default the token that a run would use */
+  /** Access token to mask. @default the token that a run would use */
   token?: string | undefined;
-  /** Reads an environment variable: values of well-known ones that hold secrets, such as `GITHUB_TOKEN`, are masked. @default the environment of `mogplex`, otherwise of the process */
+  /**
+   * Reads an environment variable. The values of well-known variables that hold secrets, such as `GITHUB_TOKEN`, are masked. @default the
+   * environment of `mogplex`, otherwise of the process
+   */
   env?: ReadEnv | undefined;
-  /** Further texts to mask, each of at least 8 characters, and no UUID and no address. @default {[]} */
+  /** More texts to mask. Each must have at least 8 characters, and must not be a UUID or an address. @default {[]} */
   secrets?: readonly string[] | undefined;
 }
 
@@ -57,7 +60,7 @@ function knownToken(env: ReadEnv, readFile: ReadFile | undefined): string | unde
  *
  * @param attempted What is attempted, after "Cannot".
  * @param readFile Reads the token file. @default reads the file system
- * @throws {UsageError} when an option is wrong.
+ * @throws {UsageError} when an option is invalid.
  */
 export function scriptMask(attempted: string, options: MaskOptions, readFile?: ReadFile) {
   const { mogplex, secrets } = checkOptions(attempted, options, maskKeys());
@@ -76,9 +79,9 @@ export function maskKeys(): Keys<MaskOptions> {
 // Results of runs are reported here. Views of campaigns are as well, with what the entry `./campaigns` brings for them: a script without
 // campaigns does not carry it.
 
-/** A campaign's view, of any version: what the verbs of `@mogplex/ci/campaigns` give. */
+/** A campaign's view, of any version, as the verbs of `@mogplex/ci/campaigns` return it. */
 export interface AnyCampaignView {
-  /** Version of its form. */
+  /** Version of the format. */
   readonly schema: number;
   /** Name of the campaign. */
   readonly campaign: string;
@@ -142,12 +145,12 @@ function reportsOf(attempted: string, value: unknown): ViewReports | undefined {
 }
 
 /**
- * A copy of a value that can be stored and shown: secrets are masked, and invisible characters are removed from every text. The texts still
- * come from an agent, so escape them for the place that shows them. A client's result knows the secrets of the client. In field names, ids,
- * statuses and types only the token is masked, so that programs can look them up.
+ * Returns a copy of a value that is safe to store and show: secrets are masked, and invisible characters are removed from every text. The
+ * texts still come from an agent, so escape them for the place that shows them. In a client's result, the client's secrets are masked, too.
+ * In field names, ids, statuses and types only the token is masked, so that programs can look them up.
  *
- * @param value A result, an item, a view of a campaign, an error (the copy is its `toJSON()`), or any other plain data, also with dates. Other
- * classes, such as `Map`, lose their contents.
+ * @param value A result, an item, a view of a campaign, an error (the copy is its `toJSON()`), or any other plain data. Dates are kept.
+ * Objects of other classes, such as `Map`, lose their contents.
  * @param options Which secrets to mask.
  * @example Store a result
  * ```ts ignore
@@ -191,13 +194,13 @@ export function render(
   format: ReportFormatName,
   options?: MaskOptions,
 ): string;
-/** The metrics of several runs as one text, with the id of each run as the label `run`. */
+/** Renders the metrics of several runs as one text. The label `run` has the id of each run. */
 export function render(
   results: readonly (AnyResult | ResultSoFar)[],
   format: "openmetrics",
   options?: MaskOptions,
 ): string;
-/** The same for the view of a campaign, which has the format `csv` as well. */
+/** Renders the view of a campaign, which also has the format `csv`. */
 export function render(view: AnyCampaignView, format: CampaignFormatName, options?: MaskOptions): string;
 export function render(reported: unknown, format: string, options: MaskOptions = {}): string {
   const attempted = "render report";
@@ -235,14 +238,15 @@ function joined(attempted: string, values: readonly unknown[], format: string, g
 }
 
 /**
- * Writes reports about a run, an automation run or a campaign, without any request. Replaces whole files, and creates missing directories.
- * Secrets are masked, including the secrets of the result's client.
+ * Writes reports about a run, an automation run or a campaign, without sending a request. Replaces whole files, and creates missing
+ * directories. Secrets are masked, including the secrets of the result's client.
  *
  * @param result Result of a run or an automation run, an error with such a result, or the view of a campaign.
  * @param targets Formats and files.
  * @param options Which secrets to mask.
  * @throws {UsageError} for an unknown format or key, before anything is written.
- * @throws {MogplexError} when a report cannot be written, after all others are: with exit code 2 and `code` `REPORT_NOT_WRITTEN`.
+ * @throws {MogplexError} when a report cannot be written, with exit code 2 and the code `REPORT_NOT_WRITTEN`. All other reports are written
+ * first.
  * @example Write a summary
  * ```ts ignore
  * await report(result, [{ format: "markdown", path: "summary.md" }, { format: "json", path: "result.json" }]);
@@ -253,7 +257,7 @@ export function report(
   targets: readonly ReportTarget[],
   options?: MaskOptions,
 ): Promise<void>;
-/** The same for the view of a campaign, which has the format `csv` as well. */
+/** Renders the view of a campaign, which also has the format `csv`. */
 export function report(
   view: AnyCampaignView,
   targets: readonly ReportTarget<CampaignFormatName>[],
@@ -297,16 +301,16 @@ export async function report(
 /** Makes untrusted text safe to print. */
 export interface LogText {
   /**
-   * A text as one line without invisible characters, without secrets, and without anything that a CI system would obey as a
-   * command. You can print it as part of a longer line.
+   * Returns the text as one line without invisible characters, secrets, or anything that a CI system would obey as a command. You can print
+   * it as part of a longer line.
    *
    * @param text Anything.
    * @param maxLength Most UTF-16 units of a longer text, with a mark that says how many were cut; at least 1. @default {1_000}
    */
   line(text: string, maxLength?: number): string;
   /**
-   * A value as one line of JSON with every text masked: as harmless as {@linkcode LogText.line}, but for programs. Parsing it gives
-   * every text unchanged except for masked secrets.
+   * Returns the value as one line of JSON with every text masked. It is as harmless as the output of {@linkcode LogText.line}, but for
+   * programs: parsing it gives every text unchanged, except for masked secrets.
    *
    * @param value Any value that `JSON.stringify` takes.
    */
@@ -317,8 +321,8 @@ export interface LogText {
 const DEFAULT_LINE_LENGTH = 1_000;
 
 /**
- * Creates functions that make text from agents, repositories and the service safe to print: messages of events, reasons, names of
- * branches, and messages of errors, which quote the service.
+ * Creates functions that make text from agents, repositories and the service safe to print. Examples are event messages, reasons, branch
+ * names, and error messages, which quote the service.
  *
  * @example Print what an agent says
  * ```ts
@@ -358,37 +362,39 @@ export function createLogText(options: MaskOptions = {}): LogText {
 
 // `escapeText`: untrusted text for your own pages and files.
 
-/** Untrusted text, made harmless for the place where it is shown. Secrets are masked by `mask()` or `createLogText()`, not here. */
+/** Makes untrusted text harmless in the place where it is shown. It does not mask secrets: use `mask()` or `createLogText()` for that. */
 export interface EscapeText {
   /**
-   * As inline code on one line, also in a table: no mention, no quick action, no link. Line breaks become blanks, and `|` becomes the character
-   * `│`, since renderers disagree on how to escape it in a table. A blank text gives an empty string.
+   * Returns the text as inline code on one line, also for use in a table. Mentions, quick actions and links in it have no effect. Line
+   * breaks become spaces, and `|` becomes the character `│`, because renderers disagree on how to escape it in a table. Blank text gives an
+   * empty string.
    *
    * @param text Anything.
    */
   markdown(text: string): string;
   /**
-   * As a block of code with all its lines. Put it between empty lines, at the left margin. An empty text gives a block with an empty line.
+   * Returns the text as a code block with all its lines. Put the block between empty lines, at the left margin. Empty text gives a block
+   * with one empty line.
    *
    * @param text Anything.
    */
   markdownBlock(text: string): string;
   /**
-   * For the text of an HTML or XML element, and for an attribute in quotes.
+   * Escapes the text for use inside an HTML or XML element, or in a quoted attribute.
    *
    * @param text Anything.
    */
   html(text: string): string;
   /**
-   * For a message on Slack, in `text` and in `mrkdwn`: it mentions nobody and has no link with a name. Slack has no escape for `*`, `_`, `~` and
-   * backticks, which still format the text. It keeps line breaks.
+   * Escapes the text for a Slack message, in `text` and in `mrkdwn`: it mentions nobody, and has no named links. Slack has no escape for
+   * `*`, `_`, `~` and backticks, so these still format the text. Line breaks are kept.
    *
    * @param text Anything.
    */
   slack(text: string): string;
   /**
-   * For a terminal and the log of a CI job: without terminal sequences and invisible characters, and without anything that a CI system would
-   * obey as a command. It keeps line breaks.
+   * Makes the text safe for a terminal and for the log of a CI job: without terminal sequences, invisible characters, or anything that a CI
+   * system would obey as a command. Line breaks are kept.
    *
    * @param text Anything.
    */
@@ -404,7 +410,7 @@ function escaping(name: keyof EscapeText, escape: (text: string) => string): (te
 }
 
 /**
- * Makes texts of agents, of repositories and of the service harmless where they go: your own pages, comments and logs.
+ * Makes texts from agents, repositories and the service harmless in your own pages, comments and logs.
  *
  * @example A comment
  * ```ts

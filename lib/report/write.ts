@@ -192,7 +192,7 @@ interface ReportFormat {
   readonly render: (result: AnyResult, around: Surroundings) => string;
 }
 
-/** The name of a format of `--report`. */
+/** Name of a format for `--report`. */
 export type ReportFormatName =
   | "json"
   | "ndjson"
@@ -229,7 +229,7 @@ export const REPORT_FORMATS = {
 export interface ReportTarget<F = ReportFormatName> {
   /** Name of the format. */
   format: F;
-  /** Path of its file, with `/`. */
+  /** Path of its file, with `/` as the separator. */
   path: string;
 }
 

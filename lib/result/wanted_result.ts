@@ -14,7 +14,7 @@ import { checkResultPath } from "./result_path.ts";
 import { checkResultSchema, outputNames, type ResultSchema, shownSchema } from "./result_schema.ts";
 import { pointerTo } from "./strict_json.ts";
 
-/** What a validator answers. Source: Standard Schema, version 1. */
+/** What a validator returns. Source: Standard Schema, version 1. */
 export type StandardSchemaAnswer<O> =
   | { readonly value: O; readonly issues?: undefined }
   | { readonly issues: readonly StandardSchemaIssue[] };
@@ -27,7 +27,7 @@ export interface StandardSchemaIssue {
   readonly path?: readonly (string | number | symbol | { readonly key: string | number | symbol })[] | undefined;
 }
 
-/** A schema of zod, Valibot, ArkType and others. Source: Standard Schema, version 1. */
+/** A schema from zod, Valibot, ArkType or another library. Source: Standard Schema, version 1. */
 export type StandardSchema<O = unknown> = {
   /** The validator. */
   readonly "~standard": {
@@ -46,24 +46,26 @@ export type StandardSchema<O = unknown> = {
   };
 };
 
-/** A file with which a run answers. `S` is its schema. */
+/** A result file that a run must write. `S` is its schema. */
 export interface ResultRequest<S extends object = object> {
   /**
    * Path of the file in the repository, with slashes. `{id}` becomes 8 characters made from the key of the start. The file must not exist
    * where the run begins.
    */
   path: string;
-  /** JSON Schema, or a schema of zod or of another library with the interface Standard Schema. */
+  /** A JSON Schema, or a schema from zod or another library that implements Standard Schema. */
   schema: S;
-  /** JSON Schema that the agent gets, with a schema of a library. @default what that can make */
+  /** JSON Schema for the agent, if `schema` comes from a library. @default what the library generates */
   jsonSchema?: object | undefined;
-  /** Most follow-ups that ask for the file alone if it is not good: 0, 1 or 2. Each is its own run. @default {0} */
+  /**
+   * Maximum number of follow-ups that only ask for the file, if it is not valid: 0, 1 or 2. Each follow-up is a separate run. @default {0}
+   */
   retries?: number | undefined;
 }
 
 /**
- * The checked value of a run with the schema `S`: the output of its validator, or `unknown` for a JSON Schema. With `throwOnFailure: false`, which
- * is `F`, it can also be null.
+ * The checked value of a run with the schema `S`: the output of its validator, or `unknown` for a JSON Schema. If `throwOnFailure` (`F`) is
+ * false, it can also be null.
  */
 export type ResultValue<S, F extends boolean = true> =
   | (S extends StandardSchema<infer O> ? O : unknown)

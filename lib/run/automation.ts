@@ -450,7 +450,7 @@ function checkReplay(
 
 // Errors of automation runs.
 
-/** The run of an automation ended `failed` (exit code 1) or `cancelled` (exit code 3). */
+/** An automation run ended as `failed` (exit code 1) or `cancelled` (exit code 3). */
 export class AutomationVerdictError extends MogplexError {
   /** @internal */
   static override readonly kind: string = "AutomationVerdictError";
@@ -470,15 +470,15 @@ export class AutomationVerdictError extends MogplexError {
 }
 
 /**
- * The service accepted a trigger but started nothing, since too many runs of automations are active. Exit code 75: as after a 429,
- * a later trigger can work. The key is still free.
+ * The service accepted a trigger but started nothing, because too many automation runs are active. Exit code 75: as after a 429, a later
+ * trigger can succeed. The key is still unused.
  */
 export class AutomationSuppressedError extends MogplexError {
   /** @internal */
   static override readonly kind: string = "AutomationSuppressedError";
   /** UUID of the automation. */
   readonly automationId: string;
-  /** The service's reason: `REPO_PENDING_LIMIT` (25 for a repository), `INSTALLATION_PENDING_LIMIT` (100), or another. */
+  /** The service's reason: `REPO_PENDING_LIMIT` (25 per repository), `INSTALLATION_PENDING_LIMIT` (100 per installation), or another. */
   readonly reason: string | null;
 
   /**

@@ -28,7 +28,7 @@ function droppedInputsWarning(input: Readonly<Record<string, unknown>>): string 
     "such names itself: only an API trigger that declares them passes them on";
 }
 
-/** Request of a trigger: `repo` or `repoId` names the repository. */
+/** Request to trigger an automation: `repo` or `repoId` names the repository. */
 export type TriggerRequest = RepositoryChoice & {
   /**
    * Metadata for the run: a JSON object. The service overwrites the names that it uses itself.
@@ -37,14 +37,16 @@ export type TriggerRequest = RepositoryChoice & {
 };
 
 /**
- * Options of {@linkcode MogplexAutomations.trigger}. The key is derived as for {@linkcode Mogplex.start}, and also from the input: another input is
- * another run. Every key, including one from the caller, is sent as `AUTOMATION/REPOSITORY/KEY`, since the service has one set of keys
- * for all automations and repositories.
+ * Options of {@linkcode MogplexAutomations.trigger}. The key is derived as for {@linkcode Mogplex.start}, and also from the input, so
+ * another input means another run. Every key, including one from the caller, is sent as `AUTOMATION/REPOSITORY/KEY`, because the service
+ * has one set of keys for all automations and repositories.
  */
 export interface TriggerOptions extends VerbOptions, KeyOptions {
-  /** Maximum time to wait, in milliseconds: more than 0, from 1 000 where a run is followed, at most 30 days. @default {1_800_000} */
+  /**
+   * Maximum time to wait, in milliseconds: more than 0 (at least one second if the run is followed), at most 30 days. @default {1_800_000}
+   */
   timeoutMs?: number | undefined;
-  /** Called as soon as the run is started or found. Not waited for; a failure, also of its promise, is a notice. */
+  /** Called as soon as the run is started or found. It is not awaited. If it throws or rejects, there is a notice. */
   onTriggered?: ((triggered: TriggeredRun) => unknown) | undefined;
 }
 
@@ -64,19 +66,19 @@ export interface TriggeredRun {
   automationId: string;
   /** UUID of the automation run. */
   runId: string;
-  /** `pending` while it waits for a slot and nothing runs yet, `running`, or how it ended. */
+  /** `pending` while the run is waiting for a slot, `running`, or its final status. */
   status: string;
   /** Whether the key found a run that existed before, so that nothing was started. */
   replayed: boolean;
-  /** The service's reason why it did not start at once; null if it sent none. */
+  /** Why the run did not start at once, in the service's words; null if the service gave no reason. */
   reason: string | null;
   /** Key that finds the run again, as it was sent. */
   idempotencyKey: string;
   /** The scope that the key was derived with; `given` for a key from the caller. */
   keyScope: KeyScope | "given";
   /**
-   * Whether this job, or an earlier attempt of it, triggered the run. False for a run that a key of yours has found: `cancel()` and `cancelOn`
-   * cancel it all the same.
+   * Whether this job, or an earlier attempt of it, triggered the run. False if your own key found an existing run; `cancel()` and
+   * `cancelOn` cancel that run all the same.
    */
   owned: boolean;
 }

@@ -11,7 +11,7 @@ import { type ConnectOptions, openSession, verbKeys, type VerbOptions } from "./
 
 /** Options of {@linkcode Mogplex.cancel}. */
 export interface CancelOptions extends VerbOptions {
-  /** Whole wait in milliseconds: more than 0, at most 30 days. @default {60_000} */
+  /** Maximum time to wait, in milliseconds: more than 0, at most 30 days. @default {60_000} */
   timeoutMs?: number | undefined;
 }
 

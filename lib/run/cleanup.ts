@@ -20,7 +20,7 @@ export interface CleanupOptions extends ConnectOptions, SessionInternals {
   statePath: string;
   /** Cancel the run even if the job is not known to be cancelled. @default {false} */
   always?: boolean | undefined;
-  /** Whole wait in milliseconds: more than 0, at most 30 days. @default {150_000} */
+  /** Maximum time to wait, in milliseconds: more than 0, at most 30 days. @default {150_000} */
   timeoutMs?: number | undefined;
 }
 

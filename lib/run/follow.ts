@@ -76,18 +76,18 @@ async function* followIntoFile(
 
 /** How a run is followed. */
 export interface FollowOptions extends VerbOptions {
-  /** Whole wait in milliseconds: from 1 000 to 30 days. @default {1_800_000} */
+  /** Maximum time to wait, in milliseconds: from one second to 30 days. @default {1_800_000} */
   timeoutMs?: number | undefined;
   /** How many jobs use the token at the same time: a whole number from 1 to 1 000. @default {1} */
   tokenShare?: number | undefined;
   /**
-   * Whether to use the service's event stream if it has one: it takes fewer requests and shows the end at once. Else the run is
-   * polled. @default {true}
+   * Whether to use the service's event stream, if it has one. The stream takes fewer requests and shows the end at once. Otherwise, the run
+   * is polled. @default {true}
    */
   stream?: boolean | undefined;
   /**
-   * Path of a file for all events: one JSON object per line, written as the events come, with secrets masked as in reports. Replaces the
-   * file and creates missing directories. If writing fails later, `onNotice` gets one notice and the run is followed all the same.
+   * Path of a file for all events: one JSON object per line, written as the events arrive, with secrets masked as in reports. Replaces the
+   * file and creates missing directories. If writing fails later, `onNotice` gets one notice, and the run is still followed.
    * @default no file
    */
   eventsFile?: string | undefined;
@@ -95,28 +95,29 @@ export interface FollowOptions extends VerbOptions {
 
 // Follows one run: turns reads and streams into items, and keeps run and events for the result.
 
-/** Why events cannot be seen. `window_full`: the service shows no events after these; `events_missed`: some in between were missed. */
+/** Why events cannot be seen. `window_full`: the service shows no events after these; `events_missed`: some events in between were missed. */
 export type GapCause = "window_full" | "events_missed";
 
-/** The last item of a run that is followed. */
+/** The last item of a followed run. */
 export interface RunEnd {
-  /** Tells it from other items. */
+  /** Distinguishes this item from others. */
   type: "end";
-  /** Our verdict: also `deadline`, or `error` without a verdict of the service. */
+  /** Our verdict. It can also be `deadline`, or `error` if the service gave no verdict. */
   outcome: Outcome;
-  /** Exit code that belongs to the verdict. */
+  /** Exit code for the verdict. */
   exitCode: number;
-  /** What is known of the run. */
+  /** What is known about the run. */
   result: RunResult;
 }
 
 /**
- * An item of a run that is followed: of a loop over its handle, and of `onItem`.
+ * What a loop over a run's handle yields, and what `onItem` receives.
  *
- * - `status`: the run's status: the first item, and again at each change. The service can tell it before the events that led to it: events
- *   can follow the status `success`.
- * - `event`: an event. Each comes once, oldest first.
- * - `gap`: events cannot be seen, once for each cause, and `onNotice` is called as well; or a loop that was slow or late did not get items.
+ * - `status`: the run's status. It is the first item, and comes again at each change. The service can report a status before the events
+ *   that led to it, so events can follow the status `success`.
+ * - `event`: an event. Each event comes once, oldest first.
+ * - `gap`: some events cannot be seen, or a loop was slow or late and missed items. For events, the item comes once for each cause, and
+ *   `onNotice` is called as well.
  * - `end`: the last item; see {@linkcode RunEnd}.
  */
 export type RunHandleItem =

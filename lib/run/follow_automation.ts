@@ -68,31 +68,32 @@ export class AutomationReader implements Subject<AutomationRun> {
   }
 }
 
-/** The last item of an automation's run that is followed. */
+/** The last item of a followed automation run. */
 export interface AutomationRunEnd {
-  /** Tells it from other items. */
+  /** Distinguishes this item from others. */
   type: "end";
-  /** Our verdict: also `deadline`, or `error` without a verdict of the service. */
+  /** Our verdict. It can also be `deadline`, or `error` if the service gave no verdict. */
   outcome: AutomationResult["outcome"];
-  /** Exit code that belongs to the verdict. */
+  /** Exit code for the verdict. */
   exitCode: number;
-  /** What is known of the run. */
+  /** What is known about the run. */
   result: AutomationResult;
 }
 
 /** Replaces items that a loop did not get because it was slow or began late. */
 export interface MissedItems {
-  /** Tells it from other items. */
+  /** Distinguishes this item from others. */
   type: "gap";
   /** Always `events_missed`. */
   cause: "events_missed";
 }
 
 /**
- * An item of an automation's run that is followed: of a loop over its handle, and of `onItem`.
+ * What a loop over the handle of an automation run yields, and what `onItem` receives.
  *
- * - `status`: the run's status: the first item, and again at each change. `pending`: the run waits for a slot.
- * - `waits`: how many answers of people or events the run waits for now, at each change. Its status stays `running`.
+ * - `status`: the run's status. It is the first item, and comes again at each change. `pending` means that the run is waiting for a slot.
+ * - `waiting`: the number of events or answers from people that the run is waiting for now. It comes at each change. The status stays
+ *   `running`.
  * - `gap`: items that this loop did not get; see {@linkcode MissedItems}.
  * - `end`: the last item; see {@linkcode AutomationRunEnd}.
  */
@@ -109,24 +110,22 @@ export type AutomationItem =
 
 /** Options of {@linkcode MogplexAutomations.attach}. These runs have no event stream, so they are polled. */
 export interface AttachAutomationOptions extends VerbOptions {
-  /** Whole wait in milliseconds: from 1 000 to 30 days. @default {1_800_000} */
+  /** Maximum time to wait, in milliseconds: from one second to 30 days. @default {1_800_000} */
   timeoutMs?: number | undefined;
   /** How many jobs use the token at the same time: a whole number from 1 to 1 000. @default {1} */
   tokenShare?: number | undefined;
   /**
-   * What cancels the run, if the service's revision can: `timeout`, when `timeoutMs` passes; `abort`, when `signal` aborts.
+   * What cancels the run, if the service's revision supports it: `timeout`, when `timeoutMs` passes; `abort`, when `signal` aborts.
    * @default {[]} (the run continues)
    */
   cancelOn?: readonly CancelCause[] | undefined;
-  /**
-   * Called with each item as it comes: those that a loop gets. Not waited for; a failure, also of its promise, is a notice.
-   */
+  /** Called with each item as it arrives: the same items that a loop gets. It is not awaited. If it throws or rejects, there is a notice. */
   onItem?: ((item: AutomationHandleItem) => unknown) | undefined;
   /**
-   * Whether to throw every end but a success. If false, the result of a run that exists is returned, however it ended: look at
-   * `outcome`, which can then also be `deadline` or `error`. With `error`, only the exit codes 69 and 75 are worth another try. An id that
-   * the service does not know, and a token that it refuses, are treated as the end of the run to follow. Always thrown are errors of
-   * a trigger that came before there was a run, a wrong option, and the error when `signal` aborts.
+   * Whether to throw unless the run succeeds. If false, the result of an existing run is returned, however it ended: look at `outcome`,
+   * which can then also be `deadline` or `error`. After `error`, only the exit codes 69 and 75 are worth another try. If the service does
+   * not know the id of the run to follow, or refuses the token, the outcome is `error` as well. Three kinds of errors are always thrown: a
+   * trigger that failed before there was a run, an invalid option, and an aborted `signal`.
    * @default {true}
    */
   throwOnFailure?: boolean | undefined;

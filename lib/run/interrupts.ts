@@ -17,7 +17,7 @@ export const ON_INTERRUPT: readonly OnInterrupt[] = ["auto", "cancel", "detach"]
 /** What the command can do to the run at the deadline. */
 export const ON_TIMEOUT = ["detach", "cancel"] as const;
 
-/** What can cancel a run that is followed: `timeout`, the end of `timeoutMs`; `abort`, the caller's `signal`. */
+/** What can cancel a followed run: `timeout`, the end of `timeoutMs`; `abort`, the caller's `signal`. */
 export type CancelCause = "timeout" | "abort";
 
 export const CANCEL_CAUSES: readonly CancelCause[] = ["timeout", "abort"];

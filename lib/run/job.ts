@@ -111,8 +111,8 @@ export class Job<I extends JobItem, R extends Pick<AnyResult, "resume">> {
   }
 
   /**
-   * Cancels at the deadline, or after an abandoned start. If the operation could not be found or cancelled, a later step handles it. A cancel also
-   * makes the service correct a status that is stuck although the work is done.
+   * Cancels at the deadline, or after an abandoned start. If the operation could not be found or cancelled, a later step handles it.
+   * Cancelling also makes the service correct a status that is stuck although the work is done.
    */
   async #cancelLate(error: MogplexError, isLate: boolean): Promise<JobEnd<R>> {
     const stopped = await this.#operation.stop({ kind: "deadline", limitMs: CANCEL_MS });

@@ -11,8 +11,8 @@ import { sha256Hex } from "../sha256.ts";
 import type { Session } from "./session.ts";
 
 /**
- * How often a job gets a new run. `pipeline`: once a pipeline, so that a retried job attaches to the run that it started; `job`: at
- * every execution of the job; `day`: once a day, by the UTC date on which the pipeline was created; `random`: at every start.
+ * How often a job gets a new run. `pipeline`: once per pipeline, so that a retried job attaches to the run that it started; `job`: every
+ * time the job is executed; `day`: once a day, by the UTC date on which the pipeline was created; `random`: at every start.
  */
 export type KeyScope = "pipeline" | "job" | "day" | "random";
 
@@ -128,7 +128,7 @@ export function splitSuffix(key: string): { key: string; suffix: number } {
 /** Options for the idempotency key of a start. */
 export interface KeyOptions {
   /**
-   * Key to use as it is, at most 200 characters. A run that it finds is taken however it ended.
+   * Key to use unchanged, at most 200 characters. If it finds a run, that run is used, however it ended.
    * @default derived from the other options
    */
   idempotencyKey?: string | undefined;
@@ -139,9 +139,10 @@ export interface KeyOptions {
   /** Identity of the CI job; null for none, which makes the key random. @default from the CI system's variables */
   identity?: JobIdentity | null | undefined;
   /**
-   * Called with the key before the first byte of a start is sent, so that the run can be found whatever happens: repeat the start with
-   * this key as `idempotencyKey`. Called again for a further key, which then replaces the one before. It is awaited, as long as `timeoutMs` and `signal` permit. If
-   * it throws or rejects, nothing is sent, and the start rejects with that as the `cause`.
+   * Called with the key before the first byte of a start is sent, so that you can find the run whatever happens: repeat the start with this
+   * key as `idempotencyKey`. If another key is needed, the function is called again, and the new key replaces the previous one. It is
+   * awaited, as long as `timeoutMs` and `signal` permit. If it throws or rejects, nothing is sent, and the start rejects with that error as
+   * the `cause`.
    */
   onStarting?: ((starting: { idempotencyKey: string }) => unknown) | undefined;
 }

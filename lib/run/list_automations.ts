@@ -8,14 +8,14 @@ import { checkTimeout, type ConnectOptions, openSession, type Session, verbKeys,
 
 /** Options of {@linkcode MogplexAutomations.list}. */
 export interface ListAutomationsOptions extends VerbOptions {
-  /** Longest time for one page in milliseconds, retries included: more than 0, at most 30 days. @default {60_000} */
+  /** Maximum time for one page, in milliseconds, including retries: more than 0, at most 30 days. @default {60_000} */
   timeoutMs?: number | undefined;
-  /** Automations that one request asks for: 1 to 100. @default {100} */
+  /** Number of automations per request: 1 to 100. @default {100} */
   pageSize?: number | undefined;
   /**
-   * Called if the list ends early: with the number of the first page that is missing (at least 2), the number of automations before
-   * it, and why it is missing: the error of its last attempt, or one that says why it was not requested. `onNotice` is called as well.
-   * If this function throws, the list throws that error.
+   * Called if the list ends early. `page` is the number of the first missing page (at least 2), and `count` is the number of automations
+   * before it. `error` is the error of the last attempt to read the page, or explains why the page was not requested. `onNotice` is called
+   * as well. If this function throws, the list throws that error.
    */
   onIncomplete?: ((where: { page: number; count: number; error: MogplexError }) => void) | undefined;
 }

@@ -54,11 +54,13 @@ export async function start(request: RunRequest, options: StartOptions & Connect
 
 /** Options of {@linkcode Mogplex.start}. */
 export interface StartOptions extends VerbOptions, KeyOptions {
-  /** Whole wait in milliseconds: more than 0, from 1 000 where a run is followed, at most 30 days. @default {1_800_000} */
+  /**
+   * Maximum time to wait, in milliseconds: more than 0 (at least one second if the run is followed), at most 30 days. @default {1_800_000}
+   */
   timeoutMs?: number | undefined;
   /**
-   * Called as soon as the run is started or found, and again for each further start of `run()` after no sandbox was free. Not waited for; a
-   * failure, also of its promise, is a notice.
+   * Called as soon as the run is started or found, and again each time `run()` starts another run because no sandbox was free. It is not
+   * awaited. If it throws or rejects, there is a notice.
    */
   onStarted?: ((started: StartedRun) => unknown) | undefined;
 }
@@ -288,16 +290,16 @@ export function isLater(request: RunRequest | LaterRequest): request is LaterReq
   return "make" in request;
 }
 
-/** What a run is to do, and where: `repo` or `repoId` names the repository. `S` is the schema of its result. */
+/** What a run should do, and where: `repo` or `repoId` names the repository. `S` is the schema of its result. */
 export type RunRequest<S extends object = object> = RepositoryChoice & RunDetails<S>;
 
-/** The part of a {@linkcode RunRequest} that does not say where. */
+/** The part of a {@linkcode RunRequest} without the repository. */
 export interface RunDetails<S extends object = object> extends Omit<StartRequest, "repoId" | "createBranch"> {
-  /** Create the working branch. @default {true} without `workingBranch`, else {false} */
+  /** Whether to create the working branch. @default {true} without `workingBranch`, else {false} */
   createBranch?: boolean | undefined;
   /**
-   * A file with which the run answers. The task is extended by a paragraph about it. Such a run always pushes a branch and opens a pull
-   * request that contains the file. @default no file
+   * A result file that the run must write. A paragraph about the file is added to the task. Such a run always pushes a branch and opens a
+   * pull request that contains the file. @default no file
    */
   result?: ResultRequest<S> | undefined;
 }

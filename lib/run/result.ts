@@ -17,15 +17,18 @@ import { NO_SANDBOX } from "./no_sandbox.ts";
 
 /** The parts of the error that stopped a job, as results and reports show them. Texts are untrusted. */
 export interface ResultError {
-  /** What was attempted, after "Cannot"; null when the message is not about an attempt. */
+  /** What was attempted, as it follows "Cannot" in the message; null when the message is not about an attempt. */
   attempted: string | null;
-  /** Why it did not work; the whole message when the error has no parts. */
+  /** Why it failed; the whole message when the error has no parts. */
   why: string;
   /** The invalid value, quoted; null if there is no such value. */
   value: string | null;
   /** What the reader can do; null when nothing is known to help. */
   advice: string | null;
-  /** The error code of the service, such as `FORBIDDEN`, `NO_SANDBOX` if no sandbox was free and no agent has begun, or `STILL_RUNNING` if the run had not ended when it was reported; null without a code. */
+  /**
+   * The error code of the service, such as `FORBIDDEN`. Also `NO_SANDBOX` if no sandbox was free and no agent has begun, or `STILL_RUNNING`
+   * if the run had not ended when it was reported. Null when there is no code.
+   */
   code: string | null;
 }
 
@@ -53,9 +56,10 @@ export function reasonOf(error: unknown): string {
 }
 
 /**
- * Our verdict. `success`, `failed` and `cancelled` are the service's verdicts; a run that it marks as failed after a cancellation is `cancelled`. `awaiting_input`: the run is waiting for an answer, which
- * is an end for CI. `deadline`: it did not finish in time. `interrupted`: a signal stopped us. `started`: we were asked to start it
- * only. `error`: there is no verdict; `error`, `reason` and `exitCode` say why.
+ * Our verdict. `success`, `failed` and `cancelled` are the service's verdicts; a run that it marks as failed after a cancellation is
+ * `cancelled`. `awaiting_input`: the run is waiting for an answer, which ends the CI job. `deadline`: the run did not finish in time.
+ * `interrupted`: a signal stopped the job. `started`: the job was only to start the run. `error`: there is no verdict; `error`, `reason`
+ * and `exitCode` say why.
  */
 export type Outcome =
   | "success"
@@ -69,7 +73,10 @@ export type Outcome =
 
 /** A phase of a run, as its events show it. */
 export interface RunPhase {
-  /** `queue` (accepted to sandbox ready), `prepare` (to agent process), `agent` (to its end), `deliver` (to the run's end). */
+  /**
+   * `queue` (until the sandbox is ready), `prepare` (until the agent's process starts), `agent` (until the agent ends) or `deliver` (until
+   * the run ends).
+   */
   name: string;
   /** When it began, in ISO 8601. */
   startedAt: string;
@@ -83,14 +90,14 @@ export interface WaitTotal {
   cause: WaitCause;
   /** How many waits there were. */
   count: number;
-  /** Sum of their lengths in milliseconds. */
+  /** Total length of the waits, in milliseconds. */
   totalMs: number;
 }
 
 /** Why there is no value: see {@linkcode ResultFile.cause}. */
 export type ResultCause = "result-missing" | "result-not-json" | "result-invalid" | "result-unreadable";
 
-/** The file with which a run answered. Its texts are untrusted and not yet redacted. */
+/** The result file of a run. Its texts are untrusted and not yet redacted. */
 export interface ResultFile {
   /** Path in the repository. */
   path: string;
@@ -101,21 +108,21 @@ export interface ResultFile {
   /** Its Git blob, as hex digits; null when there is no such file. */
   blob: string | null;
   /**
-   * Null when the file is good. `result-missing`: the run did not write it. `result-not-json`, `result-invalid`: it is not strict JSON, or
-   * breaks the schema. `result-unreadable`: it is not known what the run wrote.
+   * Null when the file is valid. `result-missing`: the run did not write it. `result-not-json`: it is not strict JSON. `result-invalid`: it
+   * does not match the schema. `result-unreadable`: it is not known what the run wrote.
    */
   cause: ResultCause | null;
   /** What is wrong, one line each, at most 20; never a part of the value. */
   mistakes: string[];
-  /** Values of the top level that are outputs for later steps, by name. */
+  /** Top-level values that are outputs for later steps, by name. */
   outputs: Record<string, string | number | boolean>;
-  /** The value as it is in the file; null unless it is good. */
+  /** The value as it is in the file; null unless the file is valid. */
   value: unknown;
 }
 
 /** Everything that is known about a run. Its texts are untrusted and not yet redacted. */
 export interface RunResult<V = unknown> {
-  /** Version of this form. It changes when a field changes its meaning or goes away. */
+  /** Version of this format. It changes when a field changes its meaning or is removed. */
   schemaVersion: 1;
   /** Distinguishes this result from an automation run's. */
   kind: "run";
@@ -123,9 +130,12 @@ export interface RunResult<V = unknown> {
   runId: string | null;
   /** UUID of the repository. */
   repoId: string | null;
-  /** Name of the repository, `owner/name`; null when the service did not say it in time. */
+  /** Name of the repository, `owner/name`; null when the service did not report it in time. */
   repository: string | null;
-  /** The task, as it was sent but for the paragraph about a result file; null when only the id of the run is known, or when the task is not to be shown. */
+  /**
+   * The task as it was sent, without the paragraph about a result file; null when only the id of the run is known, or when the task should
+   * not be shown.
+   */
   task: string | null;
   /** Agent, such as `codex` or `claude-code`. */
   harness: string | null;
@@ -133,11 +143,11 @@ export interface RunResult<V = unknown> {
   status: RunStatus | null;
   /** Our verdict. */
   outcome: Outcome;
-  /** Exit code that belongs to the verdict. */
+  /** Exit code for the verdict. */
   exitCode: number;
-  /** Why it ended so, in one or more lines; null when there is nothing to say. */
+  /** Why the run ended this way, in one or more lines; null when there is nothing to report. */
   reason: string | null;
-  /** What stopped us before the service gave a verdict, in parts; null when it gave one. */
+  /** The error that stopped the job before the service gave a verdict, in parts; null when the service gave one. */
   error: ResultError | null;
   /** `failure_code` of the last `failed` event. */
   failureCode: string | null;
@@ -146,26 +156,26 @@ export interface RunResult<V = unknown> {
   /** Key that finds the run again. */
   idempotencyKey: string | null;
   /**
-   * Whether there is a run, or might be one without an answer. False if nothing was started: the service refused the start, or it was never
-   * sent.
+   * Whether there is a run, or might be one because a start got no answer. False if nothing was started: the service refused the start, or
+   * the start was never sent.
    */
   mayExist: boolean;
-  /** Branches; `pushed` comes from the events and is null when they did not say. */
+  /** Branches; `pushed` comes from the events, and is null when they did not name it. */
   branch: { base: string | null; requested: string | null; pushed: string | null };
-  /** `none` only when the service said so; `unknown` when the events that would say it were not seen. */
+  /** `none` only when the service reported that there is none; `unknown` when the events that would show it were not seen. */
   pullRequest: { state: "open" | "none" | "unknown"; url: string | null };
   /** Whether the agent changed anything; null when unknown. */
   changed: boolean | null;
   /**
-   * Paths that the delivery event names, at most 25: changes that the service committed. Those that the agent committed itself are not
-   * among them. Null when no such event was seen.
+   * Paths in the delivery event, at most 25. They are the files that the service committed; files that the agent committed itself are not
+   * included. Null when no such event was seen.
    */
   files: string[] | null;
-  /** Last message of the agent, at most 20 000 UTF-16 units; null when it said nothing, or the service does not report it. */
+  /** Last message of the agent, at most 20 000 UTF-16 units; null when there was none, or the service does not report it. */
   finalMessage: string | null;
   /**
-   * The value of the result file, checked: what the validator made of it. Null if no result was requested, or if `resultFile.cause` is set.
-   * `result.json` has it as it is in the file.
+   * The checked value of the result file, as the validator returned it. Null if no result was requested, or if `resultFile.cause` is set.
+   * `result.json` has the value as it is in the file.
    */
   value: V;
   /** The result file; null if no result was requested, or the run did not succeed. */
@@ -176,27 +186,27 @@ export interface RunResult<V = unknown> {
   updatedAt: string | null;
   /** Phases, in order. */
   phases: RunPhase[];
-  /** Number of events seen; whether some were missed; whether the feed was full, so that later ones cannot be seen. */
+  /** Number of events seen, whether some were missed, and whether the feed was full, so that later events cannot be seen. */
   eventCount: { seen: number; missed: boolean; windowFull: boolean };
-  /** HTTP requests sent, retries included. */
+  /** Number of HTTP requests sent, including retries. */
   requests: number;
   /** Waits by cause. */
   waits: WaitTotal[];
   /** Milliseconds from the beginning of the job to its end. */
   durationMs: number;
-  /** Origin of the service; empty if there is no origin that we can send requests to. */
+  /** Origin of the service; empty if there is no origin to which requests can be sent. */
   origin: string;
-  /** How to check the run again: a command, or what to do in a GitLab component. Null when it has ended. */
+  /** How to check the run again: a command, or what to do in a GitLab component. Null when the run has ended. */
   resume: string | null;
   /**
-   * How many of the events seen are not in `events`. All of them are in the report `ndjson` of the command, and in the option
-   * `eventsFile` of a script; `onItem` gets each one. @default {0}
+   * Number of events seen that are not in `events`. The command's `ndjson` report has all events, and so does the `eventsFile` of a script;
+   * `onItem` gets each one. @default {0}
    */
   eventsOmitted: number;
   /**
-   * Events, oldest first: the newest 200, and of earlier ones those that tell of a phase, a branch, the pull request or the end. A
-   * run may report more than fits into memory, so very large ones are missing as well. They are frozen, as in the items of a handle: copy
-   * one to change it. `result.json` has no events.
+   * Events, oldest first: the newest 200, and earlier events about a phase, a branch, the pull request or the end. A run can report more
+   * than fits into memory, so very large events are missing as well. Events are frozen, as in the items of a handle: copy an event to
+   * change it. `result.json` has no events.
    */
   events: RunEvent[];
 }
@@ -243,9 +253,9 @@ export function emptyRunResult(): RunResult {
 
 // The result of an automation run. Reports render this or a `RunResult`, and nothing else.
 
-/** Everything that is known of an automation run. Its texts are untrusted and not yet redacted. */
+/** Everything that is known about an automation run. Its texts are untrusted and not yet redacted. */
 export interface AutomationResult {
-  /** Version of this form. It changes when a field changes its meaning or goes away. */
+  /** Version of this format. It changes when a field changes its meaning or is removed. */
   schemaVersion: 1;
   /** Distinguishes this result from a run's. */
   kind: "automation-run";
@@ -255,25 +265,25 @@ export interface AutomationResult {
   runId: string | null;
   /** UUID of the repository; null when it is not known. */
   repoId: string | null;
-  /** Name of the repository, `owner/name`; null when the service did not say it in time. */
+  /** Name of the repository, `owner/name`; null when the service did not report it in time. */
   repository: string | null;
   /** Last status that the service reported; null when it reported none. */
   status: string | null;
-  /** Our verdict. `suppressed`: nothing was started, since too many runs are active. */
+  /** Our verdict. `suppressed`: nothing was started, because too many runs are active. */
   outcome: Exclude<Outcome, "awaiting_input" | "started"> | "suppressed";
-  /** Exit code that belongs to the verdict. */
+  /** Exit code for the verdict. */
   exitCode: number;
-  /** Why it ended so, in one or more lines; null when there is nothing to say. */
+  /** Why the run ended this way, in one or more lines; null when there is nothing to report. */
   reason: string | null;
-  /** What stopped us before the service gave a verdict, in parts; null when it gave one. */
+  /** The error that stopped the job before the service gave a verdict, in parts; null when the service gave one. */
   error: ResultError | null;
-  /** Whether the key was known, so that nothing was started now; null when no trigger was answered. */
+  /** Whether the service already knew the key, and therefore started nothing; null when no trigger was answered. */
   replayed: boolean | null;
   /** Key that finds the run again. */
   idempotencyKey: string | null;
   /**
-   * Whether there is a run, or might be one without an answer. False if nothing was started: the service refused the start, or it was never
-   * sent.
+   * Whether there is a run, or might be one because a start got no answer. False if nothing was started: the service refused the start, or
+   * the start was never sent.
    */
   mayExist: boolean;
   /** When the service created it, in ISO 8601. */
@@ -284,13 +294,13 @@ export interface AutomationResult {
   completedAt: string | null;
   /** Milliseconds that the run took, according to the service. */
   runDurationMs: number | null;
-  /** HTTP requests sent, retries included. */
+  /** Number of HTTP requests sent, including retries. */
   requests: number;
   /** Waits by cause. */
   waits: WaitTotal[];
   /** Milliseconds from the beginning of the job to its end. */
   durationMs: number;
-  /** Origin of the service; empty if there is no origin that we can send requests to. */
+  /** Origin of the service; empty if there is no origin to which requests can be sent. */
   origin: string;
   /** How to check the run again; null when it has ended. */
   resume: string | null;

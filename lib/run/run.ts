@@ -59,10 +59,10 @@ import { type Parting, readState, type RunState, type StateSeal, stateSeal, Stat
 /** Options of {@linkcode Mogplex.attach}. */
 export interface AttachOptions extends FollowOptions {
   /**
-   * Whether to throw every end but a success. If false, the result of a run that exists is returned, however it ended: look at
-   * `outcome`, which can then also be `deadline` or `error`. With `error`, only the exit codes 69 and 75 are worth another try. An id that
-   * the service does not know, and a token that it refuses, are treated as the end of the run to follow. Always thrown are errors of
-   * a start that came before there was a run, a wrong option, and the error when `signal` aborts.
+   * Whether to throw unless the run succeeds. If false, the result of an existing run is returned, however it ended: look at `outcome`,
+   * which can then also be `deadline` or `error`. After `error`, only the exit codes 69 and 75 are worth another try. If the service does
+   * not know the id of the run to follow, or refuses the token, the outcome is `error` as well. Three kinds of errors are always thrown: a
+   * start that failed before there was a run, an invalid option, and an aborted `signal`.
    * @default {true}
    */
   throwOnFailure?: boolean | undefined;
@@ -71,9 +71,7 @@ export interface AttachOptions extends FollowOptions {
    * is on its way is found and cancelled too. @default {[]} (the run continues)
    */
   cancelOn?: readonly CancelCause[] | undefined;
-  /**
-   * Called with each item as it comes: those that a loop gets. Not waited for; a failure, also of its promise, is a notice.
-   */
+  /** Called with each item as it arrives: the same items that a loop gets. It is not awaited. If it throws or rejects, there is a notice. */
   onItem?: ((item: RunHandleItem) => unknown) | undefined;
 }
 
@@ -731,7 +729,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   }
 }
 
-/** Base of the errors for a verdict that is not a success. */
+/** Base class of the errors for runs that did not succeed. */
 export class RunVerdictError extends MogplexError {
   /** @internal */
   static override readonly kind: string = "RunVerdictError";
@@ -753,7 +751,7 @@ export class RunVerdictError extends MogplexError {
   }
 }
 
-/** The run ended `failed`. Exit code 1. */
+/** The run ended as `failed`. Exit code 1. */
 export class RunFailedError extends RunVerdictError {
   /** @internal */
   static override readonly kind: string = "RunFailedError";
@@ -762,7 +760,7 @@ export class RunFailedError extends RunVerdictError {
   }
 }
 
-/** The run ended `cancelled`. Exit code 3. */
+/** The run ended as `cancelled`. Exit code 3. */
 export class RunCancelledError extends RunVerdictError {
   /** @internal */
   static override readonly kind: string = "RunCancelledError";
@@ -771,7 +769,7 @@ export class RunCancelledError extends RunVerdictError {
   }
 }
 
-/** The run waits for an answer, who has to answer in the app: the API has no call for it. Exit code 4. */
+/** The run is waiting for an answer. Somebody has to answer in the app, because the API has no call for it. Exit code 4. */
 export class AwaitingInputError extends RunVerdictError {
   /** @internal */
   static override readonly kind: string = "AwaitingInputError";
@@ -780,7 +778,7 @@ export class AwaitingInputError extends RunVerdictError {
   }
 }
 
-/** The run succeeded, and its result file is missing, not JSON or not valid: see `result.resultFile`. Exit code 1. */
+/** The run succeeded, but its result file is missing, not JSON, or not valid: see `result.resultFile`. Exit code 1. */
 export class InvalidResultError extends RunVerdictError {
   /** @internal */
   static override readonly kind: string = "InvalidResultError";

@@ -173,14 +173,14 @@ export interface Session extends Connected<ServiceClient> {
   readonly platform: Platform;
 }
 
-/** What every verb takes. */
+/** Options of every verb. */
 export interface VerbOptions {
   /**
-   * Ends the call. It then rejects with `signal.reason`, or with an {@linkcode AbortedError} once a start was sent, and in any case where a
-   * run is followed by its id. The run itself continues.
+   * Ends the call. It then rejects with `signal.reason`. Once a start was sent, and whenever a run is followed by its id, it rejects with
+   * an {@linkcode AbortedError} instead. The run itself continues.
    */
   signal?: AbortSignal | undefined;
-  /** Called for everything worth a log line: see {@linkcode Notice}, also for which waits are reported. */
+  /** Called for everything worth a log line. {@linkcode Notice} lists the kinds of notices, and explains which waits are reported. */
   onNotice?: OnNotice | undefined;
 }
 

@@ -381,8 +381,8 @@ export interface StartedRun {
   /** The scope that the key was derived with; `given` for a key from the caller. */
   keyScope: KeyScope | "given";
   /**
-   * Whether this job, or an earlier attempt of it, started the run. False for a run that a key of yours has found: `cancel()` and `cancelOn`
-   * cancel it all the same.
+   * Whether this job, or an earlier attempt of it, started the run. False if your own key found an existing run; `cancel()` and `cancelOn`
+   * cancel that run all the same.
    */
   owned: boolean;
 }

@@ -19,23 +19,26 @@ import type {
 import type { CallOptions as ServiceCallOptions } from "./retry.ts";
 import type { RunEventStream } from "./stream.ts";
 
-/** How long and how often a call of {@linkcode MogplexApi} may try. */
+/** How long a call of {@linkcode MogplexApi} can take, and how often it can try. */
 export interface CallOptions {
   /** Ends the call, which then rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
-  /** Longest time of the call with all its attempts, in milliseconds: more than 0, at most 30 days. @default the client's option, otherwise 120 000 */
+  /**
+   * Maximum time for the call with all its attempts, in milliseconds: more than 0, at most 30 days. @default the client's option, otherwise
+   * 120 000
+   */
   timeoutMs?: number | undefined;
-  /** Most attempts, the first one included; 1 never repeats. @default the client's option, otherwise unlimited */
+  /** Maximum number of attempts, including the first; with 1, nothing is repeated. @default the client's option, otherwise unlimited */
   maxAttempts?: number | undefined;
 }
 
 /** Options of {@linkcode MogplexApi.request}. */
 export interface RequestOptions extends CallOptions {
-  /** Values of the query; those that are undefined are left out. @default {{}} */
+  /** Query parameters; undefined ones are left out. @default {{}} */
   query?: Readonly<Record<string, string | number | boolean | undefined>> | undefined;
-  /** Body, which is sent as JSON. @default none */
+  /** Body, sent as JSON. @default none */
   body?: unknown;
-  /** Makes the request safe to repeat, where the route knows keys. @default only a GET is repeated */
+  /** Makes the request safe to repeat, if the route supports keys. @default none; only GET requests are repeated */
   idempotencyKey?: string | undefined;
 }
 
@@ -49,11 +52,11 @@ export interface ListCall<P, T> extends Promise<P>, AsyncIterable<T> {}
 export interface MogplexApi {
   /** Origin of the service. */
   readonly origin: string;
-  /** HTTP requests that the client has sent so far, retries included. */
+  /** Number of HTTP requests that the client has sent so far, including retries. */
   readonly requests: number;
-  /** By how many milliseconds this machine's wall time is ahead of the `Date` in the service's last answer. @default unknown */
+  /** Number of milliseconds by which this machine's wall time is ahead of the `Date` in the service's last answer. @default unknown */
   readonly clockSkewMs?: number | undefined;
-  /** Lists the repositories that the token can use, without hidden ones. `limit` is 1 to 200. */
+  /** Lists the repositories that the token can use, except hidden ones. `limit` is 1 to 200. */
   listRepos(
     query?: { q?: string | undefined; id?: string | undefined; limit?: number | undefined },
     options?: CallOptions,
@@ -71,7 +74,8 @@ export interface MogplexApi {
    */
   startRun(request: StartRequest, key: { idempotencyKey: string }, options?: CallOptions): Promise<StartResult>;
   /**
-   * Asks whether the token can start runs, without effect: it sends a start without a key, which the service refuses, and takes no start slot.
+   * Checks whether the token can start runs, without starting one. It sends a start without a key, which the service refuses and which does
+   * not use up a start slot.
    *
    * @throws {ForbiddenError} if the token cannot; its `code` is `AUTOMATION_REQUIRED` if it can only trigger automations.
    */
@@ -81,10 +85,10 @@ export interface MogplexApi {
   /** Gets a run and at most `limit` (1 to 200, default 200) of its events. */
   getRunEvents(runId: string, query?: { limit?: number | undefined }, options?: CallOptions): Promise<RunEvents>;
   /**
-   * Opens the stream of a run's events, a route of later revisions of the service. It yields the run first, then at most `limit` (1 to 200,
-   * default 200) of its newest events, or all events after `lastEventId`, then each new event. The service closes the stream after an event
-   * that ends a run, and after 800 s at the latest; a closed stream does not mean that the run has ended. The limits of `options` apply to
-   * opening the stream; its signal also ends the stream.
+   * Opens the stream of a run's events. Only later revisions of the service have this route. It yields the run first, then at most `limit`
+   * (1 to 200, default 200) of its newest events, or all events after `lastEventId`, then each new event. The service closes the stream
+   * after an event that ends a run, and after 800 s at the latest; a closed stream does not mean that the run has ended. The limits in
+   * `options` apply to opening the stream; `signal` also ends the stream.
    *
    * @throws {UnavailableError} with status 404, 405 or 200 when the service does not have the route.
    */
@@ -95,7 +99,7 @@ export interface MogplexApi {
   ): Promise<RunEventStream>;
   /** Cancels a run. A run that has already ended is not an error. */
   cancelRun(runId: string, options?: CallOptions): Promise<CancelResult>;
-  /** Lists automations, newest first. `limit` is 1 to 100; `cursor` is the `nextCursor` of the page before. */
+  /** Lists automations, newest first. `limit` is 1 to 100; `cursor` is the `nextCursor` of the previous page. */
   listAutomations(
     query?: { limit?: number | undefined; cursor?: string | undefined },
     options?: CallOptions,
@@ -121,15 +125,15 @@ export interface MogplexApi {
   /** Gets a run of an automation. */
   getAutomationRun(automationId: string, runId: string, options?: CallOptions): Promise<AutomationRun>;
   /**
-   * Cancels a run of an automation, a route of later revisions of the service. `status` is null when the answer has none.
+   * Cancels an automation run. Only later revisions of the service have this route. `status` is null when the answer has none.
    *
    * @throws {UnavailableError} with status 404 or 405 when the service does not have the route.
    * @throws {ConflictError} when the run has ended.
    */
   cancelAutomationRun(automationId: string, runId: string, options?: CallOptions): Promise<{ status: string | null }>;
   /**
-   * Sends a request for a route that has no method here yet, with the token of the client. Only a GET, and a request with an
-   * `idempotencyKey`, is repeated.
+   * Sends a request, with the client's token, to a route that has no method here yet. Only GET requests, and requests with an
+   * `idempotencyKey`, are repeated.
    *
    * @param route Method and path below the API, such as `GET /runs`. The path begins with one slash, and its parts are encoded.
    * @returns The `data` of the answer, unchecked.

@@ -10,10 +10,10 @@ import { isUuid, normalizeRoot } from "./contract.ts";
 import type { CallOptions } from "./retry.ts";
 import { checkText, checkUuid, REPOS_LIST } from "./validate.ts";
 
-/** A repository, in one of two ways: by `repo` or by `repoId`. */
+/** A repository, identified by either `repo` or `repoId`. */
 export type RepositoryChoice =
   | {
-    /** Full name (`owner/name`), address of its page or of a clone, or its id. */
+    /** Full name (`owner/name`), address of its page, clone URL, or id. */
     repo: string;
     repoId?: undefined;
   }

@@ -12,7 +12,7 @@ import { isUnauthorized } from "./retry.ts";
 import type { EventStream, StreamMessage, StreamStep } from "./event_stream.ts";
 import { valueOr } from "../lookup.ts";
 
-/** One message of the stream of a run. */
+/** One message in the stream of a run. */
 export type StreamItem =
   /** The run as it was when the stream was opened: the first message. The stream does not report later changes of the run. */
   | { type: "run"; run: Run }

@@ -31,21 +31,21 @@ export function userAgent(ci = "none"): string {
   return `mogplex-ci/${VERSION} (${runtimeName()}; ${ci.replace(/[^A-Za-z0-9._-]/g, "_") || "none"})`;
 }
 
-/** What we pass to `fetch`. */
+/** What the toolkit passes to `fetch`. */
 export interface FetchInit {
   /** `GET` or `POST`. */
   method?: string;
   /** All headers. */
   headers: Record<string, string>;
-  /** JSON; absent without a body. */
+  /** JSON; absent when there is no body. */
   body?: string;
-  /** A redirect is an answer: one that is followed drops the token or sends it to another host. */
+  /** A redirect is treated as an answer. Following it would drop the token, or send it to another host. */
   redirect: "manual";
   /** Ends the request. */
   signal: AbortSignal;
 }
 
-/** What we need of an answer. */
+/** The part of an answer that the toolkit uses. */
 export interface FetchAnswer {
   /** HTTP status. */
   readonly status: number;
@@ -57,10 +57,10 @@ export interface FetchAnswer {
   readonly body: unknown;
 }
 
-/** The part of `fetch` that we use. The global `fetch` has this type, and so does the one in the package undici. */
+/** The part of `fetch` that the toolkit uses. The global `fetch` has this type, and so does the `fetch` of the package undici. */
 export type Fetch = (url: string, init: FetchInit) => FetchAnswer | Promise<FetchAnswer>;
 
-/** One request, for a hook. It has no header, no query, no body and no token. */
+/** Report about one request, for a hook. It contains no headers, query, body or token. */
 export interface RequestReport {
   /** `GET` or `POST`. */
   method: string;
@@ -68,9 +68,9 @@ export interface RequestReport {
   path: string;
   /** HTTP status; null when there was no answer. */
   status: number | null;
-  /** Number of the attempt, from 1, where the call is repeated after a failure. */
+  /** Number of the attempt, from 1; a call can be repeated after a failure. */
   attempt: number;
-  /** Milliseconds until the headers came, or the request failed. */
+  /** Milliseconds until the headers arrived, or the request failed. */
   durationMs: number;
   /** Id of the request, as the service's host names it; null when the answer had none. */
   requestId: string | null;
@@ -80,15 +80,15 @@ export interface RequestReport {
 export interface OutgoingRequest {
   /** `GET` or `POST`. */
   readonly method: string;
-  /** The whole address. */
+  /** The full URL. */
   readonly url: string;
   /** The body; null for none. */
   readonly body: string | null;
-  /** Number of the attempt, from 1, where the call is repeated after a failure. */
+  /** Number of the attempt, from 1; a call can be repeated after a failure. */
   readonly attempt: number;
   /**
-   * Further headers: a plain object by name, to be changed or replaced, as in `headers["x-signature"] = "…"`. At first the headers of the option
-   * `headers`. It contains neither the token nor any other header that the toolkit sets.
+   * More headers: a plain object by name that you can change or replace, as in `headers["x-signature"] = "…"`. At first, it has the headers
+   * from the option `headers`. It contains neither the token nor any other header that the toolkit sets.
    */
   headers: Record<string, string>;
 }

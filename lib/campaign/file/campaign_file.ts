@@ -74,14 +74,14 @@ interface Canary {
 }
 
 /**
- * The events that a webhook gets. `gated`: nothing more is started until a person approves. `stuck`: the campaign needs a person to continue
- * for another reason. `done`: every item has its verdict.
+ * The events that a webhook gets. `gated`: nothing more is started until a person approves. `stuck`: for another reason, the campaign
+ * cannot continue without a person. `done`: every item has its verdict.
  */
 export type NotifyEvent = "gated" | "stuck" | "done";
 
 export const NOTIFY_EVENTS = ["gated", "stuck", "done"] as const satisfies readonly NotifyEvent[];
 
-/** The services whose form a message can have; `json` has all fields, for a program. */
+/** The service whose message format is used. `json` has all fields, for a program. */
 export type NotifyFormat = "slack" | "teams" | "google-chat" | "discord" | "json";
 
 export const NOTIFY_FORMATS = [

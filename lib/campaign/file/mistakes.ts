@@ -9,15 +9,15 @@ import type { Place } from "./campaign_file.ts";
 
 /** A mistake in a campaign, or in a file that it names. */
 export interface Mistake {
-  /** File in which it is: path as the user wrote it; `<stdin>` for standard input, null when the campaign is an object. */
+  /** Path of the file with the mistake, as the user wrote it; `<stdin>` for standard input, null when the campaign is an object. */
   file: string | null;
-  /** Line, from 1; null without a file. */
+  /** Line, from 1; null if there is no file. */
   line: number | null;
-  /** Column, from 1; null without a file. */
+  /** Column, from 1; null if there is no file. */
   column: number | null;
-  /** The key at fault, as `repositories[2].root`, the first entry being 0; empty when it is about the whole file. */
+  /** The key at fault, such as `repositories[2].root`, where the first entry is 0; empty when the mistake is about the whole file. */
   key: string;
-  /** What is wrong, what is allowed, and the nearest word where there is one. One line. */
+  /** One line: what is wrong, what is allowed, and the nearest valid word, if there is one. */
   message: string;
 }
 
@@ -49,15 +49,15 @@ export function mistakeLine({ file, line, column, key, message }: Mistake): stri
   return onOneLine([...at, ...key === "" ? [] : [key], message].join(": "));
 }
 
-/** A campaign cannot be used: its file, or its object, has mistakes. Nothing was sent. Exit code 2. */
+/** A campaign cannot be used, because its file or its object has mistakes. Nothing was sent. Exit code 2. */
 export class CampaignFileError extends UsageError {
   /** @internal */
   static override readonly kind: string = "CampaignFileError";
   /** All mistakes, by file and place; never empty. */
   readonly mistakes: readonly Mistake[];
-  /** Whether the file itself could not be read, so that nothing in it is wrong. */
+  /** Whether the file itself could not be read, so no mistakes in it are known. */
   readonly isUnread: boolean;
-  /** How many there are, with those that are not in the list. */
+  /** Total number of mistakes, including those that are not in the list. */
   readonly count: number;
 
   /**
@@ -76,7 +76,7 @@ export class CampaignFileError extends UsageError {
     this.count = count;
   }
 
-  /** The message, a line for each mistake. */
+  /** The message, with one line for each mistake. */
   override get lines(): readonly string[] {
     return this.message.split("\n");
   }

@@ -46,21 +46,21 @@ export function inObjectWords(message: string): string {
 }
 
 /**
- * One task for many repositories: what a campaign file says, as an object with keys in camelCase. Only `name`, `prompt` (or `promptFile`) and `repositories` are
- * needed. Paths are relative to the working directory.
+ * One task for many repositories: the contents of a campaign file, as an object with camelCase keys. Only `name`, `prompt` (or
+ * `promptFile`) and `repositories` are required. Paths are relative to the working directory.
  */
 export interface CampaignDefinition {
-  /** Address of the JSON schema, without effect. */
+  /** Address of the JSON schema. It has no effect. */
   readonly $schema?: string | undefined;
   /** Version of the format. @default {1} */
   readonly version?: 1 | undefined;
-  /** Its name: 1 to 40 lower-case letters, digits and `-`. Part of the key of every start. */
+  /** Name of the campaign: 1 to 40 lower-case letters, digits and `-`. Part of the key of every start. */
   readonly name: string;
   /** Part of the key of every start: with another round, the same campaign starts from scratch. @default {""} */
   readonly round?: string | undefined;
   /** A directory, or `git:origin#BRANCH`; the option `home` wins. */
   readonly home?: string | undefined;
-  /** First line of the prompt, by which the service names pull requests. A template. */
+  /** First line of the prompt, which the service uses as the title of pull requests. A template. */
   readonly title?: string | undefined;
   /** The task. A template: `{{ repository.name }}`. @default the text of `promptFile` */
   readonly prompt?: string | undefined;
@@ -68,11 +68,14 @@ export interface CampaignDefinition {
   readonly promptFile?: string | undefined;
   /** Values for templates, by name. @default {{}} */
   readonly variables?: Readonly<Record<string, string>> | undefined;
-  /** The repositories: a name, an id, one with its own branch and directory, all whose name begins so, or a file with one a line. */
+  /**
+   * The repositories. An entry is a name, an id, a repository with its own branch and directory, a query for the beginning of names, or a
+   * file with one repository per line.
+   */
   readonly repositories: readonly CampaignRepository[];
   /** Globs of names to leave out. @default {[]} */
   readonly exclude?: readonly string[] | undefined;
-  /** Path of a file with more of them. */
+  /** Path of a file with more globs. */
   readonly excludeFile?: string | undefined;
   /** The agent. @default {{ harness: "codex" }} */
   readonly agent?: {
@@ -117,9 +120,9 @@ export interface CampaignDefinition {
   readonly canary?: { readonly size: number; readonly gate?: "automatic" | "manual" | undefined } | undefined;
   /** Times of the week when runs can start. @default {[]} (always) */
   readonly windows?: readonly string[] | undefined;
-  /** A run that fixes a pull request whose checks are red: `attempts` is from 1 to 10 for each. */
+  /** A run that fixes a pull request with red checks. `attempts` is from 1 to 10 for each pull request. */
   readonly onFailedChecks?: { readonly prompt: string; readonly attempts?: number | undefined } | undefined;
-  /** What each pull request gets once, when it is found. @default nothing */
+  /** Reviewers and labels that each pull request gets once, when it is found. @default nothing */
   readonly pullRequests?: {
     /** Names of people; `team:NAME`; `codeowners` for the owners of the changed files that the target branch names. @default {[]} */
     readonly reviewers?: readonly string[] | undefined;
@@ -127,7 +130,7 @@ export interface CampaignDefinition {
     readonly labels?: readonly string[] | undefined;
   } | undefined;
   /**
-   * Merges pull requests that people have approved. Waves do it with the tokens in `MOGPLEX_MERGE_TOKEN_VARIABLE`.
+   * How to merge pull requests that people have approved. Waves merge them with the tokens in `MOGPLEX_MERGE_TOKEN_VARIABLE`.
    * @default nothing is merged
    */
   readonly merge?: {

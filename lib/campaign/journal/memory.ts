@@ -84,7 +84,7 @@ export interface ItemMemory {
   beforeIntent: BeforeIntent | null;
   /** How often a start was sent: more than its starts when some were refused. */
   sent: number;
-  /** Starts that used up an attempt. */
+  /** Number of starts that used up an attempt. */
   attempts: number;
   /** Attempts allowed: the number in the lock, plus retries by hand. */
   allowed: number;

@@ -11,8 +11,8 @@ import { type LockChecks, lockText, parseLock } from "./lock.ts";
 import type { JournalRecord } from "./record.ts";
 
 /**
- * Makes a home in the memory of this process. It lives as long as a reference to it: pass the same one to everything that continues
- * the campaign, also after an error or with another client. A campaign in it ends with the process; its runs do not.
+ * Creates a home in the memory of this process. It exists as long as something refers to it. Pass the same home to everything that
+ * continues the campaign, even after an error or with another client. A campaign in it ends with the process, but its runs do not.
  *
  * @example A test
  * ```ts
@@ -52,7 +52,7 @@ const SHOWN_AS = "the home in memory";
 
 /** A home in the memory of this process. Only `memoryHome()` makes one. */
 export interface MemoryHome {
-  /** Distinguishes it from a home that is a text. */
+  /** Distinguishes it from a home that is a string. */
   readonly kind: "memory";
 }
 

@@ -46,9 +46,9 @@ const MERGE_EXCEPTIONS = ["review", "checks", "own-approval"] as const;
 /**
  * What happened to a merge that was requested.
  *
- * - `merged`: at the commit that was checked; `elsewhere`: somebody else merged it, possibly at another commit.
+ * - `merged`: it was merged at the commit that was checked; `elsewhere`: somebody else merged it, possibly at another commit.
  * - `queued`, `pending`, `foreign`: the forge will merge it later; for `foreign`, somebody else requested it.
- * - `refused`: by the forge; `out`: it was dropped from the queue; `left`: we took it out of the queue.
+ * - `refused`: the forge refused it; `out`: it was dropped from the queue; `left`: we took it out of the queue.
  * - `withdrawn`: something changed before the request, so nothing was sent; `unanswered`: the request got no answer, and it is not merged.
  */
 export type MergeWord =
@@ -176,9 +176,9 @@ const RESULT = {
   path: visible(MAX_RESULT_PATH, 1),
   /** Null for a good file. */
   cause: orNull(oneOf(...ITEM_RESULT_CAUSES)),
-  /** From which it was read; null without one. */
+  /** Commit from which the file was read; null if there is none. */
   commit: orNull(commit),
-  /** Its Git blob; null without a file. */
+  /** Its Git blob; null if there is no file. */
   blob: orNull(commit),
   /** Of its content, as 64 hex digits; null without a file. */
   sha256: orNull(hex(64)),

@@ -38,9 +38,9 @@ export interface MergeSettings {
   method?: MergeMethod | undefined;
   /** Whether to update branches that must be up to date. This can cancel approvals. @default {false} */
   update?: boolean | undefined;
-  /** Whether branches must be up to date also where the target does not require it. @default {false} */
+  /** Whether branches must be up to date even where the target branch does not require it. @default {false} */
   requireUpToDate?: boolean | undefined;
-  /** Whether the item's own branch is deleted afterwards. @default {false} */
+  /** Whether to delete the item's own branch after the merge. @default {false} */
   deleteBranch?: boolean | undefined;
   /** Whether pull requests need no approval. Never together with `withoutChecks`. @default {false} */
   withoutReview?: boolean | undefined;
@@ -48,7 +48,7 @@ export interface MergeSettings {
   withoutChecks?: boolean | undefined;
   /** Whether to accept approvals by requesters and by the token's user. Never in a job. @default {false} */
   ownApproval?: boolean | undefined;
-  /** Whether nothing is merged or written. @default {false} */
+  /** If true, nothing is merged or written. @default {false} */
   dryRun?: boolean | undefined;
 }
 
@@ -60,9 +60,9 @@ export interface MergeOptions extends CampaignOptions, MergeSettings, Pick<Selec
 }
 
 export interface MergeResult {
-  /** One for each pull request that was looked at, in the order of the items. */
+  /** One entry for each pull request that was checked, in the order of the items. */
   lines: readonly MergeLine[];
-  /** Number of pull requests that were merged before. */
+  /** Number of pull requests that were merged before this call. */
   mergedBefore: number;
   view: CampaignView;
   /** 0, 1 after a refusal of the forge, or the code of {@linkcode MergeResult.error}. */

@@ -76,8 +76,9 @@ export interface MergeOrders {
  * What happened to a pull request: its merge as recorded in the journal, or why it was not merged.
  *
  * - `updated`: its branch is being updated.
- * - `would-merge`, `would-update`: if this was not a dry run.
- * - `review`, `checks`: it waits for people, or for checks or time; `blocked`: somebody has to do something else; `closed`: without a merge.
+ * - `would-merge`, `would-update`: what would happen if this were not a dry run.
+ * - `review`: it is waiting for people; `checks`: it is waiting for checks or time; `blocked`: somebody has to do something else; `closed`:
+ *   it was closed without a merge.
  * - `unread`: the forge does not show it.
  */
 export type MergeLineWord =
@@ -91,7 +92,7 @@ export type MergeLineWord =
   | "closed"
   | "unread";
 
-/** What happened to a pull request, and why. Texts of the forge in it are untrusted. */
+/** What happened to a pull request, and why. Its texts from the forge are untrusted. */
 export interface MergeLine {
   /** Name of the item. */
   readonly item: string;
@@ -103,14 +104,14 @@ export interface MergeLine {
   readonly word: MergeLineWord;
   /** Why, as a clause. */
   readonly reason: string;
-  /** The commit on the target; null without one. */
+  /** The commit on the target branch; null if there is none. */
   readonly commit: string | null;
 }
 
 export interface MergeReport {
   /** In the order of the items. */
   readonly lines: readonly MergeLine[];
-  /** Number of pull requests that were merged before. */
+  /** Number of pull requests that were merged before this call. */
   readonly mergedBefore: number;
   /** Whether the forge refused one that qualified. */
   readonly isRefused: boolean;
@@ -502,7 +503,7 @@ class Round {
     await this.#record({ type: "merge-target", item: item.item.id, checks: checks === "pending" ? null : checks });
   }
 
-  /** Closes the gate when merges have broken their targets. */
+  /** Closes the gate when merges have broken their target branches. */
   async #closeGate(): Promise<void> {
     const { items, gates: { merge: gate } } = this.#memory;
     const since = gate.approved?.seq ?? 0;

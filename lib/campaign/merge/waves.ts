@@ -39,7 +39,7 @@ export class WaveMerges {
   /**
    * Merges what the file allows, if it was not done lately.
    *
-   * @param gateClosed Called when merges have broken their targets.
+   * @param gateClosed Called when merges have broken their target branches.
    * @returns Names of the items that have changed.
    */
   async run(store: Store, gateClosed: MergeWork["gateClosed"] = () => Promise.resolve()): Promise<string[]> {

@@ -96,13 +96,13 @@ export const DEFAULT_MEAN_RUN_MS = 20 * 60_000;
  * Why nothing more is started now.
  *
  * - `minute`, `hour`, `day`, `sandboxes`, `requests`: a quota of the service is used up.
- * - `refused`: the service refused a start, and named when it takes the next one.
- * - `unanswered`: the last start had no answer, so an agent may be running that nobody sees.
+ * - `refused`: the service refused a start, and said when it will accept the next one.
+ * - `unanswered`: the last start had no answer, so an agent may be running unnoticed.
  * - `parallel`: as many runs are active as `limits.parallel` allows.
- * - `pull-requests`: as many are open as `limits.open-pull-requests` permits, or they could not be read.
- * - `window`: it is outside of the times in `windows`.
+ * - `pull-requests`: as many pull requests are open as `limits.open-pull-requests` permits, or they could not be read.
+ * - `window`: the time is outside the windows in `windows`.
  * - `gate`: a person has to approve.
- * - `stopped`: a person has stopped it.
+ * - `stopped`: a person has stopped the campaign.
  * - `home`: the journal could not be shared with other machines.
  * - `nothing`: nothing is left to start.
  */

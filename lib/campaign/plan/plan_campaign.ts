@@ -140,12 +140,12 @@ export async function planLock(
 
 const MAX_PROBLEMS = 100;
 
-/** Repositories of a campaign cannot be used: its message has a line for each. Nothing was planned. Exit code 2. */
+/** Some repositories of a campaign cannot be used. The message has one line for each of them. Nothing was planned. Exit code 2. */
 export class RepositoriesError extends UsageError {
   /** @internal */
   static override readonly kind: string = "RepositoriesError";
 
-  /** The message, a line for each repository. */
+  /** The message, with one line for each repository. */
   override get lines(): readonly string[] {
     return this.message.split("\n");
   }

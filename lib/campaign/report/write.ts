@@ -344,7 +344,7 @@ interface CampaignFormat {
   readonly render: (view: CampaignView, options?: CampaignMarkdownOptions) => string;
 }
 
-/** Name of a format of a campaign's reports. */
+/** Name of a format for campaign reports. */
 export type CampaignFormatName =
   | "json"
   | "csv"

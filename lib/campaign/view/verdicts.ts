@@ -27,10 +27,10 @@ export const GOOD_VERDICTS: readonly ItemState[] = ["skipped", "succeeded", "unc
 
 /**
  * The result of an item. `succeeded`: the run succeeded and met the requirement. `unchanged`: no change was needed. `failed`: the agent
- * failed, or the requirement was not met. `unknown`: the run succeeded, but nothing shows whether it met the requirement. `cancelled`: by
- * another person. `needs-input`: the run waits for a person. `overdue`: it took longer than `run-timeout`, and we cancelled it. `conflict`:
- * its key belongs to another request. `invalid`: the service refuses the request, or does not know the repository. `skipped`: a person
- * decided so, or it was no longer in the list before it was started.
+ * failed, or the requirement was not met. `unknown`: the run succeeded, but nothing shows whether it met the requirement. `cancelled`:
+ * another person cancelled the run. `needs-input`: the run is waiting for a person. `overdue`: the run took longer than `run-timeout`, and
+ * the campaign cancelled it. `conflict`: the item's key belongs to another request. `invalid`: the service refuses the request, or does not
+ * know the repository. `skipped`: a person skipped the item, or it left the list before it was started.
  */
 export type ItemVerdict =
   | "needs-input"
@@ -49,8 +49,8 @@ export const OPEN_STATES: readonly OpenState[] = ["running", "starting", "quota"
 
 /**
  * The state of an item without a verdict. `waiting`: it has not been started, or will be started again. `starting`: its start was sent, and
- * no answer is recorded: an agent may be running. `running`: its run has not ended. `quota`: its last start was refused by a limit. `service`: its last start failed
- * because of the service or the network, and has begun no run.
+ * no answer is recorded: an agent may be running. `running`: its run has not ended. `quota`: its last start was refused by a limit.
+ * `service`: its last start failed because of the service or the network, and did not begin a run.
  */
 export type OpenState = "running" | "starting" | "quota" | "service" | "waiting";
 
@@ -134,8 +134,8 @@ export const CAMPAIGN_STATES: readonly CampaignState[] = [
 ];
 
 /**
- * The state of a campaign. `planned`: no wave was made. `running`: runs are open. `waiting`: nothing runs, and the next start waits for a
- * quota, a window, a sandbox or the next wave. `gated`: nothing is started until a person approves. `stopping`: nothing more is started,
+ * The state of a campaign. `planned`: no wave has run yet. `running`: runs are open. `waiting`: nothing runs, and the next start waits for
+ * a quota, a window, a sandbox or the next wave. `gated`: nothing is started until a person approves. `stopping`: nothing more is started,
  * and runs are still open. `stopped`: nothing runs and nothing will start. `done`: every item has its verdict.
  */
 export type CampaignState = "planned" | "running" | "waiting" | "gated" | "stopping" | "stopped" | "done";

@@ -7,47 +7,47 @@ import type { ChecksState, PullRequestStatus, ReviewState } from "../../forge/mo
 import type { CampaignLimit } from "../pace/next_starts.ts";
 import type { CampaignState, ItemState } from "./verdicts.ts";
 
-/** A pull request as its forge showed it last. What could not be read is null. Texts of the forge in it are untrusted. */
+/** A pull request as its forge last showed it. Values that could not be read are null. Its texts from the forge are untrusted. */
 export interface PullRequestView {
   /** `unreadable`: the forge does not show it. It may be open. */
   state: PullRequestStatus | "unreadable";
   /** Whether it is a draft. */
   draft: boolean;
-  /** What its checks say. */
+  /** State of its checks. */
   checks: ChecksState | null;
-  /** Where its review is; also null when it is not open. */
+  /** State of its review; also null when the pull request is not open. */
   review: ReviewState | null;
   /** Whether it conflicts with its base branch; null when the forge has not found out. */
   conflict: boolean | null;
-  /** Assignee, otherwise requested reviewer; null without both. */
+  /** Assignee, otherwise requested reviewer; null if there is neither. */
   owner: string | null;
   /** When it was opened, in ISO 8601, by the forge's clock. */
   createdAt: string | null;
-  /** When something happened to it last, in ISO 8601, by the forge's clock. */
+  /** When it was last active, in ISO 8601, by the forge's clock. */
   updatedAt: string | null;
-  /** Why it, or a part of it, could not be read; null when it could be. */
+  /** Why all or part of it could not be read; null when everything could be read. */
   reason: string | null;
-  /** Newest commit of its branch, which the rest is about; null when the forge did not show it. @default an older record */
+  /** Newest commit of its branch, to which all other fields refer; null when the forge did not show it. @default absent from older records */
   commit?: string | null | undefined;
-  /** Why it does not, or might not, belong to the item's run; null when it does. @default an older record */
+  /** Why it does not, or might not, belong to the item's run; null when it does. @default absent from older records */
   foreign?: string | null | undefined;
-  /** Whether its branch is the default branch, or protected; null when that was not shown. @default an older record */
+  /** Whether its branch is the default branch, or protected; null when that was not shown. @default absent from older records */
   guarded?: boolean | null | undefined;
-  /** Whether it must take in newer commits of its base branch. @default an older record */
+  /** Whether its branch needs newer commits from the base branch. @default absent from older records */
   behind?: boolean | undefined;
-  /** Whether its base branch has a merge queue. @default an older record */
+  /** Whether its base branch has a merge queue. @default absent from older records */
   queue?: boolean | undefined;
-  /** The forge's own id of its repository; null when that was not shown. @default an older record */
+  /** The forge's own id of its repository; null when that was not shown. @default absent from older records */
   repositoryId?: string | null | undefined;
-  /** How many files it changes; null when that was not shown. @default an older record */
+  /** How many files it changes; null when that was not shown. @default absent from older records */
   files?: number | null | undefined;
-  /** How many lines it adds; null when that was not shown. @default an older record */
+  /** How many lines it adds; null when that was not shown. @default absent from older records */
   additions?: number | null | undefined;
-  /** How many lines it removes; null when that was not shown. @default an older record */
+  /** How many lines it removes; null when that was not shown. @default absent from older records */
   deletions?: number | null | undefined;
 }
 
-/** What a pull request waits for that needs a person, most urgent first. */
+/** Why a pull request needs a person, most urgent first. */
 export type PullRequestTrouble =
   /** It was closed without being merged. */
   | "closed-unmerged"
@@ -72,21 +72,21 @@ export interface ItemResult {
   path: string;
   /** Why there is no value: the file is not there, is not JSON, or breaks the schema; null for a good file. */
   cause: "result-missing" | "result-not-json" | "result-invalid" | null;
-  /** From which it was read; null without one. */
+  /** Commit from which the file was read; null if there is none. */
   commit: string | null;
-  /** Its Git blob; null without a file. */
+  /** Its Git blob; null if there is no file. */
   blob: string | null;
-  /** SHA-256 of its content, as 64 hex digits; null without a file. */
+  /** SHA-256 of its content, as 64 hex digits; null if there is no file. */
   sha256: string | null;
   /** What is wrong with it, one line each; never a part of its value. */
   mistakes: readonly string[];
-  /** Its value. @default there is none, or it has more than 16 KB */
+  /** Its value. @default there is none, or it is larger than 16 KB */
   value?: unknown;
-  /** The scalars of the top level that the schema names, by name. */
+  /** Top-level scalars that the schema names, by name. */
   outputs: Readonly<Record<string, string | number | boolean>>;
 }
 
-/** How far a pull request is from being merged, by what its forge showed last. */
+/** How far a pull request is from being merged, according to what its forge last showed. */
 export type MergeStage =
   /** It is merged. */
   | "merged"
@@ -116,13 +116,13 @@ export interface MergeGroup {
   }[];
 }
 
-/** An item, as screens and reports show it. Texts of the service in it are untrusted. */
+/** An item, as screens and reports show it. Its texts from the service are untrusted. */
 export interface CampaignItem {
   /** Name of the item in lock and journal. */
   id: string;
   /** Full name of the repository. */
   repository: string;
-  /** Full name that the service has for the repository now. @default the same */
+  /** Full name that the repository has at the service now. @default the same */
   renamed?: string | undefined;
   /** Base branch. */
   baseBranch: string;
@@ -130,20 +130,20 @@ export interface CampaignItem {
   root: string | null;
   /** Its verdict or state. */
   verdict: ItemState;
-  /** Whether it has ended. A run that waits for a person (`needs-input`) has not. */
+  /** Whether the item has ended. An item whose run is waiting for a person (`needs-input`) has not. */
   isFinal: boolean;
   /** Why, in one line; null when there is nothing to say. */
   reason: string | null;
   /**
-   * The last lines of its agent's log, at most three of at most 200 characters, where it did not succeed. @default there are none, or
-   * `--show-task false` left them out
+   * The last lines of the agent's log, if the item did not succeed: at most three lines of at most 200 characters. @default there are none,
+   * or `--show-task false` left them out
    */
   lastLines?: readonly string[] | undefined;
-  /** Who skipped it although its run is still running, and without cancelling that. @default nobody */
+  /** Who skipped the item while its run was still running, without cancelling the run. @default nobody */
   skippedBy?: string | undefined;
-  /** Starts that were sent, of any kind. */
+  /** Number of starts that were sent, of any kind. */
   starts: number;
-  /** Starts that used up an attempt. */
+  /** Number of starts that used up an attempt. */
   attempts: number;
   /** UUID of its newest run. */
   runId: string | null;
@@ -151,25 +151,27 @@ export interface CampaignItem {
   branch: string | null;
   /** Address of the pull request. */
   pullRequest: string | null;
-  /** What its forge says of the pull request; null when it was not read. */
+  /** What the forge shows about the pull request; null when it was not read. */
   pullRequestState: PullRequestView | null;
   /**
-   * How many files its run changed at least: those that the service committed, by the events. What the agent committed itself is not among
-   * them. @default the events name none
+   * Minimum number of files that the run changed: the files that the service committed, according to the events. Files that the agent
+   * committed itself are not included. @default the events name none
    */
   files?: number | undefined;
   /** The file that its task asks for. @default the task asks for none, or no run has succeeded */
   result?: ItemResult | undefined;
-  /** Whether a pull request is required, but no forge was asked about it. @default it was, or none is required */
+  /** Whether a pull request is required, but no forge was asked about it. @default a forge was asked, or no pull request is required */
   unchecked?: boolean | undefined;
   /**
-   * How far its pull request is from being merged, and why it is blocked; null for no reason. @default there is none, it is closed or was not
-   * read, or the item was skipped
+   * How far its pull request is from being merged, and why it is blocked; `reason` is null if there is none. @default there is no pull
+   * request, it is closed or was not read, or the item was skipped
    */
   merge?: { stage: MergeStage; reason: string | null } | undefined;
-  /** What its pull request waits for; null when it waits for nothing, or the item did not succeed. */
+  /** What its pull request is waiting for; null when it is waiting for nothing, or the item did not succeed. */
   stuck: PullRequestTrouble | null;
-  /** When its newest run was started, also where a later start found it, in ISO 8601, by the service's clock. */
+  /**
+   * When its newest run was started, in ISO 8601, by the service's clock. If a later start found the run, this is still the original time.
+   */
   startedAt: string | null;
   /** When its newest run ended, in ISO 8601, by the service's clock. */
   endedAt: string | null;
@@ -181,43 +183,46 @@ export interface CampaignItem {
 export interface CauseGroup {
   /** Their verdict or state. */
   verdict: ItemState;
-  /** The common reason, without the parts that differ (numbers, ids); empty without a reason. */
+  /** The common reason, without the parts that differ (numbers, ids); empty if there is no reason. */
   cause: string;
   /** Short word for `retry --cause`: unique in the campaign. */
   word: string;
-  /** What their pull requests wait for; null when the items did not succeed. */
+  /** What their pull requests are waiting for; null when the items did not succeed. */
   stuck: PullRequestTrouble | null;
-  /** Owners of the pull requests, otherwise of the repositories; each once, empty for items that did not succeed. */
+  /** Owners of the pull requests, otherwise of the repositories, without duplicates; empty for items that did not succeed. */
   owners: readonly string[];
   /** Names of the items. */
   items: readonly string[];
 }
 
-/** Use of the quotas of starts. */
+/** Use of the start quotas. */
 export interface QuotaView {
-  /** Starts in the last minute, with the limit; null for a local Mogplex that limits no starts. */
+  /** Starts in the last minute, and the limit; `limit` is null for a local Mogplex that does not limit starts. */
   minute: { used: number; limit: number | null };
-  /** Starts in the last hour, with the limit. */
+  /** Starts in the last hour, and the limit. */
   hour: { used: number; limit: number | null };
-  /** Starts in the last 24 hours, with the limit. */
+  /** Starts in the last 24 hours, and the limit. */
   day: { used: number; limit: number | null };
-  /** Sandboxes in use, where they were read, and the limit. `ended`: how many of them are of ended runs of the campaign; absent for none. */
+  /**
+   * Sandboxes in use, if they were read, and the limit. `ended` is the number of them that belong to ended runs of the campaign; it is
+   * absent if there are none.
+   */
   sandboxes: { used: number | null; limit: number; ended?: number };
 }
 
 /** A gate that a person has opened. */
 export interface GateApproval {
-  /** Which one. */
+  /** Which gate it is. */
   gate: "canary" | "threshold" | "merge";
   /** Who opened it last: the user of the CI system, or the name that was given. */
   by: string;
   /** When, in ISO 8601, by the clock of that machine. */
   at: string;
-  /** What was said about it; null for nothing. */
+  /** Note on the approval; null if there is none. */
   note: string | null;
 }
 
-/** A decision about a campaign, of a person or of a gate. Its texts are untrusted. */
+/** A decision about a campaign, made by a person or a gate. Its texts are untrusted. */
 export interface CampaignDecision {
   /** When, in ISO 8601, by the clock of that machine. */
   at: string;
@@ -225,22 +230,22 @@ export interface CampaignDecision {
   what: string;
   /** Who decided; null for a gate, and for the plan. */
   by: string | null;
-  /** Why; null if nothing was said. */
+  /** Why; null if no reason was given. */
   reason: string | null;
 }
 
 /** The plan of a campaign, and its journal. */
 export interface CampaignAbout {
   /**
-   * Title of the task, with the names of its variables: pull requests have it, too. Without one, the first line of the task, by which the
-   * service names them. @default it is not known
+   * Title of the task, with the names of its variables; pull requests have it, too. If there is no title, the first line of the task, which
+   * the service uses as the title of pull requests. @default unknown
    */
   title?: string | undefined;
-  /** The harness of the newest task. @default it is not known */
+  /** The harness of the newest task. @default unknown */
   agent?: string | undefined;
-  /** Path of the campaign file, as the last command named it. @default it is not known */
+  /** Path of the campaign file, as the last command named it. @default unknown */
   file?: string | undefined;
-  /** SHA-256 of the campaign file with the files that it names, as 64 hex digits: of the plan. */
+  /** SHA-256 of the campaign file and the files that it names, as 64 hex digits, at the time of the plan. */
   fileHash: string;
   /** When it was planned last, in ISO 8601, by the clock of that machine. */
   plannedAt: string;
@@ -259,11 +264,11 @@ export interface CampaignAbout {
   windows: number;
   /** Gates that people have opened. */
   approvals: readonly GateApproval[];
-  /** Decisions of people and gates, oldest first, the last 200. @default none is known */
+  /** The last 200 decisions of people and gates, oldest first. @default none are known */
   decisions?: readonly CampaignDecision[] | undefined;
-  /** Records in the journal. */
+  /** Number of records in the journal. */
   records: number;
-  /** When the last one was written, in ISO 8601, by the clock of its machine; null without any. */
+  /** When the last record was written, in ISO 8601, by the clock of the machine that wrote it; null if there are none. */
   lastRecordAt: string | null;
 }
 
@@ -277,35 +282,41 @@ export interface CanaryGate {
 
 /** A campaign, as screens and reports show it. */
 export interface CampaignView {
-  /** Version of this form. */
+  /** Version of this format. */
   schema: 1;
   /** Name of the campaign. */
   campaign: string;
   /** Its round. */
   round: string;
-  /** Where it is. */
+  /** State of the campaign. */
   state: CampaignState;
   /** Why it is `gated`, `stopping` or `stopped`, or who stopped it before its last run ended; null otherwise. */
   stateReason: string | null;
-  /** Since when it waits for approval, in ISO 8601, by the clock of the machine that closed the gate. @default it does not */
+  /**
+   * When it began to wait for approval, in ISO 8601, by the clock of the machine that closed the gate. @default it is not waiting for
+   * approval
+   */
   gatedAt?: string | undefined;
-  /** Why a gate is closed although a person has stopped it as well: it needs `resume`, then `approve`. @default no such gate is closed */
+  /**
+   * Why a gate is closed, if a person has stopped the campaign as well. It then needs `resume`, and after that `approve`. @default no such
+   * gate is closed
+   */
   gateReason?: string | undefined;
   /** The canary's gate, from the time it closes until it opens. @default the canary's gate is not closed */
   canaryGate?: CanaryGate | undefined;
-  /** Why nothing is merged until somebody approves: merges have broken their targets. @default merges are not stopped */
+  /** Why nothing is merged until somebody approves: merges have broken their target branches. @default merges are not stopped */
   mergesStopped?: string | undefined;
-  /** Number of items by verdict or state; those with none are 0. */
+  /** Number of items by verdict or state, including zeros. */
   counts: Readonly<Record<ItemState, number>>;
   /** Items, canary first, then in the order of the file. */
   items: readonly CampaignItem[];
-  /** Items that did not succeed, grouped by identical cause, largest group first; then those whose pull request is stuck. */
+  /** Items that did not succeed, grouped by identical cause, largest group first; then items whose pull requests are stuck. */
   causes: readonly CauseGroup[];
-  /** Pull requests by how far they are from being merged. @default none was read */
+  /** Pull requests, grouped by how far they are from being merged. @default none were read */
   merging?: readonly MergeGroup[] | undefined;
   /** Use of the quotas. */
   quota: QuotaView;
-  /** Number of runs that the next wave cancels because a person asked for it. @default none */
+  /** Number of runs that the next wave will cancel because a person asked for it. @default none */
   pendingCancels?: number | undefined;
   /** Number of waves so far. */
   waves: number;
@@ -315,22 +326,22 @@ export interface CampaignView {
   writer: string | null;
   /** When the next wave is due, in ISO 8601; in the past when it is late; null when the campaign is done or needs a person to continue. */
   nextWaveAt: string | null;
-  /** What the next start waits for: `nothing` when no item is ready for one, null when one can be sent now. */
+  /** What the next start is waiting for: `nothing` when no item is ready to start, null when a start can be sent now. */
   waitingFor: CampaignLimit | null;
   /**
-   * Earliest end, in ISO 8601, if the remaining runs take as long as the runs so far; at an assumed mean time until a run has finished; not before the next wave, unless a process stays. Null when it is done, or the end cannot
-   * be estimated.
+   * Earliest end, in ISO 8601, if the remaining runs take as long as the runs so far. Until a run has finished, a mean duration is assumed.
+   * The end is not before the next wave, unless a process stays. Null when the campaign is done, or the end cannot be estimated.
    */
   endsAt: string | null;
-  /** Earliest end if it were approved now, in ISO 8601. @default it does not wait for approval, or the end cannot be estimated */
+  /** Earliest end if the campaign were approved now, in ISO 8601. @default it is not waiting for approval, or the end cannot be estimated */
   endsAtIfApproved?: string | undefined;
   /**
-   * Exit code that belongs to it now: 0 while it continues. After `run()`, the code of `run()`: 4 when it needs a person, 75 when it continues
-   * without us.
+   * Current exit code: 0 while the campaign continues. After `run()`, it is the exit code of `run()`: 4 when the campaign needs a person,
+   * 75 when it continues without this process.
    */
   exitCode: number;
   /** When this was computed, in ISO 8601. */
   at: string;
-  /** Its plan and its journal. @default a view that is only drawn */
+  /** Its plan and its journal. @default absent from a view that is only displayed */
   about?: CampaignAbout | undefined;
 }

@@ -284,7 +284,7 @@ const faultSchema = z.strictObject({
   times: z.optional(count),
   /** Seconds in `Retry-After`. */
   retryAfter: z.optional(z.number().check(z.nonnegative())),
-  /** For `slow`: milliseconds until the headers come. */
+  /** For `slow`: milliseconds until the headers arrive. */
   delayMs: z.optional(z.number().check(z.nonnegative())),
   /** For `stream-cut`: number of whole pieces before the cut. */
   after: z.optional(count),

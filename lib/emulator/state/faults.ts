@@ -44,13 +44,13 @@ export const FAULT_KINDS = [
 /** What goes wrong. */
 export type FaultKind = typeof FAULT_KINDS[number];
 
-/** A request that fails, or an answer that does not come. */
+/** A request that fails, or an answer that does not arrive. */
 export interface Fault {
   /** What goes wrong. */
   kind: FaultKind;
   /**
-   * Requests that it hits: `[METHOD ]PATH` below the API's prefix. A `*` matches one segment, as in `POST /runs/*`. Following a
-   * run asks `GET /runs/ID/events`.
+   * Requests that it hits: `[METHOD ]PATH` below the API's prefix. A `*` matches one segment, as in `POST /runs/*`. Following a run sends
+   * `GET /runs/ID/events`.
    * @default every request
    */
   route?: string | undefined;
@@ -60,7 +60,7 @@ export interface Fault {
   times?: number | undefined;
   /** Seconds in `Retry-After`. @default {60} */
   retryAfter?: number | undefined;
-  /** For `slow`: milliseconds until the headers come. @default {1_000} */
+  /** For `slow`: milliseconds until the headers arrive. @default {1_000} */
   delayMs?: number | undefined;
   /** For `stream-cut`: number of whole pieces before the cut; 0 cuts the first piece, 1 the first live event. @default {1} */
   after?: number | undefined;
@@ -71,7 +71,7 @@ export interface Fault {
   processed?: boolean | undefined;
 }
 
-/** A fault, and how often it came. */
+/** A fault, and how often it has occurred. */
 export interface PlannedFault extends Fault {
   /** Requests that it has hit so far. */
   hits: number;
