@@ -22,7 +22,7 @@ export interface SleepOptions {
   background?: boolean | undefined;
 }
 
-/** A source of time. Use {@linkcode Clock.now} for deadlines; {@linkcode Clock.wallTime} only for people and HTTP dates. */
+/** A source of time. Use {@linkcode Clock.now} for deadlines. Use {@linkcode Clock.wallTime} only for people and HTTP dates. */
 export interface Clock {
   /** Monotonic time in milliseconds from an arbitrary zero. */
   now(): number;
@@ -87,7 +87,7 @@ export interface VirtualClock extends Clock {
   during<T>(work: Promise<T>): Promise<T>;
   /** Every wait so far, in milliseconds and in order, without time limits. */
   readonly slept: number[];
-  /** Moves both times forward by `ms` and wakes every sleeper that is due. */
+  /** Moves the monotonic time and the wall time forward by `ms`, and wakes every sleeper that is due. */
   advance(ms: number): void;
   /** Moves only the wall time, like a correction of the machine's clock; `ms` may be negative. */
   jumpWallTime(ms: number): void;
@@ -144,7 +144,7 @@ export async function pause(clock: Clock): Promise<void> {
 /**
  * Creates a clock for tests and for the emulator.
  *
- * Any number of sleepers share it: time moves to the earliest of them once the event loop is idle.
+ * Any number of sleepers can share it. Time moves to the earliest sleeper once the event loop is idle.
  *
  * @throws {UsageError} for an unknown option.
  */

@@ -49,7 +49,7 @@ export interface ResultSoFar {
   outcome: string;
   /** Exit code for the verdict. */
   exitCode: number;
-  /** Reason for the outcome, in the service's words or ours; null when there is nothing to report. Untrusted text. */
+  /** Reason for the outcome, in the words of the service or of the toolkit; null when there is nothing to report. Untrusted text. */
   reason: string | null;
 }
 

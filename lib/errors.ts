@@ -9,7 +9,7 @@ import { VERSION } from "./version.ts";
 
 /** Options of {@linkcode MogplexError}. */
 export interface MogplexErrorOptions {
-  /** What caused it. */
+  /** What caused the error. */
   cause?: unknown;
   /** See {@linkcode MogplexError.code}. @default the name of the exit code, in upper case */
   code?: string | null | undefined;
@@ -259,7 +259,7 @@ export class ApiError extends MogplexError {
     return this.#facts.headers ?? {};
   }
 
-  /** {@linkcode MogplexError.toJSON}, with status and headers. */
+  /** Returns what {@linkcode MogplexError.toJSON} returns, with the status and the headers. */
   override toJSON(): Record<string, unknown> {
     return { ...super.toJSON(), status: this.status, headers: this.headers };
   }
@@ -315,7 +315,7 @@ export class BodyTooLargeError extends MogplexError {
   }
 }
 
-/** It is unknown whether the run was started: repeat the start with {@linkcode StartUnknownError.idempotencyKey}. Exit code 69. */
+/** It is unknown whether the run was started. Repeat the start with {@linkcode StartUnknownError.idempotencyKey}. Exit code 69. */
 export class StartUnknownError extends MogplexError {
   /** @internal */
   static override readonly kind: string = "StartUnknownError";
@@ -346,8 +346,8 @@ export class DeadlineError extends MogplexError {
 
 /**
  * The caller's `signal` aborted after a start was sent, so there is a run, or there might be one. `cause` is `signal.reason`. The exit code
- * depends on the reason: 124 for a `TimeoutError`, its own exit code for an error of the toolkit, otherwise 130. Awaiting a handle after
- * leaving its last loop also throws this error.
+ * depends on the reason. It is 124 for a `TimeoutError`, the error's own exit code for an error of the toolkit, and 130 otherwise. Awaiting
+ * a handle after leaving its last loop also throws this error.
  */
 export class AbortedError extends MogplexError {
   /** @internal */

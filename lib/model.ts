@@ -16,7 +16,7 @@ export type RunStatus = KnownRunStatus | (string & Record<never, never>);
 /** A word that the service sends: one of the known words, or a later one. */
 export type OpenWord<Known extends string> = Known | (string & Record<never, never>);
 
-/** Agents that a start can name. Each revision of the service knows at least `codex` and `claude-code`. */
+/** Agents that a start can name. Each revision of the service supports at least `codex` and `claude-code`. */
 export type Harness = "codex" | "claude-code" | "mogplex";
 
 /** How freely an agent can act. */
@@ -80,7 +80,7 @@ export interface Run {
 
 /** Answer to a start: the run, and whether the same key had started it before. */
 export interface StartResult extends Run {
-  /** True when the idempotency key was known: the service started nothing and returns the run as it is now. */
+  /** True when the service already knew the idempotency key. It then started nothing, and returned the run as it was. */
   replayed: boolean;
 }
 
@@ -88,7 +88,7 @@ export interface StartResult extends Run {
 export interface RunEvent {
   /** UUID; the only field that identifies an event. */
   id: string;
-  /** Kind of event: one of nine words in the known revisions, but any text is possible. */
+  /** Kind of event. The known revisions send one of nine words, but any text is possible. */
   type: OpenWord<KnownEventType>;
   /** Tool that the event is about. */
   toolName: string | null;
@@ -140,11 +140,11 @@ export interface Sandbox {
   sandbox_id: string | null;
   /** UUID of the repository. */
   repo_id: string;
-  /** What it does. */
+  /** What the sandbox is doing. */
   status: OpenWord<"creating" | "installing" | "running" | "pausing" | "paused" | "stopped" | "error">;
-  /** Branch it started from. */
+  /** Branch that the sandbox started from. */
   base_branch: string | null;
-  /** Branch it works on. */
+  /** Branch that the sandbox works on. */
   working_branch: string | null;
   /** Directory inside the repository. */
   root_directory: string | null;
@@ -162,13 +162,13 @@ export interface Sandbox {
 export interface Automation {
   /** UUID. */
   id: string;
-  /** Installation it belongs to. */
+  /** Installation that the automation belongs to. */
   installationId: number | null;
   /** Human-readable name. */
   name: string;
   /** Human-readable text. */
   description: string | null;
-  /** Whether it can be triggered. */
+  /** Whether the automation can be triggered. */
   status: OpenWord<"active" | "inactive">;
   /** UUID of the published version; null means that the automation cannot be triggered. */
   publishedVersionId: string | null;
@@ -182,7 +182,7 @@ export interface Automation {
 export interface AutomationDetail extends Automation {
   /** The published version; null means that the automation cannot be triggered. Its graph is passed on unchanged. */
   publishedVersion: { id: string; versionNumber: number | null } | null;
-  /** Summary of its runs; null when the service sends none. */
+  /** Summary of the automation's runs; null when the service sends none. */
   runSummary: AutomationRunSummary | null;
 }
 
@@ -200,11 +200,11 @@ export interface AutomationRunSummary {
   failed24h: number | null;
 }
 
-/** Answer to a trigger. Being accepted (202) does not mean that work started: look at `outcome` and `started`. */
+/** Answer to a trigger. An accepted trigger (202) does not mean that work started: look at `outcome` and `started`. */
 export interface TriggerResult {
   /** UUID of the automation. */
   automationId: string;
-  /** UUID of the automation run; null when the work was suppressed by a limit. */
+  /** UUID of the automation run; null when a limit suppressed the work. */
   jobRunId: string | null;
   /** Result of the trigger; `replayed` in later revisions. */
   outcome: OpenWord<"queued" | "suppressed" | "replayed">;
@@ -212,7 +212,7 @@ export interface TriggerResult {
   reason: string | null;
   /** Whether the run is running now. */
   started: boolean;
-  /** `pending`, `running`, `suppressed`, or a final status for a replay. */
+  /** `pending`, `running`, `suppressed`, or the final status of a replayed run. */
   status: string | null;
   /** Queue handle. */
   runtime: { provider: string | null; runId: string | null } | null;
@@ -233,11 +233,11 @@ export interface AutomationRun {
   started_at: string | null;
   /** ISO 8601 with offset. */
   completed_at: string | null;
-  /** How long it ran, in milliseconds. */
+  /** How long the run took, in milliseconds. */
   duration_ms: number | null;
   /** Error text; untrusted. */
   error: string | null;
-  /** Why the last attempt to start it failed, while it waits for the next one; untrusted. */
+  /** Why the last attempt to start the run failed, while it is waiting for the next attempt; untrusted. */
   last_start_error: string | null;
   /** Number of people or events that the run is waiting for in the middle of its work. The status stays `running`. */
   active_wait_count: number | null;

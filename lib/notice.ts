@@ -9,7 +9,7 @@ import type { RunStatus } from "./model.ts";
 export type WaitCause = "rate_limit" | "unavailable" | "network" | "start_limit" | "invalid_answer" | "unauthorized";
 
 /**
- * One notice, which is worth a line in the log.
+ * A notice, which is worth a line in the log.
  *
  * Not every wait is a notice. If the service keeps asking for the same delay, only the first wait is reported; another one is reported only
  * after ten minutes without such a wait. A `heartbeat` every minute shows that the work continues. Every wait of a start is reported. A
@@ -19,9 +19,9 @@ export type Notice =
   | {
     /** A request is repeated or delayed because the last attempt failed. */
     kind: "wait";
-    /** What is attempted, in the words of error messages: `read events of run …`. */
+    /** What is attempted, worded as in error messages: `read events of run …`. */
     what: string;
-    /** Why it waits. */
+    /** Why the request waits. */
     cause: WaitCause;
     /** The last answer or network error, shortened and masked. */
     detail: string;
@@ -49,7 +49,7 @@ export type Notice =
     message: string;
   }
   | {
-    /** The feed never shows more than its first 200 events: later steps are not visible, but the status still is. */
+    /** The feed never shows more than its first 200 events. Later steps are not visible, but the status still is. */
     kind: "window_full";
     /** The notice in words, on one line, with secrets masked. */
     message: string;
@@ -61,7 +61,7 @@ export type Notice =
     message: string;
   }
   | {
-    /** The service sent an unknown status, which is treated as not finished. */
+    /** The service sent an unknown status, which is treated as unfinished. */
     kind: "unknown_status";
     /** The status, as the service sent it. Untrusted text. */
     status: string;
@@ -101,7 +101,7 @@ export type Notice =
     kind: "hook_failed";
     /** Name of the function. */
     hook: string;
-    /** What it threw. */
+    /** What the function threw or rejected with. */
     error: unknown;
     /** The notice in words, on one line, with secrets masked. */
     message: string;
@@ -118,5 +118,5 @@ export type NoticeFacts = WithoutWords<Notice>;
 
 type WithoutWords<N> = N extends { kind: "text" } ? N : Omit<N, "message">;
 
-/** Receives notices. If it throws or rejects, that is ignored. */
+/** Receives notices. Errors that it throws or rejects with are ignored. */
 export type OnNotice = (notice: Notice) => unknown;

@@ -16,7 +16,7 @@ import type { CampaignItem, CampaignView } from "./view/view.ts";
 
 /** Progress of a campaign. */
 export interface CampaignProgress {
-  /** Number of items that have ended (`isFinal`). An item that will be tried again has not. */
+  /** Number of items that have ended (`isFinal`). An item that will be tried again has not ended. */
   done: number;
   /** Number of all items. */
   total: number;
@@ -37,7 +37,7 @@ export interface CampaignProgress {
 export type CampaignEvent =
   | {
     type: "wave";
-    /** Its number, from 1. */
+    /** Number of the wave, from 1. */
     wave: number;
     /** Progress of the campaign. */
     progress: CampaignProgress;
@@ -46,7 +46,7 @@ export type CampaignEvent =
     type: "item";
     /** The repository as it is now. */
     item: CampaignItem;
-    /** Its verdict or state in the event before. */
+    /** Its verdict or state in the previous event. */
     before: ItemState;
     /** Progress of the campaign. */
     progress: CampaignProgress;
@@ -80,7 +80,7 @@ export type CampaignEvent =
 
 /** The last event of a followed campaign. */
 export interface CampaignEnd {
-  /** Distinguishes it from other events. */
+  /** Distinguishes this event from others. */
   type: "end";
   /**
    * Our verdict: `awaiting_input` when the campaign needs a person (to answer a run or open a gate), `started` when it continues without
@@ -110,7 +110,7 @@ export interface CampaignNotification {
   text: string;
   /** The same text, in the field that Discord reads. */
   content: string;
-  /** What has happened. */
+  /** What happened. */
   event: NotifyEvent;
   /** Name of the campaign. */
   campaign: string;
@@ -206,11 +206,11 @@ export interface CampaignPlan {
    * gate is open.
    */
   canaryGate: "automatic" | "manual" | null;
-  /** Cost of reading the lists of repositories. */
+  /** Cost of reading the repository lists. */
   lookup: { requests: number; durationMs: number };
   /** The limit that determines the end. */
   limitedBy: CampaignLimit;
-  /** When it would end if one of the limits were lifted, in ISO 8601. The limit that matters most comes first. */
+  /** When the campaign would end if one of the limits were lifted, in ISO 8601. The limit that matters most comes first. */
   endsAtWithout: { limit: CampaignLimit; endsAt: string | null }[];
   /** Mean duration of a run on which the plan is based, in milliseconds. */
   meanRunMs: number;
@@ -227,7 +227,7 @@ export interface CampaignPlan {
 export interface AdvanceCampaignOptions extends CampaignOptions {
   /** When there is no plan yet: whether repositories that cannot be used are kept as `invalid` items. @default {false} */
   skipInvalid?: boolean | undefined;
-  /** Opens a closed gate before anything is started, in the name of this person. @default gates stay closed */
+  /** Name of a person, in whose name a closed gate is opened before anything is started. @default gates stay closed */
   approvedBy?: string | undefined;
   /** Assumed mean duration of a run in milliseconds, for forecasts until runs have ended. @default {1_200_000} */
   meanRunMs?: number | undefined;

@@ -13,24 +13,24 @@ export type ReadEnv = (name: string) => string | undefined;
 
 /** What distinguishes one CI job from another, for idempotency keys. A field is null when the system does not provide it. */
 export interface JobIdentity {
-  /** Base URL of the CI server: different servers use the same ids. */
+  /** Base URL of the CI server, because different servers use the same ids. */
   server: string | null;
   /** Id or name of the project or repository on that server. */
   project: string | null;
-  /** Id of the pipeline or workflow run; stays the same when a job is retried. */
+  /** Id of the pipeline or workflow run. It stays the same when a job is retried. */
   pipeline: string | null;
   /** Name of the job. */
   job: string | null;
-  /** Node of a matrix or of parallel copies; an empty string outside of one, or when the system does not show it. */
+  /** Node of a matrix, or number of a parallel copy; an empty string for other jobs, or when the system does not show it. */
   node: string;
-  /** Id or number of this execution; differs for every retry. */
+  /** Id or number of this execution. It is different for every retry. */
   attempt: string | null;
   /**
    * UTC date on which the pipeline was created, `YYYY-MM-DD`. Null where the system does not show it (GitHub and most others): keys then
    * use the current day, so a retry after midnight starts a second run.
    */
   date: string | null;
-  /** Description or expression of the schedule; an empty string without a schedule. */
+  /** Description or expression of the schedule; an empty string if there is no schedule. */
   schedule: string;
 }
 

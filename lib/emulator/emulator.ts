@@ -195,7 +195,7 @@ function startingState({ fixture, projects = [], like, repoNames }: EmulatorOpti
 export interface TestConnection {
   /** A token with both scopes. */
   token: string;
-  /** Origin of the emulated service. No socket listens there. */
+  /** Origin of the emulated service, where no socket listens. */
   url: string;
   /** Answers requests in this process. */
   fetch: (url: string, init: RequestInit) => Promise<Response>;
@@ -205,13 +205,13 @@ export interface TestConnection {
   env: (name: string) => string | undefined;
 }
 
-/** A run, as the service sees it. */
+/** A run, as the emulated service has it. */
 export interface TestRun {
   /** UUID. */
   runId: string;
-  /** Its status now. */
+  /** Its current status. */
   status: string;
-  /** What was sent: the body of the request that started it. */
+  /** The body of the request that started the run. */
   request: StartRequest;
   /** The key that was sent. */
   idempotencyKey: string;
@@ -223,7 +223,7 @@ export interface TestRun {
 export interface TestNotification {
   /** Where it was sent. */
   url: string;
-  /** What was sent, read as JSON; the text itself when it is not JSON. */
+  /** What was sent, read as JSON; the text itself if it is not JSON. */
   body: unknown;
 }
 
@@ -260,8 +260,8 @@ export interface TestEmulator {
    */
   fault(fault: Fault): void;
   /**
-   * Faults that were planned, first by {@linkcode TestEmulator.fault} and then by scenarios. Each has the number of requests that it has
-   * hit, even when it is over.
+   * Faults that {@linkcode TestEmulator.fault} and scenarios planned, in the order of planning. Each has the number of requests that it has
+   * hit, and stays in the list after its last hit.
    */
   readonly faults: readonly Readonly<PlannedFault>[];
   /**
@@ -282,7 +282,7 @@ export interface TestEmulator {
    * @throws {UsageError} for an unknown action, or an unknown or bad argument.
    */
   control(action: string, args?: Record<string, unknown>): Record<string, unknown>;
-  /** Ends streams. Not needed before the process ends. */
+  /** Ends streams. You do not need to call it before the process ends. */
   close(): Promise<void>;
 }
 

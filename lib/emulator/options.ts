@@ -391,7 +391,7 @@ export interface TestEmulatorOptions {
   repos?: readonly string[] | undefined;
   /** Names of the automations. @default {["Nightly clean-up"]} */
   automations?: readonly string[] | undefined;
-  /** How long each run takes, in milliseconds, whatever its scenario says. @default as its scenario says */
+  /** How long each run takes, in milliseconds, regardless of its scenario. @default set by the scenario */
   runMs?: number | undefined;
   /** Maximum number of active sandboxes; a run that needs one more fails. @default no limit; 3 with `like: "service"` */
   sandboxLimit?: number | undefined;
@@ -401,7 +401,7 @@ export interface TestEmulatorOptions {
   revision?: "base" | "later" | undefined;
   /**
    * `service` sets what users of the real service see: three active sandboxes, each of which stays active for 15 minutes after its run, and
-   * a sub-project in the first repository. @default no delays and no limits
+   * a sub-project in the first repository. @default as fast as possible, with as few limits as possible
    */
   like?: "service" | undefined;
 }

@@ -100,7 +100,8 @@ export interface Campaign {
    *
    * @returns What it looks like, also when items have failed; `state` and `exitCode` say whether it is done, and how. `exitCode` is 0 until it
    * is done, also while a gate is closed, so that a schedule is not red meanwhile: `state` is `gated` then.
-   * @throws {CampaignFileError | UsageError} for mistakes, a modified lock or journal, or another user's token; nothing was started.
+   * @throws {CampaignFileError | UsageError} for mistakes in the campaign, a modified lock or journal, or another user's token; nothing was
+   * started.
    * @throws {MogplexError} with exit code 75 when something else is working on the campaign.
    * @throws {UnauthorizedError | ForbiddenError | UnavailableError | NetworkError} when the service refuses the token, or is unreachable.
    * @throws {AbortedError} when `signal` aborts after a start was sent. An earlier abort throws `signal.reason`.
@@ -117,7 +118,7 @@ export interface Campaign {
    *
    * @returns A handle. Awaited, it gives what the campaign looks like when every item has succeeded, needed no change, or was skipped. In any
    * other case it rejects with a {@linkcode CampaignVerdictError}, unless `throwOnFailure` is false. A loop ends with an `end` in each case.
-   * @throws what {@linkcode Campaign.advance} throws. The campaign continues with the next call.
+   * @throws what {@linkcode Campaign.advance} throws. The next call continues the campaign.
    * @example A progress bar
    * ```ts ignore
    * for await (const { progress } of campaign.run()) bar.update(progress.done, progress.total);
@@ -145,7 +146,7 @@ export interface Campaign {
    * @param by Who merges, for the journal: at most 200 characters.
    * @returns What happened to each pull request, also if a forge has refused one or could not be asked: `exitCode` says so.
    * @throws {UsageError} when there is no plan, no item matches, or a token is missing; nothing was merged.
-   * @throws {MogplexError} with exit code 64 or 65 when a forge refuses the token, 75 when something else is working on the campaign.
+   * @throws {MogplexError} with exit code 64 or 65 when a forge refuses the token, or 75 when something else is working on the campaign.
    * @example What would be merged, and why not the others
    * ```ts ignore
    * const { pullRequests } = await campaign.merge("kim", { dryRun: true });
@@ -157,7 +158,7 @@ export interface Campaign {
    * Reads the campaign's view from its lock and journal, and changes nothing. This also works while something else is working on the
    * campaign. With `forge`, the pull requests are read as well; without it, no request is sent.
    *
-   * @throws {CampaignFileError | UsageError} for mistakes, when there is no plan, and for a modified lock or journal.
+   * @throws {CampaignFileError | UsageError} for mistakes in the campaign, when there is no plan, or for a modified lock or journal.
    * @example Repositories that need a person
    * ```ts ignore
    * const { causes } = await campaign.read();
@@ -175,7 +176,7 @@ export interface CampaignSettings {
    * `home`, else the directory `mogplex-campaign`
    */
   home?: string | MemoryHome | undefined;
-  /** Called with each event of `run()` and `advance()`. It is not awaited. If it throws or rejects, there is a notice. */
+  /** Called with each event of `run()` and `advance()`. It is not awaited. If it throws or rejects, a notice reports the error. */
   onEvent?: ((event: CampaignEvent) => unknown) | undefined;
   /**
    * Called for everything worth a log line. {@linkcode Notice} lists the kinds of notices, and explains which waits are reported. @default
@@ -256,15 +257,15 @@ export interface CampaignPlanOptions extends CampaignReadOptions {
 export interface CampaignWaveOptions {
   /** Ends the call: it rejects with an `AbortedError`, or with `signal.reason` if nothing was started. */
   signal?: AbortSignal | undefined;
-  /** `abort` cancels the open runs when `signal` aborts. @default {[]} (they continue) */
+  /** `abort` cancels the open runs when `signal` aborts. @default {[]} (the runs continue) */
   cancelOn?: readonly CancelCause[] | undefined;
-  /** Opens a closed gate before anything is started, in the name of this person. @default gates stay closed */
+  /** Name of a person, in whose name a closed gate is opened before anything is started. @default gates stay closed */
   approvedBy?: string | undefined;
 }
 
 /** Options of {@linkcode Campaign.run}. */
 export interface CampaignRunOptions extends CampaignWaveOptions {
-  /** What cancels the open runs: `timeout`, when `timeoutMs` passes; `abort`, when `signal` aborts. @default {[]} (they continue) */
+  /** What cancels the open runs: `timeout`, when `timeoutMs` passes; `abort`, when `signal` aborts. @default {[]} (the runs continue) */
   cancelOn?: readonly CancelCause[] | undefined;
   /**
    * Maximum time for the whole call, in milliseconds: from one second to 30 days. After that, the campaign continues without this process.
@@ -543,7 +544,7 @@ function clauseOf(stand: CampaignStand): string {
 /** What a script does about a closed gate. */
 const APPROVE = "call `approve()` once a person has agreed, then call this again";
 
-/** Not every item of a campaign succeeded, or the campaign is not finished. It continues with the next call, unless it is done. */
+/** Not every item of a campaign succeeded, or the campaign is not finished. Unless the campaign is done, the next call continues it. */
 export class CampaignVerdictError extends MogplexError {
   /** @internal */
   static override readonly kind: string = "CampaignVerdictError";

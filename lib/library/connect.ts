@@ -35,7 +35,10 @@ export interface DerivedOptions {
    * the time limit of the request. If it throws or rejects, the request is not sent.
    */
   onBeforeRequest?: ((request: OutgoingRequest) => unknown) | undefined;
-  /** Called after each request with a report that contains no secrets. It is not awaited. If it throws or rejects, there is a notice. */
+  /**
+   * Called after each request with a report that contains no secrets. It is not awaited. If it throws or rejects, a notice reports the
+   * error.
+   */
   onRequest?: ((request: RequestReport) => unknown) | undefined;
   /**
    * Called for everything worth a log line. {@linkcode Notice} lists the kinds of notices, and explains which waits are reported. A verb's
@@ -84,7 +87,7 @@ export interface MogplexOptions extends DerivedOptions {
   env?: ReadEnv | null | undefined;
   /** Sends requests; the `fetch` of the package undici works too. @default {globalThis.fetch} */
   fetch?: Fetch | undefined;
-  /** Time. @default the real clock */
+  /** Source of time. @default the real clock */
   clock?: Clock | undefined;
   /** How many processes use the token at the same time, for verbs that do not set it: from 1 to 1 000. @default {1} */
   tokenShare?: number | undefined;

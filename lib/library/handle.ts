@@ -50,12 +50,12 @@ export type AsyncDisposing = SymbolConstructor extends { readonly asyncDispose: 
   : Record<never, never>;
 
 /**
- * Work that started when the handle was created. Await it for the result, loop over it for events, or both, as often as you like. Every
+ * Work that started when the handle was created. Await it for the result, loop over it for events, or do both, as often as you like. Every
  * loop gets every item from the beginning. The newest 1 000 items are kept, or 10 000 for a loop that has not read them yet. A `gap`
  * replaces dropped items.
  *
  * A handle that is not awaited raises no `unhandledRejection`. Following stops when the last loop is left and nothing awaits the handle.
- * Awaiting it afterwards rejects with an `AbortedError`, and another loop gets the items so far, without an `end`.
+ * Awaiting it later rejects with an `AbortedError`, and another loop gets the items so far, without an `end`.
  *
  * `I` is the type of its items, `R` of its result, and `S` of what was started. Items and the result contain the service's texts unchanged.
  */
@@ -137,7 +137,7 @@ class LoggedHandle<I, R, S, E> implements WorkHandle<I, R, S> {
   readonly #end: Promise<E>;
   readonly #result: Promise<R>;
   readonly #started: Promise<S>;
-  /** What has happened. Each loop has its own place in it. */
+  /** What happened. Each loop has its own place in it. */
   readonly #log: I[] = [];
   /** Number of the oldest item in the log. */
   #oldest = 0;

@@ -9,11 +9,11 @@ import { didYouMean } from "../nearest.ts";
 import type { Notice } from "../notice.ts";
 import type { RequestReport } from "../service/transport.ts";
 
-/** Where log lines go. `console` is one, and so are most loggers. */
+/** Where log lines go. `console` fits this type, and so do most loggers. */
 export interface Logger {
   /** Requests and heartbeats. */
   debug(message: string): unknown;
-  /** Waits, and starts with another key. */
+  /** Waits, and starts that are sent with another key. */
   info(message: string): unknown;
   /** Something that might need attention. */
   warn(message: string): unknown;

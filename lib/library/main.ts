@@ -25,7 +25,7 @@ export interface MainContext {
   signal: AbortSignal;
   /** Command-line arguments after the name of the script. */
   args: string[];
-  /** Makes a text safe to print, on one line, with secrets masked: see {@linkcode createLogText}. */
+  /** Returns a text that is safe to print, on one line, with secrets masked: see {@linkcode createLogText}. */
   line: LogText["line"];
 }
 

@@ -32,7 +32,7 @@ import {
   startHandle,
 } from "./handle.ts";
 
-/** The automations of a service. */
+/** The verbs for the automations of a service. */
 export interface MogplexAutomations {
   /**
    * Lists all automations, newest first. It requests a page only when the loop needs it.
@@ -54,14 +54,14 @@ export interface MogplexAutomations {
    * Triggers an automation, or finds the run that was triggered with the same key.
    *
    * The returned run might not be active yet: with `status: "pending"` it waits for a slot, and with `replayed` it existed before. If the
-   * service accepts the trigger but starts nothing, the promise rejects. After a 429, a 5xx or a network failure it waits and tries
-   * again as long as `timeoutMs` permits; every attempt sends the same key and the same bytes. If a derived key finds a run that is
-   * `failed` or `cancelled`, the next key of its series is tried.
+   * service accepts the trigger but starts nothing, the promise rejects. After a 429, a 5xx or a network failure, it waits and tries again,
+   * as long as `timeoutMs` permits. Every attempt sends the same key and the same bytes. If a derived key finds a run that is `failed` or
+   * `cancelled`, the next key of its series is tried.
    *
    * @param id UUID of the automation: see {@linkcode MogplexAutomations.list}.
    * @param request Repository and input.
    * @param options See {@linkcode TriggerOptions}; all durations in milliseconds.
-   * @throws {AutomationSuppressedError} when too many runs are active: nothing was started, and the key is still free.
+   * @throws {AutomationSuppressedError} when too many runs are active: nothing was started, and the key is still unused.
    * @throws {UsageError} when the request or an option is invalid; nothing was sent.
    * @throws {StartUnknownError} when it is unknown whether the automation was triggered; the error has the key.
    * @throws {ConflictError} when the automation is not published or not active, or when the key belongs to a run with another repository or
@@ -98,16 +98,16 @@ export interface MogplexAutomations {
    * Follows an existing automation run to its end.
    *
    * Its items are a `status` at the beginning and at each change, a `waiting` when the run starts or stops waiting for people, and an `end`
-   * at the end. After a 429, a 5xx or a network failure it waits and tries again, as long as `timeoutMs` permits. An unknown status is
-   * treated as not finished.
+   * at the end. After a 429, a 5xx or a network failure, it waits and tries again, as long as `timeoutMs` permits. An unknown status is
+   * treated as unfinished.
    *
    * @param id UUID of the automation.
    * @param runId UUID of its run: from {@linkcode MogplexAutomations.trigger}.
    * @param options See {@linkcode AttachAutomationOptions}; all durations in milliseconds.
    * @returns A handle whose work has already begun. Await it for the result, loop over it for events, or do both.
    * @throws {AutomationVerdictError} when the run did not succeed, unless `throwOnFailure` is false. The error has the result.
-   * @throws {DeadlineError} if `timeoutMs` passes first. The run continues, or keeps its place in the queue, unless `cancelOn` has `timeout`;
-   * call again to resume.
+   * @throws {DeadlineError} if `timeoutMs` passes first. The run continues, or keeps its place in the queue, unless `cancelOn` has
+   * `timeout`. To resume, call it again.
    * @throws {UnauthorizedError | ForbiddenError | NotFoundError} when the service refuses the request for good.
    * @throws {RateLimitedError | UnavailableError | NetworkError} when even the last read, at the deadline, failed.
    * @throws {UsageError} when an option or an id is out of range.
@@ -146,9 +146,9 @@ export interface Mogplex {
    * runs, and a retried job finds each of them again, in any order. Keep times and build numbers out of the prompt, because they turn every
    * attempt into a new task. To do the same task twice, set `keyPart`.
    *
-   * If a run fails because no sandbox was free, and no agent has begun, the next key of the series starts another run 10 minutes later. The
+   * If a run fails because no sandbox was free, before an agent began, the next key of the series starts another run 10 minutes later. The
    * run after that starts after 20 more minutes, and the last one after 40 more, as long as `timeoutMs` permits: see `onStarting` and
-   * `onStarted`. An `idempotencyKey` from you starts only one run.
+   * `onStarted`. If you pass an `idempotencyKey`, only one run is started.
    *
    * @param request What to do, and where. A repository that is given by name is looked up first.
    * @param options See {@linkcode RunOptions}; all durations in milliseconds.
@@ -162,7 +162,7 @@ export interface Mogplex {
    * @throws {RunFailedError | RunCancelledError | AwaitingInputError} when the run did not succeed, unless `throwOnFailure` is false. The
    * error has the result.
    * @throws {DeadlineError} if `timeoutMs` passes first. The run continues, unless `cancelOn` has `timeout`.
-   * @throws {MogplexError} with the code `NO_SANDBOX` and the exit code 75 when no sandbox was free in time: nothing is running.
+   * @throws {MogplexError} with the code `NO_SANDBOX` and the exit code 75 when no sandbox was free in time. Nothing is running then.
    * @throws {AbortedError} if `signal` aborts after the start was sent. The run continues, unless `cancelOn` has `abort`.
    * @throws what {@linkcode Mogplex.start} and {@linkcode Mogplex.attach} throw.
    * @example Run, and look at the verdict
@@ -194,8 +194,8 @@ export interface Mogplex {
    * Starts a run, or finds the run that was started with the same key. It does not follow the run. The key is derived as for
    * {@linkcode Mogplex.run}.
    *
-   * After a 429, a 5xx or a network failure it waits and tries again as long as `timeoutMs` permits; every attempt sends the same key
-   * and the same bytes. If a derived key finds a run that is `failed` or `cancelled`, the next key of its series is tried.
+   * After a 429, a 5xx or a network failure, it waits and tries again, as long as `timeoutMs` permits. Every attempt sends the same key and
+   * the same bytes. If a derived key finds a run that is `failed` or `cancelled`, the next key of its series is tried.
    *
    * @param request What to do, and where. A repository that is given by name is looked up first.
    * @param options See {@linkcode StartOptions}; all durations in milliseconds.
@@ -214,7 +214,7 @@ export interface Mogplex {
   /**
    * Follows an existing run to its end.
    *
-   * After a 429, a 5xx or a network failure it waits and tries again, as long as `timeoutMs` permits. An unknown status is treated as
+   * After a 429, a 5xx or a network failure, it waits and tries again, as long as `timeoutMs` permits. An unknown status is treated as
    * unfinished.
    *
    * @param runId UUID of the run.
@@ -222,7 +222,7 @@ export interface Mogplex {
    * @returns A handle whose work has already begun. Await it for the result, loop over it for events, or do both.
    * @throws {RunFailedError | RunCancelledError | AwaitingInputError} when the run did not succeed, unless `throwOnFailure` is false. The
    * error has the result.
-   * @throws {DeadlineError} if `timeoutMs` passes first. The run continues, unless `cancelOn` has `timeout`; attach again to resume.
+   * @throws {DeadlineError} if `timeoutMs` passes first. The run continues, unless `cancelOn` has `timeout`. To resume, attach again.
    * @throws {UnauthorizedError | ForbiddenError | NotFoundError} when the service refuses the request for good.
    * @throws {RateLimitedError | UnavailableError | NetworkError} when even the last read, at the deadline, failed.
    * @throws {UsageError} when an option or the id is invalid, or `eventsFile` cannot be written.
@@ -254,7 +254,7 @@ export interface Mogplex {
    *
    * @param runId UUID of the run.
    * @param options See {@linkcode CancelOptions}; all durations in milliseconds.
-   * @throws {ConflictError} when the run cannot be cancelled in its present state.
+   * @throws {ConflictError} when the run cannot be cancelled in its current state.
    * @throws {UnauthorizedError | ForbiddenError | NotFoundError | RateLimitedError | UnavailableError | NetworkError}
    * @throws {UsageError} when an option or the id is invalid.
    * @throws `signal.reason` if `signal` aborts.
@@ -271,7 +271,7 @@ export interface Mogplex {
    * are added to this client's secrets; every other option replaces this client's option.
    *
    * @param options See {@linkcode DerivedOptions}.
-   * @throws {UsageError} for an option of the connection, such as `token` or `url`: make another client for that.
+   * @throws {UsageError} for an option of the connection, such as `token` or `url`. Create another client for that.
    * @example A client for one job of a server
    * ```ts ignore
    * const ofJob = mogplex.withOptions({ timeoutMs: 3_600_000, onNotice: ({ message }) => jobLog.info(message) });
@@ -361,7 +361,7 @@ function mogplexOf(connector: Connector): Mogplex {
 }
 
 /**
- * Starts a run and follows it to its end, like {@linkcode Mogplex.run} of a client that exists only for this call.
+ * Starts a run and follows it to its end, like {@linkcode Mogplex.run}, with a client that exists only for this call.
  *
  * @param request What to do, and where.
  * @param options The options of {@linkcode createMogplex} and of {@linkcode Mogplex.run}; all durations in milliseconds.

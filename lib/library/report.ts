@@ -87,7 +87,7 @@ export interface AnyCampaignView {
   readonly campaign: string;
   /** Number of items by verdict or state. */
   readonly counts: object;
-  /** Its items. */
+  /** Items of the campaign. */
   readonly items: readonly object[];
 }
 
@@ -147,7 +147,7 @@ function reportsOf(attempted: string, value: unknown): ViewReports | undefined {
 /**
  * Returns a copy of a value that is safe to store and show: secrets are masked, and invisible characters are removed from every text. The
  * texts still come from an agent, so escape them for the place that shows them. In a client's result, the client's secrets are masked, too.
- * In field names, ids, statuses and types only the token is masked, so that programs can look them up.
+ * In field names, ids, statuses and types, only the token is masked, so that programs can look them up.
  *
  * @param value A result, an item, a view of a campaign, an error (the copy is its `toJSON()`), or any other plain data. Dates are kept.
  * Objects of other classes, such as `Map`, lose their contents.
@@ -200,7 +200,7 @@ export function render(
   format: "openmetrics",
   options?: MaskOptions,
 ): string;
-/** Renders the view of a campaign, which also has the format `csv`. */
+/** Renders the view of a campaign. The format `csv` is available as well. */
 export function render(view: AnyCampaignView, format: CampaignFormatName, options?: MaskOptions): string;
 export function render(reported: unknown, format: string, options: MaskOptions = {}): string {
   const attempted = "render report";
@@ -257,7 +257,7 @@ export function report(
   targets: readonly ReportTarget[],
   options?: MaskOptions,
 ): Promise<void>;
-/** Renders the view of a campaign, which also has the format `csv`. */
+/** Writes reports about a campaign. The format `csv` is available as well. */
 export function report(
   view: AnyCampaignView,
   targets: readonly ReportTarget<CampaignFormatName>[],

@@ -19,7 +19,7 @@ export type StandardSchemaAnswer<O> =
   | { readonly value: O; readonly issues?: undefined }
   | { readonly issues: readonly StandardSchemaIssue[] };
 
-/** A mistake that a validator has found. */
+/** A mistake that a validator found. */
 export interface StandardSchemaIssue {
   /** What is wrong. */
   readonly message: string;
@@ -49,8 +49,8 @@ export type StandardSchema<O = unknown> = {
 /** A result file that a run must write. `S` is its schema. */
 export interface ResultRequest<S extends object = object> {
   /**
-   * Path of the file in the repository, with slashes. `{id}` becomes 8 characters made from the key of the start. The file must not exist
-   * where the run begins.
+   * Path of the file in the repository, with `/` as the separator. `{id}` becomes 8 characters made from the key of the start. The file
+   * must not exist where the run begins.
    */
   path: string;
   /** A JSON Schema, or a schema from zod or another library that implements Standard Schema. */

@@ -46,7 +46,7 @@ export interface TriggerOptions extends VerbOptions, KeyOptions {
    * Maximum time to wait, in milliseconds: more than 0 (at least one second if the run is followed), at most 30 days. @default {1_800_000}
    */
   timeoutMs?: number | undefined;
-  /** Called as soon as the run is started or found. It is not awaited. If it throws or rejects, there is a notice. */
+  /** Called as soon as the run is started or found. It is not awaited. If it throws or rejects, a notice reports the error. */
   onTriggered?: ((triggered: TriggeredRun) => unknown) | undefined;
 }
 

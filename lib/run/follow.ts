@@ -115,8 +115,8 @@ export interface RunEnd {
  *
  * - `status`: the run's status. It is the first item, and comes again at each change. The service can report a status before the events
  *   that led to it, so events can follow the status `success`.
- * - `event`: an event. Each event comes once, oldest first.
- * - `gap`: some events cannot be seen, or a loop was slow or late and missed items. For events, the item comes once for each cause, and
+ * - `event`: one event. Every event comes once, oldest first.
+ * - `gap`: some events cannot be seen, or a loop was slow or late and missed items. A gap in the events comes once for each cause, and
  *   `onNotice` is called as well.
  * - `end`: the last item; see {@linkcode RunEnd}.
  */

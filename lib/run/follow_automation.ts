@@ -92,8 +92,7 @@ export interface MissedItems {
  * What a loop over the handle of an automation run yields, and what `onItem` receives.
  *
  * - `status`: the run's status. It is the first item, and comes again at each change. `pending` means that the run is waiting for a slot.
- * - `waiting`: the number of events or answers from people that the run is waiting for now. It comes at each change. The status stays
- *   `running`.
+ * - `waiting`: the number of people or events that the run is waiting for now. It comes at each change. The status stays `running`.
  * - `gap`: items that this loop did not get; see {@linkcode MissedItems}.
  * - `end`: the last item; see {@linkcode AutomationRunEnd}.
  */
@@ -119,7 +118,10 @@ export interface AttachAutomationOptions extends VerbOptions {
    * @default {[]} (the run continues)
    */
   cancelOn?: readonly CancelCause[] | undefined;
-  /** Called with each item as it arrives: the same items that a loop gets. It is not awaited. If it throws or rejects, there is a notice. */
+  /**
+   * Called with each item as it arrives: the same items that a loop gets. It is not awaited. If it throws or rejects, a notice reports the
+   * error.
+   */
   onItem?: ((item: AutomationHandleItem) => unknown) | undefined;
   /**
    * Whether to throw unless the run succeeds. If false, the result of an existing run is returned, however it ended: look at `outcome`,

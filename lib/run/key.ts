@@ -12,7 +12,7 @@ import type { Session } from "./session.ts";
 
 /**
  * How often a job gets a new run. `pipeline`: once per pipeline, so that a retried job attaches to the run that it started; `job`: every
- * time the job is executed; `day`: once a day, by the UTC date on which the pipeline was created; `random`: at every start.
+ * time the job is executed; `day`: once per day, by the UTC date on which the pipeline was created; `random`: at every start.
  */
 export type KeyScope = "pipeline" | "job" | "day" | "random";
 
@@ -141,7 +141,7 @@ export interface KeyOptions {
   /**
    * Called with the key before the first byte of a start is sent, so that you can find the run whatever happens: repeat the start with this
    * key as `idempotencyKey`. If another key is needed, the function is called again, and the new key replaces the previous one. It is
-   * awaited, as long as `timeoutMs` and `signal` permit. If it throws or rejects, nothing is sent, and the start rejects with that error as
+   * awaited as long as `timeoutMs` and `signal` permit. If it throws or rejects, nothing is sent, and the start rejects with that error as
    * the `cause`.
    */
   onStarting?: ((starting: { idempotencyKey: string }) => unknown) | undefined;

@@ -60,7 +60,7 @@ export interface StartOptions extends VerbOptions, KeyOptions {
   timeoutMs?: number | undefined;
   /**
    * Called as soon as the run is started or found, and again each time `run()` starts another run because no sandbox was free. It is not
-   * awaited. If it throws or rejects, there is a notice.
+   * awaited. If it throws or rejects, a notice reports the error.
    */
   onStarted?: ((started: StartedRun) => unknown) | undefined;
 }

@@ -58,8 +58,8 @@ export function reasonOf(error: unknown): string {
 /**
  * Our verdict. `success`, `failed` and `cancelled` are the service's verdicts; a run that it marks as failed after a cancellation is
  * `cancelled`. `awaiting_input`: the run is waiting for an answer, which ends the CI job. `deadline`: the run did not finish in time.
- * `interrupted`: a signal stopped the job. `started`: the job was only to start the run. `error`: there is no verdict; `error`, `reason`
- * and `exitCode` say why.
+ * `interrupted`: a signal stopped the job. `started`: the job was only asked to start the run. `error`: there is no verdict; `error`,
+ * `reason` and `exitCode` say why.
  */
 export type Outcome =
   | "success"
@@ -78,13 +78,13 @@ export interface RunPhase {
    * the run ends).
    */
   name: string;
-  /** When it began, in ISO 8601. */
+  /** When the phase began, in ISO 8601. */
   startedAt: string;
-  /** Milliseconds; null while it is running, or when its end was not seen. */
+  /** Length of the phase in milliseconds; null while it is running, or when its end was not seen. */
   durationMs: number | null;
 }
 
-/** All waits of one cause. */
+/** All waits with the same cause. */
 export interface WaitTotal {
   /** What the requests waited for. */
   cause: WaitCause;
@@ -112,7 +112,7 @@ export interface ResultFile {
    * does not match the schema. `result-unreadable`: it is not known what the run wrote.
    */
   cause: ResultCause | null;
-  /** What is wrong, one line each, at most 20; never a part of the value. */
+  /** What is wrong with the file, one line for each mistake, at most 20; never a part of the value. */
   mistakes: string[];
   /** Top-level values that are outputs for later steps, by name. */
   outputs: Record<string, string | number | boolean>;
@@ -124,7 +124,7 @@ export interface ResultFile {
 export interface RunResult<V = unknown> {
   /** Version of this format. It changes when a field changes its meaning or is removed. */
   schemaVersion: 1;
-  /** Distinguishes this result from an automation run's. */
+  /** Distinguishes this result from the result of an automation run. */
   kind: "run";
   /** UUID of the run; null when none was started. */
   runId: string | null;
@@ -151,7 +151,7 @@ export interface RunResult<V = unknown> {
   error: ResultError | null;
   /** `failure_code` of the last `failed` event. */
   failureCode: string | null;
-  /** True when the start found an existing run; null when we attached by id. */
+  /** True when the start found an existing run; null when the job attached by id. */
   replayed: boolean | null;
   /** Key that finds the run again. */
   idempotencyKey: string | null;
@@ -257,7 +257,7 @@ export function emptyRunResult(): RunResult {
 export interface AutomationResult {
   /** Version of this format. It changes when a field changes its meaning or is removed. */
   schemaVersion: 1;
-  /** Distinguishes this result from a run's. */
+  /** Distinguishes this result from the result of a run. */
   kind: "automation-run";
   /** UUID of the automation; empty when none was named. */
   automationId: string;
@@ -286,11 +286,11 @@ export interface AutomationResult {
    * the start was never sent.
    */
   mayExist: boolean;
-  /** When the service created it, in ISO 8601. */
+  /** When the service created the run, in ISO 8601. */
   createdAt: string | null;
-  /** When it began, in ISO 8601; null while it waits for a slot. */
+  /** When the run began, in ISO 8601; null while it is waiting for a slot. */
   startedAt: string | null;
-  /** When it ended, in ISO 8601; null while it is running. */
+  /** When the run ended, in ISO 8601; null while it is running. */
   completedAt: string | null;
   /** Milliseconds that the run took, according to the service. */
   runDurationMs: number | null;
@@ -302,7 +302,7 @@ export interface AutomationResult {
   durationMs: number;
   /** Origin of the service; empty if there is no origin to which requests can be sent. */
   origin: string;
-  /** How to check the run again; null when it has ended. */
+  /** How to check the run again; null when the run has ended. */
   resume: string | null;
 }
 
@@ -340,7 +340,7 @@ export function emptyAutomationResult(): AutomationResult {
 
 // The results of all kinds of operations. A new kind adds its result here.
 
-/** A result of any kind: `kind` says which. */
+/** A result of any kind, which `kind` identifies. */
 export type AnyResult = RunResult | AutomationResult;
 
 // Which statuses end a run or an automation run, and the exit code of each end.

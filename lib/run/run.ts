@@ -67,11 +67,14 @@ export interface AttachOptions extends FollowOptions {
    */
   throwOnFailure?: boolean | undefined;
   /**
-   * What cancels the run: `timeout`, when `timeoutMs` passes; `abort`, when `signal` aborts, which takes a few seconds at most. A start that
-   * is on its way is found and cancelled too. @default {[]} (the run continues)
+   * What cancels the run: `timeout`, when `timeoutMs` passes; `abort`, when `signal` aborts, which takes a few seconds at most. If a start
+   * has no answer yet, its run is found and cancelled, too. @default {[]} (the run continues)
    */
   cancelOn?: readonly CancelCause[] | undefined;
-  /** Called with each item as it arrives: the same items that a loop gets. It is not awaited. If it throws or rejects, there is a notice. */
+  /**
+   * Called with each item as it arrives: the same items that a loop gets. It is not awaited. If it throws or rejects, a notice reports the
+   * error.
+   */
   onItem?: ((item: RunHandleItem) => unknown) | undefined;
 }
 

@@ -202,7 +202,7 @@ export interface ConnectOptions extends VerbOptions {
   env?: ReadEnv | undefined;
   /** Sends requests. @default {globalThis.fetch} */
   fetch?: Fetch | undefined;
-  /** Time. @default the real clock */
+  /** Source of time. @default the real clock */
   clock?: Clock | undefined;
 }
 

@@ -372,7 +372,7 @@ type Started<R> = Omit<StartedRun, "run"> & { run: R };
 export interface StartedRun {
   /** UUID of the run. */
   runId: string;
-  /** The start's answer. */
+  /** The service's answer to the start. */
   run: StartResult;
   /** Whether the run existed before this start. */
   replayed: boolean;

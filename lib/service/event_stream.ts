@@ -23,7 +23,7 @@ export type StreamStep<Message> =
   /** The stream has ended: the service, the network, a limit of the runtime, or we ended it. */
   | {
     kind: "closed";
-    /** Why it ended, in a few words with secrets masked; null for an orderly end. */
+    /** Why the stream ended, in a few words with secrets masked; null if it ended normally. */
     detail: string | null;
     /** Whether a message was longer than 524 288 characters. The same message would end the next stream as well. */
     tooLarge: boolean;

@@ -46,7 +46,7 @@ export interface RequestOptions extends CallOptions {
 export interface ListCall<P, T> extends Promise<P>, AsyncIterable<T> {}
 
 /**
- * The methods of the service: one for each route. After a 429, a 5xx or a network failure they wait and try again as their
+ * The methods of the service: one for each route. After a 429, a 5xx or a network failure, they wait and try again, as long as their
  * {@linkcode CallOptions} permit.
  */
 export interface MogplexApi {
@@ -69,7 +69,7 @@ export interface MogplexApi {
   /**
    * Starts a run, or returns the one that the same key started. Every attempt sends the same key and the same bytes.
    *
-   * @throws {UsageError} when a field breaks a rule of the service; nothing was sent.
+   * @throws {UsageError} when a field violates a rule of the service; nothing was sent.
    * @throws {StartUnknownError} when no attempt got an answer that shows whether the run exists.
    */
   startRun(request: StartRequest, key: { idempotencyKey: string }, options?: CallOptions): Promise<StartResult>;
@@ -77,7 +77,8 @@ export interface MogplexApi {
    * Checks whether the token can start runs, without starting one. It sends a start without a key, which the service refuses and which does
    * not use up a start slot.
    *
-   * @throws {ForbiddenError} if the token cannot; its `code` is `AUTOMATION_REQUIRED` if it can only trigger automations.
+   * @throws {ForbiddenError} if the token cannot start runs. The error's `code` is `AUTOMATION_REQUIRED` if the token can only trigger
+   * automations.
    */
   checkStartAccess(options?: CallOptions): Promise<void>;
   /** Gets a run. */
@@ -85,10 +86,10 @@ export interface MogplexApi {
   /** Gets a run and at most `limit` (1 to 200, default 200) of its events. */
   getRunEvents(runId: string, query?: { limit?: number | undefined }, options?: CallOptions): Promise<RunEvents>;
   /**
-   * Opens the stream of a run's events. Only later revisions of the service have this route. It yields the run first, then at most `limit`
-   * (1 to 200, default 200) of its newest events, or all events after `lastEventId`, then each new event. The service closes the stream
-   * after an event that ends a run, and after 800 s at the latest; a closed stream does not mean that the run has ended. The limits in
-   * `options` apply to opening the stream; `signal` also ends the stream.
+   * Opens the stream of a run's events. Only later revisions of the service have this route. The stream yields the run first, then at most
+   * `limit` (1 to 200, default 200) of its newest events, or all events after `lastEventId`, then each new event. The service closes the
+   * stream after an event that ends a run, and after 800 s at the latest; a closed stream does not mean that the run has ended. The limits
+   * in `options` apply to opening the stream; `signal` also ends the stream.
    *
    * @throws {UnavailableError} with status 404, 405 or 200 when the service does not have the route.
    */

@@ -72,7 +72,7 @@ export interface RequestReport {
   attempt: number;
   /** Milliseconds until the headers arrived, or the request failed. */
   durationMs: number;
-  /** Id of the request, as the service's host names it; null when the answer had none. */
+  /** Id of the request, as assigned by the service's host; null when the answer had none. */
   requestId: string | null;
 }
 
@@ -82,7 +82,7 @@ export interface OutgoingRequest {
   readonly method: string;
   /** The full URL. */
   readonly url: string;
-  /** The body; null for none. */
+  /** The body; null if there is none. */
   readonly body: string | null;
   /** Number of the attempt, from 1; a call can be repeated after a failure. */
   readonly attempt: number;

@@ -235,8 +235,8 @@ export function libraryReference(): string {
   });
   return `# Library reference
 
-Every export of \`@mogplex/ci\`, \`@mogplex/ci/campaigns\` and \`@mogplex/ci/testing\`, generated from the sources by \`npm run docs\`. All durations whose
-name ends in \`Ms\` are milliseconds. How to use them: [the library](../library.md).
+Every export of \`@mogplex/ci\`, \`@mogplex/ci/campaigns\` and \`@mogplex/ci/testing\`, generated from the sources by \`npm run docs\`. Durations whose
+names end in \`Ms\` are in milliseconds. For how to use the library, see [The library](../library.md).
 
 ${parts.join("\n\n")}
 `;

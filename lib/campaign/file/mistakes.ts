@@ -53,7 +53,7 @@ export function mistakeLine({ file, line, column, key, message }: Mistake): stri
 export class CampaignFileError extends UsageError {
   /** @internal */
   static override readonly kind: string = "CampaignFileError";
-  /** All mistakes, by file and place; never empty. */
+  /** All mistakes, ordered by file and position; never empty. */
   readonly mistakes: readonly Mistake[];
   /** Whether the file itself could not be read, so no mistakes in it are known. */
   readonly isUnread: boolean;

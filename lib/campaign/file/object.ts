@@ -56,7 +56,7 @@ export interface CampaignDefinition {
   readonly version?: 1 | undefined;
   /** Name of the campaign: 1 to 40 lower-case letters, digits and `-`. Part of the key of every start. */
   readonly name: string;
-  /** Part of the key of every start: with another round, the same campaign starts from scratch. @default {""} */
+  /** Part of the key of every start. With another round, the same campaign starts from scratch. @default {""} */
   readonly round?: string | undefined;
   /** A directory, or `git:origin#BRANCH`; the option `home` wins. */
   readonly home?: string | undefined;
@@ -69,8 +69,8 @@ export interface CampaignDefinition {
   /** Values for templates, by name. @default {{}} */
   readonly variables?: Readonly<Record<string, string>> | undefined;
   /**
-   * The repositories. An entry is a name, an id, a repository with its own branch and directory, a query for the beginning of names, or a
-   * file with one repository per line.
+   * The repositories. An entry is a name, an id, a repository with its own branch and directory, a query for all names that begin with a
+   * text, or a file with one repository per line.
    */
   readonly repositories: readonly CampaignRepository[];
   /** Globs of names to leave out. @default {[]} */
@@ -86,7 +86,7 @@ export interface CampaignDefinition {
     /** Permits a harness that this version does not know. @default {false} */
     readonly unverified?: boolean | undefined;
   } | undefined;
-  /** A file with the result of each run, as JSON that must be valid against a schema: see docs/results.md. @default none */
+  /** A file with the result of each run, as JSON that must match a schema: see docs/results.md. @default none */
   readonly result?: {
     /** Path in the repository, with `{id}` in it. @default {".mogplex/result-{id}.json"} */
     readonly path?: string | undefined;
@@ -116,7 +116,7 @@ export interface CampaignDefinition {
     /** Most open pull requests of the campaign: from 1 to 10 000. */
     readonly openPullRequests?: number | undefined;
   } | undefined;
-  /** The first items, which must end before the others start: `size` is from 1 to 1 000. */
+  /** The first items, which must end before the others start. `size` is from 1 to 1 000. */
   readonly canary?: { readonly size: number; readonly gate?: "automatic" | "manual" | undefined } | undefined;
   /** Times of the week when runs can start. @default {[]} (always) */
   readonly windows?: readonly string[] | undefined;

@@ -48,7 +48,7 @@ const MERGE_EXCEPTIONS = ["review", "checks", "own-approval"] as const;
  *
  * - `merged`: it was merged at the commit that was checked; `elsewhere`: somebody else merged it, possibly at another commit.
  * - `queued`, `pending`, `foreign`: the forge will merge it later; for `foreign`, somebody else requested it.
- * - `refused`: the forge refused it; `out`: it was dropped from the queue; `left`: we took it out of the queue.
+ * - `refused`: the forge refused it; `out`: it was dropped from the queue; `left`: the campaign took it out of the queue.
  * - `withdrawn`: something changed before the request, so nothing was sent; `unanswered`: the request got no answer, and it is not merged.
  */
 export type MergeWord =
@@ -182,7 +182,7 @@ const RESULT = {
   blob: orNull(commit),
   /** Of its content, as 64 hex digits; null without a file. */
   sha256: orNull(hex(64)),
-  /** What is wrong with it, one line each; never a part of its value. */
+  /** What is wrong with the file, one line for each mistake; never a part of its value. */
   mistakes: list(reason, 0, MAX_MISTAKES, "lines"),
   /** Absent if there is none, or it is larger than {@linkcode MAX_RESULT_VALUE}. */
   value: orAbsent(anything),

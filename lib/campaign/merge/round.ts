@@ -73,7 +73,7 @@ export interface MergeOrders {
 }
 
 /**
- * What happened to a pull request: its merge as recorded in the journal, or why it was not merged.
+ * What happened to a pull request: the state of its merge as recorded in the journal, or why it was not merged.
  *
  * - `updated`: its branch is being updated.
  * - `would-merge`, `would-update`: what would happen if this were not a dry run.

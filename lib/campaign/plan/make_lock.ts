@@ -39,7 +39,7 @@ export interface LockChanges {
   skipped: string[];
   /** Names of items that left the list, and continue because they were started. */
   kept: string[];
-  /** Everything else that a reader should know, one sentence each. */
+  /** Everything else that a reader should know, as one sentence each. */
   notes: string[];
 }
 

@@ -48,13 +48,13 @@ export type ItemVerdict =
 export const OPEN_STATES: readonly OpenState[] = ["running", "starting", "quota", "service", "waiting"];
 
 /**
- * The state of an item without a verdict. `waiting`: it has not been started, or will be started again. `starting`: its start was sent, and
- * no answer is recorded: an agent may be running. `running`: its run has not ended. `quota`: its last start was refused by a limit.
- * `service`: its last start failed because of the service or the network, and did not begin a run.
+ * The state of an item without a verdict. `waiting`: the item has not been started, or will be started again. `starting`: its start was
+ * sent, but no answer is recorded, so an agent may be running. `running`: its run has not ended. `quota`: its last start was refused by a
+ * limit. `service`: its last start failed because of the service or the network, and did not begin a run.
  */
 export type OpenState = "running" | "starting" | "quota" | "service" | "waiting";
 
-/** Verdict or open state of an item. */
+/** Verdict of an item, or the state of an item without a verdict. */
 export type ItemState = ItemVerdict | OpenState;
 
 /** Whether an item has a verdict. `needs-input` is one that can still change: see {@linkcode isFinal}. */

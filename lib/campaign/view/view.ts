@@ -17,7 +17,7 @@ export interface PullRequestView {
   checks: ChecksState | null;
   /** State of its review; also null when the pull request is not open. */
   review: ReviewState | null;
-  /** Whether it conflicts with its base branch; null when the forge has not found out. */
+  /** Whether it conflicts with its base branch; null when the forge does not know yet. */
   conflict: boolean | null;
   /** Assignee, otherwise requested reviewer; null if there is neither. */
   owner: string | null;
@@ -70,7 +70,7 @@ export type PullRequestTrouble =
 export interface ItemResult {
   /** Path in the repository. */
   path: string;
-  /** Why there is no value: the file is not there, is not JSON, or breaks the schema; null for a good file. */
+  /** Why there is no value: the file is missing, is not JSON, or does not match the schema; null for a valid file. */
   cause: "result-missing" | "result-not-json" | "result-invalid" | null;
   /** Commit from which the file was read; null if there is none. */
   commit: string | null;
@@ -78,7 +78,7 @@ export interface ItemResult {
   blob: string | null;
   /** SHA-256 of its content, as 64 hex digits; null if there is no file. */
   sha256: string | null;
-  /** What is wrong with it, one line each; never a part of its value. */
+  /** What is wrong with the file, one line for each mistake; never a part of its value. */
   mistakes: readonly string[];
   /** Its value. @default there is none, or it is larger than 16 KB */
   value?: unknown;
@@ -103,9 +103,9 @@ export type MergeStage =
 
 /** Pull requests in one stage. */
 export interface MergeGroup {
-  /** Their stage. */
+  /** Stage of these pull requests. */
   stage: MergeStage;
-  /** Who has to act, most pull requests first. */
+  /** People who have to act, those with the most pull requests first. */
   owners: readonly {
     /** Assignee or reviewer of the pull requests, otherwise the owner of the repositories. */
     owner: string;
@@ -118,7 +118,7 @@ export interface MergeGroup {
 
 /** An item, as screens and reports show it. Its texts from the service are untrusted. */
 export interface CampaignItem {
-  /** Name of the item in lock and journal. */
+  /** Name of the item in the lock and the journal. */
   id: string;
   /** Full name of the repository. */
   repository: string;
@@ -130,9 +130,9 @@ export interface CampaignItem {
   root: string | null;
   /** Its verdict or state. */
   verdict: ItemState;
-  /** Whether the item has ended. An item whose run is waiting for a person (`needs-input`) has not. */
+  /** Whether the item has ended. An item whose run is waiting for a person (`needs-input`) has not ended. */
   isFinal: boolean;
-  /** Why, in one line; null when there is nothing to say. */
+  /** Why it has this verdict or state, in one line; null when there is nothing to report. */
   reason: string | null;
   /**
    * The last lines of the agent's log, if the item did not succeed: at most three lines of at most 200 characters. @default there are none,
@@ -175,7 +175,7 @@ export interface CampaignItem {
   startedAt: string | null;
   /** When its newest run ended, in ISO 8601, by the service's clock. */
   endedAt: string | null;
-  /** Whether it belongs to the canary. */
+  /** Whether the item belongs to the canary. */
   canary: boolean;
 }
 
@@ -183,7 +183,7 @@ export interface CampaignItem {
 export interface CauseGroup {
   /** Their verdict or state. */
   verdict: ItemState;
-  /** The common reason, without the parts that differ (numbers, ids); empty if there is no reason. */
+  /** The common reason, without parts that differ, such as numbers and ids; empty if there is no reason. */
   cause: string;
   /** Short word for `retry --cause`: unique in the campaign. */
   word: string;
@@ -212,19 +212,19 @@ export interface QuotaView {
 
 /** A gate that a person has opened. */
 export interface GateApproval {
-  /** Which gate it is. */
+  /** The gate that was opened. */
   gate: "canary" | "threshold" | "merge";
   /** Who opened it last: the user of the CI system, or the name that was given. */
   by: string;
-  /** When, in ISO 8601, by the clock of that machine. */
+  /** Time, in ISO 8601, by the clock of that machine. */
   at: string;
   /** Note on the approval; null if there is none. */
   note: string | null;
 }
 
-/** A decision about a campaign, made by a person or a gate. Its texts are untrusted. */
+/** A decision by a person or a gate about a campaign. Its texts are untrusted. */
 export interface CampaignDecision {
-  /** When, in ISO 8601, by the clock of that machine. */
+  /** Time, in ISO 8601, by the clock of that machine. */
   at: string;
   /** What was decided, in our words: `Approved the canary`. */
   what: string;
@@ -247,11 +247,11 @@ export interface CampaignAbout {
   file?: string | undefined;
   /** SHA-256 of the campaign file and the files that it names, as 64 hex digits, at the time of the plan. */
   fileHash: string;
-  /** When it was planned last, in ISO 8601, by the clock of that machine. */
+  /** When the campaign was last planned, in ISO 8601, by the clock of that machine. */
   plannedAt: string;
   /** Origin of the service. */
   origin: string;
-  /** Limits of the file. Times in milliseconds; null where there is no limit. */
+  /** Limits from the campaign file. Times are in milliseconds; null means no limit. */
   limits: {
     parallel: number;
     attempts: number;
@@ -260,7 +260,7 @@ export interface CampaignAbout {
     stopAfterFailures: string | null;
     openPullRequests: number | null;
   };
-  /** Number of windows in which runs can start; 0 for always. */
+  /** Number of windows in which runs can start; 0 if they can always start. */
   windows: number;
   /** Gates that people have opened. */
   approvals: readonly GateApproval[];
@@ -274,9 +274,9 @@ export interface CampaignAbout {
 
 /** The closed gate of a canary. */
 export interface CanaryGate {
-  /** `automatic`: it opens as soon as all items of the canary have succeeded. `manual`: somebody must approve. */
+  /** `automatic`: it opens as soon as all canary items have succeeded. `manual`: somebody must approve. */
   gate: "automatic" | "manual";
-  /** Number of items of the canary that are queued or running again. The gate waits for their results. */
+  /** Number of canary items that are queued or running again. The gate waits for their results. */
   retried: number;
 }
 
@@ -314,7 +314,7 @@ export interface CampaignView {
   causes: readonly CauseGroup[];
   /** Pull requests, grouped by how far they are from being merged. @default none were read */
   merging?: readonly MergeGroup[] | undefined;
-  /** Use of the quotas. */
+  /** Use of the start quotas and sandboxes. */
   quota: QuotaView;
   /** Number of runs that the next wave will cancel because a person asked for it. @default none */
   pendingCancels?: number | undefined;

@@ -44,7 +44,7 @@ export const FAULT_KINDS = [
 /** What goes wrong. */
 export type FaultKind = typeof FAULT_KINDS[number];
 
-/** A request that fails, or an answer that does not arrive. */
+/** A failure to inject: a request that fails, or an answer that does not arrive. */
 export interface Fault {
   /** What goes wrong. */
   kind: FaultKind;
@@ -73,7 +73,7 @@ export interface Fault {
 
 /** A fault, and how often it has occurred. */
 export interface PlannedFault extends Fault {
-  /** Requests that it has hit so far. */
+  /** Number of requests that it has hit so far. */
   hits: number;
 }
 
