@@ -3,20 +3,13 @@
  * going. GitLab uploads reports after `after_script`, and GitHub shows a separate summary for a post step.
  * @module
  */
-import { MogplexError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { writeReports } from "../report/write.ts";
 import type { RunResult } from "../run/result.ts";
-import { completeJob } from "../run/options.ts";
-import { lookJob } from "../run/run.ts";
-import { openOneShot } from "./context.ts";
 import { endKilledJobNote } from "./job/note.ts";
 import { readPlaces } from "./settings.ts";
 import type { Context } from "./verb.ts";
-import { cleanUp } from "./verbs/cleanup.ts";
-
-/** Time limit for reading the run, in milliseconds. GitLab's job gives `after_script` two minutes. */
-const LOOK_MS = 20_000;
+import { cleanUp, lookAtStopped } from "./verbs/cleanup.ts";
 
 type EndNote = typeof endKilledJobNote;
 
@@ -37,23 +30,10 @@ function reported(context: Context, path: string | undefined, runId: string): Pa
 async function reportAgain(context: Context, runId: string, by: string, endNote: EndNote): Promise<void> {
   const { io, platform, writer } = context;
   const { targets } = readPlaces(context);
-  const { session } = openOneShot(context, LOOK_MS);
-  const { result, error } = await lookJob(runId, completeJob({ openSession: () => session }));
-  const { status, outcome } = result;
-  if (status === null) {
-    const why = error instanceof MogplexError ? error.message : String(error);
-    return writer.note(`the reports still show what the script knew: ${why}`);
-  }
-  const byItself = outcome === "success" || outcome === "failed" ? outcome : undefined;
-  const end: RunResult = {
-    ...result,
-    ...reported(context, targets.find(({ format }) => format === "json")?.path, runId),
-    outcome: byItself ?? "interrupted",
-    exitCode: EXIT.sigterm,
-    reason: `The job was stopped; ${by} cancelled the run, which is ${JSON.stringify(status)}`,
-    error: null,
-    resume: null,
-  };
+  const look = await lookAtStopped(context, runId, by);
+  if ("why" in look) return writer.note(`the reports still show what the script knew: ${look.why}`);
+  const path = targets.find(({ format }) => format === "json")?.path;
+  const end: RunResult = { ...look.end, ...reported(context, path, runId) };
   const options = { files: platform.files(io.env), links: platform.links(io.env), redactToken: writer.redact.token };
   for (const { message } of writeReports(end, targets, io, writer.redact, options)) writer.note(message);
   await endNote(context, end, targets);

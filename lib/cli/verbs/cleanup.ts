@@ -4,11 +4,15 @@
  * @module
  */
 import type { Connection } from "../../service/connection.ts";
-import { UnauthorizedError } from "../../errors.ts";
+import { MogplexError, UnauthorizedError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { cleanup, type CleanupEnd } from "../../run/cleanup.ts";
-import { connectOptions } from "../context.ts";
-import { JSON_LINES, OUT, STATE } from "../options.ts";
+import { completeJob } from "../../run/options.ts";
+import type { RunResult } from "../../run/result.ts";
+import { lookJob } from "../../run/run.ts";
+import { connectOptions, openOneShot } from "../context.ts";
+import { endKilledJobNote, planNote } from "../job/note.ts";
+import { JSON_LINES, NOTE, OUT, STATE } from "../options.ts";
 import { statePath } from "../settings.ts";
 import type { Context, Verb, VerbFlag } from "../verb.ts";
 
@@ -51,8 +55,40 @@ export async function cleanUp(context: Context): Promise<CleanupEnd> {
   return end;
 }
 
+/** Time limit for reading the run, in milliseconds. GitLab's job gives `after_script` two minutes. */
+const LOOK_MS = 20_000;
+
+/**
+ * Reads a run that `cleanup` has cancelled.
+ * @param by What cancelled it.
+ * @returns The end of its job, or why the run could not be read.
+ */
+export async function lookAtStopped(
+  context: Context,
+  runId: string,
+  by: string,
+): Promise<{ end: RunResult } | { why: string }> {
+  const { session } = openOneShot(context, LOOK_MS);
+  const { result, error } = await lookJob(runId, completeJob({ openSession: () => session }));
+  const { status, outcome } = result;
+  if (status === null) return { why: error instanceof MogplexError ? error.message : String(error) };
+  const end: RunResult = {
+    ...result,
+    outcome: outcome === "success" || outcome === "failed" ? outcome : "interrupted",
+    exitCode: EXIT.sigterm,
+    reason: `The job was stopped; ${by} cancelled the run, which is ${JSON.stringify(status)}`,
+    error: null,
+    resume: null,
+  };
+  return { end };
+}
+
 async function cleanUpJob(context: Context): Promise<number> {
-  await cleanUp(context);
+  const { action, runId } = await cleanUp(context);
+  if (action !== "cancelled" || runId === null || planNote(context).kind !== "write") return EXIT.success;
+  const look = await lookAtStopped(context, runId, "cleanup");
+  if ("end" in look) await endKilledJobNote(context, look.end, []);
+  else context.writer.note(`the note of the job still shows the run as running: ${look.why}`);
   return EXIT.success;
 }
 
@@ -60,7 +96,7 @@ export const cleanupVerb: Verb = {
   name: "cleanup",
   summary: "Cancel the run of a cancelled or killed job (for after_script or if: always())",
   group: "toolkit",
-  flags: [ALWAYS, OUT, STATE, JSON_LINES],
+  flags: [ALWAYS, NOTE, OUT, STATE, JSON_LINES],
   variables: ["MOGPLEX_JOB_STATUS"],
   codes: ["success", "usage", "unauthorized", "internal"],
   meanings: { success: "the run is cancelled or needed no cancellation, or stderr shows why it was not cancelled" },

@@ -188,7 +188,7 @@ test("--help shows the variables that a verb reads beside those of its flags, an
   };
   const service = ["API_KEY", "API_KEY_FILE", "TOKEN_VARIABLE", "URL", "DEV", "DEV_HOST"];
   expect(await environment("runs", "get")).toEqual(["API_KEY", "DEV", "URL"]);
-  expect(await environment("cleanup")).toEqual([...service, "JOB_STATUS"].sort());
+  expect(await environment("cleanup")).toEqual([...service, "JOB_STATUS", "NOTE_TOKEN_VARIABLE"].sort());
   expect(await environment("report")).toEqual([...service, "RUN_ID", "NOTE_TOKEN_VARIABLE"].sort());
   expect(await environment("run", "--follow")).toEqual(
     [...service, "PROMPT", "NOTE_TOKEN_VARIABLE", "RECENT", "CI_JOB"].sort(),

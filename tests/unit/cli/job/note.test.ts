@@ -7,7 +7,7 @@ import { renderMarkdown } from "../../../../lib/report/markdown.ts";
 import { GITLAB_TOKEN, type GitlabServer, gitlabServer, type ServedToken } from "../../report/gitlab_server.ts";
 import type { Fault } from "../../report/served.ts";
 import { sampleResult } from "../../report/sample.ts";
-import { fakeIo } from "../fake_io.ts";
+import { type FakeIo, fakeIo } from "../fake_io.ts";
 import { REPO, TOKEN, world } from "../world.ts";
 
 /** Most characters of a note. Source: gitlabhq, lib/gitlab/database.rb, `MAX_TEXT_SIZE_LIMIT`. */
@@ -30,6 +30,8 @@ interface JobOptions {
   gitlab?: GitlabServer;
   /** @default {world(scenario)} */
   at?: ReturnType<typeof world>;
+  /** Gets the streams and files before the job starts. */
+  onIo?: (io: FakeIo) => void;
   /** Sends SIGTERM after that time. */
   signalMs?: number;
   /** Does something to the service first; what it returns are more arguments. */
@@ -56,6 +58,7 @@ async function job(options: JobOptions = {}): Promise<Job> {
     ...options.env,
   };
   const io = fakeIo({ env: Object.fromEntries(Object.entries(env).filter(([, value]) => value !== "unset")) });
+  options.onIo?.(io);
   if (signalMs !== undefined) void at.clock.sleep(signalMs).then(() => io.signal("SIGTERM"));
   const fetch = (url: string, init: RequestInit) => {
     if (url.startsWith(gitlab.api)) return gitlab.fetch(url, init);
@@ -242,6 +245,33 @@ test("an interrupted job writes no note that was not there, and gives up soon on
     code: 143,
     stderr: expect.stringContaining("no complete answer within 3 seconds"),
   });
+});
+
+test("cleanup ends the note of the killed job whose run it cancels, and creates none", async () => {
+  for (const isDeleted of [false, true]) {
+    const at = world("stuck-streaming");
+    const gitlab = gitlabServer("42", "7");
+    let [state, notes] = ["", gitlab.notes];
+    await job({
+      ...{ gitlab, at, args: [...RUN, "--timeout", "60"] },
+      onIo: (io) =>
+        void at.clock.sleep(30_000).then(() => {
+          [state, notes] = [io.files.get("mogplex-ci/run.json") ?? "", structuredClone(gitlab.notes)];
+        }),
+    });
+    Object.assign(gitlab, { notes: isDeleted ? [] : notes, requests: [] });
+    const { code, stderr } = await job({
+      ...{ gitlab, at, args: ["cleanup"], env: { CI_JOB_STATUS: "canceled" } },
+      onIo: (io) => void io.files.set("mogplex-ci/run.json", state),
+    });
+    expect([...at.emulator.world.store.runs.values()].map(({ status }) => status)).toEqual(["cancelled"]);
+    const end = '🚫 **Interrupted**: `The job was stopped; cleanup cancelled the run, which is "cancelled"`';
+    expect({ code, stderr, lines: gitlab.notes.map(({ body }) => body.split("\n")[2]) }).toEqual({
+      code: 0,
+      stderr: isDeleted ? "" : "note: summary updated in note 1000 of merge request !7\n",
+      lines: isDeleted ? [] : [end],
+    });
+  }
 });
 
 test("run --detach leaves the note, and the notice about a missing token, to the job that follows", async () => {
