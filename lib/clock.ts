@@ -26,7 +26,7 @@ export interface SleepOptions {
 export interface Clock {
   /** Monotonic time in milliseconds from an arbitrary zero. */
   now(): number;
-  /** Milliseconds since 1970; can jump. */
+  /** Milliseconds since 1970. The value can jump. */
   wallTime(): number;
   /**
    * Waits for `ms`.

@@ -8,7 +8,7 @@ import { isNotPermitted } from "./runtime.ts";
 
 /** The parts of an error's message. Reports and `--json` show them separately. */
 export interface ErrorParts {
-  /** What was attempted, as it follows "Cannot": `start run`. */
+  /** What was attempted: the words after "Cannot" in the message, such as `start run`. */
   attempted: string;
   /** Why it failed, without a period at the end. */
   why: string;
@@ -37,7 +37,7 @@ export function messageOf(thrown: unknown): string {
 
 /** What is known about a run when something goes wrong: the common part of a `RunResult` and an `AutomationResult`. */
 export interface ResultSoFar {
-  /** Which result it is: `automation-run` for the run of an automation, otherwise `run`. */
+  /** Which result it is: `automation-run` for an automation run, otherwise `run`. */
   kind: "run" | "automation-run";
   /** UUID of the run; null when none is known. */
   runId: string | null;

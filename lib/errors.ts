@@ -68,7 +68,7 @@ export class MogplexError extends Error {
   override name: string;
   /** Name of the exit code of toolkit verbs: a key of {@linkcode EXIT}. */
   readonly exit: ExitName;
-  /** What was attempted, as it follows "Cannot" in the message; null when the message has another form. */
+  /** What was attempted: the words after "Cannot" in the message. Null when the message has another form. */
   readonly attempted: string | null;
   /** Why it failed; the whole message when the message has no parts. */
   readonly why: string;
@@ -176,7 +176,7 @@ export class MogplexError extends Error {
     };
   }
 
-  /** The message, as lines that can be printed one by one. There is only one line, unless the error lists mistakes. */
+  /** The lines of the message, which can be printed one by one. There is only one line, unless the error lists mistakes. */
   get lines(): readonly string[] {
     return [this.message];
   }

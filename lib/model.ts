@@ -38,7 +38,7 @@ export type KnownEventType =
 export interface RunBranch {
   /** Branch that the agent starts from. */
   base: string;
-  /** Requested working branch; the service does not update it when the agent has to use another one. */
+  /** Requested working branch. The service does not update it when the agent has to use another branch. */
   working: string;
   /** Whether the service was asked to create the working branch. */
   createBranch: boolean;
@@ -48,11 +48,11 @@ export interface RunBranch {
 export interface Run {
   /** UUID of the run. */
   runId: string;
-  /** UUID of the inner call; changes when a paused run is resumed. */
+  /** UUID of the inner call. It changes when a paused run is resumed. */
   aiCallId: string | null;
   /** UUID of the sandbox's record; null until there is a sandbox. */
   sandboxRecordId: string | null;
-  /** Provider's id of the sandbox; can be the literal `pending`. */
+  /** Provider's id of the sandbox, or the literal `pending`. */
   sandboxId: string | null;
   /** UUID of the repository. */
   repoId: string;
@@ -64,9 +64,9 @@ export interface Run {
   branch: RunBranch;
   /** Directory inside the repository, or null for its root. */
   rootDirectory: string | null;
-  /** Path of the events route, without origin. */
+  /** Path of the events route, without the origin. */
   eventsUrl: string;
-  /** Path of the cancel route, without origin. */
+  /** Path of the cancel route, without the origin. */
   cancelUrl: string;
   /** ISO 8601 with offset `+00:00` and up to six fractional digits: parse it, do not compare it as text. */
   createdAt: string;
@@ -136,7 +136,7 @@ export interface Repo {
 export interface Sandbox {
   /** UUID of the record. */
   id: string;
-  /** Provider's id; can be the literal `pending`. */
+  /** Provider's id, or the literal `pending`. */
   sandbox_id: string | null;
   /** UUID of the repository. */
   repo_id: string;
@@ -250,8 +250,8 @@ export interface StartRequest {
   /** Task for the agent; 1 to 100 000 UTF-16 units after trimming. */
   prompt: string;
   /**
-   * Agent. Any other word is sent unchanged, with a notice, because later revisions of the service might know it. @default {"codex"} (chosen
-   * by the service)
+   * Agent to use. Any other word is sent unchanged, with a notice, because later revisions of the service might know it. @default {"codex"}
+   * (chosen by the service)
    */
   harness?: OpenWord<Harness> | undefined;
   /** Branch to start from. @default the repository's default branch */

@@ -33,7 +33,7 @@ export type Notice =
     fromService: boolean;
     /** Wall time of the next attempt, in milliseconds since 1970. */
     untilMs: number;
-    /** The notice in words, on one line, with secrets masked. */
+    /** The notice as one line of text, with secrets masked. */
     message: string;
   }
   | {
@@ -45,19 +45,19 @@ export type Notice =
     elapsedMs: number;
     /** Number of requests sent so far. */
     requests: number;
-    /** The notice in words, on one line, with secrets masked. */
+    /** The notice as one line of text, with secrets masked. */
     message: string;
   }
   | {
     /** The feed never shows more than its first 200 events. Later steps are not visible, but the status still is. */
     kind: "window_full";
-    /** The notice in words, on one line, with secrets masked. */
+    /** The notice as one line of text, with secrets masked. */
     message: string;
   }
   | {
     /** The follower missed events. */
     kind: "events_missed";
-    /** The notice in words, on one line, with secrets masked. */
+    /** The notice as one line of text, with secrets masked. */
     message: string;
   }
   | {
@@ -65,7 +65,7 @@ export type Notice =
     kind: "unknown_status";
     /** The status, as the service sent it. Untrusted text. */
     status: string;
-    /** The notice in words, on one line, with secrets masked. */
+    /** The notice as one line of text, with secrets masked. */
     message: string;
   }
   | {
@@ -77,7 +77,7 @@ export type Notice =
     status: RunStatus;
     /** Number of the next key in the series. */
     suffix: number;
-    /** The notice in words, on one line, with secrets masked. */
+    /** The notice as one line of text, with secrets masked. */
     message: string;
   }
   | {
@@ -85,7 +85,7 @@ export type Notice =
     kind: "random_key";
     /** What is missing to identify the job. */
     missing: string[];
-    /** The notice in words, on one line, with secrets masked. */
+    /** The notice as one line of text, with secrets masked. */
     message: string;
   }
   | {
@@ -93,7 +93,7 @@ export type Notice =
     kind: "shared_key";
     /** UUID of the run that was found. */
     runId: string;
-    /** The notice in words, on one line, with secrets masked. */
+    /** The notice as one line of text, with secrets masked. */
     message: string;
   }
   | {
@@ -103,7 +103,7 @@ export type Notice =
     hook: string;
     /** What the function threw or rejected with. */
     error: unknown;
-    /** The notice in words, on one line, with secrets masked. */
+    /** The notice as one line of text, with secrets masked. */
     message: string;
   }
   | {

@@ -122,7 +122,7 @@ export interface CampaignNotification {
   counts: Readonly<Record<ItemState, number>>;
   /** Current exit code of the campaign. */
   exitCode: number;
-  /** Address of the CI job that sent it; null outside CI, and where the CI system does not show it. */
+  /** Address of the CI job that sent it; null outside CI, or if the CI system does not show it. */
   job: string | null;
   /** Address of the campaign's page; null if the CI system does not show the files of a job. */
   page: string | null;
@@ -133,8 +133,8 @@ export interface CampaignNotification {
 }
 
 /**
- * Called instead of the webhook of a campaign. The campaign waits for its promise. If it fails, it is called up to two more times, within
- * 30 seconds in total. If all calls fail, the next call of `run()` or `advance()` sends the same message again, with the same `id`.
+ * Called instead of the webhook of a campaign. The campaign awaits the returned promise. If it fails, it is called up to two more times,
+ * within 30 seconds in total. If all calls fail, the next call of `run()` or `advance()` sends the same message again, with the same `id`.
  */
 export type Notifier = (notification: CampaignNotification) => unknown;
 
@@ -202,7 +202,7 @@ export interface CampaignPlan {
   /** What the plan changed. In the first plan, everything is `added`. */
   changes: LockChanges;
   /**
-   * How the gate after the canary opens. `automatic`: it opens when the whole canary has succeeded. Null without a canary, and once the
+   * How the gate after the canary opens. `automatic`: it opens when the whole canary has succeeded. Null if there is no canary, or once the
    * gate is open.
    */
   canaryGate: "automatic" | "manual" | null;
@@ -216,7 +216,7 @@ export interface CampaignPlan {
   meanRunMs: number;
   /**
    * How long a sandbox is assumed to stay in use after its run, in milliseconds. The plan is based on `leastMs`. With `mostMs`, a process
-   * that stays would end at `endsAt`, in ISO 8601. Null once a run has finished, and for a local service without limits.
+   * that stays would end at `endsAt`, in ISO 8601. Null once a run has finished, or for a local service without limits.
    */
   assumedLinger: { leastMs: number; mostMs: number; endsAt: string | null } | null;
   /** Forecasts for one process that stays, and then for waves at the usual intervals. */

@@ -400,8 +400,8 @@ export interface TestEmulatorOptions {
   /** `later` has event streams and everything else that newer revisions of the service have. @default {"base"} */
   revision?: "base" | "later" | undefined;
   /**
-   * `service` sets what users of the real service see: three active sandboxes, each of which stays active for 15 minutes after its run, and
-   * a sub-project in the first repository. @default as fast as possible, with as few limits as possible
+   * `service` sets up what users of the real service have: at most three active sandboxes, 15 more minutes for each sandbox after its run,
+   * and a sub-project in the first repository. @default as fast as possible, with as few limits as possible
    */
   like?: "service" | undefined;
 }

@@ -203,8 +203,8 @@ export interface CampaignSettings {
   /** Whether files that the campaign names can be outside its folder. @default {false} */
   allowOutside?: boolean | undefined;
   /**
-   * Name of a variable with the address of a webhook. The campaign can use this variable even if its name begins neither with `CAMPAIGN_`
-   * nor with `MOGPLEX_WEBHOOK`.
+   * Name of a variable with the address of a webhook. The campaign can use this variable even if its name does not begin with `CAMPAIGN_`
+   * or `MOGPLEX_WEBHOOK`.
    */
   webhookVariable?: string | undefined;
 }
@@ -217,7 +217,7 @@ export interface CampaignReadOptions {
 
 /** Options of {@linkcode Campaign.merge}. */
 export interface CampaignMergeOptions extends CampaignReadOptions {
-  /** Word of a cause: only items with this cause are considered. @default all items */
+  /** Short word for a cause. Only items with this cause are considered. @default all items */
   cause?: string | undefined;
   /** Globs of names of repositories or items. @default all items */
   only?: readonly string[] | undefined;
@@ -284,7 +284,7 @@ export type CampaignHandle = WorkHandle<CampaignEvent, CampaignView, CampaignVie
  * `report()` accept views of campaigns as well as results of runs.
  *
  * @param mogplex What `createMogplex()` returned.
- * @throws {UsageError} for anything else.
+ * @throws {UsageError} when `mogplex` is anything else.
  * @example One wave
  * ```ts
  * import { createMogplex } from "@mogplex/ci";

@@ -46,8 +46,8 @@ export interface DerivedOptions {
    */
   onNotice?: OnNotice | undefined;
   /**
-   * Receives log lines with secrets masked: `console`, or any logger with `debug`, `info`, `warn` and `error`. @default none, or `console`
-   * if `logLevel` is set
+   * Receives log lines with secrets masked. Pass `console`, or any logger with `debug`, `info`, `warn` and `error`. @default none, or
+   * `console` if `logLevel` is set
    */
   logger?: Logger | undefined;
   /**

@@ -54,8 +54,8 @@ export type AsyncDisposing = SymbolConstructor extends { readonly asyncDispose: 
  * loop gets every item from the beginning. The newest 1 000 items are kept, or 10 000 for a loop that has not read them yet. A `gap`
  * replaces dropped items.
  *
- * A handle that is not awaited raises no `unhandledRejection`. Following stops when the last loop is left and nothing awaits the handle.
- * Awaiting it later rejects with an `AbortedError`, and another loop gets the items so far, without an `end`.
+ * A handle that is not awaited does not raise an `unhandledRejection`. Following stops when the last loop is left and nothing awaits the
+ * handle. Awaiting it later rejects with an `AbortedError`, and another loop gets the items so far, without an `end`.
  *
  * `I` is the type of its items, `R` of its result, and `S` of what was started. Items and the result contain the service's texts unchanged.
  */
@@ -420,7 +420,7 @@ function jobHandle<O extends object, J extends { type: string }, R extends AnyRe
 /** A handle to a run that was started or found: await it, loop over it, or do both. `V` is the type of the value in its result file. */
 export type RunHandle<V = unknown> = RunWorkHandle<RunHandleItem, RunResult<V>, StartedRun>;
 
-/** A run that is followed by its id. */
+/** A handle to an existing run, identified by its id. */
 export type AttachedRun = RunWorkHandle<RunHandleItem, RunResult, { runId: string }>;
 
 /** What the handles of a started and of an attached run have in common. @param attempted For messages, after "Cannot". */
@@ -527,7 +527,7 @@ export function resumeHandle(
 /** A handle to an automation run: await it, loop over it, or do both. `cancel()` requires a later revision of the service. */
 export type AutomationHandle = RunWorkHandle<AutomationHandleItem, AutomationResult, TriggeredRun>;
 
-/** An automation run that is followed by its id. `cancel()` requires a later revision of the service. */
+/** A handle to an existing automation run, identified by its id. `cancel()` requires a later revision of the service. */
 export type AttachedAutomationRun = RunWorkHandle<AutomationHandleItem, AutomationResult, { runId: string }>;
 
 /** What the handles of a triggered and of an attached run have in common. */

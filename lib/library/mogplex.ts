@@ -63,11 +63,12 @@ export interface MogplexAutomations {
    * @param options See {@linkcode TriggerOptions}; all durations in milliseconds.
    * @throws {AutomationSuppressedError} when too many runs are active: nothing was started, and the key is still unused.
    * @throws {UsageError} when the request or an option is invalid; nothing was sent.
-   * @throws {StartUnknownError} when it is unknown whether the automation was triggered; the error has the key.
+   * @throws {StartUnknownError} when it is unknown whether the automation was triggered; the error contains the key.
    * @throws {ConflictError} when the automation is not published or not active, or when the key belongs to a run with another repository or
    * input.
    * @throws {UnauthorizedError | ForbiddenError | NotFoundError | RateLimitedError | UnavailableError}
-   * @throws {AbortedError} if `signal` aborts after the trigger was sent; the error has the key. An earlier abort throws `signal.reason`.
+   * @throws {AbortedError} if `signal` aborts after the trigger was sent; the error contains the key. An earlier abort throws
+   * `signal.reason`.
    * @example Trigger, and see whether it runs
    * ```ts ignore
    * const { runId, status } = await mogplex.automations.trigger(id, { repo: "acme/web", input: { depth: "full" } });
@@ -83,7 +84,7 @@ export interface MogplexAutomations {
    * @param request Repository and input.
    * @param options See {@linkcode RunAutomationOptions}; all durations in milliseconds.
    * @returns A handle whose work has already begun. Await it for the result, loop over it for events, or do both.
-   * @throws {AutomationVerdictError} when the run did not succeed, unless `throwOnFailure` is false. The error has the result.
+   * @throws {AutomationVerdictError} when the run did not succeed, unless `throwOnFailure` is false. The error contains the result.
    * @throws {DeadlineError} if `timeoutMs` passes first. The run continues, unless `cancelOn` has `timeout`.
    * @throws {AbortedError} if `signal` aborts after the trigger was sent. The run continues, unless `cancelOn` has `abort`.
    * @throws what {@linkcode MogplexAutomations.trigger} throws.
@@ -105,7 +106,7 @@ export interface MogplexAutomations {
    * @param runId UUID of its run: from {@linkcode MogplexAutomations.trigger}.
    * @param options See {@linkcode AttachAutomationOptions}; all durations in milliseconds.
    * @returns A handle whose work has already begun. Await it for the result, loop over it for events, or do both.
-   * @throws {AutomationVerdictError} when the run did not succeed, unless `throwOnFailure` is false. The error has the result.
+   * @throws {AutomationVerdictError} when the run did not succeed, unless `throwOnFailure` is false. The error contains the result.
    * @throws {DeadlineError} if `timeoutMs` passes first. The run continues, or keeps its place in the queue, unless `cancelOn` has
    * `timeout`. To resume, call it again.
    * @throws {UnauthorizedError | ForbiddenError | NotFoundError} when the service refuses the request for good.
@@ -160,7 +161,7 @@ export interface Mogplex {
    * all events of a long run: use `eventsFile` or `onItem` to get them.
    * @throws {InvalidResultError} when the run succeeded, but its result file is missing or not valid.
    * @throws {RunFailedError | RunCancelledError | AwaitingInputError} when the run did not succeed, unless `throwOnFailure` is false. The
-   * error has the result.
+   * error contains the result.
    * @throws {DeadlineError} if `timeoutMs` passes first. The run continues, unless `cancelOn` has `timeout`.
    * @throws {MogplexError} with the code `NO_SANDBOX` and the exit code 75 when no sandbox was free in time. Nothing is running then.
    * @throws {AbortedError} if `signal` aborts after the start was sent. The run continues, unless `cancelOn` has `abort`.
@@ -200,11 +201,12 @@ export interface Mogplex {
    * @param request What to do, and where. A repository that is given by name is looked up first.
    * @param options See {@linkcode StartOptions}; all durations in milliseconds.
    * @throws {UsageError} when the request or an option is invalid; nothing was sent.
-   * @throws {StartUnknownError} when it is unknown whether the run was started; the error has the key.
+   * @throws {StartUnknownError} when it is unknown whether the run was started; the error contains the key.
    * @throws {RateLimitedError} when the limits do not permit a start in time; the message says when they would.
    * @throws {ConflictError} when the key belongs to another request.
    * @throws {UnauthorizedError | ForbiddenError | NotFoundError | UnavailableError}
-   * @throws {AbortedError} if `signal` aborts after the start was sent; the error has the key. An earlier abort throws `signal.reason`.
+   * @throws {AbortedError} if `signal` aborts after the start was sent; the error contains the key. An earlier abort throws
+   * `signal.reason`.
    * @example Start and print the id
    * ```ts ignore
    * const { runId } = await mogplex.start({ repo: "acme/web", prompt: "Fix the flaky tests" });
@@ -221,7 +223,7 @@ export interface Mogplex {
    * @param options See {@linkcode AttachOptions}; all durations in milliseconds.
    * @returns A handle whose work has already begun. Await it for the result, loop over it for events, or do both.
    * @throws {RunFailedError | RunCancelledError | AwaitingInputError} when the run did not succeed, unless `throwOnFailure` is false. The
-   * error has the result.
+   * error contains the result.
    * @throws {DeadlineError} if `timeoutMs` passes first. The run continues, unless `cancelOn` has `timeout`. To resume, attach again.
    * @throws {UnauthorizedError | ForbiddenError | NotFoundError} when the service refuses the request for good.
    * @throws {RateLimitedError | UnavailableError | NetworkError} when even the last read, at the deadline, failed.

@@ -181,7 +181,7 @@ function checkFormat(attempted: string, format: string, formats: readonly string
  * Renders a report without writing it. Secrets are masked, including the secrets of the result's client.
  *
  * @param result Result of a run or an automation run, an error with such a result, or the view of a campaign.
- * @param format Name of the format, such as `markdown` or `json`; for a campaign also `csv`.
+ * @param format Name of the format, such as `markdown` or `json`; for a campaign, also `csv`.
  * @param options Which secrets to mask.
  * @throws {UsageError} for an unknown format.
  * @example A comment on a pull request
@@ -194,7 +194,7 @@ export function render(
   format: ReportFormatName,
   options?: MaskOptions,
 ): string;
-/** Renders the metrics of several runs as one text. The label `run` has the id of each run. */
+/** Renders the metrics of several runs as one text. The label `run` contains the id of each run. */
 export function render(
   results: readonly (AnyResult | ResultSoFar)[],
   format: "openmetrics",
@@ -373,8 +373,8 @@ export interface EscapeText {
    */
   markdown(text: string): string;
   /**
-   * Returns the text as a code block with all its lines. Put the block between empty lines, at the left margin. Empty text gives a block
-   * with one empty line.
+   * Returns the text as a code block with all its lines. Put blank lines around the block, and start it at the left margin. Empty text
+   * gives a block with one empty line.
    *
    * @param text Anything.
    */
@@ -393,8 +393,8 @@ export interface EscapeText {
    */
   slack(text: string): string;
   /**
-   * Makes the text safe for a terminal and for the log of a CI job: without terminal sequences, invisible characters, or anything that a CI
-   * system would obey as a command. Line breaks are kept.
+   * Makes the text safe for a terminal and for the log of a CI job. The result has no terminal sequences, invisible characters, or anything
+   * that a CI system would obey as a command. Line breaks are kept.
    *
    * @param text Anything.
    */

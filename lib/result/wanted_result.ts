@@ -23,7 +23,7 @@ export type StandardSchemaAnswer<O> =
 export interface StandardSchemaIssue {
   /** What is wrong. */
   readonly message: string;
-  /** Where: keys, or objects with a key, from the outside in. */
+  /** Location of the mistake: keys, or objects with a key, from the outside in. */
   readonly path?: readonly (string | number | symbol | { readonly key: string | number | symbol })[] | undefined;
 }
 
@@ -50,7 +50,7 @@ export type StandardSchema<O = unknown> = {
 export interface ResultRequest<S extends object = object> {
   /**
    * Path of the file in the repository, with `/` as the separator. `{id}` becomes 8 characters made from the key of the start. The file
-   * must not exist where the run begins.
+   * must not exist on the branch where the run begins.
    */
   path: string;
   /** A JSON Schema, or a schema from zod or another library that implements Standard Schema. */

@@ -60,7 +60,7 @@ export function checkTriggerKeys(request: unknown): void {
   checkOptions("trigger automation", request, keys, "requests");
 }
 
-/** A run of an automation that a trigger started or found. */
+/** An automation run that a trigger started or found. */
 export interface TriggeredRun {
   /** UUID of the automation. */
   automationId: string;
@@ -72,9 +72,9 @@ export interface TriggeredRun {
   replayed: boolean;
   /** Why the run did not start at once, in the service's words; null if the service gave no reason. */
   reason: string | null;
-  /** Key that finds the run again, as it was sent. */
+  /** Key that finds the run again, exactly as it was sent. */
   idempotencyKey: string;
-  /** The scope that the key was derived with; `given` for a key from the caller. */
+  /** Scope of the key; `given` for a key from the caller. */
   keyScope: KeyScope | "given";
   /**
    * Whether this job, or an earlier attempt of it, triggered the run. False if your own key found an existing run; `cancel()` and

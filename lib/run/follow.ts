@@ -74,7 +74,7 @@ async function* followIntoFile(
   }
 }
 
-/** How a run is followed. */
+/** Options for following a run. */
 export interface FollowOptions extends VerbOptions {
   /** Maximum time to wait, in milliseconds: from one second to 30 days. @default {1_800_000} */
   timeoutMs?: number | undefined;

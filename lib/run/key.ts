@@ -139,10 +139,10 @@ export interface KeyOptions {
   /** Identity of the CI job; null for none, which makes the key random. @default from the CI system's variables */
   identity?: JobIdentity | null | undefined;
   /**
-   * Called with the key before the first byte of a start is sent, so that you can find the run whatever happens: repeat the start with this
-   * key as `idempotencyKey`. If another key is needed, the function is called again, and the new key replaces the previous one. It is
-   * awaited as long as `timeoutMs` and `signal` permit. If it throws or rejects, nothing is sent, and the start rejects with that error as
-   * the `cause`.
+   * Called with the key before the first byte of a start is sent, so that you can find the run whatever happens. To find it, repeat the
+   * start with this key as `idempotencyKey`. If another key is needed, the function is called again, and the new key replaces the previous
+   * one. It is awaited as long as `timeoutMs` and `signal` permit. If it throws or rejects, nothing is sent, and the start rejects with
+   * that error as the `cause`.
    */
   onStarting?: ((starting: { idempotencyKey: string }) => unknown) | undefined;
 }

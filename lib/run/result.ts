@@ -17,7 +17,7 @@ import { NO_SANDBOX } from "./no_sandbox.ts";
 
 /** The parts of the error that stopped a job, as results and reports show them. Texts are untrusted. */
 export interface ResultError {
-  /** What was attempted, as it follows "Cannot" in the message; null when the message is not about an attempt. */
+  /** What was attempted: the words after "Cannot" in the message. Null when the message is not about an attempt. */
   attempted: string | null;
   /** Why it failed; the whole message when the error has no parts. */
   why: string;
@@ -88,7 +88,7 @@ export interface RunPhase {
 export interface WaitTotal {
   /** What the requests waited for. */
   cause: WaitCause;
-  /** How many waits there were. */
+  /** Number of waits. */
   count: number;
   /** Total length of the waits, in milliseconds. */
   totalMs: number;

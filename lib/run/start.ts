@@ -378,7 +378,7 @@ export interface StartedRun {
   replayed: boolean;
   /** Key that finds the run again. */
   idempotencyKey: string;
-  /** The scope that the key was derived with; `given` for a key from the caller. */
+  /** Scope of the key; `given` for a key from the caller. */
   keyScope: KeyScope | "given";
   /**
    * Whether this job, or an earlier attempt of it, started the run. False if your own key found an existing run; `cancel()` and `cancelOn`

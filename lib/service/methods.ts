@@ -98,7 +98,7 @@ export interface MogplexApi {
     query?: { limit?: number | undefined; lastEventId?: string | undefined },
     options?: CallOptions,
   ): Promise<RunEventStream>;
-  /** Cancels a run. A run that has already ended is not an error. */
+  /** Cancels a run. It is not an error if the run has already ended. */
   cancelRun(runId: string, options?: CallOptions): Promise<CancelResult>;
   /** Lists automations, newest first. `limit` is 1 to 100; `cursor` is the `nextCursor` of the previous page. */
   listAutomations(
@@ -123,7 +123,7 @@ export interface MogplexApi {
     query?: { limit?: number | undefined },
     options?: CallOptions,
   ): ListCall<AutomationRun[], AutomationRun>;
-  /** Gets a run of an automation. */
+  /** Gets an automation run. */
   getAutomationRun(automationId: string, runId: string, options?: CallOptions): Promise<AutomationRun>;
   /**
    * Cancels an automation run. Only later revisions of the service have this route. `status` is null when the answer has none.

@@ -49,7 +49,7 @@ export interface FetchInit {
 export interface FetchAnswer {
   /** HTTP status. */
   readonly status: number;
-  /** Whether the status is from 200 to 299. */
+  /** Whether the status is between 200 and 299. */
   readonly ok: boolean;
   /** The headers. */
   readonly headers: { get(name: string): string | null };
@@ -68,7 +68,7 @@ export interface RequestReport {
   path: string;
   /** HTTP status; null when there was no answer. */
   status: number | null;
-  /** Number of the attempt, from 1; a call can be repeated after a failure. */
+  /** Number of the attempt, starting at 1. It increases when a call is repeated after a failure. */
   attempt: number;
   /** Milliseconds until the headers arrived, or the request failed. */
   durationMs: number;
@@ -84,10 +84,10 @@ export interface OutgoingRequest {
   readonly url: string;
   /** The body; null if there is none. */
   readonly body: string | null;
-  /** Number of the attempt, from 1; a call can be repeated after a failure. */
+  /** Number of the attempt, starting at 1. It increases when a call is repeated after a failure. */
   readonly attempt: number;
   /**
-   * More headers: a plain object by name that you can change or replace, as in `headers["x-signature"] = "…"`. At first, it has the headers
+   * More headers, in a plain object that you can change or replace, as in `headers["x-signature"] = "…"`. At first, it contains the headers
    * from the option `headers`. It contains neither the token nor any other header that the toolkit sets.
    */
   headers: Record<string, string>;

@@ -58,11 +58,11 @@ export interface CampaignDefinition {
   readonly name: string;
   /** Part of the key of every start. With another round, the same campaign starts from scratch. @default {""} */
   readonly round?: string | undefined;
-  /** A directory, or `git:origin#BRANCH`; the option `home` wins. */
+  /** A directory, or `git:origin#BRANCH`. The option `home` takes precedence. */
   readonly home?: string | undefined;
-  /** First line of the prompt, which the service uses as the title of pull requests. A template. */
+  /** First line of the prompt, which the service uses as the title of pull requests. It is a template. */
   readonly title?: string | undefined;
-  /** The task. A template: `{{ repository.name }}`. @default the text of `promptFile` */
+  /** The task, as a template that can contain variables such as `{{ repository.name }}`. @default the text of `promptFile` */
   readonly prompt?: string | undefined;
   /** Path of a file with the task. */
   readonly promptFile?: string | undefined;
@@ -93,7 +93,7 @@ export interface CampaignDefinition {
     /** Path of the file with its JSON Schema, as JSON or YAML. */
     readonly schema: string;
   } | undefined;
-  /** Name of the working branches. A template. @default the service names them */
+  /** Template for the names of the working branches. @default the service names them */
   readonly branch?: string | undefined;
   /** What makes a run a success. @default {{ require: "run", acceptUnchanged: false }} */
   readonly success?: {

@@ -86,7 +86,7 @@ export interface Lock extends Pick<CampaignFile, (typeof LOCK_SETTINGS)[number]>
   /** SHA-256 of the file with its includes, as 64 hex digits: shows whether the file has changed since. */
   fileHash: string;
   tasks: readonly LockTask[];
-  /** Items, canary first, then in the order of the file. */
+  /** The campaign's items: the canary first, then the others in the order of the file. */
   items: readonly LockItem[];
 }
 

@@ -37,7 +37,7 @@ export interface LockChanges {
   added: string[];
   /** Names of items that left the list. They are skipped from now on. */
   skipped: string[];
-  /** Names of items that left the list, and continue because they were started. */
+  /** Names of items that left the list, but continue because they were started. */
   kept: string[];
   /** Everything else that a reader should know, as one sentence each. */
   notes: string[];

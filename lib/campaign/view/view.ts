@@ -11,7 +11,7 @@ import type { CampaignState, ItemState } from "./verdicts.ts";
 export interface PullRequestView {
   /** `unreadable`: the forge does not show it. It may be open. */
   state: PullRequestStatus | "unreadable";
-  /** Whether it is a draft. */
+  /** Whether the pull request is a draft. */
   draft: boolean;
   /** State of its checks. */
   checks: ChecksState | null;
@@ -21,9 +21,9 @@ export interface PullRequestView {
   conflict: boolean | null;
   /** Assignee, otherwise requested reviewer; null if there is neither. */
   owner: string | null;
-  /** When it was opened, in ISO 8601, by the forge's clock. */
+  /** When the pull request was opened, in ISO 8601, by the forge's clock. */
   createdAt: string | null;
-  /** When it was last active, in ISO 8601, by the forge's clock. */
+  /** When there was last activity, in ISO 8601, by the forge's clock. */
   updatedAt: string | null;
   /** Why all or part of it could not be read; null when everything could be read. */
   reason: string | null;
@@ -39,11 +39,11 @@ export interface PullRequestView {
   queue?: boolean | undefined;
   /** The forge's own id of its repository; null when that was not shown. @default absent from older records */
   repositoryId?: string | null | undefined;
-  /** How many files it changes; null when that was not shown. @default absent from older records */
+  /** Number of files that it changes; null when that was not shown. @default absent from older records */
   files?: number | null | undefined;
-  /** How many lines it adds; null when that was not shown. @default absent from older records */
+  /** Number of lines that it adds; null when that was not shown. @default absent from older records */
   additions?: number | null | undefined;
-  /** How many lines it removes; null when that was not shown. @default absent from older records */
+  /** Number of lines that it removes; null when that was not shown. @default absent from older records */
   deletions?: number | null | undefined;
 }
 
@@ -216,7 +216,7 @@ export interface GateApproval {
   gate: "canary" | "threshold" | "merge";
   /** Who opened it last: the user of the CI system, or the name that was given. */
   by: string;
-  /** Time, in ISO 8601, by the clock of that machine. */
+  /** Time, in ISO 8601, by the clock of the machine that recorded it. */
   at: string;
   /** Note on the approval; null if there is none. */
   note: string | null;
@@ -224,21 +224,21 @@ export interface GateApproval {
 
 /** A decision by a person or a gate about a campaign. Its texts are untrusted. */
 export interface CampaignDecision {
-  /** Time, in ISO 8601, by the clock of that machine. */
+  /** Time, in ISO 8601, by the clock of the machine that recorded it. */
   at: string;
-  /** What was decided, in our words: `Approved the canary`. */
+  /** What was decided, in a few words, such as `Approved the canary`. */
   what: string;
-  /** Who decided; null for a gate, and for the plan. */
+  /** Who decided; null for a gate or the plan. */
   by: string | null;
-  /** Why; null if no reason was given. */
+  /** Why it was decided; null if no reason was given. */
   reason: string | null;
 }
 
 /** The plan of a campaign, and its journal. */
 export interface CampaignAbout {
   /**
-   * Title of the task, with the names of its variables; pull requests have it, too. If there is no title, the first line of the task, which
-   * the service uses as the title of pull requests. @default unknown
+   * Title of the task, with the names of its variables. It is also the title of the pull requests. If there is no title, the first line of
+   * the task, which the service uses as the title of pull requests. @default unknown
    */
   title?: string | undefined;
   /** The harness of the newest task. @default unknown */
@@ -247,7 +247,7 @@ export interface CampaignAbout {
   file?: string | undefined;
   /** SHA-256 of the campaign file and the files that it names, as 64 hex digits, at the time of the plan. */
   fileHash: string;
-  /** When the campaign was last planned, in ISO 8601, by the clock of that machine. */
+  /** When the campaign was last planned, in ISO 8601, by the clock of the machine that planned it. */
   plannedAt: string;
   /** Origin of the service. */
   origin: string;
@@ -308,7 +308,7 @@ export interface CampaignView {
   mergesStopped?: string | undefined;
   /** Number of items by verdict or state, including zeros. */
   counts: Readonly<Record<ItemState, number>>;
-  /** Items, canary first, then in the order of the file. */
+  /** The campaign's items: the canary first, then the others in the order of the file. */
   items: readonly CampaignItem[];
   /** Items that did not succeed, grouped by identical cause, largest group first; then items whose pull requests are stuck. */
   causes: readonly CauseGroup[];
@@ -322,7 +322,7 @@ export interface CampaignView {
   waves: number;
   /** The error that stopped the last wave; null if none did. */
   lastError: string | null;
-  /** Which other process has the campaign open for writing now, in a few words; null if no process has. */
+  /** Which other process has the campaign open for writing now, in a few words; null if there is none. */
   writer: string | null;
   /** When the next wave is due, in ISO 8601; in the past when it is late; null when the campaign is done or needs a person to continue. */
   nextWaveAt: string | null;

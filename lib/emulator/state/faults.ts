@@ -49,14 +49,14 @@ export interface Fault {
   /** What goes wrong. */
   kind: FaultKind;
   /**
-   * Requests that it hits: `[METHOD ]PATH` below the API's prefix. A `*` matches one segment, as in `POST /runs/*`. Following a run sends
-   * `GET /runs/ID/events`.
+   * Requests that the fault hits: `[METHOD ]PATH` below the API's prefix. A `*` matches one segment, as in `POST /runs/*`. Following a run
+   * sends `GET /runs/ID/events`.
    * @default every request
    */
   route?: string | undefined;
-  /** Id of a run: only requests about it are hit. @default all */
+  /** Id of a run. Only requests about this run are hit. @default all */
   runId?: string | undefined;
-  /** Number of requests that it hits, at least 1. @default {1} */
+  /** Number of requests that the fault hits, at least 1. @default {1} */
   times?: number | undefined;
   /** Seconds in `Retry-After`. @default {60} */
   retryAfter?: number | undefined;
@@ -73,7 +73,7 @@ export interface Fault {
 
 /** A fault, and how often it has occurred. */
 export interface PlannedFault extends Fault {
-  /** Number of requests that it has hit so far. */
+  /** Number of requests that the fault has hit so far. */
   hits: number;
 }
 
