@@ -5,6 +5,7 @@
  * @module
  */
 import type { AutomationItem } from "../../lib/run/follow_automation.ts";
+import { GATES } from "../../lib/campaign/journal/record.ts";
 import type { CampaignEvent } from "../../lib/campaign/campaign_options.ts";
 import type { shownTrigger } from "../../lib/cli/log/lists.ts";
 import type { RunBranch, RunEvent, StartResult } from "../../lib/model.ts";
@@ -28,24 +29,26 @@ function object<T>(description: string, properties: Fields<T>): Schema {
   return { description, type: "object", required: Object.keys(properties), properties, additionalProperties: true };
 }
 
+type LineType = "run" | "trigger" | AutomationItem["type"] | CampaignEvent["type"];
+
 /** {@linkcode object} for a line, which has a type. */
-function line<T>(type: string, description: string, properties: Fields<T>): Schema {
+function line<T>(type: LineType, description: string, properties: Fields<T>): Schema {
   return object(description, { type: { const: type }, ...properties } as Fields<unknown>);
 }
 
 const EVENT: Fields<RunEvent> = {
   id: text("UUID; the only field that identifies an event."),
-  type: text("Kind of event. Nine words are known; any text is possible."),
+  type: text("Kind of event. Nine words are known, but any text is possible."),
   toolName: textOrNull("Tool that the event is about."),
-  message: textOrNull("Text for people. Untrusted text."),
-  payload: { type: "object", description: "Further fields, of any name. Untrusted text.", additionalProperties: true },
+  message: textOrNull("Human-readable text. Untrusted text."),
+  payload: { type: "object", description: "More fields, with any names. Untrusted text.", additionalProperties: true },
   createdAt: text("ISO 8601 with offset."),
 };
 
 const BRANCH: Fields<RunBranch> = {
   base: text("Branch that the agent starts from."),
   working: text("Requested working branch."),
-  createBranch: flag("Whether the working branch was to be created."),
+  createBranch: flag("Whether the service was asked to create the working branch."),
 };
 
 const RUN: Fields<StartResult> = {
@@ -55,24 +58,24 @@ const RUN: Fields<StartResult> = {
   sandboxId: textOrNull("Provider's id of the sandbox."),
   repoId: text("UUID of the repository."),
   harness: text("The agent."),
-  status: text("Status; every word that is not known means: not finished."),
+  status: text("Status. Any unknown word means that the run is not finished."),
   branch: object("Requested branches.", BRANCH),
   rootDirectory: textOrNull("Directory inside the repository; null for its root."),
-  eventsUrl: text("Path of the events route, without origin; may be empty."),
-  cancelUrl: text("Path of the cancel route, without origin; may be empty."),
+  eventsUrl: text("Path of the events route, without the origin; can be empty."),
+  cancelUrl: text("Path of the cancel route, without the origin; can be empty."),
   createdAt: text("ISO 8601 with offset."),
-  updatedAt: text("ISO 8601 with offset: the last change of the record."),
-  error: textOrNull("Error of the service or of Git. Untrusted text."),
+  updatedAt: text("Time of the last change to the record, in ISO 8601 with offset."),
+  error: textOrNull("Error text from the service or from Git. Untrusted text."),
   runtime: { type: ["object", "null"], description: "Queue handle.", additionalProperties: true },
-  replayed: flag("Whether the key was known: the run existed, and nothing was started."),
+  replayed: flag("Whether the service already knew the key. The run then existed, and nothing was started."),
 };
 
 const TRIGGER: Fields<ReturnType<typeof shownTrigger>> = {
   automationId: text("UUID of the automation."),
   runId: text("UUID of the automation run."),
   status: text("Status when it was triggered."),
-  replayed: flag("Whether the key was known: nothing was triggered."),
-  reason: textOrNull("Why the run waits. Untrusted text."),
+  replayed: flag("Whether the service already knew the key. Nothing was triggered then."),
+  reason: textOrNull("Why the run is waiting. Untrusted text."),
   idempotencyKey: text("Key that finds the run again."),
 };
 
@@ -80,32 +83,35 @@ const AUTOMATION_STATUS: FieldsOf<AutomationItem, "status"> = {
   status: text("Status of the automation run."),
 };
 const AUTOMATION_WAITS: FieldsOf<AutomationItem, "waiting"> = {
-  count: { type: "integer", description: "Questions that wait for an answer in the app; 0 when it goes on." },
+  count: {
+    type: "integer",
+    description: "Number of people or events that the run is waiting for; 0 when it continues.",
+  },
 };
 
 const CAMPAIGN: { readonly [K in Exclude<CampaignEvent["type"], "end" | "gap">]: FieldsOf<CampaignEvent, K> } = {
   wave: { wave: { type: "integer", description: "Number of the wave that begins, from 1." } },
   item: {
     item: { $ref: "campaign-report.schema.json#/properties/items/items", description: "The item as it is now." },
-    before: text("State or verdict that it had."),
+    before: text("Previous state or verdict of the item."),
   },
   gate: {
     gate: {
-      enum: ["canary", "threshold"],
-      description: "What has closed: nothing starts until somebody approves.",
+      enum: GATES,
+      description: "The gate that closed. Nothing is started, or merged, until somebody approves.",
     },
-    reason: text("Why. Untrusted text."),
+    reason: text("Why the gate closed. Untrusted text."),
   },
   waiting: {
     limit: text("The limit that delays the next start."),
-    nextAt: textOrNull("ISO 8601: when it can be; null if that is not known."),
+    nextAt: textOrNull("When the next start is possible, in ISO 8601; null if that is not known."),
   },
 };
 const CAMPAIGN_LINES: Readonly<Record<keyof typeof CAMPAIGN, string>> = {
   wave: "A wave begins.",
-  item: "The state or the verdict of an item has changed.",
-  gate: "A gate has closed.",
-  waiting: "What the next start waits for has changed.",
+  item: "The state, the verdict or another field of an item changed.",
+  gate: "A gate closed.",
+  waiting: "The next start is waiting for something else now.",
 };
 
 const schema = (title: string, rest: Schema): Schema => ({ $schema: DRAFT, title, ...rest });
@@ -130,26 +136,26 @@ export const LINE_SCHEMAS: Readonly<Record<string, Schema>> = {
   "line.schema.json": schema("a line of --json of @mogplex/ci", {
     description:
       "A line that a job prints on stdout with --json: `run --follow`, `follow`, `automations trigger --follow`. " +
-      `The first one is of the type run or trigger, if there is a start, and the last one of the type result. ${LATER}`,
+      `If there is a start, the first line has the type run or trigger. The last line has the type result. ${LATER}`,
     anyOf: [
-      line("run", "The answer to the start of a run.", RUN),
-      line("trigger", "The answer to the trigger of an automation.", TRIGGER),
-      line("status", "The status of an automation run has changed.", AUTOMATION_STATUS),
-      line("waits", "An automation run waits for answers, or goes on.", AUTOMATION_WAITS),
+      line("run", "The answer to a start.", RUN),
+      line("trigger", "The answer to a trigger.", TRIGGER),
+      line("status", "The status of an automation run changed.", AUTOMATION_STATUS),
+      line("waiting", "An automation run started or stopped waiting for people or events.", AUTOMATION_WAITS),
       last("result", "The verdict on a run.", "result.schema.json"),
       last("result", "The verdict on an automation run.", "automation-result.schema.json"),
-      { $ref: "event.schema.json", description: "An event of a run. Its type may be any word." },
+      { $ref: "event.schema.json", description: "An event of a run. Its type can be any word." },
     ],
   }),
   "campaign-line.schema.json": schema("a line of campaign --json of @mogplex/ci", {
     description:
-      "A line that `campaign advance` and `campaign run` print on stdout with --json. The last one is of the type " +
-      `campaign. ${LATER}`,
+      "A line that `campaign advance` and `campaign run` print on stdout with --json. The last line has the " +
+      `type campaign. ${LATER}`,
     anyOf: [
       ...Object.entries(CAMPAIGN).map(([type, fields]) =>
-        line(type, CAMPAIGN_LINES[type as keyof typeof CAMPAIGN], fields as Fields<unknown>)
+        line(type as keyof typeof CAMPAIGN, CAMPAIGN_LINES[type as keyof typeof CAMPAIGN], fields as Fields<unknown>)
       ),
-      last("campaign", "The campaign as it is at the end.", "campaign-report.schema.json"),
+      last("campaign", "The campaign at the end of the command.", "campaign-report.schema.json"),
     ],
   }),
 };

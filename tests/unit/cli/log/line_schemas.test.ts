@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { GATES } from "../../../../lib/campaign/journal/record.ts";
 import { renderNdjson } from "../../../../lib/run/event_file.ts";
 import { cleanEvent } from "../../../../lib/run/clean.ts";
 import { schemaId } from "../../../../tools/docs/schema_files.ts";
@@ -78,6 +79,19 @@ test("every line of automations trigger --follow --json follows the schema", asy
   for (const line of stdout.trimEnd().split("\n").slice(0, -1)) {
     expect(Object.keys(JSON.parse(line)).sort()).toEqual(fieldsOf("line.schema.json", JSON.parse(line).type));
   }
+});
+
+test("the lines of an automation run that waits for people follow the schema", async () => {
+  const { stdout } = await world("automation-resumed").cli([...TRIGGER, "--follow", "--json"], { env: JOB });
+  const types = typesOf("line.schema.json", stdout);
+  expect(types).toEqual(["trigger", "status", "waiting", "waiting", "status", "result"]);
+  const waiting = stdout.split("\n").find((line) => line.includes('"waiting"'));
+  expect(Object.keys(JSON.parse(waiting ?? "")).sort()).toEqual(fieldsOf("line.schema.json", "waiting"));
+});
+
+test("a line for each gate that can close follows the schema", () => {
+  const lines = GATES.map((gate) => JSON.stringify({ type: "gate", gate, reason: "why" }));
+  expect(typesOf("campaign-line.schema.json", lines.join("\n"))).toEqual(GATES.map(() => "gate"));
 });
 
 test("every line of campaign run --json follows the schema", async () => {
