@@ -42,8 +42,8 @@ export interface OpenForge {
   /** @throws what the forge throws. */
   event(): Promise<AskEvent>;
   notes(thread: ThreadPlace): NotePlace;
-  /** See {@linkcode pullNeeds}. @param number Of a pull request. */
-  needs(number: number): Promise<string | null>;
+  /** What a pull request, or the one of its run, still needs: see {@linkcode needsFor}. */
+  needs(number: number, url: string | null): Promise<string | null>;
   /** Whether an address is allowed as a link in a note: a link leaves a mark at an issue or a pull request of the forge, no matter who wrote it. */
   mayLink(url: string): boolean;
   /** `#8`, or `!8` on GitLab, for a pull request of the same repository; undefined for any other address. */
@@ -117,7 +117,7 @@ export function openForge(options: OpenOptions, use: keyof TokenNeeds = "respond
       return await job.event(env, payloadOf(options, job), repositoryId);
     },
     notes: (thread) => notesOf(forge).open(client, repository, thread),
-    needs: (number) => pullNeeds({ forge, client, address: addressOf(number) }, options.world.clock),
+    needs: (number, url) => needsFor(options, { forge, client, address: addressOf(number) }, url),
     mayLink: (url) => mayLink(url, job, env),
     pullName: (url) => pullNameAt(url, job.pullsAt(env), forge),
     async pullFrom(branch) {
@@ -131,8 +131,8 @@ export function openForge(options: OpenOptions, use: keyof TokenNeeds = "respond
 
 export interface JobNotePlace {
   readonly place: NotePlace;
-  /** See {@linkcode pullNeeds}. */
-  needs(): Promise<string | null>;
+  /** What the pull request of the note, or the one of its run, still needs: see {@linkcode needsFor}. */
+  needs(url: string | null): Promise<string | null>;
   readonly forge: OfJob<Forge>;
   mayLink(url: string): boolean;
   /** `#8`, or `!8` on GitLab, for a pull request of the same repository; undefined for any other address. */
@@ -165,14 +165,36 @@ export function openJobNote(
   const client = new ForgeClient(options.world, namedBy(forge, ciSystem), job.api(env), token);
   return {
     place: notes.open(client, pull.repository, thread),
-    needs() {
+    needs(url) {
       const address = addressAt(forge.address, job.place(env).origin, pull.repository, pull.number);
-      return pullNeeds({ forge, client, address }, options.world.clock);
+      return needsFor(options, { forge, client, address }, url);
     },
     forge,
     mayLink: (url) => mayLink(url, job, env),
     pullName: (url) => pullNameAt(url, job.pullsAt(env), forge),
   };
+}
+
+/**
+ * What a pull request still needs, with its name, for a note: see {@linkcode pullNeeds}. If the run has another one in the same repository, that one is
+ * read instead. Nothing is read if the run's is in any other repository.
+ * @param url The pull request of the run: untrusted text, from which only a number is used. Null without one.
+ */
+async function needsFor(
+  { env, world: { clock } }: OpenOptions,
+  { forge, client, address }: OpenPull & { forge: OfJob<Forge> },
+  url: string | null,
+): Promise<string | null> {
+  const { job } = forge;
+  const { origin, repository } = address;
+  const base = job.pullsAt(env);
+  // In a pipeline of a fork, the note is in another project than the job.
+  const isHere = url === null || isPull(url, base) && job.place(env).repository === repository;
+  if (!isHere) return null;
+  const number = url === null ? address.number : Number(url.slice(base.length));
+  const pull = { forge, client, address: addressAt(forge.address, origin, repository, number) };
+  const needs = await pullNeeds(pull, clock);
+  return needs === null ? null : `${shortName(forge, number)}: ${needs}`;
 }
 
 /**
@@ -303,9 +325,11 @@ export function tokenAt(
 }
 
 /** The number of a pull request after that base, as the forge writes it. */
-export function pullNameAt(url: string, base: string, { notes }: Forge): string | undefined {
-  if (!isPull(url, base)) return undefined;
-  const number = Number(url.slice(base.length));
+export function pullNameAt(url: string, base: string, forge: Forge): string | undefined {
+  return isPull(url, base) ? shortName(forge, Number(url.slice(base.length))) : undefined;
+}
+
+function shortName({ notes }: Forge, number: number): string | undefined {
   return notes?.nameOf({ kind: "pull", number }).split(" ").at(-1);
 }
 

@@ -39,8 +39,11 @@ export interface PlannedNote
   note?: LivingNote<NoteContent> | undefined;
   /** Reads the `steps` of the note's words at the end of the job. @default advice for those who start the job */
   steps?: ((outcome: AnyResult["outcome"]) => Promise<NonNullable<NoteWords["steps"]>>) | undefined;
-  /** Reads what its pull request still needs, as trusted Markdown; null for nothing to say. @default it is not read */
-  needs?: (() => Promise<string | null>) | undefined;
+  /**
+   * Reads what its pull request or the run's still needs, as trusted Markdown; null for nothing to say.
+   * @param url The pull request of the run: untrusted text; null without one. @default it is not read
+   */
+  needs?: ((url: string | null) => Promise<string | null>) | undefined;
   /** A trusted line above the text, which may name the run. @default none */
   head?: ((end: NoteState) => string) | undefined;
   /** A trusted paragraph below the text. @default none */

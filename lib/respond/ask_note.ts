@@ -207,7 +207,7 @@ export function planOf(
 ): PlannedNote {
   return {
     place: forge.notes(thread),
-    needs: thread.kind === "pull" ? () => forge.needs(thread.number) : undefined,
+    needs: thread.kind === "pull" ? (url) => forge.needs(thread.number, url) : undefined,
     job: jobOfAsk(ask),
     label,
     mayLink: (url) => forge.mayLink(url),

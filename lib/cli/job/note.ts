@@ -143,7 +143,8 @@ export function prepareNote(context: Context, targets: readonly ReportTarget[]):
       try {
         const steps = await plan.steps?.(result.outcome);
         // After a signal there are only seconds.
-        const needs = result.outcome === "interrupted" ? null : await plan.needs?.();
+        const url = result.kind === "run" ? result.pullRequest.url : null;
+        const needs = result.outcome === "interrupted" ? null : await plan.needs?.(url);
         const content = resultContent(context, result, { ...plan, steps, targets, streak });
         tell(context, plan, await note.end({ ...content, needs }));
       } catch (error) {

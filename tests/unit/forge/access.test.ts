@@ -12,6 +12,7 @@ import { FILE_FORGES } from "../../../lib/forge/file_forges.ts";
 import { GITHUB } from "../../../lib/forge/github.ts";
 import { openForge, openJobNote, resolveForgeAccess } from "../../../lib/forge/open.ts";
 import { SECRET_VARIABLES } from "../../../lib/variables.ts";
+import { aRequest, gitlabForge, UNAPPROVED } from "./gitlab_forge.ts";
 import { forgeWorld, GITEA_TOKEN, GITHUB_TOKEN, GITLAB_TOKEN } from "./world.ts";
 
 const access = (env: Record<string, string>, hosts: string[] = []) =>
@@ -253,3 +254,30 @@ test("openForge() and openJobNote() let a note on GitLab link merge requests of 
     expect(addresses.map((address) => opened?.mayLink(address))).toEqual([true, false, false, true]);
   }
 });
+
+test.each<[name: string, env: Record<string, string>, url: string | null, text: string | null]>([
+  ["no merge request", {}, null, "!7: **Needs a review:** nobody has approved its newest commit."],
+  ["another one", {}, "8", "!8: **Ready to merge:** people have approved its newest commit, and its checks are green."],
+  ["one that is not there", {}, "9", null],
+  ["one of the fork that runs the job", { CI_PROJECT_ID: "4" }, "8", null],
+])(
+  "openJobNote() reads a merge request of the note's own project when the run has %s",
+  async (_name, env, iid, text) => {
+    const origin = "https://gitlab.example.com";
+    const project = { CI_PROJECT_URL: `${origin}/acme/web`, CI_PROJECT_ID: "3", CI_MERGE_REQUEST_PROJECT_ID: "3" };
+    const server = { CI_SERVER_URL: origin, CI_API_V4_URL: `${origin}/api/v4`, CI_SERVER_HOST: "gitlab.example.com" };
+    const all = new Map(Object.entries({ ...project, ...server, GITLAB_TOKEN, CI_MERGE_REQUEST_IID: "7", ...env }));
+    const gitlab = gitlabForge("gitlab.example.com");
+    // GitLab answers to the id and to the path of a project.
+    for (const project of ["3", "acme/web"]) {
+      for (const [number, rest] of [["7", UNAPPROVED], ["8", {}]] as const) {
+        const web_url = `${origin}/acme/web/-/merge_requests/${number}`;
+        gitlab.requests.set(`${project}!${number}`, aRequest({ web_url }, rest));
+      }
+    }
+    const world = { clock: virtualClock(), fetch: gitlab.fetch as never };
+    const options = { forges: ALL_FORGES, env: (name: string) => all.get(name), world, ciSystem: "gitlab" };
+    const note = openJobNote({ ...options, isMogplex: () => false, readFile: () => "" }, {});
+    expect(await note?.needs(iid === null ? null : `${origin}/acme/web/-/merge_requests/${iid}`)).toBe(text);
+  },
+);

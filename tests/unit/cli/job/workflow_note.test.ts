@@ -7,6 +7,7 @@ import { main } from "../../../../lib/cli/main.ts";
 import { noteMarker } from "../../../../lib/forge/note.ts";
 import { ACTIONS_APP, GITHUB_TOKEN, type GithubServer, githubServer } from "../../report/github_server.ts";
 import { aNode, githubForge, type Node, reviews } from "../../forge/github_forge.ts";
+import { builtInScenario } from "../../emulator/scenarios.ts";
 import { fakeIo } from "../fake_io.ts";
 import { REPO, TOKEN, world } from "../world.ts";
 
@@ -19,8 +20,10 @@ interface Options {
   scenario?: string;
   event?: unknown;
   forge?: GithubServer;
-  /** The pull request, as GraphQL shows it. */
-  pull?: Node;
+  /** The pull requests of acme/web by their numbers, as GraphQL shows them. */
+  pulls?: Record<number, Node>;
+  /** The pull request of the run. @default that of the scenario */
+  delivered?: string | null;
 }
 
 /** Calls `run --follow` in a job of a workflow. */
@@ -28,7 +31,11 @@ async function job(
   system: string,
   { env = {}, args = ["--note", "auto"], scenario = "success", ...more }: Options = {},
 ) {
-  const at = world(scenario);
+  const delivery = `"pull_request_url":${JSON.stringify(more.delivered)}`;
+  const scenarios = more.delivered === undefined
+    ? [builtInScenario(scenario)]
+    : [JSON.parse(JSON.stringify(builtInScenario(scenario)).replace(/"pull_request_url":"[^"]*"/, () => delivery))];
+  const at = world(scenario, { scenarios });
   const forge = more.forge ?? githubServer("acme/web", "7");
   forge.tokens.set(GITEA_TOKEN, { user: 77, ofJob: false, pullRequests: "write" });
   const io = fakeIo({
@@ -43,9 +50,9 @@ async function job(
   const fetch = (url: string, init: RequestInit) => {
     const toForge = url.startsWith(forge.api);
     const sent = [...new Headers(init.headers).values()].join("\n") + String(init.body);
-    if (more.pull !== undefined && url.endsWith("/graphql")) {
+    if (more.pulls !== undefined && url.endsWith("/graphql")) {
       const github = githubForge("git.example.com");
-      github.pulls.set("acme/web#7", more.pull);
+      for (const [number, node] of Object.entries(more.pulls)) github.pulls.set(`acme/web#${number}`, node);
       return github.fetch(url, init);
     }
     for (const token of toForge ? [TOKEN] : [GITEA_TOKEN, GITHUB_TOKEN]) expect(sent).not.toContain(token);
@@ -85,14 +92,40 @@ for (const [system, token, user] of SYSTEMS) {
   });
 }
 
+const UNAPPROVED = "**Needs a review:** nobody has approved its newest commit.";
+const WEB = "https://git.example.com/acme/web/pull";
+
+test.each<[name: string, delivered: string | null | undefined, line: string]>([
+  [
+    "its own pull request",
+    `${WEB}/7`,
+    "#7: **Ready to merge:** people have approved its newest commit, and its checks are green.",
+  ],
+  [
+    "no pull request",
+    null,
+    "#7: **Ready to merge:** people have approved its newest commit, and its checks are green.",
+  ],
+  ["another pull request", `${WEB}/8`, `#8: ${UNAPPROVED}`],
+  ["a pull request that is not shown", `${WEB}/9`, ""],
+  ["a pull request of another repository", "https://git.example.com/acme/api/pull/7", ""],
+  ["a pull request of another server", "https://elsewhere.example/acme/web/pull/7", ""],
+  ["a part of a pull request", `${WEB}/7/files`, ""],
+])(
+  "run --follow --note names the pull request that it is about when the run has %s",
+  async (_name, delivered, line) => {
+    const { notes } = await job("GITHUB_ACTIONS", { delivered, pulls: { 7: aNode(), 8: aNode(reviews()) } });
+    expect(/^(?:#|.*\*\*(?:Ready|Needs|Not ready|Unknown)).*$/m.exec(notes[0] ?? "")?.[0] ?? "").toBe(line);
+  },
+);
+
 test("run --follow --note says at its end what the pull request still needs", async () => {
-  const { notes } = await job("GITHUB_ACTIONS", { pull: aNode({ isDraft: true, ...reviews() }) });
+  const { notes } = await job("GITHUB_ACTIONS", {
+    delivered: `${WEB}/7`,
+    pulls: { 7: aNode({ isDraft: true, ...reviews() }) },
+  });
   expect(notes[0]).toEndWith(
-    "\n**Not ready to merge:** it is a draft; nobody has approved its newest commit.\n\nJob: `Weekly / agent`\n",
-  );
-  const ready = await job("GITHUB_ACTIONS", { pull: aNode() });
-  expect(ready.notes[0]).toContain(
-    "**Ready to merge:** people have approved its newest commit, and its checks are green.",
+    "\n#7: **Not ready to merge:** it is a draft; nobody has approved its newest commit.\n\nJob: `Weekly / agent`\n",
   );
 });
 
