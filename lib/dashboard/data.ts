@@ -259,13 +259,13 @@ export interface RepositoryFigures extends RunFigures {
 export interface SilentJob {
   /** Null if unknown. All three names are null if the entry is about all jobs together. Untrusted text. */
   repository: string | null;
-  /** The job in its CI system; null outside CI. Untrusted text. */
+  /** Name of the job in the CI system; null outside CI. Untrusted text. */
   job: string | null;
   /** First line of its task; null if unknown. Untrusted text. */
   task: string | null;
   /** When its last run ended, in ISO 8601. */
   lastAt: string;
-  /** How many of its runs ended in a week before that. */
+  /** Number of its runs that ended per week before that run. */
   runsPerWeek: number;
   /** Its last run. */
   runId: string | null;
@@ -275,13 +275,13 @@ export interface SilentJob {
   reason: string | null;
 }
 
-/** A number in the last seven days, and in the seven before. */
+/** A number for the last seven days, and for the seven days before. */
 export interface Pair {
   last: number;
   before: number;
 }
 
-/** A pull request that waits. */
+/** A pull request that is waiting. */
 export interface PullRequestEntry {
   /** Untrusted text. */
   url: string;
