@@ -94,6 +94,11 @@ export function readAllowUsers({ option, variables, platform }: Context): readon
   });
 }
 
+/** The flag or variable with the users who can ask, for messages. */
+export function usersFrom({ flags }: Context): string {
+  return flags.get(ALLOW_USERS) === undefined ? ALLOW_USERS.variable : `--${ALLOW_USERS.name}`;
+}
+
 /** The stricter form of two names, such as `kim=12` for `kim` and `kim=12`; undefined if they name different users. */
 function sameUser(user: string, other: string): string | undefined {
   if (user === other || user.startsWith(`${other}=`)) return user;

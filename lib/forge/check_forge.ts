@@ -10,19 +10,23 @@ import type { ForgeUser } from "./findings.ts";
 import type { OpenForge } from "./open.ts";
 import type { ForgeSetup, Threads } from "./threads.ts";
 
-/** The last three throw a `UsageError` for a wrong setting. */
+/** `open`, `allowUsers` and `label` throw a `UsageError` for a wrong setting. */
 interface ForgeCheckOptions {
   isCi: boolean;
   /** Name of the agent in mentions, without `@`. */
   agent: string;
   open(): OpenForge;
-  /** Value of `--allow-users`; undefined for everybody who can push. */
+  /** Names of the users who can ask; undefined for everybody who can push. */
   allowUsers(): readonly string[] | undefined;
+  /** The flag or variable with these names. */
+  usersFrom: string;
   label(): string;
 }
 
 /** Asks the forge of this job and writes nothing. Outside a job every check is skipped. */
-export async function checkForge({ isCi, agent, open, allowUsers, label }: ForgeCheckOptions): Promise<Check[]> {
+export async function checkForge(
+  { isCi, agent, open, allowUsers, usersFrom, label }: ForgeCheckOptions,
+): Promise<Check[]> {
   const names = ["rights", "notes", "label", "branch", "trigger", "schedule", "trigger-variables"];
   if (!isCi) {
     const why = "these can be checked only in a job on the forge: also run doctor in a job";
@@ -34,7 +38,7 @@ export async function checkForge({ isCi, agent, open, allowUsers, label }: Forge
   });
   if (!opened.ok) {
     const advice = isHidden(opened.error)
-      ? adviceOf(opened.error, "Give the token the permissions in docs/ask.md")
+      ? adviceOf(opened.error, "Give the token the permissions in SECURITY.md")
       : adviceFor(opened.error, "Set the token of the forge: docs/ask.md");
     return [failedWith("forge", opened.error, advice), ...names.map((name) => follows(name, "forge"))];
   }
@@ -43,7 +47,7 @@ export async function checkForge({ isCi, agent, open, allowUsers, label }: Forge
   const settings = setup.ok ? setup.value : undefined;
   return [
     ok("forge", `${threads.system}, ${repository.name}, as ${me.name}`),
-    await checkRights(allowUsers, threads, me),
+    await checkRights({ allowUsers, usersFrom }, threads, me),
     await checkNotes(threads),
     await checkLabel(label, threads),
     await checkBranch(threads, repository.defaultBranch),
@@ -62,7 +66,7 @@ export function adviceFor(error: MogplexError, other: string): string {
 }
 
 async function checkRights(
-  allowUsers: ForgeCheckOptions["allowUsers"],
+  { allowUsers, usersFrom }: Pick<ForgeCheckOptions, "allowUsers" | "usersFrom">,
   threads: Threads,
   user: ForgeUser,
 ): Promise<Check> {
@@ -70,7 +74,7 @@ async function checkRights(
   const allowed = await tried(allowUsers);
   if (!allowed.ok) return failedWith(name, allowed.error, adviceOf(allowed.error, "Correct the names, or unset them"));
   if (allowed.value !== undefined) {
-    return await checkNames(threads, [...new Set(allowed.value)]);
+    return await checkNames(threads, [...new Set(allowed.value)], usersFrom);
   }
   const check = await tried(async () => {
     const right = await (threads.hidesRights?.() ?? threads.mayPush(user));
@@ -78,46 +82,61 @@ async function checkRights(
   });
   if (!check.ok) {
     const advice = threads.hidesRights === undefined
-      ? "Give the token the permissions in docs/ask.md, or list the users who can ask with --allow-users"
+      ? "Give the token the permissions in SECURITY.md, or list the users who can ask with --allow-users"
       : "List the users who can ask with --allow-users (recommended), or give its user the rights in docs/ask.md";
     return failedWith(name, check.error, adviceFor(check.error, advice));
   }
   return ok(name, "the token can see who can push");
 }
 
-/** Whether the allowed names have accounts, and what these may do. @param allowed `kim`, or `kim=12` with the account's number. */
-async function checkNames(threads: Threads, allowed: readonly string[]): Promise<Check> {
+/**
+ * Whether the allowed names have accounts, and what these may do. A job does not look the names up: a name that fits no account changes nothing for
+ * the others.
+ * @param allowed `kim`, or `kim=12` with the account's number.
+ */
+async function checkNames(threads: Threads, allowed: readonly string[], usersFrom: string): Promise<Check> {
   const name = "rights";
   const accounts: string[] = [];
   const wrong: string[] = [];
   const powerless: string[] = [];
   for (const each of allowed) {
-    const [named = "", id] = each.split("=");
+    const [word = "", id] = each.split("=");
     const answer = await tried(async () => {
-      const user = await threads.user(named);
+      const user = await threads.user(word);
       return { user, mayPush: user === null ? null : await threads.mayPush(user) };
     });
     if (!answer.ok) {
-      return failedWith(name, answer.error, adviceFor(answer.error, "Give the token the permissions in docs/ask.md"));
+      const advice = adviceFor(
+        answer.error,
+        "Give the token the permissions in SECURITY.md, or check the names yourself",
+      );
+      return unread(warning(name, failedWith(name, answer.error, advice).finding, advice));
     }
     const { user, mayPush } = answer.value;
-    if (user === null) wrong.push(`there is no user "${named}"`);
-    else if (id !== undefined && Number(id) !== user.id) wrong.push(`"${named}" is now another account, ${user.id}`);
-    else accounts.push(`${user.name.toLowerCase()}=${user.id}`);
-    if (mayPush === false) powerless.push(named);
+    if (user === null) wrong.push(`there is no user "${word}"`);
+    else if (id !== undefined && Number(id) !== user.id) wrong.push(`"${word}" is now another account, ${user.id}`);
+    else if (user.isBot === true) wrong.push(`"${word}" is a bot`);
+    else {
+      accounts.push(`${user.name.toLowerCase()}=${user.id}`);
+      if (mayPush === false) powerless.push(word);
+    }
   }
-  if (wrong.length > 0) return failed(name, `--allow-users: ${wrong.join("; ")}`, "Correct the names", "usage");
   const list = accounts.join(",");
+  if (accounts.length === 0) {
+    const finding = `nobody can ask, because of the names in ${usersFrom}: ${wrong.join("; ")}`;
+    return { ...warning(name, finding, "Correct the names"), isOff: true };
+  }
+  if (wrong.length > 0) {
+    const finding = `${list} can ask, but not the other names in ${usersFrom}: ${wrong.join("; ")}`;
+    return warning(name, finding, "Correct or remove the other names");
+  }
   if (powerless.length > 0) {
     const who = `${powerless.join(", ")} ${
       powerless.length === 1 ? "is" : "are"
-    } in --allow-users (${list}), but cannot push`;
+    } in ${usersFrom} (${list}), but cannot push`;
     return warning(name, who, "They can still start agents: remove the names of those who should not");
   }
-  return ok(
-    name,
-    `${list} can ask; in this form, --allow-users rejects an account that takes over the name of another`,
-  );
+  return ok(name, `${list} can ask; in this form, ${usersFrom} rejects an account that takes over the name of another`);
 }
 
 async function checkLabel(read: ForgeCheckOptions["label"], threads: Threads): Promise<Check> {
@@ -132,7 +151,7 @@ async function checkLabel(read: ForgeCheckOptions["label"], threads: Threads): P
   }
   const { label, isThere } = answer.value;
   if (isThere) return ok(name, `${label} exists`);
-  return warning(name, `there is no label ${label}`, "Create it, or set --label: until then no label starts an agent");
+  return ok(name, `there is no label ${label}: create it if labels should start agents`);
 }
 
 /** Whether the token may write, if the forge reports that. Nothing is written. */
@@ -140,14 +159,14 @@ async function checkNotes(threads: Threads): Promise<Check> {
   const name = "notes";
   const answer = await tried(async () => await threads.mayWrite?.("notes") ?? null);
   if (!answer.ok) {
-    return failedWith(name, answer.error, adviceFor(answer.error, "Give the token the permissions in docs/ask.md"));
+    return failedWith(name, answer.error, adviceFor(answer.error, "Give the token the permissions in SECURITY.md"));
   }
   if (answer.value === null) return skipped(name, `${threads.system} does not show whether this token can write notes`);
   if (answer.value) return ok(name, "the token can write notes");
   return failed(
     name,
     "the token lacks a permission that it needs to write",
-    "Give it the permissions in docs/ask.md",
+    "Give it the permissions in SECURITY.md",
     "unavailable",
   );
 }
@@ -202,7 +221,7 @@ async function checkWorkflow(
 ): Promise<Check[]> {
   const name = "trigger";
   const quotedName = JSON.stringify(branch);
-  const advice = `Add the workflow of docs/ask.md to ${quotedName}`;
+  const advice = `Run "init --respond", and commit its workflow to ${quotedName}`;
   const unknown = follows("schedule", name);
   const looked = await tried(() => threads.workflow?.({ folders, first: /mogplex|respond/i, isIt: answersComments }));
   if (!looked.ok) {
@@ -221,9 +240,8 @@ async function checkWorkflow(
   const path = JSON.stringify(found.path);
   const bare = bareWorkflow(found.text);
   const events = eventsOf(bare);
-  const schedule = checkSchedule(
-    [...events.matchAll(/\bcron["']?\s*:\s*["']?([^"'}\n]+)/g)].map(([, cron = ""]) => cron),
-  );
+  const polls = [...events.matchAll(/\bcron["']?\s*:\s*["']?([^"'}\n]+)/g)].map(([, cron = ""]) => cron);
+  const schedule = checkSchedule(polls);
   const mention = `@${agent}`;
   const words = filterWords(bare);
   // GitHub compares without case.
@@ -235,8 +253,13 @@ async function checkWorkflow(
   if (/\bissues\b/.test(events)) {
     return [ok(name, `${path} of ${quotedName} calls respond for comments and labels`), schedule];
   }
-  const why = `${path} has no event "issues", so a label starts nothing`;
-  return [warning(name, why, "Add the event: docs/ask.md has the file"), schedule];
+  const why = `${path} has no event "issues", so ${withoutLabelEvents(polls)}`;
+  return [warning(name, why, 'Add the event, as in the workflow of "init --respond"'), schedule];
+}
+
+/** What happens to labels if they start no job: a poll also looks for them. */
+function withoutLabelEvents(polls: ForgeSetup["polls"]): string {
+  return (polls?.length ?? 0) > 0 ? "a label waits for the schedule" : "a label starts nothing";
 }
 
 /** A cron pattern in one of the words of `init --schedule`, if it is one of them. */
@@ -253,7 +276,7 @@ function checkSchedule(polls: readonly string[] | null | undefined, hidden = "")
   const name = "schedule";
   if (polls === null || polls === undefined) return unread(skipped(name, hidden));
   if (polls.length > 0) return ok(name, `a poll looks for missed mentions: ${polls.map(scheduleWord).join(", ")}`);
-  return ok(name, "there is no schedule, so nothing picks up missed mentions: see docs/ask.md");
+  return warning(name, "there is no schedule, so nothing picks up missed mentions", "Add a schedule: docs/ask.md");
 }
 
 function checkWebhook(setup: ForgeSetup | undefined): Check {
@@ -270,23 +293,22 @@ function checkWebhook(setup: ForgeSetup | undefined): Check {
     return (setup.polls?.length ?? 0) > 0 ? check : { ...check, lacksTrigger: true };
   }
   if (setup.webhook === "no-issues") {
-    return warning(name, "the webhook has no Issues events, so a label starts nothing", `Turn them on: ${page}`);
+    const why = `the webhook has no Issues events, so ${withoutLabelEvents(setup.polls)}`;
+    return warning(name, why, `Turn them on: ${page}`);
   }
   return ok(name, "a webhook for comments and issues starts a pipeline");
 }
 
 function checkVariables(setup: ForgeSetup | undefined): Check {
   const name = "trigger-variables";
-  if (setup === undefined || setup.mayHaveVariables === null) return skipped(name, "the token cannot see this setting");
-  if (setup.mayHaveVariables) {
-    return ok(
-      name,
-      'anyone with the trigger token can pass variables to pipelines: "No one allowed" is safer, see docs/ask.md',
-    );
+  const setting = '"No one allowed": docs/ask.md';
+  if (setup === undefined || setup.mayHaveVariables === null) {
+    return unread(skipped(name, `the token cannot see this setting, which must be ${setting}`));
   }
+  if (!setup.mayHaveVariables) return ok(name, "nobody can pass variables to pipelines");
   return warning(
     name,
-    "nobody can pass variables to a pipeline: the safest setting, but some versions of GitLab then refuse every trigger",
-    "If triggers are refused, poll from a schedule until the server has the change (merge request 204230)",
+    "anyone with the trigger token can pass variables to pipelines, and with them run code in the job",
+    `Choose ${setting}`,
   );
 }

@@ -8,7 +8,7 @@ import { checkForge } from "../../forge/check_forge.ts";
 import { forgeOfJob, type OpenForge, openForge, type OpenOptions } from "../../forge/open.ts";
 import type { OnNotice } from "../../notice.ts";
 import { MENTION_LABEL, MENTION_NAME } from "../options.ts";
-import { MENTION_WORD, readAllowUsers } from "../settings.ts";
+import { MENTION_WORD, readAllowUsers, usersFrom } from "../settings.ts";
 import type { Context } from "../verb.ts";
 import { valueOr } from "../../lookup.ts";
 
@@ -48,6 +48,7 @@ export function checkJobForge(context: Context): Promise<Check[]> {
     agent: option(MENTION_NAME) ?? MENTION_WORD,
     open: () => openJobForge(context, noteWaits(context)),
     allowUsers: () => readAllowUsers(context),
+    usersFrom: usersFrom(context),
     label: () => option(MENTION_LABEL) ?? MENTION_WORD,
   });
 }

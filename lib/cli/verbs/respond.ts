@@ -41,7 +41,7 @@ import {
   TOKEN_SHARE,
   WATCHING,
 } from "../options.ts";
-import { MENTION_WORD, outDirectory, readAllowUsers, readDailyLimit, readRunSettings } from "../settings.ts";
+import { MENTION_WORD, outDirectory, readAllowUsers, readDailyLimit, readRunSettings, usersFrom } from "../settings.ts";
 import { readCheckoutFile } from "../start_request.ts";
 import type { Context, Verb, Vocabulary } from "../verb.ts";
 import { RUN_DEADLINE, RUN_RATE_LIMITED } from "./codes.ts";
@@ -62,7 +62,7 @@ function readSettings(context: Context): RespondSettings {
     name: option(MENTION_NAME) ?? MENTION_WORD,
     label: option(MENTION_LABEL) ?? MENTION_WORD,
     allowUsers: readAllowUsers(context) ?? null,
-    usersFrom: flags.get(ALLOW_USERS) === undefined ? ALLOW_USERS.variable : `--${ALLOW_USERS.name}`,
+    usersFrom: usersFrom(context),
     limit,
     // The lower one applies.
     limitFrom: isLimitFlag ? `--${DAILY_LIMIT.name}` : DAILY_LIMIT.variable,

@@ -108,9 +108,24 @@ const scheduleSchema = z.lazy(() =>
 const MAX_SCHEDULES = 20;
 const isPoll = ({ key, value }: { key: string; value: string }) => key === "MOGPLEX_SCHEDULE" && value === "respond";
 // Source: GitLab, "Projects API", https://docs.gitlab.com/api/projects/
-const variablesSchema = z.lazy(() => z.object({ ci_pipeline_variables_minimum_override_role: z.nullish(z.string()) }));
+const variablesSchema = z.lazy(() =>
+  z.object({
+    restrict_user_defined_variables: z.nullish(z.boolean()),
+    ci_pipeline_variables_minimum_override_role: z.nullish(z.string()),
+  })
+);
 
 const REACTIONS: Readonly<Record<Reaction, string>> = { seen: "eyes", done: "white_check_mark", failed: "x" };
+
+/**
+ * Whether any user can pass variables to a pipeline; null if the token cannot see that.
+ * Source: GitLab, merge request 149343: without the restriction, the role has no effect, and Developers can.
+ */
+function mayHaveVariables(project: z.infer<typeof variablesSchema> | null): boolean | null {
+  if (project?.restrict_user_defined_variables === false) return true;
+  const role = project?.ci_pipeline_variables_minimum_override_role ?? null;
+  return role === null ? null : role !== "no_one_allowed";
+}
 
 /** The answer, or null if it is not shown to this token. */
 async function orHidden<T>(promise: Promise<T>): Promise<T | null> {
@@ -347,9 +362,7 @@ export class GitlabThreads implements Threads {
       : ownHooks.some((hook) => hook.issues_events)
       ? "complete"
       : "no-issues";
-    const role = project?.ci_pipeline_variables_minimum_override_role;
-    const mayHaveVariables = typeof role === "string" ? role !== "no_one_allowed" : null;
-    return { webhook, mayHaveVariables, polls: await this.#polls() };
+    return { webhook, mayHaveVariables: mayHaveVariables(project), polls: await this.#polls() };
   }
 
   async #polls(): Promise<string[] | null> {

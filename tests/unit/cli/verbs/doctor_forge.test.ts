@@ -51,6 +51,8 @@ test("doctor --for respond says whose token it is, and what is hidden from it", 
 
 const URL = "https://gitlab.example/api/v4/projects/42/ref/main/trigger/pipeline?token=[masked]";
 
+const POLL = { id: 2, active: true, cron: "23 * * * *", variables: [{ key: "MOGPLEX_SCHEDULE", value: "respond" }] };
+
 const SETUPS: readonly (readonly [arrange: (gitlab: GitlabProject) => void, name: string, words: string])[] = [
   [(gitlab) => gitlab.hooks = [], "trigger", "warning: no webhook starts a pipeline"],
   [
@@ -61,7 +63,15 @@ const SETUPS: readonly (readonly [arrange: (gitlab: GitlabProject) => void, name
   [
     (gitlab) => gitlab.hooks = [{ url: URL, note_events: true, issues_events: false }],
     "trigger",
-    "warning: the webhook has no Issues",
+    "warning: the webhook has no Issues events, so a label starts nothing",
+  ],
+  [
+    (gitlab) => {
+      gitlab.hooks = [{ url: URL, note_events: true, issues_events: false }];
+      gitlab.schedules = [POLL];
+    },
+    "trigger",
+    "warning: the webhook has no Issues events, so a label waits for the schedule",
   ],
   [(gitlab) => gitlab.hooks = [{ url: URL, note_events: true, issues_events: true }], "trigger", "ok: "],
   [
@@ -69,7 +79,7 @@ const SETUPS: readonly (readonly [arrange: (gitlab: GitlabProject) => void, name
     "trigger",
     "warning: no webhook",
   ],
-  [(gitlab) => gitlab.schedules = [], "schedule", "ok: there is no schedule, so nothing picks up missed mentions"],
+  [(gitlab) => gitlab.schedules = [], "schedule", "warning: there is no schedule, so nothing picks up missed mentions"],
   [
     (gitlab) =>
       gitlab.schedules = [
@@ -86,8 +96,28 @@ const SETUPS: readonly (readonly [arrange: (gitlab: GitlabProject) => void, name
     "schedule",
     "skipped: only the role Maintainer can see schedules",
   ],
-  [(gitlab) => gitlab.variablesRole = "no_one_allowed", "trigger-variables", "warning: nobody can pass variables"],
-  [(gitlab) => gitlab.variablesRole = "developer", "trigger-variables", "ok: "],
+  ...["developer", "maintainer", "owner"].map((role) =>
+    [
+      (gitlab: GitlabProject) => Object.assign(gitlab, { restrictsVariables: true, variablesRole: role }),
+      "trigger-variables",
+      "warning: anyone with the trigger token can pass variables to pipelines, and with them run code in the job",
+    ] as const
+  ),
+  [
+    (gitlab) => Object.assign(gitlab, { restrictsVariables: true, variablesRole: "no_one_allowed" }),
+    "trigger-variables",
+    "ok: nobody can pass variables to pipelines",
+  ],
+  [
+    (gitlab) => Object.assign(gitlab, { restrictsVariables: false, variablesRole: "no_one_allowed" }),
+    "trigger-variables",
+    "warning: anyone with the trigger token can pass variables to pipelines",
+  ],
+  [
+    (gitlab) => gitlab.restrictsVariables = true,
+    "trigger-variables",
+    'skipped: the token cannot see this setting, which must be "No one allowed": docs/ask.md',
+  ],
   [
     (gitlab) => gitlab.branches.set("main", { protected: false, default: true }),
     "branch",
@@ -118,16 +148,34 @@ test("doctor --for respond prints the accounts of the names that may ask, and fi
   const how = "can ask; in this form, --allow-users rejects an account that takes over the name of another";
   expect(await rights("kim, @Lee")).toBe(`ok: kim=1,lee=2 ${how}`);
   expect(await rights("kim=1")).toBe(`ok: kim=1 ${how}`);
-  expect(await rights("kimm, lee")).toBe('failed: --allow-users: there is no user "kimm"');
-  expect(await rights("kim=3, lee")).toBe('failed: --allow-users: "kim" is now another account, 1');
+  expect(await rights("kimm, lee")).toBe(
+    'warning: lee=2 can ask, but not the other names in --allow-users: there is no user "kimm"',
+  );
+  expect(await rights("kim=3, lee, renovate")).toBe(
+    'warning: lee=2 can ask, but not the other names in --allow-users: "kim" is now another account, 1; "renovate" is a bot',
+  );
   expect(await rights("kim,eve,rae")).toBe(
     "warning: eve, rae are in --allow-users (kim=1,eve=66,rae=3), but cannot push",
   );
   expect((await doctor(() => {}, { MOGPLEX_RESPOND_ALLOW_USERS: "kim lee" })).get("rights")).toBe(
-    `ok: kim=1,lee=2 ${how}`,
+    `ok: kim=1,lee=2 ${how.replace("--allow-users", "MOGPLEX_RESPOND_ALLOW_USERS")}`,
   );
   expect((await doctor(() => {}, { MOGPLEX_RESPOND_ALLOW_USERS: "kim;lee" })).get("rights")).toStartWith(
     "failed: Cannot use MOGPLEX_RESPOND_ALLOW_USERS",
+  );
+});
+
+test("doctor --for respond finds out that a job works for the other names in the variable, but for nobody if all are wrong", async () => {
+  const lastLine = async (names: string) => {
+    const setUp = (gitlab: GitlabProject) =>
+      Object.assign(gitlab, { hooks: [{ url: URL, note_events: true, issues_events: true }], schedules: [POLL] });
+    const { stdout } = await doctorText(setUp, { MOGPLEX_RESPOND_ALLOW_USERS: names }, []);
+    return stdout.trimEnd().split("\n").at(-1)?.replace(/ \(\d warnings?\)/, "");
+  };
+  expect(await lastLine("kim,leo")).toBe("what could be checked is fine; not checked: trigger-variables");
+  expect(await lastLine("leo,kim=13")).toBe("a job can run, but it starts no agent: see the check rights");
+  expect((await doctor(() => {}, { MOGPLEX_RESPOND_ALLOW_USERS: "leo,kim=13" })).get("rights")).toBe(
+    'warning: nobody can ask, because of the names in MOGPLEX_RESPOND_ALLOW_USERS: there is no user "leo"; "kim" is now another account, 1',
   );
 });
 
@@ -160,9 +208,11 @@ test("doctor --for respond warns if the limit turns mentions off", async () => {
 test("doctor --for respond finds a label that is missing", async () => {
   expect((await doctor()).get("label")).toBe('ok: "mogplex" exists');
   expect((await doctor((gitlab) => void gitlab.labels.shift())).get("label")).toBe(
-    'warning: there is no label "mogplex"',
+    'ok: there is no label "mogplex": create it if labels should start agents',
   );
-  expect((await doctor(() => {}, {}, ["--label", "agent"])).get("label")).toBe('warning: there is no label "agent"');
+  expect((await doctor(() => {}, {}, ["--label", "agent"])).get("label")).toBe(
+    'ok: there is no label "agent": create it if labels should start agents',
+  );
 });
 
 test("doctor --for respond names the CI system, and nothing that is about keys of a run or its cleanup", async () => {
@@ -195,17 +245,19 @@ test("doctor --for respond checks outside a job all but the forge, and says so",
 test("doctor --for respond does not claim that a mention can start a run when it finds neither a webhook nor a poll", async () => {
   const lastLine = async (arrange: (gitlab: GitlabProject) => void) =>
     (await doctorText(arrange, {}, [])).stdout.trimEnd().split("\n").at(-1)?.replace(/ \(\d warnings?\)(?=$|;)/, "");
-  const poll = { id: 2, active: true, cron: "23 * * * *", variables: [{ key: "MOGPLEX_SCHEDULE", value: "respond" }] };
   const hook = { url: URL, note_events: true, issues_events: true };
   const nothing = "a job can run, but nothing was found that starts it: see the check trigger";
+  const seen = { restrictsVariables: true, variablesRole: "no_one_allowed" };
   const set = (hooks: GitlabProject["hooks"], schedules: GitlabProject["schedules"] = []) =>
-    lastLine((gitlab) => Object.assign(gitlab, { hooks, schedules }));
+    lastLine((gitlab) => Object.assign(gitlab, { hooks, schedules, ...seen }));
   expect(await set([hook])).toBe("mentions can start runs");
   expect(await set([])).toBe(nothing);
   expect(await set([{ ...hook, note_events: false }])).toBe(nothing);
-  expect(await set([], [poll])).toBe("mentions can start runs");
+  expect(await set([], [POLL])).toBe("mentions can start runs");
   // GitLab shows webhooks and schedules only to Maintainers: what nobody could look at is not called fine.
-  expect(await lastLine(() => {})).toBe("what could be checked is fine; not checked: trigger, schedule");
+  expect(await lastLine(() => {})).toBe(
+    "what could be checked is fine; not checked: trigger, schedule, trigger-variables",
+  );
   expect(await set([hook], null)).toBe("what could be checked is fine; not checked: schedule");
   expect(await set([], null)).toBe(`${nothing}; not checked: schedule`);
 });

@@ -57,8 +57,10 @@ export interface GitlabProject extends Served {
   schedules: { id: number; active: boolean; cron: string; variables?: { key: string; value: string }[] }[] | null;
   /** Source: https://docs.gitlab.com/api/labels/ */
   labels: string[];
-  /** Who may pass variables to a pipeline; undefined: not shown. */
+  /** Who may pass variables to a pipeline; undefined: not shown. Source: https://docs.gitlab.com/api/projects/ */
   variablesRole: string | undefined;
+  /** Whether the role has an effect; undefined: not shown. Source: GitLab, merge request 149343 */
+  restrictsVariables: boolean | undefined;
   /** Scopes of the token; null where the server does not know the route. Source: https://docs.gitlab.com/api/personal_access_tokens/ */
   scopes: string[] | null;
   /** Whether GraphQL knows the field. */
@@ -126,6 +128,7 @@ export function gitlabProject(now: () => string): GitlabProject {
     schedules: null,
     labels: ["mogplex", "mogplex-later"],
     variablesRole: undefined,
+    restrictsVariables: undefined,
     scopes: ["api"],
     knowsEdits: true,
     now,
@@ -176,7 +179,10 @@ export function gitlabProject(now: () => string): GitlabProject {
     const rest = path.replace("/projects/acme%2Fapi", `/projects/${PROJECT}`).replace(`/projects/${PROJECT}`, "");
     if (rest === path) return json(404, { message: "404 Project Not Found" });
     if (rest === "") {
-      const role = { ci_pipeline_variables_minimum_override_role: server.variablesRole };
+      const role = {
+        restrict_user_defined_variables: server.restrictsVariables,
+        ci_pipeline_variables_minimum_override_role: server.variablesRole,
+      };
       return json(200, { id: PROJECT, path_with_namespace: "acme/api", default_branch: "main", ...role });
     }
     if (/^\/pipelines\/\d+\/jobs$/.test(rest)) {

@@ -145,14 +145,16 @@ test("doctor --for respond finds on Gitea a missing scope, names and a label, wi
   expect(await read("notes", broken)).toMatchObject({ state: "failed", advice: "Check again later", code: 69 });
   expect(await read("forge", { "/user": [403, refusal] })).toMatchObject({
     state: "failed",
-    advice: "Give the token the permissions in docs/ask.md",
+    advice: "Give the token the permissions in SECURITY.md",
   });
   const labels = (...names: string[]): Answers => ({
     "/repos/acme/web/labels?limit=50&page=1": [200, names.map((name) => ({ name }))],
     "/repos/acme/web/labels?limit=50&page=2": [200, []],
   });
   expect(await check("label", labels("bug", "mogplex"))).toBe('ok: "mogplex" exists');
-  expect(await check("label", labels("bug"))).toBe('warning: there is no label "mogplex"');
+  expect(await check("label", labels("bug"))).toBe(
+    'ok: there is no label "mogplex": create it if labels should start agents',
+  );
   const ofOrganization: Answers = {
     "/orgs/acme/labels?limit=50&page=1": [200, [{ name: "mogplex" }]],
     "/orgs/acme/labels?limit=50&page=2": [200, []],
@@ -171,8 +173,8 @@ test("doctor --for respond finds on Gitea a missing scope, names and a label, wi
   });
   const ofUser: Answers = { "/repos/acme/web/teams": [405, { message: "repo is not owned by an organization" }] };
   expect(await read("label", { ...labels("bug"), ...isHidden, ...ofUser })).toMatchObject({
-    state: "warning",
-    finding: 'there is no label "mogplex"',
+    state: "ok",
+    finding: 'there is no label "mogplex": create it if labels should start agents',
   });
   const notAdmin: Answers = {
     "/repos/acme/web/collaborators/acme/permission": [403, { message: "Only admins can query all permissions" }],
@@ -199,7 +201,9 @@ test("doctor --for respond finds on Gitea a missing scope, names and a label, wi
     "/repos/acme/web/collaborators/kim/permission": [403, { message: "Only admins can query all permissions" }],
   };
   expect(await check("rights", kim, ["--allow-users", "kim"])).toStartWith("ok: kim=4 can ask");
-  expect(await check("rights", kim, ["--allow-users", "kimm"])).toBe('failed: --allow-users: there is no user "kimm"');
+  expect(await check("rights", kim, ["--allow-users", "kimm"])).toBe(
+    'warning: nobody can ask, because of the names in --allow-users: there is no user "kimm"',
+  );
 });
 
 test("doctor --for respond looks for the workflow where Gitea and Forgejo take it from, and in no other folder", async () => {

@@ -344,6 +344,11 @@ const WORKFLOWS: readonly (readonly [what: string, text: string, words: string])
   [
     "comments alone",
     EXAMPLE.replace(/ {2}issues:\n.*\n/, ""),
+    'warning: ".github/workflows/a.yml" has no event "issues", so a label waits for the schedule',
+  ],
+  [
+    "comments alone, without a schedule",
+    EXAMPLE.replace(/ {2}issues:\n.*\n/, "").replace(/ {2}schedule:\n.*\n/, ""),
     'warning: ".github/workflows/a.yml" has no event "issues", so a label starts nothing',
   ],
 ];
@@ -379,7 +384,7 @@ test("doctor --for respond says how often the workflow on GitHub polls", async (
   const schedules = [
     [SCHEDULES[0], "ok: a poll looks for missed mentions: hourly"],
     [SCHEDULES[1], "ok: a poll looks for missed mentions: daily"],
-    [SCHEDULES[2], "ok: there is no schedule, so nothing picks up missed mentions: see docs/ask.md"],
+    [SCHEDULES[2], "warning: there is no schedule, so nothing picks up missed mentions"],
   ] as const;
   for (const [schedule, words] of schedules) {
     const at = place();
