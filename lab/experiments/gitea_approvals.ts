@@ -86,7 +86,7 @@ const CASES: readonly Case[] = [
     const pull = await approved(world, "pushed", world.reviewer);
     await world.gitea.commit(world.repository, "pushed", "later.txt", "later\n", world.writer);
     return pull;
-  }, { state: "missing", reason: "lee approved another commit" }],
+  }, { state: "missing", reason: "lee approved an older commit" }],
   ["with an approval of a user who cannot push", (world) => approved(world, "stranger", world.stranger), {
     state: "missing",
     reason: "sam cannot push",
@@ -125,7 +125,7 @@ const CASES: readonly Case[] = [
     await world.gitea.commit(world.repository, "other", "other.md", "other\n");
     await world.gitea.call("PATCH", pull.path, { base: "other" }, world.owner);
     return pull;
-  }, { state: "missing", reason: "lee approved it for another target" }],
+  }, { state: "missing", reason: "lee approved it before the target branch changed" }],
   ["with an approval of a user who lost the right since", async (world) => {
     const left = await world.gitea.user("max");
     await world.gitea.allow(world.repository, left, "write");

@@ -140,9 +140,9 @@ function objectionTo(
   const unknown = (clause: string) => ({ clause: `the forge does not show ${clause}`, isUnknown: true });
   const program = notAPerson(by, { notPeople });
   if (program !== null) return no(program);
-  if (commit !== null && head !== null && commit !== head) return no(`${name} approved another commit`);
+  if (commit !== null && head !== null && commit !== head) return no(`${name} approved an older commit`);
   if (retargetedAt !== null && at !== null && Date.parse(at) <= Date.parse(retargetedAt)) {
-    return no(`${name} approved it for another target`);
+    return no(`${name} approved it before the target branch changed`);
   }
   const ignored = `${name}'s approval does not count:`;
   if (mayPush === false) return no(`${ignored} ${name} cannot push`);

@@ -130,7 +130,7 @@ async function judgeGate(
   const { state, reason } = judgeApprovals(whole, notCounted);
   const isOpen = state === "approved";
   const caveat = isOpen && requesters.length === 0 && whole.requesters?.length === 0
-    ? "; the requester is unknown"
+    ? "; if somebody asked an agent for this work, name them with --requester"
     : "";
   return { isOpen, text: `${WORDS[state]}: ${reason}${caveat}`, isShown: state !== "unknown" };
 }

@@ -51,6 +51,12 @@ async function run(script: string, env: Record<string, string>) {
   return { code, ...text };
 }
 
+test("the gate's recipe for GitHub starts for every event that changes the commit or the target", () => {
+  // Source: GitHub, "Webhook events and payloads", pull_request: `edited` has a change of the base branch, too.
+  const { types } = recipe("github-actions/gate.yml").on.pull_request_target;
+  expect(types).toEqual(["opened", "reopened", "synchronize", "edited"]);
+});
+
 test(
   "the gate's recipe for GitHub sets the status of the pull request of its event, and of all that are open",
   async () => {

@@ -33,7 +33,7 @@ test("judgeApprovals() approves when a person who can push has approved the newe
 
 test.each<[string, Opinion[], Partial<ReviewReading>, Partial<NotCounted>, string]>([
   ["no opinion is there", [], {}, {}, "0 of 1 approval of the newest commit"],
-  ["the approval is of an earlier commit", [opinion(ANN, { commit: OLDER })], {}, {}, "ann approved another commit"],
+  ["the approval is of an earlier commit", [opinion(ANN, { commit: OLDER })], {}, {}, "ann approved an older commit"],
   ["a program has approved", [opinion(AGENT)], { author: null, writers: [] }, {}, "agent[bot] is a program"],
   ["a deleted account has approved", [opinion({ id: 0, name: "ghost", isBot: null })], {}, {}, "ghost has no account"],
   ["a program that looks like a person has approved", [opinion({ id: 5, name: "Renovate", isBot: null })], {}, {
@@ -71,7 +71,7 @@ test.each<[string, Opinion[], Partial<ReviewReading>, Partial<NotCounted>, strin
     [opinion(ANN)],
     { retargetedAt: "2026-03-01T11:00:00Z" },
     {},
-    "another target",
+    "ann approved it before the target branch changed",
   ],
   ["the target requires more", [opinion(ANN)], { required: 2 }, {}, "1 of 2 approvals of the newest commit"],
 ])("judgeApprovals() finds approvals missing when %s", (_name, opinions, more, notCounted, reason) => {

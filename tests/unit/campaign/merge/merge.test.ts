@@ -85,7 +85,7 @@ test("mergeCampaign() merges nothing that changed after it was judged", async ()
     [
       "a push after the approval",
       (world) => void (world.forge.of(1).facts.commit = commit(77)),
-      "ann approved another commit",
+      "ann approved an older commit",
     ],
     ["an approval that is withdrawn", (world) => void (world.forge.of(1).opinions = []), "0 of 1 approval"],
     ["another target", (world) => void (world.forge.of(1).reading.base = "prod"), 'retargeted: its target is "prod"'],
@@ -435,7 +435,7 @@ test("mergeCampaign() brings a branch up to date once, and only when it is told 
     `${project(1)}: updating its branch: it is behind its target, which dismisses 1 approval`,
   );
   expect((await world.words({ update: true, only: [project(1)] }))[0]).toBe(
-    "review: 0 of 1 approval of the newest commit; ann approved another commit",
+    "review: 0 of 1 approval of the newest commit; ann approved an older commit",
   );
   expect(forge.calls.filter((call) => call.startsWith("update"))).toHaveLength(1);
 });

@@ -73,7 +73,8 @@ const URL_7 = "https://github.com/acme/web/pull/7";
 test("gate exits 0 when enough people have approved the newest commit, without a token of Mogplex", async () => {
   expect(await gate(onGithub(), "--approvals", "1")).toEqual({
     code: 0,
-    stdout: `${URL_7}: approved: 1 of 1 approval of the newest commit; the requester is unknown\n`,
+    stdout:
+      `${URL_7}: approved: 1 of 1 approval of the newest commit; if somebody asked an agent for this work, name them with --requester\n`,
     stderr: "",
   });
 });
@@ -84,13 +85,13 @@ test("gate takes names with an @, and no empty name for the one who asked", asyn
   );
   expect((await gate(onGithub(), "--approvals", "1", "--not-people", "@Kim")).stdout).toContain("listed as a program");
   expect((await gate(onGithub(), "--approvals", "1", "--requester", " ")).stdout).toContain(
-    "the requester is unknown",
+    "if somebody asked an agent for this work, name them with --requester",
   );
 });
 
 test.each<[string, Node, string[], string]>([
   ["two are needed", {}, ["--approvals", "2"], "not approved: 1 of 2 approvals of the newest commit"],
-  ["a push came after the approval", { headRefOid: "f".repeat(40) }, [], "kim approved another commit"],
+  ["a push came after the approval", { headRefOid: "f".repeat(40) }, [], "kim approved an older commit"],
   [
     "a program alone has approved",
     reviews(aReview({ author: { __typename: "Bot", login: "copilot", databaseId: 8 } })),
@@ -311,7 +312,8 @@ test("gate --json prints what it has found", async () => {
   expect(JSON.parse((await gate(onGithub(), "--approvals", "1", "--json")).stdout)).toEqual({
     pullRequest: URL_7,
     open: true,
-    reason: "approved: 1 of 1 approval of the newest commit; the requester is unknown",
+    reason:
+      "approved: 1 of 1 approval of the newest commit; if somebody asked an agent for this work, name them with --requester",
     statusSet: false,
   });
 });
