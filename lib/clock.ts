@@ -16,7 +16,7 @@ export interface SleepOptions {
    */
   limit?: boolean | undefined;
   /**
-   * Whether this wait belongs to background work. It then does not keep the process alive. Virtual clocks do not record it, and do not move
+   * Whether this wait belongs to background work, which does not keep the process alive. Virtual clocks do not record it, and do not move
    * for it alone. @default {false}
    */
   background?: boolean | undefined;

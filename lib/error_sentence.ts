@@ -37,7 +37,7 @@ export function messageOf(thrown: unknown): string {
 
 /** What is known about a run when something goes wrong: the common part of a `RunResult` and an `AutomationResult`. */
 export interface ResultSoFar {
-  /** Which result it is: `automation-run` for an automation run, otherwise `run`. */
+  /** Kind of result: `automation-run` for an automation run, otherwise `run`. */
   kind: "run" | "automation-run";
   /** UUID of the run; null when none is known. */
   runId: string | null;

@@ -78,7 +78,7 @@ export class MogplexError extends Error {
   readonly advice: string | null;
   /**
    * A code for programs. For an answer from the service, it is the service's code, or null if the answer had none. Otherwise, it is the
-   * toolkit's own code, such as `USAGE`, `NETWORK`, `START_UNKNOWN`, `DEADLINE`, `NO_SANDBOX`, `STILL_RUNNING`, `HOOK_FAILED`,
+   * toolkit's own code, such as `USAGE`, `NETWORK`, `START_UNKNOWN`, `DEADLINE`, `NO_SANDBOX`, `STILL_RUNNING`, `HOOK_FAILED` or
    * `REPORT_NOT_WRITTEN`.
    */
   readonly code: string | null;

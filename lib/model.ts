@@ -16,7 +16,7 @@ export type RunStatus = KnownRunStatus | (string & Record<never, never>);
 /** A word that the service sends: one of the known words, or a later one. */
 export type OpenWord<Known extends string> = Known | (string & Record<never, never>);
 
-/** Agents that a start can name. Each revision of the service supports at least `codex` and `claude-code`. */
+/** Agents that a start can request. Each revision of the service supports at least `codex` and `claude-code`. */
 export type Harness = "codex" | "claude-code" | "mogplex";
 
 /** How freely an agent can act. */
@@ -80,7 +80,7 @@ export interface Run {
 
 /** Answer to a start: the run, and whether the same key had started it before. */
 export interface StartResult extends Run {
-  /** True when the service already knew the idempotency key. It then started nothing, and returned the run as it was. */
+  /** True when the service already knew the idempotency key. It started nothing, and returned the existing run in its current state. */
   replayed: boolean;
 }
 

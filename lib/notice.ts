@@ -9,7 +9,7 @@ import type { RunStatus } from "./model.ts";
 export type WaitCause = "rate_limit" | "unavailable" | "network" | "start_limit" | "invalid_answer" | "unauthorized";
 
 /**
- * A notice, which is worth a line in the log.
+ * A notice. Each one is worth a line in the log.
  *
  * Not every wait is a notice. If the service keeps asking for the same delay, only the first wait is reported; another one is reported only
  * after ten minutes without such a wait. A `heartbeat` every minute shows that the work continues. Every wait of a start is reported. A

@@ -25,7 +25,7 @@ export interface CampaignProgress {
 /**
  * What happens while a campaign is followed, by `type`. Texts in it are untrusted.
  *
- * - `wave`: a wave begins. It looks at open runs and starts new ones; `wave` is its number, from 1.
+ * - `wave`: a wave begins. It checks open runs and starts new ones; `wave` is its number, from 1.
  * - `item`: something about a repository has changed. Its verdict or state changed from `before` to the one in `item`. If both are the
  *   same, another field of `item` changed, such as what its pull request is waiting for.
  * - `gate`: nothing more is started or merged until a person approves. `reason` says why.
@@ -55,7 +55,7 @@ export type CampaignEvent =
     type: "gate";
     /** Which gate is closed: `canary`, `threshold` for too many failures, or `merge` for targets that merges have broken. */
     gate: "canary" | "threshold" | "merge";
-    /** Why, in one line. */
+    /** Why the gate closed, in one line. */
     reason: string;
     /** Progress of the campaign. */
     progress: CampaignProgress;
@@ -128,7 +128,7 @@ export interface CampaignNotification {
   page: string | null;
   /** Command for the next step; null if the campaign exists only in a script. */
   command: string | null;
-  /** When this was made, in ISO 8601. */
+  /** When the message was created, in ISO 8601. */
   at: string;
 }
 
@@ -227,7 +227,7 @@ export interface CampaignPlan {
 export interface AdvanceCampaignOptions extends CampaignOptions {
   /** When there is no plan yet: whether repositories that cannot be used are kept as `invalid` items. @default {false} */
   skipInvalid?: boolean | undefined;
-  /** Name of a person, in whose name a closed gate is opened before anything is started. @default gates stay closed */
+  /** Name of the person who approves. A closed gate is opened before anything is started. @default gates stay closed */
   approvedBy?: string | undefined;
   /** Assumed mean duration of a run in milliseconds, for forecasts until runs have ended. @default {1_200_000} */
   meanRunMs?: number | undefined;

@@ -26,8 +26,8 @@ export interface JobIdentity {
   /** Id or number of this execution. It is different for every retry. */
   attempt: string | null;
   /**
-   * UTC date on which the pipeline was created, `YYYY-MM-DD`. Null where the system does not show it (GitHub and most others): keys then
-   * use the current day, so a retry after midnight starts a second run.
+   * UTC date on which the pipeline was created, `YYYY-MM-DD`. Null if the system does not show it (GitHub and most others). Keys then use
+   * the current day, so a retry after midnight starts a second run.
    */
   date: string | null;
   /** Description or expression of the schedule; an empty string if there is no schedule. */

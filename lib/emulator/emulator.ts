@@ -209,11 +209,11 @@ export interface TestConnection {
 export interface TestRun {
   /** UUID. */
   runId: string;
-  /** Its current status. */
+  /** Current status of the run. */
   status: string;
   /** The body of the request that started the run. */
   request: StartRequest;
-  /** The key that was sent. */
+  /** The key that the start was sent with. */
   idempotencyKey: string;
   /** Whether a scenario is played for it. Without a scenario, it stays `pending`. */
   hasScenario: boolean;
@@ -221,21 +221,21 @@ export interface TestRun {
 
 /** A message that was sent to another address, such as the webhook of a campaign. */
 export interface TestNotification {
-  /** Where it was sent. */
+  /** Address that the message was sent to. */
   url: string;
-  /** What was sent, read as JSON; the text itself if it is not JSON. */
+  /** Body of the message, parsed as JSON; the text itself if it is not JSON. */
   body: unknown;
 }
 
-/** A Mogplex in this process. */
+/** An emulated Mogplex in this process. */
 export interface TestEmulator {
   /** Options for a client. */
   readonly options: TestConnection;
   /** A token that can only read. */
   readonly readOnlyToken: string;
-  /** Its repositories. */
+  /** Repositories of the emulated service. */
   readonly repos: readonly { id: string; full_name: string }[];
-  /** Its automations. */
+  /** Automations of the emulated service. */
   readonly automations: readonly { id: string; name: string }[];
   /** Runs that were started so far, oldest first. */
   readonly runs: readonly TestRun[];

@@ -9,7 +9,7 @@ export type PullRequestStatus = "open" | "merged" | "closed";
 /** Combined state of a pull request's checks. `none`: there are no checks. */
 export type ChecksState = "green" | "red" | "pending" | "none";
 
-/** State of its review. `requested`: a reviewer was asked and has not decided. `not-requested`: no reviewer was asked. */
+/** State of a pull request's review. `requested`: a reviewer was asked and has not decided. `not-requested`: no reviewer was asked. */
 export type ReviewState = "approved" | "changes-requested" | "requested" | "not-requested";
 
 /** In the order of tables. */

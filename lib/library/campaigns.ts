@@ -96,7 +96,7 @@ export interface Campaign {
   /**
    * Runs one wave: records what has finished, starts what the service's limits permit, and returns. If there is no plan, it plans first. It
    * does not do so if `home` is a branch, because the branch may have been lost: call {@linkcode Campaign.plan} yourself. You can call it
-   * again and again, from any machine that has the home.
+   * again and again, from any machine that has access to the home.
    *
    * @returns What it looks like, also when items have failed; `state` and `exitCode` say whether it is done, and how. `exitCode` is 0 until it
    * is done, also while a gate is closed, so that a schedule is not red meanwhile: `state` is `gated` then.
@@ -126,7 +126,7 @@ export interface Campaign {
    */
   run(options?: CampaignRunOptions): CampaignHandle;
   /**
-   * Opens all closed gates. It starts nothing: the next {@linkcode Campaign.run} or {@linkcode Campaign.advance} does.
+   * Opens all closed gates. It starts nothing itself. The next {@linkcode Campaign.run} or {@linkcode Campaign.advance} does.
    *
    * @param by Who opens them, for the journal: at most 200 characters.
    * @returns What it looks like.
@@ -141,7 +141,7 @@ export interface Campaign {
   approve(by: string, options?: CampaignReadOptions): Promise<CampaignView>;
   /**
    * Merges the pull requests that have green checks and that people have approved at the newest commit. In a CI job, it needs
-   * `MOGPLEX_MERGE_TOKEN_VARIABLE`. Elsewhere, it merges with the same tokens that it reads with.
+   * `MOGPLEX_MERGE_TOKEN_VARIABLE`. Elsewhere, it uses the same tokens for reading and merging.
    *
    * @param by Who merges, for the journal: at most 200 characters.
    * @returns What happened to each pull request, also if a forge has refused one or could not be asked: `exitCode` says so.
@@ -185,8 +185,8 @@ export interface CampaignSettings {
   onNotice?: OnNotice | undefined;
   /**
    * Replaces the webhook of the campaign file. Called when the campaign needs a person or is done: for the events in `notify.on`, or for
-   * all events. Each event is sent once. After three failures there is a notice, and the next `run()` or `advance()` sends it again with
-   * the same `id`, even if the campaign is done.
+   * all events. Each event is sent once. After three failures, there is a notice, and the next `run()` or `advance()` sends the event again
+   * with the same `id`, even if the campaign is done.
    */
   notify?: Notifier | undefined;
   /** Whether repositories that cannot be used become `invalid` items instead of causing an error. @default {false} */
@@ -194,8 +194,8 @@ export interface CampaignSettings {
   /** Assumed mean duration of a run in milliseconds, for forecasts until runs have ended. @default {1_200_000} */
   meanRunMs?: number | undefined;
   /**
-   * Reads pull requests from the forges that hold them, with the tokens in `GITHUB_TOKEN` and `GITLAB_TOKEN`. Without it, they are not
-   * read.
+   * Reads pull requests from the forges that hold them, with the tokens in `GITHUB_TOKEN` and `GITLAB_TOKEN`. Without this option, pull
+   * requests are not read.
    */
   forge?: CampaignForge | undefined;
   /** Time without activity after which a pull request is stuck, in milliseconds. @default {259_200_000} (three days) */
@@ -259,7 +259,7 @@ export interface CampaignWaveOptions {
   signal?: AbortSignal | undefined;
   /** `abort` cancels the open runs when `signal` aborts. @default {[]} (the runs continue) */
   cancelOn?: readonly CancelCause[] | undefined;
-  /** Name of a person, in whose name a closed gate is opened before anything is started. @default gates stay closed */
+  /** Name of the person who approves. A closed gate is opened before anything is started. @default gates stay closed */
   approvedBy?: string | undefined;
 }
 

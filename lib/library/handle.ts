@@ -62,7 +62,7 @@ export type AsyncDisposing = SymbolConstructor extends { readonly asyncDispose: 
 export interface WorkHandle<I, R, S> extends Promise<R>, AsyncIterable<I>, AsyncDisposing {
   /**
    * Resolves as soon as the work is started or found; rejects with the error of the start. If more starts follow because no sandbox was
-   * free, it still has the first one, and the result has the newest.
+   * free, it still resolves to the first one, and the result has the newest.
    */
   readonly started: Promise<S>;
   /**

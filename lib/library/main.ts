@@ -63,9 +63,9 @@ function codeOf(value: unknown): number {
 /**
  * Runs the work of a script and ends the process with the verdict's exit code.
  *
- * SIGHUP, SIGINT and SIGTERM abort the `signal` that the work receives. A second one, 1.5 s later or more, ends the process at once. An
- * error is printed on stderr, with secrets masked and without anything that a CI system would obey as a command. A reader that closes the
- * pipe does no harm. Until the work is done, the exit code is 70, so a script that ends by accident never passes.
+ * SIGHUP, SIGINT and SIGTERM abort the `signal` that the work receives. A second signal, at least 1.5 s later, ends the process at once. An
+ * error is printed on stderr, with secrets masked and without anything that a CI system would obey as a command. If a reader closes the
+ * pipe, the script continues. Until the work is done, the exit code is 70, so a script that ends by accident never passes.
  *
  * @param work The function to run. If it returns a number, that is the exit code. If it returns an object with an `exitCode`, such as a
  * result, that number is the exit code. If it returns nothing, the exit code is 0. If it throws, {@linkcode exitCodeFor} gives the exit

@@ -148,7 +148,7 @@ export interface Mogplex {
    * attempt into a new task. To do the same task twice, set `keyPart`.
    *
    * If a run fails because no sandbox was free, before an agent began, the next key of the series starts another run 10 minutes later. The
-   * run after that starts after 20 more minutes, and the last one after 40 more, as long as `timeoutMs` permits: see `onStarting` and
+   * next run follows 20 minutes after that, and the last one another 40 minutes later, as long as `timeoutMs` permits: see `onStarting` and
    * `onStarted`. If you pass an `idempotencyKey`, only one run is started.
    *
    * @param request What to do, and where. A repository that is given by name is looked up first.
@@ -163,7 +163,8 @@ export interface Mogplex {
    * @throws {RunFailedError | RunCancelledError | AwaitingInputError} when the run did not succeed, unless `throwOnFailure` is false. The
    * error contains the result.
    * @throws {DeadlineError} if `timeoutMs` passes first. The run continues, unless `cancelOn` has `timeout`.
-   * @throws {MogplexError} with the code `NO_SANDBOX` and the exit code 75 when no sandbox was free in time. Nothing is running then.
+   * @throws {MogplexError} with the code `NO_SANDBOX` and the exit code 75 when no sandbox was free in time. In that case, no run is in
+   * progress.
    * @throws {AbortedError} if `signal` aborts after the start was sent. The run continues, unless `cancelOn` has `abort`.
    * @throws what {@linkcode Mogplex.start} and {@linkcode Mogplex.attach} throw.
    * @example Run, and look at the verdict

@@ -310,7 +310,7 @@ export interface LogText {
   line(text: string, maxLength?: number): string;
   /**
    * Returns the value as one line of JSON with every text masked. It is as harmless as the output of {@linkcode LogText.line}, but for
-   * programs: parsing it gives every text unchanged, except for masked secrets.
+   * programs: parsing it returns every text unchanged, except for masked secrets.
    *
    * @param value Any value that `JSON.stringify` takes.
    */

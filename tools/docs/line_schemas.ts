@@ -67,14 +67,14 @@ const RUN: Fields<StartResult> = {
   updatedAt: text("Time of the last change to the record, in ISO 8601 with offset."),
   error: textOrNull("Error text from the service or from Git. Untrusted text."),
   runtime: { type: ["object", "null"], description: "Queue handle.", additionalProperties: true },
-  replayed: flag("Whether the service already knew the key. The run then existed, and nothing was started."),
+  replayed: flag("Whether the service already knew the key. If so, the run already existed, and nothing was started."),
 };
 
 const TRIGGER: Fields<ReturnType<typeof shownTrigger>> = {
   automationId: text("UUID of the automation."),
   runId: text("UUID of the automation run."),
   status: text("Status when it was triggered."),
-  replayed: flag("Whether the service already knew the key. Nothing was triggered then."),
+  replayed: flag("Whether the service already knew the key. If so, nothing was triggered."),
   reason: textOrNull("Why the run is waiting. Untrusted text."),
   idempotencyKey: text("Key that finds the run again."),
 };

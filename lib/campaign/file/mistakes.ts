@@ -55,7 +55,7 @@ export class CampaignFileError extends UsageError {
   static override readonly kind: string = "CampaignFileError";
   /** All mistakes, ordered by file and position; never empty. */
   readonly mistakes: readonly Mistake[];
-  /** Whether the file itself could not be read, so no mistakes in it are known. */
+  /** Whether the file itself could not be read. If so, no mistakes in it are known. */
   readonly isUnread: boolean;
   /** Total number of mistakes, including those that are not in the list. */
   readonly count: number;

@@ -50,7 +50,7 @@ export function openMemoryHome(memory: MemoryHome, options: MemoryHomeOptions): 
 
 const SHOWN_AS = "the home in memory";
 
-/** A home in the memory of this process. Only `memoryHome()` makes one. */
+/** A home in the memory of this process. Only `memoryHome()` creates one. */
 export interface MemoryHome {
   /** Distinguishes it from a home that is a string. */
   readonly kind: "memory";

@@ -102,7 +102,7 @@ export interface MergeLine {
   readonly url: string;
   /** What happened. */
   readonly word: MergeLineWord;
-  /** Why, as a clause. */
+  /** The reason, as a clause. */
   readonly reason: string;
   /** The commit on the target branch; null if there is none. */
   readonly commit: string | null;

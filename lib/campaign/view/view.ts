@@ -17,7 +17,7 @@ export interface PullRequestView {
   checks: ChecksState | null;
   /** State of its review; also null when the pull request is not open. */
   review: ReviewState | null;
-  /** Whether it conflicts with its base branch; null when the forge does not know yet. */
+  /** Whether the pull request conflicts with its base branch; null when the forge does not know yet. */
   conflict: boolean | null;
   /** Assignee, otherwise requested reviewer; null if there is neither. */
   owner: string | null;
@@ -29,7 +29,7 @@ export interface PullRequestView {
   reason: string | null;
   /** Newest commit of its branch, to which all other fields refer; null when the forge did not show it. @default absent from older records */
   commit?: string | null | undefined;
-  /** Why it does not, or might not, belong to the item's run; null when it does. @default absent from older records */
+  /** Why the pull request does not, or might not, belong to the item's run; null when it does. @default absent from older records */
   foreign?: string | null | undefined;
   /** Whether its branch is the default branch, or protected; null when that was not shown. @default absent from older records */
   guarded?: boolean | null | undefined;
@@ -37,7 +37,7 @@ export interface PullRequestView {
   behind?: boolean | undefined;
   /** Whether its base branch has a merge queue. @default absent from older records */
   queue?: boolean | undefined;
-  /** The forge's own id of its repository; null when that was not shown. @default absent from older records */
+  /** The forge's own id for the repository; null when that was not shown. @default absent from older records */
   repositoryId?: string | null | undefined;
   /** Number of files that it changes; null when that was not shown. @default absent from older records */
   files?: number | null | undefined;
@@ -80,7 +80,7 @@ export interface ItemResult {
   sha256: string | null;
   /** What is wrong with the file, one line for each mistake; never a part of its value. */
   mistakes: readonly string[];
-  /** Its value. @default there is none, or it is larger than 16 KB */
+  /** The value of the file. @default there is none, or it is larger than 16 KB */
   value?: unknown;
   /** Top-level scalars that the schema names, by name. */
   outputs: Readonly<Record<string, string | number | boolean>>;
@@ -286,7 +286,7 @@ export interface CampaignView {
   schema: 1;
   /** Name of the campaign. */
   campaign: string;
-  /** Its round. */
+  /** Round of the campaign. */
   round: string;
   /** State of the campaign. */
   state: CampaignState;
@@ -342,6 +342,6 @@ export interface CampaignView {
   exitCode: number;
   /** When this was computed, in ISO 8601. */
   at: string;
-  /** Its plan and its journal. @default absent from a view that is only displayed */
+  /** The campaign's plan and journal. @default absent from a view that is only displayed */
   about?: CampaignAbout | undefined;
 }

@@ -65,8 +65,8 @@ export interface Fault {
   /** For `stream-cut`: number of whole pieces before the cut; 0 cuts the first piece, 1 the first live event. @default {1} */
   after?: number | undefined;
   /**
-   * Whether the request takes effect although its answer is lost, for `500`, `empty5xx`, `html502` and `reset0`. With
-   * `truncated`, `resetMid` and `slow` it always does. @default {false}
+   * Whether the request takes effect although its answer is lost, for `500`, `empty5xx`, `html502` and `reset0`. With `truncated`,
+   * `resetMid` and `slow`, it always takes effect. @default {false}
    */
   processed?: boolean | undefined;
 }
