@@ -13,7 +13,7 @@ export type ReadEnv = (name: string) => string | undefined;
 
 /** What distinguishes one CI job from another, for idempotency keys. A field is null when the system does not provide it. */
 export interface JobIdentity {
-  /** Base URL of the CI server, because different servers use the same ids. */
+  /** Base URL of the CI server. It is part of the identity because different servers use the same ids. */
   server: string | null;
   /** Id or name of the project or repository on that server. */
   project: string | null;

@@ -42,7 +42,7 @@ export interface MogplexAutomations {
    *
    * @param options See {@linkcode ListAutomationsOptions}.
    * @throws {UnauthorizedError | ForbiddenError | RateLimitedError | UnavailableError | NetworkError}
-   * @throws {UsageError} when an option is out of range.
+   * @throws {UsageError} when an option is invalid.
    * @throws `signal.reason` if `signal` aborts.
    * @example Find an automation by its name
    * ```ts ignore
@@ -111,7 +111,7 @@ export interface MogplexAutomations {
    * `timeout`. To resume, call it again.
    * @throws {UnauthorizedError | ForbiddenError | NotFoundError} when the service refuses the request for good.
    * @throws {RateLimitedError | UnavailableError | NetworkError} when even the last read, at the deadline, failed.
-   * @throws {UsageError} when an option or an id is out of range.
+   * @throws {UsageError} when an option or an id is invalid.
    * @throws {AbortedError} if `signal` aborts. The run continues, unless `cancelOn` has `abort`.
    * @example Continue with a run that another process triggered
    * ```ts ignore

@@ -68,7 +68,7 @@ export interface TriggeredRun {
   runId: string;
   /** `pending` while the run is waiting for a slot, `running`, or its final status. */
   status: string;
-  /** Whether the key found a run that existed before, so that nothing was started. */
+  /** Whether the key found an existing run, so that nothing was started. */
   replayed: boolean;
   /** Why the run did not start at once, in the service's words; null if the service gave no reason. */
   reason: string | null;

@@ -14,7 +14,7 @@ export interface StreamMessage {
   data: string;
 }
 
-/** The outcome of one wait for a stream. */
+/** The outcome of waiting for the next messages of a stream. */
 export type StreamStep<Message> =
   /** Bytes arrived. The list is empty if they were a comment or only a part of a message. */
   | { kind: "messages"; messages: Message[] }
