@@ -38,7 +38,7 @@ export interface PlannedNote
   /** The note, if the job has already begun it. @default it begins with the run */
   note?: LivingNote<NoteContent> | undefined;
   /** Reads the `steps` of the note's words at the end of the job. @default advice for those who start the job */
-  steps?: ((outcome: AnyResult["outcome"]) => Promise<NonNullable<NoteWords["steps"]>>) | undefined;
+  steps?: ((result: AnyResult) => Promise<NonNullable<NoteWords["steps"]>>) | undefined;
   /**
    * Reads what its pull request or the run's still needs, as trusted Markdown; null for nothing to say.
    * @param url The pull request of the run: untrusted text; null without one. @default it is not read

@@ -201,8 +201,14 @@ function events({ seen, missed, windowFull }: RunResult["eventCount"], omitted: 
   return [`${seen} seen`, ...notes].join("; ");
 }
 
-export function jobLinks({ job, pipeline, commit }: PlatformLinks): Fact[] {
-  const pages = [["CI job", job], ["CI pipeline", pipeline], ["CI commit", commit]] as const;
+/** What the CI system calls a pipeline. Source of the address: `lib/ci/github.ts`, whose links Gitea and Forgejo share. */
+export function pipelineNoun({ pipeline = "" }: PlatformLinks): "workflow run" | "pipeline" {
+  return /\/actions\/runs\/\d+/.test(pipeline) ? "workflow run" : "pipeline";
+}
+
+export function jobLinks(links: PlatformLinks): Fact[] {
+  const { job, pipeline, commit } = links;
+  const pages = [["CI job", job], [`CI ${pipelineNoun(links)}`, pipeline], ["CI commit", commit]] as const;
   return pages.map(([name, url]) => [name, url === undefined || webUrl(url) === undefined ? null : { link: url }]);
 }
 

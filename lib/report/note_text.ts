@@ -12,7 +12,7 @@ import { webUrl } from "../text/escape.ts";
 import { cutText } from "../text/plain_text.ts";
 import { lastLines } from "./event_text.ts";
 import { streakText } from "./history.ts";
-import { resultBlocks } from "./markdown.ts";
+import { pipelineNoun, resultBlocks } from "./markdown.ts";
 import { outcomeWords } from "./outcome_words.ts";
 import type { ReportLinks } from "./page_link.ts";
 
@@ -33,8 +33,10 @@ export interface NoteWords {
 const dot = " · ";
 
 /** The links of a job: its report, its log, and its pipeline, by whose address a retried job finds the note. */
-function linksOf({ page, job, pipeline }: ReportLinks): Words[] {
-  const all = [["Report", page], ["Log", job], ["Pipeline", pipeline]] as const;
+function linksOf(links: ReportLinks): Words[] {
+  const { page, job, pipeline } = links;
+  const noun = pipelineNoun(links) === "pipeline" ? "Pipeline" : "Workflow run";
+  const all = [["Report", page], ["Log", job], [noun, pipeline]] as const;
   return all.flatMap(([words, url]) => {
     const address = webUrl(url ?? "");
     return address === undefined ? [] : [{ link: address, words }];
@@ -182,6 +184,9 @@ export function resultNote(result: AnyResult, options: NoteOptions): string {
   }\n`;
 }
 
+/** The start of a reason that names a signal, which only means something to those who can see the job. */
+const SIGNAL = /^Stopped by SIG[A-Z]+/;
+
 function repeatedLine({ task, isRepeated = false, redact }: NoteOptions): Block[] {
   const words = isRepeated ? named(redact(task ?? "")) : null;
   return words === null ? [] : [{ text: ["Repeated task", words] }];
@@ -195,6 +200,7 @@ function isLong(reason: string): boolean {
 function whatOf(view: ResultView, { pullName, mayLink }: NoteOptions): Words {
   const { outcome, git, reason, resultFile } = view;
   if (outcome === "awaiting_input") return ": the agent waits for an answer";
+  if (outcome === "interrupted") return named(reason?.replace(SIGNAL, "the job was stopped"));
   if (outcome !== "success") return named(reason);
   const url = git?.pullRequest.url ?? null;
   if (url !== null) {

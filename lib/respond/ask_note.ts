@@ -7,6 +7,8 @@ import type { ForgeUser } from "../forge/findings.ts";
 import { requesterIn, requesterLine } from "../forge/requester.ts";
 import type { CommentPlace, Reaction, ThreadComment, ThreadPlace } from "../forge/threads.ts";
 import type { NoteState, PlannedNote } from "../report/job_note.ts";
+import { isTerminal } from "../service/contract.ts";
+import type { Words } from "../text/document.ts";
 import { noteMarker, writeNote } from "../forge/note.ts";
 import { STARTING_MS } from "./rivals.ts";
 import { type Asked, type Responding, sealFor } from "./job.ts";
@@ -161,7 +163,7 @@ function nextStep({ runId, exitCode }: NoteState, name: string, { isUnwanted, is
     return "\n\nAn agent may be running. Look for it in the app before you write the task again.";
   }
   if (runId !== null || exitCode === null || exitCode === EXIT.success) return "";
-  if (!AGAIN.includes(exitCode)) return `\n\nNo run is known. ${remedyOf(exitCode)}, then write the task again.`;
+  if (!AGAIN.includes(exitCode)) return `\n\nNo run was started. ${remedyOf(exitCode)}, then write the task again.`;
   return "\n\nIt is unknown whether the run has started. Do not ask again yet: polls repeat the start for 24 hours, and never start a second run. " +
     `\`@${name} stop\` withdraws it.`;
 }
@@ -174,10 +176,13 @@ function remedyOf(exitCode: number): string {
 
 /** @param stopper Reads who stopped the run. */
 function stepsFor(name: string, stopper: () => Promise<string | null>): PlannedNote["steps"] {
-  return async (outcome) => {
+  return async ({ outcome, runId, status }) => {
     const by = outcome === "cancelled" ? await stopper().catch(() => null) : null;
+    const poll = "a poll adds its result here a few minutes after it finishes.";
+    const again: Words = ["To repeat the task, write ", { name: `@${name} again` }, "."];
     return {
-      deadline: "Nothing: if the run is still going, a poll adds its result here a few minutes after it finishes.",
+      deadline: `Nothing: if the run is still going, ${poll}`,
+      ...runId !== null && { interrupted: isTerminal(status ?? "") ? again : `If the run is still going, ${poll}` },
       cancelled: [
         by === null ? "Somebody" : { name: by },
         " stopped it. Write ",

@@ -80,7 +80,7 @@ export async function endLeftNote(
     const requester = requesterIn(note.text);
     const stopper = () => decider.stopper(thread, ask);
     const planned = planOf(job, { thread }, { ask, of, requester, task, label: "", links: undefined, seal, stopper });
-    const steps = await planned.steps?.(result.outcome);
+    const steps = await planned.steps?.(result);
     const content = resultContent(job, result, { ...planned, steps });
     await writeContent(job, planned, content, { id: note.id });
     await react(job, { news: newsOf(thread, ask) }, result.exitCode === EXIT.success ? "done" : "failed");

@@ -141,7 +141,7 @@ export function prepareNote(context: Context, targets: readonly ReportTarget[]):
     async ended(result, streak) {
       if (result.outcome === "started") return;
       try {
-        const steps = await plan.steps?.(result.outcome);
+        const steps = await plan.steps?.(result);
         // After a signal there are only seconds.
         const url = result.kind === "run" ? result.pullRequest.url : null;
         const needs = result.outcome === "interrupted" ? null : await plan.needs?.(url);

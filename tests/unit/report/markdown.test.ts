@@ -147,6 +147,15 @@ test("renderMarkdown() links the job on its CI system, as far as that is known",
       "| CI commit | [`https://gitlab.example/a│b`](<https://gitlab.example/a%7Cb>) |",
   );
   expect(markdown).not.toContain("CI pipeline");
+  for (
+    const [noun, pipeline] of [
+      ["pipeline", "https://gitlab.example/acme/web/-/pipelines/7"],
+      ["workflow run", "https://github.example/acme/web/actions/runs/7/attempts/1"],
+    ] as const
+  ) {
+    const text = renderMarkdown(sampleResult(), { redact: (text) => text, links: { pipeline } });
+    expect(text).toContain(`| CI ${noun} | [\`${pipeline}\`](<${pipeline}>) |`);
+  }
 });
 
 test("renderMarkdown() shows an address as text where it may not be a link", () => {

@@ -42,7 +42,7 @@ test("a step writes its summary to one comment, and the next run of the job upda
   expect(user).toEqual({ id: ACTIONS_APP, type: "Bot" });
   expect(body).toStartWith(`${MARKER}\n\n✅ **Succeeded** in 39 s: [http://localhost/acme/api/pull/1](<`);
   expect(body).toEndWith("\nJob: `Weekly / agent`\n");
-  expect(body).toContain("[Pipeline](<https://github.example/acme/web/actions/runs/7/attempts/1>)");
+  expect(body).toContain("[Workflow run](<https://github.example/acme/web/actions/runs/7/attempts/1>)");
   const again = await comment({}, { github, scenario: "agent-failure", env: { GITHUB_RUN_ID: "8" } });
   expect({ code: again.code, notes: again.notes }).toEqual({
     code: 1,
@@ -184,7 +184,7 @@ test("an interrupted step says in its comment what became of the run", async () 
     130,
     ["POST /repos/acme/web/issues/7/comments", "PATCH /repos/acme/web/issues/comments/1000"],
   ]);
-  expect(github.comments[0]?.body).toContain("Stopped by SIGINT; the run was cancelled");
+  expect(github.comments[0]?.body).toContain("the job was stopped; the run was cancelled");
 });
 
 test("the comment says that the agent works, even if that begins less than a minute after the last change", async () => {

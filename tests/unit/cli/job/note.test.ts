@@ -230,7 +230,7 @@ test("an interrupted job says in its note what became of the run", async () => {
   const written = gitlab.requests.filter((each) => !each.startsWith("GET"));
   const notes = "/projects/42/merge_requests/7/notes";
   expect({ code, written }).toEqual({ code: 143, written: [`POST ${notes}`, `PUT ${notes}/1000`] });
-  expect(gitlab.notes[0]?.body).toContain("Stopped by SIGTERM; the run was cancelled");
+  expect(gitlab.notes[0]?.body).toContain("the job was stopped; the run was cancelled");
 });
 
 test("an interrupted job writes no note that was not there, and gives up soon on one that cannot be changed", async () => {

@@ -510,7 +510,7 @@ for (const [what, arrange, reason] of TOLD) {
     const at = place();
     const note = arrange(at.gitlab);
     expect(await respond(at, payload(note))).toMatchObject({ code: 0, stdout: `no run: ${reason}\n`, stderr: "" });
-    expect((await respond(at, payload(note))).stdout).toBe("no run: it was answered\n");
+    expect((await respond(at, payload(note))).stdout).toBe("no run: this mention has already been answered\n");
     expect([runsOf(at).length, ours(at).length]).toEqual([0, 1]);
     expect(ours(at)[0]).toEndWith(`No run: ${reason}. Write a new comment that begins with \`@mogplex\`.\n`);
   });
@@ -690,9 +690,9 @@ test("the note of a job with a wrong token says to write the task again, and a n
   const wrong = { MOGPLEX_API_KEY: `${TOKEN.slice(0, -4)}0000` };
   expect((await respond(at, payload(note), [], wrong)).code).toBe(64);
   expect(ours(at)[0]).toMatch(
-    / none [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\nNo run is known\. Ask a maintainer to replace the token, then write the task again\./,
+    / none [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\nNo run was started\. Ask a maintainer to replace the token, then write the task again\./,
   );
-  expect((await respond(at, payload(note))).stdout).toBe("no run: it was answered\n");
+  expect((await respond(at, payload(note))).stdout).toBe("no run: this mention has already been answered\n");
   expect((await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go")))).code).toBe(0);
   expect(runsOf(at).length).toBe(1);
 });
@@ -722,7 +722,7 @@ test("respond tells a member how to go on when another user wrote the text of a 
   expect(runsOf(at)).toEqual([]);
   expect(ours(at)[0]).toContain("Write a comment `@mogplex <task>` to start a run");
   expect(gitlab.reactions).toEqual(["issues/8 x"]);
-  expect((await respond(at, text)).stdout).toBe("no run: it was answered\n");
+  expect((await respond(at, text)).stdout).toBe("no run: this mention has already been answered\n");
 });
 
 test("respond takes a label for a task when members alone have written the text", async () => {
@@ -862,7 +862,7 @@ test("respond answers help and status of a member without a run, and nobody else
     ),
   );
   expect(runsOf(at).length).toBe(1);
-  expect((await respond(at, payload(status))).stdout).toBe("no run: it was answered\n");
+  expect((await respond(at, payload(status))).stdout).toBe("no run: this mention has already been answered\n");
 });
 
 test("respond says about a run that the service no longer knows that it does not know it, not that nothing is running", async () => {
@@ -939,11 +939,15 @@ test("the note of a run has neither the task nor the whole prompt at its end: th
 
 test("the note of a job that is cancelled says so, and what became of the run", async () => {
   for (
-    const [args, status, words] of [[[], "cancelled", "the run was cancelled"], [
-      ["--on-interrupt", "detach"],
-      "streaming",
-      "the run continues",
-    ]] as const
+    const [args, status, words, next] of [
+      [[], "cancelled", "the run was cancelled", "To repeat the task, write `@mogplex again`."],
+      [
+        ["--on-interrupt", "detach"],
+        "streaming",
+        "the run continues",
+        "If the run is still going, a poll adds its result here a few minutes after it finishes.",
+      ],
+    ] as const
   ) {
     const at = place("stuck-streaming");
     const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
@@ -951,7 +955,7 @@ test("the note of a job that is cancelled says so, and what became of the run", 
     expect((await respond(at, payload(note), [...args], {}, stop)).code).toBe(143);
     expect(runsOf(at).map((run) => run.status)).toEqual([status]);
     const [body = ""] = ours(at);
-    expect(body).toContain(`Stopped by SIGTERM; ${words}`);
+    expect(body).toContain(`🚫 **Interrupted**: \`the job was stopped; ${words}\`\n\n${next}\n`);
     expect(body).not.toContain("⏳");
     expect(body).toMatch(status === "cancelled" ? / ended [0-9a-f]{32} -->/ : / at work [0-9a-f]{32} -->/);
   }
@@ -982,7 +986,7 @@ test("a poll stops the run that a stop did not find, since its job could not wri
   leave(at, note, runsOf(at)[0]?.id ?? "");
   expect((await respond(at, "", ["--poll"])).stdout).toContain("runs stopped: 1\n");
   expect(runsOf(at).map(({ status }) => status)).toEqual(["cancelled"]);
-  expect((await respond(at, "", ["--poll"])).stdout).toEndWith("no run: it was answered\n");
+  expect((await respond(at, "", ["--poll"])).stdout).toEndWith("no run: this mention has already been answered\n");
   expect(ours(at)[1]).toContain(" was cancelled.");
 });
 
@@ -1368,7 +1372,7 @@ test("respond starts nothing, stops nothing and writes nothing by a mark that wa
   const own = at.gitlab.notes.find(({ author }) => author.id === 77);
   if (own === undefined) throw new Error("there is no note");
   own.body = own.body.replace(/[0-9a-f-]{36} at work/, "starting");
-  expect((await respond(at, payload(note))).stdout).toBe("no run: it was answered\n");
+  expect((await respond(at, payload(note))).stdout).toBe("no run: this mention has already been answered\n");
   const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
   expect((await respond(at, payload(stop))).stdout).toBe("nothing to stop: no earlier task is running\n");
   expect(runsOf(at).map(({ status }) => status)).toEqual(["streaming"]);
@@ -1689,7 +1693,7 @@ test("respond --poll does not count the program's own notes, whatever they menti
   expect(stdout.replace(/since \S+Z/, "since then").split("\n")).toEqual([
     "looked for mentions since then: 1 to check (mentions in descriptions are not read)",
     "merge request !7, comment 1000:",
-    "no run: it was answered",
+    "no run: this mention has already been answered",
     "",
   ]);
 });
