@@ -224,7 +224,11 @@ async function respond(bench: Bench): Promise<void> {
   const body = own.body.replace(runId, crypto.randomUUID());
   await gitea.call("PATCH", `${issues}/comments/${own.id}`, { body });
   const forged = await jobOf(bench, world, service, token, first.delivery).ended;
-  bench.check("a mark that somebody has changed names no run", forged.stdout.includes("it was answered"), seen(forged));
+  bench.check(
+    "a mark that somebody has changed names no run",
+    forged.stdout.includes("already been answered"),
+    seen(forged),
+  );
   await gitea.call("DELETE", `${issues}/comments/${own.id}`);
   const gone = await jobOf(bench, world, service, token, first.delivery).ended;
   const isStill = gone.stdout.includes("but has no note") && (await notes(number)).length === 0;

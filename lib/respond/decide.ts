@@ -205,11 +205,11 @@ export class Decider {
         (await this.#rivals.runsAtWork(marksBefore(marks, comments.list, stop))).length > 0;
       if (isLeft) return stop;
       return typeof ownMark.mark.state === "string"
-        ? quiet("it was answered")
+        ? quiet("this mention has already been answered")
         : this.#attachTo(ownMark, thread) ?? quiet("this comment has already started one");
     }
     if (!comments.isWhole && ownMark === undefined) {
-      return quiet("there are too many comments to check whether it was answered");
+      return quiet("there are too many comments to check whether this mention has been answered");
     }
     // For a stop, each bot answers for its own runs.
     if (ownMark === undefined && !isStop && isAnsweredByOther(comments.list, me, seal, ask)) {
@@ -220,7 +220,7 @@ export class Decider {
     if (
       ownMark === undefined && !isShared && await this.#world.threads.isAnswered?.(place, comment, { me, since: at })
     ) {
-      return quiet("it was answered or stopped, but has no note");
+      return quiet("this mention has already been answered or stopped, but has no note");
     }
     const tell = (reason: string, text = reason): Decision => ({
       kind: "none",
