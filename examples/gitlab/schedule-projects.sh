@@ -21,8 +21,12 @@ answer=$(mktemp) header=$(mktemp) list=$(mktemp) && trap 'rm "$answer" "$header"
 printf 'PRIVATE-TOKEN: %s\n' "$GITLAB_TOKEN" >"$header"
 [ -f "$projects" ] || { echo "$projects does not exist; write one project path per line" >&2 && exit 2; }
 awk '{ sub(/\r$/, "") } NF && $1 !~ /^#/ { print $1 }' "$projects" >"$list"
+case $hours in
+  0* | *[!0-9]* | ????*) valid=false ;;
+  *) [ "$hours" -le 168 ] && valid=true || valid=false ;;
+esac
+[ "$valid" = true ] || { echo "HOURS must be a number from 1 to 168, a week: \"$hours\"" >&2 && exit 2; }
 count=$(grep -c . "$list") || { echo "$projects names no project" >&2 && exit 2; }
-[ "$hours" -le 168 ] || { echo "HOURS must be at most 168, a week" >&2 && exit 2; }
 call() { # WHAT METHOD ADDRESS [BODY]: the body is not an argument of curl, because other users could read it
   what=$1
   status=$(printf %s "${4-}" | curl -sS -o "$answer" -w '%{http_code}' -H "@$header" -H 'Content-Type: application/json' -X "$2" --data @- "$3")
@@ -39,8 +43,9 @@ keeps_others_out() {
   # The names at the left edge of the whole pipeline, without settings.
   reason=$(jq -r --arg config "$config" '.errors as $errors | (.merged_yaml // "") | if . == "" then "\($config): \($errors | join(", "))" else
     [split("\n")[] | capture("^:?\"?(?<name>[^\":. -]|[^\":. -].*[^\": ])\"?:( .*)?$").name]
-    - ["after_script", "before_script", "cache", "default", "image", "include", "mogplex-run", "services", "stages", "variables", "workflow"]
-    | join(", ") | if . == "" then . else "no active schedule, because it could also start \(.)" end end' "$answer")
+    - ["after_script", "before_script", "cache", "default", "image", "include", "mogplex", "mogplex-respond", "mogplex-run", "services", "stages", "variables", "workflow"]
+    | join(", ") | if . == "" then . else "no active schedule, because it could also start \(.); " +
+      "move other jobs to a file, such as ci/pipeline.yml, and include it with rules: [{ if: $MOGPLEX_SCHEDULE == null }]" end end' "$answer")
   [ -z "$reason" ]
 }
 store_token() { # changes the variable, or creates it

@@ -12,6 +12,8 @@ import { root } from "../../../tools/setup.mjs";
 import { launch } from "../processes/world/service.ts";
 import { which } from "./shell/shells.ts";
 
+const MOVE =
+  "move other jobs to a file, such as ci/pipeline.yml, and include it with rules: [{ if: $MOGPLEX_SCHEDULE == null }]";
 const SCRIPT = join(root, "examples/gitlab/schedule-projects.sh");
 const CAN_RUN = which("jq") !== undefined && which("curl") !== undefined;
 
@@ -195,8 +197,8 @@ test.skipIf(!CAN_RUN)(
         code: 1,
         stdout: "1 of 3: acme/web\n2 of 3: acme/sub/api\n3 of 3: acme/docs\n",
         stderr: [
-          "failed: acme/web: no active schedule, because it could also start build, test: unit, test:e2e, x",
-          "failed: acme/sub/api: no active schedule, because it could also start job",
+          `failed: acme/web: no active schedule, because it could also start build, test: unit, test:e2e, x; ${MOVE}`,
+          `failed: acme/sub/api: no active schedule, because it could also start job; ${MOVE}`,
           "2 of 3 failed\n",
         ].join("\n"),
       });
@@ -236,7 +238,7 @@ test.skipIf(!CAN_RUN)(
         'allow your role under Settings > CI/CD > Variables > "Minimum role to use pipeline variables"';
       expect((await scheduleProjects(url, list)).stderr.split("\n")).toEqual([
         refused("acme/web"),
-        "failed: acme/sub/api: no active schedule, because it could also start build",
+        `failed: acme/sub/api: no active schedule, because it could also start build; ${MOVE}`,
         "2 of 3 failed",
         "",
       ]);
@@ -299,11 +301,13 @@ test.skipIf(!CAN_RUN)(
         ["0 8 * * 3"],
         ["0 16 * * 5"],
       ]);
-      expect(await scheduleProjects(url, list, "200")).toEqual({
-        code: 2,
-        stdout: "",
-        stderr: "HOURS must be at most 168, a week\n",
-      });
+      for (const hours of ["169", "2000", "0", "08", "-1", "abc", "1.5"]) {
+        expect(await scheduleProjects(url, list, hours)).toEqual({
+          code: 2,
+          stdout: "",
+          stderr: `HOURS must be a number from 1 to 168, a week: "${hours}"\n`,
+        });
+      }
     } finally {
       server.close();
     }
@@ -327,6 +331,22 @@ test.skipIf(!CAN_RUN)(
     }
   },
 );
+
+test.skipIf(!CAN_RUN)("schedule-projects.sh creates a schedule in a project whose only jobs init wrote", async () => {
+  const { server, projects, url } = await startProjects();
+  try {
+    const written = (job: string) => `${job}:\n  rules:\n    - if: $MOGPLEX_SCHEDULE == "run"\n  script: a\n`;
+    const pipeline = written("mogplex") + written("mogplex-respond");
+    Object.assign(projects.get("acme/web") ?? {}, { pipeline, merged: `---\n${pipeline}` });
+    Object.assign(projects.get("acme/docs") ?? {}, { pipeline, merged: `---\n${pipeline}deploy:\n  script: a\n` });
+    expect((await scheduleProjects(url, "acme/web\nacme/docs\n")).stderr).toBe(
+      `failed: acme/docs: no active schedule, because it could also start deploy; ${MOVE}\n1 of 2 failed\n`,
+    );
+    expect([...projects.values()].map(({ schedules }) => schedules.length)).toEqual([1, 0, 0]);
+  } finally {
+    server.close();
+  }
+});
 
 test.skipIf(!CAN_RUN)("schedule-projects.sh stops without an answer, and without a list", async () => {
   const gone = await scheduleProjects("http://127.0.0.1:1", "acme/web\nacme/docs\n");
