@@ -86,7 +86,8 @@ async function checkRights(
       : "List the users who can ask with --allow-users (recommended), or give its user the rights in docs/ask.md";
     return failedWith(name, check.error, adviceFor(check.error, advice));
   }
-  return ok(name, "the token can see who can push");
+  const hint = threads.hidesRights === undefined ? "" : "; naming the users in --allow-users is safer: docs/ask.md";
+  return ok(name, `the token can see who can push${hint}`);
 }
 
 /**
@@ -248,13 +249,18 @@ async function checkWorkflow(
   if (words.length > 0 && !words.some((word) => mention.toLowerCase().includes(word.toLowerCase()))) {
     const why = `the "if" of ${path} needs ${JSON.stringify(words[0])} in a comment, but the name is ${mention}`;
     const how = `Change the "if", or set MOGPLEX_RESPOND_NAME to the same name in the "env" of the job`;
-    return [warning(name, why, how), schedule];
+    return [unlessPolled(warning(name, why, how), polls), schedule];
   }
   if (/\bissues\b/.test(events)) {
     return [ok(name, `${path} of ${quotedName} calls respond for comments and labels`), schedule];
   }
   const why = `${path} has no event "issues", so ${withoutLabelEvents(polls)}`;
   return [warning(name, why, 'Add the event, as in the workflow of "init --respond"'), schedule];
+}
+
+/** A trigger that starts no job for mentions: a poll also starts runs for them. */
+function unlessPolled(check: Check, polls: ForgeSetup["polls"]): Check {
+  return (polls?.length ?? 0) > 0 ? check : { ...check, lacksTrigger: true };
 }
 
 /** What happens to labels if they start no job: a poll also looks for them. */
@@ -289,8 +295,7 @@ function checkWebhook(setup: ForgeSetup | undefined): Check {
     const check = setup.webhook === "none"
       ? warning(name, "no webhook starts a pipeline", `Add one: ${page}`)
       : warning(name, "the webhook has no Comments events", `Turn them on: ${page}`);
-    // A poll also starts runs for mentions.
-    return (setup.polls?.length ?? 0) > 0 ? check : { ...check, lacksTrigger: true };
+    return unlessPolled(check, setup.polls);
   }
   if (setup.webhook === "no-issues") {
     const why = `the webhook has no Issues events, so ${withoutLabelEvents(setup.polls)}`;

@@ -109,7 +109,10 @@ test("doctor --for respond asks on Gitea what respond needs to know: who is in t
     const { checks } = JSON.parse(stdout) as { checks: { name: string; state: string; advice?: string }[] };
     return checks.find(({ name }) => name === "rights");
   };
-  expect(await rights([200, { id: 2 }])).toMatchObject({ state: "ok" });
+  expect(await rights([200, { id: 2 }])).toMatchObject({
+    state: "ok",
+    finding: "the token can see who can push; naming the users in --allow-users is safer: docs/ask.md",
+  });
 
   for (const status of [403, 404]) {
     expect(await rights([status, {}])).toMatchObject({

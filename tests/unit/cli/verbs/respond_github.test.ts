@@ -380,6 +380,19 @@ test("doctor --for respond compares the name of the agent with the filter of the
   }
 });
 
+test("doctor --for respond finds that nothing starts the job when its filter has another name and nothing polls", async () => {
+  const lastLine = async (text: string) => {
+    const at = place();
+    at.github.files.set(".github/workflows/a.yml", text.replace("'@mogplex'", "'@robot'"));
+    const { stdout } = await respond(at, commented({ id: 1 }), "command", ["doctor", "--for", "respond"]);
+    return stdout.trimEnd().split("\n").at(-1)?.replace(/ \(\d warnings?\)/, "");
+  };
+  expect(await lastLine(EXAMPLE)).toBe("mentions can start runs");
+  expect(await lastLine(EXAMPLE.replace(/ {2}schedule:\n.*\n/, ""))).toBe(
+    "a job can run, but nothing was found that starts it: see the check trigger",
+  );
+});
+
 test("doctor --for respond says how often the workflow on GitHub polls", async () => {
   const schedules = [
     [SCHEDULES[0], "ok: a poll looks for missed mentions: hourly"],
