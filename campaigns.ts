@@ -1,5 +1,5 @@
 /**
- * Campaigns: one task over many repositories, in waves that the quotas of the service allow, with the client of `createMogplex()`.
+ * Campaigns: one task in many repositories, in waves that the quotas of the service allow, with the client of `createMogplex()`.
  *
  * @example Follow a campaign to its end
  * ```ts

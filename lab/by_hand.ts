@@ -22,9 +22,10 @@ export const BY_HAND: readonly ByHand[] = [
   {
     system: "GitLab Runner, shell executor as root",
     version: "16.10.0, 18.6.6, 18.11.4, 19.3.0",
-    tried: "the components and plain-job.yml: end, cancel, forced cancel, script limit, retry, stopped runner",
+    tried:
+      "the components and plain-job.yml: a job that ends, is cancelled, is cancelled by force, reaches its script limit or is retried; a stopped runner",
     found:
-      "one cancel 2 to 6 s after the click, and all reports are uploaded. A stopped runner ends its jobs with `runner_interrupted` from 19.1, and with `unknown_failure` on older servers",
+      "one cancel request, 2 to 6 s after the click, and all reports are uploaded. A stopped runner ends its jobs with `runner_interrupted` from 19.1, and with `unknown_failure` on older servers",
     date: DATE,
   },
   {
@@ -47,9 +48,9 @@ export const BY_HAND: readonly ByHand[] = [
     system: "Buildkite, an agent with `start`",
     version: "3.137.0",
     tried:
-      "the recipe and its hook: a cancelled job with a command that hangs; a cancel that the service does not answer",
+      "the recipe and its hook: a cancelled job with a command that hangs; a cancel request that the service does not answer",
     found:
-      "the agent kills its whole `bootstrap` after the grace period, no hook runs, and the run continues. If a cancel was not answered, the hook repeats it",
+      "the agent kills its whole `bootstrap` after the grace period, no hook runs, and the run continues. If a cancel request got no answer, the hook sends it again",
     date: DATE,
   },
 ];

@@ -42,7 +42,7 @@ export function renderTestedOn(finished: readonly Finished[], date: string): str
   });
   return `# Tested on
 
-This page lists tests of our files in real programs, against the [local emulator](../lib/emulator/README.md). \`npm run lab -- --write\` runs
+We test our files in real programs, against the [local emulator](../lib/emulator/README.md). This page lists those tests. \`npm run lab -- --write\` runs
 the experiments and writes this page.
 
 ## By the lab

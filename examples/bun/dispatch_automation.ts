@@ -10,8 +10,8 @@
  * automations is enough. Arguments `NAME=VALUE` become the input of the run and part of its key: if the job runs again with the
  * same arguments, it attaches to its run. Without `--no-install` Bun downloads the newest version of a missing package.
  *
- * At the deadline it exits with 75 if the service accepted the trigger but has started nothing, and 124 if the run is still
- * working or waits for a slot.
+ * At the deadline it exits with 75 if the service accepted the trigger but has started nothing, and with 124 if the run is still
+ * running or waits for a slot.
  */
 // deno-lint-ignore-file no-console -- a script writes to the log of its job
 import { createMogplex, main, type MainContext, UsageError } from "@mogplex/ci";

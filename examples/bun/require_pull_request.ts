@@ -15,7 +15,7 @@
  * | 0 | success, and a pull request is open |
  * | 1 | the run failed, changed nothing, or opened no pull request |
  * | 69 | success, but it is unknown whether there is a pull request: run the job again, it attaches to its run |
- * | other | as the command: see docs/exit-codes.md |
+ * | other | the same as for the command: see docs/exit-codes.md |
  */
 // deno-lint-ignore-file no-console -- a script writes to the log of its job
 import { createMogplex, EXIT, main, type MainContext, UsageError } from "@mogplex/ci";

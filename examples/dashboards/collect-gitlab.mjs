@@ -1,21 +1,21 @@
 // deno-lint-ignore-file no-console -- a script writes to the log of its job
-// Downloads the histories of the Mogplex jobs of many GitLab projects, from which a dashboard counts their runs.
+// Downloads the histories of Mogplex jobs in many GitLab projects, for a dashboard that counts their runs.
 //
 //   node collect-gitlab.mjs projects.txt runs
 //
 // projects.txt has one project path per line, and # starts a comment. Each job becomes a file, such as
-// runs/acme-web-1234.ndjson, even if it failed or was retried. A file that exists is not downloaded again: keep the folder in a
+// runs/acme-web-1234.ndjson, even if it failed or was retried. An existing file is not downloaded again: keep the folder in a
 // cache, because GitLab deletes artifacts. Needs GITLAB_TOKEN, a token with the scope read_api and the role Developer in all projects,
 // such as a group access token. Outside GitLab CI, set GITLAB_URL, such as https://gitlab.example.com. Set JOBS if your jobs have other
 // names, and HISTORY for another path.
 //
-// It reads all jobs of the last 12 weeks, and later those since 3 days before the last complete collection, which is in
-// runs/collected.json. It stops after the newest 3000 jobs of a project: set PAGES for more pages of 100 jobs, or SINCE=2026-11-30 to
-// leave out older jobs.
+// The first time, it reads all jobs of the last 12 weeks. After that, it reads the jobs since 3 days before the last complete
+// collection, whose time is in runs/collected.json. It stops after the newest 3000 jobs of a project: set PAGES for more pages of
+// 100 jobs, or SINCE=2026-11-30 to leave out older jobs.
 //
-// runs/not-collected.ndjson lists the projects that it cannot read, or not completely, and the dashboard shows them. If it can read none,
-// it exits with 64 (no token, or GitLab refuses it), 65 (the token cannot read the projects) or 69 (GitLab is down). It stops at once
-// if GitLab refuses the token, or if the network fails before GitLab has answered any request.
+// runs/not-collected.ndjson lists the projects that it cannot read completely, and the dashboard shows them. If it cannot read any
+// project, it exits with 64 (no token, or GitLab refuses it), 65 (the token cannot read the projects) or 69 (GitLab is down). It
+// stops at once if GitLab refuses the token, or if the network fails before GitLab has answered any request.
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
@@ -57,7 +57,7 @@ async function get(path) {
   throw new GitlabError(status, [`HTTP ${status}`, ...[body.message ?? body.error ?? []].flat()].join(": "));
 }
 
-/** @throws if the answer is not a list in JSON: a proxy or a login page may answer instead of GitLab. */
+/** @throws if the answer is not a list in JSON: a proxy or a login page might answer instead of GitLab. */
 async function getList(path) {
   const list = parsed(await get(path));
   if (Array.isArray(list) && list.every((each) => each !== null && typeof each === "object")) return list;
@@ -150,7 +150,7 @@ for (const [index, project] of projects.entries()) {
   }
 }
 writeFileSync(stateFile, `${JSON.stringify(collected, null, 2)}\n`);
-// A new file each time, since the folder is kept.
+// Written again each time, because the folder is kept.
 const report = join(folder, "not-collected.ndjson");
 rmSync(report, { force: true });
 if (missing.size > 0) {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Adds the runs of a job to a branch, from which a dashboard counts the runs of many projects.
+# Adds the runs of a job to a branch. A dashboard can read this branch to count the runs of many projects.
 #
 #   HISTORY_REMOTE=https://ci:TOKEN@git.example.com/acme/dashboard.git ./push-history.sh runs.ndjson acme/web
 #

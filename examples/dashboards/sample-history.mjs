@@ -1,5 +1,5 @@
 // deno-lint-ignore-file no-console -- it prints the history
-// Prints a history of 12 weeks up to now, for a look at the dashboard before any job has written one.
+// Prints a history of the last 12 weeks, so that you can see the dashboard before any job has written a history.
 //
 //   node sample-history.mjs >sample.ndjson
 //
@@ -66,7 +66,7 @@ const updates = { job: "mogplex-updates", title: "Update the dependencies", task
 printJob("acme/web", { ...nightly, everyDays: 1, minutes: 9, rate: () => 0.9 });
 printJob("acme/web", { ...updates, everyDays: 7, minutes: 14, rate: () => 0.85 });
 printJob("acme/api", { ...nightly, everyDays: 1, minutes: 12, rate: (days) => days > 40 ? 0.7 : 0.9 });
-// It has become worse.
+// Its success rate has dropped.
 printJob("acme/mobile", { ...nightly, everyDays: 0.5, minutes: 18, rate: (days) => days < 8 ? 0.45 : 0.85 });
 printJob("acme/docs", {
   ...{ job: "mogplex-links", title: "Repair the broken links", task: "c03d5e91f7a2846b" },

@@ -1,6 +1,6 @@
-// Plays the agent in the quick start: a real, deterministic command that works in the clone where it is started. It replaces the deprecated
-// String.prototype.substr, prints what it does, and runs the project's tests on the result. If the task does not contain the word substr, it
-// prints that and fails. Its argument is a pause in milliseconds after each line, so that people can follow it.
+// Acts as the agent in the quick start: a real, deterministic command that works in the clone where it is started. It replaces the
+// deprecated String.prototype.substr, prints what it does, and runs the project's tests on the result. If the task does not contain
+// the word substr, it prints that and fails. Its argument is a pause in milliseconds after each line, so that people can follow it.
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ async function say(text) {
   await new Promise((resolve) => setTimeout(resolve, pauseMs));
 }
 
-// Not readFileSync(0): Node does not wait for a pipe once `process` is imported, and the read fails with EAGAIN if the task comes late.
+// Not readFileSync(0): Node does not wait for a pipe once `process` is imported, and the read fails with EAGAIN if the task arrives late.
 let task = "";
 for await (const piece of process.stdin.setEncoding("utf8")) task += piece;
 if (!/\bsubstr\b/.test(task)) {
@@ -25,7 +25,7 @@ await say("I am a script. I look for calls of substr.");
 
 const NUMBER = String.raw`-?\d+`;
 const TERM = String.raw`[\w$]+(?: [-+] \d+)?`;
-/** Rewrites that keep the meaning for every text and every length of 0 or more. Other calls are printed, not changed. */
+/** Replacements that behave the same for every text and every length of 0 or more. Other calls are printed, not changed. */
 const rewrites = [
   // From an index to the end, and the last n characters: slice() counts in the same way.
   [new RegExp(String.raw`\.substr\((${NUMBER})\)`, "g"), (_, from) => `.slice(${from})`],

@@ -55,7 +55,9 @@ async function notify(text: string): Promise<void> {
 async function work({ signal, args, line }: MainContext): Promise<RunResult> {
   const prompt = args.join(" ");
   if (prompt.startsWith("-")) {
-    throw new UsageError('Cannot start run as a prompt must not begin with "-": usage: notify_webhook.ts PROMPT');
+    throw new UsageError(
+      'Cannot start run because the prompt must not begin with "-"; usage: notify_webhook.ts PROMPT',
+    );
   }
   const request = { repoId: Deno.env.get("MOGPLEX_REPO_ID") ?? "", prompt, createBranch: true };
   try {

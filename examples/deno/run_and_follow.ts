@@ -19,7 +19,9 @@ import { createMogplex, EXIT, main, type MainContext, type Notice, report, Usage
 async function work({ signal, args, line }: MainContext): Promise<number> {
   const prompt = args.join(" ");
   if (prompt.startsWith("-")) {
-    throw new UsageError(`Cannot start run as a prompt must not begin with "-": usage: run_and_follow.ts PROMPT`);
+    throw new UsageError(
+      `Cannot start run because the prompt must not begin with "-"; usage: run_and_follow.ts PROMPT`,
+    );
   }
   const mogplex = createMogplex({
     onNotice(notice: Notice) {

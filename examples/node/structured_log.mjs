@@ -60,7 +60,7 @@ function onNotice({ kind, ...fields }) {
 async function follow(signal) {
   if (prompt.startsWith("-")) {
     throw new UsageError(
-      'Cannot start run as a prompt must not begin with "-": usage: structured_log.mjs PROMPT [FILE]',
+      'Cannot start run because the prompt must not begin with "-"; usage: structured_log.mjs PROMPT [FILE]',
     );
   }
   checkFile();

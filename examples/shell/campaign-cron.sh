@@ -7,18 +7,18 @@
 # only its owner can read. Before the first wave: node mogplex.mjs campaign plan campaign.yml
 #
 # cron mails what a script prints. This script prints its log only if the exit code differs from the previous wave's: when
-# something needs attention, when that is over, and at the end. Then remove the line.
+# something needs attention, when that is resolved, and when the campaign is done. Then remove the line from the crontab.
 #
 # It does not need flock: only one process at a time can use a directory. A second process exits with 75, which is harmless. After
-# 69 (the service was out of reach) the next wave continues.
+# 69 (the service could not be reached), the next wave continues.
 #
 # Needs: sh, cat, dirname, mv, sed; Node.
 set -eu
-PATH=/usr/local/bin:/usr/bin:/bin:$PATH # cron's own is short
+PATH=/usr/local/bin:/usr/bin:/bin:$PATH # cron's PATH is short
 cd "$(dirname "$0")"
 export MOGPLEX_API_KEY_FILE=token
 
-# If there is no plan, or it was lost, nothing may start automatically.
+# Without a plan, or if the plan was lost, this script starts nothing.
 if [ ! -f mogplex-campaign/lock.json ]; then
   echo "There is no plan in $PWD/mogplex-campaign: run node mogplex.mjs campaign plan campaign.yml" >&2
   exit 2
@@ -29,8 +29,8 @@ node mogplex.mjs campaign advance campaign.yml > wave.log 2>&1 || code=$?
 case $code in 69 | 75) exit 0 ;; esac
 
 state="$(sed -n 's/^MOGPLEX_CAMPAIGN_STATE=//p' mogplex-campaign/ci/outputs.env 2> /dev/null || true)"
-case $state in gated | stopped | done) ;; *) state="goes on" ;; esac
-before="$(cat last-wave 2> /dev/null || echo "0 goes on")"
+case $state in gated | stopped | done) ;; *) state="running" ;; esac
+before="$(cat last-wave 2> /dev/null || echo "0 running")"
 echo "$code $state" > last-wave.new
 mv last-wave.new last-wave
 [ "$code $state" = "$before" ] || cat wave.log

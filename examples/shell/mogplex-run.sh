@@ -22,14 +22,14 @@ trap '' PIPE
 
 say() { printf 'mogplex-run: %s\n' "$1" 2>/dev/null || :; }
 leave() { # CODE REASON: every exit goes through here
-  # Once more: a child that had not become its program yet still had the traps of this script.
+  # Again: a child that was not running its program yet still had the traps of this script.
   [ -z "$stopped" ] || kill "$stopped" 2>/dev/null
   if [ -n "$run" ]; then say "$2 (exit code $1); run $run"
   elif [ -n "$maybe" ]; then say "$2 (exit code $1); a run may exist: the key \"$key\" finds it" >&2
   else say "$2 (exit code $1); no run was started" >&2; fi
   exit "$1"
 }
-request() { # METHOD PATH [CURL OPTION]...: sets http, 000 without a whole answer; in the background, so that a signal is handled at once
+request() { # METHOD PATH [CURL OPTION]...: sets http, 000 if the answer is incomplete; in the background, so that a signal is handled at once
   method=$1 path=$2
   shift 2
   : >"$dir/head"
@@ -41,7 +41,7 @@ request() { # METHOD PATH [CURL OPTION]...: sets http, 000 without a whole answe
   child=$!
   wait "$child" && read -r http <"$dir/http" || http=000
 }
-answer() { # JQ PROGRAM [PATTERN]: prints what it makes of the data of the answer, which must match: by default one word
+answer() { # JQ PROGRAM [PATTERN]: prints its result for the data of the answer; the result must match: by default one word
   case $http in 2??) ;; *) return 1 ;; esac
   shape=${2:-'[A-Za-z0-9_-]{1,40}'}
   # jq refuses half a UTF-16 character, which a truncated text can contain.
@@ -52,7 +52,7 @@ about_run() { id=$(answer '(.run // .).runId') && new=$(answer '(.run // .).stat
 start() { # the same key and the same bytes each time, so that a lost answer starts no second run
   before=$maybe maybe=1
   request POST /runs -H "Idempotency-Key: $key" -H 'Content-Type: application/json' --data-binary "@$dir/request"
-  case $http in [34]?? | 503) maybe=$before ;; esac # refused: it has started nothing
+  case $http in [34]?? | 503) maybe=$before ;; esac # refused: nothing was started
 }
 retry() { # WHAT: waits, or leaves if no other attempt can help
   case $http in
@@ -170,7 +170,7 @@ jq -Rs --arg id "$repo_id" '{repoId: $id, prompt: ., harness: env.MOGPLEX_HARNES
 tries=0
 while start; ! about_run; do retry 'start the run'; done
 run=$id status=$new tries=0 what=run
-# A lost answer of this script: the run is its own.
+# If an earlier answer to this script was lost, the run is the script's own.
 if [ -z "$before" ] && [ "$(answer '.replayed | tostring')" = true ]; then what='attached to run'; fi
 say "$what $run: $status"
 case $what$status in

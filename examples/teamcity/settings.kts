@@ -23,7 +23,7 @@ object Cleanup : BuildType({
         +:mogplex-ci => mogplex-ci
         -:mogplex-ci/run.json
     """.trimIndent()
-    maxRunningBuilds = 1 // two at the same time would change the same files
+    maxRunningBuilds = 1 // two runs at the same time would change the same files
 
     vcs { root(DslContext.settingsRoot) }
 

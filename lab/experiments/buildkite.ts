@@ -209,7 +209,7 @@ export const BUILDKITE: readonly Experiment[] = [
     name: "buildkite-cancel",
     system: "Buildkite",
     programs: [BUILDKITE_AGENT, GIT],
-    tried: "the same, but `bootstrap` gets the signal of a cancelled job: no run or process is left",
+    tried: "the same, but `bootstrap` gets the signal of a cancelled job: no run or process keeps running",
     run: cancel,
   },
   {

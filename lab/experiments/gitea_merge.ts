@@ -396,7 +396,7 @@ export const GITEA_MERGE: readonly Experiment[] = [
     system: "Gitea, Forgejo",
     programs: [GITEA, GIT],
     tried:
-      "a campaign of 30 repositories, from the plan to the merges by its waves, is killed 20 times while a quarter of its requests fail: nothing is merged twice, or without somebody else's approval of its commit",
+      "a campaign of 30 repositories is killed 20 times between its plan and its last merge, while a quarter of its requests fail: nothing is merged twice, or without somebody else's approval of its commit",
     byName: true,
     limitSeconds: 1800,
     run: merge,

@@ -292,7 +292,8 @@ export const GITEA_RESPOND: readonly Experiment[] = [
     name: "gitea-respond",
     system: "Gitea, Forgejo",
     programs: [GITEA, GIT],
-    tried: "`respond` turns a webhook into a run with a real pull request; a follow-up on it; a merge by hand",
+    tried:
+      "`respond` turns a webhook into a run with a real pull request; a follow-up run on that pull request; a merge by hand",
     limitSeconds: 360,
     run: respond,
   },

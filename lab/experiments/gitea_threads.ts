@@ -483,7 +483,7 @@ export const GITEA_THREADS: readonly Experiment[] = [
     name: "gitea-threads",
     system: "Gitea, Forgejo",
     programs: [GITEA, GIT],
-    tried: "issues, comments, labels, rights, branches and news are read; reactions and statuses are set",
+    tried: "issues, comments, labels, permissions, branches and events are read; reactions and statuses are set",
     limitSeconds: 300,
     run: threads,
   },

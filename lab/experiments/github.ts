@@ -201,7 +201,7 @@ export const GITHUB: readonly Experiment[] = [
     name: "act-success",
     system: "GitHub Actions",
     programs: [ACT, GIT],
-    tried: "weekly-cleanup.yml succeeds: outputs of a later job, summary, log",
+    tried: "weekly-cleanup.yml succeeds: outputs for a later job, summary, log",
     run: success,
   },
   {
@@ -215,7 +215,7 @@ export const GITHUB: readonly Experiment[] = [
     name: "act-cancel",
     system: "GitHub Actions",
     programs: [ACT, GIT],
-    tried: "weekly-cleanup.yml is cancelled: no run or process is left",
+    tried: "weekly-cleanup.yml is cancelled: no run or process keeps running",
     run: cancel,
   },
   {
@@ -244,7 +244,7 @@ export const GITHUB: readonly Experiment[] = [
     name: "act-forgejo",
     system: "Forgejo, Gitea",
     programs: [ACT, GIT, DOCKERD],
-    tried: "the recipe succeeds and fails in its container, with act, on which both runners are based",
+    tried: "the recipe succeeds and fails in its container, with act, because both runners are based on it",
     limitSeconds: 120,
     run: forgejo,
   },

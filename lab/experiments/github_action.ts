@@ -93,7 +93,7 @@ export const GITHUB_ACTION: readonly Experiment[] = [
     name: "act-action-success",
     system: "GitHub Actions",
     programs: [ACT, GIT],
-    tried: "weekly-cleanup.action.yml succeeds: outputs of a later job, summary, post step, log",
+    tried: "weekly-cleanup.action.yml succeeds: outputs for a later job, summary, post step, log",
     run: success,
   },
   {

@@ -43,7 +43,7 @@ export const GITHUB_CAMPAIGN: readonly Experiment[] = [
     system: "GitHub Actions",
     programs: [ACT, GIT],
     tried:
-      "scheduled-campaign.yml is planned by hand, runs each wave with the directory of the previous wave, and turns itself off",
+      "scheduled-campaign.yml plans a campaign by hand, runs each wave with the directory of the previous wave, and turns itself off",
     limitSeconds: 240,
     run: campaign,
   },

@@ -261,7 +261,7 @@ export const GITLAB: readonly Experiment[] = [
     system: "GitLab, jobs stopped as the shell executor does as root",
     programs: [BASH],
     tried:
-      "no runner: the process group of the same script gets SIGTERM, then after_script runs: no run or process is left",
+      "no runner: the process group of the same script gets SIGTERM, then after_script runs: no run or process keeps running",
     run: (bench) => cancelled(bench, false),
   },
   {
@@ -293,7 +293,7 @@ export const GITLAB: readonly Experiment[] = [
     system: "GitLab Runner, its source",
     programs: [GITLAB_RUNNER_SOURCE],
     tried:
-      "read, not run: the script above has the same lines as shells/bash.go, and every reason in common/network.go is one that we retry, or a verdict",
+      "read, not run: the script above has the same lines as shells/bash.go, and we retry every reason in common/network.go that is not a verdict",
     limitSeconds: 300,
     run: (bench) => Promise.resolve(source(bench)),
   },

@@ -83,7 +83,7 @@ export const JENKINS: readonly Experiment[] = [
     name: "jenkins-abort",
     system: "Jenkins",
     programs: [GROOVY, JAVA],
-    tried: "the Jenkinsfile is aborted by cookie: no run or process is left",
+    tried: "the Jenkinsfile is aborted by cookie: no run or process keeps running",
     run: abort,
   },
 ];

@@ -87,7 +87,7 @@ const OTHERS: Readonly<Record<WithoutOneOption, Facts>> = {
   },
   MOGPLEX_MERGE_TOKEN_VARIABLE: {
     help:
-      "Variables with the tokens that merge pull requests, as `HOST=VARIABLE[,…]`: Each is used only for its host, and must not be a token that reads pull requests.",
+      "Variables with the tokens that merge pull requests, as `HOST=VARIABLE[,…]`. Each token is used only for its host, and must differ from the tokens that read pull requests.",
     readWith: OPTIONS.HOME,
   },
   MOGPLEX_DEV_START_LIMITS: {

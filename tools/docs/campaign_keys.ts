@@ -97,7 +97,7 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   },
   "repositories[]|2": { description: "One repository." },
   "repositories[]|3.query": {
-    description: "All repositories with a full name that begins with this text, in upper or lower case.",
+    description: "All repositories whose full name begins with this text. Case does not matter.",
     pattern: "^[A-Za-z0-9_./-]+$",
     examples: ["acme/"],
   },
@@ -203,11 +203,11 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   "pull-requests.labels": { description: "Labels to add." },
   "pull-requests": {
     description:
-      "What each pull request gets, once, when the campaign first sees it. Later changes by people are kept. Needs a token that can write. Default: nothing.",
+      "What to add to each pull request, once, when the campaign first sees it. Later changes by people are kept. Needs a token that can write. Default: nothing.",
   },
   "merge.when": { description: "`approved`: people have approved the newest commit, and its checks are green." },
   "merge.after": {
-    description: "Time after the last required approval: at most `720h`; a number is in seconds.",
+    description: "How long to wait after the last required approval: at most `720h`; a number is in seconds.",
     examples: ["24h"],
   },
   "merge.at-most": {
@@ -228,7 +228,7 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   },
   "not-people[]": { minLength: 1, maxLength: 100, examples: ["renovate-approver"] },
   "not-people": {
-    description: "Names of programs that look like people to a forge. Their approvals are ignored.",
+    description: "Names of bots that the forge does not mark as bots. Their approvals are ignored.",
   },
   "notify.webhook-variable": {
     description:

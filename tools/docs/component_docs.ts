@@ -65,7 +65,7 @@ export function inputsTable(component: string): string {
 
 const OUTPUTS: Readonly<Record<string, string>> = {
   MOGPLEX_RUN_ID: "Id of the run. Written as soon as it is known.",
-  MOGPLEX_RUN_STATUS: "Status of the run, as the server states it.",
+  MOGPLEX_RUN_STATUS: "Status of the run, as the service reports it.",
   MOGPLEX_OUTCOME: "`success`, `failed`, `cancelled`, … as in `result.json`.",
   MOGPLEX_BRANCH: "The branch that was pushed. Empty if there is none or it is unknown.",
   MOGPLEX_PULL_REQUEST_URL: "Address of the pull request. Empty if there is none or it is unknown.",

@@ -71,16 +71,16 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/telemetry": "traces: what a job knows as OTLP in JSON, and where it is sent",
   "lib/library": "what scripts call: the client with its verbs, handles, main(); no command imports it",
   "lib/dashboard": "lists of the service and files of earlier jobs as one page, as data and as metrics; only reads",
-  "lib/campaign": "one task over many repositories: plan, waves, verdicts, pull requests",
-  "lib/campaign/file": "the campaign file to data, and every mistake in it with its place; sends nothing",
+  "lib/campaign": "one task in many repositories: plan, waves, verdicts, pull requests",
+  "lib/campaign/file": "turns the campaign file into data, and finds every mistake in it; sends nothing",
   "lib/campaign/journal":
     "what a campaign stores, where it is stored, and which process is using it; independent of the service",
-  "lib/campaign/pace": "how many starts the quotas allow, and when the next; pure",
+  "lib/campaign/pace": "how many starts the quotas allow, and when the next one is allowed; pure",
   "lib/campaign/pipeline":
     "the child pipeline of GitLab that runs the waves of a campaign; pure, except that it reads the campaign",
   "lib/campaign/merge":
-    "merges of pull requests: checked right before, recorded in the journal first, read again after a lost answer",
-  "lib/campaign/plan": "the file's repositories to items, by the service's lists; starts nothing",
+    "merges of pull requests: checked just before they are sent, recorded in the journal first, read again after a lost answer",
+  "lib/campaign/plan": "turns the file's repositories into items, with the service's lists; starts nothing",
   "lib/campaign/notify": "what a webhook receives, and which addresses are allowed",
   "lib/campaign/view":
     "what a campaign looks like now, computed from its memory: states, verdicts, gates, progress; sends nothing",

@@ -93,7 +93,7 @@ test.concurrent(
         START.test(what) && machine.recorder.of(START).length === held ? new Promise(() => {}) : Promise.resolve();
       machine.stopWhen = () => machine.recorder.arrived(START, held);
       machine.stop = signalled("SIGKILL");
-      expect((await wave({ lostWith: "Make a wave" })).campaign?.status).toBe("cancelled");
+      expect((await wave({ lostWith: "Run a wave" })).campaign?.status).toBe("cancelled");
       machine.recorder.intercept = undefined;
 
       // Its start may have arrived, so waves wait for some minutes before they ask; a person need not.

@@ -70,7 +70,7 @@ export const CAMPAIGN_SYSTEMS: readonly CampaignSystem[] = [
         event: { repository: { default_branch: command === undefined ? "" : "main" } },
         inputs: command === undefined ? {} : { command },
         ...{ branch, files, caches: kept.github },
-        ...(lost ? { lostWith: "Make a wave" } : {}),
+        ...(lost ? { lostWith: "Run a wave" } : {}),
       });
       if (campaign === undefined) throw new Error("The recipe has no job called campaign");
       const [artifacts = []] = Object.values(campaign.artifacts);
