@@ -9,7 +9,7 @@ import type { DurableFiles } from "../files/disk.ts";
 import type { Processes } from "../files/processes.ts";
 import type { Flag } from "../flags.ts";
 import type { Io, Stream } from "../io.ts";
-import type { StartResult } from "../model.ts";
+import type { Run, StartResult } from "../model.ts";
 import type { Notice } from "../notice.ts";
 import type { Earlier } from "../report/history.ts";
 import type { PlannedNote } from "../report/job_note.ts";
@@ -237,6 +237,8 @@ export interface Folder {
   out: string;
   /** State file of the run to attach to; undefined for a new run. */
   resumePath?: string | undefined;
+  /** The run of that file as it was just read; undefined if only its key is known. */
+  resumeRun?: Run | undefined;
   /** Largest time since the end of that run, in milliseconds; undefined for no limit. */
   maxEndAgeMs?: number | undefined;
 }

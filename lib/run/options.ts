@@ -6,6 +6,7 @@ import { UsageError } from "../errors.ts";
 import { ownFields } from "../lookup.ts";
 import { didYouMean } from "../nearest.ts";
 import type { RepositoryFiles, WantedRepository } from "../forge/files.ts";
+import type { Run } from "../model.ts";
 import type { PlannedResult } from "../result/wanted_result.ts";
 import type { EventSink } from "./event_file.ts";
 import { CANCEL_CAUSES, type CancelCause, type Interrupts, ON_INTERRUPT, type OnInterrupt } from "./interrupts.ts";
@@ -68,6 +69,8 @@ export interface StatePlace {
   readonly path: string;
   /** State file of an earlier attempt. Its key is used again if the request is the same. */
   readonly resumePath?: string | undefined;
+  /** The run of that file, if it was just read and the request is the same: it is followed without a start. */
+  readonly resumeRun?: Run | undefined;
   /** Largest age of that key's finished run, in milliseconds. @default {Infinity} */
   readonly maxEndAgeMs?: number | undefined;
 }

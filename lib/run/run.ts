@@ -14,7 +14,7 @@ import { cancelWith } from "./cancel.ts";
 import { guardResult } from "./clean.ts";
 import { type FollowItem, type FollowOptions, RunFollower, type RunHandleItem } from "./follow.ts";
 import { type Ending, Job, type JobEnd, type Look, type Operation, type StopCause, type Stopped } from "./job.ts";
-import { isComplete, jobOf, LAST_SUFFIX, splitSuffix } from "./key.ts";
+import { isComplete, jobOf, keyWithSuffix, LAST_SUFFIX, splitSuffix } from "./key.ts";
 import { AgentWatch, lackedSandbox, NO_SANDBOX, noSandbox, SANDBOX_WAITS_MS, whyNoSandbox } from "./no_sandbox.ts";
 import type { JobOptions, StatePlace } from "./options.ts";
 import {
@@ -435,6 +435,8 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       onKey: (key) => this.#begin(plan, key),
       mayRepeat,
     });
+    const folderRun = isLater(request) ? undefined : this.#runOfFolder(plan, this.#target.resumed);
+    if (folderRun !== undefined) return this.#announce(folderRun);
     const started = await this.#series.start().catch((error) => {
       if (isLater(request) && error instanceof ConflictError) {
         const message =
@@ -467,6 +469,23 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       });
     }
     return isSame ? resumed : undefined;
+  }
+
+  /**
+   * The run that was read from the folder of a command outside CI, if the plan has its key. It is followed without a start, because a start could be
+   * refused or wait for the quota although the run is going.
+   */
+  #runOfFolder({ key, hash, request }: StartPlan, state: RunState | undefined): StartedRun | undefined {
+    const run = this.#options.state?.resumeRun;
+    const idempotencyKey = state?.idempotencyKey;
+    if (state === undefined || idempotencyKey == null || run === undefined || state.runId !== run.runId) {
+      return undefined;
+    }
+    if (keyWithSuffix(key.key, key.suffix) !== idempotencyKey || hash !== state.requestHash) return undefined;
+    const { runId, owned } = state;
+    this.#recordStart({ idempotencyKey, owned, requestHash: hash, asked: null, request, runId });
+    const replay = { ...run, replayed: true };
+    return { runId, run: replay, replayed: true, idempotencyKey, keyScope: key.scope, owned: owned === true };
   }
 
   /**

@@ -6,7 +6,7 @@
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { openFile } from "../../files/open_file.ts";
-import type { StartResult } from "../../model.ts";
+import type { Run, StartResult } from "../../model.ts";
 import {
   checkRunRequest,
   isLater,
@@ -38,6 +38,8 @@ import { isObject, parseJson, valueOr } from "../../lookup.ts";
 interface Remembered {
   /** Null if the answer to its start was lost: only its key finds it. */
   runId: string | null;
+  /** As the service shows it now; undefined without an id. */
+  run?: Run;
   /** Whether its request equals the current one. */
   same: boolean;
   /** Milliseconds since its end; null while it is going, and if unknown. */
@@ -81,11 +83,13 @@ async function rememberedRun(
   const run = await ifFound(client.getRun(runId, call));
   if (run === undefined) return undefined;
   const end = endOfRun(run.status);
-  if (end === undefined || end === "awaiting_input") return { runId, same, endAgeMs: null };
+  if (end === undefined || end === "awaiting_input") return { runId, run, same, endAgeMs: null };
   const ageMs = endAgeMs(run, clock.wallTime() - (client.clockSkewMs ?? 0));
   // The end of a run that was being cancelled is not worth a line.
   const isUnseen = state.parting === "following" || state.parting === "detached";
-  return same && end === "success" && isUnseen && ageMs <= UNSEEN_MS ? { runId, same, endAgeMs: ageMs } : undefined;
+  return same && end === "success" && isUnseen && ageMs <= UNSEEN_MS
+    ? { runId, run, same, endAgeMs: ageMs }
+    : undefined;
 }
 
 /** The state in a file that was written with this token. */
@@ -134,7 +138,7 @@ export async function chooseFolder(
     }
     if (earlierRun.same && !wantsNew && !ownKey) {
       writer.note(sentenceOf(earlierRun));
-      return { request, out, resumePath: path, maxEndAgeMs: UNSEEN_MS };
+      return { request, out, resumePath: path, resumeRun: earlierRun.run, maxEndAgeMs: UNSEEN_MS };
     }
     if (option(STATE) !== undefined) throw usedState("start run", earlierRun, path, "is still running");
   }

@@ -12,12 +12,13 @@ function left(files: ReadonlyMap<string, string>): Record<string, string> {
 
 /** A world in whose folder a command was left while its run continues. */
 async function withLiveRun() {
-  const { cli, emulator, requests } = world("");
+  const folder = world("");
+  const { cli, emulator, requests } = folder;
   const first = await cli([...RUN, "--timeout", "30s"]);
   expect(first.code).toBe(124);
   requests.length = 0;
   const runs = () => emulator.world.store.runs.size;
-  return { cli, emulator, requests, files: left(first.io.files), runs };
+  return { ...folder, files: left(first.io.files), runs };
 }
 
 test("run --follow outside CI attaches to the run of the folder when the request is the same, and says so", async () => {
@@ -28,6 +29,37 @@ test("run --follow outside CI attaches to the run of the folder when the request
   expect(again.stdout).toContain("attached to run");
   const { idempotencyKey } = JSON.parse(again.io.files.get("mogplex-ci/run.json") ?? "");
   expect(idempotencyKey).toBe(JSON.parse(files["mogplex-ci/run.json"] ?? "").idempotencyKey);
+});
+
+test("run --follow outside CI follows the run of its folder without a start when the starts of the hour are used up", async () => {
+  const { cli, start, clock, requests, files, runs } = await withLiveRun();
+  for (let count = 1; count < 30; count++) {
+    clock.advance(10_000);
+    await start(`Task ${count}`);
+  }
+  requests.length = 0;
+  const again = await cli([...RUN, "--timeout", "30s"], { files });
+  const { outcome, runId } = JSON.parse(again.io.files.get("mogplex-ci/result.json") ?? "");
+  expect({ code: again.code, outcome, runs: runs() }).toEqual({ code: 124, outcome: "deadline", runs: 30 });
+  expect(requests.filter((request) => request.startsWith("POST"))).toEqual([]);
+  expect(runId).toBe(JSON.parse(files["mogplex-ci/run.json"] ?? "").runId);
+  expect(again.stdout).toContain("attached to run");
+  const other = await cli([...RUN, "--timeout", "30s", "--new"], { files: left(again.io.files) });
+  expect([other.code, runs()]).toEqual([75, 30]);
+});
+
+test("run --follow outside CI starts another run when the run of its folder that it attaches to finds no sandbox", async () => {
+  const { cli, emulator, files, runs, clock } = await withLiveRun();
+  const [runId = ""] = [...emulator.world.store.runs.keys()];
+  const again = await cli([...RUN, "--timeout", "30m"], {
+    files,
+    before: () => {
+      const run = { status: "failed" as const, error: "Too many active sandboxes" };
+      void clock.sleep(60_000).then(() => emulator.control("setRun", { runId, run }));
+    },
+  });
+  expect([again.code, runs()]).toEqual([124, 2]);
+  expect(again.stdout + again.stderr).toContain("and no agent has begun: another start in");
 });
 
 test("run --follow --new, and one with a key of its own, start another run in a folder of its own", async () => {
