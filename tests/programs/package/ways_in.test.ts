@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { VERSION } from "../../../lib/version.ts";
 import { root, runtimes } from "../../../tools/setup.mjs";
-import { releasedText } from "../../../tools/publish/released.ts";
+import { releasedText, unreleasedText } from "../../../tools/publish/released.ts";
 import { built } from "../../built.ts";
 import { npmRegistry, type StandIn } from "./publishing.ts";
 
@@ -46,8 +46,8 @@ function env(): Record<string, string | undefined> {
   };
 }
 
-async function start(line: readonly string[]): Promise<{ code: number; stdout: string }> {
-  const child = Bun.spawn([...line], { cwd: folder, env: env(), stdout: "pipe", stderr: "ignore" });
+async function start(line: readonly string[], cwd = folder): Promise<{ code: number; stdout: string }> {
+  const child = Bun.spawn([...line], { cwd, env: env(), stdout: "pipe", stderr: "ignore" });
   return { stdout: await new Response(child.stdout).text(), code: await child.exited };
 }
 
@@ -76,13 +76,67 @@ test("npm install puts both names of the program beside each other", async () =>
   }
 });
 
+const ON: Readonly<Record<string, readonly string[]>> = {
+  node: [runtimes.node],
+  deno: [runtimes.deno, "run", "--no-lock", "--no-prompt", "-ERWN"],
+  bun: [runtimes.bun],
+};
+const SCRIPT = (from: string) => `import { EXIT } from "${from}"; process.exitCode = EXIT.cancelled;\n`;
+
+/** A folder without any file next to a checkout that is built, as the documents assume it. */
+function besideCheckout(name: string): string {
+  const checkout = join(folder, "mogplex-ci");
+  if (!existsSync(checkout)) cpSync(join(folder, "package"), checkout, { recursive: true });
+  const user = join(folder, name);
+  mkdirSync(user);
+  return user;
+}
+
+test("the line of the README installs the library from a checkout for scripts on every runtime, without a package.json", async () => {
+  const user = besideCheckout("readme-user");
+  const lines = readFileSync(join(root, "README.md"), "utf8");
+  const [, line = ""] =
+    /^\/\/ Until the first release: npm --prefix \.\.\/mogplex-ci run build && (.+)$/m.exec(lines) ?? [];
+  expect((await paste(line, user)).code).toBe(0);
+  writeFileSync(join(user, "script.mjs"), SCRIPT("@mogplex/ci"));
+  for (const [name, command] of Object.entries(ON)) {
+    expect([name, (await start([...command, "script.mjs"], user)).code]).toEqual([name, 3]);
+  }
+});
+
+test("the unreleased docs/library.md installs the package for scripts on every runtime, without a package.json", async () => {
+  const user = besideCheckout("library-user");
+  const block = blockOf(unreleasedText(readFileSync(join(root, "docs/library.md"), "utf8")), "npm pack");
+  // The package of this test has what `npm ci` and `npm pack` would build.
+  const install = block.replace("npm ci && npm pack", "npm pack --ignore-scripts");
+  expect((await paste(install, user)).code).toBe(0);
+  writeFileSync(join(user, "script.mjs"), SCRIPT("@mogplex/ci"));
+  for (const [name, command] of Object.entries(ON)) {
+    expect([name, (await start([...command, "script.mjs"], user)).code]).toEqual([name, 3]);
+  }
+});
+
+test("scripts of a folder next to a build import dist/mod.mjs on every runtime, as docs/scripts.md says", async () => {
+  const user = besideCheckout("scripts-user");
+  expect(readFileSync(join(root, "docs/scripts.md"), "utf8")).toContain("import `dist/mod.mjs` from a build");
+  writeFileSync(join(user, "script.mjs"), SCRIPT("../mogplex-ci/dist/mod.mjs"));
+  for (const [name, command] of Object.entries(ON)) {
+    expect([name, (await start([...command, "script.mjs"], user)).code]).toEqual([name, 3]);
+  }
+});
+
 /** The one block of a document's released state that contains a text. */
 function releasedBlock(path: string, word: string): string {
   const values = { version: VERSION, github: "acme/mogplex-ci", gitlab: "acme/group/mogplex-ci" };
-  const text = releasedText(readFileSync(join(root, path), "utf8"), values);
+  return blockOf(releasedText(readFileSync(join(root, path), "utf8"), values), word);
+}
+
+function blockOf(text: string, word: string): string {
   const blocks = [...text.matchAll(/^```\w*\n([^]*?)^```$/gm)].map(([, block = ""]) => block);
   const [block, ...others] = blocks.filter((each) => each.includes(word));
-  if (block === undefined || others.length > 0) throw new Error(`${path} has not one block with "${word}"`);
+  if (block === undefined || others.length > 0) {
+    throw new Error(`The document must have exactly one block with "${word}"`);
+  }
   return block;
 }
 
