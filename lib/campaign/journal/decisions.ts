@@ -45,6 +45,8 @@ export function decisionOf(record: JournalRecord, hasRuns: boolean): DecisionMem
       return decision(GATES[record.gate].closed);
     case "approved":
       return decision(GATES[record.gate].opened, record.by);
+    case "planned":
+      return record.canary ? decision("Added items to the canary", record.by) : undefined;
     case "retry":
       return decision(`Retried ${formatCount(record.items.length, "item")}`, record.by);
     case "skipped":

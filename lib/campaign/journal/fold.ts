@@ -23,6 +23,7 @@ import { addRequester, applyMerge, Contradiction } from "./merge_memory.ts";
 import { applyWrite } from "./write_memory.ts";
 import {
   type CampaignMemory,
+  type GateMemory,
   hasRun,
   isLongOpen,
   isOpenStart,
@@ -112,6 +113,7 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
     }
     case "planned":
       addRequester(memory.planners, record);
+      if (record.canary) reopenGate(memory.gates.canary);
       return;
     case "retry":
       for (const id of record.items) applyRetry(memory, itemOf(memory, id, place), record);
@@ -134,6 +136,11 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
     case "note":
       return;
   }
+}
+
+/** Makes a gate what it is before it closes for the first time. */
+export function reopenGate(gate: GateMemory): void {
+  Object.assign(gate, { closed: false, reason: null, closedAt: null, approved: null });
 }
 
 type ItemRecord = Extract<JournalRecord, { item: string }>;
@@ -667,6 +674,8 @@ function toldAfter({ told }: CampaignMemory, record: JournalRecord): NotifyEvent
     case "intent":
     case "approved":
       return null;
+    case "planned":
+      return record.canary && told === "gated" ? null : told;
     case "started":
     case "seen":
     case "ended":

@@ -139,7 +139,7 @@ export interface ItemMemory {
 }
 
 /** A gate: nothing is started, or merged, while it is closed. */
-interface GateMemory {
+export interface GateMemory {
   closed: boolean;
   /** Why and when it was closed last, by the clock of that machine; null when it never was. */
   reason: string | null;

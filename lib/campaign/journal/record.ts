@@ -304,8 +304,8 @@ const RECORDS = {
   /** Nothing is started (or, for `merge`, merged) from here on until a person approves. */
   gate: { gate, reason },
   approved: { gate, by: person, note: orNull(reason) },
-  /** A plan was written. */
-  planned: { by: person, user },
+  /** A plan was written. `canary`: its canary has new items, so the canary's gate starts again, without an earlier approval. */
+  planned: { by: person, user, canary: orAbsent(flag) },
   /** A merge is about to be asked for. It is shared with other machines before the request is sent. */
   "merge-intent": {
     item,

@@ -82,17 +82,32 @@ function namedItems(lock: UnsealedLock, before: CampaignMemory, ids: ReadonlySet
 function firstLock({ file, fileHash, resolved, origin, plannedAt }: LockInput): UnsealedLock {
   const task = lockTaskOf(file);
   const items = resolved.map((each) => lockItem(file, task, 0, each));
-  const size = file.canary?.size ?? 0;
-  const canary = new Set(items.filter(({ excluded }) => excluded === null).slice(0, size));
   const { name: campaign, round } = file;
   return {
     ...{ schema: 1, campaign, round, plannedAt, origin, fileHash, tasks: [task] },
     ...settingsOf(file),
-    items: [
-      ...[...canary].map((item) => ({ ...item, canary: true })),
-      ...items.filter((item) => !canary.has(item)),
-    ],
+    items: withCanary(items, file),
   };
+}
+
+/**
+ * Makes the first items the canary. In a campaign that has begun, earlier canary items come first, then started items: nothing that could start
+ * later is judged before them. Skipped items are left out.
+ */
+function withCanary(items: readonly LockItem[], { canary }: CampaignFile, before?: CampaignMemory): LockItem[] {
+  const rank = (item: LockItem) => item.canary ? 0 : (before?.items.get(item.id)?.sent ?? 0) > 0 ? 1 : 2;
+  const candidates = items
+    .filter(({ id, excluded }) => excluded === null && (before?.items.get(id)?.skipped ?? null) === null)
+    .sort((a, b) => rank(a) - rank(b));
+  const members = new Set(candidates.slice(0, canary?.size ?? 0));
+  return [true, false].flatMap((isMember) =>
+    items.filter((item) => members.has(item) === isMember).map((item) => ({ ...item, canary: isMember }))
+  );
+}
+
+/** Whether a lock has canary items that were not in the canary before. Nobody has approved them. */
+export function growsCanary({ items }: UnsealedLock, before: CampaignMemory | undefined): boolean {
+  return before !== undefined && items.some(({ id, canary }) => canary && before.items.get(id)?.item.canary !== true);
 }
 
 function settingsOf(file: CampaignFile): Pick<Lock, (typeof LOCK_SETTINGS)[number]> {
@@ -165,7 +180,15 @@ function laterLock(input: LockInput, before: CampaignMemory): { lock: UnsealedLo
     state === "starting" && followUp === "checks"
   );
   const { onFailedChecks } = isOpen ? lock : file;
-  return { lock: { ...lock, fileHash, tasks, ...settingsOf(file), onFailedChecks, items }, changes };
+  const isSameSize = file.canary?.size === lock.canary?.size;
+  const next = {
+    ...{ ...lock, fileHash, tasks, ...settingsOf(file), onFailedChecks },
+    items: isSameSize ? items : withCanary(items, file, before),
+  };
+  if (before.gates.canary.approved !== null && growsCanary(next, before)) {
+    changes.notes.push("the canary has new items, so its earlier approval no longer applies");
+  }
+  return { lock: next, changes };
 }
 
 /** Pairs what the lists say with what is locked. An entry without a branch matches the branch that was locked. */
@@ -206,7 +229,7 @@ function isNamed({ items }: CampaignMemory, { id }: LockItem): boolean {
 
 function settingsNotes(file: CampaignFile, lock: Lock): string[] {
   return LOCK_SETTINGS.filter((name) => !isSame(file[name], lock[name])).map((name) =>
-    `${fileKey(name)} changed, and applies from now on`
+    `the new \`${fileKey(name)}\` settings apply from now on`
   );
 }
 

@@ -12,6 +12,7 @@ import type { CampaignPlan, PlanCampaignOptions, WavesForecast } from "../campai
 import { normalBranch } from "../../service/validate.ts";
 import { campaignNotes } from "../file/read.ts";
 import { placeText } from "../file/campaign_file.ts";
+import { reopenGate } from "../journal/fold.ts";
 import { type Lock, sealLock, type UnsealedLock } from "../journal/lock.ts";
 import { makeView } from "../view/make_view.ts";
 import {
@@ -28,7 +29,7 @@ import { checkForge, pullRequestsOf } from "../pulls.ts";
 import { checkResultsReadable, filesOpener } from "../work/item_result.ts";
 import { Store } from "../work/store.ts";
 import { expectToken, serviceNow } from "../work/work.ts";
-import { type LockChanges, makeLock, requestOf, wasStarted } from "./make_lock.ts";
+import { growsCanary, type LockChanges, makeLock, requestOf, wasStarted } from "./make_lock.ts";
 import { type EntryProblem, Listing, RequestPace, resolveEntries } from "./resolve.ts";
 
 interface NewPlan {
@@ -65,10 +66,12 @@ async function planOf(
   plan: NewPlan,
   { meanRunMs: given, dryRun = false }: PlanCampaignOptions,
 ): Promise<CampaignPlan> {
+  const isGrown = growsCanary(plan.lock, opened.store?.memory);
   if (!dryRun) await writePlan(opened, plan.lock);
   // The journal is read with the new lock, even if that is not written.
   const store = await Store.open(opened.home, plan.lock, opened.clock.wallTime(), opened.quotas);
   const { memory } = store;
+  if (isGrown) reopenGate(memory.gates.canary);
   const meanRunMs = store.meanRunMs ?? given ?? DEFAULT_MEAN_RUN_MS;
   const nowMs = serviceNow(session);
   const runningSinceMs = store.openRuns().map(({ start }) => Date.parse(start.createdAt ?? start.sentAt));
@@ -190,9 +193,10 @@ function checkBranches(lock: UnsealedLock): void {
 
 /** Writes a lock. A record with its hash comes first, so that no edit of the lock is ever unnoticed. */
 export async function writePlan({ home, store, person, user }: OpenedCampaign, lock: Lock): Promise<void> {
+  const canary = growsCanary(lock, store?.memory);
   const openStore = store ?? await Store.open(home, lock);
   if (openStore.memory.lockHash.current === lock.hash) await home.writeLock(lock);
-  else await openStore.changeLock(lock, { type: "planned", by: person, user });
+  else await openStore.changeLock(lock, { type: "planned", by: person, user, ...(canary && { canary }) });
 }
 
 function forecastsOf(input: ForecastInput, whole: Forecast): WavesForecast[] {

@@ -170,8 +170,7 @@ function isCanaryClosed(memory: CampaignMemory): boolean {
 export function holdsBack(memory: CampaignMemory): boolean {
   const { lock, gates } = memory;
   if (lock.canary === null || gates.canary.approved !== null) return false;
-  // When all are good, a gate that a person has to open is closed by now.
-  return !canaryOf(memory).every(isGood) || isCanaryClosed(memory);
+  return !canaryOf(memory).every(isGood) || isCanaryClosed(memory) || canaryGate(memory) !== undefined;
 }
 
 /**

@@ -76,10 +76,11 @@ function nameLines(names: readonly string[], all: boolean): string[] {
 /** Which items start first, and what the others wait for. */
 function canaryLines({ view, canaryGate }: CampaignPlan, all: boolean): string[] {
   if (canaryGate === null) return [];
-  const names = view.items.filter(({ canary }) => canary).map(({ id }) => id);
+  const canary = view.items.filter((item) => item.canary);
+  const begun = canary.filter(({ starts }) => starts > 0).length;
   return [
-    `The canary starts first (${formatCount(names.length, "item")}):`,
-    ...nameLines(names, all),
+    `The canary starts first (${formatCount(canary.length, "item")}${begun > 0 ? `, ${begun} already started` : ""}):`,
+    ...nameLines(canary.map(({ id }) => id), all),
     canaryGate === "manual"
       ? "Then a gate waits until somebody runs `campaign approve`"
       : "The others start if the whole canary succeeds; otherwise a gate waits until somebody runs `campaign approve`",

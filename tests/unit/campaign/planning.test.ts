@@ -289,7 +289,7 @@ test("a plan reports changed limits, which hold from then on", async () => {
   expect((await world.run()).code).toBe(1);
   world.write({ limits: { attempts: 3 } });
   expect((await world.run()).view.items[0]?.attempts).toBe(1);
-  expect((await world.plan()).changes.notes).toEqual(["limits changed, and applies from now on"]);
+  expect((await world.plan()).changes.notes).toEqual(["the new `limits` settings apply from now on"]);
   expect((await world.run()).view.items[0]?.attempts).toBe(3);
 });
 
@@ -420,4 +420,106 @@ test("planCampaign() and a retry record who asked, with the user's id at the for
     expect.objectContaining({ type: "planned", by: "ann", user }),
     expect.objectContaining({ type: "retry", by: "ann", user }),
   ]);
+});
+
+/** Names of the items in the canary, and of all started items. */
+async function canaryOf(world: CampaignWorld): Promise<{ canary: string[]; started: string[] }> {
+  const { items } = await world.read();
+  const names = (items: readonly { repository: string }[]) => items.map(({ repository }) => repository);
+  return {
+    canary: names(items.filter(({ canary }) => canary)),
+    started: names(items.filter(({ starts }) => starts > 0)),
+  };
+}
+
+const MANUAL = { canary: { size: 3, gate: "manual" } };
+
+test("a canary that is added after the first start holds the other items back until it is approved", async () => {
+  const world = campaignWorld({ count: 6, file: { limits: { parallel: 1 } } });
+  await world.run({ timeoutMs: MINUTE });
+  const [first] = (await canaryOf(world)).started;
+  world.write({ limits: { parallel: 1 }, ...MANUAL });
+  const dry = await world.plan({ dryRun: true });
+  const { canaryGate, changes } = await world.plan();
+  expect([canaryGate, changes.notes, dry.canaryGate]).toEqual([
+    "manual",
+    ["the new `canary` settings apply from now on"],
+    "manual",
+  ]);
+  const { view, code } = await world.run();
+  const { canary, started } = await canaryOf(world);
+  expect([code, view.stateReason, canary[0], canary.length]).toEqual([4, "3 canary items succeeded", String(first), 3]);
+  expect(started).toEqual(canary);
+  await world.decide({ kind: "approve" });
+  expect((await world.run()).view.counts.succeeded).toBe(6);
+});
+
+test("a canary that is added treats started items as its own, and is judged at once when they have ended", async () => {
+  const world = campaignWorld({ count: 6 });
+  await world.advance();
+  world.clock.advance(30 * MINUTE);
+  const { started } = await canaryOf(world);
+  expect(started.length).toBe(3);
+  world.write(MANUAL);
+  expect((await world.plan()).canaryGate).toBe("manual");
+  expect((await world.run()).view.stateReason).toBe("3 canary items succeeded");
+  expect(await canaryOf(world)).toEqual({ canary: started, started });
+});
+
+for (const gate of ["automatic", "manual"]) {
+  test(`a canary that is enlarged after it has begun holds the other items back: ${gate}`, async () => {
+    const world = campaignWorld({ count: 6, file: { canary: { size: 1, gate } }, scenarios: "play: agent-failure" });
+    await world.run({ timeoutMs: MINUTE });
+    world.write({ canary: { size: 3, gate } });
+    await world.plan();
+    const { view } = await world.run();
+    expect([view.state, view.counts.failed, view.stateReason?.split(":")[0]]).toEqual([
+      "gated",
+      3,
+      "3 of 3 canary items did not succeed",
+    ]);
+  });
+}
+
+for (const [before, name] of [[false, "closed"], [true, "approved"]] as const) {
+  test(`a canary that is enlarged needs an approval for all of its items when its gate was ${name}`, async () => {
+    const world = campaignWorld({ count: 8, file: { canary: { size: 1, gate: "manual" }, limits: { parallel: 1 } } });
+    expect((await world.run()).view.stateReason).toBe("the canary item succeeded");
+    if (before) await world.decide({ kind: "approve" });
+    world.write({ ...MANUAL, limits: { parallel: 1 } });
+    const dry = await world.plan({ dryRun: true });
+    const { changes, canaryGate } = await world.plan();
+    const notes = ["the new `canary` settings apply from now on"];
+    if (before) notes.push("the canary has new items, so its earlier approval no longer applies");
+    expect([changes.notes, canaryGate, dry.canaryGate]).toEqual([notes, "manual", "manual"]);
+    expect((await world.run()).view.stateReason).toBe("3 canary items succeeded");
+    expect((await canaryOf(world)).started.length).toBe(3);
+    const decisions = (await world.read()).about?.decisions?.map(({ what }) => what);
+    expect(decisions?.includes("Added items to the canary")).toBe(true);
+    await world.decide({ kind: "approve" });
+    expect((await world.run()).view.counts.succeeded).toBe(8);
+  });
+}
+
+test("a canary that is enlarged leaves out skipped items, and one that is made smaller keeps its approval", async () => {
+  const world = campaignWorld({ count: 6, file: { canary: { size: 1, gate: "manual" } } });
+  await world.run();
+  await world.decide({ kind: "skip", select: { only: [project(2)] }, reason: "no" });
+  world.write(MANUAL);
+  await world.plan();
+  await world.run();
+  expect((await canaryOf(world)).canary).toEqual([project(1), project(3), project(4)]);
+  await world.decide({ kind: "approve" });
+  world.write({ canary: { size: 2, gate: "manual" } });
+  expect((await world.plan()).changes.notes).toEqual(["the new `canary` settings apply from now on"]);
+  expect((await world.run()).view.counts).toMatchObject({ succeeded: 5, skipped: 1 });
+});
+
+test("a canary that is removed holds nothing back", async () => {
+  const world = campaignWorld({ count: 4, file: { canary: { size: 1, gate: "manual" } } });
+  await world.run();
+  world.write({});
+  await world.plan();
+  expect((await world.run()).view.counts.succeeded).toBe(4);
+  expect((await canaryOf(world)).canary).toEqual([]);
 });

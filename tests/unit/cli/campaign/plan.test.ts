@@ -118,7 +118,7 @@ test("campaign plan, again, prints the difference", async () => {
   expect(stdout).toContain(
     `No longer in the list, but already started, so they continue: 1 item:\n  ${project(1)}@main\n`,
   );
-  expect(stdout).toContain("Note: limits changed, and applies from now on\n");
+  expect(stdout).toContain("Note: the new `limits` settings apply from now on\n");
   expect(stdout).toContain("Note: the task in the file has changed, but the campaign keeps the planned task");
   expect(stdout).toContain("Starts used by this campaign: 1 of 10 a minute");
 });
