@@ -101,7 +101,7 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
     description: "With result: path of its JSON Schema in the workspace, as JSON or YAML. It needs a checkout.",
   },
   "result-retries": {
-    description: "With result: how often the agent is asked again for that file.",
+    description: "With result: how many times the agent is asked again for that file.",
     empty: "0",
     options: ["0", "1", "2"],
   },
@@ -138,7 +138,7 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
     description: "Any text that makes the key different, for several runs in one job.",
   },
   "idempotency-key": {
-    description: "Idempotency key, used as it is.",
+    description: "Idempotency key, used unchanged.",
     empty: "a key made from the job (see key-scope)",
   },
   "token-share": { description: "Number of jobs that use the token at the same time.", empty: "1" },
@@ -186,7 +186,7 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
 /** The outputs of the step. */
 export const OUTPUT_TEXTS: Readonly<Record<OutputName | "exit_code", string>> = {
   run_id: "Id of the run, set as soon as it is known.",
-  status: "Status of the run, in the service's words.",
+  status: "Status of the run, as the service reports it.",
   outcome: "success, failed, cancelled, … as in result.json.",
   branch: "Pushed branch. Empty if no branch was pushed, or if it is unknown.",
   pull_request_url: "Address of the pull request. Empty if no pull request was opened, or if it is unknown.",
