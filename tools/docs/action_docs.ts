@@ -18,10 +18,10 @@ const EXAMPLE = "examples/github-actions/weekly-cleanup.action.yml";
 
 /** What the expressions in defaults stand for. */
 const BY_GITHUB: Readonly<Partial<Record<InputName, string>>> = {
-  "pull-request": "that of the event",
-  "github-token": "that of the job",
-  "job-status": "by the runner",
-  "matrix": "by the runner",
+  "pull-request": "the pull request of the event",
+  "github-token": "the token of the job",
+  "job-status": "set by the runner",
+  "matrix": "set by the runner",
 };
 
 /** The table of the inputs. */
