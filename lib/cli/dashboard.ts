@@ -9,8 +9,9 @@ import {
   headlineOf,
   lateMsOf,
   pullName,
-  REVIEWS,
+  reviewText,
   uncountedText,
+  unmatchedText,
 } from "../dashboard/attention.ts";
 import { assemble, cleanDashboard, collect, filesOf, MAX_ENTRIES, renderDashboard } from "../dashboard/collect.ts";
 import {
@@ -26,7 +27,7 @@ import {
 } from "../dashboard/data.ts";
 import { MAX_ASKED } from "../dashboard/pull_requests.ts";
 import { openRunsOf } from "../dashboard/runs.ts";
-import { readStored, settle, type Stored } from "../dashboard/stored.ts";
+import { NO_MATCH, readStored, settle, type Stored } from "../dashboard/stored.ts";
 import { messageOf } from "../error_sentence.ts";
 import { UsageError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
@@ -155,8 +156,12 @@ async function askForges(
 function matchesOf({ flags }: Context, flag: VerbFlag): { paths: string[]; empty: FileProblem[] } {
   const { found, cut } = filesOf(flags.all(flag), directoryLister());
   const isOther = (path: string, pattern: string) => path !== pattern && OTHER_FILES.has(basename(path));
-  const matches = [...found].flatMap(([pattern, files]) => files.filter((path) => !isOther(path, pattern)));
-  const paths = [...new Set(matches)];
+  const matches = [...found].map(([pattern, all]) => ({
+    pattern,
+    other: all[0],
+    files: all.filter((path) => !isOther(path, pattern)),
+  }));
+  const paths = [...new Set(matches.flatMap(({ files }) => files))];
   if (cut !== null) {
     const where = cut.folder === "" ? "this folder" : JSON.stringify(cut.folder);
     const why = `--${flag.name} looks at more than ${MAX_ENTRIES} files and folders, the last ones in ${where}`;
@@ -167,10 +172,12 @@ function matchesOf({ flags }: Context, flag: VerbFlag): { paths: string[]; empty
     const why = `--${flag.name} finds more than ${MAX_FILES} files`;
     throw new UsageError({ attempted: ATTEMPTED, why, value: String(paths.length) });
   }
-  const empty = [...found].filter(([, files]) => files.length === 0).map(([file]): FileProblem => ({
-    file,
+  const empty = matches.filter(({ files }) => files.length === 0).map(({ pattern, other }): FileProblem => ({
+    file: pattern,
     kind: "pattern",
-    why: "No readable file matches this pattern",
+    why: other === undefined
+      ? NO_MATCH
+      : `This pattern matches only files that a dashboard does not read, such as ${basename(other)}`,
   }));
   return { paths, empty };
 }
@@ -285,7 +292,8 @@ function dashboardLines(data: DashboardData, print: Print): SafeLine[] {
   const uncounted = uncountedText(data);
   const heading = concerns.length === 0 && uncounted !== null ? uncounted : headlineOf(concerns, data);
   const { open, folded } = foldConcerns(concerns, MAX_LINES);
-  const tone = concerns.length === 0 && uncounted === null ? "green" : "yellow";
+  const unmatched = unmatchedText(data);
+  const tone = concerns.length === 0 && uncounted === null && unmatched === null ? "green" : "yellow";
   const rated = ratedOf(last);
   const unrated = unratedTexts(last).join(", ");
   const share = rated === 0
@@ -356,13 +364,13 @@ const TASK_WIDTH = 30;
 function openPullLines({ pullRequests: { entries } }: DashboardData, print: Print, nowMs: number): SafeLine[] {
   const more = entries.length - FIRST_PULLS;
   const lines = entries.slice(0, FIRST_PULLS).map((entry) => {
-    const { url, repository, task, campaign, openedAt, review, owner } = entry;
+    const { url, repository, task, campaign, openedAt, owner } = entry;
     const ms = instantMs(openedAt);
     const cells = [
       column(print, pullName(url, repository)),
       column(print, ms === null ? "" : ageText(nowMs - ms), 5),
       column(print, checksText(entry), 18),
-      column(print, REVIEWS.get(review ?? "") ?? "", 17),
+      column(print, reviewText(entry), 17),
       column(print, owner ?? "", 12),
       column(print, task ?? campaign ?? "", TASK_WIDTH),
     ];

@@ -274,7 +274,9 @@ function parseCall(call: Call): VerbFlags {
     advice: isTextMissing
       ? `give the text with --${flagForText}`
       : flag === undefined
-      ? "put text with spaces in quotes"
+      ? flagsOf(verb).some(({ value }) => value === "GLOB")
+        ? "put a pattern in quotes"
+        : "put text with spaces in quotes"
       : `--${flag.name} takes no value`,
   });
 }

@@ -13,6 +13,7 @@ import {
   type CampaignEntry,
   campaignName,
   type DashboardData,
+  type FileProblem,
   LIST_WORDS,
   LISTS,
   mayMissOlder,
@@ -21,8 +22,16 @@ import {
   type SilentJob,
 } from "./data.ts";
 import { NOT_AMONG_NEWEST } from "./pull_requests.ts";
-import { NO_SUCH_FILE } from "./stored.ts";
-import { campaignTroublesOf, countedRuns, momentOf, type Trouble, troublesOf, weakRepositoriesOf } from "./runs.ts";
+import { NO_MATCH, NO_SUCH_FILE } from "./stored.ts";
+import {
+  campaignTroublesOf,
+  countedRuns,
+  momentOf,
+  type Trouble,
+  troublesOf,
+  unreadCampaignsOf,
+  weakRepositoriesOf,
+} from "./runs.ts";
 
 /** What concerns are about, in the order in which a dashboard lists them. */
 const KINDS = [
@@ -134,7 +143,13 @@ function ofCampaigns({ campaigns }: DashboardData): Concern[] {
     const wait = isGated
       ? `${open} ${open === 1 ? "repository waits" : "repositories wait"}.`
       : `${open} ${open === 1 ? "repository is" : "repositories are"} left.`;
-    const why = stateReason === null ? wait : `${sentenceOf(stateReason)} ${wait}`;
+    // The reason of a stop begins with a name, whose case stays as it is.
+    const reason = stateReason === null
+      ? ""
+      : isStopped
+      ? punctuated(firstLine(stateReason), ".")
+      : sentenceOf(stateReason);
+    const why = `${reason} ${wait}`.trim();
     const more = { lasts: true, link: linkTo(page, "Open campaign", "campaigns") };
     const gateMore = { at: instantMs(gatedAt), ...more };
     return [
@@ -202,8 +217,12 @@ function punctuated(text: string, mark: "." | ":"): string {
 }
 
 function sentenceOf(text: string): string {
+  return punctuated(capital(firstLine(text)), ".");
+}
+
+function firstLine(text: string): string {
   const [line = ""] = text.trim().split("\n", 1);
-  return punctuated(capital(line), ".");
+  return line;
 }
 
 /** The agent's own words, since the service's reason is often only an exit code. */
@@ -211,10 +230,11 @@ function lastLineText({ lastLine }: Pick<RunEntry, "lastLine">): string {
   return lastLine === null ? "" : punctuated(`Last line of the agent: “${lastLine}”`, ".");
 }
 
-/** The first five names, with an ellipsis if there are more. @param count How many there are. @default all are here */
+/** The first five names, and how many more there are. @param count How many there are. @default all are here */
 function firstNames(names: readonly string[], count = names.length): string {
   const first = names.slice(0, 5);
-  return `${first.join(", ")}${count > first.length ? ", …" : ""}`;
+  const more = count - first.length;
+  return `${first.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }
 
 /** The reason, or null if it only repeats that the run waits for an answer. */
@@ -246,6 +266,10 @@ function runName({ repository, job, runId, file }: RunEntry, task: string | null
   return `${where}${job === null ? "" : ` (${job})`}${task === null ? "" : `: “${task}”`}`;
 }
 
+function cancelCommand(runId: string): string {
+  return commandLine("mogplex-ci", "runs", "cancel", runId);
+}
+
 function runIdText(runId: string): string {
   return `Run ${runId.slice(0, 8)}`;
 }
@@ -265,7 +289,7 @@ function ofRuns({ runs, silentJobs, origin }: DashboardData, troubles: readonly 
       : `${outcome === "failed" && reason === null ? "Failed after" : "After"} ${formatDuration(durationMs)}.`;
     const name = task === null && repository !== null && runId !== null ? `${runIdText(runId)}.` : "";
     const isQuestion = outcome === "awaiting_input";
-    const answer = runId === null ? "" : `Answer it in the app, or cancel it (run ${runId.slice(0, 8)}).`;
+    const answer = runId === null ? "" : `Answer it in the app, or cancel it: ${cancelCommand(runId)}`;
     const why = whyOf(run);
     const words = isQuestion ? [answer] : [why === null ? "" : sentenceOf(why), took, lastLineText(run), name];
     return concern(
@@ -304,7 +328,7 @@ function ofLongRuns({ runs, at }: DashboardData): Concern[] {
     const link = linkTo(page, "Open run", runPlace(index));
     const line = [
       repository === null || runId === null ? "" : `${runIdText(runId)}.`,
-      runId === null ? "" : `Look at it in the app. To stop it: ${commandLine("mogplex-ci", "runs", "cancel", runId)}`,
+      runId === null ? "" : `Look at it in the app. To stop it: ${cancelCommand(runId)}`,
     ].filter(Boolean).join(" ");
     return [{
       ms,
@@ -343,8 +367,8 @@ function ofSilence({ runs, silentJobs, at }: DashboardData): Concern[] {
     const { runId, outcome, runsPerWeek, repository, job } = silent;
     const isAll = repository === null && job === null;
     const usual = runsPerWeek >= 1
-      ? `${Math.round(runsPerWeek)} a week before that`
-      : `one every ${Math.round(7 / runsPerWeek)} days before that`;
+      ? `before that, ${formatCount(Math.round(runsPerWeek), "run")} a week`
+      : `before that, one every ${Math.round(7 / runsPerWeek)} days`;
     const what = HAPPENED.get(outcome) ?? (outcome === "cancelled" ? "was cancelled" : null);
     const why = whyOf(silent);
     const last = what === null ? "" : `The last one ${what}${why === null ? "" : `: ${why}`}`;
@@ -479,9 +503,9 @@ function ofCampaignRuns({ runs, campaigns, at, origin }: DashboardData): Concern
       outcome === "failed" ? "bad" : "warn",
       `${formatCount(length, "item")} of the campaign “${campaign}” ${length === 1 ? one : many}`,
       isQuestion ? answerText(names, length) : [
+        reason === null && run === undefined ? firstNames(names) : `${firstNames(names)}:`,
         reason === null ? "" : `${length === 1 ? "" : "Last failure: "}${sentenceOf(reason)}`,
         run === undefined ? "" : lastLineText(run),
-        firstNames(names),
       ].filter(Boolean).join(" "),
       {
         at: newest === undefined ? null : momentOf(newest),
@@ -491,6 +515,27 @@ function ofCampaignRuns({ runs, campaigns, at, origin }: DashboardData): Concern
       },
     );
   });
+}
+
+/** Campaigns of which only histories were read: nobody sees whether they wait for a decision. */
+function ofUnreadCampaigns({ runs, campaigns, at }: DashboardData): Concern[] {
+  const names = unreadCampaignsOf(runs, campaigns.map(({ name }) => name), instantMs(at) ?? 0);
+  const [first] = names;
+  if (first === undefined) return [];
+  const isOne = names.length === 1;
+  const folder = `campaigns/${isOne ? first : "NAME"}`;
+  return [concern(
+    "campaign",
+    "warn",
+    isOne ? `The state of the campaign “${first}” is unknown` : `The state of ${names.length} campaigns is unknown`,
+    `${
+      isOne ? "" : `${firstNames(names)}. `
+    }Gates, stops and late waves are missing here, because no campaign.json was read. ` +
+      `Write it before this page: ${
+        commandLine("mogplex-ci", "campaign", "report", "FILE", "--home", "HOME", "--dir", folder)
+      }`,
+    { link: { words: "Show the runs", part: "runs" } },
+  )];
 }
 
 function ofAutomations({ automations }: DashboardData): Concern[] {
@@ -530,9 +575,9 @@ export function longBefore(nowMs: number): number {
   return nowMs - LONG_MS;
 }
 
-/** Pull requests that have been open for more than 3 days, in their order. */
+/** Pull requests that have been open for more than 3 days, in their order. Nobody is expected to merge a draft. */
 export function longWaiting(entries: readonly PullRequestEntry[], nowMs: number): PullRequestEntry[] {
-  return entries.filter(({ openedAt }) => nowMs - (instantMs(openedAt) ?? nowMs) > LONG_MS);
+  return entries.filter(({ draft, openedAt }) => draft !== true && nowMs - (instantMs(openedAt) ?? nowMs) > LONG_MS);
 }
 
 /** `acme/web #7`, otherwise its address. Untrusted text. */
@@ -547,12 +592,17 @@ const CHECKS: ReadonlyMap<string, string> = new Map([
   ["pending", "checks are running"],
 ]);
 
-export const REVIEWS: ReadonlyMap<string, string> = new Map([
+const REVIEWS: ReadonlyMap<string, string> = new Map([
   ["approved", "approved"],
   ["requested", "review requested"],
   ["changes-requested", "changes requested"],
   ["not-requested", "no reviewer"],
 ]);
+
+/** The state of the review, unless the pull request is a draft; empty if unknown. Untrusted text. */
+export function reviewText({ draft, review }: Pick<PullRequestEntry, "draft" | "review">): string {
+  return draft === true ? "draft" : REVIEWS.get(review ?? "") ?? review ?? "";
+}
 
 /** As on the page, a conflict replaces the checks; empty if both are unknown. */
 export function checksText({ checks, conflict }: Pick<PullRequestEntry, "checks" | "conflict">): string {
@@ -564,11 +614,11 @@ const NAMED_PULLS = 3;
 
 /** `acme/web #7 (16 days, checks passed, changes requested, with mira)`. Untrusted text. */
 function pullText(entry: PullRequestEntry, nowMs: number): string {
-  const { repository, url, review, owner, openedAt } = entry;
+  const { repository, url, owner, openedAt } = entry;
   const details = [
     formatCount(Math.floor((nowMs - (instantMs(openedAt) ?? nowMs)) / DAY_MS), "day"),
     checksText(entry),
-    REVIEWS.get(review ?? "") ?? "",
+    reviewText(entry),
     owner === null ? "" : `with ${owner}`,
   ].filter(Boolean);
   return `${pullName(url, repository)} (${details.join(", ")})`;
@@ -662,7 +712,8 @@ function ofFiles({ lists, fileProblems, pullRequests, covers }: DashboardData): 
   const patterns = hasFiles(covers)
     ? []
     : fileProblems.filter(({ kind }) => kind === "pattern").map(({ file }) => file);
-  const files = fileProblems.filter(({ kind }) => kind === "file").map(({ file }) => file);
+  const problemsOf = (wanted: FileProblem["kind"]) => fileProblems.filter(({ kind }) => kind === wanted);
+  const [files, partial] = [problemsOf("file"), problemsOf("lines")];
   const projects = groupBy(fileProblems.filter(({ kind }) => kind === "project"), ({ why }) => why);
   const uncollected = [...projects].map(([why, problems]) => {
     const names = problems.map(({ file }) => file);
@@ -674,18 +725,24 @@ function ofFiles({ lists, fileProblems, pullRequests, covers }: DashboardData): 
       { link },
     );
   });
-  const some = (count: number, one: string, many: string, names: readonly string[]) =>
-    count === 0 ? [] : [
-      concern("source", "warn", count === 1 ? `1 ${one}` : `${count} ${many}`, names.slice(0, 5).join(", "), {
-        link,
-      }),
-    ];
+  const some = (one: string, many: string, names: readonly string[], reasons: readonly string[] = []) => {
+    const { length } = names;
+    const line = length === 1 && reasons.length > 0
+      ? `${names[0]}: ${sentenceOf(reasons[0] ?? "")}`
+      : firstNames(names);
+    return length === 0
+      ? []
+      : [concern("source", "warn", length === 1 ? `1 ${one}` : `${length} ${many}`, line, { link })];
+  };
+  const ofProblems = (one: string, many: string, problems: readonly FileProblem[]) =>
+    some(one, many, problems.map(({ file }) => file), problems.map(({ why }) => why));
   return [
     ...unread,
     ...pulls,
     ...uncollected,
-    ...some(patterns.length, "pattern matches no file", "patterns match no file", patterns),
-    ...some(files.length, "file could not be read", "files could not be read", files),
+    ...some("pattern matches no file", "patterns match no file", patterns),
+    ...ofProblems("file could not be read", "files could not be read", files),
+    ...ofProblems("history could not be read completely", "histories could not be read completely", partial),
   ];
 }
 
@@ -699,6 +756,7 @@ export function concernsOf(data: DashboardData): Concern[] {
     ...[
       ofCampaigns,
       ofLateCampaigns,
+      ofUnreadCampaigns,
       ofSilence,
       ofLongRuns,
       ofRuns,
@@ -740,7 +798,9 @@ export function uncountedText({ covers, fileProblems }: DashboardData): string |
   if (histories > 0) return "No runs are counted, because the files contain none.";
   const patterns = fileProblems.filter(({ kind }) => kind === "pattern").map(({ file }) => file);
   if (patterns.length === fileProblems.length) {
-    return `No runs are counted, because no file matches ${patterns.slice(0, 3).join(" or ")}.`;
+    const isEmpty = fileProblems.every(({ why }) => why === NO_MATCH);
+    const what = isEmpty ? "no file matches" : "no file that a dashboard reads matches";
+    return `No runs are counted, because ${what} ${patterns.slice(0, 3).join(" or ")}.`;
   }
   const missing = fileProblems.filter(({ why }) => why === NO_SUCH_FILE).map(({ file }) => file);
   if (missing.length < fileProblems.length) return "No runs are counted, because no file could be read.";
@@ -748,9 +808,20 @@ export function uncountedText({ covers, fileProblems }: DashboardData): string |
   return `No runs are counted, because ${missing.length === 1 ? `${first} does` : "the files do"} not exist.`;
 }
 
-/** `5 things need attention`, `All is well`; `No runs are counted` if nothing shows that all is well. */
+/** Which patterns match no file although others do, as a sentence; null if all match, or if nothing is counted. */
+export function unmatchedText(data: DashboardData): string | null {
+  const patterns = data.fileProblems.filter(({ kind }) => kind === "pattern").map(({ file }) => file);
+  return patterns.length === 0 || uncountedText(data) !== null
+    ? null
+    : `No file matches ${patterns.length > 3 ? firstNames(patterns) : patterns.join(" or ")}.`;
+}
+
+/** `5 things need attention`, `All is well`; something more careful if files are missing. */
 export function headlineOf(concerns: readonly Concern[], data: DashboardData): string {
   const { length } = concerns;
-  if (length === 0) return uncountedText(data) === null ? "All is well" : "No runs are counted";
+  if (length === 0) {
+    if (uncountedText(data) !== null) return "No runs are counted";
+    return unmatchedText(data) === null ? "All is well" : "No problems in the files that were read";
+  }
   return length === 1 ? "1 thing needs attention" : `${length} things need attention`;
 }

@@ -393,7 +393,7 @@ export function assemble(
     ...collected,
     runs,
     days: lastDaysOf(counted, nowMs),
-    weeks: weeksOf(counted, nowMs),
+    weeks: weeksOf(counted, nowMs, covers.since),
     silentJobs,
     repositoryFigures: repositoriesOf(counted, silentJobs, nowMs),
     pullRequests: pullRequestsOf(pulls, reading, nowMs),

@@ -33,6 +33,7 @@ import {
 } from "../report/page.ts";
 import { CAMPAIGN_STATES, stateWords } from "../campaign/view/verdicts.ts";
 import { countBy, lookup } from "../lookup.ts";
+import { firstMondayOf, MAX_RUNS } from "./runs.ts";
 import { OUTCOME_WORDS } from "../report/outcome_words.ts";
 import { dayText, dayTimeText, instantMs, roundSpanText, spanText } from "../run/result.ts";
 import { isUuid } from "../service/contract.ts";
@@ -52,10 +53,11 @@ import {
   MAX_ROWS,
   MAX_SANDBOXES,
   pullName,
-  REVIEWS,
+  reviewText,
   type RowFilter,
   runPlace,
   uncountedText,
+  unmatchedText,
 } from "./attention.ts";
 import {
   activeSandboxes,
@@ -84,8 +86,10 @@ import {
 export function renderDashboardPage(data: DashboardData): string {
   const nowMs = instantMs(data.at) ?? 0;
   const concerns = concernsOf(data);
-  const tone: Tone = concerns.length > 0 ? "warn" : uncountedText(data) === null ? "good" : "none";
+  const isComplete = uncountedText(data) === null && unmatchedText(data) === null;
+  const tone: Tone = concerns.length > 0 ? "warn" : isComplete ? "good" : "none";
   const headline = headlineOf(concerns, data);
+  const unmatched = unmatchedText(data);
   const name = dashboardName(data);
   return page({
     title: `${headline} – ${name}`,
@@ -94,7 +98,7 @@ export function renderDashboardPage(data: DashboardData): string {
     asOf: dayTimeText(nowMs),
     tone,
     heading: headline,
-    summary: summary(data),
+    summary: markup`${summary(data)}${concerns.length === 0 && unmatched !== null && markup` ${unmatched}`}`,
     body: [
       concerns.length > 0 &&
       markup`<section aria-label="Needs attention">${attention(concerns, nowMs)}</section>
@@ -554,9 +558,10 @@ const CHECKS: ReadonlyMap<string, [word: string, tone: Tone]> = new Map([
 ]);
 
 function pullRow(
-  { url, repository, task, campaign, openedAt, checks, review, conflict, owner }: PullRequestEntry,
+  entry: PullRequestEntry,
   nowMs: number,
 ): TableRow {
+  const { url, repository, task, campaign, openedAt, checks, conflict, owner } = entry;
   const ms = instantMs(openedAt);
   return {
     kind: conflict === true ? "conflict" : CHECKS.get(checks ?? "")?.[0] ?? checks ?? "unknown",
@@ -569,7 +574,7 @@ function pullRow(
         ? null
         : state(...CHECKS.get(checks) ?? [checks, "none"]),
       // In one line: the column is narrow beside a long task.
-      oneLine(review === null ? null : REVIEWS.get(review) ?? review),
+      oneLine(reviewText(entry) || null),
       oneLine(owner),
       ms === null ? null : { show: time(ms, ageText(nowMs - ms)), value: nowMs - ms },
     ],
@@ -909,7 +914,7 @@ function sandboxTable({ sandboxes, lists }: DashboardData, nowMs: number): Html 
 
 const MAX_PROBLEMS = 50;
 
-function sources({ runs, lists, fileProblems, covers, repositories }: DashboardData): Html {
+function sources({ runs, lists, fileProblems, covers, repositories, at }: DashboardData): Html {
   const { results, histories, lines, campaigns, from, jobs } = covers;
   const files = [
     ...histories > 0 ? [`${formatCount(histories, "history file")} (${formatCount(lines, "line")})`] : [],
@@ -924,7 +929,7 @@ function sources({ runs, lists, fileProblems, covers, repositories }: DashboardD
       ? "No job files."
       : `${formatCount(runs.length, "run")} from ${files.join(", ")}${
         from === null ? "" : `, since ${dayTimeText(instantMs(from))}`
-      }.${leftOutText(covers)}`
+      }.${leftOutText(covers, at)}`
   }${jobs.length > 0 && markup` Jobs: ${bare(jobs.join(", "))}.`}${
     files.length > 0 && " Only these files are counted."
   }${histories === 0 && " To count every run, let jobs write a history, and pass it with --history."}${
@@ -937,7 +942,7 @@ function sources({ runs, lists, fileProblems, covers, repositories }: DashboardD
     incomplete.length > 0 &&
     markup`<ul>${incomplete.map((name) => markup`<li>${LIST_WORDS[name]}: ${bare(lists[name].why ?? "")}</li>`)}</ul>`
   }${problemList("Projects with runs that were not collected", problems("project"))}${
-    problemList("Files that could not be used", problems("file"))
+    problemList("Files that could not be used, or not completely", [...problems("file"), ...problems("lines")])
   }</div>`;
 }
 
@@ -949,12 +954,15 @@ function problemList(heading: string, problems: readonly FileProblem[]): Html | 
   }${more > 0 && markup`<li>and ${more} more</li>`}</ul>`;
 }
 
-function leftOutText({ leftOut, since }: DashboardData["covers"]): string {
+function leftOutText({ leftOut, since }: DashboardData["covers"], at: string): string {
   if (leftOut === 0) return "";
   const [count, are] = [formatCount(leftOut, "older run"), leftOut === 1 ? "is" : "are"];
-  return ` ${count} ${are} left out: the page covers the 12 weeks since Monday, ${
-    dayText(since)
-  }, and at most 5000 runs.`;
+  const isCut = Date.parse(since) > firstMondayOf(instantMs(at) ?? 0);
+  return isCut
+    ? ` ${count} ${are} left out, because the page counts at most ${MAX_RUNS} runs. The weeks before Monday, ${
+      dayText(since)
+    }, are incomplete and not shown.`
+    : ` ${count} ${are} left out, because the page covers the 12 weeks since Monday, ${dayText(since)}.`;
 }
 
 /** Most kinds in the filter of a list: the service may add words. */

@@ -294,6 +294,8 @@ export interface PullRequestEntry {
   /** ISO 8601; null if unknown. */
   openedAt: string | null;
   state: "open" | "merged" | "closed" | "unreadable" | "unknown";
+  /** Whether it is a draft; null if unknown. */
+  draft: boolean | null;
   /** `green`, `red`, `pending` or `none`; null if they could not be read. */
   checks: string | null;
   /** `approved`, `changes-requested`, `requested` or `not-requested`; null if it could not be read. */
@@ -347,9 +349,9 @@ export interface Coverage {
   histories: number;
   /** Lines of the histories that are runs. */
   lines: number;
-  /** Runs of the files that are not counted, because they are older than the first week, or because there are more than 5000 newer ones. */
+  /** Runs of the files that are not counted, because they are older than 12 weeks, or because there are more than 5000 newer ones. */
   leftOut: number;
-  /** The Monday on which the first of the 12 weeks begins, in UTC: `2026-09-14`. */
+  /** The Monday on which the first of the weeks begins, in UTC: `2026-09-14`. At most 12 weeks; fewer if only the newest 5000 runs are counted. */
   since: string;
   /** When the first run ended, in ISO 8601; null without runs. */
   from: string | null;
@@ -361,8 +363,11 @@ export interface Coverage {
 export interface FileProblem {
   /** The file, the pattern that matches nothing, or the project. Untrusted text. */
   file: string;
-  /** `pattern`: it matches no file. `file`: it cannot be read, or is not one of ours. `project`: not all of its runs could be collected. */
-  kind: "pattern" | "file" | "project";
+  /**
+   * `pattern`: it matches no file, or none that a dashboard reads. `file`: it cannot be read, or is not one of ours. `lines`: only some of its
+   * lines could be read. `project`: not all of its runs could be collected.
+   */
+  kind: "pattern" | "file" | "lines" | "project";
   /** A sentence. Untrusted text. */
   why: string;
 }

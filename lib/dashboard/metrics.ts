@@ -235,7 +235,11 @@ function files(data: DashboardData): Family[] {
       "Projects for which not all runs could be collected.",
       fileProblems.filter(({ kind }) => kind === "project").length,
     ),
-    single("files_unread", "Files that could not be used.", fileProblems.filter(({ kind }) => kind === "file").length),
+    single(
+      "files_unread",
+      "Files that could not be used, or not completely.",
+      fileProblems.filter(({ kind }) => kind === "file" || kind === "lines").length,
+    ),
     single(
       "campaign_items_open",
       "Items of all campaigns that have not ended.",

@@ -16,7 +16,7 @@ import {
 /** A pull request that a file names, with what the file says of it. */
 export interface NamedPull extends Pick<PullRequestEntry, "url" | "repository" | "task" | "campaign" | "openedAt"> {
   /** What the campaign has read from the forge; null for a single run. */
-  known: Pick<PullRequestEntry, "state" | "checks" | "review" | "conflict" | "owner"> | null;
+  known: Pick<PullRequestEntry, "state" | "draft" | "checks" | "review" | "conflict" | "owner"> | null;
 }
 
 /** Most pull requests that forges are asked for, the newest. */
@@ -25,7 +25,7 @@ export const MAX_ASKED = 500;
 const MAX_ENTRIES = 500;
 const WEEK_MS = 7 * 86_400_000;
 
-const UNKNOWN = { state: "unknown", checks: null, review: null, conflict: null, owner: null } as const;
+const UNKNOWN = { state: "unknown", draft: null, checks: null, review: null, conflict: null, owner: null } as const;
 
 /**
  * @param named Newest first, each address once.
@@ -37,9 +37,10 @@ export function pullRequestsOf(named: readonly NamedPull[], reading: ForgeReadin
     if (facts === undefined) {
       return { ...pull, ...known ?? UNKNOWN, endedAt: null, wasRead: known !== null && known.state !== "unreadable" };
     }
-    const { state, checks, review, conflict, owner, createdAt, mergedAt, closedAt } = facts;
+    const { state, draft, checks, review, conflict, owner, createdAt, mergedAt, closedAt } = facts;
     const end = mergedAt ?? closedAt;
-    return { ...pull, state, checks, review, conflict, owner, openedAt: createdAt, endedAt: end, wasRead: true };
+    const looks = { state, draft, checks, review, conflict, owner };
+    return { ...pull, ...looks, openedAt: createdAt, endedAt: end, wasRead: true };
   });
   const moments = all.map((pull) => ({
     state: pull.state,

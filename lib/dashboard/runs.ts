@@ -15,7 +15,7 @@ const WEEK_MS = 7 * DAY_MS;
 /** Weeks of the charts, the running one included. */
 const WEEKS = 12;
 /** Most runs of a dashboard, the newest. */
-const MAX_RUNS = 5_000;
+export const MAX_RUNS = 5_000;
 
 /** When a run belongs to a day: at its end, otherwise at its start. Milliseconds since 1970; null if neither is known. */
 export function momentOf({ endedAt, createdAt }: Pick<RunEntry, "endedAt" | "createdAt">): number | null {
@@ -111,6 +111,16 @@ export function leftOutOf(all: readonly RunEntry[], runs: readonly RunEntry[]): 
   return ids.size + all.filter(({ runId }) => runId === null).length - runs.length;
 }
 
+/**
+ * When the first week begins that has all of its runs. A week of which {@linkcode unionOf} left out runs would look like a quiet one.
+ * @param runs What it returned. @param leftOut How many runs it left out.
+ */
+export function firstWeekOf(runs: readonly RunEntry[], leftOut: number, nowMs: number): number {
+  const oldest = runs.at(-1);
+  if (leftOut === 0 || runs.length < MAX_RUNS || oldest === undefined) return firstMondayOf(nowMs);
+  return mondayOf(momentOf(oldest) ?? nowMs) + WEEK_MS;
+}
+
 /** The beginning of a week, Monday at 0:00 UTC. */
 function mondayOf(ms: number): number {
   const day = Math.floor(ms / DAY_MS);
@@ -174,14 +184,17 @@ export function lastDaysOf(runs: readonly RunEntry[], nowMs: number): { last: Ru
   };
 }
 
-/** Calendar weeks up to the running one, from the first with a run on. @param runs After {@linkcode countedRuns}. */
-export function weeksOf(runs: readonly RunEntry[], nowMs: number): WeekFigures[] {
+/**
+ * Calendar weeks up to the running one, from the first with a run on.
+ * @param runs After {@linkcode countedRuns}. @param since Monday of the first week: `2026-09-14`.
+ */
+export function weeksOf(runs: readonly RunEntry[], nowMs: number, since: string): WeekFigures[] {
   const newest = mondayOf(nowMs);
   const weeks = Array.from({ length: WEEKS }, (_, index) => newest - (WEEKS - 1 - index) * WEEK_MS).map((fromMs) => ({
     from: new Date(fromMs).toISOString().slice(0, 10),
     ...figuresOf(within(runs, fromMs - 1, fromMs + WEEK_MS - 1)),
   }));
-  const first = weeks.findIndex((week) => week.runs > 0);
+  const first = weeks.findIndex(({ from, runs }) => from >= since && runs > 0);
   return first < 0 ? [] : weeks.slice(first);
 }
 
@@ -278,6 +291,15 @@ export function campaignTroublesOf(
     const [first] = groupRuns;
     return first === undefined ? [] : [{ campaign: first.campaign ?? "", outcome: first.outcome, runs: groupRuns }];
   });
+}
+
+/**
+ * Campaigns with a run in the last seven days, of which no `campaign.json` was read. The newest comes first.
+ * @param runs Newest first. @param names Of the campaigns that were read.
+ */
+export function unreadCampaignsOf(runs: readonly RunEntry[], names: readonly string[], nowMs: number): string[] {
+  const recent = runs.filter((run) => nowMs - (momentOf(run) ?? nowMs) <= WEEK_MS);
+  return [...new Set(recent.flatMap(({ campaign }) => campaign ?? []))].filter((name) => !names.includes(name));
 }
 
 /** A repository whose runs often fail. */

@@ -29,7 +29,7 @@ import type {
   RunEntry,
 } from "./data.ts";
 import type { NamedPull } from "./pull_requests.ts";
-import { firstMondayOf, leftOutOf, type RunAnswer, settledRuns, unionOf } from "./runs.ts";
+import { firstWeekOf, leftOutOf, type RunAnswer, settledRuns, unionOf } from "./runs.ts";
 
 /** What the files say. */
 export interface Stored {
@@ -58,6 +58,9 @@ export interface StoredFiles {
 /** Why a file that the user named could not be read. */
 export const NO_SUCH_FILE = "There is no such file";
 
+/** Why a pattern gives no file. */
+export const NO_MATCH = "No readable file matches this pattern";
+
 /** Reads files. One that is not ours is a problem that the dashboard shows, not an error. */
 export function readStored(
   { results, histories, readText, readHistoryText = readText, pageOf = () => null }: StoredFiles,
@@ -69,23 +72,32 @@ export function readStored(
     if (text === undefined) throw new Error(NO_SUCH_FILE);
     return text;
   }
-  function attempt(file: string, read: () => void): void {
+  /** @param ending Of the files in a folder. */
+  function attempt(file: string, ending: string, read: () => void): void {
     try {
       read();
     } catch (error) {
-      fileProblems.push({ file, kind: "file", why: whyOf(error) });
+      const why = whyOf(error);
+      const isFolder = why.endsWith("it is not a regular file");
+      fileProblems.push({
+        file,
+        kind: "file",
+        why: isFolder ? `${why}; use a pattern, such as '${file}/*${ending}'` : why,
+      });
     }
   }
   const ofResults: RunEntry[] = [];
+  const ofEvents: RunEntry[] = [];
   const campaigns: { entry: CampaignEntry; items: ItemRun[] }[] = [];
   for (const file of results) {
-    attempt(file, () => {
+    attempt(file, "/result.json", () => {
       const text = existing(readText(file));
       // Several lines of JSON are not valid JSON: they are the events of a run.
       const value = parseJson(text);
       const campaign = isObject(value) && "campaign" in value ? campaignIn(file, value) : undefined;
-      if (campaign === undefined) ofResults.push({ ...runIn(file, text), page: pageOf(file, "run.html") });
-      else {
+      if (campaign === undefined) {
+        (value === undefined ? ofEvents : ofResults).push({ ...runIn(file, text), page: pageOf(file, "run.html") });
+      } else {
         campaigns.push({ ...campaign, entry: { ...campaign.entry, page: pageOf(file, "campaign.html") } });
       }
     });
@@ -94,7 +106,7 @@ export function readStored(
   const unread = new Map<string, UnreadSource>();
   let historyCount = 0;
   for (const file of histories) {
-    attempt(file, () => {
+    attempt(file, ".ndjson", () => {
       const { records, unread: sources, skipped: [first], skippedCount } = readHistory(existing(readHistoryText(file)));
       for (const each of sources) unread.set(each.source, each);
       // A file of only problems shows what is missing.
@@ -102,7 +114,8 @@ export function readStored(
       for (const record of records) ofHistories.push(historyRun(file, record));
       if (first !== undefined) {
         const count = formatCount(skippedCount, "line");
-        throw new Error(`${count} could not be read as a run. Line ${first.line}: ${first.why}`);
+        const why = `${count} could not be read as a run. Line ${first.line}: ${first.why}`;
+        fileProblems.push({ file, kind: records.length + sources.length === 0 ? "file" : "lines", why });
       }
     });
   }
@@ -112,8 +125,10 @@ export function readStored(
   const items = newest.flatMap(({ entry: { page }, items }) =>
     items.map(({ run, pull }): ItemRun => ({ run: { ...run, page }, pull }))
   );
-  const all = [...ofResults, ...ofHistories, ...items.map(({ run }) => run)];
+  // The events of a run have less detail than its result.
+  const all = [...ofResults, ...ofEvents, ...ofHistories, ...items.map(({ run }) => run)];
   const runs = unionOf(all, nowMs);
+  const leftOut = leftOutOf(all, runs);
   const times = runs.flatMap(({ endedAt, createdAt }) => endedAt ?? createdAt ?? []).map((text) => Date.parse(text))
     .filter((ms) => !Number.isNaN(ms));
   return {
@@ -121,12 +136,12 @@ export function readStored(
     campaigns: newest.map(({ entry }) => entry),
     pulls: pullsOf(runs, items),
     covers: {
-      results: ofResults.length,
+      results: ofResults.length + ofEvents.length,
       campaigns: newest.length,
       histories: historyCount,
       lines: ofHistories.length,
-      leftOut: leftOutOf(all, runs),
-      since: new Date(firstMondayOf(nowMs)).toISOString().slice(0, 10),
+      leftOut,
+      since: new Date(firstWeekOf(runs, leftOut, nowMs)).toISOString().slice(0, 10),
       from: times.length === 0 ? null : new Date(times.reduce((a, b) => Math.min(a, b))).toISOString(),
       jobs: [...new Set(runs.flatMap(({ job }) => job ?? []))].sort().slice(0, MAX_JOBS),
     },
@@ -317,9 +332,10 @@ const PULL_STATES: readonly string[] = ["open", "merged", "closed", "unreadable"
 
 function knownIn(value: unknown): NamedPull["known"] {
   if (!isObject(value) || !PULL_STATES.includes(textIn(value.state) ?? "")) return null;
-  const { state, checks, review, conflict, owner } = value;
+  const { state, draft, checks, review, conflict, owner } = value;
   return {
     state: state as PullRequestEntry["state"],
+    draft: typeof draft === "boolean" ? draft : null,
     checks: textIn(checks),
     review: textIn(review),
     conflict: typeof conflict === "boolean" ? conflict : null,

@@ -180,7 +180,7 @@ export class ForgeClient {
     const reason = this.#rules.reason?.(status, token);
     if (reason !== undefined) return [reason, ApiError];
     if (status === 403) return [`${token} is not allowed to do this`, ApiError];
-    if (status === 404) return [`${this.system} does not show it to ${token}, or it is gone`, ApiError];
+    if (status === 404) return [`not found on ${this.system}, or ${token} has no access`, ApiError];
     const passes = status === 408 || status === 425;
     return [`${this.system} refuses the request`, passes ? UnavailableError : ApiError];
   }

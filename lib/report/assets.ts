@@ -52,6 +52,7 @@ h1 > svg { position: relative; top: 3px; }
 main > section { margin-top: 40px; }
 main > section:first-child { margin-top: 0; }
 .sec { display: flex; flex-wrap: wrap; gap: 4px 12px; align-items: baseline; margin-bottom: 12px; }
+.sec + .soft { margin-bottom: 12px; }
 .panel { min-width: 0; border: 1px solid var(--line); border-radius: 10px; background: var(--surface); }
 :is(.panel, .grid) + :is(.panel, details) { margin-top: 12px; }
 .grid > .panel.panel { margin: 0; }

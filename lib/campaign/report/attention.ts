@@ -151,8 +151,8 @@ export const GATE_CLOSED = "gate closed";
 /** How a count names the entries about the whole campaign, by title. */
 const NOUNS: Readonly<Partial<Record<string, string>>> = {
   [GATE_CLOSED]: "a closed gate",
-  stopping: "a stop",
-  stopped: "a stop",
+  stopping: "a stopped campaign",
+  stopped: "a stopped campaign",
   "stopped by an error": "an error",
   "merges stopped": "stopped merges",
   "no items": "an empty list",

@@ -79,7 +79,7 @@ async function look(work: Work, open: OpenRun): Promise<boolean> {
   const { run, byItself } = await cancel(work, open);
   if (byItself) return await recordLook(work, open, await read(work, open));
   const limit = formatCount(Math.round(limits.runTimeoutMs / 60_000), "minute");
-  const reason = `it took longer than run-timeout (${limit}), and was cancelled`;
+  const reason = `cancelled after run-timeout (${limit})`;
   await recordEnd(work, open, run, seen.events ?? [], { as: "overdue", reason });
   return true;
 }

@@ -117,9 +117,11 @@ test("dashboard lists the failed items of a campaign of which it read only a his
   const { stdout } = await cli(["dashboard", "--history", "camp.ndjson"], { env, files });
   const lines = stdout.split("\n");
   const start = lines.findIndex((line) => line.includes("node-24"));
-  expect(lines.slice(start, start + 2)).toEqual([
+  expect(lines.slice(start, start + 4)).toEqual([
+    "The state of the campaign “node-24” is unknown",
+    "Gates, stops and late waves are missing here, because no campaign.json was read. Write it before this page: mogplex-ci campaign report FILE --home HOME --dir campaigns/node-24",
     "2 items of the campaign “node-24” failed, 2 min ago",
-    "Last failure: Npm test failed. Last line of the agent: “r1.test.ts failed”. acme/r1, acme/r2",
+    "acme/r1, acme/r2: Last failure: Npm test failed. Last line of the agent: “r1.test.ts failed”.",
   ]);
 });
 
@@ -136,7 +138,7 @@ test("dashboard says that the runs of a history have stopped", async () => {
     files: { "runs.ndjson": lines.join("") },
   });
   expect(stdout).toMatch(
-    /^nightly: no run for \d days \(4 a week before that\)\nCheck its schedule and its token\.$/m,
+    /^nightly: no run for \d days \(before that, 4 runs a week\)\nCheck its schedule and its token\.$/m,
   );
   expect(stdout).toContain("\nruns in the last 7 days: 0\n");
 });
@@ -281,6 +283,26 @@ test("dashboard without files says that no runs are counted, and does not say th
   expect(stdout.match(/^(?:.* need attention|No runs are counted, .*)$/gm)).toEqual([
     expect.stringMatching(/need attention$/),
     "No runs are counted, because neither --history nor --results was given.",
+  ]);
+});
+
+test("dashboard reports a pattern that matches only files that it does not read", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "mogplex-dashboard-"));
+  writeFileSync(join(folder, "run.html"), "<p>");
+  try {
+    const { stdout, stderr } = await world().cli(["dashboard", "--results", `${folder}/*.html`], { env });
+    expect(stdout).toContain(`No runs are counted, because no file that a dashboard reads matches ${folder}/*.html.`);
+    expect(stderr).toContain("This pattern matches only files that a dashboard does not read, such as run.html");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("dashboard advises to put a pattern in quotes if a shell has replaced it", async () => {
+  const { code, stderr } = await world().cli(["dashboard", "--history", "runs/a.ndjson", "runs/b.ndjson"], { env });
+  expect([code, stderr.includes('there is an unexpected argument: "runs/b.ndjson"; put a pattern in quotes')]).toEqual([
+    2,
+    true,
   ]);
 });
 

@@ -4,6 +4,7 @@ import { cleanDashboard } from "../../../lib/dashboard/collect.ts";
 import { renderDashboardPage } from "../../../lib/dashboard/dashboard_page.ts";
 import { renderDashboardMetrics } from "../../../lib/dashboard/metrics.ts";
 import { NOT_AMONG_NEWEST } from "../../../lib/dashboard/pull_requests.ts";
+import { NO_MATCH } from "../../../lib/dashboard/stored.ts";
 import type { FileProblem, RunEntry, RunFigures } from "../../../lib/dashboard/data.ts";
 import { createRedactor } from "../../../lib/text/redact.ts";
 import { breaches as breachesOf, elementsOf, textsOf } from "../report/page_parser.ts";
@@ -34,9 +35,9 @@ test("renderDashboardPage() says first what needs attention, most urgent first, 
   expect(breaches(page)).toEqual([]);
   expect(textsOf(page, "h1")).toEqual(["16 things need attention"]);
   expect(todosOf(page).slice(0, 5)).toEqual([
-    "acme/service-9 (nightly): “Fix the flaky tests of service 9, and do not raise timeouts” waits for an answerAnswer it in the app, or cancel it (run d0000000).for 10 hOpen run Open the app Open job",
+    "acme/service-9 (nightly): “Fix the flaky tests of service 9, and do not raise timeouts” waits for an answerAnswer it in the app, or cancel it: mogplex-ci runs cancel d0000000-0000-4000-8000-000000002009for 10 hOpen run Open the app Open job",
     "Approve or stop the campaign “campaign-1”2 of 3 items of the canary failed. 18 repositories wait.for 5 hShow",
-    "acme/service-3 (nightly): “Fix the flaky tests of service 3, and do not raise timeouts” waits for an answerAnswer it in the app, or cancel it (run d0000000).for 4 hOpen run Open the app Open job",
+    "acme/service-3 (nightly): “Fix the flaky tests of service 3, and do not raise timeouts” waits for an answerAnswer it in the app, or cancel it: mogplex-ci runs cancel d0000000-0000-4000-8000-000000002003for 4 hOpen run Open the app Open job",
     "acme/service-2 (nightly): “Fix the flaky tests of service 2, and do not raise timeouts” failedNpm test exited with code 1. After 3 min.3 h agoShow Open job",
     "acme/service-8 (nightly): “Fix the flaky tests of service 8, and do not raise timeouts” failedNpm test exited with code 1. After 9 min.9 h agoShow Open job",
   ]);
@@ -81,7 +82,7 @@ test("concernsOf() sorts by kind, and foldConcerns() folds no question and no wa
     pullRequests: { ...data.pullRequests, entries: [pull] as Data["pullRequests"]["entries"] },
   });
   expect(all.map(({ subject, line }) => [subject, line])).toEqual([
-    ["acme/api (nightly) waits for an answer", "Answer it in the app, or cancel it (run q1q1q1q1)."],
+    ["acme/api (nightly) waits for an answer", "Answer it in the app, or cancel it: mogplex-ci runs cancel q1q1q1q1"],
     ["acme/api (nightly) failed", "Run a1b2c3d4."],
     ["acme/api (nightly) failed", "Run b."],
     [
@@ -200,7 +201,7 @@ test("concernsOf() has a campaign that a person stopped while items are left, un
   const stopped = { state: "stopped", stateReason: "ann stopped it: too many reviews", items: 4, ended: 3 };
   expect(concernsOf(campaignWith(stopped)).map(({ subject, line }) => [subject, line])).toEqual([[
     "Resume the campaign “Move to Node 24” (move-to-node-24, round 2026-12), or skip the rest",
-    "Ann stopped it: too many reviews. 1 repository is left.",
+    "ann stopped it: too many reviews. 1 repository is left.",
   ]]);
   expect(concernsOf(campaignWith({ ...stopped, ended: 4 }))).toEqual([]);
   // Too many failures stop it, too, and ask for another decision.
@@ -232,7 +233,9 @@ test("renderDashboardPage() has a sentence where there is nothing, and neither f
   expect(textsOf(render(emptyDashboard({ covers })), "h1")).toEqual(["All is well"]);
   const empty = render(emptyDashboard({ covers: { ...covers, lines: 0 } }));
   expect(textsOf(empty, "header")[0]).toContain("No runs are counted, because the files contain none.");
-  const fileProblems = ["none/*.ndjson", "no/*.json"].map((file): FileProblem => ({ file, kind: "pattern", why: "" }));
+  const fileProblems = ["none/*.ndjson", "no/*.json"].map((file): FileProblem => ({
+    ...{ file, kind: "pattern", why: NO_MATCH },
+  }));
   expect(textsOf(render(emptyDashboard({ fileProblems })), "header")[0]).toContain(
     "No runs are counted, because no file matches none/*.ndjson or no/*.json.",
   );
@@ -261,7 +264,7 @@ test("renderDashboardPage() says that regular runs have stopped, and has figures
   const page = render(emptyDashboard({ runs, covers: { ...emptyDashboard().covers, histories: 1, lines: 6 } }));
   expect(textsOf(page, "h1")).toEqual(["1 thing needs attention"]);
   expect(textsOf(page, "section")[0]).toContain(
-    ": no run for 10 days (4 a week before that)Check its schedule and its token.",
+    ": no run for 10 days (before that, 4 runs a week)Check its schedule and its token.",
   );
   expect(textsOf(page, "dl").slice(0, 2)).toEqual(["Runs0", "Succeeded–"]);
 });
@@ -570,6 +573,74 @@ test("a pattern that matches no file needs no attention if another source has fi
   expect(renderDashboardMetrics(data)).toContain("mogplex_dashboard_files_unread 1\n");
 });
 
+test("concernsOf() has the reason for a single file, and tells a broken file from a broken line", () => {
+  const lines = {
+    file: "runs.ndjson",
+    kind: "lines",
+    why: "2 lines could not be read as a run. Line 4: it is not JSON",
+  };
+  const broken = { file: "broken.json", kind: "file", why: "line 1 is not an event" };
+  const data = emptyDashboard({ fileProblems: [lines, broken, { ...lines, file: "b" }] as FileProblem[] });
+  expect(concernsOf(data).map(({ subject, line }) => [subject, line])).toEqual([
+    ["1 file could not be read", "broken.json: Line 1 is not an event."],
+    ["2 histories could not be read completely", "runs.ndjson, b"],
+  ]);
+  const [first] = concernsOf(emptyDashboard({ fileProblems: [lines] as FileProblem[] }));
+  expect([first?.subject, first?.line]).toEqual([
+    "1 history could not be read completely",
+    "runs.ndjson: 2 lines could not be read as a run. Line 4: it is not JSON.",
+  ]);
+  expect(renderDashboardMetrics(data)).toContain("mogplex_dashboard_files_unread 3\n");
+});
+
+test("renderDashboardPage() does not say that all is well if a pattern matches no file", () => {
+  const covers = { ...emptyDashboard().covers, histories: 1, lines: 3 };
+  const fileProblems: FileProblem[] = [{ file: "campaigns/*/campaign.json", kind: "pattern", why: NO_MATCH }];
+  const page = render(emptyDashboard({ covers, fileProblems }));
+  expect([textsOf(page, "h1"), textsOf(page, "header")[0], todosOf(page)]).toEqual([
+    ["No problems in the files that were read"],
+    expect.stringContaining("No file matches campaigns/*/campaign.json."),
+    [],
+  ]);
+});
+
+test("concernsOf() has campaigns with recent runs of which no campaign.json was read", () => {
+  const [sample] = fullDashboard(1).runs;
+  const run = (index: number, campaign: string, days: number) => ({
+    ...sample,
+    ...{ runId: `r${index}`, campaign, outcome: "success", pullRequest: null, createdAt: null },
+    endedAt: new Date(Date.parse("2026-12-01T06:00:00Z") - days * 86_400_000).toISOString(),
+  });
+  const shown = (runs: object[], campaigns: Data["campaigns"] = []) => {
+    const data = emptyDashboard({ runs: runs as Data["runs"], campaigns });
+    const concerns = concernsOf(data);
+    return [headlineOf(concerns, data), ...concerns.map(({ subject, line }) => [subject, line])];
+  };
+  const covers = { ...emptyDashboard().covers, histories: 1, lines: 3 };
+  const missing = "Gates, stops and late waves are missing here, because no campaign.json was read. " +
+    "Write it before this page: mogplex-ci campaign report FILE --home HOME --dir campaigns/";
+  expect(shown([run(1, "node-24", 6), run(2, "node-24", 6.5), run(3, "old", 8)])).toEqual([
+    "1 thing needs attention",
+    ["The state of the campaign “node-24” is unknown", `${missing}node-24`],
+  ]);
+  expect(shown([run(1, "node-24", 1), run(2, "moment", 2)])).toEqual([
+    "1 thing needs attention",
+    ["The state of 2 campaigns is unknown", `node-24, moment. ${missing}NAME`],
+  ]);
+  const campaigns = fullDashboard(1).campaigns.map((each) => ({ ...each, state: "done", gatedAt: null, causes: [] }));
+  const data = emptyDashboard({ runs: [run(1, "move-to-node-24", 1)] as Data["runs"], campaigns, covers });
+  expect(headlineOf(concernsOf(data), data)).toBe("All is well");
+});
+
+test("renderDashboardPage() marks a draft, and does not list it as open for too long", () => {
+  const pulls = fullDashboard(1).pullRequests;
+  const entries = pulls.entries.map((entry) => ({ ...entry, draft: true }));
+  const data = { ...emptyDashboard(), pullRequests: { ...pulls, entries } };
+  const row = elementsOf(render(data)).find(({ tag, text }) => tag === "tr" && text.includes("acme/service-0"));
+  expect([row?.text.includes("draft"), row?.text.includes("review requested")]).toEqual([true, false]);
+  expect(concernsOf(data)).toEqual([]);
+});
+
 test("renderDashboardPage() asks for attention if not all runs of projects were collected, once for each reason", () => {
   const problem = (file: string, why: string) => ({ file, kind: "project", why }) as const;
   const fileProblems = [problem("acme/web", "HTTP 401"), problem("a/<b>", "HTTP 404"), problem("acme/api", "HTTP 401")];
@@ -647,7 +718,7 @@ test("renderDashboardPage() is called by the owner of the repositories, and says
   const page = render({ ...fullDashboard(2), covers });
   expect(textsOf(page, "title")[0]).toEndWith(" – acme agents");
   expect(textsOf(page, "p")).toContain(
-    "2 runs from 1 history file (40 lines), 2 result files, 1 campaign, since 14 Sep 2026, 00:00 UTC. 21 older runs are left out: the page covers the 12 weeks since Monday, 14 Sep, and at most 5000 runs. Jobs: nightly. Only these files are counted.",
+    "2 runs from 1 history file (40 lines), 2 result files, 1 campaign, since 14 Sep 2026, 00:00 UTC. 21 older runs are left out, because the page covers the 12 weeks since Monday, 14 Sep. Jobs: nightly. Only these files are counted.",
   );
 });
 
@@ -806,7 +877,7 @@ test("concernsOf() says once of a run that it waits for an answer, and what to d
   const asking = { ...run, runId: "791e20a2-5dae", outcome: "awaiting_input", pullRequest: null, page: null };
   const linesOf = (changes: Partial<Data>) => concernsOf(emptyDashboard(changes)).map(({ line }) => line);
   const ofRun = (changes: object) => linesOf({ runs: [{ ...asking, ...changes }] as Data["runs"] });
-  const advice = "Answer it in the app, or cancel it (run 791e20a2).";
+  const advice = "Answer it in the app, or cancel it: mogplex-ci runs cancel 791e20a2-5dae";
   expect(ofRun({ reason: 'run "791e20a2-5dae" waits for an answer' })).toEqual([advice]);
   expect(ofRun({ reason: null })).toEqual([advice]);
   const cause = "the run waits for an answer";
@@ -818,6 +889,7 @@ test("concernsOf() says once of a run that it waits for an answer, and what to d
   expect(ofCause("acme/a", "acme/b")).toEqual(["acme/a, acme/b: answer the runs in the app, or cancel them."]);
   expect(ofRun({ repository: "acme/c", campaign: "node-24", reason: cause })).toEqual([
     "acme/c: answer the run in the app, or cancel it.",
+    expect.stringContaining("no campaign.json was read"),
   ]);
 });
 

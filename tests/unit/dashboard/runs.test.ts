@@ -129,19 +129,23 @@ test("unionOf() takes the end of a run from a later job, and the task from the f
 });
 
 test("weeksOf() has calendar weeks from the first run on, of which the last is not over", () => {
-  const weeks = weeksOf([run(0.1, "success"), run(1.3, "failed"), run(15, "success")], NOW);
+  const weeks = weeksOf([run(0.1, "success"), run(1.3, "failed"), run(15, "success")], NOW, "2026-09-14");
   expect(weeks.map(({ from, runs, failed }) => [from, runs, failed])).toEqual([
     ["2026-11-16", 1, 0],
     ["2026-11-23", 1, 1],
     ["2026-11-30", 1, 0],
   ]);
-  expect(weeksOf([], NOW)).toEqual([]);
+  expect(weeksOf([], NOW, "2026-09-14")).toEqual([]);
+  // Runs of an incomplete week are left out.
+  expect(weeksOf([run(0.1, "success"), run(15, "success")], NOW, "2026-11-23").map(({ from }) => from)).toEqual([
+    "2026-11-30",
+  ]);
   // A week begins on Monday at 0:00 UTC.
   const edges = [
     run(0, "success", { endedAt: "2026-11-30T00:00:00.000Z" }),
     run(0, "success", { endedAt: "2026-11-29T23:59:59.999Z" }),
   ];
-  expect(weeksOf(edges, NOW).map(({ runs }) => runs)).toEqual([1, 1]);
+  expect(weeksOf(edges, NOW, "2026-09-14").map(({ runs }) => runs)).toEqual([1, 1]);
 });
 
 test("repositoriesOf() sorts by runs of the last seven days, and has the last twelve outcomes, oldest first", () => {
@@ -246,7 +250,7 @@ const named = (number: number, fields = {}) => ({
 
 function reading(facts: Record<number, object>, failed: Record<number, string> = {}) {
   const url = (number: string) => `https://github.com/acme/api/pull/${number}`;
-  const looks = { checks: "green", review: "requested", conflict: false, owner: "mira" };
+  const looks = { draft: false, checks: "green", review: "requested", conflict: false, owner: "mira" };
   const none = { mergedAt: null, closedAt: null };
   return {
     facts: new Map(Object.entries(facts).map(([number, each]) => [url(number), { ...looks, ...none, ...each }])),
@@ -276,14 +280,14 @@ test("pullRequestsOf() counts by the times of the forge, and compares with the s
     waiting: { last: 2, before: 3 },
     entries: [1, 2].map((number) => {
       const { known: _known, ...pull } = named(number);
-      const looks = { state: "open", checks: "green", review: "requested", conflict: false, owner: "mira" } as const;
-      return { ...pull, ...looks, openedAt: ago(number === 1 ? 9 : 2) };
+      const looks = { checks: "green", review: "requested", conflict: false, owner: "mira" } as const;
+      return { ...pull, ...looks, state: "open", draft: false, openedAt: ago(number === 1 ? 9 : 2) };
     }),
   });
 });
 
 test("pullRequestsOf() without a token says so, and has what campaigns have read", () => {
-  const known = { state: "open", checks: "red", review: null, conflict: null, owner: null } as const;
+  const known = { state: "open", draft: false, checks: "red", review: null, conflict: null, owner: null } as const;
   const { entries, why, ...counts } = pullRequestsOf([named(1), named(2, { known, campaign: "node" })], null, NOW);
   expect(counts).toEqual({
     ...{ state: "skipped", count: 2, opened: { last: 2, before: 0 }, merged: null, closed: null, waiting: null },

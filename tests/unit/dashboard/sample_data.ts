@@ -220,7 +220,7 @@ export function brokenDashboard(): DashboardData {
 
 function hostilePulls(text: string): DashboardData["pullRequests"]["entries"] {
   const texts = { url: text, repository: text, task: text, campaign: text, openedAt: text, owner: text };
-  return [{ ...texts, state: "open", checks: text, review: text, conflict: true }];
+  return [{ ...texts, state: "open", draft: false, checks: text, review: text, conflict: true }];
 }
 
 /** A dashboard with a text in every place that is not ours. */

@@ -158,6 +158,7 @@ const PULL: Fields<PullRequestEntry> = {
   campaign: true,
   openedAt: true,
   state: true,
+  draft: true,
   checks: true,
   review: true,
   conflict: true,

@@ -114,7 +114,7 @@ test("concernsOf() has the silent job with the failure of its last run, also whe
   const concerns = concernsOf(data);
   expect(concerns.map(({ tone, subject, line }) => [tone, subject, line])).toEqual([[
     "bad",
-    "acme/billing (nightly): no run for 10 days (7 a week before that)",
+    "acme/billing (nightly): no run for 10 days (before that, 7 runs a week)",
     "The last one failed: npm test exited with code 1. Last line of the agent: “1 test failed”. Check its schedule and its token.",
   ]]);
   expect(headlineOf(concerns, data)).toBe("1 thing needs attention");
@@ -156,7 +156,7 @@ test("concernsOf() links a silent job without a run id to no run, and keeps what
   const concerns = concernsOf({ ...data, runs: [other, ...data.runs], silentJobs });
   expect(concerns.map(({ subject, line, link }) => [subject, line, link])).toEqual([
     [
-      "acme/billing (nightly): no run for 10 days (7 a week before that)",
+      "acme/billing (nightly): no run for 10 days (before that, 7 runs a week)",
       "Check its schedule and its token.",
       { words: "Show", part: "runs" },
     ],

@@ -235,9 +235,9 @@ test("readStored() takes what it can read of a history, and names the lines that
     "runs.ndjson": line({}),
   });
   expect(runs.length).toBe(1);
-  expect(fileProblems.map(({ file, why }) => [file, why])).toEqual([
-    ["a/runs.ndjson", "1 line could not be read as a run. Line 2: it is not JSON"],
-    ["b/runs.ndjson", '2 lines could not be read as a run. Line 1: "task" is neither text nor null'],
+  expect(fileProblems.map(({ file, kind, why }) => [file, kind, why])).toEqual([
+    ["a/runs.ndjson", "lines", "1 line could not be read as a run. Line 2: it is not JSON"],
+    ["b/runs.ndjson", "file", '2 lines could not be read as a run. Line 1: "task" is neither text nor null'],
   ]);
 });
 
@@ -262,5 +262,46 @@ test("readStored() leaves out runs from before the weeks that a dashboard shows"
   const endedAt = new Date(NOW - 90 * 86_400_000).toISOString();
   expect(read({ "runs.ndjson": line({ endedAt }) + line({ runId: "new" }) }).runs.map(({ runId }) => runId)).toEqual([
     "new",
+  ]);
+});
+
+test("readStored() prefers the result of a run to its events, whatever their names are", () => {
+  const runId = "4845f0de-32fa-486a-9752-8f307b9ae8ef";
+  const { runs } = read({
+    "a/events.ndjson": [
+      sampleEvent(1, { type: "started", payload: { external_run_id: runId } }),
+      sampleEvent(2, { type: "failed", message: "Harness run failed." }),
+    ].map((event) => `${JSON.stringify(event)}\n`).join(""),
+    "b/result.json": renderJson(sampleResult({
+      ...{ runId, outcome: "failed", reason: "Agent run exited with code 1.", createdAt: "2026-08-01T00:00:00Z" },
+    })),
+  });
+  expect(runs.map(({ file, reason }) => [file, reason])).toEqual([["b/result.json", "Agent run exited with code 1."]]);
+});
+
+test("readStored() begins with the first complete week if it counts only the newest 5000 runs", () => {
+  // Six weeks of 1000 runs, each on a Thursday.
+  const text = Array.from({ length: 6_000 }, (_, index) => {
+    const ms = Date.parse("2026-08-06T12:00:00Z") - Math.floor(index / 1_000) * 7 * 86_400_000;
+    return line({ runId: `r${index}`, endedAt: new Date(ms + index % 10).toISOString() });
+  });
+  expect(read({ "runs.ndjson": text.slice(0, 5_000).join("") }).covers).toMatchObject({
+    leftOut: 0,
+    since: "2026-05-25",
+  });
+  // The oldest runs are on Thursday, 9 July, and all of that week are there; but that is not known.
+  expect(read({ "runs.ndjson": text.join("") }).covers).toMatchObject({ leftOut: 1_000, since: "2026-07-13" });
+});
+
+test("readStored() suggests a pattern for a folder", () => {
+  const { fileProblems } = readStored({
+    ...{ results: ["reports"], histories: ["runs"] },
+    readText() {
+      throw new Error("it is not a regular file");
+    },
+  }, NOW);
+  expect(fileProblems.map(({ why }) => why)).toEqual([
+    "it is not a regular file; use a pattern, such as 'reports/*/result.json'",
+    "it is not a regular file; use a pattern, such as 'runs/*.ndjson'",
   ]);
 });

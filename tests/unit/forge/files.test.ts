@@ -208,10 +208,10 @@ test("openRepositoryFiles() ends with 65 and names token, permission and variabl
   const forge = filesForge(FILES);
   forge.fault = () => json(404, { message: "Not Found" });
   expect(await failureOf(jobWith(forge).options)).toBe(
-    'forbidden Cannot read repository "acme/web": the API of GitHub with variable GITHUB_TOKEN: GitHub does not show it to the ' +
-      "token in variable GITHUB_TOKEN, or it is gone (HTTP 404); Git at github.com with variable GITHUB_TOKEN: it is " +
-      "not installed; Git at github.com without a token: it is not installed; the API of GitHub without a token: GitHub does " +
-      "not show it to a request without a token, or it is gone (HTTP 404); put a token with the " +
+    'forbidden Cannot read repository "acme/web": the API of GitHub with variable GITHUB_TOKEN: not found on GitHub, or the ' +
+      "token in variable GITHUB_TOKEN has no access (HTTP 404); Git at github.com with variable GITHUB_TOKEN: it is " +
+      "not installed; Git at github.com without a token: it is not installed; the API of GitHub without a token: " +
+      "not found on GitHub, or a request without a token has no access (HTTP 404); put a token with the " +
       'permission "contents: read" into GITHUB_TOKEN',
   );
   expect(forge.tokens).toEqual(new Set([`Bearer ${GITHUB_TOKEN}`]));

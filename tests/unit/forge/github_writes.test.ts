@@ -93,7 +93,7 @@ test("PullRequestWriter.merge() is refused at GitHub and GitLab if the pull requ
     const { writer, sent } = writesWorld(at, answers as readonly Prepared[]);
     const { kind, reason } = await writer.merge(ORDER) as { kind: string; reason?: string };
     expect([kind, sent.length]).toEqual(["refused", answers.length]);
-    expect(reason).toMatch(/^Git(?:Hub|Lab) does not show it to the token in variable GIT\w+_TOKEN, or it is gone/);
+    expect(reason).toMatch(/^not found on Git(?:Hub|Lab), or the token in variable GIT\w+_TOKEN has no access/);
   }
 });
 

@@ -79,7 +79,7 @@ steps:
     file: { limits: { "run-timeout": "10m" } },
     item: "overdue",
     code: 1,
-    reason: "it took longer than run-timeout (10 minutes), and was cancelled",
+    reason: "cancelled after run-timeout (10 minutes)",
   },
 ];
 

@@ -370,7 +370,7 @@ test("campaign run of a stopped campaign shows what failed before", async () => 
   await world.campaign("stop");
   const { stdout } = await world.campaign("run");
   expect(stdout).toContain("is stopped: kim stopped it; nothing more will start");
-  expect(stdout).toContain("Needs attention: 1 item and a stop\n");
+  expect(stdout).toContain("Needs attention: 1 item and a stopped campaign\n");
   expect(stdout).toContain("  failed (1): Agent run exited with code 1.\n");
 });
 
