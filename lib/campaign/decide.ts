@@ -353,8 +353,11 @@ function retriable(items: readonly ItemMemory[], attempted: string): ItemMemory[
     const why = "the plan could not use these repositories";
     throw new UsageError({ attempted, why, advice: "correct the file, and plan again" });
   }
-  const advice = "wait until they have started and their runs have ended";
-  throw new UsageError({ attempted, why: "none of these items has ended", advice });
+  throw new UsageError({
+    attempted,
+    why: "none of the selected items has finished",
+    advice: "wait for their runs; to retry an item that succeeded or was skipped, give its full name with --only",
+  });
 }
 
 /**
@@ -573,14 +576,21 @@ function willCancel(dryRun: boolean, runs: number): string[] {
   return dryRun && runs > 0 ? [`${formatCount(runs, "run")} will be cancelled`] : [];
 }
 
-async function recordResume(
-  { opened, store, attempted, by, dryRun }: Deciding,
-  decision: Of<"resume">,
-): Promise<Recorded> {
-  if (store.memory.stopped === null) {
-    const advice = `if a gate is closed, open it with ${ownCommand(opened, "approve")}`;
-    throw new UsageError({ attempted, why: "it is not stopped", advice });
+/** The error about a campaign that no person has stopped. */
+function notStopped({ opened, store: { memory }, attempted }: Deciding): UsageError {
+  const approve = ownCommand(opened, "approve");
+  if (memory.gates.threshold.closed) {
+    const advice = `fix the cause, then run ${approve}`;
+    return new UsageError({ attempted, why: "it was stopped by too many failures, not by a person", advice });
   }
+  return closedGateReason(memory) === null
+    ? new UsageError({ attempted, why: "it is not stopped", advice: listsText(opened) })
+    : new UsageError({ attempted, why: "it is not stopped, but waits for approval", advice: `run ${approve}` });
+}
+
+async function recordResume(deciding: Deciding, decision: Of<"resume">): Promise<Recorded> {
+  const { store, by, dryRun } = deciding;
+  if (store.memory.stopped === null) throw notStopped(deciding);
   if (!dryRun) await store.record({ type: "resumed", by, reason: decision.reason });
   const { cancelled } = store.memory.counts;
   const stay = cancelled === 0

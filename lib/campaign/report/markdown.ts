@@ -160,7 +160,7 @@ function pace(view: CampaignView, nowMs: number, { links = {} }: CampaignMarkdow
     ["Sandboxes", sandboxes.used === null ? `${sandboxes.limit} at most` : sandboxesText(sandboxes)],
     [
       "Next start",
-      waitingFor === null || waitingFor === "nothing" ? null : `waits for ${boundText(waitingFor, quota)}`,
+      waitingFor === null || waitingFor === "nothing" ? null : `waits for ${boundText(waitingFor, view)}`,
     ],
     ["Next wave", waveTimeText(view, nowMs)],
     ["Earliest end", end === null ? null : timeText(end, nowMs)],

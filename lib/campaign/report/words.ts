@@ -10,6 +10,7 @@ import type { Words } from "../../text/document.ts";
 import { formatCount } from "../../text/duration.ts";
 import { commandLine } from "../../text/escape.ts";
 import { cutText } from "../../text/plain_text.ts";
+import { SHARED_BY_TOKENS } from "../../service/errors.ts";
 import { START_MS } from "../journal/memory.ts";
 import type { CampaignLimit } from "../pace/next_starts.ts";
 import { pullRequestsSentence, unreadAdvice } from "../pulls.ts";
@@ -87,17 +88,21 @@ export const NO_QUOTAS = "not limited";
 /** What the next start waits for, after "waits for". */
 export function boundText(
   bound: Exclude<CampaignLimit, "nothing">,
-  { minute, hour, day, sandboxes }: QuotaView,
+  { items, quota: { minute, hour, day, sandboxes } }: Pick<CampaignView, "items" | "quota">,
 ): string {
   const used = (quota: { used: number | null; limit: number | null }) =>
     quota.used === null ? `${quota.limit} at most` : `${quota.used} of ${quota.limit} used`;
+  // The campaign's own numbers do not show what other tokens of the user have started.
+  const areStartsUsed = items.some(({ verdict, reason }) => verdict === "quota" && reason?.includes(SHARED_BY_TOKENS));
   const texts: Readonly<Record<typeof bound, string>> = {
     minute: `the quota of starts a minute (${used(minute)})`,
     hour: `the quota of starts an hour (${used(hour)})`,
     day: `the quota of starts a day (${used(day)})`,
     sandboxes: `a free sandbox (${used(sandboxes)})`,
     requests: "the quota of requests a minute",
-    refused: "the time that the service set when it refused a start",
+    refused: areStartsUsed
+      ? "the service's limit of starts: other work of this user has used it up, and all tokens share it"
+      : "the service to accept starts again",
     unanswered: "a pause to end: the last start had no answer, so an agent may be running",
     parallel: "a run to end (limits.parallel)",
     "pull-requests": "pull requests to be merged or closed, or to be read (limits.open-pull-requests)",
@@ -126,7 +131,7 @@ export function nextStartText(view: CampaignView, stays: boolean = view.writer !
     ];
     return `waits for a free sandbox (${used} of ${limit} used, ${parts.join(", ")})`;
   }
-  if (waitingFor !== "nothing") return `waits for ${boundText(waitingFor, quota)}`;
+  if (waitingFor !== "nothing") return `waits for ${boundText(waitingFor, view)}`;
   if (counts.waiting === 0) return null;
   const retry = canaryRetryText(view);
   if (retry !== null) return `waits for ${retry}`;

@@ -303,9 +303,11 @@ function thresholdGate({ lock, ended, failures, gates }: CampaignMemory): GateRe
 }
 
 function failuresText({ ended, failures }: { ended: number; failures: number }, isApproved: boolean): string {
-  const items = `${isApproved ? "next" : "first"} ${ended === 1 ? "item" : `${ended} items`}`;
-  const who = failures < ended ? `${failures} of the ${items}` : `the ${items}${ended === 1 ? "" : " all"}`;
-  return `${who} failed${isApproved ? " after the approval" : ""}`;
+  const items = isApproved
+    ? `${formatCount(ended, "item")} that finished after the approval`
+    : `first ${ended === 1 ? "item" : `${ended} items`}`;
+  if (failures < ended) return `${failures} of the ${items} failed`;
+  return ended === 1 || !isApproved ? `the ${items}${ended === 1 ? "" : " all"} failed` : `all ${items} failed`;
 }
 
 export function gateDue(memory: CampaignMemory): GateRecord | undefined {

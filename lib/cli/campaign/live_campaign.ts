@@ -284,7 +284,7 @@ function outlook(screen: Screen, view: CampaignView, nowMs: number, waitsUntilMs
     isPaused ? { text: `next check ${distanceText(waitsUntilMs, nowMs)}`, style: "yellow" } : undefined,
     stateReason === null ? undefined : { text: screen.text(stateReason), style: "yellow" },
     startMs === null ? undefined : { text: `next start ${distanceText(startMs, nowMs)}` },
-    isWaiting ? { text: `waits for ${boundText(waitingFor, view.quota)}` } : undefined,
+    isWaiting ? { text: `waits for ${boundText(waitingFor, view)}` } : undefined,
   ]);
   const over = end === null ? [] : [{ text: `earliest end ${timeText(end, nowMs)}` }];
   return [start, over].filter((spans) => spans.length > 0);
@@ -362,7 +362,8 @@ function details(item: CampaignItem, nowMs: number): string {
   const ms = isOpen ? null : runMs(item, nowMs);
   const facts = [
     ...(ms === null ? [] : [spanText(ms)]),
-    ...(attempts > 1 ? [`attempt ${attempts}`] : []),
+    // The attempt of an active run is not counted yet.
+    ...(attempts > 1 && !isOpen ? [`attempt ${attempts}`] : []),
   ];
   const pull = pullRequestText(item);
   const work = pullRequest ?? (verdict === "unknown" ? branch : null);
@@ -401,9 +402,7 @@ function heartbeatLine(view: CampaignView, nowMs: number): string {
   const parts = [
     counts.join(", "),
     ...(day.limit === null ? [] : [`${day.used} of ${day.limit} starts a day`]),
-    ...(waitingFor === null || waitingFor === "nothing"
-      ? []
-      : [`next start waits for ${boundText(waitingFor, view.quota)}`]),
+    ...(waitingFor === null || waitingFor === "nothing" ? [] : [`next start waits for ${boundText(waitingFor, view)}`]),
     ...(start !== null ? [`next start ${timeText(start, nowMs)}`] : []),
     ...(end !== null ? [`earliest end ${timeText(end, nowMs)}`] : []),
   ];

@@ -129,7 +129,7 @@ const REFUSED: readonly [what: string, act: (world: CampaignWorld) => Promise<un
   [
     "it is not stopped",
     (world) => world.decide({ kind: "resume" }),
-    /it is not stopped; if a gate is closed, open it with `mogplex-ci campaign approve campaign.yml --dir d`/,
+    /it is not stopped; `mogplex-ci campaign status campaign.yml --dir d --all` lists the items/,
   ],
   [
     "what is to be skipped ended well",
@@ -488,7 +488,7 @@ test("decideCampaign() retries nothing that the plan could not use, and nothing 
   await expect(world.decide(retry({ only: ["acme/nope"] }))).rejects.toThrow(
     "the plan could not use these repositories; correct the file, and plan again",
   );
-  const waiting = "none of these items has ended; wait until they have started and their runs have ended";
+  const waiting = "none of the selected items has finished; wait for their runs";
   await expect(world.decide(retry({ only: [project(1)] }))).rejects.toThrow(waiting);
   await world.advance();
   await expect(world.decide(retry({ only: [project(1)] }))).rejects.toThrow(waiting);

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { nextStartText, stateDetail } from "../../../../lib/campaign/report/words.ts";
 import type { CampaignView } from "../../../../lib/campaign/view/view.ts";
 import { plainWords } from "../../../../lib/text/document.ts";
-import { campaignWorld, project, REVISIONS, verdicts } from "../world.ts";
+import { campaignWorld, failureOf, project, REVISIONS, verdicts } from "../world.ts";
 
 const MINUTE = 60_000;
 const approve = { kind: "approve" } as const;
@@ -160,12 +160,16 @@ test("the threshold by count stops the starts, collects what runs, and ends with
   expect((await world.advance()).code).toBe(1);
   expect((await world.run()).code).toBe(1);
   expect([world.requests.length, (await world.records()).length]).toEqual([requests, records]);
+  expect(await failureOf(() => world.decide({ kind: "resume" }))).toBe(
+    "2 Cannot resume the campaign: it was stopped by too many failures, not by a person; fix the cause, then run " +
+      "`mogplex-ci campaign approve campaign.yml --dir d`",
+  );
   // A person lets it continue: the failures are counted from zero.
   await world.decide(approve);
   const again = await world.run();
   expect([again.code, again.view.state]).toEqual([1, "stopped"]);
   expect(again.view.stateReason).toMatch(
-    /^the next [23] items all failed after the approval \(stop-after-failures: 2\)$/,
+    /^all [23] items that finished after the approval failed \(stop-after-failures: 2\)$/,
   );
   expect(world.starts.length).toBeGreaterThan(sent);
 });
@@ -247,3 +251,15 @@ for (const [what, scenarios, file, expected] of EXITS) {
     expect([code, view.exitCode, (await world.read()).exitCode]).toEqual([expected, expected, expected]);
   });
 }
+
+test("nextStartText() says that other work of the user has used up the starts when the service refuses one", async () => {
+  const world = campaignWorld({ count: 31, runDuration: () => MINUTE, file: { repositories: ["acme/project-0031"] } });
+  world.write({ name: "other", exclude: ["acme/project-0031"] });
+  await world.run({ directory: "other" });
+  world.write({ repositories: ["acme/project-0031"] });
+  const { view } = await world.advance();
+  expect([world.starts.length, view.waitingFor, view.quota.hour.used]).toEqual([31, "refused", 0]);
+  expect(nextStartText(view)).toBe(
+    "waits for the service's limit of starts: other work of this user has used it up, and all tokens share it",
+  );
+});

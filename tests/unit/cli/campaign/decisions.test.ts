@@ -386,7 +386,7 @@ test("campaign resume names approve when a gate is closed, and approve names res
   const world = cliWorld({ count: 2, file: { canary: { size: 1, gate: "manual" } } });
   await world.campaign("run");
   expect((await world.campaign("resume")).stderr).toContain(
-    "it is not stopped; if a gate is closed, open it with `mogplex-ci campaign approve campaign.yml --dir DIR`",
+    "it is not stopped, but waits for approval; run `mogplex-ci campaign approve campaign.yml --dir DIR`",
   );
   await world.campaign("approve");
   await world.campaign("stop");

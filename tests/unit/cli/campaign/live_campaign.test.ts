@@ -44,6 +44,26 @@ test("LiveCampaign prints a line for each change in a log, and none for the stat
   );
 });
 
+test("LiveCampaign prints the number of an attempt only when the attempt has finished", () => {
+  const { io, campaign } = live({ CI: "true" });
+  for (
+    const [verdict, attempts] of [["waiting", 1], ["running", 1], ["waiting", 2], ["running", 2], [
+      "failed",
+      3,
+    ]] as const
+  ) {
+    campaign.update(viewOf([anItem(1, verdict, { attempts }), anItem(2, "running")], { waves: 1 }));
+  }
+  campaign.close();
+  const lines = io.text.stdout.split("\n").filter((line) => line.includes("service-1"));
+  expect(lines.map((line) => [line.slice(10).trim().split(" ")[0], /attempt \d/.exec(line)?.[0]])).toEqual([
+    ["running", undefined],
+    ["queued", "attempt 2"],
+    ["running", undefined],
+    ["failed", "attempt 3"],
+  ]);
+});
+
 test("LiveCampaign says that the next run starts right away when nothing delays it", () => {
   const { io, campaign } = live({ CI: "true" });
   campaign.update(viewOf([anItem(1, "running"), anItem(2, "waiting")], { waves: 1, waitingFor: null }));
