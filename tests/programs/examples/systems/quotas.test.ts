@@ -47,6 +47,8 @@ test(
       await refuse(1);
       const end = await runGithubJob(machine.recipe(RETRIES, "success"), machine, optionsOf(RETRIES, "success"));
       expect([end.status, machine.slept()]).toEqual(["success", ["120"]]);
+      // The first try is not in the summary.
+      expect(end.summary.match(/^## .(?=️? )/gmu)).toEqual(["## ✅"]);
       const keys = machine.recorder.of(START).map(({ key }) => key);
       expect([keys.length, new Set(keys).size]).toEqual([2, 1]);
     }),
