@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { type Check, failedWith, follows, ok, skipped, tried, warning } from "../check.ts";
+import { adviceOf, type Check, failedWith, follows, ok, skipped, tried, warning } from "../check.ts";
 import { adviceFor, checkBranch } from "./check_forge.ts";
+import { isHidden } from "./client.ts";
 import type { GateResult } from "./gate.ts";
 import type { Threads } from "./threads.ts";
 
@@ -32,7 +33,9 @@ export async function checkGate({ isThere, open, judge }: GateCheckOptions): Pro
     return { threads, me: await threads.me(), repository: await threads.repository() };
   });
   if (!opened.ok) {
-    const advice = adviceFor(opened.error, "Set the token of the forge: docs/gate.md");
+    const advice = isHidden(opened.error)
+      ? adviceOf(opened.error, "Check that the token, or its app, has access to the repository: docs/gate.md")
+      : adviceFor(opened.error, "Set the token of the forge: docs/gate.md");
     return [failedWith("forge", opened.error, advice), ...names.map((name) => follows(name, "forge"))];
   }
   const { threads, me, repository } = opened.value;

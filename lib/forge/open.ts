@@ -98,10 +98,7 @@ export function openForge(options: OpenOptions, use: keyof TokenNeeds = "respond
     });
   }
   const { job } = forge;
-  const { place: tokenPlace, token } = jobToken(options, forge, {
-    attempted: ATTEMPTED,
-    advice: adviceOf(job, use),
-  });
+  const { place: tokenPlace, token } = jobToken(options, forge, { attempted: ATTEMPTED, use });
   const place = job.place(env);
   const client = new ForgeClient(options.world, namedBy(forge, ciSystem), job.api(env), { token, place: tokenPlace });
   const { repository } = place;
@@ -161,7 +158,7 @@ export function openJobNote(
   const thread: ThreadPlace = { kind: "pull", number: pull.number };
   const notes = notesOf(forge);
   const attempted = `write a ${notes.noun} on ${notes.nameOf(thread)}`;
-  const token = jobToken(options, forge, { attempted, advice: job.noteAdvice ?? adviceOf(job, "note"), inputAdvice });
+  const token = jobToken(options, forge, { attempted, use: "note", inputAdvice });
   const client = new ForgeClient(options.world, namedBy(forge, ciSystem), job.api(env), token);
   return {
     place: notes.open(client, pull.repository, thread),
@@ -237,7 +234,7 @@ export function openPull(
     ? job.pull(env, () => payloadOf(options, job))
     : { repository: job.place(env).repository, number: address };
   if (pull === undefined) return undefined;
-  const token = jobToken(options, forge, { attempted: ATTEMPTED, advice: adviceOf(job, use) });
+  const token = jobToken(options, forge, { attempted: ATTEMPTED, use });
   const { origin } = job.place(env);
   return {
     forge,
@@ -246,8 +243,11 @@ export function openPull(
   };
 }
 
-function adviceOf({ needs }: ForgeJob, use: keyof TokenNeeds): string {
-  return `put a token there, with ${needs[use]}`;
+/** @param isSet Whether the variable is set, so that it is only empty. */
+function adviceOf({ needs, tokenLine, noteAdvice }: ForgeJob, use: keyof TokenNeeds, isSet: boolean): string {
+  if (use === "note" && noteAdvice !== undefined) return noteAdvice;
+  const put = isSet || tokenLine === undefined ? "put a token there" : `add "${tokenLine}" to the env of the step`;
+  return `${put}, with ${needs[use]}`;
 }
 
 /** @throws {UnauthorizedError} if there is no token for its host. */
@@ -340,7 +340,7 @@ function tokenOrProblem(
   use: keyof TokenNeeds = "respond",
 ): ForgeToken | MogplexError {
   try {
-    return jobToken(options, forge, { attempted: ATTEMPTED, advice: adviceOf(forge.job, use) });
+    return jobToken(options, forge, { attempted: ATTEMPTED, use });
   } catch (error) {
     // The token alone may be enough: an address names the project, too.
     if (!(error instanceof MogplexError)) throw error;
@@ -352,13 +352,15 @@ function tokenOrProblem(
 function jobToken(
   { env, tokenInstead, isMogplex }: TokenOptions,
   { system, job }: OfJob<FileForge>,
-  { attempted, advice, inputAdvice = advice }: { attempted: string; advice: string; inputAdvice?: string | undefined },
+  { attempted, use, inputAdvice }: { attempted: string; use: keyof TokenNeeds; inputAdvice?: string | undefined },
 ): ForgeToken {
   const variable = job.tokenVariable(env);
   const instead = tokenInstead?.(variable);
-  return checkToken(instead?.token ?? env(variable), {
+  const text = instead?.token ?? env(variable);
+  const advice = adviceOf(job, use, text !== undefined);
+  return checkToken(text, {
     ...{ attempted, system, isMogplex },
-    advice: instead === undefined ? advice : inputAdvice,
+    advice: instead === undefined ? advice : inputAdvice ?? advice,
     place: instead?.place ?? `variable ${variable}`,
     variable: instead === undefined ? variable : undefined,
   });
@@ -399,7 +401,9 @@ function checkToken(
   { attempted, system, place, variable, advice, isMogplex }: TokenCheck,
 ): ForgeToken {
   const token = text?.trim() ?? "";
-  if (token === "") throw new UnauthorizedError({ attempted, why: `${place} is empty`, advice });
+  if (token === "") {
+    throw new UnauthorizedError({ attempted, why: `${place} is ${text === undefined ? "not set" : "empty"}`, advice });
+  }
   if (variable !== undefined && isFileVariable(variable, token)) {
     throw new UsageError({ attempted, why: `${place} is of type File`, advice: "change its type to Variable" });
   }

@@ -23,6 +23,7 @@ export const GITHUB_BASE: FileForge = {
     user: { name: "GITHUB_ACTOR", id: "GITHUB_ACTOR_ID" },
     host: (env) => isGiteaJob(env) ? undefined : serverHost(env),
     tokenVariable: () => VARIABLE,
+    tokenLine: `${VARIABLE}: \${{ github.token }}`,
     needs: {
       respond: "the permissions contents: read, checks: read, issues: write and pull-requests: write",
       note: GITHUB_TOKEN_NEEDS,

@@ -507,8 +507,17 @@ test("doctor --for gate exits as the gate would without a token, and when the to
   const missing = await doctor({ ...checkedOnGithub(), job });
   expect([missing.code, missing.forge, missing.rights]).toMatchObject([64, {
     state: "failed",
-    advice: "Put a token there, with the permissions contents: read, checks: read and pull-requests: read",
+    finding: "Cannot ask the forge: variable GITHUB_TOKEN is not set",
+    advice: 'Add "GITHUB_TOKEN: ${{ github.token }}" to the env of the step, with the permissions contents: read, ' +
+      "checks: read and pull-requests: read",
   }, { state: "skipped" }]);
+  // An app that is not installed in the repository. Source: REST reference, "Get a repository".
+  const hidden = checkedOnGithub();
+  hidden.github.rest.set("/repos/acme/web", 404);
+  expect(await doctor(hidden)).toMatchObject({
+    code: 69,
+    forge: { advice: "Check that the token, or its app, has access to the repository: docs/gate.md" },
+  });
   const blind = checkedOnGithub();
   blind.github.rest.set("/repos/acme/web/collaborators/github-actions%5Bbot%5D/permission", 403);
   const { code, rights } = await doctor(blind);
