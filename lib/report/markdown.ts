@@ -12,6 +12,7 @@ import {
   type GitFacts,
   headlineOf,
   headlineWords,
+  isNotStarted,
   noPullRequestWords,
   type ResultView,
   startWords,
@@ -110,9 +111,10 @@ function story(view: ResultView, { redact, compared, campaign }: MarkdownOptions
 
 /** The advice, followed by its commands to copy. */
 function adviceParts(advice: string): Block[] {
-  const { text, commands } = commandsIn(advice);
+  const { commands } = commandsIn(advice);
   return [
-    { text: [NOW, " ", { name: text, max: MAX_ADVICE }] },
+    { text: NOW },
+    { code: cutText(advice, MAX_ADVICE) },
     ...commands.length > 0 ? [{ code: cutText(commands.join("\n"), MAX_ADVICE) }] : [],
   ];
 }
@@ -171,7 +173,7 @@ function facts(view: ResultView, { mayLink = () => true, links = {} }: MarkdownO
 function gitFacts(view: ResultView, git: GitFacts, mayLink: (url: string) => boolean): Fact[] {
   const { url } = git.pullRequest;
   return [
-    ["Changes", git.changed === null ? "unknown" : git.changed ? "yes" : "no"],
+    ["Changes", git.changed === null ? isNotStarted(view) ? null : "unknown" : git.changed ? "yes" : "no"],
     ["Branch", branchWords(git, view)],
     ["Base branch", { name: git.branch.base }],
     [

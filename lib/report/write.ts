@@ -12,7 +12,7 @@ import { cleanResult, type Redact } from "../run/clean.ts";
 import { renderNdjson } from "../run/event_file.ts";
 import type { AnyResult } from "../run/result.ts";
 import { viewOf } from "../run/result_view.ts";
-import { bareValue, jsonText, renderDotenvFile, webUrl } from "../text/escape.ts";
+import { bareValue, jsonText, MAX_BARE, renderDotenvFile, webUrl } from "../text/escape.ts";
 import { cutText, plainText } from "../text/plain_text.ts";
 import type { CampaignRetry } from "./campaign_item.ts";
 import { REPORT_FILES } from "./files.ts";
@@ -105,12 +105,16 @@ export function outputsOf(result: AnyResult, valuePath?: string): Outputs {
 }
 
 /**
- * The outputs of the result file that are left out, each by the name that it would have.
+ * The outputs of the result file that are left out, each by the name that it would have, and why.
  * @param isStep Whether the job has outputs in GitHub's format.
  */
-export function omittedOutputs(result: AnyResult, valuePath: string | undefined, isStep: boolean): string[] {
+export function omittedOutputs(
+  result: AnyResult,
+  valuePath: string | undefined,
+  isStep: boolean,
+): { name: string; why: string }[] {
   const { omitted } = resultOutputs(result, valuePath);
-  return omitted.map((name) => isStep ? `output ${name}` : `variable ${variableName(name)}`);
+  return omitted.map(({ name, why }) => ({ name: isStep ? `output ${name}` : `variable ${variableName(name)}`, why }));
 }
 
 /**
@@ -121,16 +125,19 @@ export function omittedOutputs(result: AnyResult, valuePath: string | undefined,
 function resultOutputs(
   result: AnyResult,
   valuePath: string | undefined,
-): { outputs: Outputs; omitted: string[] } {
+): { outputs: Outputs; omitted: { name: string; why: string }[] } {
   const file = result.kind === "run" ? result.resultFile : null;
-  const [outputs, omitted]: [Record<string, string>, string[]] = [{}, []];
+  const [outputs, omitted]: [Record<string, string>, { name: string; why: string }[]] = [{}, []];
   if (file === null || file.cause !== null) return { outputs, omitted };
   const values = Object.entries(file.outputs).map(([name, value]) => [`result_${name}`, String(value)] as const);
   let bytes = textBytes(runOutputs(result));
   for (const [name, value] of [...valuePath === undefined ? [] : [["result_path", valuePath] as const], ...values]) {
     const size = textBytes({ [name]: value });
-    if (bareValue(value) !== value || bytes + size > MAX_RESULT_BYTES) omitted.push(name);
-    else {
+    const isLong = value.length > MAX_BARE || bytes + size > MAX_RESULT_BYTES;
+    if (isLong) omitted.push({ name, why: "it is too long" });
+    else if (bareValue(value) !== value) {
+      omitted.push({ name, why: "it contains spaces, quotes or special characters" });
+    } else {
       outputs[name] = value;
       bytes += size;
     }

@@ -195,7 +195,7 @@ export function verdictWords(result: AnyResult): VerdictWords {
   return { ...words, headline: words.headline.replace("{noun}", noun).replace("{started}", started) };
 }
 
-/** The branch with the agent's work, if known. */
+/** The branch with the agent's work; null if no agent started, and none was requested. */
 export function branchWords(
   { branch: { base, pushed, requested }, changed, events }: GitFacts,
   { outcome, verdict }: Pick<ResultView, "outcome" | "verdict">,
@@ -207,11 +207,13 @@ export function branchWords(
   const words = hasEnded ? " (nothing pushed)" : " (nothing pushed yet)";
   if (workingBranch !== null) return [{ name: workingBranch }, words];
   // A start without its own branch sends the base, to which no agent pushes.
-  return requested === null || requested === base ? "unknown" : [{ name: requested }, words];
+  const isUnknown = requested === null || requested === base;
+  return isUnknown ? isNotStarted({ verdict }) ? null : "unknown" : [{ name: requested }, words];
 }
 
-/** How the reporting command got its run. */
-export function startWords({ replayed }: Pick<ResultView, "replayed">): string {
+/** How the reporting command got its run; null without one. */
+export function startWords({ runId, replayed }: Pick<ResultView, "runId" | "replayed">): string | null {
+  if (runId === null) return null;
   if (replayed) return "earlier; this command attached to it";
   return replayed === null ? "by another command" : "by this command";
 }
@@ -401,9 +403,10 @@ interface Headline {
   more: string;
 }
 
-/** The first line of a task that is not blank, without the marks of a heading. */
+/** The first line of a task that is not blank, without the marks of a heading; `…` if there are more. */
 export function titleOf(task: string | null): string | null {
-  const line = task?.split("\n").map((each) => each.replace(/^[#>*\s-]+/, "").trim()).find((each) => each !== "");
+  const lines = task?.split("\n").map((each) => each.replace(/^[#>*\s-]+/, "").trim()).filter((each) => each !== "");
+  const line = lines?.length === 1 ? lines[0] : lines?.[0] && `${lines[0]} …`;
   if (line === undefined || line.length <= MAX_TITLE) return line ?? null;
   const cut = line.slice(0, cutAt(line, MAX_TITLE - 1));
   const words = /^\s/.test(line.slice(cut.length)) ? cut : cut.replace(/\s\S*$/, "");

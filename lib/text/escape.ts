@@ -81,6 +81,9 @@ const MAX_DOTENV_BYTES = 5_000;
 // hexadecimal digits after `%` are allowed because addresses contain them. Source: gitlabhq, lib/expand_variables.rb.
 const REFERENCE = /%(?:%|(?![0-9A-Fa-f]{2}%)[A-Za-z_][A-Za-z0-9_]*%)/;
 
+/** Most UTF-16 units of a text that is safe to paste. */
+export const MAX_BARE = 1_024;
+
 /**
  * The text, if it is safe to paste anywhere: letters and digits of any script and `._/:@%+=,#?~-`, at most 1 024 units.
  *
@@ -91,7 +94,7 @@ const REFERENCE = /%(?:%|(?![0-9A-Fa-f]{2}%)[A-Za-z_][A-Za-z0-9_]*%)/;
  * @returns The text itself, or an empty string when it is not safe.
  */
 export function bareValue(text: string): string {
-  const bare = text.length <= 1_024 && /^(?![-~#=])[\p{L}\p{N}\p{M}._/:@%+=,#?~-]*$/u.test(text);
+  const bare = text.length <= MAX_BARE && /^(?![-~#=])[\p{L}\p{N}\p{M}._/:@%+=,#?~-]*$/u.test(text);
   return bare && !REFERENCE.test(text) ? text : "";
 }
 

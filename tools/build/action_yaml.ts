@@ -170,7 +170,7 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
     default: "${{ github.event.pull_request.number }}",
   },
   "github-token": {
-    description: "GitHub token for comment, respond and after.",
+    description: "GitHub token for comment, respond, after and result.",
     default: "${{ github.token }}",
   },
   "job-status": {

@@ -135,9 +135,9 @@ function reports(context: Context, job: Published): Publish<AnyResult> {
       ];
       print(problems);
       const clean = writer.clean(ended.result);
-      for (const name of omittedOutputs(clean, valuePath, options.files?.outputs !== undefined)) {
+      for (const { name, why } of omittedOutputs(clean, valuePath, options.files?.outputs !== undefined)) {
         writer.note(
-          writer.untrusted(`${name} is left out: its value is not safe in a script, or too long; read ${valuePath}`),
+          writer.untrusted(`${name} is left out: ${why}; read ${valuePath}`),
         );
       }
       ended.written = targets.filter((target) => !problems.some((problem) => problem.path === target.path));

@@ -13,7 +13,7 @@ const TOLD = {
 
 test("renderMarkdown() tells a success: what came of which task, the agent's last words, all else folded", () => {
   expect(renderMarkdown(sampleResult(TOLD), { redact: (text) => text })).toBe(
-    `## ✅ \`acme/web\`: \`Fix the flaky tests\` → [PR #7](<https://github.com/acme/web/pull/7>) (2 files, 18 min 5 s)
+    `## ✅ \`acme/web\`: \`Fix the flaky tests …\` → [PR #7](<https://github.com/acme/web/pull/7>) (2 files, 18 min 5 s)
 
 Follow it again:
 
@@ -263,7 +263,11 @@ The ${started} was not started (exit code 65).
  Cannot start run: the token is not allowed to do this (HTTP 403)
  \`\`\`
 
-**What to do now:** \`It needs the scope "write"; see │ Settings\`
+**What to do now:**
+
+ \`\`\`text
+ It needs the scope "write"; see | Settings
+ \`\`\`
 `,
       ),
     ).toBe(true);

@@ -38,7 +38,7 @@ test("recordOf() has the end of the run and its pull request, if that may be a l
 test("recordOf() has the titles of task and reason in one line each, and the address of the job if that may be a link", () => {
   const result = { ...RESULT, task: "# Fix it\nsecond line", reason: `\n \u202eit ${"x".repeat(300)}\nmore` };
   const url = "https://gitlab.example.com/acme/web/-/jobs/7";
-  expect(recordOf(result, AT, "agent", url)).toMatchObject({ title: "Fix it", jobUrl: url });
+  expect(recordOf(result, AT, "agent", url)).toMatchObject({ title: "Fix it …", jobUrl: url });
   const { reason } = recordOf(result, AT, "agent") ?? {};
   expect(reason).toMatch(/^[^\n\u202e]{150,260}$/);
   expect(recordOf({ ...RESULT, task: null }, AT, null)).toMatchObject({ title: null, reason: null, jobUrl: null });

@@ -20,14 +20,14 @@ test("headlineText() says where, what was asked, what came of it and in how long
     line({ ...told, outcome: "deadline", exitCode: 124 }),
     line({ repository: null }),
   ]).toEqual([
-    "acme/web: Fix the flaky tests → PR #7 (3 files, 4 min)",
-    "acme/web: Fix the flaky tests → PR #12 (3 files, 4 min)",
-    "acme/web: Fix the flaky tests → pull request (3 files, 4 min)",
-    "acme/web: Fix the flaky tests → no changes (4 min)",
-    "acme/web: Fix the flaky tests → success, no pull request (4 min)",
-    "acme/web: Fix the flaky tests → PR #7 (25 files or more, 4 min)",
-    "acme/web: Fix the flaky tests → failed in delivery (3 files, 4 min)",
-    "acme/web: Fix the flaky tests → did not finish in time (3 files, 4 min)",
+    "acme/web: Fix the flaky tests … → PR #7 (3 files, 4 min)",
+    "acme/web: Fix the flaky tests … → PR #12 (3 files, 4 min)",
+    "acme/web: Fix the flaky tests … → pull request (3 files, 4 min)",
+    "acme/web: Fix the flaky tests … → no changes (4 min)",
+    "acme/web: Fix the flaky tests … → success, no pull request (4 min)",
+    "acme/web: Fix the flaky tests … → PR #7 (25 files or more, 4 min)",
+    "acme/web: Fix the flaky tests … → failed in delivery (3 files, 4 min)",
+    "acme/web: Fix the flaky tests … → did not finish in time (3 files, 4 min)",
     "8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c → PR #7 (4 min)",
   ]);
   expect(headlineText(viewOf(emptyRunResult()))).toBe("Mogplex run → not started (0 s)");
@@ -38,8 +38,8 @@ test("headlineText() says where, what was asked, what came of it and in how long
 
 test("headlineText() takes the first line that says something, at most 72 characters of it", () => {
   const title = (task: string) => / → /.exec(line({ repository: "r", task }))?.input.split(" → ")[0];
-  expect(title("\n\n  ## Fix it\nmore")).toBe("r: Fix it");
-  expect(title("- [ ] one\n- [ ] two")).toBe("r: [ ] one");
+  expect(title("\n\n  ## Fix it\nmore")).toBe("r: Fix it …");
+  expect(title("- [ ] one\n- [ ] two")).toBe("r: [ ] one …");
   expect(title(" \n---\n\n")).toBe("r");
   expect(title("תקן את הבדיקות")).toBe("r: תקן את הבדיקות");
   expect(title("word ".repeat(1_000))).toBe(`r: ${"word ".repeat(14).trim()}…`);

@@ -60,8 +60,8 @@ test("run --result returns the checked value, its copy and its outputs when the 
 
 test("run --result sets outputs on every CI system that has some, and leaves out those that are not safe", async () => {
   const unsafe = '{ json: { ok: false, version: "1 2; rm -rf /" } }';
-  const note = (name: string) =>
-    `note: ${name} is left out: its value is not safe in a script, or too long; read mogplex-ci/value.json\n`;
+  const note = (name: string, why = "it contains spaces, quotes or special characters") =>
+    `note: ${name} is left out: ${why}; read mogplex-ci/value.json\n`;
   const github = await answers(unsafe).cli(RUN, {
     env: { ...LOCAL, ...GITHUB },
     files: FILES,
@@ -72,6 +72,11 @@ test("run --result sets outputs on every CI system that has some, and leaves out
     "result_ok=false",
   ]);
   expect(github.stderr).toContain(note("output result_version"));
+  const long = await answers(`{ json: { ok: false, version: "${"1".repeat(1_025)}" } }`).cli(RUN, {
+    env: { ...LOCAL, ...GITHUB },
+    files: FILES,
+  });
+  expect(long.stderr).toContain(note("output result_version", "it is too long"));
   const gitlab = await answers(unsafe).cli(RUN, { env: { ...LOCAL, GITLAB_CI: "true" }, files: FILES });
   expect(gitlab.io.files.get("mogplex-ci/outputs.env")?.match(/^MOGPLEX_RESULT.*$/gm)).toEqual([
     "MOGPLEX_RESULT_PATH=mogplex-ci/value.json",
