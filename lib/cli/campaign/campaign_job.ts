@@ -11,7 +11,8 @@ import {
 } from "../../campaign/campaign.ts";
 import type { CampaignEvent, CampaignOptions, RunCampaignOptions } from "../../campaign/campaign_options.ts";
 import { readFileHome } from "../../campaign/file/read.ts";
-import type { Lock } from "../../campaign/journal/lock.ts";
+import { campaignText } from "../../campaign/file/mistakes.ts";
+import { type Lock, MAX_LOCK_BYTES } from "../../campaign/journal/lock.ts";
 import { type CampaignInternals, internalsWith, placeOf } from "../../campaign/open_campaign.ts";
 import { cleanCampaign } from "../../campaign/report/clean.ts";
 import { renderCampaignMarkdown } from "../../campaign/report/markdown.ts";
@@ -34,6 +35,7 @@ import { messageOf } from "../../error_sentence.ts";
 import { exitCodeFor, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import type { Io } from "../../io.ts";
+import { isObject } from "../../lookup.ts";
 import { interruptible, type Interrupts } from "../../run/interrupts.ts";
 import { preferSmallHeap, terminalSize } from "../../runtime.ts";
 import { plainWords } from "../../text/document.ts";
@@ -198,7 +200,8 @@ export async function endWithCampaign(
         if (event.type === "item") addToHistory(event);
       },
     };
-    const internals = internalsWith(place.internals, { interrupts, onInterrupt, plans, onView, onFailed });
+    const base = ownReports(context, place);
+    const internals = internalsWith(base, { interrupts, onInterrupt, plans, onView, onFailed });
     return (once ? makeWave : followCampaign)(place.path, more, internals);
   };
   /** Reports and screen. @param problem Message of the error that stopped the step; null without one. @param short See `StatusOptions.short`. */
@@ -312,7 +315,47 @@ function pathOf({ directory }: Pick<CampaignPlace, "directory">, file: string): 
 
 /** Writes the reports again if a wave has written some: otherwise they would show the old state of items. */
 export async function refreshReports(context: Context, place: CampaignPlace, view: CampaignView): Promise<void> {
-  if (hasReports(context, place)) await publishCampaign(context, place, view, { problem: null, note: null });
+  if (!hasReports(context, place) || otherCampaign(context, place, view) !== null) return;
+  await publishCampaign(context, place, view, { problem: null, note: null });
+}
+
+/** The other campaign whose plan is in the directory of the reports, as text; null if there is none. A directory as home checks its own plan. */
+function otherCampaign(
+  { io }: Context,
+  place: CampaignPlace,
+  { campaign, round }: Pick<Lock, "campaign" | "round">,
+): string | null {
+  if (!place.options.home?.startsWith("git:")) return null;
+  let lock: unknown;
+  try {
+    lock = JSON.parse(io.readFile(pathOf(place, "lock.json"), MAX_LOCK_BYTES) ?? "null");
+  } catch {
+    return null;
+  }
+  if (!isObject(lock) || typeof lock.campaign !== "string" || typeof lock.round !== "string") return null;
+  return lock.campaign === campaign && lock.round === round
+    ? null
+    : campaignText({ name: lock.campaign, round: lock.round });
+}
+
+/**
+ * The internals of a verb that writes the reports of a campaign on a branch. They refuse to replace the reports of another campaign, before
+ * anything starts.
+ */
+export function ownReports(context: Context, place: CampaignPlace): CampaignInternals {
+  return internalsWith(place.internals, {
+    onLock(lock: Lock) {
+      place.internals.onLock?.(lock);
+      const other = otherCampaign(context, place, lock);
+      if (other === null) return;
+      throw new UsageError({
+        attempted: "write reports",
+        why: `the directory belongs to ${other}`,
+        value: JSON.stringify(place.directory),
+        advice: "give another directory with --dir",
+      });
+    },
+  });
 }
 
 function hasReports({ io }: Context, place: CampaignPlace): boolean {

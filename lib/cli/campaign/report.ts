@@ -9,7 +9,7 @@ import { planNote } from "../job/note.ts";
 import { NOTE, SHOW_TASK } from "../options.ts";
 import type { Context, Verb } from "../verb.ts";
 import { maskToken } from "../context.ts";
-import { campaignVerb, publishCampaign, readPlace } from "./campaign_job.ts";
+import { campaignVerb, ownReports, publishCampaign, readPlace } from "./campaign_job.ts";
 import { FORGE, JSON_OBJECT, PLACE } from "./flags.ts";
 
 export const campaignReportVerb: Verb = campaignVerb("report", {
@@ -31,7 +31,7 @@ async function report(context: Context): Promise<number> {
   const place = readPlace(context, "campaign report");
   maskToken(context);
   const note = planNote(context);
-  const view = await readCampaignWith(place.path, place.options, place.internals);
+  const view = await readCampaignWith(place.path, place.options, ownReports(context, place));
   const unwritten = await publishCampaign(context, place, view, { problem: null, note });
   const files = Object.values(CAMPAIGN_FORMATS).map(({ file }) => `${place.directory.replace(/\/+$/, "")}/${file}`)
     .filter((file) => !unwritten.includes(file));

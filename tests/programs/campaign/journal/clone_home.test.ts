@@ -17,8 +17,7 @@ const BRANCH = "mogplex-campaign/moment";
 const env = { MOGPLEX_DEV: "1", PATH: process.env.PATH ?? "" };
 
 /** A world whose campaign file has a home in Git, in a clone of a remote. */
-function cloneOf(origin: string) {
-  const world = cliWorld({ count: 1 });
+function cloneOf(origin: string, world = cliWorld({ count: 1 })) {
   world.files.set("campaign.yml", campaignFile({ home: `git:origin#${BRANCH}` }));
   world.files.set(".git/config", `[core]\n\tbare = false\n[remote "origin"]\n\turl = ${origin}\n\tfetch = +refs/*\n`);
   return (verb: string, more: Record<string, string> = {}) =>
@@ -52,4 +51,26 @@ test("an origin with a password is refused, and the password is not printed", as
   expect(code).toBe(2);
   expect(stderr).toContain("git.example.com");
   expect(stdout + stderr).not.toContain("hunter2");
+});
+
+test("a campaign on a branch never replaces the reports of a campaign in the same directory", async () => {
+  const world = cliWorld({ count: 1 });
+  const campaign = cloneOf(remotes.make("mixed.git"), world);
+  world.files.set("mogplex-campaign/lock.json", JSON.stringify({ campaign: "first", round: "2" }));
+  world.files.set("mogplex-campaign/campaign.json", "{}");
+  expect((await campaign("plan")).code).toBe(0);
+  for (const verb of ["run", "advance", "report"]) {
+    const { code, stderr } = await campaign(verb);
+    expect([verb, code, stderr]).toEqual([
+      verb,
+      2,
+      expect.stringContaining(
+        'error: Cannot write reports because the directory belongs to campaign "first", round "2": ' +
+          '"mogplex-campaign"; give another directory with --dir\n',
+      ),
+    ]);
+  }
+  expect((await campaign("stop")).code).toBe(0);
+  expect(world.files.get("mogplex-campaign/campaign.json")).toBe("{}");
+  expect((await campaign("status")).code).toBe(0);
 });
