@@ -248,6 +248,9 @@ async function openAll(
   const address: HomeAddress = options.memory === undefined
     ? parseHome(homeText, platform.remote(env) ?? internals.origin)
     : { kind: "memory", home: options.memory };
+  // A decision needs a plan: a directory without one is probably mistyped, and is not created.
+  const isLacking = (internals.purpose === "place" || internals.purpose === "task") && address.kind === "dir" &&
+    files.facts(`${directory}/lock.json`) === undefined;
   const home = await openHome(address, directory, {
     env,
     signal: options.signal,
@@ -258,7 +261,7 @@ async function openAll(
     round: file.round,
     requestHash: (task: LockTask, item: LockItem) => hashOfItem({ campaign: file.name, round: file.round }, task, item),
     onNotice: (notice: Notice) => callHook(onNotice, notice),
-    access,
+    access: isLacking ? "read" : access,
     onShared,
   });
   const opened: OpenedCampaign = {
@@ -285,7 +288,7 @@ async function openAll(
   };
   try {
     const store = await reopen(opened);
-    if (store !== undefined && access === "write") {
+    if (store !== undefined && access === "write" && !isLacking) {
       await recordOwnStarts(store, started, (message) => callHook(onNotice, { kind: "text", message }));
       for (const { by } of await store.takeStops(mask)) {
         callHook(onNotice, {

@@ -506,3 +506,11 @@ test("stop --cancel cancels a run also when its request has waited for the quota
   const { text, error } = await world.decide(stop(true));
   expect([text, error]).toEqual(["nothing more will start; 1 run was cancelled", undefined]);
 });
+
+test("decideCampaign() creates no directory when there is no plan", async () => {
+  const world = campaignWorld();
+  for (const decision of [{ kind: "stop", cancel: false }, retry({ failed: true }), skip({ only: ["*"] })] as const) {
+    expect(await failureOf(() => world.decide(decision))).toContain('there is no plan in "d"');
+  }
+  expect(world.files.paths()).toEqual([]);
+});
