@@ -237,7 +237,10 @@ function gate(view: CampaignView, command: CampaignCommand, context: RowContext)
     actions: [
       action(`Approve: start ${rest}`, campaignCommand(command, "approve"), !isFailed),
       !isFailed && first !== undefined &&
-      action(againText(first, nameOf(first)), campaignCommand(command, "retry", "--only", nameOf(first))),
+      action(
+        againText(first, nameOf(first), judged.length === 1),
+        campaignCommand(command, "retry", "--only", nameOf(first)),
+      ),
       action("Stop the campaign: nothing more will start", campaignCommand(command, "stop")),
     ],
   });
@@ -252,12 +255,13 @@ function waitText(sinceMs: number, nowMs: number): string {
 }
 
 /** What the command that starts an item again does. */
-function againText({ verdict, pullRequest, pullRequestState }: CampaignItem, name: string): Part {
+function againText({ verdict, pullRequest, pullRequestState }: CampaignItem, name: string, isOne: boolean): Part {
   const leavesOpen = openPullText({ state: verdict, pullRequest, pullState: pullRequestState?.state }) !== null;
-  if (!leavesOpen || pullRequest === null) return markup`Run ${bare(name)} again first`;
-  return markup`Run ${bare(name)} again first. Its pull request ${
-    pullLink(pullRequest)
-  } stays open; the campaign follows the new one.`;
+  const text = markup`To run ${isOne ? "" : "one again before you decide, for example "}${bare(name)}${
+    isOne ? " again before you decide" : ""
+  }`;
+  if (!leavesOpen || pullRequest === null) return text;
+  return markup`${text} (its pull request ${pullLink(pullRequest)} stays open; the campaign follows the new one)`;
 }
 
 const CANARY_COLUMNS: readonly Column[] = [

@@ -288,7 +288,7 @@ function canaryGate(memory: CampaignMemory): GateRecord | undefined {
   return { type: "gate", gate: "canary", reason };
 }
 
-function thresholdGate({ lock, ended, failures, gates }: CampaignMemory): GateRecord | undefined {
+function thresholdGate({ lock, ended, failures, gates, items }: CampaignMemory): GateRecord | undefined {
   const threshold = lock.limits.stopAfterFailures;
   if (threshold === null || gates.threshold.closed) return undefined;
   const { approved } = gates.threshold;
@@ -298,16 +298,23 @@ function thresholdGate({ lock, ended, failures, gates }: CampaignMemory): GateRe
     ? since.failures >= threshold.count
     : since.ended >= FIRST_SHARE && since.failures > 0 && since.failures / since.ended >= threshold.share;
   if (!isReached) return undefined;
-  const reason = `${failuresText(since, approved !== null)} (stop-after-failures: ${limit})`;
+  const areCancelled = [...items.values()].some(({ state, tally }) => state === "cancelled" && tally === "failure");
+  const verb = areCancelled ? `failed or ${since.failures === 1 ? "was" : "were"} cancelled` : "failed";
+  const reason = `${failuresText(since, approved !== null, verb)} (stop-after-failures: ${limit})`;
   return { type: "gate", gate: "threshold", reason };
 }
 
-function failuresText({ ended, failures }: { ended: number; failures: number }, isApproved: boolean): string {
-  const items = isApproved
-    ? `${formatCount(ended, "item")} that finished after the approval`
-    : `first ${ended === 1 ? "item" : `${ended} items`}`;
-  if (failures < ended) return `${failures} of the ${items} failed`;
-  return ended === 1 || !isApproved ? `the ${items}${ended === 1 ? "" : " all"} failed` : `all ${items} failed`;
+function failuresText(
+  { ended, failures }: { ended: number; failures: number },
+  isApproved: boolean,
+  verb: string,
+): string {
+  const isOne = ended === 1;
+  const count = isOne ? "item" : `${ended} items`;
+  const items = isApproved ? `${count} that finished after the approval` : `first ${count}`;
+  if (failures < ended) return `${failures} of the ${items} ${verb}`;
+  if (isApproved && !isOne) return `all ${items} ${verb}`;
+  return `the ${items}${isOne ? "" : " all"} ${verb}`;
 }
 
 export function gateDue(memory: CampaignMemory): GateRecord | undefined {

@@ -248,16 +248,19 @@ test("renderCampaignPage() has the groups of pull requests until they are merged
 });
 
 test("renderCampaignPage() at a gate says what a retry of a succeeded item does with its pull request", () => {
-  const again = (more: Parameters<typeof anItem>[2]) => {
-    const items = [anItem(0, "succeeded", more), anItem(1, "waiting")];
+  const again = (more: Parameters<typeof anItem>[2], ...others: ReturnType<typeof anItem>[]) => {
+    const items = [anItem(0, "succeeded", more), ...others, anItem(2, "waiting")];
     const texts = textsOf(rendered(viewOf(items, { state: "gated", waitingFor: "gate", stateReason: "x" })), "p");
-    return texts.filter((text) => text.startsWith("Run acme/service-0 again first"));
+    return texts.filter((text) => text.startsWith("To run "));
   };
   const pullRequest = "https://github.com/acme/service-0/pull/7";
   expect(again({ pullRequest, pullRequestState: null })).toEqual([
-    "Run acme/service-0 again first. Its pull request #7 stays open; the campaign follows the new one.",
+    "To run acme/service-0 again before you decide (its pull request #7 stays open; the campaign follows the new one)",
   ]);
-  expect(again({ pullRequest: null })).toEqual(["Run acme/service-0 again first"]);
+  expect(again({ pullRequest: null })).toEqual(["To run acme/service-0 again before you decide"]);
+  expect(again({ pullRequest: null }, anItem(1, "succeeded"))).toEqual([
+    "To run one again before you decide, for example acme/service-0",
+  ]);
 });
 
 test("renderCampaignPage() counts at a gate what has finished, what waits for an answer, and what is queued", () => {

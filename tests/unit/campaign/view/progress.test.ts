@@ -263,3 +263,15 @@ test("nextStartText() says that other work of the user has used up the starts wh
     "waits for the service's limit of starts: other work of this user has used it up, and all tokens share it",
   );
 });
+
+test("the reason of too many failures names cancelled items", async () => {
+  const world = campaignWorld({
+    count: 3,
+    runDuration: () => 20 * MINUTE,
+    file: { limits: { "stop-after-failures": 1 } },
+  });
+  await world.advance();
+  world.setRun(project(1), { status: "cancelled" });
+  const { view } = await world.advance();
+  expect(view.stateReason).toStartWith("the first item failed or was cancelled");
+});
