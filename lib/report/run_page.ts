@@ -418,7 +418,7 @@ function phases(view: ResultView): Html | null {
   const whole = Math.max(1, at);
   // The head of the page has the time of the job, which also waited and started the run.
   const [inPhases, took] = [formatDuration(at), formatDuration(view.tookMs)];
-  const sum = hasEnded && view.tookMs > at && took !== inPhases ? `${inPhases} of ${took}` : inPhases;
+  const sum = hasEnded && view.tookMs > at && took !== inPhases ? `${inPhases} (the command took ${took})` : inPhases;
   const missing = known[0]?.name === "run" ? [] : PHASES.filter((name) => !known.some((phase) => phase.name === name));
   return figure(
     "Phases",
@@ -682,9 +682,10 @@ function scenarioOf({ outcome, failureCode, git, phases }: ResultView): string |
 const MAX_TYPED_TASK = 2_000;
 /** Settings of the job that are part of the request, and its timeout. */
 const REQUEST_SETTINGS: readonly string[] = [
-  ..."mode base-branch branch create-branch no-create-branch root after fix result schema result-retries timeout".split(
-    " ",
-  ),
+  ..."harness mode base-branch branch create-branch no-create-branch root after fix result schema result-retries timeout"
+    .split(
+      " ",
+    ),
 ];
 /** Settings that a follow-up takes from its pull request: `run` refuses their flags beside `--after`. */
 const BRANCH_SETTINGS: readonly string[] = ["base-branch", "branch", "create-branch", "no-create-branch"];
@@ -733,7 +734,8 @@ function startCommand(
   const sent = isSet("after") ? set.filter(({ name }) => !BRANCH_SETTINGS.includes(name)) : set;
   const flags = [
     ...["--repo", repo],
-    ...harness === null ? [] : ["--harness", harness],
+    // If the command has the option and nobody set it, the server chooses again.
+    ...harness === null || settings.some(({ name }) => name === "harness") ? [] : ["--harness", harness],
     ...sent.flatMap(flagOf),
     "--new",
   ];

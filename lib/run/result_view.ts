@@ -30,7 +30,7 @@ const SILENT = "Read the last events, then change the task and start again.";
 
 // By outcome, `failure_code` and phase. Source: API reference, "List run events", `failed`.
 const STEPS: Readonly<Record<string, string>> = {
-  cancelled: "Somebody stopped it. Start again if that was a mistake.",
+  cancelled: "The run was cancelled. Start it again if that was a mistake.",
   awaiting_input: "Answer it in the app, or cancel it.",
   model_access_denied: "Choose an agent with a model that the account can use.",
   rate_limited: "The account has used up its model's limit: start again later.",

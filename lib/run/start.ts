@@ -296,7 +296,7 @@ export class StartSeries<R extends StartAnswer> {
     // The first full minute that is not before that time.
     const at = utcText(Math.ceil((this.#session.clock.wallTime() + namedMs) / 60_000) * 60_000);
     const until = namedMs >= MAX_RETRY_AFTER_MS ? `${at} or later` : at;
-    const later = `wait until ${until}, or set a longer timeout: the start is possible only after the deadline`;
+    const later = `wait until ${until}, or use a timeout that ends after that time`;
     const isLimited = error instanceof RateLimitedError;
     const problem: ErrorParts = {
       attempted: error.attempted ?? this.#plan.what.what,

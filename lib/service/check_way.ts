@@ -92,14 +92,23 @@ export function networkFix(error: NetworkError, origin: Origin, env: ReadEnv, ma
   return adviceFor(troubleOf(error), origin, env, machine);
 }
 
+/** What this runtime needs besides `HTTPS_PROXY`; empty if it needs nothing. */
+function adviceOfNewProxy({ origin }: Origin, env: ReadEnv, { runtime, args }: Machine): string {
+  const withProxy = (name: string) => name === "HTTPS_PROXY" ? "http://proxy.example" : env(name);
+  const advice = proxySetting(origin, { env: withProxy, runtime, args })?.advice ?? null;
+  return advice === null ? "" : `, and ${advice}`;
+}
+
 function adviceFor(trouble: NetworkTrouble, origin: Origin, env: ReadEnv, machine: Machine): string {
   const proxy = proxyFor(origin, env, machine);
   // Plain HTTP stays on this machine or its network, without a proxy.
   const way = origin.plain || isLoopback(origin.host)
     ? "check that the service is running there"
     : proxy === undefined
-    ? "if this network has a proxy, set HTTPS_PROXY"
-    : `check the proxy ${proxy.place}`;
+    ? `if this network has a proxy, set HTTPS_PROXY${adviceOfNewProxy(origin, env, machine)}`
+    : proxy.advice === null
+    ? `check the proxy ${proxy.place}`
+    : `${machine.runtime} does not use the proxy ${proxy.place}: ${proxy.advice}`;
   switch (trouble) {
     case "permission":
       return `Start Deno with --allow-net=${origin.host}; the command permissions prints all flags`;

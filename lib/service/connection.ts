@@ -225,7 +225,11 @@ export function findToken(options: ConnectionOptions): FoundToken {
       throw new UnauthorizedError({
         attempted: "read token",
         why: `variable ${variable} is ${value === undefined ? "not set" : "empty"}`,
-        advice: isCi ? store() : `create a token under Settings > Mogplex Keys and set it: export ${variable}=…`,
+        advice: isCi && !dropIn
+          ? store()
+          : `create a token under Settings > Mogplex Keys and set it: export ${variable}=…${
+            dropIn ? " (in CI, store it as a secret)" : ""
+          }`,
       });
     }
     if (isFileVariable(variable, value)) {
@@ -265,7 +269,8 @@ function readTokenFile(path: string, { readFile = readFileNow }: ConnectionOptio
     });
   }
   if (text === undefined) {
-    throw new UsageError({ attempted, why: "the file of MOGPLEX_API_KEY_FILE does not exist", value });
+    const advice = "correct the path";
+    throw new UsageError({ attempted, why: "the file of MOGPLEX_API_KEY_FILE does not exist", value, advice });
   }
   return text;
 }

@@ -18,7 +18,15 @@ import { parseJson } from "../lookup.ts";
 import { formatDuration } from "../text/duration.ts";
 import type { Redactor } from "../text/redact.ts";
 import { type Answer, describeAnswer, excerpt, factsOf, MAX_RETRY_AFTER_MS } from "./answer.ts";
-import { limitWords, type Masker, readData, readFailure, type ReadResult, type Schema } from "./contract.ts";
+import {
+  BASE_HARNESSES,
+  limitWords,
+  type Masker,
+  readData,
+  readFailure,
+  type ReadResult,
+  type Schema,
+} from "./contract.ts";
 import type { Verdict } from "./transport.ts";
 
 export interface Attempted {
@@ -182,9 +190,11 @@ function errorFor(attempted: Attempted, answer: Answer, redact: Redactor): Mogpl
     return new UnavailableError({ attempted: what, why: `the service has a problem ${said}` }, "unavailable", facts);
   }
   const refused = status === 400 || failure !== undefined && status < 500 && ![405, 408, 425].includes(status);
-  return refused
-    ? new ApiError({ attempted: what, why: `the service refuses the request ${said}` }, "usage", facts)
-    : foreign(described);
+  if (!refused) return foreign(described);
+  const advice = failure?.message === "Invalid harness"
+    ? `use a harness that the service supports, such as ${BASE_HARNESSES.join(" or ")}`
+    : undefined;
+  return new ApiError({ attempted: what, why: `the service refuses the request ${said}`, advice }, "usage", facts);
 }
 
 /** Refuses an answer about another run, or a run of another repository or automation, such as one from a cache: it must not become a verdict. */

@@ -49,7 +49,7 @@ export function proxySetting(
   if (name !== "node") return { variable, advice: null };
   const [major = 0, minor = 0] = version.split(".").map(Number);
   if (major < 22 || major === 22 && minor < 21 || major === 23) {
-    return { variable, advice: "use Node 24 or later with NODE_USE_ENV_PROXY=1, Deno or Bun" };
+    return { variable, advice: "use Node 22.21, or 24 or later, with NODE_USE_ENV_PROXY=1, or use Deno or Bun" };
   }
   return { variable, advice: usesProxies(world) ? null : "set NODE_USE_ENV_PROXY=1" };
 }

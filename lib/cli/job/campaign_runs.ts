@@ -38,14 +38,11 @@ function campaignDirectory({ io }: Context, file = CAMPAIGN_FILE): string {
   return placeOf({}, readFileHome(file, io), io.env).directory.replace(/\/+$/, "");
 }
 
-/** The directory of this folder's campaign, and the ids of its runs. */
-export function campaignPlace(context: Context): { name: string; runIds: string[] } {
-  const directory = campaignDirectory(context);
-  return { name: directory, runIds: campaignRunIds(context, directory) };
-}
-
-/** The ids of a campaign's runs at this context's service. The journal has each run before the report has it. */
-export function campaignRunIds(context: Context, directory: string): string[] {
+/**
+ * The ids of a campaign's runs at this context's service. The journal has each run before the report has it.
+ * @param directory The campaign's directory. @default this folder's campaign
+ */
+export function campaignRunIds(context: Context, directory = campaignDirectory(context)): string[] {
   return [...campaignRuns(context, directory).map(({ runId }) => runId), ...journalRunIds(context, directory)];
 }
 

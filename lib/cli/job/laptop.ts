@@ -389,8 +389,13 @@ export function recentCampaigns(context: Context): CampaignHere[] {
   }).reverse().slice(0, MAX_CAMPAIGNS);
 }
 
-export function rememberState(context: Context, runId: string, outcome: EndOutcome): void {
-  add(context, { runId, outcome, exitCode: EXIT[END_EXIT[outcome]], pullRequest: null });
+export function rememberState(
+  context: Context,
+  runId: string,
+  outcome: EndOutcome,
+  pullRequest: string | null,
+): void {
+  add(context, { runId, outcome, exitCode: EXIT[END_EXIT[outcome]], pullRequest: short(pullRequest) });
 }
 
 export function rememberEnd(context: Context, result: AnyResult): void {

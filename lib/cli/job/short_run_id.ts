@@ -10,17 +10,11 @@ import { isShortRunId, isUuid } from "../../service/contract.ts";
 import { STATE_FILE } from "../../report/files.ts";
 import { isLaptop, statePath } from "../settings.ts";
 import type { Context } from "../verb.ts";
-import { campaignPlace, campaignRunIds, MAX_LOOKS } from "./campaign_runs.ts";
-import { recentCampaigns, recentFile, recentRecords } from "./laptop.ts";
+import { campaignRunIds, MAX_LOOKS } from "./campaign_runs.ts";
+import { recentCampaigns, recentRecords } from "./laptop.ts";
 
 /** Most folders below this one whose reports are read: `--dir` and `--out` name them, and no later command knows these names. */
 const MAX_FOLDERS = 50;
-
-interface Place {
-  /** Its name, for messages. */
-  name: string;
-  runIds: string[];
-}
 
 /**
  * The whole id of a run, and a note that shows it. Any other text, and any text in CI, is returned as it is.
@@ -39,21 +33,19 @@ export function wholeRunId(context: Context, text: string): string {
   }
   if (!isShortRunId(text)) return text;
   const digits = text.toLowerCase();
-  const places = [
-    campaignPlace(context),
-    statePlace(context, statePath(context)),
-    foldersPlace(context),
-    recentPlace(context),
-  ].filter((place) => place !== undefined);
-  const matches = [...new Set(places.flatMap(({ runIds }) => runIds))].filter((id) => id.startsWith(digits));
+  const runIds = new Set([
+    ...campaignRunIds(context),
+    ...stateRunIds(context, statePath(context)),
+    ...runIdsOfFolders(context),
+    ...recentRunIds(context),
+  ]);
+  const matches = [...runIds].filter((id) => id.startsWith(digits));
   const [runId] = matches;
   const problem = { attempted: "use run id", value: JSON.stringify(text) };
   if (runId === undefined) {
-    const names = places.map(({ name }) => name);
-    const searched = `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
     throw new UsageError({
       ...problem,
-      why: `no id in ${searched} starts with these digits`,
+      why: "no run known here starts with these digits",
       advice: "give the whole id",
     });
   }
@@ -71,7 +63,7 @@ export function wholeRunId(context: Context, text: string): string {
 /** The run that this folder's state file names; undefined in CI, and without one. */
 export function lastRunId(context: Context): string | undefined {
   // Without a token, or with a damaged file, the error is about the missing id all the same.
-  return isLaptop(context) ? valueOr(() => statePlace(context, statePath(context)).runIds[0], undefined) : undefined;
+  return isLaptop(context) ? valueOr(() => stateRunIds(context, statePath(context))[0], undefined) : undefined;
 }
 
 function uuids(values: readonly unknown[]): string[] {
@@ -79,7 +71,7 @@ function uuids(values: readonly unknown[]): string[] {
 }
 
 /** The runs of campaigns and jobs in the folders directly below this one. */
-function foldersPlace(context: Context): Place {
+function runIdsOfFolders(context: Context): string[] {
   const { io } = context;
   const runIds: string[] = [];
   let count = 0;
@@ -93,32 +85,27 @@ function foldersPlace(context: Context): Place {
     count++;
     runIds.push(...ids);
   }
-  return { name: "the folders directly below this one", runIds };
+  return runIds;
 }
 
 /** The run of a state file that some other program may have written. */
 function stateRuns(context: Context, path: string): string[] {
   // A symbolic link, or no ordinary file.
-  return valueOr(() => statePlace(context, path).runIds, []);
+  return valueOr(() => stateRunIds(context, path), []);
 }
 
-function statePlace(context: Context, path: string): Place {
+function stateRunIds(context: Context, path: string): string[] {
   const { io, clock } = context;
   const { token } = context.connection();
   const state = token === undefined
     ? undefined
     : readState(io, path, { job: null, execution: false, nowMs: clock.wallTime(), notify() {} })
       ?.proven(stateSeal(token));
-  return { name: path, runIds: uuids([state?.runId ?? null]) };
+  return uuids([state?.runId ?? null]);
 }
 
-/** The runs that this machine started, and those of the campaigns that it has worked on; undefined if it remembers nothing. */
-function recentPlace(context: Context): Place | undefined {
-  if (recentFile(context) === undefined) return undefined;
-  const { origin } = context.connection();
+/** The runs that this machine started, and the runs of the campaigns that it has worked on. */
+function recentRunIds(context: Context): string[] {
   const ofCampaigns = recentCampaigns(context).flatMap(({ directory }) => campaignRunIds(context, directory));
-  return {
-    name: `the recent runs and campaigns of ${origin}`,
-    runIds: [...uuids(recentRecords(context).map(({ runId }) => runId)), ...ofCampaigns],
-  };
+  return [...uuids(recentRecords(context).map(({ runId }) => runId)), ...ofCampaigns];
 }

@@ -266,6 +266,7 @@ function openLog<R, A extends JobAsked, F>(
   if (!json) writer.beginLog();
   const live = new LiveLog({
     ...{ writer, platform, clock, form: log, json, width: logWidth(io) },
+    status: !exists ? "starting" : log === null ? "reading" : "attaching",
     interactive: isInteractive(context),
     times: !platform.stampsLines(io.env),
     timeoutMs: log === null ? undefined : session.deadline - session.startedAt,

@@ -49,6 +49,8 @@ interface LiveLogOptions {
   /** Null shows none. */
   form: LogForm | null;
   json: boolean;
+  /** What the job does before the status of its run is known, for the status line. @default {"starting"} */
+  status?: string | undefined;
   /** Whether a person watches stdout, so that there is a status line. */
   interactive: boolean;
   /** Whether each event line has its time. Turn it off where the CI system adds one. @default {true} */
@@ -91,7 +93,7 @@ export class LiveLog {
   #full = false;
   #dropped = 0;
   #requests = () => 0;
-  #status = "starting";
+  #status: string;
   #statusAt: number;
   /** What the job waits for after its run has ended; untrusted. */
   #waiting: string | undefined;
@@ -103,6 +105,7 @@ export class LiveLog {
   constructor(options: LiveLogOptions) {
     const { writer, clock, interactive, json, times = true, width = USUAL_WIDTH } = options;
     this.#options = options;
+    this.#status = options.status ?? "starting";
     this.#section = new LogSection(options);
     this.#color = (line) => colorLine(writer, line, times);
     this.#hang = { cells: width, indent: textIndent(times) };

@@ -66,7 +66,8 @@ function compare(version: string, digest: string, sums: string | undefined): Che
     "program",
     `${PROGRAM_FILE} has the SHA-256 ${digest}, which is not in ${CHECKSUM_FILE}`,
     `Find out what changed it: git log -- ci. To replace it: init --update --force`,
-    "usage",
+    // As the job that `init` wrote.
+    "internal",
   );
 }
 

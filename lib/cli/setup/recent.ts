@@ -107,7 +107,8 @@ async function askStates(context: Context, runs: readonly RecentRun[]): Promise<
     const call = { deadline: clock.now() + ASK_MS, maxAttempts: 1 };
     for (const run of openHere) {
       const status = (await ifFound(client.getRun(run.runId, call)))?.status;
-      const facts = status === "failed" ? await readFacts(client, run.runId, call) : undefined;
+      const hasFacts = status === "failed" || status === "success";
+      const facts = hasFacts ? await readFacts(client, run.runId, call) : undefined;
       const end = status === undefined ? undefined : endOfRun(status, facts);
       if (end === undefined || end === "awaiting_input") {
         run.status = status ?? UNKNOWN;
@@ -115,7 +116,8 @@ async function askStates(context: Context, runs: readonly RecentRun[]): Promise<
       }
       run.outcome = end;
       run.exitCode = EXIT[END_EXIT[end]];
-      rememberState(context, run.runId, end);
+      run.pullRequest = facts?.pullRequest.url ?? run.pullRequest;
+      rememberState(context, run.runId, end, run.pullRequest);
     }
   } catch (error) {
     if (!(error instanceof MogplexError)) throw error;
@@ -128,11 +130,11 @@ const HEADER = ["STATE", "TASK", "REPOSITORY", "PULL REQUEST OR BRANCH", "RUN", 
 const TEXTS = ["TASK", "REPOSITORY"].map((name) => HEADER.indexOf(name));
 /** Widths of state and task in a terminal's table: the longest state is `awaiting_input`. */
 const [STATE_CELLS, TASK_CELLS] = [14, 40];
-/** A branch that the service named: long, and without meaning for a person. Source: contract, 4.6. */
-const GENERATED_BRANCH = /^mogplex\/external\/[0-9a-f]{8}-[0-9a-f]{8}$/;
+/** A branch that the service named: its first digits are enough for a person. Source: contract, 4.6. */
+const GENERATED_BRANCH = /^mogplex\/external\/([0-9a-f]{8})-[0-9a-f]{8}$/;
 
 function branchCell(branch: string): string {
-  return GENERATED_BRANCH.test(branch) ? "–" : branch;
+  return branch.replace(GENERATED_BRANCH, "…/$1…");
 }
 
 /** @param whole Whether tasks, ids and addresses are printed in full, for readers of a pipe. */

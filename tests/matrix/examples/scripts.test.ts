@@ -93,7 +93,9 @@ for (const file of SCRIPTS) {
     service.emulator.control("fault", { kind: "429", route, retryAfter: 86_400, times: 5 });
     const { code, stderr, stdout } = await scripts.run(file, service);
     expect(code).toBe(75);
-    expect(stdout + stderr).toMatch(/wait until \d{4}-\d\d-\d\d \d\d:\d\d UTC, or set a longer timeout/);
+    expect(stdout + stderr).toMatch(
+      /wait until \d{4}-\d\d-\d\d \d\d:\d\d UTC, or use a timeout that ends after that time/,
+    );
     expect(service.recorder.of(/^POST/)).toHaveLength(1);
   });
 

@@ -200,7 +200,7 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
     expect(ended.map(({ code }) => code)).toEqual([69, 69]);
     expect(tunnel.asked()).toEqual([]);
     const advice =
-      `HTTPS_PROXY is set, but Node ${nodeVersion} does not use it: use Node 24 or later with NODE_USE_ENV_PROXY=1, Deno or Bun`;
+      `HTTPS_PROXY is set, but Node ${nodeVersion} does not use it: use Node 22.21, or 24 or later, with NODE_USE_ENV_PROXY=1, or use Deno or Bun`;
     for (const { stdout, stderr } of ended) expect(stdout + stderr).toContain(advice);
   });
 

@@ -372,6 +372,10 @@ test("renderRunPage() has commands that start the task again as it was asked for
     "node ci/mogplex.mjs run --follow --repo acme/web --harness codex --timeout 25m --new 'Fix the user'\\''s tests'",
     "mogplex-emulator exec --scenario success -- node ci/mogplex.mjs run --follow 'Try it'",
   ]);
+  const harness = (from: string) =>
+    commands({ task: "x" }, { settings: [{ name: "harness", value: "claude-code", from }] })[0];
+  expect(harness("default")).toBe("mogplex-ci run --follow --repo acme/web --new x");
+  expect(harness("MOGPLEX_HARNESS")).toBe("mogplex-ci run --follow --repo acme/web --harness claude-code --new x");
   const hidden = renderRunPage({ ...sampleResult(), ...ASKED, task: null });
   expect(hidden).toContain("This page does not have the task. Save it as task.md");
   expect(commands({ task: "x".repeat(5_000) })[0]).toEndWith("--new --prompt-file task.md");
@@ -418,7 +422,7 @@ test("renderRunPage() has the time of all phases above them, with the time of th
   }));
   const page = renderRunPage(sampleResult({ phases, durationMs: 1_500, outcome: "success" }));
   const sum = (text: string) => /Phases<\/h3>.*?>([^<]*)<\/span>/s.exec(text)?.[1];
-  expect(sum(page)).toBe("0.5\u00a0s of 1.5\u00a0s");
+  expect(sum(page)).toBe("0.5\u00a0s (the command took 1.5\u00a0s)");
   const exact = renderRunPage(sampleResult({ phases, durationMs: 500, outcome: "success" }));
   expect(sum(exact)).toBe("0.5\u00a0s");
   const reason = `Cannot use run id because ${"no id starts with these digits, ".repeat(8)}and that is all`;

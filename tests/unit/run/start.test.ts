@@ -260,7 +260,7 @@ test("start() throws at once when the slot comes after the deadline, and says wh
   expect(result).toBeInstanceOf(RateLimitedError);
   expect(exitCodeFor(result)).toBe(75);
   expect(result.advice).toBe(
-    "wait until 2026-09-01 02:00 UTC, or set a longer timeout: the start is possible only after the deadline",
+    "wait until 2026-09-01 02:00 UTC, or use a timeout that ends after that time",
   );
   expect(slept).toEqual([]);
 });
@@ -281,7 +281,9 @@ test("start() and triggerAutomation() end with 69 or 75 when the service names a
         expect([after, exitCodeFor(error), error.message]).toEqual([
           after,
           exitCode,
-          expect.stringMatching(/; wait until 2\d{3}-\d\d-\d\d \d\d:\d\d UTC or later, or set a longer timeout: /),
+          expect.stringMatching(
+            /; wait until 2\d{3}-\d\d-\d\d \d\d:\d\d UTC or later, or use a timeout that ends after that time/,
+          ),
         ]);
       }
     }

@@ -132,7 +132,9 @@ test("resolveConnection() reads the token from a file", () => {
   expect(refusal({ MOGPLEX_API_KEY_FILE: "/run/token" }, { readFile: () => " " }).message).toContain("is empty");
   const missing = refusal({ MOGPLEX_API_KEY_FILE: "/no" }, { readFile });
   expect(missing).toBeInstanceOf(UsageError);
-  expect(missing.message).toBe('Cannot read token because the file of MOGPLEX_API_KEY_FILE does not exist: "/no"');
+  expect(missing.message).toBe(
+    'Cannot read token because the file of MOGPLEX_API_KEY_FILE does not exist: "/no"; correct the path',
+  );
   const broken = () => {
     throw new Error("EACCES");
   };

@@ -28,7 +28,7 @@ test("proxySetting() has advice only for a Node that leaves the proxy aside", ()
   for (const runtime of ["deno/2.0.0", "bun/1.2.0"]) expect(advice(runtime)).toBeNull();
   for (const old of ["node/20.20.2", "node/22.20.9", "node/23.11.0"]) {
     expect(advice(old, { NODE_USE_ENV_PROXY: "1" })).toBe(
-      "use Node 24 or later with NODE_USE_ENV_PROXY=1, Deno or Bun",
+      "use Node 22.21, or 24 or later, with NODE_USE_ENV_PROXY=1, or use Deno or Bun",
     );
   }
   for (const able of ["node/22.21.0", "node/24.0.0", "node/26.1.0"]) {
@@ -57,7 +57,7 @@ test("networkAdvice() is undefined when there is nothing to advise", () => {
 test("networkAdvice() never shows the proxy's address, which may hold a password", () => {
   const env = { HTTPS_PROXY: "http://user:secret@proxy.example" };
   expect(networkAdvice(ORIGIN, "getaddrinfo ENOTFOUND mogplex.com", world(env))).toBe(
-    "HTTPS_PROXY is set, but Node 20.20.2 does not use it: use Node 24 or later with NODE_USE_ENV_PROXY=1, Deno or Bun",
+    "HTTPS_PROXY is set, but Node 20.20.2 does not use it: use Node 22.21, or 24 or later, with NODE_USE_ENV_PROXY=1, or use Deno or Bun",
   );
 });
 

@@ -48,6 +48,16 @@ test("run --follow outside CI follows the run of its folder without a start when
   expect([other.code, runs()]).toEqual([75, 30]);
 });
 
+test("follow and report show on a terminal what they do before they know the status of the run", async () => {
+  const { cli, start } = world("success");
+  const runId = await start();
+  const words = async (verb: string) => {
+    const { stdout } = await cli([verb, runId], { terminal: true });
+    return /0:00 [^\n]*?· (\w+) for 0 s/.exec(stdout)?.[1];
+  };
+  expect([await words("follow"), await words("report")]).toEqual(["attaching", "reading"]);
+});
+
 test("run --follow outside CI starts another run when the run of its folder that it attaches to finds no sandbox", async () => {
   const { cli, emulator, files, runs, clock } = await withLiveRun();
   const [runId = ""] = [...emulator.world.store.runs.keys()];

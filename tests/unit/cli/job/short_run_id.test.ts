@@ -132,14 +132,13 @@ test("wholeRunId() looks into no more than 50 folders that have runs", async () 
   expect([(await get(49)).code, (await get(50)).code]).toEqual([0, 2]);
 });
 
-test("wholeRunId() names what was searched when no run begins with the digits, and sends nothing", async () => {
+test("wholeRunId() reports that no run here begins with the digits, and sends nothing", async () => {
   const { cli, requests } = world("success");
   const files = { [RECENT]: start("1d29863d-0000-4000-8000-000000000001", "http://127.0.0.1:4000") };
   const { code, stderr } = await cli(["runs", "cancel", "1d29863d"], { env: HOME, files });
   expect([code, requests]).toEqual([2, []]);
   expect(stderr).toBe(
-    "error: Cannot use run id because no id in mogplex-campaign, mogplex-ci/run.json, the folders directly " +
-      'below this one or the recent runs and campaigns of https://mogplex.com starts with these digits: "1d29863d"; give the whole id\n',
+    'error: Cannot use run id because no run known here starts with these digits: "1d29863d"; give the whole id\n',
   );
 });
 

@@ -1,6 +1,10 @@
 import { expect, test } from "bun:test";
 import { main } from "../../../../lib/cli/main.ts";
 import { virtualClock } from "../../../../lib/clock.ts";
+import { NetworkError } from "../../../../lib/errors.ts";
+import { thisMachine } from "../../../../lib/runtime.ts";
+import { networkFix } from "../../../../lib/service/check_way.ts";
+import { resolveOrigin } from "../../../../lib/service/connection.ts";
 import type { FetchInit } from "../../../../lib/service/transport.ts";
 import { fakeIo } from "../fake_io.ts";
 import { REPO, TOKEN, world } from "../world.ts";
@@ -53,6 +57,24 @@ test("a job whose requests never get an answer gives up after five minutes, and 
       /\nerror: Cannot .+: the network failed: fetch failed: getaddrinfo ENOTFOUND mogplex\.com\n$/,
     );
   }
+});
+
+test("networkFix() names what an old Node needs for a proxy, before and after HTTPS_PROXY is set", () => {
+  const origin = resolveOrigin({ env: () => undefined });
+  const fix = (runtime: string, env: Record<string, string> = {}) =>
+    networkFix(new NetworkError("fetch failed: connect ECONNREFUSED"), origin, (name) => env[name], {
+      ...thisMachine(),
+      ...{ runtime, args: [] },
+    });
+  const use = "use Node 22.21, or 24 or later, with NODE_USE_ENV_PROXY=1, or use Deno or Bun";
+  const proxy = { HTTPS_PROXY: "http://127.0.0.1:3128" };
+  const start = "Nothing is listening there: check MOGPLEX_URL; ";
+  expect(fix("node/20.20.2")).toBe(`${start}if this network has a proxy, set HTTPS_PROXY, and ${use}`);
+  expect(fix("node/20.20.2", proxy)).toBe(
+    `${start}node/20.20.2 does not use the proxy 127.0.0.1:3128 (HTTPS_PROXY): ${use}`,
+  );
+  expect(fix("bun/1.4.5")).toBe(`${start}if this network has a proxy, set HTTPS_PROXY`);
+  expect(fix("bun/1.4.5", proxy)).toBe(`${start}check the proxy 127.0.0.1:3128 (HTTPS_PROXY)`);
 });
 
 test("a shorter --timeout ends a job without an answer earlier", async () => {

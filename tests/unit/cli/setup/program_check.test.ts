@@ -31,15 +31,15 @@ test("doctor compares the committed program with its checksum, and asks nobody f
   expect(good).toMatchObject({ code: 0, releases: undefined, asked: [] });
 });
 
-test("doctor ends with 2 when the committed program differs from its checksum", async () => {
+test("doctor ends with 70, as the job does, when the committed program differs from its checksum", async () => {
   const changed = `${PROGRAM}evil();\n`;
   const { program, code } = await checks({ "ci/mogplex.mjs": changed, "ci/mogplex.mjs.sha256": SUM });
   expect(program).toMatchObject({
     state: "failed",
-    code: 2,
+    code: 70,
     finding: `ci/mogplex.mjs has the SHA-256 ${sha256Hex(changed)}, which is not in ci/mogplex.mjs.sha256`,
   });
-  expect(code).toBe(2);
+  expect(code).toBe(70);
 });
 
 test("doctor warns when the committed program has no checksum, and has no such check where there is no program", async () => {

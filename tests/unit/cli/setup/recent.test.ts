@@ -77,7 +77,7 @@ test("runs recent cuts no state that can be a word of ours, and others to its le
   expect(strange).toStartWith(`${"s".repeat(13)}…  Replace`);
 });
 
-test("runs recent has a dash on a terminal for a branch that the service named, and the whole branch elsewhere", async () => {
+test("runs recent shortens a branch that the service named on a terminal, and has the whole branch elsewhere", async () => {
   const { cli } = world("success");
   const generated = "mogplex/external/70a41ec8-9562673e";
   const lines = [generated, "fix/tests"].map((branch, index) =>
@@ -94,7 +94,7 @@ test("runs recent has a dash on a terminal for a branch that the service named, 
     const { stdout } = await cli(["runs", "recent"], { env: HOME, files, terminal });
     return stdout.trimEnd().split("\n").slice(1).map((line) => line.split(/ {2,}/)[3]);
   };
-  expect(await branches(true)).toEqual(["fix/tests", "–"]);
+  expect(await branches(true)).toEqual(["fix/tests", "…/70a41ec8…"]);
   expect(await branches(false)).toEqual(["fix/tests", generated]);
 });
 
@@ -117,6 +117,22 @@ test("runs recent asks again about runs that went on without a command, and reme
   expect(await state()).toEqual(["success", ""]);
   requests.length = 0;
   expect([await state(), requests]).toEqual([["success", ""], []]);
+});
+
+test("runs recent shows the pull request of a run that succeeded without a command", async () => {
+  const { cli, clock } = world("success");
+  const { io } = await cli(["run", "--detach", "Fix", "--repo", "acme/api"], { env: HOME });
+  clock.advance(600_000);
+  const files = Object.fromEntries(io.files);
+  const listing = await cli(["runs", "recent"], { env: HOME, files, terminal: true });
+  const [, row = ""] = listing.stdout.split("\n");
+  expect(row.split(/ {2,}/).slice(0, 4)).toEqual(["success", "Fix", "acme/api", expect.stringMatching(/^#\d+$/)]);
+  const again = await cli(["runs", "recent"], {
+    env: HOME,
+    files: Object.fromEntries(listing.io.files),
+    terminal: true,
+  });
+  expect(again.stdout).toBe(listing.stdout);
 });
 
 test("report and follow show the task of a run that this machine started, if the list has the whole task", async () => {
@@ -246,6 +262,6 @@ test("runs recent does not ask about runs of another service, and keeps a short 
   const more = { repository: "demo/invoices", branch: "mogplex/external/0baffc43-e1dfe5ab", task: "Fix ".repeat(30) };
   const files = { [FILE]: `${JSON.stringify({ ...run, ...more })}\n` };
   const { stdout, stderr } = await cli(["runs", "recent"], { env: HOME, files, terminal: true });
-  expect(stdout.split("\n")[1]).toMatch(/^other service {2}Fix Fix \S[^…]*… {2}demo\/invoices {2}– /);
+  expect(stdout.split("\n")[1]).toMatch(/^other service {2}Fix Fix \S[^…]*… {2}demo\/invoices {2}…\/0baffc/);
   expect([stderr, requests]).toEqual(["", []]);
 });

@@ -219,7 +219,7 @@ test("doctor says whether the runtime uses the proxy, and shows no password", as
   for (const runtime of ["node/20.20.0", "node/22.20.0", "node/23.11.0"]) {
     expect(await of(runtime, { NODE_USE_ENV_PROXY: "1" })).toMatchObject({
       state: "warning",
-      advice: expect.stringContaining("Node 24 or later"),
+      advice: expect.stringContaining("Node 22.21, or 24 or later"),
     });
   }
   for (const runtime of ["node/22.21.0", "node/24.0.0", "node/25.1.0"]) {

@@ -90,6 +90,25 @@ test("runs get prints the documented lines", async () => {
     );
 });
 
+test("a command of the documented set without a token advises for a shell and for CI", async () => {
+  const { cli } = world();
+  const { code, stderr } = await cli(["repos", "list"], { before: (io) => io.env = () => undefined });
+  expect([code, stderr]).toEqual([
+    64,
+    "error: Cannot read token: variable MOGPLEX_API_KEY is not set; create a token under Settings > Mogplex Keys and set it: " +
+    "export MOGPLEX_API_KEY=… (in CI, store it as a secret)\n",
+  ]);
+});
+
+test("a start with a harness that the service refuses names harnesses that it supports", async () => {
+  const { cli } = world();
+  const { code, stdout } = await cli(["run", "--follow", "x", "--repo", "acme/api", "--harness", "codx"]);
+  expect([code, /^what to do {4}(.*)$/m.exec(stdout)?.[1]]).toEqual([
+    2,
+    "Use a harness that the service supports, such as codex or claude-code",
+  ]);
+});
+
 test("runs get --json prints the run flat, on one line", async () => {
   const { cli, start } = world();
   const { stdout } = await cli(["runs", "get", await start(), "--json"]);
