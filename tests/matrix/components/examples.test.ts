@@ -440,6 +440,15 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
     const result = sampleResult({ repository: "acme/web", createdAt, updatedAt: createdAt });
     const record = recordOf(result, Date.now(), "nightly") as HistoryRecord;
     const more = { "runs/a.ndjson": historyLine(record) };
+    // The pipeline reads the campaign, which nobody has planned.
+    const file = "version: 1\nname: codemod\nprompt: Upgrade.\nrepositories: [acme/web]\n";
+    const unplanned = await (await recipe("dashboard.yml", { ...more, "campaign.yml": file })).run({
+      ...{ server: scheduleOf("dashboard"), variables: { MOGPLEX_READ_KEY: service.readOnlyToken } },
+    });
+    expect([unplanned.jobs.pages?.code, unplanned.jobs.pages?.artifact("public/index.html")]).toEqual([
+      0,
+      expect.stringContaining("campaigns/codemod/campaign.json"),
+    ]);
     const { run, jobs, recorder } = await recipe("dashboard.yml", more);
     expect(await jobs()).toEqual([]);
     const variables = { MOGPLEX_READ_KEY: service.readOnlyToken };

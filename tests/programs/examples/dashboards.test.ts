@@ -10,6 +10,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { parse } from "yaml";
 import { root, runtimes, sha256 } from "../../../tools/setup.mjs";
+import type { DashboardData } from "../../../lib/dashboard/data.ts";
 import { REPO, type Service, startService } from "../processes/world/service.ts";
 import { createShell, MISSING, type Shell } from "../shell/shell.ts";
 import { which } from "./shell/shells.ts";
@@ -356,10 +357,36 @@ test(
         );
       };
       expect(run(service.readOnlyToken)).toEqual([0, 0, 0]);
+      const data = () => JSON.parse(readFileSync(join(cwd, "dashboard/data.json"), "utf8")) as DashboardData;
+      expect(data().campaigns).toEqual([]);
       const { path } = (dashboard.steps as Step[]).find(({ uses }) => uses?.includes("upload-pages-artifact"))?.with ??
         {};
       expect(readFileSync(join(cwd, path ?? "", "index.html"), "utf8")).toContain("acme/web");
       expect(run(service.token())).toEqual([0, 0, 2]);
+
+      // A campaign on a branch. Its wave had another token and another folder.
+      const remote = join(cwd, "remote.git");
+      spawnSync("git", ["init", "--quiet", "--bare", remote]);
+      spawnSync("git", ["init", "--quiet", cwd]);
+      spawnSync("git", ["-C", cwd, "remote", "add", "origin", remote]);
+      writeFileSync(
+        join(cwd, "campaign.yml"),
+        "version: 1\nname: codemod\nprompt: Upgrade to Node 24.\nrepositories: [acme/web]\n",
+      );
+      expect([run(service.readOnlyToken), data().fileProblems.map(({ file, kind }) => [file, kind])]).toEqual([
+        [0, 0, 0],
+        [["collected/runs/*.ndjson", "pattern"], ["campaigns/codemod/campaign.json", "file"]],
+      ]);
+      const home = "git:origin#mogplex-campaign/codemod";
+      const planned = spawnSync(
+        runtimes.node,
+        ["ci/mogplex.mjs", "campaign", "plan", "campaign.yml", "--home", home, "--dir", "elsewhere"],
+        { cwd, env: { ...env, MOGPLEX_API_KEY: service.token() }, encoding: "utf8" },
+      );
+      expect([planned.status, run(service.readOnlyToken)], planned.stderr).toEqual([0, [0, 0, 0]]);
+      const [campaign] = data().campaigns;
+      expect(campaign).toMatchObject({ name: "codemod", items: 1, file: "campaigns/codemod/campaign.json" });
+      expect(readFileSync(join(cwd, "dashboard", campaign?.page ?? ""), "utf8")).toContain("Upgrade to Node 24");
     } finally {
       rmSync(cwd, { recursive: true });
     }
