@@ -24,7 +24,7 @@ import type { AnyResult } from "../run/result.ts";
 import type { Session } from "../run/session.ts";
 import type { Connection } from "../service/connection.ts";
 import type { Fetch, RequestReport } from "../service/transport.ts";
-import { REPOS_LIST } from "../service/validate.ts";
+import { REPOS_LIST, SET_REPO } from "../service/validate.ts";
 import type { VariableName } from "../variables.ts";
 import type { Writer } from "./log/writer.ts";
 
@@ -50,21 +50,26 @@ export interface Vocabulary {
   words(message: string): string;
 }
 
-/** {@linkcode Vocabulary.words} with a way to list repositories, and to add a key part. */
-function wordsWith(list: string, addKeyPart: string): Vocabulary["words"] {
-  return (message) => message.replaceAll(REPOS_LIST, () => list).replaceAll(ADD_KEY_PART, () => addKeyPart);
+/** {@linkcode Vocabulary.words} with a way to list repositories, to set one, and to add a key part. */
+function wordsWith(list: string, setRepo: string, addKeyPart: string): Vocabulary["words"] {
+  return (message) =>
+    message.replaceAll(REPOS_LIST, () => list).replaceAll(SET_REPO, () => setRepo)
+      .replaceAll(ADD_KEY_PART, () => addKeyPart);
 }
 
-/** Phrases of programs with inputs instead of flags. */
-export const INPUT_WORDS: Pick<Vocabulary, "prompt" | "promptVariables" | "cancel" | "words"> = {
+/** Phrases of a program with inputs instead of flags. @param setRepo How to set the repository. */
+export const inputWords = (
+  setRepo: string,
+): Pick<Vocabulary, "prompt" | "promptVariables" | "cancel" | "words"> => ({
   prompt: "input prompt or prompt-file, or variable MOGPLEX_PROMPT or MOGPLEX_PROMPT_FILE",
   promptVariables: "prompt and prompt-file (inputs, or variables MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE)",
   cancel: () => "in the app",
-  words: /* @__PURE__ */ wordsWith(
+  words: wordsWith(
     "`node ../mogplex-ci/dist/mogplex.mjs repos list`, with a built clone of this project,",
+    setRepo,
     "give the input key-part a name",
   ),
-};
+});
 
 /** @param program The command as the user called it: `node mogplex.mjs`, if it is not on the PATH. */
 export function commandVocabulary(program = PROGRAM): Vocabulary {
@@ -77,7 +82,9 @@ export function commandVocabulary(program = PROGRAM): Vocabulary {
     resume: ({ resume }) => resume?.replace(/^mogplex-ci(?= )/, () => program) ?? null,
     cancel: (runId) => `${program} runs cancel ${runId}`,
     words: (message) => {
-      const text = wordsWith(`\`${program} repos list\``, "add --key-part NAME")(message);
+      const text = wordsWith(`\`${program} repos list\``, "set --repo or MOGPLEX_REPO_ID", "add --key-part NAME")(
+        message,
+      );
       // The library writes commands with the name of the program.
       return text.replaceAll(/`mogplex-ci(?= )/g, () => `\`${program}`);
     },

@@ -81,7 +81,10 @@ function decideCleanup(state: RunState | undefined, job: JobState, always: boole
   if (!always && parting === "following") {
     if (!wouldCancel(state, state.owned ?? true)) return nothing(state.owned === false ? OTHERS : STAYS);
     if (job === "unknown") return { what: "left", why: `it is unknown how the job ended. ${WAYS}` };
-    if (!stopped) return nothing(`the job was not cancelled, so its run was left running: the job is "${job}"`);
+    if (!stopped) {
+      const end = job === "success" ? "succeeded" : "failed but was not cancelled";
+      return nothing(`the job ${end}, so its run continues`);
+    }
   }
   const why = always
     ? "--always is set"

@@ -20,13 +20,12 @@ const LIMITS: readonly [SandboxLimit, ...SandboxLimit[]] = [
   {
     error: /^too many active sandboxes\.?$/i,
     why: "no sandbox was free",
-    advice:
-      "a sandbox becomes free 10 to 35 minutes after its run ends; start the run again later, or give the job more time",
+    advice: "a sandbox becomes free 10 to 35 minutes after its run ends; retry the job later, or raise its time limit",
   },
   {
     error: /^sandbox boot rate limit exceeded\.?$/i,
     why: "the limit of 120 sandboxes an hour was reached",
-    advice: "start the run again within the hour, or give the job more time, and start fewer runs per hour",
+    advice: "retry the job within the hour, or raise its time limit, and start fewer runs per hour",
   },
   {
     error: /^daily sandbox boot quota exceeded\.?$/i,
@@ -70,6 +69,9 @@ export class AgentWatch {
   }
 }
 
+/** Shortest wait that a message mentions, in milliseconds: a first start that failed at once has not waited. */
+const MIN_WAIT_MS = 60_000;
+
 /**
  * The error if no further start is made. Exit code 75.
  * @param waitedMs Time spent waiting for a sandbox, in milliseconds.
@@ -77,7 +79,7 @@ export class AgentWatch {
  */
 export function noSandbox(run: Pick<Run, "error">, waitedMs: number, why: string): MogplexError {
   const { error } = run;
-  const waited = waitedMs === 0 ? "" : ` within ${formatDuration(waitedMs)}`;
+  const waited = waitedMs < MIN_WAIT_MS ? "" : ` within ${formatDuration(waitedMs)}`;
   return new MogplexError(
     {
       attempted: "start an agent",

@@ -23,6 +23,11 @@ import {
   tookMsOf,
 } from "./result.ts";
 
+/** How a job of a GitLab component continues with its run. */
+export const RETRY_JOB = "retry this job";
+/** The same for the GitHub action. */
+export const RERUN_JOB = "run this job again";
+
 // What a reader can do after a run without success.
 
 const AGENT = "Read what the agent said and did last, make the task more precise, then start again.";
@@ -71,8 +76,7 @@ function nextStep(result: AnyResult): string | null {
   if (cause !== null) return lookup(STEPS, cause) ?? null;
   if (isStillRunning(result)) return "Follow the run to get its verdict.";
   if (outcome === "deadline") {
-    const longer = "give the job more time (--timeout)";
-    return result.resume === null ? `${longer.replace("g", "G")}.` : `Attach to the run again (follow), or ${longer}.`;
+    return moreTime(result.resume);
   }
   if (outcome !== "failed") return lookup(STEPS, outcome) ?? null;
   if (kind === "automation-run") return "Look at the run in the app, then trigger the automation again.";
@@ -80,6 +84,16 @@ function nextStep(result: AnyResult): string | null {
   const phase = phases.at(-1)?.name ?? "";
   if (phase === "deliver" && /\buntracked files?\b/i.test(reason ?? "")) return UNTRACKED;
   return lookup(STEPS, failureCode ?? "") ?? lookup(STEPS, phase) ?? (finalMessage === null ? SILENT : AGENT);
+}
+
+/** What to do after a deadline, in the words of the program that wrote how to continue: components and the action have no flags. */
+function moreTime(resume: string | null): string {
+  if (resume === null) return "Raise the time limit of the job.";
+  if (resume === RETRY_JOB) return "Retry this job, or raise timeout-minutes and job-timeout.";
+  if (resume === RERUN_JOB) return "Run this job again, or raise its timeout.";
+  return /^(?:the (?:component|action)|this step) /.test(resume)
+    ? "Attach to the run again, or raise the time limit of the job."
+    : "Attach to the run again (follow), or give the job more time (--timeout).";
 }
 
 // The words of logs and reports for kinds of results, verdicts, branches and causes of waits.
@@ -211,9 +225,11 @@ export function branchWords(
   return isUnknown ? isNotStarted({ verdict }) ? null : "unknown" : [{ name: requested }, words];
 }
 
-/** How the reporting command got its run; null without one. */
-export function startWords({ runId, replayed }: Pick<ResultView, "runId" | "replayed">): string | null {
-  if (runId === null) return null;
+/** How the reporting command got its run; null if there is none, or no agent started. */
+export function startWords(
+  { runId, replayed, verdict }: Pick<ResultView, "runId" | "replayed" | "verdict">,
+): string | null {
+  if (runId === null || isNotStarted({ verdict })) return null;
   if (replayed) return "earlier; this command attached to it";
   return replayed === null ? "by another command" : "by this command";
 }

@@ -8,7 +8,7 @@ import { nearest } from "../nearest.ts";
 import type { ServiceClient } from "./methods.ts";
 import { isUuid, normalizeRoot } from "./contract.ts";
 import type { CallOptions } from "./retry.ts";
-import { checkText, checkUuid, REPOS_LIST } from "./validate.ts";
+import { checkText, checkUuid, REPOS_LIST, SET_REPO } from "./validate.ts";
 
 /** A repository, identified by either `repo` or `repoId`. */
 export type RepositoryChoice =
@@ -181,8 +181,8 @@ export async function findRepository(
   if (page.length >= PAGE) throw refused(`the service lists only ${PAGE} of the names that contain it`, "give its id");
   const near = await namesNear(client, foldedName, call);
   const advice = near.length > 0
-    ? `did you mean ${near.map((name) => JSON.stringify(name)).join(" or ")}?`
-    : `${REPOS_LIST} shows the names that the token can access; a hidden repository can be found only by its id`;
+    ? `did you mean ${near.map((name) => JSON.stringify(name)).join(" or ")}? If so, ${SET_REPO}`
+    : `${SET_REPO}; ${REPOS_LIST} shows the names that the token can access; a hidden repository can be found only by its id`;
   throw new UsageError({
     attempted: `find repository ${JSON.stringify(repository)}`,
     why: "the service does not list it for this token",

@@ -119,6 +119,8 @@ export function checkTriggerInput(input: Record<string, unknown>): Record<string
 
 /** The list of repositories in messages. The programs replace it by their own words. */
 export const REPOS_LIST = '"repos list", or api.listRepos() in a script,';
+/** How a script names its repository, in messages. The programs replace it, too. */
+export const SET_REPO = "set 'repo'";
 
 /**
  * Checks an id and converts it to lower case.

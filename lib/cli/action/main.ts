@@ -13,6 +13,7 @@ import { GITEA_FOR_JOBS } from "../../forge/gitea/for_jobs.ts";
 import { GITHUB_FOR_JOBS } from "../../forge/github/for_jobs.ts";
 import { type Io, processIo } from "../../io.ts";
 import { appendOutputs, collectProblems, renderGithubOutputs } from "../../report/write.ts";
+import { RERUN_JOB } from "../../run/result_view.ts";
 import { isMain, setExitCode } from "../../runtime.ts";
 import { own } from "../../text/safe_line.ts";
 import { cleanUpAndReport } from "../cleanup_report.ts";
@@ -25,7 +26,7 @@ import { optionReader } from "../settings.ts";
 import {
   type Context,
   inOneStream,
-  INPUT_WORDS,
+  inputWords,
   type MainOptions,
   type VerbFlags,
   type VerbFunction,
@@ -290,7 +291,7 @@ const BY_KEY = "the same command with --idempotency-key";
 function actionVocabulary(env: ReadEnv): Vocabulary {
   return {
     program: "the action",
-    ...INPUT_WORDS,
+    ...inputWords("set the input repo or the variable MOGPLEX_REPO_ID"),
     repo: "input repo or variable MOGPLEX_REPO_ID",
     runId: "input run-id",
     resume({ resume, outcome, runId }) {
@@ -298,7 +299,7 @@ function actionVocabulary(env: ReadEnv): Vocabulary {
       const scope = env("MOGPLEX_KEY_SCOPE")?.trim() ?? "";
       const named = inputText(env, "idempotency-key") ?? inputText(env, "run-id");
       const findsAgain = named !== undefined || !["job", "random"].includes(scope);
-      if (outcome !== "started" && findsAgain) return "run this job again";
+      if (outcome !== "started" && findsAgain) return RERUN_JOB;
       // For an automation it names the key that finds the run.
       return resume.startsWith(BY_KEY)
         ? resume.replace(BY_KEY, "this step with input idempotency-key")

@@ -6,6 +6,7 @@
  */
 import type { ReadEnv } from "../../ci/platform.ts";
 import { UsageError } from "../../errors.ts";
+import { RETRY_JOB } from "../../run/result_view.ts";
 import { type VariableName, VARIABLES } from "../../variables.ts";
 import {
   AFTER,
@@ -25,7 +26,7 @@ import {
   TIMEOUT,
   wholeNumber,
 } from "../options.ts";
-import { INPUT_WORDS, type VerbFlag, type Vocabulary } from "../verb.ts";
+import { inputWords, type VerbFlag, type Vocabulary } from "../verb.ts";
 
 const PREFIX = "MOGPLEX_INPUT_";
 
@@ -233,13 +234,13 @@ function findsAgain(env: ReadEnv): boolean {
 export function componentVocabulary(verb: string, env: ReadEnv): Vocabulary {
   return {
     program: "the job",
-    ...INPUT_WORDS,
+    ...inputWords("set the variable MOGPLEX_REPO_ID or the input repo-id (default: the path of the project)"),
     repo: "input repo-id or variable MOGPLEX_REPO_ID",
     runId: "input run-id, or variable MOGPLEX_RUN_ID",
     resume({ resume, outcome, runId }) {
       if (resume === null) return null;
       const retry = outcome !== "started" && (verb === "follow" || findsAgain(env));
-      return retry ? "retry this job" : `the component follow with input run-id ${runId}`;
+      return retry ? RETRY_JOB : `the component follow with input run-id ${runId}`;
     },
   };
 }

@@ -25,6 +25,7 @@ import { type AnyResult, beginsPhase, hasEnded, type RunResult } from "../../run
 import {
   branchWords,
   headlineOf,
+  isNotStarted,
   mayHaveStarted,
   noPullRequestWords,
   resultFileWords,
@@ -442,7 +443,7 @@ export function verdictText(result: AnyResult, options: VerdictOptions): string 
     ["what to do", campaign?.step ?? view.nextStep ?? shortened(view.advice)],
     ["retry", campaign?.command ?? null],
     ["automation", view.automationId],
-    ["run", started ? `${runId}${status === null ? "" : ` (${status})`}` : null],
+    ["run", started ? `${runId}${status === null ? "" : ` (${isNotStarted(view) ? "no agent" : status})`}` : null],
     ["started", view.replayed === null ? null : startWords(view)],
     ["key", full || lost ? view.idempotencyKey : null],
     ["branch", started && git !== null ? branchWords(git, view) : null],

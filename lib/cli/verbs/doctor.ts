@@ -266,9 +266,11 @@ function summary(checks: readonly Check[], code: number, purpose: Purpose): stri
     }
     return `${notChecked === "" ? READY[purpose] : "what could be checked is fine"}${warnings}${notChecked}`;
   }
-  return `a job would exit with ${code} because of the check ${first.name} (${count("failed")} failed${
-    warningCount === null ? "" : `, ${warningCount}`
-  })`;
+  const failures = count("failed");
+  const others = [failures === 1 ? null : `${failures} checks failed in all`, warningCount].filter(Boolean);
+  return `a job would exit with ${code}: the check "${first.name}" failed${
+    others.length === 0 ? "" : ` (${others.join(", ")})`
+  }`;
 }
 
 /**

@@ -17,7 +17,7 @@ afterAll(() => service.close());
 
 const ENDED = nothing("the run has ended, or none was started");
 const alive = (status: string) =>
-  nothing(`the job was not cancelled, so its run was left running: the job is "${status}"`);
+  nothing(`the job ${status === "success" ? "succeeded" : "failed but was not cancelled"}, so its run continues`);
 
 /** A test with a job. */
 function withJob(what: string, body: (job: CiJob) => Promise<void>): void {

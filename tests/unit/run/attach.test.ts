@@ -154,7 +154,7 @@ for (const [name, job] of Object.entries({ attachJob, lookJob })) {
       exitCode: 75,
       status: "failed",
       reason: `Cannot start an agent: no sandbox was free (${NO_SANDBOX}), and this job starts no other run; ` +
-        "a sandbox becomes free 10 to 35 minutes after its run ends; start the run again later, or give the job more time",
+        "a sandbox becomes free 10 to 35 minutes after its run ends; retry the job later, or raise its time limit",
       code: "NO_SANDBOX",
     });
     for (

@@ -202,7 +202,7 @@ test("cleanup() does nothing after a job that went on to its end, and needs no t
   const env: Record<string, string> = { ...JOB_ENV, CI_JOB_STATUS: "failed" };
   const files = memoryFiles({ "run.json": stateText(FOLLOWING, SEAL) });
   const options = { files, clock: virtualClock(), statePath: "run.json", env: (name: string) => env[name] };
-  const text = 'the job was not cancelled, so its run was left running: the job is "failed"';
+  const text = "the job failed but was not cancelled, so its run continues";
   // Without the token nothing proves what the file says of the run.
   expect(await cleanup(options)).toEqual({ action: "nothing", text, runId: null, status: null });
   expect(await cleanup({ ...options, token: TOKEN })).toEqual({

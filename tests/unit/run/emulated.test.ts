@@ -232,12 +232,17 @@ test("runJob() ends with 75 when no sandbox was free within its time, and its st
   const files = memoryFiles();
   const short = await runJob(REQUEST, { ...options(), timeoutMs: 1_800_000 }, { files, statePath: "run.json" });
   expect(short.result).toMatchObject({ exitCode: 75, outcome: "error", resume: null });
-  expect(short.result.reason).toContain("no sandbox was free");
+  expect(short.result.reason).toContain("no sandbox was free within 10 min");
   expect(files.files.get("run.json")).toMatch(/"left": "ended"/);
   expect(counts()).toMatchObject({ runs: 2 });
   const long = await runJob(REQUEST, { ...options(), keyScope: "random", timeoutMs: 36_000_000 });
   expect(long.result.exitCode).toBe(75);
-  expect(counts()).toMatchObject({ runs: 6 });
+  // The first start failed at once, and there was no time for another one.
+  const once = await runJob(REQUEST, { ...options(), keyScope: "random", timeoutMs: 30_000 });
+  expect(once.result.reason).toContain(
+    "no sandbox was free (Too many active sandboxes), and the deadline is too close",
+  );
+  expect(counts()).toMatchObject({ runs: 7 });
 });
 
 test("runJob() ends when the caller aborts while it waits for a sandbox, and does not say that the run continues", async () => {

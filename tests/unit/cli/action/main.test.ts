@@ -196,7 +196,7 @@ const LEFT: [status: string, log: RegExp, cancelled: number][] = [
   // Only a kill leaves a step without an end in a job that continues.
   ["success", /^cleaned up: run "[\w-]+" was cancelled \(the job was cancelled\)$/m, 1],
   ["", /^cleaned up: /m, 1],
-  ["failure", /^nothing to clean up: the job was not cancelled, so its run was left running: the job is "failed"$/m, 0],
+  ["failure", /^nothing to clean up: the job failed but was not cancelled, so its run continues$/m, 0],
 ];
 
 for (const [status, log, cancelled] of LEFT) {

@@ -254,6 +254,14 @@ test("the component names a command that its users have when the token cannot ac
   expect(stdout).toContain(
     "`node ../mogplex-ci/dist/mogplex.mjs repos list`, with a built clone of this project, shows the names that the token can access",
   );
+  const setting = "et the variable MOGPLEX_REPO_ID or the input repo-id (default: the path of the project)";
+  expect(stdout).toContain(`what to do    S${setting}; `);
+  const near = await jobOf(["run"], {
+    MOGPLEX_PROMPT: "Fix it",
+    MOGPLEX_REPO_ID: "",
+    CI_PROJECT_PATH: "group/sub/api",
+  });
+  expect(near.stdout).toContain(`what to do    Did you mean "acme/api"? If so, s${setting}`);
 });
 
 test("a second task in a job of the component fails, and the error names its input, not the flag", async () => {
@@ -295,6 +303,7 @@ test("the component's verdict says how its job goes on: retried, by the componen
     const { stdout, files } = await jobOf(args, { ...started, ...env });
     expect(stdout).toMatch(resume);
     expect(stdout).toMatch(/^cancel {8}in the app$/m);
+    expect(stdout).not.toMatch(/--[a-z]/);
     for (const text of [stdout, ...files.values()]) expect(text).not.toMatch(/mogplex-ci (?:follow|runs)/);
   }
 });

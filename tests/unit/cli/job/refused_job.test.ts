@@ -119,14 +119,14 @@ test("a repository that is not found leaves the command that lists them, to be c
   });
   const summary = io.files.get("mogplex-ci/summary.md") ?? "";
   expect(summary).toContain(
-    "**What to do now:**\n\n ```text\n `mogplex-ci repos list` shows the names that the token can access; a hidden repository can be found only by its id\n ```" +
+    "**What to do now:**\n\n ```text\n Set --repo or MOGPLEX_REPO_ID; `mogplex-ci repos list` shows the names that the token can access; a hidden repository can be found only by its id\n ```" +
       "\n\n ```text\n mogplex-ci repos list\n ```\n",
   );
   expect(summary).toContain(`| Requests | ${requests.length} |`);
   // Nothing was started, so there is no start, no change and no branch.
   expect(summary.match(/^\| (?:Started|Changes|Branch) .*$/gm)).toBeNull();
   expect(requests.length).toBe(3);
-  expect(stderr).toContain("; `mogplex-ci repos list` shows the names");
+  expect(stderr).toContain("; set --repo or MOGPLEX_REPO_ID; `mogplex-ci repos list` shows the names");
   const page = io.files.get("mogplex-ci/run.html")?.replace(/<\/?span[^>]*>/g, "");
   expect(page).toMatch(/<code[^>]*>.*mogplex-ci.* repos list<\/code>/);
 });

@@ -350,7 +350,7 @@ test("cleanup cancels the run of a job that was cancelled, and nothing else", as
   const statuses = () => [...emulator.world.store.runs.values()].map((run) => run.status);
   expect((await clean(detached, "cancelled")).stdout).toBe("nothing to clean up: the run was left running\n");
   expect((await clean(following, "failure")).stdout).toBe(
-    `nothing to clean up: the job was not cancelled, so its run was left running: the job is "failed"\n`,
+    `nothing to clean up: the job failed but was not cancelled, so its run continues\n`,
   );
   const unknown = await clean(following, "");
   expect([unknown.code, unknown.stdout]).toEqual([

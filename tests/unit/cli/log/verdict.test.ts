@@ -57,6 +57,24 @@ test("verdictText() names the branch of the start while no push is known, and ne
   ]);
 });
 
+test("verdictText() says how to get more time in the words of the program", () => {
+  const step = (resume: string | null) =>
+    verdictText(sampleResult({ outcome: "deadline", resume }), OPTIONS).match(/^what to do {4}(.*)$/m)?.[1];
+  expect([
+    step(null),
+    step("retry this job"),
+    step("run this job again"),
+    step("the component follow with input run-id x"),
+    step("mogplex-ci follow x"),
+  ]).toEqual([
+    "Raise the time limit of the job.",
+    "Retry this job, or raise timeout-minutes and job-timeout.",
+    "Run this job again, or raise its timeout.",
+    "Attach to the run again, or raise the time limit of the job.",
+    "Attach to the run again (follow), or give the job more time (--timeout).",
+  ]);
+});
+
 test("verdictText() says nothing of a later push once the run has finished", () => {
   const rows = (outcome: "failed" | "deadline") =>
     verdictText(
@@ -132,7 +150,11 @@ test("verdictText() says that a run was not started when no sandbox was free for
     pullRequest: { state: "unknown", url: null },
   } as const;
   const rows = verdictText(sampleResult({ ...parts, status: "failed" }), OPTIONS).split("\n");
-  expect(rows.slice(0, 2)).toEqual(["verdict       not started: no free sandbox (exit code 75)", "pull request  none"]);
+  expect(rows.filter((row) => /^(?:verdict|pull request|run|started) /.test(row))).toEqual([
+    "verdict       not started: no free sandbox (exit code 75)",
+    "pull request  none",
+    "run           3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21 (no agent)",
+  ]);
 });
 
 test("verdictText() shows a reason of the service whole, up to a limit", () => {

@@ -146,7 +146,7 @@ test("doctor fails when no repository is given to a job that needs one, and coun
     state: "failed",
     finding: "none given; the token can access 8 repositories",
   });
-  expect(await text()).toEndWith("\na job would exit with 2 because of the check repository (1 failed)\n");
+  expect(await text()).toEndWith('\na job would exit with 2: the check "repository" failed\n');
   // As the job itself, which looks at that first.
   const both = await doctor({ args: [], env: { MOGPLEX_API_KEY: "" } });
   expect([both.code, both.checks.repository?.finding]).toEqual([2, "none given"]);
@@ -252,7 +252,7 @@ test("doctor ends with 65 for a token that cannot start a run, as the job would"
     },
   });
   expect(await reader.text()).toEndWith(
-    "\na job would exit with 65 because of the check scopes (1 failed)\n",
+    '\na job would exit with 65: the check "scopes" failed\n',
   );
   const { code, checks } = await doctor({ instead: RESTRICTED });
   expect([code, checks.scopes?.state, checks.scopes?.startsRuns]).toEqual([65, "failed", false]);
@@ -264,20 +264,20 @@ test("doctor --for asks for what a job of that purpose needs", async () => {
   const writer = {};
   const restricted = { instead: RESTRICTED };
   const cases: [purpose: string, options: object, code: number, last: string][] = [
-    ["run", writer, 2, "a job would exit with 2 because of the check repository (1 failed)"],
+    ["run", writer, 2, 'a job would exit with 2: the check "repository" failed'],
     ["follow", reader, 0, "a job can follow runs"],
     ["follow", writer, 0, "a job can follow runs"],
     ["follow", restricted, 0, "a job can follow runs"],
     ["dashboard", reader, 0, "a dashboard can be written"],
-    ["dashboard", writer, 2, "a job would exit with 2 because of the check scopes (1 failed)"],
-    ["dashboard", restricted, 2, "a job would exit with 2 because of the check scopes (1 failed)"],
-    ["automation", writer, 2, "a job would exit with 2 because of the check repository (1 failed)"],
+    ["dashboard", writer, 2, 'a job would exit with 2: the check "scopes" failed'],
+    ["dashboard", restricted, 2, 'a job would exit with 2: the check "scopes" failed'],
+    ["automation", writer, 2, 'a job would exit with 2: the check "repository" failed'],
   ];
   const named: typeof cases = [
     ["run", writer, 0, "a job can start"],
     ["automation", restricted, 0, "an automation can be triggered"],
     ["automation", writer, 0, "an automation can be triggered"],
-    ["automation", reader, 65, "a job would exit with 65 because of the check scopes (1 failed)"],
+    ["automation", reader, 65, 'a job would exit with 65: the check "scopes" failed'],
   ];
   for (const [rows, repo] of [[cases, []], [named, ["--repo", REPO]]] as const) {
     for (const [purpose, options, code, last] of rows) {
@@ -452,7 +452,7 @@ test("doctor names a fault once, with the checks that follow from it in one line
     "                     > Try again later; a job retries automatically",
     "skipped  clock       the answer has no date",
     "skipped  access, scopes, server, repository  connection failed",
-    "a job would exit with 69 because of the check connection (1 failed)",
+    'a job would exit with 69: the check "connection" failed',
   ]);
   const refused = await doctor({ env: { MOGPLEX_API_KEY: "mog_nobodyKnowsThisOne" } });
   expect((await troubles(refused)).map((line) => line.slice(0, 19).trim())).toEqual([
