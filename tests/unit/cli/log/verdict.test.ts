@@ -24,7 +24,7 @@ test("verdictText() has a row for all that is known of a run", () => {
       "verdict       did not finish in time (exit code 124)",
       "pull request  https://github.com/acme/web/pull/7",
       "repository    acme/web",
-      "task          Fix the flaky tests",
+      "task          Fix the flaky tests …",
       "what to do    Attach to the run again (follow), or give the job more time (--timeout).",
       "run           3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21 (success)",
       "started       by this command",
