@@ -85,9 +85,10 @@ say_pull_request() { # after the end of the run: one short attempt, which signal
   trap '' INT TERM
   limit=5
   request GET "/runs/$run/events" -G --data limit=200
-  name='[A-Za-z0-9_.-]{1,100}'
+  name='[A-Za-z0-9_.-]{1,100}' web='https://[a-z0-9.-]{1,100}'
+  [ "$scheme" = https ] || web="($web|http://(127[.]0[.]0[.]1|localhost)(:[0-9]{1,5})?)" # the local Mogplex
   url=$(answer '[.events[] | select(.type == "log").payload | select(.stage == "git_delivery").pull_request_url | strings] | last' \
-    "https://[a-z0-9.-]{1,100}/$name/$name/pull/[0-9]{1,9}") && say "pull request $url"
+    "$web/$name/$name/pull/[0-9]{1,9}") && say "pull request $url"
 }
 stop() { # SIGNAL CODE: cancels within seconds, as runners kill soon after
   trap '' INT TERM

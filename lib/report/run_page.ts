@@ -111,6 +111,7 @@ export function renderRunPage(result: AnyResult, options: RunPageOptions = {}): 
     summary: summaryOf(view, options),
     body: [
       callOf(view, tone, options),
+      section("result", "Result file", null, panel(htmlOf(resultBlocks(view)))),
       section("time", "Time", null, grid("thirds", phases(view), lastRuns(view, options.earlier))),
       section(
         "about",
@@ -118,7 +119,6 @@ export function renderRunPage(result: AnyResult, options: RunPageOptions = {}): 
         null,
         grid("thirds", words(view), panel(htmlOf([{ facts: facts(view, options) }]))),
       ),
-      section("result", "Result file", null, panel(htmlOf(resultBlocks(view)))),
       section("events", "Events", eventNotes(view), eventList(view)),
       section("more", "More", null, panel(more(view, options))),
     ],
@@ -281,8 +281,15 @@ function successCall(view: ResultView, tone: Tone): Html {
     return call({
       id: "why",
       tone,
-      heading: markup`Pull request ${pullLink(url)} is ready for review`,
-      line: [files, link(url, "Review it")],
+      ...view.resultFile === null
+        ? {
+          heading: markup`Pull request ${pullLink(url)} is ready for review`,
+          line: [files, link(url, "Review it")],
+        }
+        : {
+          heading: markup`Pull request ${pullLink(url)} contains the result file`,
+          line: [files, "Close it, or merge it to keep the file."],
+        },
     });
   }
   const isUnchanged = git?.changed === false;

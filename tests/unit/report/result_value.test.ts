@@ -28,7 +28,10 @@ test("renderMarkdown() shows the value as code that it cannot leave, and without
 
 test("renderRunPage() shows the value as text", () => {
   const page = renderRunPage(withValue());
-  expect(page).toContain("Result file");
+  // The answer comes first.
+  const sections = [...page.matchAll(/<section aria-labelledby="([a-z]+)"/g)].map(([, id]) => id);
+  expect(sections.slice(0, 3)).toEqual(["why", "result", "time"]);
+  expect(page).toContain(" contains the result file<");
   expect(page).toContain("&lt;b&gt;");
   expect(page).not.toContain("red</script>");
 });

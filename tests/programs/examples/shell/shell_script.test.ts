@@ -78,6 +78,7 @@ const DELIVERIES: readonly (readonly [address: unknown, printed: string | null])
   ["https://github.com/acme/web-1.x/pull/12345", "https://github.com/acme/web-1.x/pull/12345"],
   ["https://git.example.com/acme/web/pull/1", "https://git.example.com/acme/web/pull/1"],
   ["http://github.com/acme/web/pull/1", null],
+  ["http://localhost:8787/acme/web/pull/1", "http://localhost:8787/acme/web/pull/1"],
   ["https://github.com/acme/web/pull/1?a=b", null],
   ["https://user:pass@github.com/acme/web/pull/1", null],
   ["https://github.com/acme/web/pull/1\n::error::x", null],
