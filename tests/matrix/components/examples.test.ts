@@ -358,7 +358,7 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
     expect([other.jobs.agent?.code, elsewhere.starts()[0]?.repoId === REPO]).toEqual([0, false]);
     const wrong = await copied(text, programFiles("f".repeat(64)));
     const stopped = await wrong.run({ server: scheduleOf("run") });
-    expect(stopped.jobs.agent?.code).toBe(1);
+    expect(stopped.jobs.agent?.code).toBe(70);
     expect(wrong.recorder.requests).toEqual([]);
   },
 
