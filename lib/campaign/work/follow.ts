@@ -33,6 +33,8 @@ const OBEY_AGAIN_MS = 60_000;
 const ELSEWHERE_MS = 60_000;
 /** How often a process that stays looks for stops of other processes of this machine, in milliseconds. */
 const STOPS_MS = 10_000;
+/** How recent the last look at a waiting run must be when the campaign is left to a person, in milliseconds. */
+const FRESH_MS = 5_000;
 /** How long a run with an open stream is not looked at, in milliseconds: a proxy may hold its messages back. */
 const STREAM_MS = 5 * 60_000;
 /** Waits between looks after a stream has reported an end, in milliseconds: the service may write the verdict later. */
@@ -77,24 +79,8 @@ class Follower {
     try {
       await takeStops(this.#work);
       while (!isAtRest(store.memory) && clock.now() < deadline) {
-        // As at each opening of the journal, which one process may stay away from for days.
-        store.giveUpOpenStarts(clock.wallTime());
-        if (isAtRest(store.memory)) return;
-        await this.#lookElsewhere();
-        await this.#pullRequests();
-        await this.#obey();
-        await this.#start();
-        await this.#merge();
-        if (isAtRest(this.#work.store.memory)) return;
-        const next = this.#nextLook();
-        const at = Math.min(
-          ...[next?.atMs ?? Infinity, this.#startAt(), this.#obeyDueAt()],
-          ...[clock.now() + LONGEST_SLEEP_MS, deadline],
-        );
-        if (at > clock.now()) await this.#streams.sleep(at - clock.now());
-        if (next !== null && next.atMs <= clock.now()) await this.#look(next.open);
-        // The last end may have brought a pull request, and a pull request another start.
-        if (isAtRest(this.#work.store.memory)) await this.#pullRequests();
+        await this.#followToRest();
+        if (isAtRest(store.memory)) await this.#lookAtWaiting();
       }
       if (cancelsAreNew(this.#work)) await this.#obey();
       // The service could not be reached at the end: that is the reason to leave.
@@ -105,6 +91,44 @@ class Follower {
       ending.abort();
       this.#streams.close();
     }
+  }
+
+  async #followToRest(): Promise<void> {
+    const { session: { clock, deadline }, store } = this.#work;
+    while (!isAtRest(store.memory) && clock.now() < deadline) {
+      // As at each opening of the journal, which one process may stay away from for days.
+      store.giveUpOpenStarts(clock.wallTime());
+      if (isAtRest(store.memory)) return;
+      await this.#lookElsewhere();
+      await this.#pullRequests();
+      await this.#obey();
+      await this.#start();
+      await this.#merge();
+      if (isAtRest(this.#work.store.memory)) return;
+      const next = this.#nextLook();
+      const at = Math.min(
+        ...[next?.atMs ?? Infinity, this.#startAt(), this.#obeyDueAt()],
+        ...[clock.now() + LONGEST_SLEEP_MS, deadline],
+      );
+      if (at > clock.now()) await this.#streams.sleep(at - clock.now());
+      if (next !== null && next.atMs <= clock.now()) await this.#look(next.open);
+      // The last end may have brought a pull request, and a pull request another start.
+      if (isAtRest(this.#work.store.memory)) await this.#pullRequests();
+    }
+  }
+
+  /**
+   * Looks at runs that wait for an answer, before the campaign is left to a person: somebody may have answered or cancelled them since the last
+   * look.
+   */
+  async #lookAtWaiting(): Promise<void> {
+    const { session: { clock, deadline }, store } = this.#work;
+    let isNew = false;
+    for (const open of store.openRuns().filter(isWaiting)) {
+      const seenAt = this.#seenAt.get(open.start.runId ?? "") ?? -Infinity;
+      if (clock.now() < deadline && clock.now() - seenAt >= FRESH_MS && await this.#look(open)) isNew = true;
+    }
+    if (isNew) await this.#pullRequests();
   }
 
   async #watchStops(signal: AbortSignal): Promise<void> {
@@ -216,7 +240,7 @@ class Follower {
       this.#work.session.clock.now() - seenAt < STREAM_MS;
   }
 
-  async #look(open: OpenRun): Promise<void> {
+  async #look(open: OpenRun): Promise<boolean> {
     const runId = open.start.runId ?? "";
     const changed = await this.#tolerate(`read run "${runId}"`, () => lookAtRun(this.#work, open));
     const now = this.#work.session.clock.now();
@@ -227,10 +251,11 @@ class Follower {
     const waitMs = this.#soon.has(runId) && goesOn ? SOON_MS[count] : undefined;
     if (waitMs === undefined) this.#soon.delete(runId);
     else this.#soon.set(runId, { at: now + waitMs, count: count + 1 });
-    if (!changed) return;
+    if (!changed) return false;
     // A run that ended makes room for another one, and a gate may be due.
     this.#rest = undefined;
     await this.#work.changed(open.item.item.id);
+    return true;
   }
 
   /** Does a step. If it fails in a way that a retry can fix, waits and returns undefined. */

@@ -131,3 +131,32 @@ steps:
   expect(answeredAt - began).toBeLessThan(36_003_000 + MINUTE + 1_000);
   expect(ended - began).toBeLessThan(39_604_000 + 5_000);
 });
+
+test("followCampaign() sees at its end that a run that waited for an answer was cancelled in the meantime", async () => {
+  const world = campaignWorld({
+    count: 2,
+    revision: REVISIONS.later,
+    file: { success: { require: "run" } },
+    scenarios: `
+scenarios:
+  - { match: { repo: "*1" }, play: awaiting-input }
+  - match: { repo: "*2" }
+    steps:
+      - { after: 1, sandbox: up }
+      - { after: 40, event: { type: finished, message: Harness run finished, payload: { exit_code: 0 } } }
+      - { after: 1, call: success, status: success }`,
+  });
+  let isAsking = false;
+  const end = await world.run({
+    onEvent: (event) => {
+      if (event.type !== "item" || event.item.verdict !== "needs-input") return;
+      isAsking = true;
+      void world.clock.sleep(10_000).then(() => world.setRun(project(1), { status: "cancelled" }));
+    },
+  });
+  expect([isAsking, end.code, verdicts(end.view)]).toEqual([
+    true,
+    1,
+    { [project(1)]: "cancelled", [project(2)]: "succeeded" },
+  ]);
+});
