@@ -39,9 +39,9 @@ export const BY_HAND: readonly ByHand[] = [
   {
     system: "GitLab Runner, docker executor",
     version: "16.10.0, 18.6.6, 18.11.4, 19.3.0",
-    tried: "the same, on Docker 20.10 with images with bash, busybox, tini, or a user other than root",
+    tried: "the same, on Docker 20.10 with images that have bash, busybox, tini, or a user other than root",
     found:
-      "SIGTERM reaches the program. busybox and dash keep exit codes; before 18.11.4 and 19.0.2, bash keeps only those of `exit`",
+      "SIGTERM reaches the program. busybox and dash keep exit codes; before 18.11.4 and 19.0.2, bash keeps only the exit codes of `exit`",
     date: DATE,
   },
   {

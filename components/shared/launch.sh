@@ -17,7 +17,7 @@ mogplex() {
       mogplex_watched deno run $mogplex_flags $mogplex_allow "$mogplex_tool" "$@"
       ;;
     bun)
-      # Source: measured; up to 1.2.18 a tsconfig.json in the checkout can replace any file, whatever the flags are.
+      # Source: measured; up to 1.2.18 a tsconfig.json in the checkout can replace any file, regardless of the flags.
       case $(bun --version) in
         0.* | 1.[01].* | 1.2.[0-9] | 1.2.1[0-8])
           echo "error: Cannot run the tool on a Bun before 1.2.19: choose another image (input image)" >&2

@@ -5,9 +5,9 @@ mogplex_job_lives() {
   [ ! -r "/proc/$$/stat" ] || read -r mogplex_stat < "/proc/$$/stat" || true
   case $mogplex_stat in *') Z '*) return 1 ;; esac
 }
-# A shell executor with --user runs the job below su. A cancelled job then loses its shell, and no signal reaches the tool.
-# Source: util-linux, su-common.c. Node and Bun notice that by themselves. Deno is not allowed to read who the parents of its parent are, so this
-# looks once a second whether the shell is there, and passes the signal on.
+# A shell executor with --user runs the job under su. A cancelled job then loses its shell, and no signal reaches the tool.
+# Source: util-linux, su-common.c. Node and Bun notice that by themselves. Deno is not allowed to look at its grandparent
+# processes, so this checks once a second whether the shell is still there, and passes the signal on.
 mogplex_watch() {
   sleep 1 &
   trap 'kill "$!"; wait "$!"; exit 0' TERM

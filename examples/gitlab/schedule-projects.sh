@@ -1,5 +1,5 @@
 #!/bin/sh
-# Creates a schedule for the agent in each of many projects, spread over some hours.
+# Creates a schedule for the agent in each of many projects, spread over several hours.
 #
 #   HOURS=13 sh schedule-projects.sh projects.txt
 #
@@ -40,7 +40,7 @@ keeps_others_out() {
   # shellcheck disable=SC2016 # GitLab expands this variable, not the shell
   ! grep -A 1 '^[^#]*\$MOGPLEX_SCHEDULE' "$answer" | grep -Eq '== *null|when: *never' || return 0
   call "check the pipeline" GET "$url/ci/lint?dry_run=true" || return
-  # The names at the left edge of the whole pipeline, without settings.
+  # The top-level names of the whole pipeline, without its settings.
   reason=$(jq -r --arg config "$config" '.errors as $errors | (.merged_yaml // "") | if . == "" then "\($config): \($errors | join(", "))" else
     [split("\n")[] | capture("^:?\"?(?<name>[^\":. -]|[^\":. -].*[^\": ])\"?:( .*)?$").name]
     - ["after_script", "before_script", "cache", "default", "image", "include", "mogplex", "mogplex-respond", "mogplex-run", "services", "stages", "variables", "workflow"]
