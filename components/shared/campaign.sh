@@ -29,7 +29,7 @@ mogplex_campaign() {
 if [ "$MOGPLEX_INPUT_ACTION" != run ] && [ "$MOGPLEX_INPUT_HOME" = dir ]; then
   mogplex_fail "Cannot $MOGPLEX_INPUT_ACTION a campaign whose journal is passed from job to job: set input home to git:origin#BRANCH"
 fi
-# With bash, runners before 18.11.4 and 19.0.2 keep only the exit codes of `exit`.
+# With bash, runners before 18.11.4 and 19.0.2 keep an exit code only if the script calls exit.
 case $MOGPLEX_INPUT_ACTION in
   status | stop) mogplex_campaign "$MOGPLEX_INPUT_ACTION" 2>&1 || exit $? ;;
   retry)

@@ -96,7 +96,7 @@ function call(input: PipelineInput, verb: string, ...words: readonly string[]): 
   const command = program.kind === "file" ? `node ${PROGRAM}` : program.name;
   const all = [command, "campaign", verb, shellWord(file.path), ...words.filter((word) => word !== "")];
   if (isGit(input)) all.push("--home", shellWord(home ?? ""));
-  // With bash, runners before 18.11.4 and 19.0.2 keep only the exit codes of `exit`.
+  // With bash, runners before 18.11.4 and 19.0.2 keep an exit code only if the script calls exit.
   return `${all.join(" ")} 2>&1 || exit $?`;
 }
 
