@@ -96,7 +96,7 @@ stop() { # SIGNAL CODE: cancels within seconds, as runners kill soon after
   stopped=${!:-}
   [ -z "$stopped" ] || kill "$stopped" 2>/dev/null
   limit=2
-  # The start was being sent: sending it again finds its run.
+  # The signal interrupted a start request: sending it again finds its run.
   if [ -z "$run" ] && [ -n "$maybe" ]; then start && about_run && run=$id; fi
   [ -n "$run" ] || leave "$2" "stopped by $1"
   for _ in 1 2; do
