@@ -158,8 +158,10 @@ test("a missing token is one notice that says which variable and which rights, a
     expect({ code, stderr, requests: gitlab.requests }).toEqual({
       code: 0,
       stderr:
-        "note: Cannot write a note on merge request !7: variable GITLAB_TOKEN is not set; put a project access token " +
-        `of GitLab there, with the scope "api" and at least the role Reporter in the project of the merge request ` +
+        `note: Cannot write a note on merge request !7: variable GITLAB_TOKEN is ${
+          token === "unset" ? "not set" : "empty"
+        }; ` +
+        `put a project access token of GitLab there, with the scope "api" and at least the role Reporter in the project of the merge request ` +
         "(protected variables are absent on unprotected refs and in pipelines of forks), or set MOGPLEX_NOTE=off\n",
       requests: [],
     });
