@@ -93,6 +93,8 @@ function besideCheckout(name: string): string {
 }
 
 test("the line of the README installs the library from a checkout for scripts on every runtime, without a package.json", async () => {
+  const forDeno = "--node-modules-dir=manual";
+  expect(readFileSync(join(root, "docs/library.md"), "utf8")).toContain(`\`${forDeno}\`\nif the folder has no`);
   const user = besideCheckout("readme-user");
   const lines = readFileSync(join(root, "README.md"), "utf8");
   const [, line = ""] =
@@ -100,7 +102,8 @@ test("the line of the README installs the library from a checkout for scripts on
   expect((await paste(line, user)).code).toBe(0);
   writeFileSync(join(user, "script.mjs"), SCRIPT("@mogplex/ci"));
   for (const [name, command] of Object.entries(ON)) {
-    expect([name, (await start([...command, "script.mjs"], user)).code]).toEqual([name, 3]);
+    const flags = name === "deno" ? [forDeno] : [];
+    expect([name, (await start([...command, ...flags, "script.mjs"], user)).code]).toEqual([name, 3]);
   }
 });
 
