@@ -77,7 +77,7 @@ const CASES: Record<string, Case> = {
   },
   "rate-limited": {
     code: 75,
-    says: /^> error: Cannot start run: the .* are used up .*; wait until 20.*only after the deadline/m,
+    says: /^> error: Cannot start run: the .* are used up .*; wait until 20.*use a timeout that ends after that time/m,
     inputs: { timeout: 2 },
     variables: () => ({ MOGPLEX_URL: busy.url }),
   },

@@ -74,7 +74,7 @@ test("run ends with 65 when the token may only read", async () => {
 test("run --follow ends with 75 when the limit of starts outlasts the deadline", async () => {
   await service.control("fault", { kind: "429", route: "POST /runs", retryAfter: 3600 });
   const { code, stderr } = await command(follow("<success>", "--timeout", "5"));
-  expect(stderr).toContain("the start is possible only after the deadline");
+  expect(stderr).toContain("use a timeout that ends after that time");
   expect(code).toBe(75);
 });
 

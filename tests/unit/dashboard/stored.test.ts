@@ -85,7 +85,7 @@ test("readStored() has a run that found no sandbox as not started, without a dur
 test("readStored() has the first line of the task, and the page beside the file", () => {
   const text = renderJson(sampleResult({ task: "# Fix it\n\nall" }));
   const { runs } = read({ "a/result.json": text }, NOW, (path) => path.replace("result.json", "run.html"));
-  expect(runs[0]).toMatchObject({ task: "Fix it", page: "a/run.html" });
+  expect(runs[0]).toMatchObject({ task: "Fix it …", page: "a/run.html" });
   expect(read({ "a/result.json": text }).runs[0]?.page).toBeNull();
 });
 
