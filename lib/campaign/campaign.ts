@@ -356,7 +356,7 @@ class Step {
       if (!this.#settings.once) this.#pace.pacer = this.#session.pacer();
       const plan = await planLock(this.#session, this.#opened, { skipInvalid, openFiles }, this.#pace);
       this.#pace.pacer = undefined;
-      await writePlan(this.#opened, plan.lock);
+      await writePlan(this.#opened, plan);
       // A place without write access is noticed before anything is started.
       await this.#opened.home.flush();
       store = await reopen(this.#opened);

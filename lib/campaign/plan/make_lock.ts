@@ -43,10 +43,28 @@ export interface LockChanges {
   notes: string[];
 }
 
+/** A lock, and what is new in it. */
+interface MadeLock {
+  lock: UnsealedLock;
+  changes: LockChanges;
+  /** Whether it has canary items that were not in the canary before. Nobody has approved them. */
+  growsCanary: boolean;
+}
+
 /** Makes a lock. What an earlier one has locked stays as it is, once a start was sent. */
-export function makeLock(input: LockInput): { lock: UnsealedLock; changes: LockChanges } {
+export function makeLock(input: LockInput): MadeLock {
   const { before } = input;
-  if (before !== undefined && wasStarted(before)) return laterLock(input, before);
+  const { lock, changes } = before !== undefined && wasStarted(before) ? laterLock(input, before) : newLock(input);
+  const growsCanary = before !== undefined &&
+    lock.items.some(({ id, canary }) => canary && before.items.get(id)?.item.canary !== true);
+  if (growsCanary && before.gates.canary.approved !== null) {
+    changes.notes.push("the canary has new items, so its earlier approval no longer applies");
+  }
+  return { lock, changes, growsCanary };
+}
+
+function newLock(input: LockInput): Omit<MadeLock, "growsCanary"> {
+  const { before } = input;
   const lock = firstLock(input);
   const idsBefore = new Set(before?.lock.items.map(({ id }) => id));
   const ids = new Set(lock.items.map(({ id }) => id));
@@ -105,11 +123,6 @@ function withCanary(items: readonly LockItem[], { canary }: CampaignFile, before
   );
 }
 
-/** Whether a lock has canary items that were not in the canary before. Nobody has approved them. */
-export function growsCanary({ items }: UnsealedLock, before: CampaignMemory | undefined): boolean {
-  return before !== undefined && items.some(({ id, canary }) => canary && before.items.get(id)?.item.canary !== true);
-}
-
 function settingsOf(file: CampaignFile): Pick<Lock, (typeof LOCK_SETTINGS)[number]> {
   return Object.fromEntries(LOCK_SETTINGS.map((name) => [name, file[name]])) as ReturnType<typeof settingsOf>;
 }
@@ -136,7 +149,7 @@ function lockItem(
 
 const LEFT = { as: "skipped", reason: "it was no longer in the list before it was started" } as const;
 
-function laterLock(input: LockInput, before: CampaignMemory): { lock: UnsealedLock; changes: LockChanges } {
+function laterLock(input: LockInput, before: CampaignMemory): Omit<MadeLock, "growsCanary"> {
   const { file, fileHash, resolved } = input;
   const { lock } = before;
   const changes: LockChanges = { added: [], skipped: [], kept: [], notes: settingsNotes(file, lock) };
@@ -185,9 +198,6 @@ function laterLock(input: LockInput, before: CampaignMemory): { lock: UnsealedLo
     ...{ ...lock, fileHash, tasks, ...settingsOf(file), onFailedChecks },
     items: isSameSize ? items : withCanary(items, file, before),
   };
-  if (before.gates.canary.approved !== null && growsCanary(next, before)) {
-    changes.notes.push("the canary has new items, so its earlier approval no longer applies");
-  }
   return { lock: next, changes };
 }
 

@@ -29,12 +29,14 @@ import { checkForge, pullRequestsOf } from "../pulls.ts";
 import { checkResultsReadable, filesOpener } from "../work/item_result.ts";
 import { Store } from "../work/store.ts";
 import { expectToken, serviceNow } from "../work/work.ts";
-import { growsCanary, type LockChanges, makeLock, requestOf, wasStarted } from "./make_lock.ts";
+import { type LockChanges, makeLock, requestOf, wasStarted } from "./make_lock.ts";
 import { type EntryProblem, Listing, RequestPace, resolveEntries } from "./resolve.ts";
 
 interface NewPlan {
   lock: Lock;
   changes: LockChanges;
+  /** Whether its canary has new items, so that its gate starts again. */
+  growsCanary: boolean;
   /** Requests that the reading took, and its time in milliseconds. */
   requests: number;
   readingMs: number;
@@ -66,12 +68,11 @@ async function planOf(
   plan: NewPlan,
   { meanRunMs: given, dryRun = false }: PlanCampaignOptions,
 ): Promise<CampaignPlan> {
-  const isGrown = growsCanary(plan.lock, opened.store?.memory);
-  if (!dryRun) await writePlan(opened, plan.lock);
+  if (!dryRun) await writePlan(opened, plan);
   // The journal is read with the new lock, even if that is not written.
   const store = await Store.open(opened.home, plan.lock, opened.clock.wallTime(), opened.quotas);
   const { memory } = store;
-  if (isGrown) reopenGate(memory.gates.canary);
+  if (plan.growsCanary) reopenGate(memory.gates.canary);
   const meanRunMs = store.meanRunMs ?? given ?? DEFAULT_MEAN_RUN_MS;
   const nowMs = serviceNow(session);
   const runningSinceMs = store.openRuns().map(({ start }) => Date.parse(start.createdAt ?? start.sentAt));
@@ -192,8 +193,10 @@ function checkBranches(lock: UnsealedLock): void {
 }
 
 /** Writes a lock. A record with its hash comes first, so that no edit of the lock is ever unnoticed. */
-export async function writePlan({ home, store, person, user }: OpenedCampaign, lock: Lock): Promise<void> {
-  const canary = growsCanary(lock, store?.memory);
+export async function writePlan(
+  { home, store, person, user }: OpenedCampaign,
+  { lock, growsCanary: canary }: Pick<NewPlan, "lock" | "growsCanary">,
+): Promise<void> {
   const openStore = store ?? await Store.open(home, lock);
   if (openStore.memory.lockHash.current === lock.hash) await home.writeLock(lock);
   else await openStore.changeLock(lock, { type: "planned", by: person, user, ...(canary && { canary }) });
