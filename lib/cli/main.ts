@@ -207,11 +207,13 @@ function flagName(arg: string): string | undefined {
 }
 
 /** Calls of rows that a flag selects, by that flag. If several rows have the flag, the first one is the plainest. */
-const callsByFlag: ReadonlyMap<string, string> = new Map(
-  [...VERBS].reverse().flatMap((verb) =>
-    (verb.chosenBy ?? []).map(({ name }) => [`--${name}`, `${wordsOf(verb)} --${name}`] as const)
-  ),
-);
+function callsByFlag(): ReadonlyMap<string, string> {
+  return new Map(
+    VERBS.toReversed().flatMap((verb) =>
+      (verb.chosenBy ?? []).map(({ name }) => [`--${name}`, `${wordsOf(verb)} --${name}`] as const)
+    ),
+  );
+}
 
 function unknownVerb(args: readonly string[], others: readonly string[]): UsageError {
   const [first = "", second = ""] = args;
@@ -220,8 +222,9 @@ function unknownVerb(args: readonly string[], others: readonly string[]): UsageE
   if (ofGroup.length > 0) return unknownGroupVerb(first, second, ofGroup);
   const words = [...new Set(names.flatMap((name) => name.split(" ")[0] ?? [])), "--help", "--version", ...others];
   const other = VERBS.find((verb) => !wordsOf(verb).includes(" ") && verb.otherNames?.includes(first));
-  const flag = first.startsWith("-") ? nearest(first, [...callsByFlag.keys(), "--help"]) : undefined;
-  const call = callsByFlag.get(flag ?? "");
+  const calls = callsByFlag();
+  const flag = first.startsWith("-") ? nearest(first, [...calls.keys(), "--help"]) : undefined;
+  const call = calls.get(flag ?? "");
   return new UsageError({
     attempted: `run ${JSON.stringify(first)}`,
     why: "unknown command",

@@ -223,11 +223,11 @@ function opensPage({ flags, laptop }: Context, page: string | undefined): page i
 
 /** The line with the error that ended the job, below the block. */
 function errorLine(context: Context): Publish<AnyResult> {
-  const { flags, writer, vocabulary, laptop, platform } = context;
+  const { flags, writer, vocabulary, platform } = context;
   const json = flags.has(JSON_LINES);
   const isOneScreen = isInteractive(context) && isInteractive(context, "stderr");
   return {
-    async ended({ result, error, written }) {
+    ended({ result, error }) {
       // Directly below the block the error line would only repeat it: on a terminal, and in the log of a stopped job, where stopping is not an error
       // of the job.
       const together = !json && (isOneScreen || platform.isCi && error instanceof InterruptedError);
@@ -242,8 +242,16 @@ function errorLine(context: Context): Publish<AnyResult> {
       // A report of a run that is still going has not failed.
       const isSaid = isReason && (together || !json && isStillRunning(result));
       if (errorText !== null && !isSaid) writer.error(errorText);
+    },
+  };
+}
+
+/** The page in the browser. */
+function browser(context: Context): Publish<AnyResult> {
+  return {
+    async ended({ written }) {
       const page = pageOf(context, written);
-      if (opensPage(context, page)) await laptop?.openPage(context, page);
+      if (opensPage(context, page)) await context.laptop?.openPage(context, page);
     },
   };
 }
@@ -282,6 +290,7 @@ export const AT_END: readonly Publisher<AnyResult>[] = [
   reports,
   block,
   errorLine,
+  browser,
   commands,
   note,
   recent,
