@@ -10,7 +10,7 @@ import { OVER, systemClock } from "./clock.ts";
 import { messageOf } from "./error_sentence.ts";
 import { type InterruptSignal, UsageError } from "./errors.ts";
 import { EXIT } from "./exit_codes.ts";
-import { decodeUtf8, environmentVariable, workingDirectory } from "./runtime.ts";
+import { decodeUtf8, environmentVariable, NotRegularFileError, workingDirectory } from "./runtime.ts";
 
 /** An output stream of the process. */
 export type Stream = "stdout" | "stderr";
@@ -50,7 +50,7 @@ export interface Io {
   /** Reads standard input to its end, as UTF-8. @throws {UsageError} when it is something else, or larger than 16 MiB. */
   readStdin(): Promise<string>;
   /**
-   * Reads an ordinary file as UTF-8; undefined when there is no file.
+   * Reads a regular file as UTF-8; undefined when there is no file.
    *
    * @param maxBytes Refuses larger files. @default 16 MiB; no limit with the rule `replace`
    * @param links Whether the path may be a symbolic link. @default {"refuse"} with `maxBytes`, else `"follow"`
@@ -69,7 +69,7 @@ export interface Io {
    * @param always Whether a file that is there may be overwritten in place when the disk is full: the space that it has stays its own.
    * @default {false}
    * @throws when the directory cannot be created or written, when `path` or one of its relative parents is a symbolic link, or
-   * when `path` exists and is not an ordinary file.
+   * when `path` exists and is not a regular file.
    */
   writeFile(path: string, text: string, always?: boolean): void;
   /** Creates an empty file that grows, replacing an old one. @throws as {@linkcode Io.writeFile} does. */
@@ -160,8 +160,8 @@ function overwrite(path: string, text: string): void {
 
 function writeFile(path: string, text: string, always = false): void {
   refuseLinks(fs, path);
-  // As root, renaming onto a device works and would turn `/dev/null` into an ordinary file.
-  if (fs.lstatSync(path, { throwIfNoEntry: false })?.isFile() === false) throw new Error("it is not a regular file");
+  // As root, renaming onto a device works and would turn `/dev/null` into a regular file.
+  if (fs.lstatSync(path, { throwIfNoEntry: false })?.isFile() === false) throw new NotRegularFileError();
   makeDirectory(parentOf(path));
   const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
   try {
@@ -212,10 +212,10 @@ function unlessAbsent<T>(read: () => T): T | undefined {
   }
 }
 
-/** Reads an ordinary file of at most `maxBytes`. See {@linkcode Io.readFile}. */
-function readOrdinaryFile(path: string, maxBytes: number, links: LinkRule): Uint8Array | undefined {
+/** Reads a regular file of at most `maxBytes`. See {@linkcode Io.readFile}. */
+function readRegularFile(path: string, maxBytes: number, links: LinkRule): Uint8Array | undefined {
   function check(facts: fs.Stats): void {
-    if (!facts.isFile()) throw new Error("it is not a regular file");
+    if (!facts.isFile()) throw new NotRegularFileError();
     if (facts.size > maxBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
   }
 
@@ -250,7 +250,7 @@ function readFile(
   decoding: DecodeRule = "refuse",
 ): string | undefined {
   const limit = maxBytes ?? (decoding === "replace" ? Infinity : MAX_TEXT_BYTES);
-  const bytes = unlessAbsent(() => readOrdinaryFile(path, limit, links));
+  const bytes = unlessAbsent(() => readRegularFile(path, limit, links));
   if (bytes === undefined) return undefined;
   return decoding === "replace" ? new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes) : decodeUtf8(bytes);
 }

@@ -131,7 +131,7 @@ export function callOf({ file, cwd, runtime, flags = [] }: Started, fallback: st
   return [runtime, ...plainFlags, path].join(" ");
 }
 
-/** Path of the file that the runtime was started with; empty when there is none. */
+/** Path of the file that the runtime was started with; empty if it was started without a file. */
 export function programFile(): string {
   return process.argv[1] ?? "";
 }
@@ -203,15 +203,22 @@ export function decodeUtf8(bytes: Uint8Array): string {
 /** Most bytes of a file that {@linkcode readFileNow} reads. */
 const MAX_BYTES = 65_536;
 
+/** A path is a folder, a pipe or a device where a file is expected. */
+export class NotRegularFileError extends Error {
+  constructor() {
+    super("it is not a regular file");
+  }
+}
+
 /**
- * Reads a small ordinary file as UTF-8, synchronously and without an `Io`: for the token file, which is read while a
+ * Reads a small regular file as UTF-8, synchronously and without an `Io`: for the token file, which is read while a
  * client is created.
  *
- * @throws when the file cannot be read, is not an ordinary file, not UTF-8, or larger than 64 KiB.
+ * @throws when the file cannot be read, is not a regular file, not UTF-8, or larger than 64 KiB.
  */
 export function readFileNow(path: string): string {
   const facts = fs.statSync(path);
-  if (!facts.isFile()) throw new Error("it is not a regular file");
+  if (!facts.isFile()) throw new NotRegularFileError();
   if (facts.size > MAX_BYTES) throw new Error(`it is larger than ${MAX_BYTES} bytes`);
   return decodeUtf8(fs.readFileSync(path));
 }

@@ -17,6 +17,7 @@ import { readHistory, taskKey, type UnreadSource } from "../report/history.ts";
 import { readResult } from "../run/read_result.ts";
 import { runMsOf } from "../run/result.ts";
 import { headlineOf, recordedOutcomeOf, viewOf } from "../run/result_view.ts";
+import { NotRegularFileError } from "../runtime.ts";
 import { formatCount } from "../text/duration.ts";
 import { webUrl } from "../text/escape.ts";
 import type {
@@ -51,7 +52,7 @@ export interface StoredFiles {
   readText(path: string): string | undefined;
   /** The same for a history. @default the same */
   readHistoryText?(path: string): string | undefined;
-  /** Path of the page of this name next to a file; null if there is none. @default there is none */
+  /** Path of the page of this name next to a file; null if it does not exist. @default no file has a page */
   pageOf?(path: string, page: string): string | null;
 }
 
@@ -78,11 +79,10 @@ export function readStored(
       read();
     } catch (error) {
       const why = whyOf(error);
-      const isFolder = why.endsWith("it is not a regular file");
       fileProblems.push({
         file,
         kind: "file",
-        why: isFolder ? `${why}; use a pattern, such as '${file}/*${ending}'` : why,
+        why: error instanceof NotRegularFileError ? `${why}; use a pattern, such as '${file}/*${ending}'` : why,
       });
     }
   }

@@ -7,11 +7,11 @@
 import * as Files from "node:fs";
 import * as fs from "node:fs";
 import { parentOf, refuseLinks } from "../io.ts";
-import { isNotPermitted } from "../runtime.ts";
+import { isNotPermitted, NotRegularFileError } from "../runtime.ts";
 
 /**
  * Files of a directory that several processes may use at the same time. Every function refuses a path that `refuseLinks` of `lib/io.ts` refuses, and
- * everything but an ordinary file: it throws an `Error` whose message is a clause, `it is not a regular file`.
+ * everything but a regular file: it throws an `Error` whose message is a clause, `it is not a regular file`.
  */
 export interface DurableFiles {
   /** Creates a directory with its parents. @throws if that is not possible. */
@@ -54,7 +54,7 @@ export interface DurableFiles {
   timeIn(directory: string): number;
 }
 
-/** Facts of an ordinary file that need no reading. */
+/** Facts of a regular file that need no reading. */
 interface FileFacts {
   bytes: number;
   /** Modification time in milliseconds since 1970, by the clock of its file system. */
@@ -92,7 +92,7 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
   function look(path: string): Files.Stats | undefined {
     refuse(path);
     const facts = fs.lstatSync(path, { throwIfNoEntry: false });
-    if (facts?.isFile() === false) throw new Error("it is not a regular file");
+    if (facts?.isFile() === false) throw new NotRegularFileError();
     return facts;
   }
 
@@ -102,7 +102,7 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
     try {
       // Another process may have replaced it since the check.
       const facts = fs.fstatSync(file);
-      if (!facts.isFile()) throw new Error("it is not a regular file");
+      if (!facts.isFile()) throw new NotRegularFileError();
       return use(file, facts);
     } finally {
       fs.closeSync(file);

@@ -5,6 +5,7 @@ import { openRunsOf } from "../../../lib/dashboard/runs.ts";
 import { readStored } from "../../../lib/dashboard/stored.ts";
 import { historyLine, type HistoryRecord, recordOf } from "../../../lib/report/history.ts";
 import { renderJson } from "../../../lib/report/json.ts";
+import { NotRegularFileError } from "../../../lib/runtime.ts";
 import { anItem, everyVerdict, viewOf } from "../campaign/report/sample_view.ts";
 import { CORPUS } from "../hostile/corpus.ts";
 import { sampleAutomationResult, sampleEvent, sampleResult } from "../report/sample.ts";
@@ -297,7 +298,7 @@ test("readStored() suggests a pattern for a folder", () => {
   const { fileProblems } = readStored({
     ...{ results: ["reports"], histories: ["runs"] },
     readText() {
-      throw new Error("it is not a regular file");
+      throw new NotRegularFileError();
     },
   }, NOW);
   expect(fileProblems.map(({ why }) => why)).toEqual([
