@@ -260,6 +260,11 @@ const HAPPENED: ReadonlyMap<string, string> = new Map([
   ["not_started", "was not started"],
 ]);
 
+/** Where to answer a question: the page of its run, or the app. */
+function answerUrl(origin: string, runId: string | null = null): string | null {
+  return appAddress(origin, runId) ?? null;
+}
+
 /** How a line names a run: `acme/web (nightly): “Fix it”`. Untrusted text. */
 function runName({ repository, job, runId, file }: RunEntry, task: string | null): string {
   const where = repository ?? (runId === null ? file : runIdText(runId));
@@ -302,7 +307,7 @@ function ofRuns({ runs, silentJobs, origin }: DashboardData, troubles: readonly 
         lasts: isQuestion,
         link: linkTo(page, "Open run", places.get(run) ?? "runs"),
         jobUrl,
-        appUrl: isQuestion ? appAddress(origin, runId) ?? null : null,
+        appUrl: isQuestion ? answerUrl(origin, runId) : null,
       },
     );
   });
@@ -473,7 +478,7 @@ function ofCauses({ campaigns, origin }: DashboardData): Concern[] {
           at: instantMs(at),
           lasts: isQuestion,
           link: linkTo(campaign.page, "Open campaign", "campaigns"),
-          appUrl: isQuestion ? appAddress(origin, null) ?? null : null,
+          appUrl: isQuestion ? answerUrl(origin) : null,
         },
       );
     })
@@ -503,14 +508,14 @@ function ofCampaignRuns({ runs, campaigns, at, origin }: DashboardData): Concern
       outcome === "failed" ? "bad" : "warn",
       `${formatCount(length, "item")} of the campaign “${campaign}” ${length === 1 ? one : many}`,
       isQuestion ? answerText(names, length) : [
-        reason === null && run === undefined ? firstNames(names) : `${firstNames(names)}:`,
+        run === undefined ? firstNames(names) : `${firstNames(names)}:`,
         reason === null ? "" : `${length === 1 ? "" : "Last failure: "}${sentenceOf(reason)}`,
         run === undefined ? "" : lastLineText(run),
       ].filter(Boolean).join(" "),
       {
         at: newest === undefined ? null : momentOf(newest),
         lasts: isQuestion,
-        appUrl: isQuestion ? appAddress(origin, length === 1 ? newest?.runId ?? null : null) ?? null : null,
+        appUrl: isQuestion ? answerUrl(origin, length === 1 ? newest?.runId : null) : null,
         link: { words: "Show", part: "runs" },
       },
     );
@@ -709,9 +714,7 @@ function ofFiles({ lists, fileProblems, pullRequests, covers }: DashboardData): 
     )
   );
   // One command fits many projects: what matches nothing matters only if nothing else was read, either.
-  const patterns = hasFiles(covers)
-    ? []
-    : fileProblems.filter(({ kind }) => kind === "pattern").map(({ file }) => file);
+  const patterns = hasFiles(covers) ? [] : patternsOf(fileProblems);
   const problemsOf = (wanted: FileProblem["kind"]) => fileProblems.filter(({ kind }) => kind === wanted);
   const [files, partial] = [problemsOf("file"), problemsOf("lines")];
   const projects = groupBy(fileProblems.filter(({ kind }) => kind === "project"), ({ why }) => why);
@@ -788,6 +791,11 @@ function hasFiles({ results, campaigns, histories }: DashboardData["covers"]): b
   return results + campaigns + histories > 0;
 }
 
+/** The patterns that match no file. */
+function patternsOf(fileProblems: readonly FileProblem[]): string[] {
+  return fileProblems.filter(({ kind }) => kind === "pattern").map(({ file }) => file);
+}
+
 /** Why no run is counted, as a sentence; null if there is a file to count. */
 export function uncountedText({ covers, fileProblems }: DashboardData): string | null {
   const { results, campaigns, histories, lines } = covers;
@@ -796,7 +804,7 @@ export function uncountedText({ covers, fileProblems }: DashboardData): string |
     return "No runs are counted, because neither --history nor --results was given.";
   }
   if (histories > 0) return "No runs are counted, because the files contain none.";
-  const patterns = fileProblems.filter(({ kind }) => kind === "pattern").map(({ file }) => file);
+  const patterns = patternsOf(fileProblems);
   if (patterns.length === fileProblems.length) {
     const isEmpty = fileProblems.every(({ why }) => why === NO_MATCH);
     const what = isEmpty ? "no file matches" : "no file that a dashboard reads matches";
@@ -810,7 +818,7 @@ export function uncountedText({ covers, fileProblems }: DashboardData): string |
 
 /** Which patterns match no file although others do, as a sentence; null if all match, or if nothing is counted. */
 export function unmatchedText(data: DashboardData): string | null {
-  const patterns = data.fileProblems.filter(({ kind }) => kind === "pattern").map(({ file }) => file);
+  const patterns = patternsOf(data.fileProblems);
   return patterns.length === 0 || uncountedText(data) !== null
     ? null
     : `No file matches ${patterns.length > 3 ? firstNames(patterns) : patterns.join(" or ")}.`;

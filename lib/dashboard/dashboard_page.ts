@@ -86,10 +86,10 @@ import {
 export function renderDashboardPage(data: DashboardData): string {
   const nowMs = instantMs(data.at) ?? 0;
   const concerns = concernsOf(data);
-  const isComplete = uncountedText(data) === null && unmatchedText(data) === null;
+  const unmatched = unmatchedText(data);
+  const isComplete = uncountedText(data) === null && unmatched === null;
   const tone: Tone = concerns.length > 0 ? "warn" : isComplete ? "good" : "none";
   const headline = headlineOf(concerns, data);
-  const unmatched = unmatchedText(data);
   const name = dashboardName(data);
   return page({
     title: `${headline} – ${name}`,
