@@ -688,12 +688,9 @@ function scenarioOf({ outcome, failureCode, git, phases }: ResultView): string |
 /** Longest task inside a command; a longer one is read from a file. */
 const MAX_TYPED_TASK = 2_000;
 /** Settings of the job that are part of the request, and its timeout. */
-const REQUEST_SETTINGS: readonly string[] = [
-  ..."harness mode base-branch branch create-branch no-create-branch root after fix result schema result-retries timeout"
-    .split(
-      " ",
-    ),
-];
+const REQUEST_SETTINGS: readonly string[] =
+  "harness mode base-branch branch create-branch no-create-branch root after fix result schema result-retries timeout"
+    .split(" ");
 /** Settings that a follow-up takes from its pull request: `run` refuses their flags beside `--after`. */
 const BRANCH_SETTINGS: readonly string[] = ["base-branch", "branch", "create-branch", "no-create-branch"];
 

@@ -54,9 +54,11 @@ export async function endKilledNote(respondJob: RespondJob, runId: string): Prom
   const { threads } = forge;
   const { thread } = event.news;
   const marks = marksOf((await threads.comments(thread)).list, await threads.me(), await sealFor(job, thread));
-  const left = marks.find(({ mark: { state } }) => typeof state !== "string" && state.isOpen && state.runId === runId);
-  if (left === undefined) return;
-  await endLeftNote(job, { thread }, { decider: openDecider(job).decider, left, isAbandoned: true });
+  const openMark = marks.find(({ mark: { state } }) =>
+    typeof state !== "string" && state.isOpen && state.runId === runId
+  );
+  if (openMark === undefined) return;
+  await endLeftNote(job, { thread }, { decider: openDecider(job).decider, left: openMark, isAbandoned: true });
 }
 
 function none({ writer }: Responding, reason: string): number {

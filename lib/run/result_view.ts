@@ -225,7 +225,7 @@ export function branchWords(
   return isUnknown ? isNotStarted({ verdict }) ? null : "unknown" : [{ name: requested }, words];
 }
 
-/** How the reporting command got its run; null if there is none, or no agent started. */
+/** How the reporting command got its run; null without a run, or if no agent started. */
 export function startWords(
   { runId, replayed, verdict }: Pick<ResultView, "runId" | "replayed" | "verdict">,
 ): string | null {
@@ -421,8 +421,9 @@ interface Headline {
 
 /** The first line of a task that is not blank, without the marks of a heading; `…` if there are more. */
 export function titleOf(task: string | null): string | null {
-  const lines = task?.split("\n").map((each) => each.replace(/^[#>*\s-]+/, "").trim()).filter((each) => each !== "");
-  const line = lines?.length === 1 ? lines[0] : lines?.[0] && `${lines[0]} …`;
+  const lines = (task ?? "").split("\n").map((each) => each.replace(/^[#>*\s-]+/, "").trim());
+  const [first, ...others] = lines.filter((each) => each !== "");
+  const line = others.length === 0 ? first : `${first} …`;
   if (line === undefined || line.length <= MAX_TITLE) return line ?? null;
   const cut = line.slice(0, cutAt(line, MAX_TITLE - 1));
   const words = /^\s/.test(line.slice(cut.length)) ? cut : cut.replace(/\s\S*$/, "");
