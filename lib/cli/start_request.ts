@@ -184,7 +184,7 @@ function inputPair(text: string): [name: string, value: unknown] {
   return [name, parsed];
 }
 
-/** The object in a file; `-` is standard input. @throws {UsageError} if there is none. */
+/** The object in a file; `-` is standard input. @throws {UsageError} if it contains no object. */
 async function readInputFile(context: Context, path: string): Promise<Record<string, unknown>> {
   const attempted = "read input";
   const content = path === "-" ? await context.io.readStdin() : readCheckoutFile(context, path, attempted);

@@ -435,7 +435,7 @@ interface GlobCut {
 
 /**
  * The files that match the patterns, sorted, each once. A match may come from another user's job: after the first `*` or `?` of a pattern, no
- * symbolic link is followed and only ordinary files match.
+ * symbolic link is followed and only regular files match.
  * @param patterns With `/` between folders. A pattern without `*` and `?` is a path and is returned as it is.
  * @returns By pattern, in their order. `cut` is null if {@linkcode MAX_ENTRIES} was not exceeded.
  */

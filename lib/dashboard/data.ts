@@ -101,7 +101,7 @@ export interface RunEntry {
   task: string | null;
   /** The same for the same task: the beginning of its SHA-256. */
   taskKey: string | null;
-  /** Path of its page, otherwise of its campaign's page, from the dashboard's folder; null if there is none. */
+  /** Path of its page, otherwise of its campaign's page, from the dashboard's folder; null without a page. */
   page: string | null;
   /**
    * As the service reports it; `unfinished` if it was not finished when its job ended, and the service was not asked or
@@ -158,7 +158,7 @@ export interface CampaignEntry {
   round: string;
   /** Title of the task; null if unknown. Untrusted text. */
   title: string | null;
-  /** Path of its page, from the dashboard's folder; null if there is none. */
+  /** Path of its page, from the dashboard's folder; null without a page. */
   page: string | null;
   state: string;
   /** Why it is gated, stopping or stopped; otherwise null. Untrusted text. */

@@ -97,7 +97,7 @@ export async function runGate(
 }
 
 /**
- * The verdict if other pull requests keep the gate closed; null if there are none. A status belongs to a commit: one that opens this pull
+ * The verdict if other pull requests keep the gate closed; null if no other does. A status belongs to a commit: one that opens this pull
  * request would also open theirs, which nobody may have approved, or which may have another target.
  */
 function judgeSharers(sharers: readonly string[] | undefined): Judged | null {

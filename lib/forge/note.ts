@@ -148,7 +148,7 @@ interface NoteOptions {
   clock: Clock;
   /** Id of the note, if it was written before. Then it is not searched for. */
   id?: number | undefined;
-  /** Whether it is the last text: a note deleted in the meantime is then searched for, and created if there is none. @default {false} */
+  /** Whether it is the last text: a note deleted in the meantime is then searched for, and created if it does not exist. @default {false} */
   isEnd?: boolean | undefined;
   /** Time limit for everything, in milliseconds. @default {15_000} */
   limitMs?: number | undefined;
@@ -168,7 +168,7 @@ class Unknown extends Error {}
  * job's name, since a name may contain any text.
  *
  * @param job Name of the job.
- * @param node Node of a matrix or of parallel copies; an empty string if there is none.
+ * @param node Node of a matrix or of parallel copies; an empty string for other jobs.
  */
 export function noteMarker(job: string, node: string): string {
   return `<!-- mogplex:${sha256Hex(JSON.stringify([job, node])).slice(0, 40)} -->`;

@@ -162,7 +162,7 @@ export interface Threads {
    * this kind of forge never does.
    */
   mayWrite?(what: "notes" | "statuses"): Promise<boolean | null>;
-  /** The account with a name, for `doctor`; null if there is none. */
+  /** The account with a name, for `doctor`; null if no account has it. */
   user(name: string): Promise<ForgeUser | null>;
   /** For `doctor`. */
   hasLabel(label: string): Promise<boolean>;

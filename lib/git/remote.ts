@@ -182,7 +182,7 @@ export class GitBranch {
 
   /**
    * Reads the newest commit of the branch, without its history.
-   * @returns Its ordinary files, without links, programs and submodules; undefined if there is no such branch.
+   * @returns Its regular files, without links, programs and submodules; undefined if there is no such branch.
    * @throws {MogplexError} with exit code 69 if the repository is unreachable, 2 if it must not be read.
    */
   async read(): Promise<BranchFile[] | undefined> {

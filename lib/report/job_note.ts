@@ -126,7 +126,7 @@ function noteText(
 
 /**
  * Builds the whole text of a note and writes it.
- * @param id Id of the note; undefined to look for it, and create one if there is none.
+ * @param id Id of the note; undefined to look for it, and create it if it does not exist.
  * @param count See {@linkcode noteText}.
  */
 export async function writeContent(

@@ -98,7 +98,7 @@ const MAX_RESULT_BYTES = 4_000;
 
 /**
  * All outputs of a result. An empty value means none or unknown. `run_id` may be the id of an automation run; `branch` is the pushed one.
- * @param valuePath Path of the copy of the value; undefined if there is none.
+ * @param valuePath Path of the copy of the value; undefined if the value is not copied.
  */
 export function outputsOf(result: AnyResult, valuePath?: string): Outputs {
   return { ...runOutputs(result), ...resultOutputs(result, valuePath).outputs };

@@ -171,7 +171,7 @@ function tokenOf(options: CleanupOptions, env: (name: string) => string | undefi
 /**
  * Stops what the job left behind. See {@linkcode decideCleanup}.
  * @returns What was done. A run that could not be cancelled is reported there, not thrown: the job already has its verdict.
- * @throws {UsageError} if the state file is not an ordinary file, or cannot be read.
+ * @throws {UsageError} if the state file is not a regular file, or cannot be read.
  * @throws {UnauthorizedError | ForbiddenError} if there is something to do, and the token is absent or refused.
  */
 export async function cleanup(options: CleanupOptions): Promise<CleanupEnd> {

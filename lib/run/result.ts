@@ -162,7 +162,7 @@ export interface RunResult<V = unknown> {
   mayExist: boolean;
   /** Branches; `pushed` comes from the events, and is null when they did not name it. */
   branch: { base: string | null; requested: string | null; pushed: string | null };
-  /** `none` only when the service reported that there is none; `unknown` when the events that would show it were not seen. */
+  /** `none` only if the service reported that it made no pull request; `unknown` when the events that would show it were not seen. */
   pullRequest: { state: "open" | "none" | "unknown"; url: string | null };
   /** Whether the agent changed anything; null when unknown. */
   changed: boolean | null;

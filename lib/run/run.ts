@@ -349,7 +349,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     return this.#resultFile ?? this.#options.resultFile;
   }
 
-  /** The branch with the changes, by the event of the delivery; null if there are none, undefined if the events do not show it. */
+  /** The branch with the changes, by the event of the delivery; null without changes, undefined if the events do not show it. */
   get deliveredBranch(): string | null | undefined {
     const { changed, pushedBranch, workingBranch } = this.#follower?.facts ?? noFacts();
     return changed === false ? null : pushedBranch ?? workingBranch ?? undefined;

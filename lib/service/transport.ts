@@ -53,7 +53,7 @@ export interface FetchAnswer {
   readonly ok: boolean;
   /** The headers. */
   readonly headers: { get(name: string): string | null };
-  /** The body; null when there is none. */
+  /** The body; null for an answer without one. */
   readonly body: unknown;
 }
 
@@ -82,7 +82,7 @@ export interface OutgoingRequest {
   readonly method: string;
   /** The full URL. */
   readonly url: string;
-  /** The body; null if there is none. */
+  /** The body; null for a request without one. */
   readonly body: string | null;
   /** Number of the attempt, starting at 1. It increases when a call is repeated after a failure. */
   readonly attempt: number;

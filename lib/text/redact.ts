@@ -302,7 +302,7 @@ const MAX_CUTS = 40;
  * blank followed by at least {@linkcode Redactor.longest} characters.
  * @param text The text so far. The part that is cut off is masked alone.
  * @param limit The cut is there or before. @default anywhere
- * @returns Index of the blank; -1 if there is none.
+ * @returns Index of the blank; -1 without a blank.
  */
 export function cutOpenText(text: string, redact: MaskText, limit: number = text.length): number {
   const masked = redact(text);

@@ -67,8 +67,8 @@ const OUTPUTS: Readonly<Record<string, string>> = {
   MOGPLEX_RUN_ID: "Id of the run. Written as soon as it is known.",
   MOGPLEX_RUN_STATUS: "Status of the run, as the service reports it.",
   MOGPLEX_OUTCOME: "`success`, `failed`, `cancelled`, … as in `result.json`.",
-  MOGPLEX_BRANCH: "The branch that was pushed. Empty if there is none or it is unknown.",
-  MOGPLEX_PULL_REQUEST_URL: "Address of the pull request. Empty if there is none or it is unknown.",
+  MOGPLEX_BRANCH: "Pushed branch. Empty if no branch was pushed, or if it is unknown.",
+  MOGPLEX_PULL_REQUEST_URL: "Address of the pull request. Empty if no pull request was opened, or if it is unknown.",
   MOGPLEX_REPLAYED: "`true` if the job attached to an existing run.",
   MOGPLEX_RESULT_PATH:
     "Path of the checked value, for a job with a result. The scalars of its schema are variables, too: `MOGPLEX_RESULT_NAME`.",

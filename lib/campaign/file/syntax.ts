@@ -95,7 +95,7 @@ export class Source {
   }
 }
 
-/** The value at a path; undefined when there is none. */
+/** The value at a path; undefined if the path leads to nothing. */
 export function nodeAt(root: TreeNode, path: Path): TreeNode | undefined {
   let node: TreeNode | undefined = root;
   for (const part of path) {

@@ -176,7 +176,7 @@ const RESULT = {
   path: visible(MAX_RESULT_PATH, 1),
   /** Null for a good file. */
   cause: orNull(oneOf(...ITEM_RESULT_CAUSES)),
-  /** Commit from which the file was read; null if there is none. */
+  /** Commit from which the file was read; null if no file was read. */
   commit: orNull(commit),
   /** Its Git blob; null if there is no file. */
   blob: orNull(commit),
@@ -184,7 +184,7 @@ const RESULT = {
   sha256: orNull(hex(64)),
   /** What is wrong with the file, one line for each mistake; never a part of its value. */
   mistakes: list(reason, 0, MAX_MISTAKES, "lines"),
-  /** Absent if there is none, or it is larger than {@linkcode MAX_RESULT_VALUE}. */
+  /** Absent without a value, or if it is larger than {@linkcode MAX_RESULT_VALUE}. */
   value: orAbsent(anything),
 };
 
@@ -329,7 +329,7 @@ const RECORDS = {
   merge: {
     item,
     as: oneOf(...MERGE_WORDS),
-    /** The commit on the target; null when there is none, or it is not shown. */
+    /** The commit on the target; null if nothing was merged, or if the forge does not show it. */
     commit: elseNull(commit),
     /** By which the forge knows a pending merge. Absent without one. */
     handle: orAbsent(line(MAX_STATUS, 1)),

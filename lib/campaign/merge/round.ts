@@ -104,7 +104,7 @@ export interface MergeLine {
   readonly word: MergeLineWord;
   /** The reason, as a clause. */
   readonly reason: string;
-  /** The commit on the target branch; null if there is none. */
+  /** The commit on the target branch; null if nothing was merged. */
   readonly commit: string | null;
 }
 

@@ -231,7 +231,7 @@ export function stateDetail(view: CampaignView, stays: boolean = view.writer !==
 export const LATE_MS = 15 * 60_000;
 
 /**
- * When the next wave comes: `2026-12-01 14:05 UTC (in 12 min)`, `due now`, `due since …`; null when there is none, and while a running
+ * When the next wave comes: `2026-12-01 14:05 UTC (in 12 min)`, `due now`, `due since …`; null without a next wave, and while a running
  * process does what is due.
  * @param textOf The text of a time. @default {utcText}
  */

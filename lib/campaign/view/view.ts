@@ -72,7 +72,7 @@ export interface ItemResult {
   path: string;
   /** Why there is no value: the file is missing, is not JSON, or does not match the schema; null for a valid file. */
   cause: "result-missing" | "result-not-json" | "result-invalid" | null;
-  /** Commit from which the file was read; null if there is none. */
+  /** Commit from which the file was read; null if no file was read. */
   commit: string | null;
   /** Its Git blob; null if there is no file. */
   blob: string | null;
@@ -80,7 +80,7 @@ export interface ItemResult {
   sha256: string | null;
   /** What is wrong with the file, one line for each mistake; never a part of its value. */
   mistakes: readonly string[];
-  /** The value of the file. @default there is none, or it is larger than 16 KB */
+  /** The value of the file. @default no value was read, or it is larger than 16 KB */
   value?: unknown;
   /** Top-level scalars that the schema names, by name. */
   outputs: Readonly<Record<string, string | number | boolean>>;
@@ -135,8 +135,8 @@ export interface CampaignItem {
   /** Why it has this verdict or state, in one line; null when there is nothing to report. */
   reason: string | null;
   /**
-   * The last lines of the agent's log, if the item did not succeed: at most three lines of at most 200 characters. @default there are none,
-   * or `--show-task false` left them out
+   * The last lines of the agent's log, if the item did not succeed: at most three lines of at most 200 characters. @default the log
+   * has no lines, or `--show-task false` left them out
    */
   lastLines?: readonly string[] | undefined;
   /** Who skipped the item while its run was still running, without cancelling the run. @default nobody */
@@ -163,8 +163,8 @@ export interface CampaignItem {
   /** Whether a pull request is required, but no forge was asked about it. @default a forge was asked, or no pull request is required */
   unchecked?: boolean | undefined;
   /**
-   * How far its pull request is from being merged, and why it is blocked; `reason` is null if there is none. @default there is no pull
-   * request, it is closed or was not read, or the item was skipped
+   * How far its pull request is from being merged, and why it is blocked; `reason` is null if nothing blocks it. @default there is no
+   * pull request, it is closed or was not read, or the item was skipped
    */
   merge?: { stage: MergeStage; reason: string | null } | undefined;
   /** What its pull request is waiting for; null when it is waiting for nothing, or the item did not succeed. */
@@ -205,7 +205,7 @@ export interface QuotaView {
   day: { used: number; limit: number | null };
   /**
    * Sandboxes in use, if they were read, and the limit. `ended` is the number of them that belong to ended runs of the campaign; it is
-   * absent if there are none.
+   * absent if no such run has one.
    */
   sandboxes: { used: number | null; limit: number; ended?: number };
 }
@@ -218,7 +218,7 @@ export interface GateApproval {
   by: string;
   /** Time, in ISO 8601, by the clock of the machine that recorded it. */
   at: string;
-  /** Note on the approval; null if there is none. */
+  /** Note on the approval; null without a note. */
   note: string | null;
 }
 
@@ -268,7 +268,7 @@ export interface CampaignAbout {
   decisions?: readonly CampaignDecision[] | undefined;
   /** Number of records in the journal. */
   records: number;
-  /** When the last record was written, in ISO 8601, by the clock of the machine that wrote it; null if there are none. */
+  /** When the last record was written, in ISO 8601, by the clock of the machine that wrote it; null before the first record. */
   lastRecordAt: string | null;
 }
 
@@ -322,7 +322,7 @@ export interface CampaignView {
   waves: number;
   /** The error that stopped the last wave; null if none did. */
   lastError: string | null;
-  /** Which other process has the campaign open for writing now, in a few words; null if there is none. */
+  /** Which other process has the campaign open for writing now, in a few words; null if no other process has. */
   writer: string | null;
   /** When the next wave is due, in ISO 8601; in the past when it is late; null when the campaign is done or needs a person to continue. */
   nextWaveAt: string | null;

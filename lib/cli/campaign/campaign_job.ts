@@ -319,7 +319,7 @@ export async function refreshReports(context: Context, place: CampaignPlace, vie
   await publishCampaign(context, place, view, { problem: null, note: null });
 }
 
-/** The other campaign whose plan is in the directory of the reports, as text; null if there is none. A directory as home checks its own plan. */
+/** The other campaign whose plan is in the directory of the reports, as text; null if no other plan is there. A directory as home checks its own plan. */
 function otherCampaign(
   { io }: Context,
   place: CampaignPlace,

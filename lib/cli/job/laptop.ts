@@ -59,7 +59,7 @@ const STARTING_MS = 300_000;
  * The run of a state file, if it is going and the file was written with this token.
  * @param isSame Whether a state belongs to the current request.
  * @returns Undefined if there is no such run, its end is known or was long ago, or it did not succeed with the same request.
- * @throws {UsageError} if the state is not an ordinary file.
+ * @throws {UsageError} if the state is not a regular file.
  * @throws what the client throws.
  */
 async function rememberedRun(

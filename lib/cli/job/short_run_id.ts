@@ -90,7 +90,7 @@ function runIdsOfFolders(context: Context): string[] {
 
 /** The run of a state file that some other program may have written. */
 function stateRuns(context: Context, path: string): string[] {
-  // A symbolic link, or no ordinary file.
+  // A symbolic link, or no regular file.
   return valueOr(() => stateRunIds(context, path), []);
 }
 

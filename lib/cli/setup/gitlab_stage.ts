@@ -53,7 +53,7 @@ function includedPaths(include: unknown): string[] | undefined {
 
 /**
  * Finds the stages of the repository's pipeline. The stages of a file override its includes' stages, and a later include overrides an earlier one.
- * @param read Reads a file of the repository; undefined if there is none. Only called for paths.
+ * @param read Reads a file of the repository; undefined if it does not exist. Only called for paths.
  */
 export function stagesOf(read: (path: string) => string | undefined): Stages {
   let budget = MAX_FILES;

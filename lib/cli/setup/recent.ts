@@ -36,7 +36,7 @@ interface RecentRun {
   /** The service's status of a run without a known end; null if it was not asked. */
   status: string | null;
   exitCode: number | null;
-  /** Null if there is none, or none was seen. */
+  /** Null if no pull request was seen. */
   pullRequest: string | null;
 }
 

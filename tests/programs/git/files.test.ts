@@ -88,7 +88,7 @@ test("readTreeFile() reads files by Git without their attributes", async () => {
   expect(await read(".mogplex/limit.json")).toBe("x".repeat(2 ** 20));
 });
 
-test("readTreeFile() names what is no ordinary file", async () => {
+test("readTreeFile() names what is no regular file", async () => {
   const refused = (why: string, path: string) => ({ kind: "refused", why, path });
   expect(await read(".mogplex/link.json")).toEqual(refused("link", ".mogplex/link.json"));
   expect(await read("folder-link/result.json")).toEqual(refused("link", "folder-link"));

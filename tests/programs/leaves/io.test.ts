@@ -42,7 +42,7 @@ test("Io.readFile() refuses links, directories, pipes, devices and large files a
   expect(io.readFile("link")).toBe("1234");
 });
 
-test("Io.readFile() with a limit follows a link to an ordinary file when asked, and to nothing else", async () => {
+test("Io.readFile() with a limit follows a link to a regular file when asked, and to nothing else", async () => {
   const io = await processIo();
   checkout("followed");
   writeFileSync("small", "1234");
@@ -85,7 +85,7 @@ test("Io.appendFile() fails at once for a pipe without a reader, and appends to 
   expect(readFileSync("file", "utf8")).toBe("ab");
 });
 
-test("readFileNow() reads small ordinary files alone", () => {
+test("readFileNow() reads small regular files alone", () => {
   checkout("now");
   execFileSync("mkfifo", ["pipe"]);
   writeFileSync("utf16", Buffer.from("\ufeffmog_x", "utf16le"));

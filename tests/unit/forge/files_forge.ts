@@ -38,7 +38,7 @@ interface Row {
 const base64 = (text: string) => new TextEncoder().encode(text).toBase64();
 const idOf = (path: string) => `tree-${path.replaceAll("/", "~")}`;
 
-/** @param files By path; a text is an ordinary file. */
+/** @param files By path; a text is a regular file. */
 export function filesForge(files: Record<string, string | FakeFile>): FilesForge {
   const missing = () => json(404, { message: "Not Found" });
   const forge: FilesForge = {

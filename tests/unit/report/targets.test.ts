@@ -112,7 +112,7 @@ test("checkTargets() throws UsageError when the directory or the file is a symbo
   });
 });
 
-test("checkTargets() throws UsageError when there is something else than an ordinary file, and leaves it alone", () => {
+test("checkTargets() throws UsageError when there is something else than a regular file, and leaves it alone", () => {
   inTemporaryDirectory((directory) => {
     const target = { format: "json", path: directory } as const;
     expect(() => checkTargets([target], io)).toThrow("it is not a regular file");
