@@ -16,14 +16,12 @@ set +ex -fu # a trace would show the token
 # Exits with 0 success, 1 failed, 2 usage, 3 cancelled, 4 awaiting input, 64 unauthorized, 65 forbidden, 69 unavailable, 70
 # internal, 75 rate limited, 124 deadline, 130 SIGINT, 143 SIGTERM. A signal cancels the run. Prints statuses, ids and the
 # address of the pull request, but no other text from the service.
-LC_ALL=C run='' status='' maybe='' child='' stopped='' limit=20
+LC_ALL=C run='' status='' maybe='' child='' limit=20
 export LC_ALL
 trap '' PIPE
 
 say() { printf 'mogplex-run: %s\n' "$1" 2>/dev/null || :; }
 leave() { # CODE REASON: every exit goes through here
-  # Again: a child that was not running its program yet still had the traps of this script.
-  [ -z "$stopped" ] || kill "$stopped" 2>/dev/null
   if [ -n "$run" ]; then say "$2 (exit code $1); run $run"
   elif [ -n "$maybe" ]; then say "$2 (exit code $1); a run may exist: the key \"$key\" finds it" >&2
   else say "$2 (exit code $1); no run was started" >&2; fi
@@ -93,8 +91,8 @@ say_pull_request() { # after the end of the run: one short attempt, which signal
 stop() { # SIGNAL CODE: cancels within seconds, as runners kill soon after
   trap '' INT TERM
   # Not $child: the signal might have arrived after the process started and before $child was set.
-  stopped=${!:-}
-  [ -z "$stopped" ] || kill "$stopped" 2>/dev/null
+  # KILL, because a child that is not running its program yet still has the traps of this script, and ignores TERM.
+  [ -z "${!:-}" ] || { kill -s KILL "$!"; wait "$!"; } 2>/dev/null
   limit=2
   # The signal interrupted a start request: sending it again finds its run.
   if [ -z "$run" ] && [ -n "$maybe" ]; then start && about_run && run=$id; fi

@@ -39,7 +39,7 @@ shell.each(WAYS)(
       stand.hold();
       const running = stand.launch(["Fix the tests"]);
       await running.seen(/: pending\n/);
-      await until("it sleeps", () => members(running).length > 1);
+      await stand.sleeps();
       kill(running, way, "SIGTERM");
       await oneCancel(stand, running, 143);
     }),
@@ -64,7 +64,7 @@ shell(
       stand.hold();
       const running = stand.launch(["Fix the tests"]);
       await running.seen(/: pending\n/);
-      await until("it sleeps", () => members(running).length > 1);
+      await stand.sleeps();
       kill(running, -1, "SIGINT");
       kill(running, -1, "SIGINT");
       await oneCancel(stand, running, 130);
@@ -116,6 +116,7 @@ shell(
       stand.emulator.control("fault", { kind: "429", route: "POST /runs", retryAfter: 60 });
       const early = stand.launch(["Fix the tests"]);
       await early.seen(/Cannot start the run yet/);
+      await stand.sleeps();
       kill(early, -1, "SIGTERM");
       const none = await early.ended;
       expect({ code: none.code, runs: stand.runs().length, starts: stand.of(START).length }).toEqual({
@@ -124,6 +125,7 @@ shell(
         starts: 1,
       });
       expect(none.stderr).toContain("stopped by SIGTERM (exit code 143); no run was started");
+      await until("nothing of the script is alive", () => members(early).length === 0);
     }),
 );
 

@@ -24,14 +24,16 @@ import type { EmulatorOptions } from "../../../../lib/emulator/options.ts";
 import { builtInFixture } from "../../../../lib/emulator/state/fixture.ts";
 import { root } from "../../../../tools/setup.mjs";
 import { type Ended, launch, type LaunchOptions, type Running } from "../../processes/world/service.ts";
+import { until } from "../../processes/world/recorder.ts";
 import { PROGRAMS, SH, type Shell, which } from "./shells.ts";
 import { builtInScenario } from "../../../unit/emulator/scenarios.ts";
 
 export const SCRIPT = join(root, "examples/shell/mogplex-run.sh");
 const PREFIX = "/api/v1/mogplex";
 
+// A held wait ignores TERM and INT, like a child that has not become its program yet.
 const SLEEP = `#!/bin/sh
-[ ! -e "$STAND/hold" ] || exec ${which("sleep")} 600
+[ ! -e "$STAND/hold" ] || { trap '' TERM INT; : >"$STAND/held"; exec ${which("sleep")} 600; }
 read -r now <"$STAND/now"
 echo $((now + $1)) >"$STAND/now.$$"
 mv "$STAND/now.$$" "$STAND/now"
@@ -90,6 +92,8 @@ export interface Stand {
   advance(seconds: number): void;
   /** From now on a wait lasts until it is killed. */
   hold(): void;
+  /** Resolves once the script is in such a wait. */
+  sleeps(): Promise<void>;
   /** Runs of the service. */
   runs(): { id: string; status: string }[];
   /** The environment of the script, but for its programs. */
@@ -191,6 +195,7 @@ export async function openStand({ scenario, shell = SH, ...options }: StandOptio
         : readFileSync(join(folder, "slept"), "utf8").trim().split("\n").map(Number),
     advance: (seconds) => writeFileSync(nowFile, `${Number(readFileSync(nowFile, "utf8")) + seconds}\n`),
     hold: () => writeFileSync(join(folder, "hold"), ""),
+    sleeps: () => until("it sleeps", () => existsSync(join(folder, "held"))),
     runs: () => [...emulator.world.store.runs.values()].map(({ id, status }) => ({ id, status })),
     env,
     launch: (args, more = {}, stdin = "") => {
