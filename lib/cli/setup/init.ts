@@ -23,6 +23,7 @@ import {
   ATTRIBUTES,
   ATTRIBUTES_FILE,
   CHECKSUM_FILE,
+  COMMIT,
   jobFile,
   keepOthersOut,
   LICENSES_FILE,
@@ -230,7 +231,7 @@ export async function initRepository(context: Context): Promise<number> {
   steps.say("", `Needs: ${needsOf(recipe, safeName)}.`);
   const host = hostOf(origin) ?? "";
   steps.say(
-    ...recipe.steps.map((step, index) =>
+    ...[...recipe.steps, COMMIT, ...recipe.laterSteps ?? []].map((step, index) =>
       `  ${index + 1}. ${
         withPages(context, host === "" ? step : step.replaceAll("https://GITLAB/", `https://${host}/`))
       }`
@@ -251,9 +252,9 @@ export async function initRepository(context: Context): Promise<number> {
     steps.say("", "Without a schedule:", ...asks.lost.map((each) => `  - ${each}`), "");
   }
   if (flags.has(DRY_RUN)) steps.say("Nothing was written. To write these files, leave out --dry-run.");
-  else if (recipe.trial !== undefined) steps.say(withPages(context, `Then commit these files, and ${recipe.trial}`));
+  else if (recipe.trial !== undefined) steps.say(withPages(context, recipe.trial));
   else {
-    steps.say("Then commit these files, and check the setup:");
+    steps.say("Then check the setup:");
     steps.show(`  ${TOOL} doctor --repo ${jobName ?? PLACEHOLDER}`);
   }
   if (file === "") {

@@ -79,19 +79,21 @@ export interface Recipe {
    * @param stage The line with the stage of the job, for GitLab.
    */
   render(repo: string, stage: string): string;
-  /** How to do what `needs` names, one sentence each. */
+  /** How to do what `needs` names, one sentence each, up to the commit. */
   steps: readonly string[];
+  /** What to do after the commit: without the job, it would start other jobs or nothing. @default nothing */
+  laterSteps?: readonly string[];
   /** What the user created for the job outside the repository, with its place. `init` cannot remove it. */
   remains: readonly string[];
   /** The job of `--respond`, on systems that belong to a forge. */
   respond?(
     schedule: Schedule,
     mention: string,
-  ): Pick<Recipe, "file" | "beside" | "needs" | "render" | "steps" | "remains" | "trial"> & {
+  ): Pick<Recipe, "file" | "beside" | "needs" | "render" | "steps" | "laterSteps" | "remains" | "trial"> & {
     /** What does not work without a schedule. */
     readonly lost: readonly string[];
   };
-  /** What to do after the commit, as a sentence. @default doctor */
+  /** What to do at the end, as a sentence. @default doctor */
   trial?: string;
   /** What the job does, as a sentence. @default when it runs the task */
   does?: string;
@@ -278,6 +280,9 @@ export const REPO_PLACES = "it occurs twice, for doctor and for respond";
 const FIND_REPOSITORY =
   `Check that \`${TOOL} repos list\` shows your repository, with the token in the variable MOGPLEX_API_KEY. Mogplex connects repositories through GitHub, and delivers branches and pull requests there. If the list shows a different name for it, put that name after --repo in the job: ${REPO_PLACES}.`;
 
+/** CI systems start jobs on schedules and for events only if the default branch has them. */
+export const COMMIT = "Commit these files, and merge them into the default branch.";
+
 const MAKE_LABEL = "If labels should start agents, create the label mogplex.";
 
 const TURN_ON_ACTIONS = "Turn on Actions in the settings of the repository.";
@@ -333,7 +338,7 @@ ${CLEAN_STEP}${keep}`,
       needs: isGithub
         ? "secret MOGPLEX_API_KEY"
         : "secrets MOGPLEX_API_KEY and RESPOND_TOKEN (token of a bot user, scopes read:user, write:issue, read:repository)",
-      steps: isGithub ? [MAKE_TOKEN, storeSecret("MOGPLEX_API_KEY"), READERS, MAKE_LABEL] : [
+      steps: isGithub ? [MAKE_TOKEN, storeSecret("MOGPLEX_API_KEY"), READERS] : [
         MAKE_TOKEN,
         FIND_REPOSITORY,
         storeSecret("MOGPLEX_API_KEY"),
@@ -341,8 +346,8 @@ ${CLEAN_STEP}${keep}`,
         "Create a user for the bot. If the repository is private, give it read access. Create a token for this user with the scopes read:user, write:issue and read:repository.",
         storeSecret("RESPOND_TOKEN"),
         "Put the names of the users who can ask in the variable MOGPLEX_RESPOND_ALLOW_USERS (recommended): Settings > Actions > Variables. Alternatively, make the bot an administrator of the repository: then everyone with push access can ask, but can also become an administrator (docs/ask.md).",
-        MAKE_LABEL,
       ],
+      laterSteps: [MAKE_LABEL],
       remains: [
         secret("MOGPLEX_API_KEY"),
         ...isGithub
@@ -352,7 +357,7 @@ ${CLEAN_STEP}${keep}`,
           isGithub ? "Settings > Secrets and variables > Actions > Variables" : "Settings > Actions > Variables",
         ),
       ],
-      trial: 'start the workflow "Mogplex answers" by hand. It checks the setup, then looks for mentions.',
+      trial: 'Then start the workflow "Mogplex answers" by hand. It checks the setup, then looks for mentions.',
       lost: [
         "A mention in a comment on a line of code starts nothing.",
         "A label on a pull request starts nothing.",
@@ -440,7 +445,9 @@ export const RECIPES: ReadonlyMap<string, Recipe> = new Map(Object.entries<Recip
     steps: [
       MAKE_TOKEN,
       "Store it as the variable MOGPLEX_API_KEY, masked and protected: Settings > CI/CD > Variables.",
-      "Create a schedule with the variable MOGPLEX_SCHEDULE=run: Build > Pipeline schedules. It also starts all other jobs that run on schedules, such as deployments. " +
+    ],
+    laterSteps: [
+      "Create a schedule with the variable MOGPLEX_SCHEDULE=run: Build > Pipeline schedules. It also starts all other jobs that run on schedules, such as deployments, unless you have kept them out: docs/gitlab.md. " +
       ALLOW_VARIABLES,
     ],
     remains: [VARIABLE, "the schedule with the variable MOGPLEX_SCHEDULE=run: Build > Pipeline schedules"],
@@ -477,18 +484,20 @@ ${GITLAB_ARTIFACTS}    reports:
         FIND_REPOSITORY,
         "Create a token for the bot with the role Developer and the scope api: Settings > Access tokens.",
         "Store them as the variables MOGPLEX_API_KEY and GITLAB_TOKEN, masked and protected: Settings > CI/CD > Variables.",
-        "Create a trigger token: Settings > CI/CD > Pipeline trigger tokens. A Maintainer who can push or merge to the default branch must create it, not the bot.",
+        `Keep all other jobs out of these pipelines: ${keepOthersOut(notOfRespond(schedule))} ${TRIGGERS}`,
+      ],
+      laterSteps: [
+        "After the merge, create a trigger token: Settings > CI/CD > Pipeline trigger tokens. A Maintainer who can push or merge to the default branch must create it, not the bot. Before the merge, every comment would start the project's other jobs.",
         "Create a webhook for Comments and Issues events, with the token in its URL masked: Settings > Webhooks. The URL is https://GITLAB/api/v4/projects/ID/ref/main/trigger/pipeline?token=TRIGGER_TOKEN",
         ...schedule === "none" ? [] : [
           `Create ${
             schedule === "hourly" ? "an hourly" : "a daily"
           } schedule with the variable MOGPLEX_SCHEDULE=respond: Build > Pipeline schedules. ${ALLOW_VARIABLES}`,
         ],
-        `Keep all other jobs out of these pipelines: ${keepOthersOut(notOfRespond(schedule))} ${TRIGGERS}`,
         'Do not let anyone pass variables to pipelines: Settings > CI/CD > Variables, "No one allowed". Otherwise anyone with the trigger token can run code in the job. This setting also refuses all other triggers, API calls and manual pipelines that pass variables.' +
         (schedule === "none" ? "" : " A schedule that you created before keeps its variable."),
         MAKE_LABEL,
-        "After the commit, check the setup: run a new pipeline on the default branch (Build > Pipelines > New pipeline), and start its job mogplex-respond. The pipeline also runs your other jobs, including deployments, unless their rules exclude the source web.",
+        "Check the setup: run a new pipeline on the default branch (Build > Pipelines > New pipeline), and start its job mogplex-respond. The pipeline also runs your other jobs, including deployments, unless their rules exclude the source web.",
       ],
       remains: [
         VARIABLE,
@@ -501,7 +510,7 @@ ${GITLAB_ARTIFACTS}    reports:
           ? []
           : ["the schedule with the variable MOGPLEX_SCHEDULE=respond: Build > Pipeline schedules"],
       ],
-      trial: "follow the last step. docs/ask.md explains the other steps.",
+      trial: "docs/ask.md explains these steps.",
       lost: ["A mention that the webhook missed starts nothing.", ...LOST],
       render: (repo, stage) =>
         `mogplex-respond:
@@ -536,6 +545,8 @@ ${GITLAB_AFTER}${GITLAB_ARTIFACTS}`,
     steps: [
       MAKE_TOKEN,
       "Store it as the secret mogplex_api_key: repository settings > Secrets.",
+    ],
+    laterSteps: [
       "Create a cron job named mogplex: repository settings > Crons.",
     ],
     remains: [
@@ -599,6 +610,8 @@ jobs:
     steps: [
       MAKE_TOKEN,
       "Store it as the secured variable MOGPLEX_API_KEY: Repository settings > Repository variables.",
+    ],
+    laterSteps: [
       "Create a schedule: Pipelines > Schedules.",
     ],
     remains: [
@@ -635,6 +648,8 @@ pipelines:
     steps: [
       MAKE_TOKEN,
       "Store it as the secret MOGPLEX_API_KEY: cluster > Secrets.",
+    ],
+    laterSteps: [
       "Create a pipeline with the step `buildkite-agent pipeline upload .buildkite/mogplex.yml`.",
     ],
     remains: ["the secret MOGPLEX_API_KEY: cluster > Secrets", "the pipeline"],
@@ -660,6 +675,8 @@ pipelines:
     steps: [
       MAKE_TOKEN,
       "Create the context mogplex with the variable MOGPLEX_API_KEY: Organization settings > Contexts.",
+    ],
+    laterSteps: [
       "Create a schedule trigger: Project settings > Triggers.",
     ],
     remains: [

@@ -315,7 +315,8 @@ test("init terminal writes program and task without a job, and takes them out ag
       "  2. Set the variable in your shell: `export MOGPLEX_API_KEY=…`\n" +
       "  3. Write your task into ci/mogplex-task.md, and start an agent: " +
       "`node ci/mogplex.mjs run --follow --prompt-file ci/mogplex-task.md`\n" +
-      "Then commit these files, and check the setup:\n  node ci/mogplex.mjs doctor --repo acme/web\n" +
+      "  4. Commit these files, and merge them into the default branch.\n" +
+      "Then check the setup:\n  node ci/mogplex.mjs doctor --repo acme/web\n" +
       "\nIf you write a job yourself, call `node ci/mogplex.mjs run --follow`, and in a last step that always runs " +
       "`node ci/mogplex.mjs cleanup`, with MOGPLEX_JOB_STATUS set or with --always.\n",
   );
@@ -416,7 +417,7 @@ test("init says in its last lines all that is needed, and how to try the program
     const { stdout, written } = await init([system]);
     expect(stdout).toMatch(/\nNeeds: .*, variable MOGPLEX_REPO_ID \(owner\/name\)\.\n/);
     expect(stdout).toEndWith(
-      "\nThen commit these files, and check the setup:\n  node ci/mogplex.mjs doctor --repo OWNER/NAME\n",
+      "\nThen check the setup:\n  node ci/mogplex.mjs doctor --repo OWNER/NAME\n",
     );
     const named = await init([system], { ".git/config": ORIGIN });
     expect(named.stdout).toEndWith("check the setup:\n  node ci/mogplex.mjs doctor --repo acme/web\n");
@@ -562,16 +563,17 @@ test("init --respond lists what to do for a token, a bot and a webhook on GitLab
     "  2. Check that `node ci/mogpl",
     "  3. Create a token for the bo",
     "  4. Store them as the variabl",
-    "  5. Create a trigger token: S",
-    "  6. Create a webhook for Comm",
-    "  7. Create an hourly schedule",
-    "  8. Keep all other jobs out o",
-    "  9. Do not let anyone pass va",
-    "  10. If labels should start a",
-    "  11. After the commit, check ",
+    "  5. Keep all other jobs out o",
+    "  6. Commit these files, and m",
+    "  7. After the merge, create a",
+    "  8. Create a webhook for Comm",
+    "  9. Create an hourly schedule",
+    "  10. Do not let anyone pass v",
+    "  11. If labels should start a",
+    "  12. Check the setup: run a n",
   ]);
   expect(stdout).toEndWith(
-    "Then commit these files, and follow the last step. docs/ask.md in the toolkit explains the other steps.\n",
+    "docs/ask.md in the toolkit explains these steps.\n",
   );
   expect(stdout).not.toContain("Without a schedule");
 });
@@ -655,7 +657,7 @@ test("init names the jobs of GitLab that also start on its schedule, and how to 
     .not.toContain(other);
   expect(await stdoutOf(job)).not.toContain(other);
   expect((await init(["gitlab"])).stdout).toContain(
-    "  3. Create a schedule with the variable MOGPLEX_SCHEDULE=run: Build > ",
+    "  4. Create a schedule with the variable MOGPLEX_SCHEDULE=run: Build > ",
   );
 });
 
