@@ -79,14 +79,15 @@ export function hostOf(address: string): string | undefined {
  * @throws {UsageError} if `origin` is missing, is on another host, or `upstream` names another repository; with a command to paste.
  */
 export function repositoryOfFolder(context: Context, attempted: string, isRequired: boolean): string | undefined {
-  const { flags, io, writer } = context;
+  const { flags, io, writer, vocabulary } = context;
   const hosts = flags.all(ORIGIN_HOST).map((host) => checkHost(host, attempted));
   if (!isLaptop(context)) return undefined;
   const remotes = remotesOf(context);
   const names = new Map([...remotes].map(([remote, address]) => [remote, repoName(address)]));
   const refuse = (why: string, ...choices: string[]) => {
-    const lines = choices.map((choice) => `--${REPO.name} ${SAFE_NAME.test(choice) ? choice : "OWNER/NAME"}`);
-    return new UsageError({ attempted, why, advice: `add ${lines.join(" or ")}` });
+    const lines = choices.filter((choice) => SAFE_NAME.test(choice)).map((choice) => `--${REPO.name} ${choice}`);
+    const advice = lines.length === 0 ? `give ${vocabulary.repo}` : `add ${lines.join(" or ")}`;
+    return new UsageError({ attempted, why, advice });
   };
   const origin = remotes.get("origin");
   const name = names.get("origin") ?? "";
@@ -94,13 +95,18 @@ export function repositoryOfFolder(context: Context, attempted: string, isRequir
     if (!isRequired || !SAFE_NAME.test(name)) return undefined;
     throw refuse("the repository is missing, and origin is not used because stdout is a pipe or a file", name);
   }
-  if (origin === undefined) throw refuse("the repository is missing, and this folder has no remote origin", "");
+  if (origin === undefined) {
+    const fact = allRemotes(context).has("origin")
+      ? "origin is a path on this machine"
+      : "this folder has no remote origin";
+    throw refuse(`the repository is missing, and ${fact}`);
+  }
   const host = hostOf(origin) ?? "";
   if (![KNOWN_HOST, ...hosts].includes(host)) {
     const hostNames = [KNOWN_HOST, ...hosts].join(" or ");
     throw refuse(`the repository is missing, and origin is on ${host}, not on ${hostNames}`, name);
   }
-  if (!SAFE_NAME.test(name)) throw refuse("the repository is missing, and the address of origin does not name one", "");
+  if (!SAFE_NAME.test(name)) throw refuse("the repository is missing, and the address of origin does not name one");
   const upstream = names.get("upstream");
   if (upstream !== undefined && upstream !== name) {
     throw refuse(`origin is ${name}, but upstream is ${upstream}`, name, upstream);

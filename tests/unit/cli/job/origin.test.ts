@@ -39,9 +39,10 @@ test("run takes the repository from origin when a person names none, and says so
 });
 
 test("run starts nothing when origin is missing, on another host, or not the same as upstream, and prints the flag to add", async () => {
+  const given = "give --repo or MOGPLEX_REPO_ID (`mogplex-ci repos list` shows the names)";
   const cases: [Record<string, string>, string][] = [
-    [{}, "this folder has no remote origin; add --repo OWNER/NAME"],
-    [{ origin: "/srv/git/web.git" }, "this folder has no remote origin; add --repo OWNER/NAME"],
+    [{}, `this folder has no remote origin; ${given}`],
+    [{ origin: "/srv/git/web.git" }, `origin is a path on this machine; ${given}`],
     [
       { origin: "https://user:hunter2secret@git.example/acme/web.git" },
       "origin is on git.example, not on github.com; add --repo acme/web",
@@ -49,7 +50,7 @@ test("run starts nothing when origin is missing, on another host, or not the sam
     [{ origin: "https://github.com.evil.example/acme/web" }, "origin is on github.com.evil.example, not on github.com"],
     [{ origin: "https://evil.example/github.com/acme/web" }, "origin is on evil.example, not on github.com"],
     [{ origin: "https://github.com@evil.example/acme/web" }, "origin is on evil.example, not on github.com"],
-    [{ origin: "https://github.com/$(touch evil)" }, "the address of origin does not name one; add --repo OWNER/NAME"],
+    [{ origin: "https://github.com/$(touch evil)" }, `the address of origin does not name one; ${given}`],
     [
       { origin: "https://github.com/kim/web", upstream: "https://github.com/acme/web" },
       "origin is kim/web, but upstream is acme/web; add --repo kim/web or --repo acme/web",
