@@ -11,6 +11,7 @@ import { parseFlags } from "../flags.ts";
 import { type Io, processIo, unwrittenLine } from "../io.ts";
 import { didYouMean, nearest } from "../nearest.ts";
 import { isMain, isNotPermitted, printText, programArgs, programCall, setExitCode } from "../runtime.ts";
+import { withNetworkFix } from "../service/check_way.ts";
 import { VERSION } from "../version.ts";
 import { createWriter, explain } from "./explain.ts";
 import { EXTRAS } from "./extras.ts";
@@ -131,7 +132,8 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
     const error = isNotPermitted(thrown)
       ? new UsageError({ attempted: "continue", why: messageOf(thrown) }, { cause: thrown })
       : thrown;
-    explain(error, writer, vocabulary);
+    // A drop-in verb sends requests only to the service.
+    explain(call?.verb.group === "drop-in" ? withNetworkFix(error, io.env) : error, writer, vocabulary);
     return call !== undefined && !usesToolkitCodes(call) ? dropInExitCode(error) : exitCodeFor(error);
   }
 }

@@ -6,7 +6,7 @@ import type { ReadEnv } from "../ci/platform.ts";
 import { type MogplexError, NetworkError } from "../errors.ts";
 import { isLoopback } from "../loopback.ts";
 import { type Answer, excerpt } from "./answer.ts";
-import { type Origin } from "./connection.ts";
+import { type Origin, resolveOrigin } from "./connection.ts";
 import { API_PREFIX } from "./contract.ts";
 import { type NetworkTrouble, probe, troubleOf } from "./probe.ts";
 import { authorityVariable, proxySetting } from "./proxies.ts";
@@ -14,7 +14,7 @@ import { formatDuration } from "../text/duration.ts";
 import { createRedactor } from "../text/redact.ts";
 import { isAtLeast } from "../runtime.ts";
 import { adviceOf, type Check, failed, failedWith, follows, ok, skipped, tried, warning } from "../check.ts";
-import { type Machine, runtimeParts } from "../runtime.ts";
+import { type Machine, runtimeParts, thisMachine } from "../runtime.ts";
 import type { Clock } from "../clock.ts";
 import type { Io } from "../io.ts";
 import type { Platform } from "../ci/platform.ts";
@@ -90,6 +90,15 @@ export function checkProxy(origin: Origin, env: ReadEnv, machine: Machine): Chec
 /** How to fix a network error, as a sentence. */
 export function networkFix(error: NetworkError, origin: Origin, env: ReadEnv, machine: Machine): string {
   return adviceFor(troubleOf(error), origin, env, machine);
+}
+
+/** An error of the service's requests, with the way to fix it; an error that has an advice, or has another cause, as it is. */
+export function withNetworkFix(error: unknown, env: ReadEnv): unknown {
+  if (!(error instanceof NetworkError) || error.advice !== null) return error;
+  const { attempted, why } = error;
+  if (attempted === null) return error;
+  const fix = networkFix(error, resolveOrigin({ env }), env, thisMachine());
+  return new NetworkError({ attempted, why, advice: fix.charAt(0).toLowerCase() + fix.slice(1) }, { cause: error });
 }
 
 /** What this runtime needs besides `HTTPS_PROXY`; empty if it needs nothing. */

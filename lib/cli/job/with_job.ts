@@ -16,7 +16,7 @@ import { type AskedJob, completeJob, type JobOptions } from "../../run/options.t
 import { type AnyResult, reasonOf, resultError } from "../../run/result.ts";
 import { openSession, type Session } from "../../run/session.ts";
 import { isNotPermitted, preferSmallHeap, thisMachine } from "../../runtime.ts";
-import { networkFix } from "../../service/check_way.ts";
+import { networkFix, withNetworkFix } from "../../service/check_way.ts";
 import { resolveOrigin } from "../../service/connection.ts";
 import type { RequestReport } from "../../service/transport.ts";
 import { maskToken } from "../context.ts";
@@ -327,7 +327,8 @@ async function refuse<R extends AnyResult>(
   } finally {
     context.writer.unfence();
   }
-  throw error;
+  // In CI, the block has the advice.
+  throw isUnreached && isLaptop(context) ? withNetworkFix(error, context.io.env) : error;
 }
 
 /** Whether the service answered none of the requests. */

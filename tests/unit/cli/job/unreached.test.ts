@@ -59,6 +59,16 @@ test("a job whose requests never get an answer gives up after five minutes, and 
   }
 });
 
+test("a command on a terminal that gets no answer prints what to do, also before its run has a report", async () => {
+  const files = { "mogplex-ci/run.json": "{}" };
+  for (const args of [["repos", "list"], ["runs", "get", crypto.randomUUID()], BY_NAME, BY_ID]) {
+    const io = fakeIo({ env: { MOGPLEX_API_KEY: TOKEN }, files });
+    await main(args, io, { fetch: unknownName, clock: virtualClock() });
+    const advice = "the host name was not found: check MOGPLEX_URL and the DNS of this machine";
+    expect(`${io.text.stdout}${io.text.stderr}`.toLowerCase()).toContain(advice.toLowerCase());
+  }
+});
+
 test("networkFix() names what an old Node needs for a proxy, before and after HTTPS_PROXY is set", () => {
   const origin = resolveOrigin({ env: () => undefined });
   const fix = (runtime: string, env: Record<string, string> = {}) =>
