@@ -228,6 +228,8 @@ export function planOf(
         ...requester === undefined ? [] : [`\n${requesterLine(requester.id)}`],
         nextStep(state, name, doubts),
       ].join(""),
-    foot: ({ runId, exitCode }) => runId === null && exitCode !== null ? undefined : leftOut,
+    // Without a run, or after it was stopped, nobody asks what the agent knew.
+    foot: ({ runId, exitCode }) =>
+      runId === null && exitCode !== null || exitCode === EXIT.cancelled ? undefined : leftOut,
   };
 }

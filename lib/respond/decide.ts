@@ -4,7 +4,7 @@
  * @module
  */
 import { MogplexError } from "../errors.ts";
-import type { ForgeUser } from "../forge/findings.ts";
+import { type Findings, type ForgeUser, NO_FINDINGS, type Remark } from "../forge/findings.ts";
 import type {
   CodeLine,
   CommentPlace,
@@ -175,10 +175,8 @@ export class Decider {
     // People often write a stop in a closed thread while its run is still going.
     if (!thread.isOpen && !isStop) {
       const { ask } = "reason" in request ? request.refused : request;
-      return await this.#runOf(thread, ask, me) ?? quiet(`the ${this.#nounOf(thread)} is closed`);
-    }
-    if (thread.pull?.isForeign === true) {
-      return quiet(`the branch of the ${this.#world.threads.pullNoun} is not in this repository`);
+      const run = await this.#runOf(thread, ask, me);
+      if (run !== undefined) return run;
     }
     const { ask, asker, at } = "reason" in request ? request.refused : request;
     // After labels are renamed, an old one has a new name now: only its age at the forge is reliable.
@@ -232,7 +230,11 @@ export class Decider {
         isTried: ownMark !== undefined,
       },
     });
+    const obstacle = this.#obstacleOf(thread);
+    // Its job may still be about to name its run. Otherwise a poll ends the note.
+    if (obstacle !== null && ownMark !== undefined && !isStop) return quiet(obstacle.reason);
     if ("reason" in request) {
+      if (obstacle !== null) return tell(obstacle.reason, obstacle.text);
       return tell(
         request.reason,
         `${request.reason}. Write a new comment that begins with \`@${this.#world.settings.name}\``,
@@ -240,7 +242,7 @@ export class Decider {
     }
     const { what, line } = request;
     if (what?.kind === "stop") return stop;
-    if (what?.kind === "help") return { kind: "reply", ask, text: helpText(this.#world.settings.name) };
+    if (what?.kind === "help") return { kind: "reply", ask, text: helpText(thread, this.#world) };
     if (what?.kind === "status") return { kind: "reply", ask, text: await this.#statusText(thread, marks) };
     if (await this.#stopOf(comments.list, marks, { ask, at, me }) !== null) {
       return tell(ownMark === undefined ? STOPPED : "it was stopped");
@@ -248,6 +250,7 @@ export class Decider {
     if (thread.isInternal === true && this.#world.settings.isPublic) {
       return tell(CONFIDENTIAL);
     }
+    if (obstacle !== null) return tell(obstacle.reason, obstacle.text);
     const task = await this.#taskOf(thread, what, { ask, at, line, me, marks });
     if ("reason" in task) return tell(task.reason);
     const where = await placeNow(this.#world.threads, thread);
@@ -277,6 +280,19 @@ export class Decider {
       leftOut,
     };
     return { kind: "start", ...wanted, place: where };
+  }
+
+  /** Why no run can start in a thread, whatever the task is, and what to do instead; null if one can. */
+  #obstacleOf(thread: Thread): { reason: string; text: string } | null {
+    const { pullNoun } = this.#world.threads;
+    if (!thread.isOpen) {
+      const reason = `the ${this.#nounOf(thread)} is closed`;
+      return { reason, text: `${reason}. Write the task in an open issue or ${pullNoun}` };
+    }
+    if (thread.pull?.isForeign !== true) return null;
+    const reason = `the branch of the ${pullNoun} is not in this repository`;
+    const instead = `push the branch to this repository, open a ${pullNoun} from it, and write the task there`;
+    return { reason, text: `${reason}, so the agent cannot push to it. To get a run, ${instead}` };
   }
 
   #nounOf({ kind }: ThreadPlace): string {
@@ -532,15 +548,14 @@ export class Decider {
     ask: AskId,
   ): Promise<Task | { reason: string }> {
     if (pull === null) return { reason: `this is not a ${this.#world.threads.pullNoun}, so it has no ${fix} to fix` };
-    const reason = nothingToFix(fix, await this.#world.threads.facts(number), this.#world.threads.pullNoun);
+    const { threads, redact } = this.#world;
+    const hasRight = this.#rights.crowd(MAX_USERS);
+    const facts = await threads.facts(number);
+    const findings = await membersFindings(threads, number, fix, ({ author }) => hasRight(author));
+    const reason = nothingToFix(fix, facts, threads.pullNoun, findings);
     const other = task === undefined ? "" : ". If you meant something else, describe it in more detail";
     if (reason !== null) return { reason: `${reason}${other}` };
-    const of = findingsFor(fix);
-    const findings = of === null ? null : await this.#world.threads.findings(number, of);
-    const hasRight = this.#rights.crowd(MAX_USERS);
-    const quote = findings === null
-      ? null
-      : findingsQuote(await ofMembers(findings, ({ author }) => hasRight(author)), this.#world.redact);
+    const quote = findingsQuote(findings, redact);
     return { text: fixPrompt(fix, pull.target, this.#world.threads.pullNoun), of: ask, quote };
   }
 
@@ -695,18 +710,36 @@ const CHECKS = {
   unknown: "the forge does not show them",
 } as const;
 
-/** Why there is nothing to fix, as a clause; null if there is something. */
+/**
+ * What the forge shows of the problems to fix, without remarks by users who cannot push. For a conflict, nothing.
+ * @param may @default according to the forge
+ */
+export async function membersFindings(
+  threads: Pick<Threads, "findings">,
+  number: number,
+  fix: Fix,
+  may?: (remark: Remark) => Promise<boolean>,
+): Promise<Findings> {
+  const of = findingsFor(fix);
+  return of === null ? NO_FINDINGS : await ofMembers(await threads.findings(number, of), may);
+}
+
+/** Why there is nothing to fix, as a clause; null if there is something. @param findings From {@linkcode membersFindings}. */
 export function nothingToFix(
   fix: Fix,
   facts: Awaited<ReturnType<Threads["facts"]>>,
   pull: PullNoun,
+  { remarks }: Pick<Findings, "remarks">,
 ): string | null {
   if (fix === "checks") {
     return facts.checks === "red" ? null : `no check failed (${CHECKS[facts.checks ?? "unknown"]})`;
   }
   if (fix === "review") {
-    if (facts.review === "changes-requested") return null;
-    return facts.review === null ? "the forge does not show the reviews" : `no review of this ${pull} requests changes`;
+    // A review can consist of comments only: its open threads are the request.
+    if (facts.review === "changes-requested" || remarks.length > 0) return null;
+    return facts.review === null
+      ? "the forge does not show the reviews"
+      : `no review of this ${pull} requests changes, and no user who can push has left an open review thread`;
   }
   if (facts.conflict === true) return null;
   return facts.conflict === null
@@ -715,10 +748,11 @@ export function nothingToFix(
 }
 
 /** The commands for the agent. */
-function helpText(name: string): string {
+function helpText({ pull }: Thread, { settings: { name }, threads: { pullNoun } }: DecidingWorld): string {
+  const where = pull === null ? `on a ${pullNoun}, ` : "";
   return [
     `- \`@${name} <task>\`: an agent does the task`,
-    `- \`@${name} fix checks\`, \`fix review\` or \`fix conflict\`: fixes what the forge reports`,
+    `- ${where}\`@${name} fix checks\`, \`fix review\` or \`fix conflict\`: fixes what the forge reports`,
     `- \`@${name} again\`: repeats the last task in this thread`,
     `- \`@${name} stop\`: cancels the runs in this thread`,
     `- \`@${name} status\`: shows what is running here`,

@@ -5,13 +5,14 @@
  */
 import { UsageError } from "../../errors.ts";
 import { readAddress, readPullNumber } from "../../forge/address.ts";
+import { type Findings, NO_FINDINGS } from "../../forge/findings.ts";
 import type { PullRequestAddress } from "../../forge/model.ts";
 import { type OpenForge, openForgeAt } from "../../forge/open.ts";
 import type { Threads } from "../../forge/threads.ts";
 import { isObject, parseJson } from "../../lookup.ts";
-import { nothingToFix } from "../../respond/decide.ts";
+import { membersFindings, nothingToFix } from "../../respond/decide.ts";
 import { placeNow } from "../../respond/where.ts";
-import { findingsFor, findingsQuote, type Fix, fixPrompt, ofMembers, withQuote } from "../../run/fix.ts";
+import { findingsQuote, type Fix, fixPrompt, withQuote } from "../../run/fix.ts";
 import { checkResultRequest, type ResultRequest } from "../../result/wanted_result.ts";
 import { hashOf } from "../../run/key.ts";
 import { checkRunRequest, type LaterRequest, type RunRequest } from "../../run/request.ts";
@@ -90,8 +91,10 @@ async function makeRequest(
   }
   const place = await placeNow(threads, thread);
   if (place.kind === "none") throw new UsageError({ attempted: ATTEMPTED, why: place.reason, value, advice });
+  let findings: Findings = NO_FINDINGS;
   if ("fix" in work) {
-    const nothing = nothingToFix(work.fix, await threads.facts(number), threads.pullNoun);
+    findings = await membersFindings(threads, number, work.fix);
+    const nothing = nothingToFix(work.fix, await threads.facts(number), threads.pullNoun, findings);
     if (nothing !== null) throw new UsageError({ attempted: `fix its ${work.fix}`, why: nothing, value, advice });
   }
   const { baseBranch, workingBranch, createBranch } = place;
@@ -100,7 +103,7 @@ async function makeRequest(
     repo: context.option(REPO) ?? (await threads.repository()).name,
     prompt: "task" in work ? work.task : withQuote(
       fixPrompt(work.fix, thread.pull.target, threads.pullNoun),
-      await quoteOf(context, threads, number, work.fix),
+      findingsQuote(findings, (text) => context.writer.redact(text)),
     ),
     baseBranch,
     workingBranch,
@@ -109,14 +112,6 @@ async function makeRequest(
   };
   checkRunRequest(request);
   return request;
-}
-
-/** The failed checks, or the open remarks, as a quote. */
-async function quoteOf({ writer }: Context, threads: Threads, number: number, fix: Fix): Promise<string | null> {
-  const of = findingsFor(fix);
-  return of === null
-    ? null
-    : findingsQuote(await ofMembers(await threads.findings(number, of)), (text) => writer.redact(text));
 }
 
 /** What to do if no run may be started now, in a job whose earlier attempt may have a run. */

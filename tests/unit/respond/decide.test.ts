@@ -150,15 +150,15 @@ const ATTACKS: readonly (readonly [what: string, arrange: (forge: FakeForge) => 
     (forge) => forge.say(PULL, KIM, "I asked @mogplex to go"),
     "no line starts with `@mogplex`",
   ],
-  ["a closed merge request", (forge) => {
+  ["a closed merge request and an account without rights", (forge) => {
     forge.threads.set("pull 7", aThread(PULL, { isOpen: false }));
-    return forge.say(PULL, KIM, "@mogplex go");
-  }, "the pull request is closed"],
-  ["a fork", (forge) => {
+    return forge.say(PULL, EVE, "@mogplex go");
+  }, "the user who asked cannot push"],
+  ["a fork and an account without rights", (forge) => {
     const pull = { source: "feature", target: "main", isForeign: true, commit: null };
     forge.threads.set("pull 7", aThread(PULL, { pull }));
-    return forge.say(PULL, KIM, "@mogplex go");
-  }, "the branch of the pull request is not in this repository"],
+    return forge.say(PULL, EVE, "@mogplex go");
+  }, "the user who asked cannot push"],
   ["a label of a program", (forge) => {
     forge.labels.set("issue 8", { id: 5, by: { ...KIM, isBot: true }, at: at(0) });
     return { thread: ISSUE, comment: null, text: null };
@@ -373,7 +373,7 @@ for (const [what, arrange, settings, text] of LEFT_OUT) {
   });
 }
 
-test("decide() says that the agent does not see its earlier answers when the thread has a note of a run", async () => {
+test("decide() says that the agent does not see its earlier notes when the thread has a note of a run", async () => {
   const leftOut = async (state: MarkState, template?: string) => {
     const forge = fakeForge();
     const first = forge.say(ISSUE, KIM, "@mogplex why is it slow?", { createdAt: at(-30) });
@@ -381,7 +381,7 @@ test("decide() says that the agent does not see its earlier answers when the thr
     const news = forge.say(ISSUE, KIM, "@mogplex do that", { createdAt: at(2) });
     return (await wanted(forge, news, { template })).leftOut;
   };
-  expect(await leftOut({ runId: RUN, isOpen: false })).toBe("The agent does not see its earlier answers.");
+  expect(await leftOut({ runId: RUN, isOpen: false })).toBe("The agent does not see its earlier notes.");
   expect(await leftOut({ runId: RUN, isOpen: false }, "{{task}}")).toBeUndefined();
   // A note without a run has no answer.
   expect(await leftOut("none")).toBeUndefined();
@@ -432,7 +432,7 @@ test("decide() says that the forge does not show an issue or a pull request", as
 
 test("nothingToFix() says in words what the forge shows of checks that are not red", () => {
   const of = (checks: Parameters<typeof nothingToFix>[1]["checks"]) =>
-    nothingToFix("checks", { checks, review: null, conflict: null }, "pull request");
+    nothingToFix("checks", { checks, review: null, conflict: null }, "pull request", { remarks: [] });
   const not = "no check failed";
   expect(of("red")).toBeNull();
   expect(of("none")).toBe(`${not} (there are none)`);
@@ -779,6 +779,32 @@ test("decide() stops the run of a thread that was closed when the stop was writt
   }
 });
 
+const NO_PLACE = [
+  ["is closed", { isOpen: false }, "Write the task in an open issue or pull request"],
+  [
+    "comes from a fork",
+    { pull: { source: "feature", target: "main", isForeign: true, commit: null } },
+    "push the branch to this repository, open a pull request from it, and write the task there",
+  ],
+] as const;
+
+for (const [what, thread, instead] of NO_PLACE) {
+  test(`decide() says once to a user who may ask what to do instead when the pull request ${what}`, async () => {
+    const forge = fakeForge();
+    forge.threads.set("pull 7", aThread(PULL, thread));
+    for (const text of ["@mogplex go", "> see\n@mogplex go"]) {
+      const decision = await decide(forge, forge.say(PULL, KIM, text));
+      expect(decision).toMatchObject({ kind: "none", tell: { text: expect.stringContaining(instead) } });
+    }
+    for (const text of ["@mogplex help", "@mogplex status"]) {
+      expect((await decide(forge, forge.say(PULL, KIM, text))).kind).toBe("reply");
+    }
+    const news = forge.say(PULL, KIM, "@mogplex go");
+    mark(forge, { kind: "comment", id: news.comment?.id ?? 0 }, "none");
+    expect(await decide(forge, news)).toMatchObject({ kind: "none", tell: null });
+  });
+}
+
 test("toStop() finds earlier asks whose start is not known, and leaves later ones", async () => {
   const forge = fakeForge();
   const earlier = forge.say(PULL, LEE, "@mogplex go");
@@ -1032,7 +1058,7 @@ test("decide() takes fix the build and address the review on a pull request as f
   const ofLine = await wanted(forge, forge.say(PULL, KIM, text, { kind: "review", line }));
   expect([ofLine.task, ofLine.prompt.includes("> src/a.ts:12:")]).toEqual(["fix the build", true]);
   expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex address the review"))).toBe(
-    "no: no review of this pull request requests changes. If you meant something else, describe it in more detail",
+    "no: no review of this pull request requests changes, and no user who can push has left an open review thread. If you meant something else, describe it in more detail",
   );
 });
 
@@ -1056,6 +1082,25 @@ test("decide() quotes what the forge shows of what it fixes, of members alone, a
   forge.broken.add("findings");
   await expect(decide(forge, forge.say(PULL, KIM, "@mogplex fix review"))).rejects.toMatchObject({
     exit: "unavailable",
+  });
+});
+
+test("decide() fixes open review threads when no review requests changes, unless only outsiders wrote them", async () => {
+  const forge = fakeForge();
+  const remark = (author: ForgeUser) => ({ author, mayPush: true, place: "src/a.ts:12", text: "Use a map." });
+  forge.found = { ...NO_FINDINGS, remarks: [remark(EVE)] };
+  expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex fix the review comments"))).toStartWith(
+    "no: no review of",
+  );
+  forge.found = { ...NO_FINDINGS, remarks: [remark(LEE)] };
+  const { prompt } = await wanted(forge, forge.say(PULL, KIM, "@mogplex fix the review comments"));
+  expect(prompt).toContain("Remark:\n> src/a.ts:12, lee:\n> Use a map.");
+});
+
+test("decide() lists the fixes of a pull request as such when help is asked for on an issue", async () => {
+  const forge = fakeForge();
+  expect(await decide(forge, forge.say(ISSUE, KIM, "@mogplex help"))).toMatchObject({
+    text: expect.stringContaining("\n- on a pull request, `@mogplex fix checks`, "),
   });
 });
 

@@ -442,10 +442,10 @@ const REFUSED:
       (gitlab) => gitlab.say("merge_requests/7", "renovate", "@mogplex go"),
       "a bot wrote the comment",
     ],
-    ["a fork", (gitlab) => {
+    ["a fork and an account without rights", (gitlab) => {
       gitlab.threads.set("merge_requests/7", { ...gitlab.threads.get("merge_requests/7"), source_project_id: 99 });
-      return gitlab.say("merge_requests/7", "kim", "@mogplex go");
-    }, "the branch of the merge request is not in this repository"],
+      return gitlab.say("merge_requests/7", "eve", "@mogplex go");
+    }, "the user who asked cannot push to the repository"],
     [
       "a note of the forge itself",
       (gitlab) => gitlab.say("merge_requests/7", "kim", "@mogplex go", { system: true }),
@@ -488,7 +488,26 @@ test("respond starts nothing for what was asked for in the project that an issue
   expect(runsOf(at).length).toBe(1);
 });
 
-const TOLD: typeof REFUSED = [
+const NEW_COMMENT = ". Write a new comment that begins with `@mogplex`.\n";
+const TOLD: readonly (readonly [...typeof REFUSED[number], instead?: string])[] = [
+  [
+    "a fork",
+    (gitlab) => {
+      gitlab.threads.set("merge_requests/7", { ...gitlab.threads.get("merge_requests/7"), source_project_id: 99 });
+      return gitlab.say("merge_requests/7", "kim", "@mogplex go");
+    },
+    "the branch of the merge request is not in this repository",
+    ", open a merge request from it, and write the task there.\n",
+  ],
+  [
+    "a closed merge request",
+    (gitlab) => {
+      gitlab.threads.set("merge_requests/7", { ...gitlab.threads.get("merge_requests/7"), state: "closed" });
+      return gitlab.say("merge_requests/7", "kim", "@mogplex go");
+    },
+    "the merge request is closed",
+    ". Write the task in an open issue or merge request.\n",
+  ],
   [
     "an edited comment",
     (gitlab) => gitlab.say("merge_requests/7", "kim", "@mogplex go", { lastEditedAt: gitlab.now() }),
@@ -505,14 +524,15 @@ const TOLD: typeof REFUSED = [
   ],
 ];
 
-for (const [what, arrange, reason] of TOLD) {
+for (const [what, arrange, reason, instead = NEW_COMMENT] of TOLD) {
   test(`respond starts nothing and writes one note that says why for ${what}`, async () => {
     const at = place();
     const note = arrange(at.gitlab);
     expect(await respond(at, payload(note))).toMatchObject({ code: 0, stdout: `no run: ${reason}\n`, stderr: "" });
     expect((await respond(at, payload(note))).stdout).toBe("no run: this mention has already been answered\n");
     expect([runsOf(at).length, ours(at).length]).toEqual([0, 1]);
-    expect(ours(at)[0]).toEndWith(`No run: ${reason}. Write a new comment that begins with \`@mogplex\`.\n`);
+    expect(ours(at)[0]).toContain(`\n\nNo run: ${reason}`);
+    expect(ours(at)[0]).toEndWith(instead);
   });
 }
 
