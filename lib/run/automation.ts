@@ -5,7 +5,7 @@ import type { AutomationRun, TriggerResult } from "../model.ts";
 import { PROCESS, type TriggerFacts } from "../service/memory.ts";
 import type { CallOptions } from "../service/client.ts";
 import { TOO_DEEP } from "../service/contract.ts";
-import { isMissingRoute } from "../service/errors.ts";
+import { isMissingRoute, OTHER_KEY } from "../service/errors.ts";
 import type { Startable } from "../service/start.ts";
 import { type Keys } from "../service/validate.ts";
 import { createRedactor } from "../text/redact.ts";
@@ -441,7 +441,7 @@ function checkReplay(
     {
       attempted: `trigger automation "${automationId}"`,
       why: `the idempotency key ${JSON.stringify(idempotencyKey)} belongs to run "${run.id}" ${what}`,
-      advice: "a key can be used only once, so give another idempotency key",
+      advice: OTHER_KEY,
     },
     "usage",
     { status: 202, code: null, requestId: null, retryAfterMs: null },

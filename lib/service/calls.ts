@@ -8,7 +8,7 @@ import type { Run, StartResult } from "../model.ts";
 import type { Redactor } from "../text/redact.ts";
 import * as schemas from "./contract.ts";
 import { type Api, type FailureEnvelope, isUuid, MAX_EVENTS, type Schema, type Success } from "./contract.ts";
-import { type Attempted, isMissingRoute, judge, refuse } from "./errors.ts";
+import { type Attempted, isMissingRoute, judge, OTHER_KEY, refuse } from "./errors.ts";
 import { PROCESS } from "./memory.ts";
 import type { ServiceClient } from "./methods.ts";
 import { CallLimits, type CallOptions, callWithin, type CallWorld, type StandAloneCall } from "./retry.ts";
@@ -193,9 +193,8 @@ type RunCalls = RunReads & Pick<ServiceClient, "startRun" | "checkStartAccess" |
 /** The error for a key that found a run for another repository: the service should have refused the start. */
 function otherRepository({ runId }: StartResult, key: string): ConflictError {
   const why = `the idempotency key ${JSON.stringify(key)} belongs to run "${runId}" of another repository`;
-  const advice = "a key can be used only once, so give another idempotency key";
   const facts = { status: 202, code: null, requestId: null, retryAfterMs: null };
-  return new ConflictError({ attempted: "start run", why, advice }, "usage", facts);
+  return new ConflictError({ attempted: "start run", why, advice: OTHER_KEY }, "usage", facts);
 }
 
 export function runCalls(caller: Caller, redact: Redactor): RunCalls & Required<StartClient> {

@@ -96,7 +96,7 @@ function foreign({ attempted, facts, said }: Described): UnavailableError {
 }
 
 function newToken({ tokenPlace = "variable MOGPLEX_API_KEY" }: Attempted): string {
-  return `create one under Settings > Mogplex Keys and store it in ${tokenPlace}`;
+  return `create a token under Settings > Mogplex Keys and store it in ${tokenPlace}`;
 }
 
 function redirected({ attempted, answer, facts, where, redact }: Described): MogplexError {
@@ -142,13 +142,15 @@ function forbidden(described: Described): MogplexError {
   return new ForbiddenError({ attempted: what, why, advice: forbiddenAdvice(described) }, "forbidden", facts);
 }
 
+/** What to do if a key belongs to another request. */
+export const OTHER_KEY = "a key belongs to one request, so give another idempotency key";
+
 function conflict({ attempted: { what, key = "" }, facts, said, redact }: Described): MogplexError {
   if (facts.code !== "IDEMPOTENCY_CONFLICT") {
     return new ConflictError({ attempted: what, why: `its current state does not allow it ${said}` }, "usage", facts);
   }
   const why = `the idempotency key ${JSON.stringify(redact(key))} was already used for another request ${said}`;
-  const advice = "a key can be used only once, so give another idempotency key";
-  return new ConflictError({ attempted: what, why, advice }, "usage", facts);
+  return new ConflictError({ attempted: what, why, advice: OTHER_KEY }, "usage", facts);
 }
 
 function delayText(ms: number): string {

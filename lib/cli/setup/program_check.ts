@@ -7,6 +7,7 @@ import { messageOf } from "../../error_sentence.ts";
 import { UsageError } from "../../errors.ts";
 import { isLoopback } from "../../loopback.ts";
 import { sha256Hex } from "../../sha256.ts";
+import { isNotPermitted } from "../../runtime.ts";
 import { readPublicFile } from "../../service/post.ts";
 import { type Check, failed, ok, warning } from "../../check.ts";
 import type { Context, Option } from "../verb.ts";
@@ -48,7 +49,10 @@ export async function checkProgram(context: Context): Promise<Check[]> {
       checks.push(compare(version, sha256Hex(text), read(CHECKSUM_FILE, 1_000)));
     }
   } catch (error) {
-    checks.push(failed("program", messageOf(error), `Make ${PROGRAM_FILE} a regular file`, "usage"));
+    const advice = isNotPermitted(error)
+      ? "Permit Deno to read it: --allow-read"
+      : `Make ${PROGRAM_FILE} a regular file`;
+    checks.push(failed("program", messageOf(error), advice, "usage"));
   }
   if (address !== undefined) checks.push(await checkAge(context, address, version));
   return checks;

@@ -187,7 +187,7 @@ test("a key conflict names the key and what to do", async () => {
   const error = await thrown(client.startRun({ repoId: REPO_ID, prompt: "x" }, { idempotencyKey: "nightly" }));
   expect(error).toBeInstanceOf(errors.ConflictError);
   expect(error.message).toContain(`the idempotency key "nightly" was already used for another request`);
-  expect(error.message).toEndWith("; a key can be used only once, so give another idempotency key");
+  expect(error.message).toEndWith("; a key belongs to one request, so give another idempotency key");
   expect(sent.length).toBe(1);
 });
 

@@ -175,7 +175,7 @@ test("run --follow ends with 2 when the key was used for another request", async
   await cli([...RUN, "--idempotency-key", "mine"]);
   const { code, stderr } = await cli([...RUN, "--idempotency-key", "mine", "--mode", "SAFE"]);
   expect(code).toBe(2);
-  expect(stderr).toContain("a key can be used only once, so give another idempotency key");
+  expect(stderr).toContain("a key belongs to one request, so give another idempotency key");
 });
 
 test("run --follow names the flag when a job starts a second run with another task", async () => {
@@ -547,7 +547,7 @@ test("a refused token is named by the variable or the file that it came from", a
     const { cli } = world();
     const { code, stderr } = await cli(RUN, { env: { ...JOB, ...env }, files: { "/run/token": wrong } });
     expect(code).toBe(64);
-    expect(stderr).toContain(`create one under Settings > Mogplex Keys and store it in ${place}\n`);
+    expect(stderr).toContain(`create a token under Settings > Mogplex Keys and store it in ${place}\n`);
   }
 });
 

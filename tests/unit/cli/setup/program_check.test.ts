@@ -1,4 +1,6 @@
 import { expect, test } from "bun:test";
+import { checkProgram } from "../../../../lib/cli/setup/program_check.ts";
+import type { Context } from "../../../../lib/cli/verb.ts";
 import { sha256Hex } from "../../../../lib/sha256.ts";
 import { REPO } from "../world.ts";
 import { doctor, type DoctorOptions } from "../verbs/doctor_world.ts";
@@ -73,4 +75,17 @@ test("doctor --releases takes an https address, or one of this machine", async (
     const { code } = await checks({}, undefined, address).catch((error: { exit: string }) => ({ code: error.exit }));
     expect<unknown>(code).toBe("usage");
   }
+});
+
+test("checkProgram() asks for Deno's permission when it is not allowed to read the program", async () => {
+  const denied = Object.assign(new Error('Requires read access to "ci/mogplex.mjs"'), { name: "NotCapable" });
+  const io = {
+    readFile() {
+      throw denied;
+    },
+  };
+  const context = { io, option: () => undefined } as unknown as Context;
+  expect(await checkProgram(context)).toMatchObject([
+    { state: "failed", advice: "Permit Deno to read it: --allow-read" },
+  ]);
 });
