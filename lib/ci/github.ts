@@ -31,6 +31,7 @@ const githubTable = {
   server: ["GITHUB_SERVER_URL"],
   project: ["GITHUB_REPOSITORY"],
   pipeline: ["GITHUB_RUN_ID"],
+  pipelineNoun: "workflow run",
   job: ["GITHUB_JOB"],
   attempt: ["GITHUB_RUN_ATTEMPT"],
   hidesNode: true,

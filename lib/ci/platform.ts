@@ -52,6 +52,8 @@ export interface PlatformLinks {
   job?: string | undefined;
   /** The pipeline, workflow run or build that it belongs to. */
   pipeline?: string | undefined;
+  /** What the system calls it. @default {"pipeline"} */
+  pipelineNoun?: "workflow run" | undefined;
   commit?: string | undefined;
   /** Base address of the job's artifacts; the path of a file is appended. */
   file?: string | undefined;
@@ -205,6 +207,8 @@ export interface PlatformTable extends
   summary?: string;
   /** Templates (see `fillLink`) of {@linkcode PlatformLinks}. */
   links?: { job?: string; pipeline?: string; commit?: string; file?: string };
+  /** See {@linkcode PlatformLinks.pipelineNoun}. */
+  pipelineNoun?: PlatformLinks["pipelineNoun"];
   /** See {@linkcode Platform.remote}, with variable names in braces. */
   remote?: string;
   /** Further variables that are only read on this system. */
@@ -296,7 +300,8 @@ export function definePlatform(table: PlatformTable): Platform {
   function links(env: ReadEnv): PlatformLinks {
     const { job, pipeline, commit, file } = table.links ?? {};
     const link = (template: string | undefined) => template && fillLink(template, env);
-    return { job: link(job), pipeline: link(pipeline), commit: link(commit), file: link(file) };
+    const { pipelineNoun } = table;
+    return { job: link(job), pipeline: link(pipeline), pipelineNoun, commit: link(commit), file: link(file) };
   }
 
   return {

@@ -46,6 +46,8 @@ export interface Vocabulary {
   /** How to continue with a run that has not finished; null if there is nothing to continue. */
   resume(result: Pick<AnyResult, "resume" | "outcome" | "runId">): string | null;
   cancel(runId: string): string;
+  /** The comment that repeats a run which somebody asked for in a comment. @default a command repeats it */
+  readonly repeat?: string | undefined;
   /** A message of the library, with the program's words instead of those for scripts. */
   words(message: string): string;
 }

@@ -176,9 +176,10 @@ export function openNote(context: NoteContext, plan: PlannedNote): LivingNote<No
 export function resultContent(
   context: NoteContext,
   result: AnyResult,
-  { steps, stop, pullName, task, isRepeated, targets = [], streak }: NoteWords & {
+  { steps, stop, pullName, task, isRepeated, targets = [], streak, stopped }: NoteWords & {
     targets?: readonly ReportTarget[];
     streak?: number | undefined;
+    stopped?: string | undefined;
   },
 ): NoteContent {
   const { io, platform, writer: { redact } } = context;
@@ -187,7 +188,7 @@ export function resultContent(
     render: (mayLink, links) => {
       const clean = cleanResult(result, redact, redact.token);
       const words = { steps, stop, pullName, task, isRepeated };
-      return resultNote(clean, { mayLink, links: { ...links, page }, redact, streak, ...words });
+      return resultNote(clean, { mayLink, links: { ...links, page }, redact, streak, stopped, ...words });
     },
     state: {
       runId: result.kind === "run" ? result.runId : null,

@@ -142,7 +142,9 @@ function resultParts(view: ResultView): Block[] {
 function taskParts(task: string): Block[] {
   const first = task.split("\n").slice(0, OPEN_LINES).join("\n");
   const blank = first.length > MAX_OPEN ? first.lastIndexOf(" ", MAX_OPEN) : first.length;
-  const open = first.slice(0, blank < 0 ? MAX_OPEN : blank);
+  const whole = first.slice(0, blank < 0 ? MAX_OPEN : blank);
+  // A rule begins the quote, or the next section.
+  const [open = ""] = whole.split(/\s*\n-{3,}(?=\n|$)/, 1);
   const rest = task.slice(open.length).replace(/^\s+/, "");
   const folded = { summary: "The rest of the task", details: [{ code: cutText(rest, MAX_PROSE) }] };
   return part("Task", { code: open }, ...(rest === "" ? [] : [folded]));
@@ -203,14 +205,9 @@ function events({ seen, missed, windowFull }: RunResult["eventCount"], omitted: 
   return [`${seen} seen`, ...notes].join("; ");
 }
 
-/** What the CI system calls a pipeline. Source of the address: `lib/ci/github.ts`, whose links Gitea and Forgejo share. */
-export function pipelineNoun({ pipeline = "" }: PlatformLinks): "workflow run" | "pipeline" {
-  return /\/actions\/runs\/\d+/.test(pipeline) ? "workflow run" : "pipeline";
-}
-
 export function jobLinks(links: PlatformLinks): Fact[] {
-  const { job, pipeline, commit } = links;
-  const pages = [["CI job", job], [`CI ${pipelineNoun(links)}`, pipeline], ["CI commit", commit]] as const;
+  const { job, pipeline, pipelineNoun = "pipeline", commit } = links;
+  const pages = [["CI job", job], [`CI ${pipelineNoun}`, pipeline], ["CI commit", commit]] as const;
   return pages.map(([name, url]) => [name, url === undefined || webUrl(url) === undefined ? null : { link: url }]);
 }
 

@@ -12,7 +12,7 @@ import { webUrl } from "../text/escape.ts";
 import { cutText } from "../text/plain_text.ts";
 import { lastLines } from "./event_text.ts";
 import { streakText } from "./history.ts";
-import { pipelineNoun, resultBlocks } from "./markdown.ts";
+import { resultBlocks } from "./markdown.ts";
 import { outcomeWords } from "./outcome_words.ts";
 import type { ReportLinks } from "./page_link.ts";
 
@@ -34,8 +34,8 @@ const dot = " · ";
 
 /** The links of a job: its report, its log, and its pipeline, by whose address a retried job finds the note. */
 function linksOf(links: ReportLinks): Words[] {
-  const { page, job, pipeline } = links;
-  const noun = pipelineNoun(links) === "pipeline" ? "Pipeline" : "Workflow run";
+  const { page, job, pipeline, pipelineNoun = "pipeline" } = links;
+  const noun = pipelineNoun.replace(/^./, (letter) => letter.toUpperCase());
   const all = [["Report", page], ["Log", job], [noun, pipeline]] as const;
   return all.flatMap(([words, url]) => {
     const address = webUrl(url ?? "");
@@ -134,6 +134,8 @@ export interface NoteOptions extends NoteWords {
   redact: Redact;
   /** How many runs in a row had this outcome, this one included. @default {1} */
   streak?: number | undefined;
+  /** What happened to the run when a signal ended the job, as a clause. @default the job ended without a signal */
+  stopped?: string | undefined;
 }
 
 /** Outcomes after which the duration says something. */
@@ -184,9 +186,6 @@ export function resultNote(result: AnyResult, options: NoteOptions): string {
   }\n`;
 }
 
-/** The start of a reason that names a signal, which only means something to those who can see the job. */
-const SIGNAL = /^Stopped by SIG[A-Z]+/;
-
 function repeatedLine({ task, isRepeated = false, redact }: NoteOptions): Block[] {
   const words = isRepeated ? named(redact(task ?? "")) : null;
   return words === null ? [] : [{ text: ["Repeated task", words] }];
@@ -197,10 +196,11 @@ function isLong(reason: string): boolean {
 }
 
 /** What follows the state: the pull request, the reason, or what the agent waits for. */
-function whatOf(view: ResultView, { pullName, mayLink }: NoteOptions): Words {
+function whatOf(view: ResultView, { pullName, mayLink, stopped }: NoteOptions): Words {
   const { outcome, git, reason, resultFile } = view;
   if (outcome === "awaiting_input") return ": the agent waits for an answer";
-  if (outcome === "interrupted") return named(reason?.replace(SIGNAL, "the job was stopped"));
+  // The reason names the signal, which only means something to those who can see the job.
+  if (outcome === "interrupted") return named(stopped === undefined ? reason : `the job was stopped; ${stopped}`);
   if (outcome !== "success") return named(reason);
   const url = git?.pullRequest.url ?? null;
   if (url !== null) {

@@ -79,6 +79,8 @@ export interface RunPageOptions {
    * commands. @default {"mogplex-ci"}
    */
   program?: string | null | undefined;
+  /** The comment that repeats the run, if somebody asked for it in a comment; already cleaned. @default a command repeats it */
+  repeat?: string | undefined;
   /** The way to start a failed run again, if it belongs to a campaign; already cleaned. @default it belongs to none */
   campaign?: CampaignRetry | undefined;
 }
@@ -722,12 +724,13 @@ function reproduce(view: ResultView, options: RunPageOptions): Block[] {
  */
 function startCommand(
   view: ResultView,
-  { program = "mogplex-ci", settings = [], campaign }: RunPageOptions,
+  { program = "mogplex-ci", repeat, settings = [], campaign }: RunPageOptions,
 ): { text: string; command: string } | null {
   if (campaign !== undefined) {
     if (campaign.command === null) return null;
     return { text: `Start it again in campaign ${cutText(campaign.campaign, MAX_NAME)}`, command: campaign.command };
   }
+  if (repeat !== undefined) return { text: "To repeat the task, write this comment in its thread", command: repeat };
   // A new key would start a second agent beside the one that may be running.
   if (mayHaveStarted(view)) return null;
   const { repository, repoId, harness, task, kind: { noun } } = view;

@@ -400,6 +400,8 @@ export interface WriteReportsOptions {
   settings?: readonly Setting[] | undefined;
   /** The program as the user called it, for commands to copy; not yet cleaned. Null: no commands. @default {"mogplex-ci"} */
   program?: string | null | undefined;
+  /** The comment that repeats the run, not yet cleaned. @default a command repeats it */
+  repeat?: string | undefined;
   /** Absent without a history. */
   earlier?: Earlier | undefined;
   /** The way to start a failed run again, if it belongs to a campaign; not yet cleaned. @default it belongs to none */
@@ -457,11 +459,12 @@ export function writeReports(
   const { problems, attempt } = collectProblems();
   const settings = (options.settings ?? []).map((each) => ({ ...each, value: redact(plainText(each.value)) }));
   const clean = cleanResult(result, redact, redactToken);
-  const { earlier, program, valuePath, campaign } = options;
+  const { earlier, program, repeat, valuePath, campaign } = options;
   const plain = (text: string) => redact(plainText(text));
   const around = {
     valuePath,
     program: program && plain(program),
+    repeat: repeat && plain(repeat),
     campaign: campaign && {
       step: campaign.step,
       campaign: plain(campaign.campaign),

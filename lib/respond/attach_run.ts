@@ -21,7 +21,7 @@ export async function attachRun(
   const { session, call } = job.openService();
   const run = await ifFound(session.client.getRun(runId, call));
   if (run === undefined) return null;
-  const { job: jobPage, pipeline } = platform.links(env);
+  const { job: jobPage, pipeline, pipelineNoun } = platform.links(env);
   const task = await decider.taskOf(thread, mark);
   const note = planOf(job, { thread }, {
     ask: mark.ask,
@@ -29,7 +29,7 @@ export async function attachRun(
     requester: requesterIn(text),
     task,
     label: platform.identity(env)?.job ?? "",
-    links: { job: jobPage, pipeline },
+    links: { job: jobPage, pipeline, pipelineNoun },
     seal: await sealFor(job, thread),
     stopper: async () => await newDecider().stopper(thread, mark.ask),
   });

@@ -41,9 +41,9 @@ export async function startRun(
   const { thread } = asked.news;
   const { ask, of, task, asker, leftOut } = wanted;
   const seal = await sealFor(job, thread);
-  const { job: jobPage, pipeline } = platform.links(env);
+  const { job: jobPage, pipeline, pipelineNoun } = platform.links(env);
   const label = platform.identity(env)?.job ?? "";
-  const links = { job: jobPage, pipeline };
+  const links = { job: jobPage, pipeline, pipelineNoun };
   const doubts: Doubts = { isUnwanted: false, isHidden: false };
   const stopper = async () => await newDecider().stopper(thread, ask);
   const planned = planOf(job, { thread }, {

@@ -68,11 +68,11 @@ async function writeJobNote(
   plan: NotePlan,
   result: AnyResult,
   targets: readonly ReportTarget[],
-  streak: number | undefined,
+  more: EndDetails,
 ): Promise<void> {
   // A job that only starts a run leaves the note to the job that follows it.
   if (result.outcome === "started") return;
-  await writeTextNote(context, plan, resultContent(context, result, { targets, streak }).render);
+  await writeTextNote(context, plan, resultContent(context, result, { targets, ...more }).render);
 }
 
 /** The note of a job, from the start of its run to the end. */
@@ -80,8 +80,15 @@ export interface JobNote {
   /** Whether the note exists and shows the run as running. */
   readonly isBegun: boolean;
   item(item: FollowItem): void;
-  /** @param streak How many runs in a row had this outcome. @default unknown */
-  ended(result: AnyResult, streak?: number): Promise<void>;
+  ended(result: AnyResult, more: EndDetails): Promise<void>;
+}
+
+/** What a result does not show of the end of its job. */
+export interface EndDetails {
+  /** What happened to the operation when a signal ended the job, as a clause. @default the job ended without a signal */
+  stopped?: string | undefined;
+  /** How many runs in a row had this outcome, this one included. The publisher of reports sets this. @default unknown */
+  streak?: number | undefined;
 }
 
 /**
@@ -94,7 +101,7 @@ export function prepareNote(context: Context, targets: readonly ReportTarget[]):
     return {
       isBegun: false,
       item() {},
-      ended: (result, streak) => writeJobNote(context, plan, result, targets, streak),
+      ended: (result, more) => writeJobNote(context, plan, result, targets, more),
     };
   }
   const note = plan.note ?? openNote(context, plan);
@@ -138,14 +145,14 @@ export function prepareNote(context: Context, targets: readonly ReportTarget[]):
       // A change that came too early is tried again with the next item.
       if (!isBegun || note.change(content, isNew)) lastPhase = phase;
     },
-    async ended(result, streak) {
+    async ended(result, more) {
       if (result.outcome === "started") return;
       try {
         const steps = await plan.steps?.(result);
         // After a signal there are only seconds.
         const url = result.kind === "run" ? result.pullRequest.url : null;
         const needs = result.outcome === "interrupted" ? null : await plan.needs?.(url);
-        const content = resultContent(context, result, { ...plan, steps, targets, streak });
+        const content = resultContent(context, result, { ...plan, steps, targets, ...more });
         tell(context, plan, await note.end({ ...content, needs }));
       } catch (error) {
         tellProblem(context, error);
@@ -197,7 +204,8 @@ export function planJobNote(
   const { place, forge: { job }, mayLink, pullName, needs } = opened;
   const identity = platform.identity(env) ?? { job: null, node: "" };
   const { namesPipeline, ...names } = job.notes.naming(env, identity, matrix);
-  const links = namesPipeline ? { pipeline: platform.links(env).pipeline } : undefined;
+  const { pipeline, pipelineNoun } = platform.links(env);
+  const links = namesPipeline ? { pipeline, pipelineNoun } : undefined;
   return { place, mayLink, pullName, needs, ...names, links, tokenVariable: job.tokenVariable(env) };
 }
 

@@ -28,11 +28,11 @@ import { LABEL_WIDTH } from "../log/terminal.ts";
 import { JSON_LINES, OPEN, SHOW_TASK } from "../options.ts";
 import { isLaptop, type Places } from "../settings.ts";
 import type { Context, JobExtra } from "../verb.ts";
-import { prepareNote } from "./note.ts";
+import { type EndDetails, prepareNote } from "./note.ts";
 import type { CampaignRetry } from "../../report/campaign_item.ts";
 import { lookup } from "../../lookup.ts";
 
-export interface Ended<R> {
+export interface Ended<R> extends EndDetails {
   result: R;
   /** The error that stopped the job without a verdict of the service; undefined with a verdict. */
   error: unknown;
@@ -40,8 +40,6 @@ export interface Ended<R> {
   written: readonly ReportTarget[];
   /** Comparison with the run before. The publisher of reports sets this. */
   compared?: string | undefined;
-  /** How many runs in a row had this outcome, this one included. The publisher of reports sets this. @default unknown */
-  streak?: number | undefined;
   /** The way to start a failed run again, if it belongs to a campaign. The publisher of reports sets this. @default it belongs to none */
   campaign?: CampaignRetry | undefined;
 }
@@ -79,7 +77,7 @@ export type Publisher<R> = (context: Context, job: Published) => Publish<R>;
 export interface Prepared<R> {
   started(runId: string): void;
   item(item: FollowItem): void;
-  ended(end: Pick<Ended<R>, "result" | "error">): Promise<void>;
+  ended(end: Pick<Ended<R>, "result" | "error" | "stopped">): Promise<void>;
 }
 
 /** @throws {UsageError} if a setting of a publisher is wrong. */
@@ -113,6 +111,7 @@ function reports(context: Context, job: Published): Publish<AnyResult> {
     redactToken: (text) => writer.redact.token(text),
     // A project with a component or the action might not have the program.
     program: laptop === undefined ? null : vocabulary.program,
+    repeat: vocabulary.repeat,
     valuePath,
   };
   function print(problems: readonly ReportProblem[]): void {
@@ -270,9 +269,9 @@ function note(context: Context, { places }: Published): Publish<AnyResult> {
   const job = prepareNote(context, places.targets);
   return {
     item: (item) => job.item(item),
-    async ended({ result, error, streak }) {
+    async ended({ result, error, streak, stopped }) {
       // After a signal there are only seconds, and they belong to the run. But no note may be left that shows the run as running.
-      if (!(error instanceof InterruptedError) || job.isBegun) await job.ended(result, streak);
+      if (!(error instanceof InterruptedError) || job.isBegun) await job.ended(result, { streak, stopped });
     },
   };
 }

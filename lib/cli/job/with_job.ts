@@ -124,7 +124,7 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
       files: published.eventFiles,
     });
     try {
-      const { result: end, error } = await finished(() => work(job), () => {
+      const { result: end, error, stopped } = await finished(() => work(job), () => {
         published.eventFiles.forEach((file) => file.close());
         interrupts.close();
         live.close();
@@ -134,7 +134,11 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
       if (error instanceof UsageError && result.runId === null) {
         await prepare(WHEN_REFUSED, context, published).ended({ result, error });
         context.writer.error(context.vocabulary.words(error.message));
-      } else await publish.ended({ result, error });
+      } else {await publish.ended({
+          result,
+          error,
+          stopped: stopped && context.vocabulary.words(stopped),
+        });}
       return { result, places };
     } finally {
       context.writer.unfence();

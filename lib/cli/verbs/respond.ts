@@ -210,11 +210,12 @@ async function runAsked(
 }
 
 /** What users do with comments instead of commands. @param name The name of the agent in mentions. */
-function commentsFor(name: string): Pick<Vocabulary, "resume" | "cancel"> {
+function commentsFor(name: string): Pick<Vocabulary, "resume" | "cancel" | "repeat"> {
   return {
     resume: ({ resume }) =>
       resume === null ? null : `run this job again to follow the run, or comment @${name} again once it has finished`,
     cancel: () => `comment @${name} stop`,
+    repeat: `@${name} again`,
   };
 }
 

@@ -52,7 +52,7 @@ async function commentOf(text: string) {
     tokenInstead: () => ({ token: GITHUB_TOKEN, place: "input github-token" }),
   };
   const context = openContext(call, { clock: virtualClock(), fetch: github.fetch });
-  await prepareNote(context, []).ended(resultOf(text));
+  await prepareNote(context, []).ended(resultOf(text), {});
   return { bodies: github.comments.map(({ body }) => body ?? ""), printed: io.text.stderr };
 }
 

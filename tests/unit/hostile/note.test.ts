@@ -37,7 +37,7 @@ async function noteOf(text: string, job: string) {
     forges: ALL_FORGES,
   };
   const context = openContext(call, { clock: virtualClock(), fetch: gitlab.fetch });
-  await prepareNote(context, []).ended(resultOf(text));
+  await prepareNote(context, []).ended(resultOf(text), {});
   const { notes, actions } = gitlab;
   return { bodies: notes.map(({ body }) => body), actions, stderr: io.text.stderr };
 }

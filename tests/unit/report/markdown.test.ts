@@ -139,6 +139,14 @@ test("renderMarkdown() tells that nothing was changed and that there is no pull 
   expect(markdown).toContain("| Pull request | none |\n");
 });
 
+test("renderMarkdown() folds the quote below the rule that ends a task", () => {
+  const task = "Fix the test.\n\n---\n\nThe task was given on issue 8.";
+  const text = renderMarkdown(sampleResult({ task }), { redact: (text) => text });
+  expect(text).toContain(
+    "### Task\n\n ```text\n Fix the test.\n ```\n\n<details><summary>The rest of the task</summary>\n\n ```text\n ---\n \n The task",
+  );
+});
+
 test("renderMarkdown() links the job on its CI system, as far as that is known", () => {
   const links = { job: "https://gitlab.example/acme/web/-/jobs/9001", commit: "https://gitlab.example/a|b" };
   const markdown = renderMarkdown(sampleResult(), { redact: (text) => text, links });
@@ -148,12 +156,12 @@ test("renderMarkdown() links the job on its CI system, as far as that is known",
   );
   expect(markdown).not.toContain("CI pipeline");
   for (
-    const [noun, pipeline] of [
-      ["pipeline", "https://gitlab.example/acme/web/-/pipelines/7"],
-      ["workflow run", "https://github.example/acme/web/actions/runs/7/attempts/1"],
+    const [noun, pipeline, pipelineNoun] of [
+      ["pipeline", "https://gitlab.example/acme/web/-/pipelines/7", undefined],
+      ["workflow run", "https://github.example/acme/web/actions/runs/7/attempts/1", "workflow run"],
     ] as const
   ) {
-    const text = renderMarkdown(sampleResult(), { redact: (text) => text, links: { pipeline } });
+    const text = renderMarkdown(sampleResult(), { redact: (text) => text, links: { pipeline, pipelineNoun } });
     expect(text).toContain(`| CI ${noun} | [\`${pipeline}\`](<${pipeline}>) |`);
   }
 });

@@ -384,6 +384,13 @@ test("renderRunPage() has commands that start the task again as it was asked for
   );
 });
 
+test("renderRunPage() has the comment that repeats a run, and no command for it, when a comment asked for the run", () => {
+  const page = renderRunPage({ ...sampleResult(), ...ASKED, ...FAILED }, { repeat: "@mogplex again" });
+  expect(textsOf(page, "code")).toContain("@mogplex again");
+  expect(page).toContain("To repeat the task, write this comment in its thread");
+  expect([page.includes("Start the task again"), page.includes("--new")]).toEqual([false, false]);
+});
+
 test("renderRunPage() has no command for a second agent when a run whose id is unknown may be running", () => {
   const page = (mayExist: boolean) =>
     renderRunPage({ ...sampleResult(), ...ASKED, outcome: "error", exitCode: 69, runId: null, resume: null, mayExist });
