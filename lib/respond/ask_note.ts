@@ -155,7 +155,9 @@ function markState({ runId, exitCode, hasEnded }: NoteState, isUnwanted: boolean
 
 /** Whether to ask again. Empty while the job is running, and if nothing failed. */
 function nextStep({ runId, exitCode }: NoteState, name: string, { isUnwanted, isHidden }: Doubts): string {
-  if (isUnwanted && runId !== null) return "\n\nThis run could not be cancelled yet. Polls try again for 24 hours.";
+  if (isUnwanted && runId !== null) {
+    return "\n\nThis run could not be cancelled yet. The scheduled check tries again for 24 hours.";
+  }
   if (isUnwanted && exitCode !== null) {
     return "\n\nAn agent may still be running, although this task was withdrawn. Look for it in the app, and cancel it there.";
   }
@@ -164,8 +166,8 @@ function nextStep({ runId, exitCode }: NoteState, name: string, { isUnwanted, is
   }
   if (runId !== null || exitCode === null || exitCode === EXIT.success) return "";
   if (!AGAIN.includes(exitCode)) return `\n\nNo run was started. ${remedyOf(exitCode)}, then write the task again.`;
-  return "\n\nIt is unknown whether the run has started. Do not ask again yet: polls repeat the start for 24 hours, and never start a second run. " +
-    `\`@${name} stop\` withdraws it.`;
+  return "\n\nIt is unknown whether the run has started. Do not ask again yet: the scheduled check repeats the start for 24 hours, and never starts a second run. " +
+    `\`@${name} stop\` withdraws the task.`;
 }
 
 /** What an asker can do, who often has no access to the settings. */
@@ -178,11 +180,11 @@ function remedyOf(exitCode: number): string {
 function stepsFor(name: string, stopper: () => Promise<string | null>): PlannedNote["steps"] {
   return async ({ outcome, runId, status }) => {
     const by = outcome === "cancelled" ? await stopper().catch(() => null) : null;
-    const poll = "a poll adds its result here a few minutes after it finishes.";
+    const wait = "If the run is still going, the scheduled check adds its result here once it has finished.";
     const again: Words = ["To repeat the task, write ", { name: `@${name} again` }, "."];
     return {
-      deadline: `Nothing: if the run is still going, ${poll}`,
-      ...runId !== null && { interrupted: isTerminal(status ?? "") ? again : `If the run is still going, ${poll}` },
+      deadline: wait,
+      ...runId !== null && { interrupted: isTerminal(status ?? "") ? again : wait },
       cancelled: [
         by === null ? "Somebody" : { name: by },
         " stopped it. Write ",

@@ -173,7 +173,7 @@ export class Rivals {
   }
 
   get pendingReason(): string {
-    return `the last task has not started yet. Polls retry it for 24 hours; \`@${this.#world.settings.name} stop\` withdraws it`;
+    return `the last task has not started yet. The scheduled check retries it for 24 hours; \`@${this.#world.settings.name} stop\` withdraws it`;
   }
 
   get #limitReason(): string {

@@ -1027,7 +1027,9 @@ test("decide() starts no second run for `again` while the last task may still be
   const first = forge.say(PULL, LEE, "@mogplex fix it", { createdAt: at(-10) });
   mark(forge, { kind: "comment", id: first.comment?.id ?? 0 }, "starting");
   const news = forge.say(PULL, KIM, "@mogplex again");
-  expect(await outcome(forge, news)).toStartWith("no: the last task has not started yet. Polls retry it for 24 hours");
+  expect(await outcome(forge, news)).toStartWith(
+    "no: the last task has not started yet. The scheduled check retries it for 24 hours",
+  );
   // Later no poll tries it.
   for (const note of forge.notes.slice(0, 2)) Object.assign(note, { createdAt: at(-1441) });
   expect(await wanted(forge, news)).toMatchObject({ task: "fix it", of: { id: first.comment?.id } });

@@ -374,7 +374,9 @@ test("a mention starts nothing beside an earlier one whose start the poll is abo
   const args = ["--timeout", "60"];
   const [{ stdout }] = await Promise.all([respond(at, payload(second), args), respond(at, "", ["--poll", ...args])]);
   expect(runsOf(at).map(({ prompt }) => prompt.split("\n", 1)[0])).toEqual(["go"]);
-  expect(stdout).toContain("no run: the last task has not started yet. Polls retry it for 24 hours; `@mogplex stop`");
+  expect(stdout).toContain(
+    "no run: the last task has not started yet. The scheduled check retries it for 24 hours; `@mogplex stop`",
+  );
   expect(ours(at)[1]).toContain("withdraws it");
 });
 
@@ -630,7 +632,7 @@ test("respond sends the same key again when a start is not known, and one run is
   const first = await respond(at, payload(note), ["--timeout", "60"]);
   expect(first.code).not.toBe(0);
   expect(ours(at)[0]).toMatch(
-    / starting [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\nIt is unknown whether the run has started\. Do not ask again yet: polls repeat/,
+    / starting [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\nIt is unknown whether the run has started\. Do not ask again yet: the scheduled check repeats/,
   );
   at.emulator.control("clearFaults", {});
   // It may still succeed.
@@ -965,7 +967,7 @@ test("the note of a job that is cancelled says so, and what became of the run", 
         ["--on-interrupt", "detach"],
         "streaming",
         "the run continues",
-        "If the run is still going, a poll adds its result here a few minutes after it finishes.",
+        "If the run is still going, the scheduled check adds its result here once it has finished.",
       ],
     ] as const
   ) {
@@ -1286,7 +1288,7 @@ test("a note whose job had too little time speaks to the asker, and gets reactio
   expect((await respond(at, payload(note), ["--timeout", "60"])).code).toBe(124);
   const [body = ""] = ours(at);
   expect(body).toContain(
-    "Nothing: if the run is still going, a poll adds its result here a few minutes after it finishes.",
+    "If the run is still going, the scheduled check adds its result here once it has finished.",
   );
   for (const text of ["Follow it again", "more time", "follow"]) expect(body).not.toContain(text);
   expect(at.gitlab.reactions).toEqual([`${note.id} eyes`]);
