@@ -26,6 +26,7 @@ import { NO_MATCH, NO_SUCH_FILE } from "./stored.ts";
 import {
   campaignTroublesOf,
   countedRuns,
+  isQuestion,
   momentOf,
   type Trouble,
   troublesOf,
@@ -242,10 +243,11 @@ function whyOf({ outcome, reason }: Pick<RunEntry, "outcome" | "reason">): strin
   return outcome === "awaiting_input" ? null : reason;
 }
 
-/** What to do about the questions of items. @param count How many items. */
-function answerText(names: readonly string[], count: number): string {
+/** What to do about the questions of items. @param count How many items. @param runId Of the first one; null if unknown. */
+function answerText(names: readonly string[], count: number, runId: string | null = null): string {
   const advice = count === 1 ? "answer the run in the app, or cancel it" : "answer the runs in the app, or cancel them";
-  return `${firstNames(names, count)}: ${advice}.`;
+  const command = runId === null ? "." : `${count === 1 ? ":" : ", starting with"} ${cancelCommand(runId)}`;
+  return `${firstNames(names, count)}: ${advice}${command}`;
 }
 
 function capital(text: string): string {
@@ -283,8 +285,7 @@ function ofRuns({ runs, silentJobs, origin }: DashboardData, troubles: readonly 
   const places = new Map(runs.map((run, index) => [run, runPlace(index)]));
   // The line of a silent job shows its last run. A question still needs an answer.
   const lastIds = new Set(silentJobs.length > MAX_SILENT ? [] : silentJobs.flatMap(({ runId }) => runId ?? []));
-  const isCovered = ({ run: { runId, outcome } }: Trouble) =>
-    outcome !== "awaiting_input" && runId !== null && lastIds.has(runId);
+  const isCovered = ({ run }: Trouble) => !isQuestion(run) && run.runId !== null && lastIds.has(run.runId);
   return troubles.filter((trouble) => !isCovered(trouble)).map(({ run, task, times }) => {
     const { repository, runId, outcome, reason, durationMs, page, jobUrl } = run;
     const what = HAPPENED.get(outcome) ?? "has no verdict";
@@ -293,21 +294,21 @@ function ofRuns({ runs, silentJobs, origin }: DashboardData, troubles: readonly 
       ? ""
       : `${outcome === "failed" && reason === null ? "Failed after" : "After"} ${formatDuration(durationMs)}.`;
     const name = task === null && repository !== null && runId !== null ? `${runIdText(runId)}.` : "";
-    const isQuestion = outcome === "awaiting_input";
+    const asks = isQuestion(run);
     const answer = runId === null ? "" : `Answer it in the app, or cancel it: ${cancelCommand(runId)}`;
     const why = whyOf(run);
-    const words = isQuestion ? [answer] : [why === null ? "" : sentenceOf(why), took, lastLineText(run), name];
+    const words = asks ? [answer] : [why === null ? "" : sentenceOf(why), took, lastLineText(run), name];
     return concern(
-      isQuestion ? "decision" : "run",
+      asks ? "decision" : "run",
       outcome === "failed" ? "bad" : "warn",
       `${runName(run, task)} ${what}${often}`,
       words.filter(Boolean).join(" "),
       {
         at: momentOf(run),
-        lasts: isQuestion,
+        lasts: asks,
         link: linkTo(page, "Open run", places.get(run) ?? "runs"),
         jobUrl,
-        appUrl: isQuestion ? answerUrl(origin, runId) : null,
+        appUrl: asks ? answerUrl(origin, runId) : null,
       },
     );
   });
@@ -327,12 +328,13 @@ function longText(ms: number): string {
 function ofLongRuns({ runs, at }: DashboardData): Concern[] {
   const nowMs = instantMs(at) ?? 0;
   return runs.flatMap((run, index) => {
-    const { kind, outcome, createdAt, repository, runId, task, page, jobUrl } = run;
+    const { kind, outcome, createdAt, repository, runId, task, page, jobUrl, campaign } = run;
     const ms = nowMs - (instantMs(createdAt) ?? nowMs);
     if (kind !== "run" || outcome !== "started" || ms <= LONG_RUN_MS) return [];
     const link = linkTo(page, "Open run", runPlace(index));
     const line = [
       repository === null || runId === null ? "" : `${runIdText(runId)}.`,
+      campaign === null ? "" : `Campaign “${campaign}”.`,
       runId === null ? "" : `Look at it in the app. To stop it: ${cancelCommand(runId)}`,
     ].filter(Boolean).join(" ");
     return [{
@@ -466,19 +468,19 @@ function ofCauses({ campaigns, origin }: DashboardData): Concern[] {
   return campaigns.flatMap((campaign) =>
     campaign.causes.map(({ verdict, cause, items, names, at }) => {
       const [one, many] = CAUSES.get(verdict) ?? ["failed", cause === "" ? "failed" : "failed with the same message"];
-      const isQuestion = verdict === "needs-input";
+      const asks = verdict === "needs-input";
       return concern(
-        isQuestion ? "decision" : "item",
-        isQuestion ? "warn" : "bad",
+        asks ? "decision" : "item",
+        asks ? "warn" : "bad",
         `${formatCount(items, "item")} of ${titled(campaign)} ${items === 1 ? one : many}`,
-        isQuestion
+        asks
           ? answerText(names, items)
           : `${cause === "" ? "" : `${punctuated(cause, ":")} `}${firstNames(names, items)}`,
         {
           at: instantMs(at),
-          lasts: isQuestion,
+          lasts: asks,
           link: linkTo(campaign.page, "Open campaign", "campaigns"),
-          appUrl: isQuestion ? answerUrl(origin) : null,
+          appUrl: asks ? answerUrl(origin) : null,
         },
       );
     })
@@ -492,31 +494,36 @@ const ITEMS_HAPPENED: ReadonlyMap<string, readonly [one: string, many: string]> 
   ["not_started", ["was not started", "were not started"]],
 ]);
 
-/** Items of campaigns of which only histories were read. */
+/** Items of campaigns that wait for an answer now, and all others of campaigns of which only histories were read. */
 function ofCampaignRuns({ runs, campaigns, at, origin }: DashboardData): Concern[] {
   const readCampaigns = campaigns.map(({ name }) => name);
   return campaignTroublesOf(runs, readCampaigns, instantMs(at) ?? 0).map(({ campaign, outcome, runs: itemRuns }) => {
     const [one, many] = ITEMS_HAPPENED.get(outcome) ?? ["failed", "failed"];
-    const isQuestion = outcome === "awaiting_input";
+    const asks = isQuestion({ outcome });
     const { length } = itemRuns;
     const run = itemRuns.find((each) => each.reason !== null || each.lastLine !== null);
     const reason = run?.reason ?? null;
     const names = itemRuns.map(({ repository, runId }) => repository ?? runId ?? "");
     const [newest] = itemRuns;
+    const rounds = campaigns.filter(({ name }) => name === campaign);
+    const [round] = rounds;
+    const name = round === undefined || rounds.length > 1 ? `the campaign “${campaign}”` : titled(round);
+    const dated = asks ? itemRuns.at(-1) : newest;
+    const place = length === 1 && newest !== undefined ? runPlace(runs.indexOf(newest)) : "runs";
     return concern(
-      isQuestion ? "decision" : "item",
+      asks ? "decision" : "item",
       outcome === "failed" ? "bad" : "warn",
-      `${formatCount(length, "item")} of the campaign “${campaign}” ${length === 1 ? one : many}`,
-      isQuestion ? answerText(names, length) : [
+      `${formatCount(length, "item")} of ${name} ${length === 1 ? one : many}`,
+      asks ? answerText(names, length, newest?.runId) : [
         run === undefined ? firstNames(names) : `${firstNames(names)}:`,
         reason === null ? "" : `${length === 1 ? "" : "Last failure: "}${sentenceOf(reason)}`,
         run === undefined ? "" : lastLineText(run),
       ].filter(Boolean).join(" "),
       {
-        at: newest === undefined ? null : momentOf(newest),
-        lasts: isQuestion,
-        appUrl: isQuestion ? answerUrl(origin, length === 1 ? newest?.runId : null) : null,
-        link: { words: "Show", part: "runs" },
+        at: dated === undefined ? null : momentOf(dated),
+        lasts: asks,
+        appUrl: asks ? answerUrl(origin, length === 1 ? newest?.runId : null) : null,
+        link: linkTo(newest?.page ?? null, "Open campaign", place),
       },
     );
   });
@@ -543,7 +550,17 @@ function ofUnreadCampaigns({ runs, campaigns, at }: DashboardData): Concern[] {
   )];
 }
 
-function ofAutomations({ automations }: DashboardData): Concern[] {
+function ofAutomations({ automations, origin }: DashboardData): Concern[] {
+  const asking = automations.flatMap(({ name, runs }) => {
+    const count = runs?.statuses.filter((status) => status === "awaiting_input").length ?? 0;
+    const what = count === 1 ? "Answer the run" : `Answer the ${count} runs`;
+    return count === 0 ? [] : [
+      concern("decision", "warn", `Automation “${name}” waits for an answer`, `${what} in the app.`, {
+        appUrl: answerUrl(origin),
+        link: { words: "Show runs", part: "automations" },
+      }),
+    ];
+  });
   const failing = automations.filter(({ runs }) => runs?.last?.status === "failed").map(({ name, runs }) =>
     concern(
       "automation",
@@ -556,9 +573,10 @@ function ofAutomations({ automations }: DashboardData): Concern[] {
     )
   );
   const unpublished = automations.filter(({ status, published }) => status === "active" && !published);
-  if (unpublished.length === 0) return failing;
+  if (unpublished.length === 0) return [...asking, ...failing];
   const count = formatCount(unpublished.length, "active automation");
   return [
+    ...asking,
     ...failing,
     concern(
       "automation",

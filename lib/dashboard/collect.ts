@@ -382,7 +382,7 @@ const repositoryEntry = ({ id, full_name, default_branch }: Repo) => ({
 /** Everything that was read, as the data of a dashboard. */
 export function assemble(
   collected: Collected,
-  { runs, campaigns, covers, fileProblems, pulls }: Stored,
+  { runs, campaigns, covers, fileProblems, pulls }: Omit<Stored, "openItems">,
   reading: ForgeReading | null,
 ): DashboardData {
   const nowMs = instantMs(collected.at) ?? 0;

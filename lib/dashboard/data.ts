@@ -148,7 +148,10 @@ export interface CampaignStage {
   pullRequests: number;
 }
 
-/** A campaign, from its `campaign.json`, as of the time when that was written. */
+/**
+ * A campaign, from its `campaign.json`, as of the time when that was written. `ended`, `failed`, `asking`, `running` and `causes` include what the
+ * service has reported of its runs since then.
+ */
 export interface CampaignEntry {
   /** Path. Untrusted text. */
   file: string;

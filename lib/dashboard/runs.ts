@@ -240,13 +240,20 @@ const BAD: readonly string[] = ["failed", "error", "awaiting_input", "suppressed
 /** Outcomes that say nothing yet: the run before may still need attention. */
 const UNKNOWN: readonly string[] = ["started", "unfinished", "forgotten"];
 
-/** Newest first. What is older than seven days, or succeeded since, is left out. @param runs Of all kinds, newest first. */
+/**
+ * Newest first. What is older than seven days, or succeeded since, is left out, unless it waits for an answer: no later run answers a question.
+ * @param runs Of all kinds, newest first.
+ */
 export function troublesOf(runs: readonly RunEntry[], nowMs: number): Trouble[] {
   // Failures of a campaign are listed together.
   return troublesIn(runs.filter(({ campaign }) => campaign === null), nowMs, (run) => {
     const isIdentified = run.job !== null || run.taskKey !== null || run.task !== null;
     return isIdentified ? [run.kind, run.job, run.repository, run.taskKey ?? run.task] : run.runId ?? run.file;
   });
+}
+
+export function isQuestion({ outcome }: Pick<RunEntry, "outcome">): boolean {
+  return outcome === "awaiting_input";
 }
 
 /** @param keyOf The same value for runs of which only the newest matters. */
@@ -256,34 +263,35 @@ function troublesIn(runs: readonly RunEntry[], nowMs: number, keyOf: (run: RunEn
     (run) => JSON.stringify(keyOf(run)),
   );
   return [...groups.values()].flatMap((groupRuns): Trouble[] => {
-    const [run] = groupRuns;
-    if (run === undefined || !BAD.includes(run.outcome)) return [];
-    if (nowMs - (momentOf(run) ?? nowMs) > WEEK_MS) return [];
-    const other = groupRuns.findIndex(({ outcome }) => outcome !== run.outcome);
     const task = groupRuns.find((each) => each.task !== null)?.task ?? null;
-    return [{ run, task, times: other < 0 ? groupRuns.length : other }];
-  });
+    const questions = groupRuns.filter(isQuestion).map((run) => ({ run, task, times: 1 }));
+    const [run] = groupRuns;
+    if (run === undefined || !BAD.includes(run.outcome) || isQuestion(run)) return questions;
+    if (nowMs - (momentOf(run) ?? nowMs) > WEEK_MS) return questions;
+    const other = groupRuns.findIndex(({ outcome }) => outcome !== run.outcome);
+    return [{ run, task, times: other < 0 ? groupRuns.length : other }, ...questions];
+  }).sort((a, b) => (momentOf(b.run) ?? 0) - (momentOf(a.run) ?? 0));
 }
 
-/** Items of a campaign whose newest runs have the same bad outcome. */
+/** Items of a campaign whose runs have the same bad outcome. */
 export interface CampaignTrouble {
   /** Untrusted text. */
   readonly campaign: string;
   readonly outcome: string;
-  /** The newest run of each item, newest first. */
+  /** The newest run of each item, and each run that waits for an answer. The newest comes first. */
   readonly runs: readonly RunEntry[];
 }
 
 /**
- * The same as {@linkcode troublesOf} for the items of campaigns of which no `campaign.json` was read.
- * @param runs Newest first. @param names Of the campaigns that were read: they report their own failures.
+ * The same as {@linkcode troublesOf} for the items of campaigns.
+ * @param runs Newest first. @param names Of the campaigns whose `campaign.json` was read: it reports everything but runs that wait for an answer now.
  */
 export function campaignTroublesOf(
   runs: readonly RunEntry[],
   names: readonly string[],
   nowMs: number,
 ): CampaignTrouble[] {
-  const itemRuns = runs.filter(({ campaign }) => campaign !== null && !names.includes(campaign));
+  const itemRuns = runs.filter((run) => run.campaign !== null && (isQuestion(run) || !names.includes(run.campaign)));
   const badRuns = troublesIn(itemRuns, nowMs, (run) => [run.campaign, run.repository ?? run.runId])
     .map(({ run }) => run);
   const groups = groupBy(badRuns, ({ campaign, outcome }) => JSON.stringify([campaign, outcome]));

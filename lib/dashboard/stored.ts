@@ -12,7 +12,7 @@ import {
 } from "../campaign/view/verdicts.ts";
 import { messageOf } from "../error_sentence.ts";
 import { MogplexError } from "../errors.ts";
-import { isObject, parseJson } from "../lookup.ts";
+import { isObject, lookup, parseJson } from "../lookup.ts";
 import { readHistory, taskKey, type UnreadSource } from "../report/history.ts";
 import { readResult } from "../run/read_result.ts";
 import { runMsOf } from "../run/result.ts";
@@ -38,10 +38,23 @@ export interface Stored {
   runs: RunEntry[];
   /** By name. */
   campaigns: CampaignEntry[];
+  /** Items of the campaigns with a run that had not ended. */
+  openItems: OpenItem[];
   /** Pull requests of runs and campaigns, each once, the newest run first. */
   pulls: NamedPull[];
   covers: Coverage;
   fileProblems: FileProblem[];
+}
+
+/** An item with a run that had not ended when its campaign wrote `campaign.json`. */
+interface OpenItem {
+  /** Path of the `campaign.json`. */
+  file: string;
+  runId: string;
+  /** Its repository, otherwise its id. */
+  name: string;
+  /** Cause of its question; null if its run did not wait for an answer. */
+  question: string | null;
 }
 
 export interface StoredFiles {
@@ -88,7 +101,7 @@ export function readStored(
   }
   const ofResults: RunEntry[] = [];
   const ofEvents: RunEntry[] = [];
-  const campaigns: { entry: CampaignEntry; items: ItemRun[] }[] = [];
+  const campaigns: StoredCampaign[] = [];
   for (const file of results) {
     attempt(file, "/result.json", () => {
       const text = existing(readText(file));
@@ -134,6 +147,7 @@ export function readStored(
   return {
     runs,
     campaigns: newest.map(({ entry }) => entry),
+    openItems: newest.flatMap((each) => each.openItems),
     pulls: pullsOf(runs, items),
     covers: {
       results: ofResults.length + ofEvents.length,
@@ -154,7 +168,52 @@ export function settle(stored: Stored, answers: ReadonlyMap<string, RunAnswer | 
   const runs = settledRuns(stored.runs, answers);
   const named = new Set(stored.pulls.map(({ url }) => url));
   const more = pullsOf(runs, []).filter(({ url }) => !named.has(url));
-  return { ...stored, runs, pulls: newestPulls([...stored.pulls, ...more]) };
+  const byId = new Map(runs.map((run) => [run.runId, run]));
+  const campaigns = stored.campaigns.map((entry) =>
+    stored.openItems.filter(({ file }) => file === entry.file)
+      .reduce((latest, item) => withRun(latest, item, byId.get(item.runId)), entry)
+  );
+  return { ...stored, runs, campaigns, pulls: newestPulls([...stored.pulls, ...more]) };
+}
+
+/** What a campaign counts a run as; null if only its next wave can judge the run. */
+const COUNTED_AS: Readonly<Record<string, "asking" | "running" | "failed">> = {
+  awaiting_input: "asking",
+  started: "running",
+  failed: "failed",
+  cancelled: "failed",
+};
+
+/** The campaign with what is known of the run of an item now. Its own page shows that only after the next wave. */
+function withRun(entry: CampaignEntry, { name, question }: OpenItem, run: RunEntry | undefined): CampaignEntry {
+  if (run === undefined || run.outcome === "unfinished" || run.outcome === "forgotten") return entry;
+  const counts = { ended: entry.ended, failed: entry.failed, asking: entry.asking, running: entry.running };
+  counts[question === null ? "running" : "asking"]--;
+  const now = lookup(COUNTED_AS, run.outcome);
+  if (now !== undefined) counts[now]++;
+  // A run that waits for an answer is listed itself.
+  const causes = question === null ? entry.causes : withoutQuestion(entry.causes, question, name);
+  if (now !== "failed") return { ...entry, ...counts, causes };
+  counts.ended++;
+  return { ...entry, ...counts, causes: withFailure(causes, run, name) };
+}
+
+function withoutQuestion(causes: readonly CampaignCause[], question: string, name: string): CampaignCause[] {
+  return causes.flatMap((each) => {
+    if (each.verdict !== "needs-input" || each.cause !== question) return each;
+    return each.items === 1
+      ? []
+      : { ...each, items: each.items - 1, names: each.names.filter((other) => other !== name) };
+  });
+}
+
+function withFailure(causes: readonly CampaignCause[], run: RunEntry, name: string): CampaignCause[] {
+  const [verdict, cause] = [run.outcome, run.reason ?? ""];
+  const isSame = (each: CampaignCause) => each.verdict === verdict && each.cause === cause;
+  const same = causes.find(isSame) ?? { verdict, cause, items: 0, names: [], at: null };
+  const names = [...same.names, name].slice(0, MAX_NAMES);
+  const at = [same.at, run.endedAt].flatMap((each) => each ?? []).sort().at(-1) ?? null;
+  return [...causes.filter((each) => !isSame(each)), { ...same, items: same.items + 1, names, at }];
 }
 
 const MAX_JOBS = 50;
@@ -164,6 +223,12 @@ function whyOf(error: unknown): string {
   if (!(error instanceof MogplexError) || error.attempted === null) return messageOf(error);
   const { why, value } = error;
   return `${why.replace(/^[a-z]/, (letter) => letter.toUpperCase())}${value === null ? "" : `: ${value}`}`;
+}
+
+interface StoredCampaign {
+  entry: CampaignEntry;
+  items: ItemRun[];
+  openItems: OpenItem[];
 }
 
 /** A run of a campaign, with its pull request as the campaign has read it. */
@@ -213,7 +278,7 @@ const textsIn = (value: unknown) => Array.isArray(value) ? value.filter((each) =
 function campaignIn(
   file: string,
   value: Record<string, unknown>,
-): { entry: CampaignEntry; items: ItemRun[] } | undefined {
+): StoredCampaign | undefined {
   const { schema, campaign, counts, state, items, about } = value;
   if (schema !== 1 || typeof campaign !== "string" || typeof state !== "string") return undefined;
   if (!isObject(counts) || !Array.isArray(items)) return undefined;
@@ -249,7 +314,21 @@ function campaignIn(
       at: textIn(value.at) ?? "",
     },
     items: runs,
+    openItems: rows.flatMap((row) => openItemIn(file, row, Array.isArray(value.causes) ? value.causes : [])),
   };
+}
+
+function openItemIn(file: string, row: Record<string, unknown>, causes: readonly unknown[]): OpenItem[] {
+  const { id, repository, runId, verdict } = row;
+  const isAsking = verdict === "needs-input";
+  if (typeof runId !== "string" || !isAsking && verdict !== "running") return [];
+  const own = causes.filter((each) => isObject(each)).find(({ items }) => textsIn(items).some((each) => each === id));
+  return [{
+    file,
+    runId,
+    name: textIn(repository) ?? textIn(id) ?? "",
+    question: isAsking ? textIn(own?.cause) ?? "" : null,
+  }];
 }
 
 const MAX_STAGES = 10;

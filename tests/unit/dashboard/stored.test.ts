@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { CAMPAIGN_FORMATS } from "../../../lib/campaign/report/write.ts";
 import type { CampaignView } from "../../../lib/campaign/view/view.ts";
 import { openRunsOf } from "../../../lib/dashboard/runs.ts";
-import { readStored } from "../../../lib/dashboard/stored.ts";
+import { readStored, settle } from "../../../lib/dashboard/stored.ts";
 import { historyLine, type HistoryRecord, recordOf } from "../../../lib/report/history.ts";
 import { renderJson } from "../../../lib/report/json.ts";
 import { NotRegularFileError } from "../../../lib/runtime.ts";
@@ -63,6 +63,45 @@ test("readStored() has the question of a campaign first among its causes, and co
   expect(campaigns[0]?.causes.map(({ verdict }) => verdict)).toEqual(["needs-input", ...Array(4).fill("failed")]);
   const question = { verdict: "needs-input", cause: "UTC or local time?", items: 1, names: ["acme/service-6"] };
   expect(campaigns[0]?.causes[0]).toEqual({ ...question, at: items[6]?.startedAt ?? null });
+});
+
+test("settle() has in a campaign what the service reports of its runs since the last wave", () => {
+  const items = [
+    anItem(0, "running"),
+    anItem(1, "running"),
+    anItem(2, "running"),
+    anItem(3, "needs-input", { reason: "UTC or local time?" }),
+    anItem(4, "needs-input", { reason: "Which branch?" }),
+    anItem(5, "failed", { reason: "exit code 1" }),
+  ];
+  const stored = read({ "campaign.json": CAMPAIGN_FORMATS.json.render(viewOf(items)) });
+  const idOf = (index: number) => items[index]?.runId ?? "";
+  const answer = (index: number, status: string, end?: string, error: string | null = null) =>
+    [
+      idOf(index),
+      {
+        run: { id: idOf(index), status, error, createdAt: "2026-08-10T12:00:00Z", updatedAt: "2026-08-10T12:30:00Z" },
+        end,
+        pullRequest: null,
+      },
+    ] as const;
+  const { campaigns: [before] } = stored;
+  expect(before).toMatchObject({ asking: 2, running: 3, failed: 1, ended: 1 });
+  const { campaigns: [after] } = settle(
+    stored,
+    new Map([
+      answer(0, "awaiting_input", "awaiting_input"),
+      answer(1, "failed", "failed", "exit code 1"),
+      answer(2, "success", "success"),
+      answer(3, "streaming"),
+    ]) as never,
+  );
+  // Of the question of item 4, nothing newer is known. The success of item 2 is judged by the next wave.
+  expect(after).toMatchObject({ asking: 2, running: 1, failed: 2, ended: 2 });
+  expect(after?.causes.map(({ verdict, cause, items, names }) => [verdict, cause, items, names])).toEqual([
+    ["needs-input", "Which branch?", 1, [items[4]?.repository ?? ""]],
+    ["failed", "exit code 1", 2, [items[5]?.repository ?? "", items[1]?.repository ?? ""]],
+  ]);
 });
 
 test("readStored() has the time that the run took, and never the time that its job waited for it", () => {
