@@ -552,7 +552,7 @@ export class Decider {
     const hasRight = this.#rights.crowd(MAX_USERS);
     const facts = await threads.facts(number);
     const findings = await membersFindings(threads, number, fix, ({ author }) => hasRight(author));
-    const reason = nothingToFix(fix, facts, threads.pullNoun, findings);
+    const reason = nothingToFix(fix, facts, threads.pullNoun, findings, whoMayAsk(this.#world.settings));
     const other = task === undefined ? "" : ". If you meant something else, describe it in more detail";
     if (reason !== null) return { reason: `${reason}${other}` };
     const quote = findingsQuote(findings, redact);
@@ -724,12 +724,13 @@ export async function membersFindings(
   return of === null ? NO_FINDINGS : await ofMembers(await threads.findings(number, of), may);
 }
 
-/** Why there is nothing to fix, as a clause; null if there is something. @param findings From {@linkcode membersFindings}. */
+/** Why there is nothing to fix, as a clause; null if there is something. @param who The users whose threads are work, as a clause. */
 export function nothingToFix(
   fix: Fix,
   facts: Awaited<ReturnType<Threads["facts"]>>,
   pull: PullNoun,
   { remarks }: Pick<Findings, "remarks">,
+  who = "can push",
 ): string | null {
   if (fix === "checks") {
     return facts.checks === "red" ? null : `no check failed (${CHECKS[facts.checks ?? "unknown"]})`;
@@ -739,7 +740,7 @@ export function nothingToFix(
     if (facts.review === "changes-requested" || remarks.length > 0) return null;
     return facts.review === null
       ? "the forge does not show the reviews"
-      : `no review of this ${pull} requests changes, and no user who can push has left an open review thread`;
+      : `no review of this ${pull} requests changes, and there is no open review thread by users who ${who}`;
   }
   if (facts.conflict === true) return null;
   return facts.conflict === null

@@ -1060,7 +1060,7 @@ test("decide() takes fix the build and address the review on a pull request as f
   const ofLine = await wanted(forge, forge.say(PULL, KIM, text, { kind: "review", line }));
   expect([ofLine.task, ofLine.prompt.includes("> src/a.ts:12:")]).toEqual(["fix the build", true]);
   expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex address the review"))).toBe(
-    "no: no review of this pull request requests changes, and no user who can push has left an open review thread. If you meant something else, describe it in more detail",
+    "no: no review of this pull request requests changes, and there is no open review thread by users who can push. If you meant something else, describe it in more detail",
   );
 });
 
