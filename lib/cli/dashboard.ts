@@ -342,7 +342,7 @@ function concernLines(print: Print, { tone, subject, line, at, lasts }: Concern,
     ? `, for ${ageText(nowMs - at)}`
     : `, ${distance === "now" ? "just now" : distance}`;
   return [
-    print.paint(tone === "bad" ? "red" : "yellow", print.untrusted(cutText(`  ${subject}${age}`, 230))),
+    print.paint(tone === "bad" ? "red" : "yellow", print.untrusted(`${cutText(`  ${subject}`, 230)}${age}`)),
     ...line === "" ? [] : [print.untrusted(cutText(`    ${line}`, 230))],
   ];
 }

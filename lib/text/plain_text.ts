@@ -36,8 +36,18 @@ export function cutAt(text: string, length: number): number {
   return unit >= 0xd800 && unit <= 0xdbff ? length - 1 : length;
 }
 
+/** Longest word that a cut removes from the end of a text, in UTF-16 units. A longer one, such as an address, is cut inside. */
+const MAX_WORD = 24;
+
+/** The end of the last whole word at or before `length`; see {@linkcode cutAt} for a long word. */
+function cutAtWord(text: string, length: number): number {
+  const from = Math.max(0, length - MAX_WORD);
+  const words = /^.*\S(?=\s)/s.exec(text.slice(from, length + 1));
+  return words === null ? cutAt(text, length) : from + words[0].length;
+}
+
 /**
- * Cuts a text and appends a mark: `abc…[+12 characters]`, or only `…` if there is no room for more. A second call changes nothing.
+ * Cuts a text after a word and appends a mark: `abc…[+12 characters]`, or only `…` if there is no room for more. A second call changes nothing.
  *
  * @param maxLength Most UTF-16 units of the result with its mark, at least 1.
  */
@@ -47,7 +57,7 @@ export function cutText(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text;
   const markOf = (end: number) => maxLength < SHORT ? "…" : `…[+${text.length - end} characters]`;
   // Its number is shorter than this one, or as long.
-  const end = cutAt(text, Math.max(0, maxLength - markOf(0).length));
+  const end = cutAtWord(text, Math.max(0, maxLength - markOf(0).length));
   return text.slice(0, end) + markOf(end);
 }
 

@@ -73,6 +73,15 @@ test("plainText() cuts with a visible mark, and never splits a surrogate pair", 
   expect([cut, cut.length, cutText(cut, 99)]).toEqual([`${"a".repeat(81)}…[+39 characters]`, 98, cut]);
 });
 
+test("cutText() cuts after a word, and inside a word only when it is long", () => {
+  expect(cutText("Fix the flaky tests", 12)).toBe("Fix the…");
+  expect(cutText("Fix the flaky tests", 14)).toBe("Fix the flaky…");
+  const text = "Fix the flaky tests and the linter ".repeat(3);
+  expect(cutText(text, 60)).toBe("Fix the flaky tests and the linter Fix the…[+63 characters]");
+  const address = `see https://git.example/${"a".repeat(80)}`;
+  expect(cutText(address, 60)).toHaveLength(60);
+});
+
 test("plainLines() splits, and drops empty lines at the end", () => {
   expect(plainLines("")).toEqual([]);
   expect(plainLines("\n \r\n")).toEqual([]);
