@@ -34,7 +34,10 @@ export interface GateResult {
 }
 
 /** The verdict, without the status. */
-type Judged = Pick<GateResult, "isOpen" | "text" | "isShown">;
+interface Judged extends Pick<GateResult, "isOpen" | "text" | "isShown"> {
+  /** What the user can check, for the log: a status shows only the verdict. */
+  readonly hint?: string;
+}
 
 const WORDS: Readonly<Record<ApprovalVerdict["state"], string>> = {
   approved: "approved",
@@ -73,8 +76,8 @@ export async function runGate(
   const { facts: { commit, state, url } } = reading;
   const mayOpen = judged.isOpen && state === "open" && commit !== null;
   const shared = mayOpen ? judgeSharers(await statuses.sharers(client, address, commit)) : null;
-  const verdict = { url, ...shared ?? judged };
-  const { isOpen, text } = verdict;
+  const { isOpen, text: reason, isShown, hint } = shared ?? judged;
+  const verdict = { url, isOpen, isShown, text: hint === undefined ? reason : `${reason}; ${hint}` };
   if (!setsStatus || state !== "open") return { ...verdict, isSet: false };
   if (commit === null) {
     throw new MogplexError({ attempted, why: `${system} does not show its newest commit` }, "unavailable");
@@ -87,7 +90,7 @@ export async function runGate(
       advice: "require each check by its name",
     });
   }
-  const status = { state: isOpen ? "success" as const : "pending" as const, text: shorten(text) };
+  const status = { state: isOpen ? "success" as const : "pending" as const, text: shorten(reason) };
   const earlier = await statuses.read(client, address, commit, GATE_CHECK);
   // A forge takes a limited number of statuses for a commit.
   const isSame = earlier?.state === status.state && (earlier.text === status.text || !statuses.takesTexts);
@@ -129,10 +132,10 @@ async function judgeGate(
   const whole = await withRequesters({ ...review, required }, notCounted, mentioners);
   const { state, reason } = judgeApprovals(whole, notCounted);
   const isOpen = state === "approved";
-  const caveat = isOpen && requesters.length === 0 && whole.requesters?.length === 0
-    ? "; if somebody asked an agent for this work, name them with --requester"
-    : "";
-  return { isOpen, text: `${WORDS[state]}: ${reason}${caveat}`, isShown: state !== "unknown" };
+  const judged = { isOpen, text: `${WORDS[state]}: ${reason}`, isShown: state !== "unknown" };
+  return isOpen && requesters.length === 0 && whole.requesters?.length === 0
+    ? { ...judged, hint: "if somebody asked an agent for this work, name them with --requester" }
+    : judged;
 }
 
 /** GitHub writes the names of its apps in two ways. */
