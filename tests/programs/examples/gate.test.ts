@@ -53,7 +53,9 @@ async function run(script: string, env: Record<string, string>) {
 
 test("the gate's recipe for GitHub starts for every event that changes the commit or the target", () => {
   // Source: GitHub, "Webhook events and payloads", pull_request: `edited` has a change of the base branch, too.
-  const { types } = recipe("github-actions/gate.yml").on.pull_request_target;
+  const { on } = recipe("github-actions/gate.yml");
+  expect(Object.keys(on)).toEqual(["pull_request_target", "schedule", "workflow_dispatch"]);
+  const { types } = on.pull_request_target;
   expect(types).toEqual(["opened", "reopened", "synchronize", "edited"]);
 });
 
