@@ -29,6 +29,8 @@ const VERIFY = `(cd ${FOLDER} && sha256sum -c mogplex.mjs.sha256)`;
 /** A plain scalar of YAML, also between single quotes or triple ones. */
 const CHECK =
   `${VERIFY} || { echo "ci/mogplex.mjs has changed; see git log ci, or replace it with init --update --force"; exit ${EXIT.internal}; }`;
+/** For systems that keep the workspace: reports of an earlier build must not be taken for this one's. */
+const EMPTY = "rm -rf mogplex-ci";
 export const TOOL = `node ${PROGRAM_FILE}`;
 /**
  * Cancels a run that a job left behind. It checks the program again, because it also runs if the first check has failed: a changed program would get
@@ -137,7 +139,7 @@ const SCRIPT_RECIPES: Readonly<Record<string, Recipe>> = {
   stages {
     stage('Mogplex') {
       steps {
-        sh '${CHECK}'
+        sh '${EMPTY}; ${CHECK}'
         // ${EXIT.unavailable}: the service is down; ${EXIT.rateLimited}: no starts are left. The next attempt finds the run of the one before.
         // When the build is aborted, the command cancels the run; the trap keeps the shell alive until then.
         sh '''
@@ -198,7 +200,7 @@ object Mogplex : BuildType({
     vcs { root(DslContext.settingsRoot) }
     params { param("env.MOGPLEX_API_KEY", "%mogplex.api.key%") }
     steps {
-        script { scriptContent = """${CHECK}""" }
+        script { scriptContent = """${EMPTY}; ${CHECK}""" }
         script { scriptContent = """exec ${run(repo)} --on-timeout cancel""" }
         script {
             executionMode = BuildStep.ExecutionMode.ALWAYS
@@ -659,6 +661,7 @@ pipelines:
     key: mogplex
     secrets: [MOGPLEX_API_KEY]
     command:
+      - ${EMPTY}
       - ${CHECK}
       - ${run(repo)}
     timeout_in_minutes: 40

@@ -154,6 +154,15 @@ test("the job of Jenkins has the loop of its recipe in examples/, so both try ag
   }
 });
 
+test.each(["jenkins", "teamcity", "buildkite"])(
+  "the job of %s removes the reports of an earlier build before it checks the program",
+  (system) => {
+    const texts = jobs.filter(({ name }) => name === system).map(({ text }) => text);
+    expect(texts.length).toBeGreaterThan(0);
+    for (const text of texts) expect(text).toMatch(/rm -rf mogplex-ci[^]*sha256sum[^]*run --follow/);
+  },
+);
+
 test("the job of GitLab, and its recipes, are tried again after every failure of a runner that each server knows", () => {
   const folder = join(root, "examples/gitlab");
   const files = readdirSync(folder).filter((name) => name.endsWith(".yml")).sort()
