@@ -12,6 +12,7 @@ import {
   type GitFacts,
   headlineOf,
   headlineWords,
+  isInstruction,
   isNotStarted,
   noPullRequestWords,
   type ResultView,
@@ -99,7 +100,7 @@ function story(view: ResultView, { redact, compared, campaign }: MarkdownOptions
       : nextStep
       ? [{ text: [NOW, " ", nextStep] }]
       : []),
-    ...(resume ? [{ text: "Follow it again:" }, { code: cutText(resume, MAX_PROSE) }] : []),
+    ...(resume ? followAgain(resume) : []),
     ...(compared ? [{ text: compared }] : []),
     ...resultParts(view),
     ...(task ? taskParts(task.trim()) : []),
@@ -107,6 +108,13 @@ function story(view: ResultView, { redact, compared, campaign }: MarkdownOptions
     ...(lines.length > 0 ? part("Last lines of the log", { code: lines.join("\n") }) : []),
     ...(files.length > 0 ? part("Files committed at the end of the run", { list: files }) : []),
   ];
+}
+
+function followAgain(resume: string): Block[] {
+  if (!isInstruction(resume)) return [{ text: "Follow it again:" }, { code: cutText(resume, MAX_PROSE) }];
+  // The caller chose the id or key at the end.
+  const [, words = resume, name = null] = /^(set the input .*? to |.* --idempotency-key )(.+)$/.exec(resume) ?? [];
+  return [{ text: ["To follow it again: ", words, { name }, "."] }];
 }
 
 /** The advice, followed by its commands to copy. */

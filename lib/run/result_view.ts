@@ -89,11 +89,20 @@ function nextStep(result: AnyResult): string | null {
 /** What to do after a deadline, in the words of the program that wrote how to continue: components and the action have no flags. */
 function moreTime(resume: string | null): string {
   if (resume === null) return "Raise the time limit of the job.";
-  if (resume === RETRY_JOB) return "Retry this job, or raise timeout-minutes and job-timeout.";
-  if (resume === RERUN_JOB) return "Run this job again, or raise its timeout.";
-  return /^(?:the (?:component|action)|this step) /.test(resume)
+  if (resume === RETRY_JOB) {
+    return "Retry this job: it attaches to the same run. To wait longer, raise timeout-minutes and job-timeout.";
+  }
+  if (resume === RERUN_JOB) {
+    return "Run this job again: it attaches to the same run. To wait longer, raise its timeout.";
+  }
+  return isInstruction(resume)
     ? "Attach to the run again, or raise the time limit of the job."
-    : "Attach to the run again (follow), or give the job more time (--timeout).";
+    : "Start the job or command again: unless --key-scope is job or random, it attaches to the same run. To wait longer, raise --timeout.";
+}
+
+/** Whether the way to continue is words for a reader, not a command to copy. */
+export function isInstruction(resume: string): boolean {
+  return /^(?:set the input|the same command|run this job again|retry this job)\b/.test(resume);
 }
 
 // The words of logs and reports for kinds of results, verdicts, branches and causes of waits.

@@ -82,8 +82,8 @@ export function checkProxy(origin: Origin, env: ReadEnv, machine: Machine): Chec
   }
   return ok(
     "proxy",
-    [proxy?.advice === null && proxy.place, authority && `certificates from ${authority}`].filter(Boolean).join("; ") ||
-      "none",
+    [proxy?.advice === null ? proxy.place : "none", authority && `also trusts the certificates in ${authority}`]
+      .filter(Boolean).join("; "),
   );
 }
 

@@ -302,8 +302,8 @@ function actionVocabulary(env: ReadEnv): Vocabulary {
       if (outcome !== "started" && findsAgain) return RERUN_JOB;
       // For an automation it names the key that finds the run.
       return resume.startsWith(BY_KEY)
-        ? resume.replace(BY_KEY, "this step with input idempotency-key")
-        : `the action with input run-id ${runId}`;
+        ? resume.replace(BY_KEY, "set the input idempotency-key of this step to")
+        : `set the input run-id of the action to ${runId}`;
     },
   };
 }

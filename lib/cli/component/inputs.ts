@@ -240,7 +240,7 @@ export function componentVocabulary(verb: string, env: ReadEnv): Vocabulary {
     resume({ resume, outcome, runId }) {
       if (resume === null) return null;
       const retry = outcome !== "started" && (verb === "follow" || findsAgain(env));
-      return retry ? RETRY_JOB : `the component follow with input run-id ${runId}`;
+      return retry ? RETRY_JOB : `set the input run-id of the component follow to ${runId}`;
     },
   };
 }

@@ -281,3 +281,13 @@ The ${started} was not started (exit code 65).
     ).toBe(true);
   }
 });
+
+test("renderMarkdown() shows a command as code, and an instruction as a sentence", () => {
+  const text = (resume: string) =>
+    renderMarkdown(sampleResult({ outcome: "deadline", exitCode: 124, resume }), { redact: (each) => each });
+  expect(text("mogplex-ci follow x")).toContain("Follow it again:\n\n ```text\n mogplex-ci follow x\n ```");
+  expect(text("run this job again")).toContain("\n\nTo follow it again: run this job again.\n\n");
+  expect(text("set the input run-id of the action to x*y*")).toContain(
+    "\n\nTo follow it again: set the input run-id of the action to `x*y*`.\n\n",
+  );
+});

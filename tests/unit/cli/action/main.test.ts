@@ -145,7 +145,7 @@ test("a step attaches to its run on a re-run, and says how to go on", async () =
   expect(again.outputs).toMatchObject({ run_id: first.outputs.run_id, replayed: "true", exit_code: "124" });
   const other = await step({ timeout: "30", "key-scope": "job" }, { at, env: { GITHUB_RUN_ATTEMPT: "3" } });
   expect(other.outputs.replayed).toBe("false");
-  expect(other.log).toMatch(/^resume +the action with input run-id [0-9a-f-]{36}$/m);
+  expect(other.log).toMatch(/^resume +set the input run-id of the action to [0-9a-f-]{36}$/m);
 });
 
 test("a second step with another task fails, and names the input key-part, which lets it start", async () => {

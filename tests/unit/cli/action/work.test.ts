@@ -40,7 +40,10 @@ test("a step with automation triggers it with its input, follows its run, and en
 test("a step with automation attaches on a re-run, and says how to go on in words of inputs", async () => {
   const at = world("automation-slot");
   for (
-    const [scope, words] of [["", "run this job again"], ["job", "this step with input idempotency-key "]] as const
+    const [scope, words] of [["", "run this job again"], [
+      "job",
+      "set the input idempotency-key of this step to ",
+    ]] as const
   ) {
     const inputs = { ...NO_TASK, "timeout": "10", "key-scope": scope };
     const first = await step(inputs, { at });

@@ -296,8 +296,16 @@ test("the component's verdict says how its job goes on: retried, by the componen
   const started = { MOGPLEX_PROMPT: "Fix it", MOGPLEX_TIMEOUT: "5" };
   const cases: [args: string[], env: Record<string, string>, resume: RegExp][] = [
     [["run"], {}, /^resume {8}retry this job$/m],
-    [["run"], { MOGPLEX_INPUT_KEY_SCOPE: "job" }, /^resume {8}the component follow with input run-id [0-9a-f-]{36}$/m],
-    [["run"], { MOGPLEX_INPUT_FOLLOW: "false" }, /^resume {8}the component follow with input run-id [0-9a-f-]{36}$/m],
+    [
+      ["run"],
+      { MOGPLEX_INPUT_KEY_SCOPE: "job" },
+      /^resume {8}set the input run-id of the component follow to [0-9a-f-]{36}$/m,
+    ],
+    [
+      ["run"],
+      { MOGPLEX_INPUT_FOLLOW: "false" },
+      /^resume {8}set the input run-id of the component follow to [0-9a-f-]{36}$/m,
+    ],
   ];
   for (const [args, env, resume] of cases) {
     const { stdout, files } = await jobOf(args, { ...started, ...env });

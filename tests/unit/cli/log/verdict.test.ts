@@ -25,7 +25,7 @@ test("verdictText() has a row for all that is known of a run", () => {
       "pull request  https://github.com/acme/web/pull/7",
       "repository    acme/web",
       "task          Fix the flaky tests …",
-      "what to do    Attach to the run again (follow), or give the job more time (--timeout).",
+      "what to do    Start the job or command again: unless --key-scope is job or random, it attaches to the same run. To wait longer, raise --timeout.",
       "run           3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21 (success)",
       "started       by this command",
       "branch        mogplex/external/70a41ec8-9562673e",
@@ -64,14 +64,14 @@ test("verdictText() says how to get more time in the words of the program", () =
     step(null),
     step("retry this job"),
     step("run this job again"),
-    step("the component follow with input run-id x"),
+    step("set the input run-id of the component follow to x"),
     step("mogplex-ci follow x"),
   ]).toEqual([
     "Raise the time limit of the job.",
-    "Retry this job, or raise timeout-minutes and job-timeout.",
-    "Run this job again, or raise its timeout.",
+    "Retry this job: it attaches to the same run. To wait longer, raise timeout-minutes and job-timeout.",
+    "Run this job again: it attaches to the same run. To wait longer, raise its timeout.",
     "Attach to the run again, or raise the time limit of the job.",
-    "Attach to the run again (follow), or give the job more time (--timeout).",
+    "Start the job or command again: unless --key-scope is job or random, it attaches to the same run. To wait longer, raise --timeout.",
   ]);
 });
 
@@ -109,7 +109,7 @@ test("verdictText() has a row for all that is known of an automation run, and no
     [
       "verdict       did not finish in time (exit code 124)",
       "repository    8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c",
-      "what to do    Attach to the run again (follow), or give the job more time (--timeout).",
+      "what to do    Start the job or command again: unless --key-scope is job or random, it attaches to the same run. To wait longer, raise --timeout.",
       "automation    3d0f3a52-7c55-4d0e-9c43-0e5a6a1b2c3d",
       "run           5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11 (running)",
       "started       by this command",

@@ -241,7 +241,7 @@ test("doctor says which variable names certificates for this runtime", async () 
   const of = (runtime: string, env: Record<string, string>) => check("proxy", { env, machine: { runtime } });
   expect(await of("node/20.20.0", { NODE_EXTRA_CA_CERTS: "ca.pem" })).toMatchObject({
     state: "ok",
-    finding: "certificates from NODE_EXTRA_CA_CERTS",
+    finding: "none; also trusts the certificates in NODE_EXTRA_CA_CERTS",
   });
   expect(await of("bun/1.4.5", { DENO_CERT: "ca.pem" })).toMatchObject({
     state: "warning",
