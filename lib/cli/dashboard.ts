@@ -87,6 +87,7 @@ export const dashboardVerb: Verb = {
   summary: "Show what needs attention, with runs, pull requests and campaigns, as a page, data and metrics",
   group: "toolkit",
   flags: [[DASHBOARD_OUT, RESULTS, HISTORIES, ALLOW_WRITE, PARTIAL], JSON_LINES],
+  otherVariables: ["GITHUB_TOKEN", "GITLAB_TOKEN", "GITHUB_SERVER_URL", "CI_SERVER_URL"],
   codes: [ASKING],
   meanings: {
     success: "everything was read",
@@ -98,7 +99,7 @@ export const dashboardVerb: Verb = {
   },
   examples: [
     "mogplex-ci dashboard --out public --history 'runs/*.ndjson'",
-    "mogplex-ci dashboard",
+    "mogplex-ci dashboard --history 'runs/*.ndjson'",
   ],
   run: showDashboard,
 };
@@ -369,7 +370,7 @@ function openPullLines({ pullRequests: { entries } }: DashboardData, print: Prin
     const cells = [
       column(print, pullName(url, repository)),
       column(print, ms === null ? "" : ageText(nowMs - ms), 5),
-      column(print, checksText(entry), 18),
+      column(print, checksText(entry), 23),
       column(print, reviewText(entry), 17),
       column(print, owner ?? "", 12),
       column(print, task ?? campaign ?? "", TASK_WIDTH),

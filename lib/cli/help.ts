@@ -108,7 +108,7 @@ function environmentPart(verb: Verb): string {
   const read = variablesOf(verb);
   const others = read.filter(({ option }) => option === undefined);
   const beside = others.length < read.length ? "variables of flags: help environment" : "help environment";
-  return `Environment (${beside}):\n${nameLines(others.map(({ name }) => name))}`;
+  return `Environment (${beside}):\n${nameLines([...others.map(({ name }) => name), ...verb.otherVariables ?? []])}`;
 }
 
 function variablesOf(verb: Verb): Variable[] {
@@ -180,7 +180,12 @@ export function topicHelp(topic: string): string | undefined {
     case "commands":
       return allVerbs();
     case "environment":
-      return `Environment (${DROP_IN} read those marked *):\n${variableRows()}`;
+      return `Environment (${DROP_IN} read those marked *):\n${variableRows()}\n${
+        paragraphs(
+          "Pull requests on the dashboard: GITHUB_TOKEN and GITLAB_TOKEN read them. In a CI job, GITHUB_SERVER_URL and CI_SERVER_URL " +
+            "name the server; set one yourself outside CI if it is not github.com or gitlab.com.",
+        )
+      }`;
     case "exit-codes":
       return `Exit codes:\n${exitRows("toolkit")}\nExit codes of ${DROP_IN}:\n${exitRows("dropIn")}`;
     case "reports":

@@ -338,6 +338,8 @@ export interface Verb {
   flags: readonly (VerbFlag | readonly VerbFlag[])[];
   /** Variables that it reads besides its flags' variables and those that select service and token. @default {[]} */
   variables?: readonly VariableName[];
+  /** Variables of CI systems and forges that a reader sets for this verb. */
+  otherVariables?: readonly string[];
   /** Its exit codes, and lists of them, in the order of the table: see {@linkcode codesOf}. @default all of its group */
   codes?: readonly (ExitName | readonly ExitName[])[];
   /** @default the meanings of its group */

@@ -627,9 +627,9 @@ export function reviewText({ draft, review }: Pick<PullRequestEntry, "draft" | "
   return draft === true ? "draft" : REVIEWS.get(review ?? "") ?? review ?? "";
 }
 
-/** As on the page, a conflict replaces the checks; empty if both are unknown. */
+/** The state of the checks, and a conflict; empty if both are unknown. */
 export function checksText({ checks, conflict }: Pick<PullRequestEntry, "checks" | "conflict">): string {
-  return conflict === true ? "conflict" : CHECKS.get(checks ?? "") ?? "";
+  return [CHECKS.get(checks ?? "") ?? "", conflict === true ? "conflict" : ""].filter(Boolean).join(", ");
 }
 
 /** The pull requests that {@linkcode ofPullRequests} names. */

@@ -33,7 +33,7 @@ import {
 } from "../report/page.ts";
 import { CAMPAIGN_STATES, stateWords } from "../campaign/view/verdicts.ts";
 import { countBy, lookup } from "../lookup.ts";
-import { firstMondayOf, MAX_RUNS } from "./runs.ts";
+import { firstMondayOf, isQuestion, MAX_RUNS } from "./runs.ts";
 import { OUTCOME_WORDS } from "../report/outcome_words.ts";
 import { dayText, dayTimeText, instantMs, roundSpanText, spanText } from "../run/result.ts";
 import { isUuid } from "../service/contract.ts";
@@ -270,14 +270,15 @@ function days({ days: { last, before }, weeks }: DashboardData): Html | null {
   const isRateComparable = ratedOf(last) >= LEAST_RUNS && ratedOf(before) >= LEAST_RUNS;
   const unrated = unratedTexts(last).join(", ");
   const durations = (pick: (figures: RunFigures) => number | null) => {
-    const [now, then] = [pick(last), pick(before)];
-    if (now === null || then === null) return null;
+    const [exact, exactBefore] = [pick(last), pick(before)];
+    if (exact === null || exactBefore === null) return null;
+    // As both are shown, so that they add up.
+    const [now, then] = [clockMs(exact), clockMs(exactBefore)];
     const more = now - then;
     // A twentieth, or less than a second, is no difference.
-    if (Math.abs(more) < Math.max(1_000, then / 20)) return compare(0, `about as long as ${unbroken(spanText(then))}`);
-    const [span, earlier] = [unbroken(spanText(Math.abs(more))), unbroken(spanText(then))];
-    // From 18 min to 7 s, the difference reads like the duration before.
-    return compare(more, `${span === earlier ? "" : `${span} `}${more > 0 ? "slower" : "faster"} than ${earlier}`);
+    if (Math.abs(more) < Math.max(1_000, then / 20)) return compare(0, `about as long as ${unbroken(clockText(then))}`);
+    const [span, earlier] = [unbroken(clockText(Math.abs(more))), unbroken(clockText(then))];
+    return compare(more, `${span} ${more > 0 ? "slower" : "faster"} than ${earlier}`);
   };
   const more = last.runs - before.runs;
   const full = weeks.slice(0, -1);
@@ -337,15 +338,32 @@ function days({ days: { last, before }, weeks }: DashboardData): Html | null {
   );
 }
 
-/** `6 min 40 s`: minutes and seconds below an hour, otherwise hours and minutes. */
-function clock(ms: number): Html {
+/** Rounded to seconds below an hour, otherwise to minutes. */
+function clockMs(ms: number): number {
   const seconds = Math.round(ms / 1_000);
-  if (seconds < 60) return markup`${seconds}<small> s</small>`;
-  const two = (large: number, unit: string, small: number, smallUnit: string) =>
-    markup`${large}<small> ${unit}</small>${small > 0 && markup` ${small}<small> ${smallUnit}</small>`}`;
-  if (seconds < 3_600) return two(Math.floor(seconds / 60), "min", seconds % 60, "s");
-  const minutes = Math.round(seconds / 60);
-  return two(Math.floor(minutes / 60), "h", minutes % 60, "min");
+  return seconds < 3_600 ? seconds * 1_000 : Math.round(seconds / 60) * 60_000;
+}
+
+/** Without the parts that are 0. @param ms Whole seconds. */
+function clockParts(ms: number): readonly (readonly [value: number, unit: string])[] {
+  const seconds = ms / 1_000;
+  const parts = [
+    [Math.floor(seconds / 3_600), "h"] as const,
+    [Math.floor(seconds / 60) % 60, "min"] as const,
+    [seconds % 60, "s"] as const,
+  ].filter(([value]) => value > 0);
+  return parts.length === 0 ? [[0, "s"]] : parts;
+}
+
+/** `6 min 40 s`. @param ms Whole seconds. */
+function clockText(ms: number): string {
+  return clockParts(ms).map(([value, unit]) => `${value} ${unit}`).join(" ");
+}
+
+function clock(ms: number): Html {
+  return markup`${
+    clockParts(clockMs(ms)).map(([value, unit], index) => markup`${index > 0 && " "}${value}<small> ${unit}</small>`)
+  }`;
 }
 
 // Weeks.
@@ -491,7 +509,9 @@ function pulls({ pullRequests, runs }: DashboardData, nowMs: number): Html | nul
     )
   }${
     entries.length > 0 &&
-    markup`<div class="ages"><dt>Open, by age</dt><dd><ul>${
+    markup`<div class="ages"><dt>Open, by age${
+      entries.some(({ draft }) => draft === true) && ", with drafts"
+    }</dt><dd><ul>${
       groups.map(({ name, color, size }) =>
         markup`<li><span>${name}</span>${bar(null, [[color, size]], most)}<b>${size}</b></li>`
       )
@@ -563,16 +583,17 @@ function pullRow(
 ): TableRow {
   const { url, repository, task, campaign, openedAt, checks, conflict, owner } = entry;
   const ms = instantMs(openedAt);
+  const isUnchecked = checks === null || checks === "none";
   return {
     kind: conflict === true ? "conflict" : CHECKS.get(checks ?? "")?.[0] ?? checks ?? "unknown",
     cells: [
       pullLink(url, repository),
       oneLine(task ?? campaign),
-      conflict === true
-        ? state("conflict", "warn")
-        : checks === null || checks === "none"
+      conflict !== true && isUnchecked
         ? null
-        : state(...CHECKS.get(checks) ?? [checks, "none"]),
+        : markup`${!isUnchecked && state(...CHECKS.get(checks) ?? [checks, "none"])}${
+          conflict === true && markup` ${state("conflict", "warn")}`
+        }`,
       // In one line: the column is narrow beside a long task.
       oneLine(reviewText(entry) || null),
       oneLine(owner),
@@ -767,7 +788,7 @@ function runRow(run: RunEntry, nowMs: number): TableRow {
   const { tone, state: word } = lookup(UNKNOWN_WORDS, outcome) ?? lookup(OUTCOME_WORDS, outcome) ?? OUTCOME_WORDS.error;
   const name = repository !== null ? bare(repository) : runId !== null ? shortId(runId) : bare(file);
   const number = /\/(\d{1,9})\/?$/.exec(pullRequest ?? "")?.[1];
-  const isActive = endedAt === null && (outcome === "started" || outcome === "awaiting_input");
+  const isActive = isQuestion(run) || endedAt === null && outcome === "started";
   const startMs = instantMs(createdAt);
   return {
     kind: word,

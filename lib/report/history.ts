@@ -9,7 +9,7 @@ import { recordedOutcomeOf, titleOf } from "../run/result_view.ts";
 import { sha256Hex } from "../sha256.ts";
 import { formatDuration } from "../text/duration.ts";
 import { jsonLine, webUrl } from "../text/escape.ts";
-import { cutText, plainText } from "../text/plain_text.ts";
+import { cutMiddle, cutText, plainText } from "../text/plain_text.ts";
 import { OUTCOME_WORDS } from "./outcome_words.ts";
 
 export interface HistoryRecord {
@@ -90,10 +90,13 @@ const MAX_LINE = 16_384;
 /** Digits of the hash of a task: enough to distinguish tasks. */
 const TASK_CHARS = 16;
 
-const short = (text: string | null) => text === null ? null : cutText(plainText(text), MAX_TEXT);
+type Cut = (text: string, maxLength: number) => string;
+const short = (text: string | null, cut: Cut = cutText) => text === null ? null : cut(plainText(text), MAX_TEXT);
 /** The first line that is not blank. */
-const firstLine = (text: string | null) =>
-  short(text?.split("\n").map((line) => line.trim()).find((line) => line !== "") ?? null);
+const firstLine = (text: string | null, cut: Cut = cutText) =>
+  short(text?.split("\n").map((line) => line.trim()).find((line) => line !== "") ?? null, cut);
+/** A reason ends with what to do. */
+const reasonLine = (text: string | null) => firstLine(text, cutMiddle);
 /** Longest address of a job. */
 const MAX_JOB_URL = 500;
 
@@ -135,7 +138,7 @@ export function recordOf(
     title: result.kind === "run" ? short(titleOf(result.task)) : null,
     outcome,
     exitCode,
-    reason: firstLine(result.reason),
+    reason: reasonLine(result.reason),
     lastLine: outcome === "success" ? null : firstLine(lastLine),
     jobUrl: jobAddress(jobUrl),
     tookMs: outcome === "not_started" ? null : runMsOf(result),
@@ -181,7 +184,7 @@ export function campaignRecordOf(
   return {
     ...{ schemaVersion: 1, kind: "run", at: new Date(at).toISOString(), runId, job: short(job), repoId: null },
     ...{ repository: short(repository), harness: null, task: null, title: null },
-    ...{ outcome, exitCode: EXIT[EXITS[outcome]], reason: firstLine(reason), lastLine: firstLine(lastLine) },
+    ...{ outcome, exitCode: EXIT[EXITS[outcome]], reason: reasonLine(reason), lastLine: firstLine(lastLine) },
     ...{ jobUrl: jobAddress(jobUrl), tookMs },
     ...{
       durationMs: tookMs ?? 0,

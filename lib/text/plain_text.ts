@@ -61,6 +61,14 @@ export function cutText(text: string, maxLength: number): string {
   return text.slice(0, end) + markOf(end);
 }
 
+/** Leaves out the middle of a text, between two words where there are any: beginning and end say the most. @param maxLength Most UTF-16 units, at least 40. */
+export function cutMiddle(text: string, maxLength: number): string {
+  if (text.length <= maxLength) return text;
+  const half = Math.floor((maxLength - 3) / 2);
+  const [head, tail] = [text.slice(0, cutAt(text, half)), text.slice(cutAt(text, text.length - half + 1))];
+  return `${head.replace(/(\s)\S{0,30}$/, "$1").trimEnd()} … ${tail.replace(/^\S{0,30}(?=\s)/, "").trimStart()}`;
+}
+
 /** Up to this length the mark would take too much of a text, in UTF-16 units. */
 const SHORT = 40;
 

@@ -334,10 +334,10 @@ test("concernsOf() has runs whose state is unknown once, and not as runs that fa
   ]);
 });
 
-test("renderDashboardPage() names a difference in time once, if it reads like the time before", () => {
+test("renderDashboardPage() compares durations so that the figures add up", () => {
   expect(tilesOf(figures(62, 54, 7 / 60), figures(51, 42, 18)).slice(2)).toEqual([
-    "Median duration7 s↓ faster than 18 min",
-    "95 % finish within14 s↓ faster than 36 min",
+    "Median duration7 s↓ 17 min 53 s faster than 18 min",
+    "95 % finish within14 s↓ 35 min 46 s faster than 36 min",
   ]);
 });
 
@@ -966,7 +966,7 @@ test("concernsOf() names the three pull requests that have been open longest, wi
     .filter(({ kind }) => kind === "pull request");
   expect(concern?.line).toBe(
     "Oldest: acme/web #1 (10 days, checks passed, changes requested, with mira), " +
-      "acme/web #2 (10 days, conflict, approved), acme/web #3 (10 days).",
+      "acme/web #2 (10 days, checks passed, conflict, approved), acme/web #3 (10 days).",
   );
 });
 
@@ -1003,4 +1003,12 @@ test("renderDashboardPage() names no limit of sandboxes if more are in use", () 
     return elementsOf(page).find(({ attributes }) => attributes.class === "meters")?.text;
   };
   expect([usedOf(2), usedOf(4)]).toEqual(["in use now2 of 3", "in use now4"]);
+});
+
+test("renderDashboardPage() shows the checks of a pull request beside its conflict", () => {
+  const data = fullDashboard(4);
+  const [entry] = data.pullRequests.entries;
+  const entries = [{ ...entry, checks: "red", conflict: true }] as Data["pullRequests"]["entries"];
+  const page = render({ ...data, pullRequests: { ...data.pullRequests, entries } });
+  expect(textsOf(page, "td").filter((text) => text.includes("conflict"))).toEqual(["failed conflict"]);
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { cutText, plainLines, plainText } from "../../../lib/text/plain_text.ts";
+import { cutMiddle, cutText, plainLines, plainText } from "../../../lib/text/plain_text.ts";
 import { CORPUS } from "../hostile/corpus.ts";
 import { terminalCommands } from "../hostile/parsers/log_parsers.ts";
 import { propertyRuns } from "../../property_runs.ts";
@@ -86,4 +86,15 @@ test("plainLines() splits, and drops empty lines at the end", () => {
   expect(plainLines("")).toEqual([]);
   expect(plainLines("\n \r\n")).toEqual([]);
   expect(plainLines("a\r\n\nb\n")).toEqual(["a", "", "b"]);
+});
+
+test("cutMiddle() leaves out the middle between words, and keeps what to do", () => {
+  const text = `Cannot start run: ${
+    "the repository has a very long name ".repeat(10)
+  }; install the app, and run it again`;
+  const cut = cutMiddle(text, 100);
+  expect(cut).toStartWith("Cannot start run: the repository has a");
+  expect(cut).toEndWith("install the app, and run it again");
+  expect(cut.length).toBeLessThanOrEqual(100);
+  expect([cutMiddle("short", 40), cutMiddle("x".repeat(99), 40).length]).toEqual(["short", 38]);
 });
