@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { type Ask, readMention } from "../../../lib/respond/mention.ts";
+import { root } from "../../../tools/setup.mjs";
 
 const task = (text: string): Ask => ({ kind: "task", task: text });
 
@@ -558,7 +560,7 @@ test("readMention() looks at the first 100 000 characters, and takes no half of 
 
 /** The commands of the row of docs/ask.md whose result has these words. */
 function commandsOfPage(words: string): string[] {
-  const page = readFileSync(new URL("../../../docs/ask.md", import.meta.url), "utf8");
+  const page = readFileSync(join(root, "docs/ask.md"), "utf8");
   const row = page.split("\n").find((line) => line.startsWith("| `") && line.includes(words)) ?? "";
   return [...(row.split(" | ")[0] ?? "").matchAll(/`([^`]+)`/g)].map(([, command = ""]) => command);
 }
