@@ -61,7 +61,10 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
       );
       const variable = /set (\w+) to its PEM file/.exec(without.checks.connection?.advice ?? "")?.[1] ?? "";
       const trusted = await doctor({ ...env, [variable]: authority });
-      expect([trusted.code, trusted.checks.proxy?.finding]).toEqual([0, `none; also trusts the certificates in ${variable}`]);
+      expect([trusted.code, trusted.checks.proxy?.finding]).toEqual([
+        0,
+        `none; also trusts the certificates in ${variable}`,
+      ]);
       const other = await doctor({
         MOGPLEX_URL: localUrl.replace("localhost", "127.0.0.1"),
         MOGPLEX_DEV: "",
