@@ -149,7 +149,7 @@ svg .on { fill: var(--on); font-weight: 600; }
 .scroll { overflow-x: auto; }
 table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: 9px 12px; font-weight: 400; text-align: left; vertical-align: top; }
-thead th { padding-bottom: 8px; color: var(--soft); font-size: var(--small); vertical-align: bottom; }
+thead th { padding-bottom: 8px; color: var(--soft); font-size: var(--small); overflow-wrap: normal; vertical-align: bottom; }
 tbody tr { border-top: 1px solid var(--line); }
 tbody tr:hover { background: var(--sunken); }
 tbody th { font-weight: 500; }
@@ -159,7 +159,6 @@ tbody th { font-weight: 500; }
 .number { text-align: right; }
 td > svg { vertical-align: middle; }
 td summary { padding: 0; }
-td > code { white-space: nowrap; }
 code.id { display: inline-block; overflow: hidden; width: 8ch; white-space: nowrap; vertical-align: bottom; -webkit-user-select: all; user-select: all; }
 th button { padding: 0; border: 0; background: none; color: inherit; font: inherit; text-align: inherit; cursor: pointer; }
 th button::after { content: "\a0\2195"; }
@@ -170,12 +169,12 @@ th[aria-sort="descending"] button::after { content: "\a0\2193"; }
 .tools select { max-width: min(100%, 16rem); }
 .tools input { flex: 1 1 12rem; }
 output { color: var(--soft); font-size: var(--small); }
-.clip { display: inline-block; min-width: 10rem; max-width: 100%; vertical-align: bottom; }
+.clip { display: inline-block; min-width: 8rem; max-width: 100%; vertical-align: bottom; }
 .clip summary { display: grid; grid-template-columns: minmax(0, max-content); width: auto; margin: 0; padding: 0; color: inherit; font-size: inherit; list-style: none; }
 .clip summary::-webkit-details-marker { display: none; }
 .clip bdi { max-width: 36rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .clip[open] bdi { white-space: normal; }
-.more { min-width: 18rem; }
+.more { min-width: 12rem; }
 @media screen { .rows .clip:not([open]) bdi { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 3; white-space: normal; } .rows td:has(> .clip + a) > .clip:not([open]) bdi { -webkit-line-clamp: 2; } details [data-list] .scroll { max-height: 75vh; overflow-y: auto; } }
 .events > li { border-top: 1px solid var(--line); }
 .events > li:first-child { border-top: 0; }
@@ -200,9 +199,12 @@ li:target, tr:target { background: var(--mark); }
 .file[open] > summary { border-bottom: 1px solid var(--line); }
 body > footer { margin-top: 48px; border-top: 1px solid var(--line); color: var(--soft); font-size: var(--small); }
 body > footer .wrap { display: grid; gap: 4px; padding-top: 16px; padding-bottom: 32px; }
-@media screen and (min-width: 941px) { .rows tbody th, .rows td > bdi, .rows .state, thead th { white-space: nowrap; } .thirds .rows tbody th { white-space: normal; } .rows td > details:not(.clip, .more, [open]) { display: inline-block; } .rows .long, .rows tbody th:has(.clip) { white-space: normal; } table:has(.clip) .tight { width: 1px; } }
-@media screen and (max-width: 940px) { .halves, .thirds { grid-template-columns: minmax(0, 1fr); } .strip > .ages { grid-column: 1 / -1; } .clip bdi { max-width: 100%; } .rows :is(table, thead, tbody) { display: block; } .rows thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); } .rows tr { display: flex; flex-wrap: wrap; gap: 2px 14px; align-items: baseline; padding: 10px 20px; } .rows :is(th, td):nth-child(n) { max-width: 100%; padding: 0; } .rows tbody th { flex: 1 1 60%; min-width: 0; } .rows td { color: var(--soft); font-size: var(--small); text-align: left; } .rows td:empty { display: none; } .rows td:has(> details:not(.clip)), .rows td.full { flex: 1 1 100%; } .rows td[data-n]::before { content: attr(data-n) " "; } [data-list] .rows thead:has(button) { position: static; width: auto; height: auto; clip-path: none; } [data-list] .rows thead th { padding: 0; } [data-list] .rows thead tr::before { content: "Sort by"; color: var(--soft); font-size: var(--small); } }
-@media screen and (max-width: 640px) { :root { --huge: 1.5rem; } .wrap { padding: 0 16px; } .bar .wrap { padding-top: 8px; padding-bottom: 8px; } .asof { width: 100%; } .head { padding: 20px 0 16px; } main > section { margin-top: 32px; } .grid { gap: 12px; } .quarters { grid-template-columns: repeat(2, minmax(0, 1fr)); } .pad, .call > :is(.lead, .acts) { padding: 16px; } .call > .evidence { padding: 0 16px 16px; } .todo li { grid-template-columns: 20px minmax(0, 1fr) auto; padding: 12px 16px; } .todo li > div { grid-column: 2 / -1; } .todo .age { grid-column: 2; text-align: left; } .todo .go { grid-column: 3; min-width: 0; white-space: normal; } .go > * { white-space: nowrap; } .tile { grid-template-columns: minmax(0, 1fr); padding: 12px 14px; } .tile svg { display: none; } .strip > div { padding: 12px 16px; } figcaption .legend { width: 100%; margin-left: 0; } .rows tr, .foot, .tools, .file > summary, .diff span { padding-right: 16px; padding-left: 16px; } .facts { grid-template-columns: minmax(0, 1fr); gap: 0; } .facts dd { margin-bottom: 8px; } .log { padding: 12px 16px; } .log li { grid-template-columns: minmax(0, 1fr); gap: 0; margin-bottom: 4px; } .event { grid-template-columns: 48px minmax(0, 1fr); gap: 2px 8px; padding: 8px 16px; } .event .what { grid-column: 2; } .events .gap { padding-right: 16px; padding-left: 72px; } .events pre { margin-right: 16px; margin-left: 16px; } }
+@media screen and (min-width: 1101px) { .rows tbody th { white-space: nowrap; } .thirds .rows tbody th { white-space: normal; } .rows :is(tbody th, td) > :is(a, bdi, code:not(.id)) { display: inline-block; width: max-content; max-width: 14rem; white-space: normal; } .rows td > details:not(.clip, .more, [open]) { display: inline-block; } .rows .long, .rows tbody th:has(.clip) { white-space: normal; } table:has(.clip) .tight { width: 1px; } }
+@media screen and (min-width: 1161px) { .rows .state { white-space: nowrap; } }
+@media screen and (min-width: 1281px) { thead th { white-space: nowrap; } }
+@media screen and (max-width: 940px) { .halves, .thirds { grid-template-columns: minmax(0, 1fr); } .quarters { grid-template-columns: repeat(2, minmax(0, 1fr)); } .strip > .ages { grid-column: 1 / -1; } }
+@media screen and (max-width: 1100px) { .clip bdi { max-width: 100%; } .rows :is(table, thead, tbody) { display: block; } .rows thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); } .rows tr { display: flex; flex-wrap: wrap; gap: 2px 14px; align-items: baseline; padding: 10px 20px; } .rows :is(th, td):nth-child(n) { max-width: 100%; padding: 0; } .rows tbody th { flex: 1 1 60%; min-width: 0; } .rows td { color: var(--soft); font-size: var(--small); text-align: left; } .rows td:empty { display: none; } .rows td:has(> details:not(.clip)), .rows td.full { flex: 1 1 100%; } .rows td[data-n]::before { content: attr(data-n) " "; } [data-list] .rows thead:has(button) { position: static; width: auto; height: auto; clip-path: none; } [data-list] .rows thead th { padding: 0; } [data-list] .rows thead tr::before { content: "Sort by"; color: var(--soft); font-size: var(--small); } }
+@media screen and (max-width: 640px) { :root { --huge: 1.5rem; } .wrap { padding: 0 16px; } .bar .wrap { padding-top: 8px; padding-bottom: 8px; } .asof { width: 100%; } .head { padding: 20px 0 16px; } main > section { margin-top: 32px; } .grid { gap: 12px; } .pad, .call > :is(.lead, .acts) { padding: 16px; } .call > .evidence { padding: 0 16px 16px; } .todo li { grid-template-columns: 20px minmax(0, 1fr) auto; padding: 12px 16px; } .todo li > div { grid-column: 2 / -1; } .todo .age { grid-column: 2; text-align: left; } .todo .go { grid-column: 3; min-width: 0; white-space: normal; } .go > * { white-space: nowrap; } .tile { grid-template-columns: minmax(0, 1fr); padding: 12px 14px; } .tile svg { display: none; } .strip > div { padding: 12px 16px; } figcaption .legend { width: 100%; margin-left: 0; } .rows tr, .foot, .tools, .file > summary, .diff span { padding-right: 16px; padding-left: 16px; } .facts { grid-template-columns: minmax(0, 1fr); gap: 0; } .facts dd { margin-bottom: 8px; } .log { padding: 12px 16px; } .log li { grid-template-columns: minmax(0, 1fr); gap: 0; margin-bottom: 4px; } .event { grid-template-columns: 48px minmax(0, 1fr); gap: 2px 8px; padding: 8px 16px; } .event .what { grid-column: 2; } .events .gap { padding-right: 16px; padding-left: 72px; } .events pre { margin-right: 16px; margin-left: 16px; } }
 @media print { :root { color-scheme: light; --canvas: #fff; } html { font-size: 12px; } .wrap { max-width: none; padding: 0; } main > section { margin-top: 20px; } details:not(.events details)::details-content { content-visibility: visible; } .tools, .cmd button, .skip { display: none; } .halves, .thirds { grid-template-columns: minmax(0, 1fr); } h2, h3, .sec { break-after: avoid; } li, tr, .tile { break-inside: avoid; } .scroll { overflow: visible; } th, td { padding: 4px 6px; } table { font-size: 0.85em; } .clip, .clip bdi, thead th, .scroll td:not(.number) { min-width: 0; max-width: none; white-space: normal; } a { color: inherit; } th button::after, .events summary .what::after { content: none; } * { -webkit-print-color-adjust: exact; print-color-adjust: exact; } }
 `;
 

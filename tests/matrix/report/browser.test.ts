@@ -276,7 +276,11 @@ test_("whole tables are shown at every width: no list has to be moved sideways",
     const wide = "Array.from(document.querySelectorAll('.scroll'))" +
       ".filter((each) => each.scrollWidth > each.clientWidth && each.checkVisibility())" +
       ".map((each) => each.getAttribute('aria-label') + each.scrollWidth + '>' + each.clientWidth)";
-    for (const width of [1_200, 1_100, 1_030, 900, 800, 700, 615, 600, 400]) {
+    // Lists that are folded have to fit as well.
+    await page.evaluate(
+      "document.querySelectorAll('details:not(.clip, .more, .events *)').forEach((each) => { each.open = true; })",
+    );
+    for (const width of [1_440, 1_200, 1_100, 1_030, 900, 800, 768, 700, 615, 600, 400, 390]) {
       await page.setViewportSize({ width, height: 800 });
       expect([name, width, await page.evaluate<string[]>(wide)]).toEqual([name, width, []]);
     }
@@ -299,6 +303,17 @@ test_("a phone has the repository of each run of the local Mogplex", async () =>
   await look("emulator.html", { viewport: { width: 400, height: 800 } }, async (page) => {
     const row = page.locator('[aria-label="Runs"] tbody tr');
     expect(await row.locator("bdi", { hasText: "acme/api" }).isVisible()).toBe(true);
+  });
+});
+
+test_("a long name wraps, and figures are not wider than their boxes", async () => {
+  await lookAt(["dashboard-long.html", "emulator.html"], {}, async (page, name) => {
+    const wide = "Array.from(document.querySelectorAll('.scroll, .tile > *'))" +
+      ".filter((each) => each.scrollWidth > each.clientWidth && each.checkVisibility()).map((each) => each.outerHTML.slice(0, 200))";
+    for (const width of [1_440, 1_200, 768, 390]) {
+      await page.setViewportSize({ width, height: 800 });
+      expect([name, width, await page.evaluate<string[]>(wide)]).toEqual([name, width, []]);
+    }
   });
 });
 
