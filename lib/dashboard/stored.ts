@@ -55,6 +55,8 @@ interface OpenItem {
   name: string;
   /** Cause of its question; null if its run did not wait for an answer. */
   question: string | null;
+  /** Whether the next wave starts it again if its run has failed. */
+  hasAttempt: boolean;
 }
 
 export interface StoredFiles {
@@ -185,11 +187,16 @@ const COUNTED_AS: Readonly<Record<string, "asking" | "running" | "failed">> = {
 };
 
 /** The campaign with what is known of the run of an item now. Its own page shows that only after the next wave. */
-function withRun(entry: CampaignEntry, { name, question }: OpenItem, run: RunEntry | undefined): CampaignEntry {
+function withRun(
+  entry: CampaignEntry,
+  { name, question, hasAttempt }: OpenItem,
+  run: RunEntry | undefined,
+): CampaignEntry {
   if (run === undefined || run.outcome === "unfinished" || run.outcome === "forgotten") return entry;
   const counts = { ended: entry.ended, failed: entry.failed, asking: entry.asking, running: entry.running };
   counts[question === null ? "running" : "asking"]--;
-  const now = lookup(COUNTED_AS, run.outcome);
+  // A cancelled run is never repeated.
+  const now = run.outcome === "failed" && hasAttempt ? undefined : lookup(COUNTED_AS, run.outcome);
   if (now !== undefined) counts[now]++;
   // A run that waits for an answer is listed itself.
   const causes = question === null ? entry.causes : withoutQuestion(entry.causes, question, name);
@@ -314,11 +321,21 @@ function campaignIn(
       at: textIn(value.at) ?? "",
     },
     items: runs,
-    openItems: rows.flatMap((row) => openItemIn(file, row, Array.isArray(value.causes) ? value.causes : [])),
+    openItems: rows.flatMap((row) =>
+      openItemIn(file, row, {
+        causes: Array.isArray(value.causes) ? value.causes : [],
+        attempts: isObject(about) && isObject(about.limits) ? numberIn(about.limits.attempts) : 0,
+      })
+    ),
   };
 }
 
-function openItemIn(file: string, row: Record<string, unknown>, causes: readonly unknown[]): OpenItem[] {
+/** @param campaign.attempts Most attempts of an item; 0 if unknown. */
+function openItemIn(
+  file: string,
+  row: Record<string, unknown>,
+  { causes, attempts }: { causes: readonly unknown[]; attempts: number },
+): OpenItem[] {
   const { id, repository, runId, verdict } = row;
   const isAsking = verdict === "needs-input";
   if (typeof runId !== "string" || !isAsking && verdict !== "running") return [];
@@ -328,6 +345,8 @@ function openItemIn(file: string, row: Record<string, unknown>, causes: readonly
     runId,
     name: textIn(repository) ?? textIn(id) ?? "",
     question: isAsking ? textIn(own?.cause) ?? "" : null,
+    // An attempt is used up when its run ends or asks a question.
+    hasAttempt: numberIn(row.attempts) + (isAsking ? 0 : 1) < attempts,
   }];
 }
 

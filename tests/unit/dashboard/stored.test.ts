@@ -104,6 +104,25 @@ test("settle() has in a campaign what the service reports of its runs since the 
   ]);
 });
 
+test("settle() has a failed run as waiting when its item has another attempt, but not a cancelled one", () => {
+  const items = [0, 1, 2].map((index) => anItem(index, "running", { attempts: index === 2 ? 1 : 0 }));
+  const view = viewOf(items);
+  const about = { limits: { attempts: 2 } } as never;
+  const stored = read({ "campaign.json": CAMPAIGN_FORMATS.json.render({ ...view, about }) });
+  const answers = items.map(({ runId }, index) => {
+    const status = index === 1 ? "cancelled" : "failed";
+    const times = { createdAt: "2026-08-10T12:00:00Z", updatedAt: "2026-08-10T12:30:00Z" };
+    return [runId ?? "", {
+      run: { id: runId, status, error: null, ...times },
+      end: status,
+      pullRequest: null,
+    }] as const;
+  });
+  const { campaigns: [after] } = settle(stored, new Map(answers) as never);
+  expect(after).toMatchObject({ running: 0, failed: 2, ended: 2 });
+  expect(after?.causes.map(({ verdict, items: count }) => [verdict, count])).toEqual([["cancelled", 1], ["failed", 1]]);
+});
+
 test("readStored() has the time that the run took, and never the time that its job waited for it", () => {
   const attached = sampleResult({ replayed: true, durationMs: 200 });
   const { runs } = read({
