@@ -54,11 +54,19 @@ function cutAtWord(text: string, length: number): number {
 export function cutText(text: SafeLine, maxLength: number): SafeLine;
 export function cutText(text: string, maxLength: number): string;
 export function cutText(text: string, maxLength: number): string {
-  if (text.length <= maxLength) return text;
-  const markOf = (end: number) => maxLength < SHORT ? "…" : `…[+${text.length - end} characters]`;
+  return text.length <= maxLength ? text : cutHead(text, text.length, maxLength);
+}
+
+/**
+ * The same for a text of which only the beginning is at hand.
+ * @param length UTF-16 units of the whole text.
+ * @param keep Most UTF-16 units of the beginning that the result has. @default the limit alone decides
+ */
+export function cutHead(head: string, length: number, maxLength: number, keep = head.length): string {
+  const markOf = (end: number) => maxLength < SHORT ? "…" : `…[+${length - end} characters]`;
   // Its number is shorter than this one, or as long.
-  const end = cutAtWord(text, Math.max(0, maxLength - markOf(0).length));
-  return text.slice(0, end) + markOf(end);
+  const end = cutAtWord(head, Math.min(keep, Math.max(0, maxLength - markOf(0).length)));
+  return head.slice(0, end) + markOf(end);
 }
 
 /** Leaves out the middle of a text, between two words where there are any: beginning and end say the most. @param maxLength Most UTF-16 units, at least 40. */

@@ -7,7 +7,7 @@
  * @module
  */
 import { groupBy } from "../lookup.ts";
-import { cutAt, plainText, type Span, unescapeText } from "./plain_text.ts";
+import { cutHead, cutText, plainText, type Span, unescapeText } from "./plain_text.ts";
 import { SECRET_VARIABLES } from "../variables.ts";
 
 export const MASK = "[redacted]";
@@ -277,18 +277,17 @@ function longestForm(secret: string): number {
 const CUT_MARGIN = 4_096;
 
 /**
- * Cuts a text and masks the rest of it; otherwise half of a secret could remain, which nothing recognizes. A mark shows
- * how much was cut: `abc…[+12 characters]`.
- * @param max Most UTF-16 units to keep, before the mark.
+ * Cuts a text as {@linkcode cutText} does, and masks the rest of it; otherwise half of a secret could remain, which nothing recognizes.
+ * @param max Most UTF-16 units of the result with its mark, at least 1.
  */
 export function cutMasked(text: string, max: number, redact: MaskText): string {
   if (text.length <= max) return text;
   const margin = Math.max(redact.longest ?? 0, CUT_MARGIN);
   const head = text.slice(0, max + margin);
   const masked = redactHidden(head, redact);
+  if (head === text) return cutText(masked, max);
   // The masks make it shorter, and the text that was read may itself end inside a secret.
-  const keptLength = masked === head || head === text ? max : Math.min(max, Math.max(masked.length - margin, 0));
-  return `${masked.slice(0, cutAt(masked, keptLength))}…[+${text.length - max} characters]`;
+  return cutHead(masked, text.length, max, Math.max(masked.length - margin, 0));
 }
 
 /** Words at the end of a text that make a secret of what follows: see `SHAPES`. */

@@ -110,12 +110,12 @@ test("readData() cuts off what is nested so deeply that a walk through it would 
   expect(text.length).toBeLessThan(2_000);
 });
 
-test("readData() cuts a message after 65536 characters, and every other text and name after 4096", () => {
+test("readData() cuts a message to 65536 characters, and every other text and name to 4096, with the mark", () => {
   const [message, other] = ["☃".repeat(65_537), "x".repeat(4_097)];
   const value = { message, other, status: other, list: [other], fits: "y".repeat(4_096), [`${other}`]: 1 };
   const result: unknown = readData({ ok: true, data: { ...run(), ...value } }, runSchema);
-  const cut = `${"x".repeat(4_096)}…[+1 characters]`;
-  const limited = { message: `${"☃".repeat(65_536)}…[+1 characters]`, other: cut, status: cut, list: [cut] };
+  const cut = `${"x".repeat(4_077)}…[+20 characters]`;
+  const limited = { message: `${"☃".repeat(65_516)}…[+21 characters]`, other: cut, status: cut, list: [cut] };
   expect(result).toEqual({ ok: true, data: { ...run(), ...limited, fits: value.fits, [cut]: 1 } });
 });
 
