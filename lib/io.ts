@@ -158,6 +158,20 @@ function overwrite(path: string, text: string): void {
   }
 }
 
+/** Whether a thrown value means that the disk has no room, or that its user may use no more of it. */
+export function isFull(error: unknown): boolean {
+  return ["ENOSPC", "EDQUOT"].includes((error as { code?: string } | null)?.code ?? "");
+}
+
+/** The reports of a short run are about as long. A full disk still has room for an empty file. */
+const PROBE = " ".repeat(65_536);
+
+/** Writes a file and removes it. @throws if it cannot be written, or if the disk is full. */
+export function proveWritable(io: Pick<Io, "writeFile" | "removeFile">, path: string): void {
+  io.writeFile(path, PROBE);
+  io.removeFile(path);
+}
+
 function writeFile(path: string, text: string, always = false): void {
   refuseLinks(fs, path);
   // As root, renaming onto a device works and would turn `/dev/null` into a regular file.
@@ -169,8 +183,7 @@ function writeFile(path: string, text: string, always = false): void {
     fs.renameSync(temporary, path);
   } catch (error) {
     fs.rmSync(temporary, { force: true });
-    const isFull = ["ENOSPC", "EDQUOT"].includes((error as { code?: string }).code ?? "");
-    if (!always || !isFull || !fs.existsSync(path)) throw error;
+    if (!always || !isFull(error) || !fs.existsSync(path)) throw error;
     overwrite(path, text);
   }
 }

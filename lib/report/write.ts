@@ -5,7 +5,7 @@
 import { githubRecord, type PlatformFiles, type PlatformLinks } from "../ci/platform.ts";
 import { errorSentence, messageOf } from "../error_sentence.ts";
 import { type ErrorParts, UsageError } from "../errors.ts";
-import type { Io } from "../io.ts";
+import { type Io, isFull, proveWritable } from "../io.ts";
 import { didYouMean } from "../nearest.ts";
 import { lookup, valueOr } from "../lookup.ts";
 import { cleanResult, type Redact } from "../run/clean.ts";
@@ -306,7 +306,8 @@ export function defaultTargets(
 
 /** @param error What writing it threw. */
 function cannotWrite(report: string, path: string, error: unknown): ErrorParts {
-  return { attempted: `write report "${report}" to "${path}"`, why: messageOf(error) };
+  const advice = isFull(error) ? "free some space on the disk, or write to another one" : undefined;
+  return { attempted: `write report "${report}" to "${path}"`, why: messageOf(error), advice };
 }
 
 /**
@@ -324,8 +325,7 @@ export function checkTargets(targets: readonly ReportTarget[], io: ReportIo): vo
     }
     seen.set(name, format);
     try {
-      io.writeFile(path, "");
-      io.removeFile(path);
+      proveWritable(io, path);
     } catch (error) {
       throw new UsageError(cannotWrite(format, path, error), { cause: error });
     }

@@ -5,7 +5,7 @@
 import { type Platform, type ReadEnv, STATUS_VARIABLE, type Systems } from "../../ci/platform.ts";
 import { messageOf } from "../../error_sentence.ts";
 import { UsageError } from "../../errors.ts";
-import { type Io, parentOf } from "../../io.ts";
+import { type Io, isFull, parentOf, proveWritable } from "../../io.ts";
 import { lookup, valueOr } from "../../lookup.ts";
 import { nearest } from "../../nearest.ts";
 import { OUTPUT_VARIABLES } from "../../report/write.ts";
@@ -89,16 +89,16 @@ function removeEmpty(io: Io, directories: readonly string[]): void {
 }
 
 /** Writes a file into each directory, as a job would, and removes it. Existing reports stay as they are. */
-function proveWritable({ io }: Context, { targets, state }: Places): void {
+function provePlaces({ io }: Context, { targets, state }: Places): void {
   for (const directory of new Set([...targets.map(({ path }) => path), state].map(parentOf))) {
     const path = `${directory}/.doctor-${crypto.randomUUID().slice(0, 8)}`;
     try {
       const made = missingDirectories(io, directory);
-      io.writeFile(path, "");
-      io.removeFile(path);
+      proveWritable(io, path);
       removeEmpty(io, made);
     } catch (error) {
-      throw new UsageError({ attempted: `write to ${JSON.stringify(directory)}`, why: messageOf(error) });
+      const advice = isFull(error) ? "free some space on the disk, or choose another one with --out" : undefined;
+      throw new UsageError({ attempted: `write to ${JSON.stringify(directory)}`, why: messageOf(error), advice });
     }
   }
 }
@@ -108,12 +108,12 @@ export async function checkFiles(context: Context): Promise<Check> {
   const places = await tried(() => readPlaces(context));
   if (!places.ok) return skipped("files", "the settings are invalid");
   const { out } = places.value;
-  const writable = await tried(() => proveWritable(context, places.value));
+  const writable = await tried(() => provePlaces(context, places.value));
   if (!writable.ok) {
     return failedWith(
       "files",
       writable.error,
-      "Choose another directory with --out; under Deno, permit it with --allow-write",
+      adviceOf(writable.error, "Choose another directory with --out; under Deno, permit it with --allow-write"),
     );
   }
   if (isTracked(io, out)) {

@@ -85,6 +85,18 @@ test("checkTargets() throws UsageError when a file cannot be written", () => {
   );
 });
 
+test("checkTargets() throws one UsageError that says what to do when the disk is full, though it has room for an empty file", () => {
+  const io = memoryIo();
+  const writeFile = (_path: string, text: string) => {
+    if (text !== "") throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
+  };
+  expect(() => checkTargets(defaultTargets("out"), { ...io, writeFile, removeFile: () => {} } as never)).toThrow(
+    new UsageError(
+      'Cannot write report "json" to "out/result.json": ENOSPC: no space left on device, write; free some space on the disk, or write to another one',
+    ),
+  );
+});
+
 test("checkTargets() removes old reports and leaves no file of its own", () => {
   inTemporaryDirectory((directory) => {
     const out = join(directory, "out");
