@@ -247,11 +247,11 @@ const REFUSALS: readonly Refusal[] = [
     await gitea.call("POST", "/user/repos", { name: "hidden", private: true, auto_init: true }, owner);
     await gitea.commit("acme/hidden", "x", "x.txt", "x\n", owner);
     return [`/acme/hidden/pulls/${await gitea.pull("acme/hidden", "x", "Change x", owner)}`, stranger.token];
-  }, "Gitea finds nothing: deleted, or not visible to this token"],
+  }, "not found on Gitea: it was deleted, or this token cannot see it"],
   [
     "that does not exist",
     ({ repository, stranger }) => Promise.resolve([`/${repository}/pulls/999`, stranger.token]),
-    "Gitea finds nothing: deleted, or not visible to this token",
+    "not found on Gitea: it was deleted, or this token cannot see it",
   ],
   ["with a token of another scope", async ({ gitea, repository, stranger }) => {
     return [`/${repository}/pulls/1`, await tokenOf(gitea, stranger, ["read:issue"])];

@@ -145,19 +145,21 @@ function waitingText(pullRequests: DashboardData["pullRequests"], nowMs: number)
   if (waiting === null || waiting.last === 0) return null;
   const { last, before } = waiting;
   const old = longWaiting(entries, nowMs).length;
-  const least = mayMissOlder(pullRequests, longBefore(nowMs)) ? "at least " : "";
+  const least = mayMissOlder(pullRequests, longBefore(nowMs)) ? "At least " : "";
   const long = old === 0
     ? ""
     : last === 1
-    ? "; it has been open for more than 3 days"
-    : `; ${old === last ? "all" : `${least}${old}`} of them for more than 3 days`;
+    ? " It has been open for more than 3 days."
+    : ` ${old === last ? "" : least}${old === last ? "All" : old} of them ${
+      old === 1 ? "has" : "have"
+    } been open for more than 3 days.`;
   const notes = [
-    ...mayMissOlder(pullRequests, nowMs - 7 * DAY_MS) ? [] : [`a week ago: ${before}`],
+    ...mayMissOlder(pullRequests, nowMs - 7 * DAY_MS) ? [] : [`${before} a week ago`],
     ...unreadNote(pullRequests),
   ];
   return markup`<strong>${formatCount(last, "pull request")}</strong> ${last === 1 ? "is" : "are"} open${
     notes.length > 0 && ` (${notes.join("; ")})`
-  }${long}.`;
+  }.${long}`;
 }
 
 /** `2 could not be read`, as a list; empty if all were read. */

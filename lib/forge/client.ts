@@ -346,7 +346,7 @@ export class ForgeClient {
     } catch (error) {
       if (!isHidden(error)) throw error;
       if (error.status === 403) return "this token has no read access";
-      return `${this.system} finds nothing: deleted, or not visible to this token`;
+      return `not found on ${this.system}: it was deleted, or this token cannot see it`;
     }
   }
 

@@ -295,7 +295,7 @@ function notShown(errors: readonly PartError[]): PullRequestOutcome {
   const refusal = errors.find(({ type }) => REFUSALS.includes(type));
   if (refusal?.saml === true) return { ok: false, reason: `this token ${SINGLE_SIGN_ON}` };
   if (refusal?.type === "NOT_FOUND") {
-    return { ok: false, reason: "GitHub finds nothing: deleted, or not visible to this token" };
+    return { ok: false, reason: "not found on GitHub: it was deleted, or this token cannot see it" };
   }
   if (refusal !== undefined) return { ok: false, reason: "this token has no read access" };
   const type = errors[0]?.type ?? "";

@@ -106,18 +106,18 @@ test("renderDashboardPage() shows how many pull requests are open, how many were
       openedAt: new Date(Date.parse("2026-12-01T06:00:00Z") - each * 86_400_000).toISOString(),
     })) as Data["pullRequests"]["entries"];
     const page = render({ ...emptyDashboard(), pullRequests: { ...pulls, waiting: { last, before }, entries } });
-    return / (\d+ pull requests? .*?\.)/.exec(textsOf(page, "header")[0] ?? "")?.[1];
+    return / (\d+ pull requests? .*\.)/.exec(textsOf(page, "header")[0] ?? "")?.[1];
   };
   expect(summaryOf(21, 11, 4, 5, 1)).toBe(
-    "21 pull requests are open (a week ago: 11); 2 of them for more than 3 days.",
+    "21 pull requests are open (11 a week ago). 2 of them have been open for more than 3 days.",
   );
   expect(summaryOf(1, 0, 4)).toBe(
-    "1 pull request is open (a week ago: 0); it has been open for more than 3 days.",
+    "1 pull request is open (0 a week ago). It has been open for more than 3 days.",
   );
   expect(summaryOf(2, 2, 4, 4)).toBe(
-    "2 pull requests are open (a week ago: 2); all of them for more than 3 days.",
+    "2 pull requests are open (2 a week ago). All of them have been open for more than 3 days.",
   );
-  expect(summaryOf(2, 2, 1, 1)).toBe("2 pull requests are open (a week ago: 2).");
+  expect(summaryOf(2, 2, 1, 1)).toBe("2 pull requests are open (2 a week ago).");
 });
 
 function concernsAndData(changes: Partial<Data>): Parameters<typeof headlineOf> {

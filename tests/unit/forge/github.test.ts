@@ -193,7 +193,7 @@ test("Forges asks GitHub for 50 pull requests at a time, and tells which one of 
   expect([facts.size, failed.size, unasked.size, github.received.length, forges.requests]).toEqual([98, 0, 0, 2, 2]);
   expect([...refused]).toEqual([
     [url("p42"), "this token has no read access"],
-    [url("p77"), "GitHub finds nothing: deleted, or not visible to this token"],
+    [url("p77"), "not found on GitHub: it was deleted, or this token cannot see it"],
   ]);
 });
 
@@ -361,7 +361,7 @@ test("Forges concludes only from NOT_FOUND and FORBIDDEN that a pull request is 
     const whole = await readOne(aNode(), [{ type, path: [] }]);
     expect([whole.refused, whole.failed]).toEqual([undefined, expect.stringContaining("is incomplete")]);
   }
-  expect((await readOne(aNode(), [{ type: "NOT_FOUND", path: [] }])).refused).toContain("finds nothing");
+  expect((await readOne(aNode(), [{ type: "NOT_FOUND", path: [] }])).refused).toContain("not found on GitHub");
 });
 
 test("Forges names the single sign-on that a token is not authorized for", async () => {

@@ -317,7 +317,7 @@ test("GITHUB.merging.read() returns why it is not shown", async () => {
   expect(await GITHUB.merging?.read(worldOf(null).client, ADDRESS)).toBe("this token has no read access");
   const { client } = worldOf(aNode(OPEN), { [PULL]: 404 });
   expect(await GITHUB.merging?.read(client, ADDRESS)).toBe(
-    "GitHub finds nothing: deleted, or not visible to this token",
+    "not found on GitHub: it was deleted, or this token cannot see it",
   );
 });
 

@@ -276,7 +276,7 @@ test("Forges tells a merge request that it may not see, and goes on with the nex
   expect([...facts.keys()]).toEqual([urls[2] as string]);
   expect([...refused.values()]).toEqual([
     "this token has no read access",
-    "GitLab finds nothing: deleted, or not visible to this token",
+    "not found on GitLab: it was deleted, or this token cannot see it",
     "the answer does not have the format that GitLab documents",
   ]);
 });

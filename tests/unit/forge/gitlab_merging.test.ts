@@ -204,7 +204,7 @@ test("GITLAB.merging.read() returns why it is not shown", async () => {
   const reason = async (request: Request | number, others = {}) =>
     await GITLAB.merging?.read(worldOf(request, others).client, ADDRESS);
   expect(await reason(403)).toBe("this token has no read access");
-  expect(await reason(open(), { "/projects/acme%2Fweb": 404 })).toContain("GitLab finds nothing");
+  expect(await reason(open(), { "/projects/acme%2Fweb": 404 })).toContain("not found on GitLab");
 });
 
 test("GITLAB.merging.checks() reads the newest pipeline of a commit, without our own statuses", async () => {
