@@ -958,10 +958,10 @@ function sources({ runs, lists, fileProblems, covers, repositories, at }: Dashbo
   }${histories === 0 && " To count every run, let jobs write a history, and pass it with --history."}${
     unmatched.length > 0 &&
     markup` No file matches ${unmatched.map(({ file }, index) => markup`${index > 0 && ", "}${code(file)}`)}.`
-  }</p><p>Lists of the service: ${
+  }</p><p>${
     isRead(lists.repositories) &&
-    `${repositories.length} ${repositories.length === 1 ? "repository" : "repositories"}; `
-  }${incomplete.length === 0 ? "all of them are complete." : "not complete:"}</p>${
+    `The service listed ${repositories.length} ${repositories.length === 1 ? "repository" : "repositories"}. `
+  }${incomplete.length === 0 ? "All lists of the service are complete." : "These lists are incomplete:"}</p>${
     incomplete.length > 0 &&
     markup`<ul>${incomplete.map((name) => markup`<li>${LIST_WORDS[name]}: ${bare(lists[name].why ?? "")}</li>`)}</ul>`
   }${problemList("Projects with runs that were not collected", problems("project"))}${

@@ -739,7 +739,7 @@ test("renderDashboardPage() counts repositories with runs apart from those that 
   const data = fullDashboard(12);
   const page = render({ ...data, repositories: data.repositories.slice(0, 1) });
   expect(textsOf(page, "summary")).toContain("Show all 10 repositories with runs (the token can access 1)");
-  expect(textsOf(page, "p")).toContain("Lists of the service: 1 repository; all of them are complete.");
+  expect(textsOf(page, "p")).toContain("The service listed 1 repository. All lists of the service are complete.");
 });
 
 const HOUR_MS = 3_600_000;
