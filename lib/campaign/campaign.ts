@@ -502,6 +502,14 @@ class Step {
         : `, and ${formatCount(asking, "run")} ${asking === 1 ? "waits" : "wait"} for an answer`;
       return { state: "stopped", view, why: `${reason ?? state}${waits}`, advice };
     }
+    if (isAtRest(memory)) {
+      const isOne = asking === 1;
+      const rest = toStartCount(memory);
+      const why = `${formatCount(asking, "canary item")} ${isOne ? "waits" : "wait"} for an answer, and ${
+        formatCount(rest, "item")
+      } cannot start before that`;
+      return { state: "active", view, why, advice: `answer or cancel ${isOne ? "the run" : "the runs"}, then call again` };
+    }
     const asks = asking === 0 ? "" : `, ${asking} waiting for an answer`;
     const why = `${formatCount(running, "run")} active${asks}, and ${
       formatCount(toStartCount(memory), "item")

@@ -246,14 +246,14 @@ export function selectItems(
   }
   const all = [...store.memory.items.values()];
   const names = itemNames(viewItems);
+  const namesOf = ({ item }: ItemMemory) => [item.repository, item.id, names.get(item.id) ?? item.id];
+  const matchesOf = (glob: string) => all.filter((each) => namesOf(each).some((name) => matchesGlob(glob, name)));
   const choices = only.map((glob) => {
     const runId = runIdOf(deciding, glob, shortIds);
-    const fits = ({ item, state, starts }: ItemMemory) =>
-      runId === undefined
-        ? [item.repository, item.id, names.get(item.id) ?? item.id].some((name) => matchesGlob(glob, name)) &&
-          (!byName.includes(state) || isName(glob))
-        : starts.some((start) => start.runId?.toLowerCase() === runId);
-    return { glob, items: all.filter(fits) };
+    const matches = runId === undefined
+      ? matchesOf(glob).filter(({ state }) => !byName.includes(state) || isName(glob))
+      : all.filter(({ starts }) => starts.some((start) => start.runId?.toLowerCase() === runId));
+    return { glob, items: matches };
   });
   const unmatched = choices.filter(({ glob, items }) => isName(glob) && items.length === 0).map(({ glob }) => glob);
   if (unmatched.length > 0) throw noMatchError(deciding, unmatched, [...names.values()]);
@@ -282,11 +282,22 @@ export function selectItems(
     const value = `${formatCount(queued, "item")} ${queued === 1 ? "is" : "are"} queued already`;
     throw new UsageError({ attempted, why: "no failed item is left", value, advice: listsText(opened) });
   }
+  if (chosen.size === 0) checkLeftOut(attempted, only.flatMap(matchesOf));
   const cancelled = failed && store.memory.counts.cancelled > 0
     ? "--failed leaves out cancelled items; select them with --cause WORD or --only GLOB"
     : undefined;
   const why = failed && only.length === 0 && cause === undefined ? "no item has failed" : undefined;
   throw noMatchError(deciding, only, [], cancelled, why);
+}
+
+/** @throws {UsageError} when there are items: globs match them, but leave them out because of their verdicts. */
+function checkLeftOut(attempted: string, items: readonly ItemMemory[]): void {
+  const [first] = items;
+  if (first === undefined) return;
+  const states = [...new Set(items.map(({ state }) => state))].join(" or ");
+  const value = `${formatCount(new Set(items).size, "item")}, ${states}`;
+  const advice = `select each one by its full name, for example --only ${JSON.stringify(first.item.id)}`;
+  throw new UsageError({ attempted, why: "a glob leaves out the items that it matches", value, advice });
 }
 
 /** Maximum number of unmatched names and globs that an error lists. */

@@ -420,7 +420,15 @@ export function isAtRest(memory: CampaignMemory): boolean {
   if (toSettle(memory).length > 0 || runsToCancel(memory).length > 0) return false;
   if (openCount(memory) === 0) return true;
   // A gate that is due has to be recorded.
-  return memory.counts.running === 0 && closedBy(memory) !== null && gateDue(memory) === undefined;
+  if (memory.counts.running > 0 || gateDue(memory) !== undefined) return false;
+  return closedBy(memory) !== null || onlyAsks(memory);
+}
+
+/** Whether runs that wait for an answer keep every other item from starting: they belong to the canary. */
+function onlyAsks(memory: CampaignMemory): boolean {
+  const { counts } = memory;
+  if (counts["needs-input"] === 0 || counts.running > 0 || openStarts(memory).length > 0) return false;
+  return startableItems(memory).length === 0;
 }
 
 /**
@@ -430,9 +438,8 @@ export function isAtRest(memory: CampaignMemory): boolean {
 export function waitsForAnswers(memory: CampaignMemory): boolean {
   const { counts, lock: { limits } } = memory;
   const asking = counts["needs-input"];
-  if (asking === 0 || counts.running > 0) return false;
-  if (openStarts(memory).length > 0) return false;
-  return asking >= Math.min(limits.parallel, SANDBOX_LIMIT) || startableItems(memory).length === 0;
+  if (asking === 0 || counts.running > 0 || openStarts(memory).length > 0) return false;
+  return asking >= Math.min(limits.parallel, SANDBOX_LIMIT) || onlyAsks(memory);
 }
 
 /** The rows of exit codes that a campaign can end with. */

@@ -124,13 +124,15 @@ function attention(
 }
 
 /** Which commands another process blocks. */
-function busy(screen: Screen, { writer }: CampaignView): void {
+function busy(screen: Screen, { writer, waitingFor }: CampaignView): void {
   if (writer === null) return;
-  const text = [
-    "Another process is running: ",
-    { name: writer },
-    ". Until it ends, you can view the campaign and use `campaign stop`. For the other commands below, stop that process first.",
-  ];
+  const text = waitingFor === "stopped"
+    ? ["Another process is still ending: ", { name: writer }, ". Wait until it has ended before you use the commands below."]
+    : [
+      "Another process is running: ",
+      { name: writer },
+      ". Until it ends, you can view the campaign and use `campaign stop`. For the other commands below, stop that process first.",
+    ];
   screen.print([{ text }], 2);
 }
 

@@ -89,6 +89,25 @@ test.each(["base", "later"] as const)(
   },
 );
 
+test.each<[file: object, code: number, counts: object]>([
+  [{ canary: { size: 2, gate: "automatic" } }, 4, { "needs-input": 1, succeeded: 1, waiting: 4 }],
+  [{ canary: { size: 2, gate: "manual" } }, 4, { "needs-input": 1, succeeded: 1, waiting: 4 }],
+  [{ canary: { size: 2 }, limits: { parallel: 1 } }, 75, { "needs-input": 1, waiting: 5 }],
+  [{ canary: { size: 1 }, windows: ["Mon-Sun 00:15-23:00 UTC"] }, 4, {
+    "needs-input": 1,
+    waiting: 5,
+  }],
+])("followCampaign() with %j ends with %d once only the canary's open question is left", async (file, code, counts) => {
+  const scenarios = `
+scenarios:
+  - { match: { repo: "*1" }, play: awaiting-input }
+  - { play: success }`;
+  const world = campaignWorld({ count: 6, scenarios, file });
+  const { code: actual, view } = await world.run({ timeoutMs: 14 * 24 * 60 * MINUTE });
+  expect([actual, view.counts]).toEqual([code, expect.objectContaining(counts)]);
+  expect(view.nextWaveAt === null).toBe(code === 4);
+});
+
 test("advanceCampaign() sees in one wave that a person has answered a run, and that it has ended since", async () => {
   const answered = `
 steps:
