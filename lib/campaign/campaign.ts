@@ -508,7 +508,12 @@ class Step {
       const why = `${formatCount(asking, "canary item")} ${isOne ? "waits" : "wait"} for an answer, and ${
         formatCount(rest, "item")
       } cannot start before that`;
-      return { state: "active", view, why, advice: `answer or cancel ${isOne ? "the run" : "the runs"}, then call again` };
+      return {
+        state: "active",
+        view,
+        why,
+        advice: `answer or cancel ${isOne ? "the run" : "the runs"}, then call again`,
+      };
     }
     const asks = asking === 0 ? "" : `, ${asking} waiting for an answer`;
     const why = `${formatCount(running, "run")} active${asks}, and ${

@@ -282,7 +282,7 @@ export function selectItems(
     const value = `${formatCount(queued, "item")} ${queued === 1 ? "is" : "are"} queued already`;
     throw new UsageError({ attempted, why: "no failed item is left", value, advice: listsText(opened) });
   }
-  if (chosen.size === 0) checkLeftOut(attempted, only.flatMap(matchesOf));
+  if (chosen.size === 0) checkLeftOut(attempted, only.flatMap(matchesOf), names);
   const cancelled = failed && store.memory.counts.cancelled > 0
     ? "--failed leaves out cancelled items; select them with --cause WORD or --only GLOB"
     : undefined;
@@ -291,12 +291,14 @@ export function selectItems(
 }
 
 /** @throws {UsageError} when there are items: globs match them, but leave them out because of their verdicts. */
-function checkLeftOut(attempted: string, items: readonly ItemMemory[]): void {
+function checkLeftOut(attempted: string, items: readonly ItemMemory[], names: ReadonlyMap<string, string>): void {
   const [first] = items;
   if (first === undefined) return;
   const states = [...new Set(items.map(({ state }) => state))].join(" or ");
   const value = `${formatCount(new Set(items).size, "item")}, ${states}`;
-  const advice = `select each one by its full name, for example --only ${JSON.stringify(first.item.id)}`;
+  const advice = `select each one by its full name, for example --only ${
+    JSON.stringify(names.get(first.item.id) ?? first.item.id)
+  }`;
   throw new UsageError({ attempted, why: "a glob leaves out the items that it matches", value, advice });
 }
 

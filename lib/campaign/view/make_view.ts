@@ -259,7 +259,7 @@ function sandboxesView(
 
 /**
  * When the campaign ends at the earliest, in milliseconds since 1970; null if that is unknown. A run keeps its place until its end is seen.
- * When a person answers is unknown, so runs that wait for one are left out, and keep their sandboxes.
+ * When a person answers is unknown, so there is no end while a run waits for an answer.
  *
  * @param isApproved Whether the closed gate is treated as open. @default {false}
  */
@@ -271,12 +271,12 @@ function endMs(
   isApproved = false,
 ): number | null {
   if (closedBy(memory) !== null && !isApproved) return null;
-  const working = open.filter(({ status }) => status !== "awaiting_input");
-  const parallel = Math.min(memory.lock.limits.parallel, SANDBOX_LIMIT - (open.length - working.length));
-  const runningSinceMs = working.map((start) => nowMs - ageMs(start, nowMs));
+  if (open.some(({ status }) => status === "awaiting_input")) return null;
+  const parallel = Math.min(memory.lock.limits.parallel, SANDBOX_LIMIT);
+  const runningSinceMs = open.map((start) => nowMs - ageMs(start, nowMs));
   const lateMs = usualLateMs(memory);
   const input = forecastInput(memory, { nowMs, meanRunMs: meanRunMs + lateMs, runningSinceMs, parallel });
-  if (input.waiting + working.length === 0 || parallel < 1) return null;
+  if (input.waiting + open.length === 0) return null;
   const gates = isApproved ? { canary: null } : {};
   return forecast({ ...input, ...gates, lingerMs: Math.max((input.lingerMs ?? 0) - lateMs, 0) }).endsAtMs;
 }

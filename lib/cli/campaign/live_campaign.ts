@@ -71,7 +71,11 @@ export class LiveCampaign {
   update(view: CampaignView): void {
     const before = this.#view;
     this.#view = view;
-    if (this.#options.interactive) return this.#draw();
+    if (this.#options.interactive) {
+      // The table does not show items that wait, so the failure of an attempt would never be seen.
+      for (const line of this.#retryLines(before, view)) this.#print(line);
+      return this.#draw();
+    }
     if (before === undefined || view.waves > before.waves) {
       this.#section.begin(`wave_${view.waves}`, `wave ${view.waves}`, false);
     }
@@ -98,6 +102,12 @@ export class LiveCampaign {
     if (before === undefined) return;
     const { clock, times = true } = this.#options;
     for (const line of itemLines(before, view, clock.wallTime(), times)) this.#print(line);
+  }
+
+  #retryLines(before: CampaignView | undefined, view: CampaignView): string[] {
+    if (before === undefined) return [];
+    const { clock, times = true } = this.#options;
+    return itemLines(before, view, clock.wallTime(), times, true);
   }
 
   /** Removes the table, or closes the last section. Nothing is shown afterwards. */
@@ -338,11 +348,38 @@ function changedItems(before: readonly CampaignItem[], after: readonly CampaignI
   });
 }
 
-/** A line for each item that has changed. @param times See {@linkcode campaignLine}. */
-function itemLines(before: CampaignView, view: CampaignView, nowMs: number, times: boolean): string[] {
-  const changed = changedItems(before.items, view.items);
+/**
+ * A line for each item that has changed.
+ *
+ * @param times See {@linkcode campaignLine}.
+ * @param retriesOnly Whether only items that are tried again get a line. @default {false}
+ */
+function itemLines(
+  before: CampaignView,
+  view: CampaignView,
+  nowMs: number,
+  times: boolean,
+  retriesOnly = false,
+): string[] {
+  const retries = retriedItems(before, view);
+  const changed = changedItems(before.items, view.items).filter(({ id }) => !retriesOnly || retries.has(id));
   const names = changed.length === 0 ? new Map<string, string>() : itemNames(view.items);
-  return changed.map((item) => campaignLine(item, names.get(item.id) ?? item.id, nowMs, times));
+  return changed.map((item) =>
+    campaignLine({ ...item, reason: retries.get(item.id) ?? item.reason }, names.get(item.id) ?? item.id, nowMs, times)
+  );
+}
+
+/** Texts for items whose attempt has just failed and that are tried again, by their ids. */
+function retriedItems(before: CampaignView, { items, about }: CampaignView): Map<string, string> {
+  const attemptsBefore = new Map(before.items.map(({ id, attempts }) => [id, attempts]));
+  const retries = items.filter(({ id, verdict, attempts }) =>
+    verdict === "waiting" && attempts > (attemptsBefore.get(id) ?? attempts)
+  );
+  return new Map(retries.map(({ id, attempts, reason }) => {
+    const limit = about?.limits.attempts ?? 0;
+    const most = attempts < limit ? ` of ${limit}` : "";
+    return [id, `attempt ${attempts}${most} failed${reason === null ? "" : `: ${reason}`}; trying again`];
+  }));
 }
 
 /** Changes with the state that a line shows. */
@@ -362,8 +399,8 @@ function details(item: CampaignItem, nowMs: number): string {
   const ms = isOpen ? null : runMs(item, nowMs);
   const facts = [
     ...(ms === null ? [] : [spanText(ms)]),
-    // The attempt of an active run is not counted yet.
-    ...(attempts > 1 && !isOpen ? [`attempt ${attempts}`] : []),
+    // The attempt of an active run is not counted yet, and the text of a retried item names it.
+    ...(attempts > 1 && !isOpen && verdict !== "waiting" ? [`attempt ${attempts}`] : []),
   ];
   const pull = pullRequestText(item);
   const work = pullRequest ?? (verdict === "unknown" ? branch : null);

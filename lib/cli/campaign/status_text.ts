@@ -127,7 +127,11 @@ function attention(
 function busy(screen: Screen, { writer, waitingFor }: CampaignView): void {
   if (writer === null) return;
   const text = waitingFor === "stopped"
-    ? ["Another process is still ending: ", { name: writer }, ". Wait until it has ended before you use the commands below."]
+    ? [
+      "Another process is still ending: ",
+      { name: writer },
+      ". Wait until it has ended before you use the commands below.",
+    ]
     : [
       "Another process is running: ",
       { name: writer },

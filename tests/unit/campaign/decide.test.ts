@@ -494,6 +494,16 @@ test("decideCampaign() retries nothing that the plan could not use, and nothing 
   await expect(world.decide(retry({ only: [project(1)] }))).rejects.toThrow(waiting);
 });
 
+test("decideCampaign() says that a glob leaves out the succeeded items that it matches, and how to retry one", async () => {
+  const world = campaignWorld({ count: 2 });
+  await world.run();
+  await expect(world.decide(retry({ only: ["acme/*"] }))).rejects.toThrow(
+    `a glob leaves out the items that it matches: 2 items, succeeded; select each one by its full name, for example --only "${
+      project(1)
+    }"`,
+  );
+});
+
 test("stop --cancel cancels a run also when its request has waited for the quota of requests", async () => {
   const world = campaignWorld({ count: 1, runDuration: () => 20 * MINUTE });
   await world.advance();

@@ -64,6 +64,23 @@ test("LiveCampaign prints the number of an attempt only when the attempt has fin
   ]);
 });
 
+test.each([false, true])(
+  "LiveCampaign shows that an attempt failed and is tried again; on a terminal: %p",
+  (interactive) => {
+    const { io, campaign } = live({}, interactive);
+    const about = { limits: { attempts: 2 } } as CampaignView["about"];
+    for (
+      const [verdict, attempts, reason] of [["running", 0, null], ["waiting", 1, "npm test exited with 1"]] as const
+    ) {
+      campaign.update(viewOf([anItem(1, verdict, { attempts, reason })], { waves: 1, about }));
+    }
+    campaign.close();
+    expect(io.text.stdout).toContain(
+      "queued       acme/service-1  attempt 1 of 2 failed: npm test exited with 1; trying again",
+    );
+  },
+);
+
 test("LiveCampaign says that the next run starts right away when nothing delays it", () => {
   const { io, campaign } = live({ CI: "true" });
   campaign.update(viewOf([anItem(1, "running"), anItem(2, "waiting")], { waves: 1, waitingFor: null }));

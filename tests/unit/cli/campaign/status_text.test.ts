@@ -259,6 +259,14 @@ test("statusText() ends at a closed gate with the process that prevents an appro
   ]);
 });
 
+test("statusText() says after a stop that the other process is still ending", () => {
+  const stopped = { state: "stopped", stateReason: "ann stopped it", waitingFor: "stopped", nextWaveAt: null } as const;
+  const view = viewOf([anItem(1, "failed"), anItem(2, "waiting")], { ...stopped, writer: "process 7" });
+  expect(status(view, { width: 200 })).toContain(
+    "  Another process is still ending: process 7. Wait until it has ended before you use the commands below.",
+  );
+});
+
 test("statusText() counts a start as being sent while a process runs and the start is younger than its timeout", () => {
   const title = (at: string, writer: string | null) => {
     const item = { ...anItem(1, "starting"), startedAt: "2026-12-01T13:00:00.000Z" };
