@@ -512,7 +512,7 @@ class Step {
         state: "active",
         view,
         why,
-        advice: `answer or cancel ${isOne ? "the run" : "the runs"}, then call again`,
+        advice: `answer or cancel ${isOne ? "the run" : "the runs"}, then run the same command again`,
       };
     }
     const asks = asking === 0 ? "" : `, ${asking} waiting for an answer`;

@@ -189,13 +189,13 @@ test("campaign run ends with 4 when a person has stopped the campaign, and goes 
   expect((await world.campaign("run")).code).toBe(0);
 });
 
-test("campaign run ends with 75 at its timeout while a question keeps the others waiting, since an answer makes it go on", async () => {
+test("campaign run ends with 4 when a question of the canary keeps the others waiting", async () => {
   const file = { canary: { size: 1 } };
   const world = cliWorld({ count: 3, scenarios: "play: awaiting-input", file, revision: REVISIONS.later });
   const { code, stderr } = await world.campaign("run", ["--timeout", "1h"]);
   expect([code, stderr]).toEqual([
-    75,
-    "note: the campaign is not done: 0 runs active, 1 waiting for an answer, and 2 items still to start; the next call continues\n",
+    4,
+    "note: the campaign is not done: 1 canary item waits for an answer, and 2 items cannot start before that; answer or cancel the run, then run the same command again\n",
   ]);
 });
 
