@@ -89,7 +89,7 @@ test.each(["base", "later"] as const)(
   },
 );
 
-test.each<[file: object, code: number, counts: object]>([
+test.each<[file: Record<string, unknown>, code: number, counts: object]>([
   [{ canary: { size: 2, gate: "automatic" } }, 4, { "needs-input": 1, succeeded: 1, waiting: 4 }],
   [{ canary: { size: 2, gate: "manual" } }, 4, { "needs-input": 1, succeeded: 1, waiting: 4 }],
   [{ canary: { size: 2 }, limits: { parallel: 1 } }, 75, { "needs-input": 1, waiting: 5 }],
