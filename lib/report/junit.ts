@@ -5,7 +5,14 @@
  */
 import type { Redact } from "../run/clean.ts";
 import type { AnyResult, AutomationOutcome, Outcome, RunPhase } from "../run/result.ts";
-import { failedPhaseOf, headlineOf, headlineText, type ResultView, viewOf } from "../run/result_view.ts";
+import {
+  failedPhaseOf,
+  followAgainText,
+  headlineOf,
+  headlineText,
+  type ResultView,
+  viewOf,
+} from "../run/result_view.ts";
 import { escapeMarkup } from "../text/escape.ts";
 import { cutText } from "../text/plain_text.ts";
 import { lastLines } from "./event_text.ts";
@@ -138,7 +145,7 @@ function verdictCase(view: ResultView, redact: Redact): Case {
     ...(reason ? [cutText(reason, MAX_FAILURE_TEXT)] : []),
     ...(advice ?? nextStep ? [`What to do now: ${cutText(advice ?? nextStep ?? "", MAX_ADVICE)}`] : []),
     ...(failureCode ? [`Failure code: ${cutText(failureCode, MAX_NAME)}`] : []),
-    ...(resume ? [`Follow it again: ${cutText(resume, MAX_NAME)}`] : []),
+    ...(resume ? [followAgainText(cutText(resume, MAX_NAME))] : []),
     ...(task ? [`Task:\n${cutText(task.trim(), MAX_TASK)}`] : []),
     ...(finalMessage ? [`Last message of the agent:\n${cutText(finalMessage, MAX_TASK)}`] : []),
     ...(last.length > 0 ? [`Last lines of the log:\n${last.join("\n")}`] : []),

@@ -76,7 +76,7 @@ function nextStep(result: AnyResult): string | null {
   if (cause !== null) return lookup(STEPS, cause) ?? null;
   if (isStillRunning(result)) return "Follow the run to get its verdict.";
   if (outcome === "deadline") {
-    return moreTime(result.resume);
+    return moreTime(result);
   }
   if (outcome !== "failed") return lookup(STEPS, outcome) ?? null;
   if (kind === "automation-run") return "Look at the run in the app, then trigger the automation again.";
@@ -87,7 +87,7 @@ function nextStep(result: AnyResult): string | null {
 }
 
 /** What to do after a deadline, in the words of the program that wrote how to continue: components and the action have no flags. */
-function moreTime(resume: string | null): string {
+function moreTime({ resume, idempotencyKey }: AnyResult): string {
   if (resume === null) return "Raise the time limit of the job.";
   if (resume === RETRY_JOB) {
     return "Retry this job: it attaches to the same run. To wait longer, raise timeout-minutes and job-timeout.";
@@ -95,14 +95,20 @@ function moreTime(resume: string | null): string {
   if (resume === RERUN_JOB) {
     return "Run this job again: it attaches to the same run. To wait longer, raise its timeout.";
   }
-  return isInstruction(resume)
-    ? "Attach to the run again, or raise the time limit of the job."
-    : "Start the job or command again: unless --key-scope is job or random, it attaches to the same run. To wait longer, raise --timeout.";
+  if (isInstruction(resume)) return "Attach to the run again, or raise the time limit of the job.";
+  // Without a key, the job did not start the run: it was told which run to follow.
+  const unless = idempotencyKey === null ? "" : "unless --key-scope is job or random, ";
+  return `Start the job or command again: ${unless}it attaches to the same run. To wait longer, raise --timeout.`;
 }
 
 /** Whether the way to continue is words for a reader, not a command to copy. */
 export function isInstruction(resume: string): boolean {
   return /^(?:set the input|the same command|run this job again|retry this job)\b/.test(resume);
+}
+
+/** The sentence about how to continue. @param resume See {@linkcode isInstruction}. */
+export function followAgainText(resume: string): string {
+  return isInstruction(resume) ? `To follow it again: ${resume}.` : `Follow it again: ${resume}`;
 }
 
 // The words of logs and reports for kinds of results, verdicts, branches and causes of waits.

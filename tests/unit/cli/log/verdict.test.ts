@@ -2,7 +2,13 @@ import { expect, test } from "bun:test";
 import { type VerdictOptions, verdictText } from "../../../../lib/cli/log/live_log.ts";
 import { commandVocabulary } from "../../../../lib/cli/verb.ts";
 import { UnavailableError } from "../../../../lib/errors.ts";
-import { type AnyResult, emptyAutomationResult, emptyRunResult, resultError } from "../../../../lib/run/result.ts";
+import {
+  type AnyResult,
+  emptyAutomationResult,
+  emptyRunResult,
+  resultError,
+  type RunResult,
+} from "../../../../lib/run/result.ts";
 import { sampleAutomationResult, sampleResult } from "../../report/sample.ts";
 
 const OPTIONS: VerdictOptions = { reports: [], cancel: commandVocabulary().cancel };
@@ -58,20 +64,22 @@ test("verdictText() names the branch of the start while no push is known, and ne
 });
 
 test("verdictText() says how to get more time in the words of the program", () => {
-  const step = (resume: string | null) =>
-    verdictText(sampleResult({ outcome: "deadline", resume }), OPTIONS).match(/^what to do {4}(.*)$/m)?.[1];
+  const step = (resume: string | null, parts: Partial<RunResult> = {}) =>
+    verdictText(sampleResult({ outcome: "deadline", resume, ...parts }), OPTIONS).match(/^what to do {4}(.*)$/m)?.[1];
   expect([
     step(null),
     step("retry this job"),
     step("run this job again"),
     step("set the input run-id of the component follow to x"),
     step("mogplex-ci follow x"),
+    step("mogplex-ci follow x", { replayed: null, idempotencyKey: null }),
   ]).toEqual([
     "Raise the time limit of the job.",
     "Retry this job: it attaches to the same run. To wait longer, raise timeout-minutes and job-timeout.",
     "Run this job again: it attaches to the same run. To wait longer, raise its timeout.",
     "Attach to the run again, or raise the time limit of the job.",
     "Start the job or command again: unless --key-scope is job or random, it attaches to the same run. To wait longer, raise --timeout.",
+    "Start the job or command again: it attaches to the same run. To wait longer, raise --timeout.",
   ]);
 });
 
