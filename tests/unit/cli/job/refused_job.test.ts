@@ -78,6 +78,17 @@ test("in CI, every start that is refused ends with the same block: reason, what 
   }
 });
 
+test("a token that is too short is refused before anything is sent, and masks nothing in the message", async () => {
+  const { cli, requests } = world();
+  const { code, stderr } = await cli(RUN, { env: { MOGPLEX_API_KEY: "e" } });
+  expect({ code, stderr, requests }).toEqual({
+    code: 64,
+    stderr:
+      "error: Cannot use the token in variable MOGPLEX_API_KEY: it has fewer than 8 characters; copy the whole token again\n",
+    requests: [],
+  });
+});
+
 test("outside CI, an error before the first request writes no reports, and leaves those of the last job alone", async () => {
   const files = {
     "mogplex-ci/run.html": "<p>last",
