@@ -217,6 +217,30 @@ test("the run component has the inputs that people know from its first draft", (
   );
 });
 
+test("repo-id takes names, ids and variables that describe the project, but no other variable", () => {
+  for (const name of ["run", "respond"]) {
+    const pattern = new RegExp(all.get(name)?.inputs["repo-id"]?.regex ?? "^$");
+    const good = [
+      "acme-gh/$CI_PROJECT_NAME",
+      "acme-gh/team-${CI_PROJECT_NAME}.js",
+      "acme/web",
+      crypto.randomUUID(),
+      "",
+    ];
+    // A pipeline's form can fill in the input, and messages show it.
+    const bad = [
+      "acme/$CI_JOB_TOKEN",
+      "acme/$SECRET",
+      "acme/${MOGPLEX_API_KEY}",
+      "acme/$CI_PROJECT_",
+      "web",
+      "a/$(id)",
+    ];
+    expect({ name, good: good.filter((each) => !pattern.test(each)), bad: bad.filter((each) => pattern.test(each)) })
+      .toEqual({ name, good: [], bad: [] });
+  }
+});
+
 test(
   "keywords of the job are what the inputs of their names say",
   each(({ job }) => {

@@ -254,7 +254,8 @@ test("the component names a command that its users have when the token cannot ac
   expect(stdout).toContain(
     "`node ../mogplex-ci/dist/mogplex.mjs repos list`, with a built clone of this project, shows the names that the token can access",
   );
-  const setting = "et the variable MOGPLEX_REPO_ID or the input repo-id (default: the path of the project)";
+  const setting =
+    "et the variable MOGPLEX_REPO_ID or the input repo-id, such as acme-gh/$CI_PROJECT_NAME (default: the path of the project)";
   expect(stdout).toContain(`what to do    S${setting}; `);
   const near = await jobOf(["run"], {
     MOGPLEX_PROMPT: "Fix it",
