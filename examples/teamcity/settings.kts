@@ -36,7 +36,7 @@ object Cleanup : BuildType({
     steps {
         script {
             name = "Check the program"
-            scriptContent = """rm -rf mogplex-ci; (cd ci && sha256sum -c mogplex.mjs.sha256) || { echo "ci/mogplex.mjs has changed; see git log ci, or replace it with init --update --force"; exit 70; }"""
+            scriptContent = """rm -rf mogplex-ci; (cd ci && sha256sum -c mogplex.mjs.sha256) || { echo "ci/mogplex.mjs has changed; see git log ci, or replace it with npm --prefix ../mogplex-ci run init -- --update --force"; exit 70; }"""
         }
         script {
             name = "Run the agent"

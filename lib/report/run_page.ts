@@ -17,7 +17,9 @@ import {
   isNotStarted,
   mayHaveStarted,
   noPullRequestWords,
+  RERUN_JOB,
   type ResultView,
+  RETRY_JOB,
   viewOf,
 } from "../run/result_view.ts";
 import type { Block, Fact } from "../text/document.ts";
@@ -172,7 +174,8 @@ const AFTER_ERRORS: readonly (readonly [code: number, text: string])[] = [
 ];
 
 /** What to do after an outcome without success; undefined if nothing is known to help. */
-function nextOf(view: ResultView): string | undefined {
+/** @param follow How to follow the run again without a program. */
+function nextOf(view: ResultView, follow: string | undefined): string | undefined {
   const { outcome, resume, exitCode, kind: { noun } } = view;
   if (outcome === "error") {
     const start = isNotStarted(view) ? "nothing was started." : "nothing is started twice.";
@@ -182,11 +185,19 @@ function nextOf(view: ResultView): string | undefined {
     failed: `Fix the problem that the reason names. If another attempt can help, start the ${noun} again.`,
     cancelled: `The ${noun} was cancelled. Start it again if it is still wanted.`,
     deadline: `The ${noun} may still be running: follow it again.`,
-    interrupted: resume === null ? `Start the ${noun} again if it is still wanted.` : `Follow the ${noun} again.`,
+    interrupted: resume === null
+      ? `Start the ${noun} again if it is still wanted.`
+      : follow ?? `Follow the ${noun} again.`,
     started: "Follow it.",
     suppressed: "Wait until one of the active runs has ended, then trigger it again.",
   };
   return lookup(texts, outcome);
+}
+
+function followSentence(resume: string): string {
+  return resume === RETRY_JOB || resume === RERUN_JOB
+    ? `${resume.charAt(0).toUpperCase()}${resume.slice(1)}; it follows the run again.`
+    : `To follow it again: ${resume}.`;
 }
 
 /** A heading has at most this many UTF-16 units of a reason. */
@@ -199,9 +210,10 @@ function callOf(view: ResultView, tone: Tone, options: RunPageOptions): Html {
   const isLong = first.length > MAX_REASON || rest.length > 0;
   const { text, commands } = commandsIn(advice ?? "");
   const step = options.campaign?.step ?? nextStep;
-  const next = advice === null ? step ?? nextOf(view) : text;
-  const again = startCommand(view, options);
   const hasProgram = options.program !== null;
+  const follow = resume === null || hasProgram ? undefined : followSentence(cutText(resume, 2_000));
+  const next = advice === null ? step ?? nextOf(view, follow) : text;
+  const again = startCommand(view, options);
   const app = outcome === "awaiting_input" ? appAddress(origin, runId) : undefined;
   const actions = [
     ...commands.map((each, index) =>
@@ -224,7 +236,7 @@ function callOf(view: ResultView, tone: Tone, options: RunPageOptions): Html {
       phaseLine(view),
       commands.length === 0 && next !== undefined && markup` What to do: ${next}`,
       app !== undefined && markup` ${link(app, "Open the app")}`,
-      resume !== null && !hasProgram && markup` To follow it again: ${cutText(resume, 2_000)}.`,
+      follow !== undefined && next !== follow && markup` ${follow}`,
     ],
     evidence: [
       outcome === "awaiting_input" && question(view),

@@ -9,6 +9,7 @@ import { ifFound } from "../service/errors.ts";
 import { foldName, givenName } from "../service/repository.ts";
 import { retryTask } from "../result/task.ts";
 import type { PlannedResult } from "../result/wanted_result.ts";
+import { formatDuration } from "../text/duration.ts";
 import { createRedactor } from "../text/redact.ts";
 import { cancelWith } from "./cancel.ts";
 import { guardResult } from "./clean.ts";
@@ -563,7 +564,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       : waitMs === undefined
       ? "four starts found none"
       : clock.now() + waitMs >= deadline
-      ? "the deadline is too close for another start"
+      ? `the next attempt would be after the time limit of ${formatDuration(deadline - startedAt)}`
       : undefined;
     this.#lacked = true;
     if (why !== undefined || series === undefined || waitMs === undefined) {

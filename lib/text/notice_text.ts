@@ -32,7 +32,7 @@ export function noticeLine(notice: NoticeFacts, { keyPart }: NoticeWords = { key
     case "unknown_status":
       return `The service reports an unknown status, "${notice.status}": it is treated as not finished`;
     case "restart":
-      return `Run ${notice.runId} with this key had already ended (${notice.status}): starting a new one with suffix .${notice.suffix}`;
+      return `Run ${notice.runId} with this key did not succeed: starting a new run`;
     case "random_key":
       return `Cannot identify this job (missing: ${
         notice.missing.join(", ")

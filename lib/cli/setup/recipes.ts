@@ -28,7 +28,7 @@ export const TASK = "Update minor and patch versions of all dependencies and run
 const VERIFY = `(cd ${FOLDER} && sha256sum -c mogplex.mjs.sha256)`;
 /** A plain scalar of YAML, also between single quotes or triple ones. */
 const CHECK =
-  `${VERIFY} || { echo "ci/mogplex.mjs has changed; see git log ci, or replace it with init --update --force"; exit ${EXIT.internal}; }`;
+  `${VERIFY} || { echo "ci/mogplex.mjs has changed; see git log ci, or replace it with npm --prefix ../mogplex-ci run init -- --update --force"; exit ${EXIT.internal}; }`;
 /** For systems that keep the workspace: reports of an earlier build must not be taken for this one's. */
 const EMPTY = "rm -rf mogplex-ci";
 export const TOOL = `node ${PROGRAM_FILE}`;

@@ -64,7 +64,10 @@ test("renderRunPage() has no commands when the project has no program", () => {
   expect(topOf(failed)[1]).toEndWith("make the task more precise, then start again.");
   expect(textsOf(failed, "summary")).not.toContain("Reproduce");
   const late = render({ outcome: "deadline", exitCode: 124, resume: "retry this job" });
-  expect(topOf(late)[1]).toContain("To follow it again: retry this job.");
+  expect(topOf(late)[1]).toContain("Retry this job; it follows the run again.");
+  const stopped = (resume: string) => topOf(render({ outcome: "interrupted", resume }))[1];
+  expect(stopped("retry this job")).toContain("What to do: Retry this job; it follows the run again.");
+  expect(stopped("set the input run-id to x")).toContain("What to do: To follow it again: set the input run-id to x.");
   for (const page of [failed, late]) expect(page).not.toContain('class="act');
 });
 

@@ -81,7 +81,7 @@ test("a job whose program has changed ends with 70 and what to do", () => {
       expect([command, status, last]).toEqual([
         command,
         70,
-        "ci/mogplex.mjs has changed; see git log ci, or replace it with init --update --force",
+        "ci/mogplex.mjs has changed; see git log ci, or replace it with npm --prefix ../mogplex-ci run init -- --update --force",
       ]);
     } finally {
       rmSync(cwd, { recursive: true, force: true });

@@ -85,7 +85,7 @@ for (const file of Object.keys(RECIPES)) {
     expect([end.status, end.ran.slice(0, 3)]).toEqual(["failure", [...BEFORE, expect.any(String)]]);
     expect(machine.done.map(({ stdout }) => stdout)).toEqual([
       "mogplex.mjs: FAILED\n" +
-      "ci/mogplex.mjs has changed; see git log ci, or replace it with init --update --force\n",
+      "ci/mogplex.mjs has changed; see git log ci, or replace it with npm --prefix ../mogplex-ci run init -- --update --force\n",
       "mogplex.mjs: FAILED\n",
     ]);
     expect(machine.recorder.requests).toEqual([]);

@@ -29,7 +29,7 @@ test("noticeText() has words for each kind", () => {
     "The feed is full at 200 events: later steps are not visible, the status is still watched",
     "Some events were missed: the feed shows only its newest 200",
     `The service reports an unknown status, "paused": it is treated as not finished`,
-    "Run r with this key had already ended (failed): starting a new one with suffix .2",
+    "Run r with this key did not succeed: starting a new run",
     "Cannot identify this job (missing: pipeline, job): the key is random, so a retry starts another run; set MOGPLEX_CI_JOB to a text that contains the build number",
     "Run r was already started under the key of this job, although this is its first attempt: nodes of a matrix and repeated steps look the same here; give each its own `--key-part`",
     "as it is",
