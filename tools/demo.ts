@@ -228,8 +228,9 @@ function sayWhatNext() {
     "  with your own agent, which finds the task in MOGPLEX_PROMPT:",
     "    npm run -s emulator -- exec --repo acme/web=PATH --harness 'codex=COMMAND' -- \\",
     '      node dist/mogplex.mjs run --follow --create-branch "Your task"',
-    "  in your CI system:      docs/gitlab.md, docs/github.md, docs/other-runners.md",
-    "  from a script:          docs/scripts.md",
+    "  more without an account: docs/emulator.md",
+    "  in your CI system:       docs/gitlab.md, docs/github.md, docs/other-runners.md",
+    "  from a script:           docs/scripts.md",
     "",
   ].join("\n"));
 }

@@ -46,6 +46,7 @@ test("npm start ends with the run's verdict and shows the branch when the agent'
   expect(stdout).not.toContain("docs/exit-codes.md");
   expect(stdout).toContain("▸ What next");
   expect(stdout).toContain("MOGPLEX_PROMPT");
+  expect(stdout).toContain("docs/emulator.md");
   // No person is there to press a key.
   expect(stdout).not.toContain("press a key");
   expect(code).toBe(0);

@@ -202,7 +202,8 @@ test.skipIf(!HAS_JQ)("the lines of docs/emulator.md start a local service, for o
   const { run } = place({});
   const one = await run(block("docs/emulator.md", "sh", "exec --speed 20 -- node"));
   expect([one.code, /^verdict +success/m.test(one.stdout)]).toEqual([0, true]);
-  const many = await run(block("docs/emulator.md", "sh", "emulator.json"));
+  const lines = ["emulator.json", "kill $!\n"].map((word) => block("docs/emulator.md", "sh", word));
+  const many = await run(lines.join(""));
   expect([many.code, many.stdout]).toEqual([0, expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\n$/)]);
   const own = await run(block("docs/emulator.md", "sh", "--harness"));
   expect([own.code, /^files +README\.md$/m.test(own.stdout)]).toEqual([0, true]);
@@ -247,6 +248,8 @@ for (const [scenario, code] of [["success", 0], ["agent-failure", 1]] as const) 
       const env = { ...variables(service), PATH: process.env.PATH ?? "" };
       const script = await launch([runtimes.bun, "--no-env-file", "fix.ts"], { cwd, env }).ended;
       expect(script.code).toBe(code);
+      // It prints notices, so that a wait is not silent.
+      expect(script.stderr).toContain("mogplex: sending requests and the token to ");
       expect(script.stdout).toMatch(code === 0 ? /^success https?:\S+\/acme\/web\/pull\/\d+$/m : /^failed $/m);
       expect(readFileSync(join(cwd, "summary.md"), "utf8")).toContain(code === 0 ? "✅" : "❌");
     }));
