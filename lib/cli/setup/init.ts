@@ -230,8 +230,11 @@ export async function initRepository(context: Context): Promise<number> {
   }
   steps.say("", `Needs: ${needsOf(recipe, safeName)}.`);
   const host = hostOf(origin) ?? "";
+  const check = `${TOOL} doctor --repo ${jobName ?? PLACEHOLDER}`;
+  // Without a job, nothing has to be in the default branch.
+  const then = file === "" ? `Check the setup: \`${check}\`` : COMMIT;
   steps.say(
-    ...[...recipe.steps, COMMIT, ...recipe.laterSteps ?? []].map((step, index) =>
+    ...[...recipe.steps, then, ...recipe.laterSteps ?? []].map((step, index) =>
       `  ${index + 1}. ${
         withPages(context, host === "" ? step : step.replaceAll("https://GITLAB/", `https://${host}/`))
       }`
@@ -253,9 +256,9 @@ export async function initRepository(context: Context): Promise<number> {
   }
   if (flags.has(DRY_RUN)) steps.say("Nothing was written. To write these files, leave out --dry-run.");
   else if (recipe.trial !== undefined) steps.say(withPages(context, recipe.trial));
-  else {
+  else if (file !== "") {
     steps.say("Then check the setup:");
-    steps.show(`  ${TOOL} doctor --repo ${jobName ?? PLACEHOLDER}`);
+    steps.show(`  ${check}`);
   }
   if (file === "") {
     steps.say(

@@ -753,8 +753,8 @@ export const NO_SYSTEM: Recipe = {
   steps: [
     MAKE_TOKEN,
     "Set the variable in your shell: `export MOGPLEX_API_KEY=…`",
-    `Write your task into ${TASK_FILE}, and start an agent: \`${run("")}\``,
   ],
+  laterSteps: [`Write your task into ${TASK_FILE}, and start an agent: \`${run("")}\``],
   remains: [],
   render: () => "",
 };

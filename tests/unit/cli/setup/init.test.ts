@@ -313,10 +313,9 @@ test("init terminal writes program and task without a job, and takes them out ag
     "\nNeeds: variable MOGPLEX_API_KEY, and MOGPLEX_REPO_ID (owner/name) except on a terminal in a clone from github.com.\n" +
       "  1. Create a token in the Mogplex app (Settings > Mogplex Keys) with the scopes read and write.\n" +
       "  2. Set the variable in your shell: `export MOGPLEX_API_KEY=…`\n" +
-      "  3. Write your task into ci/mogplex-task.md, and start an agent: " +
+      "  3. Check the setup: `node ci/mogplex.mjs doctor --repo acme/web`\n" +
+      "  4. Write your task into ci/mogplex-task.md, and start an agent: " +
       "`node ci/mogplex.mjs run --follow --prompt-file ci/mogplex-task.md`\n" +
-      "  4. Commit these files, and merge them into the default branch.\n" +
-      "Then check the setup:\n  node ci/mogplex.mjs doctor --repo acme/web\n" +
       "\nIf you write a job yourself, call `node ci/mogplex.mjs run --follow`, and in a last step that always runs " +
       "`node ci/mogplex.mjs cleanup`, with MOGPLEX_JOB_STATUS set or with --always.\n",
   );
