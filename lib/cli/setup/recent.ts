@@ -121,7 +121,7 @@ async function askStates(context: Context, runs: readonly RecentRun[]): Promise<
     }
   } catch (error) {
     if (!(error instanceof MogplexError)) throw error;
-    writer.note(writer.untrusted(`states may be out of date: ${error.message}`));
+    writer.note(writer.untrusted(`some states are unknown: ${error.message}`));
   }
 }
 
@@ -140,7 +140,8 @@ function branchCell(branch: string): string {
 /** @param whole Whether tasks, ids and addresses are printed in full, for readers of a pipe. */
 function cells(run: RecentRun, nowMs: number, whole: boolean): string[] {
   const { startedAt, runId, repository, outcome, status, pullRequest, branch, task = "" } = run;
-  const state = status ?? outcome ?? "unknown";
+  // The last word of a command about an open run may be out of date.
+  const state = status ?? (FINAL.includes(outcome) ? outcome : null) ?? "unknown";
   return [
     whole ? state : cutCells(plainText(state), STATE_CELLS),
     whole ? task : cutCells(plainText(task), TASK_CELLS),
