@@ -27,6 +27,7 @@ import {
   rememberCampaign,
   rememberEnd,
   rememberStart,
+  repositoryOfRun,
   taskOfRun,
 } from "./job/laptop.ts";
 import { JOB_NOTES } from "./job/note.ts";
@@ -114,6 +115,7 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
             ignoringFolder,
             rememberStart,
             taskOfRun,
+            repositoryOfRun,
             rememberEnd,
             rememberCampaign,
             openPage,

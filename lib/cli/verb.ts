@@ -217,6 +217,8 @@ export interface Laptop {
   ): void;
   /** See `taskOfRun` there. */
   taskOfRun(context: Context, runId: string): string | undefined;
+  /** See `repositoryOfRun` there. */
+  repositoryOfRun(context: Context, runId: string): string | undefined;
   /** See `rememberEnd` there. */
   rememberEnd(context: Context, result: AnyResult): void;
   /** See `rememberCampaign` there. */

@@ -249,12 +249,19 @@ export function startWords(
   return replayed === null ? "by another command" : "by this command";
 }
 
-/** The duration of a run, and of the command that reports it. Null for an unknown duration, or one that equals the other. */
+/**
+ * The duration of a run, and of the command that reports it. Null for an unknown duration, or one that equals the other. A command that only looked at
+ * the run of another command has no duration of interest before the run ends.
+ */
 export function timesOf(
-  { times, tookMs, durationMs }: Pick<ResultView, "times" | "tookMs" | "durationMs">,
+  { times, tookMs, durationMs, replayed, outcome }: Pick<
+    ResultView,
+    "times" | "tookMs" | "durationMs" | "replayed" | "outcome"
+  >,
 ): { runMs: number | null; hereMs: number | null } {
   const isOurs = tookMs === durationMs;
-  return { runMs: times?.durationMs ?? (isOurs ? null : tookMs), hereMs: isOurs ? durationMs : null };
+  const isLook = replayed === null && outcome === "deadline";
+  return { runMs: times?.durationMs ?? (isOurs ? null : tookMs), hereMs: isOurs && !isLook ? durationMs : null };
 }
 
 /** The state of the pull request if its address is unknown. */

@@ -127,22 +127,23 @@ export async function chooseFolder(
   const { clock, deadline, signal } = session;
   const call = { deadline: Math.min(deadline, clock.now() + ONE_SHOT_MS), signal };
   const { request, isSame } = await knownRequest(session, asked, call);
-  for (let count = 1; count <= MAX_FOLDERS; count++) {
-    const out = folderOf(base, count);
+  const others: Remembered[] = [];
+  for (const out of foldersOf(base)) {
     const path = statePath(context, out);
     const earlierRun = await rememberedRun(session, io, path, isSame, call);
     // A finished run does not block the folder.
     if (earlierRun === undefined || earlierRun.endAgeMs !== null && (wantsNew || ownKey)) {
-      if (count > 1) writer.note(otherFolderNote(out, "is still running"));
+      noteOtherFolder(context, out, others, liveState);
       return { request, out, resumePath: undefined };
     }
     if (earlierRun.same && !wantsNew && !ownKey) {
       writer.note(sentenceOf(earlierRun));
       return { request, out, resumePath: path, resumeRun: earlierRun.run, maxEndAgeMs: UNSEEN_MS };
     }
-    if (option(STATE) !== undefined) throw usedState("start run", earlierRun, path, "is still running");
+    if (option(STATE) !== undefined) throw usedState("start run", earlierRun, path, liveState(earlierRun));
+    others.push(earlierRun);
   }
-  throw usedFolders("start run", "are still running");
+  throw usedFolders("start run", "have not ended");
 }
 
 /**
@@ -164,28 +165,59 @@ export async function folderOfRun(
   const { client, clock, deadline, signal } = session;
   const call = { deadline: Math.min(deadline, clock.now() + ONE_SHOT_MS), signal };
   await client.getRun(runId, call);
-  const folders = Array.from({ length: MAX_FOLDERS }, (_, index) => folderOf(base, index + 1));
+  const folders = foldersOf(base);
   const stateRun = (out: string) => provenState(session, io, statePath(context, out))?.runId;
   const ownFolder = folders.find((out) => stateRun(out) === runId);
   if (ownFolder !== undefined) return { out: ownFolder };
+  const others: Remembered[] = [];
   for (const out of folders) {
     const path = statePath(context, out);
     const earlierRun = await rememberedRun(session, io, path, () => true, call);
     if (earlierRun === undefined) {
-      if (out !== base) writer.note(otherFolderNote(out, "can still be attached to"));
+      noteOtherFolder(context, out, others, attachableState);
       return { out };
     }
-    if (option(STATE) !== undefined) throw usedState(attempted, earlierRun, path, "can still be attached to");
+    if (option(STATE) !== undefined) throw usedState(attempted, earlierRun, path, attachableState(earlierRun));
+    others.push(earlierRun);
   }
   throw usedFolders(attempted, "can still be attached to");
 }
 
-function folderOf(base: string, count: number): string {
-  return count === 1 ? base : `${base.replace(/\/+$/, "")}-${count}`;
+/** The folders of a job's files: its own, and those of other runs beside it. */
+export function foldersOf(base: string): string[] {
+  const beside = base.replace(/\/+$/, "");
+  return Array.from({ length: MAX_FOLDERS }, (_, index) => index === 0 ? base : `${beside}-${index + 1}`);
 }
 
-function otherFolderNote(out: string, state: string): string {
-  return `another run in this folder ${state}, so the files of this run go to ${JSON.stringify(out)}`;
+const isWaiting = ({ run }: Remembered) => run !== undefined && endOfRun(run.status) === "awaiting_input";
+
+function liveState(earlierRun: Remembered): string {
+  if (isWaiting(earlierRun)) return "waits for an answer";
+  return earlierRun.runId === null ? "has no answer yet" : "is still running";
+}
+
+function attachableState(earlierRun: Remembered): string {
+  return isWaiting(earlierRun) ? liveState(earlierRun) : "can still be attached to";
+}
+
+/**
+ * Why a run gets another folder than the first one. Of several runs, one that waits for an answer is named, because it waits until somebody acts.
+ * @param others The runs in the folders before `out`.
+ */
+function noteOtherFolder(
+  { vocabulary, writer }: Context,
+  out: string,
+  others: readonly Remembered[],
+  stateOf: (run: Remembered) => string,
+): void {
+  const other = others.find(isWaiting) ?? others[0];
+  if (other === undefined) return;
+  const { runId } = other;
+  const name = runId === null ? "an earlier start" : `run "${runId}"`;
+  const cancel = runId !== null && isWaiting(other) ? ` (to cancel it: ${vocabulary.cancel(runId)})` : "";
+  writer.note(
+    `${name} in this folder ${stateOf(other)}${cancel}, so the files of this run go to ${JSON.stringify(out)}`,
+  );
 }
 
 function usedState(attempted: string, { runId }: Remembered, path: string, state: string): UsageError {
@@ -214,7 +246,8 @@ async function knownRequest(
   };
 }
 
-function sentenceOf({ runId, endAgeMs }: Remembered): string {
+function sentenceOf(earlierRun: Remembered): string {
+  const { runId, endAgeMs } = earlierRun;
   if (endAgeMs !== null) {
     return `run "${runId}" in this folder, with the same request, succeeded ${
       formatDuration(endAgeMs)
@@ -223,7 +256,7 @@ function sentenceOf({ runId, endAgeMs }: Remembered): string {
   }
   const run = runId === null
     ? "an earlier start in this folder has no answer yet"
-    : `run "${runId}" in this folder is still running`;
+    : `run "${runId}" in this folder ${liveState(earlierRun)}`;
   return `${run}, with the same request: attaching to it (--new starts another run)`;
 }
 
@@ -346,6 +379,12 @@ export function rememberStart(
 export function taskOfRun(context: Context, runId: string): string | undefined {
   const start = recentRecords(context).find((record) => record.runId === runId && record.isWholeTask === true);
   return typeof start?.task === "string" ? start.task : undefined;
+}
+
+/** The name of the repository of a run that this machine started; undefined if it is unknown. */
+export function repositoryOfRun(context: Context, runId: string): string | undefined {
+  return recentRecords(context).map((record) => record.runId === runId ? record.repository : undefined)
+    .findLast((name): name is string => typeof name === "string" && name.includes("/"));
 }
 
 /** Where a campaign is on this machine. */

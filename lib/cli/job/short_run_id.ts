@@ -8,10 +8,10 @@ import { valueOr } from "../../lookup.ts";
 import { readState, stateSeal } from "../../run/state.ts";
 import { isShortRunId, isUuid } from "../../service/contract.ts";
 import { STATE_FILE } from "../../report/files.ts";
-import { isLaptop, statePath } from "../settings.ts";
+import { isLaptop, outDirectory, statePath } from "../settings.ts";
 import type { Context } from "../verb.ts";
 import { campaignRunIds, MAX_LOOKS } from "./campaign_runs.ts";
-import { recentCampaigns, recentRecords } from "./laptop.ts";
+import { foldersOf, recentCampaigns, recentRecords } from "./laptop.ts";
 
 /** Most folders below this one whose reports are read: `--dir` and `--out` name them, and no later command knows these names. */
 const MAX_FOLDERS = 50;
@@ -60,10 +60,13 @@ export function wholeRunId(context: Context, text: string): string {
   return runId;
 }
 
-/** The run that this folder's state file names; undefined in CI, and without one. */
+/** The newest run in the state files of this folder; undefined in CI, and without one. */
 export function lastRunId(context: Context): string | undefined {
+  if (!isLaptop(context)) return undefined;
   // Without a token, or with a damaged file, the error is about the missing id all the same.
-  return isLaptop(context) ? valueOr(() => stateRunIds(context, statePath(context))[0], undefined) : undefined;
+  return foldersOf(outDirectory(context))
+    .flatMap((out) => valueOr(() => provenRun(context, statePath(context, out)), undefined) ?? [])
+    .sort((one, other) => Date.parse(other.startedAt) - Date.parse(one.startedAt))[0]?.runId;
 }
 
 function uuids(values: readonly unknown[]): string[] {
@@ -95,13 +98,20 @@ function stateRuns(context: Context, path: string): string[] {
 }
 
 function stateRunIds(context: Context, path: string): string[] {
+  const run = provenRun(context, path);
+  return run === undefined ? [] : [run.runId];
+}
+
+/** The run of a state file that was written with this token; undefined without one. */
+function provenRun(context: Context, path: string): { runId: string; startedAt: string } | undefined {
   const { io, clock } = context;
   const { token } = context.connection();
   const state = token === undefined
     ? undefined
     : readState(io, path, { job: null, execution: false, nowMs: clock.wallTime(), notify() {} })
       ?.proven(stateSeal(token));
-  return uuids([state?.runId ?? null]);
+  const [runId] = uuids([state?.runId]);
+  return state === undefined || runId === undefined ? undefined : { runId, startedAt: state.startedAt };
 }
 
 /** The runs that this machine started, and the runs of the campaigns that it has worked on. */

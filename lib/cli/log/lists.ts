@@ -70,12 +70,13 @@ export function startLines(run: StartResult, program: string): string[] {
   ];
 }
 
-export function runLines(run: Run): string[] {
+/** @param repository Its name, if it is known. */
+export function runLines(run: Run, repository: string = run.repoId): string[] {
   return [
     `run     ${run.runId}`,
     `status  ${run.status}`,
     `harness ${run.harness}`,
-    `repo    ${run.repoId}`,
+    `repo    ${repository}`,
     `branch  ${branchText(run)}`,
     `sandbox ${run.sandboxId ?? "-"}`,
     `events  ${run.eventsUrl}`,

@@ -135,12 +135,16 @@ export const runsGetVerb: Verb = {
   flags: [JSON_LINES],
   examples: ['mogplex-ci runs get "$RUN_ID" --json | jq -r .status'],
   async run(context) {
-    const { flags, writer } = context;
+    const { flags, io, laptop, writer } = context;
     const runId = runIdArgument(context, "runs get");
     const { client, call } = openDropIn(context);
     const run = await client.getRun(runId, call);
     if (flags.has(JSON_LINES)) writer.json(run);
-    else writer.out(...runLines(run).map((line) => writer.untrusted(line)));
+    else {
+      // Scripts get the documented lines.
+      const repository = io.isTerminal("stdout") ? laptop?.repositoryOfRun(context, runId) : undefined;
+      writer.out(...runLines(run, repository).map((line) => writer.untrusted(line)));
+    }
     return EXIT.success;
   },
 };

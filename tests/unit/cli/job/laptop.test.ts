@@ -97,6 +97,23 @@ test("another request while one is live overwrites nothing, and a third one find
   expect(fourth.stderr).toContain("give another --state");
 });
 
+test("run --follow names the run whose folder it leaves alone, and how to cancel one that waits for an answer", async () => {
+  const { cli, emulator, files } = await withLiveRun();
+  const other = ["run", "--follow", "Something else", "--repo", REPO, "--timeout", "30s"];
+  const noteOf = async () => /^note: (?:run|an earlier start) .*$/m.exec((await cli(other, { files })).stderr)?.[0];
+  expect(await noteOf()).toBe(
+    'note: run "<run>" in this folder is still running, so the files of this run go to "mogplex-ci-2"',
+  );
+  for (const run of emulator.world.store.runs.values()) run.status = "awaiting_input";
+  expect(await noteOf()).toBe(
+    'note: run "<run>" in this folder waits for an answer (to cancel it: mogplex-ci runs cancel <run>), so the files of this run go to "mogplex-ci-2"',
+  );
+  const same = await cli([...RUN, "--timeout", "30s"], { files });
+  expect(same.stderr).toContain(
+    'run "<run>" in this folder waits for an answer, with the same request: attaching to it',
+  );
+});
+
 test("run --follow takes the folder again when its run has failed, and asks the service for nothing without a state file", async () => {
   const { cli, emulator, files, runs, requests } = await withLiveRun();
   for (const run of emulator.world.store.runs.values()) run.status = "failed";
@@ -420,6 +437,14 @@ test("report leaves the files of the folder's run alone when its id is another r
   const { runId } = JSON.parse(files["mogplex-ci/run.json"] ?? "");
   const same = await cli(["report", runId], { files });
   expect([...same.io.files.keys()].filter((path) => path.startsWith("mogplex-ci-2"))).toEqual([]);
+});
+
+test("report of a run that is still running shows no time of its own", async () => {
+  const { cli, emulator, files } = await withLiveRun();
+  const [runId = ""] = emulator.world.store.runs.keys();
+  const { code, stdout, io } = await cli(["report", runId], { files });
+  expect([code, /^time /m.test(stdout)]).toEqual([124, false]);
+  expect(io.files.get("mogplex-ci/summary.md")).not.toContain("Time spent here");
 });
 
 test("follow keeps the key of the folder's own run, so the same command attaches to it afterwards", async () => {

@@ -171,7 +171,7 @@ test("wholeRunId() ends with 64 when there is no token, since it compares the se
 });
 
 test("lastRunId() is in the message about a missing id, for a person in the folder of a run", async () => {
-  const { cli, emulator } = world("success");
+  const { cli, clock, emulator } = world("");
   const { io } = await cli(["run", "--detach", "x", "--repo", "acme/api"], { env: HOME });
   const [id = ""] = emulator.world.store.runs.keys();
   const files = Object.fromEntries(io.files);
@@ -179,6 +179,14 @@ test("lastRunId() is in the message about a missing id, for a person in the fold
     (await cli(["report"], { env, files: more })).stderr.replaceAll(id.slice(0, 8), "<digits>");
   const person = await messages(HOME);
   expect(person).toContain(", such as <digits>, the last run in this folder\n");
+  // The files of a second run are beside those of the first one, which has not ended.
+  clock.advance(1_000);
+  const second = await cli(["run", "--detach", "y", "--repo", "acme/api"], { env: HOME, files });
+  const [, secondId = ""] = emulator.world.store.runs.keys();
+  expect(second.io.files.has("mogplex-ci-2/run.json")).toBe(true);
+  expect(await messages(HOME, Object.fromEntries(second.io.files))).toContain(
+    `, such as ${secondId.slice(0, 8)}, the last`,
+  );
   expect(await messages(HOME, {})).not.toContain("such as");
   expect(await messages({ ...HOME, CI: "true", GITLAB_CI: "true" })).not.toContain("such as");
 });

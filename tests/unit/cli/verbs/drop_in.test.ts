@@ -90,6 +90,19 @@ test("runs get prints the documented lines", async () => {
     );
 });
 
+test("runs get shows the name of the repository on a terminal when this machine started the run, and its id elsewhere", async () => {
+  const { cli, emulator } = world();
+  const env = { HOME: "/h/me" };
+  const { io } = await cli(["run", "x", "--repo", "acme/api"], { env });
+  const [runId = ""] = emulator.world.store.runs.keys();
+  const repoOf = async (more: object) => {
+    const { stdout } = await cli(["runs", "get", runId], { env, files: Object.fromEntries(io.files), ...more });
+    return /^repo {4}(.*)$/m.exec(stdout)?.[1];
+  };
+  expect([await repoOf({ terminal: true }), await repoOf({}), await repoOf({ terminal: true, files: {} })])
+    .toEqual(["acme/api", REPO, REPO]);
+});
+
 test("a command of the documented set without a token advises for a shell and for CI", async () => {
   const { cli } = world();
   const { code, stderr } = await cli(["repos", "list"], { before: (io) => io.env = () => undefined });
