@@ -14,7 +14,7 @@
  * | --- | --- |
  * | 0 | success, and a pull request is open |
  * | 1 | the run failed, changed nothing, or opened no pull request |
- * | 69 | success, but it is unknown whether there is a pull request: run the job again, it attaches to its run |
+ * | 69 | success, but it is unknown whether there is a pull request: run the job again to attach to the run |
  * | other | the same as for the command: see docs/exit-codes.md |
  */
 // deno-lint-ignore-file no-console -- a script writes to the log of its job

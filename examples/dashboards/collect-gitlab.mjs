@@ -115,7 +115,7 @@ if (GITLAB_TOKEN === "") {
 mkdirSync(folder, { recursive: true });
 const lines = readFileSync(list, "utf8").split("\n").map((line) => line.trim());
 const projects = lines.filter((line) => line !== "" && !line.startsWith("#"));
-/** Why runs of each project are missing. */
+/** Why the runs of a project are missing. */
 const missing = new Map();
 const stateFile = join(folder, "collected.json");
 const collected = readCollected(stateFile);
@@ -150,7 +150,7 @@ for (const [index, project] of projects.entries()) {
   }
 }
 writeFileSync(stateFile, `${JSON.stringify(collected, null, 2)}\n`);
-// Written again each time, because the folder is kept.
+// Written on each call, because the folder might have the list of an earlier call.
 const report = join(folder, "not-collected.ndjson");
 rmSync(report, { force: true });
 if (missing.size > 0) {

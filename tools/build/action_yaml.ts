@@ -86,7 +86,7 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
   "root": { description: "Directory in the repository where the agent works.", empty: SERVER },
   "after": {
     description:
-      "Work on the branch of a pull request: its number or address, or the result.json of an earlier run. It is read with github-token.",
+      "Work on the branch of a pull request: its number or address, or the result.json of an earlier run. The step reads it with github-token.",
   },
   "fix": {
     description: "With after, instead of a task: fix the checks, what a review asks for, or the conflict.",
@@ -95,10 +95,10 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
   },
   "result": {
     description:
-      "Path of a JSON file that the agent must commit, such as .mogplex/result-{id}.json: it becomes the outputs. It needs schema, and github-token with contents: read. See docs/results.md.",
+      "Path of a JSON file that the agent must commit, such as .mogplex/result-{id}.json: its values become outputs. Needs schema, and github-token with contents: read. See docs/results.md.",
   },
   "schema": {
-    description: "With result: path of its JSON Schema in the workspace, as JSON or YAML. It needs a checkout.",
+    description: "With result: path of its JSON Schema in the workspace, as JSON or YAML. Needs a checkout.",
   },
   "result-retries": {
     description: "With result: how many times the agent is asked again for that file.",
@@ -106,7 +106,7 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
     options: ["0", "1", "2"],
   },
   "follow": {
-    description: "Whether the step follows the run to its end. false: it ends when the run has started.",
+    description: "Whether the step follows the run to its end. false: the step ends when the run has started.",
     default: "true",
     options: SWITCH,
   },

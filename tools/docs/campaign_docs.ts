@@ -43,16 +43,16 @@ export function campaignReportsTable(): string {
 }
 
 const COUNT: Readonly<Record<string, string>> = {
-  NEEDS_INPUT: "Items with a run that waits for an answer.",
-  UNKNOWN: "Items with an unknown result.",
+  NEEDS_INPUT: "Number of items with a run that waits for an answer.",
+  UNKNOWN: "Number of items with an unknown result.",
 };
 
 const OUTPUTS: Readonly<Record<string, string>> = {
   STATE: "`planned`, `running`, `waiting`, `gated`, `stopping`, `stopped` or `done`.",
   NEXT_WAVE_AT: "When the next wave is due, in ISO 8601. Empty if no wave is due.",
   ENDS_AT: "Earliest end, in ISO 8601. Empty if it is unknown.",
-  ITEMS: "All items.",
-  OPEN: "Items that have not finished.",
+  ITEMS: "Number of items.",
+  OPEN: "Number of items that have not finished.",
   ...COUNT,
 };
 
@@ -67,7 +67,7 @@ export function campaignOutputsTable(): string {
     const name = variable.replace("MOGPLEX_CAMPAIGN_", "");
     return [
       `\`${variable}\``,
-      OUTPUTS[name] ?? `Items that are \`${name.toLowerCase().replaceAll("_", "-")}\`.`,
+      OUTPUTS[name] ?? `Number of items that are \`${name.toLowerCase().replaceAll("_", "-")}\`.`,
     ];
   });
   return table(["Variable", "Meaning"], rows);
