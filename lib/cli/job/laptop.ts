@@ -159,7 +159,7 @@ export async function folderOfRun(
   session: Session,
   attempted: string,
 ): Promise<{ out: string }> {
-  const { io, option, writer } = context;
+  const { io, option } = context;
   const base = outDirectory(context);
   if (!isLaptop(context)) return { out: base };
   const { client, clock, deadline, signal } = session;
