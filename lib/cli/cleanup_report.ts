@@ -4,7 +4,7 @@
  * @module
  */
 import { EXIT } from "../exit_codes.ts";
-import { writeReports } from "../report/write.ts";
+import { problemLines, writeReports } from "../report/write.ts";
 import type { RunResult } from "../run/result.ts";
 import { endKilledJobNote } from "./job/note.ts";
 import { readPlaces } from "./settings.ts";
@@ -35,7 +35,7 @@ async function reportAgain(context: Context, runId: string, by: string, endNote:
   const path = targets.find(({ format }) => format === "json")?.path;
   const end: RunResult = { ...look.end, ...reported(context, path, runId) };
   const options = { files: platform.files(io.env), links: platform.links(io.env), redactToken: writer.redact.token };
-  for (const { message } of writeReports(end, targets, io, writer.redact, options)) writer.note(message);
+  for (const line of problemLines(writeReports(end, targets, io, writer.redact, options))) writer.note(line);
   await endNote(context, end, targets);
 }
 

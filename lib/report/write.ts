@@ -304,9 +304,11 @@ export function defaultTargets(
     .map((format) => ({ format, path: pathIn(directory, REPORT_FORMATS[format].file) }));
 }
 
+const FREE_SPACE = "free some space on the disk, or write to another one";
+
 /** @param error What writing it threw. */
 function cannotWrite(report: string, path: string, error: unknown): ErrorParts {
-  const advice = isFull(error) ? "free some space on the disk, or write to another one" : undefined;
+  const advice = isFull(error) ? FREE_SPACE : undefined;
   return { attempted: `write report "${report}" to "${path}"`, why: messageOf(error), advice };
 }
 
@@ -339,11 +341,25 @@ export interface ReportProblem {
   format: string;
   path: string;
   message: string;
+  /** Present if the disk is full. */
+  isFull?: true;
 }
 
 /** @param error What writing it threw. */
 export function problemOf(format: string, path: string, error: unknown): ReportProblem {
-  return { format, path, message: errorSentence(cannotWrite(format, path, error)) };
+  const message = errorSentence(cannotWrite(format, path, error));
+  return { format, path, message, ...(isFull(error) && { isFull: true }) };
+}
+
+/** One line for each problem, and only one for all reports that a full disk has no room for. */
+export function problemLines(problems: readonly ReportProblem[]): string[] {
+  const full = problems.filter((problem) => problem.isFull);
+  if (full.length < 2) return problems.map(({ message }) => message);
+  const value = full.map(({ path }) => JSON.stringify(path)).join(", ");
+  return [
+    ...problems.filter((problem) => !problem.isFull).map(({ message }) => message),
+    errorSentence({ attempted: "write reports", why: "the disk is full", value, advice: FREE_SPACE }),
+  ];
 }
 
 /** Writes one report; a problem is recorded, and the next report is still written. */

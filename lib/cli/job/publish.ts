@@ -10,6 +10,7 @@ import { EventFile } from "../../run/event_file.ts";
 import type { FollowItem } from "../../run/follow.ts";
 import {
   omittedOutputs,
+  problemLines,
   problemOf,
   type ReportProblem,
   type ReportTarget,
@@ -115,7 +116,7 @@ function reports(context: Context, job: Published): Publish<AnyResult> {
     valuePath,
   };
   function print(problems: readonly ReportProblem[]): void {
-    for (const { message } of problems) writer.error(message);
+    for (const line of problemLines(problems)) writer.error(line);
   }
   return {
     started: (runId) => print(writeRunId(runId, targets, io, options)),

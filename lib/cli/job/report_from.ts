@@ -3,7 +3,7 @@
  * @module
  */
 import { UsageError } from "../../errors.ts";
-import { checkTargets, plainPath, writeReports } from "../../report/write.ts";
+import { checkTargets, plainPath, problemLines, writeReports } from "../../report/write.ts";
 import { readResult } from "../../run/read_result.ts";
 import { verdictWords } from "../../run/result_view.ts";
 import { own } from "../../text/safe_line.ts";
@@ -46,7 +46,7 @@ export async function reportFrom(context: Context, paths: readonly string[]): Pr
     redactToken: (text) => writer.redact.token(text),
     program: laptop && vocabulary.program,
   });
-  if (problems.length > 0) throw new UsageError(problems.map(({ message }) => message).join("; "));
+  if (problems.length > 0) throw new UsageError(problemLines(problems).join("; "));
   const { runId, status, outcome, exitCode } = result;
   if (flags.has(JSON_LINES)) writer.json(writer.clean({ runId, status, outcome, exitCode }));
   else {

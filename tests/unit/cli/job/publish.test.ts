@@ -97,6 +97,26 @@ test("prepare() throws before the job starts when a setting of a publisher is no
   expect(() => prepare(WHEN_REFUSED, wrong, JOB)).not.toThrow();
 });
 
+test("all reports that a full disk has no room for are one error line", async () => {
+  const { io, context: job } = context({});
+  const paths = ["out/result.json", "out/summary.md", "out/run.html"];
+  const targets = (["json", "markdown", "html"] as const).map((format, index) => ({
+    format,
+    path: paths[index] ?? "",
+  }));
+  io.writeFile = () => {
+    throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
+  };
+  await prepare(AT_END, job, { ...JOB, places: { ...JOB.places, targets } }).ended({
+    result: sampleResult(),
+    error: undefined,
+  });
+  expect(io.text.stderr).toBe(
+    `error: Cannot write reports because the disk is full: ${paths.map((path) => `"${path}"`).join(", ")}; ` +
+      "free some space on the disk, or write to another one\n",
+  );
+});
+
 test("a report that cannot be written is one error line, and the verdict does not list it", async () => {
   const { io, context: job } = context({ readOnly: (path) => path === "out/result.json" });
   await prepare(AT_END, job, JOB).ended({ result: sampleResult(), error: undefined });
