@@ -20,6 +20,7 @@ import {
   RERUN_JOB,
   type ResultView,
   RETRY_JOB,
+  timesOf,
   viewOf,
 } from "../run/result_view.ts";
 import type { Block, Fact } from "../text/document.ts";
@@ -155,7 +156,8 @@ function summaryOf(view: ResultView, { earlier }: RunPageOptions): Part {
   ]
     .filter((part) => part !== null).map((part) => cutText(part, MAX_NAME));
   const started = instantMs(createdAt);
-  const took = outcome === "started" ? "" : `took ${unbroken(formatDuration(tookMs))}`;
+  const { runMs, hereMs } = timesOf(view);
+  const took = outcome === "started" || (runMs ?? hereMs) === null ? "" : `took ${unbroken(formatDuration(tookMs))}`;
   const when = [started === null ? "" : `started ${dayTimeText(started)}`, took].filter(Boolean).join(", ");
   return [
     who.length > 0 && markup`${bare(who.join(", "))}. `,
