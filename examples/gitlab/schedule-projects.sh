@@ -59,9 +59,15 @@ set_up() {
   config=$(jq -r '.ci_config_path // "" | if . == "" then ".gitlab-ci.yml" else . end' "$answer")
   schedules=$url/pipeline_schedules active=false variable=false
   call "list the schedules" GET "$schedules?per_page=100" && id=$(jq -r 'map(select(.description == "mogplex"))[0].id // ""' "$answer") || return
+  result=created
   if [ -n "$id" ]; then
     call "read the schedule" GET "$schedules/$id" || return
     active=$(jq .active "$answer") variable=$(jq 'any(.variables[]?; .key == "MOGPLEX_SCHEDULE")' "$answer")
+    case "$active $variable" in
+      "true true") result=kept ;;
+      "false true") result=activated ;;
+      *) result="kept, with the missing variable added" ;;
+    esac
   fi
   if [ "$active $variable" = "true false" ]; then # it starts only the other jobs
     call "deactivate the schedule" PUT "$schedules/$id" '{"active": false}' && active=false || return
@@ -85,8 +91,9 @@ while read -r project; do
   at=$((number * hours * 60 / count)) number=$((number + 1)) day='*' # in minutes
   [ "$hours" -le 24 ] || day=$(((1 + at / 1440) % 7)) # weekly, from Monday
   url=$gitlab/$(printf %s "$project" | jq -sRr @uri)
-  echo "$number of $count: $project"
-  reason= && set_up && continue
+  printf %s "$number of $count: $project"
+  reason= && set_up && echo ": $result" && continue
+  echo
   [ "$status" != 000 ] || { echo "stopped: no answer from $gitlab; run the script again later" >&2 && exit 1; }
   failed=$((failed + 1))
   echo "failed: $project: ${reason:-$(problem)}" >&2

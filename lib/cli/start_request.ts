@@ -121,7 +121,10 @@ export function readCheckoutFile(context: Context, path: string, attempted: stri
     const reason = cause instanceof Error ? `: ${cause.message}` : "";
     throw new UsageError({ attempted, why: `${file} cannot be read${reason}` }, { cause });
   }
-  if (text === undefined) throw new UsageError({ attempted, why: `${file} does not exist` });
+  if (text === undefined) {
+    const advice = "create it (in CI, also commit it), or correct its path";
+    throw new UsageError({ attempted, why: `${file} does not exist`, advice });
+  }
   return text;
 }
 

@@ -41,6 +41,8 @@ interface JobPlan<R, A, F> {
   /** A result of the job's kind before anything is known. */
   nothing: R;
   read(): A | Promise<A>;
+  /** What the request names, for the report of a job that ends before its work. @default nothing */
+  named?(asked: A): Partial<R>;
   /** Chooses the directory of the reports. @default from flags and variables */
   place?(asked: A, session: Session): Promise<F>;
   /** Whether the followed operation exists before the job. @default {false} */
@@ -79,6 +81,7 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
 ): Promise<{ result: R; places: Places }> {
   context.guard();
   const startedAt = context.clock.now();
+  let nothing = plan.nothing;
   /** @param open What is open if the step fails. */
   async function step<T>(open: Refusable, body: () => T | Promise<T>): Promise<T> {
     try {
@@ -88,11 +91,12 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
         open.close();
         throw error;
       }
-      return await refuse(context, plan.nothing, { ...open, startedAt }, error);
+      return await refuse(context, nothing, { ...open, startedAt }, error);
     }
   }
   const unopened: Refusable = { close() {} };
   const request = await step(unopened, () => plan.read());
+  nothing = { ...nothing, ...plan.named?.(request) };
   const { session, interrupts, listeners } = await step(unopened, () => openSignals(context, request));
   const connected = { session, close: () => interrupts.close() };
   // Without a choice, `F` is what every folder has.

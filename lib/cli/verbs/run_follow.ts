@@ -55,6 +55,10 @@ export async function startAndFollow(context: Context): Promise<number> {
   const { result } = await withJob(context, {
     nothing: emptyRunResult(),
     read: () => readRun(context),
+    named: ({ about }) => ({
+      repository: givenName(about.repo) ?? null,
+      task: option(SHOW_TASK) === false ? null : about.prompt ?? null,
+    }),
     async place({ request }, session): Promise<Folder> {
       // A job in CI finds its run by the key.
       return await laptop?.chooseFolder(context, request, flags.has(NEW), session) ??

@@ -78,6 +78,18 @@ test("in CI, every start that is refused ends with the same block: reason, what 
   }
 });
 
+test("in CI, the report of a job without a token names the repository and the task, unless the task is hidden", async () => {
+  const args = ["run", "--follow", "--repo", "acme/billing", "Update it"];
+  const env = { CI: "true", MOGPLEX_API_KEY: "" };
+  const namesOf = async (more: string[] = []) => {
+    const { code, stdout, io } = await world().cli([...args, ...more], { env });
+    const { repository, task } = JSON.parse(io.files.get("mogplex-ci/result.json") ?? "");
+    return [code, /^repository +(.+)$/m.exec(stdout)?.[1], /^task +(.+)$/m.exec(stdout)?.[1], repository, task];
+  };
+  expect(await namesOf()).toEqual([64, "acme/billing", "Update it", "acme/billing", "Update it"]);
+  expect(await namesOf(["--show-task", "false"])).toEqual([64, "acme/billing", undefined, "acme/billing", null]);
+});
+
 test("a token that is too short is refused before anything is sent, and masks nothing in the message", async () => {
   const { cli, requests } = world();
   const { code, stderr } = await cli(RUN, { env: { MOGPLEX_API_KEY: "e" } });
