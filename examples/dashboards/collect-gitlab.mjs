@@ -9,8 +9,8 @@
 // such as a group access token. Outside GitLab CI, set GITLAB_URL, such as https://gitlab.example.com. Set JOBS if your jobs have other
 // names, and HISTORY for another path.
 //
-// The first time, it reads all jobs of the last 12 weeks. After that, it reads the jobs since 3 days before the last complete
-// collection, whose time is in runs/collected.json. It stops after the newest 3000 jobs of a project: set PAGES for more pages of
+// The first time, it reads all jobs of the last 12 weeks. After that, it starts 3 days before the last complete collection. The
+// time of that collection is in runs/collected.json. It stops after the newest 3000 jobs of a project: set PAGES for more pages of
 // 100 jobs, or SINCE=2026-11-30 to leave out older jobs.
 //
 // runs/not-collected.ndjson lists the projects that it cannot read completely, and the dashboard shows them. If it cannot read any

@@ -8,7 +8,7 @@
 # HISTORY_BRANCH for another branch.
 #
 # If the file does not exist, the script exits with 1: the path is wrong, or the job ended before the program began. A job with
-# --history creates the file even if it starts no run. Only respond creates it later, with its first run.
+# --history creates the file even if it does not start a run. Only respond creates it later, with its first run.
 set -eu
 
 file=$1

@@ -6,7 +6,7 @@ set +ex -fu # a trace would show the token
 #   A task of several lines: ./mogplex-run.sh - <task.md
 #
 #   MOGPLEX_IDEMPOTENCY_KEY   finds the run again: a text that contains the build number, such as "$BUILD_TAG". It must be the same on
-#                             a retry, and different for the next build, which otherwise starts no agent. On GitLab and GitHub,
+#                             a retry, and different for the next build, which otherwise does not start an agent. On GitLab and GitHub,
 #                             the default comes from the pipeline and the job. Set it in each job of a GitHub matrix.
 #   MOGPLEX_HARNESS, MOGPLEX_MODE, MOGPLEX_BASE_BRANCH, MOGPLEX_ROOT     are sent to the service
 #   MOGPLEX_WORKING_BRANCH    an existing branch to work on; without it the agent creates one
@@ -39,7 +39,7 @@ request() { # METHOD PATH [CURL OPTION]...: sets http, 000 if the answer is inco
   child=$!
   wait "$child" && read -r http <"$dir/http" || http=000
 }
-answer() { # JQ PROGRAM [PATTERN]: prints its result for the data of the answer; the result must match: by default one word
+answer() { # JQ PROGRAM [PATTERN]: prints what the program finds in the answer's data; it must match the pattern, by default one word
   case $http in 2??) ;; *) return 1 ;; esac
   shape=${2:-'[A-Za-z0-9_-]{1,40}'}
   # jq refuses half a UTF-16 character, which a truncated text can contain.
@@ -47,7 +47,7 @@ answer() { # JQ PROGRAM [PATTERN]: prints its result for the data of the answer;
     "select(length == 1) | .[0] | select(.ok == true).data | $1 | select(test(\$shape))" 2>/dev/null
 }
 about_run() { id=$(answer '(.run // .).runId') && new=$(answer '(.run // .).status') && [ "$id" = "${run:-$id}" ]; }
-start() { # the same key and the same bytes each time, so that a lost answer starts no second run
+start() { # the same key and the same bytes each time, so that a lost answer does not start a second run
   before=$maybe maybe=1
   request POST /runs -H "Idempotency-Key: $key" -H 'Content-Type: application/json' --data-binary "@$dir/request"
   case $http in [34]?? | 503) maybe=$before ;; esac # refused: nothing was started

@@ -577,7 +577,7 @@ test("readMention() knows which commands of docs/ask.md are refused on an issue,
     ["fix the review comments", "review", undefined],
     ["fix conflict", "conflict", undefined],
   ]);
-  expect(fixes("these are an ordinary task")).toEqual([
+  expect(fixes("these words are an ordinary task")).toEqual([
     ["fix CI", "checks", "fix CI"],
     ["fix the tests", "checks", "fix the tests"],
     ["fix the build", "checks", "fix the build"],
