@@ -42,7 +42,7 @@ test("component, dashboard and action have no campaigns, no other CI systems, no
     "the file is nested more than",
     "TEAMCITY_PROJECT_NAME",
     "BUILDKITE_BUILD_ID",
-    "another run in this folder ",
+    ", so the files of this run go to ",
     "resourceSpans",
     "Dry run: nothing is sent",
     "enqueuePullRequest",
