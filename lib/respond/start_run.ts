@@ -117,7 +117,7 @@ export async function startRun(
         doubts.isHidden = await isHidden(job, asked, wanted, { ended, signal: session?.signal });
         const end = doubts.isHidden ? hiddenEnd(ended) : await withdrawal.end(ended);
         doubts.isUnwanted = withdrawal.isOpen;
-        return end;
+        return { ...end, result: await withoutOldWork(job, wanted, end.result) };
       },
     }, {
       note: { ...planned, note },
@@ -290,6 +290,32 @@ function openRun(runId: string, reason: string): MogplexError {
     why: `it must not continue (${reason}), and nothing confirms that it has ended`,
     advice: "polls cancel it again; look at it in the app",
   }, "unavailable");
+}
+
+/**
+ * The result of a run that added no commit to the branch of its pull request: nothing was changed. The service also delivers a branch whose commits
+ * are all older than the run, since it compares the branch with its base (contract, 4.6).
+ */
+async function withoutOldWork(
+  { forge, writer }: Responding,
+  { thread: { pull }, place: { workingBranch } }: Wanted,
+  result: RunResult,
+): Promise<RunResult> {
+  const { outcome, changed, branch: { base, requested, pushed }, pullRequest: { url } } = result;
+  const before = pull?.commit ?? null;
+  if (outcome !== "success" || changed !== true || before === null) return result;
+  // The service may have pushed to another branch, or to another forge with a branch of this name.
+  const isHere = workingBranch !== undefined && pushed === workingBranch && forge.pullName(url ?? "") !== undefined;
+  if (!isHere) return result;
+  try {
+    if ((await forge.threads.branch(workingBranch))?.commit !== before) return result;
+  } catch (error) {
+    if (!(error instanceof MogplexError)) throw error;
+    writer.note(error.message);
+    return result;
+  }
+  const nothing = { changed: false, files: [], pullRequest: { state: "none" as const, url: null } };
+  return { ...result, ...nothing, branch: { base, requested, pushed: null } };
 }
 
 /** The end for a key whose run started from another prompt. */

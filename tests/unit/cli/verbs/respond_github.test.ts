@@ -12,8 +12,8 @@ import { expectFirstSecond, recorded, type Traffic } from "./traffic.ts";
 
 type At = ReturnType<typeof world> & Traffic & { github: GithubProject };
 
-function place(): At {
-  const at = world("success", { scenarios: [delivering()] });
+function place(scenario = delivering()): At {
+  const at = world("success", { scenarios: [scenario] });
   const github = githubProject(() => new Date(at.clock.wallTime()).toISOString());
   return { ...at, github, sent: [], requestMs: 0 };
 }
@@ -66,7 +66,7 @@ async function respond(
   for (const each of github.received) expect(each).not.toContain(TOKEN);
   const all = [io.text.stdout, io.text.stderr, ...io.files.values()].join("\n");
   for (const token of [TOKEN, GITHUB_TOKEN]) expect(all).not.toContain(token);
-  return { code, ...io.text };
+  return { code, files: io.files, ...io.text };
 }
 
 const runsOf = ({ emulator }: At) => [...emulator.world.store.runs.values()];
@@ -106,6 +106,23 @@ for (const how of ["command", "action"] as const) {
     ]);
   });
 }
+
+test("respond answers a question on a pull request as nothing changed if the head is the same as before the run", async () => {
+  const head = "beef".padEnd(40, "0");
+  const url = "https://github.com/acme/api/pull/7";
+  const scenario = JSON.parse(JSON.stringify(delivering()).replaceAll("${pull}", url));
+  for (const [before, words] of [[head, "Finished"], ["c0ffee".padEnd(40, "0"), "Succeeded"]] as const) {
+    const at = place(scenario);
+    Object.assign(at.github.threads.get(7) ?? {}, { headRefOid: before });
+    const { code, files } = await respond(at, commented(at.github.say(7, "lee", "@mogplex ANSWER why?")), "command");
+    const isSame = before === head;
+    const { changed, pullRequest, branch } = JSON.parse(files.get("mogplex-ci/result.json") ?? "");
+    expect([code, changed, pullRequest.url, branch.pushed])
+      .toEqual([0, !isSame, ...isSame ? [null, null] : [url, "feature"]]);
+    expect(ours(at)).toEqual([expect.stringContaining(`✅ **${words}** in`)]);
+    expect(at.github.statuses.length).toBe(isSame ? 0 : 1);
+  }
+});
 
 test("respond sets no commit status on GitHub where that is not wanted", async () => {
   for (const flags of [["--commit-status", "false"], ["--commit-status=false"]]) {
