@@ -7,6 +7,7 @@ import type { ForgeUser } from "../forge/findings.ts";
 import { requesterIn, requesterLine } from "../forge/requester.ts";
 import type { CommentPlace, Reaction, ThreadComment, ThreadPlace } from "../forge/threads.ts";
 import type { NoteState, PlannedNote } from "../report/job_note.ts";
+import { AGENT, SILENT, viewOf } from "../run/result_view.ts";
 import { isTerminal } from "../service/contract.ts";
 import type { Words } from "../text/document.ts";
 import { noteMarker, writeNote } from "../forge/note.ts";
@@ -176,14 +177,23 @@ function remedyOf(exitCode: number): string {
   return "Fix the problem below, or ask a maintainer to fix it";
 }
 
+/** What users of comments do instead when the agent failed. */
+const IN_COMMENT: ReadonlyMap<string | null, string> = new Map([
+  [AGENT, "Read what the agent said and did last, then write a more precise task in a new comment."],
+  [SILENT, "Read the last lines below, then write a changed task in a new comment."],
+]);
+
 /** @param stopper Reads who stopped the run. */
 function stepsFor(name: string, stopper: () => Promise<string | null>): PlannedNote["steps"] {
-  return async ({ outcome, runId, status }) => {
+  return async (result) => {
+    const { outcome, runId, status } = result;
+    const failed = IN_COMMENT.get(viewOf(result).nextStep);
     const by = outcome === "cancelled" ? await stopper().catch(() => null) : null;
     const wait = "If the run is still going, the scheduled check adds its result here once it has finished.";
     const again: Words = ["To repeat the task, write ", { name: `@${name} again` }, "."];
     return {
       deadline: wait,
+      ...failed !== undefined && { failed },
       ...runId !== null && { interrupted: isTerminal(status ?? "") ? again : wait },
       cancelled: [
         by === null ? "Somebody" : { name: by },

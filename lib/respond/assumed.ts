@@ -142,6 +142,13 @@ export async function assumedEvent(text: string, forges: readonly Forge[], wishe
   };
   const event = await forge.job.event((variable) => lookup(variables, variable), text, () => Promise.resolve(id));
   if (event.kind === "ask") return assume({ forge, isForgeKnown: true }, event, facts, wishes);
+  if (isObject(field(body, "comment")) && isObject(field(body, "pull_request"))) {
+    throw new UsageError({
+      attempted,
+      why: "a comment on a line of code starts no job; it waits for the scheduled check",
+      advice: "to see the decision, give its text with --text and --pull-request",
+    });
+  }
   const why = event.kind === "nothing"
     ? event.reason
     : "it does not contain a comment or a label on an issue or pull request";

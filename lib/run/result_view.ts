@@ -30,8 +30,8 @@ export const RERUN_JOB = "run this job again";
 
 // What a reader can do after a run without success.
 
-const AGENT = "Read what the agent said and did last, make the task more precise, then start again.";
-const SILENT = "Read the last events, then change the task and start again.";
+export const AGENT = "Read what the agent said and did last, make the task more precise, then start again.";
+export const SILENT = "Read the last lines of the log, then change the task and start again.";
 
 // By outcome, `failure_code` and phase. Source: API reference, "List run events", `failed`.
 const STEPS: Readonly<Record<string, string>> = {

@@ -160,8 +160,9 @@ async function readAssumed(context: Context) {
     nowMs: clock.wallTime(),
   };
   const label = flags.get(MENTION_LABEL) === undefined ? undefined : option(MENTION_LABEL);
-  if (argument !== undefined && path !== undefined) {
-    throw new UsageError({ attempted: ATTEMPTED, why: "--text and --event cannot be used together" });
+  const other = path !== undefined ? EVENT.name : label !== undefined ? MENTION_LABEL.name : undefined;
+  if (argument !== undefined && other !== undefined) {
+    throw new UsageError({ attempted: ATTEMPTED, why: `--text and --${other} cannot be used together` });
   }
   if (path !== undefined) {
     if (flags.has(PULL_REQUEST)) {
@@ -173,7 +174,6 @@ async function readAssumed(context: Context) {
     throw new UsageError({ attempted: ATTEMPTED, why: "there is no such file", value: JSON.stringify(path) });
   }
   const text = argument === "-" ? await io.readStdin() : argument;
-  if (text !== undefined && label !== undefined) context.writer.note("--text is a comment, so --label has no effect");
   if (text !== undefined) return assumedText(text, flags.has(PULL_REQUEST), wishes);
   if (label !== undefined) return assumedLabel(label, flags.has(PULL_REQUEST), wishes);
   throw new UsageError({

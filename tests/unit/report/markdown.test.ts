@@ -112,7 +112,7 @@ test("renderMarkdown() tells a failure: the reason follows the verdict, and what
     "## ❌ `8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c` → failed: the agent failed (18 min 1 s)\n\n" +
       "Mogplex run failed (exit code 1).\n\n" +
       " ````text\n The agent finished, but GitHub delivery failed:\n fatal: ``` rejected\n ````\n\n" +
-      "**What to do now:** Read the last events, ",
+      "**What to do now:** Read the last lines of the log, ",
   )).toBe(true);
   for (
     const row of [

@@ -12,7 +12,7 @@ test("viewOf().nextStep depends on the phase that failed, and on a code that say
   expect(failed({ phases: phase("agent"), reason })).toStartWith("Read what the agent said");
   expect(failed({ phases: phase("queue") })).toStartWith("The sandbox did not start");
   expect(failed({ phases: phase("agent"), failureCode: "rate_limited" })).toStartWith("The account has used up");
-  expect(failed({ phases: phase("agent"), finalMessage: null })).toStartWith("Read the last events");
+  expect(failed({ phases: phase("agent"), finalMessage: null })).toStartWith("Read the last lines of the log");
   for (const odd of [{ phases: [] }, { phases: phase("__proto__"), failureCode: "constructor" }]) {
     expect(failed(odd)).toStartWith("Read what the agent said");
   }

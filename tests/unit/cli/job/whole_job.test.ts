@@ -327,7 +327,7 @@ test("report writes the reports of a run and ends with its verdict, 124 before i
   expect(stdout).toStartWith("Last lines of the log:\n  00:00:00  started   External Mogplex run accepted\n");
   expect(stdout).toContain(
     "failed    Harness run failed\n\nverdict       failed: the agent failed (exit code 1)\npull request  none reported\n" +
-      "repository    acme/api\nreason        Agent run exited with code 1.\nwhat to do    Read the last events, ",
+      "repository    acme/api\nreason        Agent run exited with code 1.\nwhat to do    Read the last lines of the log, ",
   );
   expect(io.files.get("all.ndjson")?.trimEnd().split("\n").length).toBe(5);
 });

@@ -268,8 +268,6 @@ test("respond --dry-run --label rehearses that the label is set", async () => {
   const pull = await decisionOf(["--label", "agent", "--pull-request"], undefined, agent);
   expect(pull.slice(-2)).toEqual(["Decision: a run would start on the branch feature", "asked by you"]);
   expect((await decisionOf(["--label", "mogplex", "--as", "eve", "--association", "none"])).at(-1)).toBe(NO_PUSH);
-  // With a comment, the flag is only the setting of the job.
-  expect((await decisionOf(["--label", "agent", "--text", "@mogplex go"])).at(-1)).toBe("asked by you");
 });
 
 test("respond --dry-run names a merge request of GitLab as GitLab does", async () => {
@@ -591,12 +589,18 @@ test("respond --dry-run refuses what it cannot rehearse, and its flags belong to
   const calls: readonly (readonly [args: string[], event: unknown, words: string])[] = [
     [[], undefined, "Cannot make a dry run: it needs a comment, a label or an event; give --text"],
     [["--text", "a", "--event", "event.json"], {}, "--text and --event cannot be used together"],
+    [["--text", "a", "--label", "mogplex"], undefined, "--text and --label cannot be used together"],
     [["--event", "event.json", "--pull-request"], {}, "the event names its issue or pull request"],
     [["--event", "none.json"], undefined, 'there is no such file: "none.json"'],
     [["--event", "event.json"], [], "Cannot read the event: it is not a JSON object"],
     [["--event", "event.json"], { object_kind: "push", project: { id: 1 } }, "not about a comment or an issue"],
     [["--event", "event.json"], { issue: { number: 1 }, comment: { id: 1 } }, "it has no number in repository.id"],
     [["--event", "event.json"], { ref: "refs/heads/main" }, "it does not contain a comment or a label"],
+    [
+      ["--event", "event.json"],
+      { comment: { id: 1, body: "@mogplex go" }, pull_request: { number: 1 }, repository: { id: 1 } },
+      "a comment on a line of code starts no job; it waits for the scheduled check",
+    ],
     [["--text", "a", "--association", "friend"], undefined, "it must be one of owner, member"],
   ];
   for (const [args, event, words] of calls) {
@@ -692,7 +696,3 @@ for (
   });
 }
 
-test("respond --dry-run with --text prints that --label has no effect", async () => {
-  const { code, stderr } = await rehearse(["--text", "@mogplex go", "--label", "mogplex"]);
-  expect([code, stderr]).toEqual([0, "note: --text is a comment, so --label has no effect\n"]);
-});

@@ -161,6 +161,7 @@ test("the note of a run that fails has its last lines, and the comment gets a cr
   const [body = ""] = ours(at);
   expect(body).toMatch(/ ended [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\n❌ /);
   expect(body).toContain("<details><summary>Last lines</summary>\n");
+  expect(body).toContain("Read the last lines below, then write a changed task in a new comment.");
   expect(at.gitlab.reactions).toEqual(["1000 eyes", "1000 x"]);
 });
 
