@@ -76,13 +76,17 @@ export function readDailyLimit({ option, variables }: Context): number {
 
 /**
  * The users who can ask: if flag and variable are set, only users in both. Undefined means everybody who can push.
- * @throws {UsageError} also if nobody is in both, or if the variable is set but empty. In workflows of GitHub, Gitea and Forgejo, an empty variable
- * is treated as unset, because they pass one that does not exist as an empty text.
+ * @param passesEmpty Whether the variable is empty where it does not exist, as in workflows of GitHub, Gitea and Forgejo. Then empty is unset. @default in
+ * a job of any CI system but GitLab
+ * @throws {UsageError} also if nobody is in both, or if the variable is set but empty.
  */
-export function readAllowUsers({ option, variables, platform }: Context): readonly string[] | undefined {
+export function readAllowUsers(
+  { option, variables, platform }: Context,
+  passesEmpty: boolean = platform.isCi && platform.name !== "gitlab",
+): readonly string[] | undefined {
   const users = option(ALLOW_USERS);
   const { name, variable, parse } = ALLOW_USERS;
-  const isUnset = variables(variable) === undefined || platform.isCi && platform.name !== "gitlab";
+  const isUnset = variables(variable) === undefined || passesEmpty;
   const permitted = variableOf(variables, ALLOW_USERS) ?? (isUnset ? undefined : parse("", variable));
   if (permitted === undefined) return users;
   const both = (users ?? permitted).flatMap((user) => permitted.flatMap((other) => sameUser(user, other) ?? []));

@@ -172,6 +172,7 @@ export function resultNote(result: AnyResult, options: NoteOptions): string {
     markdownOf([
       { text: [`${sign} `, { strong: good }, took, isAnswer ? "" : what] },
       ...repeatedLine(options),
+      ...(isGood ? otherBranchLine(view) : []),
       ...(isGood ? filesLine(view, links) : []),
       ...(reason !== null && isLong(reason) ? [{ code: cutText(reason, MAX_REASON) }] : []),
       ...(outcome === "awaiting_input" ? question(view) : []),
@@ -212,6 +213,14 @@ function whatOf(view: ResultView, { pullName, mayLink, stopped }: NoteOptions): 
   if (git?.changed === false) return UNCHANGED;
   const branch = git?.branch.pushed ?? null;
   return branch === null ? "" : [": the branch ", { name: branch }, " was pushed"];
+}
+
+/** Why the agent's work is on another branch than the requested one. Source: contract, 4.6. */
+function otherBranchLine({ git }: ResultView): Block[] {
+  const { base = null, requested = null, pushed = null } = git?.branch ?? {};
+  if (pushed === null || requested === null || pushed === requested || requested === base) return [];
+  const why = " does not exist on GitHub, or its last pull request there is closed. The agent worked on ";
+  return [{ text: ["The branch ", { name: requested }, why, { name: pushed }, "."] }];
 }
 
 function hasFiles({ git }: ResultView): boolean {

@@ -249,11 +249,11 @@ function gitlabFacts(body: unknown): Facts {
 /** The only host of branches and pull requests that the service delivers. Source: its repositories belong to installations of its GitHub app. */
 const DELIVERY_HOST = "github.com";
 
-/** The address of a pull request that the service would deliver. */
+/** The address of a pull request that the service would deliver. On another forge, numbers are not related to the thread's. */
 export function deliveredPull(assumed: Assumed, number: number): string {
   const { forge, origin, repository } = assumed;
   if (!isElsewhere(assumed)) return addressAt(forge.address, origin, repository, number).url;
-  return `https://${DELIVERY_HOST}/${/^[^/]+\/[^/]+$/.test(repository) ? repository : "OWNER/NAME"}/pull/${number}`;
+  return `https://${DELIVERY_HOST}/${/^[^/]+\/[^/]+$/.test(repository) ? repository : "OWNER/NAME"}/pull/NUMBER`;
 }
 
 /** Whether the service would deliver to a different forge than the one with the mention. */
@@ -348,11 +348,14 @@ export function assumptionsOf(assumed: Assumed): string[] {
 
 /** Where the service works, unless that is certainly the repository with the mention. */
 function deliveryOf(assumed: Assumed): string[] {
-  const { forge, isForgeKnown, origin, repository } = assumed;
+  const { forge, isForgeKnown, origin, repository, thread: { pull } } = assumed;
   if (isElsewhere(assumed)) {
     return [
       "Mogplex works in the repository of this name that `repos list` shows. It delivers branches and pull requests to " +
       `GitHub, not to ${forge.system}.`,
+      ...pull === null ? [] : [
+        `Branches are not copied in either direction: push ${pull.source} to GitHub first, and fetch the agent's commits from there.`,
+      ],
     ];
   }
   const { host, hostname } = new URL(origin);

@@ -79,13 +79,18 @@ export function refuseRehearsalFlags({ flags }: Context): void {
   throw new UsageError({ attempted: "respond", why: `--${flag.name} works only in a dry run`, advice });
 }
 
-/** Prints what a job would do. @returns The exit code of the job. */
+/**
+ * Prints what a job would do.
+ * @param readJob Reads the job's settings. Its parameter is the one of `readAllowUsers`.
+ * @returns The exit code of the job.
+ */
 export async function rehearseMention(
   context: Context,
-  job: Pick<RespondJob, "settings" | "request" | "showsTask" | "setsStatus">,
+  readJob: (passesEmpty: boolean) => Pick<RespondJob, "settings" | "request" | "showsTask" | "setsStatus">,
 ): Promise<number> {
   const { io, clock, option, platform, writer } = context;
   const assumed = await readAssumed(context);
+  const job = readJob(assumed.isForgeKnown && assumed.forge.name !== "gitlab");
   const settings = withoutNumber(ofJob(context, job.settings), assumed.asker.name);
   const say = (...lines: readonly string[]) => {
     for (const line of lines) {

@@ -50,7 +50,7 @@ import { announce } from "./run_follow.ts";
 
 const DAY_MS = 86_400_000;
 
-function readSettings(context: Context): RespondSettings {
+function readSettings(context: Context, passesEmpty?: boolean): RespondSettings {
   const { option, flags } = context;
   const path = option(TEMPLATE);
   const template = path === undefined ? undefined : readCheckoutFile(context, path, "read template");
@@ -61,7 +61,7 @@ function readSettings(context: Context): RespondSettings {
   return {
     name: option(MENTION_NAME) ?? MENTION_WORD,
     label: option(MENTION_LABEL) ?? MENTION_WORD,
-    allowUsers: readAllowUsers(context) ?? null,
+    allowUsers: readAllowUsers(context, passesEmpty) ?? null,
     usersFrom: usersFrom(context),
     limit,
     // The lower one applies.
@@ -71,11 +71,14 @@ function readSettings(context: Context): RespondSettings {
   };
 }
 
-/** The settings that a job and its rehearsal share. */
-function readJob(context: Context): Pick<RespondJob, "settings" | "request" | "showsTask" | "setsStatus"> {
+/** The settings that a job and its rehearsal share. @param passesEmpty As in {@linkcode readAllowUsers}. */
+function readJob(
+  context: Context,
+  passesEmpty?: boolean,
+): Pick<RespondJob, "settings" | "request" | "showsTask" | "setsStatus"> {
   const { option } = context;
   return {
-    settings: readSettings(context),
+    settings: readSettings(context, passesEmpty),
     request: {
       repo: option(REPO),
       harness: option(HARNESS),
@@ -247,7 +250,9 @@ export const respondVerb: Verb = {
     'mogplex-ci respond --dry-run --text "@mogplex fix the failing test"',
   ],
   async run(context) {
-    if (context.flags.has(DRY_RUN)) return await rehearseMention(context, readJob(context));
+    if (context.flags.has(DRY_RUN)) {
+      return await rehearseMention(context, (passesEmpty) => readJob(context, passesEmpty));
+    }
     refuseRehearsalFlags(context);
     return await respond(context);
   },

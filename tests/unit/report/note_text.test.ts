@@ -75,6 +75,17 @@ test("resultNote() of a success is the pull request, the first file and the link
   );
 });
 
+test("resultNote() says why the work is on another branch than the requested one", () => {
+  const of = (requested: string, pushed: string) => note({ branch: { base: "main", requested, pushed } });
+  expect(of("feature", "mogplex/agent-1")).toContain(
+    "\n\nThe branch `feature` does not exist on GitHub, or its last pull request there is closed. The agent worked on " +
+      "`mogplex/agent-1`.\n\n",
+  );
+  for (const [requested, pushed] of [["feature", "feature"], ["main", "mogplex/agent-1"]] as const) {
+    expect(of(requested, pushed)).not.toContain("does not exist");
+  }
+});
+
 test("resultNote() names the task only if it is not above the note, as inert and masked text", () => {
   const task = "ask @kim `now` for mog_secret\nand more";
   const redact = (text: string) => text.replaceAll("mog_secret", "[redacted]");

@@ -274,6 +274,9 @@ test("respond --dry-run names a merge request of GitLab as GitLab does", async (
   const files = { ".git/config": '[remote "origin"]\n\turl = git@gitlab.com:acme/billing.git\n' };
   const { stdout } = await rehearse(["--text", "@mogplex go", "--pull-request"], undefined, {}, files);
   expect(stdout.split("\n")[1]).toBe("  Merge request !1 of acme/billing on GitLab is open.");
+  expect(stdout).toContain(
+    "  Branches are not copied in either direction: push feature to GitHub first, and fetch the agent's commits from there.\n",
+  );
 });
 
 /** A comment on a pull request. Source: GitHub, "Webhook events and payloads", `issue_comment`. */
@@ -545,7 +548,7 @@ test("respond --dry-run --event takes a short event for one of Gitea in a folder
   ]);
 });
 
-test("respond --dry-run refuses an empty variable for the users, but not in a workflow, where it does not exist", async () => {
+test("respond --dry-run refuses an empty variable for the users where the job does: not for workflows, where it does not exist", async () => {
   const args = ["--text", "@mogplex go"];
   const empty = { MOGPLEX_RESPOND_ALLOW_USERS: "" };
   expect(await rehearse(args, undefined, empty)).toMatchObject({
@@ -553,6 +556,9 @@ test("respond --dry-run refuses an empty variable for the users, but not in a wo
     stderr: expect.stringContaining("Cannot use MOGPLEX_RESPOND_ALLOW_USERS because it must be names of users"),
   });
   expect((await rehearse(args, undefined, { ...empty, ...GITHUB_JOB })).code).toBe(0);
+  const of = async (host: string) =>
+    (await rehearse([...args, "--repo", `https://${host}/acme/api`], undefined, empty)).code;
+  expect([await of("github.com"), await of("gitlab.com")]).toEqual([0, 2]);
 });
 
 test("respond --dry-run knows the bots of a forge by their names", async () => {
@@ -684,9 +690,9 @@ test("respond --dry-run assumes the number in --allow-users, and prints that", a
 for (
   const [repository, link] of [
     // The service delivers to GitHub alone, and a note on another forge has no links to it.
-    ["https://gitlab.com/group/app", "`https://github.com/group/app/pull/2`"],
-    ["https://gitlab.com/group/tools/app", "`https://github.com/OWNER/NAME/pull/2`"],
-    ["https://forgejo.example.com/acme/web", "`https://github.com/acme/web/pull/2`"],
+    ["https://gitlab.com/group/app", "`https://github.com/group/app/pull/NUMBER`"],
+    ["https://gitlab.com/group/tools/app", "`https://github.com/OWNER/NAME/pull/NUMBER`"],
+    ["https://forgejo.example.com/acme/web", "`https://github.com/acme/web/pull/NUMBER`"],
     ["https://github.com/acme/web", "[#2](<https://github.com/acme/web/pull/2>)"],
   ] as const
 ) {
@@ -695,4 +701,3 @@ for (
     expect(stdout.replaceAll(/\n */g, " ")).toContain(`**Succeeded** in 4 min: ${link} is ready for review`);
   });
 }
-
