@@ -23,7 +23,7 @@ import {
   tookMsOf,
 } from "./result.ts";
 
-/** How a job of a GitLab component continues with its run. */
+/** How a job on GitLab continues with its run. */
 export const RETRY_JOB = "retry this job";
 /** The same for the GitHub action. */
 export const RERUN_JOB = "run this job again";
@@ -90,7 +90,7 @@ function nextStep(result: AnyResult): string | null {
 function moreTime({ resume, idempotencyKey }: AnyResult): string {
   if (resume === null) return "Raise the time limit of the job.";
   if (resume === RETRY_JOB) {
-    return "Retry this job: it attaches to the same run. To wait longer, raise timeout-minutes and job-timeout.";
+    return "Retry this job: it attaches to the same run. To wait longer, raise timeout-minutes and job-timeout, or --timeout in a job without a component.";
   }
   if (resume === RERUN_JOB) {
     return "Run this job again: it attaches to the same run. To wait longer, raise its timeout.";

@@ -6,6 +6,7 @@ import { UsageError } from "../../errors.ts";
 import type { Run } from "../../model.ts";
 import { isLater, type RunRequest } from "../../run/request.ts";
 import { emptyRunResult } from "../../run/result.ts";
+import { RETRY_JOB } from "../../run/result_view.ts";
 import { runJob } from "../../run/run.ts";
 import type { StartedRun } from "../../run/start.ts";
 import { givenName } from "../../service/repository.ts";
@@ -19,6 +20,7 @@ import {
   DETACH,
   FIX,
   JSON_LINES,
+  KEY_SCOPE,
   KEYS,
   LOG,
   OPEN,
@@ -137,6 +139,21 @@ export function announce(
   writer.out(...lines.flatMap((line) => writer.untrustedLines(writer.untrusted(line), Infinity, hang)));
 }
 
+/** On GitLab the button of the job continues with its run, as in the component: a reader of the log has no shell of the runner. */
+function withRetry(context: Context): Context {
+  const { platform, vocabulary, option } = context;
+  if (platform.name !== "gitlab") return context;
+  const findsAgain = () => !["job", "random"].includes(option(KEY_SCOPE) ?? "");
+  return {
+    ...context,
+    vocabulary: {
+      ...vocabulary,
+      resume: (result) =>
+        result.resume !== null && result.outcome !== "started" && findsAgain() ? RETRY_JOB : vocabulary.resume(result),
+    },
+  };
+}
+
 export const runFollowVerb: Verb = {
   name: "run --follow",
   chosenBy: [FOLLOW, DETACH],
@@ -166,5 +183,5 @@ export const runFollowVerb: Verb = {
     "mogplex-ci run --follow --prompt-file task.md --timeout 25m",
     'mogplex-ci run --follow --after 42 "also the docs"',
   ],
-  run: startAndFollow,
+  run: (context) => startAndFollow(withRetry(context)),
 };

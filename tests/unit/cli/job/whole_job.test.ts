@@ -91,6 +91,22 @@ test("run --follow publishes the id before it follows, and all outputs at the en
   expect(io.files.get("mogplex-ci/outputs.env")).toStartWith(`MOGPLEX_RUN_ID=${runId}\n`);
 });
 
+test("run --follow says on GitLab to retry the job, if a retry finds the run, and elsewhere which command follows it", async () => {
+  const resumeOf = async (env: Record<string, string>, more: string[] = []) => {
+    const { stdout } = await world("awaiting-input").cli([...RUN, ...more], { env: { ...JOB, ...env } });
+    return /^resume +(.+)$/m.exec(stdout)?.[1];
+  };
+  const gitlab = {
+    GITLAB_CI: "true",
+    CI_SERVER_URL: "https://gitlab.example",
+    CI_PROJECT_ID: "1",
+    CI_PIPELINE_ID: "3",
+  };
+  expect(await resumeOf(gitlab)).toBe("retry this job");
+  expect(await resumeOf(gitlab, ["--key-scope", "random"])).toMatch(/ follow /);
+  expect(await resumeOf({ GITHUB_ACTIONS: "true" })).toMatch(/ follow /);
+});
+
 test("run --follow ends with the code of the verdict", async () => {
   const ends = [["agent-failure", 1], ["cancelled-during-boot", 3], ["awaiting-input", 4], ["stuck-pending", 124]];
   for (const [scenario, expected] of ends as [string, number][]) {
