@@ -90,7 +90,7 @@ function nextStep(result: AnyResult): string | null {
 function moreTime({ resume, idempotencyKey }: AnyResult): string {
   if (resume === null) return "Raise the time limit of the job.";
   if (resume === RETRY_JOB) {
-    return "Retry this job: it attaches to the same run. To wait longer, raise timeout-minutes and job-timeout, or --timeout in a job without a component.";
+    return "Retry this job: it attaches to the same run. To wait longer, raise its time limit (in a component: timeout-minutes and job-timeout).";
   }
   if (resume === RERUN_JOB) {
     return "Run this job again: it attaches to the same run. To wait longer, raise its timeout.";

@@ -75,7 +75,7 @@ test("verdictText() says how to get more time in the words of the program", () =
     step("mogplex-ci follow x", { replayed: null, idempotencyKey: null }),
   ]).toEqual([
     "Raise the time limit of the job.",
-    "Retry this job: it attaches to the same run. To wait longer, raise timeout-minutes and job-timeout, or --timeout in a job without a component.",
+    "Retry this job: it attaches to the same run. To wait longer, raise its time limit (in a component: timeout-minutes and job-timeout).",
     "Run this job again: it attaches to the same run. To wait longer, raise its timeout.",
     "Attach to the run again, or raise the time limit of the job.",
     "Start the job or command again: unless --key-scope is job or random, it attaches to the same run. To wait longer, raise --timeout.",
