@@ -44,7 +44,7 @@ import {
   isAtRest,
   openStarts,
   toStartCount,
-  waitsForAnswers,
+  waitsForCanaryAnswers,
 } from "./view/progress.ts";
 import { checkForge, type PullRequests, pullRequestsOf } from "./pulls.ts";
 import { needsRetry } from "./report/next_step.ts";
@@ -363,7 +363,7 @@ class Step {
     }
     if (store === undefined) throw new Error("Cannot find the lock that was just written");
     checkOrigin(store.memory.lock, this.#session.client.origin);
-    const changed = changedNote(this.#opened);
+    const changed = this.#opened.isAgain ? null : changedNote(this.#opened);
     if (changed !== null) this.#session.notify({ kind: "text", message: changed });
     const { started, showTask } = this.#opened;
     const work: Work = this.#work = workOn(this.#session, store, this.redact, forge, {
@@ -438,8 +438,7 @@ class Step {
    * at its end.
    */
   async #notifyIfStuck({ store: { memory } }: Work): Promise<void> {
-    const isStuck = hasUntoldStarts(memory, serviceNow(this.#session)) || !isAtRest(memory) && waitsForAnswers(memory);
-    if (isStuck) await this.#settings.sendNotification();
+    if (hasUntoldStarts(memory, serviceNow(this.#session))) await this.#settings.sendNotification();
   }
 
   /** Shares the journal with other machines from time to time: a process that stays makes many small steps. */
@@ -505,8 +504,9 @@ class Step {
     if (isAtRest(memory)) {
       const isOne = asking === 1;
       const rest = toStartCount(memory);
-      const why = `${formatCount(asking, "canary item")} ${isOne ? "waits" : "wait"} for an answer, and ${
-        formatCount(rest, "item")
+      const what = waitsForCanaryAnswers(memory) ? "canary item" : "item";
+      const why = `${formatCount(asking, what)} ${isOne ? "waits" : "wait"} for an answer, and ${
+        formatCount(rest, what === "item" ? "other item" : "item")
       } cannot start before that`;
       return {
         state: "active",

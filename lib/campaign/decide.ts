@@ -38,7 +38,15 @@ import { adoptTask, hasOtherTask } from "./plan/make_lock.ts";
 import { checkOrigin } from "./plan/plan_campaign.ts";
 import { stopElsewhere } from "./stop_elsewhere.ts";
 import { DirectoryBusyError } from "./journal/writer.ts";
-import { closedGateReason, gateDue, isToCancel, openStartsText, toSettle, whoStopped } from "./view/progress.ts";
+import {
+  closedGateReason,
+  gateDue,
+  isToCancel,
+  openStartsText,
+  stoppedText,
+  toSettle,
+  whoStopped,
+} from "./view/progress.ts";
 import { itemNames } from "./report/words.ts";
 import { FAILED_VERDICTS, hasVerdict, type ItemState } from "./view/verdicts.ts";
 import { CHECKS_RULE, type FollowUp, ITEM_RESULT_CAUSES, type RecordBody } from "./journal/record.ts";
@@ -115,11 +123,16 @@ export async function decideCampaign(
     return await decide();
   } catch (error) {
     if (!(error instanceof DirectoryBusyError)) throw error;
+    if (decision.kind === "resume") throw error.during(attemptOf(decision), RESUME_LATER);
     if (decision.kind !== "stop" || options.dryRun) throw error.during(attemptOf(decision));
     const { cancel, reason } = decision;
     return await stopElsewhere(source, { by: options.by, cancel, reason }, options, internals, decide);
   }
 }
+
+/** A stopped campaign is resumed after the process that it stopped has ended. */
+const RESUME_LATER =
+  "a process that was asked to stop ends when its active runs have finished; run this command again after that";
 
 async function decideHere(
   source: CampaignSource,
@@ -557,7 +570,7 @@ async function recordApproval(
     const { stopped } = store.memory;
     const advice = stopped === null
       ? "nothing needs approval; a manual canary closes its gate when its items have finished"
-      : `${whoStopped(stopped)} stopped it: ${ownCommand(opened, "resume")} lets it continue`;
+      : `the campaign was ${stoppedText(stopped)}; ${ownCommand(opened, "resume")} lets it continue`;
     throw new UsageError({ attempted, why: "no gate is closed", advice });
   }
   if (!dryRun) await approveAll(store, by, reason ?? null);

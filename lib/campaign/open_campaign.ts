@@ -109,6 +109,8 @@ export interface OpenedCampaign {
   readonly quotas: readonly Quota[];
   /** Where the environment says who can read the branch that is written to; null for a directory, and for reading. */
   shown: Omit<ShownPlace, "isNew"> & { remote: string } | null;
+  /** Whether everything is read again because another job has written meanwhile: the notes about it have been sent. */
+  isAgain: boolean;
   /** The lock with the journal; undefined when there is no plan. */
   store: Store | undefined;
   started: OwnStarts;
@@ -157,13 +159,14 @@ export async function withCampaign<T>(
     try {
       return await attempt(source, options, callInternals, access, async (opened) => {
         if (isFirst) warnOfReaders(opened, onNotice);
+        opened.isAgain = !isFirst;
         return await use(opened);
       });
     } catch (error) {
       if (!(error instanceof LostRaceError) || ++races === ATTEMPTS) throw error;
       callHook(onNotice, {
         kind: "text",
-        message: "another job has written to the journal in the meantime, so it is read again",
+        message: "another job has written to the journal in the meantime; reading it again",
       });
       await clock.sleep(random() * RACE_WAIT_MS, { signal });
     }
@@ -279,6 +282,7 @@ async function openAll(
     links: platform.links(env),
     quotas: quotasFor(env),
     shown: address.kind === "git" && access === "write" ? { remote: address.remote, env, platform, io } : null,
+    isAgain: false,
     store: undefined,
     started,
     person: mask(personOf(env)),

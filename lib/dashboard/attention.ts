@@ -144,12 +144,7 @@ function ofCampaigns({ campaigns }: DashboardData): Concern[] {
     const wait = isGated
       ? `${open} ${open === 1 ? "repository waits" : "repositories wait"}.`
       : `${open} ${open === 1 ? "repository is" : "repositories are"} left.`;
-    // The reason of a stop begins with a name, whose case stays as it is.
-    const reason = stateReason === null
-      ? ""
-      : isStopped
-      ? punctuated(firstLine(stateReason), ".")
-      : sentenceOf(stateReason);
+    const reason = stateReason === null ? "" : sentenceOf(stateReason);
     const why = `${reason} ${wait}`.trim();
     const more = { lasts: true, link: linkTo(page, "Open campaign", "campaigns") };
     const gateMore = { at: instantMs(gatedAt), ...more };

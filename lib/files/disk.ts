@@ -16,6 +16,8 @@ import { isNotPermitted, NotRegularFileError } from "../runtime.ts";
 export interface DurableFiles {
   /** Creates a directory with its parents. @throws if that is not possible. */
   makeDirectory(path: string): void;
+  /** Removes a directory if it is empty. @throws if it is not, or cannot be removed. */
+  removeDirectory(path: string): void;
   /** Sorted; undefined if there is no directory. @throws if it cannot be read. */
   list(directory: string): string[] | undefined;
   /** Undefined if the file does not exist. */
@@ -201,6 +203,11 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
     makeDirectory(path) {
       refuse(path);
       makeDirectory(path);
+    },
+    removeDirectory(path) {
+      refuse(path);
+      fs.rmdirSync(path);
+      syncDirectory(parentOf(path));
     },
     list(directory) {
       refuse(directory);

@@ -271,6 +271,28 @@ function writeSent(
   }
 }
 
+/** Whether a directory has neither a plan nor a journal: the plan failed. */
+function isEmpty(directory: string, files: DurableFiles): boolean {
+  try {
+    return files.facts(`${directory}/lock.json`) === undefined && files.list(`${directory}/journal`) === undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** Removes a directory with nothing but its `.gitignore`. */
+function removeUnused(directory: string, files: DurableFiles): void {
+  try {
+    if (files.list(directory)?.some((name) => name !== IGNORE_FILE)) return;
+    files.remove(`${directory}/${IGNORE_FILE}`);
+    files.removeDirectory(directory);
+  } catch {
+    // An empty directory does no harm.
+  }
+}
+
+const IGNORE_FILE = ".gitignore";
+
 /** Text of `.gitignore`: what artifacts and commits must not contain. */
 const IGNORED =
   `# Which process is running here, and requests to it. Useless on any other machine.\nwriter*.json\n${STOPS_FOLDER}/\n*.tmp\n`;
@@ -278,7 +300,7 @@ const IGNORED =
 /**
  * Opens a directory with `lock.json`, `journal/`, `ci/writer-requests.json`, and `writer.json` while a process writes.
  *
- * @param directory Its path. It is created when it is opened for writing.
+ * @param directory Its path. It is created when it is opened for writing, and removed at the end if nothing was planned.
  * @throws {UsageError} when it is not a directory, or is reached through a symbolic link.
  * @throws {MogplexError} with exit code 75 when another process is using it, 69 when the disk cannot be used.
  */
@@ -287,10 +309,12 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
   const { files, clock, campaign, round, access, onNotice, shownAs = directory } = options;
   const lockPath = `${directory}/lock.json`;
   let writer: Writer | undefined;
+  let isNew = false;
   if (access === "write") {
     try {
+      isNew = files.list(directory) === undefined;
       files.makeDirectory(directory);
-      files.create(`${directory}/.gitignore`, IGNORED);
+      files.create(`${directory}/${IGNORE_FILE}`, IGNORED);
     } catch (cause) {
       throw diskError(`write in ${JSON.stringify(directory)}`, cause);
     }
@@ -396,8 +420,10 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
     },
     close: () =>
       inTurn(() => {
-        if (writer !== undefined) writeSent(directory, sentAt, options);
+        const isUnused = isNew && isEmpty(directory, files);
+        if (writer !== undefined && !isUnused) writeSent(directory, sentAt, options);
         writer?.release();
+        if (writer !== undefined && isUnused) removeUnused(directory, files);
         writer = undefined;
         return Promise.resolve();
       }),

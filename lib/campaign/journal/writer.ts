@@ -230,9 +230,9 @@ export class DirectoryBusyError extends MogplexError {
     this.#reason = { holder: isHeld ? why : `${name} is busy: ${why}`, advice };
   }
 
-  /** The same reason, for something else that was attempted. */
-  during(attempted: string): MogplexError {
-    const { holder: why, advice } = this.#reason;
+  /** The same reason, for something else that was attempted. @param advice What to do. @default what helps with any command */
+  during(attempted: string, advice: string = this.#reason.advice): MogplexError {
+    const { holder: why } = this.#reason;
     return new MogplexError({ attempted, why, advice }, "rateLimited", { cause: this });
   }
 }

@@ -118,7 +118,8 @@ export async function planLock(
   checkWhole(opened);
   const { file, fileHash, store } = opened;
   const { client, clock } = session;
-  for (const message of campaignNotes(file)) session.notify({ kind: "text", message });
+  const notes = opened.isAgain ? [] : campaignNotes(file);
+  for (const message of notes) session.notify({ kind: "text", message });
   const startedAt = clock.now();
   const before = client.requests;
   const listing = new Listing(client, pace);

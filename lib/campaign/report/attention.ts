@@ -241,7 +241,7 @@ function afterwardsEntry({ view, command }: Context): Attention {
   const next = stateReason === null
     ? step(`${after}, start the next wave (unless a schedule does):`, campaignCommand(command, "run"))
     : step(
-      `The campaign is stopped: ${stateReason}. ${after}, resume it:`,
+      `The campaign was ${stateReason}. ${after}, resume it:`,
       campaignCommand(command, "resume"),
     );
   return { ...ofCampaign(AFTERWARDS, "", next), isLater: true };
@@ -319,24 +319,26 @@ function mergesEntry(reason: string, command: CampaignCommand): Attention {
 
 /** What holds up the campaign as a whole; undefined when nothing does. */
 function campaignEntry({ view, command }: Context): Attention | undefined {
-  const { state, stateReason, gateReason, nextWaveAt, at, writer, counts, pendingCancels = 0 } = view;
-  const reason = stateReason ?? "";
+  const { state, gateReason, nextWaveAt, at, writer, counts, pendingCancels = 0 } = view;
   const isClosed = state === "gated" || state === "stopping" || state === "stopped";
   if (isAtGate(view)) return gateEntry(view, command);
   if (isClosed) {
     const runs = counts.running + counts["needs-input"] > pendingCancels;
     const isRetryFirst = needsRetry(view);
     const approve = campaignCommand(command, "approve");
+    const resume = step(
+      isRetryFirst
+        ? "Deal with the items below first. Then let the campaign continue:"
+        : "To start the rest after all:",
+      campaignCommand(command, "resume"),
+    );
+    // The campaign's state has the reason.
     return ofCampaign(
       state,
-      reason,
-      step(
-        isRetryFirst
-          ? "Deal with the items below first. Then let the campaign continue:"
-          : "To start the rest after all:",
-        campaignCommand(command, "resume"),
-      ),
-      ...(gateReason === undefined ? [] : [
+      "",
+      // Another process does not let go of the campaign before its last run has ended.
+      ...(writer === null ? [resume] : []),
+      ...(gateReason === undefined || writer !== null ? [] : [
         step(
           isRetryFirst ? "To start the rest anyway, resume the campaign, then approve:" : "Then open the gate:",
           approve,

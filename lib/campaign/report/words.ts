@@ -101,7 +101,7 @@ export function boundText(
     sandboxes: `a free sandbox (${used(sandboxes)})`,
     requests: "the quota of requests a minute",
     refused: areStartsUsed
-      ? "the service's limit of starts: other work of this user has used it up, and all tokens share it"
+      ? "the service's limit of starts, which counts every start of this user, including those outside this campaign"
       : "the service to accept starts again",
     unanswered: "a pause to end: the last start had no answer, so an agent may be running",
     parallel: "a run to end (limits.parallel)",
@@ -193,6 +193,13 @@ function sendingCount({ items, at }: CampaignView): number {
   ).length;
 }
 
+/** The state of the campaign and what it waits for, after its name. */
+export function stateClause(view: CampaignView, stays?: boolean): Words {
+  const { state, stateReason, waitingFor } = view;
+  const isStoppedByPerson = (state === "stopping" || state === "stopped") && waitingFor === "stopped";
+  return [isStoppedByPerson && stateReason !== null ? "was " : `is ${state}: `, stateDetail(view, stays)];
+}
+
 /**
  * What the campaign does and waits for, after its state.
  *
@@ -201,7 +208,9 @@ function sendingCount({ items, at }: CampaignView): number {
 export function stateDetail(view: CampaignView, stays: boolean = view.writer !== null): Words {
   const { state, stateReason } = view;
   const { items, running, asking } = totalsOf(view.counts);
-  const because = stateReason === null ? [] : [{ name: stateReason }, "; "];
+  // It begins with our own words, whose first letter is a capital at the start of a sentence.
+  const [, letter = "", others = ""] = /^([a-z]?)(.*)$/s.exec(stateReason ?? "") ?? [];
+  const because = stateReason === null ? [] : [letter, { name: others }, "; "];
   const sending = stays ? sendingCount(view) : 0;
   const unanswered = view.counts.starting - sending;
   const open = [

@@ -392,13 +392,16 @@ export function whoStopped({ by }: { by: string }): string {
   return by === "unknown" ? "a person" : by;
 }
 
+/** Who stopped the campaign and why, as a clause. */
+export function stoppedText(stopped: { by: string; reason?: string | null | undefined }): string {
+  return `stopped by ${whoStopped(stopped)}${stopped.reason ? `: ${stopped.reason}` : ""}`;
+}
+
 /** The state of the campaign, and why it does not continue without a person. A stop still holds when everything has ended: a retry does not lift it. */
 export function campaignState(memory: CampaignMemory): { state: CampaignState; reason: string | null } {
   const { counts, stopped, gates } = memory;
   const settles = toSettle(memory).length > 0;
-  const stop = stopped === null
-    ? null
-    : `${whoStopped(stopped)} stopped it${stopped.reason ? `: ${stopped.reason}` : ""}`;
+  const stop = stopped === null ? null : stoppedText(stopped);
   if (openCount(memory) === 0 && !settles) {
     return { state: counts["needs-input"] === 0 ? "done" : "waiting", reason: stop };
   }
@@ -421,11 +424,11 @@ export function isAtRest(memory: CampaignMemory): boolean {
   if (openCount(memory) === 0) return true;
   // A gate that is due has to be recorded.
   if (memory.counts.running > 0 || gateDue(memory) !== undefined) return false;
-  return closedBy(memory) !== null || onlyAsks(memory);
+  return closedBy(memory) !== null || waitsForAnswers(memory);
 }
 
-/** Whether runs that wait for an answer keep every other item from starting: they belong to the canary. */
-function onlyAsks(memory: CampaignMemory): boolean {
+/** Whether runs that wait for an answer keep every other item from starting because they belong to the canary. */
+export function waitsForCanaryAnswers(memory: CampaignMemory): boolean {
   const { counts } = memory;
   if (counts["needs-input"] === 0 || counts.running > 0 || openStarts(memory).length > 0) return false;
   return startableItems(memory).length === 0;
@@ -439,7 +442,7 @@ export function waitsForAnswers(memory: CampaignMemory): boolean {
   const { counts, lock: { limits } } = memory;
   const asking = counts["needs-input"];
   if (asking === 0 || counts.running > 0 || openStarts(memory).length > 0) return false;
-  return asking >= Math.min(limits.parallel, SANDBOX_LIMIT) || onlyAsks(memory);
+  return asking >= Math.min(limits.parallel, SANDBOX_LIMIT) || waitsForCanaryAnswers(memory);
 }
 
 /** The rows of exit codes that a campaign can end with. */

@@ -151,7 +151,7 @@ export const OF_WAVES: Meanings = {
     "it is done with failures or unknowns; or it stopped after too many failures; with --exit-status also: a start has had no answer for two hours",
   usage: "a mistake in the file or the arguments; a modified lock or journal; another user's token",
   awaitingInput:
-    "only items waiting for an answer are left; with --exit-status also: a gate is closed, or it was stopped",
+    "only items waiting for an answer are left; with --exit-status also: they keep the others from starting, a gate is closed, or it was stopped",
   unavailable: "service or directory unreachable; nothing is lost, and the next wave continues",
   rateLimited: "it is not done (with --exit-status); another process is running in its directory",
 };

@@ -12,7 +12,7 @@ import {
   NO_QUOTAS,
   outlookMs,
   runMs,
-  stateDetail,
+  stateClause,
   STATES,
   stateWord,
 } from "../../campaign/report/words.ts";
@@ -272,7 +272,7 @@ function bar(view: CampaignView): Span[] {
 function starts({ quota: { minute, hour, day, sandboxes } }: CampaignView): Span[] {
   return parts([
     ...minute.limit === null ? [{ text: `starts ${NO_QUOTAS}` }] : [
-      { text: `starts ${minute.used}/${minute.limit} a minute` },
+      { text: `own starts ${minute.used}/${minute.limit} a minute` },
       { text: `${hour.used}/${hour.limit} an hour` },
       { text: `${day.used}/${day.limit} a day` },
     ],
@@ -389,7 +389,7 @@ function stateKey({ state, stateReason }: CampaignView): string {
 
 /** @param stays See `nextStartText`. */
 function stateLine(view: CampaignView, stays?: boolean): string {
-  return `campaign ${view.campaign} is ${view.state}: ${plainWords(stateDetail(view, stays))}`;
+  return `campaign ${view.campaign} ${plainWords(stateClause(view, stays))}`;
 }
 
 /** Details of an item besides its verdict. */

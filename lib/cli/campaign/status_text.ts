@@ -31,7 +31,7 @@ import {
   runMs,
   sandboxesText,
   startsText,
-  stateDetail,
+  stateClause,
   STATES,
   stateWord,
   waveTimeText,
@@ -67,7 +67,7 @@ export interface StatusOptions extends ScreenOptions {
 export function statusText(view: CampaignView, options: StatusOptions): SafeLine[] {
   const screen = new Screen(options);
   const nowMs = instantMs(view.at) ?? 0;
-  const title = screen.words(["Campaign ", campaignName(view), ` is ${view.state}: `, stateDetail(view)]);
+  const title = screen.words(["Campaign ", campaignName(view), " ", stateClause(view)]);
   screen.paragraph(0, title, "bold", undefined, 2);
   const pulls = options.short ? pullRequestsSentence(view.items) : pullRequestWords(view.items);
   const sentences = [...countSentences(view), ...(pulls === null ? [] : [pulls])];
@@ -130,7 +130,7 @@ function busy(screen: Screen, { writer, waitingFor }: CampaignView): void {
     ? [
       "Another process is still ending: ",
       { name: writer },
-      ". Wait until it has ended before you use the commands below.",
+      ". Once it has ended, `campaign status` shows how to continue.",
     ]
     : [
       "Another process is running: ",

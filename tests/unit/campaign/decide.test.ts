@@ -160,7 +160,7 @@ test("a campaign that was stopped by an unknown person says so in words", async 
   const world = campaignWorld({ count: 1 });
   await world.plan();
   await world.decide(stop(), { by: "unknown" });
-  expect((await world.advance()).view.stateReason).toBe("a person stopped it");
+  expect((await world.advance()).view.stateReason).toBe("stopped by a person");
 });
 
 test("a second stop says what the first one does, and a resume that cancelled items stay as they are", async () => {
@@ -198,7 +198,7 @@ test("a campaign that is stopped starts nothing more, collects what runs, and go
   );
   expect((await world.records()).length).toBe(length);
   const stopping = await world.advance();
-  expect([stopping.code, stopping.view.state, stopping.view.stateReason]).toEqual([75, "stopping", "kim stopped it"]);
+  expect([stopping.code, stopping.view.state, stopping.view.stateReason]).toEqual([75, "stopping", "stopped by kim"]);
   const stopped = await world.run();
   expect([stopped.code, stopped.view.state, stopped.view.counts.succeeded, world.starts.length]).toEqual([
     4,

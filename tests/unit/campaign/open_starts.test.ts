@@ -52,7 +52,7 @@ for (const kind of ["html502", "reset0", "truncated"]) {
     );
     expect([view.state, view.stateReason]).toEqual([
       "stopped",
-      "kim stopped it; 1 start has no answer, so an agent may be running: `campaign stop --cancel` finds out",
+      "stopped by kim; 1 start has no answer, so an agent may be running: `campaign stop --cancel` finds out",
     ]);
     await world.advance();
     expect(world.requests).toEqual([]);

@@ -56,7 +56,7 @@ for (const [what, repositories, lines] of BAD) {
     const failure = await failureOf(() => world.plan());
     expect(failure).toStartWith("2 Cannot plan campaign: one repository cannot be used");
     for (const line of lines) expect(failure).toContain(line);
-    expect(await world.lock()).toBeUndefined();
+    expect([await world.lock(), world.files.paths()]).toEqual([undefined, []]);
     const { code, problem } = await world.advance();
     expect([code, world.starts.length]).toEqual([2, 0]);
     expect(problem).toContain("cannot be used");

@@ -251,7 +251,7 @@ test("a stop that was not confirmed is obeyed by the next command, before it sta
   await world.decide(STOP, { by: "ann" });
   busyWith(world, () => false);
   const { view, code } = await world.run();
-  expect([code, view.state, view.stateReason, world.starts]).toEqual([4, "stopped", "ann stopped it", []]);
+  expect([code, view.state, view.stateReason, world.starts]).toEqual([4, "stopped", "stopped by ann", []]);
   expect(waiting(world)).toEqual([]);
   await world.decide({ kind: "resume" });
   expect((await world.run()).code).toBe(0);

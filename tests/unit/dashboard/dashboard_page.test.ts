@@ -198,10 +198,10 @@ test("concernsOf() has the question of a campaign, and its item is neither finis
 });
 
 test("concernsOf() has a campaign that a person stopped while items are left, until none is", () => {
-  const stopped = { state: "stopped", stateReason: "ann stopped it: too many reviews", items: 4, ended: 3 };
+  const stopped = { state: "stopped", stateReason: "stopped by ann: too many reviews", items: 4, ended: 3 };
   expect(concernsOf(campaignWith(stopped)).map(({ subject, line }) => [subject, line])).toEqual([[
     "Resume the campaign “Move to Node 24” (move-to-node-24, round 2026-12), or skip the rest",
-    "ann stopped it: too many reviews. 1 repository is left.",
+    "Stopped by ann: too many reviews. 1 repository is left.",
   ]]);
   expect(concernsOf(campaignWith({ ...stopped, ended: 4 }))).toEqual([]);
   // Too many failures stop it, too, and ask for another decision.

@@ -39,6 +39,7 @@ export function memoryFiles(clock: Pick<Clock, "wallTime">): MemoryFiles {
     put: (path, content) => write(path, typeof content === "string" ? encoder.encode(content) : content),
     paths: () => [...store.keys()].sort(),
     makeDirectory: (path) => step("makeDirectory", path),
+    removeDirectory: (path) => step("removeDirectory", path),
     list(directory) {
       step("list", directory);
       const prefix = `${directory}/`;

@@ -88,7 +88,7 @@ test("a job that loses a race reads the journal again, and says so", async () =>
     await world.decide({ kind: "skip", select: { only: ["acme/project-0004"] }, reason: "not today" }, homeOf(remote));
   };
   const { view } = await world.advance(homeOf(remote));
-  expect(world.notices).toContain("another job has written to the journal in the meantime, so it is read again");
+  expect(world.notices).toContain("another job has written to the journal in the meantime; reading it again");
   expect(verdicts(view)).toMatchObject({ "acme/project-0001": "running", "acme/project-0004": "skipped" });
   expect([world.runs().length, world.starts.length]).toEqual([3, 3]);
   expect(log(remote)).toEqual([
@@ -113,7 +113,7 @@ test("a lost race for the branch replays no start: what was skipped meanwhile is
   };
   const { view, problem } = await world.advance(homeOf(remote));
   expect([problem, world.starts.length, view.counts.running]).toEqual([null, 3, 3]);
-  expect(world.notices).toContain("another job has written to the journal in the meantime, so it is read again");
+  expect(world.notices).toContain("another job has written to the journal in the meantime; reading it again");
   // What it reads is enough to follow them all, and another machine knows them.
   const { view: later } = await world.advance(homeOf(remote));
   expect([later.counts.running, later.counts.skipped, world.starts.length]).toEqual([3, 2, 3]);

@@ -294,9 +294,18 @@ test("append() leaves whole lines, whatever step a process dies at", async () =>
   expect(crashes).toBeGreaterThan(20);
 });
 
+test("close() leaves no file in a directory that it created and that has no plan", async () => {
+  const room = makeRoom();
+  const home = await room.open();
+  home.sentAt.push(1_000);
+  await home.close();
+  expect(room.files.paths()).toEqual([]);
+});
+
 test("close() keeps when requests were sent, and the next process has those of the last minute", async () => {
   const room = makeRoom();
   const sent = async () => await room.with((home) => Promise.resolve([...home.sentAt]));
+  await room.with((home) => home.append([note("before")]));
   await room.clock.advance(100_000);
   const first = await room.open();
   first.sentAt.push(30_000, 50_000, 100_000);

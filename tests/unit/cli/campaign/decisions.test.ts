@@ -179,7 +179,7 @@ test("campaign stop while a process is running is confirmed by that process; any
   expect([code, stderr]).toEqual([
     75,
     expect.stringMatching(
-      /^error: Cannot resume the campaign: process \d+ on ".*" has been using "DIR" since [-\d]+ [\d:]+ UTC; wait until it has ended/,
+      /^error: Cannot resume the campaign: process \d+ on ".*" has been using "DIR" since [-\d]+ [\d:]+ UTC; a process that was asked to stop ends when its active runs have finished/,
     ),
   ]);
   expect((await world.campaign("status")).stdout).toMatch(/ {2}used by {7}process \d+ on /);
@@ -334,7 +334,7 @@ test("campaign approve, stop, resume and retry record why, masked, and screens s
   expect(last(world)).toMatchObject({ type: "approved", note: "why approve [redacted]" });
   await because("stop");
   expect(last(world)).toMatchObject({ type: "stopped", reason: "why stop [redacted]" });
-  expect((await world.campaign("status")).stdout).toContain("kim stopped it: why stop [redacted]");
+  expect((await world.campaign("status")).stdout).toContain("stopped by kim: why stop [redacted]");
   await because("resume");
   expect(last(world)).toMatchObject({ type: "resumed", reason: "why resume [redacted]" });
   await because("retry", ["--failed"]);
@@ -346,7 +346,7 @@ test("campaign retry and advance of a stopped campaign name resume, also when ev
   await world.campaign("run");
   await world.campaign("stop", ["--reason", "private registry"]);
   const resume = "mogplex-ci campaign resume campaign.yml --dir DIR\n";
-  const ended = `The campaign is stopped: kim stopped it: private registry. After a retry, resume it:\n      ${resume}`;
+  const ended = `The campaign was stopped by kim: private registry. After a retry, resume it:\n      ${resume}`;
   expect((await world.campaign("status")).stdout).toContain(ended);
   expect((await world.campaign("retry", ["--failed", "--dry-run"])).stdout).not.toContain("resume");
   const retry = await world.campaign("retry", ["--failed"]);
@@ -356,7 +356,7 @@ test("campaign retry and advance of a stopped campaign name resume, also when ev
   expect([advance.code, world.emulator.world.store.runs.size, advance.stderr]).toEqual([
     0,
     starts,
-    `note: the campaign is not done: kim stopped it: private registry; this lets it continue:\n  ${resume}`,
+    `note: the campaign is not done: stopped by kim: private registry; this lets it continue:\n  ${resume}`,
   ]);
   await world.campaign("resume");
   await world.campaign("advance");
@@ -369,7 +369,7 @@ test("campaign run of a stopped campaign shows what failed before", async () => 
   await world.campaign("approve");
   await world.campaign("stop");
   const { stdout } = await world.campaign("run");
-  expect(stdout).toContain("is stopped: kim stopped it; nothing more will start");
+  expect(stdout).toContain("was stopped by kim; nothing more will start");
   expect(stdout).toContain("Needs attention: 1 item and a stopped campaign\n");
   expect(stdout).toContain("  failed (1): Agent run exited with code 1.\n");
 });
@@ -391,7 +391,7 @@ test("campaign resume names approve when a gate is closed, and approve names res
   await world.campaign("approve");
   await world.campaign("stop");
   expect((await world.campaign("approve")).stderr).toContain(
-    "no gate is closed; kim stopped it: `mogplex-ci campaign resume campaign.yml --dir DIR` lets it continue",
+    "no gate is closed; the campaign was stopped by kim; `mogplex-ci campaign resume campaign.yml --dir DIR` lets it continue",
   );
 });
 
@@ -445,9 +445,9 @@ test("a stop on top of too many failures is shown with them, and resume names wh
   await world.campaign("run");
   await world.campaign("stop", ["--reason", "wait for Ann"]);
   const failures = "the first item failed (stop-after-failures: 1)";
-  const both = `kim stopped it: wait for Ann; a gate is closed as well: ${failures}`;
+  const both = `stopped by kim: wait for Ann; a gate is closed as well: ${failures}`;
   const { stdout } = await world.campaign("status");
-  expect(stdout.replace(/\s+/g, " ")).toContain(`is stopped: ${both}; nothing more will start`);
+  expect(stdout.replace(/\s+/g, " ")).toContain(`was ${both}; nothing more will start`);
   expect(stdout).toContain(
     "To start the rest after all:\n      mogplex-ci campaign resume campaign.yml --dir DIR\n" +
       "    Then open the gate:\n      mogplex-ci campaign approve campaign.yml --dir DIR\n",

@@ -37,7 +37,7 @@ test("LiveCampaign on a terminal says how many sandboxes there are at most until
 test("LiveCampaign on a terminal shows the whole in four lines, then what runs, what needs a person and what ended last", () => {
   expect(table(mixedView(400), 14)).toEqual([
     "replace-moment · 224/400 finished · 156 good · 60 not good · 8 skipped · 3 runn…",
-    "starts 3/10 a minute · 30/30 an hour · 84/150 a day · sandboxes 2/3",
+    "own starts 3/10 a minute · 30/30 an hour · 84/150 a day · sandboxes 2/3",
     "waits for the quota of starts an hour (30 of 30 used)",
     "earliest end 2026-12-02 18:40 UTC (in 28 h 47 min)",
     "  ITEM              VERDICT      RUN       PR      TIME  ATTEMPTS",

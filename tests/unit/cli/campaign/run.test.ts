@@ -46,9 +46,9 @@ test("campaign run of a stopped campaign, and after a refused token, ends with w
   expect([stopped.code, stopped.stdout, stopped.stderr]).toEqual([
     4,
     expect.stringMatching(
-      /^(?:campaign .*\n)?Campaign .* is stopped: .*\n0 of 2 have finished\n2 queued\n$/,
+      /^(?:campaign .*\n)?Campaign .* was stopped by kim; .*\n0 of 2 have finished\n2 queued\n$/,
     ),
-    "note: the campaign is not done: kim stopped it; this lets it continue:\n  mogplex-ci campaign resume campaign.yml --dir DIR\n",
+    "note: the campaign is not done: stopped by kim; this lets it continue:\n  mogplex-ci campaign resume campaign.yml --dir DIR\n",
   ]);
 });
 
@@ -183,7 +183,7 @@ test("campaign run ends with 4 when a person has stopped the campaign, and goes 
   const { code, stderr } = await world.campaign("run");
   expect([code, stderr]).toEqual([
     4,
-    "note: the campaign is not done: kim stopped it; this lets it continue:\n  mogplex-ci campaign resume campaign.yml --dir DIR\n",
+    "note: the campaign is not done: stopped by kim; this lets it continue:\n  mogplex-ci campaign resume campaign.yml --dir DIR\n",
   ]);
   await world.campaign("resume");
   expect((await world.campaign("run")).code).toBe(0);
@@ -199,6 +199,15 @@ test("campaign run ends with 4 when a question of the canary keeps the others wa
   ]);
 });
 
+test("campaign run ends with 4 when open questions hold every sandbox", async () => {
+  const world = cliWorld({ count: 5, scenarios: "play: awaiting-input", revision: REVISIONS.later });
+  const { code, stderr } = await world.campaign("run", ["--timeout", "1h"]);
+  expect([code, stderr]).toEqual([
+    4,
+    "note: the campaign is not done: 3 items wait for an answer, and 2 other items cannot start before that; answer or cancel the runs, then run the same command again\n",
+  ]);
+});
+
 test("campaign run does not promise to continue when it is stopped and a run waits for an answer", async () => {
   const file = { canary: { size: 1 } };
   const world = cliWorld({ count: 3, scenarios: "play: awaiting-input", file, revision: REVISIONS.later });
@@ -210,7 +219,7 @@ test("campaign run does not promise to continue when it is stopped and a run wai
   const json = await world.campaign("run", ["--json"]);
   expect([json.code, json.stderr]).toEqual([
     4,
-    `note: the campaign is not done: kim stopped it, and 1 run waits for an answer; this lets it continue:\n  ${resume}\n`,
+    `note: the campaign is not done: stopped by kim, and 1 run waits for an answer; this lets it continue:\n  ${resume}\n`,
   ]);
 });
 

@@ -167,13 +167,13 @@ const CLOSED: [string, Partial<CampaignView>, string[]][] = [
   ],
   [
     "a person who stopped it",
-    { state: "stopping", stateReason: "ann stopped it", waitingFor: "stopped" },
-    ["stopping: ann stopped it", "resume campaign.yaml", "stop campaign.yaml --cancel"],
+    { state: "stopping", stateReason: "stopped by ann", waitingFor: "stopped" },
+    ["stopping", "resume campaign.yaml", "stop campaign.yaml --cancel"],
   ],
   [
     "a person who had it cancelled",
-    { state: "stopping", stateReason: "ann stopped it", waitingFor: "stopped", pendingCancels: 1 },
-    ["stopping: ann stopped it", "resume campaign.yaml", "advance campaign.yaml"],
+    { state: "stopping", stateReason: "stopped by ann", waitingFor: "stopped", pendingCancels: 1 },
+    ["stopping", "resume campaign.yaml", "advance campaign.yaml"],
   ],
   [
     "a plan that was not started",
@@ -260,10 +260,12 @@ test("statusText() ends at a closed gate with the process that prevents an appro
 });
 
 test("statusText() says after a stop that the other process is still ending", () => {
-  const stopped = { state: "stopped", stateReason: "ann stopped it", waitingFor: "stopped", nextWaveAt: null } as const;
+  const stopped = { state: "stopped", stateReason: "stopped by ann", waitingFor: "stopped", nextWaveAt: null } as const;
   const view = viewOf([anItem(1, "failed"), anItem(2, "waiting")], { ...stopped, writer: "process 7" });
-  expect(status(view, { width: 200 })).toContain(
-    "  Another process is still ending: process 7. Wait until it has ended before you use the commands below.",
+  const lines = status(view, { width: 200 });
+  expect(lines.filter((line) => line.includes("campaign resume"))).toEqual([]);
+  expect(lines).toContain(
+    "  Another process is still ending: process 7. Once it has ended, `campaign status` shows how to continue.",
   );
 });
 
@@ -281,14 +283,14 @@ test("statusText() counts a start as being sent while a process runs and the sta
 test("statusText() says that runs are to be cancelled, and by whom", () => {
   const changes = {
     state: "stopping",
-    stateReason: "ann stopped it",
+    stateReason: "stopped by ann",
     waitingFor: "stopped",
     pendingCancels: 1,
   } as const;
   const items = [anItem(1, "running"), anItem(2, "waiting")];
   const title = (view: CampaignView) => status(view).slice(0, 2).join(" ").replace(/\s+/g, " ");
   expect(title(viewOf(items, changes))).toContain(
-    "is stopping: ann stopped it; nothing more will start, 1 run active; the next wave cancels 1 run",
+    "was stopped by ann; nothing more will start, 1 run active; the next wave cancels 1 run",
   );
   expect(title(viewOf(items, { ...changes, writer: "process 7" }))).toContain(
     "1 run active; 1 run is being cancelled",
