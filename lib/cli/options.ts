@@ -331,7 +331,7 @@ export const MENTION_LABEL = option("MOGPLEX_RESPOND_LABEL", {
 export const ALLOW_USERS = option("MOGPLEX_RESPOND_ALLOW_USERS", {
   name: "allow-users",
   value: "NAMES",
-  help: "Users who can start an agent; if flag and variable are set, only users in both.",
+  help: "Users who can start an agent; if both the flag and the variable are set, only users in both lists.",
   heading: "Asking",
   fallback: "who can push",
   parse: users,
@@ -341,7 +341,7 @@ export const DAILY_LIMIT = option("MOGPLEX_RESPOND_LIMIT", {
   name: "limit",
   value: "N/day",
   help:
-    "Maximum number of runs that mentions can start in 24 hours; if flag and variable are set, the lower limit applies.",
+    "Maximum number of runs that mentions can start in 24 hours; if both the flag and the variable are set, the lower limit applies.",
   heading: "Asking",
   fallback: "`20/day`",
   parse: perDay,

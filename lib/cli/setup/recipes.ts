@@ -370,7 +370,7 @@ ${CLEAN_STEP}${keep}`,
           isGithub ? 'GITHUB_TOKEN: "${{ github.token }}"' : 'GITEA_TOKEN: "${{ secrets.RESPOND_TOKEN }}"'
         } }`;
         return `name: Mogplex answers
-# Anyone can write a comment, so the command takes no task from the event, and the default branch is checked out.
+# Anyone can write a comment, so the command does not take a task from the event, and the default branch is checked out.
 on: # zizmor: ignore[dangerous-triggers]
   issue_comment: { types: [created] }
   issues: { types: [labeled] }

@@ -571,7 +571,7 @@ test("readMention() knows which commands of docs/ask.md are refused on an issue,
       const ask = readMention(`@mogplex ${command}`, "mogplex");
       return ask?.kind === "fix" ? [command, ask.fix, ask.task] : [command, ask?.kind];
     });
-  expect(fixes("On an issue, these are refused")).toEqual([
+  expect(fixes("On an issue, these commands are refused")).toEqual([
     ["fix checks", "checks", undefined],
     ["fix review", "review", undefined],
     ["fix the review comments", "review", undefined],
