@@ -234,7 +234,9 @@ function findsAgain(env: ReadEnv): boolean {
 export function componentVocabulary(verb: string, env: ReadEnv): Vocabulary {
   return {
     program: "the job",
-    ...inputWords("set the variable MOGPLEX_REPO_ID or the input repo-id, such as acme-gh/$CI_PROJECT_NAME (default: the path of the project)"),
+    ...inputWords(
+      "set the variable MOGPLEX_REPO_ID or the input repo-id, such as acme-gh/$CI_PROJECT_NAME (default: the path of the project)",
+    ),
     repo: "input repo-id or variable MOGPLEX_REPO_ID",
     runId: "input run-id, or variable MOGPLEX_RUN_ID",
     resume({ resume, outcome, runId }) {
