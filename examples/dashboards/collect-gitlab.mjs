@@ -7,23 +7,26 @@
 // runs/acme-web-1234.ndjson, even if it failed or was retried. An existing file is not downloaded again: keep the folder in a
 // cache, because GitLab deletes artifacts. Needs GITLAB_TOKEN, a token with the scope read_api and the role Developer in all projects,
 // such as a group access token. Outside GitLab CI, set GITLAB_URL, such as https://gitlab.example.com. Set JOBS if your jobs have other
-// names, and HISTORY for another path.
+// names, separated by spaces, and HISTORY for another path. A name also matches the job's parallel copies, such as
+// "mogplex: [acme/web]" and "mogplex 1/3".
 //
-// The first time, it reads all jobs of the last 12 weeks. After that, it starts 3 days before the last complete collection. The
-// time of that collection is in runs/collected.json. It stops after the newest 3000 jobs of a project: set PAGES for more pages of
-// 100 jobs, or SINCE=2026-11-30 to leave out older jobs.
+// Until a run of a project has been collected, it reads all jobs of the last 12 weeks. After that, it starts 3 days before the last
+// complete collection. The time of that collection is in runs/collected.json. It stops after the newest 3000 jobs of a project: set
+// PAGES for more pages of 100 jobs, or SINCE=2026-11-30 to leave out older jobs.
 //
-// runs/not-collected.ndjson lists the projects that it cannot read completely, and the dashboard shows them. If it cannot read any
-// project, it exits with 64 (no token, or GitLab refuses it), 65 (the token cannot read the projects) or 69 (GitLab is down). It
-// stops at once if GitLab refuses the token, or if the network fails before GitLab has answered any request.
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+// runs/not-collected.ndjson lists the projects that it cannot read completely, and projects of which no run was ever collected. The
+// dashboard shows them. If it cannot read projects.txt, it exits with 2. If it cannot read any project, it exits with 64 (no token,
+// or GitLab refuses it), 65 (the token cannot read the projects) or 69 (GitLab is down). It stops at once if GitLab refuses the token,
+// or if the network fails before GitLab has answered any request.
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 
 const [, , list = "projects.txt", folder = "runs"] = process.argv;
 const { CI_API_V4_URL, GITLAB_URL = "https://gitlab.com", GITLAB_TOKEN = "", PAGES = "30", SINCE = "" } = process.env;
-const { JOBS = "mogplex mogplex-run mogplex-respond", HISTORY = "mogplex-ci/runs.ndjson" } = process.env;
-const names = JOBS.split(" ");
+const { JOBS = "mogplex mogplex-run mogplex-respond mogplex-campaign", HISTORY = "mogplex-ci/runs.ndjson" } =
+  process.env;
+const names = JOBS.split(" ").filter((name) => name !== "");
 const api = `${CI_API_V4_URL ?? `${GITLAB_URL}/api/v4`}/projects/`;
 
 /** Whether any request got an answer. */
@@ -66,25 +69,51 @@ async function getList(path) {
 
 const DAY_MS = 86_400_000;
 
+/** GitLab adds ": [acme/web]" or " 1/3" to the names of parallel jobs. */
+function isWanted({ name }) {
+  return names.includes(name.replace(/: \[.*\]$| \d+\/\d+$/, ""));
+}
+
+const prefixOf = (project) => `${project.replaceAll(/[^A-Za-z0-9._]/g, "-")}-`;
+
+/** Whether the folder has a history of the project, from this or an earlier collection. */
+function hasHistory(project) {
+  const prefix = prefixOf(project);
+  return readdirSync(folder).some((file) => file.startsWith(prefix) && /^\d+\.ndjson$/.test(file.slice(prefix.length)));
+}
+
+const STATUS_WORDS = { success: "succeeded", failed: "failed", canceled: "was cancelled" };
+
+/** @param job The newest job that can have a history; undefined if there is none. */
+function whyEmpty(job) {
+  const why = job === undefined
+    ? `no job with the name ${
+      names.join(" or ")
+    } has finished; check the name of the job, and set JOBS if it has another name`
+    : `the newest job, ${job.name}, ${
+      STATUS_WORDS[job.status]
+    }; look at its log, and check that it writes ${HISTORY} and keeps it as an artifact`;
+  return `No run was ever collected: ${why}`;
+}
+
 /**
  * Downloads the histories of a project.
  * @param fromMs Older jobs do not matter. Milliseconds since 1970.
- * @returns How many are new, and the day of the oldest job if not all jobs were read.
+ * @returns How many are new, the newest job that can have a history, and the day of the oldest job if not all jobs were read.
  */
 async function collect(project, fromMs) {
   const id = encodeURIComponent(project);
   let count = 0;
   let oldest = "";
+  let newest;
   // The newest 100 jobs on each page.
   for (let page = 1; page <= Number(PAGES); page++) {
     const query = `scope[]=success&scope[]=failed&scope[]=canceled&include_retried=true&per_page=100&page=${page}`;
     const jobs = await getList(`${id}/jobs?${query}`);
-    for (
-      const job of jobs.filter(({ name, artifacts }) =>
-        names.includes(name) && artifacts?.some((each) => each.file_type === "archive")
-      )
-    ) {
-      const file = join(folder, `${project.replaceAll(/[^A-Za-z0-9._]/g, "-")}-${job.id}.ndjson`);
+    const wanted = jobs.filter(isWanted);
+    newest ??= wanted[0];
+    for (const job of wanted.filter(({ artifacts }) => artifacts?.some((each) => each.file_type === "archive"))) {
+      const file = join(folder, `${prefixOf(project)}${job.id}.ndjson`);
       if (existsSync(file)) continue;
       // The job might have ended before it wrote a history.
       const text = await get(`${id}/jobs/${job.id}/artifacts/${HISTORY}`).catch((error) => {
@@ -96,14 +125,26 @@ async function collect(project, fromMs) {
       count++;
     }
     oldest = jobs.at(-1)?.created_at ?? "";
-    if (jobs.length < 100 || Date.parse(oldest) < fromMs) return { count, cutAt: null };
+    if (jobs.length < 100 || Date.parse(oldest) < fromMs) return { count, newest, cutAt: null };
   }
-  return { count, cutAt: oldest.slice(0, 10) };
+  return { count, newest, cutAt: oldest.slice(0, 10) };
 }
 
 /** When each project was last collected completely. Without the file, or if it is broken, all projects are new. */
 function readCollected(file) {
   return existsSync(file) ? parsed(readFileSync(file, "utf8")) ?? {} : {};
+}
+
+function readProjects() {
+  try {
+    const lines = readFileSync(list, "utf8").split("\n").map((line) => line.trim());
+    return lines.filter((line) => line !== "" && !line.startsWith("#"));
+  } catch (error) {
+    console.error(
+      `Cannot collect runs because the list of projects cannot be read: "${list}" (${error.code}); give a file with one project path per line`,
+    );
+    process.exit(2);
+  }
 }
 
 if (GITLAB_TOKEN === "") {
@@ -112,9 +153,8 @@ if (GITLAB_TOKEN === "") {
   );
   process.exit(64);
 }
+const projects = readProjects();
 mkdirSync(folder, { recursive: true });
-const lines = readFileSync(list, "utf8").split("\n").map((line) => line.trim());
-const projects = lines.filter((line) => line !== "" && !line.startsWith("#"));
 /** Why the runs of a project are missing. */
 const missing = new Map();
 const stateFile = join(folder, "collected.json");
@@ -123,18 +163,21 @@ let unread = 0;
 let first;
 for (const [index, project] of projects.entries()) {
   const now = Date.now();
-  const lastMs = Date.parse(collected[project] ?? "");
+  // Without a history, JOBS or HISTORY might have been wrong in earlier collections.
+  const lastMs = hasHistory(project) ? Date.parse(collected[project] ?? "") : NaN;
   // A job that was running at the last collection is older than that.
   const from = [now - 84 * DAY_MS, lastMs - 3 * DAY_MS, Date.parse(SINCE)].filter((ms) => !Number.isNaN(ms));
   try {
-    const { count, cutAt } = await collect(project, Math.max(...from));
+    const { count, newest, cutAt } = await collect(project, Math.max(...from));
     console.log(`${project}: ${count} new`);
     if (cutAt === null) collected[project] = new Date(now).toISOString();
     else {
       const most = `the newest ${100 * Number(PAGES)} jobs only go back to ${cutAt}`;
       missing.set(project, `Not all jobs were read: ${most}; set PAGES to more than ${PAGES}, or SINCE to a later day`);
-      console.error(`${project}: ${missing.get(project)}`);
     }
+    // If not all jobs were read, older jobs might have the name.
+    if (!hasHistory(project) && (cutAt === null || newest !== undefined)) missing.set(project, whyEmpty(newest));
+    if (missing.has(project)) console.error(`${project}: ${missing.get(project)}`);
   } catch (error) {
     first ??= error;
     // GitLab answers 404 for a project that a token cannot see, and 401 if it refuses the token itself.

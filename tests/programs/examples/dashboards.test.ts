@@ -140,8 +140,13 @@ test.skipIf(which("git") === undefined)(
  * A GitLab with the jobs of projects, by its documentation: "Jobs API", "List all jobs for a project" and "Job artifacts API", "Download a single
  * artifact file by job ID".
  * @param histories Of the jobs of each project, newest first. @param hours From one job to the next.
+ * @param nameOf Names of jobs that do not have the usual ones.
  */
-async function startGitlab(histories: Readonly<Record<string, readonly (string | undefined)[]>>, hours = 0) {
+async function startGitlab(
+  histories: Readonly<Record<string, readonly (string | undefined)[]>>,
+  hours = 0,
+  nameOf: (project: string, id: number) => string | undefined = () => undefined,
+) {
   const requests: string[] = [];
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? "", "http://gitlab");
@@ -161,7 +166,10 @@ async function startGitlab(histories: Readonly<Record<string, readonly (string |
     answer(
       200,
       jobs.map((_text, id) => ({
-        ...{ id, name: id === 1 ? "build" : id % 2 === 0 ? "mogplex" : "mogplex-run", status: "failed" },
+        id,
+        name: nameOf(decodeURIComponent(project), id) ??
+          (id === 1 ? "build" : id % 2 === 0 ? "mogplex" : "mogplex-run"),
+        status: "failed",
         created_at: new Date(Date.now() - id * hours * 3_600_000).toISOString(),
         artifacts: [{ file_type: "archive", filename: "artifacts.zip" }],
       })).slice(from, from + 100),
@@ -176,10 +184,10 @@ function ndjsonIn(cwd: string): string[] {
 }
 
 /** Runs collect-gitlab.mjs with these lines of projects.txt. */
-function collected(cwd: string, projects: string, env: Record<string, string>) {
+function collected(cwd: string, projects: string, env: Record<string, string>, list = "projects.txt") {
   writeFileSync(join(cwd, "projects.txt"), projects);
   return new Promise<{ code: number | null; out: string }>((resolve) => {
-    const child = spawn(runtimes.node, [pathOf("collect-gitlab.mjs"), "projects.txt", "runs"], {
+    const child = spawn(runtimes.node, [pathOf("collect-gitlab.mjs"), list, "runs"], {
       ...{ cwd, env: { PATH: process.env.PATH, ...env } },
     });
     let out = "";
@@ -256,6 +264,87 @@ test("collect-gitlab.mjs reads on until the last complete collection, and report
     expect(await collect({ PAGES: "3", SINCE })).toEqual({ code: 0, out: "acme/web: 0 new\n", pages: 2 });
   } finally {
     server.close();
+    rmSync(cwd, { recursive: true });
+  }
+});
+
+test("collect-gitlab.mjs collects parallel jobs, and lists a project of which no run was ever collected", async () => {
+  const cwd = mkdtempSync(join(tmpdir(), "mogplex-collect-"));
+  const history = '{"runId":"1"}\n';
+  const { server, requests, url } = await startGitlab(
+    {
+      "acme/web": [history, history, history, history, undefined],
+      "acme/api": Array.from({ length: 250 }, (_, id) => id === 0 ? "" : undefined),
+      "acme/docs": [history],
+      "acme/new": [],
+    },
+    1,
+    (project, id) => {
+      const web = ["mogplex: [a, b c]", "mogplex-run 2/3", "mogplex-other: [a]", "mogplex-campaign", "mogplex"];
+      return project === "acme/web" ? web[id] : project === "acme/docs" ? "agent" : undefined;
+    },
+  );
+  try {
+    const collect = (env = {}) => {
+      requests.length = 0;
+      const projects = "acme/web\nacme/api\nacme/docs\nacme/new\n";
+      return collected(cwd, projects, { GITLAB_URL: url, GITLAB_TOKEN: "glpat-1", ...env });
+    };
+    const whyFailed =
+      "No run was ever collected: the newest job, mogplex, failed; look at its log, and check that it writes mogplex-ci/runs.ndjson and keeps it as an artifact";
+    const whyNone =
+      "No run was ever collected: no job with the name mogplex or mogplex-run or mogplex-respond or mogplex-campaign has finished; check the name of the job, and set JOBS if it has another name";
+    const api = `acme/api: 0 new\nacme/api: ${whyFailed}\n`;
+    const others = `acme/docs: 0 new\nacme/docs: ${whyNone}\nacme/new: 0 new\nacme/new: ${whyNone}\n`;
+    expect(await collect()).toEqual({ code: 0, out: `acme/web: 3 new\n${api}${others}` });
+    const files = ["acme-web-0.ndjson", "acme-web-1.ndjson", "acme-web-3.ndjson", "not-collected.ndjson"];
+    expect(ndjsonIn(cwd)).toEqual(files);
+    const report = () => readFileSync(join(cwd, "runs/not-collected.ndjson"), "utf8");
+    const expected = problem("acme/api", whyFailed) + problem("acme/docs", whyNone) + problem("acme/new", whyNone);
+    expect(report()).toBe(expected);
+    // The runs of an earlier collection are enough. A project without a run is read again from the beginning.
+    expect(await collect()).toEqual({ code: 0, out: `acme/web: 0 new\n${api}${others}` });
+    expect(report()).toBe(expected);
+    expect(requests.filter((each) => each.startsWith("acme/api page"))).toHaveLength(3);
+
+    const dashboard = spawnSync(
+      runtimes.node,
+      [built("mogplex.mjs"), "dashboard", "--history", "runs/not-collected.ndjson", "--out", "page"],
+      {
+        cwd,
+        env: {
+          PATH: process.env.PATH,
+          MOGPLEX_URL: service.url,
+          MOGPLEX_DEV: "1",
+          MOGPLEX_API_KEY: service.readOnlyToken,
+        },
+        encoding: "utf8",
+      },
+    );
+    expect(dashboard.status, dashboard.stderr).toBe(0);
+    const read = (file: string) => readFileSync(join(cwd, "page", file), "utf8");
+    expect(read("metrics.prom")).toContain("\nmogplex_dashboard_projects_unread 3\n");
+    expect(read("index.html")).toContain("Not all runs of acme/api were collected");
+    expect(read("index.html")).not.toContain("All is well");
+
+    expect((await collect({ JOBS: "agent mogplex" })).out).toContain("acme/docs: 1 new\n");
+    expect(report()).not.toContain("acme/docs");
+  } finally {
+    server.close();
+    rmSync(cwd, { recursive: true });
+  }
+});
+
+test("collect-gitlab.mjs names a list of projects that it cannot read", async () => {
+  const cwd = mkdtempSync(join(tmpdir(), "mogplex-collect-"));
+  try {
+    expect(await collected(cwd, "", { GITLAB_TOKEN: "glpat-1" }, "ci/nope.txt")).toEqual({
+      code: 2,
+      out:
+        'Cannot collect runs because the list of projects cannot be read: "ci/nope.txt" (ENOENT); give a file with one project path per line\n',
+    });
+    expect(readdirSync(cwd)).toEqual(["projects.txt"]);
+  } finally {
     rmSync(cwd, { recursive: true });
   }
 });
