@@ -14,7 +14,7 @@
 // complete collection. The time of that collection is in runs/collected.json. It stops after the newest 3000 jobs of a project: set
 // PAGES for more pages of 100 jobs, or SINCE=2026-11-30 to leave out older jobs.
 //
-// runs/not-collected.ndjson lists the projects that it cannot read completely, and projects of which no run was ever collected. The
+// runs/not-collected.ndjson lists the projects that it cannot read completely, and projects without any collected run. The
 // dashboard shows them. If it cannot read projects.txt, it exits with 2. If it cannot read any project, it exits with 64 (no token,
 // or GitLab refuses it), 65 (the token cannot read the projects) or 69 (GitLab is down). It stops at once if GitLab refuses the token,
 // or if the network fails before GitLab has answered any request.
