@@ -132,6 +132,8 @@ export interface ForgeJob {
   readonly git?: { readonly username: string; readonly variable: string };
   /** Rights of the token, by what needs them. */
   readonly needs: TokenNeeds;
+  /** Set where a workflow passes a variable that does not exist as an empty one. */
+  readonly passesUnset?: true;
   /** A line for the `env` of a step, which gives it the token of the job; absent if a step has the token without one. */
   readonly tokenLine?: string;
   /** What to do without a token for a note; absent if its needs are enough. */

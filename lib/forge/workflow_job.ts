@@ -93,8 +93,9 @@ function workflowOf(env: ReadEnv): string {
 /** The parts that the jobs of all workflows share. */
 export const WORKFLOW_JOB: Pick<
   ForgeJob,
-  "payload" | "event" | "pull" | "notes" | "variables" | "missesPullLabels"
+  "payload" | "event" | "pull" | "notes" | "variables" | "missesPullLabels" | "passesUnset"
 > = {
+  passesUnset: true,
   // The event `pull_request_target` would run with secrets, so a user must add it.
   missesPullLabels: true,
   payload: (env) => ({ path: env("GITHUB_EVENT_PATH") ?? "" }),

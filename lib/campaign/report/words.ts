@@ -208,9 +208,9 @@ export function stateClause(view: CampaignView, stays?: boolean): Words {
 export function stateDetail(view: CampaignView, stays: boolean = view.writer !== null): Words {
   const { state, stateReason } = view;
   const { items, running, asking } = totalsOf(view.counts);
-  // It begins with our own words, whose first letter is a capital at the start of a sentence.
-  const [, letter = "", others = ""] = /^([a-z]?)(.*)$/s.exec(stateReason ?? "") ?? [];
-  const because = stateReason === null ? [] : [letter, { name: others }, "; "];
+  // Our own words before a name stay text, so that a sentence can begin with them.
+  const [, own = "", others = ""] = /^(stopped by )?(.*)$/s.exec(stateReason ?? "") ?? [];
+  const because = stateReason === null ? [] : [own, { name: others }, "; "];
   const sending = stays ? sendingCount(view) : 0;
   const unanswered = view.counts.starting - sending;
   const open = [

@@ -90,7 +90,7 @@ export async function rehearseMention(
 ): Promise<number> {
   const { io, clock, option, platform, writer } = context;
   const assumed = await readAssumed(context);
-  const job = readJob(assumed.isForgeKnown && assumed.forge.name !== "gitlab");
+  const job = readJob(assumed.isForgeKnown && assumed.forge.job?.passesUnset === true);
   const settings = withoutNumber(ofJob(context, job.settings), assumed.asker.name);
   const say = (...lines: readonly string[]) => {
     for (const line of lines) {
