@@ -153,7 +153,9 @@ test("a second step with another task fails, and names the input key-part, which
   await step({ prompt: "Fix it" }, { at });
   const second = await step({ prompt: "Write the changelog" }, { at });
   expect(second.code).toBe(2);
-  expect(second.log).toContain("; for a second run in the same job, give the input key-part a name");
+  expect(second.log).toContain(
+    "; for a second run in the same job, or for each job of a matrix, give the input key-part a name",
+  );
   expect((await step({ "prompt": "Write the changelog", "key-part": "b" }, { at })).code).toBe(0);
 });
 

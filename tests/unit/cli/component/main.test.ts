@@ -273,7 +273,9 @@ test("a second task in a job of the component fails, and the error names its inp
     const code = await main(["run"], io, { clock, fetch: emulator.fetch });
     expect([prompt, code]).toEqual([prompt, prompt === "one" ? 0 : 2]);
     if (code === 2) {
-      expect(io.text.stdout).toMatch(/; for a second run in the same job, give the input key-part a name$/m);
+      expect(io.text.stdout).toMatch(
+        /; for a second run in the same job, or for each job of a matrix, give the input key-part a name$/m,
+      );
     }
     expect(io.text.stdout + io.text.stderr).not.toMatch(/--idempotency-key|--key-part/);
   }
