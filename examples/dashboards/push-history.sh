@@ -23,17 +23,42 @@ if [ ! -s "$file" ]; then
   exit 0
 fi
 
-clone=$(mktemp -d)
-trap 'rm -rf "$clone"' EXIT
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+clone=$work/clone
+log=$work/log
 name=$(printf '%s' "$project" | tr -c 'A-Za-z0-9._\n' '-')
+
+# Git must neither ask for a password nor translate its messages.
+export GIT_TERMINAL_PROMPT=0 LC_ALL=C
+
+# Git's message that explains the most, without the token in the address.
+message() {
+  { grep '^fatal:' "$log" | grep -v 'Could not read from' || grep '! \[' "$log" || cat "$log"; } | head -n 1 | sed 's,://[^ ]*@,://,g; s/^ *//'
+}
+
+fail() {
+  echo "Cannot push the history because $1: \"$(message)\"; check HISTORY_REMOTE and its token" >&2
+  exit 1
+}
+
+# With these errors, another attempt would get the same answer.
+refusals='repository .*not found|does not appear to be a git repository|authentication failed|could not read (username|password)'
+refusals="$refusals|permission denied|returned error: 40[134]|hook declined|protected branch"
+
+stop_if_refused() {
+  if grep -qiE "$refusals" "$log"; then fail "Git gets no access"; fi
+}
 
 attempt=1
 while [ "$attempt" -le 10 ]; do
   rm -rf "$clone"
   git init --quiet "$clone"
   # The branch might not exist yet.
-  if git -C "$clone" fetch --quiet --depth 1 "$HISTORY_REMOTE" "refs/heads/$branch" 2>/dev/null; then
+  if git -C "$clone" fetch --quiet --depth 1 "$HISTORY_REMOTE" "refs/heads/$branch" 2>"$log"; then
     git -C "$clone" checkout --quiet --force --detach FETCH_HEAD
+  else
+    stop_if_refused
   fi
   mkdir -p "$clone/runs"
   target="$clone/runs/$name.ndjson"
@@ -48,13 +73,13 @@ while [ "$attempt" -le 10 ]; do
   cat "$clone/.new" >>"$target"
   git -C "$clone" add runs
   git -C "$clone" -c user.name="Mogplex CI" -c user.email=mogplex-ci@localhost commit --quiet -m "Runs of $project"
-  if git -C "$clone" push --quiet "$HISTORY_REMOTE" "HEAD:refs/heads/$branch" 2>/dev/null; then
+  if git -C "$clone" push --quiet "$HISTORY_REMOTE" "HEAD:refs/heads/$branch" 2>"$log"; then
     [ "$count" -eq 1 ] && runs="1 run" || runs="$count runs"
     echo "added $runs of $project"
     exit 0
   fi
+  stop_if_refused
   attempt=$((attempt + 1))
-  sleep "$attempt"
+  [ "$attempt" -gt 10 ] || sleep "$attempt"
 done
-echo "Cannot push the history: the branch $branch could not be pushed 10 times; check HISTORY_REMOTE and its token" >&2
-exit 1
+fail "Git could not push the branch $branch in 10 attempts"

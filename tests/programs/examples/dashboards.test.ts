@@ -2,7 +2,7 @@
 import { built } from "../../built.ts";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { spawn, spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -84,8 +84,13 @@ dashboard("dashboards print nothing and end with the code of the command when th
 });
 
 /** Runs push-history.sh. @returns Its exit code and what it prints. */
-function pushed(file: string, project: string, remote: string): Promise<[code: number | null, out: string]> {
-  const env = { PATH: process.env.PATH, HISTORY_REMOTE: remote };
+function pushed(
+  file: string,
+  project: string,
+  remote: string,
+  path = process.env.PATH,
+): Promise<[code: number | null, out: string]> {
+  const env = { PATH: path, HISTORY_REMOTE: remote };
   const child = spawn("sh", [pathOf(PUSH), file, project], { env });
   let out = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => out += chunk);
@@ -135,6 +140,48 @@ test.skipIf(which("git") === undefined)(
     }
   },
 );
+
+test.skipIf(which("git") === undefined)("push-history.sh prints Git's message without the token", async () => {
+  const cwd = mkdtempSync(join(tmpdir(), "mogplex-history-"));
+  // Counts the pauses instead of waiting.
+  writeFileSync(join(cwd, "sleep"), `#!/bin/sh\necho "$1" >>"${cwd}/pauses"\n`, { mode: 0o755 });
+  const path = `${cwd}:${process.env.PATH}`;
+  const file = join(cwd, "web");
+  writeFileSync(file, '{"runId":"1"}\n');
+  const server = createServer((_request, response) => void response.writeHead(403).end());
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  try {
+    const noAccess = (message: string): [number, string] => [
+      1,
+      `Cannot push the history because Git gets no access: "${message}"; check HISTORY_REMOTE and its token\n`,
+    ];
+    const address = `127.0.0.1:${port}/dashboard.git`;
+    expect(await pushed(file, "acme/web", `http://ci:glpat-1@${address}`, path)).toEqual(
+      noAccess(`fatal: unable to access 'http://${address}/': The requested URL returned error: 403`),
+    );
+    const gone = join(cwd, "gone.git");
+    expect(await pushed(file, "acme/web", gone, path)).toEqual(
+      noAccess(`fatal: '${gone}' does not appear to be a git repository`),
+    );
+    expect(existsSync(join(cwd, "pauses"))).toBe(false);
+    // Another push holds the lock of the branch all the time.
+    const remote = join(cwd, "remote.git");
+    spawnSync("git", ["init", "--quiet", "--bare", remote]);
+    writeFileSync(join(remote, "refs/heads/mogplex-history.lock"), "");
+    const [code, out] = await pushed(file, "acme/web", remote, path);
+    expect([code, out]).toEqual([
+      1,
+      expect.stringContaining(
+        'because Git could not push the branch mogplex-history in 10 attempts: "! [remote rejected]',
+      ),
+    ]);
+    expect(readFileSync(join(cwd, "pauses"), "utf8")).toBe("2\n3\n4\n5\n6\n7\n8\n9\n10\n");
+  } finally {
+    server.close();
+    rmSync(cwd, { recursive: true });
+  }
+});
 
 /**
  * A GitLab with the jobs of projects, by its documentation: "Jobs API", "List all jobs for a project" and "Job artifacts API", "Download a single
