@@ -69,12 +69,17 @@ export function cutHead(head: string, length: number, maxLength: number, keep = 
   return head.slice(0, end) + markOf(end);
 }
 
-/** Leaves out the middle of a text, between two words where there are any: beginning and end say the most. @param maxLength Most UTF-16 units, at least 40. */
+/**
+ * Leaves out the middle of a text: its first clauses say what happened, and the last one what to do. Without such a last clause, it cuts the end.
+ * @param maxLength Most UTF-16 units, at least 40.
+ */
 export function cutMiddle(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text;
-  const half = Math.floor((maxLength - 3) / 2);
-  const [head, tail] = [text.slice(0, cutAt(text, half)), text.slice(cutAt(text, text.length - half + 1))];
-  return `${head.replace(/(\s)\S{0,30}$/, "$1").trimEnd()} … ${tail.replace(/^\S{0,30}(?=\s)/, "").trimStart()}`;
+  const [, start = "", last = ""] = /^(.*[;.!?])\s+(\S.*)$/s.exec(text) ?? [];
+  const room = maxLength - last.length - 3;
+  if (last === "" || room < maxLength / 3) return cutText(text, maxLength);
+  const clauses = /^.*[;.!?](?=\s)/s.exec(start.slice(0, room + 1));
+  return clauses === null ? `${start.slice(0, cutAtWord(start, room))}…; ${last}` : `${clauses[0]} … ${last}`;
 }
 
 /** Up to this length the mark would take too much of a text, in UTF-16 units. */
