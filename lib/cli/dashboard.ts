@@ -354,7 +354,9 @@ function pullRequestLine({ pullRequests }: DashboardData, print: Print): SafeLin
   const unread = unreadCount(pullRequests);
   const state = merged === null || waiting === null
     ? why === null ? "" : `; ${why.replace(/^[A-Z]/, (letter) => letter.toLowerCase())}`
-    : `, ${merged.last} merged; open now: ${waiting.last}${unread === 0 ? "" : `; ${unread} could not be read`}`;
+    : `, ${merged.last} merged; open now: ${waiting.last}${
+      unread === 0 ? "" : `; the state of ${unread} more is unknown`
+    }`;
   return [print.untrusted(`pull requests in the last 7 days: ${opened.last} opened${state}`)];
 }
 

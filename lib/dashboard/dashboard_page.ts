@@ -97,7 +97,8 @@ export function renderDashboardPage(data: DashboardData): string {
     home: { name: bare(name) },
     asOf: dayTimeText(nowMs),
     tone,
-    heading: headline,
+    // A page that is no longer updated must not claim anything about now.
+    heading: markup`${headline} <small>as of ${dayTimeText(nowMs)}</small>`,
     summary: markup`${summary(data)}${concerns.length === 0 && unmatched !== null && markup` ${unmatched}`}`,
     body: [
       concerns.length > 0 &&
@@ -153,19 +154,14 @@ function waitingText(pullRequests: DashboardData["pullRequests"], nowMs: number)
     : ` ${old === last ? "" : least}${old === last ? "All" : old} of them ${
       old === 1 ? "has" : "have"
     } been open for more than 3 days.`;
+  const unread = unreadCount(pullRequests);
   const notes = [
     ...mayMissOlder(pullRequests, nowMs - 7 * DAY_MS) ? [] : [`${before} a week ago`],
-    ...unreadNote(pullRequests),
+    ...unread === 0 ? [] : [`the state of ${unread} more is unknown`],
   ];
   return markup`<strong>${formatCount(last, "pull request")}</strong> ${last === 1 ? "is" : "are"} open${
     notes.length > 0 && ` (${notes.join("; ")})`
   }.${long}`;
-}
-
-/** `2 could not be read`, as a list; empty if all were read. */
-function unreadNote(pullRequests: DashboardData["pullRequests"]): string[] {
-  const count = unreadCount(pullRequests);
-  return count === 0 ? [] : [`${count} could not be read`];
 }
 
 /** Fewer runs are counted one by one. */
@@ -491,6 +487,7 @@ function pulls({ pullRequests, runs }: DashboardData, nowMs: number): Html | nul
     ["Closed, not merged", closed, false],
     ["Open now", waiting, false],
   ];
+  const unknown = unreadCount(pullRequests);
   const rows = entries.map((entry) => pullRow(entry, nowMs));
   const more = rows.length - FIRST_PULLS;
   const shownFromMs = instantMs(entries.slice(0, FIRST_PULLS).at(-1)?.openedAt ?? null) ?? nowMs;
@@ -503,10 +500,9 @@ function pulls({ pullRequests, runs }: DashboardData, nowMs: number): Html | nul
       state === "skipped" && pair === null
         ? false
         : markup`<div><dt>${name}</dt><dd class="big">${pair === null ? "–" : pair.last}</dd><dd class="delta">${
-          pair === null ? "unknown" : [
-            ...isKnown || !mayMissOlder(pullRequests, nowMs - 7 * DAY_MS) ? [`7 days before: ${pair.before}`] : [],
-            ...isKnown ? [] : unreadNote(pullRequests),
-          ].join("; ")
+          pair === null
+            ? "unknown"
+            : (isKnown || !mayMissOlder(pullRequests, nowMs - 7 * DAY_MS)) && `7 days before: ${pair.before}`
         }</dd></div>`
     )
   }${
@@ -519,6 +515,9 @@ function pulls({ pullRequests, runs }: DashboardData, nowMs: number): Html | nul
       )
     }</ul></dd></div>`
   }</dl>${
+    isRead(pullRequests) && unknown > 0 &&
+    markup`<p class="foot">The state of ${formatCount(unknown, "pull request")} is unknown.</p>`
+  }${
     rows.length > 0 &&
     table("The pull requests that have been open longest", filledHeads, filledRows.slice(0, FIRST_PULLS))
   }${!isRead(pullRequests) && newestPulls(runs, nowMs)}${
@@ -947,18 +946,24 @@ function sources({ runs, lists, fileProblems, covers, repositories, at }: Dashbo
   const incomplete = LISTS.filter((name) => lists[name].state !== "complete");
   const problems = (wanted: FileProblem["kind"]) => fileProblems.filter(({ kind }) => kind === wanted);
   const unmatched = problems("pattern").slice(0, MAX_PROBLEMS);
+  const noMatch = unmatched.length > 0 &&
+    markup`No file matches ${unmatched.map(({ file }, index) => markup`${index > 0 && ", "}${code(file)}`)}`;
   return markup`<div class="panel pad stack"><p>${
     files.length === 0
-      ? "No job files."
+      ? noMatch === false
+        ? "No job files."
+        : markup`${noMatch}, so no runs are counted. Check the ${
+          unmatched.length === 1 ? "pattern" : "patterns"
+        }, and that jobs write a history.`
       : `${formatCount(runs.length, "run")} from ${files.join(", ")}${
         from === null ? "" : `, since ${dayTimeText(instantMs(from))}`
       }.${leftOutText(covers, at)}`
   }${jobs.length > 0 && markup` Jobs: ${bare(jobs.join(", "))}.`}${
     files.length > 0 && " Only these files are counted."
-  }${histories === 0 && " To count every run, let jobs write a history, and pass it with --history."}${
-    unmatched.length > 0 &&
-    markup` No file matches ${unmatched.map(({ file }, index) => markup`${index > 0 && ", "}${code(file)}`)}.`
-  }</p><p>${
+  }${
+    histories === 0 && fileProblems.length === 0 &&
+    " To count every run, let jobs write a history, and pass it with --history."
+  }${files.length > 0 && noMatch !== false && markup` ${noMatch}.`}</p><p>${
     isRead(lists.repositories) &&
     `The service listed ${repositories.length} ${repositories.length === 1 ? "repository" : "repositories"}. `
   }${incomplete.length === 0 ? "All lists of the service are complete." : "These lists are incomplete:"}</p>${

@@ -237,8 +237,8 @@ function files(data: DashboardData): Family[] {
     ),
     single(
       "files_unread",
-      "Files that could not be used, or not completely.",
-      fileProblems.filter(({ kind }) => kind === "file" || kind === "lines").length,
+      "Files that could not be used, or not completely, and patterns that match no file.",
+      fileProblems.filter(({ kind }) => kind !== "project").length,
     ),
     single(
       "campaign_items_open",

@@ -109,13 +109,13 @@ function stateOf(count: number, unread: readonly UnreadPullRequests[], reading: 
   const [first, second] = unread;
   if (first === undefined) return { state: "complete", why: null };
   const total = sumOf(unread, ({ pullRequests }) => pullRequests);
-  const most = second === undefined ? `: ${first.why}` : `, most of them for this reason: ${first.why}`;
+  const reason = second === undefined ? `: ${first.why}` : `. The most frequent reason: ${first.why}`;
   const what = total < count
     ? `${total} of ${count} pull requests could not be read`
     : count === 1
     ? "The pull request could not be read"
     : `None of the ${count} pull requests could be read`;
-  const why = `${what}${most}`;
+  const why = `${what}${reason}`;
   if (total === count) return { state: "failed", why };
   return { state: unread.every((each) => each.why === NOT_AMONG_NEWEST) ? "cut" : "partial", why };
 }

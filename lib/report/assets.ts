@@ -45,6 +45,7 @@ small, figcaption .soft, .sec .soft { font-size: var(--small); }
 .asof { margin-left: auto; color: var(--soft); font-size: var(--small); font-variant-numeric: tabular-nums; }
 .head { padding: 32px 0 24px; }
 .title { display: flex; flex-wrap: wrap; gap: 4px 16px; align-items: baseline; }
+h1 small { font-weight: 400; letter-spacing: normal; }
 h1 > svg { position: relative; top: 3px; }
 .head > p { margin-top: 8px; max-width: 96ch; color: var(--soft); text-wrap: pretty; }
 .head strong { color: var(--ink); font-weight: 600; }

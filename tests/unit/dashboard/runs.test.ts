@@ -308,7 +308,7 @@ test("pullRequestsOf() says how many could not be read, and why", () => {
   const several = reading({}, { 2: "HTTP 502", 3: "HTTP 502" });
   (several as { unasked: Map<string, string> }).unasked.set(named(1).url, "github.com");
   const { why: most, unread } = pullRequestsOf([named(1), named(2), named(3)], several, NOW);
-  expect(most).toBe("None of the 3 pull requests could be read, most of them for this reason: HTTP 502");
+  expect(most).toBe("None of the 3 pull requests could be read. The most frequent reason: HTTP 502");
   expect(unread).toEqual([
     { why: "HTTP 502", pullRequests: 2, urls: [named(2).url, named(3).url] },
     { why: "there is no token for github.com", pullRequests: 1, urls: [named(1).url] },
