@@ -8,7 +8,7 @@ import { UnauthorizedError, UsageError } from "../errors.ts";
 import { hookError, waitForHook } from "../hook.ts";
 import { isLoopback } from "../loopback.ts";
 import { readFileNow } from "../runtime.ts";
-import { createRedactor, joinRedactors, MIN_SECRET_LENGTH, type Redactor, redactorOf } from "../text/redact.ts";
+import { createRedactor, joinRedactors, type Redactor, redactorOf } from "../text/redact.ts";
 import type { TokenSource } from "./transport.ts";
 
 // Checks the address of the service: which origins may receive the token.
@@ -128,7 +128,7 @@ export function checkTokenVariable(name: string, attempted: string, setting: str
 
 /**
  * Checks and trims a token: `fetch` throws on blanks and line breaks around it.
- * Does not check its exact length, on which documentation and service disagree: only a token that is too short to be masked is refused. Accepts tokens without the prefix `mog_`, which can be OAuth tokens.
+ * Does not check its length, on which documentation and service disagree. Accepts tokens without the prefix `mog_`, which can be OAuth tokens.
  * @param source Its place, for messages: `CI/CD variable MOGPLEX_API_KEY`.
  * @param advice What to do if the token is empty.
  * @throws {UnauthorizedError} if it is empty or cannot be a token. The message does not show it.
@@ -159,13 +159,6 @@ function checkToken(text: string, source: string, advice: () => string): string 
       attempted,
       why: "it has characters that no token has, or several lines",
       advice: 'copy the token again: it is "mog_" followed by letters and digits',
-    });
-  }
-  if (token.length < MIN_SECRET_LENGTH) {
-    throw new UnauthorizedError({
-      attempted,
-      why: `it has fewer than ${MIN_SECRET_LENGTH} characters`,
-      advice: "copy the whole token again",
     });
   }
   return token;

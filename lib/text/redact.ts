@@ -33,7 +33,7 @@ export interface Redactor {
 export type MaskText = ((text: string) => string) & { readonly longest?: number };
 
 /** Fewest characters of a secret: a shorter value may be part of an ordinary word. Source: GitLab masks values from 8 characters on. */
-export const MIN_SECRET_LENGTH = 8;
+const MIN_SECRET_LENGTH = 8;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const URL_LIKE = /^[a-z][a-z0-9+.-]*:\/\//i;
 /** Longest secret that becomes a pattern. For a longer one, pieces of its forms are searched as text. */
@@ -256,8 +256,7 @@ function maskerOf(secrets: readonly string[], shapes: readonly RegExp[] = []): (
  */
 export function createRedactor(options: RedactorOptions = {}): Redactor {
   const token = options.token?.trim() ?? "";
-  // `checkToken` refuses a shorter one: masking it would garble the message that says so.
-  const tokens = token.length < MIN_SECRET_LENGTH ? [] : [token];
+  const tokens = token === "" ? [] : [token];
   const values = SECRET_VARIABLES.map((name) => options.env?.(name)?.trim() ?? "");
   const secrets = [...values, ...options.secrets ?? []].flatMap(withLines).filter((value) =>
     whyNoSecret(value) === undefined

@@ -121,7 +121,7 @@ test("main() takes --help after -- for an argument", async () => {
 test("main() ends with the documented code when --follow is the prompt and not a flag", async () => {
   async function code(...args: string[]) {
     const fetch = () => Promise.reject(new TypeError("no network"));
-    const io = fakeIo({ env: { MOGPLEX_API_KEY: "mog_0123456789" } });
+    const io = fakeIo({ env: { MOGPLEX_API_KEY: "mog_abc" } });
     return await main(["run", "--repo", "8f3a2b1c-1234-4abc-9def-1234567890ab", ...args], io, {
       fetch,
       clock: virtualClock(),

@@ -146,7 +146,7 @@ test.each([
     );
     const run = campaign.run({ timeoutMs: 60 * MINUTE });
     const error = await run.catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({ exitCode: 75, outcome: "started", view: { counts: { "needs-input": asking } } });
+    expect(error).toMatchObject({ exitCode: 4, view: { counts: { "needs-input": asking } } });
     expect([service.runs.length, told.map(({ event }) => event)]).toEqual([asking, ["stuck"]]);
     expect(told[0]?.afterMs).toBeLessThan(30 * MINUTE);
     for (const { runId } of service.runs) service.control("setRun", { runId, run: { status: "success" } });

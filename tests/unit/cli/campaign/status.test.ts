@@ -106,8 +106,8 @@ test("campaign status --watch ends with 4 when the campaign is stopped and its l
   const work = world.clock.sleep(10 * MINUTE).then(() => world.campaign("advance"));
   const { code, stdout } = await world.campaign("status", ["--watch", "--exit-status"]);
   await work;
-  expect([code, /^Campaign replace-moment is stopping:/m.test(stdout)]).toEqual([4, true]);
-  expect(stdout).toContain("campaign replace-moment is stopped:");
+  expect([code, /^Campaign replace-moment was stopped by /m.test(stdout)]).toEqual([4, true]);
+  expect(stdout).toContain("campaign replace-moment is stopped");
 });
 
 test("campaign status --watch ends with 130 at a signal", async () => {
