@@ -107,7 +107,7 @@ test("campaign status --watch ends with 4 when the campaign is stopped and its l
   const { code, stdout } = await world.campaign("status", ["--watch", "--exit-status"]);
   await work;
   expect([code, /^Campaign replace-moment was stopped by /m.test(stdout)]).toEqual([4, true]);
-  expect(stdout).toContain("campaign replace-moment is stopped");
+  expect(stdout).toContain("campaign replace-moment was stopped by kim");
 });
 
 test("campaign status --watch ends with 130 at a signal", async () => {
