@@ -515,7 +515,10 @@ async function recordRetry(deciding: Deciding, { select, adopt, reason }: Of<"re
   const ids = items.map(({ item }) => item.id);
   const pulls = followUp === undefined ? items.flatMap(openPull) : [];
   const { lock } = store.memory;
-  const next = adopt ? sealLock(adoptTask(lock, opened.file, opened.fileHash, new Set(ids))) : lock;
+  // A canary tries the task of all items, so the items behind it follow its task.
+  const waiting = adopt ? waitingWithOtherTask(deciding, ids) : [];
+  const followers = items.some(({ item }) => item.canary) ? waiting : [];
+  const next = adopt ? sealLock(adoptTask(lock, opened.file, opened.fileHash, new Set([...ids, ...followers]))) : lock;
   const hashes = new Map(next.items.map(({ id, requestHash }) => [id, requestHash]));
   // The same task would be started a second time.
   const [same, other] = [false, true].map((changed) =>
@@ -546,10 +549,27 @@ async function recordRetry(deciding: Deciding, { select, adopt, reason }: Of<"re
         }`,
       ]
       : [],
+    ...waiting.length > 0
+      ? [
+        `${formatCount(waiting.length, "item")} that ${waiting.length === 1 ? "has" : "have"} not started ${
+          followers.length > 0 ? "will use it, too" : "will use the planned task"
+        }`,
+      ]
+      : [],
     ...pulls.slice(0, MAX_PULLS),
     ...pulls.length > MAX_PULLS ? [`so do those of ${pulls.length - MAX_PULLS} more succeeded items`] : [],
   ];
   return { items: ids, text: parts.join("; "), acts: openOf(open) };
+}
+
+/** Names of the items that have never been started and whose task is not the one in the file. */
+function waitingWithOtherTask({ opened, store: { memory } }: Deciding, ids: readonly string[]): string[] {
+  return [...memory.items.values()]
+    .filter(({ item, starts, sent, skipped }) =>
+      item.excluded === null && skipped === null && starts.length === 0 && sent === 0 && !ids.includes(item.id) &&
+      hasOtherTask(memory.lock, opened.file, item)
+    )
+    .map(({ item }) => item.id);
 }
 
 /** Most pull requests that a retry names. */

@@ -209,6 +209,30 @@ test("campaign retry --adopt-changes starts items again with the task of the fil
   expect(stderr).toBe("");
 });
 
+test.each([[true, "will use it, too", "NEWTEXT"], [false, "will use the planned task", "OLDTEXT"]])(
+  "campaign retry --adopt-changes changes the task of the items behind a canary item: %p",
+  async (isCanary, words, task) => {
+    const canary = isCanary ? { size: 1 } : undefined;
+    const world = cliWorld({
+      count: 3,
+      scenarios:
+        `scenarios: [{ match: { repo: "*0001", attempt: 1 }, play: agent-failure }, { play: success }]`,
+      file: { prompt: "OLDTEXT", limits: { parallel: 1 }, ...canary && { canary } },
+    });
+    await world.campaign("advance", ["--plan"]);
+    await world.campaign("stop");
+    await world.clock.sleep(10 * MINUTE);
+    await world.campaign("advance");
+    world.write({ prompt: "NEWTEXT", limits: { parallel: 1 }, ...canary && { canary } });
+    const { stdout } = await world.campaign("retry", ["--only", project(1), "--adopt-changes"]);
+    expect(stdout).toContain(`2 items that have not started ${words}`);
+    await world.campaign("resume");
+    expect((await world.campaign("run")).code).toBe(0);
+    const { items, tasks } = JSON.parse(readFileSync(`${world.directory}/lock.json`, "utf8"));
+    expect(items.slice(1).map(({ task: index }: { task: number }) => tasks[index].prompt)).toEqual([task, task]);
+  },
+);
+
 test("campaign retry refuses an item whose task in the file has changed, and --keep-task or --adopt-changes chooses one", async () => {
   const world = cliWorld({ count: 2, scenarios: "play: agent-failure", file: { prompt: "OLDTEXT" } });
   await world.campaign("run");
