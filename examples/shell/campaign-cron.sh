@@ -7,7 +7,8 @@
 # only its owner can read. Before the first wave: node mogplex.mjs campaign plan campaign.yml
 #
 # cron mails what a script prints. This script prints its log only if the exit code differs from the previous wave's: when
-# something needs attention, when that is resolved, and when the campaign is done. Then remove the line from the crontab.
+# something needs attention, when that is resolved, and when the campaign is done. Then remove the line from the crontab; with the
+# keys merge or on-failed-checks in campaign.yml, only when the pull requests are merged or closed.
 #
 # It does not need flock: only one process at a time can use a directory. A second process exits with 75, which is harmless. After
 # 69 (the service could not be reached), the next wave continues.

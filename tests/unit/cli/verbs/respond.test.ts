@@ -297,7 +297,7 @@ test("respond does not start a second time, whatever brings the ask again", asyn
   const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
   await respond(at, payload(note));
   const again = await respond(at, payload(note));
-  expect(again).toMatchObject({ code: 0, stdout: "no run: this comment has already started one\n" });
+  expect(again).toMatchObject({ code: 0, stdout: "no run: this comment has already started a run\n" });
   expect((await respond(at, "", ["--poll"])).code).toBe(0);
   expect(runsOf(at).length).toBe(1);
   expect(ours(at).length).toBe(1);
