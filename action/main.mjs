@@ -314,7 +314,7 @@ li:target, tr:target { background: var(--mark); }
 .file[open] > summary { border-bottom: 1px solid var(--line); }
 body > footer { margin-top: 48px; border-top: 1px solid var(--line); color: var(--soft); font-size: var(--small); }
 body > footer .wrap { display: grid; gap: 4px; padding-top: 16px; padding-bottom: 32px; }
-@media screen and (min-width: 1101px) { .rows tbody th { white-space: nowrap; } .thirds .rows tbody th { white-space: normal; } .rows :is(tbody th, td) > :is(a, bdi, code:not(.id)) { display: inline-block; width: max-content; max-width: 14rem; white-space: normal; } .rows td > details:not(.clip, .more, [open]) { display: inline-block; } .rows .long, .rows tbody th:has(.clip) { white-space: normal; } table:has(.clip) .tight { width: 1px; } }
+@media screen and (min-width: 1101px) { .rows tbody th { white-space: nowrap; } .thirds .rows tbody th { white-space: normal; } .rows :is(tbody th, td:not(.full)) > :is(a, bdi, code:not(.id)) { display: inline-block; width: max-content; max-width: 14rem; white-space: normal; } .rows td > details:not(.clip, .more, [open]) { display: inline-block; } .rows .long, .rows tbody th:has(.clip) { white-space: normal; } table:has(.clip) .tight { width: 1px; } }
 @media screen and (min-width: 1161px) { .rows .state { white-space: nowrap; } }
 @media screen and (min-width: 1281px) { thead th { white-space: nowrap; } }
 @media screen and (max-width: 940px) { .halves, .thirds { grid-template-columns: minmax(0, 1fr); } .quarters { grid-template-columns: repeat(2, minmax(0, 1fr)); } .strip > .ages { grid-column: 1 / -1; } }

@@ -215,8 +215,7 @@ test.each([[true, "will use it, too", "NEWTEXT"], [false, "will use the planned 
     const canary = isCanary ? { size: 1 } : undefined;
     const world = cliWorld({
       count: 3,
-      scenarios:
-        `scenarios: [{ match: { repo: "*0001", attempt: 1 }, play: agent-failure }, { play: success }]`,
+      scenarios: `scenarios: [{ match: { repo: "*0001", attempt: 1 }, play: agent-failure }, { play: success }]`,
       file: { prompt: "OLDTEXT", limits: { parallel: 1 }, ...canary && { canary } },
     });
     await world.campaign("advance", ["--plan"]);
