@@ -204,7 +204,7 @@ export class Decider {
       if (isLeft) return stop;
       return typeof ownMark.mark.state === "string"
         ? quiet("this mention has already been answered")
-        : this.#attachTo(ownMark, thread) ?? quiet("this comment has already started one");
+        : this.#attachTo(ownMark, thread) ?? quiet("this comment has already started a run");
     }
     if (!comments.isWhole && ownMark === undefined) {
       return quiet("there are too many comments to check whether this mention has been answered");

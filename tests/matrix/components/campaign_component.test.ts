@@ -103,7 +103,7 @@ test.skipIf(!CAN_RUN)(
       const ends = ["stop", "status", "retry"].map((name) => [decided.jobs[name]?.code, decided.jobs[name]?.log]);
       expect(ends).toEqual([
         [0, expect.stringContaining("nothing more will start")],
-        [0, expect.stringContaining("Campaign codemod is stopped")],
+        [0, expect.stringContaining("Campaign codemod was stopped")],
         [2, expect.stringContaining("error: ")],
       ]);
       await project.call("resume", "campaign.yml", "--home", home);

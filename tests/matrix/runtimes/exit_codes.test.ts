@@ -67,7 +67,8 @@ onEveryRuntime("a job ends with 70 when a promise never settles", async ({ name,
 
 onEveryRuntime("run --follow ends with 124 at its deadline, and says how it was called", async (on) => {
   const job = await openJob(on);
-  const { code, stdout } = await job.launch(...job.follow("<stuck-streaming>", "--timeout", "3")).ended;
+  const { code, stdout } = await job.launch(...job.follow("<stuck-streaming>", "--timeout", "3", "--key-scope", "job"))
+    .ended;
   // Nothing is on the PATH. Deno does not tell a program its flags.
   const called = on.name === "deno"
     ? "(deno run --no-config --no-lock --no-prompt) \\$\\(\\1 --allow-env \\S*mogplex\\.mjs permissions\\)"

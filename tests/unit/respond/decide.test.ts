@@ -491,7 +491,7 @@ test("decide() says that the branch is gone", async () => {
 
 test("decide() starts nothing again for an ask whose note names a run or a reason", async () => {
   for (
-    const [state, reason] of [[AT_WORK, "no: this comment has already started one"], [
+    const [state, reason] of [[AT_WORK, "no: this comment has already started a run"], [
       "none",
       "no: this mention has already been answered",
     ]] as const
