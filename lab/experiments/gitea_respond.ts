@@ -215,7 +215,7 @@ async function respond(bench: Bench): Promise<void> {
 
   const again = await jobOf(bench, world, service, token, first.delivery).ended;
   const once = again.code === 0 && (await notes(number)).length === 1 &&
-    again.stdout.includes("this comment has already started one");
+    again.stdout.includes("this comment has already started a run");
   bench.check("the same event once more starts nothing", once, seen(again));
 
   const [own] = (await gitea.call("GET", `${issues}/${number}/comments`))
