@@ -18,6 +18,11 @@ export type KeyScope = "pipeline" | "job" | "day" | "random";
 
 export const KEY_SCOPES: readonly KeyScope[] = ["pipeline", "job", "day", "random"];
 
+/** Whether another attempt of a job derives the same key, and so finds its run. @param scope As in a setting; empty for the default. */
+export function findsAgain(scope: string): boolean {
+  return scope !== "job" && scope !== "random";
+}
+
 interface KeyParts {
   scope: KeyScope;
   /** Null outside CI. */

@@ -13,6 +13,7 @@ import { GITEA_FOR_JOBS } from "../../forge/gitea/for_jobs.ts";
 import { GITHUB_FOR_JOBS } from "../../forge/github/for_jobs.ts";
 import { type Io, processIo } from "../../io.ts";
 import { appendOutputs, collectProblems, renderGithubOutputs } from "../../report/write.ts";
+import { findsAgain } from "../../run/key.ts";
 import { RERUN_JOB } from "../../run/result_view.ts";
 import { isMain, setExitCode } from "../../runtime.ts";
 import { own } from "../../text/safe_line.ts";
@@ -298,8 +299,7 @@ function actionVocabulary(env: ReadEnv): Vocabulary {
       if (resume === null) return null;
       const scope = env("MOGPLEX_KEY_SCOPE")?.trim() ?? "";
       const named = inputText(env, "idempotency-key") ?? inputText(env, "run-id");
-      const findsAgain = named !== undefined || !["job", "random"].includes(scope);
-      if (outcome !== "started" && findsAgain) return RERUN_JOB;
+      if (outcome !== "started" && (named !== undefined || findsAgain(scope))) return RERUN_JOB;
       // For an automation it names the key that finds the run.
       return resume.startsWith(BY_KEY)
         ? resume.replace(BY_KEY, "set the input idempotency-key of this step to")

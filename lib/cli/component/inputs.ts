@@ -6,6 +6,7 @@
  */
 import type { ReadEnv } from "../../ci/platform.ts";
 import { UsageError } from "../../errors.ts";
+import { findsAgain } from "../../run/key.ts";
 import { RETRY_JOB } from "../../run/result_view.ts";
 import { type VariableName, VARIABLES } from "../../variables.ts";
 import {
@@ -222,11 +223,6 @@ export function checkPromptFile(env: ReadEnv): void {
 
 // The words of the GitLab components, which have inputs instead of flags, and a job to retry instead of a command.
 
-/** Whether a retried job finds its earlier run. */
-function findsAgain(env: ReadEnv): boolean {
-  return !["job", "random"].includes(env(KEY_SCOPE.variable)?.trim() ?? "");
-}
-
 /**
  * @param verb What the job does.
  * @param env Reads inputs and variables.
@@ -241,7 +237,7 @@ export function componentVocabulary(verb: string, env: ReadEnv): Vocabulary {
     runId: "input run-id, or variable MOGPLEX_RUN_ID",
     resume({ resume, outcome, runId }) {
       if (resume === null) return null;
-      const retry = outcome !== "started" && (verb === "follow" || findsAgain(env));
+      const retry = outcome !== "started" && (verb === "follow" || findsAgain(env(KEY_SCOPE.variable)?.trim() ?? ""));
       return retry ? RETRY_JOB : `set the input run-id of the component follow to ${runId}`;
     },
   };

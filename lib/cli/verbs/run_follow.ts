@@ -4,6 +4,7 @@
  */
 import { UsageError } from "../../errors.ts";
 import type { Run } from "../../model.ts";
+import { findsAgain } from "../../run/key.ts";
 import { isLater, type RunRequest } from "../../run/request.ts";
 import { emptyRunResult } from "../../run/result.ts";
 import { RETRY_JOB } from "../../run/result_view.ts";
@@ -143,13 +144,14 @@ export function announce(
 function withRetry(context: Context): Context {
   const { platform, vocabulary, option } = context;
   if (platform.name !== "gitlab") return context;
-  const findsAgain = () => !["job", "random"].includes(option(KEY_SCOPE) ?? "");
   return {
     ...context,
     vocabulary: {
       ...vocabulary,
       resume: (result) =>
-        result.resume !== null && result.outcome !== "started" && findsAgain() ? RETRY_JOB : vocabulary.resume(result),
+        result.resume !== null && result.outcome !== "started" && findsAgain(option(KEY_SCOPE) ?? "")
+          ? RETRY_JOB
+          : vocabulary.resume(result),
     },
   };
 }
