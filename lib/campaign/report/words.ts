@@ -14,6 +14,7 @@ import { SHARED_BY_TOKENS } from "../../service/errors.ts";
 import { START_MS } from "../journal/memory.ts";
 import type { CampaignLimit } from "../pace/next_starts.ts";
 import { pullRequestsSentence, unreadAdvice } from "../pulls.ts";
+import { STOPPED_BY } from "../view/progress.ts";
 import { GOOD_VERDICTS, isFinal, ITEM_VERDICTS, type ItemState, OPEN_STATES, totalsOf } from "../view/verdicts.ts";
 import type { CampaignItem, CampaignView, QuotaView } from "../view/view.ts";
 import { isTrouble } from "./causes.ts";
@@ -209,8 +210,8 @@ export function stateDetail(view: CampaignView, stays: boolean = view.writer !==
   const { state, stateReason } = view;
   const { items, running, asking } = totalsOf(view.counts);
   // Our own words before a name stay text, so that a sentence can begin with them.
-  const [, own = "", others = ""] = /^(stopped by )?(.*)$/s.exec(stateReason ?? "") ?? [];
-  const because = stateReason === null ? [] : [own, { name: others }, "; "];
+  const prefix = stateReason?.startsWith(STOPPED_BY) ? STOPPED_BY : "";
+  const because = stateReason === null ? [] : [prefix, { name: stateReason.slice(prefix.length) }, "; "];
   const sending = stays ? sendingCount(view) : 0;
   const unanswered = view.counts.starting - sending;
   const open = [

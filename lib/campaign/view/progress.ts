@@ -392,9 +392,12 @@ export function whoStopped({ by }: { by: string }): string {
   return by === "unknown" ? "a person" : by;
 }
 
+/** What {@linkcode stoppedText} begins with. */
+export const STOPPED_BY = "stopped by ";
+
 /** Who stopped the campaign and why, as a clause. */
 export function stoppedText(stopped: { by: string; reason?: string | null | undefined }): string {
-  return `stopped by ${whoStopped(stopped)}${stopped.reason ? `: ${stopped.reason}` : ""}`;
+  return `${STOPPED_BY}${whoStopped(stopped)}${stopped.reason ? `: ${stopped.reason}` : ""}`;
 }
 
 /** The state of the campaign, and why it does not continue without a person. A stop still holds when everything has ended: a retry does not lift it. */
@@ -427,11 +430,15 @@ export function isAtRest(memory: CampaignMemory): boolean {
   return closedBy(memory) !== null || waitsForAnswers(memory);
 }
 
+/** Whether the only open runs are those that wait for an answer. */
+function isOnlyAsking(memory: CampaignMemory): boolean {
+  const { counts } = memory;
+  return counts["needs-input"] > 0 && counts.running === 0 && openStarts(memory).length === 0;
+}
+
 /** Whether runs that wait for an answer keep every other item from starting because they belong to the canary. */
 export function waitsForCanaryAnswers(memory: CampaignMemory): boolean {
-  const { counts } = memory;
-  if (counts["needs-input"] === 0 || counts.running > 0 || openStarts(memory).length > 0) return false;
-  return startableItems(memory).length === 0;
+  return isOnlyAsking(memory) && startableItems(memory).length === 0;
 }
 
 /**
@@ -440,9 +447,8 @@ export function waitsForCanaryAnswers(memory: CampaignMemory): boolean {
  */
 export function waitsForAnswers(memory: CampaignMemory): boolean {
   const { counts, lock: { limits } } = memory;
-  const asking = counts["needs-input"];
-  if (asking === 0 || counts.running > 0 || openStarts(memory).length > 0) return false;
-  return asking >= Math.min(limits.parallel, SANDBOX_LIMIT) || waitsForCanaryAnswers(memory);
+  const holdsAll = counts["needs-input"] >= Math.min(limits.parallel, SANDBOX_LIMIT);
+  return isOnlyAsking(memory) && (holdsAll || startableItems(memory).length === 0);
 }
 
 /** The rows of exit codes that a campaign can end with. */
