@@ -42,6 +42,11 @@ export interface ForgeWorld {
 export const SINGLE_SIGN_ON =
   "is not authorized for the single sign-on (SAML) of the organization: authorize it in the settings of the token";
 
+/** Why a forge does not show a pull request that it does not know, or hides from the token. @param system Name of the forge. */
+export function notFoundText(system: string): string {
+  return `not found on ${system}: it was deleted, or this token cannot see it`;
+}
+
 interface ForgeCall<T> {
   /** The attempt, after "Cannot". */
   what: string;
@@ -346,7 +351,7 @@ export class ForgeClient {
     } catch (error) {
       if (!isHidden(error)) throw error;
       if (error.status === 403) return "this token has no read access";
-      return `not found on ${this.system}: it was deleted, or this token cannot see it`;
+      return notFoundText(this.system);
     }
   }
 

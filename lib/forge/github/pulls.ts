@@ -7,7 +7,7 @@ import * as z from "zod/mini";
 import { isObject } from "../../lookup.ts";
 import { isSamePlace, readAddress } from "../address.ts";
 import type { Opinion, ReviewReading } from "../approvals.ts";
-import { ABUSE, type ForgeClient, SINGLE_SIGN_ON } from "../client.ts";
+import { ABUSE, type ForgeClient, notFoundText, SINGLE_SIGN_ON } from "../client.ts";
 import type { ForgeUser } from "../findings.ts";
 import type { WantedBranch } from "../forge.ts";
 import {
@@ -295,7 +295,7 @@ function notShown(errors: readonly PartError[]): PullRequestOutcome {
   const refusal = errors.find(({ type }) => REFUSALS.includes(type));
   if (refusal?.saml === true) return { ok: false, reason: `this token ${SINGLE_SIGN_ON}` };
   if (refusal?.type === "NOT_FOUND") {
-    return { ok: false, reason: "not found on GitHub: it was deleted, or this token cannot see it" };
+    return { ok: false, reason: notFoundText("GitHub") };
   }
   if (refusal !== undefined) return { ok: false, reason: "this token has no read access" };
   const type = errors[0]?.type ?? "";
