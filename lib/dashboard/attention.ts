@@ -8,6 +8,7 @@ import { appAddress } from "../report/app_link.ts";
 import { OUTCOME_WORDS } from "../report/outcome_words.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
 import { commandLine } from "../text/escape.ts";
+import { capital } from "../text/plain_text.ts";
 import {
   activeSandboxes,
   type CampaignEntry,
@@ -243,10 +244,6 @@ function answerText(names: readonly string[], count: number, runId: string | nul
   const advice = count === 1 ? "answer the run in the app, or cancel it" : "answer the runs in the app, or cancel them";
   const command = runId === null ? "." : `${count === 1 ? ":" : ", starting with"} ${cancelCommand(runId)}`;
   return `${firstNames(names, count)}: ${advice}${command}`;
-}
-
-function capital(text: string): string {
-  return text.replace(/^[a-z]/, (letter) => letter.toUpperCase());
 }
 
 /** What a run did, after its task. */

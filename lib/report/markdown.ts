@@ -24,7 +24,7 @@ import {
 import { type Block, type Fact, markdownOf, type Words } from "../text/document.ts";
 import { formatDuration } from "../text/duration.ts";
 import { jsonText, webUrl } from "../text/escape.ts";
-import { cutText, plainText } from "../text/plain_text.ts";
+import { capital, cutText, plainText } from "../text/plain_text.ts";
 import type { CampaignRetry } from "./campaign_item.ts";
 import { lastLines } from "./event_text.ts";
 import type { ReportLinks } from "./page_link.ts";
@@ -163,7 +163,7 @@ function facts(view: ResultView, { mayLink = () => true, links = {} }: MarkdownO
   const { runMs, hereMs } = timesOf(view);
   return [
     ["Automation", { name: view.automationId }],
-    [noun.replace(/^./, (letter) => letter.toUpperCase()), { name: view.runId }],
+    [capital(noun), { name: view.runId }],
     ["Repository", { name: view.repository ?? view.repoId }],
     ["Agent", { name: view.harness }],
     ["Status", { name: view.status }],

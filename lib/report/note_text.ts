@@ -9,7 +9,7 @@ import { commandsIn, type ResultView, viewOf } from "../run/result_view.ts";
 import { type Block, joinWords, markdownOf, type Words } from "../text/document.ts";
 import { formatCount } from "../text/duration.ts";
 import { webUrl } from "../text/escape.ts";
-import { cutText } from "../text/plain_text.ts";
+import { capital, cutText } from "../text/plain_text.ts";
 import { lastLines } from "./event_text.ts";
 import { streakText } from "./history.ts";
 import { resultBlocks } from "./markdown.ts";
@@ -35,7 +35,7 @@ const dot = " · ";
 /** The links of a job: its report, its log, and its pipeline, by whose address a retried job finds the note. */
 function linksOf(links: ReportLinks): Words[] {
   const { page, job, pipeline, pipelineNoun = "pipeline" } = links;
-  const noun = pipelineNoun.replace(/^./, (letter) => letter.toUpperCase());
+  const noun = capital(pipelineNoun);
   const all = [["Report", page], ["Log", job], [noun, pipeline]] as const;
   return all.flatMap(([words, url]) => {
     const address = webUrl(url ?? "");

@@ -26,7 +26,7 @@ import {
 import type { Block, Fact } from "../text/document.ts";
 import { clockText, formatCount, formatDuration } from "../text/duration.ts";
 import { jsonText, shellWord } from "../text/escape.ts";
-import { cutText } from "../text/plain_text.ts";
+import { capital, cutText } from "../text/plain_text.ts";
 import { MASK } from "../text/redact.ts";
 import type { CampaignRetry } from "./campaign_item.ts";
 import { agentLines, eventLabel } from "./event_text.ts";
@@ -102,7 +102,7 @@ export function renderRunPage(result: AnyResult, options: RunPageOptions = {}): 
   return page({
     // A tab shows only the beginning.
     title: cutText(
-      `${word.replace(/^./, (letter) => letter.toUpperCase())}: ${[where, title].filter(Boolean).join(", ") || noun}`,
+      `${capital(word)}: ${[where, title].filter(Boolean).join(", ") || noun}`,
       MAX_NAME,
     ),
     path: [
@@ -161,7 +161,7 @@ function summaryOf(view: ResultView, { earlier }: RunPageOptions): Part {
   const when = [started === null ? "" : `started ${dayTimeText(started)}`, took].filter(Boolean).join(", ");
   return [
     who.length > 0 && markup`${bare(who.join(", "))}. `,
-    when !== "" && `${when.replace(/^./, (letter) => letter.toUpperCase())}.`,
+    when !== "" && `${capital(when)}.`,
     earlier !== undefined &&
     ` ${earlier.streak > 1 && outcome === "failed" ? streakText(earlier.streak) : unbroken(earlier.sentence)}`,
   ];
@@ -175,8 +175,7 @@ const AFTER_ERRORS: readonly (readonly [code: number, text: string])[] = [
   [EXIT.internal, "Report this as a bug in the toolkit, with the job's log."],
 ];
 
-/** What to do after an outcome without success; undefined if nothing is known to help. */
-/** @param follow How to follow the run again without a program. */
+/** What to do after an outcome without success; undefined if nothing is known to help. @param follow How to follow the run again without a program. */
 function nextOf(view: ResultView, follow: string | undefined): string | undefined {
   const { outcome, resume, exitCode, kind: { noun } } = view;
   if (outcome === "error") {
@@ -198,7 +197,7 @@ function nextOf(view: ResultView, follow: string | undefined): string | undefine
 
 function followSentence(resume: string): string {
   return resume === RETRY_JOB || resume === RERUN_JOB
-    ? `${resume.charAt(0).toUpperCase()}${resume.slice(1)}; it follows the run again.`
+    ? `${capital(resume)}; it follows the run again.`
     : `To follow it again: ${resume}.`;
 }
 

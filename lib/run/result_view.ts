@@ -101,9 +101,11 @@ function moreTime({ resume, idempotencyKey }: AnyResult): string {
   return `Start the job or command again: ${unless}it attaches to the same run. To wait longer, raise --timeout.`;
 }
 
+const INSTRUCTIONS: readonly string[] = [RETRY_JOB, RERUN_JOB, "set the input", "the same command"];
+
 /** Whether the way to continue is words for a reader, not a command to copy. */
 export function isInstruction(resume: string): boolean {
-  return /^(?:set the input|the same command|run this job again|retry this job)\b/.test(resume);
+  return INSTRUCTIONS.some((words) => resume.startsWith(words));
 }
 
 /** The sentence about how to continue. @param resume See {@linkcode isInstruction}. */

@@ -36,6 +36,11 @@ export function cutAt(text: string, length: number): number {
   return unit >= 0xd800 && unit <= 0xdbff ? length - 1 : length;
 }
 
+/** A text of ours as the beginning of a sentence or a heading. */
+export function capital(text: string): string {
+  return text.replace(/^[a-z]/, (letter) => letter.toUpperCase());
+}
+
 /** Longest word that a cut removes from the end of a text, in UTF-16 units. A longer one, such as an address, is cut inside. */
 const MAX_WORD = 24;
 

@@ -45,7 +45,7 @@ import { type Block, type Fact, joinWords, sentence, type Words } from "../../te
 import { formatCount, formatDuration } from "../../text/duration.ts";
 import { dayTimeText, instantMs, spanText, timeText, utcText } from "../../run/result.ts";
 import { commandLine } from "../../text/escape.ts";
-import { cutText } from "../../text/plain_text.ts";
+import { capital, cutText } from "../../text/plain_text.ts";
 import { parseTemplate } from "../file/items.ts";
 import { openPullText, pullRequestText } from "../pulls.ts";
 import {
@@ -203,10 +203,6 @@ function countWords(view: CampaignView): string {
     ...asking === 0 ? [] : [`${asking} ${asking === 1 ? "waits" : "wait"} for an answer`],
     `${queuedItems} ${queuedItems === 1 ? "is" : "are"} queued${again === 0 ? "" : ` (${again} of them again)`}`,
   ].join(", ");
-}
-
-function capital(text: string): string {
-  return text.replace(/^[a-z]/, (letter) => letter.toUpperCase());
 }
 
 /** Most rows of the canary: a gate judges a few items. */
