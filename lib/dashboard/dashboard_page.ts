@@ -274,8 +274,10 @@ function days({ days: { last, before }, weeks }: DashboardData): Html | null {
     const [now, then] = [clockMs(exact), clockMs(exactBefore)];
     const more = now - then;
     // A twentieth, or less than a second, is no difference.
-    if (Math.abs(more) < Math.max(1_000, then / 20)) return compare(0, `about as long as ${unbroken(clockText(then))}`);
-    const [span, earlier] = [unbroken(clockText(Math.abs(more))), unbroken(clockText(then))];
+    if (Math.abs(more) < Math.max(1_000, then / 20)) {
+      return compare(0, `about as long as ${unbroken(durationText(then))}`);
+    }
+    const [span, earlier] = [unbroken(durationText(Math.abs(more))), unbroken(durationText(then))];
     return compare(more, `${span} ${more > 0 ? "slower" : "faster"} than ${earlier}`);
   };
   const more = last.runs - before.runs;
@@ -343,7 +345,7 @@ function clockMs(ms: number): number {
 }
 
 /** Without the parts that are 0. @param ms Whole seconds. */
-function clockParts(ms: number): readonly (readonly [value: number, unit: string])[] {
+function durationParts(ms: number): readonly (readonly [value: number, unit: string])[] {
   const seconds = ms / 1_000;
   const parts = [
     [Math.floor(seconds / 3_600), "h"] as const,
@@ -354,13 +356,13 @@ function clockParts(ms: number): readonly (readonly [value: number, unit: string
 }
 
 /** `6 min 40 s`. @param ms Whole seconds. */
-function clockText(ms: number): string {
-  return clockParts(ms).map(([value, unit]) => `${value} ${unit}`).join(" ");
+function durationText(ms: number): string {
+  return durationParts(ms).map(([value, unit]) => `${value} ${unit}`).join(" ");
 }
 
 function clock(ms: number): Html {
   return markup`${
-    clockParts(clockMs(ms)).map(([value, unit], index) => markup`${index > 0 && " "}${value}<small> ${unit}</small>`)
+    durationParts(clockMs(ms)).map(([value, unit], index) => markup`${index > 0 && " "}${value}<small> ${unit}</small>`)
   }`;
 }
 

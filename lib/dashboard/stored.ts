@@ -339,12 +339,12 @@ function openItemIn(
   const { id, repository, runId, verdict } = row;
   const isAsking = verdict === "needs-input";
   if (typeof runId !== "string" || !isAsking && verdict !== "running") return [];
-  const own = causes.filter((each) => isObject(each)).find(({ items }) => textsIn(items).some((each) => each === id));
+  const group = causes.filter((each) => isObject(each)).find(({ items }) => textsIn(items).some((each) => each === id));
   return [{
     file,
     runId,
     name: textIn(repository) ?? textIn(id) ?? "",
-    question: isAsking ? textIn(own?.cause) ?? "" : null,
+    question: isAsking ? textIn(group?.cause) ?? "" : null,
     // An attempt is used up when its run ends or asks a question.
     hasAttempt: numberIn(row.attempts) + (isAsking ? 0 : 1) < attempts,
   }];

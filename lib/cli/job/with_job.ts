@@ -138,11 +138,9 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
       if (error instanceof UsageError && result.runId === null) {
         await prepare(WHEN_REFUSED, context, published).ended({ result, error });
         context.writer.error(context.vocabulary.words(error.message));
-      } else {await publish.ended({
-          result,
-          error,
-          stopped: stopped && context.vocabulary.words(stopped),
-        });}
+      } else {
+        await publish.ended({ result, error, stopped: stopped && context.vocabulary.words(stopped) });
+      }
       return { result, places };
     } finally {
       context.writer.unfence();

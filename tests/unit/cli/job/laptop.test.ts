@@ -439,7 +439,7 @@ test("report leaves the files of the folder's run alone when its id is another r
   expect([...same.io.files.keys()].filter((path) => path.startsWith("mogplex-ci-2"))).toEqual([]);
 });
 
-test("report of a run that is still running shows no time of its own", async () => {
+test("report does not show its own duration when the run is still running", async () => {
   const { cli, emulator, files } = await withLiveRun();
   const [runId = ""] = emulator.world.store.runs.keys();
   const { code, stdout, io } = await cli(["report", runId], { files });
