@@ -85,7 +85,7 @@ const OTHER_TEXTS: readonly string[] = [
 
 /** The parts of a quoted symptom that must occur in a source: without the values, and without what all messages begin with. */
 const fixedParts = (quote: string) =>
-  quote.replace(/^(?:Cannot|no run:) /, "").split(/MOGPLEX_\w+|…/).map((part) => part.trim()).filter((part) =>
+  quote.replace(/^(?:Cannot|no run:) /, "").split(/MOGPLEX_\w+|…|"[^"]*"/).map((part) => part.trim()).filter((part) =>
     part !== ""
   );
 
