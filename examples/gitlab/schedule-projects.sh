@@ -88,7 +88,7 @@ set_up() {
   [ "$active" = true ] || call "activate the schedule" PUT "$schedules/$id" '{"active": true}'
 }
 while read -r project; do
-  at=$((number * hours * 60 / count)) number=$((number + 1)) day='*' # in minutes
+  at=$(((2 * number + 1) * hours * 30 / count)) number=$((number + 1)) day='*' # in minutes; at midnight many other jobs start
   [ "$hours" -le 24 ] || day=$(((1 + at / 1440) % 7)) # weekly, from Monday
   url=$gitlab/$(printf %s "$project" | jq -sRr @uri)
   printf %s "$number of $count: $project"

@@ -136,7 +136,7 @@ test.skipIf(!CAN_RUN)(
         ...{ id: 7, description: "mogplex", ref: "main", cron, active: true },
         variables: [{ key: "MOGPLEX_SCHEDULE", value: "run" }],
       });
-      const crons = { "acme/web": "0 0 * * *", "acme/sub/api": "30 6 * * *", "acme/docs": "45 9 * * *" };
+      const crons = { "acme/web": "37 1 * * *", "acme/sub/api": "7 8 * * *", "acme/docs": "22 11 * * *" };
       const expectWith = (token: string | undefined) =>
         expect([...projects].map(([name, { variables, schedules }]) => [name, [...variables.values()], schedules]))
           .toEqual(
@@ -280,9 +280,9 @@ test.skipIf(!CAN_RUN)(
           stderr: "",
         });
       expect([...projects.values()].map(({ schedules }) => schedules.map(({ cron }) => cron))).toEqual([
-        ["0 0 * * *"],
-        ["20 4 * * *"],
-        ["40 8 * * *"],
+        ["10 2 * * *"],
+        ["30 6 * * *"],
+        ["50 10 * * *"],
       ]);
       expect(await scheduleProjects(url, "# none\n\n")).toEqual({
         code: 2,
@@ -303,9 +303,9 @@ test.skipIf(!CAN_RUN)(
       const list = "acme/web\nacme/sub/api\nacme/docs\n";
       expect((await scheduleProjects(url, list, "168")).stderr).toBe("");
       expect([...projects.values()].map(({ schedules }) => schedules.map(({ cron }) => cron))).toEqual([
-        ["0 0 * * 1"],
-        ["0 8 * * 3"],
-        ["0 16 * * 5"],
+        ["0 4 * * 2"],
+        ["0 12 * * 4"],
+        ["0 20 * * 6"],
       ]);
       for (const hours of ["169", "2000", "0", "08", "-1", "abc", "1.5"]) {
         expect(await scheduleProjects(url, list, hours)).toEqual({
