@@ -36,6 +36,8 @@ export interface MarkdownOptions {
   links?: ReportLinks | undefined;
   /** Removes secrets from text that is joined from several events. */
   redact: Redact;
+  /** The program for the command that cancels the run. Null: no command. @default {"mogplex-ci"} */
+  program?: string | null | undefined;
   /** Comparison with the run before, as a trusted sentence. @default none */
   compared?: string | undefined;
   /** The way to start a failed run again, if it belongs to a campaign; already cleaned. @default it belongs to none */
@@ -83,7 +85,7 @@ function heading(view: ResultView, { mayLink = () => true }: MarkdownOptions): W
 const NOW = { strong: "What to do now:" };
 
 /** What happened: the reason and what to do now, the task, the agent's last messages. */
-function story(view: ResultView, { redact, compared, campaign }: MarkdownOptions): Block[] {
+function story(view: ResultView, { redact, compared, campaign, program = "mogplex-ci" }: MarkdownOptions): Block[] {
   const { verdict: { headline }, reason, advice, nextStep, resume, outcome, task, finalMessage, git, exitCode } = view;
   const isGood = exitCode === 0 && outcome === "success";
   const lines = isGood ? [] : lastLines(view.events, redact);
@@ -101,6 +103,7 @@ function story(view: ResultView, { redact, compared, campaign }: MarkdownOptions
       ? [{ text: [NOW, " ", nextStep] }]
       : []),
     ...(resume ? followAgain(resume) : []),
+    ...(resume && !isGood ? cancel(view, program) : []),
     ...(compared ? [{ text: compared }] : []),
     ...resultParts(view),
     ...(task ? taskParts(task.trim()) : []),
@@ -115,6 +118,12 @@ function followAgain(resume: string): Block[] {
   // The caller chose the id or key at the end.
   const [, words = resume, name = null] = /^(set the input .*? to |.* --idempotency-key )(.+)$/.exec(resume) ?? [];
   return [{ text: ["To follow it again: ", words, { name }, "."] }];
+}
+
+/** How to cancel a run that is not finished; empty if no command can. */
+function cancel({ kind: { noun }, runId }: ResultView, program: string | null): Block[] {
+  if (noun !== "run" || runId === null || program === null) return [];
+  return [{ text: "Cancel it:" }, { code: cutText(`${program} runs cancel ${runId}`, MAX_PROSE) }];
 }
 
 /** The advice, followed by its commands to copy. */

@@ -205,7 +205,7 @@ function followSentence(resume: string): string {
 const MAX_REASON = 160;
 
 function callOf(view: ResultView, tone: Tone, options: RunPageOptions): Html {
-  const { outcome, verdict, reason, advice, nextStep, resume, origin, runId } = view;
+  const { outcome, verdict, reason, advice, nextStep, resume, origin, runId, kind: { noun } } = view;
   if (outcome === "success") return successCall(view, tone);
   const [first = "", ...rest] = (reason ?? "").trim().split("\n");
   const isLong = first.length > MAX_REASON || rest.length > 0;
@@ -221,6 +221,9 @@ function callOf(view: ResultView, tone: Tone, options: RunPageOptions): Html {
       action(index === 0 && next ? `What to do: ${next}` : "Then", cutText(each, 2_000), index === 0)
     ),
     ...resume === null || !hasProgram ? [] : [action("Follow it again", cutText(resume, 2_000), commands.length === 0)],
+    ...resume === null || !hasProgram || noun !== "run" || runId === null
+      ? []
+      : [action("Cancel it", `${options.program ?? "mogplex-ci"} runs cancel ${runId}`, false)],
     ...again === null || resume !== null || outcome === "started"
       ? []
       : [action(again.text, again.command, commands.length === 0)],

@@ -38,7 +38,7 @@ const STEPS: Readonly<Record<string, string>> = {
   cancelled: "The run was cancelled. Start it again if that was a mistake.",
   awaiting_input: "Answer it in the app, or cancel it.",
   model_access_denied: "Choose an agent with a model that the account can use.",
-  rate_limited: "The account has used up its model's limit: start again later.",
+  rate_limited: "The account has used up its model's limit: wait until it resets, then start again.",
   queue: "The sandbox did not start: start again, or check the sandbox limit.",
   prepare: "Check the access to the repository and its branches, then start again.",
   deliver: "Check what the Git host refuses (protected branches, permissions of the Mogplex app), then start again.",
@@ -248,7 +248,7 @@ export function startWords(
 ): string | null {
   if (runId === null || isNotStarted({ verdict })) return null;
   if (replayed) return "earlier; this command attached to it";
-  return replayed === null ? "by another command" : "by this command";
+  return replayed === null ? "earlier, by another step or command" : "by this command";
 }
 
 /**

@@ -184,7 +184,7 @@ export interface ConnectionOptions {
 
 export interface FoundToken {
   token: string;
-  /** For messages: `variable MOGPLEX_API_KEY`. */
+  /** Where to store another token, for messages: `variable MOGPLEX_API_KEY`. */
   tokenPlace: string;
 }
 
@@ -197,9 +197,8 @@ export interface Connection extends Origin, FoundToken {
 
 const TOKEN_VARIABLE = "MOGPLEX_API_KEY";
 
-function checked(text: string, tokenPlace: string, advice: () => string): FoundToken {
-  return { token: checkToken(text, tokenPlace, advice), tokenPlace };
-}
+/** Systems where a workflow copies the token from a secret into a variable or an input. */
+const WITH_SECRETS: readonly string[] = ["github", "gitea", "forgejo"];
 
 /**
  * Finds the token and its source.
@@ -207,8 +206,14 @@ function checked(text: string, tokenPlace: string, advice: () => string): FoundT
  */
 export function findToken(options: ConnectionOptions): FoundToken {
   const { env, token, tokenPlace = "the option token", dropIn = false, noEnvironment = false } = options;
-  const store = () => storeAdvice(env, dropIn || noEnvironment);
-  if (token !== undefined) return checked(token, tokenPlace, store);
+  const isUnknown = dropIn || noEnvironment;
+  const isSecret = !isUnknown && WITH_SECRETS.includes(systemName(env));
+  const store = () => storeAdvice(env, isUnknown);
+  const checked = (text: string, place: string): FoundToken => ({
+    token: checkToken(text, place, store),
+    tokenPlace: isSecret && /^(?:variable|input) /.test(place) ? `the secret for ${place}` : place,
+  });
+  if (token !== undefined) return checked(token, tokenPlace);
   if (noEnvironment) {
     const why = "none was given, and `env: null` means that no variable is read";
     throw new UnauthorizedError({ attempted: "read token", why, advice: "pass the option 'token'" });
@@ -239,7 +244,7 @@ export function findToken(options: ConnectionOptions): FoundToken {
         advice: fileVariableAdvice("MOGPLEX_API_KEY_FILE"),
       });
     }
-    return checked(value, `variable ${variable}`, store);
+    return checked(value, `variable ${variable}`);
   }
   if (value !== undefined && value.trim() !== "") {
     throw new UsageError({
@@ -248,7 +253,7 @@ export function findToken(options: ConnectionOptions): FoundToken {
       advice: "unset one of them",
     });
   }
-  return checked(readTokenFile(path, options), "the file of MOGPLEX_API_KEY_FILE", store);
+  return checked(readTokenFile(path, options), "the file of MOGPLEX_API_KEY_FILE");
 }
 
 /** @throws {UnauthorizedError | UsageError} See {@linkcode resolveConnection}. */

@@ -190,10 +190,15 @@ export async function initRepository(context: Context): Promise<number> {
     const call = initCall(context, `--${UPDATE.name}`);
     steps.say(`keep ${PROGRAM_FILE}, ${programVersion(program)}. To replace it with ${programVersion(text)}: ${call}`);
   }
-  if (!flags.has(RESPOND)) steps.add(TASK_FILE, TASK);
+  const task = present(context, TASK_FILE);
+  // The user replaces its text.
+  const isOwnTask = task !== undefined && task !== TASK;
+  if (!flags.has(RESPOND) && isOwnTask) steps.say(`keep ${TASK_FILE}`);
+  else if (!flags.has(RESPOND)) steps.add(TASK_FILE, TASK);
   const isKept = hasJob && isOther || file !== "" && !steps.add(path, job);
   if (hasJob && isOther) steps.say(`keep ${path}, which already has the job`);
-  if (isKept && startedJobs(present(context, path) ?? "", [{ text: job }]).length === 0) {
+  const isJobMissing = isKept && startedJobs(present(context, path) ?? "", [{ text: job }]).length === 0;
+  if (isJobMissing) {
     steps.say(
       `No job was added because ${path} exists but does not start the program. Rename it, then run init again.`,
     );
@@ -228,9 +233,17 @@ export async function initRepository(context: Context): Promise<number> {
     steps.say("", `Add to ${ATTRIBUTES_FILE}, so that reviews show the program collapsed:`, "");
     steps.show(ATTRIBUTES.trim());
   }
+  const check = `${TOOL} doctor --repo ${jobName ?? PLACEHOLDER}`;
+  if (!steps.hasChanges && !isJobMissing && !flags.has(DRY_RUN)) {
+    steps.say(
+      "",
+      `Nothing was written: all files exist. To read the steps again, add --${DRY_RUN.name}. To check the setup:`,
+    );
+    steps.show(`  ${check}`);
+    return EXIT.success;
+  }
   steps.say("", `Needs: ${needsOf(recipe, safeName)}.`);
   const host = hostOf(origin) ?? "";
-  const check = `${TOOL} doctor --repo ${jobName ?? PLACEHOLDER}`;
   // Without a job, nothing has to be in the default branch.
   const then = file === "" ? `Check the setup: \`${check}\`` : COMMIT;
   steps.say(
@@ -254,8 +267,13 @@ export async function initRepository(context: Context): Promise<number> {
   if (asks !== undefined && !isKept && asks.lost.length > 0) {
     steps.say("", "Without a schedule:", ...asks.lost.map((each) => `  - ${each}`), "");
   }
-  if (flags.has(DRY_RUN)) steps.say("Nothing was written. To write these files, leave out --dry-run.");
-  else if (recipe.trial !== undefined) steps.say(withPages(context, recipe.trial));
+  if (flags.has(DRY_RUN)) {
+    steps.say(
+      steps.hasChanges
+        ? "Nothing was written. To write these files, leave out --dry-run."
+        : "Nothing was written: all files exist.",
+    );
+  } else if (recipe.trial !== undefined) steps.say(withPages(context, recipe.trial));
   else if (file !== "") {
     steps.say("Then check the setup:");
     steps.show(`  ${check}`);
@@ -274,6 +292,8 @@ export async function initRepository(context: Context): Promise<number> {
 class Steps {
   readonly #context: Context;
   readonly #dry: boolean;
+  /** Whether anything was written, or would be. */
+  hasChanges = false;
 
   constructor(context: Context) {
     this.#context = context;
@@ -297,6 +317,7 @@ class Steps {
   }
 
   write(path: string, text: string, visibleLines: readonly string[]): void {
+    this.hasChanges = true;
     this.say(`${this.#dry ? "would write" : "write"} ${path}`, ...visibleLines);
     if (this.#dry) return;
     try {

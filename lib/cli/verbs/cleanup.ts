@@ -3,12 +3,13 @@
  * verdict.
  * @module
  */
+import type { RunStatus } from "../../model.ts";
 import type { Connection } from "../../service/connection.ts";
 import { MogplexError, UnauthorizedError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { cleanup, type CleanupEnd } from "../../run/cleanup.ts";
 import { completeJob } from "../../run/options.ts";
-import type { RunResult } from "../../run/result.ts";
+import { hasEnded, type RunResult } from "../../run/result.ts";
 import { lookJob } from "../../run/run.ts";
 import { connectOptions, openOneShot } from "../context.ts";
 import { endKilledJobNote, planNote } from "../job/note.ts";
@@ -76,11 +77,18 @@ export async function lookAtStopped(
     ...result,
     outcome: outcome === "success" || outcome === "failed" ? outcome : "interrupted",
     exitCode: EXIT.sigterm,
-    reason: `The job was stopped; ${by} cancelled the run, which is ${JSON.stringify(status)}`,
+    reason: stopReason(status, by),
     error: null,
     resume: null,
   };
   return { end };
+}
+
+/** What happened to the run of a stopped job. */
+function stopReason(status: RunStatus, by: string): string {
+  if (status === "cancelled") return `The job was stopped, so ${by} cancelled the run`;
+  if (hasEnded(status)) return `The job was stopped, and its run has ended with status ${JSON.stringify(status)}`;
+  return `The job was stopped, so ${by} asked the run to stop; its status is still ${JSON.stringify(status)}`;
 }
 
 async function cleanUpJob(context: Context): Promise<number> {

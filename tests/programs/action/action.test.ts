@@ -128,7 +128,7 @@ together("a cancelled job cancels its run in the post step when the step was kil
     stdout: expect.stringMatching(/^cleaned up: run "\S+" was cancelled/m),
   });
   expect(sent(machine, CANCEL)).toBe(1);
-  expect(end.summary).toContain("the post step cancelled the run");
+  expect(end.summary).toContain("The job was stopped, so the post step cancelled the run");
   expect(await service.status(end.outputs.run_id ?? "")).toBe("cancelled");
 });
 

@@ -192,6 +192,24 @@ test("renderMarkdown() has a heading for every outcome", () => {
   expect(new Set(headings).size).toBe(outcomes.length);
 });
 
+test("renderMarkdown() shows how to cancel a run that can be followed again, if the reader has the program", () => {
+  const result = sampleResult({ outcome: "awaiting_input", exitCode: 4, resume: "node mogplex.mjs follow X" });
+  const command = `Cancel it:\n\n\`\`\`text\nnode mogplex.mjs runs cancel ${result.runId}\n\`\`\`\n`;
+  const cases: [program: string | null, resume: string | null, isShown: boolean][] = [
+    ["node mogplex.mjs", result.resume, true],
+    ["node mogplex.mjs", null, false],
+    [null, result.resume, false],
+  ];
+  for (const [program, resume, isShown] of cases) {
+    const markdown = renderMarkdown({ ...result, resume }, { redact: (text) => text, program }).replace(
+      /^ (?=\S)/gm,
+      "",
+    );
+    expect([program, resume, markdown.includes(command)]).toEqual([program, resume, isShown]);
+    expect(markdown.includes("runs cancel")).toBe(isShown);
+  }
+});
+
 test("renderMarkdown() stays below GitHub's limit with the longest texts, and they stay in their places", () => {
   const long = "東".repeat(400_000);
   const result = cleanResult(

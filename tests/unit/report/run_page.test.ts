@@ -100,6 +100,10 @@ test("renderRunPage() shows the question of an agent that waits, and where to an
     elementsOf(renderRunPage(sampleResult({ ...FAILED, outcome, origin })))
       .find(({ text }) => text === "Open the app")?.attributes.href;
   const { runId } = sampleResult({});
+  const commandsOf = (resume: string | null) =>
+    textsOf(renderRunPage(sampleResult({ ...FAILED, outcome: "awaiting_input", resume })), "code");
+  expect(commandsOf("mogplex-ci follow X")).toContain(`mogplex-ci runs cancel ${runId}`);
+  expect(commandsOf(null)).not.toContain(`mogplex-ci runs cancel ${runId}`);
   expect(linkOf("https://mogplex.com", "awaiting_input")).toBe("https://mogplex.com/");
   // The page of a run on a local Mogplex: `lib/emulator/wire/routes.ts`.
   expect(linkOf("http://127.0.0.1:4000", "awaiting_input")).toBe(`http://127.0.0.1:4000/__runs/${runId}`);

@@ -106,7 +106,7 @@ test("the post step of a killed step ends the comment of the run that it cancels
     const { ended: _, ...state } = main.state;
     const killed = { ...main, state, io: { ...main.io, files } };
     const { code } = await postStep(killed, { ...inputs, "job-status": "cancelled" }, { at, fetch });
-    const end = '🚫 **Interrupted**: `The job was stopped; the post step cancelled the run, which is "cancelled"`';
+    const end = "🚫 **Interrupted**: `The job was stopped, so the post step cancelled the run`";
     expect([code, github.comments.map(({ body }) => body?.split("\n")[2])]).toEqual([0, isDeleted ? [] : [end]]);
   }
 });

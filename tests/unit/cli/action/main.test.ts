@@ -65,7 +65,7 @@ test("a step says what is wrong with the token in words of inputs, and shows it 
       "mog_unknownToken000000000000000000001",
       {},
       64,
-      /^error: Cannot .*unknown, expired or revoked .* store it in input token$/m,
+      /^error: Cannot .*unknown, expired or revoked .* store it in the secret for input token$/m,
     ],
     [READ_ONLY_TOKEN, {}, 65, /^error: Cannot start run/m],
     ['"quoted"', {}, 64, /in quotation marks/],
@@ -209,7 +209,7 @@ for (const [status, log, cancelled] of LEFT) {
     expect(post.code).toBe(0);
     expect(post.log).toMatch(log);
     expect(cancels(at.requests)).toBe(cancelled);
-    if (cancelled > 0) expect(post.summary).toContain("the post step cancelled the run");
+    if (cancelled > 0) expect(post.summary).toContain("The job was stopped, so the post step cancelled the run\n");
     expect(Object.keys(post.state)).toEqual([]);
   });
 }

@@ -9,7 +9,7 @@ import { type GitlabProject, gitlabProject, PROJECT } from "../verbs/gitlab_proj
 import { REPO, TOKEN, type World, world } from "../world.ts";
 
 const MARKER = noteMarker("agent", "");
-const END = '🚫 **Interrupted**: `The job was stopped; after_script cancelled the run, which is "cancelled"`';
+const END = "🚫 **Interrupted**: `The job was stopped, so after_script cancelled the run`";
 
 function jobIo(gitlab: GitlabServer, env: Record<string, string>, files: Record<string, string> = {}) {
   const job = {

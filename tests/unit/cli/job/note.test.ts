@@ -267,7 +267,7 @@ test("cleanup ends the note of the killed job whose run it cancels, and creates 
       onIo: (io) => void io.files.set("mogplex-ci/run.json", state),
     });
     expect([...at.emulator.world.store.runs.values()].map(({ status }) => status)).toEqual(["cancelled"]);
-    const end = '🚫 **Interrupted**: `The job was stopped; cleanup cancelled the run, which is "cancelled"`';
+    const end = "🚫 **Interrupted**: `The job was stopped, so cleanup cancelled the run`";
     expect({ code, stderr, lines: gitlab.notes.map(({ body }) => body.split("\n")[2]) }).toEqual({
       code: 0,
       stderr: isDeleted ? "" : "note: summary updated in note 1000 of merge request !7\n",

@@ -558,6 +558,8 @@ test("a refused token is named by the variable or the file that it came from", a
     [{ MOGPLEX_API_KEY: wrong }, "variable MOGPLEX_API_KEY"],
     [{ MOGPLEX_API_KEY: "", MOGPLEX_TOKEN_VARIABLE: "AGENT_TOKEN", AGENT_TOKEN: wrong }, "variable AGENT_TOKEN"],
     [{ MOGPLEX_API_KEY: "", MOGPLEX_API_KEY_FILE: "/run/token" }, "the file of MOGPLEX_API_KEY_FILE"],
+    [{ GITLAB_CI: "true", MOGPLEX_API_KEY: wrong }, "variable MOGPLEX_API_KEY"],
+    [{ GITHUB_ACTIONS: "true", MOGPLEX_API_KEY: wrong }, "the secret for variable MOGPLEX_API_KEY"],
   ];
   for (const [env, place] of cases) {
     const { cli } = world();

@@ -71,7 +71,7 @@ test("init puts the job beside a file that exists, says which lines to add, and 
   expect(written).toMatchObject(theirs);
   expect(written["ci/mogplex.gitlab-ci.yml"]).toContain("mogplex:\n");
   expect(stdout).toContain("Add to .gitlab-ci.yml:\n\ninclude:\n  - local: ci/mogplex.gitlab-ci.yml\n");
-  expect(stdout).toContain("keep ci/mogplex-task.md, which differs from what init would write:\n-Our own task\n");
+  expect(stdout).toContain("keep ci/mogplex-task.md\n");
 });
 
 test("init says that no job was added when its file exists and does not start the program", async () => {
@@ -87,7 +87,18 @@ test("init called again changes nothing, and with --dry-run writes nothing", asy
   const first = await init(["gitlab"]);
   const again = await init(["gitlab"], first.written);
   expect(again.written).toEqual(first.written);
-  expect(again.stdout).not.toContain("write ");
+  expect(again.stdout).toBe(`Setting up gitlab
+unchanged: ci/mogplex.mjs
+unchanged: ci/mogplex.mjs.sha256
+unchanged: ci/mogplex-task.md
+unchanged: .gitlab-ci.yml
+
+Nothing was written: all files exist. To read the steps again, add --dry-run. To check the setup:
+  node ci/mogplex.mjs doctor --repo OWNER/NAME
+`);
+  const steps = await init(["gitlab", "--dry-run"], first.written);
+  expect(steps.stdout).toContain("\nNeeds: ");
+  expect(steps.stdout).toEndWith("\nNothing was written: all files exist.\n");
   const dry = await init(["jenkins", "--dry-run"]);
   expect([dry.code, dry.written]).toEqual([0, {}]);
   expect(dry.stdout).toContain("would write Jenkinsfile");
@@ -817,7 +828,7 @@ test("init --respond leaves a job that exists with its schedule, says how to cha
   const cases = [["gitea", job.gitea, {}], ["gitlab", job.gitlab, {}], ["gitlab", beside, theirs]] as const;
   for (const [name, path, files] of cases) {
     const first = await init([name, "--respond"], files);
-    const again = await init([name, "--respond", "--schedule", "none"], first.written);
+    const again = await init([name, "--respond", "--schedule", "none", "--dry-run"], first.written);
     expect(again.written).toEqual(first.written);
     expect(again.stdout).toContain(
       `unchanged: ${path}\nIts schedule stays hourly. For --schedule none, remove ${path} and run init again.\n`,
@@ -825,7 +836,7 @@ test("init --respond leaves a job that exists with its schedule, says how to cha
     expect(again.stdout).not.toContain("Without a schedule");
     expect(again.stdout.includes("Create an hourly schedule")).toBe(name === "gitlab");
     const none = await init([name, "--respond", "--schedule", "none"], files);
-    const later = await init([name, "--respond"], none.written);
+    const later = await init([name, "--respond", "--dry-run"], none.written);
     expect(later.written).toEqual(none.written);
     expect(later.stdout).toContain(`unchanged: ${path}\n`);
     expect(later.stdout).not.toContain("Its schedule stays");
