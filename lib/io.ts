@@ -40,6 +40,8 @@ export interface Io {
   write(stream: Stream, text: string): void;
   /** Whether the reader of a stream has closed it (`| head -1`), or it cannot be written. */
   closed(stream: Stream): boolean;
+  /** Whether `stderr` is written to `stdout`. @default {false} */
+  isOneStream?: boolean;
   /**
    * Whether a stream is a terminal; for `process`, whether this process belongs to one, even if all its streams are redirected. Deno knows the latter
    * only with `--allow-all`.

@@ -16,9 +16,17 @@ export function createWriter(io: Io, platform: Platform, group: VerbGroup | unde
   return new Writer(io, platform, createRedactor({ token: io.env("MOGPLEX_API_KEY"), env }));
 }
 
+const explained = new WeakSet<MogplexError>();
+
+/** Marks an error that the block at the end of a log has shown. */
+export function markExplained(error: MogplexError): void {
+  explained.add(error);
+}
+
 /** Prints one of our errors, and for an internal error its place in the code. */
 export function explain(error: unknown, writer: Writer, { words }: Pick<Vocabulary, "words">): void {
   if (error instanceof MogplexError) {
+    if (explained.has(error)) return;
     for (const line of error.lines) writer.error(words(line));
     return;
   }

@@ -370,5 +370,5 @@ export function codesOf({ codes }: Verb): ExitName[] | undefined {
  */
 export function inOneStream(process: Io): Io {
   const closed = (_stream: Stream) => process.closed("stdout");
-  return { ...process, closed, write: (_stream, text) => process.write("stdout", text) };
+  return { ...process, isOneStream: true, closed, write: (_stream, text) => process.write("stdout", text) };
 }

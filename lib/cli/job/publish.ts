@@ -221,16 +221,20 @@ function opensPage({ flags, laptop }: Context, page: string | undefined): page i
   return page !== undefined && laptop !== undefined && flags.has(OPEN);
 }
 
+/** Whether the block and the error line always appear in one place, where the line would only repeat the block. */
+export function isTogether(context: Context): boolean {
+  if (context.flags.has(JSON_LINES)) return false;
+  return context.io.isOneStream === true || isInteractive(context) && isInteractive(context, "stderr");
+}
+
 /** The line with the error that ended the job, below the block. */
 function errorLine(context: Context): Publish<AnyResult> {
   const { flags, writer, vocabulary, platform } = context;
   const json = flags.has(JSON_LINES);
-  const isOneScreen = isInteractive(context) && isInteractive(context, "stderr");
   return {
     ended({ result, error }) {
-      // Directly below the block the error line would only repeat it: on a terminal, and in the log of a stopped job, where stopping is not an error
-      // of the job.
-      const together = !json && (isOneScreen || platform.isCi && error instanceof InterruptedError);
+      // In the log of a stopped job, stopping is not an error of the job.
+      const together = isTogether(context) || !json && platform.isCi && error instanceof InterruptedError;
       const { reason } = result;
       // The reason describes what a signal stopped, and what is still going.
       const errorText = error instanceof InterruptedError

@@ -20,12 +20,13 @@ import { networkFix, withNetworkFix } from "../../service/check_way.ts";
 import { resolveOrigin } from "../../service/connection.ts";
 import type { RequestReport } from "../../service/transport.ts";
 import { maskToken } from "../context.ts";
+import { markExplained } from "../explain.ts";
 import { LiveLog, type LogForm, noticeText } from "../log/live_log.ts";
 import { isInteractive, logWidth } from "../log/writer.ts";
 import { JSON_LINES } from "../options.ts";
 import { isLaptop, outDirectory, type Places, readPlaces, type WaitSettings } from "../settings.ts";
 import type { Context, JobExtra, Vocabulary } from "../verb.ts";
-import { AT_END, eventFiles, prepare, type Prepared, WHEN_LEFT, WHEN_REFUSED } from "./publish.ts";
+import { AT_END, eventFiles, isTogether, prepare, type Prepared, WHEN_LEFT, WHEN_REFUSED } from "./publish.ts";
 
 export interface JobAsked extends Partial<WaitSettings> {
   /** Time limit of the whole job, in milliseconds; undefined for the default. */
@@ -137,7 +138,7 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
       if (interrupts.terminal) showLeft(context, result);
       if (error instanceof UsageError && result.runId === null) {
         await prepare(WHEN_REFUSED, context, published).ended({ result, error });
-        context.writer.error(context.vocabulary.words(error.message));
+        if (!isTogether(context)) context.writer.error(context.vocabulary.words(error.message));
       } else {
         await publish.ended({ result, error, stopped: stopped && context.vocabulary.words(stopped) });
       }
@@ -333,6 +334,7 @@ async function refuse<R extends AnyResult>(
   } finally {
     context.writer.unfence();
   }
+  if (!isLeft && isTogether(context) && error instanceof MogplexError) markExplained(error);
   // In CI, the block has the advice.
   throw isUnreached && isLaptop(context) ? withNetworkFix(error, context.io.env) : error;
 }

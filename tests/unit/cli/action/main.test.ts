@@ -59,15 +59,15 @@ test("a step says what is wrong with the token in words of inputs, and shows it 
       "",
       {},
       64,
-      /^error: Cannot read token: input token is empty; store the token in .* \(pull requests from forks get no secrets\)$/m,
+      /^reason {8}Cannot read token: input token is empty\nwhat to do {4}Store the token in .* \(pull requests from forks get no secrets\)$/m,
     ],
     [
       "mog_unknownToken000000000000000000001",
       {},
       64,
-      /^error: Cannot .*unknown, expired or revoked .* store it in the secret for input token$/m,
+      /^reason {8}Cannot .*unknown, expired or revoked .*\nwhat to do .* store it in the secret for input token$/m,
     ],
-    [READ_ONLY_TOKEN, {}, 65, /^error: Cannot start run/m],
+    [READ_ONLY_TOKEN, {}, 65, /^reason {8}Cannot start run/m],
     ['"quoted"', {}, 64, /in quotation marks/],
     ["", { MOGPLEX_API_KEY: TOKEN }, 0, /^verdict +\S*success /m],
   ];
@@ -75,6 +75,7 @@ test("a step says what is wrong with the token in words of inputs, and shows it 
     const main = await step({ token }, { env });
     expect([token, main.code]).toEqual([token, code]);
     expect(main.log).toMatch(words);
+    expect(main.log).not.toMatch(/^error: /m);
     expect(main.outputs.exit_code).toBe(String(code));
     if (code !== 0) expect(main.log).toMatch(new RegExp(`^::error title=[^\\n]*exit code ${code}`, "m"));
     const files = [...main.io.files.values()].join("\n");
@@ -89,9 +90,12 @@ test("a step names its inputs where a start lacks something", async () => {
   const cases: [inputs: Record<string, string>, words: string][] = [
     [
       { prompt: "" },
-      "Cannot start run: a prompt is missing; give input prompt or prompt-file, or variable MOGPLEX_PROMPT",
+      "Cannot start run: a prompt is missing\nwhat to do    Give input prompt or prompt-file, or variable MOGPLEX_PROMPT",
     ],
-    [{ repo: "" }, "Cannot start run: the repository is missing; give input repo or variable MOGPLEX_REPO_ID"],
+    [
+      { repo: "" },
+      "Cannot start run: the repository is missing\nwhat to do    Give input repo or variable MOGPLEX_REPO_ID",
+    ],
     [
       { "prompt-file": "task.md" },
       "Cannot choose a prompt: it comes from prompt and prompt-file (inputs, or variables",
@@ -99,7 +103,7 @@ test("a step names its inputs where a start lacks something", async () => {
   ];
   for (const [inputs, words] of cases) {
     const { code, log } = await step(inputs, { files: { "task.md": "Fix it" } });
-    expect([code, log]).toEqual([2, expect.stringContaining(`error: ${words}`)]);
+    expect([code, log]).toEqual([2, expect.stringContaining(`\nreason        ${words}`)]);
     expect(log).not.toMatch(/ --[a-z]|mogplex-ci /);
   }
 });

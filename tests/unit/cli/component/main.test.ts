@@ -221,12 +221,12 @@ test("the component's first errors name its inputs, and no flag or command that 
     [
       ["run"],
       {},
-      "Cannot start run: a prompt is missing; give input prompt or prompt-file, or variable MOGPLEX_PROMPT",
+      "Cannot start run: a prompt is missing\nwhat to do    Give input prompt or prompt-file, or variable MOGPLEX_PROMPT",
     ],
     [
       ["run"],
       { ...prompt, MOGPLEX_REPO_ID: "" },
-      "Cannot start run: the repository is missing; give input repo-id or variable",
+      "Cannot start run: the repository is missing\nwhat to do    Give input repo-id or variable",
     ],
     [
       ["run"],
@@ -239,11 +239,15 @@ test("the component's first errors name its inputs, and no flag or command that 
       "Cannot start run: the token cannot access",
     ],
     [["run"], { ...prompt, MOGPLEX_REPO_ID: "web" }, "Cannot use repository because it must be owner/name or an id"],
-    [["follow"], {}, "Cannot follow: the run id is missing; give input run-id, or variable MOGPLEX_RUN_ID"],
+    [
+      ["follow"],
+      {},
+      "Cannot follow: the run id is missing\nwhat to do    Give input run-id, or variable MOGPLEX_RUN_ID",
+    ],
   ];
   for (const [args, env, message] of cases) {
     const { code, stdout } = await jobOf(args, env);
-    expect({ code, stdout }).toMatchObject({ code: 2, stdout: expect.stringContaining(`error: ${message}`) });
+    expect({ code, stdout }).toMatchObject({ code: 2, stdout: expect.stringContaining(`\nreason        ${message}`) });
     expect(stdout).not.toMatch(/ --[a-z]|mogplex-ci |<run-id>/);
   }
 });
@@ -274,18 +278,18 @@ test("a second task in a job of the component fails, and the error names its inp
     expect([prompt, code]).toEqual([prompt, prompt === "one" ? 0 : 2]);
     if (code === 2) {
       expect(io.text.stdout).toMatch(
-        /; for a second run in the same job, or for each job of a matrix, give the input key-part a name$/m,
+        /^what to do {4}For a second run in the same job, or for each job of a matrix, give the input key-part a name$/m,
       );
     }
     expect(io.text.stdout + io.text.stderr).not.toMatch(/--idempotency-key|--key-part/);
   }
 });
 
-test("the component prints its error after its verdict, in one stream", async () => {
+test("the component prints its error once, in the verdict, in one stream", async () => {
   const { code, stdout, stderr } = await jobOf(["run"], { MOGPLEX_PROMPT: "Fix it", MOGPLEX_TIMEOUT: "5" });
   expect({ code, stderr }).toEqual({ code: 124, stderr: "" });
   expect(stdout).toMatch(
-    /^note: [^]*^verdict +\S*did not finish in time[^]*^error: Run [^\n]* was still pending [^\n]*\n$/m,
+    /^note: [^]*^verdict +\S*did not finish in time[^]*^reason {8}Run [^\n]* was still pending [^\n]*\n/m,
   );
 });
 
