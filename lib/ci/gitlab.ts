@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { RETRY_JOB } from "./gitlab_retry.ts";
 import { definePlatform, type Platform, type ReadEnv, type Systems } from "./platform.ts";
 
 function marker(word: string, wallTimeMs: number, name: string): string {
@@ -31,6 +32,7 @@ function stampsLines(env: ReadEnv): boolean {
  */
 export const gitlab: Platform = definePlatform({
   name: "gitlab",
+  retryJob: RETRY_JOB,
   showsColors: true,
   server: ["CI_SERVER_URL"],
   project: ["CI_PROJECT_ID"],

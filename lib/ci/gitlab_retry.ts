@@ -6,6 +6,9 @@
  * @module
  */
 
+/** What somebody does on the page of a job, so that another attempt of it runs. */
+export const RETRY_JOB = "retry this job";
+
 /** Words of `retry: when` that every supported server knows: the runner broke, was stopped, or lost the server. These are not verdicts. */
 export const RETRY_WHEN: readonly string[] = ["runner_system_failure", "unknown_failure", "api_failure"];
 

@@ -88,6 +88,8 @@ export interface Platform {
   readonly hidesNode: boolean;
   /** Whether {@linkcode JobIdentity.attempt} counts the executions of a job from 1. Otherwise it is an id, or the number of the pipeline. */
   readonly countsAttempts: boolean;
+  /** What somebody does on the page of a job to run it again with the same identity, in words; absent if only the whole pipeline can run again. */
+  readonly retryJob?: string;
   /**
    * Name of the command with which a step registers a secret for masking; absent in systems without such a command. The step that fetches the secret
    * should use it. The toolkit does not: it would print the token, and that output may go to a file.
@@ -180,7 +182,7 @@ export interface PlatformTable extends
   Partial<
     Pick<
       Platform,
-      | ("hidesNode" | "countsAttempts" | "showsColors" | "maskCommand" | "interruptMs" | "stampsLines")
+      | ("hidesNode" | "countsAttempts" | "retryJob" | "showsColors" | "maskCommand" | "interruptMs" | "stampsLines")
       | ("annotate" | "setOutput" | "showSummary" | "section" | "fence")
     >
   > {
@@ -275,7 +277,7 @@ function variablesOf(table: PlatformTable): string[] {
  * inert before the table's functions get them.
  */
 export function definePlatform(table: PlatformTable): Platform {
-  const { annotate, section, setOutput, showSummary, fence, maskCommand } = table;
+  const { annotate, section, setOutput, showSummary, fence, maskCommand, retryJob } = table;
   const { hidesNode = false, countsAttempts = false, showsColors = false } = table;
 
   function identity(env: ReadEnv): JobIdentity {
@@ -319,6 +321,7 @@ export function definePlatform(table: PlatformTable): Platform {
     interruptMs: table.interruptMs ?? INTERRUPT_MS,
     stampsLines: table.stampsLines ?? (() => false),
     escapeLine: (line) => escapeLogLine(line, table.log),
+    ...(retryJob && { retryJob }),
     ...(maskCommand && { maskCommand }),
     ...(setOutput && { setOutput }),
     ...(showSummary && { showSummary }),

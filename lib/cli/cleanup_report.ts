@@ -28,13 +28,19 @@ function reported(context: Context, path: string | undefined, runId: string): Pa
 
 /** Writes the reports and the note of a run that `cleanup` has cancelled. Prints a note if that is not possible. */
 async function reportAgain(context: Context, runId: string, by: string, endNote: EndNote): Promise<void> {
-  const { io, platform, writer } = context;
+  const { io, platform, writer, vocabulary } = context;
   const { targets } = readPlaces(context);
   const look = await lookAtStopped(context, runId, by);
   if ("why" in look) return writer.note(`the reports still show what the script knew: ${look.why}`);
   const path = targets.find(({ format }) => format === "json")?.path;
   const end: RunResult = { ...look.end, ...reported(context, path, runId) };
-  const options = { files: platform.files(io.env), links: platform.links(io.env), redactToken: writer.redact.token };
+  const options = {
+    files: platform.files(io.env),
+    links: platform.links(io.env),
+    redactToken: writer.redact.token,
+    program: null,
+    restart: vocabulary.restart,
+  };
   for (const line of problemLines(writeReports(end, targets, io, writer.redact, options))) writer.note(line);
   await endNote(context, end, targets);
 }

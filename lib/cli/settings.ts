@@ -3,6 +3,8 @@
  * @module
  */
 import { type ReadEnv, readTextVariable } from "../ci/platform.ts";
+import type { ForgeJob } from "../forge/forge.ts";
+import { forgeOfJob } from "../forge/open.ts";
 import { NotFoundError, UsageError } from "../errors.ts";
 import type { ParsedFlags } from "../flags.ts";
 import { STATE_FILE, VALUE_FILE } from "../report/files.ts";
@@ -74,19 +76,21 @@ export function readDailyLimit({ option, variables }: Context): number {
   return Math.min(limit, variableOf(variables, DAILY_LIMIT) ?? limit);
 }
 
+/** Whether the system of a job passes variables that do not exist. */
+export type JobVariables = Pick<ForgeJob, "passesUnset">;
+
 /**
  * The users who can ask: if flag and variable are set, only users in both. Undefined means everybody who can push.
- * @param passesEmpty Whether the variable is empty where it does not exist, as in workflows of GitHub, Gitea and Forgejo. Then empty is unset. @default in
- * a job of any CI system but GitLab
+ * @param job Shows whether an empty variable is an unset one. @default the forge's job in which this program runs
  * @throws {UsageError} also if nobody is in both, or if the variable is set but empty.
  */
 export function readAllowUsers(
-  { option, variables, platform }: Context,
-  passesEmpty: boolean = platform.isCi && platform.name !== "gitlab",
+  { option, variables, forges, platform }: Context,
+  job: JobVariables | undefined = forgeOfJob(forges, platform.name)?.job,
 ): readonly string[] | undefined {
   const users = option(ALLOW_USERS);
   const { name, variable, parse } = ALLOW_USERS;
-  const isUnset = variables(variable) === undefined || passesEmpty;
+  const isUnset = variables(variable) === undefined || job?.passesUnset === true;
   const permitted = variableOf(variables, ALLOW_USERS) ?? (isUnset ? undefined : parse("", variable));
   if (permitted === undefined) return users;
   const both = (users ?? permitted).flatMap((user) => permitted.flatMap((other) => sameUser(user, other) ?? []));

@@ -35,6 +35,9 @@ export const PROGRAM = "mogplex-ci";
 /** Topics of the help that are not verbs. */
 export const TOPICS: readonly string[] = ["commands", "environment", "exit-codes", "reports", "keys", "security"];
 
+/** What continues a run: a command to copy, or what somebody must do. */
+export type Continuation = { readonly command: string } | { readonly instruction: string };
+
 /** Phrases of one program. All except the functions follow "give". */
 export interface Vocabulary {
   readonly program: string;
@@ -44,7 +47,11 @@ export interface Vocabulary {
   readonly repo: string;
   readonly runId: string;
   /** How to continue with a run that has not finished; null if there is nothing to continue. */
-  resume(result: Pick<AnyResult, "resume" | "outcome" | "runId">): string | null;
+  resume(
+    result: Pick<AnyResult, "resume" | "resumeIsCommand" | "outcome" | "runId" | "kind" | "idempotencyKey">,
+  ): Continuation | null;
+  /** What starts the task of a cancelled run again without a command. @default a command does, or nothing */
+  readonly restart?: string | undefined;
   cancel(runId: string): string;
   /** The comment that repeats a run which somebody asked for in a comment. @default a command repeats it */
   readonly repeat?: string | undefined;
@@ -81,7 +88,10 @@ export function commandVocabulary(program = PROGRAM): Vocabulary {
     promptVariables: "MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE",
     repo: `--repo or MOGPLEX_REPO_ID (\`${program} repos list\` shows the names)`,
     runId: "an argument or MOGPLEX_RUN_ID",
-    resume: ({ resume }) => resume?.replace(/^mogplex-ci(?= )/, () => program) ?? null,
+    resume({ resume, resumeIsCommand }) {
+      if (resume === null) return null;
+      return resumeIsCommand ? { command: resume.replace(/^mogplex-ci(?= )/, () => program) } : { instruction: resume };
+    },
     cancel: (runId) => `${program} runs cancel ${runId}`,
     words: (message) => {
       const text = wordsWith(`\`${program} repos list\``, "set --repo or MOGPLEX_REPO_ID", "add --key-part NAME")(

@@ -7,12 +7,13 @@ import type { Redact } from "../run/clean.ts";
 import type { AnyResult, AutomationOutcome, Outcome, RunPhase } from "../run/result.ts";
 import {
   failedPhaseOf,
-  followAgainText,
+  followAgainWords,
   headlineOf,
   headlineText,
   type ResultView,
   viewOf,
 } from "../run/result_view.ts";
+import { plainWords } from "../text/document.ts";
 import { escapeMarkup } from "../text/escape.ts";
 import { cutText } from "../text/plain_text.ts";
 import { lastLines } from "./event_text.ts";
@@ -129,7 +130,8 @@ function oneLine(text: string, maxLength: number): string {
 }
 
 function verdictCase(view: ResultView, redact: Redact): Case {
-  const { outcome, exitCode, reason, advice, nextStep, failureCode, resume, task, finalMessage } = view;
+  const { outcome, exitCode, reason, advice, nextStep, failureCode, resume, resumeIsCommand, task, finalMessage } =
+    view;
   const ofPhases = view.phases.reduce((sum, { durationMs }) => sum + (durationMs ?? 0), 0);
   // Readers add up the times of all cases: the verdict gets the part of the whole time that the phases leave.
   const passed = { name: "Verdict", timeMs: Math.max(0, view.tookMs - ofPhases) };
@@ -145,13 +147,17 @@ function verdictCase(view: ResultView, redact: Redact): Case {
     ...(reason ? [cutText(reason, MAX_FAILURE_TEXT)] : []),
     ...(advice ?? nextStep ? [`What to do now: ${cutText(advice ?? nextStep ?? "", MAX_ADVICE)}`] : []),
     ...(failureCode ? [`Failure code: ${cutText(failureCode, MAX_NAME)}`] : []),
-    ...(resume ? [followAgainText(cutText(resume, MAX_NAME))] : []),
+    ...(resume ? [followAgain(cutText(resume, MAX_NAME), resumeIsCommand)] : []),
     ...(task ? [`Task:\n${cutText(task.trim(), MAX_TASK)}`] : []),
     ...(finalMessage ? [`Last message of the agent:\n${cutText(finalMessage, MAX_TASK)}`] : []),
     ...(last.length > 0 ? [`Last lines of the log:\n${last.join("\n")}`] : []),
   ];
   // The text repeats the reason, because several readers show only the text.
   return { ...passed, problem: { mark, type: outcome, message, text: lines.join("\n\n") } };
+}
+
+function followAgain(resume: string, isCommand: boolean): string {
+  return isCommand ? `Follow it again: ${resume}` : plainWords(followAgainWords(resume));
 }
 
 function phaseCase({ name, durationMs }: RunPhase, reached: boolean, failed: boolean): Case {

@@ -9,10 +9,10 @@ import type { AnyResult, RunResult } from "../run/result.ts";
 import {
   branchWords,
   commandsIn,
+  followAgainWords,
   type GitFacts,
   headlineOf,
   headlineWords,
-  isInstruction,
   isNotStarted,
   noPullRequestWords,
   type ResultView,
@@ -102,7 +102,7 @@ function story(view: ResultView, { redact, compared, campaign, program = "mogple
       : nextStep
       ? [{ text: [NOW, " ", nextStep] }]
       : []),
-    ...(resume ? followAgain(resume) : []),
+    ...(resume ? followAgain(cutText(resume, MAX_PROSE), view.resumeIsCommand) : []),
     ...(resume && !isGood ? cancel(view, program) : []),
     ...(compared ? [{ text: compared }] : []),
     ...resultParts(view),
@@ -113,11 +113,8 @@ function story(view: ResultView, { redact, compared, campaign, program = "mogple
   ];
 }
 
-function followAgain(resume: string): Block[] {
-  if (!isInstruction(resume)) return [{ text: "Follow it again:" }, { code: cutText(resume, MAX_PROSE) }];
-  // The caller chose the id or key at the end.
-  const [, words = resume, name = null] = /^(set the input .*? to |.* --idempotency-key )(.+)$/.exec(resume) ?? [];
-  return [{ text: ["To follow it again: ", words, { name }, "."] }];
+function followAgain(resume: string, isCommand: boolean): Block[] {
+  return isCommand ? [{ text: "Follow it again:" }, { code: resume }] : [{ text: followAgainWords(resume) }];
 }
 
 /** How to cancel a run that is not finished; empty if no command can. */

@@ -5,7 +5,7 @@
 import type { Redact } from "../run/clean.ts";
 import { lookup } from "../lookup.ts";
 import { type AnyResult, PHASES, spanText } from "../run/result.ts";
-import { commandsIn, type ResultView, viewOf } from "../run/result_view.ts";
+import { commandsIn, followAgainWords, type ResultView, viewOf } from "../run/result_view.ts";
 import { type Block, joinWords, markdownOf, type Words } from "../text/document.ts";
 import { formatCount } from "../text/duration.ts";
 import { webUrl } from "../text/escape.ts";
@@ -242,7 +242,7 @@ function question({ events }: ResultView): Block[] {
 
 /** How often it failed, what was delivered, and what to do; empty after a success. */
 function nextLine(view: ResultView, { steps, stop, streak = 1 }: NoteOptions): Block[] {
-  const { outcome, git, advice, nextStep, runId, resume, kind: { noun } } = view;
+  const { outcome, git, advice, nextStep, runId, resume, resumeIsCommand, kind: { noun } } = view;
   if (outcome === "success") return [];
   if (outcome === "awaiting_input") {
     const run: Words = runId === null ? "" : [` (${noun} `, { name: runId.slice(0, 8) }, ")"];
@@ -257,10 +257,12 @@ function nextLine(view: ResultView, { steps, stop, streak = 1 }: NoteOptions): B
     ...(advice === null ? [] : [["To fix it: ", { name: text, max: MAX_REASON }]]),
     ...(step ? [step] : []),
   ];
-  const follow = steps === undefined && resume !== null ? [resume] : [];
+  const follow = steps === undefined ? resume : null;
+  const last = follow !== null && resumeIsCommand ? [follow] : [];
   return [
     ...(parts.length === 0 ? [] : [{ text: joinWords(parts, " ") }]),
-    ...[...commands, ...follow].map((command) => ({ code: cutText(command, MAX_REASON) })),
+    ...[...commands, ...last].map((command) => ({ code: cutText(command, MAX_REASON) })),
+    ...(follow === null || resumeIsCommand ? [] : [{ text: followAgainWords(cutText(follow, MAX_REASON)) }]),
   ];
 }
 

@@ -13,17 +13,16 @@ import { type AnyResult, dayText, dayTimeText, instantMs, PHASES } from "../run/
 import {
   branchWords,
   commandsIn,
+  followAgainWords,
   headlineOf,
   isNotStarted,
   mayHaveStarted,
   noPullRequestWords,
-  RERUN_JOB,
   type ResultView,
-  RETRY_JOB,
   timesOf,
   viewOf,
 } from "../run/result_view.ts";
-import type { Block, Fact } from "../text/document.ts";
+import { type Block, type Fact, plainWords } from "../text/document.ts";
 import { clockText, formatCount, formatDuration } from "../text/duration.ts";
 import { jsonText, shellWord } from "../text/escape.ts";
 import { capital, cutText } from "../text/plain_text.ts";
@@ -82,6 +81,8 @@ export interface RunPageOptions {
    * commands. @default {"mogplex-ci"}
    */
   program?: string | null | undefined;
+  /** What starts the task of a cancelled run again without a command, in our own words. @default nothing is known */
+  restart?: string | undefined;
   /** The comment that repeats the run, if somebody asked for it in a comment; already cleaned. @default a command repeats it */
   repeat?: string | undefined;
   /** The way to start a failed run again, if it belongs to a campaign; already cleaned. @default it belongs to none */
@@ -175,8 +176,12 @@ const AFTER_ERRORS: readonly (readonly [code: number, text: string])[] = [
   [EXIT.internal, "Report this as a bug in the toolkit, with the job's log."],
 ];
 
-/** What to do after an outcome without success; undefined if nothing is known to help. @param follow How to follow the run again without a program. */
-function nextOf(view: ResultView, follow: string | undefined): string | undefined {
+/**
+ * What to do after an outcome without success; undefined if nothing is known to help.
+ * @param follow How to follow the run again without a command.
+ * @param restart See {@linkcode RunPageOptions.restart}.
+ */
+function nextOf(view: ResultView, follow: string | undefined, restart: string | undefined): string | undefined {
   const { outcome, resume, exitCode, kind: { noun } } = view;
   if (outcome === "error") {
     const start = isNotStarted(view) ? "nothing was started." : "nothing is started twice.";
@@ -187,7 +192,9 @@ function nextOf(view: ResultView, follow: string | undefined): string | undefine
     cancelled: `The ${noun} was cancelled. Start it again if it is still wanted.`,
     deadline: `The ${noun} may still be running: follow it again.`,
     interrupted: resume === null
-      ? `Start the ${noun} again if it is still wanted.`
+      ? restart === undefined
+        ? `Start the ${noun} again if it is still wanted.`
+        : `If the ${noun} is still wanted, ${restart}.`
       : follow ?? `Follow the ${noun} again.`,
     started: "Follow it.",
     suppressed: "Wait until one of the active runs has ended, then trigger it again.",
@@ -195,35 +202,31 @@ function nextOf(view: ResultView, follow: string | undefined): string | undefine
   return lookup(texts, outcome);
 }
 
-function followSentence(resume: string): string {
-  return resume === RETRY_JOB || resume === RERUN_JOB
-    ? `${capital(resume)}; it follows the run again.`
-    : `To follow it again: ${resume}.`;
-}
-
 /** A heading has at most this many UTF-16 units of a reason. */
 const MAX_REASON = 160;
 
 function callOf(view: ResultView, tone: Tone, options: RunPageOptions): Html {
-  const { outcome, verdict, reason, advice, nextStep, resume, origin, runId, kind: { noun } } = view;
+  const { outcome, verdict, reason, advice, nextStep, resume, resumeIsCommand, origin, runId, kind: { noun } } = view;
+  const { program = "mogplex-ci" } = options;
   if (outcome === "success") return successCall(view, tone);
   const [first = "", ...rest] = (reason ?? "").trim().split("\n");
   const isLong = first.length > MAX_REASON || rest.length > 0;
   const { text, commands } = commandsIn(advice ?? "");
   const step = options.campaign?.step ?? nextStep;
-  const hasProgram = options.program !== null;
-  const follow = resume === null || hasProgram ? undefined : followSentence(cutText(resume, 2_000));
-  const next = advice === null ? step ?? nextOf(view, follow) : text;
+  const follow = resume === null || resumeIsCommand ? undefined : plainWords(followAgainWords(cutText(resume, 2_000)));
+  const next = advice === null ? step ?? nextOf(view, follow, options.restart) : text;
   const again = startCommand(view, options);
   const app = outcome === "awaiting_input" ? appAddress(origin, runId) : undefined;
   const actions = [
     ...commands.map((each, index) =>
       action(index === 0 && next ? `What to do: ${next}` : "Then", cutText(each, 2_000), index === 0)
     ),
-    ...resume === null || !hasProgram ? [] : [action("Follow it again", cutText(resume, 2_000), commands.length === 0)],
-    ...resume === null || !hasProgram || noun !== "run" || runId === null
+    ...resume === null || !resumeIsCommand
       ? []
-      : [action("Cancel it", `${options.program ?? "mogplex-ci"} runs cancel ${runId}`, false)],
+      : [action("Follow it again", cutText(resume, 2_000), commands.length === 0)],
+    ...resume === null || program === null || noun !== "run" || runId === null
+      ? []
+      : [action("Cancel it", `${program} runs cancel ${runId}`, false)],
     ...again === null || resume !== null || outcome === "started"
       ? []
       : [action(again.text, again.command, commands.length === 0)],

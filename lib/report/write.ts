@@ -416,6 +416,8 @@ export interface WriteReportsOptions {
   settings?: readonly Setting[] | undefined;
   /** The program as the user called it, for commands to copy; not yet cleaned. Null: no commands. @default {"mogplex-ci"} */
   program?: string | null | undefined;
+  /** What starts the task of a cancelled run again without a command, in our own words. @default nothing is known */
+  restart?: string | undefined;
   /** The comment that repeats the run, not yet cleaned. @default a command repeats it */
   repeat?: string | undefined;
   /** Absent without a history. */
@@ -475,12 +477,13 @@ export function writeReports(
   const { problems, attempt } = collectProblems();
   const settings = (options.settings ?? []).map((each) => ({ ...each, value: redact(plainText(each.value)) }));
   const clean = cleanResult(result, redact, redactToken);
-  const { earlier, program, repeat, valuePath, campaign } = options;
+  const { earlier, program, repeat, restart, valuePath, campaign } = options;
   const plain = (text: string) => redact(plainText(text));
   const around = {
     valuePath,
     program: program && plain(program),
     repeat: repeat && plain(repeat),
+    restart,
     campaign: campaign && {
       step: campaign.step,
       campaign: plain(campaign.campaign),

@@ -197,6 +197,7 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
       resume: ended || !this.mayExist || idempotencyKey === null
         ? null
         : `the same command with --idempotency-key ${idempotencyKey}`,
+      resumeIsCommand: false,
     };
   }
 }

@@ -19,7 +19,7 @@ import type { JobOptions } from "./options.ts";
 import type { Parting } from "./state.ts";
 
 /** One job for one operation: call {@linkcode Job.start} or {@linkcode Job.attach} once. */
-export class Job<I extends JobItem, R extends Pick<AnyResult, "resume">> {
+export class Job<I extends JobItem, R extends Pick<AnyResult, "resume" | "resumeIsCommand">> {
   readonly #session: Session;
   readonly #operation: Operation<I, R>;
   readonly #options: JobOptions<I, never>;
@@ -184,7 +184,7 @@ export class Job<I extends JobItem, R extends Pick<AnyResult, "resume">> {
     const outcome = error instanceof DeadlineError ? "deadline" : "error";
     const end = await this.#end({ outcome, exitCode: exitCodeFor(error), reason, error });
     // If the service cannot find a run now, it cannot be followed later either.
-    if (error instanceof NotFoundError) end.result.resume = null;
+    if (error instanceof NotFoundError) Object.assign(end.result, { resume: null, resumeIsCommand: false });
     return end;
   }
 

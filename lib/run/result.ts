@@ -196,8 +196,10 @@ export interface RunResult<V = unknown> {
   durationMs: number;
   /** Origin of the service; empty if there is no origin to which requests can be sent. */
   origin: string;
-  /** How to check the run again: a command, or what to do in a GitLab component. Null when the run has ended. */
+  /** How to check the run again: a command, or an instruction such as `retry this job`. Null when the run has ended. */
   resume: string | null;
+  /** Whether `resume` is a command to copy. */
+  resumeIsCommand: boolean;
   /**
    * Number of events seen that are not in `events`. The command's `ndjson` report has all events, and so does the `eventsFile` of a script;
    * `onItem` gets each one. @default {0}
@@ -246,6 +248,7 @@ export function emptyRunResult(): RunResult {
     durationMs: 0,
     origin: "",
     resume: null,
+    resumeIsCommand: false,
     eventsOmitted: 0,
     events: [],
   };
@@ -304,6 +307,8 @@ export interface AutomationResult {
   origin: string;
   /** How to check the run again; null when the run has ended. */
   resume: string | null;
+  /** Whether `resume` is a command to copy. */
+  resumeIsCommand: boolean;
 }
 
 /** Our verdict on the run of an automation. */
@@ -335,6 +340,7 @@ export function emptyAutomationResult(): AutomationResult {
     durationMs: 0,
     origin: "",
     resume: null,
+    resumeIsCommand: false,
   };
 }
 

@@ -23,11 +23,6 @@ import {
   tookMsOf,
 } from "./result.ts";
 
-/** How a job on GitLab continues with its run. */
-export const RETRY_JOB = "retry this job";
-/** The same for the GitHub action. */
-export const RERUN_JOB = "run this job again";
-
 // What a reader can do after a run without success.
 
 export const AGENT = "Read what the agent said and did last, make the task more precise, then start again.";
@@ -86,31 +81,22 @@ function nextStep(result: AnyResult): string | null {
   return lookup(STEPS, failureCode ?? "") ?? lookup(STEPS, phase) ?? (finalMessage === null ? SILENT : AGENT);
 }
 
-/** What to do after a deadline, in the words of the program that wrote how to continue: components and the action have no flags. */
-function moreTime({ resume, idempotencyKey }: AnyResult): string {
+/** What to do after a deadline. */
+function moreTime({ resume, resumeIsCommand, idempotencyKey }: AnyResult): string {
   if (resume === null) return "Raise the time limit of the job.";
-  if (resume === RETRY_JOB) {
-    return "Retry this job: it attaches to the same run. To wait longer, raise its time limit (in a component: timeout-minutes and job-timeout).";
-  }
-  if (resume === RERUN_JOB) {
-    return "Run this job again: it attaches to the same run. To wait longer, raise its timeout.";
-  }
-  if (isInstruction(resume)) return "Attach to the run again, or raise the time limit of the job.";
+  // Components and the action, which have inputs instead of flags, write instructions.
+  if (!resumeIsCommand) return `Follow the run again. To wait longer, raise ${TIME_LIMITS}.`;
   // Without a key, the job did not start the run: it was told which run to follow.
   const unless = idempotencyKey === null ? "" : "unless --key-scope is job or random, ";
   return `Start the job or command again: ${unless}it attaches to the same run. To wait longer, raise --timeout.`;
 }
 
-const INSTRUCTIONS: readonly string[] = [RETRY_JOB, RERUN_JOB, "set the input", "the same command"];
+const TIME_LIMITS = "the time limit of the job (in a GitLab component: timeout-minutes and job-timeout)";
 
-/** Whether the way to continue is words for a reader, not a command to copy. */
-export function isInstruction(resume: string): boolean {
-  return INSTRUCTIONS.some((words) => resume.startsWith(words));
-}
-
-/** The sentence about how to continue. @param resume See {@linkcode isInstruction}. */
-export function followAgainText(resume: string): string {
-  return isInstruction(resume) ? `To follow it again: ${resume}.` : `Follow it again: ${resume}`;
+/** The sentence about an instruction to continue, which can end with an untrusted id or key. */
+export function followAgainWords(instruction: string): Words {
+  const [, words = "", value = ""] = /^((?:[a-z-]+(?:[,;]? |$))*)(.*)$/s.exec(instruction) ?? [];
+  return ["To follow it again: ", words, { name: value || null }, "."];
 }
 
 // The words of logs and reports for kinds of results, verdicts, branches and causes of waits.
@@ -321,6 +307,7 @@ type Common = Pick<
   | "durationMs"
   | "origin"
   | "resume"
+  | "resumeIsCommand"
   | "mayExist"
 >;
 

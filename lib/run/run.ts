@@ -710,6 +710,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       durationMs: Math.round(session.clock.now() - session.startedAt),
       origin: session.client.origin,
       resume: terminal || runId === null ? null : `mogplex-ci follow ${runId}`,
+      resumeIsCommand: !terminal && runId !== null,
       eventsOmitted: seen - events.length,
       events,
     };

@@ -14,7 +14,6 @@ import { GITHUB_FOR_JOBS } from "../../forge/github/for_jobs.ts";
 import { type Io, processIo } from "../../io.ts";
 import { appendOutputs, collectProblems, renderGithubOutputs } from "../../report/write.ts";
 import { findsAgain } from "../../run/key.ts";
-import { RERUN_JOB } from "../../run/result_view.ts";
 import { isMain, setExitCode } from "../../runtime.ts";
 import { own } from "../../text/safe_line.ts";
 import { cleanUpAndReport } from "../cleanup_report.ts";
@@ -286,7 +285,7 @@ function checkAutomationInput(env: ReadEnv): void {
 
 // The words of the GitHub action, which has inputs instead of flags, and a job to rerun instead of a command.
 
-const BY_KEY = "the same command with --idempotency-key";
+const RERUN_JOB = "run this job again";
 
 /** @param env Reads inputs and variables: see `inputsFirst`. */
 function actionVocabulary(env: ReadEnv): Vocabulary {
@@ -295,16 +294,19 @@ function actionVocabulary(env: ReadEnv): Vocabulary {
     ...inputWords("set the input repo or the variable MOGPLEX_REPO_ID"),
     repo: "input repo or variable MOGPLEX_REPO_ID",
     runId: "input run-id",
-    resume({ resume, outcome, runId }) {
+    resume({ resume, outcome, runId, kind, idempotencyKey }) {
       if (resume === null) return null;
       const scope = env("MOGPLEX_KEY_SCOPE")?.trim() ?? "";
       const named = inputText(env, "idempotency-key") ?? inputText(env, "run-id");
-      if (outcome !== "started" && (named !== undefined || findsAgain(scope))) return RERUN_JOB;
-      // For an automation it names the key that finds the run.
-      return resume.startsWith(BY_KEY)
-        ? resume.replace(BY_KEY, "set the input idempotency-key of this step to")
-        : `set the input run-id of the action to ${runId}`;
+      if (outcome !== "started" && (named !== undefined || findsAgain(scope))) return { instruction: RERUN_JOB };
+      return {
+        instruction: kind === "automation-run"
+          ? `set the input idempotency-key of this step to ${idempotencyKey}`
+          : `set the input run-id of the action to ${runId}`,
+      };
     },
+    // With a fixed key or id, the next attempt finds the cancelled run again.
+    restart: chosen(env) === undefined && inputText(env, "idempotency-key") === undefined ? RERUN_JOB : undefined,
   };
 }
 

@@ -7,7 +7,7 @@
 import type { ReadEnv } from "../../ci/platform.ts";
 import { UsageError } from "../../errors.ts";
 import { findsAgain } from "../../run/key.ts";
-import { RETRY_JOB } from "../../run/result_view.ts";
+import { RETRY_JOB } from "../../ci/gitlab_retry.ts";
 import { type VariableName, VARIABLES } from "../../variables.ts";
 import {
   AFTER,
@@ -238,7 +238,11 @@ export function componentVocabulary(verb: string, env: ReadEnv): Vocabulary {
     resume({ resume, outcome, runId }) {
       if (resume === null) return null;
       const retry = outcome !== "started" && (verb === "follow" || findsAgain(env(KEY_SCOPE.variable)?.trim() ?? ""));
-      return retry ? RETRY_JOB : `set the input run-id of the component follow to ${runId}`;
+      return { instruction: retry ? RETRY_JOB : `set the input run-id of the component follow to ${runId}` };
     },
+    // With a fixed key or id, a retry finds the cancelled run again.
+    restart: isRespond(env) || env(flagVariable(IDEMPOTENCY_KEY))?.trim() || env("MOGPLEX_RUN_ID")?.trim()
+      ? undefined
+      : RETRY_JOB,
   };
 }

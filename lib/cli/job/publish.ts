@@ -113,6 +113,7 @@ function reports(context: Context, job: Published): Publish<AnyResult> {
     // A project with a component or the action might not have the program.
     program: laptop === undefined ? null : vocabulary.program,
     repeat: vocabulary.repeat,
+    restart: vocabulary.restart,
     valuePath,
   };
   function print(problems: readonly ReportProblem[]): void {

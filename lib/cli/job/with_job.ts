@@ -382,11 +382,14 @@ function hasReports(context: Context): boolean {
 /** Replaces the words for scripts in a result with the program's. */
 function inWords<R extends AnyResult>(result: R, { resume, words }: Vocabulary): R {
   const { reason, error } = result;
+  const continuation = resume(result);
+  const isCommand = continuation !== null && "command" in continuation;
   return {
     ...result,
     reason: reason && words(reason),
     error: error && { ...error, advice: error.advice && words(error.advice) },
-    resume: resume(result),
+    resume: isCommand ? continuation.command : continuation?.instruction ?? null,
+    resumeIsCommand: isCommand,
   };
 }
 

@@ -80,6 +80,7 @@ export async function lookAtStopped(
     reason: stopReason(status, by),
     error: null,
     resume: null,
+    resumeIsCommand: false,
   };
   return { end };
 }

@@ -23,7 +23,7 @@ import { own } from "../../text/safe_line.ts";
 import { MAX_EVENT } from "../job/open_forge.ts";
 import { hostOf, remotesOf } from "../job/origin.ts";
 import { MENTION_LABEL, oneOf, REPO } from "../options.ts";
-import { MENTION_WORD, variableOf } from "../settings.ts";
+import { type JobVariables, MENTION_WORD, variableOf } from "../settings.ts";
 import { RECIPES, respondRecipe } from "../setup/recipes.ts";
 import type { Context, Option, VerbFlag } from "../verb.ts";
 
@@ -86,11 +86,11 @@ export function refuseRehearsalFlags({ flags }: Context): void {
  */
 export async function rehearseMention(
   context: Context,
-  readJob: (passesEmpty: boolean) => Pick<RespondJob, "settings" | "request" | "showsTask" | "setsStatus">,
+  readJob: (job: JobVariables) => Pick<RespondJob, "settings" | "request" | "showsTask" | "setsStatus">,
 ): Promise<number> {
   const { io, clock, option, platform, writer } = context;
   const assumed = await readAssumed(context);
-  const job = readJob(assumed.isForgeKnown && assumed.forge.job?.passesUnset === true);
+  const job = readJob(assumed.isForgeKnown ? assumed.forge.job ?? {} : {});
   const settings = withoutNumber(ofJob(context, job.settings), assumed.asker.name);
   const say = (...lines: readonly string[]) => {
     for (const line of lines) {

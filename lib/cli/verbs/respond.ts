@@ -41,7 +41,15 @@ import {
   TOKEN_SHARE,
   WATCHING,
 } from "../options.ts";
-import { MENTION_WORD, outDirectory, readAllowUsers, readDailyLimit, readRunSettings, usersFrom } from "../settings.ts";
+import {
+  type JobVariables,
+  MENTION_WORD,
+  outDirectory,
+  readAllowUsers,
+  readDailyLimit,
+  readRunSettings,
+  usersFrom,
+} from "../settings.ts";
 import { readCheckoutFile } from "../start_request.ts";
 import type { Context, Verb, Vocabulary } from "../verb.ts";
 import { RUN_DEADLINE, RUN_RATE_LIMITED } from "./codes.ts";
@@ -50,7 +58,7 @@ import { announce } from "./run_follow.ts";
 
 const DAY_MS = 86_400_000;
 
-function readSettings(context: Context, passesEmpty?: boolean): RespondSettings {
+function readSettings(context: Context, forgeJob?: JobVariables): RespondSettings {
   const { option, flags } = context;
   const path = option(TEMPLATE);
   const template = path === undefined ? undefined : readCheckoutFile(context, path, "read template");
@@ -61,7 +69,7 @@ function readSettings(context: Context, passesEmpty?: boolean): RespondSettings 
   return {
     name: option(MENTION_NAME) ?? MENTION_WORD,
     label: option(MENTION_LABEL) ?? MENTION_WORD,
-    allowUsers: readAllowUsers(context, passesEmpty) ?? null,
+    allowUsers: readAllowUsers(context, forgeJob) ?? null,
     usersFrom: usersFrom(context),
     limit,
     // The lower one applies.
@@ -71,14 +79,14 @@ function readSettings(context: Context, passesEmpty?: boolean): RespondSettings 
   };
 }
 
-/** The settings that a job and its rehearsal share. @param passesEmpty As in {@linkcode readAllowUsers}. */
+/** The settings that a job and its rehearsal share. @param forgeJob As in {@linkcode readAllowUsers}. */
 function readJob(
   context: Context,
-  passesEmpty?: boolean,
+  forgeJob?: JobVariables,
 ): Pick<RespondJob, "settings" | "request" | "showsTask" | "setsStatus"> {
   const { option } = context;
   return {
-    settings: readSettings(context, passesEmpty),
+    settings: readSettings(context, forgeJob),
     request: {
       repo: option(REPO),
       harness: option(HARNESS),
@@ -216,7 +224,9 @@ async function runAsked(
 function commentsFor(name: string): Pick<Vocabulary, "resume" | "cancel" | "repeat"> {
   return {
     resume: ({ resume }) =>
-      resume === null ? null : `run this job again to follow the run, or comment @${name} again once it has finished`,
+      resume === null ? null : {
+        instruction: `run this job again to follow the run; once it has finished, you can comment @${name} again`,
+      },
     cancel: () => `comment @${name} stop`,
     repeat: `@${name} again`,
   };
@@ -251,7 +261,7 @@ export const respondVerb: Verb = {
   ],
   async run(context) {
     if (context.flags.has(DRY_RUN)) {
-      return await rehearseMention(context, (passesEmpty) => readJob(context, passesEmpty));
+      return await rehearseMention(context, (forgeJob) => readJob(context, forgeJob));
     }
     refuseRehearsalFlags(context);
     return await respond(context);

@@ -7,7 +7,6 @@ import type { Run } from "../../model.ts";
 import { findsAgain } from "../../run/key.ts";
 import { isLater, type RunRequest } from "../../run/request.ts";
 import { emptyRunResult } from "../../run/result.ts";
-import { RETRY_JOB } from "../../run/result_view.ts";
 import { runJob } from "../../run/run.ts";
 import type { StartedRun } from "../../run/start.ts";
 import { givenName } from "../../service/repository.ts";
@@ -140,17 +139,17 @@ export function announce(
   writer.out(...lines.flatMap((line) => writer.untrustedLines(writer.untrusted(line), Infinity, hang)));
 }
 
-/** On GitLab the button of the job continues with its run, as in the component: a reader of the log has no shell of the runner. */
+/** Where the button of a job continues with its run, a reader of the log, who has no shell of the runner, needs no command. */
 function withRetry(context: Context): Context {
-  const { platform, vocabulary, option } = context;
-  if (platform.name !== "gitlab") return context;
+  const { platform: { retryJob }, vocabulary, option } = context;
+  if (retryJob === undefined) return context;
   return {
     ...context,
     vocabulary: {
       ...vocabulary,
       resume: (result) =>
         result.resume !== null && result.outcome !== "started" && findsAgain(option(KEY_SCOPE) ?? "")
-          ? RETRY_JOB
+          ? { instruction: retryJob }
           : vocabulary.resume(result),
     },
   };

@@ -243,8 +243,8 @@ test("escapeMarkup() and an XML parser give back every text that XML can hold, a
 });
 
 test("renderJunit() shows an instruction to continue as a sentence, and a command after a colon", () => {
-  const text = (resume: string) =>
-    renderJunit(sampleResult({ outcome: "deadline", exitCode: 124, resume }), (each) => each);
-  expect(text("retry this job")).toContain("To follow it again: retry this job.&#10;");
-  expect(text("mogplex-ci follow x")).toContain("Follow it again: mogplex-ci follow x&#10;");
+  const text = (resume: string, resumeIsCommand: boolean) =>
+    renderJunit(sampleResult({ outcome: "deadline", exitCode: 124, resume, resumeIsCommand }), (each) => each);
+  expect(text("retry this job", false)).toContain("To follow it again: retry this job.&#10;");
+  expect(text("mogplex-ci follow x", true)).toContain("Follow it again: mogplex-ci follow x&#10;");
 });

@@ -301,11 +301,15 @@ The ${started} was not started (exit code 65).
 });
 
 test("renderMarkdown() shows a command as code, and an instruction as a sentence", () => {
-  const text = (resume: string) =>
-    renderMarkdown(sampleResult({ outcome: "deadline", exitCode: 124, resume }), { redact: (each) => each });
-  expect(text("mogplex-ci follow x")).toContain("Follow it again:\n\n ```text\n mogplex-ci follow x\n ```");
+  const text = (resume: string, resumeIsCommand = false) =>
+    renderMarkdown(sampleResult({ outcome: "deadline", exitCode: 124, resume, resumeIsCommand }), {
+      redact: (each) => each,
+    });
+  expect(text("mogplex-ci follow x", true)).toContain("Follow it again:\n\n ```text\n mogplex-ci follow x\n ```");
   expect(text("run this job again")).toContain("\n\nTo follow it again: run this job again.\n\n");
   expect(text("set the input run-id of the action to x*y*")).toContain(
     "\n\nTo follow it again: set the input run-id of the action to `x*y*`.\n\n",
   );
+  // A file of another job can have any text.
+  expect(text("[x](https://example.com) @kim")).toContain("To follow it again: `[x](https://example.com) @kim`.");
 });

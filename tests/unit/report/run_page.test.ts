@@ -58,17 +58,27 @@ test("renderRunPage() begins with the task, its state and what there is to do", 
 });
 
 test("renderRunPage() has no commands when the project has no program", () => {
-  const render = (fields: Parameters<typeof sampleResult>[0]) =>
-    renderRunPage({ ...sampleResult(), ...ASKED, ...fields }, { program: null });
+  const render = (fields: Parameters<typeof sampleResult>[0], restart?: string) =>
+    renderRunPage({ ...sampleResult(), ...ASKED, resumeIsCommand: false, ...fields }, { program: null, restart });
   const failed = render({ ...FAILED, events: [] });
   expect(topOf(failed)[1]).toEndWith("make the task more precise, then start again.");
   expect(textsOf(failed, "summary")).not.toContain("Reproduce");
   const late = render({ outcome: "deadline", exitCode: 124, resume: "retry this job" });
-  expect(topOf(late)[1]).toContain("Retry this job; it follows the run again.");
-  const stopped = (resume: string) => topOf(render({ outcome: "interrupted", resume }))[1];
-  expect(stopped("retry this job")).toContain("What to do: Retry this job; it follows the run again.");
+  expect(topOf(late)[1]).toContain("To follow it again: retry this job.");
+  const stopped = (resume: string | null, restart?: string) =>
+    topOf(render({ outcome: "interrupted", resume }, restart))[1];
+  expect(stopped("retry this job")).toContain("What to do: To follow it again: retry this job.");
   expect(stopped("set the input run-id to x")).toContain("What to do: To follow it again: set the input run-id to x.");
+  expect(stopped(null, "run this job again")).toContain("What to do: If the run is still wanted, run this job again.");
   for (const page of [failed, late]) expect(page).not.toContain('class="act');
+});
+
+test("renderRunPage() shows an instruction to continue as a sentence, also if the project has the program", () => {
+  const at = { outcome: "deadline", exitCode: 124, resume: "retry this job", resumeIsCommand: false } as const;
+  const page = renderRunPage(sampleResult(at));
+  expect(topOf(page)[1]).toContain("To follow it again: retry this job.");
+  expect(page).not.toContain("<code>retry this job");
+  expect(page).not.toContain("Follow it again");
 });
 
 test("renderRunPage() has a state and a next step for every outcome", () => {

@@ -86,6 +86,7 @@ export function sampleResult(fields: Partial<RunResult> = {}): RunResult {
     durationMs: 1_085_000,
     origin: "https://mogplex.com",
     resume: "mogplex-ci follow 3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21",
+    resumeIsCommand: true,
     events,
     ...fields,
   };

@@ -72,6 +72,7 @@ const RESULT: Fields<Omit<RunResult, "events">> = {
   durationMs: true,
   origin: true,
   resume: true,
+  resumeIsCommand: true,
   eventsOmitted: true,
 };
 const AUTOMATION_RESULT: Fields<AutomationResult> = {
@@ -98,6 +99,7 @@ const AUTOMATION_RESULT: Fields<AutomationResult> = {
   durationMs: true,
   origin: true,
   resume: true,
+  resumeIsCommand: true,
 };
 // The value in the file is the field `value` of result.json.
 const RESULT_FILE: Fields<Omit<NonNullable<RunResult["resultFile"]>, "value">> = {

@@ -117,6 +117,7 @@ test("runJob() leaves the state detached when the deadline passes, and ends with
     exitCode: 124,
     status: "streaming",
     resume: `mogplex-ci follow ${RUN_ID}`,
+    resumeIsCommand: true,
   });
   expect(state).toMatchObject({ left: "detached" });
   expect(calls).not.toContain("cancel");

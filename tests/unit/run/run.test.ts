@@ -64,6 +64,7 @@ test("runAutomation() gives everything that is known of the run, and no more", a
     durationMs: expect.any(Number),
     origin: expect.stringMatching(/^https?:/),
     resume: null,
+    resumeIsCommand: false,
   });
 });
 
@@ -170,6 +171,7 @@ test("runAutomationJob() says whether a trigger without a run may have started o
   const again = await runAutomationJob(AUTOMATION, REQUEST, named.options({ timeoutMs: 30_000 }));
   expect(again.result).toMatchObject({ exitCode: 69, runId: null, mayExist: true });
   expect(again.result.resume).toStartWith("the same command with --idempotency-key ");
+  expect(again.result.resumeIsCommand).toBe(false);
 });
 
 test("runAutomation() throws what is wrong with the request even when failures are not thrown", async () => {

@@ -218,6 +218,18 @@ for (const [status, log, cancelled] of LEFT) {
   });
 }
 
+test("the page that a post step writes has no command, and names the button that starts the task again, unless that finds the same run", async () => {
+  const pageOf = async (inputs: Record<string, string>) => {
+    const at = world("stuck-streaming");
+    const post = await postStep(await killed(at, inputs), { ...inputs, "job-status": "cancelled" }, { at });
+    return post.io.files.get("mogplex-ci/run.html") ?? "";
+  };
+  const page = await pageOf({});
+  expect(page).toContain("If the run is still wanted, run this job again.");
+  expect(page).not.toContain("mogplex-ci run ");
+  expect(await pageOf({ "idempotency-key": "weekly" })).toContain("Start the run again if it is still wanted.");
+});
+
 test("the post step leaves the run when the workflow wants that", async () => {
   const at = world("stuck-streaming");
   const inputs = { "on-interrupt": "detach" };

@@ -68,16 +68,12 @@ test("verdictText() says how to get more time in the words of the program", () =
     verdictText(sampleResult({ outcome: "deadline", resume, ...parts }), OPTIONS).match(/^what to do {4}(.*)$/m)?.[1];
   expect([
     step(null),
-    step("retry this job"),
-    step("run this job again"),
-    step("set the input run-id of the component follow to x"),
+    step("retry this job", { resumeIsCommand: false }),
     step("mogplex-ci follow x"),
     step("mogplex-ci follow x", { replayed: null, idempotencyKey: null }),
   ]).toEqual([
     "Raise the time limit of the job.",
-    "Retry this job: it attaches to the same run. To wait longer, raise its time limit (in a component: timeout-minutes and job-timeout).",
-    "Run this job again: it attaches to the same run. To wait longer, raise its timeout.",
-    "Attach to the run again, or raise the time limit of the job.",
+    "Follow the run again. To wait longer, raise the time limit of the job (in a GitLab component: timeout-minutes and job-timeout).",
     "Start the job or command again: unless --key-scope is job or random, it attaches to the same run. To wait longer, raise --timeout.",
     "Start the job or command again: it attaches to the same run. To wait longer, raise --timeout.",
   ]);
@@ -117,7 +113,7 @@ test("verdictText() has a row for all that is known of an automation run, and no
     [
       "verdict       did not finish in time (exit code 124)",
       "repository    8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c",
-      "what to do    Start the job or command again: unless --key-scope is job or random, it attaches to the same run. To wait longer, raise --timeout.",
+      "what to do    Follow the run again. To wait longer, raise the time limit of the job (in a GitLab component: timeout-minutes and job-timeout).",
       "automation    3d0f3a52-7c55-4d0e-9c43-0e5a6a1b2c3d",
       "run           5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11 (running)",
       "started       by this command",
