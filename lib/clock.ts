@@ -45,7 +45,7 @@ export interface Clock {
 }
 
 /** Reason to abort what is no longer needed. It is shared: making one, with its stack, takes longer than the rest of an abort. */
-export const OVER: DOMException = new DOMException("Nobody needs it any more", "AbortError");
+export const OVER: DOMException = new DOMException("No longer needed", "AbortError");
 
 // Source: measured; setTimeout treats a longer delay as 1 ms on Node, Bun and Deno.
 const MAX_TIMER_MS = 2 ** 31 - 1;

@@ -197,7 +197,7 @@ async function readInputFile(context: Context, path: string): Promise<Record<str
   try {
     value = JSON.parse(text);
   } catch {
-    throw new UsageError({ attempted, why: `${JSON.stringify(path)} holds no JSON` });
+    throw new UsageError({ attempted, why: `${JSON.stringify(path)} does not contain JSON` });
   }
   if (losesDigits(text)) {
     const advice = "write that number as text";

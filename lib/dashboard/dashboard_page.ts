@@ -121,7 +121,7 @@ export function renderDashboardPage(data: DashboardData): string {
     ],
     notes: [
       "The service does not report what runs cost.",
-      markup`The same as data: <a href="data.json">data.json</a>, <a href="metrics.prom">metrics.prom</a>.`,
+      markup`The same data for programs: <a href="data.json">data.json</a>, <a href="metrics.prom">metrics.prom</a>.`,
     ],
   });
 }

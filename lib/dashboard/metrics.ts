@@ -212,7 +212,7 @@ function files(data: DashboardData): Family[] {
     ),
     lastWeekDuration(
       "p95",
-      "95% of the runs of the last 7 days that succeeded or failed took at most this long; left out with fewer than 20.",
+      "95% of the runs of the last 7 days that succeeded or failed took at most this long; left out if there are fewer than 20.",
       days.last.p95Ms,
     ),
     ...pulls(data),

@@ -128,7 +128,7 @@ async function checkNames(threads: Threads, allowed: readonly string[], usersFro
     return { ...warning(name, finding, "Correct the names"), isOff: true };
   }
   if (wrong.length > 0) {
-    const finding = `${list} can ask, but not the other names in ${usersFrom}: ${wrong.join("; ")}`;
+    const finding = `${list} can ask, but the other names in ${usersFrom} cannot be used: ${wrong.join("; ")}`;
     return warning(name, finding, "Correct or remove the other names");
   }
   if (powerless.length > 0) {
@@ -137,7 +137,10 @@ async function checkNames(threads: Threads, allowed: readonly string[], usersFro
     } in ${usersFrom} (${list}), but cannot push`;
     return warning(name, who, "They can still start agents: remove the names of those who should not");
   }
-  return ok(name, `${list} can ask; in this form, ${usersFrom} rejects an account that takes over the name of another`);
+  return ok(
+    name,
+    `${list} can ask; with these ids, ${usersFrom} rejects another account that takes over one of the names`,
+  );
 }
 
 async function checkLabel(read: ForgeCheckOptions["label"], threads: Threads): Promise<Check> {
@@ -290,7 +293,7 @@ function checkWebhook(setup: ForgeSetup | undefined): Check {
   if (setup === undefined || setup.webhook === null) {
     return unread(skipped(name, "only the role Maintainer can see webhooks"));
   }
-  const page = "docs/ask.md has the form";
+  const page = "see docs/ask.md";
   if (setup.webhook === "none" || setup.webhook === "no-comments") {
     const check = setup.webhook === "none"
       ? warning(name, "no webhook starts a pipeline", `Add one: ${page}`)

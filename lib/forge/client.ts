@@ -167,7 +167,7 @@ export class ForgeClient {
   #meaning(answer: Answer, isLimit: boolean): [why: string, errorClass: typeof ApiError] {
     const { status } = answer;
     const token = this.#token === NO_TOKEN ? "a request without a token" : `the token in ${this.#token.place}`;
-    if (isLimit) return [`${this.system} limits requests for longer than we can wait`, RateLimitedError];
+    if (isLimit) return [`the rate limit of ${this.system} lasts longer than this program can wait`, RateLimitedError];
     if (status >= 500) return [`${this.system} has a problem`, UnavailableError];
     if (status < 300) return [`the answer is not from ${this.system}'s API`, UnavailableError];
     if (status < 400) {

@@ -268,7 +268,7 @@ function openAt(
     throw new UnauthorizedError({
       attempted: ATTEMPTED,
       why: isForHost && env(variable)?.trim()
-        ? `variable ${variable} does not hold a token of ${host}`
+        ? `variable ${variable} does not contain a token for ${host}`
         : `there is no token for ${host}`,
       advice: isForHost
         ? `set ${variable}, or start the command in a job of that forge`
@@ -511,8 +511,8 @@ export function resolveMergeAccess(
     }
     const [other] = [...tokens].find(([, each]) => each.token === token.token) ?? [];
     if (other !== undefined) {
-      const why = `the token in ${token.place} is for ${other} and for ${host}`;
-      throw new UsageError({ attempted, why, advice: "name another variable, with a token of one host" });
+      const why = `the token in ${token.place} is used for both ${other} and ${host}`;
+      throw new UsageError({ attempted, why, advice: "give each host its own token" });
     }
     tokens.set(host, token);
   }
@@ -521,8 +521,8 @@ export function resolveMergeAccess(
     if (host === undefined) continue;
     throw new UsageError({
       attempted: `use ${MERGE_TOKEN_VARIABLE}`,
-      why: `the token in ${place} is also the one that reads ${host}`,
-      advice: "name another variable, with a token that only merges use",
+      why: `the token in ${place} is also used to read ${host}`,
+      advice: "name a variable with a token that is used only for merges",
     });
   }
   return { tokens, tokenFor: ({ host }) => tokens.get(host), only: undefined };

@@ -295,11 +295,11 @@ const TROUBLE: readonly RegExp[] = [
 const TOKEN =
   "check the address, and put a token that can write to this branch into MOGPLEX_GIT_TOKEN; a protected branch must allow it to push";
 const ADDRESS = "check the address, and whether the token in MOGPLEX_GIT_TOKEN can see the repository";
-const BRANCH = "name another branch with --home, or remove the one that is in its way";
+const BRANCH = "name another branch with --home, or remove the branch that conflicts with it";
 const PROXY = "allow the host in the proxy, or list it in NO_PROXY";
 const TRUST =
   "name the file with the certificates of the server's authority in GIT_SSL_CAINFO or SSL_CERT_FILE, or put the server's host key into known_hosts";
-const SERVER = "allow it in the settings of the repository, or name another one with --home";
+const SERVER = "allow this in the settings of the repository, or name another repository with --home";
 
 /** Refusals that only a person can fix, with advice. The first match wins. Each with its source. */
 const REFUSALS: readonly (readonly [words: RegExp, advice: string])[] = [

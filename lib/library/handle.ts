@@ -108,7 +108,7 @@ const ignore = () => {};
 /** Why a handle follows no more: nobody loops over it or awaits it. */
 class LeftHandle extends DOMException {
   constructor() {
-    super("The handle was left", "AbortError");
+    super("The handle is no longer used", "AbortError");
   }
 }
 

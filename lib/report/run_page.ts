@@ -658,7 +658,7 @@ function more(view: ResultView, options: RunPageOptions): Part {
   const folds: readonly (readonly [summary: string, blocks: readonly Block[]])[] = [
     ["Reproduce", reproduce(view, options)],
     [`Settings: ${set} set, ${settings.length - set} defaults`, settingsOf(settings)],
-    ["Runs before", earlierRuns(earlier)],
+    ["Earlier runs", earlierRuns(earlier)],
     [`Requests: ${view.requests}, ${waited}`, requests(view)],
     ["Identifiers and times", details(view)],
   ];
@@ -798,7 +798,7 @@ function earlierRuns(earlier: Earlier | undefined): Block[] {
     { name: runId },
   ]);
   const head = ["When", "Outcome", "Exit code", "Took", "Requests", "Run"];
-  return [{ text: earlier.sentence }, { table: "Runs before, newest first", head, rows }];
+  return [{ text: earlier.sentence }, { table: "Earlier runs, newest first", head, rows }];
 }
 
 function details(view: ResultView): Block[] {

@@ -46,7 +46,7 @@ export async function checkResultFile(bytes: Uint8Array, rules: FileRules): Prom
     return { kind: "result-not-json", mistakes: [`line ${error.line}, column ${error.column}: ${error.message}`] };
   }
   const secret = secretIn(value, rules.redact);
-  if (secret !== undefined) return { kind: "result-invalid", mistakes: [`${shownPointer(secret)} holds a secret`] };
+  if (secret !== undefined) return { kind: "result-invalid", mistakes: [`${shownPointer(secret)} contains a secret`] };
   // The caller's validator may change what it gets.
   const checked = await (rules.check?.(parseStrictJson(text)) ?? checkBySchema(value, rules));
   if ("mistakes" in checked) return { kind: "result-invalid", mistakes: checked.mistakes };

@@ -72,7 +72,7 @@ export function outputNames(schema: unknown): string[] {
     const lower = name.toLowerCase();
     if (lower === "path") throw new SchemaMistake(at, `"result_path" is the path of the copy`, advice);
     if (names.slice(0, index).some((other) => other.toLowerCase() === lower)) {
-      throw new SchemaMistake(at, `two outputs differ by case only: ${JSON.stringify(name)}`, advice);
+      throw new SchemaMistake(at, `two outputs differ only in case: ${JSON.stringify(name)}`, advice);
     }
     if (index >= MAX_OUTPUTS) {
       throw new SchemaMistake(

@@ -147,7 +147,7 @@ class Reader {
     const object = {};
     this.#items("}", () => {
       const start = this.#at;
-      if (this.#text.charAt(start) !== '"') this.#refuse("a key must be text in double quotes");
+      if (this.#text.charAt(start) !== '"') this.#refuse("a key must be a string in double quotes");
       const key = this.#string();
       if (Object.hasOwn(object, key)) this.#refuse("a key appears twice", start);
       this.#skipBlanks();
@@ -171,12 +171,12 @@ class Reader {
       this.#at += plain.length;
       const next = this.#text.charAt(this.#at);
       if (next === '"') break;
-      if (next === "") this.#refuse("a text is not closed", start);
-      if (next !== "\\") this.#refuse("a text contains a control character");
+      if (next === "") this.#refuse("a string is not closed", start);
+      if (next !== "\\") this.#refuse("a string contains a control character");
       value += this.#escape();
     }
     this.#at++;
-    if (/\p{Surrogate}/u.test(value)) this.#refuse("a text contains half a character", start);
+    if (/\p{Surrogate}/u.test(value)) this.#refuse("a string contains half of a surrogate pair", start);
     return value;
   }
 

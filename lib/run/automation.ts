@@ -489,7 +489,9 @@ export class AutomationSuppressedError extends MogplexError {
   constructor(automationId: string, reason: string | null) {
     super({
       attempted: `trigger automation "${automationId}"`,
-      why: `the service accepted it and started nothing because too many runs are active: ${JSON.stringify(reason)}`,
+      why: `the service accepted the request but started nothing, because too many runs are active: ${
+        JSON.stringify(reason)
+      }`,
       advice: "try again when some have finished",
     }, "rateLimited");
     this.automationId = automationId;

@@ -24,8 +24,8 @@ const DROPPED =
 function droppedInputsWarning(input: Readonly<Record<string, unknown>>): string | undefined {
   const names = Object.keys(input).filter((name) => DROPPED.test(name));
   if (names.length === 0) return undefined;
-  return `the service may drop the input ${names.map((name) => JSON.stringify(name)).join(", ")} because it uses ` +
-    "such names itself: only an API trigger that declares them passes them on";
+  return `the service may drop the input ${names.map((name) => JSON.stringify(name)).join(", ")} because it reserves ` +
+    "such names: it passes them on only if the automation's API trigger declares them";
 }
 
 /** Request to trigger an automation: `repo` or `repoId` names the repository. */

@@ -72,7 +72,7 @@ export class Job<I extends JobItem, R extends Pick<AnyResult, "resume" | "resume
     try {
       const outcome = await this.#drain(look);
       if (outcome !== undefined) return await this.#ended(outcome);
-      throw new Error("Cannot determine the verdict: the items of the operation stopped without a last one");
+      throw new Error("Cannot determine the verdict: the operation ended without a result");
     } catch (error) {
       return await this.#failed(error);
     }

@@ -562,7 +562,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       : !series.hasNext
       ? "an explicit key starts one run"
       : waitMs === undefined
-      ? "four starts found none"
+      ? "four starts got no sandbox"
       : clock.now() + waitMs >= deadline
       ? `the next attempt would be after the time limit of ${formatDuration(deadline - startedAt)}`
       : undefined;
@@ -575,7 +575,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       kind: "text",
       message: `${
         whyNoSandbox(run)
-      } for run "${run.runId}", and no agent has begun: another start in ${minutes} minutes`,
+      } for run "${run.runId}", and no agent has begun: starting again in ${minutes} minutes`,
     });
     const pacer = this.#session.pacer();
     pacer.status = "waiting for a sandbox";

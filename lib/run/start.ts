@@ -200,7 +200,7 @@ export class StartSeries<R extends StartAnswer> {
       this.#plan.what.takesSlot && run.status === "failed" &&
       isNewerThan(run, this.#serviceTime(this.#troubleAt), toleranceMs)
     ) {
-      const why = `the service had a problem, and failed run "${run.runId}" before it began`;
+      const why = `a problem in the service ended run "${run.runId}" before it began`;
       throw new UnavailableError({ attempted: this.#plan.what.what, why, advice: "try again later" }, "unavailable", {
         status: 500,
         code: null,

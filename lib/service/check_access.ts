@@ -282,7 +282,9 @@ function checkRepository(
 
 /** The check without a repository in the settings, for a purpose that does not need one there. */
 function repositoryElsewhere(purpose: Purpose): Check {
-  if (purpose !== "respond") return ok("repository", "neither --repo nor MOGPLEX_REPO_ID is set, and none is needed");
+  if (purpose !== "respond") {
+    return ok("repository", "neither --repo nor MOGPLEX_REPO_ID is set, and no repository is needed");
+  }
   return skipped(
     "repository",
     "neither --repo nor MOGPLEX_REPO_ID is set: a job then uses the name of its repository at the forge; to check a name, add --repo",

@@ -77,12 +77,12 @@ function parseOrigin(text: string, options: ParseOriginOptions = {}): Origin {
         why: "plain HTTP would show the token to the network",
         value,
         advice: place !== "MOGPLEX_URL"
-          ? 'plainHttp: "loopback" of createMogplex() allows it to this machine'
+          ? 'createMogplex() allows it for this machine with the option plainHttp: "loopback"'
           : production
           ? "use https: NODE_ENV=production never allows plain HTTP"
           : permitted
-          ? "set MOGPLEX_DEV=1, which allows it to this host"
-          : "with MOGPLEX_DEV=1 it is allowed to this machine, and to the host in MOGPLEX_DEV_HOST",
+          ? "set MOGPLEX_DEV=1 to allow it for this host"
+          : "MOGPLEX_DEV=1 allows it only for this machine and for the host in MOGPLEX_DEV_HOST",
       });
     }
   }

@@ -214,7 +214,7 @@ function sameRun<T>({ runId, repoId, automationId }: Attempted, result: ReadResu
   if ((run?.runId ?? run?.id)?.toLowerCase() !== runId) return { ok: false, problem: "data.run.runId: another run" };
   return repoId === undefined || run?.repoId?.toLowerCase() === repoId
     ? result
-    : { ok: false, problem: "data.run.repoId: another repository than before" };
+    : { ok: false, problem: "data.run.repoId: a different repository than before" };
 }
 
 /**

@@ -335,7 +335,7 @@ export class CallLimits {
     const now = world.clock.now();
     this.deadline = options.deadline ?? now + CALL_MS;
     if (this.deadline - now <= MAX_CALL_MS) return;
-    const why = "'deadline' must be a time of the client's clock, which does not start in 1970";
+    const why = "'deadline' must be a time on the client's clock, not a Unix time";
     const advice = "pass clock.now() plus milliseconds, or performance.now() plus milliseconds if you set no clock";
     throw new UsageError({ attempted: what, why, value: String(this.deadline), advice });
   }

@@ -37,7 +37,7 @@ export async function reportFrom(context: Context, paths: readonly string[]): Pr
   const targets = isChosen ? all : all.filter(({ format }) => format === "html");
   const source = targets.find(({ path }) => paths.some((each) => plainPath(each) === plainPath(path)));
   if (source !== undefined) {
-    const why = "it is read at the same time";
+    const why = "--from reads the same file";
     throw new UsageError({ attempted: `write report "${source.format}"`, why, value: JSON.stringify(source.path) });
   }
   const result = readResult(paths.map((path) => ({ path, text: textOf(context, path) })));

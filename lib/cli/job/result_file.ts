@@ -60,7 +60,7 @@ export function resultOfRun(
   if (stored !== undefined) return { ...resultRequest, path: stored.path };
   throw new UsageError({
     attempted: `use --${RESULT.name}`,
-    why: "only the state file of the start contains the run's {id}",
+    why: "only the state file of the job that started the run shows what {id} stands for",
     value: JSON.stringify(resultRequest.path),
     advice: "use the actual path",
   });

@@ -52,6 +52,6 @@ export const GITEA_STATUSES: ForgeStatuses = {
     // A rule for any check, such as `*`, would be met by this status alone.
     const pattern = (target.status_check_contexts ?? []).find((each) => isPattern(each) && mayMatch(each, name));
     if (target.enable_status_check !== true || pattern === undefined) return null;
-    return `its target requires the checks ${JSON.stringify(pattern)}, which this status would meet`;
+    return `its target requires checks that match ${JSON.stringify(pattern)}, and this status would match`;
   },
 };

@@ -115,7 +115,7 @@ test("advanceCampaign() reports a pull request that it may not see, and one that
   // What was known stays known.
   expect(states((await world.advance()).view)).toEqual(["open", "unreadable"]);
   expect(world.notices.at(-1)).toContain(
-    "2 pull requests could not be read this time: GitHub limits requests for longer than we can wait",
+    "2 pull requests could not be read this time: the rate limit of GitHub lasts longer than this program can wait",
   );
 });
 

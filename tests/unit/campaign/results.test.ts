@@ -78,7 +78,7 @@ test("runCampaign() takes the file of a run for its result: good, bad, missing",
     { reason: "result-missing: the branch does not contain it", cause: "result-missing", value: undefined },
     { reason: "result-not-json: line 1, column 12: a key appears twice", cause: "result-not-json", value: undefined },
     { reason: "result-invalid: it is a symbolic link", cause: "result-invalid", value: undefined },
-    { reason: 'result-invalid: "/names/0" holds a secret', cause: "result-invalid", value: undefined },
+    { reason: 'result-invalid: "/names/0" contains a secret', cause: "result-invalid", value: undefined },
   ]);
   expect(JSON.stringify(await world.records())).not.toContain(GITHUB_TOKEN);
   expect(view.causes.map(({ word, items }) => [word, items.length])).toEqual([
@@ -223,6 +223,6 @@ test("runCampaign() refuses a result with a secret of its notifications, or with
     file: { notify: { "webhook-variable": "CAMPAIGN_HOOK", host: "hooks.example.com", on: ["gated"] } },
   });
   const { view } = await world.waves(["done"]);
-  const refused = 'result-invalid: "/names/0" holds a secret';
+  const refused = 'result-invalid: "/names/0" contains a secret';
   expect(view.items.map(({ reason }) => reason)).toEqual([refused, refused, null]);
 });

@@ -99,7 +99,8 @@ test("writeNote() on GitHub obeys a limit when the wait fits, whatever its statu
     const late = fault(githubServer("acme/web", "7"), /^POST/, page(status, { "retry-after": "60" }));
     const { error, slept } = await write(late);
     expect({ error, slept }).toEqual({
-      error: "Cannot create the comment on pull request #7: GitHub limits requests for longer than we can wait " +
+      error:
+        "Cannot create the comment on pull request #7: the rate limit of GitHub lasts longer than this program can wait " +
         `(HTTP ${status})`,
       slept: [],
     });

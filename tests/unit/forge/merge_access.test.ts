@@ -24,12 +24,12 @@ test("resolveMergeAccess() gives each token to its host alone, and none that rea
   expect(tokens(named)).toEqual([MERGER, null]);
   expect(tokens({ ...named, GITHUB_TOKEN, GITLAB_TOKEN })).toEqual([MERGER, null]);
   expect(tokens({ ...named, GITHUB_TOKEN: MERGER })).toBe(
-    "Cannot use MOGPLEX_MERGE_TOKEN_VARIABLE: the token in variable MERGE_TOKEN is also the one that reads github.com; " +
-      "name another variable, with a token that only merges use",
+    "Cannot use MOGPLEX_MERGE_TOKEN_VARIABLE: the token in variable MERGE_TOKEN is also used to read github.com; " +
+      "name a variable with a token that is used only for merges",
   );
   expect(tokens({ ...named, GITLAB_TOKEN: MERGER })).toBe(
-    "Cannot use MOGPLEX_MERGE_TOKEN_VARIABLE: the token in variable MERGE_TOKEN is also the one that reads gitlab.com; " +
-      "name another variable, with a token that only merges use",
+    "Cannot use MOGPLEX_MERGE_TOKEN_VARIABLE: the token in variable MERGE_TOKEN is also used to read gitlab.com; " +
+      "name a variable with a token that is used only for merges",
   );
   expect(tokens({ ...named, READ_TOKEN: MERGER }, true, ["git.example.com=READ_TOKEN"])).toMatch(
     /the one that reads git\.example\.com/,
@@ -50,11 +50,11 @@ test("resolveMergeAccess() refuses a setting that is wrong, without its value", 
   expect(of("a b=MERGE_TOKEN")).toMatch(/^Cannot use MOGPLEX_MERGE_TOKEN_VARIABLE because it is not a host/);
   const twice = (text: string, B: string) => tokens({ MOGPLEX_MERGE_TOKEN_VARIABLE: text, A: MERGER, B });
   expect(twice("github.com=A,gitlab.com=A", "")).toBe(
-    "Cannot use MOGPLEX_MERGE_TOKEN_VARIABLE: the token in variable A is for github.com and for gitlab.com; " +
-      "name another variable, with a token of one host",
+    "Cannot use MOGPLEX_MERGE_TOKEN_VARIABLE: the token in variable A is used for both github.com and gitlab.com; " +
+      "give each host its own token",
   );
   expect(twice("github.com=A,gitlab.com=B", MERGER)).toMatch(
-    /the token in variable B is for github.com and for gitlab.com/,
+    /the token in variable B is used for both github.com and gitlab.com/,
   );
   expect(twice("github.com=A,github.com=B", "other")).toMatch(
     /^Cannot use MOGPLEX_MERGE_TOKEN_VARIABLE because a host is named twice/,

@@ -138,7 +138,8 @@ test("writeNote() obeys Retry-After when the wait fits, and repeats a post that 
   expect(await write(server)).toMatchObject({ error: undefined, slept: [4_000] });
   const late = fault(gitlabServer("42", "7"), /^POST/, page(429, { "retry-after": "60" }));
   expect(await write(late)).toMatchObject({
-    error: "Cannot create the note on merge request !7: GitLab limits requests for longer than we can wait " +
+    error:
+      "Cannot create the note on merge request !7: the rate limit of GitLab lasts longer than this program can wait " +
       `(HTTP 429, content type "text/html")`,
     slept: [],
   });

@@ -133,7 +133,7 @@ test("checkResultFile() refuses a file that is not JSON with line and column", a
 
 test("checkResultFile() refuses a secret by its pointer, in a text, in a key, and hidden", async () => {
   const token = "ghp_abcdefghijklmnopqrstuvwxyz0123456789";
-  const holds = (pointer: string) => ({ kind: "result-invalid" as const, mistakes: [`${pointer} holds a secret`] });
+  const holds = (pointer: string) => ({ kind: "result-invalid" as const, mistakes: [`${pointer} contains a secret`] });
   expect(await check({}, { a: [{ b: `see ${token}` }] })).toEqual(holds('"/a/0/b"'));
   expect(await check({}, { a: "s3cret-of-the-job" })).toEqual(holds('"/a"'));
   expect(await check({}, { a: btoa("s3cret-of-the-job") })).toEqual(holds('"/a"'));

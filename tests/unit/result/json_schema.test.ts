@@ -64,7 +64,7 @@ test("readSchemaFile() names the place and what to write when a keyword or its v
   const cases: [schema: unknown, mistake: string][] = [
     ["[]", '"schema.json:1:1" | a schema must be an object'],
     ["true", '"schema.json:1:1" | a schema must be an object'],
-    ["{", '"schema.json:1:2" | a key must be text in double quotes'],
+    ["{", '"schema.json:1:2" | a key must be a string in double quotes'],
     [
       '{"type": "object",\n  "propertys": {}}',
       '"schema.json:2:16" | the keyword "propertys" is not known | did you mean "properties"?',
@@ -129,7 +129,7 @@ test("readSchemaFile() names the place and what to write when a keyword or its v
     ],
     [
       { properties: { a: { type: "string" }, A: { type: "number" } } },
-      '"schema.json:1:42" | two outputs differ by case only: "A" | rename it, or move it into an object',
+      '"schema.json:1:42" | two outputs differ only in case: "A" | rename it, or move it into an object',
     ],
     [
       { description: "x".repeat(33_000) },

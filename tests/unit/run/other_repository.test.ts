@@ -26,7 +26,7 @@ function damaged({ options: { fetch } }: Service, isDamaged: (count: number) => 
   };
 }
 
-const RULE = "the answer breaks the API's contract at data.run.repoId: another repository than before";
+const RULE = "the answer breaks the API's contract at data.run.repoId: a different repository than before";
 const HOW = { keyScope: "random", timeoutMs: 120_000 } as const;
 
 for (const stream of [true, false]) {
@@ -62,7 +62,7 @@ for (const stream of [true, false]) {
 for (
   const [what, from, to, rule] of [
     ["automation", AUTOMATION, REQUEST.repoId, "data.run.automationId: another automation"],
-    ["repository", REPO, OTHER, "data.run.repo.id: another repository than the trigger named"],
+    ["repository", REPO, OTHER, "data.run.repo.id: not the repository that the trigger named"],
   ] as const
 ) {
   test(`runAutomation() gives no verdict when answers name another ${what}, and asks again after a single one`, async () => {

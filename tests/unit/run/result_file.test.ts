@@ -170,7 +170,7 @@ test("runJob() refuses a secret that only the caller knows", async () => {
   const { options } = world({ default: undefined, run: file('{"ok":"swordfish"}') });
   const redactFile = (text: string) => text.replaceAll("swordfish", "***");
   const { result } = await runJob(request(), options({ redactFile }));
-  expect([result.resultFile?.mistakes, result.value]).toEqual([['"/ok" holds a secret'], null]);
+  expect([result.resultFile?.mistakes, result.value]).toEqual([['"/ok" contains a secret'], null]);
 });
 
 test("runJob() ends a validator that never answers at the deadline", async () => {

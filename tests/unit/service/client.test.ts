@@ -146,7 +146,7 @@ test("getRun(), getRunEvents() and cancelRun() refuse a run of another repositor
       const { client } = scripted([good(first), good(damaged), good(answers(run("success"))[later])]);
       await calls[index]?.(client);
       expect(await thrown(calls[later]?.(client) as Promise<unknown>)).toMatchObject({
-        message: expect.stringContaining("data.run.repoId: another repository than before"),
+        message: expect.stringContaining("data.run.repoId: a different repository than before"),
         exit: "unavailable",
       });
       await calls[later]?.(client);

@@ -43,7 +43,7 @@ test("report --from ends with 2 and leaves files alone when it cannot read them 
       ["report", "--from", "old/notes.txt"],
       "line 1 is not an event; give the result.json or the events.ndjson of a job",
     ],
-    [[...FROM, "--report", "json=./old/result.json"], 'Cannot write report "json" because it is read at the same time'],
+    [[...FROM, "--report", "json=./old/result.json"], 'Cannot write report "json" because --from reads the same file'],
     [["report", "--from", "old/result.json", "3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21"], "cannot be used together"],
     [["report", "--from", "old/result.json", "--from", "old/result.json"], "another file has the same content"],
   ] as const;

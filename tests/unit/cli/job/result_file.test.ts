@@ -141,7 +141,7 @@ const BAD: [result: string, code: number, cause: string, reason: string][] = [
     "{ json: { ok: true, version: ghp_abcdefghijklmnopqrstuvwxyz0123456789 } }",
     1,
     "result-invalid",
-    '"/version" holds a secret',
+    '"/version" contains a secret',
   ],
 ];
 
@@ -306,7 +306,7 @@ test("follow and report check the file of run --detach by its state file, or by 
   const open = await cli(["report", runId ?? "", ...RUN.slice(5)], { env: later, files: FILES });
   expect([open.code, open.stderr]).toEqual([
     2,
-    expect.stringContaining("only the state file of the start contains the run's {id}"),
+    expect.stringContaining("only the state file of the job that started the run shows what {id} stands for"),
   ]);
 });
 

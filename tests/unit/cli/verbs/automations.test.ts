@@ -37,7 +37,7 @@ test("automations trigger prints the result: a run, one that waits, one that was
     code: 75,
     stdout: "",
     stderr:
-      `error: Cannot trigger automation "${AUTOMATION}": the service accepted it and started nothing because too many runs are ` +
+      `error: Cannot trigger automation "${AUTOMATION}": the service accepted the request but started nothing, because too many runs are ` +
       'active: "REPO_PENDING_LIMIT"; try again when some have finished\n',
   });
 });

@@ -470,7 +470,7 @@ test("doctor names MOGPLEX_DEV=1 where only that is missing", async () => {
   const { checks } = await doctor({ env: { MOGPLEX_URL: "http://127.0.0.1:8080" } });
   expect(checks.url).toMatchObject({
     finding: `Cannot use MOGPLEX_URL because plain HTTP would show the token to the network: "http://127.0.0.1:8080"`,
-    advice: "Set MOGPLEX_DEV=1, which allows it to this host",
+    advice: "Set MOGPLEX_DEV=1 to allow it for this host",
   });
 });
 

@@ -145,14 +145,14 @@ for (const [arrange, name, words] of SETUPS) {
 test("doctor --for respond prints the accounts of the names that may ask, and finds names that are wrong or cannot push", async () => {
   const rights = async (names: string, env = {}) =>
     (await doctor(() => {}, env, ["--allow-users", names])).get("rights");
-  const how = "can ask; in this form, --allow-users rejects an account that takes over the name of another";
+  const how = "can ask; with these ids, --allow-users rejects another account that takes over one of the names";
   expect(await rights("kim, @Lee")).toBe(`ok: kim=1,lee=2 ${how}`);
   expect(await rights("kim=1")).toBe(`ok: kim=1 ${how}`);
   expect(await rights("kimm, lee")).toBe(
-    'warning: lee=2 can ask, but not the other names in --allow-users: there is no user "kimm"',
+    'warning: lee=2 can ask, but the other names in --allow-users cannot be used: there is no user "kimm"',
   );
   expect(await rights("kim=3, lee, renovate")).toBe(
-    'warning: lee=2 can ask, but not the other names in --allow-users: "kim" is now another account, 1; "renovate" is a bot',
+    'warning: lee=2 can ask, but the other names in --allow-users cannot be used: "kim" is now another account, 1; "renovate" is a bot',
   );
   expect(await rights("kim,eve,rae")).toBe(
     "warning: eve, rae are in --allow-users (kim=1,eve=66,rae=3), but cannot push",

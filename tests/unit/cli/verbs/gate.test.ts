@@ -442,7 +442,7 @@ test.each(["*", "mogplex/*", "**", "*ga?e", "{unit,mogplex/gate}"])(
   async (pattern) => {
     const at = onGitea({ enable_status_check: true, status_check_contexts: [pattern] });
     const { code, stderr } = await gate(at, "--approvals", "1", "--status", "--pull-request", at.url);
-    expect([code, stderr]).toEqual([2, expect.stringContaining("which this status would meet")]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining("and this status would match")]);
     expect(at.forge.received.some(({ asked }) => asked.startsWith("POST"))).toBe(false);
   },
 );

@@ -161,7 +161,7 @@ test("run --after names a variable only where it is for the host of the address,
   const address = "https://github.com/acme/api/pull/7";
   const [elsewhere, set] = ["start the command in a job of that server", "set GITHUB_TOKEN, or start the command"];
   const none = "there is no token for github.com";
-  const wrong = "variable GITHUB_TOKEN does not hold a token of github.com";
+  const wrong = "variable GITHUB_TOKEN does not contain a token for github.com";
   for (
     const [make, env, why, advice] of [
       [() => onGithub("https://github.example"), { GITHUB_TOKEN: "" }, none, elsewhere],
