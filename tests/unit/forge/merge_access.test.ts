@@ -32,7 +32,7 @@ test("resolveMergeAccess() gives each token to its host alone, and none that rea
       "name a variable with a token that is used only for merges",
   );
   expect(tokens({ ...named, READ_TOKEN: MERGER }, true, ["git.example.com=READ_TOKEN"])).toMatch(
-    /the one that reads git\.example\.com/,
+    /also used to read git\.example\.com/,
   );
   const two = { MOGPLEX_MERGE_TOKEN_VARIABLE: "github.com=A, gitlab.com=B", A: MERGER, B: "glpat-merges0123456789" };
   expect(tokens(two)).toEqual([MERGER, "glpat-merges0123456789"]);
