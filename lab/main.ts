@@ -15,7 +15,7 @@ import { DOCUMENT, renderTestedOn } from "./tested_on.ts";
 import { endWith, root } from "../tools/setup.mjs";
 
 /** More than the cores of a small machine: most experiments wait most of the time. */
-const AT_ONCE = 3;
+const AT_ONCE = 5;
 
 const FLAGS = ["--install", "--list", "--strict", "--write"];
 

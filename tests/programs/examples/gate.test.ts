@@ -101,7 +101,6 @@ test(
     github.faults.push(...Array.from({ length: 9 }, () => json(401, {})));
     expect(await run(all.run, { ...env, GITHUB_EVENT_NAME: "schedule" })).toMatchObject({ code: 64 });
   },
-  60_000,
 );
 
 test("the gate's recipe for GitLab sets the status of each open merge request of another project", async () => {
@@ -140,4 +139,4 @@ test("the gate's recipe for GitLab sets the status of each open merge request of
   expect(written).toEqual([["0000", "success"], ["8888", "pending"]]);
   isRefused = true;
   expect(await run(script, env)).toMatchObject({ code: 69 });
-}, 60_000);
+});

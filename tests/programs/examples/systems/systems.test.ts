@@ -131,7 +131,7 @@ for (const file of ["bitbucket/bitbucket-pipelines.yml", "teamcity/settings.kts"
     `${file} says that the run is cancelled when it does not end in time: no later job attaches`,
     async (machine) => {
       const run = SYSTEMS.find((each) => each.file === file)?.run as RunBuild;
-      const recipe = machine.recipe(file, "stuck-streaming").replaceAll("--timeout 1800", "--timeout 1");
+      const recipe = machine.recipe(file, "stuck-streaming").replaceAll("--timeout 1800", "--timeout 5");
       expect((await run(recipe, machine, { id: String(++builds) })).status).toBe("failed");
       expect(await service.status(runIdOf(machine))).toBe("cancelled");
       // The final step of Bitbucket cancels what it finds: a run that has ended is not an error.
