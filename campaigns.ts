@@ -63,6 +63,8 @@ export type {
   ItemResult,
   MergeGroup,
   MergeStage,
+  PendingPulls,
+  PendingReason,
   PullRequestTrouble,
   PullRequestView,
   QuotaView,

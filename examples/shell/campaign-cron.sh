@@ -7,8 +7,8 @@
 # only its owner can read. Before the first wave: node mogplex.mjs campaign plan campaign.yml
 #
 # cron mails what a script prints. This script prints its log only if the exit code differs from the previous wave's: when
-# something needs attention, when that is resolved, and when the campaign is done. Then remove the line from the crontab; with the
-# keys merge or on-failed-checks in campaign.yml, only when the pull requests are merged or closed.
+# something needs attention, when that is resolved, when all agents have ended, and when the campaign is done. Then remove the
+# line from the crontab. While the campaign is merging, later waves merge or fix its pull requests.
 #
 # It does not need flock: only one process at a time can use a directory. A second process exits with 75, which is harmless. After
 # 69 (the service could not be reached), the next wave continues.
@@ -30,7 +30,7 @@ node mogplex.mjs campaign advance campaign.yml > wave.log 2>&1 || code=$?
 case $code in 69 | 75) exit 0 ;; esac
 
 state="$(sed -n 's/^MOGPLEX_CAMPAIGN_STATE=//p' mogplex-campaign/ci/outputs.env 2> /dev/null || true)"
-case $state in gated | stopped | done) ;; *) state="running" ;; esac
+case $state in gated | stopped | merging | done) ;; *) state="running" ;; esac
 before="$(cat last-wave 2> /dev/null || echo "0 running")"
 echo "$code $state" > last-wave.new
 mv last-wave.new last-wave

@@ -49,7 +49,7 @@ import {
 import { checkForge, type PullRequests, pullRequestsOf } from "./pulls.ts";
 import { needsRetry } from "./report/next_step.ts";
 import { ANY_COMMAND, type CampaignCommand, placeFlags } from "./report/words.ts";
-import { totalsOf } from "./view/verdicts.ts";
+import { areRunsOver, totalsOf } from "./view/verdicts.ts";
 import type { CampaignItem, CampaignView } from "./view/view.ts";
 import { cancelRun } from "./work/cancel.ts";
 import { followToRest } from "./work/follow.ts";
@@ -87,7 +87,7 @@ export async function readCampaignWith(
   });
 }
 
-// A step on a campaign: one wave, or many in one process until the campaign is done.
+// A step on a campaign: one wave, or many in one process until the runs have ended.
 
 /** The state of a campaign after a step. */
 export type CampaignStand =
@@ -123,7 +123,7 @@ export function outcomeOfStand(stand: CampaignStand): EndOutcome | "started" | "
  */
 export function exitCodeNow(view: Pick<CampaignView, "exitCode" | "state" | "nextWaveAt" | "causes">): number {
   const { exitCode, state, nextWaveAt, causes } = view;
-  if (state === "done" || exitCode !== EXIT.success) return exitCode;
+  if (areRunsOver(state) || exitCode !== EXIT.success) return exitCode;
   if (nextWaveAt === null) return EXIT.awaitingInput;
   return causes.some(({ verdict }) => verdict === "starting") ? EXIT.failed : EXIT.rateLimited;
 }
@@ -205,8 +205,9 @@ async function makeStep(
       await merges?.run(opened.store);
       await clearTrouble(opened.store);
     }
-    const view = doneView(opened, stuckAfterMs);
+    const view = endedView(opened, stuckAfterMs);
     if (view !== undefined) {
+      if (view.state === "merging") checkForge(lock, pulls !== undefined);
       await sendNotification(opened, notificationContext());
       const changed = changedNote(opened);
       if (changed !== null) callHook(options.onNotice, { kind: "text", message: changed });
@@ -252,12 +253,12 @@ export function notificationContextOf(
   };
 }
 
-/** The view of a campaign with which nothing is left to do; undefined for any other one. */
-function doneView(opened: OpenedCampaign, stuckAfterMs: number | undefined): CampaignView | undefined {
+/** The view of a campaign whose runs have all ended; undefined for any other one. */
+function endedView(opened: OpenedCampaign, stuckAfterMs: number | undefined): CampaignView | undefined {
   const { store } = opened;
   if (store === undefined || !isAtRest(store.memory)) return undefined;
   const view = viewOf(opened, store, { stuckAfterMs });
-  return view.state === "done" ? view : undefined;
+  return areRunsOver(view.state) ? view : undefined;
 }
 
 /** The command for a campaign that a script works on; null without a file or a directory. */
@@ -479,7 +480,7 @@ class Step {
   #stand({ store: { memory } }: Work): CampaignStand {
     const view = this.view();
     if (exitOf(memory) !== null) return { state: "done", view };
-    const { state, reason } = campaignState(memory);
+    const { state, reason } = campaignState(memory, serviceNow(this.#session));
     if (state === "gated") {
       return {
         state,

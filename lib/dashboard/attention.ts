@@ -5,6 +5,7 @@
 import { groupBy } from "../lookup.ts";
 import { instantMs, spanText } from "../run/result.ts";
 import { appAddress } from "../report/app_link.ts";
+import { NEEDS_PEOPLE, PENDING_WORDS } from "../campaign/report/words.ts";
 import { OUTCOME_WORDS } from "../report/outcome_words.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
 import { commandLine } from "../text/escape.ts";
@@ -137,7 +138,7 @@ function titled(campaign: CampaignEntry): string {
 /** Campaigns that do not continue without a decision, or stopped with an error. */
 function ofCampaigns({ campaigns }: DashboardData): Concern[] {
   return campaigns.flatMap((campaign) => {
-    const { state, stateReason, items, ended, gatedAt, mergesStopped, lastError, page } = campaign;
+    const { state, stateReason, items, ended, gatedAt, mergesStopped, lastError, page, pending } = campaign;
     const name = titled(campaign);
     const open = items - ended;
     const isGated = state === "gated" || gatedAt !== null;
@@ -158,6 +159,9 @@ function ofCampaigns({ campaigns }: DashboardData): Concern[] {
         ]
         : [],
       ...isStopped ? [concern("campaign", "warn", `Resume the campaign ${name}, or skip the rest`, why, more)] : [],
+      ...state === "merging" && stateReason !== null
+        ? [concern("campaign", "warn", `The campaign ${name} merges nothing until somebody acts`, reason, more)]
+        : pendingConcern(name, pending, more),
       ...mergesStopped === null
         ? []
         : [concern("campaign", "warn", `Merges of the campaign ${name} are stopped`, sentenceOf(mergesStopped), more)],
@@ -172,6 +176,24 @@ function ofCampaigns({ campaigns }: DashboardData): Concern[] {
       ],
     ];
   });
+}
+
+/** Pull requests that no wave merges or fixes before somebody acts. */
+function pendingConcern(
+  name: string,
+  pending: CampaignEntry["pending"],
+  more: Pick<Concern, "lasts" | "link">,
+): Concern[] {
+  const waits = NEEDS_PEOPLE.flatMap((reason) =>
+    pending.filter((wait) => wait.reason === reason).map((wait) => ({ ...wait, reason }))
+  );
+  const count = waits.reduce((sum, { pullRequests }) => sum + pullRequests, 0);
+  if (count === 0) return [];
+  const words = waits.map(({ reason, pullRequests }) => `${pullRequests} ${PENDING_WORDS[reason]}`).join(", ");
+  const title = `${formatCount(count, "pull request")} of the campaign ${name} ${
+    count === 1 ? "waits" : "wait"
+  } for somebody`;
+  return [concern("campaign", "warn", title, `${words}.`, more)];
 }
 
 /** After this time, in milliseconds, a campaign without a sign of life is late. */
@@ -193,7 +215,7 @@ function ofLateCampaigns({ campaigns, at }: DashboardData): Concern[] {
   return campaigns.flatMap((campaign) => {
     const lateMs = lateMsOf(campaign, nowMs);
     if (lateMs === null) return [];
-    const { nextWaveAt, items, ended, page } = campaign;
+    const { nextWaveAt, items, ended, page, state } = campaign;
     const silentMs = nowMs - (instantMs(campaign.at) ?? nowMs);
     return [concern(
       "campaign",
@@ -201,7 +223,9 @@ function ofLateCampaigns({ campaigns, at }: DashboardData): Concern[] {
       nextWaveAt === null
         ? `The campaign ${titled(campaign)} has not reported anything for ${longText(silentMs)}`
         : `The next wave of the campaign ${titled(campaign)} is ${longText(lateMs)} late`,
-      `${ended} of ${items} items have finished. Check the schedule that runs it.`,
+      `${
+        state === "merging" ? "Its pull requests are left for later waves" : `${ended} of ${items} items have finished`
+      }. Check the schedule that runs it.`,
       { link: linkTo(page, "Open campaign", "campaigns") },
     )];
   });

@@ -148,6 +148,14 @@ export interface CampaignStage {
   pullRequests: number;
 }
 
+/** Pull requests of a campaign that are left for waves after its runs, and wait for the same. */
+export interface CampaignWait {
+  /** As `pending.groups[].reason` in `campaign.json`. Untrusted text. */
+  reason: string;
+  /** How many pull requests. */
+  pullRequests: number;
+}
+
 /**
  * A campaign, from its `campaign.json`, as of the time when that was written. `ended`, `failed`, `asking`, `running` and `causes` include what the
  * service has reported of its runs since then.
@@ -187,6 +195,8 @@ export interface CampaignEntry {
   merged: number | null;
   /** What the others wait for, as the campaign judged it; empty if it has read none. */
   unmerged: readonly CampaignStage[];
+  /** What is left for waves after the runs; empty if nothing is, or runs are left. */
+  pending: readonly CampaignWait[];
   /** Why items need attention, questions first, then the largest group first, at most five. */
   causes: readonly CampaignCause[];
   /** ISO 8601; null if no wave is due. */

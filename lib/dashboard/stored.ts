@@ -24,6 +24,7 @@ import type {
   CampaignCause,
   CampaignEntry,
   CampaignStage,
+  CampaignWait,
   Coverage,
   FileProblem,
   PullRequestEntry,
@@ -314,6 +315,7 @@ function campaignIn(
       pullRequests: rows.filter((item) => textIn(item.pullRequest) !== null).length,
       merged: isRead ? pulls.filter((each) => each === "merged").length : null,
       unmerged: Array.isArray(value.merging) ? stagesIn(value.merging) : [],
+      pending: isObject(value.pending) && Array.isArray(value.pending.groups) ? waitsIn(value.pending.groups) : [],
       causes: Array.isArray(value.causes) ? causesIn(value.causes, rows) : [],
       nextWaveAt: textIn(value.nextWaveAt),
       endsAt: textIn(value.endsAt),
@@ -359,6 +361,13 @@ function stagesIn(merging: readonly unknown[]): CampaignStage[] {
       : [];
     const pullRequests = items.flat().length;
     return typeof stage !== "string" || stage === "merged" || pullRequests === 0 ? [] : [{ stage, pullRequests }];
+  });
+}
+
+function waitsIn(groups: readonly unknown[]): CampaignWait[] {
+  return groups.filter((each) => isObject(each)).slice(0, MAX_STAGES).flatMap(({ reason, items }) => {
+    const pullRequests = textsIn(items).length;
+    return typeof reason !== "string" || pullRequests === 0 ? [] : [{ reason, pullRequests }];
   });
 }
 

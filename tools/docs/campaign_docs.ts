@@ -48,7 +48,7 @@ const COUNT: Readonly<Record<string, string>> = {
 };
 
 const OUTPUTS: Readonly<Record<string, string>> = {
-  STATE: "`planned`, `running`, `waiting`, `gated`, `stopping`, `stopped` or `done`.",
+  STATE: "`planned`, `running`, `waiting`, `gated`, `stopping`, `stopped`, `merging` or `done`.",
   NEXT_WAVE_AT: "When the next wave is due, in ISO 8601. Empty if no wave is due.",
   ENDS_AT: "Earliest end, in ISO 8601. Empty if it is unknown.",
   ITEMS: "Number of items.",

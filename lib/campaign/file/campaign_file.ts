@@ -75,7 +75,7 @@ interface Canary {
 
 /**
  * The events that a webhook gets. `gated`: nothing more is started until a person approves. `stuck`: for another reason, the campaign
- * cannot continue without a person. `done`: every item has its verdict.
+ * cannot continue without a person. `done`: no wave will do anything more.
  */
 export type NotifyEvent = "gated" | "stuck" | "done";
 

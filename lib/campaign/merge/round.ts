@@ -22,7 +22,7 @@ import { isMerged, type MergeMemory, OPEN_MERGES } from "../journal/merge_memory
 import type { MergeWord, RecordBody } from "../journal/record.ts";
 import { titleOf } from "../plan/make_lock.ts";
 import { pullRequestBody } from "../pulls.ts";
-import { closedBy, whoStopped } from "../view/progress.ts";
+import { closedGateReason, mergeHold, whoStopped } from "../view/progress.ts";
 import type { Store } from "../work/store.ts";
 import {
   judgeMerge,
@@ -151,11 +151,17 @@ export async function mergeRound(work: MergeWork, orders: MergeOrders): Promise<
 
 /** Why a campaign merges nothing, as a clause; null when it may. */
 function holdOf(memory: CampaignMemory): string | null {
-  const { stopped, gates: { merge, threshold, canary } } = memory;
-  if (stopped !== null) return `the campaign was stopped by ${whoStopped(stopped)}`;
-  if (merge.closed) return `the merge gate is closed: ${merge.reason}`;
-  if (closedBy(memory) !== "gate") return null;
-  return `the campaign waits for approval: ${threshold.closed ? threshold.reason : canary.reason}`;
+  const { stopped, gates: { merge } } = memory;
+  switch (mergeHold(memory)) {
+    case "stopped":
+      return `the campaign was stopped by ${stopped === null ? "a person" : whoStopped(stopped)}`;
+    case "merge-gate":
+      return `the merge gate is closed: ${merge.reason}`;
+    case "gate":
+      return `the campaign waits for approval: ${closedGateReason(memory)}`;
+    default:
+      return null;
+  }
 }
 
 interface Candidate {

@@ -23,8 +23,8 @@ import type { CampaignMemory } from "../journal/memory.ts";
 import { webhookAddress } from "./notify_address.ts";
 import type { OpenedCampaign } from "../open_campaign.ts";
 import { totalsOf } from "../view/verdicts.ts";
-import { campaignState, exitCodeOf, hasUntoldStarts, waitsForAnswers } from "../view/progress.ts";
-import { type CampaignCommand, campaignCommand, countSentences } from "../report/words.ts";
+import { campaignState, exitCodeOf, hasUntoldStarts, pendingOf, waitsForAnswers } from "../view/progress.ts";
+import { type CampaignCommand, campaignCommand, countSentences, isLeftToPeople, pendingText } from "../report/words.ts";
 import { CAMPAIGN_FILES } from "../report/files.ts";
 import type { Store } from "../work/store.ts";
 
@@ -67,8 +67,9 @@ export async function sendNotification(
   const { notify } = file;
   const events = notify?.on ?? (notifier === undefined ? [] : NOTIFY_EVENTS);
   if (store === undefined || signal?.aborted) return;
-  const isOpen = hasUntoldStarts(store.memory, clock.wallTime() - store.memory.skewMs);
-  const event = eventOf(store.memory) ?? (stuck || isOpen ? "stuck" : null);
+  const nowMs = clock.wallTime() - store.memory.skewMs;
+  const isOpen = hasUntoldStarts(store.memory, nowMs);
+  const event = eventOf(store.memory, nowMs) ?? (stuck || isOpen ? "stuck" : null);
   const isNews = event !== store.memory.told || event === "stuck" && isOpen;
   if (event === null || !isNews || !events.includes(event)) return;
   const address = notify === null || notifier !== undefined ? undefined : webhookAddress(notify, env);
@@ -91,11 +92,13 @@ export async function sendNotification(
   note(`Cannot notify anyone that the campaign is ${event}: ${who}: ${problem}; the next call tries again`);
 }
 
-function eventOf(memory: CampaignMemory): NotifyEvent | null {
-  const { state } = campaignState(memory);
+function eventOf(memory: CampaignMemory, nowMs: number): NotifyEvent | null {
+  const { state } = campaignState(memory, nowMs);
   if (memory.gates.merge.closed) return "gated";
   if (state === "done") return "done";
   if (state === "gated" || memory.gates.threshold.closed) return "gated";
+  const pending = pendingOf(memory, nowMs);
+  if (pending !== null) return isLeftToPeople(pending) ? "stuck" : null;
   return state === "waiting" && waitsForAnswers(memory) ? "stuck" : null;
 }
 
@@ -110,6 +113,8 @@ function notificationOf(
 ): { message: CampaignNotification; body: unknown } {
   const { memory } = store;
   const { lock: { campaign, round, plannedAt }, counts, toldCount } = memory;
+  const nowMs = clock.wallTime() - memory.skewMs;
+  const pending = pendingOf(memory, nowMs);
   const name = round === "" ? campaign : `${campaign}, round ${plain(round)}`;
   const sentence = [
     `Campaign ${name} ${
@@ -122,6 +127,7 @@ function notificationOf(
         : EVENTS[event]
     }`,
     ...countSentences({ counts }),
+    ...pending === null ? [] : [pendingText(pending)],
   ].join(". ");
   const file = `${directory.replace(/\/+$/, "")}/${CAMPAIGN_FILES.html}`;
   const message: CampaignNotification = {
@@ -135,7 +141,7 @@ function notificationOf(
     event,
     campaign,
     round,
-    state: campaignState(memory).state,
+    state: campaignState(memory, nowMs).state,
     counts: { ...counts },
     exitCode: exitCodeOf(memory),
     job: addressOrNull(links.job ?? links.pipeline),

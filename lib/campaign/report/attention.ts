@@ -238,7 +238,7 @@ function afterwardsEntry({ view, command }: Context): Attention {
   const { stateReason, causes } = view;
   const asks = causes.some(({ verdict }) => verdict === "needs-input");
   const after = `After ${asks ? "an answer or a retry" : "a retry"}`;
-  const next = stateReason === null
+  const next = stateReason === null || view.pending?.hold === "gate"
     ? step(`${after}, start the next wave (unless a schedule does):`, campaignCommand(command, "run"))
     : step(
       `The campaign was ${stateReason}. ${after}, resume it:`,
@@ -363,11 +363,18 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
       step("Or one wave at a time, from a schedule:", campaignCommand(command, "advance")),
     );
   }
+  if (view.pending?.hold === "stopped") {
+    return ofCampaign("stopped", "", step("To merge the pull requests after all:", campaignCommand(command, "resume")));
+  }
+  if (view.pending?.hold === "gate") {
+    const approve = step("To merge the pull requests anyway:", campaignCommand(command, "approve"));
+    return { ...ofCampaign(GATE_CLOSED, "", approve), isLater: failedGroups(view).length > 0 };
+  }
   const due = instantMs(nextWaveAt);
   const now = instantMs(at);
   // A process that stays makes its waves when something is due, and writes nothing in between.
   if (writer !== null) return undefined;
-  if (due !== null && now !== null && state !== "done" && now - due > LATE_MS) {
+  if (due !== null && now !== null && now - due > LATE_MS) {
     return ofCampaign(
       "wave is late",
       `it was due ${timeText(due, now)}, but nothing ran it`,

@@ -49,6 +49,7 @@ import { capital, cutText } from "../../text/plain_text.ts";
 import { parseTemplate } from "../file/items.ts";
 import { openPullText, pullRequestText } from "../pulls.ts";
 import {
+  areRunsOver,
   hasVerdict,
   isFinal,
   ITEM_VERDICTS,
@@ -140,7 +141,7 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
         "progress",
         "Progress",
         `${ended} of ${items} finished`,
-        grid("thirds", progress(view, nowMs, options), view.state !== "done" && quotas(view)),
+        grid("thirds", progress(view, nowMs, options), !areRunsOver(view.state) && quotas(view)),
       ),
       section("merging", "Until they are merged", null, merging(view, command)),
       section("burn-up", "Finished over time", null, burnUp(view)),
@@ -524,13 +525,13 @@ function progress(view: CampaignView, nowMs: number, { links = {} }: CampaignMar
       openMs === null ? null : `done at about ${timeText(openMs, nowMs, dayTimeText)}, ${endBasis(view)}`,
     ],
     ["Earliest end", endMs === null ? null : `${timeText(endMs, nowMs, dayTimeText)}, ${endBasis(view)}`],
-    ["Next start", state === "done" || isAtGate(view) ? null : nextStartText(view)],
+    ["Next start", areRunsOver(state) || isAtGate(view) ? null : nextStartText(view)],
     ["Next wave", waveTimeText(view, nowMs, dayTimeText)],
     ["Canary", canary.length === 0 || state === "gated" ? null : `${ended} of ${canary.length} finished`],
     ["Pull requests", pullRequestWords(items)],
     [
       "Stops automatically",
-      stop === null || state === "done" || isStoppedByFailures(view) ? null : `after ${stop} failures`,
+      stop === null || areRunsOver(state) || isStoppedByFailures(view) ? null : `after ${stop} failures`,
     ],
     ["Running now", { name: writer }],
     ...jobLinks(links),
@@ -571,7 +572,7 @@ function burnUp({ items, quota, at, state: campaignState }: CampaignView): Html 
   const spanMs = toMs - fromMs;
   const hours = Math.min(MAX_HOURS, Math.ceil(spanMs / HOUR_MS));
   // When nothing more starts, a limit explains nothing.
-  const isLimited = quota.hour.limit !== null && campaignState !== "done";
+  const isLimited = quota.hour.limit !== null && !areRunsOver(campaignState);
   const limit = (hour: number) =>
     Math.min(items.length, (quota.hour.limit ?? 0) * (hour + 1), (quota.day.limit ?? 0) * (Math.floor(hour / 24) + 1));
   const all: ChartLine[] = [

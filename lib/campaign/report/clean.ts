@@ -15,6 +15,7 @@ import type {
   GateApproval,
   ItemResult,
   MergeGroup,
+  PendingPulls,
   PullRequestView,
 } from "../view/view.ts";
 import { type CampaignCommand, STATES } from "./words.ts";
@@ -130,6 +131,11 @@ export function cleanCampaign(view: CampaignView, redact: Redact, redactToken: R
       stage: keep,
       owners: all(fields<MergeGroup["owners"][number]>({ owner: name, items: all(name), since: timeOrNull })),
     })),
+    pending: fields<PendingPulls>({
+      merges: keep,
+      hold: keep,
+      groups: all(fields<PendingPulls["groups"][number]>({ reason: keep, items: all(name) })),
+    }),
     quota: keep,
     pendingCancels: keep,
     waves: keep,

@@ -18,7 +18,7 @@ import {
 } from "../../text/document.ts";
 import { formatCount } from "../../text/duration.ts";
 import { pullRequestText } from "../pulls.ts";
-import { type CampaignState, totalsOf } from "../view/verdicts.ts";
+import { areRunsOver, type CampaignState, totalsOf } from "../view/verdicts.ts";
 import type { CampaignItem, CampaignView } from "../view/view.ts";
 import { mergeBlocks } from "./merge_stages.ts";
 import { type Attention, attentionOf, endingsText, newestBlocks, stepBlocks } from "./attention.ts";
@@ -72,6 +72,7 @@ const MARKS: Readonly<Record<CampaignState, string>> = {
   gated: "✋",
   stopping: "🚫",
   stopped: "🚫",
+  merging: "🔀",
   done: "✅",
 };
 
@@ -83,7 +84,7 @@ const MARKS: Readonly<Record<CampaignState, string>> = {
  */
 export function renderCampaignMarkdown(view: CampaignView, options: CampaignMarkdownOptions = {}): string {
   const nowMs = instantMs(view.at) ?? 0;
-  const mark = view.state === "done" && totalsOf(view.counts).bad > 0 ? "❌" : MARKS[view.state];
+  const mark = areRunsOver(view.state) && totalsOf(view.counts).bad > 0 ? "❌" : MARKS[view.state];
   return `${
     markdownOf([
       { heading: [`${mark} Campaign `, campaignName(view), ` is ${view.state}`], level: 2 },
@@ -101,7 +102,7 @@ export function renderCampaignMarkdown(view: CampaignView, options: CampaignMark
 /** What the campaign does, and whether it needs attention, in one line. */
 function stateLine(view: CampaignView, nowMs: number): Words {
   const { bad, asking } = totalsOf(view.counts);
-  const isCounted = view.state !== "done" && bad > 0;
+  const isCounted = !areRunsOver(view.state) && bad > 0;
   const wave = waveTimeText(view, nowMs);
   return joinWords([
     sentence(stateDetail(view)),

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { FAILED_VERDICTS, isFinal, NO_CHANGE } from "../view/verdicts.ts";
+import { areRunsOver, FAILED_VERDICTS, isFinal, NO_CHANGE } from "../view/verdicts.ts";
 import type { CampaignView, CauseGroup } from "../view/view.ts";
 
 /** Whether too many failures stopped it, rather than a person. */
@@ -17,9 +17,9 @@ export function isAtGate(view: Pick<CampaignView, "state" | "waitingFor">): bool
   return view.state === "gated" || isStoppedByFailures(view);
 }
 
-/** Whether no wave is due: it is done, or all that is left are runs that wait for an answer, which only a person can end. */
+/** Whether no wave is due: all runs have ended, or all that is left are runs that wait for an answer, which only a person can end. */
 export function isOver({ state, nextWaveAt }: Pick<CampaignView, "state" | "nextWaveAt">): boolean {
-  return state === "done" || state === "waiting" && nextWaveAt === null;
+  return areRunsOver(state) || state === "waiting" && nextWaveAt === null;
 }
 
 /** The causes that did not succeed. They come before the approval of a closed gate. */
@@ -57,11 +57,14 @@ interface NextStep {
  * @param wave The verb that runs what is due.
  */
 export function nextStep(view: CampaignView, wave: "advance" | "run"): NextStep | null {
-  if (view.waitingFor === "stopped") return { first: null, command: ["resume"] };
+  if (view.waitingFor === "stopped" || view.pending?.hold === "stopped") return { first: null, command: ["resume"] };
   const isClosed = isAtGate(view);
   if (!isClosed && !isOver(view)) return { first: null, command: [wave] };
   const failed = failedGroups(view);
-  if (failed.length === 0) return isClosed ? { first: null, command: ["approve"] } : null;
+  if (failed.length === 0) {
+    if (isClosed || view.pending?.hold !== undefined) return { first: null, command: ["approve"] };
+    return view.pending === undefined ? null : { first: null, command: ["advance"] };
+  }
   const [group, ...others] = failed;
   if (group === undefined || others.length > 0) {
     const areAllFailed = failed.every(isFailure);

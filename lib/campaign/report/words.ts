@@ -16,7 +16,7 @@ import type { CampaignLimit } from "../pace/next_starts.ts";
 import { pullRequestsSentence, unreadAdvice } from "../pulls.ts";
 import { STOPPED_BY } from "../view/progress.ts";
 import { GOOD_VERDICTS, isFinal, ITEM_VERDICTS, type ItemState, OPEN_STATES, totalsOf } from "../view/verdicts.ts";
-import type { CampaignItem, CampaignView, QuotaView } from "../view/view.ts";
+import type { CampaignItem, CampaignView, PendingPulls, PendingReason, QuotaView } from "../view/view.ts";
 import { isTrouble } from "./causes.ts";
 
 /** Verdicts and states in the order of tables: what needs attention, what is running, what succeeded. */
@@ -194,6 +194,59 @@ function sendingCount({ items, at }: CampaignView): number {
   ).length;
 }
 
+/** After the number of pull requests that wait for it. */
+export const PENDING_WORDS: Readonly<Record<PendingReason, string>> = {
+  wave: "for a later wave",
+  repair: "for a run that fixes the checks",
+  queue: "in a queue",
+  checks: "for checks",
+  target: "for the checks of the target branch",
+  review: "for a review",
+  changes: "for requested changes",
+  "failed-checks": "with failed checks",
+  conflict: "with conflicts",
+  blocked: "blocked",
+  unread: "that could not be read",
+};
+
+/** `3 pull requests wait to be merged: 2 for a review, 1 with failed checks`. */
+export function pendingText({ merges, groups }: PendingPulls): string {
+  const count = groups.reduce((sum, { items }) => sum + items.length, 0);
+  const parts = groups.map(({ reason, items }) => `${items.length} ${PENDING_WORDS[reason]}`);
+  return `${formatCount(count, "pull request")} ${count === 1 ? "waits" : "wait"}${merges ? " to be merged" : ""}: ${
+    parts.join(", ")
+  }`;
+}
+
+/** The reasons of {@linkcode PendingReason} for which somebody must act. */
+export const NEEDS_PEOPLE: readonly PendingReason[] = [
+  "review",
+  "changes",
+  "failed-checks",
+  "conflict",
+  "blocked",
+  "unread",
+];
+
+/** Whether no wave can do anything about the pull requests before a person acts. */
+export function isLeftToPeople({ hold, groups }: PendingPulls): boolean {
+  return hold !== undefined || groups.every(({ reason }) => NEEDS_PEOPLE.includes(reason));
+}
+
+/** Why nothing is merged, and who lets it continue, after the pull requests that wait. */
+function held({ pending, stateReason }: CampaignView): Words[] {
+  switch (pending?.hold) {
+    case "stopped":
+      return ["; ", { name: stateReason ?? "" }, "; nothing is merged until somebody resumes the campaign"];
+    case "gate":
+      return ["; ", { name: stateReason ?? "" }, "; nothing is merged until somebody approves"];
+    case "merge-gate":
+      return ["; nothing is merged until somebody approves"];
+    default:
+      return [];
+  }
+}
+
 /** The state of the campaign and what it waits for, after its name. */
 export function stateClause(view: CampaignView, stays?: boolean): Words {
   const { state, stateReason, waitingFor } = view;
@@ -232,6 +285,8 @@ export function stateDetail(view: CampaignView, stays: boolean = view.writer !==
     gated: () => [...because, `${atWork}, and nothing starts until somebody approves`],
     stopping: () => [...because, `nothing more will start, ${atWork}`],
     stopped: () => [...because, `nothing more will start, and ${atWork}`],
+    merging:
+      () => [doneText(view), ...view.pending === undefined ? [] : ["; ", pendingText(view.pending)], ...held(view)],
     done: () => doneText(view),
   };
   return details[state]();

@@ -30,6 +30,7 @@ import {
   longOpenStarts,
   paceInput,
   paceOf,
+  pendingOf,
   readyItems,
   runsToCancel,
   toSettle,
@@ -40,7 +41,7 @@ import { groupByCause } from "../report/causes.ts";
 import { isAtGate } from "../report/next_step.ts";
 import { STUCK_AFTER_MS, stuckCause } from "../pulls.ts";
 import { groupByStage, stageOf } from "./merge_stage.ts";
-import { isFinal, totalsOf } from "./verdicts.ts";
+import { areRunsOver, isFinal, totalsOf } from "./verdicts.ts";
 import type { CampaignAbout, CampaignItem, CampaignView, ItemResult } from "./view.ts";
 
 export interface ViewInput {
@@ -82,8 +83,9 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
   // Nobody has to answer these.
   const toCancel = new Set(runsToCancel(memory).map(({ item }) => item.id));
   const pendingCancels = toCancel.size;
-  const { state, reason } = campaignState(memory);
-  const isOver = state === "done";
+  const { state, reason } = campaignState(memory, nowMs);
+  const isOver = areRunsOver(state);
+  const pending = pendingOf(memory, nowMs);
   // If sandboxes were not read, our open runs are counted instead.
   const ready = readyItems(memory, nowMs);
   const waiting = ready.items.length;
@@ -123,6 +125,7 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
       new Set(longOpenStarts(memory, nowMs).map(({ item }) => item.id)),
     ),
     ...(merging.length > 0 && { merging }),
+    ...(pending !== null && { pending }),
     quota: {
       ...quotaUse(slotsMs, nowMs, quotas),
       sandboxes: sandboxesView(memory, sandboxes, open.length),

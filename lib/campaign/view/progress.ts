@@ -10,6 +10,7 @@ import { formatCount } from "../../text/duration.ts";
 import { type ForecastInput, LINGER_MS } from "../pace/forecast.ts";
 import { type Pace, type PaceInput, SANDBOX_LIMIT } from "../pace/next_starts.ts";
 import { followUpBranch } from "../pulls.ts";
+import { pendingPulls } from "./pending_pulls.ts";
 import {
   type CampaignState,
   GOOD_VERDICTS,
@@ -19,7 +20,7 @@ import {
   OPEN_STATES,
   totalsOf,
 } from "./verdicts.ts";
-import type { CanaryGate } from "./view.ts";
+import type { CanaryGate, PendingPulls } from "./view.ts";
 
 /** Minimum number of finished items before a share of failures is checked. Source: specification of campaigns, section 3. */
 const FIRST_SHARE = 5;
@@ -203,26 +204,6 @@ function startableItems(memory: CampaignMemory): ItemMemory[] {
   return Object.values(groups).flat();
 }
 
-function redItems(items: CampaignMemory["items"]): ItemMemory[] {
-  return [...items.values()].filter(({ state, pull, followUp, writes }) =>
-    state === "succeeded" && pull?.state === "open" && pull.checks === "red" && followUp === null &&
-    // It is being closed.
-    writes.close?.state !== "open"
-  );
-}
-
-/**
- * The items whose red checks a follow-up must fix, in the order of the lock, each with the reason if it gets none. Each gets as many follow-ups
- * as the file allows, one after the other.
- */
-export function followUpsDue({ lock, items }: Pick<CampaignMemory, "lock" | "items">) {
-  const rule = lock.onFailedChecks;
-  if (rule === null) return [];
-  return redItems(items).map((item) => ({ item, reason: followUpBranch(item).reason })).filter(({ item, reason }) =>
-    reason !== null || item.starts.filter((start) => start.followUp === "checks").length < rule.attempts
-  );
-}
-
 /** Number of open pull requests and of pull requests in an unknown state, without skipped items. */
 function openPullRequests({ items }: CampaignMemory): { open: number; unread: number } {
   let [open, unread] = [0, 0];
@@ -400,13 +381,32 @@ export function stoppedText(stopped: { by: string; reason?: string | null | unde
   return `${STOPPED_BY}${whoStopped(stopped)}${stopped.reason ? `: ${stopped.reason}` : ""}`;
 }
 
+/** What keeps waves from merging anything until a person decides; null if nothing does. */
+export function mergeHold(memory: CampaignMemory): PendingPulls["hold"] | null {
+  const { stopped, gates: { merge } } = memory;
+  if (stopped !== null) return "stopped";
+  return merge.closed ? "merge-gate" : closedBy(memory);
+}
+
+/** What is left for waves after the runs; null if nothing is, or the runs have not ended. */
+export function pendingOf(memory: CampaignMemory, nowMs: number): PendingPulls | null {
+  const pending = campaignState(memory, nowMs).state === "merging" ? pendingPulls(memory, nowMs) : null;
+  const hold = mergeHold(memory);
+  return pending === null || hold === null ? pending : { ...pending, hold };
+}
+
 /** The state of the campaign, and why it does not continue without a person. A stop still holds when everything has ended: a retry does not lift it. */
-export function campaignState(memory: CampaignMemory): { state: CampaignState; reason: string | null } {
+export function campaignState(
+  memory: CampaignMemory,
+  nowMs: number,
+): { state: CampaignState; reason: string | null } {
   const { counts, stopped, gates } = memory;
   const settles = toSettle(memory).length > 0;
   const stop = stopped === null ? null : stoppedText(stopped);
   if (openCount(memory) === 0 && !settles) {
-    return { state: counts["needs-input"] === 0 ? "done" : "waiting", reason: stop };
+    if (counts["needs-input"] > 0) return { state: "waiting", reason: stop };
+    if (pendingPulls(memory, nowMs) === null) return { state: "done", reason: stop };
+    return { state: "merging", reason: stop ?? (mergeHold(memory) === "gate" ? closedGateReason(memory) : null) };
   }
   if (stop !== null || gates.threshold.closed) {
     const gate = closedGateReason(memory);

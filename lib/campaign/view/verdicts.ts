@@ -130,15 +130,30 @@ export const CAMPAIGN_STATES: readonly CampaignState[] = [
   "gated",
   "stopping",
   "stopped",
+  "merging",
   "done",
 ];
 
 /**
  * The state of a campaign. `planned`: no wave has run yet. `running`: runs are open. `waiting`: nothing runs, and the next start waits for
  * a quota, a window, a sandbox or the next wave. `gated`: nothing is started until a person approves. `stopping`: nothing more is started,
- * and runs are still open. `stopped`: nothing runs and nothing will start. `done`: every item has its verdict.
+ * and runs are still open. `stopped`: nothing runs and nothing will start. `merging`: every item has its final verdict, and pull requests are
+ * left for later waves, which merge or fix them as the keys of the file say. `done`: no wave will do anything more.
  */
-export type CampaignState = "planned" | "running" | "waiting" | "gated" | "stopping" | "stopped" | "done";
+export type CampaignState =
+  | "planned"
+  | "running"
+  | "waiting"
+  | "gated"
+  | "stopping"
+  | "stopped"
+  | "merging"
+  | "done";
+
+/** Whether all runs of a campaign have ended: nothing more is started without a person. Pull requests may be left. */
+export function areRunsOver(state: CampaignState): boolean {
+  return state === "merging" || state === "done";
+}
 
 const STATE_WORDS = {
   planned: ["queued", "not started"],
@@ -147,6 +162,7 @@ const STATE_WORDS = {
   gated: ["warn", "needs approval"],
   stopping: ["warn", "stopping"],
   stopped: ["warn", "stopped"],
+  merging: ["queued", "merging"],
   done: ["good", "done"],
 } as const satisfies Record<CampaignState, readonly [tone: string, word: string]>;
 
@@ -155,7 +171,7 @@ export function stateWords(
   state: CampaignState,
   bad: number,
 ): readonly [tone: typeof STATE_WORDS[CampaignState][0] | "bad", word: string] {
-  return state === "done" && bad > 0 ? ["bad", `done, ${bad} did not succeed`] : STATE_WORDS[state];
+  return areRunsOver(state) && bad > 0 ? ["bad", `${state}, ${bad} did not succeed`] : STATE_WORDS[state];
 }
 
 // What a verdict means for its item.

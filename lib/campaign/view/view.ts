@@ -179,6 +179,48 @@ export interface CampaignItem {
   canary: boolean;
 }
 
+/** What a pull request is waiting for that is left for waves. */
+export type PendingReason =
+  /** A later wave merges it, or sets its reviewers and labels. */
+  | "wave"
+  /** A later wave starts a run that fixes its checks. */
+  | "repair"
+  /** The forge was asked to merge it, and has not yet. */
+  | "queue"
+  /** Its checks have not finished. */
+  | "checks"
+  /** It is merged, and the checks of its target branch have not finished. */
+  | "target"
+  /** Nobody has approved it yet. */
+  | "review"
+  /** A review requests changes. */
+  | "changes"
+  /** Its checks failed, and no run will fix them. */
+  | "failed-checks"
+  /** It conflicts with its target branch. */
+  | "conflict"
+  /** Somebody has to do something else about it. */
+  | "blocked"
+  /** The forge did not show it, or its checks. */
+  | "unread";
+
+/** Pull requests that are left for waves after all runs of a campaign have ended. */
+export interface PendingPulls {
+  /** Whether the campaign file has the key `merge`. */
+  merges: boolean;
+  /**
+   * What keeps waves from merging: a person stopped the campaign, it waits for approval after too many failures, or merges have broken
+   * their target branches. @default nothing does
+   */
+  hold?: "stopped" | "gate" | "merge-gate" | undefined;
+  /** What they are waiting for: what a wave does comes first, what people have to do comes last. */
+  groups: readonly {
+    reason: PendingReason;
+    /** Names of the items. */
+    items: readonly string[];
+  }[];
+}
+
 /** Items with the same cause. */
 export interface CauseGroup {
   /** Their verdict or state. */
@@ -290,7 +332,7 @@ export interface CampaignView {
   round: string;
   /** State of the campaign. */
   state: CampaignState;
-  /** Why it is `gated`, `stopping` or `stopped`, or who stopped it before its last run ended; null otherwise. */
+  /** Why it is `gated`, `stopping` or `stopped`, why it merges nothing, or who stopped it before its last run ended; null otherwise. */
   stateReason: string | null;
   /**
    * When it began to wait for approval, in ISO 8601, by the clock of the machine that closed the gate. @default it is not waiting for
@@ -314,6 +356,8 @@ export interface CampaignView {
   causes: readonly CauseGroup[];
   /** Pull requests, grouped by how far they are from being merged. @default none were read */
   merging?: readonly MergeGroup[] | undefined;
+  /** Pull requests that are left for waves. @default the state is not `merging` */
+  pending?: PendingPulls | undefined;
   /** Use of the start quotas and sandboxes. */
   quota: QuotaView;
   /** Number of runs that the next wave will cancel because a person asked for it. @default none */
@@ -324,13 +368,13 @@ export interface CampaignView {
   lastError: string | null;
   /** Which other process has the campaign open for writing now, in a few words; null if no other process has. */
   writer: string | null;
-  /** When the next wave is due, in ISO 8601; in the past when it is late; null when the campaign is done or needs a person to continue. */
+  /** When the next wave is due, in ISO 8601; in the past when it is late; null when all runs have ended or the campaign needs a person to continue. */
   nextWaveAt: string | null;
   /** What the next start is waiting for: `nothing` when no item is ready to start, null when a start can be sent now. */
   waitingFor: CampaignLimit | null;
   /**
    * Earliest end, in ISO 8601, if the remaining runs take as long as the runs so far. Until a run has finished, a mean duration is assumed.
-   * The end is not before the next wave, unless a process stays. Null when the campaign is done, or the end cannot be estimated.
+   * The end is not before the next wave, unless a process stays. Null when all runs have ended, or the end cannot be estimated.
    */
   endsAt: string | null;
   /** Earliest end if the campaign were approved now, in ISO 8601. @default it is not waiting for approval, or the end cannot be estimated */

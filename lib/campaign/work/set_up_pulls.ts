@@ -5,9 +5,9 @@
  */
 import { InterruptedError, MogplexError } from "../../errors.ts";
 import { LostRaceError } from "../../git/remote.ts";
-import type { ItemMemory } from "../journal/memory.ts";
 import { finishWrites, namedReviewers, openWrites, sendWrites, type WriteWork } from "../pull_writes.ts";
 import type { PullRequests } from "../pulls.ts";
+import { isSetupDue } from "../view/pending_pulls.ts";
 import type { Store } from "./store.ts";
 
 /** For the journal, and for messages about a missing right. */
@@ -17,11 +17,6 @@ const COMMAND = "campaign advance";
 /** Most pull requests at a time: a forge takes one write a second, and starts wait meanwhile. */
 const MOST = 20;
 
-function isDue({ state, pull, pullRequest, writes: { setup } }: ItemMemory): boolean {
-  if (state === "skipped" || pullRequest === null || pull?.state !== "open" || pull.foreign !== null) return false;
-  return setup === undefined || setup.state === "withdrawn" || setup.state !== "open" && setup.url !== pullRequest;
-}
-
 /**
  * Sets up the pull requests that were found since, and finishes changes without a known answer. If a forge refuses them, this is reported,
  * and the next wave tries again.
@@ -29,7 +24,7 @@ function isDue({ state, pull, pullRequest, writes: { setup } }: ItemMemory): boo
 export async function setUpPullRequests({ store, pulls }: { store: Store; pulls: PullRequests }): Promise<void> {
   const { memory } = store;
   const rules = memory.lock.pullRequests;
-  const items = rules === null || memory.stopped !== null ? [] : [...memory.items.values()].filter(isDue);
+  const items = [...memory.items.values()].filter((item) => isSetupDue(memory, item));
   const dueUrls = new Set<string | null>();
   for (const url of [...openWrites(store).map(({ write }) => write.url), ...items.map((item) => item.pullRequest)]) {
     if (url !== null && dueUrls.size < MOST && !dueUrls.has(url) && pulls.mayWrite(url)) dueUrls.add(url);

@@ -21,6 +21,7 @@ import {
   campaignCommand,
   campaignName,
   countSentences,
+  pendingText,
   placeFlags,
   stateDetail,
 } from "../../campaign/report/words.ts";
@@ -275,6 +276,9 @@ export async function endWithCampaign(
 /** The last line, which names the next step; null without such a step, and for a gate that only needs approval: the lines before name it. */
 function nextLine(view: CampaignView, command: CampaignCommand, once: boolean): string | null {
   const step = nextStep(view, once ? "advance" : "run");
+  if (view.pending !== undefined && step?.command[0] === "advance") {
+    return `${pendingText(view.pending)}: ${campaignCommand(command, "advance")}`;
+  }
   if (step === null || view.state === "gated" && step.first === null) return null;
   return `Next: ${step.first === null ? "" : `${step.first}, then `}${campaignCommand(command, ...step.command)}`;
 }

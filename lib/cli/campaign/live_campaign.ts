@@ -16,7 +16,7 @@ import {
   STATES,
   stateWord,
 } from "../../campaign/report/words.ts";
-import { hasVerdict, type ItemState, OPEN_STATES, totalsOf } from "../../campaign/view/verdicts.ts";
+import { areRunsOver, hasVerdict, type ItemState, OPEN_STATES, totalsOf } from "../../campaign/view/verdicts.ts";
 import type { CampaignItem, CampaignView } from "../../campaign/view/view.ts";
 import type { Platform } from "../../ci/platform.ts";
 import type { Clock } from "../../clock.ts";
@@ -83,7 +83,7 @@ export class LiveCampaign {
     // The final output begins with that line.
     const { state: word, counts } = view;
     const isIdle = counts.running + counts["needs-input"] === 0;
-    if (word === "done" || word === "stopped" || word === "gated" && isIdle) return;
+    if (areRunsOver(word) || word === "stopped" || word === "gated" && isIdle) return;
     // Between two runs that keys find finished it waits for nothing.
     if (view.state === "waiting" && view.waitingFor === null && before !== undefined) return;
     const state = stateKey(view);

@@ -7,6 +7,7 @@ import { internalsWith } from "../../campaign/open_campaign.ts";
 import type { CampaignLimit } from "../../campaign/pace/next_starts.ts";
 import { planCampaignWith } from "../../campaign/plan/plan_campaign.ts";
 import { hasEndedRun, NO_QUOTAS, startsText } from "../../campaign/report/words.ts";
+import { areRunsOver } from "../../campaign/view/verdicts.ts";
 import type { CampaignItem, CampaignView } from "../../campaign/view/view.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { timeText } from "../../run/result.ts";
@@ -183,7 +184,7 @@ function planText(
     ...canaryLines(plan, all),
     ...changes.notes.map((note) => `Note: ${note}`),
     "",
-    ...(view.state === "done" ? ["It is done: nothing is left to start"] : [
+    ...(areRunsOver(view.state) ? [`It is ${view.state}: nothing is left to start`] : [
       `Earliest end, if a run takes ${formatDuration(meanRunMs)} (${basis}):`,
       ...forecastLines(forecasts, nowMs),
       ...lingerLines(plan, nowMs),

@@ -36,7 +36,7 @@ import {
   stateWord,
   waveTimeText,
 } from "../../campaign/report/words.ts";
-import type { ItemState } from "../../campaign/view/verdicts.ts";
+import { areRunsOver, type ItemState } from "../../campaign/view/verdicts.ts";
 import type { CampaignItem, CampaignView } from "../../campaign/view/view.ts";
 import { instantMs, spanText, timeText } from "../../run/result.ts";
 import { cellWidth, fitCells } from "../../text/cells.ts";
@@ -213,8 +213,8 @@ function pace(screen: Screen, view: CampaignView, nowMs: number, command: Campai
     ["next wave", next === null ? null : `${next}, ${number}`],
     ["used by", writer === null ? null : { name: writer }],
   ];
-  screen.print([{ heading: "Pace", level: 3 }, { facts: [starts, ...(state === "done" ? [] : coming)] }], 2);
-  if (state === "done") return;
+  screen.print([{ heading: "Pace", level: 3 }, { facts: [starts, ...(areRunsOver(state) ? [] : coming)] }], 2);
+  if (areRunsOver(state)) return;
   if (next !== null) {
     screen.print([{ text: BY_HAND }, { code: campaignCommand(command, "advance") }], LABEL_WIDTH + 2);
   }

@@ -282,6 +282,24 @@ test("on-failed-checks starts a run on the same branch, as often as it says and 
   expect((await world.read()).items).toEqual(view.items);
 });
 
+test("with on-failed-checks alone, a campaign is merging until no run can be needed to fix checks", async () => {
+  for (const [checks, state] of [["PENDING", "merging"], ["SUCCESS", "done"]] as const) {
+    const world = worldOf([aNode(rollup(checks))], { file: { "on-failed-checks": { prompt: "Fix it" } } });
+    await world.waves(["merging", "done"]);
+    const view = await world.read();
+    expect([view.state, view.exitCode]).toEqual([state, 0]);
+  }
+});
+
+test("with on-failed-checks alone, a campaign waits an hour for the first checks of a pull request", async () => {
+  const world = worldOf([aNode(rollup(null))], { file: { "on-failed-checks": { prompt: "Fix it" } } });
+  const createdAt = new Date(world.clock.wallTime()).toISOString();
+  world.github.pulls.set(`${project(1)}#7`, aNode({ ...rollup(null), createdAt, updatedAt: createdAt }));
+  expect((await world.waves(["merging", "done"])).view.pending?.groups.map(({ reason }) => reason)).toEqual(["checks"]);
+  await world.clock.sleep(60 * MINUTE);
+  expect((await world.advance()).view.state).toBe("done");
+});
+
 test("a follow-up that has no answer is sent again under its key, and one that fails leaves the item as it was", async () => {
   const world = worldOf([aNode(rollup("FAILURE"))], {
     file: { "on-failed-checks": { prompt: "Fix it" } },

@@ -1016,3 +1016,35 @@ test("renderDashboardPage() shows the checks of a pull request beside its confli
   const page = render({ ...data, pullRequests: { ...data.pullRequests, entries } });
   expect(textsOf(page, "td").filter((text) => text.includes("conflict"))).toEqual(["failed conflict"]);
 });
+
+test("concernsOf() has the pull requests of a campaign that is merging and wait for somebody", () => {
+  const merging = {
+    state: "merging",
+    items: 4,
+    ended: 4,
+    good: 4,
+    failed: 0,
+    asking: 0,
+    nextWaveAt: null,
+    endsAt: null,
+  };
+  const name = "“Move to Node 24” (move-to-node-24, round 2026-12)";
+  const pending = [
+    { reason: "wave", pullRequests: 1 },
+    { reason: "review", pullRequests: 2 },
+    { reason: "failed-checks", pullRequests: 1 },
+    { reason: "a later reason", pullRequests: 1 },
+  ];
+  expect(concernsOf(campaignWith({ ...merging, pending })).map(({ subject, line }) => [subject, line])).toEqual([
+    [`3 pull requests of the campaign ${name} wait for somebody`, "2 for a review, 1 with failed checks."],
+  ]);
+  expect(concernsOf(campaignWith({ ...merging, pending: pending.slice(0, 1) }))).toEqual([]);
+  const stopped = { ...merging, pending, stateReason: "stopped by ann" };
+  expect(concernsOf(campaignWith(stopped)).map(({ subject, line }) => [subject, line])).toEqual([
+    [`The campaign ${name} merges nothing until somebody acts`, "Stopped by ann."],
+  ]);
+  const row = elementsOf(render(campaignWith({ ...merging, pending }))).find(({ tag, text }) =>
+    tag === "tr" && text.startsWith("Move to Node 24")
+  );
+  expect(row?.text).toContain("round 2026-12merging");
+});

@@ -173,6 +173,7 @@ export function fullDashboard(size: number, changes: Partial<DashboardData> = {}
       title: index === 0 ? "Move to Node 24" : null,
       gatedAt: index % 4 === 1 ? ago(5) : null,
       merged: index % 4 === 2 ? 30 : null,
+      pending: [],
       unmerged: index % 4 === 2 ? [{ stage: "review", pullRequests: 4 }, { stage: "blocked", pullRequests: 2 }] : [],
       causes: index % 4 === 2 ? [] : [{
         verdict: "failed",
@@ -268,6 +269,7 @@ export function hostileDashboard(text: string): DashboardData {
       ...each,
       stateReason: text,
       unmerged: [{ stage: text, pullRequests: 1 }],
+      pending: [{ reason: text, pullRequests: 1 }],
     })),
     fileProblems: [{ file: text, kind: "file", why: text }],
   };

@@ -8,6 +8,7 @@ import type {
   CampaignCause,
   CampaignEntry,
   CampaignStage,
+  CampaignWait,
   Coverage,
   DashboardData,
   FileProblem,
@@ -207,6 +208,7 @@ const CAMPAIGN: Fields<CampaignEntry> = {
   pullRequests: true,
   merged: true,
   unmerged: true,
+  pending: true,
   causes: true,
   nextWaveAt: true,
   endsAt: true,
@@ -214,6 +216,7 @@ const CAMPAIGN: Fields<CampaignEntry> = {
   at: true,
 };
 const STAGE: Fields<CampaignStage> = { stage: true, pullRequests: true };
+const WAIT: Fields<CampaignWait> = { reason: true, pullRequests: true };
 const PROBLEM: Fields<FileProblem> = { file: true, kind: true, why: true };
 
 test.each<[string, Schema | undefined, Record<string, true>]>([
@@ -228,6 +231,7 @@ test.each<[string, Schema | undefined, Record<string, true>]>([
   ["runs", schema.$defs?.RunEntry, RUN],
   ["campaigns", schema.$defs?.CampaignEntry, CAMPAIGN],
   ["stages", schema.$defs?.CampaignStage, STAGE],
+  ["waits", schema.$defs?.CampaignWait, WAIT],
   ["causes", schema.$defs?.CampaignCause, CAUSE],
   ["figures", schema.$defs?.RunFigures, FIGURES],
   ["weeks", schema.$defs?.WeekFigures, WEEK],

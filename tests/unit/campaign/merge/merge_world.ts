@@ -255,6 +255,6 @@ export async function mergeWorld(
       return (await world.merge(given)).lines.map(({ word, reason }) => `${word}: ${reason}`);
     },
   });
-  if (works) await inner.waves(["done"]);
+  if (works) await inner.waves(["merging", "done"]);
   return world;
 }

@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test";
 import { attentionOf } from "../../../../lib/campaign/report/attention.ts";
-import { ANY_COMMAND } from "../../../../lib/campaign/report/words.ts";
+import { nextStep } from "../../../../lib/campaign/report/next_step.ts";
+import { ANY_COMMAND, stateClause } from "../../../../lib/campaign/report/words.ts";
+import { plainWords } from "../../../../lib/text/document.ts";
 import { aNode, githubForge, rollup } from "../../forge/github_forge.ts";
 import { GITHUB_TOKEN } from "../../forge/world.ts";
 import { failureOf, project } from "../world.ts";
@@ -171,7 +173,7 @@ test("waves close the gate of merges when two targets have turned red, tell the 
     [
       "gated: Campaign replace-moment is gated: nothing more is merged until somebody approves, because merges have broken their targets",
     ],
-    "done",
+    "merging",
     reason,
   ]);
   expect(attentionOf(view, ANY_COMMAND, null).map(({ title, cause, steps }) => [title, cause, steps.at(-1)?.command]))
@@ -236,4 +238,85 @@ test("waves read only what may be merged by their last reading", async () => {
   const world = await mergeWorld(4, { github, file: { merge: { when: "approved" } } });
   const read = world.forge.calls.filter((call) => call.startsWith("read ")).map((call) => call.slice("read ".length));
   expect([mergesOf(world), new Set(read)]).toEqual(["0010", new Set([project(3)])]);
+});
+
+/** The state of a campaign, and the number of its pull requests by what they wait for. */
+async function stateOf(world: MergeWorld) {
+  const { state, exitCode, pending } = await world.read();
+  const waits = pending?.groups.map(({ reason, items }) => [reason, items.length]) ?? [];
+  return [state, exitCode, Object.fromEntries(waits)];
+}
+
+test("a campaign is merging until its waves have merged every pull request", async () => {
+  const world = await waveWorld(3, {}, {}, (forge) => {
+    forge.of(2).opinions = [];
+    forge.of(2).facts.review = "requested";
+    forge.of(3).facts.checks = "red";
+  });
+  expect(await stateOf(world)).toEqual(["merging", 0, { review: 1, "failed-checks": 1 }]);
+  Object.assign(world.forge.of(3).facts, { state: "closed" });
+  Object.assign(world.forge.of(2).facts, { review: "approved" });
+  world.forge.of(2).opinions = [approval(BEN, commit(2))];
+  await world.wave();
+  expect(await stateOf(world)).toEqual(["done", 0, {}]);
+});
+
+test("a campaign without the key merge is done when its runs have ended", async () => {
+  expect(await stateOf(await mergeWorld(2))).toEqual(["done", 0, {}]);
+});
+
+test("a campaign is done when the pull requests that are left are closed", async () => {
+  const world = await waveWorld(1, {}, {}, (forge) => void (forge.of(1).facts.draft = true));
+  expect(await stateOf(world)).toEqual(["merging", 0, { blocked: 1 }]);
+  world.forge.of(1).facts.state = "closed";
+  await world.wave();
+  expect(await stateOf(world)).toEqual(["done", 0, {}]);
+});
+
+test("a campaign is merging while the checks of a target have not finished after a merge", async () => {
+  const world = await waveWorld(1, {}, {}, (forge) => {
+    forge.of(1).commits.set(commit(501), "green").set(commit(901), "pending");
+  });
+  expect(await stateOf(world)).toEqual(["merging", 0, { target: 1 }]);
+});
+
+test("a campaign that a person has stopped stays merging, and merges nothing until it is resumed", async () => {
+  const world = await waveWorld(1, {}, {}, (forge) => void (forge.of(1).facts.draft = true));
+  await world.decide({ kind: "stop", cancel: false });
+  world.forge.of(1).facts.draft = false;
+  expect(await world.wave()).toBe("0");
+  const view = await world.read();
+  expect([view.state, view.pending?.hold, nextStep(view, "advance")?.command]).toEqual([
+    "merging",
+    "stopped",
+    ["resume"],
+  ]);
+  expect(plainWords(stateClause(view))).toContain(
+    "1 pull request waits to be merged: 1 blocked; stopped by kim; nothing is merged until somebody resumes the campaign",
+  );
+  expect(attentionOf(view, ANY_COMMAND, null)[0]?.steps[0]?.command).toBe("mogplex-ci campaign resume FILE");
+  await world.decide({ kind: "resume" });
+  expect([await world.wave(), (await world.read()).state]).toEqual(["1", "done"]);
+});
+
+test("a campaign notifies people when all pull requests that are left wait for people, and once nothing is left", async () => {
+  const events: string[] = [];
+  const world = await waveWorld(1, {}, {}, (forge) => {
+    forge.of(1).opinions = [];
+    forge.of(1).facts.review = "requested";
+  });
+  const notifier = ({ event, text }: { event: string; text: string }) =>
+    void events.push(`${event}: ${text.split("\n")[0]}`);
+  await world.advance({ notifier });
+  await world.advance({ notifier });
+  world.forge.of(1).facts.review = "approved";
+  world.forge.of(1).opinions = [approval(BEN, commit(1))];
+  await world.clock.sleep(15 * MINUTE);
+  await world.advance({ notifier });
+  const finished = "1 of 1 has finished: 1 succeeded";
+  expect(events).toEqual([
+    `stuck: Campaign replace-moment is stuck until somebody acts. ${finished}. ` +
+    "1 pull request waits to be merged: 1 for a review",
+    `done: Campaign replace-moment is done. ${finished}`,
+  ]);
 });

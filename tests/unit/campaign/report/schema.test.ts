@@ -55,6 +55,7 @@ const VIEW: Fields<CampaignView> = {
   items: true,
   causes: true,
   merging: true,
+  pending: true,
   quota: true,
   pendingCancels: true,
   waves: true,
@@ -89,6 +90,7 @@ const OPTIONAL: readonly string[] = [
   "decisions",
   "merge",
   "merging",
+  "pending",
 ];
 const ITEM: Fields<CampaignItem> = {
   id: true,

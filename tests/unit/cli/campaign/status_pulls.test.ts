@@ -62,3 +62,33 @@ test("campaign report writes what the forge says now", async () => {
   expect(world.report("ci/campaign.csv")).toContain('"open","red"');
   expect(world.report("ci/metrics.txt")).toContain('mogplex_campaign_pull_requests_stuck{cause="failed-checks"} 1');
 });
+
+test("run, advance, status and the reports agree that a campaign is merging, and run names the command for the rest", async () => {
+  const file = { branch: "mogplex/replace-moment", "on-failed-checks": { prompt: "Fix it" } };
+  const world = cliWorld({ count: 1, scenarios: SCENARIO, file });
+  const github = githubForge();
+  github.pulls.set(`${project(1)}#7`, aNode({ ...rollup("PENDING"), updatedAt: "2099-01-01T00:00:00Z" }));
+  world.forge = github;
+  const waits = "1 pull request waits: 1 for checks";
+  const run = await world.campaign("run", [], TOKEN);
+  const first = `Campaign replace-moment is merging: its item succeeded; ${waits}`;
+  expect([run.code, run.stdout]).toEqual([0, expect.stringContaining(first)]);
+  expect(run.stdout).toContain(`${waits}: mogplex-ci campaign advance campaign.yml --dir DIR`);
+  const [advance, status] = [await world.campaign("advance", [], TOKEN), await world.campaign("status", [], TOKEN)];
+  for (const { code, stdout } of [advance, status]) {
+    expect([code, stdout]).toEqual([0, expect.stringContaining(first)]);
+    expect(stdout).toContain("Nothing needs attention: it continues with the next wave");
+  }
+  expect((await world.campaign("status", ["--exit-status"], TOKEN)).code).toBe(0);
+  expect(world.report("ci/outputs.env")).toContain("MOGPLEX_CAMPAIGN_STATE=merging\n");
+  expect(world.report("campaign.md")).toContain(`is merging\n\nIts item succeeded; ${waits}.`);
+  expect(world.report("campaign.html")).toContain(waits);
+  expect(world.report("ci/metrics.txt")).toContain('mogplex_campaign_state{state="merging"} 1');
+  expect(JSON.parse(world.report("campaign.json"))).toMatchObject({
+    state: "merging",
+    pending: { merges: false, groups: [{ reason: "checks", items: [`${project(1)}@main`] }] },
+  });
+  github.pulls.set(`${project(1)}#7`, aNode(rollup("SUCCESS")));
+  await world.clock.sleep(3_600_000);
+  expect((await world.campaign("advance", [], TOKEN)).stdout).toContain("Campaign replace-moment is done");
+});
