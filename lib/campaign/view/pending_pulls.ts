@@ -41,7 +41,7 @@ export function pendingPulls(memory: PullMemory, nowMs: number): Omit<PendingPul
 }
 
 /** In the order of sentences: what a wave does, what takes time, what people have to do. */
-export const PENDING_REASONS: readonly PendingReason[] = [
+const PENDING_REASONS: readonly PendingReason[] = [
   "wave",
   "repair",
   "queue",
