@@ -331,7 +331,8 @@ export const MENTION_LABEL = option("MOGPLEX_RESPOND_LABEL", {
 export const ALLOW_USERS = option("MOGPLEX_RESPOND_ALLOW_USERS", {
   name: "allow-users",
   value: "NAMES",
-  help: "Users who can start an agent; if both the flag and the variable are set, only users in both lists.",
+  help:
+    "Users who can start an agent, as `NAME` or `NAME=ID` with the number of the account; if both the flag and the variable are set, only users in both lists.",
   heading: "Asking",
   fallback: "who can push",
   parse: users,

@@ -139,6 +139,8 @@ export interface Threads {
   readonly pullNoun: PullNoun;
   /** The text between "#" and the id in the address of a comment. */
   readonly anchor: string;
+  /** The same for a comment on a line of code, if it differs. */
+  readonly lineAnchor?: string;
   /** Scheme, host and port. */
   readonly origin: string;
   readonly requests: number;

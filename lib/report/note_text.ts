@@ -32,14 +32,15 @@ export interface NoteWords {
 
 const dot = " · ";
 
-/** The links of a job: its report, its log, and its pipeline, by whose address a retried job finds the note. */
+/** The links of a job: its report, its log, its pipeline, by whose address a retried job finds the note, and the request for its run. */
 function linksOf(links: ReportLinks): Words[] {
-  const { page, job, pipeline, pipelineNoun = "pipeline" } = links;
+  const { page, job, pipeline, pipelineNoun = "pipeline", ask } = links;
   const noun = capital(pipelineNoun);
-  const all = [["Report", page], ["Log", job], [noun, pipeline]] as const;
-  return all.flatMap(([words, url]) => {
+  const by: Words = ask?.by === undefined ? "" : [" by ", { name: ask.by }];
+  const all = [["Report", page, ""], ["Log", job, ""], [noun, pipeline, ""], [ask?.words ?? "", ask?.url, by]] as const;
+  return all.flatMap(([words, url, end]): Words[] => {
     const address = webUrl(url ?? "");
-    return address === undefined ? [] : [{ link: address, words }];
+    return address === undefined ? [] : [[{ link: address, words }, end]];
   });
 }
 
@@ -102,13 +103,15 @@ export function progressNote(
   { links, phase, ended = [], since, phaseSince, nowMs, last, isRare = false, task, trouble, stop }: NoteProgress,
 ): string {
   const isStarting = phase === "start";
-  const age = isRare ? `, as of ${clockText(nowMs)}` : isStarting ? "" : ` for ${spanText(Math.max(0, nowMs - since))}`;
+  // The text stays until the next event, which can take minutes: a first `0 s` would look like a run that hangs.
+  const span = (front: string, ms: number) => isRare || !(ms >= 500) ? "" : `${front}${spanText(ms)}`;
+  const age = isRare ? `, as of ${clockText(nowMs)}` : isStarting ? "" : span(" for ", nowMs - since);
   const steps = PHASES.map((name): Words => {
     const done = ended.find(([each]) => each === name);
     if (done !== undefined) return `✓ ${name} ${spanText(done[1])}`;
     if (PHASES.indexOf(name) < PHASES.indexOf(phase)) return `✓ ${name}`;
     if (name !== phase) return name;
-    return { strong: isRare ? name : `${name} ${spanText(Math.max(0, nowMs - phaseSince))}` };
+    return { strong: `${name}${span(" ", nowMs - phaseSince)}` };
   });
   const lastMs = Date.parse(last?.at ?? "");
   const lastText = last === undefined || isRare || Number.isNaN(lastMs)
@@ -254,7 +257,9 @@ function nextLine(view: ResultView, { steps, stop, streak = 1 }: NoteOptions): B
   const parts: Words[] = [
     ...(outcome === "failed" && streak > 1 ? [streakText(streak)] : []),
     ...(isNothing && runId !== null ? ["Nothing was pushed."] : []),
-    ...(advice === null ? [] : [["To fix it: ", { name: text, max: MAX_REASON }]]),
+    ...(advice === null
+      ? []
+      : [[steps === undefined ? "To fix it: " : "For the maintainer: ", { name: text, max: MAX_REASON }]]),
     ...(step ? [step] : []),
   ];
   const follow = steps === undefined ? resume : null;

@@ -8,6 +8,15 @@ import { webUrl } from "../text/escape.ts";
 export interface ReportLinks extends PlatformLinks {
   /** The page of the run among the job's artifacts; absent if unknown. */
   page?: string | undefined;
+  /** The comment or label that asked for the run. @default none did */
+  ask?: AskLink | undefined;
+}
+
+export interface AskLink {
+  readonly words: "Comment" | "Label";
+  readonly url: string;
+  /** Name of the user: untrusted text; undefined if unknown. */
+  readonly by: string | undefined;
 }
 
 /**

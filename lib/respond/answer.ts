@@ -30,6 +30,8 @@ export interface AnswerOptions {
   /** Time limit of a poll, in milliseconds. */
   readonly timeoutMs: number;
   readonly out: string;
+  /** Called once the mention of the event has a note. */
+  readonly onNote: () => void;
 }
 
 /** Answers the event of the job, or in a poll everything new. @returns The exit code. */
@@ -38,7 +40,7 @@ export async function answer(respondJob: RespondJob, options: AnswerOptions): Pr
   const job: Responding = { ...respondJob, forge, spent: { waits: 0, failedLooks: 0 } };
   const event = options.isPoll ? { kind: "unreadable" as const } : await forge.event();
   if (event.kind === "nothing") return none(job, event.reason);
-  if (event.kind === "ask") return await answerOne(job, { news: event.news, out: options.out });
+  if (event.kind === "ask") return await answerOne(job, { news: event.news, out: options.out, onNote: options.onNote });
   return await poll(job, options);
 }
 
@@ -69,7 +71,7 @@ function none({ writer }: Responding, reason: string): number {
 /** Most requests of a poll for one thread: anyone can write many comments, and other threads must be answered, too. */
 const THREAD_REQUESTS = 300;
 
-async function poll(opened: Responding, { sinceMs, timeoutMs, out }: AnswerOptions): Promise<number> {
+async function poll(opened: Responding, { sinceMs, timeoutMs, out }: Omit<AnswerOptions, "onNote">): Promise<number> {
   const { clock, writer, forge, settings } = opened;
   const remembered = rememberThreads(forge.threads);
   const job: Responding = { ...opened, remembered };
@@ -178,6 +180,7 @@ async function answerOne(job: Responding, asked: Asked): Promise<number> {
   const newDecider = () => openDecider({ ...job, forge: job.openForge(), remembered: undefined }).decider;
   if (decision.kind === "attach") {
     const { marked } = decision;
+    asked.onNote?.();
     // Followed, its note would no longer say that polls have to cancel it.
     if (typeof marked.mark.state !== "string" && marked.mark.state.isUnwanted) {
       return await endLeftNote(job, news, { decider, left: marked }) ? EXIT.cancelled : EXIT.unavailable;
@@ -244,6 +247,9 @@ async function stop(
   for (const each of waiting) await threads.react(thread, each, "failed").catch(() => {});
   const lines = stopped.length > 0 ? stopped : ["No earlier task is running."];
   lines.push("Earlier tasks in this thread that have not started are withdrawn.");
+  if (decision.hasMore) {
+    lines.push("A stop starts nothing. If your comment also has a task, write the task in a new comment.");
+  }
   if (decision.word !== undefined) lines.push(`\`${decision.word}\` does the same as \`stop\`.`);
   // Another job of this stop may have stopped the runs and reported it.
   const isSaid = stopped.length === 0 && await isAnswered(job, asked, decision.ask);

@@ -5,8 +5,9 @@
 import { EXIT, STOPPED } from "../exit_codes.ts";
 import type { ForgeUser } from "../forge/findings.ts";
 import { requesterIn, requesterLine } from "../forge/requester.ts";
-import type { CommentPlace, Reaction, ThreadComment, ThreadPlace } from "../forge/threads.ts";
+import type { CommentPlace, Reaction, Thread, ThreadComment, ThreadPlace, Threads } from "../forge/threads.ts";
 import type { NoteState, PlannedNote } from "../report/job_note.ts";
+import type { AskLink } from "../report/page_link.ts";
 import { AGENT, SILENT, viewOf } from "../run/result_view.ts";
 import { isTerminal } from "../service/contract.ts";
 import type { Words } from "../text/document.ts";
@@ -130,10 +131,7 @@ export async function noteSoon(
   }
 }
 
-/**
- * Exit codes after which the same start may still work: the note tells the next poll so. Not those for a wrong token: then nothing was started, and
- * the code of this mark would not fit the right token.
- */
+/** Exit codes after which the run may have started, and the same start may still work: the note tells the next poll so. */
 export const AGAIN: readonly number[] = [
   EXIT.unavailable,
   EXIT.rateLimited,
@@ -141,13 +139,22 @@ export const AGAIN: readonly number[] = [
   ...STOPPED,
 ];
 
+/** Whether polls start the mention of a job that named no run. After a wrong token nothing was started. */
+export function isRepeated(exitCode: number): boolean {
+  return AGAIN.includes(exitCode) || exitCode === EXIT.unauthorized;
+}
+
 /** Facts from the start of a run besides its result. */
 export interface Doubts {
   /** Whether the run must be cancelled, which was not possible yet. */
   isUnwanted: boolean;
   /** Whether the service has a run for the mention whose id is unknown. */
   isHidden: boolean;
+  /** Whether a start may have arrived, of this job or an earlier one. */
+  mayExist: boolean;
 }
+
+const NO_DOUBTS: Readonly<Doubts> = { isUnwanted: false, isHidden: false, mayExist: false };
 
 function markState({ runId, exitCode, hasEnded }: NoteState, isUnwanted: boolean): Mark["state"] {
   if (runId !== null) return { runId, isOpen: isUnwanted || !hasEnded, ...(isUnwanted && { isUnwanted }) };
@@ -155,7 +162,7 @@ function markState({ runId, exitCode, hasEnded }: NoteState, isUnwanted: boolean
 }
 
 /** Whether to ask again. Empty while the job is running, and if nothing failed. */
-function nextStep({ runId, exitCode }: NoteState, name: string, { isUnwanted, isHidden }: Doubts): string {
+function nextStep({ runId, exitCode }: NoteState, name: string, { isUnwanted, isHidden, mayExist }: Doubts): string {
   if (isUnwanted && runId !== null) {
     return "\n\nThis run could not be cancelled yet. The scheduled check tries again for 24 hours.";
   }
@@ -166,15 +173,16 @@ function nextStep({ runId, exitCode }: NoteState, name: string, { isUnwanted, is
     return "\n\nAn agent may be running. Look for it in the app before you write the task again.";
   }
   if (runId !== null || exitCode === null || exitCode === EXIT.success) return "";
-  if (!AGAIN.includes(exitCode)) return `\n\nNo run was started. ${remedyOf(exitCode)}, then write the task again.`;
-  return "\n\nIt is unknown whether the run has started. Do not ask again yet: the scheduled check repeats the start for 24 hours, and never starts a second run. " +
+  if (exitCode === EXIT.unauthorized) {
+    return "\n\nNo run was started. Ask a maintainer to replace the token. Do not write the task again: the scheduled check then starts it, " +
+      "up to 24 hours after it was written.";
+  }
+  if (!isRepeated(exitCode)) {
+    return "\n\nNo run was started. Fix the problem below, or ask a maintainer to fix it, then write the task again.";
+  }
+  const start = mayExist ? "It is unknown whether the run has started." : "The run has not started yet.";
+  return `\n\n${start} Do not ask again: the scheduled check repeats the start for 24 hours, and never starts a second run. ` +
     `\`@${name} stop\` withdraws the task.`;
-}
-
-/** What an asker can do, who often has no access to the settings. */
-function remedyOf(exitCode: number): string {
-  if (exitCode === EXIT.unauthorized) return "Ask a maintainer to replace the token";
-  return "Fix the problem below, or ask a maintainer to fix it";
 }
 
 /** What users of comments do instead when the agent failed. */
@@ -205,17 +213,29 @@ function stepsFor(name: string, stopper: () => Promise<string | null>): PlannedN
   };
 }
 
+/** @param url Address of the thread. */
+function askLink(
+  { anchor, lineAnchor = anchor }: Threads,
+  url: string | undefined,
+  { kind, id }: AskId,
+  by: string | undefined,
+): AskLink | undefined {
+  if (url === undefined) return undefined;
+  if (kind === "label") return { words: "Label", url, by };
+  return { words: "Comment", url: `${url}#${kind === "review" ? lineAnchor : anchor}${id}`, by };
+}
+
 /** @param label Name of the job, which may be empty. @param stopper As in {@linkcode stepsFor}. */
 export function planOf(
   { forge, settings: { name }, showsTask }: Responding,
-  { thread }: { thread: ThreadPlace },
-  { ask, of, requester, task, label, links, seal, stopper, leftOut, doubts = { isUnwanted: false, isHidden: false } }:
+  { thread }: { thread: ThreadPlace & Partial<Pick<Thread, "url">> },
+  { ask, of, requester, task, label, links, seal, stopper, leftOut, doubts = NO_DOUBTS }:
     & Pick<PlannedNote, "label" | "links" | "task">
     & {
       ask: AskId;
       of: AskId;
-      /** Undefined if an earlier note does not name this user. */
-      requester: Pick<ForgeUser, "id"> | undefined;
+      /** Undefined if an earlier note does not name this user. It only has the id. */
+      requester: Pick<ForgeUser, "id"> & Partial<Pick<ForgeUser, "name">> | undefined;
       seal: MarkSeal;
       stopper: () => Promise<string | null>;
       leftOut?: string | undefined;
@@ -228,18 +248,20 @@ export function planOf(
     job: jobOfAsk(ask),
     label,
     mayLink: (url) => forge.mayLink(url),
-    links,
+    links: { ...links, ask: askLink(forge.threads, thread.url, ask, requester?.name) },
     task: showsTask ? task : undefined,
     isRepeated: !isSameAsk(ask, of),
     steps: stepsFor(name, stopper),
     stop: `@${name} stop`,
     pullName: (url) => forge.pullName(url),
-    head: (state) =>
-      [
-        markLine({ ask, of, state: markState(state, doubts.isUnwanted) }, seal),
-        ...requester === undefined ? [] : [`\n${requesterLine(requester.id)}`],
-        nextStep(state, name, doubts),
-      ].join(""),
+    head(state) {
+      // The right token cannot check the code of a wrong one. Without a mark, polls answer the mention again.
+      const isMarked = state.runId !== null || state.exitCode !== EXIT.unauthorized;
+      return [
+        ...isMarked ? [markLine({ ask, of, state: markState(state, doubts.isUnwanted) }, seal)] : [],
+        ...requester === undefined ? [] : [requesterLine(requester.id)],
+      ].join("\n") + nextStep(state, name, doubts);
+    },
     // Without a run, or after it was stopped, nobody asks what the agent knew.
     foot: ({ runId, exitCode }) =>
       runId === null && exitCode !== null || exitCode === EXIT.cancelled ? undefined : leftOut,

@@ -64,6 +64,8 @@ export interface AssumedWishes {
   /** Name of the user who asks. */
   readonly name: string | undefined;
   readonly association: Association | undefined;
+  /** Whether the branch of the pull request is in a fork. An event overrides it. */
+  readonly isForeign: boolean;
   /** Milliseconds since 1970. */
   readonly nowMs: number;
 }
@@ -268,7 +270,7 @@ function assume(
   { forge, isForgeKnown }: Pick<AssumedPlace, "forge" | "isForgeKnown">,
   event: Extract<AskEvent, { kind: "ask" }>,
   facts: Facts,
-  { place: { repository: wanted }, name, association, nowMs }: AssumedWishes,
+  { place: { repository: wanted }, name, association, isForeign, nowMs }: AssumedWishes,
 ): Assumed {
   const at = new Date(nowMs).toISOString();
   const place = event.news.thread;
@@ -298,7 +300,7 @@ function assume(
       pull: place.kind === "issue" ? null : {
         source: facts.source ?? "feature",
         target: facts.target ?? defaultBranch,
-        isForeign: facts.isForeign ?? false,
+        isForeign: facts.isForeign ?? isForeign,
         commit: null,
       },
     },

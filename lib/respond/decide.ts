@@ -21,6 +21,7 @@ import {
   type AskId,
   doublesOf,
   isAnsweredByOther,
+  isNote,
   isSameAsk,
   type Mark,
   type MarkedNote,
@@ -29,7 +30,7 @@ import {
   newsOf,
   stopOf,
 } from "./mark.ts";
-import { type Ask, isOnlyCommand, mayMention, readMention } from "./mention.ts";
+import { type Ask, hasMoreThanStop, isOnlyCommand, mayMention, readMention } from "./mention.ts";
 import { leftOutOf, MAX_TASK, promptOf, type Told, whoMayAsk } from "./prompt.ts";
 import { Rights } from "./rights.ts";
 import { isStarting, ofRun, Rivals, rivalsOf, type RivalsWorld } from "./rivals.ts";
@@ -64,6 +65,8 @@ export interface Stop {
   readonly thread: Thread;
   /** A word with other possible meanings, such as `pause`; undefined for `stop` itself and its synonyms. */
   readonly word: string | undefined;
+  /** Whether the comment has other words, which start nothing. */
+  readonly hasMore: boolean;
 }
 
 /** An answer to a question, which starts nothing. */
@@ -187,7 +190,7 @@ export class Decider {
     }
     const right = await this.#rights.of(asker);
     if (right instanceof MogplexError) throw right;
-    if (!right) return quiet(`the user who asked ${this.#rights.lack(" to the repository")}`);
+    if (!right) return quiet(this.#rights.refusal(asker));
     const comments = await this.#world.threads.comments(place);
     const seal = await this.#world.sealOf(place);
     const marks = marksOf(comments.list, me, seal);
@@ -195,8 +198,10 @@ export class Decider {
     this.#open.push(...open.slice(-MAX_LEFT));
     this.#doubles.push(...doublesOf(comments.list, me, seal));
     const ownMark = marks.find(({ mark }) => isSameAsk(mark.ask, ask));
-    const word = !("reason" in request) && request.what?.kind === "stop" ? request.what.word : undefined;
-    const stop: Stop = { kind: "stop", ask, at, asker, thread, word };
+    const what = "reason" in request ? null : request.what;
+    const { word } = what?.kind === "stop" ? what : {};
+    const hasMore = !("reason" in request) && hasMoreThanStop(request.text, this.#world.settings.name);
+    const stop: Stop = { kind: "stop", ask, at, asker, thread, word, hasMore };
     if (ownMark !== undefined && ownMark.mark.state !== "starting") {
       // Its run was unknown then: the job could not write its note, or look for the stop.
       const isLeft = isStop && stopOf(ownMark) !== null &&
@@ -240,7 +245,7 @@ export class Decider {
         `${request.reason}. Write a new comment that begins with \`@${this.#world.settings.name}\``,
       );
     }
-    const { what, line } = request;
+    const { line } = request;
     if (what?.kind === "stop") return stop;
     if (what?.kind === "help") return { kind: "reply", ask, text: helpText(thread, this.#world) };
     if (what?.kind === "status") return { kind: "reply", ask, text: await this.#statusText(thread, marks) };
@@ -475,7 +480,7 @@ export class Decider {
     if (what === null) return no(`no line starts with \`@${name}\``);
     if (comment.isInternal) return no("the comment is internal, but the note would be public");
     const by: Asker = { ask: { kind, id }, asker, at };
-    if (what === first) return { ...by, what, line };
+    if (what === first) return { ...by, what, line, text: written ?? "" };
     const refusal = (reason: string) => ({ reason, refused: by });
     if (comment.editedAt !== null) return refusal("the comment was edited");
     if (what.kind === "unsure") {
@@ -485,7 +490,7 @@ export class Decider {
       return refusal(what.isHidden === true ? "the mention contains invisible characters" : why);
     }
     if (comment.isEditHidden !== true || written === comment.text || what.kind === "stop") {
-      return { ...by, what, line };
+      return { ...by, what, line, text: comment.text };
     }
     const reason = "the forge does not show whether a user without push access has changed the comment";
     // Until then the job of its event, which can decide, may still start.
@@ -499,7 +504,7 @@ export class Decider {
       return { ...no(`the ${this.#nounOf(thread)} does not have the label ${JSON.stringify(label)}`), isGone: true };
     }
     if (set.by.isBot === true) return no("a bot set the label");
-    return { ask: { kind: "label", id: set.id }, asker: set.by, at: set.at, what: null, line: undefined };
+    return { ask: { kind: "label", id: set.id }, asker: set.by, at: set.at, what: null, line: undefined, text: "" };
   }
 
   /** The task of a request, with the request that had it; or why there is no task. */
@@ -622,7 +627,7 @@ export class Decider {
     comments: readonly ThreadComment[],
     { me, at, ask, marks }: { me: ForgeUser; at: string; ask: AskId; marks: readonly MarkedNote[] },
   ): Promise<Told> {
-    const isOurs = (comment: ThreadComment) => marksOf([comment], me, undefined).length > 0;
+    const isOurs = ({ author, text }: ThreadComment) => author.id === me.id && isNote(text);
     const isEarlier = ({ createdAt }: ThreadComment) => Date.parse(createdAt) <= Date.parse(at);
     const earlier = comments.filter((comment) =>
       !isOurs(comment) && !isSameAsk(comment, ask) && isEarlier(comment) &&
@@ -683,7 +688,7 @@ interface Asker {
 
 /** Who asks for what, or why it is ignored. `refused`: who must read that in a note. */
 type FoundAsk =
-  | (Asker & { what: Ask | null; line: CodeLine | undefined })
+  | (Asker & { what: Ask | null; line: CodeLine | undefined; /** Of the comment. */ text: string })
   | { reason: string; refused: Asker }
   | { reason: string; refused: null; isGone?: true };
 
@@ -749,7 +754,8 @@ export function nothingToFix(
 }
 
 /** The commands for the agent. */
-function helpText({ pull }: Thread, { settings: { name }, threads: { pullNoun } }: DecidingWorld): string {
+function helpText({ pull }: Thread, { settings, threads: { pullNoun } }: DecidingWorld): string {
+  const { name } = settings;
   const where = pull === null ? `on a ${pullNoun}, ` : "";
   return [
     `- \`@${name} <task>\`: an agent does the task`,
@@ -757,5 +763,7 @@ function helpText({ pull }: Thread, { settings: { name }, threads: { pullNoun } 
     `- \`@${name} again\`: repeats the last task in this thread`,
     `- \`@${name} stop\`: cancels the runs in this thread`,
     `- \`@${name} status\`: shows what is running here`,
+    "",
+    `Only users who ${whoMayAsk(settings)} can ask.`,
   ].join("\n");
 }

@@ -96,6 +96,8 @@ export interface Asked {
   readonly since?: string | undefined;
   readonly out: string;
   readonly onStart?: (() => void) | undefined;
+  /** Called once the mention has a note. Without one, polls look at the mention again. */
+  readonly onNote?: (() => void) | undefined;
 }
 
 /** Counters of a job for all mentions together. */

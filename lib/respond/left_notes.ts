@@ -79,12 +79,22 @@ export async function endLeftNote(
     const task = await decider.taskOf(thread, mark);
     const requester = requesterIn(note.text);
     const stopper = () => decider.stopper(thread, ask);
-    const planned = planOf(job, { thread }, { ask, of, requester, task, label: "", links: undefined, seal, stopper });
+    const whole = await job.forge.threads.thread(thread);
+    const planned = planOf(job, { thread: whole ?? thread }, {
+      ask,
+      of,
+      requester,
+      task,
+      label: "",
+      links: undefined,
+      seal,
+      stopper,
+    });
     const steps = await planned.steps?.(result);
     const content = resultContent(job, result, { ...planned, steps });
     await writeContent(job, planned, content, { id: note.id });
     await react(job, { news: newsOf(thread, ask) }, result.exitCode === EXIT.success ? "done" : "failed");
-    writer.note(`the note of run ${state.runId} had no result, so it was added`);
+    writer.note(`added the missing result to the note of run ${state.runId}`);
     return true;
   } catch (error) {
     writer.note(error instanceof MogplexError ? error.message : `Cannot write a note: ${error}`);

@@ -72,13 +72,18 @@ export function markLine({ ask, of, state }: Mark, seal: MarkSeal): string {
 /** A mark as it was read. `changed`: it differs from what we wrote, or was written with another token. */
 type FoundMark = Omit<Mark, "state"> & { readonly state: MarkState | "changed" };
 
+/** Whether a text has the form of a note, with or without a mark. */
+export function isNote(text: string): boolean {
+  return /^<!-- mogplex:[0-9a-f]{40} -->\r?\n/.test(text);
+}
+
 /**
  * Null without a mark. Only the third line is read: the agent's text is further below.
  * @param seal Undefined to accept every code.
  */
 function readMark(text: string, seal: MarkSeal | undefined): FoundMark | null {
-  const [marker = "", blank = "", line = ""] = text.replaceAll("\r\n", "\n").split("\n", 3);
-  if (!/^<!-- mogplex:[0-9a-f]{40} -->$/.test(marker) || blank !== "") return null;
+  const [, blank = "", line = ""] = text.replaceAll("\r\n", "\n").split("\n", 3);
+  if (!isNote(text) || blank !== "") return null;
   const [, words, kind, id, ofKind, ofId, word, runId = "", end, code] = FORM.exec(line) ?? [];
   if (words === undefined) return null;
   const state = word === undefined ? runStateOf(runId, end) : word as MarkState;

@@ -217,6 +217,13 @@ export function mayMention(text: string, name: string): boolean {
   return text.toLowerCase().includes(`@${name.toLowerCase()}`);
 }
 
+/** Whether a comment has other sentences besides a stop, such as a task. */
+export function hasMoreThanStop(text: string, name: string): boolean {
+  const words = [name.toLowerCase(), "no", ...FILLERS];
+  const isSentence = (part: string) => wordsIn(part).some((word) => !words.includes(word));
+  return plainText(text.slice(0, MAX_TEXT)).split(/\n|[.!?](?:\s|$)|[。！？]/).filter(isSentence).length > 1;
+}
+
 /** Whether a whole comment is a command without content for the agent: `again`, `status` or `help`. */
 export function isOnlyCommand(text: string, name: string): boolean {
   const isFirst = text.trimStart().toLowerCase().startsWith(`@${name.toLowerCase()}`);

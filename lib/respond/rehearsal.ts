@@ -78,7 +78,7 @@ export async function rehearse(
       note: (text) => void log.push(own`note: ${writer.untrusted(text)}`),
     },
     run,
-  }, { isPoll: false, sinceMs: 0, timeoutMs: 0, out: "" });
+  }, { isPoll: false, sinceMs: 0, timeoutMs: 0, out: "", onNote() {} });
   const pullNoun = isElsewhere(assumed) ? "pull request on GitHub" : forge.open().threads.pullNoun;
   return { exitCode, request, notes: forge.written, pullNoun, log };
 }

@@ -63,6 +63,13 @@ export class Rights {
     return allowUsers === null ? `cannot push${where}` : `is not in ${usersFrom}`;
   }
 
+  /** Why a user cannot ask, as a sentence without a full stop. */
+  refusal({ name, id }: ForgeUser): string {
+    const isListed = this.#settings.allowUsers?.some((allowed) => allowed.startsWith(`${name.toLowerCase()}=`));
+    const number = isListed === true ? ` with this account number: ${id}` : "";
+    return `the user who asked ${this.lack(" to the repository")}${number}`;
+  }
+
   /** What a user lacks who had the right when asking, as the end of a clause. */
   lackNow(where = ""): string {
     const { allowUsers, usersFrom } = this.#settings;

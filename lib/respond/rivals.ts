@@ -167,7 +167,11 @@ export class Rivals {
     return this.#isBeyondLimit(today)
       ? {
         reason: this.#limitReason,
-        text: `${this.#limitReason}${this.#world.settings.limit === 0 ? "" : ". Write the task again later"}`,
+        text: `${this.#limitReason}. ${
+          this.#world.settings.limit === 0
+            ? "Write the task again when they are turned on"
+            : "Write the task again later"
+        }`,
       }
       : null;
   }

@@ -16,7 +16,17 @@ import type { Session } from "../run/session.ts";
 import { isTerminal } from "../service/contract.ts";
 import { markdownBlock } from "../text/escape.ts";
 import { own } from "../text/safe_line.ts";
-import { AGAIN, type Doubts, isAnswered, noteSoon, planOf, react, removeDoubles, saysEnd } from "./ask_note.ts";
+import {
+  AGAIN,
+  type Doubts,
+  isAnswered,
+  isRepeated,
+  noteSoon,
+  planOf,
+  react,
+  removeDoubles,
+  saysEnd,
+} from "./ask_note.ts";
 import { type Decider, MAYBE_STARTED, STOPPED, type Wanted } from "./decide.ts";
 import { type Asked, NoRun, type Responding, sealFor } from "./job.ts";
 import { doublesOf, isSameAsk, keyOfAsk, marksOf } from "./mark.ts";
@@ -44,9 +54,9 @@ export async function startRun(
   const { job: jobPage, pipeline, pipelineNoun } = platform.links(env);
   const label = platform.identity(env)?.job ?? "";
   const links = { job: jobPage, pipeline, pipelineNoun };
-  const doubts: Doubts = { isUnwanted: false, isHidden: false };
+  const doubts: Doubts = { isUnwanted: false, isHidden: false, mayExist: wanted.isTried };
   const stopper = async () => await newDecider().stopper(thread, ask);
-  const planned = planOf(job, { thread }, {
+  const planned = planOf(job, wanted, {
     ask,
     of,
     requester: asker,
@@ -65,6 +75,7 @@ export async function startRun(
     render: (_mayLink, links) => startingNote({ links, since, nowMs: since, task: planned.task, stop: planned.stop }),
     state: NOTHING_YET,
   });
+  asked.onNote?.();
   await react(job, asked, "seen");
   /** Completes the note without a run. */
   const end = async (why: string, exitCode: number) => {
@@ -117,7 +128,10 @@ export async function startRun(
         doubts.isHidden = await isHidden(job, asked, wanted, { ended, signal: session?.signal });
         const end = doubts.isHidden ? hiddenEnd(ended) : await withdrawal.end(ended);
         doubts.isUnwanted = withdrawal.isOpen;
-        return { ...end, result: await withoutOldWork(job, wanted, end.result) };
+        const result = await withoutOldWork(job, wanted, end.result);
+        // A job that gives up does not know what an earlier one has started.
+        doubts.mayExist = result.mayExist || wanted.isTried && AGAIN.includes(result.exitCode);
+        return { ...end, result: { ...result, mayExist: doubts.mayExist } };
       },
     }, {
       note: { ...planned, note },
@@ -147,7 +161,7 @@ export async function startRun(
     }
     const exitCode = error instanceof MogplexError ? error.exitCode : EXIT.internal;
     await end(error instanceof MogplexError ? error.message : "nothing was started", exitCode);
-    if (!AGAIN.includes(exitCode)) await react(job, asked, "failed");
+    if (!isRepeated(exitCode)) await react(job, asked, "failed");
     throw error;
   }
 }
@@ -161,7 +175,7 @@ export async function afterRun(
 ): Promise<void> {
   const { exitCode, runId, status } = result;
   // A start that polls repeat may still succeed.
-  const isOpen = runId === null ? AGAIN.includes(exitCode) : status === null || !isTerminal(status);
+  const isOpen = runId === null ? isRepeated(exitCode) : status === null || !isTerminal(status);
   if (!isOpen) await react(job, asked, exitCode === EXIT.success ? "done" : "failed");
   if (exitCode === EXIT.success) await setStatus(job, result, where);
 }

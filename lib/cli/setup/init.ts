@@ -599,6 +599,13 @@ function uninstall(context: Context, steps: Steps, origin: string): void {
   const isProgramUnchanged = changeOfProgram(context) === undefined;
   const gone = new Set<string>();
   const remains = new Set<string>();
+  // What several jobs need goes last.
+  const addLast = (places: readonly string[]) => {
+    for (const each of places) {
+      remains.delete(each);
+      remains.add(each);
+    }
+  };
   const jobPaths = [...new Set(jobs.flatMap(({ paths }) => paths))];
   for (const path of [...jobPaths, TASK_FILE, ATTRIBUTES_FILE]) {
     const isJob = jobPaths.includes(path);
@@ -609,10 +616,10 @@ function uninstall(context: Context, steps: Steps, origin: string): void {
     if (job !== undefined || path === TASK_FILE && old === TASK || path === ATTRIBUTES_FILE && old === ATTRIBUTES) {
       steps.remove(path);
       gone.add(path);
-      for (const each of job?.remains ?? []) remains.add(each);
+      addLast(job?.remains ?? []);
     } else if (path !== ATTRIBUTES_FILE || old.includes(ATTRIBUTES.trim())) {
       for (const each of startedJobs(old, jobs.filter(({ paths }) => paths.includes(path)))) {
-        for (const remain of each.remains) remains.add(remain);
+        addLast(each.remains);
       }
       const isProgramGone = isProgramUnchanged || !exists(context, PROGRAM_FILE);
       const isUser = isJob && (old.includes(PROGRAM_FILE) || path === PIPELINE_FILE && CAMPAIGN_COMPONENT.test(old));
@@ -691,7 +698,7 @@ const onSchedule = (value: string): JobPipeline => ({
 /** A job of `init` on GitLab, and the pipelines in which it runs. */
 interface GitlabJob {
   name: string;
-  /** What starts those pipelines. */
+  /** Which pipelines those are, after "the pipelines". */
   place: string;
   pipelines: readonly JobPipeline[];
   /** How to keep other jobs out, unless a step describes it. */
@@ -700,14 +707,14 @@ interface GitlabJob {
 
 const RUN_JOB: GitlabJob = {
   name: "mogplex",
-  place: "a schedule with MOGPLEX_SCHEDULE=run",
+  place: "of a schedule with MOGPLEX_SCHEDULE=run",
   pipelines: [onSchedule("run"), BY_HAND],
   advice: ["", `To keep them out, ${keepOthersOut(OTHER_PIPELINES)}`],
 };
 
 const respondJob = (schedule: Schedule | undefined): GitlabJob => ({
   name: "mogplex-respond",
-  place: "mogplex-respond",
+  place: "that start mogplex-respond",
   pipelines: [
     { name: "triggers", source: "trigger", condition: '$CI_PIPELINE_SOURCE == "trigger"' },
     ...schedule === "none" ? [] : [onSchedule("respond")],
@@ -744,7 +751,7 @@ function otherJobs(predictions: readonly PipelinePrediction[], { name, place, ad
   const unreadable = [...new Set(predictions.flatMap((each) => each.unreadable))];
   if (names.length === 0 && unreadable.length === 0) return [];
   return [
-    ...names.length === 0 ? [] : ["", `The pipelines of ${place} also start these jobs: ${list(names)}`],
+    ...names.length === 0 ? [] : ["", `The pipelines ${place} also run these jobs: ${list(names)}`],
     ...unreadable.length === 0 ? [] : [
       "",
       `init cannot read these files: ${list(unreadable)}. Jobs in them might start, too. ` +

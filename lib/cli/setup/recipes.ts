@@ -452,7 +452,7 @@ export const RECIPES: ReadonlyMap<string, Recipe> = new Map(Object.entries<Recip
       "Create a schedule with the variable MOGPLEX_SCHEDULE=run: Build > Pipeline schedules. It also starts all other jobs that run on schedules, such as deployments, unless you have kept them out: docs/gitlab.md. " +
       ALLOW_VARIABLES,
     ],
-    remains: [VARIABLE, "the schedule with the variable MOGPLEX_SCHEDULE=run: Build > Pipeline schedules"],
+    remains: ["the schedule with the variable MOGPLEX_SCHEDULE=run: Build > Pipeline schedules", VARIABLE],
     repo: '"$CI_PROJECT_PATH"',
     render: (repo, stage) =>
       `mogplex:
@@ -501,16 +501,17 @@ ${GITLAB_ARTIFACTS}    reports:
         MAKE_LABEL,
         "Check the setup: run a new pipeline on the default branch (Build > Pipelines > New pipeline), and start its job mogplex-respond. The pipeline also runs your other jobs, including deployments, unless their rules exclude the source web.",
       ],
+      // Without the job, each comment would start the project's other jobs.
       remains: [
-        VARIABLE,
-        "the variable GITLAB_TOKEN: Settings > CI/CD > Variables",
-        variablesOfRespond("Settings > CI/CD > Variables"),
-        "the bot's token: Settings > Access tokens. On GitLab Free: the bot's user",
-        "the trigger token: Settings > CI/CD > Pipeline trigger tokens",
-        "the webhook for comments and issues: Settings > Webhooks",
         ...schedule === "none"
           ? []
           : ["the schedule with the variable MOGPLEX_SCHEDULE=respond: Build > Pipeline schedules"],
+        "the webhook for comments and issues, before you merge this: Settings > Webhooks",
+        "the trigger token: Settings > CI/CD > Pipeline trigger tokens",
+        "the bot's token: Settings > Access tokens. On GitLab Free: the bot's user",
+        "the variable GITLAB_TOKEN: Settings > CI/CD > Variables",
+        variablesOfRespond("Settings > CI/CD > Variables"),
+        VARIABLE,
       ],
       trial: "docs/ask.md explains these steps.",
       lost: ["A mention that the webhook missed starts nothing.", ...LOST],

@@ -52,6 +52,11 @@ const PULL_REQUEST: VerbFlag = {
   help: "With --text or --label: on a pull request",
   heading: "Dry run",
 };
+const FORK: VerbFlag = {
+  name: "fork",
+  help: "With --text or --label: on a pull request from a fork",
+  heading: "Dry run",
+};
 const AS: Option<string> = {
   name: "as",
   value: "NAME",
@@ -67,7 +72,7 @@ const ASSOCIATION: Option<Association> = {
   parse: oneOf(ASSOCIATIONS),
 };
 
-export const REHEARSAL: readonly VerbFlag[] = [DRY_RUN, TEXT, EVENT, PULL_REQUEST, AS, ASSOCIATION];
+export const REHEARSAL: readonly VerbFlag[] = [DRY_RUN, TEXT, EVENT, PULL_REQUEST, FORK, AS, ASSOCIATION];
 
 const ATTEMPTED = "make a dry run";
 
@@ -162,16 +167,19 @@ async function readAssumed(context: Context) {
     place: placeOf(context),
     name: option(AS),
     association: option(ASSOCIATION),
+    isForeign: flags.has(FORK),
     nowMs: clock.wallTime(),
   };
+  const isPull = flags.has(PULL_REQUEST) || flags.has(FORK);
   const label = flags.get(MENTION_LABEL) === undefined ? undefined : option(MENTION_LABEL);
   const other = path !== undefined ? EVENT.name : label !== undefined ? MENTION_LABEL.name : undefined;
   if (argument !== undefined && other !== undefined) {
     throw new UsageError({ attempted: ATTEMPTED, why: `--text and --${other} cannot be used together` });
   }
   if (path !== undefined) {
-    if (flags.has(PULL_REQUEST)) {
-      const advice = "leave out --pull-request";
+    const flag = [PULL_REQUEST, FORK].find((each) => flags.has(each));
+    if (flag !== undefined) {
+      const advice = `leave out --${flag.name}`;
       throw new UsageError({ attempted: ATTEMPTED, why: "the event names its issue or pull request", advice });
     }
     const event = io.readFile(path, MAX_EVENT, "follow", "replace");
@@ -179,8 +187,8 @@ async function readAssumed(context: Context) {
     throw new UsageError({ attempted: ATTEMPTED, why: "there is no such file", value: JSON.stringify(path) });
   }
   const text = argument === "-" ? await io.readStdin() : argument;
-  if (text !== undefined) return assumedText(text, flags.has(PULL_REQUEST), wishes);
-  if (label !== undefined) return assumedLabel(label, flags.has(PULL_REQUEST), wishes);
+  if (text !== undefined) return assumedText(text, isPull, wishes);
+  if (label !== undefined) return assumedLabel(label, isPull, wishes);
   throw new UsageError({
     attempted: ATTEMPTED,
     why: "it needs a comment, a label or an event",

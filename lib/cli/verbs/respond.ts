@@ -153,18 +153,30 @@ export async function endMentionNote(context: Context, { runId }: Pick<RunResult
   }
 }
 
+/** What happens to a mention whose job failed before it could write a note. */
+const UNANSWERED =
+  "once the error below is fixed, the scheduled check answers the mention, up to 24 hours after it was written. " +
+  "Do not write it again, unless the schedule is turned off";
+
 /** Answers an event, or with `--poll` everything new. @returns The exit code. */
 export async function respond(program: Context): Promise<number> {
-  program.guard();
-  checkAddress(program);
-  const { flags, option } = program;
-  const context = toldOnce(program);
-  return await answer(jobOf(program, context), {
-    isPoll: flags.has(POLL),
-    sinceMs: option(SINCE) ?? DAY_MS,
-    timeoutMs: option(TIMEOUT) ?? DEFAULT_TIMEOUT_MS,
-    out: outDirectory(context),
-  });
+  const { flags, option, platform, writer } = program;
+  let hasNote = flags.has(POLL) || !platform.isCi;
+  try {
+    program.guard();
+    checkAddress(program);
+    const context = toldOnce(program);
+    return await answer(jobOf(program, context), {
+      isPoll: flags.has(POLL),
+      sinceMs: option(SINCE) ?? DAY_MS,
+      timeoutMs: option(TIMEOUT) ?? DEFAULT_TIMEOUT_MS,
+      out: outDirectory(context),
+      onNote: () => void (hasNote = true),
+    });
+  } catch (error) {
+    if (!hasNote) writer.note(UNANSWERED);
+    throw error;
+  }
 }
 
 /** The job of a requested run. Log, reports, note and signals are the same as in `run --follow`. */

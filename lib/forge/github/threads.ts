@@ -171,6 +171,7 @@ export class GithubThreads implements Threads {
   readonly system = "GitHub";
   readonly pullNoun = "pull request";
   readonly anchor = "issuecomment-";
+  readonly lineAnchor = "discussion_r";
   readonly origin: string;
   readonly #client: ForgeClient;
   readonly #repository: string;

@@ -167,7 +167,7 @@ test("cleanup of the component respond ends the note of the mention", async () =
       "PUT /projects/42/merge_requests/7/notes/1001",
       "POST /projects/42/merge_requests/7/notes/1000/award_emoji",
     ],
-    notices: [expect.stringMatching(/^note: the note of run [0-9a-f-]{36} had no result, so it was added$/)],
+    notices: [expect.stringMatching(/^note: added the missing result to the note of run [0-9a-f-]{36}$/)],
   });
 });
 

@@ -613,7 +613,7 @@ test("init --respond names what a protected secret needs in the job, and what ha
 });
 
 test("init --respond names the jobs of GitLab that also start in its pipelines, but not the agent of init, which is a button there", async () => {
-  const other = "The pipelines of mogplex-respond also start these jobs: ";
+  const other = "The pipelines that start mogplex-respond also run these jobs: ";
   const linesOf = async (text: string, ...args: string[]) => {
     const { stdout } = await init(["gitlab", "--respond", ...args], { ".gitlab-ci.yml": text });
     return stdout.split("\n").filter((line) => line.startsWith(other) || /job mogplex(?!-)/.test(line));
@@ -652,7 +652,7 @@ test("init prints the changes of an existing pipeline together, before the setti
 });
 
 test("init names the jobs of GitLab that also start on its schedule, and how to keep them out", async () => {
-  const other = "The pipelines of a schedule with MOGPLEX_SCHEDULE=run also start these jobs: ";
+  const other = "The pipelines of a schedule with MOGPLEX_SCHEDULE=run also run these jobs: ";
   const stdoutOf = async (text: string) => (await init(["gitlab"], { ".gitlab-ci.yml": text })).stdout;
   const job = (await init(["gitlab"])).written[".gitlab-ci.yml"] ?? "";
   const rest =
@@ -988,13 +988,13 @@ test("init --uninstall lists what is left outside of the repository by name", as
     token,
   ]);
   expect(await left("gitlab", "--respond")).toEqual([
-    "  - the variable MOGPLEX_API_KEY: Settings > CI/CD > Variables",
+    "  - the schedule with the variable MOGPLEX_SCHEDULE=respond: Build > Pipeline schedules",
+    "  - the webhook for comments and issues, before you merge this: Settings > Webhooks",
+    "  - the trigger token: Settings > CI/CD > Pipeline trigger tokens",
+    "  - the bot's token: Settings > Access tokens. On GitLab Free: the bot's user",
     "  - the variable GITLAB_TOKEN: Settings > CI/CD > Variables",
     "  - the variables MOGPLEX_RESPOND_ALLOW_USERS and MOGPLEX_RESPOND_LIMIT, if you set them: Settings > CI/CD > Variables",
-    "  - the bot's token: Settings > Access tokens. On GitLab Free: the bot's user",
-    "  - the trigger token: Settings > CI/CD > Pipeline trigger tokens",
-    "  - the webhook for comments and issues: Settings > Webhooks",
-    "  - the schedule with the variable MOGPLEX_SCHEDULE=respond: Build > Pipeline schedules",
+    "  - the variable MOGPLEX_API_KEY: Settings > CI/CD > Variables",
     token,
   ]);
   expect(await left("gitea", "--respond")).toEqual([

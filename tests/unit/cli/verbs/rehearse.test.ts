@@ -101,6 +101,7 @@ const DECISIONS: readonly (readonly [args: string[], decision: string, line: str
     "no run: this is not a pull request, so it has no checks to fix",
   ],
   [["--text", "@mogplex fix checks", "--pull-request"], "a run would start on the branch feature", "asked by you"],
+  [["--text", "@mogplex go", "--fork"], "no run would start", "no run: the branch of the pull request is not in this"],
   [["--text", "@mogplex stop"], "no run would start", "nothing to stop: no earlier task is running"],
   [["--text", "@mogplex help"], "no run would start", "no run is needed: help and status only write a note"],
 ];
@@ -597,6 +598,7 @@ test("respond --dry-run refuses what it cannot rehearse, and its flags belong to
     [["--text", "a", "--event", "event.json"], {}, "--text and --event cannot be used together"],
     [["--text", "a", "--label", "mogplex"], undefined, "--text and --label cannot be used together"],
     [["--event", "event.json", "--pull-request"], {}, "the event names its issue or pull request"],
+    [["--event", "event.json", "--fork"], {}, "leave out --fork"],
     [["--event", "none.json"], undefined, 'there is no such file: "none.json"'],
     [["--event", "event.json"], [], "Cannot read the event: it is not a JSON object"],
     [["--event", "event.json"], { object_kind: "push", project: { id: 1 } }, "not about a comment or an issue"],

@@ -287,7 +287,7 @@ test("respond refuses a name of --allow-users that another account has by now", 
   const at = place();
   const args = ["--allow-users", "kim=2,lee=2"];
   const refused = await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go")), args);
-  expect(refused.stdout).toBe("no run: the user who asked is not in --allow-users\n");
+  expect(refused.stdout).toBe("no run: the user who asked is not in --allow-users with this account number: 1\n");
   expect((await respond(at, payload(at.gitlab.say("merge_requests/7", "lee", "@mogplex go")), args)).code).toBe(0);
   expect(runsOf(at).length).toBe(1);
 });
@@ -633,7 +633,7 @@ test("respond sends the same key again when a start is not known, and one run is
   const first = await respond(at, payload(note), ["--timeout", "60"]);
   expect(first.code).not.toBe(0);
   expect(ours(at)[0]).toMatch(
-    / starting [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\nIt is unknown whether the run has started\. Do not ask again yet: the scheduled check repeats/,
+    / starting [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\nIt is unknown whether the run has started\. Do not ask again: the scheduled check repeats/,
   );
   at.emulator.control("clearFaults", {});
   // It may still succeed.
@@ -707,17 +707,100 @@ test("the note of a task whose first start is not known says so when the merge r
   );
 });
 
-test("the note of a job with a wrong token says to write the task again, and a new mention starts", async () => {
+test("the note of a job with a wrong token says not to write the task again, and the poll with the right one starts it", async () => {
   const at = place();
   const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
   const wrong = { MOGPLEX_API_KEY: `${TOKEN.slice(0, -4)}0000` };
   expect((await respond(at, payload(note), [], wrong)).code).toBe(64);
   expect(ours(at)[0]).toMatch(
-    / none [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\nNo run was started\. Ask a maintainer to replace the token, then write the task again\./,
+    /^<!-- mogplex:[0-9a-f]{40} -->\n\n<!-- mogplex-requester 1 -->\n\nNo run was started\. Ask a maintainer to replace the token\. Do not write the task again/,
   );
-  expect((await respond(at, payload(note))).stdout).toBe("no run: this mention has already been answered\n");
-  expect((await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go")))).code).toBe(0);
-  expect(runsOf(at).length).toBe(1);
+  expect((await respond(at, "", ["--poll"], wrong)).code).toBe(64);
+  expect((await respond(at, "", ["--poll"])).code).toBe(0);
+  expect((await respond(at, "", ["--poll"])).code).toBe(0);
+  expect([runsOf(at).length, ours(at).length, at.gitlab.reactions.filter((each) => !each.endsWith("eyes"))]).toEqual([
+    1,
+    1,
+    ["1000 white_check_mark"],
+  ]);
+  expect(runsOf(at)[0]?.prompt).not.toContain("No run was started");
+});
+
+const UNANSWERED =
+  "note: once the error below is fixed, the scheduled check answers the mention, up to 24 hours after it was written. " +
+  "Do not write it again, unless the schedule is turned off\n";
+
+test.each<[string, Record<string, string>]>([
+  ["has no token of Mogplex", { MOGPLEX_API_KEY: "" }],
+  ["has no token of the forge", { GITLAB_TOKEN: "" }],
+  ["has a wrong list of users", { MOGPLEX_RESPOND_ALLOW_USERS: "kim; lee" }],
+  ["has a wrong limit", { MOGPLEX_RESPOND_LIMIT: "many" }],
+])("respond that %s says that the scheduled check answers the mention, which it does once", async (_what, env) => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  const { code, stderr } = await respond(at, payload(note), [], env);
+  expect([code === 0, stderr.split("error: ")[0], ours(at)]).toEqual([false, UNANSWERED, []]);
+  expect((await respond(at, "", ["--poll"], env)).stderr).not.toContain("the scheduled check answers");
+  for (const _each of [1, 2]) expect((await respond(at, "", ["--poll"])).code).toBe(0);
+  expect([runsOf(at).length, ours(at).length]).toEqual([1, 1]);
+});
+
+test("respond says that the scheduled check answers the mention if the forge does not answer or takes no note", async () => {
+  for (const match of [/members/, /^POST .*\/notes$/]) {
+    const at = place();
+    const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+    at.gitlab.faults = Array.from({ length: 40 }, () => ({ match, fault: "reset" as const }));
+    expect((await respond(at, payload(note))).stderr).toContain(UNANSWERED);
+  }
+});
+
+test("respond --poll starts no run for a mention that a limit has refused, and one for a user who was added to the list", async () => {
+  const at = place();
+  at.gitlab.say("issues/8", "eve", "@mogplex go");
+  at.gitlab.say("merge_requests/7", "kim", "@mogplex go on");
+  await respond(at, "", ["--poll", "--limit", "0/day", "--allow-users", "kim"]);
+  expect(ours(at)).toEqual([expect.stringContaining("is 0/day). Write the task again when they are turned on.")]);
+  await respond(at, "", ["--poll", "--allow-users", "kim,eve"]);
+  expect(runsOf(at).map(({ prompt }) => prompt.split("\n")[0])).toEqual(["go"]);
+});
+
+test("the note of a start that the service refuses for now says that the run has not started", async () => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  at.emulator.control("fault", { kind: "429", route: "POST /runs", times: 1_000 });
+  await respond(at, payload(note), ["--timeout", "60"]);
+  const [body = ""] = ours(at);
+  expect([body.includes("The run has not started yet. Do not ask again"), body.includes("Not started")]).toEqual([
+    true,
+    true,
+  ]);
+  expect(body).not.toContain("unknown whether the run");
+});
+
+test("the note of a run links the comment that asked for it, and names its author without a mention", async () => {
+  const at = place();
+  await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go")));
+  const link = "[Comment](<https://gitlab.example/acme/api/-/merge_requests/7#note_1000>) by `kim`";
+  expect(at.gitlab.received.filter((each) => each.includes("mogplex-respond") && !each.includes(link))).toEqual([]);
+  expect(ours(at)[0]).toContain(link);
+});
+
+test("the note of a stop says that the rest of its comment starts nothing", async () => {
+  for (
+    const [text, isSaid] of [
+      ["@mogplex stop, wrong branch", false],
+      ["@mogplex stop\n\n@mogplex fix it", true],
+      ["@mogplex fix it\n@mogplex stop", true],
+      ["@mogplex stop. Fix the login instead.", true],
+    ] as const
+  ) {
+    const at = place();
+    await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", text)));
+    expect([text, ours(at)[0]?.includes("A stop starts nothing. If your comment also has a task")]).toEqual([
+      text,
+      isSaid,
+    ]);
+  }
 });
 
 test("respond works on a new branch for a merge request out of a release branch", async () => {
@@ -1255,7 +1338,7 @@ test("respond writes the end of a run whose job died into its note, once that ru
   const { code, stderr } = await respond(at, "", ["--poll"]);
   expect({ code, stderr }).toMatchObject({
     code: 0,
-    stderr: expect.stringContaining("had no result, so it was added"),
+    stderr: expect.stringContaining("added the missing result to the note of run"),
   });
   expect(own.body).toMatch(
     /^<!-- mogplex:[0-9a-f]{40} -->\n\n<!-- .* ended [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\n✅ /,
