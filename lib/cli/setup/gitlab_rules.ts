@@ -44,6 +44,8 @@ const NO_JOBS: readonly string[] = [
   ..."default include stages variables workflow spec image services cache before_script after_script".split(" "),
 ];
 const MAX_EXTENDS = 11;
+/** Most levels of lists and references in rules. Source: GitLab, "CI/CD YAML syntax reference", `!reference`: up to 10. */
+const MAX_LEVELS = 21;
 
 /** The word of `only` and `except` for a source. */
 const WORDS: Readonly<Record<string, string>> = {
@@ -88,38 +90,55 @@ export function predictPipeline({ read, source, variables, branch }: PipelineQue
     ...variables,
     CI_PIPELINE_SOURCE: source,
   };
-  const passes = (rules: unknown) => passesRules(rules, values, (when) => when !== "never");
+  const sections = new Map<string, unknown>();
+  const passes = (rules: unknown) => passesRules(expandRules(rules, sections), values, (when) => when !== "never");
   const { files, unreadable } = pipelineFiles(read, (rules) => rules === undefined || passes(rules) !== false);
   const jobs = new Map<string, Fields>();
   // The keys of a file override the keys of the files that it includes, which come first.
   for (const file of files) {
-    for (const [name, job] of Object.entries(file)) if (isObject(job) && !NO_JOBS.includes(name)) jobs.set(name, job);
+    for (const [name, section] of Object.entries(file)) {
+      sections.set(name, section);
+      if (isObject(section) && !NO_JOBS.includes(name)) jobs.set(name, section);
+    }
   }
   const workflowRules = files.map(({ workflow }) => isObject(workflow) ? workflow.rules : undefined)
     .findLast((rules) => rules !== undefined);
   return {
     isCreated: workflowRules === undefined ? true : passes(workflowRules),
     jobs: [...jobs].filter(([name, job]) =>
-      !name.startsWith(".") && mightStart(jobs, job, values, workflowRules === undefined ? DEFAULT_ONLY : [])
+      !name.startsWith(".") &&
+      mightStart({ jobs, sections }, job, values, workflowRules === undefined ? DEFAULT_ONLY : [])
     ).map(([name]) => name),
     unreadable,
   };
 }
 
 function mightStart(
-  jobs: ReadonlyMap<string, Fields>,
+  { jobs, sections }: { jobs: ReadonlyMap<string, Fields>; sections: ReadonlyMap<string, unknown> },
   job: Fields,
   values: Values,
   defaultOnly: readonly string[],
 ): boolean {
   const field = (key: string) => fieldOf(jobs, job, key);
   if (field("script") === undefined && field("trigger") === undefined && field("run") === undefined) return false;
-  const rules = field("rules");
+  const rules = expandRules(field("rules"), sections);
   const starts = (when: unknown) => when !== "never" && when !== "manual";
   if (rules === undefined) {
     return starts(field("when")) && passesOnly(field("only") ?? defaultOnly, field("except"), values);
   }
   return passesRules(rules, values, (when) => starts(when ?? field("when"))) !== false;
+}
+
+/** Rules with the rules that a `!reference`, which is read as a list of keys, names. It stays if its target is in a file that is not here. */
+function expandRules(rules: unknown, sections: ReadonlyMap<string, unknown>, level = 0): unknown {
+  if (!Array.isArray(rules) || level > MAX_LEVELS) return rules;
+  const [section, ...keys] = rules;
+  if (typeof section !== "string") return rules.map((rule) => expandRules(rule, sections, level + 1));
+  const target = keys.reduce<unknown>(
+    (value, key) => isObject(value) ? lookup(value, String(key)) : undefined,
+    sections.get(section),
+  );
+  return target === undefined ? rules : expandRules(target, sections, level + 1);
 }
 
 /** Whether the first rule that applies starts something. @param starts Whether a rule with this `when` does. */
@@ -131,7 +150,7 @@ function passesRules(
   if (!Array.isArray(rules)) return undefined;
   let mightPass = false;
   for (const rule of rules.flat(10)) {
-    // A text is a part of a reference to other rules.
+    // A text is a part of a reference to rules that are not here.
     if (!isObject(rule)) return undefined;
     const isMet = typeof rule.if === "string" ? truthOf(rule.if, values) : true;
     const doesStart = starts(rule.when);

@@ -32,6 +32,12 @@ function documentsOf(text: string) {
   }
 }
 
+/** Where a file is not valid YAML, such as `line 3, column 5`; undefined if it is valid. */
+export function invalidPlaceIn(text: string): string | undefined {
+  const [start] = documentsOf(text).flatMap(({ errors }) => errors).map(({ linePos }) => linePos?.[0]);
+  return start && `line ${start.line}, column ${start.col}`;
+}
+
 const pipelineOf = (text: string): Node | undefined => documentsOf(text).at(-1)?.contents ?? undefined;
 
 /** The texts of a list; undefined if one is a reference or not a text. */
@@ -150,6 +156,12 @@ function namesOf(entry: unknown): string[] {
 function entriesOf(pipeline: YAMLMap): readonly unknown[] {
   const include = pipeline.get("include", true);
   return isSeq(include) ? include.items : [include];
+}
+
+/** Whether a file of the repository's pipeline has a section with this name. @param path A file that is left out. */
+export function hasSection(name: string, path: string, read: (path: string) => string | undefined): boolean {
+  const { files } = pipelineFiles((each) => each === path ? undefined : read(each), () => true);
+  return files.some((file) => Object.hasOwn(file, name));
 }
 
 /** Whether the repository's pipeline includes a file directly, not through another file. */

@@ -18,7 +18,16 @@ import { MENTION_NAME, oneOf } from "../options.ts";
 import { variableOf } from "../settings.ts";
 import type { Context, Option, VerbFlag } from "../verb.ts";
 import { type PipelinePrediction, predictPipeline } from "./gitlab_rules.ts";
-import { includeAdvice, isIncluded, PIPELINE_FILE, stageLine, stagesOf, withoutStage } from "./gitlab_stage.ts";
+import {
+  hasSection,
+  includeAdvice,
+  invalidPlaceIn,
+  isIncluded,
+  PIPELINE_FILE,
+  stageLine,
+  stagesOf,
+  withoutStage,
+} from "./gitlab_stage.ts";
 import {
   ATTRIBUTES,
   ATTRIBUTES_FILE,
@@ -37,12 +46,14 @@ import {
   respondRecipe,
   type Schedule,
   SCHEDULES,
+  STARTS_OTHERS,
   TASK,
   TASK_FILE,
   TERMINAL,
   TOKEN,
   TOOL,
   withoutMention,
+  withoutRepo,
 } from "./recipes.ts";
 import { valueOr } from "../../lookup.ts";
 
@@ -55,6 +66,16 @@ export const SCHEDULE: Option<Schedule> = {
   value: "WHEN",
   help: "With --respond: how often to look for missed mentions: hourly, daily or none [hourly]",
   parse: oneOf(SCHEDULES),
+};
+export const JOB_REPO: Option<string> = {
+  name: "repo",
+  value: "REPO",
+  help: "Name of the repository in the job: owner/name [the name in the remote origin]",
+  parse(text, name) {
+    if (SAFE_NAME.test(text) && !/(?:^|\/)(?:-|\.\.?(?:\/|$))/.test(text)) return text;
+    const why = `${name} must be the name of a repository, such as acme/web`;
+    throw new UsageError({ attempted: ATTEMPTED, why, value: JSON.stringify(text.slice(0, 80)) });
+  },
 };
 export const DRY_RUN: VerbFlag = { name: "dry-run", help: "Print what would be written, and write nothing" };
 export const UPDATE: VerbFlag = { name: "update", help: "Replace the program and its checksum with this version" };
@@ -112,12 +133,16 @@ export async function initRepository(context: Context): Promise<number> {
   const steps = new Steps(context);
   if (flags.has(UPDATE)) {
     update(context, steps);
-    const hasSchedule = context.option(SCHEDULE) !== undefined;
-    const unused = [...flags.has(RESPOND) ? ["--respond"] : [], ...hasSchedule ? ["--schedule"] : []];
+    const unused = [
+      ...flags.has(RESPOND) ? ["--respond"] : [],
+      ...[SCHEDULE, JOB_REPO].flatMap((each) => flags.get(each) === undefined ? [] : [`--${each.name}`]),
+    ];
     if (unused.length > 0) {
       const verb = unused.length > 1 ? "have" : "has";
       steps.say(
-        `--update replaces only the program, so ${unused.join(" and ")} ${verb} no effect: no job was changed.`,
+        `--update replaces only the program, so ${
+          unused.join(", ").replace(/, (?=[^,]*$)/, " and ")
+        } ${verb} no effect: no job was changed.`,
       );
     }
     return EXIT.success;
@@ -146,7 +171,8 @@ export async function initRepository(context: Context): Promise<number> {
   const stages = system.file === PIPELINE_FILE ? stagesOf((path) => readOrNothing(context, path)) : undefined;
   const stage = stages === undefined ? "" : stageLine(stages);
   const safeName = safeNameOf(origin);
-  const jobName = jobNameOf(safeName);
+  const givenName = context.option(JOB_REPO);
+  const jobName = givenName ?? jobNameOf(safeName);
   const respondJobs = respondJobsOf(system, jobName, stage);
   // An existing job keeps its schedule.
   const written = respondJobs.find((each) => each.paths.some((path) => isSameJob(readOrNothing(context, path), each)));
@@ -179,7 +205,7 @@ export async function initRepository(context: Context): Promise<number> {
   }
   steps.say(
     `Setting up ${name === TERMINAL ? "the program without a job" : name}${
-      safeName === undefined ? "" : ` for the repository ${safeName}`
+      (givenName ?? safeName) === undefined ? "" : ` for the repository ${givenName ?? safeName}`
     }`,
   );
   if (program === undefined || program === text) {
@@ -226,8 +252,24 @@ export async function initRepository(context: Context): Promise<number> {
     steps.say("", unknownStages(path), "");
     steps.show(stage.trimEnd());
   }
+  let startsOthers = true;
   if (file === PIPELINE_FILE) {
-    describePipelines(steps, context, asks === undefined ? RUN_JOB : respondJob(written?.schedule ?? schedule));
+    const started = asks === undefined ? RUN_JOB : respondJob(written?.schedule ?? schedule);
+    const place = theirs === undefined ? undefined : invalidPlaceIn(theirs);
+    if (place !== undefined) {
+      steps.say(
+        "",
+        `${PIPELINE_FILE} is not valid YAML (${place}), so GitLab refuses it, and init cannot see what else it starts. ` +
+          "Correct it, then run init again.",
+      );
+    }
+    if (path !== file && hasSection(started.name, path, readFile)) {
+      steps.say(
+        "",
+        `Your pipeline already has a job ${started.name}, and GitLab would merge the two jobs. Rename one of them.`,
+      );
+    }
+    startsOthers = describePipelines(steps, context, started) || place !== undefined;
   }
   if (attributes !== undefined && !isThere) {
     steps.say("", `Add to ${ATTRIBUTES_FILE}, so that reviews show the program collapsed:`, "");
@@ -242,18 +284,17 @@ export async function initRepository(context: Context): Promise<number> {
     steps.show(`  ${check}`);
     return EXIT.success;
   }
-  steps.say("", `Needs: ${needsOf(recipe, safeName)}.`);
+  steps.say("", `Needs: ${needsOf(recipe, givenName ?? safeName)}.`);
   const host = hostOf(origin) ?? "";
   // Without a job, nothing has to be in the default branch.
   const then = file === "" ? `Check the setup: \`${check}\`` : COMMIT;
   steps.say(
-    ...[...recipe.steps, then, ...recipe.laterSteps ?? []].map((step, index) =>
-      `  ${index + 1}. ${
-        withPages(context, host === "" ? step : step.replaceAll("https://GITLAB/", `https://${host}/`))
-      }`
-    ),
+    ...[...recipe.steps, then, ...recipe.laterSteps ?? []].map((step, index) => {
+      const text = host === "" ? step : step.replaceAll("https://GITLAB/", `https://${host}/`);
+      return `  ${index + 1}. ${withPages(context, startsOthers ? text : text.replace(STARTS_OTHERS, ""))}`;
+    }),
   );
-  if (jobName !== safeName) {
+  if (givenName === undefined && jobName !== safeName) {
     const place = recipe.file === ""
       ? "put it after --repo"
       : `replace ${PLACEHOLDER} in the job with it${asks === undefined ? "" : `: ${REPO_PLACES}`}`;
@@ -504,8 +545,10 @@ function systemOf(context: Context, origin: string): [name: string, recipe: Reci
 function callAgain(context: Context, name: string): string {
   const { flags } = context;
   const flagWords = [RESPOND, DRY_RUN].filter((flag) => flags.has(flag)).map((flag) => `--${flag.name}`);
-  const schedule = flags.get(SCHEDULE);
-  if (schedule !== undefined) flagWords.push(`--${SCHEDULE.name}`, schedule);
+  for (const option of [SCHEDULE, JOB_REPO]) {
+    const value = flags.get(option);
+    if (value !== undefined) flagWords.push(`--${option.name}`, value);
+  }
   return initCall(context, name, ...flagWords);
 }
 
@@ -574,8 +617,11 @@ const COMMAND = new RegExp(`${TOOL} (?:run|respond)\\b`);
 const CAMPAIGN_COMPONENT =
   /^\s*(?:- )?\{?\s*(?:component\s*:\s*\S+\/campaign@|(?:local|file|remote)\s*:.*mogplex-campaign\.yml)/m;
 
+/** A job without what a user may have set in it. */
+const plainJob = (text: string) => withoutRepo(withoutMention(withoutStage(text)));
+
 const isSameJob = (text: string | undefined, job: Pick<WrittenJob, "text">) =>
-  text !== undefined && withoutMention(withoutStage(text)) === withoutMention(withoutStage(job.text));
+  text !== undefined && plainJob(text) === plainJob(job.text);
 
 /** The jobs that a changed file still contains: those whose command is in it. */
 function startedJobs<T extends Pick<WrittenJob, "text">>(text: string, jobs: readonly T[]): readonly T[] {
@@ -723,8 +769,11 @@ const respondJob = (schedule: Schedule | undefined): GitlabJob => ({
   advice: [],
 });
 
-/** Prints what the repository's pipeline does in the pipelines of a job: whether GitLab creates them, and what else starts. */
-function describePipelines(steps: Steps, context: Context, job: GitlabJob): void {
+/**
+ * Prints what the repository's pipeline does in the pipelines of a job: whether GitLab creates them, and what else starts.
+ * @returns Whether something else starts, or might.
+ */
+function describePipelines(steps: Steps, context: Context, job: GitlabJob): boolean {
   const read = (path: string) => readOrNothing(context, path);
   const branch = defaultBranchOf(context.io);
   const predictions = job.pipelines.map((each) => ({ ...each, ...predictPipeline({ ...each, read, branch }) }));
@@ -742,7 +791,9 @@ function describePipelines(steps: Steps, context: Context, job: GitlabJob): void
     steps.show(`    - if: ${refused.map(({ condition }) => condition).join(" || ")}`);
   }
   // A person who starts a pipeline by hand expects the other jobs.
-  steps.say(...otherJobs(predictions.filter((each) => each.source !== BY_HAND.source), job));
+  const lines = otherJobs(predictions.filter((each) => each.source !== BY_HAND.source), job);
+  steps.say(...lines);
+  return lines.length > 0;
 }
 
 /** Lines about the other jobs that the pipelines of a job start; empty if there are no others. */

@@ -437,6 +437,10 @@ const GITLAB_ARTIFACTS = `  artifacts:
 const ALLOW_VARIABLES =
   'If GitLab refuses the variable, an Owner must allow your role under Settings > CI/CD > Variables > "Minimum role to use pipeline variables".';
 
+/** Part of a step, for a pipeline with other jobs that start on the schedule. */
+export const STARTS_OTHERS =
+  " It also starts all other jobs that run on schedules, such as deployments, unless you have kept them out: docs/gitlab.md.";
+
 /** In the order in which the repository is checked for them. */
 export const RECIPES: ReadonlyMap<string, Recipe> = new Map(Object.entries<Recipe>({
   gitlab: {
@@ -449,8 +453,7 @@ export const RECIPES: ReadonlyMap<string, Recipe> = new Map(Object.entries<Recip
       "Store it as the variable MOGPLEX_API_KEY, masked and protected: Settings > CI/CD > Variables.",
     ],
     laterSteps: [
-      "Create a schedule with the variable MOGPLEX_SCHEDULE=run: Build > Pipeline schedules. It also starts all other jobs that run on schedules, such as deployments, unless you have kept them out: docs/gitlab.md. " +
-      ALLOW_VARIABLES,
+      `Create a schedule with the variable MOGPLEX_SCHEDULE=run: Build > Pipeline schedules.${STARTS_OTHERS} ${ALLOW_VARIABLES}`,
     ],
     remains: ["the schedule with the variable MOGPLEX_SCHEDULE=run: Build > Pipeline schedules", VARIABLE],
     repo: '"$CI_PROJECT_PATH"',
@@ -714,6 +717,11 @@ ${
   },
   ...SCRIPT_RECIPES,
 }));
+
+/** The files of two jobs for different repositories, without what differs. */
+export function withoutRepo(job: string): string {
+  return job.replace(/^(?:#|\/\/) Needs: .*$/m, "").replace(/ --repo (?:"[^"\n]*"|\S+)/g, "");
+}
 
 /**
  * The job of a system, below two lines that describe it.

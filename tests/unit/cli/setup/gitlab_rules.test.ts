@@ -40,6 +40,14 @@ test.each(
     [rule("$CI_PIPELINE_SOURCE == 'schedule'", "manual"), ""],
     ["  rules:\n    - changes: [a.ts]\n", BOTH],
     ["  rules: [!reference [.a, rules]]\n", BOTH],
+    ["  rules: [!reference [.a, rules]]\n.a:\n  rules: [{ if: $CI_COMMIT_TAG }]\n", ""],
+    ["  rules: !reference [.a, rules]\n.a:\n  rules: [!reference [.b]]\n.b: [{ if: $MOGPLEX_SCHEDULE }]\n", "schedule"],
+    [
+      "  rules:\n    - !reference [.a, rules]\n    - if: $CI_PIPELINE_SOURCE == 'schedule'\n" +
+      ".a: { rules: [{ if: $MOGPLEX_SCHEDULE, when: never }] }\n",
+      "",
+    ],
+    ["  rules: !reference [x, rules]\n", BOTH],
     [rule("$CI_PIPELINE_SOURCE == "), ""],
     ["  only: [merge_requests, tags]\n", ""],
     ["  only: [schedules]\n", "schedule"],

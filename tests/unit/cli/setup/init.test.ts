@@ -1074,3 +1074,59 @@ test("init --uninstall says that a changed job still starts the program, and lis
   expect(other.stdout).toContain("keep .gitlab-ci.yml: init did not write it, or it was changed\n");
   expect(other.stdout).toEndWith(` remove:\n${token}\n`);
 });
+
+const STARTS_OTHERS = "It also starts all other jobs that run on schedules";
+
+test("init gitlab --repo writes this name into the job, and --uninstall finds the job without it", async () => {
+  const subgroup = { ".git/config": '[remote "origin"]\n\turl = git@gitlab.com:acme/platform/billing.git\n' };
+  const { code, written, stdout } = await init(["gitlab", "--repo", "acme-gh/billing"], subgroup);
+  expect(code).toBe(0);
+  expect(written[".gitlab-ci.yml"]).toContain("run --follow --repo acme-gh/billing --prompt-file");
+  expect(stdout).toStartWith("Setting up gitlab for the repository acme-gh/billing\n");
+  expect(stdout).toContain("doctor --repo acme-gh/billing\n");
+  expect(stdout).not.toContain("OWNER/NAME");
+  expect((await init(["gitlab", "--uninstall"], { ...written, ...subgroup })).written).toEqual({});
+});
+
+test("init refuses a --repo that is not the name of a repository, and --update says that it has no effect", async () => {
+  for (const name of ["web", "../web", "acme/-x", "acme/we b", "a".repeat(200)]) {
+    const { code, written, stderr } = await init(["gitlab", "--repo", name]);
+    expect([name, code, written]).toEqual([name, 2, {}]);
+    expect(stderr).toContain("repo must be the name of a repository, such as acme/web: ");
+  }
+  const { written } = await init(["gitlab"]);
+  const { stdout } = await init(["--update", "--repo", "acme/web"], written);
+  expect(stdout).toContain("so --repo has no effect: no job was changed.");
+});
+
+test("init warns about a job of the same name in the GitLab pipeline, but not about its own", async () => {
+  const warning = "Your pipeline already has a job mogplex, and GitLab would merge the two jobs. Rename one of them.\n";
+  const stdoutOf = async (files: Record<string, string>) => (await init(["gitlab"], files)).stdout;
+  const theirs = "mogplex:\n  script: [make]\n";
+  expect(await stdoutOf({ ".gitlab-ci.yml": theirs })).toContain(warning);
+  expect(await stdoutOf({ ".gitlab-ci.yml": "include: [{ local: ci/a.yml }]\n", "ci/a.yml": theirs })).toContain(
+    warning,
+  );
+  expect(await stdoutOf({ ".gitlab-ci.yml": "build:\n  script: [make]\n" })).not.toContain(warning);
+  const { written } = await init(["gitlab"], { ".gitlab-ci.yml": "build:\n  script: [make]\n" });
+  const included = "include: [{ local: ci/mogplex.gitlab-ci.yml }]\nbuild:\n  script: [make]\n";
+  expect(await stdoutOf({ ...written, ".gitlab-ci.yml": included })).not.toContain(warning);
+});
+
+test("init names the line of a GitLab pipeline that is not valid YAML", async () => {
+  const stdoutOf = async (text: string) => (await init(["gitlab"], { ".gitlab-ci.yml": text })).stdout;
+  const broken = await stdoutOf("build:\n  script: [make\ntest: {\n");
+  expect(broken).toMatch(/\n\.gitlab-ci\.yml is not valid YAML \(line \d+, column \d+\), so GitLab refuses it, /);
+  expect(broken).toContain(STARTS_OTHERS);
+  expect(await stdoutOf("build:\n  script: [!reference [.a, script]]\n")).not.toContain("is not valid YAML");
+});
+
+test("init gitlab says that the schedule also starts other jobs only if there are any", async () => {
+  const stdoutOf = async (text: string) => (await init(["gitlab"], { ".gitlab-ci.yml": text })).stdout;
+  const build = "build:\n  script: [make]\n";
+  expect(await stdoutOf(build)).toContain(STARTS_OTHERS);
+  expect(await stdoutOf(`${build}  rules: [{ if: $MOGPLEX_SCHEDULE == null }]\n`)).not.toContain(STARTS_OTHERS);
+  const reference = "  rules: [!reference [.others, rules]]\n.others:\n  rules: [{ if: $MOGPLEX_SCHEDULE == null }]\n";
+  expect(await stdoutOf(build + reference)).not.toContain(STARTS_OTHERS);
+  expect(await stdoutOf("include: [{ project: acme/shared, file: lint.yml }]\n")).toContain(STARTS_OTHERS);
+});
