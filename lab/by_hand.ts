@@ -41,7 +41,7 @@ export const BY_HAND: readonly ByHand[] = [
     version: "16.10.0, 18.6.6, 18.11.4, 19.3.0",
     tried: "the same, on Docker 20.10 with images that have bash, busybox, tini, or a user other than root",
     found:
-      "SIGTERM reaches the program. busybox and dash keep exit codes; before 18.11.4 and 19.0.2, bash keeps only the exit codes of `exit`",
+      "SIGTERM reaches the program. busybox and dash keep exit codes; before 18.11.4 and 19.0.2, bash keeps an exit code only if the script calls `exit`",
     date: DATE,
   },
   {

@@ -387,8 +387,8 @@ export function exitNameOf(thrown: unknown): ExitName {
 
 /**
  * Returns the exit code of toolkit verbs for any thrown value. An error of the toolkit has its own exit code, and so does the output of its
- * `toJSON()`, which can cross workers and queues. A `TimeoutError` gives 124, and an `AbortError` gives 130; these are the reasons of an
- * `AbortSignal`. An error from an incompatible version of this package gives 2. Everything else gives 70.
+ * `toJSON()`, which you can send to another worker or store in a queue. A `TimeoutError` gives 124, and an `AbortError` gives 130; these are the
+ * reasons of an `AbortSignal`. An error from an incompatible version of this package gives 2. Everything else gives 70.
  */
 export function exitCodeFor(error: unknown): number {
   return codeInJson(error) ?? EXIT[exitNameOf(error)];

@@ -88,7 +88,7 @@ export const EXIT_TABLE: readonly ExitRow[] = /* @__PURE__ */ ([
   {
     names: ["deadline"],
     toolkit:
-      "`--timeout`, or a `TimeoutError` in a script: the run continues unless `--on-timeout` is `cancel`; or an automation's run waits for a slot",
+      "`--timeout`, or a `TimeoutError` in a script: the run continues unless `--on-timeout` is `cancel`; or an automation's run is waiting for a slot",
     dropIn: "–",
   },
   {

@@ -69,7 +69,7 @@ export type Notice =
     message: string;
   }
   | {
-    /** The run under this key had ended without success, so the next key of the series is tried. */
+    /** The run with this key had ended without success, so the next key of the series is tried. */
     kind: "restart";
     /** UUID of the run that had ended. */
     runId: string;
@@ -89,7 +89,10 @@ export type Notice =
     message: string;
   }
   | {
-    /** The job's first attempt found a run under its key, on a system where the nodes of a matrix look alike. */
+    /**
+     * The job's first attempt found an existing run with its key. Another job of the same matrix might have started this run, because the CI
+     * system does not distinguish them.
+     */
     kind: "shared_key";
     /** UUID of the run that was found. */
     runId: string;

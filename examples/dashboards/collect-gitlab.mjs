@@ -10,9 +10,9 @@
 // names, separated by spaces, and HISTORY for another path. A name also matches the job's parallel copies, such as
 // "mogplex: [acme/web]" and "mogplex 1/3".
 //
-// Until a run of a project has been collected, it reads all jobs of the last 12 weeks. After that, it starts 3 days before the last
-// complete collection. The time of that collection is in runs/collected.json. It stops after the newest 3000 jobs of a project: set
-// PAGES for more pages of 100 jobs, or SINCE=2026-11-30 to leave out older jobs.
+// For a new project, the script reads all jobs of the last 12 weeks. Once it has collected a run of the project, it reads only jobs from
+// 3 days before the last complete collection, whose time is in runs/collected.json. It stops after the newest 3000 jobs of a project:
+// set PAGES for more pages of 100 jobs, or SINCE=2026-11-30 to leave out older jobs.
 //
 // runs/not-collected.ndjson lists the projects that it cannot read completely, and projects without any collected run. The
 // dashboard shows them. If it cannot read projects.txt, it exits with 2. If it cannot read any project, it exits with 64 (no token,
@@ -98,7 +98,7 @@ function whyEmpty(job) {
 
 /**
  * Downloads the histories of a project.
- * @param fromMs Older jobs do not matter. Milliseconds since 1970.
+ * @param fromMs Jobs that are older are ignored. Milliseconds since 1970.
  * @returns How many are new, the newest job that can have a history, and the day of the oldest job if not all jobs were read.
  */
 async function collect(project, fromMs) {
@@ -165,7 +165,7 @@ for (const [index, project] of projects.entries()) {
   const now = Date.now();
   // Without a history, JOBS or HISTORY might have been wrong in earlier collections.
   const lastMs = hasHistory(project) ? Date.parse(collected[project] ?? "") : NaN;
-  // A job that was running at the last collection is older than that.
+  // 3 days earlier, because a job that was running at the last collection was created before it.
   const from = [now - 84 * DAY_MS, lastMs - 3 * DAY_MS, Date.parse(SINCE)].filter((ms) => !Number.isNaN(ms));
   try {
     const { count, newest, cutAt } = await collect(project, Math.max(...from));
@@ -175,7 +175,7 @@ for (const [index, project] of projects.entries()) {
       const most = `the newest ${100 * Number(PAGES)} jobs only go back to ${cutAt}`;
       missing.set(project, `Not all jobs were read: ${most}; set PAGES to more than ${PAGES}, or SINCE to a later day`);
     }
-    // If not all jobs were read, older jobs might have the name.
+    // If not all jobs were read, an older job might have one of the names.
     if (!hasHistory(project) && (cutAt === null || newest !== undefined)) missing.set(project, whyEmpty(newest));
     if (missing.has(project)) console.error(`${project}: ${missing.get(project)}`);
   } catch (error) {

@@ -3,9 +3,10 @@
 #
 #   HOURS=13 sh schedule-projects.sh projects.txt
 #
-# projects.txt has one project path per line, and comments after #. With HOURS up to 24 the schedules are daily, up to 168 weekly.
+# projects.txt has one project path per line, and comments after #. If HOURS is at most 24, the schedules are
+# daily. If it is at most 168, they are weekly.
 # The script keeps existing schedules named "mogplex", but adds a missing variable and activates inactive ones. A schedule also
-# starts other jobs, so the script leaves a project without an active schedule if nothing in its pipeline keeps them out.
+# starts other jobs, so the script leaves a project without an active schedule if nothing in its pipeline excludes them.
 #
 # Needs: sh, awk, curl, jq, mktemp; GITLAB_TOKEN with the scope api and the role Maintainer. GITLAB_URL is the server if it is not
 # https://gitlab.com. If MOGPLEX_API_KEY is set, each project gets it as a variable. More: docs/gitlab.md, "Many projects"
@@ -69,7 +70,7 @@ set_up() {
       *) result="kept, with the missing variable added" ;;
     esac
   fi
-  if [ "$active $variable" = "true false" ]; then # it starts only the other jobs
+  if [ "$active $variable" = "true false" ]; then # without the variable, it starts only the project's other jobs
     call "deactivate the schedule" PUT "$schedules/$id" '{"active": false}' && active=false || return
   fi
   [ "$active" = true ] || keeps_others_out || return

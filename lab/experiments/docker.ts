@@ -85,7 +85,7 @@ export const DOCKER: readonly Experiment[] = [{
   system: "GitLab, jobs in containers as the docker executor runs them",
   programs: [DOCKERD, BUSYBOX],
   tried:
-    "no runner: the same script in containers of a real Docker daemon, with bash and busybox: exit codes 0, 1, 124 in both forms, and a cancelled job",
+    "no runner: the same script in containers of a real Docker daemon, with bash and busybox: exit codes 0, 1, 124 with both variants, and a cancelled job",
   limitSeconds: 150,
   run: docker,
 }];

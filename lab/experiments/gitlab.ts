@@ -253,7 +253,7 @@ export const GITLAB: readonly Experiment[] = [
     system: "GitLab, jobs in a script like the runner's",
     programs: [BASH],
     tried:
-      "no runner: the component run and plain-job.yml in a real bash, in both forms of the rebuilt script of shells/bash.go: exit codes 0, 1, 64, 124",
+      "no runner: the component run and plain-job.yml in a real bash, with both variants of the script that the lab rebuilds from shells/bash.go: exit codes 0, 1, 64, 124",
     run: ends,
   },
   {
@@ -293,7 +293,7 @@ export const GITLAB: readonly Experiment[] = [
     system: "GitLab Runner, its source",
     programs: [GITLAB_RUNNER_SOURCE],
     tried:
-      "read, not run: the script above has the same lines as shells/bash.go, and we retry every reason in common/network.go that is not a verdict",
+      "read, not run: the rebuilt script has the same lines as shells/bash.go, and our jobs are retried for every failure reason in common/network.go that is not a verdict",
     limitSeconds: 300,
     run: (bench) => Promise.resolve(source(bench)),
   },

@@ -28,7 +28,7 @@ export interface CampaignProgress {
  * - `wave`: a wave begins. It checks open runs and starts new ones; `wave` is its number, from 1.
  * - `item`: something about a repository has changed. Its verdict or state changed from `before` to the one in `item`. If both are the
  *   same, another field of `item` changed, such as what its pull request is waiting for.
- * - `gate`: nothing more is started or merged until a person approves. `reason` says why.
+ * - `gate`: nothing more is started or merged until a person approves. `reason` explains why.
  * - `waiting`: `limit` delays the next start until `nextAt`, in ISO 8601. `nextAt` is null if time alone does not end the wait. This event
  *   is sent when either changes.
  * - `gap`: events were dropped, because the loop was slow or late.
@@ -53,7 +53,7 @@ export type CampaignEvent =
   }
   | {
     type: "gate";
-    /** Which gate is closed: `canary`, `threshold` for too many failures, or `merge` for targets that merges have broken. */
+    /** Which gate is closed: `canary`, `threshold` for too many failures, or `merge` for target branches that merges have broken. */
     gate: "canary" | "threshold" | "merge";
     /** Why the gate closed, in one line. */
     reason: string;
@@ -83,11 +83,11 @@ export interface CampaignEnd {
   /** Distinguishes this event from others. */
   type: "end";
   /**
-   * Our verdict: `awaiting_input` when the campaign needs a person (to answer a run or open a gate), `started` when it continues without
-   * this process, `interrupted` when it was cancelled.
+   * Our verdict: `awaiting_input` when a person must act (answer a run or open a gate), `started` when it continues without this process,
+   * `interrupted` when it was cancelled.
    */
   outcome: Exclude<Outcome, "deadline" | "error">;
-  /** Exit code for the outcome: 4 when the campaign needs a person, 75 when it continues without this process. */
+  /** Exit code for the outcome: 4 when a person must act, 75 when it continues without this process. */
   exitCode: number;
   /** The view of the campaign. */
   result: CampaignView;
@@ -138,7 +138,7 @@ export interface CampaignNotification {
  */
 export type Notifier = (notification: CampaignNotification) => unknown;
 
-/** The forges that can receive a token. */
+/** Forges to which the program can send a token. */
 export interface CampaignForge {
   /**
    * Hosts besides github.com and gitlab.com, each as `HOST` or `HOST=VARIABLE`, where VARIABLE holds the token for that host. @default {[]}
@@ -185,11 +185,11 @@ export interface PlanCampaignOptions extends CampaignOptions {
 
 /** How long a campaign takes with waves at a certain interval. */
 export interface WavesForecast {
-  /** Interval between two waves in milliseconds; 0 for one process that stays until the end. */
+  /** Interval between two waves in milliseconds; 0 for one process that runs until the end. */
   everyMs: number;
   /** Earliest end, in ISO 8601; null when the windows never open. */
   endsAt: string | null;
-  /** Number of waves; 1 for a process that stays. */
+  /** Number of waves; 1 for one process that runs until the end. */
   waves: number;
   /** Minutes that a runner is busy. */
   computeMinutes: number;
@@ -215,11 +215,11 @@ export interface CampaignPlan {
   /** Mean duration of a run on which the plan is based, in milliseconds. */
   meanRunMs: number;
   /**
-   * How long a sandbox is assumed to stay in use after its run, in milliseconds. The plan is based on `leastMs`. With `mostMs`, a process
-   * that stays would end at `endsAt`, in ISO 8601. Null once a run has finished, or for a local service without limits.
+   * How long a sandbox is assumed to stay in use after its run, in milliseconds. The plan is based on `leastMs`. With `mostMs`, one process that
+   * runs until the end would finish at `endsAt`, in ISO 8601. Null once a run has finished, or for a local service without limits.
    */
   assumedLinger: { leastMs: number; mostMs: number; endsAt: string | null } | null;
-  /** Forecasts for one process that stays, and then for waves at the usual intervals. */
+  /** Forecasts for one process that runs until the end, and then for waves at the usual intervals. */
   forecasts: WavesForecast[];
 }
 

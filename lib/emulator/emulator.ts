@@ -195,7 +195,7 @@ function startingState({ fixture, projects = [], like, repoNames }: EmulatorOpti
 export interface TestConnection {
   /** A token with both scopes. */
   token: string;
-  /** Origin of the emulated service, where no socket listens. */
+  /** Origin of the emulated service. No socket listens there. */
   url: string;
   /** Answers requests in this process. */
   fetch: (url: string, init: RequestInit) => Promise<Response>;
@@ -215,7 +215,7 @@ export interface TestRun {
   request: StartRequest;
   /** The key that the start was sent with. */
   idempotencyKey: string;
-  /** Whether a scenario is played for it. Without a scenario, it stays `pending`. */
+  /** Whether a scenario matches the run. Without a scenario, the run stays `pending`. */
   hasScenario: boolean;
 }
 

@@ -384,7 +384,7 @@ export interface TestEmulatorOptions {
   clock?: Clock | undefined;
   /**
    * What happens in runs: the name of a built-in scenario (see `SCENARIO_NAMES`), or scenarios in YAML. Pass a list for several; the first
-   * scenario that matches a run is played. A run that matches none stays `pending`: see {@linkcode TestRun}. @default {"success"}
+   * scenario that matches a run is used. A run that matches none stays `pending`: see {@linkcode TestRun}. @default {"success"}
    */
   scenario?: string | readonly string[] | undefined;
   /** Names of the repositories, as `owner/name`. @default {["acme/web"]} */

@@ -112,9 +112,9 @@ export interface Campaign {
    */
   advance(options?: CampaignWaveOptions): Promise<CampaignView>;
   /**
-   * Runs the campaign in this process until it is done, needs a person, or `timeoutMs` has passed. It runs one wave after another, and
-   * sleeps between them on the client's clock. It starts at once: await the handle, loop over it, or do both. Meanwhile, no other process
-   * can work on the campaign.
+   * Runs the campaign in this process until it is done, a person must act, or `timeoutMs` has passed. It runs one wave after another, and sleeps
+   * between them on the client's clock. It starts at once: await the handle, loop over it, or do both. Meanwhile, no other process can work on
+   * the campaign.
    *
    * @returns A handle. Awaited, it gives what the campaign looks like when every item has succeeded, needed no change, or was skipped. In any
    * other case it rejects with a {@linkcode CampaignVerdictError}, unless `throwOnFailure` is false. A loop ends with an `end` in each case.
@@ -184,9 +184,9 @@ export interface CampaignSettings {
    */
   onNotice?: OnNotice | undefined;
   /**
-   * Replaces the webhook of the campaign file. Called when the campaign needs a person or is done: for the events in `notify.on`, or for
-   * all events. Each event is sent once. After three failures, there is a notice, and the next `run()` or `advance()` sends the event again
-   * with the same `id`, even if the campaign is done.
+   * Replaces the webhook of the campaign file. Called when the campaign needs attention or is done: for the events in `notify.on`, or for all
+   * events. Each event is sent once. After three failures, there is a notice, and the next `run()` or `advance()` sends the event again with the
+   * same `id`, even if the campaign is done.
    */
   notify?: Notifier | undefined;
   /** Whether repositories that cannot be used become `invalid` items instead of causing an error. @default {false} */
@@ -552,8 +552,8 @@ export class CampaignVerdictError extends MogplexError {
   /** Private, so that printing the error does not print the service's texts. */
   readonly #view: CampaignView;
   /**
-   * Our verdict: `awaiting_input` when the campaign needs a person to continue, `started` when it continues without this process,
-   * `interrupted` when it was cancelled.
+   * Our verdict: `awaiting_input` when a person must act before it can continue, `started` when it continues without this process, `interrupted`
+   * when it was cancelled.
    */
   readonly outcome: CampaignEnd["outcome"];
 

@@ -66,7 +66,7 @@ export interface WorkHandle<I, R, S> extends Promise<R>, AsyncIterable<I>, Async
    */
   readonly started: Promise<S>;
   /**
-   * Stops the work at the service, and resolves once the service has answered. The handle then ends the way the work ends. If a start was
+   * Stops the work at the service, and resolves once the service has answered. The handle then ends with the outcome of the work. If a start was
    * sent and has no answer yet, `cancel()` waits for the answer.
    */
   cancel(): Promise<void>;

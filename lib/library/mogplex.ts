@@ -53,9 +53,9 @@ export interface MogplexAutomations {
   /**
    * Triggers an automation, or finds the run that was triggered with the same key.
    *
-   * The returned run might not be active yet: with `status: "pending"` it waits for a slot, and with `replayed` it existed before. If the
-   * service accepts the trigger but starts nothing, the promise rejects. After a 429, a 5xx or a network failure, it waits and tries again,
-   * as long as `timeoutMs` permits. Every attempt sends the same key and the same bytes. If a derived key finds a run that is `failed` or
+   * The returned run might not be active yet: with `status: "pending"` it is waiting for a slot, and with `replayed` it existed before. If the
+   * service accepts the trigger but starts nothing, the promise rejects. After a 429, a 5xx or a network failure, it waits and tries again, as
+   * long as `timeoutMs` permits. Every attempt sends the same key and the same bytes. If a derived key finds a run that is `failed` or
    * `cancelled`, the next key of its series is tried.
    *
    * @param id UUID of the automation: see {@linkcode MogplexAutomations.list}.
@@ -143,12 +143,12 @@ export interface Mogplex {
    */
   readonly api: MogplexApi;
   /**
-   * Starts a run and follows it to its end. In CI, the key of the start is derived from the job and the request. Two tasks of a job are two
-   * runs, and a retried job finds each of them again, in any order. Keep times and build numbers out of the prompt, because they turn every
-   * attempt into a new task. To do the same task twice, set `keyPart`.
+   * Starts a run and follows it to its end. In CI, the key of the start is derived from the job and the request. If a job has two tasks, it
+   * starts two runs, and a retried job finds both of them again, in any order. Keep times and build numbers out of the prompt, because they turn
+   * every attempt into a new task. To do the same task twice, set `keyPart`.
    *
-   * If a run fails because no sandbox was free, before an agent began, the next key of the series starts another run 10 minutes later. The
-   * next run follows 20 minutes after that, and the last one another 40 minutes later, as long as `timeoutMs` permits: see `onStarting` and
+   * If a run fails before its agent begins, because no sandbox was free, the next key of the series starts another run 10 minutes later. The next
+   * run follows 20 minutes after that, and the last one another 40 minutes later, as long as `timeoutMs` permits: see `onStarting` and
    * `onStarted`. If you pass an `idempotencyKey`, only one run is started.
    *
    * @param request What to do, and where. A repository that is given by name is looked up first.
@@ -284,8 +284,8 @@ export interface Mogplex {
 }
 
 /**
- * Creates a client whose methods are the verbs. Nothing is read or sent until the first verb is called, so a missing token is an error from
- * that verb.
+ * Creates a client. Each of its methods is a verb, such as `run` or `cancel`. Nothing is read or sent until the first verb is called, so a
+ * missing token is an error from that verb.
  *
  * Handles start working at once. Await a handle for its result, loop over it for events, or do both. A loop never throws because of how a
  * run ended: its last item has the outcome, the exit code and the result. Leaving the loop stops following, but does not affect the run. To

@@ -56,10 +56,10 @@ export function reasonOf(error: unknown): string {
 }
 
 /**
- * Our verdict. `success`, `failed` and `cancelled` are the service's verdicts; a run that the service marks as failed after a cancellation
- * is `cancelled`. `awaiting_input`: the run is waiting for an answer, which ends the CI job. `deadline`: the run did not finish in time.
- * `interrupted`: a signal stopped the job. `started`: the job was only asked to start the run. `error`: there is no verdict. The fields
- * `error`, `reason` and `exitCode` explain why.
+ * Our verdict. `success`, `failed` and `cancelled` are the service's verdicts; a run that the service marks as failed after a cancellation is
+ * `cancelled`. `awaiting_input`: the run is waiting for an answer; the job does not wait for it. `deadline`: the run did not finish in time.
+ * `interrupted`: a signal stopped the job. `started`: the job was only asked to start the run. `error`: there is no verdict. The fields `error`,
+ * `reason` and `exitCode` explain why.
  */
 export type Outcome =
   | "success"

@@ -176,8 +176,8 @@ export interface Session extends Connected<ServiceClient> {
 /** Options of every verb. */
 export interface VerbOptions {
   /**
-   * Ends the call. It then rejects with `signal.reason`. Once a start was sent, and whenever a run is followed by its id, it rejects with
-   * an {@linkcode AbortedError} instead. The run itself continues.
+   * Ends the call. It then rejects with `signal.reason`. After a start was sent, or if the call follows an existing run, it rejects with an
+   * {@linkcode AbortedError} instead. The run itself continues.
    */
   signal?: AbortSignal | undefined;
   /** Called for everything worth a log line. {@linkcode Notice} lists the kinds of notices, and explains which waits are reported. */

@@ -43,7 +43,7 @@ export function campaignReportsTable(): string {
 }
 
 const COUNT: Readonly<Record<string, string>> = {
-  NEEDS_INPUT: "Number of items with a run that waits for an answer.",
+  NEEDS_INPUT: "Number of items with a run that is waiting for an answer.",
   UNKNOWN: "Number of items with an unknown result.",
 };
 
@@ -67,7 +67,7 @@ export function campaignOutputsTable(): string {
     const name = variable.replace("MOGPLEX_CAMPAIGN_", "");
     return [
       `\`${variable}\``,
-      OUTPUTS[name] ?? `Number of items that are \`${name.toLowerCase().replaceAll("_", "-")}\`.`,
+      OUTPUTS[name] ?? `Number of items with the state \`${name.toLowerCase().replaceAll("_", "-")}\`.`,
     ];
   });
   return table(["Variable", "Meaning"], rows);

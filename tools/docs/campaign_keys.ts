@@ -87,7 +87,7 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   },
   "repositories[]|2.root": {
     description:
-      "Directory to work in; `.` for the repository's root. Default: the root directory that the service has for the repository.",
+      "Directory to work in; `.` for the repository's root. Default: the root directory that is set for the repository in the service.",
   },
   "repositories[]|2.variables.name": { pattern: VARIABLE },
   "repositories[]|2.variables.value": { maxLength: 10_000 },

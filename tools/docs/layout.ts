@@ -87,7 +87,7 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/campaign/work": "waves: record what has finished, start what the quotas allow",
   "lib/campaign/report": "words, files and the page of a campaign, from its view only",
   "lib/respond":
-    "a mention becomes a run with a note: decides who can ask for what, starts, watches, stops; receives the function that runs a job",
+    "turns a mention into a run with a note: decides who can ask for what; starts, watches and stops runs with a function that it gets from its caller",
   "lib/cli": "the program: help, the list of verbs, flags to settings, errors to exit codes",
   "lib/cli/verbs": "the verbs of the toolkit",
   "lib/cli/campaign": "the verbs of `campaign`, and what they print",
@@ -100,7 +100,7 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/emulator/wire":
     "its HTTP: routes, authentication, event streams, pages for a browser, failures on demand and at random",
   "lib/emulator/service": "what the emulated service and its worker do, and control actions",
-  "lib/emulator/agents": "who does the work of a run: scripted scenarios or real commands",
+  "lib/emulator/agents": "what does the work of a run: scripted scenarios or real commands",
   "lib/emulator/state": "what the emulator stores",
 };
 

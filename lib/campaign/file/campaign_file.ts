@@ -170,7 +170,7 @@ export interface CampaignFile {
   pullRequests: PullRequestRules | null;
   /** What waves merge; null for nothing. */
   merge: MergeRules | null;
-  /** Names of programs that look like people to a forge: their approvals do not count. */
+  /** Names of bots that the forge does not mark as bots. Their approvals are ignored. */
   notPeople: readonly string[];
   /** When runs may be started; empty for always. */
   windows: readonly StartWindow[];

@@ -147,9 +147,9 @@ export interface CampaignDefinition {
     /** Globs of repositories without CI: their pull requests are merged without checks. @default {[]} */
     readonly withoutChecks?: readonly string[] | undefined;
   } | undefined;
-  /** Names of programs that look like people to a forge: their approvals do not count. @default {[]} */
+  /** Names of bots that the forge does not mark as bots. Their approvals are ignored. @default {[]} */
   readonly notPeople?: readonly string[] | undefined;
-  /** A webhook that is called when the campaign needs a person, or is done. */
+  /** A webhook that is called when the campaign needs attention, or is done. */
   readonly notify?: {
     readonly webhookVariable: string;
     readonly host: string;

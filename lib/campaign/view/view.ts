@@ -47,7 +47,7 @@ export interface PullRequestView {
   deletions?: number | null | undefined;
 }
 
-/** Why a pull request needs a person, most urgent first. */
+/** Why a pull request needs attention, most urgent first. */
 export type PullRequestTrouble =
   /** It was closed without being merged. */
   | "closed-unmerged"
@@ -122,7 +122,7 @@ export interface CampaignItem {
   id: string;
   /** Full name of the repository. */
   repository: string;
-  /** Full name that the repository has at the service now. @default the same */
+  /** Current full name of the repository in the service, if it was renamed. @default the same as `repository` */
   renamed?: string | undefined;
   /** Base branch. */
   baseBranch: string;
@@ -279,8 +279,8 @@ export interface CampaignDecision {
 /** The plan of a campaign, and its journal. */
 export interface CampaignAbout {
   /**
-   * Title of the task, with the names of its variables. It is also the title of the pull requests. If there is no title, the first line of
-   * the task, which the service uses as the title of pull requests. @default unknown
+   * Title of the task, with variables not replaced by their values. It is also the title of the pull requests. If the campaign has no title, this
+   * is the first line of the task, which the service then uses as the title of pull requests. @default unknown
    */
   title?: string | undefined;
   /** The harness of the newest task. @default unknown */
@@ -368,20 +368,23 @@ export interface CampaignView {
   lastError: string | null;
   /** Which other process has the campaign open for writing now, in a few words; null if no other process has. */
   writer: string | null;
-  /** When the next wave is due, in ISO 8601; in the past when it is late; null when all runs have ended or the campaign needs a person to continue. */
+  /**
+   * When the next wave is due, in ISO 8601; in the past when it is late; null when all runs have ended, or the campaign cannot continue until a
+   * person acts.
+   */
   nextWaveAt: string | null;
   /** What the next start is waiting for: `nothing` when no item is ready to start, null when a start can be sent now. */
   waitingFor: CampaignLimit | null;
   /**
-   * Earliest end, in ISO 8601, if the remaining runs take as long as the runs so far. Until a run has finished, a mean duration is assumed.
-   * The end is not before the next wave, unless a process stays. Null when all runs have ended, or the end cannot be estimated.
+   * Earliest end, in ISO 8601, if the remaining runs take as long as the runs so far. Until a run has finished, a mean duration is assumed. The
+   * end is not before the next wave, unless one process runs the whole campaign. Null when all runs have ended, or the end cannot be estimated.
    */
   endsAt: string | null;
   /** Earliest end if the campaign were approved now, in ISO 8601. @default it is not waiting for approval, or the end cannot be estimated */
   endsAtIfApproved?: string | undefined;
   /**
-   * Current exit code: 0 while the campaign continues. After `run()`, it is the exit code of `run()`: 4 when the campaign needs a person,
-   * 75 when it continues without this process.
+   * Current exit code: 0 while the campaign continues. After `run()`, it is the exit code of `run()`: 4 when a person must act, 75 when it
+   * continues without this process.
    */
   exitCode: number;
   /** When this was computed, in ISO 8601. */

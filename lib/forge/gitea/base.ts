@@ -13,7 +13,8 @@ import { GITEA_TOKEN_NEEDS } from "./comments.ts";
 
 const VARIABLE = "GITEA_TOKEN";
 /** Source: Gitea, "API Usage", scopes of tokens; teams are part of the scope organization. */
-const ADMINISTRATOR = "in an organization also read:organization, of an administrator of the repository";
+const ADMINISTRATOR =
+  "and a user who is an administrator of the repository (in an organization, also the scope read:organization)";
 
 /** By the name of the CI system. */
 const FOLDERS: Readonly<Record<string, readonly string[]>> = {
