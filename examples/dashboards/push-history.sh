@@ -34,17 +34,25 @@ export GIT_TERMINAL_PROMPT=0 LC_ALL=C
 
 # Git's message that explains the most, without the token in the address.
 message() {
-  { grep '^fatal:' "$log" | grep -v 'Could not read from' || grep '! \[' "$log" || cat "$log"; } | head -n 1 | sed 's,://[^ ]*@,://,g; s/^ *//'
+  {
+    grep '^fatal:' "$log" | grep -v 'Could not read from' || grep -E '! \[|ERROR: ' "$log" ||
+      grep -iE "$refusals" "$log" || grep -v '^Warning: ' "$log"
+  } | head -n 1 | sed 's,://[^ ]*@,://,g; s/^remote: //; s/^ *//'
 }
 
 fail() {
-  echo "Cannot push the history because $1: \"$(message)\"; check HISTORY_REMOTE and its token" >&2
+  case $HISTORY_REMOTE in
+    http*) check="HISTORY_REMOTE and its token" ;;
+    *) check="HISTORY_REMOTE, and for SSH the job's key and its known_hosts" ;;
+  esac
+  echo "Cannot push the history because $1: \"$(message)\"; check $check" >&2
   exit 1
 }
 
 # With these errors, another attempt would get the same answer.
 refusals='repository .*not found|does not appear to be a git repository|authentication failed|could not read (username|password)'
 refusals="$refusals|permission denied|returned error: 40[134]|hook declined|protected branch"
+refusals="$refusals|host key verification failed|cannot run ssh|could not be found|read[ -]only|does not have write access"
 
 stop_if_refused() {
   if grep -qiE "$refusals" "$log"; then fail "Git gets no access"; fi

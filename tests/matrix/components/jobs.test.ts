@@ -214,10 +214,10 @@ test.skipIf(!CAN_RUN)("the task can be a file of the project, but no link out of
   const { jobs } = await pipeline();
   expect(Object.values(jobs).map(({ code }) => code)).toEqual([0, 2, 2, 2]);
   expect(jobs["job-1"]?.log).toContain(
-    `> error: Cannot read prompt: file "stolen.md" is outside the working directory`,
+    `> reason        Cannot read prompt: file "stolen.md" is outside the working directory`,
   );
   expect(jobs["job-2"]?.log).toContain(
-    `> error: Cannot read prompt because input prompt-file must be a path inside the project`,
+    `> reason        Cannot read prompt because input prompt-file must be a path inside the project`,
   );
   expect(prompts()).toEqual(["<success> from a file"]);
 });

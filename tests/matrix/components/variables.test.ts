@@ -38,8 +38,8 @@ withJobs(
     const { code, stdout } = await job.script().ended;
     expect({ code, requests: job.recorder.requests }).toEqual({ code: 64, requests: [] });
     expect(stdout).toContain(
-      "error: Cannot read token: variable MOGPLEX_API_KEY is of type File, so that its value is the path of a file; " +
-        "name it MOGPLEX_API_KEY_FILE, or change its type to Variable\n",
+      "\nreason        Cannot read token: variable MOGPLEX_API_KEY is of type File, so that its value is the path of a file\n" +
+        "what to do    Name it MOGPLEX_API_KEY_FILE, or change its type to Variable\n",
     );
   },
 );
@@ -61,6 +61,6 @@ withJobs("a text of type File ends the job with 2 before anything is sent, which
     const job = await open({ inputs, files: { [name]: "text" } });
     const { code, stdout } = await job.script().ended;
     expect({ name, code, requests: job.recorder.requests }).toEqual({ name, code: 2, requests: [] });
-    expect(stdout).toContain(`error: Cannot use ${name}: this variable is of type File`);
+    expect(stdout).toContain(`\nreason        Cannot use ${name}: this variable is of type File`);
   }
 });

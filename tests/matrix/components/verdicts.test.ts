@@ -61,23 +61,24 @@ const CASES: Record<string, Case> = {
   "token-empty": {
     code: 64,
     says:
-      /^> error: Cannot read token: variable EMPTY_TOKEN is empty; store the token in Settings > CI\/CD > Variables \(protected variables .* from forks get no variables\)$/m,
+      /^> reason +Cannot read token: variable EMPTY_TOKEN is empty\n> what to do +Store the token in Settings > CI\/CD > Variables \(protected variables .* from forks get no variables\)$/m,
     inputs: { "token-variable": "EMPTY_TOKEN" },
   },
   "token-read-only": {
     code: 65,
-    says: /^> error: Cannot start run.*403/m,
+    says: /^> reason +Cannot start run.*403/m,
     inputs: { "token-variable": "READ_ONLY_TOKEN" },
   },
   "service-down": {
     code: 69,
-    says: /^> error: Cannot start run: the network failed: .*refused/im,
+    says: /^> reason +Cannot start run: the network failed: .*refused/im,
     inputs: { timeout: 2 },
     variables: () => ({ MOGPLEX_URL: NOBODY }),
   },
   "rate-limited": {
     code: 75,
-    says: /^> error: Cannot start run: the .* are used up .*; wait until 20.*use a timeout that ends after that time/m,
+    says:
+      /^> reason +Cannot start run: the .* are used up .*\n> what to do +Wait until 20.*use a timeout that ends after that time/m,
     inputs: { timeout: 2 },
     variables: () => ({ MOGPLEX_URL: busy.url }),
   },
@@ -88,7 +89,7 @@ const CASES: Record<string, Case> = {
   },
   "bad-repository": {
     code: 2,
-    says: /^> error: Cannot start run: the token cannot access repository "00000000-/m,
+    says: /^> reason +Cannot start run: the token cannot access repository "00000000-/m,
     inputs: { "repo-id": "00000000-0000-4000-8000-000000000000" },
   },
 };

@@ -70,7 +70,7 @@ together(
       outputs: { run_id: "", outcome: "error", exit_code: "2" },
     });
     const words = 'Cannot use input key-scope because it must be one of pipeline, job, day, random: "weekly"';
-    expect(machine.done[0]).toMatchObject({ code: 2, stdout: expect.stringContaining(`error: ${words}`) });
+    expect(machine.done[0]).toMatchObject({ code: 2, stdout: expect.stringContaining(`\nreason        ${words}`) });
     expect(end.summary).toContain("The Mogplex run was not started");
     expect(machine.recorder.requests).toEqual([]);
   },

@@ -160,9 +160,32 @@ test.skipIf(which("git") === undefined)("push-history.sh prints Git's message wi
     expect(await pushed(file, "acme/web", `http://ci:glpat-1@${address}`, path)).toEqual(
       noAccess(`fatal: unable to access 'http://${address}/': The requested URL returned error: 403`),
     );
+    // What Git prints if the server refuses the key, does not know the repository, or is not known to the job.
+    const [end, ssh] = ["fatal: Could not read from remote repository.", "git@git.example.com:acme/dashboard.git"];
+    for (
+      const [log, message] of [
+        [
+          `Warning: Permanently added 'git.example.com' (ED25519) to the list of known hosts.\ngit@git.example.com: Permission denied (publickey).\n${end}`,
+          "git@git.example.com: Permission denied (publickey).",
+        ],
+        [`ERROR: Repository not found.\n${end}`, "ERROR: Repository not found."],
+        [
+          `remote: \nremote: ERROR: The project you were looking for could not be found.\n${end}`,
+          "ERROR: The project you were looking for could not be found.",
+        ],
+        [`Host key verification failed.\n${end}`, "Host key verification failed."],
+      ] as const
+    ) {
+      writeFileSync(join(cwd, "ssh"), `#!/bin/sh\ncat >&2 <<'END'\n${log}\nEND\nexit 255\n`, { mode: 0o755 });
+      const check = "HISTORY_REMOTE, and for SSH the job's key and its known_hosts";
+      expect(await pushed(file, "acme/web", ssh, path)).toEqual([
+        1,
+        `Cannot push the history because Git gets no access: "${message}"; check ${check}\n`,
+      ]);
+    }
     const gone = join(cwd, "gone.git");
-    expect(await pushed(file, "acme/web", gone, path)).toEqual(
-      noAccess(`fatal: '${gone}' does not appear to be a git repository`),
+    expect((await pushed(file, "acme/web", gone, path))[1]).toContain(
+      `because Git gets no access: "fatal: '${gone}' does not appear to be a git repository"; check `,
     );
     expect(existsSync(join(cwd, "pauses"))).toBe(false);
     // Another push holds the lock of the branch all the time.
