@@ -438,7 +438,7 @@ function ofUnfinishedRuns({ runs, lists, at }: DashboardData): Concern[] {
     length === 1
       ? "1 run was not finished when its job ended, and its state is unknown"
       : `${length} runs were not finished when their jobs ended, and their state is unknown`,
-    `${firstNames(names)}. ${lists.openRuns.why ?? ""}`.trim(),
+    `${firstNames(names)}.${lists.openRuns.why === null ? "" : ` ${sentenceOf(lists.openRuns.why)}`}`,
     { link: { words: "Show", part: "runs" } },
   )];
 }
@@ -818,7 +818,9 @@ export function foldConcerns(concerns: readonly Concern[], max: number): { open:
   const room = Math.max(0, max - concerns.filter(isUnfolded).length);
   const first = new Set(concerns.filter((each) => !isUnfolded(each)).slice(0, room));
   const isOpen = (each: Concern) => isUnfolded(each) || first.has(each);
-  return { open: concerns.filter(isOpen), folded: concerns.filter((each) => !isOpen(each)) };
+  const folded = concerns.filter((each) => !isOpen(each));
+  // A fold takes as much room as a single line in it.
+  return folded.length === 1 ? { open: [...concerns], folded: [] } : { open: concerns.filter(isOpen), folded };
 }
 
 function hasFiles({ results, campaigns, histories }: DashboardData["covers"]): boolean {

@@ -97,8 +97,10 @@ export function renderDashboardPage(data: DashboardData): string {
     home: { name: bare(name) },
     asOf: dayTimeText(nowMs),
     tone,
-    // A page that is no longer updated must not claim anything about now.
-    heading: markup`${headline} <small>as of ${dayTimeText(nowMs)}</small>`,
+    // A page that is no longer updated must not claim anything about now. The script adds its age.
+    heading: markup`${headline} <small>as of <time datetime="${new Date(nowMs).toISOString()}" data-age>${
+      dayTimeText(nowMs)
+    }</time></small>`,
     summary: markup`${summary(data)}${concerns.length === 0 && unmatched !== null && markup` ${unmatched}`}`,
     body: [
       concerns.length > 0 &&
@@ -195,8 +197,9 @@ const MAX_CONCERNS = 7;
 function attention(concerns: readonly Concern[], nowMs: number): Html {
   const entryOf = ({ tone, subject, line, at, lasts, link: target, jobUrl, appUrl }: Concern) => ({
     tone,
-    subject: markup`<b>${bare(subject)}</b>`,
-    line: line !== "" && bare(line),
+    subject: markup`<b><bdi dir="ltr">${subject}</bdi></b>`,
+    // Our sentences in it read from left to right, whatever an agent's words begin with.
+    line: line !== "" && markup`<bdi dir="ltr">${line}</bdi>`,
     age: at === null ? null : lasts ? `for ${ageText(nowMs - at)}` : agoText(at, nowMs),
     link: [
       target !== null &&
@@ -266,7 +269,6 @@ function days({ days: { last, before }, weeks }: DashboardData): Html | null {
   const compare = (more: number, text: string) => isComparable ? [more, text] as const : null;
   const points = (percentOf(last) ?? 0) - (percentOf(before) ?? 0);
   const isRateComparable = ratedOf(last) >= LEAST_RUNS && ratedOf(before) >= LEAST_RUNS;
-  const unrated = unratedTexts(last).join(", ");
   const durations = (pick: (figures: RunFigures) => number | null) => {
     const [exact, exactBefore] = [pick(last), pick(before)];
     if (exact === null || exactBefore === null) return null;
@@ -307,9 +309,8 @@ function days({ days: { last, before }, weeks }: DashboardData): Html | null {
       ),
       "up",
       curve(shareOf),
-      unrated === ""
-        ? null
-        : `${ratedOf(last) < LEAST_RUNS ? "" : `of ${ratedOf(last)} finished runs. `}Not counted: ${unrated}`,
+      // The summary of the page lists the others.
+      ratedOf(last) === last.runs || ratedOf(last) < LEAST_RUNS ? null : `of ${ratedOf(last)} finished runs`,
     ),
     last.medianMs !== null &&
       tile(
@@ -980,7 +981,7 @@ function problemList(heading: string, problems: readonly FileProblem[]): Html | 
   if (problems.length === 0) return null;
   const more = problems.length - MAX_PROBLEMS;
   return markup`<h3>${heading}</h3><ul>${
-    problems.slice(0, MAX_PROBLEMS).map(({ file, why }) => markup`<li>${code(file)} ${bare(why)}</li>`)
+    problems.slice(0, MAX_PROBLEMS).map(({ file, why }) => markup`<li>${code(file)}: ${bare(why)}</li>`)
   }${more > 0 && markup`<li>and ${more} more</li>`}</ul>`;
 }
 

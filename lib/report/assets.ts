@@ -48,6 +48,7 @@ small, figcaption .soft, .sec .soft { font-size: var(--small); }
 h1 small { font-weight: 400; letter-spacing: normal; }
 h1 > svg { position: relative; top: 3px; }
 .head > p { margin-top: 8px; max-width: 96ch; color: var(--soft); text-wrap: pretty; }
+.head > .stale { margin: 0 0 20px; max-width: none; padding: 10px 16px; border: 1px solid var(--warn-fill); border-radius: 8px; background: var(--surface); color: var(--warn); font-weight: 600; }
 .head strong { color: var(--ink); font-weight: 600; }
 .state { display: inline-flex; gap: 7px; align-items: baseline; max-width: 100%; font-weight: 500; }
 .state > svg { position: relative; top: 2.5px; }
@@ -204,8 +205,8 @@ body > footer .wrap { display: grid; gap: 4px; padding-top: 16px; padding-bottom
 @media screen and (min-width: 1161px) { .rows .state { white-space: nowrap; } }
 @media screen and (min-width: 1281px) { thead th { white-space: nowrap; } }
 @media screen and (max-width: 940px) { .halves, .thirds { grid-template-columns: minmax(0, 1fr); } .quarters { grid-template-columns: repeat(2, minmax(0, 1fr)); } .strip > .ages { grid-column: 1 / -1; } }
-@media screen and (max-width: 1100px) { .clip bdi { max-width: 100%; } .rows :is(table, thead, tbody) { display: block; } .rows thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); } .rows tr { display: flex; flex-wrap: wrap; gap: 2px 14px; align-items: baseline; padding: 10px 20px; } .rows :is(th, td):nth-child(n) { max-width: 100%; padding: 0; } .rows tbody th { flex: 1 1 60%; min-width: 0; } .rows td { color: var(--soft); font-size: var(--small); text-align: left; } .rows td:empty { display: none; } .rows td:has(> details:not(.clip)), .rows td.full { flex: 1 1 100%; } .rows td[data-n]::before { content: attr(data-n) " "; } [data-list] .rows thead:has(button) { position: static; width: auto; height: auto; clip-path: none; } [data-list] .rows thead th { padding: 0; } [data-list] .rows thead tr::before { content: "Sort by"; color: var(--soft); font-size: var(--small); } }
-@media screen and (max-width: 640px) { :root { --huge: 1.5rem; } .wrap { padding: 0 16px; } .bar .wrap { padding-top: 8px; padding-bottom: 8px; } .asof { width: 100%; } .head { padding: 20px 0 16px; } main > section { margin-top: 32px; } .grid { gap: 12px; } .pad, .call > :is(.lead, .acts) { padding: 16px; } .call > .evidence { padding: 0 16px 16px; } .todo li { grid-template-columns: 20px minmax(0, 1fr) auto; padding: 12px 16px; } .todo li > div { grid-column: 2 / -1; } .todo .age { grid-column: 2; text-align: left; } .todo .go { grid-column: 3; min-width: 0; white-space: normal; } .go > * { white-space: nowrap; } .tile { grid-template-columns: minmax(0, 1fr); padding: 12px 14px; } .tile svg { display: none; } .strip > div { padding: 12px 16px; } figcaption .legend { width: 100%; margin-left: 0; } .rows tr, .foot, .tools, .file > summary, .diff span { padding-right: 16px; padding-left: 16px; } .facts { grid-template-columns: minmax(0, 1fr); gap: 0; } .facts dd { margin-bottom: 8px; } .log { padding: 12px 16px; } .log li { grid-template-columns: minmax(0, 1fr); gap: 0; margin-bottom: 4px; } .event { grid-template-columns: 48px minmax(0, 1fr); gap: 2px 8px; padding: 8px 16px; } .event .what { grid-column: 2; } .events .gap { padding-right: 16px; padding-left: 72px; } .events pre { margin-right: 16px; margin-left: 16px; } }
+@media screen and (max-width: 1100px) { .clip bdi { max-width: 100%; } .rows :is(table, thead, tbody) { display: block; } .rows thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); } .rows tr { display: flex; flex-wrap: wrap; gap: 2px 14px; align-items: baseline; padding: 10px 20px; } .rows :is(th, td):nth-child(n) { max-width: 100%; padding: 0; } .rows tbody th { flex: 1 1 60%; min-width: 0; } .rows tbody th:has(+ td[data-n]) { flex-basis: 100%; } .rows td { color: var(--soft); font-size: var(--small); text-align: left; } .rows td:empty { display: none; } .rows td:has(> details:not(.clip)), .rows td.full { flex: 1 1 100%; } .rows td[data-n]::before { content: attr(data-n) " "; } [data-list] .rows thead:has(button) { position: static; width: auto; height: auto; clip-path: none; } [data-list] .rows thead th { padding: 0; } [data-list] .rows thead tr::before { content: "Sort by"; color: var(--soft); font-size: var(--small); } }
+@media screen and (max-width: 640px) { :root { --huge: 1.5rem; } .wrap { padding: 0 16px; } .bar .wrap { padding-top: 8px; padding-bottom: 8px; } .asof { width: 100%; } .head { padding: 20px 0 16px; } h1 small { display: block; } main > section { margin-top: 32px; } .grid { gap: 12px; } .pad, .call > :is(.lead, .acts) { padding: 16px; } .call > .evidence { padding: 0 16px 16px; } .todo li { grid-template-columns: 20px minmax(0, 1fr) auto; padding: 12px 16px; } .todo li > div { grid-column: 2 / -1; } .todo .age { grid-column: 2; text-align: left; } .todo .go { grid-column: 3; min-width: 0; white-space: normal; } .go > * { white-space: nowrap; } .tile { grid-template-columns: minmax(0, 1fr); padding: 12px 14px; } .tile svg { display: none; } .strip > div { padding: 12px 16px; } figcaption .legend { width: 100%; margin-left: 0; } .rows tr, .foot, .tools, .file > summary, .diff span { padding-right: 16px; padding-left: 16px; } .facts { grid-template-columns: minmax(0, 1fr); gap: 0; } .facts dd { margin-bottom: 8px; } .log { padding: 12px 16px; } .log li { grid-template-columns: minmax(0, 1fr); gap: 0; margin-bottom: 4px; } .event { grid-template-columns: 48px minmax(0, 1fr); gap: 2px 8px; padding: 8px 16px; } .event .what { grid-column: 2; } .events .gap { padding-right: 16px; padding-left: 72px; } .events pre { margin-right: 16px; margin-left: 16px; } }
 @media print { :root { color-scheme: light; --canvas: #fff; } html { font-size: 12px; } .wrap { max-width: none; padding: 0; } main > section { margin-top: 20px; } details:not(.events details)::details-content { content-visibility: visible; } .tools, .cmd button, .skip { display: none; } .halves, .thirds { grid-template-columns: minmax(0, 1fr); } h2, h3, .sec { break-after: avoid; } li, tr, .tile { break-inside: avoid; } .scroll { overflow: visible; } th, td { padding: 4px 6px; } table { font-size: 0.85em; } .clip, .clip bdi, thead th, .scroll td:not(.number) { min-width: 0; max-width: none; white-space: normal; } a { color: inherit; } th button::after, .events summary .what::after { content: none; } * { -webkit-print-color-adjust: exact; print-color-adjust: exact; } }
 `;
 
@@ -368,6 +369,21 @@ export const SCRIPT: string = String.raw`
     }
   }
 
+  // A page whose job no longer updates it looks like one of today.
+  function showAge(time) {
+    const hours = Math.floor((Date.now() - Date.parse(time.dateTime)) / 3600000);
+    if (!(hours >= 1)) return;
+    const [count, unit] = hours < 48 ? [hours, "hour"] : [Math.floor(hours / 24), "day"];
+    const age = count + " " + unit + (count === 1 ? "" : "s");
+    time.parentElement?.append(" (" + age + " ago)");
+    if (hours < 48) return;
+    const warning = document.createElement("p");
+    warning.className = "stale";
+    warning.textContent = "This page is " + age + " old. The job that updates it may have stopped.";
+    document.querySelector(".head")?.prepend(warning);
+  }
+
+  document.querySelectorAll("time[data-age]").forEach(showAge);
   document.querySelectorAll("[data-list]").forEach(listOf);
   addEventListener("hashchange", unfold);
   unfold();

@@ -162,6 +162,21 @@
     }
   }
 
+  // A page whose job no longer updates it looks like one of today.
+  function showAge(time) {
+    const hours = Math.floor((Date.now() - Date.parse(time.dateTime)) / 3600000);
+    if (!(hours >= 1)) return;
+    const [count, unit] = hours < 48 ? [hours, "hour"] : [Math.floor(hours / 24), "day"];
+    const age = count + " " + unit + (count === 1 ? "" : "s");
+    time.parentElement?.append(" (" + age + " ago)");
+    if (hours < 48) return;
+    const warning = document.createElement("p");
+    warning.className = "stale";
+    warning.textContent = "This page is " + age + " old. The job that updates it may have stopped.";
+    document.querySelector(".head")?.prepend(warning);
+  }
+
+  document.querySelectorAll("time[data-age]").forEach(showAge);
   document.querySelectorAll("[data-list]").forEach(listOf);
   addEventListener("hashchange", unfold);
   unfold();

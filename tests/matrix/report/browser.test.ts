@@ -65,6 +65,7 @@ const PAGES = new Map<string, () => string>(Object.entries({
   "dashboard-full.html": () => dashboard(fullDashboard(100)),
   "dashboard-long.html": () => dashboard(hostileDashboard(LONG)),
   "dashboard-rtl.html": () => dashboard(hostileDashboard("תקן את הבדיקות أصلح الاختبارات")),
+  "dashboard-long-rtl.html": () => dashboard(hostileDashboard("תקן את הבדיקות أصلح الاختبارات ".repeat(10).trim())),
   "one-item.html": () => campaign(viewOf([anItem(0, "succeeded", { repository: `${LONG}/${LONG}`, files: 12 })], DONE)),
 }));
 // Every hostile text in every field of an event, and the addresses of the corpus in all other places.
@@ -291,6 +292,37 @@ test_("whole tables are shown at every width: no list has to be moved sideways",
   });
 });
 
+test_("a phone has the figures of a repository below its name, however short the name is", async () => {
+  await look("dashboard.html", { viewport: { width: 390, height: 800 } }, async (page) => {
+    const below =
+      "Array.from(document.querySelectorAll('[aria-label=Repositories] tbody tr'), ({ children: [name, figure] }) => " +
+      "figure.getBoundingClientRect().top >= name.getBoundingClientRect().bottom)";
+    expect(new Set(await page.evaluate<boolean[]>(below))).toEqual(new Set([true]));
+  });
+});
+
+test_("a dashboard shows its age, and from two days on a warning above its heading", async () => {
+  const ages: [at: string, age: string, warning: string][] = [
+    ["2026-12-01T06:59:00Z", "06:00 UTC", ""],
+    ["2026-12-01T07:30:00Z", "06:00 UTC (1 hour ago)", ""],
+    ["2026-12-03T05:59:00Z", "06:00 UTC (47 hours ago)", ""],
+    [
+      "2026-12-04T08:00:00Z",
+      "06:00 UTC (3 days ago)",
+      "This page is 3 days old. The job that updates it may have stopped.",
+    ],
+  ];
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  for (const [at, age, warning] of ages) {
+    await page.clock.setFixedTime(at);
+    await page.goto(`${origin}/dashboard.html`);
+    expect(await page.locator("h1").innerText()).toEndWith(age);
+    expect([at, (await page.locator(".head > .stale").allInnerTexts()).join()]).toEqual([at, warning]);
+  }
+  await context.close();
+});
+
 test_("a phone has all headings that sort the items, on three lines", async () => {
   await look("campaign.html", { viewport: { width: 400, height: 800 } }, async (page) => {
     const tops = "Array.from(document.querySelectorAll('.items thead th'), (each) => each.getBoundingClientRect().top)";
@@ -307,7 +339,7 @@ test_("a phone has the repository of each run of the local Mogplex", async () =>
 });
 
 test_("a long name wraps, and figures are not wider than their boxes", async () => {
-  await lookAt(["dashboard-long.html", "emulator.html"], {}, async (page, name) => {
+  await lookAt(["dashboard-long.html", "dashboard-long-rtl.html", "emulator.html"], {}, async (page, name) => {
     const wide = "Array.from(document.querySelectorAll('.scroll, .tile > *'))" +
       ".filter((each) => each.scrollWidth > each.clientWidth && each.checkVisibility()).map((each) => each.outerHTML.slice(0, 200))";
     for (const width of [1_440, 1_200, 768, 390]) {
