@@ -158,9 +158,6 @@ function delayText(ms: number): string {
   return formatDuration(Math.ceil(ms / 1_000) * 1_000);
 }
 
-/** In the message about the start limits, which no other token avoids. */
-export const SHARED_BY_TOKENS = "which all tokens of a user share";
-
 function rateLimited({ attempted: { what }, facts, said }: Described): MogplexError {
   const wait = facts.retryAfterMs === null ? "wait" : `wait ${delayText(facts.retryAfterMs)}`;
   const limit = limitWords(said) ?? "requests or starts";
@@ -168,7 +165,7 @@ function rateLimited({ attempted: { what }, facts, said }: Described): MogplexEr
   const isShared = limit.startsWith("starts");
   const advice = isShared ? wait : `${wait}, or give this job its own token`;
   const why = isShared
-    ? `the ${limit}, ${SHARED_BY_TOKENS}, are used up ${said}`
+    ? `the ${limit}, which all tokens of a user share, are used up ${said}`
     : `the token's ${limit} are used up ${said}`;
   return new RateLimitedError({ attempted: what, why, advice }, "rateLimited", facts);
 }

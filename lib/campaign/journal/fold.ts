@@ -298,6 +298,7 @@ function applyStarted(memory: CampaignMemory, item: ItemMemory, record: Of<"star
   item.settle = false;
   item.asked = false;
   memory.refusedUntilMs = null;
+  memory.refusedBy = null;
   memory.unanswered = null;
   item.serviceFailures = 0;
   item.reason = null;
@@ -355,7 +356,9 @@ function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended"
   if (runId !== null && as !== "needs-input") memory.sandboxes = null;
 
   if (as === "quota" && retryAt !== null) {
-    memory.refusedUntilMs = Math.max(memory.refusedUntilMs ?? 0, Date.parse(retryAt));
+    const untilMs = Date.parse(retryAt);
+    if (untilMs >= (memory.refusedUntilMs ?? 0)) memory.refusedBy = record.limit ?? null;
+    memory.refusedUntilMs = Math.max(memory.refusedUntilMs ?? 0, untilMs);
   }
   if (as === "quota" && runId !== null) {
     const lastMs = Date.parse(start.updatedAt ?? start.createdAt ?? record.at);

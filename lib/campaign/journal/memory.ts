@@ -216,6 +216,8 @@ export interface CampaignMemory {
   readonly slotsMs: number[];
   /** When the service accepts starts again, by its own answer, in milliseconds since 1970; null when it has accepted one since. */
   refusedUntilMs: number | null;
+  /** The limit because of which it refuses them, if its answer named the starts of the user; null for any other. */
+  refusedBy: "start_limit" | null;
   /** Starts in a row that ended for want of a sandbox, and when the last one did, by the service; null for none. */
   sandboxRefusals: { count: number; lastMs: number } | null;
   /** Number of the record of the last one. */
@@ -293,6 +295,7 @@ export function newMemory(lock: Lock, quotas: readonly Quota[] = QUOTAS): Campai
     lastAt: null,
     slotsMs: [],
     refusedUntilMs: null,
+    refusedBy: null,
     sandboxRefusals: null,
     sandboxRefusalSeq: 0,
   };

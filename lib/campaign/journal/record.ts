@@ -239,6 +239,8 @@ const RECORDS = {
     answered: orAbsent(flag),
     /** When the service takes starts again, by its own time; null when it did not say. Only with `quota`. */
     retryAt: orNull(time),
+    /** Present when the starts of the user, which all tokens share, are used up. Only with `quota`. */
+    limit: orAbsent(oneOf("start_limit")),
     /** Cause, masked; null when there is nothing to say. */
     reason: orNull(reason),
     /** Status of the run; null without a run. */

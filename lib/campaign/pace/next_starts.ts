@@ -97,6 +97,7 @@ export const DEFAULT_MEAN_RUN_MS = 20 * 60_000;
  *
  * - `minute`, `hour`, `day`, `sandboxes`, `requests`: a quota of the service is used up.
  * - `refused`: the service refused a start, and said when it will accept the next one.
+ * - `user-starts`: the same, because all starts of the user are used up, including those outside the campaign.
  * - `unanswered`: the last start had no answer, so an agent may be running unnoticed.
  * - `parallel`: as many runs are active as `limits.parallel` allows.
  * - `pull-requests`: as many pull requests are open as `limits.open-pull-requests` permits, or they could not be read.
@@ -113,6 +114,7 @@ export type CampaignLimit =
   | "sandboxes"
   | "requests"
   | "refused"
+  | "user-starts"
   | "unanswered"
   | "parallel"
   | "pull-requests"
@@ -131,6 +133,8 @@ export interface PaceInput {
   quotas?: readonly Quota[] | undefined;
   /** Until when the service refuses starts, as it said; null for no refusal. */
   refusedUntilMs: number | null;
+  /** The limit that it named. @default {null} */
+  refusedBy?: "start_limit" | null | undefined;
   /** Until when nothing is started because starts had no answer. @default {null} */
   unansweredUntilMs?: number | null | undefined;
   /** Starts in a row that ended for want of a sandbox, and when the last one did. */
@@ -214,7 +218,7 @@ function hold(state: State): { because: CampaignLimit; nextMs: number | null } |
 }
 
 function timedHold(state: State): { because: CampaignLimit; nextMs: number | null } | null {
-  const { nowMs, slotsMs, quotas = QUOTAS, refusedUntilMs, windows } = state;
+  const { nowMs, slotsMs, quotas = QUOTAS, refusedUntilMs, refusedBy, windows } = state;
   let because: CampaignLimit | null = null;
   let nextMs = nowMs;
   function until(bound: CampaignLimit, ms: number): void {
@@ -223,7 +227,7 @@ function timedHold(state: State): { because: CampaignLimit; nextMs: number | nul
   // The longest window first: of two that end together it is the one to name.
   for (const quota of quotas.toReversed()) until(quota.name, freeAt(quota, slotsMs));
   // No quota is longer than a day, so what lies further ahead comes from a clock that was set.
-  until("refused", Math.min(refusedUntilMs ?? -Infinity, nowMs + DAY_MS));
+  until(refusedBy === "start_limit" ? "user-starts" : "refused", Math.min(refusedUntilMs ?? -Infinity, nowMs + DAY_MS));
   until("unanswered", state.unansweredUntilMs ?? -Infinity);
   until("sandboxes", probeAt(state));
   const opening = nextOpening(windows, nextMs);

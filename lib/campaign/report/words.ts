@@ -10,7 +10,6 @@ import type { Words } from "../../text/document.ts";
 import { formatCount } from "../../text/duration.ts";
 import { commandLine } from "../../text/escape.ts";
 import { cutText } from "../../text/plain_text.ts";
-import { SHARED_BY_TOKENS } from "../../service/errors.ts";
 import { START_MS } from "../journal/memory.ts";
 import type { CampaignLimit } from "../pace/next_starts.ts";
 import { pullRequestsSentence, unreadAdvice } from "../pulls.ts";
@@ -89,21 +88,20 @@ export const NO_QUOTAS = "not limited";
 /** What the next start waits for, after "waits for". */
 export function boundText(
   bound: Exclude<CampaignLimit, "nothing">,
-  { items, quota: { minute, hour, day, sandboxes } }: Pick<CampaignView, "items" | "quota">,
+  { quota: { minute, hour, day, sandboxes } }: Pick<CampaignView, "quota">,
 ): string {
   const used = (quota: { used: number | null; limit: number | null }) =>
     quota.used === null ? `${quota.limit} at most` : `${quota.used} of ${quota.limit} used`;
-  // The campaign's own numbers do not show what other tokens of the user have started.
-  const areStartsUsed = items.some(({ verdict, reason }) => verdict === "quota" && reason?.includes(SHARED_BY_TOKENS));
   const texts: Readonly<Record<typeof bound, string>> = {
     minute: `the quota of starts a minute (${used(minute)})`,
     hour: `the quota of starts an hour (${used(hour)})`,
     day: `the quota of starts a day (${used(day)})`,
     sandboxes: `a free sandbox (${used(sandboxes)})`,
     requests: "the quota of requests a minute",
-    refused: areStartsUsed
-      ? "the service's limit of starts, which counts every start of this user, including those outside this campaign"
-      : "the service to accept starts again",
+    refused: "the service to accept starts again",
+    // The campaign's own numbers do not show what other tokens of the user have started.
+    "user-starts":
+      "the service's limit of starts, which counts every start of this user, including those outside this campaign",
     unanswered: "a pause to end: the last start had no answer, so an agent may be running",
     parallel: "a run to end (limits.parallel)",
     "pull-requests": "pull requests to be merged or closed, or to be read (limits.open-pull-requests)",

@@ -327,6 +327,7 @@ export function paceInput(
     slotsMs,
     quotas,
     refusedUntilMs,
+    refusedBy,
     sandboxRefusals,
     lock: { limits: { parallel, openPullRequests: limit }, windows },
   } = memory;
@@ -336,6 +337,7 @@ export function paceInput(
     slotsMs,
     quotas,
     refusedUntilMs,
+    refusedBy,
     unansweredUntilMs: pausedUntilMs(memory, rest.nowMs),
     sandboxRefusals,
     parallel,

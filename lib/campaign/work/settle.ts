@@ -161,11 +161,11 @@ function dueMs({ session, store: { memory, isShared } }: Work, item: ItemMemory)
 
 /** When a start may be sent, in milliseconds since 1970 by the service; null when it may be sent now. Only the quotas of starts matter. */
 function freeMs(
-  { session, store: { memory: { slotsMs, refusedUntilMs } } }: Work,
+  { session, store: { memory: { slotsMs, refusedUntilMs, refusedBy } } }: Work,
 ): Pick<Rest, "because" | "nextMs"> | null {
   const { starts, ...rest } = nextStarts({
     nowMs: serviceNow(session),
-    ...{ slotsMs, refusedUntilMs, sandboxRefusals: null, sandboxes: null, running: 0 },
+    ...{ slotsMs, refusedUntilMs, refusedBy, sandboxRefusals: null, sandboxes: null, running: 0 },
     ...{ parallel: SANDBOX_LIMIT, windows: [], closed: null, waiting: 1 },
   });
   return starts > 0 ? null : rest;

@@ -427,7 +427,8 @@ async function recordFailure(
   const slot = failure === undefined ? as !== "service" || isAmbiguous(error) : !failure.refused;
   const waitMs = Math.min(failure?.namedMs ?? LIMIT_MS, LONGEST_MS);
   const retryAt = as === "quota" ? isoTime(serviceNow(session) + waitMs) : null;
-  return await recordRefused(work, id, start, { as, slot, retryAt, reason: text });
+  const limit = failure?.cause === "start_limit" ? failure.cause : undefined;
+  return await recordRefused(work, id, start, { as, slot, retryAt, limit, reason: text });
 }
 
 /**
@@ -471,7 +472,9 @@ async function recordRefused(
   { store }: Work,
   item: string,
   start: number,
-  { as, retryAt = null, ...more }: Pick<Ended, "as" | "slot" | "reason" | "answered"> & Partial<Pick<Ended, "retryAt">>,
+  { as, retryAt = null, ...more }:
+    & Pick<Ended, "as" | "slot" | "reason" | "answered">
+    & Partial<Pick<Ended, "retryAt" | "limit">>,
 ): Promise<StartOutcome> {
   const none = { status: null, changed: null, branch: null, pullRequest: null, createdAt: null, updatedAt: null };
   await store.record({ type: "ended", item, start, as, runId: null, retryAt, ...more, ...none });

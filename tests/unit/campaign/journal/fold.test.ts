@@ -302,6 +302,13 @@ test("foldJournal() knows until when starts are refused, until one is accepted",
   ];
   expect((await after(refused(A, 60))).refusedUntilMs).toBe(ms(60));
   expect((await after([...refused(A, 60), ...refused(B, 50)])).refusedUntilMs).toBe(ms(60));
+  const byStarts = [
+    intent(A, 1),
+    ended(A, 1, "quota", { retryAt: serviceTime(70), limit: "start_limit" }),
+  ];
+  expect((await after([...refused(B, 60), ...byStarts])).refusedBy).toBe("start_limit");
+  expect((await after([...byStarts, ...refused(B, 60)])).refusedBy).toBe("start_limit");
+  expect((await after([...byStarts, ...refused(B, 80)])).refusedBy).toBeNull();
   expect((await after([intent(A, 1), ended(A, 1, "quota")])).refusedUntilMs).toBeNull();
   const accepted = [...refused(A, 60), intent(A, 1), started(A, 1, uuidOf(1))];
   expect((await after(accepted)).refusedUntilMs).toBeNull();

@@ -74,6 +74,7 @@ test("nextStarts() takes slots in any order, and ignores those that no quota cou
 
 test("nextStarts() waits as long as the service said", () => {
   expect(pace({ refusedUntilMs: START + 1 })).toEqual({ starts: 0, because: "refused", nextMs: START + 1 });
+  expect(pace({ refusedUntilMs: START + 1, refusedBy: "start_limit" }).because).toBe("user-starts");
   expect(pace({ refusedUntilMs: START }).starts).toBe(3);
   const both = { slotsMs: slots(10, 0), refusedUntilMs: START + HOUR };
   expect(pace(both)).toEqual({ starts: 0, because: "refused", nextMs: START + HOUR });

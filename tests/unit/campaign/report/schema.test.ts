@@ -127,6 +127,7 @@ const BOUNDS: Record<CampaignLimit, true> = {
   sandboxes: true,
   requests: true,
   refused: true,
+  "user-starts": true,
   unanswered: true,
   parallel: true,
   "pull-requests": true,

@@ -258,7 +258,7 @@ test("nextStartText() says that other work of the user has used up the starts wh
   await world.run({ directory: "other" });
   world.write({ repositories: ["acme/project-0031"] });
   const { view } = await world.advance();
-  expect([world.starts.length, view.waitingFor, view.quota.hour.used]).toEqual([31, "refused", 0]);
+  expect([world.starts.length, view.waitingFor, view.quota.hour.used]).toEqual([31, "user-starts", 0]);
   expect(nextStartText(view)).toBe(
     "waits for the service's limit of starts, which counts every start of this user, including those outside this campaign",
   );

@@ -25,7 +25,7 @@ test("a start that the limits refuse waits as long as the service says, and is n
   ]]);
   expect([first.code, first.view.waitingFor, first.view.nextWaveAt]).toEqual([
     75,
-    "refused",
+    "user-starts",
     "2026-09-01T00:20:00.000Z",
   ]);
   // Too early: no request is sent for a start.
