@@ -758,7 +758,7 @@ function ofFiles({ lists, fileProblems, pullRequests, covers }: DashboardData): 
       "source",
       "bad",
       `Not all runs of ${names.length === 1 ? names[0] : `${names.length} projects`} were collected`,
-      `${sentenceOf(why)}${names.length === 1 ? "" : ` ${firstNames(names)}`}`,
+      `${names.length === 1 ? "" : `${firstNames(names)}: `}${sentenceOf(why)}`,
       { link },
     );
   });

@@ -101,7 +101,9 @@ export function renderDashboardPage(data: DashboardData): string {
     heading: markup`${headline} <small>as of <time datetime="${new Date(nowMs).toISOString()}" data-age>${
       dayTimeText(nowMs)
     }</time></small>`,
-    summary: markup`${summary(data)}${concerns.length === 0 && unmatched !== null && markup` ${unmatched}`}`,
+    summary: markup`${summary(data)}${missingText(data)}${
+      concerns.length === 0 && unmatched !== null && markup` ${unmatched}`
+    }`,
     body: [
       concerns.length > 0 &&
       markup`<section aria-label="Needs attention">${attention(concerns, nowMs)}</section>
@@ -140,6 +142,14 @@ function summary(data: DashboardData): Part {
   return markup`${count}, <strong>${share}</strong> succeeded${
     unrated !== "" && ` (not counted: ${unrated})`
   }.${waiting}`;
+}
+
+/** Projects without which the figures of the page are too low. */
+function missingText({ fileProblems }: DashboardData): Html | null {
+  const [first, ...others] = fileProblems.filter(({ kind }) => kind === "project");
+  if (first === undefined) return null;
+  const projects = others.length === 0 ? bare(first.file) : `${others.length + 1} projects`;
+  return markup` Runs of ${partLink("sources", projects)} are missing.`;
 }
 
 /** How many pull requests are open, and how many of them have been open for long. */

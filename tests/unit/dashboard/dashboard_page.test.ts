@@ -573,7 +573,7 @@ test("a pattern that matches no file needs no attention if another source has fi
   const page = render(data);
   expect(todosOf(page)).toEqual([expect.stringContaining("1 file could not be read")]);
   expect(textsOf(page, "p").join("\n")).toContain("No file matches reports/**/result.json.");
-  expect(textsOf(page, "li")).toContain("campaign.json There is no such file");
+  expect(textsOf(page, "li")).toContain("campaign.json: There is no such file");
   expect(renderDashboardMetrics(data)).toContain("mogplex_dashboard_files_unread 2\n");
 });
 
@@ -651,11 +651,12 @@ test("renderDashboardPage() asks for attention if not all runs of projects were 
   const page = render(emptyDashboard({ fileProblems }));
   expect(breaches(page)).toEqual([]);
   expect(todosOf(page)).toEqual([
-    "Not all runs of 2 projects were collectedHTTP 401. acme/web, acme/apiShow",
+    "Not all runs of 2 projects were collectedacme/web, acme/api: HTTP 401.Show",
     "Not all runs of a/<b> were collectedHTTP 404.Show",
   ]);
+  expect(textsOf(page, "header")[0]).toEndWith("Runs of 3 projects are missing.");
   expect(textsOf(page, "h3")).toContain("Projects with runs that were not collected");
-  expect(textsOf(page, "li")).toContain("acme/web HTTP 401");
+  expect(textsOf(page, "li")).toContain("acme/web: HTTP 401");
 });
 
 test("renderDashboardPage() shows reason, id, command and log of a failed run that has no page", () => {
