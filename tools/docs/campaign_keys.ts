@@ -49,13 +49,13 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   },
   "home": {
     description:
-      "Where to keep the lock and the journal: a directory, or `git:origin#BRANCH`, a branch of the job's repository. `--home` and `MOGPLEX_CAMPAIGN_HOME` override this, and only they can name another address.",
+      "Where to keep the lock and the journal: a directory, or `git:origin#BRANCH`, a branch of the job's repository. `--home` and `MOGPLEX_CAMPAIGN_HOME` override this, and only they can name another repository.",
     minLength: 1,
     examples: ["git:origin#mogplex-campaign/replace-moment"],
   },
   "title": {
     description:
-      "First line of the prompt; the service uses it as the title of pull requests. At most 72 characters with the values of its variables. A template.",
+      "First line of the prompt; the service uses it as the title of pull requests. At most 72 characters after its variables are replaced. A template.",
     minLength: 1,
     maxLength: 500,
   },
