@@ -5,7 +5,7 @@
 import type { Redact } from "../run/clean.ts";
 import { lookup } from "../lookup.ts";
 import { type AnyResult, PHASES, spanText } from "../run/result.ts";
-import { commandsIn, followAgainWords, type ResultView, viewOf } from "../run/result_view.ts";
+import { commandsIn, followAgainWords, mayHaveStarted, type ResultView, viewOf } from "../run/result_view.ts";
 import { type Block, joinWords, markdownOf, type Words } from "../text/document.ts";
 import { formatCount } from "../text/duration.ts";
 import { webUrl } from "../text/escape.ts";
@@ -251,13 +251,15 @@ function nextLine(view: ResultView, { steps, stop, streak = 1 }: NoteOptions): B
     const run: Words = runId === null ? "" : [` (${noun} `, { name: runId.slice(0, 8) }, ")"];
     return [{ text: ["Answer it in the app", run, ".", ...toStop(stop).flatMap((each): Words[] => [" ", each])] }];
   }
-  const { text, commands } = commandsIn(advice ?? "");
+  // The scheduled check of a mention repeats a start with an unknown result: nobody else has to.
+  const toFix = steps !== undefined && mayHaveStarted(view) ? null : advice;
+  const { text, commands } = commandsIn(toFix ?? "");
   const step = lookup(steps ?? {}, outcome) ?? nextStep;
   const isNothing = outcome === "failed" && git !== null && git.branch.pushed === null && git.pullRequest.url === null;
   const parts: Words[] = [
     ...(outcome === "failed" && streak > 1 ? [streakText(streak)] : []),
     ...(isNothing && runId !== null ? ["Nothing was pushed."] : []),
-    ...(advice === null
+    ...(toFix === null
       ? []
       : [[steps === undefined ? "To fix it: " : "For the maintainer: ", { name: text, max: MAX_REASON }]]),
     ...(step ? [step] : []),

@@ -635,6 +635,7 @@ test("respond sends the same key again when a start is not known, and one run is
   expect(ours(at)[0]).toMatch(
     / starting [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\nIt is unknown whether the run has started\. Do not ask again: the scheduled check repeats/,
   );
+  expect(ours(at)[0]).not.toContain("idempotency key");
   at.emulator.control("clearFaults", {});
   // It may still succeed.
   expect(at.gitlab.reactions).toEqual(["1000 eyes"]);
