@@ -107,6 +107,19 @@ for (const how of ["command", "action"] as const) {
   });
 }
 
+test("a job without the secret says not to write the mention again, and the scheduled check answers it once", async () => {
+  for (const how of ["command", "action"] as const) {
+    const at = place();
+    const event = commented(at.github.say(7, "lee", "@mogplex fix the failing test"));
+    const { code, stdout, stderr } = await respond(at, event, how, ["respond"], { MOGPLEX_API_KEY: "" });
+    const isSaid = (stdout + stderr).includes("Do not write it again, unless the schedule is turned off");
+    expect([how, code, isSaid, ours(at)]).toEqual([how, 64, true, []]);
+    const schedule = { name: "schedule", payload: { schedule: "17 * * * *" } };
+    for (const _each of [1, 2]) expect((await respond(at, schedule, how)).code).toBe(0);
+    expect([runsOf(at).length, ours(at).length]).toEqual([1, 1]);
+  }
+});
+
 test("respond answers a question on a pull request as nothing changed if the head is the same as before the run", async () => {
   const head = "beef".padEnd(40, "0");
   const url = "https://github.com/acme/api/pull/7";
