@@ -192,7 +192,7 @@ async function respond(bench: Bench): Promise<void> {
     await service.control("appendEvents", { runId, events: [begun] });
     // A note changes once a minute, with the last event. The experiment has a limit.
     let [shown = ""] = await notes(number);
-    for (; !shown.includes("**agent "); [shown = ""] = await notes(number)) {
+    for (; !shown.includes("**agent"); [shown = ""] = await notes(number)) {
       await Bun.sleep(5_000);
       const said = { type: "log", message: "Reading the sources", payload: {} };
       await service.control("appendEvents", { runId, events: [said] });
