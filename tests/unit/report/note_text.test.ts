@@ -26,6 +26,11 @@ Last event at 06:20 UTC: a tool call
 `);
 });
 
+test("progressNote() shows no duration of zero, which would stay until the next event", () => {
+  const text = progressNote({ ...PROGRESS, nowMs: SINCE, phase: "queue", phaseSince: SINCE });
+  expect(text).toStartWith("⏳ **Running**: `fix the failing test`\n\n**queue** · prepare · agent · deliver\n");
+});
+
 test("progressNote() of a note that changes rarely has the time in the place of durations, and no last event", () => {
   expect(progressNote({
     ...PROGRESS,

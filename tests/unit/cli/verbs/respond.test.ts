@@ -961,6 +961,7 @@ test("respond answers help and status of a member without a run, and nobody else
   const status = at.gitlab.say("merge_requests/7", "kim", "@mogplex status?");
   expect((await respond(at, payload(status))).stdout).toBe("no run is needed: help and status only write a note\n");
   const [help, before, , after] = ours(at);
+  expect(help).toContain("\n\nOnly users who can push can ask.");
   expect(help).toContain("\n- `@mogplex stop`: cancels the runs in this thread\n");
   expect(before).toContain("No run is active in this thread, and no task is waiting to start.");
   expect(after).toMatch(
