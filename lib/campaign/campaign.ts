@@ -153,6 +153,8 @@ export interface StepInternals extends CampaignInternals {
   cancels?: (() => boolean) | undefined;
   /** Whether the runs are cancelled when `timeoutMs` has passed. @default {false} */
   cancelsLate?: boolean | undefined;
+  /** Whether a person watches. @default {false} */
+  isAttended?: boolean | undefined;
   /** Whether a campaign without a plan is planned. @default only if its home is not a branch */
   plans?: boolean | undefined;
   /** Called before the error of a step is thrown, with the view at that moment; null when there is no plan. */
@@ -219,7 +221,7 @@ async function makeStep(
     const leftMs = Math.min(timeoutMs, Math.max(endsAt - clock.now(), 1_000));
     const session = openSession({ ...options, signal, timeoutMs: leftMs }, { ...detected(options), ...internals });
     // A wave of a schedule waits for a 401 that passes. A person with a wrong token does not want to wait.
-    if (once || session.platform.isCi) expectToken(session, opened.store);
+    if (session.platform.isCi || once && !internals.isAttended) expectToken(session, opened.store);
     const step = new Step(session, opened, {
       ...{ once, options, internals, pulls, merges },
       openFiles: filesOpener(options, internals, session),

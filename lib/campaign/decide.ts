@@ -89,6 +89,8 @@ export interface Decided {
   /** Names of the affected items; for the dry run of a stop, the items whose runs it would cancel. Empty for other decisions about the campaign. */
   items: string[];
   text: string;
+  /** What happens in other places, as a sentence; undefined for nothing. */
+  elsewhere?: string | undefined;
   /** What the campaign looks like afterwards. */
   view: CampaignView;
   /** Whether another process holds the campaign, and records and shows it. @default {false} */
@@ -170,8 +172,10 @@ async function decideHere(
         () =>
           readSource(source, options, internals.io ?? processIo(), internalsWith(internals, { purpose: "compare" })),
       );
-    const { items, text, acts } = result;
-    if (dryRun) return { items, text: `dry run, nothing was recorded; without --dry-run: ${text}`, view: view() };
+    const { items, text, elsewhere, acts } = result;
+    if (dryRun) {
+      return { items, text: `dry run, nothing was recorded; without --dry-run: ${text}`, elsewhere, view: view() };
+    }
     store = await reopen(opened) ?? store;
     // A canary that was cancelled or skipped has ended: what comes next depends on it.
     const recordGate = async (store: Store) => {
@@ -180,13 +184,13 @@ async function decideHere(
     };
     if (acts.length === 0) {
       await recordGate(store);
-      return { items, text, view: view() };
+      return { items, text, elsewhere, view: view() };
     }
     await opened.home.flush();
     recorded = result;
     const { texts, error, leavesCancels } = await actHere(opened, store, new Set(acts), options, internals);
     await recordGate(store);
-    return { items, text: [text, ...texts].join("; "), view: view(), error, leavesCancels };
+    return { items, text: [text, ...texts].join("; "), elsewhere, view: view(), error, leavesCancels };
   });
 }
 
@@ -434,6 +438,7 @@ function checkFollowUp(items: readonly ItemMemory[], attempted: string, adopt = 
 interface Recorded {
   items: string[];
   text: string;
+  elsewhere?: string | undefined;
   /** Names of items whose run must be cancelled, or whose open start must be settled, now. */
   acts: string[];
 }
@@ -457,12 +462,16 @@ function missingBody({ item, starts }: ItemMemory): RecordBody {
  *
  * @param what What a `run` on another machine starts once it has seen the decision.
  */
-function elsewhere({ branch, isCache }: OpenedCampaign, cancel: boolean, what = "nothing more"): string[] {
-  if (branch !== null) return [`a \`run\` elsewhere sees this within a minute, and starts ${what} after that`];
-  if (!isCache || !cancel) return [];
-  return [
-    "this directory does not have the starts of a job that was killed: its agents may still be running, so check the app",
-  ];
+function elsewhere({ branch, isCache }: OpenedCampaign, cancel: boolean, of: "all" | "items"): string | undefined {
+  if (branch !== null) {
+    const [starts, runs] = of === "all" ? ["nothing more", "its active runs"] : ["none of these", "their runs"];
+    return `A \`run\` elsewhere sees this within a minute. After that, it starts ${starts}${
+      cancel ? `, and cancels ${runs}` : ""
+    }.`;
+  }
+  return isCache && cancel
+    ? "This directory does not have the starts of a job that was killed: its agents may still be running, so check the app."
+    : undefined;
 }
 
 interface Deciding {
@@ -612,9 +621,13 @@ async function recordStop({ opened, store, by, dryRun }: Deciding, decision: Of<
     "nothing more will start",
     ...count > 0 ? (cancel ? willCancel(dryRun, count) : [theirEnd]) : open.length > 0 ? [] : ["nothing runs"],
     ...open.length > 0 ? [openStartsText(open.length) + (cancel ? "" : ": `campaign stop --cancel` finds out")] : [],
-    ...elsewhere(opened, cancel),
   ];
-  return { items: cancel && dryRun ? runs : [], text: parts.join("; "), acts: cancel ? [...runs, ...open] : [] };
+  return {
+    items: cancel && dryRun ? runs : [],
+    text: parts.join("; "),
+    elsewhere: elsewhere(opened, cancel, "all"),
+    acts: cancel ? [...runs, ...open] : [],
+  };
 }
 
 /** What a dry run would do to runs. Without a dry run, the answer has what happened to them. */
@@ -693,9 +706,13 @@ async function recordSkip(deciding: Deciding, { select, reason, cancel = false }
     `${formatCount(items.length, "item")} will not start again`,
     ...runs.length === 0 ? [] : cancel ? willCancel(dryRun, runs.length) : [stillRunning(runs, dryRun)],
     ...open.length > 0 ? [openStartsText(open.length)] : [],
-    ...elsewhere(opened, cancel, "none of these"),
   ];
-  return { items: ids, text: parts.join("; "), acts: cancel ? [...runs.map(({ item }) => item.id), ...open] : open };
+  return {
+    items: ids,
+    text: parts.join("; "),
+    elsewhere: elsewhere(opened, cancel, "items"),
+    acts: cancel ? [...runs.map(({ item }) => item.id), ...open] : open,
+  };
 }
 
 /** What the agents of skipped items still do. After a dry run, no command ends them. */

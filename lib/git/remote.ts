@@ -174,6 +174,17 @@ export class GitBranch {
     throw new LostRaceError(this.#branch);
   }
 
+  /**
+   * Whether it is the default branch of the repository; false if the server does not show it.
+   * @throws as {@linkcode checkUnmoved}, except for a lost race.
+   */
+  async isDefault(): Promise<boolean> {
+    const attempted = `read the default branch of ${JSON.stringify(this.#remote)}`;
+    const args = ["ls-remote", "-q", "--symref", "--", this.#remote, "HEAD"];
+    const { stdout } = await this.#ask(attempted, args, () => false);
+    return new TextDecoder().decode(stdout).split("\n").includes(`ref: refs/heads/${this.#branch}\tHEAD`);
+  }
+
   async #run(attempted: string, args: readonly string[], input?: string | Uint8Array): Promise<Uint8Array> {
     const answer = await this.#git.run(args, input);
     if (answer.code !== 0) throw this.#failure(attempted, answer);

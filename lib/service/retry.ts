@@ -76,7 +76,11 @@ const FIRST_UNAUTHORIZED_MS: readonly number[] = [10_000, 15_000, 30_000];
 function firstUnauthorized(error: MogplexError, count: number): Failure | undefined {
   const delayMs = FIRST_UNAUTHORIZED_MS[count - 1];
   const failure = failureOf(error, { worked: true });
-  return delayMs === undefined || failure === undefined ? undefined : { ...failure, delayMs };
+  if (delayMs === undefined || failure === undefined) return undefined;
+  const detail = count > 1
+    ? failure.detail
+    : `${failure.detail}; it worked before, and a failure of the service looks the same`;
+  return { ...failure, detail, delayMs };
 }
 
 /** An error code of the API proves that the service accepted the token. A later 401 may then be temporary. */

@@ -70,7 +70,17 @@ export async function openGitHome({ branch, release, directory, onShared, ...opt
 
   async function take(): Promise<void> {
     files.makeDirectory(`${directory}/journal`);
-    const ours = (await branch.read() ?? []).filter(({ path }) => OURS.test(path));
+    const all = await branch.read();
+    const ours = (all ?? []).filter(({ path }) => OURS.test(path));
+    // A campaign that is already there continues.
+    if (all !== undefined && ours.length === 0 && await branch.isDefault()) {
+      throw new UsageError({
+        attempted: "use the branch as the home of a campaign",
+        why: "it is the default branch of its repository, and every wave would add commits to it",
+        value: JSON.stringify(branch.name),
+        advice: "use a separate branch, such as mogplex-campaign/NAME",
+      });
+    }
     const large = ours.find(({ bytes }) => bytes > MAX_FILE_BYTES);
     if (large !== undefined) {
       throw new UsageError({

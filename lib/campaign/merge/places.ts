@@ -84,13 +84,23 @@ export function mergeTexts(
  * Proves that there is a token for every pull request that may be merged.
  *
  * @param by Who merges. The waves of a campaign on an emulator need no token: it has no forge.
+ * @returns Whether an open pull request has no token because it is on an emulator.
  * @throws {UsageError} for the first one without.
  */
-export function checkMergeTokens(items: Iterable<ItemMemory>, places: MergePlaces, by: "person" | "wave"): void {
+export function checkMergeTokens(
+  items: Iterable<ItemMemory>,
+  places: MergePlaces,
+  by: "person" | "wave",
+): { isLocal: boolean } {
+  let isLocal = false;
   for (const { pullRequest: url, pull } of items) {
     const address = url === null ? undefined : parsePullRequest(url);
     if (url === null || address === undefined || pull?.state === "merged" || pull?.state === "closed") continue;
-    if (places.at(url) !== undefined || by === "wave" && isLoopback(new URL(url).hostname)) continue;
+    if (places.at(url) !== undefined) continue;
+    if (by === "wave" && isLoopback(new URL(url).hostname)) {
+      isLocal = true;
+      continue;
+    }
     const advice = `set ${MERGE_TOKEN_VARIABLE}=${address.host}=VARIABLE, with the name of the variable that holds it`;
     throw new UsageError({
       attempted: ATTEMPTED,
@@ -98,4 +108,5 @@ export function checkMergeTokens(items: Iterable<ItemMemory>, places: MergePlace
       advice: forgeTokenAdvice(url, advice),
     });
   }
+  return { isLocal };
 }

@@ -11,6 +11,7 @@ import { type CampaignMemory, nameOf } from "../journal/memory.ts";
 import { OPEN_MERGES } from "../journal/merge_memory.ts";
 import { DAY_MS, nextOpening } from "../pace/windows.ts";
 import type { Store } from "../work/store.ts";
+import { MERGE_TOKEN_VARIABLE } from "../../forge/open.ts";
 import { checkMergeTokens } from "./places.ts";
 import { MAX_WAITING, type MergeLineWord, type MergeOrders, mergeRound, type MergeWork } from "./round.ts";
 
@@ -47,7 +48,7 @@ export class WaveMerges {
     const { clock, places, tell } = this.#work;
     if (rules === null || clock.now() < this.#dueAt) return [];
     this.#dueAt = clock.now() + ROUND_MS;
-    checkMergeTokens(memory.items.values(), places, "wave");
+    if (checkMergeTokens(memory.items.values(), places, "wave").isLocal) tell(LOCAL);
     const { lines, error, isStopped } = await mergeRound(
       { ...this.#work, store, gateClosed },
       ordersOf(rules, memory, this.#work),
@@ -61,6 +62,11 @@ export class WaveMerges {
     return news.map(({ item }) => item);
   }
 }
+
+/** A rehearsal would hide that the token is missing. */
+const LOCAL =
+  "nothing is merged, because a local Mogplex has no forge; against a real forge, this wave would exit with code 2 without " +
+  `a merge token in ${MERGE_TOKEN_VARIABLE}`;
 
 /** A forge that cannot be asked does not stop a campaign: the next wave asks again. */
 function unreadText({ message }: MogplexError): string {

@@ -454,7 +454,7 @@ function stepsFor(group: CauseGroup, first: CampaignItem | undefined, context: C
   const { verdict, word, items } = group;
   if (group.stuck !== null) return stepsForStuck(group, context);
   const isOne = items.length === 1;
-  const runId = isOne ? first?.runId ?? null : null;
+  const runId = first?.runId ?? null;
   const retry = campaignCommand(command, "retry", "--cause", word);
   const skip = (reason: string) => campaignCommand(command, "skip", "--cause", word, "--reason", reason);
   const leaveOut = isOne ? "Or leave it out:" : "Or leave them out:";
@@ -465,7 +465,9 @@ function stepsFor(group: CauseGroup, first: CampaignItem | undefined, context: C
       const holds = isOne ? "the run keeps" : "each of these runs keeps";
       return [
         step(`Answer the agent in the app: until then, ${holds} one of the ${limit} sandboxes.`),
-        ...(run === null ? [] : [step("Or end it:", commandLine(command.program, "runs", "cancel", run))]),
+        ...(run === null
+          ? []
+          : [step(isOne ? "Or end it:" : "Or end one of them:", commandLine(command.program, "runs", "cancel", run))]),
       ];
     }
     case "unknown":

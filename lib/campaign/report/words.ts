@@ -135,7 +135,9 @@ export function nextStartText(view: CampaignView, stays: boolean = view.writer !
   const retry = canaryRetryText(view);
   if (retry !== null) return `waits for ${retry}`;
   const canary = items.filter((item) => item.canary && !GOOD_VERDICTS.includes(item.verdict)).length;
-  return `waits for the end of the canary (${formatCount(canary, "item")})`;
+  return canary === 0
+    ? "waits for the canary's gate"
+    : `waits for the end of the canary (${formatCount(canary, "item")})`;
 }
 
 function nextStart(view: CampaignView, stays: boolean): string {

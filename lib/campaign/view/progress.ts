@@ -294,6 +294,11 @@ function failuresText(
   const count = isOne ? "item" : `${ended} items`;
   const items = isApproved ? `${count} that finished after the approval` : `first ${count}`;
   if (failures < ended) return `${failures} of the ${items} ${verb}`;
+  if (ended === 2) {
+    return isApproved
+      ? `both items that finished after the approval ${verb}`
+      : `the first 2 items to finish both ${verb}`;
+  }
   if (isApproved && !isOne) return `all ${items} ${verb}`;
   return `the ${items}${isOne ? "" : " all"} ${verb}`;
 }

@@ -202,7 +202,14 @@ export async function endWithCampaign(
       },
     };
     const base = ownReports(context, place);
-    const internals = internalsWith(base, { interrupts, onInterrupt, plans, onView, onFailed });
+    const internals = internalsWith(base, {
+      interrupts,
+      onInterrupt,
+      plans,
+      onView,
+      onFailed,
+      isAttended: isInteractive(context),
+    });
     return (once ? makeWave : followCampaign)(place.path, more, internals);
   };
   /** Reports and screen. @param problem Message of the error that stopped the step; null without one. @param short See `StatusOptions.short`. */

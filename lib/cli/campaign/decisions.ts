@@ -45,7 +45,7 @@ const KEEP_TASK: VerbFlag = {
 };
 
 export const campaignApproveVerb: Verb = campaignVerb("approve", {
-  summary: "Open a gate that closed after the canary or after too many failures",
+  summary: "Open a gate that closed after the canary, after failures, or after broken merges",
   flags: [WHERE, DECISION],
   codes: LOCAL_CODES,
   meanings: OF_DECISIONS,
@@ -67,10 +67,12 @@ export const campaignStopVerb: Verb = campaignVerb("stop", {
   flags: [WHERE, CANCEL, DECISION],
   codes: SETTLE_CODES,
   meanings: {
-    ...OF_SETTLING,
-    success: "the decision is recorded: nothing more will start",
+    ...OF_DECISIONS,
+    success: "the decision is recorded: nothing more will start; with --cancel, no run is active, or there is no token",
+    unavailable:
+      "the directory is not writable; or with --cancel, the service did not answer, and the next wave tries again",
     rateLimited:
-      "the process that uses the directory did not confirm within 30 s; or the start quota is used up, and the next wave looks up the open starts",
+      "the process that uses the directory did not confirm within 30 s; or with --cancel, the start quota is used up, and the next wave looks up the open starts",
   },
   examples: ["mogplex-ci campaign stop campaign.yml"],
   run: (context) => decide(context, { kind: "stop", cancel: context.flags.has(CANCEL), ...readReason(context) }),
@@ -101,7 +103,13 @@ export const campaignSkipVerb: Verb = campaignVerb("skip", {
   summary: "Give up items: they will not start again; --reason is required",
   flags: [WHERE, SELECTION, CANCEL, DECISION],
   codes: SETTLE_CODES,
-  meanings: OF_SETTLING,
+  meanings: {
+    ...OF_SETTLING,
+    success:
+      "the decision is recorded, and the next wave applies it; all starts of these items have an answer; with --cancel, none of their runs is active, or there is no token",
+    usage:
+      "--reason is missing; there is no plan, no item matches, or the decision does not apply now; a mistake in the file or the arguments; a modified journal",
+  },
   examples: ["mogplex-ci campaign skip campaign.yml --only acme/web --reason 'by hand'"],
   async run(context) {
     const reason = requiredReason(context, "skip items", "give --reason TEXT, which the reports show");
@@ -177,7 +185,7 @@ async function decide(context: Context, decision: Decision): Promise<number> {
   // People paste all kinds of text.
   const masked = decision.reason === undefined ? decision : { ...decision, reason: writer.redact(decision.reason) };
   const decided = await decideCampaign(place.path, masked, options, place.internals);
-  const { items, text, view, isElsewhere = false, leavesCancels = false, error } = decided;
+  const { items, text, elsewhere, view, isElsewhere = false, leavesCancels = false, error } = decided;
   if (!dryRun && !isElsewhere) await refreshReports(context, place, view);
   if (flags.has(JSON_OBJECT)) {
     writer.json(writer.clean({ decision: decision.kind, dryRun, items, state: view.state }));
@@ -186,15 +194,18 @@ async function decide(context: Context, decision: Decision): Promise<number> {
   writer.out(writer.untrusted(text));
   writer.out(...items.slice(0, MAX_NAMES).map((name) => own`  ${writer.untrusted(name)}`));
   if (items.length > MAX_NAMES) writer.out(own`  and ${items.length - MAX_NAMES} more`);
+  if (elsewhere !== undefined) writer.out(writer.untrusted(elsewhere));
   const [nextText, ...nextCommand] = followingStep(decision.kind, place, view, isLaptop(context));
   if (!dryRun && decision.kind === "resume") {
-    for (const { verdict, word, items: { length } } of view.causes) {
-      if (verdict !== "cancelled" || nextCommand[0] === "retry") continue;
-      const retry = campaignCommand(place.command, "retry", "--cause", word);
-      const text = length === 1
-        ? own`To start the cancelled item again:`
-        : own`To start the ${length} cancelled items again:`;
-      writer.out(text, own`  ${writer.untrusted(retry)}`);
+    const groups = nextCommand[0] === "retry" ? [] : view.causes.filter(({ verdict }) => verdict === "cancelled");
+    const count = groups.reduce((sum, { items: { length } }) => sum + length, 0);
+    if (count > 0) {
+      writer.out(
+        count === 1 ? own`To start the cancelled item again:` : own`To start the ${count} cancelled items again:`,
+        ...groups.map(({ word }) =>
+          own`  ${writer.untrusted(campaignCommand(place.command, "retry", "--cause", word))}`
+        ),
+      );
     }
   }
   if (!dryRun && STARTING.includes(decision.kind)) {

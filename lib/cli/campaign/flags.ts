@@ -146,9 +146,9 @@ export function waveCodesWithout(...others: readonly ExitName[]): readonly ExitN
 }
 
 export const OF_WAVES: Meanings = {
-  success: "the campaign is done without failures, or not done yet",
+  success: "all runs have ended without failures, or the campaign continues",
   failed:
-    "it is done with failures or unknowns; or it stopped after too many failures; with --exit-status also: a start has had no answer for two hours",
+    "all runs have ended, with failures or unknowns; or it stopped after too many failures; with --exit-status also: a start has had no answer for two hours",
   usage: "a mistake in the file or the arguments; a modified lock or journal; another user's token",
   awaitingInput:
     "only items waiting for an answer are left; with --exit-status also: they keep the others from starting, a gate is closed, or it was stopped",
@@ -161,7 +161,7 @@ export const LOCAL_CODES: readonly ExitName[] = ["success", "usage", "unavailabl
 export const OF_DECISIONS: Meanings = {
   success: "the decision is recorded, and the next wave applies it",
   usage:
-    "no item matches, or the decision does not apply now; a mistake in the file or the arguments; a modified journal",
+    "there is no plan, or the decision does not apply now; a mistake in the file or the arguments; a modified journal",
   unavailable: "the directory is not writable",
   rateLimited: "another process is running in the directory",
 };
@@ -174,8 +174,9 @@ export const CHANGE_CODES: readonly ExitName[] = waveCodesWithout("awaitingInput
 
 export const OF_SETTLING: Meanings = {
   ...OF_DECISIONS,
-  success:
-    "the decision is recorded, and the next wave applies it; all starts of these items have an answer; with --cancel, none of their runs is active, or there is no token",
+  success: "the decision is recorded, and the next wave applies it; all starts of these items have an answer",
+  usage:
+    "there is no plan, no item matches, or the decision does not apply now; a mistake in the file or the arguments; a modified journal",
   unavailable: "the directory is not writable; or the service did not answer, and the next wave tries again",
   rateLimited:
     "another process is running in the directory; or the start quota is used up, and the next wave looks up the open starts",

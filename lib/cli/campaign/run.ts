@@ -20,7 +20,9 @@ const RUN_TIMEOUT: Option<number> = {
 
 const OF_RUN: Meanings = {
   ...OF_WAVES,
-  success: "the campaign is done without failures",
+  success: "all runs have ended without failures",
+  failed:
+    "all runs have ended, with failures or unknowns; or it stopped after too many failures; or a start has had no answer for two hours",
   awaitingInput: "it needs attention: items wait for an answer, a gate is closed, or it was stopped",
   rateLimited: "--timeout has passed, and it is not done; or another process is running in its directory",
 };

@@ -470,14 +470,14 @@ for (
     const world = campaignWorld();
     await world.plan();
     const given = { env: (variable: string) => ({ MOGPLEX_DEV: "1", ...env } as Record<string, string>)[variable] };
-    const lost = "this directory does not have the starts of a job that was killed";
+    const lost = "This directory does not have the starts of a job that was killed";
     const select = { only: [project(1)] };
     const texts = [
       await world.decide({ kind: "skip", select, reason: "no" }, given),
       await world.decide({ kind: "skip", select: { only: [project(2)] }, reason: "no", cancel: true }, given),
       await world.decide({ kind: "stop", cancel: false }, given),
       await world.decide({ kind: "stop", cancel: true }, given),
-    ].map(({ text }) => text.includes(lost));
+    ].map(({ elsewhere }) => elsewhere?.includes(lost) ?? false);
     expect(texts).toEqual([false, isCache, false, isCache]);
   });
 }

@@ -40,6 +40,14 @@ test("a first 401 ends a run of the campaign at once, outside CI", async () => {
   }
 });
 
+test("a first 401 ends a wave at once that a person watches", async () => {
+  const world = await begun();
+  refuse(world, Infinity);
+  const before = world.clock.now();
+  const { code } = await world.advance({ internals: { isAttended: true } });
+  expect([code, world.clock.now() - before < 10_000]).toEqual([64, true]);
+});
+
 test("a token that is refused ends the wave with 64 after four requests, and the next one after one", async () => {
   const world = await begun();
   for (const requests of [4, 1, 1]) {

@@ -260,3 +260,31 @@ test("a campaign of the library with a branch as its home is read by another obj
   expect((await campaign().run()).counts.succeeded).toBe(2);
   expect(service.runs.length).toBe(2);
 });
+
+test("plan() refuses the default branch as a home, and continues a campaign that is already there", async () => {
+  const remote = remotes.make("default.git");
+  const world = campaignWorld({ count: 1 });
+  await world.plan(homeOf(remote));
+  const main = { home: `git:${remote}#main`, env };
+  remotes.git(remote, "branch", "main", "mogplex-campaign/moment");
+  remotes.git(remote, "symbolic-ref", "HEAD", "refs/heads/main");
+  expect((await world.advance(main)).problem).toBeNull();
+  const tree = remotes.git(remote, "mktree", "--missing", "-z");
+  remotes.git(remote, "update-ref", "refs/heads/main", remotes.git(remote, "commit-tree", "-m", "Empty", tree));
+  expect(await failureOf(() => campaignWorld({ count: 1 }).plan(main))).toBe(
+    "2 Cannot use the branch as the home of a campaign because it is the default branch of its repository, and every wave " +
+      'would add commits to it: "main"; use a separate branch, such as mogplex-campaign/NAME',
+  );
+});
+
+test("campaign stop --cancel on a branch says what happens to runs here and elsewhere", async () => {
+  const remote = remotes.make("stopped.git");
+  const world = campaignWorld({ count: 2, runDuration: () => 30 * 60_000 });
+  await world.plan(homeOf(remote));
+  await world.advance(homeOf(remote));
+  const { text, elsewhere } = await world.decide({ kind: "stop", cancel: true }, homeOf(remote));
+  expect([text, elsewhere]).toEqual([
+    "nothing more will start; 2 runs were cancelled",
+    "A `run` elsewhere sees this within a minute. After that, it starts nothing more, and cancels its active runs.",
+  ]);
+});

@@ -87,10 +87,11 @@ test("advance() with a branch withdraws what a 429 for the first start keeps it 
   expect([code, world.starts.length, Object.values(verdicts(view))]).toEqual([75, 1, ["quota", "waiting", "waiting"]]);
   expect([view.quota.day.used, view.items.map(({ starts }) => starts)]).toEqual([0, [1, 0, 0]]);
   expect(history(remote).slice(-3)).toEqual(["ended 1", "withdrawn 2", "withdrawn 3"]);
-  const { text } = await world.decide({ kind: "skip", select: only(2), reason: "no" }, homeOf(remote));
-  expect(text).toBe(
-    "1 item will not start again; a `run` elsewhere sees this within a minute, and starts none of these after that",
-  );
+  const { text, elsewhere } = await world.decide({ kind: "skip", select: only(2), reason: "no" }, homeOf(remote));
+  expect([text, elsewhere]).toEqual([
+    "1 item will not start again",
+    "A `run` elsewhere sees this within a minute. After that, it starts none of these.",
+  ]);
   world.before = undefined;
   await world.clock.sleep(21 * MINUTE);
   const { view: later } = await world.advance(homeOf(remote));

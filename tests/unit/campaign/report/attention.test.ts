@@ -72,3 +72,17 @@ test("attentionOf() names both ways to accept runs that changed nothing", () => 
   ]);
   expect(group("other")?.length).toBe(1);
 });
+
+test("attentionOf() has the command that ends a run that waits for an answer, also when several wait", () => {
+  const endOf = (count: number) => {
+    const items = Array.from({ length: count }, (_, index) => anItem(index + 1, "needs-input", { reason: "it asks" }));
+    return attentionOf(viewOf(items), COMMAND, null).flatMap(({ steps }) => steps).find(({ command }) =>
+      command?.includes("runs cancel")
+    );
+  };
+  const command = `mogplex-ci runs cancel ${anItem(1, "needs-input").runId}`;
+  expect([endOf(1), endOf(2)]).toEqual([
+    { text: "Or end it:", command },
+    { text: "Or end one of them:", command },
+  ]);
+});

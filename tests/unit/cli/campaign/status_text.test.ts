@@ -356,6 +356,10 @@ test("statusText() says whose sandboxes are in the way, and what the canary hold
   expect(status(canary).slice(0, 2).join(" ").replace(/\s+/g, " ")).toContain(
     "1 run active; the next start waits for the end of the canary (1 item)",
   );
+  const ended = viewOf([anItem(1, "succeeded"), anItem(7, "waiting")], { waitingFor: "nothing" });
+  expect(status(ended).slice(0, 2).join(" ").replace(/\s+/g, " ")).toContain(
+    "nothing runs; the next start waits for the canary's gate",
+  );
   const last = viewOf([anItem(1, "running")], { waitingFor: "nothing" });
   expect(status(last).slice(0, 2).join(" ").replace(/\s+/g, " ")).toContain(
     "1 run active; no item is waiting to start",
