@@ -506,6 +506,22 @@ test("campaign resume prints the command that starts the cancelled items again, 
   );
 });
 
+test("campaign resume has one block for cancelled items with different causes", async () => {
+  const world = cliWorld({ count: 2, runDuration: () => 20 * MINUTE });
+  await world.campaign("advance", ["--plan"]);
+  world.setRun(project(1), { status: "cancelled" });
+  await world.campaign("advance");
+  await world.campaign("stop", ["--cancel"]);
+  const { causes } = JSON.parse((await world.campaign("status", ["--json"])).stdout);
+  const commands = causes.map(({ word }: { word: string }) =>
+    `  mogplex-ci campaign retry campaign.yml --dir DIR --cause ${word}\n`
+  );
+  expect(commands).toHaveLength(2);
+  expect((await world.campaign("resume")).stdout).toContain(
+    `\nTo start the 2 cancelled items again:\n${commands.join("")}${BY_HAND}`,
+  );
+});
+
 test("a decision of a person without USER is by the user of this machine, and by nobody known in CI", async () => {
   const world = cliWorld({ count: 1 });
   await world.campaign("plan");

@@ -278,7 +278,7 @@ test("campaign run ends with 1 at the threshold", async () => {
   const { code, stdout } = await world.campaign("run");
   expect([
     code,
-    stdout.includes(
+    stdout.replace(/\s+/g, " ").includes(
       "is stopped: the first 2 items to finish both failed (stop-after-failures: 2); nothing more will start",
     ),
   ]).toEqual([1, true]);
