@@ -50,7 +50,7 @@ function print(repository, daysAgo, outcome, { job = null, title = null, task = 
 /**
  * Prints the runs of a scheduled job.
  * @param everyDays Days between two runs. @param until Days since its last run.
- * @param rate Success rate, by the days since a run.
+ * @param rate Function of the days since a run that returns its success rate.
  */
 function printJob(repository, { job, title, task, everyDays, until = 0.2, minutes, rate }) {
   for (let days = 83; days > until; days -= everyDays) {

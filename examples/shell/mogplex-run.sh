@@ -6,7 +6,7 @@ set +ex -fu # a trace would show the token
 #   A task of several lines: ./mogplex-run.sh - <task.md
 #
 #   MOGPLEX_IDEMPOTENCY_KEY   finds the run again: a text that contains the build number, such as "$BUILD_TAG". It must be the same on
-#                             a retry, and different for the next build, which otherwise does not start an agent. On GitLab and GitHub,
+#                             a retry, and different for the next build: otherwise that build does not start an agent. On GitLab and GitHub,
 #                             the default comes from the pipeline and the job. Set it in each job of a GitHub matrix.
 #   MOGPLEX_HARNESS, MOGPLEX_MODE, MOGPLEX_BASE_BRANCH, MOGPLEX_ROOT     are sent to the service
 #   MOGPLEX_WORKING_BRANCH    an existing branch to work on; without it the agent creates one

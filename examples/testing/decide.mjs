@@ -4,7 +4,7 @@
 // @ts-check
 
 /**
- * Runs a task, and returns what to do next as a word.
+ * Runs a task, and returns one word: what to do next.
  *
  * @param {import("@mogplex/ci").Mogplex} mogplex
  * @param {string} repoId

@@ -346,7 +346,7 @@ export function emptyAutomationResult(): AutomationResult {
 
 // The results of all kinds of operations. A new kind adds its result here.
 
-/** A result of any kind, which `kind` identifies. */
+/** A result of any kind; `kind` shows which one. */
 export type AnyResult = RunResult | AutomationResult;
 
 // Which statuses end a run or an automation run, and the exit code of each end.
