@@ -259,7 +259,7 @@ function firstNames(names: readonly string[], count = names.length): string {
 }
 
 /** The reason, or null if it only repeats that the run waits for an answer. */
-function whyOf({ outcome, reason }: Pick<RunEntry, "outcome" | "reason">): string | null {
+export function whyOf({ outcome, reason }: Pick<RunEntry, "outcome" | "reason">): string | null {
   return outcome === "awaiting_input" ? null : reason;
 }
 

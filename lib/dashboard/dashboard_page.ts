@@ -58,6 +58,7 @@ import {
   runPlace,
   uncountedText,
   unmatchedText,
+  whyOf,
 } from "./attention.ts";
 import {
   activeSandboxes,
@@ -812,7 +813,7 @@ function runRow(run: RunEntry, nowMs: number): TableRow {
         : pageLink(page, name),
       state(word, tone),
       oneLine(task ?? campaign),
-      why(run),
+      why({ ...run, reason: whyOf(run) }),
       pullRequest === null ? null : link(pullRequest, number === undefined ? pullRequest : `#${number}`),
       ...isActive
         ? [null, startMs === null ? null : { show: `${ageText(nowMs - startMs)} so far`, value: nowMs - startMs }]

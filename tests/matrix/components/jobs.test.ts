@@ -217,7 +217,7 @@ test.skipIf(!CAN_RUN)("the task can be a file of the project, but no link out of
     `> reason        Cannot read prompt: file "stolen.md" is outside the working directory`,
   );
   expect(jobs["job-2"]?.log).toContain(
-    `> reason        Cannot read prompt because input prompt-file must be a path inside the project`,
+    `> error: Cannot read prompt because input prompt-file must be a path inside the project`,
   );
   expect(prompts()).toEqual(["<success> from a file"]);
 });
@@ -331,7 +331,7 @@ test.skipIf(!CAN_RUN)(
     });
     const { jobs } = await pipeline();
     expect(jobs["mogplex-run"]?.code).toBe(2);
-    expect(jobs["mogplex-run"]?.log).toContain("give at most 480, or more time");
+    expect(jobs["mogplex-run"]?.log).toContain("Give at most 480, or more time");
     expect(jobs.fits?.code).toBe(0);
     expect(recorder.of(START)).toHaveLength(1);
   },

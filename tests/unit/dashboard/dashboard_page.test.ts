@@ -659,6 +659,17 @@ test("renderDashboardPage() asks for attention if not all runs of projects were 
   expect(textsOf(page, "li")).toContain("acme/web: HTTP 401");
 });
 
+test("renderDashboardPage() repeats no state of a run as its reason", () => {
+  const [run] = fullDashboard(1).runs;
+  const drawn = (outcome: string) =>
+    textsOf(
+      render(emptyDashboard({ runs: [{ ...run, outcome, reason: "run waits for an answer" }] as Data["runs"] })),
+      "td",
+    );
+  expect(drawn("awaiting_input")).not.toContain("run waits for an answer");
+  expect(drawn("failed")).toContain("run waits for an answer");
+});
+
 test("renderDashboardPage() shows reason, id, command and log of a failed run that has no page", () => {
   const [run] = fullDashboard(1).runs;
   const runId = run?.runId ?? "";
