@@ -28,7 +28,7 @@ const OF_RUN: Meanings = {
 };
 
 export const campaignRunVerb: Verb = campaignVerb("run", {
-  summary: "Follow a campaign until it is done, with a live table or a line for each change",
+  summary: "Follow a campaign until its runs have ended, with a table or a line per change",
   flags: [
     PLACE,
     [RUN_TIMEOUT, ON_INTERRUPT],
