@@ -104,7 +104,7 @@ export interface CampaignEnd {
 export interface CampaignNotification {
   /** Version of this format. */
   schema: 1;
-  /** Id of this message. It is the same for every try, on all machines; the next event has another id. */
+  /** Id of this message. It stays the same when the message is sent again, on any machine; the next event has another id. */
   id: string;
   /** A sentence and its links, in the field that Slack, Mattermost and Rocket.Chat read. */
   text: string;

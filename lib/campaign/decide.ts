@@ -316,7 +316,7 @@ function checkLeftOut(attempted: string, items: readonly ItemMemory[], names: Re
   const advice = `select each one by its full name, for example --only ${
     JSON.stringify(names.get(first.item.id) ?? first.item.id)
   }`;
-  throw new UsageError({ attempted, why: "a glob leaves out the items that it matches", value, advice });
+  throw new UsageError({ attempted, why: "a glob does not select items in this state", value, advice });
 }
 
 /** Maximum number of unmatched names and globs that an error lists. */
@@ -470,7 +470,7 @@ function elsewhere({ branch, isCache }: OpenedCampaign, cancel: boolean, of: "al
     }.`;
   }
   return isCache && cancel
-    ? "This directory does not have the starts of a job that was killed: its agents may still be running, so check the app."
+    ? "If a job was killed, its starts are not in this directory: its agents may still be running, so check the app."
     : undefined;
 }
 
@@ -561,12 +561,14 @@ async function recordRetry(deciding: Deciding, { select, adopt, reason }: Of<"re
     ...waiting.length > 0
       ? [
         `${formatCount(waiting.length, "item")} that ${waiting.length === 1 ? "has" : "have"} not started ${
-          followers.length > 0 ? "will use it, too" : "will use the planned task"
+          followers.length > 0 ? "will use that task, too" : "will use the planned task"
         }`,
       ]
       : [],
     ...pulls.slice(0, MAX_PULLS),
-    ...pulls.length > MAX_PULLS ? [`so do those of ${pulls.length - MAX_PULLS} more succeeded items`] : [],
+    ...pulls.length > MAX_PULLS
+      ? [`the pull requests of ${pulls.length - MAX_PULLS} more succeeded items stay open, too`]
+      : [],
   ];
   return { items: ids, text: parts.join("; "), acts: openOf(open) };
 }
@@ -620,7 +622,9 @@ async function recordStop({ opened, store, by, dryRun }: Deciding, decision: Of<
     ...isRepeated ? [`it was already stopped, by ${whoStopped(stopped)} at ${utcText(Date.parse(stopped.at))}`] : [],
     "nothing more will start",
     ...count > 0 ? (cancel ? willCancel(dryRun, count) : [theirEnd]) : open.length > 0 ? [] : ["nothing runs"],
-    ...open.length > 0 ? [openStartsText(open.length) + (cancel ? "" : ": `campaign stop --cancel` finds out")] : [],
+    ...open.length > 0
+      ? [openStartsText(open.length) + (cancel ? "" : ": to find out, run `campaign stop --cancel`")]
+      : [],
   ];
   return {
     items: cancel && dryRun ? runs : [],

@@ -223,7 +223,7 @@ export class PullRequests {
     const hosts = new Set(unasked.values());
     for (const host of [...hosts].slice(0, MAX_TOLD)) {
       const message = host === ""
-        ? `the service names addresses that are not pull requests of ${FORGE_NAMES_TEXT}: they are not read`
+        ? `the service returned addresses that are not pull requests of ${FORGE_NAMES_TEXT}; they are not read`
         : `pull requests at ${host} are not read: there is no token for that host. If the forge is yours, name it: --forge-host HOST`;
       this.tell(message);
     }

@@ -63,14 +63,14 @@ export const RESULTS: VerbFlag = {
   name: "results",
   value: "GLOB",
   multiple: true,
-  help: "Show these result.json, events.ndjson and campaign.json: a path, or a pattern with *, ? and **, in quotes",
+  help: "Files to show (result.json, events.ndjson, campaign.json): a path, or a pattern with *, ? and **, in quotes",
 };
 
 export const HISTORIES: VerbFlag = {
   name: "history",
   value: "GLOB",
   multiple: true,
-  help: "Count the runs in these files, which jobs write with --history: a path or a pattern, as above",
+  help: "Files whose runs are counted; jobs write them with --history: a path or a pattern, as above",
 };
 
 export const ALLOW_WRITE: VerbFlag = {

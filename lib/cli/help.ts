@@ -107,7 +107,7 @@ function usageOf({ name, value }: VerbFlag): string {
 function environmentPart(verb: Verb): string {
   const read = variablesOf(verb);
   const others = read.filter(({ option }) => option === undefined);
-  const beside = others.length < read.length ? "variables of flags: help environment" : "help environment";
+  const beside = others.length < read.length ? "for the variables of flags, see help environment" : "help environment";
   return `Environment (${beside}):\n${nameLines([...others.map(({ name }) => name), ...verb.otherVariables ?? []])}`;
 }
 
@@ -135,7 +135,7 @@ function exitParts(verb: Verb): string[] {
   );
   return [
     line + exitCodes,
-    ...verdict === undefined ? [] : [`With --${verdict.flag.name} it exits with the codes of follow.\n`],
+    ...verdict === undefined ? [] : [`With --${verdict.flag.name}, it exits with the codes of follow.\n`],
   ];
 }
 
@@ -182,8 +182,8 @@ export function topicHelp(topic: string): string | undefined {
     case "environment":
       return `Environment (${DROP_IN} read those marked *):\n${variableRows()}\n${
         paragraphs(
-          "Pull requests on the dashboard: GITHUB_TOKEN and GITLAB_TOKEN read them. In a CI job, GITHUB_SERVER_URL and CI_SERVER_URL " +
-            "name the server; set one yourself outside CI if it is not github.com or gitlab.com.",
+          "The dashboard reads pull requests with GITHUB_TOKEN and GITLAB_TOKEN. In a CI job, GITHUB_SERVER_URL and CI_SERVER_URL " +
+            "name the server. Outside CI, set the variable yourself if the server is not github.com or gitlab.com.",
         )
       }`;
     case "exit-codes":
@@ -191,8 +191,8 @@ export function topicHelp(topic: string): string | undefined {
     case "reports":
       return [
         paragraphs(
-          "A job writes its reports into the --out directory: all formats in CI, the formats marked * on a terminal. --report " +
-            "or MOGPLEX_REPORT chooses others. FORMAT=PATH also sets the path of one.",
+          "A job writes its reports into the --out directory: all formats in CI, the formats marked * on a terminal. Choose " +
+            "others with --report or MOGPLEX_REPORT. FORMAT=PATH also sets the path of a report.",
         ),
         columns(
           Object.entries(REPORT_FORMATS).map(([name, { file, help }]) => [
@@ -210,9 +210,9 @@ export function topicHelp(topic: string): string | undefined {
           "(the default elsewhere).",
         "--key-part distinguishes several runs of one job, and the nodes of a matrix on GitHub. --idempotency-key sets the " +
           "key itself. --resume FILE takes the key from the state file of an earlier attempt.",
-        "Outside CI, run --follow with the same request attaches to the earlier run in this folder if you left that run and " +
-          "it is still running, or succeeded within the last hour. --new starts another run. Each request keeps its files in " +
-          "its own folder.",
+        "Outside CI, run --follow with the same request attaches to the earlier run in this folder if you stopped following " +
+          "that run, and it is still running or succeeded within the last hour. --new starts another run. Each request keeps " +
+          "its files in its own folder.",
       );
     case "security":
       return paragraphs(

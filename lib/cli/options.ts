@@ -334,7 +334,7 @@ export const ALLOW_USERS = option("MOGPLEX_RESPOND_ALLOW_USERS", {
   help:
     "Users who can start an agent, as `NAME` or `NAME=ID` with the number of the account; if both the flag and the variable are set, only users in both lists.",
   heading: "Asking",
-  fallback: "who can push",
+  fallback: "everyone who can push",
   parse: users,
 });
 
@@ -400,7 +400,7 @@ export const IDEMPOTENCY_KEY: Option<string> = {
 export const RESUME: Option<string> = {
   name: "resume",
   value: "FILE",
-  help: "State file of an earlier attempt whose key to use",
+  help: "State file of an earlier attempt, to use its key again",
   heading: "Keys",
   parse: anyText,
 };

@@ -129,19 +129,20 @@ export const FLAGS: readonly Flag[] = [
     name: "repo",
     value: "OWNER/NAME=PATH",
     multiple: true,
-    help: "local Git repository; replaces the one of that name in the fixture",
+    help: "local Git repository; replaces a repository of the same name in the fixture",
   },
   {
     name: "repos",
     value: "[OWNER=]N",
     multiple: true,
-    help: "N small projects, OWNER/project-0001, … (owner acme), with Git behind them for --harness",
+    help: "N small projects, OWNER/project-0001, … (owner acme), each with a Git repository for --harness",
   },
   {
     name: "harness",
     value: "NAME=COMMAND",
     multiple: true,
-    help: "its runs execute sh -c COMMAND in a clone, with the task in MOGPLEX_PROMPT; COMMAND must git add new files",
+    help:
+      "runs of NAME execute sh -c COMMAND in a clone, with the task in MOGPLEX_PROMPT; COMMAND must git add new files",
   },
   {
     name: "harness-env",
@@ -152,7 +153,7 @@ export const FLAGS: readonly Flag[] = [
   {
     name: "like",
     value: "service",
-    help: "the service's limits: --sandbox-limit 3, --sandbox-linger 900, and a repository with a sub-project",
+    help: "use the service's limits: --sandbox-limit 3, --sandbox-linger 900, and a repository with a sub-project",
   },
   {
     name: "sandbox-limit",
@@ -167,7 +168,8 @@ export const FLAGS: readonly Flag[] = [
   {
     name: "run-slots",
     value: "N",
-    help: "run at most N runs of a user at the same time; others stay pending (no limit; plans have one)",
+    help:
+      "run at most N runs of a user at the same time; others stay pending (no limit; the service's depends on the plan)",
   },
   { name: "time-limit", value: "SECONDS", help: "maximum time of a command (1800)" },
   {
@@ -190,8 +192,8 @@ export const FLAGS: readonly Flag[] = [
   { name: "faults", value: "SPEC", help: "random faults, as in rate=0.3,kinds=503+reset0+slow" },
   { name: "seed", value: "N", help: "seed of the random faults (1)" },
   { name: "server-revision", value: "base|later", help: "revision of the service (base)" },
-  { name: "with", value: "SWITCH", multiple: true, help: "turn a later behavior on" },
-  { name: "without", value: "SWITCH", multiple: true, help: "turn a later behavior off" },
+  { name: "with", value: "SWITCH", multiple: true, help: "turn on a behavior of a later revision" },
+  { name: "without", value: "SWITCH", multiple: true, help: "turn off a behavior of a later revision" },
   {
     name: "start-limits",
     value: "on|off",
@@ -199,7 +201,7 @@ export const FLAGS: readonly Flag[] = [
       "off: allow any number of starts, to try a whole campaign (on); also set MOGPLEX_DEV_START_LIMITS=off for the program",
   },
   { name: "start-limit-scope", value: "token|user", help: "owner of a start limit (token)" },
-  { name: "quiet", help: "log no requests, and no note of exec, on standard error" },
+  { name: "quiet", help: "write no requests and no note of exec to standard error" },
   { name: "help", help: "print this help" },
 ];
 

@@ -84,7 +84,7 @@ function verdictFamilies(view: ResultView): Family[] {
     },
     {
       name: "outcome",
-      help: `Verdict: 1 for the outcome that the ${noun} has, 0 for all others.`,
+      help: `Verdict: 1 for the outcome of the ${noun}, 0 for all others.`,
       samples: outcomes.map((outcome) => [{ outcome }, outcome === view.outcome ? 1 : 0]),
     },
     { name: "exit_code", help: "Exit code of the job.", samples: [[{}, view.exitCode]] },

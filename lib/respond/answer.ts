@@ -135,7 +135,9 @@ async function poll(opened: Responding, { sinceMs, timeoutMs, out }: Omit<Answer
   }
   // In one thread somebody may have blocked the token's user. In two of them a scope is probably missing.
   if (blocked.size > 1) {
-    writer.note(`${forge.threads.system} refuses to write in ${blocked.size} threads: a missing scope, or a block`);
+    writer.note(
+      `${forge.threads.system} does not let this token write in ${blocked.size} threads: it lacks a scope, or its user is blocked`,
+    );
     code ||= EXIT.unavailable;
   }
   return code;

@@ -332,7 +332,7 @@ export function assumptionsOf(assumed: Assumed): string[] {
     `${name} of ${repository}${isForgeKnown ? ` on ${forge.system}` : ""} is ${isOpen ? "open" : "closed"}.`,
     ...isExample ? ["The repository is an example. Name yours with --repo OWNER/NAME."] : [],
     ...isForgeKnown ? [] : [
-      "The forge is unknown, so words and links below may differ. `init --respond` writes a job that shows it.",
+      "The forge is unknown, so words and links below may differ. Run `init --respond` first: the job that it writes shows the forge.",
     ],
     ...deliveryOf(assumed),
     ...pull === null ? [] : [

@@ -25,8 +25,8 @@ const MAX_OTHER_PULLS = 5;
 /** How long another request is treated as starting its run, in milliseconds: its job may have died. */
 export const STARTING_MS = 10 * 60_000;
 
-const BUSY = "another run is running here";
-const BUSY_BRANCH = "a run of another thread is running on this branch";
+const BUSY = "another run is active in this thread";
+const BUSY_BRANCH = "a run from another thread is active on this branch";
 
 export interface RivalsWorld {
   threads: Threads;

@@ -79,7 +79,7 @@ function endpointOf(env: ReadEnv, warnings: string[]): Endpoint | undefined {
     pair !== undefined && /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(pair[0]) && /^[\t\x20-\x7e]*$/.test(pair[1])
   ) as [string, string][];
   if (good.length < pairs.length) {
-    warnings.push(`${headersSource} must be NAME=VALUE,…, percent-encoded: the other parts of it are left out`);
+    warnings.push(`${headersSource} must be NAME=VALUE,…, percent-encoded: other parts are ignored`);
   }
   const [timeout = String(TIMEOUT_MS), timeoutSource] = readOtlp(env, "TIMEOUT");
   const isTime = /^\d{1,9}$/.test(timeout) && Number(timeout) > 0;
@@ -163,7 +163,7 @@ function resourceOf(env: ReadEnv, warnings: string[]): Map<string, string> {
   // Source: OpenTelemetry, "Resource SDK": one mistake makes the whole value void.
   const isWrong = good.length < pairs.length;
   if (isWrong) {
-    warnings.push("OTEL_RESOURCE_ATTRIBUTES must be NAME=VALUE,…, percent-encoded: none of it is used");
+    warnings.push("OTEL_RESOURCE_ATTRIBUTES must be NAME=VALUE,…, percent-encoded: the variable is ignored");
   }
   const resource = new Map(isWrong ? [] : good);
   const name = read(env, "OTEL_SERVICE_NAME");

@@ -334,7 +334,7 @@ function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended"
   if (runId === null && start.runId !== null) throw new Contradiction(`start ${start.number} has a run`);
   // Another request has the key of an open start: that is its run, which nothing shows.
   if (runId === null && ENDS_OF_RUNS.includes(as) && as !== "unknown") {
-    throw new Contradiction(`no start ends ${as} without a run`);
+    throw new Contradiction(`a start cannot end as ${as} without a run`);
   }
   if (runId !== null) bindRun(memory, start, runId);
   item.beforeIntent = null;
@@ -711,8 +711,8 @@ export function giveUpOpenStarts(memory: CampaignMemory, nowMs: number): void {
       item.reason = "its start was never answered: check the app";
     } else if (stopped !== null && isOld) {
       item.reason =
-        "its start has had no answer for a day, so an agent may have been running: `campaign stop --cancel`, " +
-        "`campaign skip --cancel` or `campaign retry` finds out";
+        "its start has had no answer for a day, so an agent may have run: to find out, use `campaign stop --cancel`, " +
+        "`campaign skip --cancel` or `campaign retry`";
     } else continue;
     setState(memory, item, "unknown", "none");
   }
@@ -801,7 +801,7 @@ export function checkOpenStarts(
     if (taskOfStart(lock, memory, last, followUpHash, taskHash) !== undefined) continue;
     throw new UsageError({
       attempted: "continue the campaign",
-      why: `the lock does not fit the journal: start ${last.number} of item ${
+      why: `the lock does not match the journal: start ${last.number} of item ${
         JSON.stringify(memory.item.id)
       } was sent with another request`,
       advice: FITTING,

@@ -91,7 +91,7 @@ export function applyMerge(item: MergeItem, record: MergeRecord): void {
     };
     return;
   }
-  if (merge === null) throw new Contradiction("no merge was asked for");
+  if (merge === null) throw new Contradiction("no merge was requested");
   if (record.type === "merge-branch") {
     merge.branch = record.as;
     return;

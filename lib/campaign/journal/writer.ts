@@ -104,7 +104,7 @@ export function takeDirectory(directory: string, world: WriterWorld): Writer {
     let tries = 1;
     while (!attempt()) {
       if (tries++ >= MAX_TRIES) {
-        throw new DirectoryBusyError(directory, "other processes keep taking it", "try again later");
+        throw new DirectoryBusyError(directory, "other processes keep taking the directory", "try again later");
       }
     }
     (openTokens ??= new Set()).add(token);

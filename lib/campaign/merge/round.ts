@@ -496,7 +496,7 @@ class Round {
     if (this.#orders.isDryRun) return;
     const outcome = name === null ? "moved" : await place.deleteBranch(name, merge.head);
     if (typeof outcome === "object") {
-      this.#work.tell(`${item.item.repository}: its branch stays: ${this.#work.clean(outcome.refused)}`);
+      this.#work.tell(`${item.item.repository}: its branch was not deleted: ${this.#work.clean(outcome.refused)}`);
     }
     const as = outcome === "deleted" || outcome === "gone" ? outcome : "kept";
     await this.#record({ type: "merge-branch", item: item.item.id, as });
@@ -799,7 +799,7 @@ function isOver(merge: MergeMemory | null): boolean {
 /** What has changed since the intent of a merge was written, as a clause; null for nothing. */
 function changeOf({ judgement, reading }: Examined, merge: MergeMemory): string | null {
   if (judgement.kind !== "merge") return judgement.reason;
-  if (judgement.head !== merge.head) return "it has other commits";
+  if (judgement.head !== merge.head) return "its commits have changed";
   if (reading.base !== merge.base) return `its target is now ${JSON.stringify(reading.base)}`;
   return reading.repositoryId === merge.repositoryId ? null : "its repository has changed";
 }

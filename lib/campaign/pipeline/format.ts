@@ -93,7 +93,7 @@ function isPlain(text: string): boolean {
  */
 export function checkCarriedPath(what: string, path: string): string {
   const short = path.replace(/^(?:\.\/+)+/, "");
-  const advice = "run the command at the root of the repository, and name the file as it is seen from there";
+  const advice = "run the command at the root of the repository, and give the file's path from there";
   if (short.startsWith("/") || short.split("/").some((part) => part === ".." || part === "" || part === ".")) {
     throw refused(what, "is not below the working directory", path, advice);
   }
@@ -102,7 +102,7 @@ export function checkCarriedPath(what: string, path: string): string {
       what,
       "has a name that jobs cannot use",
       path,
-      "rename it: no line breaks, no backslash, no dash in front",
+      "rename it without line breaks, backslashes or a dash at the beginning",
     );
   }
   return short;

@@ -142,7 +142,10 @@ function waveScript(input: PipelineInput): string {
 function gateScript(input: PipelineInput): string {
   const outputs = isGit(input) ? `${DIRECTORY}/ci/outputs.env` : `"${WAVES}/$mogplex_wave/ci/outputs.env"`;
   const early = isGit(input)
-    ? ["else", '  echo "no gate is closed: the next waves continue. Approve a later one with: campaign approve"']
+    ? [
+      "else",
+      '  echo "no gate is closed, so the next waves continue. If a gate closes later, open it with: campaign approve"',
+    ]
     : ["else", `  ${fail("no gate is closed, because the canary is still running: retry this job later", 2)}`];
   return [
     waveScript(input),

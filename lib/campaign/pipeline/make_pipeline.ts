@@ -100,7 +100,7 @@ function checkFormat(format: string | undefined): void {
     attempted: "make a pipeline",
     why: format === undefined ? "no CI system is given" : "this CI system has no generated pipeline",
     value: format === undefined ? undefined : JSON.stringify(format),
-    advice: `give --format ${FORMAT}, or a recipe whose schedule calls \`campaign advance\`: docs/campaigns.md`,
+    advice: `give --format ${FORMAT}, or use a recipe whose schedule calls \`campaign advance\`: docs/campaigns.md`,
   });
 }
 

@@ -538,7 +538,7 @@ function addNamed(into: Collector, entry: Named, byName: ReposByName): void {
   if (!isUuid(value)) {
     const near = nearest(value.toLowerCase(), [...byName.keys()].filter((name) => !isUuid(name)).slice(0, NEAR_NAMES));
     const advice = near === undefined
-      ? "check the name, and that the token's user can see it; give the id of a hidden one, with base-branch and root"
+      ? "check the name, and that the token's user can see it; for a hidden repository, give its id with base-branch and root"
       : `did you mean ${JSON.stringify(byName.get(near)?.[0]?.full_name)}?`;
     return into.refuse({ place, value, why: "the service lists no repository with this name", advice });
   }

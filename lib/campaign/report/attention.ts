@@ -377,7 +377,7 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
   if (due !== null && now !== null && now - due > LATE_MS) {
     return ofCampaign(
       "wave is late",
-      `it was due ${timeText(due, now)}, but nothing ran it`,
+      `it was due ${timeText(due, now)}, but has not run`,
       step("Check whether the schedule is on. By hand:", campaignCommand(command, "advance")),
     );
   }
@@ -465,9 +465,12 @@ function stepsFor(group: CauseGroup, first: CampaignItem | undefined, context: C
       const holds = isOne ? "the run keeps" : "each of these runs keeps";
       return [
         step(`Answer the agent in the app: until then, ${holds} one of the ${limit} sandboxes.`),
-        ...(run === null
-          ? []
-          : [step(isOne ? "Or end it:" : "Or end one of them:", commandLine(command.program, "runs", "cancel", run))]),
+        ...(run === null ? [] : [
+          step(
+            isOne ? "Or cancel the run:" : "Or cancel one of the runs:",
+            commandLine(command.program, "runs", "cancel", run),
+          ),
+        ]),
       ];
     }
     case "unknown":
@@ -485,7 +488,7 @@ function stepsFor(group: CauseGroup, first: CampaignItem | undefined, context: C
               "it is good (--only NAME instead of --cause selects one of them):",
           skip("checked by hand"),
         ),
-        step(isOne ? "If it is not, try again:" : "If it is not, try again, all or one:", retry),
+        step(isOne ? "Otherwise, try again:" : "Otherwise, try all or one of them again:", retry),
       ];
     case "conflict":
       return [
@@ -517,7 +520,7 @@ function stepsFor(group: CauseGroup, first: CampaignItem | undefined, context: C
     case "starting": {
       const asks = view.state === "stopped" || view.state === "stopping"
         ? ""
-        : " The campaign asks for it again automatically, at least every three hours.";
+        : " The campaign sends the start again automatically, at least every three hours.";
       const cancel = campaignCommand(command, "skip", "--cause", word, "--cancel", "--reason", "no answer");
       return [
         step(`Check in the app whether it has a run.${asks} To find its run and keep it:`, retry),
@@ -546,7 +549,7 @@ function stepsForStuck({ stuck, word, items }: CauseGroup, { command, names }: C
       const isOne = items.length === 1;
       const text = isOne
         ? "Give the token access to this repository. If it is gone, leave its item out:"
-        : "Give the token access to these repositories. To leave out items whose repositories are gone, remove the other names:";
+        : "Give the token access to these repositories. To leave out items whose repositories are gone, delete the other names from this command:";
       const visibleNames = items.slice(0, MAX_NAMED).map((id) => names.get(id) ?? id);
       return [step(text, campaignCommand(command, "skip", ...only(visibleNames), "--reason", "gone"))];
     }

@@ -234,7 +234,7 @@ function pullRequests(items: readonly CampaignItem[]): Family[] {
 
 function progress({ campaign, state, counts, items, causes, waves, exitCode }: CampaignView): Family[] {
   return [
-    { name: "info", help: "Which campaign this is; always 1.", samples: [[{ campaign }, 1]] },
+    { name: "info", help: "Identifies the campaign; always 1.", samples: [[{ campaign }, 1]] },
     {
       name: "state",
       help: "1 for the state of the campaign, 0 for all others.",

@@ -419,7 +419,7 @@ export function campaignState(
     const gate = closedGateReason(memory);
     const by = stop === null || gate === null ? stop ?? gate : `${stop}; a gate is closed as well: ${gate}`;
     const open = openStarts(memory).length;
-    const advice = stopped?.cancel ? "" : ": `campaign stop --cancel` finds out";
+    const advice = stopped?.cancel ? "" : ": to find out, run `campaign stop --cancel`";
     const reason = open === 0 ? by : `${by}; ${openStartsText(open)}${advice}`;
     return { state: settles || counts.running + counts["needs-input"] > 0 ? "stopping" : "stopped", reason };
   }

@@ -139,8 +139,8 @@ export async function whyGone(
   const gone = `the service no longer has run "${runId}"`;
   if (proven.size > 0) {
     return isListed
-      ? `${gone}, although it lists its repository`
-      : `${gone}, nor its repository in its list: the repository was removed`;
+      ? `${gone}, although it still lists the run's repository`
+      : `${gone}, and no longer lists the run's repository, so the repository was removed`;
   }
   if (isGivenUp(store.memory, item.id)) return `the service does not find run "${runId}"`;
   const error = otherUser(runId, cause);
@@ -164,10 +164,10 @@ function otherUser(runId: string, cause: unknown): UsageError {
   return new UsageError({
     attempted: `read run "${runId}" of the campaign`,
     why:
-      "the service finds neither this run nor any other run or repository of the campaign, so this token belongs to " +
-      "a different user than the one who started it, or all of them were removed",
+      "the service finds none of the campaign's runs and repositories, so either this token belongs to a different user " +
+      "than the one who started the campaign, or all of them were removed",
     advice: "use that user's token; or start your own campaign, with another directory and another `round`; " +
-      "if its repository was removed, `campaign skip` gives up its item",
+      "if the run's repository was removed, `campaign skip` gives up its item",
   }, { cause });
 }
 
@@ -190,8 +190,8 @@ export async function proveAccess(work: Work, item: LockItem): Promise<void> {
   throw new UsageError({
     attempted: `start ${item.repository}`,
     why:
-      `this token cannot access the repository${also}: it belongs to a different user than the one who planned, or that ` +
+      `this token cannot access the repository${also}: it belongs to a different user than the one who planned the campaign, or that ` +
       "user has lost access",
-    advice: "use that user's token, or restore the access: no item has lost anything",
+    advice: "use that user's token, or restore the access: nothing is lost",
   });
 }

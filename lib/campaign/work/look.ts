@@ -124,7 +124,9 @@ export async function read(work: Work, open: OpenRun): Promise<Seen> {
     if (!isOutage(error) && !(error instanceof NotFoundError)) throw error;
     const run = await readRecord();
     if (!withoutEvents.has(runId)) {
-      const message = `the events of run "${runId}" cannot be read (${messageOf(error)}): only its own record is used`;
+      const message = `the events of run "${runId}" cannot be read (${
+        messageOf(error)
+      }): only the run's record is used`;
       session.notify({ kind: "text", message });
     }
     withoutEvents.add(runId);

@@ -137,7 +137,7 @@ async function ask(
   }
   const { start, replayed } = outcome;
   if (!cancels) {
-    const text = `${replayed ? "its start had arrived" : NOT_ARRIVED}: run ${start.runId} is its attempt`;
+    const text = `${replayed ? "its start had arrived" : NOT_ARRIVED}: the item continues with run ${start.runId}`;
     report({ item: id, text, unanswered: false });
     return [];
   }

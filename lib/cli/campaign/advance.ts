@@ -25,7 +25,7 @@ import {
 const PLAN_FIRST: VerbFlag = {
   name: "plan",
   help:
-    "Plan first if there is no plan; use it only by hand: if the directory or branch is lost, a scheduled job would start the campaign again",
+    "Plan first if there is no plan. Use this only by hand: if the directory or branch were lost, a scheduled job would start the campaign again",
 };
 
 const EXIT_STATUS: VerbFlag = {

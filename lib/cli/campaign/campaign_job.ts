@@ -266,7 +266,7 @@ export async function endWithCampaign(
       const resume = needsRetry(stand.view)
         ? "deal with the canary's items, then resume the campaign:"
         : gateReason === undefined
-        ? "this lets it continue:"
+        ? "to let it continue:"
         : "resume the campaign, then approve it:";
       writer.note(
         `the campaign is not done: ${stand.why}; ${isStopped ? resume : stand.advice}`,

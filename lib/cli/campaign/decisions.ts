@@ -38,10 +38,10 @@ import {
 import { BY_HAND } from "./status_text.ts";
 import { CANCEL_NOW } from "../../campaign/report/attention.ts";
 
-const ADOPT: VerbFlag = { name: "adopt-changes", help: "Start them with the current task of the file" };
+const ADOPT: VerbFlag = { name: "adopt-changes", help: "Start the items with the current task in the file" };
 const KEEP_TASK: VerbFlag = {
   name: "keep-task",
-  help: "Start them with the planned task, even if the task in the file has changed",
+  help: "Start the items with the planned task, even if the task in the file has changed",
 };
 
 export const campaignApproveVerb: Verb = campaignVerb("approve", {
@@ -72,7 +72,7 @@ export const campaignStopVerb: Verb = campaignVerb("stop", {
     unavailable:
       "the directory is not writable; or with --cancel, the service did not answer, and the next wave tries again",
     rateLimited:
-      "the process that uses the directory did not confirm within 30 s; or with --cancel, the start quota is used up, and the next wave looks up the open starts",
+      "the process that uses the directory did not confirm within 30 s; or with --cancel, the start quota is used up, and the next wave looks up the starts without an answer",
   },
   examples: ["mogplex-ci campaign stop campaign.yml"],
   run: (context) => decide(context, { kind: "stop", cancel: context.flags.has(CANCEL), ...readReason(context) }),

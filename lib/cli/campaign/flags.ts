@@ -24,7 +24,7 @@ export const ALLOW_OUTSIDE: VerbFlag = {
 export const WEBHOOK_VARIABLE: Option<string> = {
   name: "webhook-variable",
   value: "NAME",
-  help: "Let the file use this variable for its webhook, whatever its name",
+  help: "Allow the file to use this variable for its webhook, whatever the variable's name",
   parse: anyText,
 };
 
@@ -81,7 +81,7 @@ export const ONLY: Option<string> = {
   name: "only",
   value: "GLOB",
   multiple: true,
-  help: "Items whose repository matches, such as acme/legacy-*, or the item of this run id",
+  help: "Items whose repository matches, such as acme/legacy-*, or the item with this run id",
   parse: anyText,
 };
 
@@ -89,7 +89,7 @@ export const FORGE_HOST: Option<string> = {
   name: "forge-host",
   value: "HOST[=VARIABLE]",
   multiple: true,
-  help: `Forge host, besides ${PUBLIC_HOSTS.join(" and ")}, that gets the token in ${
+  help: `Another forge host (besides ${PUBLIC_HOSTS.join(" and ")}) that gets the token in ${
     ALL_FORGES.map(({ variable }) => variable).join(", ")
   } or VARIABLE`,
   parse: anyText,
@@ -148,12 +148,12 @@ export function waveCodesWithout(...others: readonly ExitName[]): readonly ExitN
 export const OF_WAVES: Meanings = {
   success: "all runs have ended without failures, or the campaign continues",
   failed:
-    "all runs have ended, with failures or unknowns; or it stopped after too many failures; with --exit-status also: a start has had no answer for two hours",
+    "all runs have ended, but items failed or are unknown; or the campaign stopped after too many failures; with --exit-status also: a start has had no answer for two hours",
   usage: "a mistake in the file or the arguments; a modified lock or journal; another user's token",
   awaitingInput:
-    "only items waiting for an answer are left; with --exit-status also: they keep the others from starting, a gate is closed, or it was stopped",
+    "only items waiting for an answer are left; with --exit-status also: such items keep others from starting, a gate is closed, or the campaign was stopped",
   unavailable: "service or directory unreachable; nothing is lost, and the next wave continues",
-  rateLimited: "it is not done (with --exit-status); another process is running in its directory",
+  rateLimited: "with --exit-status: the campaign is not done; or another process is running in its directory",
 };
 
 export const LOCAL_CODES: readonly ExitName[] = ["success", "usage", "unavailable", "internal", "rateLimited"];
@@ -179,5 +179,5 @@ export const OF_SETTLING: Meanings = {
     "there is no plan, no item matches, or the decision does not apply now; a mistake in the file or the arguments; a modified journal",
   unavailable: "the directory is not writable; or the service did not answer, and the next wave tries again",
   rateLimited:
-    "another process is running in the directory; or the start quota is used up, and the next wave looks up the open starts",
+    "another process is running in the directory; or the start quota is used up, and the next wave looks up the starts without an answer",
 };

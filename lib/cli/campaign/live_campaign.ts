@@ -233,11 +233,11 @@ function progress(screen: Screen, view: CampaignView): Span[] {
     { text: `${screen.text(view.campaign)}${state}`, style: "bold" },
     { text: `${ended}/${items} finished` },
     // The next three add up to it.
-    { text: `${good} good`, style: good > 0 ? "green" : undefined },
-    bad > 0 ? { text: `${bad} not good`, style: "red" } : undefined,
+    { text: `${good} ok`, style: good > 0 ? "green" : undefined },
+    bad > 0 ? { text: `${bad} not ok`, style: "red" } : undefined,
     skipped > 0 ? { text: `${skipped} skipped`, style: "dim" } : undefined,
     { text: `${running} running`, style: running > 0 ? "cyan" : undefined },
-    asking > 0 ? { text: `${asking} to answer`, style: "yellow" } : undefined,
+    asking > 0 ? { text: `${asking} ${asking === 1 ? "needs" : "need"} an answer`, style: "yellow" } : undefined,
   ]);
   const width = spans.reduce((sum, { text }) => sum + cellWidth(text), 0);
   const [name, ...rest] = spans;

@@ -31,7 +31,10 @@ export const campaignNewVerb: Verb = {
   group: "toolkit",
   flags: [REPOS],
   codes: ["success", "usage", "internal"],
-  meanings: { success: "both were written", usage: "bad arguments; a file exists already, or cannot be written" },
+  meanings: {
+    success: "the file and the task were written",
+    usage: "bad arguments; a file exists already, or cannot be written",
+  },
   examples: ["mogplex-ci campaign new campaign.yml --repo acme/web --repo acme/api"],
   run: create,
 };

@@ -83,7 +83,8 @@ const PROGRAM_FLAG: Option<string> = {
 const FROM_JOB: Option<string> = {
   name: "from-job",
   value: "NAME",
-  help: "GitLab: job of this pipeline whose artifacts hold plan, program and files (the checkout has the files)",
+  help:
+    "GitLab: job of this pipeline whose artifacts contain plan, program and files; without it, they come from the checkout",
   parse: fitting(/^[A-Za-z0-9][A-Za-z0-9 _.:-]{0,100}$/, "the name of a job"),
 };
 
@@ -99,7 +100,7 @@ export const campaignPipelineVerb: Verb = campaignVerb("pipeline", {
   ],
   codes: ["success", "usage", "unavailable", "internal"],
   meanings: {
-    success: "it was written",
+    success: "the pipeline was written",
     usage: "there is no plan; a mistake in the file or the arguments; something that the CI system cannot do",
     unavailable: "the directory cannot be read",
   },

@@ -25,7 +25,7 @@ export const campaignPlanVerb: Verb = campaignVerb("plan", {
   codes: ["success", "usage", "unauthorized", "forbidden", "unavailable", "internal", "rateLimited"],
   meanings: {
     success: "the plan is written",
-    usage: "a mistake in the file; repositories that cannot be used; a list that the service does not show in full",
+    usage: "a mistake in the file; repositories that cannot be used; a list that the service does not return in full",
     rateLimited: "still rate limited (429) after waiting; another process is running in the directory",
   },
   examples: ["mogplex-ci campaign plan campaign.yml", "mogplex-ci campaign plan campaign.yml --dry-run --json"],
@@ -147,7 +147,7 @@ function lingerLines({ assumedLinger: linger, view }: CampaignPlan, nowMs: numbe
 
 /** The cost of each limit, which explains the end. */
 function whyLines(limitedBy: CampaignLimit, endsAtWithout: CampaignPlan["endsAtWithout"], nowMs: number): string[] {
-  if (limitedBy === "nothing") return ["No limit delays it: only the runs take time."];
+  if (limitedBy === "nothing") return ["No limit delays the campaign: only the runs take time."];
   const rows = endsAtWithout.map((each) => `  without ${LIMITS[each.limit]}: ${endText(each, nowMs)}`);
   return [`The end depends on: ${LIMITS[limitedBy]}`, ...rows];
 }
@@ -185,7 +185,7 @@ function planText(
     ...canaryLines(plan, all),
     ...changes.notes.map((note) => `Note: ${note}`),
     "",
-    ...(areRunsOver(view.state) ? [`It is ${view.state}: nothing is left to start`] : [
+    ...(areRunsOver(view.state) ? [`The campaign is ${view.state}: nothing is left to start`] : [
       `Earliest end, if a run takes ${formatDuration(meanRunMs)} (${basis}):`,
       ...forecastLines(forecasts, nowMs),
       ...lingerLines(plan, nowMs),

@@ -22,9 +22,9 @@ const OF_RUN: Meanings = {
   ...OF_WAVES,
   success: "all runs have ended without failures",
   failed:
-    "all runs have ended, with failures or unknowns; or it stopped after too many failures; or a start has had no answer for two hours",
-  awaitingInput: "it needs attention: items wait for an answer, a gate is closed, or it was stopped",
-  rateLimited: "--timeout has passed, and it is not done; or another process is running in its directory",
+    "all runs have ended, but items failed or are unknown; or the campaign stopped after too many failures; or a start has had no answer for two hours",
+  awaitingInput: "the campaign needs attention: items wait for an answer, a gate is closed, or it was stopped",
+  rateLimited: "--timeout passed before all runs had ended; or another process is running in its directory",
 };
 
 export const campaignRunVerb: Verb = campaignVerb("run", {

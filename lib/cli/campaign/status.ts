@@ -34,14 +34,14 @@ export const campaignStatusVerb: Verb = campaignVerb("status", {
   flags: [PLACE, FORGE, [ALL_ROWS, WATCH, STATUS_EXIT], JSON_OBJECT],
   codes: waveCodesWithout("unauthorized", "forbidden"),
   meanings: {
-    success: "it was printed",
+    success: "the state was printed",
     failed:
-      "with --exit-status: done with failures or unknowns, stopped after too many failures, or a start has had no answer for two hours",
+      "with --exit-status: all runs have ended, but items failed or are unknown; it stopped after too many failures; or a start has had no answer for two hours",
     usage: "there is no plan; a mistake in the file or the arguments; a modified lock or journal",
     awaitingInput:
-      "with --exit-status: it needs attention: items wait for an answer, a gate is closed, or it was stopped",
+      "with --exit-status: the campaign needs attention: items wait for an answer, a gate is closed, or it was stopped",
     unavailable: "the directory cannot be read",
-    rateLimited: "with --exit-status: it is not done yet",
+    rateLimited: "with --exit-status: the campaign is not done yet",
   },
   examples: ["mogplex-ci campaign status campaign.yml", "mogplex-ci campaign status campaign.yml --json"],
   run: status,

@@ -107,7 +107,7 @@ function attention(
   const entries = attentionOf(view, command, problem).filter(({ title }) => !isGated || title !== GATE_CLOSED);
   if (isGated && entries.length === 0) return;
   if (entries.length === 0) {
-    const who = view.writer === null ? "it continues with the next wave" : "a process is running";
+    const who = view.writer === null ? "the campaign continues with the next wave" : "a process is running";
     const goesOn = view.state === "done" ? "" : `: ${who}`;
     screen.print([{ heading: `Nothing needs attention${goesOn}`, level: 3 }], 0);
     return;
@@ -128,7 +128,7 @@ function busy(screen: Screen, { writer, waitingFor }: CampaignView): void {
   if (writer === null) return;
   const text = waitingFor === "stopped"
     ? [
-      "Another process is still ending: ",
+      "Another process is shutting down: ",
       { name: writer },
       ". Once it has ended, `campaign status` shows how to continue.",
     ]

@@ -95,7 +95,7 @@ async function makeRequest(
   if ("fix" in work) {
     findings = await membersFindings(threads, number, work.fix);
     const nothing = nothingToFix(work.fix, await threads.facts(number), threads.pullNoun, findings);
-    if (nothing !== null) throw new UsageError({ attempted: `fix its ${work.fix}`, why: nothing, value, advice });
+    if (nothing !== null) throw new UsageError({ attempted: `fix ${work.fix}`, why: nothing, value, advice });
   }
   const { baseBranch, workingBranch, createBranch } = place;
   const request = {

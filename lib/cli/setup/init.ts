@@ -322,8 +322,8 @@ export async function initRepository(context: Context): Promise<number> {
   if (file === "") {
     steps.say(
       "",
-      `If you write a job yourself, call \`${TOOL} run --follow\`, and in a last step that always runs ` +
-        `\`${TOOL} cleanup\`, with ${STATUS_VARIABLE} set or with --always.`,
+      `If you write a job yourself, call \`${TOOL} run --follow\`, and then call ` +
+        `\`${TOOL} cleanup\` in a last step that runs in any case, with ${STATUS_VARIABLE} set or with --always.`,
     );
   }
   return EXIT.success;

@@ -273,7 +273,7 @@ const READERS =
 
 /** For projects on GitLab that also use trigger tokens for something else. Source: GitLab, "CI/CD job rules", values of `CI_PIPELINE_SOURCE`. */
 const TRIGGERS =
-  "If trigger tokens start other pipelines of this project, their jobs no longer start. Start these pipelines through the pipelines API with an access token instead: docs/ask.md.";
+  "If you also start other pipelines of this project with trigger tokens, those pipelines no longer run their jobs. Start them through the pipelines API with an access token instead: docs/ask.md.";
 
 /** Where the job of `respond` names the repository. */
 export const REPO_PLACES = "it occurs twice, for doctor and for respond";

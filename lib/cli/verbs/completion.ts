@@ -14,7 +14,7 @@ export const completionVerb: Verb = {
   group: "toolkit",
   flags: [],
   codes: ["success", "usage", "internal"],
-  meanings: { success: "it was printed", usage: "bad arguments" },
+  meanings: { success: "the script was printed", usage: "bad arguments" },
   examples: ["mogplex-ci completion bash >> ~/.bashrc"],
   run: printCompletion,
 };

@@ -42,7 +42,7 @@ function bunHazard({ io, platform }: Context, { args }: Machine): string | undef
     return "Bun ran the preload script in bunfig.toml of the working directory, with the token in its environment";
   }
   if (args.includes("--no-env-file") || !platform.isCi) return undefined;
-  return "Bun loads .env files from the working directory, which other people can write in CI";
+  return "Bun loads .env files from the working directory, and in CI other people can write files there";
 }
 
 /** Checks the files by which a checkout can change a runtime's behavior. */

@@ -132,7 +132,7 @@ export const gateVerb: Verb = {
   variables: ["MOGPLEX_NOTE_TOKEN_VARIABLE"],
   codes: ["success", "failed", "usage", "unauthorized", "forbidden", "unavailable", "internal"],
   meanings: {
-    success: "enough people have approved it, or it is no longer open",
+    success: "enough people have approved the pull request, or it is no longer open",
     failed: "approvals are missing, somebody requests changes, or the forge does not show all comments or approvals",
     usage:
       "usage error; the job has no pull request; a rule of the target would accept this status in place of another check",

@@ -253,7 +253,7 @@ test("a campaign's directory that Deno is not allowed to write ends with 2, and 
     code: 2,
     stderr:
       'error: Cannot write in "mogplex-campaign": Deno is not allowed to use it; start it with --allow-read and --allow-write for ' +
-      "the directory, the command permissions prints all flags (permissions --out DIR)\n",
+      "the directory; the command permissions prints all flags (permissions --out DIR)\n",
   });
 });
 

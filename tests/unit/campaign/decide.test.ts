@@ -470,7 +470,7 @@ for (
     const world = campaignWorld();
     await world.plan();
     const given = { env: (variable: string) => ({ MOGPLEX_DEV: "1", ...env } as Record<string, string>)[variable] };
-    const lost = "This directory does not have the starts of a job that was killed";
+    const lost = "If a job was killed, its starts are not in this directory";
     const select = { only: [project(1)] };
     const texts = [
       await world.decide({ kind: "skip", select, reason: "no" }, given),
@@ -498,7 +498,7 @@ test("decideCampaign() says that a glob leaves out the succeeded items that it m
   const world = campaignWorld({ count: 2 });
   await world.run();
   await expect(world.decide(retry({ only: ["acme/*"] }))).rejects.toThrow(
-    `a glob leaves out the items that it matches: 2 items, succeeded; select each one by its full name, for example --only "${
+    `a glob does not select items in this state: 2 items, succeeded; select each one by its full name, for example --only "${
       project(1)
     }"`,
   );

@@ -112,7 +112,7 @@ test("a lock that no longer fits an unanswered start of the journal is refused",
   world.files.put(`${DIRECTORY}/lock.json`, other.files.text(`${DIRECTORY}/lock.json`) ?? "");
   world.requests.length = 0;
   expect(await refusal(world)).toMatch(
-    /^2 .*the lock does not fit the journal: start 1 of item .* was sent with another request/,
+    /^2 .*the lock does not match the journal: start 1 of item .* was sent with another request/,
   );
 });
 

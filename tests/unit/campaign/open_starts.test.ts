@@ -48,11 +48,11 @@ for (const kind of ["html502", "reset0", "truncated"]) {
     const world = await lost(true, {}, kind);
     const { text, view } = await world.decide(stop());
     expect(text).toBe(
-      "nothing more will start; 1 start has no answer, so an agent may be running: `campaign stop --cancel` finds out",
+      "nothing more will start; 1 start has no answer, so an agent may be running: to find out, run `campaign stop --cancel`",
     );
     expect([view.state, view.stateReason]).toEqual([
       "stopped",
-      "stopped by kim; 1 start has no answer, so an agent may be running: `campaign stop --cancel` finds out",
+      "stopped by kim; 1 start has no answer, so an agent may be running: to find out, run `campaign stop --cancel`",
     ]);
     await world.advance();
     expect(world.requests).toEqual([]);
@@ -172,8 +172,8 @@ for (const arrived of [true, false]) {
     const { text, view } = await world.decide(retry());
     expect(text).toMatch(
       arrived
-        ? /^1 start without an answer is looked up first; .*: its start had arrived: run \S+ is its attempt$/
-        : /: the start had not arrived; looking it up started a run: run \S+ is its attempt$/,
+        ? /^1 start without an answer is looked up first; .*: its start had arrived: the item continues with run \S+$/
+        : /: the start had not arrived; looking it up started a run: the item continues with run \S+$/,
     );
     expect([view.counts.running, world.runs().length, new Set(world.starts.map(({ key }) => key)).size]).toEqual([
       1,

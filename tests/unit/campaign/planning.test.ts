@@ -66,7 +66,9 @@ for (const [what, repositories, lines] of BAD) {
 test("planCampaign() refuses a hidden repository by name, and takes it by id with branch and root", async () => {
   const world = campaignWorld({ file: { repositories: [project(1)] } });
   setRepo(world, project(1), { hidden: true });
-  expect(await failureOf(() => world.plan())).toContain("give the id of a hidden one, with base-branch and root");
+  expect(await failureOf(() => world.plan())).toContain(
+    "for a hidden repository, give its id with base-branch and root",
+  );
   const repo = repoOf(world, project(1));
   world.write({ repositories: [{ repo, "base-branch": "main", root: "" }] });
   const first = await failureOf(() => world.plan());
@@ -109,7 +111,7 @@ for (const [revision, switches] of Object.entries(REVISIONS)) {
   });
 }
 
-test("planCampaign() refuses a list that the service does not show in full", async () => {
+test("planCampaign() refuses a list that the service does not return in full", async () => {
   const world = campaignWorld({ count: 3, file: { repositories: [{ query: "same/name" }] } });
   // 201 repositories of one and the same name cannot be told apart by longer prefixes.
   const { store } = world.emulator.world;

@@ -583,7 +583,7 @@ test("decide() tells a second mention which run is at work, and takes one when t
   const news = forge.say(PULL, KIM, "@mogplex and the docs");
   const decision = await decide(forge, news, {}, [RUN]);
   expect(decision.kind === "none" && decision.tell?.text).toBe(
-    "another run is running here. Write the task again when it has finished. Its note: https://git.example/acme/web/-/merge_requests/7#note_101",
+    "another run is active in this thread. Write the task again when it has finished. Its note: https://git.example/acme/web/-/merge_requests/7#note_101",
   );
   expect(await outcome(forge, news)).toStartWith("and the docs");
 });
@@ -596,12 +596,12 @@ test("decide() starts no second run on the branch that another pull request come
   const news = forge.say(other, KIM, "@mogplex and the docs");
   const decision = await decide(forge, news, {}, [RUN]);
   expect(decision.kind === "none" && decision.tell?.text).toBe(
-    "a run of another thread is running on this branch. Write the task again when it has finished. " +
+    "a run from another thread is active on this branch. Write the task again when it has finished. " +
       "Its note: https://git.example/acme/web/-/merge_requests/7#note_101",
   );
   const decides = decider(forge);
   expect(await decides.rival(await wanted(forge, news), [], 1_000)).toBeNull();
-  expect(await decider(forge, {}, [RUN]).rival(await wanted(forge, news), [], 1_000)).toStartWith("a run of another");
+  expect(await decider(forge, {}, [RUN]).rival(await wanted(forge, news), [], 1_000)).toStartWith("a run from another");
   forge.threads.set(
     "pull 9",
     aThread(other, { pull: { source: "docs", target: "main", isForeign: false, commit: null } }),
@@ -618,7 +618,7 @@ test("decide() links the note of a run on its branch that an issue has asked for
     const asked = { ...forge, anchor };
     const decision = await decide(asked, forge.say(PULL, KIM, "@mogplex go"), {}, [RUN]);
     expect(decision.kind === "none" && decision.tell?.text).toStartWith(
-      "a run of another thread is running on this branch. Write the task again when it has finished. " +
+      "a run from another thread is active on this branch. Write the task again when it has finished. " +
         `Its note: ${aThread(ISSUE).url}#${anchor}10`,
     );
   }
@@ -636,7 +636,7 @@ test("rival() lets the older note start of two that begin a run on one branch, w
   // GitLab lists a comment in its events a while after it was written.
   const rival = (noteId: number) => decider({ ...forge, commentsOf: () => Promise.resolve([]) }).rival(ask, [], noteId);
   expect(await rival(id + 1)).toBe(
-    "a run of another thread is running on this branch. Write the task again when it has finished. " +
+    "a run from another thread is active on this branch. Write the task again when it has finished. " +
       `Its note: https://git.example/acme/web/-/merge_requests/7#note_${id}`,
   );
   expect(await rival(id - 1)).toBeNull();
@@ -660,7 +660,7 @@ test("rival() lets the older note start, however far the clock of this machine i
     for (const { note } of [older, own]) Object.assign(note, { createdAt: at(minutes) });
     const rival = ({ note }: MarkedNote) => decider(forge).rival(ask, [older, own], note.id);
     expect(await rival(own)).toBe(
-      "another run is running here. Write the task again when it has finished. " +
+      "another run is active in this thread. Write the task again when it has finished. " +
         `Its note: https://git.example/acme/web/-/merge_requests/7#note_${older.note.id}`,
     );
     expect(await rival(older)).toBeNull();
@@ -676,7 +676,7 @@ test("rival() starts no task that polls could not start for long beside the run 
   mark(forge, { kind: "comment", id: later.comment?.id ?? 0 }, AT_WORK);
   const notes = marksOf(forge.notes.slice(-2), BOT, sealOf(PULL));
   const rival = (atWork: readonly string[]) => decider(forge, {}, atWork).rival(ask, notes, notes[0]?.note.id ?? 0);
-  expect(await rival([RUN])).toStartWith("another run is running here");
+  expect(await rival([RUN])).toStartWith("another run is active in this thread");
   expect(await rival([])).toBeNull();
 });
 
@@ -971,7 +971,7 @@ test("decide() starts no second run for `again` on an issue while the run of tha
   const first = forge.say(ISSUE, LEE, "@mogplex fix it", { createdAt: at(-10) });
   mark(forge, { kind: "comment", id: first.comment?.id ?? 0 }, AT_WORK, { thread: ISSUE });
   const news = forge.say(ISSUE, KIM, "@mogplex again");
-  expect(await outcome(forge, news, {}, [RUN])).toBe("no: another run is running here");
+  expect(await outcome(forge, news, {}, [RUN])).toBe("no: another run is active in this thread");
   expect(await outcome(forge, news)).toStartWith("fix it");
   // Another task gets a branch of its own.
   expect(await outcome(forge, forge.say(ISSUE, KIM, "@mogplex fix more"), {}, [RUN])).toStartWith("fix more");
@@ -992,7 +992,7 @@ test("rival() lets the older of two `again` start on an issue, and another task 
     rivals.push(await decider(forge).rival(each, notes, notes[index]?.note.id ?? 0));
   }
   const link = `https://git.example/acme/web/-/issues/8#note_${notes[0]?.note.id}`;
-  const told = `another run is running here. Write the task again when it has finished. Its note: ${link}`;
+  const told = `another run is active in this thread. Write the task again when it has finished. Its note: ${link}`;
   expect(rivals).toEqual([null, told, null]);
 });
 

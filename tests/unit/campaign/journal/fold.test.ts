@@ -370,8 +370,8 @@ test("applyRecord() refuses records that contradict those before them, with thei
       "start 1 has ended",
     ],
     [[intent(A, 1), { type: "seen", item: A, start: 1, status: "x", updatedAt: null }], "start 1 has no run"],
-    [[intent(A, 1), ended(A, 1, "succeeded")], "no start ends succeeded without a run"],
-    [[intent(A, 1), ended(A, 1, "overdue")], "no start ends overdue without a run"],
+    [[intent(A, 1), ended(A, 1, "succeeded")], "a start cannot end as succeeded without a run"],
+    [[intent(A, 1), ended(A, 1, "overdue")], "a start cannot end as overdue without a run"],
   ];
   for (const [bodies, why] of cases) {
     const records = await recordsOf(bodies);
@@ -462,7 +462,7 @@ test("checkOpenStarts() refuses a lock whose requests differ from the starts tha
   const changed = lockOf([lockItem(0, { requestHash: "1".repeat(64) }), lockItem(1)]);
   const first = intent(A, 1, { key: keys[0] ?? "" });
   const message =
-    /^Cannot continue the campaign: the lock does not fit the journal: start 1 of item "acme\/r0@main" was sent with/;
+    /^Cannot continue the campaign: the lock does not match the journal: start 1 of item "acme\/r0@main" was sent with/;
   const open: RecordBody[][] = [[first], [first, ended(A, 1, "quota")], [first, ended(A, 1, "invalid")]];
   for (const bodies of open) {
     const records = await recordsOf(bodies);

@@ -115,7 +115,7 @@ test("openDirHome() ends with an error for a chain of writer files that leads in
   room.files.put(WRITER, text);
   room.files.put(`c/writer.${"a".repeat(32)}.json`, text);
   expect(await opens(room, {})).toBe(
-    '75 Cannot write in "c": other processes keep taking it; try again later',
+    '75 Cannot write in "c": other processes keep taking the directory; try again later',
   );
 });
 

@@ -82,7 +82,7 @@ test("attentionOf() has the command that ends a run that waits for an answer, al
   };
   const command = `mogplex-ci runs cancel ${anItem(1, "needs-input").runId}`;
   expect([endOf(1), endOf(2)]).toEqual([
-    { text: "Or end it:", command },
-    { text: "Or end one of them:", command },
+    { text: "Or cancel the run:", command },
+    { text: "Or cancel one of the runs:", command },
   ]);
 });

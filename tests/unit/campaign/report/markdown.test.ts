@@ -45,7 +45,7 @@ test("renderCampaignMarkdown() puts what needs attention first, one cause at a t
 
 Answer the agent in the app: until then, the run keeps one of the 3 sandboxes.
 
-Or end it:
+Or cancel the run:
 
  \`\`\`text
  mogplex-ci runs cancel 3f0f6f0a-6f0e-4a7e-9a0b-000000000003

@@ -83,7 +83,7 @@ test.each(WAYS)(
     expect([code, view.state, view.counts.succeeded, view.counts.invalid]).toEqual([1, "done", 4, 1]);
     expect(verdicts(view)[project(2)]).toBe("invalid");
     expect(view.items[1]?.reason).toMatch(
-      /^the service no longer has run "[^"]+", nor its repository in its list: the repository was removed$/,
+      /^the service no longer has run "[^"]+", and no longer lists the run's repository, so the repository was removed$/,
     );
     expect(world.starts.length).toBe(5);
   },
@@ -117,7 +117,7 @@ test("lookAtRun() ends an item whose run is gone although its repository is list
   expect([code, verdicts(view)[project(1)], view.items[0]?.reason]).toEqual([
     1,
     "invalid",
-    expect.stringMatching(/^the service no longer has run "[^"]+", although it lists its repository$/),
+    expect.stringMatching(/^the service no longer has run "[^"]+", although it still lists the run's repository$/),
   ]);
 });
 
@@ -170,7 +170,7 @@ test.each(WAYS)(
       const { code, problem, view } = await world[way]();
       expect([code, verdicts(view)[project(1)]]).toEqual([2, "running"]);
       expect(problem).toMatch(
-        /finds neither this run nor any other run or repository of the campaign, .*`campaign skip` gives up its item/,
+        /finds none of the campaign's runs and repositories, .*`campaign skip` gives up its item/,
       );
     }
     world.requests.length = 0;

@@ -209,7 +209,7 @@ test("campaign retry --adopt-changes starts items again with the task of the fil
   expect(stderr).toBe("");
 });
 
-test.each([[true, "will use it, too", "NEWTEXT"], [false, "will use the planned task", "OLDTEXT"]])(
+test.each([[true, "will use that task, too", "NEWTEXT"], [false, "will use the planned task", "OLDTEXT"]])(
   "campaign retry --adopt-changes changes the task of the items behind a canary item: %p",
   async (isCanary, words, task) => {
     const canary = isCanary ? { size: 1 } : undefined;
@@ -379,7 +379,7 @@ test("campaign retry and advance of a stopped campaign name resume, also when ev
   expect([advance.code, world.emulator.world.store.runs.size, advance.stderr]).toEqual([
     0,
     starts,
-    `note: the campaign is not done: stopped by kim: private registry; this lets it continue:\n  ${resume}`,
+    `note: the campaign is not done: stopped by kim: private registry; to let it continue:\n  ${resume}`,
   ]);
   await world.campaign("resume");
   await world.campaign("advance");

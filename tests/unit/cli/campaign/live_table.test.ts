@@ -36,7 +36,7 @@ test("LiveCampaign on a terminal says how many sandboxes there are at most until
 
 test("LiveCampaign on a terminal shows the whole in four lines, then what runs, what needs a person and what ended last", () => {
   expect(table(mixedView(400), 14)).toEqual([
-    "replace-moment · 224/400 finished · 156 good · 60 not good · 8 skipped · 3 runn…",
+    "replace-moment · 224/400 finished · 156 ok · 60 not ok · 8 skipped · 3 running …",
     "own starts 3/10 a minute · 30/30 an hour · 84/150 a day · sandboxes 2/3",
     "waits for the quota of starts an hour (30 of 30 used)",
     "earliest end 2026-12-02 18:40 UTC (in 28 h 47 min)",
@@ -64,7 +64,7 @@ test("LiveCampaign on a wide terminal has a bar of 20 cells: what ended is thick
   expect(first).toBe(
     `replace-moment  ${"━".repeat(11)}${
       "─".repeat(9)
-    }  224/400 finished · 156 good · 60 not good · 8 skipped · 3 running · 4 to answer`,
+    }  224/400 finished · 156 ok · 60 not ok · 8 skipped · 3 running · 4 need an answer`,
   );
   const counts = [[0, 1], [1, 0], [1, 2], [2, 1], [7, 13]].map(([done = 0, open = 0]) => {
     const items = [

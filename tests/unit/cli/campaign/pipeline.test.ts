@@ -94,8 +94,14 @@ test("campaign pipeline writes a file, or a directory, and says so", async () =>
 test("campaign pipeline refuses what is missing or hostile, with words", async () => {
   const world = await planned();
   const cases: [args: string[], message: string][] = [
-    [["--format", "jenkins"], 'this CI system has no generated pipeline: "jenkins"; give --format gitlab, or a recipe'],
-    [["--format", "github"], 'this CI system has no generated pipeline: "github"; give --format gitlab, or a recipe'],
+    [
+      ["--format", "jenkins"],
+      'this CI system has no generated pipeline: "jenkins"; give --format gitlab, or use a recipe',
+    ],
+    [
+      ["--format", "github"],
+      'this CI system has no generated pipeline: "github"; give --format gitlab, or use a recipe',
+    ],
     [["--image", "$(touch x)"], "it must be the name of an image"],
     [["--image", "node\n"], "it must be the name of an image"],
     [["--tag", "$[[ inputs.x ]]"], "it must be letters, digits"],

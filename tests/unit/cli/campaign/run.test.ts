@@ -48,7 +48,7 @@ test("campaign run of a stopped campaign, and after a refused token, ends with w
     expect.stringMatching(
       /^(?:campaign .*\n)?Campaign .* was stopped by kim; .*\n0 of 2 have finished\n2 queued\n$/,
     ),
-    "note: the campaign is not done: stopped by kim; this lets it continue:\n  mogplex-ci campaign resume campaign.yml --dir DIR\n",
+    "note: the campaign is not done: stopped by kim; to let it continue:\n  mogplex-ci campaign resume campaign.yml --dir DIR\n",
   ]);
 });
 
@@ -183,7 +183,7 @@ test("campaign run ends with 4 when a person has stopped the campaign, and goes 
   const { code, stderr } = await world.campaign("run");
   expect([code, stderr]).toEqual([
     4,
-    "note: the campaign is not done: stopped by kim; this lets it continue:\n  mogplex-ci campaign resume campaign.yml --dir DIR\n",
+    "note: the campaign is not done: stopped by kim; to let it continue:\n  mogplex-ci campaign resume campaign.yml --dir DIR\n",
   ]);
   await world.campaign("resume");
   expect((await world.campaign("run")).code).toBe(0);
@@ -219,7 +219,7 @@ test("campaign run does not promise to continue when it is stopped and a run wai
   const json = await world.campaign("run", ["--json"]);
   expect([json.code, json.stderr]).toEqual([
     4,
-    `note: the campaign is not done: stopped by kim, and 1 run waits for an answer; this lets it continue:\n  ${resume}\n`,
+    `note: the campaign is not done: stopped by kim, and 1 run waits for an answer; to let it continue:\n  ${resume}\n`,
   ]);
 });
 

@@ -27,7 +27,7 @@ test("statusText() fits a small campaign on a screen: where it is, what it waits
 1 pull request; to see which are merged, set GITHUB_TOKEN or GITLAB_TOKEN, or
   for Gitea GITEA_TOKEN and --forge-host HOST
 
-Nothing needs attention: it continues with the next wave
+Nothing needs attention: the campaign continues with the next wave
 
 Pace
   own starts    3 of 10 a minute, 30 of 30 an hour, 84 of 150 a day
@@ -154,7 +154,7 @@ test("statusText() tells for every cause what to do, with commands that can be c
     "    acme/service-0 (run 3f0f6f0a-6f0e-4a7e-9a0b-000000000000)",
     "    Answer the agent in the app: until then, the run keeps one of the 3",
     "    sandboxes.",
-    "    Or end it:",
+    "    Or cancel the run:",
     "      mogplex-ci runs cancel 3f0f6f0a-6f0e-4a7e-9a0b-000000000000",
   ]);
 });
@@ -183,7 +183,7 @@ const CLOSED: [string, Partial<CampaignView>, string[]][] = [
   [
     "a schedule that does not come",
     { state: "waiting", nextWaveAt: "2026-12-01T11:00:00Z" },
-    ["wave is late: it was due 2026-12-01 11:00 UTC (2 h 53 min ago), but nothing", "advance campaign.yaml"],
+    ["wave is late: it was due 2026-12-01 11:00 UTC (2 h 53 min ago), but has not", "advance campaign.yaml"],
   ],
 ];
 
@@ -265,7 +265,7 @@ test("statusText() says after a stop that the other process is still ending", ()
   const lines = status(view, { width: 200 });
   expect(lines.filter((line) => line.includes("campaign resume"))).toEqual([]);
   expect(lines).toContain(
-    "  Another process is still ending: process 7. Once it has ended, `campaign status` shows how to continue.",
+    "  Another process is shutting down: process 7. Once it has ended, `campaign status` shows how to continue.",
   );
 });
 

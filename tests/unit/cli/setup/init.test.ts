@@ -327,8 +327,8 @@ test("init terminal writes program and task without a job, and takes them out ag
       "  3. Check the setup: `node ci/mogplex.mjs doctor --repo acme/web`\n" +
       "  4. Write your task into ci/mogplex-task.md, and start an agent: " +
       "`node ci/mogplex.mjs run --follow --prompt-file ci/mogplex-task.md`\n" +
-      "\nIf you write a job yourself, call `node ci/mogplex.mjs run --follow`, and in a last step that always runs " +
-      "`node ci/mogplex.mjs cleanup`, with MOGPLEX_JOB_STATUS set or with --always.\n",
+      "\nIf you write a job yourself, call `node ci/mogplex.mjs run --follow`, and then call " +
+      "`node ci/mogplex.mjs cleanup` in a last step that runs in any case, with MOGPLEX_JOB_STATUS set or with --always.\n",
   );
   expect((await init(["terminal", "--uninstall"], written)).written).toEqual({});
 });
@@ -606,7 +606,9 @@ test("init --respond names what a protected secret needs in the job, and what ha
   const github = await init(["github", "--respond"]);
   expect(github.stdout).toContain("limited to the default branch, and add `environment: NAME` to the job: ");
   const gitlab = (await init(["gitlab", "--respond"])).stdout;
-  expect(gitlab).toContain("If trigger tokens start other pipelines of this project, their jobs no longer start.");
+  expect(gitlab).toContain(
+    "If you also start other pipelines of this project with trigger tokens, those pipelines no longer run their jobs.",
+  );
   expect(gitlab).toContain(
     "This setting also refuses all other triggers, API calls and manual pipelines that pass variables.",
   );

@@ -42,7 +42,7 @@ async function decisionOf(...args: Parameters<typeof rehearse>): Promise<string[
 }
 
 const UNKNOWN_FORGE =
-  "The forge is unknown, so words and links below may differ. `init --respond` writes a job that shows it.";
+  "The forge is unknown, so words and links below may differ. Run `init --respond` first: the job that it writes shows the forge.";
 
 test("respond --dry-run prints decision, prompt and note for a text, and sends and writes nothing", async () => {
   const { code, stdout, stderr } = await rehearse(["--text", "@mogplex fix the failing test"]);
@@ -660,7 +660,9 @@ test("respond --dry-run breaks lines between words on a terminal, and not inside
   };
   const [whole, text] = [await run(undefined), await run(80)];
   expect(text.replaceAll(/\s+/g, " ")).toBe(whole.replaceAll(/\s+/g, " "));
-  expect(text).toContain("\n  The forge is unknown, so words and links below may differ. `init --respond`\n  writes ");
+  expect(text).toContain(
+    "\n  The forge is unknown, so words and links below may differ. Run\n  `init --respond` first: ",
+  );
   const long = text.split("\n").filter((line) => line.length > 80);
   expect(long.filter((line) => !/`[^`]{40,}`|\S{40,}/.test(line))).toEqual([]);
 });

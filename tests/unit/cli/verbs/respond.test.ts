@@ -360,7 +360,7 @@ test("two mentions on one merge request at once start one run, and the other one
   const notes = ["kim", "lee"].map((user) => at.gitlab.say("merge_requests/7", user, "@mogplex go"));
   await Promise.all(notes.map((note) => respond(at, payload(note), ["--timeout", "60"])));
   expect(runsOf(at).length).toBe(1);
-  const [told = "", ...more] = ours(at).filter((body) => body.includes("another run is running here"));
+  const [told = "", ...more] = ours(at).filter((body) => body.includes("another run is active in this thread"));
   expect(more).toEqual([]);
   expect(told).toMatch(/Its note: https:\/\/gitlab\.example\/acme\/api\/-\/merge_requests\/7#note_\d+/);
 });
@@ -389,7 +389,7 @@ test("mentions on two merge requests of one branch at once start one run, and th
   );
   await Promise.all(asks.map((each) => respond(at, each, ["--timeout", "60"])));
   expect(runsOf(at).length).toBe(1);
-  const told = ours(at).filter((body) => body.includes("a run of another thread is running on this branch"));
+  const told = ours(at).filter((body) => body.includes("a run from another thread is active on this branch"));
   expect(told.length).toBe(1);
   expect(told[0]).toMatch(/Its note: https:\/\/gitlab\.example\/acme\/api\/-\/merge_requests\/[79]#note_\d+/);
 });
@@ -704,7 +704,7 @@ test("the note of a task whose first start is not known says so when the merge r
   expect((await respond(at, "", ["--poll", "--since", "48h"])).code).toBe(0);
   expect(runsOf(at).length).toBe(2);
   expect(ours(at)[0]).toMatch(
-    /another run is running here.* An earlier attempt may have started its run/,
+    /another run is active in this thread.* An earlier attempt may have started its run/,
   );
 });
 
@@ -880,7 +880,7 @@ test("respond stops the run of a thread", async () => {
   await respond(at, payload(note), ["--timeout", "60"]);
   expect(ours(at)[0]).toMatch(/ of comment 1000 [0-9a-f-]{36} at work [0-9a-f]{32} -->/);
   const second = at.gitlab.say("merge_requests/7", "lee", "@mogplex and the docs");
-  expect((await respond(at, payload(second))).stdout).toBe("no run: another run is running here\n");
+  expect((await respond(at, payload(second))).stdout).toBe("no run: another run is active in this thread\n");
   expect(ours(at)[1]).toContain(
     "Write the task again when it has finished. Its note: https://gitlab.example/acme/api/-/merge_requests/7#note_1001",
   );
@@ -1868,7 +1868,7 @@ test("respond --poll reports a thread where it may not write once, and stays gre
     const { code, stderr } = await respond(at, "", ["--poll"]);
     expect({ code, runs: runsOf(at).length }).toEqual({ code: expected, runs: 0 });
     expect(stderr.match(/HTTP 403/g)?.length).toBe(threads.length);
-    expect(stderr.includes("a missing scope, or a block")).toBe(expected === 69);
+    expect(stderr.includes("it lacks a scope, or its user is blocked")).toBe(expected === 69);
   }
 });
 
