@@ -77,7 +77,7 @@ test("run, advance, status and the reports agree that a campaign is merging, and
   const [advance, status] = [await world.campaign("advance", [], TOKEN), await world.campaign("status", [], TOKEN)];
   for (const { code, stdout } of [advance, status]) {
     expect([code, stdout]).toEqual([0, expect.stringContaining(first)]);
-    expect(stdout).toContain("Nothing needs attention: it continues with the next wave");
+    expect(stdout).toContain("Nothing needs attention: the campaign continues with the next wave");
   }
   expect((await world.campaign("status", ["--exit-status"], TOKEN)).code).toBe(0);
   expect(world.report("ci/outputs.env")).toContain("MOGPLEX_CAMPAIGN_STATE=merging\n");
