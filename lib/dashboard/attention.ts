@@ -5,7 +5,7 @@
 import { groupBy } from "../lookup.ts";
 import { instantMs, spanText } from "../run/result.ts";
 import { appAddress } from "../report/app_link.ts";
-import { NEEDS_PEOPLE, PENDING_WORDS } from "../campaign/report/words.ts";
+import { NEEDS_PEOPLE, PENDING_WORDS } from "../campaign/report/pending_words.ts";
 import { OUTCOME_WORDS } from "../report/outcome_words.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
 import { commandLine } from "../text/escape.ts";

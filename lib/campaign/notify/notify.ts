@@ -24,7 +24,8 @@ import { webhookAddress } from "./notify_address.ts";
 import type { OpenedCampaign } from "../open_campaign.ts";
 import { totalsOf } from "../view/verdicts.ts";
 import { campaignState, exitCodeOf, hasUntoldStarts, pendingOf, waitsForAnswers } from "../view/progress.ts";
-import { type CampaignCommand, campaignCommand, countSentences, isLeftToPeople, pendingText } from "../report/words.ts";
+import { type CampaignCommand, campaignCommand, countSentences } from "../report/words.ts";
+import { isLeftToPeople, pendingText } from "../report/pending_words.ts";
 import { CAMPAIGN_FILES } from "../report/files.ts";
 import type { Store } from "../work/store.ts";
 

@@ -15,7 +15,8 @@ import type { CampaignLimit } from "../pace/next_starts.ts";
 import { pullRequestsSentence, unreadAdvice } from "../pulls.ts";
 import { STOPPED_BY } from "../view/progress.ts";
 import { GOOD_VERDICTS, isFinal, ITEM_VERDICTS, type ItemState, OPEN_STATES, totalsOf } from "../view/verdicts.ts";
-import type { CampaignItem, CampaignView, PendingPulls, PendingReason, QuotaView } from "../view/view.ts";
+import type { CampaignItem, CampaignView, QuotaView } from "../view/view.ts";
+import { pendingText } from "./pending_words.ts";
 import { isTrouble } from "./causes.ts";
 
 /** Verdicts and states in the order of tables: what needs attention, what is running, what succeeded. */
@@ -192,45 +193,6 @@ function sendingCount({ items, at }: CampaignView): number {
   return items.filter(({ verdict, startedAt }) =>
     verdict === "starting" && nowMs - (instantMs(startedAt) ?? -Infinity) < START_MS
   ).length;
-}
-
-/** After the number of pull requests that wait for it. */
-export const PENDING_WORDS: Readonly<Record<PendingReason, string>> = {
-  wave: "for a later wave",
-  repair: "for a run that fixes the checks",
-  queue: "in a queue",
-  checks: "for checks",
-  target: "for the checks of the target branch",
-  review: "for a review",
-  changes: "for requested changes",
-  "failed-checks": "with failed checks",
-  conflict: "with conflicts",
-  blocked: "blocked",
-  unread: "that could not be read",
-};
-
-/** `3 pull requests wait to be merged: 2 for a review, 1 with failed checks`. */
-export function pendingText({ merges, groups }: PendingPulls): string {
-  const count = groups.reduce((sum, { items }) => sum + items.length, 0);
-  const parts = groups.map(({ reason, items }) => `${items.length} ${PENDING_WORDS[reason]}`);
-  return `${formatCount(count, "pull request")} ${count === 1 ? "waits" : "wait"}${merges ? " to be merged" : ""}: ${
-    parts.join(", ")
-  }`;
-}
-
-/** The reasons of {@linkcode PendingReason} for which somebody must act. */
-export const NEEDS_PEOPLE: readonly PendingReason[] = [
-  "review",
-  "changes",
-  "failed-checks",
-  "conflict",
-  "blocked",
-  "unread",
-];
-
-/** Whether no wave can do anything about the pull requests before a person acts. */
-export function isLeftToPeople({ hold, groups }: PendingPulls): boolean {
-  return hold !== undefined || groups.every(({ reason }) => NEEDS_PEOPLE.includes(reason));
 }
 
 /** Why nothing is merged, and who lets it continue, after the pull requests that wait. */

@@ -21,10 +21,10 @@ import {
   campaignCommand,
   campaignName,
   countSentences,
-  pendingText,
   placeFlags,
   stateDetail,
 } from "../../campaign/report/words.ts";
+import { pendingText } from "../../campaign/report/pending_words.ts";
 import { CAMPAIGN_FILES } from "../../campaign/report/files.ts";
 import { needsRetry, nextStep } from "../../campaign/report/next_step.ts";
 import { campaignVariables, writeCampaignReports } from "../../campaign/report/write.ts";

@@ -94,7 +94,7 @@ test.each(PROGRAMS.filter(({ minify }) => minify).map((program): [string, Progra
 
 test("component, dashboard and action have no more kilobytes than they need", () => {
   // At present 615, 280 and 647.
-  const limits = { "mogplex-component.mjs": 625, "mogplex-dashboard.mjs": 285, "action/main.mjs": 655 };
+  const limits = { "mogplex-component.mjs": 625, "mogplex-dashboard.mjs": 287, "action/main.mjs": 656 };
   const sizes = Object.entries(limits).map(([file, limit]) => ({ file, limit, kB: textOf(file).length / 1_000 }));
   expect(sizes.filter(({ kB, limit }) => kB > limit)).toEqual([]);
 });
