@@ -148,10 +148,10 @@ function checkHeaders(headers: object, attempted = ATTEMPTED): Record<string, st
       });
     }
     try {
-      if (typeof value !== "string") throw new TypeError("no text");
+      if (typeof value !== "string") throw new TypeError("not a string");
       new Headers([[name, value]]);
     } catch (cause) {
-      throw new UsageError({ attempted, why: `'headers' has an entry ${quotedName} that is not a header` }, { cause });
+      throw new UsageError({ attempted, why: `entry ${quotedName} of 'headers' is not a valid header` }, { cause });
     }
   }
   return Object.fromEntries(entries);
@@ -197,7 +197,7 @@ export function checkSecrets(secrets: readonly string[] = []): void {
   if (place === 0) return;
   throw new UsageError({
     attempted,
-    why: `number ${place} of 'secrets' cannot be masked: it ${reasons[place - 1]}`,
+    why: `entry ${place} of 'secrets' cannot be masked: it ${reasons[place - 1]}`,
     advice: "leave it out, or pass only its secret part",
   });
 }

@@ -340,7 +340,10 @@ export function keptToken(give: GiveToken, secrets?: readonly string[]): KeptTok
       throw hookError("read token", "token", cause, redact);
     }
     if (typeof text !== "string") {
-      throw new UnauthorizedError({ attempted: "read token", why: "the function in option token returned no text" });
+      throw new UnauthorizedError({
+        attempted: "read token",
+        why: "the function in option token did not return a string",
+      });
     }
     const token = checkToken(text, "the option token", () => "return a token from the function");
     if (token !== last) masked = [createRedactor({ token }), ...masked].slice(0, MAX_MASKED);

@@ -91,7 +91,7 @@ function finite(_name: string, value: unknown): unknown {
   if (typeof value !== "number" || Number.isFinite(value)) return value;
   throw new UsageError({
     attempted: "trigger automation",
-    why: "'input' has a number that is too large or not a number",
+    why: "'input' contains a number that is too large, or NaN",
   });
 }
 

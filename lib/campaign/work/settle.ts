@@ -38,7 +38,7 @@ export async function settleNow(work: Work, only: ReadonlySet<string>): Promise<
   });
   if (work.failures.length > 0) return { starts, error: worstOf(work.failures) };
   if (rest === null) return { starts, error: undefined };
-  const attempted = "settle all open starts now";
+  const attempted = "look up all starts without an answer";
   const advice = "the decision is recorded, and the next wave continues";
   if (starts.some(({ unanswered }) => unanswered)) {
     const why = "the service did not answer";

@@ -330,7 +330,7 @@ export class GiteaThreads implements Threads {
       return await orNull(this.#client.get(attempted, path, permissionSchema));
     } catch (error) {
       if (!isRefused(error)) throw error;
-      const why = `${this.system} shows it only to administrators of the repository`;
+      const why = `${this.system} shows the rights of users only to administrators of the repository`;
       const advice =
         `${NAME_USERS}. An administrator's token with the scope read:repository also works, but ${TAKE_OVER}`;
       return new MogplexError({ attempted, why, advice }, "forbidden");

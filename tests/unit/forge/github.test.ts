@@ -279,7 +279,7 @@ test("Forges tells a limit that lasts too long, and asks no further", async () =
   const before = clock.now();
   const { failed } = await forges.read(Array.from({ length: 120 }, (_, index) => url(`p${index}`)));
   expect([failed.size, github.received.length, clock.now() - before]).toEqual([120, 1, 0]);
-  expect(failed.get(url("p0"))).toContain("GitHub limits requests");
+  expect(failed.get(url("p0"))).toContain("the rate limit of GitHub lasts longer");
 });
 
 test.each<[string, () => Response | "reset"]>([

@@ -148,7 +148,7 @@ test("createMogplex() refuses secrets that cannot be masked", () => {
   ];
   for (const [secret = "", reason] of reasons) {
     expect(() => createMogplex({ secrets: [SECRET, secret] })).toThrow(
-      `number 2 of 'secrets' cannot be masked: it ${reason};`,
+      `entry 2 of 'secrets' cannot be masked: it ${reason};`,
     );
   }
   for (const secrets of [["short"], "correct horse", [7]]) {

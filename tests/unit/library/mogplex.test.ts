@@ -144,8 +144,8 @@ test("createMogplex() permits plain HTTP to this machine by an option, and names
 test("createMogplex() refuses headers that are ours, and options that it does not know", () => {
   const refusals: [MogplexOptions, string][] = [
     [{ headers: { Authorization: "x" } }, '"Authorization"'],
-    [{ headers: { "bad name": "x" } }, "is not a header"],
-    [{ headers: { "x-a": "a\nb" } }, "is not a header"],
+    [{ headers: { "bad name": "x" } }, "is not a valid header"],
+    [{ headers: { "x-a": "a\nb" } }, "is not a valid header"],
     [{ userAgent: "a\nb" }, "userAgent"],
     [{ plainHttp: "yes" as never }, "plainHttp"],
     [{ token: 7 as never }, "'token'"],
