@@ -72,7 +72,7 @@ const IDENTITY = {
 };
 const ENDS = ["success", "failed", "cancelled", "awaiting_input"];
 const GAVE_UP: readonly number[] = [69, 75, 124];
-const CAUSE = /HTTP \d{3}|the network failed: .|no complete answer within|a problem, and failed run/;
+const CAUSE = /HTTP \d{3}|the network failed: .|no complete answer within|a problem in the service ended run/;
 
 /** Whether an error explains why there is no verdict. */
 function explains(error: unknown, exitCode: number): boolean {

@@ -127,7 +127,7 @@ test("a permission that is missing ends the job at once, with how to give it", a
   expect({ code: unsent.code, stderr: unsent.stderr }).toEqual({
     code: 2,
     stderr: `note: sending requests and the token to ${service.url}, unencrypted\n` +
-      `error: Cannot start run: Deno is not allowed to reach ${host}; start it with --allow-net=${host}, the command permissions ` +
+      `error: Cannot start run: Deno is not allowed to reach ${host}; start it with --allow-net=${host}; the command permissions ` +
       "prints all flags\n",
   });
   expect(readFileSync(join(cwd, "mogplex-ci/outputs.env"), "utf8")).toContain("MOGPLEX_OUTCOME=error\n");
