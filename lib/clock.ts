@@ -11,8 +11,8 @@ export interface SleepOptions {
   /** Ends the wait early: the promise rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
   /**
-   * Whether this is a time limit, such as the limit of a request, and not a wait. Virtual clocks do not record limits, and let one expire
-   * only after a long time without any other event. @default {false}
+   * Whether this is a time limit, such as the limit of a request, and not a wait. Virtual clocks do not record limits. On such a clock, a limit
+   * expires only after a long time without any other event. @default {false}
    */
   limit?: boolean | undefined;
   /**

@@ -105,7 +105,7 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   "repositories[]|3.exclude": { description: "Globs of names to exclude from this entry." },
   "repositories[]|3": { description: "All repositories with a full name that begins with a text." },
   "repositories[]|4.file": {
-    description: "Path of a list with one name, address or id per line; `-` is standard input, for `plan` only.",
+    description: "Path of a file with one name, address or id per line; `-` is standard input, for `plan` only.",
     minLength: 1,
   },
   "repositories[]|4": { description: "The repositories of a list." },
@@ -170,7 +170,7 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   "limits.stop-after-failures|2": { pattern: "^(?:[1-9][0-9]?|100)%$" },
   "limits.stop-after-failures": {
     description:
-      "Stop starting items after this many have failed, or when this share of the finished items has failed (checked from the fifth finished item). Default: never.",
+      "Nothing more starts once this many items, or this share of the finished items, have failed. A share is checked from the fifth finished item. Default: never.",
     examples: ["10%", 5],
   },
   "limits.open-pull-requests": {
