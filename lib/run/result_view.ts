@@ -93,9 +93,13 @@ function moreTime({ resume, resumeIsCommand, idempotencyKey }: AnyResult): strin
 
 const TIME_LIMITS = "the time limit of the job (in a GitLab component: timeout-minutes and job-timeout)";
 
-/** The sentence about an instruction to continue, which can end with an untrusted id or key. */
+/** The instructions that jobs write: what they end with is an id or a key. A result that is read from a file can contain anything. */
+const INSTRUCTION =
+  /^(retry this job$|run this job again$|set the input [a-z-]+ of [a-z ]+ to |the same command with --idempotency-key )?(.*)$/s;
+
+/** The sentence about an instruction to continue. Only {@linkcode INSTRUCTION} is shown as words. */
 export function followAgainWords(instruction: string): Words {
-  const [, words = "", value = ""] = /^((?:[a-z-]+(?:[,;]? |$))*)(.*)$/s.exec(instruction) ?? [];
+  const [, words = "", value = ""] = INSTRUCTION.exec(instruction) ?? [];
   return ["To follow it again: ", words, { name: value || null }, "."];
 }
 
