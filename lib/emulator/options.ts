@@ -246,7 +246,7 @@ export function readOptions(io: Io, flags: ParsedFlags): StartEmulatorOptions {
 /** That no agent has worked for a harness, and what makes one work. */
 export function scriptedText(harness: string): string {
   return `there is no command for ${harness}: a scenario plays its runs, and no agent runs. ` +
-    `For a real run add --harness '${harness}=COMMAND'`;
+    `For a real run, add --harness '${harness}=COMMAND'`;
 }
 
 function readRevision(flags: ParsedFlags): Revision {

@@ -708,7 +708,7 @@ export function giveUpOpenStarts(memory: CampaignMemory, nowMs: number): void {
     if ((isSkipped || settle || stopped?.cancel) && settleTries === 0) continue;
     const isOld = isLong(starts.at(-1)?.sentAt);
     if (isSkipped && (isOld || isLong(skipped.at))) {
-      item.reason = "its start was never answered: check the app";
+      item.reason = "its start never got an answer: check the app";
     } else if (stopped !== null && isOld) {
       item.reason =
         "its start has had no answer for a day, so an agent may have run: to find out, use `campaign stop --cancel`, " +

@@ -13,7 +13,7 @@ import { DRY_RUN, duration, FORGE, MEAN_RUN, OF_WAVES, PLACE, RUN_HISTORY, SKIP_
 const RUN_TIMEOUT: Option<number> = {
   name: "timeout",
   value: "TIME",
-  help: "Maximum time that the command runs; the campaign then continues without it (30 days)",
+  help: "Maximum time that the command runs (30 days); afterwards, the campaign continues without it",
   heading: "Following",
   parse: duration,
 };

@@ -357,7 +357,7 @@ test("a skip --cancel whose start is never answered is unknown after a day, and 
   await world.clock.sleep(90 * MINUTE);
   const { view, code } = await world.advance();
   expect([verdicts(view), view.state, code]).toEqual([{ [project(1)]: "unknown" }, "done", 1]);
-  expect(view.items[0]?.reason).toBe("its start was never answered: check the app");
+  expect(view.items[0]?.reason).toBe("its start never got an answer: check the app");
   expect(world.starts.length - sent).toBeLessThan(12);
   world.emulator.control("clearFaults");
   await world.decide(retry());

@@ -142,7 +142,7 @@ test("readOptions() turns flags into options", async () => {
 
 test("readOptions() says that no agent works for a harness without a command, unless --quiet", () => {
   const note = "note: there is no command for codex: a scenario plays its runs, and no agent runs. " +
-    "For a real run add --harness 'codex=COMMAND'\n";
+    "For a real run, add --harness 'codex=COMMAND'\n";
   for (const [args, line] of [[[], note], [["--quiet"], ""]] as const) {
     const io = fakeIo();
     readOptions(io, parseFlags("mogplex-emulator", args, FLAGS)).onScripted?.("codex");
