@@ -41,6 +41,8 @@ for (const [kind, render] of Object.entries(PAGES)) {
   const known = new Set([
     ...shapesOf(elementsOf(render("harmless"))),
     ...shapesOf(elementsOf(render("https://harmless.example/ long\n".repeat(100)))),
+    // A command in an advice.
+    ...shapesOf(elementsOf(render("`harmless command`"))),
   ]);
   known.add("a href rel").add("details").add("summary").add("time class datetime").add("time datetime").add("li class");
   // The state of a pull request whose address is a link.
