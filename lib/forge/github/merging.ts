@@ -8,7 +8,7 @@ import { type Check, isOwnCheck } from "../checks.ts";
 import type { ForgeClient } from "../client.ts";
 import type { ForgeUser } from "../findings.ts";
 import type { ForgeMerging, MergeReading } from "../merging.ts";
-import type { ChecksState, MergeMethod, PullRequestAddress } from "../model.ts";
+import type { ChecksState, MergeMethod, PullRequestAddress, PullRequestFacts } from "../model.ts";
 import { checkOf, CONTEXT, listOf, nodesOf, rollupSchema, rollupState } from "./checks.ts";
 import { restOf } from "./address.ts";
 import { askGithub, FORM, githubReview, isLimit, MAX_COMMITS, namesOf, readBody, USER } from "./pulls.ts";
@@ -16,6 +16,7 @@ import { askGithub, FORM, githubReview, isLimit, MAX_COMMITS, namesOf, readBody,
 // Source: GitHub, GraphQL reference, `PullRequest`, `RefUpdateRule`, `RequirableByPullRequest`.
 const fieldsOf = (knowsQueues: boolean) => `
   viewerCanMergeAsAdmin mergeStateStatus baseRefName mergeCommit { oid }${knowsQueues ? " isInMergeQueue" : ""}
+  headRepository { nameWithOwner }
   baseRef {
     target { oid }
     refUpdateRule { requiredApprovingReviewCount requiredStatusCheckContexts requiresLinearHistory }
@@ -43,6 +44,7 @@ const schema = z.lazy(() => {
     mergeable: z.nullish(z.string()),
     ...{ mergeStateStatus: z.nullish(z.string()), reviewDecision: z.nullish(z.string()), baseRefName: z.string() },
     headRefOid: z.nullish(z.string()),
+    headRepository: z.nullish(z.object({ nameWithOwner: z.string() })),
     mergeCommit: z.nullish(z.object({ oid: z.string() })),
     baseRef: z.nullish(z.object({
       target: z.nullish(z.object({ oid: z.string() })),
@@ -142,7 +144,7 @@ async function read(client: ForgeClient, address: PullRequestAddress): Promise<M
   // A full page may have a next one, so not all rules are known.
   const rules = page !== undefined && page.length < MAX_RULES ? page : undefined;
   const mayCount = review.opinions?.some(({ word, commit }) => word === "approved" && commit === review.head);
-  const pushers = mayCount && facts.state === "open" ? await pushersOf(client, path, facts.branch) : undefined;
+  const pushers = mayCount && facts.state === "open" ? await pushersOf(client, address, facts, node) : undefined;
   const isOutdated = facts.state === "open" ? await outdated(client, path, node) : null;
   const pull = await client.getPullRequest(
     `read pull request ${address.url}`,
@@ -182,16 +184,23 @@ async function read(client: ForgeClient, address: PullRequestAddress): Promise<M
 }
 
 /**
- * Who has pushed to the branch since it was created; null if that is too far back. Before the version that has the list, and without the right to it,
- * only the commits show who wrote them.
+ * Who has pushed to the branch since it was created; null if that is too far back. If the list is hidden, as by versions that lack it, only the
+ * commits show who wrote them. That is too little for a fork: its name says nothing about who can push there, and maintainers of the target can.
  */
-async function pushersOf(client: ForgeClient, path: string, branch: string): Promise<ForgeUser[] | null | undefined> {
+async function pushersOf(
+  client: ForgeClient,
+  { repository }: PullRequestAddress,
+  { branch, isForeign }: PullRequestFacts,
+  { headRepository }: Node,
+): Promise<ForgeUser[] | null | undefined> {
+  const source = isForeign ? headRepository?.nameWithOwner : repository;
+  if (source === undefined) return null;
   const ref = encodeURIComponent(`refs/heads/${branch}`);
-  const what = `read who has pushed to branch "${branch}"`;
-  // Newest first.
-  const url = `${path}/activity?ref=${ref}&per_page=${MAX_ACTIVITIES}`;
+  const what = `read who has pushed to branch "${branch}" of ${source}`;
+  // Newest first. Anyone can read the list of a public fork. Source: GitHub, REST reference, "List repository activities".
+  const url = `${restOf(client.api)}/repos/${source}/activity?ref=${ref}&per_page=${MAX_ACTIVITIES}`;
   const rows = await client.getShown(what, url, z.array(activitySchema));
-  if (rows === undefined) return undefined;
+  if (rows === undefined) return isForeign ? null : undefined;
   const creation = rows.findIndex(({ activity_type: type }) => type === "branch_creation");
   if (creation < 0 && rows.length >= MAX_ACTIVITIES) return null;
   return rows.slice(0, creation < 0 ? undefined : creation + 1).flatMap(({ actor }) =>

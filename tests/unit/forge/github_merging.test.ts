@@ -135,6 +135,25 @@ test("GITHUB.merging.read() reads who has pushed to the branch since it was crea
   expect((await judge(403))[0]).toBe("approved");
 });
 
+test("GITHUB.merging.read() reads who has pushed to the branch of a fork in the fork, never in the target's branch of the same name", async () => {
+  const activityOf = (repository: string) => `/repos/${repository}/activity?ref=refs%2Fheads%2Fmain&per_page=100`;
+  const push = (login: string, id: number) => ({ activity_type: "push", actor: { id, login, type: "User" } });
+  const judge = async (fork: Node | null, rows: unknown) => {
+    const node = { isCrossRepository: true, headRefName: "main", headRepository: fork };
+    // kim, who has approved, has pushed to the target.
+    const { review } = await read(node, { [activityOf("acme/web")]: [push("kim", 7)], [activityOf("ann/web")]: rows });
+    const { state, reason } = judgeApprovals(review, { requesters: [], token: null, notPeople: [] });
+    return [state as string, reason.split("; ")[1] ?? ""];
+  };
+  const fork = { nameWithOwner: "ann/web" };
+  const hidden = ["unknown", "the forge does not show whether kim pushed some of its commits"];
+  expect(await judge(fork, [push("ann", 9)])).toEqual(["approved", APPROVED_CAVEAT]);
+  expect(await judge(fork, [push("ann", 9), push("kim", 7)])).toEqual(["missing", "kim pushed some of its commits"]);
+  // A private fork, which this token cannot see; one that was deleted.
+  expect(await judge(fork, 404)).toEqual(hidden);
+  expect(await judge(null, [push("ann", 9)])).toEqual(hidden);
+});
+
 test("GITHUB.merging.read() reads when it got another target, and counts no earlier approval", async () => {
   // kim has approved at 10:30.
   const judge = async (...times: string[]) => {
