@@ -79,7 +79,7 @@ export async function readCampaignWith(
   internals: CampaignInternals,
 ): Promise<CampaignView> {
   return await withCampaign(source, options, internals, "read", async (opened) => {
-    const store = plannedStore(opened, "read campaign");
+    const store = plannedStore(opened, "read the campaign");
     const pulls = internals.pulls ?? pullRequestsOf(options, internals.random);
     await pulls?.refresh(store.memory, (body) => store.applyWithoutWriting(body));
     const writer = await opened.home.writer();
@@ -518,11 +518,15 @@ class Step {
         advice: `answer or cancel ${isOne ? "the run" : "the runs"}, then run the same command again`,
       };
     }
-    const asks = asking === 0 ? "" : `, ${asking} waiting for an answer`;
-    const why = `${formatCount(running, "run")} active${asks}, and ${
-      formatCount(toStartCount(memory), "item")
-    } still to start`;
-    return { state: "active", view, why, advice: "the next call continues" };
+    const active = running === 0
+      ? "no run is active"
+      : `${formatCount(running, "run")} ${running === 1 ? "is" : "are"} active`;
+    const asks = asking === 0 ? "" : `, ${asking} ${asking === 1 ? "waits" : "wait"} for an answer`;
+    const rest = toStartCount(memory);
+    const starts = rest === 0
+      ? "all items have been started"
+      : `${formatCount(rest, "item")} still ${rest === 1 ? "has" : "have"} to start`;
+    return { state: "active", view, why: `${active}${asks}, and ${starts}`, advice: "the next call continues it" };
   }
 
   get isPlanned(): boolean {

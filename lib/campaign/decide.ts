@@ -174,7 +174,7 @@ async function decideHere(
       );
     const { items, text, elsewhere, acts } = result;
     if (dryRun) {
-      return { items, text: `dry run, nothing was recorded; without --dry-run: ${text}`, elsewhere, view: view() };
+      return { items, text: `dry run, nothing was recorded; without --dry-run, ${text}`, elsewhere, view: view() };
     }
     store = await reopen(opened) ?? store;
     // A canary that was cancelled or skipped has ended: what comes next depends on it.
@@ -458,14 +458,18 @@ function missingBody({ item, starts }: ItemMemory): RecordBody {
 }
 
 /**
- * What else may be running, and when it ends, as clauses: other machines may work on a branch, and a cache loses what a killed job has done.
+ * What else may be running, and when it ends, as sentences: other machines may work on a branch, and a cache loses what a killed job has done.
  *
- * @param what What a `run` on another machine starts once it has seen the decision.
+ * @param what What a `run` on another machine no longer starts once it has seen the decision: this number of items, or all.
  */
-function elsewhere({ branch, isCache }: OpenedCampaign, cancel: boolean, of: "all" | "items"): string | undefined {
+function elsewhere({ branch, isCache }: OpenedCampaign, cancel: boolean, what: number | "all"): string | undefined {
   if (branch !== null) {
-    const [starts, runs] = of === "all" ? ["nothing more", "its active runs"] : ["none of these", "their runs"];
-    return `A \`run\` elsewhere sees this within a minute. After that, it starts ${starts}${
+    const [starts, runs] = what === "all"
+      ? ["starts nothing more", "its active runs"]
+      : what === 1
+      ? ["does not start this item", "its run"]
+      : ["starts none of these", "their runs"];
+    return `A \`run\` elsewhere sees this within a minute. After that, it ${starts}${
       cancel ? `, and cancels ${runs}` : ""
     }.`;
   }
@@ -599,14 +603,23 @@ async function recordApproval(
   const closed = closedGates(store);
   if (closed.length === 0) {
     const { stopped } = store.memory;
-    const advice = stopped === null
-      ? "nothing needs approval; a manual canary closes its gate when its items have finished"
-      : `the campaign was ${stoppedText(stopped)}; ${ownCommand(opened, "resume")} lets it continue`;
+    if (stopped === null) {
+      const why = "no gate is closed, so nothing needs approval";
+      throw new UsageError({
+        attempted,
+        why: `${why}. The gate of a manual canary closes when its items have finished`,
+      });
+    }
+    const advice = `the campaign was ${stoppedText(stopped)}; ${ownCommand(opened, "resume")} lets it continue`;
     throw new UsageError({ attempted, why: "no gate is closed", advice });
   }
   if (!dryRun) await approveAll(store, by, reason ?? null);
   const gates = closed.length === 1 ? "gate" : "gates";
-  return { items: [], text: `opened the ${gates} ${closed.map(gateText).join(" and ")}`, acts: [] };
+  return {
+    items: [],
+    text: `${dryRun ? "this opens" : "opened"} the ${gates} ${closed.map(gateText).join(" and ")}`,
+    acts: [],
+  };
 }
 
 async function recordStop({ opened, store, by, dryRun }: Deciding, decision: Of<"stop">): Promise<Recorded> {
@@ -714,7 +727,7 @@ async function recordSkip(deciding: Deciding, { select, reason, cancel = false }
   return {
     items: ids,
     text: parts.join("; "),
-    elsewhere: elsewhere(opened, cancel, "items"),
+    elsewhere: elsewhere(opened, cancel, items.length),
     acts: cancel ? [...runs.map(({ item }) => item.id), ...open] : open,
   };
 }

@@ -406,7 +406,7 @@ export function checkMayPlan(opened: OpenedCampaign, plans = opened.branch === n
 export function checkWhole(opened: OpenedCampaign): void {
   if (!opened.skippedStdin) return;
   throw new UsageError({
-    attempted: "plan campaign",
+    attempted: "plan the campaign",
     why: "a list in the file is standard input, which only the command plan reads",
     advice: `run ${planCommand(opened)} first, with the list as its input`,
   });

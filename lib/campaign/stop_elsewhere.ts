@@ -116,7 +116,7 @@ export async function stopElsewhere<T>(
 async function lookAt(source: CampaignSource, options: CampaignOptions, internals: CampaignInternals): Promise<Look> {
   const reading = internalsWith(internals, { purpose: "place" } as const);
   return await withCampaign(source, options, reading, "read", async (opened) => {
-    const store = plannedStore(opened, "stop campaign");
+    const store = plannedStore(opened, "stop the campaign");
     return {
       directory: opened.directory,
       writer: await opened.home.writer(),

@@ -337,11 +337,11 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
 
   return {
     async plan(options = {}) {
-      checkOptions("plan campaign", options, { signal: "signal", dryRun: "boolean" });
+      checkOptions("plan the campaign", options, { signal: "signal", dryRun: "boolean" });
       return await planCampaignWith(source, await all(options), { readsStdin: true });
     },
     async advance(options = {}) {
-      checkOptions("advance campaign", options, waveKeys());
+      checkOptions("advance the campaign", options, waveKeys());
       const fields = ownFields(options);
       const { signal, approvedBy } = fields;
       const more = await all({ approvedBy }, signal);
@@ -350,7 +350,7 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
     },
     run: (options = {}) => runHandle(source, all, sayer, options),
     async approve(by, options = {}) {
-      const attempted = "approve campaign";
+      const attempted = "approve the campaign";
       checkPerson(attempted, by, "approves");
       checkOptions(attempted, options, { signal: "signal" });
       const connected = overlay(await all<CampaignReadOptions>(options), { by });
@@ -369,7 +369,7 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
       return { pullRequests: lines, mergedBefore, exitCode, view };
     },
     async read(options = {}) {
-      checkOptions("read campaign", options, { signal: "signal" });
+      checkOptions("read the campaign", options, { signal: "signal" });
       return await readCampaignWith(source, await all(options), {});
     },
   };
@@ -387,7 +387,7 @@ function waveKeys(): Keys<CampaignWaveOptions> {
 
 /** @throws {UsageError} naming the first option that is wrong. */
 function checkSettings(source: CampaignSource, settings: CampaignSettings): void {
-  const attempted = "use campaign";
+  const attempted = "use the campaign";
   const keys: Keys<CampaignSettings> = {
     home: "any",
     onEvent: "function",
@@ -451,7 +451,7 @@ function runHandle(
     },
     async begin({ signal, onItem, onStarted }) {
       const keys: Keys<CampaignRunOptions> = { ...waveKeys(), timeoutMs: "number", throwOnFailure: "boolean" };
-      checkOptions("run campaign", given, keys);
+      checkOptions("run the campaign", given, keys);
       checkFollowTimeout(options.timeoutMs);
       const { timeoutMs, approvedBy } = options;
       let isAnnounced = false;

@@ -70,7 +70,7 @@ export class CampaignFileError extends UsageError {
     const count = mistakes.length + omitted;
     const rest = omitted === 0 ? [] : [`… and ${omitted} more`];
     const why = [`it has ${formatCount(count, "mistake")}`, ...mistakes.map(mistakeLine), ...rest].join("\n");
-    super(unread ?? { attempted: path === null ? "use campaign" : `use campaign file ${excerpt(path)}`, why });
+    super(unread ?? { attempted: path === null ? "use the campaign" : `use campaign file ${excerpt(path)}`, why });
     this.isUnread = unread !== undefined;
     this.mistakes = mistakes;
     this.count = count;

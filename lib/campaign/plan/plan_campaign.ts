@@ -131,7 +131,7 @@ export async function planLock(
   const plan = makeLock({ file, fileHash, resolved, origin, plannedAt, before: store?.memory });
   if (plan.lock.items.length === 0) {
     const why = "the file names no repository that is not excluded";
-    throw new UsageError({ attempted: "plan campaign", why, advice: "check repositories and exclude" });
+    throw new UsageError({ attempted: "plan the campaign", why, advice: "check repositories and exclude" });
   }
   checkBranches(plan.lock);
   await checkResultsReadable(plan.lock, store?.memory, openFiles, session.signal);
@@ -165,7 +165,7 @@ function refuseEntries(problems: readonly EntryProblem[], source: CampaignSource
   const advice = typeof source === "string"
     ? `correct the file, or ${keep} with --skip-invalid`
     : `correct repositories, or ${keep} with skipInvalid`;
-  return new RepositoriesError({ attempted: "plan campaign", why: `${count}; ${advice}:\n${lines.join("\n")}` });
+  return new RepositoriesError({ attempted: "plan the campaign", why: `${count}; ${advice}:\n${lines.join("\n")}` });
 }
 
 function problemLine({ place, value, why, advice }: EntryProblem): string {
@@ -189,7 +189,7 @@ function checkBranches(lock: UnsealedLock): void {
     if (item.excluded !== null || workingBranch === undefined) continue;
     if (normalBranch(workingBranch) !== normalBranch(item.baseBranch)) continue;
     const why = `branch becomes ${JSON.stringify(item.baseBranch)}, which is the base branch of ${item.repository}`;
-    throw new UsageError({ attempted: "plan campaign", why, advice: "choose another branch, or remove the key" });
+    throw new UsageError({ attempted: "plan the campaign", why, advice: "choose another branch, or remove the key" });
   }
 }
 

@@ -293,7 +293,7 @@ function failuresText(
   const isOne = ended === 1;
   const count = isOne ? "item" : `${ended} items`;
   const items = isApproved ? `${count} that finished after the approval` : `first ${count}`;
-  if (failures < ended) return `${failures} of the ${items} ${verb}`;
+  if (failures < ended) return `${failures} of the ${isApproved ? items : `${ended} finished items`} ${verb}`;
   if (ended === 2) {
     return isApproved
       ? `both items that finished after the approval ${verb}`

@@ -74,7 +74,7 @@ export async function checkResultsReadable(
   if (failures.length > MAX_NAMED) lines.push(`and ${failures.length - MAX_NAMED} more`);
   const exit = failures.every((error) => error.exit === "forbidden") ? "forbidden" : "unavailable";
   const why = `the results of ${failures.length} repositories could not be read:\n${lines.join("\n")}`;
-  throw new MogplexError({ attempted: "plan campaign", why }, exit);
+  throw new MogplexError({ attempted: "plan the campaign", why }, exit);
 }
 
 /** The start whose key names the file: the task's start, also for its follow-ups. */

@@ -92,7 +92,7 @@ export const campaignRetryVerb: Verb = campaignVerb("retry", {
     const [adopts, keeps] = [ADOPT, KEEP_TASK].map((flag) => flags.has(flag));
     if (adopts && keeps) {
       const why = `--${ADOPT.name} and --${KEEP_TASK.name} cannot be used together`;
-      throw new UsageError({ attempted: "retry campaign", why });
+      throw new UsageError({ attempted: "retry items", why });
     }
     const adopt = adopts || keeps ? adopts : undefined;
     return decide(context, { kind: "retry", select: readSelection(context), adopt, ...readReason(context) });

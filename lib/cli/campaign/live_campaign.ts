@@ -378,7 +378,10 @@ function retriedItems(before: CampaignView, { items, about }: CampaignView): Map
   return new Map(retries.map(({ id, attempts, reason }) => {
     const limit = about?.limits.attempts ?? 0;
     const most = attempts < limit ? ` of ${limit}` : "";
-    return [id, `attempt ${attempts}${most} failed${reason === null ? "" : `: ${reason}`}; trying again`];
+    return [
+      id,
+      `attempt ${attempts}${most} failed${reason === null ? "" : `: ${reason.replace(/\.$/, "")}`}; trying again`,
+    ];
   }));
 }
 

@@ -145,7 +145,7 @@ campaigns.of("script.yaml", { home: "none" }).read().catch((error) => console.lo
     await build({ ...options, entryPoints: [script], outfile: file });
     expect(runToEnd([...runtime, file], { cwd: folder })).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/^true Cannot read campaign: there is no plan/),
+      stdout: expect.stringMatching(/^true Cannot read the campaign: there is no plan/),
     });
   });
 

@@ -171,7 +171,7 @@ test("a campaign of a script is planned, advanced, followed and read in a direct
   const campaign = createCampaigns(createMogplex({ token, url: "http://localhost", env, fetch, clock }))
     .of(file, { home: directory, onEvent: ({ type }) => seen.push(type) });
   expect(await failureOf(() => campaign.read())).toBe(
-    `2 Cannot read campaign: there is no plan in ${JSON.stringify(directory)}; ` +
+    `2 Cannot read the campaign: there is no plan in ${JSON.stringify(directory)}; ` +
       `if it was planned elsewhere, name that place with --dir, --home or MOGPLEX_CAMPAIGN_HOME, or by home in the campaign file; for a new campaign run \`mogplex-ci campaign plan ${file} --dir ${directory}\``,
   );
   expect((await campaign.plan()).view.state).toBe("planned");

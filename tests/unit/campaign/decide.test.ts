@@ -55,7 +55,7 @@ for (const [what, select, numbers] of SELECTIONS) {
             "the campaign follows the new one"
       }`,
     );
-    expect(preview.text).toBe(`dry run, nothing was recorded; without --dry-run: ${text}`);
+    expect(preview.text).toBe(`dry run, nothing was recorded; without --dry-run, ${text}`);
     const sent = world.starts.length;
     const end = await world.run();
     expect(world.starts.length - sent).toBe(names.length);
@@ -248,13 +248,13 @@ test("decideCampaign() names in a dry run the runs that a stop or a skip with ca
   const names = [1, 2, 3].map((number) => `${project(number)}@main`);
   const preview = await world.decide(stop(true), { dryRun: true });
   expect([preview.text, preview.items, world.runs().filter((run) => run.endsWith("cancelled"))]).toEqual([
-    "dry run, nothing was recorded; without --dry-run: nothing more will start; 3 runs will be cancelled",
+    "dry run, nothing was recorded; without --dry-run, nothing more will start; 3 runs will be cancelled",
     names,
     [],
   ]);
   const skips = await world.decide({ ...skip({ only: [project(1), project(5)] }), cancel: true }, { dryRun: true });
   expect(skips.text).toBe(
-    "dry run, nothing was recorded; without --dry-run: 2 items will not start again; 1 run will be cancelled",
+    "dry run, nothing was recorded; without --dry-run, 2 items will not start again; 1 run will be cancelled",
   );
   expect((await world.decide(stop(true))).items).toEqual([]);
   expect((await world.decide(stop(true), { dryRun: true })).items).toEqual([]);

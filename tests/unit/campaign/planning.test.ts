@@ -54,7 +54,7 @@ for (const [what, repositories, lines] of BAD) {
   test(`planCampaign() refuses ${what}, and writes no lock`, async () => {
     const world = campaignWorld({ file: { repositories } });
     const failure = await failureOf(() => world.plan());
-    expect(failure).toStartWith("2 Cannot plan campaign: one repository cannot be used");
+    expect(failure).toStartWith("2 Cannot plan the campaign: one repository cannot be used");
     for (const line of lines) expect(failure).toContain(line);
     expect([await world.lock(), world.files.paths()]).toEqual([undefined, []]);
     const { code, problem } = await world.advance();
@@ -398,7 +398,7 @@ test("planCampaign() refuses a task that becomes too long, or a branch name that
 test("planCampaign() refuses a branch that is the base branch of a repository, which only the service knows", async () => {
   const world = campaignWorld({ count: 2, file: { branch: "main" } });
   expect(await failureOf(() => world.plan())).toMatch(
-    /^2 Cannot plan campaign: branch becomes "main", which is the base branch of acme\/project-0001; choose another/,
+    /^2 Cannot plan the campaign: branch becomes "main", which is the base branch of acme\/project-0001; choose another/,
   );
   expect(await world.lock()).toBeUndefined();
 });

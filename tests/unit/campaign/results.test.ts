@@ -158,7 +158,7 @@ test("planCampaign() ends with 65 or 69 when a repository cannot be read, and pl
   world.emulator.control("filesMode", { mode: "hidden" });
   world.before = (request) => request.startsWith("GET /repos/acme") ? new Response("{}", { status: 404 }) : undefined;
   const failure = await failureOf(() => world.plan());
-  expect(failure).toStartWith("65 Cannot plan campaign: the results of 2 repositories could not be read:\n");
+  expect(failure).toStartWith("65 Cannot plan the campaign: the results of 2 repositories could not be read:\n");
   expect(failure).toContain(`Cannot read repository "${project(2)}"`);
   expect([await world.lock(), world.starts]).toEqual([undefined, []]);
 });

@@ -452,7 +452,7 @@ test("mistakes of an object are a CampaignFileError with keys, those of a file w
   expect(unknown).toBeInstanceOf(RepositoriesError);
   expect(unknown).toBeInstanceOf(UsageError);
   expect(unknown.lines).toEqual([
-    "Cannot plan campaign: one repository cannot be used; correct repositories, or keep it as an invalid item with skipInvalid:",
+    "Cannot plan the campaign: one repository cannot be used; correct repositories, or keep it as an invalid item with skipInvalid:",
     expect.stringMatching(/^repositories\[1\]: "acme\/gone": /),
   ]);
 });
@@ -514,7 +514,7 @@ test("a home in memory outlives errors, clients and definitions, and belongs to 
       "to use the new task, give another name or round; for other changes, call `plan()` again",
   );
   expect(await other.of(there.definition, { home: memoryHome() }).read().catch((error) => error.message)).toBe(
-    "Cannot read campaign: there is no plan in this home in memory; call `plan()`, or give the home in which it was planned",
+    "Cannot read the campaign: there is no plan in this home in memory; call `plan()`, or give the home in which it was planned",
   );
 });
 

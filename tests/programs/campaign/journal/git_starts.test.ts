@@ -90,7 +90,7 @@ test("advance() with a branch withdraws what a 429 for the first start keeps it 
   const { text, elsewhere } = await world.decide({ kind: "skip", select: only(2), reason: "no" }, homeOf(remote));
   expect([text, elsewhere]).toEqual([
     "1 item will not start again",
-    "A `run` elsewhere sees this within a minute. After that, it starts none of these.",
+    "A `run` elsewhere sees this within a minute. After that, it does not start this item.",
   ]);
   world.before = undefined;
   await world.clock.sleep(21 * MINUTE);

@@ -134,7 +134,7 @@ test("readCampaignObject() tells every mistake at once, by its key in place of a
       canary: new Map(),
     }),
   ).toEqual([
-    "Cannot use campaign: it has 8 mistakes",
+    "Cannot use the campaign: it has 8 mistakes",
     "canary: it is of type Map; only text, numbers, true, false, lists and plain objects are allowed",
     "name: it is missing; it must be text of 1 to 40 characters",
     'repositories[3]: it is "acme"; it must be owner/name, the address or the id of a repository (a UUID); for all repositories of ' +
@@ -150,7 +150,7 @@ test("readCampaignObject() tells every mistake at once, by its key in place of a
 test("readCampaignObject() refuses what is no object, has no end, or names a file outside of the working directory", async () => {
   for (const wrong of [null, undefined, "campaign.yml", 1, []]) {
     expect(await linesOf(wrong)).toEqual([
-      "Cannot use campaign: it has 1 mistake",
+      "Cannot use the campaign: it has 1 mistake",
       "it must be an object, such as { name, prompt, repositories }",
     ]);
   }
@@ -168,7 +168,7 @@ test("readCampaignObject() refuses a key in kebab-case with its name in camelCas
   expect([file.prompt, file.variables]).toEqual([`Fix it ${text}`, variables]);
   const repositories = [{ repo: "acme/web", "base-branch": "main" }];
   expect(await linesOf({ ...GOOD, repositories, limits: { "run-timeout": "1m", attempts: 99 } })).toEqual([
-    "Cannot use campaign: it has 3 mistakes",
+    "Cannot use the campaign: it has 3 mistakes",
     "repositories[0].base-branch: the keys of an object are in camelCase; write baseBranch",
     "limits.run-timeout: the keys of an object are in camelCase; write runTimeout",
     "limits.attempts: it is the number 99; it must be a whole number from 1 to 10",
@@ -178,7 +178,7 @@ test("readCampaignObject() refuses a key in kebab-case with its name in camelCas
 test("readCampaignObject() names keys as an object has them in every message, and quotes what was given as it is", async () => {
   const notify = { webhookVariable: "HOOK", host: "hooks.example.com", on: ["done"] };
   expect(await linesOf({ ...GOOD, prompt: undefined, runTimeout: 1, notify, repositories: ["run-timeout"] })).toEqual([
-    "Cannot use campaign: it has 4 mistakes",
+    "Cannot use the campaign: it has 4 mistakes",
     'repositories[0]: it is "run-timeout"; it must be owner/name, the address or the id of a repository (a UUID); for all repositories ' +
     "of an owner write { query: runTimeout/ }",
     'runTimeout: there is no such key; did you mean "limits.runTimeout"?',

@@ -120,10 +120,10 @@ test("renderCampaignMarkdown() shows the problem of the last step, the job's pag
   const text = render(viewOf([], { state: "planned", waitingFor: null, nextWaveAt: null, endsAt: null }), {
     command,
     links,
-    problem: "Cannot advance campaign: this token belongs to a different user",
+    problem: "Cannot advance the campaign: this token belongs to a different user",
   });
   expect(text).toContain("There are no items.");
-  expect(text).toContain(" Cannot advance campaign: this token belongs to a different user");
+  expect(text).toContain(" Cannot advance the campaign: this token belongs to a different user");
   expect(text).toContain("[`https://ci.example/job/1`](<https://ci.example/job/1>)");
   expect(text).not.toContain("### Items");
   expect(text).toContain(`| As of | ${NOW.slice(0, 16).replace("T", " ")} UTC |`);

@@ -189,7 +189,7 @@ test("the threshold by share is looked at from the fifth ended item on", async (
   });
   const { view: mixed } = await oneFails.run();
   expect([mixed.stateReason, mixed.endsAtIfApproved]).toEqual([
-    "1 of the first 5 items failed (stop-after-failures: 10%)",
+    "1 of the 5 finished items failed (stop-after-failures: 10%)",
     expect.any(String),
   ]);
   const few = campaignWorld({ count: 4, scenarios: FAILURES, file: { limits: { "stop-after-failures": "10%" } } });

@@ -70,7 +70,7 @@ test.each([false, true])(
     const { io, campaign } = live({}, interactive);
     const about = { limits: { attempts: 2 } } as CampaignView["about"];
     for (
-      const [verdict, attempts, reason] of [["running", 0, null], ["waiting", 1, "npm test exited with 1"]] as const
+      const [verdict, attempts, reason] of [["running", 0, null], ["waiting", 1, "npm test exited with 1."]] as const
     ) {
       campaign.update(viewOf([anItem(1, verdict, { attempts, reason })], { waves: 1, about }));
     }

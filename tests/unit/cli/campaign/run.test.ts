@@ -142,7 +142,8 @@ test("campaign run ends with 75 at its timeout, and says that the same command g
   const { code, stderr } = await world.campaign("run", ["--timeout", "5m"]);
   expect({ code, stderr }).toEqual({
     code: 75,
-    stderr: "note: the campaign is not done: 3 runs active, and 1 item still to start; the next call continues\n",
+    stderr:
+      "note: the campaign is not done: 3 runs are active, and 1 item still has to start; the next call continues it\n",
   });
   expect((await world.campaign("run")).code).toBe(0);
   expect(world.runs().length).toBe(4);

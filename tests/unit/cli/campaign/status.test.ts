@@ -123,7 +123,7 @@ test("campaign status --watch ends with 130 at a signal", async () => {
 test("campaign status ends with 2 for a changed journal, and for a directory without a plan", async () => {
   const world = cliWorld();
   expect((await world.campaign("status")).stderr).toBe(
-    'error: Cannot read campaign: there is no plan in "DIR"; ' +
+    'error: Cannot read the campaign: there is no plan in "DIR"; ' +
       "if it was planned elsewhere, name that place with --dir, --home or MOGPLEX_CAMPAIGN_HOME, or by home in the campaign file; for a new campaign run `mogplex-ci campaign plan campaign.yml --dir DIR`\n",
   );
   await world.campaign("advance", ["--plan"]);

@@ -307,11 +307,11 @@ test.each(CLOSED)("statusText() says first what opens %s", (_name, changes, [tit
 
 test("statusText() shows the problem of the last step first: a token of another user, for example", () => {
   const problem =
-    "Cannot advance campaign: this token belongs to a different user than the runs so far; use that user's token";
+    "Cannot advance the campaign: this token belongs to a different user than the runs so far; use that user's token";
   expect(part(status(mixedView(3), { problem }), "Needs attention").slice(0, 4)).toEqual([
     "Needs attention",
     "",
-    "  stopped by an error: Cannot advance campaign: this token belongs to a",
+    "  stopped by an error: Cannot advance the campaign: this token belongs to a",
     "    different user than the runs so far; use that user's token",
   ]);
 });
