@@ -35,7 +35,7 @@ import {
   viewOf,
   withCampaign,
 } from "./open_campaign.ts";
-import { checkOrigin, planLock, writePlan } from "./plan/plan_campaign.ts";
+import { checkOrigin, noteForge, planLock, writePlan } from "./plan/plan_campaign.ts";
 import { RequestPace } from "./plan/resolve.ts";
 import {
   campaignState,
@@ -209,17 +209,19 @@ async function makeStep(
     }
     const view = endedView(opened, stuckAfterMs);
     if (view !== undefined) {
-      if (view.state === "merging") checkForge(lock, pulls !== undefined);
+      if (view.state === "merging" && opened.store !== undefined) {
+        checkForge(lock, pulls !== undefined, opened.store.memory.lock.origin);
+      }
       await sendNotification(opened, notificationContext());
       const changed = changedNote(opened);
       if (changed !== null) callHook(options.onNotice, { kind: "text", message: changed });
       return { state: "done", view };
     }
     checkMayPlan(opened, internals.plans);
-    checkForge(lock, pulls !== undefined);
     // A lost race does not restart the time limit.
     const leftMs = Math.min(timeoutMs, Math.max(endsAt - clock.now(), 1_000));
     const session = openSession({ ...options, signal, timeoutMs: leftMs }, { ...detected(options), ...internals });
+    noteForge(session, opened, lock, pulls !== undefined);
     // A wave of a schedule waits for a 401 that passes. A person with a wrong token does not want to wait.
     if (session.platform.isCi || once && !internals.isAttended) expectToken(session, opened.store);
     const step = new Step(session, opened, {

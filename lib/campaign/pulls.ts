@@ -334,28 +334,46 @@ export function pullRequestsOf(options: CampaignOptions, random?: () => number):
   return new PullRequests(forges, clock, (message) => callHook(onNotice, { kind: "text", message }));
 }
 
+/** Whether an address is on this machine. A local Mogplex has no forge, so nothing reads its pull requests. */
+export function isLocal(url: string): boolean {
+  return URL.canParse(url) && isLoopback(new URL(url).hostname);
+}
+
 /** What to do without a token for a pull request's forge. @param advice How to give one. */
 export function forgeTokenAdvice(url: string, advice: string): string {
-  return isLoopback(new URL(url).hostname)
+  return isLocal(url)
     ? `a local Mogplex has no forge, so its pull requests cannot be changed; if this is a forge, ${advice}`
     : advice;
 }
 
-/** Proves that what a campaign decides by pull requests can be decided. @throws {UsageError} when nothing reads them. */
+/**
+ * Proves that what a campaign decides by pull requests can be decided.
+ *
+ * @param reads Whether something reads them.
+ * @param origin Of the service.
+ * @returns What a rehearsal with an emulator, which has no forge, must not hide; null for nothing.
+ * @throws {UsageError} when nothing reads them.
+ */
 export function checkForge(
   { limits, onFailedChecks, pullRequests }: Pick<Lock, "limits" | "onFailedChecks" | "pullRequests">,
   reads: boolean,
-): void {
-  const key = limits.openPullRequests !== null
-    ? "limits.open-pull-requests"
-    : onFailedChecks !== null
-    ? "on-failed-checks"
-    : pullRequests !== null
-    ? "pull-requests"
-    : undefined;
-  if (key === undefined || reads) return;
+  origin: string,
+): string | null {
+  const keys = [
+    ...limits.openPullRequests === null ? [] : ["limits.open-pull-requests"],
+    ...onFailedChecks === null ? [] : ["on-failed-checks"],
+    ...pullRequests === null ? [] : ["pull-requests"],
+  ];
+  const [key] = keys;
+  if (key === undefined || reads) return null;
+  if (isLocal(origin)) {
+    return `${keys.join(", ")} ${
+      keys.length === 1 ? "has" : "have"
+    } no effect, because a local Mogplex has no forge; ` +
+      `against a real forge, this command would exit with code 2 without a token in ${FORGE_TOKENS_TEXT}`;
+  }
   throw new UsageError({
-    attempted: `obey ${key}`,
+    attempted: `apply the key ${key}`,
     why: "there is no token for a forge, so pull requests cannot be read",
     advice: `set ${FORGE_TOKENS_TEXT}, or remove the key`,
   });
@@ -529,8 +547,7 @@ export function pullRequestsSentence(items: readonly CampaignItem[]): string | n
 /** What to do about pull requests that were not read; null when all were. No token helps with an emulator on this machine. */
 export function unreadAdvice(items: readonly CampaignItem[]): string | null {
   const isUnread = items.some(({ pullRequest, pullRequestState }) =>
-    pullRequest !== null && pullRequestState === null &&
-    !(URL.canParse(pullRequest) && isLoopback(new URL(pullRequest).hostname))
+    pullRequest !== null && pullRequestState === null && !isLocal(pullRequest)
   );
   return isUnread ? `to see which are merged, set ${FORGE_TOKENS_TEXT}` : null;
 }

@@ -49,8 +49,8 @@ export async function planCampaignWith(
 ): Promise<CampaignPlan> {
   const { skipInvalid = false, dryRun = false } = options;
   return await withCampaign(source, options, internals, dryRun ? "read" : "write", async (opened) => {
-    checkForge(opened.file, pullRequestsOf(options) !== undefined);
     const session = openSession(options, { ...detected(options), ...internals });
+    noteForge(session, opened, opened.file, pullRequestsOf(options) !== undefined);
     expectToken(session, opened.store);
     return await planOf(
       opened,
@@ -59,6 +59,17 @@ export async function planCampaignWith(
       options,
     );
   });
+}
+
+/** Checks the forge, and prints a note where a rehearsal has none. @throws as {@linkcode checkForge} does. */
+export function noteForge(
+  session: Session,
+  { isAgain }: OpenedCampaign,
+  keys: Parameters<typeof checkForge>[0],
+  reads: boolean,
+): void {
+  const note = checkForge(keys, reads, session.client.origin);
+  if (note !== null && !isAgain) session.notify({ kind: "text", message: note });
 }
 
 /** Writes a new lock, unless this is a dry run, and computes how long the campaign will take. */

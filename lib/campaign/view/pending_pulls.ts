@@ -5,11 +5,10 @@
  * @module
  */
 import { instantMs } from "../../run/result.ts";
-import { isLoopback } from "../../loopback.ts";
 import { matchesGlob } from "../file/rules.ts";
 import { type CampaignMemory, type ItemMemory, nameOf } from "../journal/memory.ts";
 import { OPEN_MERGES } from "../journal/merge_memory.ts";
-import { followUpBranch } from "../pulls.ts";
+import { followUpBranch, isLocal } from "../pulls.ts";
 import { stageOf } from "./merge_stage.ts";
 import type { PendingPulls, PendingReason, PullRequestView } from "./view.ts";
 
@@ -108,10 +107,6 @@ function mergeReason(
 function awaitsChecks({ checks, createdAt, updatedAt }: PullRequestView, nowMs: number): boolean {
   const lastMs = Math.max(instantMs(createdAt) ?? -Infinity, instantMs(updatedAt) ?? -Infinity);
   return checks === null || checks === "pending" || checks === "none" && nowMs - lastMs < CHECKS_BEGIN_MS;
-}
-
-function isLocal(url: string): boolean {
-  return URL.canParse(url) && isLoopback(new URL(url).hostname);
 }
 
 /** Whether a pull request has not got the reviewers and labels of the file. */

@@ -9,7 +9,7 @@ import type { RecordBody } from "../journal/record.ts";
 import { formatCount } from "../../text/duration.ts";
 import { type ForecastInput, LINGER_MS } from "../pace/forecast.ts";
 import { type Pace, type PaceInput, SANDBOX_LIMIT } from "../pace/next_starts.ts";
-import { followUpBranch } from "../pulls.ts";
+import { followUpBranch, isLocal } from "../pulls.ts";
 import { pendingPulls } from "./pending_pulls.ts";
 import {
   type CampaignState,
@@ -204,11 +204,11 @@ function startableItems(memory: CampaignMemory): ItemMemory[] {
   return Object.values(groups).flat();
 }
 
-/** Number of open pull requests and of pull requests in an unknown state, without skipped items. */
+/** Number of open pull requests and of pull requests in an unknown state, without skipped items and without those of a local Mogplex. */
 function openPullRequests({ items }: CampaignMemory): { open: number; unread: number } {
   let [open, unread] = [0, 0];
   for (const { pullRequest, pull, state } of items.values()) {
-    if (pullRequest === null || state === "skipped") continue;
+    if (pullRequest === null || state === "skipped" || pull === null && isLocal(pullRequest)) continue;
     if (pull === null || pull.state === "unreadable") unread++;
     else if (pull.state === "open") open++;
   }

@@ -405,5 +405,7 @@ test("a wave continues, and reports it, when the token has no right to set up pu
 
 test("a wave refuses a file with reviewers when there is no token for a forge", async () => {
   const world = campaignWorld({ count: 1, scenarios: SCENARIO, file: RULES });
-  expect(await failureOf(() => world.advance())).toMatch(/^2 Cannot obey pull-requests: there is no token for a forge/);
+  expect(await failureOf(() => world.advance({ url: "https://mogplex.example.com" }))).toMatch(
+    /^2 Cannot apply the key pull-requests: there is no token for a forge/,
+  );
 });

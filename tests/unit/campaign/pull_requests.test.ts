@@ -249,12 +249,26 @@ test.each([["limits.open-pull-requests", LIMITED.file], ["on-failed-checks", {
   "%s without a token of a forge is refused before anything is sent",
   async (key, file) => {
     const world = campaignWorld({ file });
-    for (const act of [() => world.plan(), () => world.advance(), () => world.run()]) {
-      expect(await failureOf(act)).toStartWith(`2 Cannot obey ${key}: there is no token for a forge`);
+    const real = { url: "https://mogplex.example.com" };
+    for (const act of [() => world.plan(real), () => world.advance(real), () => world.run(real)]) {
+      expect(await failureOf(act)).toStartWith(`2 Cannot apply the key ${key}: there is no token for a forge`);
     }
     expect(world.requests).toEqual([]);
   },
 );
+
+test("keys about pull requests have no effect against a local Mogplex, and plan and each wave say so", async () => {
+  const keys = { limits: { "open-pull-requests": 1 }, "on-failed-checks": { prompt: "Fix it" } };
+  const world = campaignWorld({ file: { ...keys, "pull-requests": { labels: ["agent"] } } });
+  await world.plan();
+  const note =
+    "limits.open-pull-requests, on-failed-checks, pull-requests have no effect, because a local Mogplex has " +
+    "no forge; against a real forge, this command would exit with code 2 without a token in GITHUB_TOKEN";
+  expect(world.notices.filter((text) => text.startsWith(note)).length).toBe(1);
+  const { view, code } = await world.run();
+  expect([view.state, view.counts.succeeded, code]).toEqual(["done", 3, 0]);
+  expect(world.notices.filter((text) => text.startsWith(note)).length).toBe(2);
+});
 
 test("on-failed-checks starts a run on the same branch, as often as it says and no more", async () => {
   const world = worldOf([aNode(rollup("FAILURE"))], {
