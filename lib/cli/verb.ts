@@ -217,7 +217,7 @@ export interface Laptop {
   /** See `folderOfRun` there. */
   folderOfRun(context: Context, runId: string, session: Session, attempted: string): Promise<{ out: string }>;
   /** See `ignoringFolder` there. */
-  ignoringFolder(context: Context, places: { out: string; targets: readonly ReportTarget[] }): () => void;
+  ignoringFolder(context: Context, places: { out: string; targets: readonly Pick<ReportTarget, "path">[] }): () => void;
   /** See `rememberStart` there. */
   rememberStart(
     context: Context,

@@ -323,7 +323,7 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
   const isClosed = state === "gated" || state === "stopping" || state === "stopped";
   if (isAtGate(view)) return gateEntry(view, command);
   if (isClosed) {
-    const runs = counts.running + counts["needs-input"] > pendingCancels;
+    const runs = counts.running + counts["needs-input"] - pendingCancels;
     const isRetryFirst = needsRetry(view);
     const approve = campaignCommand(command, "approve");
     const resume = step(
@@ -332,9 +332,9 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
         : "To start the rest after all:",
       campaignCommand(command, "resume"),
     );
-    // The campaign's state has the reason.
+    // The campaign's state has the reason. Runs that continue without a process keep nothing from being resumed.
     return ofCampaign(
-      state,
+      writer === null ? "stopped" : state,
       "",
       // Another process does not let go of the campaign before its last run has ended.
       ...(writer === null ? [resume] : []),
@@ -345,7 +345,11 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
         ),
       ]),
       ...(pendingCancels > 0 && writer === null ? [step(CANCEL_NOW, campaignCommand(command, "advance"))] : []),
-      ...(runs ? [step("To cancel the active runs:", campaignCommand(command, "stop", "--cancel"))] : []),
+      ...(runs > 0
+        ? [
+          step(`To cancel the active ${runs === 1 ? "run" : "runs"}:`, campaignCommand(command, "stop", "--cancel")),
+        ]
+        : []),
     );
   }
   if (view.items.length === 0) {

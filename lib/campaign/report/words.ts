@@ -135,7 +135,7 @@ export function nextStartText(view: CampaignView, stays: boolean = view.writer !
   if (counts.waiting === 0) return null;
   const retry = canaryRetryText(view);
   if (retry !== null) return `waits for ${retry}`;
-  const canary = items.filter((item) => item.canary && !GOOD_VERDICTS.includes(item.verdict)).length;
+  const canary = items.filter((item) => item.canary && !isFinal(item.verdict)).length;
   return canary === 0
     ? "waits for the canary's gate"
     : `waits for the end of the canary (${formatCount(canary, "item")})`;
@@ -209,6 +209,9 @@ function held({ pending, stateReason }: CampaignView): Words[] {
   }
 }
 
+/** Most characters of an error in a sentence about the state. */
+const MAX_ERROR = 200;
+
 /** The state of the campaign and what it waits for, after its name. */
 export function stateClause(view: CampaignView, stays?: boolean): Words {
   const { state, stateReason, waitingFor } = view;
@@ -237,13 +240,17 @@ export function stateDetail(view: CampaignView, stays: boolean = view.writer !==
   ].join(", ") || NOTHING_RUNS;
   const cancels = cancelsText(view, stays);
   const atWork = cancels === null ? open : `${open}; ${cancels}`;
+  const nextWords = (): Words =>
+    stays || view.lastError === null ? `${atWork}; ${nextStart(view, stays)}` : [
+      "the last wave ended with an error: ",
+      { name: cutText(view.lastError, MAX_ERROR) },
+      ...atWork === NOTHING_RUNS ? [] : ["; ", atWork],
+    ];
   const details: Readonly<Record<CampaignView["state"], () => Words>> = {
     planned: () => `${formatCount(items, "item")}, nothing has been started`,
-    running: () => `${atWork}; ${nextStart(view, stays)}`,
+    running: nextWords,
     waiting: () =>
-      stays && view.waitingFor === null && atWork === NOTHING_RUNS
-        ? "the next run is about to start"
-        : `${atWork}; ${nextStart(view, stays)}`,
+      stays && view.waitingFor === null && atWork === NOTHING_RUNS ? "the next run is about to start" : nextWords(),
     gated: () => [...because, `${atWork}, and nothing starts until somebody approves`],
     stopping: () => [...because, `nothing more will start, ${atWork}`],
     stopped: () => [...because, `nothing more will start, and ${atWork}`],

@@ -412,7 +412,8 @@ export function campaignState(
   const stop = stopped === null ? null : stoppedText(stopped);
   if (openCount(memory) === 0 && !settles) {
     if (counts["needs-input"] > 0) return { state: "waiting", reason: stop };
-    if (pendingPulls(memory, nowMs) === null) return { state: "done", reason: stop };
+    // The stop only matters to items that are started again.
+    if (pendingPulls(memory, nowMs) === null) return { state: "done", reason: totalsOf(counts).bad > 0 ? stop : null };
     return { state: "merging", reason: stop ?? (mergeHold(memory) === "gate" ? closedGateReason(memory) : null) };
   }
   if (stop !== null || gates.threshold.closed) {

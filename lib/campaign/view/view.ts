@@ -332,7 +332,10 @@ export interface CampaignView {
   round: string;
   /** State of the campaign. */
   state: CampaignState;
-  /** Why it is `gated`, `stopping` or `stopped`, why it merges nothing, or who stopped it before its last run ended; null otherwise. */
+  /**
+   * Why it is `gated`, `stopping` or `stopped`, or why it merges nothing. If it is done and items did not succeed: who stopped it before.
+   * Null otherwise.
+   */
   stateReason: string | null;
   /**
    * When it began to wait for approval, in ISO 8601, by the clock of the machine that closed the gate. @default it is not waiting for

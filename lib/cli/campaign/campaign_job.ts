@@ -213,8 +213,9 @@ export async function endWithCampaign(
     return (once ? makeWave : followCampaign)(place.path, more, internals);
   };
   /** Reports and screen. @param problem Message of the error that stopped the step; null without one. @param short See `StatusOptions.short`. */
-  const show = async (view: CampaignView | null, problem: string | null, short: boolean) => {
-    if (view === null) return;
+  const show = async (latestView: CampaignView | null, problem: string | null, short: boolean) => {
+    if (latestView === null) return;
+    const view = problem === null ? latestView : { ...latestView, lastError: problem };
     const unwritten = await publishCampaign(context, place, view, { problem, note, known: messages });
     if (json) return writer.json({ type: "campaign", ...writer.clean(view) });
     printStatus(context, place, view, { problem, short });
@@ -489,13 +490,19 @@ export async function publishCampaign(
   const { io, writer, platform, flags } = context;
   const links = platform.links(io.env);
   const redactToken = (text: string) => writer.redact.token(text);
+  const isShared = options?.home?.startsWith("git:");
+  // A directory as home has its own: people may keep lock and journal in Git.
+  if (isShared) {
+    const targets = [{ path: pathOf({ directory }, CAMPAIGN_FILES.html) }];
+    context.laptop?.ignoringFolder(context, { out: directory, targets })();
+  }
   const problems = writeCampaignReports(view, directory, io, writer.redact, {
     files: note === null ? {} : platform.files(io.env),
     links,
     redactToken,
     command,
     problem,
-    isShared: options?.home?.startsWith("git:"),
+    isShared,
     prompts: tasks,
   });
   for (const { message } of problems) {

@@ -28,7 +28,7 @@ export const WEBHOOK_VARIABLE: Option<string> = {
   parse: anyText,
 };
 
-export const DRY_RUN: VerbFlag = { name: "dry-run", help: "Show what would happen; send, start and write nothing" };
+export const DRY_RUN: VerbFlag = { name: "dry-run", help: "Show what would happen; start and change nothing" };
 
 export const JSON_OBJECT: VerbFlag = { name: "json", help: "Print one JSON object", heading: "Following" };
 

@@ -17,11 +17,16 @@ import type { Context, Verb, VerbFlag } from "../verb.ts";
 import { type CampaignPlace, campaignVerb, readPlace, refreshReports } from "./campaign_job.ts";
 import { DRY_RUN, FORGE_HOST, JSON_OBJECT, MEAN_RUN, PLACE, SKIP_INVALID } from "./flags.ts";
 
+const DRY_PLAN: VerbFlag = {
+  ...DRY_RUN,
+  help: "Show what would happen: read the repositories, but start and write nothing",
+};
+
 const ALL_PLANNED: VerbFlag = { name: "all", help: "Print every item" };
 
 export const campaignPlanVerb: Verb = campaignVerb("plan", {
   summary: "Freeze the list of repositories, and compute when the campaign will end; start nothing",
-  flags: [PLACE, FORGE_HOST, [SKIP_INVALID, MEAN_RUN, ALL_PLANNED], DRY_RUN, JSON_OBJECT],
+  flags: [PLACE, FORGE_HOST, [SKIP_INVALID, MEAN_RUN, ALL_PLANNED], DRY_PLAN, JSON_OBJECT],
   codes: ["success", "usage", "unauthorized", "forbidden", "unavailable", "internal", "rateLimited"],
   meanings: {
     success: "the plan is written",
@@ -170,11 +175,11 @@ function planText(
   const { view, changes, lookup, forecasts, meanRunMs } = plan;
   const nowMs = Date.parse(view.at);
   const round = view.round === "" ? "" : `, round ${view.round}`;
-  const open = view.items.filter(({ verdict }) => !["invalid", "skipped"].includes(verdict));
-  const skipped = view.counts.skipped === 0 ? "" : `, ${view.counts.skipped} skipped`;
+  const left = (["invalid", "skipped"] as const).filter((verdict) => view.counts[verdict] > 0)
+    .map((verdict) => `${view.counts[verdict]} ${verdict}`).join(", ");
   const ms = lookup.durationMs;
   return [
-    `Campaign ${view.campaign}${round}: ${formatCount(open.length, "item")}${skipped}${
+    `Campaign ${view.campaign}${round}: ${formatCount(view.items.length, "item")}${left === "" ? "" : ` (${left})`}${
       dryRun ? "; nothing was written" : ""
     }`,
     `Read in ${formatCount(lookup.requests, "request")} and ${formatDuration(ms)}`,

@@ -26,7 +26,8 @@ import { formatDuration } from "../../text/duration.ts";
 import { jsonLine } from "../../text/escape.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
 import { IDEMPOTENCY_KEY, KEY_PART, KEY_SCOPE, RESUME, SHOW_TASK, STATE } from "../options.ts";
-import { isDefaultOut, isLaptop, outDirectory, type Places, statePath } from "../settings.ts";
+import { isDefaultOut, isLaptop, outDirectory, statePath } from "../settings.ts";
+import type { ReportTarget } from "../../report/write.ts";
 import type { Context, Folder, RequestedTask } from "../verb.ts";
 import { ONE_SHOT_MS } from "../context.ts";
 import { isObject, parseJson, valueOr } from "../../lookup.ts";
@@ -270,7 +271,10 @@ function exists({ io }: Context, path: string): boolean {
  * left alone.
  * @returns Writes it. A failure is not an error: the reports show whether the folder is writable.
  */
-export function ignoringFolder(context: Context, { out, targets }: Pick<Places, "out" | "targets">): () => void {
+export function ignoringFolder(
+  context: Context,
+  { out, targets }: { out: string; targets: readonly Pick<ReportTarget, "path">[] },
+): () => void {
   const folder = out.replace(/\/+$/, "");
   const path = `${folder}/.gitignore`;
   const isInside = !folder.startsWith("/") && !folder.split("/").some((part) => /^\.*$/.test(part));

@@ -524,3 +524,11 @@ test("decideCampaign() creates no directory when there is no plan", async () => 
   }
   expect(world.files.paths()).toEqual([]);
 });
+
+test("a stopped campaign whose items were all skipped is done, and no longer says who stopped it", async () => {
+  const world = campaignWorld({ count: 2 });
+  await world.plan();
+  await world.decide(stop());
+  const { view } = await world.decide(skip({ only: ["acme/*"] }));
+  expect([view.state, view.stateReason]).toEqual(["done", null]);
+});

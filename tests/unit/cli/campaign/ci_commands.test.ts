@@ -2,7 +2,8 @@ import { expect, test } from "bun:test";
 import { publishCampaign } from "../../../../lib/cli/campaign/campaign_job.ts";
 import type { CampaignView } from "../../../../lib/campaign/view/view.ts";
 import { openContext } from "../../../../lib/cli/context.ts";
-import { commandVocabulary } from "../../../../lib/cli/verb.ts";
+import { ignoringFolder } from "../../../../lib/cli/job/laptop.ts";
+import { commandVocabulary, type Context } from "../../../../lib/cli/verb.ts";
 import { Writer } from "../../../../lib/cli/log/writer.ts";
 import { ALL_SYSTEMS, detectPlatform } from "../../../../lib/ci/detect.ts";
 import { createRedactor } from "../../../../lib/text/redact.ts";
@@ -11,6 +12,10 @@ import { fakeIo } from "../fake_io.ts";
 
 /** What is printed when a campaign is published at its end. */
 async function commands(env: Record<string, string>, view: CampaignView): Promise<string[]> {
+  return (await published(env, view)).text.stdout.split("\n").slice(0, -1);
+}
+
+async function published(env: Record<string, string>, view: CampaignView, home?: string) {
   const io = fakeIo({ env });
   const platform = detectPlatform(io.env);
   const call = {
@@ -24,12 +29,11 @@ async function commands(env: Record<string, string>, view: CampaignView): Promis
     dropIn: false,
   };
   const command = { program: "mogplex-ci", file: "campaign.yml", flags: [] };
-  const unwritten = await publishCampaign(openContext(call, {}), { directory: "out", command, tasks: [] }, view, {
-    problem: null,
-    note: { kind: "none" },
-  });
+  const context = { ...openContext(call, {}), laptop: { ignoringFolder } as Context["laptop"] };
+  const place = { directory: "out", command, tasks: [], options: { home } };
+  const unwritten = await publishCampaign(context, place, view, { problem: null, note: { kind: "none" } });
   expect(unwritten).toEqual([]);
-  return io.text.stdout.split("\n").slice(0, -1);
+  return io;
 }
 
 const DONE = { state: "done", waitingFor: null, nextWaveAt: null, endsAt: null } as const;
@@ -51,4 +55,12 @@ test("publishCampaign() sets variables and shows the summary on systems that rea
   expect(lines[0]).toContain("MOGPLEX_CAMPAIGN_STATE");
   expect(lines.at(-1)).toBe("##vso[task.uploadsummary]/work/out/campaign.md");
   expect(await commands({ GITLAB_CI: "true" }, mixedView(3))).toEqual([]);
+});
+
+test("publishCampaign() keeps a new directory with the reports of a campaign on a branch out of Git, outside CI", async () => {
+  const ignored = async (env: Record<string, string>, home?: string) =>
+    (await published(env, mixedView(3), home)).files.get("out/.gitignore");
+  expect(await ignored({}, "git:origin#waves")).toBe("*\n");
+  expect(await ignored({}, "dir")).toBeUndefined();
+  expect(await ignored({ CI: "true" }, "git:origin#waves")).toBeUndefined();
 });

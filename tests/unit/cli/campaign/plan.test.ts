@@ -104,7 +104,7 @@ test("campaign plan refuses repositories that cannot be used, each on a line wit
     0,
     true,
   ]);
-  expect(skipped.stdout).toStartWith("Campaign replace-moment: 1 item\n");
+  expect(skipped.stdout).toStartWith("Campaign replace-moment: 3 items (2 invalid)\n");
 });
 
 test("campaign plan, again, prints the difference", async () => {

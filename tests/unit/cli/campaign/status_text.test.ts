@@ -168,12 +168,12 @@ const CLOSED: [string, Partial<CampaignView>, string[]][] = [
   [
     "a person who stopped it",
     { state: "stopping", stateReason: "stopped by ann", waitingFor: "stopped" },
-    ["stopping", "resume campaign.yaml", "stop campaign.yaml --cancel"],
+    ["stopped", "resume campaign.yaml", "stop campaign.yaml --cancel"],
   ],
   [
     "a person who had it cancelled",
     { state: "stopping", stateReason: "stopped by ann", waitingFor: "stopped", pendingCancels: 1 },
-    ["stopping", "resume campaign.yaml", "advance campaign.yaml"],
+    ["stopped", "resume campaign.yaml", "advance campaign.yaml"],
   ],
   [
     "a plan that was not started",
@@ -280,6 +280,18 @@ test("statusText() counts a start as being sent while a process runs and the sta
   expect(title("2026-12-01T13:00:05.000Z", null)).toBe("1 start without an answer");
 });
 
+test("statusText() begins with the error of the last wave, unless a process is running", () => {
+  const title = (changes: Partial<CampaignView>) => {
+    const view = viewOf([anItem(1, "running"), anItem(2, "waiting")], {
+      lastError: "Cannot read runs: no",
+      ...changes,
+    });
+    return status(view).slice(0, 2).join(" ").replace(/\s+/g, " ");
+  };
+  expect(title({})).toContain("is running: the last wave ended with an error: Cannot read runs: no; 1 run active");
+  expect(title({ writer: "process 7" })).not.toContain("error");
+});
+
 test("statusText() says that runs are to be cancelled, and by whom", () => {
   const changes = {
     state: "stopping",
@@ -358,6 +370,10 @@ test("statusText() says whose sandboxes are in the way, and what the canary hold
   );
   const ended = viewOf([anItem(1, "succeeded"), anItem(7, "waiting")], { waitingFor: "nothing" });
   expect(status(ended).slice(0, 2).join(" ").replace(/\s+/g, " ")).toContain(
+    "nothing runs; the next start waits for the canary's gate",
+  );
+  const failed = viewOf([anItem(1, "failed"), anItem(7, "waiting")], { waitingFor: "nothing" });
+  expect(status(failed).slice(0, 2).join(" ").replace(/\s+/g, " ")).toContain(
     "nothing runs; the next start waits for the canary's gate",
   );
   const last = viewOf([anItem(1, "running")], { waitingFor: "nothing" });
