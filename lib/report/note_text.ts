@@ -10,6 +10,7 @@ import { type Block, joinWords, markdownOf, type Words } from "../text/document.
 import { formatCount } from "../text/duration.ts";
 import { webUrl } from "../text/escape.ts";
 import { capital, cutText } from "../text/plain_text.ts";
+import { appAddress } from "./app_link.ts";
 import { lastLines } from "./event_text.ts";
 import { streakText } from "./history.ts";
 import { resultBlocks } from "./markdown.ts";
@@ -245,11 +246,14 @@ function question({ events }: ResultView): Block[] {
 
 /** How often it failed, what was delivered, and what to do; empty after a success. */
 function nextLine(view: ResultView, { steps, stop, streak = 1 }: NoteOptions): Block[] {
-  const { outcome, git, advice, nextStep, runId, resume, resumeIsCommand, kind: { noun } } = view;
+  const { outcome, git, advice, nextStep, origin, runId, resume, resumeIsCommand, kind: { noun } } = view;
   if (outcome === "success") return [];
   if (outcome === "awaiting_input") {
     const run: Words = runId === null ? "" : [` (${noun} `, { name: runId.slice(0, 8) }, ")"];
-    return [{ text: ["Answer it in the app", run, ".", ...toStop(stop).flatMap((each): Words[] => [" ", each])] }];
+    const app = appAddress(origin, runId);
+    const place: Words = app === undefined ? "in the app" : ["in the ", { link: app, words: "app" }];
+    const orStop: Words = stop === undefined ? "" : [", or cancel it with ", { name: stop }];
+    return [{ text: ["A reply in this thread does not reach the agent. Answer it ", place, run, orStop, "."] }];
   }
   // The scheduled check of a mention repeats a start with an unknown result: nobody else has to.
   const toFix = steps !== undefined && mayHaveStarted(view) ? null : advice;

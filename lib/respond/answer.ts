@@ -164,9 +164,10 @@ function openDecider(job: Responding): { decider: Decider; session: Session } {
     redact: promptRedactor(job),
     isOfPipeline: (note) => isOfPipeline(job, note),
     runs: {
-      async branchOf(runId) {
+      async workOf(runId) {
         const run = await ifFound(session.client.getRun(runId, call));
-        return run === undefined ? undefined : isTerminal(run.status) ? null : run.branch.working;
+        if (run === undefined || isTerminal(run.status)) return run === undefined ? undefined : null;
+        return { branch: run.branch.working, isWaiting: run.status === "awaiting_input" };
       },
     },
   });
@@ -233,7 +234,7 @@ async function stop(
     ({ runs, starting, waiting } = await decider.toStop(decision));
   }
   const stopped: string[] = [];
-  for (const runId of runs) {
+  for (const { id: runId } of runs) {
     const { status } = await cancelWith(session.client, clock, runId, { deadline: session.deadline });
     const what = status === "cancelled"
       ? "was cancelled"
@@ -247,8 +248,8 @@ async function stop(
   }
   // The reaction is visible to their authors, and stays if other users remove the note.
   for (const each of waiting) await threads.react(thread, each, "failed").catch(() => {});
-  const lines = stopped.length > 0 ? stopped : ["No earlier task is running."];
-  lines.push("Earlier tasks in this thread that have not started are withdrawn.");
+  const lines = stopped.length > 0 ? stopped : ["Nothing is running in this thread."];
+  lines.push("Tasks that had not started are withdrawn.");
   if (decision.hasMore) {
     lines.push("A stop starts nothing. If your comment also has a task, write the task in a new comment.");
   }
@@ -256,6 +257,9 @@ async function stop(
   // Another job of this stop may have stopped the runs and reported it.
   const isSaid = stopped.length === 0 && await isAnswered(job, asked, decision.ask);
   if (!isSaid) await say(job, asked, decision, lines.join("\n\n"), `stop ${Date.parse(decision.at)}`);
+  for (const { leftNote } of runs) {
+    if (leftNote !== undefined) await endLeftNote(job, asked.news, { decider, left: leftNote, isAbandoned: true });
+  }
   await react(job, asked, "done");
   writer.out(
     runs.length > 0 ? own`runs stopped: ${runs.length}` : own`nothing to stop: no earlier task is running`,

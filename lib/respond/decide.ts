@@ -33,7 +33,7 @@ import {
 import { type Ask, hasMoreThanStop, isOnlyCommand, mayMention, readMention } from "./mention.ts";
 import { leftOutOf, MAX_TASK, promptOf, type Told, whoMayAsk } from "./prompt.ts";
 import { Rights } from "./rights.ts";
-import { isStarting, ofRun, Rivals, rivalsOf, type RivalsWorld } from "./rivals.ts";
+import { isStarting, ofRun, type Refusal, Rivals, rivalsOf, type RivalsWorld } from "./rivals.ts";
 import { type Place, placeNow } from "./where.ts";
 
 /** A run to start, which may have been started before. */
@@ -205,7 +205,7 @@ export class Decider {
     if (ownMark !== undefined && ownMark.mark.state !== "starting") {
       // Its run was unknown then: the job could not write its note, or look for the stop.
       const isLeft = isStop && stopOf(ownMark) !== null &&
-        (await this.#rivals.runsAtWork(marksBefore(marks, comments.list, stop))).length > 0;
+        (await this.#rivals.openRuns(marksBefore(marks, comments.list, stop))).running.length > 0;
       if (isLeft) return stop;
       return typeof ownMark.mark.state === "string"
         ? quiet("this mention has already been answered")
@@ -288,7 +288,7 @@ export class Decider {
   }
 
   /** Why no run can start in a thread, whatever the task is, and what to do instead; null if one can. */
-  #obstacleOf(thread: Thread): { reason: string; text: string } | null {
+  #obstacleOf(thread: Thread): Refusal | null {
     const { pullNoun } = this.#world.threads;
     if (!thread.isOpen) {
       const reason = `the ${this.#nounOf(thread)} is closed`;
@@ -322,12 +322,16 @@ export class Decider {
   }
 
   /**
-   * The targets of a stop among all earlier requests: unfinished runs of the thread, notes of requests with an unknown start, and requests without a
-   * note. Evaluated again each time: a job may be about to start its run.
+   * The targets of a stop among all earlier requests: unfinished runs of the thread, with their notes if no job follows them because they wait for an
+   * answer; notes of requests with an unknown start; and requests without a note. Evaluated again each time: a job may be about to start its run.
    */
   async toStop(
     { thread, ask, at }: Stop,
-  ): Promise<{ runs: readonly string[]; starting: readonly MarkedNote[]; waiting: readonly CommentPlace[] }> {
+  ): Promise<{
+    runs: readonly { readonly id: string; readonly leftNote: MarkedNote | undefined }[];
+    starting: readonly MarkedNote[];
+    waiting: readonly CommentPlace[];
+  }> {
     const me = await this.#world.threads.me();
     const seal = await this.#world.sealOf(thread);
     const { list } = await this.#world.threads.comments(thread);
@@ -344,7 +348,9 @@ export class Decider {
       if (!["task", "fix", "again"].includes(kind) || !await hasRight(comment.author)) continue;
       if (!isAnsweredByOther(list, me, seal, comment)) waiting.push(comment);
     }
-    return { runs: await this.#rivals.runsAtWork(marks), starting, waiting };
+    const { running } = await this.#rivals.openRuns(marks);
+    const runs = running.map(({ id, isWaiting }) => ({ id, leftNote: isWaiting ? ofRun(marks, id) : undefined }));
+    return { runs, starting, waiting };
   }
 
   /**
@@ -456,7 +462,7 @@ export class Decider {
     return "reason" in task ? undefined : task.text;
   }
 
-  rival(wanted: Wanted, notes: readonly MarkedNote[], noteId: number): Promise<string | null> {
+  rival(wanted: Wanted, notes: readonly MarkedNote[], noteId: number): Promise<Refusal | null> {
     return this.#rivals.rival(wanted, notes, noteId);
   }
 
@@ -611,7 +617,9 @@ export class Decider {
       return note === undefined ? "" : `: ${link(note)}`;
     };
     const open = await this.#rivals.openRuns(marks);
-    const running = open.running.map((id) => `Run \`${id}\` is running${linkOf(id)}`);
+    const running = open.running.map(({ id, isWaiting }) =>
+      `Run \`${id}\` is ${isWaiting ? "waiting for an answer in the app" : "running"}${linkOf(id)}`
+    );
     const forgotten = open.forgotten.map((id) => `The service no longer knows run \`${id}\`${linkOf(id)}`);
     const starting = marks.filter((each) => isStarting([each], this.#world.nowMs, DAY_MS))
       .map(({ note }) => `A task is waiting to start: ${link(note)}`);

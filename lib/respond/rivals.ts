@@ -11,8 +11,27 @@ import type { Place } from "./where.ts";
 
 /** Facts from the service. */
 export interface RunsAtWork {
-  /** The working branch of an unfinished run; null if it has finished, undefined if the service no longer knows it. */
-  branchOf(runId: string): Promise<string | null | undefined>;
+  /** An unfinished run; null if it has finished, undefined if the service no longer knows it. */
+  workOf(runId: string): Promise<RunAtWork | null | undefined>;
+}
+
+export interface RunAtWork {
+  /** Its working branch. */
+  readonly branch: string;
+  /** Whether it waits for an answer, which nobody can give in the thread. */
+  readonly isWaiting: boolean;
+}
+
+/** Why a run must not start: for the log, and as trusted Markdown for the asker. Both are clauses, without a period at the end. */
+export interface Refusal {
+  readonly reason: string;
+  readonly text: string;
+}
+
+/** The note about a run of another thread. */
+interface BranchRun {
+  readonly note: PlacedComment;
+  readonly isWaiting: boolean;
 }
 
 type BranchPlace = Extract<Place, { kind: "branch" }>;
@@ -25,8 +44,9 @@ const MAX_OTHER_PULLS = 5;
 /** How long another request is treated as starting its run, in milliseconds: its job may have died. */
 export const STARTING_MS = 10 * 60_000;
 
-const BUSY = "another run is active in this thread";
-const BUSY_BRANCH = "a run from another thread is active on this branch";
+/** Another run, by where it is: what it is called, its place, and where its stop has to be written. */
+const IN_THREAD = { noun: "another run", place: "in this thread", where: "" };
+const ON_BRANCH = { noun: "a run from another thread", place: "on this branch", where: " there" };
 
 export interface RivalsWorld {
   threads: Threads;
@@ -48,43 +68,77 @@ export class Rivals {
 
   /**
    * Why a run must not be started although its note is written: another request came first on the same pull request or branch, or earlier requests
-   * have used up the limit; null otherwise. The older note came first, across all threads.
+   * have used up the limit, or a run of the thread waits for an answer; null otherwise. The older note came first, across all threads.
    * @param noteId Id of the note of this request.
    */
   async rival(
     { thread, ask, of, place }: { thread: Thread; ask: AskId; of: AskId; place: BranchPlace },
     notes: readonly MarkedNote[],
     noteId: number,
-  ): Promise<string | null> {
+  ): Promise<Refusal | null> {
     const today = (await this.#marksOfToday(await this.#world.threads.me())).filter(({ note }) => note.id < noteId);
-    if (this.#isBeyondLimit(today)) return this.#limitReason;
-    const others = rivalsOf(thread, of, notes).filter(({ mark }) => !isSameAsk(mark.ask, ask));
+    if (this.#isBeyondLimit(today)) return this.#limitRefusal;
+    const marks = notes.filter(({ mark }) => !isSameAsk(mark.ask, ask));
+    const others = rivalsOf(thread, of, marks);
     const earlier = others.filter(({ note }) => note.id < noteId);
     // The clock of this machine may be some minutes off, but the forge has just dated our note.
     const nowMs = Date.parse(notes.find(({ note }) => note.id === noteId)?.note.createdAt ?? "") || this.#world.nowMs;
     const starting = earlier.find((each) => isStarting([each], nowMs));
-    if (starting !== undefined) return this.#busyText(BUSY, thread, starting.note);
+    if (starting !== undefined) return this.#busy(IN_THREAD, thread, starting);
     // Includes the run of a later task, if this one could not be started for so long.
-    const [busy] = await this.runsAtWork(others);
-    if (busy !== undefined) return this.#busyText(BUSY, thread, ofRun(others, busy)?.note);
+    const busy = await this.#busyInThread(thread, marks, others);
+    if (busy !== null) return busy;
     // Its job has ended, or has tried for so long; a poll may retry at any time.
-    if (isStarting(earlier, nowMs, DAY_MS)) return this.pendingReason;
+    if (isStarting(earlier, nowMs, DAY_MS)) return { reason: this.pendingReason, text: this.pendingReason };
     const other = await this.#busyOnBranch(place, today, notes) ??
       await this.#takenBranch(thread, place, { noteId, nowMs });
-    return other === undefined ? null : await this.#busyBranchText(other);
+    return other === undefined ? null : await this.#busyBranch(other);
   }
 
-  /** The reply while another run is going. @param thread Where the note about that run is. */
-  #busyText(reason: string, thread: Thread | null, note: ThreadComment | undefined): string {
-    const link = thread === null || note === undefined
-      ? ""
-      : `. Its note: ${thread.url}#${this.#world.threads.anchor}${note.id}`;
-    return `${reason}. Write the task again when it has finished${link}`;
+  /**
+   * The open run of a thread that blocks another one. A run that waits for an answer blocks all tasks: the comment is often meant as the answer, which
+   * does not reach the agent.
+   * @param marks Notes of the thread. @param rivals Those whose runs block another one.
+   */
+  async #busyInThread(
+    thread: Thread,
+    marks: readonly MarkedNote[],
+    rivals: readonly MarkedNote[],
+  ): Promise<Refusal | null> {
+    const { running } = await this.openRuns(marks);
+    const busy = running.find(({ isWaiting }) => isWaiting) ??
+      running.find(({ id }) => ofRun(rivals, id) !== undefined);
+    const note = busy === undefined ? undefined : ofRun(marks, busy.id)?.note;
+    return busy === undefined || note === undefined
+      ? null
+      : this.#busy(IN_THREAD, thread, { note, isWaiting: busy.isWaiting });
   }
 
-  /** The reply while the run of another thread is working on its branch. */
-  async #busyBranchText(note: PlacedComment): Promise<string> {
-    return this.#busyText(BUSY_BRANCH, await this.#world.threads.thread(note.thread), note);
+  /** The refusal while another run is going. @param thread Where the note about that run is. */
+  #busy(
+    { noun, place, where }: typeof IN_THREAD,
+    thread: Thread | null,
+    { note, isWaiting = false }: { note: ThreadComment; isWaiting?: boolean },
+  ): Refusal {
+    const { threads: { anchor }, settings: { name } } = this.#world;
+    const run = thread === null ? noun : `[${noun}](${thread.url}#${anchor}${note.id})`;
+    const stop = `\`@${name} stop\`${where}`;
+    if (isWaiting) {
+      return {
+        reason: `${noun} ${place} is waiting for an answer`,
+        text: `${run} ${place} is waiting for an answer, and a comment does not reach its agent. ` +
+          `Answer it in the app, or write ${stop} and then the task again`,
+      };
+    }
+    return {
+      reason: `${noun} is active ${place}`,
+      text: `${run} is active ${place}. Write the task again when it has finished, or stop it with ${stop}`,
+    };
+  }
+
+  /** The refusal while the run of another thread is working on its branch. */
+  async #busyBranch(other: BranchRun): Promise<Refusal> {
+    return this.#busy(ON_BRANCH, await this.#world.threads.thread(other.note.thread), other);
   }
 
   /** The earlier note on another pull request of the same branch, about a run that is starting or going there. */
@@ -92,7 +146,7 @@ export class Rivals {
     { number }: Thread,
     { workingBranch }: BranchPlace,
     { noteId, nowMs }: { noteId: number; nowMs: number },
-  ): Promise<PlacedComment | undefined> {
+  ): Promise<BranchRun | undefined> {
     if (workingBranch === undefined) return undefined;
     const me = await this.#world.threads.me();
     const pulls = (await this.#world.threads.pullsFrom(workingBranch)).filter((each) => each !== number);
@@ -100,25 +154,28 @@ export class Rivals {
       const place: ThreadPlace = { kind: "pull", number: other };
       const { list } = await this.#world.threads.comments(place);
       const earlier = marksOf(list, me, await this.#world.sealOf(place)).filter(({ note }) => note.id < noteId);
-      const rival = earlier.find((each) => isStarting([each], nowMs)) ?? await this.#runOn(workingBranch, earlier);
-      if (rival !== undefined) return { ...rival.note, thread: place };
+      const starting = earlier.find((each) => isStarting([each], nowMs));
+      const rival = starting === undefined
+        ? await this.#runOn(workingBranch, earlier)
+        : { note: starting.note, isWaiting: false };
+      if (rival !== undefined) return { ...rival, note: { ...rival.note, thread: place } };
     }
     return undefined;
   }
 
-  /** Unfinished runs of a thread. An issue may have many: each task has its own branch. */
-  async runsAtWork(marks: readonly MarkedNote[]): Promise<readonly string[]> {
-    return (await this.openRuns(marks)).running;
-  }
-
-  /** The runs of a thread whose notes do not have the end. `forgotten`: runs that the service no longer knows. */
-  async openRuns(marks: readonly MarkedNote[]): Promise<{ running: readonly string[]; forgotten: readonly string[] }> {
-    const running: string[] = [];
+  /**
+   * The runs of a thread whose notes do not have the end. An issue may have many: each task has its own branch. `forgotten`: runs that the service no
+   * longer knows.
+   */
+  async openRuns(
+    marks: readonly MarkedNote[],
+  ): Promise<{ running: readonly (RunAtWork & { readonly id: string })[]; forgotten: readonly string[] }> {
+    const running: (RunAtWork & { id: string })[] = [];
     const forgotten: string[] = [];
     for (const id of openRuns(marks)) {
-      const branch = await this.#world.runs.branchOf(id);
-      if (branch === undefined) forgotten.push(id);
-      else if (branch !== null) running.push(id);
+      const work = await this.#world.runs.workOf(id);
+      if (work === undefined) forgotten.push(id);
+      else if (work !== null) running.push({ ...work, id });
     }
     return { running, forgotten };
   }
@@ -131,19 +188,21 @@ export class Rivals {
     { workingBranch }: BranchPlace,
     today: readonly MarkedNote<PlacedComment>[],
     ofThread: readonly MarkedNote[],
-  ): Promise<PlacedComment | undefined> {
+  ): Promise<BranchRun | undefined> {
     if (workingBranch === undefined) return undefined;
     const others = today.filter(({ note }) => !ofThread.some((each) => each.note.id === note.id));
-    return (await this.#runOn(workingBranch, others))?.note;
+    return await this.#runOn(workingBranch, others);
   }
 
   /** The note about an unfinished run on a branch. */
   async #runOn<T extends ThreadComment>(
     branch: string,
     marks: readonly MarkedNote<T>[],
-  ): Promise<MarkedNote<T> | undefined> {
+  ): Promise<{ note: T; isWaiting: boolean } | undefined> {
     for (const id of openRuns(marks).slice(-MAX_OTHER_RUNS)) {
-      if (await this.#world.runs.branchOf(id) === branch) return ofRun(marks, id);
+      const work = await this.#world.runs.workOf(id);
+      const note = work?.branch === branch ? ofRun(marks, id)?.note : undefined;
+      if (note !== undefined) return { note, isWaiting: work?.isWaiting === true };
     }
     return undefined;
   }
@@ -158,32 +217,26 @@ export class Rivals {
       rivals: readonly MarkedNote[];
       me: ForgeUser;
     },
-  ): Promise<{ reason: string; text: string } | null> {
-    const [busy] = await this.runsAtWork(rivals);
-    if (busy !== undefined) return { reason: BUSY, text: this.#busyText(BUSY, thread, ofRun(marks, busy)?.note) };
+  ): Promise<Refusal | null> {
+    const busy = await this.#busyInThread(thread, marks, rivals);
+    if (busy !== null) return busy;
     const today = await this.#marksOfToday(me);
     const other = await this.#busyOnBranch(place, today, marks);
-    if (other !== undefined) return { reason: BUSY_BRANCH, text: await this.#busyBranchText(other) };
-    return this.#isBeyondLimit(today)
-      ? {
-        reason: this.#limitReason,
-        text: `${this.#limitReason}. ${
-          this.#world.settings.limit === 0
-            ? "Write the task again when they are turned on"
-            : "Write the task again later"
-        }`,
-      }
-      : null;
+    if (other !== undefined) return await this.#busyBranch(other);
+    return this.#isBeyondLimit(today) ? this.#limitRefusal : null;
   }
 
   get pendingReason(): string {
     return `the last task has not started yet. The scheduled check retries it for 24 hours; \`@${this.#world.settings.name} stop\` withdraws it`;
   }
 
-  get #limitReason(): string {
+  get #limitRefusal(): Refusal {
     const { limit, limitFrom } = this.#world.settings;
-    if (limit === 0) return `mentions are turned off in this repository (${limitFrom} is 0/day)`;
-    return `the limit of ${formatCount(limit, "run")} a day (${limitFrom}) has been reached`;
+    const isOff = limit === 0;
+    const reason = isOff
+      ? `mentions are turned off in this repository (${limitFrom} is 0/day)`
+      : `the limit of ${formatCount(limit, "run")} a day (${limitFrom}) has been reached`;
+    return { reason, text: `${reason}. Write the task again ${isOff ? "when they are turned on" : "later"}` };
   }
 
   /** Our notes of the last 24 hours in all threads. Their codes are ignored: a changed note is counted, too. */

@@ -30,6 +30,7 @@ import {
 import { type Decider, MAYBE_STARTED, STOPPED, type Wanted } from "./decide.ts";
 import { type Asked, NoRun, type Responding, sealFor } from "./job.ts";
 import { doublesOf, isSameAsk, keyOfAsk, marksOf } from "./mark.ts";
+import type { Refusal } from "./rivals.ts";
 
 /** The exit code of the job, or why there is no run. */
 export type Started = { kind: "ended"; exitCode: number } | { kind: "none"; reason: string };
@@ -77,13 +78,14 @@ export async function startRun(
   });
   asked.onNote?.();
   await react(job, asked, "seen");
-  /** Completes the note without a run. */
-  const end = async (why: string, exitCode: number) => {
-    const reason = written.updated && exitCode === EXIT.success ? `${why}. ${MAYBE_STARTED}` : why;
-    await note.end({
-      render: () => `## ⚪ No run\n\n${markdownBlock(writer.redact(reason))}\n`,
-      state: { ...NOTHING_YET, exitCode },
-    }).catch(() => {});
+  /** Completes the note without a run. @param text Trusted Markdown. */
+  const end = async (text: string, exitCode: number) =>
+    void await note.end({ render: () => `${text}\n`, state: { ...NOTHING_YET, exitCode } }).catch(() => {});
+  const fail = (why: string, exitCode: number) => end(`## ⚪ No run\n\n${markdownBlock(writer.redact(why))}`, exitCode);
+  const refuse = async ({ reason, text }: Refusal): Promise<Started> => {
+    await end(`No run: ${text}.${written.updated ? ` ${MAYBE_STARTED}.` : ""}`, EXIT.success);
+    await react(job, asked, "failed");
+    return { kind: "none", reason };
   };
   const { request, repository } = await requestOf(job, wanted);
   // The job with the oldest note answers: another one may have begun its note at the same moment.
@@ -93,13 +95,11 @@ export async function startRun(
   const marks = marksOf(list, me, seal);
   const oldest = marks.find(({ mark }) => isSameAsk(mark.ask, ask));
   if (oldest !== undefined && oldest.note.id !== written.id) return ANSWERED;
-  const refusal = await decider.rival(wanted, marks, written.id) ?? await decider.changed(wanted);
+  const refusal = await decider.rival(wanted, marks, written.id) ?? await withdrawalOf(decider, wanted);
   if (refusal !== null) {
     // If another job created the note, it may be about to name its run there.
     if (saysEnd(await noteSoon(job, asked, ask, { isPatient: written.updated }))) return ANSWERED;
-    await end(refusal, EXIT.success);
-    await react(job, asked, "failed");
-    return { kind: "none", reason: refusal };
+    return await refuse(refusal);
   }
   writer.out(own`asked by ${writer.untrusted(asker.name)}`);
   if (leftOut !== undefined) writer.out(own`${writer.untrusted(leftOut)}`);
@@ -149,21 +149,23 @@ export async function startRun(
       }),
     });
     const { exitCode } = result;
-    if (!note.isEnded) await end(result.reason ?? "nothing was started", exitCode);
+    if (!note.isEnded) await fail(result.reason ?? "nothing was started", exitCode);
     await afterRun(job, asked, result, { page, thread: wanted.thread.url, isOver });
     return { kind: "ended", exitCode };
   } catch (error) {
     if (error instanceof NoRun) {
-      if (error.isAnswered) return ANSWERED;
-      await end(error.message, EXIT.success);
-      await react(job, asked, "failed");
-      return { kind: "none", reason: error.message };
+      return error.isAnswered ? ANSWERED : await refuse({ reason: error.message, text: error.message });
     }
     const exitCode = error instanceof MogplexError ? error.exitCode : EXIT.internal;
-    await end(error instanceof MogplexError ? error.message : "nothing was started", exitCode);
+    await fail(error instanceof MogplexError ? error.message : "nothing was started", exitCode);
     if (!isRepeated(exitCode)) await react(job, asked, "failed");
     throw error;
   }
+}
+
+async function withdrawalOf(decider: Decider, wanted: Wanted): Promise<Refusal | null> {
+  const reason = await decider.changed(wanted);
+  return reason === null ? null : { reason, text: reason };
 }
 
 /** Sets reaction and commit status after a run. */

@@ -175,7 +175,7 @@ test("resultNote() of an agent that waits has the question, where to answer it, 
  May I change src/cart/timer.ts?
  \`\`\`
 
-Answer it in the app (run \`3f0f6f0a\`). To cancel, write \`@mogplex stop\`
+A reply in this thread does not reach the agent. Answer it in the [app](<https://mogplex.com/>) (run \`3f0f6f0a\`), or cancel it with \`@mogplex stop\`.
 `,
   );
 });

@@ -583,9 +583,38 @@ test("decide() tells a second mention which run is at work, and takes one when t
   const news = forge.say(PULL, KIM, "@mogplex and the docs");
   const decision = await decide(forge, news, {}, [RUN]);
   expect(decision.kind === "none" && decision.tell?.text).toBe(
-    "another run is active in this thread. Write the task again when it has finished. Its note: https://git.example/acme/web/-/merge_requests/7#note_101",
+    "[another run](https://git.example/acme/web/-/merge_requests/7#note_101) is active in this thread. " +
+      "Write the task again when it has finished, or stop it with `@mogplex stop`",
   );
   expect(await outcome(forge, news)).toStartWith("and the docs");
+});
+
+for (const [kind, thread] of [["an issue", ISSUE], ["a pull request", PULL]] as const) {
+  test(`decide() starts nothing on ${kind} while a run of the thread waits for an answer`, async () => {
+    const forge = fakeForge();
+    mark(forge, { kind: "comment", id: 50 }, AT_WORK, { thread });
+    const news = forge.say(thread, KIM, "@mogplex yes, use Temporal");
+    const decision = await decider(forge, {}, [RUN], [RUN]).decide(news);
+    expect(decision).toMatchObject({
+      kind: "none",
+      reason: "another run in this thread is waiting for an answer",
+      tell: {
+        text: `[another run](${aThread(thread).url}#note_101) in this thread is waiting for an answer, ` +
+          "and a comment does not reach its agent. Answer it in the app, or write `@mogplex stop` and then the task again",
+      },
+    });
+    expect(await outcome(forge, news)).toStartWith("yes, use Temporal");
+  });
+}
+
+test("rival() starts nothing on an issue while a run of the thread waits for an answer", async () => {
+  const forge = fakeForge();
+  const ask = await wanted(forge, forge.say(ISSUE, KIM, "@mogplex go"));
+  mark(forge, { kind: "comment", id: 50 }, AT_WORK, { thread: ISSUE });
+  const notes = marksOf(forge.notes, BOT, sealOf(ISSUE));
+  const rival = (waiting: readonly string[]) => decider(forge, {}, [RUN], waiting).rival(ask, notes, 1_000);
+  expect((await rival([RUN]))?.reason).toBe("another run in this thread is waiting for an answer");
+  expect(await rival([])).toBeNull();
 });
 
 test("decide() starts no second run on the branch that another pull request comes from, too", async () => {
@@ -596,12 +625,14 @@ test("decide() starts no second run on the branch that another pull request come
   const news = forge.say(other, KIM, "@mogplex and the docs");
   const decision = await decide(forge, news, {}, [RUN]);
   expect(decision.kind === "none" && decision.tell?.text).toBe(
-    "a run from another thread is active on this branch. Write the task again when it has finished. " +
-      "Its note: https://git.example/acme/web/-/merge_requests/7#note_101",
+    "[a run from another thread](https://git.example/acme/web/-/merge_requests/7#note_101) is active on this branch. " +
+      "Write the task again when it has finished, or stop it with `@mogplex stop` there",
   );
   const decides = decider(forge);
   expect(await decides.rival(await wanted(forge, news), [], 1_000)).toBeNull();
-  expect(await decider(forge, {}, [RUN]).rival(await wanted(forge, news), [], 1_000)).toStartWith("a run from another");
+  expect(await decider(forge, {}, [RUN]).rival(await wanted(forge, news), [], 1_000)).toMatchObject({
+    reason: "a run from another thread is active on this branch",
+  });
   forge.threads.set(
     "pull 9",
     aThread(other, { pull: { source: "docs", target: "main", isForeign: false, commit: null } }),
@@ -618,8 +649,7 @@ test("decide() links the note of a run on its branch that an issue has asked for
     const asked = { ...forge, anchor };
     const decision = await decide(asked, forge.say(PULL, KIM, "@mogplex go"), {}, [RUN]);
     expect(decision.kind === "none" && decision.tell?.text).toStartWith(
-      "a run from another thread is active on this branch. Write the task again when it has finished. " +
-        `Its note: ${aThread(ISSUE).url}#${anchor}10`,
+      `[a run from another thread](${aThread(ISSUE).url}#${anchor}10`,
     );
   }
 });
@@ -635,10 +665,11 @@ test("rival() lets the older note start of two that begin a run on one branch, w
   const id = note?.id ?? 0;
   // GitLab lists a comment in its events a while after it was written.
   const rival = (noteId: number) => decider({ ...forge, commentsOf: () => Promise.resolve([]) }).rival(ask, [], noteId);
-  expect(await rival(id + 1)).toBe(
-    "a run from another thread is active on this branch. Write the task again when it has finished. " +
-      `Its note: https://git.example/acme/web/-/merge_requests/7#note_${id}`,
-  );
+  expect(await rival(id + 1)).toEqual({
+    reason: "a run from another thread is active on this branch",
+    text: `[a run from another thread](https://git.example/acme/web/-/merge_requests/7#note_${id}) is active on this ` +
+      "branch. Write the task again when it has finished, or stop it with `@mogplex stop` there",
+  });
   expect(await rival(id - 1)).toBeNull();
   // A job that has begun so long ago has died.
   if (note !== undefined) Object.assign(note, { createdAt: at(-11) });
@@ -659,9 +690,8 @@ test("rival() lets the older note start, however far the clock of this machine i
     if (older === undefined || own === undefined) throw new Error("there are no notes");
     for (const { note } of [older, own]) Object.assign(note, { createdAt: at(minutes) });
     const rival = ({ note }: MarkedNote) => decider(forge).rival(ask, [older, own], note.id);
-    expect(await rival(own)).toBe(
-      "another run is active in this thread. Write the task again when it has finished. " +
-        `Its note: https://git.example/acme/web/-/merge_requests/7#note_${older.note.id}`,
+    expect((await rival(own))?.text).toStartWith(
+      `[another run](https://git.example/acme/web/-/merge_requests/7#note_${older.note.id}) is active in this thread. `,
     );
     expect(await rival(older)).toBeNull();
   }
@@ -676,7 +706,7 @@ test("rival() starts no task that polls could not start for long beside the run 
   mark(forge, { kind: "comment", id: later.comment?.id ?? 0 }, AT_WORK);
   const notes = marksOf(forge.notes.slice(-2), BOT, sealOf(PULL));
   const rival = (atWork: readonly string[]) => decider(forge, {}, atWork).rival(ask, notes, notes[0]?.note.id ?? 0);
-  expect(await rival([RUN])).toStartWith("another run is active in this thread");
+  expect((await rival([RUN]))?.reason).toBe("another run is active in this thread");
   expect(await rival([])).toBeNull();
 });
 
@@ -704,7 +734,11 @@ test("decide() stops the runs of the thread that have not ended", async () => {
   mark(forge, { kind: "comment", id: 50 }, AT_WORK);
   mark(forge, { kind: "comment", id: 51 }, { runId: RUN.replace("5", "6"), isOpen: false });
   const decides = decider(forge, {}, [RUN]);
-  expect(await decides.toStop(await stopOf(forge, decides))).toEqual({ runs: [RUN], starting: [], waiting: [] });
+  expect(await decides.toStop(await stopOf(forge, decides))).toEqual({
+    runs: [{ id: RUN, leftNote: undefined }],
+    starting: [],
+    waiting: [],
+  });
 });
 
 test("toStop() finds all runs of an issue, however many there are", async () => {
@@ -712,7 +746,7 @@ test("toStop() finds all runs of an issue, however many there are", async () => 
   const ids = Array.from({ length: 9 }, (_, index) => RUN.replace("5", String(index)));
   for (const [index, runId] of ids.entries()) mark(forge, { kind: "comment", id: index }, { runId, isOpen: true });
   const decides = decider(forge, {}, ids);
-  expect((await decides.toStop(await stopOf(forge, decides))).runs).toEqual(ids);
+  expect((await decides.toStop(await stopOf(forge, decides))).runs.map(({ id }) => id)).toEqual(ids);
 });
 
 test("toStop() leaves a run that was asked for after the stop, whose job came late", async () => {
@@ -726,7 +760,7 @@ test("toStop() leaves a run that was asked for after the stop, whose job came la
     mark(forge, { kind: "comment", id: comment?.id ?? 0 }, state, { thread: ISSUE });
   }
   if (stop.kind !== "stop") throw new Error(JSON.stringify(stop));
-  expect((await decider(forge, {}, ids).toStop(stop)).runs).toEqual([RUN]);
+  expect((await decider(forge, {}, ids).toStop(stop)).runs.map(({ id }) => id)).toEqual([RUN]);
 });
 
 test("decide() stops its own runs also when another bot has answered the stop for those of its own", async () => {
@@ -989,10 +1023,11 @@ test("rival() lets the older of two `again` start on an issue, and another task 
   const notes = marksOf(forge.notes, BOT, sealOf(ISSUE)).slice(-3);
   const rivals: (string | null)[] = [];
   for (const [index, each] of asks.entries()) {
-    rivals.push(await decider(forge).rival(each, notes, notes[index]?.note.id ?? 0));
+    rivals.push((await decider(forge).rival(each, notes, notes[index]?.note.id ?? 0))?.text ?? null);
   }
   const link = `https://git.example/acme/web/-/issues/8#note_${notes[0]?.note.id}`;
-  const told = `another run is active in this thread. Write the task again when it has finished. Its note: ${link}`;
+  const told = `[another run](${link}) is active in this thread. ` +
+    "Write the task again when it has finished, or stop it with `@mogplex stop`";
   expect(rivals).toEqual([null, told, null]);
 });
 

@@ -168,12 +168,22 @@ export function sealOf(thread: ThreadPlace, token = "mog_of-the-tests"): MarkSea
   return markSeal({ token, origin: "https://git.example", repository: 42, thread });
 }
 
-/** Decides on something, with these runs at work. */
-export function decider(forge: FakeForge, settings: Partial<RespondSettings> = {}, atWork: readonly string[] = []) {
+/** Decides on something, with these runs at work, of which some wait for an answer. */
+export function decider(
+  forge: FakeForge,
+  settings: Partial<RespondSettings> = {},
+  atWork: readonly string[] = [],
+  waiting: readonly string[] = [],
+) {
   return new Decider({
     threads: forge,
     settings: { ...SETTINGS, ...settings },
-    runs: { branchOf: (runId) => Promise.resolve(atWork.includes(runId) ? "feature" : null) },
+    runs: {
+      workOf: (runId) =>
+        Promise.resolve(
+          atWork.includes(runId) ? { branch: "feature", isWaiting: waiting.includes(runId) } : null,
+        ),
+    },
     nowMs: NOW,
     sealOf: (thread) => Promise.resolve(sealOf(thread)),
     isOfPipeline: () => false,

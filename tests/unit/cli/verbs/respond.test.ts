@@ -360,9 +360,11 @@ test("two mentions on one merge request at once start one run, and the other one
   const notes = ["kim", "lee"].map((user) => at.gitlab.say("merge_requests/7", user, "@mogplex go"));
   await Promise.all(notes.map((note) => respond(at, payload(note), ["--timeout", "60"])));
   expect(runsOf(at).length).toBe(1);
-  const [told = "", ...more] = ours(at).filter((body) => body.includes("another run is active in this thread"));
+  const [told = "", ...more] = ours(at).filter((body) => body.includes("is active in this thread"));
   expect(more).toEqual([]);
-  expect(told).toMatch(/Its note: https:\/\/gitlab\.example\/acme\/api\/-\/merge_requests\/7#note_\d+/);
+  expect(told).toMatch(
+    /No run: \[another run\]\(https:\/\/gitlab\.example\/acme\/api\/-\/merge_requests\/7#note_\d+\) is active/,
+  );
 });
 
 test("a mention starts nothing beside an earlier one whose start the poll is about to try again", async () => {
@@ -389,9 +391,11 @@ test("mentions on two merge requests of one branch at once start one run, and th
   );
   await Promise.all(asks.map((each) => respond(at, each, ["--timeout", "60"])));
   expect(runsOf(at).length).toBe(1);
-  const told = ours(at).filter((body) => body.includes("a run from another thread is active on this branch"));
+  const told = ours(at).filter((body) => body.includes("is active on this branch"));
   expect(told.length).toBe(1);
-  expect(told[0]).toMatch(/Its note: https:\/\/gitlab\.example\/acme\/api\/-\/merge_requests\/[79]#note_\d+/);
+  expect(told[0]).toMatch(
+    /No run: \[a run from another thread\]\(https:\/\/gitlab\.example\/acme\/api\/-\/merge_requests\/[79]#note_\d+\) is active on/,
+  );
 });
 
 test("mentions on several threads at once start no more runs than the limit", async () => {
@@ -704,7 +708,7 @@ test("the note of a task whose first start is not known says so when the merge r
   expect((await respond(at, "", ["--poll", "--since", "48h"])).code).toBe(0);
   expect(runsOf(at).length).toBe(2);
   expect(ours(at)[0]).toMatch(
-    /another run is active in this thread.* An earlier attempt may have started its run/,
+    / is active in this thread.* An earlier attempt may have started its run/,
   );
 });
 
@@ -882,7 +886,8 @@ test("respond stops the run of a thread", async () => {
   const second = at.gitlab.say("merge_requests/7", "lee", "@mogplex and the docs");
   expect((await respond(at, payload(second))).stdout).toBe("no run: another run is active in this thread\n");
   expect(ours(at)[1]).toContain(
-    "Write the task again when it has finished. Its note: https://gitlab.example/acme/api/-/merge_requests/7#note_1001",
+    "[another run](https://gitlab.example/acme/api/-/merge_requests/7#note_1001) is active in this thread. " +
+      "Write the task again when it has finished, or stop it with `@mogplex stop`.",
   );
   const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
   expect(await respond(at, payload(stop))).toMatchObject({ code: 0, stdout: "runs stopped: 1\n", stderr: "" });
@@ -923,7 +928,7 @@ test("respond starts nothing that was asked for before a stop, when the job of t
   await at.clock.sleep(1_000);
   const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
   expect((await respond(at, payload(stop))).code).toBe(0);
-  expect(ours(at)[0]).toContain("Earlier tasks in this thread that have not started are withdrawn.");
+  expect(ours(at)[0]).toContain("Nothing is running in this thread.\n\nTasks that had not started are withdrawn.");
   const { code, stdout } = await respond(at, payload(note));
   expect({ code, stdout, runs: runsOf(at) }).toEqual({
     code: 0,
@@ -971,6 +976,36 @@ test("respond answers help and status of a member without a run, and nobody else
   );
   expect(runsOf(at).length).toBe(1);
   expect((await respond(at, payload(status))).stdout).toBe("no run: this mention has already been answered\n");
+});
+
+test("respond says that an answer in the thread does not reach a run that waits for one, and ends its note after a stop", async () => {
+  for (const thread of ["issues/8", "merge_requests/7"]) {
+    const at = place("awaiting-input");
+    const say = async (text: string) => {
+      const note = at.gitlab.say(thread, "kim", text);
+      const of = {
+        ...JSON.parse(payload(note)),
+        ...thread === "issues/8" && { merge_request: undefined, issue: { iid: 8 } },
+      };
+      return await respond(at, JSON.stringify(of));
+    };
+    expect((await say("@mogplex go")).code).toBe(4);
+    expect(ours(at)[0]).toMatch(
+      /A reply in this thread does not reach the agent\. Answer it in the \[app\]\(<http[^)]+>\) \(run `[0-9a-f]{8}`\), or cancel it with `@mogplex stop`\./,
+    );
+    expect((await say("@mogplex yes, use Temporal")).stdout).toBe(
+      "no run: another run in this thread is waiting for an answer\n",
+    );
+    await say("@mogplex status");
+    expect(ours(at)[2]).toContain(`Run \`${runsOf(at)[0]?.id}\` is waiting for an answer in the app: https://`);
+    expect(runsOf(at).length).toBe(1);
+    await say("@mogplex stop");
+    expect(ours(at)[0]).toContain("**Cancelled**");
+    expect(ours(at)[0]).toContain("`kim` stopped it.");
+    expect(ours(at)[0]).not.toContain("Answer it");
+    expect((await say("@mogplex go on")).code).toBe(4);
+    expect(runsOf(at).length).toBe(2);
+  }
 });
 
 test("respond says about a run that the service no longer knows that it does not know it, not that nothing is running", async () => {
