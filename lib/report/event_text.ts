@@ -72,14 +72,14 @@ function toolLine({ message, toolName }: Pick<RunEvent, "message" | "toolName">)
   return oneLine(message ?? "") || oneLine(toolName ?? "tool");
 }
 
-/** One line: time, type, tool, and the first line of the message. */
-function compactEvent(event: RunEvent, row: Row): string {
+/** One line: time, type, tool, and the first line of the message. @param note Our own words after it. */
+function compactEvent(event: RunEvent, row: Row, note = ""): string {
   const { type, message, payload } = event;
   const [first = "", ...rest] = plainText(message ?? "").trim().split("\n");
   const cause = type === "failed" && typeof payload.error === "string" ? oneLine(payload.error) : "";
   const more = rest.length === 0 ? "" : ` (+${formatCount(rest.length, "line")})`;
   const why = cause === "" || first.includes(cause) ? "" : `: ${cause}`;
-  return row(timeOf(event.createdAt), eventLabel(event), `${toolText(event)}${first}${why}${more}`);
+  return row(timeOf(event.createdAt), eventLabel(event), `${toolText(event)}${first}${why}${more}${note}`);
 }
 
 /** Time, type and tool, all lines of the message, and the payload as JSON. */
@@ -113,6 +113,7 @@ export class CompactLog {
   readonly #tools = new Map<string, Pick<RunEvent, "message" | "toolName" | "createdAt">>();
   #prose = "";
   #time = "";
+  #isCancelled = false;
 
   /** @param redact Masks secrets, before text is broken into lines. */
   constructor(redact: MaskText, row: Row = timedRow) {
@@ -142,7 +143,10 @@ export class CompactLog {
     }
     if (call !== undefined && type === "tool_finished") return [...before, this.#finished(event, call)];
     if (isTerminalType(type)) before.push(...this.end());
-    return [...before, compactEvent(event, this.#row)];
+    this.#isCancelled ||= type === "cancelled";
+    // The service can fail a run that was cancelled: that message explains nothing.
+    const note = type === "failed" && this.#isCancelled ? " (after the cancellation)" : "";
+    return [...before, compactEvent(event, this.#row, note)];
   }
 
   /** Whether text waits for its line break. */

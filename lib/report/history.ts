@@ -345,6 +345,9 @@ function verdictText(outcome: HistoryRecord["outcome"], before: HistoryRecord["o
 
 const MAX_EARLIER = 10;
 
+/** Outcomes of runs that may continue. */
+const UNFINISHED: readonly HistoryRecord["outcome"][] = ["awaiting_input", "interrupted"];
+
 /**
  * Compares a run with the earlier runs of the same kind, job, repository and task.
  * @param run The run; it may already be in the history.
@@ -359,9 +362,9 @@ export function compareRuns(run: HistoryRecord, records: readonly HistoryRecord[
   ).reverse();
   const [before] = earlier;
   if (before === undefined) return { before, sentence: null, earlier: [], streak: 1 };
-  // The time of an interrupted run only shows when it was stopped.
-  const isInterrupted = run.outcome === "interrupted" || before.outcome === "interrupted";
-  const longerMs = isInterrupted || run.tookMs === null || before.tookMs === null ? null : run.tookMs - before.tookMs;
+  // The time of a run that has not finished only shows when the job left it.
+  const isOpen = [run, before].some(({ outcome }) => UNFINISHED.includes(outcome));
+  const longerMs = isOpen || run.tookMs === null || before.tookMs === null ? null : run.tookMs - before.tookMs;
   const other = earlier.findIndex(({ outcome }) => outcome !== run.outcome);
   const same = other < 0 ? earlier.length : other;
   const [time, verdict] = [timeText(longerMs, before.tookMs ?? 0), verdictText(run.outcome, before.outcome, same)];

@@ -19,6 +19,7 @@ import {
   mayHaveStarted,
   noPullRequestWords,
   type ResultView,
+  statusWords,
   timesOf,
   viewOf,
 } from "../run/result_view.ts";
@@ -254,12 +255,12 @@ function callOf(view: ResultView, tone: Tone, options: RunPageOptions): Html {
   });
 }
 
-/** What a run did in each of its phases. */
+/** What happened in each phase of a run. */
 const DURING: Readonly<Record<string, string>> = {
-  queue: "While the run was queued",
-  prepare: "While the sandbox was prepared",
-  agent: "While the agent worked",
-  deliver: "While the work was delivered",
+  queue: ", while it was queued",
+  prepare: ", while the sandbox was prepared",
+  agent: ", while the agent worked",
+  deliver: ", while the work was delivered",
 };
 
 /** Where it stopped, and what was delivered. */
@@ -270,8 +271,8 @@ function phaseLine({ outcome, phases, git, status, tookMs, kind: { noun }, runId
   // A run that succeeded did not stop in a phase: only its result is not valid.
   const where = phase === undefined || status === "success"
     ? null
-    : `${lookup(DURING, phase.name) ?? "During the run"}, after ${
-      unbroken(formatDuration(phase.durationMs ?? tookMs))
+    : `It ${outcome === "failed" ? "failed" : "was cancelled"} after ${unbroken(formatDuration(tookMs))}${
+      lookup(DURING, phase.name) ?? ""
     }.`;
   const pushed = git?.branch.pushed ?? null;
   const isNone = git?.pullRequest.url === null;
@@ -351,7 +352,11 @@ function lastLog(view: ResultView, { redact = (text) => text }: RunPageOptions):
       Number.isNaN(ms) ? "?" : clockText(ms - firstMs + 500)
     }</a><span dir="auto"${isBad && markup` class="bad"`}>${cutText(text, MAX_LAST_MESSAGE)}</span></li>`;
   };
-  const failure = events.findLast(({ type, message }) => type === "failed" && (message ?? "").trim() !== "");
+  // After a cancellation, the service also fails the run: that message explains nothing.
+  const failures = events.filter(({ type }) => type === "failed");
+  const failure = view.outcome === "cancelled"
+    ? undefined
+    : failures.findLast(({ message }) => (message ?? "").trim() !== "");
   const count = failure === undefined ? MAX_LAST_LINES : MAX_LAST_LINES - 1;
   const tool = events.findLast((event) => event.type === "tool_finished" && outputOf(event) !== null);
   const output = tool === undefined ? [] : (outputOf(tool) ?? "").trimEnd().split("\n").slice(-MAX_OUTPUT_LINES);
@@ -364,7 +369,7 @@ function lastLog(view: ResultView, { redact = (text) => text }: RunPageOptions):
   ];
   const evidence = items.length > 0
     ? items
-    : events.filter((event) => event !== failure && (event.message ?? "").trim() !== "").slice(-count)
+    : events.filter((event) => !failures.includes(event) && (event.message ?? "").trim() !== "").slice(-count)
       .map((event) => entry(event, (event.message ?? "").trim().split("\n", 1)[0] ?? ""));
   const all = failure === undefined ? evidence : [...evidence, entry(failure, failure.message ?? "", true)];
   return all.length > 0 && markup`<ol class="log" aria-label="Last lines">${all}</ol>`;
@@ -802,10 +807,10 @@ function earlierRuns(earlier: Earlier | undefined): Block[] {
 }
 
 function details(view: ResultView): Block[] {
-  const { repoId, origin, status, exitCode } = view;
+  const { repoId, origin, exitCode } = view;
   const facts: Fact[] = [
     ["Repository id", { name: repoId }],
-    ["Status", { name: status }],
+    ["Status", { name: statusWords(view) }],
     ["Exit code", exitCode],
     ...startFacts(view),
     ["Service", { name: origin }],

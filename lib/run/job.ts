@@ -91,7 +91,7 @@ export class Job<I extends JobItem, R extends Pick<AnyResult, "resume" | "resume
     if (this.#stopping !== undefined) return await this.#interrupted(this.#stopping);
     const waits = outcome === "awaiting_input";
     this.#operation.part?.(waits ? "detached" : "ended");
-    const reason = waits ? `${this.#operation.label} waits for an answer` : null;
+    const reason = waits ? "The agent asked a question and is waiting for an answer." : null;
     return await this.#end({ outcome, exitCode: EXIT[END_EXIT[outcome]], reason });
   }
 

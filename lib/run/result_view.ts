@@ -232,6 +232,11 @@ export function branchWords(
   return isUnknown ? isNotStarted({ verdict }) ? null : "unknown" : [{ name: requested }, words];
 }
 
+/** The service's word for the state of a run, which after a cancellation can be "failed"; null if it is unknown. Untrusted text. */
+export function statusWords({ status, outcome }: Pick<ResultView, "status" | "outcome">): string | null {
+  return outcome === "cancelled" && status === "failed" ? "failed after the cancellation" : status;
+}
+
 /** How the reporting command got its run; null without a run, or if no agent started. */
 export function startWords(
   { runId, replayed, verdict }: Pick<ResultView, "runId" | "replayed" | "verdict">,

@@ -48,6 +48,10 @@ export function limitWords(said: string): string | null {
   if (said.includes("External Mogplex run rate limit exceeded")) return "starts per minute or per hour";
   return said.includes("Rate limit exceeded. Retry after ") ? `${REQUEST_LIMIT} requests per minute` : null;
 }
+/** Whether all tokens of a user share a limit, whose words are {@linkcode limitWords}. Source: as above. */
+export function isLimitOfUser(limit: string): boolean {
+  return limit.startsWith("starts");
+}
 /** Most starts for each token, shortest window first. Source: API reference, "Rate limits". */
 export const START_LIMITS: readonly { readonly count: number; readonly windowMs: number }[] = [
   { count: 10, windowMs: 60_000 },

@@ -20,6 +20,7 @@ import type { Redactor } from "../text/redact.ts";
 import { type Answer, describeAnswer, excerpt, factsOf, MAX_RETRY_AFTER_MS } from "./answer.ts";
 import {
   BASE_HARNESSES,
+  isLimitOfUser,
   limitWords,
   type Masker,
   readData,
@@ -161,8 +162,7 @@ function delayText(ms: number): string {
 function rateLimited({ attempted: { what }, facts, said }: Described): MogplexError {
   const wait = facts.retryAfterMs === null ? "wait" : `wait ${delayText(facts.retryAfterMs)}`;
   const limit = limitWords(said) ?? "requests or starts";
-  // The service documents its start limits per user, whichever token is used (API reference, "Rate limits").
-  const isShared = limit.startsWith("starts");
+  const isShared = isLimitOfUser(limit);
   const advice = isShared ? wait : `${wait}, or give this job its own token`;
   const why = isShared
     ? `the ${limit}, which all tokens of a user share, are used up ${said}`

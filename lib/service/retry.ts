@@ -17,7 +17,7 @@ import {
 import { callHook } from "../hook.ts";
 import { withMessage } from "../text/notice_text.ts";
 import type { OnNotice, WaitCause } from "../notice.ts";
-import { limitWords } from "./contract.ts";
+import { isLimitOfUser, limitWords } from "./contract.ts";
 import type { TokenMemory } from "./memory.ts";
 
 /**
@@ -187,7 +187,9 @@ function detailOf(error: MogplexError): string {
   if (error instanceof ApiError) {
     const limit = error instanceof RateLimitedError ? limitWords(error.why) : null;
     const status = `HTTP ${error.status}${error.code === null ? "" : ` ${error.code}`}`;
-    return limit === null ? status : `${status}, the limit of ${limit}`;
+    if (limit === null) return status;
+    const sharers = isLimitOfUser(limit) ? "tokens of the user" : "commands with this token";
+    return `${status}, the limit of ${limit} for all ${sharers}`;
   }
   return error.why;
 }

@@ -31,6 +31,7 @@ import {
   resultFileWords,
   type ResultView,
   startWords,
+  statusWords,
   timesOf,
   viewOf,
 } from "../../run/result_view.ts";
@@ -427,7 +428,8 @@ export interface VerdictOptions {
 export function verdictText(result: AnyResult, options: VerdictOptions): string {
   const { reports, cancel, full = false, compared, campaign, page, value } = options;
   const view = viewOf(result);
-  const { runId, status, git, eventCount, resume } = view;
+  const { runId, git, eventCount, resume } = view;
+  const status = isNotStarted(view) ? "no agent" : statusWords(view);
   const { runMs, hereMs } = timesOf(view);
   const took = formatDuration(view.durationMs);
   const started = runId !== null;
@@ -443,7 +445,7 @@ export function verdictText(result: AnyResult, options: VerdictOptions): string 
     ["what to do", campaign?.step ?? view.nextStep ?? shortened(view.advice)],
     ["retry", campaign?.command ?? null],
     ["automation", view.automationId],
-    ["run", started ? `${runId}${status === null ? "" : ` (${isNotStarted(view) ? "no agent" : status})`}` : null],
+    ["run", started ? `${runId}${status === null ? "" : ` (${status})`}` : null],
     ["started", view.replayed === null ? null : startWords(view)],
     ["key", full || lost ? view.idempotencyKey : null],
     ["branch", started && git !== null ? branchWords(git, view) : null],

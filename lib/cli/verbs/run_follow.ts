@@ -55,7 +55,7 @@ const NEW: VerbFlag = {
 export async function startAndFollow(context: Context): Promise<number> {
   const { flags, io, laptop, option } = context;
   const { result } = await withJob(context, {
-    nothing: emptyRunResult(),
+    nothing: { ...emptyRunResult(), repository: givenName(option(REPO)) ?? null },
     read: () => readRun(context),
     named: ({ about }) => ({
       repository: givenName(about.repo) ?? null,
@@ -88,7 +88,7 @@ export async function startAndFollow(context: Context): Promise<number> {
         // The request may have the id instead of the name.
         repository: givenName(about.repo),
         // Not called if the caller gave the name: the start line has it.
-        onRepository: (name) => live.fact(`repository ${name}`),
+        onRepository: (name) => live.fact(repositoryLine(name)),
         state: { files: io, path: places.state, resumePath: option(RESUME) ?? resumePath, resumeRun, maxEndAgeMs },
         startOnly: flags.has(DETACH),
         showTask: option(SHOW_TASK),
@@ -129,14 +129,19 @@ export function announce(
   const name = givenName(repo);
   const lines = [
     `${replayed ? "attached to" : "started"} run ${run.runId} (${run.status})`,
-    // For an id the name follows once it is known.
-    name === undefined ? `agent ${run.harness}` : `repository ${name}, ${run.harness}`,
+    `agent ${run.harness}`,
     `branch ${working} (base ${base}${createBranch ? ", created" : ""})`,
     // The state file has it, and so has the block at the end if it is needed to continue.
     ...(log === "full" && idempotencyKey !== undefined ? [`key ${idempotencyKey}`] : []),
+    // For an id the same line follows once the name is known.
+    ...(name === undefined ? [] : [repositoryLine(name)]),
   ];
   const hang = { cells: io.isTerminal("stdout") ? logWidth(io) : Infinity, indent: 2 };
   writer.out(...lines.flatMap((line) => writer.untrustedLines(writer.untrusted(line), Infinity, hang)));
+}
+
+function repositoryLine(name: string): string {
+  return `repository ${name}`;
 }
 
 /** Where the button of a job continues with its run, a reader of the log, who has no shell of the runner, needs no command. */

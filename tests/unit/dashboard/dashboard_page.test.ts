@@ -894,7 +894,7 @@ test("concernsOf() says once of a run that it waits for an answer, and what to d
   const linesOf = (changes: Partial<Data>) => concernsOf(emptyDashboard(changes)).map(({ line }) => line);
   const ofRun = (changes: object) => linesOf({ runs: [{ ...asking, ...changes }] as Data["runs"] });
   const advice = "Answer it in the app, or cancel it: mogplex-ci runs cancel 791e20a2-5dae";
-  expect(ofRun({ reason: 'run "791e20a2-5dae" waits for an answer' })).toEqual([advice]);
+  expect(ofRun({ reason: "The agent asked a question and is waiting for an answer." })).toEqual([advice]);
   expect(ofRun({ reason: null })).toEqual([advice]);
   const cause = "the run waits for an answer";
   const ofCause = (...names: string[]) => {

@@ -122,7 +122,10 @@ test("concernsOf() has the silent job with the failure of its last run, also whe
   const recent = (outcome: string) =>
     concernsOf(dashboard(web, [run(4, { ...failed, outcome })], runsOn(every(1, 5, 80)))).map(({ kind }) => kind);
   expect([recent("failed"), recent("awaiting_input")]).toEqual([["job"], ["decision", "job"]]);
-  const asking = run(10, { outcome: "awaiting_input", reason: 'run "r" waits for an answer' });
+  const asking = run(10, {
+    outcome: "awaiting_input",
+    reason: "The agent asked a question and is waiting for an answer.",
+  });
   expect(concernsOf(dashboard(web, [asking], runsOn(every(1, 11, 80)))).map(({ line }) => line)).toEqual([
     expect.stringContaining("Answer it in the app, or cancel it"),
     "The last one waits for an answer. Check its schedule and its token.",

@@ -51,13 +51,14 @@ test("compareRuns() says how a run differs from the one before", () => {
   expect(sentence({})).toBeNull();
 });
 
-test("compareRuns() compares no times if a run was interrupted", () => {
+test("compareRuns() compares no times if a run was interrupted or waits for an answer", () => {
   const sentence = (outcome: HistoryRecord["outcome"], before: HistoryRecord["outcome"]) =>
     compareRuns(record(20, { outcome, tookMs: MINUTE }), [record(1, { outcome: before })]).sentence;
   const previous = "The previous run (1 Nov 2026, 14:05 UTC)";
   expect(sentence("interrupted", "interrupted")).toBe(`${previous} was interrupted, too.`);
   expect(sentence("interrupted", "success")).toBe(`${previous} succeeded.`);
   expect(sentence("failed", "interrupted")).toBe(`${previous} was interrupted.`);
+  expect(sentence("awaiting_input", "failed")).toBe(`${previous} failed.`);
 });
 
 test("compareRuns() compares with runs of the same kind, job and repository that ended before", () => {

@@ -15,6 +15,15 @@ test("lastLines() has the last ten lines of the log, with the one that says fail
   ]);
 });
 
+test("lastLines() marks a failure that the service reports after a cancellation", () => {
+  const failed = sampleEvent(2, { type: "failed", message: "ai_call is not pending" });
+  const cancelled = sampleEvent(1, { type: "cancelled", message: "Run cancelled" });
+  const textOf = (events: Parameters<typeof lastLines>[0]) =>
+    lastLines(events, (text) => text).map((line) => line.slice(20));
+  expect(textOf([cancelled, failed])).toEqual(["Run cancelled", "ai_call is not pending (after the cancellation)"]);
+  expect(textOf([failed, cancelled])).toEqual(["ai_call is not pending", "Run cancelled"]);
+});
+
 test("lastLines() masks a secret that stands in two pieces of prose", () => {
   const redact = (text: string) => text.replaceAll("mog_secret", "[redacted]");
   expect(lastLines([piece("it is mog_se"), piece("cret\n")], redact)[0]).toEndWith("it is [redacted]");

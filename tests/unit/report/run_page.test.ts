@@ -39,7 +39,7 @@ test("renderRunPage() begins with the task, its state and what there is to do", 
   ]);
   expect(top({ ...FAILED, events: [], branch: { base: "main", requested: null, pushed: null } })).toEqual([
     "Fix the flaky testsfailedacme/web, by codex. Started 10 Aug 2026, 12:00 UTC, took 18 min 5 s.",
-    "npm test exited with code 1While the agent worked, after 18 min 5 s. Nothing was pushed, and no pull request was reported. " +
+    "npm test exited with code 1It failed after 18 min 5 s, while the agent worked. Nothing was pushed, and no pull request was reported. " +
     "What to do: Read what the agent said and did last, make the task more precise, then start again." +
     "Start the task againmogplex-ci run --follow --repo acme/web --harness codex --new 'Fix the flaky tests'",
   ]);
@@ -174,21 +174,34 @@ test("renderRunPage() keeps the mark of an event with more to show beside its la
 test("renderRunPage() breaks no line between a number and its unit, and says which phase failed", () => {
   const page = renderRunPage({ ...sampleResult(), ...ASKED, ...FAILED });
   expect(page).toContain("took 18\u00a0min 5\u00a0s.");
-  const during = (name: string) =>
-    /While[^,]*, after [^.]*\./.exec(
+  const during = (name: string, outcome: "failed" | "cancelled" = "failed") =>
+    /It (?:failed|was cancelled) after[^.]*\./.exec(
       renderRunPage(
-        sampleResult({ ...FAILED, phases: [{ name, startedAt: "2026-08-10T12:00:00Z", durationMs: 3_000 }] }),
+        sampleResult({ ...FAILED, outcome, phases: [{ name, startedAt: "2026-08-10T12:00:00Z", durationMs: 3_000 }] }),
       ),
     )?.[0];
-  expect(["queue", "prepare", "agent", "deliver"].map(during)).toEqual([
-    "While the run was queued, after 3\u00a0s.",
-    "While the sandbox was prepared, after 3\u00a0s.",
-    "While the agent worked, after 3\u00a0s.",
-    "While the work was delivered, after 3\u00a0s.",
+  expect(["queue", "prepare", "agent", "deliver", "other"].map((name) => during(name))).toEqual([
+    "It failed after 18\u00a0min 5\u00a0s, while it was queued.",
+    "It failed after 18\u00a0min 5\u00a0s, while the sandbox was prepared.",
+    "It failed after 18\u00a0min 5\u00a0s, while the agent worked.",
+    "It failed after 18\u00a0min 5\u00a0s, while the work was delivered.",
+    "It failed after 18\u00a0min 5\u00a0s.",
   ]);
+  expect(during("queue", "cancelled")).toBe("It was cancelled after 18\u00a0min 5\u00a0s, while it was queued.");
   // Only the result of this run is not valid: it did not stop while its work was delivered.
   const invalid = renderRunPage(sampleResult({ ...FAILED, status: "success" }));
-  expect(/While[^,]*, after/.exec(invalid)).toBeNull();
+  expect(/It failed after/.exec(invalid)).toBeNull();
+});
+
+test("renderRunPage() does not show the failure of a run that was cancelled as its reason", () => {
+  const events = [
+    sampleEvent(0, { type: "cancelled", message: "Run cancelled" }),
+    sampleEvent(1, { type: "failed", message: "ai_call is not pending" }),
+  ];
+  const page = renderRunPage(sampleResult({ ...FAILED, outcome: "cancelled", exitCode: 3, reason: null, events }));
+  const evidence = elementsOf(page).find(({ attributes }) => attributes["aria-label"] === "Last lines")?.text;
+  expect([evidence?.includes("Run cancelled"), evidence?.includes("ai_call")]).toEqual([true, false]);
+  expect(factsOf(page).get("Status")).toBe("failed after the cancellation");
 });
 
 test("renderRunPage() has no pull request to wait for if the run was not started", () => {

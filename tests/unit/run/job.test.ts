@@ -67,7 +67,7 @@ test.each([
   ["success", 0, null],
   ["failed", 1, "Agent run exited with code 1."],
   ["cancelled", 3, null],
-  ["awaiting_input", 4, `run "${RUN_ID}" waits for an answer`],
+  ["awaiting_input", 4, "The agent asked a question and is waiting for an answer."],
 ])("runJob() ends with the code of %s", async (status, exitCode, reason) => {
   const error = status === "failed" ? reason : null;
   const { result } = await tried({ start: [started("pending")], events: [page(status, [finished], { error })] });

@@ -102,15 +102,19 @@ test("an error carries status, code, request id and the delay", async () => {
 test("a 429 says which limit is used up, as far as the service tells", async () => {
   for (
     const [said, limit, limitText] of [
-      ["Rate limit exceeded. Retry after 60s.", "60 requests per minute", "the token's 60 requests per minute"],
+      [
+        "Rate limit exceeded. Retry after 60s.",
+        "60 requests per minute for all commands with this token",
+        "the token's 60 requests per minute",
+      ],
       [
         "External Mogplex run rate limit exceeded",
-        "starts per minute or per hour",
+        "starts per minute or per hour for all tokens of the user",
         "the starts per minute or per hour, which all tokens of a user share,",
       ],
       [
         "Daily external Mogplex run quota exceeded",
-        "starts per day",
+        "starts per day for all tokens of the user",
         "the starts per day, which all tokens of a user share,",
       ],
     ] as const

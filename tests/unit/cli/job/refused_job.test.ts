@@ -90,6 +90,13 @@ test("in CI, the report of a job without a token names the repository and the ta
   expect(await namesOf(["--show-task", "false"])).toEqual([64, "acme/billing", undefined, "acme/billing", null]);
 });
 
+test("in CI, the report of a job without its task file names the repository", async () => {
+  const args = ["run", "--follow", "--repo", "acme/billing", "--prompt-file", "task.md"];
+  const { code, stdout, io } = await world().cli(args, { env: { CI: "true" } });
+  const { repository } = JSON.parse(io.files.get("mogplex-ci/result.json") ?? "");
+  expect([code, /^repository +(.+)$/m.exec(stdout)?.[1], repository]).toEqual([2, "acme/billing", "acme/billing"]);
+});
+
 test("outside CI, an error before the first request writes no reports, and leaves those of the last job alone", async () => {
   const files = {
     "mogplex-ci/run.html": "<p>last",

@@ -20,6 +20,16 @@ const ERROR = new UnavailableError(
 
 const TOLD = { repository: "acme/web", task: "# Fix the flaky tests\n\nThey fail.", files: ["a.ts", "b.ts"] };
 
+test("verdictText() does not contradict the verdict of a run that the service failed after its cancellation", () => {
+  const rows = (fields: Partial<RunResult>) => verdictText(sampleResult(fields), OPTIONS).split("\n");
+  const run = "run           3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21";
+  const failed = { status: "failed", resume: null } as const;
+  const cancelled = rows({ ...failed, outcome: "cancelled", exitCode: 3 });
+  expect(cancelled[0]).toBe("verdict       cancelled (exit code 3)");
+  expect(cancelled).toContain(`${run} (failed after the cancellation)`);
+  expect(rows({ ...failed, outcome: "failed", exitCode: 1 })).toContain(`${run} (failed)`);
+});
+
 test("verdictText() has a row for all that is known of a run", () => {
   const reports = [{ format: "json", path: "out/result.json" }, {
     format: "markdown",
