@@ -22,6 +22,7 @@ import { isSealed, type Lock, type LockItem } from "./lock.ts";
 import { addRequester, applyMerge, Contradiction } from "./merge_memory.ts";
 import { applyWrite } from "./write_memory.ts";
 import {
+  ABANDONED_MS,
   type CampaignMemory,
   type GateMemory,
   hasRun,
@@ -31,6 +32,7 @@ import {
   type ItemMemory,
   MAX_LATE,
   nextStart,
+  SENT_ELSEWHERE,
   type StartMemory,
 } from "./memory.ts";
 import { oneLine } from "./fields.ts";
@@ -695,14 +697,17 @@ const OPEN_MS = 86_400_000;
  * Gives open starts that may have begun a run their verdict a day after they were sent last: in a stopped campaign, where nothing sends them
  * again, and in skipped items whose run could not be found. It also explains the others. It is a function of lock, journal and time, and no
  * record.
+ *
+ * @param isShared Whether another machine may be sending a start.
  */
-export function giveUpOpenStarts(memory: CampaignMemory, nowMs: number): void {
+export function giveUpOpenStarts(memory: CampaignMemory, nowMs: number, isShared: boolean): void {
   const { stopped } = memory;
   const isLong = (since: string | undefined) => nowMs - Date.parse(since ?? "") >= OPEN_MS;
   for (const item of memory.items.values()) {
     if (!isOpenStart(item)) continue;
-    item.reason = NO_ANSWER;
-    const { skipped, settle, settleTries, starts } = item;
+    const { skipped, settle, settleTries, starts, serviceFailures } = item;
+    const isLeft = isShared && serviceFailures === 0 && nowMs - Date.parse(starts.at(-1)?.sentAt ?? "") < ABANDONED_MS;
+    item.reason = isLeft ? SENT_ELSEWHERE : NO_ANSWER;
     const isSkipped = skipped?.cancel === true;
     // A start that a person wants to find is requested at least once.
     if ((isSkipped || settle || stopped?.cancel) && settleTries === 0) continue;

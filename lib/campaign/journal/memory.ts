@@ -321,6 +321,12 @@ export function isOpenStart({ starts }: Pick<ItemMemory, "starts">): boolean {
 /** Longest time of a start with its attempts, in milliseconds: a wave must not hang on one item. */
 export const START_MS = 90_000;
 
+/** How long a start that was announced on a branch is left to the job that announced it, in milliseconds. */
+export const ABANDONED_MS = 5 * 60_000;
+
+/** Reason of an item whose start is left to the job that announced it. */
+export const SENT_ELSEWHERE = "another job is sending this start";
+
 /** How long a start may wait for an answer before it needs attention, in milliseconds. */
 const LONG_OPEN_MS = 2 * 3_600_000;
 

@@ -10,7 +10,7 @@ import type { Words } from "../../text/document.ts";
 import { formatCount } from "../../text/duration.ts";
 import { commandLine } from "../../text/escape.ts";
 import { cutText } from "../../text/plain_text.ts";
-import { START_MS } from "../journal/memory.ts";
+import { SENT_ELSEWHERE, START_MS } from "../journal/memory.ts";
 import type { CampaignLimit } from "../pace/next_starts.ts";
 import { pullRequestsSentence, unreadAdvice } from "../pulls.ts";
 import { STOPPED_BY } from "../view/progress.ts";
@@ -190,8 +190,8 @@ function cancelsText({ pendingCancels: cancels = 0 }: CampaignView, stays: boole
 /** The starts that a running process may still be sending. */
 function sendingCount({ items, at }: CampaignView): number {
   const nowMs = instantMs(at) ?? 0;
-  return items.filter(({ verdict, startedAt }) =>
-    verdict === "starting" && nowMs - (instantMs(startedAt) ?? -Infinity) < START_MS
+  return items.filter(({ verdict, reason, startedAt }) =>
+    verdict === "starting" && reason !== SENT_ELSEWHERE && nowMs - (instantMs(startedAt) ?? -Infinity) < START_MS
   ).length;
 }
 
@@ -231,11 +231,16 @@ export function stateDetail(view: CampaignView, stays: boolean = view.writer !==
   const prefix = stateReason?.startsWith(STOPPED_BY) ? STOPPED_BY : "";
   const because = stateReason === null ? [] : [prefix, { name: stateReason.slice(prefix.length) }, "; "];
   const sending = stays ? sendingCount(view) : 0;
-  const unanswered = view.counts.starting - sending;
+  const elsewhere =
+    view.items.filter(({ verdict, reason }) => verdict === "starting" && reason === SENT_ELSEWHERE).length;
+  const unanswered = view.counts.starting - sending - elsewhere;
   const open = [
     ...(running > 0 ? [`${formatCount(running, "run")} active`] : []),
     ...(asking > 0 ? [`${formatCount(asking, "run")} ${asking === 1 ? "waits" : "wait"} for an answer`] : []),
     ...(sending > 0 ? [`${formatCount(sending, "start")} ${sending === 1 ? "is" : "are"} being sent`] : []),
+    ...(elsewhere > 0
+      ? [`${formatCount(elsewhere, "start")} ${elsewhere === 1 ? "is" : "are"} being sent by another job`]
+      : []),
     ...(unanswered > 0 ? [`${formatCount(unanswered, "start")} without an answer`] : []),
   ].join(", ") || NOTHING_RUNS;
   const cancels = cancelsText(view, stays);

@@ -4,7 +4,15 @@
  * @module
  */
 import { EXIT, type ExitName } from "../../exit_codes.ts";
-import { type CampaignMemory, hasRun, isLongOpen, isOpenStart, type ItemMemory, lingerMs } from "../journal/memory.ts";
+import {
+  ABANDONED_MS,
+  type CampaignMemory,
+  hasRun,
+  isLongOpen,
+  isOpenStart,
+  type ItemMemory,
+  lingerMs,
+} from "../journal/memory.ts";
 import type { RecordBody } from "../journal/record.ts";
 import { formatCount } from "../../text/duration.ts";
 import { type ForecastInput, LINGER_MS } from "../pace/forecast.ts";
@@ -66,8 +74,6 @@ function byLastTry(a: ItemMemory, b: ItemMemory): number {
 const PAUSES_MS: readonly number[] = [5, 15, 30, 60].map((minutes) => minutes * 60_000);
 /** How long an open start waits, by the number of its tries without an answer, in milliseconds. */
 const OPEN_WAITS_MS: readonly number[] = [...PAUSES_MS, 3 * 3_600_000];
-/** How long a start that was announced on a branch is left to the job that announced it, in milliseconds. */
-const ABANDONED_MS = 5 * 60_000;
 /** After how many probes in a row without an answer the next one is an item that was never sent. */
 const PROBES = 2;
 

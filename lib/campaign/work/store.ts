@@ -51,7 +51,7 @@ export class Store {
     const store = new Store(home, newMemory(lock, quotas));
     await home.readJournal((record, place) => store.#take(record, place));
     checkOpenStarts(store.memory, followUpHash, taskHash);
-    giveUpOpenStarts(store.memory, nowMs);
+    giveUpOpenStarts(store.memory, nowMs, home.isShared);
     return store;
   }
 
@@ -157,7 +157,7 @@ export class Store {
 
   /** See {@linkcode giveUpOpenStarts}. */
   giveUpOpenStarts(nowMs: number): void {
-    giveUpOpenStarts(this.memory, nowMs);
+    giveUpOpenStarts(this.memory, nowMs, this.isShared);
   }
 
   /** Takes a record into the memory alone: for a process that may not write. */

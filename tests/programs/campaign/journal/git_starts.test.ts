@@ -5,6 +5,8 @@ import process from "node:process";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { CampaignEvent } from "../../../../lib/campaign/campaign_options.ts";
 import type { JournalRecord } from "../../../../lib/campaign/journal/record.ts";
+import { stateDetail } from "../../../../lib/campaign/report/words.ts";
+import { plainWords } from "../../../../lib/text/document.ts";
 import { type CampaignWorld, campaignWorld, failureOf, project, verdicts } from "../../../unit/campaign/world.ts";
 import { makeRemotes, type Remotes } from "../../git/remotes.ts";
 import { withOwnTemporaryFolder } from "../../temporary.ts";
@@ -200,6 +202,20 @@ test("campaign stop that a push has seen withdraws what was announced and not se
     1,
   ]);
   await world.decide({ kind: "skip", select: only(4), reason: "no" }, homeOf(remote));
+});
+
+test("a start on a branch is shown as sent by another job for five minutes, and then as one without an answer", async () => {
+  const { remote, world } = await lostMachine("shown", true);
+  const seen = async () => {
+    const { view } = await world.decide(stop(), { ...homeOf(remote), dryRun: true });
+    return [plainWords(stateDetail(view)).split(";")[0], view.items[0]?.reason];
+  };
+  expect(await seen()).toEqual(["3 starts are being sent by another job", "another job is sending this start"]);
+  await world.clock.sleep(5 * MINUTE);
+  expect(await seen()).toEqual([
+    "3 starts without an answer",
+    "no answer to its start yet; an agent may be running",
+  ]);
 });
 
 for (const sent of [false, true]) {
