@@ -74,6 +74,13 @@ export interface Io {
    * when `path` exists and is not a regular file.
    */
   writeFile(path: string, text: string, always?: boolean): void;
+  /**
+   * Creates a file with its directories, so that exactly one of several processes succeeds. A reader may see it empty for a moment.
+   *
+   * @returns False if the name is taken.
+   * @throws when it cannot be created, or one of its relative parents is a symbolic link.
+   */
+  createFile(path: string, text: string): boolean;
   /** Creates an empty file that grows, replacing an old one. @throws as {@linkcode Io.writeFile} does. */
   growFile(path: string): GrowingFile;
   /** Appends to a file. @param links What to do with a symbolic link. @default {"follow"} @throws when it cannot be written. */
@@ -187,6 +194,18 @@ function writeFile(path: string, text: string, always = false): void {
     fs.rmSync(temporary, { force: true });
     if (!always || !isFull(error) || !fs.existsSync(path)) throw error;
     overwrite(path, text);
+  }
+}
+
+function createFile(path: string, text: string): boolean {
+  refuseLinks(fs, path);
+  makeDirectory(parentOf(path));
+  try {
+    fs.writeFileSync(path, text, { flag: "wx", mode: 0o644 });
+    return true;
+  } catch (error) {
+    if ((error as { code?: string }).code === "EEXIST") return false;
+    throw error;
   }
 }
 
@@ -426,6 +445,7 @@ export function processIo(): Io & { setExitCode(code: number): void } {
     readFile: (path, maxBytes, links, decoding) => readFile(path, maxBytes, links, decoding),
     realPath: (path) => unlessAbsent(() => fs.realpathSync(path)),
     writeFile: (path, text, always) => writeFile(path, text, always),
+    createFile: (path, text) => createFile(path, text),
     growFile: (path) => growFile(path),
     appendFile(path, text, links = "follow") {
       if (links === "refuse") refuseLinks(fs, path);

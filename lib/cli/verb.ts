@@ -18,6 +18,7 @@ import type { Forge } from "../forge/forge.ts";
 import type { OpenOptions } from "../forge/open.ts";
 import type { ReportTarget } from "../report/write.ts";
 import { ADD_KEY_PART } from "../run/key.ts";
+import type { Claim } from "../run/claim.ts";
 import type { LaterRequest, RunRequest } from "../run/request.ts";
 import type { CampaignRetry } from "../report/campaign_item.ts";
 import type { AnyResult } from "../run/result.ts";
@@ -217,7 +218,10 @@ export interface Laptop {
   /** See `folderOfRun` there. */
   folderOfRun(context: Context, runId: string, session: Session, attempted: string): Promise<{ out: string }>;
   /** See `ignoringFolder` there. */
-  ignoringFolder(context: Context, places: { out: string; targets: readonly Pick<ReportTarget, "path">[] }): () => void;
+  ignoringFolder(
+    context: Context,
+    places: { out: string; targets: readonly Pick<ReportTarget, "path">[]; isNew?: boolean },
+  ): () => void;
   /** See `rememberStart` there. */
   rememberStart(
     context: Context,
@@ -256,6 +260,10 @@ export interface Folder {
   /** The request, with the id of its repository if it was looked up. */
   request: RunRequest | LaterRequest;
   out: string;
+  /** The claim that keeps other processes from using the folder; undefined if none was needed, or none could be made. */
+  claim?: Claim | undefined;
+  /** Whether the claim has created `out`. @default {false} */
+  isNew?: boolean | undefined;
   /** State file of the run to attach to; undefined for a new run. */
   resumePath?: string | undefined;
   /** The run of that file as it was just read; undefined if only its key is known. */

@@ -166,6 +166,12 @@ export interface StartKey {
   maxEndAgeMs?: number | undefined;
 }
 
+/** {@linkcode KeyOptions}, and the key that replaces a random one. */
+export interface KeyChoice extends KeyOptions {
+  /** The key with which a folder was claimed. @default a new one */
+  randomKey?: string | undefined;
+}
+
 const MAX_KEY_PART = 1_000;
 
 function checkKeyOptions(what: string, { keyScope, keyPart, idempotencyKey }: KeyOptions): void {
@@ -191,7 +197,7 @@ function checkKeyOptions(what: string, { keyScope, keyPart, idempotencyKey }: Ke
  */
 export function planKey(
   session: Session,
-  options: KeyOptions,
+  options: KeyChoice,
   what: string,
   about: { job: JobIdentity | null; repoId: string; more?: string },
 ): StartKey {
@@ -204,7 +210,9 @@ export function planKey(
   const scope = options.keyScope ?? (session.platform.isCi || identity !== null ? "pipeline" : "random");
   const part = more === undefined ? keyPart : JSON.stringify([keyPart, more]);
   const parts = { scope, identity, keyPart: part, repoId, nowMs: session.clock.wallTime() };
-  return { ...deriveKey(parts, session.notify), suffix: 1 };
+  const derived = deriveKey(parts, session.notify);
+  const key = derived.scope === "random" ? options.randomKey ?? derived.key : derived.key;
+  return { ...derived, key, suffix: 1 };
 }
 
 /** The caller's identity, otherwise the CI system's; null outside CI. */

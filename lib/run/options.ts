@@ -13,6 +13,7 @@ import { CANCEL_CAUSES, type CancelCause, type Interrupts, ON_INTERRUPT, type On
 import type { KeyOptions } from "./key.ts";
 import type { Session } from "./session.ts";
 import type { SeriesHooks } from "./start.ts";
+import type { Claim } from "./claim.ts";
 import type { StateFiles } from "./state.ts";
 
 export const MAX_TOKEN_SHARE = 1_000;
@@ -67,6 +68,8 @@ export type OpenFiles = (wanted: WantedRepository) => Promise<RepositoryFiles>;
 export interface StatePlace {
   readonly files: StateFiles;
   readonly path: string;
+  /** The claim of the folder, if this job has made one: its writer writes the file. */
+  readonly claim?: Claim | undefined;
   /** State file of an earlier attempt. Its key is used again if the request is the same. */
   readonly resumePath?: string | undefined;
   /** The run of that file, if it was just read and the request is the same: it is followed without a start. */

@@ -23,7 +23,17 @@ import type { CallOptions } from "../service/retry.ts";
 import { runToStart } from "../service/start.ts";
 import { checkRequestKeys, type Keys, unknownHarness, validateStartRequest } from "../service/validate.ts";
 import { startError } from "./job.ts";
-import { hashOf, jobOf, keyKeys, type KeyOptions, LAST_SUFFIX, planKey, splitSuffix, type StartKey } from "./key.ts";
+import {
+  hashOf,
+  jobOf,
+  type KeyChoice,
+  keyKeys,
+  type KeyOptions,
+  LAST_SUFFIX,
+  planKey,
+  splitSuffix,
+  type StartKey,
+} from "./key.ts";
 import { type ConnectOptions, openSession, type Session, verbKeys, type VerbOptions } from "./session.ts";
 import { type SeriesHooks, type StartedRun, StartSeries } from "./start.ts";
 import { requestHash, type RunState } from "./state.ts";
@@ -139,7 +149,7 @@ function warnOfVariable({ notify }: Session, { prompt }: Pick<StartRequest, "pro
 export async function planStart(
   session: Session,
   request: RunRequest,
-  options: KeyOptions,
+  options: KeyChoice,
   byTask = false,
 ): Promise<KeyedPlan> {
   const checked = checkRunRequest(request);
@@ -209,7 +219,7 @@ export function noteNewTask(
 export async function planLater(
   session: Session,
   later: LaterRequest,
-  options: KeyOptions,
+  options: KeyChoice,
   before: RunState | undefined,
 ): Promise<StartPlan> {
   if (before?.idempotencyKey == null) return await planStart(session, await later.make(), options);
@@ -340,6 +350,14 @@ export function checkRunRequest(given: RunRequest): CheckedRequest {
     }
   }
   return { repository, rest, result: resultRequest };
+}
+
+/** Hash of a request as the caller gave it: the repository may be a name. @throws {UsageError} if it breaks a rule. */
+export function askedHash(asked: RunRequest | LaterRequest): string {
+  if (isLater(asked)) return asked.asked;
+  const { repository, rest, result } = checkRunRequest(asked);
+  const request = withPlannedResult({ ...rest, repoId: SOME_ID }, plannedResult(result, ""));
+  return hashOf([repository.toLowerCase(), requestHash(request)]);
 }
 
 /** Null if the service does not show it. */

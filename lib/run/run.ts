@@ -55,7 +55,7 @@ import { type CancelCause } from "./interrupts.ts";
 import { type Session } from "./session.ts";
 import { RepositoryName } from "./repository_name.ts";
 import { keysUsedUp, type StartedRun, type StartSeries } from "./start.ts";
-import { type Parting, readState, type RunState, type StateSeal, stateSeal, StateWriter } from "./state.ts";
+import { isClaim, type Parting, readState, type RunState, type StateSeal, stateSeal, StateWriter } from "./state.ts";
 
 /** Options of {@linkcode Mogplex.attach}. */
 export interface AttachOptions extends FollowOptions {
@@ -93,9 +93,10 @@ export type RunJob = JobOptions<FollowItem, StartedRun>;
 export async function runJob(request: RunRequest | LaterRequest, options: RunJob): Promise<JobEnd<RunResult>> {
   const state = openState(options);
   const resumed = readResumed(request, options, state);
-  const earlier = resumed ?? (request.result === undefined ? undefined : readEarlier(options, state));
+  const isClaimed = state?.claim !== undefined;
+  const earlier = resumed ?? (isClaimed || request.result === undefined ? undefined : readEarlier(options, state));
   // The state of an earlier attempt stays until its run is found, or another start begins, because the service might not answer now.
-  if (resumed?.asked == null) state?.writer.clear();
+  if (!isClaimed && resumed?.asked == null) state?.writer.clear();
   const operation = new RunOperation(options, { request, resumed, earlier }, state?.writer);
   const end = await new Job(operation, options).start();
   return await withResultFile(operation, end, options, state?.writer);
@@ -208,7 +209,8 @@ function openState({ session, state, identity }: RunJob): OpenState | undefined 
   if (state === undefined || token === undefined) return undefined;
   const seal = stateSeal(token);
   const keeps = jobOf(session, { identity }) === null;
-  return { ...state, seal, writer: new StateWriter(state.files, state.path, seal, notify, keeps) };
+  const writer = state.claim?.writer ?? new StateWriter(state.files, state.path, seal, notify, keeps);
+  return { ...state, seal, writer };
 }
 
 /**
@@ -452,10 +454,12 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   }
 
   async #planOf({ request, resumed }: RunStart, left: RunState | undefined): Promise<StartPlan> {
-    const options = this.#options;
-    if (isLater(request)) return await planLater(this.#session, request, options, left);
+    // Another process that is starting the same request has claimed the folder.
+    const claimed = resumed !== undefined && isClaim(resumed) ? resumed.idempotencyKey : null;
+    const options = { ...this.#options, randomKey: claimed ?? this.#options.state?.claim?.key };
+    if (isLater(request)) return await planLater(this.#session, request, options, claimed === null ? left : undefined);
     const plan = await planStart(this.#session, request, options, options.byTask);
-    return resumePlan(this.#session, plan, resumed, options.state?.maxEndAgeMs);
+    return claimed === null ? resumePlan(this.#session, plan, resumed, options.state?.maxEndAgeMs) : plan;
   }
 
   /** The state of an earlier attempt with the same input. Its request may have differed: the forge has changed since. */

@@ -13,6 +13,9 @@
  * Outside CI, while a start has no answer, the file also has `before`: the states that the start is about to replace. `before` is not part of
  * CONTENT, because each state has its own proof, possibly with another token. If nothing was started, the file becomes what it was.
  *
+ * A start outside CI first claims its folder: its file has a key and `asked`, but no request yet, and `requestHash` is empty. Another process that
+ * starts the same request uses that key, so both get the same run.
+ *
  * The proof says nothing about the token, which has 140 bits or more.
  *
  * @module
@@ -34,7 +37,7 @@ import { ON_INTERRUPT, type OnInterrupt } from "./interrupts.ts";
 /** How the process leaves an operation: `detached`, it continues; `ended`, nothing is left to do. */
 export type Parting = "detached" | "ended";
 
-export type StateFiles = Pick<Io, "readFile" | "writeFile" | "removeFile" | "realPath">;
+export type StateFiles = Pick<Io, "readFile" | "writeFile" | "createFile" | "removeFile" | "realPath">;
 
 /**
  * How the process left the run. `following`: the process is still running, or it died; `detached`: it let the run continue, on purpose; `cancelling`:
@@ -54,9 +57,9 @@ export interface RunState {
   startedAt: string;
   /** What a signal does to the run; `cleanup` does the same after the process was killed. */
   onInterrupt: OnInterrupt;
-  /** Null if the job only followed the run. */
+  /** Null if the job only followed the run; empty in a claim. */
   requestHash: string | null;
-  /** Input of a {@linkcode LaterRequest}; null for every other start. */
+  /** Input of a {@linkcode LaterRequest} or of a claim; null for every other start. */
   asked: string | null;
   /** The request while the run is unknown: only sending it again finds the run. */
   request: StartRequest | null;
@@ -79,6 +82,11 @@ export interface StateResult {
   path: string;
   /** JSON Schema as one line of JSON. */
   schema: string;
+}
+
+/** Whether a state only claims its folder for a start: nothing was sent with its key when it was written. */
+export function isClaim({ requestHash }: Pick<RunState, "requestHash">): boolean {
+  return requestHash === "";
 }
 
 /** Makes the proof of a file's content, which is its object without `proof`: see the module. */
@@ -226,6 +234,11 @@ function parseObject(content: string): UncheckedObject | undefined {
   return isObject(value) && isShallow(value) ? value : undefined;
 }
 
+/** The text of a state file, valid or not; undefined if there is none. @throws if it is not a regular file, or cannot be read. */
+export function readStateText(files: Pick<StateFiles, "readFile">, path: string): string | undefined {
+  return files.readFile(path, MAX_BYTES, "refuse", "replace");
+}
+
 interface ReadStateOptions {
   job: JobIdentity | null;
   /** Whether the file must belong to this very execution of the job, rather than to an earlier one. */
@@ -266,7 +279,7 @@ export function readState(files: StateFiles, path: string, options: ReadStateOpt
   let folder: string | null = null;
   try {
     // Bytes that are not UTF-8 are damaged content, which is ignored below.
-    content = files.readFile(path, MAX_BYTES, "refuse", "replace");
+    content = readStateText(files, path);
     if (content !== undefined) folder = stateFolder(files, path, job);
   } catch (cause) {
     const why = messageOf(cause);
@@ -327,8 +340,8 @@ export class StateWriter {
   readonly #notify: OnNotice;
   /** Whether the file of an earlier command stays until a start has an answer. */
   #keeps: boolean;
-  /** The states in that file, newest first. */
-  #before: UncheckedObject[] = [];
+  /** The states in that file, newest first; undefined before it is read. */
+  #before: UncheckedObject[] | undefined;
   #state: RunState | undefined;
   #broken = false;
 
@@ -350,22 +363,26 @@ export class StateWriter {
    */
   clear(): void {
     this.#keep();
-    const isKept = this.#before.length > 0;
+    const isKept = this.#keptStates.length > 0;
     // Write first: that refuses a symbolic link, which a removal would follow.
     this.#attempt(() => this.#files.writeFile(this.#path, isKept ? this.#earlierText() : ""));
     if (!isKept) this.#attempt(() => this.#files.removeFile(this.#path));
   }
 
   #keep(): void {
-    if (!this.#keeps || this.#before.length > 0) return;
+    if (!this.#keeps || this.#before !== undefined) return;
     this.#attempt(() => {
-      this.#before = statesIn(this.#files.readFile(this.#path, MAX_BYTES, "refuse", "replace") ?? "");
+      this.#before = statesIn(readStateText(this.#files, this.#path) ?? "");
     });
+  }
+
+  get #keptStates(): UncheckedObject[] {
+    return this.#before ?? [];
   }
 
   /** The file as it was before the start. */
   #earlierText(): string {
-    const [newest, ...before] = this.#before;
+    const [newest, ...before] = this.#keptStates;
     return jsonText({ ...newest, ...(before.length > 0 && { before }) });
   }
 
@@ -411,6 +428,11 @@ export class StateWriter {
     this.#state = { ...state };
   }
 
+  /** Gives up a claim if nothing was begun with it. */
+  release(): void {
+    if (this.#state !== undefined && isClaim(this.#state)) this.update({ parting: "ended" });
+  }
+
   /** Changes the state. A file that cannot be written is no reason to lose a run: one notice reports it. */
   update(
     change: Partial<Pick<RunState, "runId" | "owned" | "status" | "lastEventId" | "parting" | "onInterrupt">>,
@@ -426,9 +448,10 @@ export class StateWriter {
     if (JSON.stringify(this.#state) === before || this.#broken) return;
     try {
       // Nothing was started, so nothing has replaced what an earlier command left.
-      if (change.parting === "ended" && phase === "starting" && this.#before.length > 0) {
-        this.#files.writeFile(this.#path, this.#earlierText());
-      } else this.#write(this.#state);
+      const isNothing = change.parting === "ended" && phase === "starting";
+      if (isNothing && this.#keptStates.length > 0) this.#files.writeFile(this.#path, this.#earlierText());
+      else if (isNothing && isClaim(this.#state)) this.#files.removeFile(this.#path);
+      else this.#write(this.#state);
     } catch {
       this.#broken = true;
       this.#notify({
@@ -455,6 +478,6 @@ export class StateWriter {
   }
 
   #write(state: RunState): void {
-    this.#files.writeFile(this.#path, stateText(state, this.#seal, this.#before));
+    this.#files.writeFile(this.#path, stateText(state, this.#seal, this.#keptStates));
   }
 }

@@ -7,7 +7,9 @@ import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { openFile } from "../../files/open_file.ts";
 import type { Run, StartResult } from "../../model.ts";
+import { claimState } from "../../run/claim.ts";
 import {
+  askedHash,
   checkRunRequest,
   isLater,
   type LaterRequest,
@@ -19,7 +21,7 @@ import {
 import { endAgeMs } from "../../run/start.ts";
 import { type AnyResult, END_EXIT, endOfRun, type EndOutcome } from "../../run/result.ts";
 import type { Session } from "../../run/session.ts";
-import { readState, requestHash, type RunState, type StateFiles, stateSeal } from "../../run/state.ts";
+import { readState, readStateText, requestHash, type RunState, type StateFiles, stateSeal } from "../../run/state.ts";
 import type { CallOptions } from "../../service/client.ts";
 import { ifFound } from "../../service/errors.ts";
 import { formatDuration } from "../../text/duration.ts";
@@ -105,7 +107,7 @@ const MAX_FOLDERS = 50;
 
 /**
  * Chooses the folder of a start: the folder of a run with the same request that is active or whose end nobody saw, otherwise the first one
- * without an active run.
+ * without an active run. That one is claimed, so that another process which is called at the same time sees the start.
  * @param job Opens the session of the job, if a request is needed.
  * @param wantsNew Whether a run with the same request is treated as a different one.
  * @throws {UsageError} if `--state` names the file of another run that is going.
@@ -123,19 +125,28 @@ export async function chooseFolder(
   // Before the reports of the last run are removed.
   if (isLaptop(context) && !isLater(asked)) checkRunRequest(asked);
   const ownKey = [IDEMPOTENCY_KEY, KEY_SCOPE, KEY_PART].some((key) => option(key) !== undefined);
+  if (!isLaptop(context) || flags.get(RESUME) !== undefined) return first;
   // Without a state file there is nothing to remember, and nothing is sent.
-  if (!isLaptop(context) || flags.get(RESUME) !== undefined || !exists(context, statePath(context))) return first;
+  if (!exists(context, statePath(context))) {
+    const folder = await claimFolder(context, session, asked, first, undefined);
+    if (folder !== undefined) return folder;
+  }
   const { clock, deadline, signal } = session;
   const call = { deadline: Math.min(deadline, clock.now() + ONE_SHOT_MS), signal };
   const { request, isSame } = await knownRequest(session, asked, call);
   const others: Remembered[] = [];
   for (const out of foldersOf(base)) {
     const path = statePath(context, out);
-    const earlierRun = await rememberedRun(session, io, path, isSame, call);
-    // A finished run does not block the folder.
-    if (earlierRun === undefined || earlierRun.endAgeMs !== null && (wantsNew || ownKey)) {
+    let earlierRun: Remembered | undefined;
+    for (;;) {
+      const text = valueOr(() => readStateText(io, path), undefined);
+      earlierRun = await rememberedRun(session, io, path, isSame, call);
+      // A finished run does not block the folder.
+      if (earlierRun !== undefined && (earlierRun.endAgeMs === null || !wantsNew && !ownKey)) break;
+      const folder = await claimFolder(context, session, asked, { request, out, resumePath: undefined }, text);
+      if (folder === undefined) continue;
       noteOtherFolder(context, out, others, liveState);
-      return { request, out, resumePath: undefined };
+      return folder;
     }
     if (earlierRun.same && !wantsNew && !ownKey) {
       writer.note(sentenceOf(earlierRun));
@@ -145,6 +156,31 @@ export async function chooseFolder(
     others.push(earlierRun);
   }
   throw usedFolders("start run", "have not ended");
+}
+
+/**
+ * Claims a folder for a start.
+ * @param text The state file when the folder was found free.
+ * @returns Undefined if another process has changed the file since.
+ */
+async function claimFolder(
+  context: Context,
+  session: Session,
+  asked: RunRequest | LaterRequest,
+  folder: Folder,
+  text: string | undefined,
+): Promise<Folder | undefined> {
+  const { token } = session;
+  if (token === undefined) return folder;
+  const isNew = !exists(context, folder.out);
+  const path = statePath(context, folder.out);
+  try {
+    const claim = await claimState({ ...session, token }, context.io, path, askedHash(asked), text);
+    return claim && { ...folder, claim, isNew };
+  } catch {
+    // The job itself reports a file that cannot be written, and a signal.
+    return folder;
+  }
 }
 
 /**
@@ -236,14 +272,17 @@ async function knownRequest(
   asked: RunRequest | LaterRequest,
   call: CallOptions,
 ): Promise<{ request: RunRequest | LaterRequest; isSame(state: RunState): boolean }> {
-  if (isLater(asked)) return { request: asked, isSame: (state) => state.asked === asked.asked };
+  const hashAsked = askedHash(asked);
+  if (isLater(asked)) return { request: asked, isSame: (state) => state.asked === hashAsked };
   const checked = checkRunRequest(asked);
   const resolved = await resolveRequest(client, checked, call);
   return {
     request: { ...resolved, result: asked.result },
     // The path of a result file depends on the key.
-    isSame: ({ idempotencyKey, requestHash: hash }) =>
-      hash === requestHash(withPlannedResult(resolved, plannedResult(checked.result, idempotencyKey ?? ""))),
+    isSame: ({ idempotencyKey, requestHash: hash, asked: askedBefore }) =>
+      hash === ""
+        ? askedBefore === hashAsked
+        : hash === requestHash(withPlannedResult(resolved, plannedResult(checked.result, idempotencyKey ?? ""))),
   };
 }
 
@@ -273,13 +312,13 @@ function exists({ io }: Context, path: string): boolean {
  */
 export function ignoringFolder(
   context: Context,
-  { out, targets }: { out: string; targets: readonly Pick<ReportTarget, "path">[] },
+  { out, targets, isNew = false }: { out: string; targets: readonly Pick<ReportTarget, "path">[]; isNew?: boolean },
 ): () => void {
   const folder = out.replace(/\/+$/, "");
   const path = `${folder}/.gitignore`;
   const isInside = !folder.startsWith("/") && !folder.split("/").some((part) => /^\.*$/.test(part));
   const isUsed = targets.some((target) => target.path.startsWith(`${folder}/`));
-  const wanted = isLaptop(context) && isInside && isUsed && (isDefaultOut(out) || !exists(context, folder));
+  const wanted = isLaptop(context) && isInside && isUsed && (isDefaultOut(out) || isNew || !exists(context, folder));
   return () => {
     if (!wanted || exists(context, path)) return;
     try {

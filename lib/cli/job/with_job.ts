@@ -25,7 +25,7 @@ import { LiveLog, type LogForm, noticeText } from "../log/live_log.ts";
 import { isInteractive, logWidth } from "../log/writer.ts";
 import { JSON_LINES } from "../options.ts";
 import { isLaptop, outDirectory, type Places, readPlaces, type WaitSettings } from "../settings.ts";
-import type { Context, JobExtra, Vocabulary } from "../verb.ts";
+import type { Context, Folder, JobExtra, Vocabulary } from "../verb.ts";
 import { AT_END, eventFiles, isTogether, prepare, type Prepared, WHEN_LEFT, WHEN_REFUSED } from "./publish.ts";
 
 export interface JobAsked extends Partial<WaitSettings> {
@@ -54,6 +54,9 @@ interface JobPlan<R, A, F> {
   passes?(error: unknown): boolean;
 }
 
+/** The directory of the reports, and the claim that was made for the job. */
+type JobFolder = Pick<Folder, "out" | "claim" | "isNew">;
+
 export interface OpenJob<A, F> {
   asked: A;
   folder: F;
@@ -75,7 +78,7 @@ export interface OpenJob<A, F> {
  * @throws {UsageError} if files of the checkout cannot be trusted: then no report is written.
  * @throws what a step throws.
  */
-export async function withJob<R extends AnyResult, A extends JobAsked, F extends { out: string } = { out: string }>(
+export async function withJob<R extends AnyResult, A extends JobAsked, F extends JobFolder = JobFolder>(
   context: Context,
   plan: JobPlan<R, A, F>,
   work: (job: OpenJob<A, F>) => Promise<JobEnd<R>>,
@@ -105,15 +108,22 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
     connected,
     async () => await plan.place?.(request, session) ?? { out: outDirectory(context) } as F,
   );
+  const inFolder = {
+    ...connected,
+    close() {
+      connected.close();
+      folder.claim?.writer.release();
+    },
+  };
   const openExtra = async () => await context.extras?.open(context);
   // Before the old reports are removed: wrong settings must leave them alone.
-  const early = hasReports(context) ? await step(connected, openExtra) : undefined;
-  const places = await step(connected, () => {
-    const opened = openPlaces(context, folder.out);
+  const early = await step(inFolder, async () => hasReports(context) ? await openExtra() : undefined);
+  const places = await step(inFolder, () => {
+    const opened = openPlaces(context, folder.out, folder.isNew);
     if (request.wanted !== undefined) removeValue(context, opened.value);
     return opened;
   });
-  const placed = { ...connected, places };
+  const placed = { ...inFolder, places };
   const published = await step(placed, async () => {
     // The folder of the reports exists only now, and the history may be in it.
     const extra = early ?? await openExtra();
@@ -234,9 +244,9 @@ function openSignals(
 }
 
 /** Determines the places of the files, and removes the reports of an earlier job. @throws {UsageError} if the reports cannot be written. */
-function openPlaces(context: Context, out?: string): Places {
+function openPlaces(context: Context, out?: string, isNew = false): Places {
   const places = readPlaces(context, out);
-  const ignore = context.laptop?.ignoringFolder(context, places);
+  const ignore = context.laptop?.ignoringFolder(context, { ...places, isNew });
   checkTargets(places.targets, context.io);
   // The folder never mixes reports of two runs.
   for (const path of places.outdated) context.io.removeFile(path);

@@ -68,7 +68,7 @@ export async function startAndFollow(context: Context): Promise<number> {
     },
   }, ({ asked, folder, places, session, live, started, item, complete }) => {
     const { log, key, about } = asked;
-    const { request, resumePath, resumeRun, maxEndAgeMs } = folder;
+    const { request, claim, resumePath, resumeRun, maxEndAgeMs } = folder;
     return runJob(
       request,
       complete({
@@ -89,7 +89,10 @@ export async function startAndFollow(context: Context): Promise<number> {
         repository: givenName(about.repo),
         // Not called if the caller gave the name: the start line has it.
         onRepository: (name) => live.fact(repositoryLine(name)),
-        state: { files: io, path: places.state, resumePath: option(RESUME) ?? resumePath, resumeRun, maxEndAgeMs },
+        state: {
+          ...{ files: io, path: places.state, claim },
+          ...{ resumePath: option(RESUME) ?? resumePath, resumeRun, maxEndAgeMs },
+        },
         startOnly: flags.has(DETACH),
         showTask: option(SHOW_TASK),
       }),

@@ -75,6 +75,11 @@ export function fakeIo(options: FakeIoOptions = {}): FakeIo {
         : undefined;
     },
     writeFile: write,
+    createFile(path, content) {
+      if (files.has(path)) return false;
+      write(path, content);
+      return true;
+    },
     growFile(path) {
       write(path, "");
       return { write: (content) => write(path, (files.get(path) ?? "") + content), close() {} };

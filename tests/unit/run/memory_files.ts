@@ -18,6 +18,11 @@ export function memoryFiles(given: Record<string, string> = {}): MemoryFiles {
     readFile: (path) => files.get(path),
     removeFile: (path) => files.delete(path),
     realPath: (path) => `/builds/web/${path}`,
+    createFile(path, text) {
+      if (files.has(path)) return false;
+      files.set(path, text);
+      return true;
+    },
     writeFile(path, text) {
       files.set(path, text);
       written.push(text);

@@ -46,6 +46,11 @@ function memoryIo(env: Readonly<Record<string, string>>, terminal: boolean) {
     folders: () => [],
     realPath: (path) => files.has(path) || folders.has(path.replace(/\/$/, "")) ? `/work/${path}` : undefined,
     writeFile: (path, text) => put(path, text),
+    createFile(path, text) {
+      if (files.has(path)) return false;
+      put(path, text);
+      return true;
+    },
     growFile: (path) => {
       put(path, "");
       return { write: (text) => append(path, text), close: () => {} };

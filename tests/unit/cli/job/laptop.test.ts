@@ -135,6 +135,33 @@ test("run --follow on a terminal removes the reports that another run has left i
   expect(other.io.files.get("reports/junit.xml")).toBe("<testsuites/>");
 });
 
+test("run --follow starts one run when it is called twice at once in a folder, and another request gets another folder", async () => {
+  const { cli, emulator } = world("");
+  const files = new Map<string, string>();
+  const call = (task: string) =>
+    cli(["run", "--follow", "--repo", "acme/api", "--timeout", "30s", task], {
+      before: ({ files: own }) => {
+        own.get = (path) => files.get(path);
+        own.has = (path) => files.has(path);
+        own.set = (path, text) => (files.set(path, text), own);
+        own.delete = (path) => files.delete(path);
+      },
+    });
+  const ends = await Promise.all(["Fix the flaky tests", "Fix the flaky tests", "Something else"].map(call));
+  expect([ends.map(({ code }) => code), emulator.world.store.runs.size]).toEqual([[124, 124, 124], 2]);
+  expect(ends[1]?.stderr).toContain("with the same request: attaching to it (--new starts another run)");
+  expect(ends[2]?.stderr).toContain('so the files of this run go to "mogplex-ci-2"');
+  const runIn = (folder: string) => JSON.parse(files.get(`${folder}/result.json`) ?? "").runId;
+  expect(new Set([runIn("mogplex-ci"), runIn("mogplex-ci-2")]).size).toBe(2);
+  expect([...files.keys()].filter((path) => path.endsWith(".lock"))).toEqual([]);
+});
+
+test("run --follow leaves nothing in its folder when its repository does not exist", async () => {
+  const { cli } = world("");
+  const { code, io } = await cli(["run", "--follow", "x", "--repo", "acme/nope"]);
+  expect([code, io.files.has("mogplex-ci/run.json")]).toEqual([2, false]);
+});
+
 test("a refused start in a folder with a state file shows the name of the repository that was given, and not its id", async () => {
   const { cli, files } = await withLiveRun();
   const { code, stdout, io } = await cli([...RUN, "--harness", "claude"], { files });

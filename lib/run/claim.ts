@@ -1,0 +1,79 @@
+/**
+ * Claims a folder for a start, outside CI, before anything is sent: of several processes that find the folder free, one gets it, and the others see
+ * its key.
+ *
+ * A state file can only be replaced, so a lock makes "still as it was read" and "replaced" one step. Only a few calls without a wait are made while
+ * it is held. The lock of a process that was killed within them is removed by the next process that has seen it unchanged for two seconds: no clocks
+ * of two machines are compared, and no process is looked up, for which Deno would need another permission.
+ *
+ * @module
+ */
+import type { Session } from "./session.ts";
+import { readStateText, type StateFiles, stateSeal, StateWriter } from "./state.ts";
+
+/** A claimed folder. */
+export interface Claim {
+  /** The key of the start, unless the caller has given one. */
+  key: string;
+  /** Has written the claim, and writes what follows. */
+  writer: StateWriter;
+}
+
+type ClaimSession = Pick<Session, "clock" | "notify" | "signal">;
+
+/** How long a lock stays unchanged before its process is treated as dead, in milliseconds. */
+const STALE_MS = 2_000;
+/** Time between two attempts, in milliseconds. */
+const RETRY_MS = 20;
+/** A lock contains an id. */
+const MAX_LOCK_BYTES = 1_000;
+
+/**
+ * @param asked Hash of the request as the caller gave it.
+ * @param text The file when it was found free; undefined if there was none.
+ * @returns Undefined if another process has changed the file since: it has to be read again.
+ * @throws if the file cannot be written, or `signal.reason` if the session's signal aborts.
+ */
+export async function claimState(
+  session: ClaimSession & { token: string },
+  files: StateFiles,
+  path: string,
+  asked: string,
+  text: string | undefined,
+): Promise<Claim | undefined> {
+  const { token, clock, notify } = session;
+  const lock = `${path}.lock`;
+  await acquire(session, files, lock);
+  try {
+    if (readStateText(files, path) !== text) return undefined;
+    const key = crypto.randomUUID();
+    const writer = new StateWriter(files, path, stateSeal(token), notify, true);
+    writer.begin({
+      idempotencyKey: key,
+      owned: true,
+      startedAt: new Date(clock.wallTime()).toISOString(),
+      onInterrupt: "auto",
+      requestHash: "",
+      asked,
+      request: null,
+      result: null,
+      job: null,
+      runId: null,
+    });
+    return { key, writer };
+  } finally {
+    files.removeFile(lock);
+  }
+}
+
+async function acquire({ clock, signal }: ClaimSession, files: StateFiles, lock: string): Promise<void> {
+  const own = crypto.randomUUID();
+  let holder: string | undefined;
+  let seenAt = clock.now();
+  while (!files.createFile(lock, own)) {
+    const other = files.readFile(lock, MAX_LOCK_BYTES, "refuse", "replace");
+    if (other !== holder) [holder, seenAt] = [other, clock.now()];
+    else if (clock.now() - seenAt >= STALE_MS) files.removeFile(lock);
+    await clock.sleep(RETRY_MS, { signal });
+  }
+}
