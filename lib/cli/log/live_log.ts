@@ -455,7 +455,8 @@ export function verdictText(result: AnyResult, options: VerdictOptions): string 
     ["events", started && eventCount !== null ? events(eventCount, full) : null],
     ["run time", runMs === null ? null : formatDuration(runMs)],
     ["time", full ? `${took}, ${formatCount(view.requests, "request")}` : hereMs === null ? null : took],
-    ["compared", compared ?? null],
+    // A run that waits has not finished.
+    ["compared", view.outcome === "awaiting_input" ? null : compared ?? null],
     ["reports", files(reports)],
     ["page", page === undefined ? null : `open ${page}`],
     ["resume", resume],

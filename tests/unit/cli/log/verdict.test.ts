@@ -30,6 +30,12 @@ test("verdictText() does not contradict the verdict of a run that the service fa
   expect(rows({ ...failed, outcome: "failed", exitCode: 1 })).toContain(`${run} (failed)`);
 });
 
+test("verdictText() compares no run that waits for an answer", () => {
+  const row = (outcome: "awaiting_input" | "failed") =>
+    verdictText(sampleResult({ outcome }), { ...OPTIONS, compared: "The previous run failed." }).includes("compared");
+  expect([row("failed"), row("awaiting_input")]).toEqual([true, false]);
+});
+
 test("verdictText() has a row for all that is known of a run", () => {
   const reports = [{ format: "json", path: "out/result.json" }, {
     format: "markdown",
