@@ -111,8 +111,8 @@ test("Forges.findings() reads open threads of GitHub, and who of their authors c
 
 test("Forges.findings() takes what GitHub does not show for nothing", async () => {
   for (const pull of [null, {}, { commits: null, reviewThreads: null }]) {
-    for (const  of of["checks", "review"] as const) {
-      expect((await findings(GITHUB, of, graphql(pull))).found).toEqual({ checks: [], remarks: [], leftOut: 0 });
+    for (const subject of ["checks", "review"] as const) {
+      expect((await findings(GITHUB, subject, graphql(pull))).found).toEqual({ checks: [], remarks: [], leftOut: 0 });
     }
   }
 });
