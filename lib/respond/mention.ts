@@ -11,7 +11,7 @@ import { plainText } from "../text/plain_text.ts";
  * The request. `unsure`: a line begins with the mention, but may be part of a quote, or not be visible. `isHidden`: it only looks like the beginning
  * of a line, because there are invisible characters. `isInside`: it begins a sentence inside a line. `word`: a word with other
  * possible meanings, such as `pause`. `task` of a `fix`: the text, if its words can also mean something else, such as `fix the build`. It is an
- * ordinary task where they do: on an issue, and on a line of code.
+ * ordinary task where they do: on an issue, and on a line of code. `explanation` of a `fix`: the text below a first line that is only the command.
  */
 export type Ask =
   | { kind: "unsure"; isHidden?: true; isInside?: true }
@@ -20,7 +20,7 @@ export type Ask =
   | { kind: "help" }
   | { kind: "status" }
   | { kind: "again" }
-  | { kind: "fix"; fix: Fix; task?: string };
+  | { kind: "fix"; fix: Fix; task?: string; explanation?: string };
 
 /** Part of a text that is read, in UTF-16 units. */
 const MAX_TEXT = 100_000;
@@ -161,7 +161,11 @@ function readLines(text: string, name: string): Ask | null {
       first ??= ask;
     }
     if (CONTROL.test(line)) return unclear(at);
-    if (match === undefined && fence === "" && mention.test(line)) unsure = { kind: "unsure" };
+    if (match === undefined && fence === "" && mention.test(line)) {
+      // Even as part of a quote: not to start is the safe side.
+      if (first !== null && askOf(line.replace(mention, "")).kind === "stop") return { kind: "stop" };
+      unsure = { kind: "unsure" };
+    }
     if (fence !== "") {
       if (!FENCE.test(line)) continue;
       const [end = ""] = /^(?:`+|~+)(?=[ \t]*$)/.exec(line) ?? [];
@@ -196,7 +200,15 @@ function askOf(text: string): Ask {
   const [verb = "", ...others] = wordsOf(task);
   if (others.length === 0 && ["again", "retry"].includes(verb)) return { kind: "again" };
   if (others.length === 0 && (verb === "help" || verb === "status")) return { kind: verb };
-  return fixOf(verb, others, task) ?? { kind: "task", task: verb === "" ? "" : task };
+  return fixOf(verb, others, task) ?? explainedFix(top, task, wordsOf(top)) ??
+    { kind: "task", task: verb === "" ? "" : task };
+}
+
+/** A first line that is only an unambiguous command, with an explanation below it. */
+function explainedFix(top: string, task: string, [verb = "", ...others]: readonly string[]): Ask | undefined {
+  const explanation = task.slice(top.length).trim();
+  const fix = explanation === "" ? undefined : fixOf(verb, others, top);
+  return fix?.kind === "fix" && fix.task === undefined ? { ...fix, task, explanation } : undefined;
 }
 
 function fixOf(verb: string, words: readonly string[], task: string): Ask | undefined {

@@ -190,6 +190,12 @@ const READ: readonly (readonly [text: string, ask: Ask | null])[] = [
     words,
   ): [string, Ask] => [`@mogplex ${words}`, task(words)]),
   ["@mogplex fix checks and docs", task("fix checks and docs")],
+  ["@mogplex fix checks\n\nThe failing one is flaky.", {
+    kind: "fix",
+    fix: "checks",
+    task: "fix checks\n\nThe failing one is flaky.",
+    explanation: "The failing one is flaky.",
+  }],
   // The task may have code in it.
   ["@mogplex run\n```\nnpm test\n```", task("run\n```\nnpm test\n```")],
   ["> earlier\n\n@mogplex go", task("go")],
@@ -211,7 +217,7 @@ const READ: readonly (readonly [text: string, ask: Ask | null])[] = [
   ["@mogplex fix a\n@mogplex kill", { kind: "stop", word: "kill" }],
   ["@mogplex one\n@mogplex two", task("one\n@mogplex two")],
   ["@mogplex one\n@mogplex stop the clock", task("one\n@mogplex stop the clock")],
-  ["@mogplex quote\n> a\n@mogplex stop", task("quote\n> a\n@mogplex stop")],
+  ["@mogplex quote\n> a\n@mogplex stop", { kind: "stop" }],
   ["@mogplex document\n```\n@mogplex stop\n```", task("document\n```\n@mogplex stop\n```")],
   ["@mogplex document\n- @mogplex stop", task("document\n- @mogplex stop")],
   ["@mogplex go\n<pre>\n@mogplex stop", task("go\n<pre>\n@mogplex stop")],
