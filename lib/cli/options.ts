@@ -342,7 +342,7 @@ export const DAILY_LIMIT = option("MOGPLEX_RESPOND_LIMIT", {
   name: "limit",
   value: "N/day",
   help:
-    "Maximum number of runs that mentions can start in 24 hours; if both the flag and the variable are set, the lower limit applies.",
+    "Maximum number of runs that mentions can start in 24 hours; `20` means `20/day`; if both the flag and the variable are set, the lower limit applies.",
   heading: "Asking",
   fallback: "`20/day`",
   parse: perDay,

@@ -191,22 +191,34 @@ const IN_COMMENT: ReadonlyMap<string | null, string> = new Map([
   [SILENT, "Read the last lines below, then write a changed task in a new comment."],
 ]);
 
+/** The end of an advice that readers of a comment cannot follow. */
+const START_AGAIN = "then start again.";
+
 /** @param stopper Reads who stopped the run. */
 function stepsFor(name: string, stopper: () => Promise<string | null>): PlannedNote["steps"] {
   return async (result) => {
     const { outcome, runId, status } = result;
-    const failed = IN_COMMENT.get(viewOf(result).nextStep);
+    const again = { name: `@${name} again` };
+    const { nextStep } = viewOf(result);
+    const failed = IN_COMMENT.get(nextStep) ??
+      (nextStep?.endsWith(START_AGAIN)
+        ? [nextStep.slice(0, -START_AGAIN.length), "then write ", again, "."]
+        : undefined);
     const by = outcome === "cancelled" ? await stopper().catch(() => null) : null;
-    const wait = "If the run is still going, the scheduled check adds its result here once it has finished.";
-    const again: Words = ["To repeat the task, write ", { name: `@${name} again` }, "."];
+    const wait: Words = [
+      "If the run is still going, the scheduled check adds its result here once it has finished. To cancel the run, write ",
+      { name: `@${name} stop` },
+      ".",
+    ];
+    const repeat: Words = ["To repeat the task, write ", again, "."];
     return {
       deadline: wait,
       ...failed !== undefined && { failed },
-      ...runId !== null && { interrupted: isTerminal(status ?? "") ? again : wait },
+      ...runId !== null && { interrupted: isTerminal(status ?? "") ? repeat : wait },
       cancelled: [
         by === null ? "Somebody" : { name: by },
         " stopped it. Write ",
-        { name: `@${name} again` },
+        again,
         " if that was a mistake.",
       ],
     };

@@ -455,7 +455,8 @@ export class Decider {
     const { at, line } = request;
     const what = askIn(thread, request.what, line);
     if (what?.kind === "fix") {
-      return thread.pull === null ? undefined : fixPrompt(what.fix, thread.pull.target, this.#world.threads.pullNoun);
+      if (thread.pull === null) return undefined;
+      return fixTask(fixPrompt(what.fix, thread.pull.target, this.#world.threads.pullNoun), what.explanation);
     }
     if (what !== null && what.kind !== "task") return undefined;
     const task = await this.#taskOf(thread, what, { ask: of, at, line, me, marks: [] });
@@ -555,7 +556,7 @@ export class Decider {
 
   async #fixOf(
     { pull, number }: Thread,
-    { fix, task }: Extract<Ask, { kind: "fix" }>,
+    { fix, task, explanation }: Extract<Ask, { kind: "fix" }>,
     ask: AskId,
   ): Promise<Task | { reason: string }> {
     if (pull === null) return { reason: `this is not a ${this.#world.threads.pullNoun}, so it has no ${fix} to fix` };
@@ -567,7 +568,8 @@ export class Decider {
     const other = task === undefined ? "" : ". If you meant something else, describe it in more detail";
     if (reason !== null) return { reason: `${reason}${other}` };
     const quote = findingsQuote(findings, redact);
-    return { text: fixPrompt(fix, pull.target, this.#world.threads.pullNoun), of: ask, quote };
+    const text = fixTask(fixPrompt(fix, pull.target, threads.pullNoun), explanation);
+    return { ...checkedTask(text, ask, this.#world.settings.name), quote };
   }
 
   /**
@@ -589,7 +591,7 @@ export class Decider {
       const isUnreadable = others.some(({ mark }) => mark.state === "changed");
       return {
         reason: isUnreadable
-          ? "the notes of earlier runs in this thread were changed, or written with another `MOGPLEX_API_KEY`. Write the task again"
+          ? "the notes of earlier runs in this thread cannot be verified: they were edited, or written with another `MOGPLEX_API_KEY`. Write the task again"
           : "there is no earlier run in this thread",
       };
     }
@@ -709,6 +711,10 @@ interface Task {
   readonly quote: string | null;
 }
 
+function fixTask(prompt: string, explanation: string | undefined): string {
+  return explanation === undefined ? prompt : `${prompt}\n\n${explanation}`;
+}
+
 function checkedTask(text: string, of: AskId, name: string): Task | { reason: string } {
   if (text === "") return { reason: `there is no task. Write \`@${name} <task>\`` };
   if (text.length > MAX_TASK) return { reason: `the task has more than ${MAX_TASK} characters. Write a shorter one` };
@@ -766,8 +772,8 @@ function helpText({ pull }: Thread, { settings, threads: { pullNoun } }: Decidin
   const { name } = settings;
   const where = pull === null ? `on a ${pullNoun}, ` : "";
   return [
-    `- \`@${name} <task>\`: an agent does the task`,
-    `- ${where}\`@${name} fix checks\`, \`fix review\` or \`fix conflict\`: fixes what the forge reports`,
+    `- \`@${name} <task or question>\`: an agent does the task or answers the question`,
+    `- ${where}\`@${name} fix checks\`, \`fix review\` or \`fix conflict\`: fixes the failed checks, the requested changes or the conflict`,
     `- \`@${name} again\`: repeats the last task in this thread`,
     `- \`@${name} stop\`: cancels the runs in this thread`,
     `- \`@${name} status\`: shows what is running here`,

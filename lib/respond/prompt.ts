@@ -62,7 +62,9 @@ export function leftOutOf(
   const sentences = [
     ...isChanged ? ["Left out: title and description, because somebody changed them after the task was given."] : [],
     ...parts.length === 0 ? [] : [`Left out: ${list}, because ${who} wrote ${what} or could have changed ${what}.`],
-    ...hasAnswer && shows("comments") ? ["The agent does not see its earlier notes."] : [],
+    ...hasAnswer && shows("comments")
+      ? ["The agent has not seen the notes above. If it needs one of them, quote it in your comment."]
+      : [],
   ];
   return sentences.length === 0 ? undefined : sentences.join(" ");
 }

@@ -149,9 +149,9 @@ export function prepareNote(context: Context, targets: readonly ReportTarget[]):
       if (result.outcome === "started") return;
       try {
         const steps = await plan.steps?.(result);
-        // After a signal there are only seconds.
+        // Only a success leaves a pull request for others to review and merge.
         const url = result.kind === "run" ? result.pullRequest.url : null;
-        const needs = result.outcome === "interrupted" ? null : await plan.needs?.(url);
+        const needs = result.outcome === "success" ? await plan.needs?.(url) : null;
         const content = resultContent(context, result, { ...plan, steps, targets, ...more });
         tell(context, plan, await note.end({ ...content, needs }));
       } catch (error) {

@@ -51,6 +51,9 @@ const LOOK_BACK: Readonly<Record<Schedule, string>> = { hourly: "", daily: " --s
 
 const KEYS_PAGE = "Settings > Mogplex Keys";
 const MAKE_TOKEN = `Create a token in the Mogplex app (${KEYS_PAGE}) with the scopes read and write.`;
+/** What remains of every job for mentions. */
+const LABEL = `the label ${MENTION_WORD}, if you created it`;
+
 /** What remains of every job. */
 export const TOKEN = `the token of this repository in the Mogplex app: ${KEYS_PAGE}`;
 
@@ -358,6 +361,7 @@ ${CLEAN_STEP}${keep}`,
         variablesOfRespond(
           isGithub ? "Settings > Secrets and variables > Actions > Variables" : "Settings > Actions > Variables",
         ),
+        LABEL,
       ],
       trial: 'Then start the workflow "Mogplex answers" by hand. It checks the setup, then looks for mentions.',
       lost: [
@@ -515,6 +519,7 @@ ${GITLAB_ARTIFACTS}    reports:
         "the variable GITLAB_TOKEN: Settings > CI/CD > Variables",
         variablesOfRespond("Settings > CI/CD > Variables"),
         VARIABLE,
+        LABEL,
       ],
       trial: "docs/ask.md explains these steps.",
       lost: ["A mention that the webhook missed starts nothing.", ...LOST],

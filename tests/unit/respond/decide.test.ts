@@ -381,7 +381,9 @@ test("decide() says that the agent does not see its earlier notes when the threa
     const news = forge.say(ISSUE, KIM, "@mogplex do that", { createdAt: at(2) });
     return (await wanted(forge, news, { template })).leftOut;
   };
-  expect(await leftOut({ runId: RUN, isOpen: false })).toBe("The agent does not see its earlier notes.");
+  expect(await leftOut({ runId: RUN, isOpen: false })).toBe(
+    "The agent has not seen the notes above. If it needs one of them, quote it in your comment.",
+  );
   expect(await leftOut({ runId: RUN, isOpen: false }, "{{task}}")).toBeUndefined();
   // A note without a run has no answer.
   expect(await leftOut("none")).toBeUndefined();
@@ -558,7 +560,7 @@ test("decide() takes a mark that somebody else has changed for an answer, and be
     forge.notes.pop();
     expect(decides.open).toEqual([]);
     expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex again"), {}, [RUN])).toStartWith(
-      "no: the notes of earlier runs in this thread were changed, or written with another",
+      "no: the notes of earlier runs in this thread cannot be verified: they were edited, or written with another",
     );
     expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex more"), {}, [RUN])).toStartWith("more");
     // Nor may its text go along as that of a member, or lower the count of the day.
@@ -1041,6 +1043,17 @@ test("decide() mentions nobody when it says that the last task no longer exists"
   );
 });
 
+test("decide() adds the text below `fix checks` to the task, with the failed checks", async () => {
+  const forge = fakeForge();
+  forge.checks = { ...forge.checks, checks: "red" };
+  const news = forge.say(PULL, KIM, "@mogplex fix checks\n\nThe failing one is flaky.");
+  const { task } = await wanted(forge, news);
+  expect(task).toMatch(/^Checks of this branch's .* change nothing else\.\n\nThe failing one is flaky\.$/);
+  expect((await wanted(forge, forge.say(ISSUE, KIM, "@mogplex fix the build\n\nIt is slow."))).task).toBe(
+    "fix the build\n\nIt is slow.",
+  );
+});
+
 test("decide() says that there was no run to start again", async () => {
   const forge = fakeForge();
   expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex again"))).toStartWith("no: there is no earlier run");
@@ -1053,7 +1066,7 @@ test("decide() says that earlier notes are not from this token when `again` cann
   mark(forge, ask, { runId: RUN, isOpen: false }, { seal: sealOf(PULL, "mog_of-last-year") });
   const { tell } = await decide(forge, forge.say(PULL, KIM, "@mogplex again")) as { tell: { text: string } };
   expect(tell.text).toBe(
-    "the notes of earlier runs in this thread were changed, or written with another `MOGPLEX_API_KEY`. Write the task again",
+    "the notes of earlier runs in this thread cannot be verified: they were edited, or written with another `MOGPLEX_API_KEY`. Write the task again",
   );
 });
 

@@ -987,6 +987,7 @@ test("init --uninstall lists what is left outside of the repository by name", as
     "  - the secret MOGPLEX_API_KEY: Settings > Secrets and variables > Actions",
     "  - the environment of that secret, if you created one: Settings > Environments",
     "  - the variables MOGPLEX_RESPOND_ALLOW_USERS and MOGPLEX_RESPOND_LIMIT, if you set them: Settings > Secrets and variables > Actions > Variables",
+    "  - the label mogplex, if you created it",
     token,
   ]);
   expect(await left("gitlab", "--respond")).toEqual([
@@ -997,6 +998,7 @@ test("init --uninstall lists what is left outside of the repository by name", as
     "  - the variable GITLAB_TOKEN: Settings > CI/CD > Variables",
     "  - the variables MOGPLEX_RESPOND_ALLOW_USERS and MOGPLEX_RESPOND_LIMIT, if you set them: Settings > CI/CD > Variables",
     "  - the variable MOGPLEX_API_KEY: Settings > CI/CD > Variables",
+    "  - the label mogplex, if you created it",
     token,
   ]);
   expect(await left("gitea", "--respond")).toEqual([
@@ -1004,6 +1006,7 @@ test("init --uninstall lists what is left outside of the repository by name", as
     "  - the secret RESPOND_TOKEN: Settings > Actions > Secrets",
     "  - the bot's user and its token",
     "  - the variables MOGPLEX_RESPOND_ALLOW_USERS and MOGPLEX_RESPOND_LIMIT, if you set them: Settings > Actions > Variables",
+    "  - the label mogplex, if you created it",
     token,
   ]);
   expect(await left("jenkins")).toEqual([

@@ -1088,7 +1088,8 @@ test("the note of a job that is cancelled says so, and what became of the run", 
         ["--on-interrupt", "detach"],
         "streaming",
         "the run continues",
-        "If the run is still going, the scheduled check adds its result here once it has finished.",
+        "If the run is still going, the scheduled check adds its result here once it has finished. " +
+        "To cancel the run, write `@mogplex stop`.",
       ],
     ] as const
   ) {
@@ -1409,7 +1410,8 @@ test("a note whose job had too little time speaks to the asker, and gets reactio
   expect((await respond(at, payload(note), ["--timeout", "60"])).code).toBe(124);
   const [body = ""] = ours(at);
   expect(body).toContain(
-    "If the run is still going, the scheduled check adds its result here once it has finished.",
+    "If the run is still going, the scheduled check adds its result here once it has finished. " +
+      "To cancel the run, write `@mogplex stop`.",
   );
   for (const text of ["Follow it again", "more time", "follow"]) expect(body).not.toContain(text);
   expect(at.gitlab.reactions).toEqual([`${note.id} eyes`]);
