@@ -129,6 +129,12 @@ test("run --follow --note says at its end what the pull request still needs", as
   );
 });
 
+test("run --follow --note shows nothing about the pull request when the run failed", async () => {
+  const { notes } = await job("GITHUB_ACTIONS", { scenario: "agent-failure", pulls: { 7: aNode() } });
+  expect(notes.length).toBe(1);
+  expect(notes[0]).not.toContain("Ready to merge");
+});
+
 test("run --follow writes no comment of a workflow unless the flag or the variable asks for it", async () => {
   for (const [system] of SYSTEMS) {
     for (const args of [[], ["--note", "off"]]) {

@@ -165,6 +165,12 @@ test("the note of a run that fails has its last lines, and the comment gets a cr
   expect(at.gitlab.reactions).toEqual(["1000 eyes", "1000 x"]);
 });
 
+test("the note of a run whose delivery failed says what to write in the thread", async () => {
+  const at = place("delivery-failure");
+  await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go")));
+  expect(ours(at)[0]).toContain("permissions of the Mogplex app), then write `@mogplex again`.");
+});
+
 test("respond ends with the verdict of the run when GitLab takes no note, reaction or status after the start", async () => {
   for (const [scenario, code] of [[delivering(), 0], [builtInScenario("agent-failure"), 1]] as const) {
     const at = place("", { scenarios: [scenario] });
