@@ -51,7 +51,7 @@ export interface DerivedOptions {
    */
   logger?: Logger | undefined;
   /**
-   * What is logged: `off`, `error`, `warn`, `info` (also waits) or `debug` (also each request). @default {"warn"} with a logger, otherwise
+   * What is logged: `off`, `error`, `warn`, `info` (also the beginning and the end of a run, and waits) or `debug` (also each request). @default {"warn"} with a logger, otherwise
    * `off`
    */
   logLevel?: LogLevel | undefined;
@@ -106,7 +106,16 @@ interface Limits {
  */
 export type Connect = <O extends Limits>(
   options: O,
-) => Promise<ConnectOptions & { timeoutMs?: number | undefined; tokenShare?: number | undefined } & O>;
+) => Promise<
+  & ConnectOptions
+  & {
+    timeoutMs?: number | undefined;
+    tokenShare?: number | undefined;
+    /** Logs the beginning and the end of a run. */
+    onProgress?: ((message: string) => void) | undefined;
+  }
+  & O
+>;
 
 /** Headers that only we may set, or that would break a request. */
 const OUR_HEADERS: Readonly<Record<string, true>> = {
@@ -356,7 +365,8 @@ export class Connector {
   /** {@linkcode Connector.connect} for verbs on runs and automations, with the options of the client that each of them has. */
   readonly connectVerb: Connect = async (options) => {
     const { timeoutMs, tokenShare } = this.#options;
-    return await this.connect(overlay({ timeoutMs, tokenShare }, options));
+    const onProgress = (message: string) => this.#log?.progress(this.redact(message));
+    return await this.connect(overlay({ timeoutMs, tokenShare, onProgress }, options));
   };
 
   /** Marks an object as the client of this connector: see {@linkcode connectorOf}. */

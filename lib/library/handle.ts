@@ -381,7 +381,10 @@ function jobHandle<O extends object, J extends { type: string }, R extends AnyRe
         onItem(item as Exclude<J, { type: "end" }>);
         tell(item as Exclude<J, { type: "end" }>);
       };
-      const onStarted = (started: S & { status?: string | null; run?: { status: string } }) => {
+      const onStarted = (
+        started: S & { replayed?: boolean; status?: string | null; run?: { status: string } },
+      ) => {
+        connected.onProgress?.(`${started.replayed === false ? "started" : "attached to"} run ${started.runId}`);
         learn({ runId: started.runId, status: started.run?.status ?? started.status ?? null });
         tellStarted(started);
       };
@@ -395,6 +398,8 @@ function jobHandle<O extends object, J extends { type: string }, R extends AnyRe
         overlay(connected, { ...watch, onItem: take, onStarted, openSession: open, cancelled: cancelled.signal }),
       );
       learn(end.result);
+      const { runId, outcome } = end.result;
+      if (runId !== null) connected.onProgress?.(`run ${runId}: ${outcome}`);
       guarded(end.result, session);
       const item = last(end, signal);
       if (item !== undefined) tell(item);

@@ -13,7 +13,7 @@ import type { RequestReport } from "../service/transport.ts";
 export interface Logger {
   /** Requests and heartbeats. */
   debug(message: string): unknown;
-  /** Waits, and starts that are sent with another key. */
+  /** Runs that were started, attached to or ended, waits, and starts that are sent with another key. */
   info(message: string): unknown;
   /** Something that might need attention. */
   warn(message: string): unknown;
@@ -43,6 +43,8 @@ const LEVELS: Readonly<Record<Notice["kind"], Exclude<LogLevel, "off">>> = {
 
 /** Writes log lines. */
 export interface Log {
+  /** A line about the beginning or the end of a run. */
+  progress(message: string): void;
   notice(notice: Notice): void;
   request(request: RequestReport): void;
 }
@@ -84,6 +86,7 @@ export function logOf(
     }
   };
   return {
+    progress: (message) => write("info", message),
     notice: (notice) => write(LEVELS[notice.kind], notice.message),
     request({ method, path, status, attempt, durationMs, requestId }) {
       const answer = status === null ? "no answer" : `HTTP ${status}`;

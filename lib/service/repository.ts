@@ -185,7 +185,7 @@ export async function findRepository(
     : `${SET_REPO}; ${REPOS_LIST} shows the names that the token can access; a hidden repository can be found only by its id`;
   throw new UsageError({
     attempted: `find repository ${JSON.stringify(repository)}`,
-    why: "the service does not list it for this token",
+    why: "the token cannot access a repository with this name",
     advice,
   });
 }

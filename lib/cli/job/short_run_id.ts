@@ -25,10 +25,9 @@ export function wholeRunId(context: Context, text: string): string {
   if (!isLaptop(context)) return text;
   if (/^[0-9a-f]{1,7}$/i.test(text)) {
     throw new UsageError({
-      attempted: "use run id",
-      why: "it must be an id, or at least its first 8 digits",
-      value: JSON.stringify(text),
-      advice: '"runs recent" shows the ids',
+      attempted: `use ${JSON.stringify(text)} as a run id`,
+      why: "it is too short",
+      advice: 'give the whole id, or at least its first 8 digits ("runs recent" shows the ids)',
     });
   }
   if (!isShortRunId(text)) return text;
@@ -41,18 +40,18 @@ export function wholeRunId(context: Context, text: string): string {
   ]);
   const matches = [...runIds].filter((id) => id.startsWith(digits));
   const [runId] = matches;
-  const problem = { attempted: "use run id", value: JSON.stringify(text) };
   if (runId === undefined) {
     throw new UsageError({
-      ...problem,
-      why: "no run known here starts with these digits",
+      attempted: "find run",
+      why: `no run known on this machine starts with ${JSON.stringify(text)}`,
       advice: "give the whole id",
     });
   }
   if (matches.length > 1) {
     throw new UsageError({
-      ...problem,
+      attempted: "use run id",
       why: "several ids start with these digits",
+      value: JSON.stringify(text),
       advice: `give one of ${matches.join(", ")}`,
     });
   }

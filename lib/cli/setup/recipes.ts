@@ -762,7 +762,8 @@ export const TERMINAL = "terminal";
 /** Program and task without a job, for calling the program by hand. */
 export const NO_SYSTEM: Recipe = {
   file: "",
-  needs: "variable MOGPLEX_API_KEY, and MOGPLEX_REPO_ID (owner/name) except on a terminal in a clone from github.com",
+  needs:
+    "the variable MOGPLEX_API_KEY. You also need MOGPLEX_REPO_ID (owner/name), unless you use a terminal in a clone from github.com",
   repo: "",
   steps: [
     MAKE_TOKEN,

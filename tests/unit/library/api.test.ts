@@ -188,7 +188,11 @@ test("notices have words, with the secrets of the client masked, and the logger 
   expect(notices[0]).toMatch(/^wait: Cannot list repositories yet \(HTTP 503.*\): trying again in /);
   expect(notices).toContain("hook_failed: The function onItem failed; nothing else is affected: [redacted] failed");
   expect(lines.shift()).toBe("warn mogplex: sending requests and the token to https://mogplex.test");
-  expect(lines).toEqual(
+  const isProgress = (line: string) => / (?:started )?run [0-9a-f-]{36}/.test(line);
+  const [started = "", ended, ...others] = lines.filter(isProgress);
+  const [, runId] = /^info mogplex: started run (\S+)$/.exec(started) ?? [];
+  expect([ended, others]).toEqual([`info mogplex: run ${runId}: success`, []]);
+  expect(lines.filter((line) => !isProgress(line))).toEqual(
     notices.map((notice) => notice.replace(/^wait: /, "info mogplex: ").replace(/^hook_failed: /, "error mogplex: ")),
   );
   await run();

@@ -72,7 +72,7 @@ test("resolveRepository() offers near names of the owner, and the same name of a
   const service = client([repo("acme/web"), repo("acme/api"), repo("globex/billing")]);
   const near = (name: string) => resolveRepository(service, name).catch((error: Error) => error.message);
   expect(await near("acme/wbe")).toBe(
-    `Cannot find repository "acme/wbe": the service does not list it for this token; did you mean "acme/web"? If so, set 'repo'`,
+    `Cannot find repository "acme/wbe": the token cannot access a repository with this name; did you mean "acme/web"? If so, set 'repo'`,
   );
   expect(await near("acme/billing")).toEndWith(`did you mean "globex/billing"? If so, set 'repo'`);
   expect(await near("nobody/nothing")).toContain('"repos list", or api.listRepos() in a script, shows the names');

@@ -138,7 +138,7 @@ test("wholeRunId() reports that no run here begins with the digits, and sends no
   const { code, stderr } = await cli(["runs", "cancel", "1d29863d"], { env: HOME, files });
   expect([code, requests]).toEqual([2, []]);
   expect(stderr).toBe(
-    'error: Cannot use run id because no run known here starts with these digits: "1d29863d"; give the whole id\n',
+    'error: Cannot find run: no run known on this machine starts with "1d29863d"; give the whole id\n',
   );
 });
 
@@ -160,7 +160,7 @@ test("wholeRunId() takes whole ids only in CI, and no fewer than 8 digits", asyn
   const inCi = await cli(["follow", "1d29863d"], { env: { ...HOME, CI: "true", GITLAB_CI: "true" }, files });
   expect([short.code, inCi.code, requests]).toEqual([2, 2, []]);
   expect([short.stderr, inCi.stderr]).toEqual([
-    'error: Cannot use run id because it must be an id, or at least its first 8 digits: "1d29863"; "runs recent" shows the ids\n',
+    'error: Cannot use "1d29863" as a run id: it is too short; give the whole id, or at least its first 8 digits ("runs recent" shows the ids)\n',
     expect.stringContaining("Cannot use run id because it must be a UUID"),
   ]);
 });

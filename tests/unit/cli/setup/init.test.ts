@@ -321,7 +321,7 @@ test("init terminal writes program and task without a job, and takes them out ag
     "ci/mogplex.mjs.sha256",
   ]]);
   expect(stdout).toEndWith(
-    "\nNeeds: variable MOGPLEX_API_KEY, and MOGPLEX_REPO_ID (owner/name) except on a terminal in a clone from github.com.\n" +
+    "\nNeeds: the variable MOGPLEX_API_KEY. You also need MOGPLEX_REPO_ID (owner/name), unless you use a terminal in a clone from github.com.\n" +
       "  1. Create a token in the Mogplex app (Settings > Mogplex Keys) with the scopes read and write.\n" +
       "  2. Set the variable in your shell: `export MOGPLEX_API_KEY=…`\n" +
       "  3. Check the setup: `node ci/mogplex.mjs doctor --repo acme/web`\n" +
