@@ -802,7 +802,8 @@ export class AwaitingInputError extends RunVerdictError {
   /** @internal */
   static override readonly kind: string = "AwaitingInputError";
   constructor(result: RunResult) {
-    super(`Run "${result.runId}" waits for an answer: answer it in the app, or cancel it`, "awaitingInput", result);
+    const text = "the agent asked a question and is waiting for an answer. Answer it in the app, or cancel the run.";
+    super(`Run "${result.runId}" has not finished: ${text}`, "awaitingInput", result);
   }
 }
 
