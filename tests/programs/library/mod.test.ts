@@ -36,7 +36,7 @@ test("main() says the reason of a result only when the error does not say it", a
     said.push([code, stderr.replace(/"[0-9a-f-]{36}"/g, "ID").split("\n").map((line) => line.slice(0, 40))]);
   }
   expect(said).toEqual([
-    [4, ["error: Run ID has not finished: the agent", ""]],
+    [4, ["error: Run ID has not finished: the agen", ""]],
     [1, ["error: Run ID failed", "reason: Agent run exited with code 1.", ""]],
   ]);
 });
