@@ -27,7 +27,7 @@ export interface ReviewReading {
   readonly author: ForgeUser | null;
   /** Authors and committers of its commits who have an account; null if the forge does not show them all. */
   readonly writers: readonly ForgeUser[] | null;
-  /** Who has pushed to its branch: anyone can write any name into a commit. Null if the list is not whole, absent where it is not read. */
+  /** Who has pushed to its branch: anyone can write any name into a commit. Null if the list is not whole, absent if it is hidden or not read. */
   readonly pushers?: readonly ForgeUser[] | null;
   /** Who asked for work on it in its comments. Null if the forge does not show all comments, absent where they are not read. */
   readonly requesters?: readonly NamedRequester[] | null;
@@ -111,6 +111,9 @@ export function judgeApprovals(reading: ReviewReading, notCounted: NotCounted): 
     : have >= enough
     ? "approved"
     : "missing";
+  if (state === "approved" && reading.pushers === undefined) {
+    clauses.unshift("the forge does not show who pushed to its branch");
+  }
   const count = `${have} of ${enough} ${enough === 1 ? "approval" : "approvals"} of the newest commit`;
   const more = clauses.length - MAX_NAMES;
   return {

@@ -74,7 +74,9 @@ async function checkPull(judge: GateCheckOptions["judge"]): Promise<Check> {
     return failedWith(name, answer.error, adviceFor(answer.error, advice));
   }
   if (answer.value === undefined) return skipped(name, "this job has none: name one with --pull-request");
-  const { url, text, isShown } = answer.value;
+  const { url, text, state } = answer.value;
   const finding = `${url}: ${text}`;
-  return isShown ? ok(name, finding) : warning(name, finding, `${GIVE_RIGHTS}: until then the gate stays closed`);
+  return state === "unknown"
+    ? warning(name, finding, `${GIVE_RIGHTS}: until then the gate stays closed`)
+    : ok(name, finding);
 }

@@ -3,7 +3,7 @@
  * @module
  */
 import { MogplexError, UsageError } from "../errors.ts";
-import { type ApprovalVerdict, judgeApprovals, type NamedRequester, withRequesters } from "./approvals.ts";
+import { judgeApprovals, type NamedRequester, withRequesters } from "./approvals.ts";
 import { GATE_CHECK } from "./checks.ts";
 import type { ForgeUser } from "./findings.ts";
 import type { MergeReading } from "./merging.ts";
@@ -21,30 +21,28 @@ export interface GateRules {
   readonly notPeople: readonly string[];
 }
 
+/** `not-needed`: it is not open, or is not by the author whose pull requests need approvals. `unknown`: the forge does not show what decides. */
+export type GateState = "approved" | "not-approved" | "changes-requested" | "unknown" | "not-needed";
+
 export interface GateResult {
   /** Address of the pull request, as the forge shows it. */
   readonly url: string;
+  readonly state: GateState;
   readonly isOpen: boolean;
   /** A clause for people. */
   readonly text: string;
-  /** Whether the forge shows everything that decides; false keeps the gate closed. */
-  readonly isShown: boolean;
   /** Whether a status was set; false if the commit has it already. */
   readonly isSet: boolean;
 }
 
 /** The verdict, without the status. */
-interface Judged extends Pick<GateResult, "isOpen" | "text" | "isShown"> {
+interface Judged extends Pick<GateResult, "state" | "text"> {
   /** What the user can check, for the log: a status shows only the verdict. */
   readonly hint?: string;
 }
 
-const WORDS: Readonly<Record<ApprovalVerdict["state"], string>> = {
-  approved: "approved",
-  missing: "not approved",
-  "changes-requested": "changes requested",
-  unknown: "unknown",
-};
+/** A clause that begins with the state. */
+const clauseOf = (state: GateState, reason: string) => `${state.replace("-", " ")}: ${reason}`;
 
 /** Longest text of a status. Source: GitHub, REST reference, "Create a commit status". */
 const MAX_TEXT = 140;
@@ -74,10 +72,12 @@ export async function runGate(
   const token = await forge.writes?.me(client) ?? null;
   const judged = await judgeGate(reading, rules, token, () => readRequesters(forge, client, address));
   const { facts: { commit, state, url } } = reading;
-  const mayOpen = judged.isOpen && state === "open" && commit !== null;
+  const mayOpen = opens(judged) && state === "open" && commit !== null;
   const shared = mayOpen ? judgeSharers(await statuses.sharers(client, address, commit)) : null;
-  const { isOpen, text: reason, isShown, hint } = shared ?? judged;
-  const verdict = { url, isOpen, isShown, text: hint === undefined ? reason : `${reason}; ${hint}` };
+  const result = shared ?? judged;
+  const { text: reason, hint } = result;
+  const isOpen = opens(result);
+  const verdict = { url, state: result.state, isOpen, text: hint === undefined ? reason : `${reason}; ${hint}` };
   if (!setsStatus || state !== "open") return { ...verdict, isSet: false };
   if (commit === null) {
     throw new MogplexError({ attempted, why: `${system} does not show its newest commit` }, "unavailable");
@@ -99,18 +99,21 @@ export async function runGate(
   return { ...verdict, isSet: true };
 }
 
+const opens = ({ state }: Judged) => state === "approved" || state === "not-needed";
+
 /**
  * The verdict if other pull requests keep the gate closed; null if no other does. A status belongs to a commit: one that opens this pull
  * request would also open theirs, which nobody may have approved, or which may have another target.
  */
 function judgeSharers(sharers: readonly string[] | undefined): Judged | null {
   if (sharers === undefined) {
-    const text = `${WORDS.unknown}: the forge does not show whether other pull requests have this commit`;
-    return { isOpen: false, text, isShown: false };
+    const reason = "the forge does not show whether other pull requests have this commit";
+    return { state: "unknown", text: clauseOf("unknown", reason) };
   }
   const [first] = sharers;
   if (first === undefined) return null;
-  return { isOpen: false, text: `not approved: ${first} has the same newest commit; close one of them`, isShown: true };
+  const reason = `${first} has the same newest commit; close one of them`;
+  return { state: "not-approved", text: clauseOf("not-approved", reason) };
 }
 
 /**
@@ -123,17 +126,17 @@ async function judgeGate(
   token: ForgeUser | null,
   mentioners: () => Promise<readonly NamedRequester[] | null>,
 ): Promise<Judged> {
-  if (facts.state !== "open") return { isOpen: true, text: `the pull request is ${facts.state}`, isShown: true };
+  if (facts.state !== "open") return { state: "not-needed", text: `the pull request is ${facts.state}` };
   if (author !== undefined && review.author !== null && !isNamed(review.author, author)) {
-    return { isOpen: true, text: `it needs no approval: ${review.author.name} opened it`, isShown: true };
+    return { state: "not-needed", text: `it needs no approval: ${review.author.name} opened it` };
   }
   const required = Math.max(approvals, review.required ?? 0);
   const notCounted = { requesters: requesters.map((name) => ({ id: 0, name, isBot: null })), token, notPeople };
   const whole = await withRequesters({ ...review, required }, notCounted, mentioners);
-  const { state, reason } = judgeApprovals(whole, notCounted);
-  const isOpen = state === "approved";
-  const judged = { isOpen, text: `${WORDS[state]}: ${reason}`, isShown: state !== "unknown" };
-  return isOpen && requesters.length === 0 && whole.requesters?.length === 0
+  const { state: approval, reason } = judgeApprovals(whole, notCounted);
+  const state = approval === "missing" ? "not-approved" : approval;
+  const judged = { state, text: clauseOf(state, reason) } as const;
+  return state === "approved" && requesters.length === 0 && whole.requesters?.length === 0
     ? { ...judged, hint: "if somebody asked an agent for this work, name them with --requester" }
     : judged;
 }

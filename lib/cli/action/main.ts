@@ -7,7 +7,7 @@
 import { ONLY_GITHUB } from "../../ci/github.ts";
 import { githubRecord, type Platform, type ReadEnv } from "../../ci/platform.ts";
 import { messageOf } from "../../error_sentence.ts";
-import { exitCodeFor, MogplexError, UsageError } from "../../errors.ts";
+import { exitCodeFor, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { GITEA_FOR_JOBS } from "../../forge/gitea/for_jobs.ts";
 import { GITHUB_FOR_JOBS } from "../../forge/github/for_jobs.ts";
@@ -20,7 +20,7 @@ import { cleanUpAndReport } from "../cleanup_report.ts";
 import { createWriter, explain } from "../explain.ts";
 import { HISTORY_EXTRAS } from "../history.ts";
 import { openContext } from "../context.ts";
-import type { Writer } from "../log/writer.ts";
+import { commandError } from "../log/writer.ts";
 import { DETACH, INPUT, STATE } from "../options.ts";
 import { optionReader } from "../settings.ts";
 import {
@@ -95,7 +95,8 @@ export async function main(stage: Stage, process: Io, options: MainOptions = {})
   } catch (error) {
     explain(error, writer, vocabulary);
     code = exitCodeFor(error);
-    if (!isAnnotated()) annotate(writer, platform, stage === "main" ? failureTitle(env) : CLEANUP_FAILED, error, code);
+    const title = stage === "main" ? failureTitle(env) : CLEANUP_FAILED;
+    if (!isAnnotated()) commandError({ writer, platform }, title, error);
   }
   if (stage === "post") return RED_IN_POST.includes(code) ? code : EXIT.success;
   try {
@@ -155,13 +156,6 @@ function watching(platform: Platform): { platform: Platform; isAnnotated: () => 
     },
   };
   return { platform: watched, isAnnotated: () => annotated };
-}
-
-/** Annotates an error that no report has shown: the page of the job only shows annotations. */
-function annotate(writer: Writer, { annotate }: Platform, title: string, error: unknown, code: number): void {
-  if (annotate === undefined) return;
-  const text = error instanceof MogplexError ? error.message : "Internal error";
-  writer.command(annotate("error", title, writer.untrusted(`exit code ${code}: ${text}`)));
 }
 
 /** The input has a default. */

@@ -5,6 +5,7 @@
  */
 import type { AnnotationLevel, Fence, Platform, Section } from "../../ci/platform.ts";
 import type { Clock } from "../../clock.ts";
+import { exitCodeFor, MogplexError } from "../../errors.ts";
 import type { Io, Stream } from "../../io.ts";
 import { lookup } from "../../lookup.ts";
 import { type Outputs, outputsOf, outputVariables, type ReportTarget } from "../../report/write.ts";
@@ -457,6 +458,17 @@ function commandVerdict(writer: Writer, platform: Platform, result: AnyResult): 
   // The general words are more useful than an id.
   const title = repository === null ? headline : writer.untrusted(headlineText(view));
   writer.command(platform.annotate(lookup(LEVELS, outcome) ?? "warning", title, writer.untrusted(text)));
+}
+
+/** Shows an error that no report shows on the page of the job. */
+export function commandError(
+  { writer, platform: { annotate } }: { writer: Writer; platform: Platform },
+  title: string,
+  error: unknown,
+): void {
+  if (annotate === undefined) return;
+  const text = error instanceof MogplexError ? error.message : "Internal error";
+  writer.command(annotate("error", title, writer.untrusted(`exit code ${exitCodeFor(error)}: ${text}`)));
 }
 
 /**

@@ -14,6 +14,7 @@ import type { PullRequestAddress } from "../../forge/model.ts";
 import { openForge, openForgeAt, openPull } from "../../forge/open.ts";
 import { noteWaits, openOptions } from "../job/open_forge.ts";
 import { maskToken } from "../context.ts";
+import { commandError } from "../log/writer.ts";
 import { JSON_LINES, wholeNumber } from "../options.ts";
 import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
 
@@ -102,6 +103,16 @@ function namesOf(texts: readonly string[]): string[] {
 }
 
 async function gate(context: Context): Promise<number> {
+  try {
+    return await judge(context);
+  } catch (error) {
+    // Programs read stdout.
+    if (!context.flags.has(JSON_LINES)) commandError(context, "The Mogplex gate could not check the approvals", error);
+    throw error;
+  }
+}
+
+async function judge(context: Context): Promise<number> {
   const { flags, option, writer } = context;
   const approvals = option(APPROVALS);
   if (approvals === undefined) {
@@ -114,9 +125,9 @@ async function gate(context: Context): Promise<number> {
     requesters: namesOf(flags.all(REQUESTER)),
     notPeople: namesOf(flags.all(NOT_PEOPLE)),
   };
-  const { url, isOpen, text, isSet } = await runGate(pull, rules, flags.has(STATUS));
+  const { url, state, isOpen, text, isSet } = await runGate(pull, rules, flags.has(STATUS));
   if (flags.has(JSON_LINES)) {
-    writer.json(writer.clean({ pullRequest: url, open: isOpen, reason: text, statusSet: isSet }));
+    writer.json(writer.clean({ pullRequest: url, state, open: isOpen, reason: text, statusSet: isSet }));
   } else writer.out(writer.untrusted(`${url}: ${text}`));
   return isOpen ? EXIT.success : EXIT.failed;
 }
@@ -138,7 +149,7 @@ export const gateVerb: Verb = {
       "usage error; the job has no pull request; a rule of the target would accept this status in place of another check",
     unauthorized: "there is no token, or the forge refuses it",
     forbidden: "the token lacks a permission",
-    unavailable: "the forge cannot be reached, or does not show the pull request",
+    unavailable: "the forge cannot be reached, or the pull request does not exist or is hidden from the token",
   },
   examples: [
     "mogplex-ci gate --approvals 1",

@@ -17,8 +17,17 @@ function opinion(by: ForgeUser, more: Partial<Opinion> = {}): Opinion {
 }
 
 function reading(opinions: readonly Opinion[] | null, more: Partial<ReviewReading> = {}): ReviewReading {
-  return { head: HEAD, required: 1, opinions, author: AGENT, writers: [AGENT], ...more };
+  return { head: HEAD, required: 1, opinions, author: AGENT, writers: [AGENT], pushers: [], ...more };
 }
+
+test("judgeApprovals() approves when the pushes are hidden, and says that", () => {
+  const { pushers: _, ...hidden } = reading([opinion(ANN)]);
+  const { state, reason } = judgeApprovals(hidden, NOBODY);
+  expect([state, reason]).toEqual([
+    "approved",
+    "1 of 1 approval of the newest commit; the forge does not show who pushed to its branch",
+  ]);
+});
 
 test("judgeApprovals() approves when a person who can push has approved the newest commit", () => {
   expect(judgeApprovals(reading([opinion(ANN)]), NOBODY)).toEqual({

@@ -93,7 +93,7 @@ export function aPull(number: number): FakePull {
     ...{ base: "main", baseCommit: commit(500 + number), isCheckRequired: false, bypass: null, blocked: null },
     ...{ methods: null, isStacked: false, mergeCommit: null, mergedHead: null, isOutdated: false },
     ...{ headCommittedAt: "2026-03-01T10:00:00Z", changedFiles: ["src/index.ts"] },
-    review: { head, required: 1, opinions: null, author: AGENT, writers: [AGENT] },
+    review: { head, required: 1, opinions: null, author: AGENT, writers: [AGENT], pushers: [] },
   };
   const opinions = [approval(ANN, head)];
   return {

@@ -28,6 +28,7 @@ async function gate(place: Place, ...args: string[]) {
 
 const SHARERS = `/repos/acme/web/commits/${HEAD}/pulls?per_page=100`;
 const STATUSES = `/repos/acme/web/commits/${HEAD}/statuses?per_page=100`;
+const ACTIVITY = "/repos/acme/web/activity?ref=refs%2Fheads%2Fmogplex%2Freplace-moment&per_page=100";
 const COMMENTS = "/repos/acme/web/issues/7/comments?per_page=100&page=1";
 const LINE_COMMENTS = "/repos/acme/web/pulls/7/comments?per_page=100&page=1";
 
@@ -54,6 +55,7 @@ function onGithub(more: Node = {}, event: Node = { pull_request: { number: 7 } }
   github.rest.set("/repos/acme/web/rules/branches/main?per_page=100", []);
   github.rest.set(STATUSES, []);
   github.rest.set(SHARERS, [sharer(7)]);
+  github.rest.set(ACTIVITY, []);
   github.rest.set(COMMENTS, []);
   github.rest.set(LINE_COMMENTS, []);
   return {
@@ -272,12 +274,12 @@ test("gate exits 64 without a token of the forge, and names the rights that it n
     "error: Cannot ask the forge: variable GITHUB_TOKEN is empty; put a token there, with the permissions " +
     "contents: read, checks: read";
   for (const url of [[], ["--pull-request", URL_7]]) {
-    expect(await gate(empty, ...args, ...url)).toEqual({
+    expect(await gate(empty, ...args, ...url, "--json")).toEqual({
       code: 64,
       stdout: "",
       stderr: `${advice} and pull-requests: read\n`,
     });
-    expect(await gate(empty, ...args, ...url, "--status")).toEqual({
+    expect(await gate(empty, ...args, ...url, "--status", "--json")).toEqual({
       code: 64,
       stdout: "",
       stderr: `${advice}, pull-requests: read and statuses: write\n`,
@@ -310,9 +312,40 @@ test("gate exits 69 when the forge cannot be asked or does not show it, 64 and 6
   expect(await gate(at, "--approvals", "1")).toMatchObject({ code: 69 });
 });
 
+test("gate shows a pull request that it cannot read on the page of the job, but not with --json", async () => {
+  const at = onGithub();
+  at.github.pulls.set("acme/web#7", null);
+  const { stdout } = await gate(at, "--approvals", "1");
+  expect(stdout).toBe(
+    "::error title=The Mogplex gate could not check the approvals::exit code 69: Cannot read https://github.com/acme/web/pull/7: this token has no read access\n",
+  );
+  expect((await gate(at, "--approvals", "1", "--json")).stdout).toBe("");
+});
+
+test.each<[string, Node, string[], string]>([
+  ["not-approved", reviews(), [], "1"],
+  ["changes-requested", reviews(aReview({ state: "CHANGES_REQUESTED" })), [], "1"],
+  ["unknown", { latestOpinionatedReviews: null }, [], "1"],
+  ["not-needed", { state: "CLOSED", closedAt: "2026-03-01T12:00:00Z" }, [], "0"],
+  ["not-needed", reviews(), ["--author", "ann"], "0"],
+])("gate --json prints the state %s", async (state, more, args, code) => {
+  const result = await gate(onGithub(more), "--approvals", "1", "--json", ...args);
+  expect([JSON.parse(result.stdout).state, String(result.code)]).toEqual([state, code]);
+});
+
+test.each([403, 404])("gate reports that the pushes to a branch of the repository are hidden: %d", async (status) => {
+  const at = onGithub();
+  at.github.rest.set(ACTIVITY, status);
+  expect(await gate(at, "--approvals", "1")).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining("of the newest commit; the forge does not show who pushed to its branch; if"),
+  });
+});
+
 test("gate --json prints what it has found", async () => {
   expect(JSON.parse((await gate(onGithub(), "--approvals", "1", "--json")).stdout)).toEqual({
     pullRequest: URL_7,
+    state: "approved",
     open: true,
     reason:
       "approved: 1 of 1 approval of the newest commit; if somebody asked an agent for this work, name them with --requester",
