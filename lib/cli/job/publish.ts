@@ -39,6 +39,8 @@ export interface Ended<R> extends EndDetails {
   error: unknown;
   /** The publisher of reports sets this, so it comes first. */
   written: readonly ReportTarget[];
+  /** Whether the block with the reason is on screen. The publisher of the block sets this. @default {false} */
+  isShown?: boolean | undefined;
   /** Comparison with the run before. The publisher of reports sets this. */
   compared?: string | undefined;
   /** The way to start a failed run again, if it belongs to a campaign. The publisher of reports sets this. @default it belongs to none */
@@ -78,7 +80,7 @@ export type Publisher<R> = (context: Context, job: Published) => Publish<R>;
 export interface Prepared<R> {
   started(runId: string): void;
   item(item: FollowItem): void;
-  ended(end: Pick<Ended<R>, "result" | "error" | "stopped">): Promise<void>;
+  ended(end: Pick<Ended<R>, "result" | "error" | "stopped">): Promise<{ isShown: boolean }>;
 }
 
 /** @throws {UsageError} if a setting of a publisher is wrong. */
@@ -98,6 +100,7 @@ export function prepare<R>(
     async ended(end) {
       const ended: Ended<R> = { ...end, written: [] };
       for (const publish of prepared) await publish.ended(ended);
+      return { isShown: ended.isShown === true };
     },
   };
 }
@@ -183,7 +186,9 @@ function printLastLines({ writer, option }: Context, events: readonly RunEvent[]
 function block(context: Context, { log, places }: Published): Publish<AnyResult> {
   const { io, flags, writer, vocabulary } = context;
   return {
-    ended({ result, written, compared, campaign }) {
+    ended(ended) {
+      const { result, written, compared, campaign } = ended;
+      ended.isShown = true;
       const clean = cleanResult(result, writer.redact, writer.redact.token);
       if (flags.has(JSON_LINES)) return writer.json({ type: "result", ...resultFields(clean) });
       const page = pageOf(context, written);

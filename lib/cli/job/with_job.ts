@@ -100,7 +100,7 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
   }
   const unopened: Refusable = { close() {} };
   const request = await step(unopened, () => plan.read());
-  nothing = { ...nothing, ...plan.named?.(request) };
+  nothing = await step(unopened, () => ({ ...nothing, ...plan.named?.(request) }));
   const { session, interrupts, listeners } = await step(unopened, () => openSignals(context, request));
   const connected = { session, close: () => interrupts.close() };
   // Without a choice, `F` is what every folder has.
@@ -147,8 +147,8 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
       const result = inWords(advised(context, end, error, isUnanswered(session)), context.vocabulary);
       if (interrupts.terminal) showLeft(context, result);
       if (error instanceof UsageError && result.runId === null) {
-        await prepare(WHEN_REFUSED, context, published).ended({ result, error });
-        if (!isTogether(context)) context.writer.error(context.vocabulary.words(error.message));
+        const { isShown } = await prepare(WHEN_REFUSED, context, published).ended({ result, error });
+        if (!isShown || !isTogether(context)) context.writer.error(context.vocabulary.words(error.message));
       } else {
         await publish.ended({ result, error, stopped: stopped && context.vocabulary.words(stopped) });
       }
@@ -339,12 +339,13 @@ async function refuse<R extends AnyResult>(
   const isUnreached = session !== undefined && isUnanswered(session);
   const result = inWords(advised(context, end, error, isUnreached), context.vocabulary);
   if (!context.flags.has(JSON_LINES)) context.writer.fence();
+  const publishers = isLeft ? WHEN_LEFT : WHEN_REFUSED;
   try {
-    await prepare(isLeft ? WHEN_LEFT : WHEN_REFUSED, context, { places, log: null, extra }).ended({ result, error });
+    const { isShown } = await prepare(publishers, context, { places, log: null, extra }).ended({ result, error });
+    if (isShown && isTogether(context) && error instanceof MogplexError) markExplained(error);
   } finally {
     context.writer.unfence();
   }
-  if (!isLeft && isTogether(context) && error instanceof MogplexError) markExplained(error);
   // In CI, the block has the advice.
   throw isUnreached && isLaptop(context) ? withNetworkFix(error, context.io.env) : error;
 }

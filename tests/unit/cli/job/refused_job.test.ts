@@ -220,3 +220,21 @@ test("a job of the component without a task is red on the page of tests", async 
   expect(io.files.get("mogplex-ci/outputs.env")).toContain("MOGPLEX_OUTCOME=error\n");
   expect(io.files.get("mogplex-ci/junit.xml")).toContain("Cannot start run: a prompt is missing");
 });
+
+test("a job on a terminal prints the error once when the service refuses the token or does not know the repository", async () => {
+  const unknownToken = { MOGPLEX_API_KEY: "mog_unknown" };
+  const missing = "398c55ce-2c6c-4f6e-8d4b-e2d2fe0c0a00";
+  const cases: [string[], Record<string, string>, number][] = [
+    [["run", "--follow", "x", "--repo", "acme/web"], unknownToken, 64],
+    [["run", "--detach", "x", "--repo", "acme/web"], unknownToken, 64],
+    [["follow", missing], unknownToken, 64],
+    [["report", missing], unknownToken, 64],
+    [["run", "--follow", "x", "--repo", "acme/nope"], {}, 2],
+    [["run", "--follow", "x", "--repo", missing], {}, 2],
+  ];
+  for (const [args, env, expected] of cases) {
+    const { code, stdout, stderr } = await world("").cli(args, { env, terminal: true });
+    const count = `${stdout}\n${stderr}`.match(/^(?:error: |reason {8})/gm)?.length;
+    expect({ args, code, count }).toEqual({ args, code: expected, count: 1 });
+  }
+});
