@@ -9,6 +9,7 @@ import { isLater, type RunRequest } from "../../run/request.ts";
 import { emptyRunResult } from "../../run/result.ts";
 import { runJob } from "../../run/run.ts";
 import type { StartedRun } from "../../run/start.ts";
+import { valueOr } from "../../lookup.ts";
 import { givenName } from "../../service/repository.ts";
 import { readFollowUp } from "../job/follow_up.ts";
 import { readResultRequest, resultOptions } from "../job/result_file.ts";
@@ -55,7 +56,8 @@ const NEW: VerbFlag = {
 export async function startAndFollow(context: Context): Promise<number> {
   const { flags, io, laptop, option } = context;
   const { result } = await withJob(context, {
-    nothing: { ...emptyRunResult(), repository: givenName(option(REPO)) ?? null },
+    // A setting that cannot be read is reported by `read`.
+    nothing: { ...emptyRunResult(), repository: valueOr(() => givenName(option(REPO)), undefined) ?? null },
     read: () => readRun(context),
     named: ({ about }) => ({
       repository: givenName(about.repo) ?? null,
