@@ -246,8 +246,11 @@ function say({ writer, flags, option }: Context, data: DashboardData): void {
   for (const { state, why } of Object.values(data.lists)) {
     if (why !== null && state !== "skipped") writer.note(why);
   }
-  const { state, why } = data.pullRequests;
+  const { state, why, partlyRead } = data.pullRequests;
   if (state !== "complete" && state !== "skipped" && why !== null) writer.note(why);
+  for (const { why: part, pullRequests } of partlyRead) {
+    writer.note(`${formatCount(pullRequests, "open pull request")} could be read only in part: ${part}`);
+  }
   for (const { file, why } of data.fileProblems) writer.note(`${file}: ${why}`);
   if (flags.has(JSON_LINES)) writer.json(data);
   else if (option(DASHBOARD_OUT) === undefined) writer.out(...writer.broken("stdout", dashboardLines(data, writer), 4));

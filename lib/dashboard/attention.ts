@@ -747,6 +747,15 @@ function ofFiles({ lists, fileProblems, pullRequests, covers }: DashboardData): 
       { link: { words: "Show", part: "pulls" } },
     )
   );
+  const parts = pullRequests.partlyRead.map(({ why, pullRequests: count, urls }) =>
+    concern(
+      "source",
+      "warn",
+      `${formatCount(count, "open pull request")} could be read only in part`,
+      `${sentenceOf(why)} ${firstNames(urls, count)}`,
+      { link: { words: "Show", part: "pulls" } },
+    )
+  );
   // One command fits many projects: what matches nothing matters only if nothing else was read, either.
   const patterns = hasFiles(covers) ? [] : patternsOf(fileProblems);
   const problemsOf = (wanted: FileProblem["kind"]) => fileProblems.filter(({ kind }) => kind === wanted);
@@ -776,6 +785,7 @@ function ofFiles({ lists, fileProblems, pullRequests, covers }: DashboardData): 
   return [
     ...unread,
     ...pulls,
+    ...parts,
     ...uncollected,
     ...some("pattern matches no file", "patterns match no file", patterns),
     ...ofProblems("file could not be read", "files could not be read", files),

@@ -33,7 +33,7 @@ import {
 } from "../report/page.ts";
 import { CAMPAIGN_STATES, stateWords } from "../campaign/view/verdicts.ts";
 import { countBy, lookup } from "../lookup.ts";
-import { firstMondayOf, isQuestion, MAX_RUNS } from "./runs.ts";
+import { countedRuns, firstMondayOf, isQuestion, MAX_RUNS, rollingWeeksOf } from "./runs.ts";
 import { OUTCOME_WORDS } from "../report/outcome_words.ts";
 import { dayText, dayTimeText, instantMs, roundSpanText, spanText } from "../run/result.ts";
 import { isUuid } from "../service/contract.ts";
@@ -111,7 +111,7 @@ export function renderDashboardPage(data: DashboardData): string {
 `,
       section("days", "Last 7 days", "compared with the 7 days before", days(data)),
       section("weeks", weeksTitle(data.weeks), "weeks begin on Monday, UTC", weeks(data.weeks)),
-      section("pulls", "Pull requests", "of runs and campaigns, last 7 days", pulls(data, nowMs)),
+      section("pulls", "Pull requests", "of runs and campaigns", pulls(data, nowMs)),
       section("campaigns", "Campaigns", null, campaigns(data, nowMs)),
       section("repositories", "Repositories", "last 7 days", repositories(data, nowMs)),
       section(
@@ -274,7 +274,7 @@ function tile(
   }${note !== null && markup`<dd class="delta">${note}</dd>`}</dl>`;
 }
 
-function days({ days: { last, before }, weeks }: DashboardData): Html | null {
+function days({ days: { last, before }, weeks, runs, covers, at }: DashboardData): Html | null {
   if (last.runs === 0 && weeks.length === 0) return null;
   const isComparable = last.runs >= LEAST_RUNS && before.runs >= LEAST_RUNS;
   const compare = (more: number, text: string) => isComparable ? [more, text] as const : null;
@@ -294,8 +294,8 @@ function days({ days: { last, before }, weeks }: DashboardData): Html | null {
     return compare(more, `${span} ${more > 0 ? "slower" : "faster"} than ${earlier}`);
   };
   const more = last.runs - before.runs;
-  const full = weeks.slice(0, -1);
-  const curve = (pick: (week: WeekFigures) => number | null) => spark(full.map(pick));
+  const spans = rollingWeeksOf(countedRuns(runs), instantMs(at) ?? 0, covers.since);
+  const curve = (pick: (figures: RunFigures) => number | null) => spark(spans.map(pick));
   const hasP95 = last.p95Ms !== null;
   return grid(
     "quarters",
@@ -391,13 +391,12 @@ function weeks(all: readonly WeekFigures[]): Html | null {
   if (all.length < LEAST_WEEKS) return null;
   const name = (week: WeekFigures, index: number) =>
     index === all.length - 1 ? "so far" : (all.length - 1 - index) % 3 === 0 ? dayText(week.from) : undefined;
-  const rest = ({ runs, succeeded, failed }: WeekFigures) => runs - succeeded - failed;
   const runsLabel = `Runs by week, ${all.map((week) => `${dayText(week.from)}: ${week.runs}`).join("; ")}`;
   const runs = columns(
     runsLabel,
     all.map((week, index) => ({
       name: name(week, index),
-      parts: [["good", week.succeeded], ["idle", rest(week)], ["bad", week.failed]],
+      parts: [["good", week.succeeded], ["idle", week.runs - ratedOf(week)], ["bad", week.failed]],
       text: week.runs === 0 ? undefined : String(week.runs),
       isOpen: index === all.length - 1,
     })),
@@ -454,7 +453,7 @@ const duration = (ms: number | null): Cell => ms === null ? null : { show: unbro
 function weekTable(all: readonly WeekFigures[]): Html {
   const heads: readonly Column[] = [
     { name: "Week of" },
-    ...["Runs", "Succeeded", "Failed", "Share", "Median", "95 % within"].map((name) => ({
+    ...["Runs", "Succeeded", "Failed", "Other", "Success rate", "Median", "95 % within"].map((name) => ({
       name,
       number: true,
       named: true,
@@ -466,6 +465,7 @@ function weekTable(all: readonly WeekFigures[]): Html {
       week.runs,
       week.succeeded,
       week.failed,
+      week.runs - ratedOf(week),
       shareText(week),
       duration(week.medianMs),
       duration(week.p95Ms),
@@ -486,7 +486,7 @@ const AGES: readonly (readonly [days: number, name: string, color: Fill])[] = [
 const FIRST_PULLS = 5;
 
 function pulls({ pullRequests, runs }: DashboardData, nowMs: number): Html | null {
-  const { count, opened, merged, closed, waiting, entries, why, state, unread } = pullRequests;
+  const { count, opened, merged, closed, waiting, entries, why, state, unread, partlyRead } = pullRequests;
   if (count === 0) return null;
   const ages = entries.map(({ openedAt }) => (nowMs - (instantMs(openedAt) ?? nowMs)) / DAY_MS);
   const groups = AGES.map(([limit, name, color], index) => ({
@@ -496,9 +496,9 @@ function pulls({ pullRequests, runs }: DashboardData, nowMs: number): Html | nul
   }));
   const most = Math.max(1, ...groups.map(({ size }) => size));
   const boxes: readonly (readonly [name: string, pair: Pair | null, isKnown: boolean])[] = [
-    ["Opened", opened, true],
-    ["Merged", merged, false],
-    ["Closed, not merged", closed, false],
+    ["Opened in 7 days", opened, true],
+    ["Merged in 7 days", merged, false],
+    ["Closed in 7 days, not merged", closed, false],
     ["Open now", waiting, false],
   ];
   const unknown = unreadCount(pullRequests);
@@ -516,7 +516,7 @@ function pulls({ pullRequests, runs }: DashboardData, nowMs: number): Html | nul
         : markup`<div><dt>${name}</dt><dd class="big">${pair === null ? "–" : pair.last}</dd><dd class="delta">${
           pair === null
             ? "unknown"
-            : (isKnown || !mayMissOlder(pullRequests, nowMs - 7 * DAY_MS)) && `7 days before: ${pair.before}`
+            : `7 days before: ${isKnown || !mayMissOlder(pullRequests, nowMs - 7 * DAY_MS) ? pair.before : "unknown"}`
         }</dd></div>`
     )
   }${
@@ -536,17 +536,21 @@ function pulls({ pullRequests, runs }: DashboardData, nowMs: number): Html | nul
     table("The pull requests that have been open longest", filledHeads, filledRows.slice(0, FIRST_PULLS))
   }${!isRead(pullRequests) && newestPulls(runs, nowMs)}${
     why !== null && markup`<p class="foot">${bare(why)}.</p>`
-  }</div>${
-    unread.length > 0 && fold(
-      "Pull requests that could not be read",
-      markup`<div class="panel pad stack"><ul>${
-        unread.map((each) => markup`<li>${bare(each.why)}: ${unreadLinks(each)}</li>`)
-      }</ul></div>`,
-    )
+  }</div>${reasons("Pull requests that could not be read", unread)}${
+    reasons("Pull requests that could be read only in part", partlyRead)
   }${
     more > 0 &&
     fold(`All ${rows.length} that are open`, listed("pull requests", "Open pull requests", heads, rows))
   }`;
+}
+
+function reasons(heading: string, all: readonly UnreadPullRequests[]): Html | null {
+  return all.length === 0 ? null : fold(
+    heading,
+    markup`<div class="panel pad stack"><ul>${
+      all.map((each) => markup`<li>${bare(each.why)}: ${unreadLinks(each)}</li>`)
+    }</ul></div>`,
+  );
 }
 
 function unreadLinks({ urls, pullRequests }: UnreadPullRequests): Html {

@@ -319,7 +319,7 @@ export interface PullRequestEntry {
   owner: string | null;
 }
 
-/** Pull requests that could not be read, for one reason. */
+/** Pull requests that could not be read, or only in part, for one reason. */
 export interface UnreadPullRequests {
   /** A sentence. Untrusted text. */
   why: string;
@@ -347,6 +347,8 @@ export interface PullRequests extends ListState {
   entries: readonly PullRequestEntry[];
   /** Those that could not be read, by reason; empty if no forge was asked. */
   unread: readonly UnreadPullRequests[];
+  /** Open pull requests whose checks, review or approvals could not be read, by reason. They are counted. */
+  partlyRead: readonly UnreadPullRequests[];
   /**
    * When the oldest of those that could not be read was opened, which is the end of its run, in ISO 8601; null if all were read, or if the
    * time of one is unknown.

@@ -118,7 +118,7 @@ function added(samples: readonly Sample[]): Sample[] {
 
 /** The forge's figures cover the pull requests that could be read: an alert must not go silent because of a single unreadable one. */
 function pulls({ pullRequests, at }: DashboardData): Family[] {
-  const { count, state, merged, waiting, entries, unread } = pullRequests;
+  const { count, state, merged, waiting, entries, unread, partlyRead } = pullRequests;
   const nowMs = instantMs(at) ?? 0;
   const ages = entries.flatMap(({ openedAt }) => {
     const ms = instantMs(openedAt);
@@ -130,6 +130,11 @@ function pulls({ pullRequests, at }: DashboardData): Family[] {
       "pull_requests_unread",
       "Pull requests whose state could not be read.",
       state === "skipped" ? count : sumOf(unread, (each) => each.pullRequests),
+    ),
+    single(
+      "pull_requests_partly_read",
+      "Open pull requests whose checks, review or approvals could not be read.",
+      merged === null ? null : sumOf(partlyRead, (each) => each.pullRequests),
     ),
     single(
       "pull_requests_merged_last_week",

@@ -35,12 +35,19 @@ export function pullRequestsOf(named: readonly NamedPull[], reading: ForgeReadin
   const all = named.map(({ known, ...pull }) => {
     const facts = reading?.facts.get(pull.url);
     if (facts === undefined) {
-      return { ...pull, ...known ?? UNKNOWN, endedAt: null, wasRead: known !== null && known.state !== "unreadable" };
+      return {
+        ...pull,
+        ...known ?? UNKNOWN,
+        endedAt: null,
+        wasRead: known !== null && known.state !== "unreadable",
+        problem: null,
+      };
     }
     const { state, draft, checks, review, conflict, owner, createdAt, mergedAt, closedAt } = facts;
+    const problem = state === "open" ? facts.problem : null;
     const end = mergedAt ?? closedAt;
     const looks = { state, draft, checks, review, conflict, owner };
-    return { ...pull, ...looks, openedAt: createdAt, endedAt: end, wasRead: true };
+    return { ...pull, ...looks, openedAt: createdAt, endedAt: end, wasRead: true, problem };
   });
   const moments = all.map((pull) => ({
     state: pull.state,
@@ -71,8 +78,12 @@ export function pullRequestsOf(named: readonly NamedPull[], reading: ForgeReadin
     merged: counts?.merged ?? null,
     closed: counts?.closed ?? null,
     waiting: counts?.waiting ?? null,
-    entries: waiting.slice(0, MAX_ENTRIES).map(({ wasRead: _wasRead, endedAt: _endedAt, ...entry }) => entry),
+    entries: waiting.slice(0, MAX_ENTRIES).map((
+      { wasRead: _wasRead, problem: _problem, endedAt: _endedAt, ...entry },
+    ) => entry),
     unread: unread.slice(0, MAX_REASONS),
+    partlyRead: byReason(all.filter(({ problem }) => problem !== null), ({ problem }) => problem ?? "")
+      .slice(0, MAX_REASONS),
     unreadFrom: Number.isFinite(unreadFromMs) ? new Date(unreadFromMs).toISOString() : null,
   };
 }
@@ -84,7 +95,7 @@ const MAX_URLS = 5;
 const MAX_REASONS = 10;
 
 function unreadOf(urls: readonly string[], { failed, refused, unasked }: ForgeReading): UnreadPullRequests[] {
-  const byReason = groupBy(urls, (url) => {
+  return byReason(urls.map((url) => ({ url })), ({ url }) => {
     const host = unasked.get(url);
     return failed.get(url) ?? refused.get(url) ??
       (host === undefined
@@ -93,10 +104,14 @@ function unreadOf(urls: readonly string[], { failed, refused, unasked }: ForgeRe
         ? "no pull request has an address of this form"
         : `there is no token for ${host}`);
   });
-  return [...byReason].map(([why, all]) => ({
+}
+
+/** The most frequent reason first. */
+function byReason<T extends { url: string }>(pulls: readonly T[], whyOf: (pull: T) => string): UnreadPullRequests[] {
+  return [...groupBy(pulls, whyOf)].map(([why, all]) => ({
     why,
     pullRequests: all.length,
-    urls: all.slice(0, MAX_URLS),
+    urls: all.slice(0, MAX_URLS).map(({ url }) => url),
   }))
     .sort((a, b) => b.pullRequests - a.pullRequests);
 }

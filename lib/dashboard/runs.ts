@@ -185,6 +185,21 @@ export function lastDaysOf(runs: readonly RunEntry[], nowMs: number): { last: Ru
 }
 
 /**
+ * Spans of seven days, oldest first: the last one ends now, so the last two are those of {@linkcode lastDaysOf}. The first one has a run, and begins
+ * no earlier than the weeks.
+ * @param runs After {@linkcode countedRuns}. @param since Monday of the first week: `2026-09-14`.
+ */
+export function rollingWeeksOf(runs: readonly RunEntry[], nowMs: number, since: string): RunFigures[] {
+  const count = Math.min(WEEKS, Math.floor((nowMs - Date.parse(since)) / WEEK_MS));
+  const spans = Array.from({ length: Math.max(0, count) }, (_, index) => {
+    const toMs = nowMs - (count - 1 - index) * WEEK_MS;
+    return figuresOf(within(runs, toMs - WEEK_MS, toMs));
+  });
+  const first = spans.findIndex(({ runs }) => runs > 0);
+  return first < 0 ? [] : spans.slice(first);
+}
+
+/**
  * Calendar weeks up to the running one, from the first with a run on.
  * @param runs After {@linkcode countedRuns}. @param since Monday of the first week: `2026-09-14`.
  */

@@ -65,10 +65,10 @@ export function strip(label: string, colors: readonly Fill[]): Html {
   }</svg>`;
 }
 
-/** A line without an axis, beside a figure that has its last value. Null for fewer than three values. */
+/** A line without an axis, beside a figure that has its last value. Null for fewer than three values, and if the last one is unknown. */
 export function spark(values: readonly (number | null)[]): Html | null {
   const points = values.flatMap((value, index) => value === null ? [] : [[index, value] as const]);
-  if (points.length < 3) return null;
+  if (points.length < 3 || values.at(-1) === null) return null;
   const [least, most] = [Math.min(...points.map(([, y]) => y)), Math.max(...points.map(([, y]) => y))];
   const y = (value: number) => most === least ? 50 : 100 - (value - least) / (most - least) * 100;
   const last = points.at(-1)?.[1] ?? least;

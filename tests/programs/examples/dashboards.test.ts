@@ -486,7 +486,7 @@ test("github-pages.yml takes actions of GitHub alone, by their commits, and writ
   const { permissions, jobs } = parse(readFileSync(pathOf("github-pages.yml"), "utf8"));
   expect([permissions, jobs.dashboard.permissions]).toEqual([
     {},
-    { contents: "read", "pull-requests": "read" },
+    { contents: "read", "pull-requests": "read", checks: "read", statuses: "read" },
   ]);
   expect(jobs.publish.permissions).toEqual({ "pages": "write", "id-token": "write" });
   const steps: Step[] = [...jobs.dashboard.steps, ...jobs.publish.steps];

@@ -381,6 +381,20 @@ test("renderDashboardPage() judges less time and more successes as better, and s
   ]);
 });
 
+test("renderDashboardPage() shows which open pull requests could be read only in part", () => {
+  const data = fullDashboard(3);
+  const why = "GitHub does not show its checks to this token";
+  const partlyRead = [{ why, pullRequests: 2, urls: ["https://github.com/acme/api/pull/1"] }];
+  const changed = { ...data, pullRequests: { ...data.pullRequests, partlyRead } };
+  const [concern] = concernsOf(changed).filter(({ kind }) => kind === "source");
+  expect([concern?.subject, concern?.line]).toEqual([
+    "2 open pull requests could be read only in part",
+    `${why}. https://github.com/acme/api/pull/1 and 1 more`,
+  ]);
+  expect(textsOf(render(changed), "summary")).toContain("Pull requests that could be read only in part");
+  expect(renderDashboardMetrics(changed)).toContain("mogplex_dashboard_pull_requests_partly_read 2\n");
+});
+
 test("renderDashboardPage() draws weeks from the third on, with their numbers as a table", () => {
   const week = (from: string) => ({ from, ...figures(20, 15, 5) });
   const weeks = ["2026-11-16", "2026-11-23", "2026-11-30"].map(week);
@@ -391,21 +405,21 @@ test("renderDashboardPage() draws weeks from the third on, with their numbers as
     "Runs by week, 16 Nov: 20; 23 Nov: 20; 30 Nov: 20",
     "Duration by week: the median went from 5 min to 5 min",
   ]);
-  expect(textsOf(page, "tr")[1]).toBe("30 Nov (so far)201557 5 %5 min10 min".replace("7 5", "75"));
+  expect(textsOf(page, "tr")[1]).toBe("30 Nov (so far)20155075 %5 min10 min");
   expect(textsOf(render({ ...emptyDashboard(), weeks: weeks.slice(1) }), "h2")).not.toContain("2 weeks");
 });
 
 test("renderDashboardPage() shows pull requests as far as they were read, and says why there is no more", () => {
   const page = render(fullDashboard(12));
   const [strip] = elementsOf(page).filter(({ attributes }) => attributes.class === "strip");
-  expect(strip?.text).toStartWith("Opened47 days before: 0Merged27 days before: 0");
+  expect(strip?.text).toStartWith("Opened in 7 days47 days before: 0Merged in 7 days27 days before: 0");
   expect(strip?.text).toContain("Open now");
   const data = fullDashboard(12);
   const why = "Not asked: the job has no forge token";
   const none = { merged: null, closed: null, waiting: null, entries: [], state: "skipped", why } as const;
   const unasked = render({ ...data, pullRequests: { ...data.pullRequests, ...none } });
   expect(elementsOf(unasked).filter(({ attributes }) => attributes.class === "strip").map(({ text }) => text)).toEqual([
-    "Opened47 days before: 0",
+    "Opened in 7 days47 days before: 0",
   ]);
   expect(textsOf(unasked, "p")).toContain(`${why}.`);
   const newest = (text: string) =>
@@ -441,10 +455,13 @@ test("renderDashboardPage() shows no number of pull requests that it does not kn
     return [elementsOf(page).find(({ attributes }) => attributes.class === "strip")?.text, ...foot].join("\n");
   };
   const none = { merged: null, closed: null, waiting: null, entries: [], state: "failed" } as const;
-  expect(pageOf(none)).toBe("Opened47 days before: 0Merged–unknownClosed, not merged–unknownOpen now–unknown");
+  expect(pageOf(none)).toBe(
+    "Opened in 7 days47 days before: 0Merged in 7 days–unknownClosed in 7 days, not merged–unknownOpen now–unknown",
+  );
   const three = { last: 3, before: 1 };
   expect(pageOf({ merged: three, closed: three, waiting: three, entries: [], state: "partial" })).toBe(
-    "Opened47 days before: 0Merged3Closed, not merged3Open now3\nThe state of 2 pull requests is unknown.",
+    "Opened in 7 days47 days before: 0Merged in 7 days37 days before: unknown" +
+      "Closed in 7 days, not merged37 days before: unknownOpen now37 days before: unknown\nThe state of 2 pull requests is unknown.",
   );
   const concerns = concernsOf({ ...data, pullRequests: { ...pullRequests, unread, state: "partial" } });
   expect(concerns.at(-1)).toMatchObject({
@@ -460,7 +477,10 @@ test("renderDashboardPage() shows no number of pull requests that it does not kn
       renderDashboardMetrics({ ...data, pullRequests: { ...pullRequests, unread, ...changes } }),
       "pull_requests",
     );
-  const known = ["pull_requests 4", "pull_requests_unread 2", "pull_requests_merged_last_week 2"];
+  const known = [
+    ...["pull_requests 4", "pull_requests_unread 2", "pull_requests_partly_read 0"],
+    "pull_requests_merged_last_week 2",
+  ];
   expect(metricsOf({ state: "partial" })).toEqual([
     ...known,
     "pull_requests_waiting 1",

@@ -8,6 +8,7 @@ import {
   lastDaysOf,
   openRunsOf,
   repositoriesOf,
+  rollingWeeksOf,
   type RunAnswer,
   settledRuns,
   troublesOf,
@@ -126,6 +127,17 @@ test("unionOf() takes the end of a run from a later job, and the task from the f
     ]);
   }
   expect(unionOf([first, later], NOW)[0]?.reason).toBeNull();
+});
+
+test("rollingWeeksOf() ends with the two spans of lastDaysOf(), and begins with a run", () => {
+  const runs = [run(0.1, "success"), run(6.9, "failed"), run(7.1, "success"), run(22, "success"), run(60, "failed")];
+  const spans = rollingWeeksOf(runs, NOW, "2026-09-14");
+  const { last, before } = lastDaysOf(runs, NOW);
+  expect(spans.slice(-2)).toEqual([before, last]);
+  expect(spans.map(({ runs }) => runs)).toEqual([1, 0, 0, 0, 0, 1, 0, 1, 2]);
+  // No span begins before the weeks, since runs of that time may be left out.
+  expect(rollingWeeksOf(runs, NOW, "2026-11-10").map(({ runs }) => runs)).toEqual([1, 2]);
+  expect(rollingWeeksOf([], NOW, "2026-09-14")).toEqual([]);
 });
 
 test("weeksOf() has calendar weeks from the first run on, of which the last is not over", () => {
@@ -251,7 +263,7 @@ const named = (number: number, fields = {}) => ({
 function reading(facts: Record<number, object>, failed: Record<number, string> = {}) {
   const url = (number: string) => `https://github.com/acme/api/pull/${number}`;
   const looks = { draft: false, checks: "green", review: "requested", conflict: false, owner: "mira" };
-  const none = { mergedAt: null, closedAt: null };
+  const none = { mergedAt: null, closedAt: null, problem: null };
   return {
     facts: new Map(Object.entries(facts).map(([number, each]) => [url(number), { ...looks, ...none, ...each }])),
     failed: new Map(Object.entries(failed).map(([number, why]) => [url(number), why])),
@@ -275,7 +287,7 @@ test("pullRequestsOf() counts by the times of the forge, and compares with the s
     opened: { last: 1, before: 3 },
     merged: { last: 1, before: 1 },
     closed: { last: 1, before: 0 },
-    ...{ unread: [], unreadFrom: null },
+    ...{ unread: [], partlyRead: [], unreadFrom: null },
     // Seven days ago 1, 3 and 5 were open.
     waiting: { last: 2, before: 3 },
     entries: [1, 2].map((number) => {
@@ -291,7 +303,7 @@ test("pullRequestsOf() without a token says so, and has what campaigns have read
   const { entries, why, ...counts } = pullRequestsOf([named(1), named(2, { known, campaign: "node" })], null, NOW);
   expect(counts).toEqual({
     ...{ state: "skipped", count: 2, opened: { last: 2, before: 0 }, merged: null, closed: null, waiting: null },
-    ...{ unread: [], unreadFrom: ago(1) },
+    ...{ unread: [], partlyRead: [], unreadFrom: ago(1) },
   });
   expect(why).toBe("To see which pull requests are open or were merged, set GITHUB_TOKEN or GITLAB_TOKEN");
   expect(entries.map(({ campaign, checks }) => [campaign, checks])).toEqual([["node", "red"]]);
@@ -313,6 +325,21 @@ test("pullRequestsOf() says how many could not be read, and why", () => {
     { why: "HTTP 502", pullRequests: 2, urls: [named(2).url, named(3).url] },
     { why: "there is no token for github.com", pullRequests: 1, urls: [named(1).url] },
   ]);
+});
+
+test("pullRequestsOf() counts open pull requests that could be read only in part, and says what is missing", () => {
+  const problem = "GitHub does not show its checks to this token";
+  const pulls = pullRequestsOf(
+    [1, 2, 3].map((number) => named(number)),
+    reading({
+      1: { state: "open", createdAt: ago(1), checks: null, problem },
+      2: { state: "open", createdAt: ago(1) },
+      3: { state: "merged", createdAt: ago(2), mergedAt: ago(1), checks: null, problem },
+    }),
+    NOW,
+  );
+  expect([pulls.state, pulls.waiting?.last, pulls.unread]).toEqual(["complete", 2, []]);
+  expect(pulls.partlyRead).toEqual([{ why: problem, pullRequests: 1, urls: [named(1).url] }]);
 });
 
 test("pullRequestsOf() does not know what waits when nothing could be read, and has lower bounds when a part could", () => {

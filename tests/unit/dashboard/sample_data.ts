@@ -257,6 +257,7 @@ export function hostileDashboard(text: string): DashboardData {
       state: "partial",
       entries: hostilePulls(text),
       unread: [{ why: text, pullRequests: 2, urls: [text] }],
+      partlyRead: [{ why: text, pullRequests: 2, urls: [text] }],
     },
     covers: { ...data.covers, jobs: [text] },
     origin: text,

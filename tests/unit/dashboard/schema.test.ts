@@ -175,6 +175,7 @@ const PULLS: Fields<PullRequests> = {
   waiting: true,
   entries: true,
   unread: true,
+  partlyRead: true,
   unreadFrom: true,
 };
 const UNREAD: Fields<UnreadPullRequests> = { why: true, pullRequests: true, urls: true };

@@ -33,7 +33,7 @@ test("strip() draws failed runs at full height, and others lower", () => {
 });
 
 test("spark() needs three values, and leaves out those that are not known", () => {
-  expect(spark([1, null, 2])).toBeNull();
+  expect([spark([1, null, 2]), spark([1, 2, 3, null])]).toEqual([null, null]);
   expect(shapes(spark([1, null, 3, 2]), "path")[0]?.d).toBe("M0.0 100.0L66.7 0.0L100.0 50.0");
 });
 
