@@ -164,7 +164,8 @@ function markState({ runId, exitCode, hasEnded }: NoteState, isUnwanted: boolean
 /** Whether to ask again. Empty while the job is running, and if nothing failed. */
 function nextStep({ runId, exitCode }: NoteState, name: string, { isUnwanted, isHidden, mayExist }: Doubts): string {
   if (isUnwanted && runId !== null) {
-    return "\n\nThis run could not be cancelled yet. The scheduled check tries again for 24 hours.";
+    return "\n\nThis run could not be cancelled yet. The scheduled check tries again for 24 hours. " +
+      `Without a scheduled check, write \`@${name} stop\` again.`;
   }
   if (isUnwanted && exitCode !== null) {
     return "\n\nAn agent may still be running, although this task was withdrawn. Look for it in the app, and cancel it there.";
@@ -174,15 +175,15 @@ function nextStep({ runId, exitCode }: NoteState, name: string, { isUnwanted, is
   }
   if (runId !== null || exitCode === null || exitCode === EXIT.success) return "";
   if (exitCode === EXIT.unauthorized) {
-    return "\n\nNo run was started. Ask a maintainer to replace the token. Do not write the task again: the scheduled check then starts it, " +
-      "up to 24 hours after it was written.";
+    return "\n\nNo run was started. Ask a maintainer to replace the token. Do not write the task again: once the token is replaced, the " +
+      "scheduled check starts it if it is less than 24 hours old. Without a scheduled check, write it again then.";
   }
   if (!isRepeated(exitCode)) {
     return "\n\nNo run was started. Fix the problem below, or ask a maintainer to fix it, then write the task again.";
   }
   const start = mayExist ? "It is unknown whether the run has started." : "The run has not started yet.";
   return `\n\n${start} Do not ask again: the scheduled check repeats the start for 24 hours, and never starts a second run. ` +
-    `\`@${name} stop\` withdraws the task.`;
+    `\`@${name} stop\` withdraws the task. Without a scheduled check, withdraw it, then write it again.`;
 }
 
 /** What users of comments do instead when the agent failed. */
@@ -206,7 +207,7 @@ function stepsFor(name: string, stopper: () => Promise<string | null>): PlannedN
         : undefined);
     const by = outcome === "cancelled" ? await stopper().catch(() => null) : null;
     const wait: Words = [
-      "If the run is still going, the scheduled check adds its result here once it has finished. To cancel the run, write ",
+      "If the run is still going, the scheduled check, if there is one, adds its result here once it has finished. To cancel the run, write ",
       { name: `@${name} stop` },
       ".",
     ];

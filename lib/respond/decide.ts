@@ -723,10 +723,10 @@ function checkedTask(text: string, of: AskId, name: string): Task | { reason: st
 
 /** The forge's words for checks that are not red. */
 const CHECKS = {
-  green: "they are green",
-  pending: "they have not finished",
-  none: "there are none",
-  unknown: "the forge does not show them",
+  green: "all checks are green",
+  pending: "some checks have not finished",
+  none: "there are no checks",
+  unknown: "the forge does not show its checks",
 } as const;
 
 /**

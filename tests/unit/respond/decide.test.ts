@@ -437,10 +437,10 @@ test("nothingToFix() says in words what the forge shows of checks that are not r
     nothingToFix("checks", { checks, review: null, conflict: null }, "pull request", { remarks: [] });
   const not = "no check failed";
   expect(of("red")).toBeNull();
-  expect(of("none")).toBe(`${not} (there are none)`);
-  expect(of("green")).toBe(`${not} (they are green)`);
-  expect(of("pending")).toBe(`${not} (they have not finished)`);
-  expect(of(null)).toBe(`${not} (the forge does not show them)`);
+  expect(of("none")).toBe(`${not} (there are no checks)`);
+  expect(of("green")).toBe(`${not} (all checks are green)`);
+  expect(of("pending")).toBe(`${not} (some checks have not finished)`);
+  expect(of(null)).toBe(`${not} (the forge does not show its checks)`);
 });
 
 test("decide() passes `$MOGPLEX_API_KEY` and `${` on as they are", async () => {

@@ -738,8 +738,8 @@ test("the note of a job with a wrong token says not to write the task again, and
 });
 
 const UNANSWERED =
-  "note: once the error below is fixed, the scheduled check answers the mention, up to 24 hours after it was written. " +
-  "Do not write it again, unless the schedule is turned off\n";
+  "note: once the error below is fixed, the scheduled check answers the mention if it is less than 24 hours old. " +
+  "Do not write it again, unless there is no schedule\n";
 
 test.each<[string, Record<string, string>]>([
   ["has no token of Mogplex", { MOGPLEX_API_KEY: "" }],
@@ -1094,7 +1094,7 @@ test("the note of a job that is cancelled says so, and what became of the run", 
         ["--on-interrupt", "detach"],
         "streaming",
         "the run continues",
-        "If the run is still going, the scheduled check adds its result here once it has finished. " +
+        "If the run is still going, the scheduled check, if there is one, adds its result here once it has finished. " +
         "To cancel the run, write `@mogplex stop`.",
       ],
     ] as const
@@ -1416,7 +1416,7 @@ test("a note whose job had too little time speaks to the asker, and gets reactio
   expect((await respond(at, payload(note), ["--timeout", "60"])).code).toBe(124);
   const [body = ""] = ours(at);
   expect(body).toContain(
-    "If the run is still going, the scheduled check adds its result here once it has finished. " +
+    "If the run is still going, the scheduled check, if there is one, adds its result here once it has finished. " +
       "To cancel the run, write `@mogplex stop`.",
   );
   for (const text of ["Follow it again", "more time", "follow"]) expect(body).not.toContain(text);
