@@ -87,8 +87,8 @@ function moreTime({ resume, resumeIsCommand, idempotencyKey }: AnyResult): strin
   // Components and the action, which have inputs instead of flags, write instructions.
   if (!resumeIsCommand) return `Follow the run again. To wait longer, raise ${TIME_LIMITS}.`;
   // Without a key, the job did not start the run: it was told which run to follow.
-  const unless = idempotencyKey === null ? "" : "unless --key-scope is job or random, ";
-  return `Start the job or command again: ${unless}it attaches to the same run. To wait longer, raise --timeout.`;
+  const unless = idempotencyKey === null ? "" : ", unless you set --key-scope to job or random";
+  return `Start the job or command again. It attaches to the same run${unless}. To wait longer, raise --timeout.`;
 }
 
 const TIME_LIMITS = "the time limit of the job (in a GitLab component: timeout-minutes and job-timeout)";

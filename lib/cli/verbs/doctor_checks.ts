@@ -165,7 +165,7 @@ const STARTS: Readonly<Record<string, string>> = {
 
 /** When a start outside CI makes a new run: the folder remembers the run. */
 const LAPTOP =
-  "run --follow attaches to this folder's last run if it is still running or succeeded less than 60 minutes ago";
+  "run --follow with the same task attaches to this folder's last run if it is still running, or succeeded in the last 60 minutes after you stopped following it";
 
 /** Whether a clean-up step of the system can learn how the job ended. */
 function showsJobState(platform: Platform): boolean {
