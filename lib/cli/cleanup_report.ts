@@ -3,18 +3,17 @@
  * going. GitLab uploads reports after `after_script`, and GitHub shows a separate summary for a post step.
  * @module
  */
-import { EXIT } from "../exit_codes.ts";
 import { problemLines, writeReports } from "../report/write.ts";
 import type { RunResult } from "../run/result.ts";
 import { endKilledJobNote } from "./job/note.ts";
 import { readPlaces } from "./settings.ts";
 import type { Context } from "./verb.ts";
-import { cleanUp, lookAtStopped } from "./verbs/cleanup.ts";
+import { cleanUpJob } from "./verbs/cleanup.ts";
 
 type EndNote = typeof endKilledJobNote;
 
 /** The parts of the script's report that the run itself does not contain. */
-function reported(context: Context, path: string | undefined, runId: string): Partial<RunResult> {
+function reported(context: Context, path: string | undefined, runId: string | null): Partial<RunResult> {
   try {
     const result = JSON.parse((path && context.io.readFile(path)) || "null") as RunResult | null;
     if (result?.runId !== runId) return {};
@@ -26,14 +25,12 @@ function reported(context: Context, path: string | undefined, runId: string): Pa
   }
 }
 
-/** Writes the reports and the note of a run that `cleanup` has cancelled. Prints a note if that is not possible. */
-async function reportAgain(context: Context, runId: string, by: string, endNote: EndNote): Promise<void> {
+/** Writes the reports and the note of a run that `cleanup` has cancelled. */
+async function reportAgain(context: Context, stopped: RunResult, endNote: EndNote): Promise<void> {
   const { io, platform, writer, vocabulary } = context;
   const { targets } = readPlaces(context);
-  const look = await lookAtStopped(context, runId, by);
-  if ("why" in look) return writer.note(`the reports still show what the script knew: ${look.why}`);
   const path = targets.find(({ format }) => format === "json")?.path;
-  const end: RunResult = { ...look.end, ...reported(context, path, runId) };
+  const end: RunResult = { ...stopped, ...reported(context, path, stopped.runId) };
   const options = {
     files: platform.files(io.env),
     links: platform.links(io.env),
@@ -54,7 +51,9 @@ export async function cleanUpAndReport(
   by: string,
   endNote: EndNote = endKilledJobNote,
 ): Promise<number> {
-  const { action, runId } = await cleanUp(context);
-  if (action === "cancelled" && runId !== null) await reportAgain(context, runId, by, endNote);
-  return EXIT.success;
+  return await cleanUpJob(context, by, {
+    exists: () => true,
+    text: "the reports still show what the script knew",
+    update: (end) => reportAgain(context, end, endNote),
+  });
 }

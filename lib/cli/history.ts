@@ -86,16 +86,10 @@ export function openHistory(context: Context): HistoryExtra | undefined {
   const path = context.option(HISTORY);
   if (path === undefined) return undefined;
   checkAppends(context, "write the history", path);
-  const { writer: { redact }, writer, clock } = context;
-  const record = (result: AnyResult) => {
-    const clean = cleanResult(result, redact, redact.token);
-    const isShown = context.option(SHOW_TASK) !== false && clean.kind === "run";
-    const [lastLine = null] = isShown ? lastAgentLines(clean.events, redact, 1) : [];
-    return recordOf(clean, clock.wallTime(), jobOf(context), jobUrlOf(context), lastLine, context.isMention);
-  };
+  const { writer } = context;
   return {
     compare(result) {
-      const run = record(result);
+      const run = recordIn(context, result);
       if (run === undefined) return null;
       try {
         const history = readHistory(textOf(context, path));
@@ -109,10 +103,29 @@ export function openHistory(context: Context): HistoryExtra | undefined {
     },
     // deno-lint-ignore require-await
     async ended(end) {
-      const run = record(end.result);
-      if (run !== undefined) append(context, path, run);
+      addRun(context, end.result);
     },
   };
+}
+
+export function hasHistory({ option }: Pick<Context, "option">): boolean {
+  return option(HISTORY) !== undefined;
+}
+
+/** Adds a line for the run of a job, if the job has a history. */
+export function addRun(context: Context, result: AnyResult): void {
+  const path = context.option(HISTORY);
+  const run = path === undefined ? undefined : recordIn(context, result);
+  if (path !== undefined && run !== undefined) append(context, path, run);
+}
+
+/** Undefined if there is nothing to add: see {@linkcode recordOf}. */
+function recordIn(context: Context, result: AnyResult): HistoryRecord | undefined {
+  const { writer: { redact }, clock, isMention } = context;
+  const clean = cleanResult(result, redact, redact.token);
+  const isShown = context.option(SHOW_TASK) !== false && clean.kind === "run";
+  const [lastLine = null] = isShown ? lastAgentLines(clean.events, redact, 1) : [];
+  return recordOf(clean, clock.wallTime(), jobOf(context), jobUrlOf(context), lastLine, isMention);
 }
 
 /** For programs that write a history and no traces. */

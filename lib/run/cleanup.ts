@@ -36,6 +36,8 @@ export interface CleanupEnd {
   runId: string | null;
   /** Null if unknown. */
   status: RunStatus | null;
+  /** The job, if its process has not seen the end of the run, because it was killed or its cancellation got no answer; otherwise null. */
+  unended: Pick<RunState, "idempotencyKey" | "startedAt"> | null;
 }
 
 interface CleanupDecision {
@@ -125,7 +127,7 @@ async function find({ session, state }: StopOptions, request: StartRequest, idem
   return { runId: run.runId, owned: begun || (state.owned ?? mayBeOurs), begun };
 }
 
-async function stop(options: StopOptions): Promise<CleanupEnd> {
+async function stop(options: StopOptions): Promise<Omit<CleanupEnd, "unended">> {
   const { session: { client, clock, deadline, signal }, state, writer, always } = options;
   let { runId } = state;
   const { request, idempotencyKey } = state;
@@ -187,19 +189,22 @@ export async function cleanup(options: CleanupOptions): Promise<CleanupEnd> {
     // Without anything to do, no token is needed.
     const { what, why } = decide(stored?.claims);
     if (what === "cancel" || what === "find") throw token;
-    return { action: what, text: why, runId: null, status: null };
+    return { action: what, text: why, runId: null, status: null, unended: null };
   }
   const seal = stateSeal(token);
   const state = stored?.proven(seal);
   const { what, why } = decide(state);
+  const unended = state?.parting === "following" || state?.parting === "cancelling"
+    ? { idempotencyKey: state.idempotencyKey, startedAt: state.startedAt }
+    : null;
   if (what === "nothing" || what === "left" || state === undefined) {
     const action = what === "left" ? "left" : "nothing";
-    return { action, text: why, runId: state?.runId ?? null, status: state?.status ?? null };
+    return { action, text: why, runId: state?.runId ?? null, status: state?.status ?? null, unended };
   }
   const session = openSession({ ...options, env, timeoutMs }, options);
   session.memory.workedBefore ||= state.runId !== null;
   const writer = new StateWriter(files, statePath, seal, notify);
   writer.adopt(state);
   const end = await stop({ session, state, writer, always });
-  return end.action === "nothing" ? end : { ...end, text: `${end.text} (${why})` };
+  return { ...end, unended, ...(end.action !== "nothing" && { text: `${end.text} (${why})` }) };
 }

@@ -174,7 +174,9 @@ function publishCode({ io, writer, platform }: Pick<Context, "io" | "writer" | "
 
 async function cleanUpStep(context: Context, env: ReadEnv): Promise<number> {
   if (readMark(env, "state") !== undefined) {
-    return await cleanUpAndReport(context, "the post step", chosen(env)?.run === respond ? endMentionNote : undefined);
+    return chosen(env)?.run === respond
+      ? await cleanUpAndReport({ ...context, isMention: true }, "the post step", endMentionNote)
+      : await cleanUpAndReport(context, "the post step");
   }
   context.writer.out(own`nothing to clean up: the step had not started`);
   return EXIT.success;

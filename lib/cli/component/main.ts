@@ -58,7 +58,9 @@ const VERBS: Readonly<Record<string, VerbFunction>> = {
   "respond-false": checkAndRespond,
   [ANY_URL]: checkAndRespond,
   cleanup: (context) =>
-    cleanUpAndReport(context, "after_script", isRespond(context.io.env) ? endMentionNote : undefined),
+    isRespond(context.io.env)
+      ? cleanUpAndReport({ ...context, isMention: true }, "after_script", endMentionNote)
+      : cleanUpAndReport(context, "after_script"),
   permissions: printPermissions,
 };
 

@@ -107,8 +107,8 @@ export interface Recipe {
 /** @param repo As for `render`. @param verb `--follow` or `--detach`. */
 const run = (repo: string, verb = "--follow") => `${TOOL} run ${verb}${repo} --prompt-file ${TASK_FILE}`;
 
-/** Kept with the reports, from which a dashboard collects it. */
-const HISTORY_FILE = "mogplex-ci/runs.ndjson";
+/** Flags for a history that is kept with the reports, from which a dashboard collects it. */
+const KEEPS_HISTORY = " --history mogplex-ci/runs.ndjson";
 
 // Jobs written in a programming language: Groovy and Kotlin.
 
@@ -292,9 +292,11 @@ const MAKE_LABEL = "If labels should start agents, create the label mogplex.";
 
 const TURN_ON_ACTIONS = "Turn on Actions in the settings of the repository.";
 
-const CLEAN_STEP = `      - name: Cancel the agent if the job was cancelled
+/** @param flags After a blank. @default none */
+const cleanStep = (flags = "") =>
+  `      - name: Cancel the agent if the job was cancelled
         if: always()
-        run: ${CLEAN}
+        run: ${CLEAN}${flags}
         env: { MOGPLEX_API_KEY: ${SECRET}, MOGPLEX_JOB_STATUS: "\${{ job.status }}" }
 `;
 
@@ -335,9 +337,9 @@ jobs:
         run: ${CHECK}
       - name: Run the agent
         id: agent
-        run: exec ${run(repo)} --history ${HISTORY_FILE}
+        run: exec ${run(repo)}${KEEPS_HISTORY}
         env: { MOGPLEX_API_KEY: ${SECRET} }
-${CLEAN_STEP}${keep}`,
+${cleanStep(KEEPS_HISTORY)}${keep}`,
     respond: (schedule, mention) => ({
       file: `${folder}/workflows/mogplex-respond.yml`,
       needs: isGithub
@@ -401,7 +403,7 @@ ${mention === MENTION_WORD ? "" : `      ${nameSetting(mention)}\n`}${RESPOND_VA
       - name: Answer mentions
         run: exec ${TOOL} respond${LOOK_BACK[schedule]}${repo}
         ${env}
-${CLEAN_STEP}${keep}`;
+${cleanStep()}${keep}`;
       },
     }),
   };
@@ -423,8 +425,10 @@ const VARIABLE = "the variable MOGPLEX_API_KEY: Settings > CI/CD > Variables";
 const GITLAB_NEEDS = `  needs: [] # start at once, even if another job of the pipeline fails
   inherit: { default: [tags] } # no before_script of other jobs
 `;
-const GITLAB_AFTER = `  after_script:
-    - ${CLEAN}
+/** @param flags After a blank. @default none */
+const gitlabAfter = (flags = "") =>
+  `  after_script:
+    - ${CLEAN}${flags}
   retry: { max: 2, when: [${RETRY_WHEN.join(", ")}], exit_codes: [${EXIT.unavailable}, ${EXIT.rateLimited}] }
 `;
 const GITLAB_ARTIFACTS = `  artifacts:
@@ -473,8 +477,8 @@ ${stage}${GITLAB_NEEDS}  image: ${NODE_IMAGE}
   variables: { RUNNER_SCRIPT_TIMEOUT: 40m, RUNNER_AFTER_SCRIPT_TIMEOUT: 2m }
   script:
     - ${CHECK}
-    - ${run(repo)} --history ${HISTORY_FILE} 2>&1 || exit $?
-${GITLAB_AFTER}  resource_group: mogplex
+    - ${run(repo)}${KEEPS_HISTORY} 2>&1 || exit $?
+${gitlabAfter(KEEPS_HISTORY)}  resource_group: mogplex
 ${GITLAB_ARTIFACTS}    reports:
       dotenv: mogplex-ci/outputs.env
       junit: mogplex-ci/junit.xml
@@ -543,7 +547,7 @@ ${
     - ${CHECK}
     - if [ "$CI_PIPELINE_SOURCE" = web ]; then ${TOOL} doctor --for respond${repo} 2>&1 || exit $?; fi
     - ${TOOL} respond${LOOK_BACK[schedule]}${repo} 2>&1 || exit $?
-${GITLAB_AFTER}${GITLAB_ARTIFACTS}`,
+${gitlabAfter()}${GITLAB_ARTIFACTS}`,
     }),
   },
   github: forge(".github", "runs-on: ubuntu-24.04", KEEP, /github/),

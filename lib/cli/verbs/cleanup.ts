@@ -12,8 +12,9 @@ import { completeJob } from "../../run/options.ts";
 import { hasEnded, type RunResult } from "../../run/result.ts";
 import { lookJob } from "../../run/run.ts";
 import { connectOptions, openOneShot } from "../context.ts";
+import { addRun, hasHistory } from "../history.ts";
 import { endKilledJobNote, planNote } from "../job/note.ts";
-import { JSON_LINES, NOTE, OUT, STATE } from "../options.ts";
+import { HISTORY, JSON_LINES, NOTE, OUT, SHOW_TASK, STATE } from "../options.ts";
 import { statePath } from "../settings.ts";
 import type { Context, Verb, VerbFlag } from "../verb.ts";
 
@@ -32,8 +33,39 @@ function connectionOf(context: Context): Connection | undefined {
   }
 }
 
-/** Cancels what the job left running, and prints the result. For command and component. */
-export async function cleanUp(context: Context): Promise<CleanupEnd> {
+/** What still shows a run as running after `cleanup` has cancelled it. */
+export interface Outdated {
+  /** Whether there is any. Only called after a cancellation. */
+  exists(): boolean;
+  /** A clause, for the log: the run cannot be read. */
+  text: string;
+  update(end: RunResult): Promise<void>;
+}
+
+/**
+ * Cancels what the job left running, adds the run to the history if the job could not, and updates what still shows it as running.
+ * @param by What cancels the run.
+ */
+export async function cleanUpJob(context: Context, by: string, outdated: Outdated): Promise<number> {
+  const { writer } = context;
+  const end = await cleanUp(context);
+  const { action, runId, unended } = end;
+  const isUnrecorded = hasHistory(context) && unended !== null && action !== "failed";
+  const isOutdated = action === "cancelled" && outdated.exists();
+  if (runId === null || !isUnrecorded && !isOutdated) return EXIT.success;
+  const look = await lookAtStopped(context, runId, end, by);
+  if ("end" in look) {
+    if (isUnrecorded) addRun(context, look.end);
+    if (isOutdated) await outdated.update(look.end);
+  } else {
+    if (isUnrecorded) writer.note(`the run is missing in the history: ${look.why}`);
+    if (isOutdated) writer.note(`${outdated.text}: ${look.why}`);
+  }
+  return EXIT.success;
+}
+
+/** Cancels what the job left running, and prints the result. */
+async function cleanUp(context: Context): Promise<CleanupEnd> {
   const { io, flags, writer, platform } = context;
   const end = await cleanup({
     ...connectOptions(context),
@@ -60,13 +92,14 @@ export async function cleanUp(context: Context): Promise<CleanupEnd> {
 const LOOK_MS = 20_000;
 
 /**
- * Reads a run that `cleanup` has cancelled.
- * @param by What cancelled it.
+ * Reads the run of a job that was stopped.
+ * @param end What `cleanup` did with it. @param by What cancelled it, if it was cancelled.
  * @returns The end of its job, or why the run could not be read.
  */
-export async function lookAtStopped(
+async function lookAtStopped(
   context: Context,
   runId: string,
+  { action, unended }: CleanupEnd,
   by: string,
 ): Promise<{ end: RunResult } | { why: string }> {
   const { session } = openOneShot(context, LOOK_MS);
@@ -75,9 +108,13 @@ export async function lookAtStopped(
   if (status === null) return { why: error instanceof MogplexError ? error.message : String(error) };
   const end: RunResult = {
     ...result,
+    ...(unended !== null && {
+      idempotencyKey: unended.idempotencyKey,
+      durationMs: Math.max(0, context.clock.wallTime() - Date.parse(unended.startedAt)),
+    }),
     outcome: outcome === "success" || outcome === "failed" ? outcome : "interrupted",
     exitCode: EXIT.sigterm,
-    reason: stopReason(status, by),
+    reason: stopReason(status, action === "cancelled" ? by : null),
     error: null,
     resume: null,
     resumeIsCommand: false,
@@ -85,30 +122,37 @@ export async function lookAtStopped(
   return { end };
 }
 
-/** What happened to the run of a stopped job. */
-function stopReason(status: RunStatus, by: string): string {
-  if (status === "cancelled") return `The job was stopped, so ${by} cancelled the run`;
+/** What happened to the run of a stopped job. @param by What cancelled it; null if it was left alone. */
+function stopReason(status: RunStatus, by: string | null): string {
+  if (by === null && !hasEnded(status)) {
+    return `The job was stopped; the status of its run was ${JSON.stringify(status)}`;
+  }
+  if (by !== null && status === "cancelled") return `The job was stopped, so ${by} cancelled the run`;
   if (hasEnded(status)) return `The job was stopped, and its run has ended with status ${JSON.stringify(status)}`;
   return `The job was stopped, so ${by} asked the run to stop; its status is still ${JSON.stringify(status)}`;
-}
-
-async function cleanUpJob(context: Context): Promise<number> {
-  const { action, runId } = await cleanUp(context);
-  if (action !== "cancelled" || runId === null || planNote(context).kind !== "write") return EXIT.success;
-  const look = await lookAtStopped(context, runId, "cleanup");
-  if ("end" in look) await endKilledJobNote(context, look.end, []);
-  else context.writer.note(`the note of the job still shows the run as running: ${look.why}`);
-  return EXIT.success;
 }
 
 export const cleanupVerb: Verb = {
   name: "cleanup",
   summary: "Cancel the run of a cancelled or killed job (for after_script or if: always())",
   group: "toolkit",
-  flags: [ALWAYS, NOTE, OUT, STATE, JSON_LINES],
+  flags: [
+    ALWAYS,
+    { ...HISTORY, help: "Add the run to the job's history if the job could not" },
+    SHOW_TASK,
+    NOTE,
+    OUT,
+    STATE,
+    JSON_LINES,
+  ],
   variables: ["MOGPLEX_JOB_STATUS"],
   codes: ["success", "usage", "unauthorized", "internal"],
   meanings: { success: "the run is cancelled or needed no cancellation, or stderr shows why it was not cancelled" },
   examples: ["mogplex-ci cleanup"],
-  run: cleanUpJob,
+  run: (context) =>
+    cleanUpJob(context, "cleanup", {
+      exists: () => planNote(context).kind === "write",
+      text: "the note of the job still shows the run as running",
+      update: (end) => endKilledJobNote(context, end, []),
+    }),
 };

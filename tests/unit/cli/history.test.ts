@@ -122,6 +122,50 @@ test("run --follow adds a line when the job is stopped while it waits for a sand
   }
 });
 
+/** A job that was killed after 30 seconds, and then `cleanup` in a pipeline with this status. */
+async function killedAndCleaned(status: string, ...more: string[]) {
+  const { cli, clock, requests } = world("stuck-streaming");
+  let files: Record<string, string> = {};
+  await cli([...RUN, "--timeout", "60"], {
+    env: GITLAB,
+    before: (io) => void clock.sleep(30_000).then(() => files = Object.fromEntries(io.files)),
+  });
+  expect(files[FILE] ?? "").toBe("");
+  requests.length = 0;
+  const { code, io } = await cli(["cleanup", ...more], { env: { ...GITLAB, CI_JOB_STATUS: status }, files });
+  const lines = (io.files.get(FILE) ?? "").split("\n").filter((line) => line !== "").map((line) => JSON.parse(line));
+  return { code, requests, lines };
+}
+
+test("cleanup adds the run of a killed job to the history, whether it cancels the run or leaves it", async () => {
+  const ends = { canceled: "cancelled the run", failed: 'the status of its run was "streaming"' };
+  for (const [status, end] of Object.entries(ends)) {
+    const { code, lines } = await killedAndCleaned(status, "--history", FILE);
+    expect([code, lines]).toEqual([0, [expect.objectContaining({
+      ...{ kind: "run", job: "agent", repository: "acme/api", outcome: "interrupted", exitCode: 143 },
+      ...{
+        key: expect.stringMatching(/./),
+        reason: expect.stringContaining(end),
+        tookMs: status === "canceled" ? expect.any(Number) : null,
+      },
+    })]]);
+    expect(lines[0].durationMs).toBeGreaterThanOrEqual(30_000);
+    expect(readHistory(JSON.stringify(lines[0])).records).toHaveLength(1);
+  }
+});
+
+test("cleanup sends nothing for a history if the job has none", async () => {
+  expect(await killedAndCleaned("failed")).toEqual({ code: 0, requests: [], lines: [] });
+});
+
+test("cleanup adds nothing to the history if the job has seen the end of its run", async () => {
+  const { cli } = world();
+  const { io } = await cli(RUN, { env: GITLAB });
+  const files = Object.fromEntries(io.files);
+  const after = await cli(["cleanup", "--history", FILE, "--always"], { env: GITLAB, files });
+  expect([after.code, after.io.files.get(FILE)]).toEqual([0, files[FILE]]);
+});
+
 test("run --follow adds one line however a job without a sandbox ends", async () => {
   const endOf = async (stopAtMs: number | null, ...more: string[]) => {
     const { cli, clock, requests } = world("boot-failure");

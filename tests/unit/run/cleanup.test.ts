@@ -44,6 +44,8 @@ const FOLLOWING: RunState = {
   lastEventId: null,
   parting: "following",
 };
+/** The job of a state whose process has not seen the end of its run. */
+const UNENDED = { idempotencyKey: FOLLOWING.idempotencyKey, startedAt: FOLLOWING.startedAt };
 const STARTING: RunState = { ...FOLLOWING, phase: "starting", request: REQUEST, runId: null, status: null };
 
 async function tried(
@@ -186,6 +188,7 @@ test("cleanup() cancels the run of a job that was cancelled, and says so in the 
     text: `run "${RUN_ID}" was cancelled (the job was cancelled)`,
     runId: RUN_ID,
     status: "cancelled",
+    unended: UNENDED,
   });
   expect(parting).toBe("ended");
   expect(calls).toEqual([`cancel ${RUN_ID}`]);
@@ -204,12 +207,13 @@ test("cleanup() does nothing after a job that went on to its end, and needs no t
   const options = { files, clock: virtualClock(), statePath: "run.json", env: (name: string) => env[name] };
   const text = "the job failed but was not cancelled, so its run continues";
   // Without the token nothing proves what the file says of the run.
-  expect(await cleanup(options)).toEqual({ action: "nothing", text, runId: null, status: null });
+  expect(await cleanup(options)).toEqual({ action: "nothing", text, runId: null, status: null, unended: null });
   expect(await cleanup({ ...options, token: TOKEN })).toEqual({
     action: "nothing",
     text,
     runId: RUN_ID,
     status: "streaming",
+    unended: UNENDED,
   });
   env.CI_JOB_STATUS = "canceled";
   expect(await cleanup(options).catch((error) => error)).toBeInstanceOf(UnauthorizedError);
@@ -219,8 +223,8 @@ test("cleanup() says that a run goes on, and what cancels it, when how the job e
   const text = expect.stringMatching(/MOGPLEX_JOB_STATUS.*cleanup --always/);
   const left = async (more: Partial<RunState>) =>
     (await tried({ ...FOLLOWING, ...more }, {}, { CI_JOB_STATUS: "" })).result;
-  expect(await left({})).toEqual({ action: "left", text, runId: RUN_ID, status: "streaming" });
-  expect(await left(STARTING)).toEqual({ action: "left", text, runId: null, status: null });
+  expect(await left({})).toEqual({ action: "left", text, runId: RUN_ID, status: "streaming", unended: UNENDED });
+  expect(await left(STARTING)).toEqual({ action: "left", text, runId: null, status: null, unended: UNENDED });
   // Neither of the two ways is for a run that its job was to leave.
   expect(await left({ onInterrupt: "detach" })).toMatchObject({ action: "nothing" });
   const files = memoryFiles({ "run.json": stateText(FOLLOWING, SEAL) });
@@ -230,6 +234,7 @@ test("cleanup() says that a run goes on, and what cancels it, when how the job e
     text,
     runId: null,
     status: null,
+    unended: null,
   });
 });
 
@@ -267,7 +272,7 @@ test("cleanup() lets the run go on that it finds under a key of others, and says
     const { result, parting, calls } = await tried(dying, { start: [theirs] });
     expect(calls).toEqual(["start k"]);
     const text = `the key of the start belongs to run "${RUN_ID}", which another job started`;
-    expect(result).toEqual({ action: "nothing", text, runId: RUN_ID, status: null });
+    expect(result).toEqual({ action: "nothing", text, runId: RUN_ID, status: null, unended: UNENDED });
     expect(parting).toBe("detached");
     for (const ours of [started("pending", false), started("pending", true)]) {
       const script = { start: [ours], cancel: [cancelled("cancelled")] };
@@ -374,7 +379,9 @@ test("cleanup() sends nothing for a file that was made up or changed without the
   ]).map((forgery) => JSON.stringify(forgery));
   for (const content of [...planted, stateText({ ...FOLLOWING, parting: "cancelling" }, other)]) {
     const { end, sent, notices } = await attacked(content);
-    expect(end).toEqual({ action: "nothing", text: "found no run of this job", runId: null, status: null });
+    expect(end).toEqual({
+      ...{ action: "nothing", text: "found no run of this job", runId: null, status: null, unended: null },
+    });
     expect(sent).toEqual([]);
     expect(notices).toEqual([{
       kind: "text",

@@ -1,7 +1,10 @@
 /** The note of a killed job, which `after_script` completes. The model of GitLab's notes is `gitlab_server.ts`, which names its source. */
 import { expect, test } from "bun:test";
 import { main } from "../../../../lib/cli/component/main.ts";
+import { flagVariable } from "../../../../lib/cli/component/inputs.ts";
+import { HISTORY } from "../../../../lib/cli/options.ts";
 import { noteMarker } from "../../../../lib/forge/note.ts";
+import { readHistory } from "../../../../lib/report/history.ts";
 import { GITLAB_TOKEN, type GitlabServer, gitlabServer } from "../../report/gitlab_server.ts";
 import type { Fault } from "../../report/served.ts";
 import { fakeIo } from "../fake_io.ts";
@@ -69,6 +72,16 @@ test("cleanup ends the note of the run that it cancels", async () => {
   });
   expect(gitlab.notes.map(({ body }) => body.split("\n")[2])).toEqual([END]);
   expect(gitlab.notes[0]?.body).toMatch(/\n<!-- mogplex:edits 1 of [0-9a-f-]{36} -->\n$/);
+});
+
+test("cleanup adds the run to the history of the job, also if it leaves the run alone", async () => {
+  for (const status of ["canceled", "failed"]) {
+    const { at, gitlab, files } = await killedJob();
+    const io = jobIo(gitlab, { CI_JOB_STATUS: status, [flagVariable(HISTORY)]: "runs.ndjson" }, files);
+    expect(await main(["cleanup"], io, { clock: at.clock, fetch: fetchOf(at, gitlab) })).toBe(0);
+    const { records, skipped } = readHistory(io.files.get("runs.ndjson") ?? "");
+    expect([records.map(({ job, outcome }) => [job, outcome]), skipped]).toEqual([[["agent", "interrupted"]], []]);
+  }
 });
 
 test("cleanup writes no note that is not there, is about another run, or is by another user", async () => {
