@@ -67,8 +67,8 @@ async function readings(): Promise<[what: string, query: string, variables: Reco
     "finding a pull request",
     (client) => GITHUB.pulls.find(client, { repository: "acme/web", branch: "x", since: 0 }),
   );
-  for (const  of of["checks", "review"] as const) {
-    await capture(`reading the ${of}`, (client) => GITHUB.pulls.findings(client, address, of));
+  for (const aspect of ["checks", "review"] as const) {
+    await capture(`reading the ${aspect}`, (client) => GITHUB.pulls.findings(client, address, aspect));
   }
   await capture(
     "reading the checks of a commit",
