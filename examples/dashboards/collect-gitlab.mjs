@@ -82,18 +82,30 @@ function hasHistory(project) {
   return readdirSync(folder).some((file) => file.startsWith(prefix) && /^\d+\.ndjson$/.test(file.slice(prefix.length)));
 }
 
+const ANY = new Intl.ListFormat("en", { type: "disjunction" });
 const STATUS_WORDS = { success: "succeeded", failed: "failed", canceled: "was cancelled" };
 
 /** @param job The newest job that can have a history; undefined if there is none. */
 function whyEmpty(job) {
-  const why = job === undefined
-    ? `no job with the name ${
-      names.join(" or ")
-    } has finished; check the name of the job, and set JOBS if it has another name`
-    : `the newest job, ${job.name}, ${
-      STATUS_WORDS[job.status]
-    }; look at its log, and check that it writes ${HISTORY} and keeps it as an artifact`;
-  return `No run was ever collected: ${why}`;
+  if (job === undefined) return `No job named ${ANY.format(names)} has finished. Check the name, or set JOBS.`;
+  const { name, status } = job;
+  return `The newest job, ${name}, ${STATUS_WORDS[status]}, but left no history. ` +
+    `Look at its log, and check that it writes ${HISTORY} and keeps it as an artifact.`;
+}
+
+/** Why a project cannot be read, with what to do. */
+function whyUnread({ status, message }) {
+  switch (status) {
+    case 401:
+      return `GitLab refuses GITLAB_TOKEN (HTTP 401). Store a token that has not expired.`;
+    case 403:
+      return `GitLab refuses GITLAB_TOKEN for this project (HTTP 403). Give the token the role Developer there.`;
+    // GitLab answers so for a project that the token cannot see, too.
+    case 404:
+      return `GitLab finds no such project (HTTP 404). Check its path, and give the token the role Developer there.`;
+    default:
+      return message;
+  }
 }
 
 /**
@@ -185,10 +197,13 @@ for (const [index, project] of projects.entries()) {
     const isLast = isRefused || !isReached;
     const affected = isLast ? projects.slice(index) : [project];
     unread += affected.length;
-    for (const each of affected) missing.set(each, error.message);
-    const why = isRefused ? "GitLab refuses GITLAB_TOKEN" : `${new URL(api).origin} cannot be reached`;
-    const rest = isLast ? `; ${why}, so no other project was read` : "";
-    console.error(`Cannot collect the runs of ${project}: ${error.message}${rest}`);
+    const why = whyUnread(error);
+    for (const each of affected) missing.set(each, why);
+    const isDown = isLast && !isRefused;
+    const cause = isDown ? `; ${new URL(api).origin} cannot be reached, so no other project was read` : "";
+    console.error(
+      `Cannot collect the runs of ${project}: ${why}${cause}${isRefused ? " No other project was read." : ""}`,
+    );
     if (isLast) break;
   }
 }
@@ -197,7 +212,8 @@ writeFileSync(stateFile, `${JSON.stringify(collected, null, 2)}\n`);
 const report = join(folder, "not-collected.ndjson");
 rmSync(report, { force: true });
 if (missing.size > 0) {
-  const line = ([source, why]) => `${JSON.stringify({ schemaVersion: 1, kind: "problem", source, why })}\n`;
+  const line = ([source, why]) =>
+    `${JSON.stringify({ schemaVersion: 1, kind: "problem", source, why, empty: !hasHistory(source) })}\n`;
   writeFileSync(report, [...missing].map(line).join(""));
 }
 if (projects.length > 0 && unread === projects.length) {

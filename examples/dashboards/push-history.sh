@@ -7,13 +7,22 @@
 # projects can push at the same time, because the script retries. Needs Git, and a token that can only push to that repository. Set
 # HISTORY_BRANCH for another branch.
 #
-# If the file does not exist, the script exits with 1: the path is wrong, or the job ended before the program began. A job with
-# --history creates the file even if it does not start a run. Only respond creates it later, with its first run.
+# If HISTORY_REMOTE is empty, the script exits with 2. If the file does not exist, it exits with 1: the path is wrong, or the job
+# ended before the program began. A job with --history creates the file even if it does not start a run. Only respond creates it
+# later, with its first run.
 set -eu
 
+if [ $# -ne 2 ]; then
+  echo "Cannot push the history: give two arguments, the file and the project, such as \"sh push-history.sh mogplex-ci/runs.ndjson acme/web\"" >&2
+  exit 2
+fi
 file=$1
 project=$2
 branch=${HISTORY_BRANCH:-mogplex-history}
+if [ -z "${HISTORY_REMOTE:-}" ]; then
+  echo "Cannot push the history: variable HISTORY_REMOTE is empty (protected variables are absent on unprotected refs); store the address of the dashboard's repository, with a token that can push there" >&2
+  exit 2
+fi
 if [ ! -f "$file" ]; then
   echo "Cannot push the history because the file does not exist: \"$file\"; give the path that the job has after --history" >&2
   exit 1

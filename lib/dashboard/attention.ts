@@ -16,6 +16,7 @@ import {
   campaignName,
   type DashboardData,
   type FileProblem,
+  isProject,
   LIST_WORDS,
   LISTS,
   mayMissOlder,
@@ -760,13 +761,17 @@ function ofFiles({ lists, fileProblems, pullRequests, covers }: DashboardData): 
   const patterns = hasFiles(covers) ? [] : patternsOf(fileProblems);
   const problemsOf = (wanted: FileProblem["kind"]) => fileProblems.filter(({ kind }) => kind === wanted);
   const [files, partial] = [problemsOf("file"), problemsOf("lines")];
-  const projects = groupBy(fileProblems.filter(({ kind }) => kind === "project"), ({ why }) => why);
-  const uncollected = [...projects].map(([why, problems]) => {
+  const projects = groupBy(fileProblems.filter(isProject), ({ kind, why }) => `${kind} ${why}`);
+  const uncollected = [...projects.values()].map((problems) => {
     const names = problems.map(({ file }) => file);
+    const { kind, why } = problems[0] as FileProblem;
+    const subject = names.length === 1 ? names[0] : `${names.length} projects`;
     return concern(
       "source",
       "bad",
-      `Not all runs of ${names.length === 1 ? names[0] : `${names.length} projects`} were collected`,
+      kind === "empty-project"
+        ? `No runs of ${subject} were ever collected`
+        : `Not all runs of ${subject} were collected`,
       `${names.length === 1 ? "" : `${firstNames(names)}: `}${sentenceOf(why)}`,
       { link },
     );

@@ -67,6 +67,7 @@ import {
   type DashboardData,
   dashboardName,
   type FileProblem,
+  isProject,
   isRead,
   LIST_WORDS,
   LISTS,
@@ -147,7 +148,7 @@ function summary(data: DashboardData): Part {
 
 /** Projects without which the figures of the page are too low. */
 function missingText({ fileProblems }: DashboardData): Html | null {
-  const [first, ...others] = fileProblems.filter(({ kind }) => kind === "project");
+  const [first, ...others] = fileProblems.filter(isProject);
   if (first === undefined) return null;
   const projects = others.length === 0 ? bare(first.file) : `${others.length + 1} projects`;
   return markup` Runs of ${partLink("sources", projects)} are missing.`;
@@ -987,7 +988,7 @@ function sources({ runs, lists, fileProblems, covers, repositories, at }: Dashbo
   }${incomplete.length === 0 ? "All lists of the service are complete." : "These lists are incomplete:"}</p>${
     incomplete.length > 0 &&
     markup`<ul>${incomplete.map((name) => markup`<li>${LIST_WORDS[name]}: ${bare(lists[name].why ?? "")}</li>`)}</ul>`
-  }${problemList("Projects with runs that were not collected", problems("project"))}${
+  }${problemList("Projects with runs that were not collected", fileProblems.filter(isProject))}${
     problemList("Files that could not be used, or not completely", [...problems("file"), ...problems("lines")])
   }</div>`;
 }

@@ -380,11 +380,16 @@ export interface FileProblem {
   file: string;
   /**
    * `pattern`: it matches no file, or none that a dashboard reads. `file`: it cannot be read, or is not one of ours. `lines`: only some of its
-   * lines could be read. `project`: not all of its runs could be collected.
+   * lines could be read. `project`: not all of its runs could be collected. `empty-project`: no run of it was ever collected.
    */
-  kind: "pattern" | "file" | "lines" | "project";
+  kind: "pattern" | "file" | "lines" | "project" | "empty-project";
   /** A sentence. Untrusted text. */
   why: string;
+}
+
+/** Whether runs of a project are missing. */
+export function isProject({ kind }: Pick<FileProblem, "kind">): boolean {
+  return kind === "project" || kind === "empty-project";
 }
 
 export interface DashboardData {

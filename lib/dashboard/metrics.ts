@@ -6,7 +6,16 @@
 import { countBy, groupBy } from "../lookup.ts";
 import { type Family, type Labels, labelText, renderFamilies, single } from "../report/metrics.ts";
 import { instantMs } from "../run/result.ts";
-import { activeSandboxes, countedIn, type DashboardData, isRead, LISTS, type ListState, sumOf } from "./data.ts";
+import {
+  activeSandboxes,
+  countedIn,
+  type DashboardData,
+  isProject,
+  isRead,
+  LISTS,
+  type ListState,
+  sumOf,
+} from "./data.ts";
 
 /**
  * Renders the metrics `mogplex_dashboard_…`. What was not read is left out.
@@ -238,12 +247,12 @@ function files(data: DashboardData): Family[] {
     single(
       "projects_unread",
       "Projects for which not all runs could be collected.",
-      fileProblems.filter(({ kind }) => kind === "project").length,
+      fileProblems.filter(isProject).length,
     ),
     single(
       "files_unread",
       "Files that could not be used, or not completely, and patterns that match no file.",
-      fileProblems.filter(({ kind }) => kind !== "project").length,
+      fileProblems.filter((problem) => !isProject(problem)).length,
     ),
     single(
       "campaign_items_open",

@@ -135,7 +135,9 @@ export function readStored(
       }
     });
   }
-  for (const { source, why } of unread.values()) fileProblems.push({ file: source, kind: "project", why });
+  for (const { source, why, isEmpty } of unread.values()) {
+    fileProblems.push({ file: source, kind: isEmpty ? "empty-project" : "project", why });
+  }
   const newest = newestOf(campaigns);
   newest.sort(({ entry: a }, { entry: b }) => a.name < b.name ? -1 : a.name > b.name ? 1 : a.file < b.file ? -1 : 1);
   const items = newest.flatMap(({ entry: { page }, items }) =>

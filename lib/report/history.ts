@@ -62,6 +62,8 @@ export interface UnreadSource {
   source: string;
   /** A sentence. Untrusted text. */
   why: string;
+  /** Whether no run of it was ever collected. */
+  isEmpty: boolean;
 }
 
 interface SkippedLine {
@@ -236,9 +238,9 @@ function readRecord(text: string): HistoryRecord | UnreadSource | string {
   const { pullRequest, campaign, mention } = value;
   if (schemaVersion !== 1) return '"schemaVersion" is not 1';
   if (kind === "problem") {
-    const { source, why } = value;
+    const { source, why, empty } = value;
     if (!isText(source) || source === "") return '"source" is missing';
-    return isText(why) ? { source: plainText(source), why: plainText(why) } : '"why" is missing';
+    return isText(why) ? { source: plainText(source), why: plainText(why), isEmpty: empty === true } : '"why" is missing';
   }
   if (kind !== "run" && kind !== "automation-run") return '"kind" is unknown';
   if (!isText(at) || !isMoment(at)) return '"at" is not a time';

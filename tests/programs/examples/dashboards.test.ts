@@ -87,7 +87,7 @@ dashboard("dashboards print nothing and end with the code of the command when th
 function pushed(
   file: string,
   project: string,
-  remote: string,
+  remote: string | undefined,
   path = process.env.PATH,
 ): Promise<[code: number | null, out: string]> {
   const env = { PATH: path, HISTORY_REMOTE: remote };
@@ -135,6 +135,11 @@ test.skipIf(which("git") === undefined)(
         1,
         `Cannot push the history because the file does not exist: "${gone}"; give the path that the job has after --history\n`,
       ]);
+      for (const none of ["", undefined]) {
+        const [code, out] = await pushed(web, "acme/web", none);
+        expect([code, out.split("\n").length]).toEqual([2, 2]);
+        expect(out).toStartWith("Cannot push the history: variable HISTORY_REMOTE is empty ");
+      }
     } finally {
       rmSync(cwd, { recursive: true });
     }
@@ -227,6 +232,7 @@ async function startGitlab(
       /^\/api\/v4\/projects\/([^/]+)\/jobs(?:\/(\d+)\/artifacts\/(.+))?$/.exec(url.pathname) ?? [];
     const jobs = histories[decodeURIComponent(project)];
     if (jobs === undefined) return void answer(404, { message: "404 Project Not Found" });
+    if (project === "acme%2Fguest") return void answer(403, { message: "403 Forbidden" });
     requests.push(`${decodeURIComponent(project)} ${jobId ?? `page ${url.searchParams.get("page")}`}`);
     if (jobId !== undefined) {
       const text = path === "mogplex-ci/runs.ndjson" ? jobs[Number(jobId)] : undefined;
@@ -266,8 +272,8 @@ function collected(cwd: string, projects: string, env: Record<string, string>, l
   });
 }
 
-const problem = (source: string, why: string) =>
-  `${JSON.stringify({ schemaVersion: 1, kind: "problem", source, why })}\n`;
+const problem = (source: string, why: string, empty = true) =>
+  `${JSON.stringify({ schemaVersion: 1, kind: "problem", source, why, empty })}\n`;
 
 test("collect-gitlab.mjs downloads each history once, also of failed jobs, and names projects that it cannot read", async () => {
   const cwd = mkdtempSync(join(tmpdir(), "mogplex-collect-"));
@@ -276,6 +282,7 @@ test("collect-gitlab.mjs downloads each history once, also of failed jobs, and n
   const { server, requests, url } = await startGitlab({
     "acme/web": [line(7), line(8), undefined, line(9)],
     "acme/sub/api": many,
+    "acme/guest": [],
   });
   try {
     const collect = (projects: string) => collected(cwd, projects, { GITLAB_URL: url, GITLAB_TOKEN: "glpat-1" });
@@ -284,7 +291,8 @@ test("collect-gitlab.mjs downloads each history once, also of failed jobs, and n
         ndjsonIn(cwd).map((name) => [name, readFileSync(join(cwd, "runs", name), "utf8")]),
       );
     const all = "acme/web\r\n\nacme/gone\n# acme/later\nacme/sub/api";
-    const gone = "Cannot collect the runs of acme/gone: HTTP 404: 404 Project Not Found\n";
+    const why = "GitLab finds no such project (HTTP 404). Check its path, and give the token the role Developer there.";
+    const gone = `Cannot collect the runs of acme/gone: ${why}\n`;
     expect(await collect(all)).toEqual({ code: 0, out: `acme/web: 2 new\n${gone}acme/sub/api: 2 new\n` });
     const histories = {
       "acme-web-0.ndjson": line(7),
@@ -292,13 +300,17 @@ test("collect-gitlab.mjs downloads each history once, also of failed jobs, and n
       "acme-sub-api-0.ndjson": line(0),
       "acme-sub-api-101.ndjson": line(101),
     };
-    const missing = problem("acme/gone", "HTTP 404: 404 Project Not Found");
-    expect(files()).toEqual({ ...histories, "not-collected.ndjson": missing });
+    expect(files()).toEqual({ ...histories, "not-collected.ndjson": problem("acme/gone", why) });
     requests.length = 0;
     expect((await collect(all)).out).toBe(`acme/web: 0 new\n${gone}acme/sub/api: 0 new\n`);
     expect(requests.filter((each) => ["acme/web 0", "acme/web 1", "acme/web 3"].includes(each))).toEqual([]);
     expect([(await collect("acme/web\n")).code, files()]).toEqual([0, histories]);
     expect((await collect("acme/gone\n")).code).toBe(65);
+    expect(await collect("acme/guest\n")).toEqual({
+      code: 65,
+      out:
+        "Cannot collect the runs of acme/guest: GitLab refuses GITLAB_TOKEN for this project (HTTP 403). Give the token the role Developer there.\n",
+    });
   } finally {
     server.close();
     rmSync(cwd, { recursive: true });
@@ -322,7 +334,7 @@ test("collect-gitlab.mjs reads on until the last complete collection, and report
       `Not all jobs were read: the newest 300 jobs only go back to ${day}; set PAGES to more than 3, or SINCE to a later day`;
     const cut = { code: 0, out: `acme/web: 3 new\nacme/web: ${why}\n`, pages: 3 };
     expect(await collect({ PAGES: "3" })).toEqual(cut);
-    expect(readFileSync(join(cwd, "runs/not-collected.ndjson"), "utf8")).toBe(problem("acme/web", why));
+    expect(readFileSync(join(cwd, "runs/not-collected.ndjson"), "utf8")).toBe(problem("acme/web", why, false));
     // The hole is reported until it is filled.
     expect(await collect({ PAGES: "3" })).toEqual({ ...cut, out: cut.out.replace("3 new", "0 new") });
     expect(await collect()).toEqual({ code: 0, out: "acme/web: 3 new\n", pages: 7 });
@@ -361,9 +373,9 @@ test("collect-gitlab.mjs collects parallel jobs, and lists a project of which no
       return collected(cwd, projects, { GITLAB_URL: url, GITLAB_TOKEN: "glpat-1", ...env });
     };
     const whyFailed =
-      "No run was ever collected: the newest job, mogplex, failed; look at its log, and check that it writes mogplex-ci/runs.ndjson and keeps it as an artifact";
+      "The newest job, mogplex, failed, but left no history. Look at its log, and check that it writes mogplex-ci/runs.ndjson and keeps it as an artifact.";
     const whyNone =
-      "No run was ever collected: no job with the name mogplex or mogplex-run or mogplex-respond or mogplex-campaign has finished; check the name of the job, and set JOBS if it has another name";
+      "No job named mogplex, mogplex-run, mogplex-respond, or mogplex-campaign has finished. Check the name, or set JOBS.";
     const api = `acme/api: 0 new\nacme/api: ${whyFailed}\n`;
     const others = `acme/docs: 0 new\nacme/docs: ${whyNone}\nacme/new: 0 new\nacme/new: ${whyNone}\n`;
     expect(await collect()).toEqual({ code: 0, out: `acme/web: 3 new\n${api}${others}` });
@@ -394,7 +406,7 @@ test("collect-gitlab.mjs collects parallel jobs, and lists a project of which no
     expect(dashboard.status, dashboard.stderr).toBe(0);
     const read = (file: string) => readFileSync(join(cwd, "page", file), "utf8");
     expect(read("metrics.prom")).toContain("\nmogplex_dashboard_projects_unread 3\n");
-    expect(read("index.html")).toContain("Not all runs of acme/api were collected");
+    expect(read("index.html")).toContain("No runs of acme/api were ever collected");
     expect(read("index.html")).not.toContain("All is well");
 
     expect((await collect({ JOBS: "agent mogplex" })).out).toContain("acme/docs: 1 new\n");
@@ -430,9 +442,11 @@ test("collect-gitlab.mjs reports a missing or refused token once, and fails if i
       out: expect.stringMatching(/^Cannot collect runs: variable GITLAB_TOKEN is empty .*\n$/),
     });
     const old = await collected(cwd, projects, { GITLAB_URL: url, GITLAB_TOKEN: "glpat-expired" });
-    const why = "HTTP 401: 401 Unauthorized";
-    const refused = "GitLab refuses GITLAB_TOKEN, so no other project was read";
-    expect(old).toEqual({ code: 64, out: `Cannot collect the runs of acme/web: ${why}; ${refused}\n` });
+    const why = "GitLab refuses GITLAB_TOKEN (HTTP 401). Store a token that has not expired.";
+    expect(old).toEqual({
+      code: 64,
+      out: `Cannot collect the runs of acme/web: ${why} No other project was read.\n`,
+    });
     expect(readFileSync(join(cwd, "runs/not-collected.ndjson"), "utf8")).toBe(
       problem("acme/web", why) + problem("acme/api", why),
     );

@@ -666,15 +666,21 @@ test("renderDashboardPage() marks a draft, and does not list it as open for too 
 });
 
 test("renderDashboardPage() asks for attention if not all runs of projects were collected, once for each reason", () => {
-  const problem = (file: string, why: string) => ({ file, kind: "project", why }) as const;
-  const fileProblems = [problem("acme/web", "HTTP 401"), problem("a/<b>", "HTTP 404"), problem("acme/api", "HTTP 401")];
+  const problem = (file: string, why: string, kind: "project" | "empty-project" = "project") => ({ file, kind, why });
+  const fileProblems = [
+    problem("acme/web", "HTTP 401"),
+    problem("a/<b>", "HTTP 404"),
+    problem("acme/api", "HTTP 401"),
+    problem("acme/new", "HTTP 401", "empty-project"),
+  ];
   const page = render(emptyDashboard({ fileProblems }));
   expect(breaches(page)).toEqual([]);
   expect(todosOf(page)).toEqual([
     "Not all runs of 2 projects were collectedacme/web, acme/api: HTTP 401.Show",
     "Not all runs of a/<b> were collectedHTTP 404.Show",
+    "No runs of acme/new were ever collectedHTTP 401.Show",
   ]);
-  expect(textsOf(page, "header")[0]).toEndWith("Runs of 3 projects are missing.");
+  expect(textsOf(page, "header")[0]).toEndWith("Runs of 4 projects are missing.");
   expect(textsOf(page, "h3")).toContain("Projects with runs that were not collected");
   expect(textsOf(page, "li")).toContain("acme/web: HTTP 401");
 });

@@ -301,12 +301,12 @@ test("readStored() takes what it can read of a history, and names the lines that
 });
 
 test("readStored() reports the projects whose runs were not collected, and does not count the file that names them", () => {
-  const problem = (source: string, why: string) =>
-    `${JSON.stringify({ schemaVersion: 1, kind: "problem", source, why })}\n`;
+  const problem = (source: string, why: string, empty?: boolean) =>
+    `${JSON.stringify({ schemaVersion: 1, kind: "problem", source, why, empty })}\n`;
   const { covers, fileProblems } = read({
     "a/runs.ndjson": line({}),
     "b/runs.ndjson": problem("acme/web", "HTTP 500") + problem("acme/api", "HTTP 404") +
-      problem("acme/web", "HTTP 401"),
+      problem("acme/web", "HTTP 401", false) + problem("acme/new", "HTTP 403", true),
     "runs.ndjson": problem("", "HTTP 401"),
   });
   expect(covers).toMatchObject({ histories: 2, lines: 1 });
@@ -314,6 +314,7 @@ test("readStored() reports the projects whose runs were not collected, and does 
     { file: "runs.ndjson", kind: "file", why: '1 line could not be read as a run. Line 1: "source" is missing' },
     { file: "acme/web", kind: "project", why: "HTTP 401" },
     { file: "acme/api", kind: "project", why: "HTTP 404" },
+    { file: "acme/new", kind: "empty-project", why: "HTTP 403" },
   ]);
 });
 
