@@ -14,13 +14,20 @@ import { lookJob } from "../../run/run.ts";
 import { connectOptions, openOneShot } from "../context.ts";
 import { addRun, hasHistory } from "../history.ts";
 import { endKilledJobNote, planNote } from "../job/note.ts";
-import { HISTORY, JSON_LINES, NOTE, OUT, SHOW_TASK, STATE } from "../options.ts";
+import { JSON_LINES, NOTE, OUT, SHOW_TASK, STATE } from "../options.ts";
 import { statePath } from "../settings.ts";
 import type { Context, Verb, VerbFlag } from "../verb.ts";
 
 const ALWAYS: VerbFlag = {
   name: "always",
   help: "Cancel the run even if nothing shows that the job was cancelled",
+};
+
+/** Not a copy of `HISTORY`: the bundler would keep this verb in programs without a help. */
+const ADDS_TO: VerbFlag = {
+  name: "history",
+  value: "FILE",
+  help: "Add the run to the job's history if the job could not",
 };
 
 /** Undefined without a token, which is not needed if there is nothing to cancel. */
@@ -136,15 +143,7 @@ export const cleanupVerb: Verb = {
   name: "cleanup",
   summary: "Cancel the run of a cancelled or killed job (for after_script or if: always())",
   group: "toolkit",
-  flags: [
-    ALWAYS,
-    { ...HISTORY, help: "Add the run to the job's history if the job could not" },
-    SHOW_TASK,
-    NOTE,
-    OUT,
-    STATE,
-    JSON_LINES,
-  ],
+  flags: [ALWAYS, ADDS_TO, SHOW_TASK, NOTE, OUT, STATE, JSON_LINES],
   variables: ["MOGPLEX_JOB_STATUS"],
   codes: ["success", "usage", "unauthorized", "internal"],
   meanings: { success: "the run is cancelled or needed no cancellation, or stderr shows why it was not cancelled" },
