@@ -5,7 +5,9 @@ import {
   checksText,
   type Concern,
   concernsOf,
+  durationText,
   foldConcerns,
+  forText,
   headlineOf,
   lateMsOf,
   pullName,
@@ -42,7 +44,7 @@ import { instantMs, utcText } from "../run/result.ts";
 import type { Session } from "../run/session.ts";
 import { sha256Hex } from "../sha256.ts";
 import { fitCells } from "../text/cells.ts";
-import { formatCount, formatDuration } from "../text/duration.ts";
+import { formatCount } from "../text/duration.ts";
 import { cutText } from "../text/plain_text.ts";
 import { joinLines, own, type SafeLine } from "../text/safe_line.ts";
 import { openOneShot } from "./context.ts";
@@ -303,7 +305,7 @@ function dashboardLines(data: DashboardData, print: Print): SafeLine[] {
   const share = rated === 0
     ? unrated === "" ? "" : `, ${unrated}`
     : `, ${last.succeeded} of ${rated} succeeded${unrated === "" ? "" : ` (not counted: ${unrated})`}`;
-  const median = last.medianMs === null ? "" : `, median ${formatDuration(last.medianMs)}`;
+  const median = last.medianMs === null ? "" : `, median ${durationText(last.medianMs)}`;
   return [
     print.paint(tone, print.untrusted(heading)),
     print.paint("dim", print.untrusted(`${utcText(nowMs)}, ${used}`)),
@@ -340,11 +342,7 @@ function dashboardLines(data: DashboardData, print: Print): SafeLine[] {
 
 function concernLines(print: Print, { tone, subject, line, at, lasts }: Concern, nowMs: number): SafeLine[] {
   const distance = at === null ? "" : agoText(at, nowMs);
-  const age = at === null
-    ? ""
-    : lasts
-    ? `, for ${ageText(nowMs - at)}`
-    : `, ${distance === "now" ? "just now" : distance}`;
+  const age = at === null ? "" : lasts ? `, ${forText(nowMs - at)}` : `, ${distance === "now" ? "just now" : distance}`;
   return [
     print.paint(tone === "bad" ? "red" : "yellow", print.untrusted(`${cutText(`  ${subject}`, 230)}${age}`)),
     ...line === "" ? [] : [print.untrusted(cutText(`    ${line}`, 230))],

@@ -77,11 +77,24 @@ export interface Concern {
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
+const MINUTE_MS = 60_000;
+
 /** An age in one unit: minutes, hours from one hour on, days from one day on. */
 export function ageText(ms: number): string {
-  if (ms < HOUR_MS) return `${Math.max(1, Math.round(ms / 60_000))} min`;
+  if (ms < MINUTE_MS) return "< 1 min";
+  if (ms < HOUR_MS) return `${Math.round(ms / MINUTE_MS)} min`;
   const hours = Math.round(ms / HOUR_MS);
   return hours < 24 ? `${hours} h` : `${Math.max(1, Math.floor(ms / DAY_MS))} d`;
+}
+
+/** The duration of a run, in the same form everywhere: in seconds below an hour, such as `6 min 40 s`, and in minutes above. */
+export function durationText(ms: number): string {
+  return formatDuration(Math.round(ms / 1_000) * 1_000);
+}
+
+/** How long something has lasted: `for 12 min`. */
+export function forText(ms: number): string {
+  return `for ${ms < MINUTE_MS ? "less than a minute" : ageText(ms)}`;
 }
 
 /** `12 min ago`, `in 3 h`, `now`. */
@@ -309,7 +322,7 @@ function ofRuns({ runs, silentJobs, origin }: DashboardData, troubles: readonly 
     const often = outcome === "failed" && times > 1 ? ` ${times} times in a row` : "";
     const took = durationMs === null
       ? ""
-      : `${outcome === "failed" && reason === null ? "Failed after" : "After"} ${formatDuration(durationMs)}.`;
+      : `${outcome === "failed" && reason === null ? "Failed after" : "After"} ${durationText(durationMs)}.`;
     const name = task === null && repository !== null && runId !== null ? `${runIdText(runId)}.` : "";
     const asks = isQuestion(run);
     const answer = runId === null ? "" : `Answer it in the app, or cancel it: ${cancelCommand(runId)}`;

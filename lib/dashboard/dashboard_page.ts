@@ -35,7 +35,7 @@ import { CAMPAIGN_STATES, stateWords } from "../campaign/view/verdicts.ts";
 import { countBy, lookup } from "../lookup.ts";
 import { countedRuns, firstMondayOf, isQuestion, MAX_RUNS, rollingWeeksOf } from "./runs.ts";
 import { OUTCOME_WORDS } from "../report/outcome_words.ts";
-import { dayText, dayTimeText, instantMs, roundSpanText, spanText } from "../run/result.ts";
+import { dayText, dayTimeText, instantMs } from "../run/result.ts";
 import { isUuid } from "../service/contract.ts";
 import { formatCount } from "../text/duration.ts";
 import { commandLine, encodePath } from "../text/escape.ts";
@@ -45,7 +45,9 @@ import {
   agoText,
   type Concern,
   concernsOf,
+  durationText,
   foldConcerns,
+  forText,
   headlineOf,
   lateMsOf,
   longBefore,
@@ -126,7 +128,7 @@ export function renderDashboardPage(data: DashboardData): string {
       section("sources", "What this page covers", null, sources(data)),
     ],
     notes: [
-      "The service does not report what runs cost.",
+      "The service does not report what runs cost. Agent time is the sum of their durations.",
       markup`The same data for programs: <a href="data.json">data.json</a>, <a href="metrics.prom">metrics.prom</a>.`,
     ],
   });
@@ -212,7 +214,7 @@ function attention(concerns: readonly Concern[], nowMs: number): Html {
     subject: markup`<b><bdi dir="ltr">${subject}</bdi></b>`,
     // Our sentences in it read from left to right, whatever an agent's words begin with.
     line: line !== "" && markup`<bdi dir="ltr">${line}</bdi>`,
-    age: at === null ? null : lasts ? `for ${ageText(nowMs - at)}` : agoText(at, nowMs),
+    age: at === null ? null : lasts ? forText(nowMs - at) : agoText(at, nowMs),
     link: [
       target !== null &&
       (target.page === undefined
@@ -309,6 +311,7 @@ function days({ days: { last, before }, weeks, runs, covers, at }: DashboardData
       ),
       null,
       curve(({ runs }) => runs),
+      agentTimeText(last, isComparable ? before : null),
     ),
     tile(
       "Succeeded",
@@ -351,32 +354,28 @@ function days({ days: { last, before }, weeks, runs, covers, at }: DashboardData
   );
 }
 
-/** Rounded to seconds below an hour, otherwise to minutes. */
+/** Rounded as {@linkcode durationText} shows it. */
 function clockMs(ms: number): number {
   const seconds = Math.round(ms / 1_000);
   return seconds < 3_600 ? seconds * 1_000 : Math.round(seconds / 60) * 60_000;
 }
 
-/** Without the parts that are 0. @param ms Whole seconds. */
-function durationParts(ms: number): readonly (readonly [value: number, unit: string])[] {
-  const seconds = ms / 1_000;
-  const parts = [
-    [Math.floor(seconds / 3_600), "h"] as const,
-    [Math.floor(seconds / 60) % 60, "min"] as const,
-    [seconds % 60, "s"] as const,
-  ].filter(([value]) => value > 0);
-  return parts.length === 0 ? [[0, "s"]] : parts;
-}
-
-/** `6 min 40 s`. @param ms Whole seconds. */
-function durationText(ms: number): string {
-  return durationParts(ms).map(([value, unit]) => `${value} ${unit}`).join(" ");
-}
-
+/** With small units. */
 function clock(ms: number): Html {
+  const words = durationText(ms).split(" ");
   return markup`${
-    durationParts(clockMs(ms)).map(([value, unit], index) => markup`${index > 0 && " "}${value}<small> ${unit}</small>`)
+    words.map((word, index) =>
+      index % 2 === 0 ? word : markup`<small> ${word}</small>${index < words.length - 1 && " "}`
+    )
   }`;
+}
+
+/** What is known instead of the cost. @param before Null without a comparison. */
+function agentTimeText(last: RunFigures, before: RunFigures | null): string | null {
+  const text = ({ totalMs }: RunFigures) =>
+    unbroken(totalMs < 10 * HOUR_MS ? durationText(totalMs) : `${Math.round(totalMs / HOUR_MS)} h`);
+  if (last.totalMs === 0) return null;
+  return `${text(last)} of agent time${before === null ? "" : ` (before: ${text(before)})`}`;
 }
 
 // Weeks.
@@ -425,8 +424,7 @@ function durations(all: readonly WeekFigures[]): Html | null {
     });
   const [median, slow] = [points(({ medianMs }) => medianMs), points(({ p95Ms }) => p95Ms)];
   if (median.length < LEAST_WEEKS) return null;
-  const valueText = (point: readonly [at: number, value: number] | undefined) =>
-    roundSpanText((point?.[1] ?? 0) * size);
+  const valueText = (point: readonly [at: number, value: number] | undefined) => durationText((point?.[1] ?? 0) * size);
   const [first, last] = [valueText(median[0]), valueText(median.at(-1))];
   const middle = all[Math.floor(all.length / 2)];
   return figure(
@@ -449,7 +447,7 @@ function durations(all: readonly WeekFigures[]): Html | null {
   );
 }
 
-const duration = (ms: number | null): Cell => ms === null ? null : { show: unbroken(spanText(ms)), value: ms };
+const duration = (ms: number | null): Cell => ms === null ? null : { show: unbroken(durationText(ms)), value: ms };
 
 function weekTable(all: readonly WeekFigures[]): Html {
   const heads: readonly Column[] = [

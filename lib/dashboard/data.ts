@@ -234,6 +234,8 @@ export interface RunFigures {
   p95Ms: number | null;
   /** Null if no duration is known. */
   slowestMs: number | null;
+  /** Agent time: the durations of all runs together, also of those that did not succeed or fail, in milliseconds. Unknown durations are left out. */
+  totalMs: number;
 }
 
 /** Runs in the success rate: the others have no verdict of their own. */

@@ -229,6 +229,11 @@ function files(data: DashboardData): Family[] {
       "95% of the runs of the last 7 days that succeeded or failed took at most this long; left out if there are fewer than 20.",
       days.last.p95Ms,
     ),
+    lastWeekDuration(
+      "sum",
+      "Time for which agents ran in the last 7 days: the durations of all runs that ended, together.",
+      days.last.totalMs,
+    ),
     ...pulls(data),
     of("campaign_items", "Items of each campaign in the files.", ({ items }) => items),
     of("campaign_items_ended", "Items of a campaign that have ended.", ({ ended }) => ended),

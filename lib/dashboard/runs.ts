@@ -8,7 +8,14 @@ import type { Run } from "../model.ts";
 import { lackedSandbox } from "../run/no_sandbox.ts";
 import { END_EXIT, type EndOutcome } from "../run/result.ts";
 import { isUuid } from "../service/contract.ts";
-import type { RepositoryFigures, RunEntry, RunFigures, SilentJob, WeekFigures } from "./data.ts";
+import {
+  type RepositoryFigures,
+  type RunEntry,
+  type RunFigures,
+  type SilentJob,
+  sumOf,
+  type WeekFigures,
+} from "./data.ts";
 
 const DAY_MS = 86_400_000;
 const WEEK_MS = 7 * DAY_MS;
@@ -165,6 +172,7 @@ function figuresOf(runs: readonly RunEntry[]): RunFigures {
     medianMs: median === null ? null : Math.round(median),
     p95Ms: times.length < LEAST_FOR_P95 ? null : quantile(times, 0.95),
     slowestMs: quantile(times, 1),
+    totalMs: sumOf(runs, ({ durationMs }) => durationMs ?? 0),
   };
 }
 

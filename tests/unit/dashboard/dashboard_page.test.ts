@@ -286,6 +286,7 @@ const figures = (runs: number, succeeded: number, minutes: number): RunFigures =
     unfinished: 0,
     medianMs: minutes * 60_000,
     slowestMs: 3 * minutes * 60_000,
+    totalMs: runs * minutes * 60_000,
   },
   p95Ms: runs < 20 ? null : 2 * minutes * 60_000,
 });
@@ -297,7 +298,7 @@ const tilesOf = (last: RunFigures, before: RunFigures) =>
 
 test("renderDashboardPage() compares the last seven days with the seven before", () => {
   expect(tilesOf(figures(62, 54, 6), figures(51, 42, 7))).toEqual([
-    "Runs62↑ 11 more than 51",
+    "Runs62↑ 11 more than 516 h 12 min of agent time (before: 5 h 57 min)",
     "Succeeded87 %↑ 5 points better than 82 %",
     "Median duration6 min↓ 1 min faster than 7 min",
     "95 % finish within12 min↓ 2 min faster than 14 min",
@@ -346,7 +347,7 @@ test("renderDashboardPage() compares durations so that the figures add up", () =
 
 test("renderDashboardPage() compares only from five runs on, and shows the slowest where 95 % say nothing", () => {
   expect(tilesOf(figures(4, 3, 6), figures(51, 42, 7))).toEqual([
-    "Runs4",
+    "Runs424 min of agent time",
     "Succeeded3 of 4",
     "Median duration6 min",
     "Slowest18 min",
@@ -510,8 +511,9 @@ test("renderDashboardMetrics() has the durations that the page shows", () => {
   expect(metricsOf({ medianMs: 554_000, p95Ms: 1_800_500 })).toEqual([
     "runs_last_week_duration_median_seconds 554",
     "runs_last_week_duration_p95_seconds 1800.5",
+    "runs_last_week_duration_sum_seconds 4680",
   ]);
-  expect(metricsOf({ medianMs: null, p95Ms: null })).toEqual([]);
+  expect(metricsOf({ medianMs: null, p95Ms: null })).toEqual(["runs_last_week_duration_sum_seconds 4680"]);
 });
 
 /** The samples of metrics whose names begin like this, without labels. */
@@ -813,10 +815,40 @@ test("concernsOf() has a run that is still running after 6 hours, and the page n
   ]);
 });
 
+test("renderDashboardPage() shows durations in the same form in lists, tables and figures", () => {
+  const [run] = fullDashboard(1).runs;
+  const failed = { ...run, outcome: "failed", reason: "Tests failed", durationMs: 1_400, endedAt: hoursBefore(1) };
+  const page = render(emptyDashboard({ runs: [failed] as Data["runs"] }));
+  expect([todosOf(page)[0], textsOf(page, "td").at(-1)]).toEqual([
+    expect.stringContaining("Tests failed. After 1 s."),
+    "1 s",
+  ]);
+  expect(tilesOf(figures(20, 20, 12.1), figures(0, 0, 1))[2]).toBe("Median duration12 min 6 s");
+  const week = { ...figures(20, 20, 12.1), from: "2026-11-30" };
+  const weeks = render(emptyDashboard({ weeks: [week, week, week] }));
+  expect(textsOf(weeks, "td").filter((text) => text.includes("min"))).toContain("12 min 6 s");
+  expect(elementsOf(weeks).map(({ attributes }) => attributes["aria-label"])).toContain(
+    "Duration by week: the median went from 12 min 6 s to 12 min 6 s",
+  );
+});
+
+test("renderDashboardPage() shows that a question has waited for less than a minute", () => {
+  const [run] = fullDashboard(1).runs;
+  const ms = hoursBefore(5 / 3_600);
+  const asking = { ...run, outcome: "awaiting_input", campaign: null, endedAt: ms };
+  const [line] = todosOf(render(emptyDashboard({ runs: [asking] as Data["runs"] })));
+  expect(line).toContain("for less than a minute");
+});
+
+test("agent time is shown in hours, and without the week before if that had fewer than 5 runs", () => {
+  expect(tilesOf(figures(62, 54, 60), figures(4, 4, 7))[0]).toBe("Runs6262 h of agent time");
+  expect(tilesOf({ ...figures(62, 54, 60), totalMs: 0 }, figures(4, 4, 7))[0]).toBe("Runs62");
+});
+
 test("ageText() has one unit: minutes below an hour, hours below a day, then days", () => {
-  const hours = [0, 0.5, 1, 1.5, 23, 23.6, 24, 34.5, 47.9, 48, 67];
+  const hours = [0, 0.016, 0.017, 0.5, 1, 1.5, 23, 23.6, 24, 34.5, 47.9, 48, 67];
   expect(hours.map((each) => ageText(each * HOUR_MS))).toEqual(
-    ["1 min", "30 min", "1 h", "2 h", "23 h", "1 d", "1 d", "1 d", "1 d", "2 d", "2 d"],
+    ["< 1 min", "< 1 min", "1 min", "30 min", "1 h", "2 h", "23 h", "1 d", "1 d", "1 d", "1 d", "2 d", "2 d"],
   );
 });
 

@@ -52,8 +52,26 @@ test("lastDaysOf() compares the last seven days with the seven before, by the en
   ];
   const others = { cancelled: 0, notStarted: 0, waiting: 0, running: 0, unfinished: 0 };
   expect(lastDaysOf(runs, NOW)).toEqual({
-    last: { runs: 2, succeeded: 1, failed: 1, ...others, medianMs: 2 * MINUTE, p95Ms: null, slowestMs: 3 * MINUTE },
-    before: { runs: 1, succeeded: 1, failed: 0, ...others, medianMs: MINUTE, p95Ms: null, slowestMs: MINUTE },
+    last: {
+      runs: 2,
+      succeeded: 1,
+      failed: 1,
+      ...others,
+      medianMs: 2 * MINUTE,
+      p95Ms: null,
+      slowestMs: 3 * MINUTE,
+      totalMs: 4 * MINUTE,
+    },
+    before: {
+      runs: 1,
+      succeeded: 1,
+      failed: 0,
+      ...others,
+      medianMs: MINUTE,
+      p95Ms: null,
+      slowestMs: MINUTE,
+      totalMs: MINUTE,
+    },
   });
 });
 
@@ -100,7 +118,7 @@ test("settledRuns() has the state that the service reports, and the run's time i
   const { last } = lastDaysOf(countedRuns(runs), NOW);
   expect(last).toEqual({
     ...{ runs: 8, succeeded: 1, failed: 1, cancelled: 1, notStarted: 1, waiting: 1, running: 1, unfinished: 2 },
-    ...{ medianMs: day, p95Ms: null, slowestMs: day },
+    ...{ medianMs: day, p95Ms: null, slowestMs: day, totalMs: 3 * day },
   });
 });
 

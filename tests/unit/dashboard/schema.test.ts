@@ -138,6 +138,7 @@ const FIGURES: Fields<RunFigures> = {
   medianMs: true,
   p95Ms: true,
   slowestMs: true,
+  totalMs: true,
 };
 const WEEK: Fields<WeekFigures> = { from: true, ...FIGURES };
 const REPOSITORY_FIGURES: Fields<RepositoryFigures> = { repository: true, lastAt: true, ...FIGURES, last: true };
