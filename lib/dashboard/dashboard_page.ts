@@ -370,12 +370,16 @@ function clock(ms: number): Html {
   }`;
 }
 
-/** What is known instead of the cost. @param before Null without a comparison. */
+/** What is known instead of the cost: `8.5 h of agent time (7 h before)`. @param before Null without a comparison. */
 function agentTimeText(last: RunFigures, before: RunFigures | null): string | null {
   const text = ({ totalMs }: RunFigures) =>
-    unbroken(totalMs < 10 * HOUR_MS ? durationText(totalMs) : `${Math.round(totalMs / HOUR_MS)} h`);
+    unbroken(
+      totalMs < HOUR_MS
+        ? durationText(totalMs)
+        : `${Number((totalMs / HOUR_MS).toFixed(totalMs < 10 * HOUR_MS ? 1 : 0))} h`,
+    );
   if (last.totalMs === 0) return null;
-  return `${text(last)} of agent time${before === null ? "" : ` (before: ${text(before)})`}`;
+  return `${text(last)} of agent time${before === null ? "" : ` (${text(before)} before)`}`;
 }
 
 // Weeks.

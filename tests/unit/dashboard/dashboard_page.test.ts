@@ -298,7 +298,7 @@ const tilesOf = (last: RunFigures, before: RunFigures) =>
 
 test("renderDashboardPage() compares the last seven days with the seven before", () => {
   expect(tilesOf(figures(62, 54, 6), figures(51, 42, 7))).toEqual([
-    "Runs62↑ 11 more than 516 h 12 min of agent time (before: 5 h 57 min)",
+    "Runs62↑ 11 more than 516.2 h of agent time (6 h before)",
     "Succeeded87 %↑ 5 points better than 82 %",
     "Median duration6 min↓ 1 min faster than 7 min",
     "95 % finish within12 min↓ 2 min faster than 14 min",
