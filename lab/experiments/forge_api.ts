@@ -107,7 +107,7 @@ export const FORGE_API: readonly Experiment[] = [
     name: "forge-api-rest",
     system: "GitHub, its API",
     programs: [GITHUB_OPENAPI],
-    tried: "read, not called: the description in the unit tests of changes to pull requests is the published one",
+    tried: "read, not called: the unit tests' description of changes to pull requests matches the published schema",
     run: rest,
   },
   {

@@ -86,27 +86,31 @@ export function campaignCodesTable(): string {
 /** Every end of a start in Markdown, its verdict or the state of its item, and more about the item. */
 const ENDS: readonly (readonly [
   when: string,
-  verdict: StartVerdict | "starting" | "as it was",
+  verdict: StartVerdict | "starting" | "keeps its state",
   remark?: string,
   rule?: VerdictRule,
 ])[] = [
   ["`success`, the requirement is met", "succeeded"],
-  ["`success`, no change was needed", "unchanged", "with `require: run` or `accept-unchanged`"],
-  ["`success` without a change, although one is required", "failed", '"no change"'],
+  ["`success`, no change was needed", "unchanged", "only with `require: run` or `accept-unchanged`"],
+  ["`success` without a change, although one is required", "failed", 'with the cause "no change"'],
   ["`success`, the requirement is not met", "failed"],
   [
     "`success`, but nothing shows whether the requirement is met",
     "unknown",
-    "until the forge or a person decides",
+    "stays unknown until the forge or a person decides",
   ],
   ["`failed`", "failed"],
   [
     "no free sandbox, 429, or no start left in the quota",
     "quota",
-    `\`failed\` after ${MAX_WITHOUT_SANDBOX} runs in a row without a sandbox, but ignored by \`stop-after-failures\``,
+    `becomes \`failed\` after ${MAX_WITHOUT_SANDBOX} runs in a row without a sandbox; \`stop-after-failures\` ignores this failure`,
   ],
   ["no answer to the start", "starting", "needs attention after 2 hours"],
-  ["503, no connection, refused by the queue", "service", `\`failed\` after ${MAX_SERVICE_FAILURES} in a row`],
+  [
+    "503, no connection, refused by the queue",
+    "service",
+    `becomes \`failed\` after ${MAX_SERVICE_FAILURES} such starts in a row`,
+  ],
   ["`cancelled` by others", "cancelled"],
   [
     "`cancelled` by `campaign stop FILE --cancel`",
@@ -116,15 +120,15 @@ const ENDS: readonly (readonly [
   ],
   ["`awaiting_input`", "needs-input", "keeps its sandbox until a person answers"],
   ["longer than `run-timeout`", "overdue", "the campaign cancels the run"],
-  ["409, the key belongs to another request", "conflict", "unknown if an earlier start had no answer"],
+  ["409, the key belongs to another request", "conflict", "`unknown` if an earlier start got no answer"],
   ["400, or the repository is unknown or was removed", "invalid"],
-  ["401, 403", "as it was", "nothing more will start; exit code 64 or 65"],
+  ["401, 403", "keeps its state", "nothing more starts; exit code 64 or 65"],
 ];
 
 /** An end without a verdict uses nothing up. */
 const NO_VERDICT = {
   starting: { ...VERDICT_RULES.service, again: "free" },
-  "as it was": { ...VERDICT_RULES.service, again: "never" },
+  "keeps its state": { ...VERDICT_RULES.service, again: "never" },
 } as const;
 
 export function campaignVerdictsTable(): string {
