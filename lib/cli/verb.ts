@@ -216,7 +216,7 @@ export interface Laptop {
     session: Session,
   ): Promise<Folder>;
   /** See `folderOfRun` there. */
-  folderOfRun(context: Context, runId: string, session: Session, attempted: string): Promise<{ out: string }>;
+  folderOfRun(context: Context, runId: string, session: Session, job: RunFolderUse): Promise<RunFolder>;
   /** See `ignoringFolder` there. */
   ignoringFolder(
     context: Context,
@@ -270,6 +270,17 @@ export interface Folder {
   resumeRun?: Run | undefined;
   /** Largest time since the end of that run, in milliseconds; undefined for no limit. */
   maxEndAgeMs?: number | undefined;
+}
+
+/** Where the files of an existing run go. */
+export type RunFolder = Pick<Folder, "out" | "claim" | "isNew">;
+
+/** What a job does with the folder of an existing run. */
+export interface RunFolderUse {
+  /** After "Cannot". */
+  attempted: string;
+  /** Whether the folder stays the run's while the run is active. */
+  claims: boolean;
 }
 
 /** The repository and task of a start, in the caller's words. */

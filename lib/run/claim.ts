@@ -1,6 +1,6 @@
 /**
- * Claims a folder for a start, outside CI, before anything is sent: of several processes that find the folder free, one gets it, and the others see
- * its key.
+ * Claims a folder for a run, outside CI, before a start is sent or a run is followed: of several processes that find the folder free, one gets it, and
+ * the others see its key or its run.
  *
  * A state file can only be replaced, so a lock makes "still as it was read" and "replaced" one step. Only a few calls without a wait are made while
  * it is held. The lock of a process that was killed within them is removed by the next process that has seen it unchanged for two seconds: no clocks
@@ -21,6 +21,9 @@ export interface Claim {
 
 type ClaimSession = Pick<Session, "clock" | "notify" | "signal">;
 
+/** What a folder is claimed for: a start, by the hash of its request as the caller gave it, or a run that exists. */
+export type ClaimFor = { asked: string } | { runId: string };
+
 /** How long a lock stays unchanged before its process is treated as dead, in milliseconds. */
 const STALE_MS = 2_000;
 /** Time between two attempts, in milliseconds. */
@@ -29,7 +32,6 @@ const RETRY_MS = 20;
 const MAX_LOCK_BYTES = 1_000;
 
 /**
- * @param asked Hash of the request as the caller gave it.
  * @param text The file when it was found free; undefined if there was none.
  * @returns Undefined if another process has changed the file since: it has to be read again.
  * @throws if the file cannot be written, or `signal.reason` if the session's signal aborts.
@@ -38,7 +40,7 @@ export async function claimState(
   session: ClaimSession & { token: string },
   files: StateFiles,
   path: string,
-  asked: string,
+  purpose: ClaimFor,
   text: string | undefined,
 ): Promise<Claim | undefined> {
   const { token, clock, notify } = session;
@@ -49,16 +51,14 @@ export async function claimState(
     const key = crypto.randomUUID();
     const writer = new StateWriter(files, path, stateSeal(token), notify, true);
     writer.begin({
-      idempotencyKey: key,
-      owned: true,
       startedAt: new Date(clock.wallTime()).toISOString(),
       onInterrupt: "auto",
-      requestHash: "",
-      asked,
       request: null,
       result: null,
       job: null,
-      runId: null,
+      ..."asked" in purpose
+        ? { idempotencyKey: key, owned: true, requestHash: "", asked: purpose.asked, runId: null }
+        : { idempotencyKey: null, owned: false, requestHash: null, asked: null, runId: purpose.runId },
     });
     return { key, writer };
   } finally {

@@ -266,12 +266,13 @@ function recordFollowing(runId: string, options: RunJob, state: OpenState | unde
   const result = stateResult(options.resultFile);
   try {
     // Outside CI, only the key in the start's file can find the run again.
-    const earlier = job === null ? readEarlier(options, state) : undefined;
+    const earlier = job === null && state?.claim === undefined ? readEarlier(options, state) : undefined;
     if (state !== undefined && earlier?.runId === runId) {
       state.writer.adopt(earlier);
       return state.writer.update({ parting: "following", onInterrupt });
     }
-    state?.writer.clear();
+    // A claimed folder must never look free.
+    if (state?.claim === undefined) state?.writer.clear();
     // This job did not start the run, so a signal cancels it only with `onInterrupt: "cancel"`.
     state?.writer.begin({ ...unknown, owned: false, startedAt, onInterrupt, result, job, runId });
   } catch (error) {

@@ -7,7 +7,7 @@ import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { openFile } from "../../files/open_file.ts";
 import type { Run, StartResult } from "../../model.ts";
-import { claimState } from "../../run/claim.ts";
+import { type ClaimFor, claimState } from "../../run/claim.ts";
 import {
   askedHash,
   checkRunRequest,
@@ -30,7 +30,7 @@ import { cutText, plainText } from "../../text/plain_text.ts";
 import { IDEMPOTENCY_KEY, KEY_PART, KEY_SCOPE, RESUME, SHOW_TASK, STATE } from "../options.ts";
 import { isDefaultOut, isLaptop, outDirectory, statePath } from "../settings.ts";
 import type { ReportTarget } from "../../report/write.ts";
-import type { Context, Folder, RequestedTask } from "../verb.ts";
+import type { Context, Folder, RequestedTask, RunFolder, RunFolderUse } from "../verb.ts";
 import { ONE_SHOT_MS } from "../context.ts";
 import { isObject, parseJson, valueOr } from "../../lookup.ts";
 
@@ -75,7 +75,7 @@ async function rememberedRun(
   const { client, clock, memory } = session;
   const nowMs = clock.wallTime();
   const state = provenState(session, files, path);
-  if (state === undefined || state.parting === "ended" || state.idempotencyKey === null) return undefined;
+  if (state === undefined || state.parting === "ended") return undefined;
   const { runId, startedAt } = state;
   const same = isSame(state);
   // The key of the same request finds the run, or starts it.
@@ -126,9 +126,10 @@ export async function chooseFolder(
   if (isLaptop(context) && !isLater(asked)) checkRunRequest(asked);
   const ownKey = [IDEMPOTENCY_KEY, KEY_SCOPE, KEY_PART].some((key) => option(key) !== undefined);
   if (!isLaptop(context) || flags.get(RESUME) !== undefined) return first;
+  const purpose = { asked: askedHash(asked) };
   // Without a state file there is nothing to remember, and nothing is sent.
   if (!exists(context, statePath(context))) {
-    const folder = await claimFolder(context, session, asked, first, undefined);
+    const folder = await claimFolder(context, session, purpose, first, undefined);
     if (folder !== undefined) return folder;
   }
   const { clock, deadline, signal } = session;
@@ -143,7 +144,7 @@ export async function chooseFolder(
       earlierRun = await rememberedRun(session, io, path, isSame, call);
       // A finished run does not block the folder.
       if (earlierRun !== undefined && (earlierRun.endAgeMs === null || !wantsNew && !ownKey)) break;
-      const folder = await claimFolder(context, session, asked, { request, out, resumePath: undefined }, text);
+      const folder = await claimFolder(context, session, purpose, { request, out, resumePath: undefined }, text);
       if (folder === undefined) continue;
       noteOtherFolder(context, out, others, liveState);
       return folder;
@@ -159,23 +160,23 @@ export async function chooseFolder(
 }
 
 /**
- * Claims a folder for a start.
+ * Claims a folder.
  * @param text The state file when the folder was found free.
  * @returns Undefined if another process has changed the file since.
  */
-async function claimFolder(
+async function claimFolder<F extends RunFolder>(
   context: Context,
   session: Session,
-  asked: RunRequest | LaterRequest,
-  folder: Folder,
+  purpose: ClaimFor,
+  folder: F,
   text: string | undefined,
-): Promise<Folder | undefined> {
+): Promise<F | undefined> {
   const { token } = session;
   if (token === undefined) return folder;
   const isNew = !exists(context, folder.out);
   const path = statePath(context, folder.out);
   try {
-    const claim = await claimState({ ...session, token }, context.io, path, askedHash(asked), text);
+    const claim = await claimState({ ...session, token }, context.io, path, purpose, text);
     return claim && { ...folder, claim, isNew };
   } catch {
     // The job itself reports a file that cannot be written, and a signal.
@@ -185,7 +186,8 @@ async function claimFolder(
 
 /**
  * Chooses the folder of a run that exists: its own folder, otherwise the first one whose run cannot be attached to any more. A folder's state is the
- * only way back to its run, so another id never replaces it.
+ * only way back to its run, so another id never replaces it. A free folder is claimed if the job follows the run, so that a start or another `follow` that
+ * is called at the same time sees it.
  * @throws {NotFoundError} if the service does not know the id: nothing is written then.
  * @throws {UsageError} if `--state` names the file of another run that can be attached to.
  * @throws what the client throws when it reads the runs.
@@ -194,8 +196,8 @@ export async function folderOfRun(
   context: Context,
   runId: string,
   session: Session,
-  attempted: string,
-): Promise<{ out: string }> {
+  { attempted, claims }: RunFolderUse,
+): Promise<RunFolder> {
   const { io, option } = context;
   const base = outDirectory(context);
   if (!isLaptop(context)) return { out: base };
@@ -209,10 +211,17 @@ export async function folderOfRun(
   const others: Remembered[] = [];
   for (const out of folders) {
     const path = statePath(context, out);
-    const earlierRun = await rememberedRun(session, io, path, () => true, call);
-    if (earlierRun === undefined) {
+    let earlierRun: Remembered | undefined;
+    for (;;) {
+      const text = valueOr(() => readStateText(io, path), undefined);
+      // Another process may have claimed the folder for this very run since.
+      if (stateRun(out) === runId) return { out };
+      earlierRun = await rememberedRun(session, io, path, () => true, call);
+      if (earlierRun !== undefined) break;
+      const folder = claims ? await claimFolder(context, session, { runId }, { out }, text) : { out };
+      if (folder === undefined) continue;
       noteOtherFolder(context, out, others, attachableState);
-      return { out };
+      return folder;
     }
     if (option(STATE) !== undefined) throw usedState(attempted, earlierRun, path, attachableState(earlierRun));
     others.push(earlierRun);

@@ -25,7 +25,7 @@ import { LiveLog, type LogForm, noticeText } from "../log/live_log.ts";
 import { isInteractive, logWidth } from "../log/writer.ts";
 import { JSON_LINES } from "../options.ts";
 import { isLaptop, outDirectory, type Places, readPlaces, type WaitSettings } from "../settings.ts";
-import type { Context, Folder, JobExtra, Vocabulary } from "../verb.ts";
+import type { Context, JobExtra, RunFolder, Vocabulary } from "../verb.ts";
 import { AT_END, eventFiles, isTogether, prepare, type Prepared, WHEN_LEFT, WHEN_REFUSED } from "./publish.ts";
 
 export interface JobAsked extends Partial<WaitSettings> {
@@ -54,9 +54,6 @@ interface JobPlan<R, A, F> {
   passes?(error: unknown): boolean;
 }
 
-/** The directory of the reports, and the claim that was made for the job. */
-type JobFolder = Pick<Folder, "out" | "claim" | "isNew">;
-
 export interface OpenJob<A, F> {
   asked: A;
   folder: F;
@@ -78,7 +75,7 @@ export interface OpenJob<A, F> {
  * @throws {UsageError} if files of the checkout cannot be trusted: then no report is written.
  * @throws what a step throws.
  */
-export async function withJob<R extends AnyResult, A extends JobAsked, F extends JobFolder = JobFolder>(
+export async function withJob<R extends AnyResult, A extends JobAsked, F extends RunFolder = RunFolder>(
   context: Context,
   plan: JobPlan<R, A, F>,
   work: (job: OpenJob<A, F>) => Promise<JobEnd<R>>,

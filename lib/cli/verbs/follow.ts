@@ -10,7 +10,7 @@ import { readResultRequest, resultOfRun, resultOptions } from "../job/result_fil
 import { withJob } from "../job/with_job.ts";
 import { JSON_LINES, LOG, OPEN, REPORTING, RESULTS, SHOW_TASK, STATE, TOKEN_SHARE, WATCHING } from "../options.ts";
 import { givenRunId, isUnknownRun, outDirectory, readFollowSettings, requiredRunId } from "../settings.ts";
-import type { Context, Verb } from "../verb.ts";
+import type { Context, RunFolder, Verb } from "../verb.ts";
 import { OF_RUNS, SHORT_IDS } from "./codes.ts";
 
 /** Attaches to an existing run, for command and component. @returns The exit code. */
@@ -24,14 +24,14 @@ export async function followRun(context: Context): Promise<number> {
         runId: checkUuid(requiredRunId(context, "follow"), "run id"),
         wanted: readResultRequest(context),
       }),
-      async place({ runId }, session) {
-        return await context.laptop?.folderOfRun(context, runId, session, "follow run") ??
+      async place({ runId }, session): Promise<RunFolder> {
+        return await context.laptop?.folderOfRun(context, runId, session, { attempted: "follow run", claims: true }) ??
           { out: outDirectory(context) };
       },
       passes: isUnknownRun(context),
       exists: true,
     },
-    ({ asked: { runId, wanted }, places, session, item, complete }) =>
+    ({ asked: { runId, wanted }, folder, places, session, item, complete }) =>
       attachJob(
         runId,
         complete({
@@ -40,7 +40,7 @@ export async function followRun(context: Context): Promise<number> {
           showTask: context.option(SHOW_TASK),
           resultFile: resultOfRun(context, session, { runId, state: places.state, request: wanted }),
           onItem: item,
-          state: { files: context.io, path: places.state },
+          state: { files: context.io, path: places.state, claim: folder.claim },
         }),
       ),
   );

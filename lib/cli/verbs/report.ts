@@ -42,7 +42,8 @@ async function reportRun(context: Context): Promise<number> {
       wanted: readResultRequest(context),
     }),
     async place({ runId }, session) {
-      return await context.laptop?.folderOfRun(context, runId, session, "report run") ?? { out: outDirectory(context) };
+      return await context.laptop?.folderOfRun(context, runId, session, { attempted: "report run", claims: false }) ??
+        { out: outDirectory(context) };
     },
     passes: isUnknownRun(context),
     exists: true,

@@ -13,7 +13,7 @@ function folder(given: Record<string, string> = {}) {
   const files = memoryFiles(given);
   const clock = virtualClock();
   const session = { token: TOKEN, clock, notify() {}, signal: undefined };
-  const claim = (asked: string, text?: string) => claimState(session, files, PATH, asked, text);
+  const claim = (asked: string, text?: string) => claimState(session, files, PATH, { asked }, text);
   const state = () =>
     readState(files, PATH, { job: null, execution: false, nowMs: clock.wallTime(), notify() {} })?.proven(
       stateSeal(TOKEN),
@@ -79,4 +79,18 @@ test("StateWriter.release() gives a claimed folder back as it was, unless a star
   expect(state()).toMatchObject({ phase: "starting", idempotencyKey: third?.key });
   third?.writer.update({ parting: "ended" });
   expect(state()?.runId).toBe(RUN_ID);
+});
+
+test("claimState() shows a followed run to a start that has found the folder free", async () => {
+  const { files, clock, claim, state } = folder();
+  const session = { token: TOKEN, clock, notify() {}, signal: undefined };
+  expect(await claimState(session, files, PATH, { runId: RUN_ID }, undefined)).toBeDefined();
+  expect(await claim("a")).toBeUndefined();
+  expect(state()).toMatchObject({
+    phase: "started",
+    runId: RUN_ID,
+    owned: false,
+    idempotencyKey: null,
+    parting: "following",
+  });
 });

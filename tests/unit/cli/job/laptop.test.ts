@@ -10,6 +10,16 @@ function left(files: ReadonlyMap<string, string>): Record<string, string> {
   return Object.fromEntries(files);
 }
 
+/** Gives commands that are called at the same time one disk. */
+function sharing(files: Map<string, string>) {
+  return ({ files: own }: FakeIo) => {
+    own.get = (path) => files.get(path);
+    own.has = (path) => files.has(path);
+    own.set = (path, text) => (files.set(path, text), own);
+    own.delete = (path) => files.delete(path);
+  };
+}
+
 /** A world in whose folder a command was left while its run continues. */
 async function withLiveRun() {
   const folder = world("");
@@ -140,12 +150,7 @@ test("run --follow starts one run when it is called twice at once in a folder, a
   const files = new Map<string, string>();
   const call = (task: string) =>
     cli(["run", "--follow", "--repo", "acme/api", "--timeout", "30s", task], {
-      before: ({ files: own }) => {
-        own.get = (path) => files.get(path);
-        own.has = (path) => files.has(path);
-        own.set = (path, text) => (files.set(path, text), own);
-        own.delete = (path) => files.delete(path);
-      },
+      before: sharing(files),
     });
   const ends = await Promise.all(["Fix the flaky tests", "Fix the flaky tests", "Something else"].map(call));
   expect([ends.map(({ code }) => code), emulator.world.store.runs.size]).toEqual([[124, 124, 124], 2]);
@@ -451,6 +456,19 @@ test("follow leaves the run of the folder alone when its id is another run, also
     const same = await cli(args, { files: left(again.io.files) });
     expect([same.code, emulator.world.store.runs.size]).toEqual([hasSucceeded ? 0 : 124, 2]);
   }
+});
+
+test("run and follow leave the folder of a run alone that another follow is attached to", async () => {
+  const { cli, start } = world("");
+  const ids = [await start("One task"), await start("Another task")];
+  const files = new Map<string, string>();
+  const call = (args: string[]) => cli([...args, "--timeout", "30s"], { before: sharing(files) });
+  await Promise.all(ids.map((id) => call(["follow", id])));
+  const runIn = (folder: string) => JSON.parse(files.get(`${folder}/result.json`) ?? "").runId;
+  expect(new Set([runIn("mogplex-ci"), runIn("mogplex-ci-2")])).toEqual(new Set(ids));
+  const { stderr, io } = await cli([...RUN, "--timeout", "30s"], { files: left(files) });
+  expect(stderr).toContain('is still running, so the files of this run go to "mogplex-ci-3"');
+  expect(io.files.get("mogplex-ci/result.json")).toBe(files.get("mogplex-ci/result.json"));
 });
 
 test("report leaves the files of the folder's run alone when its id is another run", async () => {
