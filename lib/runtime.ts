@@ -161,7 +161,7 @@ export function environmentVariable(name: string): string | undefined {
 }
 
 /** Whether the runtime refuses to read a variable: on Deno, one that is not allowed. */
-function isVariableRefused(name: string): boolean {
+export function isVariableRefused(name: string): boolean {
   return valueOr(() => process.env[name] === null, true);
 }
 

@@ -39,7 +39,11 @@ import { attachJob, type AttachOptions, type RunJob, runJob, type RunOptions, ve
 import type { CancelCause } from "../run/interrupts.ts";
 import { checkFollowTimeout, type ConnectOptions, openSession, type Session } from "../run/session.ts";
 import { checkOptions, checkRequestKeys, type Keys } from "../service/validate.ts";
+import { cutText, plainText } from "../text/plain_text.ts";
 import { type Connect, overlay } from "./connect.ts";
+
+/** Most characters of a reason in a log line: it can be a text of the agent. */
+const MAX_REASON = 500;
 
 /**
  * The method that `await using` calls, if the compiler knows its name. Like leaving the loop, it stops following, and the work continues at
@@ -398,8 +402,11 @@ function jobHandle<O extends object, J extends { type: string }, R extends AnyRe
         overlay(connected, { ...watch, onItem: take, onStarted, openSession: open, cancelled: cancelled.signal }),
       );
       learn(end.result);
-      const { runId, outcome } = end.result;
-      if (runId !== null) connected.onProgress?.(`run ${runId}: ${outcome}`);
+      const { runId, outcome, reason } = end.result;
+      const why = outcome === "success" || reason === null
+        ? ""
+        : ` (${cutText(plainText(reason).replace(/\s+/g, " "), MAX_REASON)})`;
+      if (runId !== null) connected.onProgress?.(`run ${runId}: ${outcome}${why}`);
       guarded(end.result, session);
       const item = last(end, signal);
       if (item !== undefined) tell(item);

@@ -7,7 +7,7 @@ import { fileVariableAdvice, isFileVariable, readTextVariable, systemName } from
 import { UnauthorizedError, UsageError } from "../errors.ts";
 import { hookError, waitForHook } from "../hook.ts";
 import { isLoopback } from "../loopback.ts";
-import { readFileNow } from "../runtime.ts";
+import { isVariableRefused, readFileNow } from "../runtime.ts";
 import { createRedactor, joinRedactors, type Redactor, redactorOf } from "../text/redact.ts";
 import type { TokenSource } from "./transport.ts";
 
@@ -168,6 +168,8 @@ export interface ConnectionOptions {
   env: (name: string) => string | undefined;
   /** Reads the file of `MOGPLEX_API_KEY_FILE`; undefined if it does not exist. @default reads the file system */
   readFile?: ((path: string) => string | undefined) | undefined;
+  /** Whether the runtime refuses to read a variable. @default asks the runtime */
+  refuses?: ((name: string) => boolean) | undefined;
   /** Overrides the environment. */
   token?: string | undefined;
   /** Source of that token, for messages. @default {"the option token"} */
@@ -226,6 +228,10 @@ export function findToken(options: ConnectionOptions): FoundToken {
   if (path === undefined) {
     // The documented command does not check where it runs.
     const isCi = dropIn || systemName(env) !== "none";
+    if (value === undefined && (options.refuses ?? isVariableRefused)(variable)) {
+      const why = `Deno is not allowed to read variable ${variable}`;
+      throw new UnauthorizedError({ attempted: "read token", why, advice: "add --allow-env after deno run" });
+    }
     if (value === undefined || !isCi && value.trim() === "") {
       throw new UnauthorizedError({
         attempted: "read token",

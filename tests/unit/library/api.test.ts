@@ -166,6 +166,16 @@ test("a derived client has its own options, and shares token, budget and what is
   }
 });
 
+test("the log line at the end of a run has the reason of a failure on one line", async () => {
+  const service = createEmulator({ repos: ["acme/one"], scenario: "agent-failure" });
+  const lines: string[] = [];
+  const logger = { debug() {}, info: (line: string) => void lines.push(line), warn() {}, error() {} };
+  const mogplex = createMogplex({ ...service.options, logger, logLevel: "info" });
+  const { runId, reason } = await mogplex.run({ repo: "acme/one", prompt: "x" }, { throwOnFailure: false });
+  expect(reason).toBeString();
+  expect(lines.at(-1)).toBe(`mogplex: run ${runId}: failed (${reason?.replace(/\s+/g, " ")})`);
+});
+
 test("notices have words, with the secrets of the client masked, and the logger gets them by level", async () => {
   const service = createEmulator({ repos: ["acme/one"], scenario: "success" });
   const lines: string[] = [];

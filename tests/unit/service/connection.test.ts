@@ -107,6 +107,12 @@ test("resolveConnection() names the variable that is not set", () => {
   expect(refusal({ MOGPLEX_TOKEN_VARIABLE: "TEAM_KEY" }).message).toContain("variable TEAM_KEY is not set");
 });
 
+test("resolveConnection() does not call a variable unset that Deno is not allowed to read", () => {
+  expect(refusal({}, { refuses: (name) => name === "MOGPLEX_API_KEY" }).message).toBe(
+    "Cannot read token: Deno is not allowed to read variable MOGPLEX_API_KEY; add --allow-env after deno run",
+  );
+});
+
 test("resolveConnection() says how to set the token outside CI, and nothing of what may be the cause in CI", () => {
   for (const [env, state] of [[{}, "not set"], [{ MOGPLEX_API_KEY: " " }, "empty"]] as const) {
     expect(refusal(env).message).toBe(
