@@ -80,7 +80,7 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
   const platform = ALL_SYSTEMS.detect(io.env);
   let call: Call | undefined;
   let writer = createWriter(io, platform, undefined);
-  const vocabulary = commandVocabulary(options.program);
+  const vocabulary = commandVocabulary(options.program, platform.isCi || platform.identity(io.env) !== null);
   try {
     const text = information(args);
     if (text !== undefined) {

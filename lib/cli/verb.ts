@@ -18,6 +18,7 @@ import type { Forge } from "../forge/forge.ts";
 import type { OpenOptions } from "../forge/open.ts";
 import type { ReportTarget } from "../report/write.ts";
 import { ADD_KEY_PART } from "../run/key.ts";
+import { RETRY_LATER } from "../run/no_sandbox.ts";
 import type { Claim } from "../run/claim.ts";
 import type { LaterRequest, RunRequest } from "../run/request.ts";
 import type { CampaignRetry } from "../report/campaign_item.ts";
@@ -81,8 +82,12 @@ export const inputWords = (
   ),
 });
 
-/** @param program The command as the user called it: `node mogplex.mjs`, if it is not on the PATH. */
-export function commandVocabulary(program = PROGRAM): Vocabulary {
+/**
+ * @param program The command as the user called it: `node mogplex.mjs`, if it is not on the PATH.
+ * @param isInJob Whether a job runs the command. On a laptop nothing retries it.
+ */
+export function commandVocabulary(program = PROGRAM, isInJob = true): Vocabulary {
+  const retryLater = isInJob ? RETRY_LATER : "run the command again later, or wait longer with --timeout";
   return {
     program,
     prompt: "an argument, - for standard input, --prompt-file, MOGPLEX_PROMPT or MOGPLEX_PROMPT_FILE",
@@ -99,7 +104,7 @@ export function commandVocabulary(program = PROGRAM): Vocabulary {
         message,
       );
       // The library writes commands with the name of the program.
-      return text.replaceAll(/`mogplex-ci(?= )/g, () => `\`${program}`);
+      return text.replaceAll(/`mogplex-ci(?= )/g, () => `\`${program}`).replaceAll(RETRY_LATER, () => retryLater);
     },
   };
 }

@@ -15,17 +15,20 @@ interface SandboxLimit {
   advice: string;
 }
 
+/** The advice to wait, for a job. Programs replace it where no job runs. */
+export const RETRY_LATER = "retry the job later, or raise its time limit";
+
 /** Source: contract 2.2 and section 13. */
 const LIMITS: readonly [SandboxLimit, ...SandboxLimit[]] = [
   {
     error: /^too many active sandboxes\.?$/i,
     why: "no sandbox was free",
-    advice: "a sandbox becomes free 10 to 35 minutes after its run ends; retry the job later, or raise its time limit",
+    advice: `a sandbox becomes free 10 to 35 minutes after its run ends; ${RETRY_LATER}`,
   },
   {
     error: /^sandbox boot rate limit exceeded\.?$/i,
     why: "the limit of 120 sandboxes an hour was reached",
-    advice: "retry the job within the hour, or raise its time limit, and start fewer runs per hour",
+    advice: `${RETRY_LATER}, and start fewer runs per hour`,
   },
   {
     error: /^daily sandbox boot quota exceeded\.?$/i,

@@ -300,7 +300,7 @@ const RESEND_MS = 1_500;
 /** Shortest time between two writes of an event to the state file, in milliseconds. */
 const STATE_MS = 5_000;
 /** What happened to the run of a job that was stopped after no sandbox was free. A clause. */
-const WITHOUT_SANDBOX = "the job was waiting for a sandbox, and no agent has started";
+const WITHOUT_SANDBOX = "it was waiting for a sandbox, and no agent has started";
 
 /** One run, new or existing. */
 class RunOperation implements Operation<FollowItem, RunResult> {

@@ -117,8 +117,8 @@ async function checkServiceFor(context: Context, connection: Parameters<typeof c
 
 /** What a job of each purpose can do if nothing failed. */
 const READY: Readonly<Record<Purpose, string>> = {
-  run: "a job can start",
-  follow: "a job can follow runs",
+  run: "a run can start",
+  follow: "runs can be followed",
   respond: "mentions can start runs",
   gate: "a gate can check approvals",
   dashboard: "a dashboard can be written",
@@ -268,7 +268,7 @@ function summary(checks: readonly Check[], code: number, purpose: Purpose): stri
   }
   const failures = count("failed");
   const others = [failures === 1 ? null : `${failures} checks failed in all`, warningCount].filter(Boolean);
-  return `a job would exit with ${code}: the check "${first.name}" failed${
+  return `a command would exit with ${code}: the check "${first.name}" failed${
     others.length === 0 ? "" : ` (${others.join(", ")})`
   }`;
 }

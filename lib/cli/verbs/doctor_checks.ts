@@ -267,5 +267,5 @@ export async function checkSettings(context: Context): Promise<Check> {
   if (unknown !== undefined) {
     return warning("settings", unknown, "Correct the name, unless the service knows this agent");
   }
-  return ok("settings", `a job waits at most ${formatDuration(timeoutMs)}; reports go to ${JSON.stringify(out)}`);
+  return ok("settings", `a command waits at most ${formatDuration(timeoutMs)}; reports go to ${JSON.stringify(out)}`);
 }

@@ -26,7 +26,7 @@ test("doctor ends with 0 when all is well, and leaves nothing behind", async () 
   expect(stderr).toBe(`note: sending requests and the token to ${service.url}, unencrypted\n`);
   expect(stdout).toMatch(new RegExp(`^ok       runtime     node \\d+\\.\\d+\\.\\d+`));
   expect(stdout).toContain("ok       connection  the service answers\n");
-  expect(stdout).toEndWith("\n\na job can start\n");
+  expect(stdout).toEndWith("\n\na run can start\n");
   expect(code).toBe(0);
   expect(readdirSync(cwd, { recursive: true })).toEqual([]);
 });

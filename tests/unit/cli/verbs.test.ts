@@ -102,6 +102,14 @@ test("options take the words that their descriptions name, and no others", () =>
   }
 });
 
+test("commandVocabulary().words() speaks of a job only in a job", () => {
+  const message = "no sandbox was free; retry the job later, or raise its time limit";
+  expect(commandVocabulary().words(message)).toBe(message);
+  expect(commandVocabulary("mogplex-ci", false).words(message)).toBe(
+    "no sandbox was free; run the command again later, or wait longer with --timeout",
+  );
+});
+
 test("commandVocabulary().words() writes commands with the program as it was called", () => {
   const message = "call `mogplex-ci campaign plan a.yml`; the file of `mogplex-ci-2` stays";
   expect(commandVocabulary("node mogplex.mjs").words(message)).toBe(

@@ -159,7 +159,11 @@ for (const [name, job] of Object.entries({ attachJob, lookJob })) {
     });
     for (
       const [error, words, advice] of [
-        ["Sandbox boot rate limit exceeded", "the limit of 120 sandboxes an hour was reached", "within the hour"],
+        [
+          "Sandbox boot rate limit exceeded",
+          "the limit of 120 sandboxes an hour was reached",
+          "and start fewer runs per hour",
+        ],
         ["Daily sandbox boot quota exceeded", "the limit of 10000 sandboxes a day was reached", "again tomorrow"],
       ] as const
     ) {

@@ -107,7 +107,7 @@ test(
       const { run } = place(variables(service));
       const readme = block("README.md", "sh", "export MOGPLEX_API_KEY").replace("=…", `=${service.token}`);
       const whole = await run(readme);
-      expect([whole.code, whole.stdout.includes("a job can start")]).toEqual([0, true]);
+      expect([whole.code, whole.stdout.includes("a run can start")]).toEqual([0, true]);
       expect(whole.stdout).toMatch(/^verdict +success/m);
       expect(service.statuses()).toEqual(["success"]);
       for (const word of ["node ci/mogplex.mjs run --follow", "cleanup", "doctor"]) {

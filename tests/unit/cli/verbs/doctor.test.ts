@@ -28,7 +28,7 @@ test("doctor prints one line a check and ends with 0 when all is well", async ()
     "ok       runtime     node 20.20.0",
     "ok       ci          gitlab; a retried job finds its run; cleanup knows how the job ended",
     "ok       variables   MOGPLEX_API_KEY",
-    `ok       settings    a job waits at most 30 min; reports go to "mogplex-ci"`,
+    `ok       settings    a command waits at most 30 min; reports go to "mogplex-ci"`,
     "ok       checkout    no config file in it affects this program",
     "ok       url         https://mogplex.com",
     "ok       token       from MOGPLEX_API_KEY",
@@ -41,7 +41,7 @@ test("doctor prints one line a check and ends with 0 when all is well", async ()
     "ok       server      it has no event streams; jobs poll instead, with the same result",
     `ok       repository  acme/api, default branch "main"`,
     "",
-    "a job can start",
+    "a run can start",
     "",
   ]);
 });
@@ -146,7 +146,7 @@ test("doctor fails when no repository is given to a job that needs one, and coun
     state: "failed",
     finding: "none given; the token can access 8 repositories",
   });
-  expect(await text()).toEndWith('\na job would exit with 2: the check "repository" failed\n');
+  expect(await text()).toEndWith('\na command would exit with 2: the check "repository" failed\n');
   // As the job itself, which looks at that first.
   const both = await doctor({ args: [], env: { MOGPLEX_API_KEY: "" } });
   expect([both.code, both.checks.repository?.finding]).toEqual([2, "none given"]);
@@ -252,7 +252,7 @@ test("doctor ends with 65 for a token that cannot start a run, as the job would"
     },
   });
   expect(await reader.text()).toEndWith(
-    '\na job would exit with 65: the check "scopes" failed\n',
+    '\na command would exit with 65: the check "scopes" failed\n',
   );
   const { code, checks } = await doctor({ instead: RESTRICTED });
   expect([code, checks.scopes?.state, checks.scopes?.startsRuns]).toEqual([65, "failed", false]);
@@ -264,20 +264,20 @@ test("doctor --for asks for what a job of that purpose needs", async () => {
   const writer = {};
   const restricted = { instead: RESTRICTED };
   const cases: [purpose: string, options: object, code: number, last: string][] = [
-    ["run", writer, 2, 'a job would exit with 2: the check "repository" failed'],
-    ["follow", reader, 0, "a job can follow runs"],
-    ["follow", writer, 0, "a job can follow runs"],
-    ["follow", restricted, 0, "a job can follow runs"],
+    ["run", writer, 2, 'a command would exit with 2: the check "repository" failed'],
+    ["follow", reader, 0, "runs can be followed"],
+    ["follow", writer, 0, "runs can be followed"],
+    ["follow", restricted, 0, "runs can be followed"],
     ["dashboard", reader, 0, "a dashboard can be written"],
-    ["dashboard", writer, 2, 'a job would exit with 2: the check "scopes" failed'],
-    ["dashboard", restricted, 2, 'a job would exit with 2: the check "scopes" failed'],
-    ["automation", writer, 2, 'a job would exit with 2: the check "repository" failed'],
+    ["dashboard", writer, 2, 'a command would exit with 2: the check "scopes" failed'],
+    ["dashboard", restricted, 2, 'a command would exit with 2: the check "scopes" failed'],
+    ["automation", writer, 2, 'a command would exit with 2: the check "repository" failed'],
   ];
   const named: typeof cases = [
-    ["run", writer, 0, "a job can start"],
+    ["run", writer, 0, "a run can start"],
     ["automation", restricted, 0, "an automation can be triggered"],
     ["automation", writer, 0, "an automation can be triggered"],
-    ["automation", reader, 65, 'a job would exit with 65: the check "scopes" failed'],
+    ["automation", reader, 65, 'a command would exit with 65: the check "scopes" failed'],
   ];
   for (const [rows, repo] of [[cases, []], [named, ["--repo", REPO]]] as const) {
     for (const [purpose, options, code, last] of rows) {
@@ -292,7 +292,7 @@ test("doctor --for dashboard says nothing of keys, waits and reports: a dashboar
   const { code, text } = await doctor({ env: { MOGPLEX_API_KEY: READ_ONLY_TOKEN }, args: ["--for", "dashboard"] });
   const printed = await text();
   expect(code).toBe(0);
-  expect(printed).not.toMatch(/attaches|a job waits|is writable|finds its run/);
+  expect(printed).not.toMatch(/attaches|a command waits|is writable|finds its run/);
   expect(printed).toMatch(/^skipped {2}files +a dashboard writes only to its own --out$/m);
 });
 
@@ -452,7 +452,7 @@ test("doctor names a fault once, with the checks that follow from it in one line
     "                     > Try again later; a job retries automatically",
     "skipped  clock       the answer has no date",
     "skipped  access, scopes, server, repository  connection failed",
-    'a job would exit with 69: the check "connection" failed',
+    'a command would exit with 69: the check "connection" failed',
   ]);
   const refused = await doctor({ env: { MOGPLEX_API_KEY: "mog_nobodyKnowsThisOne" } });
   expect((await troubles(refused)).map((line) => line.slice(0, 19).trim())).toEqual([
@@ -460,7 +460,7 @@ test("doctor names a fault once, with the checks that follow from it in one line
     "",
     "skipped  scopes",
     "skipped  repository",
-    "a job would exit wi",
+    "a command would exi",
   ]);
   const none = await doctor({ env: { MOGPLEX_API_KEY: "" } });
   expect(await troubles(none)).toContain("skipped  access, scopes, server, repository  token failed");

@@ -269,6 +269,6 @@ test("doctor ends with the code of what a job would meet first", async () => {
   for (const [options, code, name] of first) {
     const diagnosis = await doctor(options);
     expect({ name, code: diagnosis.code }).toEqual({ name, code });
-    expect(await diagnosis.text()).toContain(`a job would exit with ${code}: the check "${name}" failed`);
+    expect(await diagnosis.text()).toContain(`a command would exit with ${code}: the check "${name}" failed`);
   }
 });
