@@ -5,7 +5,6 @@ import {
   checksText,
   type Concern,
   concernsOf,
-  durationText,
   foldConcerns,
   forText,
   headlineOf,
@@ -44,7 +43,7 @@ import { instantMs, utcText } from "../run/result.ts";
 import type { Session } from "../run/session.ts";
 import { sha256Hex } from "../sha256.ts";
 import { fitCells } from "../text/cells.ts";
-import { formatCount } from "../text/duration.ts";
+import { formatCount, formatDuration } from "../text/duration.ts";
 import { cutText } from "../text/plain_text.ts";
 import { joinLines, own, type SafeLine } from "../text/safe_line.ts";
 import { openOneShot } from "./context.ts";
@@ -305,7 +304,7 @@ function dashboardLines(data: DashboardData, print: Print): SafeLine[] {
   const share = rated === 0
     ? unrated === "" ? "" : `, ${unrated}`
     : `, ${last.succeeded} of ${rated} succeeded${unrated === "" ? "" : ` (not counted: ${unrated})`}`;
-  const median = last.medianMs === null ? "" : `, median ${durationText(last.medianMs)}`;
+  const median = last.medianMs === null ? "" : `, median ${formatDuration(last.medianMs)}`;
   return [
     print.paint(tone, print.untrusted(heading)),
     print.paint("dim", print.untrusted(`${utcText(nowMs)}, ${used}`)),

@@ -87,11 +87,6 @@ export function ageText(ms: number): string {
   return hours < 24 ? `${hours} h` : `${Math.max(1, Math.floor(ms / DAY_MS))} d`;
 }
 
-/** The duration of a run, in the same form everywhere: in seconds below an hour, such as `6 min 40 s`, and in minutes above. */
-export function durationText(ms: number): string {
-  return formatDuration(Math.round(ms / 1_000) * 1_000);
-}
-
 /** How long something has lasted: `for 12 min`. */
 export function forText(ms: number): string {
   return `for ${ms < MINUTE_MS ? "less than a minute" : ageText(ms)}`;
@@ -322,7 +317,7 @@ function ofRuns({ runs, silentJobs, origin }: DashboardData, troubles: readonly 
     const often = outcome === "failed" && times > 1 ? ` ${times} times in a row` : "";
     const took = durationMs === null
       ? ""
-      : `${outcome === "failed" && reason === null ? "Failed after" : "After"} ${durationText(durationMs)}.`;
+      : `${outcome === "failed" && reason === null ? "Failed after" : "After"} ${formatDuration(durationMs)}.`;
     const name = task === null && repository !== null && runId !== null ? `${runIdText(runId)}.` : "";
     const asks = isQuestion(run);
     const answer = runId === null ? "" : `Answer it in the app, or cancel it: ${cancelCommand(runId)}`;

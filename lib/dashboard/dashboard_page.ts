@@ -37,7 +37,7 @@ import { countedRuns, firstMondayOf, isQuestion, MAX_RUNS, rollingWeeksOf } from
 import { OUTCOME_WORDS } from "../report/outcome_words.ts";
 import { dayText, dayTimeText, instantMs } from "../run/result.ts";
 import { isUuid } from "../service/contract.ts";
-import { formatCount } from "../text/duration.ts";
+import { formatCount, formatDuration } from "../text/duration.ts";
 import { commandLine, encodePath } from "../text/escape.ts";
 import { cutText } from "../text/plain_text.ts";
 import {
@@ -45,7 +45,6 @@ import {
   agoText,
   type Concern,
   concernsOf,
-  durationText,
   foldConcerns,
   forText,
   headlineOf,
@@ -291,9 +290,9 @@ function days({ days: { last, before }, weeks, runs, covers, at }: DashboardData
     const more = now - then;
     // A twentieth, or less than a second, is no difference.
     if (Math.abs(more) < Math.max(1_000, then / 20)) {
-      return compare(0, `about as long as ${unbroken(durationText(then))}`);
+      return compare(0, `about as long as ${unbroken(formatDuration(then))}`);
     }
-    const [span, earlier] = [unbroken(durationText(Math.abs(more))), unbroken(durationText(then))];
+    const [span, earlier] = [unbroken(formatDuration(Math.abs(more))), unbroken(formatDuration(then))];
     return compare(more, `${span} ${more > 0 ? "slower" : "faster"} than ${earlier}`);
   };
   const more = last.runs - before.runs;
@@ -354,15 +353,16 @@ function days({ days: { last, before }, weeks, runs, covers, at }: DashboardData
   );
 }
 
-/** Rounded as {@linkcode durationText} shows it. */
+/** Rounded as {@linkcode formatDuration} shows it. */
 function clockMs(ms: number): number {
+  if (ms < 9_950) return Math.round(ms / 100) * 100;
   const seconds = Math.round(ms / 1_000);
   return seconds < 3_600 ? seconds * 1_000 : Math.round(seconds / 60) * 60_000;
 }
 
 /** With small units. */
 function clock(ms: number): Html {
-  const words = durationText(ms).split(" ");
+  const words = formatDuration(ms).split(" ");
   return markup`${
     words.map((word, index) =>
       index % 2 === 0 ? word : markup`<small> ${word}</small>${index < words.length - 1 && " "}`
@@ -375,7 +375,7 @@ function agentTimeText(last: RunFigures, before: RunFigures | null): string | nu
   const text = ({ totalMs }: RunFigures) =>
     unbroken(
       totalMs < HOUR_MS
-        ? durationText(totalMs)
+        ? formatDuration(totalMs)
         : `${Number((totalMs / HOUR_MS).toFixed(totalMs < 10 * HOUR_MS ? 1 : 0))} h`,
     );
   if (last.totalMs === 0) return null;
@@ -428,7 +428,8 @@ function durations(all: readonly WeekFigures[]): Html | null {
     });
   const [median, slow] = [points(({ medianMs }) => medianMs), points(({ p95Ms }) => p95Ms)];
   if (median.length < LEAST_WEEKS) return null;
-  const valueText = (point: readonly [at: number, value: number] | undefined) => durationText((point?.[1] ?? 0) * size);
+  const valueText = (point: readonly [at: number, value: number] | undefined) =>
+    formatDuration((point?.[1] ?? 0) * size);
   const [first, last] = [valueText(median[0]), valueText(median.at(-1))];
   const middle = all[Math.floor(all.length / 2)];
   return figure(
@@ -451,7 +452,7 @@ function durations(all: readonly WeekFigures[]): Html | null {
   );
 }
 
-const duration = (ms: number | null): Cell => ms === null ? null : { show: unbroken(durationText(ms)), value: ms };
+const duration = (ms: number | null): Cell => ms === null ? null : { show: unbroken(formatDuration(ms)), value: ms };
 
 function weekTable(all: readonly WeekFigures[]): Html {
   const heads: readonly Column[] = [

@@ -820,8 +820,8 @@ test("renderDashboardPage() shows durations in the same form in lists, tables an
   const failed = { ...run, outcome: "failed", reason: "Tests failed", durationMs: 1_400, endedAt: hoursBefore(1) };
   const page = render(emptyDashboard({ runs: [failed] as Data["runs"] }));
   expect([todosOf(page)[0], textsOf(page, "td").at(-1)]).toEqual([
-    expect.stringContaining("Tests failed. After 1 s."),
-    "1 s",
+    expect.stringContaining("Tests failed. After 1.4 s."),
+    "1.4 s",
   ]);
   expect(tilesOf(figures(20, 20, 12.1), figures(0, 0, 1))[2]).toBe("Median duration12 min 6 s");
   const week = { ...figures(20, 20, 12.1), from: "2026-11-30" };
