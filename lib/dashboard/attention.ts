@@ -34,6 +34,7 @@ import {
   type Trouble,
   troublesOf,
   unreadCampaignsOf,
+  unseenRunsOf,
   weakRepositoriesOf,
 } from "./runs.ts";
 
@@ -153,7 +154,7 @@ function ofCampaigns({ campaigns }: DashboardData): Concern[] {
     const isGated = state === "gated" || gatedAt !== null;
     const isStopped = !isGated && (state === "stopped" || state === "stopping") && open > 0;
     const wait = isGated
-      ? `${open} ${open === 1 ? "repository waits" : "repositories wait"}.`
+      ? `${open} ${open === 1 ? "repository is waiting" : "repositories are waiting"}.`
       : `${open} ${open === 1 ? "repository is" : "repositories are"} left.`;
     const reason = stateReason === null ? "" : sentenceOf(stateReason);
     const why = `${reason} ${wait}`.trim();
@@ -432,13 +433,35 @@ function silentName({ repository, job, task }: SilentJob, all: readonly SilentJo
   return task === null || isUnique && job !== null ? name : `${name}: “${task}”`;
 }
 
-/** Runs of the last seven days whose state now is unknown. */
+/** Questions that the token cannot see, or that could not be read: they may still wait for somebody. */
+function ofUnseenQuestions({ runs, lists, at, origin }: DashboardData): Concern[] {
+  return unseenRunsOf(runs, instantMs(at) ?? 0).questions.map((run) => {
+    const { runId, outcome, task, page, jobUrl } = run;
+    const unread = lists.openRuns.why === null ? "Its state now is unknown." : sentenceOf(lists.openRuns.why);
+    return concern(
+      "decision",
+      "warn",
+      `${runName(run, task)} was waiting for an answer when its job ended`,
+      [
+        outcome === "forgotten"
+          ? "The dashboard's token cannot see it: it was deleted, or it belongs to another user."
+          : unread,
+        runId === null ? "" : `Answer it in the app, or cancel it as its user: ${cancelCommand(runId)}`,
+      ].filter(Boolean).join(" "),
+      {
+        at: momentOf(run),
+        lasts: true,
+        link: linkTo(page, "Open run", runPlace(runs.indexOf(run))),
+        jobUrl,
+        appUrl: answerUrl(origin, runId),
+      },
+    );
+  });
+}
+
+/** Other runs of the last seven days whose state now is unknown. */
 function ofUnfinishedRuns({ runs, lists, at }: DashboardData): Concern[] {
-  const nowMs = instantMs(at) ?? 0;
-  const unfinished = runs.filter((run) =>
-    run.kind === "run" && ["unfinished", "forgotten"].includes(run.outcome) &&
-    nowMs - (momentOf(run) ?? 0) <= 7 * DAY_MS
-  );
+  const unfinished = unseenRunsOf(runs, instantMs(at) ?? 0).others;
   const names = [...new Set(unfinished.map(({ repository, runId }) => repository ?? runId ?? ""))];
   const { length } = unfinished;
   return length === 0 ? [] : [concern(
@@ -820,6 +843,7 @@ export function concernsOf(data: DashboardData): Concern[] {
       ofSilence,
       ofLongRuns,
       ofRuns,
+      ofUnseenQuestions,
       ofRepositories,
       ofCauses,
       ofCampaignRuns,

@@ -143,7 +143,7 @@ class OpenRuns {
   #asked = 0;
   #failures = 0;
   #last: MogplexError | undefined;
-  /** Null for a run that the service no longer knows. */
+  /** Null for a run that the token cannot see. */
   readonly answers = new Map<string, RunAnswer | null>();
 
   constructor(client: ServiceClient, reader: Reader, ids: readonly string[]) {
@@ -204,13 +204,13 @@ class OpenRuns {
     }
     const unasked = total - this.#asked;
     const each = total === 1 ? "the unfinished run" : `${total === 2 ? "either" : "any"} of the ${runs}`;
-    const gone = goneCount === 0
-      ? []
-      : [`The service no longer knows ${goneCount === total ? each : `${goneCount} of the ${runs}`}`];
+    const gone = goneCount === 0 ? [] : [
+      `This token cannot see ${goneCount === total ? each : `${goneCount} of the ${runs}`}: ${
+        goneCount === 1 ? "it was deleted, or it belongs" : "they were deleted, or they belong"
+      } to another user`,
+    ];
     const cut = unasked === 0 ? [] : [
-      `${unasked} of ${
-        goneCount === 0 ? runs : "them"
-      } were not read because a dashboard sends at most ${MAX_REQUESTS} requests`,
+      `${unasked} of ${runs} were not read because a dashboard sends at most ${MAX_REQUESTS} requests`,
     ];
     return { state: "cut", why: [...gone, ...cut].join("; ") };
   }

@@ -803,7 +803,7 @@ function runs({ runs }: DashboardData, nowMs: number): Html | null {
 /** Runs whose end is unknown. */
 const UNKNOWN_WORDS = {
   unfinished: { tone: "none", state: "not finished" },
-  forgotten: { tone: "none", state: "no longer known" },
+  forgotten: { tone: "none", state: "not visible" },
 } as const;
 
 function runRow(run: RunEntry, nowMs: number): TableRow {

@@ -105,7 +105,7 @@ export interface RunEntry {
   page: string | null;
   /**
    * As the service reports it; `unfinished` if it was not finished when its job ended, and the service was not asked or
-   * did not answer; `forgotten` if the service no longer knows it; `not_started` if no agent started.
+   * did not answer; `forgotten` if the token cannot see it; `not_started` if no agent started.
    */
   outcome: string;
   exitCode: number | null;

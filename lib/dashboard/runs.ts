@@ -62,7 +62,7 @@ export interface RunAnswer {
   readonly pullRequest: string | null;
 }
 
-/** The run as the service reports it. Without an answer, nothing is known beyond the end of its job. @param answer Null if the service no longer knows it. */
+/** The run as the service reports it. Without an answer, nothing is known beyond the end of its job. @param answer Null if the token cannot see it. */
 function settled(run: RunEntry, answer: RunAnswer | null | undefined): RunEntry {
   if (!isOpen(run)) return run;
   if (!answer) return { ...run, outcome: answer === null ? "forgotten" : "unfinished", durationMs: null };
@@ -79,7 +79,7 @@ function settled(run: RunEntry, answer: RunAnswer | null | undefined): RunEntry 
   return { ...ended, durationMs: end === "awaiting_input" || !(ms >= 0) ? null : ms };
 }
 
-/** The runs with what the service reports of those without an end, newest first. @param answers By the id of the run; null if it no longer knows it. */
+/** The runs with what the service reports of those without an end, newest first. @param answers By the id of the run; null if the token cannot see it. */
 export function settledRuns(runs: readonly RunEntry[], answers: ReadonlyMap<string, RunAnswer | null>): RunEntry[] {
   return newestFirst(runs.map((run) => settled(run, answers.get(run.runId ?? ""))));
 }
@@ -260,8 +260,10 @@ export interface Trouble {
 
 /** Outcomes that need attention. After a cancelled run there is nothing to do. */
 const BAD: readonly string[] = ["failed", "error", "awaiting_input", "suppressed", "not_started"];
+/** Outcomes of runs whose state now is unknown. */
+const UNSEEN: readonly string[] = ["unfinished", "forgotten"];
 /** Outcomes that say nothing yet: the run before may still need attention. */
-const UNKNOWN: readonly string[] = ["started", "unfinished", "forgotten"];
+const UNKNOWN: readonly string[] = ["started", ...UNSEEN];
 
 /**
  * Newest first. What is older than seven days, or succeeded since, is left out, unless it waits for an answer: no later run answers a question.
@@ -277,6 +279,18 @@ export function troublesOf(runs: readonly RunEntry[], nowMs: number): Trouble[] 
 
 export function isQuestion({ outcome }: Pick<RunEntry, "outcome">): boolean {
   return outcome === "awaiting_input";
+}
+
+/**
+ * Runs of the last seven days whose state now is unknown. `questions` are single runs that waited for an answer when their jobs ended, by the exit
+ * codes of the jobs: somebody else may see them.
+ */
+export function unseenRunsOf(runs: readonly RunEntry[], nowMs: number): { questions: RunEntry[]; others: RunEntry[] } {
+  const unseen = runs.filter((run) =>
+    run.kind === "run" && UNSEEN.includes(run.outcome) && nowMs - (momentOf(run) ?? 0) <= WEEK_MS
+  );
+  const isAsking = ({ exitCode, campaign }: RunEntry) => exitCode === EXIT.awaitingInput && campaign === null;
+  return { questions: unseen.filter(isAsking), others: unseen.filter((run) => !isAsking(run)) };
 }
 
 /** @param keyOf The same value for runs of which only the newest matters. */

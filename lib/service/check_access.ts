@@ -263,6 +263,7 @@ function checkRepository(
   near: readonly string[] = [],
 ): Check {
   if (wanted === undefined) {
+    if (purpose === "dashboard" && repos?.ok) return visibleRepositories(repos.value);
     if (!NEED_REPOSITORY.includes(purpose)) return repositoryElsewhere(purpose);
     const why = repos?.ok ? `none given; the token can access ${countRepositories(repos.value)}` : "none given";
     return failed("repository", why, `Set MOGPLEX_REPO_ID, or give --repo. ${LISTS_THEM}`, "usage");
@@ -278,6 +279,14 @@ function checkRepository(
     `the token cannot access a listed repository with the id ${wanted}`,
     `${REPOS_LIST} shows the ids. A hidden repository is not listed, but runs can start on it`,
   );
+}
+
+/** A token of a user whose jobs are not shown usually has no repositories, and the dashboard then sees none of the runs. */
+function visibleRepositories(repos: readonly Repo[]): Check {
+  const finding = `the token can access ${countRepositories(repos)}`;
+  if (repos.length > 0) return ok("repository", finding);
+  const advice = "Create the token as the user whose token your jobs use: a dashboard sees only what that user can see";
+  return warning("repository", finding, advice);
 }
 
 /** The check without a repository in the settings, for a purpose that does not need one there. */

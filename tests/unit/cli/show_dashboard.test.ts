@@ -43,6 +43,21 @@ test("dashboard writes its files from a token that only reads, and shows the giv
   expect(io.files.get("out/result.json")).toBe(files["out/result.json"]);
 });
 
+test("dashboard shows a run that waits for an answer when its token belongs to another user", async () => {
+  const { cli, clock, emulator, start } = world();
+  const runId = await start();
+  const createdAt = new Date(clock.wallTime() - 60_000).toISOString();
+  const run = sampleResult({ outcome: "awaiting_input", exitCode: 4, repository: "acme/api", runId, createdAt });
+  const line = historyLine(recordOf(run, clock.wallTime(), "nightly") as HistoryRecord);
+  const lead = String(emulator.control("addToken", { user: "lead", scopes: ["read"] })["token"]);
+  const args = ["dashboard", "--history", "runs.ndjson"];
+  const { code, stdout } = await cli(args, { env: { MOGPLEX_API_KEY: lead }, files: { "runs.ndjson": line } });
+  expect(code).toBe(0);
+  expect(stdout).toContain("was waiting for an answer when its job ended");
+  expect(stdout).toContain("it was deleted, or it belongs to another user");
+  expect(stdout).not.toContain("its state is unknown");
+});
+
 test("dashboard skips the other files of a job that a wide pattern matches, but not one that is named", async () => {
   const folder = mkdtempSync(join(tmpdir(), "mogplex-dashboard-"));
   const texts = { "result.json": JSON.stringify(RESULT), "other.json": "{}" };

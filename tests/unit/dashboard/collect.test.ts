@@ -60,23 +60,23 @@ test("collect() reads runs that were not finished, the first ten before the runs
   }]);
 });
 
-test("collect() says which unfinished runs the service does not have, and stops after failures in series", async () => {
+test("collect() says which unfinished runs the token cannot see, and stops after failures in series", async () => {
   const openRuns = many(5, (index) => uuid(500 + index));
   const gone = await service().read({ openRuns });
   expect([gone.exitCode, gone.lists.openRuns]).toEqual([0, {
     state: "cut",
-    why: "The service no longer knows any of the 5 unfinished runs",
+    why: "This token cannot see any of the 5 unfinished runs: they were deleted, or they belong to another user",
   }]);
   const whyOf = async (count: number) =>
     (await service().read({ openRuns: openRuns.slice(0, count) })).lists.openRuns.why;
   expect([await whyOf(1), await whyOf(2)]).toEqual([
-    "The service no longer knows the unfinished run",
-    "The service no longer knows either of the 2 unfinished runs",
+    "This token cannot see the unfinished run: it was deleted, or it belongs to another user",
+    "This token cannot see either of the 2 unfinished runs: they were deleted, or they belong to another user",
   ]);
   expect([...gone.answers]).toEqual(openRuns.map((id) => [id, null]));
   // 40 runs that it does not know: both numbers are named.
   expect((await service().read({ openRuns: many(40, (index) => uuid(500 + index)) })).lists.openRuns.why).toBe(
-    "The service no longer knows 23 of the 40 unfinished runs; 17 of them were not read because a dashboard sends at most 30 requests",
+    "This token cannot see 23 of the 40 unfinished runs: they were deleted, or they belong to another user; 17 of 40 unfinished runs were not read because a dashboard sends at most 30 requests",
   );
   const { sent, read } = service({}, () => bad(500, "INTERNAL_ERROR"));
   const { lists, exitCode, answers } = await read({ openRuns });

@@ -36,7 +36,7 @@ test("renderDashboardPage() says first what needs attention, most urgent first, 
   expect(textsOf(page, "h1")).toEqual([expect.stringMatching(/^16 things need attention as of \d/)]);
   expect(todosOf(page).slice(0, 5)).toEqual([
     "acme/service-9 (nightly): “Fix the flaky tests of service 9, and do not raise timeouts” waits for an answerAnswer it in the app, or cancel it: mogplex-ci runs cancel d0000000-0000-4000-8000-000000002009for 10 hOpen run Open the app Open job",
-    "Approve or stop the campaign “campaign-1”2 of 3 items of the canary failed. 18 repositories wait.for 5 hShow",
+    "Approve or stop the campaign “campaign-1”2 of 3 items of the canary failed. 18 repositories are waiting.for 5 hShow",
     "acme/service-3 (nightly): “Fix the flaky tests of service 3, and do not raise timeouts” waits for an answerAnswer it in the app, or cancel it: mogplex-ci runs cancel d0000000-0000-4000-8000-000000002003for 4 hOpen run Open the app Open job",
     "acme/service-2 (nightly): “Fix the flaky tests of service 2, and do not raise timeouts” failedNpm test exited with code 1. After 3 min.3 h agoShow Open job",
     "acme/service-8 (nightly): “Fix the flaky tests of service 8, and do not raise timeouts” failedNpm test exited with code 1. After 9 min.9 h agoShow Open job",
@@ -333,9 +333,28 @@ test("concernsOf() has runs whose state is unknown once, and not as runs that fa
     lists: listsWith({ openRuns }),
   });
   expect(concernsOf(gone)).toEqual(concernsOf(data));
-  expect(textsOf(render(gone), "td").filter((text) => /not finished|no longer known/.test(text))).toEqual([
-    ...["no longer known", "no longer known"],
+  expect(textsOf(render(gone), "td").filter((text) => /not finished|not visible/.test(text))).toEqual([
+    ...["not visible", "not visible"],
   ]);
+});
+
+test("concernsOf() has a question that the token cannot see, as its history knows it, for seven days", () => {
+  const [first] = fullDashboard(12).runs.filter(({ outcome }) => outcome === "unfinished");
+  if (first === undefined) throw new Error("no run");
+  const run = { ...first, outcome: "forgotten", exitCode: 4, task: "Update the docs", job: null, campaign: null };
+  const openRuns = { state: "cut", why: "1 of 1 unfinished run was not read" } as const;
+  const shown = (change: Partial<typeof first>) =>
+    concernsOf(emptyDashboard({ runs: [{ ...run, ...change }], lists: listsWith({ openRuns }) }))
+      .map(({ kind, subject, line }) => [kind, subject, line]);
+  const subject = `${run.repository}: “Update the docs” was waiting for an answer when its job ended`;
+  const answer = `Answer it in the app, or cancel it as its user: mogplex-ci runs cancel ${run.runId}`;
+  const unseen = "The dashboard's token cannot see it: it was deleted, or it belongs to another user.";
+  expect(shown({})).toEqual([["decision", subject, `${unseen} ${answer}`]]);
+  expect(shown({ outcome: "unfinished" })).toEqual([["decision", subject, `${openRuns.why}. ${answer}`]]);
+  expect(shown({ endedAt: "2026-11-01T00:00:00Z" })).toEqual([]);
+  expect(shown({ exitCode: 124 }).map(([kind]) => kind)).toEqual(["source"]);
+  // A campaign lists the questions of its items.
+  expect(shown({ campaign: "node" }).map(([kind]) => kind)).not.toContain("decision");
 });
 
 test("renderDashboardPage() compares durations so that the figures add up", () => {

@@ -296,6 +296,21 @@ test("doctor --for dashboard says nothing of keys, waits and reports: a dashboar
   expect(printed).toMatch(/^skipped {2}files +a dashboard writes only to its own --out$/m);
 });
 
+test("doctor --for dashboard warns when the token cannot access a repository", async () => {
+  const options = { env: { MOGPLEX_API_KEY: READ_ONLY_TOKEN }, args: ["--for", "dashboard"] };
+  const { checks } = await doctor(options);
+  expect([checks.repository?.state, checks.repository?.finding]).toEqual([
+    "ok",
+    expect.stringMatching(/^the token can access \d+ repositor(y|ies)$/),
+  ]);
+  const instead: Instead = (url) =>
+    url.pathname.endsWith("/repos") && url.search !== "" ? Response.json({ ok: true, data: { repos: [] } }) : undefined;
+  const none = await doctor({ ...options, instead });
+  const { state, finding, advice } = none.checks.repository ?? {};
+  expect([none.code, state, finding]).toEqual([0, "warning", "the token can access 0 repositories"]);
+  expect(advice).toStartWith("Create the token as the user whose token your jobs use");
+});
+
 test("doctor ends with 65 when the token has no scope at all", async () => {
   const forbidden = () => Response.json({ ok: false, error: { code: "FORBIDDEN", message: "scope" } }, { status: 403 });
   const instead: Instead = (url) => /\/(runs|automations)$/.test(url.pathname) ? forbidden() : undefined;
