@@ -14,6 +14,8 @@
 // 3 days before the last complete collection, whose time is in runs/collected.json. It stops after the newest 3000 jobs of a project:
 // set PAGES for more pages of 100 jobs, or SINCE=2026-11-30 to leave out older jobs.
 //
+// If you remove a project from projects.txt, the next call deletes the histories that it collected from that project.
+//
 // runs/not-collected.ndjson lists the projects that it cannot read completely, and projects without any collected run. The
 // dashboard shows them. If it cannot read projects.txt, it exits with 2. If it cannot read any project, it exits with 64 (no token,
 // or GitLab refuses it), 65 (the token cannot read the projects) or 69 (GitLab is down). It stops at once if GitLab refuses the token,
@@ -76,10 +78,26 @@ function isWanted({ name }) {
 
 const prefixOf = (project) => `${project.replaceAll(/[^A-Za-z0-9._]/g, "-")}-`;
 
-/** Whether the folder has a history of the project, from this or an earlier collection. */
-function hasHistory(project) {
+/** The files of the project, from this or an earlier collection. */
+function historiesOf(project) {
   const prefix = prefixOf(project);
-  return readdirSync(folder).some((file) => file.startsWith(prefix) && /^\d+\.ndjson$/.test(file.slice(prefix.length)));
+  return readdirSync(folder).filter((file) =>
+    file.startsWith(prefix) && /^\d+\.ndjson$/.test(file.slice(prefix.length))
+  );
+}
+
+const hasHistory = (project) => historiesOf(project).length > 0;
+
+/** Deletes what earlier collections wrote for projects that are no longer listed: the dashboard would still watch them. */
+function removeUnlisted(projects, collected) {
+  const prefixes = projects.map(prefixOf);
+  for (const project of Object.keys(collected).filter((each) => !projects.includes(each))) {
+    delete collected[project];
+    // "acme/web" and "acme-web" have the same prefix.
+    const files = prefixes.includes(prefixOf(project)) ? [] : historiesOf(project);
+    for (const file of files) rmSync(join(folder, file));
+    console.log(`${project}: no longer in ${list}, ${files.length} removed`);
+  }
 }
 
 const ANY = new Intl.ListFormat("en", { type: "disjunction" });
@@ -142,7 +160,7 @@ async function collect(project, fromMs) {
   return { count, newest, cutAt: oldest.slice(0, 10) };
 }
 
-/** When each project was last collected completely. Without the file, or if it is broken, all projects are new. */
+/** When each project was last collected completely; null if it never was. Without the file, or if it is broken, all projects are new. */
 function readCollected(file) {
   return existsSync(file) ? parsed(readFileSync(file, "utf8")) ?? {} : {};
 }
@@ -171,6 +189,7 @@ mkdirSync(folder, { recursive: true });
 const missing = new Map();
 const stateFile = join(folder, "collected.json");
 const collected = readCollected(stateFile);
+removeUnlisted(projects, collected);
 let unread = 0;
 let first;
 for (const [index, project] of projects.entries()) {
@@ -182,6 +201,7 @@ for (const [index, project] of projects.entries()) {
   try {
     const { count, newest, cutAt } = await collect(project, Math.max(...from));
     console.log(`${project}: ${count} new`);
+    collected[project] ??= null;
     if (cutAt === null) collected[project] = new Date(now).toISOString();
     else {
       const most = `the newest ${100 * Number(PAGES)} jobs only go back to ${cutAt}`;

@@ -304,7 +304,14 @@ test("collect-gitlab.mjs downloads each history once, also of failed jobs, and n
     requests.length = 0;
     expect((await collect(all)).out).toBe(`acme/web: 0 new\n${gone}acme/sub/api: 0 new\n`);
     expect(requests.filter((each) => ["acme/web 0", "acme/web 1", "acme/web 3"].includes(each))).toEqual([]);
-    expect([(await collect("acme/web\n")).code, files()]).toEqual([0, histories]);
+    // The files of others stay.
+    writeFileSync(join(cwd, "runs/acme-sub-api.ndjson"), line(3));
+    const { "acme-web-0.ndjson": first, "acme-web-3.ndjson": last } = histories;
+    expect([await collect("acme/web\n"), files()]).toEqual([
+      { code: 0, out: "acme/sub/api: no longer in projects.txt, 2 removed\nacme/web: 0 new\n" },
+      { "acme-web-0.ndjson": first, "acme-web-3.ndjson": last, "acme-sub-api.ndjson": line(3) },
+    ]);
+    expect((await collect("acme/web\nacme/sub/api\n")).out).toBe("acme/web: 0 new\nacme/sub/api: 2 new\n");
     expect((await collect("acme/gone\n")).code).toBe(65);
     expect(await collect("acme/guest\n")).toEqual({
       code: 65,
