@@ -523,7 +523,12 @@ test(
       cpSync(built("mogplex.mjs"), join(cwd, "ci/mogplex.mjs"));
       const digest = sha256(readFileSync(built("mogplex.mjs"), "utf8"));
       writeFileSync(join(cwd, "ci/mogplex.mjs.sha256"), `${digest}  mogplex.mjs\n`);
+      const remote = join(cwd, "remote.git");
+      spawnSync("git", ["init", "--quiet", "--bare", remote]);
+      spawnSync("git", ["init", "--quiet", cwd]);
+      spawnSync("git", ["-C", cwd, "remote", "add", "origin", remote]);
       const env = {
+        GITHUB_OUTPUT: join(cwd, "output"),
         PATH: `${dirname(runtimes.node)}:${process.env.PATH}`,
         MOGPLEX_URL: service.url,
         MOGPLEX_DEV: "1",
@@ -536,25 +541,21 @@ test(
             .status
         );
       };
-      expect(run(service.readOnlyToken)).toEqual([0, 0, 0]);
+      expect(run(service.readOnlyToken)).toEqual([0, 0, 0, 0]);
       const data = () => JSON.parse(readFileSync(join(cwd, "dashboard/data.json"), "utf8")) as DashboardData;
       expect(data().campaigns).toEqual([]);
       const { path } = (dashboard.steps as Step[]).find(({ uses }) => uses?.includes("upload-pages-artifact"))?.with ??
         {};
       expect(readFileSync(join(cwd, path ?? "", "index.html"), "utf8")).toContain("acme/web");
-      expect(run(service.token())).toEqual([0, 0, 2]);
+      expect(run(service.token())).toEqual([0, 0, 0, 2]);
 
       // A campaign on a branch. Its wave had another token and another folder.
-      const remote = join(cwd, "remote.git");
-      spawnSync("git", ["init", "--quiet", "--bare", remote]);
-      spawnSync("git", ["init", "--quiet", cwd]);
-      spawnSync("git", ["-C", cwd, "remote", "add", "origin", remote]);
       writeFileSync(
         join(cwd, "campaign.yml"),
         "version: 1\nname: codemod\nprompt: Upgrade to Node 24.\nrepositories: [acme/web]\n",
       );
       expect([run(service.readOnlyToken), data().fileProblems.map(({ file, kind }) => [file, kind])]).toEqual([
-        [0, 0, 0],
+        [0, 0, 0, 0],
         [["collected/runs/*.ndjson", "pattern"], ["campaigns/codemod/campaign.json", "file"]],
       ]);
       const home = "git:origin#mogplex-campaign/codemod";
@@ -563,10 +564,20 @@ test(
         ["ci/mogplex.mjs", "campaign", "plan", "campaign.yml", "--home", home, "--dir", "elsewhere"],
         { cwd, env: { ...env, MOGPLEX_API_KEY: service.token() }, encoding: "utf8" },
       );
-      expect([planned.status, run(service.readOnlyToken)], planned.stderr).toEqual([0, [0, 0, 0]]);
+      expect([planned.status, run(service.readOnlyToken)], planned.stderr).toEqual([0, [0, 0, 0, 0]]);
       const [campaign] = data().campaigns;
       expect(campaign).toMatchObject({ name: "codemod", items: 1, file: "campaigns/codemod/campaign.json" });
       expect(readFileSync(join(cwd, "dashboard", campaign?.page ?? ""), "utf8")).toContain("Upgrade to Node 24");
+
+      // Only a missing branch is not a failure.
+      expect(existsSync(env.GITHUB_OUTPUT)).toBe(false);
+      spawnSync("git", ["-C", remote, "branch", "mogplex-history", "mogplex-campaign/codemod"]);
+      expect([run(service.readOnlyToken), readFileSync(env.GITHUB_OUTPUT, "utf8")]).toEqual([
+        [0, 0, 0, 0],
+        "exist=true\n",
+      ]);
+      rmSync(remote, { recursive: true });
+      expect(run(service.readOnlyToken)[0]).toBe(128);
     } finally {
       rmSync(cwd, { recursive: true });
     }
