@@ -66,7 +66,7 @@ function attempts(): Record<string, Attempt[]> {
   const trusting = (name: string): Attempt[] => [{ env: { [name]: authority }, url: localUrl, asked: [] }];
   return {
     "`HTTPS_PROXY`, `https_proxy`": through(["HTTPS_PROXY", "https_proxy"]),
-    "user and password in it": through(["HTTPS_PROXY"], proxyUrl.replace("//", "//me:pw@"), "me:pw@"),
+    "`HTTPS_PROXY` with user and password": through(["HTTPS_PROXY"], proxyUrl.replace("//", "//me:pw@"), "me:pw@"),
     "`ALL_PROXY`, `all_proxy`": through(["ALL_PROXY", "all_proxy"]),
     "`NO_PROXY=host`, `no_proxy`": past(["NO_PROXY", "no_proxy"], "other.example,localhost"),
     "`NO_PROXY=host:port`": past(["NO_PROXY"], local),
