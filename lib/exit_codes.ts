@@ -66,7 +66,7 @@ export const EXIT_TABLE: readonly ExitRow[] = /* @__PURE__ */ ([
   },
   {
     names: ["unauthorized"],
-    toolkit: "no token, or an empty or invalid token; or the forge refuses its token",
+    toolkit: "the Mogplex token is missing, empty or invalid, or the forge refuses its token",
     dropIn: "same",
   },
   {
@@ -88,7 +88,7 @@ export const EXIT_TABLE: readonly ExitRow[] = /* @__PURE__ */ ([
   {
     names: ["deadline"],
     toolkit:
-      "`--timeout`, or a `TimeoutError` in a script: the run continues unless `--on-timeout` is `cancel`; or an automation's run is waiting for a slot",
+      "`--timeout` passed, or a `TimeoutError` ended a script; the run continues unless `--on-timeout` is `cancel`. Also: an automation's run is waiting for a slot",
     dropIn: "–",
   },
   {

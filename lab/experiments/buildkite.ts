@@ -225,7 +225,7 @@ export const BUILDKITE: readonly Experiment[] = [
     system: "Buildkite",
     programs: [BUILDKITE_AGENT, GIT],
     tried:
-      "the same, but the command hangs, and `bootstrap` is killed, too, as `buildkite-agent start` does it: no hook runs, the kernel sends SIGHUP to the command, and the command cancels its run",
+      "the same, but the command hangs, and `bootstrap` is killed, too, as `buildkite-agent start` does: no hook runs, the kernel sends SIGHUP to the command, and the command cancels its run",
     run: frozen,
   },
 ];

@@ -340,7 +340,7 @@ export const GITEA_APPROVALS: readonly Experiment[] = [
     system: "Gitea, Forgejo",
     programs: [GITEA, GIT],
     tried:
-      "the status of `gate`, set by the command and by the recipe: it opens, closes after a push, and blocks a merge",
+      "the status of `gate`, set by the command and by the recipe: the gate opens, closes after a push, and blocks a merge",
     limitSeconds: 300,
     run: gate,
   },

@@ -63,7 +63,7 @@ export const HARNESS = option("MOGPLEX_HARNESS", {
   value: "NAME",
   help: "Agent: `codex`, `claude-code` or `mogplex`.",
   heading: "Task",
-  fallback: "the server's",
+  fallback: "the service's",
   parse: anyText,
 });
 
@@ -73,7 +73,7 @@ export const MODE = option("MOGPLEX_MODE", {
   value: "MODE",
   help: "`SAFE`, `AUTO` or `YOLO`.",
   heading: "Task",
-  fallback: "the server's",
+  fallback: "the service's",
   parse: anyText,
 });
 

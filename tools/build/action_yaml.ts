@@ -23,13 +23,13 @@ export interface InputText {
   options?: readonly string[];
 }
 
-const SERVER = "the default of the Mogplex repository";
+const SERVER = "the repository's default in Mogplex";
 const SWITCH = ["true", "false"];
 
 /** The inputs, in the order of the program. */
 export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
   "token": {
-    description: "Access token of Mogplex, from a secret.",
+    description: "Mogplex access token, from a secret.",
     empty: "the variable MOGPLEX_API_KEY",
   },
   "repo": { description: "Repository: owner/name, or its id in Mogplex.", empty: "the variable MOGPLEX_REPO_ID" },

@@ -27,7 +27,7 @@ const REPORTS: Readonly<Record<keyof typeof CAMPAIGN_FORMATS, string>> = {
   csv: "spreadsheets: a row for each item; no cell is a formula",
   markdown: "people; on GitHub also the step summary",
   html: "people, in a browser: what needs attention, the work over time, all items",
-  junit: "test pages: a case for each item; red for each that did not succeed",
+  junit: "the CI system's test report: a case for each item; red for each item that did not succeed",
   openmetrics: "GitLab's metrics table, Prometheus",
   dotenv: "later jobs: the variables [below](#outputs-of-a-campaign)",
   annotations: "GitLab's job page: links to the pull requests",
