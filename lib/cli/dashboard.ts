@@ -44,7 +44,7 @@ import type { Session } from "../run/session.ts";
 import { sha256Hex } from "../sha256.ts";
 import { fitCells } from "../text/cells.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
-import { cutText } from "../text/plain_text.ts";
+import { cutMiddle, cutText } from "../text/plain_text.ts";
 import { joinLines, own, type SafeLine } from "../text/safe_line.ts";
 import { openOneShot } from "./context.ts";
 import { type Writer } from "./log/writer.ts";
@@ -339,12 +339,15 @@ function dashboardLines(data: DashboardData, print: Print): SafeLine[] {
   ];
 }
 
+/** Most UTF-16 units of what a concern is about, and of why. Both wrap at the width of the terminal. */
+const MAX_CONCERN = 500;
+
 function concernLines(print: Print, { tone, subject, line, at, lasts }: Concern, nowMs: number): SafeLine[] {
   const distance = at === null ? "" : agoText(at, nowMs);
   const age = at === null ? "" : lasts ? `, ${forText(nowMs - at)}` : `, ${distance === "now" ? "just now" : distance}`;
   return [
-    print.paint(tone === "bad" ? "red" : "yellow", print.untrusted(`${cutText(`  ${subject}`, 230)}${age}`)),
-    ...line === "" ? [] : [print.untrusted(cutText(`    ${line}`, 230))],
+    print.paint(tone === "bad" ? "red" : "yellow", print.untrusted(`${cutText(`  ${subject}`, MAX_CONCERN)}${age}`)),
+    ...line === "" ? [] : [print.untrusted(`    ${cutMiddle(line, MAX_CONCERN)}`)],
   ];
 }
 

@@ -757,6 +757,12 @@ function ofSandboxes(data: DashboardData): Concern[] {
   ];
 }
 
+/** Why a file could not be read. A recipe continues if its campaign cannot be read, so only the log has the reason. */
+function missingText({ file, why }: FileProblem): string {
+  const isReport = why === NO_SUCH_FILE && /(^|\/)campaign\.json$/.test(file);
+  return isReport ? `${why}. If a job runs campaign report, its log shows the reason.` : why;
+}
+
 function ofFiles({ lists, fileProblems, pullRequests, covers }: DashboardData): Concern[] {
   const link = { words: "Show", part: "sources" };
   const unread = LISTS.filter((name) => ["failed", "partial"].includes(lists[name].state)).map((name) =>
@@ -817,7 +823,7 @@ function ofFiles({ lists, fileProblems, pullRequests, covers }: DashboardData): 
       : [concern("source", "warn", length === 1 ? `1 ${one}` : `${length} ${many}`, line, { link })];
   };
   const ofProblems = (one: string, many: string, problems: readonly FileProblem[]) =>
-    some(one, many, problems.map(({ file }) => file), problems.map(({ why }) => why));
+    some(one, many, problems.map(({ file }) => file), problems.map(missingText));
   return [
     ...unread,
     ...pulls,

@@ -393,8 +393,9 @@ function weeksTitle(weeks: readonly WeekFigures[]): string {
 
 function weeks(all: readonly WeekFigures[]): Html | null {
   if (all.length < LEAST_WEEKS) return null;
+  const step = all.length > 5 ? 3 : 1;
   const name = (week: WeekFigures, index: number) =>
-    index === all.length - 1 ? "so far" : (all.length - 1 - index) % 3 === 0 ? dayText(week.from) : undefined;
+    index === all.length - 1 ? "so far" : (all.length - 1 - index) % step === 0 ? dayText(week.from) : undefined;
   const runsLabel = `Runs by week, ${all.map((week) => `${dayText(week.from)}: ${week.runs}`).join("; ")}`;
   const runs = columns(
     runsLabel,

@@ -773,7 +773,10 @@ export const NO_SYSTEM: Recipe = {
     MAKE_TOKEN,
     "Set the variable in your shell: `export MOGPLEX_API_KEY=…`",
   ],
-  laterSteps: [`Write your task into ${TASK_FILE}, and start an agent: \`${run("")}\``],
+  laterSteps: [
+    `Write your task into ${TASK_FILE}, and start an agent: \`${run("")}\``,
+    `For a dashboard, you need no task. Create a token with only the scope read, and check it: \`${TOOL} doctor --for dashboard\``,
+  ],
   remains: [],
   render: () => "",
 };

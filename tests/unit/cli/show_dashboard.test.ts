@@ -58,6 +58,24 @@ test("dashboard shows a run that waits for an answer when its token belongs to a
   expect(stdout).not.toContain("its state is unknown");
 });
 
+test("dashboard shows on a terminal what a run failed with, and a longer text without its middle", async () => {
+  const { cli, clock } = world();
+  const createdAt = new Date(clock.wallTime() - 60_000).toISOString();
+  const show = async (reason: string) => {
+    const run = { ...RESULT, createdAt, runId: "3f0e2c51-8d9a-4f6b-9c7d-000000000003", reason };
+    const { stdout } = await cli(["dashboard", "--results", "result.json"], {
+      env,
+      files: { "result.json": JSON.stringify(run) },
+    });
+    return stdout.replace(/\s+/g, " ");
+  };
+  const step = "the step failed; ";
+  expect(await show(`${step.repeat(18)}retry the job`)).toContain(`${step.repeat(17)}retry the job. `);
+  const long = await show(`${step.repeat(50)}retry the job`);
+  expect(long).toContain("the step failed; … ");
+  expect(long).not.toContain("characters]");
+});
+
 test("dashboard skips the other files of a job that a wide pattern matches, but not one that is named", async () => {
   const folder = mkdtempSync(join(tmpdir(), "mogplex-dashboard-"));
   const texts = { "result.json": JSON.stringify(RESULT), "other.json": "{}" };

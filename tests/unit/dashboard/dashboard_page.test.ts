@@ -425,6 +425,7 @@ test("renderDashboardPage() draws weeks from the third on, with their numbers as
     "Runs by week, 16 Nov: 20; 23 Nov: 20; 30 Nov: 20",
     "Duration by week: the median went from 5 min to 5 min",
   ]);
+  expect(charts[0]?.text).toMatch(/16 Nov.*23 Nov.*so far/);
   expect(textsOf(page, "tr")[1]).toBe("30 Nov (so far)20155075 %5 min10 min");
   expect(textsOf(render({ ...emptyDashboard(), weeks: weeks.slice(1) }), "h2")).not.toContain("2 weeks");
 });
@@ -613,6 +614,9 @@ test("a pattern that matches no file needs no attention if another source has fi
   const data = emptyDashboard({ covers, fileProblems: [pattern, missing] });
   const page = render(data);
   expect(todosOf(page)).toEqual([expect.stringContaining("1 file could not be read")]);
+  expect(concernsOf(data)[0]?.line).toBe(
+    "campaign.json: There is no such file. If a job runs campaign report, its log shows the reason.",
+  );
   expect(textsOf(page, "p").join("\n")).toContain("No file matches reports/**/result.json.");
   expect(textsOf(page, "li")).toContain("campaign.json: There is no such file");
   expect(renderDashboardMetrics(data)).toContain("mogplex_dashboard_files_unread 2\n");

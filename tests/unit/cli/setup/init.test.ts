@@ -327,6 +327,8 @@ test("init terminal writes program and task without a job, and takes them out ag
       "  3. Check the setup: `node ci/mogplex.mjs doctor --repo acme/web`\n" +
       "  4. Write your task into ci/mogplex-task.md, and start an agent: " +
       "`node ci/mogplex.mjs run --follow --prompt-file ci/mogplex-task.md`\n" +
+      "  5. For a dashboard, you need no task. Create a token with only the scope read, and check it: " +
+      "`node ci/mogplex.mjs doctor --for dashboard`\n" +
       "\nIf you write a job yourself, call `node ci/mogplex.mjs run --follow`, and then call " +
       "`node ci/mogplex.mjs cleanup` in a last step that runs in any case, with MOGPLEX_JOB_STATUS set or with --always.\n",
   );
