@@ -213,12 +213,13 @@ function properties(view: ResultView): [string, string][] {
  */
 export function renderJunit(result: AnyResult, redact: Redact): string {
   const view = viewOf(result);
-  const { automationId, repoId } = view;
-  // A job may work on several automations or repositories: their ids distinguish its suites.
+  const { automationId, repository, repoId } = view;
+  const where = repository ?? repoId;
+  // A job may work on several automations or repositories, which distinguish its suites.
   const name = [
     className(view),
     ...(automationId ? [`of automation ${automationId}`] : []),
-    ...(repoId ? [`in repository ${repoId}`] : []),
+    ...(where ? [`in repository ${cutText(where, MAX_NAME)}`] : []),
   ].join(" ");
   return renderSuite({
     name,

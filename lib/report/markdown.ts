@@ -125,10 +125,9 @@ function cancel({ kind: { noun }, runId }: ResultView, program: string | null): 
 
 /** The advice, followed by its commands to copy. */
 function adviceParts(advice: string): Block[] {
-  const { commands } = commandsIn(advice);
+  const { text, commands } = commandsIn(advice);
   return [
-    { text: NOW },
-    { code: cutText(advice, MAX_ADVICE) },
+    { text: [NOW, " ", { name: text, max: MAX_ADVICE }] },
     ...commands.length > 0 ? [{ code: cutText(commands.join("\n"), MAX_ADVICE) }] : [],
   ];
 }

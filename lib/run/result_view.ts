@@ -31,7 +31,6 @@ export const SILENT = "Read the last lines of the log, then change the task and 
 // By outcome, `failure_code` and phase. Source: API reference, "List run events", `failed`.
 const STEPS: Readonly<Record<string, string>> = {
   cancelled: "The run was cancelled. Start it again if that was a mistake.",
-  awaiting_input: "Answer it in the app, or cancel it.",
   model_access_denied: "Choose an agent with a model that the account can use.",
   rate_limited: "The account has used up its model's limit: wait until it resets, then start again.",
   queue: "The sandbox did not start: start again, or check the sandbox limit.",
@@ -70,9 +69,8 @@ function nextStep(result: AnyResult): string | null {
   if (cause === "result-missing" && !hasBranch) return STEPS["result-missing without branch"] ?? null;
   if (cause !== null) return lookup(STEPS, cause) ?? null;
   if (isStillRunning(result)) return "Follow the run to get its verdict.";
-  if (outcome === "deadline") {
-    return moreTime(result);
-  }
+  if (outcome === "deadline") return moreTime(result);
+  if (outcome === "awaiting_input") return toAnswer(result);
   if (outcome !== "failed") return lookup(STEPS, outcome) ?? null;
   if (kind === "automation-run") return "Look at the run in the app, then trigger the automation again.";
   const { failureCode, phases, reason, finalMessage } = result;
@@ -81,14 +79,28 @@ function nextStep(result: AnyResult): string | null {
   return lookup(STEPS, failureCode ?? "") ?? lookup(STEPS, phase) ?? (finalMessage === null ? SILENT : AGENT);
 }
 
+// Components and the action, which have inputs instead of flags, write instructions on how to resume.
+
 /** What to do after a deadline. */
-function moreTime({ resume, resumeIsCommand, idempotencyKey }: AnyResult): string {
+function moreTime(result: AnyResult): string {
+  const { resume, resumeIsCommand } = result;
   if (resume === null) return "Raise the time limit of the job.";
-  // Components and the action, which have inputs instead of flags, write instructions.
   if (!resumeIsCommand) return `Follow the run again. To wait longer, raise ${TIME_LIMITS}.`;
+  return `Start the job or command again. ${attachWords(result)} To wait longer, raise --timeout.`;
+}
+
+/** What to do if the agent waits for an answer. */
+function toAnswer(result: AnyResult): string {
+  const { resume, resumeIsCommand } = result;
+  if (resume === null) return "Answer it in the app, or cancel it.";
+  if (!resumeIsCommand) return "Answer it in the app, then run the job again.";
+  return `Answer it in the app, then start the job or command again. ${attachWords(result)}`;
+}
+
+function attachWords({ idempotencyKey }: AnyResult): string {
   // Without a key, the job did not start the run: it was told which run to follow.
   const unless = idempotencyKey === null ? "" : ", unless you set --key-scope to job or random";
-  return `Start the job or command again. It attaches to the same run${unless}. To wait longer, raise --timeout.`;
+  return `It attaches to the same run${unless}.`;
 }
 
 const TIME_LIMITS = "the time limit of the job (in a GitLab component: timeout-minutes and job-timeout)";

@@ -20,7 +20,8 @@ import { forgeOfJob, openJobNote } from "../../forge/open.ts";
 import type { ReportTarget } from "../../report/write.ts";
 import type { FollowItem } from "../../run/follow.ts";
 import { type AnyResult, beginsPhase, type RunResult } from "../../run/result.ts";
-import { NOTE } from "../options.ts";
+import { commandWarning } from "../log/writer.ts";
+import { JSON_LINES, NOTE } from "../options.ts";
 import type { Context, NotePlanner } from "../verb.ts";
 import { openOptions } from "./open_forge.ts";
 
@@ -48,8 +49,11 @@ function tell({ writer }: Context, { place }: PlannedNote, { id, updated }: Writ
   writer.note(`summary ${updated ? "updated" : "written"} in ${place.noun} ${id} of ${place.where}`);
 }
 
-function tellProblem({ writer }: Context, error: unknown): void {
-  writer.note(error instanceof MogplexError ? error.message : `Cannot write a note: ${error}`);
+function tellProblem(context: Context, error: unknown): void {
+  const text = error instanceof MogplexError ? error.message : `Cannot write a note: ${error}`;
+  // Programs read stdout then.
+  if (context.flags.has(JSON_LINES)) return context.writer.note(text);
+  commandWarning(context, "The comment was not written", text);
 }
 
 /** Carries out the plan; a failure is one line on stderr. */

@@ -10,7 +10,7 @@ import type { Io, Stream } from "../../io.ts";
 import { lookup } from "../../lookup.ts";
 import { type Outputs, outputsOf, outputVariables, type ReportTarget } from "../../report/write.ts";
 import type { AnyResult, AutomationOutcome, Outcome } from "../../run/result.ts";
-import { headlineText, viewOf } from "../../run/result_view.ts";
+import { headlineText, isNotStarted, viewOf } from "../../run/result_view.ts";
 import { type TerminalSize, terminalSize } from "../../runtime.ts";
 import { cellWidth, hangCells } from "../../text/cells.ts";
 import { jsonLine } from "../../text/escape.ts";
@@ -449,14 +449,20 @@ export function commandSummary({ writer, io }: { writer: Writer; io: Io }, platf
 /** Shows a verdict other than success on the page of the job, once. */
 function commandVerdict(writer: Writer, platform: Platform, result: AnyResult): void {
   const view = viewOf(result);
-  const { outcome, exitCode, runId, status, repository, kind: { noun }, verdict: { headline } } = view;
-  // Includes the advice, which has no other place in the command.
-  const { reason } = result;
+  const { outcome, exitCode, runId, status, repository, nextStep, kind: { noun }, verdict: { headline } } = view;
+  // Includes the error's own advice, which has no other place in the command.
+  const reason = cutText(result.reason ?? "", MAX_ANNOTATION_TEXT);
   if (exitCode === 0 || platform.annotate === undefined) return;
-  const run = runId === null ? `no ${noun}` : `${noun} ${runId}${status === null ? "" : ` (${status})`}`;
-  const text = `${run}, exit code ${exitCode}${reason === null ? "" : `: ${cutText(reason, MAX_ANNOTATION_TEXT)}`}`;
-  // The general words are more useful than an id.
-  const title = repository === null ? headline : writer.untrusted(headlineText(view));
+  const run = runId === null
+    ? `no ${noun}, `
+    : reason.includes(runId)
+    ? ""
+    : `${noun} ${runId}${status === null ? "" : ` (${status})`}, `;
+  const why = reason === "" || nextStep === null ? reason : reason.replace(/[^.!?\u2026]$/, "$&.");
+  const what = [why, nextStep ?? ""].filter((each) => each !== "").join(" ");
+  const text = `${run}exit code ${exitCode}${what === "" ? "" : `: ${what}`}`;
+  // The general words are more useful than an id, and the reason names a repository that is not found.
+  const title = repository === null || isNotStarted(view) ? headline : writer.untrusted(headlineText(view));
   writer.command(platform.annotate(lookup(LEVELS, outcome) ?? "warning", title, writer.untrusted(text)));
 }
 
@@ -469,6 +475,16 @@ export function commandError(
   if (annotate === undefined) return;
   const text = error instanceof MogplexError ? error.message : "Internal error";
   writer.command(annotate("error", title, writer.untrusted(`exit code ${exitCodeFor(error)}: ${text}`)));
+}
+
+/** Prints a notice, on the page of the job if the CI system can show it there. @param title In our own words. */
+export function commandWarning(
+  { writer, platform: { annotate } }: { writer: Writer; platform: Platform },
+  title: string,
+  text: string,
+): void {
+  if (annotate === undefined) return writer.note(text);
+  writer.command(annotate("warning", title, writer.untrusted(text)));
 }
 
 /**

@@ -29,7 +29,7 @@ const FAILED = sampleResult({
 test("renderJunit() tells a failure: the verdict with its reason, the phases before it, what the run was", () => {
   expect(renderJunit(FAILED, (text) => text)).toBe(`<?xml version="1.0" encoding="UTF-8"?>
 <testsuites name="Mogplex" tests="3" failures="1" errors="0" time="1085.000">
-  <testsuite name="Mogplex run in repository 8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c" tests="3" failures="1" errors="0" time="1085.000" skipped="1" timestamp="2026-08-10T12:00:00">
+  <testsuite name="Mogplex run in repository acme/web" tests="3" failures="1" errors="0" time="1085.000" skipped="1" timestamp="2026-08-10T12:00:00">
     <properties>
       <property name="run_id" value="3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21"/>
       <property name="repository" value="acme/web"/>

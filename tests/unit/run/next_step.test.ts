@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import type { RunResult } from "../../../lib/run/result.ts";
 import { viewOf } from "../../../lib/run/result_view.ts";
 import { sampleAutomationResult, sampleResult } from "../report/sample.ts";
 
@@ -19,7 +20,20 @@ test("viewOf().nextStep depends on the phase that failed, and on a code that say
 });
 
 test("viewOf().nextStep asks for the answer that the agent waits for", () => {
-  expect(viewOf(sampleResult({ outcome: "awaiting_input" })).nextStep).toBe("Answer it in the app, or cancel it.");
+  const step = (fields: Partial<RunResult>) => viewOf(sampleResult({ outcome: "awaiting_input", ...fields })).nextStep;
+  const command = { resume: "mogplex-ci follow X", resumeIsCommand: true };
+  expect([
+    step({ resume: null }),
+    step({ resume: "run this job again", resumeIsCommand: false }),
+    step(command),
+    step({ ...command, idempotencyKey: null }),
+  ]).toEqual([
+    "Answer it in the app, or cancel it.",
+    "Answer it in the app, then run the job again.",
+    "Answer it in the app, then start the job or command again. " +
+    "It attaches to the same run, unless you set --key-scope to job or random.",
+    "Answer it in the app, then start the job or command again. It attaches to the same run.",
+  ]);
 });
 
 test("viewOf().nextStep says nothing after a success, nor where the reason says it", () => {

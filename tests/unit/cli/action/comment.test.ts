@@ -152,7 +152,7 @@ test("a step refuses a pull request that is not a number, before anything is sta
 
 const page = (status: number) => new Response("{}", { status, headers: { "content-type": "application/json" } });
 
-test("what GitHub refuses is one line, and the verdict is what it would have been", async () => {
+test("what GitHub refuses is one warning on the page of the job, and the verdict is what it would have been", async () => {
   const token = { user: ACTIONS_APP, ofJob: true } as const;
   for (const scenario of ["success", "agent-failure"]) {
     const readOnly = githubServer("acme/web", "7");
@@ -169,9 +169,12 @@ test("what GitHub refuses is one line, and the verdict is what it would have bee
     ]]
       .concat([[broken, "GitHub has a problem"], [refused, "does not accept the comment"]]) as [GithubServer, string][];
     for (const [github, words] of cases) {
-      const { code, notes } = await comment({}, { github, scenario });
-      expect([code, notes.length]).toEqual([scenario === "success" ? 0 : 1, 1]);
-      expect(notes[0]).toContain(words);
+      const { code, notes, log } = await comment({}, { github, scenario });
+      const warnings = log.split("\n").filter((line) =>
+        line.startsWith("::warning title=The comment was not written::")
+      );
+      expect([code, notes, warnings.length]).toEqual([scenario === "success" ? 0 : 1, [], 1]);
+      expect(warnings[0]).toContain(words);
     }
   }
 });

@@ -130,7 +130,7 @@ test("commandResult() gives the outputs of an automation run, and names it in it
       return `##teamcity[setParameter name='env.MOGPLEX_${name}' value='${value}']`;
     }),
     "##teamcity[message text='Mogplex automation run failed: automation run 5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11 " +
-    "(failed), exit code 1: No luck' status='ERROR']",
+    "(failed), exit code 1: No luck. Look at the run in the app, then trigger the automation again.' status='ERROR']",
   ]);
 });
 
@@ -145,6 +145,27 @@ test("commandResult() says that nothing was started, as an error when it was ref
   expect(last(sampleAutomationResult(suppressed))).toBe(
     "::warning title=The automation was not started::no automation run, exit code 75: too many",
   );
+});
+
+test("commandResult() does not call a run that did not start by its repository, whether its name is known or only its id", () => {
+  const refused = { runId: null, mayExist: false, outcome: "error", exitCode: 64, reason: "Cannot start run" } as const;
+  const last = (repository: string | null) => commandsOf(GITHUB, sampleResult({ ...refused, repository })).at(-1);
+  expect(last("acme/web")).toStartWith("::error title=The Mogplex run was not started::no run, exit code 64: ");
+  expect(last("acme/web")).toBe(last(null) ?? "");
+});
+
+test("commandResult() shows the id of a run once, and what to do", () => {
+  const last = (result: Partial<RunResult>) =>
+    commandsOf(GITHUB, sampleResult({ outcome: "awaiting_input", exitCode: 4, status: "awaiting_input", ...result }))
+      .at(-1)?.split("::")[2];
+  const { runId } = sampleResult({});
+  const resume = { resume: "run this job again", resumeIsCommand: false };
+  const step = "Answer it in the app, then run the job again.";
+  expect(last({ ...resume, reason: "It asks" })).toBe(`run ${runId} (awaiting_input), exit code 4: It asks. ${step}`);
+  expect(last({ ...resume, reason: `Run "${runId}" has not finished` })).toBe(
+    `exit code 4: Run "${runId}" has not finished. ${step}`,
+  );
+  expect(last({ ...resume, reason: null })).toBe(`run ${runId} (awaiting_input), exit code 4: ${step}`);
 });
 
 test("commandResult() says less than 2 000 characters of a reason, and nothing of the token", () => {
