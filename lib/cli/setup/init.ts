@@ -204,7 +204,7 @@ export async function initRepository(context: Context): Promise<number> {
     context.writer.note("this folder is not a Git repository; commit these files in the root of yours");
   }
   steps.say(
-    `Setting up ${name === TERMINAL ? "the program without a job" : name}${
+    `Setting up ${system.title}${
       (givenName ?? safeName) === undefined ? "" : ` for the repository ${givenName ?? safeName}`
     }`,
   );

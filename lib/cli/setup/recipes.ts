@@ -37,6 +37,8 @@ export const TOOL = `node ${PROGRAM_FILE}`;
  * the token.
  */
 const CLEAN = `${VERIFY} && ${TOOL} cleanup`;
+/** The same where the step also runs after a failed checkout, whose error is then the last one in the log. */
+const cleanIfPresent = (flags = "") => `if test -f ${PROGRAM_FILE}; then ${CLEAN}${flags}; fi`;
 /** Monday mornings, UTC. */
 const CRON = "17 6 * * 1";
 
@@ -64,6 +66,8 @@ const LOST = [
 ];
 
 export interface Recipe {
+  /** The system's own name. */
+  title: string;
   /** Where the system looks for the file; empty without a job. */
   file: string;
   /** Path of the file if the system's own file already exists; undefined if the system reads any number of files. */
@@ -118,6 +122,7 @@ const KOTLIN = ["*", "buildSteps.script", "triggers.schedule", "triggers.Schedul
 
 const SCRIPT_RECIPES: Readonly<Record<string, Recipe>> = {
   jenkins: {
+    title: "Jenkins",
     file: "Jenkinsfile",
     beside: "ci/mogplex.Jenkinsfile",
     add: "Create a Pipeline job with the script path ",
@@ -162,7 +167,7 @@ const SCRIPT_RECIPES: Readonly<Record<string, Recipe>> = {
       }
       post {
         always {
-          withEnv(["MOGPLEX_JOB_STATUS=\${currentBuild.currentResult}"]) { sh '${CLEAN}' }
+          withEnv(["MOGPLEX_JOB_STATUS=\${currentBuild.currentResult}"]) { sh '${cleanIfPresent()}' }
           junit allowEmptyResults: true, testResults: 'mogplex-ci/junit.xml'
           archiveArtifacts allowEmptyArchive: true, artifacts: 'mogplex-ci/**', excludes: 'mogplex-ci/run.json'
         }
@@ -173,6 +178,7 @@ const SCRIPT_RECIPES: Readonly<Record<string, Recipe>> = {
 `,
   },
   teamcity: {
+    title: "TeamCity",
     file: ".teamcity/settings.kts",
     beside: "ci/mogplex.teamcity.kts",
     add: "Copy the object Mogplex into .teamcity/settings.kts, with buildType(Mogplex) in the project, from ",
@@ -207,7 +213,7 @@ object Mogplex : BuildType({
         script { scriptContent = """exec ${run(repo)} --on-timeout cancel""" }
         script {
             executionMode = BuildStep.ExecutionMode.ALWAYS
-            scriptContent = """${CLEAN} --always"""
+            scriptContent = """${cleanIfPresent(" --always")}"""
         }
     }
     triggers {
@@ -301,7 +307,7 @@ const cleanStep = (flags = "") =>
 `;
 
 /** GitHub and its relatives. */
-function forge(folder: string, where: string, keep: string, hosts: RegExp): Recipe {
+function forge(title: string, folder: string, where: string, keep: string, hosts: RegExp): Recipe {
   const isGithub = folder === ".github";
   const page = isGithub ? "Settings > Secrets and variables > Actions" : "Settings > Actions > Secrets";
   const storeSecret = (name: string) =>
@@ -310,6 +316,7 @@ function forge(folder: string, where: string, keep: string, hosts: RegExp): Reci
       : `Store it as the secret ${name}: ${page}.`;
   const secret = (name: string) => `the secret ${name}: ${page}`;
   return {
+    title,
     file: `${folder}/workflows/mogplex.yml`,
     marks: [folder],
     hosts,
@@ -452,6 +459,7 @@ export const STARTS_OTHERS =
 /** In the order in which the repository is checked for them. */
 export const RECIPES: ReadonlyMap<string, Recipe> = new Map(Object.entries<Recipe>({
   gitlab: {
+    title: "GitLab CI/CD",
     file: ".gitlab-ci.yml",
     beside: "ci/mogplex.gitlab-ci.yml",
     hosts: /gitlab/,
@@ -550,10 +558,11 @@ ${
 ${gitlabAfter()}${GITLAB_ARTIFACTS}`,
     }),
   },
-  github: forge(".github", "runs-on: ubuntu-24.04", KEEP, /github/),
-  forgejo: forge(".forgejo", inContainer("docker"), "", /codeberg|forgejo/),
-  gitea: forge(".gitea", inContainer("ubuntu-latest"), "", /gitea/),
+  github: forge("GitHub Actions", ".github", "runs-on: ubuntu-24.04", KEEP, /github/),
+  forgejo: forge("Forgejo Actions", ".forgejo", inContainer("docker"), "", /codeberg|forgejo/),
+  gitea: forge("Gitea Actions", ".gitea", inContainer("ubuntu-latest"), "", /gitea/),
   woodpecker: {
+    title: "Woodpecker",
     file: ".woodpecker/mogplex.yaml",
     marks: [".woodpecker", ".woodpecker.yml", ".woodpecker.yaml"],
     needs: "secret mogplex_api_key, a cron job mogplex",
@@ -585,6 +594,7 @@ steps:
 `,
   },
   azure: {
+    title: "Azure Pipelines",
     file: "azure-pipelines.yml",
     beside: "ci/mogplex.azure-pipelines.yml",
     add: "Create a pipeline from ",
@@ -611,12 +621,13 @@ jobs:
       - bash: ${CHECK}
       - bash: exec ${run(repo)}
         env: { MOGPLEX_API_KEY: "$(MOGPLEX_API_KEY)" }
-      - bash: ${CLEAN}
+      - bash: ${cleanIfPresent()}
         condition: always()
         env: { MOGPLEX_API_KEY: "$(MOGPLEX_API_KEY)" }
 `,
   },
   bitbucket: {
+    title: "Bitbucket Pipelines",
     file: "bitbucket-pipelines.yml",
     beside: "ci/mogplex.bitbucket-pipelines.yml",
     add: "Copy the pipeline below `custom:` into bitbucket-pipelines.yml from ",
@@ -657,6 +668,7 @@ pipelines:
 `,
   },
   buildkite: {
+    title: "Buildkite",
     file: ".buildkite/mogplex.yml",
     marks: [".buildkite"],
     needs: "secret MOGPLEX_API_KEY, and a pipeline that runs: buildkite-agent pipeline upload .buildkite/mogplex.yml",
@@ -683,6 +695,7 @@ pipelines:
 `,
   },
   circleci: {
+    title: "CircleCI",
     file: ".circleci/config.yml",
     beside: "ci/mogplex.circleci.yml",
     add: "Copy the jobs and the workflow into .circleci/config.yml from ",
@@ -765,6 +778,7 @@ export function respondRecipe(
 export const TERMINAL = "terminal";
 /** Program and task without a job, for calling the program by hand. */
 export const NO_SYSTEM: Recipe = {
+  title: "the program without a job",
   file: "",
   needs:
     "the variable MOGPLEX_API_KEY. You also need MOGPLEX_REPO_ID (owner/name), unless you use a terminal in a clone from github.com",

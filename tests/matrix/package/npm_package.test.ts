@@ -112,7 +112,7 @@ test("init of the package puts its program into a repository, where the checksum
   const { code, stdout } = runToEnd([join(consumer, "node_modules/.bin/mogplex-ci"), "init"], { cwd: repository });
   expect({ code, first: stdout.split("\n")[0] }).toEqual({
     code: 0,
-    first: "Setting up github for the repository acme/web",
+    first: "Setting up GitHub Actions for the repository acme/web",
   });
   execFileSync("sha256sum", ["--check", "--quiet", "mogplex.mjs.sha256"], { cwd: join(repository, "ci") });
   const copy = [runtimes.node, "ci/mogplex.mjs", "init"];

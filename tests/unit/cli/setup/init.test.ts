@@ -51,14 +51,14 @@ test("init writes the program, a checksum that fits, a task and the job of the s
 });
 
 test("init finds each system by its files, wherever the remote is", async () => {
-  for (const [name, { file, marks = [] }] of RECIPES) {
+  for (const [name, { title, file, marks = [] }] of RECIPES) {
     for (const mark of [file, ...marks]) {
       const path = /\.(?:ya?ml)$|file$/.test(mark) ? mark : `${mark}/other`;
       const { stdout } = await init(["--dry-run"], { [path]: "x", ".git/config": ORIGIN });
       expect([name, mark, stdout.split("\n")[0]]).toEqual([
         name,
         mark,
-        `Setting up ${name} for the repository acme/web`,
+        `Setting up ${title} for the repository acme/web`,
       ]);
     }
   }
@@ -87,7 +87,7 @@ test("init called again changes nothing, and with --dry-run writes nothing", asy
   const first = await init(["gitlab"]);
   const again = await init(["gitlab"], first.written);
   expect(again.written).toEqual(first.written);
-  expect(again.stdout).toBe(`Setting up gitlab
+  expect(again.stdout).toBe(`Setting up GitLab CI/CD
 unchanged: ci/mogplex.mjs
 unchanged: ci/mogplex.mjs.sha256
 unchanged: ci/mogplex-task.md
@@ -350,7 +350,7 @@ test("init takes no name from a remote that is a path, or that could end a comma
 test("init shows no password of a remote", async () => {
   const config = '[remote "origin"]\n\turl = https://me:glpat-secret@gitlab.example/acme/web.git\n';
   const { stdout, stderr, written } = await init(["gitlab"], { ".git/config": config });
-  expect(stdout).toStartWith("Setting up gitlab for the repository acme/web\n");
+  expect(stdout).toStartWith("Setting up GitLab CI/CD for the repository acme/web\n");
   expect(stdout + stderr + Object.values(written).join("")).not.toContain("glpat");
 });
 
@@ -1089,7 +1089,7 @@ test("init gitlab --repo writes this name into the job, and --uninstall finds th
   const { code, written, stdout } = await init(["gitlab", "--repo", "acme-gh/billing"], subgroup);
   expect(code).toBe(0);
   expect(written[".gitlab-ci.yml"]).toContain("run --follow --repo acme-gh/billing --prompt-file");
-  expect(stdout).toStartWith("Setting up gitlab for the repository acme-gh/billing\n");
+  expect(stdout).toStartWith("Setting up GitLab CI/CD for the repository acme-gh/billing\n");
   expect(stdout).toContain("doctor --repo acme-gh/billing\n");
   expect(stdout).not.toContain("OWNER/NAME");
   expect((await init(["gitlab", "--uninstall"], { ...written, ...subgroup })).written).toEqual({});
