@@ -44,7 +44,8 @@ small, figcaption .soft, .sec .soft { font-size: var(--small); }
 .bar li:last-child { font-weight: 600; }
 .asof { margin-left: auto; color: var(--soft); font-size: var(--small); font-variant-numeric: tabular-nums; }
 .head { padding: 32px 0 24px; }
-.title { display: flex; flex-wrap: wrap; gap: 4px 16px; align-items: baseline; }
+.title { display: flex; flex-wrap: wrap; gap: 4px 16px; align-items: baseline; padding-left: 36px; }
+.title > h1 { margin-left: -36px; }
 h1 small { font-weight: 400; letter-spacing: normal; }
 h1 > svg { position: relative; top: 3px; }
 .head > p { margin-top: 8px; max-width: 96ch; color: var(--soft); text-wrap: pretty; }

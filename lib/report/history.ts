@@ -240,7 +240,9 @@ function readRecord(text: string): HistoryRecord | UnreadSource | string {
   if (kind === "problem") {
     const { source, why, empty } = value;
     if (!isText(source) || source === "") return '"source" is missing';
-    return isText(why) ? { source: plainText(source), why: plainText(why), isEmpty: empty === true } : '"why" is missing';
+    return isText(why)
+      ? { source: plainText(source), why: plainText(why), isEmpty: empty === true }
+      : '"why" is missing';
   }
   if (kind !== "run" && kind !== "automation-run") return '"kind" is unknown';
   if (!isText(at) || !isMoment(at)) return '"at" is not a time';
