@@ -33,6 +33,7 @@ import type { ReportTarget } from "../../report/write.ts";
 import type { Context, Folder, RequestedTask, RunFolder, RunFolderUse } from "../verb.ts";
 import { ONE_SHOT_MS } from "../context.ts";
 import { isObject, parseJson, valueOr } from "../../lookup.ts";
+import { isNotPermitted, isVariableRefused } from "../../runtime.ts";
 
 // The memory of a folder: the run that an earlier command left in its state file, while that run is active, and for an hour after a success
 // that nobody saw. Outside CI nothing else shows that a command is repeated.
@@ -361,6 +362,28 @@ export function recentFile(context: Context): string | undefined {
   const state = env("XDG_STATE_HOME") || (home ? `${home}/.local/state` : env("LOCALAPPDATA")?.replaceAll("\\", "/"));
   // Source: XDG base directories: a relative path is treated as unset.
   return state && ABSOLUTE.test(state) ? `${state}/mogplex-ci/recent.ndjson` : undefined;
+}
+
+/** Access that `permissions` leaves out: a hermetic run does not need to know what else this machine runs. */
+const ALLOW_RECENT = "add --allow-env=HOME,XDG_STATE_HOME, and --allow-read and --allow-write for the directory " +
+  "mogplex-ci in $XDG_STATE_HOME or ~/.local/state";
+
+/** Why Deno does not let this command read the list, as a clause, and what to add; undefined if it does, and without a list. */
+export function recentRefusal(context: Context): { why: string; advice: string } | undefined {
+  const { io } = context;
+  if (!isLaptop(context) || io.env("MOGPLEX_RECENT")?.trim() === "off") return undefined;
+  const path = recentFile(context);
+  const refusal = (what: string) => ({ why: `Deno is not allowed to read ${what}`, advice: ALLOW_RECENT });
+  if (path === undefined) {
+    const variable = ["XDG_STATE_HOME", "HOME"].find(isVariableRefused);
+    return variable === undefined ? undefined : refusal(`the variable ${variable}`);
+  }
+  try {
+    io.readFile(path, MAX_BYTES, "refuse", "replace");
+    return undefined;
+  } catch (error) {
+    return isNotPermitted(error) ? refusal(path) : undefined;
+  }
 }
 
 /** Empty if the file cannot be read. */

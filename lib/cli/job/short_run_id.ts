@@ -11,7 +11,7 @@ import { STATE_FILE } from "../../report/files.ts";
 import { isLaptop, outDirectory, statePath } from "../settings.ts";
 import type { Context } from "../verb.ts";
 import { campaignRunIds, MAX_LOOKS } from "./campaign_runs.ts";
-import { foldersOf, recentCampaigns, recentRecords } from "./laptop.ts";
+import { foldersOf, recentCampaigns, recentRecords, recentRefusal } from "./laptop.ts";
 
 /** Most folders below this one whose reports are read: `--dir` and `--out` name them, and no later command knows these names. */
 const MAX_FOLDERS = 50;
@@ -41,10 +41,15 @@ export function wholeRunId(context: Context, text: string): string {
   const matches = [...runIds].filter((id) => id.startsWith(digits));
   const [runId] = matches;
   if (runId === undefined) {
+    const refusal = recentRefusal(context);
     throw new UsageError({
       attempted: "find run",
       why: `no run known on this machine starts with ${JSON.stringify(text)}`,
-      advice: "give the whole id",
+      advice: `give the whole id${
+        refusal === undefined
+          ? ""
+          : `. The list of recent runs was not searched, because ${refusal.why}: ${refusal.advice}`
+      }`,
     });
   }
   if (matches.length > 1) {

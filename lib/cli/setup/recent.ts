@@ -4,7 +4,7 @@
  */
 import { isUuid } from "../../service/contract.ts";
 import { ifFound } from "../../service/errors.ts";
-import { MogplexError } from "../../errors.ts";
+import { MogplexError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { isObject } from "../../lookup.ts";
 import { readFacts } from "../../run/events.ts";
@@ -12,7 +12,7 @@ import { END_EXIT, endOfRun, instantMs, roundSpanText } from "../../run/result.t
 import { cutCells } from "../../text/cells.ts";
 import { plainText } from "../../text/plain_text.ts";
 import { openOneShot } from "../context.ts";
-import { recentFile, recentLines, rememberState } from "../job/laptop.ts";
+import { recentFile, recentLines, recentRefusal, rememberState } from "../job/laptop.ts";
 import { printRows, shortPull } from "../log/terminal.ts";
 import { logWidth } from "../log/writer.ts";
 import type { Context } from "../verb.ts";
@@ -154,6 +154,8 @@ function cells(run: RecentRun, nowMs: number, whole: boolean): string[] {
 
 export async function printRecent(context: Context, limit: number): Promise<number> {
   const { flags, writer, clock, io } = context;
+  const refusal = recentRefusal(context);
+  if (refusal !== undefined) throw new UsageError({ attempted: "read the list of recent runs", ...refusal });
   const path = recentFile(context);
   const runs = path === undefined ? [] : recentRuns(recentLines(context, path)).slice(0, limit);
   await askStates(context, runs);

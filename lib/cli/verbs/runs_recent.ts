@@ -24,7 +24,7 @@ export const runsRecentVerb: Verb = {
   flags: [LIMIT, JSON_LINES],
   variables: ["MOGPLEX_RECENT"],
   codes: ["success", "usage", "internal"],
-  meanings: { success: "the list was printed", usage: "bad arguments" },
+  meanings: { success: "the list was printed", usage: "bad arguments, or Deno is not allowed to read the list" },
   examples: ["mogplex-ci runs recent --json | jq -r .pullRequest"],
   run: async (context) => await printRecent(context, context.option(LIMIT) ?? SHOWN),
 };

@@ -103,6 +103,34 @@ test("cleanup and the drop-in verbs run on Deno with the same list", async () =>
   expect({ code: repos.code, stdout: repos.stdout }).toEqual({ code: 0, stdout: `${REPO}  acme/web  main\n` });
 });
 
+test("runs recent and short ids on Deno with the same list say that the list of recent runs cannot be read", async () => {
+  const cwd = mkdtempSync(join(service.folder, "deno-"));
+  const env = { MOGPLEX_URL: service.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: service.token(), HOME: cwd };
+  const listed = await launch([runtimes.node, built("mogplex.mjs"), "permissions"], { cwd, env }).ended;
+  const flags = listed.stdout.trim().split(" ");
+  const deno = [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt"];
+  const call = async (more: string[], ...args: string[]) =>
+    await launch([...deno, ...flags, ...more, built("mogplex.mjs"), "runs", ...args], { cwd, env }).ended;
+  const add =
+    "add --allow-env=HOME,XDG_STATE_HOME, and --allow-read and --allow-write for the directory mogplex-ci in " +
+    "$XDG_STATE_HOME or ~/.local/state";
+  expect(await call([], "recent")).toMatchObject({
+    code: 2,
+    stderr:
+      `error: Cannot read the list of recent runs: Deno is not allowed to read the variable XDG_STATE_HOME; ${add}\n`,
+  });
+  const { code, stderr } = await call([], "get", "01234567");
+  expect([code, stderr]).toEqual([2, expect.stringContaining(`was not searched, because Deno is not allowed to read`)]);
+  const names = flags.find((flag) => flag.startsWith("--allow-env="));
+  const state = `${cwd}/.local/state/mogplex-ci`;
+  flags.splice(0, Infinity, `${names},HOME,XDG_STATE_HOME`, ...flags.filter((flag) => flag !== names));
+  // The folder is below the current one, which may be read.
+  expect(await call([`--allow-write=${state}`], "recent")).toMatchObject({
+    code: 0,
+    stderr: "note: this machine has no recent runs (only runs started outside CI are listed)\n",
+  });
+});
+
 test("a permission that is missing ends the job at once, with how to give it", async () => {
   const cwd = mkdtempSync(join(service.folder, "deno-"));
   const task = join(mkdtempSync(join(service.folder, "task-")), "task.md");
