@@ -143,16 +143,16 @@ function leaveMark(io: Io, mark: Mark, value: string): void {
   }
 }
 
-/** Tracks whether an annotation was made through the returned platform. */
+/** Tracks whether an error was annotated through the returned platform. */
 function watching(platform: Platform): { platform: Platform; isAnnotated: () => boolean } {
   let annotated = false;
   const { annotate } = platform;
   if (annotate === undefined) return { platform, isAnnotated: () => annotated };
   const watched: Platform = {
     ...platform,
-    annotate(...args) {
-      annotated = true;
-      return annotate(...args);
+    annotate(level, ...texts) {
+      annotated ||= level === "error";
+      return annotate(level, ...texts);
     },
   };
   return { platform: watched, isAnnotated: () => annotated };
