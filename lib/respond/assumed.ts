@@ -143,6 +143,13 @@ export async function assumedEvent(text: string, forges: readonly Forge[], wishe
     GITHUB_EVENT_NAME: workflowName(body),
   };
   const event = await forge.job.event((variable) => lookup(variables, variable), text, () => Promise.resolve(id));
+  if (isObject(field(body, "review"))) {
+    throw new UsageError({
+      attempted,
+      why: "the main text of a review is not read and starts no job",
+      advice: "write the mention as a comment; to see its decision, give its text with --text and --pull-request",
+    });
+  }
   if (event.kind === "ask") return assume({ forge, isForgeKnown: true }, event, facts, wishes);
   if (isObject(field(body, "comment")) && isObject(field(body, "pull_request"))) {
     throw new UsageError({
@@ -353,7 +360,7 @@ function deliveryOf(assumed: Assumed): string[] {
   const { forge, isForgeKnown, origin, repository, thread: { pull } } = assumed;
   if (isElsewhere(assumed)) {
     return [
-      "Mogplex works in the repository of this name that `repos list` shows. It delivers branches and pull requests to " +
+      "Mogplex works in the repository with this name in the output of `repos list`. It delivers branches and pull requests to " +
       `GitHub, not to ${forge.system}.`,
       ...pull === null ? [] : [
         `Branches are not copied in either direction: push ${pull.source} to GitHub first, and fetch the agent's commits from there.`,

@@ -32,6 +32,8 @@ const FILLERS =
 const STOPS = ["stop", "cancel", "abort", "halt"];
 /** Words that stop only if nothing else is written: `kill the zombie processes` is a task. */
 const STOPS_ALONE = ["pause", "kill", "quit", "terminate"];
+/** The other commands of one word. */
+const COMMANDS = ["again", "retry", "help", "status"];
 /** Words in front of a real mention: `Hi @mogplex please fix it`. */
 const GREETINGS = [...FILLERS, ..."hi hello dear cc ping fyi attention and also".split(" ")];
 /** Most mentions in a line to look at: text of strangers must not take quadratic time. */
@@ -197,7 +199,11 @@ function askOf(text: string): Ask {
     .find((words) => words.length > 0) ?? [];
   if (more.every((word) => OF_STOP.includes(word)) && STOPS.includes(first)) return { kind: "stop" };
   if (more.length === 0 && STOPS_ALONE.includes(first)) return { kind: "stop", word: first };
-  const [verb = "", ...others] = wordsOf(task);
+  const words = wordsOf(task);
+  // `help, stop`: a text without anything for the agent starts nothing.
+  const isOnlyCommands = words.every((word) => [...STOPS, ...COMMANDS, "and", "then"].includes(word));
+  if (isOnlyCommands && words.some((word) => STOPS.includes(word))) return { kind: "stop" };
+  const [verb = "", ...others] = words;
   if (others.length === 0 && ["again", "retry"].includes(verb)) return { kind: "again" };
   if (others.length === 0 && (verb === "help" || verb === "status")) return { kind: verb };
   return fixOf(verb, others, task) ?? explainedFix(top, task, wordsOf(top)) ??

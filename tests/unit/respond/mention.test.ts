@@ -57,6 +57,12 @@ const READ: readonly (readonly [text: string, ask: Ask | null])[] = [
     "stop the run on this branch",
     "stop this because it is the wrong branch",
     "stop until I am back",
+    "help, stop",
+    "help stop",
+    "stop, help",
+    "status and cancel",
+    "again, please stop",
+    "retry\nstop",
   ].map(
     (words): [string, Ask] => [`@mogplex ${words}`, { kind: "stop" }],
   ),

@@ -400,7 +400,7 @@ test("respond --dry-run --event takes a label from an event of Gitea, whose text
   expect(code).toBe(0);
   expect(stdout).toContain(
     "Issue #8 of acme/api on Gitea is open.\n" +
-      "  Mogplex works in the repository of this name that `repos list` shows. It delivers branches and pull requests to " +
+      "  Mogplex works in the repository with this name in the output of `repos list`. It delivers branches and pull requests to " +
       'GitHub, not to Gitea.\n  The label "mogplex" was set by kim, who can push.\n',
   );
   expect(stdout).not.toContain("--label");
@@ -608,6 +608,11 @@ test("respond --dry-run refuses what it cannot rehearse, and its flags belong to
       ["--event", "event.json"],
       { comment: { id: 1, body: "@mogplex go" }, pull_request: { number: 1 }, repository: { id: 1 } },
       "a comment on a line of code starts no job; it waits for the scheduled check",
+    ],
+    [
+      ["--event", "event.json"],
+      { action: "submitted", review: { body: "@mogplex go" }, pull_request: { number: 1 }, repository: { id: 1 } },
+      "the main text of a review is not read and starts no job",
     ],
     [["--text", "a", "--association", "friend"], undefined, "it must be one of owner, member"],
   ];
