@@ -10,7 +10,7 @@ import { OVER, systemClock } from "./clock.ts";
 import { messageOf } from "./error_sentence.ts";
 import { type InterruptSignal, UsageError } from "./errors.ts";
 import { EXIT } from "./exit_codes.ts";
-import { decodeUtf8, environmentVariable, NotRegularFileError, workingDirectory } from "./runtime.ts";
+import { decodeUtf8, environmentVariable, isNotPermitted, NotRegularFileError, workingDirectory } from "./runtime.ts";
 
 /** An output stream of the process. */
 export type Stream = "stdout" | "stderr";
@@ -139,13 +139,15 @@ export function refuseLinks(fs: { lstatSync: LinkFacts }, path: string): void {
 /** Not `recursive`: with it Node 20 never returns in a file system such as `/proc`, which answers "not found" to `mkdir`. */
 function makeDirectory(path: string): void {
   if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
-  const parent = parentOf(path);
-  if (parent !== path) makeDirectory(parent);
   try {
+    const parent = parentOf(path);
+    if (parent !== path) makeDirectory(parent);
     fs.mkdirSync(path);
   } catch (error) {
+    // Deno creates the parents of a permitted path without a permission for them.
+    if (isNotPermitted(error)) fs.mkdirSync(path, { recursive: true });
     // Another job may have created it meanwhile.
-    if ((error as { code?: string }).code !== "EEXIST") throw error;
+    else if ((error as { code?: string }).code !== "EEXIST") throw error;
   }
 }
 

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { processIo } from "../../../lib/io.ts";
 import { readFileNow } from "../../../lib/runtime.ts";
+import { runtimes } from "../../../tools/setup.mjs";
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "mogplex-io-")));
 
@@ -97,4 +98,19 @@ test("readFileNow() reads small regular files alone", () => {
   expect(() => readFileNow("huge")).toThrow("it is larger than 65536 bytes");
   expect(() => readFileNow("utf16")).toThrow("it is UTF-16");
   expect(() => readFileNow("absent")).toThrow();
+});
+
+test("Io.writeFile() creates the folder above its file on Deno, which may write that folder alone", () => {
+  const { here, outside } = checkout("deno");
+  const state = join(outside, "state/of-this");
+  const [script, io] = [join(here, "write.ts"), new URL("../../../lib/io.ts", import.meta.url).href];
+  writeFileSync(
+    script,
+    `import { processIo } from ${JSON.stringify(io)};\n(await processIo()).writeFile(${
+      JSON.stringify(join(state, "list"))
+    }, "text");\n`,
+  );
+  const flags = ["--no-config", "--no-lock", "--no-prompt", `--allow-read=${state}`, `--allow-write=${state}`];
+  execFileSync(runtimes.deno, ["run", ...flags, script]);
+  expect(readFileSync(join(state, "list"), "utf8")).toBe("text");
 });
