@@ -8,6 +8,7 @@ import { requesterIn, requesterLine } from "../forge/requester.ts";
 import type { CommentPlace, Reaction, Thread, ThreadComment, ThreadPlace, Threads } from "../forge/threads.ts";
 import type { NoteState, PlannedNote } from "../report/job_note.ts";
 import type { AskLink } from "../report/page_link.ts";
+import { NO_SANDBOX } from "../run/no_sandbox.ts";
 import { AGENT, SILENT, viewOf } from "../run/result_view.ts";
 import { isTerminal } from "../service/contract.ts";
 import type { Words } from "../text/document.ts";
@@ -199,6 +200,7 @@ const START_AGAIN = "then start again.";
 function stepsFor(name: string, stopper: () => Promise<string | null>): PlannedNote["steps"] {
   return async (result) => {
     const { outcome, runId, status } = result;
+    // The run of a mention is started once: what is left to do is for its author.
     const again = { name: `@${name} again` };
     const { nextStep } = viewOf(result);
     const failed = IN_COMMENT.get(nextStep) ??
@@ -212,7 +214,13 @@ function stepsFor(name: string, stopper: () => Promise<string | null>): PlannedN
       ".",
     ];
     const repeat: Words = ["To repeat the task, write ", again, "."];
+    const noSandbox: Words = [
+      "No agent has started. A sandbox becomes free 10 to 35 minutes after its run has ended: then write ",
+      again,
+      ".",
+    ];
     return {
+      ...result.error?.code === NO_SANDBOX && { error: noSandbox },
       deadline: wait,
       ...failed !== undefined && { failed },
       ...runId !== null && { interrupted: isTerminal(status ?? "") ? repeat : wait },

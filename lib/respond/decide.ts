@@ -726,7 +726,6 @@ const CHECKS = {
   green: "all checks are green",
   pending: "some checks have not finished",
   none: "there are no checks",
-  unknown: "the forge does not show its checks",
 } as const;
 
 /**
@@ -752,7 +751,8 @@ export function nothingToFix(
   who = "can push",
 ): string | null {
   if (fix === "checks") {
-    return facts.checks === "red" ? null : `no check failed (${CHECKS[facts.checks ?? "unknown"]})`;
+    if (facts.checks === null) return "the forge does not show which checks failed";
+    return facts.checks === "red" ? null : `no check failed (${CHECKS[facts.checks]})`;
   }
   if (fix === "review") {
     // A review can consist of comments only: its open threads are the request.

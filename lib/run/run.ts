@@ -565,7 +565,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       : series === undefined
       ? "it is the run of an earlier attempt"
       : !series.hasNext
-      ? "an explicit key starts one run"
+      ? "a run with a given key is started once"
       : waitMs === undefined
       ? "four starts got no sandbox"
       : clock.now() + waitMs >= deadline

@@ -440,7 +440,7 @@ test("nothingToFix() says in words what the forge shows of checks that are not r
   expect(of("none")).toBe(`${not} (there are no checks)`);
   expect(of("green")).toBe(`${not} (all checks are green)`);
   expect(of("pending")).toBe(`${not} (some checks have not finished)`);
-  expect(of(null)).toBe(`${not} (the forge does not show its checks)`);
+  expect(of(null)).toBe("the forge does not show which checks failed");
 });
 
 test("decide() passes `$MOGPLEX_API_KEY` and `${` on as they are", async () => {

@@ -171,6 +171,19 @@ test("the note of a run whose delivery failed says what to write in the thread",
   expect(ours(at)[0]).toContain("permissions of the Mogplex app), then write `@mogplex again`.");
 });
 
+test("the note of a run without a sandbox says when to ask again, which then starts another run", async () => {
+  const at = place("boot-failure");
+  const { code } = await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go")));
+  const [body = ""] = ours(at);
+  expect([code, runsOf(at).length]).toEqual([75, 1]);
+  expect(body).toContain(
+    "No agent has started. A sandbox becomes free 10 to 35 minutes after its run has ended: then write `@mogplex again`.",
+  );
+  for (const words of ["For the maintainer", "time limit", "Do not ask again"]) expect(body).not.toContain(words);
+  await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex again")));
+  expect(runsOf(at).length).toBe(2);
+});
+
 test("respond ends with the verdict of the run when GitLab takes no note, reaction or status after the start", async () => {
   for (const [scenario, code] of [[delivering(), 0], [builtInScenario("agent-failure"), 1]] as const) {
     const at = place("", { scenarios: [scenario] });
