@@ -314,9 +314,10 @@ function cannotWrite(report: string, path: string, error: unknown): ErrorParts {
 
 /**
  * Checks that every report can be written, and removes the reports of an earlier job, so that they are not mistaken for reports of this run.
+ * @param keeps Whether these stay.
  * @throws {UsageError} if a file cannot be written, is behind a symbolic link, or is named twice.
  */
-export function checkTargets(targets: readonly ReportTarget[], io: ReportIo): void {
+export function checkTargets(targets: readonly ReportTarget[], io: ReportIo, keeps = false): void {
   const seen = new Map<string, string>();
   for (const { format, path } of targets) {
     const name = plainPath(path);
@@ -327,7 +328,7 @@ export function checkTargets(targets: readonly ReportTarget[], io: ReportIo): vo
     }
     seen.set(name, format);
     try {
-      proveWritable(io, path);
+      proveWritable(io, keeps ? `${path}.new` : path);
     } catch (error) {
       throw new UsageError(cannotWrite(format, path, error), { cause: error });
     }

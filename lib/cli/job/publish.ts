@@ -37,6 +37,8 @@ export interface Ended<R> extends EndDetails {
   result: R;
   /** The error that stopped the job without a verdict of the service; undefined with a verdict. */
   error: unknown;
+  /** Whether the reports in the folder are about an earlier run, and stay. @default {false} */
+  isLeft?: boolean | undefined;
   /** The publisher of reports sets this, so it comes first. */
   written: readonly ReportTarget[];
   /** Whether the block with the reason is on screen. The publisher of the block sets this. @default {false} */
@@ -80,7 +82,7 @@ export type Publisher<R> = (context: Context, job: Published) => Publish<R>;
 export interface Prepared<R> {
   started(runId: string): void;
   item(item: FollowItem): void;
-  ended(end: Pick<Ended<R>, "result" | "error" | "stopped">): Promise<{ isShown: boolean }>;
+  ended(end: Pick<Ended<R>, "result" | "error" | "isLeft" | "stopped">): Promise<{ isShown: boolean }>;
 }
 
 /** @throws {UsageError} if a setting of a publisher is wrong. */
@@ -131,6 +133,7 @@ function reports(context: Context, job: Published): Publish<AnyResult> {
       ended.compared = earlier?.sentence;
       ended.streak = earlier?.streak;
       ended.campaign = context.laptop?.campaignRetry(context, ended.result);
+      if (ended.isLeft) return;
       const others = targets.filter(({ path }) => !complete.some((file) => file.path === path));
       const all = { ...options, settings: [...settings.values()], campaign: ended.campaign };
       const problems = [

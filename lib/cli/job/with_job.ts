@@ -70,7 +70,8 @@ export interface OpenJob<A, F> {
 
 /**
  * Runs a job, and publishes its end. In CI an error before there is a result becomes a report as well: otherwise the reports of an earlier job would
- * be mistaken for files of this job. Outside CI a job that sent no request writes no reports, and leaves those of the last job alone.
+ * be mistaken for files of this job. Outside CI a job without a folder writes no reports, and leaves those of the last job alone. So does
+ * a job that started nothing in the folder of an earlier run.
  * @returns The result in the words of the program, and where the reports are.
  * @throws {UsageError} if files of the checkout cannot be trusted: then no report is written.
  * @throws what a step throws.
@@ -116,7 +117,7 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
   // Before the old reports are removed: wrong settings must leave them alone.
   const early = await step(inFolder, async () => hasReports(context) ? await openExtra() : undefined);
   const places = await step(inFolder, () => {
-    const opened = openPlaces(context, folder.out, folder.isNew);
+    const opened = openPlaces(context, folder);
     if (request.wanted !== undefined) removeValue(context, opened.value);
     return opened;
   });
@@ -130,8 +131,15 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
   return await step(placed, async () => {
     const publish = prepare(AT_END, context, published);
     const live = openLog(context, plan, { asked: request, session, listeners, extra: published.extra });
+    const keeps = folder.claim?.writer.hasEarlier ?? false;
     const job = openWork({ asked: request, folder, places, session, live }, {
-      publish,
+      publish: {
+        ...publish,
+        started(runId) {
+          if (keeps) removeAll(context, [...places.targets.map(({ path }) => path), ...places.outdated]);
+          publish.started(runId);
+        },
+      },
       interrupts,
       files: published.eventFiles,
     });
@@ -143,11 +151,12 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
       });
       const result = inWords(advised(context, end, error, isUnanswered(session)), context.vocabulary);
       if (interrupts.terminal) showLeft(context, result);
+      const isLeft = folder.claim?.writer.isRestored;
       if (error instanceof UsageError && result.runId === null) {
-        const { isShown } = await prepare(WHEN_REFUSED, context, published).ended({ result, error });
+        const { isShown } = await prepare(WHEN_REFUSED, context, published).ended({ result, error, isLeft });
         if (!isShown || !isTogether(context)) context.writer.error(context.vocabulary.words(error.message));
       } else {
-        await publish.ended({ result, error, stopped: stopped && context.vocabulary.words(stopped) });
+        await publish.ended({ result, error, isLeft, stopped: stopped && context.vocabulary.words(stopped) });
       }
       return { result, places };
     } finally {
@@ -240,15 +249,25 @@ function openSignals(
   return { session, interrupts, listeners };
 }
 
-/** Determines the places of the files, and removes the reports of an earlier job. @throws {UsageError} if the reports cannot be written. */
-function openPlaces(context: Context, out?: string, isNew = false): Places {
+/**
+ * Determines the places of the files, and removes the reports of an earlier job, unless their run may be unfinished: then they stay until a run is
+ * known.
+ * @throws {UsageError} if the reports cannot be written.
+ */
+function openPlaces(context: Context, folder: Partial<RunFolder> = {}): Places {
+  const { out, isNew = false, claim } = folder;
   const places = readPlaces(context, out);
   const ignore = context.laptop?.ignoringFolder(context, { ...places, isNew });
-  checkTargets(places.targets, context.io);
-  // The folder never mixes reports of two runs.
-  for (const path of places.outdated) context.io.removeFile(path);
+  const keeps = claim?.writer.hasEarlier ?? false;
+  checkTargets(places.targets, context.io, keeps);
+  if (!keeps) removeAll(context, places.outdated);
   ignore?.();
   return places;
+}
+
+/** The folder never mixes reports of two runs. */
+function removeAll({ io }: Context, paths: readonly string[]): void {
+  for (const path of paths) io.removeFile(path);
 }
 
 /** Removes the value of an earlier job, which would be mistaken for the value of this one. @throws {UsageError} if it cannot be removed. */
@@ -317,7 +336,7 @@ async function refuse<R extends AnyResult>(
 ): Promise<never> {
   close();
   const requests = session?.requests() ?? 0;
-  const isLeft = open === undefined && requests === 0 && isLaptop(context);
+  const isLeft = open === undefined && isLaptop(context);
   const places = open ?? (isLeft ? readPlaces(context) : openPlaces(context));
   if (isLeft) checkAccess(context, places);
   maskToken(context);

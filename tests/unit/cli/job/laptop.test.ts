@@ -204,6 +204,24 @@ test("a start that the service refuses leaves the state of the folder, and the s
   }
 });
 
+test("a refused start leaves the reports of the folder's run alone", async () => {
+  for (
+    const [args, env, code] of [
+      [[...RUN.slice(0, -1), REPO], { MOGPLEX_API_KEY: READ_ONLY_TOKEN }, 65],
+      [[...RUN.slice(0, -1), REPO], { MOGPLEX_API_KEY: `${TOKEN}x` }, 64],
+      [[...RUN.slice(0, -1), "acme/nope"], {}, 2],
+    ] as const
+  ) {
+    const { cli, emulator } = world("");
+    const first = await cli(["run", "--detach", "Keep me", "--repo", REPO]);
+    const files = left(first.io.files);
+    const refused = await cli([...args], { files, env });
+    const paths = Object.keys({ ...files, ...left(refused.io.files) });
+    const changed = paths.filter((path) => refused.io.files.get(path) !== files[path]);
+    expect([refused.code, changed, emulator.world.store.runs.size]).toEqual([code, [], 1]);
+  }
+});
+
 test("a start with a wrong token that is killed before its answer leaves the run of the folder, however often", async () => {
   const { cli, emulator } = world("");
   const args = [...RUN, "--timeout", "30s"];
