@@ -94,7 +94,7 @@ export function checkOptions<T>(
   options: T,
   keys: Readonly<Record<string, Kind>>,
   what = "options",
-  other?: { keys: Readonly<Record<string, Kind>>; advice: string },
+  ...others: readonly ({ keys: Readonly<Record<string, Kind>>; advice: string } | undefined)[]
 ): T {
   checkObject(attempted, options, what);
   for (const [key, value] of Object.entries(options as object)) {
@@ -102,7 +102,8 @@ export function checkOptions<T>(
     const kind = lookup(keys, key);
     if (kind === undefined) {
       const near = meantOption(key, keys);
-      const advice = other !== undefined && lookup(other.keys, key) !== undefined
+      const other = others.find((each) => each !== undefined && lookup(each.keys, key) !== undefined);
+      const advice = other !== undefined
         ? other.advice
         : near === undefined
         ? `there are ${Object.keys(keys).join(", ")}`

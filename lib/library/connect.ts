@@ -403,15 +403,17 @@ export function overlay<A extends object, B extends object>(under: A, over: B): 
  * Takes the options of a client and of a verb apart, which a caller gave as one. What both have is the verb's.
  *
  * @param keys The names and types of the verb's options.
+ * @param other Options of other verbs, and what to say about them. @default none
  * @returns What reaches the service; it throws what is wrong with the options of the client.
  */
 export function apart<O extends object>(
   attempted: string,
   given: MogplexOptions & O,
   keys: Keys<O>,
+  other?: Parameters<typeof checkOptions>[4],
 ): { connect: Connect; rest: O } {
   try {
-    const options = checkOptions(attempted, given, { ...mogplexKeys(), ...keys }, undefined, OF_EMULATOR);
+    const options = checkOptions(attempted, given, { ...mogplexKeys(), ...keys }, undefined, OF_EMULATOR, other);
     const ownEntries = Object.entries(options).filter(([name]) => lookup(keys, name) === undefined);
     const rest = Object.entries(options).filter(([name]) => lookup(keys, name) !== undefined);
     let connector: Connector | undefined;

@@ -408,7 +408,9 @@ export function follow(
   runId: string,
   options: MogplexOptions & Omit<AttachOptions, "throwOnFailure"> = {},
 ): AttachedRun {
-  const { connect, rest } = apart("follow run", options, followKeys());
+  const advice = "follow() does not throw if the run failed: leave it out";
+  const other = { keys: { throwOnFailure: "boolean" as const }, advice };
+  const { connect, rest } = apart("follow run", options, followKeys(), other);
   return attachHandle(connect, runId, { ...rest, throwOnFailure: false });
 }
 

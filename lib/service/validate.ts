@@ -11,6 +11,7 @@ import { didYouMean, nearest } from "../nearest.ts";
 import {
   branchProblem,
   HARNESSES,
+  isShortRunId,
   isUuid,
   MAX_KEY_LENGTH,
   MAX_PROMPT_LENGTH,
@@ -134,7 +135,11 @@ export function checkUuid(id: string, what: string): Uuid {
     attempted: `use ${what}`,
     why: "it must be a UUID (8-4-4-4-12 hexadecimal digits)",
     value: quoted(id),
-    advice: what === "repository id" ? `${REPOS_LIST} shows the ids` : undefined,
+    advice: what === "repository id"
+      ? `${REPOS_LIST} shows the ids`
+      : what === "run id" && isShortRunId(text)
+      ? "give the whole id: its first digits work only in commands outside CI"
+      : undefined,
   });
 }
 

@@ -381,8 +381,15 @@ test("follow() and run() reject for what is wrong with their options, and throw 
   const { token: _, ...rest } = service.options;
   const cases: [() => Promise<unknown>, string][] = [
     [() => follow("x", service.options), "run id"],
+    [
+      () => follow("0990d5ca", service.options),
+      "; give the whole id: its first digits work only in commands outside CI",
+    ],
     [() => follow(service.repos[0]?.id ?? "", rest), "MOGPLEX_API_KEY is not set"],
-    [() => follow("x", { ...service.options, throwOnFailure: true } as object), "options have no 'throwOnFailure'"],
+    [
+      () => follow("x", { ...service.options, throwOnFailure: true } as object),
+      "options have no 'throwOnFailure'; follow() does not throw if the run failed: leave it out",
+    ],
     [() => run(request, { ...rest, tokn: "mog_x" } as object), "did you mean 'token'?"],
     [() => run(request, { ...rest, token: "no token" }), "the token in the option token"],
     [() => run(request, { ...service.options, client: {} } as object), "options have no 'client'"],
