@@ -86,7 +86,9 @@ function moreTime(result: AnyResult): string {
   const { resume, resumeIsCommand } = result;
   if (resume === null) return "Raise the time limit of the job.";
   if (!resumeIsCommand) return `Follow the run again. To wait longer, raise ${TIME_LIMITS}.`;
-  return `Start the job or command again. ${attachWords(result)} To wait longer, raise --timeout.`;
+  return `Start the job again, or the same command in this folder. ${
+    attachWords(result)
+  } To wait longer, raise --timeout.`;
 }
 
 /** What to do if the agent waits for an answer. */
@@ -94,7 +96,7 @@ function toAnswer(result: AnyResult): string {
   const { resume, resumeIsCommand } = result;
   if (resume === null) return "Answer it in the app, or cancel it.";
   if (!resumeIsCommand) return "Answer it in the app, then run the job again.";
-  return `Answer it in the app, then start the job or command again. ${attachWords(result)}`;
+  return `Answer it in the app, then start the job again, or the same command in this folder. ${attachWords(result)}`;
 }
 
 function attachWords({ idempotencyKey }: AnyResult): string {

@@ -30,9 +30,9 @@ test("viewOf().nextStep asks for the answer that the agent waits for", () => {
   ]).toEqual([
     "Answer it in the app, or cancel it.",
     "Answer it in the app, then run the job again.",
-    "Answer it in the app, then start the job or command again. " +
+    "Answer it in the app, then start the job again, or the same command in this folder. " +
     "It attaches to the same run, unless you set --key-scope to job or random.",
-    "Answer it in the app, then start the job or command again. It attaches to the same run.",
+    "Answer it in the app, then start the job again, or the same command in this folder. It attaches to the same run.",
   ]);
 });
 
