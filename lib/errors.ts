@@ -215,7 +215,7 @@ export interface AnswerFacts {
   code: string | null;
   /** Value of the first `x-*-id` header: what the host's support asks for. Null when there was none. */
   requestId: string | null;
-  /** `Retry-After` in milliseconds, counted from the answer; null when there was none. */
+  /** Delay from the `Retry-After` header, in milliseconds from the answer; null if there was no such header. */
   retryAfterMs: number | null;
   /** Headers of the answer that help to find out who sent it, by lower-case name, with secrets masked. @default {} */
   headers?: Readonly<Record<string, string>> | undefined;
@@ -249,7 +249,7 @@ export class ApiError extends MogplexError {
     return this.#facts.requestId;
   }
 
-  /** `Retry-After` in milliseconds, counted from the answer; null when there was none. */
+  /** Delay from the `Retry-After` header, in milliseconds from the answer; null if there was no such header. */
   override get retryAfterMs(): number | null {
     return this.#facts.retryAfterMs;
   }

@@ -83,11 +83,11 @@ export interface CampaignEnd {
   /** Distinguishes this event from others. */
   type: "end";
   /**
-   * Our verdict: `awaiting_input` when a person must act (answer a run or open a gate), `started` when it continues without this process,
-   * `interrupted` when it was cancelled.
+   * Our verdict: `awaiting_input` when a person must act (answer a run or open a gate), `started` when the next call continues
+   * the campaign, `interrupted` when the call was cancelled.
    */
   outcome: Exclude<Outcome, "deadline" | "error">;
-  /** Exit code for the outcome: 4 when a person must act, 75 when it continues without this process. */
+  /** Exit code for the outcome: 4 when a person must act, 75 when the next call continues the campaign. */
   exitCode: number;
   /** The view of the campaign. */
   result: CampaignView;
@@ -237,6 +237,6 @@ export interface AdvanceCampaignOptions extends CampaignOptions {
 
 /** Options of {@linkcode Campaigns.run}. */
 export interface RunCampaignOptions extends AdvanceCampaignOptions {
-  /** Longest time of the whole, in milliseconds: more than 0, at most 30 days. The campaign then continues without us. @default 30 days */
+  /** Longest time of the whole, in milliseconds: more than 0, at most 30 days. After that, open runs continue. @default 30 days */
   timeoutMs?: number | undefined;
 }

@@ -239,7 +239,7 @@ const CHAPTERS: readonly (readonly [title: string, begins: (verb: Verb) => boole
   ["Overview", ({ name }) => name === "dashboard"],
   ["Automations", ({ name }) => name.startsWith("automations ")],
   ["Campaigns: one task in many repositories", ({ name }) => name.startsWith("campaign ")],
-  ["With the flags and exit codes of the mogplex command", ({ group }) => group === "drop-in"],
+  ["Drop-in commands: same flags and exit codes as mogplex", ({ group }) => group === "drop-in"],
 ];
 
 function allVerbs(): string {

@@ -154,7 +154,7 @@ export const SCHEMA: Option<string> = {
 export const RESULT_RETRIES: Option<number> = {
   name: "result-retries",
   value: "N",
-  help: "Extra runs that ask again for that file, 0 to 2 [0]",
+  help: "Extra runs that ask again for a missing or invalid file, 0 to 2 [0]",
   heading: "Task",
   parse: wholeNumber(0, 2),
 };
@@ -332,7 +332,7 @@ export const ALLOW_USERS = option("MOGPLEX_RESPOND_ALLOW_USERS", {
   name: "allow-users",
   value: "NAMES",
   help:
-    "Users who can start an agent, as `NAME` or `NAME=ID` with the number of the account; if both the flag and the variable are set, only users in both lists.",
+    "Users who can start an agent, as `NAME` or `NAME=ID` with the number of the account; if both the flag and the variable are set, only users in both lists can.",
   heading: "Asking",
   fallback: "everyone who can push",
   parse: users,

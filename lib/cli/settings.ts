@@ -97,7 +97,7 @@ export function readAllowUsers(
   if (both.length > 0) return [...new Set(both)];
   throw new UsageError({
     attempted: `use ${variable}`,
-    why: `none of its users is in ${name}`,
+    why: `the variable and --${name} have no user in common`,
     advice: "name the same users in both, or unset one of them",
   });
 }

@@ -287,7 +287,7 @@ async function refuseWriters({ client }: CollectOptions, reader: Reader): Promis
   throw new UsageError({
     attempted: "make a dashboard",
     why: "the token can start runs or automations, but a dashboard only reads",
-    advice: "give it a token with only the scope read (Settings > Mogplex Keys), or --allow-write-token",
+    advice: "use a token with only the scope read (Settings > Mogplex Keys), or add --allow-write-token",
   });
 }
 

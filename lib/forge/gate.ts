@@ -84,11 +84,7 @@ export async function runGate(
   }
   const objection = await statuses.objection?.(client, address, reading.base, GATE_CHECK) ?? null;
   if (objection !== null) {
-    throw new UsageError({
-      attempted: `set the status ${GATE_CHECK}`,
-      why: objection,
-      advice: "require each check by its name",
-    });
+    throw new UsageError({ attempted: `set the status ${GATE_CHECK}`, ...objection });
   }
   const status = { state: isOpen ? "success" as const : "pending" as const, text: shorten(reason) };
   const earlier = await statuses.read(client, address, commit, GATE_CHECK);

@@ -12,6 +12,11 @@ export interface CommitStatus {
   readonly text: string;
 }
 
+export interface Objection {
+  readonly why: string;
+  readonly advice?: string;
+}
+
 export interface ForgeStatuses {
   /** Whether a status can get another text while its state stays. */
   readonly takesTexts: boolean;
@@ -27,10 +32,10 @@ export interface ForgeStatuses {
   /** Addresses of other open pull requests with this newest commit; undefined if they are not shown. @throws what the client throws. */
   sharers(client: ForgeClient, address: PullRequestAddress, commit: string): Promise<readonly string[] | undefined>;
   /**
-   * Why a status of that name must not be set, as a clause: a rule of the target would take it for any check. Null if it may be set.
-   * Absent if rules name each check.
+   * Why a status of that name must not be set: a rule of the target would take it for any check. Null if it may be set. Absent if rules
+   * name each check.
    */
-  objection?(client: ForgeClient, address: PullRequestAddress, base: string, name: string): Promise<string | null>;
+  objection?(client: ForgeClient, address: PullRequestAddress, base: string, name: string): Promise<Objection | null>;
 }
 
 /** @param pending The words of the forge for one that is not finished. */

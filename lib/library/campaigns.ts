@@ -268,7 +268,8 @@ export interface CampaignRunOptions extends CampaignWaveOptions {
   /** What cancels the open runs: `timeout`, when `timeoutMs` passes; `abort`, when `signal` aborts. @default {[]} (the runs continue) */
   cancelOn?: readonly CancelCause[] | undefined;
   /**
-   * Maximum time for the whole call, in milliseconds: from one second to 30 days. After that, the campaign continues without this process.
+   * Maximum time for the whole call, in milliseconds: from one second to 30 days. After that, open runs continue; the next `run` or `advance` continues the
+   * campaign.
    * @default 30 days
    */
   timeoutMs?: number | undefined;
@@ -552,8 +553,8 @@ export class CampaignVerdictError extends MogplexError {
   /** Private, so that printing the error does not print the service's texts. */
   readonly #view: CampaignView;
   /**
-   * Our verdict: `awaiting_input` when a person must act before it can continue, `started` when it continues without this process, `interrupted`
-   * when it was cancelled.
+   * Our verdict: `awaiting_input` when a person must act before the campaign can continue, `started` when the next call of `run` or
+   * `advance` continues the campaign, `interrupted` when the call was cancelled.
    */
   readonly outcome: CampaignEnd["outcome"];
 

@@ -56,11 +56,11 @@ export interface DerivedOptions {
    */
   logLevel?: LogLevel | undefined;
   /**
-   * `timeoutMs` for calls that do not set it, in milliseconds: from one second to 30 days.
-   * @default {1_800_000} for verbs, 120 000 for `api`
+   * Time limit for each call that does not set its own `timeoutMs`, in milliseconds: from one second to 30 days.
+   * @default {1_800_000} for verbs, 120_000 for `api`
    */
   timeoutMs?: number | undefined;
-  /** `maxAttempts` for calls of `api` that do not set it. @default unlimited; only `timeoutMs` ends a call */
+  /** Maximum number of attempts for each call of `api` that does not set its own. @default unlimited; only `timeoutMs` ends a call */
   maxAttempts?: number | undefined;
 }
 

@@ -403,7 +403,7 @@ class Round {
       return await this.#end(item, url, "out", this.#work.clean(reason));
     }
     if (this.#nowMs - Date.parse(merge.at) < UNANSWERED_MS) {
-      return this.#add(item, url, "unread", "its merge has no answer yet");
+      return this.#add(item, url, "unread", "the forge has not answered the merge yet");
     }
     const { baseCommit: until, base } = reading;
     const { baseCommit: since } = merge;
@@ -414,15 +414,16 @@ class Round {
       const target = JSON.stringify(base);
       if (landed === undefined) {
         this.#isRefused = true;
-        const why = `its merge got no answer, and ${target} has changed since: check whether it contains the merge`;
+        const why =
+          `the forge's answer to the merge was lost, and ${target} has changed since: check whether ${target} contains the merge`;
         return await this.#end(item, url, "out", this.#work.clean(why));
       }
       if (landed !== null) {
-        const why = `${target} contains its merge, although the forge shows it as open`;
+        const why = `${target} contains the merge, although the forge shows the pull request as open`;
         return await this.#end(item, url, "merged", this.#work.clean(why), landed);
       }
     }
-    await this.#end(item, url, "unanswered", "its merge got no answer, and was not carried out");
+    await this.#end(item, url, "unanswered", "the forge's answer to the merge was lost, and nothing was merged");
   }
 
   /** Title and body of the commit of a merge. */
@@ -778,7 +779,7 @@ class Round {
     const answer = await this.#ask(entry, () => this.#follow(entry, merge));
     if (answer === undefined || OPEN_MERGES.includes(merge.state)) {
       this.#error ??= new MogplexError({ attempted: `merge ${url}`, why: clean(reason) }, "unavailable");
-      if (merge.state === "open") this.#add(item, url, "unread", "its merge has no answer yet");
+      if (merge.state === "open") this.#add(item, url, "unread", "the forge has not answered the merge yet");
     }
   }
 }

@@ -386,8 +386,8 @@ export interface CampaignView {
   /** Earliest end if the campaign were approved now, in ISO 8601. @default it is not waiting for approval, or the end cannot be estimated */
   endsAtIfApproved?: string | undefined;
   /**
-   * Current exit code: 0 while the campaign continues. After `run()`, it is the exit code of `run()`: 4 when a person must act, 75 when it
-   * continues without this process.
+   * Current exit code: 0 while the campaign continues. After `run()`, it is the exit code of `run()`: 4 when a person must act, 75 when the
+   * next call continues the campaign.
    */
   exitCode: number;
   /** When this was computed, in ISO 8601. */

@@ -61,7 +61,7 @@ export const ACTION_NOTES: NotePlanner = {
       const why = "the event of this workflow has no pull request, and input pull-request does not name one";
       throw new UsageError({ attempted: "write a comment", why });
     }
-    const inputAdvice = `leave it to its default, and give the job ${GITHUB_TOKEN_NEEDS}`;
+    const inputAdvice = `leave it at its default, and give the job ${GITHUB_TOKEN_NEEDS}`;
     return planJobNote(context, { number: Number(number), inputAdvice, matrix: matrixNode(env) || "" });
   },
 };

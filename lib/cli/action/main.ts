@@ -260,7 +260,7 @@ function chosenWork(env: ReadEnv): VerbFunction {
   if (kind !== undefined) {
     const attempted = `use input ${kind.input}`;
     const other = kind.refuses.find((name) => inputText(env, name) !== undefined);
-    if (other !== undefined) throw new UsageError({ attempted, why: `input ${other} cannot be used with it` });
+    if (other !== undefined) throw new UsageError({ attempted, why: `it cannot be combined with input ${other}` });
     if (!isOn(env, "follow", true)) {
       throw new UsageError({ attempted, why: "the step follows the run, but input follow is false" });
     }

@@ -73,7 +73,7 @@ export const campaignAskVerb: Verb = campaignVerb("ask", {
 });
 
 export const campaignCloseVerb: Verb = campaignVerb("close", {
-  summary: "Close pull requests with a comment, and give up their items; --reason is required",
+  summary: "Close pull requests with a comment, and skip their items; --reason is required",
   flags: [WHERE, SELECTION, [YES], DECISION, FORGE],
   codes: CHANGE_CODES,
   meanings: OF_CHANGES,

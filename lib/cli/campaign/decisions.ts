@@ -106,7 +106,7 @@ export const campaignSkipVerb: Verb = campaignVerb("skip", {
   meanings: {
     ...OF_SETTLING,
     success:
-      "the decision is recorded, and the next wave applies it; all starts of these items have an answer; with --cancel, none of their runs is active, or there is no token",
+      "the decision is recorded, and the next wave applies it; the service has answered all starts of these items; with --cancel, none of their runs is active, or there is no token",
     usage:
       "--reason is missing; there is no plan, no item matches, or the decision does not apply now; a mistake in the file or the arguments; a modified journal",
   },

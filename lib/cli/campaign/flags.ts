@@ -174,7 +174,7 @@ export const CHANGE_CODES: readonly ExitName[] = waveCodesWithout("awaitingInput
 
 export const OF_SETTLING: Meanings = {
   ...OF_DECISIONS,
-  success: "the decision is recorded, and the next wave applies it; all starts of these items have an answer",
+  success: "the decision is recorded, and the next wave applies it; the service has answered all starts of these items",
   usage:
     "there is no plan, no item matches, or the decision does not apply now; a mistake in the file or the arguments; a modified journal",
   unavailable: "the directory is not writable; or the service did not answer, and the next wave tries again",

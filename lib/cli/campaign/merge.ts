@@ -25,7 +25,7 @@ const AT_MOST: Option<number> = {
 const METHOD: Option<MergeMethod> = {
   name: "method",
   value: "METHOD",
-  help: "merge, squash or rebase (the file's, otherwise one that the repository allows)",
+  help: "merge, squash or rebase (default: the file's method, otherwise one that the repository allows)",
   parse: oneOf(["merge", "squash", "rebase"]),
 };
 

@@ -39,7 +39,7 @@ const TAG: Option<string> = {
   name: "tag",
   value: "TAG",
   multiple: true,
-  help: "Tag of the runner, label or queue of the machine",
+  help: "Runner tag, or label or queue of the machine",
   parse: fitting(/^[A-Za-z0-9][\w ./:@=-]{0,100}$/, "letters, digits, spaces and ./:@=_-"),
 };
 
@@ -83,8 +83,7 @@ const PROGRAM_FLAG: Option<string> = {
 const FROM_JOB: Option<string> = {
   name: "from-job",
   value: "NAME",
-  help:
-    "GitLab: job of this pipeline whose artifacts contain plan, program and files; without it, they come from the checkout",
+  help: "GitLab: job of this pipeline whose artifacts contain plan, program and files (default: the checkout)",
   parse: fitting(/^[A-Za-z0-9][A-Za-z0-9 _.:-]{0,100}$/, "the name of a job"),
 };
 

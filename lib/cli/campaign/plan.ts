@@ -126,7 +126,7 @@ const LIMITS: Readonly<Record<CampaignLimit, string>> = {
   sandboxes: "the limit of 3 sandboxes",
   requests: "the limit of 60 requests a minute",
   refused: "refused starts",
-  "user-starts": "the limit of starts of the user",
+  "user-starts": "the user's limit of starts",
   unanswered: "starts without an answer",
   parallel: "the file's `parallel`",
   "pull-requests": "the file's `open-pull-requests`",

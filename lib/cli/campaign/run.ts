@@ -13,7 +13,8 @@ import { DRY_RUN, duration, FORGE, MEAN_RUN, OF_WAVES, PLACE, RUN_HISTORY, SKIP_
 const RUN_TIMEOUT: Option<number> = {
   name: "timeout",
   value: "TIME",
-  help: "Maximum time that the command runs (30 days); afterwards, the campaign continues without it",
+  help:
+    "Maximum time that the command runs (30 days); after that, open runs continue, and the next run or advance continues the campaign",
   heading: "Following",
   parse: duration,
 };

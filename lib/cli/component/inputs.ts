@@ -158,8 +158,9 @@ function timeout(env: ReadEnv): string | undefined {
   if (Number(seconds) > most) {
     throw new UsageError({
       attempted: `wait ${seconds} seconds (input timeout)`,
-      why: `the script may take ${script}`,
-      advice: `give at most ${most}, or more time (inputs timeout-minutes and job-timeout, maximum of the runner)`,
+      why: `the script is limited to ${script} seconds`,
+      advice:
+        `wait at most ${most} seconds, or allow more time (inputs timeout-minutes and job-timeout, maximum of the runner)`,
     });
   }
   return seconds ?? String(most);

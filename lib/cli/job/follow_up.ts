@@ -41,7 +41,7 @@ export async function readFollowUp(context: Context, after: string, result?: Res
   const { flags, option } = context;
   const other = WHERE.find((flag) => flags.has(flag) || flags.get(flag) !== undefined);
   if (other !== undefined) {
-    throw new UsageError({ attempted: ATTEMPTED, why: `--${other.name} cannot be used with it` });
+    throw new UsageError({ attempted: ATTEMPTED, why: `it cannot be combined with --${other.name}` });
   }
   const fix = option(FIX);
   if (fix !== undefined && flags.positionals.length > 0) {
@@ -129,7 +129,7 @@ function namedBy(context: Context, after: string): Named {
   if (address !== undefined) return { address };
   const value = JSON.stringify(after);
   if (/^https?:/i.test(after)) {
-    throw new UsageError({ attempted: ATTEMPTED, why: "that is not the address of a pull request", value });
+    throw new UsageError({ attempted: ATTEMPTED, why: "this is not the address of a pull request", value });
   }
   const result = parseJson(readCheckoutFile(context, after, "use --after"));
   const runId = isObject(result) ? result.runId : undefined;
@@ -155,12 +155,16 @@ async function pullOfRun(
   const [row] = await session.client.listRepos({ id: repoId, limit: 1 }, call);
   const { name } = await threads.repository();
   if (row?.full_name.toLowerCase() !== name.toLowerCase()) {
-    const why = `its run worked in ${row?.full_name ?? "a repository that is not shown"}, but this job is in ${name}`;
+    const why = `the run in this file worked in ${
+      row?.full_name ?? "a repository that the token cannot see"
+    }, but this job is in ${name}`;
     throw new UsageError({ attempted: ATTEMPTED, why, value });
   }
   const number = await pullFrom(working);
   if (typeof number !== "number") {
-    const why = number === null ? "the branch of its run has no pull request" : "its pull request could not be found";
+    const why = number === null
+      ? "the branch of the run in this file has no pull request"
+      : "the pull request of the run in this file could not be found";
     throw new UsageError({ attempted: ATTEMPTED, why, value });
   }
   return { threads, number };

@@ -106,12 +106,14 @@ export function repositoryOfFolder(context: Context, attempted: string, isRequir
     const hostNames = [KNOWN_HOST, ...hosts].join(" or ");
     throw refuse(`the repository is missing, and origin is on ${host}, not on ${hostNames}`, name);
   }
-  if (!SAFE_NAME.test(name)) throw refuse("the repository is missing, and the address of origin does not name one");
+  if (!SAFE_NAME.test(name)) {
+    throw refuse("the repository is missing, and the address of origin does not name a repository");
+  }
   const upstream = names.get("upstream");
   if (upstream !== undefined && upstream !== name) {
     throw refuse(`origin is ${name}, but upstream is ${upstream}`, name, upstream);
   }
-  const line = writer.untrusted(`repository ${name} (from origin); --${REPO.name} for another`);
+  const line = writer.untrusted(`repository ${name} (from origin); use --${REPO.name} for another one`);
   if (flags.has(JSON_LINES)) writer.note(line);
   else writer.out(line);
   return name;

@@ -29,10 +29,8 @@ export const MOST_LISTED = 200;
  */
 export function noteFull(writer: Writer, what: string, items: readonly unknown[], limit: number): void {
   if (items.length < limit) return;
-  const advice = limit < MOST_LISTED
-    ? "--limit shows more"
-    : "the service lists no more than that: use a narrower filter";
-  writer.note(`these are the first ${limit} ${what}; there may be more: ${advice}`);
+  const advice = limit < MOST_LISTED ? "use a higher --limit" : "the service lists no more; use a narrower filter";
+  writer.note(`these are the first ${limit} ${what}; there may be more; ${advice}`);
 }
 
 /**
@@ -188,7 +186,7 @@ export function triggerEnd({ runId, status, idempotencyKey }: TriggeredRun): { c
   const problem =
     `Cannot confirm that ${run} is running: its status is ${
       JSON.stringify(status)
-    }; do not trigger it again: the same command with ` +
-    `--idempotency-key ${JSON.stringify(idempotencyKey)} finds it, and --follow waits for it`;
+    }; do not trigger the automation again: the same command with ` +
+    `--idempotency-key ${JSON.stringify(idempotencyKey)} finds the run, and --follow waits for it`;
   return { code: EXIT.deadline, problem };
 }

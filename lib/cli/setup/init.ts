@@ -296,8 +296,8 @@ export async function initRepository(context: Context): Promise<number> {
   );
   if (givenName === undefined && jobName !== safeName) {
     const place = recipe.file === ""
-      ? "put it after --repo"
-      : `replace ${PLACEHOLDER} in the job with it${asks === undefined ? "" : `: ${REPO_PLACES}`}`;
+      ? "put that name after --repo"
+      : `replace ${PLACEHOLDER} in the job with that name${asks === undefined ? "" : ` (${REPO_PLACES})`}`;
     steps.say(
       "",
       `Mogplex connects repositories through GitHub, so their names are ${PLACEHOLDER}, unlike ${safeName}. ` +
@@ -495,7 +495,8 @@ function ownProgram(context: Context): string {
   const text = /\.mjs$/.test(file) || exists(context, file) ? context.io.readFile(file) : undefined;
   if (text !== undefined && text.startsWith("#!") && text.includes("mogplex.mjs")) return text;
   const why = "this program is not the file mogplex.mjs";
-  const advice = "with a clone of the toolkit: npm --prefix ITS-FOLDER run init, which builds it first";
+  const advice =
+    "use a clone of the toolkit: npm --prefix FOLDER-OF-THE-CLONE run init builds that file, then runs init";
   throw new UsageError({ attempted: ATTEMPTED, why, value: JSON.stringify(file), advice });
 }
 
@@ -529,12 +530,12 @@ function systemOf(context: Context, origin: string): [name: string, recipe: Reci
   if (first !== undefined && other === undefined) return first;
   const why = first === undefined
     ? "no file here shows which CI system this repository uses"
-    : `it uses several CI systems: ${matches.map(([name]) => name).join(", ")}`;
+    : `the repository uses several CI systems: ${matches.map(([name]) => name).join(", ")}`;
   const root = rootOfRepository(context.io);
   const example = matches.map(([name]) => name).find((name) => names.includes(name)) ?? names[0] ?? "";
   const call = callAgain(context, example);
   const others = names.filter((name) => name !== example).join(", ");
-  const which = `name it: ${call} (or ${others}${names.includes(TERMINAL) ? `: ${TERMINAL} writes no job` : ""})`;
+  const which = `name one: ${call} (or ${others}${names.includes(TERMINAL) ? `, which writes no job` : ""})`;
   const there = root === undefined || root === "."
     ? which
     : `run it in the root of the repository, ${JSON.stringify(root)}`;

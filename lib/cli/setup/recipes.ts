@@ -285,11 +285,11 @@ const TRIGGERS =
   "If you also start other pipelines of this project with trigger tokens, those pipelines no longer run their jobs. Start them through the pipelines API with an access token instead: docs/ask.md.";
 
 /** Where the job of `respond` names the repository. */
-export const REPO_PLACES = "it occurs twice, for doctor and for respond";
+export const REPO_PLACES = "in two places, for doctor and for respond";
 
 /** For a forge other than GitHub. Source: the repositories of the service belong to installations of its GitHub app. */
 const FIND_REPOSITORY =
-  `Check that \`${TOOL} repos list\` shows your repository, with the token in the variable MOGPLEX_API_KEY. Mogplex connects repositories through GitHub, and delivers branches and pull requests there. If the list shows a different name for it, put that name after --repo in the job: ${REPO_PLACES}.`;
+  `Check that \`${TOOL} repos list\` shows your repository, with the token in the variable MOGPLEX_API_KEY. Mogplex connects repositories through GitHub, and delivers branches and pull requests there. If the list shows a different name for it, put that name after --repo in the job (${REPO_PLACES}).`;
 
 /** CI systems start jobs on schedules and for events only if the default branch has them. */
 export const COMMIT = "Commit these files, and merge them into the default branch.";
@@ -527,7 +527,7 @@ ${GITLAB_ARTIFACTS}    reports:
           : ["the schedule with the variable MOGPLEX_SCHEDULE=respond: Build > Pipeline schedules"],
         "the webhook for comments and issues, before you merge this: Settings > Webhooks",
         "the trigger token: Settings > CI/CD > Pipeline trigger tokens",
-        "the bot's token: Settings > Access tokens. On GitLab Free: the bot's user",
+        "the bot's token: Settings > Access tokens (on GitLab.com Free: a personal access token of the bot's user)",
         "the variable GITLAB_TOKEN: Settings > CI/CD > Variables",
         variablesOfRespond("Settings > CI/CD > Variables"),
         VARIABLE,

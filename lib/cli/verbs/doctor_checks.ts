@@ -63,7 +63,9 @@ export async function checkCheckout(context: Context, machine: Machine): Promise
     );
   }
   const steering = steeringFile(io, context.systems.variables());
-  if (steering === undefined || name === "bun") return ok("checkout", "no config file in it affects this program");
+  if (steering === undefined || name === "bun") {
+    return ok("checkout", "no config file in the checkout affects this program");
+  }
   return ok("checkout", `${steering.file} sets ${steering.name}, which ${name} ignores`);
 }
 
@@ -97,7 +99,9 @@ function provePlaces({ io }: Context, { targets, state }: Places): void {
       proveWritable(io, path);
       removeEmpty(io, made);
     } catch (error) {
-      const advice = isFull(error) ? "free some space on the disk, or choose another one with --out" : undefined;
+      const advice = isFull(error)
+        ? "free some space on the disk, or choose a directory on another disk with --out"
+        : undefined;
       throw new UsageError({ attempted: `write to ${JSON.stringify(directory)}`, why: messageOf(error), advice });
     }
   }
@@ -120,7 +124,7 @@ export async function checkFiles(context: Context): Promise<Check> {
     return warning(
       "files",
       `Git tracks files in ${JSON.stringify(out)}: reports and the state file would replace them`,
-      `Remove the directory from Git and add it to .gitignore, or choose another one with --out`,
+      `Remove the directory from Git and add it to .gitignore, or choose another directory with --out`,
     );
   }
   return ok("files", `${JSON.stringify(out)} is writable`);
@@ -181,7 +185,7 @@ function uses({ io, platform }: Context): string[] {
   ].filter(Boolean).join(" and ");
   const knowsState = io.env(STATUS_VARIABLE) !== undefined || showsJobState(platform);
   return [
-    ...written === "" ? [] : [`${written} of the step are written`],
+    ...written === "" ? [] : [`this step writes its ${written}`],
     knowsState ? "cleanup knows how the job ended" : `cleanup needs ${STATUS_VARIABLE} to know how the job ended`,
   ];
 }

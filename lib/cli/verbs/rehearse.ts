@@ -180,7 +180,11 @@ async function readAssumed(context: Context) {
     const flag = [PULL_REQUEST, FORK].find((each) => flags.has(each));
     if (flag !== undefined) {
       const advice = `leave out --${flag.name}`;
-      throw new UsageError({ attempted: ATTEMPTED, why: "the event names its issue or pull request", advice });
+      throw new UsageError({
+        attempted: ATTEMPTED,
+        why: "the file in --event already names the issue or pull request",
+        advice,
+      });
     }
     const event = io.readFile(path, MAX_EVENT, "follow", "replace");
     if (event !== undefined) return await assumedEvent(event, forges, wishes);
@@ -191,7 +195,7 @@ async function readAssumed(context: Context) {
   if (label !== undefined) return assumedLabel(label, isPull, wishes);
   throw new UsageError({
     attempted: ATTEMPTED,
-    why: "it needs a comment, a label or an event",
+    why: "there is no comment, label or event",
     advice: 'give --text "@mogplex <task>", --label mogplex or --event FILE',
   });
 }

@@ -155,8 +155,8 @@ export async function endMentionNote(context: Context, { runId }: Pick<RunResult
 
 /** What happens to a mention whose job failed before it could write a note. */
 const UNANSWERED =
-  "once the error below is fixed, the scheduled check answers the mention if it is less than 24 hours old. " +
-  "Do not write it again, unless there is no schedule";
+  "once the error below is fixed, the scheduled check answers mentions that are less than 24 hours old. " +
+  "Do not write the comment again, unless there is no schedule";
 
 /** Answers an event, or with `--poll` everything new. @returns The exit code. */
 export async function respond(program: Context): Promise<number> {

@@ -514,7 +514,11 @@ export function hasForeignHost(world: World, request: Request): boolean {
 export function refuseForeignHosts(app: Hono, world: World): void {
   app.use(async (c, next) => {
     if (world.runsCommands && hasForeignHost(world, c.req.raw)) {
-      return fail(403, "FORBIDDEN", "Requests must come over loopback because a command is the agent");
+      return fail(
+        403,
+        "FORBIDDEN",
+        "Requests must come over loopback because this emulator runs a command as the agent",
+      );
     }
     await next();
   });

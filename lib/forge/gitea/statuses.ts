@@ -48,10 +48,15 @@ export const GITEA_STATUSES: ForgeStatuses = {
   },
   async objection(client, address, base, name) {
     const target = await branchOf(client, address, base);
-    if (target === undefined) return "the rules of its target are not shown";
+    if (target === undefined) return { why: "the rules of the pull request's target branch cannot be read" };
     // A rule for any check, such as `*`, would be met by this status alone.
     const pattern = (target.status_check_contexts ?? []).find((each) => isPattern(each) && mayMatch(each, name));
     if (target.enable_status_check !== true || pattern === undefined) return null;
-    return `its target requires checks that match ${JSON.stringify(pattern)}, and this status would match`;
+    return {
+      why: `the pull request's target branch requires checks that match ${
+        JSON.stringify(pattern)
+      }, and this status would match`,
+      advice: "require each check by its name",
+    };
   },
 };

@@ -65,11 +65,11 @@ test("mergeCampaign() reads a lost answer back, and sends no second request, eve
   expect([first.exitCode, first.lines[0]?.word, first.lines[0]?.reason]).toEqual([
     69,
     "unread",
-    "its merge has no answer yet",
+    "the forge has not answered the merge yet",
   ]);
   const at = forge.calls.length;
   const early = await world.merge();
-  expect(early.lines[0]?.reason).toBe("its merge has no answer yet");
+  expect(early.lines[0]?.reason).toBe("the forge has not answered the merge yet");
   await clock.sleep(MINUTE);
   await late;
   expect((await world.words())[0]).toBe("merged: merged");
@@ -79,13 +79,13 @@ test("mergeCampaign() reads a lost answer back, and sends no second request, eve
 test.each<[string, string | null | undefined, string | null, string[], number]>([
   ["its target contains the merge", commit(901), commit(801), [
     "merged",
-    '"main" contains its merge, although the forge shows it as open',
+    '"main" contains the merge, although the forge shows the pull request as open',
   ], 1],
   ["its target has other commits", null, commit(801), ["merged", "merged"], 2],
   ["its target is as it was", commit(901), null, ["merged", "merged"], 2],
   ["it is not shown what its target contains", undefined, commit(801), [
     "out",
-    'its merge got no answer, and "main" has changed since: check whether it contains the merge',
+    'the forge\'s answer to the merge was lost, and "main" has changed since: check whether "main" contains the merge',
   ], 1],
 ])(
   "mergeCampaign() looks at the target of a lost merge that the forge shows as open, when %s",

@@ -57,7 +57,7 @@ test("a step with automation attaches on a re-run, and says how to go on in word
 
 test("a step refuses inputs that contradict each other before it asks anything, and shows no value", async () => {
   const cases: [inputs: Record<string, string>, words: string][] = [
-    [{ "run-id": RUN }, "Cannot use input run-id: input prompt cannot be used with it"],
+    [{ "run-id": RUN }, "Cannot use input run-id: it cannot be combined with input prompt"],
     [
       { "run-id": RUN, "prompt": "", "prompt-file": "task.md" },
       "Cannot use input run-id: input prompt-file cannot be used",
@@ -72,7 +72,7 @@ test("a step refuses inputs that contradict each other before it asks anything, 
     ],
     [{ "run-id": RUN, "prompt": "", "follow": "false" }, "Cannot use input run-id: the step follows the run, but"],
     [{ "run-id": "7", "prompt": "" }, "Cannot use run id because it must be a UUID"],
-    [{ ...NO_TASK, harness: "codex" }, "Cannot use input automation: input harness cannot be used with it"],
+    [{ ...NO_TASK, harness: "codex" }, "Cannot use input automation: it cannot be combined with input harness"],
     [{ ...NO_TASK, follow: "false" }, "Cannot use input automation: the step follows the run, but"],
     [{ ...NO_TASK, automation: "seven" }, "Cannot use automation id because it must be a UUID"],
     [{ ...NO_TASK, repo: "" }, "Cannot trigger automation: the repository is missing; give input repo or"],

@@ -50,7 +50,7 @@ test("run starts nothing when origin is missing, on another host, or not the sam
     [{ origin: "https://github.com.evil.example/acme/web" }, "origin is on github.com.evil.example, not on github.com"],
     [{ origin: "https://evil.example/github.com/acme/web" }, "origin is on evil.example, not on github.com"],
     [{ origin: "https://github.com@evil.example/acme/web" }, "origin is on evil.example, not on github.com"],
-    [{ origin: "https://github.com/$(touch evil)" }, `the address of origin does not name one; ${given}`],
+    [{ origin: "https://github.com/$(touch evil)" }, `the address of origin does not name a repository; ${given}`],
     [
       { origin: "https://github.com/kim/web", upstream: "https://github.com/acme/web" },
       "origin is kim/web, but upstream is acme/web; add --repo kim/web or --repo acme/web",

@@ -289,12 +289,12 @@ test("init keeps the include that a GitLab pipeline has: it asks for one more en
 
 test("init ends with 2 and writes nothing where it cannot know what to write", async () => {
   const cases: [args: string[], files: Record<string, string>, message: string][] = [
-    [[], {}, "no file here shows which CI system this repository uses; name it: mogplex-ci init gitlab (or github, "],
-    [["--dry-run"], {}, "name it: mogplex-ci init gitlab --dry-run (or github, "],
+    [[], {}, "no file here shows which CI system this repository uses; name one: mogplex-ci init gitlab (or github, "],
+    [["--dry-run"], {}, "name one: mogplex-ci init gitlab --dry-run (or github, "],
     [
       [],
       { Jenkinsfile: "", "azure-pipelines.yml": "" },
-      "several CI systems: azure, jenkins; name it: mogplex-ci init azure (or ",
+      "several CI systems: azure, jenkins; name one: mogplex-ci init azure (or ",
     ],
     [["gitlabb"], {}, `did you mean "gitlab"?`],
   ];
@@ -305,7 +305,7 @@ test("init ends with 2 and writes nothing where it cannot know what to write", a
   }
   const npm = { npm_lifecycle_event: "init", npm_package_json: "/srv/my clone/package.json" };
   expect((await init(["--dry-run"], {}, PROGRAM, npm)).stderr).toContain(
-    "name it: npm --prefix '/srv/my clone' run init -- gitlab --dry-run (or github, ",
+    "name one: npm --prefix '/srv/my clone' run init -- gitlab --dry-run (or github, ",
   );
   const source = await init(["gitlab"], {}, "export {};\n");
   expect([source.code, source.written]).toEqual([2, {}]);
@@ -558,7 +558,7 @@ test("init explains the name of the repository if the remote is in a subgroup, w
   const files = { ".git/config": '[remote "origin"]\n\turl = git@gitlab.com:acme/platform/billing.git\n' };
   const respond = await init(["gitlab", "--respond"], files);
   expect(respond.stdout).toContain(
-    "replace OWNER/NAME in the job with it: it occurs twice, for doctor and for respond.",
+    "replace OWNER/NAME in the job with that name (in two places, for doctor and for respond).",
   );
   const job = respond.written[".gitlab-ci.yml"] ?? "";
   expect([job.match(/--repo \S+/g), job.includes("acme/platform")]).toEqual([
@@ -996,7 +996,7 @@ test("init --uninstall lists what is left outside of the repository by name", as
     "  - the schedule with the variable MOGPLEX_SCHEDULE=respond: Build > Pipeline schedules",
     "  - the webhook for comments and issues, before you merge this: Settings > Webhooks",
     "  - the trigger token: Settings > CI/CD > Pipeline trigger tokens",
-    "  - the bot's token: Settings > Access tokens. On GitLab Free: the bot's user",
+    "  - the bot's token: Settings > Access tokens (on GitLab.com Free: a personal access token of the bot's user)",
     "  - the variable GITLAB_TOKEN: Settings > CI/CD > Variables",
     "  - the variables MOGPLEX_RESPOND_ALLOW_USERS and MOGPLEX_RESPOND_LIMIT, if you set them: Settings > CI/CD > Variables",
     "  - the variable MOGPLEX_API_KEY: Settings > CI/CD > Variables",

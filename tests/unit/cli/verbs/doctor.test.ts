@@ -29,7 +29,7 @@ test("doctor prints one line a check and ends with 0 when all is well", async ()
     "ok       ci          gitlab; a retried job finds its run; cleanup knows how the job ended",
     "ok       variables   MOGPLEX_API_KEY",
     `ok       settings    a command waits at most 30 min; reports go to "mogplex-ci"`,
-    "ok       checkout    no config file in it affects this program",
+    "ok       checkout    no config file in the checkout affects this program",
     "ok       url         https://mogplex.com",
     "ok       token       from MOGPLEX_API_KEY",
     `ok       files       "mogplex-ci" is writable`,

@@ -68,7 +68,7 @@ test("doctor says which CI system it sees, and what of it will be used", async (
     GITHUB_STEP_SUMMARY: "/s",
   };
   expect((await check("ci", { env: complete })).finding).toBe(
-    "github; a retried job finds its run; outputs and summary of the step are written; " +
+    "github; a retried job finds its run; this step writes its outputs and summary; " +
       "cleanup needs MOGPLEX_JOB_STATUS to know how the job ended; in a matrix, give each node its own --key-part",
   );
   expect((await check("ci", { env: { ...complete, MOGPLEX_KEY_PART: "linux" } })).finding).not.toContain("matrix");

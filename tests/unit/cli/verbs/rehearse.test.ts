@@ -594,10 +594,10 @@ test("respond --dry-run shows what a fix quotes, and the note of a run that only
 
 test("respond --dry-run refuses what it cannot rehearse, and its flags belong to it alone", async () => {
   const calls: readonly (readonly [args: string[], event: unknown, words: string])[] = [
-    [[], undefined, "Cannot make a dry run: it needs a comment, a label or an event; give --text"],
+    [[], undefined, "Cannot make a dry run: there is no comment, label or event; give --text"],
     [["--text", "a", "--event", "event.json"], {}, "--text and --event cannot be used together"],
     [["--text", "a", "--label", "mogplex"], undefined, "--text and --label cannot be used together"],
-    [["--event", "event.json", "--pull-request"], {}, "the event names its issue or pull request"],
+    [["--event", "event.json", "--pull-request"], {}, "the file in --event already names the issue or pull request"],
     [["--event", "event.json", "--fork"], {}, "leave out --fork"],
     [["--event", "none.json"], undefined, 'there is no such file: "none.json"'],
     [["--event", "event.json"], [], "Cannot read the event: it is not a JSON object"],

@@ -751,8 +751,8 @@ test("the note of a job with a wrong token says not to write the task again, and
 });
 
 const UNANSWERED =
-  "note: once the error below is fixed, the scheduled check answers the mention if it is less than 24 hours old. " +
-  "Do not write it again, unless there is no schedule\n";
+  "note: once the error below is fixed, the scheduled check answers mentions that are less than 24 hours old. " +
+  "Do not write the comment again, unless there is no schedule\n";
 
 test.each<[string, Record<string, string>]>([
   ["has no token of Mogplex", { MOGPLEX_API_KEY: "" }],
