@@ -154,7 +154,7 @@ export const SCHEMA: Option<string> = {
 export const RESULT_RETRIES: Option<number> = {
   name: "result-retries",
   value: "N",
-  help: "Extra runs that ask again for a missing or invalid file, 0 to 2 [0]",
+  help: "Extra runs to get a valid file, 0 to 2 [0]",
   heading: "Task",
   parse: wholeNumber(0, 2),
 };

@@ -60,15 +60,15 @@ test("a step refuses inputs that contradict each other before it asks anything, 
     [{ "run-id": RUN }, "Cannot use input run-id: it cannot be combined with input prompt"],
     [
       { "run-id": RUN, "prompt": "", "prompt-file": "task.md" },
-      "Cannot use input run-id: input prompt-file cannot be used",
+      "Cannot use input run-id: it cannot be combined with input prompt-file",
     ],
     [
       { "run-id": RUN, "prompt": "", "idempotency-key": "k" },
-      "Cannot use input run-id: input idempotency-key cannot be used",
+      "Cannot use input run-id: it cannot be combined with input idempotency-key",
     ],
     [
       { "run-id": RUN, "prompt": "", "automation": AUTOMATION },
-      "Cannot use input run-id: input automation cannot be used",
+      "Cannot use input run-id: it cannot be combined with input automation",
     ],
     [{ "run-id": RUN, "prompt": "", "follow": "false" }, "Cannot use input run-id: the step follows the run, but"],
     [{ "run-id": "7", "prompt": "" }, "Cannot use run id because it must be a UUID"],

@@ -29,8 +29,8 @@ test("automations trigger prints the result: a run, one that waits, one that was
       `queued automation ${AUTOMATION}: run <job> (pending), waits for a slot (INSTALLATION_CONCURRENCY_LIMIT); ` +
       `nothing runs yet\nkey ${AUTOMATION}/${REPO}/ci1-<hash>\n`,
     stderr:
-      'error: Cannot confirm that automation run "<job>" is running: its status is "pending"; do not trigger it again: the same command ' +
-      `with --idempotency-key "${AUTOMATION}/${REPO}/ci1-<hash>" finds it, and --follow waits for it\n`,
+      'error: Cannot confirm that automation run "<job>" is running: its status is "pending"; do not trigger the automation again: the same command ' +
+      `with --idempotency-key "${AUTOMATION}/${REPO}/ci1-<hash>" finds the run, and --follow waits for it\n`,
   });
   const full = await world("automation-suppressed").cli(TRIGGER, { env: JOB });
   expect(full).toMatchObject({

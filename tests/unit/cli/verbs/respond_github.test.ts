@@ -112,7 +112,7 @@ test("a job without the secret says not to write the mention again, and the sche
     const at = place();
     const event = commented(at.github.say(7, "lee", "@mogplex fix the failing test"));
     const { code, stdout, stderr } = await respond(at, event, how, ["respond"], { MOGPLEX_API_KEY: "" });
-    const isSaid = (stdout + stderr).includes("Do not write it again, unless there is no schedule");
+    const isSaid = (stdout + stderr).includes("Do not write the comment again, unless there is no schedule");
     expect([how, code, isSaid, ours(at)]).toEqual([how, 64, true, []]);
     const schedule = { name: "schedule", payload: { schedule: "17 * * * *" } };
     for (const _each of [1, 2]) expect((await respond(at, schedule, how)).code).toBe(0);
