@@ -103,7 +103,7 @@ const CASES: readonly Case[] = [
     await world.gitea.commit(world.repository, "helped", "help.txt", "help\n", world.reviewer);
     await review(world, pull, "APPROVED", world.reviewer);
     return pull;
-  }, { state: "missing", reason: "lee wrote some of its commits" }],
+  }, { state: "missing", reason: "lee wrote some of the commits" }],
   ["with an approval of a user who pushed a commit under another name", async (world) => {
     const pull = await change(world, "disguised");
     const nobody = { name: "Nobody", email: "nobody@example.com" };
@@ -119,13 +119,13 @@ const CASES: readonly Case[] = [
     }
     await review(world, pull, "APPROVED", world.reviewer);
     return pull;
-  }, { state: "missing", reason: "lee pushed some of its commits" }],
+  }, { state: "missing", reason: "lee pushed some of the commits" }],
   ["with an approval before it got another target", async (world) => {
     const pull = await approved(world, "moved", world.reviewer);
     await world.gitea.commit(world.repository, "other", "other.md", "other\n");
     await world.gitea.call("PATCH", pull.path, { base: "other" }, world.owner);
     return pull;
-  }, { state: "missing", reason: "lee approved it before the target branch changed" }],
+  }, { state: "missing", reason: "lee approved before the target branch changed" }],
   ["with an approval of a user who lost the right since", async (world) => {
     const left = await world.gitea.user("max");
     await world.gitea.allow(world.repository, left, "write");
@@ -185,7 +185,7 @@ const CASES: readonly Case[] = [
   }, {
     state: "approved",
     reason: "1 of 1 approval",
-    reading: { blocked: "the user of the token is not allowed to merge into its target" },
+    reading: { blocked: "the token's user is not allowed to merge into the target branch" },
   }],
   ["that was merged", async (world) => {
     const pull = await approved(world, "merged", world.reviewer);
@@ -194,7 +194,7 @@ const CASES: readonly Case[] = [
     );
     if (merged.status !== 200) throw new Error(`${pull.path} was not merged: ${JSON.stringify(merged)}`);
     return pull;
-  }, { state: "unknown", reason: "the forge does not show its reviews", reading: { blocked: null, isOutdated: null } }],
+  }, { state: "unknown", reason: "the forge does not show the reviews", reading: { blocked: null, isOutdated: null } }],
 ];
 
 /** What was asked and answered, for the tests that run without a server. */

@@ -76,7 +76,7 @@ export function judgeApprovals(reading: ReviewReading, notCounted: NotCounted): 
   const { head, required, opinions } = reading;
   const needed = required === null ? null : Math.max(required, 1);
   const none = { have: 0, needed, by: [], lastAt: null };
-  if (opinions === null) return { state: "unknown", ...none, reason: "the forge does not show its reviews" };
+  if (opinions === null) return { state: "unknown", ...none, reason: "the forge does not show the reviews" };
   const clauses: string[] = [];
   const counting: Opinion[] = [];
   /** Whether one more approval, or a request for changes, may count. */
@@ -100,7 +100,7 @@ export function judgeApprovals(reading: ReviewReading, notCounted: NotCounted): 
       if (objection.isUnknown) mayCount++;
     }
   }
-  if (head === null) clauses.unshift("the forge does not show its newest commit");
+  if (head === null) clauses.unshift("the forge does not show the newest commit");
   if (needed === null) clauses.push("the forge does not show how many approvals the target requires");
   const enough = needed ?? 1;
   const have = counting.length;
@@ -112,7 +112,7 @@ export function judgeApprovals(reading: ReviewReading, notCounted: NotCounted): 
     ? "approved"
     : "missing";
   if (state === "approved" && reading.pushers === undefined) {
-    clauses.unshift("the forge does not show who pushed to its branch");
+    clauses.unshift("the forge does not show who pushed to the branch");
   }
   const count = `${have} of ${enough} ${enough === 1 ? "approval" : "approvals"} of the newest commit`;
   const more = clauses.length - MAX_NAMES;
@@ -145,23 +145,23 @@ function objectionTo(
   if (program !== null) return no(program);
   if (commit !== null && head !== null && commit !== head) return no(`${name} approved an older commit`);
   if (retargetedAt !== null && at !== null && Date.parse(at) <= Date.parse(retargetedAt)) {
-    return no(`${name} approved it before the target branch changed`);
+    return no(`${name} approved before the target branch changed`);
   }
   const ignored = `${name}'s approval does not count:`;
   if (mayPush === false) return no(`${ignored} ${name} cannot push`);
   if (requesters.some((user) => isSame(user, by))) return no(`${ignored} ${name} requested the work`);
   const named = mentioners?.find((user) => isSame(user, by));
   if (named !== undefined) return no(`${ignored} a comment by ${named.namedBy} names ${name} as the requester`);
-  if (author !== null && isSame(author, by)) return no(`${name} opened it`);
-  if (writers?.some((user) => isSame(user, by))) return no(`${name} wrote some of its commits`);
-  if (pushers?.some((user) => isSame(user, by))) return no(`${name} pushed some of its commits`);
+  if (author !== null && isSame(author, by)) return no(`${name} opened the pull request`);
+  if (writers?.some((user) => isSame(user, by))) return no(`${name} wrote some of the commits`);
+  if (pushers?.some((user) => isSame(user, by))) return no(`${name} pushed some of the commits`);
   if (token !== null && isSame(token, by)) return no(`${ignored} the token is ${name}'s`);
   if (commit === null || head === null) return unknown(`which commit ${name} approved`);
-  if (retargetedAt !== null && at === null) return unknown(`for which target ${name} approved it`);
+  if (retargetedAt !== null && at === null) return unknown(`for which target branch ${name} approved`);
   if (mayPush === null) return unknown(`whether ${name} can push`);
-  if (writers === null) return unknown(`whether ${name} wrote some of its commits`);
-  if (pushers === null) return unknown(`whether ${name} pushed some of its commits`);
-  return mentioners === null ? unknown(`whether ${name} asked for work on it`) : null;
+  if (writers === null) return unknown(`whether ${name} wrote some of the commits`);
+  if (pushers === null) return unknown(`whether ${name} pushed some of the commits`);
+  return mentioners === null ? unknown(`whether ${name} asked for this work`) : null;
 }
 
 /** The review with the users whom its comments name, which are read only if the verdict depends on them. @param read Null as in {@linkcode ReviewReading.requesters}. */

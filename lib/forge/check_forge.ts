@@ -83,7 +83,7 @@ async function checkRights(
   if (!check.ok) {
     const advice = threads.hidesRights === undefined
       ? "Give the token the permissions in SECURITY.md, or list the users who can ask with --allow-users"
-      : "List the users who can ask with --allow-users (recommended), or give its user the rights in docs/ask.md";
+      : "List the users who can ask with --allow-users (recommended), or give the token's user the rights in docs/ask.md";
     return failedWith(name, check.error, adviceFor(check.error, advice));
   }
   const hint = threads.hidesRights === undefined ? "" : "; naming the users in --allow-users is safer: docs/ask.md";
@@ -150,7 +150,10 @@ async function checkLabel(read: ForgeCheckOptions["label"], threads: Threads): P
     return threads.hasLabel(label).then((isThere) => ({ label: JSON.stringify(label), isThere }));
   });
   if (!answer.ok) {
-    const advice = adviceFor(answer.error, "Give the token the right to read issues, or check it yourself");
+    const advice = adviceFor(
+      answer.error,
+      "Give the token the right to read issues, or check yourself whether the label exists",
+    );
     return unread(warning(name, failedWith(name, answer.error, advice).finding, advice));
   }
   const { label, isThere } = answer.value;
@@ -170,7 +173,7 @@ async function checkNotes(threads: Threads): Promise<Check> {
   return failed(
     name,
     "the token lacks a permission that it needs to write",
-    "Give it the permissions in SECURITY.md",
+    "Give the token the permissions in SECURITY.md",
     "unavailable",
   );
 }
@@ -229,7 +232,7 @@ async function checkWorkflow(
   const unknown = follows("schedule", name);
   const looked = await tried(() => threads.workflow?.({ folders, first: /mogplex|respond/i, isIt: answersComments }));
   if (!looked.ok) {
-    const how = "Give the token the right to read the repository, or check it yourself";
+    const how = "Give the token the right to read the repository, or check the workflow yourself";
     return [unread(warning(name, looked.error.message, how)), unread(unknown)];
   }
   if (looked.value === undefined) return [skipped(name, `workflows are not checked on ${threads.system}`), unknown];
@@ -316,7 +319,7 @@ function checkVariables(setup: ForgeSetup | undefined): Check {
   if (!setup.mayHaveVariables) return ok(name, "nobody can pass variables to pipelines");
   return warning(
     name,
-    "anyone with the trigger token can pass variables to pipelines, and with them run code in the job",
+    "anyone with the trigger token can pass variables to pipelines, and use them to run code in the job",
     `Choose ${setting}`,
   );
 }

@@ -73,7 +73,7 @@ async function checkPull(judge: GateCheckOptions["judge"]): Promise<Check> {
     const advice = answer.error.exit === "usage" ? "Name one with --pull-request" : GIVE_RIGHTS;
     return failedWith(name, answer.error, adviceFor(answer.error, advice));
   }
-  if (answer.value === undefined) return skipped(name, "this job has none: name one with --pull-request");
+  if (answer.value === undefined) return skipped(name, "this job has no pull request: name one with --pull-request");
   const { url, text, state } = answer.value;
   const finding = `${url}: ${text}`;
   return state === "unknown"

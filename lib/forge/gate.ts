@@ -80,7 +80,7 @@ export async function runGate(
   const verdict = { url, state: result.state, isOpen, text: hint === undefined ? reason : `${reason}; ${hint}` };
   if (!setsStatus || state !== "open") return { ...verdict, isSet: false };
   if (commit === null) {
-    throw new MogplexError({ attempted, why: `${system} does not show its newest commit` }, "unavailable");
+    throw new MogplexError({ attempted, why: `${system} does not show the newest commit` }, "unavailable");
   }
   const objection = await statuses.objection?.(client, address, reading.base, GATE_CHECK) ?? null;
   if (objection !== null) {
@@ -124,7 +124,7 @@ async function judgeGate(
 ): Promise<Judged> {
   if (facts.state !== "open") return { state: "not-needed", text: `the pull request is ${facts.state}` };
   if (author !== undefined && review.author !== null && !isNamed(review.author, author)) {
-    return { state: "not-needed", text: `it needs no approval: ${review.author.name} opened it` };
+    return { state: "not-needed", text: `no approval is needed: ${review.author.name} opened the pull request` };
   }
   const required = Math.max(approvals, review.required ?? 0);
   const notCounted = { requesters: requesters.map((name) => ({ id: 0, name, isBot: null })), token, notPeople };

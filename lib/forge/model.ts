@@ -119,7 +119,7 @@ export function problemOf(
   ];
   const clauses = [
     ...hidden.length === 0 ? [] : [`${system} does not show ${hidden.join(" and ")} to this token`],
-    ...unread === undefined ? [] : [`${system} could not show its approvals (${unread})`],
+    ...unread === undefined ? [] : [`${system} could not show the approvals (${unread})`],
   ];
   return clauses.length === 0 ? null : clauses.join("; ");
 }

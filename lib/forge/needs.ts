@@ -28,8 +28,8 @@ function needsOf({ state, draft, checks, review, conflict, isBehind, problem }: 
   if (state !== "open") return null;
   const needs = [
     draft && "it is a draft",
-    conflict === true && "it conflicts with its target",
-    isBehind && "it is behind its target",
+    conflict === true && "it conflicts with the target branch",
+    isBehind && "it is behind the target branch",
     checks === "red" && "its checks are red",
     checks === "pending" && "its checks have not finished",
     review === "changes-requested" && "a review requests changes",
@@ -37,12 +37,12 @@ function needsOf({ state, draft, checks, review, conflict, isBehind, problem }: 
   const unknown = problem === null ? "" : ` ${problem}.`;
   if (review === "requested" || review === "not-requested") {
     // Without a rule the forge would merge it, but nobody has looked at the agent's work yet.
-    const missing = "nobody has approved its newest commit";
+    const missing = "nobody has approved the newest commit";
     if (needs.length === 0) return `**Needs a review:** ${missing}.${unknown}`;
     needs.push(missing);
   }
   if (needs.length > 0) return `**Not ready to merge:** ${needs.join("; ")}.${unknown}`;
   if (problem !== null) return `**Unknown whether it is ready to merge.**${unknown}`;
-  const start = "**Ready to merge:** people have approved its newest commit";
+  const start = "**Ready to merge:** people have approved the newest commit";
   return checks === "none" ? `${start}. It has no checks.` : `${start}, and its checks are green.`;
 }

@@ -555,8 +555,8 @@ function tokenOfHost(forges: readonly TokenForge[], env: ReadEnv, text: string):
   if (other !== undefined) {
     throw refuse(
       text,
-      `${tokens.map(({ name }) => name).join(" and ")} are set, but only one can be sent there`,
-      `name it: ${tokens.map(({ name }) => `${host}=${name}`).join(" or ")}`,
+      `${tokens.map(({ name }) => name).join(" and ")} are set, but only one token can be used for a host`,
+      `name the variable: ${tokens.map(({ name }) => `${host}=${name}`).join(" or ")}`,
     );
   }
   return [host, { token: only.token, place: `variable ${only.name}` }];

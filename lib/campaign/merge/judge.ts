@@ -83,7 +83,7 @@ export function judgeMerge(question: MergeQuestion): MergeJudgement {
   const obstacle = obstacleOf(question);
   if (obstacle !== null) return { kind: "blocked", reason: obstacle };
   const { commit: head } = facts;
-  if (head === null) return { kind: "blocked", reason: "the forge does not show its newest commit" };
+  if (head === null) return { kind: "blocked", reason: "the forge does not show the newest commit" };
   const exceptions: MergeException[] = [];
   const waits = checksOf(question, exceptions) ?? reviewOf(question, exceptions);
   if (waits !== null) return waits;
@@ -94,12 +94,12 @@ export function judgeMerge(question: MergeQuestion): MergeJudgement {
 export function knownObstacle({ pull }: Pick<ItemMemory, "pull">): Obstacle | null {
   if (pull?.state !== "open") return null;
   if (pull.draft) return { kind: "blocked", reason: "it is a draft" };
-  if (pull.conflict === true) return { kind: "blocked", reason: "it conflicts with its target" };
+  if (pull.conflict === true) return { kind: "blocked", reason: "it conflicts with the target branch" };
   if (pull.checks === "red") return { kind: "blocked", reason: "its checks are red" };
   if (pull.checks === "pending") return { kind: "checks", reason: "its checks have not finished" };
   if (pull.review === "changes-requested") return { kind: "blocked", reason: "a review requests changes" };
   const isMissing = pull.review === "requested" || pull.review === "not-requested";
-  return isMissing ? { kind: "review", reason: "its newest commit has no approval that counts" } : null;
+  return isMissing ? { kind: "review", reason: "the newest commit has no approval that counts" } : null;
 }
 
 /** Why a pull request must leave a queue, as a clause; null if it can stay. */
@@ -107,8 +107,8 @@ export function queueObstacle(question: MergeQuestion, merge: Pick<MergeMemory, 
   const { reading: { facts, base }, policy, verdict } = question;
   const obstacle = itemObstacle({ ...question, policy: { ...policy, isNamed: true } });
   if (obstacle !== null) return obstacle;
-  if (base !== merge.base) return `retargeted: its target is now ${JSON.stringify(base)}`;
-  if (facts.commit !== merge.head) return "its commits have changed since they were checked";
+  if (base !== merge.base) return `retargeted: the target branch is now ${JSON.stringify(base)}`;
+  if (facts.commit !== merge.head) return "the commits have changed since they were checked";
   if (verdict.state === "approved" || policy.withoutReview && verdict.state === "missing") return null;
   return verdict.reason;
 }
@@ -123,10 +123,10 @@ function itemObstacle({ item, reading, policy }: MergeQuestion): string | null {
   if (foreign !== null) return foreign;
   const recordedId = item.pull?.repositoryId ?? null;
   if (recordedId !== null && recordedId !== repositoryId) {
-    return "its repository has changed since the pull request was found";
+    return "the repository has changed since the pull request was found";
   }
   if (policy.isNamed || branchKey(base) === branchKey(item.item.baseBranch)) return null;
-  return `retargeted: its target is ${JSON.stringify(base)}, and the planned target is ${
+  return `retargeted: the target branch is ${JSON.stringify(base)}, and the planned target is ${
     JSON.stringify(item.item.baseBranch)
   }; name the item with --only to merge it`;
 }
@@ -137,7 +137,7 @@ function obstacleOf(question: MergeQuestion): string | null {
   if (obstacle !== null) return obstacle;
   if (isStacked) return "it is part of a stack, so a merge would also merge the pull requests below it";
   if (facts.draft) return "it is a draft";
-  if (facts.conflict === true) return "it conflicts with its target";
+  if (facts.conflict === true) return "it conflicts with the target branch";
   return verdict.state === "changes-requested" ? verdict.reason : null;
 }
 
@@ -152,7 +152,10 @@ function checksOf(question: MergeQuestion, exceptions: MergeException[]): MergeJ
     exceptions.push("checks");
   }
   return conflict === null
-    ? { kind: "checks", reason: "the forge does not know yet whether it conflicts with its target" }
+    ? {
+      kind: "checks",
+      reason: "the forge does not know yet whether the pull request conflicts with its target branch",
+    }
     : null;
 }
 
@@ -162,13 +165,13 @@ function ciProblem(
 ): string | null {
   if (isCheckRequired !== false) {
     return isCheckRequired === null
-      ? "it has no checks, and the forge does not show whether its target requires one"
-      : "it has no checks, and its target requires one";
+      ? "it has no checks, and the forge does not show whether the target branch requires any"
+      : "it has no checks, and the target branch requires at least one";
   }
   const committedMs = instantMs(headCommittedAt);
-  if (committedMs === null) return "it has no checks, and the forge does not show how old its newest commit is";
+  if (committedMs === null) return "it has no checks, and the forge does not show how old the newest commit is";
   if (nowMs - committedMs < WITHOUT_CHECKS_MS) {
-    return "it has no checks, and its newest commit is less than an hour old";
+    return "it has no checks, and the newest commit is less than an hour old";
   }
   // A commit may be much older than its push, and CI may look at pull requests only.
   const createdMs = instantMs(createdAt);
@@ -177,8 +180,8 @@ function ciProblem(
   }
   if (targetChecks === "none") return null;
   return targetChecks === null
-    ? "it has no checks, and its target's checks could not be read"
-    : "it has no checks, and its target has some";
+    ? "it has no checks, and the target branch's checks could not be read"
+    : "it has no checks, but the target branch has some";
 }
 
 function reviewOf(
@@ -199,7 +202,7 @@ function reviewOf(
   if (lastMs === null) {
     return {
       kind: "blocked",
-      reason: "the forge does not show when it was approved, and merge.after needs that time",
+      reason: "the forge does not show when the pull request was approved, and merge.after needs that time",
     };
   }
   const leftMs = lastMs + policy.afterMs - nowMs;
@@ -231,8 +234,8 @@ const RULE_FILES: readonly RegExp[] = [
 
 /** Why a pull request is not merged without a review, as a clause; null if it may be. */
 function unreviewedProblem({ review: { required }, changedFiles }: MergeReading): string | null {
-  if (required !== null && required > 0) return `its target requires ${formatCount(required, "approval")}`;
-  if (changedFiles === null) return "not all of its changed files could be read, and CI files need a review";
+  if (required !== null && required > 0) return `the target branch requires ${formatCount(required, "approval")}`;
+  if (changedFiles === null) return "not all changed files could be read, and CI files need a review";
   const file = changedFiles.find((path) => RULE_FILES.some((form) => form.test(path)));
   return file === undefined ? null : `it changes ${JSON.stringify(file)}, which needs a review`;
 }
@@ -243,17 +246,20 @@ function behindOf(question: MergeQuestion, head: string): MergeJudgement | null 
   const isBehind = facts.isBehind || policy.requireUpToDate && isOutdated !== false;
   if (!isBehind) return null;
   if (!facts.isBehind && isOutdated === null) {
-    return { kind: "blocked", reason: "the forge does not show whether it is up to date with its target" };
+    return {
+      kind: "blocked",
+      reason: "the forge does not show whether the pull request is up to date with its target branch",
+    };
   }
   if (!policy.update) {
     return {
       kind: "blocked",
-      reason: "it is behind its target; --update updates its branch, which can dismiss approvals",
+      reason: "it is behind the target branch; --update updates the pull request's branch, which can dismiss approvals",
     };
   }
   if (item.update?.head === head) return { kind: "checks", reason: "its branch is being updated" };
   const ends = verdict.have === 0 ? "" : `, which dismisses ${formatCount(verdict.have, "approval")}`;
-  return { kind: "update", head, reason: `it is behind its target${ends}` };
+  return { kind: "update", head, reason: `it is behind the target branch${ends}` };
 }
 
 function rulesOf(
@@ -267,7 +273,7 @@ function rulesOf(
   const method = policy.method ?? MERGE_METHODS.find((each) => methods?.includes(each) ?? true) ?? "merge";
   if (methods !== null && !methods.includes(method)) {
     const others = methods.join(" or ") || "no method";
-    return { kind: "blocked", reason: `its repository does not allow the method ${method}, but ${others}` };
+    return { kind: "blocked", reason: `the repository does not allow the method ${method}, but ${others}` };
   }
   return { kind: "merge", head, method, exceptions, reason: reasonOf(verdict, exceptions) };
 }
@@ -275,7 +281,7 @@ function rulesOf(
 function reasonOf({ reason }: ApprovalVerdict, exceptions: readonly MergeException[]): string {
   const without = [
     ...exceptions.includes("review") ? ["without a review"] : [],
-    ...exceptions.includes("checks") ? ["without checks, because its repository has none"] : ["green"],
+    ...exceptions.includes("checks") ? ["without checks, because the repository has none"] : ["green"],
   ];
   return [...without, ...exceptions.includes("review") ? [] : [reason]].join("; ");
 }

@@ -32,11 +32,11 @@ function obstacleOf(pull: PullRequestView, merge: MergeMemory | null): string | 
   if (pull.state === "unreadable") return "the forge does not show it";
   if (pull.foreign !== undefined && pull.foreign !== null) return pull.foreign;
   if (pull.draft) return "it is a draft";
-  if (pull.conflict === true) return "it conflicts with its target";
+  if (pull.conflict === true) return "it conflicts with the target branch";
   if (pull.checks === "red") return "its checks are red";
   if (pull.checks === null) return "its checks could not be read";
   if (pull.review === "changes-requested") return "a review requests changes";
-  if (pull.behind === true) return "it is behind its target";
+  if (pull.behind === true) return "it is behind the target branch";
   const isLeft = merge !== null && (merge.state === "refused" || merge.state === "out") && merge.head === pull.commit;
   return isLeft ? merge.reason : null;
 }

@@ -100,7 +100,9 @@ export const GITEA_TOKEN_NEEDS = "the scopes read:user, write:issue and read:rep
 
 function meaning(status: number, token: string): string | undefined {
   if (status === 403) return `${token} cannot comment: it needs ${GITEA_TOKEN_NEEDS}, or the conversation is locked`;
-  if (status === 404) return `the forge does not show it to ${token}, which needs ${GITEA_TOKEN_NEEDS}, or it is gone`;
+  if (status === 404) {
+    return `the forge does not show the conversation to ${token}, which needs ${GITEA_TOKEN_NEEDS}, or the conversation was deleted`;
+  }
   return undefined;
 }
 

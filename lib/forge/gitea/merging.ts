@@ -65,7 +65,7 @@ async function read(client: ForgeClient, address: PullRequestAddress): Promise<M
       : target.enable_status_check === true && (target.status_check_contexts ?? []).length > 0,
     bypass: null,
     blocked: isOpen && target?.user_can_merge === false
-      ? "the user of the token is not allowed to merge into its target"
+      ? "the token's user is not allowed to merge into the target branch"
       : null,
     methods: methodsOf(base.repo),
     isStacked: false,

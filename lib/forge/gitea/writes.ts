@@ -91,7 +91,7 @@ async function whyGone(client: ForgeClient, address: PullRequestAddress): Promis
   if (typeof pull === "string") return pull;
   if (pull.merged) return "somebody else has merged it";
   return pull.state === "open"
-    ? "Gitea answers as if it did not exist, although it is open"
+    ? "Gitea answers as if the pull request did not exist, although it is open"
     : "it was closed without being merged";
 }
 

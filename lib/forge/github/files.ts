@@ -49,7 +49,7 @@ export function githubFiles(client: ForgeClient, repository: string): TreeReader
       const row = tree.find((each) => each.path === name);
       if (row !== undefined) return { mode: row.mode, id: row.sha, bytes: row.size ?? undefined };
       if (!truncated) return undefined;
-      const why = "GitHub does not list all of its entries";
+      const why = "GitHub does not list all entries of the folder";
       throw new MogplexError({ attempted: what, why, value: JSON.stringify(folder.path) }, "unavailable");
     },
     blob: async (_commit, _folder, id) => await readBlob(client, `${path}/git/blobs/${id}`),

@@ -263,7 +263,7 @@ function requiredChecks(
 function blockedBy(node: Node, required: readonly string[]): string | null {
   const { reviewDecision, mergeStateStatus: status, isInMergeQueue } = node;
   if (reviewDecision === "CHANGES_REQUESTED") return "a reviewer has requested changes";
-  if (reviewDecision === "REVIEW_REQUIRED") return "the rules of its target require a review that is missing";
+  if (reviewDecision === "REVIEW_REQUIRED") return "the rules of the target branch require a review that is missing";
   const checks: readonly (Check & { isRequired?: boolean | null | undefined })[] = contextsOf(node);
   const open = checks.find(({ name, state, isRequired }) =>
     state !== "green" && (isRequired === true || required.includes(name))
@@ -288,11 +288,11 @@ function blockedBy(node: Node, required: readonly string[]): string | null {
         ? "a check has not passed, and GitHub does not show whether it is required"
         : null;
     case "UNKNOWN":
-      return "GitHub is still checking whether it can be merged";
+      return "GitHub is still checking whether the pull request can be merged";
     case "BLOCKED":
-      return "the rules of its target block it";
+      return "the rules of the target branch block the merge";
     default:
-      return "GitHub does not show whether it can be merged";
+      return "GitHub does not show whether the pull request can be merged";
   }
 }
 
@@ -337,7 +337,9 @@ async function bypassOf(
     if (classic.restrictions) names.push("restrictions");
   }
   const [first] = names;
-  return first === undefined ? null : `this token can bypass the rule "${first}", which cannot be checked here`;
+  return first === undefined
+    ? null
+    : `this token can bypass the rule "${first}", and the program cannot check that rule`;
 }
 
 function methodsOf(

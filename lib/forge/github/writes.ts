@@ -159,7 +159,7 @@ async function queuePlace(client: ForgeClient, { repository, number, url }: Pull
 
 async function enqueue(client: ForgeClient, { address, commit }: MergeOrder): Promise<MergeOutcome> {
   const place = await queuePlace(client, address);
-  if (place === null) return { kind: "refused", reason: "GitHub does not show its merge queue to this token" };
+  if (place === null) return { kind: "refused", reason: "GitHub does not show the merge queue to this token" };
   if (place.isQueued) return { kind: "queued" };
   const mutation = `mutation($id: ID!, $commit: GitObjectID!) {
   enqueuePullRequest(input: { pullRequestId: $id, expectedHeadOid: $commit }) { mergeQueueEntry { state } }

@@ -113,9 +113,9 @@ async function mayPush(client: ForgeClient, what: string, path: string, id: numb
 
 /** Reasons in words. Source: GitLab, "Merge requests API", "Merge status". */
 const REASONS: ReadonlyMap<string, string> = new Map([
-  ["not_approved", "its rules require an approval that is missing"],
+  ["not_approved", "the approval rules require an approval that is missing"],
   ["requested_changes", "a reviewer has requested changes"],
-  ["discussions_not_resolved", "not all of its threads are resolved"],
+  ["discussions_not_resolved", "not all threads are resolved"],
   ["merge_request_blocked", "another merge request blocks it"],
   ["ci_must_pass", "its pipeline must succeed"],
   ["ci_still_running", "its pipeline is still running"],
@@ -125,8 +125,8 @@ const REASONS: ReadonlyMap<string, string> = new Map([
 
 /** Why GitLab refuses the merge now, as a clause. Conflict, draft and being behind are facts. */
 function blockedBy(status: string | null | undefined, canMerge: boolean | null | undefined): string | null {
-  if (canMerge === false) return "the user of the token is not allowed to merge it";
-  if (UNCHECKED.includes(status)) return "GitLab is still checking whether it can be merged";
+  if (canMerge === false) return "the token's user is not allowed to merge this merge request";
+  if (UNCHECKED.includes(status)) return "GitLab is still checking whether the merge request can be merged";
   // Before 15.6 there is no such word.
   if (!status || ["mergeable", "conflict", "draft_status", "need_rebase", "not_open"].includes(status)) return null;
   return REASONS.get(status) ?? `GitLab shows ${JSON.stringify(status.slice(0, 60))}`;

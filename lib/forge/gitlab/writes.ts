@@ -104,10 +104,10 @@ async function outcomeOf(client: ForgeClient, address: PullRequestAddress, refus
   // With a token that GitLab refuses, this throws.
   const { detailed_merge_status: status } = await read(client, address);
   if (refusal === "not-mergeable") {
-    const reason = `GitLab calls it ${status ?? "not mergeable"}`;
+    const reason = `GitLab shows the merge status ${status ?? "not mergeable"}`;
     return { kind: CHECKING.includes(status ?? "") ? "later" : "refused", reason };
   }
-  const why = `the user of the token is not allowed to merge it: that needs ${MERGE_NEED}`;
+  const why = `the token's user is not allowed to merge this merge request: that needs ${MERGE_NEED}`;
   throw new MogplexError({ attempted: `merge merge request ${address.url}`, why }, "forbidden");
 }
 

@@ -256,8 +256,8 @@ test("openForge() and openJobNote() let a note on GitLab link merge requests of 
 });
 
 test.each<[name: string, env: Record<string, string>, url: string | null, text: string | null]>([
-  ["no merge request", {}, null, "!7: **Needs a review:** nobody has approved its newest commit."],
-  ["another one", {}, "8", "!8: **Ready to merge:** people have approved its newest commit, and its checks are green."],
+  ["no merge request", {}, null, "!7: **Needs a review:** nobody has approved the newest commit."],
+  ["another one", {}, "8", "!8: **Ready to merge:** people have approved the newest commit, and its checks are green."],
   ["one that is not there", {}, "9", null],
   ["one of the fork that runs the job", { CI_PROJECT_ID: "4" }, "8", null],
 ])(

@@ -25,7 +25,7 @@ test("judgeApprovals() approves when the pushes are hidden, and says that", () =
   const { state, reason } = judgeApprovals(hidden, NOBODY);
   expect([state, reason]).toEqual([
     "approved",
-    "1 of 1 approval of the newest commit; the forge does not show who pushed to its branch",
+    "1 of 1 approval of the newest commit; the forge does not show who pushed to the branch",
   ]);
 });
 
@@ -66,7 +66,7 @@ test.each<[string, Opinion[], Partial<ReviewReading>, Partial<NotCounted>, strin
     requesters: [{ id: 0, name: "Ann", isBot: null }],
   }, "ann's approval does not count: ann requested the work"],
   ["the person has opened it", [opinion(ANN)], { author: ANN }, {}, "ann opened it"],
-  ["the person has written a commit", [opinion(ANN)], { writers: [AGENT, ANN] }, {}, "ann wrote some of its commits"],
+  ["the person has written a commit", [opinion(ANN)], { writers: [AGENT, ANN] }, {}, "ann wrote some of the commits"],
   ["the person has pushed under another name", [opinion(ANN)], { pushers: [AGENT, ANN] }, {}, "ann pushed some of its"],
   [
     "the person owns the token",
@@ -80,7 +80,7 @@ test.each<[string, Opinion[], Partial<ReviewReading>, Partial<NotCounted>, strin
     [opinion(ANN)],
     { retargetedAt: "2026-03-01T11:00:00Z" },
     {},
-    "ann approved it before the target branch changed",
+    "ann approved before the target branch changed",
   ],
   ["the target requires more", [opinion(ANN)], { required: 2 }, {}, "1 of 2 approvals of the newest commit"],
 ])("judgeApprovals() finds approvals missing when %s", (_name, opinions, more, notCounted, reason) => {
@@ -90,8 +90,8 @@ test.each<[string, Opinion[], Partial<ReviewReading>, Partial<NotCounted>, strin
 });
 
 test.each<[string, Opinion[] | null, Partial<ReviewReading>, string]>([
-  ["reviews are not shown", null, {}, "the forge does not show its reviews"],
-  ["the head is not shown", [opinion(ANN)], { head: null }, "the forge does not show its newest commit"],
+  ["reviews are not shown", null, {}, "the forge does not show the reviews"],
+  ["the head is not shown", [opinion(ANN)], { head: null }, "the forge does not show the newest commit"],
   [
     "the commit is not shown",
     [opinion(ANN, { commit: null })],
@@ -103,7 +103,7 @@ test.each<[string, Opinion[] | null, Partial<ReviewReading>, string]>([
     "it is not shown who wrote it",
     [opinion(ANN)],
     { writers: null },
-    "0 of 1 approval of the newest commit; the forge does not show whether ann wrote some of its commits",
+    "0 of 1 approval of the newest commit; the forge does not show whether ann wrote some of the commits",
   ],
   [
     "it got another target, and the time of the approval is not shown",
@@ -111,7 +111,7 @@ test.each<[string, Opinion[] | null, Partial<ReviewReading>, string]>([
     { retargetedAt: "2026-03-01T10:00:00Z" },
     "the forge does not show for which target ann approved it",
   ],
-  ["not all pushes are shown", [opinion(ANN)], { pushers: null }, "whether ann pushed some of its commits"],
+  ["not all pushes are shown", [opinion(ANN)], { pushers: null }, "whether ann pushed some of the commits"],
   ["one of two is sure", [opinion(ANN), opinion(BOB, { mayPush: null })], { required: 2 }, "whether bob can push"],
   [
     "it is not shown whether a request for changes counts",

@@ -129,7 +129,7 @@ test("Forges keeps what it knows of a pull request of Gitea whose reviews cannot
   });
   expect(facts).toEqual({
     ...whole.facts as PullRequestFacts,
-    ...{ review: null, owner: null, problem: "Gitea could not show its approvals (HTTP 500)" },
+    ...{ review: null, owner: null, problem: "Gitea could not show the approvals (HTTP 500)" },
   });
 });
 

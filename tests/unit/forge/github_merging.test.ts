@@ -96,7 +96,7 @@ test("GITHUB.merging.read() does not know who wrote it if not all commits and co
     return [
       review.writers === null,
       state as string,
-      reason.includes("does not show whether kim wrote some of its commits"),
+      reason.includes("does not show whether kim wrote some of the commits"),
     ];
   };
   const [shown, hidden] = [[false, "approved", false], [true, "unknown", true]];
@@ -121,14 +121,14 @@ test("GITHUB.merging.read() reads who has pushed to the branch since it was crea
   };
   const kim = activity("push", "kim", 7);
   expect(await judge([activity("push"), activity("branch_creation"), kim])).toEqual(["approved", APPROVED_CAVEAT]);
-  expect(await judge([kim, activity("branch_creation")])).toEqual(["missing", "kim pushed some of its commits"]);
+  expect(await judge([kim, activity("branch_creation")])).toEqual(["missing", "kim pushed some of the commits"]);
   expect(await judge([activity("push"), activity("branch_creation", "kim", 7)])).toEqual([
     "missing",
-    "kim pushed some of its commits",
+    "kim pushed some of the commits",
   ]);
   expect(await judge(Array(100).fill(activity("push")))).toEqual([
     "unknown",
-    "the forge does not show whether kim pushed some of its commits",
+    "the forge does not show whether kim pushed some of the commits",
   ]);
   // A deleted account, and a token without the right to the list.
   expect((await judge([{ activity_type: "push", actor: null }]))[0]).toBe("approved");
@@ -146,9 +146,9 @@ test("GITHUB.merging.read() reads who has pushed to the branch of a fork in the 
     return [state as string, reason.split("; ")[1] ?? ""];
   };
   const fork = { nameWithOwner: "ann/web" };
-  const hidden = ["unknown", "the forge does not show whether kim pushed some of its commits"];
+  const hidden = ["unknown", "the forge does not show whether kim pushed some of the commits"];
   expect(await judge(fork, [push("ann", 9)])).toEqual(["approved", APPROVED_CAVEAT]);
-  expect(await judge(fork, [push("ann", 9), push("kim", 7)])).toEqual(["missing", "kim pushed some of its commits"]);
+  expect(await judge(fork, [push("ann", 9), push("kim", 7)])).toEqual(["missing", "kim pushed some of the commits"]);
   // A private fork, which this token cannot see; one that was deleted.
   expect(await judge(fork, 404)).toEqual(hidden);
   expect(await judge(null, [push("ann", 9)])).toEqual(hidden);
@@ -195,10 +195,10 @@ const checksRule = rule("required_status_checks", { required_status_checks: [{ c
 
 test.each<[string, Node, Record<string, unknown>, Partial<MergeReading>]>([
   ["a draft that GitHub calls blocked", { mergeStateStatus: "BLOCKED" }, {}, {
-    blocked: "the rules of its target block it",
+    blocked: "the rules of the target branch block the merge",
   }],
   ["a state that GitHub does not show", { mergeStateStatus: null }, {}, {
-    blocked: "GitHub does not show whether it can be merged",
+    blocked: "GitHub does not show whether the pull request can be merged",
   }],
   ["hooks", { mergeStateStatus: "HAS_HOOKS" }, {}, { blocked: null }],
   ["one that is behind", { mergeStateStatus: "BEHIND" }, { [COMPARE]: { behind_by: 2 } }, {
@@ -208,7 +208,7 @@ test.each<[string, Node, Record<string, unknown>, Partial<MergeReading>]>([
   ["a comparison that is hidden", {}, { [COMPARE]: 403 }, { isOutdated: null }],
   ["one in the queue", { mergeStateStatus: "BLOCKED", isInMergeQueue: true }, {}, { blocked: null }],
   ["a review that is required", { reviewDecision: "REVIEW_REQUIRED" }, {}, {
-    blocked: "the rules of its target require a review that is missing",
+    blocked: "the rules of the target branch require a review that is missing",
   }],
   [
     "a red check that is not required",
@@ -328,7 +328,7 @@ test("GITHUB.merging.read() waits until GitHub knows whether it can be merged, f
   const reading = await GITHUB.merging?.read(client, ADDRESS);
   expect([clock.now(), (reading as MergeReading).blocked]).toEqual([
     6_000,
-    "GitHub is still checking whether it can be merged",
+    "GitHub is still checking whether the pull request can be merged",
   ]);
 });
 

@@ -290,10 +290,10 @@ test("Forges keeps what it knows of merge requests whose approvals cannot be rea
   const { facts, failed } = await forges.read(urls);
   expect([...facts.values()].map(({ state, checks, review, problem }) => ({ state, checks, review, problem }))).toEqual(
     [
-      { state: "open", checks: "green", review: null, problem: "GitLab could not show its approvals (HTTP 500)" },
+      { state: "open", checks: "green", review: null, problem: "GitLab could not show the approvals (HTTP 500)" },
       {
         ...{ state: "open", checks: null, review: null },
-        problem: "GitLab does not show its pipeline to this token; GitLab could not show its approvals (HTTP 500)",
+        problem: "GitLab does not show its pipeline to this token; GitLab could not show the approvals (HTTP 500)",
       },
       { state: "merged", checks: "green", review: null, problem: null },
     ],

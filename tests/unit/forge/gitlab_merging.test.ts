@@ -111,7 +111,7 @@ const pushNote = (more: Record<string, unknown> = {}) => ({
 });
 
 test.each<[string, Record<string, unknown>[], string, string]>([
-  ["that the approver has pushed", [pushNote()], "missing", "kim pushed some of its commits"],
+  ["that the approver has pushed", [pushNote()], "missing", "kim pushed some of the commits"],
   ["that somebody else has pushed", [pushNote({ author: { id: 8, username: "lee" } })], "approved", "1 of 1"],
   ["words of a person about a push", [pushNote({ system: false })], "approved", "1 of 1"],
   ["an imported note about a push", [pushNote({ imported: true })], "approved", "1 of 1"],
@@ -133,13 +133,13 @@ test("GITLAB.merging.read() is blocked by a reviewer who requests changes, as lo
 
 test.each<[string, Request, Record<string, unknown>, Partial<MergeReading>]>([
   ["threads that are open", open({ detailed_merge_status: "discussions_not_resolved" }), {}, {
-    blocked: "not all of its threads are resolved",
+    blocked: "not all threads are resolved",
   }],
   ["a word that is new", open({ detailed_merge_status: "moon_phase" }), {}, { blocked: 'GitLab shows "moon_phase"' }],
   ["a conflict", open({ detailed_merge_status: "conflict" }), {}, { blocked: null }],
   ["an older GitLab", open({ detailed_merge_status: undefined }), {}, { blocked: null }],
   ["a token whose user may not merge", open({ user: { can_merge: false } }), {}, {
-    blocked: "the user of the token is not allowed to merge it",
+    blocked: "the token's user is not allowed to merge this merge request",
   }],
   [
     "a pipeline of an earlier commit",
@@ -196,7 +196,7 @@ test("GITLAB.merging.read() waits until GitLab knows whether it can be merged, f
   const reading = await GITLAB.merging?.read(client, ADDRESS);
   expect([clock.now(), (reading as MergeReading).blocked]).toEqual([
     6_000,
-    "GitLab is still checking whether it can be merged",
+    "GitLab is still checking whether the merge request can be merged",
   ]);
 });
 

@@ -47,11 +47,11 @@ test.each<[Prepared[], MergeOutcome]>([
   [[[409, { message: "SHA does not match HEAD of source branch: 1" }]], { kind: "moved" }],
   [[[405, { message: "405 Method Not Allowed" }], request({ detailed_merge_status: "checking" })], {
     kind: "later",
-    reason: "GitLab calls it checking",
+    reason: "GitLab shows the merge status checking",
   }],
   [[[405, { message: "405 Method Not Allowed" }], request({ detailed_merge_status: "discussions_not_resolved" })], {
     kind: "refused",
-    reason: "GitLab calls it discussions_not_resolved",
+    reason: "GitLab shows the merge status discussions_not_resolved",
   }],
   [[[422, { message: "Branch cannot be merged" }]], { kind: "refused", reason: "Branch cannot be merged" }],
   [[[406, { message: { merge: ["Branch cannot be", "merged"] } }]], {
@@ -72,7 +72,7 @@ test("PullRequestWriter.merge() ends with the missing right when GitLab answers 
   const { writer } = writesWorld("gitlab", [NO_TRAINS, unauthorized, request()]);
   await expect(writer.merge(ORDER)).rejects.toMatchObject({
     exit: "forbidden",
-    why: expect.stringContaining("the user of the token is not allowed to merge it"),
+    why: expect.stringContaining("the token's user is not allowed to merge this merge request"),
   });
   const revoked = writesWorld("gitlab", [NO_TRAINS, unauthorized, unauthorized]);
   await expect(revoked.writer.merge(ORDER)).rejects.toMatchObject({ exit: "unauthorized" });

@@ -32,7 +32,7 @@ test("mergeCampaign() merges what is approved and green at its head, and says wh
   expect(result.lines.map(({ word, reason }) => `${word}: ${reason}`)).toEqual([
     "merged: merged",
     "blocked: it is a draft",
-    "blocked: it conflicts with its target",
+    "blocked: it conflicts with the target branch",
     "blocked: its checks are red",
     "checks: its checks have not finished",
     "blocked: its checks could not be read",
@@ -148,7 +148,7 @@ test("mergeCampaign() counts no approval of a program, of those who asked for th
   expect(await world.words()).toEqual([
     "review: 0 of 1 approval of the newest commit; renovate[bot] is a program",
     "review: 0 of 1 approval of the newest commit; ben's approval does not count: ben requested the work",
-    "review: 0 of 1 approval of the newest commit; writer wrote some of its commits",
+    "review: 0 of 1 approval of the newest commit; writer wrote some of the commits",
     "review: 0 of 1 approval of the newest commit; merger's approval does not count: the token is merger's",
     "review: 0 of 1 approval of the newest commit; approver is listed as a program",
   ]);
@@ -210,7 +210,7 @@ test("mergeCampaign() never takes a fork, another branch or another repository, 
   forge.of(4).facts.draft = false;
   forge.of(4).reading.repositoryId = "4711";
   expect((await world.words())[2] ?? (await world.words()).at(-1)).toBe(
-    "blocked: its repository has changed since the pull request was found",
+    "blocked: the repository has changed since the pull request was found",
   );
   expect(forge.of(4).merges).toBe(0);
 });
@@ -386,20 +386,20 @@ test("mergeCampaign() needs no review or no checks only within the limits", asyn
   expect(await world.words({ withoutReview: true, only, dryRun: true })).toEqual([
     "would-merge: without a review; green",
     'review: it changes ".github/workflows/ci.yml", which needs a review',
-    "review: not all of its changed files could be read, and CI files need a review",
-    "review: its target requires 1 approval",
+    "review: not all changed files could be read, and CI files need a review",
+    "review: the target branch requires 1 approval",
     "blocked: it has no checks",
     "blocked: it has no checks",
     "blocked: it has no checks",
   ]);
   expect((await world.words({ withoutChecks: true, only, dryRun: true })).slice(4)).toEqual([
-    "would-merge: without checks, because its repository has none; 1 of 1 approval of the newest commit; the requester is unknown at github.com",
-    "blocked: it has no checks, and its target has some",
-    "blocked: it has no checks, and its target requires one",
+    "would-merge: without checks, because the repository has none; 1 of 1 approval of the newest commit; the requester is unknown at github.com",
+    "blocked: it has no checks, but the target branch has some",
+    "blocked: it has no checks, and the target branch requires at least one",
   ]);
   forge.of(5).reading.headCommittedAt = new Date(world.clock.wallTime() - HOUR / 2).toISOString();
   expect((await world.words({ withoutChecks: true, only, dryRun: true }))[4]).toBe(
-    "blocked: it has no checks, and its newest commit is less than an hour old",
+    "blocked: it has no checks, and the newest commit is less than an hour old",
   );
   // A commit may be much older than its push.
   forge.of(5).reading.headCommittedAt = new Date(world.clock.wallTime() - 2 * HOUR).toISOString();
@@ -421,18 +421,18 @@ test("mergeCampaign() brings a branch up to date once, and only when it is told 
   forge.of(1).facts.isBehind = true;
   forge.of(2).reading.isOutdated = true;
   expect(await world.words({ dryRun: true, requireUpToDate: true })).toEqual([
-    "blocked: it is behind its target; --update updates its branch, which can dismiss approvals",
-    "blocked: it is behind its target; --update updates its branch, which can dismiss approvals",
+    "blocked: it is behind the target branch; --update updates the pull request's branch, which can dismiss approvals",
+    "blocked: it is behind the target branch; --update updates the pull request's branch, which can dismiss approvals",
   ]);
   expect(await world.words({ dryRun: true, update: true })).toEqual([
-    "would-update: it is behind its target, which dismisses 1 approval",
+    "would-update: it is behind the target branch, which dismisses 1 approval",
     "would-merge: green; 1 of 1 approval of the newest commit; the requester is unknown at github.com",
   ]);
   expect((await world.words({ update: true, only: [project(1)] }))[0]).toBe(
     "updated: its branch is being updated",
   );
   expect(world.notices.at(-1)).toBe(
-    `${project(1)}: updating its branch: it is behind its target, which dismisses 1 approval`,
+    `${project(1)}: updating its branch: it is behind the target branch, which dismisses 1 approval`,
   );
   expect((await world.words({ update: true, only: [project(1)] }))[0]).toBe(
     "review: 0 of 1 approval of the newest commit; ann approved an older commit",

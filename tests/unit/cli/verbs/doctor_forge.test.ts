@@ -100,7 +100,7 @@ const SETUPS: readonly (readonly [arrange: (gitlab: GitlabProject) => void, name
     [
       (gitlab: GitlabProject) => Object.assign(gitlab, { restrictsVariables: true, variablesRole: role }),
       "trigger-variables",
-      "warning: anyone with the trigger token can pass variables to pipelines, and with them run code in the job",
+      "warning: anyone with the trigger token can pass variables to pipelines, and use them to run code in the job",
     ] as const
   ),
   [

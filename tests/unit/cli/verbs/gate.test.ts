@@ -108,7 +108,7 @@ test.each<[string, Node, string[], string]>([
     [],
     "changes requested: kim requests changes",
   ],
-  ["not all reviews are shown", reviews(null), [], "unknown: the forge does not show its reviews"],
+  ["not all reviews are shown", reviews(null), [], "unknown: the forge does not show the reviews"],
 ])("gate exits 1 when %s", async (_name, more, args, text) => {
   const { code, stdout } = await gate(onGithub(more), "--approvals", "1", ...args);
   expect([code, stdout]).toEqual([1, expect.stringContaining(text)]);
@@ -338,7 +338,7 @@ test.each([403, 404])("gate reports that the pushes to a branch of the repositor
   at.github.rest.set(ACTIVITY, status);
   expect(await gate(at, "--approvals", "1")).toMatchObject({
     code: 0,
-    stdout: expect.stringContaining("of the newest commit; the forge does not show who pushed to its branch; if"),
+    stdout: expect.stringContaining("of the newest commit; the forge does not show who pushed to the branch; if"),
   });
 });
 
@@ -525,7 +525,7 @@ test("doctor --for gate skips the pull request when the job has none, and the fo
   const none = await doctor({ ...place, job: { ...place.job, GITHUB_EVENT_NAME: "schedule" } });
   expect([none.code, none["pull-request"]]).toEqual([0, {
     ...{ state: "skipped", advice: null },
-    finding: "this job has none: name one with --pull-request",
+    finding: "this job has no pull request: name one with --pull-request",
   }]);
   const outside = await doctor({ ...checkedOnGithub(), job: {} });
   expect([outside.code, outside.forge]).toEqual([0, {
