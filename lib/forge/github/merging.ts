@@ -337,9 +337,7 @@ async function bypassOf(
     if (classic.restrictions) names.push("restrictions");
   }
   const [first] = names;
-  return first === undefined
-    ? null
-    : `this token can bypass the rule "${first}", and the program cannot check that rule`;
+  return first === undefined ? null : `this token can bypass the rule "${first}", which cannot be checked here`;
 }
 
 function methodsOf(

@@ -65,9 +65,9 @@ test.each<[string, Opinion[], Partial<ReviewReading>, Partial<NotCounted>, strin
   ["the person has asked, and only the name is known", [opinion(ANN)], {}, {
     requesters: [{ id: 0, name: "Ann", isBot: null }],
   }, "ann's approval does not count: ann requested the work"],
-  ["the person has opened it", [opinion(ANN)], { author: ANN }, {}, "ann opened it"],
+  ["the person has opened it", [opinion(ANN)], { author: ANN }, {}, "ann opened the pull request"],
   ["the person has written a commit", [opinion(ANN)], { writers: [AGENT, ANN] }, {}, "ann wrote some of the commits"],
-  ["the person has pushed under another name", [opinion(ANN)], { pushers: [AGENT, ANN] }, {}, "ann pushed some of its"],
+  ["the person has pushed under another name", [opinion(ANN)], { pushers: [AGENT, ANN] }, {}, "ann pushed some of the commits"],
   [
     "the person owns the token",
     [opinion(ANN)],
@@ -109,7 +109,7 @@ test.each<[string, Opinion[] | null, Partial<ReviewReading>, string]>([
     "it got another target, and the time of the approval is not shown",
     [opinion(ANN, { at: null })],
     { retargetedAt: "2026-03-01T10:00:00Z" },
-    "the forge does not show for which target ann approved it",
+    "the forge does not show for which target branch ann approved",
   ],
   ["not all pushes are shown", [opinion(ANN)], { pushers: null }, "whether ann pushed some of the commits"],
   ["one of two is sure", [opinion(ANN), opinion(BOB, { mayPush: null })], { required: 2 }, "whether bob can push"],

@@ -154,8 +154,8 @@ test("RepositoryFiles of GitHub does not take a file for missing that a list has
   await expect(files.file("c0", ".mogplex/result.json")).rejects.toMatchObject({
     exit: "unavailable",
     message:
-      'Cannot read repository "acme/web": the API of GitHub with variable GITHUB_TOKEN: GitHub does not list all of its ' +
-      "entries",
+      'Cannot read repository "acme/web": the API of GitHub with variable GITHUB_TOKEN: GitHub does not list all ' +
+      "entries of the folder",
   });
 });
 

@@ -88,7 +88,11 @@ test("mergeCampaign() merges nothing that changed after it was judged", async ()
       "ann approved an older commit",
     ],
     ["an approval that is withdrawn", (world) => void (world.forge.of(1).opinions = []), "0 of 1 approval"],
-    ["another target", (world) => void (world.forge.of(1).reading.base = "prod"), 'retargeted: its target is "prod"'],
+    [
+      "another target",
+      (world) => void (world.forge.of(1).reading.base = "prod"),
+      'retargeted: the target branch is "prod"',
+    ],
     ["a draft", (world) => void (world.forge.of(1).facts.draft = true), "it is a draft"],
     [
       "a right that is lost",
@@ -98,7 +102,7 @@ test("mergeCampaign() merges nothing that changed after it was judged", async ()
     [
       "another repository",
       (world) => void (world.forge.of(1).reading.repositoryId = "77"),
-      "its repository has changed",
+      "the repository has changed",
     ],
   ];
   for (const [name, change, reason] of changes) {
@@ -124,7 +128,7 @@ test("mergeCampaign() counts no approval by a user who asked for work on the pul
   forge.of(3).requesters = [{ id: ANN.id + 1, name: "", isBot: null, namedBy: "mogplex" }];
   expect(await world.words({ dryRun: true })).toEqual([
     "review: 0 of 1 approval of the newest commit; ann's approval does not count: a comment by mogplex names ann as the requester",
-    "review: 0 of 1 approval of the newest commit; the forge does not show whether ann asked for work on it",
+    "review: 0 of 1 approval of the newest commit; the forge does not show whether ann asked for this work",
     "would-merge: green; 1 of 1 approval of the newest commit; the requester is unknown at github.com",
   ]);
 });
@@ -196,7 +200,7 @@ test("mergeCampaign() never takes a fork, another branch or another repository, 
   expect((await world.words({ dryRun: true })).slice(0, 3)).toEqual([
     "blocked: its branch is not in this repository",
     'blocked: it comes from branch "somebody/else", and the run works on "mogplex/replace-moment"',
-    'blocked: retargeted: its target is "prod", and the planned target is "main"; name the item with --only to merge it',
+    'blocked: retargeted: the target branch is "prod", and the planned target is "main"; name the item with --only to merge it',
   ]);
   expect((await world.words({ only: ["acme/*3"] }))[0]).toContain("retargeted");
   expect(await world.words({ only: [project(1), project(3)] })).toEqual([
@@ -254,7 +258,7 @@ test("mergeCampaign() leaves in a queue what a person has allowed, and takes out
   await world.merge({ only: [project(3)] });
   expect(await world.words()).toEqual(Array(3).fill("queued: in the queue of its target"));
   forge.of(3).reading.base = "main";
-  expect((await world.words())[2]).toBe('left: retargeted: its target is now "main"');
+  expect((await world.words())[2]).toBe('left: retargeted: the target branch is now "main"');
 });
 
 test("mergeCampaign() takes merges out of a queue while the campaign is stopped, and merges nothing then", async () => {

@@ -103,7 +103,7 @@ test("inputsFirst() takes the wait that fits, and refuses one that does not, wit
   const values = { MOGPLEX_INPUT_TIMEOUT_MINUTES: "10", MOGPLEX_INPUT_TIMEOUT: "480" };
   expect(wait(values)).toBe("480");
   expect(() => wait({ ...values, MOGPLEX_INPUT_TIMEOUT: "481" })).toThrow(
-    /^Cannot wait 481 seconds .* give at most 480, or more time/,
+    /^Cannot wait 481 seconds .* wait at most 480 seconds, or allow more time/,
   );
   expect(() => wait({ ...values, MOGPLEX_INPUT_TIMEOUT_MINUTES: "soon" })).toThrow(UsageError);
 });

@@ -30,7 +30,7 @@ test("run takes the repository from origin when a person names none, and says so
   ];
   for (const origin of addresses) {
     const ended = await call({ origin });
-    expect(ended.stdout).toStartWith("repository acme/api (from origin); --repo for another\n");
+    expect(ended.stdout).toStartWith("repository acme/api (from origin); use --repo for another one\n");
     expect(ended.repos).toEqual([idOf(ended, "acme/api") ?? ""]);
     for (const text of [ended.stdout, ended.stderr, ...ended.io.files.values()]) {
       if (text !== config({ origin })[".git/config"]) expect(text).not.toContain("hunter2secret");
@@ -114,9 +114,9 @@ test("run says that the service knows the name only when --repo is an address of
 
 test("doctor checks the repository of origin, and permissions takes every flag of run", async () => {
   const doctor = await call({ origin: "https://github.com/acme/api" }, ["doctor"]);
-  expect(doctor.stdout).toStartWith("repository acme/api (from origin); --repo for another\n");
+  expect(doctor.stdout).toStartWith("repository acme/api (from origin); use --repo for another one\n");
   const respond = await call({ origin: "https://github.com/acme/api" }, ["doctor", "--for", "respond"]);
-  expect(respond.stdout).toStartWith("repository acme/api (from origin); --repo for another\n");
+  expect(respond.stdout).toStartWith("repository acme/api (from origin); use --repo for another one\n");
   expect(respond.stdout).toMatch(/ repository +acme\/api/);
   const follow = await call({ origin: "https://github.com/acme/api" }, ["doctor", "--for", "follow"]);
   expect(follow.stdout).not.toContain("from origin");
@@ -149,7 +149,7 @@ test("doctor makes all other checks when the repository of origin cannot be used
 test("run without --follow takes the repository from origin when a person names none", async () => {
   const origin = "https://github.com/acme/api";
   const ended = await call({ origin }, ["run", "Fix it"]);
-  expect(ended.stdout).toStartWith("repository acme/api (from origin); --repo for another\n");
+  expect(ended.stdout).toStartWith("repository acme/api (from origin); use --repo for another one\n");
   expect([ended.code, ended.repos]).toEqual([0, [idOf(ended, "acme/api") ?? ""]]);
   const json = await call({ origin }, ["run", "Fix it", "--json"]);
   expect(JSON.parse(json.stdout)).toMatchObject({ replayed: false });
@@ -183,10 +183,10 @@ test("run and doctor take origin from the repository when they run in a subfolde
   ];
   for (const files of folders) {
     const ended = await call({}, RUN, { files });
-    expect(ended.stdout).toStartWith("repository acme/api (from origin); --repo for another\n");
+    expect(ended.stdout).toStartWith("repository acme/api (from origin); use --repo for another one\n");
     expect(ended.repos).toEqual([idOf(ended, "acme/api") ?? ""]);
     const doctor = await call({}, ["doctor"], { files });
-    expect(doctor.stdout).toStartWith("repository acme/api (from origin); --repo for another\n");
+    expect(doctor.stdout).toStartWith("repository acme/api (from origin); use --repo for another one\n");
   }
   const inner = { ".git/config": "", "../.git/config": text };
   expect((await call({}, RUN, { files: inner })).stderr).toContain("this folder has no remote origin");

@@ -180,7 +180,7 @@ test.each([403, 404])(
 test("gate --author needs approvals for the pull requests of one author alone", async () => {
   expect(await gate(onGithub(reviews()), "--approvals", "1", "--author", "ann")).toMatchObject({
     code: 0,
-    stdout: `${URL_7}: it needs no approval: mogplex opened it\n`,
+    stdout: `${URL_7}: no approval is needed: mogplex opened the pull request\n`,
   });
   // GraphQL leaves out what REST appends to the name of an app.
   expect(await gate(onGithub(reviews()), "--approvals", "1", "--author", "mogplex[bot]")).toMatchObject({ code: 1 });
