@@ -42,7 +42,7 @@ export function renderTestedOn(finished: readonly Finished[], date: string): str
   });
   return `# Tested on
 
-We test our files in real programs, against the [local emulator](../lib/emulator/README.md). This page lists those tests. \`npm run lab -- --write\` runs
+We test our recipes, components and scripts with real CI programs, linters and schemas. Jobs talk to the [local emulator](../lib/emulator/README.md). This page lists those tests. \`npm run lab -- --write\` runs
 the experiments and writes this page.
 
 ## By the lab

@@ -85,7 +85,7 @@ export const systemClock: Clock = {
 /** A clock that moves only when a caller sleeps on it or calls {@linkcode VirtualClock.advance}. */
 export interface VirtualClock extends Clock {
   during<T>(work: Promise<T>): Promise<T>;
-  /** Every wait so far, in milliseconds and in order, without time limits. */
+  /** Lengths of all waits so far, in order, in milliseconds. Time limits and background waits are not included. */
   readonly slept: number[];
   /** Moves the monotonic time and the wall time forward by `ms`, and wakes every sleeper that is due. */
   advance(ms: number): void;

@@ -216,14 +216,14 @@ export const LINTERS: readonly Experiment[] = [
     name: "actionlint",
     system: "GitHub Actions, Forgejo, Gitea",
     programs: [ACTIONLINT, SHELLCHECK],
-    tried: "no findings in any workflow, including the workflows of init and all scripts",
+    tried: "no findings in any workflow, in its shell scripts, or in the workflows that init writes",
     run: actionlint,
   },
   {
     name: "zizmor",
     system: "GitHub Actions, Forgejo, Gitea",
     programs: [ZIZMOR],
-    tried: "no findings in any workflow, including the workflows of init, or in the action: regular persona, offline",
+    tried: "no findings in any workflow, in the action, or in the workflows that init writes: regular persona, offline",
     run: zizmor,
   },
   {

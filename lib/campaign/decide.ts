@@ -453,7 +453,7 @@ function missingBody({ item, starts }: ItemMemory): RecordBody {
   if (last === undefined) throw new Error(`Cannot find the start of item ${item.id}`);
   const { number: start, runId, createdAt, updatedAt } = last;
   const none = { status: null, changed: null, branch: null, pullRequest: null, retryAt: null, slot: true };
-  const reason = `the service does not find run "${runId}"`;
+  const reason = `the service cannot find run "${runId}"`;
   return { type: "ended", item: item.id, start, as: "invalid", runId, reason, createdAt, updatedAt, ...none };
 }
 

@@ -231,7 +231,7 @@ function files(data: DashboardData): Family[] {
     ),
     lastWeekDuration(
       "sum",
-      "Time for which agents ran in the last 7 days: the durations of all runs that ended, together.",
+      "Total duration of the runs of the last 7 days that have ended.",
       days.last.totalMs,
     ),
     ...pulls(data),

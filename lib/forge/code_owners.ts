@@ -67,7 +67,7 @@ function sectionsOf(text: string, form: CodeOwnersForm["rules"]): Rule[][] | str
     const [pattern = "", ...words] = plain.split(/(?<!\\)\s+/);
     const names = namesIn(words);
     const matches = form === "all" ? expression(pattern) : glob(pattern);
-    if (matches === undefined) return `a pattern of CODEOWNERS is too complex: ${JSON.stringify(pattern.slice(0, 80))}`;
+    if (matches === undefined) return `a pattern in CODEOWNERS is too complex: ${JSON.stringify(pattern.slice(0, 80))}`;
     const rules = sections.get(section) ?? [];
     sections.set(section, rules);
     rules.push({ matches, owners: names.length === 0 && !pattern.startsWith("!") ? usual : names });

@@ -304,7 +304,7 @@ export function automationCalls({ api, world, read, send }: Caller, redact: Reda
       if (run !== null) return PROCESS.keepTrigger(run);
       // The documentation permits null, although the known revisions answer 404.
       const facts = { status: 200, code: null, requestId: null, retryAfterMs: null };
-      const why = "the service does not find it (HTTP 200 without a run)";
+      const why = "not found (HTTP 200 without a run)";
       throw new NotFoundError({ attempted: what, why }, "usage", facts);
     },
     async cancelAutomationRun(automation, id, call) {

@@ -183,7 +183,7 @@ function errorFor(attempted: Attempted, answer: Answer, redact: Redactor): Mogpl
   if (status === 429) return rateLimited(described);
   if (status === 404 && failure !== undefined) {
     const advice = "check the id, whether the token's user can see it, and whether its repository was removed";
-    return new NotFoundError({ attempted: what, why: `the service does not find it ${said}`, advice }, "usage", facts);
+    return new NotFoundError({ attempted: what, why: `not found ${said}`, advice }, "usage", facts);
   }
   if (status >= 500 && failure !== undefined) {
     return new UnavailableError({ attempted: what, why: `the service has a problem ${said}` }, "unavailable", facts);

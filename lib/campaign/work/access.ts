@@ -142,7 +142,7 @@ export async function whyGone(
       ? `${gone}, although it still lists the run's repository`
       : `${gone}, and no longer lists the run's repository, so the repository was removed`;
   }
-  if (isGivenUp(store.memory, item.id)) return `the service does not find run "${runId}"`;
+  if (isGivenUp(store.memory, item.id)) return `the service cannot find run "${runId}"`;
   const error = otherUser(runId, cause);
   const last = store.memory.items.get(item.id);
   if (last !== undefined && hasRun(last) && last.starts.at(-1)?.missing === false) {

@@ -264,7 +264,8 @@ export const respondVerb: Verb = {
     rateLimited: RUN_RATE_LIMITED,
     deadline: RUN_DEADLINE,
     success: "the run succeeded, or there was nothing to start and the log says why",
-    unavailable: "the forge or the service did not answer; nothing was started, and the next event or poll tries again",
+    unavailable:
+      "the forge or the service did not answer; the next event or poll tries again, and finds a run that has started",
   },
   examples: [
     "mogplex-ci respond",

@@ -159,7 +159,7 @@ test("PullRequestWriter.codeOwners() takes every rule that matches on Gitea", as
 test("PullRequestWriter.codeOwners() uses no expression of Gitea that may take long", async () => {
   for (const pattern of ["(a+)+b", "(.*a){20}", ".*.*.*x", "(a)\\1", "(?=a)b", "[", "a".repeat(600)]) {
     const { writer } = writerAt("gitea", `${pattern} @ann`, { changed: ["a"] });
-    expect(await writer.codeOwners()).toMatch(/^a pattern of CODEOWNERS is too complex: /);
+    expect(await writer.codeOwners()).toMatch(/^a pattern in CODEOWNERS is too complex: /);
   }
 });
 

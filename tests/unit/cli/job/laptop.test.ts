@@ -539,7 +539,7 @@ test("follow and report of an id that the service does not know print only the e
       const { code, stdout, stderr, io } = await cli([verb, UNKNOWN_ID], { files, terminal });
       expect([verb, code, left(io.files)]).toEqual([verb, 2, files]);
       expect((stdout + stderr).trim().split("\n")).toEqual([
-        expect.stringContaining(`error: Cannot read run "${UNKNOWN_ID}": the service does not find it`),
+        expect.stringContaining(`error: Cannot read run "${UNKNOWN_ID}": not found`),
       ]);
     }
     const empty = await cli([verb, UNKNOWN_ID]);
