@@ -86,23 +86,23 @@ function moreTime(result: AnyResult): string {
   const { resume, resumeIsCommand } = result;
   if (resume === null) return "Raise the time limit of the job.";
   if (!resumeIsCommand) return `Follow the run again. To wait longer, raise ${TIME_LIMITS}.`;
-  return `Start the job again, or the same command in this folder. ${
-    attachWords(result)
-  } To wait longer, raise --timeout.`;
+  return `F${followAgain(result)} To wait longer, raise --timeout.`;
 }
 
 /** What to do if the agent waits for an answer. */
 function toAnswer(result: AnyResult): string {
   const { resume, resumeIsCommand } = result;
   if (resume === null) return "Answer it in the app, or cancel it.";
-  if (!resumeIsCommand) return "Answer it in the app, then run the job again.";
-  return `Answer it in the app, then start the job again, or the same command in this folder. ${attachWords(result)}`;
+  if (!resumeIsCommand) return "Answer it in the app, then retry the same job (on GitHub: Re-run jobs).";
+  return `Answer it in the app, then f${followAgain(result)}`;
 }
 
-function attachWords({ idempotencyKey }: AnyResult): string {
+/** How to get the verdict of a run that continues, without its first letter. */
+function followAgain({ idempotencyKey }: AnyResult): string {
   // Without a key, the job did not start the run: it was told which run to follow.
-  const unless = idempotencyKey === null ? "" : ", unless you set --key-scope to job or random";
-  return `It attaches to the same run${unless}.`;
+  if (idempotencyKey === null) return "ollow the run again.";
+  return "ollow the run again, or retry the same job (on GitHub: Re-run jobs). The retry attaches to the run, unless you set " +
+    "--key-scope to job or random. A new pipeline or build starts another run.";
 }
 
 const TIME_LIMITS = "the time limit of the job (in a GitLab component: timeout-minutes and job-timeout)";

@@ -331,7 +331,7 @@ test.skipIf(!CAN_RUN)(
     });
     const { jobs } = await pipeline();
     expect(jobs["mogplex-run"]?.code).toBe(2);
-    expect(jobs["mogplex-run"]?.log).toContain("Give at most 480, or more time");
+    expect(jobs["mogplex-run"]?.log).toContain("Wait at most 480 seconds, or allow more time");
     expect(jobs.fits?.code).toBe(0);
     expect(recorder.of(START)).toHaveLength(1);
   },

@@ -67,7 +67,13 @@ test.each<[string, Opinion[], Partial<ReviewReading>, Partial<NotCounted>, strin
   }, "ann's approval does not count: ann requested the work"],
   ["the person has opened it", [opinion(ANN)], { author: ANN }, {}, "ann opened the pull request"],
   ["the person has written a commit", [opinion(ANN)], { writers: [AGENT, ANN] }, {}, "ann wrote some of the commits"],
-  ["the person has pushed under another name", [opinion(ANN)], { pushers: [AGENT, ANN] }, {}, "ann pushed some of the commits"],
+  [
+    "the person has pushed under another name",
+    [opinion(ANN)],
+    { pushers: [AGENT, ANN] },
+    {},
+    "ann pushed some of the commits",
+  ],
   [
     "the person owns the token",
     [opinion(ANN)],

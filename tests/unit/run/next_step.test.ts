@@ -29,10 +29,10 @@ test("viewOf().nextStep asks for the answer that the agent waits for", () => {
     step({ ...command, idempotencyKey: null }),
   ]).toEqual([
     "Answer it in the app, or cancel it.",
-    "Answer it in the app, then run the job again.",
-    "Answer it in the app, then start the job again, or the same command in this folder. " +
-    "It attaches to the same run, unless you set --key-scope to job or random.",
-    "Answer it in the app, then start the job again, or the same command in this folder. It attaches to the same run.",
+    "Answer it in the app, then retry the same job (on GitHub: Re-run jobs).",
+    "Answer it in the app, then follow the run again, or retry the same job (on GitHub: Re-run jobs). The retry attaches to the run, " +
+    "unless you set --key-scope to job or random. A new pipeline or build starts another run.",
+    "Answer it in the app, then follow the run again.",
   ]);
 });
 

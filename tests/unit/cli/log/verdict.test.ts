@@ -47,7 +47,7 @@ test("verdictText() has a row for all that is known of a run", () => {
       "pull request  https://github.com/acme/web/pull/7",
       "repository    acme/web",
       "task          Fix the flaky tests …",
-      "what to do    Start the job again, or the same command in this folder. It attaches to the same run, unless you set --key-scope to job or random. To wait longer, raise --timeout.",
+      "what to do    Follow the run again, or retry the same job (on GitHub: Re-run jobs). The retry attaches to the run, unless you set --key-scope to job or random. A new pipeline or build starts another run. To wait longer, raise --timeout.",
       "run           3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21 (success)",
       "started       by this command",
       "branch        mogplex/external/70a41ec8-9562673e",
@@ -90,8 +90,8 @@ test("verdictText() says how to get more time in the words of the program", () =
   ]).toEqual([
     "Raise the time limit of the job.",
     "Follow the run again. To wait longer, raise the time limit of the job (in a GitLab component: timeout-minutes and job-timeout).",
-    "Start the job again, or the same command in this folder. It attaches to the same run, unless you set --key-scope to job or random. To wait longer, raise --timeout.",
-    "Start the job again, or the same command in this folder. It attaches to the same run. To wait longer, raise --timeout.",
+    "Follow the run again, or retry the same job (on GitHub: Re-run jobs). The retry attaches to the run, unless you set --key-scope to job or random. A new pipeline or build starts another run. To wait longer, raise --timeout.",
+    "Follow the run again. To wait longer, raise --timeout.",
   ]);
 });
 
