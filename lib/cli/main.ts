@@ -34,7 +34,7 @@ import { JOB_NOTES } from "./job/note.ts";
 import { openContext } from "./context.ts";
 import { commandVocabulary, flagsOf, type MainOptions, PROGRAM, TOPICS, type Verb, type VerbFlags } from "./verb.ts";
 import { VERBS } from "./verbs.ts";
-import { flagsByRow } from "./settings.ts";
+import { flagsByRow, isLaptop } from "./settings.ts";
 import { valueOr } from "../lookup.ts";
 
 /**
@@ -80,7 +80,7 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
   const platform = ALL_SYSTEMS.detect(io.env);
   let call: Call | undefined;
   let writer = createWriter(io, platform, undefined);
-  const vocabulary = commandVocabulary(options.program, platform.isCi || platform.identity(io.env) !== null);
+  const vocabulary = commandVocabulary(options.program, !isLaptop({ platform, io }));
   try {
     const text = information(args);
     if (text !== undefined) {

@@ -191,7 +191,7 @@ export function isDefaultOut(out: string): boolean {
 }
 
 /** Whether only a person repeats the command. */
-export function isLaptop({ platform, io }: Context): boolean {
+export function isLaptop({ platform, io }: Pick<Context, "platform" | "io">): boolean {
   return !platform.isCi && platform.identity(io.env) === null;
 }
 

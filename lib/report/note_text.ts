@@ -256,11 +256,11 @@ function nextLine(view: ResultView, { steps, stop, streak = 1 }: NoteOptions): B
     return [{ text: ["A reply in this thread does not reach the agent. Answer it ", place, run, orStop, "."] }];
   }
   // The scheduled check of a mention repeats a start with an unknown result: nobody else has to.
-  const own = lookup(steps ?? {}, outcome);
-  const isToRepeat = mayHaveStarted(view) || outcome === "error" && own !== undefined;
+  const ownStep = lookup(steps ?? {}, outcome);
+  const isToRepeat = mayHaveStarted(view) || outcome === "error" && ownStep !== undefined;
   const toFix = steps !== undefined && isToRepeat ? null : advice;
   const { text, commands } = commandsIn(toFix ?? "");
-  const step = own ?? nextStep;
+  const step = ownStep ?? nextStep;
   const isNothing = outcome === "failed" && git !== null && git.branch.pushed === null && git.pullRequest.url === null;
   const parts: Words[] = [
     ...(outcome === "failed" && streak > 1 ? [streakText(streak)] : []),

@@ -200,7 +200,6 @@ const START_AGAIN = "then start again.";
 function stepsFor(name: string, stopper: () => Promise<string | null>): PlannedNote["steps"] {
   return async (result) => {
     const { outcome, runId, status } = result;
-    // The run of a mention is started once: what is left to do is for its author.
     const again = { name: `@${name} again` };
     const { nextStep } = viewOf(result);
     const failed = IN_COMMENT.get(nextStep) ??

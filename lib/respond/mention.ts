@@ -4,6 +4,7 @@
  * costs more.
  * @module
  */
+import { lookup } from "../lookup.ts";
 import { type Fix, FIXES } from "../run/fix.ts";
 import { plainText } from "../text/plain_text.ts";
 
@@ -33,7 +34,7 @@ const STOPS = ["stop", "cancel", "abort", "halt"];
 /** Words that stop only if nothing else is written: `kill the zombie processes` is a task. */
 const STOPS_ALONE = ["pause", "kill", "quit", "terminate"];
 /** The other commands of one word. */
-const COMMANDS = ["again", "retry", "help", "status"];
+const COMMANDS = { again: "again", retry: "again", help: "help", status: "status" } as const;
 /** Words in front of a real mention: `Hi @mogplex please fix it`. */
 const GREETINGS = [...FILLERS, ..."hi hello dear cc ping fyi attention and also".split(" ")];
 /** Most mentions in a line to look at: text of strangers must not take quadratic time. */
@@ -201,11 +202,11 @@ function askOf(text: string): Ask {
   if (more.length === 0 && STOPS_ALONE.includes(first)) return { kind: "stop", word: first };
   const words = wordsOf(task);
   // `help, stop`: a text without anything for the agent starts nothing.
-  const isOnlyCommands = words.every((word) => [...STOPS, ...COMMANDS, "and", "then"].includes(word));
+  const isOnlyCommands = words.every((word) => [...STOPS, ...Object.keys(COMMANDS), "and", "then"].includes(word));
   if (isOnlyCommands && words.some((word) => STOPS.includes(word))) return { kind: "stop" };
   const [verb = "", ...others] = words;
-  if (others.length === 0 && ["again", "retry"].includes(verb)) return { kind: "again" };
-  if (others.length === 0 && (verb === "help" || verb === "status")) return { kind: verb };
+  const command = others.length === 0 ? lookup(COMMANDS, verb) : undefined;
+  if (command !== undefined) return { kind: command };
   return fixOf(verb, others, task) ?? explainedFix(top, task, wordsOf(top)) ??
     { kind: "task", task: verb === "" ? "" : task };
 }

@@ -7,7 +7,7 @@ import type { RunEvent } from "../model.ts";
 import type { WaitCause } from "../notice.ts";
 import { joinWords, type Words } from "../text/document.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
-import { cutAt, cutText } from "../text/plain_text.ts";
+import { capital, cutAt, cutText } from "../text/plain_text.ts";
 import { NO_SANDBOX } from "./no_sandbox.ts";
 import {
   type AnyResult,
@@ -86,7 +86,7 @@ function moreTime(result: AnyResult): string {
   const { resume, resumeIsCommand } = result;
   if (resume === null) return "Raise the time limit of the job.";
   if (!resumeIsCommand) return `Follow the run again. To wait longer, raise ${TIME_LIMITS}.`;
-  return `F${followAgain(result)} To wait longer, raise --timeout.`;
+  return `${capital(followAgain(result))} To wait longer, raise --timeout.`;
 }
 
 /** What to do if the agent waits for an answer. */
@@ -94,14 +94,14 @@ function toAnswer(result: AnyResult): string {
   const { resume, resumeIsCommand } = result;
   if (resume === null) return "Answer it in the app, or cancel it.";
   if (!resumeIsCommand) return "Answer it in the app, then retry the same job (on GitHub: Re-run jobs).";
-  return `Answer it in the app, then f${followAgain(result)}`;
+  return `Answer it in the app, then ${followAgain(result)}`;
 }
 
-/** How to get the verdict of a run that continues, without its first letter. */
+/** How to get the verdict of a run that continues, as the end of a sentence. */
 function followAgain({ idempotencyKey }: AnyResult): string {
   // Without a key, the job did not start the run: it was told which run to follow.
-  if (idempotencyKey === null) return "ollow the run again.";
-  return "ollow the run again, or retry the same job (on GitHub: Re-run jobs). The retry attaches to the run, unless you set " +
+  if (idempotencyKey === null) return "follow the run again.";
+  return "follow the run again, or retry the same job (on GitHub: Re-run jobs). The retry attaches to the run, unless you set " +
     "--key-scope to job or random. A new pipeline or build starts another run.";
 }
 

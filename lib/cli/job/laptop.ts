@@ -354,10 +354,14 @@ const MAX_TEXT = 200;
 /** An absolute path, also on Windows. */
 const ABSOLUTE = /^(?:\/|[A-Za-z]:)/;
 
+function isRecentOn(context: Context): boolean {
+  return isLaptop(context) && context.io.env("MOGPLEX_RECENT")?.trim() !== "off";
+}
+
 /** Undefined in CI, without a home, and if the user turned it off. */
 export function recentFile(context: Context): string | undefined {
   const { io: { env } } = context;
-  if (!isLaptop(context) || env("MOGPLEX_RECENT")?.trim() === "off") return undefined;
+  if (!isRecentOn(context)) return undefined;
   const home = env("HOME");
   const state = env("XDG_STATE_HOME") || (home ? `${home}/.local/state` : env("LOCALAPPDATA")?.replaceAll("\\", "/"));
   // Source: XDG base directories: a relative path is treated as unset.
@@ -370,8 +374,7 @@ const ALLOW_RECENT = "add --allow-env=HOME,XDG_STATE_HOME, and --allow-read and 
 
 /** Why Deno does not let this command read the list, as a clause, and what to add; undefined if it does, and without a list. */
 export function recentRefusal(context: Context): { why: string; advice: string } | undefined {
-  const { io } = context;
-  if (!isLaptop(context) || io.env("MOGPLEX_RECENT")?.trim() === "off") return undefined;
+  if (!isRecentOn(context)) return undefined;
   const path = recentFile(context);
   const refusal = (what: string) => ({ why: `Deno is not allowed to read ${what}`, advice: ALLOW_RECENT });
   if (path === undefined) {
@@ -379,16 +382,20 @@ export function recentRefusal(context: Context): { why: string; advice: string }
     return variable === undefined ? undefined : refusal(`the variable ${variable}`);
   }
   try {
-    io.readFile(path, MAX_BYTES, "refuse", "replace");
+    readRecent(context, path);
     return undefined;
   } catch (error) {
     return isNotPermitted(error) ? refusal(path) : undefined;
   }
 }
 
+function readRecent({ io }: Context, path: string): string | undefined {
+  return io.readFile(path, MAX_BYTES, "refuse", "replace");
+}
+
 /** Empty if the file cannot be read. */
-export function recentLines({ io }: Context, path: string): string[] {
-  const text = valueOr(() => io.readFile(path, MAX_BYTES, "refuse", "replace"), "") ?? "";
+export function recentLines(context: Context, path: string): string[] {
+  const text = valueOr(() => readRecent(context, path), "") ?? "";
   return text.split("\n").filter((line) => line !== "");
 }
 

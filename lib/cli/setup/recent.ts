@@ -154,10 +154,10 @@ function cells(run: RecentRun, nowMs: number, whole: boolean): string[] {
 
 export async function printRecent(context: Context, limit: number): Promise<number> {
   const { flags, writer, clock, io } = context;
-  const refusal = recentRefusal(context);
-  if (refusal !== undefined) throw new UsageError({ attempted: "read the list of recent runs", ...refusal });
   const path = recentFile(context);
   const runs = path === undefined ? [] : recentRuns(recentLines(context, path)).slice(0, limit);
+  const refusal = runs.length === 0 ? recentRefusal(context) : undefined;
+  if (refusal !== undefined) throw new UsageError({ attempted: "read the list of recent runs", ...refusal });
   await askStates(context, runs);
   if (flags.has(JSON_LINES)) {
     for (const { origin: _, ...run } of runs) writer.json(run);
