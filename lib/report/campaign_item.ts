@@ -1,14 +1,14 @@
 /**
- * The item of a campaign to which a failed run belongs: only its campaign can start it again, since a new run outside would leave the item failed.
+ * How to retry a failed run that a campaign started. Only the campaign can retry its item: a run started outside the campaign would leave the item failed.
  * @module
  */
 
-/** Texts are untrusted. */
+/** How to start a failed item of a campaign again. Untrusted texts. */
 export interface CampaignRetry {
   /** Name of the campaign. */
   readonly campaign: string;
   /** The command that starts the item again; null if the campaign's file is unknown. */
   readonly command: string | null;
-  /** What to do, before the command. */
+  /** What to do, shown before the command. */
   readonly step: string;
 }

@@ -1,6 +1,6 @@
 /**
  * Charts as inline SVG. Widths are percentages and heights are pixels, so that texts keep their size on a phone. Colors are attributes, for servers that
- * block styles, and classes, for dark screens. The name of each chart has its content in words.
+ * block styles, and classes, for dark mode. The label of each chart describes its content in words.
  * @module
  */
 import { type Fill, fill, type Html, markup, type Part } from "./page.ts";
@@ -32,8 +32,8 @@ export function figure(heading: Part, aside: Part, drawing: Part, ...more: reado
 const LEAST = 0.006;
 
 /**
- * A bar on a track: its parts one behind the other, each as wide as its share. What is left of the whole is track.
- * @param label The content in words; null if the text beside it has it.
+ * A bar on a track. Its parts follow each other, each as wide as its share of the whole; the rest is track.
+ * @param label The content in words; null if the text beside the bar has it.
  */
 export function bar(
   label: string | null,
@@ -54,7 +54,7 @@ export function bar(
   }/>${shapes}</svg>`;
 }
 
-/** Runs in order as small bars, of which those that failed are higher. @param label The content in words. */
+/** Runs in order as small bars. The bars of failed runs are higher. @param label The content in words. */
 export function strip(label: string, colors: readonly Fill[]): Html {
   const width = Math.max(1, colors.length * 7 - 2);
   return markup`<svg width="${width}" height="16" viewBox="0 0 ${width} 16" role="img" aria-label="${label}">${
@@ -65,7 +65,7 @@ export function strip(label: string, colors: readonly Fill[]): Html {
   }</svg>`;
 }
 
-/** A line without an axis, beside a figure that has its last value. Null for fewer than three values, and if the last one is unknown. */
+/** A line without an axis, shown beside its last value. Null for fewer than three values, or if the last value is unknown. */
 export function spark(values: readonly (number | null)[]): Html | null {
   const points = values.flatMap((value, index) => value === null ? [] : [[index, value] as const]);
   if (points.length < 3 || values.at(-1) === null) return null;
@@ -124,17 +124,17 @@ function chart(label: string, height: number, content: readonly Part[]): Html {
 }
 
 export interface ChartColumn {
-  /** Below it. @default nothing */
+  /** Text below the column. @default nothing */
   readonly name?: string | undefined;
   /** From the bottom to the top. */
   readonly parts: readonly (readonly [color: Fill, value: number])[];
-  /** On its top. @default nothing */
+  /** Text above the column. @default nothing */
   readonly text?: string | undefined;
-  /** Whether its time is not over: it is pale. @default {false} */
+  /** Whether its period is not over yet: the column is then pale. @default {false} */
   readonly isOpen?: boolean;
 }
 
-/** Columns of parts. @param label The content in words. */
+/** Columns, each made of stacked parts. @param label The content in words. */
 export function columns(label: string, all: readonly ChartColumn[], height = HEIGHT): Html {
   const totals = all.map(({ parts }) => parts.reduce((sum, [, value]) => sum + value, 0));
   const { drawing, y } = axisOf(Math.max(1, ...totals), height);
@@ -167,12 +167,12 @@ export function columns(label: string, all: readonly ChartColumn[], height = HEI
 }
 
 export interface ChartLine {
-  /** At its end. */
+  /** Text at the end of the line. */
   readonly name: string;
   readonly color: "run" | "idle" | "good";
   /** @default {false} */
   readonly dashed?: boolean;
-  /** From 0 to 1 along the time, with the value there. */
+  /** The values, each with its place from 0 to 1 along the time axis. */
   readonly points: readonly (readonly [at: number, value: number])[];
 }
 
@@ -180,7 +180,7 @@ const STROKES = { run: "#4468e6", idle: "#828c98", good: "#2b9a57" } as const;
 const LINE_HEIGHT = 15;
 
 /**
- * Lines over the same time.
+ * Lines over the same period.
  * @param label The content in words.
  * @param names Below the axis, each with its place from 0 to 1.
  * @param isStepped Whether a value lasts until the next one. @default {false}
@@ -299,7 +299,7 @@ export interface GanttRow {
   readonly text: Part;
 }
 
-/** Parts of a time, each in its row. */
+/** Parts of a period, each in its own row. */
 export function gantt(rows: readonly GanttRow[]): Html {
   return markup`<ol class="gantt">${
     rows.map(({ name, span, color, text }) => {

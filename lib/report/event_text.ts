@@ -1,5 +1,5 @@
 /**
- * Events as lines of a log. The lines are not yet safe: each sink escapes them.
+ * Events as lines of a log. The lines are not escaped: each output does that itself.
  *
  * @module
  */
@@ -36,7 +36,7 @@ const LABELS: Record<string, string> = {
 /** Kinds of the agent's own texts. The harness `mogplex` reports in whole messages, under the kind `run_progress`. */
 const AGENT_KINDS: readonly unknown[] = ["assistant_delta", "assistant_final", "run_progress"];
 
-/** What readers call an event: `agent` for the agent's own text, otherwise its type or a shorter word. Untrusted text. */
+/** The label of an event: `agent` for the agent's own text, otherwise its type or a shorter word. Untrusted text. */
 export function eventLabel({ type, payload }: Pick<RunEvent, "type" | "payload">): string {
   return AGENT_KINDS.includes(payload.kind) ? "agent" : lookup(LABELS, type) ?? type;
 }
@@ -55,7 +55,7 @@ function timeOf(createdAt: string): string {
 /** A line in the columns of the log. @param time `hh:mm:ss`, or an empty string. */
 export type Row = (time: string, label: string, text: string) => string;
 
-/** A line without a time, for a CI system that adds one to each line of the log. */
+/** A line without a time, for CI systems that add a time to each line of the log. */
 export function bareRow(_time: string, label: string, text: string): string {
   return `${oneLine(label).padEnd(9)} ${text}`.trimEnd();
 }
@@ -82,7 +82,7 @@ function compactEvent(event: RunEvent, row: Row, note = ""): string {
   return row(timeOf(event.createdAt), eventLabel(event), `${toolText(event)}${first}${why}${more}${note}`);
 }
 
-/** Time, type and tool, all lines of the message, and the payload as JSON. */
+/** Renders an event in full: time, type and tool, all lines of the message, and the payload as JSON. */
 export function fullEvent(event: RunEvent, row: Row = timedRow): string {
   const payload = Object.keys(event.payload).length > 0 ? `\n${JSON.stringify(event.payload)}` : "";
   const text = plainText(`${event.message ?? ""}${payload}`).trimEnd().replace(/\n/g, "\n    ");
@@ -104,8 +104,8 @@ function breakProse(text: string): string[] {
 }
 
 /**
- * The compact form: one line for each event, except for kinds of which later revisions of the service send many. Pieces of the agent's text are
- * joined; a tool gets one line, when it has finished.
+ * The compact form: one line for each event, with two exceptions. Pieces of the agent's text are joined into lines, and a tool call gets one line
+ * when it finishes.
  */
 export class CompactLog {
   readonly #redact: MaskText;
@@ -121,7 +121,7 @@ export class CompactLog {
     this.#row = row;
   }
 
-  /** Names of the running tools. They are untrusted. */
+  /** Names of the running tools. Untrusted texts. */
   get running(): string[] {
     return [...this.#tools.values()].map((event) => oneLine(event.toolName ?? "tool"));
   }
@@ -149,12 +149,12 @@ export class CompactLog {
     return [...before, compactEvent(event, this.#row, note)];
   }
 
-  /** Whether text waits for its line break. */
+  /** Whether text is held back until its line is complete. */
   get holds(): boolean {
     return this.#prose !== "";
   }
 
-  /** Text that has waited too long for its line break, except for the end in which a secret may have begun. */
+  /** Releases held-back text before its line is complete, except for an end that may be the beginning of a secret. */
   overdue(): string[] {
     const at = cutOpenText(this.#prose, this.#redact);
     if (at < 0) return [];
@@ -163,12 +163,12 @@ export class CompactLog {
     return this.#rows(lines);
   }
 
-  /** The text that still waits for its line break. */
+  /** Releases the text that is held back. */
   flush(): string[] {
     return this.#piece(undefined, "\n");
   }
 
-  /** Everything that is held back: text, and tools whose end was not seen. */
+  /** Releases everything that is held back: text, and tools whose end was not seen. */
   end(): string[] {
     const open = this.#unfinished(this.#tools.size);
     return [...this.flush(), ...open];
@@ -241,7 +241,7 @@ function isAboutService({ type, payload }: RunEvent): boolean {
  * The lines of what the agent wrote and of the tools that it used, each with the event that completed it. Untrusted text.
  *
  * @param events Oldest first.
- * @param redact Removes secrets: one can be in several pieces of prose, which are joined here.
+ * @param redact Removes secrets. A secret can be split across several pieces of text, which are joined here.
  */
 export function agentLines<E extends RunEvent>(events: readonly E[], redact: Redact): { text: string; event: E }[] {
   const log = new CompactLog(redact, (_time, _label, text) => text);
@@ -252,7 +252,7 @@ export function agentLines<E extends RunEvent>(events: readonly E[], redact: Red
     .map(({ text, event }) => ({ text: redact(text), event })).filter(({ text }) => text.trim() !== "");
 }
 
-/** The last of the {@linkcode agentLines}, without the blanks around them. */
+/** The last of the {@linkcode agentLines}, without leading and trailing whitespace. */
 export function lastAgentLines(events: readonly RunEvent[], redact: Redact, count: number): string[] {
   return agentLines(events, redact).slice(-count).map(({ text }) => text.trim());
 }
@@ -264,7 +264,7 @@ const LINES = 10;
  * The last ten lines of the compact log, with the end of the run. Untrusted text.
  *
  * @param events Oldest first.
- * @param redact Removes secrets: one can stand in several pieces of prose, which are joined here.
+ * @param redact Removes secrets. A secret can be split across several pieces of text, which are joined here.
  */
 export function lastLines(events: readonly RunEvent[], redact: Redact): string[] {
   const log = new CompactLog(redact);

@@ -1,5 +1,5 @@
 /**
- * The names of the files of a run. They are apart from their renderers, which a program that only looks for the files does not need.
+ * The names of the files of a run. They are separate from the renderers, so that a program that only looks for the files does not load those.
  *
  * @module
  */
@@ -15,8 +15,8 @@ export const REPORT_FILES = {
   openmetrics: "metrics.txt",
 } as const;
 
-/** The copy of a checked value. */
+/** A copy of the value in a result file. */
 export const VALUE_FILE = "value.json";
 
-/** The state of a run, from which a later command continues. */
+/** The saved state of a run, from which a later command continues. */
 export const STATE_FILE = "run.json";

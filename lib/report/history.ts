@@ -1,5 +1,5 @@
 /**
- * A file with one line of JSON for each run. People may have edited the file, and other programs may have written to it.
+ * The history: a file with one line of JSON for each run. People may have edited the file, and other programs may have written to it.
  * @module
  */
 import { EXIT } from "../exit_codes.ts";
@@ -44,15 +44,15 @@ export interface HistoryRecord {
   /** Duration of the job in milliseconds. */
   durationMs: number;
   requests: number;
-  /** Key that finds the run again. */
+  /** Idempotency key, with which the run can be found again. */
   key: string | null;
-  /** When the run ended, in ISO 8601, by the service; null if its end was not seen. */
+  /** When the run ended according to the service, in ISO 8601; null if its end was not seen. */
   endedAt: string | null;
   /** Address of its pull request; null without one. */
   pullRequest: string | null;
   /** Name of the campaign that started it; null for a single run. */
   campaign: string | null;
-  /** Whether somebody asked for it with a mention. */
+  /** Whether somebody requested it with a mention. */
   mention: boolean;
 }
 
@@ -62,7 +62,7 @@ export interface UnreadSource {
   source: string;
   /** A sentence. Untrusted text. */
   why: string;
-  /** Whether no run of it was ever collected. */
+  /** Whether no run from it was ever collected. */
   isEmpty: boolean;
 }
 
@@ -108,13 +108,13 @@ function jobAddress(text: string | null): string | null {
 }
 
 /**
- * The record of a run; undefined without a run, or if its end is left to another job.
+ * Creates the record of a run; undefined without a run, or for a run that is only started here and followed elsewhere.
  * @param result After `cleanResult`.
  * @param at Wall time now, in milliseconds since 1970.
  * @param job The job in its CI system; null outside CI.
  * @param jobUrl Its address. @default unknown
  * @param lastLine Last line of the agent, without secrets. @default not shown
- * @param mention Whether somebody asked for it with a mention. @default false
+ * @param mention Whether somebody requested it with a mention. @default false
  */
 export function recordOf(
   result: AnyResult,
@@ -171,8 +171,9 @@ export interface CampaignRun {
 const EXITS = { ...END_EXIT, deadline: "deadline", error: "failed" } as const;
 
 /**
- * The record of a run that a campaign started. The campaign follows many runs at once, so the run has no duration and no requests of a job.
- * @param run With clean texts. @param at As for {@linkcode recordOf}. @param job As there. @param jobUrl As there.
+ * Creates the record of a run that a campaign started. The campaign follows many runs at once, so the record has the run's own duration instead of the
+ * job's, and no requests.
+ * @param run Its texts must be clean. @param at See {@linkcode recordOf}. @param job See there. @param jobUrl See there.
  */
 export function campaignRecordOf(
   run: CampaignRun,
@@ -203,12 +204,12 @@ function endedAtOf(result: AnyResult): string | null {
   return createdMs === null || tookMs === null ? null : new Date(createdMs + tookMs).toISOString();
 }
 
-/** The same for the same task: the beginning of its SHA-256. */
+/** The beginning of a task's SHA-256: the same for the same task. */
 export function taskKey(task: string): string {
   return sha256Hex(task.trim()).slice(0, TASK_CHARS);
 }
 
-/** Includes the line break. */
+/** Renders a record as a line, including the line break. */
 export function historyLine(record: HistoryRecord): string {
   return `${jsonLine(record)}\n`;
 }
@@ -279,7 +280,7 @@ function readRecord(text: string): HistoryRecord | UnreadSource | string {
   };
 }
 
-/** It never throws: lines that are not records are counted. */
+/** Reads a history. It never throws: lines that are not records are skipped and counted. */
 export function readHistory(text: string): History {
   const records = new Map<string, HistoryRecord>();
   const unread = new Map<string, UnreadSource>();
@@ -310,11 +311,11 @@ export function readHistory(text: string): History {
 interface Comparison {
   /** Undefined for the first run. */
   before: HistoryRecord | undefined;
-  /** `2 min longer than the previous run (19 Nov 2026, 14:05 UTC), which failed, too.`; null without an earlier run. */
+  /** `2 min longer than the previous run (19 Nov 2026, 14:05 UTC), which also failed.`; null without an earlier run. */
   sentence: string | null;
   /** Newest first. */
   earlier: readonly HistoryRecord[];
-  /** How many runs in a row had this outcome, this one included. */
+  /** How many runs in a row had this outcome, including this one. */
   streak: number;
 }
 
@@ -344,7 +345,7 @@ function timeText(longerMs: number | null, tookMs: number): string | null {
 function verdictText(outcome: HistoryRecord["outcome"], before: HistoryRecord["outcome"], same: number): string {
   const verb = OUTCOME_WORDS[before].past;
   if (outcome !== before) return verb;
-  return `${verb}, too${same > 1 ? ` (${same + 1} times in a row)` : ""}`;
+  return `also ${verb}${same > 1 ? ` (${same + 1} times in a row)` : ""}`;
 }
 
 const MAX_EARLIER = 10;
@@ -379,7 +380,7 @@ export function compareRuns(run: HistoryRecord, records: readonly HistoryRecord[
 
 export interface Earlier {
   sentence: string;
-  /** How many runs in a row had the outcome of this run, this one included. */
+  /** How many runs in a row had the outcome of this run, including this one. */
   streak: number;
   /** Newest first. */
   runs: readonly HistoryRecord[];
@@ -387,7 +388,7 @@ export interface Earlier {
 
 const ORDINALS = ["First", "Second", "Third", "Fourth", "Fifth", "Sixth", "Seventh", "Eighth", "Ninth", "Tenth"];
 
-/** `Third failure in a row.` @param streak Failures in a row, this one included. */
+/** `Third failure in a row.` @param streak Failures in a row, including this one. */
 export function streakText(streak: number): string {
   const ordinal = ORDINALS[streak - 1];
   return ordinal === undefined ? `${streak} failures in a row.` : `${ordinal} failure in a row.`;

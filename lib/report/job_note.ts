@@ -1,5 +1,5 @@
 /**
- * The note of a job on its issue or pull request: its text while the run is going and at its end, and how it is written.
+ * Renders and writes the note of a job on its issue or pull request, while the run is going and at its end.
  * @module
  */
 import type { Platform, ReadEnv } from "../ci/platform.ts";
@@ -29,28 +29,28 @@ import { pagePath, type ReportTarget } from "./write.ts";
 export interface PlannedNote
   extends Required<Pick<MarkdownOptions, "mayLink">>, Pick<MarkdownOptions, "links">, Omit<NoteWords, "steps"> {
   place: NotePlace;
-  /** Variable with the token; undefined if it is not in a separate variable. */
+  /** Variable with the token; undefined if the token has no variable of its own. */
   tokenVariable?: string | undefined;
-  /** What distinguishes the notes of different jobs in one place: names of the job, and its node; see `noteMarker`. */
+  /** Distinguishes the notes of different jobs in one place: the name of the job and its node; see `noteMarker`. */
   job: readonly [job: string, node: string];
-  /** The job's name in the note: untrusted text, which may be empty. */
+  /** The job's name in the note; can be empty. Untrusted text. */
   label: string;
-  /** The note, if the job has already begun it. @default it begins with the run */
+  /** The note, if the job has already started it. @default the note starts with the run */
   note?: LivingNote<NoteContent> | undefined;
-  /** Reads the `steps` of the note's words at the end of the job. @default advice for those who start the job */
+  /** Reads the next steps to show at the end of the job; see {@linkcode NoteWords.steps}. */
   steps?: ((result: AnyResult) => Promise<NonNullable<NoteWords["steps"]>>) | undefined;
   /**
-   * Reads what its pull request or the run's still needs, as trusted Markdown; null for nothing to say.
-   * @param url The pull request of the run: untrusted text; null without one. @default it is not read
+   * Reads what is missing to merge the pull request of the note or of the run, as trusted Markdown; null if nothing is.
+   * @param url The run's pull request; null without one. Untrusted text. @default not read
    */
   needs?: ((url: string | null) => Promise<string | null>) | undefined;
-  /** A trusted line above the text, which may name the run. @default none */
+  /** A trusted line above the text. It can name the run. @default none */
   head?: ((end: NoteState) => string) | undefined;
   /** A trusted paragraph below the text. @default none */
   foot?: ((end: NoteState) => string | undefined) | undefined;
 }
 
-/** See the options of `renderMarkdown`. */
+/** Renders the summary in a note. For the parameters, see the options of `renderMarkdown`. */
 export type RenderSummary = (mayLink: (url: string) => boolean, links: MarkdownOptions["links"]) => string;
 
 export interface NoteContent {
@@ -58,11 +58,11 @@ export interface NoteContent {
   state: NoteState;
   /** Trusted Markdown below the text. @default none */
   needs?: string | null | undefined;
-  /** Time limit for writing it, in milliseconds. @default the limit of every note */
+  /** Time limit for writing the note, in milliseconds. @default the usual limit for notes */
   limitMs?: number | undefined;
 }
 
-/** The state of its job in a note. */
+/** What a note shows about the state of its job. */
 export interface NoteState {
   runId: string | null;
   /** Null while the job is running. */
@@ -142,8 +142,8 @@ export async function writeContent(
 }
 
 /**
- * Writes the end of a run into the note that another process of the job began.
- * @returns Undefined if there is no such note, or it is about another run: then nothing is written.
+ * Writes the result of a run into the note that another process of the job started.
+ * @returns Undefined if there is no such note, or if it is about another run. In both cases, nothing is written.
  */
 export async function endBegunNote(
   context: NoteContext,
@@ -157,7 +157,7 @@ export async function endBegunNote(
   return await changeNote(place, noteMarker(...job), (before) => isOurs(before) ? text(before) : null, context);
 }
 
-/** The note of a job, which is changed while the job is running. Only failures at the end are reported. */
+/** Opens the note of a job, to be updated while the job is running. Only a failure of the last update is reported. */
 export function openNote(context: NoteContext, plan: PlannedNote): LivingNote<NoteContent> {
   let first: WrittenNote | undefined;
   return new LivingNote<NoteContent>(plan.place, context.clock, async (content, count) => {
@@ -169,9 +169,9 @@ export function openNote(context: NoteContext, plan: PlannedNote): LivingNote<No
 }
 
 /**
- * The text of a note at the end.
- * @param words What the note shows of its place, from its plan.
- * @param targets Reports of the job: the note links the page.
+ * Creates the content of a note at the end of its job.
+ * @param words Words from the note's plan.
+ * @param targets Reports of the job. The note links to the page among them.
  */
 export function resultContent(
   context: NoteContext,

@@ -6,7 +6,7 @@
 import type { AnyResult } from "../run/result.ts";
 import { jsonText } from "../text/escape.ts";
 
-/** A result for programs, without its events, which are in `events.ndjson`. The value is the one in the file. */
+/** The fields of `result.json`. Events are left out because they are in `events.ndjson`. The value of a result file is the top-level `value`. */
 export function resultFields(result: AnyResult): object {
   if (result.kind !== "run") return result;
   const { events: _events, ...rest } = result;

@@ -1,6 +1,6 @@
 /**
  * `junit.xml`: the run as a test suite, for the test pages of CI systems. The first case is the verdict, the others are the phases.
- * By hand: `junit-report-builder` is 160 KB.
+ * Written by hand because the package `junit-report-builder` is 160 KB.
  * @module
  */
 import type { Redact } from "../run/clean.ts";
@@ -29,10 +29,10 @@ import { lastLines } from "./event_text.ts";
 export type Mark = "failure" | "error" | "skipped";
 
 export interface Case {
-  /** Unique in its suite: GitLab drops the second of two cases of one name. */
+  /** Unique in its suite: GitLab drops the second of two cases with the same name. */
   readonly name: string;
   readonly timeMs: number;
-  /** Absent if it passed. `type` is always our own word: GitLab's converter obeys `yaml` and `file` there. */
+  /** Absent if the case passed. `type` is always our own word: GitLab's converter interprets the types `yaml` and `file`. */
   readonly problem?: { readonly mark: Mark; readonly type: string; readonly message: string; readonly text: string };
 }
 
@@ -207,7 +207,7 @@ function properties(view: ResultView): [string, string][] {
 }
 
 /**
- * Red for every exit code except 0; a run that was only started is skipped.
+ * Renders the run as a test suite. The verdict fails for every exit code except 0, and is skipped for a run that was started but not followed.
  * @param result After `cleanResult`.
  * @param redact Removes secrets from text that is joined from several events.
  */

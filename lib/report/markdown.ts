@@ -30,7 +30,7 @@ import { lastLines } from "./event_text.ts";
 import type { ReportLinks } from "./page_link.ts";
 
 export interface MarkdownOptions {
-  /** Whether an address may be a link; any other is shown as text. @default every address may */
+  /** Whether an address may be shown as a link. Other addresses are shown as code. @default all addresses */
   mayLink?: ((url: string) => boolean) | undefined;
   /** Pages of the job on its CI system. @default {{}} */
   links?: ReportLinks | undefined;
@@ -38,9 +38,9 @@ export interface MarkdownOptions {
   redact: Redact;
   /** The program for the command that cancels the run. Null: no command. @default {"mogplex-ci"} */
   program?: string | null | undefined;
-  /** Comparison with the run before, as a trusted sentence. @default none */
+  /** Comparison with the previous run, as a trusted sentence. @default none */
   compared?: string | undefined;
-  /** The way to start a failed run again, if it belongs to a campaign; already cleaned. @default it belongs to none */
+  /** How to start a failed run again if a campaign started it; already cleaned. @default no campaign started it */
   campaign?: CampaignRetry | undefined;
 }
 
@@ -176,10 +176,10 @@ function facts(view: ResultView, { mayLink = () => true, links = {} }: MarkdownO
     ["Failure code", { name: view.failureCode }],
     ...(git === null ? [] : gitFacts(view, git, mayLink)),
     ...startFacts(view),
-    ["Took", runMs === null ? null : formatDuration(runMs)],
+    ["Duration", runMs === null ? null : formatDuration(runMs)],
     ["Events", eventCount === null ? null : events(eventCount, view.eventsOmitted)],
     ["Requests", view.requests],
-    ["Time spent here", hereMs === null ? null : formatDuration(hereMs)],
+    ["Duration of the command", hereMs === null ? null : formatDuration(hereMs)],
     ["Page of this run", links.page === undefined ? null : { link: links.page }],
     ...jobLinks(links),
   ];
@@ -228,14 +228,14 @@ function phases({ phases }: ResultView): Block[] {
   const rows = phases.slice(0, MAX_ROWS).map(({ name, startedAt, durationMs }) => [
     { name },
     { time: startedAt },
-    durationMs === null ? "its end was not seen" : formatDuration(durationMs),
+    durationMs === null ? "end not seen" : formatDuration(durationMs),
   ]);
-  return rows.length === 0 ? [] : [{ table: "Phases", head: ["Phase", "Began", "Took"], rows }];
+  return rows.length === 0 ? [] : [{ table: "Phases", head: ["Phase", "Started", "Duration"], rows }];
 }
 
 /** Why requests had to wait, and how long; empty without waits. */
 export function waitTable({ waits }: ResultView): Block[] {
   const rows = waits.slice(0, MAX_ROWS)
     .map(({ cause, count, totalMs }) => [WAIT_CAUSES[cause], count, formatDuration(totalMs)]);
-  return rows.length === 0 ? [] : [{ table: "Waits", head: ["Because of", "Times", "In all"], rows }];
+  return rows.length === 0 ? [] : [{ table: "Waits", head: ["Cause", "Times", "Total"], rows }];
 }

@@ -1,5 +1,5 @@
 /**
- * `metrics.txt`: the run as OpenMetrics text. By hand: `prom-client` (67 KB) is a registry for a long-running process.
+ * `metrics.txt`: the run as OpenMetrics text. Written by hand because `prom-client` (67 KB) is made for long-running processes.
  * @module
  */
 import type { AnyResult } from "../run/result.ts";
@@ -27,17 +27,17 @@ export interface Family {
 
 const MAX_LABEL = 200;
 
-/** Cut after 200 characters, escaped. */
+/** Cuts a label after 200 characters and escapes it. */
 export function labelText(text: string): string {
   return escapeLabel(cutText(text, MAX_LABEL));
 }
 
-/** A family with one value; without samples if it is unknown. */
+/** A family with one value, or without samples if the value is unknown. */
 export function single(name: string, help: string, value: number | null): Family {
   return { name, help, samples: value === null ? [] : [[{}, value]] };
 }
 
-/** A family with the value 1 or 0; without samples if the answer is unknown. */
+/** A family with the value 1 or 0, or without samples if the answer is unknown. */
 function flag(name: string, help: string, value: boolean | null): Family {
   return single(name, help, value === null ? null : Number(value));
 }
@@ -154,7 +154,7 @@ function familiesOf(view: ResultView): Family[] {
 }
 
 /**
- * `mogplex_run_…`, or `mogplex_automation_run_…`. Unknown values are left out.
+ * Renders the metrics of a result, named `mogplex_run_…` or `mogplex_automation_run_…`. Unknown values are left out.
  * @param result After `cleanResult`.
  */
 export function renderOpenmetrics(result: AnyResult): string {
@@ -163,8 +163,8 @@ export function renderOpenmetrics(result: AnyResult): string {
 }
 
 /**
- * Renders the metrics of several runs as one text: each sample has the id of its run as the label `run`, because a process with many runs shows the
- * current ones. Every name appears once, with the samples of all runs.
+ * Renders the metrics of several runs as one text, with the samples of all runs under one name. Each sample has the id of its run as the label `run`:
+ * a process that renders several runs shows only current ones, so the number of label values stays small.
  * @param results After `cleanResult`.
  */
 export function joinOpenmetrics(results: readonly AnyResult[]): string {

@@ -17,23 +17,23 @@ import { resultBlocks } from "./markdown.ts";
 import { outcomeWords } from "./outcome_words.ts";
 import type { ReportLinks } from "./page_link.ts";
 
-/** What a note shows of its place: how readers stop the run, and how they call its pull requests. */
+/** The parts of a note that depend on where it is posted, such as the words that stop the run. */
 export interface NoteWords {
-  /** What readers write to stop the run, such as `@mogplex stop`. @default they cannot */
+  /** What readers write to stop the run, such as `@mogplex stop`. @default readers cannot stop it */
   stop?: string | undefined;
-  /** `#8`, for a pull request of the note's own project; undefined for any other. @default all are called by their address */
+  /** Returns the short name of a pull request in the note's own project, such as `#8`; undefined for any other pull request. @default addresses are shown */
   pullName?: ((url: string) => string | undefined) | undefined;
-  /** What to do after an outcome, for readers who cannot start the job again. @default advice for those who start the job */
+  /** The next step for each outcome, for readers who cannot start the job again. @default advice for people who can start the job */
   steps?: Readonly<Record<string, Words>> | undefined;
-  /** The task, if the note may show it: untrusted text. @default it is not shown */
+  /** The task, if the note is allowed to show it; untrusted text. @default not shown */
   task?: string | undefined;
-  /** Whether the task was given earlier, so that the text above the note does not have it. @default {false} */
+  /** Whether the task comes from an earlier request and is therefore not in the text above the note. @default {false} */
   isRepeated?: boolean | undefined;
 }
 
 const dot = " · ";
 
-/** The links of a job: its report, its log, its pipeline, by whose address a retried job finds the note, and the request for its run. */
+/** The links of a job: its report, log, pipeline and the request for its run. A retried job finds the note by the pipeline's address. */
 function linksOf(links: ReportLinks): Words[] {
   const { page, job, pipeline, pipelineNoun = "pipeline", ask } = links;
   const noun = capital(pipelineNoun);
@@ -69,7 +69,7 @@ function named(text: string | null | undefined): Words {
 /** What an event is, without its text. */
 const EVENTS: ReadonlyMap<string, string> = new Map([
   ["started", "the start"],
-  ["status_changed", "a change of the status"],
+  ["status_changed", "a status change"],
   ["tool_started", "a tool call"],
   ["tool_finished", "a tool call"],
   ["cancel_requested", "a request to cancel"],
@@ -82,13 +82,13 @@ export interface NoteProgress extends Pick<NoteWords, "stop" | "task"> {
   phase: string;
   /** Phases that have ended, with their durations in milliseconds. @default none */
   ended?: readonly (readonly [phase: string, ms: number])[] | undefined;
-  /** Since when the run and its phase have been going, in milliseconds since 1970. */
+  /** When the run and its current phase started, in milliseconds since 1970. */
   since: number;
   phaseSince: number;
   nowMs: number;
-  /** The last event. @default none is known */
+  /** The last event. @default unknown */
   last?: { readonly type: string; readonly at: string } | undefined;
-  /** Whether the note changes so rarely that durations would be wrong. @default {false} */
+  /** Whether the note is updated so rarely that durations would be out of date. @default {false} */
   isRare?: boolean | undefined;
   /** Why the run cannot start yet. @default unknown */
   trouble?: Words | undefined;
@@ -99,7 +99,7 @@ function clockText(ms: number): string {
   return `${new Date(ms).toISOString().slice(11, 16)} UTC`;
 }
 
-/** The text of a note while its run is going: states, times and kinds of events, and no text of the agent. */
+/** Renders a note while its run is going: states, times and kinds of events, but nothing that the agent wrote. */
 export function progressNote(
   { links, phase, ended = [], since, phaseSince, nowMs, last, isRare = false, task, trouble, stop }: NoteProgress,
 ): string {
@@ -131,14 +131,14 @@ export function progressNote(
 // At the end.
 
 export interface NoteOptions extends NoteWords {
-  /** Whether an address may be a link; any other is shown as code. */
+  /** Whether an address may be shown as a link. Other addresses are shown as code. */
   mayLink: (url: string) => boolean;
   links: ReportLinks;
   /** Removes secrets from text that is joined from several events. */
   redact: Redact;
-  /** How many runs in a row had this outcome, this one included. @default {1} */
+  /** How many runs in a row had this outcome, including this one. @default {1} */
   streak?: number | undefined;
-  /** What happened to the run when a signal ended the job, as a clause. @default the job ended without a signal */
+  /** What happened to the run when a signal stopped the job, as a clause. @default no signal stopped the job */
   stopped?: string | undefined;
 }
 
@@ -159,7 +159,7 @@ const QUESTION = /[?\uff1f\u061f](?=[\s"'`)*_]|$)/;
 const MAX_PROSE = 20_000;
 const MAX_REASON = 10_000;
 
-/** The text of a note at the end of its job. @param result After `cleanResult`. */
+/** Renders a note at the end of its job. @param result After `cleanResult`. */
 export function resultNote(result: AnyResult, options: NoteOptions): string {
   const view = viewOf(result);
   const { outcome, tookMs, reason, finalMessage, exitCode } = view;
@@ -203,7 +203,7 @@ function isLong(reason: string): boolean {
 /** What follows the state: the pull request, the reason, or what the agent waits for. */
 function whatOf(view: ResultView, { pullName, mayLink, stopped }: NoteOptions): Words {
   const { outcome, git, reason, resultFile } = view;
-  if (outcome === "awaiting_input") return ": the agent waits for an answer";
+  if (outcome === "awaiting_input") return ": the agent is waiting for an answer";
   // The reason names the signal, which only means something to those who can see the job.
   if (outcome === "interrupted") return named(stopped === undefined ? reason : `the job was stopped; ${stopped}`);
   if (outcome !== "success") return named(reason);
@@ -252,8 +252,8 @@ function nextLine(view: ResultView, { steps, stop, streak = 1 }: NoteOptions): B
     const run: Words = runId === null ? "" : [` (${noun} `, { name: runId.slice(0, 8) }, ")"];
     const app = appAddress(origin, runId);
     const place: Words = app === undefined ? "in the app" : ["in the ", { link: app, words: "app" }];
-    const orStop: Words = stop === undefined ? "" : [", or cancel it with ", { name: stop }];
-    return [{ text: ["A reply in this thread does not reach the agent. Answer it ", place, run, orStop, "."] }];
+    const orStop: Words = stop === undefined ? "" : [", or cancel the run with ", { name: stop }];
+    return [{ text: ["Replies in this thread do not reach the agent. Answer ", place, run, orStop, "."] }];
   }
   // The scheduled check of a mention repeats a start with an unknown result: nobody else has to.
   const ownStep = lookup(steps ?? {}, outcome);

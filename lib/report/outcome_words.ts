@@ -1,5 +1,5 @@
 /**
- * The words for an outcome on pages, in notes and in the history. Headlines and logs have the longer ones of `run/result_view.ts`.
+ * The words for an outcome on pages, in notes and in the history. Headlines and logs use the longer words in `run/result_view.ts`.
  * @module
  */
 import { isNotStarted, type ResultView } from "../run/result_view.ts";
@@ -7,9 +7,9 @@ import type { Tone } from "./page.ts";
 
 interface OutcomeWords {
   readonly tone: Tone;
-  /** On pages. Readers filter lists by it, so outcomes to which they react the same way share a word. */
+  /** The word on pages. Readers filter lists by it, so outcomes that call for the same action share a word. */
   readonly state: string;
-  /** Sign and first word of a note, which shows only one run and can be more exact. */
+  /** Sign and first words of a note. A note shows only one run, so they can be more exact. */
   readonly note: readonly [sign: string, word: string];
   /** What an earlier run did, after "the previous run". */
   readonly past: string;

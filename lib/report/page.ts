@@ -1,5 +1,5 @@
 /**
- * A whole page: one file that requests nothing else, under a policy that permits no other style or script.
+ * A whole page: one file that loads nothing else. Its policy permits only its own style and script.
  * @module
  */
 import { html, raw } from "hono/html";
@@ -12,9 +12,9 @@ import { SCRIPT, STYLE } from "./assets.ts";
 
 // The template of pages and their building blocks. Texts passed to them are shown as texts. Charts are in chart.ts.
 
-/** Markup made by {@linkcode markup}. It is a String object, so the compiler does not treat it as a text. */
+/** Markup made by {@linkcode markup}. It is a String object, so the compiler does not treat it as a string. */
 export interface Html {
-  /** Identifies the template's own markup. */
+  /** Marks it as already escaped. */
   readonly isEscaped: true;
   toString(): string;
 }
@@ -25,15 +25,15 @@ export type Part = Html | string | number | null | undefined | false | readonly 
 /**
  * Markup from a template literal: the literal is used as it is, values are escaped. A value may be in content and in quoted attributes, but not in
  * scripts, styles, names, or unchecked addresses.
- * It is hono's `html` with fewer types: a promise would make a promise, and an object `[object Object]`. The name differs because `deno fmt` formats
- * templates with the tag `html`, which adds blanks to texts and breaks parts of tags.
+ * It is Hono's `html` with fewer accepted types: a promise would return a promise, and an object would become `[object Object]`. The name differs
+ * because `deno fmt` formats templates with the tag `html`, which adds whitespace to texts and splits tags.
  */
 export const markup = html as (strings: TemplateStringsArray, ...values: readonly Part[]) => Html;
 
-/** A state, which is always a shape, a word and a color. `none` is a word without a judgment. */
+/** A kind of state. Each is shown as a shape, a word and a color, except for `none`, which is only a word. */
 export type Tone = "good" | "bad" | "warn" | "run" | "queued" | "skipped" | "none";
 
-/** Colors of shapes, as attributes for servers that block styles, and as classes for dark screens. */
+/** Colors of shapes: as attributes for servers that block styles, and as classes for dark mode. */
 export type Fill = "good" | "bad" | "warn" | "run" | "idle" | "track";
 
 const FILLS: Readonly<Record<Fill, string>> = {
@@ -97,14 +97,14 @@ export function state(word: string, tone: Tone = "none"): Html {
 const MAX_NAME = 500;
 const MAX_BLOCK = 50_000;
 
-/** A link. An address that must not be a link is shown as text. @param text @default the address */
+/** A link. If `webUrl` refuses the address, only the text is shown. @param text @default the address */
 export function link(address: string, text: Part = address): Html {
   const url = webUrl(address);
   if (url === undefined) return markup`<bdi>${text}</bdi>`;
   return markup`<a href="${url}" rel="noopener noreferrer"><bdi>${text}</bdi></a>`;
 }
 
-/** A name, an id or a branch, cut after 500 characters; null for null and for an empty text. */
+/** A name, an id or a branch, cut after 500 characters; null for null or an empty text. */
 export function code(text: string | null): Html | null {
   return text === null || text === "" ? null : framed(cutText(text, MAX_NAME));
 }
@@ -119,8 +119,8 @@ export function block(text: string, max = MAX_BLOCK): Html {
 }
 
 /**
- * A command to copy: one click selects it, and "Copy" is there if scripts run. Its lines break between words, and inside a word only if it is longer
- * than a line.
+ * A command to copy: one click selects it, and the button "Copy" appears if scripts run. Lines break between words, and inside a word only if the
+ * word is longer than a line.
  */
 function command(text: string): Html {
   // Browsers break a line after a hyphen, which would split flags.
@@ -130,7 +130,7 @@ function command(text: string): Html {
   }</code></div>`;
 }
 
-/** A command with what it does. @param isFirst Whether it is the one to choose. @default {false} */
+/** A command and what it does. @param isFirst Whether it is the recommended command. @default {false} */
 export function action(text: Part, commandText: string, isFirst = false): Html {
   return markup`<div class="act${isFirst && " first"}"><p>${text}</p>${command(commandText)}</div>`;
 }
@@ -139,13 +139,13 @@ export function action(text: Part, commandText: string, isFirst = false): Html {
 const FIRST_LINES = 8;
 const FIRST_TEXT = 1_000;
 
-/** A text of a person or an agent, with its line breaks; if it is long, the rest is folded. @param max Most UTF-16 units shown. @default {50_000} */
+/** A text by a person or an agent, with its line breaks. The rest of a long text is folded. @param max Most UTF-16 units shown. @default {50_000} */
 export function longText(text: string, max = MAX_BLOCK): Html {
   const first = text.split("\n", FIRST_LINES + 1).slice(0, FIRST_LINES).join("\n");
   const cut = first.length > FIRST_TEXT ? `${first.slice(0, FIRST_TEXT).replace(/[\ud800-\udbff]$/, "")} …` : first;
   if (cut.length >= text.length) return prose(text, max);
   return markup`${prose(`${cut}${cut === first ? "\n…" : ""}`, max)}${
-    fold(`all of it (${text.length} characters)`, prose(text, max))
+    fold(`Show all ${text.length} characters`, prose(text, max))
   }`;
 }
 
@@ -175,9 +175,10 @@ export function more(summary: Part, content: Part): Html {
 const MAX_LINE = 32;
 
 /**
- * A text in a list, where cells have one line; a click shows all of a long one. Null for null and for an empty text.
+ * A text in a list, where a cell has one line; a click shows the whole of a long text. Null for null or an empty text.
  *
- * @param href Address on this page or beside it, never from a text. A click opens a long text, so a word after it links there. @default no link
+ * @param href Address on this page or beside it, never from untrusted text. A long text is not the link itself, because a click opens it: a word
+ * after it is. @default no link
  */
 export function oneLine(text: string | null, href?: string): Html | null {
   if (text === null || text === "") return null;
@@ -194,13 +195,13 @@ function isText(cell: Cell): boolean {
 
 const WHOLE_ID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
 
-/** An id of which a UUID shows its first eight digits; a click selects and copies all of it. Null for null. */
+/** An id. A UUID shows only its first eight digits, but a click selects the whole id for copying. Null for null. */
 export function shortId(id: string | null): Html | null {
   if (id === null) return null;
   return WHOLE_ID.test(id) ? markup`<code class="id">${id}</code>` : markup`<code>${cutText(id, MAX_LINE)}</code>`;
 }
 
-/** A pull request by its number, as `#7`; by its address if that has none. */
+/** A link to a pull request. Its text is the number, as `#7`, or the address if that does not end in a number. */
 export function pullLink(address: string): Html {
   return link(address, /\/(\d{1,9})\/?$/.exec(address)?.[1]?.replace(/^/, "#"));
 }
@@ -218,7 +219,7 @@ function isEmpty(part: Part): boolean {
   return part === null || part === undefined || part === false || Array.isArray(part) && part.every(isEmpty);
 }
 
-/** A part of a page with its heading; null if it has no content. @param id Unique on the page. @param aside A few soft words behind the heading. */
+/** A part of a page with its heading; null without content. @param id Unique on the page. @param aside A few words in a softer color after the heading. */
 export function section(id: string, heading: Part, aside: Part, ...content: readonly Part[]): Html | null {
   if (content.every(isEmpty)) return null;
   return markup`<section aria-labelledby="${id}"><div class="sec"><h2 id="${id}">${heading}</h2>${
@@ -232,7 +233,7 @@ export function panel(...content: readonly Part[]): Html | null {
   return content.every(isEmpty) ? null : markup`<div class="panel pad stack">${content}</div>`;
 }
 
-/** Boxes beside each other, which a phone has below each other. A single one has the whole width; null without any. */
+/** Boxes side by side, or below each other on a phone. A single box takes the whole width, except in `quarters`. Null without boxes. */
 export function grid(columns: "halves" | "thirds" | "quarters", ...parts: readonly Part[]): Html | null {
   const boxes = parts.filter((part) => !isEmpty(part));
   if (boxes.length === 0) return null;
@@ -250,11 +251,11 @@ export interface Call {
   readonly line: Part;
   /** What the decision needs, at full width. */
   readonly evidence?: Part;
-  /** The first one is the one to choose; see {@linkcode action}. The others are beside each other. */
+  /** The first action is the recommended one; see {@linkcode action}. The others are side by side. */
   readonly actions?: readonly Part[];
 }
 
-/** The decision or the result of a page. */
+/** The box at the top of a page, with its decision or its result. */
 export function call({ id, tone, heading, line, evidence = null, actions = [] }: Call): Html {
   const [first, ...others] = actions.filter((each) => !isEmpty(each));
   return markup`<section aria-labelledby="${id}"><div class="panel call ${
@@ -272,7 +273,7 @@ export interface Todo {
   readonly line: Part;
   /** With its unit: `for 5 h`, `1 h ago`. */
   readonly age: Part;
-  /** One link that says where it leads. */
+  /** One link whose text says where it leads. */
   readonly link: Part;
 }
 
@@ -294,9 +295,9 @@ export interface Column {
   readonly name: string;
   /** Whether it has numbers, which are aligned on the right. @default {false} */
   readonly number?: boolean;
-  /** Whether a phone, which has no columns, shows its name before the value. @default {false} */
+  /** Whether its name is shown before the value on a phone, where there are no columns. @default {false} */
   readonly named?: boolean;
-  /** Whether a phone gives it a line. @default {false} */
+  /** Whether it gets its own line on a phone. @default {false} */
   readonly full?: boolean;
 }
 
@@ -348,7 +349,7 @@ function hasText(cell: Cell): boolean {
 }
 
 /**
- * A table whose first cells name their rows. Where there is no room for columns, a row has two lines.
+ * A table in which the first cell of a row is its header. Without room for columns, the cells of a row are wrapped.
  * @param caption Its content, for screen readers.
  */
 export function table(
@@ -373,7 +374,7 @@ export function table(
 <tbody data-rows>${body}</tbody></table></div>`;
 }
 
-/** @param show Shows a name in them. @default as code */
+/** Renders words as markup. @param show Renders a name. @default as code */
 export function wordsOf(words: Words, show: (name: string) => Html = framed): Part {
   if (typeof words === "string") return unbroken(words);
   if (words === null || typeof words !== "object") return words;
@@ -384,12 +385,12 @@ export function wordsOf(words: Words, show: (name: string) => Html = framed): Pa
   return words.map((each) => wordsOf(each, show));
 }
 
-/** A text of ours with its durations: a line never breaks between a number and its unit. */
+/** Makes the spaces in the durations of our own text non-breaking, so that a number and its unit stay on one line. */
 export function unbroken(text: string): string {
   return text.replace(/(\d) (?=(?:s|min|h|d)\b)/g, "$1\u00a0");
 }
 
-/** A name in a line that is not code, isolated in its text direction. */
+/** A name that is not shown as code, isolated in its text direction. */
 export function bare(name: string): Html {
   return markup`<bdi>${name}</bdi>`;
 }
@@ -419,7 +420,7 @@ interface ListTools {
   readonly copy?: boolean;
 }
 
-/** A list with tools, which only appear if scripts run. */
+/** A list with tools to search and filter it. The tools appear only if scripts run. */
 export function list({ name, rows, kinds, copy = false }: ListTools, content: Part): Html {
   return markup`<div class="${name}" data-list><div class="tools" hidden><input type="search" aria-label="Search ${rows}" placeholder="Search ${rows} ( / )"><select aria-label="Kind of ${rows}"><option value="">All ${rows}</option>${
     kinds.map(([kind, count]) => markup`<option value="${kind}">${kind} (${count})</option>`)
@@ -428,7 +429,7 @@ export function list({ name, rows, kinds, copy = false }: ListTools, content: Pa
   }<output aria-live="polite"></output></div>${content}</div>`;
 }
 
-/** The policy of a page: its own style, its own script if it has one, and no requests. */
+/** The content security policy of a page: it permits the page's own style and script, and no requests. */
 export function policyOf(script: boolean): string {
   // Browsers request an icon from the server if a page does not contain one.
   return `default-src 'none'; style-src 'sha256-${sha256Base64(STYLE)}'; ` +
@@ -454,14 +455,14 @@ export interface Page {
   /** A shape before the heading. */
   readonly tone: Tone;
   readonly heading: Part;
-  /** A word of state behind the heading. @default none */
+  /** A word after the heading that names the state. @default none */
   readonly state?: string | undefined;
   /** A sentence. */
   readonly summary: Part;
   readonly body: Part;
-  /** Sentences for its end. */
+  /** Sentences for the footer. */
   readonly notes: readonly Part[];
-  /** Whether it has the script, which works on lists and commands. @default {true} */
+  /** Whether it includes the script for lists and commands. @default {true} */
   readonly script?: boolean;
   /** Seconds after which the browser reloads it. @default never */
   readonly reloadSeconds?: number | undefined;
@@ -493,10 +494,10 @@ function policyTag(policy: string): Html {
 }
 
 /**
- * A page of another job, for publishing beside this one. A policy in front of everything lets no script run except the one of all pages, whatever the job has
- * written.
+ * Prepares a page of another job for publishing beside this one. A policy at the beginning permits only the script that all pages share, whatever the
+ * job has written.
  * @param home The link to the page above.
- * @returns Undefined if the text is not a page of ours, or leads a browser elsewhere.
+ * @returns Undefined if the text is not one of our pages, or if it redirects the browser.
  */
 export function publishedPage(text: string, home: Required<Crumb>): string | undefined {
   if (!text.startsWith(BEGINNING) || /http-equiv\s*=\s*["']?\s*refresh/i.test(text)) return undefined;

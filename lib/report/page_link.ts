@@ -8,7 +8,7 @@ import { webUrl } from "../text/escape.ts";
 export interface ReportLinks extends PlatformLinks {
   /** The page of the run among the job's artifacts; absent if unknown. */
   page?: string | undefined;
-  /** The comment or label that asked for the run. @default none did */
+  /** The comment or label that requested the run. @default none */
   ask?: AskLink | undefined;
 }
 
@@ -20,8 +20,8 @@ export interface AskLink {
 }
 
 /**
- * Adds the link to the page to a job's links, if the page is inside the project's directory and the system shows single files. It is unknown whether
- * the job keeps the directory as artifacts: the components do.
+ * Adds a link to the page to a job's links, if the page is inside the project's directory and the CI system can show a single file of the artifacts. The
+ * link works only if the job uploads the page as an artifact, as the components do.
  * @param path Path of the page, without `./`; undefined without a page.
  */
 export function withPageLink(links: PlatformLinks, path: string | undefined): ReportLinks {

@@ -1,5 +1,5 @@
 /**
- * `run.html`: a run for people, in a browser. Everything on it comes from the result. The parts of this file are in the order of the page.
+ * `run.html`: the page of a run, for people with a browser. The parts of this file are in the order of the page.
  * @module
  */
 import type { PlatformLinks } from "../ci/platform.ts";
@@ -82,18 +82,18 @@ export interface RunPageOptions {
    * commands. @default {"mogplex-ci"}
    */
   program?: string | null | undefined;
-  /** What starts the task of a cancelled run again without a command, in our own words. @default nothing is known */
+  /** How to start the task of an interrupted job again without a command, as a trusted clause. @default unknown */
   restart?: string | undefined;
-  /** The comment that repeats the run, if somebody asked for it in a comment; already cleaned. @default a command repeats it */
+  /** The comment that repeats the run, if somebody requested the run in a comment; already cleaned. @default a command repeats it */
   repeat?: string | undefined;
-  /** The way to start a failed run again, if it belongs to a campaign; already cleaned. @default it belongs to none */
+  /** How to start a failed run again if a campaign started it; already cleaned. @default no campaign started it */
   campaign?: CampaignRetry | undefined;
 }
 
 const MAX_TASK = 100_000;
 const MAX_NAME = 400;
 
-/** @param result After `cleanResult`. Its texts stay texts, and only its pull request becomes a link. */
+/** Renders the page of a run. @param result After `cleanResult`. All its texts are escaped; of the addresses in them, only the pull request becomes a link. */
 export function renderRunPage(result: AnyResult, options: RunPageOptions = {}): string {
   const view = viewOf(result);
   const { runId, repository, repoId, kind: { noun } } = view;
@@ -171,7 +171,7 @@ function summaryOf(view: ResultView, { earlier }: RunPageOptions): Part {
 
 // By exit code, for jobs without a verdict of the service. A text that ends in a colon is followed by what happened to the start.
 const AFTER_ERRORS: readonly (readonly [code: number, text: string])[] = [
-  [EXIT.usage, "Fix the problem that the reason names, then start the job again. A retry alone does not help."],
+  [EXIT.usage, "Fix the problem shown above, then start the job again. A retry alone does not help."],
   [EXIT.unavailable, "Check that the service and the network are up, then retry the job: "],
   [EXIT.rateLimited, "Wait until the limit resets, then retry the job: "],
   [EXIT.internal, "Report this as a bug in the toolkit, with the job's log."],
@@ -189,7 +189,7 @@ function nextOf(view: ResultView, follow: string | undefined, restart: string | 
     return AFTER_ERRORS.find(([code]) => code === exitCode)?.[1].replace(/ $/, ` ${start}`);
   }
   const texts: Readonly<Partial<Record<string, string>>> = {
-    failed: `Fix the problem that the reason names. If another attempt can help, start the ${noun} again.`,
+    failed: `Fix the problem shown above. If another attempt could help, start the ${noun} again.`,
     cancelled: `The ${noun} was cancelled. Start it again if it is still wanted.`,
     deadline: `The ${noun} may still be running: follow it again.`,
     interrupted: resume === null
@@ -197,8 +197,8 @@ function nextOf(view: ResultView, follow: string | undefined, restart: string | 
         ? `Start the ${noun} again if it is still wanted.`
         : `If the ${noun} is still wanted, ${restart}.`
       : follow ?? `Follow the ${noun} again.`,
-    started: "Follow it.",
-    suppressed: "Wait until one of the active runs has ended, then trigger it again.",
+    started: `Follow the ${noun} to see its result.`,
+    suppressed: "Wait until one of the active runs has ended, then trigger the automation again.",
   };
   return lookup(texts, outcome);
 }
@@ -236,7 +236,7 @@ function callOf(view: ResultView, tone: Tone, options: RunPageOptions): Html {
     id: "why",
     tone,
     heading: outcome === "awaiting_input"
-      ? "The agent waits for an answer"
+      ? "The agent is waiting for an answer"
       : first === "" || first.length > MAX_REASON
       ? verdict.headline
       : bare(first),
@@ -258,9 +258,9 @@ function callOf(view: ResultView, tone: Tone, options: RunPageOptions): Html {
 /** What happened in each phase of a run. */
 const DURING: Readonly<Record<string, string>> = {
   queue: ", while it was queued",
-  prepare: ", while the sandbox was prepared",
-  agent: ", while the agent worked",
-  deliver: ", while the work was delivered",
+  prepare: ", while the sandbox was being prepared",
+  agent: ", while the agent was working",
+  deliver: ", while the work was being delivered",
 };
 
 /** Where it stopped, and what was delivered. */
@@ -323,7 +323,7 @@ function successCall(view: ResultView, tone: Tone): Html {
   const line = isUnchanged || automationId !== null
     ? null
     : git?.branch.pushed
-    ? "No pull request is known. Check the branch."
+    ? "No pull request was reported. Check the branch."
     : "No event names a branch or pull request. Look in the repository for the agent's work.";
   return call({ id: "why", tone, heading, line: [files, line] });
 }
@@ -612,9 +612,9 @@ function eventNotes({ eventsOmitted, eventCount, events, kind: { noun } }: Resul
   const { seen = 0, missed = false, windowFull = false } = eventCount ?? {};
   const hidden = eventsOmitted + Math.max(0, events.length - MAX_EVENTS);
   const more = [
-    ...(hidden > 0 ? [`${hidden} of them are not on this page; the report ndjson has all of them.`] : []),
+    ...(hidden > 0 ? [`${hidden} of them are not on this page, but in the ndjson report.`] : []),
     ...(missed ? ["Some were missed."] : []),
-    ...(windowFull ? ["The service shows 200 events: later ones could not be seen."] : []),
+    ...(windowFull ? ["The service shows only 200 events of a run: later ones could not be seen."] : []),
   ];
   return [`${seen} seen, times from the start of the ${noun}${more.length > 0 ? "." : ""}`, ...more].join(" ");
 }
@@ -676,7 +676,7 @@ function requests(view: ResultView): Block[] {
   const { requests, waits, durationMs } = view;
   const waited = waits.length === 0 ? "none had to wait" : "including these waits";
   return [
-    { text: `${formatCount(requests, "request")} in the ${formatDuration(durationMs)} spent here; ${waited}.` },
+    { text: `${formatCount(requests, "request")} in ${formatDuration(durationMs)}; ${waited}.` },
     ...waitTable(view),
   ];
 }
@@ -730,13 +730,13 @@ function reproduce(view: ResultView, options: RunPageOptions): Block[] {
   const scenario = scenarioOf(view);
   const emulator = { name: "mogplex-emulator" };
   return [
-    { text: ["Each command needs the token in ", { name: "MOGPLEX_API_KEY" }, ", and this address:"] },
+    { text: ["Each command needs the token in ", { name: "MOGPLEX_API_KEY" }, " and this address:"] },
     { code: `export MOGPLEX_URL=${shellWord(origin)}${isLocal(origin) ? " MOGPLEX_DEV=1" : ""}` },
     { text: "Write the reports of this run again:" },
     { code: `${program} report ${runId}` },
     ...again === null ? [] : [{ text: `${again.text}:` }, { code: again.command }],
     ...(scenario === undefined ? [] : [
-      { text: ["Try a run that ends in this way, with ", emulator, " on the PATH:"] },
+      { text: ["Simulate a run with the same outcome (requires ", emulator, " on the PATH):"] },
       { code: `mogplex-emulator exec --scenario ${scenario} -- ${program} run --follow 'Try it'` },
     ]),
   ];
@@ -774,7 +774,9 @@ function startCommand(
   // Its task is in the flags.
   if (isSet("fix")) return { text: "Start the task again", command: start };
   if (task === null || task.length > MAX_TYPED_TASK) {
-    const missing = task === null ? "This page does not have the task. Save it as task.md" : "Save the task as task.md";
+    const missing = task === null
+      ? "This page does not have the task. Save your task as task.md"
+      : "Save the task as task.md";
     return { text: `${missing}, then start it again`, command: `${start} --prompt-file task.md` };
   }
   const masked = task.includes(MASK) ? ` (replace ${MASK} with the secret)` : "";
@@ -798,11 +800,11 @@ function earlierRuns(earlier: Earlier | undefined): Block[] {
     { time: at },
     { name: outcome },
     exitCode,
-    tookMs === null ? "not known" : formatDuration(tookMs),
+    tookMs === null ? "unknown" : formatDuration(tookMs),
     requests,
     { name: runId },
   ]);
-  const head = ["When", "Outcome", "Exit code", "Took", "Requests", "Run"];
+  const head = ["When", "Outcome", "Exit code", "Duration", "Requests", "Run"];
   return [{ text: earlier.sentence }, { table: "Earlier runs, newest first", head, rows }];
 }
 

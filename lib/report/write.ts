@@ -1,5 +1,6 @@
 /**
- * Writes reports. It sends no requests and throws no errors: the caller decides what to do if a report cannot be written.
+ * Parses the report options, checks the files and writes the reports. Writing sends no requests and throws no errors: the caller decides what to do
+ * if a report cannot be written.
  * @module
  */
 import { githubRecord, type PlatformFiles, type PlatformLinks } from "../ci/platform.ts";
@@ -31,15 +32,15 @@ const MAX_LABEL = 200;
 
 const MAX_LINKS = 20;
 
-/** A link, if its address may be one. */
+/** A link on the page of a job. */
 interface Annotation {
   label: string;
-  /** A link whose address `webUrl` refuses is left out. */
+  /** The link is left out if the address is null, or if `webUrl` refuses it. */
   address: string | null;
 }
 
 /**
- * Renders the first 20 links, which are less than 80 KB. Without any link the object is empty, which GitLab accepts as well.
+ * Renders the first 20 links, in less than 80 KB. Without links, the object is empty, which GitLab accepts.
  * Source: GitLab, "Artifacts reports types", annotations; parse_annotations_artifact_service.rb.
  */
 export function renderLinks(links: readonly Annotation[]): string {
@@ -90,14 +91,14 @@ export type OutputName =
   | "replayed"
   | "result_path";
 
-/** Values by output; an absent output is not written. The schema of a result names more of them. */
+/** Values by name of the output. An absent output is not written. The schema of a result file can add outputs named `result_…`. */
 export type Outputs = Partial<Record<OutputName | `result_${string}`, string>>;
 
 /** Most bytes of a dotenv file with the values of a result. GitLab refuses one of more than 5 000. */
 const MAX_RESULT_BYTES = 4_000;
 
 /**
- * All outputs of a result. An empty value means none or unknown. `run_id` may be the id of an automation run; `branch` is the pushed one.
+ * All outputs of a result. An empty value means none or unknown. `run_id` can be the id of an automation run; `branch` is the pushed branch.
  * @param valuePath Path of the copy of the value; undefined if the value is not copied.
  */
 export function outputsOf(result: AnyResult, valuePath?: string): Outputs {
@@ -105,7 +106,7 @@ export function outputsOf(result: AnyResult, valuePath?: string): Outputs {
 }
 
 /**
- * The outputs of the result file that are left out, each by the name that it would have, and why.
+ * The outputs of the result file that are left out: the name that each would have, and the reason.
  * @param isStep Whether the job has outputs in GitHub's format.
  */
 export function omittedOutputs(
@@ -160,14 +161,14 @@ function runOutputs(result: AnyResult): Outputs {
 }
 
 /**
- * Renders records to append to `GITHUB_OUTPUT`, at the start of a line. A value that is not bare becomes empty, because people paste outputs into
- * scripts.
+ * Renders records to append to `GITHUB_OUTPUT`, at the start of a line. A value that is not safe without quotes becomes empty, because people paste
+ * outputs into scripts.
  */
 export function renderGithubOutputs(outputs: Readonly<Partial<Record<string, string>>>): string {
   return Object.entries(outputs).map(([name, value = ""]) => githubRecord(name, bareValue(value))).join("");
 }
 
-/** By the name of their variable, `MOGPLEX_…`. A value that is not bare becomes empty. */
+/** The outputs by the name of their variable, `MOGPLEX_…`. A value that is not safe without quotes becomes empty. */
 export function outputVariables(outputs: Outputs): Record<string, string> {
   const entries = Object.entries(outputs).map(([name, value = ""]) => [
     variableName(name),
@@ -260,9 +261,10 @@ export function unknownFormat(attempted: string, format: string, formats: readon
 }
 
 /**
+ * Parses a value of `--report`.
  * @param text `FORMAT` or `FORMAT=PATH`.
  * @param directory Output directory, for a value without a path.
- * @throws {UsageError} if the format is unknown or the path is empty.
+ * @throws {UsageError} if the format is unknown or the path does not name a file.
  */
 export function parseReportTarget(text: string, directory: string): ReportTarget {
   const cut = text.indexOf("=");
@@ -281,7 +283,7 @@ export function parseReportTarget(text: string, directory: string): ReportTarget
   return { format, path };
 }
 
-/** A path without `./` and repeated slashes, for comparisons. */
+/** Removes `./` and repeated slashes from a path, so that paths can be compared. */
 export function plainPath(path: string): string {
   return path.replace(/^(\.\/+)+/, "").replace(/\/(\.?\/)+/g, "/");
 }
@@ -292,10 +294,10 @@ export function pagePath(targets: readonly ReportTarget[]): string | undefined {
   return target && plainPath(target.path);
 }
 
-/** The reports for a person at a terminal: the others are for CI systems and later jobs. */
+/** The reports for a person at a terminal. The others are for CI systems and later jobs. */
 export const TERMINAL_FORMATS: readonly ReportFormatName[] = ["json", "markdown", "html"];
 
-/** @param formats @default all of them */
+/** The reports in these formats, under their default names in a directory. @param formats @default all formats */
 export function defaultTargets(
   directory: string,
   formats: readonly ReportFormatName[] = Object.keys(REPORT_FORMATS) as ReportFormatName[],
@@ -314,8 +316,8 @@ function cannotWrite(report: string, path: string, error: unknown): ErrorParts {
 
 /**
  * Checks that every report can be written, and removes the reports of an earlier job, so that they are not mistaken for reports of this run.
- * @param keeps Whether these stay.
- * @throws {UsageError} if a file cannot be written, is behind a symbolic link, or is named twice.
+ * @param keeps Whether to keep the reports of an earlier job.
+ * @throws {UsageError} if a file cannot be written, is behind a symbolic link, or is the target of two reports.
  */
 export function checkTargets(targets: readonly ReportTarget[], io: ReportIo, keeps = false): void {
   const seen = new Map<string, string>();
@@ -352,7 +354,7 @@ export function problemOf(format: string, path: string, error: unknown): ReportP
   return { format, path, message, ...(isFull(error) && { isFull: true }) };
 }
 
-/** One line for each problem, and only one for all reports that a full disk has no room for. */
+/** One line for each problem. Reports that do not fit on a full disk share a line. */
 export function problemLines(problems: readonly ReportProblem[]): string[] {
   const full = problems.filter((problem) => problem.isFull);
   if (full.length < 2) return problems.map(({ message }) => message);
@@ -417,13 +419,13 @@ export interface WriteReportsOptions {
   settings?: readonly Setting[] | undefined;
   /** The program as the user called it, for commands to copy; not yet cleaned. Null: no commands. @default {"mogplex-ci"} */
   program?: string | null | undefined;
-  /** What starts the task of a cancelled run again without a command, in our own words. @default nothing is known */
+  /** How to start the task of an interrupted job again without a command, as a trusted clause. @default unknown */
   restart?: string | undefined;
   /** The comment that repeats the run, not yet cleaned. @default a command repeats it */
   repeat?: string | undefined;
-  /** Absent without a history. */
+  /** Earlier runs; absent without a history. */
   earlier?: Earlier | undefined;
-  /** The way to start a failed run again, if it belongs to a campaign; not yet cleaned. @default it belongs to none */
+  /** How to start a failed run again if a campaign started it; not yet cleaned. @default no campaign started it */
   campaign?: CampaignRetry | undefined;
   /** Path for a copy of the value of a result file. @default no copy */
   valuePath?: string | undefined;
@@ -463,7 +465,7 @@ export function writeRunId(
  * Writes all reports, and appends outputs and summary to the files of the CI system.
  * @param result Not yet cleaned.
  * @param redact Removes secrets from one text, before it is escaped.
- * @returns The reports that could not be written; all others are.
+ * @returns The reports that could not be written. All others have been written.
  */
 export function writeReports(
   result: AnyResult,

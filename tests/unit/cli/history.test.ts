@@ -30,7 +30,7 @@ test("run --follow adds a line for each run, and summary and log compare with th
   expect(first.stdout).not.toContain("previous run");
   const files = { [FILE]: first.io.files.get(FILE) ?? "" };
   const second = await cli([...RUN, "--new"], { files });
-  const sentence = /About as long as the previous run \(1 Sep 2026, 00:0\d UTC\), which failed, too\./;
+  const sentence = /About as long as the previous run \(1 Sep 2026, 00:0\d UTC\), which also failed\./;
   expect(second.stdout).toMatch(sentence);
   expect(second.io.files.get("mogplex-ci/summary.md")).toMatch(sentence);
   const { records, skipped } = readHistory(second.io.files.get(FILE) ?? "");

@@ -40,13 +40,13 @@ test("compareRuns() says how a run differs from the one before", () => {
   const failed = { outcome: "failed" } as const;
   const first = "the previous run (1 Nov 2026, 14:05 UTC)";
   const third = "the previous run (3 Nov 2026, 14:05 UTC)";
-  expect(sentence({ ...failed, tookMs: 12 * MINUTE }, failed)).toBe(`2 min longer than ${first}, which failed, too.`);
+  expect(sentence({ ...failed, tookMs: 12 * MINUTE }, failed)).toBe(`2 min longer than ${first}, which also failed.`);
   expect(sentence({ tookMs: 7 * MINUTE }, failed)).toBe(`3 min shorter than ${first}, which failed.`);
   expect(sentence(failed, {})).toBe(`About as long as ${first}, which succeeded.`);
   expect(sentence({ tookMs: 10 * MINUTE + 20_000 }, {}, {}, {})).toBe(
-    `About as long as ${third}, which succeeded, too (4 times in a row).`,
+    `About as long as ${third}, which also succeeded (4 times in a row).`,
   );
-  expect(sentence(failed, {}, failed, failed)).toBe(`About as long as ${third}, which failed, too (3 times in a row).`);
+  expect(sentence(failed, {}, failed, failed)).toBe(`About as long as ${third}, which also failed (3 times in a row).`);
   expect(sentence({ tookMs: null, outcome: "deadline" }, {})).toBe(first.replace("t", "T") + " succeeded.");
   expect(sentence({})).toBeNull();
 });
@@ -55,7 +55,7 @@ test("compareRuns() compares no times if a run was interrupted or waits for an a
   const sentence = (outcome: HistoryRecord["outcome"], before: HistoryRecord["outcome"]) =>
     compareRuns(record(20, { outcome, tookMs: MINUTE }), [record(1, { outcome: before })]).sentence;
   const previous = "The previous run (1 Nov 2026, 14:05 UTC)";
-  expect(sentence("interrupted", "interrupted")).toBe(`${previous} was interrupted, too.`);
+  expect(sentence("interrupted", "interrupted")).toBe(`${previous} also was interrupted.`);
   expect(sentence("interrupted", "success")).toBe(`${previous} succeeded.`);
   expect(sentence("failed", "interrupted")).toBe(`${previous} was interrupted.`);
   expect(sentence("awaiting_input", "failed")).toBe(`${previous} failed.`);

@@ -70,19 +70,19 @@ Follow it again:
 | Created | \`2026-08-10T12:00:00.021234+00:00\` |
 | Events | 6 seen |
 | Requests | 34 |
-| Time spent here | 18 min 5 s |
+| Duration of the command | 18 min 5 s |
 
 ### Phases
 
-| Phase | Began | Took |
+| Phase | Started | Duration |
 | --- | --- | --- |
 | \`queue\` | \`2026-08-10T12:00:00.021Z\` | 3 min |
 | \`prepare\` | \`2026-08-10T12:03:00.021Z\` | 2 min |
-| \`agent\` | \`2026-08-10T12:05:00.021Z\` | its end was not seen |
+| \`agent\` | \`2026-08-10T12:05:00.021Z\` | end not seen |
 
 ### Waits
 
-| Because of | Times | In all |
+| Cause | Times | Total |
 | --- | --- | --- |
 | rate limit of the token | 2 | 1 min 1 s |
 
@@ -120,7 +120,7 @@ test("renderMarkdown() tells a failure: the reason follows the verdict, and what
       "| Branch | `fix/it` (nothing pushed) |",
       "| Pull request | none reported |",
       "| Started | earlier; this command attached to it |",
-      "| Took | 18 min 1 s |",
+      "| Duration | 18 min 1 s |",
       "| Events | 200 seen; some were missed; the feed is full; later events are not visible |",
     ]
   ) expect(markdown).toContain(`${row}\n`);
@@ -248,13 +248,13 @@ test("renderMarkdown() has the facts of an automation run, and no row for what i
 | Created | \`2026-08-10T12:00:00.021234+00:00\` |
 | Started | \`2026-08-10T12:02:00.021234+00:00\` |
 | Completed | \`2026-08-10T12:10:05+00:00\` |
-| Took | 8 min 5 s |
+| Duration | 8 min 5 s |
 | Requests | 21 |
-| Time spent here | 10 min 20 s |
+| Duration of the command | 10 min 20 s |
 
 ### Waits
 
-| Because of | Times | In all |
+| Cause | Times | Total |
 | --- | --- | --- |
 | limit of run starts | 1 | 15 s |
 

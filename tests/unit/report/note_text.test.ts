@@ -169,13 +169,13 @@ test("resultNote() of an agent that waits has the question, where to answer it, 
     events,
   } as const;
   expect(note(waiting, { stop: "@mogplex stop", links: {} })).toBe(
-    `⚠️ **Needs attention**: the agent waits for an answer
+    `⚠️ **Needs attention**: the agent is waiting for an answer
 
  \`\`\`text
  May I change src/cart/timer.ts?
  \`\`\`
 
-A reply in this thread does not reach the agent. Answer it in the [app](<https://mogplex.com/>) (run \`3f0f6f0a\`), or cancel it with \`@mogplex stop\`.
+Replies in this thread do not reach the agent. Answer in the [app](<https://mogplex.com/>) (run \`3f0f6f0a\`), or cancel the run with \`@mogplex stop\`.
 `,
   );
 });

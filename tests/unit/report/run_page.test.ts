@@ -39,7 +39,7 @@ test("renderRunPage() begins with the task, its state and what there is to do", 
   ]);
   expect(top({ ...FAILED, events: [], branch: { base: "main", requested: null, pushed: null } })).toEqual([
     "Fix the flaky testsfailedacme/web, by codex. Started 10 Aug 2026, 12:00 UTC, took 18 min 5 s.",
-    "npm test exited with code 1It failed after 18 min 5 s, while the agent worked. Nothing was pushed, and no pull request was reported. " +
+    "npm test exited with code 1It failed after 18 min 5 s, while the agent was working. Nothing was pushed, and no pull request was reported. " +
     "What to do: Read what the agent said and did last, make the task more precise, then start again." +
     "Start the task againmogplex-ci run --follow --repo acme/web --harness codex --new 'Fix the flaky tests'",
   ]);
@@ -104,7 +104,7 @@ test("renderRunPage() has a state and a next step for every outcome", () => {
 test("renderRunPage() shows the question of an agent that waits, and where to answer it", () => {
   const events = [sampleEvent(0, { message: "May I change <timer.ts>?" })];
   const page = renderRunPage(sampleResult({ ...FAILED, outcome: "awaiting_input", reason: null, events }));
-  expect(topOf(page)[1]).toStartWith("The agent waits for an answer What to do: ");
+  expect(topOf(page)[1]).toStartWith("The agent is waiting for an answer What to do: ");
   expect(textsOf(page, "pre")).toContain("May I change <timer.ts>?");
   const linkOf = (origin: string, outcome: "awaiting_input" | "failed") =>
     elementsOf(renderRunPage(sampleResult({ ...FAILED, outcome, origin })))
@@ -182,9 +182,9 @@ test("renderRunPage() breaks no line between a number and its unit, and says whi
     )?.[0];
   expect(["queue", "prepare", "agent", "deliver", "other"].map((name) => during(name))).toEqual([
     "It failed after 18\u00a0min 5\u00a0s, while it was queued.",
-    "It failed after 18\u00a0min 5\u00a0s, while the sandbox was prepared.",
-    "It failed after 18\u00a0min 5\u00a0s, while the agent worked.",
-    "It failed after 18\u00a0min 5\u00a0s, while the work was delivered.",
+    "It failed after 18\u00a0min 5\u00a0s, while the sandbox was being prepared.",
+    "It failed after 18\u00a0min 5\u00a0s, while the agent was working.",
+    "It failed after 18\u00a0min 5\u00a0s, while the work was being delivered.",
     "It failed after 18\u00a0min 5\u00a0s.",
   ]);
   expect(during("queue", "cancelled")).toBe("It was cancelled after 18\u00a0min 5\u00a0s, while it was queued.");
@@ -238,7 +238,7 @@ test("renderRunPage() shows events with their numbers, types and quiet stretches
     "Quiet for 8 min",
   ]);
   expect(page).toContain(
-    "7 seen, times from the start of the run. 4 of them are not on this page; the report ndjson has all of them. Some were missed.",
+    "7 seen, times from the start of the run. 4 of them are not on this page, but in the ndjson report. Some were missed.",
   );
   expect(textsOf(page, "option")).toEqual(["All events", "log (2)", "failed (1)"]);
 });
@@ -407,7 +407,7 @@ test("renderRunPage() has commands that start the task again as it was asked for
   expect(harness("default")).toBe("mogplex-ci run --follow --repo acme/web --new x");
   expect(harness("MOGPLEX_HARNESS")).toBe("mogplex-ci run --follow --repo acme/web --harness claude-code --new x");
   const hidden = renderRunPage({ ...sampleResult(), ...ASKED, task: null });
-  expect(hidden).toContain("This page does not have the task. Save it as task.md");
+  expect(hidden).toContain("This page does not have the task. Save your task as task.md");
   expect(commands({ task: "x".repeat(5_000) })[0]).toEndWith("--new --prompt-file task.md");
   expect(textsOf(renderRunPage(sampleResult({ origin: "http://127.0.0.1:8080" })), "code")).toContain(
     "export MOGPLEX_URL=http://127.0.0.1:8080 MOGPLEX_DEV=1",

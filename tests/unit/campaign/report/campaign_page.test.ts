@@ -79,9 +79,9 @@ test("renderCampaignPage() has the newest task, and the earlier ones folded", ()
   const prompts = Array.from({ length: 9 }, (_, index) => `task ${index}\n${"line\n".repeat(20)}`);
   const page = renderCampaignPage(view, { prompts });
   expect(breaches(page)).toEqual([]);
-  const summaries = textsOf(page, "summary").filter((text) => text.includes("task") || text.startsWith("all of it"));
-  expect(summaries).toEqual(["all of it (107 characters)", "8 earlier tasks, the last 4 of them"].concat(
-    Array(4).fill("all of it (107 characters)"),
+  const summaries = textsOf(page, "summary").filter((text) => text.includes("task") || text.startsWith("Show all"));
+  expect(summaries).toEqual(["Show all 107 characters", "8 earlier tasks, the last 4 of them"].concat(
+    Array(4).fill("Show all 107 characters"),
   ));
   const texts = textsOf(page, "pre").flatMap((text) => /^task \d/.exec(text) ?? []);
   expect([...new Set(texts)]).toEqual([8, 7, 6, 5, 4].map((index) => `task ${index}`));

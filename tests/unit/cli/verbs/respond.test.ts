@@ -1010,7 +1010,7 @@ test("respond says that an answer in the thread does not reach a run that waits 
     };
     expect((await say("@mogplex go")).code).toBe(4);
     expect(ours(at)[0]).toMatch(
-      /A reply in this thread does not reach the agent\. Answer it in the \[app\]\(<http[^)]+>\) \(run `[0-9a-f]{8}`\), or cancel it with `@mogplex stop`\./,
+      /Replies in this thread do not reach the agent\. Answer in the \[app\]\(<http[^)]+>\) \(run `[0-9a-f]{8}`\), or cancel the run with `@mogplex stop`\./,
     );
     expect((await say("@mogplex yes, use Temporal")).stdout).toBe(
       "no run: another run in this thread is waiting for an answer\n",
