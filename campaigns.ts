@@ -1,7 +1,7 @@
 /**
- * Campaigns: one task in many repositories, in waves that the quotas of the service allow, with the client of `createMogplex()`.
+ * Campaigns: one task in many repositories, run in waves within the service's quotas, with a client from `createMogplex()`.
  *
- * @example Follow a campaign to its end
+ * @example Follow a campaign until it ends
  * ```ts
  * import { createMogplex } from "@mogplex/ci";
  * import { createCampaigns } from "@mogplex/ci/campaigns";

@@ -1,8 +1,8 @@
 /**
  * Starts, follows and reports hosted Mogplex agent runs from CI.
  *
- * {@linkcode run} returns when the service reports `success`, and throws an error with an exit code otherwise. Importing this
- * module has no effect; started as a program, it is the command `mogplex-ci`.
+ * {@linkcode run} returns when the service reports `success`, and throws an error with an exit code otherwise. Importing this module has no
+ * effect; run as a program, it is the command `mogplex-ci`.
  *
  * @example Run an agent, write a summary, exit with the verdict
  * ```ts

@@ -1,8 +1,8 @@
 /**
- * A Mogplex in the process of a test: it obeys the contract of the service, plays scenarios, and needs no socket and no account. With a
- * virtual clock an hour of waiting takes moments.
+ * A Mogplex that runs inside a test process. It follows the service's contract, plays scenarios, and needs neither a socket nor an account.
+ * With a virtual clock, an hour of waiting takes only a moment.
  *
- * @example A test of one's own
+ * @example A test that uses the emulator
  * ```ts
  * import { createMogplex } from "@mogplex/ci";
  * import { createEmulator } from "@mogplex/ci/testing";

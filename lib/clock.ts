@@ -22,7 +22,10 @@ export interface SleepOptions {
   background?: boolean | undefined;
 }
 
-/** A source of time. Use {@linkcode Clock.now} for deadlines. Use {@linkcode Clock.wallTime} only for people and HTTP dates. */
+/**
+ * A source of time. Use {@linkcode Clock.now} for deadlines, and {@linkcode Clock.wallTime} only for HTTP dates and for times that people
+ * read.
+ */
 export interface Clock {
   /** Monotonic time in milliseconds from an arbitrary zero. */
   now(): number;
@@ -36,8 +39,8 @@ export interface Clock {
    */
   sleep(ms: number, options?: SleepOptions): Promise<void>;
   /**
-   * Waits for work that takes real time, such as a child process or the caller's hook. A virtual clock stands still until the work ends, or
-   * for about half a minute of real time.
+   * Waits for work that takes real time, such as a child process or the caller's hook. Meanwhile, a virtual clock does not move, for up to
+   * about half a minute of real time.
    *
    * @returns What the work returns or throws.
    */
@@ -98,7 +101,7 @@ export interface VirtualClockOptions {
   /** Wall time at the start, in milliseconds since 1970. @default {Date.UTC(2026, 8, 1)} */
   startMs?: number | undefined;
   /**
-   * Whether time jumps to the next sleeper once every task sleeps. If false, only {@linkcode VirtualClock.advance} moves it.
+   * Whether time jumps to the next sleeper once every task is asleep. If false, only {@linkcode VirtualClock.advance} moves it.
    * @default {true}
    */
   auto?: boolean | undefined;

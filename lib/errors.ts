@@ -60,13 +60,16 @@ export function otherVersion(thrown: unknown): string | undefined {
   return `this error comes from @mogplex/ci ${brand.version}, and the caller uses ${VERSION}: install one version`;
 }
 
-/** Base class of every error that the toolkit throws on purpose. `instanceof` also recognizes errors from another copy of the package. */
+/**
+ * Base class of every error that the toolkit throws on purpose. `instanceof` also recognizes errors from another copy of a compatible version
+ * of the package.
+ */
 export class MogplexError extends Error {
   /** Name of the class. @internal */
   static readonly kind: string = "MogplexError";
   /** Name of the error's class. */
   override name: string;
-  /** Name of the exit code of toolkit verbs: a key of {@linkcode EXIT}. */
+  /** Name of the error's exit code: a key of {@linkcode EXIT}. */
   readonly exit: ExitName;
   /** What was attempted: the words after "Cannot" in the message. Null when the message has another form. */
   readonly attempted: string | null;
@@ -132,7 +135,7 @@ export class MogplexError extends Error {
     return null;
   }
 
-  /** UUID of the run that the call started, found or followed; null if there is no run, or it is unknown. */
+  /** UUID of the run that the call started, found or followed; null if there is no such run, or if its id is unknown. */
   get runId(): string | null {
     return this.#run.runId;
   }
@@ -181,7 +184,7 @@ export class MogplexError extends Error {
     return [this.message];
   }
 
-  /** Exit code of toolkit verbs. */
+  /** The error's exit code: a value of {@linkcode EXIT}. */
   get exitCode(): number {
     return EXIT[this.exit];
   }
@@ -217,7 +220,7 @@ export interface AnswerFacts {
   requestId: string | null;
   /** Delay from the `Retry-After` header, in milliseconds from the answer; null if there was no such header. */
   retryAfterMs: number | null;
-  /** Headers of the answer that help to find out who sent it, by lower-case name, with secrets masked. @default {} */
+  /** Headers of the answer that help to find out which server sent it, by lower-case name, with secrets masked. @default {} */
   headers?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -254,7 +257,7 @@ export class ApiError extends MogplexError {
     return this.#facts.retryAfterMs;
   }
 
-  /** Headers of the answer that help to find out who sent it, by lower-case name, with secrets masked. */
+  /** Headers of the answer that help to find out which server sent it, by lower-case name, with secrets masked. */
   get headers(): Readonly<Record<string, string>> {
     return this.#facts.headers ?? {};
   }
@@ -271,7 +274,9 @@ export class NotFoundError extends ApiError {
   static override readonly kind: string = "NotFoundError";
 }
 
-/** 409: the idempotency key was used for another request, or the run is in another state. Exit code 2. */
+/**
+ * 409: the idempotency key was used for another request, or the run or automation is in a state that does not permit the call. Exit code 2.
+ */
 export class ConflictError extends ApiError {
   /** @internal */
   static override readonly kind: string = "ConflictError";
@@ -386,9 +391,9 @@ export function exitNameOf(thrown: unknown): ExitName {
 }
 
 /**
- * Returns the exit code of toolkit verbs for any thrown value. An error of the toolkit has its own exit code, and so does the output of its
- * `toJSON()`, which you can send to another worker or store in a queue. A `TimeoutError` gives 124, and an `AbortError` gives 130; these are the
- * reasons of an `AbortSignal`. An error from an incompatible version of this package gives 2. Everything else gives 70.
+ * Returns the exit code for any thrown value. An error of the toolkit has its own exit code. The output of its `toJSON()` gives the same
+ * code, so you can send it to another worker or store it in a queue. A `TimeoutError` gives 124, and an `AbortError` gives 130: these are the
+ * default reasons of an aborted `AbortSignal`. An error from an incompatible version of this package gives 2. Everything else gives 70.
  */
 export function exitCodeFor(error: unknown): number {
   return codeInJson(error) ?? EXIT[exitNameOf(error)];

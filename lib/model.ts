@@ -74,7 +74,7 @@ export interface Run {
   updatedAt: string;
   /** Error text from the service or from Git; untrusted, not masked, possibly several lines. */
   error: string | null;
-  /** Queue handle; both fields are null until the run is queued. */
+  /** Provider of the service's queue, and the id of the run in that queue; both are null until the run is queued. */
   runtime: { provider: string | null; runId: string | null } | null;
 }
 
@@ -94,9 +94,9 @@ export interface RunEvent {
   toolName: string | null;
   /** Human-readable text. */
   message: string | null;
-  /** More fields. The service truncates and masks them, but do not rely on that. */
+  /** Additional fields. The service truncates and masks them, but do not rely on that. */
   payload: Record<string, unknown>;
-  /** ISO 8601 with offset. */
+  /** When it was created, in ISO 8601 with offset. */
   createdAt: string;
 }
 
@@ -124,7 +124,7 @@ export interface Repo {
   id: string;
   /** `owner/name`. */
   full_name: string;
-  /** Installation of the Git host's app, when known. */
+  /** Id of the installation of the Git host's app; null when unknown. */
   installation_id: number | null;
   /** Branch for starts that do not name one. */
   default_branch: string | null;
@@ -150,9 +150,9 @@ export interface Sandbox {
   root_directory: string | null;
   /** Address of the preview. */
   preview_url: string | null;
-  /** ISO 8601 with offset. */
+  /** When it was created, in ISO 8601 with offset. */
   created_at: string;
-  /** ISO 8601 with offset. */
+  /** When the sandbox was last active, in ISO 8601 with offset. */
   last_active_at: string | null;
   /** Last error. */
   error: string | null;
@@ -172,9 +172,9 @@ export interface Automation {
   status: OpenWord<"active" | "inactive">;
   /** UUID of the published version; null means that the automation cannot be triggered. */
   publishedVersionId: string | null;
-  /** ISO 8601 with offset. */
+  /** When it was created, in ISO 8601 with offset. */
   createdAt: string;
-  /** ISO 8601 with offset. */
+  /** When it was last changed, in ISO 8601 with offset. */
   updatedAt: string;
 }
 
@@ -214,7 +214,7 @@ export interface TriggerResult {
   started: boolean;
   /** `pending`, `running`, `suppressed`, or the final status of a replayed run. */
   status: string | null;
-  /** Queue handle. */
+  /** Provider of the service's queue, and the id of the run in that queue; null if the answer names neither. */
   runtime: { provider: string | null; runId: string | null } | null;
 }
 
@@ -227,11 +227,11 @@ export interface AutomationRun {
   id: string;
   /** Status. */
   status: OpenWord<"pending" | "running" | "success" | "failed" | "cancelled">;
-  /** ISO 8601 with offset. */
+  /** When it was created, in ISO 8601 with offset. */
   created_at: string | null;
-  /** ISO 8601 with offset. */
+  /** When it began, in ISO 8601 with offset; null while it is waiting for a slot. */
   started_at: string | null;
-  /** ISO 8601 with offset. */
+  /** When it ended, in ISO 8601 with offset; null until then. */
   completed_at: string | null;
   /** How long the run took, in milliseconds. */
   duration_ms: number | null;
@@ -239,7 +239,7 @@ export interface AutomationRun {
   error: string | null;
   /** Why the last attempt to start the run failed, while it is waiting for the next attempt; untrusted. */
   last_start_error: string | null;
-  /** Number of people or events that the run is waiting for in the middle of its work. The status stays `running`. */
+  /** Number of people or events that a running run is waiting for. Its status stays `running`. */
   active_wait_count: number | null;
 }
 
@@ -250,8 +250,8 @@ export interface StartRequest {
   /** Task for the agent; 1 to 100 000 UTF-16 units after trimming. */
   prompt: string;
   /**
-   * Agent to use. Any other word is sent unchanged, with a notice, because later revisions of the service might know it. @default {"codex"}
-   * (chosen by the service)
+   * Agent to use. A name that the toolkit does not know is sent unchanged, with a notice, because a later revision of the service might know
+   * it. @default {"codex"} (chosen by the service)
    */
   harness?: OpenWord<Harness> | undefined;
   /** Branch to start from. @default the repository's default branch */
@@ -260,7 +260,7 @@ export interface StartRequest {
   workingBranch?: string | undefined;
   /** Whether to create the working branch. @default {false} */
   createBranch?: boolean | undefined;
-  /** Directory inside the repository; null forces the repository's root. @default the repository's stored root */
+  /** Directory inside the repository; null selects the repository's root. @default the repository's stored root */
   rootDirectory?: string | null | undefined;
   /** How freely the agent can act: `SAFE`, `AUTO` or `YOLO`. @default chosen by the service */
   mode?: Mode | undefined;

@@ -9,11 +9,11 @@ import type { RunStatus } from "./model.ts";
 export type WaitCause = "rate_limit" | "unavailable" | "network" | "start_limit" | "invalid_answer" | "unauthorized";
 
 /**
- * A notice. Each one is worth a line in the log.
+ * Something to report while a call is working. Each notice is worth a line in the log.
  *
- * Not every wait is a notice. If the service keeps asking for the same delay, only the first wait is reported; another one is reported only
- * after ten minutes without such a wait. A `heartbeat` every minute shows that the work continues. Every wait of a start is reported. A
- * result's `waits` counts all waits.
+ * Not every wait is reported. If the service keeps asking for the same delay, only the first wait is reported, and the next one only after
+ * ten minutes without such a wait. A `heartbeat` every minute shows that the work continues. Every wait of a start is reported. A result's
+ * `waits` counts all waits.
  */
 export type Notice =
   | {
@@ -39,7 +39,7 @@ export type Notice =
   | {
     /** Nothing else was reported for a minute. */
     kind: "heartbeat";
-    /** Status of the run, or a few words about the reason for the wait, such as `waiting for a sandbox`. */
+    /** Status of the run, or a few words about what the call is waiting for, such as `waiting for a sandbox`. */
     status: RunStatus;
     /** Milliseconds since the call began. */
     elapsedMs: number;
@@ -49,13 +49,13 @@ export type Notice =
     message: string;
   }
   | {
-    /** The feed never shows more than its first 200 events. Later steps are not visible, but the status still is. */
+    /** The feed shows only the first 200 events of the run. Later events are not visible, but the status still is. */
     kind: "window_full";
     /** The notice as one line of text, with secrets masked. */
     message: string;
   }
   | {
-    /** The follower missed events. */
+    /** Some events were missed. */
     kind: "events_missed";
     /** The notice as one line of text, with secrets masked. */
     message: string;

@@ -86,7 +86,7 @@ export interface Campaign {
    * @throws {UsageError} when the service does not return a list in full; nothing is planned.
    * @throws {MogplexError} with exit code 75 when something else is working on the campaign.
    * @throws {UnauthorizedError | ForbiddenError | UnavailableError | NetworkError} when the lists cannot be read.
-   * @example When will it be done?
+   * @example Show the earliest end
    * ```ts ignore
    * const { view, limitedBy } = await campaign.plan();
    * console.log(view.items.length, view.endsAt, limitedBy);
@@ -94,30 +94,30 @@ export interface Campaign {
    */
   plan(options?: CampaignPlanOptions): Promise<CampaignPlan>;
   /**
-   * Runs one wave: records what has finished, starts what the service's limits permit, and returns. If there is no plan, it plans first. It
-   * does not do so if `home` is a branch, because the branch may have been lost: call {@linkcode Campaign.plan} yourself. You can call it
-   * again and again, from any machine that has access to the home.
+   * Runs one wave: records what has finished, starts what the service's limits permit, and returns. If there is no plan, it plans first. If
+   * `home` is a branch, it does not plan, because a missing plan might mean that the branch was lost: call {@linkcode Campaign.plan}
+   * yourself. You can call it again and again, from any machine that has access to the home.
    *
-   * @returns What it looks like, also when items have failed; `state` and `exitCode` say whether it is done, and how. `exitCode` is 0 until it
-   * is done, also while a gate is closed, so that a schedule is not red meanwhile: `state` is `gated` then.
+   * @returns The view of the campaign, even if items have failed. `state` and `exitCode` show whether the campaign is done, and how it ended.
+   * Until it is done, `exitCode` is 0, so that scheduled jobs do not fail. This is also true while a gate is closed and `state` is `gated`.
    * @throws {CampaignFileError | UsageError} for mistakes in the campaign, a modified lock or journal, or another user's token; nothing was
    * started.
    * @throws {MogplexError} with exit code 75 when something else is working on the campaign.
    * @throws {UnauthorizedError | ForbiddenError | UnavailableError | NetworkError} when the service refuses the token, or is unreachable.
    * @throws {AbortedError} when `signal` aborts after a start was sent. An earlier abort throws `signal.reason`.
-   * @example A job that a scheduler starts; a process that stays calls {@linkcode Campaign.run}
+   * @example A scheduled job; a long-running process calls {@linkcode Campaign.run} instead
    * ```ts ignore
    * await main(({ signal }) => campaign.advance({ signal }));
    * ```
    */
   advance(options?: CampaignWaveOptions): Promise<CampaignView>;
   /**
-   * Runs the campaign in this process until it is done, a person must act, or `timeoutMs` has passed. It runs one wave after another, and sleeps
-   * between them on the client's clock. It starts at once: await the handle, loop over it, or do both. Meanwhile, no other process can work on
-   * the campaign.
+   * Runs the campaign in this process until the campaign is done, a person must act, or `timeoutMs` has passed. It runs one wave after
+   * another, and sleeps between them on the client's clock. The work starts at once: await the handle, loop over it, or do both. Until it
+   * ends, no other process can work on the campaign.
    *
-   * @returns A handle. Awaited, it gives what the campaign looks like when every item has succeeded, needed no change, or was skipped. In any
-   * other case it rejects with a {@linkcode CampaignVerdictError}, unless `throwOnFailure` is false. A loop ends with an `end` in each case.
+   * @returns A handle. Awaiting it returns the view of the campaign if every item succeeded, needed no change, or was skipped. Otherwise, it
+   * rejects with a {@linkcode CampaignVerdictError}, unless `throwOnFailure` is false. In both cases, a loop ends with the item `end`.
    * @throws what {@linkcode Campaign.advance} throws. The next call continues the campaign.
    * @example A progress bar
    * ```ts ignore
@@ -126,13 +126,13 @@ export interface Campaign {
    */
   run(options?: CampaignRunOptions): CampaignHandle;
   /**
-   * Opens all closed gates. It starts nothing itself. The next {@linkcode Campaign.run} or {@linkcode Campaign.advance} does.
+   * Opens all closed gates. It starts no runs itself: the next {@linkcode Campaign.run} or {@linkcode Campaign.advance} does.
    *
    * @param by Who opens them, for the journal: at most 200 characters.
-   * @returns What it looks like.
+   * @returns The view of the campaign.
    * @throws {UsageError} when no gate is closed, and when there is no plan.
    * @throws {MogplexError} with exit code 75 when something else is working on the campaign.
-   * @example A person has looked at the canary
+   * @example A person has reviewed the canary
    * ```ts ignore
    * const { state } = await campaign.read();
    * if (state === "gated") await campaign.approve("kim");
@@ -144,10 +144,10 @@ export interface Campaign {
    * `MOGPLEX_MERGE_TOKEN_VARIABLE`. Elsewhere, it uses the same tokens for reading and merging.
    *
    * @param by Who merges, for the journal: at most 200 characters.
-   * @returns What happened to each pull request, also if a forge has refused one or could not be asked: `exitCode` says so.
+   * @returns What happened to each pull request, even if a forge refused a merge or could not be reached: see `exitCode`.
    * @throws {UsageError} when there is no plan, no item matches, or a token is missing; nothing was merged.
    * @throws {MogplexError} with exit code 64 or 65 when a forge refuses the token, or 75 when something else is working on the campaign.
-   * @example What would be merged, and why not the others
+   * @example Show what would be merged, and why the rest would not
    * ```ts ignore
    * const { pullRequests } = await campaign.merge("kim", { dryRun: true });
    * for (const { url, word, reason } of pullRequests) console.log(word, url, reason);
@@ -158,7 +158,7 @@ export interface Campaign {
    * Reads the campaign's view from its lock and journal, and changes nothing. This also works while something else is working on the
    * campaign. With `forge`, the pull requests are read as well; without it, no request is sent.
    *
-   * @throws {CampaignFileError | UsageError} for mistakes in the campaign, when there is no plan, or for a modified lock or journal.
+   * @throws {CampaignFileError | UsageError} when the campaign has mistakes, there is no plan, or the lock or the journal was modified.
    * @example Repositories that need a person
    * ```ts ignore
    * const { causes } = await campaign.read();

@@ -26,7 +26,7 @@ import { type Log, type Logger, type LogLevel, logOf } from "./log.ts";
 /** Options of {@linkcode Mogplex.withOptions}, and of {@linkcode createMogplex}. */
 export interface DerivedOptions {
   /**
-   * More texts to mask in everything that the verbs print or write, and wherever this client is passed as `mogplex`. Each must have at
+   * Additional texts to mask in everything that the verbs print or write, and wherever this client is passed as `mogplex`. Each must have at
    * least 8 characters, and must not be a UUID or an address. @default {[]}
    */
   secrets?: readonly string[] | undefined;
@@ -51,8 +51,8 @@ export interface DerivedOptions {
    */
   logger?: Logger | undefined;
   /**
-   * What is logged: `off`, `error`, `warn`, `info` (also the beginning and the end of a run, and waits) or `debug` (also each request). @default {"warn"} with a logger, otherwise
-   * `off`
+   * What is logged: nothing (`off`), errors (`error`), also warnings (`warn`), also the beginning and the end of a run and waits (`info`), or
+   * also each request (`debug`). @default {"warn"} with a logger, otherwise `off`
    */
   logLevel?: LogLevel | undefined;
   /**
@@ -76,7 +76,7 @@ export interface MogplexOptions extends DerivedOptions {
   url?: string | undefined;
   /** `loopback` permits plain HTTP to this machine, for a local Mogplex. @default `MOGPLEX_DEV=1` permits it */
   plainHttp?: "loopback" | undefined;
-  /** More headers for each request, for a gateway in front of the service. @default {{}} */
+  /** Additional headers to send with each request, such as for a gateway in front of the service. @default {{}} */
   headers?: Readonly<Record<string, string>> | Headers | undefined;
   /** Text to put before the toolkit's own `User-Agent`, such as `deploy-bot/3`. @default none */
   userAgent?: string | undefined;
@@ -85,11 +85,14 @@ export interface MogplexOptions extends DerivedOptions {
    * required. @default the environment of the process
    */
   env?: ReadEnv | null | undefined;
-  /** Sends requests; the `fetch` of the package undici works too. @default {globalThis.fetch} */
+  /** Function that sends requests. The `fetch` of the package undici works, too. @default {globalThis.fetch} */
   fetch?: Fetch | undefined;
   /** Source of time. @default the real clock */
   clock?: Clock | undefined;
-  /** How many processes use the token at the same time, for verbs that do not set it: from 1 to 1 000. @default {1} */
+  /**
+   * How many processes use the token at the same time: from 1 to 1 000. It applies to verbs whose options do not set `tokenShare`. @default
+   * {1}
+   */
   tokenShare?: number | undefined;
 }
 

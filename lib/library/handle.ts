@@ -65,8 +65,8 @@ export type AsyncDisposing = SymbolConstructor extends { readonly asyncDispose: 
  */
 export interface WorkHandle<I, R, S> extends Promise<R>, AsyncIterable<I>, AsyncDisposing {
   /**
-   * Resolves as soon as the work is started or found; rejects with the error of the start. If more starts follow because no sandbox was
-   * free, it still resolves to the first one, and the result has the newest.
+   * Resolves as soon as the work is started or found; rejects with the error of the start. If more starts follow because no sandbox was free,
+   * `started` still resolves to the first run, and the result is about the newest run.
    */
   readonly started: Promise<S>;
   /**

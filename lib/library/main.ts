@@ -25,7 +25,7 @@ export interface MainContext {
   signal: AbortSignal;
   /** Command-line arguments after the name of the script. */
   args: string[];
-  /** Returns a text that is safe to print, on one line, with secrets masked: see {@linkcode createLogText}. */
+  /** Returns text that is safe to print, on one line, with secrets masked: see {@linkcode createLogText}. */
   line: LogText["line"];
 }
 
@@ -61,11 +61,12 @@ function codeOf(value: unknown): number {
 }
 
 /**
- * Runs the work of a script and ends the process with the verdict's exit code.
+ * Runs the work of a script, and ends the process with the exit code of its result.
  *
  * SIGHUP, SIGINT and SIGTERM abort the `signal` that the work receives. A second signal, at least 1.5 s later, ends the process at once. An
- * error is printed on stderr, with secrets masked and without anything that a CI system would obey as a command. If a reader closes the
- * pipe, the script continues. Until the work is done, the exit code is 70, so a script that ends by accident never passes.
+ * error is printed on stderr, with secrets masked and without anything that a CI system would treat as a command. If the program that reads
+ * the output closes the pipe, the script continues. Until the work is done, the exit code is 70, so a script that ends by accident never
+ * passes.
  *
  * @param work The function to run. If it returns a number, that is the exit code. If it returns an object with an `exitCode`, such as a
  * result, that number is the exit code. If it returns nothing, the exit code is 0. If it throws, {@linkcode exitCodeFor} gives the exit

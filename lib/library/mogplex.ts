@@ -69,10 +69,10 @@ export interface MogplexAutomations {
    * @throws {UnauthorizedError | ForbiddenError | NotFoundError | RateLimitedError | UnavailableError}
    * @throws {AbortedError} if `signal` aborts after the trigger was sent; the error contains the key. An earlier abort throws
    * `signal.reason`.
-   * @example Trigger, and see whether it runs
+   * @example Trigger an automation, and show whether its run is waiting
    * ```ts ignore
    * const { runId, status } = await mogplex.automations.trigger(id, { repo: "acme/web", input: { depth: "full" } });
-   * console.log(runId, status === "pending" ? "waits for a slot" : status);
+   * console.log(runId, status === "pending" ? "waiting for a slot" : status);
    * ```
    */
   trigger(id: string, request: TriggerRequest, options?: TriggerOptions): Promise<TriggeredRun>;
@@ -98,9 +98,9 @@ export interface MogplexAutomations {
   /**
    * Follows an existing automation run to its end.
    *
-   * Its items are a `status` at the beginning and at each change, a `waiting` when the run starts or stops waiting for people, and an `end`
-   * at the end. After a 429, a 5xx or a network failure, it waits and tries again, as long as `timeoutMs` permits. An unknown status is
-   * treated as unfinished.
+   * Its items are a `status` at the beginning and at each change, a `waiting` each time the number of waits changes, and an `end` when the
+   * run has ended or following has stopped. After a 429, a 5xx or a network failure, it waits and tries again, as long as `timeoutMs`
+   * permits. An unknown status is treated as unfinished.
    *
    * @param id UUID of the automation.
    * @param runId UUID of its run: from {@linkcode MogplexAutomations.trigger}.
@@ -116,7 +116,7 @@ export interface MogplexAutomations {
    * @example Continue with a run that another process triggered
    * ```ts ignore
    * for await (const item of mogplex.automations.attach(id, runId)) {
-   *   if (item.type === "waiting") console.log(`waits for ${item.count}`);
+   *   if (item.type === "waiting") console.log(`waiting for ${item.count}`);
    *   if (item.type === "end") process.exitCode = item.exitCode;
    * }
    * ```
@@ -151,11 +151,10 @@ export interface Mogplex {
    * run follows 20 minutes after that, and the last one another 40 minutes later, as long as `timeoutMs` permits: see `onStarting` and
    * `onStarted`. If you pass an `idempotencyKey`, only one run is started.
    *
-   * @param request What to do, and where. A repository that is given by name is looked up first.
-   * @param options See {@linkcode RunOptions}; all durations in milliseconds.
-   * With `request.result` the run answers with a file that is checked against a schema, and `value` of the result is what it contains. Such
-   * a run always pushes a branch and opens a pull request with the file. Nothing is started if the file exists already, or this process
-   * cannot read the repository.
+   * @param request What to do, and where. A repository given by name is looked up first.
+   * @param options See {@linkcode RunOptions}; all durations in milliseconds. With `request.result`, the run writes a result file, which is
+   * checked against a schema; the `value` of the result is its content. Such a run always pushes a branch and opens a pull request that
+   * contains the file. Nothing is started if the file already exists, or if this process cannot read the repository.
    *
    * @returns A handle whose work has already begun. Await it for the result, loop over it for events, or do both. The result does not keep
    * all events of a long run: use `eventsFile` or `onItem` to get them.
@@ -199,7 +198,7 @@ export interface Mogplex {
    * After a 429, a 5xx or a network failure, it waits and tries again, as long as `timeoutMs` permits. Every attempt sends the same key and
    * the same bytes. If a derived key finds a run that is `failed` or `cancelled`, the next key of its series is tried.
    *
-   * @param request What to do, and where. A repository that is given by name is looked up first.
+   * @param request What to do, and where. A repository given by name is looked up first.
    * @param options See {@linkcode StartOptions}; all durations in milliseconds.
    * @throws {UsageError} when the request or an option is invalid; nothing was sent.
    * @throws {StartUnknownError} when it is unknown whether the run was started; the error contains the key.
@@ -240,8 +239,8 @@ export interface Mogplex {
    * stored key, which finds the run or starts it once.
    *
    * @param known What the process has stored: the request and its key, and the id of the run once there was one.
-   * @param options See {@linkcode RunOptions}, without the options of the key, which `known` has.
-   * @returns A handle, as {@linkcode Mogplex.run} gives one.
+   * @param options See {@linkcode RunOptions}, without the options for the key, because `known` contains the key.
+   * @returns A handle, like the one that {@linkcode Mogplex.run} returns.
    * @throws what {@linkcode Mogplex.run} and {@linkcode Mogplex.attach} throw.
    * @example Jobs in a database
    * ```ts ignore
@@ -287,9 +286,9 @@ export interface Mogplex {
  * Creates a client. Each of its methods is a verb, such as `run` or `cancel`. Nothing is read or sent until the first verb is called, so a
  * missing token is an error from that verb.
  *
- * Handles start working at once. Await a handle for its result, loop over it for events, or do both. A loop never throws because of how a
- * run ended: its last item has the outcome, the exit code and the result. Leaving the loop stops following, but does not affect the run. To
- * stop the run, call `cancel()`, or pass a `signal` with `cancelOn: ["abort"]`.
+ * A handle starts its work at once. Await it for the result, loop over it for events, or do both. A loop never throws because of how a run
+ * ended: its last item has the outcome, the exit code and the result. Leaving the loop stops following, but does not affect the run. To stop
+ * the run, call `cancel()`, or pass a `signal` with `cancelOn: ["abort"]`.
  *
  * @param options See {@linkcode MogplexOptions}.
  * @throws {UsageError} when an option is invalid.
@@ -386,8 +385,9 @@ export function run<S extends object = object, F extends boolean = true>(
 }
 
 /**
- * Follows an existing run to its end, like {@linkcode Mogplex.attach} with `throwOnFailure: false`: it does not throw because of how the
- * run ended. The outcome can also be `deadline` or `error`. To continue, call the function again. Leaving the loop does not affect the run.
+ * Follows an existing run to its end, like {@linkcode Mogplex.attach} with `throwOnFailure: false`: it does not throw because of how the run
+ * ended. The outcome can also be `deadline` or `error`. To follow the run further, call this function again. Leaving the loop does not affect
+ * the run.
  *
  * @param runId UUID of the run.
  * @param options The options of {@linkcode createMogplex} and of {@linkcode Mogplex.attach}; all durations in milliseconds.
@@ -395,7 +395,7 @@ export function run<S extends object = object, F extends boolean = true>(
  * @throws {UsageError} when an option or the id is invalid, or `eventsFile` cannot be written.
  * @throws {UnauthorizedError | UsageError} when there is no usable token.
  * @throws `signal.reason` or an {@linkcode AbortedError} if `signal` aborts.
- * @example Print events as they come
+ * @example Print events as they arrive
  * ```ts ignore
  * const { line } = createLogText();
  * for await (const item of follow("5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11")) {

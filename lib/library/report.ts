@@ -43,7 +43,7 @@ export interface MaskOptions {
    * environment of `mogplex`, otherwise of the process
    */
   env?: ReadEnv | undefined;
-  /** More texts to mask. Each must have at least 8 characters, and must not be a UUID or an address. @default {[]} */
+  /** Additional texts to mask. Each must have at least 8 characters, and must not be a UUID or an address. @default {[]} */
   secrets?: readonly string[] | undefined;
 }
 
@@ -79,7 +79,7 @@ export function maskKeys(): Keys<MaskOptions> {
 // Results of runs are reported here. Views of campaigns are as well, with what the entry `./campaigns` brings for them: a script without
 // campaigns does not carry it.
 
-/** A campaign's view, of any version, as the verbs of `@mogplex/ci/campaigns` return it. */
+/** The view of a campaign, as the verbs of any version of `@mogplex/ci/campaigns` return it. */
 export interface AnyCampaignView {
   /** Version of the format. */
   readonly schema: number;
@@ -146,8 +146,8 @@ function reportsOf(attempted: string, value: unknown): ViewReports | undefined {
 
 /**
  * Returns a copy of a value that is safe to store and show: secrets are masked, and invisible characters are removed from every text. The
- * texts still come from an agent, so escape them for the place that shows them. In a client's result, the client's secrets are masked, too.
- * In field names, ids, statuses and types, only the token is masked, so that programs can look them up.
+ * texts still come from an agent, so escape them for the place that shows them. In a result, the secrets of the client that returned it are
+ * masked, too. In field names, ids, statuses and types, only the token is masked, so that programs can still rely on them.
  *
  * @param value A result, an item, a view of a campaign, an error (the copy is its `toJSON()`), or any other plain data. Dates are kept.
  * Objects of other classes, such as `Map`, lose their contents.
@@ -301,18 +301,19 @@ export async function report(
 /** Makes untrusted text safe to print. */
 export interface LogText {
   /**
-   * Returns the text as one line without invisible characters, secrets, or anything that a CI system would obey as a command. You can print
+   * Returns the text as one line without invisible characters, secrets, or anything that a CI system would treat as a command. You can print
    * it as part of a longer line.
    *
    * @param text Anything.
-   * @param maxLength Most UTF-16 units of a longer text, with a mark that says how many were cut; at least 1. @default {1_000}
+   * @param maxLength Maximum length in UTF-16 units, at least 1. A longer text is cut, and ends with a mark that shows how many units were
+   * cut. @default {1_000}
    */
   line(text: string, maxLength?: number): string;
   /**
-   * Returns the value as one line of JSON with every text masked. It is as harmless as the output of {@linkcode LogText.line}, but for
-   * programs: parsing it returns every text unchanged, except for masked secrets.
+   * Returns the value as one line of JSON for programs, with the secrets in every text masked. It is as safe to print as the output of
+   * {@linkcode LogText.line}. Parsing it returns every text unchanged, except for masked secrets.
    *
-   * @param value Any value that `JSON.stringify` takes.
+   * @param value Any value that `JSON.stringify` accepts.
    */
   json(value: unknown): string;
 }
@@ -321,10 +322,10 @@ export interface LogText {
 const DEFAULT_LINE_LENGTH = 1_000;
 
 /**
- * Creates functions that make text from agents, repositories and the service safe to print. Examples are event messages, reasons, branch
- * names, and error messages, which quote the service.
+ * Creates functions that make untrusted text safe to print. Untrusted text comes from agents, repositories and the service: event messages,
+ * reasons, branch names, and error messages that quote the service.
  *
- * @example Print what an agent says
+ * @example Print a message from an agent
  * ```ts
  * import { createLogText } from "@mogplex/ci";
  *
@@ -362,7 +363,7 @@ export function createLogText(options: MaskOptions = {}): LogText {
 
 // `escapeText`: untrusted text for your own pages and files.
 
-/** Makes untrusted text harmless in the place where it is shown. It does not mask secrets: use `mask()` or `createLogText()` for that. */
+/** Makes untrusted text safe for the place where it is shown. It does not mask secrets: use `mask()` or `createLogText()` for that. */
 export interface EscapeText {
   /**
    * Returns the text as inline code on one line, also for use in a table. Mentions, quick actions and links in it have no effect. Line
@@ -386,15 +387,15 @@ export interface EscapeText {
    */
   html(text: string): string;
   /**
-   * Escapes the text for a Slack message, in `text` and in `mrkdwn`: it mentions nobody, and has no named links. Slack has no escape for
-   * `*`, `_`, `~` and backticks, so these still format the text. Line breaks are kept.
+   * Escapes text for the `text` and `mrkdwn` fields of a Slack message, so that it mentions nobody and contains no named links. Slack has no
+   * escape for `*`, `_`, `~` and backticks, so these still format the text. Line breaks are kept.
    *
    * @param text Anything.
    */
   slack(text: string): string;
   /**
    * Makes the text safe for a terminal and for the log of a CI job. The result has no terminal sequences, invisible characters, or anything
-   * that a CI system would obey as a command. Line breaks are kept.
+   * that a CI system would treat as a command. Line breaks are kept.
    *
    * @param text Anything.
    */
@@ -410,7 +411,7 @@ function escaping(name: keyof EscapeText, escape: (text: string) => string): (te
 }
 
 /**
- * Makes texts from agents, repositories and the service harmless in your own pages, comments and logs.
+ * Makes texts from agents, repositories and the service safe to show in your own pages, comments and logs.
  *
  * @example A comment
  * ```ts

@@ -38,11 +38,11 @@ function line<T>(type: LineType, description: string, properties: Fields<T>): Sc
 
 const EVENT: Fields<RunEvent> = {
   id: text("UUID; the only field that identifies an event."),
-  type: text("Kind of event. Nine words are known, but any text is possible."),
+  type: text("Kind of event. The known revisions of the service send one of nine words, but any text is possible."),
   toolName: textOrNull("Tool that the event is about."),
   message: textOrNull("Human-readable text. Untrusted text."),
-  payload: { type: "object", description: "More fields, with any names. Untrusted text.", additionalProperties: true },
-  createdAt: text("ISO 8601 with offset."),
+  payload: { type: "object", description: "Additional fields, with any names. Untrusted text.", additionalProperties: true },
+  createdAt: text("When it was created, in ISO 8601 with offset."),
 };
 
 const BRANCH: Fields<RunBranch> = {
@@ -63,10 +63,10 @@ const RUN: Fields<StartResult> = {
   rootDirectory: textOrNull("Directory inside the repository; null for its root."),
   eventsUrl: text("Path of the events route, without the origin; can be empty."),
   cancelUrl: text("Path of the cancel route, without the origin; can be empty."),
-  createdAt: text("ISO 8601 with offset."),
+  createdAt: text("When it was created, in ISO 8601 with offset."),
   updatedAt: text("Time of the last change to the record, in ISO 8601 with offset."),
   error: textOrNull("Error text from the service or from Git. Untrusted text."),
-  runtime: { type: ["object", "null"], description: "Queue handle.", additionalProperties: true },
+  runtime: { type: ["object", "null"], description: "The service's queue, and the id of the run in that queue.", additionalProperties: true },
   replayed: flag("Whether the service already knew the key. If so, the run already existed, and nothing was started."),
 };
 
@@ -141,9 +141,9 @@ export const LINE_SCHEMAS: Readonly<Record<string, Schema>> = {
       line("run", "The answer to a start.", RUN),
       line("trigger", "The answer to a trigger.", TRIGGER),
       line("status", "The status of an automation run changed.", AUTOMATION_STATUS),
-      line("waiting", "An automation run started or stopped waiting for people or events.", AUTOMATION_WAITS),
-      last("result", "The verdict on a run.", "result.schema.json"),
-      last("result", "The verdict on an automation run.", "automation-result.schema.json"),
+      line("waiting", "The number of people or events that an automation run is waiting for changed.", AUTOMATION_WAITS),
+      last("result", "The result of a run.", "result.schema.json"),
+      last("result", "The result of an automation run.", "automation-result.schema.json"),
       { $ref: "event.schema.json", description: "An event of a run. Its type can be any word." },
     ],
   }),
