@@ -81,6 +81,20 @@ export type Notice =
     message: string;
   }
   | {
+    /** A run ended because no sandbox was free. No agent had started, so another run is started after a wait. */
+    kind: "no_sandbox";
+    /** UUID of the run that ended. */
+    runId: string;
+    /** Which limit was reached, as a clause: `no sandbox was free`. */
+    cause: string;
+    /** Milliseconds until the next start; 0 if it follows at once. */
+    delayMs: number;
+    /** Wall time of the next start, in milliseconds since 1970. */
+    untilMs: number;
+    /** The notice as one line of text, with secrets masked. */
+    message: string;
+  }
+  | {
     /** The CI system does not identify the job completely, so the key is random. */
     kind: "random_key";
     /** What is missing to identify the job. */

@@ -128,6 +128,11 @@ export class LivingNote<T> {
     return true;
   }
 
+  /** Counts the edits from the beginning: what follows is about another run. */
+  renew(): void {
+    this.#edits = 0;
+  }
+
   /** Writes the last text, after any write in progress. @throws what writing it throws. */
   async end(content: T): Promise<WrittenNote> {
     this.#isEnded = true;

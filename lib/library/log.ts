@@ -35,6 +35,7 @@ const LEVELS: Readonly<Record<Notice["kind"], Exclude<LogLevel, "off">>> = {
   events_missed: "warn",
   unknown_status: "warn",
   restart: "info",
+  no_sandbox: "warn",
   random_key: "warn",
   shared_key: "warn",
   hook_failed: "error",

@@ -5,6 +5,7 @@
 import type { Platform, ReadEnv } from "../ci/platform.ts";
 import type { Clock } from "../clock.ts";
 import { cleanResult } from "../run/clean.ts";
+import { NO_SANDBOX } from "../run/no_sandbox.ts";
 import type { AnyResult } from "../run/result.ts";
 import { isTerminal, isUuid } from "../service/contract.ts";
 import { markdownCode } from "../text/escape.ts";
@@ -68,6 +69,8 @@ export interface NoteState {
   /** Null while the job is running. */
   exitCode: number | null;
   hasEnded: boolean;
+  /** Whether its run ended because no sandbox was free: no agent has started. */
+  lacksSandbox: boolean;
 }
 
 export interface NoteContext {
@@ -84,7 +87,7 @@ const MAX_JOB_NAME = 255;
 const INTERRUPTED_MS = 3_000;
 
 /** The state before there is a run. */
-export const NOTHING_YET: NoteState = { runId: null, exitCode: null, hasEnded: false };
+export const NOTHING_YET: NoteState = { runId: null, exitCode: null, hasEnded: false, lacksSandbox: false };
 
 // If each change starts a pipeline, the last line of a note counts the changes: a retried job continues the count.
 
@@ -194,6 +197,7 @@ export function resultContent(
       runId: result.kind === "run" ? result.runId : null,
       exitCode: result.exitCode,
       hasEnded: result.kind === "run" && result.status !== null && isTerminal(result.status),
+      lacksSandbox: result.error?.code === NO_SANDBOX,
     },
     limitMs: result.outcome === "interrupted" ? INTERRUPTED_MS : undefined,
   };

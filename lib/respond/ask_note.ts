@@ -147,6 +147,8 @@ export function isRepeated(exitCode: number): boolean {
 
 /** Facts from the start of a run besides its result. */
 export interface Doubts {
+  /** Whether it was the last start that a mention gets if no sandbox is free. */
+  isLastStart: boolean;
   /** Whether the run must be cancelled, which was not possible yet. */
   isUnwanted: boolean;
   /** Whether the service has a run for the mention whose id is unknown. */
@@ -155,15 +157,24 @@ export interface Doubts {
   mayExist: boolean;
 }
 
-const NO_DOUBTS: Readonly<Doubts> = { isUnwanted: false, isHidden: false, mayExist: false };
+export const NO_DOUBTS: Readonly<Doubts> = { isUnwanted: false, isHidden: false, mayExist: false, isLastStart: false };
 
 function markState({ runId, exitCode, hasEnded }: NoteState, isUnwanted: boolean): Mark["state"] {
   if (runId !== null) return { runId, isOpen: isUnwanted || !hasEnded, ...(isUnwanted && { isUnwanted }) };
   return exitCode === null || AGAIN.includes(exitCode) ? "starting" : "none";
 }
 
+/** A run without a sandbox is no answer to its mention: as long as another start is possible, it counts as not started. */
+function withoutLackingRun(state: NoteState, { isLastStart }: Doubts): NoteState {
+  return state.lacksSandbox && !isLastStart ? { ...state, runId: null } : state;
+}
+
 /** Whether to ask again. Empty while the job is running, and if nothing failed. */
-function nextStep({ runId, exitCode }: NoteState, name: string, { isUnwanted, isHidden, mayExist }: Doubts): string {
+function nextStep(
+  { runId, exitCode, lacksSandbox }: NoteState,
+  name: string,
+  { isUnwanted, isHidden, mayExist }: Doubts,
+): string {
   if (isUnwanted && runId !== null) {
     return "\n\nThis run could not be cancelled yet. The scheduled check tries again for 24 hours. " +
       `Without a scheduled check, write \`@${name} stop\` again.`;
@@ -182,7 +193,11 @@ function nextStep({ runId, exitCode }: NoteState, name: string, { isUnwanted, is
   if (!isRepeated(exitCode)) {
     return "\n\nNo run was started. Fix the problem below, or ask a maintainer to fix it, then write the task again.";
   }
-  const start = mayExist ? "It is unknown whether the run has started." : "The run has not started yet.";
+  const start = lacksSandbox
+    ? "No sandbox was free, so no agent has started yet."
+    : mayExist
+    ? "It is unknown whether the run has started."
+    : "The run has not started yet.";
   return `\n\n${start} Do not ask again: the scheduled check repeats the start for 24 hours, and never starts a second run. ` +
     `\`@${name} stop\` withdraws the task. Without a scheduled check, withdraw it, then write it again.`;
 }
@@ -197,7 +212,10 @@ const IN_COMMENT: ReadonlyMap<string | null, string> = new Map([
 const START_AGAIN = "then start again.";
 
 /** @param stopper Reads who stopped the run. */
-function stepsFor(name: string, stopper: () => Promise<string | null>): PlannedNote["steps"] {
+function stepsFor(
+  name: string,
+  { stopper, doubts }: { stopper: () => Promise<string | null>; doubts: Readonly<Doubts> },
+): PlannedNote["steps"] {
   return async (result) => {
     const { outcome, runId, status } = result;
     const again = { name: `@${name} again` };
@@ -219,7 +237,7 @@ function stepsFor(name: string, stopper: () => Promise<string | null>): PlannedN
       ".",
     ];
     return {
-      ...result.error?.code === NO_SANDBOX && { error: noSandbox },
+      ...result.error?.code === NO_SANDBOX && { error: doubts.isLastStart ? noSandbox : "" },
       deadline: wait,
       ...failed !== undefined && { failed },
       ...runId !== null && { interrupted: isTerminal(status ?? "") ? repeat : wait },
@@ -245,7 +263,7 @@ function askLink(
   return { words: "Comment", url: `${url}#${kind === "review" ? lineAnchor : anchor}${id}`, by };
 }
 
-/** @param label Name of the job, which may be empty. @param stopper As in {@linkcode stepsFor}. */
+/** @param label Name of the job, which may be empty. @param stopper Reads who stopped the run. */
 export function planOf(
   { forge, settings: { name }, showsTask }: Responding,
   { thread }: { thread: ThreadPlace & Partial<Pick<Thread, "url">> },
@@ -271,16 +289,17 @@ export function planOf(
     links: { ...links, ask: askLink(forge.threads, thread.url, ask, requester?.name) },
     task: showsTask ? task : undefined,
     isRepeated: !isSameAsk(ask, of),
-    steps: stepsFor(name, stopper),
+    steps: stepsFor(name, { stopper, doubts }),
     stop: `@${name} stop`,
     pullName: (url) => forge.pullName(url),
     head(state) {
       // The right token cannot check the code of a wrong one. Without a mark, polls answer the mention again.
       const isMarked = state.runId !== null || state.exitCode !== EXIT.unauthorized;
+      const counted = withoutLackingRun(state, doubts);
       return [
-        ...isMarked ? [markLine({ ask, of, state: markState(state, doubts.isUnwanted) }, seal)] : [],
+        ...isMarked ? [markLine({ ask, of, state: markState(counted, doubts.isUnwanted) }, seal)] : [],
         ...requester === undefined ? [] : [requesterLine(requester.id)],
-      ].join("\n") + nextStep(state, name, doubts);
+      ].join("\n") + nextStep(counted, name, doubts);
     },
     // Without a run, or after it was stopped, nobody asks what the agent knew.
     foot: ({ runId, exitCode }) =>

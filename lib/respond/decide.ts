@@ -467,6 +467,11 @@ export class Decider {
     return this.#rivals.rival(wanted, notes, noteId);
   }
 
+  /** Why a run must not start again after one that got no sandbox: meanwhile, a run was started in the thread or on its branch. */
+  busy(wanted: Wanted, notes: readonly MarkedNote[]): Promise<Refusal | null> {
+    return this.#rivals.busy(wanted, notes);
+  }
+
   /** A request as the forge shows it now. */
   async #askAt(thread: ThreadPlace, ask: AskId, me: ForgeUser): Promise<FoundAsk> {
     const { comment } = newsOf(thread, ask);

@@ -50,10 +50,13 @@ export interface RespondJob extends NoteContext {
 
 export interface AskedStart {
   readonly request: RunRequest;
+  /** First key of the series of starts. */
   readonly idempotencyKey: string;
-  /** Called before each repeated attempt of the start. */
+  /** Whether the job may wait before another start, if no sandbox was free. */
+  readonly waitsForSandbox: boolean;
+  /** Called before each repeated attempt of the start, and before another start. */
   readonly mayRepeat: NonNullable<SeriesHooks["mayRepeat"]>;
-  /** Called as soon as the run is started or found. */
+  /** Called as soon as the run is started or found, and again for another start. */
   onStarted(started: Pick<StartedRun, "runId"> & { readonly run: Pick<Run, "status"> }): void;
   /** Called with the end of the run. Its return value is published. */
   onEnd(end: JobEnd<RunResult>): Promise<JobEnd<RunResult>>;
@@ -82,11 +85,14 @@ export interface RunAskedOptions {
 export class NoRun extends Error {
   /** Whether the note already has the answer of another job. */
   readonly isAnswered: boolean;
+  /** The reason for the asker: trusted Markdown. */
+  readonly text: string;
 
   /** @param reason A clause. */
-  constructor(reason: string, isAnswered: boolean) {
+  constructor(reason: string, isAnswered: boolean, text: string = reason) {
     super(reason);
     this.isAnswered = isAnswered;
+    this.text = text;
   }
 }
 

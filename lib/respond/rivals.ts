@@ -78,8 +78,7 @@ export class Rivals {
   ): Promise<Refusal | null> {
     const today = (await this.#marksOfToday(await this.#world.threads.me())).filter(({ note }) => note.id < noteId);
     if (this.#isBeyondLimit(today)) return this.#limitRefusal;
-    const marks = notes.filter(({ mark }) => !isSameAsk(mark.ask, ask));
-    const others = rivalsOf(thread, of, marks);
+    const { marks, others } = othersOf({ thread, ask, of }, notes);
     const earlier = others.filter(({ note }) => note.id < noteId);
     // The clock of this machine may be some minutes off, but the forge has just dated our note.
     const nowMs = Date.parse(notes.find(({ note }) => note.id === noteId)?.note.createdAt ?? "") || this.#world.nowMs;
@@ -92,6 +91,18 @@ export class Rivals {
     if (isStarting(earlier, nowMs, DAY_MS)) return { reason: this.pendingReason, text: this.pendingReason };
     const other = await this.#busyOnBranch(place, today, notes) ??
       await this.#takenBranch(thread, place, { noteId, nowMs });
+    return other === undefined ? null : await this.#busyBranch(other);
+  }
+
+  /** The active run of another request in the thread or on its branch, whichever note is older; null without one. */
+  async busy(
+    { thread, ask, of, place }: { thread: Thread; ask: AskId; of: AskId; place: BranchPlace },
+    notes: readonly MarkedNote[],
+  ): Promise<Refusal | null> {
+    const { marks, others } = othersOf({ thread, ask, of }, notes);
+    const busy = await this.#busyInThread(thread, marks, others);
+    if (busy !== null) return busy;
+    const other = await this.#busyOnBranch(place, await this.#marksOfToday(await this.#world.threads.me()), notes);
     return other === undefined ? null : await this.#busyBranch(other);
   }
 
@@ -254,6 +265,15 @@ export class Rivals {
 /** Notes of a thread whose runs block another one. On an issue each task has its own branch; only the same task must not run twice. */
 export function rivalsOf({ pull }: Thread, of: AskId, marks: readonly MarkedNote[]): readonly MarkedNote[] {
   return pull !== null ? marks : marks.filter(({ mark }) => isSameAsk(mark.of, of));
+}
+
+/** Notes of the other requests in the thread, and those of them whose runs block the run of this one. */
+function othersOf(
+  { thread, ask, of }: { thread: Thread; ask: AskId; of: AskId },
+  notes: readonly MarkedNote[],
+): { marks: readonly MarkedNote[]; others: readonly MarkedNote[] } {
+  const marks = notes.filter(({ mark }) => !isSameAsk(mark.ask, ask));
+  return { marks, others: rivalsOf(thread, of, marks) };
 }
 
 /** Runs whose notes do not have the end. */

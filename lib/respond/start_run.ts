@@ -11,6 +11,8 @@ import type { LivingNote } from "../forge/note.ts";
 import { withPageLink } from "../report/page_link.ts";
 import { cancelUntilHeld } from "../run/cancel.ts";
 import type { JobEnd } from "../run/job.ts";
+import { keyWithSuffix } from "../run/key.ts";
+import { MAX_STARTS, NO_SANDBOX } from "../run/no_sandbox.ts";
 import { reasonOf, resultError, type RunResult, utcText } from "../run/result.ts";
 import type { Session } from "../run/session.ts";
 import { isTerminal } from "../service/contract.ts";
@@ -21,6 +23,7 @@ import {
   type Doubts,
   isAnswered,
   isRepeated,
+  NO_DOUBTS,
   noteSoon,
   planOf,
   react,
@@ -48,14 +51,14 @@ export async function startRun(
   wanted: Wanted,
   { decider, newDecider }: { decider: Decider; newDecider: () => Decider },
 ): Promise<Started> {
-  const { forge: { threads }, writer, clock, platform, io: { env } } = job;
+  const { forge: { threads }, writer, clock, platform, settings, io: { env } } = job;
   const { thread } = asked.news;
   const { ask, of, task, asker, leftOut } = wanted;
   const seal = await sealFor(job, thread);
   const { job: jobPage, pipeline, pipelineNoun } = platform.links(env);
   const label = platform.identity(env)?.job ?? "";
   const links = { job: jobPage, pipeline, pipelineNoun };
-  const doubts: Doubts = { isUnwanted: false, isHidden: false, mayExist: wanted.isTried };
+  const doubts: Doubts = { ...NO_DOUBTS, mayExist: wanted.isTried };
   const stopper = async () => await newDecider().stopper(thread, ask);
   const planned = planOf(job, wanted, {
     ask,
@@ -95,6 +98,11 @@ export async function startRun(
   const marks = marksOf(list, me, seal);
   const oldest = marks.find(({ mark }) => isSameAsk(mark.ask, ask));
   if (oldest !== undefined && oldest.note.id !== written.id) return ANSWERED;
+  /** Why the run must not start again, with answers that are not cached. */
+  const busyNow = async () => {
+    const { list } = await job.openForge().threads.comments(thread);
+    return await newDecider().busy(wanted, marksOf(list, me, seal));
+  };
   const refusal = await decider.rival(wanted, marks, written.id) ?? await withdrawalOf(decider, wanted);
   if (refusal !== null) {
     // If another job created the note, it may be about to name its run there.
@@ -105,20 +113,34 @@ export async function startRun(
   if (leftOut !== undefined) writer.out(own`${writer.untrusted(leftOut)}`);
   let session: Pick<Session, "deadline" | "signal"> | undefined;
   const withdrawal = new Withdrawal(job, wanted, newDecider);
+  const key = keyOfAsk({ origin: threads.origin, repository, thread, ask, repoId: request.repo });
+  const tell = noticeTeller(job, note, {
+    links: planned.links,
+    task: planned.task,
+    stop: planned.stop,
+    since,
+    deadline: () => session?.deadline ?? clock.now(),
+    isStarted: () => isStarted,
+  });
   /** Whether the run had already finished when this job found it by its key. */
   let isOver = false;
   let isStarted = false;
+  /** Whether the next start follows a run that got no sandbox. */
+  let lacksSandbox = false;
   try {
     const { result, page } = await job.run({
       request,
-      idempotencyKey: keyOfAsk({ origin: threads.origin, repository, thread, ask, repoId: request.repo }),
+      idempotencyKey: key,
+      // In a poll, other mentions wait for this one.
+      waitsForSandbox: job.remembered === undefined,
       onStarted({ runId, run: { status } }) {
         isStarted = true;
         isOver = isTerminal(status);
         withdrawal.onStarted(runId);
       },
       async mayRepeat(mayExist) {
-        const mayStart = await withdrawal.mayRepeat(mayExist);
+        const mayStart = await withdrawal.mayRepeat(mayExist, lacksSandbox ? busyNow : undefined);
+        lacksSandbox &&= !mayStart;
         // The note has to say so as soon as it names the run: this job may be killed before its end.
         doubts.isUnwanted = withdrawal.isWithdrawn;
         return mayStart;
@@ -128,10 +150,12 @@ export async function startRun(
         doubts.isHidden = await isHidden(job, asked, wanted, { ended, signal: session?.signal });
         const end = doubts.isHidden ? hiddenEnd(ended) : await withdrawal.end(ended);
         doubts.isUnwanted = withdrawal.isOpen;
-        const result = await withoutOldWork(job, wanted, end.result);
+        doubts.isLastStart = end.result.idempotencyKey === keyWithSuffix(key, MAX_STARTS);
+        const told = doubts.isLastStart ? withAskAgain(end, settings.name) : end;
+        const result = await withoutOldWork(job, wanted, told.result);
         // A job that gives up does not know what an earlier one has started.
         doubts.mayExist = result.mayExist || wanted.isTried && AGAIN.includes(result.exitCode);
-        return { ...end, result: { ...result, mayExist: doubts.mayExist } };
+        return { ...told, result: { ...result, mayExist: doubts.mayExist } };
       },
     }, {
       note: { ...planned, note },
@@ -139,22 +163,21 @@ export async function startRun(
       onSession(opened) {
         session = opened;
       },
-      onNotice: outageTeller(job, note, {
-        links: planned.links,
-        task: planned.task,
-        stop: planned.stop,
-        since,
-        deadline: () => session?.deadline ?? clock.now(),
-        isStarted: () => isStarted,
-      }),
+      onNotice(notice) {
+        if (notice.kind === "no_sandbox") {
+          lacksSandbox = true;
+          isStarted = false;
+        }
+        tell(notice);
+      },
     });
     const { exitCode } = result;
     if (!note.isEnded) await fail(result.reason ?? "nothing was started", exitCode);
-    await afterRun(job, asked, result, { page, thread: wanted.thread.url, isOver });
+    await afterRun(job, asked, result, { page, thread: wanted.thread.url, isOver, isLastStart: doubts.isLastStart });
     return { kind: "ended", exitCode };
   } catch (error) {
     if (error instanceof NoRun) {
-      return error.isAnswered ? ANSWERED : await refuse({ reason: error.message, text: error.message });
+      return error.isAnswered ? ANSWERED : await refuse({ reason: error.message, text: error.text });
     }
     const exitCode = error instanceof MogplexError ? error.exitCode : EXIT.internal;
     await fail(error instanceof MogplexError ? error.message : "nothing was started", exitCode);
@@ -173,11 +196,13 @@ export async function afterRun(
   job: Responding,
   asked: Asked,
   result: RunResult,
-  where: { page: string | undefined; thread: string; isOver: boolean },
+  where: { page: string | undefined; thread: string; isOver: boolean; isLastStart?: boolean },
 ): Promise<void> {
-  const { exitCode, runId, status } = result;
+  const { exitCode, runId, status, error } = result;
   // A start that polls repeat may still succeed.
-  const isOpen = runId === null ? isRepeated(exitCode) : status === null || !isTerminal(status);
+  const isOpen = runId === null
+    ? isRepeated(exitCode)
+    : status === null || !isTerminal(status) || error?.code === NO_SANDBOX && !where.isLastStart;
   if (!isOpen) await react(job, asked, exitCode === EXIT.success ? "done" : "failed");
   if (exitCode === EXIT.success) await setStatus(job, result, where);
 }
@@ -243,18 +268,22 @@ class Withdrawal {
   /**
    * Decides whether a start is sent again. If an earlier attempt may have arrived, a start that must not happen is sent anyway: the answer names the
    * run, which is then cancelled.
+   * @param busy Looks for another run that comes first; only before another start, of which no attempt was sent. @default none can have been started
    * @throws {NoRun} if no attempt can have arrived, and the run must not start.
    */
-  async mayRepeat(mayExist: boolean): Promise<boolean> {
-    if (this.#reason !== null) return true;
+  async mayRepeat(mayExist: boolean, busy?: () => Promise<Refusal | null>): Promise<boolean> {
+    if (this.#reason !== null && mayExist) return true;
     let reason: string | null;
+    let rival: Refusal | null = null;
     try {
-      reason = await this.#newDecider().changed(this.#wanted);
+      reason = this.#reason ?? await this.#newDecider().changed(this.#wanted);
+      if (reason === null) rival = await busy?.() ?? null;
     } catch (error) {
       if (!(error instanceof MogplexError)) throw error;
       this.#job.writer.note(`${error.message}; the start is not repeated until the forge answers`);
       return false;
     }
+    if (rival !== null) throw new NoRun(rival.reason, false, rival.text);
     if (reason === null) return true;
     if (!mayExist) throw new NoRun(reason, false);
     this.#reason = reason;
@@ -344,6 +373,16 @@ function hiddenEnd({ result, ...end }: JobEnd<RunResult>): JobEnd<RunResult> {
   return withError({ ...end, result: { ...result, mayExist: true } }, error);
 }
 
+/** The end after the last start that found no sandbox: a retried job would start nothing. */
+function withAskAgain(ended: JobEnd<RunResult>, name: string): JobEnd<RunResult> {
+  const { error } = ended;
+  if (!(error instanceof MogplexError) || error.code !== NO_SANDBOX) return ended;
+  const { attempted, why } = error;
+  const advice = `a sandbox becomes free 10 to 35 minutes after its run ends; then comment @${name} again`;
+  const problem = attempted === null ? error.message : { attempted, why, advice };
+  return withError(ended, new MogplexError(problem, "rateLimited", { code: NO_SANDBOX }));
+}
+
 function withError({ result, ...end }: JobEnd<RunResult>, error: MogplexError): JobEnd<RunResult> {
   const ending = { outcome: "error" as const, exitCode: error.exitCode, reason: reasonOf(error) };
   return { ...end, error, result: { ...result, ...ending, error: resultError(error) } };
@@ -358,8 +397,8 @@ function startingNote(
   return progressNote({ links, phase: "start", since, phaseSince: since, ...more });
 }
 
-/** Notes once that the service does not answer, if the start takes longer. */
-function outageTeller(
+/** Writes into the note why the start takes longer: once that the service does not answer, and each time that no sandbox was free. */
+function noticeTeller(
   { clock }: Responding,
   note: LivingNote<NoteContent>,
   { links, task, stop, since, deadline, isStarted }:
@@ -368,16 +407,23 @@ function outageTeller(
 ): (notice: Notice) => void {
   let isDown = false;
   let isTold = false;
+  const change = (trouble: string, matters = false) =>
+    note.change(() => ({
+      render: () => startingNote({ links, since, nowMs: clock.wallTime(), task, trouble, stop }),
+      state: NOTHING_YET,
+    }), matters);
   return (notice) => {
+    if (notice.kind === "no_sandbox") {
+      // The run has ended: whoever reads the note must not take it for the answer.
+      note.renew();
+      change(`No agent has started: ${notice.cause}. The next start is at ${utcText(notice.untilMs)}.`, true);
+      return;
+    }
     if (notice.kind === "wait") isDown = ["unavailable", "network"].includes(notice.cause);
     // Not each wait is reported. A change that came too early is tried again with the next notice.
     if (isTold || !isDown || isStarted()) return;
     const until = utcText(clock.wallTime() + deadline() - clock.now());
-    const trouble = `The service does not answer. The start will be retried until ${until}.`;
-    isTold = note.change(() => ({
-      render: () => startingNote({ links, since, nowMs: clock.wallTime(), task, trouble, stop }),
-      state: NOTHING_YET,
-    }));
+    isTold = change(`The service does not answer. The start will be retried until ${until}.`);
   };
 }
 

@@ -162,6 +162,8 @@ export interface StartKey {
   scope: KeyScope | "given";
   /** Number at which the series begins: 1 is the key itself. */
   suffix: number;
+  /** Whether a given key is the first of a series, too. @default {false} */
+  isSeries?: boolean | undefined;
   /** A run that the key finds is ignored if it ended longer ago than this, in milliseconds: the next key starts a new run. @default {Infinity} */
   maxEndAgeMs?: number | undefined;
 }
@@ -170,6 +172,8 @@ export interface StartKey {
 export interface KeyChoice extends KeyOptions {
   /** The key with which a folder was claimed. @default a new one */
   randomKey?: string | undefined;
+  /** Whether a given key is the first of a series: its other keys start further runs if no sandbox was free. @default {false} */
+  isSeries?: boolean | undefined;
 }
 
 const MAX_KEY_PART = 1_000;
@@ -204,7 +208,8 @@ export function planKey(
   const { idempotencyKey, keyPart = "" } = options;
   checkKeyOptions(what, options);
   if (idempotencyKey !== undefined) {
-    return { key: checkIdempotencyKey(idempotencyKey, session.redactor().token), scope: "given", suffix: 1 };
+    const key = checkIdempotencyKey(idempotencyKey, session.redactor().token);
+    return { key, scope: "given", suffix: 1, isSeries: options.isSeries };
   }
   const { job: identity, repoId, more } = about;
   const scope = options.keyScope ?? (session.platform.isCi || identity !== null ? "pipeline" : "random");

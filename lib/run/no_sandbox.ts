@@ -56,6 +56,9 @@ export function whyNoSandbox(run: Pick<Run, "error">): string {
 /** Waits before each further start, in milliseconds: the service frees sandboxes 10 to 35 minutes after their runs. */
 export const SANDBOX_WAITS_MS: readonly number[] = [10, 20, 40].map((minutes) => minutes * 60_000);
 
+/** Most starts of one task. */
+export const MAX_STARTS = SANDBOX_WAITS_MS.length + 1;
+
 /** Detects whether an agent has begun: a run without a sandbox only has the events of its acceptance and of its end. */
 export class AgentWatch {
   #accepted = 0;

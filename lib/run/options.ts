@@ -58,6 +58,10 @@ export interface JobOptions<I, S> extends KeyOptions {
   /** Whether the request is a part of a derived key, so that two tasks of a job are two runs. */
   readonly byTask: boolean;
   readonly mayRepeat: SeriesHooks["mayRepeat"];
+  /** See `KeyChoice`. */
+  readonly isSeries: boolean;
+  /** Whether the job may wait before another start, if no sandbox was free. */
+  readonly waitsForSandbox: boolean;
   /** Fires when the caller has cancelled the operation: no further start follows. */
   readonly cancelled: AbortSignal | undefined;
 }
@@ -113,6 +117,8 @@ export function completeJob<I, S>(asked: AskedJob<I, S>): JobOptions<I, S> {
     resultFile: options.resultFile,
     byTask: options.byTask ?? false,
     mayRepeat: options.mayRepeat,
+    isSeries: options.isSeries ?? false,
+    waitsForSandbox: options.waitsForSandbox ?? true,
     cancelled: options.cancelled,
   };
 }

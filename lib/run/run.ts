@@ -550,14 +550,18 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   }
 
   /**
-   * Starts again after a run without a sandbox, a while later: no agent has begun, so nothing is done twice.
+   * Starts again after a run without a sandbox, a while after its end: no agent has begun, so nothing is done twice.
    * @throws {MogplexError} with exit code 75 if there is no time or no key for another start.
    */
   async #startAgain(run: Run, look: Look): Promise<void> {
     const { client, clock, startedAt, deadline, signal, notify } = this.#session;
-    const { cancelled } = this.#options;
+    const { cancelled, waitsForSandbox } = this.#options;
     const series = this.#series;
-    const waitMs = SANDBOX_WAITS_MS[this.#lacks];
+    const refused = (why: string) => noSandbox(run, clock.now() - startedAt, why);
+    const pauseMs = SANDBOX_WAITS_MS[this.#lacks];
+    // The run of an earlier job may have ended long ago.
+    const endAgeMs = this.#started?.replayed ? series?.endAgeMs(run) ?? 0 : 0;
+    const waitMs = Math.max(0, (pauseMs ?? 0) - (Number.isFinite(endAgeMs) ? endAgeMs : 0));
     const why = cancelled?.aborted
       ? "it was cancelled"
       : typeof this.#target === "string" || look.kind !== "all"
@@ -566,29 +570,25 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       ? "it is the run of an earlier attempt"
       : !series.hasNext
       ? "a run with a given key is started once"
-      : waitMs === undefined
+      : pauseMs === undefined
       ? "four starts got no sandbox"
+      : !waitsForSandbox && waitMs > 0
+      ? `this job does not wait for the next attempt, in ${formatDuration(waitMs)}`
       : clock.now() + waitMs >= deadline
       ? `the next attempt would be after the time limit of ${formatDuration(deadline - startedAt)}`
       : undefined;
     this.#lacked = true;
-    if (why !== undefined || series === undefined || waitMs === undefined) {
-      throw noSandbox(run, clock.now() - startedAt, why ?? "nothing was started");
-    }
-    const minutes = waitMs / 60_000;
-    notify({
-      kind: "text",
-      message: `${
-        whyNoSandbox(run)
-      } for run "${run.runId}", and no agent has begun: starting again in ${minutes} minutes`,
-    });
+    if (why !== undefined || series === undefined) throw refused(why ?? "nothing was started");
+    const untilMs = clock.wallTime() + waitMs;
+    notify({ kind: "no_sandbox", runId: run.runId, cause: whyNoSandbox(run), delayMs: waitMs, untilMs });
     const pacer = this.#session.pacer();
     pacer.status = "waiting for a sandbox";
     await pacer.pause(waitMs, cancelled);
-    if (cancelled?.aborted) throw noSandbox(run, clock.now() - startedAt, "it was cancelled");
+    if (cancelled?.aborted) throw refused("it was cancelled");
     this.#lacks++;
     this.#started = undefined;
     const started = await series.startNext();
+    if (started === undefined) throw refused("the time limit came before the next attempt was permitted");
     this.#announce(started);
     // A cancel that came meanwhile has reached the run before this one.
     if (cancelled?.aborted) await client.cancelRun(started.runId, { deadline, signal });

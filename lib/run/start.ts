@@ -94,18 +94,22 @@ export class StartSeries<R extends StartAnswer> {
     }
   }
 
-  /** Whether the series has another key for a start. A key of the caller is used as it is. */
+  /** Whether the series has another key for a start. Any other key of the caller is used as it is. */
   get hasNext(): boolean {
-    return this.#plan.key.scope !== "given" && this.#suffix < LAST_SUFFIX;
+    const { scope, isSeries = false } = this.#plan.key;
+    return (scope !== "given" || isSeries) && this.#suffix < LAST_SUFFIX;
   }
 
-  /** Starts again, with the next key of the series. See {@linkcode StartSeries.start}. */
-  async startNext(): Promise<Started<R>> {
+  /**
+   * Starts again, with the next key of the series, once that is permitted. See {@linkcode StartSeries.start}.
+   * @returns Undefined if the deadline came before the permission.
+   */
+  async startNext(): Promise<Started<R> | undefined> {
     this.#suffix++;
     // Attempts with earlier keys prove nothing about a run of this one.
     this.#start = this.#firstSentAt = this.#troubleAt = undefined;
     this.#triedBefore = false;
-    return await this.start();
+    return await this.#isPermitted() ? await this.start() : undefined;
   }
 
   /**
@@ -161,7 +165,7 @@ export class StartSeries<R extends StartAnswer> {
     const end = endOfRun(run.status);
     const isOver = run.replayed && end !== undefined && end !== "awaiting_input";
     if (isOver && maxEndAgeMs < Infinity) {
-      return endAgeMs(run, this.#serviceTime(this.#session.clock.now())) > maxEndAgeMs;
+      return this.endAgeMs(run) > maxEndAgeMs;
     }
     const derived = scope !== "given" && scope !== "random";
     const dead = run.replayed && (run.status === "failed" || run.status === "cancelled");
@@ -175,6 +179,13 @@ export class StartSeries<R extends StartAnswer> {
     const owned = ownsRun(run, scope, isUnsure ? this.#serviceTime(this.#firstSentAt) : Infinity);
     const { runId, replayed } = run;
     return { runId, run, replayed, idempotencyKey: this.key, keyScope: scope, owned };
+  }
+
+  /**
+   * Milliseconds since the end of a finished run; `Infinity` if that time is unknown.
+   */
+  endAgeMs(run: Pick<R, "updatedAt">): number {
+    return endAgeMs(run, this.#serviceTime(this.#session.clock.now()));
   }
 
   /**
@@ -253,6 +264,11 @@ export class StartSeries<R extends StartAnswer> {
     // A start that may have arrived is repeated until the deadline: it must be found.
     if (!this.mayExist && isUnreached(this.#session.memory, this.#session.clock.now())) return false;
     if (!await this.#pacer.waitAfter(this.#plan.what.what, failure, count)) return false;
+    return await this.#isPermitted();
+  }
+
+  /** @returns False if the deadline comes before the permission. */
+  async #isPermitted(): Promise<boolean> {
     const { mayRepeat } = this.#hooks;
     if (mayRepeat === undefined) return true;
     for (;;) {
@@ -351,8 +367,8 @@ export interface SeriesHooks {
   /** Called right before the start is sent. */
   onKey?: ((key: string) => void) | undefined;
   /**
-   * Called before each repeated attempt, at most once a minute, and awaited. If it returns false, the attempt is not sent, and the start waits. What
-   * it throws ends the start.
+   * Called before each repeated attempt and before a start with the next key, at most once a minute, and awaited. If it returns false, nothing is
+   * sent, and the start waits. What it throws ends the start.
    * @param mayExist Whether an earlier attempt may have started something.
    */
   mayRepeat?: ((mayExist: boolean) => Promise<boolean>) | undefined;

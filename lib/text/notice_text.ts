@@ -1,6 +1,7 @@
 import { messageOf } from "../error_sentence.ts";
 import type { Notice, NoticeFacts } from "../notice.ts";
 import { formatDuration } from "./duration.ts";
+import { capital } from "./plain_text.ts";
 
 export function withMessage<F extends NoticeFacts>(facts: F): Extract<Notice, { kind: F["kind"] }> {
   return { ...facts, message: noticeLine(facts) } as unknown as Extract<Notice, { kind: F["kind"] }>;
@@ -33,6 +34,10 @@ export function noticeLine(notice: NoticeFacts, { keyPart }: NoticeWords = { key
       return `The service reports an unknown status, "${notice.status}": it is treated as not finished`;
     case "restart":
       return `Run ${notice.runId} with this key did not succeed: starting a new run`;
+    case "no_sandbox":
+      return `${capital(notice.cause)} for run ${notice.runId}, and no agent has begun: starting again ${
+        notice.delayMs > 0 ? `in ${formatDuration(notice.delayMs)}` : "now"
+      }`;
     case "random_key":
       return `Cannot identify this job (missing: ${
         notice.missing.join(", ")

@@ -112,26 +112,31 @@ export function prepareNote(context: Context, targets: readonly ReportTarget[]):
   const now = () => context.clock.wallTime();
   const isRare = plan.place.maxEdits !== undefined;
   const since = now();
-  const ended: [phase: string, ms: number][] = [];
+  let ended: [phase: string, ms: number][] = [];
   let runId: string | null = null;
   let phase = "queue";
   let phaseSince = since;
   let last: { type: string; at: string } | undefined;
   let lastPhase: string | undefined;
+  /** A job starts another run if one got no sandbox. */
+  const begin = (id: string) => {
+    phaseSince = runId === null ? since : now();
+    [runId, phase, ended, last, lastPhase] = [id, "queue", [], undefined, undefined];
+  };
   const content = (): NoteContent => ({
     render: (_mayLink, links = {}) =>
       progressNote({
         ...{ links, phase, ended, since, phaseSince, nowMs: now(), last, isRare },
         ...{ task: plan.task, stop: plan.stop },
       }),
-    state: { runId, exitCode: null, hasEnded: false },
+    state: { ...NOTHING_YET, runId },
   });
   return {
     get isBegun() {
       return note.isBegun;
     },
     item(item) {
-      if (item.type === "status") runId = item.run.runId;
+      if (item.type === "status" && item.run.runId !== runId) begin(item.run.runId);
       if (item.type === "event") {
         last = { type: item.event.type, at: item.event.createdAt };
         const begun = beginsPhase(item.event) ?? phase;

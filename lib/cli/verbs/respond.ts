@@ -214,12 +214,14 @@ async function runAsked(
       const stop = onInterrupt === "auto" ? "cancel" : onInterrupt;
       return await attachJob(run.runId, complete({ ...options, onInterrupt: stop }));
     }
-    const { request, idempotencyKey, mayRepeat, onStarted, onEnd } = what;
+    const { request, idempotencyKey, waitsForSandbox, mayRepeat, onStarted, onEnd } = what;
     const end = await runJob(
       request,
       complete({
         ...options,
         idempotencyKey,
+        isSeries: true,
+        waitsForSandbox,
         mayRepeat,
         onStarted(run) {
           onRun(run, request.repo);

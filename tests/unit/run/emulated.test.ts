@@ -223,7 +223,13 @@ for (const keyScope of ["pipeline", "random"] as const) {
     expect(counts()).toMatchObject({ runs: 3, starts: 3 });
     const created = [...emulator.world.store.runs.values()].map(({ created_at }) => created_at / 60e6);
     expect(created.map((at) => Math.round(at - (created[0] ?? 0)))).toEqual([0, 10, 30]);
-    expect(given.notices.filter(({ kind }) => kind === "text").length).toBe(2);
+    const told = given.notices.flatMap((notice) => notice.kind === "no_sandbox" ? [notice] : []);
+    expect(told.map(({ cause, delayMs }) => [cause, delayMs])).toEqual([
+      ["no sandbox was free", 600_000],
+      ["no sandbox was free", 1_200_000],
+    ]);
+    const at = created.map((minutes) => minutes * 60_000);
+    told.forEach(({ untilMs }, index) => expect(Math.abs(untilMs - (at[index + 1] ?? 0))).toBeLessThan(30_000));
   });
 }
 

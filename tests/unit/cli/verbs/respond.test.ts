@@ -171,17 +171,143 @@ test("the note of a run whose delivery failed says what to write in the thread",
   expect(ours(at)[0]).toContain("permissions of the Mogplex app), then write `@mogplex again`.");
 });
 
-test("the note of a run without a sandbox says when to ask again, which then starts another run", async () => {
-  const at = place("boot-failure");
-  const { code } = await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go")));
+/** Nobody else's run gives a sandbox back for some minutes. */
+function crowded(minutes: number, scenario = "success"): At {
+  const at = place(scenario, { sandboxLimit: 1 });
+  const { store } = at.emulator.world;
+  const [sandbox] = [...store.sandboxes.values()].filter(({ userId }) => userId === store.userId("alice"));
+  if (sandbox === undefined) throw new Error("there is no sandbox");
+  for (const each of store.sandboxes.values()) each.status = "stopped";
+  const set = (status: string) => at.emulator.control("setSandbox", { id: sandbox.id, set: { status } });
+  set("running");
+  void at.clock.sleep(minutes * 60_000).then(() => set("stopped"));
+  return at;
+}
+
+const go = (at: At) => payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go"));
+const keysOf = (at: At) => runsOf(at).map(({ idempotency_key }) => idempotency_key);
+const AS_STARTING = / starting [0-9a-f]{32} -->/;
+
+test("respond starts again 10 minutes after a run found no sandbox, and its note says so meanwhile", async () => {
+  const at = crowded(5);
+  const job = respond(at, go(at));
+  await at.clock.sleep(4 * 60_000);
+  expect(ours(at)).toEqual([expect.stringMatching(AS_STARTING)]);
+  expect(ours(at)[0]).toMatch(
+    /\*\*Starting\*\*.*No agent has started: no sandbox was free\. The next start is at 20\d\d-\S+ \d\d:\d\d UTC\.[^]*`@mogplex stop`/s,
+  );
+  const { code, stderr, stdout } = await job;
+  expect({ code, runs: runsOf(at).map(({ status }) => status) }).toEqual({ code: 0, runs: ["failed", "success"] });
+  const [first = "", second] = keysOf(at);
+  expect(second).toBe(`${first}.2`);
+  expect(stdout + stderr).toContain(", and no agent has begun: starting again in 10 min\n");
+  expect(ours(at)).toEqual([expect.stringMatching(new RegExp(` ${runsOf(at)[1]?.id} ended [0-9a-f]{32} -->`))]);
+  expect(at.gitlab.reactions).toEqual(["1000 eyes", "1000 white_check_mark"]);
+});
+
+test("a mention that finds no sandbox within the time limit is started by the next check, which does not wait itself", async () => {
+  const at = crowded(100);
+  const { code, stderr } = await respond(at, go(at));
+  expect([code, runsOf(at).length]).toEqual([75, 2]);
+  expect(stderr).toContain("and the next attempt would be after the time limit of 30 min; ");
   const [body = ""] = ours(at);
-  expect([code, runsOf(at).length]).toEqual([75, 1]);
+  expect(body).toMatch(AS_STARTING);
+  expect(body).toContain(
+    "No sandbox was free, so no agent has started yet. Do not ask again: the scheduled check repeats the start for 24 hours, and never starts " +
+      "a second run.",
+  );
+  expect(at.gitlab.reactions).toEqual(["1000 eyes"]);
+  // The second run found no sandbox a moment ago.
+  const early = await respond(at, "", ["--poll"]);
+  expect([early.code, runsOf(at).length]).toEqual([75, 2]);
+  expect(early.stderr).toContain("and this job does not wait for the next attempt, in ");
+  await at.clock.sleep(100 * 60_000);
+  const late = await respond(at, "", ["--poll"]);
+  expect([late.code, runsOf(at).length]).toEqual([0, 3]);
+  expect(ours(at)).toEqual([expect.stringMatching(new RegExp(` ${runsOf(at)[2]?.id} ended [0-9a-f]{32} -->`))]);
+  expect((await respond(at, "", ["--poll"])).stdout).toContain("no run: this comment has already started a run\n");
+  expect(runsOf(at).length).toBe(3);
+});
+
+test("a retried job of a mention that found no sandbox starts it, and waits for the rest of the time", async () => {
+  const at = crowded(25);
+  const news = go(at);
+  expect((await respond(at, news)).code).toBe(75);
+  const before = at.clock.now();
+  expect([(await respond(at, news, ["--timeout", "58m"])).code, runsOf(at).length]).toEqual([0, 3]);
+  expect(Math.round((at.clock.now() - before) / 60_000)).toBeLessThan(25);
+});
+
+test("a mention gets four starts without a sandbox, and its note and log then say to ask again", async () => {
+  const at = crowded(600);
+  expect((await respond(at, go(at), ["--timeout", "58m"])).code).toBe(75);
+  for (const starts of [3, 4]) {
+    expect(runsOf(at).length).toBe(starts);
+    await at.clock.sleep(60 * 60_000);
+    const { code, stderr } = await respond(at, "", ["--poll"]);
+    if (starts === 3) {
+      expect({ code, asks: stderr.includes("then comment @mogplex again") }).toEqual({ code: 75, asks: true });
+    } else expect(code).toBe(0);
+  }
+  const [body = ""] = ours(at);
+  expect(body).toMatch(new RegExp(` ${runsOf(at)[3]?.id} ended [0-9a-f]{32} -->`));
   expect(body).toContain(
     "No agent has started. A sandbox becomes free 10 to 35 minutes after its run has ended: then write `@mogplex again`.",
   );
   for (const words of ["For the maintainer", "time limit", "Do not ask again"]) expect(body).not.toContain(words);
-  await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex again")));
-  expect(runsOf(at).length).toBe(2);
+  expect(new Set(at.gitlab.reactions)).toEqual(new Set(["1000 eyes", "1000 x"]));
+  const again = payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex again"));
+  expect((await respond(at, again, ["--timeout", "5m"])).code).toBe(75);
+  expect(runsOf(at).length).toBe(5);
+});
+
+test.each([
+  [
+    "a stop was written",
+    (at: At) => void at.gitlab.say("merge_requests/7", "lee", "@mogplex stop"),
+    "it was stopped before its run started",
+  ],
+  ["its author lost the right", ({ gitlab }: At) => {
+    gitlab.users.set("kim", { id: 1, username: "kim", bot: false, role: 0 });
+  }, "the user who asked can no longer push to the repository"],
+])("respond does not start again after a run without a sandbox once %s", async (_what, change, reason) => {
+  const at = crowded(5);
+  const job = respond(at, go(at));
+  await at.clock.sleep(4 * 60_000);
+  change(at);
+  const { code, stdout } = await job;
+  expect({ code, end: stdout.split("\n").at(-2), runs: runsOf(at).length }).toEqual({
+    code: 0,
+    end: `no run: ${reason}`,
+    runs: 1,
+  });
+  expect(ours(at)).toEqual([expect.stringMatching(/ none [0-9a-f]{32} -->/)]);
+});
+
+test("respond does not start again after a run without a sandbox while another run is active on its branch", async () => {
+  const at = crowded(12, "stuck-streaming");
+  at.gitlab.threads.set("merge_requests/9", { ...at.gitlab.threads.get("merge_requests/7"), iid: 9 });
+  const first = respond(at, go(at), ["--timeout", "58m"]);
+  // Its note is then too old to count as a start of this moment.
+  await at.clock.sleep(13 * 60_000);
+  const other = payload(at.gitlab.say("merge_requests/9", "kim", "@mogplex go on"), 9);
+  const second = respond(at, other, ["--timeout", "20m"]);
+  const codes = [(await first).code, (await second).code];
+  expect({ codes, runs: runsOf(at).length }).toEqual({ codes: [0, 124], runs: 3 });
+  expect(ours(at)[0]).toContain("active on this branch");
+});
+
+test("the next check starts a mention whose job was killed while it waited for a sandbox, whatever its note says", async () => {
+  for (const isNamed of [false, true]) {
+    const at = crowded(5);
+    const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+    expect((await respond(at, payload(note), ["--timeout", "60"])).code).toBe(75);
+    leave(at, note, isNamed ? runsOf(at)[0]?.id ?? "" : null);
+    await at.clock.sleep(60 * 60_000);
+    expect((await respond(at, "", ["--poll"])).code).toBe(0);
+    expect(runsOf(at).map(({ status }) => status)).toEqual(["failed", "success"]);
+    expect(ours(at)).toEqual([expect.stringMatching(new RegExp(` ${runsOf(at)[1]?.id} ended [0-9a-f]{32} -->`))]);
+  }
 });
 
 test("respond ends with the verdict of the run when GitLab takes no note, reaction or status after the start", async () => {
