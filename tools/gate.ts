@@ -2,7 +2,7 @@
  * `npm run gate`: what `npm test` leaves out. All cases of the property tests, `programs`, `matrix` without its smoke tests, and some checks.
  *
  * Files that have passed without a skip are not run again until something changes that their result depends on; `--all` and CI run all.
- * `--seed=N` repeats an order. Where the kernel permits it, everything runs in a namespace without a network but loopback, and with empty
+ * `--seed=N` repeats an order. `--after-test` leaves out the cases that `npm test` has just tried. Where the kernel permits it, everything runs in a namespace without a network but loopback, and with empty
  * caches: nothing may be downloaded after `npm ci`.
  */
 import { spawn, spawnSync } from "node:child_process";
@@ -15,7 +15,7 @@ import { endWith, root, runtimes } from "./setup.mjs";
 import { Keys, passedTests, remember } from "./testing/cache.ts";
 import { BUILD, GATE_CHECKS, runChecks } from "./testing/checks.ts";
 import { folderOf, type Layer, LAYERS, SMOKE, sum, testFiles, type Totals } from "./testing/progress.ts";
-import { hasMoreCases, type Outcome, runFiles, seedOf } from "./testing/run_files.ts";
+import { hasMoreCases, type Outcome, runFiles, type RunOptions, seedOf } from "./testing/run_files.ts";
 import { missingPrograms, sourceOf, summaryOf } from "./testing/summary.ts";
 
 const print = (line: string) => process.stdout.write(`${line}\n`);
@@ -51,7 +51,11 @@ function filesOf(layer: Layer): string[] {
 }
 
 /** Runs the files of some layers that have not passed as they are. */
-async function runLayers(layers: readonly Layer[], keys: Keys | undefined, seed?: number): Promise<Outcome[]> {
+async function runLayers(
+  layers: readonly Layer[],
+  keys: Keys | undefined,
+  options: RunOptions = { cases: "full" },
+): Promise<Outcome[]> {
   const totals: Outcome[] = [];
   const open = new Map<string, string | undefined>();
   for (const [folder, files] of Map.groupBy(layers.flatMap(filesOf), folderOf)) {
@@ -67,7 +71,7 @@ async function runLayers(layers: readonly Layer[], keys: Keys | undefined, seed?
     totals.push({ passed, failed: 0, skipped: 0, cases: [] });
   }
   if (open.size === 0) return totals;
-  const outcome = await runFiles([...open.keys()], { full: true, ...seed === undefined ? {} : { seed } });
+  const outcome = await runFiles([...open.keys()], options);
   // An error outside of tests is in no report: then nothing is remembered.
   if (outcome.failed === outcome.cases.filter(({ end }) => end === "failed" || end === "innocent").length) {
     const clean = [...Map.groupBy(outcome.cases, ({ file }) => file)]
@@ -89,6 +93,7 @@ async function timed<T>(name: string, work: () => Promise<T>): Promise<T> {
 
 async function main(args: readonly string[]): Promise<number> {
   const seed = seedOf(args);
+  const tried = args.includes("--after-test") ? "rest" : "full";
   const fresh = args.includes("--all") || (process.env.CI ?? "") !== "";
   if (process.env[CUT_OFF] === undefined) {
     const known = fresh ? "all of them" : "except files that have already passed unchanged";
@@ -109,7 +114,7 @@ async function main(args: readonly string[]): Promise<number> {
   const [checks, ...layers] = await Promise.all([
     timed("checks", () => runChecks(GATE_CHECKS)),
     timed("programs and matrix", () => runLayers(["programs", "matrix"], keys)),
-    timed("unit", () => runLayers(["unit"], keys, seed)),
+    timed("unit", () => runLayers(["unit"], keys, { cases: tried, seed })),
   ]);
   const outcomes = layers.flat();
   const cases = outcomes.flatMap((outcome) => outcome.cases);

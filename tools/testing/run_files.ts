@@ -16,8 +16,11 @@ import { type Case, readCases, withInnocent } from "./summary.ts";
 
 /** How files are run. */
 export interface RunOptions {
-  /** Runs all cases of property tests. */
-  full?: boolean;
+  /**
+   * How many cases the property tests try; `rest` leaves out the fixed ones that `npm test` tries. It is passed on as `MOGPLEX_TEST_RUNS`.
+   * @default {"tenth"}
+   */
+  cases?: "tenth" | "full" | "rest";
   /** Shuffles files and tests by this number. */
   seed?: number;
   /** Prints tests that pass, and what they print. */
@@ -51,6 +54,7 @@ function isAlone(file: string): boolean {
 
 /** One call of `bun test`. */
 async function runOnce(files: readonly string[], options: RunOptions, atOnce: number): Promise<Outcome> {
+  const { cases: runs = "tenth" } = options;
   const folder = mkdtempSync(join(tmpdir(), "mogplex-tests-"));
   const report = join(folder, "junit.xml");
   const cache = join(root, "node_modules/.cache");
@@ -66,7 +70,7 @@ async function runOnce(files: readonly string[], options: RunOptions, atOnce: nu
     "--no-orphans",
     "test",
     // A test that hangs is found; one that only waits for its turn on a busy machine is not. The gate keeps the machine busy itself.
-    `--timeout=${options.full === true ? 600_000 : 180_000}`,
+    `--timeout=${runs === "tenth" ? 180_000 : 600_000}`,
     // Tests of one file that run together.
     "--max-concurrency=8",
     ...files.length > 1 ? [`--parallel=${Math.min(atOnce, files.length)}`, "--no-isolate"] : [],
@@ -81,7 +85,7 @@ async function runOnce(files: readonly string[], options: RunOptions, atOnce: nu
   const env = {
     ...process.env,
     MOGPLEX_TEST_LAYER: layer,
-    MOGPLEX_TEST_RUNS: options.full === true ? "full" : "tenth",
+    MOGPLEX_TEST_RUNS: runs,
     NO_COLOR: "1",
     // Runs of the tests do not belong into the list of what a person has started on this machine.
     XDG_STATE_HOME: folder,
@@ -157,7 +161,7 @@ export async function runFiles(files: readonly string[], options: RunOptions = {
   const atOnce = isUnit ? cores : 3 * cores;
   const alone = files.filter(isAlone);
   const together = files.filter((file) => !alone.includes(file));
-  const size = isUnit && options.full === true ? FULL_PART : Math.max(together.length, 1);
+  const size = isUnit && (options.cases ?? "tenth") !== "tenth" ? FULL_PART : Math.max(together.length, 1);
   const outcomes: Outcome[] = [];
   for (const part of partsOf(together, size, options.seed ?? 0)) {
     const outcome = await runOnce(part, options, atOnce);

@@ -36,7 +36,9 @@ function run(
   const says = ([text, code]: [string, number]) => `cat <<'EOF'\n${text}\nEOF\nexit ${code}`;
   program(
     "npm",
-    `case $*" " in test*)\n${first}${says(tests)}\n;; *" gate ")\n${says(rest)}\n;; ` +
+    `echo "$*" >>'${join(folder, "calls")}'\ncase $*" " in test*)\n${first}${says(tests)}\n;; *" gate "*)\n${
+      says(rest)
+    }\n;; ` +
       `*" --install ")\n${installation}\n;; *)\n${says(lab)}\n;; esac`,
   );
   const env = { ...process.env, PATH: `${folder}:${process.env.PATH}` };
@@ -69,6 +71,17 @@ test(".ci/run adds the totals of the gate, and fails when it fails or skips", ()
   expect(gate(GOOD, LAB, ["5 passed, 0 failed", 0])).toEqual(["115 passed, 0 failed", 0]);
   expect(gate(GOOD, LAB, ["5 passed, 1 failed", 1])).toEqual(["115 passed, 1 failed", 1]);
   expect(gate(GOOD, LAB, ["5 passed, 0 failed, 2 skipped", 0])).toEqual(["115 passed, 2 failed", 1]);
+});
+
+test(".ci/run lets the gate leave out what npm test has tried, unless that failed", () => {
+  const calls = join(folder, "calls");
+  const gateAfter = (tests: [string, number]) => {
+    rmSync(calls, { force: true });
+    run(tests, LAB);
+    return readFileSync(calls, "utf8").split("\n").filter((line) => line.includes(" gate"));
+  };
+  expect(gateAfter(GOOD)).toEqual(["run --silent gate -- --after-test"]);
+  expect(gateAfter(["99 passed, 1 failed", 1])).toEqual(["run --silent gate"]);
 });
 
 test(".ci/run repeats what failed before its last line", () => {

@@ -1,3 +1,4 @@
+import { expect } from "bun:test";
 import type { CampaignFileError, Mistake } from "../../../../lib/campaign/file/mistakes.ts";
 import type { ReadCampaign } from "../../../../lib/campaign/file/campaign_file.ts";
 import { readCampaignFile, type ReadCampaignOptions } from "../../../../lib/campaign/file/read.ts";
@@ -48,4 +49,23 @@ export async function mistakesOf(text: string, options: ReadOptions = {}): Promi
   const { mistakes } = await errorOf(text, options);
   const at = ({ file, line, column }: Mistake) => `${file === "c.yaml" ? "" : `${file}:`}${line}:${column}`;
   return mistakes.map((mistake) => `${at(mistake)} ${mistake.key}: ${mistake.message}`);
+}
+
+/** Reads a text, which is either a campaign file or has mistakes, each with its place. */
+export async function outcome(text: string, files: Record<string, string> = {}): Promise<"read" | "refused"> {
+  try {
+    await read(text, { files });
+    return "read";
+  } catch (error) {
+    if ((error as Error).name !== "CampaignFileError") throw error;
+    const { lines, mistakes, exitCode } = error as CampaignFileError;
+    expect(exitCode).toBe(2);
+    expect(mistakes.length).toBeGreaterThan(0);
+    // Each is a line of its own, with a place that is in the file.
+    expect(lines.length).toBe(mistakes.length + 1 + (lines.at(-1)?.startsWith("… and ") ? 1 : 0));
+    for (const { line, column, message } of mistakes) {
+      expect(Number(line) >= 1 && Number(column) >= 1 && message !== "").toBe(true);
+    }
+    return "refused";
+  }
 }
