@@ -56,7 +56,7 @@ import { countBy, valueOr } from "../lookup.ts";
 export const DASHBOARD_OUT: Option<string> = {
   name: "out",
   value: "DIR",
-  help: "Write index.html, data.json, metrics.prom and the pages of runs and campaigns into this directory",
+  help: "Write index.html, data.json, metrics.prom and the pages of runs and campaigns to this directory",
   parse: anyText,
 };
 
@@ -64,14 +64,14 @@ export const RESULTS: VerbFlag = {
   name: "results",
   value: "GLOB",
   multiple: true,
-  help: "Files to show (result.json, events.ndjson, campaign.json): a path, or a pattern with *, ? and **, in quotes",
+  help: "Files to show (result.json, events.ndjson, campaign.json): a path, or a quoted pattern with *, ? or **",
 };
 
 export const HISTORIES: VerbFlag = {
   name: "history",
   value: "GLOB",
   multiple: true,
-  help: "Files whose runs are counted; jobs write them with --history: a path or a pattern, as above",
+  help: "Histories to count, which jobs write with --history: a path or a quoted pattern, as above",
 };
 
 export const ALLOW_WRITE: VerbFlag = {
@@ -85,7 +85,7 @@ export const PARTIAL: VerbFlag = { name: "partial", help: "Exit with 0 if at lea
 
 export const dashboardVerb: Verb = {
   name: "dashboard",
-  summary: "Show what needs attention, with runs, pull requests and campaigns, as a page, data and metrics",
+  summary: "Show what needs attention in runs, pull requests and campaigns, as text or as a web page",
   group: "toolkit",
   flags: [[DASHBOARD_OUT, RESULTS, HISTORIES, ALLOW_WRITE, PARTIAL], JSON_LINES],
   otherVariables: ["GITHUB_TOKEN", "GITLAB_TOKEN", "GITHUB_SERVER_URL", "CI_SERVER_URL"],
@@ -93,7 +93,7 @@ export const dashboardVerb: Verb = {
   meanings: {
     success: "everything was read",
     usage: "bad arguments; the token can start runs; a file cannot be written",
-    unauthorized: "no token, or the service refused it, possibly after some lists: the page shows which",
+    unauthorized: "no token, or the service refused it; the page shows which lists were read",
     forbidden: "the token cannot read a list: the page shows which",
     unavailable: "the service could not return a list: the page shows which",
     rateLimited: "rate limited (429) for longer than two minutes: the page shows what is missing",
@@ -227,7 +227,7 @@ function copiesOf({ io, writer }: Context, data: DashboardData): { data: Dashboa
       // Nothing behind a symbolic link is published.
       const text = publishedPage(io.readFile(page, MAX_PAGE_BYTES, "refuse") ?? "", home);
       if (text === undefined) {
-        writer.note(`${page}: it is not a page that this version can publish, so it has no link`);
+        writer.note(`${page}: this version cannot publish this page, so there is no link to it`);
         return null;
       }
       const copy = { name: `pages/${sha256Hex(page).slice(0, 16)}.html`, text };

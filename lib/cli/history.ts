@@ -1,5 +1,5 @@
 /**
- * The history of a job: compares the run with the one before, and adds it.
+ * The history of a job: compares the run with the previous run, and adds it.
  * @module
  */
 import { messageOf } from "../error_sentence.ts";
@@ -32,7 +32,7 @@ const textOf = (context: Context, path: string) => fileText(context, path) ?? ""
 function tell({ writer }: Context, path: string, { skipped, skippedCount }: History): void {
   for (const { line, why } of skipped) writer.note(`history ${JSON.stringify(path)}, line ${line} is skipped: ${why}`);
   const more = skippedCount - skipped.length;
-  if (more > 0) writer.note(`history ${JSON.stringify(path)}: ${formatCount(more, "more line")} left out`);
+  if (more > 0) writer.note(`history ${JSON.stringify(path)}: ${formatCount(more, "more line")} skipped`);
 }
 
 /** Null outside CI. */

@@ -60,18 +60,18 @@ const UNFOLDED: readonly ConcernKind[] = ["decision", "pull request"];
 export interface Concern {
   readonly kind: ConcernKind;
   readonly tone: "bad" | "warn";
-  /** What it is about, as a clause. It may have untrusted texts. */
+  /** What it is about, as a clause. It can contain untrusted text. */
   readonly subject: string;
   /** Why, or what to do; empty if nothing is known. Untrusted text. */
   readonly line: string;
-  /** Since when, or when; null if unknown. Milliseconds since 1970. */
+  /** When it happened, or since when it has lasted; null if unknown. Milliseconds since 1970. */
   readonly at: number | null;
-  /** Whether it lasts. */
+  /** Whether it still lasts: its age is then shown as `for 5 h` instead of `5 h ago`. */
   readonly lasts: boolean;
   readonly link: ConcernLink | null;
   /** Address of the job of the run; null if unknown. Untrusted text. */
   readonly jobUrl: string | null;
-  /** Where a person answers a question; null for anything else. Untrusted text. */
+  /** Where to answer the question of a run; null if there is no question. Untrusted text. */
   readonly appUrl: string | null;
 }
 
@@ -103,7 +103,7 @@ export function agoText(ms: number, nowMs: number): string {
 /** Most runs in the table: data.json has all. */
 export const MAX_ROWS = 1_000;
 
-/** A page beside the dashboard, or a part of it. */
+/** A link to a page beside the dashboard, or to a part of the dashboard. */
 export interface ConcernLink {
   readonly words: string;
   readonly page?: string;
@@ -134,7 +134,7 @@ function linkTo(page: string | null, words: string, part: string): ConcernLink {
   return page === null ? { words: "Show", part } : { words, page };
 }
 
-/** The place of a run on the page. @param index In the data's runs. */
+/** The anchor of a run on the page. @param index The index of the run in the data. */
 export function runPlace(index: number): string {
   return index < MAX_ROWS ? `run-${index + 1}` : "runs";
 }
@@ -170,11 +170,11 @@ function ofCampaigns({ campaigns }: DashboardData): Concern[] {
         : [],
       ...isStopped ? [concern("campaign", "warn", `Resume the campaign ${name}, or skip the rest`, why, more)] : [],
       ...state === "merging" && stateReason !== null
-        ? [concern("campaign", "warn", `The campaign ${name} merges nothing until somebody acts`, reason, more)]
+        ? [concern("campaign", "warn", `The campaign ${name} cannot merge anything until somebody acts`, reason, more)]
         : pendingConcern(name, pending, more),
       ...mergesStopped === null
         ? []
-        : [concern("campaign", "warn", `Merges of the campaign ${name} are stopped`, sentenceOf(mergesStopped), more)],
+        : [concern("campaign", "warn", `The campaign ${name} has stopped merging`, sentenceOf(mergesStopped), more)],
       ...lastError === null ? [] : [
         concern(
           "campaign",
@@ -201,8 +201,8 @@ function pendingConcern(
   if (count === 0) return [];
   const words = waits.map(({ reason, pullRequests }) => `${pullRequests} ${PENDING_WORDS[reason]}`).join(", ");
   const title = `${formatCount(count, "pull request")} of the campaign ${name} ${
-    count === 1 ? "waits" : "wait"
-  } for somebody`;
+    count === 1 ? "is" : "are"
+  } waiting for somebody to act`;
   return [concern("campaign", "warn", title, `${words}.`, more)];
 }
 
@@ -235,7 +235,7 @@ function ofLateCampaigns({ campaigns, at }: DashboardData): Concern[] {
         : `The next wave of the campaign ${titled(campaign)} is ${longText(lateMs)} late`,
       `${
         state === "merging" ? "Its pull requests are left for later waves" : `${ended} of ${items} items have finished`
-      }. Check the schedule that runs it.`,
+      }. Check the schedule that runs its waves.`,
       { link: linkTo(page, "Open campaign", "campaigns") },
     )];
   });
@@ -258,7 +258,7 @@ function firstLine(text: string): string {
 
 /** The agent's own words, since the service's reason is often only an exit code. */
 function lastLineText({ lastLine }: Pick<RunEntry, "lastLine">): string {
-  return lastLine === null ? "" : punctuated(`Last line of the agent: “${lastLine}”`, ".");
+  return lastLine === null ? "" : punctuated(`Last line from the agent: “${lastLine}”`, ".");
 }
 
 /** The first five names, and how many more there are. @param count How many there are. @default all are here */
@@ -268,14 +268,14 @@ function firstNames(names: readonly string[], count = names.length): string {
   return `${first.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }
 
-/** The reason, or null if it only repeats that the run waits for an answer. */
+/** The reason of a run, or null for a run that waits for an answer: its reason only repeats that. */
 export function whyOf({ outcome, reason }: Pick<RunEntry, "outcome" | "reason">): string | null {
   return outcome === "awaiting_input" ? null : reason;
 }
 
 /** What to do about the questions of items. @param count How many items. @param runId Of the first one; null if unknown. */
 function answerText(names: readonly string[], count: number, runId: string | null = null): string {
-  const advice = count === 1 ? "answer the run in the app, or cancel it" : "answer the runs in the app, or cancel them";
+  const advice = count === 1 ? "answer in the app, or cancel the run" : "answer in the app, or cancel the runs";
   const command = runId === null ? "." : `${count === 1 ? ":" : ", starting with"} ${cancelCommand(runId)}`;
   return `${firstNames(names, count)}: ${advice}${command}`;
 }
@@ -321,7 +321,7 @@ function ofRuns({ runs, silentJobs, origin }: DashboardData, troubles: readonly 
       : `${outcome === "failed" && reason === null ? "Failed after" : "After"} ${formatDuration(durationMs)}.`;
     const name = task === null && repository !== null && runId !== null ? `${runIdText(runId)}.` : "";
     const asks = isQuestion(run);
-    const answer = runId === null ? "" : `Answer it in the app, or cancel it: ${cancelCommand(runId)}`;
+    const answer = runId === null ? "" : `Answer in the app, or cancel the run: ${cancelCommand(runId)}`;
     const why = whyOf(run);
     const words = asks ? [answer] : [why === null ? "" : sentenceOf(why), took, lastLineText(run), name];
     return concern(
@@ -361,7 +361,7 @@ function ofLongRuns({ runs, at }: DashboardData): Concern[] {
     const line = [
       repository === null || runId === null ? "" : `${runIdText(runId)}.`,
       campaign === null ? "" : `Campaign “${campaign}”.`,
-      runId === null ? "" : `Look at it in the app. To stop it: ${cancelCommand(runId)}`,
+      runId === null ? "" : `Check it in the app. To cancel it: ${cancelCommand(runId)}`,
     ].filter(Boolean).join(" ");
     return [{
       ms,
@@ -404,7 +404,7 @@ function ofSilence({ runs, silentJobs, at }: DashboardData): Concern[] {
       : `before that, one every ${Math.round(7 / runsPerWeek)} days`;
     const what = HAPPENED.get(outcome) ?? (outcome === "cancelled" ? "was cancelled" : null);
     const why = whyOf(silent);
-    const last = what === null ? "" : `The last one ${what}${why === null ? "" : `: ${why}`}`;
+    const last = what === null ? "" : `The last run ${what}${why === null ? "" : `: ${why}`}`;
     const index = runId === null ? -1 : runs.findIndex((run) => run.runId === runId);
     const since = longText(msOf(silent));
     return concern(
@@ -437,7 +437,7 @@ function silentName({ repository, job, task }: SilentJob, all: readonly SilentJo
 function ofUnseenQuestions({ runs, lists, at, origin }: DashboardData): Concern[] {
   return unseenRunsOf(runs, instantMs(at) ?? 0).questions.map((run) => {
     const { runId, outcome, task, page, jobUrl } = run;
-    const unread = lists.openRuns.why === null ? "Its state now is unknown." : sentenceOf(lists.openRuns.why);
+    const unread = lists.openRuns.why === null ? "Its current state is unknown." : sentenceOf(lists.openRuns.why);
     return concern(
       "decision",
       "warn",
@@ -446,7 +446,7 @@ function ofUnseenQuestions({ runs, lists, at, origin }: DashboardData): Concern[
         outcome === "forgotten"
           ? "The dashboard's token cannot see it: it was deleted, or it belongs to another user."
           : unread,
-        runId === null ? "" : `Answer it in the app, or cancel it as its user: ${cancelCommand(runId)}`,
+        runId === null ? "" : `Its user can answer in the app, or cancel the run: ${cancelCommand(runId)}`,
       ].filter(Boolean).join(" "),
       {
         at: momentOf(run),
@@ -486,7 +486,7 @@ function ofRepositories({ runs, at }: DashboardData, troubles: readonly Trouble[
         return concern(
           "repository",
           "warn",
-          `${repository}: ${failed} of ${count} runs of the last 7 days failed`,
+          `${repository}: ${failed} of ${count} runs in the last 7 days failed`,
           reason === null ? "" : [`Last failure: ${sentenceOf(reason)}`, lastLineText(lastFailure)].join(" ").trim(),
           {
             at: momentOf(lastFailure),
@@ -509,7 +509,7 @@ const CAUSES: ReadonlyMap<string, readonly [one: string, many: string]> = new Ma
   ["cancelled", ["was cancelled", "were cancelled"]],
   ["conflict", ["conflicts with an earlier request", "conflict with earlier requests"]],
   ["invalid", ["cannot be started", "cannot be started"]],
-  ["starting", ["has no answer to its start", "have no answer to their starts"]],
+  ["starting", ["has an unconfirmed start", "have unconfirmed starts"]],
 ]);
 
 function ofCauses({ campaigns, origin }: DashboardData): Concern[] {
@@ -590,8 +590,8 @@ function ofUnreadCampaigns({ runs, campaigns, at }: DashboardData): Concern[] {
     isOne ? `The state of the campaign “${first}” is unknown` : `The state of ${names.length} campaigns is unknown`,
     `${
       isOne ? "" : `${firstNames(names)}. `
-    }Gates, stops and late waves are missing here, because no campaign.json was read. ` +
-      `Write it before this page: ${
+    }Gates, stops and late waves are not shown because no campaign.json was read. ` +
+      `Write that file before this page: ${
         commandLine("mogplex-ci", "campaign", "report", "FILE", "--home", "HOME", "--dir", folder)
       }`,
     { link: { words: "Show the runs", part: "runs" } },
@@ -760,7 +760,7 @@ function ofSandboxes(data: DashboardData): Concern[] {
 /** Why a file could not be read. A recipe continues if its campaign cannot be read, so only the log has the reason. */
 function missingText({ file, why }: FileProblem): string {
   const isReport = why === NO_SUCH_FILE && /(^|\/)campaign\.json$/.test(file);
-  return isReport ? `${why}. If a job runs campaign report, its log shows the reason.` : why;
+  return isReport ? `${why}. If a job runs "campaign report", its log shows the reason.` : why;
 }
 
 function ofFiles({ lists, fileProblems, pullRequests, covers }: DashboardData): Concern[] {
@@ -807,7 +807,7 @@ function ofFiles({ lists, fileProblems, pullRequests, covers }: DashboardData): 
       "source",
       "bad",
       kind === "empty-project"
-        ? `No runs of ${subject} were ever collected`
+        ? `No runs of ${subject} have ever been collected`
         : `Not all runs of ${subject} were collected`,
       `${names.length === 1 ? "" : `${firstNames(names)}: `}${sentenceOf(why)}`,
       { link },
@@ -836,7 +836,7 @@ function ofFiles({ lists, fileProblems, pullRequests, covers }: DashboardData): 
 }
 
 /**
- * By kind. Of one kind, what lasts comes first, the longest first, then the newest.
+ * Everything that needs attention, ordered by kind. Within a kind, what still lasts comes first, the longest at the top. The rest follows, newest first.
  * @param data Data after `cleanDashboard`.
  */
 export function concernsOf(data: DashboardData): Concern[] {
@@ -865,7 +865,7 @@ export function concernsOf(data: DashboardData): Concern[] {
   );
 }
 
-/** Splits concerns into those that are shown and those that are folded. @param max Most of those that may be folded, and the others count, too. */
+/** Splits concerns into open and folded ones. @param max Most open concerns. Concerns that are never folded count toward it, but are open even beyond it. */
 export function foldConcerns(concerns: readonly Concern[], max: number): { open: Concern[]; folded: Concern[] } {
   const isUnfolded = ({ kind }: Concern) => UNFOLDED.includes(kind);
   const room = Math.max(0, max - concerns.filter(isUnfolded).length);
@@ -890,19 +890,19 @@ export function uncountedText({ covers, fileProblems }: DashboardData): string |
   const { results, campaigns, histories, lines } = covers;
   if (results + campaigns + lines > 0) return null;
   if (histories + fileProblems.length === 0) {
-    return "No runs are counted, because neither --history nor --results was given.";
+    return "No runs are counted because neither --history nor --results was given.";
   }
-  if (histories > 0) return "No runs are counted, because the files contain none.";
+  if (histories > 0) return "No runs are counted because the files contain none.";
   const patterns = patternsOf(fileProblems);
   if (patterns.length === fileProblems.length) {
     const isEmpty = fileProblems.every(({ why }) => why === NO_MATCH);
     const what = isEmpty ? "no file matches" : "no file that a dashboard reads matches";
-    return `No runs are counted, because ${what} ${patterns.slice(0, 3).join(" or ")}.`;
+    return `No runs are counted because ${what} ${patterns.slice(0, 3).join(" or ")}.`;
   }
   const missing = fileProblems.filter(({ why }) => why === NO_SUCH_FILE).map(({ file }) => file);
-  if (missing.length < fileProblems.length) return "No runs are counted, because no file could be read.";
+  if (missing.length < fileProblems.length) return "No runs are counted because no file could be read.";
   const [first] = missing;
-  return `No runs are counted, because ${missing.length === 1 ? `${first} does` : "the files do"} not exist.`;
+  return `No runs are counted because ${missing.length === 1 ? `${first} does` : "the files do"} not exist.`;
 }
 
 /** Which patterns match no file although others do, as a sentence; null if all match, or if nothing is counted. */

@@ -1,5 +1,6 @@
 /**
- * Makes a dashboard: reads the lists of the service (at most 30 requests one after the other, retries included), cleans the data and renders the files.
+ * Makes a dashboard: reads the lists of the service, cleans the data and renders the files. It sends at most 30 requests, including retries, one after
+ * the other.
  * @module
  */
 import type { Clock } from "../clock.ts";
@@ -49,9 +50,9 @@ const FIRST_OPEN = 10;
 export interface CollectOptions {
   client: ServiceClient;
   clock: Clock;
-  /** Runs to read, in this order: their ends are in no file. @default none */
+  /** Ids of runs to read, in this order, because no file contains their ends. @default none */
   openRuns?: readonly string[] | undefined;
-  /** Whether the token may be able to start something. If true, this is not checked. @default {false} */
+  /** Whether to accept a token that can start runs or automations, without checking it. @default {false} */
   allowWriteToken?: boolean | undefined;
 }
 
@@ -62,7 +63,7 @@ type Collected = Pick<
 
 /**
  * Reads the lists. `lists` reports what cannot be read; the exit code is the first error's.
- * @throws {UsageError} if the token could start something, unless that is allowed.
+ * @throws {UsageError} if the token can start runs or automations, unless that is allowed.
  * @throws {MogplexError} the first error if no list could be read.
  */
 export async function collect(
@@ -268,7 +269,7 @@ function listed(count: number, noun: string, hasMore = count >= MAX_LISTED): Lis
   if (!hasMore) return COMPLETE;
   const most = noun === "automations" ? MAX_AUTOMATIONS : MAX_LISTED;
   const why = noun === "automations"
-    ? `Only the newest ${count}: a dashboard reads one page, at most ${most}`
+    ? `Only the newest ${count} were read: a dashboard reads one page of at most ${most}`
     : `The service lists at most ${most} ${noun} and returned ${most}, so there may be more`;
   return { state: "cut", why };
 }
@@ -379,7 +380,7 @@ const repositoryEntry = ({ id, full_name, default_branch }: Repo) => ({
 
 // The files of a dashboard, as texts.
 
-/** Everything that was read, as the data of a dashboard. */
+/** Combines everything that was read into the data of a dashboard. */
 export function assemble(
   collected: Collected,
   { runs, campaigns, covers, fileProblems, pulls }: Omit<Stored, "openItems">,
@@ -437,7 +438,7 @@ interface GlobCut {
  * The files that match the patterns, sorted, each once. A match may come from another user's job: after the first `*` or `?` of a pattern, no
  * symbolic link is followed and only regular files match.
  * @param patterns With `/` between folders. A pattern without `*` and `?` is a path and is returned as it is.
- * @returns By pattern, in their order. `cut` is null if {@linkcode MAX_ENTRIES} was not exceeded.
+ * @returns `found` has the files of each pattern, in the order of the patterns. `cut` is null unless {@linkcode MAX_ENTRIES} was exceeded.
  */
 export function filesOf(
   patterns: readonly string[],
@@ -522,7 +523,7 @@ const LOOKED_UP: readonly string[] = [
 ];
 
 /**
- * A copy with every text normalized, redacted and cut after 2 000 characters.
+ * A copy of the data with every text normalized, redacted and cut after 2 000 characters.
  * @param redact Removes secrets from one text; `token` removes only the token.
  */
 export function cleanDashboard(

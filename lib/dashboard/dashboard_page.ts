@@ -85,7 +85,7 @@ import {
   type WeekFigures,
 } from "./data.ts";
 
-/** @param data Data after `cleanDashboard`. Texts stay texts; only pull requests and pages beside this one become links. */
+/** Renders the page. @param data Data after `cleanDashboard`. Its texts are escaped, and an address becomes a link only if `webUrl` accepts it. */
 export function renderDashboardPage(data: DashboardData): string {
   const nowMs = instantMs(data.at) ?? 0;
   const concerns = concernsOf(data);
@@ -194,11 +194,11 @@ function percentOf(figures: RunFigures): number | null {
   return share === null ? null : Math.round(share * 100);
 }
 
-/** `87 %`, or `3 of 4` for a few; null without any. */
+/** `87%`, or `3 of 4` for a few; null without any. */
 function shareText(figures: RunFigures): string | null {
   const rated = ratedOf(figures);
   if (rated === 0) return null;
-  return rated < LEAST_RUNS ? `${figures.succeeded} of ${rated}` : `${percentOf(figures)} %`;
+  return rated < LEAST_RUNS ? `${figures.succeeded} of ${rated}` : `${percentOf(figures)}%`;
 }
 
 const HOUR_MS = 3_600_000;
@@ -314,7 +314,7 @@ function days({ days: { last, before }, weeks, runs, covers, at }: DashboardData
     ),
     tile(
       "Succeeded",
-      ratedOf(last) < LEAST_RUNS ? shareText(last) ?? "–" : markup`${percentOf(last)}<small> %</small>`,
+      ratedOf(last) < LEAST_RUNS ? shareText(last) ?? "–" : markup`${percentOf(last)}<small>%</small>`,
       !isRateComparable ? null : compare(
         points,
         points === 0
@@ -337,7 +337,7 @@ function days({ days: { last, before }, weeks, runs, covers, at }: DashboardData
     last.slowestMs !== null &&
       (hasP95
         ? tile(
-          "95 % finish within",
+          "95% finish within",
           clock(last.p95Ms ?? 0),
           durations(({ p95Ms }) => p95Ms),
           "down",
@@ -440,7 +440,7 @@ function durations(all: readonly WeekFigures[]): Html | null {
       `Duration by week: the median went from ${first} to ${last}`,
       [
         ...slow.length >= LEAST_WEEKS
-          ? [{ name: `95 % within ${valueText(slow.at(-1))}`, color: "idle" as const, dashed: true, points: slow }]
+          ? [{ name: `95% within ${valueText(slow.at(-1))}`, color: "idle" as const, dashed: true, points: slow }]
           : [],
         { name: `median ${last}`, color: "run", points: median },
       ],
@@ -458,7 +458,7 @@ const duration = (ms: number | null): Cell => ms === null ? null : { show: unbro
 function weekTable(all: readonly WeekFigures[]): Html {
   const heads: readonly Column[] = [
     { name: "Week of" },
-    ...["Runs", "Succeeded", "Failed", "Other", "Success rate", "Median", "95 % within"].map((name) => ({
+    ...["Runs", "Succeeded", "Failed", "Other", "Success rate", "Median", "95% within"].map((name) => ({
       name,
       number: true,
       named: true,
@@ -501,9 +501,9 @@ function pulls({ pullRequests, runs }: DashboardData, nowMs: number): Html | nul
   }));
   const most = Math.max(1, ...groups.map(({ size }) => size));
   const boxes: readonly (readonly [name: string, pair: Pair | null, isKnown: boolean])[] = [
-    ["Opened in 7 days", opened, true],
-    ["Merged in 7 days", merged, false],
-    ["Closed in 7 days, not merged", closed, false],
+    ["Opened (last 7 days)", opened, true],
+    ["Merged (last 7 days)", merged, false],
+    ["Closed without merging (last 7 days)", closed, false],
     ["Open now", waiting, false],
   ];
   const unknown = unreadCount(pullRequests);
@@ -527,7 +527,7 @@ function pulls({ pullRequests, runs }: DashboardData, nowMs: number): Html | nul
   }${
     entries.length > 0 &&
     markup`<div class="ages"><dt>Open, by age${
-      entries.some(({ draft }) => draft === true) && ", with drafts"
+      entries.some(({ draft }) => draft === true) && ", including drafts"
     }</dt><dd><ul>${
       groups.map(({ name, color, size }) =>
         markup`<li><span>${name}</span>${bar(null, [[color, size]], most)}<b>${size}</b></li>`
@@ -545,7 +545,7 @@ function pulls({ pullRequests, runs }: DashboardData, nowMs: number): Html | nul
     reasons("Pull requests that could be read only in part", partlyRead)
   }${
     more > 0 &&
-    fold(`All ${rows.length} that are open`, listed("pull requests", "Open pull requests", heads, rows))
+    fold(`All ${rows.length} open pull requests`, listed("pull requests", "Open pull requests", heads, rows))
   }`;
 }
 
@@ -840,12 +840,12 @@ function why({ page, reason, lastLine, runId, outcome, jobUrl }: RunEntry): Html
     return oneLine(reason, page === null ? undefined : pageAddress(page));
   }
   // With the host, since the history may come from another project.
-  const log = jobUrl?.startsWith("https:") ? link(jobUrl, `log of the job on ${hostOf(jobUrl)}`) : null;
+  const log = jobUrl?.startsWith("https:") ? link(jobUrl, `job log on ${hostOf(jobUrl)}`) : null;
   const summary = reason === null ? "Run and job" : bare(cutText(reason, MAX_WHY).replace(/…\[.*$/s, "…"));
   return more(
     summary,
     markup`${reason !== null && reason.length > MAX_WHY && markup`<p>${bare(reason)}</p>`}${
-      lastLine !== null && markup`<p>Last line of the agent: ${code(lastLine)}</p>`
+      lastLine !== null && markup`<p>Last line from the agent: ${code(lastLine)}</p>`
     }<p>Run ${code(runId)}${log !== null && markup`, ${log}`}</p>${
       isUuid(runId) && action("Write its report", commandLine("mogplex-ci", "report", runId))
     }`,
@@ -974,26 +974,26 @@ function sources({ runs, lists, fileProblems, covers, repositories, at }: Dashbo
   return markup`<div class="panel pad stack"><p>${
     files.length === 0
       ? noMatch === false
-        ? "No job files."
+        ? "No files from jobs were read."
         : markup`${noMatch}, so no runs are counted. Check the ${
           unmatched.length === 1 ? "pattern" : "patterns"
-        }, and that jobs write a history.`
+        }, and make sure that jobs write a history.`
       : `${formatCount(runs.length, "run")} from ${files.join(", ")}${
         from === null ? "" : `, since ${dayTimeText(instantMs(from))}`
       }.${leftOutText(covers, at)}`
   }${jobs.length > 0 && markup` Jobs: ${bare(jobs.join(", "))}.`}${
-    files.length > 0 && " Only these files are counted."
+    files.length > 0 && " Only runs in these files are counted."
   }${
     histories === 0 && fileProblems.length === 0 &&
-    " To count every run, let jobs write a history, and pass it with --history."
+    " To count every run, have jobs write a history, and pass it with --history."
   }${files.length > 0 && noMatch !== false && markup` ${noMatch}.`}</p><p>${
     isRead(lists.repositories) &&
     `The service listed ${repositories.length} ${repositories.length === 1 ? "repository" : "repositories"}. `
-  }${incomplete.length === 0 ? "All lists of the service are complete." : "These lists are incomplete:"}</p>${
+  }${incomplete.length === 0 ? "All lists from the service are complete." : "These lists are incomplete:"}</p>${
     incomplete.length > 0 &&
     markup`<ul>${incomplete.map((name) => markup`<li>${LIST_WORDS[name]}: ${bare(lists[name].why ?? "")}</li>`)}</ul>`
   }${problemList("Projects with runs that were not collected", fileProblems.filter(isProject))}${
-    problemList("Files that could not be used, or not completely", [...problems("file"), ...problems("lines")])
+    problemList("Files that could not be read, or only in part", [...problems("file"), ...problems("lines")])
   }</div>`;
 }
 
@@ -1010,10 +1010,10 @@ function leftOutText({ leftOut, since }: DashboardData["covers"], at: string): s
   const [count, are] = [formatCount(leftOut, "older run"), leftOut === 1 ? "is" : "are"];
   const isCut = Date.parse(since) > firstMondayOf(instantMs(at) ?? 0);
   return isCut
-    ? ` ${count} ${are} left out, because the page counts at most ${MAX_RUNS} runs. The weeks before Monday, ${
+    ? ` ${count} ${are} left out because the page counts at most ${MAX_RUNS} runs. The weeks before Monday, ${
       dayText(since)
     }, are incomplete and not shown.`
-    : ` ${count} ${are} left out, because the page covers the 12 weeks since Monday, ${dayText(since)}.`;
+    : ` ${count} ${are} left out because the page covers the 12 weeks since Monday, ${dayText(since)}.`;
 }
 
 /** Most kinds in the filter of a list: the service may add words. */

@@ -3,7 +3,7 @@
  * @module
  */
 /**
- * The lists of the service that a dashboard reads, in this order. `openRuns` are the runs of the files that were not finished when their jobs ended.
+ * The lists of the service that a dashboard reads, in this order. `openRuns` are the runs in the files that were not finished when their jobs ended.
  */
 export const LISTS = ["repositories", "sandboxes", "automations", "openRuns", "automationRuns"] as const;
 
@@ -11,8 +11,8 @@ export type ListName = typeof LISTS[number];
 
 export interface ListState {
   /**
-   * `complete`: all of it. `cut`: the service or our request limit left out the rest. `partial`: a request for a part failed. `failed`: nothing was
-   * read. `skipped`: not requested, because the token had already been refused.
+   * `complete`: all of the list was read. `cut`: the service, or the request limit of a dashboard, left out the rest. `partial`: a request for a part
+   * failed. `failed`: nothing was read. `skipped`: not requested, because a token is missing or an earlier request failed.
    */
   state: "complete" | "cut" | "partial" | "failed" | "skipped";
   /** Why it is not complete, as a sentence; null if it is. Untrusted text. */
@@ -99,31 +99,31 @@ export interface RunEntry {
   jobUrl: string | null;
   /** First line of the task. Untrusted text. */
   task: string | null;
-  /** The same for the same task: the beginning of its SHA-256. */
+  /** The beginning of the task's SHA-256: the same for the same task. */
   taskKey: string | null;
   /** Path of its page, otherwise of its campaign's page, from the dashboard's folder; null without a page. */
   page: string | null;
   /**
-   * As the service reports it; `unfinished` if it was not finished when its job ended, and the service was not asked or
-   * did not answer; `forgotten` if the token cannot see it; `not_started` if no agent started.
+   * As the service reports it. `unfinished`: the run was not finished when its job ended, and its current state was not read. `forgotten`: the token
+   * cannot see the run. `not_started`: no agent started.
    */
   outcome: string;
   exitCode: number | null;
   /** Untrusted text. */
   reason: string | null;
-  /** Last line of its agent, if it did not succeed and a history has it. Untrusted text. */
+  /** Last line from the agent, if the run did not succeed and a history has the line. Untrusted text. */
   lastLine: string | null;
   /** Untrusted text. */
   pullRequest: string | null;
   /** Name of the campaign that started it; null for a single run. Untrusted text. */
   campaign: string | null;
-  /** Whether somebody asked for it with a mention. */
+  /** Whether somebody requested it with a mention; null if unknown. */
   mention: boolean | null;
   /** ISO 8601. */
   createdAt: string | null;
   /** ISO 8601; null if its end was not seen. */
   endedAt: string | null;
-  /** How long the run took, by the service; null if its end is unknown. */
+  /** How long the run took according to the service; null if its end is unknown. */
   durationMs: number | null;
 }
 
@@ -148,7 +148,7 @@ export interface CampaignStage {
   pullRequests: number;
 }
 
-/** Pull requests of a campaign that are left for waves after its runs, and wait for the same. */
+/** Pull requests of a campaign that are left for later waves, after its runs, for the same reason. */
 export interface CampaignWait {
   /** As `pending.groups[].reason` in `campaign.json`. Untrusted text. */
   reason: string;
@@ -157,8 +157,8 @@ export interface CampaignWait {
 }
 
 /**
- * A campaign, from its `campaign.json`, as of the time when that was written. `ended`, `failed`, `asking`, `running` and `causes` include what the
- * service has reported of its runs since then.
+ * A campaign, as of the time when its `campaign.json` was written. `ended`, `failed`, `asking`, `running` and `causes` include what the service has
+ * reported about its runs since then.
  */
 export interface CampaignEntry {
   /** Path. Untrusted text. */
@@ -193,9 +193,9 @@ export interface CampaignEntry {
   pullRequests: number;
   /** Pull requests that were merged; null if the campaign has read none. */
   merged: number | null;
-  /** What the others wait for, as the campaign judged it; empty if it has read none. */
+  /** What the pull requests that are not merged wait for, according to the campaign; empty if it has read none. */
   unmerged: readonly CampaignStage[];
-  /** What is left for waves after the runs; empty if nothing is, or runs are left. */
+  /** Pull requests that are left for later waves after all runs have ended; empty if there are none, or if runs are left. */
   pending: readonly CampaignWait[];
   /** Why items need attention, questions first, then the largest group first, at most five. */
   causes: readonly CampaignCause[];
@@ -208,12 +208,12 @@ export interface CampaignEntry {
   at: string;
 }
 
-/** Unique in a dashboard. Untrusted text. */
+/** The name of a campaign with its round, which is unique in a dashboard. Untrusted text. */
 export function campaignName({ name, round }: Pick<CampaignEntry, "name" | "round">): string {
   return `${name}${round === "" ? "" : `, round ${round}`}`;
 }
 
-/** Runs that ended in a span of time, or started in it and have not ended. */
+/** Figures of the runs that ended in a period, or started in it and have not ended. */
 export interface RunFigures {
   runs: number;
   succeeded: number;
@@ -230,20 +230,20 @@ export interface RunFigures {
   unfinished: number;
   /** Median duration of the runs that succeeded or failed, in milliseconds; null if no duration is known. */
   medianMs: number | null;
-  /** 95 of 100 took at most this long; null with fewer than 20 durations. */
+  /** 95% of the runs that succeeded or failed took at most this long, in milliseconds; null with fewer than 20 durations. */
   p95Ms: number | null;
-  /** Null if no duration is known. */
+  /** The longest of the same durations, in milliseconds; null if no duration is known. */
   slowestMs: number | null;
-  /** Agent time: the durations of all runs together, also of those that did not succeed or fail, in milliseconds. Unknown durations are left out. */
+  /** Agent time: the sum of the known durations of all runs, including runs that neither succeeded nor failed, in milliseconds. */
   totalMs: number;
 }
 
-/** Runs in the success rate: the others have no verdict of their own. */
+/** How many runs the success rate is based on: only runs that succeeded or failed. */
 export function ratedOf({ succeeded, failed }: Pick<RunFigures, "succeeded" | "failed">): number {
   return succeeded + failed;
 }
 
-/** What the success rate leaves out, in words: `3 were cancelled`. */
+/** The runs that the success rate leaves out, in words: `3 were cancelled`. */
 export function unratedTexts({ cancelled, notStarted, waiting, running, unfinished }: RunFigures): string[] {
   return [
     [cancelled, "was cancelled", "were cancelled"] as const,
@@ -280,7 +280,7 @@ export interface SilentJob {
   task: string | null;
   /** When its last run ended, in ISO 8601. */
   lastAt: string;
-  /** Number of its runs that ended per week before that run. */
+  /** Average number of its runs per week before it stopped. */
   runsPerWeek: number;
   /** Its last run. */
   runId: string | null;
@@ -296,7 +296,7 @@ export interface Pair {
   before: number;
 }
 
-/** A pull request that is waiting. */
+/** An open pull request. */
 export interface PullRequestEntry {
   /** Untrusted text. */
   url: string;
@@ -332,11 +332,11 @@ export interface UnreadPullRequests {
 }
 
 /**
- * The pull requests of all runs and campaigns. `skipped`: no forge was asked. `partial` and `cut`: some could not be read, and `merged`, `closed` and
- * `waiting` do not include them.
+ * The pull requests of all runs and campaigns. `skipped`: there is no token to read them. `partial` and `cut`: some could not be read, and `merged`,
+ * `closed` and `waiting` do not include them.
  */
 export interface PullRequests extends ListState {
-  /** Named by the files. */
+  /** How many pull requests the files name. */
   count: number;
   opened: Pair;
   /** Null if none could be read. */
@@ -345,20 +345,20 @@ export interface PullRequests extends ListState {
   closed: Pair | null;
   /** Open now, and seven days ago; null if none could be read. */
   waiting: Pair | null;
-  /** The waiting ones, if known, oldest first. */
+  /** The open pull requests that are known, oldest first, at most 500. */
   entries: readonly PullRequestEntry[];
-  /** Those that could not be read, by reason; empty if no forge was asked. */
+  /** Pull requests that could not be read, by reason; empty if there is no token to read them. */
   unread: readonly UnreadPullRequests[];
-  /** Open pull requests whose checks, review or approvals could not be read, by reason. They are counted. */
+  /** Open pull requests whose checks, review or approvals could not be read, by reason. The figures include them. */
   partlyRead: readonly UnreadPullRequests[];
   /**
-   * When the oldest of those that could not be read was opened, which is the end of its run, in ISO 8601; null if all were read, or if the
-   * time of one is unknown.
+   * When the oldest pull request that could not be read was opened, in ISO 8601. The end of its run is used as that time. Null if all were read, or if the
+   * time is unknown for any of them.
    */
   unreadFrom: string | null;
 }
 
-/** What the figures cover. Nothing is counted beyond it. */
+/** What the figures cover. Nothing else is counted. */
 export interface Coverage {
   /** Files by kind. */
   results: number;
@@ -366,7 +366,7 @@ export interface Coverage {
   histories: number;
   /** Lines of the histories that are runs. */
   lines: number;
-  /** Runs of the files that are not counted, because they are older than 12 weeks, or because there are more than 5000 newer ones. */
+  /** Runs in the files that are not counted because they are older than 12 weeks, or because there are 5000 newer runs. */
   leftOut: number;
   /** The Monday on which the first of the weeks begins, in UTC: `2026-09-14`. At most 12 weeks; fewer if only the newest 5000 runs are counted. */
   since: string;
@@ -409,13 +409,13 @@ export interface DashboardData {
   sandboxes: readonly SandboxEntry[];
   /** Automations, newest first. */
   automations: readonly AutomationEntry[];
-  /** Of this week and the 11 weeks before, newest first. */
+  /** The runs of this week and of the 11 weeks before, newest first. */
   runs: readonly RunEntry[];
-  /** The last seven days, and the seven before. */
+  /** Figures of the last seven days, and of the seven days before. */
   days: { last: RunFigures; before: RunFigures };
-  /** At most 12, oldest first. The last one is not over. */
+  /** Figures of at most 12 weeks, oldest first. The last week is not over yet. */
   weeks: readonly WeekFigures[];
-  /** Regular jobs that have stopped, the failed ones first. */
+  /** Regular jobs that have stopped running. Jobs whose last run succeeded come last. */
   silentJobs: readonly SilentJob[];
   /**
    * Repositories with runs in the last 12 weeks: first those with a silent job, then by number of runs in the last seven days, then by number
@@ -433,7 +433,7 @@ export function isRead({ state }: Pick<ListState, "state">): boolean {
   return state !== "failed" && state !== "skipped";
 }
 
-/** Pull requests that could not be read although a forge was asked. */
+/** How many pull requests could not be read; 0 if there is no token for any forge. */
 export function unreadCount({ unread }: Pick<PullRequests, "unread">): number {
   return sumOf(unread, ({ pullRequests }) => pullRequests);
 }
@@ -464,7 +464,7 @@ export const LIST_WORDS: Readonly<Record<ListName, string>> = {
   sandboxes: "sandboxes",
   automations: "automations",
   openRuns: "unfinished runs",
-  automationRuns: "runs of automations",
+  automationRuns: "automation runs",
 };
 
 /** `acme agents`, if all repositories have one owner; otherwise `Mogplex agents`. Untrusted text. */

@@ -1,6 +1,6 @@
 /**
  * `metrics.prom`: the dashboard in Prometheus' text format.
- * No label holds an id. If two automations or campaigns have the same name, their numbers are added, because each series can appear only once.
+ * No label contains an id. If two automations or campaigns have the same name, their numbers are added, because each series can appear only once.
  * @module
  */
 import { countBy, groupBy } from "../lookup.ts";
@@ -221,7 +221,7 @@ function files(data: DashboardData): Family[] {
     },
     lastWeekDuration(
       "median",
-      "Half of the runs of the last 7 days that succeeded or failed took at most this long.",
+      "Median duration of the runs of the last 7 days that succeeded or failed.",
       days.last.medianMs,
     ),
     lastWeekDuration(
@@ -256,7 +256,7 @@ function files(data: DashboardData): Family[] {
     ),
     single(
       "files_unread",
-      "Files that could not be used, or not completely, and patterns that match no file.",
+      "Files that could not be read, or only in part, and patterns that match no file.",
       fileProblems.filter((problem) => !isProject(problem)).length,
     ),
     single(

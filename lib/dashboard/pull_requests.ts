@@ -1,5 +1,5 @@
 /**
- * The pull requests of a dashboard: those that its runs and campaigns name, as their forges show them.
+ * The pull requests of a dashboard: the ones that its runs and campaigns name, with their state on the forges.
  * @module
  */
 import type { ForgeReading } from "../forge/batch.ts";
@@ -13,13 +13,13 @@ import {
   type UnreadPullRequests,
 } from "./data.ts";
 
-/** A pull request that a file names, with what the file says of it. */
+/** A pull request that a file names, with what the file contains about it. */
 export interface NamedPull extends Pick<PullRequestEntry, "url" | "repository" | "task" | "campaign" | "openedAt"> {
   /** What the campaign has read from the forge; null for a single run. */
   known: Pick<PullRequestEntry, "state" | "draft" | "checks" | "review" | "conflict" | "owner"> | null;
 }
 
-/** Most pull requests that forges are asked for, the newest. */
+/** Most pull requests that are read from forges: the newest. */
 export const MAX_ASKED = 500;
 /** Most waiting pull requests in the data. */
 const MAX_ENTRIES = 500;
@@ -28,8 +28,9 @@ const WEEK_MS = 7 * 86_400_000;
 const UNKNOWN = { state: "unknown", draft: null, checks: null, review: null, conflict: null, owner: null } as const;
 
 /**
+ * Combines the pull requests in the files with their state on the forges.
  * @param named Newest first, each address once.
- * @param reading What the forges answered; null if there is no token for any of them.
+ * @param reading What was read from the forges; null if there is no token for any of them.
  */
 export function pullRequestsOf(named: readonly NamedPull[], reading: ForgeReading | null, nowMs: number): PullRequests {
   const all = named.map(({ known, ...pull }) => {
@@ -101,7 +102,7 @@ function unreadOf(urls: readonly string[], { failed, refused, unasked }: ForgeRe
       (host === undefined
         ? NOT_AMONG_NEWEST
         : host === ""
-        ? "no pull request has an address of this form"
+        ? "the address is not recognized as a pull request"
         : `there is no token for ${host}`);
   });
 }

@@ -1,5 +1,5 @@
 /**
- * The runs of a dashboard: every run once, from whichever files have it, and what they say by week and by repository.
+ * The runs of a dashboard: each run once, merged from all files that contain it, and the figures by week and by repository.
  * @module
  */
 import { EXIT } from "../exit_codes.ts";
@@ -24,7 +24,7 @@ const WEEKS = 12;
 /** Most runs of a dashboard, the newest. */
 export const MAX_RUNS = 5_000;
 
-/** When a run belongs to a day: at its end, otherwise at its start. Milliseconds since 1970; null if neither is known. */
+/** The time that decides in which day or week a run is counted: its end, otherwise its start. Milliseconds since 1970; null if neither is known. */
 export function momentOf({ endedAt, createdAt }: Pick<RunEntry, "endedAt" | "createdAt">): number | null {
   const ms = Date.parse(endedAt ?? createdAt ?? "");
   return Number.isNaN(ms) ? null : ms;
@@ -46,7 +46,11 @@ function isOpen({ runId, outcome }: RunEntry): boolean {
   return runId !== null && OPEN_OUTCOMES.includes(outcome);
 }
 
-/** Ids of the runs whose end is in no file: single runs first, since a campaign reads its own; of both, the newest first. @param runs Newest first. */
+/**
+ * Ids of the runs whose end is in no file. Single runs come before the runs of campaigns, because campaigns read their own; each group is sorted from
+ * newest to oldest.
+ * @param runs Newest first.
+ */
 export function openRunsOf(runs: readonly RunEntry[]): string[] {
   const open = runs.filter((run) => run.kind === "run" && isOpen(run) && isUuid(run.runId ?? ""));
   return [...open.filter(({ campaign }) => campaign === null), ...open.filter(({ campaign }) => campaign !== null)]
@@ -56,7 +60,7 @@ export function openRunsOf(runs: readonly RunEntry[]): string[] {
 /** What the service reports of a run. */
 export interface RunAnswer {
   readonly run: Run;
-  /** How it ended, by its status and its events; undefined while it is going. */
+  /** How it ended, according to its status and events; undefined while it is running. */
   readonly end: EndOutcome | undefined;
   /** Address of its pull request; null if unknown. Untrusted text. */
   readonly pullRequest: string | null;
@@ -79,7 +83,10 @@ function settled(run: RunEntry, answer: RunAnswer | null | undefined): RunEntry 
   return { ...ended, durationMs: end === "awaiting_input" || !(ms >= 0) ? null : ms };
 }
 
-/** The runs with what the service reports of those without an end, newest first. @param answers By the id of the run; null if the token cannot see it. */
+/**
+ * Adds what the service reports about the runs without an end. The result is sorted from newest to oldest.
+ * @param answers Answers by run id; null for a run that the token cannot see.
+ */
 export function settledRuns(runs: readonly RunEntry[], answers: ReadonlyMap<string, RunAnswer | null>): RunEntry[] {
   return newestFirst(runs.map((run) => settled(run, answers.get(run.runId ?? ""))));
 }
@@ -89,8 +96,8 @@ function newestFirst(runs: readonly RunEntry[]): RunEntry[] {
 }
 
 /**
- * Every run once, newest first, of the weeks that a dashboard shows.
- * @param all Runs of all files: the first one of a run has the most details.
+ * Every run once, newest first: at most {@linkcode MAX_RUNS} runs of the weeks that a dashboard shows.
+ * @param all Runs of all files. If several files contain a run, the entry with the most details must come first.
  */
 export function unionOf(all: readonly RunEntry[], nowMs: number): RunEntry[] {
   const byId = new Map<string, RunEntry>();
@@ -112,15 +119,15 @@ export function firstMondayOf(nowMs: number): number {
   return mondayOf(nowMs) - (WEEKS - 1) * WEEK_MS;
 }
 
-/** How many runs {@linkcode unionOf} leaves out, because they are older or too many. @param runs What it returned. */
+/** How many runs {@linkcode unionOf} left out, because they were too old or too many. @param runs Its result. */
 export function leftOutOf(all: readonly RunEntry[], runs: readonly RunEntry[]): number {
   const ids = new Set(all.flatMap(({ runId }) => runId ?? []));
   return ids.size + all.filter(({ runId }) => runId === null).length - runs.length;
 }
 
 /**
- * When the first week begins that has all of its runs. A week of which {@linkcode unionOf} left out runs would look like a quiet one.
- * @param runs What it returned. @param leftOut How many runs it left out.
+ * When the first complete week begins. A week from which {@linkcode unionOf} left out runs would look too quiet.
+ * @param runs The result of {@linkcode unionOf}. @param leftOut How many runs it left out.
  */
 export function firstWeekOf(runs: readonly RunEntry[], leftOut: number, nowMs: number): number {
   const oldest = runs.at(-1);
@@ -135,7 +142,7 @@ function mondayOf(ms: number): number {
   return (day - (((day + 3) % 7) + 7) % 7) * DAY_MS;
 }
 
-/** Runs that are counted: automation runs have their own list. */
+/** The runs that are counted. Automation runs are not, because they have their own list, and neither are results without a run id. */
 export function countedRuns(runs: readonly RunEntry[]): RunEntry[] {
   return runs.filter(({ kind, runId }) => kind === "run" && runId !== null);
 }
@@ -149,7 +156,7 @@ function quantile(values: readonly number[], share: number): number | null {
 /** Fewer durations say nothing about the slowest twentieth. */
 const LEAST_FOR_P95 = 20;
 
-/** Whether a run counts in the success rate, and its duration in median and 95 %. */
+/** Whether a run counts in the success rate, and its duration in median and 95%. */
 function isRated({ outcome }: RunEntry): boolean {
   return outcome === "success" || outcome === "failed";
 }
@@ -184,7 +191,7 @@ function within(runs: readonly RunEntry[], fromMs: number, toMs: number): RunEnt
   });
 }
 
-/** The last seven days, and the seven before. @param runs After {@linkcode countedRuns}. */
+/** The figures of the last seven days, and of the seven days before. @param runs After {@linkcode countedRuns}. */
 export function lastDaysOf(runs: readonly RunEntry[], nowMs: number): { last: RunFigures; before: RunFigures } {
   return {
     last: figuresOf(within(runs, nowMs - WEEK_MS, nowMs)),
@@ -193,8 +200,8 @@ export function lastDaysOf(runs: readonly RunEntry[], nowMs: number): { last: Ru
 }
 
 /**
- * Spans of seven days, oldest first: the last one ends now, so the last two are those of {@linkcode lastDaysOf}. The first one has a run, and begins
- * no earlier than the weeks.
+ * The figures of consecutive spans of seven days, oldest first. The last span ends now, so the last two spans are the ones in {@linkcode lastDaysOf}.
+ * The first span has at least one run, and does not begin before the first week.
  * @param runs After {@linkcode countedRuns}. @param since Monday of the first week: `2026-09-14`.
  */
 export function rollingWeeksOf(runs: readonly RunEntry[], nowMs: number, since: string): RunFigures[] {
@@ -208,7 +215,7 @@ export function rollingWeeksOf(runs: readonly RunEntry[], nowMs: number, since: 
 }
 
 /**
- * Calendar weeks up to the running one, from the first with a run on.
+ * The figures of calendar weeks, from the first week with a run to the current week.
  * @param runs After {@linkcode countedRuns}. @param since Monday of the first week: `2026-09-14`.
  */
 export function weeksOf(runs: readonly RunEntry[], nowMs: number, since: string): WeekFigures[] {
@@ -224,7 +231,8 @@ export function weeksOf(runs: readonly RunEntry[], nowMs: number, since: string)
 const LAST_RUNS = 12;
 
 /**
- * Repositories with a silent job first, then by number of runs in the last seven days, then by number of failed runs.
+ * The figures of each repository for the last seven days. Repositories with a silent job come first. Both groups are sorted by number of runs, then by
+ * number of failed runs.
  * @param runs After {@linkcode countedRuns}, newest first.
  */
 export function repositoriesOf(
@@ -254,7 +262,7 @@ export interface Trouble {
   readonly run: RunEntry;
   /** First line of the task, if a file has it. */
   readonly task: string | null;
-  /** Failures in a row, the newest included. */
+  /** How many runs in a row had this outcome, including the newest. */
   readonly times: number;
 }
 
@@ -266,7 +274,8 @@ const UNSEEN: readonly string[] = ["unfinished", "forgotten"];
 const UNKNOWN: readonly string[] = ["started", ...UNSEEN];
 
 /**
- * Newest first. What is older than seven days, or succeeded since, is left out, unless it waits for an answer: no later run answers a question.
+ * The jobs, repositories and tasks that need attention, newest first. If the newest run succeeded or is older than seven days, they are left out. A run
+ * that waits for an answer is always included, because no later run answers its question.
  * @param runs Of all kinds, newest first.
  */
 export function troublesOf(runs: readonly RunEntry[], nowMs: number): Trouble[] {
@@ -282,8 +291,8 @@ export function isQuestion({ outcome }: Pick<RunEntry, "outcome">): boolean {
 }
 
 /**
- * Runs of the last seven days whose state now is unknown. `questions` are single runs that waited for an answer when their jobs ended, by the exit
- * codes of the jobs: somebody else may see them.
+ * Runs of the last seven days whose current state is unknown. `questions` are single runs that were waiting for an answer when their jobs ended,
+ * according to the exit codes of the jobs. Another user may be able to see them.
  */
 export function unseenRunsOf(runs: readonly RunEntry[], nowMs: number): { questions: RunEntry[]; others: RunEntry[] } {
   const unseen = runs.filter((run) =>
@@ -321,7 +330,8 @@ export interface CampaignTrouble {
 
 /**
  * The same as {@linkcode troublesOf} for the items of campaigns.
- * @param runs Newest first. @param names Of the campaigns whose `campaign.json` was read: it reports everything but runs that wait for an answer now.
+ * @param runs Newest first. @param names Names of the campaigns whose `campaign.json` was read. Of these, only runs that wait for an answer are included,
+ * because the file reports everything else.
  */
 export function campaignTroublesOf(
   runs: readonly RunEntry[],
@@ -339,8 +349,8 @@ export function campaignTroublesOf(
 }
 
 /**
- * Campaigns with a run in the last seven days, of which no `campaign.json` was read. The newest comes first.
- * @param runs Newest first. @param names Of the campaigns that were read.
+ * Campaigns with a run in the last seven days whose `campaign.json` was not read. The newest comes first.
+ * @param runs Newest first. @param names Names of the campaigns that were read.
  */
 export function unreadCampaignsOf(runs: readonly RunEntry[], names: readonly string[], nowMs: number): string[] {
   const recent = runs.filter((run) => nowMs - (momentOf(run) ?? nowMs) <= WEEK_MS);
@@ -353,7 +363,7 @@ export interface WeakRepository {
   /** Runs of the last seven days that succeeded or failed. */
   readonly runs: number;
   readonly failed: number;
-  /** The newest one that failed. */
+  /** The newest run that failed. */
   readonly lastFailure: RunEntry;
 }
 
@@ -362,8 +372,8 @@ const LEAST_FOR_RATE = 5;
 /** Less than this share of successes needs attention. */
 const LEAST_SHARE = 2 / 3;
 /**
- * Repositories in which less than two thirds of at least five runs of the last seven days succeeded, the lowest share first. A newest run that
- * succeeded does not hide the failures before it.
+ * Repositories in which at least five runs succeeded or failed in the last seven days, and fewer than two thirds of them succeeded. The lowest share
+ * comes first. A success does not hide the failures before it.
  * @param runs After {@linkcode countedRuns}, newest first.
  */
 export function weakRepositoriesOf(runs: readonly RunEntry[], nowMs: number): WeakRepository[] {

@@ -1,5 +1,5 @@
 /**
- * Jobs that ran regularly and then stopped, for example because a token expired: such a job writes no history.
+ * Finds jobs that ran regularly and then stopped, for example because a token expired. Such a job writes no history, so no file shows a failure.
  * @module
  */
 import { groupBy } from "../lookup.ts";
@@ -21,10 +21,10 @@ const TIMES_LONGEST = 2;
 const RATE_MS = 28 * DAY_MS;
 
 /**
- * Regular jobs that are silent for more than three days, and for more than twice their longest pause. Runs of campaigns are left
- * out, because campaigns end, and so are runs that somebody asked for with a mention.
- * @returns Jobs whose last run succeeded come last; otherwise the job that stopped most recently comes first. If no single job is regular and
- * silent, but all jobs together are, one entry without names.
+ * Regular jobs that have been silent for more than three days, and for more than twice their longest pause. Runs of campaigns are left out because
+ * campaigns end, and so are runs that somebody requested with a mention.
+ * @returns The job that stopped most recently comes first, but jobs whose last run succeeded come last. If no single job is regular and silent, but
+ * all jobs together are, there is one entry without names.
  * @param runs After `countedRuns`, newest first.
  */
 export function silentJobsOf(runs: readonly RunEntry[], nowMs: number): SilentJob[] {

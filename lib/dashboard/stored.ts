@@ -33,7 +33,7 @@ import type {
 import type { NamedPull } from "./pull_requests.ts";
 import { firstWeekOf, leftOutOf, type RunAnswer, settledRuns, unionOf } from "./runs.ts";
 
-/** What the files say. */
+/** What the files contain. */
 export interface Stored {
   /** Every run once, newest first. */
   runs: RunEntry[];
@@ -66,19 +66,19 @@ export interface StoredFiles {
   histories: readonly string[];
   /** Reads a file; undefined if it does not exist. May throw. */
   readText(path: string): string | undefined;
-  /** The same for a history. @default the same */
+  /** Reads a history, in the same way. @default `readText` */
   readHistoryText?(path: string): string | undefined;
-  /** Path of the page of this name next to a file; null if it does not exist. @default no file has a page */
+  /** Path of the page with this name in the folder of a file; null if it does not exist. @default no file has a page */
   pageOf?(path: string, page: string): string | null;
 }
 
 /** Why a file that the user named could not be read. */
 export const NO_SUCH_FILE = "There is no such file";
 
-/** Why a pattern gives no file. */
+/** Why a pattern yields no file. */
 export const NO_MATCH = "No readable file matches this pattern";
 
-/** Reads files. One that is not ours is a problem that the dashboard shows, not an error. */
+/** Reads the files. A file that cannot be read or used causes no error: the dashboard shows the problem. */
 export function readStored(
   { results, histories, readText, readHistoryText = readText, pageOf = () => null }: StoredFiles,
   nowMs: number,
@@ -168,7 +168,7 @@ export function readStored(
   };
 }
 
-/** The files with what the service reports of runs whose end is in no file. @param answers By the id of the run. */
+/** Adds what the service reports about the runs whose end is in no file. @param answers Answers by run id. */
 export function settle(stored: Stored, answers: ReadonlyMap<string, RunAnswer | null>): Stored {
   const runs = settledRuns(stored.runs, answers);
   const named = new Set(stored.pulls.map(({ url }) => url));

@@ -149,7 +149,7 @@ function verdictCase(view: ResultView, redact: Redact): Case {
     ...(failureCode ? [`Failure code: ${cutText(failureCode, MAX_NAME)}`] : []),
     ...(resume ? [followAgain(cutText(resume, MAX_NAME), resumeIsCommand)] : []),
     ...(task ? [`Task:\n${cutText(task.trim(), MAX_TASK)}`] : []),
-    ...(finalMessage ? [`Last message of the agent:\n${cutText(finalMessage, MAX_TASK)}`] : []),
+    ...(finalMessage ? [`Last message from the agent:\n${cutText(finalMessage, MAX_TASK)}`] : []),
     ...(last.length > 0 ? [`Last lines of the log:\n${last.join("\n")}`] : []),
   ];
   // The text repeats the reason, because several readers show only the text.

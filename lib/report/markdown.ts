@@ -107,7 +107,7 @@ function story(view: ResultView, { redact, compared, campaign, program = "mogple
     ...(compared ? [{ text: compared }] : []),
     ...resultParts(view),
     ...(task ? taskParts(task.trim()) : []),
-    ...(finalMessage ? part("Last message of the agent", { code: cutText(finalMessage, MAX_PROSE) }) : []),
+    ...(finalMessage ? part("Last message from the agent", { code: cutText(finalMessage, MAX_PROSE) }) : []),
     ...(lines.length > 0 ? part("Last lines of the log", { code: lines.join("\n") }) : []),
     ...(files.length > 0 ? part("Files committed at the end of the run", { list: files }) : []),
   ];

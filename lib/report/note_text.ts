@@ -281,7 +281,7 @@ function nextLine(view: ResultView, { steps, stop, streak = 1 }: NoteOptions): B
 
 /** The answer of an agent that changed nothing is what the reader asked for; otherwise it is folded. */
 function messageBlocks(message: string, isAnswer: boolean): Block[] {
-  return isAnswer ? [{ code: message }] : [{ summary: "Last message of the agent", details: [{ code: message }] }];
+  return isAnswer ? [{ code: message }] : [{ summary: "Last message from the agent", details: [{ code: message }] }];
 }
 
 function logBlocks(view: ResultView, { redact }: NoteOptions): Block[] {

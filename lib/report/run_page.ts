@@ -411,7 +411,7 @@ function words(view: ResultView): Html | null {
     task !== null && markup`<h3>Task</h3>${longText(task, MAX_TASK)}`,
     task === null && isFromService &&
       markup`<h3>Task</h3><p class="soft">Only the job that started the run knows its task: the service does not return it.</p>`,
-    finalMessage !== null && markup`<h3>Last message of the agent</h3>${longText(finalMessage)}`,
+    finalMessage !== null && markup`<h3>Last message from the agent</h3>${longText(finalMessage)}`,
     names.length > 0 && markup`<h3>Files changed</h3>${htmlOf(files(names))}`,
     names.length === 0 && view.git?.files && view.git.changed === true &&
       markup`<p class="soft">Changed files are unknown: the service does not report the agent's own commits. See the pull request.</p>`,

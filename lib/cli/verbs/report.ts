@@ -18,7 +18,7 @@ const FROM: Option<string> = {
   name: "from",
   value: "FILE",
   multiple: true,
-  help: "Read result.json, events.ndjson or both, and send no request; without --report, write only run.html",
+  help: "Read result.json, events.ndjson or both instead of sending requests; without --report, write only run.html",
   parse: anyText,
 };
 

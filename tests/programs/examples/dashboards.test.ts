@@ -413,7 +413,7 @@ test("collect-gitlab.mjs collects parallel jobs, and lists a project of which no
     expect(dashboard.status, dashboard.stderr).toBe(0);
     const read = (file: string) => readFileSync(join(cwd, "page", file), "utf8");
     expect(read("metrics.prom")).toContain("\nmogplex_dashboard_projects_unread 3\n");
-    expect(read("index.html")).toContain("No runs of acme/api were ever collected");
+    expect(read("index.html")).toContain("No runs of acme/api have ever been collected");
     expect(read("index.html")).not.toContain("All is well");
 
     expect((await collect({ JOBS: "agent mogplex" })).out).toContain("acme/docs: 1 new\n");

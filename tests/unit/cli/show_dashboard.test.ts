@@ -111,7 +111,7 @@ test("dashboard counts the question of a campaign as open on screen and in data 
   const { stdout } = await world().cli(args, { env, files });
   const lines = stdout.split("\n").map((line) => line.trim());
   expect(lines[lines.findIndex((line) => line.includes("waits for an answer")) + 1])
-    .toBe("acme/service-2: answer the run in the app, or cancel it.");
+    .toBe("acme/service-2: answer in the app, or cancel the run.");
   expect(lines.filter((line) => line.includes("replace-moment"))).toEqual([
     "1 item of “replace-moment, round 2026-12” waits for an answer, for less than a minute",
     expect.stringContaining("1 item of “replace-moment, round 2026-12” failed"),
@@ -152,9 +152,9 @@ test("dashboard lists the failed items of a campaign of which it read only a his
   const start = lines.findIndex((line) => line.includes("node-24"));
   expect(lines.slice(start, start + 4)).toEqual([
     "The state of the campaign “node-24” is unknown",
-    "Gates, stops and late waves are missing here, because no campaign.json was read. Write it before this page: mogplex-ci campaign report FILE --home HOME --dir campaigns/node-24",
+    "Gates, stops and late waves are not shown because no campaign.json was read. Write that file before this page: mogplex-ci campaign report FILE --home HOME --dir campaigns/node-24",
     "2 items of the campaign “node-24” failed, 2 min ago",
-    "acme/r1, acme/r2: Last failure: Npm test failed. Last line of the agent: “r1.test.ts failed”.",
+    "acme/r1, acme/r2: Last failure: Npm test failed. Last line from the agent: “r1.test.ts failed”.",
   ]);
 });
 
@@ -205,7 +205,7 @@ test("dashboard copies the pages beside its files, with a way back, and links th
   ) => href);
   expect([...new Set(links)].toSorted()).toEqual(pages.toSorted());
   expect(stdout).toContain("wrote 2 pages to public/pages\n");
-  expect(stderr).toContain("note: c/run.html: it is not a page that this version can publish, so it has no link");
+  expect(stderr).toContain("note: c/run.html: this version cannot publish this page, so there is no link to it");
   expect([...io.files.values()].filter((text) => text.includes("alert(1)"))).toEqual([files["c/run.html"]]);
 });
 
@@ -309,13 +309,13 @@ test("dashboard without files says that no runs are counted, and does not say th
   };
   expect(await main(["dashboard"], io, { fetch, clock })).toBe(0);
   expect(io.text.stdout.split("\n", 1)).toEqual([
-    "\x1b[33mNo runs are counted, because neither --history nor --results was given.\x1b[0m",
+    "\x1b[33mNo runs are counted because neither --history nor --results was given.\x1b[0m",
   ]);
   expect(io.text.stdout).not.toContain("All is well");
   const { stdout } = await world().cli(["dashboard"], { env });
-  expect(stdout.match(/^(?:.* need attention|No runs are counted, .*)$/gm)).toEqual([
+  expect(stdout.match(/^(?:.* need attention|No runs are counted because .*)$/gm)).toEqual([
     expect.stringMatching(/need attention$/),
-    "No runs are counted, because neither --history nor --results was given.",
+    "No runs are counted because neither --history nor --results was given.",
   ]);
 });
 
@@ -324,7 +324,7 @@ test("dashboard reports a pattern that matches only files that it does not read"
   writeFileSync(join(folder, "run.html"), "<p>");
   try {
     const { stdout, stderr } = await world().cli(["dashboard", "--results", `${folder}/*.html`], { env });
-    expect(stdout).toContain(`No runs are counted, because no file that a dashboard reads matches ${folder}/*.html.`);
+    expect(stdout).toContain(`No runs are counted because no file that a dashboard reads matches ${folder}/*.html.`);
     expect(stderr).toContain("This pattern matches only files that a dashboard does not read, such as run.html");
   } finally {
     rmSync(folder, { recursive: true });

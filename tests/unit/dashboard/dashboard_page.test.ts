@@ -35,9 +35,9 @@ test("renderDashboardPage() says first what needs attention, most urgent first, 
   expect(breaches(page)).toEqual([]);
   expect(textsOf(page, "h1")).toEqual([expect.stringMatching(/^16 things need attention as of \d/)]);
   expect(todosOf(page).slice(0, 5)).toEqual([
-    "acme/service-9 (nightly): “Fix the flaky tests of service 9, and do not raise timeouts” waits for an answerAnswer it in the app, or cancel it: mogplex-ci runs cancel d0000000-0000-4000-8000-000000002009for 10 hOpen run Open the app Open job",
+    "acme/service-9 (nightly): “Fix the flaky tests of service 9, and do not raise timeouts” waits for an answerAnswer in the app, or cancel the run: mogplex-ci runs cancel d0000000-0000-4000-8000-000000002009for 10 hOpen run Open the app Open job",
     "Approve or stop the campaign “campaign-1”2 of 3 items of the canary failed. 18 repositories are waiting.for 5 hShow",
-    "acme/service-3 (nightly): “Fix the flaky tests of service 3, and do not raise timeouts” waits for an answerAnswer it in the app, or cancel it: mogplex-ci runs cancel d0000000-0000-4000-8000-000000002003for 4 hOpen run Open the app Open job",
+    "acme/service-3 (nightly): “Fix the flaky tests of service 3, and do not raise timeouts” waits for an answerAnswer in the app, or cancel the run: mogplex-ci runs cancel d0000000-0000-4000-8000-000000002003for 4 hOpen run Open the app Open job",
     "acme/service-2 (nightly): “Fix the flaky tests of service 2, and do not raise timeouts” failedNpm test exited with code 1. After 3 min.3 h agoShow Open job",
     "acme/service-8 (nightly): “Fix the flaky tests of service 8, and do not raise timeouts” failedNpm test exited with code 1. After 9 min.9 h agoShow Open job",
   ]);
@@ -82,7 +82,7 @@ test("concernsOf() sorts by kind, and foldConcerns() folds no question and no wa
     pullRequests: { ...data.pullRequests, entries: [pull] as Data["pullRequests"]["entries"] },
   });
   expect(all.map(({ subject, line }) => [subject, line])).toEqual([
-    ["acme/api (nightly) waits for an answer", "Answer it in the app, or cancel it: mogplex-ci runs cancel q1q1q1q1"],
+    ["acme/api (nightly) waits for an answer", "Answer in the app, or cancel the run: mogplex-ci runs cancel q1q1q1q1"],
     ["acme/api (nightly) failed", "Run a1b2c3d4."],
     ["acme/api (nightly) failed", "Run b."],
     [
@@ -159,7 +159,7 @@ test("concernsOf() has a repository whose runs often fail, unless its newest run
   expect(concerns(["success", "failed", "success", "failed", "success"])).toEqual([{
     kind: "repository",
     tone: "warn",
-    subject: "acme/billing: 2 of 5 runs of the last 7 days failed",
+    subject: "acme/billing: 2 of 5 runs in the last 7 days failed",
     line: "Last failure: Npm test exited with code 1.",
     at: Date.parse("2026-12-01T04:00:00Z"),
     lasts: false,
@@ -189,7 +189,7 @@ test("concernsOf() has the question of a campaign, and its item is neither finis
     [
       "warn",
       "1 item of “Move to Node 24” (move-to-node-24, round 2026-12) waits for an answer",
-      "acme/api: answer the run in the app, or cancel it.",
+      "acme/api: answer in the app, or cancel the run.",
     ],
   ]);
   const page = render(data);
@@ -218,7 +218,7 @@ test("concernsOf() has a campaign that a person stopped while items are left, un
 test("concernsOf() has stopped merges and the error of the last wave of a campaign", () => {
   const data = campaignWith({ title: null, round: "", mergesStopped: "2 merges broke main", lastError: "Cannot push" });
   expect(concernsOf(data).map(({ tone, subject, line }) => [tone, subject, line])).toEqual([
-    ["warn", "Merges of the campaign “move-to-node-24” are stopped", "2 merges broke main."],
+    ["warn", "The campaign “move-to-node-24” has stopped merging", "2 merges broke main."],
     ["bad", "The last wave of the campaign “move-to-node-24” stopped with an error", "Cannot push."],
   ]);
 });
@@ -228,21 +228,21 @@ test("renderDashboardPage() has a sentence where there is nothing, and neither f
   expect(breaches(page)).toEqual([]);
   expect(textsOf(page, "h1")).toEqual([expect.stringMatching(/^No runs are counted as of \d/)]);
   expect(textsOf(page, "header")[0]).toContain(
-    "No runs are counted, because neither --history nor --results was given.",
+    "No runs are counted because neither --history nor --results was given.",
   );
-  expect(textsOf(page, "p").join()).not.toContain("Only these files are counted");
+  expect(textsOf(page, "p").join()).not.toContain("Only runs in these files are counted");
   const covers = { ...emptyDashboard().covers, histories: 1, lines: 1 };
   expect(textsOf(render(emptyDashboard({ covers })), "h1")).toEqual([expect.stringMatching(/^All is well as of \d/)]);
   const empty = render(emptyDashboard({ covers: { ...covers, lines: 0 } }));
-  expect(textsOf(empty, "header")[0]).toContain("No runs are counted, because the files contain none.");
+  expect(textsOf(empty, "header")[0]).toContain("No runs are counted because the files contain none.");
   const fileProblems = ["none/*.ndjson", "no/*.json"].map((file): FileProblem => ({
     ...{ file, kind: "pattern", why: NO_MATCH },
   }));
   expect(textsOf(render(emptyDashboard({ fileProblems })), "header")[0]).toContain(
-    "No runs are counted, because no file matches none/*.ndjson or no/*.json.",
+    "No runs are counted because no file matches none/*.ndjson or no/*.json.",
   );
   expect(textsOf(render(emptyDashboard({ fileProblems })), "p")).toContainEqual(expect.stringMatching(
-    /^No file matches none\/\*\.ndjson, no\/\*\.json, so no runs are counted\. Check the patterns, and that jobs write a history\.$/,
+    /^No file matches none\/\*\.ndjson, no\/\*\.json, so no runs are counted\. Check the patterns, and make sure that jobs write a history\.$/,
   ));
   const unread = (whys: Record<string, string>) =>
     uncountedText(
@@ -250,9 +250,9 @@ test("renderDashboardPage() has a sentence where there is nothing, and neither f
     );
   const [gone, denied] = ["There is no such file", "EACCES: permission denied"];
   expect([unread({ "a.ndjson": gone }), unread({ a: gone, b: gone }), unread({ a: gone, b: denied })]).toEqual([
-    "No runs are counted, because a.ndjson does not exist.",
-    "No runs are counted, because the files do not exist.",
-    "No runs are counted, because no file could be read.",
+    "No runs are counted because a.ndjson does not exist.",
+    "No runs are counted because the files do not exist.",
+    "No runs are counted because no file could be read.",
   ]);
   expect(textsOf(page, "h2")).toEqual(["Automations and sandboxes", "What this page covers"]);
   expect([textsOf(page, "table"), textsOf(page, "dl")]).toEqual([[], []]);
@@ -299,19 +299,19 @@ const tilesOf = (last: RunFigures, before: RunFigures) =>
 test("renderDashboardPage() compares the last seven days with the seven before", () => {
   expect(tilesOf(figures(62, 54, 6), figures(51, 42, 7))).toEqual([
     "Runs62↑ 11 more than 516.2 h of agent time (6 h before)",
-    "Succeeded87 %↑ 5 points better than 82 %",
+    "Succeeded87%↑ 5 points better than 82%",
     "Median duration6 min↓ 1 min faster than 7 min",
-    "95 % finish within12 min↓ 2 min faster than 14 min",
+    "95% finish within12 min↓ 2 min faster than 14 min",
   ]);
 });
 
 test("renderDashboardPage() counts successes among the runs that succeeded or failed, and names the others", () => {
   const last = { ...figures(40, 31, 6), runs: 46, cancelled: 3, waiting: 1, unfinished: 2 };
   const others = "3 were cancelled, 1 waits for an answer, 2 had not finished when their jobs ended";
-  expect(tilesOf(last, figures(51, 42, 7))[1]).toBe("Succeeded78 %↓ 4 points worse than 82 %of 40 finished runs");
+  expect(tilesOf(last, figures(51, 42, 7))[1]).toBe("Succeeded78%↓ 4 points worse than 82%of 40 finished runs");
   const summaryOf = (days: RunFigures) =>
     textsOf(render({ ...emptyDashboard(), days: { last: days, before: days } }), "header")[0];
-  expect(summaryOf(last)).toContain(`46 runs in the last 7 days, 78 % succeeded (not counted: ${others}).`);
+  expect(summaryOf(last)).toContain(`46 runs in the last 7 days, 78% succeeded (not counted: ${others}).`);
   const none = { ...figures(0, 0, 6), runs: 2, cancelled: 1, unfinished: 1, medianMs: null, slowestMs: null };
   expect(summaryOf(none)).toContain(
     "2 runs in the last 7 days: 1 was cancelled, 1 had not finished when its job ended.",
@@ -347,7 +347,7 @@ test("concernsOf() has a question that the token cannot see, as its history know
     concernsOf(emptyDashboard({ runs: [{ ...run, ...change }], lists: listsWith({ openRuns }) }))
       .map(({ kind, subject, line }) => [kind, subject, line]);
   const subject = `${run.repository}: “Update the docs” was waiting for an answer when its job ended`;
-  const answer = `Answer it in the app, or cancel it as its user: mogplex-ci runs cancel ${run.runId}`;
+  const answer = `Its user can answer in the app, or cancel the run: mogplex-ci runs cancel ${run.runId}`;
   const unseen = "The dashboard's token cannot see it: it was deleted, or it belongs to another user.";
   expect(shown({})).toEqual([["decision", subject, `${unseen} ${answer}`]]);
   expect(shown({ outcome: "unfinished" })).toEqual([["decision", subject, `${openRuns.why}. ${answer}`]]);
@@ -360,7 +360,7 @@ test("concernsOf() has a question that the token cannot see, as its history know
 test("renderDashboardPage() compares durations so that the figures add up", () => {
   expect(tilesOf(figures(62, 54, 7 / 60), figures(51, 42, 18)).slice(2)).toEqual([
     "Median duration7 s↓ 17 min 53 s faster than 18 min",
-    "95 % finish within14 s↓ 35 min 46 s faster than 36 min",
+    "95% finish within14 s↓ 35 min 46 s faster than 36 min",
   ]);
 });
 
@@ -373,7 +373,7 @@ test("renderDashboardPage() compares only from five runs on, and shows the slowe
   ]);
   const one = { ...figures(1, 0, 6), runs: 2, cancelled: 1 };
   expect(tilesOf(one, one)[1]).toBe("Succeeded0 of 1");
-  expect(tilesOf(figures(62, 54, 6), figures(62, 54, 6))[1]).toBe("Succeeded87 %unchanged");
+  expect(tilesOf(figures(62, 54, 6), figures(62, 54, 6))[1]).toBe("Succeeded87%unchanged");
 });
 
 test("renderDashboardPage() shows in the bar of a campaign only what has finished", () => {
@@ -426,21 +426,21 @@ test("renderDashboardPage() draws weeks from the third on, with their numbers as
     "Duration by week: the median went from 5 min to 5 min",
   ]);
   expect(charts[0]?.text).toMatch(/16 Nov.*23 Nov.*so far/);
-  expect(textsOf(page, "tr")[1]).toBe("30 Nov (so far)20155075 %5 min10 min");
+  expect(textsOf(page, "tr")[1]).toBe("30 Nov (so far)20155075%5 min10 min");
   expect(textsOf(render({ ...emptyDashboard(), weeks: weeks.slice(1) }), "h2")).not.toContain("2 weeks");
 });
 
 test("renderDashboardPage() shows pull requests as far as they were read, and says why there is no more", () => {
   const page = render(fullDashboard(12));
   const [strip] = elementsOf(page).filter(({ attributes }) => attributes.class === "strip");
-  expect(strip?.text).toStartWith("Opened in 7 days47 days before: 0Merged in 7 days27 days before: 0");
+  expect(strip?.text).toStartWith("Opened (last 7 days)47 days before: 0Merged (last 7 days)27 days before: 0");
   expect(strip?.text).toContain("Open now");
   const data = fullDashboard(12);
   const why = "Not asked: the job has no forge token";
   const none = { merged: null, closed: null, waiting: null, entries: [], state: "skipped", why } as const;
   const unasked = render({ ...data, pullRequests: { ...data.pullRequests, ...none } });
   expect(elementsOf(unasked).filter(({ attributes }) => attributes.class === "strip").map(({ text }) => text)).toEqual([
-    "Opened in 7 days47 days before: 0",
+    "Opened (last 7 days)47 days before: 0",
   ]);
   expect(textsOf(unasked, "p")).toContain(`${why}.`);
   const newest = (text: string) =>
@@ -477,12 +477,12 @@ test("renderDashboardPage() shows no number of pull requests that it does not kn
   };
   const none = { merged: null, closed: null, waiting: null, entries: [], state: "failed" } as const;
   expect(pageOf(none)).toBe(
-    "Opened in 7 days47 days before: 0Merged in 7 days–unknownClosed in 7 days, not merged–unknownOpen now–unknown",
+    "Opened (last 7 days)47 days before: 0Merged (last 7 days)–unknownClosed without merging (last 7 days)–unknownOpen now–unknown",
   );
   const three = { last: 3, before: 1 };
   expect(pageOf({ merged: three, closed: three, waiting: three, entries: [], state: "partial" })).toBe(
-    "Opened in 7 days47 days before: 0Merged in 7 days37 days before: unknown" +
-      "Closed in 7 days, not merged37 days before: unknownOpen now37 days before: unknown\nThe state of 2 pull requests is unknown.",
+    "Opened (last 7 days)47 days before: 0Merged (last 7 days)37 days before: unknown" +
+      "Closed without merging (last 7 days)37 days before: unknownOpen now37 days before: unknown\nThe state of 2 pull requests is unknown.",
   );
   const concerns = concernsOf({ ...data, pullRequests: { ...pullRequests, unread, state: "partial" } });
   expect(concerns.at(-1)).toMatchObject({
@@ -516,8 +516,8 @@ test("renderDashboardPage() shows the last line of the agent where a run failed,
   const [failed] = runs.filter(({ outcome, repository }) => outcome === "failed" && repository !== null);
   const page = render(emptyDashboard({ ...data, runs: [{ ...failed, page: null, lastLine }] as Data["runs"] }));
   expect(breaches(page)).toEqual([]);
-  const [line] = textsOf(page, "li").filter((text) => text.includes("Last line of the agent"));
-  expect(line).toContain(`Npm test exited with code 1. After 3 min. Last line of the agent: “${lastLine}”.`);
+  const [line] = textsOf(page, "li").filter((text) => text.includes("Last line from the agent"));
+  expect(line).toContain(`Npm test exited with code 1. After 3 min. Last line from the agent: “${lastLine}”.`);
   expect(textsOf(page, "code")).toContain(lastLine);
 });
 
@@ -615,7 +615,7 @@ test("a pattern that matches no file needs no attention if another source has fi
   const page = render(data);
   expect(todosOf(page)).toEqual([expect.stringContaining("1 file could not be read")]);
   expect(concernsOf(data)[0]?.line).toBe(
-    "campaign.json: There is no such file. If a job runs campaign report, its log shows the reason.",
+    'campaign.json: There is no such file. If a job runs "campaign report", its log shows the reason.',
   );
   expect(textsOf(page, "p").join("\n")).toContain("No file matches reports/**/result.json.");
   expect(textsOf(page, "li")).toContain("campaign.json: There is no such file");
@@ -666,8 +666,8 @@ test("concernsOf() has campaigns with recent runs of which no campaign.json was 
     return [headlineOf(concerns, data), ...concerns.map(({ subject, line }) => [subject, line])];
   };
   const covers = { ...emptyDashboard().covers, histories: 1, lines: 3 };
-  const missing = "Gates, stops and late waves are missing here, because no campaign.json was read. " +
-    "Write it before this page: mogplex-ci campaign report FILE --home HOME --dir campaigns/";
+  const missing = "Gates, stops and late waves are not shown because no campaign.json was read. " +
+    "Write that file before this page: mogplex-ci campaign report FILE --home HOME --dir campaigns/";
   expect(shown([run(1, "node-24", 6), run(2, "node-24", 6.5), run(3, "old", 8)])).toEqual([
     "1 thing needs attention",
     ["The state of the campaign “node-24” is unknown", `${missing}node-24`],
@@ -703,7 +703,7 @@ test("renderDashboardPage() asks for attention if not all runs of projects were 
   expect(todosOf(page)).toEqual([
     "Not all runs of 2 projects were collectedacme/web, acme/api: HTTP 401.Show",
     "Not all runs of a/<b> were collectedHTTP 404.Show",
-    "No runs of acme/new were ever collectedHTTP 401.Show",
+    "No runs of acme/new have ever been collectedHTTP 401.Show",
   ]);
   expect(textsOf(page, "header")[0]).toEndWith("Runs of 4 projects are missing.");
   expect(textsOf(page, "h3")).toContain("Projects with runs that were not collected");
@@ -733,7 +733,7 @@ test("renderDashboardPage() shows reason, id, command and log of a failed run th
   expect(breaches(page)).toEqual([]);
   const texts = textsOf(page, "p");
   expect(texts).toContain(reason);
-  expect(texts).toContain(`Run ${runId}, log of the job on gitlab.example.com`);
+  expect(texts).toContain(`Run ${runId}, job log on gitlab.example.com`);
   expect(textsOf(page, "code")).toContain(`mogplex-ci report ${runId}`);
   const hrefs = (text: string) =>
     elementsOf(text).flatMap(({ attributes: { href } }) => /jobs/.test(href ?? "") ? href : []);
@@ -785,7 +785,7 @@ test("renderDashboardPage() is called by the owner of the repositories, and says
   const page = render({ ...fullDashboard(2), covers });
   expect(textsOf(page, "title")[0]).toEndWith(" – acme agents");
   expect(textsOf(page, "p")).toContain(
-    "2 runs from 1 history file (40 lines), 2 result files, 1 campaign, since 14 Sep 2026, 00:00 UTC. 21 older runs are left out, because the page covers the 12 weeks since Monday, 14 Sep. Jobs: nightly. Only these files are counted.",
+    "2 runs from 1 history file (40 lines), 2 result files, 1 campaign, since 14 Sep 2026, 00:00 UTC. 21 older runs are left out because the page covers the 12 weeks since Monday, 14 Sep. Jobs: nightly. Only runs in these files are counted.",
   );
 });
 
@@ -806,7 +806,7 @@ test("renderDashboardPage() counts repositories with runs apart from those that 
   const data = fullDashboard(12);
   const page = render({ ...data, repositories: data.repositories.slice(0, 1) });
   expect(textsOf(page, "summary")).toContain("Show all 10 repositories with runs (the token can access 1)");
-  expect(textsOf(page, "p")).toContain("The service listed 1 repository. All lists of the service are complete.");
+  expect(textsOf(page, "p")).toContain("The service listed 1 repository. All lists from the service are complete.");
 });
 
 const HOUR_MS = 3_600_000;
@@ -821,7 +821,7 @@ test("concernsOf() has a run that is still running after 6 hours, and the page n
     return emptyDashboard({ runs, covers: { ...emptyDashboard().covers, lines: 2, histories: 1 } });
   };
   const data = dataOf(75);
-  const line = "Run a1b2c3d4. Look at it in the app. To stop it: mogplex-ci runs cancel a1b2c3d4-1";
+  const line = "Run a1b2c3d4. Check it in the app. To cancel it: mogplex-ci runs cancel a1b2c3d4-1";
   expect(concernsOf(data)).toMatchObject([
     { kind: "run", tone: "bad", subject: "acme/web (nightly) has been running for 3 days", line },
   ]);
@@ -950,7 +950,7 @@ test("concernsOf() has a campaign whose next wave is late, and the page shows ne
   expect(concernsOf(dataOf(72)).map(({ kind, subject, line }) => [kind, subject, line])).toEqual([[
     "campaign",
     "The next wave of the campaign “move-to-node-24” is 3 days late",
-    "39 of 40 items have finished. Check the schedule that runs it.",
+    "39 of 40 items have finished. Check the schedule that runs its waves.",
   ]]);
   expect(concernsOf(dataOf(72, { nextWaveAt: null })).map(({ subject }) => subject)).toEqual([
     "The campaign “move-to-node-24” has not reported anything for 3 days",
@@ -974,7 +974,7 @@ test("concernsOf() says once of a run that it waits for an answer, and what to d
   const asking = { ...run, runId: "791e20a2-5dae", outcome: "awaiting_input", pullRequest: null, page: null };
   const linesOf = (changes: Partial<Data>) => concernsOf(emptyDashboard(changes)).map(({ line }) => line);
   const ofRun = (changes: object) => linesOf({ runs: [{ ...asking, ...changes }] as Data["runs"] });
-  const advice = "Answer it in the app, or cancel it: mogplex-ci runs cancel 791e20a2-5dae";
+  const advice = "Answer in the app, or cancel the run: mogplex-ci runs cancel 791e20a2-5dae";
   expect(ofRun({ reason: "The agent asked a question and is waiting for an answer." })).toEqual([advice]);
   expect(ofRun({ reason: null })).toEqual([advice]);
   const cause = "the run waits for an answer";
@@ -982,10 +982,10 @@ test("concernsOf() says once of a run that it waits for an answer, and what to d
     const causes = [{ verdict: "needs-input", cause, items: names.length, names, at: null }];
     return concernsOf(campaignWith({ asking: names.length, causes })).map(({ line }) => line);
   };
-  expect(ofCause("acme/a")).toEqual(["acme/a: answer the run in the app, or cancel it."]);
-  expect(ofCause("acme/a", "acme/b")).toEqual(["acme/a, acme/b: answer the runs in the app, or cancel them."]);
+  expect(ofCause("acme/a")).toEqual(["acme/a: answer in the app, or cancel the run."]);
+  expect(ofCause("acme/a", "acme/b")).toEqual(["acme/a, acme/b: answer in the app, or cancel the runs."]);
   expect(ofRun({ repository: "acme/c", campaign: "node-24", reason: cause })).toEqual([
-    "acme/c: answer the run in the app, or cancel it: mogplex-ci runs cancel 791e20a2-5dae",
+    "acme/c: answer in the app, or cancel the run: mogplex-ci runs cancel 791e20a2-5dae",
     expect.stringContaining("no campaign.json was read"),
   ]);
 });
@@ -1037,8 +1037,8 @@ test("concernsOf() ends the last line of an agent with one full stop", () => {
     return concernsOf(emptyDashboard({ runs }))[0]?.line;
   };
   expect([lineOf("1 test failed"), lineOf("No pull request.")]).toEqual([
-    "Last line of the agent: “1 test failed”.",
-    "Last line of the agent: “No pull request.”",
+    "Last line from the agent: “1 test failed”.",
+    "Last line from the agent: “No pull request.”",
   ]);
 });
 
@@ -1129,12 +1129,12 @@ test("concernsOf() has the pull requests of a campaign that is merging and wait 
     { reason: "a later reason", pullRequests: 1 },
   ];
   expect(concernsOf(campaignWith({ ...merging, pending })).map(({ subject, line }) => [subject, line])).toEqual([
-    [`3 pull requests of the campaign ${name} wait for somebody`, "2 for a review, 1 with failed checks."],
+    [`3 pull requests of the campaign ${name} are waiting for somebody to act`, "2 for a review, 1 with failed checks."],
   ]);
   expect(concernsOf(campaignWith({ ...merging, pending: pending.slice(0, 1) }))).toEqual([]);
   const stopped = { ...merging, pending, stateReason: "stopped by ann" };
   expect(concernsOf(campaignWith(stopped)).map(({ subject, line }) => [subject, line])).toEqual([
-    [`The campaign ${name} merges nothing until somebody acts`, "Stopped by ann."],
+    [`The campaign ${name} cannot merge anything until somebody acts`, "Stopped by ann."],
   ]);
   const row = elementsOf(render(campaignWith({ ...merging, pending }))).find(({ tag, text }) =>
     tag === "tr" && text.startsWith("Move to Node 24")

@@ -378,6 +378,6 @@ test("pullRequestsOf() reports an address that does not belong to a pull request
   const url = "https://github.com/acme/api";
   (none as { unasked: Map<string, string> }).unasked.set(url, "");
   expect(pullRequestsOf([{ ...named(1), url }], none, NOW).unread).toEqual([
-    { why: "no pull request has an address of this form", pullRequests: 1, urls: [url] },
+    { why: "the address is not recognized as a pull request", pullRequests: 1, urls: [url] },
   ]);
 });

@@ -115,7 +115,7 @@ test("concernsOf() has the silent job with the failure of its last run, also whe
   expect(concerns.map(({ tone, subject, line }) => [tone, subject, line])).toEqual([[
     "bad",
     "acme/billing (nightly): no run for 10 days (before that, 7 runs a week)",
-    "The last one failed: npm test exited with code 1. Last line of the agent: “1 test failed”. Check its schedule and its token.",
+    "The last run failed: npm test exited with code 1. Last line from the agent: “1 test failed”. Check its schedule and its token.",
   ]]);
   expect(headlineOf(concerns, data)).toBe("1 thing needs attention");
   // Once, not as a failed run as well. A question stays a question.
@@ -127,8 +127,8 @@ test("concernsOf() has the silent job with the failure of its last run, also whe
     reason: "The agent asked a question and is waiting for an answer.",
   });
   expect(concernsOf(dashboard(web, [asking], runsOn(every(1, 11, 80)))).map(({ line }) => line)).toEqual([
-    expect.stringContaining("Answer it in the app, or cancel it"),
-    "The last one waits for an answer. Check its schedule and its token.",
+    expect.stringContaining("Answer in the app, or cancel the run"),
+    "The last run waits for an answer. Check its schedule and its token.",
   ]);
 });
 
@@ -166,7 +166,7 @@ test("concernsOf() links a silent job without a run id to no run, and keeps what
     ],
     [
       "acme/api (nightly): “Fix the tests” was not started",
-      "After 1 min. Last line of the agent: “Other”.",
+      "After 1 min. Last line from the agent: “Other”.",
       { words: "Open run", page: "o.html" },
     ],
   ]);

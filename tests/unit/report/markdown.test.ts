@@ -41,7 +41,7 @@ Follow it again:
 
 </details>
 
-### Last message of the agent
+### Last message from the agent
 
  \`\`\`text
  Fixed. **Look** at it.

@@ -134,7 +134,7 @@ test("resultNote() has the answer of an agent that changed nothing, and folds th
     Array(2).fill("✅ **Finished** in 18 min: nothing was changed"),
   );
   expect(firstLine("Why?", { finalMessage: null })).toBe("✅ **Finished** in 18 min: nothing was changed");
-  expect(note({ finalMessage: "Done." })).toContain("<details><summary>Last message of the agent</summary>");
+  expect(note({ finalMessage: "Done." })).toContain("<details><summary>Last message from the agent</summary>");
 });
 
 test("resultNote() of a failure has the reason, how often it failed in a row, what to do, and the last lines", () => {

@@ -139,7 +139,7 @@ test("renderRunPage() shows what was asked, where, and what was done, and works 
     "Events",
     "More",
   ]);
-  expect(textsOf(page, "h3")).toEqual(["Phases", "Task", "Last message of the agent", "Files changed"]);
+  expect(textsOf(page, "h3")).toEqual(["Phases", "Task", "Last message from the agent", "Files changed"]);
   expect(textsOf(page, "summary").slice(-3)).toEqual([
     "Reproduce",
     "Requests: 34, some had to wait",

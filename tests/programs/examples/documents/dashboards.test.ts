@@ -37,7 +37,7 @@ test("docs/dashboards.md makes a page of the sample history, with all of its lin
     expect([Math.max(...days) > 80, Math.min(...days) > 0, Math.min(...days) < 1], stderr).toEqual([true, true, true]);
     const text = textsOf(page, "li").join("\n");
     expect(text).toMatch(/acme\/billing \(mogplex-nightly\): no run for 10 days/);
-    expect(text).toMatch(/acme\/mobile: \d+ of \d+ runs of the last 7 days failed/);
+    expect(text).toMatch(/acme\/mobile: \d+ of \d+ runs in the last 7 days failed/);
   } finally {
     rmSync(cwd, { recursive: true, force: true });
   }
