@@ -1,5 +1,5 @@
 /**
- * The bytes of a result file to a value, or to what is wrong with them.
+ * Turns the bytes of a result file into a value, or into a list of mistakes.
  * @module
  */
 import { type Checked, type CheckLimits, checkValue } from "./check_value.ts";
@@ -13,18 +13,18 @@ export interface GoodFile {
   kind: "good";
   /** As it is in the file. */
   value: unknown;
-  /** What the caller's validator made of it; the same without one. */
+  /** The output of the caller's validator; the same value without one. */
   output: unknown;
 }
 
 /** Why a file is refused. */
 export interface BadFile {
   kind: "result-not-json" | "result-invalid";
-  /** One line each, without any part of a value but names of properties; untrusted. */
+  /** One line each. They contain no part of the value, except for names of properties. Untrusted texts. */
   mistakes: readonly string[];
 }
 
-/** Checks a value by the rules of another validator. @returns What it made of the value, or what is wrong. */
+/** Checks a value with the caller's validator. @returns The validator's output, or the mistakes. */
 export type CheckByCaller = (value: unknown) => Promise<{ value: unknown } | { mistakes: readonly string[] }>;
 
 interface FileRules extends CheckLimits {

@@ -1,6 +1,6 @@
 /**
- * Checks a value against a schema in a worker, which is ended when it takes too long: one regular expression on 29 characters can take seconds,
- * and a thread that evaluates it hears no signal.
+ * Checks a value against a schema in a worker. The worker is stopped if it takes too long: one regular expression on 29 characters can take seconds,
+ * and a thread that evaluates it receives no signals.
  * @module
  */
 import { type Clock, systemClock } from "../clock.ts";
@@ -19,7 +19,7 @@ export interface Check {
   max: number;
 }
 
-/** A rule that a value breaks. It never contains a part of the value but names of properties. */
+/** A rule that a value breaks. It contains no part of the value, except for names of properties. */
 export interface Mistake {
   /** JSON pointer into the value. Names in it were chosen by an agent. */
   pointer: string;
@@ -30,8 +30,9 @@ export interface Mistake {
   property: string | null;
 }
 
-/** Null if the validator failed. */
+/** What the worker returns. */
 export interface CheckAnswer {
+  /** Null if the validator failed. */
   mistakes: Mistake[] | null;
 }
 
@@ -45,15 +46,16 @@ export type Checked =
   | { kind: "unchecked"; why: string };
 
 export interface CheckLimits {
-  /** Measures how long the worker takes, which is real time. @default the clock of this machine */
+  /** Measures how long the worker takes, in real time. @default the clock of this machine */
   clock?: Clock | undefined;
   /** @default 10 seconds */
   limitMs?: number | undefined;
-  /** Ends the worker: nothing waits for the answer anymore. */
+  /** Stops the worker when its answer is no longer needed. */
   signal?: AbortSignal | undefined;
 }
 
 /**
+ * Checks a value against a schema.
  * @param text The value as JSON.
  * @throws {MogplexError} if this runtime cannot start a worker.
  */

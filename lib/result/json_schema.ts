@@ -1,15 +1,15 @@
 /**
- * A JSON Schema before it is used: every keyword is known in its draft and has a value that the draft's metaschema permits, every reference is
- * inside the schema and ends somewhere. A keyword with a typo would otherwise be a rule that never fails.
- * Source: JSON Schema 2020-12, 2019-09 and draft-07, their metaschemas. By a table and not by the metaschemas: those permit every unknown keyword,
- * and their `$dynamicRef` is beyond the validator.
+ * Checks a JSON Schema before it is used: every keyword must exist in its draft, with a value that the draft's metaschema permits. Every reference must
+ * lead to a place inside the schema, without endless loops. A keyword with a typo would otherwise be a rule that never fails.
+ * Source: JSON Schema 2020-12, 2019-09 and draft-07, their metaschemas. The check uses a table instead of the metaschemas, because those permit unknown
+ * keywords, and the validator does not support their `$dynamicRef`.
  * @module
  */
 import { isObject, lookup } from "../lookup.ts";
 import { didYouMean } from "../nearest.ts";
 import { pointerTo } from "./strict_json.ts";
 
-/** The names of drafts as the validator has them. */
+/** The drafts, by the names that the validator uses. */
 export type Draft = "2020-12" | "2019-09" | "7";
 
 /** A mistake in a schema. Its text comes from the author of the schema, not from an agent. */
@@ -138,7 +138,7 @@ export function checkJsonSchema(value: unknown): Draft {
   const { $schema = "https://json-schema.org/draft/2020-12/schema" } = value;
   const draft = typeof $schema === "string" ? lookup(DRAFTS, $schema.replace(/#$/, "")) : undefined;
   if (draft === undefined) {
-    throw new SchemaMistake("/$schema", "the draft is unknown", `write one of ${Object.keys(DRAFTS).join(", ")}`);
+    throw new SchemaMistake("/$schema", "the draft is unknown", `use one of ${Object.keys(DRAFTS).join(", ")}`);
   }
   new SchemaChecker(value, draft).check();
   return draft;
@@ -194,15 +194,15 @@ class SchemaChecker {
     }
     const drafts = lookup(KEYWORDS, name);
     const why = drafts === undefined || typeof drafts === "function"
-      ? `the keyword ${JSON.stringify(name)} is not known`
-      : `the keyword ${JSON.stringify(name)} is not in this draft`;
+      ? `the keyword ${JSON.stringify(name)} is unknown`
+      : `the keyword ${JSON.stringify(name)} does not exist in this draft`;
     return new SchemaMistake(place, why, didYouMean(name, this.#keywords));
   }
 
   /** The pointer that a `$ref` leads to. */
   #targetOf(reference: string, at: string): string {
     const outside = () =>
-      new SchemaMistake(at, "a reference must stay in the schema", 'write "#/…" and put what it needs below "$defs"');
+      new SchemaMistake(at, "a reference must stay inside the schema", 'write "#/…", with the target under "$defs"');
     const { $id } = this.#root;
     const base = typeof $id === "string" ? $id.replace(/#$/, "") : "";
     const fragment = base !== "" && reference.startsWith(`${base}#`) ? reference.slice(base.length) : reference;
@@ -226,7 +226,7 @@ class SchemaChecker {
 
   /** Refuses references that come back to a schema without going into the value: the check would never end. */
   #checkCircle(pointer: string, path: Set<string>, done: Set<string>): void {
-    if (path.has(pointer)) throw new SchemaMistake(pointer, "the schema refers to itself endlessly");
+    if (path.has(pointer)) throw new SchemaMistake(pointer, "the schema refers to itself in an endless loop");
     if (done.has(pointer)) return;
     path.add(pointer);
     for (const next of this.#inPlace(pointer)) this.#checkCircle(next, path, done);
@@ -264,12 +264,12 @@ function refuse(at: string, must: string, advice?: string): never {
 function anything(): void {}
 
 function text(value: unknown, at: string): void {
-  if (typeof value !== "string") refuse(at, "a text");
+  if (typeof value !== "string") refuse(at, "a string");
 }
 
 function anId(value: unknown, at: string): void {
-  if (typeof value !== "string" || !URL.canParse(value)) refuse(at, "an absolute address");
-  if (at !== "/$id") throw new SchemaMistake(at, "only the whole schema can have an id");
+  if (typeof value !== "string" || !URL.canParse(value)) refuse(at, "an absolute URL");
+  if (at !== "/$id") throw new SchemaMistake(at, 'only the root schema can have an "$id"');
 }
 
 function anAnchor(value: unknown, at: string, check: SchemaChecker): void {
@@ -298,12 +298,12 @@ function aList(value: unknown, at: string): asserts value is unknown[] {
 }
 
 function nonEmptyList(value: unknown, at: string): asserts value is unknown[] {
-  if (!Array.isArray(value) || value.length === 0) refuse(at, "a list that is not empty");
+  if (!Array.isArray(value) || value.length === 0) refuse(at, "a non-empty list");
 }
 
 function types(value: unknown, at: string): void {
   const words: unknown[] = Array.isArray(value) ? value : [value];
-  if (words.length === 0 || new Set(words).size < words.length) refuse(at, "one type, or a list of different types");
+  if (words.length === 0 || new Set(words).size < words.length) refuse(at, "a type, or a list of types without duplicates");
   for (const word of words) {
     if (typeof word !== "string" || !TYPES.includes(word)) {
       refuse(at, `one of ${TYPES.join(", ")}`, typeof word === "string" ? didYouMean(word, TYPES) : undefined);
@@ -333,7 +333,7 @@ function pattern(value: unknown, at: string): void {
 function names(value: unknown, at: string): void {
   aList(value, at);
   if (value.some((name) => typeof name !== "string") || new Set(value).size < value.length) {
-    refuse(at, "a list of different names");
+    refuse(at, "a list of names without duplicates");
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * A broken rule in words: where, and what the schema wants. Never the value, but its type.
+ * Describes a broken rule: the place, and what the schema requires. The text never contains the value, only its type.
  * @module
  */
 import { isObject } from "../lookup.ts";
@@ -9,14 +9,15 @@ import type { Mistake } from "./check_value.ts";
 const MAX_POINTER = 200;
 const MAX_WANTED = 200;
 
-/** An untrusted pointer for messages. */
+/** Makes an untrusted pointer safe for messages. */
 export function shownPointer(pointer: string): string {
   return pointer === "" ? "the whole value" : JSON.stringify(cutText(plainText(pointer), MAX_POINTER));
 }
 
 /**
+ * Describes a mistake in one line.
  * @param value The value that was checked.
- * @param schema The schema that was checked, as JSON.
+ * @param schema The schema that it was checked against, as JSON.
  */
 export function mistakeText({ pointer, keyword, rule, property }: Mistake, value: unknown, schema: string): string {
   const ruleValue = valueAt(JSON.parse(schema), rule);
@@ -72,11 +73,11 @@ function wordsFor(keyword: string, wanted: unknown, property: string | null): st
     case "false":
       return "is not allowed";
     case "format":
-      return `must be a ${text.replaceAll('"', "")}`;
+      return `must have the format ${text.replaceAll('"', "")}`;
     case "pattern":
       return `must match ${text}`;
     case "uniqueItems":
-      return "must have different items";
+      return "must not contain duplicate items";
     case "minLength":
     case "minItems":
     case "minProperties":

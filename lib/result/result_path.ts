@@ -10,18 +10,18 @@ const MAX_BYTES = 200;
 /** Characters of the key that replace `{id}`. */
 const ID_LENGTH = 8;
 
-/** @throws {UsageError} unless it is a path of a file below the root of the repository. */
+/** Checks the path of a result file. @throws {UsageError} if it is not the path of a file below the root of the repository. */
 export function checkResultPath(path: string): string {
   const refuse = (why: string, advice?: string) =>
     new UsageError({ attempted: "use the path of the result", why, value: JSON.stringify(path), advice });
   const parts = path.split("/");
-  const advice = "write it as in .mogplex/result-{id}.json";
+  const advice = "use a path such as .mogplex/result-{id}.json";
   if (path === "" || path.endsWith("/")) throw refuse("it must name a file", advice);
   if (parts.some((part) => ["", ".", ".."].includes(part))) {
     throw refuse("it must begin at the root of the repository, without . and ..", advice);
   }
   if (parts.some((part) => !/^[\w.,@+={}-]+(?: [\w.,@+={}-]+)*$/.test(part))) {
-    throw refuse("it must consist of letters, digits, spaces and . _ , @ + = -", advice);
+    throw refuse("it must contain only letters, digits, spaces and . _ , @ + = -", advice);
   }
   if (parts.some((part) => part.toLowerCase() === ".git")) throw refuse("Git keeps its own files there");
   if (/[{}]/.test(path.replaceAll("{id}", ""))) throw refuse("{id} is the only placeholder");
@@ -29,7 +29,7 @@ export function checkResultPath(path: string): string {
   return path;
 }
 
-/** The path with the characters that belong to the key of a start instead of `{id}`. */
+/** Replaces `{id}` in a path by 8 characters that are derived from the key of a start. */
 export function resultPathFor(path: string, key: string): string {
   return path.replaceAll("{id}", sha256Hex(key).slice(0, ID_LENGTH));
 }

@@ -1,5 +1,5 @@
 /**
- * The schema of a result, ready for use: what the agent is shown, what the validator gets, and which properties become outputs.
+ * The schema of a result, ready for use: what the agent sees, what the validator gets, and which properties become outputs.
  * @module
  */
 import { isObject } from "../lookup.ts";
@@ -21,7 +21,7 @@ const MAX_BYTES = 32_768;
 const MAX_OUTPUTS = 10;
 const SCALARS: readonly unknown[] = ["string", "number", "integer", "boolean"];
 
-/** @throws {SchemaMistake} with the first mistake. */
+/** Checks a schema for results. @throws {SchemaMistake} with the first mistake. */
 export function checkResultSchema(value: unknown): ResultSchema {
   const text = shownSchema(value);
   return { text, draft: checkJsonSchema(value), outputs: outputNames(value) };
@@ -38,12 +38,12 @@ function checkIsJson(value: unknown, at = ""): void {
     return;
   }
   const isScalar = value === null || ["string", "boolean"].includes(typeof value) || Number.isFinite(value);
-  if (!isScalar) throw new SchemaMistake(at, at === "" ? "a schema must be an object" : "JSON has no such value");
+  if (!isScalar) throw new SchemaMistake(at, at === "" ? "a schema must be an object" : "JSON cannot contain this value");
 }
 
 const isFunction = (value: unknown) => typeof value === "function";
 
-/** A schema as the agent gets it. @throws {SchemaMistake} if it is no object of JSON, or too large. */
+/** A schema as the agent gets it. @throws {SchemaMistake} if it is not a JSON object, or is too large. */
 export function shownSchema(value: unknown): string {
   if (!isObject(value)) throw new SchemaMistake("", "a schema must be an object");
   checkIsJson(value);
@@ -70,7 +70,7 @@ export function outputNames(schema: unknown): string[] {
       throw new SchemaMistake(at, `an output cannot have the name ${JSON.stringify(name)}`, advice);
     }
     const lower = name.toLowerCase();
-    if (lower === "path") throw new SchemaMistake(at, `"result_path" is the path of the copy`, advice);
+    if (lower === "path") throw new SchemaMistake(at, `"result_path" is reserved for the path of the copy`, advice);
     if (names.slice(0, index).some((other) => other.toLowerCase() === lower)) {
       throw new SchemaMistake(at, `two outputs differ only in case: ${JSON.stringify(name)}`, advice);
     }

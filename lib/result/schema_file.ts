@@ -1,5 +1,5 @@
 /**
- * The file of a schema: JSON or YAML to a value, with the place of each part of it.
+ * Reads a schema from a JSON or YAML file, with the position of each part.
  * @module
  */
 import { LineCounter, parseDocument, visit } from "yaml";
@@ -23,9 +23,9 @@ interface SchemaText {
 const ATTEMPTED = "read the schema of the result";
 
 /**
- * The value of a file that is a schema.
+ * Reads the schema in a file and checks it.
  * @param file Path for messages.
- * @throws {UsageError} with the place of a mistake.
+ * @throws {UsageError} with the position of the first mistake.
  */
 export function readSchemaFile(text: string, file: string): object {
   const { value, placeOf } = parseSchemaText(text, file);

@@ -1,5 +1,6 @@
 /**
- * Secrets in a value. A file that holds one is refused as a whole: half of a value is no answer, and a masked one may pass for a good one.
+ * Finds secrets in a value. A file with a secret is refused as a whole: half a value is not an answer, and a masked value could be mistaken for a
+ * valid one.
  * @module
  */
 import { isObject } from "../lookup.ts";
@@ -11,8 +12,8 @@ type Redact = (text: string) => string;
 const isSecret = (text: string, redact: Redact) => redactHidden(text, redact) !== text;
 
 /**
- * Pointer to the first text or key with a known secret, or something of the form of a token; undefined without one. For a key, the pointer of its
- * object: the key itself must not be shown.
+ * Pointer to the first text or key that contains a known secret or looks like a token; undefined without one. For a key, it is the pointer to the
+ * object, because the key itself must not be shown.
  */
 export function secretIn(value: unknown, redact: Redact, pointer = ""): string | undefined {
   if (typeof value === "string") return isSecret(value, redact) ? pointer : undefined;

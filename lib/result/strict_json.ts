@@ -1,6 +1,6 @@
 /**
- * JSON by the letter of RFC 8259, for a file that an agent has written: nothing in it may mean something else to the next program that reads it.
- * `JSON.parse` takes the last of two equal keys, makes `Infinity` of `1e999`, and names no place.
+ * A strict parser for JSON (RFC 8259) in files that an agent has written: it refuses what another program could read differently.
+ * `JSON.parse` takes the last of two equal keys, turns `1e999` into `Infinity`, and does not report positions.
  * @module
  */
 
@@ -24,7 +24,7 @@ const MAX_LEVELS = 64;
 /** Called for each value with its JSON pointer and its offset in the text. */
 type OnValue = (pointer: string, offset: number) => void;
 
-/** Decodes UTF-8. @throws {JsonMistake} if it is something else, or begins with a byte order mark. */
+/** Decodes UTF-8. @throws {JsonMistake} if the bytes are not UTF-8, or begin with a byte order mark. */
 export function decodeStrictly(bytes: Uint8Array): string {
   let text: string;
   try {
@@ -206,7 +206,7 @@ class Reader {
   }
 }
 
-/** Why a number is refused that a double does not hold. */
+/** Why a number is refused that a double cannot hold. */
 export const UNHELD = "a number is too large or has too many digits";
 
 /** Whether a double holds a number: it is finite, not a small one that became zero, and a whole number has all of its digits. */

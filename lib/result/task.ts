@@ -1,5 +1,5 @@
 /**
- * What the task tells the agent about the result file.
+ * The instructions for the agent about the result file.
  * @module
  */
 import { UsageError } from "../errors.ts";
@@ -7,9 +7,9 @@ import { MAX_PROMPT_LENGTH } from "../service/contract.ts";
 import type { ResultSchema } from "./result_schema.ts";
 
 /**
- * The task with a last paragraph about the file. It is the last one because the first line of a task becomes the title of the pull request.
+ * Adds a paragraph about the file at the end of the task, because the first line of a task becomes the title of the pull request.
  * Source: API reference, "Branches and pull requests": an untracked file makes delivery fail, and with it the whole run.
- * @throws {UsageError} if the whole is too long.
+ * @throws {UsageError} if the new task is too long.
  */
 export function withResultTask(task: string, path: string, { text }: Pick<ResultSchema, "text">): string {
   const whole = `${task.trim()}\n\n${paragraph(path, text)}`;

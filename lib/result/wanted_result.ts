@@ -1,5 +1,5 @@
 /**
- * The result that a caller wants of a run, and what follows from it before the start.
+ * The result file that a caller requests from a run, and its checks before the start.
  * @module
  */
 import { messageOf } from "../error_sentence.ts";
@@ -37,9 +37,9 @@ export type StandardSchema<O = unknown> = {
     readonly vendor: string;
     /** Checks a value. */
     readonly validate: (value: unknown) => StandardSchemaAnswer<O> | Promise<StandardSchemaAnswer<O>>;
-    /** For the compiler alone. */
+    /** Types for the compiler. They do not exist at run time. */
     readonly types?: { readonly input: unknown; readonly output: O } | undefined;
-    /** Makes a JSON Schema, if the library can. Source: Standard JSON Schema, version 1. */
+    /** Generates a JSON Schema, if the library can. Source: Standard JSON Schema, version 1. */
     readonly jsonSchema?:
       | { readonly input: (options: { readonly target: "draft-2020-12" }) => Record<string, unknown> }
       | undefined;
@@ -73,7 +73,7 @@ export type ResultValue<S, F extends boolean = true> =
 
 /** A {@linkcode ResultRequest} that has passed every check. */
 export interface WantedResult {
-  /** Perhaps with `{id}`. */
+  /** Can contain `{id}`. */
   readonly path: string;
   readonly schema: ResultSchema;
   /** Used instead of the schema. */
@@ -93,7 +93,7 @@ const MAX_RETRIES = 2;
 const MAX_MISTAKES = 20;
 const MAX_MESSAGE = 300;
 
-/** @throws {UsageError} naming what breaks a rule. */
+/** Checks a request. @throws {UsageError} that names the field that is not valid. */
 export function checkResultRequest(request: ResultRequest): WantedResult {
   const keys: Keys<ResultRequest> = { path: "string", schema: "any", jsonSchema: "any", retries: "number" };
   checkOptions("start run", request, keys, "fields of 'result'");
@@ -110,8 +110,8 @@ export function checkResultRequest(request: ResultRequest): WantedResult {
   if (standard === undefined && jsonSchema !== undefined) {
     throw new UsageError({
       attempted: ATTEMPTED,
-      why: "'jsonSchema' is for the schema of a library, and 'schema' has no '~standard'",
-      advice: "pass only a JSON Schema as 'schema'",
+      why: "'jsonSchema' is only for a schema from a library, and 'schema' has no '~standard'",
+      advice: "pass only the JSON Schema, as 'schema'",
     });
   }
   try {
@@ -153,14 +153,14 @@ function jsonSchemaOf({ vendor, jsonSchema }: Standard): unknown {
   });
 }
 
-/** A schema as JSON Schema. @throws {UsageError} if `write` throws. */
+/** Converts a schema to JSON Schema. @throws {UsageError} if `write` throws. */
 export function writtenBy<T>(vendor: string, write: () => T): T {
   try {
     return write();
   } catch (cause) {
     throw new UsageError({
       attempted: ATTEMPTED,
-      why: `the schema of ${vendor} cannot be written as JSON Schema: ${messageOf(cause)}`,
+      why: `the ${vendor} schema cannot be converted to JSON Schema: ${messageOf(cause)}`,
       advice: "pass the schema for the agent as 'result.jsonSchema'",
     }, { cause });
   }
@@ -175,7 +175,7 @@ async function checkBy(standard: Standard, value: unknown): Promise<{ value: unk
   }
   // The mistakes of ArkType are a list that has itself as `issues`.
   if (typeof answer !== "object" || answer === null) {
-    return { mistakes: ["the whole value could not be checked: its validator did not answer"] };
+    return { mistakes: ["the whole value could not be checked: the validator returned no result"] };
   }
   if (answer.issues === undefined) return { value: answer.value };
   const mistakes = answer.issues.slice(0, MAX_MISTAKES).map(({ path = [], message }) => {

@@ -115,7 +115,7 @@ test("run() gives the agent the JSON Schema of a schema of zod/mini, which canno
   expect((await mogplex.resume({ request: wanted, key, runId })).value).toEqual({ ok: true });
   const error = await thrown(mogplex.run(request({ path, schema: mini.object({ at: mini.date() }) })));
   expect((error as UsageError).message).toBe(
-    "Cannot use 'result': the schema of zod cannot be written as JSON Schema: Date cannot be represented in JSON Schema; " +
+    "Cannot use 'result': the zod schema cannot be converted to JSON Schema: Date cannot be represented in JSON Schema; " +
       "pass the schema for the agent as 'result.jsonSchema'",
   );
   expect(runs()).toBe(1);
@@ -128,7 +128,7 @@ test("run() takes what a validator throws or answers for mistakes of the value",
     [() => ({ issues: [] }), "the whole value is not valid"],
     // Source: ArkType 2, `ArkErrors`.
     [() => Object.assign([], { issues: [{ message: "too short" }] }), "the whole value: too short"],
-    [(() => undefined) as never, "the whole value could not be checked: its validator did not answer"],
+    [(() => undefined) as never, "the whole value could not be checked: the validator returned no result"],
   ];
   for (const [validate, mistake] of cases) {
     const { mogplex, request } = world({});
@@ -149,7 +149,7 @@ test("run() starts nothing when the result is wrong", async () => {
     [{ path, schema: {}, retry: 1 }, "fields of 'result' have no 'retry'; there are path, schema, jsonSchema, retries"],
     [
       { path, schema: { type: "integer" }, jsonSchema: {} },
-      "'jsonSchema' is for the schema of a library, and 'schema' has no '~standard'",
+      "'jsonSchema' is only for a schema from a library, and 'schema' has no '~standard'",
     ],
     ...[undefined, "x", [], Object].map((made): [unknown, string] => [
       {

@@ -67,26 +67,26 @@ test("readSchemaFile() names the place and what to write when a keyword or its v
     ["{", '"schema.json:1:2" | a key must be a string in double quotes'],
     [
       '{"type": "object",\n  "propertys": {}}',
-      '"schema.json:2:16" | the keyword "propertys" is not known | did you mean "properties"?',
+      '"schema.json:2:16" | the keyword "propertys" is unknown | did you mean "properties"?',
     ],
     ['{"a":1,"a":2}', '"schema.json:1:8" | a key appears twice'],
     [
       { $schema: "http://json-schema.org/draft-04/schema#" },
-      '"schema.json:1:12" | the draft is unknown | write one of https://json-schema.org/draft/2020-12/schema, ' +
+      '"schema.json:1:12" | the draft is unknown | use one of https://json-schema.org/draft/2020-12/schema, ' +
       "https://json-schema.org/draft/2019-09/schema, http://json-schema.org/draft-07/schema",
     ],
     [
       { type: "strin" },
       '"schema.json:1:9" | "type" must be one of string, number, integer, boolean, object, array, null | did you mean "string"?',
     ],
-    [{ type: [] }, '"schema.json:1:9" | "type" must be one type, or a list of different types'],
+    [{ type: [] }, '"schema.json:1:9" | "type" must be a type, or a list of types without duplicates'],
     [{ properties: { a: { minimum: "1" } } }, '"schema.json:1:31" | "minimum" must be a number'],
     [{ properties: [] }, '"schema.json:1:15" | "properties" must be an object'],
     [{ properties: { a: 1 } }, '"schema.json:1:20" | a schema must be an object, true or false'],
-    [{ required: ["a", "a"] }, '"schema.json:1:13" | "required" must be a list of different names'],
+    [{ required: ["a", "a"] }, '"schema.json:1:13" | "required" must be a list of names without duplicates'],
     [{ required: true }, '"schema.json:1:13" | "required" must be a list'],
-    [{ enum: [] }, '"schema.json:1:9" | "enum" must be a list that is not empty'],
-    [{ anyOf: [] }, '"schema.json:1:10" | "anyOf" must be a list that is not empty'],
+    [{ enum: [] }, '"schema.json:1:9" | "enum" must be a non-empty list'],
+    [{ anyOf: [] }, '"schema.json:1:10" | "anyOf" must be a non-empty list'],
     [{ pattern: "(" }, '"schema.json:1:12" | "pattern" must be a JavaScript regular expression with the flag u'],
     [
       { patternProperties: { "[": {} } },
@@ -97,27 +97,27 @@ test("readSchemaFile() names the place and what to write when a keyword or its v
     [{ items: [{}] }, '"schema.json:1:10" | "items" must be one schema | write the list as "prefixItems"'],
     [
       { $schema: "http://json-schema.org/draft-07/schema#", prefixItems: [{}] },
-      '"schema.json:1:68" | the keyword "prefixItems" is not in this draft',
+      '"schema.json:1:68" | the keyword "prefixItems" does not exist in this draft',
     ],
     [{ $dynamicRef: "#a" }, '"schema.json:1:16" | the keyword "$dynamicRef" is not supported'],
     [
       { $ref: "other.json" },
-      '"schema.json:1:9" | a reference must stay in the schema | write "#/…" and put what it needs below "$defs"',
+      '"schema.json:1:9" | a reference must stay inside the schema | write "#/…", with the target under "$defs"',
     ],
     [
       { $ref: "https://example.com/a#/b" },
-      '"schema.json:1:9" | a reference must stay in the schema | write "#/…" and put what it needs below "$defs"',
+      '"schema.json:1:9" | a reference must stay inside the schema | write "#/…", with the target under "$defs"',
     ],
     [{ $ref: "#/$defs/none" }, '"schema.json:1:9" | the reference "#/$defs/none" does not lead to a schema'],
     [{ $ref: "#/properties" }, '"schema.json:1:9" | the reference "#/properties" does not lead to a schema'],
-    [{ $ref: "#" }, '"schema.json:1:1" | the schema refers to itself endlessly'],
+    [{ $ref: "#" }, '"schema.json:1:1" | the schema refers to itself in an endless loop'],
     [
       { $defs: { a: { allOf: [{ $ref: "#/$defs/a" }] } } },
-      '"schema.json:1:15" | the schema refers to itself endlessly',
+      '"schema.json:1:15" | the schema refers to itself in an endless loop',
     ],
     [
       { properties: { a: { $id: "https://example.com/b" } } },
-      '"schema.json:1:27" | only the whole schema can have an id',
+      '"schema.json:1:27" | only the root schema can have an "$id"',
     ],
     [
       { properties: { file: { type: "string" }, "file-name": { type: "string" } } },
@@ -125,7 +125,7 @@ test("readSchemaFile() names the place and what to write when a keyword or its v
     ],
     [
       { properties: { Path: { type: "string" } } },
-      '"schema.json:1:23" | "result_path" is the path of the copy | rename it, or move it into an object',
+      '"schema.json:1:23" | "result_path" is reserved for the path of the copy | rename it, or move it into an object',
     ],
     [
       { properties: { a: { type: "string" }, A: { type: "number" } } },
@@ -159,7 +159,7 @@ test("readSchemaFile() reads YAML, and names the place of a mistake in it", () =
     outputs: ["ok"],
   });
   expect(mistakeIn("type: object\nrequird: [ok]\n", "schema.yaml"))
-    .toBe('"schema.yaml:2:10" | the keyword "requird" is not known | did you mean "required"?');
+    .toBe('"schema.yaml:2:10" | the keyword "requird" is unknown | did you mean "required"?');
   expect(mistakeIn("type: object\ntype: array\n", "a.yaml")).toBe('"a.yaml:2:1" | Map keys must be unique');
   expect(mistakeIn("a: &x {type: string}\nb: *x\n", "a.yaml")).toBe(
     '"a.yaml:2:4" | it contains an alias | write the value itself',
@@ -188,9 +188,9 @@ test("readSchemaFile() refuses YAML that JSON cannot hold, because another rule 
     ["maximum: .inf", 'a number is too large or has too many digits: "s.yml:1:10"'],
     ["enum: [1, .nan]", 'a number is too large or has too many digits: "s.yml:1:11"'],
     ["const: 12345678901234567891", 'a number is too large or has too many digits: "s.yml:1:8"'],
-    ["const: !!binary aGVsbG8=", 'JSON has no such value: "s.yml:1:17"'],
-    ["properties: !!omap [a: { type: string }]", 'JSON has no such value: "s.yml:1:20"'],
-    ["properties: !!set { a }", 'JSON has no such value: "s.yml:1:19"'],
+    ["const: !!binary aGVsbG8=", 'JSON cannot contain this value: "s.yml:1:17"'],
+    ["properties: !!omap [a: { type: string }]", 'JSON cannot contain this value: "s.yml:1:20"'],
+    ["properties: !!set { a }", 'JSON cannot contain this value: "s.yml:1:19"'],
   ];
   for (const [text, message] of cases) {
     expect(() => readSchemaFile(text, "s.yml"), text).toThrow(
@@ -206,7 +206,7 @@ test("checkResultSchema() refuses what JSON cannot hold", () => {
   const circle: unknown[] = [];
   circle.push(circle);
   for (const value of [Infinity, NaN, 1n, () => 1, new Map(), new Date(0), undefined]) {
-    expect(() => checkResultSchema({ enum: [value] }), String(value)).toThrow("JSON has no such value");
+    expect(() => checkResultSchema({ enum: [value] }), String(value)).toThrow("JSON cannot contain this value");
   }
   expect(() => checkResultSchema({ const: circle })).toThrow("a schema has at most 64 levels");
 });

@@ -20,7 +20,7 @@ test("checkResultPath() accepts a path below the root of the repository", () => 
 
 test("checkResultPath() refuses every other path", () => {
   const root = "it must begin at the root of the repository, without . and ..";
-  const characters = "it must consist of letters, digits, spaces and . _ , @ + = -";
+  const characters = "it must contain only letters, digits, spaces and . _ , @ + = -";
   const cases: [string, string][] = [
     ["", "it must name a file"],
     ["a/", "it must name a file"],

@@ -202,7 +202,7 @@ test("run --result starts nothing when a flag or the schema is wrong", async () 
     [
       ["--result", "a.json", "--schema", "s.yaml"],
       { "s.yaml": "type: object\nrequird: []\n" },
-      'because the keyword "requird" is not known: "s.yaml:2:10"; did you mean "required"?',
+      'because the keyword "requird" is unknown: "s.yaml:2:10"; did you mean "required"?',
     ],
     [
       ["--result", "a.json", "--schema", "schema.json", "--result-retries", "3"],
