@@ -112,7 +112,7 @@ esac
 for program in curl jq; do command -v "$program" >/dev/null || leave 2 "Cannot send requests: there is no $program"; done
 token=${MOGPLEX_API_KEY:-} origin=${MOGPLEX_URL:-https://mogplex.com} repo=${MOGPLEX_REPO_ID:-} direct='' scheme=https
 unset MOGPLEX_API_KEY
-case $token in '' | *[!A-Za-z0-9_]*) leave 64 'Cannot use MOGPLEX_API_KEY: it is empty, or has characters that no token has' ;; esac
+case $token in '' | *[!A-Za-z0-9_]*) leave 64 'Cannot use MOGPLEX_API_KEY: it is empty, or contains characters that are not allowed in a token' ;; esac
 case $repo in '' | *[!A-Za-z0-9_./-]*) leave 2 'Cannot use MOGPLEX_REPO_ID: it must be owner/name, or the id of a repository' ;; esac
 case $origin in
   https://*) ;;

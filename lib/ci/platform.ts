@@ -479,7 +479,7 @@ export function readTextVariable(env: ReadEnv, name: string, forFile?: string): 
   if (name.endsWith("_FILE") || !isFileVariable(name, value)) return value;
   throw new UsageError({
     attempted: `use ${name}`,
-    why: "this variable is of type File, so that its value is the path of a file",
+    why: "this variable is of type File, so its value is the path of a file",
     advice: fileVariableAdvice(forFile),
   });
 }

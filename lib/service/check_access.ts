@@ -58,7 +58,7 @@ export function checkToken(context: CheckContext, token: Tried<FoundToken>, mach
   if (!token.ok) {
     const create = `Create a token under Settings > Mogplex Keys, and store it as the masked variable ${variable}`;
     const advice = machine.refuses(variable)
-      ? `Permit Deno to read it: --allow-env=${variable}`
+      ? `Allow Deno to read it: --allow-env=${variable}`
       : adviceOf(token.error, create);
     return failedWith("token", token.error, advice);
   }
@@ -66,7 +66,7 @@ export function checkToken(context: CheckContext, token: Tried<FoundToken>, mach
     return warning(
       "token",
       `the token in ${place} does not begin with mog_, so it is treated as an OAuth token`,
-      "If it is not one, create a token under Settings > Mogplex Keys",
+      "If it is not an OAuth token, create a token under Settings > Mogplex Keys",
     );
   }
   const text = context.io.env(variable);
@@ -78,7 +78,7 @@ export function checkToken(context: CheckContext, token: Tried<FoundToken>, mach
     [
       `from ${place}`,
       ...trimmed ? ["spaces and line breaks around it are ignored"] : [],
-      ...unmasked ? [`${name} does not mask it until the step that fetches it prints ${maskCommand}`] : [],
+      ...unmasked ? [`${name} does not mask the token until the step that fetches it prints ${maskCommand}`] : [],
     ].join("; "),
   );
 }
@@ -117,11 +117,11 @@ async function ask(client: ServiceClient, wanted: string | undefined, deadline: 
 /** What to do if the service refuses the token, or the listing that tests it. */
 function accessAdvice(error: MogplexError): string {
   if (error instanceof UnauthorizedError) {
-    return "Check under Settings > Mogplex Keys whether it has expired, and create a new one";
+    return "Check under Settings > Mogplex Keys whether the token has expired. If so, create a new one";
   }
   if (error instanceof ForbiddenError) return "Give the token the scopes read and write";
   if (error instanceof RateLimitedError) {
-    return "A job waits until its deadline; give busy jobs their own tokens";
+    return "A job waits at most until its deadline; give busy jobs their own tokens";
   }
   if (error instanceof UnavailableError && error.status < 500) return OWN_ORIGIN;
   return "Try again later; a job retries until its deadline";
@@ -169,7 +169,7 @@ function judgeScopes(missing: readonly string[], restricted: boolean, purpose: P
   }
   if (restricted) {
     const finding = "the token can read and trigger automations, but cannot start runs";
-    const advice = "Use automations trigger, or a token with full access (Settings > Mogplex Keys)";
+    const advice = "Use the command automations trigger, or a token with full access (Settings > Mogplex Keys)";
     return purpose === "automation" ? ok(name, finding) : failed(name, finding, advice, "forbidden");
   }
   if (!writes) {
@@ -195,18 +195,18 @@ function checkScopes(asked: ServiceAnswers, purpose: Purpose): Check {
 /** Checks for the event stream, by requesting the one of a run that does not exist. */
 function checkServer(asked: ServiceAnswers): Check {
   const { stream, repos } = asked;
-  const there = "it has event streams, so following a run takes few requests";
+  const there = "the service has event streams, so following a run takes few requests";
   if (stream.ok || stream.error instanceof NotFoundError) return ok("server", there);
   const { error } = stream;
   const refusal = streamRefusal(error, false);
   if (refusal === "absent") {
-    return ok("server", "it has no event streams; jobs poll instead, with the same result");
+    return ok("server", "the service has no event streams; jobs poll instead, with the same result");
   }
   if (refusal !== "broken" || !repos.ok) return unasked("server", asked, error);
   return warning(
     "server",
     `event streams do not work at the moment: ${error.message}`,
-    "Nothing: until they work again, runs are polled",
+    "Nothing to fix: jobs poll until event streams work again",
   );
 }
 

@@ -62,12 +62,12 @@ function authorityVariables(machine: Machine): string[] {
 
 /** Checks proxies and certificates in the environment. */
 export function checkProxy(origin: Origin, env: ReadEnv, machine: Machine): Check {
-  if (origin.plain) return ok("proxy", "none, because it is plain HTTP");
+  if (origin.plain) return ok("proxy", "none, because plain HTTP requests never go through a proxy");
   const variables = authorityVariables(machine);
   if (env("NODE_TLS_REJECT_UNAUTHORIZED") === "0" && runtimeParts(machine).name !== "deno") {
     return warning(
       "proxy",
-      "certificates are not checked (NODE_TLS_REJECT_UNAUTHORIZED=0): anyone between here and the service can read the token",
+      "certificates are not checked (NODE_TLS_REJECT_UNAUTHORIZED=0): anyone on the network path to the service can read the token",
       `Unset it, and put the path of your own certificate authority's certificate into ${variables[0]}`,
     );
   }
@@ -138,9 +138,9 @@ function adviceFor(trouble: NetworkTrouble, origin: Origin, env: ReadEnv, machin
     case "no_tls":
       return "The server at this address does not use TLS: check the port and the scheme in MOGPLEX_URL, and the proxy";
     case "timeout":
-      return `There was no answer in time: a firewall may drop the packets; ${way}`;
+      return `There was no answer in time: a firewall may be dropping the packets; ${way}`;
     case "reset":
-      return `The connection was closed: a firewall or a proxy may do that; ${way}`;
+      return `The connection was closed, possibly by a firewall or a proxy; ${way}`;
     case "unknown":
       return `Check MOGPLEX_URL and the network; ${way}`;
   }
@@ -196,7 +196,7 @@ function checkClock({ dateMs }: Answer, wallTimeMs: number): Check {
   return warning(
     "clock",
     differs,
-    "Set the clock (NTP): a wrong clock makes certificates look invalid, and leads to wrong keys with the scope day, and to wrong times in the log",
+    "Set the clock (NTP): a wrong clock makes certificates look invalid, and causes wrong times in the log and wrong keys with the key scope day",
   );
 }
 

@@ -74,7 +74,7 @@ function parseOrigin(text: string, options: ParseOriginOptions = {}): Origin {
     if ((!dev || production || !permitted) && !(loopback && isLoopback(url.hostname))) {
       throw new UsageError({
         attempted,
-        why: "plain HTTP would show the token to the network",
+        why: "plain HTTP would expose the token to the network",
         value,
         advice: place !== "MOGPLEX_URL"
           ? 'createMogplex() allows it for this machine with the option plainHttp: "loopback"'
@@ -157,7 +157,7 @@ function checkToken(text: string, source: string, advice: () => string): string 
   if (!form.test(token)) {
     throw new UnauthorizedError({
       attempted,
-      why: "it has characters that no token has, or several lines",
+      why: "it contains characters that are not allowed in a token, or several lines",
       advice: 'copy the token again: it is "mog_" followed by letters and digits',
     });
   }
@@ -246,7 +246,7 @@ export function findToken(options: ConnectionOptions): FoundToken {
     if (isFileVariable(variable, value)) {
       throw new UnauthorizedError({
         attempted: "read token",
-        why: `variable ${variable} is of type File, so that its value is the path of a file`,
+        why: `variable ${variable} is of type File, so its value is the path of a file`,
         advice: fileVariableAdvice("MOGPLEX_API_KEY_FILE"),
       });
     }

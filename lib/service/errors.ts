@@ -81,7 +81,7 @@ function describe(
 }
 
 function checkAddress({ addressPlace = "MOGPLEX_URL" }: Attempted): string {
-  return `check ${addressPlace} and the network in between`;
+  return `check ${addressPlace} and the network`;
 }
 
 /** The error for an answer that does not come from the API. */
@@ -134,7 +134,7 @@ function forbidden(described: Described): MogplexError {
   // Only the text distinguishes a missing scope from a rule of the workspace or of the automation.
   if (facts.code !== "AUTOMATION_REQUIRED" && /\bscope\b/i.test(said)) {
     const why = `the token lacks the scope "${scope}" (${where})`;
-    const advice = "create a token that has it under Settings > Mogplex Keys";
+    const advice = "create a token with this scope under Settings > Mogplex Keys";
     return new ForbiddenError({ attempted: what, why, advice }, "forbidden", facts);
   }
   const only = facts.code === "AUTOMATION_REQUIRED";
@@ -144,7 +144,7 @@ function forbidden(described: Described): MogplexError {
 }
 
 /** What to do if a key belongs to another request. */
-export const OTHER_KEY = "a key belongs to one request, so give another idempotency key";
+export const OTHER_KEY = "give another idempotency key, because each request needs its own";
 
 function conflict({ attempted: { what, key = "" }, facts, said, redact }: Described): MogplexError {
   if (facts.code !== "IDEMPOTENCY_CONFLICT") {

@@ -16,11 +16,11 @@ export interface StreamMessage {
 
 /** The outcome of waiting for the next messages of a stream. */
 export type StreamStep<Message> =
-  /** Bytes arrived. The list is empty if they were a comment or only a part of a message. */
+  /** Data arrived. The list is empty if it was a comment or only part of a message. */
   | { kind: "messages"; messages: Message[] }
   /** Nothing arrived in time. The stream is still open. */
   | { kind: "silent" }
-  /** The stream has ended: the service, the network, a limit of the runtime, or we ended it. */
+  /** The stream has ended. The service, the network, a limit of the runtime, or the client ended it. */
   | {
     kind: "closed";
     /** Why the stream ended, in a few words with secrets masked; null if it ended normally. */
@@ -93,7 +93,7 @@ export function readEventStream(response: Response, options: EventStreamOptions)
   }
 
   function close(): void {
-    end("closed by us");
+    end("closed by the client");
   }
 
   /**

@@ -19,7 +19,7 @@ import type {
 import type { CallOptions as ServiceCallOptions } from "./retry.ts";
 import type { RunEventStream } from "./stream.ts";
 
-/** How long a call of {@linkcode MogplexApi} can take, and how often it can try. */
+/** Options of every call of {@linkcode MogplexApi}. */
 export interface CallOptions {
   /** Ends the call, which then rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
@@ -67,7 +67,7 @@ export interface MogplexApi {
     options?: CallOptions,
   ): ListCall<Sandbox[], Sandbox>;
   /**
-   * Starts a run, or returns the one that the same key started. Every attempt sends the same key and the same bytes.
+   * Starts a run, or returns the run that was started with the same key. Every attempt sends the same key and the same bytes.
    *
    * @throws {UsageError} when a field violates a rule of the service; nothing was sent.
    * @throws {StartUnknownError} when no attempt got an answer that shows whether the run exists.
@@ -139,7 +139,7 @@ export interface MogplexApi {
    * @param route Method and path below the API, such as `GET /runs`. The path begins with one slash, and its parts are encoded.
    * @returns The `data` of the answer, unchecked.
    * @throws {UsageError} for a path that leaves the API; nothing was sent.
-   * @example A route of next month
+   * @example A route that has no method yet
    * ```ts ignore
    * const usage = await mogplex.api.request("GET /usage", { query: { days: 7 } });
    * ```

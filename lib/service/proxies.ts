@@ -84,7 +84,7 @@ export function refusePlainProxy(origin: string, world: ProxyWorld = thisProcess
   }
   throw new UsageError({
     attempted: `send the token to ${origin}`,
-    why: `${variable} is set, so it would go to the proxy, unencrypted`,
+    why: `${variable} is set, so the token would go to the proxy, unencrypted`,
     advice: `set NO_PROXY and no_proxy to ${url.hostname}`,
   });
 }
@@ -116,7 +116,7 @@ export function networkAdvice(
 ): string | undefined {
   if (isUnknownAuthority(detail)) {
     const variable = authorityVariable(world.runtime);
-    return `this machine does not trust its certificate's authority: name its PEM file in ${variable}`;
+    return `this machine does not trust the authority of the server's certificate: set ${variable} to the authority's PEM file`;
   }
   // Deno and Bun use their proxy, and on Deno reading a variable may prompt for a permission.
   const proxy = world.runtime.startsWith("node/") ? proxySetting(origin, world) : null;

@@ -29,7 +29,7 @@ function parseRoute(origin: string, route: string): { method: string; url: URL }
   const [, method = "", path = ""] = /^([A-Z]+) (.*)$/s.exec(route) ?? [];
   if (!METHODS.includes(method)) throw refuse(`the route must begin with ${METHODS.join(", ")} and a space`);
   if (!/^\/(?!\/)/.test(path)) throw refuse("its path must begin with one slash");
-  if (/[?#]/.test(path)) throw refuse("its path must have no query and no fragment: give the option 'query'");
+  if (/[?#]/.test(path)) throw refuse("its path must have no query and no fragment: use the option 'query'");
   const whole = `${API_PREFIX}${path}`;
   const url = URL.canParse(whole, origin) ? new URL(whole, origin) : undefined;
   // If the parser changes it, the path leads elsewhere, or is ambiguous: dots, backslashes, blanks. Some servers decode before they check.

@@ -79,7 +79,7 @@ function firstUnauthorized(error: MogplexError, count: number): Failure | undefi
   if (delayMs === undefined || failure === undefined) return undefined;
   const detail = count > 1
     ? failure.detail
-    : `${failure.detail}; it worked before, and a failure of the service looks the same`;
+    : `${failure.detail}; the token worked before, and a failure of the service can look the same`;
   return { ...failure, detail, delayMs };
 }
 

@@ -87,8 +87,8 @@ export interface OutgoingRequest {
   /** Number of the attempt, starting at 1. It increases when a call is repeated after a failure. */
   readonly attempt: number;
   /**
-   * More headers, in a plain object that you can change or replace, as in `headers["x-signature"] = "…"`. At first, it contains the headers
-   * from the option `headers`. It contains neither the token nor any other header that the toolkit sets.
+   * Additional headers, in a plain object that you can change or replace, as in `headers["x-signature"] = "…"`. At first, the object contains
+   * the headers from the option `headers`. It contains neither the token nor any other header that the toolkit sets.
    */
   headers: Record<string, string>;
 }

@@ -306,7 +306,10 @@ export function validateStartRequest(request: StartRequest): StartRequest {
     });
   }
   if (valid.harness === "mogplex" && (!valid.createBranch || valid.mode !== undefined)) {
-    throw new UsageError({ attempted: 'use harness "mogplex"', why: "it needs createBranch, and takes no mode" });
+    throw new UsageError({
+      attempted: 'use harness "mogplex"',
+      why: "it needs createBranch, and does not accept a mode",
+    });
   }
   // Callers get an ordinary object.
   return { ...valid };

@@ -41,7 +41,11 @@ const EVENT: Fields<RunEvent> = {
   type: text("Kind of event. The known revisions of the service send one of nine words, but any text is possible."),
   toolName: textOrNull("Tool that the event is about."),
   message: textOrNull("Human-readable text. Untrusted text."),
-  payload: { type: "object", description: "Additional fields, with any names. Untrusted text.", additionalProperties: true },
+  payload: {
+    type: "object",
+    description: "Additional fields, with any names. Untrusted text.",
+    additionalProperties: true,
+  },
   createdAt: text("When it was created, in ISO 8601 with offset."),
 };
 
@@ -66,7 +70,11 @@ const RUN: Fields<StartResult> = {
   createdAt: text("When it was created, in ISO 8601 with offset."),
   updatedAt: text("Time of the last change to the record, in ISO 8601 with offset."),
   error: textOrNull("Error text from the service or from Git. Untrusted text."),
-  runtime: { type: ["object", "null"], description: "The service's queue, and the id of the run in that queue.", additionalProperties: true },
+  runtime: {
+    type: ["object", "null"],
+    description: "The service's queue, and the id of the run in that queue.",
+    additionalProperties: true,
+  },
   replayed: flag("Whether the service already knew the key. If so, the run already existed, and nothing was started."),
 };
 
@@ -141,7 +149,11 @@ export const LINE_SCHEMAS: Readonly<Record<string, Schema>> = {
       line("run", "The answer to a start.", RUN),
       line("trigger", "The answer to a trigger.", TRIGGER),
       line("status", "The status of an automation run changed.", AUTOMATION_STATUS),
-      line("waiting", "The number of people or events that an automation run is waiting for changed.", AUTOMATION_WAITS),
+      line(
+        "waiting",
+        "The number of people or events that an automation run is waiting for changed.",
+        AUTOMATION_WAITS,
+      ),
       last("result", "The result of a run.", "result.schema.json"),
       last("result", "The result of an automation run.", "automation-result.schema.json"),
       { $ref: "event.schema.json", description: "An event of a run. Its type can be any word." },

@@ -38,7 +38,7 @@ withJobs(
     const { code, stdout } = await job.script().ended;
     expect({ code, requests: job.recorder.requests }).toEqual({ code: 64, requests: [] });
     expect(stdout).toContain(
-      "\nreason        Cannot read token: variable MOGPLEX_API_KEY is of type File, so that its value is the path of a file\n" +
+      "\nreason        Cannot read token: variable MOGPLEX_API_KEY is of type File, so its value is the path of a file\n" +
         "what to do    Name it MOGPLEX_API_KEY_FILE, or change its type to Variable\n",
     );
   },

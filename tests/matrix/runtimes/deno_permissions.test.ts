@@ -307,7 +307,7 @@ test("doctor on Deno names the flag that is missing, and never crashes", async (
   // As a job would: the repository is missing first.
   expect([nothing.code, nothing.checks.token?.advice]).toEqual([
     2,
-    "Permit Deno to read it: --allow-env=MOGPLEX_API_KEY",
+    "Allow Deno to read it: --allow-env=MOGPLEX_API_KEY",
   ]);
   expect(nothing.checks.connection?.advice).toStartWith("Start Deno with --allow-net=mogplex.com");
   const unreached = await diagnose(

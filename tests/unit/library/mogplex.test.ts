@@ -136,7 +136,9 @@ test("createMogplex() permits plain HTTP to this machine by an option, and names
       return (error as Error).message;
     }
   };
-  expect(messageFor({ url })).toContain("Cannot use option url because plain HTTP would show the token to the network");
+  expect(messageFor({ url })).toContain(
+    "Cannot use option url because plain HTTP would expose the token to the network",
+  );
   expect(messageFor({ url: "http://mogplex.example", plainHttp: "loopback" })).toContain("plain HTTP");
   expect(messageFor({ url: "nonsense" })).not.toContain("MOGPLEX_URL");
 });

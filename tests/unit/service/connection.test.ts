@@ -75,7 +75,7 @@ test("resolveConnection() names the page of the CI system on which a missing tok
 });
 
 test("resolveConnection() knows a variable of type File by its path, and says what to call it", () => {
-  const why = "is of type File, so that its value is the path of a file";
+  const why = "is of type File, so its value is the path of a file";
   const advice = "name it MOGPLEX_API_KEY_FILE, or change its type to Variable";
   for (const name of ["MOGPLEX_API_KEY", "OTHER_TOKEN"]) {
     for (
@@ -202,11 +202,11 @@ test("resolveConnection() names the mistake in any other token, and never shows 
     ["%MOGPLEX_API_KEY%", "was not expanded"],
     ["Bearer secret99", `the word "Bearer"`],
     [`"secret99"`, "quotation marks"],
-    ["mog_", "no token has"],
-    ["mog_secret99-x", "no token has"],
-    ["mog_secret99\nmog_other", "no token has"],
-    ["secret99 x", "no token has"],
-    ["secret99é", "no token has"],
+    ["mog_", "not allowed in a token"],
+    ["mog_secret99-x", "not allowed in a token"],
+    ["mog_secret99\nmog_other", "not allowed in a token"],
+    ["secret99 x", "not allowed in a token"],
+    ["secret99é", "not allowed in a token"],
   ];
   for (const [text, message] of cases) {
     const error = refusal({ MOGPLEX_API_KEY: text });

@@ -149,7 +149,7 @@ test("an answer that is not from the API is described by status, content type, r
   });
   expect((await failure(answer)).message).toBe(
     `Cannot read run "${RUN_ID}": the answer is not from the API (HTTP 404, content type "text/html", request id "r-1"): ` +
-      `"<html>${"x".repeat(154)}…"; check MOGPLEX_URL and the network in between`,
+      `"<html>${"x".repeat(154)}…"; check MOGPLEX_URL and the network`,
   );
 });
 
@@ -191,7 +191,7 @@ test("a key conflict names the key and what to do", async () => {
   const error = await thrown(client.startRun({ repoId: REPO_ID, prompt: "x" }, { idempotencyKey: "nightly" }));
   expect(error).toBeInstanceOf(errors.ConflictError);
   expect(error.message).toContain(`the idempotency key "nightly" was already used for another request`);
-  expect(error.message).toEndWith("; a key belongs to one request, so give another idempotency key");
+  expect(error.message).toEndWith("; give another idempotency key, because each request needs its own");
   expect(sent.length).toBe(1);
 });
 

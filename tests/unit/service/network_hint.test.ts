@@ -42,10 +42,12 @@ test("proxySetting() has advice only for a Node that leaves the proxy aside", ()
 
 test("networkAdvice() names the variable for an authority when the certificate's is not known", () => {
   const words = "fetch failed: unable to verify the first certificate (UNABLE_TO_VERIFY_LEAF_SIGNATURE)";
-  const rest = "this machine does not trust its certificate's authority: name its PEM file in ";
-  expect(networkAdvice(ORIGIN, words, world(PROXY))).toBe(`${rest}NODE_EXTRA_CA_CERTS`);
+  const rest = "this machine does not trust the authority of the server's certificate: set ";
+  expect(networkAdvice(ORIGIN, words, world(PROXY))).toBe(
+    `${rest}NODE_EXTRA_CA_CERTS to the authority's PEM file`,
+  );
   expect(networkAdvice(ORIGIN, "invalid peer certificate: UnknownIssuer", world({}, "deno/2.0.0"))).toBe(
-    `${rest}DENO_CERT`,
+    `${rest}DENO_CERT to the authority's PEM file`,
   );
 });
 
@@ -84,7 +86,7 @@ test("refusePlainProxy() refuses plain HTTP that a runtime sends through a proxy
     for (const runtime of ["bun/1.4.5", "deno/2.9.6"]) {
       const env = { [name]: address };
       const message = "Cannot send the token to http://127.0.0.1:4100: " +
-        `${name} is set, so it would go to the proxy, unencrypted; set NO_PROXY and no_proxy to 127.0.0.1`;
+        `${name} is set, so the token would go to the proxy, unencrypted; set NO_PROXY and no_proxy to 127.0.0.1`;
       expect(refusal(env, runtime)).toBe(message);
       expect(refusal(env, runtime, "http://localhost:1")).not.toBeNull();
       expect(refusal(env, runtime, ORIGIN)).toBeNull();

@@ -134,7 +134,7 @@ test("validateStartRequest() refuses values that the service would silently repl
 test("validateStartRequest() accepts the later harness with the fields that it needs", () => {
   expect(validateStartRequest({ ...base, harness: "mogplex", createBranch: true }).harness).toBe("mogplex");
   expect(refusal({ harness: "mogplex" })).toContain("needs createBranch");
-  expect(refusal({ harness: "mogplex", createBranch: true, mode: "SAFE" })).toContain("takes no mode");
+  expect(refusal({ harness: "mogplex", createBranch: true, mode: "SAFE" })).toContain("does not accept a mode");
 });
 
 test("validateStartRequest() refuses root directories that lead out, or hide that they do", () => {

@@ -17,7 +17,7 @@ const JOB = { MOGPLEX_IDEMPOTENCY_KEY: "", CI_PIPELINE_ID: "1001", CI_JOB_NAME: 
 
 /** What every shell says: variables, exit code, and a part of what is printed. */
 const FACTS: readonly [Record<string, string>, number, string][] = [
-  [{ MOGPLEX_API_KEY: "a\\nb" }, 64, "characters that no token has"],
+  [{ MOGPLEX_API_KEY: "a\\nb" }, 64, "characters that are not allowed in a token"],
   [{ MOGPLEX_TIMEOUT: "x[$(id)]" }, 2, "Cannot use MOGPLEX_TIMEOUT"],
   [{ MOGPLEX_IDEMPOTENCY_KEY: "ü" }, 2, "at most 200 printable ASCII characters"],
   [JOB, 1, "mogplex-run: failed (exit code 1); run "],

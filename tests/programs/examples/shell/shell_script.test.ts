@@ -138,9 +138,21 @@ const NO_RUN = "; no run was started\n";
 
 /** Name, variables, exit code, number of requests, the message. */
 const REFUSALS: [string, (stand: Stand) => Record<string, string>, number, number, string][] = [
-  ["an empty token", () => ({ MOGPLEX_API_KEY: "" }), 64, 0, "Cannot use MOGPLEX_API_KEY: it is empty, or has"],
-  ["a token in two lines", () => ({ MOGPLEX_API_KEY: "mog_a\nmog_b" }), 64, 0, "characters that no token has"],
-  ["a token with a quotation mark", () => ({ MOGPLEX_API_KEY: 'mog_a"' }), 64, 0, "characters that no token has"],
+  ["an empty token", () => ({ MOGPLEX_API_KEY: "" }), 64, 0, "Cannot use MOGPLEX_API_KEY: it is empty, or contains"],
+  [
+    "a token in two lines",
+    () => ({ MOGPLEX_API_KEY: "mog_a\nmog_b" }),
+    64,
+    0,
+    "characters that are not allowed in a token",
+  ],
+  [
+    "a token with a quotation mark",
+    () => ({ MOGPLEX_API_KEY: 'mog_a"' }),
+    64,
+    0,
+    "characters that are not allowed in a token",
+  ],
   [
     "an unknown token",
     () => ({ MOGPLEX_API_KEY: "mog_nobodyKnowsIt" }),

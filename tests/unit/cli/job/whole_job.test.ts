@@ -191,7 +191,7 @@ test("run --follow ends with 2 when the key was used for another request", async
   await cli([...RUN, "--idempotency-key", "mine"]);
   const { code, stderr } = await cli([...RUN, "--idempotency-key", "mine", "--mode", "SAFE"]);
   expect(code).toBe(2);
-  expect(stderr).toContain("a key belongs to one request, so give another idempotency key");
+  expect(stderr).toContain("give another idempotency key, because each request needs its own");
 });
 
 test("run --follow names the flag when a job starts a second run with another task", async () => {
@@ -541,7 +541,7 @@ test("a long error is printed once: its line has all of it, the block above only
   const log = await cli(RUN, refused);
   const message = /^error: (.+)\n$/m.exec(log.stderr)?.[1] ?? "";
   expect(log.stdout).toContain(`\nreason        ${message.split("; ")[0]}\n`);
-  expect(message).toContain("; create a token that has it");
+  expect(message).toContain("; create a token with this scope");
   // Where the block alone is shown, it has everything.
   const terminal = await cli(RUN, { env: { MOGPLEX_API_KEY: READ_ONLY_TOKEN, NO_COLOR: "1" }, terminal: true });
   const [reason, advice = ""] = message.split("; ");

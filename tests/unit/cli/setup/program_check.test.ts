@@ -86,6 +86,6 @@ test("checkProgram() asks for Deno's permission when it is not allowed to read t
   };
   const context = { io, option: () => undefined } as unknown as Context;
   expect(await checkProgram(context)).toMatchObject([
-    { state: "failed", advice: "Permit Deno to read it: --allow-read" },
+    { state: "failed", advice: "Allow Deno to read it: --allow-read" },
   ]);
 });

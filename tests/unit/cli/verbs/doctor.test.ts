@@ -38,7 +38,7 @@ test("doctor prints one line a check and ends with 0 when all is well", async ()
     "ok       clock       same as the service",
     "ok       access      the service accepts the token",
     "ok       scopes      the token can start runs (read and write)",
-    "ok       server      it has no event streams; jobs poll instead, with the same result",
+    "ok       server      the service has no event streams; jobs poll instead, with the same result",
     `ok       repository  acme/api, default branch "main"`,
     "",
     "a run can start",
@@ -66,7 +66,7 @@ test("doctor sees the event stream where the service has one", async () => {
   const { checks } = await doctor({ revision: { stream: true } });
   expect(checks.server).toMatchObject({
     state: "ok",
-    finding: "it has event streams, so following a run takes few requests",
+    finding: "the service has event streams, so following a run takes few requests",
   });
 });
 
@@ -199,7 +199,7 @@ test("doctor ends with 64 when there is no token, shows which variable was meant
     [{ MOGPLEX_API_KEY: "'mog_aliceReadWriteToken0000000000001'" }, "in quotation marks"],
     [{ MOGPLEX_API_KEY: "$MOGPLEX_TOKEN" }, "not expanded"],
     [{ MOGPLEX_API_KEY: "Bearer mog_aliceReadWriteToken0000000000001" }, `the word "Bearer"`],
-    [{ MOGPLEX_API_KEY: "mog_alice ReadWrite" }, "characters that no token has"],
+    [{ MOGPLEX_API_KEY: "mog_alice ReadWrite" }, "characters that are not allowed in a token"],
     [{ MOGPLEX_API_KEY: "", MOGPLEX_TOKEN_VARIABLE: "TEAM" }, "variable TEAM is not set"],
     [{ MOGPLEX_API_KEY: "", MOGPLEX_API_KEY_FILE: "/gone" }, "does not exist"],
   ];
@@ -449,7 +449,7 @@ test("doctor warns of a clock that is off by more than 30 seconds, and names the
   expect(await clock(31_000)).toMatchObject({ state: "warning", finding: "this machine is 31 s ahead of the service" });
   const late = await clock(-300_000);
   expect(late).toMatchObject({ state: "warning", finding: "this machine is 5 min behind the service" });
-  expect(late?.advice).toContain("keys with the scope day");
+  expect(late?.advice).toContain("keys with the key scope day");
   const untold = await doctor({ instead: only(false, html(401)) });
   expect(untold.checks.clock).toMatchObject({ state: "skipped", finding: "the answer has no date" });
 });
@@ -484,7 +484,7 @@ test("doctor names a fault once, with the checks that follow from it in one line
 test("doctor names MOGPLEX_DEV=1 where only that is missing", async () => {
   const { checks } = await doctor({ env: { MOGPLEX_URL: "http://127.0.0.1:8080" } });
   expect(checks.url).toMatchObject({
-    finding: `Cannot use MOGPLEX_URL because plain HTTP would show the token to the network: "http://127.0.0.1:8080"`,
+    finding: `Cannot use MOGPLEX_URL because plain HTTP would expose the token to the network: "http://127.0.0.1:8080"`,
     advice: "Set MOGPLEX_DEV=1 to allow it for this host",
   });
 });

@@ -50,7 +50,7 @@ test("doctor counts the variables that Deno hides, and names the flag", async ()
     env: { MOGPLEX_API_KEY: "" },
     machine: { refuses: (name) => name === "MOGPLEX_API_KEY" },
   });
-  expect(token.checks.token?.advice).toBe("Permit Deno to read it: --allow-env=MOGPLEX_API_KEY");
+  expect(token.checks.token?.advice).toBe("Allow Deno to read it: --allow-env=MOGPLEX_API_KEY");
 });
 
 test("doctor says which CI system it sees, and what of it will be used", async () => {
