@@ -303,7 +303,9 @@ function nonEmptyList(value: unknown, at: string): asserts value is unknown[] {
 
 function types(value: unknown, at: string): void {
   const words: unknown[] = Array.isArray(value) ? value : [value];
-  if (words.length === 0 || new Set(words).size < words.length) refuse(at, "a type, or a list of types without duplicates");
+  if (words.length === 0 || new Set(words).size < words.length) {
+    refuse(at, "a type, or a list of types without duplicates");
+  }
   for (const word of words) {
     if (typeof word !== "string" || !TYPES.includes(word)) {
       refuse(at, `one of ${TYPES.join(", ")}`, typeof word === "string" ? didYouMean(word, TYPES) : undefined);

@@ -38,7 +38,9 @@ function checkIsJson(value: unknown, at = ""): void {
     return;
   }
   const isScalar = value === null || ["string", "boolean"].includes(typeof value) || Number.isFinite(value);
-  if (!isScalar) throw new SchemaMistake(at, at === "" ? "a schema must be an object" : "JSON cannot contain this value");
+  if (!isScalar) {
+    throw new SchemaMistake(at, at === "" ? "a schema must be an object" : "JSON cannot contain this value");
+  }
 }
 
 const isFunction = (value: unknown) => typeof value === "function";

@@ -139,7 +139,7 @@ function leaveMark(io: Io, mark: Mark, value: string): void {
     io.appendFile(path, githubRecord(mark, value));
   } catch (cause) {
     const why = messageOf(cause);
-    throw new UsageError({ attempted: "leave a mark for the post step in GITHUB_STATE", why }, { cause });
+    throw new UsageError({ attempted: "store the state for the post step in GITHUB_STATE", why }, { cause });
   }
 }
 

@@ -64,7 +64,7 @@ export const RESPOND: VerbFlag = {
 export const SCHEDULE: Option<Schedule> = {
   name: "schedule",
   value: "WHEN",
-  help: "With --respond: how often to look for missed mentions: hourly, daily or none [hourly]",
+  help: "With --respond: look for missed mentions hourly, daily or never (none) [hourly]",
   parse: oneOf(SCHEDULES),
 };
 export const JOB_REPO: Option<string> = {
@@ -201,7 +201,7 @@ export async function initRepository(context: Context): Promise<number> {
       const advice = `run init there (${JSON.stringify(root)}); nothing was written`;
       throw new UsageError({ attempted: ATTEMPTED, why, advice });
     }
-    context.writer.note("this folder is not a Git repository; commit these files in the root of yours");
+    context.writer.note("this folder is not in a Git repository; commit these files in the root of your repository");
   }
   steps.say(
     `Setting up ${system.title}${
@@ -323,7 +323,7 @@ export async function initRepository(context: Context): Promise<number> {
     steps.say(
       "",
       `If you write a job yourself, call \`${TOOL} run --follow\`, and then call ` +
-        `\`${TOOL} cleanup\` in a last step that runs in any case, with ${STATUS_VARIABLE} set or with --always.`,
+        `\`${TOOL} cleanup\` in a final step that always runs, with ${STATUS_VARIABLE} set or with --always.`,
     );
   }
   return EXIT.success;
@@ -420,7 +420,7 @@ function update(context: Context, steps: Steps): void {
   const expected = context.option(SHA256);
   const digest = sha256Hex(text);
   if (expected !== undefined && expected !== digest) {
-    const why = `this program has the SHA-256 ${digest}, not the one of --sha256`;
+    const why = `this program has the SHA-256 ${digest}, not the one in --sha256`;
     throw new UsageError({
       attempted,
       why,
@@ -575,7 +575,7 @@ function needRespondRecipe(
   if (match !== undefined) return match;
   throw new UsageError({
     attempted: ATTEMPTED,
-    why: `a comment cannot start a job of ${name}`,
+    why: `a comment cannot start a job on ${name}`,
     advice: `--respond works with ${respondSystems().join(", ")}`,
   });
 }
@@ -690,7 +690,7 @@ function uninstall(context: Context, steps: Steps, origin: string): void {
   if (brokenIncludes.length > 0) {
     steps.say(
       "",
-      `The pipeline is invalid while it includes a file that is missing. Remove from the include of ${PIPELINE_FILE}:`,
+      `The pipeline is invalid while it includes a file that is missing. Remove this entry from the include of ${PIPELINE_FILE}:`,
     );
     steps.say("");
     steps.show(...brokenIncludes.map((path) => `  - local: ${path}`));

@@ -24,7 +24,7 @@ const LIMIT_MS = 10_000;
 export const RELEASES: Option<string> = {
   name: "releases",
   value: "ADDRESS",
-  help: "Look for a newer release in this `releases.json`; no other command does",
+  help: "Look for a newer release in the `releases.json` at this address. Without this flag, nothing does",
   parse(text) {
     const url = URL.canParse(text) ? new URL(text) : undefined;
     if (url?.protocol === "https:" || url?.protocol === "http:" && isLoopback(url.hostname)) return text;
@@ -50,7 +50,7 @@ export async function checkProgram(context: Context): Promise<Check[]> {
     }
   } catch (error) {
     const advice = isNotPermitted(error)
-      ? "Permit Deno to read it: --allow-read"
+      ? "Allow Deno to read it: --allow-read"
       : `Make ${PROGRAM_FILE} a regular file`;
     checks.push(failed("program", messageOf(error), advice, "usage"));
   }
@@ -83,7 +83,7 @@ async function checkAge(context: Context, address: string, version: string | und
       { what, url: address, maxBytes: MAX_RELEASES_BYTES },
       { clock, fetch, limitMs: LIMIT_MS },
     );
-    if (answer.status !== 200) throw new Error(`${new URL(address).host} answered ${answer.status}`);
+    if (answer.status !== 200) throw new Error(`${new URL(address).host} answered with HTTP ${answer.status}`);
     const newest: unknown = JSON.parse(answer.text)?.releases?.[0]?.version;
     if (typeof newest !== "string" || !/^\d+\.\d+\.\d+$/.test(newest)) {
       throw new Error("the file does not name a version");

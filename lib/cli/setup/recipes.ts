@@ -148,7 +148,7 @@ const SCRIPT_RECIPES: Readonly<Record<string, Recipe>> = {
     stage('Mogplex') {
       steps {
         sh '${EMPTY}; ${CHECK}'
-        // ${EXIT.unavailable}: the service is down; ${EXIT.rateLimited}: no starts are left. The next attempt finds the run of the one before.
+        // ${EXIT.unavailable}: the service is down; ${EXIT.rateLimited}: no starts are left. The next attempt finds the run of the previous one.
         // When the build is aborted, the command cancels the run; the trap keeps the shell alive until then.
         sh '''
           set +e
@@ -516,7 +516,7 @@ ${GITLAB_ARTIFACTS}    reports:
           } schedule with the variable MOGPLEX_SCHEDULE=respond: Build > Pipeline schedules. ${ALLOW_VARIABLES}`,
         ],
         'Do not let anyone pass variables to pipelines: Settings > CI/CD > Variables, "No one allowed". Otherwise anyone with the trigger token can run code in the job. This setting also refuses all other triggers, API calls and manual pipelines that pass variables.' +
-        (schedule === "none" ? "" : " A schedule that you created before keeps its variable."),
+        (schedule === "none" ? "" : " A schedule that you have already created keeps its variable."),
         MAKE_LABEL,
         "Check the setup: run a new pipeline on the default branch (Build > Pipelines > New pipeline), and start its job mogplex-respond. The pipeline also runs your other jobs, including deployments, unless their rules exclude the source web.",
       ],
@@ -754,7 +754,9 @@ export function jobFile(recipe: Recipe, name: string | undefined, stage: string)
   const { file, repo, weekly = false, does, render } = recipe;
   const sign = /^Jenkinsfile$|\.kts$/.test(file) ? "//" : "#";
   const repoName = name === undefined ? repo : name;
-  const when = weekly ? "On Mondays, or by hand," : "On the schedule that you create, or by hand,";
+  const when = weekly
+    ? "Every Monday, and when you start the job by hand,"
+    : "On the schedule that you create, and when you start the job by hand,";
   return `${sign} Written by mogplex-ci init. ${does ?? `${when} an agent carries out the task in ${TASK_FILE}`}.
 ${sign} Needs: ${needsOf(recipe, name)}.
 ${render(repoName === undefined ? "" : ` --repo ${repoName}`, stage)}`;

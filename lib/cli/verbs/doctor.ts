@@ -67,7 +67,7 @@ function withoutToken(check: Check): Check {
   return warning(
     check.name,
     `a request without a token: ${check.finding}`,
-    "Nothing, as long as the service accepts the token",
+    "Nothing to fix, as long as the service accepts the token",
   );
 }
 

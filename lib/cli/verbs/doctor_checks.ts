@@ -169,7 +169,7 @@ const STARTS: Readonly<Record<string, string>> = {
 
 /** When a start outside CI makes a new run: the folder remembers the run. */
 const LAPTOP =
-  "run --follow with the same task attaches to this folder's last run if it is still running, or succeeded in the last 60 minutes after you stopped following it";
+  "run --follow with the same task attaches to this folder's last run if that run is still running, or if it succeeded in the last 60 minutes after you stopped following it";
 
 /** Whether a clean-up step of the system can learn how the job ended. */
 function showsJobState(platform: Platform): boolean {
@@ -242,7 +242,7 @@ export function checkVariables({ io }: Context, { names }: Machine): Check {
   if (names === undefined) {
     return skipped(
       "variables",
-      "Deno lists variables only with --allow-env for all, so mistyped names cannot be found",
+      "Deno lists variables only if --allow-env allows all of them, so mistyped names cannot be found",
     );
   }
   const ownNames: readonly string[] = VARIABLES;

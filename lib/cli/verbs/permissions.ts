@@ -170,7 +170,7 @@ export function permissionsOf(context: Context, forge?: PermissionPaths["forge"]
 const FOR: Option<"run" | "respond"> = {
   name: "for",
   value: "run|respond",
-  help: "Command to run (default: run)",
+  help: "Command to print the flags for: run or respond [run]",
   parse: oneOf(["run", "respond"]),
 };
 

@@ -1129,7 +1129,10 @@ test("concernsOf() has the pull requests of a campaign that is merging and wait 
     { reason: "a later reason", pullRequests: 1 },
   ];
   expect(concernsOf(campaignWith({ ...merging, pending })).map(({ subject, line }) => [subject, line])).toEqual([
-    [`3 pull requests of the campaign ${name} are waiting for somebody to act`, "2 for a review, 1 with failed checks."],
+    [
+      `3 pull requests of the campaign ${name} are waiting for somebody to act`,
+      "2 for a review, 1 with failed checks.",
+    ],
   ]);
   expect(concernsOf(campaignWith({ ...merging, pending: pending.slice(0, 1) }))).toEqual([]);
   const stopped = { ...merging, pending, stateReason: "stopped by ann" };

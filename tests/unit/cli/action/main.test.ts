@@ -276,7 +276,7 @@ test("a step says so when the files of the runner cannot be written, and starts 
   const at = world();
   const { code, log } = await step({}, { at, readOnly: (path) => path === "/runner/state" });
   expect([code, at.requests]).toEqual([2, []]);
-  expect(log).toMatch(/^error: Cannot leave a mark for the post step in GITHUB_STATE: EACCES/m);
+  expect(log).toMatch(/^error: Cannot store the state for the post step in GITHUB_STATE: EACCES/m);
   const output = await step({}, { readOnly: (path) => path === "/runner/output" });
   expect(output.code).toBe(0);
   expect(output.log).toMatch(/^error: Cannot write .*github-outputs/m);

@@ -170,7 +170,7 @@ test("init --update writes nothing when the new program differs from --sha256, w
     const refused = await init(["--update", "--sha256", "0".repeat(64), ...more], written, newer);
     expect([refused.code, refused.written]).toEqual([2, written]);
     expect(refused.stderr).toContain(
-      `this program has the SHA-256 ${digest}, not the one of --sha256: ${"0".repeat(64)}`,
+      `this program has the SHA-256 ${digest}, not the one in --sha256: ${"0".repeat(64)}`,
     );
     expect((await init(["--update", "--sha256", "abc", ...more], written, newer)).code).toBe(2);
   }
@@ -243,7 +243,7 @@ test("init --uninstall removes the folders that are empty afterwards, never one 
 
 test("init and --uninstall look whether the pipeline includes the job already", async () => {
   const ask = "Replace the include of .gitlab-ci.yml with this list:";
-  const remove = "Remove from the include of .gitlab-ci.yml:\n\n  - local: ci/mogplex.gitlab-ci.yml\n";
+  const remove = "Remove this entry from the include of .gitlab-ci.yml:\n\n  - local: ci/mogplex.gitlab-ci.yml\n";
   const includes = [
     "include: [{ local: ci/mogplex.gitlab-ci.yml }]",
     "include: /ci/mogplex.gitlab-ci.yml",
@@ -330,7 +330,7 @@ test("init terminal writes program and task without a job, and takes them out ag
       "  5. For a dashboard, you need no task. Create a token with only the scope read, and check it: " +
       "`node ci/mogplex.mjs doctor --for dashboard`\n" +
       "\nIf you write a job yourself, call `node ci/mogplex.mjs run --follow`, and then call " +
-      "`node ci/mogplex.mjs cleanup` in a last step that runs in any case, with MOGPLEX_JOB_STATUS set or with --always.\n",
+      "`node ci/mogplex.mjs cleanup` in a final step that always runs, with MOGPLEX_JOB_STATUS set or with --always.\n",
   );
   expect((await init(["terminal", "--uninstall"], written)).written).toEqual({});
 });
@@ -456,7 +456,7 @@ test("init speaks of Mondays only where the file itself starts the job", () => {
   for (const [name, recipe] of RECIPES) {
     const text = jobFile(recipe, "acme/web", "");
     const own = ["github", "forgejo", "gitea", "azure", "jenkins", "teamcity"].includes(name);
-    expect([name, text.includes("On Mondays")]).toEqual([name, own]);
+    expect([name, text.includes("Every Monday")]).toEqual([name, own]);
   }
 });
 
@@ -487,7 +487,7 @@ test("init in a folder below the root writes nothing, and in a folder outside of
   const outside = fakeIo({ files: { [FILE]: PROGRAM } });
   expect(await main(["init", "github"], outside, { programFile: FILE })).toBe(0);
   expect(outside.text.stderr).toBe(
-    "note: this folder is not a Git repository; commit these files in the root of yours\n",
+    "note: this folder is not in a Git repository; commit these files in the root of your repository\n",
   );
 });
 
@@ -677,7 +677,7 @@ test("init names the jobs of GitLab that also start on its schedule, and how to 
 
 test("init names the setting of GitLab that the variable of a schedule needs, and how a schedule keeps its variable", async () => {
   const setting = "Minimum role to use pipeline variables";
-  const kept = "A schedule that you created before keeps its variable.";
+  const kept = "A schedule that you have already created keeps its variable.";
   const partsOf = async (...args: string[]) => {
     const text = (await init(["gitlab", ...args])).stdout.replace(/\s+/g, " ");
     return [

@@ -57,7 +57,7 @@ test("doctor --releases says whether a newer release exists, and never fails bec
     [json({ releases: [{ version: "\u001b[31m" }] }), "warning", "the file does not name a version"],
     [json({}), "warning", "the file does not name a version"],
     [() => new Response("<html>"), "warning", "Cannot look up the newest release: "],
-    [() => new Response("", { status: 404 }), "warning", "releases.example answered 404"],
+    [() => new Response("", { status: 404 }), "warning", "releases.example answered with HTTP 404"],
   ];
   for (const [answer, state, finding] of cases) {
     const { releases, code, asked } = await checks(files, answer, ADDRESS);

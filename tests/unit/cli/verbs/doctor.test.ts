@@ -410,7 +410,7 @@ test("doctor only warns of a host that rejects requests without a token, while t
   expect(code).toBe(0);
   expect(checks.connection).toMatchObject({
     state: "warning",
-    advice: "Nothing, as long as the service accepts the token",
+    advice: "Nothing to fix, as long as the service accepts the token",
   });
 });
 
