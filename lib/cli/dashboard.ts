@@ -39,6 +39,7 @@ import { MAX_HISTORY_BYTES } from "../report/history.ts";
 import { CAMPAIGN_FILES } from "../campaign/report/files.ts";
 import { REPORT_FILES, STATE_FILE, VALUE_FILE } from "../report/files.ts";
 import { publishedPage } from "../report/page.ts";
+import type { Notice } from "../notice.ts";
 import { instantMs, utcText } from "../run/result.ts";
 import type { Session } from "../run/session.ts";
 import { sha256Hex } from "../sha256.ts";
@@ -47,6 +48,7 @@ import { formatCount, formatDuration } from "../text/duration.ts";
 import { cutMiddle, cutText } from "../text/plain_text.ts";
 import { joinLines, own, type SafeLine } from "../text/safe_line.ts";
 import { openOneShot } from "./context.ts";
+import { noticeText } from "./log/live_log.ts";
 import { type Writer } from "./log/writer.ts";
 import { anyText, JSON_LINES } from "./options.ts";
 import type { Context, Option, Verb, VerbFlag } from "./verb.ts";
@@ -144,14 +146,22 @@ async function look(context: Context, session: Session): Promise<DashboardData> 
   return cleanDashboard(assemble(collected, settled, reading), writer.redact);
 }
 
+/** How long a forge may take for its first answer, in milliseconds. The page is also useful without its pull requests. */
+const FORGE_ANSWER_MS = 20_000;
+
 /** What the forges show of the pull requests; null without a token for a forge. */
 async function askForges(
-  { forges, io: { env }, clock, fetch }: Context,
+  { forges, io: { env }, clock, fetch, writer }: Context,
   { pulls }: Stored,
 ): Promise<ForgeReading | null> {
   const access = resolveForgeAccess(forges, env);
   if (access === undefined) return null;
-  return await new Forges(forges, access, { clock, fetch }).read(pulls.slice(0, MAX_ASKED).map(({ url }) => url));
+  const onNotice = (notice: Notice) => writer.note(noticeText(notice));
+  const world = { clock, fetch, onNotice, answerMs: FORGE_ANSWER_MS };
+  return await new Forges(forges, access, world).read(
+    pulls.slice(0, MAX_ASKED).map(({ url }) => url),
+    (host, count) => writer.note(`Reading ${formatCount(count, "pull request")} from ${host}`),
+  );
 }
 
 /** The files that match, and patterns that match none. @throws {UsageError} if there are too many. */

@@ -80,9 +80,9 @@ const DAY_MS = 86_400_000;
 
 const MINUTE_MS = 60_000;
 
-/** An age in one unit: minutes, hours from one hour on, days from one day on. */
+/** An age in one unit: minutes, hours from one hour on, days from one day on. `page.js` has the same rule. */
 export function ageText(ms: number): string {
-  if (ms < MINUTE_MS) return "< 1 min";
+  if (ms < MINUTE_MS) return "under 1 min";
   if (ms < HOUR_MS) return `${Math.round(ms / MINUTE_MS)} min`;
   const hours = Math.round(ms / HOUR_MS);
   return hours < 24 ? `${hours} h` : `${Math.max(1, Math.floor(ms / DAY_MS))} d`;
@@ -90,7 +90,7 @@ export function ageText(ms: number): string {
 
 /** How long something has lasted: `for 12 min`. */
 export function forText(ms: number): string {
-  return `for ${ms < MINUTE_MS ? "less than a minute" : ageText(ms)}`;
+  return `for ${ageText(ms)}`;
 }
 
 /** `12 min ago`, `in 3 h`, `now`. */
@@ -815,9 +815,10 @@ function ofFiles({ lists, fileProblems, pullRequests, covers }: DashboardData): 
   });
   const some = (one: string, many: string, names: readonly string[], reasons: readonly string[] = []) => {
     const { length } = names;
-    const line = length === 1 && reasons.length > 0
-      ? `${names[0]}: ${sentenceOf(reasons[0] ?? "")}`
-      : firstNames(names);
+    const [[first, ...others], [why]] = [names, reasons];
+    const line = why === undefined
+      ? firstNames(names)
+      : `${first}: ${sentenceOf(why)}${others.length === 0 ? "" : ` Also: ${firstNames(others)}`}`;
     return length === 0
       ? []
       : [concern("source", "warn", length === 1 ? `1 ${one}` : `${length} ${many}`, line, { link })];

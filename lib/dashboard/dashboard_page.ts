@@ -98,7 +98,6 @@ export function renderDashboardPage(data: DashboardData): string {
     title: `${headline} – ${name}`,
     path: [],
     home: { name: bare(name) },
-    asOf: dayTimeText(nowMs),
     tone,
     // A page that is no longer updated must not claim anything about now. The script adds its age.
     heading: markup`${headline} <small>as of <time datetime="${new Date(nowMs).toISOString()}" data-age>${
@@ -213,7 +212,7 @@ function attention(concerns: readonly Concern[], nowMs: number): Html {
     subject: markup`<b><bdi dir="ltr">${subject}</bdi></b>`,
     // Our sentences in it read from left to right, whatever an agent's words begin with.
     line: line !== "" && markup`<bdi dir="ltr">${line}</bdi>`,
-    age: at === null ? null : lasts ? forText(nowMs - at) : agoText(at, nowMs),
+    age: at === null ? null : lasts ? time(at, forText(nowMs - at)) : ago(at, nowMs),
     link: [
       target !== null &&
       (target.page === undefined
@@ -671,7 +670,7 @@ function campaigns({ campaigns }: DashboardData, nowMs: number): Html | null {
         }</span>`,
         asking === 0
           ? state(status, tone)
-          : markup`${state(status, tone)} <small>${asking} ${asking === 1 ? "waits" : "wait"} for an answer</small>`,
+          : markup`${state(status, tone)} <small>${formatCount(asking, "question")}</small>`,
         bar(null, [["good", good], ["bad", failed]], items),
         { show: `${ended} of ${items}`, value: ended },
         failed > 0 ? failed : null,
@@ -693,7 +692,12 @@ function campaigns({ campaigns }: DashboardData, nowMs: number): Html | null {
 function moment(text: string | null, nowMs: number): Cell {
   const ms = instantMs(text);
   if (ms === null) return null;
-  return { show: time(ms, agoText(ms, nowMs)), value: ms };
+  return { show: ago(ms, nowMs), value: ms };
+}
+
+/** A distance, with its time as a tooltip. If scripts run, it is the distance from when the page is opened. */
+function ago(ms: number, nowMs: number): Html {
+  return time(ms, agoText(ms, nowMs));
 }
 
 /** A text with a time as its tooltip. */
@@ -752,7 +756,7 @@ function repositories(data: DashboardData, nowMs: number): Html | null {
       kind: isSilent ? "silent job" : count > 0 ? "with runs" : "without runs",
       cells: [
         partLink(places.get(repository) ?? "runs", bare(repository), { repository }),
-        ms === null ? null : isSilent ? { show: state(agoText(ms, nowMs), "bad"), value: ms } : moment(lastAt, nowMs),
+        ms === null ? null : isSilent ? { show: state(ago(ms, nowMs), "bad"), value: ms } : moment(lastAt, nowMs),
         count,
         count === 0 ? null : { show: shareText(figures), value: shareOf(figures) ?? 0 },
         lastStrip(last),

@@ -98,9 +98,13 @@ export class Forges {
 
   /**
    * Reads pull requests, host by host. A failure at one host does not affect the others.
+   * @param onHost Called before each host is asked.
    * @throws `signal.reason` if the signal aborts; nothing else.
    */
-  async read(urls: Iterable<string>): Promise<ForgeReading> {
+  async read(
+    urls: Iterable<string>,
+    onHost?: (host: string, pullRequests: number) => void,
+  ): Promise<ForgeReading> {
     const reading: ForgeReading = { facts: new Map(), refused: new Map(), failed: new Map(), unasked: new Map() };
     const hosts = new Map<Reach, Wanted[]>();
     for (const url of new Set(urls)) {
@@ -114,7 +118,10 @@ export class Forges {
       hosts.set(reach, wanted);
       wanted.push({ url, address });
     }
-    for (const [reach, wanted] of hosts) await this.#readHost(reach, wanted, reading);
+    for (const [reach, wanted] of hosts) {
+      onHost?.(wanted[0]?.address.host ?? "", wanted.length);
+      await this.#readHost(reach, wanted, reading);
+    }
     return reading;
   }
 
@@ -143,7 +150,7 @@ export class Forges {
         outcomes = await reach.forge.pulls.read(reach.client, batch.map(({ address }) => address));
       } catch (error) {
         signal?.throwIfAborted();
-        if (isTooMuch(error) && batch.length > 1) {
+        if (isTooMuch(error) && batch.length > 1 && !reach.client.isUnreached) {
           reach.largest = Math.floor(batch.length / 2);
           continue;
         }

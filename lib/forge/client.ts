@@ -10,7 +10,7 @@ import { isObject, parseJson } from "../lookup.ts";
 import type { OnNotice } from "../notice.ts";
 import { type Answer, describeAnswer, factsOf } from "../service/answer.ts";
 import { newTokenMemory, type TokenMemory } from "../service/memory.ts";
-import { type CallOptions, callWithin, isAmbiguous, isUnauthorized } from "../service/retry.ts";
+import { type CallOptions, callWithin, isAmbiguous, isUnauthorized, isUnreached } from "../service/retry.ts";
 import { createTransport, type Fetch, type Transport, userAgent, type Verdict } from "../service/transport.ts";
 
 /** `place` is for messages: `variable GITHUB_TOKEN`. */
@@ -36,6 +36,8 @@ export interface ForgeWorld {
   onNotice?: OnNotice | undefined;
   /** Random numbers from 0 up to 1, for jitter. @default {Math.random} */
   random?: (() => number) | undefined;
+  /** Time from the first request to a host after which nothing waits for its first answer, in milliseconds. @default no limit */
+  answerMs?: number | undefined;
 }
 
 /** What a token lacks in an organization that enforces SAML. */
@@ -157,6 +159,11 @@ export class ForgeClient {
     return this.#transport.requests;
   }
 
+  /** Whether the host has answered nothing in the time for its first answer. */
+  get isUnreached(): boolean {
+    return isUnreached(this.#memory, this.#world.clock.now());
+  }
+
   /** Waits before the same request is repeated. */
   async wait(ms: number): Promise<void> {
     const { clock, signal } = this.#world;
@@ -231,7 +238,8 @@ export class ForgeClient {
   }
 
   async #send<T>(call: ForgeCall<T>): Promise<T> {
-    const { clock, signal, onNotice, random = Math.random } = this.#world;
+    const { clock, signal, onNotice, random = Math.random, answerMs = Infinity } = this.#world;
+    this.#memory.answerBy = Math.min(this.#memory.answerBy, clock.now() + answerMs);
     const { what, path, body, method = body === undefined ? "GET" : "POST" } = call;
     if (this.requests >= BUDGET) {
       throw new MogplexError(

@@ -384,7 +384,23 @@ export const SCRIPT: string = String.raw`
     document.querySelector(".head")?.prepend(warning);
   }
 
+  // What happened "3 h ago" when the page was written is older when it is read. What lasted then may have ended since, so it keeps its age.
+  function showAgo(time) {
+    const minutes = (Date.now() - Date.parse(time.dateTime)) / 60000;
+    if (!(minutes >= 0) || !/ ago$/.test(time.textContent.replaceAll("\u00a0", " "))) return;
+    const hours = Math.round(minutes / 60);
+    const age = minutes < 1
+      ? "under 1 min"
+      : minutes < 60
+      ? Math.round(minutes) + " min"
+      : hours < 24
+      ? hours + " h"
+      : Math.max(1, Math.floor(minutes / 1440)) + " d";
+    time.textContent = (age + " ago").replaceAll(" ", "\u00a0");
+  }
+
   document.querySelectorAll("time[data-age]").forEach(showAge);
+  document.querySelectorAll("time[title]").forEach(showAgo);
   document.querySelectorAll("[data-list]").forEach(listOf);
   addEventListener("hashchange", unfold);
   unfold();

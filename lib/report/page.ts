@@ -87,9 +87,9 @@ export function icon(tone: Tone, size = 16): Html | null {
   return markup`<svg width="${size}" height="${size}" aria-hidden="true"><use href="#i-${tone}"/></svg>`;
 }
 
-/** A state: its shape and its word, at most 32 UTF-16 units. A longer word would make a column as wide as the page. */
-export function state(word: string, tone: Tone = "none"): Html {
-  const text = cutText(word, MAX_LINE);
+/** A state: its shape and its word. At most 32 UTF-16 units of a text are shown: a longer one would make a column as wide as the page. */
+export function state(word: string | Html, tone: Tone = "none"): Html {
+  const text = typeof word === "string" ? cutText(word, MAX_LINE) : word;
   return tone === "none" ? bare(text) : markup`<span class="state ${classOf(tone)}">${icon(tone)}${text}</span>`;
 }
 
@@ -391,7 +391,7 @@ export function unbroken(text: string): string {
 }
 
 /** A name that is not shown as code, isolated in its text direction. */
-export function bare(name: string): Html {
+export function bare(name: string | Html): Html {
   return markup`<bdi>${name}</bdi>`;
 }
 
@@ -450,8 +450,8 @@ export interface Page {
   readonly path: readonly Crumb[];
   /** The page above all others. @default {{ name: "Mogplex" }}; a dashboard that publishes the page puts its own link there */
   readonly home?: Crumb | undefined;
-  /** When its data was read. */
-  readonly asOf: Part;
+  /** When its data was read, for the bar. @default the heading has it */
+  readonly asOf?: Part;
   /** A shape before the heading. */
   readonly tone: Tone;
   readonly heading: Part;
@@ -525,7 +525,7 @@ ${
 ${SYMBOLS}<a class="skip" href="#main">Skip to content</a>
 <nav class="bar" aria-label="Path"><div class="wrap">${MARK}<ol>${home === undefined ? raw(HOME) : crumb(home)}${
     path.map(crumb)
-  }</ol><span class="asof">${asOf}</span></div></nav>
+  }</ol>${!isEmpty(asOf) && markup`<span class="asof">${asOf}</span>`}</div></nav>
 <div class="wrap"><header class="head"><div class="title"><h1>${icon(tone, 24)}<span>${heading}</span></h1>${
     state !== undefined && markup`<span class="${classOf(tone)}">${state}</span>`
   }</div>${!isEmpty(summary) && markup`<p>${summary}</p>`}</header>

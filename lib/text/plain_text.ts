@@ -81,11 +81,13 @@ export function cutHead(head: string, length: number, maxLength: number, keep = 
 export function cutMiddle(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text;
   const [, start = "", last = ""] = /^(.*[;.!?])\s+(\S.*)$/s.exec(text) ?? [];
-  const room = maxLength - last.length - 3;
+  const room = maxLength - last.length - GAP.length;
   if (last === "" || room < maxLength / 3) return cutText(text, maxLength);
   const clauses = /^.*[;.!?](?=\s)/s.exec(start.slice(0, room + 1));
-  return clauses === null ? `${start.slice(0, cutAtWord(start, room))}…; ${last}` : `${clauses[0]} … ${last}`;
+  return `${clauses?.[0] ?? start.slice(0, cutAtWord(start, room))}${GAP}${last}`;
 }
+
+const GAP = " […] ";
 
 /** Up to this length the mark would take too much of a text, in UTF-16 units. */
 const SHORT = 40;

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { renderCampaignPage } from "../../../lib/campaign/report/campaign_page.ts";
 import { cleanCampaign } from "../../../lib/campaign/report/clean.ts";
+import { agoText } from "../../../lib/dashboard/attention.ts";
 import { cleanDashboard } from "../../../lib/dashboard/collect.ts";
 import { renderDashboardPage } from "../../../lib/dashboard/dashboard_page.ts";
 import { homePage, pullPage, runPage } from "../../../lib/emulator/wire/pages.ts";
@@ -319,6 +320,22 @@ test_("a dashboard shows its age, and from two days on a warning above its headi
     await page.goto(`${origin}/dashboard.html`);
     expect(await page.locator("h1").innerText()).toEndWith(age);
     expect([at, (await page.locator(".head > .stale").allInnerTexts()).join()]).toEqual([at, warning]);
+  }
+  await context.close();
+});
+
+test_("a dashboard shows how long ago something happened when it is opened, with the words of agoText()", async () => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  for (const at of ["2026-12-01T06:00:20Z", "2026-12-01T07:29:00Z", "2026-12-02T05:40:00Z", "2026-12-04T08:00:00Z"]) {
+    await page.clock.setFixedTime(at);
+    await page.goto(`${origin}/dashboard.html`);
+    const times = await page.evaluate<[text: string, at: string][]>(
+      "Array.from(document.querySelectorAll('time[title]'), (each) => [each.textContent.replaceAll('\\u00a0', ' '), each.dateTime])",
+    );
+    const past = times.filter(([text]) => text.endsWith(" ago"));
+    expect(past.length).toBeGreaterThan(20);
+    expect(past).toEqual(past.map(([, moment]) => [agoText(Date.parse(moment), Date.parse(at)), moment]));
   }
   await context.close();
 });

@@ -72,7 +72,7 @@ test("dashboard shows on a terminal what a run failed with, and a longer text wi
   const step = "the step failed; ";
   expect(await show(`${step.repeat(18)}retry the job`)).toContain(`${step.repeat(17)}retry the job. `);
   const long = await show(`${step.repeat(50)}retry the job`);
-  expect(long).toContain("the step failed; … ");
+  expect(long).toContain("the step failed; […] ");
   expect(long).not.toContain("characters]");
 });
 
@@ -113,7 +113,7 @@ test("dashboard counts the question of a campaign as open on screen and in data 
   expect(lines[lines.findIndex((line) => line.includes("waits for an answer")) + 1])
     .toBe("acme/service-2: answer in the app, or cancel the run.");
   expect(lines.filter((line) => line.includes("replace-moment"))).toEqual([
-    "1 item of “replace-moment, round 2026-12” waits for an answer, for less than a minute",
+    "1 item of “replace-moment, round 2026-12” waits for an answer, for under 1 min",
     expect.stringContaining("1 item of “replace-moment, round 2026-12” failed"),
     "replace-moment, round 2026-12    waiting   2 of 3 finished, 1 failed, 1 waits for an answer",
   ]);
@@ -233,6 +233,34 @@ test("dashboard counts the runs of histories, and asks the forge for their pull 
   expect(terminal.text.stdout).toContain(
     "pull requests in the last 7 days: 1 opened; the pull request could not be read: ",
   );
+});
+
+test("dashboard says which forge it asks, and writes its page after 20 s if the forge does not answer", async () => {
+  const { emulator, clock } = world();
+  const createdAt = new Date(clock.wallTime() - 60_000).toISOString();
+  const lines = [1, 2, 3].map((number) => {
+    const pullRequest = { state: "open" as const, url: `https://github.com/acme/api/pull/${number}` };
+    const run = sampleResult({ runId: `5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b1${number}`, createdAt, pullRequest });
+    return historyLine(recordOf(run, clock.wallTime(), "nightly") as HistoryRecord);
+  });
+  const files = { "runs.ndjson": lines.join("") };
+  const io = fakeIo({ env: { ...env, GITHUB_TOKEN: "ghp_forgeToken" }, files });
+  const asked: number[] = [];
+  const fetch = (url: string, init: RequestInit) => {
+    if (!url.startsWith("https://api.github.com/")) return emulator.fetch(url, init);
+    asked.push(clock.now());
+    return new Promise<Response>((_, reject) => {
+      init.signal?.addEventListener("abort", () => reject(init.signal?.reason));
+    });
+  };
+  const code = await main(["dashboard", "--out", "public", "--history", "runs.ndjson"], io, { fetch, clock });
+  expect(code).toBe(0);
+  expect(io.text.stderr).toContain("note: Reading 3 pull requests from github.com\n");
+  expect(io.text.stderr).toContain("note: None of the 3 pull requests could be read: ");
+  expect([asked.length, clock.now() - (asked[0] ?? 0)]).toEqual([1, 20_000]);
+  const { pullRequests } = JSON.parse(io.files.get("public/data.json") ?? "");
+  expect(pullRequests).toMatchObject({ state: "failed", count: 3 });
+  expect(io.files.get("public/index.html")).toContain("None of the 3 pull requests could be read");
 });
 
 test("dashboard lists the five oldest open pull requests", async () => {

@@ -92,14 +92,14 @@ test("cutMiddle() keeps the first clauses and what to do", () => {
   const reason = "no sandbox was free (Too many active sandboxes), and the deadline is too close to wait for one; " +
     "a sandbox becomes free 10 to 35 minutes after its run ends; retry the job later, or raise its time limit";
   expect(cutMiddle(reason, 190)).toBe(
-    "no sandbox was free (Too many active sandboxes), and the deadline is too close to wait for one; … " +
+    "no sandbox was free (Too many active sandboxes), and the deadline is too close to wait for one; […] " +
       "retry the job later, or raise its time limit",
   );
   expect(cutMiddle(`Run failed; ${"the cause is long ".repeat(9)}`, 60)).toBe(
     "Run failed; the cause is long the cause is…[+132 characters]",
   );
   expect(cutMiddle("One. Two is long; Three is long. Four! Five is the end", 40)).toBe(
-    "One. Two is long; … Five is the end",
+    "One. Two is long; […] Five is the end",
   );
 });
 
@@ -109,7 +109,7 @@ test("cutMiddle() cuts a long first clause between words, and keeps what to do",
   }; install the app, and run it again`;
   const cut = cutMiddle(text, 100);
   expect(cut).toStartWith("Cannot start run: the repository has a");
-  expect(cut).toEndWith("…; install the app, and run it again");
+  expect(cut).toEndWith(" […] install the app, and run it again");
   expect(cut.length).toBeLessThanOrEqual(100);
   expect([cutMiddle("short", 40), cutMiddle("x".repeat(99), 40).length]).toEqual(["short", 40]);
 });
