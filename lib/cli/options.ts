@@ -6,6 +6,7 @@
  */
 import { UsageError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
+import { CHECK_SCHEDULES, type CheckSchedule } from "../respond/checks.ts";
 import { MAX_POLL_MS } from "../respond/decide.ts";
 import { KEY_SCOPES } from "../run/key.ts";
 import { FIXES } from "../run/fix.ts";
@@ -304,9 +305,17 @@ export const POLL: VerbFlag = {
 export const SINCE: Option<number> = {
   name: "since",
   value: "TIME",
-  help: "With --poll: how far to look back [24h]",
+  help: "With --poll: how far to look back [24h; 48h with --schedule daily]",
   heading: "Asking",
   parse: duration(MAX_POLL_MS),
+};
+
+export const CHECKS: Option<CheckSchedule> = {
+  name: "schedule",
+  value: "WHEN",
+  help: "How often a schedule runs this job: hourly, daily or none; notes say what the checks will do [unknown]",
+  heading: "Asking",
+  parse: oneOf(CHECK_SCHEDULES),
 };
 
 export const MENTION_NAME = option("MOGPLEX_RESPOND_NAME", {

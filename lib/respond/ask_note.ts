@@ -12,7 +12,10 @@ import { NO_SANDBOX } from "../run/no_sandbox.ts";
 import { AGENT, SILENT, viewOf } from "../run/result_view.ts";
 import { isTerminal } from "../service/contract.ts";
 import type { Words } from "../text/document.ts";
+import { capital } from "../text/plain_text.ts";
 import { noteMarker, writeNote } from "../forge/note.ts";
+import { checksText } from "./checks.ts";
+import type { RespondSettings } from "./rights.ts";
 import { STARTING_MS } from "./rivals.ts";
 import { type Asked, type Responding, sealFor } from "./job.ts";
 import {
@@ -172,12 +175,12 @@ function withoutLackingRun(state: NoteState, { isLastStart }: Doubts): NoteState
 /** Whether to ask again. Empty while the job is running, and if nothing failed. */
 function nextStep(
   { runId, exitCode, lacksSandbox }: NoteState,
-  name: string,
+  { name, checks }: Pick<RespondSettings, "name" | "checks">,
   { isUnwanted, isHidden, mayExist }: Doubts,
 ): string {
   if (isUnwanted && runId !== null) {
-    return "\n\nThis run could not be cancelled yet. The scheduled check tries again for 24 hours. " +
-      `Without a scheduled check, write \`@${name} stop\` again.`;
+    const retried = (check: string, span: string) => `${capital(check)} tries again for ${span}.`;
+    return `\n\nThis run could not be cancelled yet. ${checksText(checks, retried, `Write \`@${name} stop\` again.`)}`;
   }
   if (isUnwanted && exitCode !== null) {
     return "\n\nAn agent may still be running, although this task was withdrawn. Look for it in the app, and cancel it there.";
@@ -187,8 +190,11 @@ function nextStep(
   }
   if (runId !== null || exitCode === null || exitCode === EXIT.success) return "";
   if (exitCode === EXIT.unauthorized) {
-    return "\n\nNo run was started. Ask a maintainer to replace the token. Do not write the task again: once the token is replaced, the " +
-      "scheduled check starts it if it is less than 24 hours old. Without a scheduled check, write it again then.";
+    const started = (check: string, span: string) =>
+      `Do not write the task again: once the token is replaced, ${check} starts it if it is less than ${span} old.`;
+    return `\n\nNo run was started. Ask a maintainer to replace the token. ${
+      checksText(checks, started, "Write the task again once the token is replaced.")
+    }`;
   }
   if (!isRepeated(exitCode)) {
     return "\n\nNo run was started. Fix the problem below, or ask a maintainer to fix it, then write the task again.";
@@ -198,8 +204,10 @@ function nextStep(
     : mayExist
     ? "It is unknown whether the run has started."
     : "The run has not started yet.";
-  return `\n\n${start} Do not ask again: the scheduled check repeats the start for 24 hours, and never starts a second run. ` +
-    `\`@${name} stop\` withdraws the task. Without a scheduled check, withdraw it, then write it again.`;
+  const repeated = (check: string, span: string) =>
+    `Do not ask again: ${check} repeats the start for ${span}, and never starts a second agent. \`@${name} stop\` withdraws the task.`;
+  const instead = `Write \`@${name} stop\` to withdraw the task, then write it again.`;
+  return `\n\n${start} ${checksText(checks, repeated, instead)}`;
 }
 
 /** What users of comments do instead when the agent failed. */
@@ -213,7 +221,7 @@ const START_AGAIN = "then start again.";
 
 /** @param stopper Reads who stopped the run. */
 function stepsFor(
-  name: string,
+  { name, checks: { schedule } }: Pick<RespondSettings, "name" | "checks">,
   { stopper, doubts }: { stopper: () => Promise<string | null>; doubts: Readonly<Doubts> },
 ): PlannedNote["steps"] {
   return async (result) => {
@@ -225,8 +233,13 @@ function stepsFor(
         ? [nextStep.slice(0, -START_AGAIN.length), "then write ", again, "."]
         : undefined);
     const by = outcome === "cancelled" ? await stopper().catch(() => null) : null;
+    const later = schedule === undefined
+      ? "the scheduled check, if there is one,"
+      : schedule === "none"
+      ? "the next mention in this thread"
+      : `the ${schedule} check`;
     const wait: Words = [
-      "If the run is still going, the scheduled check, if there is one, adds its result here once it has finished. To cancel the run, write ",
+      `If the run is still going, ${later} adds its result here once it has finished. To cancel the run, write `,
       { name: `@${name} stop` },
       ".",
     ];
@@ -265,7 +278,7 @@ function askLink(
 
 /** @param label Name of the job, which may be empty. @param stopper Reads who stopped the run. */
 export function planOf(
-  { forge, settings: { name }, showsTask }: Responding,
+  { forge, settings, showsTask }: Responding,
   { thread }: { thread: ThreadPlace & Partial<Pick<Thread, "url">> },
   { ask, of, requester, task, label, links, seal, stopper, leftOut, doubts = NO_DOUBTS }:
     & Pick<PlannedNote, "label" | "links" | "task">
@@ -289,8 +302,8 @@ export function planOf(
     links: { ...links, ask: askLink(forge.threads, thread.url, ask, requester?.name) },
     task: showsTask ? task : undefined,
     isRepeated: !isSameAsk(ask, of),
-    steps: stepsFor(name, { stopper, doubts }),
-    stop: `@${name} stop`,
+    steps: stepsFor(settings, { stopper, doubts }),
+    stop: `@${settings.name} stop`,
     pullName: (url) => forge.pullName(url),
     head(state) {
       // The right token cannot check the code of a wrong one. Without a mark, polls answer the mention again.
@@ -299,7 +312,7 @@ export function planOf(
       return [
         ...isMarked ? [markLine({ ask, of, state: markState(counted, doubts.isUnwanted) }, seal)] : [],
         ...requester === undefined ? [] : [requesterLine(requester.id)],
-      ].join("\n") + nextStep(counted, name, doubts);
+      ].join("\n") + nextStep(counted, settings, doubts);
     },
     // Without a run, or after it was stopped, nobody asks what the agent knew.
     foot: ({ runId, exitCode }) =>

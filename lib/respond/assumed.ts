@@ -154,7 +154,7 @@ export async function assumedEvent(text: string, forges: readonly Forge[], wishe
   if (isObject(field(body, "comment")) && isObject(field(body, "pull_request"))) {
     throw new UsageError({
       attempted,
-      why: "a comment on a line of code starts no job; it waits for the scheduled check",
+      why: "a comment on a line of code starts no job: only a scheduled check answers it",
       advice: "to see the decision, give its text with --text and --pull-request",
     });
   }

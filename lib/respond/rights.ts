@@ -5,6 +5,7 @@
 import { MogplexError } from "../errors.ts";
 import type { ForgeUser } from "../forge/findings.ts";
 import type { Thread, Threads } from "../forge/threads.ts";
+import type { Checks } from "./checks.ts";
 
 export interface RespondSettings {
   /** Without `@`. */
@@ -19,6 +20,7 @@ export interface RespondSettings {
   /** The flag or variable with this limit, for messages. */
   readonly limitFrom: string;
   readonly template: string | undefined;
+  readonly checks: Checks;
   /** Whether people other than the members may see the log of the job. */
   readonly isPublic: boolean;
 }

@@ -5,6 +5,8 @@
 import type { ForgeUser } from "../forge/findings.ts";
 import type { PlacedComment, Thread, ThreadComment, ThreadPlace, Threads } from "../forge/threads.ts";
 import { formatCount } from "../text/duration.ts";
+import { capital } from "../text/plain_text.ts";
+import { checksText } from "./checks.ts";
 import { type AskId, isSameAsk, type MarkedNote, type MarkSeal, marksOf, mayHaveRun } from "./mark.ts";
 import type { RespondSettings } from "./rights.ts";
 import type { Place } from "./where.ts";
@@ -238,7 +240,11 @@ export class Rivals {
   }
 
   get pendingReason(): string {
-    return `the last task has not started yet. The scheduled check retries it for 24 hours; \`@${this.#world.settings.name} stop\` withdraws it`;
+    const { name, checks } = this.#world.settings;
+    const retried = (check: string, span: string) =>
+      `${capital(check)} retries it for ${span}; \`@${name} stop\` withdraws it.`;
+    const text = checksText(checks, retried, `Write \`@${name} stop\` to withdraw it, then write it again.`);
+    return `the last task has not started yet. ${text.slice(0, -1)}`;
   }
 
   get #limitRefusal(): Refusal {

@@ -11,6 +11,7 @@ import { RETRY_JOB } from "../../ci/gitlab_retry.ts";
 import { type VariableName, VARIABLES } from "../../variables.ts";
 import {
   AFTER,
+  CHECKS,
   FIX,
   HISTORY,
   IDEMPOTENCY_KEY,
@@ -43,8 +44,10 @@ const FOLLOW = `${PREFIX}FOLLOW`;
 const FLAGS: readonly VerbFlag[] = [
   RESUME,
   IDEMPOTENCY_KEY,
+  CHECKS,
   SINCE,
   AFTER,
+  CHECKS,
   FIX,
   RESULT,
   SCHEMA,

@@ -44,8 +44,6 @@ import {
   RECIPES,
   REPO_PLACES,
   respondRecipe,
-  type Schedule,
-  SCHEDULES,
   STARTS_OTHERS,
   TASK,
   TASK_FILE,
@@ -56,16 +54,17 @@ import {
   withoutRepo,
 } from "./recipes.ts";
 import { valueOr } from "../../lookup.ts";
+import { CHECK_SCHEDULES, type CheckSchedule } from "../../respond/checks.ts";
 
 export const RESPOND: VerbFlag = {
   name: "respond",
   help: "Write the job that answers mentions in comments",
 };
-export const SCHEDULE: Option<Schedule> = {
+export const SCHEDULE: Option<CheckSchedule> = {
   name: "schedule",
   value: "WHEN",
   help: "With --respond: look for missed mentions hourly, daily or never (none) [hourly]",
-  parse: oneOf(SCHEDULES),
+  parse: oneOf(CHECK_SCHEDULES),
 };
 export const JOB_REPO: Option<string> = {
   name: "repo",
@@ -569,7 +568,7 @@ function respondSystems(): string[] {
 function needRespondRecipe(
   { variables }: Context,
   [name, recipe]: readonly [name: string, recipe: Recipe],
-  schedule?: Schedule,
+  schedule?: CheckSchedule,
 ): NonNullable<ReturnType<typeof respondRecipe>> {
   const match = respondRecipe(recipe, schedule, variableOf(variables, MENTION_NAME));
   if (match !== undefined) return match;
@@ -605,7 +604,7 @@ function writtenJob(recipe: Recipe, name: string | undefined, stage: string): Wr
 
 /** The job that answers mentions, for each schedule. Parameters as for {@linkcode writtenJob}. */
 function respondJobsOf(system: Recipe, name: string | undefined, stage: string) {
-  return SCHEDULES.flatMap((schedule) => {
+  return CHECK_SCHEDULES.flatMap((schedule) => {
     const recipe = respondRecipe(system, schedule);
     return recipe === undefined ? [] : [{ ...writtenJob(recipe, name, stage), schedule }];
   });
@@ -759,7 +758,7 @@ const RUN_JOB: GitlabJob = {
   advice: ["", `To keep them out, ${keepOthersOut(OTHER_PIPELINES)}`],
 };
 
-const respondJob = (schedule: Schedule | undefined): GitlabJob => ({
+const respondJob = (schedule: CheckSchedule | undefined): GitlabJob => ({
   name: "mogplex-respond",
   place: "that start mogplex-respond",
   pipelines: [

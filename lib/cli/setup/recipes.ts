@@ -5,6 +5,7 @@
 import { RETRY_WHEN } from "../../ci/gitlab_retry.ts";
 import { NODE_IMAGE, NODE_VERSION } from "../../ci/node_image.ts";
 import { EXIT } from "../../exit_codes.ts";
+import type { CheckSchedule } from "../../respond/checks.ts";
 import { MENTION_WORD } from "../settings.ts";
 
 // Shared by the jobs of all CI systems: the files in the repository, and the commands.
@@ -42,14 +43,8 @@ const cleanIfPresent = (flags = "") => `if test -f ${PROGRAM_FILE}; then ${CLEAN
 /** Monday mornings, UTC. */
 const CRON = "17 6 * * 1";
 
-/** How often the job of `--respond` looks for what no event has started. */
-export const SCHEDULES = ["hourly", "daily", "none"] as const;
-export type Schedule = typeof SCHEDULES[number];
-
 /** In UTC; minutes at which few other schedules start. */
 const POLL_CRON = { hourly: "23 * * * *", daily: "23 5 * * *" } as const;
-/** A daily poll looks back further than a day, since forges start scheduled jobs late. */
-const LOOK_BACK: Readonly<Record<Schedule, string>> = { hourly: "", daily: " --since 48h", none: "" };
 
 const KEYS_PAGE = "Settings > Mogplex Keys";
 const MAKE_TOKEN = `Create a token in the Mogplex app (${KEYS_PAGE}) with the scopes read and write.`;
@@ -96,7 +91,7 @@ export interface Recipe {
   remains: readonly string[];
   /** The job of `--respond`, on systems that belong to a forge. */
   respond?(
-    schedule: Schedule,
+    schedule: CheckSchedule,
     mention: string,
   ): Pick<Recipe, "file" | "beside" | "needs" | "render" | "steps" | "laterSteps" | "remains" | "trial"> & {
     /** What does not work without a schedule. */
@@ -233,7 +228,7 @@ object Mogplex : BuildType({
 
 /** The condition of the pipelines on GitLab in which no job of ours starts by itself. */
 export const OTHER_PIPELINES = "$MOGPLEX_SCHEDULE == null";
-const notOfRespond = (schedule: Schedule) =>
+const notOfRespond = (schedule: CheckSchedule) =>
   `$CI_PIPELINE_SOURCE != "trigger"${schedule === "none" ? "" : ` && ${OTHER_PIPELINES}`}`;
 
 /**
@@ -408,7 +403,7 @@ ${mention === MENTION_WORD ? "" : `      ${nameSetting(mention)}\n`}${RESPOND_VA
         run: ${TOOL} doctor --for respond${repo}
         ${env}
       - name: Answer mentions
-        run: exec ${TOOL} respond${LOOK_BACK[schedule]}${repo}
+        run: exec ${TOOL} respond --schedule ${schedule}${repo}
         ${env}
 ${cleanStep()}${keep}`;
       },
@@ -554,7 +549,7 @@ ${
   script:
     - ${CHECK}
     - if [ "$CI_PIPELINE_SOURCE" = web ]; then ${TOOL} doctor --for respond${repo} 2>&1 || exit $?; fi
-    - ${TOOL} respond${LOOK_BACK[schedule]}${repo} 2>&1 || exit $?
+    - ${TOOL} respond --schedule ${schedule}${repo} 2>&1 || exit $?
 ${gitlabAfter()}${GITLAB_ARTIFACTS}`,
     }),
   },
@@ -768,7 +763,7 @@ ${render(repoName === undefined ? "" : ` --repo ${repoName}`, stage)}`;
  */
 export function respondRecipe(
   { respond, beside: _, ...recipe }: Recipe,
-  schedule: Schedule = "hourly",
+  schedule: CheckSchedule = "hourly",
   mention: string = MENTION_WORD,
 ): Recipe & { readonly lost: readonly string[] } | undefined {
   if (respond === undefined) return undefined;

@@ -3,9 +3,11 @@
  * @module
  */
 import { MogplexError, UsageError } from "../../errors.ts";
+import { valueOr } from "../../lookup.ts";
 import type { Run, StartRequest } from "../../model.ts";
 import { pagePath } from "../../report/write.ts";
 import { answer, endKilledNote } from "../../respond/answer.ts";
+import { type Checks, checksText, lookBackMs } from "../../respond/checks.ts";
 import type { RespondSettings } from "../../respond/rights.ts";
 import { NoRun, type RespondJob, type RunAsked, type RunAskedOptions } from "../../respond/job.ts";
 import { checkTemplate } from "../../respond/prompt.ts";
@@ -19,6 +21,7 @@ import { withJob } from "../job/with_job.ts";
 import {
   ALLOW_URL,
   ALLOW_USERS,
+  CHECKS,
   COMMIT_STATUS,
   DAILY_LIMIT,
   HARNESS,
@@ -56,7 +59,10 @@ import { RUN_DEADLINE, RUN_RATE_LIMITED } from "./codes.ts";
 import { DRY_RUN, refuseRehearsalFlags, REHEARSAL, rehearseMention } from "./rehearse.ts";
 import { announce } from "./run_follow.ts";
 
-const DAY_MS = 86_400_000;
+function checksOf({ option }: Context): Checks {
+  const schedule = option(CHECKS);
+  return { schedule, sinceMs: option(SINCE) ?? lookBackMs(schedule) };
+}
 
 function readSettings(context: Context, forgeJob?: JobVariables): RespondSettings {
   const { option, flags } = context;
@@ -75,6 +81,7 @@ function readSettings(context: Context, forgeJob?: JobVariables): RespondSetting
     // The lower one applies.
     limitFrom: isLimitFlag ? `--${DAILY_LIMIT.name}` : DAILY_LIMIT.variable,
     template,
+    checks: checksOf(context),
     isPublic: ["public", "internal"].includes(context.io.env("CI_PROJECT_VISIBILITY") ?? ""),
   };
 }
@@ -154,9 +161,13 @@ export async function endMentionNote(context: Context, { runId }: Pick<RunResult
 }
 
 /** What happens to a mention whose job failed before it could write a note. */
-const UNANSWERED =
-  "once the error below is fixed, the scheduled check answers mentions that are less than 24 hours old. " +
-  "Do not write the comment again, unless there is no schedule";
+function unanswered(context: Context): string {
+  const answered = (check: string, span: string) =>
+    `Do not write the comment again: once the error below is fixed, ${check} answers mentions that are less than ${span} old.`;
+  // The flag itself may be wrong.
+  const checks = valueOr(() => checksOf(context), { schedule: undefined, sinceMs: lookBackMs(undefined) });
+  return checksText(checks, answered, "Write the comment again once the error below is fixed.");
+}
 
 /** Answers an event, or with `--poll` everything new. @returns The exit code. */
 export async function respond(program: Context): Promise<number> {
@@ -168,13 +179,13 @@ export async function respond(program: Context): Promise<number> {
     const context = toldOnce(program);
     return await answer(jobOf(program, context), {
       isPoll: flags.has(POLL),
-      sinceMs: option(SINCE) ?? DAY_MS,
+      sinceMs: checksOf(program).sinceMs,
       timeoutMs: option(TIMEOUT) ?? DEFAULT_TIMEOUT_MS,
       out: outDirectory(context),
       onNote: () => void (hasNote = true),
     });
   } catch (error) {
-    if (!hasNote) writer.note(UNANSWERED);
+    if (!hasNote) writer.note(unanswered(program));
     throw error;
   }
 }
@@ -251,7 +262,7 @@ export const respondVerb: Verb = {
   summary: "Turn a mention on an issue or pull request into a run, with a note that shows its progress",
   group: "toolkit",
   flags: [
-    [POLL, SINCE],
+    [POLL, SINCE, CHECKS],
     [MENTION_NAME, MENTION_LABEL, ALLOW_USERS, DAILY_LIMIT, TEMPLATE, COMMIT_STATUS, ALLOW_URL],
     [REPO, ROOT, HARNESS, MODE],
     WATCHING,

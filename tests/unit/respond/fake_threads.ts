@@ -157,6 +157,7 @@ export const SETTINGS: RespondSettings = {
   label: "mogplex",
   allowUsers: null,
   usersFrom: "--allow-users",
+  checks: { schedule: undefined, sinceMs: 86_400_000 },
   limit: 20,
   limitFrom: "--limit",
   template: undefined,

@@ -4,7 +4,8 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { jobFile, RECIPES, respondRecipe, SCHEDULES } from "../../../../lib/cli/setup/recipes.ts";
+import { jobFile, RECIPES, respondRecipe } from "../../../../lib/cli/setup/recipes.ts";
+import { CHECK_SCHEDULES } from "../../../../lib/respond/checks.ts";
 import { root, sha256 } from "../../../../tools/setup.mjs";
 import { parseYaml } from "../../../unit/examples/strict.ts";
 
@@ -43,7 +44,7 @@ function runs(command: string, checksum: string): boolean {
 }
 
 const JOBS = [...RECIPES].flatMap(([name, recipe]) =>
-  [recipe, ...SCHEDULES.map((schedule) => respondRecipe(recipe, schedule))].filter((each) => each !== undefined)
+  [recipe, ...CHECK_SCHEDULES.map((schedule) => respondRecipe(recipe, schedule))].filter((each) => each !== undefined)
     .map((each) => [`init ${name}`, each.file, jobFile(each, "acme/web", "")] as const)
 );
 const EXAMPLES = [...new Bun.Glob("**/{*.yml,*.yaml,*.kts,Jenkinsfile}").scanSync(join(root, "examples"))].sort()

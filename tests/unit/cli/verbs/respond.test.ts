@@ -214,7 +214,7 @@ test("a mention that finds no sandbox within the time limit is started by the ne
   expect(body).toMatch(AS_STARTING);
   expect(body).toContain(
     "No sandbox was free, so no agent has started yet. Do not ask again: the scheduled check repeats the start for 24 hours, and never starts " +
-      "a second run.",
+      "a second agent.",
   );
   expect(at.gitlab.reactions).toEqual(["1000 eyes"]);
   // The second run found no sandbox a moment ago.
@@ -227,6 +227,57 @@ test("a mention that finds no sandbox within the time limit is started by the ne
   expect(ours(at)).toEqual([expect.stringMatching(new RegExp(` ${runsOf(at)[2]?.id} ended [0-9a-f]{32} -->`))]);
   expect((await respond(at, "", ["--poll"])).stdout).toContain("no run: this comment has already started a run\n");
   expect(runsOf(at).length).toBe(3);
+});
+
+test.each([
+  [
+    "hourly",
+    "Do not ask again: the hourly check repeats the start for 24 hours, and never starts a second agent. `@mogplex stop` withdraws the task.",
+  ],
+  [
+    "daily",
+    "Do not ask again: the daily check repeats the start for 48 hours, and never starts a second agent. `@mogplex stop` withdraws the task.",
+  ],
+  ["none", "Write `@mogplex stop` to withdraw the task, then write it again."],
+])("the notes and the log of respond --schedule %s say what its checks will do", async (schedule, text) => {
+  const args = ["--schedule", schedule];
+  const at = crowded(600);
+  await respond(at, go(at), [...args, "--timeout", "60"]);
+  expect(ours(at)[0]).toContain(`No sandbox was free, so no agent has started yet. ${text}\n`);
+  const late = place("stuck-streaming");
+  await respond(late, go(late), [...args, "--timeout", "60"]);
+  const [body = ""] = ours(late);
+  expect(body).toContain(
+    `${
+      schedule === "none" ? "the next mention in this thread" : `the ${schedule} check`
+    } adds its result here once it has finished.`,
+  );
+  const again = payload(late.gitlab.say("merge_requests/7", "kim", "@mogplex go on"));
+  const { stderr } = await respond(late, again, args, { MOGPLEX_API_KEY: "" });
+  const words = {
+    hourly:
+      "note: Do not write the comment again: once the error below is fixed, the hourly check answers mentions that are less than 24 hours old.\n",
+    daily:
+      "note: Do not write the comment again: once the error below is fixed, the daily check answers mentions that are less than 48 hours old.\n",
+    none: "note: Write the comment again once the error below is fixed.\n",
+  };
+  expect(stderr).toContain(words[schedule as keyof typeof words]);
+  for (const each of [body, ours(at)[0] ?? "", stderr]) expect(each).not.toMatch(/scheduled check/i);
+});
+
+test("respond --poll --schedule daily looks back two days, unless --since says otherwise", async () => {
+  for (
+    const [args, runs] of [[[], 0], [["--schedule", "daily"], 1], [
+      ["--schedule", "daily", "--since", "24h"],
+      0,
+    ]] as const
+  ) {
+    const at = place();
+    at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+    await at.clock.sleep(30 * 3_600_000);
+    expect((await respond(at, "", ["--poll", ...args])).code).toBe(0);
+    expect([args, runsOf(at).length]).toEqual([args, runs]);
+  }
 });
 
 test("a retried job of a mention that found no sandbox starts it, and waits for the rest of the time", async () => {
@@ -877,8 +928,8 @@ test("the note of a job with a wrong token says not to write the task again, and
 });
 
 const UNANSWERED =
-  "note: once the error below is fixed, the scheduled check answers mentions that are less than 24 hours old. " +
-  "Do not write the comment again, unless there is no schedule\n";
+  "note: Do not write the comment again: once the error below is fixed, the scheduled check answers mentions that are " +
+  "less than 24 hours old. Without a scheduled check, write the comment again once the error below is fixed.\n";
 
 test.each<[string, Record<string, string>]>([
   ["has no token of Mogplex", { MOGPLEX_API_KEY: "" }],

@@ -2,7 +2,8 @@
 import { expect, test } from "bun:test";
 import { main as action } from "../../../../lib/cli/action/main.ts";
 import { main } from "../../../../lib/cli/main.ts";
-import { jobFile, RECIPES, respondRecipe, SCHEDULES } from "../../../../lib/cli/setup/recipes.ts";
+import { jobFile, RECIPES, respondRecipe } from "../../../../lib/cli/setup/recipes.ts";
+import { CHECK_SCHEDULES } from "../../../../lib/respond/checks.ts";
 import { textOf } from "../../architecture/imports.ts";
 import { fakeIo } from "../fake_io.ts";
 import { delivering } from "../../emulator/scenarios.ts";
@@ -112,7 +113,9 @@ test("a job without the secret says not to write the mention again, and the sche
     const at = place();
     const event = commented(at.github.say(7, "lee", "@mogplex fix the failing test"));
     const { code, stdout, stderr } = await respond(at, event, how, ["respond"], { MOGPLEX_API_KEY: "" });
-    const isSaid = (stdout + stderr).includes("Do not write the comment again, unless there is no schedule");
+    const isSaid = (stdout + stderr).includes(
+      "Do not write the comment again: once the error below is fixed, the scheduled check answers",
+    );
     expect([how, code, isSaid, ours(at)]).toEqual([how, 64, true, []]);
     const schedule = { name: "schedule", payload: { schedule: "17 * * * *" } };
     for (const _each of [1, 2]) expect((await respond(at, schedule, how)).code).toBe(0);
@@ -425,9 +428,9 @@ test("doctor --for respond finds that nothing starts the job when its filter has
 
 test("doctor --for respond says how often the workflow on GitHub polls", async () => {
   const schedules = [
-    [SCHEDULES[0], "ok: a poll looks for missed mentions: hourly"],
-    [SCHEDULES[1], "ok: a poll looks for missed mentions: daily"],
-    [SCHEDULES[2], "warning: there is no schedule, so nothing picks up missed mentions"],
+    [CHECK_SCHEDULES[0], "ok: a poll looks for missed mentions: hourly"],
+    [CHECK_SCHEDULES[1], "ok: a poll looks for missed mentions: daily"],
+    [CHECK_SCHEDULES[2], "warning: there is no schedule, so nothing picks up missed mentions"],
   ] as const;
   for (const [schedule, words] of schedules) {
     const at = place();

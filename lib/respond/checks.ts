@@ -1,0 +1,41 @@
+/**
+ * The scheduled checks for mentions that no event has answered, in the words of notes and logs.
+ * @module
+ */
+import { formatCount, formatDuration } from "../text/duration.ts";
+
+/** How often a schedule runs the job of the mentions. */
+export const CHECK_SCHEDULES = ["hourly", "daily", "none"] as const;
+export type CheckSchedule = typeof CHECK_SCHEDULES[number];
+
+export interface Checks {
+  /** Undefined if unknown. */
+  readonly schedule: CheckSchedule | undefined;
+  /** How far a check looks back, in milliseconds. */
+  readonly sinceMs: number;
+}
+
+const HOUR_MS = 3_600_000;
+
+/** How far a check looks back, in milliseconds. Forges start scheduled jobs late, so a daily check looks back further than a day. */
+export function lookBackMs(schedule: CheckSchedule | undefined): number {
+  return (schedule === "daily" ? 48 : 24) * HOUR_MS;
+}
+
+/**
+ * What the checks do, and what to do without them.
+ * @param promise Makes the sentence. @param instead A sentence that begins with a verb.
+ */
+export function checksText(
+  { schedule, sinceMs }: Checks,
+  promise: (check: string, span: string) => string,
+  instead: string,
+): string {
+  if (schedule === "none") return instead;
+  const hours = sinceMs / HOUR_MS;
+  const span = Number.isInteger(hours) ? formatCount(hours, "hour") : formatDuration(sinceMs);
+  const text = promise(`the ${schedule ?? "scheduled"} check`, span);
+  return schedule === undefined
+    ? `${text} Without a scheduled check, ${instead.slice(0, 1).toLowerCase()}${instead.slice(1)}`
+    : text;
+}
