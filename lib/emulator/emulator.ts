@@ -191,7 +191,7 @@ function startingState({ fixture, projects = [], like, repoNames }: EmulatorOpti
   return like === undefined || fixture !== undefined ? state : withSubProject(state);
 }
 
-/** What a client needs to reach a {@linkcode TestEmulator}: options of `createMogplex()`, and of `run()` and all other calls. */
+/** Options with which a client reaches a {@linkcode TestEmulator}. Pass them to `createMogplex()`, `run()` or `follow()`. */
 export interface TestConnection {
   /** A token with both scopes. */
   token: string;
@@ -199,13 +199,13 @@ export interface TestConnection {
   url: string;
   /** Answers requests in this process. */
   fetch: (url: string, init: RequestInit) => Promise<Response>;
-  /** The time of the service. */
+  /** The clock of the emulated service. */
   clock: Clock;
-  /** Finds no variables, so that tests do not depend on the machine. */
+  /** Always returns undefined, so that tests do not depend on the environment of the machine. */
   env: (name: string) => string | undefined;
 }
 
-/** A run, as the emulated service has it. */
+/** A run of the emulated service. */
 export interface TestRun {
   /** UUID. */
   runId: string;
@@ -213,7 +213,7 @@ export interface TestRun {
   status: string;
   /** The body of the request that started the run. */
   request: StartRequest;
-  /** The key that the start was sent with. */
+  /** Idempotency key of the start. */
   idempotencyKey: string;
   /** Whether a scenario matches the run. Without a scenario, the run stays `pending`. */
   hasScenario: boolean;
@@ -237,14 +237,14 @@ export interface TestEmulator {
   readonly repos: readonly { id: string; full_name: string }[];
   /** Automations of the emulated service. */
   readonly automations: readonly { id: string; name: string }[];
-  /** Runs that were started so far, oldest first. */
+  /** Runs started so far, oldest first. */
   readonly runs: readonly TestRun[];
-  /** Messages to other addresses so far, oldest first. Each was answered with 200, and nothing left the process. */
+  /** Messages sent to other addresses so far, oldest first. The emulator answers each of them with 200, and nothing leaves the process. */
   readonly notifications: readonly TestNotification[];
   /**
    * The virtual clock.
    *
-   * @throws {UsageError} when another clock was given.
+   * @throws {UsageError} when the emulator was created with another clock.
    */
   readonly clock: VirtualClock;
   /**
@@ -260,14 +260,14 @@ export interface TestEmulator {
    */
   fault(fault: Fault): void;
   /**
-   * Faults that {@linkcode TestEmulator.fault} and scenarios planned, in the order of planning. Each has the number of requests that it has
-   * hit, and stays in the list after its last hit.
+   * Faults from {@linkcode TestEmulator.fault} and from scenarios, in the order in which they were planned. A fault stays in the list after
+   * its last hit.
    */
   readonly faults: readonly Readonly<PlannedFault>[];
   /**
    * Revokes the token in {@linkcode TestEmulator.options}, or the last token that this method returned.
    *
-   * @returns A new token with both scopes, like the next one from a vault.
+   * @returns A new token with both scopes.
    * @example A token that is renewed
    * ```ts ignore
    * let token = service.options.token;
@@ -282,7 +282,7 @@ export interface TestEmulator {
    * @throws {UsageError} for an unknown action, or an unknown or bad argument.
    */
   control(action: string, args?: Record<string, unknown>): Record<string, unknown>;
-  /** Ends streams. You do not need to call it before the process ends. */
+  /** Closes open streams. You do not need to call it before the process ends. */
   close(): Promise<void>;
 }
 

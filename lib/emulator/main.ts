@@ -104,8 +104,8 @@ function helpText(): string {
     `Usage: ${NAME} [flags]`,
     `       ${NAME} exec [flags] -- COMMAND [arguments]`,
     "",
-    "Serves a local Mogplex. Prints one line of JSON when it is ready: url, token, readOnlyToken, repos; with --repos and",
-    "--harness also projects, the directory of their Git repositories.",
+    "Serves a local Mogplex. When it is ready, it prints one line of JSON with url, token, readOnlyToken and repos. With",
+    "--repos and --harness, the line also contains projects, the directory of their Git repositories.",
     "The page at the url shows runs, events and pull requests. Requests are logged on standard error.",
     "",
     "exec: serves a local Mogplex while COMMAND runs, and exits with COMMAND's code. COMMAND gets MOGPLEX_URL, MOGPLEX_API_KEY,",
@@ -129,7 +129,7 @@ function noteScripted({ repos = [], commands = {} }: StartEmulatorOptions, { emu
   writeNote(
     io,
     `a scenario simulated the run: the repository at ${repo.path} is unchanged, and the pull request is made up. ` +
-      "For a real change, give exec a command: --harness 'codex=COMMAND'",
+      "For a real change, add --harness 'codex=COMMAND'",
   );
 }
 

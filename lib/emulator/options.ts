@@ -122,9 +122,13 @@ export interface StartEmulatorOptions extends Omit<EmulatorOptions, "local" | "b
 export const NAME = "mogplex-emulator";
 
 export const FLAGS: readonly Flag[] = [
-  { name: "port", value: "PORT", help: "port to listen on; 0 takes a free one (0)" },
+  { name: "port", value: "PORT", help: "port to listen on; 0 chooses a free port (0)" },
   { name: "host", value: "HOST", help: "host name or address to listen on (127.0.0.1)" },
-  { name: "fixture", value: "FILE", help: "JSON file with users, tokens, repositories, … (one user, two new tokens)" },
+  {
+    name: "fixture",
+    value: "FILE",
+    help: "JSON file with users, tokens, repositories and other records (one user, two new tokens)",
+  },
   {
     name: "repo",
     value: "OWNER/NAME=PATH",
@@ -135,14 +139,15 @@ export const FLAGS: readonly Flag[] = [
     name: "repos",
     value: "[OWNER=]N",
     multiple: true,
-    help: "N small projects, OWNER/project-0001, … (owner acme), each with a Git repository for --harness",
+    help:
+      "create N small projects, OWNER/project-0001 and so on (OWNER: acme); with --harness, each is a Git repository",
   },
   {
     name: "harness",
     value: "NAME=COMMAND",
     multiple: true,
     help:
-      "runs of NAME execute sh -c COMMAND in a clone, with the task in MOGPLEX_PROMPT; COMMAND must git add new files",
+      "run sh -c COMMAND in a clone for each run of harness NAME; the task is in MOGPLEX_PROMPT; COMMAND must git add new files",
   },
   {
     name: "harness-env",
@@ -163,7 +168,7 @@ export const FLAGS: readonly Flag[] = [
   {
     name: "sandbox-linger",
     value: "SECONDS",
-    help: "a sandbox stays active this long after its run has ended (0)",
+    help: "how long a sandbox stays active after its run has ended (0)",
   },
   {
     name: "run-slots",
@@ -171,7 +176,7 @@ export const FLAGS: readonly Flag[] = [
     help:
       "run at most N runs of a user at the same time; others stay pending (no limit; the service's depends on the plan)",
   },
-  { name: "time-limit", value: "SECONDS", help: "maximum time of a command (1800)" },
+  { name: "time-limit", value: "SECONDS", help: "maximum time for a --harness command (1800)" },
   {
     name: "scenario",
     value: "NAME|FILE",
@@ -186,7 +191,7 @@ export const FLAGS: readonly Flag[] = [
   },
   {
     name: "control",
-    help: "offer POST /__control/ACTION; runs then stay pending without --scenario or --harness",
+    help: "enable POST /__control/ACTION; runs then stay pending without --scenario or --harness",
   },
   { name: "clock", value: "real|virtual", help: "virtual: only the control action advanceClock moves the time (real)" },
   { name: "faults", value: "SPEC", help: "random faults, as in rate=0.3,kinds=503+reset0+slow" },
@@ -197,18 +202,17 @@ export const FLAGS: readonly Flag[] = [
   {
     name: "start-limits",
     value: "on|off",
-    help:
-      "off: allow any number of starts, to try a whole campaign (on); also set MOGPLEX_DEV_START_LIMITS=off for the program",
+    help: "off: allow any number of starts (on); set MOGPLEX_DEV_START_LIMITS=off as well for programs that start runs",
   },
-  { name: "start-limit-scope", value: "token|user", help: "owner of a start limit (token)" },
-  { name: "quiet", help: "write no requests and no note of exec to standard error" },
+  { name: "start-limit-scope", value: "token|user", help: "whether start limits are per token or per user (token)" },
+  { name: "quiet", help: "write only errors and the output of commands to standard error" },
   { name: "help", help: "print this help" },
 ];
 
 /** Turns flags into options. @throws {UsageError} naming the bad flag, or the file that cannot be read. */
 export function readOptions(io: Io, flags: ParsedFlags): StartEmulatorOptions {
   const revision = readRevision(flags);
-  const seconds = number(flags, "time-limit", (value) => value > 0, "give seconds above 0");
+  const seconds = number(flags, "time-limit", (value) => value > 0, "give a number of seconds above 0");
   const linger = number(flags, "sandbox-linger", (value) => value >= 0, "use 0 seconds or more");
   const faults = flags.get("faults");
   const seed = number(flags, "seed", Number.isSafeInteger, "give a whole number") ?? 1;
@@ -237,7 +241,7 @@ export function readOptions(io: Io, flags: ParsedFlags): StartEmulatorOptions {
     onRequest: flags.has("quiet") ? undefined : (request) => io.write("stderr", `${requestLine(request)}\n`),
     onUnfit: flags.has("quiet")
       ? undefined
-      : (runId) => io.write("stderr", `no scenario fits run ${runId}: it stays pending\n`),
+      : (runId) => io.write("stderr", `no scenario matches run ${runId}: it stays pending\n`),
     onScripted: flags.has("quiet") ? undefined : (harness) => io.write("stderr", `note: ${scriptedText(harness)}\n`),
     onOutput: (text) => io.write("stderr", text),
   };
@@ -245,7 +249,7 @@ export function readOptions(io: Io, flags: ParsedFlags): StartEmulatorOptions {
 
 /** That no agent has worked for a harness, and what makes one work. */
 export function scriptedText(harness: string): string {
-  return `there is no command for ${harness}: a scenario plays its runs, and no agent runs. ` +
+  return `there is no command for ${harness}, so a scenario simulates its runs, and no agent works. ` +
     `For a real run, add --harness '${harness}=COMMAND'`;
 }
 
@@ -381,12 +385,13 @@ function unreadable(path: string, cause: unknown): UsageError {
 export interface TestEmulatorOptions {
   /**
    * Clock of the service and of the client. A clock from `virtualClock()` moves to the next sleeper whenever everything is waiting; with
-   * `{ auto: false }`, only its `advance(ms)` moves it. @default a new `virtualClock()`
+   * `{ auto: false }`, it moves only when you call `advance(ms)`. @default a new `virtualClock()`
    */
   clock?: Clock | undefined;
   /**
-   * What happens in runs: the name of a built-in scenario (see `SCENARIO_NAMES`), or scenarios in YAML. Pass a list for several; the first
-   * scenario that matches a run is used. A run that matches none stays `pending`: see {@linkcode TestRun}. @default {"success"}
+   * What happens in runs: the name of a built-in scenario (see `SCENARIO_NAMES`), or the text of a scenario in YAML. To use several
+   * scenarios, pass a list: each run uses the first one that matches it. A run that matches none stays `pending`: see {@linkcode TestRun}.
+   * @default {"success"}
    */
   scenario?: string | readonly string[] | undefined;
   /** Names of the repositories, as `owner/name`. @default {["acme/web"]} */
@@ -402,8 +407,8 @@ export interface TestEmulatorOptions {
   /** `later` has event streams and everything else that newer revisions of the service have. @default {"base"} */
   revision?: "base" | "later" | undefined;
   /**
-   * `service` sets up what users of the real service have: at most three active sandboxes, 15 more minutes for each sandbox after its run,
-   * and a sub-project in the first repository. @default as fast as possible, with as few limits as possible
+   * `service` sets up what users of the real service have: at most three active sandboxes, sandboxes that stay active for 15 minutes after
+   * their runs, and a sub-project in the first repository. @default no limit on sandboxes, which stop with their runs, and no sub-project
    */
   like?: "service" | undefined;
 }

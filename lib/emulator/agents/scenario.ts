@@ -85,7 +85,7 @@ description: The sandbox does not boot
 steps:
   - { after: 12, fail: Too many active sandboxes }`,
   "delivery-failure": `
-description: The agent succeeds and the push is refused; two failed events
+description: The agent succeeds, but the push is refused; two failed events report it
 steps:${UNTIL_AGENT}
   - after: 20
     event: { type: failed, message: Harness stream failed, payload: { error: "${DELIVERY_ERROR}" } }
@@ -123,10 +123,10 @@ steps:
   - { after: 5, cancel: true }
   - { after: 10, sandbox: up }`,
   "queue-failure": `
-description: The queue refuses the run; the start is a 500 and its retry shows a failed run
+description: The queue refuses the run; the start gets a 500, and a retry of the start finds a failed run
 refuseQueue: Trigger.dev runtime is not configured`,
   "many-events": `
-description: More events than one read shows
+description: More events than one request returns
 steps:${UNTIL_AGENT}
   - after: 1
     repeat: 260
@@ -602,7 +602,7 @@ export function builtInScenarios(name: string): Scenario[] {
   if (text === undefined) {
     throw new UsageError({
       attempted: "find scenario",
-      why: `there is no "${name}"`,
+      why: `there is no built-in scenario "${name}"`,
       advice: meantOrKnown(name, SCENARIO_NAMES),
     });
   }

@@ -272,7 +272,7 @@ function bulk({ store }: World, args: ControlArguments): void {
 /** @param name `owner/name`. */
 function repoNamed({ store }: World, name: string): RepoRow {
   const repo = [...store.repos.values()].find(({ full_name }) => full_name === name);
-  if (repo === undefined) throw badArgument(`no repository is called "${name}"`);
+  if (repo === undefined) throw badArgument(`no repository has the name "${name}"`);
   return repo;
 }
 

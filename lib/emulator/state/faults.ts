@@ -185,7 +185,7 @@ export function onlyRoute(kind: FaultKind): string | undefined {
 export function checkFaultRoute({ kind, route }: Fault, routes: readonly string[], hasStreams: boolean): void {
   const only = onlyRoute(kind);
   if (only === STREAM_ROUTE && !hasStreams) {
-    const why = `"${kind}" disturbs a stream, but this revision of the service has no streams`;
+    const why = `"${kind}" affects only streams, but this revision of the service has no streams`;
     const advice = 'set revision: "later", or --server-revision later';
     throw new UsageError({ attempted: "inject fault", why, advice });
   }
@@ -193,7 +193,7 @@ export function checkFaultRoute({ kind, route }: Fault, routes: readonly string[
   const met = routes.filter((knownRoute) => meets(route, knownRoute));
   if (met.length > 0) {
     if (only === undefined || met.includes(only)) return;
-    const why = `"${kind}" applies to ${only} only: current route is "${route.slice(0, 100)}"`;
+    const why = `"${kind}" applies only to ${only}: current route is "${route.slice(0, 100)}"`;
     throw new UsageError({ attempted: "inject fault", why });
   }
   throw new UsageError({

@@ -212,7 +212,7 @@ function projectId(owner: string, index: number): string {
 function projectRepos(projects: Projects, user: string): FixtureRepo[] {
   const { owner, count } = projects;
   const problem = !/^(?!\.+$)[\w.-]+$/.test(owner)
-    ? "the owner can have only letters, digits, underscores, hyphens and dots, and at least one of them must not be a dot"
+    ? "the owner can contain only letters, digits, underscores, hyphens and dots, and must not consist of dots alone"
     : !Number.isInteger(count) || count < 1 || count > MAX_PROJECTS
     ? `the number must be a whole number from 1 to ${MAX_PROJECTS}`
     : undefined;

@@ -65,12 +65,12 @@ export function homePage(world: World): string {
     path: [],
     heading: "Local Mogplex",
     summary:
-      "It answers like the service, on this machine. No model reads the tasks: each run plays a scenario or runs a " +
-      "command. All data is lost when it stops.",
+      "This server behaves like the service, but runs on this machine. No model reads the tasks: each run plays a " +
+      "scenario or runs a command. All data is lost when the server stops.",
     body: [
       section(
         "settings",
-        "Use it",
+        "Use this server",
         null,
         panel(
           block(settings(world)),
@@ -174,7 +174,7 @@ function pageOf(
 
 /** Where the token is instead, for each way to start it. */
 const NO_TOKEN =
-  '…  # "token" in the line that mogplex-emulator printed, or of startEmulator(); with exec, its command has the variable';
+  '…  # the "token" in the line that mogplex-emulator printed, or in the result of startEmulator(); with exec, its command gets this variable';
 
 /** Variables and a command to paste. The token is shown on this machine only, and not where it lets its reader run commands as the owner. */
 function settings(world: World): string {
@@ -188,7 +188,7 @@ function settings(world: World): string {
     `export MOGPLEX_API_KEY=${token ?? NO_TOKEN}`,
     `export MOGPLEX_REPO_ID=${account?.repos[0]?.full_name ?? "…"}`,
     ...reading === null ? [] : [`# For a dashboard, which needs a read-only token: export MOGPLEX_API_KEY=${reading}`],
-    "# In a clone of the toolkit. Where init has put the program: node ci/mogplex.mjs run …",
+    "# In a clone of the toolkit. In a repository set up by init: node ci/mogplex.mjs run …",
     `node dist/mogplex.mjs run --follow "${taskToTry(world)}"`,
   ].join("\n");
 }
@@ -238,7 +238,7 @@ export function runPage(world: World, id: string): string | undefined {
         id: "pull",
         tone,
         heading: markup`Pull request <a href="${pull}">#${pull.split("/").at(-1)}</a>`,
-        line: markup`<a href="${pull}">Look at its changes</a>`,
+        line: markup`<a href="${pull}">View its changes</a>`,
       }),
       section(
         "events",

@@ -285,7 +285,7 @@ const postCancel = route({ scope: "write", failed: "Failed to cancel run" }, ({ 
 const FAILED = "Internal server error";
 
 function outside(): Failure {
-  return fail(501, "SERVICE_UNAVAILABLE", "This route is outside the emulator");
+  return fail(501, "SERVICE_UNAVAILABLE", "The emulator does not implement this route");
 }
 
 /** A route that reads more than the emulator has. */

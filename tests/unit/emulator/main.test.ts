@@ -42,9 +42,9 @@ test("main() ends with 2 and one sentence for what it cannot use", async () => {
     [["--fixture", "no.json"], 'Cannot read "no.json": there is no such file'],
     [["--fixture", "bad.json"], 'Cannot read "bad.json"'],
     [["--fixture", "odd.json"], 'at "tokens", it must be an array'],
-    [["--scenario", "perfect"], 'there is no "perfect"; there are success'],
+    [["--scenario", "perfect"], 'there is no built-in scenario "perfect"; there are success'],
     [["--scenario", "bad.yaml"], 'bad.yaml:2:13: at "steps.0.aftr", there is no such field'],
-    [["--print-scenario", "x"], 'there is no "x"'],
+    [["--print-scenario", "x"], 'there is no built-in scenario "x"'],
     [["--faults", "rate=9,kinds=503"], "rate must be between 0 and 1"],
     [["--sandbox-limit=-1"], 'bad value for "--sandbox-limit"'],
     [["--sandbox-limit", "1.5"], "use a whole number of 0 or more"],
@@ -56,8 +56,8 @@ test("main() ends with 2 and one sentence for what it cannot use", async () => {
     [["--repos", "0"], 'current value is "0"'],
     [["--repos", "acme=100001"], 'current value is "acme=100001"'],
     [["--repos", "=5"], 'current value is "=5"'],
-    [["--repos", "a/b=5"], "the owner can have only letters, digits, underscores, hyphens and dots"],
-    [["--repos", "..=5"], "and at least one of them must not be a dot: ..=5"],
+    [["--repos", "a/b=5"], "the owner can contain only letters, digits, underscores, hyphens and dots"],
+    [["--repos", "..=5"], "and must not consist of dots alone: ..=5"],
     [["--repos", "5", "--repos", "acme=6"], 'the owner "acme" appears twice; use one number for each owner'],
     [["--harness-env", "A=b"], '"--harness-env" must be the name of a variable: current value is "A=b"'],
     [["--time-limit", "0"], 'bad value for "--time-limit"'],
@@ -141,7 +141,7 @@ test("readOptions() turns flags into options", async () => {
 });
 
 test("readOptions() says that no agent works for a harness without a command, unless --quiet", () => {
-  const note = "note: there is no command for codex: a scenario plays its runs, and no agent runs. " +
+  const note = "note: there is no command for codex, so a scenario simulates its runs, and no agent works. " +
     "For a real run, add --harness 'codex=COMMAND'\n";
   for (const [args, line] of [[[], note], [["--quiet"], ""]] as const) {
     const io = fakeIo();
@@ -151,7 +151,7 @@ test("readOptions() says that no agent works for a harness without a command, un
 });
 
 test("readOptions() logs a run that no scenario fits in a line, unless --quiet", () => {
-  for (const [args, line] of [[[], "no scenario fits run r-1: it stays pending\n"], [["--quiet"], ""]] as const) {
+  for (const [args, line] of [[[], "no scenario matches run r-1: it stays pending\n"], [["--quiet"], ""]] as const) {
     const io = fakeIo();
     readOptions(io, parseFlags("mogplex-emulator", args, FLAGS)).onUnfit?.("r-1");
     expect(io.text.stderr).toBe(line);

@@ -152,13 +152,13 @@ test("createEmulator() refuses a fault that no request of its revision can meet"
     [() => base.fault({ kind: "stream-500", route: stream }), "this revision of the service has no streams"],
     [
       () => later.fault({ kind: "stream-cut", route: "POST /runs" }),
-      `"stream-cut" applies to GET /runs/*/events/stream only`,
+      `"stream-cut" applies only to GET /runs/*/events/stream`,
     ],
     [
       () => later.fault({ kind: "stream-cut", route: "GET /runs/*/events" }),
-      `applies to GET /runs/*/events/stream only`,
+      `applies only to GET /runs/*/events/stream`,
     ],
-    [() => base.fault({ kind: "limiter-down", route: "GET /repos" }), '"limiter-down" applies to POST /runs only'],
+    [() => base.fault({ kind: "limiter-down", route: "GET /repos" }), '"limiter-down" applies only to POST /runs'],
     [() => createEmulator({ scenario: "{ faults: [{ kind: stream-cut }], play: success }" }), "has no streams"],
     [
       () => createEmulator({ scenario: "steps: [{ fault: { kind: stream-cut } }, { status: success }]" }),

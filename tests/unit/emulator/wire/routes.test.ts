@@ -133,9 +133,9 @@ test("routes outside the emulator refuse as the service does and then say where 
     await send(`/repos/${API_REPO}/env-vars`, "alice_rw", {}),
   ]).toEqual([
     "400 repoId is required",
-    "501 This route is outside the emulator",
+    "501 The emulator does not implement this route",
     "400 installationId must be a positive integer",
-    "501 This route is outside the emulator",
+    "501 The emulator does not implement this route",
   ]);
   expect((await call("POST", "/sandboxes", { token: "alice_ro", body: {} })).status).toBe(403);
 });
