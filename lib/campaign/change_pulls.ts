@@ -20,7 +20,7 @@ import {
   withCampaign,
 } from "./open_campaign.ts";
 import { finishWrites, namedReviewers, sendWrites, type WriteResult, type WriteWork } from "./pull_writes.ts";
-import { forgeTokenAdvice, type PullRequests, pullRequestsOf } from "./pulls.ts";
+import { forgeTokenAdvice, type PullRequests, pullRequestsOf, whyNotOwn } from "./pulls.ts";
 import type { CampaignView } from "./view/view.ts";
 import type { Store } from "./work/store.ts";
 
@@ -148,13 +148,9 @@ async function planChange(planning: Planning, view: CampaignView): Promise<Chang
   return change.kind === "ask" ? await planAsk(planning, items, view) : await planClose(planning, items);
 }
 
-/** Why the pull request of an item is not one that we change, as a clause; null if it is. */
+/** Why this command does not change the pull request of an item, as a clause; null if it does. */
 function whyNot({ pullRequest, pull }: ItemMemory): string | null {
-  if (pullRequest === null) return "it has no pull request";
-  if (pull === null) return "its pull request was not read";
-  if (pull.state !== "open") return `its pull request is ${pull.state === "unreadable" ? "not shown" : pull.state}`;
-  if (pull.foreign === undefined) return "no forge has confirmed the branch of its pull request";
-  return pull.foreign === null ? null : `its pull request does not belong to its run: ${pull.foreign}`;
+  return pullRequest === null ? "it has no pull request" : whyNotOwn(pull);
 }
 
 /** Most pull requests whose people are read: each takes some requests. For all others, they are unknown. */

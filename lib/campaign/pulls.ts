@@ -393,6 +393,8 @@ function ownBranch(item: Pick<ItemMemory, "starts">): string | null {
   return start?.branch ?? start?.answered ?? null;
 }
 
+const NO_BRANCH = "the branch of its run is unknown";
+
 /** Why a pull request does not belong to the item's run, as a clause; null when it does. */
 export function foreignReason(
   item: Pick<ItemMemory, "item" | "renamed" | "starts">,
@@ -400,14 +402,23 @@ export function foreignReason(
 ): string | null {
   const repository = parsePullRequest(url)?.repository ?? "";
   const name = nameOf(item);
-  if (!name.includes("/")) return "the name of the item's repository is not known, only its id";
+  if (!name.includes("/")) return "only the id of the item's repository is known, not its name";
   if (repository.toLowerCase() !== name.toLowerCase()) return `it is in another repository, ${repository}`;
   if (isForeign) return "its branch is not in this repository";
   const expectedBranch = ownBranch(item);
-  if (expectedBranch === null) return "neither the request nor the answer to its start named a branch";
+  if (expectedBranch === null) return NO_BRANCH;
   return branch === expectedBranch
     ? null
-    : `it comes from branch ${JSON.stringify(branch)}, and the run works on ${JSON.stringify(expectedBranch)}`;
+    : `its branch is ${JSON.stringify(branch)}, but the run works on ${JSON.stringify(expectedBranch)}`;
+}
+
+/** Why the pull request of an item is not an open one of its run, as a clause; null if it is. */
+export function whyNotOwn(pull: ItemMemory["pull"]): string | null {
+  if (pull === null) return "its pull request has not been read";
+  if (pull.state === "unreadable") return "the forge does not show its pull request";
+  if (pull.state !== "open") return `its pull request is ${pull.state}`;
+  if (pull.foreign === undefined) return "the branch of its pull request has not been checked";
+  return pull.foreign === null ? null : `its pull request does not belong to its run: ${pull.foreign}`;
 }
 
 /** The branch for a follow-up of an item; otherwise why it cannot have one, as a clause. */
@@ -417,18 +428,15 @@ export function followUpBranch(
   const { pull, item: { baseBranch } } = item;
   const none = (reason: string) => ({ branch: null, reason });
   const expectedBranch = ownBranch(item);
-  if (pull === null || pull.foreign === undefined) return none("no forge has confirmed the branch of its pull request");
-  if (pull.state !== "open") {
-    return none(`its pull request is ${pull.state === "unreadable" ? "not shown by its forge" : pull.state}`);
-  }
-  if (pull.foreign !== null) return none(`its pull request does not belong to its run: ${pull.foreign}`);
-  if (expectedBranch === null) return none("neither the request nor the answer to its start named a branch");
+  const reason = whyNotOwn(pull);
+  if (pull === null || reason !== null) return none(reason ?? "");
+  if (expectedBranch === null) return none(NO_BRANCH);
   if (branchKey(expectedBranch) === branchKey(baseBranch)) return none("its branch is the base branch");
   if (pull.guarded !== false) {
     return none(
       pull.guarded === true
-        ? "its branch is the default branch, or protected"
-        : "its forge does not show whether its branch is protected",
+        ? "its branch is protected, or is the default branch"
+        : "the forge does not show whether its branch is protected",
     );
   }
   return { branch: expectedBranch, reason: null };

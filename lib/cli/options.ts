@@ -179,7 +179,7 @@ export const INPUT_FILE: Option<string> = {
 
 export const DETACH: VerbFlag = {
   name: "detach",
-  help: "Start the run and exit with 0; a later job follows it",
+  help: "Start the run and exit with 0; follow it later",
   heading: "Following",
 };
 
@@ -384,7 +384,7 @@ export const ALLOW_URL: VerbFlag = {
 export const KEY_SCOPE = option("MOGPLEX_KEY_SCOPE", {
   name: "key-scope",
   value: "SCOPE",
-  help: "When to start a new run: once per `pipeline`, `job` or `day`, or each time: `random`.",
+  help: "When to start a new run: once per `pipeline`, `job` or `day`, or every time (`random`).",
   heading: "Keys",
   fallback: "`pipeline` in CI",
   parse: oneOf(KEY_SCOPES),

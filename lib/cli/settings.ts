@@ -146,14 +146,16 @@ export function runIdArgument(context: Context, verb: string): string {
   return checkUuid(wholeRunId(context, requiredArgument(context, verb, "run-id")), "run id");
 }
 
-/** The argument, otherwise `MOGPLEX_RUN_ID`. @throws {UsageError} without either. */
+/** The argument, otherwise `MOGPLEX_RUN_ID`. @param attempted Also the name of the verb. @throws {UsageError} without either. */
 export function requiredRunId(context: Context, attempted: string): string {
   const { vocabulary } = context;
   const runId = runIdText(context);
   if (runId !== "") return wholeRunId(context, runId);
   const last = context.laptop?.lastRunId(context);
-  const example = last === undefined ? "" : `, such as ${last.slice(0, 8)}, the last run in this folder`;
-  throw new UsageError({ attempted, why: "the run id is missing", advice: `give ${vocabulary.runId}${example}` });
+  const advice = last === undefined
+    ? `give ${vocabulary.runId}`
+    : `for the last run in this folder, use \`${vocabulary.program} ${attempted} ${last.slice(0, 8)}\``;
+  throw new UsageError({ attempted, why: "the run id is missing", advice });
 }
 
 /**

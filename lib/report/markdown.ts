@@ -15,6 +15,7 @@ import {
   headlineWords,
   isNotStarted,
   noPullRequestWords,
+  resultFileWords,
   type ResultView,
   startWords,
   timesOf,
@@ -140,7 +141,14 @@ function part(heading: string, ...blocks: readonly Block[]): Block[] {
 export function resultBlocks({ resultFile }: ResultView): Block[] {
   if (resultFile === null) return [];
   const { cause, value, mistakes, path, commit } = resultFile;
-  const where: Block = { text: [{ name: path }, ...commit === null ? [] : [" at ", { name: commit.slice(0, 12) }]] };
+  const isThere = cause !== "result-missing" && cause !== "result-unreadable";
+  const where: Block = {
+    text: [
+      { name: path },
+      ...commit === null ? [] : [" at ", { name: commit.slice(0, 12) }],
+      ...isThere ? [] : [`: ${resultFileWords(resultFile)}`],
+    ],
+  };
   // The reason has a single mistake already.
   if (cause !== null) return mistakes.length <= 1 ? [where] : [where, { list: mistakes.map((name) => ({ name })) }];
   return [where, { code: cutText(plainText(jsonText(value, 2)), MAX_PROSE) }];

@@ -122,6 +122,11 @@ export function keyWithSuffix(key: string, suffix: number): string {
   return suffix <= 1 ? key : `${key}.${suffix}`;
 }
 
+/** Whether a key is derived from the identity of a job. Before the key of an automation run is the id of its automation. */
+export function isDerivedKey(key: string): boolean {
+  return /^(?:[0-9a-f-]{36}\/)?ci1-[0-9a-f]{40}(?:\.[2-9])?$/.test(key);
+}
+
 /** Splits a derived key into key and number. Any other key is returned whole, with number 1. */
 export function splitSuffix(key: string): { key: string; suffix: number } {
   const match = /^(ci1-[0-9a-f]{40})\.([2-9])$/.exec(key);

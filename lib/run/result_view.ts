@@ -8,6 +8,7 @@ import type { WaitCause } from "../notice.ts";
 import { joinWords, type Words } from "../text/document.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
 import { capital, cutAt, cutText } from "../text/plain_text.ts";
+import { isDerivedKey } from "./key.ts";
 import { NO_SANDBOX } from "./no_sandbox.ts";
 import {
   type AnyResult,
@@ -36,12 +37,11 @@ const STEPS: Readonly<Record<string, string>> = {
   queue: "The sandbox did not start: start again, or check the sandbox limit.",
   prepare: "Check the access to the repository and its branches, then start again.",
   deliver: "Check what the Git host refuses (protected branches, permissions of the Mogplex app), then start again.",
-  "result-missing": "Look at the branch of the run. Start a new run, or set --result-retries, to ask the agent again.",
-  "result-missing without branch":
-    "Read what the agent did. Start a new run, or set --result-retries, to ask the agent again.",
-  "result-not-json": "Look at the file. Start a new run, or set --result-retries, to ask the agent again.",
+  "result-missing": "Look at the run's branch. To ask the agent again, start a new run or set --result-retries.",
+  "result-missing without branch": "Read what the agent did. To ask it again, start a new run or set --result-retries.",
+  "result-not-json": "Look at the file. To ask the agent again, start a new run or set --result-retries.",
   "result-invalid":
-    "Compare the file with the schema. Start a new run, or set --result-retries, to ask the agent again.",
+    "Compare the file with the schema. To ask the agent again, start a new run or set --result-retries.",
   "result-unreadable": "Start the job again: it attaches to its run, and reads the file again.",
 };
 
@@ -99,10 +99,10 @@ function toAnswer(result: AnyResult): string {
 
 /** How to get the verdict of a run that continues, as the end of a sentence. */
 function followAgain({ idempotencyKey }: AnyResult): string {
-  // Without a key, the job did not start the run: it was told which run to follow.
-  if (idempotencyKey === null) return "follow the run again.";
+  // Only a key that is derived from the job finds the run again. Outside CI the key is random.
+  if (idempotencyKey === null || !isDerivedKey(idempotencyKey)) return "follow the run again.";
   return "follow the run again, or retry the same job (on GitHub: Re-run jobs). The retry attaches to the run, unless you set " +
-    "--key-scope to job or random. A new pipeline or build starts another run.";
+    "--key-scope to job. A new pipeline or build starts another run.";
 }
 
 const TIME_LIMITS = "the time limit of the job (in a GitLab component: timeout-minutes and job-timeout)";
@@ -233,17 +233,22 @@ export function verdictWords(result: AnyResult): VerdictWords {
 /** The branch with the agent's work; null if no agent started, and none was requested. */
 export function branchWords(
   { branch: { base, pushed, requested }, changed, events }: GitFacts,
-  { outcome, verdict }: Pick<ResultView, "outcome" | "verdict">,
+  view: Pick<ResultView, "outcome" | "status" | "verdict">,
 ): Words {
   if (pushed !== null) return { name: pushed };
   if (changed === false) return "nothing to push";
   const { workingBranch } = factsFromEvents(events);
-  const hasEnded = ["success", "failed", "cancelled"].includes(outcome) || isNotStarted({ verdict });
-  const words = hasEnded ? " (nothing pushed)" : " (nothing pushed yet)";
+  const words = mayPush(view) ? " (nothing pushed yet)" : " (nothing pushed)";
   if (workingBranch !== null) return [{ name: workingBranch }, words];
   // A start without its own branch sends the base, to which no agent pushes.
   const isUnknown = requested === null || requested === base;
-  return isUnknown ? isNotStarted({ verdict }) ? null : "unknown" : [{ name: requested }, words];
+  return isUnknown ? isNotStarted(view) ? null : "unknown" : [{ name: requested }, words];
+}
+
+/** Whether the run may still push a branch and open a pull request. A job can be interrupted after its run has ended. */
+function mayPush(view: Pick<ResultView, "outcome" | "status" | "verdict">): boolean {
+  if (["success", "failed", "cancelled"].includes(view.outcome) || isNotStarted(view)) return false;
+  return !["success", "failed", "cancelled"].includes(view.status ?? "");
 }
 
 /** The service's word for the state of a run, which after a cancellation can be "failed"; null if it is unknown. Untrusted text. */
@@ -277,11 +282,11 @@ export function timesOf(
 
 /** The state of the pull request if its address is unknown. */
 export function noPullRequestWords(
-  { git, outcome, verdict }: Pick<ResultView, "git" | "outcome" | "verdict">,
+  view: Pick<ResultView, "git" | "outcome" | "status" | "verdict">,
 ): string {
-  if (git?.pullRequest.state === "none" || isNotStarted({ verdict })) return "none";
-  if (outcome === "success") return "unknown: no event names one";
-  return outcome === "failed" || outcome === "cancelled" ? "none reported" : "none yet";
+  if (view.git?.pullRequest.state === "none" || isNotStarted(view)) return "none";
+  if (view.outcome === "success") return "unknown: no event names one";
+  return mayPush(view) ? "none yet" : "none reported";
 }
 
 /** What follows "failed". */

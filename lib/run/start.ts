@@ -302,7 +302,7 @@ export class StartSeries<R extends StartAnswer> {
       attempted: this.#plan.what.what,
       why: "this job has already started a run with another task or other options " +
         `(HTTP ${error.status} ${error.serviceCode}, key ${key})`,
-      advice: `for a second run in the same job, or for each job of a matrix, ${ADD_KEY_PART}`,
+      advice: `to start a second run in this job, or one run for each job of a matrix, ${ADD_KEY_PART}`,
     };
     return new ConflictError(problem, "usage", error, { cause: error });
   }

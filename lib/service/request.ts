@@ -28,13 +28,13 @@ function parseRoute(origin: string, route: string): { method: string; url: URL }
   if (typeof route !== "string") throw refuse("the route must be a string");
   const [, method = "", path = ""] = /^([A-Z]+) (.*)$/s.exec(route) ?? [];
   if (!METHODS.includes(method)) throw refuse(`the route must begin with ${METHODS.join(", ")} and a space`);
-  if (!/^\/(?!\/)/.test(path)) throw refuse("its path must begin with one slash");
-  if (/[?#]/.test(path)) throw refuse("its path must have no query and no fragment: use the option 'query'");
+  if (!/^\/(?!\/)/.test(path)) throw refuse("the path must start with exactly one slash");
+  if (/[?#]/.test(path)) throw refuse("the path must not contain a query or a fragment; use the option 'query'");
   const whole = `${API_PREFIX}${path}`;
   const url = URL.canParse(whole, origin) ? new URL(whole, origin) : undefined;
   // If the parser changes it, the path leads elsewhere, or is ambiguous: dots, backslashes, blanks. Some servers decode before they check.
   const isPlain = url !== undefined && url.origin === origin && url.pathname === whole && !/%(?:2e|2f|5c)/i.test(path);
-  if (!isPlain) throw refuse("its path must stay below the API's path, and every special character must be encoded");
+  if (!isPlain) throw refuse("the path must stay below the API, with every special character percent-encoded");
   return { method, url };
 }
 

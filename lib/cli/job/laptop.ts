@@ -451,7 +451,8 @@ export function rememberStart(
     runId: run.runId,
     origin: context.connection().origin,
     repository: short(asked.repository),
-    branch: short(run.branch.working),
+    // Without a branch of its own, the run has none until it pushes.
+    branch: run.branch.working === run.branch.base ? null : short(run.branch.working),
     folder,
     ...(withTask && { task: line, ...(isWhole && { isWholeTask: true }) }),
   });
@@ -521,8 +522,11 @@ export function rememberState(
 
 export function rememberEnd(context: Context, result: AnyResult): void {
   if (result.kind !== "run" || result.runId === null || result.outcome === "started") return;
-  const { runId, outcome, exitCode, pullRequest, repository } = result;
-  add(context, { runId, outcome, exitCode, pullRequest: short(pullRequest.url), repository: short(repository) });
+  const { runId, outcome, exitCode, pullRequest, repository, branch } = result;
+  add(context, {
+    ...{ runId, outcome, exitCode, pullRequest: short(pullRequest.url), repository: short(repository) },
+    ...branch.pushed !== null && { branch: short(branch.pushed) },
+  });
 }
 
 /** `--open`: opens the page of a run in a browser. A failure is printed, and changes no verdict. @param path Path of the page. */

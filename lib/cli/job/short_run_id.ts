@@ -7,30 +7,34 @@ import { UsageError } from "../../errors.ts";
 import { valueOr } from "../../lookup.ts";
 import { readState, stateSeal } from "../../run/state.ts";
 import { isShortRunId, isUuid } from "../../service/contract.ts";
+import { cutText } from "../../text/plain_text.ts";
 import { STATE_FILE } from "../../report/files.ts";
 import { isLaptop, outDirectory, statePath } from "../settings.ts";
 import type { Context } from "../verb.ts";
 import { campaignRunIds, MAX_LOOKS } from "./campaign_runs.ts";
 import { foldersOf, recentCampaigns, recentRecords, recentRefusal } from "./laptop.ts";
 
+/** Most characters of a wrong id in an error. */
+const MAX_VALUE = 80;
+
 /** Most folders below this one whose reports are read: `--dir` and `--out` name them, and no later command knows these names. */
 const MAX_FOLDERS = 50;
 
 /**
- * The whole id of a run, and a note that shows it. Any other text, and any text in CI, is returned as it is.
- * @throws {UsageError} if the digits are too few, or if no run, or more than one, begins with the digits.
+ * The whole id of a run, and a note that shows it. A whole id, and any text in CI, is returned as it is.
+ * @throws {UsageError} if it is neither an id nor at least 8 digits, or if no run, or more than one, begins with the digits.
  * @throws {UnauthorizedError} without a token.
  */
 export function wholeRunId(context: Context, text: string): string {
-  if (!isLaptop(context)) return text;
-  if (/^[0-9a-f]{1,7}$/i.test(text)) {
+  if (!isLaptop(context) || isUuid(text)) return text;
+  if (!isShortRunId(text)) {
     throw new UsageError({
-      attempted: `use ${JSON.stringify(text)} as a run id`,
-      why: "it is too short",
-      advice: 'give the whole id, or at least its first 8 digits ("runs recent" shows the ids)',
+      attempted: "use run id",
+      why: "it must be a whole id, or at least its first 8 digits",
+      value: JSON.stringify(cutText(text, MAX_VALUE)),
+      advice: '"runs recent" shows the ids',
     });
   }
-  if (!isShortRunId(text)) return text;
   const digits = text.toLowerCase();
   const runIds = new Set([
     ...campaignRunIds(context),

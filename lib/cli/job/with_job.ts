@@ -10,6 +10,7 @@ import type { Notice } from "../../notice.ts";
 import { checkTargets } from "../../report/write.ts";
 import type { EventFile, EventSink } from "../../run/event_file.ts";
 import type { FollowItem } from "../../run/follow.ts";
+import { RETRY_LATER } from "../../run/no_sandbox.ts";
 import { type OpenInterrupts, openInterrupts } from "../../run/interrupts.ts";
 import type { JobEnd } from "../../run/job.ts";
 import { type AskedJob, completeJob, type JobOptions } from "../../run/options.ts";
@@ -378,7 +379,7 @@ function advised<R extends AnyResult>({ io }: Context, result: R, thrown: unknow
   if (!(thrown instanceof MogplexError) || thrown.exit !== "unavailable") return result;
   const advice = isUnanswered && thrown instanceof NetworkError
     ? networkFix(thrown, resolveOrigin({ env: io.env }), io.env, thisMachine())
-    : "Try again later";
+    : RETRY_LATER;
   return { ...result, error: { ...error, advice } };
 }
 

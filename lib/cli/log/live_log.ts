@@ -40,7 +40,7 @@ import { jsonLine } from "../../text/escape.ts";
 import { cutText } from "../../text/plain_text.ts";
 import { own, type SafeLine } from "../../text/safe_line.ts";
 import { factsText } from "./terminal.ts";
-import { colorLine, type Hang, LogSection, textIndent, type Writer } from "./writer.ts";
+import { colorLine, commandWarning, type Hang, LogSection, textIndent, type Writer } from "./writer.ts";
 
 export type LogForm = "compact" | "full" | "json";
 
@@ -224,9 +224,15 @@ export class LiveLog {
     writer.out(...writer.untrustedLines(text, Infinity, this.#hang));
   }
 
-  /** Prints a notice: heartbeats between the events on stdout, all others on stderr. A status line needs no heartbeats. */
+  /**
+   * Prints a notice: heartbeats between the events on stdout, all others on stderr. A status line needs no heartbeats. A run that two jobs share is a
+   * warning on the page of the job: the job that shares it looks like a success.
+   */
   notice(notice: NoticeFacts): void {
     const { json, writer, interactive, form } = this.#options;
+    if (notice.kind === "shared_key" && !json) {
+      return commandWarning(this.#options, "This job shares the run of another job", noticeText(notice));
+    }
     if (notice.kind !== "heartbeat" || json) return writer.note(noticeText(notice));
     this.#waiting = hasEnded(this.#status) ? notice.status : undefined;
     this.#eventLines(this.#compact.flush());

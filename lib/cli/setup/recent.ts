@@ -26,6 +26,7 @@ interface RecentRun {
   origin: string;
   /** Name of the repository; its id if the user gave that and no end was seen. */
   repository: string;
+  /** Empty until the run has one. */
   branch: string;
   /** Folder of its reports; null if it has no reports, or if the folder is unknown. */
   folder: string | null;
@@ -77,6 +78,7 @@ function recentRuns(lines: readonly string[]): RecentRun[] {
       before.pullRequest = text(each.pullRequest) || before.pullRequest;
       // The user may have given the id.
       before.repository = text(each.repository) || before.repository;
+      before.branch = text(each.branch) || before.branch;
     }
   }
   return [...runs.values()].reverse();

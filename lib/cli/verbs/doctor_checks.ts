@@ -169,7 +169,7 @@ const STARTS: Readonly<Record<string, string>> = {
 
 /** When a start outside CI makes a new run: the folder remembers the run. */
 const LAPTOP =
-  "run --follow with the same task attaches to this folder's last run if that run is still running, or if it succeeded in the last 60 minutes after you stopped following it";
+  "run --follow with the same task attaches to a run of this folder that is still running, or that succeeded within the last hour while nobody followed it";
 
 /** Whether a clean-up step of the system can learn how the job ended. */
 function showsJobState(platform: Platform): boolean {

@@ -62,7 +62,7 @@ for (const stream of [true, false]) {
 for (
   const [what, from, to, rule] of [
     ["automation", AUTOMATION, REQUEST.repoId, "data.run.automationId: another automation"],
-    ["repository", REPO, OTHER, "data.run.repo.id: not the repository that the trigger named"],
+    ["repository", REPO, OTHER, "data.run.repo.id: it is not the repository of the trigger"],
   ] as const
 ) {
   test(`runAutomation() gives no verdict when answers name another ${what}, and asks again after a single one`, async () => {

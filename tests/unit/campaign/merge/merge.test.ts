@@ -199,7 +199,7 @@ test("mergeCampaign() never takes a fork, another branch or another repository, 
   forge.of(3).reading.base = "prod";
   expect((await world.words({ dryRun: true })).slice(0, 3)).toEqual([
     "blocked: its branch is not in this repository",
-    'blocked: it comes from branch "somebody/else", and the run works on "mogplex/replace-moment"',
+    'blocked: its branch is "somebody/else", but the run works on "mogplex/replace-moment"',
     'blocked: retargeted: the target branch is "prod", and the planned target is "main"; name the item with --only to merge it',
   ]);
   expect((await world.words({ only: ["acme/*3"] }))[0]).toContain("retargeted");

@@ -172,8 +172,9 @@ steps:
   const { resultFile } = resultIn(io);
   expect([code, resultFile?.cause as unknown, resultFile?.branch]).toEqual([1, "result-missing", null]);
   expect(stdout).toContain(`result file   ${resultFile?.path} (missing)\n`);
+  expect(io.files.get("mogplex-ci/summary.md")).toContain(`\`${resultFile?.path}\`: missing\n`);
   expect(stdout).toContain(
-    "what to do    Read what the agent did. Start a new run, or set --result-retries, to ask the agent",
+    "what to do    Read what the agent did. To ask it again, start a new run or set --result-retries.",
   );
 });
 

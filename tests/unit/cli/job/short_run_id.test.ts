@@ -160,7 +160,7 @@ test("wholeRunId() takes whole ids only in CI, and no fewer than 8 digits", asyn
   const inCi = await cli(["follow", "1d29863d"], { env: { ...HOME, CI: "true", GITLAB_CI: "true" }, files });
   expect([short.code, inCi.code, requests]).toEqual([2, 2, []]);
   expect([short.stderr, inCi.stderr]).toEqual([
-    'error: Cannot use "1d29863" as a run id: it is too short; give the whole id, or at least its first 8 digits ("runs recent" shows the ids)\n',
+    'error: Cannot use run id because it must be a whole id, or at least its first 8 digits: "1d29863"; "runs recent" shows the ids\n',
     expect.stringContaining("Cannot use run id because it must be a UUID"),
   ]);
 });
@@ -178,17 +178,17 @@ test("lastRunId() is in the message about a missing id, for a person in the fold
   const messages = async (env: Record<string, string>, more: Record<string, string> = files) =>
     (await cli(["report"], { env, files: more })).stderr.replaceAll(id.slice(0, 8), "<digits>");
   const person = await messages(HOME);
-  expect(person).toContain(", such as <digits>, the last run in this folder\n");
+  expect(person).toContain("Cannot report: the run id is missing; for the last run in this folder, use `mogplex-ci report <digits>`\n");
   // The files of a second run are beside those of the first one, which has not ended.
   clock.advance(1_000);
   const second = await cli(["run", "--detach", "y", "--repo", "acme/api"], { env: HOME, files });
   const [, secondId = ""] = emulator.world.store.runs.keys();
   expect(second.io.files.has("mogplex-ci-2/run.json")).toBe(true);
   expect(await messages(HOME, Object.fromEntries(second.io.files))).toContain(
-    `, such as ${secondId.slice(0, 8)}, the last`,
+    `\`mogplex-ci report ${secondId.slice(0, 8)}\``,
   );
-  expect(await messages(HOME, {})).not.toContain("such as");
-  expect(await messages({ ...HOME, CI: "true", GITLAB_CI: "true" })).not.toContain("such as");
+  expect(await messages(HOME, {})).not.toContain("last run");
+  expect(await messages({ ...HOME, CI: "true", GITLAB_CI: "true" })).not.toContain("last run");
 });
 
 test("campaignRetry() lets report name the campaign of a failed run, in the log, on the page and in the summary", async () => {

@@ -101,7 +101,7 @@ test("a service that answered once is waited for until --timeout", async () => {
     const { code, minutes, stdout } = await job([...args, "--timeout", "20m"], answers);
     expect(code).toBe(69);
     expect(minutes).toBeGreaterThan(19);
-    expect(stdout).toMatch(/\nwhat to do {4}Try again later\n/);
+    expect(stdout).toMatch(/\nwhat to do {4}Retry the job later, or raise its time limit\n/);
   }
 });
 

@@ -203,7 +203,7 @@ test("run --follow names the flag when a job starts a second run with another ta
     code: 2,
     stderr:
       "error: Cannot start run: this job has already started a run with another task or other options (HTTP 409 " +
-      'IDEMPOTENCY_CONFLICT, key "ci1-<hash>"); for a second run in the same job, or for each job of a matrix, add --key-part NAME\n',
+      'IDEMPOTENCY_CONFLICT, key "ci1-<hash>"); to start a second run in this job, or one run for each job of a matrix, add --key-part NAME\n',
   });
   expect((await cli([...second, "--key-part", "changelog"], { env: JOB })).code).toBe(0);
 });

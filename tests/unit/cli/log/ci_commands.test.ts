@@ -106,9 +106,20 @@ test("run --follow links the job in its summary", async () => {
 
 test("run --follow tells the second node of a GitHub matrix that the key is shared, and a rerun nothing", async () => {
   const { cli } = world();
-  expect((await cli(RUN, { env: GITHUB })).stderr).not.toContain("--key-part");
-  expect((await cli(RUN, { env: GITHUB })).stderr).toContain("nodes of a matrix and repeated steps look the same");
-  expect((await cli(RUN, { env: { ...GITHUB, GITHUB_RUN_ATTEMPT: "2" } })).stderr).not.toContain("--key-part");
+  const text = async (env: Record<string, string>) => {
+    const { stdout, stderr } = await cli(RUN, { env });
+    return stdout + stderr;
+  };
+  expect(await text(GITHUB)).not.toContain("--key-part");
+  const second = await cli(RUN, { env: GITHUB });
+  expect(`\n${second.stdout}`).toContain(
+    "\n::warning title=This job shares the run of another job::Run <run> was already started under the key of this job",
+  );
+  expect(second.stderr).not.toContain("--key-part");
+  const json = await cli([...RUN, "--json"], { env: GITHUB });
+  expect(json.stdout).not.toContain("::warning");
+  expect(json.stderr).toContain("nodes of a matrix and repeated steps look the same");
+  expect(await text({ ...GITHUB, GITHUB_RUN_ATTEMPT: "2" })).not.toContain("--key-part");
 });
 
 test("commandOutputs() leaves a value empty that a CI system could obey", () => {

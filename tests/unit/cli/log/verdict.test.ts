@@ -47,7 +47,7 @@ test("verdictText() has a row for all that is known of a run", () => {
       "pull request  https://github.com/acme/web/pull/7",
       "repository    acme/web",
       "task          Fix the flaky tests …",
-      "what to do    Follow the run again, or retry the same job (on GitHub: Re-run jobs). The retry attaches to the run, unless you set --key-scope to job or random. A new pipeline or build starts another run. To wait longer, raise --timeout.",
+      "what to do    Follow the run again, or retry the same job (on GitHub: Re-run jobs). The retry attaches to the run, unless you set --key-scope to job. A new pipeline or build starts another run. To wait longer, raise --timeout.",
       "run           3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21 (success)",
       "started       by this command",
       "branch        mogplex/external/70a41ec8-9562673e",
@@ -65,7 +65,7 @@ test("verdictText() names the branch of the start while no push is known, and ne
     /^branch .*$/m.exec(
       verdictText(
         sampleResult({
-          outcome: "deadline",
+          ...{ outcome: "deadline", status: "running" },
           branch: { base: "main", requested, pushed: null },
           changed: null,
           events: [],
@@ -87,24 +87,34 @@ test("verdictText() says how to get more time in the words of the program", () =
     step("retry this job", { resumeIsCommand: false }),
     step("mogplex-ci follow x"),
     step("mogplex-ci follow x", { replayed: null, idempotencyKey: null }),
+    // Outside CI: no job finds the run by a random key.
+    step("mogplex-ci follow x", { idempotencyKey: "0b6f1a52-7c55-4d0e-9c43-0e5a6a1b2c3d" }),
   ]).toEqual([
     "Raise the time limit of the job.",
     "Follow the run again. To wait longer, raise the time limit of the job (in a GitLab component: timeout-minutes and job-timeout).",
-    "Follow the run again, or retry the same job (on GitHub: Re-run jobs). The retry attaches to the run, unless you set --key-scope to job or random. A new pipeline or build starts another run. To wait longer, raise --timeout.",
+    "Follow the run again, or retry the same job (on GitHub: Re-run jobs). The retry attaches to the run, unless you set --key-scope to job. A new pipeline or build starts another run. To wait longer, raise --timeout.",
+    "Follow the run again. To wait longer, raise --timeout.",
     "Follow the run again. To wait longer, raise --timeout.",
   ]);
 });
 
 test("verdictText() says nothing of a later push once the run has finished", () => {
-  const rows = (outcome: "failed" | "deadline") =>
+  const rows = (outcome: "failed" | "deadline" | "interrupted", status: string) =>
     verdictText(
-      sampleResult({ outcome, branch: { base: "main", requested: "fix/it", pushed: null }, changed: null, events: [] }),
+      sampleResult({
+        ...{ outcome, status, changed: null, events: [] },
+        branch: { base: "main", requested: "fix/it", pushed: null },
+        pullRequest: { url: null, state: "unknown" },
+      }),
       OPTIONS,
-    ).split("\n").filter((line) => line.startsWith("branch "));
-  expect([rows("failed"), rows("deadline")]).toEqual([
-    ["branch        fix/it (nothing pushed)"],
-    ["branch        fix/it (nothing pushed yet)"],
-  ]);
+    ).split("\n").filter((line) => /^(?:branch|pull request) /.test(line));
+  const [ended, open] = [
+    ["pull request  none reported", "branch        fix/it (nothing pushed)"],
+    ["pull request  none yet", "branch        fix/it (nothing pushed yet)"],
+  ];
+  expect([rows("failed", "failed"), rows("deadline", "running")]).toEqual([ended, open]);
+  // A job that was stopped: its clean-up has cancelled the run, or not.
+  expect([rows("interrupted", "cancelled"), rows("interrupted", "running")]).toEqual([ended, open]);
 });
 
 test("verdictText() says how to open the page where it is given one", () => {

@@ -103,6 +103,18 @@ test("runs recent shortens a branch that the service named on a terminal, and ha
   expect(await branches(false)).toEqual(["fix/tests", generated]);
 });
 
+test("runs recent shows no branch until a run without its own branch has pushed one", async () => {
+  const { cli } = world("success");
+  const rowOf = async (run: readonly string[], files?: Record<string, string>) => {
+    const { io } = await cli([...run, "Fix it", "--repo", "acme/api"], { env: HOME, files });
+    const { stdout } = await cli(["runs", "recent", "--json"], { env: HOME, files: Object.fromEntries(io.files) });
+    return JSON.parse(stdout).branch;
+  };
+  expect(await rowOf(["run", "--detach", "--no-create-branch"])).toBe("");
+  expect(await rowOf(["run", "--detach", "--branch", "fix/it"])).toBe("fix/it");
+  expect(await rowOf(["run", "--follow", "--no-create-branch"])).toMatch(/^mogplex\//);
+});
+
 test("runs recent asks again about runs that went on without a command, and remembers their ends", async () => {
   const { cli, emulator, requests } = world("");
   const left = await cli([...RUN, "--timeout", "30s"], { env: HOME });

@@ -80,7 +80,7 @@ test("doctor says which CI system it sees, and what of it will be used", async (
   expect(none).toMatchObject({
     state: "ok",
     finding:
-      "no CI system; run --follow with the same task attaches to this folder's last run if that run is still running, or if it succeeded in the last 60 minutes after you stopped following it",
+      "no CI system; run --follow with the same task attaches to a run of this folder that is still running, or that succeeded within the last hour while nobody followed it",
   });
   const unknown = { ...NO_CI, CI: "true" };
   expect((await check("ci", { env: unknown })).finding).toContain("missing: server, project, pipeline, job");

@@ -390,7 +390,7 @@ test("runs get, events and cancel refuse what is not an id, and do not announce 
     const { code, stderr } = await cli(["runs", verb, "nope"], { env: { MOGPLEX_URL: "https://staging.mogplex.com" } });
     expect([code, stderr]).toEqual([
       2,
-      'error: Cannot use run id because it must be a UUID (8-4-4-4-12 hexadecimal digits): "nope"\n',
+      'error: Cannot use run id because it must be a whole id, or at least its first 8 digits: "nope"; "runs recent" shows the ids\n',
     ]);
   }
   expect(requests).toEqual([]);
