@@ -215,11 +215,12 @@ export async function initRepository(context: Context): Promise<number> {
     const call = initCall(context, `--${UPDATE.name}`);
     steps.say(`keep ${PROGRAM_FILE}, ${programVersion(program)}. To replace it with ${programVersion(text)}: ${call}`);
   }
-  const task = present(context, TASK_FILE);
-  // The user replaces its text.
-  const isOwnTask = task !== undefined && task !== TASK;
-  if (!flags.has(RESPOND) && isOwnTask) steps.say(`keep ${TASK_FILE}`);
-  else if (!flags.has(RESPOND)) steps.add(TASK_FILE, TASK);
+  if (file !== "" && !flags.has(RESPOND)) {
+    const task = present(context, TASK_FILE);
+    // The user replaces its text.
+    if (task !== undefined && task !== TASK) steps.say(`keep ${TASK_FILE}`);
+    else steps.add(TASK_FILE, TASK);
+  }
   const isKept = hasJob && isOther || file !== "" && !steps.add(path, job);
   if (hasJob && isOther) steps.say(`keep ${path}, which already has the job`);
   const isJobMissing = isKept && startedJobs(present(context, path) ?? "", [{ text: job }]).length === 0;

@@ -773,7 +773,7 @@ export function respondRecipe(
 }
 
 export const TERMINAL = "terminal";
-/** Program and task without a job, for calling the program by hand. */
+/** The program without a job, for calling it by hand, and for a project that only publishes a dashboard. */
 export const NO_SYSTEM: Recipe = {
   title: "the program without a job",
   file: "",
@@ -781,12 +781,12 @@ export const NO_SYSTEM: Recipe = {
     "the variable MOGPLEX_API_KEY. You also need MOGPLEX_REPO_ID (owner/name), unless you use a terminal in a clone from github.com",
   repo: "",
   steps: [
-    MAKE_TOKEN,
+    `${MAKE_TOKEN} For a dashboard, create a token with only the scope read.`,
     "Set the variable in your shell: `export MOGPLEX_API_KEY=…`",
   ],
   laterSteps: [
-    `Write your task into ${TASK_FILE}, and start an agent: \`${run("")}\``,
-    `For a dashboard, you need no task. Create a token with only the scope read, and check it: \`${TOOL} doctor --for dashboard\``,
+    `If you want to publish a dashboard, check the setup with \`${TOOL} doctor --for dashboard\` instead, and stop here.`,
+    `Start an agent: \`${TOOL} run --follow "Fix the flaky tests"\``,
   ],
   remains: [],
   render: () => "",

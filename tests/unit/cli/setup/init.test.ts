@@ -312,23 +312,22 @@ test("init ends with 2 and writes nothing where it cannot know what to write", a
   expect(source.stderr).toContain("npm --prefix");
 });
 
-test("init terminal writes program and task without a job, and takes them out again", async () => {
+test("init terminal writes the program without a task and a job, and takes it out again", async () => {
   const { code, written, stdout } = await init(["terminal"], { ".git/config": ORIGIN });
   expect([code, Object.keys(written).sort()]).toEqual([0, [
     ".gitattributes",
-    "ci/mogplex-task.md",
     "ci/mogplex.mjs",
     "ci/mogplex.mjs.sha256",
   ]]);
   expect(stdout).toEndWith(
     "\nNeeds: the variable MOGPLEX_API_KEY. You also need MOGPLEX_REPO_ID (owner/name), unless you use a terminal in a clone from github.com.\n" +
-      "  1. Create a token in the Mogplex app (Settings > Mogplex Keys) with the scopes read and write.\n" +
+      "  1. Create a token in the Mogplex app (Settings > Mogplex Keys) with the scopes read and write. " +
+      "For a dashboard, create a token with only the scope read.\n" +
       "  2. Set the variable in your shell: `export MOGPLEX_API_KEY=…`\n" +
       "  3. Check the setup: `node ci/mogplex.mjs doctor --repo acme/web`\n" +
-      "  4. Write your task into ci/mogplex-task.md, and start an agent: " +
-      "`node ci/mogplex.mjs run --follow --prompt-file ci/mogplex-task.md`\n" +
-      "  5. For a dashboard, you need no task. Create a token with only the scope read, and check it: " +
-      "`node ci/mogplex.mjs doctor --for dashboard`\n" +
+      "  4. If you want to publish a dashboard, check the setup with `node ci/mogplex.mjs doctor --for dashboard` instead, " +
+      "and stop here.\n" +
+      '  5. Start an agent: `node ci/mogplex.mjs run --follow "Fix the flaky tests"`\n' +
       "\nIf you write a job yourself, call `node ci/mogplex.mjs run --follow`, and then call " +
       "`node ci/mogplex.mjs cleanup` in a final step that always runs, with MOGPLEX_JOB_STATUS set or with --always.\n",
   );
