@@ -1,5 +1,5 @@
 /**
- * Campaigns for scripts and for the command line: plan one, make a wave, follow it to its end, read its state.
+ * Runs campaigns, for scripts and for the command line: makes one wave, follows a campaign to its end, or reads its state.
  *
  * @module
  */
@@ -68,8 +68,8 @@ import {
 } from "./work/work.ts";
 
 /**
- * Reads the state of a campaign from its lock and journal. Changes nothing, even while another process works on it. With `forge` the
- * pull requests are read as well; without it no request is sent.
+ * Reads the state of a campaign from its lock and journal. It changes nothing, and works while another process is using the campaign. With
+ * `forge`, the pull requests are read as well; without it, no request is sent.
  *
  * @throws {UsageError} for mistakes in the file, when there is no plan, and for a modified lock or journal.
  */
@@ -91,15 +91,15 @@ export async function readCampaignWith(
 
 /** The state of a campaign after a step. */
 export type CampaignStand =
-  /** It has its exit code, the same as the view. */
+  /** The campaign has an exit code, which is the one in the view. */
   | { state: "done"; view: CampaignView }
   /**
-   * It has no exit code yet. `active`: it continues with the next step; `gated`: when a gate is opened; `stopped`: when it is resumed.
-   * `why` and `advice` are clauses: what it waits for, and what to do.
+   * The campaign has no exit code yet. `active`: it continues with the next step. `gated`: it continues once a gate is opened. `stopped`: it continues
+   * once it is resumed. `why` and `advice` are clauses: what it is waiting for, and what to do.
    */
   | { state: "active" | "gated" | "stopped"; view: CampaignView; why: string; advice: string }
   /**
-   * A signal ended the step, and the campaign continues. `view` is null when there is no plan yet; `why` is what happened to the runs; `by` is
+   * A signal ended the step. The campaign can be continued. `view` is null if there is no plan yet; `why` is what happened to the runs; `by` is
    * the reason of the signal.
    */
   | { state: "interrupted"; view: CampaignView | null; why: string; by: unknown };
@@ -110,7 +110,7 @@ export function exitCodeOfStand(stand: CampaignStand): number {
   return stand.state === "done" ? stand.view.exitCode : exitCodeNow(stand.view);
 }
 
-/** The outcome of a step, for events: `started` when the campaign continues without us, `awaiting_input` when it needs a person. */
+/** The outcome of a step, for events: `started` if later calls continue the campaign, `awaiting_input` if it needs a person. */
 export function outcomeOfStand(stand: CampaignStand): EndOutcome | "started" | "interrupted" {
   if (stand.state === "interrupted") return "interrupted";
   if (stand.state === "done") return verdictOf(stand.view);
@@ -149,11 +149,11 @@ export interface StepInternals extends CampaignInternals {
   onView?: ((view: (brief?: boolean) => CampaignView) => void) | undefined;
   /** What a signal does to open runs. @default {"auto"} (they continue) */
   onInterrupt?: OnInterrupt | undefined;
-  /** Whether a signal cancels open runs; called when the signal arrives. @default what `onInterrupt` says */
+  /** Whether a signal cancels open runs; called when the signal arrives. @default as `onInterrupt` specifies */
   cancels?: (() => boolean) | undefined;
   /** Whether the runs are cancelled when `timeoutMs` has passed. @default {false} */
   cancelsLate?: boolean | undefined;
-  /** Whether a person watches. @default {false} */
+  /** Whether a person is watching the output. @default {false} */
   isAttended?: boolean | undefined;
   /** Whether a campaign without a plan is planned. @default only if its home is not a branch */
   plans?: boolean | undefined;
@@ -167,10 +167,10 @@ type StepFunction = (
   internals: StepInternals,
 ) => Promise<CampaignStand>;
 
-/** Makes one wave: the work of `campaign advance`. It throws what stopped it; {@linkcode StepInternals.onFailed} has its view. */
+/** Makes one wave, as `campaign advance` does. It throws the error that stopped it; {@linkcode StepInternals.onFailed} gets the view. */
 export const makeWave: StepFunction = (...call) => makeStep(true, ...call);
 
-/** The same until the campaign is done, or only a person can make it continue, or `timeoutMs` has passed: the work of `campaign run`. */
+/** Works, as `campaign run` does, until the campaign is done, only a person can make it continue, or `timeoutMs` has passed. */
 export const followCampaign: StepFunction = (...call) => makeStep(false, ...call);
 
 /** Longest time of one wave, in milliseconds: reading 10 000 repositories takes five minutes. */
@@ -242,7 +242,7 @@ async function makeStep(
   });
 }
 
-/** What a message to the webhook needs. */
+/** Everything that a message to the webhook needs. */
 export function notificationContextOf(
   source: CampaignSource,
   { clock, links }: OpenedCampaign,
@@ -489,7 +489,7 @@ class Step {
       return {
         state,
         view,
-        why: `it waits for approval: ${reason}`,
+        why: `it is waiting for approval: ${reason}`,
         advice: needsRetry(view) ? "retry what did not succeed" : "review what has finished, then approve it",
       };
     }

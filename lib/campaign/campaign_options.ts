@@ -155,15 +155,15 @@ export interface CampaignOptions extends ConnectOptions {
    */
   home?: string | undefined;
   memory?: MemoryHome | undefined;
-  /** Whether the files that the campaign file names may be outside of its folder. @default {false} */
+  /** Whether the files that the campaign file names can be outside its folder. @default {false} */
   allowOutside?: boolean | undefined;
   /**
-   * Name of a variable with the address of a webhook that the campaign file may name, although it begins neither with `CAMPAIGN_` nor with
-   * `MOGPLEX_WEBHOOK`.
+   * Name of a variable that holds the address of a webhook. The campaign file can then name this variable even though it begins with neither
+   * `CAMPAIGN_` nor `MOGPLEX_WEBHOOK`.
    */
   webhookVariable?: string | undefined;
   /**
-   * Reads pull requests from the forges that hold them, with the token in the variable of each, such as `GITHUB_TOKEN`. Without it, they
+   * Reads pull requests from their forges, with the token in the variable of each forge, such as `GITHUB_TOKEN`. Without this option, pull requests
    * are not read.
    */
   forge?: CampaignForge | undefined;
@@ -231,12 +231,12 @@ export interface AdvanceCampaignOptions extends CampaignOptions {
   approvedBy?: string | undefined;
   /** Assumed mean duration of a run in milliseconds, for forecasts until runs have ended. @default {1_200_000} */
   meanRunMs?: number | undefined;
-  /** Called with each event as it comes; what it throws ends the step. The end comes when the campaign is done. */
+  /** Called with each event. An error that it throws ends the step. The `end` event is only sent once the campaign is done. */
   onEvent?: ((event: CampaignEvent) => void) | undefined;
 }
 
 /** Options of {@linkcode Campaigns.run}. */
 export interface RunCampaignOptions extends AdvanceCampaignOptions {
-  /** Longest time of the whole, in milliseconds: more than 0, at most 30 days. After that, open runs continue. @default 30 days */
+  /** Maximum duration of the call, in milliseconds: more than 0, at most 30 days. Open runs continue after that. @default 30 days */
   timeoutMs?: number | undefined;
 }

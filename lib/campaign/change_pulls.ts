@@ -1,5 +1,5 @@
 /**
- * What people ask for about pull requests of a campaign: requests for reviews, and closing. Shows what it would change before it changes anything.
+ * Changes to pull requests of a campaign that people ask for: review requests, and closing. The plan is shown before anything is changed.
  *
  * @module
  */
@@ -25,7 +25,7 @@ import type { CampaignView } from "./view/view.ts";
 import type { Store } from "./work/store.ts";
 
 export type PullChange =
-  /** `reviewers`: as in a campaign file; empty for the plan's. `atMost`: requests in 24 hours, including earlier ones. */
+  /** `reviewers`: as in a campaign file; empty to use those in the plan. `atMost`: most requests in 24 hours, including earlier ones. */
   | { kind: "ask"; select: Selection; reviewers: readonly string[]; atMost: number }
   | { kind: "close"; select: Selection; reason: string };
 
@@ -33,7 +33,7 @@ export type PullChange =
 export interface PlannedChange {
   readonly item: string;
   readonly url: string;
-  /** Who will be asked, for people; empty for closing. */
+  /** Names of the reviewers who will be asked; empty for closing. */
   readonly whom: readonly string[];
   /** People who have written, reviewed or commented there; null if the forge does not show that. */
   readonly people: readonly string[] | null;
@@ -47,7 +47,7 @@ export interface ChangePlan {
 
 export interface Changed {
   readonly plan: ChangePlan;
-  /** Also of changes that earlier commands have asked for. */
+  /** Includes results of changes that earlier commands requested. */
   readonly results: readonly WriteResult[];
   readonly view: CampaignView;
 }
@@ -64,7 +64,7 @@ export interface ChangeOptions extends CampaignOptions {
 const DAY_MS = 86_400_000;
 
 /**
- * Changes pull requests. Changes that earlier commands have asked for, and of which no answer is known, are finished first.
+ * Changes pull requests. Changes that earlier commands requested, and that have no answer yet, are finished first.
  *
  * @throws {UsageError} when nothing is selected or nothing fits; when a run works on a branch that would be closed; without a token of a forge.
  * @throws {MogplexError} with exit code 64 or 65 when the forge refuses the token or a right is missing; 75 when another process is using the
@@ -168,7 +168,7 @@ async function planAsk(planning: Planning, items: readonly ItemMemory[], view: C
   const reviewers = change.reviewers.length > 0 ? change.reviewers : store.memory.lock.pullRequests?.reviewers ?? [];
   if (reviewers.length === 0) {
     const why = "neither the plan nor the command names a reviewer";
-    throw new UsageError({ attempted, why, advice: "give --reviewer NAME, or pull-requests.reviewers in the file" });
+    throw new UsageError({ attempted, why, advice: "use --reviewer NAME, or set pull-requests.reviewers in the file" });
   }
   const since = opened.clock.wallTime() - DAY_MS;
   const recent =
@@ -227,17 +227,19 @@ function nothingFits({ opened, attempted }: Planning, left: ChangePlan["left"], 
   return new UsageError({ attempted, why, advice });
 }
 
-/** Most pull requests that are changed without a person's word for it. */
+/** Most pull requests that are changed without a person's confirmation. */
 const MAX_UNCONFIRMED = 20;
 
-/** Why a plan needs a person's word, as a clause; null if it does not. */
+/** Why a plan needs a person's confirmation, as a clause; null if it does not. */
 export function whyConfirm({ changes }: ChangePlan): string | null {
-  if (changes.length > MAX_UNCONFIRMED) return `${changes.length} pull requests are more than ${MAX_UNCONFIRMED}`;
+  if (changes.length > MAX_UNCONFIRMED) {
+    return `${changes.length} pull requests would be changed, more than ${MAX_UNCONFIRMED}`;
+  }
   const touched = changes.filter(({ people }) => people === null || people.length > 0);
   return touched.length === 0 ? null : `people may have worked on ${touched.length} of them`;
 }
 
-/** The error that a plan or its results end with; undefined for none. */
+/** The error for changes that failed or have no answer; undefined if there are none. */
 export function errorOfChange(attempted: string, results: readonly WriteResult[]): MogplexError | undefined {
   const unanswered = results.filter(({ state }) => state === "open" || state === "withdrawn");
   const refused = results.filter(({ state }) => state === "refused");

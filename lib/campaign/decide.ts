@@ -1,5 +1,6 @@
 /**
- * What people decide about a campaign: retry, approve, stop, resume, skip. Each decision is a record of the journal, and sends nothing.
+ * What people decide about a campaign: retry, approve, stop, resume, skip. Each decision is recorded in the journal. If it cancels runs or settles
+ * starts, this is also done at once, if possible.
  *
  * @module
  */
@@ -58,13 +59,13 @@ import { settleNow } from "./work/settle.ts";
 import type { Store } from "./work/store.ts";
 import { expectToken, workOn } from "./work/work.ts";
 
-/** Which items a decision is about. Those that fit every given choice. */
+/** Selects the items that a decision is about. Items must match all of the given fields. */
 export interface Selection {
   /** Items whose verdict is `failed` or `overdue`. @default {false} */
   failed?: boolean | undefined;
   /** The word of a cause, as `status` shows it. */
   cause?: string | undefined;
-  /** Globs of names of repositories or items, and ids of runs. @default {[]} */
+  /** Globs for the names of repositories or items, and ids of runs. @default {[]} */
   only?: readonly string[] | undefined;
   /** Whether the first digits of a run's id, at least 8, are enough. @default {false} */
   shortIds?: boolean | undefined;
@@ -89,15 +90,15 @@ export interface Decided {
   /** Names of the affected items; for the dry run of a stop, the items whose runs it would cancel. Empty for other decisions about the campaign. */
   items: string[];
   text: string;
-  /** What happens in other places, as a sentence; undefined for nothing. */
+  /** What happens on other machines or in killed jobs, as a sentence; undefined for nothing. */
   elsewhere?: string | undefined;
-  /** What the campaign looks like afterwards. */
+  /** The view of the campaign after the decision. */
   view: CampaignView;
   /** Whether another process holds the campaign, and records and shows it. @default {false} */
   isElsewhere?: boolean;
   /** Whether runs are left that the next wave cancels. @default {false} */
   leavesCancels?: boolean;
-  /** Why the decision, which is recorded, could not be carried out at once; undefined when there was nothing to do, or it was. */
+  /** Why the recorded decision could not be carried out at once; undefined if it was carried out, or there was nothing to do. */
   error?: unknown;
 }
 
@@ -109,10 +110,10 @@ export interface DecideOptions extends CampaignOptions {
 }
 
 /**
- * Records a decision, and carries out at once what it says about open starts.
+ * Records a decision, and carries out at once what it requires for runs and open starts.
  *
  * @throws {UsageError} when there is no plan, no item matches, or the decision does not apply now.
- * @throws {MogplexError} with exit code 75 when another process is using the directory. A stop is asked of that process.
+ * @throws {MogplexError} with exit code 75 when another process is using the directory. A stop is passed on to that process instead.
  */
 export async function decideCampaign(
   source: CampaignSource,
@@ -195,8 +196,8 @@ async function decideHere(
 }
 
 /**
- * The view in which a cause is looked for. Its word may come from a screen that has read the forge later than the last wave: an unknown one, and
- * with `always` any, lets the pull requests be read.
+ * The view in which a cause is looked up. Its word may come from a screen that has read the forge after the last wave, so the pull requests are read
+ * first if the word is unknown, or always with `always`.
  */
 export async function viewForCause(
   view: () => CampaignView,
@@ -211,7 +212,7 @@ export async function viewForCause(
   return view();
 }
 
-/** Where to find the items. */
+/** Advice that names the command to list the items. */
 export function listsText(opened: OpenedCampaign): string {
   return `${ownCommand(opened, "status", "--all")} lists the items`;
 }
@@ -281,7 +282,7 @@ export function selectItems(
       ? "no item has a cause now"
       : causes.length === 1
       ? `the only cause is ${words}`
-      : `there are ${words}`;
+      : `the causes are ${words}`;
     throw new UsageError({ attempted, why: "there is no such cause", value: JSON.stringify(cause), advice });
   }
   const groupItems = new Set(group?.items);
@@ -381,7 +382,7 @@ function retriable(items: readonly ItemMemory[], attempted: string): ItemMemory[
   if (matches.length > 0) return matches;
   if (items.some(({ item }) => item.excluded?.as === "invalid")) {
     const why = "the plan could not use these repositories";
-    throw new UsageError({ attempted, why, advice: "correct the file, and plan again" });
+    throw new UsageError({ attempted, why, advice: "fix the file, and plan again" });
   }
   throw new UsageError({
     attempted,
@@ -423,15 +424,15 @@ async function checkSameTask(
   });
 }
 
-/** Proves that items can have a follow-up. @throws {UsageError} when the branch of one is not known, or another task is asked for. */
+/** Checks that items can have a follow-up. @throws {UsageError} if the branch of an item is unknown, or the task in the file was requested. */
 function checkFollowUp(items: readonly ItemMemory[], attempted: string, adopt = false): void {
   if (adopt) {
     const why = "a follow-up has its own task, and --adopt-changes only applies to the task in the file";
-    throw new UsageError({ attempted, why, advice: "leave --adopt-changes out" });
+    throw new UsageError({ attempted, why, advice: "omit --adopt-changes" });
   }
   const without = items.map((item) => ({ item, ...followUpBranch(item) })).find(({ branch }) => branch === null);
   if (without === undefined) return;
-  const why = `a follow-up of ${without.item.item.repository} has no branch to work on: ${without.reason}`;
+  const why = `a follow-up for ${without.item.item.repository} has no branch to work on: ${without.reason}`;
   throw new UsageError({ attempted, why, advice: "select the others with --only, and fix this one by hand" });
 }
 
@@ -469,7 +470,7 @@ function elsewhere({ branch, isCache }: OpenedCampaign, cancel: boolean, what: n
       : what === 1
       ? ["does not start this item", "its run"]
       : ["starts none of these", "their runs"];
-    return `A \`run\` elsewhere sees this within a minute. After that, it ${starts}${
+    return `A \`campaign run\` on another machine sees this within a minute. After that, it ${starts}${
       cancel ? `, and cancels ${runs}` : ""
     }.`;
   }
@@ -565,13 +566,13 @@ async function recordRetry(deciding: Deciding, { select, adopt, reason }: Of<"re
     ...waiting.length > 0
       ? [
         `${formatCount(waiting.length, "item")} that ${waiting.length === 1 ? "has" : "have"} not started ${
-          followers.length > 0 ? "will use that task, too" : "will use the planned task"
+          followers.length > 0 ? "will also use that task" : "will use the planned task"
         }`,
       ]
       : [],
     ...pulls.slice(0, MAX_PULLS),
     ...pulls.length > MAX_PULLS
-      ? [`the pull requests of ${pulls.length - MAX_PULLS} more succeeded items stay open, too`]
+      ? [`the pull requests of ${pulls.length - MAX_PULLS} more succeeded items also stay open`]
       : [],
   ];
   return { items: ids, text: parts.join("; "), acts: openOf(open) };
@@ -634,7 +635,7 @@ async function recordStop({ opened, store, by, dryRun }: Deciding, decision: Of<
   const parts = [
     ...isRepeated ? [`it was already stopped, by ${whoStopped(stopped)} at ${utcText(Date.parse(stopped.at))}`] : [],
     "nothing more will start",
-    ...count > 0 ? (cancel ? willCancel(dryRun, count) : [theirEnd]) : open.length > 0 ? [] : ["nothing runs"],
+    ...count > 0 ? (cancel ? willCancel(dryRun, count) : [theirEnd]) : open.length > 0 ? [] : ["nothing is running"],
     ...open.length > 0
       ? [openStartsText(open.length) + (cancel ? "" : ": to find out, run `campaign stop --cancel`")]
       : [],
@@ -661,7 +662,7 @@ function notStopped({ opened, store: { memory }, attempted }: Deciding): UsageEr
   }
   return closedGateReason(memory) === null
     ? new UsageError({ attempted, why: "it is not stopped", advice: listsText(opened) })
-    : new UsageError({ attempted, why: "it is not stopped, but waits for approval", advice: `run ${approve}` });
+    : new UsageError({ attempted, why: "it is waiting for approval, not stopped", advice: `run ${approve}` });
 }
 
 async function recordResume(deciding: Deciding, decision: Of<"resume">): Promise<Recorded> {
@@ -799,7 +800,7 @@ function endsTexts(ended: readonly ItemMemory[], left: number): string[] {
   const before = ended.length - cancelled;
   return [
     ...cancelled > 0 ? [`${formatCount(cancelled, "run")} ${cancelled === 1 ? "was" : "were"} cancelled`] : [],
-    ...before > 0 ? [`${formatCount(before, "run")} had ended before`] : [],
+    ...before > 0 ? [`${formatCount(before, "run")} had already ended`] : [],
     ...left > 0 ? [`${formatCount(left, "run")} ${left === 1 ? "is" : "are"} not cancelled yet`] : [],
   ];
 }

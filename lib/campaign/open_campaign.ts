@@ -1,6 +1,6 @@
 /**
  * Opens a campaign for a step: reads its file, opens its home, folds its journal, calls the step, shares what the step wrote, and releases the
- * home. When another machine has written meanwhile, all of it is done again.
+ * home. If another machine has written in the meantime, everything is done again.
  *
  * @module
  */
@@ -63,19 +63,19 @@ export interface CampaignInternals extends Omit<SessionInternals, "platform"> {
   readsStdin?: boolean | undefined;
   /** What the campaign file is read for. @default {"all"} */
   purpose?: ReadPurpose | undefined;
-  /** Reads pull requests, where a caller reads a campaign again and again. @default one that is made from the options */
+  /** Reads pull requests, for callers that read a campaign repeatedly. @default created from the options */
   pulls?: PullRequests | undefined;
-  /** Reads and merges pull requests. @default with the tokens that merge, of the environment */
+  /** Reads and merges pull requests. @default uses the tokens for merging in the environment */
   places?: MergePlaces | undefined;
-  /** Starts of this process, which outlive a lost race for the home. @default none */
+  /** Starts that this process has sent. They are kept after a lost race for the home. @default none */
   started?: OwnStarts | undefined;
   /** Address of the remote `origin` of a person's clone, for `git:origin` where no CI system names a repository. @default none */
   origin?: string | undefined;
   /** Reads a repository by Git. @default the system's Git */
   openGit?: FilesOptions["openGit"];
-  /** The campaign file, if it was read already. @default it is read */
+  /** The campaign file, if it has already been read. @default it is read */
   read?: ReadCampaign | undefined;
-  /** Gets each lock that is read, with the prompts that no view has. */
+  /** Called with each lock that is read. Unlike a view, a lock contains the prompts. */
   onLock?: ((lock: Lock) => void) | undefined;
   /** Whether texts of the task and of agents may be recorded and shown. @default {true} */
   showTask?: boolean | undefined;
@@ -109,7 +109,7 @@ export interface OpenedCampaign {
   readonly quotas: readonly Quota[];
   /** Where the environment says who can read the branch that is written to; null for a directory, and for reading. */
   shown: Omit<ShownPlace, "isNew"> & { remote: string } | null;
-  /** Whether everything is read again because another job has written meanwhile: the notes about it have been sent. */
+  /** Whether everything is read again because another job has written in the meantime. The notes have already been sent then. */
   isAgain: boolean;
   /** The lock with the journal; undefined when there is no plan. */
   store: Store | undefined;
@@ -130,7 +130,7 @@ const ATTEMPTS = 5;
 const RACE_WAIT_MS = 10_000;
 
 /**
- * Opens a campaign for `use`, and releases its directory afterwards. When another machine has written to the home meanwhile, everything is
+ * Opens a campaign for `use`, and releases its directory afterwards. If another machine has written to the home in the meantime, everything is
  * read again, and `use` is called again.
  *
  * @param access `read` changes nothing, and works while another process writes.
@@ -189,7 +189,7 @@ export async function readSource(
 /** Internals with the campaign file, which is read once for all attempts: a list of it can be standard input. */
 type ReadInternals = CampaignInternals & { io: Io; read: ReadCampaign; started: OwnStarts; onShared: () => void };
 
-/** Internals with other values. They are not copied: the connection is looked for when it is needed. */
+/** Adds values to internals. The properties of the internals are not read until they are needed, such as the connection. */
 export function internalsWith<I extends object, M extends object>(internals: I, more: M): I & M {
   return Object.defineProperties(Object.create(internals), Object.getOwnPropertyDescriptors(more));
 }
@@ -314,10 +314,10 @@ const CACHES: readonly string[] = ["github", "gitlab", "gitea", "forgejo"];
 const DEFAULT_DIRECTORY = "mogplex-campaign";
 
 /**
- * Where a campaign is: the caller's value, then the variable, then the file.
+ * Where a campaign is stored. The caller's value comes first, then the variable, then the file.
  *
- * @param fileHome What the file says: a directory, or a branch.
- * @returns `home` is undefined if it was not given: then it is the directory.
+ * @param fileHome The home in the file: a directory, or a branch.
+ * @returns `home` is undefined if none was given: the directory is then the home.
  */
 export function placeOf(
   { directory, home }: Pick<CampaignOptions, "directory" | "home">,
@@ -332,7 +332,7 @@ export function placeOf(
   };
 }
 
-/** Reads the journal again, with another lock. @throws as {@linkcode Store.open} does. */
+/** Reads the lock and the journal again. @throws the same errors as {@linkcode Store.open}. */
 export async function reopen(opened: OpenedCampaign): Promise<Store | undefined> {
   const lock = await opened.home.readLock();
   const store = lock === undefined
@@ -357,13 +357,13 @@ export function plannedStore(opened: OpenedCampaign, attempted: string): Store {
   if (store !== undefined) return store;
   if (branch !== null) throw noPlan(opened, attempted);
   if (opened.isInMemory) {
-    const advice = `call ${planCommand(opened)}, or give the home in which it was planned`;
-    throw new UsageError({ attempted, why: "there is no plan in this home in memory", advice });
+    const advice = `call ${planCommand(opened)}, or pass the home in which it was planned`;
+    throw new UsageError({ attempted, why: "there is no plan in this in-memory home", advice });
   }
   const why = `there is no plan in ${JSON.stringify(directory)}`;
   const advice =
-    `if it was planned elsewhere, name that place with --dir, --home or MOGPLEX_CAMPAIGN_HOME, or by home in the ` +
-    `campaign file; for a new campaign run ${planCommand(opened)}`;
+    `if it was planned elsewhere, name that place with --dir, --home, MOGPLEX_CAMPAIGN_HOME, or the key home in the ` +
+    `campaign file; for a new campaign, run ${planCommand(opened)}`;
   throw new UsageError({ attempted, why, advice });
 }
 
@@ -377,13 +377,13 @@ function noPlan(opened: OpenedCampaign, attempted: string): UsageError {
     attempted,
     why: `there is no plan on branch ${JSON.stringify(branch?.name)}, or the branch was lost`,
     value: JSON.stringify(branch?.home),
-    advice: `restore a lost branch, because nothing else records its stops and skips; for a new campaign run ${
+    advice: `restore a lost branch, because nothing else records its stops and skips; for a new campaign, run ${
       planCommand(opened)
     } once, by hand`,
   });
 }
 
-/** What the campaign looks like now, by its journal. */
+/** The current view of a campaign, according to its journal. */
 export function viewOf(
   { clock }: OpenedCampaign,
   { memory, meanRunMs }: Store,
@@ -393,21 +393,21 @@ export function viewOf(
 }
 
 /**
- * Proves that a step may plan the campaign if there is no plan.
+ * Checks that a step is allowed to plan the campaign if there is no plan.
  *
  * @param plans Default: only if the home is not a branch.
- * @throws {UsageError} when only `plan` may.
+ * @throws {UsageError} if only `plan` is allowed to.
  */
 export function checkMayPlan(opened: OpenedCampaign, plans = opened.branch === null): void {
   if (!plans) plannedStore(opened, "continue the campaign");
 }
 
-/** Proves that the whole list of repositories is known. @throws {UsageError} when a part of it would be missing from the plan. */
+/** Checks that the whole list of repositories is known. @throws {UsageError} if a part of it would be missing from the plan. */
 export function checkWhole(opened: OpenedCampaign): void {
   if (!opened.skippedStdin) return;
   throw new UsageError({
     attempted: "plan the campaign",
-    why: "a list in the file is standard input, which only the command plan reads",
+    why: "a list in the file comes from standard input, which only `campaign plan` reads",
     advice: `run ${planCommand(opened)} first, with the list as its input`,
   });
 }
@@ -433,7 +433,7 @@ function planCommand(opened: OpenedCampaign): string {
   return ownCommand(opened, "plan");
 }
 
-/** A command about a campaign, to be copied; the call, where a script holds the campaign. */
+/** A command about a campaign, to copy. For a campaign in a script, it is the call. */
 export function ownCommand(
   { directory, source, branch, file }: OpenedCampaign,
   verb: string,

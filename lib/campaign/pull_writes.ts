@@ -1,6 +1,6 @@
 /**
- * Changes of pull requests: reviewers and labels of the campaign file, requests for reviews, closing. Each is in the journal, and on its branch, before
- * it is sent. After a lost answer the forge is read; nothing is sent twice.
+ * Changes to pull requests: reviewers and labels from the campaign file, review requests, closing. Each change is in the journal, and on its branch,
+ * before it is sent. After a lost answer, the forge is read; nothing is sent twice.
  *
  * @module
  */
@@ -32,11 +32,11 @@ export interface WriteResult {
   readonly url: string;
   /** `open`: no answer came. `withdrawn`: nothing was sent. */
   readonly state: WriteMemory["state"];
-  /** A clause; null for nothing to say. */
+  /** A clause; null if there is nothing to report. */
   readonly reason: string | null;
 }
 
-/** Users and teams of a list in which a team has the prefix `team:`. */
+/** Splits a list of reviewers, in which teams have the prefix `team:`, into users and teams. */
 export function namedReviewers(names: readonly string[]): { users: string[]; teams: string[] } {
   const prefix = "team:";
   return {
@@ -57,7 +57,7 @@ export function openWrites({ memory }: Store): { item: ItemMemory; act: WriteAct
 }
 
 /**
- * Reads back what earlier commands have asked for without an answer, and sends what the forge does not have.
+ * Finishes changes that earlier commands requested and that have no answer: reads the forge, and sends what it does not have.
  *
  * @param isDue Whether a change is finished now. @default all of them
  */

@@ -1,6 +1,6 @@
 /**
- * The pull requests of a campaign: reads them from their forges, says what the journal has to remember (only what has changed), on which
- * branch a follow-up may work, and what a pull request waits for.
+ * The pull requests of a campaign: reads them from their forges, and decides what the journal must record (only changes), which branch a follow-up
+ * can use, and what a pull request is waiting for.
  *
  * @module
  */
@@ -102,7 +102,7 @@ export class PullRequests {
     this.#tell = tell;
   }
 
-  /** Pull requests that could not be read when last tried: their state in the journal may be old. */
+  /** Number of pull requests that the last attempt could not read. Their state in the journal may be out of date. */
   get failed(): number {
     return this.#failed.size;
   }
@@ -189,7 +189,7 @@ export class PullRequests {
     return this.#forges.mayAsk(address);
   }
 
-  /** Whether a pull request is changed now by a wave: not again right after the last time. */
+  /** Whether a wave changes a pull request now: not again right after the last change. */
   mayWrite(url: string): boolean {
     return this.#isDue(`write ${url}`);
   }
@@ -202,7 +202,7 @@ export class PullRequests {
   /**
    * Names of reviewers for a pull request, as a campaign file has them, with the owners of its changed files in the place of `codeowners`.
    *
-   * @returns Why they are not known, as a clause.
+   * @returns The names, or why they are unknown, as a clause.
    */
   async reviewersFor(url: string, reviewers: readonly string[], command: string): Promise<string[] | string> {
     const names = reviewers.filter((name) => name !== CODE_OWNERS);
@@ -321,7 +321,7 @@ export function pullRequestBody(
 }
 
 /**
- * What reads the pull requests of a campaign, with the tokens of the environment.
+ * Creates a reader for the pull requests of a campaign, with the tokens in the environment.
  *
  * @returns Undefined if `forge` is not given, or without a token.
  * @throws {UsageError} for an invalid host, or if it is not clear which token is for it.
@@ -339,7 +339,7 @@ export function isLocal(url: string): boolean {
   return URL.canParse(url) && isLoopback(new URL(url).hostname);
 }
 
-/** What to do without a token for a pull request's forge. @param advice How to give one. */
+/** What to do without a token for a pull request's forge. @param advice How to set the token. */
 export function forgeTokenAdvice(url: string, advice: string): string {
   return isLocal(url)
     ? `a local Mogplex has no forge, so its pull requests cannot be changed; if this is a forge, ${advice}`
@@ -347,12 +347,12 @@ export function forgeTokenAdvice(url: string, advice: string): string {
 }
 
 /**
- * Proves that what a campaign decides by pull requests can be decided.
+ * Checks that pull requests can be read if keys of the campaign file depend on them.
  *
- * @param reads Whether something reads them.
- * @param origin Of the service.
- * @returns What a rehearsal with an emulator, which has no forge, must not hide; null for nothing.
- * @throws {UsageError} when nothing reads them.
+ * @param reads Whether pull requests are read.
+ * @param origin Origin of the service.
+ * @returns A note for a local Mogplex, which has no forge: the keys that have no effect; null for none.
+ * @throws {UsageError} if pull requests are not read.
  */
 export function checkForge(
   { limits, onFailedChecks, pullRequests }: Pick<Lock, "limits" | "onFailedChecks" | "pullRequests">,
@@ -369,7 +369,7 @@ export function checkForge(
   if (isLocal(origin)) {
     return `${keys.join(", ")} ${
       keys.length === 1 ? "has" : "have"
-    } no effect, because a local Mogplex has no forge; ` +
+    } no effect because a local Mogplex has no forge; ` +
       `against a real forge, this command would exit with code 2 without a token in ${FORGE_TOKENS_TEXT}`;
   }
   throw new UsageError({
@@ -447,11 +447,11 @@ export function followUpBranch(
 /** Time without activity after which a pull request is stuck, in milliseconds. */
 export const STUCK_AFTER_MS = 3 * 86_400_000;
 
-/** The causes, most urgent first, with what they say. */
+/** The causes, most urgent first, in words. */
 const CAUSES: Readonly<Record<PullRequestTrouble, string>> = {
   "closed-unmerged": "the pull request was closed without being merged",
   "conflict": "the pull request conflicts with its base branch",
-  "failed-checks": "the checks of the pull request are red",
+  "failed-checks": "the checks of the pull request failed",
   "changes-requested": "a review requests changes",
   "no-reviewer": "nobody was asked to review the pull request",
   "inactive": "the pull request has had no activity for some time",
@@ -476,7 +476,7 @@ function stuckOpen(pull: PullRequestView, nowMs: number, stuckAfterMs: number): 
 }
 
 /**
- * What the pull request of an item waits for; null for nothing.
+ * What the pull request of an item is waiting for; null for nothing.
  *
  * @param item Only a succeeded item has a pull request to wait for; the verdict explains all others.
  * @param changed Whether its newest run changed something; null when that is not known.

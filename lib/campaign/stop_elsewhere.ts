@@ -1,6 +1,6 @@
 /**
- * Stops a campaign whose directory another process holds: asks that process by a file beside the journal, and waits until it has recorded the
- * stop. Touches neither lock nor journal.
+ * Stops a campaign whose directory another process is using: puts a request beside the journal, and waits until that process has recorded the
+ * stop. It touches neither lock nor journal.
  *
  * @module
  */
@@ -53,7 +53,7 @@ interface StopAnswer {
 }
 
 /**
- * Asks the process that holds the directory to stop the campaign.
+ * Asks the process that is using the directory to stop the campaign.
  *
  * @param decide Records the stop here, once no other process holds the directory.
  * @throws {UsageError} when there is no plan; {MogplexError} with exit code 69 when the request cannot be written.
@@ -100,13 +100,13 @@ export async function stopElsewhere<T>(
   if (requests.has(request.id)) {
     return { items: [], text: confirmedText(who, stop, { before, after: view }), view, isElsewhere: true };
   }
-  const what = starts.length === 0 ? "a start that is being sent may still arrive" : "these may still start";
+  const what = starts.length === 0 ? "a start that is being sent may still arrive" : "these items may still start";
   const why = `${who} did not read the request within ${CONFIRM_MS / 1_000} s`;
   const advice =
     "that process reads the request before its next start; if it has ended, the next command reads the request";
   return {
     items: starts,
-    text: `not yet confirmed: ${why}; until then ${what}`,
+    text: `not yet confirmed: ${why}; until it does, ${what}`,
     view,
     isElsewhere: true,
     error: new MogplexError({ attempted: "confirm the stop", why, advice }, "rateLimited"),
@@ -153,7 +153,7 @@ function confirmedText(
     : `${runs} ${count === 1 ? "continues to its" : "continue to their"} end`;
   const ends = [
     ...cancelled > 0 ? [`${formatCount(cancelled, "run")} ${cancelled === 1 ? "was" : "were"} cancelled`] : [],
-    ...count > 0 ? [end] : cancelled > 0 ? [] : ["nothing runs"],
+    ...count > 0 ? [end] : cancelled > 0 ? [] : ["nothing is running"],
   ];
   return `${who} has stopped starting runs; ${ends.join(", ")}`;
 }

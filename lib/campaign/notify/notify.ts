@@ -1,6 +1,6 @@
 /**
- * Notifies a webhook or a script's function that a campaign needs a person or is done: each event at least once. The journal remembers for
- * all machines what was sent. A failing webhook changes nothing: it is tried several times, and the next call sends the event again.
+ * Notifies a webhook or a script's function that a campaign needs a person or is done: each event at least once. The journal records for
+ * all machines what was sent. If a webhook fails, nothing else changes: it is tried several times, and the next call sends the event again.
  *
  * A message has no text of an agent, of the service or of the task in it, and no name of a repository of the campaign.
  *

@@ -1,5 +1,5 @@
 /**
- * What needs a person, and what that person can do: one entry for the campaign as a whole, and one for each group of items with one cause.
+ * What needs a person, and what that person can do: entries for the campaign as a whole, and one for each group of items with the same cause.
  *
  * @module
  */
@@ -16,9 +16,9 @@ import { lookup } from "../../lookup.ts";
 import { failedGroups, isAtGate, isOver, isStoppedByFailures, needsRetry, retriedCount } from "./next_step.ts";
 
 interface Step {
-  /** A sentence; it ends in a colon when a command follows. */
+  /** A sentence. It ends in a colon if a command follows. */
   readonly text: string;
-  /** The command that does it; null when a person does it elsewhere. */
+  /** The command for the step; null for a step outside the command line. */
   readonly command: string | null;
 }
 
@@ -54,7 +54,7 @@ export const MAX_ALL_ENDINGS = 20;
 const MAX_NAMES = 5;
 
 interface NewestOptions {
-  /** Whether an address may be a link; any other is shown as text. @default every address may */
+  /** Whether an address may be shown as a link. Other addresses are shown as text. @default all addresses */
   mayLink?: ((url: string) => boolean) | undefined;
   /** Most endings to show. @default {3} */
   max?: number;
@@ -89,7 +89,7 @@ export function newestParts(
   const others = endings.slice(max);
   return {
     lastLines: endings.slice(0, max).map((each) => ({
-      head: ["Last lines of the agent", whose(each)],
+      head: ["Last lines from the agent", whose(each)],
       lines: each.lines,
     })),
     more: others.length === 0 ? null : [
@@ -129,7 +129,7 @@ export function newestBlocks(entry: Attention, options: NewestOptions): ({ text:
   ];
 }
 
-/** How much needs attention: `8 items and a closed gate`. What comes after that is not counted. */
+/** How much needs attention: `8 items and a closed gate`. Later steps are not counted. */
 export function attentionCount(entries: readonly Attention[]): string {
   const items = entries.reduce((sum, { count }) => sum + count, 0);
   const parts = [
@@ -139,10 +139,10 @@ export function attentionCount(entries: readonly Attention[]): string {
   return parts.join(", ").replace(/, ([^,]*)$/, " and $1");
 }
 
-/** Before the command that cancels what a person has decided to cancel. */
+/** Text before the command that cancels the runs that a person has decided to cancel. */
 export const CANCEL_NOW = "To cancel the runs now:";
 
-/** Title of the entry about what comes after the others. */
+/** Title of the entry about the step after all others. */
 export const AFTERWARDS = "When that is done";
 
 /** Title of the entry about a closed gate of canary or failures. */
@@ -160,13 +160,13 @@ const NOUNS: Readonly<Partial<Record<string, string>>> = {
   "wave is late": "a late wave",
 };
 
-/** Something that needs a person. Its texts are untrusted. */
+/** Something that needs a person's attention. Its texts are untrusted. */
 export interface Attention {
-  /** A verdict, or a few words of ours. */
+  /** A verdict, or a few words of our own. */
   readonly title: string;
   /** Why, in one line; empty when nothing is known. */
   readonly cause: string;
-  /** Number of items; 0 when it is about the campaign as a whole. */
+  /** Number of items; 0 for an entry about the campaign as a whole. */
   readonly count: number;
   /** Names of all of them, as in `ItemView.id`. */
   readonly ids: readonly string[];
@@ -175,7 +175,7 @@ export interface Attention {
   /** Null where no item has a run that did not succeed. */
   readonly newest: Newest | null;
   readonly steps: readonly Step[];
-  /** Whether other entries come before it, so that its command is not the first one to use. */
+  /** Whether other entries have to be dealt with first, so that its command is not the first one to use. */
   readonly isLater: boolean;
 }
 
@@ -313,7 +313,7 @@ function mergesEntry(reason: string, command: CampaignCommand): Attention {
   return ofCampaign(
     "merges stopped",
     reason,
-    step("Fix these targets, or revert the merges. To merge the rest:", campaignCommand(command, "approve")),
+    step("Fix these target branches, or revert the merges. To merge the rest:", campaignCommand(command, "approve")),
   );
 }
 
@@ -382,7 +382,7 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
     return ofCampaign(
       "wave is late",
       `it was due ${timeText(due, now)}, but has not run`,
-      step("Check whether the schedule is on. By hand:", campaignCommand(command, "advance")),
+      step("Check whether the schedule is active. To run the wave by hand:", campaignCommand(command, "advance")),
     );
   }
   return undefined;
@@ -433,7 +433,7 @@ function step(text: string, command: string | null = null): Step {
 /** What stopped the last wave. The message says what to do about it. */
 function troubleEntry(problem: string, { view, command }: Context): Attention {
   const next = step(
-    "Nothing is lost. Once that is fixed, the next wave continues. By hand:",
+    "Nothing is lost. Once the problem is fixed, the next wave continues. To run it by hand:",
     campaignCommand(command, "advance"),
   );
   return ofCampaign("stopped by an error", problem, ...(view.state === "done" ? [] : [next]));
@@ -541,14 +541,14 @@ function stepsForStuck({ stuck, word, items }: CauseGroup, { command, names }: C
   const retry = campaignCommand(command, "retry", "--cause", word);
   switch (stuck) {
     case "conflict":
-      return [step("To let a run resolve the conflicts, on the same branch:", retry)];
+      return [step("To have a run resolve the conflicts on the same branch:", retry)];
     case "failed-checks":
-      return [step("Fix the cause at the forge; or let a run fix it, on the same branch:", retry)];
+      return [step("Fix the cause yourself, or have a run fix it on the same branch:", retry)];
     case "changes-requested":
-      return [step("Make the changes; or let a run make them, on the same branch:", retry)];
+      return [step("Make the changes yourself, or have a run make them on the same branch:", retry)];
     case "closed-unmerged":
     case "no-pull-request":
-      return [step("If it is wanted after all, start the task again, on a new branch:", retry)];
+      return [step("If the change is still wanted, start the task again on a new branch:", retry)];
     case "unreadable": {
       const isOne = items.length === 1;
       const text = isOne
@@ -560,7 +560,7 @@ function stepsForStuck({ stuck, word, items }: CauseGroup, { command, names }: C
     case "no-reviewer":
       return [
         step(
-          "Ask somebody to review, at the forge or with this command (--reviewer NAME, unless the file names reviewers):",
+          "Request a review on the forge, or with this command (add --reviewer NAME if the file names no reviewers):",
           campaignCommand(command, "ask", "--cause", word),
         ),
       ];
@@ -570,7 +570,7 @@ function stepsForStuck({ stuck, word, items }: CauseGroup, { command, names }: C
           "Remind the people who have to act. To merge what is approved and green:",
           campaignCommand(command, "merge"),
         ),
-        step("To give it up:", campaignCommand(command, "close", "--cause", word, "--reason", "not wanted")),
+        step("To close it instead:", campaignCommand(command, "close", "--cause", word, "--reason", "not wanted")),
       ];
   }
 }

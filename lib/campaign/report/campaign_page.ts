@@ -98,7 +98,7 @@ import type { CampaignMarkdownOptions } from "./markdown.ts";
 /**
  * Renders the page.
  *
- * @param view View after `cleanCampaign`. Texts in it are shown as texts; only pull requests become links.
+ * @param view View after `cleanCampaign`. Its texts are escaped; of the addresses in them, only pull requests become links.
  */
 export function renderCampaignPage(view: CampaignView, options: CampaignMarkdownOptions = {}): string {
   const { command = ANY_COMMAND, problem = null, prompts = [], isShared = false } = options;
@@ -143,7 +143,7 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
         `${ended} of ${items} finished`,
         grid("thirds", progress(view, nowMs, options), !areRunsOver(view.state) && quotas(view)),
       ),
-      section("merging", "Until they are merged", null, merging(view, command)),
+      section("merging", "Merge status", null, merging(view, command)),
       section("burn-up", "Finished over time", null, burnUp(view)),
       view.items.length > 0 &&
       (isQueueOnly(view) ? queued(view, names) : itemsTable(view, context, command)),
@@ -324,7 +324,7 @@ const REVIEWS: Readonly<Partial<Record<string, string>>> = {
   approved: "approved",
   requested: "review requested",
   "changes-requested": "changes requested",
-  "not-requested": "nobody asked",
+  "not-requested": "not requested",
 };
 
 function needsPerson(entries: readonly Attention[]): Part {
@@ -349,7 +349,7 @@ function tasks(prompts: readonly string[]): Html | null {
   const earlier = prompts.slice(0, -1);
   const visiblePrompts = earlier.slice(-MAX_EARLIER).reverse();
   const count = formatCount(earlier.length, "earlier task");
-  const title = earlier.length > MAX_EARLIER ? `${count}, the last ${MAX_EARLIER} of them` : count;
+  const title = earlier.length > MAX_EARLIER ? `${count}, the last ${MAX_EARLIER} shown` : count;
   return panel(
     longText(newest),
     earlier.length > 0 && fold(title, visiblePrompts.map((prompt) => longText(prompt))),
@@ -452,7 +452,7 @@ function entryOf(entry: Attention, id: string, items: ReadonlyMap<string, Campai
   ];
   const texts = steps.filter(({ command }) => command === null);
   const isLong = cause.length > MAX_CAUSE;
-  const newest = newestParts(entry, { max: MAX_ALL_ENDINGS, rest: "campaign.json has them" });
+  const newest = newestParts(entry, { max: MAX_ALL_ENDINGS, rest: "see campaign.json" });
   const endings = endingsText(entry);
   const who = count === 0 ? "" : `${formatCount(count, "item")}: `;
   // What comes afterwards is a step, not a state.
@@ -720,7 +720,7 @@ function quotas({ quota: { minute, hour, day, sandboxes }, waitingFor }: Campaig
       })
     }</ul>`,
     minute.limit === null &&
-      markup`<p class="soft">This service does not limit starts. This campaign made ${minute.used} in the last minute, ${hour.used} in the last hour and ${day.used} in the last 24 hours.</p>`,
+      markup`<p class="soft">This service does not limit starts. Starts of this campaign: ${minute.used} in the last minute, ${hour.used} in the last hour, ${day.used} in the last 24 hours.</p>`,
   );
 }
 

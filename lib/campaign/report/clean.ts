@@ -1,5 +1,5 @@
 /**
- * Makes the view of a campaign fit for reports: every text in it is normalized, redacted and cut. Renderers get only such views.
+ * Makes the view of a campaign safe for reports: every text in it is normalized, redacted and cut. Renderers get only such views.
  *
  * @module
  */
@@ -164,13 +164,13 @@ export function cleanCampaign(view: CampaignView, redact: Redact, redactToken: R
   })(view);
 }
 
-/** A copy of the parts of commands, fit to be shown. */
+/** A copy of the parts of commands that is safe to show. */
 export function cleanCommand({ program, file, flags }: CampaignCommand, redact: Redact): CampaignCommand {
   const clean = (text: string) => cutText(redact(oneLine(text)), MAX_REASON);
   return { program: clean(program), file: clean(file), flags: flags.map(clean) };
 }
 
-/** The message of an error, fit to be shown; null without an error. */
+/** The message of an error, safe to show; null without an error. */
 export function cleanProblem(problem: string | null | undefined, redact: Redact): string | null {
   return problem == null ? null : cutText(redact(oneLine(problem)), MAX_PROBLEM);
 }

@@ -1,6 +1,6 @@
 /**
- * The names of the reports of a campaign, below its directory. They are apart from their renderers, which a program that only looks for the files
- * does not need.
+ * The names of the reports of a campaign, below its directory. They are separate from the renderers, so that a program that only looks for the files
+ * does not load those.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * `campaign.md`, which is also the step summary on GitHub: where the campaign is, what needs a person and what to do, then everything else
- * in tables.
+ * `campaign.md`, which is also the step summary on GitHub: the state of the campaign, what needs a person and what to do, then everything else in
+ * tables.
  *
  * @module
  */
@@ -46,7 +46,7 @@ export interface CampaignMarkdownOptions {
   command?: CampaignCommand | undefined;
   /** Message of the error that stopped the last step. @default {null} */
   problem?: string | null | undefined;
-  /** Whether an address may be a link; any other is shown as text. @default every address may */
+  /** Whether an address may be shown as a link. Other addresses are shown as code. @default all addresses */
   mayLink?: ((url: string) => boolean) | undefined;
   /** Pages of the job on its CI system. @default {{}} */
   links?: PlatformLinks | undefined;
@@ -137,7 +137,7 @@ function attention(
 /** How far the pull requests are from being merged. The table has their addresses. */
 function merging(view: CampaignView, { command = ANY_COMMAND }: CampaignMarkdownOptions): Block[] {
   const blocks = mergeBlocks(view, command);
-  return blocks.length === 0 ? [] : [{ heading: "Until they are merged", level: 3 }, ...blocks];
+  return blocks.length === 0 ? [] : [{ heading: "Merge status", level: 3 }, ...blocks];
 }
 
 function entry(one: Attention, mayLink: CampaignMarkdownOptions["mayLink"]): Block[] {
@@ -148,7 +148,7 @@ function entry(one: Attention, mayLink: CampaignMarkdownOptions["mayLink"]): Blo
     { heading: `${title}${count > 0 ? ` (${count})${endingsText(one)}` : ""}`, level: 4 },
     ...(cause === "" ? [] : [{ code: cause }]),
     ...(names.length === 0 ? [] : [{ text: [joinWords(names, ", "), more > 0 ? ` and ${more} more` : null] }]),
-    ...newestBlocks(one, { mayLink, rest: "`campaign.html` shows them" }),
+    ...newestBlocks(one, { mayLink, rest: "see `campaign.html`" }),
     ...stepBlocks(steps),
   ];
 }
@@ -157,7 +157,7 @@ function pace(view: CampaignView, nowMs: number, { links = {} }: CampaignMarkdow
   const { quota, quota: { sandboxes }, waitingFor, waves } = view;
   const end = endMsOf(view, nowMs);
   return [
-    ["Own starts", startsText(quota)],
+    ["Starts", startsText(quota)],
     ["Sandboxes", sandboxes.used === null ? `${sandboxes.limit} at most` : sandboxesText(sandboxes)],
     [
       "Next start",

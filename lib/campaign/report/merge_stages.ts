@@ -1,5 +1,5 @@
 /**
- * How far the pull requests of a campaign are from being merged, in words, with the command that takes each group on.
+ * How far the pull requests of a campaign are from being merged, in words, with the command for the next step of each group.
  *
  * @module
  */
@@ -23,9 +23,9 @@ const [MAX_OWNERS, MAX_LINKS] = [5, 500];
 
 interface MergeRow {
   readonly text: Words;
-  /** What takes them on; null for those that are merged. */
+  /** The command for the next step; null for merged pull requests. */
   readonly command: string | null;
-  /** The pull requests, with the reason of those that are blocked. */
+  /** The pull requests, each with the reason if it is blocked. */
   readonly links: readonly Words[];
 }
 

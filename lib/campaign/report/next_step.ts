@@ -1,5 +1,5 @@
 /**
- * The next step for a person when a campaign waits for one. The page, the reports, the screens and the last line of `run` use it, so they
+ * The next step for a person when a campaign is waiting for one. The page, the reports, the screens and the last line of `run` use it, so they all
  * name the same step.
  *
  * @module

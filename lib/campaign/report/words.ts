@@ -1,6 +1,6 @@
 /**
- * The sentences about a campaign: where it is, what it waits for, what has been done. They hold texts of the view, which are not yet safe
- * to print.
+ * The sentences about a campaign: its state, what it is waiting for, what has been done. They contain texts from the view that must be made safe before
+ * they are printed.
  *
  * @module
  */
@@ -60,7 +60,7 @@ const ENDED: readonly ItemState[] = [
   "skipped",
 ];
 
-/** What has ended, and what has not, in a sentence each; none when there are no items. */
+/** What has finished, and what has not, in a sentence each; none if there are no items. */
 export function countSentences(view: Pick<CampaignView, "counts">): string[] {
   const { items, ended } = totalsOf(view.counts);
   const open = items - ended;
@@ -71,7 +71,7 @@ export function countSentences(view: Pick<CampaignView, "counts">): string[] {
   ];
 }
 
-/** Sandboxes in use, which were read. */
+/** The sandboxes in use, once they have been read: `3 of 3 in use, 1 by ended runs`. */
 export function sandboxesText({ used, limit, ended = 0 }: QuotaView["sandboxes"]): string {
   return `${used} of ${limit} in use${ended > 0 ? `, ${ended} by ended runs` : ""}`;
 }
@@ -94,11 +94,11 @@ export function boundText(
   const used = (quota: { used: number | null; limit: number | null }) =>
     quota.used === null ? `${quota.limit} at most` : `${quota.used} of ${quota.limit} used`;
   const texts: Readonly<Record<typeof bound, string>> = {
-    minute: `the quota of starts a minute (${used(minute)})`,
-    hour: `the quota of starts an hour (${used(hour)})`,
-    day: `the quota of starts a day (${used(day)})`,
+    minute: `the quota of starts per minute (${used(minute)})`,
+    hour: `the quota of starts per hour (${used(hour)})`,
+    day: `the quota of starts per day (${used(day)})`,
     sandboxes: `a free sandbox (${used(sandboxes)})`,
-    requests: "the quota of requests a minute",
+    requests: "the quota of requests per minute",
     refused: "the service to accept starts again",
     // The campaign's own numbers do not show what other tokens of the user have started.
     "user-starts":
@@ -106,7 +106,7 @@ export function boundText(
     unanswered: "a pause to end: the last start had no answer, so an agent may be running",
     parallel: "a run to end (limits.parallel)",
     "pull-requests": "pull requests to be merged or closed, or to be read (limits.open-pull-requests)",
-    window: "the next window of the file",
+    window: "the next window in the campaign file",
     gate: "your approval",
     stopped: "somebody to resume the campaign",
     home: "the branch of the campaign to become writable again",
@@ -178,7 +178,7 @@ function doneText(view: CampaignView): string {
   return `${good} of ${formatCount(items, "item")} ${how}, ${others.join(", ")}`;
 }
 
-const NOTHING_RUNS = "nothing runs";
+const NOTHING_RUNS = "nothing is running";
 
 /** How many runs a person wants cancelled; null for none. @param stays See {@linkcode nextStartText}. */
 function cancelsText({ pendingCancels: cancels = 0 }: CampaignView, stays: boolean): string | null {
@@ -285,7 +285,7 @@ export function waveTimeText(
   return nowMs - ms > LATE_MS ? `due since ${timeText(ms, nowMs, textOf)}` : "due now";
 }
 
-/** When the campaign ends at the earliest, in milliseconds since 1970; null where that is not known, or lies in the past. */
+/** The earliest end of the campaign, in milliseconds since 1970; null if it is unknown or in the past. */
 export function endMsOf({ endsAt }: Pick<CampaignView, "endsAt">, nowMs: number): number | null {
   const end = instantMs(endsAt);
   return end !== null && end > nowMs ? end : null;
@@ -298,7 +298,7 @@ export function endBasis(view: Pick<CampaignView, "items">): string {
     : "based on an assumed mean time, because no run has finished yet";
 }
 
-/** Whether a run has shown how long runs take: one that was cancelled shows nothing. */
+/** Whether a run has shown how long runs take. A cancelled run does not. */
 export function hasEndedRun({ items }: Pick<CampaignView, "items">): boolean {
   return items.some(({ endedAt, verdict }) => endedAt !== null && verdict !== "cancelled");
 }
@@ -329,7 +329,7 @@ export function pullRequestWords(items: readonly CampaignItem[]): string | null 
   return pulls === null || advice === null ? pulls : `${pulls}; ${advice}`;
 }
 
-/** How long the newest run of an item took, or takes so far; null when it was not started. In milliseconds. */
+/** How long the newest run of an item took, or has taken so far, in milliseconds; null if it was not started. */
 export function runMs({ startedAt, endedAt, verdict }: CampaignItem, nowMs: number): number | null {
   const began = instantMs(startedAt);
   if (began === null) return null;
@@ -357,13 +357,13 @@ export function itemNames(items: readonly CampaignItem[]): Map<string, string> {
 
 // Commands to copy.
 
-/** How a campaign is called on the command line. */
+/** The parts of a command line about a campaign. */
 export interface CampaignCommand {
   readonly program: string;
   readonly file: string;
   /** Flags that every command needs: `--dir` and `--home` with their values. */
   readonly flags: readonly string[];
-  /** Flags that permit what the file names. Decisions do not take them. */
+  /** Flags that permit things that the file names, such as files outside its folder. Commands that record decisions do not accept them. */
   readonly permits?: readonly string[];
 }
 
@@ -386,7 +386,7 @@ export function campaignCommand(
   return commandLine(program, "campaign", verb, file, ...flags, ...DECISIONS.includes(verb) ? [] : permits, ...args);
 }
 
-/** The flags that name the place of a campaign, where it is not the usual one. */
+/** The flags that name the place of a campaign. They are empty for the default place. */
 export function placeFlags(directory: string | undefined, home: string | undefined): string[] {
   return [...directory === undefined ? [] : ["--dir", directory], ...home === undefined ? [] : ["--home", home]];
 }

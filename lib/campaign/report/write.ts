@@ -1,5 +1,5 @@
 /**
- * Writes the reports of a campaign. It sends no requests and throws no errors: a report that cannot be written changes no verdict.
+ * Writes the reports of a campaign. It sends no requests and throws no errors: a report that cannot be written does not change the verdict.
  *
  * @module
  */
@@ -130,12 +130,12 @@ function renderCampaignJson(view: CampaignView): string {
 const MARKS: Readonly<Record<ItemState, readonly [mark: Mark | null, meaning: string]>> = {
   "needs-input": ["error", "The run waits for an answer"],
   unknown: ["error", "The run succeeded; nothing shows whether it produced what the file requires"],
-  conflict: ["error", "The key belongs to another request"],
+  conflict: ["error", "The idempotency key belongs to another request"],
   failed: ["failure", "The run failed, or did not produce what the file requires"],
-  overdue: ["failure", "The run took longer than limits.run-timeout, and was cancelled"],
+  overdue: ["failure", "The run took longer than limits.run-timeout and was cancelled"],
   cancelled: ["error", "Somebody cancelled the run"],
   invalid: ["error", "The service refuses the request, or does not know the repository"],
-  skipped: ["skipped", "Left out"],
+  skipped: ["skipped", "Skipped"],
   succeeded: [null, "Succeeded"],
   unchanged: [null, "No change was needed"],
   running: ["skipped", "The run has not ended"],
@@ -252,7 +252,7 @@ function progress({ campaign, state, counts, items, causes, waves, exitCode }: C
     ),
     ...pullRequests(items),
     single("starts", "Starts that were sent.", items.reduce((sum, item) => sum + item.starts, 0)),
-    single("attempts", "Starts that count as attempts.", items.reduce((sum, item) => sum + item.attempts, 0)),
+    single("attempts", "Starts that used up an attempt.", items.reduce((sum, item) => sum + item.attempts, 0)),
     single("waves", "Waves so far.", waves),
     single("exit_code", "Current exit code of the campaign.", exitCode),
   ];
@@ -282,7 +282,7 @@ function times(view: CampaignView): Family[] {
   });
   const mean = ended.length === 0 ? null : Math.round(ended.reduce((sum, ms) => sum + ms, 0) / ended.length);
   return [
-    seconds("run_mean_seconds", "Mean time of the runs that have ended.", mean),
+    seconds("run_mean_seconds", "Mean duration of the runs that have ended.", mean),
     seconds("next_wave_timestamp_seconds", "Unix time when the next wave is due.", instantMs(view.nextWaveAt)),
     seconds("end_timestamp_seconds", "Unix time of the earliest end.", instantMs(view.endsAt)),
   ];
@@ -403,12 +403,12 @@ interface WriteCampaignOptions extends Omit<CampaignMarkdownOptions, "mayLink"> 
 }
 
 /**
- * Writes reports into the campaign's directory, and appends outputs and summary to the files of the CI system.
+ * Writes reports to the campaign's directory, and appends outputs and summary to the files of the CI system.
  *
  * @param view Not yet cleaned.
  * @param directory Path of the directory, with `/`.
  * @param redact Removes secrets from one text, before it is escaped.
- * @returns The reports that could not be written; all others are.
+ * @returns The reports that could not be written. All others have been written.
  */
 export function writeCampaignReports(
   view: CampaignView,

@@ -1,5 +1,5 @@
 /**
- * Makes the view of a campaign from its lock and journal, which the memory holds. Pure.
+ * Computes the view of a campaign from its lock and journal, which are in its memory. Pure.
  *
  * @module
  */
@@ -50,11 +50,11 @@ export interface ViewInput {
   /** Mean time of a run, in milliseconds; null when none has ended; {@linkcode DEFAULT_MEAN_RUN_MS} is then used. */
   meanRunMs: number | null;
   /**
-   * When the campaign was looked at last, in milliseconds since 1970: the next wave is due some time after it. @default the time of the last
-   * record, else `nowMs`
+   * When the campaign was last checked, in milliseconds since 1970. The next wave is due some time after that. @default the time of the last
+   * record, otherwise `nowMs`
    */
   lookedAtMs?: number | undefined;
-  /** Active sandboxes of the user; null when they were not read. @default what the journal says */
+  /** Active sandboxes of the user; null when they were not read. @default the number in the journal */
   sandboxes?: number | null | undefined;
   /** Which other process is working on it. @default {null} */
   writer?: string | null | undefined;

@@ -1,6 +1,6 @@
 /**
- * How far the pull requests of a campaign are from being merged, by what their forges showed last. Whether one may be merged is judged by `merge/judge.ts`,
- * which reads more.
+ * How far the pull requests of a campaign are from being merged, according to what their forges last showed. Whether a pull request can be merged is
+ * decided in `merge/judge.ts`, which reads more.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { CampaignItem, MergeGroup, MergeStage, PullRequestView } from "./vi
 /** The stages, in the order of tables: what is done, then what a command or a person can do something about. */
 const MERGE_STAGES: readonly MergeStage[] = ["merged", "queued", "ready", "review", "checks", "blocked"];
 
-/** The stage of an item's pull request; undefined for none, for one that is closed or was not read, and for a skipped item. */
+/** The stage of an item's pull request; undefined if there is none, if it is closed or was not read, or if the item was skipped. */
 export function stageOf(
   { verdict, pullRequestState: pull }: Pick<CampaignItem, "verdict" | "pullRequestState">,
   merge: MergeMemory | null,
@@ -41,7 +41,7 @@ function obstacleOf(pull: PullRequestView, merge: MergeMemory | null): string | 
   return isLeft ? merge.reason : null;
 }
 
-/** The pull requests by stage and owner; empty without any that was read. */
+/** The pull requests by stage and owner; empty if none was read. */
 export function groupByStage(items: readonly CampaignItem[]): MergeGroup[] {
   return MERGE_STAGES.flatMap((stage): MergeGroup[] => {
     const stageItems = items.filter(({ merge }) => merge?.stage === stage);

@@ -326,7 +326,7 @@ export function toStartCount(memory: Pick<CampaignMemory, "counts">): number {
   return openCount(memory) - memory.counts.running;
 }
 
-/** The pace according to the journal. The caller adds the rest; `failed`: pull requests that could not be read just now. */
+/** The pace according to the journal. The caller adds the rest. `failed`: the number of pull requests that could not be read just now. */
 export function paceInput(
   memory: CampaignMemory,
   { failed = 0, ...rest }:
@@ -381,12 +381,12 @@ export function forecastInput(
   return { slotsMs, quotas, refusedUntilMs, waiting, canary, parallel, windows, lingerMs: linger, ...rest };
 }
 
-/** Who made a decision, in words: the environment may name no person. */
+/** Who made a decision, in words, even if the environment names no person. */
 export function whoStopped({ by }: { by: string }): string {
   return by === "unknown" ? "a person" : by;
 }
 
-/** What {@linkcode stoppedText} begins with. */
+/** The beginning of {@linkcode stoppedText}. */
 export const STOPPED_BY = "stopped by ";
 
 /** Who stopped the campaign and why, as a clause. */

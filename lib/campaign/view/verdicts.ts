@@ -1,11 +1,10 @@
 /**
- * The two words that a campaign adds to the state of a run: the verdict of an item, and the state of a campaign; and what a verdict means for
- * its item. `docs/campaigns.md`, "Words", says the same for users.
+ * The verdict of an item, the state of a campaign, and what a verdict means for its item. `docs/campaigns.md`, "Words", explains them for users.
  *
  * @module
  */
 
-/** Verdicts of an item: it does not continue without a person. They are in the order of tables: what needs attention comes first. */
+/** Verdicts of an item. An item with a verdict does not continue without a person. They are in the order of tables: what needs attention comes first. */
 export const ITEM_VERDICTS: readonly ItemVerdict[] = [
   "needs-input",
   "unknown",

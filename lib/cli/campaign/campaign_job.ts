@@ -245,7 +245,7 @@ export async function endWithCampaign(
         // If runs still have to be cancelled, another wave does it. Nobody has to resume the campaign.
         const isStopped = failed.view?.waitingFor === "stopped" && failed.view.pendingCancels === undefined;
         const again = campaignCommand(place.command, isStopped ? "resume" : wave);
-        writer.note("nothing is lost; once that is fixed, continue with:", again);
+        writer.note("nothing is lost; once the problem is fixed, continue with:", again);
       }
       return exitCodeFor(error);
     }

@@ -91,8 +91,8 @@ const MAX_LINES = 100;
 
 /** Words before the list, for each verb: what is done, and what would be done. */
 const WORDS = {
-  ask: { now: "requests reviews of", would: "would request reviews of" },
-  close: { now: "closes", would: "would close" },
+  ask: { now: "requesting reviews of", would: "would request reviews of" },
+  close: { now: "closing", would: "would close" },
 } as const;
 
 function lineOf(context: Context, { url, whom, people }: PlannedChange): SafeLine {
@@ -140,7 +140,7 @@ async function changePulls(context: Context, change: PullChange): Promise<number
     const done = results.filter(({ state }) => state === "done").length;
     if (done > 0) writer.out(own`done: ${done} of ${results.length}`);
     for (const { url, state, reason } of results) {
-      if (state === "refused") writer.note(`the forge refuses ${url}: ${reason}`);
+      if (state === "refused") writer.note(`the forge refused ${url}: ${reason}`);
     }
   }
   return codeOf(context, error);

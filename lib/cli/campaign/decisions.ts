@@ -1,6 +1,6 @@
 /**
- * `campaign approve`, `resume`, `stop`, `retry` and `skip`: what a person decides. A decision sends requests only to cancel runs, and if a start
- * has no answer; otherwise the next wave applies it, or the process that works on the directory.
+ * `campaign approve`, `resume`, `stop`, `retry` and `skip`: the decisions of a person. A decision sends requests only to cancel runs, and if a start
+ * has no answer. The next wave applies everything else, or the process that is using the directory does.
  * @module
  */
 import { decideCampaign, type Decision, type Selection } from "../../campaign/decide.ts";
@@ -45,7 +45,7 @@ const KEEP_TASK: VerbFlag = {
 };
 
 export const campaignApproveVerb: Verb = campaignVerb("approve", {
-  summary: "Open a gate that closed after the canary, after failures, or after broken merges",
+  summary: "Open a gate that closed after the canary, too many failures, or merges that broke a branch",
   flags: [WHERE, DECISION],
   codes: LOCAL_CODES,
   meanings: OF_DECISIONS,
@@ -100,7 +100,7 @@ export const campaignRetryVerb: Verb = campaignVerb("retry", {
 });
 
 export const campaignSkipVerb: Verb = campaignVerb("skip", {
-  summary: "Give up items: they will not start again; --reason is required",
+  summary: "Skip items, so that they do not start again; --reason is required",
   flags: [WHERE, SELECTION, CANCEL, DECISION],
   codes: SETTLE_CODES,
   meanings: {
@@ -215,7 +215,7 @@ async function decide(context: Context, decision: Decision): Promise<number> {
     if (decision.kind === "resume" && needsRetry(view)) print("To start the rest anyway:", "approve");
   }
   const cancel = dryRun || isElsewhere ? null : cancelCommand(place, masked, items, view);
-  if (cancel !== null) writer.out(own`To cancel what still runs:`, own`  ${writer.untrusted(cancel)}`);
+  if (cancel !== null) writer.out(own`To cancel what is still running:`, own`  ${writer.untrusted(cancel)}`);
   if (leavesCancels) {
     const advance = campaignCommand(place.command, "advance");
     writer.out(writer.untrusted(CANCEL_NOW), own`  ${writer.untrusted(advance)}`);

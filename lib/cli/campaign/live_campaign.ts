@@ -272,7 +272,7 @@ function bar(view: CampaignView): Span[] {
 function starts({ quota: { minute, hour, day, sandboxes } }: CampaignView): Span[] {
   return parts([
     ...minute.limit === null ? [{ text: `starts ${NO_QUOTAS}` }] : [
-      { text: `own starts ${minute.used}/${minute.limit} a minute` },
+      { text: `starts ${minute.used}/${minute.limit} a minute` },
       { text: `${hour.used}/${hour.limit} an hour` },
       { text: `${day.used}/${day.limit} a day` },
     ],

@@ -122,7 +122,7 @@ const LABELS: Readonly<Record<MergeLineWord, string>> = {
   foreign: "queued",
   updated: "updating",
   review: "needs review",
-  checks: "waits",
+  checks: "waiting",
   blocked: "blocked",
   refused: "refused",
   out: "left queue",
@@ -149,6 +149,6 @@ function print({ writer }: Context, { lines, mergedBefore }: MergeResult): void 
   const counts = new Map<string, number>();
   for (const { word } of lines) counts.set(LABELS[word], (counts.get(LABELS[word]) ?? 0) + 1);
   const parts = [...counts].map(([label, count]) => `${count} ${label}`);
-  if (mergedBefore > 0) parts.push(`${mergedBefore} merged before`);
+  if (mergedBefore > 0) parts.push(`${mergedBefore} already merged`);
   writer.out(writer.untrusted(parts.length === 0 ? "there is no pull request to merge" : parts.join(", ")));
 }

@@ -33,7 +33,7 @@ export const campaignNewVerb: Verb = {
   codes: ["success", "usage", "internal"],
   meanings: {
     success: "the file and the task were written",
-    usage: "bad arguments; a file exists already, or cannot be written",
+    usage: "bad arguments; a file already exists, or cannot be written",
   },
   examples: ["mogplex-ci campaign new campaign.yml --repo acme/web --repo acme/api"],
   run: create,
@@ -85,7 +85,7 @@ limits: { stop-after-failures: 3 }
 /** @throws {UsageError} if there is such a file, or the check fails. */
 function refuseOld({ io }: Context, path: string): void {
   if (io.realPath(path) === undefined) return;
-  const why = `${JSON.stringify(path)} exists already`;
+  const why = `${JSON.stringify(path)} already exists`;
   throw new UsageError({ attempted: ATTEMPTED, why, advice: "give another name" });
 }
 

@@ -39,7 +39,7 @@ const TAG: Option<string> = {
   name: "tag",
   value: "TAG",
   multiple: true,
-  help: "Runner tag, or label or queue of the machine",
+  help: "Tag, label or queue of the runners",
   parse: fitting(/^[A-Za-z0-9][\w ./:@=-]{0,100}$/, "letters, digits, spaces and ./:@=_-"),
 };
 
@@ -138,7 +138,7 @@ function sourceOf({ option, io }: Context): PipelineSettings["source"] {
   throw new UsageError({
     attempted: "use --from-job",
     why: "this is not a GitLab job: CI_PIPELINE_ID is not a number",
-    advice: "leave the flag out: the jobs then take the files from the checkout",
+    advice: "omit the flag; the jobs then use the files in the checkout",
   });
 }
 

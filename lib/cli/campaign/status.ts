@@ -106,7 +106,7 @@ async function watch(context: Context, place: CampaignPlace): Promise<CampaignVi
         await clock.sleep(WATCH_MS, { signal });
         continue;
       }
-      const text = view.state === "done" ? undefined : "stopped watching: the campaign waits for a decision";
+      const text = view.state === "done" ? undefined : "stopped watching: the campaign is waiting for a decision";
       const command = campaignCommand(place.command, "status");
       if (isFirst || json) { if (text !== undefined) writer.note(text); }
       else writer.note(`${text ?? "the campaign is done"}; this shows what to do:`, command);

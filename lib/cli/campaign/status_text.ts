@@ -83,7 +83,7 @@ export function statusText(view: CampaignView, options: StatusOptions): SafeLine
 }
 
 /** Before the command that starts the next wave. */
-export const BY_HAND = "A schedule or `campaign run` starts the next wave. By hand:";
+export const BY_HAND = "A schedule or `campaign run` starts the next wave. To start it by hand:";
 
 /** Up to this many items, all that are running or need attention get a row. */
 const MAX_TABLE = 50;
@@ -119,7 +119,7 @@ function attention(
   const more = entries.length - MAX_GROUPS;
   if (more > 0) {
     screen.space();
-    screen.line({ text: `  … ${formatCount(more, "more cause")}: campaign.json has all of them`, style: "dim" });
+    screen.line({ text: `  … ${formatCount(more, "more cause")}: see campaign.json`, style: "dim" });
   }
 }
 
@@ -144,7 +144,7 @@ function busy(screen: Screen, { writer, waitingFor }: CampaignView): void {
 function merging(screen: Screen, view: CampaignView, command: CampaignCommand): void {
   const blocks = mergeBlocks(view, command);
   if (blocks.length === 0) return;
-  screen.print([{ heading: "Until they are merged", level: 3 }], 0);
+  screen.print([{ heading: "Merge status", level: 3 }], 0);
   screen.print(blocks, 2);
 }
 
@@ -162,7 +162,7 @@ function entry(screen: Screen, one: Attention, all: boolean): void {
 function newest(screen: Screen, one: Attention, all: boolean): void {
   const parts = newestParts(
     one,
-    all ? { max: MAX_ALL_ENDINGS, rest: "campaign.json has them" } : { rest: "`campaign status --all` shows them" },
+    all ? { max: MAX_ALL_ENDINGS, rest: "see campaign.json" } : { rest: "`campaign status --all` shows them" },
   );
   if (parts === null) return;
   for (const { head, lines } of parts.lastLines) {
@@ -206,7 +206,7 @@ function pace(screen: Screen, view: CampaignView, nowMs: number, command: Campai
   const { quota, quota: { sandboxes }, waves, state, writer } = view;
   const [next, end] = [waveTimeText(view, nowMs), endMsOf(view, nowMs)];
   const number = waves === 0 ? "the first" : `number ${waves + 1}`;
-  const starts: Fact = ["own starts", startsText(quota)];
+  const starts: Fact = ["starts", startsText(quota)];
   const coming: Fact[] = [
     ["sandboxes", sandboxes.used === null ? `${sandboxes.limit} at most` : sandboxesText(sandboxes)],
     ["next start", nextStartText(view)],

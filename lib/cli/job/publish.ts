@@ -179,7 +179,7 @@ function printLastLines({ writer, option }: Context, events: readonly RunEvent[]
   const lines = agentLines.length > 0 ? agentLines : lastLines(events, writer.redact);
   if (lines.length === 0) return;
   writer.out(
-    agentLines.length > 0 ? own`Last lines of the agent:` : own`Last lines of the log:`,
+    agentLines.length > 0 ? own`Last lines from the agent:` : own`Last lines of the log:`,
     ...writer.broken("stdout", lines.map((line) => own`  ${writer.untrusted(cutText(line, MAX_LINE))}`), 2),
     own``,
   );

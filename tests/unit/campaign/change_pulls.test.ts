@@ -120,7 +120,7 @@ test.each<[string, PullChange, RegExp]>([
   [
     "no reviewer is known",
     ask({ reviewers: [] }),
-    /^2 .*neither the plan nor the command names a reviewer; give --reviewer/,
+    /^2 .*neither the plan nor the command names a reviewer; use --reviewer/,
   ],
 ])("changePullRequests() refuses when %s", async (_what, change, message) => {
   const world = await worldOf(1);
@@ -369,7 +369,7 @@ test("whyConfirm() asks for a person's word for more than 20, and where people h
   expect([why(changes(20)), why(changes(21)), why([...changes(3), ...changes(2, ["ann"])]), why(changes(1, null))])
     .toEqual([
       null,
-      "21 pull requests are more than 20",
+      "21 pull requests would be changed, more than 20",
       "people may have worked on 2 of them",
       "people may have worked on 1 of them",
     ]);

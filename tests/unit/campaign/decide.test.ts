@@ -123,7 +123,7 @@ const REFUSED: readonly [what: string, act: (world: CampaignWorld) => Promise<un
   [
     "there is no such cause",
     (world) => world.decide(retry({ cause: "x" })),
-    /there is no such cause: "x"; there are agent-run/,
+    /there is no such cause: "x"; the causes are agent-run/,
   ],
   ["no gate is closed", (world) => world.decide({ kind: "approve" }), /no gate is closed/],
   [
@@ -151,7 +151,7 @@ test("decideCampaign() refuses all decisions before anything was planned", async
   const world = campaignWorld();
   for (const decision of [retry({ failed: true }), stop(), skip({ only: ["*"] }), { kind: "resume" } as const]) {
     expect(await failureOf(() => world.decide(decision))).toMatch(
-      /^2 Cannot \w+ (items|the campaign): there is no plan in "d"; .* for a new campaign run `mogplex-ci campaign plan campaign.yml --dir d`/,
+      /^2 Cannot \w+ (items|the campaign): there is no plan in "d"; .* for a new campaign, run `mogplex-ci campaign plan campaign.yml --dir d`/,
     );
   }
 });
@@ -324,7 +324,7 @@ test("decideCampaign() reports a run that ended before it was cancelled", async 
   };
   const { text, view } = await world.decide(stop(true));
   expect([text, verdicts(view)]).toEqual([
-    "nothing more will start; 1 run was cancelled; 1 run had ended before",
+    "nothing more will start; 1 run was cancelled; 1 run had already ended",
     { [project(1)]: "succeeded", [project(2)]: "cancelled" },
   ]);
 });
@@ -486,7 +486,7 @@ test("decideCampaign() retries nothing that the plan could not use, and nothing 
   const world = campaignWorld({ file: { repositories: [project(1), "acme/nope"] } });
   await world.plan({ skipInvalid: true });
   await expect(world.decide(retry({ only: ["acme/nope"] }))).rejects.toThrow(
-    "the plan could not use these repositories; correct the file, and plan again",
+    "the plan could not use these repositories; fix the file, and plan again",
   );
   const waiting = "none of the selected items has finished; wait for their runs";
   await expect(world.decide(retry({ only: [project(1)] }))).rejects.toThrow(waiting);

@@ -521,7 +521,7 @@ for (const [what, answer, state] of CLOSED) {
     expect(verdicts(step.view)).toEqual({ [project(1)]: state as "service" });
     world.before = undefined;
     const requests = world.requests.length;
-    expect((await world.decide(stop(true))).text).toBe("nothing more will start; nothing runs");
+    expect((await world.decide(stop(true))).text).toBe("nothing more will start; nothing is running");
     const { view } = await world.decide(skip());
     expect([verdicts(view), world.requests.length, view.quota.day.used]).toEqual([
       { [project(1)]: "skipped" },

@@ -262,7 +262,7 @@ test("keys about pull requests have no effect against a local Mogplex, and plan 
   const world = campaignWorld({ file: { ...keys, "pull-requests": { labels: ["agent"] } } });
   await world.plan();
   const note =
-    "limits.open-pull-requests, on-failed-checks, pull-requests have no effect, because a local Mogplex has " +
+    "limits.open-pull-requests, on-failed-checks, pull-requests have no effect because a local Mogplex has " +
     "no forge; against a real forge, this command would exit with code 2 without a token in GITHUB_TOKEN";
   expect(world.notices.filter((text) => text.startsWith(note)).length).toBe(1);
   const { view, code } = await world.run();

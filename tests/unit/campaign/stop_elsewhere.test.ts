@@ -92,7 +92,7 @@ test("stop is not followed by a start that waited for its turn among the 60 requ
   expect(results.filter(([, , types]) => types.includes("intent"))).toEqual([]);
   // A start that was sent before, and whose run is still to be read, is counted.
   expect(results.map(([runs, text]) => [runs, text])).toEqual([
-    ...[0, 0].map((count) => [count, "nothing runs"]),
+    ...[0, 0].map((count) => [count, "nothing is running"]),
     ...[1, 1].map((count) => [count, "1 run continues to its end"]),
     ...[2, 2, 3, 3].map((count) => [count, `${count} runs continue to their end`]),
   ]);
@@ -237,7 +237,7 @@ test("stop says after 30 seconds that it is not confirmed, with what may still s
   const { items, text, error } = await world.decide(STOP);
   expect(world.clock.now() - from).toBe(30 * SECOND);
   expect(text).toMatch(
-    /^not yet confirmed: process 99 .* did not read the request within 30 s; until then these may still start$/,
+    /^not yet confirmed: process 99 .* did not read the request within 30 s; until it does, these items may still start$/,
   );
   expect([items.length, (error as { exitCode: number }).exitCode]).toEqual([3, 75]);
   expect(others()).toEqual(before);
@@ -263,7 +263,7 @@ test("stop records itself when the process that held the directory was killed me
   const until = world.clock.now() + 4 * SECOND;
   busyWith(world, () => world.clock.now() < until);
   const { text, error, isElsewhere } = await world.decide(STOP);
-  expect([text, error, isElsewhere]).toEqual(["nothing more will start; nothing runs", undefined, undefined]);
+  expect([text, error, isElsewhere]).toEqual(["nothing more will start; nothing is running", undefined, undefined]);
   expect(await stops(world)).toMatchObject([{ by: "kim" }]);
   expect(waiting(world)).toEqual([]);
 });

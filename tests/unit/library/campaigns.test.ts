@@ -514,7 +514,7 @@ test("a home in memory outlives errors, clients and definitions, and belongs to 
       "to use the new task, give another name or round; for other changes, call `plan()` again",
   );
   expect(await other.of(there.definition, { home: memoryHome() }).read().catch((error) => error.message)).toBe(
-    "Cannot read the campaign: there is no plan in this home in memory; call `plan()`, or give the home in which it was planned",
+    "Cannot read the campaign: there is no plan in this in-memory home; call `plan()`, or pass the home in which it was planned",
   );
 });
 

@@ -285,6 +285,6 @@ test("campaign stop --cancel on a branch says what happens to runs here and else
   const { text, elsewhere } = await world.decide({ kind: "stop", cancel: true }, homeOf(remote));
   expect([text, elsewhere]).toEqual([
     "nothing more will start; 2 runs were cancelled",
-    "A `run` elsewhere sees this within a minute. After that, it starts nothing more, and cancels its active runs.",
+    "A `campaign run` on another machine sees this within a minute. After that, it starts nothing more, and cancels its active runs.",
   ]);
 });

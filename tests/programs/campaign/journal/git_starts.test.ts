@@ -92,7 +92,7 @@ test("advance() with a branch withdraws what a 429 for the first start keeps it 
   const { text, elsewhere } = await world.decide({ kind: "skip", select: only(2), reason: "no" }, homeOf(remote));
   expect([text, elsewhere]).toEqual([
     "1 item will not start again",
-    "A `run` elsewhere sees this within a minute. After that, it does not start this item.",
+    "A `campaign run` on another machine sees this within a minute. After that, it does not start this item.",
   ]);
   world.before = undefined;
   await world.clock.sleep(21 * MINUTE);
@@ -133,7 +133,7 @@ test("advance() with a branch starts nothing when the push of its intents fails,
   expect(world.starts).toEqual([]);
   rmSync(down);
   const { text } = await world.decide(stop(true), homeOf(remote));
-  expect([text.split(";").slice(0, 2), world.starts]).toEqual([["nothing more will start", " nothing runs"], []]);
+  expect([text.split(";").slice(0, 2), world.starts]).toEqual([["nothing more will start", " nothing is running"], []]);
 });
 
 test("advance() with a branch sends its starts when the push of their intents has arrived and its answer was a 502", async () => {
@@ -222,7 +222,7 @@ for (const sent of [false, true]) {
   test(`a lost machine leaves open starts, which stop --cancel finds and cancels: ${sent ? "sent" : "not sent"}`, async () => {
     const { remote, world } = await lostMachine(`stop-${sent}`, sent);
     const { text, view, error } = await world.decide(stop(true), homeOf(remote));
-    expect([error, text.includes("3 starts have no answer"), text.includes("nothing runs")]).toEqual([
+    expect([error, text.includes("3 starts have no answer"), text.includes("nothing is running")]).toEqual([
       undefined,
       true,
       false,

@@ -80,7 +80,7 @@ test("renderCampaignPage() has the newest task, and the earlier ones folded", ()
   const page = renderCampaignPage(view, { prompts });
   expect(breaches(page)).toEqual([]);
   const summaries = textsOf(page, "summary").filter((text) => text.includes("task") || text.startsWith("Show all"));
-  expect(summaries).toEqual(["Show all 107 characters", "8 earlier tasks, the last 4 of them"].concat(
+  expect(summaries).toEqual(["Show all 107 characters", "8 earlier tasks, the last 4 shown"].concat(
     Array(4).fill("Show all 107 characters"),
   ));
   const texts = textsOf(page, "pre").flatMap((text) => /^task \d/.exec(text) ?? []);
@@ -226,13 +226,13 @@ test("renderCampaignPage() has the groups of pull requests until they are merged
   ] as const;
   const page = rendered(viewOf(items, { state: "done", merging }));
   expect(breaches(page)).toEqual([]);
-  expect(textsOf(page, "h2").slice(-3)).toEqual(["Progress", "Until they are merged", "Items"]);
+  expect(textsOf(page, "h2").slice(-3)).toEqual(["Progress", "Merge status", "Items"]);
   const section = elementsOf(page).find(({ tag, attributes }) =>
     tag === "section" && attributes["aria-labelledby"] === "merging"
   )?.text;
   expect(section).toBe(
     [
-      "Until they are merged",
+      "Merge status",
       "1 is merged",
       "Pull requestshttps://github.com/acme/service-0/pull/7",
       "2 wait for review: ann <b> 1, ben 1; the oldest for 2 d",
@@ -244,7 +244,7 @@ test("renderCampaignPage() has the groups of pull requests until they are merged
     ].join(""),
   );
   const done = viewOf(items, { state: "done", merging: merging.slice(0, 1) });
-  expect(textsOf(rendered(done), "h2")).not.toContain("Until they are merged");
+  expect(textsOf(rendered(done), "h2")).not.toContain("Merge status");
 });
 
 test("renderCampaignPage() at a gate says what a retry of a succeeded item does with its pull request", () => {
@@ -317,7 +317,7 @@ test("renderCampaignPage() names no limit where starts are not limited", () => {
   const page = rendered(mixedView(40, { quota: unlimited(mixedView(40)) }));
   const { minute, hour, day } = unlimited(mixedView(40));
   expect(textsOf(page, "p")).toContain(
-    `This service does not limit starts. This campaign made ${minute.used} in the last minute, ${hour.used} in the last hour and ${day.used} in the last 24 hours.`,
+    `This service does not limit starts. Starts of this campaign: ${minute.used} in the last minute, ${hour.used} in the last hour, ${day.used} in the last 24 hours.`,
   );
   expect(textsOf(page, "li").filter((text) => text.startsWith("Starts in"))).toEqual([]);
   expect([limited, page].map((each) => each.includes("what the quotas allow"))).toEqual([true, false]);
@@ -490,8 +490,8 @@ test("renderCampaignPage() links why an item failed to the last lines of its own
   ).map(({ attributes }) => attributes.href?.slice(1));
   const textOf = (id: string | undefined) => elements.find(({ attributes }) => attributes.id === id)?.text ?? "";
   expect(places).toEqual(["c0-0", "c0-1", "c0-0", "c0"]);
-  expect(textOf("c0-0")).toBe("Last lines of the agents in 2 items (acme/service-2, acme/service-0):401 Unauthorized");
-  expect(textOf("c0-1")).toBe("Last lines of the agent in acme/service-1:TypeError: x");
+  expect(textOf("c0-0")).toBe("Last lines from the agents in 2 items (acme/service-2, acme/service-0):401 Unauthorized");
+  expect(textOf("c0-1")).toBe("Last lines from the agent in acme/service-1:TypeError: x");
   expect(textOf("c0")).toContain("4 items: failed, 2 different endings");
 });
 

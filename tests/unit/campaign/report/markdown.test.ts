@@ -16,7 +16,7 @@ test("renderCampaignMarkdown() says in two lines where a campaign is, what it wa
   const lines = render(mixedView(100)).split("\n").filter((line) => line !== "");
   expect(lines.slice(0, 3)).toEqual([
     "## 🚀 Campaign `replace-moment`, round `2026-12`, is running",
-    "3 runs active, 1 run waits for an answer; the next start waits for the quota of starts an hour (30 of 30 used). " +
+    "3 runs active, 1 run waits for an answer; the next start waits for the quota of starts per hour (30 of 30 used). " +
     "Next wave: 2026-12-01 14:05 UTC (in 12 min). **15 items did not succeed: see what to do below**.",
     "56 of 100 have finished: 34 succeeded, 5 unchanged, 2 unknown, 1 conflict, 8 failed, 2 overdue, 1 cancelled, 1 invalid, 2 skipped. " +
     "1 needs-input, 3 running, 1 held back by a quota, 1 held back by the service, 38 queued. 34 pull requests; " +
@@ -150,13 +150,13 @@ test("renderCampaignMarkdown() shows how many items have each set of last lines,
   const blocks = render(viewOf(items), { command }).split("\n\n");
   const heads = blocks.flatMap((block, at) => block.startsWith("Last lines") ? [[block, blocks[at + 1]]] : []);
   expect(heads).toEqual([
-    ["Last lines of the agent in `acme/service-6`, the newest:", " ```text\n no memory\n ```"],
-    ["Last lines of the agents in 2 items (`acme/service-4`, `acme/service-3`):", " ```text\n no Temporal\n ```"],
-    ["Last lines of the agents in 2 items (`acme/service-2`, `acme/service-1`):", " ```text\n E403 after 14 s\n ```"],
+    ["Last lines from the agent in `acme/service-6`, the newest:", " ```text\n no memory\n ```"],
+    ["Last lines from the agents in 2 items (`acme/service-4`, `acme/service-3`):", " ```text\n no Temporal\n ```"],
+    ["Last lines from the agents in 2 items (`acme/service-2`, `acme/service-1`):", " ```text\n E403 after 14 s\n ```"],
   ]);
   expect(blocks.slice(blocks.indexOf("#### failed (6), 4 different endings"))).toEqual(
     expect.arrayContaining([
-      "And 1 other ending, in `acme/service-5`: `campaign.html` shows them",
+      "And 1 other ending, in `acme/service-5`: see `campaign.html`",
       "To see more of `acme/service-6`:",
     ]),
   );
@@ -173,9 +173,9 @@ test("renderCampaignMarkdown() shows the last lines of the newest agent, and lin
       /^Last lines|^ ````text/.test(block)
     );
   expect(part(true)).toEqual([
-    `Last lines of the agent in \`acme/service-2\`, the newest ([\`${url}\`](<${url}>)):`,
+    `Last lines from the agent in \`acme/service-2\`, the newest ([\`${url}\`](<${url}>)):`,
     " ````text\n one\n ``` two\n ````",
-    "Last lines of the agent in `acme/service-1`:",
+    "Last lines from the agent in `acme/service-1`:",
   ]);
-  expect(part(false)[0]).toBe(`Last lines of the agent in \`acme/service-2\`, the newest (\`${url}\`):`);
+  expect(part(false)[0]).toBe(`Last lines from the agent in \`acme/service-2\`, the newest (\`${url}\`):`);
 });

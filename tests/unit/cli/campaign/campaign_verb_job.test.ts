@@ -32,7 +32,7 @@ test("a terminal shows the live table, and the whole screen at the end", async (
   // deno-lint-ignore no-control-regex
   const plain = stdout.replace(/\x1b\[[0-9;?]*[A-Za-z]/g, "");
   expect(plain).toContain("0/2 finished");
-  expect(plain).toContain("own starts 2/10 a minute · 2/30 an hour · 2/150 a day · sandboxes ");
+  expect(plain).toContain("starts 2/10 a minute · 2/30 an hour · 2/150 a day · sandboxes ");
   expect(plain.slice(plain.lastIndexOf("Campaign replace-moment"))).toStartWith(
     "Campaign replace-moment is done: all 2 items succeeded\n",
   );

@@ -35,7 +35,7 @@ test("campaign ask shows what it would do with --dry-run, and does it with --yes
   });
   expect(world.forge.writes).toEqual([]);
   expect(await world.campaign("ask", [...args, "--yes"], TOKEN)).toMatchObject({
-    ...{ code: 0, stderr: "", stdout: `requests reviews of 2 pull requests:\n${list.join("")}done: 2 of 2\n` },
+    ...{ code: 0, stderr: "", stdout: `requesting reviews of 2 pull requests:\n${list.join("")}done: 2 of 2\n` },
   });
   expect(world.forge.writes.length).toBe(2);
 });
@@ -133,7 +133,7 @@ test("campaign ask ends with 1 when the forge refuses everybody, and names the p
   const ended = await world.campaign("ask", [...ALL, "--reviewer", "nobody", "--yes"], TOKEN);
   expect([ended.code, ended.stderr]).toEqual([
     1,
-    expect.stringContaining(`the forge refuses ${url(1)}: Reviews may only be requested from collaborators`),
+    expect.stringContaining(`the forge refused ${url(1)}: Reviews may only be requested from collaborators`),
   ]);
   expect((await world.campaign("ask", [...ALL, "--reviewer", "@ann", "--yes"], TOKEN)).stderr).toContain(
     "it must be the name of a user, team:NAME or codeowners",

@@ -38,7 +38,7 @@ test("campaign retry, approve, stop, resume and skip record who decided, print w
   });
   expect(last(world)).toMatchObject({ type: "approved", gate: "canary", by: "kim", note: "looked at it" });
 
-  expect(await world.campaign("stop")).toMatchObject({ code: 0, stdout: "nothing more will start; nothing runs\n" });
+  expect(await world.campaign("stop")).toMatchObject({ code: 0, stdout: "nothing more will start; nothing is running\n" });
   expect(last(world)).toMatchObject({ type: "stopped", by: "kim", cancel: false });
 
   expect(await world.campaign("resume")).toMatchObject({
@@ -211,7 +211,7 @@ test("campaign retry --adopt-changes starts items again with the task of the fil
   expect(stderr).toBe("");
 });
 
-test.each([[true, "will use that task, too", "NEWTEXT"], [false, "will use the planned task", "OLDTEXT"]])(
+test.each([[true, "will also use that task", "NEWTEXT"], [false, "will use the planned task", "OLDTEXT"]])(
   "campaign retry --adopt-changes changes the task of the items behind a canary item: %p",
   async (isCanary, words, task) => {
     const canary = isCanary ? { size: 1 } : undefined;
@@ -411,7 +411,7 @@ test("campaign resume names approve when a gate is closed, and approve names res
   const world = cliWorld({ count: 2, file: { canary: { size: 1, gate: "manual" } } });
   await world.campaign("run");
   expect((await world.campaign("resume")).stderr).toContain(
-    "it is not stopped, but waits for approval; run `mogplex-ci campaign approve campaign.yml --dir DIR`",
+    "it is waiting for approval, not stopped; run `mogplex-ci campaign approve campaign.yml --dir DIR`",
   );
   await world.campaign("approve");
   await world.campaign("stop");
@@ -504,7 +504,7 @@ test("campaign resume prints the command that starts the cancelled items again, 
       `  mogplex-ci campaign retry campaign.yml --dir DIR --cause ${causes[0].word}\n${BY_HAND}`,
   );
   expect((await world.campaign("retry", ["--cause", causes[0].word], { env: { CI: "true" } })).stdout).toEndWith(
-    "A schedule or `campaign run` starts the next wave. By hand:\n  mogplex-ci campaign advance campaign.yml --dir DIR\n",
+    "A schedule or `campaign run` starts the next wave. To start it by hand:\n  mogplex-ci campaign advance campaign.yml --dir DIR\n",
   );
 });
 
@@ -546,7 +546,7 @@ test("campaign skip prints the command that also cancels runs of its items, and 
   const command = `campaign skip campaign.yml --dir DIR --only ${project(1)} --cancel --reason 'by hand'`;
   expect(stdout).toBe(
     `1 item will not start again; its run is still running\n  ${project(1)}@main\n` +
-      `To cancel what still runs:\n  mogplex-ci ${command}\n`,
+      `To cancel what is still running:\n  mogplex-ci ${command}\n`,
   );
   expect((await world.campaign("skip", [...args, "--cancel"])).stdout).toBe(
     `1 item will not start again; 1 run was cancelled\n  ${project(1)}@main\n`,

@@ -28,7 +28,7 @@ test("a cause shows the last three lines of its newest agent, masked and cut, an
     "::error:: ![x](http://evil.example) <script>",
     `${"x".repeat(199)}…`,
   ]);
-  expect(stdout).toContain(`    Last lines of the agent in ${project(1)}, the newest:\n      key [redacted]\n`);
+  expect(stdout).toContain(`    Last lines from the agent in ${project(1)}, the newest:\n      key [redacted]\n`);
   expect(stdout).toContain(`    To see more:\n      mogplex-ci report ${item.runId}\n`);
   const journal = readFileSync(`${world.directory}/journal/000001.ndjson`, "utf8");
   expect(journal).not.toContain(SECRET);
@@ -58,7 +58,7 @@ test("report prints the last lines of an agent that failed, masked, and none wit
   const { runId } = JSON.parse(world.report("campaign.json")).items[0];
   const { code, stdout } = await world.cli(["report", runId], CALL);
   expect([code, stdout.split("\n").slice(0, 7)]).toEqual([1, [
-    "Last lines of the agent:",
+    "Last lines from the agent:",
     "  first",
     "  second",
     "  key [redacted]",

@@ -36,7 +36,7 @@ test("LiveCampaign prints a line for each change in a log, and none for the stat
   campaign.close();
   expect(io.text.stdout).toBe(
     [
-      "campaign replace-moment is running: 2 runs active; the next start waits for the quota of starts an hour (30 of 30 used)",
+      "campaign replace-moment is running: 2 runs active; the next start waits for the quota of starts per hour (30 of 30 used)",
       "13:53:00  failed       acme/service-2  exit 1 [redacted]  (20 min)",
       "13:53:00  running      acme/service-3  run 3f0f6f0a-6f0e-4a7e-9a0b-000000000003",
       "",
@@ -103,7 +103,7 @@ test("LiveCampaign prints a heartbeat each minute in a log, and none after it wa
   expect(beats.length).toBe(3);
   expect(beats[2]).toBe(
     "... 0 of 3 items finished, 2 running; 84 of 150 starts a day; " +
-      "next start waits for the quota of starts an hour (30 of 30 used)",
+      "next start waits for the quota of starts per hour (30 of 30 used)",
   );
 });
 

@@ -37,8 +37,8 @@ test("LiveCampaign on a terminal says how many sandboxes there are at most until
 test("LiveCampaign on a terminal shows the whole in four lines, then what runs, what needs a person and what ended last", () => {
   expect(table(mixedView(400), 14)).toEqual([
     "replace-moment · 224/400 finished · 156 ok · 60 not ok · 8 skipped · 3 running …",
-    "own starts 3/10 a minute · 30/30 an hour · 84/150 a day · sandboxes 2/3",
-    "waits for the quota of starts an hour (30 of 30 used)",
+    "starts 3/10 a minute · 30/30 an hour · 84/150 a day · sandboxes 2/3",
+    "waits for the quota of starts per hour (30 of 30 used)",
     "earliest end 2026-12-02 18:40 UTC (in 28 h 47 min)",
     "  ITEM              VERDICT      RUN       PR      TIME  ATTEMPTS",
     "  acme/service-136  running      3f0f6f0a        36 min         1",
@@ -91,7 +91,7 @@ test("LiveCampaign on a narrow terminal leaves whole columns out, and cuts no nu
 
 test("LiveCampaign on a terminal says when the next start is due, unless the end of a run may bring it before", () => {
   const view = viewOf([anItem(1, "succeeded"), anItem(2, "waiting")]);
-  expect(table(view)[2]).toBe("next start in 12 min · waits for the quota of starts an hour (30 of 30 used)");
+  expect(table(view)[2]).toBe("next start in 12 min · waits for the quota of starts per hour (30 of 30 used)");
   expect(table({ ...view, counts: { ...view.counts, running: 1 } })[2]).toStartWith("waits for ");
 });
 

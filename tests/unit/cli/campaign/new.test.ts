@@ -53,7 +53,7 @@ test("campaign new puts the task beside the file, and overwrites nothing", async
   for (const there of ["campaign.yml", "task.md"]) {
     const again = await cli(["campaign", "new"], { [there]: "mine" });
     expect([again.code, again.files]).toEqual([2, { [there]: "mine" }]);
-    expect(again.io.text.stderr).toContain(`"${there}" exists already`);
+    expect(again.io.text.stderr).toContain(`"${there}" already exists`);
   }
   const odd = await cli(["campaign", "new", "--repo", "acme/web: x"]);
   expect([odd.code, odd.files]).toEqual([2, {}]);

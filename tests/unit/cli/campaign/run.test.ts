@@ -155,7 +155,7 @@ test("campaign run at a gate ends with 4, folds the items that wait, and ends wi
   const { code, stderr, stdout } = await world.campaign("run");
   const [first, second] = JSON.parse(world.report("campaign.json")).items.map((item: CampaignItem) => item.pullRequest);
   expect([code, stderr]).toEqual([4, ""]);
-  expect(stdout).toContain("is gated: 2 canary items succeeded; nothing runs");
+  expect(stdout).toContain("is gated: 2 canary items succeeded; nothing is running");
   // The gate is explained once.
   expect([stdout.split("campaign approve campaign.yml").length, /gate closed|attention/.test(stdout)]).toEqual([
     2,

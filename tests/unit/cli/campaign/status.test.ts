@@ -124,7 +124,7 @@ test("campaign status ends with 2 for a changed journal, and for a directory wit
   const world = cliWorld();
   expect((await world.campaign("status")).stderr).toBe(
     'error: Cannot read the campaign: there is no plan in "DIR"; ' +
-      "if it was planned elsewhere, name that place with --dir, --home or MOGPLEX_CAMPAIGN_HOME, or by home in the campaign file; for a new campaign run `mogplex-ci campaign plan campaign.yml --dir DIR`\n",
+      "if it was planned elsewhere, name that place with --dir, --home, MOGPLEX_CAMPAIGN_HOME, or the key home in the campaign file; for a new campaign, run `mogplex-ci campaign plan campaign.yml --dir DIR`\n",
   );
   await world.campaign("advance", ["--plan"]);
   appendFileSync(`${world.directory}/journal/000001.ndjson`, '{"schema":1,"check":"0"}\n{}\n');

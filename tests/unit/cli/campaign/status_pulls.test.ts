@@ -30,7 +30,7 @@ test("campaign status reads pull requests with a token, and says once what to se
   const { code, stdout } = await world.campaign("status", [], TOKEN);
   expect(code).toBe(0);
   expect(stdout).toContain("3 pull requests: 2 open (1 stuck), 1 merged");
-  expect(stdout).toContain("stuck: failed-checks (1): the checks of the pull request are red; owner: acme");
+  expect(stdout).toContain("stuck: failed-checks (1): the checks of the pull request failed; owner: acme");
   expect(stdout).toContain("mogplex-ci campaign retry campaign.yml --dir DIR --cause failed-checks");
   const json = JSON.parse((await world.campaign("status", ["--json"], TOKEN)).stdout);
   expect(json.items[1]).toMatchObject({ stuck: "failed-checks", pullRequestState: { state: "open", checks: "red" } });

@@ -21,7 +21,7 @@ function part(lines: readonly string[], heading: string): string[] {
 test("statusText() fits a small campaign on a screen: where it is, what it waits for, what comes next", () => {
   expect(status(mixedView(3)).join("\n")).toBe(
     `Campaign replace-moment, round 2026-12, is running: 2 runs active; the next
-  start waits for the quota of starts an hour (30 of 30 used)
+  start waits for the quota of starts per hour (30 of 30 used)
 1 of 3 has finished: 1 succeeded
 2 running
 1 pull request; to see which are merged, set GITHUB_TOKEN or GITLAB_TOKEN, or
@@ -30,11 +30,12 @@ test("statusText() fits a small campaign on a screen: where it is, what it waits
 Nothing needs attention: the campaign continues with the next wave
 
 Pace
-  own starts    3 of 10 a minute, 30 of 30 an hour, 84 of 150 a day
+  starts        3 of 10 a minute, 30 of 30 an hour, 84 of 150 a day
   sandboxes     2 of 3 in use
-  next start    waits for the quota of starts an hour (30 of 30 used)
+  next start    waits for the quota of starts per hour (30 of 30 used)
   next wave     2026-12-01 14:05 UTC (in 12 min), number 12
-                A schedule or \`campaign run\` starts the next wave. By hand:
+                A schedule or \`campaign run\` starts the next wave. To start it
+                by hand:
                   mogplex-ci campaign advance campaign.yaml
   earliest end  2026-12-02 18:40 UTC (in 28 h 47 min), if the remaining runs
                 take as long as the runs so far
@@ -95,11 +96,11 @@ test("statusText() shows which items have which last lines, and how many other e
     "",
     "  failed (6), 5 different endings: Agent run exited with code 1.",
     `    ${[0, 1, 2, 3, 4, 5].map((number) => `acme/service-${number}`).join(", ")}`,
-    "    Last lines of the agent in acme/service-5, the newest:",
+    "    Last lines from the agent in acme/service-5, the newest:",
     "      ENOSPC",
-    "    Last lines of the agents in 2 items (acme/service-3, acme/service-0):",
+    "    Last lines from the agents in 2 items (acme/service-3, acme/service-0):",
     "      401 Unauthorized",
-    "    Last lines of the agent in acme/service-4:",
+    "    Last lines from the agent in acme/service-4:",
     "      no module z",
   ];
   expect(attention(false)).toEqual([
@@ -109,9 +110,9 @@ test("statusText() shows which items have which last lines, and how many other e
   ]);
   expect(attention(true)).toEqual([
     ...begin,
-    "    Last lines of the agent in acme/service-2:",
+    "    Last lines from the agent in acme/service-2:",
     "      error TS: y",
-    "    Last lines of the agent in acme/service-1:",
+    "    Last lines from the agent in acme/service-1:",
     "      TypeError: x",
     ...end,
   ]);
@@ -329,16 +330,17 @@ test("statusText() shows the problem of the last step first: a token of another 
 });
 
 test("statusText() says when starts are not limited", () => {
-  expect(status(mixedView(3))).toContain("  own starts    3 of 10 a minute, 30 of 30 an hour, 84 of 150 a day");
+  expect(status(mixedView(3))).toContain("  starts        3 of 10 a minute, 30 of 30 an hour, 84 of 150 a day");
   const lines = status(mixedView(3, { quota: unlimited(mixedView(3)) }));
-  expect(lines).toContain("  own starts    not limited");
+  expect(lines).toContain("  starts        not limited");
 });
 
 test("statusText() shows what stopped the last wave, and how it goes on", () => {
   const lines = part(status(mixedView(3, { lastError: "Cannot read run: the network failed" })), "Needs attention");
   expect(lines.slice(2)).toEqual([
     "  stopped by an error: Cannot read run: the network failed",
-    "    Nothing is lost. Once that is fixed, the next wave continues. By hand:",
+    "    Nothing is lost. Once the problem is fixed, the next wave continues. To run",
+    "    it by hand:",
     "      mogplex-ci campaign advance campaign.yaml",
   ]);
 });
@@ -370,11 +372,11 @@ test("statusText() says whose sandboxes are in the way, and what the canary hold
   );
   const ended = viewOf([anItem(1, "succeeded"), anItem(7, "waiting")], { waitingFor: "nothing" });
   expect(status(ended).slice(0, 2).join(" ").replace(/\s+/g, " ")).toContain(
-    "nothing runs; the next start waits for the canary's gate",
+    "nothing is running; the next start waits for the canary's gate",
   );
   const failed = viewOf([anItem(1, "failed"), anItem(7, "waiting")], { waitingFor: "nothing" });
   expect(status(failed).slice(0, 2).join(" ").replace(/\s+/g, " ")).toContain(
-    "nothing runs; the next start waits for the canary's gate",
+    "nothing is running; the next start waits for the canary's gate",
   );
   const last = viewOf([anItem(1, "running")], { waitingFor: "nothing" });
   expect(status(last).slice(0, 2).join(" ").replace(/\s+/g, " ")).toContain(
