@@ -433,35 +433,50 @@ function silentName({ repository, job, task }: SilentJob, all: readonly SilentJo
   return task === null || isUnique && job !== null ? name : `${name}: “${task}”`;
 }
 
-/** Questions that the token cannot see, or that could not be read: they may still wait for somebody. */
-function ofUnseenQuestions({ runs, lists, at, origin }: DashboardData): Concern[] {
-  return unseenRunsOf(runs, instantMs(at) ?? 0).questions.map((run) => {
-    const { runId, outcome, task, page, jobUrl } = run;
+/** Questions that the token cannot see, or that could not be read: they may still wait for somebody. Those of a campaign share an entry. */
+function ofUnseenQuestions({ runs, campaigns, lists, at, origin }: DashboardData): Concern[] {
+  const { questions } = unseenRunsOf(runs, campaigns.map(({ name }) => name), instantMs(at) ?? 0);
+  const groups = groupBy(questions, ({ campaign, runId, file }) => JSON.stringify(campaign ?? [runId, file]));
+  return [...groups.values()].flatMap((group) => {
+    const [run] = group;
+    if (run === undefined) return [];
+    const { length } = group;
+    const { runId, outcome, task, page, jobUrl, campaign } = run;
     const unread = lists.openRuns.why === null ? "Its current state is unknown." : sentenceOf(lists.openRuns.why);
+    const advice = length === 1
+      ? "Its user can answer in the app, or cancel the run:"
+      : "Their user can answer in the app, or cancel the runs, starting with:";
     return concern(
       "decision",
       "warn",
-      `${runName(run, task)} was waiting for an answer when its job ended`,
+      campaign === null
+        ? `${runName(run, task)} was waiting for an answer when its job ended`
+        : `${formatCount(length, "item")} of the campaign “${campaign}” ${
+          length === 1 ? "was" : "were"
+        } waiting for an answer when its job ended`,
       [
+        campaign === null ? "" : `${firstNames(group.map((each) => each.repository ?? each.runId ?? ""))}.`,
         outcome === "forgotten"
-          ? "The dashboard's token cannot see it: it was deleted, or it belongs to another user."
+          ? `The dashboard's token cannot see ${
+            length === 1 ? "it: it was deleted, or it belongs" : "them: they were deleted, or they belong"
+          } to another user.`
           : unread,
-        runId === null ? "" : `Its user can answer in the app, or cancel the run: ${cancelCommand(runId)}`,
+        runId === null ? "" : `${advice} ${cancelCommand(runId)}`,
       ].filter(Boolean).join(" "),
       {
-        at: momentOf(run),
+        at: momentOf(group.at(-1) ?? run),
         lasts: true,
-        link: linkTo(page, "Open run", runPlace(runs.indexOf(run))),
+        link: linkTo(page, "Open run", length === 1 ? runPlace(runs.indexOf(run)) : "runs"),
         jobUrl,
-        appUrl: answerUrl(origin, runId),
+        appUrl: answerUrl(origin, length === 1 ? runId : null),
       },
     );
   });
 }
 
 /** Other runs of the last seven days whose state now is unknown. */
-function ofUnfinishedRuns({ runs, lists, at }: DashboardData): Concern[] {
-  const unfinished = unseenRunsOf(runs, instantMs(at) ?? 0).others;
+function ofUnfinishedRuns({ runs, campaigns, lists, at }: DashboardData): Concern[] {
+  const unfinished = unseenRunsOf(runs, campaigns.map(({ name }) => name), instantMs(at) ?? 0).others;
   const names = [...new Set(unfinished.map(({ repository, runId }) => repository ?? runId ?? ""))];
   const { length } = unfinished;
   return length === 0 ? [] : [concern(

@@ -291,14 +291,20 @@ export function isQuestion({ outcome }: Pick<RunEntry, "outcome">): boolean {
 }
 
 /**
- * Runs of the last seven days whose current state is unknown. `questions` are single runs that were waiting for an answer when their jobs ended,
- * according to the exit codes of the jobs. Another user may be able to see them.
+ * Runs of the last seven days whose current state is unknown. `questions` are those that were waiting for an answer when their jobs ended, according
+ * to the exit codes of the jobs. Another user may be able to see them.
+ * @param runs Newest first. @param names Names of the campaigns whose `campaign.json` was read. It reports the questions of its items.
  */
-export function unseenRunsOf(runs: readonly RunEntry[], nowMs: number): { questions: RunEntry[]; others: RunEntry[] } {
+export function unseenRunsOf(
+  runs: readonly RunEntry[],
+  names: readonly string[],
+  nowMs: number,
+): { questions: RunEntry[]; others: RunEntry[] } {
   const unseen = runs.filter((run) =>
     run.kind === "run" && UNSEEN.includes(run.outcome) && nowMs - (momentOf(run) ?? 0) <= WEEK_MS
   );
-  const isAsking = ({ exitCode, campaign }: RunEntry) => exitCode === EXIT.awaitingInput && campaign === null;
+  const isAsking = ({ exitCode, campaign }: RunEntry) =>
+    exitCode === EXIT.awaitingInput && (campaign === null || !names.includes(campaign));
   return { questions: unseen.filter(isAsking), others: unseen.filter((run) => !isAsking(run)) };
 }
 

@@ -457,7 +457,12 @@ const NO_FOLLOW_UP: readonly [what: string, node: Node, options: Partial<Campaig
   ],
   ["of another branch", aNode({ ...RED, headRefName: "other" }), {}, /its branch is "other"/],
   ["of a fork", aNode({ ...RED, isCrossRepository: true }), {}, /its branch is not in this repository/],
-  ["of a protected branch", aNode({ ...RED, headRef: { refUpdateRule: { pattern: "*" } } }), {}, /its branch is protected/],
+  [
+    "of a protected branch",
+    aNode({ ...RED, headRef: { refUpdateRule: { pattern: "*" } } }),
+    {},
+    /its branch is protected/,
+  ],
   [
     "of the default branch",
     aNode({ ...RED, baseRepository: { defaultBranchRef: { name: "mogplex/replace-moment" } } }),

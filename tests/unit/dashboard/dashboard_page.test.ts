@@ -353,8 +353,29 @@ test("concernsOf() has a question that the token cannot see, as its history know
   expect(shown({ outcome: "unfinished" })).toEqual([["decision", subject, `${openRuns.why}. ${answer}`]]);
   expect(shown({ endedAt: "2026-11-01T00:00:00Z" })).toEqual([]);
   expect(shown({ exitCode: 124 }).map(([kind]) => kind)).toEqual(["source"]);
-  // A campaign lists the questions of its items.
-  expect(shown({ campaign: "node" }).map(([kind]) => kind)).not.toContain("decision");
+  // A campaign whose campaign.json was read lists the questions of its items itself.
+  const campaigns = fullDashboard(1).campaigns.map((each) => ({ ...each, name: "node", state: "done" }));
+  const item = { ...run, campaign: "node" };
+  expect(concernsOf(emptyDashboard({ runs: [item], campaigns })).filter(({ kind }) => kind === "decision")).toEqual([]);
+});
+
+test("concernsOf() has the questions of a campaign without its campaign.json, whose runs the token cannot see", () => {
+  const [first] = fullDashboard(12).runs.filter(({ outcome }) => outcome === "unfinished");
+  const run = { ...first, outcome: "forgotten", exitCode: 4, task: null, campaign: "node" } as Data["runs"][number];
+  const shown = (...runs: Data["runs"]) =>
+    concernsOf(emptyDashboard({ runs })).filter(({ kind }) => kind === "decision")
+      .map(({ subject, line }) => [subject, line]);
+  const cancel = `mogplex-ci runs cancel ${run.runId}`;
+  expect(shown(run)).toEqual([[
+    "1 item of the campaign “node” was waiting for an answer when its job ended",
+    `${run.repository}. The dashboard's token cannot see it: it was deleted, or it belongs to another user. ` +
+    `Its user can answer in the app, or cancel the run: ${cancel}`,
+  ]]);
+  expect(shown(run, { ...run, runId: "other", repository: "acme/other" })).toEqual([[
+    "2 items of the campaign “node” were waiting for an answer when its job ended",
+    `${run.repository}, acme/other. The dashboard's token cannot see them: they were deleted, or they belong to ` +
+    `another user. Their user can answer in the app, or cancel the runs, starting with: ${cancel}`,
+  ]]);
 });
 
 test("renderDashboardPage() compares durations so that the figures add up", () => {

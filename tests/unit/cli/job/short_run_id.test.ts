@@ -178,7 +178,9 @@ test("lastRunId() is in the message about a missing id, for a person in the fold
   const messages = async (env: Record<string, string>, more: Record<string, string> = files) =>
     (await cli(["report"], { env, files: more })).stderr.replaceAll(id.slice(0, 8), "<digits>");
   const person = await messages(HOME);
-  expect(person).toContain("Cannot report: the run id is missing; for the last run in this folder, use `mogplex-ci report <digits>`\n");
+  expect(person).toContain(
+    "Cannot report: the run id is missing; for the last run in this folder, use `mogplex-ci report <digits>`\n",
+  );
   // The files of a second run are beside those of the first one, which has not ended.
   clock.advance(1_000);
   const second = await cli(["run", "--detach", "y", "--repo", "acme/api"], { env: HOME, files });
