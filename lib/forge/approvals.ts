@@ -6,7 +6,7 @@ import type { ForgeUser } from "./findings.ts";
 
 /** The newest review of a reviewer. Withdrawn and dismissed reviews are left out. */
 export interface Opinion {
-  /** Without an account (a deleted one, the forge's own) the id is not positive. */
+  /** The id is not positive if there is no account, as for a deleted user or the forge itself. */
   readonly by: ForgeUser;
   readonly word: "approved" | "changes-requested";
   /** The commit that it is about; null if the forge does not show it. */
@@ -41,13 +41,13 @@ export interface NamedRequester extends ForgeUser {
   readonly namedBy: string;
 }
 
-/** Users whose approval does not count, besides the author and the writers. */
+/** Users whose approval does not count, in addition to the author and the writers. */
 export interface NotCounted {
   /** Who asked for the work. */
   readonly requesters: readonly ForgeUser[];
   /** The user of the token; null if it has none, and if the forge does not show it. */
   readonly token: ForgeUser | null;
-  /** Names of programs that look like people to the forge. */
+  /** Names of bots that the forge does not mark as bots. */
   readonly notPeople: readonly string[];
 }
 
@@ -57,7 +57,7 @@ export interface ApprovalVerdict {
   readonly have: number;
   /** Null if the number that the target requires is unknown. Then one approval is enough here, and the forge must refuse the rest. */
   readonly needed: number | null;
-  /** Whose approvals count. */
+  /** Users whose approvals count. */
   readonly by: readonly ForgeUser[];
   /** Time of the last approval that was needed, ISO 8601; null without it, and if it is not shown. */
   readonly lastAt: string | null;
@@ -69,8 +69,9 @@ export interface ApprovalVerdict {
 const MAX_NAMES = 5;
 
 /**
- * Decides whether people have approved the present commit. An approval counts if its user is a person, can push now, did not ask for the work, did not
- * write or push it and does not own the token, and if it is of that commit. A request for changes by a person who can push counts at every commit.
+ * Decides whether people have approved the newest commit. An approval of that commit counts if its user is a person, can push now, did not
+ * ask for the work, did not write or push it, and does not own the token. A request for changes by a person who can push counts at every
+ * commit.
  */
 export function judgeApprovals(reading: ReviewReading, notCounted: NotCounted): ApprovalVerdict {
   const { head, required, opinions } = reading;
@@ -179,8 +180,8 @@ export function notAPerson(
   { notPeople }: Pick<NotCounted, "notPeople">,
 ): string | null {
   if (id <= 0) return `${name} has no account`;
-  if (isBot === true) return `${name} is a program`;
-  return notPeople.some((each) => each.toLowerCase() === name.toLowerCase()) ? `${name} is listed as a program` : null;
+  if (isBot === true) return `${name} is a bot`;
+  return notPeople.some((each) => each.toLowerCase() === name.toLowerCase()) ? `${name} is listed as a bot` : null;
 }
 
 /** By the number of the account. Only where a CI system has shown no number, by the name. */

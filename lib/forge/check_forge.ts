@@ -23,7 +23,7 @@ interface ForgeCheckOptions {
   label(): string;
 }
 
-/** Asks the forge of this job and writes nothing. Outside a job every check is skipped. */
+/** Checks the forge of this job without writing anything. Outside a job, every check is skipped. */
 export async function checkForge(
   { isCi, agent, open, allowUsers, usersFrom, label }: ForgeCheckOptions,
 ): Promise<Check[]> {
@@ -239,8 +239,8 @@ async function checkWorkflow(
   const { found, files, unread: unreadFiles } = looked.value;
   if (found === null) {
     const why = unreadFiles > 0
-      ? `${unreadFiles} of ${files} workflows of ${quotedName} were not read, and none of the others calls respond for comments`
-      : `no workflow of ${quotedName} calls respond for comments`;
+      ? `${unreadFiles} of ${files} workflows on ${quotedName} were not read, and none of the others calls respond for comments`
+      : `no workflow on ${quotedName} calls respond for comments`;
     const how = unreadFiles > 0 ? `If none of them does: ${advice.charAt(0).toLowerCase()}${advice.slice(1)}` : advice;
     return [{ ...warning(name, why, how), lacksTrigger: true }, unknown];
   }

@@ -10,7 +10,7 @@ import type { GateResult } from "./gate.ts";
 import type { Threads } from "./threads.ts";
 
 interface GateCheckOptions {
-  /** Whether there is a forge to ask: that of the job, or that of a named pull request. */
+  /** Whether the forge is known: the forge of the job, or the forge of a named pull request. */
   isThere: boolean;
   /** Opens the repository of the pull requests. */
   open(): Threads;
@@ -20,7 +20,7 @@ interface GateCheckOptions {
 
 const GIVE_RIGHTS = "Give the token the rights in docs/gate.md";
 
-/** Asks the forge and writes nothing. Without a forge every check is skipped. */
+/** Checks the forge without writing anything. Without a forge, every check is skipped. */
 export async function checkGate({ isThere, open, judge }: GateCheckOptions): Promise<Check[]> {
   const names = ["rights", "status", "pull-request", "branch"];
   if (!isThere) {

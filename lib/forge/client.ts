@@ -44,7 +44,9 @@ export interface ForgeWorld {
 export const SINGLE_SIGN_ON =
   "is not authorized for the single sign-on (SAML) of the organization: authorize it in the settings of the token";
 
-/** Why a forge does not show a pull request that it does not know, or hides from the token. @param system Name of the forge. */
+/**
+ * Explains why a forge does not show a pull request: the forge does not have it, or hides it from the token. @param system Name of the forge.
+ */
 export function notFoundText(system: string): string {
   return `not found on ${system}: it was deleted, or this token cannot see it`;
 }
@@ -179,12 +181,12 @@ export class ForgeClient {
     if (status < 300) return [`the answer is not from ${this.system}'s API`, UnavailableError];
     if (status < 400) {
       const why =
-        "the answer is a redirect, and following it would lose the token: has the host moved, or does it need a login?";
+        "the answer is a redirect, and following it would lose the token: has the host moved, or does it require a login?";
       return [why, ApiError];
     }
     if (status === 407 || isPage(answer)) {
-      const what = `something in between, such as a proxy, answered instead of ${this.system}`;
-      return [`${what}: let requests to the host through, or list it in NO_PROXY`, UnavailableError];
+      const what = `something on the network path, such as a proxy, answered instead of ${this.system}`;
+      return [`${what}: allow requests to the host, or list the host in NO_PROXY`, UnavailableError];
     }
     if (status === 401) return [`${this.system} refuses ${token}, which is unknown, expired or revoked`, ApiError];
     // Source: GitHub, "Authenticating with single sign-on", header `X-GitHub-SSO`.

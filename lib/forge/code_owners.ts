@@ -20,7 +20,7 @@ interface Rule {
   readonly owners: readonly string[];
 }
 
-/** @returns Why the owners cannot be known, as a clause, instead of them. */
+/** @returns The owners, or a clause that explains why they cannot be determined. */
 export function ownersOf(text: string, form: CodeOwnersForm["rules"], files: readonly string[]): Reviewers | string {
   const sections = sectionsOf(text, form);
   if (typeof sections === "string") return sections;

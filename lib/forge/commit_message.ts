@@ -52,7 +52,7 @@ function withoutCommands(text: string): string {
   return now;
 }
 
-/** A title and a body in which no word is a command to a forge or a CI system. */
+/** Returns title and body without words that a forge or a CI system would treat as commands. */
 export function commitMessage(title: string, body: string): { title: string; body: string } {
   const line = withoutCommands(cutText(plainText(title).replace(/\s+/g, " "), MAX_TITLE)).replace(/\s+/g, " ").trim();
   const text = withoutCommands(cutText(plainText(body), MAX_BODY));

@@ -60,7 +60,7 @@ export interface FilesOptions extends TokenOptions {
 
 interface Place {
   readonly origin: string;
-  /** Undefined if the server is no forge that is known: then only Git can read it. */
+  /** Undefined if the server is not a known forge. Then only Git can read the repository. */
   readonly forge: FileForge | undefined;
 }
 

@@ -6,7 +6,7 @@
 import { plainText } from "../text/plain_text.ts";
 
 export interface ForgeUser {
-  /** Its number at the forge: a name can be given to another user. */
+  /** Id of the account on the forge. A name does not identify an account, because it can be given to another user. */
   readonly id: number;
   readonly name: string;
   /** Null if the forge does not show that. */

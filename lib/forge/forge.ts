@@ -15,15 +15,15 @@ import type { AskEvent, ThreadPlace, Threads } from "./threads.ts";
 import type { ForgeWrites } from "./writes.ts";
 
 /**
- * As much of a forge as every program needs: its addresses, its token, its jobs and its files. A program has no more of a forge than it uses, since
- * a bundler can only leave out whole records.
+ * The part of a forge that every program needs: its addresses, its token, its jobs and its files. Each program gets only the parts that it
+ * uses, because a bundler can only leave out whole records.
  */
 export interface FileForge extends ClientPlace {
   /** Name in records and keys: `github`. */
   readonly name: string;
-  /** Other forges with the same API, for sentences. */
+  /** Other forges with the same API, for messages. */
   readonly relatives?: readonly string[];
-  /** Host with repositories of all users; absent without one. */
+  /** Public host of the forge, such as github.com; absent if there is none. */
   readonly publicHost?: string;
   readonly variable: string;
   /** The host for that token: in a job of the forge its server, otherwise the public host; undefined for none. */
@@ -49,7 +49,7 @@ export interface Forge extends FileForge {
   readonly writes?: ForgeWrites;
 }
 
-/** As much of a forge as choosing a token needs. */
+/** The part of a forge that is needed to choose a token. */
 export type TokenForge = Pick<FileForge, "name" | "variable" | "tokenHost" | "publicHost">;
 
 /** A forge whose CI system runs the job. */
@@ -100,7 +100,7 @@ export interface ForgeFiles {
 }
 
 export interface ForgeNotes {
-  /** The forge's word for one: `note`. */
+  /** What the forge calls one: `note`. */
   readonly noun: string;
   /** For messages: `merge request !7`. */
   nameOf(thread: ThreadPlace): string;
@@ -108,7 +108,7 @@ export interface ForgeNotes {
   open(client: ForgeClient, repository: string, thread: ThreadPlace): NotePlace;
 }
 
-/** Rights of the token of a job, as clauses: `the scopes read:user and write:issue`. Messages and documents get them from here alone. */
+/** Rights of the token of a job, as clauses: `the scopes read:user and write:issue`. This is the only source for messages and documents. */
 export interface TokenNeeds {
   readonly respond: string;
   /** The note of a job on its pull request. */
@@ -132,11 +132,11 @@ export interface ForgeJob {
   readonly git?: { readonly username: string; readonly variable: string };
   /** Rights of the token, by what needs them. */
   readonly needs: TokenNeeds;
-  /** Set where a workflow passes a variable that does not exist as an empty one. */
+  /** True if workflows pass an unset variable as an empty one. */
   readonly passesUnset?: true;
   /** A line for the `env` of a step, which gives it the token of the job; absent if a step has the token without one. */
   readonly tokenLine?: string;
-  /** What to do without a token for a note; absent if its needs are enough. */
+  /** Advice if there is no token for a note; absent if the list of needed rights is enough. */
   readonly noteAdvice?: string;
   /** Without a trailing slash. @throws {UsageError} if a variable cannot come from the CI system. */
   api(env: ReadEnv): string;
@@ -144,11 +144,11 @@ export interface ForgeJob {
   place(env: ReadEnv): RepositoryPlace;
   /** Base address of the pull requests of that repository; the number is appended. */
   pullsAt(env: ReadEnv): string;
-  /** Host names for which a link to an issue or a pull request leaves a mark there, no matter who wrote the address. */
+  /** Hosts on which a link to an issue or a pull request leaves a reference, no matter who wrote the address. */
   linkHosts(env: ReadEnv): readonly string[];
   /** Where to find the text of the event that started the job: a variable or a file. */
   payload(env: ReadEnv): { readonly text: string } | { readonly path: string };
-  /** @param repositoryId Asks the forge for the number of the repository. */
+  /** @param repositoryId Requests the number of the repository from the forge. */
   event(env: ReadEnv, text: string, repositoryId: () => Promise<number>): Promise<AskEvent>;
   /**
    * The pull request of the job, where its note goes.
@@ -161,7 +161,7 @@ export interface ForgeJob {
   readonly user: { readonly name: string; readonly id: string | null };
   /** Whether the job that `init` writes gets no event for a label on a pull request, so that only a poll finds it. */
   readonly missesPullLabels?: boolean;
-  /** Form of names that only bots have; absent if names do not show it. */
+  /** Pattern of names that only bots have; absent if names do not show who is a bot. */
   readonly botNames?: RegExp;
   readonly notes: JobNotes;
   /** Further variables that are read, for `permissions`. */
@@ -171,7 +171,7 @@ export interface ForgeJob {
 }
 
 interface JobNotes {
-  /** Whether a job has a note by default. Otherwise the user must turn it on, because the token may be there for another purpose. */
+  /** Whether a job writes a note by default. Otherwise, the user must turn notes on, because the token may be there for another purpose. */
   readonly byDefault: boolean;
   /** What distinguishes the notes of different jobs, and how a note names its job. @param matrix The node, for people; may be empty. */
   naming(

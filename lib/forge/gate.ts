@@ -11,17 +11,20 @@ import type { OpenPull } from "./forge.ts";
 import { readRequesters } from "./requester.ts";
 
 export interface GateRules {
-  /** Approvals that are needed, at least; 1 or more. */
+  /** Number of approvals that are needed, at least 1. */
   readonly approvals: number;
-  /** Only pull requests of this author need them; undefined for all. */
+  /** Only pull requests by this author need approvals; undefined for all pull requests. */
   readonly author?: string | undefined;
-  /** Who asked for the work, besides those whom its comments name. */
+  /** Users who asked for the work, in addition to users named in the comments. */
   readonly requesters: readonly string[];
-  /** Programs that look like people to the forge. */
+  /** Names of bots that the forge does not mark as bots. */
   readonly notPeople: readonly string[];
 }
 
-/** `not-needed`: it is not open, or is not by the author whose pull requests need approvals. `unknown`: the forge does not show what decides. */
+/**
+ * `not-needed`: the pull request is not open, or is by an author whose pull requests need no approvals. `unknown`: the forge does not show
+ * enough to decide.
+ */
 export type GateState = "approved" | "not-approved" | "changes-requested" | "unknown" | "not-needed";
 
 export interface GateResult {
@@ -48,7 +51,7 @@ const clauseOf = (state: GateState, reason: string) => `${state.replace("-", " "
 const MAX_TEXT = 140;
 
 /**
- * Judges a pull request, and sets its status if that is wanted: `success` or `pending`, never a failure, which would make agents fix it.
+ * Judges a pull request, and sets its status if requested: `success` or `pending`, never a failure, which would make agents fix it.
  * @throws {UsageError} if the status must not be set; {@linkcode MogplexError} if the forge does not show the pull request; what the client throws.
  */
 export async function runGate(

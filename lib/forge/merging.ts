@@ -6,9 +6,12 @@ import type { ReviewReading } from "./approvals.ts";
 import type { ForgeClient } from "./client.ts";
 import type { ChecksState, MergeMethod, PullRequestAddress, PullRequestFacts } from "./model.ts";
 
-/** Only reads. */
+/** Reads of one forge before and after a merge. Nothing is changed. */
 export interface ForgeMerging {
-  /** Reads everything again. @returns Why it is not shown, as a clause, instead of the reading. @throws what the client throws. */
+  /**
+   * Reads everything again. @returns The reading, or a clause that explains why the pull request is not shown. @throws what the client
+   * throws.
+   */
   read(client: ForgeClient, address: PullRequestAddress): Promise<MergeReading | string>;
   /** The checks of a commit, without our own; null if they are not shown. @throws what the client throws. */
   checks(client: ForgeClient, address: PullRequestAddress, commit: string): Promise<ChecksState | null>;
@@ -32,9 +35,9 @@ export interface MergeReading {
   readonly blocked: string | null;
   /** What the repository allows; null if it is not shown. */
   readonly methods: readonly MergeMethod[] | null;
-  /** Whether it is one of a stack: a merge would take those below it along. */
+  /** Whether the pull request is part of a stack: merging it would also merge those below it. */
   readonly isStacked: boolean;
-  /** Once it is merged; null before, and if it is not shown. */
+  /** The commit on the target after the merge; null before the merge, and if it is not shown. */
   readonly mergeCommit: string | null;
   /** The commit of its branch that was merged; null before, and if it is not shown. */
   readonly mergedHead: string | null;

@@ -12,7 +12,7 @@ export type ChecksState = "green" | "red" | "pending" | "none";
 /** State of a pull request's review. `requested`: a reviewer was asked and has not decided. `not-requested`: no reviewer was asked. */
 export type ReviewState = "approved" | "changes-requested" | "requested" | "not-requested";
 
-/** In the order of tables. */
+/** In the order in which tables list them. */
 export const PULL_REQUEST_STATUSES: readonly PullRequestStatus[] = ["open", "merged", "closed"];
 export const CHECKS_STATES: readonly ChecksState[] = ["red", "pending", "green", "none"];
 export const REVIEW_STATES: readonly ReviewState[] = ["changes-requested", "not-requested", "requested", "approved"];
@@ -40,7 +40,7 @@ export interface PullRequestFacts {
   isGuarded: boolean | null;
   /** Null if it is not shown. */
   commit: string | null;
-  /** Whether it must contain the newest commits of its target before the merge. */
+  /** Whether the branch must be updated with the newest commits of its target before the merge. */
   isBehind: boolean;
   hasQueue: boolean;
   /** Number of changed files; null if it is not shown. */

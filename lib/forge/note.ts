@@ -41,7 +41,7 @@ export interface NotePlace {
   readonly path: string;
   pathOf(id: number): string;
   readonly updateMethod: "PUT" | "PATCH";
-  /** Most edits of a note about one run, in all jobs of that run, where each edit starts a pipeline. @default any number */
+  /** Maximum number of edits of a note about one run, in all jobs of that run, if each edit starts a pipeline. @default any number */
   readonly maxEdits?: number;
   /** Shortens a summary, with room for the rest of the note. @default every summary is short enough */
   shorten?(summary: string): string;
@@ -159,7 +159,7 @@ interface NoteOptions {
   limitMs?: number | undefined;
 }
 
-/** GitLab's API does not return its URL. */
+/** A note that was written. GitLab's API does not return the URL of a note. */
 export interface WrittenNote {
   id: number;
   updated: boolean;

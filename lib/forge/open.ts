@@ -12,7 +12,7 @@ import { pullNeeds } from "./needs.ts";
 import type { NotePlace } from "./note.ts";
 import { type AskEvent, remembered, type ThreadPlace, type Threads } from "./threads.ts";
 
-/** What choosing a token needs. */
+/** Options for choosing a token. */
 export interface TokenOptions {
   readonly forges: readonly FileForge[];
   readonly env: ReadEnv;
@@ -42,7 +42,7 @@ export interface OpenForge {
   /** @throws what the forge throws. */
   event(): Promise<AskEvent>;
   notes(thread: ThreadPlace): NotePlace;
-  /** What a pull request, or the one of its run, still needs: see {@linkcode needsFor}. */
+  /** What a pull request, or the pull request of its run, still needs: see {@linkcode needsFor}. */
   needs(number: number, url: string | null): Promise<string | null>;
   /** Whether an address is allowed as a link in a note: a link leaves a mark at an issue or a pull request of the forge, no matter who wrote it. */
   mayLink(url: string): boolean;
@@ -53,14 +53,14 @@ export interface OpenForge {
   readonly workflowFolders?: readonly string[];
 }
 
-const ATTEMPTED = "ask the forge";
+const ATTEMPTED = "access the forge";
 
 /** The forge whose CI system runs the job; undefined if the job runs elsewhere. */
 export function forgeOfJob<F extends FileForge>(forges: readonly F[], ciSystem: string): OfJob<F> | undefined {
   return forges.find((forge): forge is OfJob<F> => forge.job?.ciSystems.includes(ciSystem) === true);
 }
 
-/** The forge with the name of its relative whose CI system runs the job, for sentences: `Forgejo` instead of `Gitea`. */
+/** Returns the forge under the name of the product whose CI system runs the job, for messages: `Forgejo` instead of `Gitea`. */
 export function namedBy<F extends FileForge>(forge: F, ciSystem: string): F {
   const system = forge.relatives?.find((name) => name.toLowerCase() === ciSystem);
   return system === undefined ? forge : { ...forge, system };
@@ -93,8 +93,8 @@ export function openForge(options: OpenOptions, use: keyof TokenNeeds = "respond
       attempted: ATTEMPTED,
       why: ciSystem === "none"
         ? "this is not a job of a CI system"
-        : `jobs of ${ciSystem} do not run on a supported forge`,
-      advice: `start it in a job of ${forgeNamesText(forges.filter((each) => each.job !== undefined))}`,
+        : `${ciSystem} jobs do not run on a supported forge`,
+      advice: `start the command in a job of ${forgeNamesText(forges.filter((each) => each.job !== undefined))}`,
     });
   }
   const { job } = forge;
@@ -128,7 +128,7 @@ export function openForge(options: OpenOptions, use: keyof TokenNeeds = "respond
 
 export interface JobNotePlace {
   readonly place: NotePlace;
-  /** What the pull request of the note, or the one of its run, still needs: see {@linkcode needsFor}. */
+  /** What the pull request of the note, or the pull request of its run, still needs: see {@linkcode needsFor}. */
   needs(url: string | null): Promise<string | null>;
   readonly forge: OfJob<Forge>;
   mayLink(url: string): boolean;
@@ -203,7 +203,7 @@ function mayLink(url: string, job: ForgeJob, env: ReadEnv): boolean {
 }
 
 /**
- * Opens the repository of a pull request, for a job that need not run there.
+ * Opens the repository of a pull request, for a job that can run elsewhere.
  * @param use What the token is for: for the error.
  * @throws {UnauthorizedError} if there is no token for its host.
  */
@@ -434,7 +434,7 @@ export function forgeNamesText(forges: readonly FileForge[]): string {
   );
 }
 
-/** Where tokens are found, for sentences. */
+/** Where tokens are found, for messages. */
 export function forgeTokensText(forges: readonly FileForge[]): string {
   const [open, own] = [true, false].map((isOpen) =>
     forges.filter(({ publicHost }) => (publicHost !== undefined) === isOpen)

@@ -241,7 +241,7 @@ export function wordsOf({ kind, number }: ThreadPlace, pull = "pull request #"):
   return kind === "issue" ? `issue #${number}` : `${pull}${number}`;
 }
 
-/** Asks once, and remembers the answer. After a failure the next call asks again. */
+/** Calls the function once, and remembers its result. After a failure, the next call tries again. */
 export function remembered<T>(ask: () => Promise<T>): () => Promise<T> {
   let answer: Promise<T> | undefined;
   return () => {

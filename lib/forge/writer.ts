@@ -54,7 +54,7 @@ export class PullRequestWriter {
     });
   }
 
-  /** Reads everything that decides about a merge. @returns Why it is not shown, as a clause, instead of the reading. */
+  /** Reads everything that decides about a merge. @returns The reading, or a clause that explains why the pull request is not shown. */
   async read(): Promise<MergeReading | string> {
     const { merging, system } = this.#forge;
     if (merging === undefined) return `merges are not possible on ${system}`;
@@ -138,10 +138,13 @@ export class PullRequestWriter {
     return await this.#forge.writes.deleteBranch(this.#for("deleteBranch"), this.address, branch, commit);
   }
 
-  /** The owners of the changed files, by the target branch; empty without a file that names them. @returns Why they are unknown, as a clause. */
+  /**
+   * The owners of the changed files, by the target branch; empty without a file that names them. @returns The owners, or a clause that
+   * explains why they are unknown.
+   */
   async codeOwners(): Promise<Reviewers | string> {
     const { files, writes: { codeOwners: { paths, rules } }, system } = this.#forge;
-    if (files === undefined) return `the owners cannot be read on ${system}`;
+    if (files === undefined) return `code owners cannot be read on ${system}`;
     const reading = await this.read();
     if (typeof reading === "string") return reading;
     const { baseCommit, changedFiles } = reading;

@@ -75,7 +75,7 @@ export interface Refused {
   readonly refused: string;
 }
 
-/** What people can set at a pull request, as it is now. */
+/** State, author, reviewers and labels of a pull request, as they are now. */
 export interface PullRequestMarks {
   readonly state: PullRequestStatus;
   /** Name of its author; null if it is not shown. */

@@ -239,7 +239,11 @@ async function requestReview(
   const now = await change(client, address, "request reviews of", { reviewer_ids: reviewers });
   const missing = users.filter((_, index) => !(now.reviewers ?? []).some(({ id }) => id === ids[index]));
   if (missing.length === 0) return "requested";
-  return { refused: `GitLab has not accepted ${missing.join(", ")}: without Premium a merge request has one reviewer` };
+  return {
+    refused: `GitLab has not accepted ${
+      missing.join(", ")
+    }: without Premium, a merge request can have only one reviewer`,
+  };
 }
 
 async function marks(client: ForgeClient, address: PullRequestAddress): Promise<PullRequestMarks> {

@@ -212,12 +212,12 @@ test("openForge() names the systems whose jobs it knows when there is no job, or
   for (
     const [ciSystem, why] of [["none", "this is not a job of a CI system"], [
       "jenkins",
-      "jobs of jenkins do not run on a supported forge",
+      "jenkins jobs do not run on a supported forge",
     ]]
   ) {
     expect(() => openForge({ ...options, ...rest, ciSystem: ciSystem ?? "" })).toThrow(why);
     expect(() => openForge({ ...options, ...rest, ciSystem: ciSystem ?? "" }))
-      .toThrow("start it in a job of GitHub, GitLab, Gitea or Forgejo");
+      .toThrow("start the command in a job of GitHub, GitLab, Gitea or Forgejo");
   }
 });
 
@@ -228,7 +228,7 @@ test("openForge() and openJobNote() say which part a forge lacks", () => {
   }));
   const options = { forges: [bare], env: (name: string) => env.get(name), world: { clock: virtualClock() } };
   const job = { ...options, ciSystem: "github", isMogplex: () => false, readFile: () => "" };
-  expect(() => openForge(job)).toThrow("Cannot ask the forge: mentions and follow-ups do not work on GitHub");
+  expect(() => openForge(job)).toThrow("Cannot access the forge: mentions and follow-ups do not work on GitHub");
   expect(() => openJobNote(job, { number: 7 })).toThrow("Cannot write a note: jobs have no notes on GitHub");
 });
 

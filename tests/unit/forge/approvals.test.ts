@@ -43,11 +43,11 @@ test("judgeApprovals() approves when a person who can push has approved the newe
 test.each<[string, Opinion[], Partial<ReviewReading>, Partial<NotCounted>, string]>([
   ["no opinion is there", [], {}, {}, "0 of 1 approval of the newest commit"],
   ["the approval is of an earlier commit", [opinion(ANN, { commit: OLDER })], {}, {}, "ann approved an older commit"],
-  ["a program has approved", [opinion(AGENT)], { author: null, writers: [] }, {}, "agent[bot] is a program"],
+  ["a program has approved", [opinion(AGENT)], { author: null, writers: [] }, {}, "agent[bot] is a bot"],
   ["a deleted account has approved", [opinion({ id: 0, name: "ghost", isBot: null })], {}, {}, "ghost has no account"],
   ["a program that looks like a person has approved", [opinion({ id: 5, name: "Renovate", isBot: null })], {}, {
     notPeople: ["renovate"],
-  }, "Renovate is listed as a program"],
+  }, "Renovate is listed as a bot"],
   [
     "the person can no longer push",
     [opinion(ANN, { mayPush: false })],

@@ -392,7 +392,7 @@ test("Forges tells a proxy's page from a refusal of the forge, and what to do", 
   const { forges, github } = forgeWorld();
   github.faults.push(...Array.from({ length: 50 }, () => html(403)));
   const { failed, refused } = await forges.read([url("web")]);
-  expect([refused.size, failed.get(url("web"))]).toEqual([0, expect.stringContaining("list it in NO_PROXY")]);
+  expect([refused.size, failed.get(url("web"))]).toEqual([0, expect.stringContaining("list the host in NO_PROXY")]);
 });
 
 /** A GitHub that answers as many pull requests as it can in its ten seconds. */

@@ -346,7 +346,7 @@ test("Forges takes a proxy's 403 page for no refusal of GitLab", async () => {
   gitlab.requests.set(`${PROJECT}!7`, aRequest());
   gitlab.faults.push(...Array.from({ length: 50 }, () => html(403)));
   const { refused, failed } = await forges.read([URL_7]);
-  expect([refused.size, failed.get(URL_7)]).toEqual([0, expect.stringContaining("list it in NO_PROXY")]);
+  expect([refused.size, failed.get(URL_7)]).toEqual([0, expect.stringContaining("list the host in NO_PROXY")]);
 });
 
 test("Forges finds a self-managed GitLab that was named", async () => {

@@ -95,7 +95,7 @@ test.each<[string, Record<string, unknown>, string, string]>([
   ["lost the role", { [MEMBER]: { id: 7, state: "active", access_level: 20 } }, "missing", "kim cannot push"],
   ["left", { [MEMBER]: 404 }, "missing", "kim cannot push"],
   ["is blocked", { [MEMBER]: { id: 7, state: "blocked", access_level: 40 } }, "missing", "kim cannot push"],
-  ["is a program", { "/users/7": { id: 7, bot: true } }, "missing", "kim is a program"],
+  ["is a program", { "/users/7": { id: 7, bot: true } }, "missing", "kim is a bot"],
   ["has an account that is hidden", { "/users/7": 403 }, "unknown", "the forge does not show whether kim"],
   ["has a role that is hidden", { [MEMBER]: 403 }, "unknown", "the forge does not show whether kim can push"],
 ])("GITLAB.merging.read() takes no approval of a user who %s", async (_name, others, state, reason) => {

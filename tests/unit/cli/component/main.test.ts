@@ -454,7 +454,7 @@ test("the component respond checks token and forge in a pipeline started by hand
   const cases: readonly (readonly [Parameters<typeof job>[0], Record<string, string>, number, string])[] = [
     [() => {}, { MOGPLEX_API_KEY: "" }, 64, "MOGPLEX_API_KEY is empty"],
     [() => {}, { MOGPLEX_API_KEY: "mog_revoked0000000000000000" }, 64, "failed   token"],
-    [() => {}, { GITLAB_TOKEN: "" }, 64, "failed   forge      Cannot ask the forge: variable GITLAB_TOKEN is empty"],
+    [() => {}, { GITLAB_TOKEN: "" }, 64, "failed   forge      Cannot access the forge: variable GITLAB_TOKEN is empty"],
     [(gitlab) => gitlab.scopes = ["read_api"], {}, 69, "failed   notes      the token lacks a permission"],
   ];
   for (const [arrange, env, expected, words] of cases) {

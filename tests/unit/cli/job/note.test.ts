@@ -194,7 +194,7 @@ const FAULTS: readonly [name: string, fault: () => Fault, words: string][] = [
   ["401", () => json(401), "GitLab refuses the token in variable GITLAB_TOKEN"],
   ["403", () => json(403), "the token in variable GITLAB_TOKEN lacks a permission"],
   ["404", () => json(404), "GitLab does not show the merge request to the token"],
-  ["a page of a proxy", () => page(403), "something in between, such as a proxy, answered instead of GitLab"],
+  ["a page of a proxy", () => page(403), "something on the network path, such as a proxy, answered instead of GitLab"],
   ["500", () => page(500), "GitLab has a problem"],
   ["a redirect", () => json(302), "the answer is a redirect"],
   ["a page", () => page(200), "the answer is not from GitLab's API"],

@@ -222,7 +222,7 @@ test("doctor --for respond names the CI system, and nothing that is about keys o
 
 test("doctor --for respond fails without a token of the forge, and asks nothing", async () => {
   const checks = await doctor(() => {}, { GITLAB_TOKEN: "" });
-  expect(checks.get("forge")).toBe("failed: Cannot ask the forge: variable GITLAB_TOKEN is empty");
+  expect(checks.get("forge")).toBe("failed: Cannot access the forge: variable GITLAB_TOKEN is empty");
   expect(checks.get("rights")).toBe("skipped: forge failed");
 });
 

@@ -85,7 +85,7 @@ test("gate takes names with an @, and no empty name for the one who asked", asyn
   expect((await gate(onGithub(), "--approvals", "1", "--requester", "@kim")).stdout).toContain(
     "kim's approval does not count: kim requested the work",
   );
-  expect((await gate(onGithub(), "--approvals", "1", "--not-people", "@Kim")).stdout).toContain("listed as a program");
+  expect((await gate(onGithub(), "--approvals", "1", "--not-people", "@Kim")).stdout).toContain("listed as a bot");
   expect((await gate(onGithub(), "--approvals", "1", "--requester", " ")).stdout).toContain(
     "if somebody asked an agent for this work, name them with --requester",
   );
@@ -98,10 +98,10 @@ test.each<[string, Node, string[], string]>([
     "a program alone has approved",
     reviews(aReview({ author: { __typename: "Bot", login: "copilot", databaseId: 8 } })),
     [],
-    "copilot is a program",
+    "copilot is a bot",
   ],
   ["its requester has approved", {}, ["--requester", "Kim"], "kim's approval does not count: kim requested the work"],
-  ["a program that looks like a person has approved", {}, ["--not-people", "kim"], "kim is listed as a program"],
+  ["a program that looks like a person has approved", {}, ["--not-people", "kim"], "kim is listed as a bot"],
   [
     "somebody requests changes",
     reviews(aReview({ state: "CHANGES_REQUESTED" })),
@@ -271,7 +271,7 @@ test("gate exits 64 without a token of the forge, and names the rights that it n
   });
   const empty = { ...at, job: { ...at.job, GITHUB_TOKEN: "" } };
   const advice =
-    "error: Cannot ask the forge: variable GITHUB_TOKEN is empty; put a token there, with the permissions " +
+    "error: Cannot access the forge: variable GITHUB_TOKEN is empty; put a token there, with the permissions " +
     "contents: read, checks: read";
   for (const url of [[], ["--pull-request", URL_7]]) {
     expect(await gate(empty, ...args, ...url, "--json")).toEqual({
@@ -542,7 +542,7 @@ test("doctor --for gate exits as the gate would without a token, and when the to
   const missing = await doctor({ ...checkedOnGithub(), job });
   expect([missing.code, missing.forge, missing.rights]).toMatchObject([64, {
     state: "failed",
-    finding: "Cannot ask the forge: variable GITHUB_TOKEN is not set",
+    finding: "Cannot access the forge: variable GITHUB_TOKEN is not set",
     advice: 'Add "GITHUB_TOKEN: ${{ github.token }}" to the env of the step, with the permissions contents: read, ' +
       "checks: read and pull-requests: read",
   }, { state: "skipped" }]);

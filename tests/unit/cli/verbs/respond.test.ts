@@ -2192,7 +2192,7 @@ test("respond announces no requests when it ends before the first one", async ()
   const { code, stderr } = await cli(["respond"], { env: { MOGPLEX_URL: "https://staging.mogplex.com" } });
   expect([code, stderr, requests]).toEqual([
     2,
-    "error: Cannot ask the forge: this is not a job of a CI system; start it in a job of GitHub, GitLab, Gitea or Forgejo\n",
+    "error: Cannot access the forge: this is not a job of a CI system; start the command in a job of GitHub, GitLab, Gitea or Forgejo\n",
     [],
   ]);
 });

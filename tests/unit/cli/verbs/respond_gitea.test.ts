@@ -230,7 +230,7 @@ test("doctor --for respond looks for the workflow where Gitea and Forgejo take i
     return `${found?.state}: ${found?.finding}`;
   };
   const ok = (name: string) => `ok: ".${name}/workflows/a.yml" of "main" calls respond for comments and labels`;
-  const none = 'warning: no workflow of "main" calls respond for comments';
+  const none = 'warning: no workflow on "main" calls respond for comments';
   const forgejo = { FORGEJO_ACTIONS: "true" };
   expect(await triggerOf({}, folder("gitea"))).toBe(ok("gitea"));
   expect(await triggerOf({}, folder("github"))).toBe(ok("github"));

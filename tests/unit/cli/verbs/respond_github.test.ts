@@ -362,7 +362,7 @@ jobs:
         with: { token: "\${{ secrets.MOGPLEX_API_KEY }}", respond: true }
 `;
 const OK = 'ok: ".github/workflows/a.yml" of "main" calls respond for comments and labels';
-const NONE = 'warning: no workflow of "main" calls respond for comments';
+const NONE = 'warning: no workflow on "main" calls respond for comments';
 const WORKFLOWS: readonly (readonly [what: string, text: string, words: string])[] = [
   ["the example", EXAMPLE, OK],
   ["the file that init writes", WRITTEN === undefined ? "" : jobFile(WRITTEN, "acme/api", ""), OK],
@@ -467,7 +467,7 @@ test("doctor --for respond reads few workflows, those with its name first, and s
   const at = place();
   for (let index = 0; index < 30; index++) at.github.files.set(`.github/workflows/a${index}.yml`, "on: push\n");
   expect(await checkOf(at)).toStartWith(
-    'warning: 10 of 30 workflows of "main" were not read, and none of the others calls',
+    'warning: 10 of 30 workflows on "main" were not read, and none of the others calls',
   );
   expect(at.github.requests.filter((each) => each.includes("/contents/")).length).toBe(21);
   at.github.files.set(".github/workflows/z-mogplex.yml", EXAMPLE);
