@@ -375,11 +375,11 @@ function noPlan(opened: OpenedCampaign, attempted: string): UsageError {
   const { branch } = opened;
   return new UsageError({
     attempted,
-    why: `there is no plan on branch ${JSON.stringify(branch?.name)}, or the branch was lost`,
+    why: `there is no plan on branch ${JSON.stringify(branch?.name)}, or the branch was deleted`,
     value: JSON.stringify(branch?.home),
-    advice: `restore a lost branch, because nothing else records its stops and skips; for a new campaign, run ${
-      planCommand(opened)
-    } once, by hand`,
+    advice:
+      `for a new campaign, run ${planCommand(opened)} once, by hand; if the branch was deleted, restore it, because ` +
+      "nothing else records the campaign's stops and skips",
   });
 }
 

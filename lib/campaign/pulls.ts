@@ -367,9 +367,7 @@ export function checkForge(
   const [key] = keys;
   if (key === undefined || reads) return null;
   if (isLocal(origin)) {
-    return `${keys.join(", ")} ${
-      keys.length === 1 ? "has" : "have"
-    } no effect because a local Mogplex has no forge; ` +
+    return `${keys.join(", ")} ${keys.length === 1 ? "has" : "have"} no effect because a local Mogplex has no forge; ` +
       `against a real forge, this command would exit with code 2 without a token in ${FORGE_TOKENS_TEXT}`;
   }
   throw new UsageError({

@@ -26,7 +26,7 @@ test("a lost branch of the home ends every step but plan with 2, and no reposito
   for (const act of [() => world.advance(home), () => world.run(home)]) {
     const failure = await failureOf(act);
     expect(failure).toStartWith(
-      `2 Cannot continue the campaign because there is no plan on branch "${BRANCH}", or the branch was lost`,
+      `2 Cannot continue the campaign because there is no plan on branch "${BRANCH}", or the branch was deleted`,
     );
     expect(failure).toContain(
       `run \`mogplex-ci campaign plan campaign.yml --dir d --home '${home.home}'\` once, by hand`,

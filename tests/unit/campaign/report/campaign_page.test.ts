@@ -490,7 +490,9 @@ test("renderCampaignPage() links why an item failed to the last lines of its own
   ).map(({ attributes }) => attributes.href?.slice(1));
   const textOf = (id: string | undefined) => elements.find(({ attributes }) => attributes.id === id)?.text ?? "";
   expect(places).toEqual(["c0-0", "c0-1", "c0-0", "c0"]);
-  expect(textOf("c0-0")).toBe("Last lines from the agents in 2 items (acme/service-2, acme/service-0):401 Unauthorized");
+  expect(textOf("c0-0")).toBe(
+    "Last lines from the agents in 2 items (acme/service-2, acme/service-0):401 Unauthorized",
+  );
   expect(textOf("c0-1")).toBe("Last lines from the agent in acme/service-1:TypeError: x");
   expect(textOf("c0")).toContain("4 items: failed, 2 different endings");
 });

@@ -38,7 +38,10 @@ test("campaign retry, approve, stop, resume and skip record who decided, print w
   });
   expect(last(world)).toMatchObject({ type: "approved", gate: "canary", by: "kim", note: "looked at it" });
 
-  expect(await world.campaign("stop")).toMatchObject({ code: 0, stdout: "nothing more will start; nothing is running\n" });
+  expect(await world.campaign("stop")).toMatchObject({
+    code: 0,
+    stdout: "nothing more will start; nothing is running\n",
+  });
   expect(last(world)).toMatchObject({ type: "stopped", by: "kim", cancel: false });
 
   expect(await world.campaign("resume")).toMatchObject({
