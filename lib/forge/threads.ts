@@ -30,6 +30,8 @@ interface TextChange {
 export interface Thread extends ThreadPlace {
   readonly url: string;
   readonly isOpen: boolean;
+  /** Whether it is a merged pull request. @default {false} */
+  readonly isMerged?: boolean | undefined;
   readonly title: string;
   readonly text: string;
   readonly author: ForgeUser;

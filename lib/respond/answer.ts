@@ -249,7 +249,7 @@ async function stop(
   // The reaction is visible to their authors, and stays if other users remove the note.
   for (const each of waiting) await threads.react(thread, each, "failed").catch(() => {});
   const lines = stopped.length > 0 ? stopped : ["Nothing is running in this thread."];
-  lines.push("Tasks that had not started are withdrawn.");
+  if (starting.length + waiting.length > 0) lines.push("Tasks that had not started are withdrawn.");
   if (decision.hasMore) {
     lines.push("A stop starts nothing. If your comment also has a task, write the task in a new comment.");
   }

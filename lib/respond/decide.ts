@@ -31,7 +31,7 @@ import {
   stopOf,
 } from "./mark.ts";
 import { type Ask, hasMoreThanStop, isOnlyCommand, mayMention, readMention } from "./mention.ts";
-import { leftOutOf, MAX_TASK, promptOf, type Told, whoMayAsk } from "./prompt.ts";
+import { leftOutOf, MAX_TASK, NOTES_UNSEEN, promptOf, type Told, whoMayAsk } from "./prompt.ts";
 import { Rights } from "./rights.ts";
 import { isStarting, ofRun, type Refusal, Rivals, rivalsOf, type RivalsWorld } from "./rivals.ts";
 import { type Place, placeNow } from "./where.ts";
@@ -264,14 +264,18 @@ export class Decider {
       const no = await this.#rivals.refusal(thread, where, { marks, rivals: rivalsOf(thread, task.of, marks), me });
       if (no !== null) return tell(no.reason, no.text);
     }
-    const content = await this.#told(thread, comments.list, { me, at, ask, marks });
+    const content = await this.#told(thread, comments.list, { me, at, ask });
     const { template } = this.#world.settings;
     const prompt = promptOf(withQuote(task.text, task.quote), content, {
       redact: this.#world.redact,
       pull: this.#world.threads.pullNoun,
       template,
     });
-    const leftOut = leftOutOf(content, this.#world.settings);
+    // A command and a label need no earlier answer.
+    const mayNeedNotes = isSameAsk(task.of, ask) && askIn(thread, what, line)?.kind === "task";
+    const notes = mayNeedNotes ? this.#earlierNotes(marks, { ask, at }) : [];
+    const unseen = { reviewComments: task.outsiders ?? 0, hasNotes: notes.length > 0 };
+    const leftOut = leftOutOf(content, unseen, this.#world.settings);
     const wanted = {
       ask,
       at,
@@ -291,7 +295,7 @@ export class Decider {
   #obstacleOf(thread: Thread): Refusal | null {
     const { pullNoun } = this.#world.threads;
     if (!thread.isOpen) {
-      const reason = `the ${this.#nounOf(thread)} is closed`;
+      const reason = `the ${this.#nounOf(thread)} is ${closedWord(thread)}`;
       return { reason, text: `${reason}. Write the task in an open issue or ${pullNoun}` };
     }
     if (thread.pull?.isForeign !== true) return null;
@@ -406,7 +410,7 @@ export class Decider {
     const { thread: before, place, ask, of, written } = wanted;
     this.#written = written;
     const now = await this.#world.threads.thread(before);
-    if (now === null || !now.isOpen) return `the ${this.#nounOf(before)} has been closed`;
+    if (now === null || !now.isOpen) return `the ${this.#nounOf(before)} has been ${closedWord(now)}`;
     if (now.isInternal === true && this.#world.settings.isPublic) return CONFIDENTIAL;
     if (await this.isStopped(wanted)) return STOPPED;
     const me = await this.#world.threads.me();
@@ -442,7 +446,7 @@ export class Decider {
   /** Why the task of a note with an unknown start will not start; null while polls repeat it. */
   async withdrawn(place: ThreadPlace, ask: AskId): Promise<string | null> {
     const thread = await this.#world.threads.thread(place);
-    if (thread === null || !thread.isOpen) return `the ${this.#nounOf(place)} has been closed`;
+    if (thread === null || !thread.isOpen) return `the ${this.#nounOf(place)} has been ${closedWord(thread)}`;
     return await this.#askWithdrawn(thread, ask, await this.#world.threads.me());
   }
 
@@ -568,13 +572,18 @@ export class Decider {
     const { threads, redact } = this.#world;
     const hasRight = this.#rights.crowd(MAX_USERS);
     const facts = await threads.facts(number);
-    const findings = await membersFindings(threads, number, fix, ({ author }) => hasRight(author));
+    let outsiders = 0;
+    const findings = await membersFindings(threads, number, fix, async ({ author }) => {
+      const may = await hasRight(author);
+      if (!may) outsiders++;
+      return may;
+    });
     const reason = nothingToFix(fix, facts, threads.pullNoun, findings, whoMayAsk(this.#world.settings));
     const other = task === undefined ? "" : ". If you meant something else, describe it in more detail";
     if (reason !== null) return { reason: `${reason}${other}` };
     const quote = findingsQuote(findings, redact);
     const text = fixTask(fixPrompt(fix, pull.target, threads.pullNoun), explanation);
-    return { ...checkedTask(text, ask, this.#world.settings.name), quote };
+    return { ...checkedTask(text, ask, this.#world.settings.name), quote, outsiders };
   }
 
   /**
@@ -640,12 +649,11 @@ export class Decider {
   async #told(
     thread: Thread,
     comments: readonly ThreadComment[],
-    { me, at, ask, marks }: { me: ForgeUser; at: string; ask: AskId; marks: readonly MarkedNote[] },
+    { me, at, ask }: { me: ForgeUser; at: string; ask: AskId },
   ): Promise<Told> {
     const isOurs = ({ author, text }: ThreadComment) => author.id === me.id && isNote(text);
-    const isEarlier = ({ createdAt }: ThreadComment) => Date.parse(createdAt) <= Date.parse(at);
     const earlier = comments.filter((comment) =>
-      !isOurs(comment) && !isSameAsk(comment, ask) && isEarlier(comment) &&
+      !isOurs(comment) && !isSameAsk(comment, ask) && isUntil(comment, at) &&
       !isOnlyCommand(comment.text, this.#world.settings.name)
     );
     const allowedComments: ThreadComment[] = [];
@@ -666,15 +674,29 @@ export class Decider {
       comments: allowedComments,
       leftOut: earlier.length - allowedComments.length,
       internal,
-      hasAnswer: marks.some((each) => !isSameAsk(each.mark.ask, ask) && isEarlier(each.note) && mayHaveRun(each)),
     };
   }
+
+  /** Notes about earlier runs, which are never quoted. Empty if one of them already says so: once in a thread is enough. */
+  #earlierNotes(marks: readonly MarkedNote[], { ask, at }: { ask: AskId; at: string }): readonly MarkedNote[] {
+    const notes = marks.filter((each) => !isSameAsk(each.mark.ask, ask) && isUntil(each.note, at) && mayHaveRun(each));
+    return notes.some(({ note }) => note.text.includes(NOTES_UNSEEN)) ? [] : notes;
+  }
+}
+
+/** What happened to a thread that is not open. */
+export function closedWord(thread: Pick<Thread, "isMerged"> | null): string {
+  return thread?.isMerged === true ? "merged" : "closed";
 }
 
 /** The request as it is meant in its place: on an issue and on a line of code, `fix the build` is an ordinary task. */
 function askIn({ pull }: Thread, ask: Ask | null, line: CodeLine | undefined): Ask | null {
   const isOrdinary = pull === null || line !== undefined;
   return isOrdinary && ask?.kind === "fix" && ask.task !== undefined ? { kind: "task", task: ask.task } : ask;
+}
+
+function isUntil({ createdAt }: Pick<ThreadComment, "createdAt">, at: string): boolean {
+  return Date.parse(createdAt) <= Date.parse(at);
 }
 
 /** Whether a comment was written after a request. Some forges only have whole seconds: then the ids decide, or it is treated as later. */
@@ -714,6 +736,8 @@ interface Task {
   readonly text: string;
   readonly of: AskId;
   readonly quote: string | null;
+  /** Number of open review comments by users without the right, which the quote lacks. @default {0} */
+  readonly outsiders?: number;
 }
 
 function fixTask(prompt: string, explanation: string | undefined): string {

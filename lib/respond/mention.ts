@@ -145,7 +145,8 @@ function wordsIn(text: string): string[] {
 }
 
 function readLines(text: string, name: string): Ask | null {
-  const mention = new RegExp(`^@${name}(?=[\\s,:;.!?，。：；！？、]|$)[,:，：、]?`, "i");
+  // A letter after the dot makes it a domain: `@mogplex.com is down`.
+  const mention = new RegExp(`^@${name}(?=[\\s,:;!?，。：；！？、]|\\.(?![a-z\\d])|$)[,:，：、]?`, "i");
   const lines = text.split(/\r?\n/);
   /** The marker of the open block of code; empty outside of one. */
   let fence = "";

@@ -29,9 +29,10 @@ export interface Told {
   readonly leftOut: number;
   /** Number of internal comments: a note would reveal them to others. */
   readonly internal: number;
-  /** Whether the thread has a note about an earlier run, which is never quoted. */
-  readonly hasAnswer: boolean;
 }
+
+/** Told to the asker if the thread has notes about earlier runs. */
+export const NOTES_UNSEEN = "The agent has not seen the notes above.";
 
 /** The users who may ask, as the end of a clause. */
 export function whoMayAsk({ allowUsers, usersFrom }: Pick<RespondSettings, "allowUsers" | "usersFrom">): string {
@@ -43,7 +44,13 @@ export function whoMayAsk({ allowUsers, usersFrom }: Pick<RespondSettings, "allo
  * for.
  */
 export function leftOutOf(
-  { isTask, ownsText, leftOut, internal, hasAnswer }: Told,
+  { isTask, ownsText, leftOut, internal }: Told,
+  { reviewComments, hasNotes }: {
+    /** Number of review comments by users without the right that a `fix review` lacks. */
+    reviewComments: number;
+    /** Whether the task may refer to notes about earlier runs. */
+    hasNotes: boolean;
+  },
   { template, allowUsers, usersFrom }: Pick<RespondSettings, "template" | "allowUsers" | "usersFrom">,
 ): string | undefined {
   const shows = (...names: readonly string[]) =>
@@ -54,19 +61,25 @@ export function leftOutOf(
   const parts = [
     ...hasNoText && !isChanged ? ["title", "description"] : [],
     ...comments === 0 ? [] : [formatCount(comments, "comment")],
+    ...reviewComments === 0 ? [] : [formatCount(reviewComments, "review comment")],
   ];
-  const what = parts.length > 1 || comments > 1 ? "them" : "it";
-  const last = parts.at(-1) ?? "";
-  const list = parts.length > 1 ? `${parts.slice(0, -1).join(", ")} and ${last}` : last;
+  const what = parts.length > 1 || comments + reviewComments > 1 ? "them" : "it";
   const who = `someone who ${allowUsers === null ? "cannot push" : `is not in ${usersFrom}`}`;
   const sentences = [
     ...isChanged ? ["Left out: title and description, because somebody changed them after the task was given."] : [],
-    ...parts.length === 0 ? [] : [`Left out: ${list}, because ${who} wrote ${what} or could have changed ${what}.`],
-    ...hasAnswer && shows("comments")
-      ? ["The agent has not seen the notes above. If it needs one of them, quote it in your comment."]
-      : [],
+    ...parts.length === 0
+      ? []
+      : [`Left out: ${listOf(parts)}, because ${who} wrote ${what} or could have changed ${what}.`],
+    ...hasNotes && shows("comments") ? [NOTES_UNSEEN] : [],
   ];
-  return sentences.length === 0 ? undefined : sentences.join(" ");
+  if (sentences.length === 0) return undefined;
+  return `${sentences.join(" ")} If the agent needs any of this, write the task again and quote it.`;
+}
+
+/** `a, b and c`. */
+function listOf(parts: readonly string[]): string {
+  const last = parts.at(-1) ?? "";
+  return parts.length > 1 ? `${parts.slice(0, -1).join(", ")} and ${last}` : last;
 }
 
 function commentsText({ comments, leftOut }: Told, redact: Redact): string {

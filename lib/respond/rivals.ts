@@ -4,6 +4,7 @@
  */
 import type { ForgeUser } from "../forge/findings.ts";
 import type { PlacedComment, Thread, ThreadComment, ThreadPlace, Threads } from "../forge/threads.ts";
+import { utcText } from "../run/result.ts";
 import { formatCount } from "../text/duration.ts";
 import { capital } from "../text/plain_text.ts";
 import { checksText } from "./checks.ts";
@@ -39,6 +40,7 @@ interface BranchRun {
 type BranchPlace = Extract<Place, { kind: "branch" }>;
 
 const DAY_MS = 86_400_000;
+const MINUTE_MS = 60_000;
 /** Most runs of other threads whose branch is read. */
 const MAX_OTHER_RUNS = 20;
 /** Most other pull requests of one branch whose notes are read. */
@@ -79,7 +81,8 @@ export class Rivals {
     noteId: number,
   ): Promise<Refusal | null> {
     const today = (await this.#marksOfToday(await this.#world.threads.me())).filter(({ note }) => note.id < noteId);
-    if (this.#isBeyondLimit(today)) return this.#limitRefusal;
+    const limit = this.#limitRefusal(today);
+    if (limit !== null) return limit;
     const { marks, others } = othersOf({ thread, ask, of }, notes);
     const earlier = others.filter(({ note }) => note.id < noteId);
     // The clock of this machine may be some minutes off, but the forge has just dated our note.
@@ -236,7 +239,7 @@ export class Rivals {
     const today = await this.#marksOfToday(me);
     const other = await this.#busyOnBranch(place, today, marks);
     if (other !== undefined) return await this.#busyBranch(other);
-    return this.#isBeyondLimit(today) ? this.#limitRefusal : null;
+    return this.#limitRefusal(today);
   }
 
   get pendingReason(): string {
@@ -247,24 +250,24 @@ export class Rivals {
     return `the last task has not started yet. ${text.slice(0, -1)}`;
   }
 
-  get #limitRefusal(): Refusal {
+  /** The refusal if notes name as many runs as are allowed in 24 hours; otherwise null. */
+  #limitRefusal(today: readonly MarkedNote[]): Refusal | null {
     const { limit, limitFrom } = this.#world.settings;
-    const isOff = limit === 0;
-    const reason = isOff
-      ? `mentions are turned off in this repository (${limitFrom} is 0/day)`
-      : `the limit of ${formatCount(limit, "run")} a day (${limitFrom}) has been reached`;
-    return { reason, text: `${reason}. Write the task again ${isOff ? "when they are turned on" : "later"}` };
+    const times = today.filter(mayHaveRun).map(({ note }) => Date.parse(note.createdAt)).sort((a, b) => a - b);
+    if (times.length < limit) return null;
+    if (limit === 0) {
+      const reason = `mentions are turned off in this repository (${limitFrom} is 0/day)`;
+      return { reason, text: `${reason}. Write the task again when they are turned on` };
+    }
+    const reason = `the limit of ${formatCount(limit, "run")} a day (${limitFrom}) has been reached`;
+    const next = utcText((times.at(-limit) ?? this.#world.nowMs) + DAY_MS + MINUTE_MS);
+    return { reason, text: `${reason}. Write the task again at ${next} or later` };
   }
 
   /** Our notes of the last 24 hours in all threads. Their codes are ignored: a changed note is counted, too. */
   async #marksOfToday(me: ForgeUser): Promise<MarkedNote<PlacedComment>[]> {
     const since = new Date(this.#world.nowMs - DAY_MS).toISOString();
     return marksOf(await this.#world.threads.commentsOf(me, since), me, undefined);
-  }
-
-  /** Whether notes name as many runs as are allowed in 24 hours. */
-  #isBeyondLimit(today: readonly MarkedNote[]): boolean {
-    return today.filter(mayHaveRun).length >= this.#world.settings.limit;
   }
 }
 

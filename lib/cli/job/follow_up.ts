@@ -10,7 +10,7 @@ import type { PullRequestAddress } from "../../forge/model.ts";
 import { type OpenForge, openForgeAt } from "../../forge/open.ts";
 import type { Threads } from "../../forge/threads.ts";
 import { isObject, parseJson } from "../../lookup.ts";
-import { membersFindings, nothingToFix } from "../../respond/decide.ts";
+import { closedWord, membersFindings, nothingToFix } from "../../respond/decide.ts";
 import { placeNow } from "../../respond/where.ts";
 import { findingsQuote, type Fix, fixPrompt, withQuote } from "../../run/fix.ts";
 import { checkResultRequest, type ResultRequest } from "../../result/wanted_result.ts";
@@ -83,7 +83,7 @@ async function makeRequest(
     });
   }
   if (!thread.isOpen) {
-    throw new UsageError({ attempted: ATTEMPTED, why: `the ${threads.pullNoun} is closed`, value, advice });
+    throw new UsageError({ attempted: ATTEMPTED, why: `the ${threads.pullNoun} is ${closedWord(thread)}`, value, advice });
   }
   if (result !== undefined && thread.pull.isForeign) {
     const why = `the ${threads.pullNoun} comes from a fork, and --result needs a branch of the repository`;

@@ -63,7 +63,7 @@ const issueSchema = z.lazy(() =>
 type Issue = z.output<typeof issueSchema>;
 const hasLabel = ({ labels }: Issue, label: string) => labels?.some(({ name }) => name === label) === true;
 const sideSchema = z.lazy(() => z.object({ label: z.string(), sha: z.string(), repo_id: z.int() }));
-const pullSchema = z.lazy(() => z.object({ head: sideSchema, base: sideSchema }));
+const pullSchema = z.lazy(() => z.object({ merged: z.nullish(z.boolean()), head: sideSchema, base: sideSchema }));
 const listedSchema = z.lazy(() => z.object({ number: z.int(), head: sideSchema, base: sideSchema }));
 const repositorySchema = z.lazy(() => z.object({ id: z.int(), full_name: z.string(), default_branch: z.string() }));
 const permissionSchema = z.lazy(() => z.object({ permission: z.string(), user: z.nullish(userSchema) }));
@@ -217,6 +217,7 @@ export class GiteaThreads implements Threads {
       ...place,
       url: found.html_url,
       isOpen: found.state === "open",
+      isMerged: pull?.merged === true,
       title: found.title,
       text: found.body ?? "",
       author: toUser(found.user),

@@ -270,6 +270,7 @@ export class GithubThreads implements Threads {
       ...place,
       url: subject.url,
       isOpen: (subject.issueState ?? subject.pullState) === "OPEN",
+      isMerged: subject.pullState === "MERGED",
       title: subject.title,
       text: subject.body,
       author: toActor(subject.author),

@@ -260,6 +260,7 @@ export class GitlabThreads implements Threads {
       ...place,
       url: row.web_url,
       isOpen: row.state === "opened",
+      isMerged: row.state === "merged",
       title: row.title,
       text: row.description ?? "",
       author: authorOf(row),

@@ -365,26 +365,37 @@ const LEFT_OUT: readonly (readonly [
   ],
 ];
 
+const REMEDY = "If the agent needs any of this, write the task again and quote it.";
+
 for (const [what, arrange, settings, text] of LEFT_OUT) {
   test(`decide() tells the asker what the agent does not get when ${what}`, async () => {
     const forge = fakeForge();
     arrange(forge);
-    expect((await wanted(forge, forge.say(ISSUE, KIM, "@mogplex fix it"), settings)).leftOut).toBe(text);
+    expect((await wanted(forge, forge.say(ISSUE, KIM, "@mogplex fix it"), settings)).leftOut).toBe(
+      text === undefined ? text : `${text} ${REMEDY}`,
+    );
   });
 }
 
-test("decide() says that the agent does not see its earlier notes when the thread has a note of a run", async () => {
-  const leftOut = async (state: MarkState, template?: string) => {
+test("decide() says once in a thread that the agent does not see the notes of earlier runs", async () => {
+  const text = `The agent has not seen the notes above. ${REMEDY}`;
+  const leftOut = async (
+    state: MarkState,
+    { task = "do that", template, note = "" }: { task?: string; template?: string; note?: string } = {},
+  ) => {
     const forge = fakeForge();
-    const first = forge.say(ISSUE, KIM, "@mogplex why is it slow?", { createdAt: at(-30) });
-    mark(forge, { kind: "comment", id: first.comment?.id ?? 0 }, state, { thread: ISSUE });
-    const news = forge.say(ISSUE, KIM, "@mogplex do that", { createdAt: at(2) });
+    const first = forge.say(PULL, KIM, "@mogplex why is it slow?", { createdAt: at(-30) });
+    mark(forge, { kind: "comment", id: first.comment?.id ?? 0 }, state);
+    forge.notes = forge.notes.map((each) => each.author === BOT ? { ...each, text: `${each.text}\n\n${note}` } : each);
+    const news = forge.say(PULL, KIM, `@mogplex ${task}`, { createdAt: at(2) });
     return (await wanted(forge, news, { template })).leftOut;
   };
-  expect(await leftOut({ runId: RUN, isOpen: false })).toBe(
-    "The agent has not seen the notes above. If it needs one of them, quote it in your comment.",
-  );
-  expect(await leftOut({ runId: RUN, isOpen: false }, "{{task}}")).toBeUndefined();
+  const ended = { runId: RUN, isOpen: false };
+  expect(await leftOut(ended)).toBe(text);
+  expect(await leftOut(ended, { template: "{{task}}" })).toBeUndefined();
+  expect(await leftOut(ended, { note: text })).toBeUndefined();
+  // What these need is not in a note.
+  for (const task of ["again", "fix checks"]) expect(await leftOut(ended, { task })).toBeUndefined();
   // A note without a run has no answer.
   expect(await leftOut("none")).toBeUndefined();
 });
@@ -720,6 +731,14 @@ test("decide() counts runs of the last day by our own notes, and starts nothing 
   const news = forge.say(PULL, KIM, "@mogplex go");
   expect(await outcome(forge, news, { limit: 2 })).toStartWith("go");
   expect(await outcome(forge, news, { limit: 1 })).toBe("no: the limit of 1 run a day (--limit) has been reached");
+  mark(forge, { kind: "comment", id: 53 }, AT_WORK, { thread: ISSUE });
+  forge.notes = forge.notes.map((note) => note.text.includes(" 53 of ") ? { ...note, createdAt: at(-90) } : note);
+  // The second note from the end has to be a day old.
+  for (const [limit, next] of [[1, "2026-03-03 12:02"], [2, "2026-03-03 10:31"]] as const) {
+    expect(await decide(forge, news, { limit })).toMatchObject({
+      tell: { text: expect.stringContaining(`. Write the task again at ${next} UTC or later`) },
+    });
+  }
 });
 
 for (const name of ["me", "comment", "thread", "mayPush", "comments", "branch", "commentsOf"]) {
@@ -816,7 +835,8 @@ test("decide() stops the run of a thread that was closed when the stop was writt
 });
 
 const NO_PLACE = [
-  ["is closed", { isOpen: false }, "Write the task in an open issue or pull request"],
+  ["is closed", { isOpen: false }, "is closed. Write the task in an open issue or pull request"],
+  ["is merged", { isOpen: false, isMerged: true }, "is merged. Write the task in an open issue or pull request"],
   [
     "comes from a fork",
     { pull: { source: "feature", target: "main", isForeign: true, commit: null } },
@@ -1142,9 +1162,10 @@ test("decide() fixes open review threads when no review requests changes, unless
   expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex fix the review comments"))).toStartWith(
     "no: no review of",
   );
-  forge.found = { ...NO_FINDINGS, remarks: [remark(LEE)] };
-  const { prompt } = await wanted(forge, forge.say(PULL, KIM, "@mogplex fix the review comments"));
+  forge.found = { ...NO_FINDINGS, remarks: [remark(LEE), remark(EVE), remark(EVE)] };
+  const { prompt, leftOut } = await wanted(forge, forge.say(PULL, KIM, "@mogplex fix the review comments"));
   expect(prompt).toContain("Remark:\n> src/a.ts:12, lee:\n> Use a map.");
+  expect(leftOut).toBe(`Left out: 2 review comments, ${WHY} them or could have changed them. ${REMEDY}`);
 });
 
 test("decide() lists the fixes of a pull request as such when help is asked for on an issue", async () => {

@@ -12,6 +12,11 @@ const READ: readonly (readonly [text: string, ask: Ask | null])[] = [
   ["Thanks!\r\n\r\n@mogplex fix\r\n- one\r\n- two", task("fix\n- one\n- two")],
   ["@mogplex\nfix the test", task("fix the test")],
   ["@mogplex", task("")],
+  ["@mogplex.", task("")],
+  ["@mogplex... fix it", task("... fix it")],
+  ["@mogplex.com is down", null],
+  ["@mogplex.com is down\n\n@mogplex fix it", task("fix it")],
+  ["Mail me@mogplex.com", null],
   ["@mogplex stop", { kind: "stop" }],
   ["@mogplex STOP!", { kind: "stop" }],
   ...[

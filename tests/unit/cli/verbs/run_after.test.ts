@@ -127,7 +127,7 @@ for (const [args, why, code = 2] of WRONG) {
 test("run --after starts nothing on a merge request that is closed or comes from a fork", async () => {
   for (
     const [more, why] of [
-      [{ state: "merged" }, "the merge request is closed"],
+      [{ state: "merged" }, "the merge request is merged"],
       [{ source_project_id: 9 }, "not in this repository"],
     ] as const
   ) {
@@ -195,7 +195,7 @@ test("run --after in a retried job asks the forge when the service has refused i
   at.emulator.control("clearFaults", {});
   change(at, { state: "merged" });
   const closed = await runAfter(at, args, stateOf(first), RETRIED);
-  expect(closed).toMatchObject({ code: 2, stderr: expect.stringContaining("the merge request is closed") });
+  expect(closed).toMatchObject({ code: 2, stderr: expect.stringContaining("the merge request is merged") });
   expect(runsOf(at).length).toBe(0);
   change(at, { state: "opened" });
   expect((await runAfter(at, args, stateOf(first), RETRIED)).code).toBe(0);
@@ -374,7 +374,7 @@ test("run --after takes the run of no state file of another job, another task or
     change(at, { state: "merged" });
     const called = await runAfter(at, ["--after", "7", task], { [STATE]: edit(stateOf(first)[STATE] ?? "") }, env);
     expect(called.stderr).toContain("give --resume with the state file of that attempt");
-    expect(called).toMatchObject({ code: 2, stderr: expect.stringContaining("the merge request is closed") });
+    expect(called).toMatchObject({ code: 2, stderr: expect.stringContaining("the merge request is merged") });
     expect(runsOf(at).length).toBe(1);
   }
 });
@@ -386,7 +386,7 @@ test("run --after reads a state file beside a key scope or a key only where --re
     const first = await runAfter(at, args, {}, FIRST);
     change(at, { state: "merged" });
     const alone = await runAfter(at, args, stateOf(first), FIRST);
-    expect(alone).toMatchObject({ code: 2, stderr: expect.stringContaining("the merge request is closed") });
+    expect(alone).toMatchObject({ code: 2, stderr: expect.stringContaining("the merge request is merged") });
     const files = { "kept.json": stateOf(first)[STATE] ?? "" };
     expect((await runAfter(at, [...args, "--resume", "kept.json"], files, FIRST)).code).toBe(0);
     expect(runsOf(at).length).toBe(1);
@@ -422,7 +422,7 @@ test("run --after in the same folder attaches to the run that it has left, when 
   expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining("attached to run ") });
   expect({ runs: runsOf(at).length, asked: at.gitlab.requests }).toEqual({ runs: 1, asked: [] });
   const another = await runAfter(at, [...args, "--new"], again.files, LAPTOP);
-  expect(another).toMatchObject({ code: 2, stderr: expect.stringContaining("the merge request is closed") });
+  expect(another).toMatchObject({ code: 2, stderr: expect.stringContaining("the merge request is merged") });
 });
 
 test("run --after takes an address, in a job of its own server and outside of a job", async () => {
