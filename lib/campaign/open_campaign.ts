@@ -220,7 +220,7 @@ async function attempt<T>(
 /**
  * Shares what was recorded before an error: it is worth keeping, and the error is what the caller wants to know.
  *
- * @throws {LostRaceError} when another machine has written meanwhile; the error in any other case.
+ * @throws {LostRaceError} if another machine has written in the meantime; the error in any other case.
  */
 async function shareBeforeError({ home }: OpenedCampaign, error: unknown): Promise<never> {
   if (error instanceof LostRaceError) throw error;

@@ -18,7 +18,7 @@ export interface FilePlace {
   column: number;
 }
 
-/** A place in a campaign. Where the campaign is an object, the key, and how many UTF-16 units of its text are before the place. */
+/** A place in a campaign. If the campaign is an object, it is the key and the number of UTF-16 units of the key's text before the place. */
 export type Place = FilePlace | { key: string; offset?: number };
 
 export function placeText(place: Place): string {
@@ -95,7 +95,7 @@ export const NOTIFY_FORMATS = [
 export interface Notify {
   /** Environment variable with the address, which is a secret. */
   variable: string;
-  /** The only host that the address may have, as in URLs: in lower case, with the port where it is not 443. */
+  /** The only host that the address is allowed to have, as in URLs: in lower case, with the port if it is not 443. */
   host: string;
   format: NotifyFormat;
   on: readonly NotifyEvent[];
@@ -155,11 +155,11 @@ export interface CampaignFile {
     parallel: number;
     /** Attempts for each item, 1 or more. */
     attempts: number;
-    /** Longest time of a run, in milliseconds. */
+    /** Maximum duration of a run, in milliseconds. */
     runTimeoutMs: number;
     /** When to stop because of failures; null for never. */
     stopAfterFailures: Threshold | null;
-    /** Most pull requests that are open at a time; null for no limit. */
+    /** Maximum number of open pull requests; null for no limit. */
     openPullRequests: number | null;
   };
   /** The first items; null when there is no canary. */

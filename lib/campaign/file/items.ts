@@ -41,7 +41,7 @@ function normalized(text: string): string {
   return text.replace(/^\ufeff/, "").replaceAll("\r\n", "\n");
 }
 
-/** The problem of a file that is not there. */
+/** The problem of a file that does not exist. */
 export const MISSING = "the file does not exist";
 
 /**
@@ -141,7 +141,7 @@ function* linesOf(file: string, text: string): Generator<ListLine> {
 
 // The entries of `repositories`, lists included, and globs of `exclude`. Reports mistakes in single entries, and duplicates.
 
-/** What happens to the list `-`. `read`: standard input is read. `skip`: it is not, and has no entries. `refuse`: it is a mistake. */
+/** What happens to the list `-`. `read`: it is read from standard input. `skip`: it is not read, and has no entries. `refuse`: it is a mistake. */
 export type StdinRule = "read" | "skip" | "refuse";
 
 /** Name of the list that comes from standard input, in places. */

@@ -1,5 +1,5 @@
 /**
- * A campaign that a script gives as an object: the keys of a file in camelCase, and the same mistakes. The place of a mistake is its key.
+ * A campaign that a script passes as an object, with the keys of a campaign file in camelCase. The rules are the same. The place of a mistake is its key.
  *
  * @module
  */
@@ -105,15 +105,15 @@ export interface CampaignDefinition {
    * @default {{ parallel: 3, attempts: 1, runTimeout: "60m" }}
    */
   readonly limits?: {
-    /** Most runs at the same time: from 1 to 3, since the service gives a user three sandboxes. */
+    /** Maximum number of runs at the same time: from 1 to 3, because a user has three sandboxes. */
     readonly parallel?: number | undefined;
-    /** Most attempts of an item: from 1 to 10. */
+    /** Maximum number of attempts for an item: from 1 to 10. */
     readonly attempts?: number | undefined;
-    /** Longest time of a run, from `"1m"` to `"24h"`; a number is in seconds, from 60 to 86 400. */
+    /** Maximum duration of a run, from `"1m"` to `"24h"`; a number is in seconds, from 60 to 86 400. */
     readonly runTimeout?: number | string | undefined;
-    /** Starts nothing more after so many failed items, from 1 to 20 000, or after such a share of those that ended: `"20%"`. */
+    /** Nothing more is started after this number of failed items, from 1 to 20 000, or this share of the items that have ended, such as `"20%"`. */
     readonly stopAfterFailures?: number | string | undefined;
-    /** Most open pull requests of the campaign: from 1 to 10 000. */
+    /** Maximum number of open pull requests of the campaign: from 1 to 10 000. */
     readonly openPullRequests?: number | undefined;
   } | undefined;
   /** The first items, which must end before the others start. `size` is from 1 to 1 000. */
@@ -134,11 +134,11 @@ export interface CampaignDefinition {
    * @default nothing is merged
    */
   readonly merge?: {
-    /** The only word. */
+    /** The only possible value. */
     readonly when: "approved";
     /** Time after the last approval that was needed, up to `"720h"`; a number is in seconds. @default {0} */
     readonly after?: number | string | undefined;
-    /** Most merges in 24 hours, from 1 to 1 000, including merges by people and updates of branches. @default no limit */
+    /** Maximum number of merges in 24 hours, from 1 to 1 000, including merges by people and updates of branches. @default no limit */
     readonly atMost?: number | undefined;
     /** @default a method that the repository allows */
     readonly method?: "merge" | "squash" | "rebase" | undefined;
@@ -170,7 +170,7 @@ export type CampaignRepository =
   }
   /** Every repository whose full name begins with a text. */
   | { readonly query: string; readonly exclude?: readonly string[] | undefined }
-  /** A list, one name or id a line. */
+  /** Path of a list with one name or id per line. */
   | { readonly file: string };
 
 /**

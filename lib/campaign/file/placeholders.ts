@@ -15,7 +15,7 @@ export const NEW_REPOSITORY = "owner/name";
 
 const TEXTS: readonly string[] = [NEW_TITLE, NEW_TASK.trim(), NEW_REPOSITORY];
 
-/** What is wrong with a text that is still to be replaced; undefined for any other one. */
+/** What is wrong with a placeholder that was not replaced; undefined for any other text. */
 export function placeholderProblem(text: string): string | undefined {
   return TEXTS.includes(text.trim()) ? "this is still the text that `campaign new` wrote: replace it" : undefined;
 }

@@ -41,9 +41,9 @@ import { dataOf, keyStartAt, nodeAt, parseText, type ScalarNode, Source, textAt 
 
 /** Options of {@linkcode readCampaignFile} and {@linkcode readCampaignObject}. */
 export interface ReadCampaignOptions {
-  /** Whether files that it names may be outside of its folder. @default {false} */
+  /** Whether files that it names can be outside its folder. @default {false} */
   allowOutside?: boolean | undefined;
-  /** Variable with the address of a webhook that is permitted beside those with a usual name. */
+  /** Another variable that can hold the address of a webhook, besides those with the usual names. */
   webhookVariable?: string | undefined;
   /** What happens to the list `-`. @default {"refuse"} */
   stdin?: StdinRule | undefined;
@@ -52,9 +52,9 @@ export interface ReadCampaignOptions {
 }
 
 /**
- * What a file is read for. `all`: for a plan or a wave. `task`: for its task, without the rule for the name of the webhook's variable. `compare`: the
- * same without its list, only to compare the task. `place`: to find the campaign, without its task and its list, and without the files that it
- * names; the hash covers the file alone.
+ * What a file is read for. `all`: for a plan or a wave. `task`: for its task; the name of the webhook's variable is not checked. `compare`: the same
+ * without its list, only to compare the task. `place`: to find the campaign, without its task, its list, and the files that it names; the hash then
+ * covers only the file itself.
  */
 export type ReadPurpose = "all" | "task" | "compare" | "place";
 
@@ -105,7 +105,7 @@ function unreadFile(path: string, { problem, why = problem }: { problem: string;
  * Reads a campaign that is an object, with the files that it names.
  *
  * @param value Unchecked.
- * @throws {CampaignFileError} with every mistake; the place of each is its key. Nothing was sent.
+ * @throws {CampaignFileError} with every mistake and its key as the place. Nothing was sent.
  */
 export async function readCampaignObject(
   value: unknown,
@@ -355,7 +355,7 @@ export function readFileHome(path: string, io: FileIo): string | null {
 /** The host whose repository names the service knows. */
 const KNOWN_HOST = "github.com";
 
-/** What is worth a note in a campaign without mistakes: a harness that may be refused, hosts that are not used. */
+/** Notes on a campaign without mistakes: a harness that may be refused, hosts that are ignored. */
 export function campaignNotes({ agent, repositories }: CampaignFile): string[] {
   const harness = unknownHarness(agent.harness);
   const hosts = new Set(repositories.flatMap((entry) => entry.kind === "repository" ? entry.host ?? [] : []));

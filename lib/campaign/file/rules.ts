@@ -2,7 +2,7 @@
  * The rules for single values of a campaign file, and the meaning of globs and windows. A rule returns what is wrong and what is allowed,
  * or undefined.
  *
- * Globs by hand: `picomatch` (25 KB) makes regular expressions, whose time has no bound for a user's glob.
+ * Globs are matched by our own code: `picomatch` (25 KB) creates regular expressions, which can take unlimited time for a user's glob.
  *
  * @module
  */
@@ -21,7 +21,7 @@ import { CAMPAIGN_NAME, type StartWindow } from "./campaign_file.ts";
 
 const MAX_GLOB = 250;
 
-/** What is wrong with a glob, and what is allowed; undefined when it is a good one. */
+/** What is wrong with a glob, and what is allowed; undefined if the glob is valid. */
 export function globProblem(glob: string): string | undefined {
   const allowed = "it must be a name or a glob of names, as in acme/legacy-* or */docs";
   if (glob === "" || glob.length > MAX_GLOB) return allowed;
@@ -286,7 +286,7 @@ export function runTimeout(text: string): string | undefined {
 
 export const RUN_TIMEOUT_FORMS = `it must be a duration from 1m to 24h: ${DURATION_FORMS}`;
 
-/** Somebody who is asked to review. */
+/** A reviewer. */
 export function reviewer(text: string): string | undefined {
   const allowed = "it must be the name of a user, team:NAME or codeowners";
   return /^(?:team:)?[A-Za-z0-9_][\w.-]{0,99}$|^team:[A-Za-z0-9_][\w.-]{0,99}\/[A-Za-z0-9_][\w.-]{0,99}$/.test(text)

@@ -36,7 +36,7 @@ export interface ChainProblem {
 
 type ChainResult = { ok: true; record: JournalRecord } | { ok: false; problem: ChainProblem };
 
-/** The end of a journal, to which the next record is bound. */
+/** The end of a journal, from which the next record continues. */
 export interface Chain {
   /** Number of the last record; 0 before the first. */
   readonly seq: number;

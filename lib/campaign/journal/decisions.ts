@@ -13,7 +13,7 @@ export interface DecisionMemory {
   readonly what: string;
   /** Null for a gate. */
   readonly by: string | null;
-  /** Null if nothing was said. */
+  /** Null if no reason was given. */
   readonly reason: string | null;
 }
 
@@ -30,7 +30,7 @@ const GATES: Readonly<Record<GateName, { closed: string; opened: string; text: s
   merge: { closed: "Merging stopped: approval needed", opened: "Approved further merges", text: "for further merges" },
 };
 
-/** What is behind a gate, after "gate". */
+/** Which gate it is, in words that follow "gate". */
 export function gateText(gate: GateName): string {
   return GATES[gate].text;
 }

@@ -7,7 +7,7 @@
 import { isObject, lookup } from "../../lookup.ts";
 import { plainText } from "../../text/plain_text.ts";
 
-/** What a field may be. */
+/** The rule for a field. */
 export interface Field<T> {
   /** Checks a value. Unknown fields of an object are dropped. @throws {Unfit} when it is not valid. */
   read(value: unknown): T;
@@ -140,7 +140,7 @@ export function orNull<T>({ read, fit }: Field<T>): Field<T | null> {
   return fieldOf((value) => value === null ? null : read(value), (value) => value === null ? null : fit(value, null));
 }
 
-/** What cannot be made fit is written as null. */
+/** A field whose value is written as null if it cannot be made valid. */
 export function elseNull<T>(field: Field<T>): Field<T | null> {
   const { read, fit } = orNull(field);
   return fieldOf(read, (value, instead) => {
@@ -194,7 +194,7 @@ export function kinds<T>(name: string, all: ReadonlyMap<unknown, Field<T>>): Fie
   });
 }
 
-/** Names to texts. */
+/** An object whose values are texts. */
 export function texts(name: Field<string>, text: Field<string>): Field<Readonly<Record<string, string>>> {
   return fieldOf((value) => {
     if (!isObject(value)) throw new Unfit("it is not an object");

@@ -140,7 +140,7 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
   }
 }
 
-/** Makes a gate what it is before it closes for the first time. */
+/** Resets a gate to its state before it closed for the first time. */
 export function reopenGate(gate: GateMemory): void {
   Object.assign(gate, { closed: false, reason: null, closedAt: null, approved: null });
 }
@@ -724,7 +724,7 @@ export function giveUpOpenStarts(memory: CampaignMemory, nowMs: number, isShared
 }
 
 /**
- * Proves that a lock is the one in the journal.
+ * Checks that a lock is the one in the journal.
  *
  * @throws {UsageError} when it was changed.
  */
@@ -742,7 +742,7 @@ export function checkLockHash({ lock, lockHash: { current, before } }: CampaignM
 }
 
 /**
- * Proves that records about starts would not contradict those before them, so that none is written that no later reader could read.
+ * Checks that records about starts would not contradict those before them, so that none is written that no later reader could read.
  *
  * @throws as {@linkcode applyRecord} does; `cause` is a {@linkcode Contradiction}. The memory is as before.
  */
@@ -789,7 +789,7 @@ type FollowUpHash = (lock: Lock, item: LockItem, followUp: FollowUp, branch: str
 type TaskHash = (lock: Lock, item: LockItem, task: number) => string;
 
 /**
- * Proves that every start that is going to be sent again under its number still has the key that follows from the lock. To be called once
+ * Checks that every start that is going to be sent again under its number still has the key that follows from the lock. To be called once
  * the journal is read, before anything is sent.
  *
  * @throws {UsageError} when one has not: the lock is not the one with which it was sent.

@@ -18,7 +18,7 @@ import type { JournalRecord, RecordBody, StopRequest } from "./record.ts";
  */
 export type OnRecord = (record: JournalRecord, place: string) => void;
 
-/** Where lock and journal of a campaign are. One process at a time may write. */
+/** The place of a campaign's lock and journal. Only one process at a time can write. */
 export interface Home {
   /**
    * Reads the lock; undefined when there is no plan.
@@ -57,7 +57,7 @@ export interface Home {
    *
    * @param onlyNews Whether to leave out records that only report a wave and what stopped it: a wave that refuses to continue must not get
    * in the way of one on another machine. @default {false}
-   * @throws {LostRaceError} when another machine has written meanwhile. What this one wrote is then lost and must be decided again.
+   * @throws {LostRaceError} if another machine has written in the meantime. What this machine wrote is then lost and must be decided again.
    * @throws {MogplexError} with exit code 69 when the place cannot be reached, 2 without write access.
    */
   flush(onlyNews?: boolean): Promise<void>;

@@ -31,7 +31,7 @@ export function memoryHome(): MemoryHome {
   return new MemoryStore();
 }
 
-/** Whether a value is what {@linkcode memoryHome} made. */
+/** Whether a value was created by {@linkcode memoryHome}. */
 export function isMemoryHome(value: unknown): value is MemoryHome {
   return value instanceof MemoryStore;
 }

@@ -13,7 +13,7 @@ export interface Requester {
   readonly user: ForgePerson | undefined;
 }
 
-/** The last merge that was asked for. */
+/** The last requested merge. */
 export interface MergeMemory {
   readonly url: string;
   readonly repositoryId: string;
@@ -40,9 +40,9 @@ export interface MergeMemory {
   reason: string | null;
   /** Checks of the target at that commit. `waiting`: they have not finished; null when they are not shown. */
   target: ChecksState | "waiting" | null;
-  /** Number of the record that has said so; 0 before. */
+  /** Number of the record with these checks; 0 before. */
   targetSeq: number;
-  /** What has to be done about its branch: `delete`, or nothing anymore. */
+  /** `delete` if the branch still has to be deleted; otherwise what happened to the branch. */
   branch: "delete" | "deleted" | "gone" | "kept" | null;
 }
 

@@ -157,7 +157,7 @@ const FORGE_PERSON = {
   id: orNull(whole(1, Number.MAX_SAFE_INTEGER)),
 };
 
-/** Who asks for follow-ups by the file's rule. No person has this name. */
+/** The name in the journal for follow-ups that the campaign file requests. No person has this name. */
 export const CHECKS_RULE = "on-failed-checks";
 
 /** The user of a forge who started the job of its CI system, by the variables of the job. */
@@ -188,7 +188,7 @@ const RESULT = {
   value: orAbsent(anything),
 };
 
-/** What the run of an item has left of the file that its task asks for. Texts in it are untrusted. */
+/** The result file of an item's run. Texts in it are untrusted. */
 export type ResultMemory = ObjectOf<typeof RESULT>;
 
 /** The fields of each type of record, in the order in which they are written. */
@@ -392,13 +392,13 @@ type RecordType = keyof typeof RECORDS;
 
 export type RecordBody = { [T in RecordType]: { type: T } & ObjectOf<(typeof RECORDS)[T]> }[RecordType];
 
-/** A stop that a second process asks for, see `stop_request.ts`. */
+/** A stop that another process requests, see `stop_request.ts`. */
 export interface StopRequest {
   /** 32 random hex digits. */
   id: string;
   by: Person;
   cancel: boolean;
-  /** Masked; absent when nothing was said. */
+  /** Masked; absent if no reason was given. */
   reason?: string | undefined;
 }
 

@@ -43,7 +43,7 @@ export function writeStop(directory: string, files: DurableFiles, stop: Omit<Sto
 /**
  * Requests that wait. Never throws.
  *
- * @param onProblem Called for what is no request, with its path and why.
+ * @param onProblem Called for anything that is not a request, with its path and the reason.
  */
 export function readStops(
   directory: string,

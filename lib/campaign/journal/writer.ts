@@ -217,7 +217,7 @@ function busyWith(directory: string, { path, facts }: WriterEntry): DirectoryBus
   );
 }
 
-/** Another process holds the directory. Exit code 75. */
+/** Another process is using the directory. Exit code 75. */
 export class DirectoryBusyError extends MogplexError {
   /** @internal */
   static override readonly kind: string = "DirectoryBusyError";

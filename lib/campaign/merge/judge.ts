@@ -23,7 +23,7 @@ export interface MergePolicy {
   readonly method: MergeMethod | null;
   /** Whether to update a branch that must be up to date. */
   readonly update: boolean;
-  /** Whether a branch must be up to date with its target, also where the target does not require that. */
+  /** Whether a branch must be up to date with its target even if the target does not require that. */
   readonly requireUpToDate: boolean;
   /** Whether no approval is needed. */
   readonly withoutReview: boolean;
@@ -31,7 +31,7 @@ export interface MergePolicy {
   readonly withoutChecks: boolean;
   /** Whether to accept approvals by requesters and by the token's user. */
   readonly ownApproval: boolean;
-  /** Whether the user named this item: then it can be merged into a target other than the planned one. */
+  /** Whether the user named this item. If so, it can be merged into a target other than the planned one. */
   readonly isNamed: boolean;
 }
 
@@ -99,7 +99,7 @@ export function knownObstacle({ pull }: Pick<ItemMemory, "pull">): Obstacle | nu
   if (pull.checks === "pending") return { kind: "checks", reason: "its checks have not finished" };
   if (pull.review === "changes-requested") return { kind: "blocked", reason: "a review requests changes" };
   const isMissing = pull.review === "requested" || pull.review === "not-requested";
-  return isMissing ? { kind: "review", reason: "the newest commit has no approval that counts" } : null;
+  return isMissing ? { kind: "review", reason: "the newest commit has no valid approval" } : null;
 }
 
 /** Why a pull request must leave a queue, as a clause; null if it can stay. */
@@ -273,7 +273,7 @@ function rulesOf(
   const method = policy.method ?? MERGE_METHODS.find((each) => methods?.includes(each) ?? true) ?? "merge";
   if (methods !== null && !methods.includes(method)) {
     const others = methods.join(" or ") || "no method";
-    return { kind: "blocked", reason: `the repository does not allow the method ${method}, but ${others}` };
+    return { kind: "blocked", reason: `the repository does not allow the method ${method}, only ${others}` };
   }
   return { kind: "merge", head, method, exceptions, reason: reasonOf(verdict, exceptions) };
 }

@@ -1,5 +1,5 @@
 /**
- * `campaign merge`: merges the pull requests of a campaign that may be merged, in the name of a person.
+ * `campaign merge`: merges the pull requests of a campaign that qualify, on behalf of a person.
  *
  * @module
  */
@@ -36,7 +36,7 @@ export interface MergeSettings {
   atMost?: number | undefined;
   /** @default the campaign file's method, otherwise one that the repository allows */
   method?: MergeMethod | undefined;
-  /** Whether to update branches that must be up to date. This can cancel approvals. @default {false} */
+  /** Whether to update branches that must be up to date. This can dismiss approvals. @default {false} */
   update?: boolean | undefined;
   /** Whether branches must be up to date even where the target branch does not require it. @default {false} */
   requireUpToDate?: boolean | undefined;
@@ -55,7 +55,7 @@ export interface MergeSettings {
 export interface MergeOptions extends CampaignOptions, MergeSettings, Pick<Selection, "shortIds"> {
   /** Who merges, for the journal: at most 200 characters. */
   by: string;
-  /** Whether a person sits in front of it: exceptions then need no names of items. @default {false} */
+  /** Whether a person is using a terminal. Exceptions then need no names of items. @default {false} */
   isAttended?: boolean | undefined;
 }
 
@@ -67,12 +67,12 @@ export interface MergeResult {
   view: CampaignView;
   /** 0, 1 after a refusal of the forge, or the code of {@linkcode MergeResult.error}. */
   exitCode: number;
-  /** Why a forge could not be asked; undefined if all could be. */
+  /** Why a forge could not be reached; undefined if all could be. */
   error: Error | undefined;
 }
 
 /**
- * Merges what may be merged.
+ * Merges the pull requests that qualify.
  *
  * @throws {UsageError} when there is no plan, no item matches, the options contradict each other, or a token is missing.
  * @throws {MogplexError} with exit code 64 or 65 when a forge refuses the token, 75 when another process is using the directory.

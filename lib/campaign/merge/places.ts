@@ -1,5 +1,5 @@
 /**
- * Where pull requests are read and merged: with the tokens that merge, each at its host.
+ * Reads and merges pull requests, with the merge token of each host.
  *
  * @module
  */
@@ -40,7 +40,7 @@ export type MergePlace = Pick<
 >;
 
 export interface MergePlaces {
-  /** Undefined without a token for its host, and for an address that is not a pull request's. */
+  /** Undefined without a token for its host, or if the address is not that of a pull request. */
   at(url: string): MergePlace | undefined;
 }
 
@@ -81,7 +81,7 @@ export function mergeTexts(
 }
 
 /**
- * Proves that there is a token for every pull request that may be merged.
+ * Checks that there is a token for every pull request that may be merged.
  *
  * @param by Who merges. The waves of a campaign on an emulator need no token: it has no forge.
  * @returns Whether an open pull request has no token because it is on an emulator.

@@ -1,8 +1,8 @@
 /**
- * One round of merges: follows the merges that were asked for earlier, looks at the targets of those that are merged, then merges what may be merged.
+ * One round of merges: follows the merges that were requested earlier, checks the targets of finished merges, then merges what qualifies.
  *
- * Each merge is an intent of the journal first, which is shared with other machines, and everything is read again right before the request. A lost
- * answer is read back. So nothing is merged twice, and nothing is merged that nobody has judged.
+ * Each merge is first recorded in the journal as an intent, which is shared with other machines. Right before the request, everything is read again. After
+ * a lost answer, the forge is read. Therefore nothing is merged twice, and nothing is merged that was not checked.
  *
  * @module
  */
@@ -43,7 +43,7 @@ export interface MergeWork {
   readonly clean: (text: string) => string;
   /** A message for people, at most once each. */
   readonly tell: (message: string) => void;
-  /** Whether nothing else obeys the stops that other processes ask for meanwhile. */
+  /** Whether the round itself must check for stops that other processes request in the meantime. */
   readonly takesStops: boolean;
   /** Called when the gate `merge` has closed. */
   readonly gateClosed: (reason: string) => Promise<void>;
@@ -158,7 +158,7 @@ function holdOf(memory: CampaignMemory): string | null {
     case "merge-gate":
       return `the merge gate is closed: ${merge.reason}`;
     case "gate":
-      return `the campaign waits for approval: ${closedGateReason(memory)}`;
+      return `the campaign is waiting for approval: ${closedGateReason(memory)}`;
     default:
       return null;
   }
@@ -623,7 +623,7 @@ class Round {
         : left <= 0 && !isFree
         ? "the merge limit is reached"
         : needsTarget && free <= 0
-        ? "earlier merges wait for the checks of their targets"
+        ? "earlier merges are waiting for the checks of their targets"
         : null;
       if (reason !== null) {
         this.#add(item, url, "checks", reason);
@@ -640,7 +640,7 @@ class Round {
     for (const { item, pullRequest, pull, skipped, merge } of this.#memory.items.values()) {
       if (!item.canary || pullRequest === null || skipped !== null || pull?.state === "closed") continue;
       if (pull?.state !== "merged") return `the canary ${item.repository} must be merged first`;
-      if (merge?.target === "waiting") return `the canary ${item.repository} waits for the checks of its target`;
+      if (merge?.target === "waiting") return `the canary ${item.repository} is waiting for the checks of its target`;
     }
     return null;
   }

@@ -1,5 +1,5 @@
 /**
- * Merges of waves: what the rules of the campaign file allow, without a person.
+ * Merges by waves: what the rules of the campaign file allow, without a person.
  *
  * @module
  */
@@ -57,7 +57,7 @@ export class WaveMerges {
     for (const { repository, word, reason } of news) {
       tell(`${repository}: ${word}${reason === word ? "" : `: ${reason}`}`);
     }
-    if (isStopped) tell("merges of this wave stopped after refusals in several repositories");
+    if (isStopped) tell("this wave stopped merging after refusals in several repositories");
     if (error !== undefined) tell(unreadText(error));
     return news.map(({ item }) => item);
   }
@@ -65,7 +65,7 @@ export class WaveMerges {
 
 /** A rehearsal would hide that the token is missing. */
 const LOCAL =
-  "nothing is merged, because a local Mogplex has no forge; against a real forge, this wave would exit with code 2 without " +
+  "nothing is merged because a local Mogplex has no forge; against a real forge, this wave would exit with code 2 without " +
   `a merge token in ${MERGE_TOKEN_VARIABLE}`;
 
 /** A forge that cannot be asked does not stop a campaign: the next wave asks again. */

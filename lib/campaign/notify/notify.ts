@@ -54,7 +54,7 @@ const [LIMIT_MS, WHOLE_MS] = [5_000, 30_000];
  * has taken it: after a crash in between it is sent again, with the same id.
  *
  * @param stuck Whether the campaign was stopped by an error that no later wave can fix.
- * @throws what the journal throws; {@linkcode LostRaceError} when another machine has written meanwhile. Failures of the webhook are notes.
+ * @throws what the journal throws; {@linkcode LostRaceError} if another machine has written in the meantime. Failures of the webhook are notes.
  */
 export async function sendNotification(
   { file, directory, isInMemory, home, store }: Pick<

@@ -35,7 +35,7 @@ export interface PipelineSettings {
   readonly image: string | undefined;
   /** Tags, labels or queues of the runner. */
   readonly tags: readonly string[];
-  /** Shortest time between two waves, in milliseconds: the schedule of systems that have one. */
+  /** Minimum time between two waves, in milliseconds: the schedule of systems that have one. */
   readonly everyMs: number;
   /** For rehearsals: replaces every delay, in milliseconds; undefined for real delays. */
   readonly rehearsalMs: number | undefined;

@@ -424,7 +424,7 @@ export function renderGitlab(input: PipelineInput): readonly PipelineFile[] {
   }
   if (isGit(input) && input.output !== undefined) return inParts(input, waves, days);
   throw impossible(
-    `one pipeline of GitLab has at most ${MAX_WAVES} waves, and the campaign needs about ${count}`,
-    "give a longer --every, or give --home git:origin#BRANCH and --output DIR, which makes several pipelines",
+    `a GitLab pipeline has at most ${MAX_WAVES} waves, and the campaign needs about ${count}`,
+    "use a longer --every, or use --home git:origin#BRANCH and --output DIR to write several pipelines",
   );
 }

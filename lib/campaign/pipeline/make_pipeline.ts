@@ -36,7 +36,7 @@ interface PipelineOptions extends CampaignOptions {
   format: string | undefined;
   /** Path of the program in the repository, or `command:NAME` for one that the image has. @default {"ci/mogplex.mjs"} */
   program?: string | undefined;
-  /** Mean time of a run in milliseconds, until runs have ended. @default {1_200_000} */
+  /** Assumed mean duration of a run in milliseconds, until runs have ended. @default {1_200_000} */
   meanRunMs?: number | undefined;
   settings: PipelineSettings;
   /** Directory or file that is written; undefined for standard output. */
@@ -67,7 +67,7 @@ export async function makePipelineWith(
   const { file, includes, skippedStdin } = read;
   const { directory, home } = placeOf(options, file.home, options.env ?? environmentVariable);
   if (skippedStdin && settings.source === undefined) {
-    const why = "a list in the file is standard input, which jobs do not have";
+    const why = "a list in the file comes from standard input, which jobs do not have";
     throw new UsageError({ attempted: "make a pipeline", why, advice: "put the list into a file" });
   }
   const all = {

@@ -51,7 +51,7 @@ interface MadeLock {
   growsCanary: boolean;
 }
 
-/** Makes a lock. What an earlier one has locked stays as it is, once a start was sent. */
+/** Makes a lock. Once a start was sent, everything in the earlier lock stays as it is. */
 export function makeLock(input: LockInput): MadeLock {
   const { before } = input;
   const { lock, changes } = before !== undefined && wasStarted(before) ? laterLock(input, before) : newLock(input);
@@ -75,7 +75,7 @@ function newLock(input: LockInput): Omit<MadeLock, "growsCanary"> {
       added: lock.items.filter(({ id }) => !idsBefore.has(id)).map(({ id }) => id),
       skipped: [...idsBefore].filter((id) => !ids.has(id)),
       kept: [],
-      notes: before === undefined ? [] : ["nothing was started yet, so a new plan was made"],
+      notes: before === undefined ? [] : ["nothing has been started yet, so a new plan was made"],
     },
   };
 }
@@ -147,7 +147,7 @@ function lockItem(
   return { ...resolved, requestHash: hash, task: index, canary: false };
 }
 
-const LEFT = { as: "skipped", reason: "it was no longer in the list before it was started" } as const;
+const LEFT = { as: "skipped", reason: "it was removed from the list before it was started" } as const;
 
 function laterLock(input: LockInput, before: CampaignMemory): Omit<MadeLock, "growsCanary"> {
   const { file, fileHash, resolved } = input;
@@ -156,8 +156,8 @@ function laterLock(input: LockInput, before: CampaignMemory): Omit<MadeLock, "gr
   const task = lock.tasks.at(-1) ?? lockTaskOf(file);
   if (hasOtherTask(lock, file)) {
     changes.notes.push(
-      "the task in the file has changed, but the campaign keeps the planned task: for the new task, give another " +
-        "name or round, or use `campaign retry --adopt-changes` for items that are started again",
+      "the task in the file has changed, but the campaign keeps the planned task: for the new task, use another " +
+        "name or round, or `campaign retry --adopt-changes` for items that are started again",
     );
   }
   const ordinary = lock.items.filter(({ excluded }) => excluded?.as !== "invalid");
@@ -291,7 +291,7 @@ export function hashOfItem(
   return requestHash({ prompt: withResult(prompt, task, task.result?.path), agent: task.agent, branch });
 }
 
-/** A task with the paragraph about the file of its result. @throws {UsageError} when both are too long. */
+/** A task with the paragraph about its result file. @throws {UsageError} if both together are too long. */
 function withResult(prompt: string, { result }: LockTask, path: string | undefined): string {
   return result === undefined || path === undefined ? prompt : withResultTask(prompt, path, { text: result.schema });
 }
@@ -361,7 +361,7 @@ export function followUpHash(lock: Lock, item: LockItem, followUp: FollowUp, bra
 }
 
 /**
- * The request of a follow-up: it works on the branch of the pull request, and makes none.
+ * The request of a follow-up, which works on the branch of the pull request and creates no pull request.
  *
  * @param branch The real branch, as the delivery event named it.
  * @param quote Failed checks or open remarks, as a quote; for a result what is wrong with its file; null when the forge shows none.

@@ -61,7 +61,7 @@ export async function planCampaignWith(
   });
 }
 
-/** Checks the forge, and prints a note where a rehearsal has none. @throws as {@linkcode checkForge} does. */
+/** Checks the forge, and prints a note about a rehearsal, which has none. @throws the same errors as {@linkcode checkForge}. */
 export function noteForge(
   session: Session,
   { isAgain }: OpenedCampaign,
@@ -174,8 +174,8 @@ function refuseEntries(problems: readonly EntryProblem[], source: CampaignSource
     ? ["one repository cannot be used", "keep it as an invalid item"]
     : [`${problems.length} repositories cannot be used`, "keep them as invalid items"];
   const advice = typeof source === "string"
-    ? `correct the file, or ${keep} with --skip-invalid`
-    : `correct repositories, or ${keep} with skipInvalid`;
+    ? `fix the file, or ${keep} with --skip-invalid`
+    : `fix repositories, or ${keep} with skipInvalid`;
   return new RepositoriesError({ attempted: "plan the campaign", why: `${count}; ${advice}:\n${lines.join("\n")}` });
 }
 
@@ -183,7 +183,7 @@ function problemLine({ place, value, why, advice }: EntryProblem): string {
   return `${placeText(place)}: ${JSON.stringify(value)}: ${why}${advice === undefined ? "" : `; ${advice}`}`;
 }
 
-/** Proves that a campaign was planned for this service. @throws {UsageError} when it was planned for another one. */
+/** Checks that a campaign was planned for this service. @throws {UsageError} when it was planned for another one. */
 export function checkOrigin({ campaign, origin: planned }: Lock, origin: string): void {
   if (planned === origin) return;
   throw new UsageError({
@@ -193,7 +193,7 @@ export function checkOrigin({ campaign, origin: planned }: Lock, origin: string)
   });
 }
 
-/** Proves that no run would have to work on its base branch, which only the service knew until now. @throws {UsageError} */
+/** Checks that no run would have to work on its base branch, which only the service knew until now. @throws {UsageError} */
 function checkBranches(lock: UnsealedLock): void {
   for (const item of lock.items) {
     const { workingBranch } = requestOf(lock, item, 1);

@@ -1,5 +1,5 @@
 /**
- * Resolves the entries of a campaign file to repositories with base branch and root directory, by the service's lists.
+ * Resolves the entries of a campaign file to repositories with base branch and root directory, with the lists of the service.
  *
  * @module
  */

@@ -14,7 +14,7 @@ import { hasVerdict } from "../view/verdicts.ts";
 import { type OpenRun, runIdOf } from "./store.ts";
 import type { Work } from "./work.ts";
 
-/** Proves that a run is the item's, before anything more is done with it: the journal may have been changed. */
+/** Checks that a run is the item's, before anything more is done with it: the journal may have been changed. */
 export function proveRun({ proven, booting }: Work, { item }: ItemMemory, run: Run): void {
   if (run.repoId.toLowerCase() !== item.repositoryId) {
     throw new UsageError({
@@ -30,7 +30,7 @@ export function proveRun({ proven, booting }: Work, { item }: ItemMemory, run: R
 }
 
 /**
- * Proves that the token can read the runs of the campaign, since no route shows whose token it is: the open runs, otherwise the newest one.
+ * Checks that the token can read the runs of the campaign, since no route shows whose token it is: the open runs, otherwise the newest one.
  * Needs no request for runs that this process has read or started.
  *
  * @throws {UsageError} when nothing of the campaign is found, or a run belongs to another repository.
@@ -106,7 +106,7 @@ async function reaches(
   }
 }
 
-/** Whether the service lists a repository. Its id belongs to one user. */
+/** Whether the service lists a repository. An id of a repository is valid for only one user. */
 export async function lists({ session: { client }, pace, proven }: Work, id: string): Promise<boolean> {
   const rows = await pace.request((call) => client.listRepos({ id, limit: 1 }, call));
   if (rows.length > 0) proven.add(id);
@@ -167,12 +167,12 @@ function otherUser(runId: string, cause: unknown): UsageError {
       "the service finds none of the campaign's runs and repositories, so either this token belongs to a different user " +
       "than the one who started the campaign, or all of them were removed",
     advice: "use that user's token; or start your own campaign, with another directory and another `round`; " +
-      "if the run's repository was removed, `campaign skip` gives up its item",
+      "if the run's repository was removed, skip its item with `campaign skip`",
   }, { cause });
 }
 
 /**
- * Proves that the token reaches the repository of an item, or at least another one of the campaign. Call it when the service refuses
+ * Checks that the token reaches the repository of an item, or at least another one of the campaign. Call it when the service refuses
  * a start because it does not know the repository, before that is recorded.
  *
  * @throws {UsageError} when it reaches none: it belongs to a different user than the one who planned, or that user has lost the access.

@@ -45,7 +45,7 @@ export function filesOpener(
 const MAX_NAMED = 20;
 
 /**
- * Proves that the results of the items that were not started yet can be read. Each repository is tried once.
+ * Checks that the results of the items that were not started yet can be read. Each repository is tried once.
  *
  * @throws {MogplexError} with a line for each repository that cannot be read: exit code 69 if a server did not answer, otherwise 65.
  */

@@ -12,7 +12,7 @@ import { NO_CHANGE, type StartVerdict } from "../view/verdicts.ts";
 /** A verdict with its reason, as an `ended` record has them. Texts of the service in the reason are untrusted. */
 export interface Judgement {
   as: StartVerdict;
-  /** Why; null when there is nothing to say. */
+  /** Why; null if there is nothing to report. */
   reason: string | null;
 }
 
@@ -49,7 +49,7 @@ export function judgeRun(
     case "cancelled":
       return { as: "cancelled", reason: null };
     case "awaiting_input":
-      return { as: "needs-input", reason: "the run waits for an answer" };
+      return { as: "needs-input", reason: "the run is waiting for an answer" };
     default:
       return undefined;
   }

@@ -306,7 +306,7 @@ function doubtOf(
   if (address.origin === origin || isLoopback(new URL(address.origin).hostname) || forgeHosts.includes(address.host)) {
     return null;
   }
-  return `the run names ${quotedUrl}, whose host is not known: add your own forge with --forge-host`;
+  return `the run names ${quotedUrl}, which is on an unknown host: add your own forge with --forge-host`;
 }
 
 export async function recordEnd(

@@ -18,8 +18,8 @@ const COMMAND = "campaign advance";
 const MOST = 20;
 
 /**
- * Sets up the pull requests that were found since, and finishes changes without a known answer. If a forge refuses them, this is reported,
- * and the next wave tries again.
+ * Sets up the pull requests that were found since the last call, and finishes changes without a known answer. If a forge refuses them, this is
+ * reported, and the next wave tries again.
  */
 export async function setUpPullRequests({ store, pulls }: { store: Store; pulls: PullRequests }): Promise<void> {
   const { memory } = store;

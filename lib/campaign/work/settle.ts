@@ -45,7 +45,7 @@ export async function settleNow(work: Work, only: ReadonlySet<string>): Promise<
     return { starts, error: new MogplexError({ attempted, why, advice }, "unavailable") };
   }
   const { nextMs } = rest;
-  const why = "looking up a start uses one start of the quota, and none is left";
+  const why = "looking up a start uses one start of the quota, but none is left";
   const from = nextMs === null ? advice : `${advice}: one is available at ${isoTime(nextMs)}`;
   return { starts, error: new MogplexError({ attempted, why, advice: from }, "rateLimited") };
 }

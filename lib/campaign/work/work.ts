@@ -44,7 +44,7 @@ interface Listener {
 export interface Work extends Listener {
   readonly session: Session;
   readonly lock: Lock;
-  /** The journal, and what it says now. */
+  /** The journal and its current contents. */
   readonly store: Store;
   /** Ids that this process has found, and that are so of this token's user: runs of their item's repository, and repositories. */
   readonly proven: Set<string>;
@@ -114,7 +114,7 @@ const NO_LISTENER: Listener = {
 
 type WorkParts = Pick<Work, "pace" | "openFiles" | "started" | "showTask"> & Partial<Listener & Pick<Work, "pulls">>;
 
-/** Makes a {@linkcode Work}. */
+/** Creates a {@linkcode Work}. */
 export function workOn(
   session: Session,
   store: Store,
@@ -194,7 +194,7 @@ export async function readPullRequests(work: Work): Promise<string[]> {
 }
 
 /**
- * Reads the pull requests that were not read lately, and lets those be fixed whose checks are red, where the file says so.
+ * Reads the pull requests that were not read lately. If the file allows it, this also requests follow-ups for pull requests with red checks.
  *
  * @returns Names of the items that have changed.
  */

@@ -104,7 +104,7 @@ test("dashboard skips the other files of a job that a wide pattern matches, but 
 });
 
 test("dashboard counts the question of a campaign as open on screen and in data and metrics, and asks for attention", async () => {
-  const reason = "the run waits for an answer";
+  const reason = "the run is waiting for an answer";
   const items = [anItem(0, "succeeded"), anItem(1, "failed"), anItem(2, "needs-input", { reason })];
   const files = { "campaign.json": CAMPAIGN_FORMATS.json.render(viewOf(items)) };
   const args = ["dashboard", "--results", "campaign.json"];

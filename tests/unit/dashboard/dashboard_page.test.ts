@@ -182,7 +182,7 @@ const campaignWith = (changes: Partial<Data["campaigns"][number]>): Data => {
 };
 
 test("concernsOf() has the question of a campaign, and its item is neither finished nor failed", () => {
-  const cause = "the run waits for an answer";
+  const cause = "the run is waiting for an answer";
   const question = { verdict: "needs-input", cause, items: 1, names: ["acme/api"], at: null };
   const data = campaignWith({ items: 3, ended: 2, good: 1, failed: 1, asking: 1, running: 0, causes: [question] });
   expect(concernsOf(data).map(({ tone, subject, line }) => [tone, subject, line])).toEqual([
@@ -1001,7 +1001,7 @@ test("concernsOf() says once of a run that it waits for an answer, and what to d
   const advice = "Answer in the app, or cancel the run: mogplex-ci runs cancel 791e20a2-5dae";
   expect(ofRun({ reason: "The agent asked a question and is waiting for an answer." })).toEqual([advice]);
   expect(ofRun({ reason: null })).toEqual([advice]);
-  const cause = "the run waits for an answer";
+  const cause = "the run is waiting for an answer";
   const ofCause = (...names: string[]) => {
     const causes = [{ verdict: "needs-input", cause, items: names.length, names, at: null }];
     return concernsOf(campaignWith({ asking: names.length, causes })).map(({ line }) => line);

@@ -452,7 +452,7 @@ test("mistakes of an object are a CampaignFileError with keys, those of a file w
   expect(unknown).toBeInstanceOf(RepositoriesError);
   expect(unknown).toBeInstanceOf(UsageError);
   expect(unknown.lines).toEqual([
-    "Cannot plan the campaign: one repository cannot be used; correct repositories, or keep it as an invalid item with skipInvalid:",
+    "Cannot plan the campaign: one repository cannot be used; fix repositories, or keep it as an invalid item with skipInvalid:",
     expect.stringMatching(/^repositories\[1\]: "acme\/gone": /),
   ]);
 });

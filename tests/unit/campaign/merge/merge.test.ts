@@ -498,7 +498,7 @@ test("mergeCampaign() takes the canary first, and stops when merges break their 
   for (const number of [1, 2, 3, 4]) forge.of(number).commits.set(commit(500 + number), "green");
   forge.of(1).commits.set(commit(901), "pending");
   expect((await world.words()).map((line) => line.split(":")[0])).toEqual(["merged", "checks", "checks", "checks"]);
-  expect((await world.words())[0]).toBe(`checks: the canary ${project(1)} waits for the checks of its target`);
+  expect((await world.words())[0]).toBe(`checks: the canary ${project(1)} is waiting for the checks of its target`);
   forge.of(1).commits.set(commit(901), "red");
   const { lines } = await world.merge();
   expect(lines.map(({ reason }) => reason)).toEqual(
@@ -534,7 +534,7 @@ test("mergeCampaign() merges nothing while the canary waits for approval", async
   const world = await mergeWorld(3, { file: { canary: { size: 1, gate: "manual" } } }, undefined, false);
   await world.waves(["gated"]);
   expect(await world.words()).toEqual([
-    "blocked: the campaign waits for approval: the canary item succeeded",
+    "blocked: the campaign is waiting for approval: the canary item succeeded",
   ]);
   await world.decide({ kind: "approve" });
   expect((await world.words())[0]).toBe("merged: merged");

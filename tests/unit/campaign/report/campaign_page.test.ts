@@ -270,7 +270,7 @@ test("renderCampaignPage() counts at a gate what has finished, what waits for an
 });
 
 test("renderCampaignPage() has a segment of the bar for a run that waits for an answer, and says once what to do", () => {
-  const reason = "the run waits for an answer";
+  const reason = "the run is waiting for an answer";
   const page = rendered(viewOf([anItem(0, "succeeded"), anItem(1, "needs-input", { reason }), anItem(2, "running")]));
   const [bar = ""] = /<svg class="meter"[^>]*aria-label="3 items: .*?<\/svg>/.exec(page) ?? [];
   expect(

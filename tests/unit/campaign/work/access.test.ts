@@ -170,7 +170,7 @@ test.each(WAYS)(
       const { code, problem, view } = await world[way]();
       expect([code, verdicts(view)[project(1)]]).toEqual([2, "running"]);
       expect(problem).toMatch(
-        /finds none of the campaign's runs and repositories, .*`campaign skip` gives up its item/,
+        /finds none of the campaign's runs and repositories, .*skip its item with `campaign skip`/,
       );
     }
     world.requests.length = 0;

@@ -70,7 +70,7 @@ steps:
     scenarios: "play: awaiting-input",
     item: "needs-input",
     code: 4,
-    reason: "the run waits for an answer",
+    reason: "the run is waiting for an answer",
     revision: "later",
   },
   {

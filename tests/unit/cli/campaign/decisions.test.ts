@@ -575,7 +575,7 @@ test("campaign skip --cancel of one item asks for no answer to its run, only to 
   await world.campaign("stop", ["--cancel"], noToken);
   expect([both?.split("\n")[0], one?.split("\n")[2], one?.includes(project(1))]).toEqual([
     "Needs attention: 2 items",
-    "  needs-input (1): the run waits for an answer",
+    "  needs-input (1): the run is waiting for an answer",
     false,
   ]);
   expect(await attention()).not.toContain("needs-input");

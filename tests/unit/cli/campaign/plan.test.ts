@@ -91,7 +91,7 @@ test("campaign plan refuses repositories that cannot be used, each on a line wit
   const lines = stderr.trimEnd().split("\n");
   expect(lines.length).toBe(3);
   expect(lines[0]).toBe(
-    "error: Cannot plan the campaign: 2 repositories cannot be used; correct the file, or keep them as invalid items with --skip-invalid:",
+    "error: Cannot plan the campaign: 2 repositories cannot be used; fix the file, or keep them as invalid items with --skip-invalid:",
   );
   expect(lines[1]).toMatch(
     /^error: campaign\.yml:1:\d+: "acme\/projekt-0002": .* did you mean "acme\/project-0002"\?$/,
