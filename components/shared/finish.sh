@@ -5,5 +5,5 @@ if [ ! -e "${mogplex_tool%/*}/run.json" ]; then
 elif [ -f "$mogplex_tool" ] && printf '%s  %s\n' @@SHA256@@ "$mogplex_tool" | sha256sum -c - > /dev/null 2>&1; then
   mogplex cleanup
 else
-  echo "nothing was cleaned up: this component's tool is missing"
+  echo "nothing was cleaned up: this component's tool is missing or was changed"
 fi

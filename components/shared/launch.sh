@@ -6,7 +6,7 @@ mogplex() {
   if [ "$mogplex_runtime" = auto ]; then
     mogplex_runtime=$(command -v deno || command -v bun || command -v node || true)
   elif ! command -v "$mogplex_runtime" > /dev/null; then
-    echo "error: Cannot run the tool because the image has no $mogplex_runtime: choose another one, or another input runtime" >&2
+    echo "error: Cannot run the tool because the image has no $mogplex_runtime: choose another image or runtime (inputs image and runtime)" >&2
     return 2
   fi
   case ${mogplex_runtime##*/} in
@@ -28,7 +28,7 @@ mogplex() {
       ;;
     node) node "$mogplex_tool" "$@" ;;
     *)
-      echo "error: Cannot run the tool because the image has neither deno nor bun nor node: choose another one (input image)" >&2
+      echo "error: Cannot run the tool because the image has neither deno nor bun nor node: choose another image (input image)" >&2
       return 2
       ;;
   esac

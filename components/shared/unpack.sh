@@ -6,7 +6,7 @@ set -eu
 case ${MOGPLEX_INPUT_OUT:-} in '' | *[!A-Za-z0-9_-]*) ;; *) rm -rf "./$MOGPLEX_INPUT_OUT" ;; esac
 for mogplex_need in base64 gunzip sha256sum; do
   command -v "$mogplex_need" > /dev/null || {
-    echo "error: Cannot unpack the tool because the image has no $mogplex_need: choose another one (input image)" >&2
+    echo "error: Cannot unpack the tool because the image has no $mogplex_need: choose another image (input image)" >&2
     exit 2
   }
 done
@@ -17,7 +17,7 @@ base64 -d <<'MOGPLEX_EOF' | gunzip > "$mogplex_dir/cli.part" || true
 @@BUNDLE@@
 MOGPLEX_EOF
 printf '%s  %s\n' @@SHA256@@ "$mogplex_dir/cli.part" | sha256sum -c - > /dev/null 2>&1 || {
-  echo "error: Cannot start the tool: its checksum is not the one of this component" >&2
+  echo "error: Cannot start the tool: its checksum does not match this component" >&2
   exit 70
 }
 mv "$mogplex_dir/cli.part" "$mogplex_dir/cli.mjs"

@@ -34,20 +34,24 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
   },
   "repo": { description: "Repository: owner/name, or its id in Mogplex.", empty: "the variable MOGPLEX_REPO_ID" },
   "prompt": {
-    description: "Task for the agent, unless you use prompt-file. Passed on unchanged, never through a shell.",
+    description:
+      "Task for the agent, unless you use prompt-file. It is passed on unchanged, and never goes through a shell.",
   },
-  "prompt-file": { description: "Path of a file in the workspace with the task. Needs a checkout." },
+  "prompt-file": { description: "Path of a file in the workspace that contains the task. Needs a checkout." },
   "run-id": {
     description: "Id of an existing run to follow, such as the output run_id of another step or job.",
   },
   "respond": {
-    description: "Whether the step answers mentions and labels at the forge instead of starting a run. " +
+    description: "Whether the step answers mentions and labels instead of starting a run. " +
       "See docs/ask.md.",
     default: "false",
     options: SWITCH,
   },
   "name": { description: "With respond: name of the agent in mentions, without @.", empty: "mogplex" },
-  "label": { description: "With respond: label that turns title and description into a task.", empty: "mogplex" },
+  "label": {
+    description: "With respond: label that turns the title and description of an issue or a pull request into a task.",
+    empty: "mogplex",
+  },
   "allow-users": {
     description: "With respond: users who can start an agent, separated by commas. If the variable " +
       "MOGPLEX_RESPOND_ALLOW_USERS is also set, only users in both lists can ask.",
@@ -60,7 +64,7 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
     empty: "20/day",
   },
   "template": {
-    description: "With respond: file with the text of the prompt, which contains {{task}}.",
+    description: "With respond: file with a template for the prompt, which must contain {{task}}.",
     empty: "the task, then the thread as a quote",
   },
   "commit-status": {
@@ -86,11 +90,12 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
   "root": { description: "Directory in the repository where the agent works.", empty: SERVER },
   "after": {
     description:
-      "Work on the branch of a pull request: its number or address, or the result.json of an earlier run. The step reads it with github-token.",
+      "Pull request whose branch the agent works on: its number, its address, or the result.json of an earlier run. The step reads the pull request with github-token.",
   },
   "fix": {
-    description: "With after, instead of a task: fix the checks, what a review asks for, or the conflict.",
-    empty: "the task",
+    description:
+      "With after, what to fix instead of carrying out a task: failed checks, the requests of a review, or a conflict.",
+    empty: "carry out the task",
     options: FIXES,
   },
   "result": {
@@ -98,7 +103,7 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
       "Path of a JSON file that the agent must commit, such as .mogplex/result-{id}.json: its values become outputs. Needs schema, and github-token with contents: read. See docs/results.md.",
   },
   "schema": {
-    description: "With result: path of its JSON Schema in the workspace, as JSON or YAML. Needs a checkout.",
+    description: "With result: path of the file's JSON Schema in the workspace, as JSON or YAML. Needs a checkout.",
   },
   "result-retries": {
     description: "With result: how many times the agent is asked again for that file.",
@@ -129,7 +134,7 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
   },
   "key-scope": {
     description:
-      "When a new run is started. pipeline: once per workflow run, so that a re-run attaches. job: at each " +
+      "When a new run is started. pipeline: once per workflow run, so that a re-run attaches to its run. job: at each " +
       "re-run. day: once a day. random: always.",
     empty: "pipeline",
     options: KEY_SCOPES,
@@ -187,12 +192,12 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
 export const OUTPUT_TEXTS: Readonly<Record<OutputName | "exit_code", string>> = {
   run_id: "Id of the run, set as soon as it is known.",
   status: "Status of the run, as the service reports it.",
-  outcome: "success, failed, cancelled, … as in result.json.",
+  outcome: "Outcome of the run, as in result.json: success, failed, cancelled and others.",
   branch: "Pushed branch. Empty if no branch was pushed, or if it is unknown.",
   pull_request_url: "Address of the pull request. Empty if no pull request was opened, or if it is unknown.",
   replayed: "true if the job attached to an existing run.",
   result_path:
-    "Path of the file with the checked value, for a step with a result. Scalars in its schema also become outputs: result_NAME.",
+    "Path of the file with the checked value, for a step with a result. Top-level scalars that its schema names also become outputs, as result_NAME.",
   exit_code: "Exit code of the step.",
 };
 
@@ -225,7 +230,7 @@ export function renderActionYaml(): string {
     `# Mogplex CI ${VERSION}, action. Generated by "npm run release" from tools/build/action_yaml.ts: do not edit.`,
     "# MIT license. Notices for main.mjs: LICENSES.txt. What it is for: README.md.",
     "name: Mogplex CI",
-    "description: Runs a hosted Mogplex coding agent, shows its log, and ends with its verdict",
+    "description: Runs a hosted Mogplex coding agent, shows its log, and exits with its verdict",
     "author: Mogplex CI",
     "branding:",
     "  icon: git-pull-request",

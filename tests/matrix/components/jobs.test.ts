@@ -285,7 +285,7 @@ test.skipIf(!CAN_RUN)(
     const { jobs, text } = await pipeline();
     expect(jobs["mogplex-run"]?.code).toBe(70);
     expect(jobs["mogplex-run"]?.log).toContain(
-      "> error: Cannot start the tool: its checksum is not the one of this component",
+      "> error: Cannot start the tool: its checksum does not match this component",
     );
     expect(text).not.toContain("EVIL");
     expect(recorder.requests).toEqual([]);

@@ -336,7 +336,7 @@ for (const shell of ["bash", "sh"] as const) {
     expect(existsSync(program)).toBe(true);
     writeFileSync(program, `console.log("EVIL");\n`);
     expect(await job.afterScript("canceled")).toMatchObject({
-      stdout: "nothing was cleaned up: this component's tool is missing\n",
+      stdout: "nothing was cleaned up: this component's tool is missing or was changed\n",
       requests: [],
     });
   });
