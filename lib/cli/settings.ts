@@ -11,6 +11,7 @@ import { STATE_FILE, VALUE_FILE } from "../report/files.ts";
 import type { Setting } from "../report/run_page.ts";
 import { defaultTargets, parseReportTarget, plainPath, type ReportTarget, TERMINAL_FORMATS } from "../report/write.ts";
 import type { KeyScope } from "../run/key.ts";
+import type { UserList } from "../respond/rights.ts";
 import type { CancelCause, OnInterrupt } from "../run/interrupts.ts";
 import { isUuid } from "../service/contract.ts";
 import { checkUuid } from "../service/validate.ts";
@@ -80,31 +81,41 @@ export function readDailyLimit({ option, variables }: Context): number {
 export type JobVariables = Pick<ForgeJob, "passesUnset">;
 
 /**
- * The users who can ask: if flag and variable are set, only users in both. Undefined means everybody who can push.
+ * The lists of the users who can ask, from the flag and from the variable. Only users in all of them can ask; without a list, everybody who can push.
  * @param job Shows whether an empty variable is an unset one. @default the forge's job in which this program runs
- * @throws {UsageError} also if nobody is in both, or if the variable is set but empty.
+ * @throws {UsageError} also if the variable is set but empty.
  */
-export function readAllowUsers(
-  { option, variables, forges, platform }: Context,
+export function readUserLists(
+  { option, flags, variables, forges, platform }: Context,
   job: JobVariables | undefined = forgeOfJob(forges, platform.name)?.job,
-): readonly string[] | undefined {
+): readonly UserList[] {
   const users = option(ALLOW_USERS);
   const { name, variable, parse } = ALLOW_USERS;
   const isUnset = variables(variable) === undefined || job?.passesUnset === true;
   const permitted = variableOf(variables, ALLOW_USERS) ?? (isUnset ? undefined : parse("", variable));
-  if (permitted === undefined) return users;
-  const both = (users ?? permitted).flatMap((user) => permitted.flatMap((other) => sameUser(user, other) ?? []));
-  if (both.length > 0) return [...new Set(both)];
+  return [
+    ...users === undefined || flags.get(ALLOW_USERS) === undefined ? [] : [{ from: `--${name}`, users }],
+    ...permitted === undefined ? [] : [{ from: variable, users: permitted }],
+  ];
+}
+
+/**
+ * The users in all lists of {@linkcode readUserLists}; undefined without a list.
+ * @throws {UsageError} if there are none.
+ */
+export function commonUsers([first, ...others]: readonly UserList[]): readonly string[] | undefined {
+  if (first === undefined) return undefined;
+  const common = others.reduce(
+    (users, list) => users.flatMap((user) => list.users.flatMap((other) => sameUser(user, other) ?? [])),
+    first.users,
+  );
+  if (common.length > 0) return [...new Set(common)];
+  const { name, variable } = ALLOW_USERS;
   throw new UsageError({
     attempted: `use ${variable}`,
     why: `the variable and --${name} have no user in common`,
     advice: "name the same users in both, or unset one of them",
   });
-}
-
-/** The flag or variable with the users who can ask, for messages. */
-export function usersFrom({ flags }: Context): string {
-  return flags.get(ALLOW_USERS) === undefined ? ALLOW_USERS.variable : `--${ALLOW_USERS.name}`;
 }
 
 /** The stricter form of two names, such as `kim=12` for `kim` and `kim=12`; undefined if they name different users. */

@@ -10,22 +10,20 @@ import type { ForgeUser } from "./findings.ts";
 import type { OpenForge } from "./open.ts";
 import type { ForgeSetup, Threads } from "./threads.ts";
 
-/** `open`, `allowUsers` and `label` throw a `UsageError` for a wrong setting. */
+/** `open`, `users` and `label` throw a `UsageError` for a wrong setting. */
 interface ForgeCheckOptions {
   isCi: boolean;
   /** Name of the agent in mentions, without `@`. */
   agent: string;
   open(): OpenForge;
-  /** Names of the users who can ask; undefined for everybody who can push. */
-  allowUsers(): readonly string[] | undefined;
-  /** The flag or variable with these names. */
-  usersFrom: string;
+  /** Names of the users who can ask, and the flag or variable with these names; undefined for everybody who can push. */
+  users(): { readonly allowed: readonly string[] | undefined; readonly from: string };
   label(): string;
 }
 
 /** Checks the forge of this job without writing anything. Outside a job, every check is skipped. */
 export async function checkForge(
-  { isCi, agent, open, allowUsers, usersFrom, label }: ForgeCheckOptions,
+  { isCi, agent, open, users, label }: ForgeCheckOptions,
 ): Promise<Check[]> {
   const names = ["rights", "notes", "label", "branch", "trigger", "schedule", "trigger-variables"];
   if (!isCi) {
@@ -47,7 +45,7 @@ export async function checkForge(
   const settings = setup.ok ? setup.value : undefined;
   return [
     ok("forge", `${threads.system}, ${repository.name}, as ${me.name}`),
-    await checkRights({ allowUsers, usersFrom }, threads, me),
+    await checkRights(users, threads, me),
     await checkNotes(threads),
     await checkLabel(label, threads),
     await checkBranch(threads, repository.defaultBranch),
@@ -66,16 +64,15 @@ export function adviceFor(error: MogplexError, other: string): string {
 }
 
 async function checkRights(
-  { allowUsers, usersFrom }: Pick<ForgeCheckOptions, "allowUsers" | "usersFrom">,
+  users: ForgeCheckOptions["users"],
   threads: Threads,
   user: ForgeUser,
 ): Promise<Check> {
   const name = "rights";
-  const allowed = await tried(allowUsers);
-  if (!allowed.ok) return failedWith(name, allowed.error, adviceOf(allowed.error, "Correct the names, or unset them"));
-  if (allowed.value !== undefined) {
-    return await checkNames(threads, [...new Set(allowed.value)], usersFrom);
-  }
+  const list = await tried(users);
+  if (!list.ok) return failedWith(name, list.error, adviceOf(list.error, "Correct the names, or unset them"));
+  const { allowed, from } = list.value;
+  if (allowed !== undefined) return await checkNames(threads, [...new Set(allowed)], from);
   const check = await tried(async () => {
     const right = await (threads.hidesRights?.() ?? threads.mayPush(user));
     if (right instanceof MogplexError) throw right;
@@ -139,7 +136,7 @@ async function checkNames(threads: Threads, allowed: readonly string[], usersFro
   }
   return ok(
     name,
-    `${list} can ask; with these ids, ${usersFrom} rejects another account that takes over one of the names`,
+    `${list} can ask; with these ids in ${usersFrom}, another account that takes over one of the names is rejected`,
   );
 }
 

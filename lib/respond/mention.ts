@@ -146,7 +146,7 @@ function wordsIn(text: string): string[] {
 
 function readLines(text: string, name: string): Ask | null {
   // A letter after the dot makes it a domain: `@mogplex.com is down`.
-  const mention = new RegExp(`^@${name}(?=[\\s,:;!?，。：；！？、]|\\.(?![a-z\\d])|$)[,:，：、]?`, "i");
+  const mention = new RegExp(`^@${name}(?!\\.[a-z\\d])(?=[\\s,:;.!?，。：；！？、]|$)[,:，：、]?`, "i");
   const lines = text.split(/\r?\n/);
   /** The marker of the open block of code; empty outside of one. */
   let fence = "";

@@ -7,7 +7,7 @@ import type { PullNoun, Thread, ThreadComment } from "../forge/threads.ts";
 import type { Redact } from "../run/clean.ts";
 import { formatCount } from "../text/duration.ts";
 import { plainText, quoted } from "../text/plain_text.ts";
-import type { OwnsText, RespondSettings } from "./rights.ts";
+import { listNames, type OwnsText, type RespondSettings } from "./rights.ts";
 
 /** Longest task, in UTF-16 units. A longer one is refused: half a task is a different task. */
 export const MAX_TASK = 20_000;
@@ -35,8 +35,8 @@ export interface Told {
 export const NOTES_UNSEEN = "The agent has not seen the notes above.";
 
 /** The users who may ask, as the end of a clause. */
-export function whoMayAsk({ allowUsers, usersFrom }: Pick<RespondSettings, "allowUsers" | "usersFrom">): string {
-  return allowUsers === null ? "can push" : `are in ${usersFrom}`;
+export function whoMayAsk({ allowUsers, userLists }: Pick<RespondSettings, "allowUsers" | "userLists">): string {
+  return allowUsers === null ? "can push" : `are in ${listNames(userLists)}`;
 }
 
 /**
@@ -51,7 +51,7 @@ export function leftOutOf(
     /** Whether the task may refer to notes about earlier runs. */
     hasNotes: boolean;
   },
-  { template, allowUsers, usersFrom }: Pick<RespondSettings, "template" | "allowUsers" | "usersFrom">,
+  { template, allowUsers, userLists }: Pick<RespondSettings, "template" | "allowUsers" | "userLists">,
 ): string | undefined {
   const shows = (...names: readonly string[]) =>
     template === undefined || [...template.matchAll(PLACES)].some(([, name = ""]) => names.includes(name));
@@ -64,7 +64,7 @@ export function leftOutOf(
     ...reviewComments === 0 ? [] : [formatCount(reviewComments, "review comment")],
   ];
   const what = parts.length > 1 || comments + reviewComments > 1 ? "them" : "it";
-  const who = `someone who ${allowUsers === null ? "cannot push" : `is not in ${usersFrom}`}`;
+  const who = `someone who ${allowUsers === null ? "cannot push" : `is not in ${listNames(userLists)}`}`;
   const sentences = [
     ...isChanged ? ["Left out: title and description, because somebody changed them after the task was given."] : [],
     ...parts.length === 0

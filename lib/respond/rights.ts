@@ -7,14 +7,28 @@ import type { ForgeUser } from "../forge/findings.ts";
 import type { Thread, Threads } from "../forge/threads.ts";
 import type { Checks } from "./checks.ts";
 
+/** The value of a flag or a variable. */
+export interface UserList {
+  /** The flag or the variable, for messages. */
+  readonly from: string;
+  /** As in {@linkcode RespondSettings.allowUsers}. */
+  readonly users: readonly string[];
+}
+
+/** The flags and variables with the users who can ask, for messages. Empty without a list. */
+export function listNames(lists: readonly UserList[]): string {
+  const names = lists.map(({ from }) => from);
+  return names.length > 1 ? `both ${names.join(" and ")}` : names.join("");
+}
+
 export interface RespondSettings {
   /** Without `@`. */
   readonly name: string;
   readonly label: string;
   /** Names of the users who may ask, in lower case, as `kim` or `kim=12` with the number of the account; null: those who can push. */
   readonly allowUsers: readonly string[] | null;
-  /** The flag or variable with these names, for messages. */
-  readonly usersFrom: string;
+  /** The lists that these users are all in. */
+  readonly userLists: readonly UserList[];
   /** In 24 hours in the repository. */
   readonly limit: number;
   /** The flag or variable with this limit, for messages. */
@@ -43,9 +57,11 @@ export async function mayAsk(
 /** Whether a user may ask, if the settings alone decide that; otherwise undefined. */
 function rightByName({ allowUsers }: Pick<RespondSettings, "allowUsers">, user: ForgeUser): boolean | undefined {
   if (user.id <= 0 || user.isBot === true) return false;
-  return allowUsers?.some((allowed) =>
-    [`${user.name}`, `${user.name}=${user.id}`].some((each) => each.toLowerCase() === allowed)
-  );
+  return allowUsers === null ? undefined : isIn(allowUsers, user);
+}
+
+function isIn(users: readonly string[], { name, id }: Pick<ForgeUser, "name" | "id">): boolean {
+  return users.some((allowed) => [name, `${name}=${id}`].some((each) => each.toLowerCase() === allowed));
 }
 
 /** Rights at the forge, with cached answers. */
@@ -61,21 +77,23 @@ export class Rights {
 
   /** What a user without the right lacks, as the end of a clause. @param where Added after the right to push. */
   lack(where = ""): string {
-    const { allowUsers, usersFrom } = this.#settings;
-    return allowUsers === null ? `cannot push${where}` : `is not in ${usersFrom}`;
+    const { allowUsers, userLists } = this.#settings;
+    return allowUsers === null ? `cannot push${where}` : `is not in ${listNames(userLists)}`;
   }
 
   /** Why a user cannot ask, as a sentence without a full stop. */
-  refusal({ name, id }: ForgeUser): string {
-    const isListed = this.#settings.allowUsers?.some((allowed) => allowed.startsWith(`${name.toLowerCase()}=`));
-    const number = isListed === true ? ` with this account number: ${id}` : "";
-    return `the user who asked ${this.lack(" to the repository")}${number}`;
+  refusal(user: ForgeUser): string {
+    const without = this.#settings.userLists.filter(({ users }) => !isIn(users, user));
+    if (without.length === 0) return `the user who asked ${this.lack(" to the repository")}`;
+    const isListed = without.some(({ users }) => users.some((each) => each.startsWith(`${user.name.toLowerCase()}=`)));
+    const number = isListed ? ` with this account number: ${user.id}` : "";
+    return `the user who asked is not in ${without.map(({ from }) => from).join(" or ")}${number}`;
   }
 
   /** What a user lacks who had the right when asking, as the end of a clause. */
   lackNow(where = ""): string {
-    const { allowUsers, usersFrom } = this.#settings;
-    return allowUsers === null ? `can no longer push${where}` : `is no longer in ${usersFrom}`;
+    const { allowUsers, userLists } = this.#settings;
+    return allowUsers === null ? `can no longer push${where}` : `is no longer in ${listNames(userLists)}`;
   }
 
   /** Whether a user can ask; an error if the forge does not show it. */

@@ -7,8 +7,9 @@ import { readAddress } from "../../forge/address.ts";
 import { checkForge } from "../../forge/check_forge.ts";
 import { forgeOfJob, type OpenForge, openForge, type OpenOptions } from "../../forge/open.ts";
 import type { OnNotice } from "../../notice.ts";
+import { listNames } from "../../respond/rights.ts";
 import { MENTION_LABEL, MENTION_NAME } from "../options.ts";
-import { MENTION_WORD, readAllowUsers, usersFrom } from "../settings.ts";
+import { commonUsers, MENTION_WORD, readUserLists } from "../settings.ts";
 import type { Context } from "../verb.ts";
 import { valueOr } from "../../lookup.ts";
 
@@ -47,8 +48,10 @@ export function checkJobForge(context: Context): Promise<Check[]> {
     isCi,
     agent: option(MENTION_NAME) ?? MENTION_WORD,
     open: () => openJobForge(context, noteWaits(context)),
-    allowUsers: () => readAllowUsers(context),
-    usersFrom: usersFrom(context),
+    users() {
+      const lists = readUserLists(context);
+      return { allowed: commonUsers(lists), from: listNames(lists) };
+    },
     label: () => option(MENTION_LABEL) ?? MENTION_WORD,
   });
 }

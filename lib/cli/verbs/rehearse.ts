@@ -86,7 +86,7 @@ export function refuseRehearsalFlags({ flags }: Context): void {
 
 /**
  * Prints what a job would do.
- * @param readJob Reads the job's settings. Its parameter is the one of `readAllowUsers`.
+ * @param readJob Reads the job's settings. Its parameter is the one of `readUserLists`.
  * @returns The exit code of the job.
  */
 export async function rehearseMention(
@@ -120,7 +120,8 @@ export async function rehearseMention(
   }
   if (settings.allowUsers !== job.settings.allowUsers) {
     const number = numberOf(job.settings, assumed.asker.name);
-    say(`  ${assumed.asker.name} is account ${number}, as ${settings.usersFrom} requires.`);
+    const list = job.settings.userLists.find(({ users }) => numberIn(users, assumed.asker.name) === number);
+    say(`  ${assumed.asker.name} is account ${number}, as ${list?.from} requires.`);
   }
   const { exitCode, request, notes, log, pullNoun } = await rehearse(
     { ...job, settings, io, clock, platform, writer },
@@ -156,8 +157,12 @@ function withoutNumber(settings: RespondJob["settings"], name: string): RespondJ
 
 /** The number that the list of users requires for the account of a name. */
 function numberOf({ allowUsers }: RespondJob["settings"], name: string): string | undefined {
+  return numberIn(allowUsers ?? [], name);
+}
+
+function numberIn(users: readonly string[], name: string): string | undefined {
   const start = `${name.toLowerCase()}=`;
-  return allowUsers?.find((each) => each.startsWith(start))?.slice(start.length);
+  return users.find((each) => each.startsWith(start))?.slice(start.length);
 }
 
 async function readAssumed(context: Context) {

@@ -45,13 +45,13 @@ import {
   WATCHING,
 } from "../options.ts";
 import {
+  commonUsers,
   type JobVariables,
   MENTION_WORD,
   outDirectory,
-  readAllowUsers,
   readDailyLimit,
   readRunSettings,
-  usersFrom,
+  readUserLists,
 } from "../settings.ts";
 import { readCheckoutFile } from "../start_request.ts";
 import type { Context, Verb, Vocabulary } from "../verb.ts";
@@ -69,14 +69,15 @@ function readSettings(context: Context, forgeJob?: JobVariables): RespondSetting
   const path = option(TEMPLATE);
   const template = path === undefined ? undefined : readCheckoutFile(context, path, "read template");
   if (template !== undefined) checkTemplate(template);
+  const userLists = readUserLists(context, forgeJob);
   const limit = readDailyLimit(context);
   const limitText = flags.get(DAILY_LIMIT);
   const isLimitFlag = limitText !== undefined && DAILY_LIMIT.parse(limitText, DAILY_LIMIT.name) === limit;
   return {
     name: option(MENTION_NAME) ?? MENTION_WORD,
     label: option(MENTION_LABEL) ?? MENTION_WORD,
-    allowUsers: readAllowUsers(context, forgeJob) ?? null,
-    usersFrom: usersFrom(context),
+    allowUsers: commonUsers(userLists) ?? null,
+    userLists,
     limit,
     // The lower one applies.
     limitFrom: isLimitFlag ? `--${DAILY_LIMIT.name}` : DAILY_LIMIT.variable,
@@ -86,7 +87,7 @@ function readSettings(context: Context, forgeJob?: JobVariables): RespondSetting
   };
 }
 
-/** The settings that a job and its rehearsal share. @param forgeJob As in {@linkcode readAllowUsers}. */
+/** The settings that a job and its rehearsal share. @param forgeJob As in {@linkcode readUserLists}. */
 function readJob(
   context: Context,
   forgeJob?: JobVariables,

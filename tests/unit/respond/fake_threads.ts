@@ -156,7 +156,7 @@ export const SETTINGS: RespondSettings = {
   name: "mogplex",
   label: "mogplex",
   allowUsers: null,
-  usersFrom: "--allow-users",
+  userLists: [],
   checks: { schedule: undefined, sinceMs: 86_400_000 },
   limit: 20,
   limitFrom: "--limit",
@@ -176,9 +176,11 @@ export function decider(
   atWork: readonly string[] = [],
   waiting: readonly string[] = [],
 ) {
+  const { allowUsers: users = null } = settings;
+  const userLists = users === null ? [] : [{ from: "--allow-users", users }];
   return new Decider({
     threads: forge,
-    settings: { ...SETTINGS, ...settings },
+    settings: { ...SETTINGS, userLists, ...settings },
     runs: {
       workOf: (runId) =>
         Promise.resolve(

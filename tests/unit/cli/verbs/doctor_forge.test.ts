@@ -145,7 +145,7 @@ for (const [arrange, name, words] of SETUPS) {
 test("doctor --for respond prints the accounts of the names that may ask, and finds names that are wrong or cannot push", async () => {
   const rights = async (names: string, env = {}) =>
     (await doctor(() => {}, env, ["--allow-users", names])).get("rights");
-  const how = "can ask; with these ids, --allow-users rejects another account that takes over one of the names";
+  const how = "can ask; with these ids in --allow-users, another account that takes over one of the names is rejected";
   expect(await rights("kim, @Lee")).toBe(`ok: kim=1,lee=2 ${how}`);
   expect(await rights("kim=1")).toBe(`ok: kim=1 ${how}`);
   expect(await rights("kimm, lee")).toBe(

@@ -457,7 +457,7 @@ test("respond refuses an empty variable for the users on GitLab, where somebody 
   }
 });
 
-test("respond names the variable in its reason when the users or the limit come from there", async () => {
+test("respond names the flag or the variable in its reason, whichever refuses", async () => {
   const cases = [
     [[], { MOGPLEX_RESPOND_ALLOW_USERS: "lee" }, "the user who asked is not in MOGPLEX_RESPOND_ALLOW_USERS"],
     [
@@ -471,6 +471,21 @@ test("respond names the variable in its reason when the users or the limit come 
       "mentions are turned off in this repository (MOGPLEX_RESPOND_LIMIT is 0/day)",
     ],
     [["--limit", "0/day"], {}, "mentions are turned off in this repository (--limit is 0/day)"],
+    [
+      ["--allow-users", "kim,lee"],
+      { MOGPLEX_RESPOND_ALLOW_USERS: "lee" },
+      "the user who asked is not in MOGPLEX_RESPOND_ALLOW_USERS",
+    ],
+    [
+      ["--allow-users", "lee"],
+      { MOGPLEX_RESPOND_ALLOW_USERS: "kim,lee" },
+      "the user who asked is not in --allow-users",
+    ],
+    [
+      ["--allow-users", "lee"],
+      { MOGPLEX_RESPOND_ALLOW_USERS: "lee,kim=2" },
+      "the user who asked is not in --allow-users or MOGPLEX_RESPOND_ALLOW_USERS with this account number: 1",
+    ],
   ] as const;
   for (const [args, env, reason] of cases) {
     const at = place();
