@@ -352,12 +352,13 @@ function dashboardLines(data: DashboardData, print: Print): SafeLine[] {
 /** Most UTF-16 units of what a concern is about, and of why. Both wrap at the width of the terminal. */
 const MAX_CONCERN = 500;
 
-function concernLines(print: Print, { tone, subject, line, at, lasts }: Concern, nowMs: number): SafeLine[] {
+function concernLines(print: Print, { tone, subject, line, command, at, lasts }: Concern, nowMs: number): SafeLine[] {
   const distance = at === null ? "" : agoText(at, nowMs);
   const age = at === null ? "" : lasts ? `, ${forText(nowMs - at)}` : `, ${distance === "now" ? "just now" : distance}`;
   return [
     print.paint(tone === "bad" ? "red" : "yellow", print.untrusted(`${cutText(`  ${subject}`, MAX_CONCERN)}${age}`)),
     ...line === "" ? [] : [print.untrusted(`    ${cutMiddle(line, MAX_CONCERN)}`)],
+    ...command === null ? [] : [print.untrusted(`      ${command}`)],
   ];
 }
 

@@ -64,6 +64,8 @@ export interface Concern {
   readonly subject: string;
   /** Why, or what to do; empty if nothing is known. Untrusted text. */
   readonly line: string;
+  /** The command that the line announces; null without one. Untrusted text. */
+  readonly command: string | null;
   /** When it happened, or since when it has lasted; null if unknown. Milliseconds since 1970. */
   readonly at: number | null;
   /** Whether it still lasts: its age is then shown as `for 5 h` instead of `5 h ago`. */
@@ -124,10 +126,10 @@ const concern = (
   tone: Concern["tone"],
   subject: string,
   line: string,
-  { at = null, lasts = false, link = null, jobUrl = null, appUrl = null }: Partial<
-    Pick<Concern, "at" | "lasts" | "link" | "jobUrl" | "appUrl">
+  { command = null, at = null, lasts = false, link = null, jobUrl = null, appUrl = null }: Partial<
+    Pick<Concern, "command" | "at" | "lasts" | "link" | "jobUrl" | "appUrl">
   > = {},
-): Concern => ({ kind, tone, subject, line, at, lasts, link, jobUrl, appUrl });
+): Concern => ({ kind, tone, subject, line, command, at, lasts, link, jobUrl, appUrl });
 
 /** Where a reader continues: on the page, otherwise in the part. */
 function linkTo(page: string | null, words: string, part: string): ConcernLink {
@@ -276,8 +278,8 @@ export function whyOf({ outcome, reason }: Pick<RunEntry, "outcome" | "reason">)
 /** What to do about the questions of items. @param count How many items. @param runId Of the first one; null if unknown. */
 function answerText(names: readonly string[], count: number, runId: string | null = null): string {
   const advice = count === 1 ? "answer in the app, or cancel the run" : "answer in the app, or cancel the runs";
-  const command = runId === null ? "." : `${count === 1 ? ":" : ", starting with"} ${cancelCommand(runId)}`;
-  return `${firstNames(names, count)}: ${advice}${command}`;
+  const end = runId === null ? "." : count === 1 ? ":" : ", starting with:";
+  return `${firstNames(names, count)}: ${advice}${end}`;
 }
 
 /** What a run did, after its task. */
@@ -299,8 +301,8 @@ function runName({ repository, job, runId, file }: RunEntry, task: string | null
   return `${where}${job === null ? "" : ` (${job})`}${task === null ? "" : `: “${task}”`}`;
 }
 
-function cancelCommand(runId: string): string {
-  return commandLine("mogplex-ci", "runs", "cancel", runId);
+function cancelCommand(runId: string | null): string | null {
+  return runId === null ? null : commandLine("mogplex-ci", "runs", "cancel", runId);
 }
 
 function runIdText(runId: string): string {
@@ -321,15 +323,17 @@ function ofRuns({ runs, silentJobs, origin }: DashboardData, troubles: readonly 
       : `${outcome === "failed" && reason === null ? "Failed after" : "After"} ${formatDuration(durationMs)}.`;
     const name = task === null && repository !== null && runId !== null ? `${runIdText(runId)}.` : "";
     const asks = isQuestion(run);
-    const answer = runId === null ? "" : `Answer in the app, or cancel the run: ${cancelCommand(runId)}`;
     const why = whyOf(run);
-    const words = asks ? [answer] : [why === null ? "" : sentenceOf(why), took, lastLineText(run), name];
+    const words = asks
+      ? [runId === null ? "" : "Answer in the app, or cancel the run:"]
+      : [why === null ? "" : sentenceOf(why), took, lastLineText(run), name];
     return concern(
       asks ? "decision" : "run",
       outcome === "failed" ? "bad" : "warn",
       `${runName(run, task)} ${what}${often}`,
       words.filter(Boolean).join(" "),
       {
+        command: asks ? cancelCommand(runId) : null,
         at: momentOf(run),
         lasts: asks,
         link: linkTo(page, "Open run", places.get(run) ?? "runs"),
@@ -361,11 +365,12 @@ function ofLongRuns({ runs, at }: DashboardData): Concern[] {
     const line = [
       repository === null || runId === null ? "" : `${runIdText(runId)}.`,
       campaign === null ? "" : `Campaign “${campaign}”.`,
-      runId === null ? "" : `Check it in the app. To cancel it: ${cancelCommand(runId)}`,
+      runId === null ? "" : "Check it in the app. To cancel it:",
     ].filter(Boolean).join(" ");
     return [{
       ms,
       concern: concern("run", "bad", `${runName(run, task)} has been running for ${longText(ms)}`, line, {
+        command: cancelCommand(runId),
         link,
         jobUrl,
       }),
@@ -461,9 +466,10 @@ function ofUnseenQuestions({ runs, campaigns, lists, at, origin }: DashboardData
             length === 1 ? "it: it was deleted, or it belongs" : "them: they were deleted, or they belong"
           } to another user.`
           : unread,
-        runId === null ? "" : `${advice} ${cancelCommand(runId)}`,
+        runId === null ? "" : advice,
       ].filter(Boolean).join(" "),
       {
+        command: cancelCommand(runId),
         at: momentOf(group.at(-1) ?? run),
         lasts: true,
         link: linkTo(page, "Open run", length === 1 ? runPlace(runs.indexOf(run)) : "runs"),
@@ -583,6 +589,7 @@ function ofCampaignRuns({ runs, campaigns, at, origin }: DashboardData): Concern
         run === undefined ? "" : lastLineText(run),
       ].filter(Boolean).join(" "),
       {
+        command: asks ? cancelCommand(newest?.runId ?? null) : null,
         at: dated === undefined ? null : momentOf(dated),
         lasts: asks,
         appUrl: asks ? answerUrl(origin, length === 1 ? newest?.runId : null) : null,
@@ -606,10 +613,11 @@ function ofUnreadCampaigns({ runs, campaigns, at }: DashboardData): Concern[] {
     `${
       isOne ? "" : `${firstNames(names)}. `
     }Gates, stops and late waves are not shown because no campaign.json was read. ` +
-      `Write that file before this page: ${
-        commandLine("mogplex-ci", "campaign", "report", "FILE", "--home", "HOME", "--dir", folder)
-      }`,
-    { link: { words: "Show the runs", part: "runs" } },
+      "Write that file before this page:",
+    {
+      command: commandLine("mogplex-ci", "campaign", "report", "FILE", "--home", "HOME", "--dir", folder),
+      link: { words: "Show the runs", part: "runs" },
+    },
   )];
 }
 

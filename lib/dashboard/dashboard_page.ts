@@ -207,11 +207,12 @@ const DAY_MS = 86_400_000;
 const MAX_CONCERNS = 7;
 
 function attention(concerns: readonly Concern[], nowMs: number): Html {
-  const entryOf = ({ tone, subject, line, at, lasts, link: target, jobUrl, appUrl }: Concern) => ({
+  const entryOf = ({ tone, subject, line, command, at, lasts, link: target, jobUrl, appUrl }: Concern) => ({
     tone,
     subject: markup`<b><bdi dir="ltr">${subject}</bdi></b>`,
     // Our sentences in it read from left to right, whatever an agent's words begin with.
     line: line !== "" && markup`<bdi dir="ltr">${line}</bdi>`,
+    command,
     age: at === null ? null : lasts ? time(at, forText(nowMs - at)) : ago(at, nowMs),
     link: [
       target !== null &&

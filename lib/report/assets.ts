@@ -83,6 +83,9 @@ details[open] > summary { margin-bottom: 8px; }
 .todo li + li { border-top: 1px solid var(--line); }
 .todo svg { align-self: start; margin-top: 3px; }
 .todo p { color: var(--soft); }
+.todo .cmd { margin-top: 6px; }
+.todo .cmd code { padding: 5px 10px; }
+.todo .cmd button { padding: 5px 10px; }
 .age { color: var(--soft); font-size: var(--small); text-align: right; white-space: nowrap; }
 .go > * + * { margin-left: 12px; }
 .go { min-width: 112px; text-align: right; white-space: nowrap; }

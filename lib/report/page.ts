@@ -271,6 +271,8 @@ export interface Todo {
   readonly tone: Tone;
   readonly subject: Part;
   readonly line: Part;
+  /** To copy, below the line; null without one. */
+  readonly command: string | null;
   /** With its unit: `for 5 h`, `1 h ago`. */
   readonly age: Part;
   /** One link whose text says where it leads. */
@@ -280,9 +282,9 @@ export interface Todo {
 /** What needs attention, most urgent first. */
 export function todoList(entries: readonly Todo[]): Html {
   return markup`<ul class="panel todo">${
-    entries.map(({ tone, subject, line, age, link }) =>
-      markup`<li>${icon(tone)}<div>${subject}${
-        !isEmpty(line) && markup`<p>${line}</p>`
+    entries.map(({ tone, subject, line, command: text, age, link }) =>
+      markup`<li>${icon(tone)}<div>${subject}${!isEmpty(line) && markup`<p>${line}</p>`}${
+        text !== null && command(text)
       }</div><span class="age">${age}</span><span class="go">${link}</span></li>`
     )
   }</ul>`;

@@ -150,9 +150,10 @@ test("dashboard lists the failed items of a campaign of which it read only a his
   const { stdout } = await cli(["dashboard", "--history", "camp.ndjson"], { env, files });
   const lines = stdout.split("\n");
   const start = lines.findIndex((line) => line.includes("node-24"));
-  expect(lines.slice(start, start + 4)).toEqual([
+  expect(lines.slice(start, start + 5)).toEqual([
     "The state of the campaign “node-24” is unknown",
-    "Gates, stops and late waves are not shown because no campaign.json was read. Write that file before this page: mogplex-ci campaign report FILE --home HOME --dir campaigns/node-24",
+    "Gates, stops and late waves are not shown because no campaign.json was read. Write that file before this page:",
+    "mogplex-ci campaign report FILE --home HOME --dir campaigns/node-24",
     "2 items of the campaign “node-24” failed, 2 min ago",
     "acme/r1, acme/r2: Last failure: Npm test failed. Last line from the agent: “r1.test.ts failed”.",
   ]);

@@ -1,5 +1,12 @@
 import { expect, test } from "bun:test";
-import { ageText, concernsOf, foldConcerns, headlineOf, uncountedText } from "../../../lib/dashboard/attention.ts";
+import {
+  ageText,
+  type Concern,
+  concernsOf,
+  foldConcerns,
+  headlineOf,
+  uncountedText,
+} from "../../../lib/dashboard/attention.ts";
 import { cleanDashboard } from "../../../lib/dashboard/collect.ts";
 import { renderDashboardPage } from "../../../lib/dashboard/dashboard_page.ts";
 import { renderDashboardMetrics } from "../../../lib/dashboard/metrics.ts";
@@ -22,6 +29,9 @@ const breaches = (page: string) =>
     /^(?:#|https?:\/\/|data\.json$|metrics\.prom$|(?!\.\.)[\w%.()-]+(?:\/[\w%.-]+)*\.html$)/,
   );
 
+/** What a concern says and what to run. */
+const adviceOf = ({ line, command }: Concern) => command === null ? line : `${line} ${command}`;
+
 const todosOf = (page: string) => {
   const elements = elementsOf(page);
   const start = elements.findIndex(({ attributes }) => attributes.class === "panel todo");
@@ -35,9 +45,9 @@ test("renderDashboardPage() says first what needs attention, most urgent first, 
   expect(breaches(page)).toEqual([]);
   expect(textsOf(page, "h1")).toEqual([expect.stringMatching(/^16 things need attention as of \d/)]);
   expect(todosOf(page).slice(0, 5)).toEqual([
-    "acme/service-9 (nightly): “Fix the flaky tests of service 9, and do not raise timeouts” waits for an answerAnswer in the app, or cancel the run: mogplex-ci runs cancel d0000000-0000-4000-8000-000000002009for 10 hOpen run Open the app Open job",
+    "acme/service-9 (nightly): “Fix the flaky tests of service 9, and do not raise timeouts” waits for an answerAnswer in the app, or cancel the run:mogplex-ci runs cancel d0000000-0000-4000-8000-000000002009for 10 hOpen run Open the app Open job",
     "Approve or stop the campaign “campaign-1”2 of 3 items of the canary failed. 18 repositories are waiting.for 5 hShow",
-    "acme/service-3 (nightly): “Fix the flaky tests of service 3, and do not raise timeouts” waits for an answerAnswer in the app, or cancel the run: mogplex-ci runs cancel d0000000-0000-4000-8000-000000002003for 4 hOpen run Open the app Open job",
+    "acme/service-3 (nightly): “Fix the flaky tests of service 3, and do not raise timeouts” waits for an answerAnswer in the app, or cancel the run:mogplex-ci runs cancel d0000000-0000-4000-8000-000000002003for 4 hOpen run Open the app Open job",
     "acme/service-2 (nightly): “Fix the flaky tests of service 2, and do not raise timeouts” failedNpm test exited with code 1. After 3 min.3 h agoShow Open job",
     "acme/service-8 (nightly): “Fix the flaky tests of service 8, and do not raise timeouts” failedNpm test exited with code 1. After 9 min.9 h agoShow Open job",
   ]);
@@ -81,7 +91,7 @@ test("concernsOf() sorts by kind, and foldConcerns() folds no question and no wa
     ...data,
     pullRequests: { ...data.pullRequests, entries: [pull] as Data["pullRequests"]["entries"] },
   });
-  expect(all.map(({ subject, line }) => [subject, line])).toEqual([
+  expect(all.map((each) => [each.subject, adviceOf(each)])).toEqual([
     ["acme/api (nightly) waits for an answer", "Answer in the app, or cancel the run: mogplex-ci runs cancel q1q1q1q1"],
     ["acme/api (nightly) failed", "Run a1b2c3d4."],
     ["acme/api (nightly) failed", "Run b."],
@@ -161,6 +171,7 @@ test("concernsOf() has a repository whose runs often fail, unless its newest run
     tone: "warn",
     subject: "acme/billing: 2 of 5 runs in the last 7 days failed",
     line: "Last failure: Npm test exited with code 1.",
+    command: null,
     at: Date.parse("2026-12-01T04:00:00Z"),
     lasts: false,
     link: {
@@ -345,7 +356,7 @@ test("concernsOf() has a question that the token cannot see, as its history know
   const openRuns = { state: "cut", why: "1 of 1 unfinished run was not read" } as const;
   const shown = (change: Partial<typeof first>) =>
     concernsOf(emptyDashboard({ runs: [{ ...run, ...change }], lists: listsWith({ openRuns }) }))
-      .map(({ kind, subject, line }) => [kind, subject, line]);
+      .map((each) => [each.kind, each.subject, adviceOf(each)]);
   const subject = `${run.repository}: “Update the docs” was waiting for an answer when its job ended`;
   const answer = `Its user can answer in the app, or cancel the run: mogplex-ci runs cancel ${run.runId}`;
   const unseen = "The dashboard's token cannot see it: it was deleted, or it belongs to another user.";
@@ -364,7 +375,7 @@ test("concernsOf() has the questions of a campaign without its campaign.json, wh
   const run = { ...first, outcome: "forgotten", exitCode: 4, task: null, campaign: "node" } as Data["runs"][number];
   const shown = (...runs: Data["runs"]) =>
     concernsOf(emptyDashboard({ runs })).filter(({ kind }) => kind === "decision")
-      .map(({ subject, line }) => [subject, line]);
+      .map((each) => [each.subject, adviceOf(each)]);
   const cancel = `mogplex-ci runs cancel ${run.runId}`;
   expect(shown(run)).toEqual([[
     "1 item of the campaign “node” was waiting for an answer when its job ended",
@@ -687,7 +698,7 @@ test("concernsOf() has campaigns with recent runs of which no campaign.json was 
   const shown = (runs: object[], campaigns: Data["campaigns"] = []) => {
     const data = emptyDashboard({ runs: runs as Data["runs"], campaigns });
     const concerns = concernsOf(data);
-    return [headlineOf(concerns, data), ...concerns.map(({ subject, line }) => [subject, line])];
+    return [headlineOf(concerns, data), ...concerns.map((each) => [each.subject, adviceOf(each)])];
   };
   const covers = { ...emptyDashboard().covers, histories: 1, lines: 3 };
   const missing = "Gates, stops and late waves are not shown because no campaign.json was read. " +
@@ -845,9 +856,10 @@ test("concernsOf() has a run that is still running after 6 hours, and the page n
     return emptyDashboard({ runs, covers: { ...emptyDashboard().covers, lines: 2, histories: 1 } });
   };
   const data = dataOf(75);
-  const line = "Run a1b2c3d4. Check it in the app. To cancel it: mogplex-ci runs cancel a1b2c3d4-1";
+  const line = "Run a1b2c3d4. Check it in the app. To cancel it:";
+  const command = "mogplex-ci runs cancel a1b2c3d4-1";
   expect(concernsOf(data)).toMatchObject([
-    { kind: "run", tone: "bad", subject: "acme/web (nightly) has been running for 3 days", line },
+    { kind: "run", tone: "bad", subject: "acme/web (nightly) has been running for 3 days", line, command },
   ]);
   expect([headlineOf(concernsOf(data), data), data.days.last]).toMatchObject([
     "1 thing needs attention",
@@ -996,7 +1008,7 @@ test("concernsOf() has a campaign whose next wave is late, and the page shows ne
 test("concernsOf() says once of a run that it waits for an answer, and what to do", () => {
   const [run] = fullDashboard(1).runs;
   const asking = { ...run, runId: "791e20a2-5dae", outcome: "awaiting_input", pullRequest: null, page: null };
-  const linesOf = (changes: Partial<Data>) => concernsOf(emptyDashboard(changes)).map(({ line }) => line);
+  const linesOf = (changes: Partial<Data>) => concernsOf(emptyDashboard(changes)).map(adviceOf);
   const ofRun = (changes: object) => linesOf({ runs: [{ ...asking, ...changes }] as Data["runs"] });
   const advice = "Answer in the app, or cancel the run: mogplex-ci runs cancel 791e20a2-5dae";
   expect(ofRun({ reason: "The agent asked a question and is waiting for an answer." })).toEqual([advice]);
