@@ -53,7 +53,7 @@ export interface Changed {
 }
 
 export interface ChangeOptions extends CampaignOptions {
-  /** Who asks for it, for the journal: at most 200 characters. */
+  /** Who requests it, for the journal: at most 200 characters. */
   by: string;
   /** Whether nothing is changed. @default {false} */
   dryRun?: boolean | undefined;

@@ -244,10 +244,8 @@ type Selecting = Pick<Deciding, "opened" | "store" | "attempted" | "view" | "onN
 /**
  * Items that match a selection, and the ones that it names in full instead of with a glob.
  *
- * @param byName Verdicts of the items that are selected only by their whole name: a glob must not bring a second pull request to everything that
- * it matches.
- * @throws {UsageError} when there is nothing to select by, no item matches, or a name in `only` is not the name of an item, even if others are:
- * anyone who mistypes one of several names must notice it before anything happens.
+ * @param byName Items with these verdicts are selected only by their full name: a glob must not start everything that it matches a second time.
+ * @throws {UsageError} if there is nothing to select by, no item matches, or a name in `only` is not the name of an item, even if other names are.
  */
 export function selectItems(
   deciding: Selecting,

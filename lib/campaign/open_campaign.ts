@@ -69,7 +69,7 @@ export interface CampaignInternals extends Omit<SessionInternals, "platform"> {
   places?: MergePlaces | undefined;
   /** Starts that this process has sent. They are kept after a lost race for the home. @default none */
   started?: OwnStarts | undefined;
-  /** Address of the remote `origin` of a person's clone, for `git:origin` where no CI system names a repository. @default none */
+  /** Address of the remote `origin` of a person's clone, for `git:origin` if no CI system names a repository. @default none */
   origin?: string | undefined;
   /** Reads a repository by Git. @default the system's Git */
   openGit?: FilesOptions["openGit"];
@@ -107,14 +107,14 @@ export interface OpenedCampaign {
   links: PlatformLinks;
   /** Quotas of starts that the service has. */
   readonly quotas: readonly Quota[];
-  /** Where the environment says who can read the branch that is written to; null for a directory, and for reading. */
+  /** Shows who can read the branch that is written to; null for a directory, and for reading. */
   shown: Omit<ShownPlace, "isNew"> & { remote: string } | null;
   /** Whether everything is read again because another job has written in the meantime. The notes have already been sent then. */
   isAgain: boolean;
   /** The lock with the journal; undefined when there is no plan. */
   store: Store | undefined;
   started: OwnStarts;
-  /** Who started this job or command, by the environment; and the user of the forge whose CI system runs it, where that is shown. */
+  /** Who started this job or command, according to the environment. `user` is known only in the CI system of a forge. */
   person: Person;
   user: ForgePerson | undefined;
   /** See {@linkcode CampaignInternals.showTask}. */

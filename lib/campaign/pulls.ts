@@ -477,7 +477,7 @@ function stuckOpen(pull: PullRequestView, nowMs: number, stuckAfterMs: number): 
  * What the pull request of an item is waiting for; null for nothing.
  *
  * @param item Only a succeeded item has a pull request to wait for; the verdict explains all others.
- * @param changed Whether its newest run changed something; null when that is not known.
+ * @param changed Whether its newest run changed something; null if unknown.
  */
 export function stuckCause(
   { verdict, pullRequest, pullRequestState: pull, branch }: Omit<CampaignItem, "stuck">,
@@ -497,7 +497,7 @@ export function ownerOf({ repository, pullRequestState }: CampaignItem): string 
   return pullRequestState?.owner ?? repository.split("/")[0] ?? repository;
 }
 
-/** Groups of items whose pull requests wait for the same, most urgent first. */
+/** Groups of items whose pull requests need the same action, most urgent first. */
 export function groupStuck(items: readonly CampaignItem[]): CauseGroup[] {
   return STUCK_CAUSES.flatMap((stuck): CauseGroup[] => {
     const stuckItems = items.filter((item) => item.stuck === stuck);

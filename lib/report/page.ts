@@ -177,8 +177,8 @@ const MAX_LINE = 32;
 /**
  * A text in a list, where a cell has one line; a click shows the whole of a long text. Null for null or an empty text.
  *
- * @param href Address on this page or beside it, never from untrusted text. A long text is not the link itself, because a click opens it: a word
- * after it is. @default no link
+ * @param href Address on this page or beside it, never from untrusted text. For a long text, the link is a separate word after it, because a click
+ * opens the text. @default no link
  */
 export function oneLine(text: string | null, href?: string): Html | null {
   if (text === null || text === "") return null;

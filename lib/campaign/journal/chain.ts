@@ -1,6 +1,6 @@
 /**
- * The chain of a journal: records to lines and lines to records, each bound to the one before; and the key of a start, which follows from
- * what is started. Knows no files.
+ * The chain of a journal: turns records into lines and lines into records, each linked to the one before. It also computes the key of a start from
+ * what is started. It does not use files.
  *
  * A line is one JSON object without blanks between its tokens:
  *
@@ -8,7 +8,7 @@
  * - `previous` is SHA-256 of the line before, without its line feed, as 64 hex digits. In the first record it is SHA-256 of the JSON text
  *   `["mogplex-ci/journal/1",CAMPAIGN,ROUND]`.
  * - `check`, the last field, is the first 16 hex digits of SHA-256 of the line without this field. It reveals a changed last line, which no
- *   other line is bound to yet, and a line that was only partly written.
+ *   other line is linked to yet, and a line that was only partly written.
  *
  * The chain detects accidents, not attackers: anyone who changes a line on purpose can compute the hashes again.
  *

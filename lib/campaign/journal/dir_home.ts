@@ -44,17 +44,17 @@ interface TornLine {
 
 interface Segments {
   /**
-   * Reads all records into the chain, which has to be at its beginning.
+   * Reads all records into the chain, which must be at its beginning.
    *
-   * @returns The last line when it was not written whole; with `repair` it is whole, or gone, on the disk.
-   * @throws {UsageError} as `Home.readJournal` says.
+   * @returns The last line if it was not completely written. With `repair`, it is completed or removed on the disk.
+   * @throws {UsageError} See `Home.readJournal`.
    */
   read(onRecord: OnRecord, repair: boolean): TornLine | undefined;
-  /** Appends records to the chain and to the disk. Only after {@linkcode Segments.read}. @throws as `Home.append` says. */
+  /** Appends records to the chain and to the disk. Only after {@linkcode Segments.read}. @throws the same errors as `Home.append`. */
   append(bodies: readonly RecordBody[], at: string): JournalRecord[];
 }
 
-/** The file of a segment of the journal, the first of which is 1, in the folder `journal`. */
+/** The name of a segment's file in the folder `journal`. @param segment From 1. */
 export function segmentName(segment: number): string {
   return `${String(segment).padStart(6, "0")}.ndjson`;
 }

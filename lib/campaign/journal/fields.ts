@@ -1,6 +1,6 @@
 /**
- * The fields of records and locks. Both come from outside: from an artifact, a commit, another machine. One table says what a field may be, how
- * it is read, and how a value that is written is made fit, so that the texts of a service never make a journal that cannot be read again.
+ * The fields of records and locks. Both come from outside: from an artifact, a commit, another machine. One table defines what a field may be, how it is
+ * read, and how a value is made valid before it is written, so that texts from a service never make a journal unreadable.
  *
  * @module
  */

@@ -694,9 +694,9 @@ function toldAfter({ told }: CampaignMemory, record: JournalRecord): NotifyEvent
 const OPEN_MS = 86_400_000;
 
 /**
- * Gives open starts that may have begun a run their verdict a day after they were sent last: in a stopped campaign, where nothing sends them
- * again, and in skipped items whose run could not be found. It also explains the others. It is a function of lock, journal and time, and no
- * record.
+ * Gives open starts that may have begun a run their verdict a day after they were last sent: in a stopped campaign, where nothing sends them again, and
+ * in skipped items whose run could not be found. It also sets the reason of the others. The result depends only on lock, journal and time, so it is not
+ * recorded.
  *
  * @param isShared Whether another machine may be sending a start.
  */
@@ -789,10 +789,10 @@ type FollowUpHash = (lock: Lock, item: LockItem, followUp: FollowUp, branch: str
 type TaskHash = (lock: Lock, item: LockItem, task: number) => string;
 
 /**
- * Checks that every start that is going to be sent again under its number still has the key that follows from the lock. To be called once
- * the journal is read, before anything is sent.
+ * Checks that every start that will be sent again under its number still has the key that follows from the lock. Call it after the journal was read
+ * and before anything is sent.
  *
- * @throws {UsageError} when one has not: the lock is not the one with which it was sent.
+ * @throws {UsageError} if the key of a start differs, because it was sent with another lock.
  */
 export function checkOpenStarts(
   { lock, items }: CampaignMemory,

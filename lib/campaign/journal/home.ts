@@ -23,7 +23,7 @@ export interface Home {
   /**
    * Reads the lock; undefined when there is no plan.
    *
-   * @throws {UsageError} when it cannot be read, was changed, or belongs to another campaign.
+   * @throws {UsageError} if the lock cannot be read, was changed, or belongs to another campaign.
    */
   readLock(): Promise<Lock | undefined>;
   /**
@@ -33,8 +33,8 @@ export interface Home {
    */
   writeLock(lock: Lock): Promise<void>;
   /**
-   * Reads the journal record by record, so that only one is in memory. A last line that a crash has cut is removed, and a `note` says so;
-   * a home that is open for reading passes over it.
+   * Reads the journal record by record, so that only one is in memory. A last line that a crash has truncated is removed and reported by a `note`;
+   * a home that is open for reading ignores it.
    *
    * @param onRecord Called in the order of the journal; what it throws ends the reading, and is thrown. It may be called before a mistake
    * further down is found.
@@ -72,13 +72,13 @@ export interface Home {
    */
   checkUnmoved(): Promise<void>;
   /**
-   * When this process has sent requests in the last minute, and the ones before it where the home is a directory: points on the clock, oldest
-   * first. A token has only so many a minute. {@linkcode Home.close} keeps them for the next process.
+   * When this process sent its requests of the last minute, and for a directory also earlier processes: points on the clock, oldest first. The requests
+   * of a token are limited per minute. {@linkcode Home.close} keeps the times for the next process.
    */
   readonly sentAt: number[];
-  /** Stops that other processes of this machine have asked for, see `stop_request.ts`. Never throws. */
+  /** Stops that other processes on this machine have requested, see `stop_request.ts`. Never throws. */
   stops(): StopRequest[];
-  /** Removes the request of a stop, which is recorded. Never throws. */
+  /** Removes a stop request that has been recorded. Never throws. */
   dropStop(stop: StopRequest): void;
   /** Which other process is using it, in a few words; null without one, or if that cannot be determined. Never throws. */
   writer(): Promise<string | null>;
@@ -162,9 +162,9 @@ const NO_DIRECTORY: readonly string[] = ["EEXIST", "ENOTDIR"];
  * The error for something that could not be read or written in a directory.
  *
  * @param attempted What was attempted, after "Cannot".
- * @param advice What to do when there is something else in its place.
- * @returns A {@linkcode UsageError} when the directory is the wrong one, or Deno is not allowed to use it; else one with exit code 69, since a disk that
- * is full, read-only or broken may be fixed.
+ * @param advice What to do if something else is in its place.
+ * @returns A {@linkcode UsageError} if the directory is the wrong one, or Deno is not allowed to use it; otherwise an error with exit code 69, because a
+ * disk that is full, read-only or broken may be fixed.
  */
 export function diskError(
   attempted: string,
@@ -183,5 +183,5 @@ export function diskError(
     return new MogplexError({ attempted, why, advice: again }, "unavailable", { cause });
   }
   const isFile = typeof code === "string" && NO_DIRECTORY.includes(code);
-  return new UsageError({ attempted, why: isFile ? "there is a file of this name" : why, advice }, { cause });
+  return new UsageError({ attempted, why: isFile ? "a file with this name exists" : why, advice }, { cause });
 }

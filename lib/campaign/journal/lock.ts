@@ -49,7 +49,7 @@ export interface LockItem {
   /** Root directory; null for the repository's root. Sent with every start. */
   root: string | null;
   variables: Readonly<Record<string, string>>;
-  /** SHA-256 over prompt text with its variables, agent and branch, as 64 hex digits. Empty for `invalid` items. */
+  /** SHA-256 of the prompt with its variables, the agent and the branch, as 64 hex digits. Empty for `invalid` items. */
   requestHash: string;
   /** Index of its task in {@linkcode Lock.tasks}. */
   task: number;
@@ -78,10 +78,10 @@ export interface Lock extends Pick<CampaignFile, (typeof LOCK_SETTINGS)[number]>
   campaign: string;
   /** Its round; empty by default. */
   round: string;
-  /** This machine's time of the plan, in ISO 8601. */
+  /** When the campaign was planned, by this machine's clock, in ISO 8601. */
   plannedAt: string;
   origin: string;
-  /** SHA-256 over everything else in the lock: see `sealLock`. The journal carries it. */
+  /** SHA-256 over everything else in the lock: see `sealLock`. The journal contains it. */
   hash: string;
   /** SHA-256 of the file with its includes, as 64 hex digits: shows whether the file has changed since. */
   fileHash: string;
@@ -218,7 +218,7 @@ export interface LockChecks {
   campaign: string;
   round: string;
   /**
-   * Computes the hash of an item's request from its task, to be compared with the one in the lock. It needs the templates of the campaign
+   * Computes the hash of an item's request from its task, for comparison with the one in the lock. It needs the templates of the campaign
    * file, which this folder does not know. @default not compared
    */
   requestHash?: ((task: LockTask, item: LockItem) => string) | undefined;
@@ -323,7 +323,7 @@ function readByLines(bytes: Uint8Array): Lock | undefined {
 /**
  * Reads a lock.
  *
- * @throws {UsageError} when it is not one, was changed by hand, was made by a newer version, or belongs to another campaign or round.
+ * @throws {UsageError} if it is not a valid lock, was changed by hand, was written by a newer version, or belongs to another campaign or round.
  */
 export function parseLock(bytes: Uint8Array, checks: LockChecks): Lock {
   const { path, campaign, round, requestHash } = checks;
@@ -341,7 +341,7 @@ export function parseLock(bytes: Uint8Array, checks: LockChecks): Lock {
     }
     const newer = newerSchema(value);
     if (newer !== undefined) {
-      throw refused(`a newer version made it (schema ${newer})`, "use that version, or a later one");
+      throw refused(`it was written by a newer version (schema ${newer})`, "use that version, or a later one");
     }
     const result = tryRead(lockField, value);
     if (!result.ok) throw refused(result.problem);
@@ -352,7 +352,7 @@ export function parseLock(bytes: Uint8Array, checks: LockChecks): Lock {
   if (lock.campaign !== campaign || lock.round !== round) {
     const lockName = campaignText({ name: lock.campaign, round: lock.round });
     throw refused(
-      `it belongs to ${lockName}, but the campaign file belongs to ${campaignText({ name: campaign, round })}`,
+      `it belongs to ${lockName}, but the campaign file is for ${campaignText({ name: campaign, round })}`,
       "keep each campaign and each round in its own directory (--dir) or branch (--home)",
     );
   }
@@ -373,7 +373,7 @@ export function parseLock(bytes: Uint8Array, checks: LockChecks): Lock {
       if (cause instanceof MogplexError) throw refused(`item ${name}: ${cause.why}`, RESTORE, cause);
       throw cause;
     }
-    if (hash !== item.requestHash) throw refused(`prompt, variables or agent of item ${name} were changed in it`);
+    if (hash !== item.requestHash) throw refused(`the prompt, the variables or the agent of item ${name} have been changed`);
   }
   return lock;
 }

@@ -19,22 +19,22 @@ export interface StartMemory {
   kind: StartKind;
   /** What a follow-up has to fix; null for a task. */
   followUp: FollowUp | null;
-  /** What the forge showed of that when it was first sent, until it is answered; null without any, and once it is. */
+  /** What the forge showed about it when the start was first sent; null for nothing, and once the start has an answer. */
   quote: string | null;
   key: string;
-  /** Working branch that the request asks for; null when the service names it. */
+  /** Working branch in the request; null if the service names it. */
   branch: string | null;
-  /** Working branch that the answer names, where the request asks for none; null when it does, or when that is not known. */
+  /** Working branch in the answer, if the request has none; null if the request has one, or if it is unknown. */
   answered: string | null;
   /** When it was last sent: our estimate of the service's time, in ISO 8601. */
   sentAt: string;
-  /** When it was first sent of those times that may have begun its run. */
+  /** When the first of the requests that may have begun its run was sent. */
   firstSentAt: string;
   /** Whether a webhook was notified that it has had no answer for a long time. */
   isTold: boolean;
-  /** When it took its slot, by the service; null when that is not known. */
+  /** When it took its slot, according to the service; null if unknown. */
   slotAt: string | null;
-  /** UUID of its run; null without a run, or if it is not known. */
+  /** UUID of its run; null without a run, or if unknown. */
   runId: string | null;
   /** Last status of the run; null without a run. */
   status: string | null;
@@ -45,7 +45,7 @@ export interface StartMemory {
   resumedAt: string | null;
   /** When its run was recorded as running: since its start, or since it continued. By the clock of that machine; null without a run. */
   runningAt: string | null;
-  /** When a look found by one clock alone that it has taken much too long, by the clock of that machine; null if the last look did not. */
+  /** When, by the clock of that machine, only one clock showed that it has taken much too long; null if the last check did not show that. */
   doubtedAt: string | null;
   /** How it ended; null while it has not. With `needs-input` the run continues when a person answers. */
   end: StartVerdict | null;
@@ -56,11 +56,11 @@ export interface StartMemory {
   changed: boolean | null;
   /** Whether it uses up an attempt. */
   counted: boolean;
-  /** Our estimate of the slot that it took, in milliseconds since 1970, until the journal says whether it did. */
+  /** Our estimate of when it took its slot, in milliseconds since 1970, until the journal shows whether it took one. */
   openSlotMs: number | null;
-  /** Whether it was sent before without an answer that says that no run began: see {@linkcode isOpenStart}. */
+  /** Whether it was sent before without an answer that rules out a run: see {@linkcode isOpenStart}. */
   lost: boolean;
-  /** Whether the service did not find its run when it was looked at last, nor anything else of the campaign. */
+  /** Whether the service found neither its run nor anything else of the campaign at the last check. */
   missing: boolean;
   /** Number of its `intent` record. */
   intentSeq: number;
@@ -95,8 +95,8 @@ export interface ItemMemory {
   /** Whether a person asked for its next start, which goes first. */
   asked: boolean;
   /**
-   * Whether the next start may have another request, and so another key, than the one before under the same number. With an open start, the
-   * new request waits for the end of the run that this one may have begun.
+   * Whether the next start may have a different request, and therefore a different key, under the same number. With an open start, the new request
+   * waits for the end of the run that the open start may have begun.
    */
   adopt: boolean;
   /** The decision not to start it again; null without one. `at`: by the clock of its machine. */
@@ -104,29 +104,29 @@ export interface ItemMemory {
     by: Person;
     at: string;
     reason: string;
-    /** Whether its run is cancelled, also one that an open start may have begun. */
+    /** Whether its run is cancelled, including a run that an open start may have begun. */
     cancel: boolean;
   } | null;
   /** Whether its open start must be settled: the run that is found is its attempt. */
   settle: boolean;
   /** How often its open start was sent since a person decided about it. */
   settleTries: number;
-  /** Why it is in its state, in one line; null when there is nothing to say. */
+  /** Why it is in its state, in one line; null if there is nothing to report. */
   reason: string | null;
-  /** Name that its repository has now, if that is not the one in the lock; otherwise null. */
+  /** Current name of its repository, if it differs from the name in the lock; otherwise null. */
   renamed: string | null;
   /** Branch with the agent's changes. */
   branch: string | null;
-  /** Address of its pull request, and what its forge says of it; null when that was not read. */
+  /** Address of its pull request, and what its forge shows about it; null if that was not read. */
   pullRequest: string | null;
   pull: PullRequestMemory | null;
-  /** How many files its run changed at least, by its events; null when they name none. */
+  /** Minimum number of files that its run changed, according to its events; null if they name none. */
   files: number | null;
-  /** The file that its task asks for, after a run that succeeded; null without one. */
+  /** The result file, after a run that succeeded; null without one. */
   result: ResultMemory | null;
   /** What the next or running start has to fix on its branch; null when it does the task. */
   followUp: FollowUp | null;
-  /** Who asked for it again. */
+  /** People who requested it again. */
   readonly requesters: Requester[];
   /** Its last merge, if known; null when none was requested. */
   merge: MergeMemory | null;
@@ -159,11 +159,11 @@ export interface GateMemory {
 
 export interface CampaignMemory {
   readonly lock: Lock;
-  /** Quotas of starts that the service has. No record says so: a local Mogplex may have none. */
+  /** Start quotas of the service. They are not in the journal: a local Mogplex may have none. */
   readonly quotas: readonly Quota[];
   /**
-   * Hashes of the lock that the journal carries: the last one, and the one before until something else is recorded. A crash may
-   * come between such a record and the lock. Null for none.
+   * Hashes of the lock in the journal: the last one, and the one before until something else is recorded. A crash may happen between such a record and
+   * the lock. Null for none.
    */
   readonly lockHash: { current: string | null; before: string | null };
   /** Items by name, in the order of the lock. */
@@ -212,13 +212,13 @@ export interface CampaignMemory {
   /** Number of the last record, and when it was written by the clock of its machine; 0 and null before the first. */
   seq: number;
   lastAt: string | null;
-  /** When starts took their slots, in milliseconds since 1970 by the service, ascending. A start without an answer counts. */
+  /** When starts took their slots, in milliseconds since 1970 by the service, ascending. Starts without an answer are included. */
   readonly slotsMs: number[];
   /** When the service accepts starts again, by its own answer, in milliseconds since 1970; null when it has accepted one since. */
   refusedUntilMs: number | null;
-  /** The limit because of which it refuses them, if its answer named the starts of the user; null for any other. */
+  /** `start_limit` if the answer named the user's limit of starts as the reason; otherwise null. */
   refusedBy: "start_limit" | null;
-  /** Starts in a row that ended for want of a sandbox, and when the last one did, by the service; null for none. */
+  /** Number of starts in a row that ended because no sandbox was free, and when the last one ended, by the service; null for none. */
   sandboxRefusals: { count: number; lastMs: number } | null;
   /** Number of the record of the last one. */
   sandboxRefusalSeq: number;
@@ -302,7 +302,7 @@ export function newMemory(lock: Lock, quotas: readonly Quota[] = QUOTAS): Campai
 }
 
 /**
- * Whether the number of a start is used up, so that the next start has the next one: its run has ended, or its key belongs to another
+ * Whether the number of a start is used up, so that the next start has the next number: its run has ended, or its key belongs to another
  * request, or to a run that the service does not show.
  */
 export function isSpent({ end, runId }: StartMemory): boolean {
@@ -324,7 +324,7 @@ export const START_MS = 90_000;
 /** How long a start that was announced on a branch is left to the job that announced it, in milliseconds. */
 export const ABANDONED_MS = 5 * 60_000;
 
-/** Reason of an item whose start is left to the job that announced it. */
+/** The reason shown for an item whose start is left to the job that announced it. */
 export const SENT_ELSEWHERE = "another job is sending this start";
 
 /** How long a start may wait for an answer before it needs attention, in milliseconds. */
@@ -353,7 +353,7 @@ export function lingerMs({ lingering, lingered }: Pick<CampaignMemory, "lingerin
 /** Ends that {@linkcode CampaignMemory.lateMs} remembers. */
 export const MAX_LATE = 20;
 
-/** How long a run is usually over when that is seen, in milliseconds: the median of the last ends, 0 without any. */
+/** How long after its end a run is usually read, in milliseconds: the median of the last ends, 0 without any. */
 export function usualLateMs({ lateMs }: Pick<CampaignMemory, "lateMs">): number {
   return medianOf(lateMs) ?? 0;
 }

@@ -1,5 +1,5 @@
 /**
- * What a journal remembers of merges, and of the people who asked for the work: their approvals do not count.
+ * What a journal records about merges, and about the people who requested the work: their own approvals are not accepted.
  *
  * @module
  */

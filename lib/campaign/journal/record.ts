@@ -372,7 +372,7 @@ const RECORDS = {
     /** Their starts are open, and the run that is found is their attempt; with `adopt`, the new task begins when it has ended. */
     settle: orAbsent(flag),
   },
-  /** A person, or a change of the list, gave up items. `cancel`: their runs are cancelled, including runs of open starts. */
+  /** A person skipped items, or they left the list. `cancel`: their runs are cancelled, including runs of open starts. */
   skipped: { items, by: person, reason, cancel: orAbsent(flag) },
   /** A person stopped the campaign. */
   stopped: {

@@ -41,7 +41,7 @@ export function writeStop(directory: string, files: DurableFiles, stop: Omit<Sto
 }
 
 /**
- * Requests that wait. Never throws.
+ * The stop requests that have not been recorded yet. Never throws.
  *
  * @param onProblem Called for anything that is not a request, with its path and the reason.
  */
@@ -75,7 +75,7 @@ export function readStops(
   });
 }
 
-/** Whether a request still waits. Never throws. */
+/** Whether a request has not been recorded yet. Never throws. */
 export function stopWaits(directory: string, files: DurableFiles, { id }: StopRequest): boolean {
   try {
     return files.facts(pathOf(directory, id)) !== undefined;

@@ -38,7 +38,7 @@ export interface MergeSettings {
   method?: MergeMethod | undefined;
   /** Whether to update branches that must be up to date. This can dismiss approvals. @default {false} */
   update?: boolean | undefined;
-  /** Whether branches must be up to date even where the target branch does not require it. @default {false} */
+  /** Whether branches must be up to date even if the target branch does not require it. @default {false} */
   requireUpToDate?: boolean | undefined;
   /** Whether to delete the item's own branch after the merge. @default {false} */
   deleteBranch?: boolean | undefined;

@@ -37,17 +37,17 @@ export function quotasFor(env: (name: string) => string | undefined): readonly Q
 }
 
 /**
- * How much longer than its window a start counts, in milliseconds. One second, since the time of a slot may be known only to the second
- * (header `Date`), rounded down; it also covers a service that counts a start exactly one window ago. One more, since our time of the
- * service is an estimate. A day's 150 starts take two seconds longer by it.
+ * How much longer than its window a start is counted, in milliseconds. One second, because the time of a slot may be known only to the second
+ * (header `Date`), rounded down; it also covers a service that counts a start exactly one window ago. One more second, because the service's time is an
+ * estimate. This makes a day's 150 starts take two seconds longer.
  */
 const SLOT_GUARD_MS = 2_000;
 
 const MOST = Math.max(...QUOTAS.map(({ count }) => count));
 
 /**
- * The starts that still matter, ascending: no quota counts more than the last 150. A start that lies in the future, since a clock was set,
- * is treated as one of this moment, so that no wait is longer than a window.
+ * The starts that still matter, ascending: no quota counts more than the last 150. A start in the future, because a clock was set, is treated as a start
+ * at this moment, so that no wait is longer than a window.
  *
  * @param slotsMs When starts took their slots, in any order.
  */
@@ -131,13 +131,13 @@ export interface PaceInput {
   slotsMs: readonly number[];
   /** Quotas of starts that the service has. @default {QUOTAS} */
   quotas?: readonly Quota[] | undefined;
-  /** Until when the service refuses starts, as it said; null for no refusal. */
+  /** Until when the service refuses starts, according to its answer; null for no refusal. */
   refusedUntilMs: number | null;
   /** The limit that it named. @default {null} */
   refusedBy?: "start_limit" | null | undefined;
   /** Until when nothing is started because starts had no answer. @default {null} */
   unansweredUntilMs?: number | null | undefined;
-  /** Starts in a row that ended for want of a sandbox, and when the last one did. */
+  /** Number of starts in a row that ended because no sandbox was free, and when the last one ended. */
   sandboxRefusals: { count: number; lastMs: number } | null;
   /** Sandboxes of the user that are creating, installing or running; null when they could not be read. */
   sandboxes: number | null;
@@ -150,8 +150,8 @@ export interface PaceInput {
   closed: "gate" | "stopped" | null;
   waiting: number;
   /**
-   * Pull requests that are open, null when not all of them could be read, and how many may be; null for no limit. An active run is treated
-   * as one more, since it may open one. @default {null}
+   * The number of open pull requests, null if not all of them could be read, and its limit; null without a limit. An active run is treated as one more,
+   * because it may open one. @default {null}
    */
   pullRequests?: { open: number | null; limit: number } | null | undefined;
 }

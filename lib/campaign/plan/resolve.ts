@@ -473,8 +473,7 @@ class Collector {
 }
 
 /**
- * Whether a repository can have this name, and the service would accept its own branch and root; a clause about what is wrong, else
- * undefined.
+ * What is wrong with a repository's name, or with its own branch and root, which the service would refuse; a clause, or undefined if nothing is wrong.
  */
 function settingsProblem(name: string, baseBranch: string, root: string | null): string | undefined {
   if (name.length > MAX_FULL_NAME || !NAME.test(name) || /(?:^|\/)(?:-|\.\.?(?:\/|$))|\.\./.test(name)) {

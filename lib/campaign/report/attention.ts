@@ -64,7 +64,7 @@ interface NewestOptions {
 
 interface NewestParts {
   lastLines: { head: Words; lines: readonly string[] }[];
-  /** What is said about the endings that are left out; null without any. */
+  /** The text about the endings that are left out; null if there are none. */
   more: Words | null;
   step: Words;
   command: string;

@@ -627,8 +627,8 @@ function queued({ items }: CampaignView, names: ReadonlyMap<string, string>): Ht
 }
 
 /**
- * How much an item changes: `+12 -3 in 2 files` as its forge says, else `at least 2 files` by the events of its run; null when neither says.
- * It sorts by lines, and by files where no lines are known.
+ * How much an item changes: `+12 -3 in 2 files` according to its forge, otherwise `at least 2 files` according to the events of its run; null if neither
+ * is known. It sorts by lines, or by files if the lines are unknown.
  */
 function sizeCell({ pullRequestState, files: committed }: CampaignItem): Cell {
   const { files = null, additions = null, deletions = null } = pullRequestState ?? {};

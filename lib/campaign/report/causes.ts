@@ -301,8 +301,8 @@ function merge(group: Group, { values }: CausePattern): void {
 }
 
 /**
- * Groups items by verdict and cause: two reasons are the same cause when they differ only in numbers, ids, hashes, temporary folders
- * and names of repositories and branches. Where all items of a group agree, its text shows these parts. Takes linear time.
+ * Groups items by verdict and cause: two reasons are the same cause if they differ only in numbers, ids, hashes, temporary folders
+ * and names of repositories and branches. The text of a group shows such a part only if all its items share it. Takes linear time.
  *
  * @param items All items of the campaign, for their names; every one that did not succeed is in exactly one group.
  * Items whose pull request is stuck follow, by what they wait for.

@@ -340,8 +340,8 @@ export function runMs({ startedAt, endedAt, verdict }: CampaignItem, nowMs: numb
 }
 
 /**
- * Names of items for people, by id: the repository, with its root if it has one, and with the base branch only where the same repository
- * and root occur twice.
+ * Names of items for people, by id: the repository, with its root if it has one. The base branch is added only if the same repository and root occur
+ * twice.
  */
 export function itemNames(items: readonly CampaignItem[]): Map<string, string> {
   const named = items.map((item) => {

@@ -301,8 +301,8 @@ function renderCampaignMetrics(view: CampaignView): string {
 const PREFIX = "MOGPLEX_";
 
 /**
- * The outputs, by the name of their variable: `MOGPLEX_CAMPAIGN_STATE`, and so on. Public names: a change is a new major version. There are
- * 15, because a GitLab job may not have many more. An empty value means none or unknown.
+ * The outputs, by the name of their variable: `MOGPLEX_CAMPAIGN_STATE`, and so on. The names are public: a change is a new major version. There are
+ * only 15, because GitLab limits the variables of a job. An empty value means none or unknown.
  *
  * `ITEMS` counts all items, `OPEN` those that have not ended, the others the items with a verdict.
  */

@@ -117,7 +117,7 @@ const OUTCOMES: ReadonlyMap<string, ItemOutcome> = new Map([
 /** The outcome of a single run that ended as the run of an item did. */
 export type ItemOutcome = "success" | "failed" | "cancelled" | "awaiting_input" | "deadline" | "error";
 
-/** The outcome of the newest run of an item with this verdict; undefined if it is skipped, has no verdict, or the word is not known. */
+/** The outcome of the newest run of an item with this verdict; undefined if the item is skipped or has no verdict, or if the word is unknown. */
 export function outcomeOf(verdict: string): ItemOutcome | undefined {
   return OUTCOMES.get(verdict);
 }

@@ -61,7 +61,7 @@ export type PullRequestTrouble =
   | "no-reviewer"
   /** Nothing has happened to it for some days. */
   | "inactive"
-  /** The run succeeded and changed something, and there is no pull request. */
+  /** The run succeeded and changed something, but there is no pull request. */
   | "no-pull-request"
   /** The forge does not show it. */
   | "unreadable";
@@ -90,7 +90,7 @@ export interface ItemResult {
 export type MergeStage =
   /** It is merged. */
   | "merged"
-  /** The forge was asked to merge it, and has not yet. */
+  /** The forge was asked to merge it, but has not done so yet. */
   | "queued"
   /** It is approved and green. */
   | "ready"
@@ -111,7 +111,7 @@ export interface MergeGroup {
     owner: string;
     /** Names of the items. */
     items: readonly string[];
-    /** When the oldest of the pull requests was opened, in ISO 8601; null when that is not known. */
+    /** When the oldest of the pull requests was opened, in ISO 8601; null if unknown. */
     since: string | null;
   }[];
 }
@@ -185,7 +185,7 @@ export type PendingReason =
   | "wave"
   /** A later wave starts a run that fixes its checks. */
   | "repair"
-  /** The forge was asked to merge it, and has not yet. */
+  /** The forge was asked to merge it, but has not done so yet. */
   | "queue"
   /** Its checks have not finished. */
   | "checks"

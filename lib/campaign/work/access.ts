@@ -30,8 +30,8 @@ export function proveRun({ proven, booting }: Work, { item }: ItemMemory, run: R
 }
 
 /**
- * Checks that the token can read the runs of the campaign, since no route shows whose token it is: the open runs, otherwise the newest one.
- * Needs no request for runs that this process has read or started.
+ * Checks that the token can read the open runs of the campaign, otherwise the newest run: no route of the API shows whose token it is. Runs that this
+ * process has read or started need no request.
  *
  * @throws {UsageError} when nothing of the campaign is found, or a run belongs to another repository.
  */
@@ -118,7 +118,7 @@ export async function lists({ session: { client }, pace, proven }: Work, id: str
  * nothing at all.
  *
  * @returns Why the run is gone, for the journal.
- * @throws {UsageError} when neither another run nor a repository of the campaign is found: the journal then says so.
+ * @throws {UsageError} if neither another run nor a repository of the campaign is found. The journal then records that.
  */
 export async function whyGone(
   work: Work,

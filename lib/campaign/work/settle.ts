@@ -64,7 +64,7 @@ export function cancelsAreNew({ store: { memory }, obeyed }: Work): boolean {
  *
  * @param only Names of the items that this is about. @default all items
  * @returns What the rest waits for; null when nothing does.
- * @throws the worst failure, once everything was tried, when one is of a kind that time does not fix.
+ * @throws the worst failure once everything was tried, if there is a failure that waiting does not fix.
  */
 export async function obeyDecisions(
   work: Work,
@@ -189,7 +189,7 @@ const WORST: readonly number[] = [
   ...[EXIT.unavailable, EXIT.failed, EXIT.awaitingInput, EXIT.rateLimited],
 ];
 
-/** The worst of one or more errors: a lost race, after which everything is read again; then an error of another class than ours. */
+/** The worst of one or more errors: first a lost race, after which everything is read again, then an error that is not one of our own classes. */
 export function worstOf(errors: readonly unknown[]): unknown {
   const rank = (error: unknown) =>
     error instanceof LostRaceError ? -2 : error instanceof MogplexError ? WORST.indexOf(error.exitCode) : -1;

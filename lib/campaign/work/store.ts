@@ -120,8 +120,8 @@ export class Store {
   }
 
   /**
-   * Whether nothing new is started: the campaign is stopped, or a stop is being recorded. The journal itself accepts a start after a stop,
-   * since another machine may have sent it before it learned of the stop.
+   * Whether nothing new is started, because the campaign is stopped or a stop is being recorded. The journal itself accepts a start after a stop,
+   * because another machine may have sent it before it saw the stop.
    */
   get isStopped(): boolean {
     return this.#isTaking || this.memory.stopped !== null;
@@ -160,7 +160,7 @@ export class Store {
     giveUpOpenStarts(this.memory, nowMs, this.isShared);
   }
 
-  /** Takes a record into the memory alone: for a process that may not write. */
+  /** Takes a record only into the memory, for a process that is not allowed to write. */
   applyWithoutWriting(body: RecordBody): void {
     for (const record of this.#recordsOf(body)) this.#take(record);
   }

@@ -38,7 +38,7 @@ interface LiveCampaignOptions {
   clock: Clock;
   /** Whether a person watches stdout: see `isInteractive`. */
   interactive: boolean;
-  /** Whether each line has its time. Turn it off where the CI system adds one. @default {true} */
+  /** Whether each line has its time. Turn it off if the CI system adds a time. @default {true} */
   times?: boolean | undefined;
   /** @default {terminalSize} */
   size?: (() => TerminalSize | undefined) | undefined;

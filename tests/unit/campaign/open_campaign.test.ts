@@ -70,7 +70,7 @@ const TAMPERED: readonly [what: string, path: string, change: (text: string) => 
     "a lock that somebody edited",
     `${DIRECTORY}/lock.json`,
     (text) => text.replaceAll("Replace moment", "Delete everything"),
-    /read lock "d\/lock\.json".*were changed in it; restore it from the previous wave/,
+    /read lock "d\/lock\.json".*have been changed; restore it from the previous wave/,
   ],
   [
     "a lock that is no JSON",
@@ -82,7 +82,7 @@ const TAMPERED: readonly [what: string, path: string, change: (text: string) => 
     "a lock of a newer version",
     `${DIRECTORY}/lock.json`,
     (text) => text.replace('"schema": 1', '"schema": 2'),
-    /a newer version made it \(schema 2\); use that version, or a later one/,
+    /it was written by a newer version \(schema 2\); use that version, or a later one/,
   ],
   [
     "a lock without one of the items that were started",
@@ -120,11 +120,11 @@ test("a directory of another campaign or another round is refused, and nothing o
   const world = await started();
   world.write({ name: "another" });
   expect(await refusal(world)).toMatch(
-    /^2 .*to campaign "replace-moment", but the campaign file belongs to campaign "another"; keep each campaign and each round in its own directory \(--dir\) or branch \(--home\)/,
+    /^2 .*to campaign "replace-moment", but the campaign file is for campaign "another"; keep each campaign and each round in its own directory \(--dir\) or branch \(--home\)/,
   );
   world.write({ round: "2026-10" });
   expect(await refusal(world)).toMatch(
-    /^2 .*the campaign file belongs to campaign "replace-moment", round "2026-10"; keep each campaign and each round in its own directory \(--dir\) or branch \(--home\)/,
+    /^2 .*the campaign file is for campaign "replace-moment", round "2026-10"; keep each campaign and each round in its own directory \(--dir\) or branch \(--home\)/,
   );
 });
 
@@ -295,7 +295,7 @@ test("a directory that is a file is refused with 2, and the file stays", async (
   const { world, directory, advance } = onDisk("file");
   fs.writeFileSync(directory, "mine");
   expect(await failureOf(advance)).toMatch(
-    /^2 Cannot write in ".*\/file": there is a file of this name; name another directory with --dir/,
+    /^2 Cannot write in ".*\/file": a file with this name exists; name another directory with --dir/,
   );
   expect([fs.readFileSync(directory, "utf8"), world.starts]).toEqual(["mine", []]);
 });

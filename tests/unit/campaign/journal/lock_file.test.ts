@@ -125,15 +125,15 @@ test("lockText() writes equal lines for equal items, however they were made, and
 test("parseLock() tells a lock of another campaign or round, and one of a newer version", async () => {
   expect(await problemOf(FULL, { round: "2027-01" })).toBe(
     refused(
-      'it belongs to campaign "replace-moment", round "2026-12", but the campaign file belongs to campaign "replace-moment", round "2027-01"',
+      'it belongs to campaign "replace-moment", round "2026-12", but the campaign file is for campaign "replace-moment", round "2027-01"',
       "keep each campaign and each round in its own directory (--dir) or branch (--home)",
     ),
   );
   expect(await problemOf(FULL, { campaign: "other", round: "" })).toContain(
-    'but the campaign file belongs to campaign "other"; keep each campaign and each round in its own directory (--dir) or branch (--home)',
+    'but the campaign file is for campaign "other"; keep each campaign and each round in its own directory (--dir) or branch (--home)',
   );
   expect(await problemOf({ schema: 2, items: "anything" })).toBe(
-    refused("a newer version made it (schema 2)", "use that version, or a later one"),
+    refused("it was written by a newer version (schema 2)", "use that version, or a later one"),
   );
 });
 
@@ -191,7 +191,7 @@ test("parseLock() compares the hash of each request that can be started with its
   expect(await problemOf(good, { requestHash })).toBe("none");
   const changed: Lock = { ...good, items: [item(""), { ...item("OPS"), variables: { ticket: "OPS-1" } }] };
   expect(await problemOf(changed, { requestHash })).toBe(
-    refused('prompt, variables or agent of item "acme/r3@main" were changed in it'),
+    refused('the prompt, the variables or the agent of item "acme/r3@main" have been changed'),
   );
   expect(await problemOf(changed)).toBe("none");
   expect(await problemOf(lockOf([lockItem(9)]), { requestHash })).toBe(
