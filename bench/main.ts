@@ -64,7 +64,7 @@ async function main(args: readonly string[]): Promise<number> {
   const names = args.filter((arg) => arg !== "--full" && !arg.startsWith("--before="));
   const unknown = names.filter((name) => !(name in BENCHES));
   if (unknown.length > 0) {
-    process.stderr.write(`error: Cannot run bench "${unknown[0]}": there are ${Object.keys(BENCHES).join(", ")}\n`);
+    process.stderr.write(`error: Cannot run bench "${unknown[0]}": use one of ${Object.keys(BENCHES).join(", ")}\n`);
     return 2;
   }
   execFileSync(runtimes.bun, ["--no-env-file", "tools/build.ts", "--dist"], { cwd: root, stdio: "ignore" });

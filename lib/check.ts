@@ -1,5 +1,6 @@
 /**
- * The checks of `doctor`: what one found, and what to do about it. Each room has its own; the verb prints them as one table.
+ * The checks of `doctor`: what each one found, and what to do about it. The checks are defined in several folders; the verb prints all of
+ * them as one table.
  *
  * @module
  */
@@ -16,7 +17,7 @@ export interface Check {
   state: CheckState;
   /** What the check found, as part of a sentence. */
   finding: string;
-  /** What to do; null for nothing. */
+  /** What to do; null if there is nothing to do. */
   advice: string | null;
   /** False if the token is not allowed to start runs; absent otherwise. */
   startsRuns?: boolean;
@@ -24,9 +25,9 @@ export interface Check {
   lacksTrigger?: boolean;
   /** True if a setting turns off what the job is for; absent otherwise. */
   isOff?: boolean;
-  /** True if the token cannot read what the check is about, so that a job may still lack it; absent otherwise. */
+  /** True if the token cannot read what the check is about, so it may still be missing for a job; absent otherwise. */
   isUnread?: boolean;
-  /** Code that a job would end with because of it; for failed checks only. */
+  /** Exit code of a job with this problem; only for failed checks. */
   code?: number;
 }
 
@@ -35,12 +36,12 @@ export function ok(name: string, finding: string): Check {
   return { name, state: "ok", finding, advice: null };
 }
 
-/** A job can run, but not as well as it could, or not as was meant. */
+/** A check that does not prevent a job from running, but shows that the job will not work as well as it could, or not as intended. */
 export function warning(name: string, finding: string, advice: string): Check {
   return { name, state: "warning", finding, advice };
 }
 
-/** A job would end because of it, with the code `exit`. */
+/** A failed check: a job would end with the exit code `exit`. */
 export function failed(name: string, finding: string, advice: string, exit: ExitName): Check {
   return { name, state: "failed", finding, advice, code: EXIT[exit] };
 }
@@ -55,12 +56,12 @@ export function unread(check: Check): Check {
   return { ...check, isUnread: true };
 }
 
-/** A check that cannot be made because another one failed, which is the cause and has the advice. */
+/** A check that is skipped because the check `cause` failed. That check has the advice. */
 export function follows(name: string, cause: string): Check {
   return skipped(name, `${cause} failed`);
 }
 
-/** The advice of an error as a sentence; `other` without one. */
+/** The advice of an error as a sentence, or `other` if the error has none. */
 export function adviceOf({ advice }: MogplexError, other: string): string {
   return advice === null ? other : `${advice.charAt(0).toUpperCase()}${advice.slice(1)}`;
 }

@@ -16,7 +16,7 @@ export type Keys<T> = Readonly<Record<keyof T & string, Kind>>;
 /** Keys whose value is never shown in a message. */
 const HIDDEN: readonly string[] = ["token", "secrets", "headers", "prompt", "input", "idempotencyKey"];
 
-/** What other libraries call an option. */
+/** Names that other libraries use for an option. */
 const NEIGHBORS: Readonly<Record<string, string>> = {
   apiKey: "token",
   baseURL: "url",
@@ -28,7 +28,7 @@ const NEIGHBORS: Readonly<Record<string, string>> = {
   timeout: "timeoutMs",
 };
 
-/** The option that was probably meant; undefined if none is near. */
+/** The option that was probably meant; undefined if no name is similar. */
 function meantOption(key: string, keys: Readonly<Record<string, Kind>>): string | undefined {
   const neighbor = lookup(NEIGHBORS, key);
   return neighbor !== undefined && lookup(keys, neighbor) !== undefined ? neighbor : nearest(key, Object.keys(keys));
@@ -69,7 +69,7 @@ function checkKind(attempted: string, key: string, value: unknown, kind: Kind): 
 }
 
 /**
- * Refuses values without names: a spread treats a number, a list and null as empty.
+ * Refuses a number, a list, null and any other value that is not an object: a spread would accept it and find no options.
  *
  * @throws {UsageError} when it is not an object.
  */
@@ -83,9 +83,9 @@ function checkObject(attempted: string, value: unknown, what: string): void {
  *
  * @param attempted What is attempted, after "Cannot".
  * @param options What the caller gave.
- * @param keys All options that there are.
+ * @param keys All known options.
  * @param what Its name in the message. @default {"options"}
- * @param other Options of other calls, and the remark about each.
+ * @param other Options of other calls, with the advice for each.
  * @returns The options, without keys from `Object.prototype`.
  * @throws {UsageError} when it is not an object, or has an unknown key or a value of another type.
  */
@@ -106,7 +106,7 @@ export function checkOptions<T>(
       const advice = other !== undefined
         ? other.advice
         : near === undefined
-        ? `there are ${Object.keys(keys).join(", ")}`
+        ? `use one of ${Object.keys(keys).join(", ")}`
         : `did you mean '${near}'?`;
       throw new UsageError({ attempted, why: `${what} have no '${key.slice(0, 80)}'`, advice });
     }

@@ -1,5 +1,5 @@
 /**
- * What errors are made of: the sentence made of their parts, what is known of the run, and the message of any thrown value.
+ * Parts of errors: the sentence built from them, what is known about the run, and the message of any thrown value.
  *
  * @module
  */
@@ -24,12 +24,12 @@ export function errorSentence({ attempted, why, value, advice }: ErrorParts): st
   return `Cannot ${attempted}${reason}${advice === undefined ? "" : `; ${advice}`}`;
 }
 
-/** The message of a thrown value, which may be anything. Deno names only the first missing flag, so there may be more. */
+/** The message of a thrown value, which may be anything. Deno's message names only the first missing flag, so more flags may be missing. */
 export function messageOf(thrown: unknown): string {
   if (isNotPermitted(thrown)) {
     return thrown.message.replace(
       /, run again with the --allow-\w+ flag$/,
-      ": start it with the flags that the command permissions prints",
+      ": start it with the flags that the permissions command prints",
     );
   }
   return thrown instanceof Error ? thrown.message : String(thrown);
@@ -53,7 +53,7 @@ export interface ResultSoFar {
   reason: string | null;
 }
 
-/** What an error knows of the run that it is about. */
+/** What an error knows about its run. */
 export interface KnownRun {
   /** UUID of the run. */
   runId: string | null;

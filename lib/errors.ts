@@ -1,5 +1,5 @@
 /**
- * The errors that callers meet. There is a class where a caller acts on it; each one knows its exit code.
+ * The errors of the toolkit. Errors that callers may want to handle separately have their own class. Every error has an exit code.
  *
  * @module
  */
@@ -36,7 +36,7 @@ function brandOf(value: unknown): Brand | undefined {
   return (value as { [BRAND]?: Brand })[BRAND];
 }
 
-/** The part of a version that is the same for all that are compatible: the major one, or the minor one before 1.0.0. */
+/** The part of a version that all compatible versions share: the major number or, before 1.0.0, the major and minor numbers. */
 function compatiblePart(version: string): string {
   return /^0\.\d+|^\d+/.exec(version)?.[0] ?? version;
 }
@@ -53,7 +53,7 @@ function kindsOf(own: typeof MogplexError): string[] {
   return kinds;
 }
 
-/** What is wrong when an error comes from an incompatible copy of the package; undefined for everything else. */
+/** The problem with an error from an incompatible copy of the package, as a message; undefined for everything else. */
 export function otherVersion(thrown: unknown): string | undefined {
   const brand = brandOf(thrown);
   if (brand === undefined || isCompatible(brand)) return undefined;
@@ -91,8 +91,8 @@ export class MogplexError extends Error {
   #run: KnownRun = { runId: null, idempotencyKey: null, result: null };
 
   /**
-   * @param problem What went wrong, in parts; or the whole message, for what is not a failed attempt.
-   * @param exit Row of the table of exit codes.
+   * @param problem What went wrong, in parts, or the whole message if the error is not about a failed attempt.
+   * @param exit Name of the exit code.
    */
   constructor(problem: ErrorParts | string, exit: ExitName, options: MogplexErrorOptions = {}) {
     super(typeof problem === "string" ? problem : errorSentence(problem), options);
@@ -157,7 +157,7 @@ export class MogplexError extends Error {
   }
 
   /**
-   * Records what is known of the run, beside what the error knows already.
+   * Adds facts about the run to what the error already knows.
    *
    * @returns The error.
    * @internal
@@ -210,13 +210,13 @@ export class UnauthorizedError extends MogplexError {
   }
 }
 
-/** Facts of an HTTP answer that an error speaks of. */
+/** Facts about the HTTP answer that caused an error. */
 export interface AnswerFacts {
   /** HTTP status. */
   status: number;
   /** The envelope's error code, or null when the body was not the envelope. */
   code: string | null;
-  /** Value of the first `x-*-id` header: what the host's support asks for. Null when there was none. */
+  /** Value of the first `x-*-id` header, which the host's support team asks for. Null when there was none. */
   requestId: string | null;
   /** Delay from the `Retry-After` header, in milliseconds from the answer; null if there was no such header. */
   retryAfterMs: number | null;
@@ -350,9 +350,9 @@ export class DeadlineError extends MogplexError {
 }
 
 /**
- * The caller's `signal` aborted after a start was sent, so there is a run, or there might be one. `cause` is `signal.reason`. The exit code
- * depends on the reason. It is 124 for a `TimeoutError`, the error's own exit code for an error of the toolkit, and 130 otherwise. Awaiting
- * a handle after leaving its last loop also throws this error.
+ * The caller's `signal` aborted after a start was sent, or while an existing run was followed. So there is a run, or there might be one.
+ * `cause` is `signal.reason`. The exit code depends on the reason. It is 124 for a `TimeoutError`, the error's own exit code for an error
+ * of the toolkit, and 130 otherwise. Awaiting a handle after leaving its last loop also throws this error.
  */
 export class AbortedError extends MogplexError {
   /** @internal */
@@ -382,7 +382,7 @@ export class InterruptedError extends MogplexError {
   }
 }
 
-/** The row of the table of exit codes for any thrown value. */
+/** The name of the exit code for any thrown value. */
 export function exitNameOf(thrown: unknown): ExitName {
   if (thrown instanceof MogplexError) return thrown.exit;
   if (otherVersion(thrown) !== undefined) return "usage";
@@ -407,7 +407,7 @@ function codeInJson(value: unknown): number | undefined {
   return isCode && typeof name === "string" && typeof message === "string" ? exitCode as number : undefined;
 }
 
-/** The exit code of drop-in verbs, as the `mogplex` command documents them. Source: CLI reference, "Exit codes". */
+/** The exit code of a drop-in verb for an error, as documented for the `mogplex` command. Source: CLI reference, "Exit codes". */
 export function dropInExitCode(error: unknown): number {
   if (error instanceof ApiError && error.exit === "unavailable" && error.status === 503) return EXIT.unavailable;
   if (!(error instanceof MogplexError)) return EXIT.failed;

@@ -1,5 +1,5 @@
 /**
- * The exit codes: one table, printed by `--help` and by the READMEs. No other file has such a number.
+ * The exit codes: one table, for the help and the documentation. No other file contains these numbers.
  *
  * @module
  */
@@ -30,7 +30,7 @@ export type ExitName = keyof typeof EXIT;
 
 /** A row of the table of exit codes. */
 interface ExitRow {
-  /** Its keys in {@linkcode EXIT}: one, or all signals in the row of an interrupted job. */
+  /** Its keys in {@linkcode EXIT}: one key, or those of all signals in the row for interrupted jobs. */
   names: readonly ExitName[];
   /** The code, as printed. */
   code: string;

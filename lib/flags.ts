@@ -1,5 +1,5 @@
 /**
- * Command line arguments by table: one list of flags is parsed, checked and printed by `--help`.
+ * Command-line arguments by table: one list of flags defines what is parsed, checked and printed by `--help`.
  *
  * @module
  */
@@ -11,13 +11,13 @@ import { nearest } from "./nearest.ts";
 export interface FlagRow {
   /** Name without dashes. */
   name: string;
-  /** Word for its value in the help; absent for a switch. */
+  /** Placeholder for its value in the help; absent for a switch. */
   value?: string;
-  /** Value of the flag when it is given without one. It then takes `true` and `false` alone as its next argument. */
+  /** Value of the flag if it is given without one. The next argument is then read as its value only if it is `true` or `false`. */
   alone?: string;
-  /** May be given several times. */
+  /** Whether it can be given several times. */
   multiple?: boolean;
-  /** Names by which people look for it: errors about them name this flag. */
+  /** Other names that people try. The error about such a name suggests this flag. */
   otherNames?: readonly string[];
 }
 
@@ -77,7 +77,10 @@ export function parseFlags(
   return { positionals, has: (name) => values[name] === true, get: (name) => all(name).at(-1), all };
 }
 
-/** Joins a flag with its value if that may stand alone, or is a text that begins with a dash and a blank, such as a list item. */
+/**
+ * Joins a flag with its value (`--flag=value`) if the flag can also be given alone, or if the value begins with a dash and a space, such as
+ * a list item.
+ */
 function withValues(args: readonly string[], flags: readonly FlagRow[]): string[] {
   const end = args.includes("--") ? args.indexOf("--") : args.length;
   const whole: string[] = [];

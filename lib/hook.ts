@@ -1,6 +1,6 @@
 /**
- * Functions, also async ones, that a script passes to be called. A hook before an effect is awaited, and stops the effect when it
- * fails. A hook after the effect is not awaited, and never breaks what it reports.
+ * Hooks: functions that a script passes to the library, which may be async. A hook that runs before an effect is awaited, and prevents the
+ * effect if it fails. A hook that runs after an effect is not awaited, and its failure changes nothing.
  *
  * @module
  */
@@ -9,14 +9,17 @@ import { messageOf } from "./error_sentence.ts";
 import { DeadlineError, exitNameOf, MogplexError } from "./errors.ts";
 import type { OnNotice } from "./notice.ts";
 
-/** A function of the caller that gets one value. Only a returned promise matters. */
+/** A function of the caller with one argument. Its return value is ignored unless it is a promise. */
 type Hook<A> = ((given: A) => unknown) | undefined;
 
 function isPromise(returned: unknown): returned is PromiseLike<unknown> {
   return typeof returned === "object" && returned !== null && "then" in returned;
 }
 
-/** Calls a hook with what has happened. @param onFailure Gets what it throws, or what its promise rejects with. @default ignores it */
+/**
+ * Calls a hook after something has happened.
+ * @param onFailure Gets what it throws, or what its promise rejects with. @default ignores it
+ */
 export function callHook<A>(hook: Hook<A>, argument: A, onFailure: (error: unknown) => void = () => {}): void {
   try {
     const returned = hook?.(argument);
@@ -27,7 +30,7 @@ export function callHook<A>(hook: Hook<A>, argument: A, onFailure: (error: unkno
   }
 }
 
-/** The same hook; a virtual clock stops while its promise is pending. */
+/** Wraps a hook so that a virtual clock stops while the hook's promise is pending. */
 export function onClock<A>(clock: Clock | undefined, hook: (given: A) => unknown): (given: A) => unknown {
   return (argument) => {
     const returned = hook(argument);
@@ -41,8 +44,8 @@ interface HookCall {
 }
 
 /**
- * A hook as a function that never throws: the face of the library wraps each hook of a caller that comes after an effect. The program's own
- * hooks are called as they are, since what they throw is a bug. The first failure becomes a notice, so that a hook which always fails does
+ * Wraps a hook in a function that never throws. The library wraps each hook of the caller that runs after an effect. The command's own
+ * hooks are not wrapped, because an error in them is a bug. Only the first failure becomes a notice, so that a hook that always fails does
  * not fill the log. The hook is not awaited, but a virtual clock stops while it runs.
  */
 export function hookCaller<A>(name: string, hook: Hook<A>, { clock, onNotice }: HookCall): (given: A) => void {
@@ -60,10 +63,10 @@ export function hookCaller<A>(name: string, hook: Hook<A>, { clock, onNotice }: 
 
 const DAY_MS = 86_400_000;
 
-/** What a hook before an effect may take. */
+/** Limits of a hook that runs before an effect. */
 export interface HookLimits {
   clock: Clock;
-  /** Point on the clock. @default in a day: the signal ends it */
+  /** Deadline on the clock. @default a day from now, because the signal ends the wait */
   deadline?: number | undefined;
   signal: AbortSignal | undefined;
   /** Masks secrets in the message of its error. */
@@ -99,8 +102,8 @@ export async function waitForHook<T>(
 }
 
 /**
- * Wraps what a hook before an effect has thrown in an error that names the hook. It has the exit code of the cause; a cause without one is
- * a mistake in the caller's input, before anything was sent, and not a bug of ours: 2.
+ * Wraps what a hook threw before an effect in an error that names the hook. The new error has the exit code of its cause. If the cause has
+ * none, the code is 2: the mistake is in the caller's code, and not a bug in the toolkit.
  *
  * @param redact Masks secrets in its message.
  */
@@ -117,7 +120,7 @@ export function hookError(
 }
 
 /**
- * Waits for a hook that comes before an effect.
+ * Calls a hook that runs before an effect, and waits for it.
  *
  * @param attempted The effect, after "Cannot".
  * @throws {MogplexError} when it fails, with what it threw as the cause.

@@ -15,20 +15,20 @@ import { decodeUtf8, environmentVariable, isNotPermitted, NotRegularFileError, w
 /** An output stream of the process. */
 export type Stream = "stdout" | "stderr";
 
-/** What a limited read does with a path that is a symbolic link. A checkout may contain one that leads anywhere. */
+/** What a limited read does with a path that is a symbolic link. A checkout can contain a link that points anywhere. */
 type LinkRule = "refuse" | "follow";
 
 /** What a read does with bytes that are not UTF-8. `replace` is for texts that are searched and never sent: it refuses nothing. */
 type DecodeRule = "refuse" | "replace";
 
-/** Most bytes of a text that is read without another limit: the largest that the service takes has half a million. */
+/** Default limit of a text that is read, in bytes. The largest text that the service accepts has about half a million. */
 const MAX_TEXT_BYTES = 16 * 1024 * 1024;
 
 /** A file that is written piece by piece. */
 export interface GrowingFile {
-  /** Appends a text, which is in the file on return. @throws when not all of it fits; no part of it is in the file then. */
+  /** Appends a text. The whole text is in the file when this returns. @throws if not all of it fits; then none of it is in the file. */
   write(text: string): void;
-  /** Ends it. */
+  /** Closes the file. */
   close(): void;
 }
 
@@ -43,13 +43,16 @@ export interface Io {
   /** Whether `stderr` is written to `stdout`. @default {false} */
   isOneStream?: boolean;
   /**
-   * Whether a stream is a terminal; for `process`, whether this process belongs to one, even if all its streams are redirected. Deno knows the latter
-   * only with `--allow-all`.
+   * Whether a stream is a terminal. For `process`: whether this process has a terminal, even if all its streams are redirected. Deno can
+   * determine that only with `--allow-all`.
    */
   isTerminal(stream: Stream | "stdin" | "process"): boolean;
-  /** Shows text on the terminal of this process, past redirected streams. Does nothing without one, or if Deno is not allowed to. */
+  /**
+   * Writes text to the terminal of this process, even if its streams are redirected. Does nothing without a terminal, or if Deno does not
+   * permit it.
+   */
   writeTerminal(text: string): void;
-  /** Reads standard input to its end, as UTF-8. @throws {UsageError} when it is something else, or larger than 16 MiB. */
+  /** Reads standard input to its end, as UTF-8. @throws {UsageError} if it is not UTF-8, or is larger than 16 MiB. */
   readStdin(): Promise<string>;
   /**
    * Reads a regular file as UTF-8; undefined when there is no file.
@@ -63,12 +66,12 @@ export interface Io {
   readFile(path: string, maxBytes?: number, links?: LinkRule, decoding?: DecodeRule): string | undefined;
   /** Names of the folders in a directory, sorted, without symbolic links; none if it cannot be read. */
   folders(path: string): string[];
-  /** Resolves every symbolic link in a path; undefined when there is nothing at its end. @throws when that cannot be found out. */
+  /** Resolves every symbolic link in a path; undefined if the target does not exist. @throws if that cannot be determined. */
   realPath(path: string): string | undefined;
   /**
    * Writes a file under a temporary name and renames it, so that no reader sees half of it. Creates missing directories.
    *
-   * @param always Whether a file that is there may be overwritten in place when the disk is full: the space that it has stays its own.
+   * @param always Whether an existing file may be overwritten in place if the disk is full: it keeps the space that it already has.
    * @default {false}
    * @throws when the directory cannot be created or written, when `path` or one of its relative parents is a symbolic link, or
    * when `path` exists and is not a regular file.
@@ -92,14 +95,14 @@ export interface Io {
   /**
    * Calls `handler` for SIGHUP, SIGINT and SIGTERM until the returned function is called.
    *
-   * @param inJob Whether a CI system runs this process: then it is SIGTERM, too, when the shell of the job is gone.
+   * @param inJob Whether a CI system runs this process. If so, `handler` is also called with SIGTERM when the job's shell has ended.
    */
   onSignal(handler: (signal: InterruptSignal) => void, inJob?: boolean): () => void;
   /** Ends the process at once. Only for a second signal: output that is not yet written may be lost. */
   exitNow(code: number): void;
 }
 
-/** The directory of a path, without regard to what exists; `.` for a name alone. */
+/** The directory part of a path, whether or not it exists; `.` for a path that is only a name. */
 export function parentOf(path: string): string {
   const cut = path.replace(/\/+$/, "").lastIndexOf("/");
   return cut < 0 ? "." : path.slice(0, Math.max(cut, 1));
@@ -116,13 +119,13 @@ function trustedParts(parts: readonly string[]): number {
   return Math.min(below ? here.length : Infinity, Math.max(parts.length - 2, 0));
 }
 
-/** What {@linkcode refuseLinks} asks of a file system. The types of Node would be in our declarations otherwise. */
+/** The part of a file system that {@linkcode refuseLinks} needs. It keeps Node's types out of our declarations. */
 type LinkFacts = (path: string, options: { throwIfNoEntry: false }) => { isSymbolicLink(): boolean } | undefined;
 
 /**
- * Throws when `path`, or a directory above it that a checkout may control, is a symbolic link: a checkout can contain one that
- * makes us write elsewhere. A relative path is checked whole, an absolute one below the working directory; of any other absolute
- * path only the last two parts are checked.
+ * Throws when `path`, or a directory above it that a checkout may control, is a symbolic link: a checkout can contain a link that makes us
+ * write elsewhere. A relative path is checked as a whole, and an absolute path below the working directory from there on. Only the last two
+ * parts of any other absolute path are checked.
  */
 export function refuseLinks(fs: { lstatSync: LinkFacts }, path: string): void {
   // A prefix that ended in an empty part would end in `/`, and `lstat` would follow a link before it.
@@ -151,7 +154,7 @@ function makeDirectory(path: string): void {
   }
 }
 
-/** Writes over a file, within the space that it has. @throws when that is not enough; the file is then as it was. */
+/** Overwrites a file within the space that it already has. @throws if that is not enough; the file is then unchanged. */
 function overwrite(path: string, text: string): void {
   const before = fs.readFileSync(path);
   const file = fs.openSync(path, fs.constants.O_WRONLY | (fs.constants.O_NOFOLLOW ?? 0));
@@ -169,12 +172,12 @@ function overwrite(path: string, text: string): void {
   }
 }
 
-/** Whether a thrown value means that the disk has no room, or that its user may use no more of it. */
+/** Whether an error means that the disk is full, or that the user's quota is used up. */
 export function isFull(error: unknown): boolean {
   return ["ENOSPC", "EDQUOT"].includes((error as { code?: string } | null)?.code ?? "");
 }
 
-/** The reports of a short run are about as long. A full disk still has room for an empty file. */
+/** Text for a test file. It is about as long as the reports of a short run, because even a full disk has room for an empty file. */
 const PROBE = " ".repeat(65_536);
 
 /** Writes a file and removes it. @throws if it cannot be written, or if the disk is full. */
@@ -322,13 +325,13 @@ async function readStdin(): Promise<string> {
 // A job whose shell is gone. GitLab's shell executor with `--user` runs it below `su`: a cancelled job loses its shell, and no signal reaches
 // the program. Source: util-linux, su-common.c.
 
-/** How often the parents are checked, in milliseconds. */
+/** Time between two checks of the parent processes, in milliseconds. */
 const LOOK_MS = 1_000;
 /** Names of the shells in which CI systems run scripts. */
 const SHELL = /^(?:[abdkz]|ba|da|mk)?sh$|^busybox$/;
 const MAX_PARENTS = 8;
 
-/** Name and parent of a process; undefined where that cannot be read: elsewhere than on Linux, and on Deno without all permissions. */
+/** Name and parent of a process; undefined if they cannot be read: on systems other than Linux, and on Deno without all permissions. */
 function processFacts(pid: number): { name: string; parent: number } | undefined {
   try {
     const text = fs.readFileSync(`/proc/${pid}/stat`, "utf8");
@@ -341,14 +344,13 @@ function processFacts(pid: number): { name: string; parent: number } | undefined
 }
 
 /**
- * Calls `gone` once when this process has another parent than before, or one of the shells above it has: GitLab Runner runs each script in a
+ * Calls `gone` once when the parent of this process, or of one of the shells above it, has changed. GitLab Runner runs each script in a
  * subshell, which outlives the shell of the job.
  *
- * @param parent Number of the parent at the start.
- * @returns Stops looking.
+ * @param parent Process id of the parent at the start. @returns Stops the checks.
  */
 function onParentGone(parent: number, gone: () => void): () => void {
-  /** Each with its parent, from this process up to the first that is no shell. */
+  /** The shells above this process, each with its parent, up to the first process that is not a shell. */
   const shells: (readonly [pid: number, parent: number])[] = [];
   for (let pid = parent; shells.length < MAX_PARENTS;) {
     const facts = processFacts(pid);
@@ -377,7 +379,7 @@ export function unwrittenLine(error: unknown): string {
   return `Cannot write standard output: ${messageOf(error)}; what was printed is incomplete\n`;
 }
 
-/** Writes to the terminal of this process. Returns whether it has one: without one, or without Deno's permission, it cannot be opened. */
+/** Writes to the terminal of this process. Returns false if the process has no terminal, or Deno does not permit opening it. */
 function writeTerminal(text: string): boolean {
   try {
     const { O_WRONLY, O_NOCTTY = 0 } = fs.constants;
@@ -390,7 +392,7 @@ function writeTerminal(text: string): boolean {
   }
 }
 
-/** The {@linkcode Io} of this process. Its exit code is 69 instead of 0 if stdout could not be written. */
+/** The {@linkcode Io} of this process. The process exits with 69 instead of 0 if stdout could not be written. */
 export function processIo(): Io & { setExitCode(code: number): void } {
   const closed: Record<Stream, boolean> = { stdout: false, stderr: false };
   const listening: Record<Stream, boolean> = { stdout: false, stderr: false };
@@ -403,7 +405,7 @@ export function processIo(): Io & { setExitCode(code: number): void } {
     process.exitCode = isLost && code === EXIT.success ? EXIT.unavailable : code;
   }
 
-  /** Its reader has closed the stream, or it cannot be written. */
+  /** Handles a stream that its reader has closed, or that cannot be written. */
   function lose(stream: Stream, error: unknown): void {
     closed[stream] = true;
     if (stream === "stderr" || isLost || isClosedPipe(error as Error)) return;

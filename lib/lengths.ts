@@ -8,7 +8,7 @@
  */
 import * as z from "zod/mini";
 
-/** What to say of another length: a text, or an object as the other checks of zod take it. */
+/** Message for a wrong length: a text, or an object as zod's own checks accept it. */
 type Message = string | { error: () => string };
 
 function onTextsAndLists<T extends z.core.$ZodCheckMinLength | z.core.$ZodCheckMaxLength>(check: T): T {
@@ -16,12 +16,12 @@ function onTextsAndLists<T extends z.core.$ZodCheckMinLength | z.core.$ZodCheckM
   return check;
 }
 
-/** A text of at least `fewest` characters, or a list of at least so many items. */
+/** A text of at least `fewest` characters, or a list of at least `fewest` items. */
 export function minLength(fewest: number, message?: Message) {
   return onTextsAndLists(z.minLength(fewest, message));
 }
 
-/** A text of at most `most` characters, or a list of at most so many items. */
+/** A text of at most `most` characters, or a list of at most `most` items. */
 export function maxLength(most: number, message?: Message) {
   return onTextsAndLists(z.maxLength(most, message));
 }

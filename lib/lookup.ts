@@ -1,5 +1,5 @@
 /**
- * Plain objects: tables of ours that are read with text from outside, and values from outside, with the JSON that they come from.
+ * Plain objects: our tables that are read with keys from outside, and values that come from outside, often as JSON.
  *
  * @module
  */
@@ -33,7 +33,7 @@ export function parseJson(text: string): unknown {
   return valueOr(() => JSON.parse(text), undefined);
 }
 
-/** The value of some work; another one if it throws, whatever the error is. */
+/** The result of `work`, or `other` if `work` throws any error. */
 export function valueOr<T, O>(work: () => T, other: O): T | O {
   try {
     return work();
@@ -54,14 +54,14 @@ export function groupBy<T, K>(items: Iterable<T>, keyOf: (item: T) => K): Map<K,
   return groups;
 }
 
-/** The median: of an even number of values, the mean of the two in the middle; null without values. */
+/** The median of the values; for an even number of values, the mean of the two in the middle; null without values. */
 export function medianOf(values: Iterable<number>): number | null {
   const sorted = [...values].sort((a, b) => a - b);
   const [lower, upper] = [sorted[Math.floor((sorted.length - 1) / 2)], sorted[Math.floor(sorted.length / 2)]];
   return lower === undefined || upper === undefined ? null : (lower + upper) / 2;
 }
 
-/** Counts by word, in the order of first appearance. */
+/** Number of items for each word, in the order of first appearance. */
 export function countBy<T>(items: readonly T[], wordOf: (item: T) => string): Map<string, number> {
   const counts = new Map<string, number>();
   for (const item of items) counts.set(wordOf(item), (counts.get(wordOf(item)) ?? 0) + 1);

@@ -10,7 +10,7 @@ const MAPPED_IPV4 = /^\[::ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4}\]$/;
 /**
  * Whether a host can only be reached from this machine: `localhost`, 127.0.0.0/8 and `::1`, in any spelling.
  *
- * Names below `localhost`, and `localhost.`, are not included: a resolver may ask the network for them. Nor does `0.0.0.0`, which
+ * Names below `localhost`, and `localhost.`, are not included: a resolver may ask the network for them. Nor is `0.0.0.0`, on which a server
  * listens everywhere.
  *
  * @param host Host name or address, as in a URL, a `Host` header or an option: with or without a port, an IPv6 address with or

@@ -168,7 +168,7 @@ export interface Automation {
   name: string;
   /** Human-readable text. */
   description: string | null;
-  /** Whether the automation can be triggered. */
+  /** Whether the automation is active. An inactive one cannot be triggered. */
   status: OpenWord<"active" | "inactive">;
   /** UUID of the published version; null means that the automation cannot be triggered. */
   publishedVersionId: string | null;

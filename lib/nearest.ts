@@ -1,6 +1,6 @@
 /**
- * Finds the known name that a user probably meant, for "did you mean …?".
- * Written by hand: packages have the 15 lines of `distance`, but not the rule.
+ * Finds the known name that a user probably meant, for "did you mean …?". Written by hand: packages provide the 15 lines of `distance`, but
+ * not the rules of `nearest`.
  *
  * @module
  */
@@ -22,12 +22,12 @@ function distance(a: string, b: string): number {
   return row[b.length] ?? 0;
 }
 
-/** A name as every way of writing it has it: `base_branch`, `base-branch` and `baseBranch` are one. */
+/** A name without case and separators: `base_branch`, `base-branch` and `baseBranch` become the same text. */
 function plain(name: string): string {
   return name.replace(/[\s_-]/g, "").toLowerCase();
 }
 
-/** Fewest letters of a prefix that can mean a name. */
+/** Minimum length of a prefix that can stand for a name. */
 const BEGINNING = 3;
 
 /** The first letters of the parts of a name: `pr` for `pull-request`. */
@@ -36,9 +36,9 @@ function initials(name: string): string {
 }
 
 /**
- * The entry of `known` that is nearest to `word`: the same except for case, underscores and dashes; otherwise the only one that it begins, or
- * whose initials it is; otherwise the one with the fewest edits. Undefined when it takes more than two edits (in long words: more than a third
- * of their letters).
+ * The candidate that is nearest to `word`: one that differs only in case, underscores and dashes; otherwise the only one that begins with
+ * `word`, or has it as its initials; otherwise the one with the fewest edits. Undefined if that takes more than two edits (in long words,
+ * more than a third of the letters).
  */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const same = candidates.find((name) => plain(name) === plain(word));
@@ -56,14 +56,14 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   return best !== undefined && best.edits <= limit ? best.name : undefined;
 }
 
-/** Advice for a word that is not in `known`: the nearest one; undefined when none is near. */
+/** Advice for an unknown word: the nearest candidate. Undefined if none is near. */
 export function didYouMean(word: string, candidates: readonly string[]): string | undefined {
   const near = nearest(word.trim(), candidates);
   return near === undefined ? undefined : `did you mean ${JSON.stringify(near)}?`;
 }
 
-/** The same, followed by all of `known`. */
+/** Like {@linkcode didYouMean}, but always followed by all candidates. */
 export function meantOrKnown(word: string, candidates: readonly string[]): string {
   const meant = didYouMean(word, candidates);
-  return `${meant === undefined ? "" : `${meant} `}there are ${candidates.join(", ")}`;
+  return `${meant === undefined ? "" : `${meant} `}use one of ${candidates.join(", ")}`;
 }

@@ -9,7 +9,7 @@ import type { RunStatus } from "./model.ts";
 export type WaitCause = "rate_limit" | "unavailable" | "network" | "start_limit" | "invalid_answer" | "unauthorized";
 
 /**
- * Something to report while a call is working. Each notice is worth a line in the log.
+ * Something to report while a call is in progress. Each notice is worth a line in the log.
  *
  * Not every wait is reported. If the service keeps asking for the same delay, only the first wait is reported, and the next one only after
  * ten minutes without such a wait. A `heartbeat` every minute shows that the work continues. Every wait of a start is reported. A result's

@@ -29,7 +29,7 @@ export function preferSmallHeap(): void {
 
 /** The fields of `import.meta` that {@linkcode isMain} reads. */
 interface ModuleMeta {
-  /** True or false where the runtime knows; absent before Node 22.18 and 24.2. */
+  /** Absent in Node before 22.18 and 24.2. */
   main?: boolean;
   url: string;
 }
@@ -40,8 +40,8 @@ interface ModuleMeta {
  * Takes the whole `import.meta`: bundlers rewrite the literal `import.meta.main`, and Node 20 does not have it.
  *
  * @param meta `import.meta` of the caller.
- * @param fileName When given, the module's file must have this name: a user's script that was bundled with this library has an
- * separate `import.meta`, and must not run our command.
+ * @param fileName When given, the module's file must have this name: a user's script that was bundled with this library has a separate
+ * `import.meta`, and must not run our command.
  */
 export function isMain(meta: ModuleMeta, fileName?: string): boolean {
   try {
@@ -115,7 +115,7 @@ interface Started {
  * The command with which a user would call the program again. A link or wrapper on the PATH, whose name has no extension, is called by name; a
  * file is given to its runtime, with the flags that it was given: `node mogplex.mjs`.
  *
- * @param fallback Name for a file that a package manager put away, or whose path needs quotes.
+ * @param fallback Name to use for a file in `node_modules`, or if the path needs quotes.
  */
 export function callOf({ file, cwd, runtime, flags = [] }: Started, fallback: string): string {
   const name = file.split(/[\\/]/).at(-1) ?? "";
@@ -136,7 +136,7 @@ export function programFile(): string {
   return process.argv[1] ?? "";
 }
 
-/** Undefined if Deno has no permission to read it, or the directory was removed. */
+/** The working directory; undefined if Deno is not allowed to read it, or if it was removed. */
 export function workingDirectory(): string | undefined {
   return valueOr(() => process.cwd(), undefined);
 }
@@ -160,7 +160,7 @@ export function environmentVariable(name: string): string | undefined {
   return valueOr(() => process.env[name], undefined);
 }
 
-/** Whether the runtime refuses to read a variable: on Deno, one that is not allowed. */
+/** Whether the runtime refuses to read a variable, as Deno does without the permission. */
 export function isVariableRefused(name: string): boolean {
   return valueOr(() => process.env[name] === null, true);
 }
@@ -184,10 +184,10 @@ function looksLikeUtf16(bytes: Uint8Array): boolean {
 }
 
 /**
- * Decodes UTF-8; a byte order mark is kept. A wrong decoding is not repaired: U+FFFD in a task, or a NUL for every second byte, would be
- * sent as it is.
+ * Decodes UTF-8, and keeps a byte order mark. Refuses everything else instead of replacing it: a task must not be sent with U+FFFD or NUL
+ * in place of its characters.
  *
- * @throws {Error} when it is something else; the message is a clause: `it is UTF-16: save it as UTF-8`.
+ * @throws {Error} if the bytes are not UTF-8 text; the message is a clause: `it is UTF-16: save it as UTF-8`.
  */
 export function decodeUtf8(bytes: Uint8Array): string {
   const [first, second] = bytes;
@@ -200,7 +200,7 @@ export function decodeUtf8(bytes: Uint8Array): string {
   }
 }
 
-/** Most bytes of a file that {@linkcode readFileNow} reads. */
+/** Largest file that {@linkcode readFileNow} reads, in bytes. */
 const MAX_BYTES = 65_536;
 
 /** A path is a folder, a pipe or a device where a file is expected. */
@@ -235,7 +235,7 @@ export interface Machine {
   refuses(name: string): boolean;
 }
 
-/** The process itself. */
+/** The current process. */
 export function thisMachine(): Machine {
   return { runtime: runtimeName(), args: runtimeArgs(), names: variableNames(), refuses: isVariableRefused };
 }

@@ -1,5 +1,5 @@
 /**
- * The only hash function of this project, and the authentication code made of it.
+ * The only hash function of this project, and the message authentication code based on it.
  *
  * Both run on this thread. `crypto.subtle` answers from a pool of threads: on a busy machine a virtual clock mistook that wait for idleness
  * and moved on.

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Our own variables. What each is for is in `lib/cli/options.ts` if an option wins over it, otherwise in `lib/cli/environment.ts`. */
+/** Our own variables. Each is described in `lib/cli/options.ts` if an option overrides it, otherwise in `lib/cli/environment.ts`. */
 export const VARIABLES = [
   "MOGPLEX_API_KEY",
   "MOGPLEX_API_KEY_FILE",
@@ -75,7 +75,7 @@ export const SECRET_VARIABLES: readonly string[] = [
   "SYSTEM_ACCESSTOKEN",
 ];
 
-/** Variables of OpenTelemetry that traces obey. They are described in docs/traces.md. */
+/** OpenTelemetry variables that affect traces. docs/traces.md describes them. */
 export const TRACE_VARIABLES: readonly string[] = [
   "OTEL_EXPORTER_OTLP_COMPRESSION",
   "OTEL_EXPORTER_OTLP_ENDPOINT",
@@ -96,7 +96,7 @@ export const TRACE_VARIABLES: readonly string[] = [
   "TRACEPARENT",
 ];
 
-/** Variables by which runtimes find proxies and trust certificates; `doctor` looks at them. */
+/** Variables that tell runtimes which proxies to use and which certificates to trust. `doctor` checks them. */
 export const NETWORK_VARIABLES: readonly string[] = [
   "ALL_PROXY",
   "DENO_CERT",

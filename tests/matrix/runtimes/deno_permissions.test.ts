@@ -173,7 +173,7 @@ test("without any permission each verb ends with 2 and names the verb that print
       args,
       2,
       expect.stringMatching(
-        /^error: Cannot .*Requires read access to "[^"]+": start it with the flags that the command permissions prints\n$/,
+        /^error: Cannot .*Requires read access to "[^"]+": start it with the flags that the permissions command prints\n$/,
       ),
     ]);
   }

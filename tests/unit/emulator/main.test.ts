@@ -42,7 +42,7 @@ test("main() ends with 2 and one sentence for what it cannot use", async () => {
     [["--fixture", "no.json"], 'Cannot read "no.json": there is no such file'],
     [["--fixture", "bad.json"], 'Cannot read "bad.json"'],
     [["--fixture", "odd.json"], 'at "tokens", it must be an array'],
-    [["--scenario", "perfect"], 'there is no built-in scenario "perfect"; there are success'],
+    [["--scenario", "perfect"], 'there is no built-in scenario "perfect"; use one of success'],
     [["--scenario", "bad.yaml"], 'bad.yaml:2:13: at "steps.0.aftr", there is no such field'],
     [["--print-scenario", "x"], 'there is no built-in scenario "x"'],
     [["--faults", "rate=9,kinds=503"], "rate must be between 0 and 1"],

@@ -85,7 +85,7 @@ test("createEmulator() refuses options, faults and arguments that it does not kn
   const service = createEmulator();
   const cases: [() => unknown, string][] = [
     [() => createEmulator({ scenarios: "success" } as TestEmulatorOptions), "did you mean 'scenario'?"],
-    [() => createEmulator({ scenario: "agent-failur" }), 'did you mean "agent-failure"? there are success'],
+    [() => createEmulator({ scenario: "agent-failur" }), 'did you mean "agent-failure"? use one of success'],
     [() => createEmulator({ runMs: -1 }), "'runMs' must be 0 or more: -1"],
     [() => createEmulator({ sandboxLimit: NaN }), "'sandboxLimit'"],
     [() => createEmulator({ revision: "latest" as "later" }), `'revision' must be "base" or "later": "latest"`],
@@ -97,12 +97,12 @@ test("createEmulator() refuses options, faults and arguments that it does not kn
     [() => createEmulator({ automations: [7] as never }), "'automations' must be a list of names: a list"],
     [() => service.fault({ kind: "503", time: 3 } as Fault), "faults have no 'time'; did you mean 'times'?"],
     [() => service.fault({ kind: "504" as "503" }), 'unknown kind "504"'],
-    [() => service.fault({ kind: "resetmid" as "503" }), 'did you mean "resetMid"? there are 429'],
+    [() => service.fault({ kind: "resetmid" as "503" }), 'did you mean "resetMid"? use one of 429'],
     [() => service.fault({ kind: "503", times: -1 }), '"times" must be a whole number of 1 or more'],
     [() => service.fault({ kind: "503", times: 0 }), '"times" must be a whole number of 1 or more'],
     [() => service.fault({ kind: "503", route: "DELETE /runs" }), 'no request has the route "DELETE /runs"'],
     [() => service.fault({ kind: "503", route: "POST /run" }), 'did you mean "POST /runs"?'],
-    [() => service.fault({ kind: "503", route: "POST /api/v1/runs" }), "there are GET /repos, "],
+    [() => service.fault({ kind: "503", route: "POST /api/v1/runs" }), "use one of GET /repos, "],
     [() => service.control("fault", { kind: "503", route: "POST /api/v1/mogplex/runs" }), "below /api/v1/mogplex"],
     [
       () => createEmulator({ scenario: "{ faults: [{ kind: '503', route: POST /rnus }], play: success }" }),
@@ -197,7 +197,7 @@ test("createEmulator() counts no hit for a fault of streams where the answer is 
 test("createEmulator() refuses a fault of a step whose route no request has, with the nearest one", () => {
   const scenario = (route: string) => `steps: [{ fault: { kind: 503, route: "${route}" } }, { status: success }]`;
   expect(() => createEmulator({ scenario: scenario("GET /run/*/events") })).toThrow(
-    'did you mean "GET /runs/*/events"? there are GET /repos, GET /sandboxes,',
+    'did you mean "GET /runs/*/events"? use one of GET /repos, GET /sandboxes,',
   );
   for (const route of ["GET /runs/*/events", "/runs/${runId}", "GET /runs/${runId}/events"]) {
     expect(createEmulator({ scenario: scenario(route) }).faults).toEqual([]);

@@ -146,7 +146,10 @@ test("run() starts nothing when the result is wrong", async () => {
     [{ schema: {} }, "Cannot use the path of the result because it must name a file"],
     [{ path, schema: "x" }, "Cannot use the schema of the result because a schema must be an object"],
     [{ path, schema: {}, retries: 3 }, "'retries' must be a whole number from 0 to 2: 3"],
-    [{ path, schema: {}, retry: 1 }, "fields of 'result' have no 'retry'; there are path, schema, jsonSchema, retries"],
+    [
+      { path, schema: {}, retry: 1 },
+      "fields of 'result' have no 'retry'; use one of path, schema, jsonSchema, retries",
+    ],
     [
       { path, schema: { type: "integer" }, jsonSchema: {} },
       "'jsonSchema' is only for a schema from a library, and 'schema' has no '~standard'",

@@ -165,7 +165,7 @@ test("parseFault() names what is wrong", () => {
     problem({ kind: "503", retryAfter: "1" }),
     problem({ kind: "503", route: "runs" }),
   ]).toEqual([
-    `Cannot inject fault: unknown kind "teapot"; there are ${FAULT_KINDS.join(", ")}`,
+    `Cannot inject fault: unknown kind "teapot"; use one of ${FAULT_KINDS.join(", ")}`,
     'Cannot inject fault: "times" must be a whole number of 1 or more: current value is -1',
     'Cannot inject fault: "retryAfter" must be a number of 0 or more: current value is 1',
     'Cannot inject fault: "route" must be a path, such as "GET /runs/*": current value is runs',
