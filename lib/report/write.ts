@@ -314,12 +314,20 @@ function cannotWrite(report: string, path: string, error: unknown): ErrorParts {
   return { attempted: `write report "${report}" to "${path}"`, why: messageOf(error), advice };
 }
 
+/** Proves that a file can be replaced, and removes it unless it stays. @throws if it cannot be replaced: it is a device, or behind a symbolic link. */
+export function proveReplaceable(io: ReportIo, path: string, stays: boolean): void {
+  if (!stays) return proveWritable(io, path);
+  proveWritable(io, `${path}.new`);
+  // This refuses everything but a regular file.
+  io.readFile(path, undefined, "refuse", "replace");
+}
+
 /**
  * Checks that every report can be written, and removes the reports of an earlier job, so that they are not mistaken for reports of this run.
- * @param keeps Whether to keep the reports of an earlier job.
+ * @param kept Paths of the reports to keep for now.
  * @throws {UsageError} if a file cannot be written, is behind a symbolic link, or is the target of two reports.
  */
-export function checkTargets(targets: readonly ReportTarget[], io: ReportIo, keeps = false): void {
+export function checkTargets(targets: readonly ReportTarget[], io: ReportIo, kept: readonly string[] = []): void {
   const seen = new Map<string, string>();
   for (const { format, path } of targets) {
     const name = plainPath(path);
@@ -330,7 +338,7 @@ export function checkTargets(targets: readonly ReportTarget[], io: ReportIo, kee
     }
     seen.set(name, format);
     try {
-      proveWritable(io, keeps ? `${path}.new` : path);
+      proveReplaceable(io, path, kept.includes(path));
     } catch (error) {
       throw new UsageError(cannotWrite(format, path, error), { cause: error });
     }

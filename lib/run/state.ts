@@ -433,11 +433,6 @@ export class StateWriter {
     return this.#keptStates.length > 0;
   }
 
-  /** Whether the file is again about an earlier run that may be unfinished, because nothing was started. */
-  get isRestored(): boolean {
-    return this.hasEarlier && this.#state?.phase === "starting" && this.#state.parting === "ended";
-  }
-
   /** Gives up a claim if nothing was begun with it. */
   release(): void {
     if (this.#state !== undefined && isClaim(this.#state)) this.update({ parting: "ended" });

@@ -5,9 +5,9 @@
 import { messageOf } from "../../error_sentence.ts";
 import { exitCodeFor, MogplexError, NetworkError, UsageError } from "../../errors.ts";
 import type { Io } from "../../io.ts";
-import { valueOr } from "../../lookup.ts";
+import { isObject, parseJson, valueOr } from "../../lookup.ts";
 import type { Notice } from "../../notice.ts";
-import { checkTargets } from "../../report/write.ts";
+import { checkTargets, proveReplaceable } from "../../report/write.ts";
 import type { EventFile, EventSink } from "../../run/event_file.ts";
 import type { FollowItem } from "../../run/follow.ts";
 import { RETRY_LATER } from "../../run/no_sandbox.ts";
@@ -15,6 +15,7 @@ import { type OpenInterrupts, openInterrupts } from "../../run/interrupts.ts";
 import type { JobEnd } from "../../run/job.ts";
 import { type AskedJob, completeJob, type JobOptions } from "../../run/options.ts";
 import { type AnyResult, reasonOf, resultError } from "../../run/result.ts";
+import { mayHaveStarted } from "../../run/result_view.ts";
 import { openSession, type Session } from "../../run/session.ts";
 import { isNotPermitted, preferSmallHeap, thisMachine } from "../../runtime.ts";
 import { networkFix, withNetworkFix } from "../../service/check_way.ts";
@@ -71,8 +72,8 @@ export interface OpenJob<A, F> {
 
 /**
  * Runs a job, and publishes its end. In CI an error before there is a result becomes a report as well: otherwise the reports of an earlier job would
- * be mistaken for files of this job. Outside CI a job without a folder writes no reports, and leaves those of the last job alone. So does
- * a job that started nothing in the folder of an earlier run.
+ * be mistaken for files of this job. Outside CI a job without a folder writes no reports, and keeps the reports of the last job. A job that
+ * started nothing in a folder with reports keeps them, too.
  * @returns The result in the words of the program, and where the reports are.
  * @throws {UsageError} if files of the checkout cannot be trusted: then no report is written.
  * @throws what a step throws.
@@ -116,13 +117,13 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
   };
   const openExtra = async () => await context.extras?.open(context);
   // Before the old reports are removed: wrong settings must leave them alone.
-  const early = await step(inFolder, async () => hasReports(context) ? await openExtra() : undefined);
-  const places = await step(inFolder, () => {
-    const opened = openPlaces(context, folder);
-    if (request.wanted !== undefined) removeValue(context, opened.value);
-    return opened;
-  });
-  const placed = { ...inFolder, places };
+  const early = await step(
+    inFolder,
+    async () => earlierFiles(context, readPlaces(context)).length > 0 ? await openExtra() : undefined,
+  );
+  const opened = await step(inFolder, () => openPlaces(context, { ...request, ...plan }, folder));
+  const { places } = opened;
+  const placed = { ...inFolder, opened };
   const published = await step(placed, async () => {
     // The folder of the reports exists only now, and the history may be in it.
     const extra = early ?? await openExtra();
@@ -132,12 +133,11 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
   return await step(placed, async () => {
     const publish = prepare(AT_END, context, published);
     const live = openLog(context, plan, { asked: request, session, listeners, extra: published.extra });
-    const keeps = folder.claim?.writer.hasEarlier ?? false;
     const job = openWork({ asked: request, folder, places, session, live }, {
       publish: {
         ...publish,
         started(runId) {
-          if (keeps) removeAll(context, [...places.targets.map(({ path }) => path), ...places.outdated]);
+          opened.replace();
           publish.started(runId);
         },
       },
@@ -152,7 +152,9 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
       });
       const result = inWords(advised(context, end, error, isUnanswered(session)), context.vocabulary);
       if (interrupts.terminal) showLeft(context, result);
-      const isLeft = folder.claim?.writer.isRestored;
+      const isLeft = opened.keeps && result.runId === null && !mayHaveStarted(result);
+      if (isLeft) noteEarlier(context, opened.earlier);
+      else opened.replace();
       if (error instanceof UsageError && result.runId === null) {
         const { isShown } = await prepare(WHEN_REFUSED, context, published).ended({ result, error, isLeft });
         if (!isShown || !isTogether(context)) context.writer.error(context.vocabulary.words(error.message));
@@ -250,37 +252,81 @@ function openSignals(
   return { session, interrupts, listeners };
 }
 
-/**
- * Determines the places of the files, and removes the reports of an earlier job, unless their run may be unfinished: then they stay until a run is
- * known.
- * @throws {UsageError} if the reports cannot be written.
- */
-function openPlaces(context: Context, folder: Partial<RunFolder> = {}): Places {
-  const { out, isNew = false, claim } = folder;
-  const places = readPlaces(context, out);
-  const ignore = context.laptop?.ignoringFolder(context, { ...places, isNew });
-  const keeps = claim?.writer.hasEarlier ?? false;
-  checkTargets(places.targets, context.io, keeps);
-  if (!keeps) removeAll(context, places.outdated);
-  ignore?.();
-  return places;
+/** The places of a job's files, and what an earlier job has left there. */
+interface OpenPlaces {
+  places: Places;
+  /** Whether the folder is still about an earlier run, until a run of this job is known. */
+  keeps: boolean;
+  /** See {@linkcode earlierFiles}. */
+  earlier: readonly string[];
+  /** Removes the files of an earlier job that have stayed. Further calls do nothing. */
+  replace(): void;
 }
 
-/** The folder never mixes reports of two runs. */
+/**
+ * Determines the places of the files. The files of an earlier job are removed: they would be mistaken for files of this one. Outside CI they stay
+ * until a run is known, because a start that is refused must not replace them.
+ * @param job Whether its run exists before it, and whether it wants a value.
+ * @throws {UsageError} if the files cannot be written.
+ */
+function openPlaces(
+  context: Context,
+  { exists = false, wanted }: { exists?: boolean | undefined; wanted?: object | undefined } = {},
+  { out, isNew = false, claim }: Partial<RunFolder> = {},
+): OpenPlaces {
+  const { io } = context;
+  const places = readPlaces(context, out);
+  const { targets, outdated, value } = places;
+  const ignore = context.laptop?.ignoringFolder(context, { ...places, isNew });
+  const files = [...targets.map(({ path }) => path), ...outdated, ...(wanted === undefined ? [] : [value])];
+  const earlier = exists ? [] : earlierFiles(context, places);
+  const keeps = earlier.length > 0 || claim?.writer.hasEarlier === true;
+  checkTargets(targets, io, earlier);
+  if (wanted !== undefined) proveValue(context, value, earlier.includes(value));
+  if (!keeps) removeAll(context, outdated);
+  ignore?.();
+  let isReplaced = !keeps;
+  function replace(): void {
+    // The folder never mixes files of two runs.
+    if (!isReplaced) removeAll(context, files);
+    isReplaced = true;
+  }
+  return { places, keeps, earlier, replace };
+}
+
+/**
+ * The files of an earlier run that a start must not replace; empty in CI, where each job has its own reports, and if the reports are about a start that
+ * was refused.
+ */
+function earlierFiles(context: Context, { targets, outdated, value }: Places): string[] {
+  const { io } = context;
+  if (!isLaptop(context)) return [];
+  const path = targets.find(({ format }) => format === "json")?.path;
+  const report = path === undefined ? undefined : valueOr(() => parseJson(io.readFile(path) ?? ""), undefined);
+  if (isObject(report) && report.runId === null && report.mayExist === false) return [];
+  // Deno might not be allowed to read them.
+  return [...targets.map((target) => target.path), ...outdated, value]
+    .filter((each) => valueOr(() => io.realPath(each) !== undefined, false));
+}
+
 function removeAll({ io }: Context, paths: readonly string[]): void {
   for (const path of paths) io.removeFile(path);
 }
 
-/** Removes the value of an earlier job, which would be mistaken for the value of this one. @throws {UsageError} if it cannot be removed. */
-function removeValue({ io }: Context, path: string): void {
+/** @param stays Whether the value of an earlier job stays. @throws {UsageError} if the value cannot be written. */
+function proveValue({ io }: Context, path: string, stays: boolean): void {
   try {
-    if (io.realPath(path) === undefined) return;
-    // This refuses a symbolic link, also in the folders above.
-    io.writeFile(path, "");
-    io.removeFile(path);
+    if (stays || io.realPath(path) !== undefined) proveReplaceable(io, path, stays);
   } catch (cause) {
     throw new UsageError({ attempted: `write "${path}"`, why: messageOf(cause) }, { cause });
   }
+}
+
+/** @param earlier Files that stay, which the reader could mistake for files of this job. */
+function noteEarlier({ writer }: Context, [first]: readonly string[]): void {
+  if (first === undefined) return;
+  const folder = first.replace(/\/[^/]*$/, "");
+  writer.note(`${JSON.stringify(folder)} still has the reports of an earlier command`);
 }
 
 /** Opens the log. After that, notices are lines of the log. */
@@ -321,8 +367,8 @@ function openLog<R, A extends JobAsked, F>(
 
 /** What is open if a job is refused. */
 interface Refusable {
-  /** Absent if the reports of an earlier job are still there. */
-  places?: Places;
+  /** Absent if nothing was opened. */
+  opened?: OpenPlaces;
   /** Undefined before it is open. */
   session?: Session;
   close(): void;
@@ -332,13 +378,13 @@ interface Refusable {
 async function refuse<R extends AnyResult>(
   context: Context,
   nothing: R,
-  { places: open, session, close, startedAt }: Refusable & { startedAt: number },
+  { opened, session, close, startedAt }: Refusable & { startedAt: number },
   error: unknown,
 ): Promise<never> {
   close();
   const requests = session?.requests() ?? 0;
-  const isLeft = open === undefined && isLaptop(context);
-  const places = open ?? (isLeft ? readPlaces(context) : openPlaces(context));
+  const isLeft = opened?.keeps ?? isLaptop(context);
+  const places = opened?.places ?? (isLeft ? readPlaces(context) : openPlaces(context).places);
   if (isLeft) checkAccess(context, places);
   maskToken(context);
   // Wrong settings of the extras must not hide the error.
@@ -359,6 +405,8 @@ async function refuse<R extends AnyResult>(
   const publishers = isLeft ? WHEN_LEFT : WHEN_REFUSED;
   try {
     const { isShown } = await prepare(publishers, context, { places, log: null, extra }).ended({ result, error });
+    // A command that sent nothing has not tried to start a run.
+    if (isLeft && requests > 0) noteEarlier(context, opened?.earlier ?? earlierFiles(context, places));
     if (isShown && isTogether(context) && error instanceof MogplexError) markExplained(error);
   } finally {
     context.writer.unfence();
@@ -395,16 +443,6 @@ function checkAccess({ io }: Context, { out }: Places): void {
       throw new UsageError({ attempted: "read the reports", why: messageOf(error) }, { cause: error });
     }
   }
-}
-
-/** Whether a person has reports of an earlier job here. */
-function hasReports(context: Context): boolean {
-  if (!isLaptop(context)) return false;
-  const { targets, outdated } = readPlaces(context);
-  // Deno might not be allowed to read it.
-  return [...targets.map(({ path }) => path), ...outdated].some((path) =>
-    valueOr(() => context.io.realPath(path) !== undefined, false)
-  );
 }
 
 /** Replaces the words for scripts in a result with the program's. */

@@ -107,6 +107,16 @@ test("checkTargets() removes old reports and leaves no file of its own", () => {
   });
 });
 
+test("checkTargets() leaves the reports that are kept as they are, and no file of its own", () => {
+  inTemporaryDirectory((out) => {
+    const [kept, removed] = ["result.json", "summary.md"].map((name) => join(out, name)) as [string, string];
+    for (const path of [kept, removed]) writeFileSync(path, "earlier");
+    checkTargets(defaultTargets(out), io, [kept]);
+    expect(readdirSync(out)).toEqual(["result.json"]);
+    expect(readFileSync(kept, "utf8")).toBe("earlier");
+  });
+});
+
 test("checkTargets() throws UsageError when the directory or the file is a symbolic link, and follows neither", () => {
   inTemporaryDirectory((directory) => {
     const victim = join(directory, "victim");
@@ -117,7 +127,7 @@ test("checkTargets() throws UsageError when the directory or the file is a symbo
     symlinkSync(join(victim, "result.json"), join(directory, "real", "result.json"));
     for (const out of ["out", "real"]) {
       const target = { format: "json", path: join(directory, out, "result.json") } as const;
-      expect(() => checkTargets([target], io)).toThrow(UsageError);
+      for (const kept of [[], [target.path]]) expect(() => checkTargets([target], io, kept)).toThrow(UsageError);
     }
     expect(readFileSync(join(victim, "result.json"), "utf8")).toBe("precious");
     expect(readdirSync(victim)).toEqual(["result.json"]);
@@ -126,8 +136,12 @@ test("checkTargets() throws UsageError when the directory or the file is a symbo
 
 test("checkTargets() throws UsageError when there is something else than a regular file, and leaves it alone", () => {
   inTemporaryDirectory((directory) => {
-    const target = { format: "json", path: directory } as const;
-    expect(() => checkTargets([target], io)).toThrow("it is not a regular file");
-    expect(existsSync(directory)).toBe(true);
+    const path = join(directory, "result.json");
+    mkdirSync(path);
+    const target = { format: "json", path } as const;
+    for (const kept of [[], [path]]) {
+      expect(() => checkTargets([target], io, kept)).toThrow("it is not a regular file");
+    }
+    expect(readdirSync(directory)).toEqual(["result.json"]);
   });
 });

@@ -126,9 +126,43 @@ test("outside CI, an error before the first request writes no reports, and leave
   const { cli } = world();
   const first = await cli([...RUN, "--timeout", "0"], { terminal: true });
   expect([first.code, Object.fromEntries(first.io.files)]).toEqual([2, {}]);
-  const later = await cli(["run", "--follow", "x", "--repo", "nobody/nothing"], { files, terminal: true });
-  expect(later.io.files.get("mogplex-ci/run.html")).toContain("not started");
-  expect(later.io.files.has("mogplex-ci/junit.xml")).toBe(false);
+});
+
+const REFUSED = ["run", "--follow", "x", "--repo", "nobody/nothing"];
+
+test("outside CI, a refused start keeps every report of a finished run, and says whose reports they are", async () => {
+  const { cli } = world("success");
+  const files = {
+    ...Object.fromEntries((await cli(RUN)).io.files),
+    "mogplex-ci/value.json": "{}",
+    "s.json": '{"type":"object"}',
+  };
+  const names = Object.keys(files).filter((path) => path !== "mogplex-ci/run.json");
+  const result = [...REFUSED, "--result", "r.json", "--schema", "s.json"];
+  for (const [args, terminal] of [[REFUSED, false], [REFUSED, true], [result, true]] as const) {
+    const { code, stderr, io } = await cli([...args], { files, terminal });
+    expect([code, stderr.includes('note: "mogplex-ci" still has the reports of an earlier command\n')])
+      .toEqual([2, true]);
+    expect(names.filter((path) => io.files.get(path) !== files[path as keyof typeof files])).toEqual([]);
+  }
+  // In CI each job has its own reports.
+  const inCi = await cli(REFUSED, { files, env: { CI: "true" } });
+  expect([inCi.stderr.includes("still has"), inCi.io.files.get("mogplex-ci/junit.xml")]).toEqual([
+    false,
+    expect.stringContaining("not started"),
+  ]);
+});
+
+test("outside CI, a refused start replaces the reports of another refused start, and a run replaces both", async () => {
+  const { cli } = world("success");
+  const repositories: unknown[] = [];
+  let files = {};
+  for (const args of [REFUSED, ["run", "--follow", "x", "--repo", "nobody/else"], RUN, REFUSED]) {
+    const { io } = await cli(args, { files });
+    files = Object.fromEntries(io.files);
+    repositories.push(JSON.parse(io.files.get("mogplex-ci/result.json") ?? "").repository);
+  }
+  expect(repositories).toEqual(["nobody/nothing", "nobody/else", "acme/api", "acme/api"]);
 });
 
 test("a repository that is not found leaves the command that lists them, to be copied, and the requests that were sent", async () => {
