@@ -53,6 +53,11 @@ export interface Thread extends ThreadPlace {
   } | null;
 }
 
+/** What happened to a thread that is not open. */
+export function closedWord(thread: Pick<Thread, "isMerged"> | null): "merged" | "closed" {
+  return thread?.isMerged === true ? "merged" : "closed";
+}
+
 export interface CodeLine {
   /** `file:line`, or the file alone. */
   readonly place: string;

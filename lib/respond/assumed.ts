@@ -7,7 +7,7 @@ import { addressAt } from "../forge/address.ts";
 import type { ForgeUser } from "../forge/findings.ts";
 import type { Forge } from "../forge/forge.ts";
 import { field, numberOf } from "../forge/payload.ts";
-import type { AskEvent, Thread, ThreadComment } from "../forge/threads.ts";
+import { type AskEvent, closedWord, type CodeLine, lineOf, type Thread, type ThreadComment } from "../forge/threads.ts";
 import { isObject, lookup, parseJson } from "../lookup.ts";
 
 /** The relation of a user to a repository, in GitHub's words. The first three can push. */
@@ -40,6 +40,8 @@ export interface Assumed {
   readonly isRightDefault: boolean;
   /** Whether the author is assumed not to be able to push because the event does not show it. */
   readonly isAuthorRightHidden: boolean;
+  /** Whether others than the members can see the project; undefined if the event does not show it. */
+  readonly isPublic: boolean | undefined;
   /** Whether nothing names the repository. */
   readonly isExample: boolean;
   /** False if nothing shows which forge it is: then the forge is only the model for words and links. */
@@ -79,8 +81,10 @@ interface Facts {
   text?: string | undefined;
   url?: string | undefined;
   isOpen?: boolean;
+  isMerged?: boolean;
   isForeign?: boolean;
   isInternal?: boolean;
+  isPublic?: boolean | undefined;
   source?: string | undefined;
   target?: string | undefined;
   asker?: string | undefined;
@@ -88,7 +92,7 @@ interface Facts {
   association?: string | undefined;
   author?: string | undefined;
   authorAssociation?: string | undefined;
-  comment?: { id: number; text: string; isEdited?: boolean; isInternal?: boolean } | undefined;
+  comment?: { id: number; text: string; isEdited?: boolean; isInternal?: boolean; line?: CodeLine | undefined } | undefined;
   labels?: readonly string[];
   absence?: Absence | undefined;
 }
@@ -201,6 +205,8 @@ function workflowFacts(body: unknown): Facts {
     text: at("body"),
     url,
     isOpen: at("state") !== "closed",
+    // The event of a comment has the pull request as a part of its issue.
+    isMerged: (at("merged_at") ?? at("pull_request", "merged_at")) !== undefined,
     isForeign: branches[0] !== branches[1],
     source: at("head", "ref"),
     target: at("base", "ref"),
@@ -220,6 +226,10 @@ function workflowFacts(body: unknown): Facts {
   };
 }
 
+/** The visibility of a private project; internal and public ones have larger numbers. Source: GitLab, "Webhook events". */
+const PRIVATE = 0;
+const POSITION = ["object_attributes", "position"] as const;
+
 /** Source: GitLab, "Webhook events", comment, issue and merge request events. They have only the author's number, and no rights. */
 function gitlabFacts(body: unknown): Facts {
   const isNote = field(body, "object_kind") === "note";
@@ -229,6 +239,8 @@ function gitlabFacts(body: unknown): Facts {
   const id = isNote ? numberOf(body, "object_attributes", "id") : undefined;
   const asker = textAt(body, "user", "username");
   const authorId = numberOf(body, holder, "author_id");
+  const visibility = field(body, "project", "visibility_level");
+  const position = (name: string) => textAt(body, ...POSITION, name);
   const authorName = authorId === numberOf(body, "user", "id") ? asker : `another user (${authorId})`;
   return {
     origin: url !== undefined && URL.canParse(url) ? new URL(url).origin : undefined,
@@ -238,8 +250,10 @@ function gitlabFacts(body: unknown): Facts {
     text: at("description"),
     url: isNote ? textAt(body, "object_attributes", "url")?.replace(/#.*/, "") : at("url"),
     isOpen: !["closed", "merged", "locked"].includes(at("state") ?? ""),
+    isMerged: at("state") === "merged",
     isForeign: numberOf(body, holder, "source_project_id") !== numberOf(body, holder, "target_project_id"),
     isInternal: field(body, holder, "confidential") === true,
+    isPublic: typeof visibility === "number" ? visibility > PRIVATE : undefined,
     source: at("source_branch"),
     target: at("target_branch"),
     asker,
@@ -249,6 +263,11 @@ function gitlabFacts(body: unknown): Facts {
       text: textAt(body, "object_attributes", "note") ?? "",
       isEdited: textAt(body, "object_attributes", "action") === "update",
       isInternal: field(body, "object_attributes", "internal") === true,
+      line: lineOf(
+        position("new_path") ?? position("old_path"),
+        numberOf(body, ...POSITION, "new_line") ?? numberOf(body, ...POSITION, "old_line"),
+        null,
+      ),
     },
     labels: namesIn(field(body, "labels"), "title"),
     absence: isNote && field(body, "object_attributes", "system") === true ? "system" : undefined,
@@ -298,6 +317,7 @@ function assume(
       ...place,
       url: facts.url ?? (place.kind === "pull" ? pull : pull.replace(/\w+(?=\/\d+$)/, "issues")),
       isOpen: facts.isOpen ?? true,
+      isMerged: facts.isMerged ?? false,
       title: facts.title ?? "An example",
       text: facts.text ?? "The description of the example.",
       author,
@@ -315,6 +335,7 @@ function assume(
       ...{ kind: "comment", id: comment.id, text: comment.text, author: asker, createdAt: at },
       editedAt: comment.isEdited === true ? at : null,
       isInternal: comment.isInternal === true,
+      line: comment.line,
     },
     absence: facts.absence ?? null,
     labels: [...new Set(facts.labels)],
@@ -324,6 +345,7 @@ function assume(
     ],
     isAuthorRightHidden: !isAuthor && facts.authorAssociation === undefined,
     isRightDefault: name !== undefined && !isBot && (association ?? facts.association) === undefined,
+    isPublic: facts.isPublic,
     isExample: (facts.repository ?? wanted) === undefined,
   };
 }
@@ -331,12 +353,12 @@ function assume(
 /** Sentences about what was assumed. They contain untrusted names. */
 export function assumptionsOf(assumed: Assumed): string[] {
   const { forge, isForgeKnown, repository, thread, asker, pushers, isExample, isAuthorRightHidden } = assumed;
-  const { pull, author, isOpen } = thread;
+  const { pull, author } = thread;
   const by = ({ id, name, isBot }: ForgeUser) =>
     `by ${name}, ${isBot === true ? "a bot" : pushers.includes(id) ? "who can push" : "who cannot push"}`;
   const name = (forge.notes?.nameOf(thread) ?? "").replace(/^[a-z]/, (letter) => letter.toUpperCase());
   return [
-    `${name} of ${repository}${isForgeKnown ? ` on ${forge.system}` : ""} is ${isOpen ? "open" : "closed"}.`,
+    `${name} of ${repository}${isForgeKnown ? ` on ${forge.system}` : ""} is ${thread.isOpen ? "open" : closedWord(thread)}.`,
     ...isExample ? ["The repository is an example. Name yours with --repo OWNER/NAME."] : [],
     ...isForgeKnown ? [] : [
       "The forge is unknown, so words and links below may differ. Run `init --respond` first: the job that it writes shows the forge.",
@@ -348,11 +370,24 @@ export function assumptionsOf(assumed: Assumed): string[] {
       }. A check failed, a review requests changes, and ` +
       "there is a conflict.",
     ],
-    `${requestOf(assumed)} ${by(asker)}.`,
+    `${requestOf(assumed)} ${by(asker)}.${editOf(assumed)}`,
+    ...visibilityOf(assumed),
     isAuthorRightHidden
       ? `Title and description are by ${author.name}. The event does not show whether this user can push. Assumed: no.`
       : `Title and description are ${by(author)}.`,
   ];
+}
+
+function editOf({ comment, absence }: Assumed): string {
+  if (comment === null || absence !== null) return "";
+  return comment.editedAt === null ? " It was not edited." : " It was edited.";
+}
+
+/** Who sees the job's log, if that decides whether a run starts. */
+function visibilityOf({ thread: { isInternal }, isPublic }: Assumed): string[] {
+  if (isInternal !== true) return [];
+  if (isPublic !== undefined) return [`It is confidential. The project is ${isPublic ? "not private" : "private"}.`];
+  return ["It is confidential. The event does not show whether the project is private. Assumed: yes."];
 }
 
 /** Where the service works, unless that is certainly the repository with the mention. */

@@ -5,15 +5,16 @@
  */
 import { MogplexError } from "../errors.ts";
 import { type Findings, type ForgeUser, NO_FINDINGS, type Remark } from "../forge/findings.ts";
-import type {
-  CodeLine,
-  CommentPlace,
-  News,
-  PullNoun,
-  Thread,
-  ThreadComment,
-  ThreadPlace,
-  Threads,
+import {
+  closedWord,
+  type CodeLine,
+  type CommentPlace,
+  type News,
+  type PullNoun,
+  type Thread,
+  type ThreadComment,
+  type ThreadPlace,
+  type Threads,
 } from "../forge/threads.ts";
 import type { Redact } from "../run/clean.ts";
 import { findingsFor, findingsQuote, type Fix, fixPrompt, lineQuote, ofMembers, withQuote } from "../run/fix.ts";
@@ -682,11 +683,6 @@ export class Decider {
     const notes = marks.filter((each) => !isSameAsk(each.mark.ask, ask) && isUntil(each.note, at) && mayHaveRun(each));
     return notes.some(({ note }) => note.text.includes(NOTES_UNSEEN)) ? [] : notes;
   }
-}
-
-/** What happened to a thread that is not open. */
-export function closedWord(thread: Pick<Thread, "isMerged"> | null): string {
-  return thread?.isMerged === true ? "merged" : "closed";
 }
 
 /** The request as it is meant in its place: on an issue and on a line of code, `fix the build` is an ordinary task. */

@@ -22,7 +22,7 @@ import { repoName } from "../../service/repository.ts";
 import { own } from "../../text/safe_line.ts";
 import { MAX_EVENT } from "../job/open_forge.ts";
 import { hostOf, remotesOf } from "../job/origin.ts";
-import { MENTION_LABEL, oneOf, REPO } from "../options.ts";
+import { ALLOW_USERS, MENTION_LABEL, oneOf, REPO } from "../options.ts";
 import { type JobVariables, MENTION_WORD, variableOf } from "../settings.ts";
 import { RECIPES, respondRecipe } from "../setup/recipes.ts";
 import type { Context, Option, VerbFlag } from "../verb.ts";
@@ -96,7 +96,10 @@ export async function rehearseMention(
   const { io, clock, option, platform, writer } = context;
   const assumed = await readAssumed(context);
   const job = readJob(assumed.isForgeKnown ? assumed.forge.job ?? {} : {});
-  const settings = withoutNumber(ofJob(context, job.settings), assumed.asker.name);
+  const settings = {
+    ...withoutNumber(ofJob(context, job.settings), assumed.asker.name),
+    isPublic: assumed.isPublic === true,
+  };
   const say = (...lines: readonly string[]) => {
     for (const line of lines) {
       const indent = /^ */.exec(line)?.[0].length ?? 0;
@@ -117,6 +120,9 @@ export async function rehearseMention(
   }
   if (assumed.isRightDefault && settings.allowUsers === null) {
     say(`  If ${assumed.asker.name} cannot push, add --association none.`);
+  }
+  if (settings.allowUsers === null && context.variables(ALLOW_USERS.variable) !== undefined) {
+    say(`  ${ALLOW_USERS.variable} is empty here. Assumed: not set. If it is empty on the forge, the job fails and nothing starts.`);
   }
   if (settings.allowUsers !== job.settings.allowUsers) {
     const number = numberOf(job.settings, assumed.asker.name);

@@ -54,7 +54,7 @@ test("respond --dry-run prints decision, prompt and note for a text, and sends a
       "  Issue #1 of acme/web is open.",
       "  The repository is an example. Name yours with --repo OWNER/NAME.",
       `  ${UNKNOWN_FORGE}`,
-      "  The comment is by you, who can push.",
+      "  The comment is by you, who can push. It was not edited.",
       "  Title and description are by you, who can push.",
     ].join("\n"),
     "Decision: a run would start on a new branch, with a pull request if the agent changes something\n  asked by you",
@@ -308,7 +308,7 @@ test("respond --dry-run --event takes comment, authors and rights from an event 
   expect(await decisionOf(args, GITHUB_COMMENT)).toEqual([
     "Pull request #7 of acme/api on GitHub is open.",
     "Its branch is feature. A check failed, a review requests changes, and there is a conflict.",
-    "The comment is by kim, who can push.",
+    "The comment is by kim, who can push. It was not edited.",
     "Title and description are by eve, who cannot push.",
     "Decision: a run would start on the branch feature",
     "asked by kim",
@@ -322,12 +322,21 @@ test("respond --dry-run --event takes comment, authors and rights from an event 
     { ...GITHUB_COMMENT, comment: { ...GITHUB_COMMENT.comment, author_association: "CONTRIBUTOR" } },
     { ...GITHUB_COMMENT, action: "edited" },
     { ...GITHUB_COMMENT, issue: { ...GITHUB_COMMENT.issue, state: "closed" } },
+    {
+      ...GITHUB_COMMENT,
+      issue: {
+        ...GITHUB_COMMENT.issue,
+        state: "closed",
+        pull_request: { ...GITHUB_COMMENT.issue.pull_request, merged_at: "2026-03-02T12:00:00Z" },
+      },
+    },
     { ...GITHUB_COMMENT, comment: { ...GITHUB_COMMENT.comment, user: { login: "renovate[bot]", type: "Bot" } } },
   ];
   expect(await Promise.all(reasons.map(async (event) => (await decisionOf(args, event)).at(-1)))).toEqual([
     NO_PUSH,
     "no run: the comment was edited",
     "no run: the pull request is closed",
+    "no run: the pull request is merged",
     "no run: a bot wrote the comment",
   ]);
   expect((await decisionOf([...args, "--as", "eve", "--association", "none"], GITHUB_COMMENT)).at(-1)).toBe(NO_PUSH);
@@ -385,7 +394,7 @@ test("respond --dry-run assumes that the service delivers to a self-hosted GitHu
     "Mogplex delivers to ghe.corp.example. Check this with a first run: Mogplex knows repositories only by name, and " +
       "acme/web on github.com can be a different one.",
   );
-  expect((await linesAt("github.com"))[1]).toBe("The comment is by you, who can push.");
+  expect((await linesAt("github.com"))[1]).toBe("The comment is by you, who can push. It was not edited.");
 });
 
 test("respond --dry-run --event takes a label from an event of Gitea, whose text is then the task", async () => {
@@ -489,6 +498,51 @@ test("respond --dry-run --event takes a comment from an event of GitLab, also on
   expect((await decisionOf(args, fork)).at(-1)).toBe(
     "no run: the branch of the merge request is not in this repository",
   );
+  const merged = { ...GITLAB_COMMENT, merge_request: { ...GITLAB_COMMENT.merge_request, state: "merged" } };
+  const lines = await decisionOf(args, merged);
+  expect([lines[0], lines.at(-1)]).toEqual([
+    "Merge request !7 of acme/api on GitLab is merged.",
+    "no run: the merge request is merged",
+  ]);
+});
+
+test("respond --dry-run --event starts nothing on a confidential issue of a project that is not private", async () => {
+  const issue = { iid: 8, title: "A", description: "", state: "opened", confidential: true };
+  const { merge_request: _, ...comment } = GITLAB_COMMENT;
+  const attributes = { ...GITLAB_COMMENT.object_attributes, note: "@mogplex go" };
+  const cases = [
+    [20, "It is confidential. The project is not private.", "it is confidential, but job logs in this project are not"],
+    [10, "It is confidential. The project is not private.", "it is confidential, but job logs in this project are not"],
+    [0, "It is confidential. The project is private.", null],
+    [undefined, "It is confidential. The event does not show whether the project is private. Assumed: yes.", null],
+  ] as const;
+  for (const [visibility_level, assumption, reason] of cases) {
+    const project = { ...GITLAB_COMMENT.project, visibility_level };
+    const event = { ...comment, object_attributes: attributes, issue, project };
+    const lines = await decisionOf(["--event", "event.json"], event);
+    expect(lines).toContain(assumption);
+    expect(lines.at(-1)).toBe(reason === null ? "asked by kim" : `no run: ${reason}`);
+  }
+});
+
+test("respond --dry-run --event takes fix the build on a line of code for an ordinary task, and quotes the line", async () => {
+  const position = { new_path: "src/a.ts", new_line: 12 };
+  const promptOf = async (more: object) => {
+    const object_attributes = { ...GITLAB_COMMENT.object_attributes, note: "@mogplex fix the build", ...more };
+    const { stdout } = await rehearse(["--event", "event.json"], { ...GITLAB_COMMENT, object_attributes });
+    return stdout.slice(stdout.indexOf("Prompt:"));
+  };
+  expect(await promptOf({})).toStartWith("Prompt:\n  Checks of this branch's merge request failed.");
+  expect(await promptOf({ position })).toMatch(/^Prompt:\n {2}fix the build\n[^]*\n {2}> src\/a\.ts:12:\n/);
+});
+
+test("respond --dry-run says that it takes an empty list of users for none where a job cannot tell them apart", async () => {
+  const { stdout } = await rehearse(["--text", "@mogplex go", "--repo", "https://github.com/acme/web"], undefined, {
+    MOGPLEX_RESPOND_ALLOW_USERS: "",
+  });
+  expect(stdout).toContain(
+    "  MOGPLEX_RESPOND_ALLOW_USERS is empty here. Assumed: not set. If it is empty on the forge, the job fails and nothing starts.\n",
+  );
 });
 
 test("respond --dry-run --event does not assume that another author can push when the event does not show it", async () => {
@@ -526,7 +580,7 @@ test("respond --dry-run --event does not assume that another author can push whe
   };
   expect(await decisionOf(args, gitea)).toContain(`Title and description are by eve. ${hidden}`);
   expect((await decisionOf([...args, "--as", "eve", "--association", "none"], gitea)).slice(-4)).toEqual([
-    "The comment is by eve, who cannot push.",
+    "The comment is by eve, who cannot push. It was not edited.",
     "Title and description are by eve, who cannot push.",
     "Decision: no run would start",
     NO_PUSH,
@@ -570,7 +624,7 @@ test("respond --dry-run knows the bots of a forge by their names", async () => {
   const bot = "no run: a bot wrote the comment";
   expect(await Promise.all(reasons)).toEqual([bot, bot, "asked by kim-bot"]);
   expect(await decisionOf(["--text", "@mogplex go", "--as", "project_12_bot_a1", ...gitlab])).toContain(
-    "The comment is by project_12_bot_a1, a bot.",
+    "The comment is by project_12_bot_a1, a bot. It was not edited.",
   );
   const byBot = { ...GITHUB_COMMENT.comment, user: { login: "renovate[bot]", type: "Bot" } };
   const args = ["--event", "event.json", "--as", "kim"];
