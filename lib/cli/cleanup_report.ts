@@ -53,7 +53,7 @@ export async function cleanUpAndReport(
 ): Promise<number> {
   return await cleanUpJob(context, by, {
     exists: () => true,
-    text: "the reports still show what the script knew",
+    text: "the reports still show the state when the script ended",
     update: (end) => reportAgain(context, end, endNote),
   });
 }

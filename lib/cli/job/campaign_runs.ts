@@ -22,7 +22,7 @@ export const MAX_LOOKS = 1_000;
 /** Largest report of a campaign that is read: 10 000 items take about 10 MB. */
 const MAX_CAMPAIGN_BYTES = 67_108_864;
 
-/** A run that is the newest one of its item. Its texts are untrusted. */
+/** The newest run of a campaign's item. Its texts are untrusted. */
 interface CampaignRun {
   runId: string;
   campaign: string;
@@ -33,7 +33,7 @@ interface CampaignRun {
   isSkipped: boolean;
 }
 
-/** The directory in which a campaign file has its campaign, unless a flag names another one. */
+/** The directory of the campaign in a campaign file, unless a flag names another directory. */
 function campaignDirectory({ io }: Context, file = CAMPAIGN_FILE): string {
   return placeOf({}, readFileHome(file, io), io.env).directory.replace(/\/+$/, "");
 }
@@ -104,8 +104,8 @@ export function campaignRetry(context: Context, { runId, outcome }: AnyResult): 
     const file = files.find((path) => exists(context, path)) ?? null;
     const command = file === null ? null : retryCommand(context, { ...place, file, name: run.name });
     const step = run.isSkipped
-      ? "Its campaign skips this item. If you want it after all, let the campaign start it again."
-      : "Fix the cause, then let its campaign start it again.";
+      ? "Its campaign skips this item. If you still want it, have the campaign start it again."
+      : "Fix the cause, then have its campaign start it again.";
     return { campaign: run.campaign, command, step };
   }
   return undefined;

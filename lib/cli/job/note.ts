@@ -1,6 +1,6 @@
 /**
- * The note of a job on its merge request or pull request: decides whether there is one, and writes it. A failure never changes the verdict of the
- * job.
+ * The note of a job on its merge request or pull request: decides whether to write a note, and writes it. A failure never changes the verdict
+ * of the job.
  * @module
  */
 import { MogplexError, UnauthorizedError, UsageError } from "../../errors.ts";
@@ -89,9 +89,9 @@ export interface JobNote {
 
 /** What a result does not show of the end of its job. */
 export interface EndDetails {
-  /** What happened to the operation when a signal ended the job, as a clause. @default the job ended without a signal */
+  /** What happened to the operation when a signal stopped the job, as a clause. @default no signal stopped the job */
   stopped?: string | undefined;
-  /** How many runs in a row had this outcome, this one included. The publisher of reports sets this. @default unknown */
+  /** How many runs in a row had this outcome, including this one. The publisher of reports sets this. @default unknown */
   streak?: number | undefined;
 }
 

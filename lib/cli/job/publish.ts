@@ -43,9 +43,9 @@ export interface Ended<R> extends EndDetails {
   written: readonly ReportTarget[];
   /** Whether the block with the reason is on screen. The publisher of the block sets this. @default {false} */
   isShown?: boolean | undefined;
-  /** Comparison with the run before. The publisher of reports sets this. */
+  /** Comparison with the previous run. The publisher of reports sets this. */
   compared?: string | undefined;
-  /** The way to start a failed run again, if it belongs to a campaign. The publisher of reports sets this. @default it belongs to none */
+  /** How to start a failed run again if a campaign started it. The publisher of reports sets this. @default no campaign started it */
   campaign?: CampaignRetry | undefined;
 }
 
@@ -172,7 +172,7 @@ const MAX_LINES = 10;
 /** Characters of such a line. */
 const MAX_LINE = 200;
 
-/** What the agent did last, for a command without a log. */
+/** The last lines from the agent, for a command without a log. */
 function printLastLines({ writer, option }: Context, events: readonly RunEvent[]): void {
   if (option(SHOW_TASK) === false) return;
   const agentLines = lastAgentLines(events, writer.redact, MAX_LINES);

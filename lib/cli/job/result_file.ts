@@ -77,7 +77,7 @@ function storedResult(
   if (result === null) {
     throw new UsageError({
       attempted: "check the result file",
-      why: "the state file was not written by a job with this token, or was changed since",
+      why: "the state file was not written by a job with this token, or has been changed since",
       value: JSON.stringify(state),
       advice: `use the token of the start, or give --${RESULT.name} and --${SCHEMA.name}`,
     });

@@ -208,11 +208,11 @@ test("campaignRetry() lets report name the campaign of a failed run, in the log,
   const inCampaign = await show({ "mogplex-campaign/campaign.json": report, "campaign.yml": "name: x\n" });
   expect(inCampaign.stdout).toContain(
     "campaign      replace-moment\n" +
-      "what to do    Fix the cause, then let its campaign start it again.\n" +
+      "what to do    Fix the cause, then have its campaign start it again.\n" +
       `retry         ${retry("campaign.yml")}\n`,
   );
   for (const text of [inCampaign.page, inCampaign.summary]) {
-    expect(text).toContain("Fix the cause, then let its campaign start it again.");
+    expect(text).toContain("Fix the cause, then have its campaign start it again.");
     expect(text).toContain(retry("campaign.yml"));
     expect(text).not.toContain("--new");
     expect(text).not.toContain("start a new run");
@@ -224,7 +224,7 @@ test("campaignRetry() lets report name the campaign of a failed run, in the log,
     (await show({ "mogplex-campaign/campaign.json": JSON.stringify(skipped), "campaign.yml": "name: x\n" })).stdout,
   )
     .toContain(
-      "what to do    Its campaign skips this item. If you want it after all, let the campaign start it again.\n" +
+      "what to do    Its campaign skips this item. If you still want it, have the campaign start it again.\n" +
         `retry         ${retry("campaign.yml")}\n`,
     );
   const second = JSON.parse(report);
@@ -234,7 +234,7 @@ test("campaignRetry() lets report name the campaign of a failed run, in the log,
   // A command with a placeholder could not be pasted.
   const unknown = await show(files);
   expect([unknown.stdout, unknown.page, unknown.summary].join("\n")).not.toContain("campaign retry");
-  expect(unknown.stdout).toContain("what to do    Fix the cause, then let its campaign start it again.\n");
+  expect(unknown.stdout).toContain("what to do    Fix the cause, then have its campaign start it again.\n");
   const outside = await show({ "campaign.yml": "name: x\n" });
   expect([outside.stdout.includes("campaign"), outside.page.includes("--new")]).toEqual([false, true]);
 });
