@@ -34,7 +34,7 @@ async function work({ signal, args, line }: MainContext): Promise<number> {
     timeoutMs: 40 * 60_000,
     throwOnFailure: false,
     signal,
-    // Only later revisions of the service can cancel runs of automations; the message says what happened to the run.
+    // Only later revisions of the service can cancel runs of automations. The message shows what happened to the run.
     cancelOn: ["abort"],
     onTriggered: ({ runId, replayed }) => console.log(`automation run ${runId} ${replayed ? "found" : "triggered"}`),
     onItem(item) {

@@ -118,7 +118,7 @@ function whyUnread({ status, message }) {
       return `GitLab refuses GITLAB_TOKEN (HTTP 401). Store a token that has not expired.`;
     case 403:
       return `GitLab refuses GITLAB_TOKEN for this project (HTTP 403). Give the token the role Developer there.`;
-    // GitLab answers so for a project that the token cannot see, too.
+    // GitLab gives the same answer for a project that the token cannot see.
     case 404:
       return `GitLab finds no such project (HTTP 404). Check its path, and give the token the role Developer there.`;
     default:

@@ -1,5 +1,4 @@
-/**
- * The code that the tests beside this file test: your own decision about a run.
+/** Decides what to do after a run. The tests beside this file test this code.
  */
 // @ts-check
 

@@ -1,5 +1,4 @@
-/**
- * Your own test, without an account and without waiting: Deno.test.
+/** A test of your own code with Deno.test. It needs no account, and does not wait for real time.
  *
  * ```sh
  * npm install --prefix . --no-save --ignore-scripts @mogplex/ci@0.0.0
