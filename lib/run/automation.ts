@@ -54,8 +54,8 @@ export function runAutomationKeys(): Keys<RunAutomationOptions> {
 export type AutomationJob = JobOptions<AutomationItem, TriggeredRun>;
 
 /**
- * Triggers an automation and follows its run to its end. A suppressed trigger is repeated, and a run without a slot is waited for, as long as the
- * session permits.
+ * Triggers an automation and follows its run to its end. Until the session's deadline, it repeats a suppressed trigger and waits for a
+ * slot.
  * @param automationId UUID.
  * @returns How the job ended, with the error that ended it.
  */
@@ -147,13 +147,13 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
     }
   }
 
-  /** Does not repeat a trigger to find its run: that could start a run which some revisions of the service cannot cancel. */
+  /** Does not repeat a trigger to find its run: that could start a run that some revisions of the service cannot cancel. */
   async stop(cause: StopCause): Promise<Stopped> {
     const runId = this.#runId;
     if (runId === undefined) {
       const key = JSON.stringify(this.#series?.key);
       const text = this.mayExist
-        ? `the automation may have been triggered; its run is found with the key ${key}`
+        ? `the automation may have been triggered; to find its run, use the key ${key}`
         : "nothing was triggered";
       return { answered: false, text };
     }
@@ -202,7 +202,7 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
   }
 }
 
-/** An automation run never ends waiting for a person, and is always followed: those outcomes become errors. */
+/** Turns outcomes that an automation run does not have, `awaiting_input` and `started`, into errors. */
 function automationOutcome(outcome: Ending["outcome"]): AutomationResult["outcome"] {
   return outcome === "awaiting_input" || outcome === "started" ? "error" : outcome;
 }
@@ -236,8 +236,7 @@ async function stopAutomationRun(
   } catch (error) {
     // Only later revisions of the service can cancel these runs. Source: contract 3.11.
     if (isMissingRoute(error)) {
-      const text =
-        "the automation run continues, because this revision of the service cannot cancel runs of automations";
+      const text = "the automation run continues, because this revision of the service cannot cancel automation runs";
       return { answered: false, text };
     }
     if (!(error instanceof ConflictError)) {
@@ -357,7 +356,7 @@ async function triggerWith(series: TriggerSeries, { automationId }: TriggerPlan)
   return { automationId, runId, status, replayed, reason, idempotencyKey, keyScope, owned };
 }
 
-/** @param errorOf Turns the error of the start into the error to throw. @default the same */
+/** @param errorOf Turns the error of the start into the error to throw. @default the error itself */
 export async function triggerJob(
   automationId: string,
   request: TriggerRequest,

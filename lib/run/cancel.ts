@@ -20,13 +20,13 @@ export function cancelKeys(): Keys<CancelOptions> {
 }
 
 interface CancelLimits {
-  /** Time limit on the clock, in milliseconds. */
+  /** Deadline on the clock, in milliseconds. */
   deadline: number;
   /** Ends the call, which then rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
   /**
-   * Whether failed attempts follow each other closely until the deadline. The client's own delays grow and would not fit into a few seconds. @default
-   * {false}
+   * Whether to retry at short intervals until the deadline. The client's own delays grow, so they would not fit into a few seconds.
+   * @default {false}
    */
   untilAnswered?: boolean | undefined;
 }
@@ -99,7 +99,7 @@ export async function cancelWith(
 
 /** Waits between reads of a cancelled run, in milliseconds: all of the reads must show its end. */
 const HOLD_MS: readonly number[] = [2_000, 5_000, 10_000];
-/** Most reads of {@linkcode HOLD_MS}. */
+/** Maximum number of these reads. */
 const MAX_HOLDS = 12;
 
 /**

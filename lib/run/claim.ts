@@ -2,9 +2,10 @@
  * Claims a folder for a run, outside CI, before a start is sent or a run is followed: of several processes that find the folder free, one gets it, and
  * the others see its key or its run.
  *
- * A state file can only be replaced, so a lock makes "still as it was read" and "replaced" one step. Only a few calls without a wait are made while
- * it is held. The lock of a process that was killed within them is removed by the next process that has seen it unchanged for two seconds: no clocks
- * of two machines are compared, and no process is looked up, for which Deno would need another permission.
+ * A state file can only be replaced as a whole, so a lock makes checking that the file is unchanged and replacing it a single step. The
+ * lock is held only for a few calls that do not wait. If a process is killed while it holds the lock, the next process removes the lock
+ * after seeing it unchanged for two seconds. This does not compare the clocks of two machines, and does not look up a process, for which
+ * Deno would need another permission.
  *
  * @module
  */
@@ -13,26 +14,26 @@ import { readStateText, type StateFiles, stateSeal, StateWriter } from "./state.
 
 /** A claimed folder. */
 export interface Claim {
-  /** The key of the start, unless the caller has given one. */
+  /** Key for the start, unless the caller gives one. */
   key: string;
-  /** Has written the claim, and writes what follows. */
+  /** Has written the claim, and writes later states. */
   writer: StateWriter;
 }
 
 type ClaimSession = Pick<Session, "clock" | "notify" | "signal">;
 
-/** What a folder is claimed for: a start, by the hash of its request as the caller gave it, or a run that exists. */
+/** What a folder is claimed for: a start, identified by the hash of the caller's request, or an existing run. */
 export type ClaimFor = { asked: string } | { runId: string };
 
 /** How long a lock stays unchanged before its process is treated as dead, in milliseconds. */
 const STALE_MS = 2_000;
 /** Time between two attempts, in milliseconds. */
 const RETRY_MS = 20;
-/** A lock contains an id. */
+/** Largest lock that is read, in bytes. A lock contains an id. */
 const MAX_LOCK_BYTES = 1_000;
 
 /**
- * @param text The file when it was found free; undefined if there was none.
+ * @param text Content of the state file when the folder was found free; undefined if there was no file.
  * @returns Undefined if another process has changed the file since: it has to be read again.
  * @throws if the file cannot be written, or `signal.reason` if the session's signal aborts.
  */

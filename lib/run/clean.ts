@@ -18,7 +18,7 @@ const MAX_DEPTH = 24;
 const MAX_ID = 200;
 
 interface Cleaner {
-  /** Any length. */
+  /** A text of any length. */
   text(value: string | null): string | null;
   /** An id, a status or a time, or null. */
   id(value: string | null): string | null;
@@ -133,8 +133,8 @@ export function cleanEvent(event: RunEvent, redact: Redact, redactToken: Redact)
 }
 
 /**
- * A copy with every text normalized by `plainText` and then redacted. From ids, statuses, times and keys of objects only our own token is removed.
- * The address of a pull request becomes null if it must not be a link.
+ * A copy with every text normalized by `plainText` and then redacted. From ids, statuses, times and keys of objects only our own token is
+ * removed. The address of a pull request becomes null if it is not safe as a link.
  * @param redactToken Removes only our own token from one text.
  */
 export function cleanResult<R extends AnyResult>(

@@ -30,7 +30,7 @@ export interface CleanupEnd {
    * stop, or had finished; `failed`: it may still be going.
    */
   action: "nothing" | "left" | "cancelled" | "failed";
-  /** Why, for the log. */
+  /** The reason, for the log. */
   text: string;
   /** Null if unknown. */
   runId: string | null;
@@ -55,7 +55,8 @@ const CLEANUP_TIMEOUT_MS = 150_000;
 
 const OTHERS = "another job started the run";
 /** How to cancel the run if the system does not show how the job ended. */
-const WAYS = `To cancel it, set ${STATUS_VARIABLE} to cancelled when the job was cancelled, or call cleanup --always`;
+const WAYS =
+  `To cancel the run, set ${STATUS_VARIABLE} to cancelled when the job was cancelled, or call cleanup --always`;
 const STAYS = "the run continues when its job is stopped";
 
 /** Whether a signal would have cancelled the run. */
@@ -100,7 +101,7 @@ function decideCleanup(state: RunState | undefined, job: JobState, always: boole
   if (request === null || !named) {
     return nothing(
       `the run's id is unknown, and too little is known about the job to send its start again; ` +
-        `idempotency key ${JSON.stringify(state.idempotencyKey)} and the same inputs find the run`,
+        `to find the run, start again with idempotency key ${JSON.stringify(state.idempotencyKey)} and the same inputs`,
     );
   }
   if (!always && !wouldCancel(state, true)) return nothing(STAYS);

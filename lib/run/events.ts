@@ -25,7 +25,10 @@ export interface News {
   cut: boolean;
 }
 
-/** What a run did, by its events. Only they show its pull request, and whether a failed run was cancelled first. @throws what the client throws. */
+/**
+ * What a run did, according to its events. Only the events show its pull request, and whether a failed run was cancelled first.
+ * @throws what the client throws.
+ */
 export async function readFacts(
   client: Pick<RunReads, "getRunEvents">,
   runId: string,
@@ -285,7 +288,7 @@ const NEWEST_BYTES = 8 * 1024 * 1024;
 /** Most bytes of earlier large events that matter. */
 const MATTERING_BYTES = 2 * 1024 * 1024;
 
-/** Whether an old event is still needed: it shows a phase, the branch, the pull request or the reason. */
+/** Whether an old event is still needed because it shows a phase, the branch, the pull request or the reason. */
 function matters(event: RunEvent): boolean {
   const { type } = event;
   return type === "started" || type === "status_changed" || isGitEvent(event) || beginsPhase(event) !== undefined;
@@ -381,7 +384,7 @@ class TextRing {
   }
 }
 
-/** Most characters of JSON of an event that is kept as an object. A handle has these objects in its log anyway. */
+/** Longest JSON of an event that is kept as an object, in characters. A handle has these objects in its log anyway. */
 const MAX_OBJECT_LENGTH = 1_024;
 
 class LargeEvent {

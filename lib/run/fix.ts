@@ -13,7 +13,7 @@ export type Fix = "checks" | "conflict" | "review";
 
 export const FIXES: readonly Fix[] = ["checks", "review", "conflict"];
 
-/** @param baseBranch Target branch of the pull request. @param pull The forge's word for it. */
+/** @param baseBranch Target branch of the pull request. @param pull The forge's term for a pull request. */
 export function fixPrompt(fix: Fix, baseBranch: string, pull: PullNoun): string {
   if (fix === "checks") {
     return `Checks of this branch's ${pull} failed. Find out why, fix the cause, and change nothing else.`;
@@ -30,7 +30,7 @@ export function findingsFor(fix: Fix): FindingsOf | null {
   return fix === "conflict" ? null : fix;
 }
 
-/** Findings without remarks by users who cannot push; those are counted. @param may @default according to the forge */
+/** Leaves out the remarks by users who cannot push, and counts them. @param may @default according to the forge */
 export async function ofMembers(
   { remarks, leftOut, ...rest }: Findings,
   may: (remark: Remark) => boolean | Promise<boolean> = ({ mayPush }) => mayPush,
@@ -80,8 +80,8 @@ const MAX_HUNK_LINES = 20;
 /** The line of code that a task refers to, marked as a quote, to append to the task. @param redact Masks secrets. */
 export function lineQuote({ place, hunk }: CodeLine, pull: PullNoun, redact: Redact): string {
   const lines = hunk === null ? [] : plainText(hunk).split("\n").slice(-MAX_HUNK_LINES);
-  const head = `The task was given on this line of code of the ${pull}, the last line in the quote.`;
-  const whole = `The task was given on this line of code of the ${pull}.`;
+  const head = `The task is a comment on a line of code in the ${pull}: the last line of the quote.`;
+  const whole = `The task is a comment on this line of code in the ${pull}.`;
   return ["---", lines.length === 0 ? whole : head, partOf("Line", [`${place}:`, ...lines], MAX_REMARK, redact)].join(
     "\n\n",
   );

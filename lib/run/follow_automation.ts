@@ -63,7 +63,7 @@ export class AutomationReader implements Subject<AutomationRun> {
     const runs = await this.#client.listAutomationRuns(this.#automationId, { limit: MAX_LISTED }, call);
     const run = runs.find(({ id }) => id.toLowerCase() === this.runId);
     if (run !== undefined) return run;
-    const why = `its record is too large, and it is not among the newest ${MAX_LISTED} of its automation`;
+    const why = `its record is too large, and the run is not among the newest ${MAX_LISTED} runs of its automation`;
     throw new MogplexError({ attempted: this.what, why }, "unavailable");
   }
 }
@@ -208,9 +208,9 @@ export class AutomationFollower {
 
   #lateError({ status, last_start_error: cause, active_wait_count: waits }: AutomationRun): DeadlineError {
     const seconds = Math.round((this.#session.deadline - this.#session.startedAt) / 1000);
-    const notStarted = status === "pending" ? "; it waits for a slot and nothing has run yet" : "";
+    const notStarted = status === "pending" ? "; it is waiting for a slot, and nothing has run yet" : "";
     const why = notStarted !== "" && cause !== null ? ` (${JSON.stringify(cause)})` : "";
-    const question = (waits ?? 0) > 0 ? "; it waits for an answer in the app" : "";
+    const question = (waits ?? 0) > 0 ? "; it is waiting for an answer in the app" : "";
     const still = `was still ${status} after ${formatCount(seconds, "second")}`;
     return new DeadlineError(`Automation run "${this.#reader.runId}" ${still}${notStarted}${why}${question}`);
   }

@@ -301,7 +301,7 @@ function abortedError(
   const clause = isCancelled ? `run "${runId}" was cancelled` : said;
   const advice = key === null || isCancelled
     ? ""
-    : `; idempotency key ${JSON.stringify(key)} and the same inputs find the run`;
+    : `; to find the run, start again with idempotency key ${JSON.stringify(key)} and the same inputs`;
   return MogplexError.tellRun(new AbortedError(`${ending}; ${clause}${advice}`, reason), {
     runId,
     idempotencyKey: key,

@@ -29,7 +29,7 @@ interface KeyParts {
   identity: JobIdentity | null;
   /** Distinguishes several runs of one job. @default {""} */
   keyPart?: string | undefined;
-  /** UUID of the repository. It is part of the key, since the service keeps one set of keys a user, over all repositories. */
+  /** UUID of the repository. It is part of the key, since the service has one set of keys per user for all repositories. */
   repoId: string;
   /** Wall time in milliseconds since 1970. Its UTC date is used if the CI system does not show when the pipeline was created. */
   nowMs: number;
@@ -79,10 +79,9 @@ function randomKey(): Key {
 }
 
 /**
- * Derives the key of a start.
- * `ci1-` and 40 hex digits of SHA-256 over the JSON array `["mogplex-ci/1", scope, CI server URL, project, pipeline, job name, matrix node, key part,
- * repository id]`. With `job` an array of pipeline and attempt takes the pipeline's place, with `day` one of date and schedule, so that keys of
- * different scopes or fields never collide.
+ * Derives the key of a start. `ci1-` and 40 hex digits of SHA-256 over the JSON array `["mogplex-ci/1", scope, CI server URL, project,
+ * pipeline, job name, matrix node, key part, repository id]`. With `job`, an array of pipeline and attempt takes the place of the pipeline;
+ * with `day`, an array of date and schedule. So keys of different scopes or fields never collide.
  * @param onNotice Called if the identity is incomplete, so that the key is random.
  */
 export function deriveKey(parts: KeyParts, onNotice?: (notice: NoticeFacts) => unknown): Key {
@@ -122,9 +121,9 @@ export function keyWithSuffix(key: string, suffix: number): string {
   return suffix <= 1 ? key : `${key}.${suffix}`;
 }
 
-/** Whether a key is derived from the identity of a job. Before the key of an automation run is the id of its automation. */
+/** Whether a key is derived from the identity of a job. For an automation run, the ids of the automation and the repository come first. */
 export function isDerivedKey(key: string): boolean {
-  return /^(?:[0-9a-f-]{36}\/)?ci1-[0-9a-f]{40}(?:\.[2-9])?$/.test(key);
+  return /^(?:[0-9a-f-]{36}\/){0,2}ci1-[0-9a-f]{40}(?:\.[2-9])?$/.test(key);
 }
 
 /** Splits a derived key into key and number. Any other key is returned whole, with number 1. */
@@ -167,7 +166,7 @@ export interface StartKey {
   scope: KeyScope | "given";
   /** Number at which the series begins: 1 is the key itself. */
   suffix: number;
-  /** Whether a given key is the first of a series, too. @default {false} */
+  /** Whether a key from the caller is also the first of a series. @default {false} */
   isSeries?: boolean | undefined;
   /** A run that the key finds is ignored if it ended longer ago than this, in milliseconds: the next key starts a new run. @default {Infinity} */
   maxEndAgeMs?: number | undefined;
@@ -177,7 +176,9 @@ export interface StartKey {
 export interface KeyChoice extends KeyOptions {
   /** The key with which a folder was claimed. @default a new one */
   randomKey?: string | undefined;
-  /** Whether a given key is the first of a series: its other keys start further runs if no sandbox was free. @default {false} */
+  /**
+   * Whether a key from the caller is the first of a series, whose other keys start further runs if no sandbox was free. @default {false}
+   */
   isSeries?: boolean | undefined;
 }
 

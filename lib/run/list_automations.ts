@@ -30,7 +30,7 @@ const PAGE_TIMEOUT_MS = 60_000;
 /** Time limit of each page after the first, in milliseconds: on some revisions these pages always fail. Source: contract, section 12. */
 const LATER_PAGE_MS = 5_000;
 
-/** Most pages of a list. A service that always names another page would never end, and its items would fill the memory. */
+/** Most pages of a list. If a service always named a next page, the list would never end, and its items would fill the memory. */
 const MAX_PAGES = 1_000;
 
 type Page = Awaited<ReturnType<Session["client"]["listAutomations"]>>;

@@ -69,7 +69,10 @@ export class AgentWatch {
     else if (type !== "failed") this.#others++;
   }
 
-  /** Whether an event of an agent came, or the run has a sandbox. On a branch that exists, a run is given one at its start. */
+  /**
+   * Whether an event from an agent has arrived, or the run has a sandbox on a new branch. On an existing branch, a run has a sandbox record
+   * from its start.
+   */
   hasBegun({ sandboxRecordId, branch }: Pick<Run, "sandboxRecordId" | "branch">): boolean {
     return this.#accepted > 1 || this.#others > 0 || sandboxRecordId !== null && branch.createBranch;
   }

@@ -28,7 +28,7 @@ export interface JobOptions<I, S> extends KeyOptions {
   readonly onInterrupt: OnInterrupt;
   /** Signals that end the job; undefined if only the session's signal does. */
   readonly interrupts: Interrupts | undefined;
-  /** What it throws ends the job. */
+  /** If it throws, the job ends with that error. */
   onItem(item: I): unknown;
   /** Called as soon as the operation is started or found. */
   onStarted(started: S): unknown;
@@ -51,7 +51,7 @@ export interface JobOptions<I, S> extends KeyOptions {
   readonly repositoryOrigin: string | undefined;
   /** Opens the repository of a result file; undefined if the job wants none. */
   readonly openFiles: OpenFiles | undefined;
-  /** Finds secrets in a result file by masking them. @default by the session's redactor */
+  /** Finds secrets in a result file by masking them. @default the session's redactor */
   readonly redactFile: ((text: string) => string) | undefined;
   /** The result file of a run that the job attaches to; a start has it in its request. */
   readonly resultFile: PlannedResult | undefined;
@@ -78,7 +78,7 @@ export interface StatePlace {
   readonly resumePath?: string | undefined;
   /** The run of that file, if it was just read and the request is the same: it is followed without a start. */
   readonly resumeRun?: Run | undefined;
-  /** Largest age of that key's finished run, in milliseconds. @default {Infinity} */
+  /** Maximum time since the end of that key's run, in milliseconds. @default {Infinity} */
   readonly maxEndAgeMs?: number | undefined;
 }
 

@@ -108,7 +108,7 @@ function isEvent(value: unknown): value is RunEvent {
 
 const MAX_SHOWN = 100;
 
-/** A value for a message. Not every object can become a text: `{"toString":1}` cannot. */
+/** A value for a message. Not every object can be converted to text: `{"toString":1}` cannot. */
 function shown(value: unknown): string {
   return typeof value === "object" && value !== null ? "an object" : cutText(String(value), MAX_SHOWN);
 }
@@ -159,7 +159,7 @@ function ending(events: readonly RunEvent[]): Pick<RunResult, "outcome" | "exitC
   const [outcome, exitCode] = ends.get(type ?? "") ?? ["deadline" as const, EXIT.deadline];
   if (outcome === "failed") return { outcome, exitCode, reason: failureError ?? failureMessage };
   const reason = last === undefined
-    ? "No event says how the run ended"
+    ? "No event shows how the run ended"
     : "This outcome comes from the run's events; its status was not read";
   return { outcome, exitCode, reason };
 }

@@ -86,7 +86,7 @@ export interface RunPhase {
 
 /** All waits with the same cause. */
 export interface WaitTotal {
-  /** What the requests waited for. */
+  /** Why the requests waited. */
   cause: WaitCause;
   /** Number of waits. */
   count: number;
@@ -356,7 +356,7 @@ export type EndOutcome = Extract<Outcome, "success" | "failed" | "cancelled" | "
 
 export type AutomationEnd = Extract<AutomationOutcome, "success" | "failed" | "cancelled">;
 
-/** What the message of a failed run ends with. Where the reason is printed as well, it is left out. */
+/** End of the message of a failed run. It is left out where the reason is printed as well. */
 export const SEE_REASON = "; see 'result.reason'";
 
 /** By name. */
@@ -377,8 +377,8 @@ export const AUTOMATION_EXIT: Readonly<Record<AutomationEnd, ExitName>> = {
 /**
  * Undefined while the run is going, and for an unknown status.
  *
- * The service can fail a run that was cancelled while its sandbox booted. Such a run counts as cancelled: the event of its cancellation came first, and
- * only the service writes events of that type. Source: contract 4.1 and 4.3.
+ * The service can fail a run that was cancelled while its sandbox booted. Such a run is treated as cancelled: the event of its cancellation
+ * came first, and only the service writes events of that type. Source: contract 4.1 and 4.3.
  * @param facts From the events of the run. @default nothing
  */
 export function endOfRun(
@@ -681,7 +681,7 @@ export function isoTimeOrNull(ms: number | null): string | null {
   return ms === null || !Number.isFinite(ms) ? null : isoTime(ms);
 }
 
-/** `2026-12-01 14:05 UTC`. @param ms Milliseconds since 1970, of the years 0 to 9999. */
+/** `2026-12-01 14:05 UTC`. @param ms Milliseconds since 1970, in the years 0 to 9999. */
 export function utcText(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }
@@ -694,14 +694,14 @@ export function dayText(time: string | number): string {
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/** `1 Dec 2026, 06:14 UTC`; null without a time. @param ms Milliseconds since 1970, of the years 0 to 9999. */
+/** `1 Dec 2026, 06:14 UTC`; null without a time. @param ms Milliseconds since 1970, in the years 0 to 9999. */
 export function dayTimeText(ms: number | null): string | null {
   if (ms === null || Number.isNaN(ms)) return null;
   const date = new Date(ms);
   return `${dayText(ms)} ${date.getUTCFullYear()}, ${date.toISOString().slice(11, 16)} UTC`;
 }
 
-/** A duration for comparisons: from a minute on, in whole minutes. */
+/** A duration for comparisons. A minute or more is rounded to whole minutes. */
 export function roundSpanText(ms: number): string {
   return spanText(ms < MINUTE ? ms : Math.round(ms / MINUTE) * MINUTE);
 }

@@ -35,8 +35,8 @@ async function withFiles<T>(
 }
 
 /**
- * Proves before the start that the repository can be read, and that the file does not exist where the run will begin: a file of last week that the
- * run left alone would pass for its answer.
+ * Proves before the start that the repository can be read, and that the file does not exist where the run will begin: otherwise, an old
+ * file that the run did not change would be taken for its answer.
  * @throws {UsageError} if the file exists.
  * @throws {MogplexError} with exit code 65 or 69 if the repository cannot be read.
  */
@@ -63,10 +63,10 @@ export async function checkResultAbsent(
   });
 }
 
-/** What a run has left of its file. */
+/** What was read of a run's result file. */
 export interface ResultReading {
   file: ResultFile;
-  /** What the validator made of the value. */
+  /** The value as the validator returned it. */
   output: unknown;
 }
 
@@ -137,10 +137,10 @@ export async function readResultFile(
   });
 }
 
-/** Shortest time for the validator of a caller, in milliseconds, also when the deadline of the job has passed. */
+/** Minimum time for the caller's validator, in milliseconds, even if the job's deadline has passed. */
 const VALIDATOR_MS = 10_000;
 
-/** The validator of a caller, within the deadline. */
+/** Limits the caller's validator to the time before the deadline. */
 function inTime({ clock, deadline, signal }: Session, attempted: string, check: CheckByCaller): CheckByCaller {
   return async (value) => {
     const until = Math.max(deadline, clock.now() + VALIDATOR_MS);
@@ -168,7 +168,7 @@ const TITLES = {
   "result-unreadable": "cannot be read",
 } as const;
 
-/** The end of a job whose run succeeded, with what was read. A file that is not good is exit code 1. */
+/** The end of a job whose run succeeded, with what was read. If the file is missing or invalid, the exit code is 1. */
 export function withReading(end: JobEnd<RunResult>, { file, output }: ResultReading): JobEnd<RunResult> {
   const { cause, path, mistakes } = file;
   const result = { ...end.result, resultFile: file, value: output };
@@ -179,7 +179,7 @@ export function withReading(end: JobEnd<RunResult>, { file, output }: ResultRead
   return { ...end, result: { ...result, outcome: "failed", exitCode: EXIT.failed, reason } };
 }
 
-/** The end of a job whose run succeeded, and whose file could not be read. It can be read again. */
+/** The end of a job whose run succeeded, but whose file could not be read. Another attempt may be able to read it. */
 export function withoutReading(
   end: JobEnd<RunResult>,
   { path }: Pick<PlannedResult, "path">,

@@ -33,7 +33,7 @@ export const SILENT = "Read the last lines of the log, then change the task and 
 const STEPS: Readonly<Record<string, string>> = {
   cancelled: "The run was cancelled. Start it again if that was a mistake.",
   model_access_denied: "Choose an agent with a model that the account can use.",
-  rate_limited: "The account has used up its model's limit: wait until it resets, then start again.",
+  rate_limited: "The account has used up the limit of its model. Wait until the limit resets, then start again.",
   queue: "The sandbox did not start: start again, or check the sandbox limit.",
   prepare: "Check the access to the repository and its branches, then start again.",
   deliver: "Check what the Git host refuses (protected branches, permissions of the Mogplex app), then start again.",
@@ -508,7 +508,7 @@ export function headlineOf(view: ResultView): Headline {
   };
 }
 
-/** If nothing is known of a run, the line names the kind. @param end The result. @default {headlineOf(view).end} */
+/** If nothing is known about a run, the line names the kind. @param end The result. @default {headlineOf(view).end} */
 export function headlineWords(view: ResultView, end: Words = headlineOf(view).end): Words {
   const { where, title, more } = headlineOf(view);
   const names = [where, title].filter((part) => part !== null && part.trim() !== "").map((name) => ({ name }));

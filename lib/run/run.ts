@@ -88,7 +88,7 @@ export type RunJob = JobOptions<FollowItem, StartedRun>;
 /**
  * Starts a run and follows it.
  * @returns How the job ended, with the error that ended it.
- * @throws {UsageError} if the state file cannot be written, or the one of an earlier attempt is missing.
+ * @throws {UsageError} if the state file cannot be written, or the state file of an earlier attempt is missing.
  */
 export async function runJob(request: RunRequest | LaterRequest, options: RunJob): Promise<JobEnd<RunResult>> {
   const state = openState(options);
@@ -119,7 +119,10 @@ export async function lookJob(runId: string, options: RunJob): Promise<JobEnd<Ru
   return await withResultFile(operation, await new Job(operation, options).attach(true), options, undefined);
 }
 
-/** Reads the result file of a run that has succeeded. If it is not good, follow-ups ask for it, if the request allows them. */
+/**
+ * Reads the result file of a run that has succeeded. If the file is missing or invalid, follow-up runs ask for it, as far as the request
+ * allows.
+ */
 async function withResultFile(
   operation: RunOperation,
   end: JobEnd<RunResult>,
@@ -359,7 +362,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     return changed === false ? null : pushedBranch ?? workingBranch ?? undefined;
   }
 
-  /** The repository of the result file. @throws {MogplexError} if the service does not tell its name. */
+  /** The repository of the result file. @throws {MogplexError} if the service does not return its name. */
   async resultPlace(): Promise<ResultPlace> {
     const { openFiles: open, repositoryOrigin: origin, repository } = this.#options;
     if (open === undefined) throw new Error("Cannot read a result file without a way to open its repository");
@@ -369,7 +372,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     return { open, repository: { name, origin: origin ?? this.#pullOrigin(name), isNamed } };
   }
 
-  /** The server that has the pull request of the run, if that is in the repository; before its end undefined. */
+  /** The server that has the run's pull request, if the pull request is in this repository; undefined before the run has ended. */
   #pullOrigin(name: string): string | undefined {
     const { url } = this.#follower?.facts.pullRequest ?? noFacts().pullRequest;
     if (url === null || !URL.canParse(url)) return undefined;
@@ -569,7 +572,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       : series === undefined
       ? "it is the run of an earlier attempt"
       : !series.hasNext
-      ? "a run with a given key is started once"
+      ? "a key from the caller starts only one run"
       : pauseMs === undefined
       ? "four starts got no sandbox"
       : !waitsForSandbox && waitMs > 0
@@ -588,7 +591,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     this.#lacks++;
     this.#started = undefined;
     const started = await series.startNext();
-    if (started === undefined) throw refused("the time limit came before the next attempt was permitted");
+    if (started === undefined) throw refused("the time limit was reached before the next attempt was permitted");
     this.#announce(started);
     // A cancel that came meanwhile has reached the run before this one.
     if (cancelled?.aborted) await client.cancelRun(started.runId, { deadline, signal });
@@ -765,7 +768,7 @@ export class RunVerdictError extends MogplexError {
 
   /**
    * @param message The whole message.
-   * @param exit Row of the table of exit codes.
+   * @param exit Name of the exit code.
    * @param result The result of the run. From now on, printing it masks secrets.
    */
   constructor(message: string, exit: ExitName, result: RunResult) {

@@ -156,7 +156,7 @@ export interface Connected<C = unknown> {
   readonly requests: () => number;
   /** Time on the clock at which it was opened. */
   readonly startedAt: number;
-  /** Time limit of the whole call, on the clock. */
+  /** Deadline of the whole call, on the clock. */
   readonly deadline: number;
   /** Random numbers from 0 up to 1, for jitter. */
   readonly random: () => number;
@@ -177,7 +177,7 @@ export interface Session extends Connected<ServiceClient> {
 export interface VerbOptions {
   /**
    * Ends the call. It then rejects with `signal.reason`. After a start was sent, or if the call follows an existing run, it rejects with an
-   * {@linkcode AbortedError} instead. The run itself continues.
+   * {@linkcode AbortedError} instead. The run itself continues, unless the call has `cancelOn` with `abort`.
    */
   signal?: AbortSignal | undefined;
   /** Called for everything worth a log line. {@linkcode Notice} lists the kinds of notices, and explains which waits are reported. */

@@ -43,7 +43,7 @@ export interface SourceOptions<S> {
   subject: S;
   pacer: Pacer;
   memory: TokenMemory;
-  /** Time limit for requests on the clock, in milliseconds. */
+  /** Deadline for requests on the clock, in milliseconds. */
   deadline: number;
   /** Ends waits and requests: its follower aborts it together with `close()`. */
   signal: AbortSignal;
@@ -179,7 +179,7 @@ export async function lookAtDeadline<N>(subject: Subject<N>, { clock, memory, si
 
 /**
  * Reads the record itself at the deadline.
- * @returns Undefined if the subject has no record, or it cannot be read: then the last news decide.
+ * @returns Undefined if the subject has no record, or it cannot be read: then the last news decides.
  */
 export async function recordAtDeadline<N>(subject: Subject<N>, { clock, signal }: Connected): Promise<N | undefined> {
   try {

@@ -134,8 +134,8 @@ export class StartSeries<R extends StartAnswer> {
   }
 
   /**
-   * Reports a run that ended before this process sent its first start. Otherwise, a key that is the same for each build would make all builds but the
-   * first one green without an agent.
+   * Reports a run that ended before this process sent its first start. Otherwise, if every build used the same key, all builds except the
+   * first would succeed without an agent.
    */
   #warnOfOldEnd(run: R): void {
     const { maxEndAgeMs = Infinity } = this.#plan.key;
@@ -307,7 +307,7 @@ export class StartSeries<R extends StartAnswer> {
     return new ConflictError(problem, "usage", error, { cause: error });
   }
 
-  /** Adds to an error when a start would be possible. */
+  /** Adds to an error the time from which a start would be possible. */
   #tooLate(error: ApiError, namedMs: number): MogplexError {
     // The first full minute that is not before that time.
     const at = utcText(Math.ceil((this.#session.clock.wallTime() + namedMs) / 60_000) * 60_000);
@@ -325,7 +325,7 @@ export class StartSeries<R extends StartAnswer> {
   }
 }
 
-/** Why no new run is started without a further key. @param status Status of the last key's run. */
+/** Why no new run is started after the last key of a series. @param status Status of the last key's run. */
 export function keysUsedUp(status: string): string {
   return `all keys that this job has tried belong to runs that ${status}; ` +
     "no new run is started (to start one, use the key scope job or a key part)";

@@ -1,5 +1,5 @@
 /**
- * The state file: what a later step of the same job needs to know to clean up. It contains neither URL nor token.
+ * The state file: what a later step of the same job needs to know to clean up. It contains neither the service's URL nor the token.
  *
  * The working directory of a job cannot be trusted, so the file carries a proof that a holder of the token wrote it. It is one
  * JSON object:
@@ -53,7 +53,7 @@ export interface RunState {
   idempotencyKey: string | null;
   /** Null if unknown: see `ownsRun`. */
   owned: boolean | null;
-  /** ISO 8601 wall time before the first request: another job started any replay that is older. */
+  /** ISO 8601 wall time before the first request: if a replayed run is older, another job started it. */
   startedAt: string;
   /** What a signal does to the run; `cleanup` does the same after the process was killed. */
   onInterrupt: OnInterrupt;
@@ -223,7 +223,10 @@ function parseContent(value: UncheckedObject): RunState | undefined {
   };
 }
 
-/** Whether nothing is deeper than the request and the job of an earlier state: a forged file may be deeper than the stack allows. */
+/**
+ * Whether nothing is nested deeper than the request and the job of an earlier state: a forged file may be nested deeper than the stack
+ * allows.
+ */
 function isShallow(value: unknown, levels = 5): boolean {
   if (typeof value !== "object" || value === null) return true;
   return levels > 0 && Object.values(value).every((inner) => isShallow(inner, levels - 1));

@@ -69,7 +69,7 @@ export class StreamSource implements Source<News> {
   /** Time on the clock until which to poll: `-Infinity` while streaming, `Infinity` to poll permanently. */
   #pollUntil: number;
 
-  /** @param seen Ids of events seen. The events of a stream are added here; the reader of a page adds the page's. */
+  /** @param seen Ids of events seen. The events of a stream are added here; the code that reads a page adds the events of the page. */
   constructor(options: SourceOptions<Reader>, seen: SeenIds) {
     this.#options = options;
     this.#poller = new PollingSource(options);

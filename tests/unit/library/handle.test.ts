@@ -136,7 +136,7 @@ test("a handle that was left rejects with what happened, for who awaits it, and 
     expect(error).toBeInstanceOf(AbortedError);
     const runId = service.runs[0]?.runId;
     expect(error.message).toStartWith(
-      `Following stopped when the last loop ended, or at the end of \`await using\`; run "${runId}" continues; idempotency key `,
+      `Following stopped when the last loop ended, or at the end of \`await using\`; run "${runId}" continues; to find the run, start again with idempotency key `,
     );
     expect([error.runId, error.exitCode, error.result.outcome]).toEqual([runId, 130, "interrupted"]);
     const again = await itemsOf(handle);
@@ -297,9 +297,9 @@ test("the result of an aborted handle says what its error says, for any reason o
       const said = cancelOn.length > 0 ? "the run was cancelled" : `run "${runId}" continues`;
       expect([error.exitCode, error.message]).toEqual([
         exitCode,
-        cancelOn.length > 0
-          ? `The signal ended the call; run "${runId}" was cancelled`
-          : expect.stringContaining(`The signal ended the call; run "${runId}" continues; idempotency key `),
+        cancelOn.length > 0 ? `The signal ended the call; run "${runId}" was cancelled` : expect.stringContaining(
+          `The signal ended the call; run "${runId}" continues; to find the run, start again with idempotency key `,
+        ),
       ]);
       expect(error.result).toMatchObject({ outcome: "interrupted", exitCode, reason: `Stopped; ${said}` });
       expect(error.result.error).toMatchObject({ attempted: null, why: `Stopped; ${said}` });

@@ -74,7 +74,7 @@ async function messageOf(call: string, given: unknown): Promise<string> {
 
 /** The keys of a call, which its message lists. */
 async function keysOf(call: string): Promise<string[]> {
-  const list = /; there are ([\w, ]+)$/.exec(await messageOf(call, { [ALIEN]: 1 }))?.[1];
+  const list = /; use one of ([\w, ]+)$/.exec(await messageOf(call, { [ALIEN]: 1 }))?.[1];
   return list?.split(", ") ?? [];
 }
 

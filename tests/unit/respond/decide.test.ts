@@ -1192,7 +1192,7 @@ test("decide() quotes the line of the last task when that is started again", asy
   const first = forge.say(PULL, KIM, "@mogplex rename this", { line });
   mark(forge, { kind: "comment", id: first.comment?.id ?? 0 }, { runId: RUN, isOpen: false });
   const { prompt } = await wanted(forge, forge.say(PULL, LEE, "@mogplex again"));
-  expect(prompt).toStartWith("rename this\n\n---\n\nThe task was given on this line of code");
+  expect(prompt).toStartWith("rename this\n\n---\n\nThe task is a comment on this line of code in");
   expect(prompt).toContain("Line:\n> src/a.ts:12:\n");
 });
 

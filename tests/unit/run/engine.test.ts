@@ -68,7 +68,7 @@ test("runAutomation() keeps the cause and says that the run goes on when the ser
   const result = await runAutomation(AUTOMATION, TRIGGER, options);
   expect(result).toMatchObject({ outcome: "error", exitCode: 69 });
   expect(result.reason).toEndWith(
-    "; the automation run continues, because this revision of the service cannot cancel runs of automations",
+    "; the automation run continues, because this revision of the service cannot cancel automation runs",
   );
   expect(jobs()).toMatchObject([{ status: "running" }]);
 });

@@ -2,7 +2,14 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { JobIdentity } from "../../../lib/ci/platform.ts";
 import type { NoticeFacts } from "../../../lib/notice.ts";
-import { deriveKey, KEY_SCOPES, type KeyScope, keyWithSuffix, splitSuffix } from "../../../lib/run/key.ts";
+import {
+  deriveKey,
+  isDerivedKey,
+  KEY_SCOPES,
+  type KeyScope,
+  keyWithSuffix,
+  splitSuffix,
+} from "../../../lib/run/key.ts";
 import { JOB as GITLAB_JOB } from "./fake_client.ts";
 
 const REPO = "8f3a2b1c-1234-4abc-9def-1234567890ab";
@@ -119,4 +126,10 @@ test("keyWithSuffix() makes keys that splitSuffix() takes apart, of at most 200 
   expect(series.map((each) => splitSuffix(each))).toEqual([1, 2, 3, 4, 5].map((suffix) => ({ key, suffix })));
   expect(series.every((each) => each.length <= 200)).toBe(true);
   expect(splitSuffix("weekly.2")).toEqual({ key: "weekly.2", suffix: 1 });
+});
+
+test("isDerivedKey() accepts the key of an automation run as a trigger prints it", async () => {
+  const key = await keyOf("pipeline");
+  const ids = "8a6f2c1e-3b4d-4e5f-9a0b-1c2d3e4f5a6b/0d9c8b7a-6f5e-4d3c-8b2a-190817263544/";
+  expect([key, `${ids}${key}.2`, "weekly", `${ids}weekly`].map(isDerivedKey)).toEqual([true, true, false, false]);
 });

@@ -124,7 +124,7 @@ test("runAutomation() cancels at the deadline where the service can, and says wh
   const detached = await runAutomation(AUTOMATION, REQUEST, base.options(cancel));
   expect(detached).toMatchObject({ outcome: "deadline", exitCode: 124, status: "running" });
   expect(detached.reason).toEndWith(
-    "; the automation run continues, because this revision of the service cannot cancel runs of automations",
+    "; the automation run continues, because this revision of the service cannot cancel automation runs",
   );
   const later = automationWorld("automation-stuck", { revision: { automationRunCancel: true } });
   const stopped = await runAutomation(AUTOMATION, REQUEST, later.options(cancel));
@@ -348,7 +348,7 @@ test("runAutomationJob() says on a signal that the run goes on where the service
   const { result } = await interrupted(world, 30_000);
   expect(result).toMatchObject({ outcome: "interrupted", exitCode: 143, status: "running" });
   expect(result.reason).toEndWith(
-    "the automation run continues, because this revision of the service cannot cancel runs of automations",
+    "the automation run continues, because this revision of the service cannot cancel automation runs",
   );
 });
 
@@ -369,7 +369,7 @@ test("runAutomationJob() names the key on a signal in the middle of a trigger, a
   world.emulator.control("fault", { kind: "500", processed: true, times: 99 });
   const { result } = await interrupted(world, 1_000);
   expect(result).toMatchObject({ outcome: "interrupted", exitCode: 143, runId: null });
-  expect(result.reason).toContain(`may have been triggered; its run is found with the key "${result.idempotencyKey}"`);
+  expect(result.reason).toContain(`may have been triggered; to find its run, use the key "${result.idempotencyKey}"`);
   const waiting = automationWorld("automation-suppressed");
   const nothing = await interrupted(waiting, 1_000);
   expect(nothing.result.reason).toEndWith("; nothing was triggered");

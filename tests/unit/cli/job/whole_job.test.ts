@@ -371,7 +371,7 @@ test("cleanup cancels the run of a job that was cancelled, and nothing else", as
   const unknown = await clean(following, "");
   expect([unknown.code, unknown.stdout]).toEqual([
     0,
-    'run "<run>" is still running: it is unknown how the job ended. To cancel it, set MOGPLEX_JOB_STATUS to cancelled when the job ' +
+    'run "<run>" is still running: it is unknown how the job ended. To cancel the run, set MOGPLEX_JOB_STATUS to cancelled when the job ' +
     "was cancelled, or call cleanup --always\n",
   ]);
   expect(statuses()).toEqual(["streaming"]);

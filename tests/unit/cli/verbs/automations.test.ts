@@ -293,7 +293,7 @@ test("the verbs about automations end with the code of what went wrong", async (
 });
 
 test("automations trigger --follow ends with the signal's code and says what became of the run", async () => {
-  for (const [later, words] of [[false, "cannot cancel runs of automations"], [true, "was cancelled"]] as const) {
+  for (const [later, words] of [[false, "cannot cancel automation runs"], [true, "was cancelled"]] as const) {
     const { cli, clock } = world("automation-stuck", { revision: { automationRunCancel: later } });
     const { code, stdout, stderr } = await cli(FOLLOW, {
       env: JOB,

@@ -1129,7 +1129,7 @@ test("respond tells the agent the file and the line that a note is on, of a new 
   });
   expect((await respond(at, payload(note))).code).toBe(0);
   expect(runsOf(at)[0]?.prompt).toStartWith(
-    "rename this\n\n---\n\nThe task was given on this line of code of the merge request.\n\nLine:\n> src/b.ts:12:\n\n---",
+    "rename this\n\n---\n\nThe task is a comment on this line of code in the merge request.\n\nLine:\n> src/b.ts:12:\n\n---",
   );
   expect(runsOf(at)[0]?.prompt).toContain("lee wrote:\n> src/b.ts:3:\n> This one is old.");
 });
