@@ -301,7 +301,7 @@ interface StepSettings {
   sendNotification: () => Promise<void>;
 }
 
-/** How long a wave waits altogether for requests after a 429, in milliseconds: the service names a minute each time. */
+/** How long a wave waits in total for requests after a 429, in milliseconds: the service asks for a minute each time. */
 const PATIENCE_MS = 62_000;
 /** Time between two shares of the journal, in milliseconds. */
 const SHARE_MS = 5 * 60_000;

@@ -153,7 +153,7 @@ function whyNot({ pullRequest, pull }: ItemMemory): string | null {
   return pullRequest === null ? "it has no pull request" : whyNotOwn(pull);
 }
 
-/** Most pull requests whose people are read: each takes some requests. For all others, they are unknown. */
+/** Maximum number of pull requests whose people are read: each takes some requests. For all others, they are unknown. */
 const MAX_PEOPLE = 100;
 
 /** @param count How many were read before. */
@@ -227,7 +227,7 @@ function nothingFits({ opened, attempted }: Planning, left: ChangePlan["left"], 
   return new UsageError({ attempted, why, advice });
 }
 
-/** Most pull requests that are changed without a person's confirmation. */
+/** Maximum number of pull requests that are changed without a person's confirmation. */
 const MAX_UNCONFIRMED = 20;
 
 /** Why a plan needs a person's confirmation, as a clause; null if it does not. */

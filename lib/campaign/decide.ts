@@ -586,7 +586,7 @@ function waitingWithOtherTask({ opened, store: { memory } }: Deciding, ids: read
     .map(({ item }) => item.id);
 }
 
-/** Most pull requests that a retry names. */
+/** Maximum number of pull requests that a retry names. */
 const MAX_PULLS = 5;
 
 /** What happens to the pull request of an item that starts again; empty without an open one. */

@@ -45,7 +45,7 @@ export function namedReviewers(names: readonly string[]): { users: string[]; tea
   };
 }
 
-/** Most intents of one push. */
+/** Maximum number of intents of one push. */
 const BATCH = 10;
 
 /** The requested changes without an answer. */

@@ -33,10 +33,10 @@ const FRESH_MS = 5 * 60_000;
 const SEARCH_MS = 5 * 60_000;
 const SLOW_MS = 30_000;
 
-/** Most that the clocks of service and forge differ, in milliseconds. */
+/** Maximum difference between the clocks of service and forge, in milliseconds. */
 const CLOCKS_MS = 5 * 60_000;
 
-/** Most pull requests, and most hosts, that are named one by one: there may be as many as items. */
+/** Maximum number of pull requests, and of hosts, that are named one by one: there may be as many as items. */
 const MAX_TOLD = 20;
 
 /** The word of a campaign file for the owners that the target branch names. */

@@ -214,7 +214,7 @@ function storedOf(context: Context): Stored {
   return { ...stored, fileProblems: [...results.empty, ...histories.empty, ...stored.fileProblems] };
 }
 
-/** Most pages that are copied, the newest. */
+/** Maximum number of pages that are copied, the newest. */
 const MAX_PAGES = 500;
 const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 
@@ -290,7 +290,7 @@ function write(context: Context, out: string, whole: DashboardData): void {
 
 type Print = Pick<Writer, "untrusted" | "paint">;
 
-/** Most lines of a kind: a terminal has about 40. */
+/** Maximum number of lines of each kind: a terminal has about 40. */
 const MAX_LINES = 12;
 
 const NAME_WIDTH = 32;
@@ -349,7 +349,7 @@ function dashboardLines(data: DashboardData, print: Print): SafeLine[] {
   ];
 }
 
-/** Most UTF-16 units of what a concern is about, and of why. Both wrap at the width of the terminal. */
+/** Maximum length of the subject and of the line of a concern, in UTF-16 units. Both wrap at the width of the terminal. */
 const MAX_CONCERN = 500;
 
 function concernLines(print: Print, { tone, subject, line, command, at, lasts }: Concern, nowMs: number): SafeLine[] {

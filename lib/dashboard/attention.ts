@@ -102,7 +102,7 @@ export function agoText(ms: number, nowMs: number): string {
   return ms > nowMs ? `in ${ageText(distance)}` : `${ageText(distance)} ago`;
 }
 
-/** Most runs in the table: data.json has all. */
+/** Maximum number of runs in the table: data.json has all. */
 export const MAX_ROWS = 1_000;
 
 /** A link to a page beside the dashboard, or to a part of the dashboard. */
@@ -211,7 +211,7 @@ function pendingConcern(
 /** After this time, in milliseconds, a campaign without a sign of life is late. */
 const LATE_MS = 3_600_000;
 
-/** How long a campaign that still runs has been late, in milliseconds; null if it is not late. */
+/** How long an active campaign has been late, in milliseconds; null if it is not late. */
 export function lateMsOf(campaign: CampaignEntry, nowMs: number): number | null {
   const { state, gatedAt, nextWaveAt, endsAt, at } = campaign;
   if (["done", "gated", "stopped"].includes(state) || gatedAt !== null) return null;
@@ -496,7 +496,7 @@ function ofUnfinishedRuns({ runs, campaigns, lists, at }: DashboardData): Concer
   )];
 }
 
-/** Repositories whose runs often fail, beside those whose newest run is listed. */
+/** Repositories whose runs often fail, except for repositories whose newest run is already listed. */
 function ofRepositories({ runs, at }: DashboardData, troubles: readonly Trouble[]): Concern[] {
   const listed = new Set(troubles.map(({ run }) => run.repository));
   return weakRepositoriesOf(countedRuns(runs), instantMs(at) ?? 0).filter(({ repository }) => !listed.has(repository))
@@ -741,7 +741,7 @@ function ofPullRequests({ pullRequests, at }: DashboardData): Concern[] {
   ];
 }
 
-/** Most sandboxes in use at the same time. Source: contract, 2.2. */
+/** Maximum number of sandboxes in use at the same time. Source: contract, 2.2. */
 export const MAX_SANDBOXES = 3;
 /** After this time, in milliseconds, a sandbox that is still being created is stuck. */
 const STUCK_MS = 3_600_000;
@@ -889,7 +889,7 @@ export function concernsOf(data: DashboardData): Concern[] {
   );
 }
 
-/** Splits concerns into open and folded ones. @param max Most open concerns. Concerns that are never folded count toward it, but are open even beyond it. */
+/** Splits concerns into open and folded ones. @param max Maximum number of open concerns. Concerns that are never folded count toward it, but are open even beyond it. */
 export function foldConcerns(concerns: readonly Concern[], max: number): { open: Concern[]; folded: Concern[] } {
   const isUnfolded = ({ kind }: Concern) => UNFOLDED.includes(kind);
   const room = Math.max(0, max - concerns.filter(isUnfolded).length);

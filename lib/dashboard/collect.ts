@@ -30,7 +30,7 @@ import { countedRuns, lastDaysOf, repositoriesOf, type RunAnswer, weeksOf } from
 import { silentJobsOf } from "./silence.ts";
 import type { Stored } from "./stored.ts";
 
-/** Most requests of one dashboard: half of what a token has in a minute. */
+/** Maximum number of requests of one dashboard: half of what a token has in a minute. */
 const MAX_REQUESTS = 30;
 
 /** Time limit for all of it, in milliseconds: the service names 60 s when a token is busy. */
@@ -239,7 +239,7 @@ class Reader {
     return MAX_REQUESTS - this.sent;
   }
 
-  /** @param attempts Most attempts. */
+  /** @param attempts Maximum number of attempts. */
   call(attempts = MAX_ATTEMPTS): CallOptions {
     return {
       deadline: this.#deadline,
@@ -419,7 +419,7 @@ export function renderDashboard(data: DashboardData): { name: string; text: stri
 
 // Files by patterns: `*` and `?` within a name, and `**` for any number of folders.
 
-/** Most directory entries read for all patterns: a pattern such as `/**` would read the whole disk. */
+/** Maximum number of directory entries read for all patterns: a pattern such as `/**` would read the whole disk. */
 export const MAX_ENTRIES = 20_000;
 
 const SPECIAL = /[*?]/;
@@ -502,7 +502,7 @@ function matcher(part: string): RegExp {
 
 // Makes the data of a dashboard safe for its files: every text in it is normalized, redacted and cut.
 
-/** Most UTF-16 units of a text: the errors of the service are the longest. */
+/** Maximum length of a text, in UTF-16 units: the errors of the service are the longest. */
 const MAX_TEXT = 2_000;
 /** UTF-16 units that are read: normalizing takes time, and most of a hostile text may be invisible. */
 const MAX_READ = 20_000;

@@ -836,7 +836,7 @@ function runRow(run: RunEntry, nowMs: number): TableRow {
   };
 }
 
-/** Most UTF-16 units of a reason in the table. */
+/** Maximum length of a reason in the table, in UTF-16 units. */
 const MAX_WHY = 60;
 
 /** Why a run did not succeed. Without a page of the run, also where to find out more. */
@@ -904,7 +904,7 @@ function automationRow({ name, status, published, runs }: AutomationEntry, nowMs
   };
 }
 
-/** Sandboxes that are named beside their number. */
+/** Maximum number of sandboxes that are listed below their number. */
 const FIRST_SANDBOXES = 5;
 
 const SANDBOXES: readonly Column[] = [
@@ -1021,7 +1021,7 @@ function leftOutText({ leftOut, since }: DashboardData["covers"], at: string): s
     : ` ${count} ${are} left out because the page covers the 12 weeks since Monday, ${dayText(since)}.`;
 }
 
-/** Most kinds in the filter of a list: the service may add words. */
+/** Maximum number of kinds in the filter of a list: the service may add words. */
 const MAX_KINDS = 30;
 /** From this many rows on, a list has a search, a filter and a copy button. */
 const MIN_LISTED = 20;

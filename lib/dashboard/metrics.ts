@@ -125,7 +125,7 @@ function added(samples: readonly Sample[]): Sample[] {
   return [...sums.values()];
 }
 
-/** The forge's figures cover the pull requests that could be read: an alert must not go silent because of a single unreadable one. */
+/** The figures cover only the pull requests that could be read: a single unreadable pull request must not silence an alert. */
 function pulls({ pullRequests, at }: DashboardData): Family[] {
   const { count, state, merged, waiting, entries, unread, partlyRead } = pullRequests;
   const nowMs = instantMs(at) ?? 0;

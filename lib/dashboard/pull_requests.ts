@@ -19,9 +19,9 @@ export interface NamedPull extends Pick<PullRequestEntry, "url" | "repository" |
   known: Pick<PullRequestEntry, "state" | "draft" | "checks" | "review" | "conflict" | "owner"> | null;
 }
 
-/** Most pull requests that are read from forges: the newest. */
+/** Maximum number of pull requests that are read from forges: the newest. */
 export const MAX_ASKED = 500;
-/** Most waiting pull requests in the data. */
+/** Maximum number of waiting pull requests in the data. */
 const MAX_ENTRIES = 500;
 const WEEK_MS = 7 * 86_400_000;
 

@@ -19,9 +19,9 @@ import {
 
 const DAY_MS = 86_400_000;
 const WEEK_MS = 7 * DAY_MS;
-/** Weeks of the charts, the running one included. */
+/** Number of weeks in the charts, including the current week. */
 const WEEKS = 12;
-/** Most runs of a dashboard, the newest. */
+/** Maximum number of runs of a dashboard, the newest. */
 export const MAX_RUNS = 5_000;
 
 /** The time that decides in which day or week a run is counted: its end, otherwise its start. Milliseconds since 1970; null if neither is known. */
@@ -183,7 +183,7 @@ function figuresOf(runs: readonly RunEntry[]): RunFigures {
   };
 }
 
-/** Runs that ended in a span of time, or started in it and have not ended. */
+/** Runs that ended in a period, or started in it and have not ended. */
 function within(runs: readonly RunEntry[], fromMs: number, toMs: number): RunEntry[] {
   return runs.filter((run) => {
     const ms = momentOf(run);

@@ -20,9 +20,9 @@ const PROSE_WIDTH = 160;
 const MAX_TOOLS = 100;
 /** Kept part of each text of such a tool, in UTF-16 units: more than a line shows. */
 const MAX_TOOL_TEXT = 1_000;
-/** Longer text is cut off at once, and broken when it is masked: breaking off single lines would mask the rest again for each of them. */
+/** Longer text is cut off in one piece and broken after it was masked. Otherwise, the rest would be masked again for each line. */
 const MAX_LINEWISE = 1_000;
-/** Most UTF-16 units of an unfinished line of text that is held back. */
+/** Maximum length of an unfinished line of text that is held back, in UTF-16 units. */
 const MAX_PENDING = 10_000;
 
 // Shorter words for types, so that most messages begin in the same column.

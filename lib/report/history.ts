@@ -334,7 +334,7 @@ function isSmall(differenceMs: number, tookMs: number): boolean {
   return Math.abs(differenceMs) < Math.max(1_000, tookMs / 20);
 }
 
-/** @param longerMs Milliseconds by which the run took longer than the one before; null if one of them is unknown. */
+/** @param longerMs Milliseconds by which the run took longer than the previous run; null if a duration is unknown. */
 function timeText(longerMs: number | null, tookMs: number): string | null {
   if (longerMs === null) return null;
   if (isSmall(longerMs, tookMs)) return "About as long as";

@@ -93,7 +93,7 @@ export const NOTHING_YET: NoteState = { runId: null, exitCode: null, hasEnded: f
 
 const EDITS = /\n<!-- mogplex:edits (\d{1,6}) of ([0-9a-z-]{1,36}) -->\s*$/;
 
-/** The run that a note is about, and its number of changes about that run, according to the note. */
+/** The run that a note is about, and how often the note was changed for that run, according to its last line. */
 function editsIn(body: string): { run: string; edits: number } {
   const [, count, run = "none"] = EDITS.exec(body) ?? [];
   return { run, edits: Number(count ?? 0) };

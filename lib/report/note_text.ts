@@ -55,7 +55,7 @@ function endLine(links: ReportLinks, stop?: string): Block[] {
   return parts.length === 0 ? [] : [{ text: joinWords(parts, dot) }];
 }
 
-/** Most UTF-16 units of a task or a reason on the first line. */
+/** Maximum length of a task or a reason on the first line, in UTF-16 units. */
 const MAX_LINE = 200;
 
 /** A text on the first line, as code; nothing without one. */
@@ -150,7 +150,7 @@ const TIMED: ReadonlyMap<string, string> = new Map([
   ["deadline", "after"],
 ]);
 
-/** After a success that may be an answer, or a task that needed no change: only the agent's text shows which. */
+/** For a success without changes. It may be an answer, or a task that needed no change: only the agent's text shows which. */
 const UNCHANGED = ": nothing was changed";
 
 /** A question mark that ends a word: addresses also contain them. */

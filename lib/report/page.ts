@@ -113,7 +113,7 @@ function framed(name: string): Html {
   return markup`<code><bdi>${name}</bdi></code>`;
 }
 
-/** A text with its line breaks. @param max Most UTF-16 units shown. @default {50_000} */
+/** A text with its line breaks. @param max Maximum number of UTF-16 units shown. @default {50_000} */
 export function block(text: string, max = MAX_BLOCK): Html {
   return markup`<pre dir="auto">${cutText(text, max)}</pre>`;
 }
@@ -139,7 +139,7 @@ export function action(text: Part, commandText: string, isFirst = false): Html {
 const FIRST_LINES = 8;
 const FIRST_TEXT = 1_000;
 
-/** A text by a person or an agent, with its line breaks. The rest of a long text is folded. @param max Most UTF-16 units shown. @default {50_000} */
+/** A text by a person or an agent, with its line breaks. The rest of a long text is folded. @param max Maximum number of UTF-16 units shown. @default {50_000} */
 export function longText(text: string, max = MAX_BLOCK): Html {
   const first = text.split("\n", FIRST_LINES + 1).slice(0, FIRST_LINES).join("\n");
   const cut = first.length > FIRST_TEXT ? `${first.slice(0, FIRST_TEXT).replace(/[\ud800-\udbff]$/, "")} …` : first;
@@ -171,7 +171,7 @@ export function more(summary: Part, content: Part): Html {
   return markup`<details class="more"><summary>${summary}</summary><div class="stack">${content}</div></details>`;
 }
 
-/** Most UTF-16 units on one line of a table. */
+/** Maximum length of a line in a table, in UTF-16 units. */
 const MAX_LINE = 32;
 
 /**
@@ -303,7 +303,7 @@ export interface Column {
   readonly full?: boolean;
 }
 
-/** Most rows whose cells have names on a phone: they would make a long list much longer. */
+/** Maximum number of rows whose cells have names on a phone: they would make a long list much longer. */
 const MAX_NAMED = 200;
 
 export interface TableRow {
@@ -488,7 +488,7 @@ const BEGINNING = `<!DOCTYPE html>
 <head>
 <meta charset="utf-8">
 `;
-/** What a copy of a page replaces by the link to the page above. */
+/** The placeholder that a copy of a page replaces with the link to the page above. */
 const HOME = "<li data-home>Mogplex</li>";
 
 function policyTag(policy: string): Html {

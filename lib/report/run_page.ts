@@ -329,9 +329,9 @@ function successCall(view: ResultView, tone: Tone): Html {
 }
 
 const MAX_LEAD_FILES = 3;
-/** Most lines of a tool's output to show. */
+/** Maximum number of lines of a tool's output to show. */
 const MAX_OUTPUT_LINES = 6;
-/** Most lines by the agent and the service to show. */
+/** Maximum number of lines by the agent and the service to show. */
 const MAX_LAST_LINES = 5;
 const MAX_LAST_MESSAGE = 300;
 
@@ -418,7 +418,7 @@ function words(view: ResultView): Html | null {
   );
 }
 
-/** Most phases shown: a run has four kinds of them. */
+/** Maximum number of phases shown: a run has four kinds of them. */
 const MAX_PHASES = 100;
 
 /** How long a phase without a known end has taken: until the last event, and in a job that started the run until the end of the job. */
@@ -468,7 +468,7 @@ function phases(view: ResultView): Html | null {
   );
 }
 
-/** Most runs in the chart, this one included. */
+/** Maximum number of runs in the chart, including this one. */
 const MAX_RUNS = 10;
 
 function lastRuns(view: ResultView, earlier: Earlier | undefined): Html | null {
@@ -507,11 +507,11 @@ function files(names: readonly string[]): Block[] {
   ];
 }
 
-/** Most events shown: a feed has 200. */
+/** Maximum number of events shown: a feed has 200. */
 const MAX_EVENTS = 400;
 /** Shortest pause that is shown, in milliseconds. */
 const QUIET_MS = 60_000;
-/** Most bytes of all events together, so that a browser shows the page at once. */
+/** Maximum size of all events together, in bytes, so that a browser shows the page at once. */
 const MAX_BYTES = 2_200_000;
 const MAX_MESSAGE = 4_000;
 const MAX_WORD = 100;
@@ -655,7 +655,7 @@ function eventList(view: ResultView): Html | null {
   }</div>`;
 }
 
-/** What a reader looks up. */
+/** Folded details for reference. */
 function more(view: ResultView, options: RunPageOptions): Part {
   const { settings = [], earlier } = options;
   const set = settings.filter(({ from }) => from !== "default").length;

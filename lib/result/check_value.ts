@@ -8,14 +8,14 @@ import { MogplexError } from "../errors.ts";
 import type { Draft } from "./json_schema.ts";
 import type { ResultSchema } from "./result_schema.ts";
 
-/** What the worker gets. Texts, because a copy of an object may treat `__proto__` as more than a key. */
+/** What the worker gets. The values are JSON texts, because copying an object can treat the key `__proto__` specially. */
 export interface Check {
   /** JSON. */
   value: string;
   /** JSON. */
   schema: string;
   draft: Draft;
-  /** Most mistakes to return. */
+  /** Maximum number of mistakes to return. */
   max: number;
 }
 

@@ -129,7 +129,7 @@ const UNSUPPORTED = [
   "contentSchema",
 ];
 
-/** Most levels of a schema. */
+/** Maximum number of levels of a schema. */
 export const MAX_LEVELS = 64;
 
 /** Checks a schema. @throws {SchemaMistake} with the first mistake. */

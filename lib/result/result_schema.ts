@@ -15,9 +15,9 @@ export interface ResultSchema {
   readonly outputs: readonly string[];
 }
 
-/** Most bytes of a schema as one line of JSON: the service takes 100 000 characters of a prompt. */
+/** Maximum size of a schema as one line of JSON, in bytes: the service takes 100 000 characters of a prompt. */
 const MAX_BYTES = 32_768;
-/** Most outputs: a dotenv file is small. */
+/** Maximum number of outputs: a dotenv file is small. */
 const MAX_OUTPUTS = 10;
 const SCALARS: readonly unknown[] = ["string", "number", "integer", "boolean"];
 

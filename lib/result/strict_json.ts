@@ -18,7 +18,7 @@ export class JsonMistake extends Error {
   }
 }
 
-/** Most levels of lists and objects. Other parsers permit less than ours could. */
+/** Maximum number of levels of lists and objects. Other parsers permit less than ours could. */
 const MAX_LEVELS = 64;
 
 /** Called for each value with its JSON pointer and its offset in the text. */

@@ -89,7 +89,7 @@ export interface PlannedResult extends WantedResult {
 
 const ATTEMPTED = "use 'result'";
 const MAX_RETRIES = 2;
-/** Most mistakes of a foreign validator. */
+/** Maximum number of mistakes of a foreign validator. */
 const MAX_MISTAKES = 20;
 const MAX_MESSAGE = 300;
 

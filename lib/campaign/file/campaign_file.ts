@@ -112,7 +112,7 @@ export interface PullRequestRules {
 export interface MergeRules {
   /** Time between the last approval that was needed and the merge, in milliseconds. */
   afterMs: number;
-  /** Most merges in 24 hours, including merges by people and updates of branches; null for no limit. */
+  /** Maximum number of merges in 24 hours, including merges by people and updates of branches; null for no limit. */
   atMost: number | null;
   /** Null for a method that the repository allows. */
   method: MergeMethod | null;

@@ -24,7 +24,7 @@ import { keyOf, type MapNode, nodeAt, type Path, textAt, type TreeNode } from ".
 
 export type FileIo = Pick<Io, "readFile" | "realPath" | "readStdin">;
 
-/** Most bytes of the campaign file, and of the file with its task. */
+/** Maximum size of the campaign file and of the file with its task, in bytes. */
 export const MAX_FILE_BYTES = 1024 * 1024;
 export const MAX_LIST_BYTES = 16 * 1024 * 1024;
 
@@ -179,7 +179,7 @@ export class EntryReader {
     this.#mistakes = mistakes;
   }
 
-  /** Names of the variables of all entries, those with mistakes included. */
+  /** Names of the variables of all entries, including entries with mistakes. */
   get variableNames(): string[] {
     const list = nodeAt(this.#tree.root, ["repositories"]);
     if (list?.kind !== "list") return [];
@@ -340,7 +340,7 @@ interface Template {
 const MAX_PROBLEMS = 100;
 /** Longest name that is compared with the known ones. */
 const MAX_NAME = 100;
-/** Most UTF-16 units of a text that was filled in: ten times what the service takes. A few variables could make one of gigabytes. */
+/** Maximum length of a text that was filled in, in UTF-16 units: ten times what the service takes. A few variables could make one of gigabytes. */
 const MAX_TEXT = 1_000_000;
 
 // Sticky, and nothing that it repeats can contain the next `{{`: a text of any kind is read in linear time.
@@ -500,7 +500,7 @@ interface CheckedTask {
   variables: Readonly<Record<string, string>>;
   texts: readonly TaskText[];
   entries: readonly RepositoryEntry[];
-  /** Names of the variables of all entries, those with mistakes included. */
+  /** Names of the variables of all entries, including entries with mistakes. */
   entryVariables: readonly string[];
 }
 

@@ -21,7 +21,7 @@ export interface Mistake {
   message: string;
 }
 
-/** Most mistakes that are kept. A file with more is probably no campaign file. */
+/** Maximum number of mistakes that are kept. A file with more is probably no campaign file. */
 const MAX_MISTAKES = 1_000;
 
 /** Longest value that a message shows, in UTF-16 units. */

@@ -14,13 +14,13 @@ import * as rules from "./rules.ts";
 import { MAX_BRANCH, type Rule } from "./rules.ts";
 import { parseWindow } from "./rules.ts";
 
-/** Most entries of `repositories` and of the files that it names, together. */
+/** Maximum number of entries of `repositories` and of the files that it names, together. */
 export const MAX_ENTRIES = 20_000;
 
 /** With characters that belong to one start: a file of an earlier run is never taken for the result. */
 const DEFAULT_RESULT_PATH = ".mogplex/result-{id}.json";
 
-/** Most variables of a file, and of an entry. */
+/** Maximum number of variables of a file, and of an entry. */
 export const MAX_VARIABLES = 100;
 
 // The kinds of fields. Each carries the words for what is allowed.
@@ -66,7 +66,7 @@ function map<T extends Record<string, z.core.SomeType>>(shape: T) {
   return z.strictObject(shape, { error: () => Object.keys(shape).join(", ") });
 }
 
-/** A list. @param min Fewest items. @param max Most items. */
+/** A list. @param min Fewest items. @param max Maximum number of items. */
 function list<T extends z.core.SomeType>(item: T, min: number, max: number) {
   const error = () =>
     min === 0 ? `it must be a list of at most ${max} items` : `it must be a list of ${min} to ${max} items`;

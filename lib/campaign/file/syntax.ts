@@ -147,7 +147,7 @@ function pathBefore(root: TreeNode, offset: number): Path {
   return path;
 }
 
-/** Most items of a list that become data: more than any list may have. */
+/** Maximum number of items of a list that become data: more than any list may have. */
 const MAX_ITEMS = 20_001;
 
 /**

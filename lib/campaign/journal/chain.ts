@@ -20,7 +20,7 @@ import type { LockTask } from "./lock.ts";
 import { newerSchema } from "./fields.ts";
 import { fitBody, type JournalRecord, readRecord, type RecordBody, type StartKind } from "./record.ts";
 
-/** Most bytes of a line. The longest record has 100 items with names of 1500 characters. */
+/** Maximum size of a line, in bytes. The longest record has 100 items with names of 1500 characters. */
 export const MAX_LINE_BYTES = 524_288;
 
 const CHECK = /,"check":"([0-9a-f]{16})"\}$/;

@@ -17,7 +17,7 @@ export interface DecisionMemory {
   readonly reason: string | null;
 }
 
-/** Most decisions that are kept, the newest. */
+/** Maximum number of decisions that are kept, the newest. */
 export const MAX_DECISIONS = 200;
 
 const GATES: Readonly<Record<GateName, { closed: string; opened: string; text: string }>> = {

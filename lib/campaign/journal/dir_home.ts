@@ -83,7 +83,7 @@ function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace
   const journalName = `${shownAs}/journal`;
   let bytes = 0;
 
-  /** Numbers of the segments that are there. @throws {UsageError} when one is missing. */
+  /** Numbers of the existing segments. @throws {UsageError} if one is missing. */
   function numbers(): number[] {
     const names = attempt(folder, () => files.list(folder)) ?? [];
     const segments = names.filter((name) => /^\d{6}\.ndjson$/.test(name)).map((name) => Number.parseInt(name));

@@ -25,7 +25,7 @@ interface GitHomeOptions extends DirHomeOptions {
 
 /** Files of the branch that belong to a campaign. */
 const OURS = /^(?:lock\.json|journal\/\d{6}\.ndjson)$/;
-/** Most bytes of one of them. A segment has 1000 records, and a lock of 10 000 items some megabytes. */
+/** Maximum size of one of them, in bytes. A segment has 1000 records, and a lock of 10 000 items some megabytes. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
 
 /** How records are counted in the message of a commit, by type. Other types are not mentioned. */

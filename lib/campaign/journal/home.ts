@@ -89,7 +89,7 @@ export interface Home {
 // Whether the public can read the branch of a campaign. Only the environment of the job is asked: no request is sent, and no
 // token is used.
 
-/** Most bytes of GitHub's file about the event of a workflow. Source: GitHub, "Webhook events and payloads", a payload has at most 25 MB. */
+/** Maximum size of GitHub's file about the event of a workflow, in bytes. Source: GitHub, "Webhook events and payloads", a payload has at most 25 MB. */
 const MAX_EVENT_BYTES = 26_214_400;
 
 export interface ShownPlace {

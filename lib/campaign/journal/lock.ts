@@ -92,7 +92,7 @@ export interface Lock extends Pick<CampaignFile, (typeof LOCK_SETTINGS)[number]>
 
 export type UnsealedLock = Omit<Lock, "hash">;
 
-/** Most characters of a prompt, with all that is put into it later. The service takes 100 000. */
+/** Maximum length of a prompt, in characters, including everything that is inserted later. The service takes 100 000. */
 const MAX_PROMPT = 1_000_000;
 const MAX_ITEMS = 100_000;
 const MAX_TASKS = 1000;
@@ -210,7 +210,7 @@ const lockField: Field<Lock> = object({
 
 // The text of a lock: written so that a change of one item changes one line, and read with every check that needs no service.
 
-/** Most bytes of a lock: 10 000 items take about 5 MB. */
+/** Maximum size of a lock, in bytes: 10 000 items take about 5 MB. */
 export const MAX_LOCK_BYTES = 67_108_864;
 
 export interface LockChecks {

@@ -1,5 +1,5 @@
 /**
- * What is known of a campaign at the end of its journal. `fold.ts` computes it.
+ * What is known about a campaign at the end of its journal. `fold.ts` computes it.
  *
  * @module
  */
@@ -134,7 +134,7 @@ export interface ItemMemory {
   writes: Readonly<Partial<Record<WriteAct, WriteMemory>>>;
   /** The last update of its branch; null for none. */
   update: UpdateMemory | null;
-  /** What it adds to {@linkcode CampaignMemory.ended} and {@linkcode CampaignMemory.failures}. */
+  /** What the item adds to {@linkcode CampaignMemory.ended} and {@linkcode CampaignMemory.failures}. */
   tally: "none" | "ended" | "failure";
 }
 

@@ -100,29 +100,29 @@ export type PullRequestMemory = PullRequestView;
 /** What is wrong with the file of a result. */
 export const ITEM_RESULT_CAUSES = ["result-missing", "result-not-json", "result-invalid"] as const;
 
-/** Most bytes of a value in the journal, as JSON. */
+/** Maximum size of a value in the journal, as JSON, in bytes. */
 export const MAX_RESULT_VALUE = 16_384;
 /** Largest number of a start, a record, a wave, and of lines of a change. */
 const MAX_NUMBER = 1e9;
-/** Most characters of a reason or a note. Source: specification of campaigns, section 5. */
+/** Maximum length of a reason or a note, in characters. Source: specification of campaigns, section 5. */
 export const MAX_REASON = 500;
-/** Most lines of an agent's log that a verdict carries, and most characters of one of them. */
+/** Maximum number of lines of an agent's log in a verdict, and maximum length of a line, in characters. */
 export const LAST_LINES = { most: 3, length: 200 } as const;
-/** Most characters of a status, of the service or of a forge. */
+/** Maximum length of a status of the service or of a forge, in characters. */
 const MAX_STATUS = 64;
-/** Most characters of a branch's name. Source: longest name of a file in Git's own storage. */
+/** Maximum length of a branch's name, in characters. Source: longest name of a file in Git's own storage. */
 export const MAX_BRANCH = 255;
 const MAX_PERSON = 200;
-/** Most characters of the name of an item: repository, branch and root directory. */
+/** Maximum length of the name of an item, in characters: repository, branch and root directory. */
 export const MAX_ITEM_ID = 1500;
 export const MAX_REPOSITORY = 300;
-/** Most lines of a quote, and most characters of one of them. */
+/** Maximum number of lines of a quote, and maximum length of a line, in characters. */
 const MAX_QUOTE = 10_000;
-/** Most characters of the path of a result file. */
+/** Maximum length of the path of a result file, in characters. */
 export const MAX_RESULT_PATH = 200;
-/** Most lines about a result file. */
+/** Maximum number of lines about a result file. */
 const MAX_MISTAKES = 20;
-/** Most items that one record names, so that no line grows without bounds. */
+/** Maximum number of items that one record names, so that no line grows without bounds. */
 const MAX_RECORD_ITEMS = 100;
 
 const ENDS: readonly StartVerdict[] = [
@@ -308,7 +308,7 @@ const RECORDS = {
   approved: { gate, by: person, note: orNull(reason) },
   /** A plan was written. `canary`: its canary has new items, so the canary's gate starts again, without an earlier approval. */
   planned: { by: person, user, canary: orAbsent(flag) },
-  /** A merge is about to be asked for. It is shared with other machines before the request is sent. */
+  /** A merge is about to be requested. It is shared with other machines before the request is sent. */
   "merge-intent": {
     item,
     url: webUrl,
@@ -365,7 +365,7 @@ const RECORDS = {
     user,
     /** With the request of the lock as it is now. */
     adopt: flag,
-    /** Why; absent when nothing was said. */
+    /** Why; absent if no reason was given. */
     reason: orAbsent(reason),
     /** On the branch of its pull request, to fix that; absent for another attempt at the task. */
     followUp,
@@ -380,7 +380,7 @@ const RECORDS = {
     /** What runs is cancelled as well. */
     cancel: flag,
     reason: orAbsent(reason),
-    /** Id of the file by which another process asked for it. */
+    /** Id of the file with which another process requested it. */
     request: orAbsent(hex(32)),
   },
   resumed: { by: person, reason: orAbsent(reason) },

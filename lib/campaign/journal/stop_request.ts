@@ -15,7 +15,7 @@ import { person, reason, type StopRequest } from "./record.ts";
 export const STOPS_FOLDER = "stops";
 
 const MAX_BYTES = 8_192;
-/** Most files that are looked at: more are no work of people. */
+/** Maximum number of files that are read: people do not create more. */
 const MAX_FILES = 100;
 const FILE_NAME = /^([0-9a-f]{32})\.json$/;
 

@@ -22,7 +22,7 @@ import { reasonCleaner } from "../work/work.ts";
 /** For messages. */
 export const ATTEMPTED = "merge pull requests";
 
-/** A pull request as a merge needs it. */
+/** The parts of a pull request's writer that a merge needs. */
 export type MergePlace = Pick<
   PullRequestWriter,
   | "address"

@@ -55,13 +55,13 @@ export interface MergeOrders {
   /** Names of the items to check; null for all. */
   readonly chosen: ReadonlySet<string> | null;
   readonly policyFor: (item: ItemMemory) => MergePolicy;
-  /** Most merges and updates of branches in this round; null for no limit. */
+  /** Maximum number of merges and updates of branches in this round; null for no limit. */
   readonly atMost: number | null;
   /** Names of the items that an earlier round has counted: their merges are free. */
   readonly counted: ReadonlySet<string>;
   /** Why nothing is merged or updated now, as a clause; null if it may be. */
   readonly pause: string | null;
-  /** Most merges that wait for the checks of their targets at a time. */
+  /** Maximum number of merges that wait for the checks of their targets at a time. */
   readonly waitingLimit: number;
   readonly deleteBranch: boolean;
   /** Whether nothing is written, here or at a forge. */
@@ -121,11 +121,11 @@ export interface MergeReport {
   readonly error: MogplexError | undefined;
 }
 
-/** Most intents that are shared at once. */
+/** Maximum number of intents that are shared at once. */
 const BATCH = 10;
-/** Odd refusals in so many repositories stop the round. */
+/** Unexpected refusals in this many repositories stop the round. */
 const MAX_REFUSALS = 3;
-/** Most merges that wait for the checks of their targets. */
+/** Maximum number of merges that wait for the checks of their targets. */
 export const MAX_WAITING = 5;
 /** Targets that merges have broken until the gate closes. */
 const MAX_RED = 2;
@@ -135,7 +135,7 @@ const UNANSWERED_MS = 60_000;
 const QUEUE_MS = 86_400_000;
 /** Longest wait for the checks of a target to begin, and to finish, in milliseconds. */
 const [BEGIN_MS, FINISH_MS] = [1_800_000, 86_400_000];
-/** The wait after a lost answer, and after "try again later", in milliseconds, and how often the latter is obeyed. */
+/** The wait after a lost answer, and after "try again later", in milliseconds, and the maximum number of waits for the latter. */
 const [READ_BACK_MS, LATER_MS, LATER_TRIES] = [5_000, 5_000, 6];
 /** Errors in a row after which a host is not asked again. */
 const MAX_ERRORS = 2;
@@ -242,7 +242,7 @@ class Round {
     };
   }
 
-  /** Whether the campaign merges nothing, which each line then says. */
+  /** Whether the campaign merges nothing. Each line then shows the reason. */
   #isHeld(entries: readonly Candidate[]): boolean {
     const hold = holdOf(this.#memory);
     if (hold === null) return false;
@@ -322,7 +322,7 @@ class Round {
     return { requesters, token: this.#users.get(origin) ?? null, notPeople };
   }
 
-  /** Adds to the reason of an approval that it may be one of those who have asked for the work. */
+  /** Adds to the reason of an approval that the requester of the work is unknown. */
   #withCaveat({ item, place: { address: { host } }, policy }: Candidate, verdict: ApprovalVerdict): ApprovalVerdict {
     const isKnown = [...this.#memory.planners, ...item.requesters].every(({ user }) => user?.host === host);
     if (isKnown || policy.ownApproval || verdict.state !== "approved") return verdict;
@@ -396,7 +396,7 @@ class Round {
     }
   }
 
-  /** A merge that was asked for, and neither is merged nor waits: the forge has dropped it, or never got it. */
+  /** Handles a requested merge that is neither merged nor waiting: the forge has dropped it, or never received it. */
   async #notMerged({ item, url, place, reading }: Examined, merge: MergeMemory, reason: string): Promise<void> {
     if (merge.state !== "open") {
       this.#isRefused = true;
@@ -695,7 +695,7 @@ class Round {
     for (const { item, url } of merges) await this.#end(item, url, "withdrawn", reason);
   }
 
-  /** Merges one pull request, if everything is as it was. */
+  /** Merges one pull request if nothing has changed. */
   async #mergeOne(entry: Mergeable): Promise<void> {
     const { item, url, place } = entry;
     const { merge } = item;
@@ -805,7 +805,7 @@ function changeOf({ judgement, reading }: Examined, merge: MergeMemory): string 
   return reading.repositoryId === merge.repositoryId ? null : "its repository has changed";
 }
 
-/** What a merge in a state waits for, or what it has come to. */
+/** What a merge is waiting for in a state, or its result. */
 function waitingText(state: MergeMemory["state"]): string {
   switch (state) {
     case "queued":

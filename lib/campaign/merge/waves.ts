@@ -18,10 +18,10 @@ import { MAX_WAITING, type MergeLineWord, type MergeOrders, mergeRound, type Mer
 /** Shortest time between two rounds of a process that stays, in milliseconds. */
 const ROUND_MS = 5 * 60_000;
 
-/** Who merges in the journal, where the campaign file does. */
+/** The name in the journal for merges that the campaign file allows. */
 const FILE_RULE = "merge";
 
-/** What people should read about, beside the counts. */
+/** Results that are reported separately, besides the counts. */
 const NEWS: readonly MergeLineWord[] = ["merged", "elsewhere", "queued", "updated", "left", "out", "refused"];
 
 interface WaveMergeWork extends Omit<MergeWork, "store" | "gateClosed"> {

@@ -44,7 +44,7 @@ export interface NotificationContext {
   note: (message: string) => void;
 }
 
-/** Longest time of one try, and of all of them, in milliseconds. */
+/** Maximum duration of one attempt, and of all attempts, in milliseconds. */
 const [LIMIT_MS, WHOLE_MS] = [5_000, 30_000];
 
 /**
@@ -245,7 +245,7 @@ export function bodyFor(format: NotifyFormat, sentence: string, message: Campaig
 /** Longest text of a message on Discord, in characters. Source: Discord, "Webhook Resource", "Execute Webhook", `content`. */
 const DISCORD_CHARS = 2_000;
 
-/** Most characters of the mark of a text that was cut. */
+/** Maximum length of the mark of a text that was cut, in characters. */
 const MARK_CHARS = 100;
 
 /** The lines of a text, with addresses and the command as the service writes them. */

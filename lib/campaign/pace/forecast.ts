@@ -9,7 +9,7 @@ import { DAY_MS, nextOpening } from "./windows.ts";
 
 const MINUTE_MS = 60_000;
 
-/** Distances of waves that a plan compares, in milliseconds. */
+/** Intervals between waves that a plan compares, in milliseconds. */
 export const WAVE_DISTANCES_MS: readonly number[] = [10, 15, 20, 60].map((minutes) => minutes * MINUTE_MS);
 
 /** How long a sandbox stays in use after its run, in milliseconds. Source: the limits in README.md, which the service does not document. */

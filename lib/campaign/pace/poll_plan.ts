@@ -5,7 +5,7 @@
 import type { Clock } from "../../clock.ts";
 import { isTerminal, REQUEST_LIMIT, REQUEST_WINDOW_MS } from "../../service/contract.ts";
 
-/** Most requests of a campaign in a minute: 80 % of the limit, since other commands may use the token. */
+/** Maximum number of requests of a campaign in a minute: 80 % of the limit, since other commands may use the token. */
 export const REQUEST_BUDGET: number = Math.floor(REQUEST_LIMIT * 0.8);
 
 /** The requests of the last minute. @param sentAt Times on the clock. @returns Oldest first. */

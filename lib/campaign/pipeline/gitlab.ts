@@ -25,11 +25,11 @@ import {
   yamlText,
 } from "./format.ts";
 
-/** Most waves of one pipeline. Source: specification of campaigns, section 9; GitLab.com allows 500 jobs in a pipeline of its free tier. */
+/** Maximum number of waves of one pipeline. Source: specification of campaigns, section 9; GitLab.com allows 500 jobs in a pipeline of its free tier. */
 const MAX_WAVES = 200;
 /** Longest delay of a job. Source: GitLab, "Run a job after a delay": one week. */
 const MAX_DELAY_MS = 7 * 86_400_000;
-/** Most bytes of a file. Source: GitLab, "Downstream pipelines", "Dynamic child pipelines": 5 MB. */
+/** Maximum size of a file, in bytes. Source: GitLab, "Downstream pipelines", "Dynamic child pipelines": 5 MB. */
 const MAX_BYTES = 5_000_000;
 const DAY_MS = 86_400_000;
 /** Days that artifacts are kept beyond twice the time of the plan: a person may take long at a gate. */
@@ -40,7 +40,7 @@ const PARENT = "campaign.gitlab-ci.yml";
 const FOLDER = "mogplex-pipeline";
 /** Folder in it with a directory for each wave. Each wave has its own number, which keeps the artifacts of two waves apart. */
 const WAVES = "mogplex-waves";
-/** Directory in it with the reports of the whole. */
+/** Directory in it with the reports of the whole campaign. */
 const DIRECTORY = "mogplex-campaign";
 const PROGRAM = "mogplex.mjs";
 
@@ -171,7 +171,7 @@ function reportScript(input: PipelineInput, waves: number): string {
   return [...isGit(input) ? [] : take, call(input, "report"), call(input, "status", "--exit-status")].join("\n");
 }
 
-/** Waves with no delay above GitLab's longest: further ones stand in between, and find little to do. */
+/** Waves without delays above GitLab's maximum. Extra waves are inserted in between, and find little to do. */
 function withinLimit({ delaysMs, gate }: WavePlan): WavePlan {
   const all: number[] = [];
   let at = gate;

@@ -137,7 +137,7 @@ interface WavePlanInput extends Pick<ForecastInput, "nowMs" | "meanRunMs" | "run
 /** Waves between the expected end of a canary and the gate: its runs may take longer. */
 const SPARE_AT_GATE = 2;
 
-/** Waves behind the expected end: some of the runs take longer, or are started again. */
+/** Extra waves after the expected end: some of the runs take longer, or are started again. */
 const SPARE = { least: 2, share: 0.1 };
 
 /**

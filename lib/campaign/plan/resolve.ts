@@ -159,13 +159,13 @@ export class RequestPace {
 // Reads lists of repositories in full, although the service shows at most 200 names at a time and has no cursor: a page of exactly 200 is
 // split into the prefixes that are one character longer.
 
-/** Most names in an answer. Source: contract 3.1. */
+/** Maximum number of names in an answer. Source: contract 3.1. */
 const PAGE = 200;
 /** Characters of a full name, in lower case. Source: GitHub and GitLab permit no others in the names of owners and repositories. */
 const ALPHABET: readonly string[] = [..."-._/0123456789abcdefghijklmnopqrstuvwxyz"];
 /** Longest full name of a repository that we know: 39 characters of an owner, 100 of a repository, with room for groups of other forges. */
 const MAX_FULL_NAME = 255;
-/** Most requests for one list. 10 000 names take about 200; a list that needs more cannot be split. */
+/** Maximum number of requests for one list. 10 000 names take about 200; a list that needs more cannot be split. */
 const MAX_REQUESTS = 1_000;
 /** With at most this share of the alphabet in the names of a page, it pays to ask which characters occur at all. */
 const NARROW = 2 / 3;
@@ -552,7 +552,7 @@ function addNamed(into: Collector, entry: Named, byName: ReposByName): void {
   into.add({ ...item, rows: [repositoryId] }, place);
 }
 
-/** Most names that a mistyped one is compared with. */
+/** Maximum number of names that a mistyped one is compared with. */
 const NEAR_NAMES = 5_000;
 
 /**

@@ -47,16 +47,16 @@ interface Newest {
   readonly endings: readonly Ending[];
 }
 
-/** Most different endings that a group shows: where space is short, and elsewhere. */
+/** Maximum number of different endings that a group shows: where space is short, and elsewhere. */
 const MAX_ENDINGS = 3;
 export const MAX_ALL_ENDINGS = 20;
-/** Most names that an ending shows. */
+/** Maximum number of names that an ending shows. */
 const MAX_NAMES = 5;
 
 interface NewestOptions {
   /** Whether an address may be shown as a link. Other addresses are shown as text. @default all addresses */
   mayLink?: ((url: string) => boolean) | undefined;
-  /** Most endings to show. @default {3} */
+  /** Maximum number of endings to show. @default {3} */
   max?: number;
   /** Where the other endings are, as a clause. */
   rest: string;

@@ -206,7 +206,7 @@ function countWords(view: CampaignView): string {
   ].join(", ");
 }
 
-/** Most rows of the canary: a gate judges a few items. */
+/** Maximum number of rows of the canary: a gate judges a few items. */
 const MAX_CANARY = 50;
 
 /** The question at the canary's gate, with what it takes to answer it. After a failure, the earlier steps are above it. */
@@ -339,10 +339,10 @@ function withVariables(task: string): Part {
   );
 }
 
-/** Most earlier tasks that are shown: a change of the file adds one. */
+/** Maximum number of earlier tasks that are shown: a change of the file adds one. */
 const MAX_EARLIER = 4;
 
-/** The newest task, and the ones before it, which some items had; null without any. */
+/** The newest task, and the earlier tasks that some items had; null without a task. */
 function tasks(prompts: readonly string[]): Html | null {
   const newest = prompts.at(-1);
   if (newest === undefined) return null;
@@ -540,10 +540,10 @@ function progress(view: CampaignView, nowMs: number, { links = {} }: CampaignMar
 }
 
 const HOUR_MS = 3_600_000;
-/** Most hours for which the limit is drawn: two months. */
+/** Maximum number of hours for which the limit is drawn: two months. */
 const MAX_HOURS = 1_500;
 
-/** Times as points of a line that counts them, on a time of a length. */
+/** The points of a line that counts these times within a period. */
 function counted(times: readonly (number | null)[], fromMs: number, spanMs: number): [number, number][] {
   const points = times.filter((time) => time !== null).sort((a, b) => a - b)
     .map((time, index): [number, number] => [(time - fromMs) / spanMs, index + 1]);
@@ -724,7 +724,7 @@ function quotas({ quota: { minute, hour, day, sandboxes }, waitingFor }: Campaig
   );
 }
 
-/** Most decisions shown. */
+/** Maximum number of decisions shown. */
 const MAX_DECISIONS = 40;
 
 /** What people and gates decided; null if the view does not have it. */

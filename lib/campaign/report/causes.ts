@@ -21,7 +21,7 @@ interface CausePattern {
 interface CampaignNames {
   /** In lower case. */
   readonly names: ReadonlySet<string>;
-  /** Most parts of a name between slashes. */
+  /** Maximum number of parts of a name between slashes. */
   readonly parts: number;
 }
 
@@ -255,7 +255,7 @@ function hashOf(text: string): string {
   return (hash >>> 0).toString(16).padStart(FULL_HASH, "0");
 }
 
-/** The first words of the texts that all items of a group have. */
+/** The first words that the reasons of all items in a group share. */
 function slugOf({ verdict, texts }: Group): string {
   let slug = "";
   for (const [word] of texts.join(" ").toLowerCase().matchAll(/(?<![\p{L}\p{N}])[a-z]{2,}(?![\p{L}\p{N}])/gu)) {

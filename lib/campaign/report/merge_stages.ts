@@ -18,7 +18,7 @@ const STAGES: Readonly<Record<MergeStage, readonly [one: string, several: string
   blocked: ["is blocked", "are blocked"],
 };
 
-/** Most owners of a line, and most pull requests that are linked. */
+/** Maximum number of owners of a line, and of pull requests that are linked. */
 const [MAX_OWNERS, MAX_LINKS] = [5, 500];
 
 interface MergeRow {

@@ -51,7 +51,7 @@ function countsText({ counts }: Pick<CampaignView, "counts">, states: readonly I
     .join(", ");
 }
 
-/** States of open items, for people: a run that waits for an answer is one. */
+/** States of open items, for people. They include runs that wait for an answer. */
 const OPEN: readonly ItemState[] = ["needs-input", ...OPEN_STATES];
 const ENDED: readonly ItemState[] = [
   "succeeded",
@@ -209,7 +209,7 @@ function held({ pending, stateReason }: CampaignView): Words[] {
   }
 }
 
-/** Most characters of an error in a sentence about the state. */
+/** Maximum length of an error in a sentence about the state, in characters. */
 const MAX_ERROR = 200;
 
 /** The state of the campaign and what it waits for, after its name. */
@@ -391,7 +391,7 @@ export function placeFlags(directory: string | undefined, home: string | undefin
   return [...directory === undefined ? [] : ["--dir", directory], ...home === undefined ? [] : ["--home", home]];
 }
 
-/** Most characters of the outputs of an item. */
+/** Maximum length of the outputs of an item, in characters. */
 const MAX_OUTPUTS = 200;
 
 /** The outputs of a good result in one line: `ok: true, count: 3`; null without any. */

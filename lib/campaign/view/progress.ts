@@ -245,7 +245,7 @@ export function closedGateReason(memory: CampaignMemory): string | null {
 
 type GateRecord = Extract<RecordBody, { type: "gate" }>;
 
-/** Why the canary's gate has to be closed now that all of its items have ended; null when it has not. */
+/** Why the canary's gate must be closed once all of its items have ended; null if it does not have to be closed. */
 function canaryReason(canaryItems: readonly ItemMemory[], gate: "automatic" | "manual"): string | null {
   const bad = canaryItems.filter(({ state }) => !GOOD_VERDICTS.includes(state));
   if (bad.length > 0) {

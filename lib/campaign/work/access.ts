@@ -65,7 +65,7 @@ function newestRun({ store: { memory } }: Work): OpenRun | undefined {
   return start === undefined || item === undefined ? undefined : { item, start };
 }
 
-/** Most other repositories, and most other runs, that are looked for. */
+/** Maximum number of other repositories, and of other runs, that are looked for. */
 const OTHERS = 5;
 
 /** Other repositories of the campaign, evenly spread over its list. Hidden ones are in no list of the service. */

@@ -17,7 +17,7 @@ import type { Work } from "./work.ts";
  */
 const HOLD_MS: readonly number[] = [2_000, 5_000, 10_000];
 
-/** Most reads of {@linkcode HOLD_MS}. */
+/** Maximum number of reads of {@linkcode HOLD_MS}. */
 const MAX_HOLDS = 12;
 
 /** Why a person's decision cancelled the run of an item. */

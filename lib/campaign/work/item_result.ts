@@ -41,7 +41,7 @@ export function filesOpener(
     }, wanted);
 }
 
-/** Most repositories that a message names. */
+/** Maximum number of repositories that a message names. */
 const MAX_NAMED = 20;
 
 /**

@@ -250,7 +250,7 @@ function wantsResult({ start: { kind, followUp } }: OpenRun, { as }: Judgement):
 }
 
 /**
- * The verdict that the file of the result gives.
+ * The verdict according to the result file.
  *
  * @returns No verdict while the file cannot be read: the next look tries again, for some time.
  */
@@ -279,7 +279,7 @@ async function judgeResult(
   }
 }
 
-/** Most characters of an address in a reason. */
+/** Maximum length of an address in a reason, in characters. */
 const MAX_SHOWN_URL = 200;
 
 /**

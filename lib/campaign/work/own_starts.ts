@@ -55,8 +55,8 @@ export async function withdrawIntents(store: Store, intents: Iterable<Intent>): 
 }
 
 /**
- * Records the starts that this process has made and that the journal, read again, does not have, and withdraws the intents that it has and
- * that have begun nothing.
+ * After the journal was read again: records the starts of this process that are missing in it, and withdraws the intents in it that have started
+ * nothing.
  */
 export async function recordOwnStarts(
   store: Store,

@@ -14,7 +14,7 @@ import type { Store } from "./store.ts";
 const BY = "pull-requests";
 const COMMAND = "campaign advance";
 
-/** Most pull requests at a time: a forge takes one write a second, and starts wait meanwhile. */
+/** Maximum number of pull requests at a time: a forge takes one write a second, and starts wait in the meantime. */
 const MOST = 20;
 
 /**

@@ -183,7 +183,8 @@ async function startThem(work: Work, old: string[], batch: Announced[]): Promise
 }
 
 /**
- * How many sandboxes of the user are active, with those that own runs boot. Records which of them are of ended runs, when that has changed.
+ * How many sandboxes of the user are active, including sandboxes that are booting for the campaign's own runs. Records which of them belong to ended runs
+ * if that has changed.
  */
 async function readSandboxes(work: Work): Promise<number> {
   const { session, pace, store } = work;

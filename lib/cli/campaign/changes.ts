@@ -86,7 +86,7 @@ export const campaignCloseVerb: Verb = campaignVerb("close", {
   },
 });
 
-/** Most lines of a list. */
+/** Maximum number of lines of a list. */
 const MAX_LINES = 100;
 
 /** Words before the list, for each verb: what is done, and what would be done. */

@@ -148,7 +148,7 @@ export function decider(context: Context): string {
   return writer.redact(option(BY)?.trim() || (user ?? person));
 }
 
-/** Most names of items that are printed. */
+/** Maximum number of names of items that are printed. */
 const MAX_NAMES = 20;
 
 /** What a decision needs before it has an effect, with the verb and its arguments. */

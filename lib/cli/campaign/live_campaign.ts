@@ -177,7 +177,7 @@ export function printChanges(
 // The table at the bottom of a terminal during `campaign run`.
 
 interface LiveTableOptions extends ScreenOptions {
-  /** Most lines. With fewer than 7 only the summary is shown. */
+  /** Maximum number of lines. With fewer than 7 only the summary is shown. */
   height: number;
   /** Milliseconds since 1970. */
   nowMs: number;
@@ -332,7 +332,7 @@ function othersText({ counts }: CampaignView, visibleItems: readonly CampaignIte
 
 // Log lines about a campaign in a CI system: one for each change, and one each minute. They contain untrusted text.
 
-/** Most UTF-16 units of a line; the reports have the full text. It is cut after redaction. */
+/** Maximum length of a line, in UTF-16 units; the reports have the full text. It is cut after redaction. */
 const MAX_LINE = 500;
 
 const VERDICT = 11;
@@ -385,7 +385,7 @@ function retriedItems(before: CampaignView, { items, about }: CampaignView): Map
   }));
 }
 
-/** Changes with the state that a line shows. */
+/** The state as lines show it. A line is printed when it changes. */
 function stateKey({ state, stateReason }: CampaignView): string {
   return `${state} ${stateReason ?? ""}`;
 }

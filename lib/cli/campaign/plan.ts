@@ -65,7 +65,7 @@ function writtenTo({ directory, options: { home = "dir" } }: CampaignPlace): str
   return home === "dir" ? `${directory}/lock.json` : `the plan to branch ${home.slice(home.lastIndexOf("#") + 1)}`;
 }
 
-/** Most printed names of one kind. */
+/** Maximum number of printed names of one kind. */
 const MAX_NAMES = 10;
 
 function named(label: string, names: readonly string[], all: boolean): string[] {

@@ -90,11 +90,11 @@ const MAX_TABLE = 50;
 /** Rows of each verdict in a larger campaign: more where a person must act. */
 const ROWS_OF_TROUBLE = 10;
 const ROWS = 5;
-/** Most groups that need attention; the others are only counted. */
+/** Maximum number of groups that need attention; the others are only counted. */
 const MAX_GROUPS = 20;
 /** Cells of a cause, which may be the message of an error with its advice. */
 const MAX_CAUSE = 600;
-/** Most items of a group with their own line. */
+/** Maximum number of items of a group with their own line. */
 const MAX_LINES = 5;
 
 function attention(
@@ -240,7 +240,7 @@ function table(
   }
 }
 
-/** Most addresses of pull requests at a gate. */
+/** Maximum number of addresses of pull requests at a gate. */
 const MAX_ADDRESSES = 10;
 
 /** What to do at a closed gate, at the end: everything above may have scrolled away. */
