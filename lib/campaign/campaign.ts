@@ -552,7 +552,7 @@ class Step {
     });
   }
 
-  /** Cancels the runs of a campaign after its timeout, if the caller asked for that. There may be nothing to cancel. */
+  /** Cancels the runs of a campaign after its timeout, if the caller requested that. There may be nothing to cancel. */
   async #cancelLate(work: Work): Promise<string | undefined> {
     const { clock, deadline } = this.#session;
     if (!this.#settings.internals.cancelsLate || work.store.openRuns().length === 0 || clock.now() < deadline) {

@@ -306,7 +306,7 @@ export function selectItems(
   throw noMatchError(deciding, only, [], cancelled, why);
 }
 
-/** @throws {UsageError} when there are items: globs match them, but leave them out because of their verdicts. */
+/** @throws {UsageError} if globs match items but do not select them because of their verdicts. */
 function checkLeftOut(attempted: string, items: readonly ItemMemory[], names: ReadonlyMap<string, string>): void {
   const [first] = items;
   if (first === undefined) return;
@@ -350,7 +350,7 @@ function noMatchError(
 }
 
 /**
- * The run of the campaign that a text names by its id, or by the first digits of it, which is noted; undefined when it names none.
+ * The run that a text names by its id, or by the first digits of the id, in which case the whole id is reported; undefined if it names no run.
  *
  * @throws {UsageError} when more than one run begins with the digits.
  */

@@ -42,7 +42,7 @@ import { whoStopped } from "./view/progress.ts";
 import type { CampaignView } from "./view/view.ts";
 import { Store } from "./work/store.ts";
 
-/** A campaign that is worked on: the path of its file, or an object with its keys in camelCase. */
+/** A campaign: the path of its file, or an object with the file's keys in camelCase. */
 export type CampaignSource = string | CampaignDefinition;
 
 /** Options that only the command line and tests set. */
@@ -95,7 +95,7 @@ export interface OpenedCampaign {
   isInMemory: boolean;
   file: CampaignFile;
   fileHash: string;
-  /** Whether a list of standard input was left out: nothing can be planned then. */
+  /** Whether a list from standard input was left out: nothing can be planned then. */
   skippedStdin: boolean;
   /** Masks the address of the webhook that the file names, and the tokens of the forges. */
   mask: Redactor;

@@ -42,7 +42,7 @@ const MAX_TOLD = 20;
 /** The word of a campaign file for the owners that the target branch names. */
 const CODE_OWNERS = "codeowners";
 
-/** Takes a record into the memory, and writes it if the process may write. */
+/** Takes a record into the memory, and writes it if the process is allowed to write. */
 type Take = (body: RecordBody) => Promise<void> | void;
 
 type Tell = (message: string) => void;

@@ -34,19 +34,19 @@ interface Look {
   /** The other process; null if it has ended. */
   writer: string | null;
   view: CampaignView;
-  /** Items that the next batch starts at most. */
+  /** The items that the next batch can start. */
   starts: string[];
-  /** Requests of stops that the journal has. */
+  /** Stop requests that are in the journal. */
   requests: ReadonlySet<string>;
 }
 
-/** What came of it. */
+/** The result of the request. */
 interface StopAnswer {
   /** Names of the items that may still start. */
   items: string[];
   text: string;
   view: CampaignView;
-  /** Another process records and shows it. */
+  /** Another process records and reports it. */
   isElsewhere: true;
   /** Why it is not confirmed; absent if it is. */
   error?: MogplexError;

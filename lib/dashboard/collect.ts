@@ -275,8 +275,8 @@ function listed(count: number, noun: string, hasMore = count >= MAX_LISTED): Lis
 }
 
 /**
- * Refuses a token that could start something. A request without effect shows whether it could.
- * @throws {UsageError} if it could. @throws what the request throws.
+ * Refuses a token that can start runs or automations, which a request without effect shows.
+ * @throws {UsageError} if the token can start something. @throws the errors of the request.
  */
 async function refuseWriters({ client }: CollectOptions, reader: Reader): Promise<void> {
   try {

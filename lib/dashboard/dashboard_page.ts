@@ -1,5 +1,5 @@
 /**
- * `index.html`: a dashboard for people, in a browser. A sentence, what needs attention, figures, and lists to look things up.
+ * `index.html`: a dashboard for people with a browser. It has a summary, what needs attention, figures, and lists for reference.
  * @module
  */
 import { bar, columns, figure, legend, lines, spark, strip } from "../report/chart.ts";

@@ -228,7 +228,7 @@ function withFailure(causes: readonly CampaignCause[], run: RunEntry, name: stri
 
 const MAX_JOBS = 50;
 
-/** The cause without the path, which is beside it. */
+/** The cause without the path, which is shown beside it. */
 function whyOf(error: unknown): string {
   if (!(error instanceof MogplexError) || error.attempted === null) return messageOf(error);
   const { why, value } = error;
@@ -334,7 +334,7 @@ function campaignIn(
   };
 }
 
-/** @param campaign.attempts Most attempts of an item; 0 if unknown. */
+/** @param campaign.attempts Maximum number of attempts for an item; 0 if unknown. */
 function openItemIn(
   file: string,
   row: Record<string, unknown>,

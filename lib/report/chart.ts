@@ -54,7 +54,7 @@ export function bar(
   }/>${shapes}</svg>`;
 }
 
-/** Runs in order as small bars. The bars of failed runs are higher. @param label The content in words. */
+/** Runs in order as small bars. The bars of failed runs are taller. @param label The content in words. */
 export function strip(label: string, colors: readonly Fill[]): Html {
   const width = Math.max(1, colors.length * 7 - 2);
   return markup`<svg width="${width}" height="16" viewBox="0 0 ${width} 16" role="img" aria-label="${label}">${

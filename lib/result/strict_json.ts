@@ -209,7 +209,7 @@ class Reader {
 /** Why a number is refused that a double cannot hold. */
 export const UNHELD = "a number is too large or has too many digits";
 
-/** Whether a double holds a number: it is finite, not a small one that became zero, and a whole number has all of its digits. */
+/** Whether a double can hold a number: it is finite, it is not a small number that became zero, and a whole number keeps all of its digits. */
 export function holds(value: number, digits: string): boolean {
   if (!Number.isFinite(value)) return false;
   if (value === 0) return !/[1-9]/.test(digits.split(/[eE]/, 1)[0] ?? "");

@@ -184,6 +184,6 @@ export interface ReadCampaign {
   hash: string;
   /** Paths of the files that it names, in the order in which they were read. */
   includes: string[];
-  /** Whether a list of standard input was left out, so that repositories may be missing. */
+  /** Whether a list from standard input was left out, so that repositories may be missing. */
   skippedStdin: boolean;
 }

@@ -170,7 +170,7 @@ export class EntryReader {
   readonly #entries: RepositoryEntry[] = [];
   /** Places of what is known, by its identity. */
   readonly #known = new Map<string, Place>();
-  /** Whether a list of standard input was left out. */
+  /** Whether a list from standard input was left out. */
   skippedStdin = false;
 
   constructor(tree: CheckedTree, includes: Includes, mistakes: MistakeList) {
@@ -599,7 +599,7 @@ function branchProblem(pattern: Template, values: Values, base?: string): string
 
 class Branches {
   readonly #first = new Map<string, RepositoryEntry>();
-  /** Every beginning of a branch that ends before a slash. */
+  /** Every prefix of a branch that ends before a slash. */
   readonly #above = new Map<string, string>();
 
   /** Why a branch cannot exist beside the branches before it. */
@@ -624,7 +624,7 @@ class Branches {
   }
 }
 
-/** Adds branches that are not possible, and those that two items of a repository would share. */
+/** Adds branches that are not possible, and branches that two items of a repository would share. */
 function checkBranches(task: CheckedTask, { text, place }: TaskText, mistakes: MistakeList): void {
   const pattern = parseTemplate(text);
   const names = variablesIn(pattern);

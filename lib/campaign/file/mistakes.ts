@@ -37,7 +37,7 @@ export function campaignText({ name, round }: { name: string; round: string }): 
   return `campaign ${JSON.stringify(name)}${round === "" ? "" : `, round ${JSON.stringify(round)}`}`;
 }
 
-/** A text of a file in a line of a message: line breaks and other control characters become visible. */
+/** A text from a file in a line of a message: line breaks and other control characters become visible. */
 function onOneLine(text: string): string {
   // deno-lint-ignore no-control-regex
   return text.replace(/[\x00-\x1f\x7f\u2028\u2029]/g, (control) => JSON.stringify(control).slice(1, -1));

@@ -38,7 +38,7 @@ export function fileKey(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
-/** A message about a campaign file in the words of an object. What it quotes stays, but for the key that was probably meant. */
+/** A message about a campaign file with the keys of an object. Quoted texts are kept, except for the key that was probably meant. */
 export function inObjectWords(message: string): string {
   const parts = message.split(/("(?:[^"\\]|\\.)*")/);
   const isKept = (index: number) => index % 2 === 1 && !parts[index - 1]?.endsWith("did you mean ");

@@ -421,7 +421,7 @@ function reportRelations(tree: CheckedTree, mistakes: MistakeList, webhook: stri
   }
 }
 
-/** Adds a mistake where a comment swallowed the end of a sentence. */
+/** Adds a mistake if a comment cut off the end of a sentence. */
 function reportCutTexts({ root, source }: CheckedTree, mistakes: MistakeList): void {
   for (const key of SENTENCES) {
     const node = nodeAt(root, [key]);

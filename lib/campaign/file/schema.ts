@@ -48,7 +48,7 @@ function whole(min: number, max: number) {
   return z.int({ error }).check(z.minimum(min, { error }), z.maximum(max, { error }));
 }
 
-/** A whole number of a range, or a text. @param allowed What is allowed, for all messages. */
+/** A whole number in a range, or a text. @param allowed What is allowed, for all messages. */
 function numberOr(min: number, max: number, rule: Rule, allowed: string) {
   const error = () => allowed;
   return z.union([

@@ -35,7 +35,7 @@ const ADVICE: Readonly<Record<ChainProblem["kind"], string>> = {
   other: "use another directory, or the campaign that this one belongs to",
 };
 
-/** A last line that was not written whole. */
+/** A last line that was not completely written. */
 interface TornLine {
   place: string;
   /** What is missing: only its line feed, or more, in which case the line is removed. */

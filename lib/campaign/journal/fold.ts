@@ -633,7 +633,7 @@ function addSlot(slots: number[], ms: number): void {
   slots.splice(at, 0, ms);
 }
 
-/** The estimate of a slot is no longer needed: the journal says whether it was taken. */
+/** Drops the estimate of a slot: the journal now shows whether the slot was taken. */
 function freeSlot({ slotsMs }: CampaignMemory, start: StartMemory): void {
   if (start.openSlotMs !== null) removeSlot(slotsMs, start.openSlotMs);
   start.openSlotMs = null;

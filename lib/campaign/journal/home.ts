@@ -64,7 +64,7 @@ export interface Home {
   /** Whether other machines read and write it, so that they must learn of a start before its request is sent. */
   readonly isShared: boolean;
   /**
-   * Looks whether another machine has written to it since it was read or written here. Reads no more than that, so that the next
+   * Checks whether another machine has written to it since it was last read or written here. It reads nothing else, so that the next
    * {@linkcode Home.flush} still notices.
    *
    * @throws {LostRaceError} when one has.

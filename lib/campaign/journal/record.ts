@@ -225,7 +225,7 @@ const RECORDS = {
     /** Working branch that the answer names, where the request asks for none; absent otherwise. */
     branch: orAbsent(branch),
   },
-  /** The status of a run has changed, and it has not ended. `overdue`: one clock alone shows that it has taken much too long. */
+  /** The status of a run has changed, but the run has not ended. `overdue`: only one clock shows that it has taken much too long. */
   seen: { item, start, status, updatedAt: times.updatedAt, overdue: orAbsent(oneOf(true)) },
   ended: {
     item,
@@ -275,7 +275,7 @@ const RECORDS = {
     exit: orAbsent(oneOf(EXIT.unauthorized)),
     /** The start that the service refused with it, which began no run. */
     refused: orAbsent(object({ item, start })),
-    /** The start whose run the service did not find, nor anything else of the campaign. */
+    /** The start whose run the service did not find, along with everything else of the campaign. */
     missing: orAbsent(object({ item, start })),
   },
   /** The service has another name for the item's repository now. */
@@ -337,7 +337,7 @@ const RECORDS = {
     handle: orAbsent(line(MAX_STATUS, 1)),
     reason: orNull(reason),
   },
-  /** The checks of the target at the merge commit have finished, or nothing waits for them anymore: null. */
+  /** The checks of the target at the merge commit have finished. Null: nothing is waiting for them anymore. */
   "merge-target": { item, checks },
   /** The branch of a merged pull request. `kept`: it has other commits, or could not be deleted. */
   "merge-branch": { item, as: oneOf("deleted", "gone", "kept") },

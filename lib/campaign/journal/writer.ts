@@ -46,7 +46,7 @@ const TOUCH_MS = 30_000;
 /** A writer that is not known to be alive is dead when its file was not touched for so long, in milliseconds. Source: as above. */
 const STALE_MS = 300_000;
 
-/** Each further try means that another process has won something meanwhile. */
+/** Each further attempt means that another process has won a race in the meantime. */
 const MAX_TRIES = 100;
 
 let openTokens: Set<string> | undefined;

@@ -66,7 +66,7 @@ export interface MergeOrders {
   readonly deleteBranch: boolean;
   /** Whether nothing is written, here or at a forge. */
   readonly isDryRun: boolean;
-  /** Whether pull requests were read lately: those that cannot be merged by that are not read again. */
+  /** Whether pull requests were read lately. Pull requests that could not be merged then are not read again. */
   readonly isRead: boolean;
   /** Whether the round was started automatically: then it does not queue again what has left a queue. */
   readonly isWave: boolean;
@@ -271,7 +271,7 @@ class Round {
   }
 
   /**
-   * Calls a forge. An error that is about the host, or about this pull request alone, gets a line, and the others continue.
+   * Calls a forge. An error about the host, or about this pull request alone, gets a line, and the other pull requests continue.
    *
    * @param strict Whether a missing right ends the round: the request is one that changes something.
    * @returns Undefined after such an error.

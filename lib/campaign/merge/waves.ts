@@ -15,7 +15,7 @@ import { MERGE_TOKEN_VARIABLE } from "../../forge/open.ts";
 import { checkMergeTokens } from "./places.ts";
 import { MAX_WAITING, type MergeLineWord, type MergeOrders, mergeRound, type MergeWork } from "./round.ts";
 
-/** Shortest time between two rounds of a process that stays, in milliseconds. */
+/** Minimum time between two rounds of a process that stays, in milliseconds. */
 const ROUND_MS = 5 * 60_000;
 
 /** The name in the journal for merges that the campaign file allows. */

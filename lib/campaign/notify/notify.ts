@@ -242,7 +242,7 @@ export function bodyFor(format: NotifyFormat, sentence: string, message: Campaig
   }
 }
 
-/** Longest text of a message on Discord, in characters. Source: Discord, "Webhook Resource", "Execute Webhook", `content`. */
+/** Maximum length of a message on Discord, in characters. Source: Discord, "Webhook Resource", "Execute Webhook", `content`. */
 const DISCORD_CHARS = 2_000;
 
 /** Maximum length of the mark of a text that was cut, in characters. */

@@ -255,7 +255,7 @@ function pullRequestHold(
   return isFree ? null : { because: "pull-requests", nextMs: nowMs + PULL_REQUESTS_AGAIN_MS };
 }
 
-/** What a run that ends, or a sandbox that is freed, changes. */
+/** The limits that change when a run ends or a sandbox becomes free. */
 function capacityHold(
   { nowMs, sandboxes, running, parallel }: State,
 ): { because: CampaignLimit; nextMs: number | null } | null {

@@ -44,7 +44,7 @@ const WAVES = "mogplex-waves";
 const DIRECTORY = "mogplex-campaign";
 const PROGRAM = "mogplex.mjs";
 
-/** Everything that jobs carry, by its path in the folder. */
+/** All files that jobs need, by their paths in the folder. */
 function carriedOf({ file, includes, program }: PipelineInput): Map<string, Pick<CarriedFile, "path" | "sha256">> {
   const all = new Map([file, ...includes].map((each) => [each.path, each]));
   for (const path of all.keys()) {

@@ -204,7 +204,7 @@ function checkBranches(lock: UnsealedLock): void {
   }
 }
 
-/** Writes a lock. A record with its hash comes first, so that no edit of the lock is ever unnoticed. */
+/** Writes a lock. A record with its hash is written first, so that every edit of the lock is noticed. */
 export async function writePlan(
   { home, store, person, user }: OpenedCampaign,
   { lock, growsCanary: canary }: Pick<NewPlan, "lock" | "growsCanary">,

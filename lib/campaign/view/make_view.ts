@@ -207,7 +207,7 @@ function isRefused({ state, starts }: Pick<ItemMemory, "state" | "starts">): boo
   return state === "starting" && !isOpenStart({ starts });
 }
 
-/** When a start has begun its run: when it took its slot, otherwise our own estimate. A start that found a run came later. */
+/** When a start began its run: when it took its slot, otherwise our own estimate. A start that found an existing run came later. */
 function startedAtOf({ createdAt, slotAt, sentAt }: StartMemory): string {
   const at = slotAt ?? sentAt;
   return createdAt !== null && Date.parse(createdAt) < Date.parse(at) ? createdAt : at;
@@ -261,8 +261,8 @@ function sandboxesView(
 }
 
 /**
- * When the campaign ends at the earliest, in milliseconds since 1970; null if that is unknown. A run keeps its place until its end is seen.
- * When a person answers is unknown, so there is no end while a run waits for an answer.
+ * The earliest end of the campaign, in milliseconds since 1970; null if unknown. A run keeps its place until its end is seen. While a run waits for an
+ * answer, the end is unknown, because nobody knows when a person will answer.
  *
  * @param isApproved Whether the closed gate is treated as open. @default {false}
  */

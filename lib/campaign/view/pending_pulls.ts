@@ -103,7 +103,7 @@ function mergeReason(
   }
 }
 
-/** Whether its checks have not finished, or may still begin. */
+/** Whether its checks are still running, or may still start. */
 function awaitsChecks({ checks, createdAt, updatedAt }: PullRequestView, nowMs: number): boolean {
   const lastMs = Math.max(instantMs(createdAt) ?? -Infinity, instantMs(updatedAt) ?? -Infinity);
   return checks === null || checks === "pending" || checks === "none" && nowMs - lastMs < CHECKS_BEGIN_MS;

@@ -456,7 +456,7 @@ export function waitsForCanaryAnswers(memory: CampaignMemory): boolean {
 }
 
 /**
- * Whether runs that wait for an answer are all that is left, or all that keeps the others from starting: they hold the sandboxes, or are the
+ * Whether runs that wait for an answer are all that is left, or the only obstacle for the other items: they occupy the sandboxes, or are the
  * canary. The others start as soon as a person has answered.
  */
 export function waitsForAnswers(memory: CampaignMemory): boolean {

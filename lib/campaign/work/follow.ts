@@ -25,7 +25,7 @@ export async function followToRest(work: Work): Promise<void> {
   await new Follower(work).run();
 }
 
-/** Longest sleep in one piece, in milliseconds: the wall time may jump meanwhile, and windows and quotas go by it. */
+/** Longest sleep in one piece, in milliseconds: the wall time may jump in the meantime, and windows and quotas depend on it. */
 const LONGEST_SLEEP_MS = 60_000;
 /** Time until a cancel that failed is tried again, in milliseconds. */
 const OBEY_AGAIN_MS = 60_000;

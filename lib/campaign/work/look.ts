@@ -188,7 +188,7 @@ function mayYetShow({ session }: Work, open: OpenRun, run: Run): boolean {
   return !wasSeenEnded(open) || serviceNow(session) - Date.parse(updatedAt) < EVENTS_MS;
 }
 
-/** Whether an earlier look has seen that the run has ended. A start that found an ended run is no such look. */
+/** Whether an earlier look has seen that the run has ended. A start that found an ended run is not such a look. */
 function wasSeenEnded({ start: { status, updatedAt } }: OpenRun): boolean {
   return status !== null && isTerminal(status) && updatedAt !== null;
 }

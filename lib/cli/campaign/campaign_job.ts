@@ -476,7 +476,7 @@ interface PublishOptions {
 }
 
 /**
- * Publishes a view. If something cannot be written, that is one line on stderr, and changes no verdict.
+ * Publishes a view. If something cannot be written, one line is printed on stderr, and the verdict does not change.
  * @returns Paths of the reports that could not be written.
  */
 export async function publishCampaign(

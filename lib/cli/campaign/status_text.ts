@@ -53,7 +53,7 @@ export interface StatusOptions extends ScreenOptions {
   problem?: string | null | undefined;
   /** Whether the table has a row for every item. @default {false} */
   all?: boolean | undefined;
-  /** Whether this is for a terminal: what needs attention comes last, where a person looks. @default {false} */
+  /** Whether this is for a terminal. If so, what needs attention comes last, where people look. @default {false} */
   isEnd?: boolean | undefined;
   /** Whether only state and counts are shown. @default {false} */
   short?: boolean | undefined;
