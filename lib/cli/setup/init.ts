@@ -288,12 +288,10 @@ export async function initRepository(context: Context): Promise<number> {
   const host = hostOf(origin) ?? "";
   // Without a job, nothing has to be in the default branch.
   const then = file === "" ? `Check the setup: \`${check}\`` : COMMIT;
-  steps.say(
-    ...[...recipe.steps, then, ...recipe.laterSteps ?? []].map((step, index) => {
-      const text = host === "" ? step : step.replaceAll("https://GITLAB/", `https://${host}/`);
-      return `  ${index + 1}. ${withPages(context, startsOthers ? text : text.replace(STARTS_OTHERS, ""))}`;
-    }),
-  );
+  for (const [index, step] of [...recipe.steps, then, ...recipe.laterSteps ?? []].entries()) {
+    const text = host === "" ? step : step.replaceAll("https://GITLAB/", `https://${host}/`);
+    steps.explain(`  ${index + 1}. `, withPages(context, startsOthers ? text : text.replace(STARTS_OTHERS, "")));
+  }
   if (givenName === undefined && jobName !== safeName) {
     const place = recipe.file === ""
       ? "put that name after --repo"
@@ -355,6 +353,15 @@ class Steps {
   show(...lines: readonly string[]): void {
     const { writer } = this.#context;
     writer.out(...lines.flatMap((line) => writer.untrustedLines(line)));
+  }
+
+  /** Prints a text whose indented lines are to copy. @param front Before the first line; the others are indented by its length. */
+  explain(front: string, text: string): void {
+    for (const [index, line] of text.split("\n").entries()) {
+      const whole = line === "" ? "" : `${index === 0 ? front : " ".repeat(front.length)}${line}`;
+      if (line.startsWith("  ")) this.show(whole);
+      else this.say(whole);
+    }
   }
 
   write(path: string, text: string, visibleLines: readonly string[]): void {
@@ -748,15 +755,15 @@ interface GitlabJob {
   /** Which pipelines those are, after "the pipelines". */
   place: string;
   pipelines: readonly JobPipeline[];
-  /** How to keep other jobs out, unless a step describes it. */
-  advice: readonly string[];
+  /** How to keep other jobs out; undefined if a step describes it. */
+  advice: string | undefined;
 }
 
 const RUN_JOB: GitlabJob = {
   name: "mogplex",
   place: "of a schedule with MOGPLEX_SCHEDULE=run",
   pipelines: [onSchedule("run"), BY_HAND],
-  advice: ["", `To keep them out, ${keepOthersOut(OTHER_PIPELINES)}`],
+  advice: `To keep them out, ${keepOthersOut(OTHER_PIPELINES)}`,
 };
 
 const respondJob = (schedule: CheckSchedule | undefined): GitlabJob => ({
@@ -767,7 +774,7 @@ const respondJob = (schedule: CheckSchedule | undefined): GitlabJob => ({
     ...schedule === "none" ? [] : [onSchedule("respond")],
     BY_HAND,
   ],
-  advice: [],
+  advice: undefined,
 });
 
 /**
@@ -794,11 +801,12 @@ function describePipelines(steps: Steps, context: Context, job: GitlabJob): bool
   // A person who starts a pipeline by hand expects the other jobs.
   const lines = otherJobs(predictions.filter((each) => each.source !== BY_HAND.source), job);
   steps.say(...lines);
+  if (lines.length > 0 && job.advice !== undefined) steps.explain("", `\n${job.advice}`);
   return lines.length > 0;
 }
 
 /** Lines about the other jobs that the pipelines of a job start; empty if there are no others. */
-function otherJobs(predictions: readonly PipelinePrediction[], { name, place, advice }: GitlabJob): string[] {
+function otherJobs(predictions: readonly PipelinePrediction[], { name, place }: GitlabJob): string[] {
   const names = [...new Set(predictions.flatMap(({ jobs }) => jobs))].filter((each) => each !== name);
   const unreadable = [...new Set(predictions.flatMap((each) => each.unreadable))];
   if (names.length === 0 && unreadable.length === 0) return [];
@@ -809,7 +817,6 @@ function otherJobs(predictions: readonly PipelinePrediction[], { name, place, ad
       `init cannot read these files: ${list(unreadable)}. Jobs in them might start, too. ` +
       "If they have workflow:rules, check that the rules do not exclude these pipelines.",
     ],
-    ...advice,
   ];
 }
 

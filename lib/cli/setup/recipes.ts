@@ -84,6 +84,7 @@ export interface Recipe {
    */
   render(repo: string, stage: string): string;
   /** How to do what `needs` names, one sentence each, up to the commit. */
+  /** A step can have several lines. Indented ones are to copy. */
   steps: readonly string[];
   /** What to do after the commit: without the job, it would start other jobs or nothing. @default nothing */
   laterSteps?: readonly string[];
@@ -237,8 +238,14 @@ const notOfRespond = (schedule: CheckSchedule) =>
  * @param condition Selects the pipelines that run the other jobs.
  */
 export const keepOthersOut = (condition: string) =>
-  `move all other jobs to a file, such as ci/pipeline.yml, and include it in .gitlab-ci.yml with a rule: \`- { local: ci/pipeline.yml, rules: [{ if: ${condition} }] }\`. ` +
-  "Other includes that have jobs need the same rule. Keep stages, default and variables in .gitlab-ci.yml.";
+  `move all other jobs to a file, such as ci/pipeline.yml, and include it in .gitlab-ci.yml with a rule:
+
+  include:
+    - local: ci/pipeline.yml
+      rules:
+        - if: ${condition}
+
+Other includes that have jobs need the same rule. Keep stages, default and variables in .gitlab-ci.yml.`;
 
 const RUN_ID = `"$(sed -n 's/^MOGPLEX_RUN_ID=//p' mogplex-ci/outputs.env)"`;
 const FOLLOW = `${VERIFY} && ${TOOL} follow ${RUN_ID} --on-timeout cancel`;
@@ -500,11 +507,17 @@ ${GITLAB_ARTIFACTS}    reports:
         FIND_REPOSITORY,
         "Create a token for the bot with the role Developer and the scope api: Settings > Access tokens.",
         "Store them as the variables MOGPLEX_API_KEY and GITLAB_TOKEN, masked and protected: Settings > CI/CD > Variables.",
-        `Keep all other jobs out of these pipelines: ${keepOthersOut(notOfRespond(schedule))} ${TRIGGERS}`,
+        `Keep all other jobs out of these pipelines: ${keepOthersOut(notOfRespond(schedule))}\n${TRIGGERS}`,
       ],
       laterSteps: [
         "After the merge, create a trigger token: Settings > CI/CD > Pipeline trigger tokens. A Maintainer who can push or merge to the default branch must create it, not the bot. Before the merge, every comment would start the project's other jobs.",
-        "Create a webhook for Comments and Issues events, with the token in its URL masked: Settings > Webhooks. The URL is https://GITLAB/api/v4/projects/ID/ref/main/trigger/pipeline?token=TRIGGER_TOKEN",
+        `Create a webhook for Comments and Issues events, with the token in its URL masked: Settings > Webhooks. The URL is:
+
+  https://GITLAB/api/v4/projects/ID/ref/main/trigger/pipeline?token=TRIGGER_TOKEN
+
+In a private project, also choose Confidential comments and Confidential issues events, unless ${
+          schedule === "none" ? "nobody asks there" : "confidential issues can wait for the schedule"
+        }. In other projects, confidential issues start no agent.`,
         ...schedule === "none" ? [] : [
           `Create ${
             schedule === "hourly" ? "an hourly" : "a daily"

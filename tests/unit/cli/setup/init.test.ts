@@ -583,6 +583,16 @@ test("init --respond lists what to do for a token, a bot and a webhook on GitLab
     "  11. If labels should start a",
     "  12. Check the setup: run a n",
   ]);
+  expect(stdout).toContain(
+    `with a rule:
+
+       include:
+         - local: ci/pipeline.yml
+           rules:
+             - if: $CI_PIPELINE_SOURCE != "trigger" && $MOGPLEX_SCHEDULE == null
+
+     Other includes that have jobs need the same rule.`,
+  );
   expect(stdout).toEndWith(
     "docs/ask.md in the toolkit explains these steps.\n",
   );
@@ -731,8 +741,8 @@ test.each<[string, string[], Record<string, string[]>]>(
     const before = { ".gitlab-ci.yml": workflow + KINDS };
     const { stdout, written } = await init(["gitlab", ...args], before);
     const advice =
-      /move all other jobs to a file, such as ci\/pipeline\.yml, .* with a rule: `(- \{.*\})`\./.exec(stdout)?.[1] ??
-        "";
+      /move all other jobs to a file, such as ci\/pipeline\.yml, .* with a rule:\n\n *include:\n *(- .*)\n *(rules:)\n *(- if: .*)\n/
+        .exec(stdout)?.slice(1).join("\n    ") ?? "";
     const job = `ci/mogplex${args.length > 0 ? "-respond" : ""}.gitlab-ci.yml`;
     const after: Record<string, string> = {
       ...written,
@@ -863,7 +873,7 @@ test("init finds its own job in a pipeline to which other jobs were added, and w
     const { written: after, stdout } = await init(["gitlab", ...more], edited);
     expect(after).toEqual(edited);
     expect(stdout).toContain("\nkeep .gitlab-ci.yml, which already has the job\n");
-    expect(stdout).not.toContain("include:");
+    expect(stdout).not.toContain("- local: ci/mogplex");
   }
   // The other job is not there yet.
   const { written } = await init(["gitlab"]);
