@@ -32,7 +32,7 @@ import {
   stopOf,
 } from "./mark.ts";
 import { type Ask, hasMoreThanStop, isOnlyCommand, mayMention, readMention } from "./mention.ts";
-import { leftOutOf, MAX_TASK, NOTES_UNSEEN, promptOf, type Told, whoMayAsk } from "./prompt.ts";
+import { lastTaskQuote, leftOutOf, MAX_TASK, NOTES_UNSEEN, promptOf, type Told, whoMayAsk } from "./prompt.ts";
 import { Rights } from "./rights.ts";
 import { isStarting, ofRun, type Refusal, Rivals, rivalsOf, type RivalsWorld } from "./rivals.ts";
 import { type Place, placeNow } from "./where.ts";
@@ -541,9 +541,15 @@ export class Decider {
     if (what?.kind === "again") return await this.#lastTask(thread, ask, me, marks);
     if (what?.kind === "task") {
       const task = checkedTask(what.task, ask, this.#world.settings.name);
-      return "reason" in task || line === undefined
-        ? task
-        : { ...task, quote: lineQuote(line, this.#world.threads.pullNoun, this.#world.redact) };
+      if ("reason" in task) return task;
+      const { threads: { pullNoun }, redact } = this.#world;
+      const quotes = line === undefined ? [] : [lineQuote(line, pullNoun, redact)];
+      if (what.isAfterLast === true) {
+        const last = await this.#changedTask(thread, { ask, at }, me, marks);
+        if (last !== null && "reason" in last) return last;
+        if (last !== null) quotes.push(lastTaskQuote(last.text, last.quote, redact));
+      }
+      return { ...task, quote: quotes.length === 0 ? null : quotes.join("\n\n") };
     }
     if (what !== null) return { reason: "there is nothing to start" };
     const owned = await this.#rights.ownsText(thread, at);
@@ -587,6 +593,20 @@ export class Decider {
     return { ...checkedTask(text, ask, this.#world.settings.name), quote, outsiders };
   }
 
+  /** The last task before one that changes it; null without one. */
+  async #changedTask(
+    thread: Thread,
+    { ask, at }: { ask: AskId; at: string },
+    me: ForgeUser,
+    marks: readonly MarkedNote[],
+  ): Promise<Task | { reason: string } | null> {
+    // A retried job must send the same prompt, so later tasks do not matter.
+    const earlier = marks.filter(({ note }) => isUntil(note, at));
+    if (!earlier.some((each) => !isSameAsk(each.mark.ask, ask) && mayHaveRun(each))) return null;
+    const last = await this.#lastTask(thread, ask, me, earlier);
+    return "reason" in last ? { reason: `${last.reason}. If you meant a new task, describe it in full` } : last;
+  }
+
   /**
    * The task of the last run of the thread, or of one whose start no poll tries anymore. Its text is checked again: who wrote it, and whether it was
    * changed.
@@ -622,7 +642,10 @@ export class Decider {
       return { reason: "the forge does not show whether the user who gave the last task can push" };
     }
     if (!right) return { reason: `the user who gave the last task ${this.#rights.lackNow()}` };
-    const task = await this.#taskOf(thread, request.what, { ask: of, at: request.at, line: request.line, me, marks });
+    // Only earlier ones: that task may itself change the one before it.
+    const before = marks.slice(0, Math.max(0, marks.findIndex(({ mark }) => isSameAsk(mark.ask, of))));
+    const { what, at, line } = request;
+    const task = await this.#taskOf(thread, what, { ask: of, at, line, me, marks: before });
     return "reason" in task ? task : { ...task, of };
   }
 

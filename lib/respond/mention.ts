@@ -13,10 +13,11 @@ import { plainText } from "../text/plain_text.ts";
  * of a line, because there are invisible characters. `isInside`: it begins a sentence inside a line. `word`: a word with other
  * possible meanings, such as `pause`. `task` of a `fix`: the text, if its words can also mean something else, such as `fix the build`. It is an
  * ordinary task where they do: on an issue, and on a line of code. `explanation` of a `fix`: the text below a first line that is only the command.
+ * `isAfterLast`: the task changes the last one, as in `again, but without the tests`.
  */
 export type Ask =
   | { kind: "unsure"; isHidden?: true; isInside?: true }
-  | { kind: "task"; task: string }
+  | { kind: "task"; task: string; isAfterLast?: true }
   | { kind: "stop"; word?: string }
   | { kind: "help" }
   | { kind: "status" }
@@ -67,6 +68,8 @@ const FIX_WORDS: Readonly<Record<Fix, Readonly<Record<"names" | "more" | "otherN
   },
   conflict: { names: ["conflict", "conflicts"], more: ["merge"], otherNames: [], otherVerbs: ["resolve"] },
 };
+/** The beginning of a task that changes the last one. `retry` is also an ordinary verb: `retry the upload three times`. */
+const AFTER_LAST = /^\W{0,3}(?:please,?\s+)?(?:again(?![\w-])|retry(?:\s*[,:;.!]|\s+(?:but|and)\b))/i;
 /** Signs of a path, code or a reference: `fix tests/build` is about files. */
 const REFERENCE = /[/\\#@`_<>=]/;
 /** Words that do not change a stop: `stop working on it for now`. */
@@ -209,7 +212,7 @@ function askOf(text: string): Ask {
   const command = others.length === 0 ? lookup(COMMANDS, verb) : undefined;
   if (command !== undefined) return { kind: command };
   return fixOf(verb, others, task) ?? explainedFix(top, task, wordsOf(top)) ??
-    { kind: "task", task: verb === "" ? "" : task };
+    { kind: "task", task: verb === "" ? "" : task, ...AFTER_LAST.test(task) && { isAfterLast: true } };
 }
 
 /** A first line that is only an unambiguous command, with an explanation below it. */

@@ -102,6 +102,15 @@ function commentsText({ comments, leftOut }: Told, redact: Redact): string {
   return parts.join("\n\n");
 }
 
+/**
+ * The task that another one changes, marked as a quote, to append to it.
+ * @param quote The facts about that task, already a quote; null without any.
+ */
+export function lastTaskQuote(task: string, quote: string | null, redact: Redact): string {
+  const head = "The task refers to the last task in this thread:";
+  return ["---", head, maskedQuote(task, MAX_TEXT, redact), ...quote === null ? [] : [quote]].join("\n\n");
+}
+
 /** Masked before it is cut: otherwise half of a secret could remain, which nothing recognizes. */
 function maskedQuote(text: string, most: number, redact: Redact): string {
   return quoted(redact(plainText(text)), most);

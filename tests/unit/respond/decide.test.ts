@@ -1022,6 +1022,30 @@ test("decide() takes the task of the last run for `again`, as long as its text i
   expect(await outcome(forge, news)).toStartWith("no: the last task cannot be repeated because the comment was edited");
 });
 
+test("decide() quotes the last task for `again, but …`, and again for a later `again`", async () => {
+  const forge = fakeForge();
+  const change = (minutes: number) => forge.say(PULL, KIM, "@mogplex again, but use a map", { createdAt: at(minutes) });
+  const idOf = ({ comment }: News) => ({ kind: "comment" as const, id: comment?.id ?? 0 });
+  const head = "\n\n---\n\nThe task refers to the last task in this thread:\n\n";
+  // Without an earlier run it is a task like any other.
+  expect((await wanted(forge, change(-20))).prompt).not.toContain(head);
+  const first = forge.say(PULL, LEE, "@mogplex fix it", { createdAt: at(-10) });
+  mark(forge, idOf(first), AT_WORK);
+  const second = change(2);
+  const { task, of, prompt } = await wanted(forge, second);
+  expect({ task, of }).toEqual({ task: "again, but use a map", of: idOf(second) });
+  expect(prompt).toStartWith(`again, but use a map${head}> fix it\n\n---\n\n`);
+  mark(forge, idOf(second), { runId: RUN, isOpen: false });
+  const repeated = await wanted(forge, forge.say(PULL, KIM, "@mogplex again", { createdAt: at(3) }));
+  expect(repeated.of).toEqual(idOf(second));
+  expect(repeated.prompt).toStartWith(`again, but use a map${head}> fix it\n\n---\n\n`);
+  expect((await wanted(forge, change(2))).prompt).toStartWith(`again, but use a map${head}> again, but use a map\n\n---`);
+  forge.notes = forge.notes.map((note) => note.id === idOf(second).id ? { ...note, editedAt: at(3) } : note);
+  expect(await outcome(forge, change(4))).toBe(
+    "no: the last task cannot be repeated because the comment was edited. If you meant a new task, describe it in full",
+  );
+});
+
 test("decide() starts no second run for `again` on an issue while the run of that task is at work", async () => {
   const forge = fakeForge();
   const first = forge.say(ISSUE, LEE, "@mogplex fix it", { createdAt: at(-10) });

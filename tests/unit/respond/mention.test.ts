@@ -107,6 +107,13 @@ const READ: readonly (readonly [text: string, ask: Ask | null])[] = [
   ["@mogplex：stop，分支错了", { kind: "stop" }],
   ["@mogplex！stop", { kind: "stop" }],
   ["@mogplex again", { kind: "again" }],
+  ...["again, but without the tests", "please again with a map", "Again:\n\n- no tests", "retry, but use a map"].map((
+    text,
+  ): [string, Ask] => [`@mogplex ${text}`, { kind: "task", task: text, isAfterLast: true }]),
+  ...["retry the upload three times", "retry-after is ignored", "fix it again"].map((text): [string, Ask] => [
+    `@mogplex ${text}`,
+    task(text),
+  ]),
   ["@mogplex fix checks", { kind: "fix", fix: "checks" }],
   ["@mogplex fix review.", { kind: "fix", fix: "review" }],
   ["@mogplex fix conflict", { kind: "fix", fix: "conflict" }],
