@@ -339,7 +339,7 @@ export class StartUnknownError extends MogplexError {
   }
 }
 
-/** The caller's deadline passed while the run continued. Exit code 124. */
+/** The run did not finish before the caller's deadline. Exit code 124. */
 export class DeadlineError extends MogplexError {
   /** @internal */
   static override readonly kind: string = "DeadlineError";

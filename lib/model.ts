@@ -154,11 +154,11 @@ export interface Sandbox {
   created_at: string;
   /** When the sandbox was last active, in ISO 8601 with offset. */
   last_active_at: string | null;
-  /** Last error. */
+  /** Last error; null if there was none. */
   error: string | null;
 }
 
-/** An automation as the list shows it. */
+/** An automation, as the list of automations shows it. */
 export interface Automation {
   /** UUID. */
   id: string;
@@ -178,9 +178,9 @@ export interface Automation {
   updatedAt: string;
 }
 
-/** An automation as its own route returns it, with its version and a summary of its runs. */
+/** An automation with its published version and a summary of its runs. */
 export interface AutomationDetail extends Automation {
-  /** The published version; null means that the automation cannot be triggered. Its graph is passed on unchanged. */
+  /** The published version; null means that the automation cannot be triggered. Its other fields, such as the graph, are kept unchanged. */
   publishedVersion: { id: string; versionNumber: number | null } | null;
   /** Summary of the automation's runs; null when the service sends none. */
   runSummary: AutomationRunSummary | null;

@@ -1,6 +1,6 @@
 /**
- * The emulator in the process of its caller, without a socket: `makeEmulator()` with everything that can be set and looked at, and
- * `createEmulator()`, the same for tests of scripts.
+ * The emulator inside the process of its caller, without a socket: `makeEmulator()` has all settings and shows all state; `createEmulator()`
+ * is the public form of it, for tests of scripts.
  *
  * @module
  */

@@ -23,8 +23,9 @@ import { type LoggedRequest, requestLine } from "./wire/request.ts";
 
 export interface EmulatorOptions {
   /**
-   * `service` sets what a user meets there: three active sandboxes, each for 15 minutes after its run, and a repository with a sub-project,
-   * where no fixture is given. Single options win. @default as quick and as roomy as possible
+   * `service` sets up what users of the real service have: at most three active sandboxes, sandboxes that stay active for 15 minutes after
+   * their runs and, without a fixture, a repository with a sub-project. Separate options take precedence. @default no limit on sandboxes,
+   * which stop with their runs
    */
   like?: "service" | undefined;
   /** State to start from. @default a user with two tokens and one repository */
@@ -40,7 +41,7 @@ export interface EmulatorOptions {
   /** Whether starts are limited, as the service limits them: 10 a minute, 30 an hour, 150 a day. @default {true} */
   startLimits?: boolean | undefined;
   /**
-   * Scenarios; the first one that fits plays for a run. Without one, runs stay `pending`, and runs of automations `running`.
+   * Scenarios; each run uses the first one that matches it. Without one, runs stay `pending`, and runs of automations `running`.
    * @default {[]}
    */
   scenarios?: readonly Scenario[] | undefined;
@@ -55,17 +56,17 @@ export interface EmulatorOptions {
    */
   sandboxLingerMs?: number | undefined;
   /**
-   * Maximum number of runs of a user that are worked on at the same time, as plans of the service have it. More runs wait, `pending`, and
-   * the oldest is taken at the first read after a slot became free. @default no limit
+   * Maximum number of active runs of a user, like the limit of a plan of the service. Further runs stay `pending`. When a slot is free, the
+   * next read starts the oldest of them. @default no limit
    */
   runSlots?: number | undefined;
-  /** Small projects in bulk, for the first user with a token that may write. @default {[]} */
+  /** Many small projects, for the first user with a token that can write. @default {[]} */
   projects?: readonly Projects[] | undefined;
   /** All times of scenarios are divided by this factor. @default {1} */
   speed?: number | undefined;
   /**
-   * Milliseconds from the start of a run to the last step of its scenario, whatever `duration` and `speed` say; undefined for as
-   * long as these say. Called once for each run.
+   * Milliseconds from the start of a run to the last step of its scenario, regardless of `duration` and `speed`; undefined to use those.
+   * Called once for each run.
    */
   runDuration?: ((run: RunFacts) => number | undefined) | undefined;
   /** Random faults. @default none */
@@ -76,7 +77,7 @@ export interface EmulatorOptions {
   controlRoutes?: boolean | undefined;
   /** Called after each request that was answered. */
   onRequest?: ((request: LoggedRequest) => void) | undefined;
-  /** Called with the id of each run that no scenario fits. */
+  /** Called with the id of each run that no scenario matches. */
   onUnfit?: ((runId: string) => void) | undefined;
   /** Called once for each harness without a command if other harnesses have commands and a scenario plays one of its runs. */
   onScripted?: ((harness: string) => void) | undefined;
@@ -103,7 +104,7 @@ export interface LocalRepo {
 }
 
 export interface StartEmulatorOptions extends Omit<EmulatorOptions, "local" | "breaker"> {
-  /** Port; 0 takes a free one. @default {0} */
+  /** Port; 0 chooses a free port. @default {0} */
   port?: number | undefined;
   /** Host name or address to listen on. Control routes and commands need loopback. @default {"127.0.0.1"} */
   host?: string | undefined;

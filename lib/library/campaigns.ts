@@ -172,8 +172,8 @@ export interface Campaign {
 export interface CampaignSettings {
   /**
    * Where the plan and the progress are stored: a directory; `git:REMOTE#BRANCH`, a branch of a Git repository, where REMOTE is an address,
-   * or `origin` for the repository of a CI job; or `memoryHome()`. @default the variable `MOGPLEX_CAMPAIGN_HOME`, else the campaign's
-   * `home`, else the directory `mogplex-campaign`
+   * or `origin` for the repository of a CI job; or `memoryHome()`. @default the variable `MOGPLEX_CAMPAIGN_HOME`, otherwise the campaign's
+   * `home`, otherwise the directory `mogplex-campaign`
    */
   home?: string | MemoryHome | undefined;
   /** Called with each event of `run()` and `advance()`. It is not awaited. If it throws or rejects, a notice reports the error. */

@@ -137,7 +137,7 @@ export interface KnownRunRequest {
 /** A client for one service and one token. Its methods are the verbs. */
 export interface Mogplex {
   /**
-   * One method for each route of the service.
+   * Methods that call the routes of the service directly.
    *
    * @throws {UnauthorizedError | UsageError} when there is no token, or the address is invalid.
    */

@@ -46,8 +46,8 @@ export interface RequestOptions extends CallOptions {
 export interface ListCall<P, T> extends Promise<P>, AsyncIterable<T> {}
 
 /**
- * The methods of the service: one for each route. After a 429, a 5xx or a network failure, they wait and try again, as long as their
- * {@linkcode CallOptions} permit.
+ * Methods that call the routes of the service for repositories, sandboxes, runs and automations; {@linkcode MogplexApi.request} calls any
+ * other route. After a 429, a 5xx or a network failure, they wait and try again, as long as their {@linkcode CallOptions} permit.
  */
 export interface MogplexApi {
   /** Origin of the service. */
@@ -133,8 +133,8 @@ export interface MogplexApi {
    */
   cancelAutomationRun(automationId: string, runId: string, options?: CallOptions): Promise<{ status: string | null }>;
   /**
-   * Sends a request, with the client's token, to a route that has no method here yet. Only GET requests, and requests with an
-   * `idempotencyKey`, are repeated.
+   * Sends a request, with the client's token, to a route that has no method here. Only GET requests, and requests with an `idempotencyKey`,
+   * are repeated.
    *
    * @param route Method and path below the API, such as `GET /runs`. The path begins with one slash, and its parts are encoded.
    * @returns The `data` of the answer, unchecked.
