@@ -1,6 +1,6 @@
 /**
- * The width of text on a terminal, counted in cells: a CJK character or an emoji takes two, a combining mark none.
- * By hand: cutting and wrapping by npm's packages costs 20 KB, most of it for color codes that our texts never have.
+ * The width of text on a terminal, counted in cells: a CJK character or an emoji takes two, a combining mark none. Written by hand: npm
+ * packages that cut and wrap text take 20 KB, most of it for color codes, which our texts never contain.
  *
  * @module
  */
@@ -41,10 +41,10 @@ function beginning(text: string, cells: number): string {
 }
 
 /**
- * Cuts a text to a number of cells. What was cut ends in `…`, which takes one of them.
+ * Cuts a text to a number of cells. A shortened text ends in `…`, which takes one cell.
  *
  * @param text One line after `plainText`.
- * @param cells Most cells; 0 or less gives an empty text.
+ * @param cells Maximum number of cells; 0 or less gives an empty text.
  */
 export function cutCells(text: SafeLine, cells: number): SafeLine;
 export function cutCells(text: string, cells: number): string;
@@ -55,7 +55,7 @@ export function cutCells(text: string, cells: number): string {
   return `${beginning(text, cells - 1)}…`;
 }
 
-/** Cuts a text to its width, or pads it with blanks. @param side Where the text is. @default {"left"} */
+/** Cuts a text to its width, or pads it with blanks. @param side The side on which the text is. @default {"left"} */
 export function fitCells(text: SafeLine, cells: number, side?: "left" | "right"): SafeLine;
 export function fitCells(text: string, cells: number, side?: "left" | "right"): string;
 export function fitCells(text: string, cells: number, side: "left" | "right" = "left"): string {
@@ -65,7 +65,7 @@ export function fitCells(text: string, cells: number, side: "left" | "right" = "
 }
 
 /**
- * Breaks a line whose further lines hang below its text. It is broken at blanks only, so that an address stays whole.
+ * Breaks a line, and indents the further lines. It is broken only at blanks, so an address stays whole.
  *
  * @param line One line after `plainText`; its blanks stay.
  * @param cells Width of a line.
@@ -88,7 +88,7 @@ export function hangCells(line: string, cells: number, indent: number): string[]
 }
 
 /**
- * Breaks a text into lines of at most so many cells: at blanks, and inside of a word only when the word alone is too long.
+ * Breaks a text into lines of at most `cells` cells: at blanks, and inside a word only if the word alone is too long.
  *
  * @param text One line after `plainText`. Blanks in a row become one.
  * @param cells Width of a line, at least 2.

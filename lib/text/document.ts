@@ -48,7 +48,7 @@ export type Block =
   | { readonly code: string }
   | { readonly summary: string; readonly details: readonly Block[] };
 
-/** Words as a sentence: with a capital, unless a name comes first, and with a full stop. */
+/** Words as a sentence: with a capital first letter, unless a name comes first, and with a period at the end. */
 export function sentence(words: Words): Words {
   const [first, ...rest] = Array.isArray(words) ? words as readonly Words[] : [words];
   return [
@@ -62,9 +62,7 @@ export function joinWords(words: readonly Words[], between: string): Words {
   return words.flatMap((each, index) => index === 0 ? [each] : [between, each]);
 }
 
-/**
- * Words as a text; untrusted if they hold a name. @param show Escapes untrusted text for its place. @default {as it is}
- */
+/** Words as a text, which is untrusted if it contains a name. @param show Escapes untrusted text for its place. @default {as it is} */
 export function plainWords(words: Words, show: (text: string) => string = (text) => text): string {
   if (words === null) return "";
   if (typeof words !== "object") return String(words);

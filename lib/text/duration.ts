@@ -19,7 +19,7 @@ export function formatDuration(ms: number): string {
   return twoUnits(Math.floor(minutes / 60), "h", minutes % 60, "min");
 }
 
-/** A quantity in two units, without the second where that is 0: `1 h 4 min`, `3 min`. */
+/** A quantity in two units; the second one is left out if it is 0: `1 h 4 min`, `3 min`. */
 export function twoUnits(large: number, largeUnit: string, small: number, smallUnit: string): string {
   return `${large} ${largeUnit}${small === 0 ? "" : ` ${small} ${smallUnit}`}`;
 }

@@ -29,7 +29,7 @@ const RULES: Record<LogSyntax, readonly [RegExp, string]> = {
 const UNSAFE = /[\n\v\f\r\x1b\x85\x9b\u2028\u2029]/g;
 
 /**
- * Makes one line inert. Pass the complete line: two harmless halves can make a command.
+ * Makes one line inert. Pass the complete line: two harmless halves can form a command.
  *
  * @param line The line; each line break in it becomes a blank.
  * @param syntaxes Syntaxes that the system reads. @default all of them
@@ -51,7 +51,7 @@ export function escapeLogLine(
 const FORMULA = /^\s*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/;
 
 /**
- * A text as a cell, in quotes. A cell that a spreadsheet would take for a formula gets an apostrophe in front.
+ * A text as a cell, in quotes. A cell that a spreadsheet would read as a formula gets an apostrophe in front.
  *
  * Source: RFC 4180, section 2, rules 5 to 7.
  *
@@ -74,7 +74,7 @@ export function csvLine(cells: readonly (string | number | null)[]): string {
 
 // Dotenv files as GitLab reads them (`artifacts:reports:dotenv`): one `NAME=value` a line, nothing else.
 
-/** Most bytes of a file that GitLab takes. Source: GitLab, "Instance limits", dotenv variables: 5 KB. */
+/** Largest file that GitLab accepts, in bytes. Source: GitLab, "Instance limits", dotenv variables: 5 KB. */
 const MAX_DOTENV_BYTES = 5_000;
 
 // GitLab expands `%NAME%` inside the values of a report, even if `NAME` is a secret; `%%` is its escape. Two
@@ -87,9 +87,9 @@ export const MAX_BARE = 1_024;
 /**
  * The text, if it is safe to paste anywhere: letters and digits of any script and `._/:@%+=,#?~-`, at most 1 024 units.
  *
- * Quotes, blanks, `$` and the like are refused on purpose: GitLab does not unquote, and people write `${{ … }}` and `$NAME`
- * without quotes into shell scripts. A first character `-`, `~`, `#` or `=` is refused as well: `git fetch origin
- * $MOGPLEX_BRANCH` would take `--upload-pack=./x` for an option. GitLab would expand `%NAME%`.
+ * Quotes, blanks, `$` and the like are refused on purpose: GitLab does not unquote, and people write `${{ … }}` and `$NAME` without quotes
+ * into shell scripts. A first character `-`, `~`, `#` or `=` is refused as well: `git fetch origin $MOGPLEX_BRANCH` would read
+ * `--upload-pack=./x` as an option. GitLab would expand `%NAME%`.
  *
  * @returns The text itself, or an empty string when it is not safe.
  */
@@ -100,8 +100,8 @@ export function bareValue(text: string): string {
 
 /**
  * Renders a dotenv file. A value that {@linkcode bareValue} refuses becomes empty, since the format has no quoting.
- * @throws {RangeError} if a name has other characters than `[A-Za-z0-9_]`, or the file is too large. The caller chooses
- * both, so either is a bug.
+ * @throws {RangeError} if a name has other characters than `[A-Za-z0-9_]`, or the file is too large. The caller chooses both, so either
+ * mistake is a bug.
  */
 export function renderDotenvFile(values: Readonly<Record<string, string>>): string {
   let text = "";

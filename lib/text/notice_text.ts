@@ -15,7 +15,7 @@ interface NoticeWords {
   keyPart: string;
 }
 
-/** One line about a notice, which may hold untrusted text. */
+/** One line about a notice. It may contain untrusted text. */
 export function noticeLine(notice: NoticeFacts, { keyPart }: NoticeWords = { keyPart: "`keyPart`" }): string {
   switch (notice.kind) {
     case "wait": {
@@ -27,7 +27,7 @@ export function noticeLine(notice: NoticeFacts, { keyPart }: NoticeWords = { key
     case "heartbeat":
       return `... ${notice.status} after ${formatDuration(notice.elapsedMs)}`;
     case "window_full":
-      return "The feed is full at 200 events: later steps are not visible, the status is still watched";
+      return "The feed is full at 200 events: later steps are not visible, but the status is still watched";
     case "events_missed":
       return "Some events were missed: the feed shows only its newest 200";
     case "unknown_status":

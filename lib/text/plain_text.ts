@@ -36,7 +36,7 @@ export function cutAt(text: string, length: number): number {
   return unit >= 0xd800 && unit <= 0xdbff ? length - 1 : length;
 }
 
-/** A text of ours as the beginning of a sentence or a heading. */
+/** Our own text with a capital first letter, for the beginning of a sentence or a heading. */
 export function capital(text: string): string {
   return text.replace(/^[a-z]/, (letter) => letter.toUpperCase());
 }
@@ -63,9 +63,9 @@ export function cutText(text: string, maxLength: number): string {
 }
 
 /**
- * The same for a text of which only the beginning is at hand.
+ * Like {@linkcode cutText}, for a text of which only the beginning is available.
  * @param length UTF-16 units of the whole text.
- * @param keep Most UTF-16 units of the beginning that the result has. @default the limit alone decides
+ * @param keep Maximum number of UTF-16 units of the beginning to keep. @default the limit alone decides
  */
 export function cutHead(head: string, length: number, maxLength: number, keep = head.length): string {
   const markOf = (end: number) => maxLength < SHORT ? "…" : `…[+${length - end} characters]`;
@@ -75,7 +75,8 @@ export function cutHead(head: string, length: number, maxLength: number, keep = 
 }
 
 /**
- * Leaves out the middle of a text: its first clauses say what happened, and the last one what to do. Without such a last clause, it cuts the end.
+ * Leaves out the middle of a text whose first clauses describe what happened, and whose last clause describes what to do. Without such a
+ * last clause, it cuts the end.
  * @param maxLength Most UTF-16 units, at least 40.
  */
 export function cutMiddle(text: string, maxLength: number): string {
@@ -89,7 +90,7 @@ export function cutMiddle(text: string, maxLength: number): string {
 
 const GAP = " […] ";
 
-/** Up to this length the mark would take too much of a text, in UTF-16 units. */
+/** Up to this length, in UTF-16 units, the mark would take up too much of a text. */
 const SHORT = 40;
 
 /** A Markdown quote: no untrusted line begins at the left margin. @param max Most UTF-16 units of the text. */
@@ -170,7 +171,7 @@ export function unescapeText(given: string): Unescaped | undefined {
   return { text, given: ([start, end]) => [starts[start] ?? 0, ends[end - 1] ?? given.length] };
 }
 
-/** Copies a slice, so that the text which it was cut from can be freed: in V8 a slice keeps that text in memory. */
+/** Copies a slice, so that the text that it was cut from can be freed: in V8 a slice keeps that text in memory. */
 export function detach(text: string): string {
   return structuredClone(text);
 }

@@ -32,7 +32,7 @@ export interface Redactor {
 /** Masks secrets in a text. Without `longest`, it masks no secret that contains blanks. */
 export type MaskText = ((text: string) => string) & { readonly longest?: number };
 
-/** Fewest characters of a secret: a shorter value may be part of an ordinary word. Source: GitLab masks values from 8 characters on. */
+/** Minimum length of a secret: a shorter value may be part of an ordinary word. Source: GitLab masks values from 8 characters on. */
 const MIN_SECRET_LENGTH = 8;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const URL_LIKE = /^[a-z][a-z0-9+.-]*:\/\//i;
@@ -82,12 +82,12 @@ const SHAPES = new RegExp(
   "g",
 );
 
-/** Why a value given as a secret is not masked, as a predicate; undefined if it is masked. */
+/** Why a value is not masked although it was passed as a secret, as a predicate; undefined if it is masked. */
 export function whyNoSecret(value: string): string | undefined {
   if (value.length < MIN_SECRET_LENGTH) return `has fewer than ${MIN_SECRET_LENGTH} characters`;
   if (UUID.test(value)) return "is a UUID";
   if (URL_LIKE.test(value)) return "is an address";
-  return NEVER_MASKED.includes(value.toLowerCase()) ? "is a word of our output" : undefined;
+  return NEVER_MASKED.includes(value.toLowerCase()) ? "is a word that our output uses" : undefined;
 }
 
 function base64(bytes: Uint8Array): string {
@@ -252,7 +252,8 @@ function maskerOf(secrets: readonly string[], shapes: readonly RegExp[] = []): (
 }
 
 /**
- * Makes the function that masks secrets. Values shorter than 8 characters, UUIDs and URLs are not treated as secrets.
+ * Makes the function that masks secrets. Values shorter than 8 characters, UUIDs, URLs and some words that our output uses are not treated
+ * as secrets.
  */
 export function createRedactor(options: RedactorOptions = {}): Redactor {
   const token = options.token?.trim() ?? "";
@@ -297,8 +298,8 @@ const OPEN_SHAPE = /(?:bearer\s*|-----BEGIN [A-Z ]{0,30}(?:PRIVATE KEY-----[A-Za
 const MAX_CUTS = 40;
 
 /**
- * Where an incomplete text can be cut so that the text to come cannot turn the part before the cut into a secret: at a
- * blank followed by at least {@linkcode Redactor.longest} characters.
+ * Where an incomplete text can be cut so that later text cannot turn the part before the cut into a secret: at a blank followed by at least
+ * {@linkcode Redactor.longest} characters.
  * @param text The text so far. The part that is cut off is masked alone.
  * @param limit The cut is there or before. @default anywhere
  * @returns Index of the blank; -1 without a blank.

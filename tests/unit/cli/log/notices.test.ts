@@ -28,7 +28,7 @@ test("noticeText() has words for each kind", () => {
     "Cannot read run yet (HTTP 429, attempt 1): trying again in 1 min, as the service asks, at 12:00:05 UTC",
     "Cannot read run yet (HTTP 429, attempt 1): trying again in 0.4 s, at 12:00:05 UTC",
     "... streaming after 3 min 5 s",
-    "The feed is full at 200 events: later steps are not visible, the status is still watched",
+    "The feed is full at 200 events: later steps are not visible, but the status is still watched",
     "Some events were missed: the feed shows only its newest 200",
     `The service reports an unknown status, "paused": it is treated as not finished`,
     "Run r with this key did not succeed: starting a new run",
