@@ -6,7 +6,7 @@
  * @module
  */
 
-/** What somebody does on the page of a job, so that another attempt of it runs. */
+/** What a user does on the page of a job to start another attempt of the job. */
 export const RETRY_JOB = "retry this job";
 
 /** Words of `retry: when` that every supported server knows: the runner broke, was stopped, or lost the server. These are not verdicts. */

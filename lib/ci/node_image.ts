@@ -1,10 +1,10 @@
 /**
- * The image with Node in the jobs that we write. It also has a shell, Git, curl and sha256sum.
+ * The Node image of the jobs that we write. It also has a shell, Git, curl and sha256sum.
  * @module
  */
 
 /** A long-term support release: until April 2028. Source: the release schedule of Node.js. */
 export const NODE_VERSION = "24.11.0";
 
-/** Exact, so that a job does not change by itself. */
+/** An exact version, so that jobs do not change on their own. */
 export const NODE_IMAGE: string = `node:${NODE_VERSION}-bookworm`;

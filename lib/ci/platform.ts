@@ -88,7 +88,9 @@ export interface Platform {
   readonly hidesNode: boolean;
   /** Whether {@linkcode JobIdentity.attempt} counts the executions of a job from 1. Otherwise it is an id, or the number of the pipeline. */
   readonly countsAttempts: boolean;
-  /** What somebody does on the page of a job to run it again with the same identity, in words; absent if only the whole pipeline can run again. */
+  /**
+   * What a user does on the page of a job to run the job again with the same identity; absent if only the whole pipeline can be run again.
+   */
   readonly retryJob?: string;
   /**
    * Name of the command with which a step registers a secret for masking; absent in systems without such a command. The step that fetches the secret
