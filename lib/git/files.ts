@@ -1,5 +1,5 @@
 /**
- * Files of a remote repository by Git, without a checkout.
+ * Reads files of a remote repository with Git, without a checkout.
  * @module
  */
 import type { Clock } from "../clock.ts";
@@ -10,7 +10,7 @@ import { said, WAITS_MS } from "./remote.ts";
 import { MAX_FILE_BYTES, type TreeEntry, type TreeFolder, type TreeReader } from "./tree.ts";
 
 interface GitFilesOptions {
-  /** Address after `checkRemote`. */
+  /** Address that has passed `checkRemote`. */
   remote: string;
   /** User and password for the host of the address; undefined for none. */
   credentials?: { username: string; password: string } | undefined;
@@ -44,7 +44,11 @@ export async function openGitFiles(options: GitFilesOptions): Promise<GitFiles> 
   const git = await openGit({ remote, env, clock, signal }).catch((cause) => {
     if (!isNotPermitted(cause)) throw cause;
     const why = "Deno is not allowed to make a temporary folder for it";
-    throw new UsageError({ attempted: "run git", why, advice: "permissions prints the flags that it needs" }, {
+    throw new UsageError({
+      attempted: "run git",
+      why,
+      advice: "start it with the flags that the permissions command prints",
+    }, {
       cause,
     });
   });
@@ -108,8 +112,8 @@ export async function openGitFiles(options: GitFilesOptions): Promise<GitFiles> 
   }
 
   /**
-   * Fetches the folder again with its files that are small enough, into its own repository: in the first one, Git would take the files for
-   * fetched. A file that was named itself would be sent in any size.
+   * Fetches the folder again with its files that are small enough, into its own repository: in the first one, Git would assume that the
+   * files are there. A file that is requested by its id would be sent whatever its size.
    */
   async function blob(commit: string, folder: TreeFolder, id: string): Promise<Uint8Array | undefined> {
     const place = { GIT_DIR: `${git.folder}/${folder.id}.git` };

@@ -1,6 +1,6 @@
 /**
- * Runs the system's Git in a private repository with private settings: the configuration of a checkout, a user or a machine is ignored, no hook runs,
- * nothing asks for a password, and credentials are in no argument, no address and no file.
+ * Runs the system's Git in a private repository with private settings: the configuration of a checkout, a user or a machine is ignored, no
+ * hook runs, nothing asks for a password, and credentials are never in an argument, an address or a file.
  * @module
  */
 import { spawn } from "node:child_process";
@@ -13,16 +13,16 @@ import { NETWORK_VARIABLES } from "../variables.ts";
 
 export interface GitOptions {
   /**
-   * Address of the repository to read and write, after `checkRemote`. Only its host gets the password: a proxy that asks for one gets none, and the
-   * hooks of a repository on this machine, which Git runs with our environment, do not see it.
+   * Address of the repository to read and write, which has passed `checkRemote`. Only its host gets the password: a proxy that asks for one
+   * gets none, and the hooks of a repository on this machine, which Git runs with our environment, do not see it.
    */
   remote: string;
   env: (name: string) => string | undefined;
   /** Limits the time of each call. */
   clock: Clock;
   /**
-   * The owner of the folder as a text, and whether the owner of another folder has ended: then its folder is removed, which a killed process could
-   * not do. @default folders of other processes are ignored
+   * The owner of the folder, as text, and a function that shows whether the owner of another folder has ended. The folder of such an owner
+   * is removed, since a killed process cannot remove its own. @default folders of other processes are ignored
    */
   owner?: { text: string; hasEnded(text: string): boolean } | undefined;
   signal?: AbortSignal | undefined;
@@ -259,7 +259,7 @@ function cannotRun(cause: unknown): UsageError {
     attempted: "run git",
     why: permitted ? "it is not installed" : "Deno is not allowed to run it",
     advice: permitted
-      ? "install Git, or keep the campaign in a directory (--home dir)"
+      ? "install Git (a campaign can be kept in a directory instead: --home dir)"
       : "start it with --allow-run=git",
   }, { cause });
 }
@@ -293,7 +293,7 @@ const TROUBLE: readonly RegExp[] = [
 ];
 
 const TOKEN =
-  "check the address, and put a token that can write to this branch into MOGPLEX_GIT_TOKEN; a protected branch must allow it to push";
+  "check the address, and put a token that can write to this branch into MOGPLEX_GIT_TOKEN; if the branch is protected, allow this token to push to it";
 const ADDRESS = "check the address, and whether the token in MOGPLEX_GIT_TOKEN can see the repository";
 const BRANCH = "name another branch with --home, or remove the branch that conflicts with it";
 const PROXY = "allow the host in the proxy, or list it in NO_PROXY";
@@ -339,8 +339,8 @@ const REFUSALS: readonly (readonly [words: RegExp, advice: string])[] = [
 ];
 
 /**
- * Refusals that can also be a temporary problem which the server does not name: a 403 right after the same token was permitted, or a hook that could
- * not reach its service.
+ * Refusals that can also be a temporary problem that the server does not name: a 403 right after the same token was permitted, or a hook
+ * that could not reach its service.
  */
 const DOUBTFUL = /error: 403\b|HTTP 403\b|hook declined/i;
 

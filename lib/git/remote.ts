@@ -40,7 +40,7 @@ export class GitBranch {
   #unsure = false;
 
   /**
-   * @param remote Address after `checkRemote`.
+   * @param remote Address that has passed `checkRemote`.
    * @param branch A valid branch name.
    */
   constructor(git: SystemGit, remote: string, branch: string, options: BranchOptions) {
@@ -61,7 +61,7 @@ export class GitBranch {
     return new MogplexError({
       attempted,
       why,
-      advice: "when it can be reached, start the same command again: nothing is lost",
+      advice: "when the repository can be reached, start the same command again: nothing is lost",
     }, "unavailable");
   }
 
@@ -98,9 +98,9 @@ export class GitBranch {
   }
 
   /**
-   * Checks whether the repository has a new address. Git follows no redirect, which could lead the password to another server, and does not print the
-   * new address: only a trace of its answer has it.
-   * @throws {UsageError} if it has.
+   * Checks whether the repository has a new address. Git is not allowed to follow redirects, because they could send the password to
+   * another server. It does not print the new address; only a trace of the answer contains it. @throws {UsageError} if the repository has a
+   * new address.
    */
   async #checkMoved(attempted: string, { stderr }: GitAnswer): Promise<void> {
     if (!REDIRECT.test(stderr)) return;
@@ -279,7 +279,7 @@ export class LostRaceError extends MogplexError {
   constructor(branch: string) {
     super({
       attempted: `write to branch ${JSON.stringify(branch)}`,
-      why: "another job has written to it meanwhile",
+      why: "another job has written to it in the meantime",
       advice: "start the same command again: nothing is lost",
     }, "rateLimited");
   }
@@ -301,8 +301,8 @@ const SSH_PLACE = /^(?:[A-Za-z0-9_][\w.-]*@)?[A-Za-z0-9][A-Za-z0-9.-]*$/;
  * Checks the address of a Git repository.
  * @param text HTTPS, SSH (as a URL or as `user@host:path`), or an absolute path of this machine.
  * @returns The address for Git.
- * @throws {UsageError} for any other text: `ext::` and other helpers run programs, a dash begins an option, and plain HTTP shows the password to the
- * network.
+ * @throws {UsageError} for any other text: `ext::` and other helpers run programs, a dash begins an option, and plain HTTP exposes the
+ * password to the network.
  */
 export function checkRemote(text: string): string {
   // deno-lint-ignore no-control-regex

@@ -1,5 +1,5 @@
 /**
- * A file of a repository by its commit, its folders and its blob: no link is followed, and nothing is checked out.
+ * Reads a file of a repository by its commit, its folders and its blob. No link is followed, and nothing is checked out.
  * @module
  */
 

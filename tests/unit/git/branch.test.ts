@@ -80,7 +80,9 @@ for (
       const world = await branchWith("push", [refused(`remote: ${words}\nremote: \n${end}`)]);
       const failure = await failureOf(() => world.branch.write(FILES, "x"));
       expect(failure).toStartWith('69 Cannot write to branch "state"');
-      expect(failure).toContain(`; the server says ${JSON.stringify(words)}; when it can be reached, start the same`);
+      expect(failure).toContain(
+        `; the server says ${JSON.stringify(words)}; when the repository can be reached, start the same`,
+      );
       expect(world.asked()).toBe(3);
     });
   }
