@@ -6,7 +6,7 @@ import { spawn } from "node:child_process";
 import { resolve } from "node:path";
 import process from "node:process";
 
-/** The program of each system that opens files. All other systems use the one of Linux desktops. */
+/** The program of each system that opens files. All other systems use the program of Linux desktops. */
 const OPENERS: ReadonlyMap<string, string> = new Map([["darwin", "open"], ["win32", "explorer.exe"]]);
 
 /** Variables that a browser needs: for the user, the desktop and Windows. None of them is a token. */

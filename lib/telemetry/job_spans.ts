@@ -97,7 +97,7 @@ function errorType(result: AnyResult): string | null {
   return exitType(result.exitCode);
 }
 
-/** Source: OpenTelemetry, `error.type`: `_OTHER` without a word. */
+/** Source: OpenTelemetry, `error.type`: `_OTHER` if there is no word. */
 function exitType(exitCode: number): string {
   return Object.entries(EXIT).find(([, code]) => code === exitCode)?.[0] ?? "_OTHER";
 }

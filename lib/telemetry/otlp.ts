@@ -1,8 +1,7 @@
 /**
- * Spans: their names, their form as OTLP in JSON (the body of a request, and a line of the collector's file form), how
- * they are sent, and what the requests, the waits and the job itself add to them. By hand: the SDK is 245 KB; the tests
- * compare with it.
- * Source: OpenTelemetry, "OTLP specification" 1.10, JSON encoding: ids in hexadecimal, 64-bit numbers as texts,
+ * Spans: their names, their form as OTLP in JSON (the body of a request, and a line of the collector's file form), how they are sent, and
+ * what the requests, the waits and the job itself add to them. Written by hand, because the SDK has 245 KB. The tests compare the output
+ * with the SDK's. Source: OpenTelemetry, "OTLP specification" 1.10, JSON encoding: ids in hexadecimal, 64-bit numbers as texts,
  * enumerations as numbers.
  * @module
  */
@@ -197,7 +196,7 @@ function refusedSpans(answer: unknown): string | undefined {
 interface ExportOptions {
   fetch?: Fetch | undefined;
   clock: Clock;
-  /** Longest time of all of it, in milliseconds. */
+  /** Time limit of the whole export, in milliseconds. */
   limitMs: number;
   redact: (text: string) => string;
   /** Random numbers from 0 up to 1, for jitter. @default {Math.random} */
@@ -206,7 +205,7 @@ interface ExportOptions {
 
 /** Longest time that an export delays the end of a job, in milliseconds. */
 export const EXPORT_MS = 2_000;
-/** Longest time after a signal, when the system is about to kill the process. */
+/** The same after a signal, when the system is about to kill the process. */
 export const HURRIED_MS = 500;
 /** Largest answer that is read, in bytes. */
 const MAX_ANSWER_BYTES = 64 * 1024;
@@ -295,9 +294,9 @@ export class RequestLog {
   readonly #requests: (RequestReport & { endMs: number })[] = [];
   readonly #waits: SpanEvent[] = [];
   count = 0;
-  /** Requests for the status of a run that succeeded at the first attempt. */
+  /** Number of requests for a run's status that succeeded at the first attempt. */
   polls = 0;
-  /** Requests worth a span for which there was no room. */
+  /** Number of requests that have no span because there was no room. */
   unshown = 0;
 
   /** @param wallMs Wall time now, in milliseconds since 1970. */
@@ -370,7 +369,7 @@ interface CiPlace {
   env: ReadEnv;
 }
 
-/** @param ownAttributes Attributes that the user sets; they win. */
+/** @param ownAttributes Attributes that the user sets; they override ours. */
 export function resourceAttributes({ platform, env }: CiPlace, ownAttributes: ReadonlyMap<string, string>): Attributes {
   const links = platform.links(env);
   return {
