@@ -92,7 +92,9 @@ interface Facts {
   association?: string | undefined;
   author?: string | undefined;
   authorAssociation?: string | undefined;
-  comment?: { id: number; text: string; isEdited?: boolean; isInternal?: boolean; line?: CodeLine | undefined } | undefined;
+  comment?:
+    | { id: number; text: string; isEdited?: boolean; isInternal?: boolean; line?: CodeLine | undefined }
+    | undefined;
   labels?: readonly string[];
   absence?: Absence | undefined;
 }
@@ -358,7 +360,9 @@ export function assumptionsOf(assumed: Assumed): string[] {
     `by ${name}, ${isBot === true ? "a bot" : pushers.includes(id) ? "who can push" : "who cannot push"}`;
   const name = (forge.notes?.nameOf(thread) ?? "").replace(/^[a-z]/, (letter) => letter.toUpperCase());
   return [
-    `${name} of ${repository}${isForgeKnown ? ` on ${forge.system}` : ""} is ${thread.isOpen ? "open" : closedWord(thread)}.`,
+    `${name} of ${repository}${isForgeKnown ? ` on ${forge.system}` : ""} is ${
+      thread.isOpen ? "open" : closedWord(thread)
+    }.`,
     ...isExample ? ["The repository is an example. Name yours with --repo OWNER/NAME."] : [],
     ...isForgeKnown ? [] : [
       "The forge is unknown, so words and links below may differ. Run `init --respond` first: the job that it writes shows the forge.",

@@ -83,7 +83,12 @@ async function makeRequest(
     });
   }
   if (!thread.isOpen) {
-    throw new UsageError({ attempted: ATTEMPTED, why: `the ${threads.pullNoun} is ${closedWord(thread)}`, value, advice });
+    throw new UsageError({
+      attempted: ATTEMPTED,
+      why: `the ${threads.pullNoun} is ${closedWord(thread)}`,
+      value,
+      advice,
+    });
   }
   if (result !== undefined && thread.pull.isForeign) {
     const why = `the ${threads.pullNoun} comes from a fork, and --result needs a branch of the repository`;

@@ -122,7 +122,9 @@ export async function rehearseMention(
     say(`  If ${assumed.asker.name} cannot push, add --association none.`);
   }
   if (settings.allowUsers === null && context.variables(ALLOW_USERS.variable) !== undefined) {
-    say(`  ${ALLOW_USERS.variable} is empty here. Assumed: not set. If it is empty on the forge, the job fails and nothing starts.`);
+    say(
+      `  ${ALLOW_USERS.variable} is empty here. Assumed: not set. If it is empty on the forge, the job fails and nothing starts.`,
+    );
   }
   if (settings.allowUsers !== job.settings.allowUsers) {
     const number = numberOf(job.settings, assumed.asker.name);

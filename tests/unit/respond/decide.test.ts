@@ -1039,7 +1039,9 @@ test("decide() quotes the last task for `again, but …`, and again for a later 
   const repeated = await wanted(forge, forge.say(PULL, KIM, "@mogplex again", { createdAt: at(3) }));
   expect(repeated.of).toEqual(idOf(second));
   expect(repeated.prompt).toStartWith(`again, but use a map${head}> fix it\n\n---\n\n`);
-  expect((await wanted(forge, change(2))).prompt).toStartWith(`again, but use a map${head}> again, but use a map\n\n---`);
+  expect((await wanted(forge, change(2))).prompt).toStartWith(
+    `again, but use a map${head}> again, but use a map\n\n---`,
+  );
   forge.notes = forge.notes.map((note) => note.id === idOf(second).id ? { ...note, editedAt: at(3) } : note);
   expect(await outcome(forge, change(4))).toBe(
     "no: the last task cannot be repeated because the comment was edited. If you meant a new task, describe it in full",
