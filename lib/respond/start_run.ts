@@ -5,7 +5,7 @@
 import { ConflictError, MogplexError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import type { Notice } from "../notice.ts";
-import { type NoteContent, NOTHING_YET, openNote, type PlannedNote } from "../report/job_note.ts";
+import { type NoteContent, NOTHING_YET, openNote, type PlannedNote, resultContent } from "../report/job_note.ts";
 import { type NoteProgress, progressNote } from "../report/note_text.ts";
 import type { LivingNote } from "../forge/note.ts";
 import { withPageLink } from "../report/page_link.ts";
@@ -13,10 +13,9 @@ import { cancelUntilHeld } from "../run/cancel.ts";
 import type { JobEnd } from "../run/job.ts";
 import { keyWithSuffix } from "../run/key.ts";
 import { MAX_STARTS, NO_SANDBOX } from "../run/no_sandbox.ts";
-import { reasonOf, resultError, type RunResult, utcText } from "../run/result.ts";
+import { emptyRunResult, reasonOf, resultError, type RunResult, utcText } from "../run/result.ts";
 import type { Session } from "../run/session.ts";
 import { isTerminal } from "../service/contract.ts";
-import { markdownBlock } from "../text/escape.ts";
 import { own } from "../text/safe_line.ts";
 import {
   AGAIN,
@@ -81,12 +80,14 @@ export async function startRun(
   });
   asked.onNote?.();
   await react(job, asked, "seen");
-  /** Completes the note without a run. @param text Trusted Markdown. */
-  const end = async (text: string, exitCode: number) =>
-    void await note.end({ render: () => `${text}\n`, state: { ...NOTHING_YET, exitCode } }).catch(() => {});
-  const fail = (why: string, exitCode: number) => end(`## ⚪ No run\n\n${markdownBlock(writer.redact(why))}`, exitCode);
+  /** Completes the note of a job that failed before it could do so. */
+  const fail = async (result: RunResult) => {
+    const steps = await planned.steps?.(result);
+    await note.end(resultContent(job, result, { ...planned, steps })).catch(() => {});
+  };
   const refuse = async ({ reason, text }: Refusal): Promise<Started> => {
-    await end(`No run: ${text}.${written.updated ? ` ${MAYBE_STARTED}.` : ""}`, EXIT.success);
+    const whole = `No run: ${text}.${written.updated ? ` ${MAYBE_STARTED}.` : ""}\n`;
+    await note.end({ render: () => whole, state: { ...NOTHING_YET, exitCode: EXIT.success } }).catch(() => {});
     await react(job, asked, "failed");
     return { kind: "none", reason };
   };
@@ -172,16 +173,17 @@ export async function startRun(
       },
     });
     const { exitCode } = result;
-    if (!note.isEnded) await fail(result.reason ?? "nothing was started", exitCode);
+    if (!note.isEnded) await fail(result);
     await afterRun(job, asked, result, { page, thread: wanted.thread.url, isOver, isLastStart: doubts.isLastStart });
     return { kind: "ended", exitCode };
   } catch (error) {
     if (error instanceof NoRun) {
       return error.isAnswered ? ANSWERED : await refuse({ reason: error.message, text: error.text });
     }
-    const exitCode = error instanceof MogplexError ? error.exitCode : EXIT.internal;
-    await fail(error instanceof MogplexError ? error.message : "nothing was started", exitCode);
-    if (!isRepeated(exitCode)) await react(job, asked, "failed");
+    const known = error instanceof MogplexError ? error : new MogplexError("Nothing was started", "internal");
+    const { result } = withError({ result: emptyRunResult(), error: known }, known);
+    await fail(result);
+    if (!isRepeated(result.exitCode)) await react(job, asked, "failed");
     throw error;
   }
 }

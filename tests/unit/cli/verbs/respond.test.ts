@@ -2212,3 +2212,17 @@ test("respond announces no requests when it ends before the first one", async ()
     [],
   ]);
 });
+
+test("the note of a job whose repository Mogplex does not know has the advice for the maintainer, and the links", async () => {
+  const at = place();
+  expect((await respond(at, go(at), [], { MOGPLEX_REPO_ID: "acme/unknown" })).code).toBe(2);
+  const [body = ""] = ours(at);
+  expect(body).toContain(
+    "No run was started. Fix the problem below, or ask a maintainer to fix it, then write the task again.\n\n❌ ",
+  );
+  expect(body).toContain('❌ **Not started**: `Cannot find repository "acme/unknown": the token cannot access a ');
+  expect(body).toContain("\n\nFor the maintainer: `Set --repo or MOGPLEX_REPO_ID; ");
+  expect(body).toMatch(
+    /\n\n\[Log\]\(<\S+\/jobs\/5>\) · \[Comment\]\(<\S+#note_1000>\) by `kim`\n\nJob: `mogplex-respond`\n/,
+  );
+});
