@@ -13,11 +13,11 @@ import { createRedactor, type Redactor } from "../text/redact.ts";
 import { own } from "../text/safe_line.ts";
 import { isAnswered, noteSoon, react, removeDoubles, say, saysEnd, waitForNotes } from "./ask_note.ts";
 import { attachRun, isOfPipeline } from "./attach_run.ts";
-import { Decider, type Stop } from "./decide.ts";
+import { Decider, type Stop, type StoppedRun } from "./decide.ts";
 import { mayAsk } from "./rights.ts";
 import { type Asked, type Responding, type RespondJob, sealFor } from "./job.ts";
 import { endLeftNote, endLeftNotes } from "./left_notes.ts";
-import { marksOf } from "./mark.ts";
+import { type MarkedNote, marksOf } from "./mark.ts";
 import { mayMention } from "./mention.ts";
 import { rememberThreads } from "./remembered_threads.ts";
 import { startRun } from "./start_run.ts";
@@ -219,6 +219,41 @@ async function answerOne(job: Responding, asked: Asked): Promise<number> {
   return none(job, reason);
 }
 
+/** How often, and after how many milliseconds, a stop looks whether the jobs of its runs have completed their notes. */
+const MAX_END_LOOKS = 3;
+const END_LOOK_MS = 5_000;
+
+/**
+ * Completes the notes of runs that were stopped. A job that is still running completes its note within seconds. Others were killed or have reached
+ * their time limit, or their run was waiting for an answer.
+ */
+async function endStopped(
+  job: Responding,
+  { thread }: Pick<Asked["news"], "thread">,
+  { decider, runs }: { decider: Decider; runs: readonly StoppedRun[] },
+): Promise<void> {
+  const { clock, forge: { threads } } = job;
+  const [me, seal] = [await threads.me(), await sealFor(job, thread)];
+  const openNotes = async (of: readonly StoppedRun[]) => {
+    if (of.length === 0) return [];
+    const marks = marksOf((await threads.comments(thread)).list, me, seal);
+    return marks.filter(({ mark: { state } }) =>
+      typeof state !== "string" && state.isOpen && of.some(({ id }) => id === state.runId)
+    );
+  };
+  const end = async (notes: readonly MarkedNote[]) => {
+    for (const left of notes) await endLeftNote(job, { thread }, { decider, left, isAbandoned: true });
+  };
+  await end(await openNotes(runs.filter(({ isWaiting }) => isWaiting)));
+  const followed = runs.filter(({ isWaiting }) => !isWaiting);
+  let open = await openNotes(followed);
+  for (let look = 0; look < MAX_END_LOOKS && open.length > 0; look++) {
+    await clock.sleep(END_LOOK_MS);
+    open = await openNotes(followed);
+  }
+  await end(open);
+}
+
 /** Stops the runs of a thread. Earlier tasks that have not started will not start: `Decider` sees the comment. */
 async function stop(
   job: Responding,
@@ -257,10 +292,8 @@ async function stop(
   // Another job of this stop may have stopped the runs and reported it.
   const isSaid = stopped.length === 0 && await isAnswered(job, asked, decision.ask);
   if (!isSaid) await say(job, asked, decision, lines.join("\n\n"), `stop ${Date.parse(decision.at)}`);
-  for (const { leftNote } of runs) {
-    if (leftNote !== undefined) await endLeftNote(job, asked.news, { decider, left: leftNote, isAbandoned: true });
-  }
   await react(job, asked, "done");
+  await endStopped(job, asked.news, { decider, runs });
   writer.out(
     runs.length > 0 ? own`runs stopped: ${runs.length}` : own`nothing to stop: no earlier task is running`,
   );

@@ -26,7 +26,7 @@ export async function attachRun(
   const note = planOf(job, { thread }, {
     ask: mark.ask,
     of: mark.of,
-    requester: requesterIn(text),
+    requester: await decider.askerOf(thread, mark.ask) ?? requesterIn(text),
     task,
     label: platform.identity(env)?.job ?? "",
     links: { job: jobPage, pipeline, pipelineNoun },

@@ -70,6 +70,12 @@ export interface Stop {
   readonly hasMore: boolean;
 }
 
+/** A run to stop. `isWaiting`: for an answer. */
+export interface StoppedRun {
+  readonly id: string;
+  readonly isWaiting: boolean;
+}
+
 /** An answer to a question, which starts nothing. */
 export interface Reply {
   readonly kind: "reply";
@@ -327,13 +333,13 @@ export class Decider {
   }
 
   /**
-   * The targets of a stop among all earlier requests: unfinished runs of the thread, with their notes if no job follows them because they wait for an
-   * answer; notes of requests with an unknown start; and requests without a note. Evaluated again each time: a job may be about to start its run.
+   * The targets of a stop among all earlier requests: unfinished runs of the thread, which no job follows while they wait for an answer; notes of
+   * requests with an unknown start; and requests without a note. Evaluated again each time: a job may be about to start its run.
    */
   async toStop(
     { thread, ask, at }: Stop,
   ): Promise<{
-    runs: readonly { readonly id: string; readonly leftNote: MarkedNote | undefined }[];
+    runs: readonly StoppedRun[];
     starting: readonly MarkedNote[];
     waiting: readonly CommentPlace[];
   }> {
@@ -353,8 +359,7 @@ export class Decider {
       if (!["task", "fix", "again"].includes(kind) || !await hasRight(comment.author)) continue;
       if (!isAnsweredByOther(list, me, seal, comment)) waiting.push(comment);
     }
-    const { running } = await this.#rivals.openRuns(marks);
-    const runs = running.map(({ id, isWaiting }) => ({ id, leftNote: isWaiting ? ofRun(marks, id) : undefined }));
+    const { running: runs } = await this.#rivals.openRuns(marks);
     return { runs, starting, waiting };
   }
 
@@ -449,6 +454,13 @@ export class Decider {
     const thread = await this.#world.threads.thread(place);
     if (thread === null || !thread.isOpen) return `the ${this.#nounOf(place)} has been ${closedWord(thread)}`;
     return await this.#askWithdrawn(thread, ask, await this.#world.threads.me());
+  }
+
+  /** The user who made a request; undefined if the forge no longer shows it as a request. */
+  async askerOf(place: ThreadPlace, ask: AskId): Promise<ForgeUser | undefined> {
+    const request = await this.#askAt(place, ask, await this.#world.threads.me());
+    const by = "reason" in request ? request.refused : request;
+    return by !== null && isSameAsk(by.ask, ask) ? by.asker : undefined;
   }
 
   /** The task that a mark names, for its note; undefined if the thread no longer shows it unchanged. */

@@ -77,7 +77,7 @@ export async function endLeftNote(
     if (status === null || !isTerminal(status) || !isLeft) return true;
     const seal = await sealFor(job, thread);
     const task = await decider.taskOf(thread, mark);
-    const requester = requesterIn(note.text);
+    const requester = await decider.askerOf(thread, ask) ?? requesterIn(note.text);
     const stopper = () => decider.stopper(thread, ask);
     const whole = await job.forge.threads.thread(thread);
     const planned = planOf(job, { thread: whole ?? thread }, {
@@ -85,6 +85,7 @@ export async function endLeftNote(
       of,
       requester,
       task,
+      // Others may have changed the links in the note. The links of this job would make it the job that a retry of its pipeline follows.
       label: "",
       links: undefined,
       seal,

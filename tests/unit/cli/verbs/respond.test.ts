@@ -1102,9 +1102,27 @@ test("respond stops the run of a thread", async () => {
       "Write the task again when it has finished, or stop it with `@mogplex stop`.",
   );
   const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
-  expect(await respond(at, payload(stop))).toMatchObject({ code: 0, stdout: "runs stopped: 1\n", stderr: "" });
+  const { code, stdout, stderr } = await respond(at, payload(stop));
+  expect({ code, stdout }).toEqual({ code: 0, stdout: "runs stopped: 1\n" });
   expect(runsOf(at).map(({ status }) => status)).toEqual(["cancelled"]);
+  // Its job has reached the time limit.
+  expect(stderr).toBe(`note: added the missing result to the note of run ${runsOf(at)[0]?.id}\n`);
+  expect(ours(at)[0]).toMatch(/ ended [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\n🚫 \*\*Cancelled\*\*/);
+  expect(ours(at)[0]).toContain("`lee` stopped it. Write `@mogplex again` if that was a mistake.\n\n");
+  expect(ours(at)[0]).toContain("[Comment](<https://gitlab.example/acme/api/-/merge_requests/7#note_1000>) by `kim`\n");
+  expect(at.gitlab.reactions).toContain("1000 x");
   expect(ours(at)[2]).toContain(`\n\nRun \`${runsOf(at)[0]?.id}\` was cancelled.\n`);
+});
+
+test("a stop leaves the end to the job of the run while that is running", async () => {
+  const at = place("stuck-streaming");
+  const job = respond(at, go(at));
+  await at.clock.sleep(60_000);
+  const { code, stderr } = await respond(at, payload(at.gitlab.say("merge_requests/7", "lee", "@mogplex stop")));
+  expect([code, stderr]).toEqual([0, ""]);
+  expect((await job).code).toBe(3);
+  expect(ours(at)[0]).toContain("🚫 **Cancelled**");
+  expect(ours(at)[0]).toContain("[Log](<https://gitlab.example/acme/api/-/jobs/5>)");
 });
 
 test("respond starts and stops a run in a thread with more comments than one answer may have", async () => {
@@ -1628,8 +1646,6 @@ test("a note whose job had too little time speaks to the asker, and gets reactio
   for (const text of ["Follow it again", "more time", "follow"]) expect(body).not.toContain(text);
   expect(at.gitlab.reactions).toEqual([`${note.id} eyes`]);
   await respond(at, payload(at.gitlab.say("merge_requests/7", "lee", "@mogplex stop")));
-  await at.clock.sleep(10 * 60_000);
-  expect((await respond(at, "", ["--poll"])).code).toBe(0);
   expect(ours(at)[0]).toMatch(/ ended [0-9a-f]{32} -->/);
   expect(ours(at)[0]).toContain("`lee` stopped it. Write `@mogplex again` if that was a mistake.");
   expect(at.gitlab.reactions).toContain(`${note.id} x`);
