@@ -67,12 +67,12 @@ export const EXIT_TABLE: readonly ExitRow[] = /* @__PURE__ */ ([
   {
     names: ["unauthorized"],
     toolkit: "the Mogplex token is missing, empty or invalid, or the forge refuses its token",
-    dropIn: "same",
+    dropIn: "the token is missing, empty or invalid",
   },
   {
     names: ["forbidden"],
     toolkit: "the token, or the forge's token, lacks a permission",
-    dropIn: "same",
+    dropIn: "the token lacks a permission",
   },
   {
     names: ["unavailable"],
@@ -94,7 +94,7 @@ export const EXIT_TABLE: readonly ExitRow[] = /* @__PURE__ */ ([
   {
     names: ["sighup", "sigint", "sigterm"],
     toolkit: "SIGHUP / SIGINT / SIGTERM, or an `AbortError` in a script",
-    dropIn: "same",
+    dropIn: "SIGHUP / SIGINT / SIGTERM",
   },
 ] satisfies Omit<ExitRow, "code" | "name">[]).map((row) => ({
   ...row,

@@ -73,7 +73,7 @@ export const HISTORIES: VerbFlag = {
   name: "history",
   value: "GLOB",
   multiple: true,
-  help: "Histories to count, which jobs write with --history: a path or a quoted pattern, as above",
+  help: "History files, which jobs write with --history: a path or a quoted pattern, as above",
 };
 
 export const ALLOW_WRITE: VerbFlag = {
@@ -214,12 +214,12 @@ function storedOf(context: Context): Stored {
   return { ...stored, fileProblems: [...results.empty, ...histories.empty, ...stored.fileProblems] };
 }
 
-/** Maximum number of pages that are copied, the newest. */
+/** Maximum number of pages to copy. The newest ones are copied. */
 const MAX_PAGES = 500;
 const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 
 interface PageCopy {
-  /** From the dashboard's folder. */
+  /** Path from the dashboard's folder. */
   readonly name: string;
   readonly text: string;
 }

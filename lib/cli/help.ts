@@ -10,7 +10,7 @@ import { ENVIRONMENT, type Variable } from "./environment.ts";
 import { codesOf, flagsOf, type Heading, type Meanings, PROGRAM, TOPICS, type Verb, type VerbFlag } from "./verb.ts";
 import { VERBS } from "./verbs.ts";
 
-/** The first things that a user needs. Each group of verbs has one row. */
+/** The verbs that a user needs first, for the program's help. */
 const FIRST = [
   ...["init", "doctor", "run --follow", "follow", "report", "cleanup", "runs recent"],
   ...["respond", "gate", "dashboard"],
@@ -135,7 +135,7 @@ function exitParts(verb: Verb): string[] {
   );
   return [
     line + exitCodes,
-    ...verdict === undefined ? [] : [`With --${verdict.flag.name}, it exits with the codes of follow.\n`],
+    ...verdict === undefined ? [] : [`With --${verdict.flag.name}, the exit codes are those of follow.\n`],
   ];
 }
 
@@ -153,22 +153,22 @@ function exitRows(column: "toolkit" | "dropIn", codes?: readonly ExitName[], mea
   return columns(
     exitTable(column, codes).map((row) => {
       const meaningOfVerb = row.names.map((name) => meanings[name]).find((meaning) => meaning !== undefined);
-      return [row.code, plain(meaningOfVerb ?? (row[column] === "same" ? row.toolkit : row[column]))];
+      return [row.code, plain(meaningOfVerb ?? row[column])];
     }),
   );
 }
 
-/** The differences of another row of the same words from the row shown in full. */
+/** How another row with the same words differs from the row that is shown in full. */
 function otherRowHelp(verb: Verb, mainVerb: Verb): string {
   const mainFlags = flagsOf(mainVerb).map(({ name }) => name);
   const extraFlags = flagsOf(verb).filter(({ name }) => !mainFlags.includes(name));
   const without = (mainVerb.chosenBy ?? []).map(({ name }) => `--${name}`).join(" and ");
   // A drop-in verb reads less than the other verbs, which is worth a line.
-  const read = verb.group === "drop-in" ? `, ${variablesOf(verb).map(({ name }) => name).join(", ")}` : "";
+  const read = verb.group === "drop-in" ? `. Reads ${variablesOf(verb).map(({ name }) => name).join(", ")}` : "";
   const remark = verb.remark === undefined ? "" : `. ${verb.remark}`;
   return [
     `Without ${without} (${callOf(verb)}):\n  ${
-      wrapped(`${verb.summary}; with ${flagsOf(verb).map(({ name }) => `--${name}`).join(", ")}${read}${remark}`, 2)
+      wrapped(`${verb.summary}. Flags: ${flagsOf(verb).map(({ name }) => `--${name}`).join(", ")}${read}${remark}`, 2)
     }\n${extraFlags.length === 0 ? "" : columns(extraFlags.map(flagRow))}${commands(verb.examples)}`,
     ...exitParts(verb),
   ].join("\n");
@@ -220,8 +220,8 @@ export function topicHelp(topic: string): string | undefined {
           "masked in everything that is printed or written.",
         "An agent's output is not trusted. Control characters, terminal sequences and CI commands are made harmless in logs " +
           "and reports, and known secrets are masked.",
-        "No code from the checkout is executed. Files are written below --out, never through symbolic links. The command " +
-          "permissions prints Deno flags that allow nothing else.",
+        "No code from the checkout is executed. Reports are written below --out or to the paths that you give, never through " +
+          "symbolic links in the checkout. The permissions command prints Deno flags that allow only what a run needs.",
         "On SIGHUP, SIGINT or SIGTERM a job ends at once and cancels the run that it started. On a terminal, the run " +
           "continues. --on-interrupt changes that. SIGQUIT and SIGKILL end the job and cancel nothing.",
       );
@@ -232,7 +232,7 @@ export function topicHelp(topic: string): string | undefined {
 
 const DROP_IN = "run without --follow, runs, repos, sandboxes";
 
-/** Verbs of the program's help by purpose, by the beginnings of their names. */
+/** The chapters of `help commands`: verbs by purpose. */
 const CHAPTERS: readonly (readonly [title: string, begins: (verb: Verb) => boolean])[] = [
   ["Runs", ({ name, group }) => group === "toolkit" && /^(?:run |follow|report|respond|gate|cleanup|runs )/.test(name)],
   ["Setup", ({ name }) => /^(?:init|doctor|permissions|completion)/.test(name)],

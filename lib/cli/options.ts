@@ -106,7 +106,7 @@ export const CREATE_BRANCH = option("MOGPLEX_CREATE_BRANCH", {
 
 export const NO_CREATE_BRANCH: Option<boolean> = {
   name: "no-create-branch",
-  help: "Work on the base branch; create no branch",
+  help: "Create no branch; work on --branch or the base branch",
   heading: "Task",
   parse: onOrOff,
 };
@@ -280,7 +280,7 @@ export const SHOW_TASK = option("MOGPLEX_SHOW_TASK", {
 export const HISTORY: Option<string> = {
   name: "history",
   value: "FILE",
-  help: "Add each run to this file, and compare the runs",
+  help: "Add the run to this file; compare with earlier runs",
   parse: anyText,
 };
 

@@ -77,7 +77,7 @@ export function readDailyLimit({ option, variables }: Context): number {
   return Math.min(limit, variableOf(variables, DAILY_LIMIT) ?? limit);
 }
 
-/** Whether the system of a job passes variables that do not exist. */
+/** Whether the CI system passes an unset variable as an empty one. */
 export type JobVariables = Pick<ForgeJob, "passesUnset">;
 
 /**

@@ -115,7 +115,7 @@ export function readCheckoutFile(context: Context, path: string, attempted: stri
     if (cause instanceof UsageError) throw cause;
     if (isNotPermitted(cause)) {
       const advice =
-        "start it with --allow-read for that file; the command permissions prints all flags (permissions --prompt-file FILE)";
+        "start it with --allow-read for that file; the permissions command prints all flags (permissions --prompt-file FILE)";
       throw new UsageError({ attempted, why: `Deno is not allowed to read ${file}`, advice }, { cause });
     }
     const reason = cause instanceof Error ? `: ${cause.message}` : "";
@@ -131,8 +131,8 @@ export function readCheckoutFile(context: Context, path: string, attempted: stri
 // Files of the checkout whose text is sent: a task, an input.
 
 /**
- * A checkout can replace a file that we send by a link, so that a file of the machine goes to the agent. A path that begins outside, or climbs with
- * `..`, was written by the caller on purpose.
+ * A checkout can replace a file that we send with a link, so that another file of this machine is sent to the agent. A path that begins
+ * outside the working directory, or contains `..`, was written by the caller on purpose.
  * @throws {UsageError} if a path below the working directory leads out of it.
  */
 function refuseEscape({ io }: Context, path: string, attempted: string): void {

@@ -111,7 +111,10 @@ export function isOn(env: ReadEnv, name: InputName, fallback: boolean): boolean 
   return text === undefined ? fallback : onOrOff(text, `input ${name}`);
 }
 
-/** The token of the input, even if nothing else has one: then the error names the input. Undefined if a variable has the token. */
+/**
+ * The token of the input, or an empty text if no variable has a token either: the error then names the input. Undefined if only a variable
+ * has a token.
+ */
 export function givenToken(env: ReadEnv): { token: string; tokenPlace: string } | undefined {
   const token = inputText(env, "token");
   const variables = ["MOGPLEX_API_KEY", "MOGPLEX_API_KEY_FILE", "MOGPLEX_TOKEN_VARIABLE"];

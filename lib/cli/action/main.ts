@@ -1,7 +1,7 @@
 /**
- * The program of the GitHub action: one file for both of its stages. `main` starts a run and follows it; `post`, which the runner always starts at
- * the end of the job, cancels what a cancelled or killed `main` has left behind.
- * `post` starts from its own file: otherwise a `main` that was killed before it could leave a mark would run again.
+ * The program of the GitHub action: one file for both of its stages. `main` starts a run and follows it; `post`, which the runner always
+ * starts at the end of the job, cancels what a cancelled or killed `main` has left behind. `post` starts from its own file: otherwise, if
+ * `main` was killed before it could leave a mark, `post` would do the work of `main` again.
  * @module
  */
 import { ONLY_GITHUB } from "../../ci/github.ts";
@@ -158,7 +158,7 @@ function watching(platform: Platform): { platform: Platform; isAnnotated: () => 
   return { platform: watched, isAnnotated: () => annotated };
 }
 
-/** The input has a default. */
+/** The token of the input, which has a default. */
 function githubToken(env: ReadEnv): { token: string; place: string } {
   return { token: inputText(env, "github-token")?.trim() ?? "", place: "input github-token" };
 }
@@ -182,7 +182,7 @@ async function cleanUpStep(context: Context, env: ReadEnv): Promise<number> {
   return EXIT.success;
 }
 
-/** Annotation title of a step that failed before its run could. */
+/** Annotation title of a step that failed before there was a run to judge. */
 function failureTitle(env: ReadEnv): string {
   return chosen(env)?.failed ?? "The Mogplex run was not started";
 }
@@ -213,7 +213,7 @@ interface Kind {
   run: VerbFunction;
   /** Inputs that contradict it. */
   refuses: readonly InputName[];
-  /** Annotation title if it failed before its run could. */
+  /** Annotation title of a step that failed before there was a run to judge. */
   failed: string;
 }
 

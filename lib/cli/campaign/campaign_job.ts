@@ -212,7 +212,11 @@ export async function endWithCampaign(
     });
     return (once ? makeWave : followCampaign)(place.path, more, internals);
   };
-  /** Reports and screen. @param problem Message of the error that stopped the step; null without one. @param short See `StatusOptions.short`. */
+  /**
+   * Writes the reports, and prints the screen.
+   * @param problem Message of the error that stopped the step; null without one.
+   * @param short See `StatusOptions.short`.
+   */
   const show = async (latestView: CampaignView | null, problem: string | null, short: boolean) => {
     if (latestView === null) return;
     const view = problem === null ? latestView : { ...latestView, lastError: problem };
@@ -385,7 +389,7 @@ export interface CampaignPlace {
   directory: string;
   options: CampaignOptions;
   internals: CampaignInternals;
-  /** How hints write commands about it. */
+  /** How hints write commands for this campaign. */
   command: CampaignCommand;
   /** The tasks of the plan as written in the file, newest last; empty until the plan is read, and if they must not be shown. */
   tasks: readonly string[];

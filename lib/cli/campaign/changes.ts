@@ -28,8 +28,8 @@ const YES: VerbFlag = {
 };
 
 const OF_CHANGES: Meanings = {
-  success: "the pull requests were changed, or with --dry-run would be",
-  failed: "the forge refused one of the changes",
+  success: "the pull requests were changed, or would be without --dry-run",
+  failed: "a forge refused at least one change",
   usage: "no item is selected, or none matches; --yes is missing; a mistake in the file or the arguments",
   unauthorized: "the forge refuses the token",
   forbidden: "the token lacks a permission; the message names it",

@@ -1,6 +1,6 @@
 /**
- * `campaign approve`, `resume`, `stop`, `retry` and `skip`: the decisions of a person. A decision sends requests only to cancel runs, and if a start
- * has no answer. The next wave applies everything else, or the process that is using the directory does.
+ * `campaign approve`, `resume`, `stop`, `retry` and `skip`: the decisions of a person. A decision sends requests only to cancel runs, and
+ * if a start has no answer. Everything else is applied by the next wave, or by the process that is using the directory.
  * @module
  */
 import { decideCampaign, type Decision, type Selection } from "../../campaign/decide.ts";

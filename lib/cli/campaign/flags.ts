@@ -70,18 +70,18 @@ export const MEAN_RUN: Option<number> = {
   parse: duration,
 };
 
-export const FAILED: VerbFlag = { name: "failed", help: "Items that failed or were overdue" };
+export const FAILED: VerbFlag = { name: "failed", help: "Select items that failed or were overdue" };
 export const CAUSE: Option<string> = {
   name: "cause",
   value: "WORD",
-  help: "Items with this cause, as named in `campaign status`",
+  help: "Select items with this cause, as named in `campaign status`",
   parse: anyText,
 };
 export const ONLY: Option<string> = {
   name: "only",
   value: "GLOB",
   multiple: true,
-  help: "Items whose repository matches, such as acme/legacy-*, or the item with this run id",
+  help: "Select items whose repository matches, such as acme/legacy-*, or the item with this run id",
   parse: anyText,
 };
 

@@ -177,7 +177,7 @@ export function printChanges(
 // The table at the bottom of a terminal during `campaign run`.
 
 interface LiveTableOptions extends ScreenOptions {
-  /** Maximum number of lines. With fewer than 7 only the summary is shown. */
+  /** Maximum number of lines. With fewer than 7, only the summary is shown. */
   height: number;
   /** Milliseconds since 1970. */
   nowMs: number;

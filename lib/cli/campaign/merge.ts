@@ -111,7 +111,7 @@ async function merge(context: Context): Promise<number> {
   return result.exitCode;
 }
 
-/** What is printed for each word. */
+/** The label that is printed for each word. */
 const LABELS: Readonly<Record<MergeLineWord, string>> = {
   "would-merge": "would merge",
   "would-update": "would update",

@@ -25,7 +25,7 @@ const DRY_PLAN: VerbFlag = {
 const ALL_PLANNED: VerbFlag = { name: "all", help: "Print every item" };
 
 export const campaignPlanVerb: Verb = campaignVerb("plan", {
-  summary: "Freeze the list of repositories, and compute when the campaign will end; start nothing",
+  summary: "Freeze the list of repositories, and estimate when the campaign will end; start nothing",
   flags: [PLACE, FORGE_HOST, [SKIP_INVALID, MEAN_RUN, ALL_PLANNED], DRY_PLAN, JSON_OBJECT],
   codes: ["success", "usage", "unauthorized", "forbidden", "unavailable", "internal", "rateLimited"],
   meanings: {
@@ -137,7 +137,7 @@ const LIMITS: Readonly<Record<CampaignLimit, string>> = {
   nothing: "nothing",
 };
 
-/** What the times assume about sandboxes until a run has finished, and the end if it is wrong. */
+/** What the times assume about sandboxes until a run has finished, and the end if that assumption is wrong. */
 function lingerLines({ assumedLinger: linger, view }: CampaignPlan, nowMs: number): string[] {
   if (linger === null) {
     return hasEndedRun(view) ? [] : ["These times assume that a sandbox is free as soon as its run has finished."];

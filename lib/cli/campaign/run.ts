@@ -14,7 +14,7 @@ const RUN_TIMEOUT: Option<number> = {
   name: "timeout",
   value: "TIME",
   help:
-    "Maximum time that the command runs (30 days); after that, open runs continue, and the next run or advance continues the campaign",
+    "Maximum time that the command runs (30 days); after that, active runs continue, and the next `campaign run` or `campaign advance` continues the campaign",
   heading: "Following",
   parse: duration,
 };

@@ -28,7 +28,7 @@ interface CampaignRun {
   campaign: string;
   /** The campaign's file; null if it is unknown. */
   file: string | null;
-  /** What selects only this item. */
+  /** Pattern that selects only this item. */
   name: string;
   isSkipped: boolean;
 }

@@ -52,7 +52,7 @@ interface JobPlan<R, A, F> {
   exists?: boolean;
   /** Gets the notices about the work. */
   onNotice?(notice: Notice): void;
-  /** Whether an error is the caller's: then no reports are written. */
+  /** Whether an error is a mistake of the caller. If so, no reports are written. */
   passes?(error: unknown): boolean;
 }
 

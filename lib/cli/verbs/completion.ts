@@ -10,7 +10,7 @@ export const completionVerb: Verb = {
   name: "completion",
   usage: "bash | zsh | fish",
   maxPositionals: 1_000,
-  summary: "Print the shell completion script for verbs and flags",
+  summary: "Print the shell completion script for commands and flags",
   group: "toolkit",
   flags: [],
   codes: ["success", "usage", "internal"],

@@ -257,12 +257,12 @@ function summary(checks: readonly Check[], code: number, purpose: Purpose): stri
       return `everything that can be checked here is fine${warnings}; run doctor in a CI job to check the forge`;
     }
     const off = checks.find(({ isOff }) => isOff === true);
-    if (off !== undefined) return `a job can run, but it starts no agent: see the check ${off.name}${warnings}`;
+    if (off !== undefined) return `a job can run, but it starts no agent: see the check "${off.name}"${warnings}`;
     const untriggered = checks.find(({ lacksTrigger }) => lacksTrigger === true);
     const unread = checks.filter(({ isUnread }) => isUnread === true).map(({ name }) => name);
     const notChecked = unread.length === 0 ? "" : `; not checked: ${unread.join(", ")}`;
     if (untriggered !== undefined) {
-      return `a job can run, but nothing was found that starts it: see the check ${untriggered.name}${warnings}${notChecked}`;
+      return `a job can run, but nothing was found that starts it: see the check "${untriggered.name}"${warnings}${notChecked}`;
     }
     return `${notChecked === "" ? READY[purpose] : "what could be checked is fine"}${warnings}${notChecked}`;
   }

@@ -153,7 +153,7 @@ export function checkRuntime(env: ReadEnv, systems: Systems, machine: Machine): 
     `${name} ${version} hides ${refused.length} variables, which are treated as unset: ${
       refused.slice(0, 3).join(", ")
     }${refused.length > 3 ? ", …" : ""}`,
-    "Start it with the flags that the command permissions prints, such as --allow-env",
+    "Start it with the flags that the permissions command prints, such as --allow-env",
   );
 }
 

@@ -155,7 +155,7 @@ const FOLLOW: VerbFlag = {
 };
 const EXIT_STATUS: VerbFlag = {
   name: "exit-status",
-  help: "With --follow: exit with the verdict, as the command follow does",
+  help: "With --follow: exit with the verdict, like the follow command",
 };
 /** The documented flag, without a variable. */
 const TIMEOUT: Option<number> = {

@@ -27,7 +27,7 @@ const APPROVALS: Option<number> = {
 export const PULL_REQUEST: VerbFlag = {
   name: "pull-request",
   value: "URL|NUMBER",
-  help: "The pull request. Default: the job's.",
+  help: "The pull request to check. Default: the pull request of the job.",
 };
 const AUTHOR: VerbFlag = {
   name: "author",
@@ -137,7 +137,7 @@ export const gateVerb: Verb = {
   summary: "Check whether people have approved the newest commit of a pull request",
   remark:
     "Approvals by the requester, the author, authors and pushers of commits, the token's user and bots do not count. " +
-    `The forge's token is in ${ALL_FORGES.map(({ variable }) => variable).join(", ")}; no Mogplex token is needed`,
+    `The forge's token is in ${ALL_FORGES.map(({ variable }) => variable).join(", ")}; no Mogplex token is needed.`,
   group: "toolkit",
   flags: [APPROVALS, PULL_REQUEST, AUTHOR, REQUESTER, NOT_PEOPLE, STATUS, JSON_LINES],
   variables: ["MOGPLEX_NOTE_TOKEN_VARIABLE"],

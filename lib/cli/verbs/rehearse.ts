@@ -114,7 +114,7 @@ export async function rehearseMention(
     if (assumed.thread.pull !== null && assumed.forge.job?.missesPullLabels === true) {
       say(
         `  On ${assumed.forge.system}, a label on a pull request starts no job, unless you add \`pull_request_target\` to the ` +
-          "workflow. The run waits for the hourly check. With `--schedule none`, it never starts.",
+          "workflow. The run waits for the next scheduled check. With `--schedule none`, it never starts.",
       );
     }
   }

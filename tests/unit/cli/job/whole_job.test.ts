@@ -509,7 +509,7 @@ test("a file that Deno is not allowed to read is said to be one, with the way to
   });
   expect([code, stderr]).toEqual([
     2,
-    'error: Cannot read prompt: Deno is not allowed to read file "/tmp/x"; start it with --allow-read for that file; the command permissions ' +
+    'error: Cannot read prompt: Deno is not allowed to read file "/tmp/x"; start it with --allow-read for that file; the permissions command ' +
     "prints all flags (permissions --prompt-file FILE)\n",
   ]);
 });

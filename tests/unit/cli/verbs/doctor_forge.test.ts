@@ -173,7 +173,7 @@ test("doctor --for respond finds out that a job works for the other names in the
     return stdout.trimEnd().split("\n").at(-1)?.replace(/ \(\d warnings?\)/, "");
   };
   expect(await lastLine("kim,leo")).toBe("what could be checked is fine; not checked: trigger-variables");
-  expect(await lastLine("leo,kim=13")).toBe("a job can run, but it starts no agent: see the check rights");
+  expect(await lastLine("leo,kim=13")).toBe('a job can run, but it starts no agent: see the check "rights"');
   expect((await doctor(() => {}, { MOGPLEX_RESPOND_ALLOW_USERS: "leo,kim=13" })).get("rights")).toBe(
     'warning: nobody can ask, because of the names in MOGPLEX_RESPOND_ALLOW_USERS: there is no user "leo"; "kim" is now another account, 1',
   );
@@ -246,7 +246,7 @@ test("doctor --for respond does not claim that a mention can start a run when it
   const lastLine = async (arrange: (gitlab: GitlabProject) => void) =>
     (await doctorText(arrange, {}, [])).stdout.trimEnd().split("\n").at(-1)?.replace(/ \(\d warnings?\)(?=$|;)/, "");
   const hook = { url: URL, note_events: true, issues_events: true };
-  const nothing = "a job can run, but nothing was found that starts it: see the check trigger";
+  const nothing = 'a job can run, but nothing was found that starts it: see the check "trigger"';
   const seen = { restrictsVariables: true, variablesRole: "no_one_allowed" };
   const set = (hooks: GitlabProject["hooks"], schedules: GitlabProject["schedules"] = []) =>
     lastLine((gitlab) => Object.assign(gitlab, { hooks, schedules, ...seen }));

@@ -731,12 +731,12 @@ test("respond --dry-run shows that a label on a pull request waits for a poll wh
     const { stdout } = await rehearse(args, undefined, {}, {
       ".git/config": `[remote "origin"]\n\turl = ${origin}\n`,
     });
-    return stdout.split("\n").find((line) => line.includes("hourly check"))?.trim();
+    return stdout.split("\n").find((line) => line.includes("scheduled check"))?.trim();
   };
   const label = ["--label", "mogplex", "--pull-request"];
   const sentence = (system: string) =>
     `On ${system}, a label on a pull request starts no job, unless you add \`pull_request_target\` to the workflow. ` +
-    "The run waits for the hourly check. With `--schedule none`, it never starts.";
+    "The run waits for the next scheduled check. With `--schedule none`, it never starts.";
   expect(await waits(label, "https://github.com/acme/web")).toBe(sentence("GitHub"));
   expect(await waits(label, "https://forgejo.example.com/acme/web")).toBe(sentence("Forgejo"));
   expect(await waits(label, "https://gitlab.com/acme/web")).toBeUndefined();

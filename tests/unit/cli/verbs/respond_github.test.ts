@@ -422,7 +422,7 @@ test("doctor --for respond finds that nothing starts the job when its filter has
   };
   expect(await lastLine(EXAMPLE)).toBe("mentions can start runs");
   expect(await lastLine(EXAMPLE.replace(/ {2}schedule:\n.*\n/, ""))).toBe(
-    "a job can run, but nothing was found that starts it: see the check trigger",
+    'a job can run, but nothing was found that starts it: see the check "trigger"',
   );
 });
 
@@ -449,7 +449,7 @@ test("doctor --for respond says that the default branch on GitHub has no workflo
   expect(await checkOf(at)).toBe(NONE);
   const { stdout } = await respond(at, commented({ id: 1 }), "command", ["doctor", "--for", "respond"]);
   expect(stdout.trimEnd().split("\n").at(-1)).toStartWith(
-    "a job can run, but nothing was found that starts it: see the check trigger (",
+    'a job can run, but nothing was found that starts it: see the check "trigger" (',
   );
   const refused = () => Response.json({ message: "Resource not accessible by integration" }, { status: 403 });
   at.github.faults.push({ match: /contents/, fault: refused() });
