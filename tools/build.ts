@@ -3,7 +3,7 @@
  * components with their program inside; and `dist/action/`, the GitHub action. It writes nothing else: `npm run release` copies what is
  * kept in the repository.
  *
- * If `dist/` is what this checkout builds, nothing is done: `--dist`, with which tests and tools call it, stands for that.
+ * Does nothing if `dist/` already is what this checkout builds. The argument `--dist`, with which tests and tools call it, has no effect.
  */
 import { chmodSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -6,7 +6,7 @@
  *
  * Arguments are passed to `run --follow`: see {@linkcode USAGE}.
  *
- * Ctrl-C ends it at every moment, and with it all that it started: with 130 until the run has ended.
+ * Ctrl-C ends it at any time, with everything that it started. Until the run has ended, the exit code is then 130.
  */
 import { type ChildProcess, spawn, type SpawnOptions } from "node:child_process";
 import { once } from "node:events";
@@ -30,7 +30,7 @@ const watched = process.stdin.isTTY === true && process.stdout.isTTY === true;
 const PAUSE_MS = 2_200;
 const TYPED_AHEAD_MS = 300;
 const CTRL_C = 0x03;
-/** What ends this program, and with it all that it started. */
+/** Signals that end this program and everything that it started. */
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 const USAGE = `Usage: npm start [-- [TASK] [flags of run]]
@@ -78,7 +78,7 @@ async function runProgram(program: string, args: readonly string[], options: Spa
   return { code, stdout };
 }
 
-/** Runs a program that must end well, and returns what it printed. */
+/** Runs a program that must succeed, and returns what it printed. */
 async function mustRun(program: string, args: readonly string[], options: SpawnOptions): Promise<string> {
   const { code, stdout } = await runProgram(program, args, options);
   stop.signal.throwIfAborted();
@@ -108,7 +108,7 @@ function sayCommand(words: readonly string[]) {
   process.stdout.write(`\n▸ ${lines.join(" \\\n  ")}\n`);
 }
 
-/** Does something that takes a while, with a dot a second where a person watches. */
+/** Does something that takes a while, and prints a dot each second if a person watches. */
 async function withDots(work: () => Promise<unknown>): Promise<void> {
   const timer = watched ? setInterval(() => process.stdout.write("."), 1_000) : undefined;
   try {

@@ -1,5 +1,5 @@
 /**
- * Writes the generated parts of the documents (exit codes, environment, inputs, …) from the constants that the code uses, the present
+ * Writes the generated parts of the documents (exit codes, environment, inputs, …) from the constants that the code uses, the current
  * version into the addresses of the components, and the pictures from a run of the command.
  *
  * `--check` only compares.

@@ -2,8 +2,8 @@
  * `npm run gate`: what `npm test` leaves out. All cases of the property tests, `programs`, `matrix` without its smoke tests, and some checks.
  *
  * Files that have passed without a skip are not run again until something changes that their result depends on; `--all` and CI run all.
- * `--seed=N` repeats an order. `--after-test` leaves out the cases that `npm test` has just tried. Where the kernel permits it, everything runs in a namespace without a network but loopback, and with empty
- * caches: nothing may be downloaded after `npm ci`.
+ * `--seed=N` repeats an order. `--after-test` leaves out the cases that `npm test` has just tried. Where the kernel permits it, everything
+ * runs in a namespace whose only network is loopback, and with empty caches: nothing may be downloaded after `npm ci`.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -50,7 +50,7 @@ function filesOf(layer: Layer): string[] {
   return testFiles(`tests/${layer}`).filter((file) => layer === "unit" ? hasMoreCases(file) : folderOf(file) !== SMOKE);
 }
 
-/** Runs the files of some layers that have not passed as they are. */
+/** Runs the files of some layers, except those that have already passed unchanged. */
 async function runLayers(
   layers: readonly Layer[],
   keys: Keys | undefined,
@@ -105,8 +105,8 @@ async function main(args: readonly string[]): Promise<number> {
       process.argv.push(...args.some((each) => each.startsWith("--seed=")) ? [] : [`--seed=${seed}`]);
       return await runCutOff(line);
     }
-    print("The kernel permits no namespace here: the network is not cut off.");
-  } else print("There is no network but loopback, and the caches are empty.");
+    print("The kernel does not permit a namespace here, so the network stays reachable.");
+  } else print("Only loopback is reachable, and the caches are empty.");
   const build = await runChecks(BUILD);
   if (build.failed > 0) return 1;
   const keys = fresh ? undefined : await Keys.make(LAYERS.flatMap(filesOf));

@@ -1,5 +1,5 @@
 /**
- * Looks up which image a tag names at the moment in its container registry.
+ * Looks up which image a tag currently names in its container registry.
  *
  * Source: OCI Distribution Specification, "Pulling manifests"; CNCF Distribution, "Token Authentication Specification".
  *
@@ -79,7 +79,7 @@ export async function lookUpDigest(image: string, tag: string): Promise<string> 
     throw new Error(`Cannot look up image "${name}": the registry has no list of platforms for it, but "${type}"`);
   }
   const digest = head.headers.get("docker-content-digest") ?? "";
-  if (!DIGEST.test(digest)) throw new Error(`Cannot look up image "${name}": the registry says digest "${digest}"`);
+  if (!DIGEST.test(digest)) throw new Error(`Cannot look up image "${name}": the registry reports digest "${digest}"`);
   const answer = await get(`${base}/${digest}`, headers);
   if (!answer.ok) throw new Error(`Cannot fetch image "${name}": the registry answered ${answer.status}`);
   const hash = createHash("sha256").update(new Uint8Array(await answer.arrayBuffer())).digest("hex");

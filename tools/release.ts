@@ -1,7 +1,7 @@
 /**
  * Prepares a release: `npm run release -- X.Y.Z` looks up the digest of the default image, writes version, digest and places into all files
  * that contain them, turns every document into its released state, builds, copies what is kept in the repository of what was built, adds
- * the version to releases.json, and prints the commands that a person gives next. Nothing is written before all checks have passed.
+ * the version to releases.json, and prints the commands that a person runs next. Nothing is written before all checks have passed.
  *
  * Without a version it builds and copies: templates, action, and pins in documents and recipes.
  *
@@ -33,7 +33,7 @@ const VERSION_PLACES: Readonly<Record<string, RegExp>> = {
 };
 const IMAGE = "components/image.json";
 const CHANGELOG = "CHANGELOG.md";
-/** Files that name the repository on GitHub, where programs take releases from. */
+/** Files that name the repository on GitHub, from which programs get releases. */
 const PLACE_FILES = ["mogplex.json", "github.yml", "gitlab.yml"].map((name) => `examples/updates/${name}`);
 const PROGRAM = "dist/mogplex.mjs";
 
@@ -84,7 +84,10 @@ function section(changelog: string, heading: string): string | undefined {
   return found?.slice(found.indexOf("\n")).trim();
 }
 
-/** Paths of the files that have parts for the time before the first release. Git is not asked: the release job may start no program. */
+/**
+ * Paths of the files that have parts for the time before the first release. Does not run Git: the release job is not allowed to start a
+ * program.
+ */
 function unreleasedFiles(top: string): string[] {
   const folders = ["action", "components", "docs", "examples"].flatMap((folder) =>
     existsSync(join(top, folder))
@@ -146,8 +149,8 @@ function checkPrepared(options: ReleaseOptions): void {
 }
 
 /**
- * The commands that move the action's tag: people take an action by its major version. They run once the pipeline
- * of the release has passed: nothing else checks what that tag names. Source: GitHub, "Using tags for release management".
+ * The commands that move the action's tag: people refer to an action by its major version. They run once the pipeline of the release has
+ * passed: nothing else checks what that tag names. Source: GitHub, "Using tags for release management".
  */
 function actionTag(version: string, { github }: Places): string[] {
   const tag = `v${version.split(".")[0]}`;
@@ -227,7 +230,7 @@ function releasesProblems(top: string, version: string): string[] {
 /**
  * Compares the digest of the default image with the registry.
  *
- * @param expected What the registry has, if it is not to be asked.
+ * @param expected The digest in the registry, if it should not be looked up.
  * @returns One sentence for each problem.
  */
 async function imageProblems({ image, tag, digest }: Image, expected: string | undefined): Promise<string[]> {

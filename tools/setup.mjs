@@ -30,7 +30,7 @@ export const runtimes = {
 };
 
 /**
- * The exit code of a process that a signal ended, as shells have it.
+ * The exit code of a process that a signal ended, as shells report it.
  *
  * @param {NodeJS.Signals} signal
  */
@@ -39,8 +39,8 @@ export function exitCodeOf(signal) {
 }
 
 /**
- * Ends this process with an exit code, once everything is printed. Without it Bun 1.4.5 can wait for ever after the last line of a task that had
- * many children, with none of them left and no file or socket open.
+ * Ends this process with an exit code, once everything is printed. Without it Bun 1.4.5 can wait forever after the last line of a task that
+ * had many child processes, although none of them is left and no file or socket is open.
  *
  * @param {number} code
  */
@@ -57,8 +57,8 @@ export function sha256(content) {
 }
 
 /**
- * Whether every package of `package-lock.json` is installed in its version, by the list that npm keeps of an installation that it finished.
- * Packages for other machines are optional, and npm leaves them out.
+ * Whether every package of `package-lock.json` is installed in its version, according to the list that npm writes at the end of an
+ * installation. Packages for other machines are optional, and npm leaves them out.
  * @param {string} folder Folder of `package-lock.json` and `node_modules`.
  */
 export function isInstalled(folder) {
@@ -115,7 +115,8 @@ function holderOf(lock) {
 }
 
 /**
- * Does something while no other process does it: two `npm ci` in one folder delete each other's packages. The lock of a dead process is ignored.
+ * Runs `work` while no other process does the same: two `npm ci` in one folder delete each other's packages. The lock of a dead process is
+ * ignored.
  * @param {string} lock Path of a file.
  * @param {() => void} work
  */

@@ -11,13 +11,13 @@ import { KEY_SCOPES } from "../../lib/run/key.ts";
 import type { OutputName } from "../../lib/report/write.ts";
 import { VERSION } from "../../lib/version.ts";
 
-/** What people read about an input. Never with an expression in it: the runner would evaluate that. */
+/** The description of an input, for users. It must not contain an expression, because the runner would evaluate it. */
 export interface InputText {
   /** Its meaning. */
   description: string;
-  /** What holds when it is empty. @default {undefined} (nothing to say) */
+  /** What applies if it is empty. @default {undefined} (nothing to say) */
   empty?: string;
-  /** Its value when the workflow gives none; GitHub evaluates expressions in it. @default {""} */
+  /** Its value if the workflow sets none; GitHub evaluates expressions in it. @default {""} */
   default?: string;
   /** Allowed values. @default any text */
   options?: readonly string[];

@@ -7,7 +7,7 @@
 import type { Plugin } from "esbuild";
 import { dirname } from "node:path";
 
-/** `node:crypto` with what `lib/sha256.ts` uses: the hash is computed here, since that of the platform answers later. */
+/** `node:crypto` with what `lib/sha256.ts` uses. The hash is computed here, because the platform's own is asynchronous. */
 const CRYPTO = `
 const K = Array.from({ length: 64 }, (_, i) => {
   let n = 2;
@@ -63,13 +63,13 @@ export const timingSafeEqual = none;
 export const randomUUID = () => globalThis.crypto.randomUUID();
 `;
 
-/** `node:process`: that of the page, if there is one, as in tests with a document of their own. */
+/** `node:process`: the page's own, if it has one, as in tests that provide a document. */
 const PROCESS = `
 const none = { env: {}, argv: [], execArgv: [], versions: {}, platform: "browser", cwd: () => "/" };
 export default globalThis.process ?? none;
 `;
 
-/** What a script loads for a result: without Git, and without the tokens of a job, no repository can be read. */
+/** The module that a script loads for a result file. Without Git and the tokens of a job, no repository can be read. */
 const RESULTS = `
 import { UsageError } from "../errors.ts";
 function refuse() {
@@ -83,7 +83,7 @@ export const filesOfScript = async () => refuse();
 export const jsonSchemaOfZod = refuse;
 `;
 
-/** Puts these in the place of Node's modules. What a module does not have is undefined, and the compiler cannot know that. */
+/** Replaces Node's modules with these. Anything that a replacement lacks is undefined, which the compiler does not check. */
 export const withoutNode: Plugin = {
   name: "without-node",
   setup(build) {

@@ -1,5 +1,5 @@
 /**
- * The declarations of the library, for compilers and editors: one file an entry, and one for what entries share.
+ * The declarations of the library, for compilers and editors: one file for each entry, and one for what the entries share.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { root } from "../setup.mjs";
 /** Modules that a package's user imports. */
 const ENTRIES = ["mod", "campaigns", "testing"];
 
-/** A list of names, one on a line. */
+/** A list of names, one per line. */
 function onLines(statement: string): string {
   return statement.replace(/\{\s*/, "{\n  ").replace(/,\s*/g, ",\n  ").replace(/\s*\}$/, ",\n}");
 }

@@ -9,7 +9,7 @@ import { root, sha256 } from "../setup.mjs";
 
 /** Where the built files are. */
 export const DIST = join(root, "dist");
-/** What `dist/` was built from, so that the same is not built again. */
+/** Name of the file that records what `dist/` was built from, so that it is not built again without a change. */
 export const BUILT_FROM = ".built-from";
 
 /** The files that a build depends on, in one checksum. */

@@ -14,7 +14,7 @@ import { root } from "../setup.mjs";
  * @throws when a package has no license file, and its metadata does not name the MIT license and its author.
  */
 export function notices(packages: readonly string[]): string {
-  if (packages.length === 0) return "No package of others is in this program.\n";
+  if (packages.length === 0) return "This program contains no third-party packages.\n";
   return packages.map((name) => {
     const folder = join(root, "node_modules", name);
     const { version, license, author } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));

@@ -38,7 +38,7 @@ export function hasPin(text: string): boolean {
 /** The file that is pinned. */
 export const PINNED = "mogplex.mjs";
 
-/** The pins of a built file: the present version, and the SHA-256 of its text. */
+/** The pins of a built file: the current version, and the SHA-256 of its text. */
 export function pinsOf(text: string): Pins {
   return { version: VERSION, sha256: sha256(text) };
 }

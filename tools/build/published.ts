@@ -1,5 +1,5 @@
 /**
- * What a release keeps in the repository of what is built: templates, action, and pins of the command in documents and recipes.
+ * The built files that a release keeps in the repository: templates, action, and pins of the command in documents and recipes.
  *
  * Needs no package: the release job runs it on Deno alone.
  *
@@ -33,7 +33,7 @@ export function writePublished(top: string): void {
   for (const path of pinnedFiles(top)) writeFileSync(path, withPins(readFileSync(path, "utf8"), pins));
 }
 
-/** A file in a form that is the same on every machine: a template has its program compressed, which is not. */
+/** A file in a form that is the same on every machine. The compressed program in a template is not. */
 function comparable(path: string, text: string): string {
   const parts = path.startsWith("templates/") ? splitTemplate(text) : undefined;
   return parts === undefined ? text : JSON.stringify(parts);
@@ -41,7 +41,7 @@ function comparable(path: string, text: string): string {
 
 /** Compares what the repository has with what was built. @returns One sentence for each problem. */
 export function publishedProblems(top: string): string[] {
-  if (!existsSync(join(top, "dist/templates"))) return ['dist/ is not there: run "npm run build"'];
+  if (!existsSync(join(top, "dist/templates"))) return ['dist/ is missing: run "npm run build"'];
   const read = (path: string) => readFileSync(join(top, path), "utf8");
   const files = publishedFiles(top);
   const differ = Object.entries(files).filter(([path, built]) =>

@@ -1,6 +1,6 @@
 /**
- * Marks what a module computes when it is loaded as free of effects, so that the bundler of another project can leave out what that project
- * does not use. Calls of functions are kept otherwise, with everything that they refer to.
+ * Marks the values that a module computes when it is loaded as free of side effects, so that the bundler of another project can leave out
+ * what that project does not use. Without the marks, function calls are kept, with everything that they refer to.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { type Expression, parse, type SpreadElement } from "acorn";
 
 const PURE = /\/\* ?[@#]__PURE__ ?\*\/\s*\(*$/;
 
-/** Whether bundlers see by themselves that a value has no effect. */
+/** Whether bundlers detect on their own that a value has no side effects. */
 function isPlain(node: Expression | SpreadElement | null): boolean {
   switch (node?.type) {
     case undefined:

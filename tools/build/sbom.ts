@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { VERSION } from "../../lib/version.ts";
 import { root, sha256 } from "../setup.mjs";
 
-/** SPDX identifiers that a package of ours may name. The schema has the whole list. */
+/** The form of an SPDX identifier. The schema has the whole list. */
 const SPDX_ID = /^[A-Za-z0-9.+-]+$/;
 
 /**

@@ -1,6 +1,6 @@
 /**
- * Renders the templates: for each component the file that GitLab publishes, which contains everything that its job needs but, for campaigns,
- * the program.
+ * Renders the templates: for each component the file that GitLab publishes, which contains everything that its job needs. Only the
+ * component for campaigns does not contain the program.
  *
  * The sources in `components/` are YAML and shell, which can be read and checked on their own. A line `# include NAME` is replaced by the
  * file `components/shared/NAME.yml` or `.sh`, indented like that line, without the keys that it names; `watch` is a text of the library.
@@ -48,7 +48,7 @@ function piece(name: string): string {
   return readFileSync(found[0] as string, "utf8").trimEnd();
 }
 
-/** A piece without some of its keys, with what is below them. @throws when it does not have one. */
+/** A piece without some of its keys, and without what is below them. @throws when it lacks one of these keys. */
 function pieceWithout(name: string, keys: readonly string[]): string {
   return keys.reduce((text, key) => {
     const shorter = text.replace(new RegExp(`^${key}:.*\\n(?:[ ].*\\n|\\n)*`, "m"), "");

@@ -125,7 +125,7 @@ const ENDS: readonly (readonly [
   ["401, 403", "keeps its state", "nothing more starts; exit code 64 or 65"],
 ];
 
-/** An end without a verdict uses nothing up. */
+/** An end without a verdict uses up no attempt. */
 const NO_VERDICT = {
   starting: { ...VERDICT_RULES.service, again: "free" },
   "keeps its state": { ...VERDICT_RULES.service, again: "never" },

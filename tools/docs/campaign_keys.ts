@@ -1,6 +1,6 @@
 /**
- * The words for each key of a campaign file, and what editors can check beside its type. Reading a file needs none of it, so it is not in the
- * program.
+ * The description of each key of a campaign file, and what editors can check besides its type. Reading a file needs none of it, so it is
+ * not in the program.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { HARNESSES, MAX_PROMPT_LENGTH } from "../../lib/service/contract.ts";
 import { CAMPAIGN_NAME } from "../../lib/campaign/file/campaign_file.ts";
 import { MAX_VARIABLES } from "../../lib/campaign/file/schema.ts";
 
-/** What the JSON Schema says beside the type. Patterns are never narrower than the rules. */
+/** What the JSON Schema contains besides the type. Patterns are never narrower than the rules. */
 export interface KeyFacts {
   description?: string;
   pattern?: string;

@@ -57,7 +57,7 @@ export function campaignJsonSchema(): JsonSchema {
   const strange = Object.keys(CAMPAIGN_KEYS).filter((path) => !parts.has(path));
   if (missing.length + strange.length > 0) {
     throw new Error(
-      `Cannot describe the campaign file: keys without words: "${missing}", words without keys: "${strange}"`,
+      `Cannot describe the campaign file: keys without a description: "${missing}", descriptions without a key: "${strange}"`,
     );
   }
   for (const [path, facts] of Object.entries(CAMPAIGN_KEYS)) Object.assign(parts.get(path) ?? {}, facts);
@@ -87,7 +87,7 @@ function typeOf(schema: JsonSchema): string {
   }
 }
 
-/** What stands in the column of defaults. */
+/** The text for the column of defaults. */
 function defaultOf(schema: JsonSchema, isRequired: boolean): string {
   if (isRequired) return "required";
   const isMap = schema.type === "object" && schema.maxProperties === undefined;
@@ -118,7 +118,7 @@ function size(bytes: number): string {
   return `${bytes / 1024 / 1024} MiB`;
 }
 
-/** The table of limits that are not those of one value. */
+/** The table of limits that are not limits of a single value. */
 export function campaignLimitsTable(): string {
   return table(["What", "At most"], [
     ["The campaign file, and the file with the task", size(MAX_FILE_BYTES)],

@@ -44,7 +44,7 @@ function typeOf({ type = "string", options }: Input): string {
 /** The component whose page has the inputs that several components share. */
 const MAIN = "run";
 
-/** The table of the inputs of a component. Of those that are the same in `run` it has the names alone. */
+/** The table of the inputs of a component. For inputs that are the same as in `run`, it has only the names. */
 export function inputsTable(component: string): string {
   const inputs = Object.entries(inputsOf(component));
   const main = component === MAIN ? {} : inputsOf(MAIN);
@@ -122,7 +122,7 @@ export function stampedFiles(): string[] {
     .filter((path) => existsSync(join(root, path))).sort();
 }
 
-/** Writes the present version into each address of a component or of the action. */
+/** Writes the current version into each address of a component or of the action. */
 export function withVersion(text: string): string {
   return text.replace(
     new RegExp(`(?<=/(?:action|${componentNames().join("|")})@)\\d+\\.\\d+\\.\\d+(?:[-+][\\w.+-]*)?`, "g"),

@@ -33,7 +33,7 @@ function depth(layer: string): number {
   return LAYERS.findIndex((names) => names.includes(layer));
 }
 
-/** Whether a layer has a place: in {@linkcode LAYERS}, or as the emulator, which stands beside them. */
+/** Whether a layer has a place: in {@linkcode LAYERS}, or as the emulator, which is beside them. */
 export function isKnown(layer: string): boolean {
   return layer === "emulator" || depth(layer) >= 0;
 }

@@ -57,7 +57,7 @@ const GROUPS: readonly [heading: string, kinds: readonly string[]][] = [
 /** The members of each export, by its name. */
 type Names = ReadonlyMap<string, ReadonlySet<string>>;
 
-/** Properties and methods of a symbol, inherited ones too. */
+/** Properties and methods of a symbol, including inherited ones. */
 function memberNames({ declarations }: DocSymbol, symbols: readonly DocSymbol[]): string[] {
   return declarations.flatMap(({ def }) => {
     const parents = typeof def.extends === "string" ? [def.extends] : def.extends?.map(typeText) ?? [];
@@ -145,7 +145,7 @@ function memberItem(member: DocMember, known: Names): string {
   return `- \`${text}\`${meaning === "" ? "" : `: ${meaning}`}`;
 }
 
-/** The members of each object that a type may be, with their texts: the first one tells it from the others. */
+/** The members of each object that a type may be, with their texts. The first member distinguishes it from the others. */
 function unionItems(type: DocType | undefined, known: Names): string[] {
   const parts: DocType[] = type?.kind === "union" ? type.value : [];
   return parts.flatMap(({ kind, value }) => {
@@ -175,7 +175,7 @@ function declared(name: string, { kind, def }: Declaration): string {
   }
 }
 
-/** Lists that no entry exports, of which an exported type has the entries. */
+/** Lists that are not exported, but whose entries form an exported type. */
 const LISTS: Readonly<Record<string, readonly string[]>> = { FAULT_KINDS };
 
 /** A type as it is written; the entries of one of {@linkcode LISTS} as a union. */

@@ -1,6 +1,6 @@
 /**
- * The JSON Schemas of what is written line by line: an event, and the lines of `--json`. The compiler demands every field of the types here,
- * and refuses every other one.
+ * The JSON Schemas of what is written line by line: an event, and the lines of `--json`. The compiler demands every field of the types
+ * here, and refuses all others.
  *
  * @module
  */
@@ -12,7 +12,9 @@ import type { RunBranch, RunEvent, StartResult } from "../../lib/model.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
 type Fields<T> = Readonly<Record<keyof T, Schema>>;
-/** The fields of one kind of item, besides its type, and what no line has: the record of the service, and how far a campaign is. */
+/**
+ * The fields of one kind of item. Left out are its type, and what no line has: the record of the service, and the progress of a campaign.
+ */
 type FieldsOf<I extends { type: string }, K extends I["type"]> = Fields<
   Omit<Extract<I, { type: K }>, "type" | "run" | "progress">
 >;
@@ -119,7 +121,7 @@ const CAMPAIGN_LINES: Readonly<Record<keyof typeof CAMPAIGN, string>> = {
   wave: "A wave begins.",
   item: "The state, the verdict or another field of an item changed.",
   gate: "A gate closed.",
-  waiting: "The next start is waiting for something else now.",
+  waiting: "The reason why the next start is waiting has changed.",
 };
 
 const schema = (title: string, rest: Schema): Schema => ({ $schema: DRAFT, title, ...rest });

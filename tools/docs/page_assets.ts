@@ -1,5 +1,5 @@
 /**
- * The module with style and script of pages, made of the files that editors and linters know. It is a module because `mod.ts` runs from
+ * The module with style and script of pages, made from files that editors and linters understand. It is a module because `mod.ts` runs from
  * source on Deno, Bun, Node and from JSR, and one of these cannot import a text.
  *
  * @module

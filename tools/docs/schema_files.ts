@@ -9,7 +9,7 @@ import { root } from "../setup.mjs";
 import { campaignJsonSchema } from "./campaign_schema.ts";
 import { LINE_SCHEMAS } from "./line_schemas.ts";
 
-/** The parts of package.json that say where the files of a release are. */
+/** The parts of package.json that show where the files of a release are. */
 export interface Released {
   /** Version of the release. */
   version: string;
@@ -30,13 +30,13 @@ export function schemaId(name: string, { version, repository }: Released): strin
   return `${address}/${raw}/${version}/schema/${name}`;
 }
 
-/** Schemas that are made of the code; the others are kept by hand. */
+/** Schemas that are generated from the code. The others are maintained by hand. */
 const MADE: Readonly<Record<string, () => object>> = {
   "campaign.schema.json": campaignJsonSchema,
   ...Object.fromEntries(Object.entries(LINE_SCHEMAS).map(([name, schema]) => [name, () => schema])),
 };
 
-/** The text of a schema with its `$id`. One that is kept by hand keeps its lines. */
+/** The text of a schema with its `$id`. A schema that is maintained by hand keeps its lines. */
 function textOf(name: string, id: string): string {
   const make = MADE[name];
   if (make !== undefined) {

@@ -53,7 +53,7 @@ export function paramsText(params: readonly DocParam[]): string {
   }).join(", ");
 }
 
-/** A parameter of a type, with what it has to be. */
+/** A type parameter, with its constraint. */
 export function typeParamText({ name, constraint }: { name: string; constraint?: DocType | undefined }): string {
   return constraint === undefined ? name : `${name} extends ${typeText(constraint)}`;
 }
@@ -67,7 +67,7 @@ export function memberText({ name, optional, readonly, tsType, params, returnTyp
   return `${readonly ? "readonly " : ""}${key}${mark}: ${optional ? withoutUndefined(tsType) : typeText(tsType)}`;
 }
 
-/** What an optional member may be, without `undefined`: that goes without saying. */
+/** The type of an optional member, without `undefined`, which is implied. */
 function withoutUndefined(type: DocType | undefined): string {
   if (type?.kind !== "union") return typeText(type);
   return (type.value as DocType[]).filter(({ repr }) => repr !== "undefined").map(typeText).join(" | ");

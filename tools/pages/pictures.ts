@@ -2,9 +2,9 @@
  * Makes the pictures of pages in `docs/images` with Chromium: `bun tools/pages/pictures.ts`. They are made by hand, since every browser
  * draws a little differently.
  *
- * What they show are files that the command has written: a run, a campaign in the middle of its work, and a dashboard of twelve weeks, against
- * the local Mogplex on a virtual clock. The note is one that `MOGPLEX_LAB_NOTES=.lab/notes npm run lab -- gitea-respond` has left: a real
- * Gitea has made its HTML. Where there is none, its picture stays as it is.
+ * What they show are files that the command has written: a run, a campaign in the middle of its work, and a dashboard of twelve weeks,
+ * against the local Mogplex on a virtual clock. The note comes from `MOGPLEX_LAB_NOTES=.lab/notes npm run lab -- gitea-respond`, where a
+ * real Gitea renders its HTML. Without that file, the picture of the note stays as it is.
  *
  * @module
  */

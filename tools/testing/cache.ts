@@ -13,14 +13,15 @@ import { pathsIn, speaksOfCampaigns, withoutParts } from "./paths.ts";
 import { externalPrograms, findProgram } from "./summary.ts";
 
 const STORE = join(root, "node_modules/.cache/passed-tests.json");
-/** Where tests ask for built files. */
+/** The module from which tests get built files. */
 const BUILT = "tests/built.ts";
 /** What every test process loads. It reads no file. */
 const PRELOAD = "tests/preload.ts";
 
 /**
- * The verbs of campaigns. What the command reaches only through them cannot change the result of a test that never speaks of campaigns, nor
- * goes through all verbs: it is left out of its key. That is most of the product, while most tests of the command are about a single run.
+ * The verbs of campaigns. Code that the command reaches only through them cannot change the result of a test that neither mentions
+ * campaigns nor goes through all verbs, so it is left out of the key of such a test. That is most of the product, while most tests of the
+ * command are about a single run.
  */
 const CAMPAIGN_VERBS = "lib/cli/campaign/";
 /** The command, and where it is built from. */
@@ -69,7 +70,10 @@ export class Keys {
     return known;
   }
 
-  /** Adds sources, and everything of the checkout that they import, to the graph of imports: one bundle of all, of which only the metafile counts. */
+  /**
+   * Adds sources, and everything of the checkout that they import, to the graph of imports: one bundle of all, of which only the metafile
+   * is used.
+   */
   async #read(entries: readonly string[]): Promise<void> {
     const fresh = entries.filter((path) => !this.#imports.has(path));
     if (fresh.length === 0) return;
@@ -90,7 +94,10 @@ export class Keys {
     }
   }
 
-  /** Sources with everything that they import, but for what is known already, and for what comes after the verbs of campaigns when they are left out. */
+  /**
+   * Sources with everything that they import, except what is already known. Without campaigns, also except what is only reached through
+   * their verbs.
+   */
   #closure(entries: readonly string[], known: ReadonlySet<string>, isWithoutCampaigns = false): string[] {
     const found = new Set(entries);
     for (const path of found) {
@@ -112,7 +119,7 @@ export class Keys {
     return keys;
   }
 
-  /** Checksum of the built command, but for what only the verbs of campaigns reach. */
+  /** Checksum of the built command, without what only the verbs of campaigns reach. */
   async #commandWithoutCampaigns(): Promise<string> {
     if (this.#commandWithout === undefined) {
       await this.#read([COMMAND.source]);

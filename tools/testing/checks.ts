@@ -13,7 +13,7 @@ import type { Totals } from "./progress.ts";
 const { bun, deno, node } = runtimes;
 const script = (file: string, ...args: string[]) => [bun, "--no-env-file", file, ...args];
 
-/** Command lines by name. `fmt` and `lint` look at the whole tree, but for the paths in `exclude` of deno.json. */
+/** Command lines by name. `fmt` and `lint` look at the whole tree, except the paths in `exclude` of deno.json. */
 export type Checks = Readonly<Record<string, readonly string[]>>;
 
 /** Makes `dist/`, unless it is what this checkout builds. */

@@ -1,8 +1,8 @@
 import { dirname, join, normalize } from "node:path";
 
 /**
- * The paths of the checkout that the text of a source names: whole strings, and the folder that stands before a `${`. A name that is also a word makes
- * a key change too often, never too seldom.
+ * The paths of the checkout that the text of a source names: whole strings, and the folder before a `${`. A name that is also an ordinary
+ * word makes a key change too often, but never too rarely.
  */
 export function pathsIn(file: string, text: string, exists: (path: string) => boolean): string[] {
   const found = new Set<string>();
@@ -17,10 +17,13 @@ export function pathsIn(file: string, text: string, exists: (path: string) => bo
   return [...found].sort();
 }
 
-/** What is in a key as a whole, as far as the test reaches it, or says what the package consists of: its words do not count. */
+/**
+ * Files whose words are ignored: those that are in a key as a whole if the test reaches them, and those that list the contents of the
+ * package.
+ */
 const NOT_OF_TEST = /^(?:lib|dist|action|templates)\/|^(?:package|deno)\.json$/;
 
-/** Whether a file of a test speaks of campaigns, or goes through all verbs. */
+/** Whether a file of a test mentions campaigns, or goes through all verbs. */
 export function speaksOfCampaigns(path: string, text: () => string): boolean {
   const pattern = /[Cc]ampaign|CAMPAIGN|\bVERBS\b/;
   return !NOT_OF_TEST.test(path) && (pattern.test(path) || pattern.test(text()));

@@ -52,7 +52,7 @@ export function commandFor(file: string, name: string): string {
   return `npm test -- ${file}${name === "" ? "" : ` -t ${quoted(pattern)}`}`;
 }
 
-/** A line as it is printed: a whole page in one line would hide everything else. */
+/** A line as it is printed. It is cut, because a whole page in one line would hide everything else. */
 function short(line: string): string {
   return line.length <= 1_000 ? line : `${line.slice(0, 1_000)}… (${line.length} characters)`;
 }
@@ -130,7 +130,7 @@ export class Progress {
     this.#file = "";
   }
 
-  /** Takes the word of `tests/preload.ts` that a file has ended: Bun prints results of several files in turn. */
+  /** Handles the message of `tests/preload.ts` that a file has finished: Bun prints results of several files in turn. */
   #done(file: string): void {
     const folder = folderOf(file);
     const open = this.#open.get(folder);

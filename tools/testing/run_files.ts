@@ -47,7 +47,7 @@ export interface Outcome extends Totals {
   cases: Case[];
 }
 
-/** Whether a file says in its first line that it needs a process of its own, and why. */
+/** Whether the first line of a file shows that it needs its own process, and why. */
 function isAlone(file: string): boolean {
   return readFileSync(join(root, file), "utf8").startsWith("// Own process: ");
 }
@@ -111,7 +111,7 @@ async function runOnce(files: readonly string[], options: RunOptions, atOnce: nu
     const cases = existsSync(report) ? readCases(readFileSync(report, "utf8")) : [];
     if (code !== 0 && totals.failed === 0) {
       totals.failed = 1;
-      process.stdout.write(`FAIL bun test ended with ${code} and named no test that failed\n`);
+      process.stdout.write(`FAIL bun test exited with ${code} and named no test that failed\n`);
     }
     return { ...totals, cases };
   } finally {
@@ -120,7 +120,7 @@ async function runOnce(files: readonly string[], options: RunOptions, atOnce: nu
   }
 }
 
-/** Most files that are run again alone: where more fail, the fault is hardly that of another file. */
+/** Maximum number of files that are run again alone. If more fail, another file is hardly the cause. */
 const MAX_ALONE = 5;
 
 /** The tests, with those marked that only fail beside other files. They still count as failed: something is wrong in one of these files. */
@@ -136,8 +136,8 @@ async function repeatFailed(cases: readonly Case[], options: RunOptions): Promis
 }
 
 /**
- * Files of `unit` that share their processes in the gate. A test is slower, the more files its process has run: with all cases of the property
- * tests, 420 files took 336 s of CPU time in two processes, and 272 s in parts of 70 files.
+ * Files of `unit` that share their processes in the gate. The more files a process has run, the slower its tests are: with all cases of the
+ * property tests, 420 files took 336 s of CPU time in two processes, and 272 s in parts of 70 files.
  */
 const FULL_PART = 70;
 
@@ -152,8 +152,8 @@ function partsOf(files: readonly string[], size: number, seed: number): string[]
 }
 
 /**
- * Runs test files of one layer. Those of `unit` are all work, so as many processes as cores; the others mostly wait for
- * their children, so three times as many.
+ * Runs test files of one layer. Files of `unit` keep a core busy, so there are as many processes as cores. The other files mostly wait for
+ * their child processes, so there are three times as many.
  */
 export async function runFiles(files: readonly string[], options: RunOptions = {}): Promise<Outcome> {
   const cores = availableParallelism();

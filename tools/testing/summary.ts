@@ -24,7 +24,9 @@ export interface Case {
   seconds: number;
 }
 
-/** Programs that tests need and a machine may lack: those that the gate installs. Source: `.ci/run`, the list of `program:package`. */
+/**
+ * Programs that tests need and a machine may lack: the programs that the gate installs. Source: `.ci/run`, the list of `program:package`.
+ */
 export function externalPrograms(): string[] {
   const gate = readFileSync(join(root, ".ci/run"), "utf8");
   const list = /^for pair in ([^]*?); do$/m.exec(gate)?.[1] ?? "";
@@ -139,7 +141,7 @@ export function summaryOf(
   for (const each of cases) seconds.set(each.file, (seconds.get(each.file) ?? 0) + each.seconds);
   const slowest = [...seconds].sort(([, a], [, b]) => b - a).slice(0, SLOWEST);
   return [
-    ...failed.length === 0 ? [] : ["", `Failed (${failed.length}); the output above says how:`, ...failed.map(place)],
+    ...failed.length === 0 ? [] : ["", `Failed (${failed.length}); see the output above:`, ...failed.map(place)],
     ...innocent.length === 0 ? [] : [
       "",
       `Passed alone (${innocent.length}); another file in the same process left a rejection or changed something:`,

@@ -53,7 +53,7 @@ test("withInnocent() marks a failure whose test passes alone, and summaryOf() na
   expect(cases).toEqual([{ ...failure, end: "innocent" }, other]);
   expect(summaryOf(cases, () => "", [])).toEqual([
     "",
-    "Failed (1); the output above says how:",
+    "Failed (1); see the output above:",
     "  a.test.ts:9  b",
     "",
     "Passed alone (1); another file in the same process left a rejection or changed something:",
@@ -66,7 +66,7 @@ test("summaryOf() names failures, skips with their reasons and missing programs,
   const source = 'import "x";\ntest.skipIf(!isInstalled("jq"))("c", () => {});\n';
   expect(summaryOf(readCases(JUNIT), () => source, ["jq"])).toEqual([
     "",
-    "Failed (1); the output above says how:",
+    "Failed (1); see the output above:",
     '  a.test.ts:3  b <x> "y"',
     "",
     "Skipped (1); not installed here: jq:",

@@ -35,7 +35,7 @@ export function line(spans: readonly Span[], x: number, y: number): string {
   return `<text x="${x}" y="${y}" xml:space="preserve">${spans.map(span).join("")}</text>`;
 }
 
-/** A whole picture. @param title What it shows, for those who cannot see it. */
+/** A whole picture. @param title What it shows, for readers who cannot see it. */
 export function picture(title: string, width: number, height: number, parts: readonly string[]): string {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">`,
