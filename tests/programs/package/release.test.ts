@@ -110,7 +110,7 @@ const FAULTS: Record<string, { fault: RegistryFault; says: RegExp }> = {
     fault: { type: "application/vnd.oci.image.manifest.v1+json" },
     says: /no list of platforms for it, but "application\/vnd\.oci\.image\.manifest/,
   },
-  "it names no digest": { fault: { digest: "latest" }, says: /says digest "latest"$/ },
+  "it names no digest": { fault: { digest: "latest" }, says: /reports digest "latest"$/ },
   "its bytes are not the digest's": { fault: { body: "{}" }, says: /^Cannot trust image .* has digest "sha256:44136f/ },
 };
 
