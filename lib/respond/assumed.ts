@@ -379,6 +379,7 @@ export function assumptionsOf(assumed: Assumed): string[] {
     isAuthorRightHidden
       ? `Title and description are by ${author.name}. The event does not show whether this user can push. Assumed: no.`
       : `Title and description are ${by(author)}.`,
+    "There are no earlier runs or comments.",
   ];
 }
 

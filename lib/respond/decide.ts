@@ -587,7 +587,11 @@ export class Decider {
     { fix, task, explanation }: Extract<Ask, { kind: "fix" }>,
     ask: AskId,
   ): Promise<Task | { reason: string }> {
-    if (pull === null) return { reason: `this is not a ${this.#world.threads.pullNoun}, so it has no ${fix} to fix` };
+    if (pull === null) {
+      const noun = this.#world.threads.pullNoun;
+      const instead = `Write the command on a ${noun}, or describe the task`;
+      return { reason: `this is not a ${noun}, so it has no ${fix} to fix. ${instead}` };
+    }
     const { threads, redact } = this.#world;
     const hasRight = this.#rights.crowd(MAX_USERS);
     const facts = await threads.facts(number);

@@ -423,7 +423,7 @@ test("decide() takes fix CI on an issue as a task, also when it is repeated, and
   const { of } = again;
   expect(await decider(forge).taskOf(ISSUE, { of })).toBe("please fix CI");
   expect(await outcome(forge, forge.say(ISSUE, KIM, "@mogplex fix checks", { createdAt: at(3) }))).toBe(
-    "no: this is not a pull request, so it has no checks to fix",
+    "no: this is not a pull request, so it has no checks to fix. Write the command on a pull request, or describe the task",
   );
 });
 

@@ -33,12 +33,16 @@ async function rehearse(
   return { code, ...io.text };
 }
 
-/** The sentences about what was assumed, the decision, and the reason. */
+/** What every rehearsal assumes. */
+const ALONE = "There are no earlier runs or comments.";
+
+/** The other sentences about what was assumed, the decision, and the reason. */
 async function decisionOf(...args: Parameters<typeof rehearse>): Promise<string[]> {
   const { stdout } = await rehearse(...args);
   const lines = stdout.split("\n");
   const end = lines.findIndex((line) => line.startsWith("Decision: "));
-  return [...lines.slice(1, end - 1), lines[end] ?? "", lines[end + 1] ?? ""].map((line) => line.trim());
+  return [...lines.slice(1, end - 1), lines[end] ?? "", lines[end + 1] ?? ""].map((line) => line.trim())
+    .filter((line) => line !== ALONE);
 }
 
 const UNKNOWN_FORGE =
@@ -56,6 +60,7 @@ test("respond --dry-run prints decision, prompt and note for a text, and sends a
       `  ${UNKNOWN_FORGE}`,
       "  The comment is by you, who can push. It was not edited.",
       "  Title and description are by you, who can push.",
+      `  ${ALONE}`,
     ].join("\n"),
     "Decision: a run would start on a new branch, with a pull request if the agent changes something\n  asked by you",
     [
@@ -98,7 +103,7 @@ const DECISIONS: readonly (readonly [args: string[], decision: string, line: str
   [
     ["--text", "@mogplex fix checks"],
     "no run would start",
-    "no run: this is not a pull request, so it has no checks to fix",
+    "no run: this is not a pull request, so it has no checks to fix. Write the command on a pull request, or describe the task",
   ],
   [["--text", "@mogplex fix checks", "--pull-request"], "a run would start on the branch feature", "asked by you"],
   [["--text", "@mogplex go", "--fork"], "no run would start", "no run: the branch of the pull request is not in this"],
@@ -255,11 +260,17 @@ test("respond --dry-run --text takes a comment that begins with a list item", as
   ]);
 });
 
+test("respond --dry-run of a stop says that nothing is running, and nothing of tasks that had not started", async () => {
+  const { stdout } = await rehearse(["--text", "@mogplex stop"]);
+  expect(stdout).toEndWith("\n\nNote:\n  Nothing is running in this thread.\n");
+});
+
 test("respond --dry-run --label rehearses that the label is set", async () => {
   const { code, stdout } = await rehearse(["--label", "mogplex"]);
   expect(code).toBe(0);
   expect(stdout).toContain(
     '  The label "mogplex" was set by you, who can push.\n  Title and description are by you, who can push.\n' +
+      `  ${ALONE}\n` +
       '  The label of the job is "mogplex". To change it, set MOGPLEX_RESPOND_LABEL.\n',
   );
   expect(stdout).toContain("Decision: a run would start on a new branch,");

@@ -273,4 +273,15 @@ test("respond makes its note on a pull request of Gitea in the first second, bef
   const { code, runs, traffic, stderr } = await respond({ GITEA_TOKEN }, answers, ["respond"], event, 70);
   expect([code, runs, stderr]).toEqual([0, 1, expect.any(String)]);
   expectFirstSecond(traffic, "/api/v1/repos/acme/web/issues/7/comments", 18);
+  // A merged one is also closed.
+  const changed = (path: string, change: object): Answers => ({
+    [path]: [200, { ...answers[path]?.[1] as object, ...change }],
+  });
+  const merged = {
+    ...changed(`${issues}/7`, { state: "closed" }),
+    ...changed("/repos/acme/web/pulls/7", { merged: true }),
+  };
+  expect((await respond({ GITEA_TOKEN }, { ...answers, ...merged }, ["respond"], event)).stdout).toBe(
+    "no run: the pull request is merged\n",
+  );
 });

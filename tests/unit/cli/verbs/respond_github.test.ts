@@ -219,6 +219,14 @@ test("respond tells the author of an edited comment on GitHub to write it again"
   expect([runsOf(at).length, ours(at).length]).toEqual([0, 1]);
 });
 
+test("respond calls a merged pull request on GitHub merged", async () => {
+  const at = place();
+  at.github.threads.set(7, { ...at.github.threads.get(7), state: "MERGED" });
+  expect((await respond(at, commented(at.github.say(7, "kim", "@mogplex go")))).stdout).toBe(
+    "no run: the pull request is merged\n",
+  );
+});
+
 test("respond calls an issue an issue in what it says of its comment, also when GitHub refuses it", async () => {
   const at = place();
   const { stderr } = await respond(at, commented(at.github.say(8, "kim", "@mogplex go"), 8));
