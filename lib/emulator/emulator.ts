@@ -157,7 +157,7 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
   };
 }
 
-/** Limits with which the emulator is like the service. Source: API reference, "Other limits", and how long its sweep leaves a sandbox. */
+/** Limits that make the emulator behave like the service. Source: API reference, "Other limits", and how long its sweep leaves a sandbox. */
 const LIKE_SERVICE = { sandboxLimit: 3, sandboxLingerMs: 900_000 };
 
 function makeWorld(options: EmulatorOptions, clock: Clock): World {

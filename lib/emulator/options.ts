@@ -248,7 +248,7 @@ export function readOptions(io: Io, flags: ParsedFlags): StartEmulatorOptions {
   };
 }
 
-/** That no agent has worked for a harness, and what makes one work. */
+/** A note that no agent has worked for a harness, and how to run one. */
 export function scriptedText(harness: string): string {
   return `there is no command for ${harness}, so a scenario simulates its runs, and no agent works. ` +
     `For a real run, add --harness '${harness}=COMMAND'`;

@@ -65,7 +65,7 @@ export interface ApprovalVerdict {
   readonly reason: string;
 }
 
-/** Most users that a reason names. */
+/** Maximum number of users that a reason names. */
 const MAX_NAMES = 5;
 
 /**

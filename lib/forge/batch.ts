@@ -38,7 +38,7 @@ type BranchPlace = WantedBranch & { readonly forge: string; readonly host: strin
 interface Reach {
   readonly forge: Forge;
   readonly client: ForgeClient;
-  /** Most pull requests for one request to it, if fewer than usual. */
+  /** Maximum number of pull requests in one request to this host, if fewer than usual. */
   largest: number;
 }
 

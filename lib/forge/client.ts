@@ -85,7 +85,7 @@ export function isHidden(error: unknown): error is ApiError {
   return error instanceof ApiError && !(error instanceof UnavailableError) && [403, 404].includes(error.status);
 }
 
-/** Most requests of one client: six for each of a thousand pull requests. */
+/** Maximum number of requests of one client: six for each of a thousand pull requests. */
 const BUDGET = 6_000;
 /** Longest time of one call with its retries, in milliseconds. GitHub asks for a minute if it names no time. */
 const CALL_MS = 90_000;
@@ -129,7 +129,7 @@ export class ForgeClient {
 
   /**
    * @param api Base of the API, without a trailing slash. The token is only sent to its origin.
-   * @param narrowed The client with which this one shares connection and budget, and the narrower rules.
+   * @param narrowed Another client, whose connection and budget this client shares, and the narrower rules.
    */
   constructor(
     world: ForgeWorld,

@@ -7,7 +7,7 @@ import type { CodeOwnersForm, Reviewers } from "./writes.ts";
 
 const MAX_RULES = 3_000;
 const MAX_PATTERN = 500;
-/** Most steps of all comparisons, so that no file takes long: some seconds. */
+/** Maximum number of steps of all comparisons, so that no file takes more than a few seconds. */
 const MAX_STEPS = 30_000_000;
 
 /** Counts steps. @throws {TooLong} beyond the limit. */

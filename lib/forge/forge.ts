@@ -78,7 +78,7 @@ export interface WantedBranch {
 }
 
 export interface ForgePulls {
-  /** Most pull requests for one call of `read`. */
+  /** Maximum number of pull requests for one call of `read`. */
   readonly largest: number;
   /** Reads at most {@linkcode ForgePulls.largest}. @returns An outcome for each, in their order. @throws what the client throws. */
   read(client: ForgeClient, batch: readonly PullRequestAddress[]): Promise<PullRequestOutcome[]>;

@@ -6,7 +6,7 @@
 import { markdownBlock } from "../text/escape.ts";
 import { cutText } from "../text/plain_text.ts";
 
-/** Most UTF-16 units of each block of code: the first size at which the summary fits. */
+/** Maximum lengths of each block of code, in UTF-16 units. The first length at which the summary fits is used. */
 const BLOCK_SIZES = [20_000, 2_000, 500];
 
 type Part = string | { code: string };
@@ -43,7 +43,7 @@ function firstOf(texts: readonly string[], limit: number): string[] {
 /**
  * Shortens Markdown in which untrusted text is always code: in blocks of `markdownBlock`, and in spans that end on their line. A text that fits stays
  * as it is. Otherwise long blocks are cut, and if that is not enough, the end is replaced by a line with `…`.
- * @param limit Most characters, where a line break counts twice. The line with `…` is extra.
+ * @param limit Maximum number of characters, where a line break counts twice. The line with `…` is extra.
  */
 export function shortenMarkdown(text: string, limit: number): string {
   if (lengthOf(text) <= limit) return text;

@@ -13,7 +13,7 @@ import { orNull, type WorkflowSearch, type WorkflowWanted } from "./threads.ts";
 const folderSchema = z.lazy(() => z.array(z.object({ type: z.string(), name: z.string(), path: z.string() })));
 const fileSchema = z.lazy(() => z.object({ content: z.nullish(z.string()), encoding: z.nullish(z.string()) }));
 
-/** Most files that are read: each costs a request. */
+/** Maximum number of files that are read: each costs a request. */
 const MAX_FILES = 20;
 
 /** @param repository Path of the repository below the API. @throws what the client throws. */

@@ -125,7 +125,7 @@ class List<P, T> implements ListCall<P, T> {
   }
 }
 
-/** Most pages of a list. A service that always names another page would never end. */
+/** Maximum number of pages of a list. A service that always names another page would never end. */
 const MAX_PAGES = 1_000;
 
 type AutomationPage = Awaited<ReturnType<MogplexApi["listAutomations"]>>;

@@ -103,7 +103,7 @@ interface Limits {
 }
 
 /**
- * Gives the options of a verb, with those with which it reaches the service.
+ * Adds to the options of a verb what it needs to reach the service.
  *
  * @throws {UnauthorizedError | UsageError} when there is no usable token, or a wrong address.
  */

@@ -42,7 +42,7 @@ import { checkOptions, checkRequestKeys, type Keys } from "../service/validate.t
 import { cutText, plainText } from "../text/plain_text.ts";
 import { type Connect, overlay } from "./connect.ts";
 
-/** Most characters of a reason in a log line: it can be a text of the agent. */
+/** Maximum length of a reason in a log line: it can be a text of the agent. */
 const MAX_REASON = 500;
 
 /**
@@ -102,7 +102,7 @@ export interface HandleWork<I, R, S, E> {
 
 /** Newest items that are kept for a loop that has not begun. */
 const MAX_KEPT = 1_000;
-/** Most items that are kept for a loop that has not got them yet. */
+/** Maximum number of items that are kept for a loop that has not got them yet. */
 const MAX_UNREAD = 10_000;
 
 const MISSED: MissedItems = { type: "gap", cause: "events_missed" };

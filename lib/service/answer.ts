@@ -24,7 +24,7 @@ export const MAX_BODY_BYTES = 32 * 1024 * 1024;
 /** How much of an error's body is read, in bytes. The API's own errors have a few hundred. */
 const MAX_ERROR_BYTES = 64 * 1024;
 
-/** Most JSON values in an answer. 200 events of the service have some thousands. A value takes 64 bytes of memory, some objects 300. */
+/** Maximum number of JSON values in an answer. 200 events of the service have some thousands. A value takes 64 bytes of memory, some objects 300. */
 const MAX_VALUES = 500_000;
 
 /**
@@ -153,7 +153,7 @@ function parseHttpDate(text: string, nowMs: number): number | null {
 /**
  * Makes untrusted text safe for a message: one line, no control or formatting characters, secrets masked, cut to a length.
  * @param redact Masks secrets.
- * @param limit Most characters, before the `…` that marks a cut.
+ * @param limit Maximum number of characters, before the `…` that marks a cut.
  */
 export function excerpt(text: string, redact: (text: string) => string, limit = 160): string {
   const head = text.length > 4096 ? text.slice(0, 4096).replace(/\S{1,512}$/, "") : text;

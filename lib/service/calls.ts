@@ -129,7 +129,7 @@ export function listCalls({ api, read }: Caller): Pick<ServiceClient, "listRepos
   };
 }
 
-/** Most remembered runs: a process can follow any number of runs. */
+/** Maximum number of remembered runs: a process can follow any number of runs. */
 const MAX_KNOWN = 1_000;
 
 /** Remembers the repository of each run, from the first answer that names it. No later answer may name another one. */

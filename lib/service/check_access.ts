@@ -39,7 +39,7 @@ export const ABSENT_ID = "00000000-0000-4000-8000-000000000000";
 
 /** Time limit of all requests in milliseconds; the last one may exceed it by 2 s. */
 const ALL_MS = 12_000;
-/** Most repositories in one listing. Source: API reference, "List repositories". */
+/** Maximum number of repositories in one listing. Source: API reference, "List repositories". */
 const MAX_REPOS = 200;
 
 function tokenSource({ io }: Pick<CheckContext, "io">): { variable: string; place: string } {

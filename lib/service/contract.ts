@@ -34,7 +34,7 @@ export const API_PREFIX = "/api/v1/mogplex";
 export const MAX_KEY_LENGTH = 200;
 /** Longest prompt after trimming, in UTF-16 units. Source: API reference, "Start a run". */
 export const MAX_PROMPT_LENGTH = 100_000;
-/** Most events in one answer. Source: API reference, "List run events". */
+/** Maximum number of events in one answer. Source: API reference, "List run events". */
 export const MAX_EVENTS = 200;
 /** Events in one answer to a request without `limit`. Source: as above. */
 export const DEFAULT_EVENTS = 100;
@@ -52,7 +52,7 @@ export function limitWords(said: string): string | null {
 export function isLimitOfUser(limit: string): boolean {
   return limit.startsWith("starts");
 }
-/** Most starts for each token, shortest window first. Source: API reference, "Rate limits". */
+/** Maximum number of starts for each token, shortest window first. Source: API reference, "Rate limits". */
 export const START_LIMITS: readonly { readonly count: number; readonly windowMs: number }[] = [
   { count: 10, windowMs: 60_000 },
   { count: 30, windowMs: 3_600_000 },
@@ -357,11 +357,14 @@ const MAX_DEPTH = 32;
 /** Replaces a value that is nested too deeply. */
 export const TOO_DEEP = "[nested too deeply]";
 
-/** Most UTF-16 units of a message: an agent writes it, and every text that we log or report is searched for secrets several times. */
+/**
+ * Maximum length of a message, in UTF-16 units. Agents write messages, and every text that is logged or reported is searched for secrets
+ * several times.
+ */
 const MAX_MESSAGE_LENGTH = 64 * 1024;
-/** Most UTF-16 units of any other text, and of the name of a field. */
+/** Maximum length, in UTF-16 units, of any other text, and of the name of a field. */
 const MAX_TEXT_LENGTH = 4 * 1024;
-/** Most UTF-16 units of a user's text. The service accepts half a million at most. */
+/** Maximum length, in UTF-16 units, of a user's text. The service accepts half a million at most. */
 const MAX_INPUT_LENGTH = 1024 * 1024;
 
 /** The field with users' texts: they are compared with what was sent, or printed for their owners. */

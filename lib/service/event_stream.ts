@@ -50,8 +50,8 @@ interface EventStreamOptions {
 }
 
 /**
- * Most characters of one message, so that a message without an end cannot fill the memory. It is many times the largest event of the service, whose
- * payload has at most 20 000 characters. Source: contract 4.4.
+ * Maximum number of characters in one message, so that a message without an end cannot fill the memory. It is many times the largest event of
+ * the service, whose payload has at most 20 000 characters. Source: contract 4.4.
  */
 const MAX_MESSAGE_LENGTH = 512 * 1024;
 

@@ -82,7 +82,7 @@ class ProcessMemory {
   }
 }
 
-/** Most calls that {@linkcode ProcessMemory.turn} lets continue in one turn of the event loop. */
+/** Maximum number of calls that {@linkcode ProcessMemory.turn} lets continue in one turn of the event loop. */
 const CALLS_A_TURN = 5;
 
 export const PROCESS = new ProcessMemory();
@@ -161,7 +161,7 @@ const OWN_FETCH = {};
 
 /** Window of the service's limit, in milliseconds. Source: API reference, "Rate limits": 60 requests. */
 const WINDOW_MS = 60_000;
-/** Most polling requests of this process in a window while several followers poll. The rest is for other requests. */
+/** Maximum number of polling requests of this process in a window while several followers poll. The rest is for other requests. */
 const BUDGET = 49;
 /** Interval between two polls, in milliseconds. */
 const TURN_MS = 1_200;

@@ -31,7 +31,7 @@ export interface GivenRepository {
 
 /** A full name. Source: GitHub and GitLab permit no other characters in the names of owners, groups and repositories. */
 const NAME = /^[\w.-]+(?:\/[\w.-]+)+$/;
-/** Most names in an answer. Source: API reference, "List repositories". */
+/** Maximum number of names in an answer. Source: API reference, "List repositories". */
 const PAGE = 200;
 const MAX_NEAR = 3;
 

@@ -59,7 +59,7 @@ export async function retry<T>(options: RetryOptions<T>): Promise<T> {
   }
 }
 
-/** Most retries in a row after a 401 with a token that has worked. Source: contract, trap 4: a failing database of the service looks like 401. */
+/** Maximum number of retries in a row after a 401 with a token that has worked. Source: contract, trap 4: a failing database of the service looks like 401. */
 const MAX_UNAUTHORIZED = 2;
 
 /**
@@ -294,7 +294,7 @@ export interface CallOptions {
    * Whether an attempt may pass the deadline, within its own limit. The deadline then only limits waits. @default {false}
    */
   overrun?: boolean | undefined;
-  /** Most attempts, the first one included; 1 never retries. @default {Infinity} (limited by the deadline) */
+  /** Maximum number of attempts, including the first; with 1, there is no retry. @default {Infinity} (limited by the deadline) */
   maxAttempts?: number | undefined;
   /** Number of the first attempt for `onRequest`, where the caller repeats calls itself. @default {1} */
   attempt?: number | undefined;

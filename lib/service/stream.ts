@@ -39,7 +39,7 @@ export interface FollowedStream extends RunEventStream {
   next(limitMs?: number, isBeside?: boolean): Promise<StreamStep<StreamItem>>;
 }
 
-/** Most values of a message in JSON. Source: contract 4.4, a payload has at most 20 000 characters. */
+/** Maximum number of values of a message in JSON. Source: contract 4.4, a payload has at most 20 000 characters. */
 const MAX_VALUES = 20_000;
 
 function read<T>(message: StreamMessage, schema: Schema<T>, masker: Masker): T | undefined {

@@ -44,7 +44,7 @@ const NO_JOBS: readonly string[] = [
   ..."default include stages variables workflow spec image services cache before_script after_script".split(" "),
 ];
 const MAX_EXTENDS = 11;
-/** Most levels of lists and references in rules. Source: GitLab, "CI/CD YAML syntax reference", `!reference`: up to 10. */
+/** Maximum number of levels of lists and references in rules. Source: GitLab, "CI/CD YAML syntax reference", `!reference`: up to 10. */
 const MAX_LEVELS = 21;
 
 /** The word of `only` and `except` for a source. */

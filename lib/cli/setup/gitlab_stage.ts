@@ -7,7 +7,7 @@ import { isMap, isNode, isScalar, isSeq, type Node, parseAllDocuments, type YAML
 import { isObject, valueOr } from "../../lookup.ts";
 
 export const PIPELINE_FILE = ".gitlab-ci.yml";
-/** Most files to read: one GitLab project includes no more. */
+/** Maximum number of files to read: one GitLab project includes no more. */
 const MAX_FILES = 50;
 /** A path that GitLab would not expand first, and that is not an address. */
 const PLAIN_PATH = /^(?!\w+:)[^$*]+\.ya?ml$/;

@@ -86,7 +86,7 @@ function recentRuns(lines: readonly string[]): RecentRun[] {
 
 /** Outcomes that no longer change. */
 const FINAL: readonly (string | null)[] = ["success", "failed", "cancelled"];
-/** Most runs to ask the service about: it accepts 60 requests a minute. */
+/** Maximum number of runs to ask the service about: it accepts 60 requests a minute. */
 const MOST_ASKED = 10;
 /** Time limit for that, in milliseconds. */
 const ASK_MS = 10_000;

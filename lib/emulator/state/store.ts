@@ -185,7 +185,7 @@ export class Store {
   readonly oauthTokens = new Map<string, OAuthTokenRow>();
   readonly repos = new Map<string, RepoRow>();
   readonly sandboxes = new Map<string, SandboxRow>();
-  /** Those that may be active: all but the ones of runs that have ended, so that a start does not look at every run before it. */
+  /** Sandboxes that might be active: all except those of ended runs, so that a start does not check every earlier run. */
   readonly currentSandboxes = new Set<SandboxRow>();
   readonly bootedSandboxes = new Map<string, SandboxRow>();
   /** Boots whose sandbox has no row yet, by run id: their user, and their begin in microseconds since 1970. */

@@ -50,7 +50,7 @@ const commentSchema = z.lazy(() =>
 );
 
 const PAGE = 50;
-/** Most reviews whose comments are read: official ones first, then the newest. */
+/** Maximum number of reviews whose comments are read: official ones first, then the newest. */
 const MAX_REVIEWS = 30;
 
 /** @throws what the client throws. */

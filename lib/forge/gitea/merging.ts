@@ -26,7 +26,7 @@ import { GiteaThreads } from "./threads.ts";
 
 export const GITEA_MERGING: ForgeMerging = { read, checks };
 
-/** Most users whose right is read: anyone can write reviews, and each right costs up to four requests. */
+/** Maximum number of users whose rights are read: anyone can write reviews, and each user costs up to four requests. */
 const MAX_USERS = 20;
 /** A page of a list. */
 const PAGE = 50;

@@ -23,7 +23,7 @@ import {
 import { reviewStateOf } from "../review_state.ts";
 import { GITEA_ADDRESS } from "./address.ts";
 
-/** Most pull requests read together. They share the waits for a server that checks for conflicts. */
+/** Maximum number of pull requests read together. They share the waits for a server that checks for conflicts. */
 export const MAX_GITEA_PULL_REQUESTS = 20;
 
 type PullRequest = z.output<typeof pullRequestSchema>;
@@ -129,7 +129,7 @@ interface PullAnswer {
   readonly commits?: PullCommits | null | undefined;
 }
 
-/** As {@linkcode readGitea}, with Gitea's answer too; fails if a review cannot be read. @throws what the client throws. */
+/** Like {@linkcode readGitea}, but also returns Gitea's answer, and fails if a review cannot be read. @throws what the client throws. */
 export async function askGitea(client: ForgeClient, addresses: readonly PullRequestAddress[]): Promise<PullAnswer[]> {
   return await readAll(client, addresses, async (read) => ({ ok: true, value: await read() }));
 }
@@ -253,7 +253,7 @@ export async function branchOf(client: ForgeClient, { repository, url }: PullReq
   );
 }
 
-/** Most entries of a page. Source: Gitea, "Configuration Cheat Sheet", `MAX_RESPONSE_ITEMS`. */
+/** Maximum number of entries of a page. Source: Gitea, "Configuration Cheat Sheet", `MAX_RESPONSE_ITEMS`. */
 const PAGE = 50;
 /** A server may be configured to return fewer than requested. Only the last page can be shorter than this. */
 const SHORT_PAGE = 10;

@@ -80,9 +80,9 @@ const NAME_USERS =
   "put the names of the users who can ask in --allow-users or the variable MOGPLEX_RESPOND_ALLOW_USERS (recommended)";
 const TAKE_OVER = "then everyone who can push can become an administrator: docs/ask.md";
 
-/** Most reviews of a pull request, the newest ones, and most pull requests, whose comments on lines are read: each costs a request. */
+/** Maximum number of pull requests, and of the newest reviews of each, whose comments on lines are read. Each costs a request. */
 const MAX_REVIEWS = 100;
-/** Most requests for comments on lines, shared by all changed pull requests: anyone can write reviews. */
+/** Maximum number of requests for comments on lines, shared by all changed pull requests: anyone can write reviews. */
 const MAX_NEWS_REQUESTS = 1_000;
 
 // Source: Gitea, "Configuration Cheat Sheet", `[ui] REACTIONS`: there are only these eight, unless an administrator changes them.

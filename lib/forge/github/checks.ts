@@ -15,7 +15,7 @@ export function listOf<T extends z.core.SomeType>(node: T) {
 }
 
 const text = z.nullish(z.string());
-/** Of a check run or a status. */
+/** Fields of a check run or a status. */
 export const CONTEXT = { name: text, status: text, conclusion: text, context: text, state: text };
 const contextSchema = z.lazy(() => z.object(CONTEXT));
 

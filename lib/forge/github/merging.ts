@@ -106,9 +106,9 @@ const commitSchema = z.lazy(() =>
   z.object({ object: z.nullish(z.object({ statusCheckRollup: z.nullish(rollupSchema) })) })
 );
 
-/** Most activities of a branch that are read. */
+/** Maximum number of activities of a branch that are read. */
 const MAX_ACTIVITIES = 100;
-/** Most rules of a branch that one page has. */
+/** Maximum number of a branch's rules on one page. */
 const MAX_RULES = 100;
 
 /** The waits for GitHub to find out whether it can be merged, in milliseconds. A query makes it look. */

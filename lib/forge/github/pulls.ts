@@ -24,10 +24,10 @@ import { reviewStateOf } from "../review_state.ts";
 import { GITHUB_ADDRESS } from "./address.ts";
 import { listOf, nodesOf, rollupSchema, rollupState } from "./checks.ts";
 
-/** Most pull requests of one query. For a larger query GitHub sometimes needs more than its 10 seconds. */
+/** Maximum number of pull requests of one query. For a larger query GitHub sometimes needs more than its 10 seconds. */
 export const MAX_PULL_REQUESTS = 50;
 
-/** Most commits of a pull request whose authors are read. */
+/** Maximum number of commits of a pull request whose authors are read. */
 export const MAX_COMMITS = 100;
 
 /** A user or a program, whose number is only shown for its type. */

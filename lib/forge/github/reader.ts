@@ -1,5 +1,6 @@
 /**
- * As much of GitHub as reading files needs. Programs of other forges have it, too: the service works with repositories of GitHub.
+ * The part of GitHub that is needed to read files. Programs for other forges contain it, too, because the service works with repositories on
+ * GitHub.
  * @module
  */
 import type { FileForge } from "../forge.ts";

@@ -70,7 +70,7 @@ export const memberSchema = z.lazy(() => z.object({ id: z.int(), state: z.string
 /** Developer. Source: GitLab, "Project members API", roles. */
 const MAY_PUSH = 30;
 const PAGE = 100;
-/** Most users whose right is checked. */
+/** Maximum number of users whose rights are checked. */
 const MAX_USERS = 10;
 
 /** Whether the member in the answer is the requested user and can push. @param id Number of the user. */

@@ -14,7 +14,7 @@ import { askGitlab, checksOf, FORM, newestVersion, part, pipelineSchema } from "
 
 export const GITLAB_MERGING: ForgeMerging = { read, checks };
 
-/** Most users whose right is asked for. */
+/** Maximum number of users whose rights are checked. */
 const MAX_USERS = 20;
 const PAGE = 100;
 /** The waits for GitLab to find out whether it can be merged, in milliseconds. A request makes it look. */

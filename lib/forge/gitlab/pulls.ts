@@ -139,7 +139,10 @@ interface RequestAnswer {
   readonly review?: ReviewReading | undefined;
 }
 
-/** As {@linkcode readGitlab}, with GitLab's answer too; fails if the review cannot be read. @param query Of the first request. @throws what the client throws. */
+/**
+ * Like {@linkcode readGitlab}, but also returns GitLab's answer, and fails if the review cannot be read. @param query Of the first request.
+ * @throws what the client throws.
+ */
 export async function askGitlab(client: ForgeClient, address: PullRequestAddress, query = ""): Promise<RequestAnswer> {
   const request = await requestAt(client, address, query);
   if (typeof request === "string") return refuse(request);
