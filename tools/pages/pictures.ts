@@ -167,6 +167,8 @@ mkdirSync(join(root, "docs/images"), { recursive: true });
 const browser = await chromium.launch({ executablePath: EXECUTABLE, args: ["--no-sandbox"] });
 for (const { name, file, colorScheme, width, height } of PICTURES) {
   const page = await browser.newPage({ viewport: { width, height }, colorScheme });
+  // The pages show how old they are.
+  await page.clock.setFixedTime(clock.wallTime());
   await page.setContent(readFileSync(join(work, file), "utf8"));
   writeFileSync(join(root, `docs/images/${name}.png`), await page.screenshot());
 }
