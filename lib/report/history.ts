@@ -35,7 +35,7 @@ export interface HistoryRecord {
   exitCode: number;
   /** First line of why it did not succeed, cut; null if unknown. Untrusted text. */
   reason: string | null;
-  /** Last line of the agent, cut; null after a success, if unknown or not shown. Untrusted text. */
+  /** Last line from the agent, cut; null after a success, if unknown or not shown. Untrusted text. */
   lastLine: string | null;
   /** Address of the job, otherwise of its pipeline; null outside CI. */
   jobUrl: string | null;
@@ -113,7 +113,7 @@ function jobAddress(text: string | null): string | null {
  * @param at Wall time now, in milliseconds since 1970.
  * @param job The job in its CI system; null outside CI.
  * @param jobUrl Its address. @default unknown
- * @param lastLine Last line of the agent, without secrets. @default not shown
+ * @param lastLine Last line from the agent, without secrets. @default not shown
  * @param mention Whether somebody requested it with a mention. @default false
  */
 export function recordOf(

@@ -117,7 +117,7 @@ export function beginChain(campaign: string, round: string): Chain {
       const value = parseJson(text);
       const newer = newerSchema(value);
       if (newer !== undefined) {
-        return problem(`the line was made by a newer version (schema ${newer})`, "newer");
+        return problem(`the line was written by a newer version (schema ${newer})`, "newer");
       }
       if (check === null && value === undefined) return problem("the line is truncated", "cut");
       if (check === null || sha256Hex(text).slice(0, 16) !== check[1]) {

@@ -38,7 +38,7 @@ export interface Home {
    *
    * @param onRecord Called in the order of the journal; what it throws ends the reading, and is thrown. It may be called before a mistake
    * further down is found.
-   * @throws {UsageError} when the journal was changed, has gaps, belongs to another campaign or was made by a newer version.
+   * @throws {UsageError} when the journal was changed, has gaps, belongs to another campaign or was written by a newer version.
    */
   readJournal(onRecord: OnRecord): Promise<void>;
   /**

@@ -107,7 +107,7 @@ test("Chain.read() knows the journal of another campaign, of another round, and 
   const [next = ""] = (await beginChain(CAMPAIGN, "2026-11")).make([{ type: "wave" }], AT).map((made) => made.line);
   expect(await firstProblem([next])).toStartWith("1 other: ");
   expect(await firstProblem([`{"schema":2,"anything":[]}`])).toBe(
-    "1 newer: the line was made by a newer version (schema 2)",
+    "1 newer: the line was written by a newer version (schema 2)",
   );
 });
 

@@ -208,7 +208,7 @@ test("readJournal() tells the journal of another campaign or round, and one of a
   const newer = room.files.text(ONE) + '{"schema":2}';
   room.files.put(ONE, newer);
   expect(await failureOf(() => room.with((home) => home.readJournal(() => {})))).toBe(
-    `2 Cannot read journal because the line was made by a newer version (schema 2): "${ONE}:2"; use that version, or a later one`,
+    `2 Cannot read journal because the line was written by a newer version (schema 2): "${ONE}:2"; use that version, or a later one`,
   );
   expect(room.files.text(ONE)).toBe(newer);
 });
