@@ -373,7 +373,9 @@ export function parseLock(bytes: Uint8Array, checks: LockChecks): Lock {
       if (cause instanceof MogplexError) throw refused(`item ${name}: ${cause.why}`, RESTORE, cause);
       throw cause;
     }
-    if (hash !== item.requestHash) throw refused(`the prompt, the variables or the agent of item ${name} have been changed`);
+    if (hash !== item.requestHash) {
+      throw refused(`the prompt, the variables or the agent of item ${name} have been changed`);
+    }
   }
   return lock;
 }
