@@ -21,7 +21,7 @@ export interface Check {
   advice: string | null;
   /** False if the token is not allowed to start runs; absent otherwise. */
   startsRuns?: boolean;
-  /** True if no event and no poll was found that starts the job; absent otherwise. */
+  /** True if neither an event nor a poll was found that starts the job; absent otherwise. */
   lacksTrigger?: boolean;
   /** True if a setting turns off what the job is for; absent otherwise. */
   isOff?: boolean;

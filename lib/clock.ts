@@ -128,7 +128,7 @@ const realSetTimeout = globalThis.setTimeout;
 const realClearTimeout = globalThis.clearTimeout;
 const realSetImmediate: typeof setImmediate | undefined = globalThis.setImmediate;
 
-/** One turn of the event loop. A timer takes a millisecond or more, an immediate takes none. */
+/** One turn of the event loop. A timer takes a millisecond or more; an immediate takes no time. */
 export function loopTurn(isLong: boolean): Promise<void> {
   return new Promise((resolve) => {
     // Bun replaces what is behind its function, and marks it then.

@@ -254,7 +254,9 @@ export async function checkRelease(top: string, tag: string = versionOf(top), di
   const notes = section(read(top, CHANGELOG), tag);
   const image = readImage(top);
   const problems = [
-    ...versionsIn(top).filter(([, version]) => version !== tag).map(([path, version]) => `${path} says "${version}"`),
+    ...versionsIn(top).filter(([, version]) => version !== tag).map(([path, version]) =>
+      `${path} has version "${version}"`
+    ),
     ...(notes ? [] : [`${CHANGELOG} has no notes below "## ${tag}"`]),
     ...templateProblems(top, tag, image),
     ...publishedProblems(top),

@@ -54,7 +54,7 @@ const OTHERS: Readonly<Record<WithoutOneOption, Facts>> = {
   },
   MOGPLEX_URL: { help: "Origin of the service.", fallback: "`https://mogplex.com`", service: true, dropIn: true },
   MOGPLEX_DEV: { help: "`1` allows plain HTTP to this machine.", service: true, dropIn: true },
-  MOGPLEX_DEV_HOST: { help: "With `MOGPLEX_DEV=1`: another host allowed over plain HTTP.", service: true },
+  MOGPLEX_DEV_HOST: { help: "With `MOGPLEX_DEV=1`: another host to allow over plain HTTP.", service: true },
   MOGPLEX_PROMPT: { help: "Task for the agent.", argument: true },
   MOGPLEX_RUN_ID: { help: "Run to `follow` or to `report` on.", argument: true },
   MOGPLEX_NOTE_TOKEN_VARIABLE: {

@@ -35,7 +35,7 @@ function decoded(text: string): string {
   return valueOr(() => decodeURIComponent(text), text);
 }
 
-/** Values of the collector's headers: with the scheme of `Authorization`, and without. */
+/** Values of the collector's headers, with and without the scheme of `Authorization`. */
 function secrets(env: ReadEnv): string[] {
   return HEADERS.flatMap((name) => (env(name) ?? "").split(",")).flatMap((pair) => {
     const value = decoded(pair.slice(pair.indexOf("=") + 1).trim());

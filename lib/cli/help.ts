@@ -208,7 +208,7 @@ export function topicHelp(topic: string): string | undefined {
         "In CI, the key is derived from the job and its pipeline, so a retried job attaches to its run. --key-scope sets " +
           "when a new run starts: once per pipeline (the default in CI), job (each execution) or day, or every time (random, " +
           "the default elsewhere).",
-        "--key-part distinguishes several runs of one job, and the nodes of a matrix on GitHub. --idempotency-key sets the " +
+        "--key-part distinguishes several runs of one job, and the nodes of a matrix where the CI system does not show them, as on GitHub. --idempotency-key sets the " +
           "key itself. --resume FILE takes the key from the state file of an earlier attempt.",
         "Outside CI, run --follow with the same request attaches to the earlier run in this folder if you stopped following " +
           "that run, and it is still running or succeeded within the last hour. --new starts another run. Each request keeps " +

@@ -26,7 +26,7 @@ export interface DurableFiles {
   read(path: string, maxBytes: number): Pick<FileFacts, "modifiedMs"> & { content: Uint8Array } | undefined;
   /**
    * Reads a file line by line; memory holds only the longest line.
-   * @param maxLineBytes Most bytes of a line.
+   * @param maxLineBytes Maximum length of a line, in bytes.
    * @returns Whether there is such a file.
    * @throws also if a line is longer, and what `onLine` throws.
    */

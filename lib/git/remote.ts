@@ -252,7 +252,7 @@ export class GitBranch {
 /** Git's words for a redirect, which it does not follow. Source: Git, http.c. */
 const REDIRECT = /error: 30[1278]\b/;
 
-/** Most characters of Git's and the server's texts in a message. */
+/** Maximum length of Git's and the server's texts in a message, in characters. */
 const MAX_SAID = 300;
 
 /** Messages of Git, and of the server in separate lines. Both are untrusted; their control characters are removed. */

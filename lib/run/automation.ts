@@ -103,7 +103,7 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
     return typeof this.#target === "string" ? this.#target : this.#triggered?.runId;
   }
 
-  /** The requested repository, or the one in the record of a run. */
+  /** Id of the requested repository, or of the repository in the run's record. */
   get #repoId(): string | undefined {
     const run = this.#follower?.run;
     return this.#plan?.request.repoId ?? (run && PROCESS.triggerOf(run).repo?.id) ?? undefined;
@@ -211,7 +211,7 @@ function automationOutcome(outcome: Ending["outcome"]): AutomationResult["outcom
 
 /** {@linkcode Stopped}, with the status in the service's answer. */
 interface StoppedAutomationRun extends Stopped {
-  /** Undefined if the answer had none. */
+  /** Undefined if the answer had no status. */
   status?: string | undefined;
 }
 
@@ -290,8 +290,8 @@ interface FoundAutomationRun extends StartAnswer {
 type TriggerSeries = StartSeries<FoundAutomationRun>;
 
 /**
- * Turns a trigger's answer into a run; undefined if the answer has none. An existing run is read, because the oldest revision answers with neither
- * status nor time.
+ * Turns a trigger's answer into a run; undefined if the answer names no run. An existing run is read, because the oldest revision answers
+ * without its status and time.
  */
 async function found(
   { client }: Session,
@@ -498,7 +498,7 @@ export class AutomationSuppressedError extends MogplexError {
   }
 }
 
-/** Undefined for a success, and for an outcome that is not a verdict of the service. */
+/** The error for a result; undefined for a success, and for an outcome that is not a verdict of the service. */
 export function automationVerdictErrorOf(result: AutomationResult): AutomationVerdictError | undefined {
   const { outcome } = result;
   return outcome === "failed" || outcome === "cancelled" ? new AutomationVerdictError(outcome, result) : undefined;

@@ -20,7 +20,7 @@ import { type Session, verbKeys, type VerbOptions } from "./session.ts";
 const DROPPED =
   /^(?:(?:flow_|repo_|sandbox_|source|dispatch_|trigger|input).*|working_branch|installation_id|team_id|default_branch|webhook|slack|schedule)$/s;
 
-/** Undefined if there are no such names. */
+/** A warning about input names that the service may drop; undefined if there are none. */
 function droppedInputsWarning(input: Readonly<Record<string, unknown>>): string | undefined {
   const names = Object.keys(input).filter((name) => DROPPED.test(name));
   if (names.length === 0) return undefined;

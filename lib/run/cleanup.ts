@@ -118,7 +118,7 @@ interface StopOptions {
 
 /**
  * Finds the run of a start whose process died; it may be the run of another job.
- * @returns `owned`: whether this job owns it and so may stop it; `begun`: whether this very start began it.
+ * @returns `owned`: whether this job owns it and so may stop it; `begun`: whether this start created it.
  */
 async function find({ session, state }: StopOptions, request: StartRequest, idempotencyKey: string) {
   const { client, deadline, signal } = session;

@@ -15,9 +15,9 @@ import type { Subject } from "./source.ts";
 import { streamRefusal } from "../service/stream.ts";
 
 export interface News {
-  /** The service reads the run before the events, so it may be a little older. */
+  /** The service reads the run before the events, so the run may be a little older. */
   run: Run;
-  /** Oldest first: all events of a page, otherwise those not seen before. */
+  /** Oldest first. All events if they are a page, otherwise only events not seen before. */
   events: RunEvent[];
   /** Number of requested events; null if the events are not a page: they came by stream, or were not requested. */
   limit: number | null;
@@ -172,12 +172,12 @@ export class SeenIds {
     return this.#first.size === 0;
   }
 
-  /** False for a forgotten id. */
+  /** Whether an id was seen; false for a forgotten id. */
   has(id: string): boolean {
     return this.#hasKey(idKey(id));
   }
 
-  /** @returns Whether it is new. */
+  /** @returns Whether the id is new. */
   add(id: string): boolean {
     const key = idKey(id);
     if (this.#hasKey(key)) return false;
@@ -203,7 +203,7 @@ export class SeenIds {
 
 /** The events seen so far, and what they show about the events route. */
 export interface WindowState {
-  /** Includes ids from streams. It is changed in place. */
+  /** Ids of the events seen, including events from streams. Changed in place. */
   readonly seen: SeenIds;
   /** Whether the page shows the newest events: an old event disappeared when a new one arrived. */
   readonly slides: boolean;
@@ -281,11 +281,11 @@ export function observe(state: WindowState, page: EventPage): { state: WindowSta
 
 // The events of a run that stay in memory: the newest ones, and those that show its result.
 
-/** Most kept events of each kind. */
+/** Maximum number of kept events of each kind. */
 const MAX_COUNT = 200;
-/** Most bytes of the newest large events: 200 of the service's largest fit. */
+/** Maximum size of the newest large events, in bytes: enough for 200 of the service's largest events. */
 const NEWEST_BYTES = 8 * 1024 * 1024;
-/** Most bytes of earlier large events that matter. */
+/** Maximum size of earlier large events that matter, in bytes. */
 const MATTERING_BYTES = 2 * 1024 * 1024;
 
 /** Whether an old event is still needed because it shows a phase, the branch, the pull request or the reason. */

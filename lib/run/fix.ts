@@ -74,7 +74,7 @@ export function findingsQuote({ checks, remarks, leftOut }: Findings, redact: Re
   return ["---", head, ...parts, ...tail].join("\n\n");
 }
 
-/** Most quoted lines of a change, counted from the end. */
+/** Maximum number of quoted lines of a change, counted from the end. */
 const MAX_HUNK_LINES = 20;
 
 /** The line of code that a task refers to, marked as a quote, to append to the task. @param redact Masks secrets. */

@@ -126,7 +126,7 @@ export type RunHandleItem =
   | { type: "gap"; cause: GapCause }
   | RunEnd;
 
-/** At its end there is no result yet. */
+/** An item of a followed run. The last item has no result yet. */
 export type FollowItem = Exclude<RunHandleItem, RunEnd> | { type: "end"; outcome: EndOutcome; run: Run };
 
 interface RunFollowerOptions {

@@ -11,7 +11,7 @@ import type { CancelCause } from "./interrupts.ts";
 import { type Session, verbKeys, type VerbOptions } from "./session.ts";
 import { type CadenceEvent, linkAbort, type LinkedAbort, PollingSource, type Subject } from "./source.ts";
 
-/** Most runs that one list returns. Source: API reference, "List automation runs". */
+/** Maximum number of runs that one list returns. Source: API reference, "List automation runs". */
 export const MAX_LISTED = 50;
 
 export class AutomationReader implements Subject<AutomationRun> {
@@ -21,7 +21,7 @@ export class AutomationReader implements Subject<AutomationRun> {
   #listed = false;
   readonly runId: string;
 
-  /** @param repoId The repository of its trigger; undefined if unknown. */
+  /** @param repoId Id of the repository that the trigger named; undefined if unknown. */
   constructor(client: ServiceClient, automationId: string, runId: string, repoId?: string) {
     this.#client = client;
     this.#automationId = automationId;
@@ -102,7 +102,7 @@ export type AutomationHandleItem =
   | MissedItems
   | AutomationRunEnd;
 
-/** At its end there is no result yet. */
+/** An item of a followed automation run. The last item has no result yet. */
 export type AutomationItem =
   | Exclude<AutomationHandleItem, MissedItems | AutomationRunEnd>
   | { type: "end"; outcome: AutomationEnd; run: AutomationRun };

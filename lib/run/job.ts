@@ -273,7 +273,7 @@ export interface Operation<I extends JobItem, R> {
    */
   stop(cause: StopCause): Promise<Stopped>;
   result(ending: Ending): R;
-  /** Records how the process leaves it, for later steps of the CI job, such as `cleanup`. */
+  /** Records how the process leaves the operation, for later steps of the CI job, such as `cleanup`. */
   part?(parting: Parting): void;
 }
 
@@ -415,7 +415,7 @@ async function* lastLook<N, I, E>(
   return yield* end;
 }
 
-/** Most statuses that are announced: a service that keeps sending new ones must not fill the memory. */
+/** Maximum number of announced statuses: a service that keeps sending new ones must not fill the memory. */
 const MAX_ANNOUNCED = 20;
 /** UTF-16 units of a status that are compared. */
 const MAX_STATUS_LENGTH = 200;

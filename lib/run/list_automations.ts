@@ -24,13 +24,15 @@ export function listAutomationsKeys(): Keys<ListAutomationsOptions> {
   return { ...verbKeys(), timeoutMs: "number", pageSize: "number", onIncomplete: "function" };
 }
 
-/** Most automations that one request gives. Source: API reference, "List automations". */
+/** Maximum number of automations that one request returns. Source: API reference, "List automations". */
 export const MAX_AUTOMATIONS = 100;
 const PAGE_TIMEOUT_MS = 60_000;
 /** Time limit of each page after the first, in milliseconds: on some revisions these pages always fail. Source: contract, section 12. */
 const LATER_PAGE_MS = 5_000;
 
-/** Most pages of a list. If a service always named a next page, the list would never end, and its items would fill the memory. */
+/**
+ * Maximum number of pages of a list. If a service always named a next page, the list would never end, and its items would fill the memory.
+ */
 const MAX_PAGES = 1_000;
 
 type Page = Awaited<ReturnType<Session["client"]["listAutomations"]>>;

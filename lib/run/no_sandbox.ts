@@ -48,7 +48,7 @@ export function lackedSandbox(run: Pick<Run, "status" | "error">): boolean {
   return run.status === "failed" && limitOf(run) !== undefined;
 }
 
-/** A clause. */
+/** Why a run got no sandbox, as a clause. */
 export function whyNoSandbox(run: Pick<Run, "error">): string {
   return (limitOf(run) ?? LIMITS[0]).why;
 }
@@ -56,7 +56,7 @@ export function whyNoSandbox(run: Pick<Run, "error">): string {
 /** Waits before each further start, in milliseconds: the service frees sandboxes 10 to 35 minutes after their runs. */
 export const SANDBOX_WAITS_MS: readonly number[] = [10, 20, 40].map((minutes) => minutes * 60_000);
 
-/** Most starts of one task. */
+/** Maximum number of starts of one task. */
 export const MAX_STARTS = SANDBOX_WAITS_MS.length + 1;
 
 /** Detects whether an agent has begun: a run without a sandbox only has the events of its acceptance and of its end. */

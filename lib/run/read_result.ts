@@ -21,7 +21,7 @@ import {
 import { kindWords, WAIT_CAUSES } from "./result_view.ts";
 
 interface ReadFile {
-  /** For messages. */
+  /** Path of the file, for messages. */
   readonly path: string;
   readonly text: string;
 }

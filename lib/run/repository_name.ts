@@ -8,7 +8,7 @@ import { type NameRequest } from "../service/memory.ts";
 import type { Session } from "./session.ts";
 
 const ASK_MS = 10_000;
-/** Most repositories of one answer. Source: API reference, "List repositories". */
+/** Maximum number of repositories in one answer. Source: API reference, "List repositories". */
 const MAX_REPOS = 200;
 
 /**

@@ -79,12 +79,12 @@ export function startKeys(): Keys<StartOptions> {
   return { ...verbKeys(), ...keyKeys(), timeoutMs: "number", onStarted: "function" };
 }
 
-/** Options of a start that is followed. */
+/** Keys of the options of a start that is followed. */
 export function runKeys() {
   return { ...attachKeys(), ...startKeys() } as const;
 }
 
-/** Options for following an existing run. */
+/** Keys of the options for following an existing run. */
 export function attachKeys() {
   const jobKeys = {
     timeoutMs: "number",
@@ -117,7 +117,7 @@ export function plannedResult(wanted: WantedResult | undefined, key: string): Pl
   return wanted && { ...wanted, path: resultPathFor(wanted.path, splitSuffix(key).key) };
 }
 
-/** A request with the task of writing the file. @throws {UsageError} if the whole task is too long. */
+/** Adds the task of writing the result file to a request. @throws {UsageError} if the whole task is too long. */
 export function withPlannedResult(request: StartRequest, result: PlannedResult | undefined): StartRequest {
   return result === undefined
     ? request
@@ -177,7 +177,7 @@ interface KeyedPlan extends StartPlan {
   readonly planned: PlannedRequest;
 }
 
-/** Most characters of a key that follow-ups can extend. Source: API reference, "Idempotency": a key has at most 200. */
+/** Maximum length of a key that follow-ups can extend. Source: API reference, "Idempotency": a key has at most 200. */
 const MAX_RETRIED_KEY = 190;
 
 /** @throws {UsageError} if the key leaves no room for the keys of follow-ups. */
@@ -292,7 +292,7 @@ export interface LaterRequest {
   readonly task: string | null;
   /** The file that the request wants; undefined without one. */
   readonly result?: WantedResult | undefined;
-  /** @throws {MogplexError} if there can be no such run, or that cannot be determined. */
+  /** @throws {MogplexError} if there can be no such run, or if that cannot be determined. */
   make(): Promise<RunRequest>;
 }
 
@@ -360,7 +360,7 @@ export function askedHash(asked: RunRequest | LaterRequest): string {
   return hashOf([repository.toLowerCase(), requestHash(request)]);
 }
 
-/** Null if the service does not show it. */
+/** The repository's default branch; null if the service does not show it. */
 async function defaultBranchOf(client: ServiceClient, id: string, call: CallOptions): Promise<string | null> {
   try {
     const [row] = await client.listRepos({ id, limit: 1 }, { ...call, maxAttempts: 1 });

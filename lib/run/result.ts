@@ -359,7 +359,7 @@ export type AutomationEnd = Extract<AutomationOutcome, "success" | "failed" | "c
 /** End of the message of a failed run. It is left out where the reason is printed as well. */
 export const SEE_REASON = "; see 'result.reason'";
 
-/** By name. */
+/** Exit codes by the name of the end. */
 export const END_EXIT: Readonly<Record<EndOutcome, ExitName>> = {
   success: "success",
   failed: "failed",
@@ -367,7 +367,7 @@ export const END_EXIT: Readonly<Record<EndOutcome, ExitName>> = {
   awaiting_input: "awaitingInput",
 };
 
-/** By name. */
+/** Exit codes by the name of the end. */
 export const AUTOMATION_EXIT: Readonly<Record<AutomationEnd, ExitName>> = {
   success: END_EXIT.success,
   failed: END_EXIT.failed,
@@ -375,7 +375,7 @@ export const AUTOMATION_EXIT: Readonly<Record<AutomationEnd, ExitName>> = {
 };
 
 /**
- * Undefined while the run is going, and for an unknown status.
+ * How a run ended; undefined while the run is going, and for an unknown status.
  *
  * The service can fail a run that was cancelled while its sandbox booted. Such a run is treated as cancelled: the event of its cancellation
  * came first, and only the service writes events of that type. Source: contract 4.1 and 4.3.
@@ -396,7 +396,7 @@ export function hasEnded(status: RunStatus): boolean {
   return endOfRun(status) !== undefined;
 }
 
-/** Undefined while it is going, and for an unknown status. */
+/** How an automation run ended; undefined while the run is going, and for an unknown status. */
 export function endOfAutomationRun(status: string): AutomationEnd | undefined {
   return Object.hasOwn(AUTOMATION_EXIT, status) ? status as AutomationEnd : undefined;
 }
@@ -419,20 +419,22 @@ export function tookMsOf(result: AnyResult): number {
 
 // The content of a run's events beyond its status: the branch, the pull request, why it failed.
 
-/** Most UTF-16 units of {@linkcode finalMessageOf}. */
+/** Maximum length of the text from {@linkcode finalMessageOf}, in UTF-16 units. */
 const MAX_MESSAGE = 20_000;
-/** Most UTF-16 units of the agent's text to keep: more, so that the message can be cut at a blank. */
+/**
+ * Maximum length of the agent's text to keep, in UTF-16 units. It is longer than the message, so that the message can be cut at a blank.
+ */
 const MAX_SAID = 40_000;
 
 /** The facts from {@linkcode addEvent} so far. Texts are untrusted. Its size does not grow with the number of events. */
 export interface EventFacts {
-  /** Null if the events do not show it. */
+  /** The working branch; null if the events do not show it. */
   readonly workingBranch: string | null;
   /** Branch with the agent's changes; null if nothing was pushed or the events do not show it. */
   readonly pushedBranch: string | null;
   /** See {@linkcode RunResult.pullRequest}; also `unknown` if the address must not be shown. */
   readonly pullRequest: RunResult["pullRequest"];
-  /** Null if unknown. */
+  /** Whether the agent changed anything; null if unknown. */
   readonly changed: boolean | null;
   readonly files: string[] | null;
   /** The agent's last message; null without one. {@linkcode finalMessageOf} cuts it. */
@@ -671,12 +673,12 @@ export function instantMs(time: string | null): number | null {
   return Number.isNaN(ms) ? null : ms;
 }
 
-/** ISO 8601. @param ms Milliseconds since 1970. */
+/** A time in ISO 8601. @param ms Milliseconds since 1970. */
 export function isoTime(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-/** ISO 8601. @param ms Milliseconds since 1970; null, NaN or infinite for no time. */
+/** A time in ISO 8601; null without a time. @param ms Milliseconds since 1970; null, NaN or infinite for no time. */
 export function isoTimeOrNull(ms: number | null): string | null {
   return ms === null || !Number.isFinite(ms) ? null : isoTime(ms);
 }

@@ -120,7 +120,7 @@ export function followAgainWords(instruction: string): Words {
 // The words of logs and reports for kinds of results, verdicts, branches and causes of waits.
 
 interface KindWords {
-  /** In the middle of a sentence. */
+  /** The kind of run, for the middle of a sentence. */
   readonly noun: "run" | "automation run";
   /** The thing a job starts, as the subject of a sentence. */
   readonly started: "Mogplex run" | "automation";
@@ -138,7 +138,7 @@ interface VerdictWords {
   readonly headline: string;
 }
 
-/** The headline has a field of {@linkcode KindWords} in braces. */
+/** A headline can contain fields of {@linkcode KindWords} in braces. */
 const VERDICTS: Readonly<
   Record<Outcome | AutomationOutcome | "not_started" | "no_sandbox" | "still_running" | ResultCause, VerdictWords>
 > = {
@@ -230,7 +230,7 @@ export function verdictWords(result: AnyResult): VerdictWords {
   return { ...words, headline: words.headline.replace("{noun}", noun).replace("{started}", started) };
 }
 
-/** The branch with the agent's work; null if no agent started, and none was requested. */
+/** The branch with the agent's work; null if no agent started and no branch was requested. */
 export function branchWords(
   { branch: { base, pushed, requested }, changed, events }: GitFacts,
   view: Pick<ResultView, "outcome" | "status" | "verdict">,
@@ -289,7 +289,7 @@ export function noPullRequestWords(
   return mayPush(view) ? "none yet" : "none reported";
 }
 
-/** What follows "failed". */
+/** The words after "failed", by phase. */
 const PHASE_WORDS: Readonly<Record<string, string>> = {
   queue: " in boot",
   prepare: " in preparation",
@@ -441,7 +441,7 @@ export function viewOf(result: AnyResult): ResultView {
 
 /** Source: API reference, "Branches and pull requests": the title of a pull request has the same limit. */
 const MAX_TITLE = 72;
-/** Most UTF-16 units of a repository: forges permit less. */
+/** Maximum length of a repository's name, in UTF-16 units: forges permit less. */
 const MAX_WHERE = 200;
 /** Source: API reference, `payload`: lists are cut to 25 items. */
 const MAX_NAMED_FILES = 25;

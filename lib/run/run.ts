@@ -68,8 +68,8 @@ export interface AttachOptions extends FollowOptions {
    */
   throwOnFailure?: boolean | undefined;
   /**
-   * What cancels the run: `timeout`, when `timeoutMs` passes; `abort`, when `signal` aborts, which takes a few seconds at most. If a start
-   * has no answer yet, its run is found and cancelled, too. @default {[]} (the run continues)
+   * What cancels the run: `timeout`, when `timeoutMs` passes; `abort`, when `signal` aborts. The call then takes a few more seconds at
+   * most. If a start has no answer yet, its run is found and cancelled as well. @default {[]} (the run continues)
    */
   cancelOn?: readonly CancelCause[] | undefined;
   /**
@@ -120,8 +120,8 @@ export async function lookJob(runId: string, options: RunJob): Promise<JobEnd<Ru
 }
 
 /**
- * Reads the result file of a run that has succeeded. If the file is missing or invalid, follow-up runs ask for it, as far as the request
- * allows.
+ * Reads the result file of a run that has succeeded. If the file is missing or invalid, follow-up runs ask for it, if the request allows
+ * any.
  */
 async function withResultFile(
   operation: RunOperation,
@@ -320,7 +320,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   /** The run from the answer to the cancel. */
   #stopped: Run | undefined;
   #stateAt = -Infinity;
-  /** Number of starts after one that found no sandbox. */
+  /** Number of further starts after a run that got no sandbox. */
   #lacks = 0;
   /** Whether the newest run has ended because no sandbox was free. */
   #lacked = false;
@@ -394,7 +394,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     throw new MogplexError({ attempted: "read the result file", why }, "unavailable");
   }
 
-  /** The deferred request, if it is one. */
+  /** The request, if it is a deferred one. */
   get #later(): LaterRequest | undefined {
     return typeof this.#target !== "string" && isLater(this.#target.request) ? this.#target.request : undefined;
   }
@@ -824,7 +824,7 @@ export class InvalidResultError extends RunVerdictError {
   }
 }
 
-/** Undefined for a success, and for an outcome that is not a verdict of the service. */
+/** The error for a result; undefined for a success, and for an outcome that is not a verdict of the service. */
 export function verdictErrorOf(result: RunResult): RunVerdictError | undefined {
   if (result.outcome === "failed" && result.resultFile !== null) return new InvalidResultError(result);
   if (result.outcome === "failed") return new RunFailedError(result);

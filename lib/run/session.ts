@@ -196,7 +196,7 @@ export interface ConnectOptions extends VerbOptions {
   secrets?: readonly string[] | undefined;
   /** Origin of the service. @default the variable `MOGPLEX_URL`, otherwise `https://mogplex.com` */
   url?: string | undefined;
-  /** Client to use instead of one made from `token` and `url`, which must not be given then. */
+  /** Client to use instead of one made from `token` and `url`. It cannot be combined with them. */
   client?: ServiceClient | undefined;
   /** Reads an environment variable. @default the environment of the process */
   env?: ReadEnv | undefined;

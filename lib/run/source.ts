@@ -281,7 +281,7 @@ const IDLE_AFTER_MS = 120_000;
 /** The same for a run with few events: some services report nothing while the agent is running. */
 const SPARSE_IDLE_AFTER_MS = 20_000;
 
-/** Most polls with news of such a run. Source: contract 4.2: boot and preparation take two to five. */
+/** Maximum number of polls with news for such a run. Source: contract 4.2: boot and preparation take two to five. */
 const SPARSE_NEWS = 5;
 
 /** Interval for an idle run, in milliseconds: at most 72 requests in ten quiet minutes. */

@@ -331,9 +331,9 @@ export function keysUsedUp(status: string): string {
     "no new run is started (to start one, use the key scope job or a key part)";
 }
 
-/** Most keys that one process tries. Source: design, "Idempotency keys": the service limits starts strictly. */
+/** Maximum number of keys that one process tries. Source: design, "Idempotency keys": the service limits starts strictly. */
 const MAX_KEYS = 4;
-/** Most attempts with an unknown outcome before the start is abandoned; each may have used one of the permitted starts. */
+/** Maximum number of attempts with an unknown outcome before the start is abandoned; each may have used one of the permitted starts. */
 const MAX_UNKNOWN = 8;
 /** Shortest time between two calls of {@linkcode SeriesHooks.mayRepeat}, in milliseconds. */
 const PERMIT_MS = 60_000;
@@ -367,8 +367,8 @@ export interface SeriesHooks {
   /** Called right before the start is sent. */
   onKey?: ((key: string) => void) | undefined;
   /**
-   * Called before each repeated attempt and before a start with the next key, at most once a minute, and awaited. If it returns false, nothing is
-   * sent, and the start waits. What it throws ends the start.
+   * Called before each repeated attempt and before a start with the next key, at most once a minute, and awaited. If it returns false,
+   * nothing is sent, and the start waits. If it throws, the start ends with that error.
    * @param mayExist Whether an earlier attempt may have started something.
    */
   mayRepeat?: ((mayExist: boolean) => Promise<boolean>) | undefined;

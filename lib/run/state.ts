@@ -95,9 +95,9 @@ export type StateSeal = (content: object) => string;
 /** Purpose and version: a code made with the same token for any other purpose does not match. */
 const PURPOSE = "mogplex-ci/state/2";
 const SCHEMA = 2;
-/** Largest file that is read, in characters: a prompt of 100 000 of them, escaped, and the rest. */
+/** Largest file that is read, in characters: enough for a prompt of 100 000 escaped characters and the other fields. */
 const MAX_LENGTH = 1_000_000;
-/** Largest file that is read, in bytes: a character has four at most. */
+/** Largest file that is read, in bytes: a character has at most four. */
 const MAX_BYTES = 4 * MAX_LENGTH;
 /** Age at which a file is ignored, in milliseconds: no wait is that long, and no leaked file should work forever. */
 const MAX_AGE_MS = MAX_TIMEOUT_MS + 86_400_000;
@@ -117,7 +117,7 @@ function jsonText(value: object): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }
 
-/** Most characters of earlier states in a file. */
+/** Maximum length of earlier states in a file, in characters. */
 const MAX_BEFORE = 300_000;
 
 /** The states in a file, newest first, each without the others. States of finished runs, and the oldest ones above the limit, are left out. */
@@ -180,7 +180,7 @@ function parseRequest(value: unknown): StartRequest | null {
   return valueOr(() => validateStartRequest(value as unknown as StartRequest), null);
 }
 
-/** Most characters of a schema and of a path: see `lib/result`. */
+/** Maximum length of a schema and of a path, in characters: see `lib/result`. */
 const MAX_SCHEMA = 40_000;
 
 function parseResult(value: unknown): StateResult | null {

@@ -31,21 +31,21 @@ const PROBE_MS = 300_000;
 /** Longest wait for the first bytes after the headers, in milliseconds: a proxy may hold the body back. Source: as above. */
 const FIRST_BYTE_MS = 10_000;
 
-/** Most refusals with a named delay (429, 503) in a row before the run is polled instead. */
+/** Number of refusals with a named delay (429, 503) in a row after which the run is polled instead. */
 const MAX_REFUSALS = 3;
 
-/** Most streams in a row that end within a minute before the run is polled instead. */
+/** Number of streams in a row that end within a minute after which the run is polled instead. */
 const MAX_DROPS = 5;
 
 /** Longest backoff before the first reopening of a stream, in milliseconds. */
 const REOPEN_MS = 1_000;
 
-/** After the end of a run: longest wait for each further message, and the time after which no more messages are awaited, in milliseconds. */
+/** After the end of a run, in milliseconds: the longest wait for each further message, and the longest wait for all of them. */
 const DRAIN_MS = 500;
 
 const MAX_DRAIN_MS = 5_000;
 
-/** Most of those messages, in UTF-16 units of JSON: 200 of the service's largest events. */
+/** Maximum size of those messages, in UTF-16 units of JSON: enough for 200 of the service's largest events. */
 const MAX_DRAIN_LENGTH = 8 * 1024 * 1024;
 
 /** Time limit of an optional read, in milliseconds. */

@@ -14,7 +14,7 @@ export type Words = string | number | null | Name | Time | Link | Strong | reado
 /** Untrusted text: a name, an id, a reason. */
 export interface Name {
   readonly name: string | null;
-  /** Most UTF-16 units that are shown. @default {300} */
+  /** Maximum length that is shown, in UTF-16 units. @default {300} */
   readonly max?: number;
 }
 

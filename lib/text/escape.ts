@@ -81,7 +81,7 @@ const MAX_DOTENV_BYTES = 5_000;
 // hexadecimal digits after `%` are allowed because addresses contain them. Source: gitlabhq, lib/expand_variables.rb.
 const REFERENCE = /%(?:%|(?![0-9A-Fa-f]{2}%)[A-Za-z_][A-Za-z0-9_]*%)/;
 
-/** Most UTF-16 units of a text that is safe to paste. */
+/** Maximum length of a text that is safe to paste, in UTF-16 units. */
 export const MAX_BARE = 1_024;
 
 /**
@@ -217,7 +217,7 @@ function percent(char: string): string {
 const NO_XML = /[\0-\x08\v\f\x0e-\x1f\ufffe\uffff]|\p{Cs}/gu;
 const REFERENCES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 
-/** Replaces each character that XML cannot hold by U+FFFD: most control characters, halves of surrogate pairs. */
+/** Replaces each character that XML cannot contain with U+FFFD: most control characters, and unpaired surrogates. */
 export function holdable(text: string): string {
   return text.replace(NO_XML, "\ufffd");
 }
@@ -262,9 +262,9 @@ export function escapeLabel(text: string): string {
 // Text inside service messages of TeamCity: `##teamcity[name attribute='…']`.
 
 /**
- * Escapes the value of an attribute. Two percent signs become `％` (U+FF05): TeamCity would take the text between them
- * for a build parameter, such as a password, and insert its value. No escape for it is documented for service messages.
- * Source: TeamCity, "Service messages", escaped values; "Using build parameters".
+ * Escapes the value of an attribute. Two percent signs become `％` (U+FF05): TeamCity would read the text between them as the name of a
+ * build parameter, such as a password, and insert its value. No escape for it is documented for service messages. Source: TeamCity,
+ * "Service messages", escaped values; "Using build parameters".
  */
 export function escapeServiceMessage(text: string): string {
   const plain = text.indexOf("%") === text.lastIndexOf("%") ? text : text.replaceAll("%", "\uff05");

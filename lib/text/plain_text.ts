@@ -8,7 +8,7 @@
 import type { SafeLine } from "./safe_line.ts";
 
 interface PlainTextOptions {
-  /** Most UTF-16 units of the result, at least 1; see {@linkcode cutText}. @default {Infinity} */
+  /** Maximum length of the result in UTF-16 units, at least 1; see {@linkcode cutText}. @default {Infinity} */
   maxLength?: number | undefined;
 }
 
@@ -54,7 +54,7 @@ function cutAtWord(text: string, length: number): number {
 /**
  * Cuts a text after a word and appends a mark: `abc…[+12 characters]`, or only `…` if there is no room for more. A second call changes nothing.
  *
- * @param maxLength Most UTF-16 units of the result with its mark, at least 1.
+ * @param maxLength Maximum length of the result with its mark, in UTF-16 units; at least 1.
  */
 export function cutText(text: SafeLine, maxLength: number): SafeLine;
 export function cutText(text: string, maxLength: number): string;
@@ -77,7 +77,7 @@ export function cutHead(head: string, length: number, maxLength: number, keep = 
 /**
  * Leaves out the middle of a text whose first clauses describe what happened, and whose last clause describes what to do. Without such a
  * last clause, it cuts the end.
- * @param maxLength Most UTF-16 units, at least 40.
+ * @param maxLength Maximum length in UTF-16 units, at least 40.
  */
 export function cutMiddle(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text;
@@ -93,7 +93,7 @@ const GAP = " […] ";
 /** Up to this length, in UTF-16 units, the mark would take up too much of a text. */
 const SHORT = 40;
 
-/** A Markdown quote: no untrusted line begins at the left margin. @param max Most UTF-16 units of the text. */
+/** A Markdown quote: no untrusted line begins at the left margin. @param max Maximum length of the text, in UTF-16 units. */
 export function quoted(text: string, max: number): string {
   return cutText(plainText(text), max).split("\n").map((line) => `> ${line}`.trimEnd()).join("\n");
 }

@@ -274,12 +274,12 @@ function longestForm(secret: string): number {
   return secret.length * (/\s/.test(secret) ? 6 : 1);
 }
 
-/** Fewest characters read after a cut: more than any secret with a known shape from a CI system or forge. */
+/** Minimum number of characters to read after a cut: more than any secret with a known shape from a CI system or forge. */
 const CUT_MARGIN = 4_096;
 
 /**
  * Cuts a text as {@linkcode cutText} does, and masks the rest of it; otherwise half of a secret could remain, which nothing recognizes.
- * @param max Most UTF-16 units of the result with its mark, at least 1.
+ * @param max Maximum length of the result with its mark, in UTF-16 units; at least 1.
  */
 export function cutMasked(text: string, max: number, redact: MaskText): string {
   if (text.length <= max) return text;
@@ -294,7 +294,7 @@ export function cutMasked(text: string, max: number, redact: MaskText): string {
 /** Words at the end of a text that make a secret of what follows: see `SHAPES`. */
 const OPEN_SHAPE = /(?:bearer\s*|-----BEGIN [A-Z ]{0,30}(?:PRIVATE KEY-----[A-Za-z0-9+/=\s]*)?)$/i;
 
-/** Most blanks to try: each one searches the whole text, and an agent can make all of them fail. */
+/** Maximum number of blanks to try: each try searches the whole text, and an agent can make all of them fail. */
 const MAX_CUTS = 40;
 
 /**

@@ -34,7 +34,7 @@ function isPlain(node: Expression | SpreadElement | null): boolean {
 /**
  * Marks the values of variables at the top of a module.
  *
- * @param text The module. No value may have an effect; importing the module in a process that has loaded nothing else is the test.
+ * @param text The module. Its values must have no side effects. To test that, import the module in a process that has loaded nothing else.
  */
 export function withPureValues(text: string): string {
   const places: [start: number, end: number][] = [];

@@ -14,7 +14,7 @@ import { VERSION } from "../../lib/version.ts";
 import { root, sha256 } from "../setup.mjs";
 
 /**
- * Largest size of a template in bytes that GitLab before 17.3 takes; later versions take twice as much.
+ * Maximum size of a template in GitLab before 17.3, in bytes. Later versions accept twice as much.
  *
  * Source: GitLab, "Instance limits", "Maximum size and depth of CI/CD configuration YAML files".
  */

@@ -216,7 +216,7 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   },
   "merge.method": { description: "Merge method. Default: a method that the repository allows." },
   "merge.update": {
-    description: "Updates a branch if it must be up to date with its target. This can cancel approvals.",
+    description: "Updates a branch if it must be up to date with its target. This can dismiss approvals.",
   },
   "merge.without-checks[]": { pattern: GLOB, maxLength: 250 },
   "merge.without-checks": {

@@ -82,7 +82,7 @@ limits: { stop-after-failures: 3 }
 `;
 }
 
-/** @throws {UsageError} if there is such a file, or the check fails. */
+/** @throws {UsageError} if the file exists, or if that cannot be determined. */
 function refuseOld({ io }: Context, path: string): void {
   if (io.realPath(path) === undefined) return;
   const why = `${JSON.stringify(path)} already exists`;

@@ -17,7 +17,7 @@ const OUT = "public";
 
 const FLAGS: readonly VerbFlag[] = [RESULTS, HISTORIES, ALLOW_WRITE, PARTIAL];
 
-/** Every variable with an input of this component alone. */
+/** The variables of all inputs that only this component has. */
 const DASHBOARD_INPUTS: readonly string[] = FLAGS.map(flagVariable);
 
 /** The flags of a job, which has no command line. */

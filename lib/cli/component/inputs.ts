@@ -120,7 +120,7 @@ function jobSeconds(env: ReadEnv): number {
   return seconds > 0 ? seconds : Infinity;
 }
 
-/** Seconds of the script that GitLab's limit of the job leaves. */
+/** Seconds that GitLab's limit of the job leaves for the script. */
 function secondsInJob(env: ReadEnv): number {
   const seconds = jobSeconds(env);
   return Math.max(seconds - JOB_RESERVE_SECONDS, seconds / 2);

@@ -17,7 +17,7 @@ import { recentCampaigns } from "./laptop.ts";
 
 /** The campaign file that `campaign new` writes. */
 const CAMPAIGN_FILE = "campaign.yml";
-/** Most folders below this one that are searched. */
+/** Maximum number of folders below this one to search. */
 export const MAX_LOOKS = 1_000;
 /** Largest report of a campaign that is read: 10 000 items take about 10 MB. */
 const MAX_CAMPAIGN_BYTES = 67_108_864;
@@ -46,7 +46,7 @@ export function campaignRunIds(context: Context, directory = campaignDirectory(c
   return [...campaignRuns(context, directory).map(({ runId }) => runId), ...journalRunIds(context, directory)];
 }
 
-/** Most segments of a journal that are read: each has 1 000 records. */
+/** Maximum number of journal segments to read. Each has 1 000 records. */
 const MAX_SEGMENTS = 100;
 
 function journalRunIds(context: Context, directory: string): string[] {

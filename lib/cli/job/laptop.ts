@@ -103,7 +103,7 @@ function provenState({ clock, token }: Session, files: StateFiles, path: string)
     ?.proven(stateSeal(token));
 }
 
-/** Most folders to try: one for each run that is going. */
+/** Maximum number of folders to try: one for each run that is going. */
 const MAX_FOLDERS = 50;
 
 /**

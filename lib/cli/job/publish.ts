@@ -167,7 +167,7 @@ function linked(writer: Writer, result: AnyResult, lines: readonly SafeLine[]): 
   return lines.map((line) => url !== null && line === row ? own`pull request  ${writer.link(url)}` : line);
 }
 
-/** Most lines of an agent that a command without a log prints. */
+/** Maximum number of an agent's lines that a command without a log prints. */
 const MAX_LINES = 10;
 /** Characters of such a line. */
 const MAX_LINE = 200;

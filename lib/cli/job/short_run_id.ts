@@ -14,10 +14,13 @@ import type { Context } from "../verb.ts";
 import { campaignRunIds, MAX_LOOKS } from "./campaign_runs.ts";
 import { foldersOf, recentCampaigns, recentRecords, recentRefusal } from "./laptop.ts";
 
-/** Most characters of a wrong id in an error. */
+/** Maximum length of a wrong id in an error, in characters. */
 const MAX_VALUE = 80;
 
-/** Most folders below this one whose reports are read: `--dir` and `--out` name them, and no later command knows these names. */
+/**
+ * Maximum number of folders below this one whose reports are read. Such a folder comes from `--dir` or `--out`, and no later command knows
+ * its name.
+ */
 const MAX_FOLDERS = 50;
 
 /**

@@ -255,7 +255,7 @@ function openSignals(
 /** The places of a job's files, and what an earlier job has left there. */
 interface OpenPlaces {
   places: Places;
-  /** Whether the folder is still about an earlier run, until a run of this job is known. */
+  /** Whether the folder still has the reports of an earlier run, until the run of this job is known. */
   keeps: boolean;
   /** See {@linkcode earlierFiles}. */
   earlier: readonly string[];

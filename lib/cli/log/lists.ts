@@ -20,7 +20,7 @@ import { AUTOMATION_EXIT, endOfAutomationRun } from "../../run/result.ts";
 import { factsText, printRows } from "./terminal.ts";
 import type { Writer } from "./writer.ts";
 
-/** Most repositories or sandboxes that one request gives. Source: API reference, "List repositories", "List sandboxes". */
+/** Maximum number of repositories or sandboxes that one request returns. Source: API reference, "List repositories", "List sandboxes". */
 export const MOST_LISTED = 200;
 
 /**
@@ -158,7 +158,7 @@ export function triggerLines(
   { automationId, runId, status, replayed, reason, idempotencyKey }: TriggeredRun,
 ): string[] {
   const waits = status === "pending"
-    ? `, waits for a slot${reason === null ? "" : ` (${reason})`}; nothing runs yet`
+    ? `, waiting for a slot${reason === null ? "" : ` (${reason})`}; nothing is running yet`
     : "";
   const what = replayed ? "found" : status === "pending" ? "queued" : "triggered";
   return [

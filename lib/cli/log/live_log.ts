@@ -67,7 +67,7 @@ interface LiveLogOptions {
 const MAX_EVENT_BYTES = 1_800_000;
 /** Number of event lines that are then kept, and printed at the end. Source: as above. */
 const KEPT_LINES = 200;
-/** Most bytes of the kept lines, so that the whole log stays below GitLab's limit. */
+/** Maximum size of the kept lines, in bytes, so that the whole log stays below GitLab's limit. */
 const MAX_KEPT_BYTES = 400_000;
 const STATUS_LINE_MS = 1_000;
 /** How long the agent's text waits for its line break, in milliseconds. A runner notices a cancelled job only when the log grows. */
@@ -376,7 +376,7 @@ const QUIET_MS = 1_000;
 /** Time and its limit, phase or tools in use, status, silence. Untrusted text. */
 function statusParts(progress: Progress): string[] {
   const { nowMs, startedAt, timeoutMs, doing, tools, status, statusAt, newsAt } = progress;
-  const work = tools.length > 0 ? `the agent uses ${tools.join(", ")}` : doing;
+  const work = tools.length > 0 ? `the agent is using ${tools.join(", ")}` : doing;
   return [
     `${clockText(nowMs - startedAt)}${timeoutMs === undefined ? "" : ` / ${clockText(timeoutMs)}`}`,
     ...(work === undefined ? [] : [work]),
@@ -392,7 +392,7 @@ export function noticeText(notice: NoticeFacts): string {
 
 // The block at the end of a job: the verdict, the reason, and what the reader can do next.
 
-/** Most UTF-16 units of a reason or an advice in the block; the reports have the full text. */
+/** Maximum length of a reason or an advice in the block, in UTF-16 units; the reports have the full text. */
 const MAX_BLOCK_TEXT = 4_000;
 
 /** Problems with the events; their number only with `full`. Null if there is nothing to show. */

@@ -407,7 +407,7 @@ export function logWidth(io: Pick<Io, "isTerminal">): number {
 // Commands in the log for the CI system: the outputs, the path of the summary, and a verdict other than success. For systems that read files instead,
 // `lib/report/write.ts` writes them. With `--json` there are no commands, because programs read stdout.
 
-/** Most UTF-16 units of a reason in a command; the log and the reports have the full text. */
+/** Maximum length of a reason in a command, in UTF-16 units; the log and the reports have the full text. */
 const MAX_ANNOTATION_TEXT = 1_000;
 
 // Every other end is a warning.

@@ -51,7 +51,7 @@ function missingRepo({ io }: Context): string {
   return NO_REPO + ignored;
 }
 
-/** The repository of `origin`, for a person who names none. A script gets the documented error. */
+/** The repository of `origin`, for a person who does not name one. A script gets the documented error. */
 function repositoryOfTerminal(context: Context): string | undefined {
   if (context.io.env("MOGPLEX_REPO_ID")?.trim()) return undefined;
   return context.laptop?.repositoryOfFolder(context, "run", false);

@@ -221,10 +221,10 @@ test("checkRelease() names every file that is not of the tag", async () => {
   const top = checkout();
   await prepare(top);
   writeFileSync(join(top, "deno.json"), read(top, "deno.json").replace('"1.3.0"', '"1.2.3"'));
-  await expect(checkRelease(top, "1.3.0")).rejects.toThrow('Cannot release "1.3.0":\n- deno.json says "1.2.3"');
+  await expect(checkRelease(top, "1.3.0")).rejects.toThrow('Cannot release "1.3.0":\n- deno.json has version "1.2.3"');
   const error = await checkRelease(top, "1.4.0").catch((error: Error) => error);
   const files = ["package.json", "package-lock.json", "package-lock.json", "deno.json", "lib/version.ts"];
-  const said = files.map((path) => `- ${path} says "${path === "deno.json" ? "1.2.3" : "1.3.0"}"`);
+  const said = files.map((path) => `- ${path} has version "${path === "deno.json" ? "1.2.3" : "1.3.0"}"`);
   expect(String(error)).toBe([
     'Error: Cannot release "1.4.0":',
     ...said,
@@ -305,7 +305,7 @@ test("release.ts ends with 1 and says why when it refuses, and prints the notes 
   };
   const [code, stdout, stderr] = await release("1.3.0");
   expect([code, stdout]).toEqual([1, ""]);
-  expect(stderr).toStartWith('error: Cannot release "1.3.0":\n- package.json says "1.2.3"\n');
+  expect(stderr).toStartWith('error: Cannot release "1.3.0":\n- package.json has version "1.2.3"\n');
   await prepare(top);
   expect(await release("1.3.0")).toEqual([0, "- Something new.\n", ""]);
 });

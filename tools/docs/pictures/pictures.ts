@@ -11,7 +11,7 @@ import { type RealRun, realRun } from "./real_run.ts";
 import { CELL, line, picture, xml } from "./svg.ts";
 
 const MARGIN = 18;
-/** Most characters of a line of a job's log: the picture stays as wide as a page shows it. */
+/** Maximum length of a line of a job's log, in characters: the picture stays as wide as a page shows it. */
 const MAX_COLUMNS = 72;
 /** Characters of a link beside the log. */
 const MAX_LABEL = 27;

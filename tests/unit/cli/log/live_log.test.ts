@@ -351,7 +351,7 @@ test("LiveLog masks a secret that comes in pieces, and words that wait are shown
   expect(io.text.stdout.split("\n")).toEqual([
     "10:20:30  agent     the token is [redacted] and Bearer [redacted] x",
     "10:20:30  agent     wait",
-    "... 0:00 · the agent uses bash · starting for 0 s",
+    "... 0:00 · the agent is using bash · starting for 0 s",
     "",
   ]);
 });
@@ -473,7 +473,7 @@ test("LiveLog's heartbeat has time and limit, phase or tools, the time of the st
       `... 1:43 / 30:00 · agent working · streaming for 1 min${requests[0]}`,
       ...(form === "full"
         ? [`... 1:01:43 / 30:00 · agent working · streaming for 1 h 1 min · quiet for 1 h${requests[1]}`]
-        : ["... 1:01:43 / 30:00 · the agent uses bash · streaming for 1 h 1 min · quiet for 1 h"]),
+        : ["... 1:01:43 / 30:00 · the agent is using bash · streaming for 1 h 1 min · quiet for 1 h"]),
     ]);
   }
 });

@@ -26,8 +26,8 @@ test("automations trigger prints the result: a run, one that waits, one that was
   expect({ code: queued.code, stdout: named(waiting, queued.stdout), stderr: named(waiting, queued.stderr) }).toEqual({
     code: 124,
     stdout:
-      `queued automation ${AUTOMATION}: run <job> (pending), waits for a slot (INSTALLATION_CONCURRENCY_LIMIT); ` +
-      `nothing runs yet\nkey ${AUTOMATION}/${REPO}/ci1-<hash>\n`,
+      `queued automation ${AUTOMATION}: run <job> (pending), waiting for a slot (INSTALLATION_CONCURRENCY_LIMIT); ` +
+      `nothing is running yet\nkey ${AUTOMATION}/${REPO}/ci1-<hash>\n`,
     stderr:
       'error: Cannot confirm that automation run "<job>" is running: its status is "pending"; do not trigger the automation again: the same command ' +
       `with --idempotency-key "${AUTOMATION}/${REPO}/ci1-<hash>" finds the run, and --follow waits for it\n`,
@@ -86,7 +86,7 @@ test("automations trigger --follow prints statuses and verdict, and ends with it
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(named(there, stdout)).toBe(
     [
-      `queued automation ${AUTOMATION}: run <job> (pending), waits for a slot (INSTALLATION_CONCURRENCY_LIMIT); nothing runs yet`,
+      `queued automation ${AUTOMATION}: run <job> (pending), waiting for a slot (INSTALLATION_CONCURRENCY_LIMIT); nothing is running yet`,
       "00:00:32  status    running",
       "",
       "verdict       success (exit code 0)",
