@@ -236,8 +236,9 @@ async function endStopped(
   const [me, seal] = [await threads.me(), await sealFor(job, thread)];
   const openNotes = async (of: readonly StoppedRun[]) => {
     if (of.length === 0) return [];
-    const marks = marksOf((await threads.comments(thread)).list, me, seal);
-    return marks.filter(({ mark: { state } }) =>
+    // The runs are stopped: if the forge does not answer, only their notes stay as they are until the next poll.
+    const { list } = await threads.comments(thread).catch(() => ({ list: [] }));
+    return marksOf(list, me, seal).filter(({ mark: { state } }) =>
       typeof state !== "string" && state.isOpen && of.some(({ id }) => id === state.runId)
     );
   };
