@@ -1125,6 +1125,25 @@ test("a stop leaves the end to the job of the run while that is running", async 
   expect(ours(at)[0]).toContain("[Log](<https://gitlab.example/acme/api/-/jobs/5>)");
 });
 
+test("a stop succeeds although GitLab then does not show the notes of its runs, and the next check completes them", async () => {
+  const at = place("stuck-streaming");
+  await respond(at, go(at), ["--timeout", "60"]);
+  const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
+  const { fetch } = at.gitlab;
+  let isDone = false;
+  at.gitlab.fetch = async (url, init) => {
+    if (isDone) return Response.json({}, { status: 503 });
+    isDone = /award_emoji\?name=white_check_mark$/.test(url);
+    return await fetch(url, init);
+  };
+  expect(await respond(at, payload(stop))).toMatchObject({ code: 0, stdout: "runs stopped: 1\n" });
+  at.gitlab.fetch = fetch;
+  expect(ours(at)[0]).toMatch(/ at work [0-9a-f]{32} -->/);
+  await at.clock.sleep(10 * 60_000);
+  await respond(at, "", ["--poll"]);
+  expect(ours(at)[0]).toMatch(/ ended [0-9a-f]{32} -->/);
+});
+
 test("respond starts and stops a run in a thread with more comments than one answer may have", async () => {
   const at = place("stuck-streaming");
   for (let index = 0; index < 9; index++) at.gitlab.say("merge_requests/7", "eve", LONG);
