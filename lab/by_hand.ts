@@ -31,7 +31,7 @@ export const BY_HAND: readonly ByHand[] = [
   {
     system: "GitLab Runner, shell executor with `--user`",
     version: "16.10.0, 18.6.6, 18.11.4, 19.3.0",
-    tried: "the same, as the Linux packages install the runner",
+    tried: "the same, with the runner as the Linux packages install it",
     found:
       "a cancel kills only `su` and the outer shell. The components, and waves of a campaign, cancel the run after 5 to 8 s. The jobs from `init`, plain-job.yml and comment-trigger.yml did not cancel the run. The program now watches its shell; that was tested only in the lab",
     date: DATE,

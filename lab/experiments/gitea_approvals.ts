@@ -331,7 +331,7 @@ export const GITEA_APPROVALS: readonly Experiment[] = [
     system: "Gitea, Forgejo",
     programs: [GITEA, GIT],
     tried:
-      "approvals of the newest commit by anyone except the author, the requester and the token's user; the other conditions of a merge",
+      "only approvals of the newest commit by users other than the author, the requester and the token's user are valid; the other conditions of a merge apply",
     limitSeconds: 300,
     run: approvals,
   },

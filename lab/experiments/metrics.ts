@@ -29,6 +29,6 @@ export const METRICS: readonly Experiment[] = [{
   name: "metrics",
   system: "Prometheus, GitLab metrics reports",
   programs: [PROMTOOL],
-  tried: "metrics.txt of a successful run and of a failed run",
+  tried: "promtool accepts metrics.txt of a successful run and of a failed run",
   run: metrics,
 }];

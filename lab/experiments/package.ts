@@ -312,7 +312,7 @@ export const PACKAGE: readonly Experiment[] = [
     system: "Compilers",
     programs: TYPESCRIPTS,
     tried:
-      "the declarations of the packed package with all strict flags of TypeScript 5.0, 5.4, 5.9 and 6.0, with two kinds of module resolution",
+      "the declarations of the packed package compile with all strict flags in TypeScript 5.0, 5.4, 5.9 and 6.0, with two kinds of module resolution",
     limitSeconds: 300,
     run: compiled,
   },
@@ -320,7 +320,7 @@ export const PACKAGE: readonly Experiment[] = [
     name: "package-deno-check",
     system: "Compilers",
     programs: [DENO],
-    tried: "the types of the sources in a checkout, used in another project; incorrect uses are errors",
+    tried: "another project uses the types of the sources in a checkout, and incorrect uses are errors",
     limitSeconds: 180,
     run: checkedByDeno,
   },
@@ -328,7 +328,7 @@ export const PACKAGE: readonly Experiment[] = [
     name: "package-judges",
     system: "Compilers",
     programs: [PUBLINT, ATTW],
-    tried: "publint and attw find nothing in the packed package",
+    tried: "publint and attw report no problems in the packed package",
     run: judged,
   },
 ];
