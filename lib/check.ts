@@ -10,7 +10,7 @@ import { EXIT, type ExitName } from "./exit_codes.ts";
 /** `skipped`: the check needs something that another check found missing. */
 export type CheckState = "ok" | "warning" | "failed" | "skipped";
 
-/** One check. Its texts may hold untrusted words. */
+/** One check. Its texts may contain untrusted words. */
 export interface Check {
   /** What was checked: one word. */
   name: string;

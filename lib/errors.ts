@@ -109,7 +109,7 @@ export class MogplexError extends Error {
     this.serviceCode = options.serviceCode ?? null;
   }
 
-  /** Whether a value is an error of this class, of this copy of the package or of a compatible one. @internal */
+  /** Whether a value is an error of this class, from this copy of the package or from a compatible one. @internal */
   static override [Symbol.hasInstance]<C extends abstract new (...given: never) => unknown>(
     this: C,
     value: unknown,

@@ -241,7 +241,7 @@ function joined(chunks: readonly Uint8Array[]): Uint8Array {
   return all;
 }
 
-/** Undefined when there is no such file. */
+/** The result of a read; undefined if there is no such file. */
 function unlessAbsent<T>(read: () => T): T | undefined {
   try {
     return read();

@@ -124,9 +124,9 @@ export type Notice =
     message: string;
   }
   | {
-    /** Any other message; the toolkit's own text, without untrusted parts. */
+    /** Any other message. It may contain untrusted text, such as the name of a branch. */
     kind: "text";
-    /** The message. */
+    /** The message as one line of text, with secrets masked. */
     message: string;
   };
 

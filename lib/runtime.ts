@@ -76,7 +76,7 @@ export function printText(text: string): void {
   }
 }
 
-/** Sets the exit code of the process for when all work is done. */
+/** Sets the exit code with which the process ends once all work is done. */
 export function setExitCode(code: number): void {
   process.exitCode = code;
 }

@@ -472,7 +472,7 @@ export function fileVariableAdvice(forFile?: string): string {
 }
 
 /**
- * Reads a variable that holds a text. A variable whose name ends in `_FILE` may hold the path of a file.
+ * Reads a variable that contains a text. A variable whose name ends in `_FILE` may contain the path of a file.
  * @param forFile See {@linkcode fileVariableAdvice}.
  * @throws {UsageError} if it is of type File.
  */

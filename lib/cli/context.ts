@@ -103,7 +103,7 @@ export function openDropIn(context: Context): { client: ServiceClient; call: Cal
 /** How long such a verb waits for a busy service, in milliseconds: the token's limit names 60 s. */
 export const ONE_SHOT_MS = 120_000;
 
-/** Notices go to stderr. */
+/** Options for connecting to the service. Notices go to stderr. */
 export function connectOptions({ io, writer, clock, fetch }: Context): ConnectOptions {
   return { env: io.env, clock, fetch, onNotice: (notice) => writer.note(noticeText(notice)) };
 }

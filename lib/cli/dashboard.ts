@@ -112,7 +112,7 @@ const ATTEMPTED = "make a dashboard";
 /** Largest file of a run or a campaign: 10 000 items need half of it. */
 const MAX_BYTES = 16 * 1024 * 1024;
 
-/** Files that jobs, campaigns and dashboards write beside the ones that are read. A wide pattern matches them, too. */
+/** Files that jobs, campaigns and dashboards write next to the files that are read. A wide pattern matches them as well. */
 const OTHER_FILES: ReadonlySet<string> = new Set(
   [
     ...[...Object.values(REPORT_FILES), ...Object.values(CAMPAIGN_FILES)].map((file) => basename(file)),
@@ -120,7 +120,7 @@ const OTHER_FILES: ReadonlySet<string> = new Set(
   ].filter((name) => ![REPORT_FILES.json, REPORT_FILES.ndjson, CAMPAIGN_FILES.json].some((file) => file === name)),
 );
 
-/** Keeps the page readable. */
+/** Maximum number of files. It keeps the page readable. */
 const MAX_FILES = 2_000;
 
 /** @returns The exit code. */

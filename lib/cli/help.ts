@@ -68,10 +68,10 @@ function rowHelp(verb: Verb): string {
 /** In the order of the help. */
 const HEADINGS: readonly Heading[] = ["Task", "Following", "Reports", "Asking", "Dry run", "Keys"];
 
-/** With fewer flags, headings would only scatter them. */
+/** Minimum number of flags for headings: headings would only scatter a few flags. */
 const MIN_GROUPED = 10;
 
-/** Each heading keeps the order of the verb. */
+/** The flags under their headings, in the order of the verb. */
 function flagParts(flags: readonly VerbFlag[]): string[] {
   const help = ["--help", "Print this text"];
   if (flags.length < MIN_GROUPED) return [`Flags:\n${columns([...flags.map(flagRow), help])}`];
@@ -174,7 +174,7 @@ function otherRowHelp(verb: Verb, mainVerb: Verb): string {
   ].join("\n");
 }
 
-/** Undefined for an unknown topic. */
+/** Help for a topic; undefined for an unknown topic. */
 export function topicHelp(topic: string): string | undefined {
   switch (topic) {
     case "commands":

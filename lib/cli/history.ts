@@ -22,7 +22,7 @@ import { formatCount } from "../text/duration.ts";
 import { HISTORY, SHOW_TASK } from "./options.ts";
 import type { Context, JobExtra, JobExtras } from "./verb.ts";
 
-/** Undefined without a file. @throws if it cannot be read. */
+/** Text of a file; undefined without a file. @throws if it cannot be read. */
 function fileText({ io }: Context, path: string): string | undefined {
   return io.readFile(path, MAX_HISTORY_BYTES, "refuse", "replace");
 }
@@ -35,13 +35,13 @@ function tell({ writer }: Context, path: string, { skipped, skippedCount }: Hist
   if (more > 0) writer.note(`history ${JSON.stringify(path)}: ${formatCount(more, "more line")} skipped`);
 }
 
-/** Null outside CI. */
+/** Name of the job, with its node in a matrix; null if it is unknown. */
 function jobOf({ platform, io: { env } }: Context): string | null {
   const { job = null, node = "" } = platform.identity(env) ?? {};
   return job === null || node === "" ? job : `${job} ${node}`;
 }
 
-/** Null outside CI. */
+/** Address of the job or of its pipeline; null if the CI system provides neither. */
 function jobUrlOf({ platform, io: { env }, writer }: Context): string | null {
   const { job, pipeline } = platform.links(env);
   const url = job ?? pipeline;
@@ -81,7 +81,7 @@ export function checkAppends({ io }: Context, attempted: string, path: string): 
 
 type HistoryExtra = Pick<JobExtra, "compare" | "ended">;
 
-/** Undefined without a history. @throws {UsageError} if it cannot be written. */
+/** Opens the history of a job; undefined without one. @throws {UsageError} if it cannot be written. */
 export function openHistory(context: Context): HistoryExtra | undefined {
   const path = context.option(HISTORY);
   if (path === undefined) return undefined;
@@ -119,7 +119,7 @@ export function addRun(context: Context, result: AnyResult): void {
   if (path !== undefined && run !== undefined) append(context, path, run);
 }
 
-/** Undefined if there is nothing to add: see {@linkcode recordOf}. */
+/** The record of a run; undefined if there is nothing to add: see {@linkcode recordOf}. */
 function recordIn(context: Context, result: AnyResult): HistoryRecord | undefined {
   const { writer: { redact }, clock, isMention } = context;
   const clean = cleanResult(result, redact, redact.token);

@@ -459,7 +459,7 @@ function refusal(source: string, why: string, text: string, hint?: string): Usag
   return new UsageError({ attempted: `use ${source}`, why, value: JSON.stringify(text), advice });
 }
 
-/** Any text; the code that uses it checks it. */
+/** Accepts any text: the code that uses the text checks it. */
 export function anyText(text: string): string {
   return text;
 }

@@ -68,7 +68,7 @@ export function variableOf<T>(env: ReadEnv, { variable, parse }: Option<T> & { v
   return text === "" ? undefined : parse(text, variable);
 }
 
-/** The name of the agent in mentions, and the label that asks it, if nothing sets them. */
+/** The default name of the agent in mentions, and the default label that starts the agent. */
 export const MENTION_WORD = "mogplex";
 
 /** Maximum number of runs that mentions can start in 24 hours: the lower limit of flag and variable. */
@@ -141,7 +141,7 @@ function runIdText({ io, flags }: Context): string {
   return flags.positionals[0]?.trim() || readTextVariable(io.env, "MOGPLEX_RUN_ID")?.trim() || "";
 }
 
-/** Null without a run, or if it is not a UUID. */
+/** The id of the run that was given; null if there is none, or if it is not a UUID. */
 export function givenRunId(context: Context): string | null {
   const runId = runIdText(context);
   return isUuid(runId) ? runId.toLowerCase() : null;
@@ -191,7 +191,7 @@ export interface Places {
   /** Paths of our reports in our folder that are not written now: reports of another run. */
   outdated: string[];
   state: string;
-  /** For a copy of the value of a result file. */
+  /** Path for a copy of the value of a result file. */
   value: string;
 }
 

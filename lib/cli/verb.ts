@@ -1,5 +1,5 @@
 /**
- * A verb of the command line: a row of facts for parser and help, and a function that gets the world as an argument.
+ * A verb of the command line: a row of facts for parser and help, and a function that gets its surroundings as a {@linkcode Context}.
  * @module
  */
 import type { Platform, ReadEnv, Systems } from "../ci/platform.ts";
@@ -169,7 +169,10 @@ export interface VerbFlags {
 export interface NotePlanner {
   /** @throws {UsageError} if a setting of ours is wrong. */
   wanted(context: Context): boolean;
-  /** Undefined if there is nothing to write it on. @throws {UsageError} if there can be no note; this is only printed. */
+  /**
+   * The plan of a note; undefined if there is nothing to write the note on.
+   * @throws {UsageError} if there can be no note; this is only printed.
+   */
   plan(context: Context): PlannedNote | undefined;
 }
 
@@ -386,12 +389,12 @@ export interface Verb {
   run: VerbFunction;
 }
 
-/** Without groups. */
+/** The flags of a verb, without groups. */
 export function flagsOf({ flags }: Verb): VerbFlag[] {
   return flags.flat();
 }
 
-/** Without lists of them; undefined for all of its group. */
+/** The exit codes of a verb, without nested lists; undefined if the verb has all codes of its group. */
 export function codesOf({ codes }: Verb): ExitName[] | undefined {
   return codes?.flat();
 }

@@ -268,7 +268,7 @@ function cannotRun(cause: unknown): UsageError {
 //
 // Any other failure is temporary, or is settled by reading the branch: an outage, a full disk, a race.
 
-/** Server problems, although a hook or a status may add "rejected". With their sources. */
+/** Messages of server problems, which are not refusals, although a hook or a status may add "rejected". Each with its source. */
 const TROUBLE: readonly RegExp[] = [
   // GitHub: "! [remote rejected] main -> main (Internal Server Error)", desktop/desktop issue 21249. Gitea says it beside "pre-receive hook
   // declined", go-gitea/gitea issue 22293; GitLab as "GitLab: 500 Internal Server Error", NixOS/nixpkgs pull request 120947.

@@ -77,7 +77,7 @@ export class GitBranch {
   /**
    * Runs a command that contacts the server, up to three times.
    * @param isSettled Whether there is nothing left to do although Git has failed.
-   * @throws {UsageError} if the server refuses: three times, if that may be temporary.
+   * @throws {UsageError} if the server refuses the request. A refusal that may be temporary must come three times.
    * @throws {MogplexError} with exit code 69 if it is unreachable.
    */
   async #ask(

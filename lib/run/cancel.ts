@@ -32,7 +32,7 @@ interface CancelLimits {
 }
 
 const CANCEL_TIMEOUT_MS = 60_000;
-/** If at most this time is left, in milliseconds, one attempt gets all of it: a little more than after a signal. */
+/** If at most this time is left, in milliseconds, a single attempt gets all of it. It is a little more than the time after a signal. */
 const ONE_ATTEMPT_MS = 5_000;
 /** Wait between attempts with `untilAnswered`, in milliseconds. */
 const AGAIN_MS = 500;

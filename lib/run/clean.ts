@@ -160,7 +160,10 @@ function showInstead(value: object, masked: () => unknown, redact: Redactor): vo
   Object.defineProperties(value, { toJSON: show, [INSPECT]: show });
 }
 
-/** Makes `console.dir` name a field without reading it: on Node it does not ask an object how to show it. */
+/**
+ * Makes `console.dir` show only the name of a field, without its value. On Node, `console.dir` does not ask an object how it wants to be
+ * shown.
+ */
 function hideFromDir(fields: Fields, name: string): void {
   let value = fields[name];
   Object.defineProperty(fields, name, {

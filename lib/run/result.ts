@@ -50,7 +50,7 @@ export function resultSentence({ attempted, why, value, advice }: ResultError): 
   return errorSentence({ attempted, why, value: value ?? undefined, advice: advice ?? undefined });
 }
 
-/** For the `reason` of a result. */
+/** The text of an error, for the `reason` of a result. */
 export function reasonOf(error: unknown): string {
   return error instanceof MogplexError ? error.message : BUG;
 }

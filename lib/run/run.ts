@@ -206,7 +206,7 @@ interface OpenState extends StatePlace {
   writer: StateWriter;
 }
 
-/** Undefined without a state file, or without a token to seal it. */
+/** Opens the state file of a job; undefined if the job has none, or if there is no token to seal it. */
 function openState({ session, state, identity }: RunJob): OpenState | undefined {
   const { token, notify } = session;
   if (state === undefined || token === undefined) return undefined;

@@ -14,7 +14,7 @@ export const MASK = "[redacted]";
 
 interface RedactorOptions {
   token?: string | undefined;
-  /** Reads the environment, for the values of `SECRET_VARIABLES`. Nothing is read if absent. */
+  /** Reads the environment, for the values of `SECRET_VARIABLES`. If absent, nothing is read. */
   env?: ((name: string) => string | undefined) | undefined;
   /** Further secrets, masked like the values of variables. @default {[]} */
   secrets?: readonly string[] | undefined;

@@ -1,6 +1,6 @@
 /**
- * What is printed when the tests have ended: which failed, which were skipped and why, and which files took longest. All of it is read from
- * the JUnit report of `bun test`, and the reason of a skip from the line of the test.
+ * What is printed when the tests have ended: which tests failed, which were skipped and why, and which files took longest. All of it is
+ * read from the JUnit report of `bun test`, and the reason of a skip from the line of the test.
  *
  * @module
  */

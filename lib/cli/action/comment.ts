@@ -36,7 +36,7 @@ export function withMatrixNode(platform: Platform, env: ReadEnv): Platform {
   return { ...platform, hidesNode: false, identity };
 }
 
-/** Undefined without a pull request. @throws {UsageError} if the input is not a number. */
+/** The number of the pull request; undefined without one. @throws {UsageError} if the input is not a number. */
 function numberOf(env: ReadEnv): string | undefined {
   const text = inputText(env, "pull-request")?.trim();
   if (text === undefined || /^[1-9]\d{0,14}$/.test(text)) return text;

@@ -99,7 +99,7 @@ const GROUPS: readonly (readonly [input: InputName, hidden: readonly VariableNam
   ["idempotency-key", [KEY_SCOPE.variable, KEY_PART.variable]],
 ];
 
-/** Undefined if it is blank. */
+/** The text of an input; undefined if it is blank. */
 export function inputText(env: ReadEnv, name: InputName): string | undefined {
   const text = env(`INPUT_${name.toUpperCase()}`) ?? "";
   return text.trim() === "" ? undefined : text;

@@ -249,7 +249,7 @@ const KINDS: readonly Kind[] = [
   },
 ];
 
-/** Undefined for a new run. */
+/** The kind of work that an input selects; undefined for a new run. */
 function chosen(env: ReadEnv): Kind | undefined {
   return KINDS.find(({ input }) => input === "respond" ? isOn(env, input, false) : inputText(env, input) !== undefined);
 }

@@ -129,7 +129,7 @@ class PacedReports {
     this.#dueMs = endedMs + Math.max(REPORT_MS, REPORT_REST * (endedMs - beganMs));
   }
 
-  /** Writes nothing more: the end of the command does. */
+  /** Stops writing. The end of the command writes the reports again. */
   close(): void {
     this.#ending.abort();
   }

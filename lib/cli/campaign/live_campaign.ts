@@ -67,7 +67,7 @@ export class LiveCampaign {
     void this.#tick();
   }
 
-  /** Shows changes. The first view is the baseline: its items have no lines. */
+  /** Shows changes. The first view is only the baseline: no lines are printed for its items. */
   update(view: CampaignView): void {
     const before = this.#view;
     this.#view = view;
@@ -151,7 +151,7 @@ export class LiveCampaign {
     writer.transient(...lines);
   }
 
-  /** Prints a line that may hold untrusted text. */
+  /** Prints a line that may contain untrusted text. */
   #print(text: string): void {
     const { writer } = this.#options;
     this.#section.show();

@@ -70,10 +70,10 @@ export const INPUT_VARIABLES: readonly string[] = [
 /** Pattern of an input that names something to read or write, with our variable if there is one. */
 export type InputPattern = readonly [variable: VariableName | null, input: string, pattern: RegExp];
 
-/** Of every component. */
+/** The pattern that every component has. */
 export const TOKEN_PATTERN: InputPattern = ["MOGPLEX_TOKEN_VARIABLE", "token-variable", /^[A-Z_][A-Z0-9_]{0,63}$/];
 
-/** Of the component `dashboard`, which only reads: its `history` takes patterns of files. */
+/** Patterns of the component `dashboard`. It only reads, so its `history` accepts patterns of files. */
 export const DASHBOARD_PATTERNS: readonly InputPattern[] = [TOKEN_PATTERN];
 
 /**

@@ -42,7 +42,7 @@ import { isNotPermitted, isVariableRefused } from "../../runtime.ts";
 interface Remembered {
   /** Null if the answer to its start was lost: only its key finds it. */
   runId: string | null;
-  /** As the service shows it now; undefined without an id. */
+  /** The run as the service shows it now; undefined without an id. */
   run?: Run;
   /** Whether its request equals the current one. */
   same: boolean;
@@ -358,7 +358,7 @@ function isRecentOn(context: Context): boolean {
   return isLaptop(context) && context.io.env("MOGPLEX_RECENT")?.trim() !== "off";
 }
 
-/** Undefined in CI, without a home, and if the user turned it off. */
+/** Path of the list of runs; undefined in CI, without a home directory, and if the user turned the list off. */
 export function recentFile(context: Context): string | undefined {
   const { io: { env } } = context;
   if (!isRecentOn(context)) return undefined;
@@ -393,7 +393,7 @@ function readRecent({ io }: Context, path: string): string | undefined {
   return io.readFile(path, MAX_BYTES, "refuse", "replace");
 }
 
-/** Empty if the file cannot be read. */
+/** Lines of the list of runs; empty if the file cannot be read. */
 export function recentLines(context: Context, path: string): string[] {
   const text = valueOr(() => readRecent(context, path), "") ?? "";
   return text.split("\n").filter((line) => line !== "");

@@ -199,7 +199,7 @@ export async function endKilledJobNote(
 export function planJobNote(
   context: Context,
   { number, inputAdvice, matrix = "" }: {
-    /** In the job's own repository; undefined for the job's own pull request. */
+    /** Number of a pull request in the job's own repository; undefined for the job's own pull request. */
     number?: number;
     /** What to do if the token comes from an input, which is empty. */
     inputAdvice?: string | undefined;

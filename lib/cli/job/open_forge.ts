@@ -70,7 +70,7 @@ export function noteWaits({ clock, writer }: Pick<Context, "clock" | "writer">):
   };
 }
 
-/** What a job may access at its forge, besides the needs of every run: for `permissions`. Nothing is checked here. */
+/** What a job needs to access at its forge, in addition to the needs of every run. For `permissions`; checks nothing. */
 export function forgeNeeds(
   { io: { env }, platform: { name }, forges }: Pick<Context, "io" | "platform" | "forges">,
   after?: string,

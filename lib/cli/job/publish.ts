@@ -51,7 +51,7 @@ export interface Ended<R> extends EndDetails {
 
 export interface Published {
   places: Places;
-  /** Null shows none. */
+  /** The form of the log; null shows no log. */
   log: LogForm | null;
   /** Reports of events, which are written while the run is followed. @default {[]} */
   eventFiles?: readonly EventFile[] | undefined;

@@ -33,7 +33,7 @@ import { AT_END, eventFiles, isTogether, prepare, type Prepared, WHEN_LEFT, WHEN
 export interface JobAsked extends Partial<WaitSettings> {
   /** Time limit of the whole job, in milliseconds; undefined for the default. */
   timeoutMs: number | undefined;
-  /** Null shows none. */
+  /** The form of the log; null shows no log. */
   log: LogForm | null;
   /** The result file that the job asks for: the copy of an earlier job is removed. @default none */
   wanted?: object | undefined;

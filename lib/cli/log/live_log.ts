@@ -48,7 +48,7 @@ interface LiveLogOptions {
   writer: Writer;
   platform: Platform;
   clock: Clock;
-  /** Null shows none. */
+  /** The form of the log; null shows no log. */
   form: LogForm | null;
   json: boolean;
   /** What the job does before the status of its run is known, for the status line. @default {"starting"} */

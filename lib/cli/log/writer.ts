@@ -53,7 +53,7 @@ export class Writer {
     return wantsColors(this.#io, this.#isLog && this.#platform.showsColors);
   }
 
-  /** From here on stdout is the log of a job: it has colors if the CI system shows them, not only on a terminal. */
+  /** From here on, stdout is the log of a job. It then also has colors without a terminal, if the CI system shows colors. */
   beginLog(): void {
     this.#isLog = true;
   }

@@ -181,7 +181,10 @@ async function checkHere(context: Context, machine: Machine): Promise<Check[]> {
   return [...program, url, checkToken(context, token, machine), files, ...there, ...forge];
 }
 
-/** The same checks if the checkout did set them: skipped, so that nothing is read, written or sent where the variables point. */
+/**
+ * The same checks if the checkout did set our variables. They are skipped, so that nothing is read, written or sent where the variables
+ * point.
+ */
 async function checkLittle(context: Context, cause: string): Promise<Check[]> {
   const here = ["url", "token", "files"].map((name) => follows(name, cause));
   return [...here, ...await checkNothingThere(context, cause)];

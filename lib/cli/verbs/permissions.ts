@@ -61,7 +61,7 @@ interface PermissionPaths {
   extra?: ExtraPermissions | undefined;
   /** For requests to its forge. @default nothing */
   forge?: ReturnType<typeof forgeNeeds> | undefined;
-  /** For the file of its result. @default nothing */
+  /** For the result file of the run. @default nothing */
   result?: FilesNeeds | undefined;
 }
 

@@ -64,7 +64,7 @@ function memoryIo(env: Readonly<Record<string, string>>, terminal: boolean) {
   return { io, files, said };
 }
 
-/** Ids differ each time; a picture has the same ones. */
+/** Replaces ids, which differ each time, with fixed ones. */
 function withFixedIds(text: string): string {
   const ids: string[] = [];
   return text.replace(/\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, (id) => {
