@@ -155,7 +155,7 @@ function checkPrepared(options: ReleaseOptions): void {
 function actionTag(version: string, { github }: Places): string[] {
   const tag = `v${version.split(".")[0]}`;
   return [
-    `# \`uses: ${github}/action@${tag}\` takes this release from then on.`,
+    `# \`uses: ${github}/action@${tag}\` refers to this release from then on.`,
     `git tag --force ${tag} ${version}^{}`,
     `git push --force git@github.com:${github}.git ${tag}`,
   ];

@@ -487,7 +487,7 @@ export function duration(maxMs: number): Parse<number> {
   return (text, source) => {
     const ms = parseDuration(text.trim()) ?? 0;
     if (ms >= 1_000 && ms <= maxMs) return ms;
-    throw refusal(source, `it must be a time like ${DURATION_FORMS}, at most ${maxMs / 3_600_000}h`, text);
+    throw refusal(source, `it must be a duration such as ${DURATION_FORMS}, at most ${maxMs / 3_600_000}h`, text);
   };
 }
 

@@ -100,8 +100,7 @@ export function readUserLists(
 }
 
 /**
- * The users in all lists of {@linkcode readUserLists}; undefined without a list.
- * @throws {UsageError} if there are none.
+ * The users in all lists of {@linkcode readUserLists}; undefined without a list. @throws {UsageError} if the lists have no user in common.
  */
 export function commonUsers([first, ...others]: readonly UserList[]): readonly string[] | undefined {
   if (first === undefined) return undefined;

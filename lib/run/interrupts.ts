@@ -69,7 +69,7 @@ export function cancelsOnInterrupt(what: OnInterrupt, owned: boolean, terminal: 
 }
 
 export interface OpenInterrupts extends Interrupts {
-  /** Stops listening, unless a signal has arrived: it may be repeated while reports are written. */
+  /** Stops listening, unless a signal has arrived: the signal may be repeated while reports are written. */
   close(): void;
 }
 

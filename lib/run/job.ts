@@ -249,7 +249,7 @@ export interface Operation<I extends JobItem, R> {
   readonly label: string;
   /** Whether it exists, or may exist because the answer to its start was lost. False if nothing was started. */
   readonly mayExist: boolean;
-  /** Whether an answer of the service has shown it. */
+  /** Whether an answer of the service has shown the operation. */
   readonly isSeen: boolean;
   /** Why nothing is running now although it was seen, as a clause. Undefined if it is running, or has ended. */
   readonly idle?: string | undefined;

@@ -55,7 +55,7 @@ export interface JobOptions<I, S> extends KeyOptions {
   readonly redactFile: ((text: string) => string) | undefined;
   /** The result file of a run that the job attaches to; a start has it in its request. */
   readonly resultFile: PlannedResult | undefined;
-  /** Whether the request is a part of a derived key, so that two tasks of a job are two runs. */
+  /** Whether a derived key also depends on the request, so that two tasks of one job are two runs. */
   readonly byTask: boolean;
   readonly mayRepeat: SeriesHooks["mayRepeat"];
   /** See `KeyChoice`. */

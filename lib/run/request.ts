@@ -142,7 +142,8 @@ function warnOfVariable({ notify }: Session, { prompt }: Pick<StartRequest, "pro
 
 /**
  * Checks the request, looks up a repository given by name, and decides the key.
- * @param byTask Whether the request is a part of a derived key, so that two tasks of a job are two runs. The command has one task for each job.
+ * @param byTask Whether a derived key also depends on the request, so that two tasks of one job are two runs. The command has one task for
+ * each job.
  * @throws {UsageError} if something breaks a rule, or there is no such repository; nothing was started.
  * @throws what the client throws for the look-up.
  */
@@ -227,7 +228,7 @@ export async function planLater(
   if (before.runId === null && before.request !== null && before.parting !== "ended") {
     // The earlier start was not answered: the same bytes with the same key find its run, or start it. No other key starts one.
     const message =
-      "the start of an earlier attempt has no answer: it is sent again unchanged, and the forge is not read again";
+      "the start of an earlier attempt got no answer, so it is sent again unchanged, without reading the forge again";
     session.notify({ kind: "text", message });
     const plan = await planStart(session, before.request, options);
     const result = plannedResult(later.result, key);

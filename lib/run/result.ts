@@ -580,7 +580,7 @@ export function isTerminalType(type: string): boolean {
   return ENDS.includes(type);
 }
 
-/** Whether the agent's work was done but could not be delivered. This is the only event of such a delivery. */
+/** Whether an event shows that the agent's work was done but could not be delivered. There is no other event of such a delivery. */
 function failsInDelivery({ type, message, payload }: RunEvent): boolean {
   return type === "failed" && [payload.error, message].some((text) => String(text).startsWith(NOT_DELIVERED));
 }

@@ -38,7 +38,7 @@ export interface Sampler {
 
 /**
  * @param hasFile Whether a flag names a file for spans.
- * @returns Undefined without traces: nothing asks for them, or `OTEL_SDK_DISABLED` is `true`.
+ * @returns Undefined if nothing asks for traces, or if `OTEL_SDK_DISABLED` is `true`.
  */
 export function readTraceSettings(env: ReadEnv, hasFile: boolean): TraceSettings | undefined {
   const exports = asksForExport(env);

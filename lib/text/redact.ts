@@ -268,7 +268,8 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
 }
 
 /**
- * Characters of a secret in a text. JSON can escape each as six. This matters only for a secret that contains a blank.
+ * Number of characters that a secret can have in a text: JSON can escape each character as six. This matters only for a secret that
+ * contains a blank.
  */
 function longestForm(secret: string): number {
   return secret.length * (/\s/.test(secret) ? 6 : 1);

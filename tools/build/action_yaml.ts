@@ -159,7 +159,7 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
       "File to which the step adds its run for a dashboard, such as mogplex-ci/runs.ndjson. See docs/dashboards.md.",
   },
   "show-task": {
-    description: "Whether log, reports and comment show the task. false: for a confidential task.",
+    description: "Whether log, reports and comment show the task. Use false for a confidential task.",
     empty: "true",
     options: SWITCH,
   },

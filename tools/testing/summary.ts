@@ -18,7 +18,7 @@ export interface Case {
   line: number;
   /** Name of the test. */
   name: string;
-  /** How it ended. `innocent`: it failed beside other files, and passed alone. */
+  /** How it ended. `innocent`: it failed when it ran together with other files, and passed alone. */
   end: "passed" | "failed" | "innocent" | "skipped";
   /** Seconds. */
   seconds: number;

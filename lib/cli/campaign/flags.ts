@@ -58,7 +58,7 @@ export const SKIP_INVALID: VerbFlag = {
 export function duration(text: string, source: string): number {
   const ms = parseDuration(text.trim());
   if (ms !== undefined && ms > 0) return ms;
-  const why = `it must be a time like ${DURATION_FORMS}`;
+  const why = `it must be a duration such as ${DURATION_FORMS}`;
   throw new UsageError({ attempted: `use ${source}`, why, value: JSON.stringify(text) });
 }
 

@@ -92,7 +92,7 @@ const ROWS_OF_TROUBLE = 10;
 const ROWS = 5;
 /** Maximum number of groups that need attention; the others are only counted. */
 const MAX_GROUPS = 20;
-/** Cells of a cause, which may be the message of an error with its advice. */
+/** Maximum width of a cause, in cells. A cause may be the message of an error with its advice. */
 const MAX_CAUSE = 600;
 /** Maximum number of items of a group with their own line. */
 const MAX_LINES = 5;

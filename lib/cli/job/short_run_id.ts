@@ -24,7 +24,7 @@ const MAX_VALUE = 80;
 const MAX_FOLDERS = 50;
 
 /**
- * The whole id of a run, and a note that shows it. A whole id, and any text in CI, is returned as it is.
+ * Returns the whole id of a run, and prints it in a note. A whole id, and any text in CI, is returned unchanged.
  * @throws {UsageError} if it is neither an id nor at least 8 digits, or if no run, or more than one, begins with the digits.
  * @throws {UnauthorizedError} without a token.
  */

@@ -204,7 +204,8 @@ export class LiveLog {
 
   /**
    * Prints our own line in the columns of the events. With JSON lines it prints nothing.
-   * @param timed Whether the line has the current time. Not between the events of a run, which may follow with earlier times. @default {true}
+   * @param timed Whether the line has the current time. Use false between the events of a run, because later events may have earlier times.
+   * @default {true}
    */
   line(label: string, text: string, timed = true): void {
     const { json, writer, clock } = this.#options;

@@ -29,7 +29,7 @@ export interface ScreenOptions {
 const MIN_WIDTH = 40;
 /** More than the longest names that forges permit, and five lines of a narrow screen. */
 const MAX_TEXT = 400;
-/** UTF-16 units that are read from a text, most of which may be invisible. */
+/** Number of UTF-16 units that are read from a text. Most of them may be invisible. */
 const MAX_READ = 20_000;
 const MAX_SECRET = 1_000;
 /** Cells of a command, which is not cut earlier: a shortened command would be a different one. */

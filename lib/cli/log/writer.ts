@@ -374,10 +374,9 @@ export function colorLine(writer: Pick<Writer, "colored" | "paint">, line: SafeL
 // Who reads stdout, and its width.
 
 /**
- * Whether a person watches a stream on a terminal that can move its cursor. Only then may the log redraw a line, omit what is close by, and let a run
- * continue after Ctrl-C.
- * Never on a CI system, although act and Buildkite's agent give their jobs a terminal. Source: nektos/act, pkg/container/host_environment.go,
- * `openPty`; buildkite/agent, process/process.go, `PTY`.
+ * Whether a person watches a stream on a terminal that can move its cursor. Only then may the log redraw a line, leave out what the same
+ * screen shows, and let a run continue after Ctrl-C. Never on a CI system, although act and Buildkite's agent give their jobs a terminal.
+ * Source: nektos/act, pkg/container/host_environment.go, `openPty`; buildkite/agent, process/process.go, `PTY`.
  */
 export function isInteractive(
   { io, platform }: { io: Pick<Io, "env" | "isTerminal">; platform: Pick<Platform, "isCi"> },

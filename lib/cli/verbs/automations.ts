@@ -137,7 +137,7 @@ export const automationsListVerb: Verb = {
 // It ends with `success` if a run is running or has succeeded, with `deadline` if it waits for a slot, and with `rateLimited` if the service accepted
 // the trigger and started nothing. See `triggerEnd`.
 
-/** Triggers, and prints the run, or why no run was started. */
+/** Triggers an automation, and prints its run or the reason why no run was started. */
 async function triggerOnce(context: Context): Promise<number> {
   const { flags, writer } = context;
   const automationId = checkUuid(requiredArgument(context, "automations trigger", "automation-id"), "automation id");

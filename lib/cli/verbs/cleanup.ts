@@ -65,7 +65,7 @@ export async function cleanUpJob(context: Context, by: string, outdated: Outdate
     if (isUnrecorded) addRun(context, look.end);
     if (isOutdated) await outdated.update(look.end);
   } else {
-    if (isUnrecorded) writer.note(`the run is missing in the history: ${look.why}`);
+    if (isUnrecorded) writer.note(`the run is missing from the history: ${look.why}`);
     if (isOutdated) writer.note(`${outdated.text}: ${look.why}`);
   }
   return EXIT.success;

@@ -57,11 +57,11 @@ interface PermissionPaths {
   written: readonly string[];
   /** The task. */
   read: readonly string[];
-  /** For the program's work besides the reports. @default nothing */
+  /** Permissions for the program's work besides the reports. @default nothing */
   extra?: ExtraPermissions | undefined;
-  /** For requests to its forge. @default nothing */
+  /** Permissions for requests to the job's forge. @default nothing */
   forge?: ReturnType<typeof forgeNeeds> | undefined;
-  /** For the result file of the run. @default nothing */
+  /** Permissions for the result file of the run. @default nothing */
   result?: FilesNeeds | undefined;
 }
 

@@ -191,7 +191,7 @@ test("prepareRelease() writes version, date and digest everywhere, and checkRele
     "# The workflow `release` makes the release with its attestations, publishes to JSR, and stages the package on npm.",
     "npm stage list @acme/ci",
     "npm stage approve <stage-id>",
-    "# `uses: acme/mogplex-ci/action@v1` takes this release from then on.",
+    "# `uses: acme/mogplex-ci/action@v1` refers to this release from then on.",
     "git tag --force v1 1.3.0^{}",
     "git push --force git@github.com:acme/mogplex-ci.git v1",
   ]);

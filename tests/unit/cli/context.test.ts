@@ -80,12 +80,12 @@ test("option() takes the flag before the variable, ignores an empty variable, an
     [
       ["--timeout", "0"],
       {},
-      `Cannot use --timeout because it must be a time like 60m, 1h30m, 45s, or a number of seconds, at most 720h: "0"`,
+      `Cannot use --timeout because it must be a duration such as 60m, 1h30m, 45s, or a number of seconds, at most 720h: "0"`,
     ],
     [
       [],
       { MOGPLEX_TIMEOUT: "soon" },
-      `Cannot use MOGPLEX_TIMEOUT because it must be a time like 60m, 1h30m, 45s, or a number of seconds, at most 720h: "soon"`,
+      `Cannot use MOGPLEX_TIMEOUT because it must be a duration such as 60m, 1h30m, 45s, or a number of seconds, at most 720h: "soon"`,
     ],
   ];
   for (const [args, env, message] of wrong) {

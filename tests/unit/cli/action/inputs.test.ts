@@ -119,5 +119,8 @@ test("a step takes durations as people write them, and up to the limit of the wa
     expect(Math.round((at.clock.now() - before) / 1_000)).toBe(seconds);
   }
   const { code, log } = await step({ timeout: "1000h" });
-  expect([code, /input timeout because it must be a time like .*, at most 720h: "1000h"/.test(log)]).toEqual([2, true]);
+  expect([code, /input timeout because it must be a duration such as .*, at most 720h: "1000h"/.test(log)]).toEqual([
+    2,
+    true,
+  ]);
 });

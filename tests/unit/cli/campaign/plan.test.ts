@@ -158,7 +158,7 @@ test("campaign plan ends with 69 while the service is out of reach", async () =>
 });
 
 const BAD: readonly [args: string[], message: RegExp][] = [
-  [["--mean-run", "soon"], /--mean-run.*it must be a time like .*"soon"/],
+  [["--mean-run", "soon"], /--mean-run.*it must be a duration such as .*"soon"/],
   [["--mean-run", "0"], /--mean-run/],
   [["--home", "git:origin#x"], /home.*neither a CI job.*"git:origin#x"/],
   [["--home", "s3://bucket"], /no such kind of home: "s3:\/\/bucket"; write dir, git:ADDRESS#BRANCH/],

@@ -359,7 +359,7 @@ test("campaign run survives a service that is down for a while, and says that it
 });
 
 const BAD: readonly [args: string[], message: RegExp][] = [
-  [["--timeout", "never"], /--timeout.*it must be a time like/],
+  [["--timeout", "never"], /--timeout.*it must be a duration such as/],
   [["--timeout", "31d"], /timeout/],
   [["--on-interrupt", "kill"], /--on-interrupt/],
 ];
