@@ -25,7 +25,7 @@ export type { ErrorParts, ResultSoFar };
 interface Brand {
   /** Version of the package. */
   version: string;
-  /** Names of its class and of the classes above. */
+  /** Names of the error's class and of its base classes. */
   kinds: readonly string[];
 }
 

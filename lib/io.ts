@@ -109,8 +109,8 @@ export function parentOf(path: string): string {
 }
 
 /**
- * How many leading parts of an absolute path the caller chose and no checkout controls: the parts of the working directory, but never
- * the last two.
+ * Number of leading parts of a path that no checkout controls: none of a relative path, the working directory of an absolute path below it,
+ * and all but the last two parts of any other absolute path. The last two parts are never included.
  */
 function trustedParts(parts: readonly string[]): number {
   if (parts[0] !== "") return 0;
@@ -374,7 +374,7 @@ function isClosedPipe({ code, name }: { code?: string; name?: string }): boolean
   return code === "EPIPE" || name === "BrokenPipe";
 }
 
-/** The line that says why stdout could not be written. */
+/** The line that reports why stdout could not be written. */
 export function unwrittenLine(error: unknown): string {
   return `Cannot write standard output: ${messageOf(error)}; what was printed is incomplete\n`;
 }

@@ -276,7 +276,7 @@ export interface Folder {
   resumePath?: string | undefined;
   /** The run of that file as it was just read; undefined if only its key is known. */
   resumeRun?: Run | undefined;
-  /** Largest time since the end of that run, in milliseconds; undefined for no limit. */
+  /** Maximum time since the end of that run, in milliseconds; undefined for no limit. */
   maxEndAgeMs?: number | undefined;
 }
 

@@ -20,7 +20,10 @@ interface BranchOptions {
 const [BASE, NEXT, SEEN] = ["refs/mogplex/base", "refs/mogplex/next", "refs/mogplex/seen"];
 /** Source: Git, fetch-pack and remote.c. */
 const NO_BRANCH = /couldn't find remote ref/i;
-/** Longest waits before another try, in milliseconds. A random part of up to half is removed, so that two jobs do not stay in step. */
+/**
+ * Longest waits before another try, in milliseconds. A random part of up to half is removed, so that two jobs do not keep trying at the
+ * same time.
+ */
 export const WAITS_MS: readonly number[] = [2_000, 6_000];
 
 interface BranchFile {

@@ -35,7 +35,7 @@ export interface ResultError {
 // The log's error line has the details of a bug, including where it happened.
 const BUG = "the toolkit failed";
 
-/** Codes of this toolkit that decide the words of reports. */
+/** The toolkit's own codes that decide the wording of reports. */
 const OWN_CODES: readonly (string | null)[] = [NO_SANDBOX, "STILL_RUNNING"];
 
 /** Everything but a {@linkcode MogplexError} is a bug in the toolkit. */

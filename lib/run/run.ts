@@ -252,7 +252,7 @@ function readResumed(
   return proven;
 }
 
-/** The state that an earlier attempt of this job has left in its own place. */
+/** The state that an earlier attempt of this job has left in the job's default place. */
 function readEarlier({ session, identity }: RunJob, state: OpenState | undefined): RunState | undefined {
   if (state === undefined) return undefined;
   const { files, path, seal } = state;

@@ -142,7 +142,7 @@ export function denoFlags(permissions: Permissions): string[] {
     if (odd !== undefined) {
       throw new UsageError({
         attempted: "print permissions",
-        why: "a path contains a space, a comma or a special character of the shell",
+        why: "a path contains a space, a comma or a special shell character",
         value: JSON.stringify(odd),
         advice: "use --json",
       });

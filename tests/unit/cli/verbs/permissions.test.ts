@@ -67,7 +67,7 @@ test("permissions adds the collector of a trace, its variables, and the files th
 test("denoFlags() refuses a path that a shell would take apart", () => {
   const permissions = permissionsFor(at(() => undefined), { ...PATHS, out: "my reports" });
   expect(() => denoFlags(permissions)).toThrow(
-    `Cannot print permissions because a path contains a space, a comma or a special character of the shell: "my reports"; use --json`,
+    `Cannot print permissions because a path contains a space, a comma or a special shell character: "my reports"; use --json`,
   );
 });
 
