@@ -169,7 +169,7 @@ function judgeScopes(missing: readonly string[], restricted: boolean, purpose: P
   }
   if (restricted) {
     const finding = "the token can read and trigger automations, but cannot start runs";
-    const advice = "Use the command automations trigger, or a token with full access (Settings > Mogplex Keys)";
+    const advice = "Use the automations trigger command, or a token with full access (Settings > Mogplex Keys)";
     return purpose === "automation" ? ok(name, finding) : failed(name, finding, advice, "forbidden");
   }
   if (!writes) {

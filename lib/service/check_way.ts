@@ -120,7 +120,7 @@ function adviceFor(trouble: NetworkTrouble, origin: Origin, env: ReadEnv, machin
     : `${machine.runtime} does not use the proxy ${proxy.place}: ${proxy.advice}`;
   switch (trouble) {
     case "permission":
-      return `Start Deno with --allow-net=${origin.host}; the command permissions prints all flags`;
+      return `Start Deno with --allow-net=${origin.host}; the permissions command prints all flags`;
     case "proxy":
       return "The proxy refuses to connect: check its rules, and the user name and password in HTTPS_PROXY";
     case "name":

@@ -369,7 +369,7 @@ function sendingError(thrown: unknown, request: FailedRequest): unknown {
   if (isNotPermitted(thrown.cause)) {
     // Deno denied the request, and would deny every further one.
     const { host } = new URL(origin);
-    const advice = `start it with --allow-net=${host}; the command permissions prints all flags`;
+    const advice = `start it with --allow-net=${host}; the permissions command prints all flags`;
     return new UsageError({ attempted, why: `Deno is not allowed to reach ${host}`, advice }, { cause: thrown.cause });
   }
   const { detail, cause } = explainLoss(thrown, redact);

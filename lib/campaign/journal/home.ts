@@ -174,7 +174,7 @@ export function diskError(
   const why = messageOf(cause);
   if (isNotPermitted(cause)) {
     const flags = "start it with --allow-read and --allow-write for the directory; " +
-      "the command permissions prints all flags (permissions --out DIR)";
+      "the permissions command prints all flags (permissions --out DIR)";
     return new UsageError({ attempted, why: "Deno is not allowed to use it", advice: flags }, { cause });
   }
   const { code } = Object(cause) as { code?: unknown };

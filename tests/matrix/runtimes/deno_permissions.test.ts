@@ -144,8 +144,8 @@ test("a permission that is missing ends the job at once, with how to give it", a
   expect({ code: unread.code, stderr: unread.stderr }).toEqual({
     code: 2,
     stderr:
-      `error: Cannot read prompt: Deno is not allowed to read file "${task}"; start it with --allow-read for that file; the command ` +
-      "permissions prints all flags (permissions --prompt-file FILE)\n",
+      `error: Cannot read prompt: Deno is not allowed to read file "${task}"; start it with --allow-read for that file; the ` +
+      "permissions command prints all flags (permissions --prompt-file FILE)\n",
   });
   const more = await launch([runtimes.node, built("mogplex.mjs"), "permissions", "--prompt-file", task], { cwd, env })
     .ended;
@@ -155,7 +155,7 @@ test("a permission that is missing ends the job at once, with how to give it", a
   expect({ code: unsent.code, stderr: unsent.stderr }).toEqual({
     code: 2,
     stderr: `note: sending requests and the token to ${service.url}, unencrypted\n` +
-      `error: Cannot start run: Deno is not allowed to reach ${host}; start it with --allow-net=${host}; the command permissions ` +
+      `error: Cannot start run: Deno is not allowed to reach ${host}; start it with --allow-net=${host}; the permissions command ` +
       "prints all flags\n",
   });
   expect(readFileSync(join(cwd, "mogplex-ci/outputs.env"), "utf8")).toContain("MOGPLEX_OUTCOME=error\n");
@@ -281,7 +281,7 @@ test("a campaign's directory that Deno is not allowed to write ends with 2, and 
     code: 2,
     stderr:
       'error: Cannot write in "mogplex-campaign": Deno is not allowed to use it; start it with --allow-read and --allow-write for ' +
-      "the directory; the command permissions prints all flags (permissions --out DIR)\n",
+      "the directory; the permissions command prints all flags (permissions --out DIR)\n",
   });
 });
 
