@@ -58,7 +58,7 @@ const TAMPERED: readonly [what: string, path: string, change: (text: string) => 
     "a journal of a newer version",
     JOURNAL,
     (text) => text.replace('{"schema":1', '{"schema":2'),
-    /made by a newer version \(schema 2\).*use that version, or a later one/,
+    /written by a newer version \(schema 2\).*use that version, or a later one/,
   ],
   [
     "a journal in the middle of which a line is cut",

@@ -233,7 +233,7 @@ test("run --after in a retried job says why it asks for another start, or sends 
   const lost = await runAfter(at, args, stateOf(again), { ...RETRIED, CI_JOB_ID: "602" });
   at.emulator.control("clearFaults", {});
   const sent = await runAfter(at, args, stateOf(lost), { ...RETRIED, CI_JOB_ID: "603" });
-  expect(sent.stderr).toContain("the start of an earlier attempt has no answer: it is sent again unchanged");
+  expect(sent.stderr).toContain("the start of an earlier attempt got no answer, so it is sent again unchanged");
   expect(runsOf(at).length).toBe(3);
 });
 
