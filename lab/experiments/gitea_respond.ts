@@ -281,7 +281,7 @@ async function respond(bench: Bench): Promise<void> {
   const closed = await jobOf(bench, world, service, token, last.delivery).ended;
   bench.check(
     "a mention on what is merged starts nothing",
-    closed.stdout.includes("the pull request is closed"),
+    closed.stdout.includes("the pull request is merged"),
     seen(closed),
   );
 }
