@@ -209,7 +209,9 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
     const cwd = mkdtempSync(join(service.folder, `authority-${name}-`));
     const line = [...runtime, built("mogplex.mjs"), "follow", "5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11", "--timeout", "1"];
     const { code, stdout, stderr } = await launch(line, { cwd, env }).ended;
-    expect(stdout + stderr).toContain(`name its PEM file in ${name === "deno" ? "DENO_CERT" : "NODE_EXTRA_CA_CERTS"}`);
+    expect(stdout + stderr).toContain(
+      `set ${name === "deno" ? "DENO_CERT" : "NODE_EXTRA_CA_CERTS"} to the authority's PEM file`,
+    );
     expect(code).toBe(69);
   });
 }
