@@ -11,9 +11,9 @@ export type WaitCause = "rate_limit" | "unavailable" | "network" | "start_limit"
 /**
  * Something to report while a call is in progress. Each notice is worth a line in the log.
  *
- * Not every wait is reported. If the service keeps asking for the same delay, only the first wait is reported, and the next one only after
- * ten minutes without such a wait. A `heartbeat` every minute shows that the work continues. Every wait of a start is reported. A result's
- * `waits` counts all waits.
+ * Not every wait is reported. If the service keeps asking for a delay for the same reason, only the first wait is reported. Another one is
+ * reported only after ten minutes without such a wait. A `heartbeat` every minute shows that the work continues. Every wait of a start is
+ * reported. A result's `waits` counts all waits.
  */
 export type Notice =
   | {

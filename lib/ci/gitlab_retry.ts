@@ -9,7 +9,7 @@
 /** What a user does on the page of a job to start another attempt of the job. */
 export const RETRY_JOB = "retry this job";
 
-/** Words of `retry: when` that every supported server knows: the runner broke, was stopped, or lost the server. These are not verdicts. */
+/** Values of `retry: when` that every supported server accepts: the runner failed, was stopped, or lost its connection to the server. These are not verdicts. */
 export const RETRY_WHEN: readonly string[] = ["runner_system_failure", "unknown_failure", "api_failure"];
 
 /** The word for a stopped runner, on servers since {@linkcode INTERRUPTED_SINCE}. Older servers refuse a file with this word. */

@@ -1,5 +1,5 @@
 /**
- * `main()`: what surrounds the work of a script in a CI job.
+ * `main()`: runs a script's work in a CI job, and handles signals, errors and the exit code.
  *
  * @module
  */

@@ -117,6 +117,9 @@ export function assumedLabel(label: string, isPull: boolean, wishes: AssumedWish
   return assume(wishes.place, { kind: "ask", news }, { labels: [label], origin }, wishes);
 }
 
+const NO_ASK = "it does not contain a comment or a label on an issue or pull request";
+const ASK_ADVICE = "give the event of a comment or a label";
+
 /**
  * The comment or the label of an event.
  * @param forges The known forges: the form of the event shows which one sent it.
@@ -137,7 +140,11 @@ export async function assumedEvent(text: string, forges: readonly Forge[], wishe
   if (forge?.job === undefined) throw new UsageError({ attempted, why: "it is not from a supported forge" });
   const facts = isGitlab ? gitlabFacts(body) : workflowFacts(body);
   const id = numberOf(body, "repository", "id") ?? numberOf(body, "project", "id") ?? 0;
-  if (id === 0 && ["issue", "pull_request"].some((key) => isObject(field(body, key)))) {
+  const isAsk = isGitlab
+    ? ["note", "issue", "work_item", "merge_request"].includes(String(field(body, "object_kind")))
+    : ["issue", "pull_request"].some((key) => isObject(field(body, key)));
+  if (id === 0 && !isAsk) throw new UsageError({ attempted, why: NO_ASK, advice: ASK_ADVICE });
+  if (id === 0) {
     throw new UsageError({
       attempted,
       why: `it has no number in ${isGitlab ? "project" : "repository"}.id`,
@@ -164,10 +171,8 @@ export async function assumedEvent(text: string, forges: readonly Forge[], wishe
       advice: "to see the decision, give its text with --text and --pull-request",
     });
   }
-  const why = event.kind === "nothing"
-    ? event.reason
-    : "it does not contain a comment or a label on an issue or pull request";
-  throw new UsageError({ attempted, why, advice: "give the event of a comment or a label" });
+  const why = event.kind === "nothing" ? event.reason : NO_ASK;
+  throw new UsageError({ attempted, why, advice: ASK_ADVICE });
 }
 
 /** Whether the event has fields that Gitea and Forgejo do not send. Source: GitHub, "Webhook events and payloads"; Gitea, modules/structs. */

@@ -260,7 +260,7 @@ export class Decider {
       return tell(ownMark === undefined ? STOPPED : "it was stopped");
     }
     if (thread.isInternal === true && this.#world.settings.isPublic) {
-      return tell(CONFIDENTIAL);
+      return tell(CONFIDENTIAL, `${CONFIDENTIAL}. Write the task in a thread that is not confidential`);
     }
     if (obstacle !== null) return tell(obstacle.reason, obstacle.text);
     const task = await this.#taskOf(thread, what, { ask, at, line, me, marks });

@@ -63,9 +63,9 @@ export interface AskedStart {
 }
 
 /**
- * Runs one job: starts a run, or takes over the run of an earlier attempt of the job; follows it, and publishes its end, also in the note.
+ * Runs one job: starts a run, or takes over the run of an earlier attempt, follows it, and publishes the outcome, also in the note.
  * @returns The result, and the address of its page; `page` is undefined without one.
- * @throws {NoRun} what `onEnd` throws: then nothing is published.
+ * @throws {NoRun} if `onEnd` throws it; nothing is published then.
  * @throws {MogplexError} if the job could not begin, or its settings are wrong.
  */
 export type RunAsked = (

@@ -99,7 +99,7 @@ function wordsFor(keyword: string, wanted: unknown, property: string | null): st
     case "multipleOf":
       return `must be a multiple of ${text}`;
     case "not":
-      return "must not match the schema";
+      return 'must not match the schema under "not"';
     case "oneOf":
       return "must match exactly one of the schemas";
     case "anyOf":

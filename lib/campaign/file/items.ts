@@ -34,8 +34,8 @@ type ReadResult =
   | { ok: false; path: string; problem: string; why?: string };
 
 /**
- * A text as it is in every checkout: without a byte order mark, and with LF line ends. Keys of starts contain texts, so they must not
- * depend on a setting of Git.
+ * A text as it is in every checkout: without a byte order mark, and with LF line ends. Idempotency keys are derived from such
+ * texts, so the texts must not depend on Git settings.
  */
 function normalized(text: string): string {
   return text.replace(/^\ufeff/, "").replaceAll("\r\n", "\n");
@@ -168,7 +168,7 @@ export class EntryReader {
   readonly #includes: Includes;
   readonly #mistakes: MistakeList;
   readonly #entries: RepositoryEntry[] = [];
-  /** Places of what is known, by its identity. */
+  /** Where each entry first appears, by the identity of the entry. */
   readonly #known = new Map<string, Place>();
   /** Whether a list from standard input was left out. */
   skippedStdin = false;

@@ -362,9 +362,9 @@ export function campaignNotes({ agent, repositories }: CampaignFile): string[] {
   hosts.delete(KNOWN_HOST);
   return [
     ...harness === undefined ? [] : [harness],
-    ...hosts.size === 0
-      ? []
-      : [`the service knows repositories by name, so ${[...hosts].join(", ")} in their addresses is ignored`],
+    ...hosts.size === 0 ? [] : [
+      `the service identifies repositories by name, so it ignores the host in an address (${[...hosts].join(", ")})`,
+    ],
   ];
 }
 

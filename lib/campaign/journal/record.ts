@@ -384,7 +384,7 @@ const RECORDS = {
     request: orAbsent(hex(32)),
   },
   resumed: { by: person, reason: orAbsent(reason) },
-  /** Anything else that a reader should know: a repaired line, a change of the clock. */
+  /** Anything else worth recording, such as a repaired line or a sent notification. */
   note: { text: reason },
 } as const satisfies Record<string, Fields>;
 

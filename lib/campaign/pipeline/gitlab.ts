@@ -385,7 +385,7 @@ class PipelineDocument {
     return this.#file(path, what, jobs, gate === null ? undefined : `wave-${first + gate}`);
   }
 
-  /** The file that runs others one after the other. */
+  /** The file that runs others one after another. */
   parent(parts: readonly string[]): PipelineFile {
     const jobs = parts.map((path) => {
       const name = path.replace(".yml", "");
@@ -400,7 +400,7 @@ class PipelineDocument {
   }
 }
 
-/** Pipelines of at most {@linkcode MAX_WAVES} waves each, and the one that runs them one after the other. */
+/** Pipelines of at most {@linkcode MAX_WAVES} waves each, and the one that runs them one after another. */
 function inParts(input: PipelineInput, { delaysMs, gate }: WavePlan, days: number): PipelineFile[] {
   const parts: PipelineFile[] = [];
   for (let first = 0; first < delaysMs.length; first += MAX_WAVES) {

@@ -404,7 +404,8 @@ function agesOf({ ids, title }: Attention, items: ReadonlyMap<string, CampaignIt
 function ageText(title: string, sinceMs: number, newestMs: number, nowMs: number): string {
   const verdict = ITEM_VERDICTS.find((each) => each === title);
   if (verdict === undefined || !isFinal(verdict)) {
-    return `waiting for ${unbroken(spanText(nowMs - sinceMs))} when this page was written`;
+    const upTo = sinceMs === newestMs ? "" : "up to ";
+    return `had been waiting for ${upTo}${unbroken(spanText(nowMs - sinceMs))} when this page was written`;
   }
   const [first, newest] = [sinceMs, newestMs].map((ms) => pastTimeText(ms, nowMs));
   return `${verdict === "unknown" ? "finished" : verdict} ${first}${first === newest ? "" : `, the newest ${newest}`}`;

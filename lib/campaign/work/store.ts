@@ -160,12 +160,12 @@ export class Store {
     giveUpOpenStarts(this.memory, nowMs, this.isShared);
   }
 
-  /** Takes a record only into the memory, for a process that is not allowed to write. */
+  /** Applies a record only to the campaign's memory, for a process that is not allowed to write. */
   applyWithoutWriting(body: RecordBody): void {
     for (const record of this.#recordsOf(body)) this.#take(record);
   }
 
-  /** Takes a record into the memory, and writes it unless this is a dry run. @throws what {@linkcode Store.record} throws. */
+  /** Applies a record to the campaign's memory, and writes it to the journal unless this is a dry run. @throws what {@linkcode Store.record} throws. */
   async take(body: RecordBody, isDryRun: boolean): Promise<void> {
     if (isDryRun) this.applyWithoutWriting(body);
     else await this.record(body);

@@ -136,7 +136,7 @@ function checkHost(text: string, attempted: string): string {
 export function hostNote(repo: string): string | undefined {
   const host = hostOf(repo.trim());
   if (host === undefined || host === KNOWN_HOST) return undefined;
-  return `the service knows repositories by name, so ${host} in --${REPO.name} is ignored; the repository is ${
+  return `the service identifies repositories by name, so it ignores the host in --${REPO.name} (${host}); the repository is ${
     repoName(repo)
   }`;
 }

@@ -57,7 +57,7 @@ export const TOKEN = `the token of this repository in the Mogplex app: ${KEYS_PA
 /** What is lost at every forge without a schedule. */
 const LOST = [
   "A start that got no answer is repeated only until its job ends.",
-  "If a job is killed, the next mention in the same thread completes its note.",
+  "If a job is killed, its note stays unfinished until somebody mentions the agent in the same thread, at least 5 minutes after the run has ended.",
 ];
 
 export interface Recipe {
@@ -537,6 +537,7 @@ In a private project, also choose Confidential comments and Confidential issues 
         "the trigger token: Settings > CI/CD > Pipeline trigger tokens",
         "the bot's token: Settings > Access tokens (on GitLab.com Free: a personal access token of the bot's user)",
         "the variable GITLAB_TOKEN: Settings > CI/CD > Variables",
+        'the setting "No one allowed" for pipeline variables: Settings > CI/CD > Variables',
         variablesOfRespond("Settings > CI/CD > Variables"),
         VARIABLE,
         LABEL,

@@ -27,7 +27,7 @@ import {
 import { readPlaces } from "../settings.ts";
 import type { Context, ExtraPermissions, Option, Verb } from "../verb.ts";
 
-/** Variables that are on no list: `NODE_ENV`, for the check of the origin, and variables of the terminal and the network. */
+/** Variables on no other list: `NODE_ENV`, which decides whether an unencrypted address is accepted, and those of the terminal and the network. */
 const OTHER_VARIABLES: readonly string[] = [
   "NODE_ENV",
   "FORCE_COLOR",

@@ -49,12 +49,12 @@ const EVENT: Option<string> = {
 };
 const PULL_REQUEST: VerbFlag = {
   name: "pull-request",
-  help: "With --text or --label: on a pull request",
+  help: "Assume a pull request (with --text or --label)",
   heading: "Dry run",
 };
 const FORK: VerbFlag = {
   name: "fork",
-  help: "With --text or --label: on a pull request from a fork",
+  help: "Assume a pull request from a fork (with --text or --label)",
   heading: "Dry run",
 };
 const AS: Option<string> = {

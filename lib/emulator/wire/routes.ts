@@ -288,10 +288,10 @@ function outside(): Failure {
   return fail(501, "SERVICE_UNAVAILABLE", "The emulator does not implement this route");
 }
 
-/** A route that reads more than the emulator has. */
+/** A read route that the emulator does not implement. */
 const readOutside = route<never>({ scope: "read", failed: FAILED }, outside);
 
-/** A route that changes more than the emulator has. */
+/** A write route that the emulator does not implement. */
 const writeOutside = route<never>({ scope: "write", failed: FAILED }, outside);
 
 /** `POST /mcp`: authenticates, and offers no method. */
@@ -505,7 +505,7 @@ function show(world: World, c: Context, render: () => string | undefined): Respo
   return text === undefined ? notFoundPage() : new Response(text, { headers: pageHeaders() });
 }
 
-/** Whether a request came to an emulator on loopback under a name that is not one of loopback. */
+/** Whether a request to an emulator on a loopback address names a host that is not one. */
 export function hasForeignHost(world: World, request: Request): boolean {
   return isLoopback(new URL(world.origin).host) && !isLoopback(hostOf(request));
 }

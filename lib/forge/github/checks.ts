@@ -46,7 +46,7 @@ export function checkOf({ name, status, conclusion, context, state }: z.output<t
   return { name: name ?? "", state: isCompleted ? CHECKS.get(conclusion ?? "") ?? null : "pending" };
 }
 
-/** GitHub's own word, unless one of our checks has a part in it. */
+/** The state that GitHub reports. If it includes one of our own checks, the state is computed from the other checks instead. */
 export function rollupState(rollup: Rollup): ChecksState | null {
   if (rollup === null || rollup === undefined) return rollup === null ? "none" : null;
   const whole = CHECKS.get(rollup.state) ?? null;

@@ -17,7 +17,7 @@ export const GITLAB_MERGING: ForgeMerging = { read, checks };
 /** Maximum number of users whose rights are checked. */
 const MAX_USERS = 20;
 const PAGE = 100;
-/** The waits for GitLab to find out whether it can be merged, in milliseconds. A request makes it look. */
+/** How long to wait, in milliseconds, for GitLab to determine whether a merge request can be merged. A request triggers the check. */
 const LOOK_MS = [2_000, 4_000];
 const UNCHECKED: readonly (string | null | undefined)[] = ["unchecked", "checking", "preparing", "approvals_syncing"];
 

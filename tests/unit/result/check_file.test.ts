@@ -90,7 +90,7 @@ test("checkResultFile() names the branching keyword alone when no branch matches
     kind: "result-invalid",
     mistakes: [
       '"/a" must match one of the schemas (anyOf)',
-      '"/b" must not match the schema (not)',
+      '"/b" must not match the schema under "not" (not)',
       '"/c" must have an item that matches (contains)',
     ],
   });

@@ -48,7 +48,7 @@ test("campaign check takes addresses of repositories, and notes hosts that are n
   expect([code, stdout, stderr]).toEqual([
     0,
     expect.stringContaining("3 repositories"),
-    "note: the service knows repositories by name, so git.example.com in their addresses is ignored\n",
+    "note: the service identifies repositories by name, so it ignores the host in an address (git.example.com)\n",
   ]);
   const twice = await check(GOOD.replace(/repositories:.*/, "repositories: [acme/web, https://evil.example/acme/web]"));
   expect([twice.code, twice.stdout]).toEqual([2, expect.stringContaining('"acme/web" appears twice')]);

@@ -106,7 +106,7 @@ test("run says that the service knows the name only when --repo is an address of
   const { stderr, code } = await call({}, [...RUN, "--repo", "https://kim:hunter2secret@evil.example/acme/web"]);
   expect(code).toBe(124);
   expect(stderr).toContain(
-    "the service knows repositories by name, so evil.example in --repo is ignored; the repository is acme/web",
+    "the service identifies repositories by name, so it ignores the host in --repo (evil.example); the repository is acme/web",
   );
   expect(stderr).not.toContain("hunter2secret");
   expect((await call({}, [...RUN, "--repo", "https://github.com/acme/web"])).stderr).not.toContain("not used");

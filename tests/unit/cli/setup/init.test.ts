@@ -824,7 +824,7 @@ test("init --respond --schedule sets how often the job polls, and lists what is 
         "  - A mention in a comment on a line of code starts nothing.",
         "  - A label on a pull request starts nothing.",
         "  - A start that got no answer is repeated only until its job ends.",
-        "  - If a job is killed, the next mention in the same thread completes its note.",
+        "  - If a job is killed, its note stays unfinished until somebody mentions the agent in the same thread, at least 5 minutes after the run has ended.",
       ],
     ]);
     expect((await init(["github", "--uninstall"], { ...written, ".git/config": ORIGIN })).written).toEqual({});
@@ -1007,6 +1007,7 @@ test("init --uninstall lists what is left outside of the repository by name", as
     "  - the trigger token: Settings > CI/CD > Pipeline trigger tokens",
     "  - the bot's token: Settings > Access tokens (on GitLab.com Free: a personal access token of the bot's user)",
     "  - the variable GITLAB_TOKEN: Settings > CI/CD > Variables",
+    '  - the setting "No one allowed" for pipeline variables: Settings > CI/CD > Variables',
     "  - the variables MOGPLEX_RESPOND_ALLOW_USERS and MOGPLEX_RESPOND_LIMIT, if you set them: Settings > CI/CD > Variables",
     "  - the variable MOGPLEX_API_KEY: Settings > CI/CD > Variables",
     "  - the label mogplex, if you created it",

@@ -667,6 +667,8 @@ test("respond --dry-run refuses what it cannot rehearse, and its flags belong to
     [["--event", "none.json"], undefined, 'there is no such file: "none.json"'],
     [["--event", "event.json"], [], "Cannot read the event: it is not a JSON object"],
     [["--event", "event.json"], { object_kind: "push", project: { id: 1 } }, "not about a comment or an issue"],
+    [["--event", "event.json"], { object_kind: "push" }, "it does not contain a comment or a label"],
+    [["--event", "event.json"], { object_kind: "note" }, "it has no number in project.id"],
     [["--event", "event.json"], { issue: { number: 1 }, comment: { id: 1 } }, "it has no number in repository.id"],
     [["--event", "event.json"], { ref: "refs/heads/main" }, "it does not contain a comment or a label"],
     [
