@@ -248,7 +248,7 @@ async function respond(bench: Bench): Promise<void> {
   const stops = await endOf(atOnce(await say(crowd.number, "@mogplex stop", writer)));
   const stopped = await endOf(starts);
   const [, ofStart = "", ofStop = "", ...more] = await notes(crowd.number);
-  const isStopped = more.length === 0 && ofStart.includes(` ${started} ended `) && ofStop.includes("are withdrawn") &&
+  const isStopped = more.length === 0 && ofStart.includes(` ${started} ended `) && / stop \d+ /.test(ofStop) &&
     stops.every(({ code }) => code === 0) && stopped.every(({ code }) => [0, 3].includes(code ?? -1));
   const all = [ofStart, ofStop, ...more].map((each) => each.slice(0, 300)).join("\n");
   bench.check("three jobs at once start one run and leave one note, and so does a stop", isStopped, all);
