@@ -124,9 +124,13 @@ export function withPlannedResult(request: StartRequest, result: PlannedResult |
     : { ...request, prompt: withResultTask(request.prompt, result.path, result.schema) };
 }
 
-export function runSeries(session: Session, plan: StartPlan, hooks: SeriesHooks): StartSeries<StartResult> {
-  const { request, key, job } = plan;
-  return new StartSeries(session, { what: runToStart(session.client, request), key, job }, hooks);
+export function runSeries(
+  session: Session,
+  plan: StartPlan & { earlierRunId?: string | null | undefined },
+  hooks: SeriesHooks,
+): StartSeries<StartResult> {
+  const { request, key, job, earlierRunId } = plan;
+  return new StartSeries(session, { what: runToStart(session.client, request), key, job, earlierRunId }, hooks);
 }
 
 /** `$NAME` as shells and CI systems write it: two characters or more, in upper case. */

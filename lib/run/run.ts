@@ -94,7 +94,7 @@ export async function runJob(request: RunRequest | LaterRequest, options: RunJob
   const state = openState(options);
   const resumed = readResumed(request, options, state);
   const isClaimed = state?.claim !== undefined;
-  const earlier = resumed ?? (isClaimed || request.result === undefined ? undefined : readEarlier(options, state));
+  const earlier = resumed ?? (isClaimed ? undefined : readEarlier(options, state));
   // The state of an earlier attempt stays until its run is found, or another start begins, because the service might not answer now.
   if (!isClaimed && resumed?.asked == null) state?.writer.clear();
   const operation = new RunOperation(options, { request, resumed, earlier }, state?.writer);
@@ -437,7 +437,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       await checkResultAbsent(await this.resultPlace(), plan.result, plan.request);
     }
     const { onStarting, byTask, mayRepeat } = this.#options;
-    this.#series = runSeries(this.#session, plan, {
+    this.#series = runSeries(this.#session, { ...plan, earlierRunId: this.#target.earlier?.runId }, {
       onStarting,
       onKey: (key) => this.#begin(plan, key),
       mayRepeat,

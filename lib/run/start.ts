@@ -129,8 +129,9 @@ export class StartSeries<R extends StartAnswer> {
    * Whether another job of the pipeline has the same key. On its first attempt a job cannot find its own run, so if the CI system does not
    * distinguish the nodes of a matrix, another node must have started the run.
    */
-  #isShared({ replayed }: R): boolean {
-    return replayed && this.#isFirstAttempt && this.#session.platform.hidesNode && !this.#triedBefore;
+  #isShared({ replayed, runId }: R): boolean {
+    return replayed && runId !== this.#plan.earlierRunId && this.#isFirstAttempt && this.#session.platform.hidesNode &&
+      !this.#triedBefore;
   }
 
   /**
@@ -379,6 +380,8 @@ interface SeriesPlan<R extends StartAnswer> {
   key: StartKey;
   /** Null outside CI. */
   job: JobIdentity | null;
+  /** UUID of the run that an earlier command of the same job has started. @default unknown */
+  earlierRunId?: string | null | undefined;
 }
 
 /** {@linkcode StartedRun}, for any answer. */
