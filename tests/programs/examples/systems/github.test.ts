@@ -111,7 +111,7 @@ for (const file of Object.keys(RECIPES)) {
     const recipe = machine.recipe(file, "stuck-streaming");
     machine.stop = signalledAll("SIGKILL");
     // If the machine dies, the last step does not run.
-    await runGithubJob(recipe.replace("mogplex.mjs cleanup\n", "mogplex.mjs --version\n"), machine, given);
+    await runGithubJob(recipe.replace(/mogplex\.mjs cleanup( "\$@")?\n/, "mogplex.mjs --version\n"), machine, given);
     machine.stop = signalled("SIGINT");
     await runGithubJob(recipe, machine, { ...given, attempt: 2 });
     const [first, second] = machine.done.filter(({ name }) => name === "Run the agent");
