@@ -197,9 +197,9 @@ export interface Places {
 /** Default directory of the reports. */
 const DEFAULT_OUT = "mogplex-ci";
 
-/** Whether a folder is ours: the default one, or the one of another run beside it. */
+/** Whether a folder is ours: the default one, or the one of another run in it. */
 export function isDefaultOut(out: string): boolean {
-  return out.replace(/\/+$/, "").replace(/-\d+$/, "") === DEFAULT_OUT;
+  return out.replace(/\/+$/, "").replace(/\/run-\d+$/, "") === DEFAULT_OUT;
 }
 
 /** Whether only a person repeats the command. */

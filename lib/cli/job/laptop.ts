@@ -230,10 +230,13 @@ export async function folderOfRun(
   throw usedFolders(attempted, "can still be attached to");
 }
 
-/** The folders of a job's files: its own, and those of other runs beside it. */
+/**
+ * The folders that the files of a run can be in: the one the user named, then folders inside it. A command that is allowed to write the first one is
+ * allowed to write all of them.
+ */
 export function foldersOf(base: string): string[] {
-  const beside = base.replace(/\/+$/, "");
-  return Array.from({ length: MAX_FOLDERS }, (_, index) => index === 0 ? base : `${beside}-${index + 1}`);
+  const parent = base.replace(/\/+$/, "");
+  return Array.from({ length: MAX_FOLDERS }, (_, index) => index === 0 ? base : `${parent}/run-${index + 1}`);
 }
 
 const isWaiting = ({ run }: Remembered) => run !== undefined && endOfRun(run.status) === "awaiting_input";

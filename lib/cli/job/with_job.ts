@@ -21,13 +21,14 @@ import { isNotPermitted, preferSmallHeap, thisMachine } from "../../runtime.ts";
 import { networkFix, withNetworkFix } from "../../service/check_way.ts";
 import { resolveOrigin } from "../../service/connection.ts";
 import type { RequestReport } from "../../service/transport.ts";
+import { shellWord } from "../../text/escape.ts";
 import { maskToken } from "../context.ts";
 import { markExplained } from "../explain.ts";
 import { LiveLog, type LogForm, noticeText } from "../log/live_log.ts";
 import { isInteractive, logWidth } from "../log/writer.ts";
-import { JSON_LINES } from "../options.ts";
+import { JSON_LINES, OUT, STATE } from "../options.ts";
 import { isLaptop, outDirectory, type Places, readPlaces, type WaitSettings } from "../settings.ts";
-import type { Context, JobExtra, RunFolder, Vocabulary } from "../verb.ts";
+import type { Context, JobExtra, RunFolder } from "../verb.ts";
 import { AT_END, eventFiles, isTogether, prepare, type Prepared, WHEN_LEFT, WHEN_REFUSED } from "./publish.ts";
 
 export interface JobAsked extends Partial<WaitSettings> {
@@ -150,7 +151,7 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
         interrupts.close();
         live.close();
       });
-      const result = inWords(advised(context, end, error, isUnanswered(session)), context.vocabulary);
+      const result = inWords(context, advised(context, end, error, isUnanswered(session)));
       if (interrupts.terminal) showLeft(context, result);
       const isLeft = opened.keeps && result.runId === null && !mayHaveStarted(result);
       if (isLeft) noteEarlier(context, opened.earlier);
@@ -400,7 +401,7 @@ async function refuse<R extends AnyResult>(
     origin: originOf(context),
   };
   const isUnreached = session !== undefined && isUnanswered(session);
-  const result = inWords(advised(context, end, error, isUnreached), context.vocabulary);
+  const result = inWords(context, advised(context, end, error, isUnreached));
   if (!context.flags.has(JSON_LINES)) context.writer.fence();
   const publishers = isLeft ? WHEN_LEFT : WHEN_REFUSED;
   try {
@@ -446,7 +447,8 @@ function checkAccess({ io }: Context, { out }: Places): void {
 }
 
 /** Replaces the words for scripts in a result with the program's. */
-function inWords<R extends AnyResult>(result: R, { resume, words }: Vocabulary): R {
+function inWords<R extends AnyResult>(context: Context, result: R): R {
+  const { resume, words } = context.vocabulary;
   const { reason, error } = result;
   const continuation = resume(result);
   const isCommand = continuation !== null && "command" in continuation;
@@ -454,9 +456,23 @@ function inWords<R extends AnyResult>(result: R, { resume, words }: Vocabulary):
     ...result,
     reason: reason && words(reason),
     error: error && { ...error, advice: error.advice && words(error.advice) },
-    resume: isCommand ? continuation.command : continuation?.instruction ?? null,
+    resume: isCommand ? withPlaces(context, continuation.command) : continuation?.instruction ?? null,
     resumeIsCommand: isCommand,
   };
+}
+
+/**
+ * Adds the flags that say where the files of a run are, so that the command which continues the run finds and updates them. In CI another machine runs that
+ * command.
+ */
+function withPlaces(context: Context, command: string): string {
+  if (!isLaptop(context)) return command;
+  const places = [OUT, STATE].map((option) => {
+    const value = context.flags.get(option);
+    return value === undefined ? "" : ` --${option.name} ${shellWord(value)}`;
+  }).join("");
+  // Deno's permissions depend on these places.
+  return command.replace(/ permissions\)/, () => ` permissions${places})`) + places;
 }
 
 function originOf({ io }: Context): string {

@@ -3,7 +3,7 @@ import { built } from "../../built.ts";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { basename, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { root, runtimes } from "../../../tools/setup.mjs";
 import { diagnose } from "../../programs/processes/world/doctor.ts";
 import { launch, REPO, type Service, sharedService, startService } from "../../programs/processes/world/service.ts";
@@ -160,6 +160,39 @@ test("a permission that is missing ends the job at once, with how to give it", a
   });
   expect(readFileSync(join(cwd, "mogplex-ci/outputs.env"), "utf8")).toContain("MOGPLEX_OUTCOME=error\n");
 });
+
+for (const [out, folder] of [[[], "mogplex-ci/run-2"], [["--out", "reports"], "reports/run-2"]] as const) {
+  test(`a pasted resume line follows the second run of a folder in ${folder}`, async () => {
+    const cwd = mkdtempSync(join(service.folder, "deno-"));
+    const path = `${dirname(runtimes.deno)}:${process.env["PATH"]}`;
+    const { url } = service;
+    const env = {
+      PATH: path,
+      MOGPLEX_URL: url,
+      MOGPLEX_DEV: "1",
+      MOGPLEX_API_KEY: service.token(),
+      MOGPLEX_RECENT: "off",
+    };
+    const listed = await launch([runtimes.node, built("mogplex.mjs"), "permissions", ...out], { cwd, env }).ended;
+    const flags = listed.stdout.trim().split(" ");
+    const deno = [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt", ...flags, built("mogplex.mjs")];
+    const start = async (task: string) => {
+      const args = ["run", "--detach", "--repo", REPO, ...out, `<stuck-pending> ${task}`];
+      const { code, stdout } = await launch([...deno, ...args], { cwd, env }).ended;
+      expect(code).toBe(0);
+      const [, line = "", runId = ""] = /^resume +(deno run .* follow (\S+).*)$/m.exec(stdout) ?? [];
+      return { line, runId };
+    };
+    await start("one");
+    const { line, runId } = await start("other");
+    const success = { status: "success" };
+    await service.control("setRun", { runId, run: success, call: success });
+    const { code, stderr } = await launch(["sh", "-c", line], { cwd, env }).ended;
+    expect({ line, code, stderr }).toEqual({ line, code: 0, stderr: expect.not.stringContaining("error:") });
+    const result = JSON.parse(readFileSync(join(cwd, folder, "result.json"), "utf8"));
+    expect(result).toMatchObject({ runId, outcome: "success" });
+  });
+}
 
 const quiet = (stderr: string) =>
   stderr.replace(`note: sending requests and the token to ${campaigns.url}, unencrypted\n`, "");

@@ -87,10 +87,23 @@ test("run --follow --new, and one with a key of its own, start another run in a 
     const { cli, files, runs } = await withLiveRun();
     const { stderr, io } = await cli([...RUN, "--timeout", "30s", ...flags], { files });
     expect({ flags, runs: runs() }).toEqual({ flags, runs: 2 });
-    expect(stderr).toContain(`the files of this run go to "mogplex-ci-2"`);
+    expect(stderr).toContain(`the files of this run go to "mogplex-ci/run-2"`);
     expect(io.files.get("mogplex-ci/run.json")).toBe(files["mogplex-ci/run.json"]);
-    expect(io.files.has("mogplex-ci-2/result.json")).toBe(true);
+    expect(io.files.has("mogplex-ci/run-2/result.json")).toBe(true);
   }
+});
+
+test("the resume line names the places that the command was given, quoted for a shell, and follow updates the reports there", async () => {
+  const { cli, emulator } = world("");
+  const places = ["--out", "my reports", "--state", "states/run.json"];
+  const first = await cli([...RUN, "--timeout", "30s", ...places]);
+  const [, line = ""] = /^resume +mogplex-ci (follow .*)$/m.exec(first.stdout) ?? [];
+  const [runId = ""] = [...emulator.world.store.runs.keys()];
+  expect(line).toBe("follow <run> --out 'my reports' --state states/run.json");
+  await emulator.control("setRun", { runId, run: { status: "success" } });
+  const { code, io } = await cli(["follow", runId, ...places], { files: left(first.io.files) });
+  expect([code, JSON.parse(io.files.get("my reports/result.json") ?? "").outcome]).toEqual([0, "success"]);
+  expect(io.files.has("mogplex-ci/result.json")).toBe(false);
 });
 
 test("another request while one is live overwrites nothing, and a third one finds the run of its own folder", async () => {
@@ -100,7 +113,7 @@ test("another request while one is live overwrites nothing, and a third one find
   for (const [path, text] of Object.entries(files)) expect([path, second.io.files.get(path)]).toEqual([path, text]);
   const third = await cli(other, { files: left(second.io.files) });
   expect({ runs: runs(), attached: third.stderr.includes("attaching to it") }).toEqual({ runs: 2, attached: true });
-  const fourth = await cli([...other, "--state", "mogplex-ci-2/run.json", "--branch", "x"], {
+  const fourth = await cli([...other, "--state", "mogplex-ci/run-2/run.json", "--branch", "x"], {
     files: left(third.io.files),
   });
   expect([fourth.code, runs()]).toEqual([2, 2]);
@@ -112,11 +125,11 @@ test("run --follow names the run whose folder it leaves alone, and how to cancel
   const other = ["run", "--follow", "Something else", "--repo", REPO, "--timeout", "30s"];
   const noteOf = async () => /^note: (?:run|an earlier start) .*$/m.exec((await cli(other, { files })).stderr)?.[0];
   expect(await noteOf()).toBe(
-    'note: run "<run>" in this folder is still running, so the files of this run go to "mogplex-ci-2"',
+    'note: run "<run>" in this folder is still running, so the files of this run go to "mogplex-ci/run-2"',
   );
   for (const run of emulator.world.store.runs.values()) run.status = "awaiting_input";
   expect(await noteOf()).toBe(
-    'note: run "<run>" in this folder waits for an answer (to cancel it: mogplex-ci runs cancel <run>), so the files of this run go to "mogplex-ci-2"',
+    'note: run "<run>" in this folder waits for an answer (to cancel it: mogplex-ci runs cancel <run>), so the files of this run go to "mogplex-ci/run-2"',
   );
   const same = await cli([...RUN, "--timeout", "30s"], { files });
   expect(same.stderr).toContain(
@@ -155,9 +168,9 @@ test("run --follow starts one run when it is called twice at once in a folder, a
   const ends = await Promise.all(["Fix the flaky tests", "Fix the flaky tests", "Something else"].map(call));
   expect([ends.map(({ code }) => code), emulator.world.store.runs.size]).toEqual([[124, 124, 124], 2]);
   expect(ends[1]?.stderr).toContain("with the same request: attaching to it (--new starts another run)");
-  expect(ends[2]?.stderr).toContain('so the files of this run go to "mogplex-ci-2"');
+  expect(ends[2]?.stderr).toContain('so the files of this run go to "mogplex-ci/run-2"');
   const runIn = (folder: string) => JSON.parse(files.get(`${folder}/result.json`) ?? "").runId;
-  expect(new Set([runIn("mogplex-ci"), runIn("mogplex-ci-2")]).size).toBe(2);
+  expect(new Set([runIn("mogplex-ci"), runIn("mogplex-ci/run-2")]).size).toBe(2);
   expect([...files.keys()].filter((path) => path.endsWith(".lock"))).toEqual([]);
 });
 
@@ -171,7 +184,7 @@ test("a refused start in a folder with a state file shows the name of the reposi
   const { cli, files } = await withLiveRun();
   const { code, stdout, io } = await cli([...RUN, "--harness", "claude"], { files });
   expect([code, /^repository {4}acme\/api$/m.test(stdout)]).toEqual([2, true]);
-  expect(JSON.parse(io.files.get("mogplex-ci-2/result.json") ?? "").repository).toBe("acme/api");
+  expect(JSON.parse(io.files.get("mogplex-ci/run-2/result.json") ?? "").repository).toBe("acme/api");
 });
 
 test("a state file without a valid proof is no run of this folder, whatever it says", async () => {
@@ -399,7 +412,7 @@ test("run --follow starts another run when the unseen end is an hour old, with -
     const { stderr, io } = await cli([...args, ...more], { files });
     expect([waitMs, more, runs(), stderr.includes("its end was not seen")]).toEqual([waitMs, more, 2, false]);
     // The folder is free again.
-    expect(io.files.has("mogplex-ci-2/result.json")).toBe(false);
+    expect(io.files.has("mogplex-ci/run-2/result.json")).toBe(false);
   }
 });
 
@@ -466,11 +479,11 @@ test("follow leaves the run of the folder alone when its id is another run, also
     const otherId = await start("Another task");
     const other = await cli(["follow", otherId, "--timeout", "30s"], { files });
     for (const [path, text] of Object.entries(files)) expect([path, other.io.files.get(path)]).toEqual([path, text]);
-    expect(other.stderr).toContain(`the files of this run go to "mogplex-ci-2"`);
-    expect(JSON.parse(other.io.files.get("mogplex-ci-2/run.json") ?? "").runId).toBe(otherId);
+    expect(other.stderr).toContain(`the files of this run go to "mogplex-ci/run-2"`);
+    expect(JSON.parse(other.io.files.get("mogplex-ci/run-2/run.json") ?? "").runId).toBe(otherId);
     // Its own folder is found again.
     const again = await cli(["follow", otherId, "--timeout", "30s"], { files: left(other.io.files) });
-    expect([...again.io.files.keys()].filter((path) => path.startsWith("mogplex-ci-3"))).toEqual([]);
+    expect([...again.io.files.keys()].filter((path) => path.startsWith("mogplex-ci/run-3"))).toEqual([]);
     const same = await cli(args, { files: left(again.io.files) });
     expect([same.code, emulator.world.store.runs.size]).toEqual([hasSucceeded ? 0 : 124, 2]);
   }
@@ -483,9 +496,9 @@ test("run and follow leave the folder of a run alone that another follow is atta
   const call = (args: string[]) => cli([...args, "--timeout", "30s"], { before: sharing(files) });
   await Promise.all(ids.map((id) => call(["follow", id])));
   const runIn = (folder: string) => JSON.parse(files.get(`${folder}/result.json`) ?? "").runId;
-  expect(new Set([runIn("mogplex-ci"), runIn("mogplex-ci-2")])).toEqual(new Set(ids));
+  expect(new Set([runIn("mogplex-ci"), runIn("mogplex-ci/run-2")])).toEqual(new Set(ids));
   const { stderr, io } = await cli([...RUN, "--timeout", "30s"], { files: left(files) });
-  expect(stderr).toContain('is still running, so the files of this run go to "mogplex-ci-3"');
+  expect(stderr).toContain('is still running, so the files of this run go to "mogplex-ci/run-3"');
   expect(io.files.get("mogplex-ci/result.json")).toBe(files.get("mogplex-ci/result.json"));
 });
 
@@ -495,11 +508,11 @@ test("report leaves the files of the folder's run alone when its id is another r
   const otherId = await start("Another task");
   const other = await cli(["report", otherId], { files });
   for (const [path, text] of Object.entries(files)) expect([path, other.io.files.get(path)]).toEqual([path, text]);
-  expect(other.stderr).toContain(`the files of this run go to "mogplex-ci-2"`);
-  expect(JSON.parse(other.io.files.get("mogplex-ci-2/result.json") ?? "").runId).toBe(otherId);
+  expect(other.stderr).toContain(`the files of this run go to "mogplex-ci/run-2"`);
+  expect(JSON.parse(other.io.files.get("mogplex-ci/run-2/result.json") ?? "").runId).toBe(otherId);
   const { runId } = JSON.parse(files["mogplex-ci/run.json"] ?? "");
   const same = await cli(["report", runId], { files });
-  expect([...same.io.files.keys()].filter((path) => path.startsWith("mogplex-ci-2"))).toEqual([]);
+  expect([...same.io.files.keys()].filter((path) => path.startsWith("mogplex-ci/run-2"))).toEqual([]);
 });
 
 test("report does not show its own duration when the run is still running", async () => {

@@ -185,7 +185,7 @@ test("lastRunId() is in the message about a missing id, for a person in the fold
   clock.advance(1_000);
   const second = await cli(["run", "--detach", "y", "--repo", "acme/api"], { env: HOME, files });
   const [, secondId = ""] = emulator.world.store.runs.keys();
-  expect(second.io.files.has("mogplex-ci-2/run.json")).toBe(true);
+  expect(second.io.files.has("mogplex-ci/run-2/run.json")).toBe(true);
   expect(await messages(HOME, Object.fromEntries(second.io.files))).toContain(
     `\`mogplex-ci report ${secondId.slice(0, 8)}\``,
   );
