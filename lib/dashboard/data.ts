@@ -15,7 +15,7 @@ export interface ListState {
    * failed. `failed`: nothing was read. `skipped`: not requested, because a token is missing or an earlier request failed.
    */
   state: "complete" | "cut" | "partial" | "failed" | "skipped";
-  /** Why it is not complete, as a sentence; null if it is. Untrusted text. */
+  /** Why the list is not complete, as a sentence; null if it is complete. Untrusted text. */
   why: string | null;
 }
 
@@ -30,7 +30,7 @@ export interface RepositoryEntry {
 
 export interface SandboxEntry {
   id: string;
-  /** Name of its repository; null if the list of repositories does not have it. Untrusted text. */
+  /** Name of the sandbox's repository; null if the list of repositories does not include it. Untrusted text. */
   repository: string | null;
   /** The service's word. Untrusted text. */
   status: string;
@@ -40,7 +40,7 @@ export interface SandboxEntry {
   createdAt: string;
   /** ISO 8601; null if unknown. */
   lastActiveAt: string | null;
-  /** Its last error; null without one. Untrusted text. */
+  /** The sandbox's last error; null without one. Untrusted text. */
   error: string | null;
 }
 
@@ -52,11 +52,11 @@ export interface AutomationRunEntry {
   createdAt: string | null;
   /** Null if unknown. */
   durationMs: number | null;
-  /** Null without one. Untrusted text. */
+  /** Null without an error. Untrusted text. */
   error: string | null;
 }
 
-/** The last runs of an automation: at most 50. */
+/** The newest runs of an automation, at most 50. */
 export interface AutomationRuns {
   read: number;
   more: boolean;
@@ -76,15 +76,15 @@ export interface AutomationEntry {
   name: string;
   /** `active` or `inactive`, the service's word. Untrusted text. */
   status: string;
-  /** Whether it has a published version. Without one it cannot be triggered. */
+  /** Whether the automation has a published version. Without one, it cannot be triggered. */
   published: boolean;
   /** ISO 8601. */
   updatedAt: string;
-  /** Null if they were not read. */
+  /** Null if the runs were not read. */
   runs: AutomationRuns | null;
 }
 
-/** A run, from its `result.json`, a history or its campaign. A field that none of them has is null. */
+/** A run, from its `result.json`, a history or its campaign. A field is null if none of these files has a value for it. */
 export interface RunEntry {
   /** Path of the file. Untrusted text. */
   file: string;
@@ -101,7 +101,7 @@ export interface RunEntry {
   task: string | null;
   /** The beginning of the task's SHA-256: the same for the same task. */
   taskKey: string | null;
-  /** Path of its page, otherwise of its campaign's page, from the dashboard's folder; null without a page. */
+  /** Path from the dashboard's folder to the run's page, or to its campaign's page if the run has none; null without a page. */
   page: string | null;
   /**
    * As the service reports it. `unfinished`: the run was not finished when its job ended, and its current state was not read. `forgotten`: the token
@@ -111,23 +111,23 @@ export interface RunEntry {
   exitCode: number | null;
   /** Untrusted text. */
   reason: string | null;
-  /** Last line from the agent, if the run did not succeed and a history has the line. Untrusted text. */
+  /** Last line from the agent; null if the run succeeded, or if no history has the line. Untrusted text. */
   lastLine: string | null;
   /** Untrusted text. */
   pullRequest: string | null;
-  /** Name of the campaign that started it; null for a single run. Untrusted text. */
+  /** Name of the campaign that started the run; null for a single run. Untrusted text. */
   campaign: string | null;
-  /** Whether somebody requested it with a mention; null if unknown. */
+  /** Whether somebody requested the run with a mention; null if unknown. */
   mention: boolean | null;
   /** ISO 8601. */
   createdAt: string | null;
-  /** ISO 8601; null if its end was not seen. */
+  /** ISO 8601; null if the end was not seen. */
   endedAt: string | null;
   /** How long the run took according to the service; null if its end is unknown. */
   durationMs: number | null;
 }
 
-/** Items of a campaign that need attention for one reason. */
+/** Items of a campaign that need attention for the same reason. */
 export interface CampaignCause {
   /** The campaign's word: `failed`, `needs-input` and so on. Untrusted text. */
   verdict: string;
@@ -136,7 +136,7 @@ export interface CampaignCause {
   items: number;
   /** Names of the first five. Untrusted texts. */
   names: readonly string[];
-  /** When the last of them ended, or started if it has not ended, in ISO 8601; null if unknown. */
+  /** When the newest of these items ended, or started if it has not ended, in ISO 8601; null if unknown. */
   at: string | null;
 }
 
@@ -144,15 +144,13 @@ export interface CampaignCause {
 export interface CampaignStage {
   /** `queued`, `ready`, `review`, `checks` or `blocked`. Untrusted text. */
   stage: string;
-  /** How many pull requests. */
   pullRequests: number;
 }
 
 /** Pull requests of a campaign that are left for later waves, after its runs, for the same reason. */
 export interface CampaignWait {
-  /** As `pending.groups[].reason` in `campaign.json`. Untrusted text. */
+  /** The same value as `pending.groups[].reason` in `campaign.json`. Untrusted text. */
   reason: string;
-  /** How many pull requests. */
   pullRequests: number;
 }
 
@@ -169,12 +167,12 @@ export interface CampaignEntry {
   round: string;
   /** Title of the task; null if unknown. Untrusted text. */
   title: string | null;
-  /** Path of its page, from the dashboard's folder; null without a page. */
+  /** Path from the dashboard's folder to the campaign's page; null without a page. */
   page: string | null;
   state: string;
-  /** Why it is gated, stopping or stopped; otherwise null. Untrusted text. */
+  /** Why the campaign is gated, stopping or stopped; otherwise null. Untrusted text. */
   stateReason: string | null;
-  /** Since when it waits for approval, in ISO 8601; null if it does not. */
+  /** When the campaign started to wait for approval, in ISO 8601; null if it is not waiting. */
   gatedAt: string | null;
   /** Why nothing is merged until somebody approves; null if merges are not stopped. Untrusted text. */
   mergesStopped: string | null;
@@ -191,13 +189,13 @@ export interface CampaignEntry {
   asking: number;
   running: number;
   pullRequests: number;
-  /** Pull requests that were merged; null if the campaign has read none. */
+  /** Pull requests that were merged; null if the campaign has not read its pull requests. */
   merged: number | null;
-  /** What the pull requests that are not merged wait for, according to the campaign; empty if it has read none. */
+  /** The pull requests that are not merged, by stage; empty if the campaign has not read its pull requests. */
   unmerged: readonly CampaignStage[];
-  /** Pull requests that are left for later waves after all runs have ended; empty if there are none, or if runs are left. */
+  /** Pull requests that are left for later waves after all runs have ended; empty if there are none, or if some runs have not ended. */
   pending: readonly CampaignWait[];
-  /** Why items need attention, questions first, then the largest group first, at most five. */
+  /** Why items need attention, at most five reasons: questions first, then the largest groups. */
   causes: readonly CampaignCause[];
   /** ISO 8601; null if no wave is due. */
   nextWaveAt: string | null;
@@ -208,7 +206,7 @@ export interface CampaignEntry {
   at: string;
 }
 
-/** The name of a campaign with its round, which is unique in a dashboard. Untrusted text. */
+/** The campaign's name and round, which together are unique in a dashboard. Untrusted text. */
 export function campaignName({ name, round }: Pick<CampaignEntry, "name" | "round">): string {
   return `${name}${round === "" ? "" : `, round ${round}`}`;
 }
@@ -272,7 +270,7 @@ export interface RepositoryFigures extends RunFigures {
 
 /** A regular job that has not run for an unusually long time. */
 export interface SilentJob {
-  /** Null if unknown. All three names are null if the entry is about all jobs together. Untrusted text. */
+  /** Null if unknown. `repository`, `job` and `task` are all null if the entry is about all jobs together. Untrusted text. */
   repository: string | null;
   /** Name of the job in the CI system; null outside CI. Untrusted text. */
   job: string | null;
@@ -280,13 +278,13 @@ export interface SilentJob {
   task: string | null;
   /** When its last run ended, in ISO 8601. */
   lastAt: string;
-  /** Average number of its runs per week before it stopped. */
+  /** Average number of runs of the job per week before it stopped. */
   runsPerWeek: number;
-  /** Its last run. */
+  /** Id of the job's last run. */
   runId: string | null;
-  /** Of its last run. */
+  /** Outcome of the job's last run. */
   outcome: string;
-  /** Of its last run. Untrusted text. */
+  /** Reason of the job's last run. Untrusted text. */
   reason: string | null;
 }
 
@@ -317,23 +315,22 @@ export interface PullRequestEntry {
   review: string | null;
   /** Null if the forge has not checked yet. */
   conflict: boolean | null;
-  /** Null without one. Untrusted text. */
+  /** Null without an owner. Untrusted text. */
   owner: string | null;
 }
 
-/** Pull requests that could not be read, or only in part, for one reason. */
+/** Pull requests that could not be read, or were only partly read, for the same reason. */
 export interface UnreadPullRequests {
   /** A sentence. Untrusted text. */
   why: string;
-  /** How many pull requests. */
   pullRequests: number;
   /** Addresses of the first five. Untrusted texts. */
   urls: readonly string[];
 }
 
 /**
- * The pull requests of all runs and campaigns. `skipped`: there is no token to read them. `partial` and `cut`: some could not be read, and `merged`,
- * `closed` and `waiting` do not include them.
+ * The pull requests of all runs and campaigns. `skipped`: there is no token to read them. `partial` and `cut`: some could not be read. `merged`,
+ * `closed` and `waiting` do not include those pull requests.
  */
 export interface PullRequests extends ListState {
   /** How many pull requests the files name. */
@@ -349,7 +346,7 @@ export interface PullRequests extends ListState {
   entries: readonly PullRequestEntry[];
   /** Pull requests that could not be read, by reason; empty if there is no token to read them. */
   unread: readonly UnreadPullRequests[];
-  /** Open pull requests whose checks, review or approvals could not be read, by reason. The figures include them. */
+  /** Open pull requests whose checks, review or approvals could not be read, by reason. The figures include these pull requests. */
   partlyRead: readonly UnreadPullRequests[];
   /**
    * When the oldest pull request that could not be read was opened, in ISO 8601. The end of its run is used as that time. Null if all were read, or if the
@@ -378,18 +375,18 @@ export interface Coverage {
 
 /** A file that could not be used, or a project whose runs could not all be collected. */
 export interface FileProblem {
-  /** The file, the pattern that matches nothing, or the project. Untrusted text. */
+  /** The file, the pattern that matches no file, or the project. Untrusted text. */
   file: string;
   /**
-   * `pattern`: it matches no file, or none that a dashboard reads. `file`: it cannot be read, or is not one of ours. `lines`: only some of its
-   * lines could be read. `project`: not all of its runs could be collected. `empty-project`: no run of it was ever collected.
+   * `pattern`: the pattern matches no file that a dashboard reads. `file`: the file cannot be read, or is not one of ours. `lines`: only some lines
+   * of the file could be read. `project`: not all runs of the project could be collected. `empty-project`: no run of the project was ever collected.
    */
   kind: "pattern" | "file" | "lines" | "project" | "empty-project";
   /** A sentence. Untrusted text. */
   why: string;
 }
 
-/** Whether runs of a project are missing. */
+/** Whether the problem is that runs of a project are missing. */
 export function isProject({ kind }: Pick<FileProblem, "kind">): boolean {
   return kind === "project" || kind === "empty-project";
 }
@@ -438,7 +435,7 @@ export function unreadCount({ unread }: Pick<PullRequests, "unread">): number {
   return sumOf(unread, ({ pullRequests }) => pullRequests);
 }
 
-/** Whether a pull request that was opened at this time or before may be missing, because it could not be read. */
+/** Whether a pull request opened at or before this time may be missing because it could not be read. */
 export function mayMissOlder({ state, unreadFrom }: Pick<PullRequests, "state" | "unreadFrom">, ms: number): boolean {
   return state !== "complete" && !(Date.parse(unreadFrom ?? "") > ms);
 }

@@ -38,7 +38,7 @@ const BUG = "the toolkit failed";
 /** The toolkit's own codes that decide the wording of reports. */
 const OWN_CODES: readonly (string | null)[] = [NO_SANDBOX, "STILL_RUNNING"];
 
-/** Everything but a {@linkcode MogplexError} is a bug in the toolkit. */
+/** Every error that is not a {@linkcode MogplexError} is a bug in the toolkit. */
 export function resultError(error: unknown): ResultError {
   if (!(error instanceof MogplexError)) return { attempted: null, why: BUG, value: null, advice: null, code: null };
   const { attempted, why, value, advice, serviceCode, code } = error;
@@ -57,7 +57,7 @@ export function reasonOf(error: unknown): string {
 
 /**
  * Our verdict. `success`, `failed` and `cancelled` are the service's verdicts; a run that the service marks as failed after a cancellation is
- * `cancelled`. `awaiting_input`: the run is waiting for an answer; the job does not wait for it. `deadline`: the run did not finish in time.
+ * `cancelled`. `awaiting_input`: the run is waiting for an answer; the job has stopped waiting. `deadline`: the run did not finish in time.
  * `interrupted`: a signal stopped the job. `started`: the job was only asked to start the run. `error`: there is no verdict. The fields `error`,
  * `reason` and `exitCode` explain why.
  */
@@ -351,15 +351,14 @@ export type AnyResult = RunResult | AutomationResult;
 
 // Which statuses end a run or an automation run, and the exit code of each end.
 
-/** `awaiting_input` is an end as well: only a person can make the run continue. */
+/** `awaiting_input` is treated as an end, because only a person can make the run continue. */
 export type EndOutcome = Extract<Outcome, "success" | "failed" | "cancelled" | "awaiting_input">;
 
 export type AutomationEnd = Extract<AutomationOutcome, "success" | "failed" | "cancelled">;
 
-/** End of the message of a failed run. It is left out where the reason is printed as well. */
+/** End of the message of a failed run. It is left out where the reason is also printed. */
 export const SEE_REASON = "; see 'result.reason'";
 
-/** Exit codes by the name of the end. */
 export const END_EXIT: Readonly<Record<EndOutcome, ExitName>> = {
   success: "success",
   failed: "failed",
@@ -367,7 +366,6 @@ export const END_EXIT: Readonly<Record<EndOutcome, ExitName>> = {
   awaiting_input: "awaitingInput",
 };
 
-/** Exit codes by the name of the end. */
 export const AUTOMATION_EXIT: Readonly<Record<AutomationEnd, ExitName>> = {
   success: END_EXIT.success,
   failed: END_EXIT.failed,
@@ -377,9 +375,9 @@ export const AUTOMATION_EXIT: Readonly<Record<AutomationEnd, ExitName>> = {
 /**
  * How a run ended; undefined while the run is going, and for an unknown status.
  *
- * The service can fail a run that was cancelled while its sandbox booted. Such a run is treated as cancelled: the event of its cancellation
- * came first, and only the service writes events of that type. Source: contract 4.1 and 4.3.
- * @param facts From the events of the run. @default nothing
+ * The service can fail a run that was cancelled while its sandbox booted. Such a run is treated as cancelled: its cancellation event came first, and
+ * only the service writes events of that type. Source: contract 4.1 and 4.3.
+ * @param facts Facts from the events of the run. @default nothing
  */
 export function endOfRun(
   status: RunStatus,
@@ -401,7 +399,7 @@ export function endOfAutomationRun(status: string): AutomationEnd | undefined {
   return Object.hasOwn(AUTOMATION_EXIT, status) ? status as AutomationEnd : undefined;
 }
 
-/** Duration of the run itself in milliseconds, by the service's times; null if its end was not seen. */
+/** Duration of the run itself in milliseconds, by the service's timestamps; null if its end was not seen. */
 export function runMsOf(result: AnyResult): number | null {
   if (result.kind === "automation-run") return result.runDurationMs;
   if (result.status === null || !hasEnded(result.status)) return null;
@@ -410,8 +408,8 @@ export function runMsOf(result: AnyResult): number | null {
 }
 
 /**
- * Duration in reports, in milliseconds: the duration of the command that started the run and followed it throughout. A later command uses the run's own time,
- * if it is known.
+ * Duration that reports show, in milliseconds. If the command started the run, this is the duration of the command. Otherwise it is the duration of
+ * the run, if known.
  */
 export function tookMsOf(result: AnyResult): number {
   return result.replayed === false ? result.durationMs : runMsOf(result) ?? result.durationMs;
@@ -422,11 +420,11 @@ export function tookMsOf(result: AnyResult): number {
 /** Maximum length of the text from {@linkcode finalMessageOf}, in UTF-16 units. */
 const MAX_MESSAGE = 20_000;
 /**
- * Maximum length of the agent's text to keep, in UTF-16 units. It is longer than the message, so that the message can be cut at a blank.
+ * Maximum length of the agent's text that is kept, in UTF-16 units. It exceeds {@linkcode MAX_MESSAGE}, so that the message can be cut at a space.
  */
 const MAX_SAID = 40_000;
 
-/** The facts from {@linkcode addEvent} so far. Texts are untrusted. Its size does not grow with the number of events. */
+/** The facts that {@linkcode addEvent} has collected so far. Texts are untrusted. Their size does not grow with the number of events. */
 export interface EventFacts {
   /** The working branch; null if the events do not show it. */
   readonly workingBranch: string | null;
@@ -437,7 +435,7 @@ export interface EventFacts {
   /** Whether the agent changed anything; null if unknown. */
   readonly changed: boolean | null;
   readonly files: string[] | null;
-  /** The agent's last message; null without one. {@linkcode finalMessageOf} cuts it. */
+  /** The agent's last message; null without one. {@linkcode finalMessageOf} shortens it. */
   readonly said: string | null;
   /** Whether the next piece of text continues {@linkcode EventFacts.said}. */
   readonly speaking: boolean;
@@ -490,7 +488,7 @@ function delivery(
   };
 }
 
-/** The agent's last message, cut between two words: half a secret has no recognizable shape. */
+/** The agent's last message, shortened between two words. A secret that was cut in half would not be recognized as a secret. */
 export function finalMessageOf({ said }: EventFacts): string | null {
   const text = said?.trim() ?? null;
   if (text === null || text.length <= MAX_MESSAGE) return text;
@@ -499,7 +497,7 @@ export function finalMessageOf({ said }: EventFacts): string | null {
   return `${text.slice(0, end)} …`;
 }
 
-/** The facts after a message of the agent; undefined if the event has no text from it. */
+/** The facts after a message from the agent; undefined if the event is not such a message. */
 function speech(facts: EventFacts, { type, message, payload: { kind } }: RunEvent): EventFacts | undefined {
   if (type !== "log" || kind !== "assistant_final" && kind !== "run_progress" && kind !== "assistant_delta") {
     return undefined;
@@ -517,10 +515,9 @@ function speech(facts: EventFacts, { type, message, payload: { kind } }: RunEven
 }
 
 /**
- * The facts after one more event.
- * Source: service source, events of stages `git_sync` and `git_delivery`; there can be several `failed` events: the first comes from the agent, the
- * last from the worker that gave up.
- * @param facts Facts of the earlier events; not changed.
+ * The facts after one more event. There can be several `failed` events: the first comes from the agent, and the last from the worker that gave up.
+ * Source: service source, events of stages `git_sync` and `git_delivery`.
+ * @param facts Facts of the earlier events, not modified.
  */
 export function addEvent(facts: EventFacts, event: RunEvent): EventFacts {
   const { type, message, payload } = event;
@@ -544,7 +541,7 @@ export function addEvent(facts: EventFacts, event: RunEvent): EventFacts {
 }
 
 /**
- * Reads branch, pull request and failure from the events of a run: {@linkcode addEvent} for each of them.
+ * Reads the branch, the pull request and the failure from the events of a run.
  *
  * @param events Oldest first; some may be missing.
  */
@@ -561,10 +558,10 @@ interface PhasesOptions {
   endedAt?: string | null | undefined;
 }
 
-/** Times from events, in milliseconds since 1970; `NaN` for no time. */
+/** Times from events, in milliseconds since 1970; `NaN` if unknown. */
 export interface Milestones {
   readonly firstAt: number;
-  /** Starts of phases, in order, at most one each. */
+  /** Starts of phases, in order. Each phase occurs at most once. */
   readonly begun: readonly { readonly name: string; readonly at: number }[];
   /** Time of the last event that ends a run. */
   readonly endedAt: number;
@@ -575,17 +572,17 @@ const NOT_DELIVERED = "The agent finished, but";
 
 const ENDS: readonly string[] = ["finished", "failed", "cancelled"];
 
-/** Whether an event of this type is the last one of a run. It does not prove that the run has finished: only the status does. */
+/** Whether an event of this type ends a run. Such an event does not prove that the run has finished: only the status does. */
 export function isTerminalType(type: string): boolean {
   return ENDS.includes(type);
 }
 
-/** Whether an event shows that the agent's work was done but could not be delivered. There is no other event of such a delivery. */
+/** Whether an event shows that the agent finished its work, but the work could not be delivered. No other event reports such a delivery. */
 function failsInDelivery({ type, message, payload }: RunEvent): boolean {
   return type === "failed" && [payload.error, message].some((text) => String(text).startsWith(NOT_DELIVERED));
 }
 
-/** The phase that starts with an event; `""` if the run ends with it, undefined for any other event. */
+/** Name of the phase that an event begins; `""` if the event ends the run, undefined for any other event. */
 export function beginsPhase(event: RunEvent): string | undefined {
   const { type, payload } = event;
   // "External Mogplex run accepted" names the run, "Harness run started" does not.
@@ -600,27 +597,27 @@ export function beginsPhase(event: RunEvent): string | undefined {
 /** Phases of a run, in order. */
 export const PHASES: readonly string[] = ["queue", "prepare", "agent", "deliver"];
 
-/** @param milestones From the earlier events, not changed; undefined before the first event. */
+/** @param milestones Milestones of the earlier events, not modified; undefined before the first event. */
 export function addMilestone(milestones: Milestones | undefined, event: RunEvent): Milestones {
   const name = beginsPhase(event);
   if (milestones !== undefined && name === undefined) return milestones;
   const at = Date.parse(event.createdAt);
   const { firstAt, begun, endedAt } = milestones ?? { firstAt: at, begun: [], endedAt: NaN };
   const end = isTerminalType(event.type) ? at : endedAt;
-  // The agent may send its last message before it fails: then no delivery began.
+  // The agent may send its last message and then fail. In that case no delivery began.
   const failed = event.type === "failed" && typeof event.payload.exit_code === "number";
   if (name === undefined || name === "") {
     return { firstAt, begun: failed ? begun.filter((phase) => phase.name !== "deliver") : begun, endedAt: end };
   }
   const last = begun.at(-1);
-  // A resumed run repeats milestones: they do not start a phase again.
+  // A resumed run repeats milestones. They do not begin a phase again.
   const isNext = last === undefined || PHASES.indexOf(name) > PHASES.indexOf(last.name);
   return { firstAt, begun: isNext && !Number.isNaN(at) ? [...begun, { name, at }] : begun, endedAt: end };
 }
 
 /**
- * The phases between milestones: `queue` from acceptance to the sandbox, `prepare` to the agent's process, `agent` to its end, `deliver` to the end
- * of the run. A phase whose start was not seen is left out; its time is added to the phase before it.
+ * The phases between milestones. `queue` lasts until the sandbox is ready, `prepare` until the agent's process starts, `agent` until the agent ends,
+ * and `deliver` until the run ends. A phase whose start was not seen is left out; its time is added to the phase before it.
  * @param milestones Undefined without events.
  */
 export function phasesOf(milestones: Milestones | undefined, options: PhasesOptions = {}): RunPhase[] {
@@ -647,7 +644,7 @@ export function phasesFromEvents(events: readonly RunEvent[], options: PhasesOpt
   return phasesOf(events.reduce<Milestones | undefined>(addMilestone, undefined), options);
 }
 
-// Times for people, in UTC and as a distance from now, and durations of up to days.
+// Times for readers, in UTC and as a distance from now, and durations of up to days.
 
 const MINUTE = 60_000;
 
@@ -703,7 +700,7 @@ export function dayTimeText(ms: number | null): string | null {
   return `${dayText(ms)} ${date.getUTCFullYear()}, ${date.toISOString().slice(11, 16)} UTC`;
 }
 
-/** A duration for comparisons. A minute or more is rounded to whole minutes. */
+/** A duration. If it is a minute or longer, it is rounded to whole minutes. */
 export function roundSpanText(ms: number): string {
   return spanText(ms < MINUTE ? ms : Math.round(ms / MINUTE) * MINUTE);
 }

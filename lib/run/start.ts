@@ -1,6 +1,7 @@
 /**
- * Starts exactly one operation: repeats attempts with the same key, and uses the next key of a series if it finds an operation that failed or was
- * cancelled.
+ * Starts exactly one operation. Attempts are repeated with the same key. If a key finds an operation that failed or was cancelled, the next key of
+ * the series is used.
+ *
  * @module
  */
 import type { JobIdentity } from "../ci/platform.ts";
@@ -24,24 +25,23 @@ import { ADD_KEY_PART, type KeyScope, keyWithSuffix, LAST_SUFFIX, type StartKey 
 import { endOfRun, utcText } from "./result.ts";
 import type { Session } from "./session.ts";
 
-/** One start. Keeps what is needed to find the operation again if a signal interrupts it. */
+/** A start with its repeated attempts. If a signal interrupts an attempt, `find()` can still find the operation. */
 export class StartSeries<R extends StartAnswer> {
   readonly #session: Session;
   readonly #plan: SeriesPlan<R>;
   readonly #pacer: Pacer;
   readonly #hooks: SeriesHooks;
   #suffix: number;
-  /** The start with the current key; undefined before the first one. */
   #start: Start<R> | undefined;
   #unknownAttempts = 0;
   #triedBefore = false;
-  /** Time of the first attempt on the clock. */
+  /** Clock time of the first attempt. */
   #firstSentAt: number | undefined;
-  /** Time on the clock of the first attempt that was answered with a 5xx. */
+  /** Clock time of the first attempt that the service answered with a 5xx. */
   #troubleAt: number | undefined;
-  /** Time of the last call of `mayRepeat`, or of the start, on the clock. */
+  /** Clock time of the start, or of the last call of `mayRepeat`. */
   #permittedAt = 0;
-  /** Whether a signal interrupted an attempt with the current key, which may have started its run unnoticed. */
+  /** Whether a signal interrupted an attempt with the current key. That attempt may have started its run unnoticed. */
   #isInterrupted = false;
 
   constructor(session: Session, plan: SeriesPlan<R>, hooks: SeriesHooks) {
@@ -64,7 +64,7 @@ export class StartSeries<R extends StartAnswer> {
   /**
    * Starts a run, or finds the one that an earlier attempt of the job started. If a derived key finds a run that failed or was cancelled, the next
    * key of the series is tried.
-   * @returns The run. After {@linkcode MAX_KEYS} keys it may be one that failed or was cancelled before.
+   * @returns The run. After {@linkcode MAX_KEYS} keys, it may be a run that failed or was cancelled earlier.
    * @throws {StartUnknownError} if an attempt may have worked although no answer confirms it; carries the key.
    * @throws {RateLimitedError | UnavailableError | NetworkError} if no attempt worked before the deadline; nothing was started.
    * @throws {MogplexError} if the service refuses the start; `signal.reason` if the session's signal aborts.
@@ -73,7 +73,7 @@ export class StartSeries<R extends StartAnswer> {
     const { notify, redactor } = this.#session;
     const limits = { ...this.#session, redact: (text: string) => redactor()(text) };
     for (let tried = 1;; tried++) {
-      // Check first: `onKey` writes the key into the state file, where it must not be if it is never used.
+      // Check the signal first: `onKey` writes the key to the state file, which must not contain a key that is never used.
       this.#session.signal?.throwIfAborted();
       const { onStarting, onKey } = this.#hooks;
       await awaitHook(this.#plan.what.what, "onStarting", onStarting, { idempotencyKey: this.key }, limits);
@@ -94,19 +94,19 @@ export class StartSeries<R extends StartAnswer> {
     }
   }
 
-  /** Whether the series has another key for a start. Any other key of the caller is used as it is. */
+  /** Whether another key is left for a start. A caller's key has no next key, unless it belongs to a series. */
   get hasNext(): boolean {
     const { scope, isSeries = false } = this.#plan.key;
     return (scope !== "given" || isSeries) && this.#suffix < LAST_SUFFIX;
   }
 
   /**
-   * Starts again, with the next key of the series, once that is permitted. See {@linkcode StartSeries.start}.
-   * @returns Undefined if the deadline came before the permission.
+   * Starts again with the next key of the series, as soon as `mayRepeat` permits. See {@linkcode StartSeries.start}.
+   * @returns Undefined if the deadline passed first.
    */
   async startNext(): Promise<Started<R> | undefined> {
     this.#suffix++;
-    // Attempts with earlier keys prove nothing about a run of this one.
+    // Attempts with earlier keys prove nothing about a run with this key.
     this.#start = this.#firstSentAt = this.#troubleAt = undefined;
     this.#triedBefore = false;
     return await this.#isPermitted() ? await this.start() : undefined;
@@ -115,10 +115,10 @@ export class StartSeries<R extends StartAnswer> {
   /**
    * Finds the run that an attempt in flight may have started, by sending the same key and the same bytes again.
    * @returns The run; undefined if the key only finds a run of an earlier attempt that failed or was cancelled.
-   * @throws what its requests throw.
+   * @throws the errors of its requests.
    */
   async find(call: CallOptions): Promise<Started<R> | undefined> {
-    // The attempt in flight may have started the run that is found now.
+    // The interrupted attempt may have started the run that is found now.
     this.#isInterrupted = true;
     this.#triedBefore = true;
     const run = await this.#plan.what.find?.(this.key, call);
@@ -126,8 +126,8 @@ export class StartSeries<R extends StartAnswer> {
   }
 
   /**
-   * Whether another job of the pipeline has the same key. On its first attempt a job cannot find its own run, so if the CI system does not
-   * distinguish the nodes of a matrix, another node must have started the run.
+   * Whether another job of the pipeline used the same key. The first attempt of a job cannot find its own run. If the CI system does not distinguish
+   * the nodes of a matrix, another node must have started the run.
    */
   #isShared({ replayed, runId }: R): boolean {
     return replayed && runId !== this.#plan.earlierRunId && this.#isFirstAttempt && this.#session.platform.hidesNode &&
@@ -135,8 +135,8 @@ export class StartSeries<R extends StartAnswer> {
   }
 
   /**
-   * Reports a run that ended before this process sent its first start. Otherwise, if every build used the same key, all builds except the
-   * first would succeed without an agent.
+   * Warns that the key belongs to a run that ended before this process sent its first start. Without the warning, if every build used the same key,
+   * all builds except the first would succeed without an agent, and nobody would notice.
    */
   #warnOfOldEnd(run: R): void {
     const { maxEndAgeMs = Infinity } = this.#plan.key;
@@ -175,7 +175,7 @@ export class StartSeries<R extends StartAnswer> {
 
   #started(run: R): Started<R> {
     const { scope } = this.#plan.key;
-    // Another job's run can be as new as our attempt. It can be ours only if we sent an attempt with an unknown outcome.
+    // Another job's run can be as new as our attempt. The run can be ours only if one of our attempts had an unknown outcome.
     const isUnsure = this.#isInterrupted || this.#start?.isUnsure === true;
     const owned = ownsRun(run, scope, isUnsure ? this.#serviceTime(this.#firstSentAt) : Infinity);
     const { runId, replayed } = run;
@@ -190,8 +190,8 @@ export class StartSeries<R extends StartAnswer> {
   }
 
   /**
-   * Converts a time on our clock to the service's wall time; `Infinity` for undefined. Our wall time may be wrong by hours, or may have been
-   * corrected in the meantime, so it is only used relative to the service's last `Date`.
+   * Converts a time on our clock to the service's wall time; `Infinity` for undefined. Our wall time may be wrong by hoursor may have been corrected
+   * in the meantime, so it is used only relative to the service's last `Date`.
    */
   #serviceTime(at: number | undefined): number {
     const { client, clock } = this.#session;
@@ -199,13 +199,13 @@ export class StartSeries<R extends StartAnswer> {
   }
 
   /**
-   * Whether this process started a run that failed or was cancelled. Then its verdict is final, and another start would be a second run.
-   * In a job that may have been retried, a cancelled run belongs to this process only if it was certainly cancelled after the first request: a job
-   * that is retried right after it was stopped finds the run that it cancelled itself.
+   * Whether this process started a run that failed or was cancelled. If so, its verdict is final, and another start would be a second run. In a job
+   * that may have been retried, a cancelled run belongs to this process only if it was certainly cancelled after the first request. A job that is
+   * retried right after it was stopped finds the run that its own earlier attempt cancelled.
    * @throws {UnavailableError} if the service failed the run while it answered 5xx: its queue was down.
    */
   #isOurs(run: R): boolean {
-    // The service's `Date` has whole seconds and is older than the answer: times derived from it are never too late.
+    // The service's `Date` has whole seconds and is older than the answer, so times derived from it are never too late.
     const isExact = this.#session.client.clockSkewMs !== undefined;
     const toleranceMs = isExact ? 0 : CLOCK_SKEW_MS;
     if (
@@ -258,17 +258,23 @@ export class StartSeries<R extends StartAnswer> {
     }
   }
 
-  /** @returns Whether there is a next attempt before the deadline. */
+  /**
+   * Waits before the next attempt.
+   * @returns False if there is no next attempt before the deadline.
+   */
   async #wait(failure: Failure, count: number): Promise<boolean> {
     const tooMany = !failure.refused && this.#unknownAttempts >= MAX_UNKNOWN;
     if (tooMany || (failure.namedMs ?? 0) >= this.#pacer.leftMs) return false;
-    // A start that may have arrived is repeated until the deadline: it must be found.
+    // A start that may have arrived is repeated until the deadline, because its run must be found.
     if (!this.mayExist && isUnreached(this.#session.memory, this.#session.clock.now())) return false;
     if (!await this.#pacer.waitAfter(this.#plan.what.what, failure, count)) return false;
     return await this.#isPermitted();
   }
 
-  /** @returns False if the deadline comes before the permission. */
+  /**
+   * Waits until `mayRepeat` permits the next request.
+   * @returns False if the deadline passes first.
+   */
   async #isPermitted(): Promise<boolean> {
     const { mayRepeat } = this.#hooks;
     if (mayRepeat === undefined) return true;
@@ -296,7 +302,7 @@ export class StartSeries<R extends StartAnswer> {
     return error instanceof ApiError && namedMs !== null ? this.#tooLate(error, namedMs) : error;
   }
 
-  /** The error if a derived key belongs to another request of this job. */
+  /** The error for a derived key that already belongs to another request of this job. */
   #otherTask(error: ConflictError): ConflictError {
     const key = JSON.stringify(this.#session.redactor().token(this.key));
     const problem: ErrorParts = {
@@ -308,9 +314,9 @@ export class StartSeries<R extends StartAnswer> {
     return new ConflictError(problem, "usage", error, { cause: error });
   }
 
-  /** Adds to an error the time from which a start would be possible. */
+  /** Adds to an error the earliest time at which a start is possible. */
   #tooLate(error: ApiError, namedMs: number): MogplexError {
-    // The first full minute that is not before that time.
+    // The first full minute at or after that time.
     const at = utcText(Math.ceil((this.#session.clock.wallTime() + namedMs) / 60_000) * 60_000);
     const until = namedMs >= MAX_RETRY_AFTER_MS ? `${at} or later` : at;
     const later = `wait until ${until}, or use a timeout that ends after that time`;
@@ -318,7 +324,7 @@ export class StartSeries<R extends StartAnswer> {
     const problem: ErrorParts = {
       attempted: error.attempted ?? this.#plan.what.what,
       why: error.attempted === null ? error.message : error.why,
-      // The advice for a limit is to wait, and for how long.
+      // For a rate limit, the only advice is how long to wait.
       advice: error.advice === null || isLimited ? later : `${error.advice}; ${later}`,
     };
     if (isLimited) return new RateLimitedError(problem, "rateLimited", error, { cause: error });
@@ -326,7 +332,10 @@ export class StartSeries<R extends StartAnswer> {
   }
 }
 
-/** Why no new run is started after the last key of a series. @param status Status of the last key's run. */
+/**
+ * Explains why no new run is started after the last key of a series.
+ * @param status Status of the last key's run.
+ */
 export function keysUsedUp(status: string): string {
   return `all keys that this job has tried belong to runs that ${status}; ` +
     "no new run is started (to start one, use the key scope job or a key part)";
@@ -334,14 +343,20 @@ export function keysUsedUp(status: string): string {
 
 /** Maximum number of keys that one process tries. Source: design, "Idempotency keys": the service limits starts strictly. */
 const MAX_KEYS = 4;
-/** Maximum number of attempts with an unknown outcome before the start is abandoned; each may have used one of the permitted starts. */
+/** Maximum number of attempts with an unknown outcome before the start is abandoned. Each of them may have used one of the permitted starts. */
 const MAX_UNKNOWN = 8;
 /** Shortest time between two calls of {@linkcode SeriesHooks.mayRepeat}, in milliseconds. */
 const PERMIT_MS = 60_000;
-/** Largest error of a time from the service's `Date`, in milliseconds (too early): it has whole seconds, and the answer takes time to arrive. */
+/**
+ * Largest error of a time derived from the service's `Date`, in milliseconds. Such a time is too early, because `Date` has whole seconds and the
+ * answer takes time to arrive.
+ */
 const DATE_DOUBT_MS = 2_000;
 
-/** How long ago a run must have ended to be reported as one that this job did not start, in milliseconds. A retry within it finds its own run. */
+/**
+ * A run that ended at least this long ago, in milliseconds, is reported as a run that this job did not start. A retry within this time finds its own
+ * run.
+ */
 const OLD_END_MS = 60_000;
 
 /** Largest difference that we assume between the clocks of the service and of this machine, in milliseconds. */
@@ -357,19 +372,19 @@ export interface StartAnswer {
   replayed: boolean;
   /** Time of creation, in ISO 8601 with offset; null if the answer has none. */
   createdAt: string | null;
-  /** Last change of its record, in ISO 8601 with offset: its end, if it has ended; null if the answer has none. */
+  /** Time of the last change of the run's record, in ISO 8601 with offset. If the run has ended, this is its end. Null if the answer has no time. */
   updatedAt: string | null;
 }
 
-/** Called with each key before its first use. If it throws, nothing is sent. */
+/** Functions that are called before requests are sent. If one of them throws, nothing is sent. */
 export interface SeriesHooks {
   /** The caller's function, which is awaited. */
   onStarting?: ((start: { idempotencyKey: string }) => unknown) | undefined;
-  /** Called right before the start is sent. */
+  /** Called with the key right before the start is sent. */
   onKey?: ((key: string) => void) | undefined;
   /**
-   * Called before each repeated attempt and before a start with the next key, at most once a minute, and awaited. If it returns false,
-   * nothing is sent, and the start waits. If it throws, the start ends with that error.
+   * Called and awaited before each repeated attempt and before a start with the next key, at most once a minute. If it returns false, nothing is
+   * sent, and the start waits. If it throws, the start ends with that error.
    * @param mayExist Whether an earlier attempt may have started something.
    */
   mayRepeat?: ((mayExist: boolean) => Promise<boolean>) | undefined;
@@ -380,7 +395,7 @@ interface SeriesPlan<R extends StartAnswer> {
   key: StartKey;
   /** Null outside CI. */
   job: JobIdentity | null;
-  /** UUID of the run that an earlier command of the same job has started. @default unknown */
+  /** UUID of the run that an earlier command of the same job started. @default unknown */
   earlierRunId?: string | null | undefined;
 }
 
@@ -407,9 +422,9 @@ export interface StartedRun {
 }
 
 /**
- * Whether a run was created at or after a time of the service. False if the time of creation is unknown.
- * @param wallMs Milliseconds since 1970.
- * @param toleranceMs How much earlier it may have been created, in milliseconds.
+ * Whether a run was created at or after a given time. False if its time of creation is unknown.
+ * @param wallMs The service's wall time, in milliseconds since 1970.
+ * @param toleranceMs How much earlier the run may have been created, in milliseconds.
  */
 export function isNewerThan(
   { createdAt }: Pick<StartAnswer, "createdAt">,
@@ -420,7 +435,7 @@ export function isNewerThan(
 }
 
 /**
- * Milliseconds since a finished run ended, by its last change; `Infinity` if that time is unknown.
+ * Milliseconds since the last change of a finished run, which is its end; `Infinity` if that time is unknown.
  * @param nowMs The service's wall time.
  */
 export function endAgeMs({ updatedAt }: Pick<StartAnswer, "updatedAt">, nowMs: number): number {
@@ -429,7 +444,7 @@ export function endAgeMs({ updatedAt }: Pick<StartAnswer, "updatedAt">, nowMs: n
 }
 
 /**
- * Whether this job owns a run and so may stop it: this process or an earlier attempt of the same job started the run.
+ * Whether this job owns a run, and may therefore stop it: this process or an earlier attempt of the same job started the run.
  * @param firstSentMs The service's wall time at the first attempt of this process, if an attempt may have started the run unnoticed; otherwise
  * `Infinity`.
  */

@@ -1,22 +1,21 @@
 /**
  * The state file: what a later step of the same job needs to know to clean up. It contains neither the service's URL nor the token.
  *
- * The working directory of a job cannot be trusted, so the file carries a proof that a holder of the token wrote it. It is one
- * JSON object:
+ * The working directory of a job cannot be trusted, so the file carries a proof that a holder of the token wrote it. It is one JSON object:
  *
- * - `schema` is 2, then come the fields of {@linkcode RunState} in the order of the interface (`parting` is called `left` in the
- *   file), then `proof`.
+ * - `schema` is 2, followed by the fields of {@linkcode RunState} in the order of the interface (`parting` is called `left` in the file), then
+ *   `proof`.
  * - `proof` is an HMAC-SHA-256 as 64 lower-case hex digits. Its key is the token in UTF-8. Its message is the UTF-8 of the JSON text
- *   `["mogplex-ci/state/2",CONTENT]` without blanks, as `JSON.stringify` makes it. CONTENT is the object of the file without `proof`:
- *   all of its fields in the order of the file, so that a changed, added, removed or moved field changes the message.
+ *   `["mogplex-ci/state/2",CONTENT]` without whitespace, as `JSON.stringify` makes it. CONTENT is the object of the file without `proof`: all of its
+ *   fields in the order of the file, so that a changed, added, removed or moved field changes the message.
  *
  * Outside CI, while a start has no answer, the file also has `before`: the states that the start is about to replace. `before` is not part of
- * CONTENT, because each state has its own proof, possibly with another token. If nothing was started, the file becomes what it was.
+ * CONTENT, because each state has its own proof, possibly with another token. If nothing is started, the file gets its earlier content back.
  *
  * A start outside CI first claims its folder: its file has a key and `asked`, but no request yet, and `requestHash` is empty. Another process that
  * starts the same request uses that key, so both get the same run.
  *
- * The proof says nothing about the token, which has 140 bits or more.
+ * The token cannot be recovered from the proof, because it has 140 bits or more.
  *
  * @module
  */
@@ -34,36 +33,36 @@ import { hashOf } from "./key.ts";
 import { MAX_TIMEOUT_MS } from "./session.ts";
 import { ON_INTERRUPT, type OnInterrupt } from "./interrupts.ts";
 
-/** How the process leaves an operation: `detached`, it continues; `ended`, nothing is left to do. */
+/** How the process leaves an operation. `detached`: the operation continues. `ended`: nothing is left to do. */
 export type Parting = "detached" | "ended";
 
 export type StateFiles = Pick<Io, "readFile" | "writeFile" | "createFile" | "removeFile" | "realPath">;
 
 /**
- * How the process left the run. `following`: the process is still running, or it died; `detached`: it let the run continue, on purpose; `cancelling`:
- * it wants the run to stop and does not know whether it did; `ended`: nothing is left to do.
+ * How the process left the run. `following`: the process is still running, or was killed. `detached`: the process deliberately let the run continue.
+ * `cancelling`: the process tried to stop the run and does not know whether it stopped. `ended`: nothing is left to do.
  */
 export type StateParting = Parting | "following" | "cancelling";
 
-/** The content of the file. */
+/** The content of the state file. */
 export interface RunState {
-  /** `starting`: the request will be sent, or was; `started`: the run is known. */
+  /** `starting`: the start request was sent, or will be. `started`: the run is known. */
   phase: "starting" | "started";
   /** Null if the job only followed the run. */
   idempotencyKey: string | null;
   /** Null if unknown: see `ownsRun`. */
   owned: boolean | null;
-  /** ISO 8601 wall time before the first request: if a replayed run is older, another job started it. */
+  /** ISO 8601 wall time before the first request. If a replayed run is older, another job started it. */
   startedAt: string;
-  /** What a signal does to the run; `cleanup` does the same after the process was killed. */
+  /** What a signal does to the run. After the process was killed, `cleanup` does the same. */
   onInterrupt: OnInterrupt;
   /** Null if the job only followed the run; empty in a claim. */
   requestHash: string | null;
   /** Input of a {@linkcode LaterRequest} or of a claim; null for every other start. */
   asked: string | null;
-  /** The request while the run is unknown: only sending it again finds the run. */
+  /** The request, as long as the run is unknown: only sending the request again finds the run. */
   request: StartRequest | null;
-  /** The file with which the run answers; null without one. */
+  /** The result file of the run; null without one. */
   result: StateResult | null;
   /** Null outside CI. */
   job: JobIdentity | null;
@@ -77,29 +76,29 @@ export interface RunState {
   parting: StateParting;
 }
 
-/** What another job needs to check the result file of a run. */
+/** What another job needs in order to check the result file of a run. */
 export interface StateResult {
   path: string;
   /** JSON Schema as one line of JSON. */
   schema: string;
 }
 
-/** Whether a state only claims its folder for a start: nothing was sent with its key when it was written. */
+/** Whether a state only claims its folder for a start. When it was written, nothing had been sent with its key. */
 export function isClaim({ requestHash }: Pick<RunState, "requestHash">): boolean {
   return requestHash === "";
 }
 
-/** Makes the proof of a file's content, which is its object without `proof`: see the module. */
+/** Computes the proof of a state file. `content` is the file's object without `proof`. The module comment describes the proof. */
 export type StateSeal = (content: object) => string;
 
-/** Purpose and version: a code made with the same token for any other purpose does not match. */
+/** Purpose and version of the proof. A proof made with the same token for another purpose does not match. */
 const PURPOSE = "mogplex-ci/state/2";
 const SCHEMA = 2;
 /** Largest file that is read, in characters: enough for a prompt of 100 000 escaped characters and the other fields. */
 const MAX_LENGTH = 1_000_000;
 /** Largest file that is read, in bytes: a character has at most four. */
 const MAX_BYTES = 4 * MAX_LENGTH;
-/** Age at which a file is ignored, in milliseconds: no wait is that long, and no leaked file should work forever. */
+/** Age at which a file is ignored, in milliseconds. No wait takes that long, and a leaked file should not work forever. */
 const MAX_AGE_MS = MAX_TIMEOUT_MS + 86_400_000;
 const PARTINGS: readonly StateParting[] = ["following", "detached", "cancelling", "ended"];
 
@@ -107,7 +106,7 @@ export function stateSeal(token: string): StateSeal {
   return (content) => hmacSha256(token, JSON.stringify([PURPOSE, content]));
 }
 
-/** @param before What the file keeps of earlier starts, newest first. */
+/** @param before Earlier states that the file keeps, newest first. */
 function stateText({ parting, ...state }: RunState, seal: StateSeal, before: readonly UncheckedObject[]): string {
   const content = { schema: SCHEMA, ...state, left: parting };
   return jsonText({ ...content, proof: seal(content), ...(before.length > 0 && { before }) });
@@ -120,7 +119,9 @@ function jsonText(value: object): string {
 /** Maximum length of earlier states in a file, in characters. */
 const MAX_BEFORE = 300_000;
 
-/** The states in a file, newest first, each without the others. States of finished runs, and the oldest ones above the limit, are left out. */
+/**
+ * The states in a file, newest first, each without its `before`. States of finished runs are left out, and so are the oldest states above the limit.
+ */
 function statesIn(text: string): UncheckedObject[] {
   const { before, ...newest } = parseObject(text) ?? {};
   let length = 0;
@@ -135,7 +136,7 @@ export function requestHash(request: StartRequest): string {
   return hashOf(Object.entries(valid).sort(([a], [b]) => a < b ? -1 : 1));
 }
 
-/** Whether two identities belong to one job; with `execution` also to one execution of it. */
+/** Whether two identities belong to the same job. With `execution`, they must also belong to the same execution of the job. */
 function isSameJob(a: JobIdentity | null, b: JobIdentity | null, execution: boolean): boolean {
   if (a === null || b === null) return a === b;
   const fields: (keyof JobIdentity)[] = ["server", "project", "pipeline", "job", "node"];
@@ -144,9 +145,9 @@ function isSameJob(a: JobIdentity | null, b: JobIdentity | null, execution: bool
 }
 
 /**
- * Real path of a state file's directory, for a job that its identity does not distinguish from others; null for every other job, whose file may be
- * copied to the directory of its retry.
- * @throws if it cannot be determined.
+ * Real path of a state file's directory, if the job's identity does not distinguish it from other jobs. Null for every other job, because its file
+ * may be copied to the directory of its retry.
+ * @throws if the path cannot be determined.
  */
 function stateFolder(files: StateFiles, path: string, job: JobIdentity | null): string | null {
   if (job !== null && job.pipeline !== null) return null;
@@ -224,7 +225,7 @@ function parseContent(value: UncheckedObject): RunState | undefined {
 }
 
 /**
- * Whether nothing is nested deeper than the request and the job of an earlier state: a forged file may be nested deeper than the stack
+ * Whether a value is nested no deeper than the request and the job of an earlier state. A forged file may be nested deeper than the call stack
  * allows.
  */
 function isShallow(value: unknown, levels = 5): boolean {
