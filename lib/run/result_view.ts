@@ -376,14 +376,18 @@ export interface ResultView extends Common {
   tookMs: number;
 }
 
-/** Separates the advice from the reason. A reason that contains more than the error, such as what happened to the run after a signal, stays whole. */
+/**
+ * Separates the advice from the reason. What follows the error in the reason, such as what happened to the run after a signal, stays.
+ */
 function explain(reason: string | null, error: ResultError | null): Pick<ResultView, "reason" | "advice"> {
   if (error === null || error.advice === null) return { reason, advice: null };
   const { advice } = error;
   // Next to our own advice, this must be a sentence. A flag or a command keeps its case.
   const sentence = advice.replace(/^[a-z](?=[a-z]* )/, (letter) => letter.toUpperCase());
-  if (reason === null || reason === resultSentence(error)) {
-    return { reason: resultSentence({ ...error, advice: null }), advice: sentence };
+  const whole = resultSentence(error);
+  if (reason === null || reason.startsWith(whole)) {
+    const more = reason?.slice(whole.length) ?? "";
+    return { reason: resultSentence({ ...error, advice: null }) + more, advice: sentence };
   }
   return { reason, advice: reason.includes(advice) ? null : sentence };
 }

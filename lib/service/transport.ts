@@ -373,6 +373,12 @@ function sendingError(thrown: unknown, request: FailedRequest): unknown {
     return new UsageError({ attempted, why: `Deno is not allowed to reach ${host}`, advice }, { cause: thrown.cause });
   }
   const { detail, cause } = explainLoss(thrown, redact);
+  if (detail.endsWith("bad port")) {
+    // Source: Fetch Standard, "Port blocking". Node.js refuses these ports itself, in the words of the standard, and would refuse every further request.
+    const { port } = new URL(origin);
+    const advice = "let the service listen on another port, or use a proxy";
+    return new UsageError({ attempted, why: `the runtime blocks port ${port}`, advice }, { cause });
+  }
   return networkError(`the network failed: ${excerpt(detail, redact, 300)}`, cause);
 }
 

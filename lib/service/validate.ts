@@ -131,10 +131,11 @@ export const SET_REPO = "set 'repo'";
 export function checkUuid(id: string, what: string): Uuid {
   const text = typeof id === "string" ? id.trim().toLowerCase() : "";
   if (isUuid(text)) return text;
+  const isMissing = id === undefined || id === null || id === "";
   throw new UsageError({
     attempted: `use ${what}`,
-    why: "it must be a UUID (8-4-4-4-12 hexadecimal digits)",
-    value: quoted(id),
+    why: isMissing ? "none was given" : "it must be a UUID (8-4-4-4-12 hexadecimal digits)",
+    value: isMissing ? undefined : quoted(id),
     advice: what === "repository id"
       ? `${REPOS_LIST} shows the ids`
       : what === "run id" && isShortRunId(text)

@@ -139,11 +139,15 @@ function branchCell(branch: string): string {
   return branch.replace(GENERATED_BRANCH, "…/$1…");
 }
 
+/** The status for people and scripts: the verdict of an ended run. What a command last saw of an open run may be out of date. */
+function knownStatus({ outcome, status }: Pick<RecentRun, "outcome" | "status">): string {
+  return status ?? (FINAL.includes(outcome) ? outcome : null) ?? "unknown";
+}
+
 /** @param whole Whether tasks, ids and addresses are printed in full, for readers of a pipe. */
 function cells(run: RecentRun, nowMs: number, whole: boolean): string[] {
-  const { startedAt, runId, repository, outcome, status, pullRequest, branch, task = "" } = run;
-  // The last word of a command about an open run may be out of date.
-  const state = status ?? (FINAL.includes(outcome) ? outcome : null) ?? "unknown";
+  const { startedAt, runId, repository, pullRequest, branch, task = "" } = run;
+  const state = knownStatus(run);
   return [
     whole ? state : cutCells(plainText(state), STATE_CELLS),
     whole ? task : cutCells(plainText(task), TASK_CELLS),
@@ -162,7 +166,7 @@ export async function printRecent(context: Context, limit: number): Promise<numb
   if (refusal !== undefined) throw new UsageError({ attempted: "read the list of recent runs", ...refusal });
   await askStates(context, runs);
   if (flags.has(JSON_LINES)) {
-    for (const { origin: _, ...run } of runs) writer.json(run);
+    for (const { origin: _, ...run } of runs) writer.json({ ...run, status: knownStatus(run) });
   } else if (runs.length > 0) {
     const isTerminal = io.isTerminal("stdout");
     const rows = runs.map((run) => cells(run, clock.wallTime(), !isTerminal));

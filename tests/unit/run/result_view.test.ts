@@ -23,10 +23,10 @@ test("viewOf() takes the advice out of the reason that is the message of the err
   expect(explained({ reason: null, error })).toEqual({ reason: WHAT, advice: "Check the id" });
 });
 
-test("viewOf() keeps a reason that says more than the error, and repeats no advice that is in it", () => {
+test("viewOf() keeps what the reason says beyond the error, and repeats no advice that is in it", () => {
   const error = resultError(ERROR);
   const more = `${ERROR.message}; the run continues`;
-  expect(explained({ reason: more, error })).toEqual({ reason: more, advice: null });
+  expect(explained({ reason: more, error })).toEqual({ reason: `${WHAT}; the run continues`, advice: "Check the id" });
   const other = "SIGTERM received: the run was cancelled";
   expect(explained({ reason: other, error })).toEqual({ reason: other, advice: "Check the id" });
 });

@@ -61,6 +61,14 @@ test("call() does not try what Deno does not permit, and says what to permit", a
   );
 });
 
+test("call() does not try again when the runtime blocks the port", async () => {
+  // What Node.js 24 throws for http://localhost:6666.
+  const { client, sent, clock } = scripted([new TypeError("fetch failed", { cause: new Error("bad port") })]);
+  const error = await thrown(client.getRun(RUN_ID));
+  expect([error.name, sent.length, clock.slept]).toEqual(["UsageError", 1, []]);
+  expect(error.message).toContain("the runtime blocks port");
+});
+
 test("call() does not try again on any other status", async () => {
   for (const status of [300, 302, 307, 308, 400, 401, 402, 403, 404, 405, 409, 410, 413, 422, 501, 505]) {
     const { client, sent } = scripted([bad(status, "X")]);

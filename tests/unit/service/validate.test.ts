@@ -59,7 +59,8 @@ test("validateStartRequest() refuses an id that is not a UUID", () => {
   expect(refusal({ repoId: "acme/web" })).toBe(
     `Cannot use repository id because it must be a UUID (8-4-4-4-12 hexadecimal digits): "acme/web"; "repos list", or api.listRepos() in a script, shows the ids`,
   );
-  for (const repoId of ["", 5, null, undefined, `${REPO_ID}0`]) expect(refusal({ repoId })).toContain("must be a UUID");
+  for (const repoId of ["", null, undefined]) expect(refusal({ repoId })).toContain("none was given");
+  for (const repoId of [5, `${REPO_ID}0`]) expect(refusal({ repoId })).toContain("must be a UUID");
 });
 
 test("validateStartRequest() measures the prompt after trimming, in UTF-16 units", () => {
@@ -206,6 +207,12 @@ test("checkIdempotencyKey() refuses a key that contains an access token, and doe
     expect([message.includes("access token"), message.includes(key.trim())]).toEqual([true, false]);
   }
   expect(checkIdempotencyKey("mog_weekly", (text) => text)).toBe("mog_weekly");
+});
+
+test("checkUuid() says that an id is missing when a script passes none", () => {
+  for (const id of [undefined, null, ""]) {
+    expect(() => checkUuid(id as string, "run id")).toThrow("Cannot use run id: none was given");
+  }
 });
 
 test("checkUuid() gives lower case", () => {

@@ -26,7 +26,7 @@ test("runs recent lists what this machine started, with state, task, pull reques
   expect(json).toMatchObject({
     runId: "<run>",
     outcome: "success",
-    status: null,
+    status: "success",
     exitCode: 0,
     folder: expect.stringMatching(/mogplex-ci$/),
   });
@@ -241,7 +241,7 @@ test("runs recent skips lines that are damaged or strange", async () => {
   expect(stdout.trim().split("\n").map((line) => JSON.parse(line))).toEqual([{
     ...good,
     outcome: null,
-    status: null,
+    status: "unknown",
     exitCode: null,
     pullRequest: null,
   }]);
