@@ -62,7 +62,9 @@ for (const [runtime, line] of Object.entries(RUNTIMES)) {
     await Promise.all(ids.map(succeed));
     const ends = await Promise.all(both.map(({ ended }) => ended));
     expect(ends.map(({ code }) => code)).toEqual([0, 0]);
-    expect(["mogplex-ci", "mogplex-ci/run-2"].map((name) => resultIn(folder, name).runId).sort()).toEqual([...ids].sort());
+    expect(["mogplex-ci", "mogplex-ci/run-2"].map((name) => resultIn(folder, name).runId).sort()).toEqual(
+      [...ids].sort(),
+    );
     expect(new Set(ids).size).toBe(2);
     recorder.close();
   });
