@@ -19,7 +19,8 @@ export interface MogplexErrorOptions {
 
 export type { ErrorParts, ResultSoFar };
 
-// Two copies of the package in one process, such as an installed one and one in a bundled plug-in, know each other's errors by a brand.
+// Two copies of the package can be in one process, such as an installed copy and one in a bundled plug-in. They recognize each other's errors by a
+// brand.
 
 /** Identifies the copy of the package that an error comes from. */
 interface Brand {
@@ -53,7 +54,7 @@ function kindsOf(own: typeof MogplexError): string[] {
   return kinds;
 }
 
-/** The problem with an error from an incompatible copy of the package, as a message; undefined for everything else. */
+/** The message for an error from an incompatible copy of the package; undefined for any other value. */
 export function otherVersion(thrown: unknown): string | undefined {
   const brand = brandOf(thrown);
   if (brand === undefined || isCompatible(brand)) return undefined;
@@ -163,7 +164,7 @@ export class MogplexError extends Error {
    * @internal
    */
   static tellRun<E extends MogplexError>(error: E, facts: Partial<KnownRun>): E {
-    // An error of another copy of the package keeps what it knows.
+    // An error from another copy of the package keeps its own facts.
     if (#run in error) error.#run = { ...error.#run, ...facts };
     return error;
   }
@@ -234,7 +235,7 @@ export class ApiError extends MogplexError {
 
   /**
    * @param problem See {@linkcode MogplexError}.
-   * @param facts What the answer said.
+   * @param facts Facts about the answer.
    */
   constructor(
     problem: ErrorParts | string,
@@ -350,9 +351,9 @@ export class DeadlineError extends MogplexError {
 }
 
 /**
- * The caller's `signal` aborted after a start was sent, or while an existing run was followed. So there is a run, or there might be one.
- * `cause` is `signal.reason`. The exit code depends on the reason. It is 124 for a `TimeoutError`, the error's own exit code for an error
- * of the toolkit, and 130 otherwise. Awaiting a handle after leaving its last loop also throws this error.
+ * The caller's `signal` aborted after a start was sent, or while an existing run was followed. A run exists, or might exist. `cause` is
+ * `signal.reason`. The exit code depends on the reason. It is 124 for a `TimeoutError`, the error's own exit code for an error of the toolkit, and
+ * 130 otherwise. Awaiting a handle after leaving its last loop also throws this error.
  */
 export class AbortedError extends MogplexError {
   /** @internal */
@@ -375,7 +376,7 @@ export class InterruptedError extends MogplexError {
   static override readonly kind: string = "InterruptedError";
   /** The signal. */
   readonly signal: "SIGHUP" | "SIGINT" | "SIGTERM";
-  /** @param message What was stopped by what, and what continues. */
+  /** @param message What stopped what, and what continues. */
   constructor(signal: InterruptSignal, message: string = `Stopped by ${signal}`) {
     super(message, EXIT_OF_SIGNAL[signal]);
     this.signal = signal;
@@ -411,7 +412,7 @@ function codeInJson(value: unknown): number | undefined {
 export function dropInExitCode(error: unknown): number {
   if (error instanceof ApiError && error.exit === "unavailable" && error.status === 503) return EXIT.unavailable;
   if (!(error instanceof MogplexError)) return EXIT.failed;
-  // Only what we found ourselves is "bad arguments" there; a 400 or 404 of the service is a generic failure.
+  // For the `mogplex` command, only mistakes found locally are "bad arguments". A 400 or 404 from the service is a generic failure.
   if (error instanceof UsageError) return EXIT.usage;
   const same: readonly ExitName[] = ["unauthorized", "forbidden", "rateLimited", "sighup", "sigint", "sigterm"];
   return same.includes(error.exit) ? error.exitCode : EXIT.failed;

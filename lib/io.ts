@@ -12,23 +12,24 @@ import { type InterruptSignal, UsageError } from "./errors.ts";
 import { EXIT } from "./exit_codes.ts";
 import { decodeUtf8, environmentVariable, isNotPermitted, NotRegularFileError, workingDirectory } from "./runtime.ts";
 
-/** An output stream of the process. */
 export type Stream = "stdout" | "stderr";
 
 /** What a limited read does with a path that is a symbolic link. A checkout can contain a link that points anywhere. */
 type LinkRule = "refuse" | "follow";
 
-/** What a read does with bytes that are not UTF-8. `replace` is for texts that are searched and never sent: it refuses nothing. */
+/** What a read does with bytes that are not UTF-8. `replace` refuses nothing. It is for texts that are searched and never sent. */
 type DecodeRule = "refuse" | "replace";
 
-/** Default limit of a text that is read, in bytes. The largest text that the service accepts has about half a million. */
+/** Default limit of a text that is read, in bytes. The largest text that the service accepts has about half a million bytes. */
 const MAX_TEXT_BYTES = 16 * 1024 * 1024;
 
 /** A file that is written piece by piece. */
 export interface GrowingFile {
-  /** Appends a text. The whole text is in the file when this returns. @throws if not all of it fits; then none of it is in the file. */
+  /**
+   * Appends a text. When this returns, the whole text is in the file.
+   * @throws if the text does not fit. In that case, none of it is in the file.
+   */
   write(text: string): void;
-  /** Closes the file. */
   close(): void;
 }
 
@@ -38,13 +39,13 @@ export interface Io {
   env(name: string): string | undefined;
   /** Writes text unchanged. Never throws: see {@linkcode Io.closed}. */
   write(stream: Stream, text: string): void;
-  /** Whether the reader of a stream has closed it (`| head -1`), or it cannot be written. */
+  /** Whether the reader of a stream has closed it (`| head -1`), or the stream cannot be written. */
   closed(stream: Stream): boolean;
   /** Whether `stderr` is written to `stdout`. @default {false} */
   isOneStream?: boolean;
   /**
-   * Whether a stream is a terminal. For `process`: whether this process has a terminal, even if all its streams are redirected. Deno can
-   * determine that only with `--allow-all`.
+   * Whether a stream is a terminal. For `process`: whether this process has a terminal, even if all its streams are redirected. Deno can determine
+   * this only with `--allow-all`.
    */
   isTerminal(stream: Stream | "stdin" | "process"): boolean;
   /**
@@ -58,39 +59,43 @@ export interface Io {
    * Reads a regular file as UTF-8; undefined when there is no file.
    *
    * @param maxBytes Refuses larger files. @default 16 MiB; no limit with the rule `replace`
-   * @param links Whether the path may be a symbolic link. @default {"refuse"} with `maxBytes`, else `"follow"`
+   * @param links Whether the path may be a symbolic link. @default {"refuse"} with `maxBytes`, otherwise `"follow"`
    * @param decoding What to do with bytes that are not UTF-8. @default {"refuse"}
-   * @throws when the file cannot be read, or is refused: directories, pipes and devices always are; the message is a clause:
-   * `it is not a regular file`.
+   * @throws when the file cannot be read, or is refused. Directories, pipes and devices are always refused. The message is a clause: `it is not a
+   * regular file`.
    */
   readFile(path: string, maxBytes?: number, links?: LinkRule, decoding?: DecodeRule): string | undefined;
-  /** Names of the folders in a directory, sorted, without symbolic links; none if it cannot be read. */
+  /** Names of the folders in a directory, sorted, without symbolic links; empty if the directory cannot be read. */
   folders(path: string): string[];
-  /** Resolves every symbolic link in a path; undefined if the target does not exist. @throws if that cannot be determined. */
+  /** Resolves every symbolic link in a path; undefined if the target does not exist. @throws if this cannot be determined. */
   realPath(path: string): string | undefined;
   /**
-   * Writes a file under a temporary name and renames it, so that no reader sees half of it. Creates missing directories.
+   * Writes a file under a temporary name and renames it, so that no reader sees a partial file. Creates missing directories.
    *
-   * @param always Whether an existing file may be overwritten in place if the disk is full: it keeps the space that it already has.
+   * @param always Whether an existing file may be overwritten in place if the disk is full. An existing file keeps the space that it already has.
    * @default {false}
-   * @throws when the directory cannot be created or written, when `path` or one of its relative parents is a symbolic link, or
-   * when `path` exists and is not a regular file.
+   * @throws when the directory cannot be created or written, when `path` or one of its relative parents is a symbolic link, or when `path` exists and
+   * is not a regular file.
    */
   writeFile(path: string, text: string, always?: boolean): void;
   /**
-   * Creates a file with its directories, so that exactly one of several processes succeeds. A reader may see it empty for a moment.
+   * Creates a file with its directories. If several processes try at the same time, exactly one succeeds. A reader may see an empty file for a
+   * moment.
    *
-   * @returns False if the name is taken.
-   * @throws when it cannot be created, or one of its relative parents is a symbolic link.
+   * @returns False if a file with this name exists.
+   * @throws when the file cannot be created, or one of its relative parents is a symbolic link.
    */
   createFile(path: string, text: string): boolean;
-  /** Creates an empty file that grows, replacing an old one. @throws as {@linkcode Io.writeFile} does. */
+  /**
+   * Creates an empty file that can be appended to, and replaces an old one.
+   * @throws the errors of {@linkcode Io.writeFile}.
+   */
   growFile(path: string): GrowingFile;
   /** Appends to a file. @param links What to do with a symbolic link. @default {"follow"} @throws when it cannot be written. */
   appendFile(path: string, text: string, links?: LinkRule): void;
   /** Removes a file if it exists. */
   removeFile(path: string): void;
-  /** Removes a directory. @throws when it does not exist or is not empty. */
+  /** Removes a directory. @throws when the directory does not exist or is not empty. */
   removeDirectory(path: string): void;
   /**
    * Calls `handler` for SIGHUP, SIGINT and SIGTERM until the returned function is called.
@@ -109,8 +114,8 @@ export function parentOf(path: string): string {
 }
 
 /**
- * Number of leading parts of a path that no checkout controls: none of a relative path, the working directory of an absolute path below it,
- * and all but the last two parts of any other absolute path. The last two parts are never included.
+ * Number of leading parts of a path that a checkout cannot control: none for a relative path, the working directory for an absolute path below it,
+ * and all but the last two parts for any other absolute path. The last two parts are never included.
  */
 function trustedParts(parts: readonly string[]): number {
   if (parts[0] !== "") return 0;
@@ -123,12 +128,12 @@ function trustedParts(parts: readonly string[]): number {
 type LinkFacts = (path: string, options: { throwIfNoEntry: false }) => { isSymbolicLink(): boolean } | undefined;
 
 /**
- * Throws when `path`, or a directory above it that a checkout may control, is a symbolic link: a checkout can contain a link that makes us
- * write elsewhere. A relative path is checked as a whole, and an absolute path below the working directory from there on. Only the last two
- * parts of any other absolute path are checked.
+ * Throws when `path`, or a directory above it that a checkout may control, is a symbolic link. A checkout can contain a link that makes us write
+ * somewhere else. A relative path is checked as a whole. An absolute path below the working directory is checked from that directory on. For any
+ * other absolute path, only the last two parts are checked.
  */
 export function refuseLinks(fs: { lstatSync: LinkFacts }, path: string): void {
-  // A prefix that ended in an empty part would end in `/`, and `lstat` would follow a link before it.
+  // A prefix with an empty last part would end in `/`, and `lstat` would follow a link before the `/`.
   const parts = path.split("/").filter((part, index) => part !== "" || index === 0);
   const from = trustedParts(parts) + 1;
   for (let count = from; count <= parts.length; count++) {
@@ -139,7 +144,7 @@ export function refuseLinks(fs: { lstatSync: LinkFacts }, path: string): void {
   }
 }
 
-/** Not `recursive`: with it Node 20 never returns in a file system such as `/proc`, which answers "not found" to `mkdir`. */
+/** Does not use `recursive`: with that option, Node 20 never returns in a file system such as `/proc`, which answers "not found" to `mkdir`. */
 function makeDirectory(path: string): void {
   if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
   try {
@@ -147,14 +152,14 @@ function makeDirectory(path: string): void {
     if (parent !== path) makeDirectory(parent);
     fs.mkdirSync(path);
   } catch (error) {
-    // Deno creates the parents of a permitted path without a permission for them.
+    // With `recursive`, Deno creates the parents of a permitted path without a permission for them.
     if (isNotPermitted(error)) fs.mkdirSync(path, { recursive: true });
-    // Another job may have created it meanwhile.
+    // Another job may have created the directory in the meantime.
     else if ((error as { code?: string }).code !== "EEXIST") throw error;
   }
 }
 
-/** Overwrites a file within the space that it already has. @throws if that is not enough; the file is then unchanged. */
+/** Overwrites a file within the space that it already has. @throws if the space is not enough; the file is then unchanged. */
 function overwrite(path: string, text: string): void {
   const before = fs.readFileSync(path);
   const file = fs.openSync(path, fs.constants.O_WRONLY | (fs.constants.O_NOFOLLOW ?? 0));
@@ -241,7 +246,6 @@ function joined(chunks: readonly Uint8Array[]): Uint8Array {
   return all;
 }
 
-/** The result of a read; undefined if there is no such file. */
 function unlessAbsent<T>(read: () => T): T | undefined {
   try {
     return read();
@@ -260,12 +264,12 @@ function readRegularFile(path: string, maxBytes: number, links: LinkRule): Uint8
 
   const facts = (links === "follow" ? fs.statSync : fs.lstatSync)(path, { throwIfNoEntry: false });
   if (facts === undefined) return undefined;
-  // Before it is opened, too: opening a pipe waits for a writer, and opening a device may have an effect.
+  // Also check before opening: opening a pipe waits for a writer, and opening a device may have an effect.
   check(facts);
   const { O_RDONLY, O_NONBLOCK = 0, O_NOFOLLOW = 0 } = fs.constants;
   const file = fs.openSync(path, O_RDONLY | O_NONBLOCK | (links === "follow" ? 0 : O_NOFOLLOW));
   try {
-    // Another process may have put something else in its place, and a file may grow while it is read.
+    // Another process may have replaced the file, and a file may grow while it is read.
     check(fs.fstatSync(file));
     const bytes = new Uint8Array(Math.min(maxBytes + 1, 65_536));
     const chunks: Uint8Array[] = [];
@@ -299,7 +303,7 @@ function folders(path: string): string[] {
     return fs.readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory())
       .map(({ name }) => name).sort();
   } catch {
-    // It is absent, or Deno might not be allowed to read it.
+    // The directory is absent, or Deno is not allowed to read it.
     return [];
   }
 }
@@ -322,8 +326,8 @@ async function readStdin(): Promise<string> {
   }
 }
 
-// A job whose shell is gone. GitLab's shell executor with `--user` runs it below `su`: a cancelled job loses its shell, and no signal reaches
-// the program. Source: util-linux, su-common.c.
+// Detects that the shell of a job has ended. GitLab's shell executor with `--user` runs the shell below `su`. A cancelled job loses its shell, and no
+// signal reaches the program. Source: util-linux, su-common.c.
 
 /** Time between two checks of the parent processes, in milliseconds. */
 const LOOK_MS = 1_000;
@@ -331,11 +335,11 @@ const LOOK_MS = 1_000;
 const SHELL = /^(?:[abdkz]|ba|da|mk)?sh$|^busybox$/;
 const MAX_PARENTS = 8;
 
-/** Name and parent of a process; undefined if they cannot be read: on systems other than Linux, and on Deno without all permissions. */
+/** Name and parent of a process; undefined if they cannot be read, such as on systems other than Linux, or on Deno without all permissions. */
 function processFacts(pid: number): { name: string; parent: number } | undefined {
   try {
     const text = fs.readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The name may have blanks and parentheses. Source: proc_pid_stat(5).
+    // The name may have spaces and parentheses. Source: proc_pid_stat(5).
     const end = text.lastIndexOf(")");
     return { name: text.slice(text.indexOf("(") + 1, end), parent: Number(text.slice(end + 2).split(" ")[1]) };
   } catch {
@@ -344,10 +348,10 @@ function processFacts(pid: number): { name: string; parent: number } | undefined
 }
 
 /**
- * Calls `gone` once when the parent of this process, or of one of the shells above it, has changed. GitLab Runner runs each script in a
+ * Calls `gone` once when the parent of this process, or of one of the shells above this process, has changed. GitLab Runner runs each script in a
  * subshell, which outlives the shell of the job.
  *
- * @param parent Process id of the parent at the start. @returns Stops the checks.
+ * @param parent Process id of the parent at the start. @returns A function that stops the checks.
  */
 function onParentGone(parent: number, gone: () => void): () => void {
   /** The shells above this process, each with its parent, up to the first process that is not a shell. */
@@ -369,7 +373,7 @@ function onParentGone(parent: number, gone: () => void): () => void {
   return () => over.abort(OVER);
 }
 
-/** Whether a stream failed because its reader has closed it, as in `| head -1`. That is not an error. */
+/** Whether a stream failed because its reader closed it, as in `| head -1`. This is not an error. */
 function isClosedPipe({ code, name }: { code?: string; name?: string }): boolean {
   return code === "EPIPE" || name === "BrokenPipe";
 }
@@ -418,7 +422,7 @@ export function processIo(): Io & { setExitCode(code: number): void } {
     const target = process[stream];
     if (!listening[stream]) {
       listening[stream] = true;
-      // Without a listener all three runtimes exit with 1 when the reader closes the pipe (measured with `| head -1`).
+      // Without a listener, all three runtimes exit with 1 when the reader closes the pipe (measured with `| head -1`).
       target.on("error", (error) => lose(stream, error));
     }
     return target;
@@ -429,7 +433,7 @@ export function processIo(): Io & { setExitCode(code: number): void } {
     try {
       output(stream).write(text);
     } catch (error) {
-      // Deno throws when it writes to a file.
+      // When the output is a file, Deno throws if a write fails.
       lose(stream, error);
     }
   }
@@ -454,7 +458,7 @@ export function processIo(): Io & { setExitCode(code: number): void } {
     appendFile(path, text, links = "follow") {
       if (links === "refuse") refuseLinks(fs, path);
       const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK = 0 } = fs.constants;
-      // Opening a pipe without a reader would wait for one, and no signal would be heard meanwhile. With this flag it fails.
+      // Opening a pipe that has no reader would wait for one, and signals would not be handled in the meantime. With this flag, opening fails.
       fs.closeSync(fs.openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK));
       fs.appendFileSync(path, text);
     },

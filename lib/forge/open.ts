@@ -1,5 +1,6 @@
 /**
- * Opens a forge: picks its token, and checks that it can be sent. Only this file reads the tokens of forges.
+ * Opens a forge: chooses its token, and checks that the token can be sent. Only this file reads the tokens of forges.
+ *
  * @module
  */
 import { isFileVariable, type ReadEnv } from "../ci/platform.ts";
@@ -12,23 +13,22 @@ import { pullNeeds } from "./needs.ts";
 import type { NotePlace } from "./note.ts";
 import { type AskEvent, remembered, type ThreadPlace, type Threads } from "./threads.ts";
 
-/** Options for choosing a token. */
 export interface TokenOptions {
   readonly forges: readonly FileForge[];
   readonly env: ReadEnv;
   readonly ciSystem: string;
   /** Values of `--forge-host`. @default none */
   readonly hosts?: readonly string[] | undefined;
-  /** A token that replaces the one in a variable, such as an input of an action; undefined for none. */
+  /** A token that replaces the token in a variable, such as an input of an action; undefined if there is none. */
   tokenInstead?(variable: string): ForgeToken | undefined;
-  /** Whether a token is Mogplex's own, which is sent nowhere else. */
+  /** Whether a token is for Mogplex. Such a token is never sent to a forge. */
   isMogplex(token: string): boolean;
 }
 
 export interface OpenOptions extends TokenOptions {
   readonly forges: readonly Forge[];
   readonly world: ForgeWorld;
-  /** Reads the file of an event; empty if that is not possible. */
+  /** Reads the file of an event; empty if the file cannot be read. */
   readFile(path: string): string;
 }
 
@@ -37,18 +37,23 @@ export interface OpenForge {
   readonly token: string;
   /** For messages: `variable GITLAB_TOKEN`. */
   readonly tokenPlace: string;
-  /** The number of the repository; requested only once. @throws what the forge throws. */
+  /**
+   * The number of the repository, requested only once.
+   * @throws the errors of the forge.
+   */
   repositoryId(): Promise<number>;
-  /** @throws what the forge throws. */
+  /** @throws the errors of the forge. */
   event(): Promise<AskEvent>;
   notes(thread: ThreadPlace): NotePlace;
   /** What a pull request, or the pull request of its run, still needs: see {@linkcode needsFor}. */
   needs(number: number, url: string | null): Promise<string | null>;
-  /** Whether an address is allowed as a link in a note: a link leaves a mark at an issue or a pull request of the forge, no matter who wrote it. */
+  /**
+   * Whether a note may link to an address. A link to an issue or a pull request of the forge leaves a reference there, no matter who wrote the link.
+   */
   mayLink(url: string): boolean;
   /** `#8`, or `!8` on GitLab, for a pull request of the same repository; undefined for any other address. */
   pullName(url: string): string | undefined;
-  /** The newest pull request from a branch of the repository; null without one, undefined if that could not be found out. */
+  /** The newest pull request from a branch of the repository; null if there is none, undefined if this could not be determined. */
   pullFrom(branch: string): Promise<number | null | undefined>;
   readonly workflowFolders?: readonly string[];
 }
@@ -66,7 +71,7 @@ export function namedBy<F extends FileForge>(forge: F, ciSystem: string): F {
   return system === undefined ? forge : { ...forge, system };
 }
 
-/** The user who started the job, by the variables of the forge that runs it; undefined outside of such a job. */
+/** The user who started the job, according to the variables of the forge that runs it; undefined outside such a job. */
 export function jobUser(
   forges: readonly FileForge[],
   env: ReadEnv,
@@ -82,8 +87,8 @@ export function jobUser(
 
 /**
  * Opens the forge that runs the job.
- * @param use What the token is for: for the error.
- * @throws {UsageError} if no forge runs it, or the forge lacks a part; {@linkcode UnauthorizedError} without a token.
+ * @param use What the token is for. The error message mentions it.
+ * @throws {UsageError} if no forge runs the job, or if the forge does not support this; {@linkcode UnauthorizedError} without a token.
  */
 export function openForge(options: OpenOptions, use: keyof TokenNeeds = "respond"): OpenForge {
   const { forges, env, ciSystem } = options;
@@ -138,8 +143,8 @@ export interface JobNotePlace {
 
 /**
  * Opens the note of the job on its pull request.
- * @param number In its own repository; undefined for the job's own pull request.
- * @param inputAdvice What to do if a token that replaces the one in a variable is empty.
+ * @param number Number of a pull request in the job's own repository; undefined for the job's own pull request.
+ * @param inputAdvice What to do if the token that replaces the token in a variable is empty.
  * @returns Undefined if the job has no pull request.
  * @throws {UsageError} if no note is possible.
  */
@@ -173,9 +178,9 @@ export function openJobNote(
 }
 
 /**
- * What a pull request still needs, with its name, for a note: see {@linkcode pullNeeds}. If the run has another one in the same repository, that one is
- * read instead. Nothing is read if the run's is in any other repository.
- * @param url The pull request of the run: untrusted text, from which only a number is used. Null without one.
+ * What a pull request still needs, with its name, for a note: see {@linkcode pullNeeds}. If the run has another pull request in the same repository,
+ * that pull request is read instead. If the run's pull request is in another repository, nothing is read.
+ * @param url Address of the run's pull request; null without one. Untrusted text, from which only a number is used.
  */
 async function needsFor(
   { env, world: { clock } }: OpenOptions,
@@ -185,7 +190,7 @@ async function needsFor(
   const { job } = forge;
   const { origin, repository } = address;
   const base = job.pullsAt(env);
-  // In a pipeline of a fork, the note is in another project than the job.
+  // In a pipeline of a fork, the note and the job are in different projects.
   const isHere = url === null || isPull(url, base) && job.place(env).repository === repository;
   if (!isHere) return null;
   const number = url === null ? address.number : Number(url.slice(base.length));
@@ -195,17 +200,17 @@ async function needsFor(
 }
 
 /**
- * Whether a note may link an address: on the job's own host, only pull requests of its repository. GitLab turns a link and a bare address of a merge
- * request into the same reference. Source: GitLab, "GitLab Flavored Markdown", references.
+ * Whether a note may link to an address. On the job's own host, only pull requests of the job's repository are allowed. GitLab turns a link and a
+ * bare address of a merge request into the same reference. Source: GitLab, "GitLab Flavored Markdown", references.
  */
 function mayLink(url: string, job: ForgeJob, env: ReadEnv): boolean {
   return isPull(url, job.pullsAt(env)) || !job.linkHosts(env).includes(hostnameOf(url));
 }
 
 /**
- * Opens the repository of a pull request, for a job that can run elsewhere.
- * @param use What the token is for: for the error.
- * @throws {UnauthorizedError} if there is no token for its host.
+ * Opens the repository of a pull request, for a job that may run somewhere else.
+ * @param use What the token is for. The error message mentions it.
+ * @throws {UnauthorizedError} if there is no token for the host of the pull request.
  */
 export function openForgeAt(options: OpenOptions, address: PullRequestAddress, use?: keyof TokenNeeds): Threads {
   const { forge, client } = openAt(options, address, use);
@@ -215,10 +220,10 @@ export function openForgeAt(options: OpenOptions, address: PullRequestAddress, u
 
 /**
  * Opens a pull request.
- * @param address Its address, or its number in the job's own repository; undefined for the job's.
- * @param use What the token is for.
- * @returns Undefined if the job has none.
- * @throws {UnauthorizedError} if there is no token for its host.
+ * @param address Address of the pull request, or its number in the job's own repository; undefined for the job's own pull request.
+ * @param use What the token is for. The error message mentions it.
+ * @returns Undefined if the job has no pull request.
+ * @throws {UnauthorizedError} if there is no token for the host of the pull request.
  */
 export function openPull(
   options: OpenOptions,
@@ -243,14 +248,14 @@ export function openPull(
   };
 }
 
-/** @param isSet Whether the variable is set, so that it is only empty. */
+/** @param isSet Whether the variable is set. If it is set, it is empty. */
 function adviceOf({ needs, tokenLine, noteAdvice }: ForgeJob, use: keyof TokenNeeds, isSet: boolean): string {
   if (use === "note" && noteAdvice !== undefined) return noteAdvice;
   const put = isSet || tokenLine === undefined ? "put a token there" : `add "${tokenLine}" to the env of the step`;
   return `${put}, with ${needs[use]}`;
 }
 
-/** @throws {UnauthorizedError} if there is no token for its host. */
+/** @throws {UnauthorizedError} if there is no token for the host. */
 function openAt(
   options: OpenOptions,
   { forge: name, host, origin }: PullRequestAddress,
@@ -263,7 +268,7 @@ function openAt(
   if (token instanceof MogplexError) throw token;
   if (token === undefined) {
     const { variable } = forge;
-    // A variable does not permit sending its token to any other host.
+    // The token in a variable must not be sent to any other host.
     const isForHost = forge.tokenHost(env) === host;
     throw new UnauthorizedError({
       attempted: ATTEMPTED,
@@ -278,7 +283,6 @@ function openAt(
   return { forge, client: new ForgeClient(world, forge, forge.api(origin), token) };
 }
 
-/** The text of the event of a job. */
 function payloadOf({ env, readFile }: OpenOptions, job: ForgeJob): string {
   const source = job.payload(env);
   return "text" in source ? source.text : readFile(source.path);
@@ -304,10 +308,10 @@ export function isPull(url: string, base: string): boolean {
 }
 
 /**
- * The token for a host: the job's, or the one in the environment.
- * @param all The forges whose variables may hold it.
- * @param use What it is for: for the error.
- * @returns An error if the job's cannot be used; undefined without one.
+ * The token for a host: the job's own token, or one from the environment.
+ * @param all The forges whose variables may hold the token.
+ * @param use What the token is for. The error message mentions it.
+ * @returns An error if the job's own token cannot be used; undefined if there is no token.
  */
 export function tokenAt(
   options: TokenOptions,
@@ -324,7 +328,7 @@ export function tokenAt(
   return resolveForgeAccess(all, env, hosts)?.tokenFor({ forge: forge.name, host }) ?? tokenOfJob;
 }
 
-/** The number of a pull request after that base, as the forge writes it. */
+/** The short name of a pull request, as the forge writes it; undefined if the address is not the base followed by a number. */
 export function pullNameAt(url: string, base: string, forge: Forge): string | undefined {
   return isPull(url, base) ? shortName(forge, Number(url.slice(base.length))) : undefined;
 }
@@ -342,7 +346,7 @@ function tokenOrProblem(
   try {
     return jobToken(options, forge, { attempted: ATTEMPTED, use });
   } catch (error) {
-    // The token alone may be enough: an address names the project, too.
+    // The token alone may be enough, because an address names the project as well.
     if (!(error instanceof MogplexError)) throw error;
     return error;
   }
@@ -379,22 +383,22 @@ export function forgeSecrets(
 }
 
 interface TokenCheck {
-  /** The attempt, after "Cannot". */
+  /** The attempt in error messages, after "Cannot". */
   attempted: string;
   system: string;
   /** For messages: `variable GITLAB_TOKEN`. */
   place: string;
-  /** Undefined if it is an input. */
+  /** Undefined if the token is an input. */
   variable?: string | undefined;
-  /** What to do without a token. */
+  /** What to do if there is no token. */
   advice: string;
-  /** Whether it is Mogplex's own token, which is sent nowhere else. */
+  /** Whether a token is for Mogplex. Such a token is never sent to a forge. */
   isMogplex(token: string): boolean;
 }
 
 /**
- * @throws {UnauthorizedError} if there is no token, or no header can hold it; {@linkcode UsageError} if the variable has the wrong type, or holds the
- * token of Mogplex.
+ * @throws {UnauthorizedError} if there is no token, or if no header can contain it; {@linkcode UsageError} if the variable has the wrong type, or
+ * contains the token for Mogplex.
  */
 function checkToken(
   text: string | undefined,
@@ -410,23 +414,22 @@ function checkToken(
   if (isMogplex(token)) {
     throw new UsageError({ attempted, why: `${place} holds the Mogplex token, which is not sent to ${system}` });
   }
-  // A header can hold no other characters.
+  // A header cannot contain any other characters.
   if (/^[\x21-\x7e]+$/.test(token) && !token.startsWith("$")) return { token, place };
   throw new UnauthorizedError({ attempted, why: `the value of ${place} cannot be a token` });
 }
 
-// Which forge gets which token, if a command uses several. A token is only sent to its own forge, and to a host that the user has named.
+// Decides which forge gets which token if a command uses several. A token is sent only to its own forge, and only to a host that the user has named.
 
 export interface ForgeAccess {
-  /** All tokens, by host. */
   readonly tokens: ReadonlyMap<string, ForgeToken>;
-  /** Undefined if there is no token for its host. */
+  /** Undefined if there is no token for the host. */
   tokenFor(address: Pick<PullRequestAddress, "forge" | "host">): ForgeToken | undefined;
-  /** The only host with a token, which must then have the repository; undefined with several hosts or kinds of forges. */
+  /** The only host with a token, which must then have the repository; undefined if there are several hosts or kinds of forges. */
   readonly only: { forge: string; host: string } | undefined;
 }
 
-/** For sentences: `GitHub, GitLab or Gitea`. */
+/** For use in a sentence: `GitHub, GitLab or Gitea`. */
 export function forgeNamesText(forges: readonly FileForge[]): string {
   return forges.flatMap(({ system, relatives = [] }) => [system, ...relatives]).join(", ").replace(
     /, ([^,]*)$/,
@@ -434,7 +437,7 @@ export function forgeNamesText(forges: readonly FileForge[]): string {
   );
 }
 
-/** Where tokens are found, for messages. */
+/** Where tokens come from, for messages. */
 export function forgeTokensText(forges: readonly FileForge[]): string {
   const [open, own] = [true, false].map((isOpen) =>
     forges.filter(({ publicHost }) => (publicHost !== undefined) === isOpen)
@@ -444,11 +447,11 @@ export function forgeTokensText(forges: readonly FileForge[]): string {
 }
 
 /**
- * Finds the tokens of forges in the environment. The variable of each forge is for its public host, or in a job of a self-hosted server for that
- * server.
+ * Finds the tokens of forges in the environment. Each forge has a variable for its public host. In a job of a self-hosted server, that variable is
+ * for the server.
  * @param hosts Further hosts, each as `HOST` or `HOST=VARIABLE`.
- * @returns Undefined without any token.
- * @throws {UsageError} if a word is not a host, or the token for it is ambiguous.
+ * @returns Undefined if there is no token.
+ * @throws {UsageError} if a word is not a host, or if the token for a host is ambiguous.
  */
 export function resolveForgeAccess(
   forges: readonly TokenForge[],
@@ -478,7 +481,7 @@ export function resolveForgeAccess(
   };
 }
 
-/** Setting that names the variables with the tokens that merge. */
+/** Setting that lists the variables with the tokens for merging. */
 export const MERGE_TOKEN_VARIABLE = "MOGPLEX_MERGE_TOKEN_VARIABLE";
 
 function mergeTokens(env: ReadEnv): string[] {
@@ -486,12 +489,12 @@ function mergeTokens(env: ReadEnv): string[] {
 }
 
 /**
- * Finds the tokens that merge: those named by {@linkcode MERGE_TOKEN_VARIABLE}, each for its host alone. Where it is not set, the tokens that read
- * merge as well, unless no person merges.
+ * Finds the tokens for merging. They are in the variables that {@linkcode MERGE_TOKEN_VARIABLE} lists, each for one host. If it is not set, a person
+ * merges with the tokens for reading, and a job or a wave has no token for merging.
  * @param hosts See {@linkcode resolveForgeAccess}.
- * @param needsNamed Whether no person merges: a job, or a wave.
- * @returns Undefined without any token.
- * @throws {UsageError} if the setting is wrong, or a token is one that reads.
+ * @param needsNamed Whether a job or a wave merges, rather than a person.
+ * @returns Undefined if there is no token.
+ * @throws {UsageError} if the setting is wrong, or if it names a token that is also used for reading.
  */
 export function resolveMergeAccess(
   forges: readonly TokenForge[],
@@ -540,7 +543,10 @@ function mergeTokenOf(env: ReadEnv, text: string): [host: string, token: ForgeTo
   throw new UsageError({ attempted, why: `there is no token in ${variable}`, advice: "set the variable" });
 }
 
-/** The token for a host that the user has named. @throws {UsageError} without a token, or if it is ambiguous. */
+/**
+ * The token for a host that the user has named.
+ * @throws {UsageError} if there is no token, or if the token is ambiguous.
+ */
 function tokenOfHost(forges: readonly TokenForge[], env: ReadEnv, text: string): [host: string, token: ForgeToken] {
   const { host, variable } = parseHost(text);
   const names = variable === undefined ? forges.map((forge) => forge.variable) : [variable];
@@ -562,7 +568,7 @@ function tokenOfHost(forges: readonly TokenForge[], env: ReadEnv, text: string):
   return [host, { token: only.token, place: `variable ${only.name}` }];
 }
 
-/** The host in `HOST` or `HOST=VARIABLE`, without a check. */
+/** The host in `HOST` or `HOST=VARIABLE`, unchecked. */
 export function hostIn(text: string): string {
   return text.split("=")[0]?.trim().toLowerCase() ?? "";
 }
@@ -577,7 +583,7 @@ function parseHost(text: string, attempted?: string): { host: string; variable: 
     throw refuse(text, "it is not a host", form, attempted);
   }
   if (variable !== undefined && !/^[A-Za-z_]\w*$/.test(variable)) {
-    // People paste the token itself there.
+    // Users sometimes paste the token itself there.
     throw refuse(`${host}=…`, "the text after = is not the name of a variable", form, attempted);
   }
   return { host: new URL(`https://${host}`).host, variable };
@@ -587,7 +593,7 @@ function refuse(text: string, why: string, advice: string, attempted = "use --fo
   return new UsageError({ attempted, why, value: JSON.stringify(text.slice(0, 200)), advice });
 }
 
-/** A value that a header can hold, unless it looks like a variable's name or is the token of the service. */
+/** The value of a variable, if a header can contain it. Undefined if it looks like the name of a variable, or is the token for the service. */
 function usable(env: ReadEnv, name: string): string | undefined {
   const value = env(name)?.trim() ?? "";
   const isToken = /^[\x21-\x7e]+$/.test(value) && !value.startsWith("$") && !isFileVariable(name, value);

@@ -1,6 +1,5 @@
 /**
- * `createMogplex()`: one service and one token, with everything that one can do there; and `run()` and `follow()`, its two verbs for a
- * script that needs one of them.
+ * The client of the library: `createMogplex()`, and the functions `run()` and `follow()` for scripts that need only one verb.
  *
  * @module
  */
@@ -143,27 +142,26 @@ export interface Mogplex {
    */
   readonly api: MogplexApi;
   /**
-   * Starts a run and follows it to its end. In CI, the key of the start is derived from the job and the request. If a job has two tasks, it
-   * starts two runs, and a retried job finds both of them again, in any order. Keep times and build numbers out of the prompt, because they turn
-   * every attempt into a new task. To do the same task twice, set `keyPart`.
+   * Starts a run and follows it to its end. In CI, the key of the start is derived from the job and the request. A job with two tasks starts two
+   * runs. When the job is retried, it finds both runs again, in any order. Keep times and build numbers out of the prompt, because they turn every
+   * attempt into a new task. To do the same task twice, set `keyPart`.
    *
-   * If a run fails before its agent begins, because no sandbox was free, the next key of the series starts another run 10 minutes later. The next
-   * run follows 20 minutes after that, and the last one another 40 minutes later, as long as `timeoutMs` permits: see `onStarting` and
-   * `onStarted`. If you pass an `idempotencyKey`, only one run is started.
+   * If a run fails before its agent begins, because no sandbox was free, the next key of the series starts another run 10 minutes later. The next run
+   * follows 20 minutes after that, and the last one another 40 minutes later, as long as `timeoutMs` permits: see `onStarting` and `onStarted`. If
+   * you pass an `idempotencyKey`, only one run is started.
    *
    * @param request What to do, and where. A repository given by name is looked up first.
-   * @param options See {@linkcode RunOptions}; all durations in milliseconds. With `request.result`, the run writes a result file, which is
-   * checked against a schema; the `value` of the result is its content. Such a run always pushes a branch and opens a pull request that
-   * contains the file. Nothing is started if the file already exists, or if this process cannot read the repository.
+   * @param options See {@linkcode RunOptions}; all durations in milliseconds. With `request.result`, the run writes a result file, which is checked
+   * against a schema; the `value` of the result is its content. Such a run always pushes a branch and opens a pull request that contains the file.
+   * Nothing is started if the file already exists, or if this process cannot read the repository.
    *
-   * @returns A handle whose work has already begun. Await it for the result, loop over it for events, or do both. The result does not keep
-   * all events of a long run: use `eventsFile` or `onItem` to get them.
+   * @returns A handle whose work has already begun. Await it for the result, loop over it for events, or do both. The result does not keep all events
+   * of a long run: use `eventsFile` or `onItem` to get them.
    * @throws {InvalidResultError} when the run succeeded, but its result file is missing or not valid.
-   * @throws {RunFailedError | RunCancelledError | AwaitingInputError} when the run did not succeed, unless `throwOnFailure` is false. The
-   * error contains the result.
+   * @throws {RunFailedError | RunCancelledError | AwaitingInputError} when the run did not succeed, unless `throwOnFailure` is false. The error
+   * contains the result.
    * @throws {DeadlineError} if `timeoutMs` passes first. The run continues, unless `cancelOn` has `timeout`.
-   * @throws {MogplexError} with the code `NO_SANDBOX` and the exit code 75 when no sandbox was free in time. In that case, no run is in
-   * progress.
+   * @throws {MogplexError} with the code `NO_SANDBOX` and the exit code 75 when no sandbox was free in time. In that case, no run is in progress.
    * @throws {AbortedError} if `signal` aborts after the start was sent. The run continues, unless `cancelOn` has `abort`.
    * @throws what {@linkcode Mogplex.start} and {@linkcode Mogplex.attach} throw.
    * @example Run, and look at the verdict
@@ -312,10 +310,12 @@ export function createMogplex(options: MogplexOptions = {}): Mogplex {
   return mogplexOf(new Connector(options));
 }
 
-/** The client of a connector. */
 function mogplexOf(connector: Connector): Mogplex {
   const { connectVerb: connect } = connector;
-  /** The options of a verb, checked, with the connection. @param other See {@linkcode checkOptions}. */
+  /**
+   * Checks the options of a verb, and adds the connection.
+   * @param other See {@linkcode checkOptions}.
+   */
   async function all<O extends object>(
     attempted: string,
     given: O = {} as O,
@@ -414,7 +414,6 @@ export function follow(
   return attachHandle(connect, runId, { ...rest, throwOnFailure: false });
 }
 
-/** The names and types of the options of {@linkcode follow}. */
 function followKeys() {
   const { throwOnFailure: _, ...keys } = attachKeys();
   return keys;

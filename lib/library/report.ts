@@ -1,5 +1,5 @@
 /**
- * `report()`, `render()` and `mask()`: what scripts make of a result; `createLogText()`, for what they print.
+ * `report()`, `render()` and `mask()` turn results into reports. `createLogText()` and `escapeText` make untrusted text safe to show.
  *
  * @module
  */
@@ -30,7 +30,7 @@ import { checkSecrets, connectorOf } from "./connect.ts";
 import type { Mogplex } from "./mogplex.ts";
 import { valueOr } from "../lookup.ts";
 
-// The redactor of scripts: which secrets `report()` and `createLogText()` mask.
+// The redactor of scripts: the secrets that `report()` and `createLogText()` mask.
 
 /** Which secrets to mask. */
 export interface MaskOptions {
@@ -47,7 +47,6 @@ export interface MaskOptions {
   secrets?: readonly string[] | undefined;
 }
 
-/** Reads a file; undefined when it does not exist. */
 type ReadFile = (path: string) => string | undefined;
 
 /** The token that a run would use; undefined without a usable token. */
@@ -56,9 +55,9 @@ function knownToken(env: ReadEnv, readFile: ReadFile | undefined): string | unde
 }
 
 /**
- * Makes what masks secrets for a script. A missing or unusable token is not an error: a script can report without one.
+ * Creates the redactor for a script. A missing or unusable token is not an error, because a script can report without one.
  *
- * @param attempted What is attempted, after "Cannot".
+ * @param attempted The attempt in error messages, after "Cannot".
  * @param readFile Reads the token file. @default reads the file system
  * @throws {UsageError} when an option is invalid.
  */
@@ -71,13 +70,11 @@ export function scriptMask(attempted: string, options: MaskOptions, readFile?: R
   return { redact: connector === undefined ? redactor : joinRedactors(connector.redact, redactor), env };
 }
 
-/** The names and types of {@linkcode MaskOptions}. */
 export function maskKeys(): Keys<MaskOptions> {
   return { mogplex: "object", token: "string", env: "function", secrets: "any" };
 }
 
-// Results of runs are reported here. Views of campaigns are as well, with what the entry `./campaigns` brings for them: a script without
-// campaigns does not carry it.
+// Results of runs are reported here. The entry `./campaigns` adds the code for views of campaigns, which a script without campaigns does not load.
 
 /** The view of a campaign, as the verbs of any version of `@mogplex/ci/campaigns` return it. */
 export interface AnyCampaignView {
@@ -91,36 +88,38 @@ export interface AnyCampaignView {
   readonly items: readonly object[];
 }
 
-/** What makes reports of views. */
+/** Creates the reports of campaign views. */
 export interface ViewReports {
-  /** Names of the formats. */
   readonly formats: readonly string[];
-  /** A copy that may be stored and shown. */
+  /** Returns a copy that can be stored and shown. */
   clean(view: AnyCampaignView, redact: Redactor): AnyCampaignView;
-  /** @param format One of the names. */
+  /** @param format One of {@linkcode ViewReports.formats}. */
   render(view: AnyCampaignView, format: string, redact: Redactor, links: PlatformLinks): string;
 }
 
 let viewReports: ViewReports | undefined;
 
-/** Lets `mask()`, `render()` and `report()` take views of campaigns. */
+/** Makes `mask()`, `render()` and `report()` accept views of campaigns. */
 export function takeViews(reports: ViewReports): void {
   viewReports = reports;
 }
 
-/** Whether a value is a result, by its form: it may have been stored in between. */
+/** Whether a value has the form of a result. Its class does not matter, because the result may have been stored and read again. */
 function isResult(value: unknown): value is AnyResult {
   const { kind, outcome } = (value ?? {}) as Partial<AnyResult>;
   return typeof outcome === "string" && (kind === "run" || kind === "automation-run");
 }
 
-/** Whether a value is the view of a campaign, by its form. */
+/** Whether a value has the form of a campaign view. */
 function isView(value: unknown): value is AnyCampaignView {
   const { campaign, items, counts } = (value ?? {}) as Partial<AnyCampaignView>;
   return typeof campaign === "string" && Array.isArray(items) && typeof counts === "object";
 }
 
-/** What a script reports; for an error its result, or its view of a campaign. @throws {UsageError} for an error without a result. */
+/**
+ * The result or the view that a script reports. For an error, this is the error's own result or view.
+ * @throws {UsageError} for an error without a result.
+ */
 function reportedOf(attempted: string, value: unknown): unknown {
   if (isResult(value) || isView(value) || typeof value !== "object" || value === null) return value;
   const { result, view } = value as { result?: unknown; view?: unknown };
@@ -133,7 +132,10 @@ function reportedOf(attempted: string, value: unknown): unknown {
   });
 }
 
-/** What makes reports of a value; undefined for a result. @throws {UsageError} when it is neither. */
+/**
+ * The reports for a value; undefined for a result of a run.
+ * @throws {UsageError} if the value is neither a result nor a view.
+ */
 function reportsOf(attempted: string, value: unknown): ViewReports | undefined {
   if (isResult(value)) return undefined;
   if (isView(value) && viewReports !== undefined) return viewReports;
@@ -165,10 +167,10 @@ export function mask<T>(value: T, options: MaskOptions = {}): T {
     : redactValue(value, redact);
 }
 
-/** Refuses an unknown format, and a path that names no file. */
+/** Refuses an unknown format, and a path that does not name a file. */
 function checkTarget({ format, path }: ReportTarget<string>, formats: readonly string[] | undefined): void {
   checkFormat("write report", format, formats);
-  // Any valid format: only the path still has to be checked.
+  // Any valid format will do, because only the path still has to be checked.
   parseReportTarget(`${formats === undefined ? format : "json"}=${path ?? ""}`, ".");
 }
 
@@ -221,7 +223,7 @@ export function render(reported: unknown, format: string, options: MaskOptions =
   return text;
 }
 
-/** The metrics of several results as one text. @throws {UsageError} for another format, and for what is no result. */
+/** The metrics of several results as one text. @throws {UsageError} for another format, or for a value that is not a result. */
 function joined(attempted: string, values: readonly unknown[], format: string, given: Redactor): string {
   if (format !== "openmetrics") {
     const why = "only the format openmetrics accepts several results";
@@ -291,7 +293,7 @@ export async function report(
       attempt(format, path, () => io.writeFile(path, views.render(value as AnyCampaignView, format, redact, links)));
     }
   }
-  // No `UsageError`: that one says that nothing was started.
+  // Not a `UsageError`, because that class means that nothing was started.
   const message = problems.map((problem) => problem.message).join("; ");
   if (problems.length > 0) throw new MogplexError(message, "usage", { code: "REPORT_NOT_WRITTEN" });
 }
@@ -345,7 +347,7 @@ export function createLogText(options: MaskOptions = {}): LogText {
           value: shown("text", text),
         });
       }
-      // Redact before joining lines, since a secret can have several, and before cutting: half a secret would not be recognized.
+      // Redact before joining lines, because a secret can have several lines, and before cutting, because half a secret would not be recognized.
       const lines = redact(plainLines(text).join("\n")).split("\n");
       return escapeLogLine(cutText(lines.map((each) => each.trim()).join(" "), maxLength));
     },

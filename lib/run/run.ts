@@ -1,5 +1,6 @@
 /**
- * Starts a run and follows it to its end in one call: for scripts, and with state file and signals for the command line.
+ * Starts a run and follows it to its end in one call. The command line uses it with a state file and signals.
+ *
  * @module
  */
 import { ConflictError, MogplexError, UsageError } from "../errors.ts";
@@ -82,12 +83,11 @@ export interface AttachOptions extends FollowOptions {
 /** Options of {@linkcode Mogplex.run}. */
 export interface RunOptions extends StartOptions, AttachOptions {}
 
-/** {@linkcode JobOptions} of a job on a run. */
 export type RunJob = JobOptions<FollowItem, StartedRun>;
 
 /**
- * Starts a run and follows it.
- * @returns How the job ended, with the error that ended it.
+ * Starts a run and follows it to its end.
+ * @returns How the job ended, and the error that ended it, if any.
  * @throws {UsageError} if the state file cannot be written, or the state file of an earlier attempt is missing.
  */
 export async function runJob(request: RunRequest | LaterRequest, options: RunJob): Promise<JobEnd<RunResult>> {
@@ -120,7 +120,7 @@ export async function lookJob(runId: string, options: RunJob): Promise<JobEnd<Ru
 }
 
 /**
- * Reads the result file of a run that has succeeded. If the file is missing or invalid, follow-up runs ask for it, if the request allows
+ * Reads the result file of a run that succeeded. If the file is missing or invalid, follow-up runs are started to correct it, if the request allows
  * any.
  */
 async function withResultFile(
@@ -160,7 +160,7 @@ async function withResultFile(
     }
     session.notify({ kind: "text", message: `${ended.result.reason}; a follow-up asks for it` });
     const key = `${count === 0 ? idempotencyKey : idempotencyKey.replace(/\.result\.\d+$/, "")}.result.${count + 1}`;
-    // A file that was left alone still has the mistakes of the time before.
+    // A file that was not changed still has the earlier mistakes.
     mistakesBefore = blob !== null && blob === blobBefore ? [...new Set([...mistakesBefore, ...mistakes])] : mistakes;
     const request = followUpOf(last, lastEnd.result, wanted, branch ?? null, mistakesBefore);
     blobBefore = blob ?? blobBefore;
@@ -171,7 +171,7 @@ async function withResultFile(
       session.notify({ kind: "text", message: "an earlier attempt of this job has already asked for the file" });
       return ended;
     }
-    // For a reader it is the same task.
+    // For readers, the task is still the same.
     lastEnd = { ...next, result: { ...next.result, task: end.result.task } };
   }
 }
@@ -182,7 +182,7 @@ function whenAborted(signal: AbortSignal | undefined): Promise<never> {
   return new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason), { once: true }));
 }
 
-/** The request of a follow-up: on the branch of the run, or on a new one if it has none. */
+/** The request for a follow-up run. It continues on the branch of the run, or on a new branch if the run has none. */
 function followUpOf(
   { request }: RunOperation,
   { repoId, branch: { base } }: RunResult,
@@ -217,8 +217,8 @@ function openState({ session, state, identity }: RunJob): OpenState | undefined 
 }
 
 /**
- * Reads the state of an earlier attempt from the caller's path. For a deferred request it also tries the path of this job's own state file, because
- * no key finds the run of another request.
+ * Reads the state of an earlier attempt from the caller's path. For a deferred request, the path of this job's own state file is read as well,
+ * because no key finds the run of another request.
  * @throws {UsageError} if the file at the caller's path is missing: a mistyped path must not start a second agent.
  */
 function readResumed(
@@ -241,18 +241,18 @@ function readResumed(
     job,
     execution: false,
     required,
-    // In its own place, an earlier job's file is normal.
+    // At the job's own path, a file from an earlier job is normal.
     tellsOfOthers: required,
     nowMs: clock.wallTime(),
     notify,
   });
   const proven = stored?.proven(seal);
-  // Only a token that the service has accepted has a run.
+  // Only a token that the service has accepted can have started a run.
   memory.workedBefore ||= typeof proven?.runId === "string";
   return proven;
 }
 
-/** The state that an earlier attempt of this job has left in the job's default place. */
+/** The state that an earlier attempt of this job left at the job's default path. */
 function readEarlier({ session, identity }: RunJob, state: OpenState | undefined): RunState | undefined {
   if (state === undefined) return undefined;
   const { files, path, seal } = state;
@@ -260,7 +260,7 @@ function readEarlier({ session, identity }: RunJob, state: OpenState | undefined
   return readState(files, path, { job, execution: false, tellsOfOthers: false, nowMs, notify() {} })?.proven(seal);
 }
 
-/** Records for `cleanup` that a run is followed. A failure to record it is not an error. */
+/** Records for `cleanup` that this job follows a run. A failure to record it is not an error. */
 function recordFollowing(runId: string, options: RunJob, state: OpenState | undefined): void {
   const { session, onInterrupt } = options;
   const startedAt = new Date(session.clock.wallTime()).toISOString();
@@ -274,7 +274,7 @@ function recordFollowing(runId: string, options: RunJob, state: OpenState | unde
       state.writer.adopt(earlier);
       return state.writer.update({ parting: "following", onInterrupt });
     }
-    // A claimed folder must never look free.
+    // A claimed folder must never appear to be free.
     if (state?.claim === undefined) state?.writer.clear();
     // This job did not start the run, so a signal cancels it only with `onInterrupt: "cancel"`.
     state?.writer.begin({ ...unknown, owned: false, startedAt, onInterrupt, result, job, runId });
@@ -294,18 +294,17 @@ interface RunStart {
   request: RunRequest | LaterRequest;
   /** State of an earlier attempt, whose key is used again; undefined without one. */
   resumed: RunState | undefined;
-  /** What an earlier attempt has left: a run with its key need not be a new one. @default {nothing} */
+  /** What an earlier attempt left. A run with its key may be older than this start. @default {nothing} */
   earlier?: RunState | undefined;
 }
 
-/** Time limit of one repeated start, in milliseconds: a second one and the cancel must fit as well. */
+/** Time limit of one repeated start, in milliseconds. A second repeated start and the cancel must also fit into the time that is left. */
 const RESEND_MS = 1_500;
 /** Shortest time between two writes of an event to the state file, in milliseconds. */
 const STATE_MS = 5_000;
-/** What happened to the run of a job that was stopped after no sandbox was free. A clause. */
+/** What happened to the run of a job that was stopped after no sandbox was free, as a clause. */
 const WITHOUT_SANDBOX = "it was waiting for a sandbox, and no agent has started";
 
-/** One run, new or existing. */
 class RunOperation implements Operation<FollowItem, RunResult> {
   readonly #session: Session;
   readonly #options: RunJob;
@@ -317,10 +316,10 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   #follower: RunFollower | undefined;
   readonly #name: RepositoryName;
   #resultFile: PlannedResult | undefined;
-  /** The run from the answer to the cancel. */
+  /** The run in the answer to the cancel request. */
   #stopped: Run | undefined;
   #stateAt = -Infinity;
-  /** Number of further starts after a run that got no sandbox. */
+  /** Number of further starts after runs that got no sandbox. */
   #lacks = 0;
   /** Whether the newest run has ended because no sandbox was free. */
   #lacked = false;
@@ -335,7 +334,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     this.#options = options;
     this.#target = target;
     this.#state = state;
-    // The service is not asked for a name that the caller gave.
+    // If the caller gave the name, the service is not asked for it.
     const requested = typeof target === "string" || isLater(target.request)
       ? undefined
       : givenName(target.request.repo);
@@ -351,18 +350,21 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     return this.#plan?.request;
   }
 
-  /** The file with which the run answers; undefined without one. */
+  /** The result file of the run; undefined without one. */
   get resultFile(): PlannedResult | undefined {
     return this.#resultFile ?? this.#options.resultFile;
   }
 
-  /** The branch with the changes, by the event of the delivery; null without changes, undefined if the events do not show it. */
+  /** The branch with the changes, according to the delivery event; null without changes, undefined if the events do not show it. */
   get deliveredBranch(): string | null | undefined {
     const { changed, pushedBranch, workingBranch } = this.#follower?.facts ?? noFacts();
     return changed === false ? null : pushedBranch ?? workingBranch ?? undefined;
   }
 
-  /** The repository of the result file. @throws {MogplexError} if the service does not return its name. */
+  /**
+   * The repository that contains the result file.
+   * @throws {MogplexError} if the service does not return its name.
+   */
   async resultPlace(): Promise<ResultPlace> {
     const { openFiles: open, repositoryOrigin: origin, repository } = this.#options;
     if (open === undefined) throw new Error("Cannot read a result file without a way to open its repository");
@@ -394,7 +396,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     throw new MogplexError({ attempted: "read the result file", why }, "unavailable");
   }
 
-  /** The request, if it is a deferred one. */
+  /** The request, if it is deferred. */
   get #later(): LaterRequest | undefined {
     return typeof this.#target !== "string" && isLater(this.#target.request) ? this.#target.request : undefined;
   }
@@ -411,7 +413,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     return this.#lacksSandbox ? WITHOUT_SANDBOX : undefined;
   }
 
-  /** Whether no agent has started, because no sandbox was free. Another start may have been sent since, without an answer. */
+  /** Whether no agent has started because no sandbox was free. A start that was sent since then and has no answer makes this false. */
   get #lacksSandbox(): boolean {
     return this.#lacked && (this.#started !== undefined || this.#series?.mayExist !== true);
   }
@@ -466,7 +468,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     return claimed === null ? resumePlan(this.#session, plan, resumed, options.state?.maxEndAgeMs) : plan;
   }
 
-  /** The state of an earlier attempt with the same input. Its request may have differed: the forge has changed since. */
+  /** The state of an earlier attempt with the same input. That attempt's request may differ, because the forge may have changed since then. */
   #leftBy({ asked }: LaterRequest, { resumed }: RunStart): RunState | undefined {
     if (resumed === undefined) return undefined;
     const { idempotencyKey } = this.#options;
@@ -482,7 +484,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
 
   /**
    * The run that was read from the folder of a command outside CI, if the plan has its key. It is followed without a start, because a start could be
-   * refused or wait for the quota although the run is going.
+   * refused or wait for the quota although the run is in progress.
    */
   #runOfFolder({ key, hash, request }: StartPlan, state: RunState | undefined): StartedRun | undefined {
     const run = this.#options.state?.resumeRun;
@@ -498,8 +500,8 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   }
 
   /**
-   * Takes over the run of an earlier attempt, even a failed one if the caller gives the key.
-   * @returns Whether it was taken over: it is going, succeeded, or no further key starts another run.
+   * Takes over the run of an earlier attempt. If the caller gives the key, even a failed run is taken over.
+   * @returns Whether the run was taken over: it is in progress, it succeeded, or no further key starts another run.
    */
   async #attachTo({ runId, idempotencyKey, owned, requestHash, asked }: RunState): Promise<boolean> {
     const { client, deadline, signal, notify } = this.#session;
@@ -553,7 +555,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   }
 
   /**
-   * Starts again after a run without a sandbox, a while after its end: no agent has begun, so nothing is done twice.
+   * Starts another run some time after a run ended without a sandbox. No agent had begun, so nothing is done twice.
    * @throws {MogplexError} with exit code 75 if there is no time or no key for another start.
    */
   async #startAgain(run: Run, look: Look): Promise<void> {
@@ -593,14 +595,14 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     const started = await series.startNext();
     if (started === undefined) throw refused("the time limit was reached before the next attempt was permitted");
     this.#announce(started);
-    // A cancel that came meanwhile has reached the run before this one.
+    // A cancel in the meantime was sent to the previous run.
     if (cancelled?.aborted) await client.cancelRun(started.runId, { deadline, signal });
   }
 
   #itemsOf(look: Look): AsyncGenerator<FollowItem, Run, void> | undefined {
     if (look.kind === "rest") {
       const run = this.#stopped;
-      // The follower reads the run again, and its state is then newer than this one.
+      // The follower reads the run again, and then its state is newer than this one.
       this.#stopped = undefined;
       return run === undefined ? undefined : this.#follower?.conclude(run, look.outcome, look);
     }
@@ -628,7 +630,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     if (this.#lacksSandbox || runId === undefined && this.#series?.mayExist !== true) return none();
     const known = runId === undefined ? undefined : { runId, owned: this.#started?.owned ?? false };
     if (!cancels(known?.owned ?? true)) return leave("detached", "the run continues");
-    // Tells a later step that the deadline cancels the run, whatever a signal would have done.
+    // Records for a later step that the deadline cancels the run, no matter what a signal would have done.
     const late = cause.kind === "deadline" && known === undefined;
     this.#state?.update({ parting: "cancelling", ...(late && { onInterrupt: "cancel" as const }) });
     try {
@@ -636,7 +638,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       if (run === undefined) return none();
       if (known === undefined) this.#announce(run as StartedRun);
       if (!cancels(run.owned)) return leave("detached", "the run continues, because another job started it");
-      // After a signal the session's own signal is aborted; it must not end the cancel. There may be no later step to repeat it.
+      // After a signal, the session's own signal is aborted. It must not end the cancel request, because there may be no later step that repeats it.
       const signalled = cause.kind === "signal";
       const limits = { deadline, signal: signalled ? undefined : signal, untilAnswered: signalled };
       return this.#cancelled(await cancelWith(client, clock, run.runId, limits));
@@ -672,7 +674,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     const session = this.#session;
     const [started, follower, request] = [this.#started, this.#follower, this.#plan?.request];
     const { showTask, task } = this.#options;
-    // The answer to a cancel is newer than what the follower has read.
+    // The answer to a cancel request is newer than the follower's last read.
     const run = this.#stopped ?? follower?.run ?? started?.run;
     const runId = run?.runId ?? this.#runId ?? null;
     const { seen = 0, events = [] } = follower?.kept ?? {};
@@ -725,7 +727,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   }
 
   #begin({ hash, request, key }: StartPlan, idempotencyKey: string): void {
-    // Other jobs may use the same key: only the answer shows who owns the run.
+    // Other jobs may use the same key, so only the answer shows who owns the run.
     const owned = key.scope === "given" || key.scope === "day" ? null : true;
     const asked = this.#later?.asked ?? null;
     this.#recordStart({ idempotencyKey, owned, requestHash: hash, asked, request, runId: null });

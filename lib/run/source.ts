@@ -1,5 +1,6 @@
 /**
  * Sources of news for a follower: the interface, and polling. The event stream of runs is another implementation.
+ *
  * @module
  */
 import { type Clock, OVER } from "../clock.ts";
@@ -12,14 +13,14 @@ import type { Connected } from "./session.ts";
 
 /** `N` is the result of a read. */
 export interface Subject<N> {
-  /** The attempt, after "Cannot": `read events of run "…"`. */
+  /** The attempt in error messages, after "Cannot": `read events of run "…"`. */
   readonly what: string;
-  /** @throws what the client throws. */
+  /** @throws the errors of the client. */
   read(call: CallOptions): Promise<N>;
   /**
-   * Reads the record itself. The service then repairs the record of a run whose worker died; {@linkcode Subject.read} shows it unrepaired. Used after
-   * a long silence and at the deadline.
-   * @throws what the client throws.
+   * Reads the record itself, used after a long silence and at the deadline. This makes the service repair the record of a run whose worker died.
+   * {@linkcode Subject.read} does not.
+   * @throws the errors of the client.
    */
   readRecord?(call: CallOptions): Promise<N>;
 }
@@ -28,12 +29,12 @@ export interface Subject<N> {
 export interface Source<N> {
   /**
    * Waits for the next news, and retries as long as that can help.
-   * @param last Outcome of the last read, which decides the wait; absent at the first call, which does not wait.
-   * @returns The news; null if the deadline came first.
+   * @param last Outcome of the last read, which determines the wait. Absent in the first call, which does not wait.
+   * @returns The news; null if the deadline passed first.
    * @throws an error that a retry cannot fix (see `failureOf`); `signal.reason` if the signal aborts.
    */
   next(last?: CadenceEvent): Promise<N | null>;
-  /** Leaves what it has joined or opened; its signal ends waits and requests. May be called more than once. */
+  /** Releases everything that the source has joined or opened. The signal of the source ends its waits and requests. May be called more than once. */
   close(): void;
 }
 
@@ -43,9 +44,9 @@ export interface SourceOptions<S> {
   subject: S;
   pacer: Pacer;
   memory: TokenMemory;
-  /** Deadline for requests on the clock, in milliseconds. */
+  /** Deadline for requests, in milliseconds of clock time. */
   deadline: number;
-  /** Ends waits and requests: its follower aborts it together with `close()`. */
+  /** Ends waits and requests. The follower aborts this signal and calls `close()` together. */
   signal: AbortSignal;
   /** At least 1. */
   tokenShare: number;
@@ -60,7 +61,7 @@ const SILENCE_MS = 120_000;
 export class PollingSource<N> implements Source<N> {
   readonly #options: SourceOptions<Subject<N>>;
   #cadence: CadenceState;
-  /** Time of the last news, or of the last read of the record, on the clock. */
+  /** Clock time of the last news, or of the last read of the record. */
   #heardAt: number;
   #leave: (() => void) | undefined;
 
@@ -70,7 +71,10 @@ export class PollingSource<N> implements Source<N> {
     this.#cadence = startCadence(options.tokenShare);
   }
 
-  /** Waits for a turn among the followers of this process. @returns Whether there is time left before the deadline. */
+  /**
+   * Waits for this follower's turn among the followers of the process.
+   * @returns Whether there is time left before the deadline.
+   */
   async #turn(): Promise<boolean> {
     const { pacer, memory: { pace }, clock, tokenShare } = this.#options;
     this.#leave ??= pace.join();
@@ -100,7 +104,7 @@ export class PollingSource<N> implements Source<N> {
     this.#leave?.();
   }
 
-  /** A refusal of one follower applies to all: each waits for its turn, and no follower slows down alone. */
+  /** A refusal applies to all followers of the process: each of them waits for its turn, and none slows down alone. */
   #delayAfterRefusal(namedMs: number | null): number {
     const { memory: { pace }, clock, tokenShare } = this.#options;
     pace.refused(clock.now(), namedMs);
@@ -117,19 +121,19 @@ export class PollingSource<N> implements Source<N> {
 }
 
 interface LookOptions<N> {
-  /** The attempt, after "Cannot". */
+  /** The attempt in error messages, after "Cannot". */
   what: string;
   /** Ends waits and requests. */
   signal: AbortSignal;
-  /** One attempt. Must pass `call` to the client. */
+  /** Makes one attempt. It must pass `call` to the client. */
   read(call: CallOptions): Promise<N>;
-  /** Delay after a failure, in milliseconds; undefined for the usual one. @default the delay that the service names, else a backoff */
+  /** Delay after a failure, in milliseconds; undefined for the usual one. @default the delay that the service names, otherwise a backoff */
   delayAfter?(failure: Failure): number | undefined;
 }
 
 /**
- * Reads until it works, and retries as long as that can help.
- * @returns The result; null if the deadline came first.
+ * Repeats a read until it works, as long as a retry can help.
+ * @returns The result; null if the deadline passed first.
  * @throws an error that a retry cannot fix (see `failureOf`); `signal.reason` if the signal aborts.
  */
 export async function lookUntilSeen<N>(
@@ -141,7 +145,7 @@ export async function lookUntilSeen<N>(
     return await retry<N>({
       memory,
       signal,
-      // One request for each attempt: this loop, not the client, decides the wait after a failure.
+      // Each attempt sends one request, because this loop, not the client, determines the wait after a failure.
       attempt: (attempt) => read({ deadline, maxAttempts: 1, signal, attempt }),
       async wait(failure, count) {
         if (isUnreached(memory, clock.now())) return false;
@@ -164,8 +168,9 @@ export function singleAttempt(clock: Clock, limitMs: number, signal: AbortSignal
 }
 
 /**
- * Reads a last time at the deadline. After a 401 with a token that has worked before, it tries again at once, since there is no time to wait.
- * @throws what the last attempt threw.
+ * Reads one last time at the deadline. After a 401 for a token that has worked before, the read is repeated at once, because there is no time to
+ * wait.
+ * @throws the error of the last attempt.
  */
 export async function lookAtDeadline<N>(subject: Subject<N>, { clock, memory, signal }: Connected): Promise<N> {
   const call = singleAttempt(clock, LAST_LOOK_MS, signal);
@@ -179,7 +184,7 @@ export async function lookAtDeadline<N>(subject: Subject<N>, { clock, memory, si
 
 /**
  * Reads the record itself at the deadline.
- * @returns Undefined if the subject has no record, or it cannot be read: then the last news decides.
+ * @returns Undefined if the subject has no record, or if the record cannot be read. In that case, the last news decides.
  */
 export async function recordAtDeadline<N>(subject: Subject<N>, { clock, signal }: Connected): Promise<N | undefined> {
   try {
@@ -191,13 +196,12 @@ export async function recordAtDeadline<N>(subject: Subject<N>, { clock, signal }
   }
 }
 
-/** A signal that aborts with the caller's signal, or by {@linkcode LinkedAbort.close}. */
+/** A signal that aborts with the caller's signal, or when {@linkcode LinkedAbort.close} is called. */
 export interface LinkedAbort {
   readonly signal: AbortSignal;
   close(): void;
 }
 
-/** Links a new signal to the caller's. */
 export function linkAbort(signal: AbortSignal | undefined): LinkedAbort {
   const closed = new AbortController();
   return {

@@ -245,13 +245,13 @@ export function readStateText(files: Pick<StateFiles, "readFile">, path: string)
 
 interface ReadStateOptions {
   job: JobIdentity | null;
-  /** Whether the file must belong to this very execution of the job, rather than to an earlier one. */
+  /** Whether the file must belong to the current execution of the job, rather than to an earlier one. */
   execution: boolean;
-  /** Whether the file may belong to any job, which may have passed it on. @default {false} */
+  /** Whether the file may belong to any job, because another job may have passed it on. @default {false} */
   anyJob?: boolean | undefined;
   /** Whether a missing file is an error. @default {false} */
   required?: boolean | undefined;
-  /** Whether to warn of a file of another job, of another directory or of long ago. @default {true} */
+  /** Whether to warn if the file belongs to another job or directory, or is too old. @default {true} */
   tellsOfOthers?: boolean | undefined;
   /** Wall time in milliseconds since 1970. */
   nowMs: number;
@@ -261,16 +261,16 @@ interface ReadStateOptions {
 
 /** A state file whose proof has not been checked yet. */
 interface StoredState {
-  /** The content. Any program that can write to the directory can forge it: use it only to decide to do nothing. */
+  /** The content. Any program that can write to the directory can forge it, so use it only to decide to do nothing. */
   readonly claims: RunState;
-  /** The content if it was written with the token of the seal; otherwise undefined, with a notice. */
+  /** The content, if it was written with the token of the seal. Otherwise undefined, and a notice gives the reason. */
   proven(seal: StateSeal): RunState | undefined;
 }
 
 /**
- * Reads a state file. A file that is damaged, old, or of another job is ignored with a notice.
- * @returns Undefined if there is no file, or it is ignored.
- * @throws {UsageError} if it is not a regular file, cannot be read, or is required and missing.
+ * Reads a state file. A file that is damaged, too old, or from another job is ignored with a notice.
+ * @returns Undefined if there is no file, or if it is ignored.
+ * @throws {UsageError} if the path is not a regular file, if the file cannot be read, or if it is required and missing.
  */
 export function readState(files: StateFiles, path: string, options: ReadStateOptions): StoredState | undefined {
   const { job, execution, anyJob = false, required = false, tellsOfOthers = true, nowMs, notify } = options;
@@ -282,7 +282,7 @@ export function readState(files: StateFiles, path: string, options: ReadStateOpt
   let content: string | undefined;
   let folder: string | null = null;
   try {
-    // Bytes that are not UTF-8 are damaged content, which is ignored below.
+    // Bytes that are not UTF-8 are treated as damaged content, which is ignored below.
     content = readStateText(files, path);
     if (content !== undefined) folder = stateFolder(files, path, job);
   } catch (cause) {
@@ -304,7 +304,7 @@ export function readState(files: StateFiles, path: string, options: ReadStateOpt
     claims,
     proven(seal) {
       if (proof === seal(sealed)) return claims;
-      // The process died before the answer to a start with another token, so an earlier run of the folder may still be running.
+      // An earlier process was killed before its start, with another token, was answered. An earlier run of the folder may still be running.
       const [earlier, ...others] = Array.isArray(before) ? before.filter(isObject) : [];
       if (earlier !== undefined) {
         const earlierFiles = { ...files, readFile: () => jsonText({ ...earlier, before: others }) };
@@ -329,14 +329,14 @@ export type StateBeginning = Pick<
   | "runId"
 >;
 
-/** A status or an id of the service. No other text it may have sent (such as our own token) belongs in a file. */
+/** A status or an id from the service. Any other text, which might even be our own token, must not be written to a file. */
 const word = (value: string | null): string | null =>
   value !== null && /^[a-z0-9_-]{1,64}$/i.test(value) &&
     !value.startsWith("mog_")
     ? value
     : null;
 
-/** Writes the file as a whole each time, with a new proof. */
+/** Writes the whole file each time, with a new proof. */
 export class StateWriter {
   readonly #files: StateFiles;
   readonly #path: string;
@@ -344,14 +344,14 @@ export class StateWriter {
   readonly #notify: OnNotice;
   /** Whether the file of an earlier command stays until a start has an answer. */
   #keeps: boolean;
-  /** The states in that file, newest first; undefined before it is read. */
+  /** The states in that file, newest first; undefined until it is read. */
   #before: UncheckedObject[] | undefined;
   #state: RunState | undefined;
   #broken = false;
 
   /**
    * @param notify Called once if the file can no longer be written.
-   * @param keeps Whether the file of an earlier command stays until a run is known: outside CI, only that file finds its run.
+   * @param keeps Whether the file of an earlier command stays until a run is known. Outside CI, that file is the only way to find its run.
    */
   constructor(files: StateFiles, path: string, seal: StateSeal, notify: OnNotice, keeps = false) {
     this.#files = files;
@@ -362,13 +362,13 @@ export class StateWriter {
   }
 
   /**
-   * Proves that the file can be written. Removes the file of an earlier job, unless it is kept.
-   * @throws {UsageError} if it cannot be written.
+   * Checks that the file can be written. Removes the file of an earlier job, unless it is kept.
+   * @throws {UsageError} if the file cannot be written.
    */
   clear(): void {
     this.#keep();
     const isKept = this.#keptStates.length > 0;
-    // Write first: that refuses a symbolic link, which a removal would follow.
+    // Write before removing: the write refuses a symbolic link, which a removal would follow.
     this.#attempt(() => this.#files.writeFile(this.#path, isKept ? this.#earlierText() : ""));
     if (!isKept) this.#attempt(() => this.#files.removeFile(this.#path));
   }
@@ -391,7 +391,7 @@ export class StateWriter {
   }
 
   /**
-   * Writes the first state, replacing an old file. Called before anything is started, and again for each further key.
+   * Writes the first state and replaces an old file. Called before anything is started, and again for each further key.
    * @throws {UsageError} if the file cannot be written.
    */
   begin(beginning: StateBeginning): void {
@@ -421,13 +421,13 @@ export class StateWriter {
         this.#write(this.#state);
       });
     } catch (error) {
-      // Nothing will be started, so nothing must be written about it.
+      // Nothing will be started, so nothing must be recorded.
       this.#state = undefined;
       throw error;
     }
   }
 
-  /** Continues with the state of an earlier process, without writing it. */
+  /** Continues with the state of an earlier process without writing it. */
   adopt(state: RunState): void {
     this.#state = { ...state };
   }
@@ -437,12 +437,12 @@ export class StateWriter {
     return this.#keptStates.length > 0;
   }
 
-  /** Gives up a claim if nothing was begun with it. */
+  /** Releases a claim if nothing was started with it. */
   release(): void {
     if (this.#state !== undefined && isClaim(this.#state)) this.update({ parting: "ended" });
   }
 
-  /** Changes the state. A file that cannot be written is no reason to lose a run: one notice reports it. */
+  /** Changes the state. If the file cannot be written, a single notice reports it: the run must not be lost because of that. */
   update(
     change: Partial<Pick<RunState, "runId" | "owned" | "status" | "lastEventId" | "parting" | "onInterrupt">>,
   ): void {
@@ -456,7 +456,7 @@ export class StateWriter {
     this.#state.lastEventId = word(this.#state.lastEventId);
     if (JSON.stringify(this.#state) === before || this.#broken) return;
     try {
-      // Nothing was started, so nothing has replaced what an earlier command left.
+      // Nothing was started, so the state of an earlier command is still valid.
       const isNothing = change.parting === "ended" && phase === "starting";
       if (isNothing && this.#keptStates.length > 0) this.#files.writeFile(this.#path, this.#earlierText());
       else if (isNothing && isClaim(this.#state)) this.#files.removeFile(this.#path);
@@ -480,7 +480,7 @@ export class StateWriter {
     }
   }
 
-  /** From now on the file is about another run. */
+  /** From now on, the file is about another run. */
   #forget(): void {
     this.#keeps = false;
     this.#before = [];
