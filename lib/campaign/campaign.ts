@@ -68,8 +68,8 @@ import {
 } from "./work/work.ts";
 
 /**
- * Reads the state of a campaign from its lock and journal. It changes nothing, and works while another process is using the campaign. With
- * `forge`, the pull requests are read as well; without it, no request is sent.
+ * Reads the state of a campaign from its lock and journal. Nothing is changed, and another process can use the campaign at the same time. With
+ * `forge`, pull requests are read as well; without it, no request is sent.
  *
  * @throws {UsageError} for mistakes in the file, when there is no plan, and for a modified lock or journal.
  */
@@ -87,30 +87,29 @@ export async function readCampaignWith(
   });
 }
 
-// A step on a campaign: one wave, or many in one process until the runs have ended.
-
 /** The state of a campaign after a step. */
 export type CampaignStand =
-  /** The campaign has an exit code, which is the one in the view. */
+  /** The campaign has an exit code, which is in the view. */
   | { state: "done"; view: CampaignView }
   /**
-   * The campaign has no exit code yet. `active`: it continues with the next step. `gated`: it continues once a gate is opened. `stopped`: it continues
-   * once it is resumed. `why` and `advice` are clauses: what it is waiting for, and what to do.
+   * The campaign has no exit code yet. `active`: the next step continues the campaign. `gated`: the campaign continues once a gate is opened.
+   * `stopped`: the campaign continues once it is resumed. `why` is a clause that says what the campaign is waiting for; `advice` is a clause that
+   * says what to do.
    */
   | { state: "active" | "gated" | "stopped"; view: CampaignView; why: string; advice: string }
   /**
-   * A signal ended the step. The campaign can be continued. `view` is null if there is no plan yet; `why` is what happened to the runs; `by` is
-   * the reason of the signal.
+   * A signal ended the step. The campaign can be continued. `view` is null if there is no plan yet. `why` says what happened to the runs. `by` is the
+   * reason of the signal.
    */
   | { state: "interrupted"; view: CampaignView | null; why: string; by: unknown };
 
-/** The exit code of a step: the result of {@linkcode exitCodeNow}, or the code of the signal. */
+/** The result of {@linkcode exitCodeNow}, or the exit code of the signal that ended the step. */
 export function exitCodeOfStand(stand: CampaignStand): number {
   if (stand.state === "interrupted") return exitCodeFor(stand.by);
   return stand.state === "done" ? stand.view.exitCode : exitCodeNow(stand.view);
 }
 
-/** The outcome of a step, for events: `started` if later calls continue the campaign, `awaiting_input` if it needs a person. */
+/** The outcome of a step, for events: `started` if later calls continue the campaign, `awaiting_input` if a person must act. */
 export function outcomeOfStand(stand: CampaignStand): EndOutcome | "started" | "interrupted" {
   if (stand.state === "interrupted") return "interrupted";
   if (stand.state === "done") return verdictOf(stand.view);
@@ -118,8 +117,8 @@ export function outcomeOfStand(stand: CampaignStand): EndOutcome | "started" | "
 }
 
 /**
- * The exit code of a campaign for users who want to know whether it is done: its own once it has one; 4 if only a person can make it
- * continue, so that nothing repeats the command; 1 if a start has had no answer for two hours; otherwise 75.
+ * The exit code of a campaign for users who want to know whether the campaign is done: its own exit code if it has one; 4 if only a person can make
+ * it continue, so that no scheduler repeats the command; 1 if a start has had no answer for two hours; otherwise 75.
  */
 export function exitCodeNow(view: Pick<CampaignView, "exitCode" | "state" | "nextWaveAt" | "causes">): number {
   const { exitCode, state, nextWaveAt, causes } = view;
@@ -145,7 +144,7 @@ export function viewOfStand({ view }: CampaignStand): CampaignView {
 
 /** Options of a step that only the command line and tests set. */
 export interface StepInternals extends CampaignInternals {
-  /** Called after each change, with a function that makes the view; for `brief` see `ViewInput.brief`. */
+  /** Called after each change, with a function that makes the view. For `brief`, see `ViewInput.brief`. */
   onView?: ((view: (brief?: boolean) => CampaignView) => void) | undefined;
   /** What a signal does to open runs. @default {"auto"} (they continue) */
   onInterrupt?: OnInterrupt | undefined;
@@ -155,9 +154,9 @@ export interface StepInternals extends CampaignInternals {
   cancelsLate?: boolean | undefined;
   /** Whether a person is watching the output. @default {false} */
   isAttended?: boolean | undefined;
-  /** Whether a campaign without a plan is planned. @default only if its home is not a branch */
+  /** Whether to plan a campaign that has no plan. @default only if its home is not a branch */
   plans?: boolean | undefined;
-  /** Called before the error of a step is thrown, with the view at that moment; null when there is no plan. */
+  /** Called before the step throws an error, with the view at that moment; null if there is no plan. */
   onFailed?: ((view: CampaignView | null) => void) | undefined;
 }
 
@@ -167,13 +166,15 @@ type StepFunction = (
   internals: StepInternals,
 ) => Promise<CampaignStand>;
 
-/** Makes one wave, as `campaign advance` does. It throws the error that stopped it; {@linkcode StepInternals.onFailed} gets the view. */
+/**
+ * Makes one wave, as `campaign advance` does. Throws the error that stopped the wave, after passing the view to {@linkcode StepInternals.onFailed}.
+ */
 export const makeWave: StepFunction = (...call) => makeStep(true, ...call);
 
 /** Works, as `campaign run` does, until the campaign is done, only a person can make it continue, or `timeoutMs` has passed. */
 export const followCampaign: StepFunction = (...call) => makeStep(false, ...call);
 
-/** Longest time of one wave, in milliseconds: reading 10 000 repositories takes five minutes. */
+/** Maximum duration of one wave, in milliseconds. Reading 10 000 repositories takes five minutes. */
 const WAVE_MS = 60 * 60_000;
 
 async function makeStep(
@@ -197,7 +198,7 @@ async function makeStep(
       places: internals.places ?? openMergePlaces({ ...options, signal }, "wave", internals.random),
       isRead: pulls !== undefined,
       signal,
-      // A process that stays looks for them all the time.
+      // A process that follows the campaign checks for stop requests all the time.
       takesStops: once,
       ...mergeTexts(opened.mask, options.onNotice),
     });
@@ -222,7 +223,7 @@ async function makeStep(
     const leftMs = Math.min(timeoutMs, Math.max(endsAt - clock.now(), 1_000));
     const session = openSession({ ...options, signal, timeoutMs: leftMs }, { ...detected(options), ...internals });
     noteForge(session, opened, lock, pulls !== undefined);
-    // A wave of a schedule waits for a 401 that passes. A person with a wrong token does not want to wait.
+    // A scheduled wave waits in case a 401 is temporary. A person with a wrong token should not have to wait.
     if (session.platform.isCi || once && !internals.isAttended) expectToken(session, opened.store);
     const step = new Step(session, opened, {
       ...{ once, options, internals, pulls, merges },
@@ -230,7 +231,7 @@ async function makeStep(
       sendNotification: () => sendNotification(opened, notificationContext()),
     });
     const stand = await step.run().catch(async (error) => {
-      // After a lost race everything is read and decided again.
+      // After a lost race, everything is read and decided again, so nothing is recorded or reported here.
       if (error instanceof LostRaceError) throw error;
       internals.onFailed?.(step.isPlanned ? step.view() : null);
       await noteTrouble(opened, error, step.redact);
@@ -242,7 +243,6 @@ async function makeStep(
   });
 }
 
-/** Everything that a message to the webhook needs. */
 export function notificationContextOf(
   source: CampaignSource,
   { clock, links }: OpenedCampaign,
@@ -257,7 +257,7 @@ export function notificationContextOf(
   };
 }
 
-/** The view of a campaign whose runs have all ended; undefined for any other one. */
+/** The view of a campaign whose runs have all ended; otherwise undefined. */
 function endedView(opened: OpenedCampaign, stuckAfterMs: number | undefined): CampaignView | undefined {
   const { store } = opened;
   if (store === undefined || !isAtRest(store.memory)) return undefined;
@@ -265,25 +265,25 @@ function endedView(opened: OpenedCampaign, stuckAfterMs: number | undefined): Ca
   return areRunsOver(view.state) ? view : undefined;
 }
 
-/** The command for a campaign that a script works on; null without a file or a directory. */
+/** The command that continues a script's campaign; null if the campaign is not in a file, or is kept in memory. */
 function commandOf(source: CampaignSource, { directory, home, memory }: CampaignOptions): CampaignCommand | null {
   if (typeof source !== "string" || memory !== undefined) return null;
   return { ...ANY_COMMAND, file: source, flags: placeFlags(directory, home) };
 }
 
-/** Clears what stopped an earlier wave if this wave has nothing to do: it ends without an error. */
+/** Clears the error of an earlier wave. A wave that has nothing to do ends without an error. */
 async function clearTrouble(store: Store): Promise<void> {
   if (store.memory.trouble !== null) await store.record({ type: "wave" });
 }
 
-/** Records what stopped a step, for readers of the journal. If that fails, only the error has it. */
+/** Records the error that stopped a step, for readers of the journal. If this fails, only the thrown error reports the problem. */
 async function noteTrouble({ store }: OpenedCampaign, error: unknown, redact: Redactor): Promise<void> {
   if (store === undefined || !(error instanceof MogplexError) || error instanceof InterruptedError) return;
   const reason = reasonCleaner(redact)(error.message) ?? error.name;
   if (store.memory.trouble !== reason) await store.record(troubleBody(reason, error)).catch(() => {});
 }
 
-/** Whether no later wave can fix an error: a token that is refused, a changed journal. */
+/** Whether a person must act because no later wave can fix the error, such as a refused token or a changed journal. */
 function needsPerson(error: unknown): boolean {
   return error instanceof MogplexError && ["unauthorized", "forbidden", "usage"].includes(error.exit);
 }
@@ -292,24 +292,24 @@ interface StepSettings {
   once: boolean;
   options: RunCampaignOptions;
   internals: StepInternals;
-  /** Reads pull requests; undefined if they are not requested, or without a token. */
+  /** Reads pull requests; undefined if they are not requested, or if there is no token. */
   pulls: PullRequests | undefined;
-  /** Merges what the file allows; undefined if it allows nothing. */
+  /** Merges what the campaign file allows; undefined if it allows nothing. */
   merges: WaveMerges | undefined;
   openFiles: OpenFiles;
-  /** Sends the event of the campaign that was not sent yet. */
+  /** Sends the campaign's current event, unless it was sent before. */
   sendNotification: () => Promise<void>;
 }
 
-/** How long a wave waits in total for requests after a 429, in milliseconds: the service asks for a minute each time. */
+/** Maximum total wait of a wave after 429 responses, in milliseconds. The service asks for a minute each time. */
 const PATIENCE_MS = 62_000;
 /** Time between two shares of the journal, in milliseconds. */
 const SHARE_MS = 5 * 60_000;
 
-/** An event without the progress, which each has. */
+/** An event without its progress, which is added when the event is sent. */
 type WithoutProgress<E> = E extends unknown ? Omit<E, "progress"> : never;
 
-/** Plans where there is no lock, works until the end of the wave or of the campaign, and returns the state of the campaign. */
+/** Plans the campaign if it has no lock, works until the end of the wave or of the campaign, and returns the state of the campaign. */
 class Step {
   readonly #session: Session;
   readonly #opened: OpenedCampaign;
@@ -318,7 +318,7 @@ class Step {
   readonly #pace: RequestPace;
   #work: Work | undefined;
   #rest: Rest | undefined;
-  /** The items as the last events have them. */
+  /** The items as the last events showed them. */
   readonly #items = new Map<string, CampaignItem>();
   #sharedAt: number;
   /** After a signal: what happened to the runs, as a clause. */
@@ -333,10 +333,10 @@ class Step {
     this.#sharedAt = session.clock.now();
   }
 
-  /** Works, and returns the state of the campaign. @throws what stopped it, unless that was a signal. */
+  /** Runs the step and returns the state of the campaign. @throws the error that stopped the step, unless a signal did. */
   async run(): Promise<CampaignStand> {
     const { interrupts } = this.#settings.internals;
-    // In the handler itself: the requests must leave before anything else reacts to the signal.
+    // This runs in the handler itself, because the requests must be sent before anything else reacts to the signal.
     const stop = () => void (this.#stopping = this.#stop());
     if (interrupts?.signal.aborted) stop();
     else interrupts?.signal.addEventListener("abort", stop, { once: true });
@@ -353,7 +353,6 @@ class Step {
     return { state: "interrupted", view: this.isPlanned ? this.view() : null, why, by: interrupts?.signal.reason };
   }
 
-  /** Plans if need be, and prepares the work. */
   async #open(): Promise<Work> {
     const { options: { skipInvalid = false, approvedBy, forge }, pulls, merges, openFiles } = this.#settings;
     let { store } = this.#opened;
@@ -362,7 +361,7 @@ class Step {
       const plan = await planLock(this.#session, this.#opened, { skipInvalid, openFiles }, this.#pace);
       this.#pace.pacer = undefined;
       await writePlan(this.#opened, plan);
-      // A place without write access is noticed before anything is started.
+      // This detects a home without write access before anything is started.
       await this.#opened.home.flush();
       store = await reopen(this.#opened);
     }
@@ -394,7 +393,7 @@ class Step {
       for (const [id, item] of memory.items) this.#items.set(id, this.#itemView(work, item));
       await work.store.record({ type: "wave" });
       this.#tell(work, { type: "wave", wave: memory.wave });
-      // A process that stays must learn soon whether it may write, and its lost races are counted from here.
+      // A process that follows the campaign must learn early whether it can write. Its lost races are counted from here on.
       if (!this.#settings.once) await work.store.share();
       await this.#advance(work);
     } else await clearTrouble(work.store);
@@ -411,7 +410,7 @@ class Step {
   async #advance(work: Work): Promise<void> {
     const { once } = this.#settings;
     if (once) this.#pace.patienceMs = PATIENCE_MS;
-    // A campaign at rest may continue: a wave sees whether people have ended the open runs.
+    // A campaign at rest may continue: the wave checks whether people have ended the open runs.
     if (once || isAtRest(work.store.memory)) await runWave(work);
     if (!once) await followToRest(work);
   }
@@ -439,14 +438,14 @@ class Step {
   }
 
   /**
-   * Notifies people who must act while this process stays: on questions of agents, or on starts without an answer. A campaign at rest sends this
-   * at its end.
+   * Notifies people while this process follows the campaign: of questions from agents, and of starts without an answer. For a campaign at rest, the
+   * notification is sent when the step ends.
    */
   async #notifyIfStuck({ store: { memory } }: Work): Promise<void> {
     if (hasUntoldStarts(memory, serviceNow(this.#session))) await this.#settings.sendNotification();
   }
 
-  /** Shares the journal with other machines from time to time: a process that stays makes many small steps. */
+  /** Shares the journal with other machines at intervals, because a process that follows a campaign makes many small steps. */
   async #share({ store }: Work): Promise<void> {
     const now = this.#session.clock.now();
     if (now < this.#sharedAt + SHARE_MS) return;
@@ -494,7 +493,7 @@ class Step {
       };
     }
     const { running, "needs-input": asking } = memory.counts;
-    // What a person has stopped stays stopped when an answered run has ended.
+    // A campaign that a person stopped stays stopped when an answered run has ended.
     if (state === "stopped" || memory.stopped !== null && isAtRest(memory)) {
       const advice = needsRetry(view)
         ? "retry the canary's items with `campaign retry`, then run `campaign resume`"
@@ -552,7 +551,7 @@ class Step {
     });
   }
 
-  /** Cancels the runs of a campaign after its timeout, if the caller requested that. There may be nothing to cancel. */
+  /** Cancels the runs of a campaign after its timeout, if the caller requested that. */
   async #cancelLate(work: Work): Promise<string | undefined> {
     const { clock, deadline } = this.#session;
     if (!this.#settings.internals.cancelsLate || work.store.openRuns().length === 0 || clock.now() < deadline) {
@@ -562,9 +561,9 @@ class Step {
   }
 
   /**
-   * Cancels the open runs, if the user asked for that; otherwise the next wave finds them.
+   * Cancels the open runs if the user asked for that. Otherwise, the runs continue, and the next wave finds them.
    *
-   * @returns What happened to them, as a clause.
+   * @returns What happened to the runs, as a clause.
    */
   async #stop(cancels = this.#settings.internals.cancels): Promise<string> {
     const work = this.#work;
@@ -586,7 +585,8 @@ class Step {
         : "to continue the campaign, run the same command again";
       return `${runs}${next}${unknown}`;
     }
-    // The session's signal has aborted, and would end these requests as well. They wait for no budget.
+    // The session's signal has aborted and would abort these requests as well. The new pace ignores that signal and does not wait for the request
+    // budget.
     const { client, clock, platform } = this.#session;
     const limited = { ...work, pace: new RequestPace({ client, clock, limitMs: platform.interruptMs }) };
     const ends = await Promise.allSettled(open.map((each) => cancelRun(limited, each)));

@@ -12,8 +12,6 @@ import type { LockChanges } from "./plan/make_lock.ts";
 import type { CampaignState, ItemState } from "./view/verdicts.ts";
 import type { CampaignItem, CampaignView } from "./view/view.ts";
 
-// What following a campaign yields.
-
 /** Progress of a campaign. */
 export interface CampaignProgress {
   /** Number of items that have ended (`isFinal`). An item that will be tried again has not ended. */
@@ -95,8 +93,6 @@ export interface CampaignEnd {
   progress: CampaignProgress;
 }
 
-// The message to a person when a campaign needs one.
-
 /**
  * What a webhook with `format: json` receives, and the `notify` function of a script. Its schema is
  * `schema/campaign-notification.schema.json`.
@@ -133,8 +129,8 @@ export interface CampaignNotification {
 }
 
 /**
- * Called instead of the webhook of a campaign. The campaign awaits the returned promise. If it fails, it is called up to two more times,
- * within 30 seconds in total. If all calls fail, the next call of `run()` or `advance()` sends the same message again, with the same `id`.
+ * Called instead of the webhook of a campaign. The campaign awaits the returned promise. If a call fails, the function is called up to two more
+ * times, within 30 seconds in total. If all calls fail, the next call of `run()` or `advance()` sends the same message again, with the same `id`.
  */
 export type Notifier = (notification: CampaignNotification) => unknown;
 

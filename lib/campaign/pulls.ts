@@ -1,6 +1,6 @@
 /**
- * The pull requests of a campaign: reads them from their forges, and decides what the journal must record (only changes), which branch a follow-up
- * can use, and what a pull request is waiting for.
+ * The pull requests of a campaign: reads them from their forges, and decides which changes the journal records, which branch a follow-up can use, and
+ * what a pull request is waiting for.
  *
  * @module
  */
@@ -26,23 +26,23 @@ import type { PullRequestMemory, RecordBody } from "./journal/record.ts";
 import { GOOD_VERDICTS, type ItemState } from "./view/verdicts.ts";
 import type { CampaignItem, CauseGroup, PullRequestTrouble, PullRequestView } from "./view/view.ts";
 
-/** How long what was read of a pull request is not read again by the same process, in milliseconds. */
+/** How long the same process does not read a pull request again, in milliseconds. */
 const FRESH_MS = 5 * 60_000;
 
-/** How long pull requests of branches are looked for at once, in milliseconds; a search that takes this long is the last one. */
+/** Maximum duration of all searches for pull requests by branch in one refresh, in milliseconds. A search that takes `SLOW_MS` is the last one. */
 const SEARCH_MS = 5 * 60_000;
 const SLOW_MS = 30_000;
 
-/** Maximum difference between the clocks of service and forge, in milliseconds. */
+/** Maximum difference between the clocks of the service and the forge, in milliseconds. */
 const CLOCKS_MS = 5 * 60_000;
 
-/** Maximum number of pull requests, and of hosts, that are named one by one: there may be as many as items. */
+/** Maximum number of pull requests or hosts that are named one by one. There may be as many as items. */
 const MAX_TOLD = 20;
 
-/** The word of a campaign file for the owners that the target branch names. */
+/** The word in a campaign file that stands for the code owners in the target branch. */
 const CODE_OWNERS = "codeowners";
 
-/** Takes a record into the memory, and writes it if the process is allowed to write. */
+/** Applies a record to the memory, and writes the record if the process is allowed to write. */
 type Take = (body: RecordBody) => Promise<void> | void;
 
 type Tell = (message: string) => void;
@@ -55,7 +55,7 @@ function memoryOf(item: ItemMemory, facts: PullRequestFacts): PullRequestMemory 
     draft,
     checks,
     review,
-    // A forge that has not computed it yet has not found another answer.
+    // Null means that the forge has not computed the conflict yet, so the earlier value is kept.
     conflict: conflict ?? (state === "open" ? before?.conflict ?? null : null),
     owner,
     createdAt,
@@ -66,7 +66,7 @@ function memoryOf(item: ItemMemory, facts: PullRequestFacts): PullRequestMemory 
     guarded: facts.isGuarded,
     behind: facts.isBehind,
     queue: facts.hasQueue,
-    // The first one counts: a repository that has another id later is another repository.
+    // The first id is kept: a repository that has another id later is another repository.
     repositoryId: before?.repositoryId ?? facts.repositoryId,
     files: facts.files,
     additions: facts.additions,
@@ -74,7 +74,7 @@ function memoryOf(item: ItemMemory, facts: PullRequestFacts): PullRequestMemory 
   };
 }
 
-/** A pull request that its forge does not show. What was known of it is out of date. */
+/** A pull request that its forge does not show. What was read earlier is out of date. */
 function unreadable(reason: string, before: PullRequestMemory | null): PullRequestMemory {
   const unknown = { checks: null, review: null, conflict: null, owner: null, createdAt: null, updatedAt: null };
   const sizes = { files: null, additions: null, deletions: null };
@@ -90,10 +90,10 @@ export class PullRequests {
   readonly #forges: Forges;
   readonly #clock: Clock;
   readonly #tell: Tell;
-  /** Points on the clock of the last readings, by what was read. */
+  /** Times on the clock of the last readings, by what was read. */
   readonly #readAt = new Map<string, number>();
   readonly #told = new Set<string>();
-  /** Pull requests that the last reading could not read, for a while. */
+  /** Pull requests that the last reading could not read because of a temporary failure. */
   #failed = new Set<string>();
 
   constructor(forges: Forges, clock: Clock, tell: Tell) {
@@ -114,7 +114,6 @@ export class PullRequests {
     return true;
   }
 
-  /** Reports something once. */
   tell(message: string): void {
     if (this.#told.has(message)) return;
     this.#told.add(message);
@@ -122,9 +121,10 @@ export class PullRequests {
   }
 
   /**
-   * Reads what was not read lately, and records what has changed: states of pull requests, and items that turn out to have one.
+   * Reads pull requests that were not read recently, and records what has changed: states of pull requests, and items that turn out to have a pull
+   * request.
    *
-   * @param readsSkipped Whether pull requests of skipped items are read, which somebody may have opened again.
+   * @param readsSkipped Whether to read the pull requests of skipped items too, because somebody may have opened them again.
    * @returns Names of the items that have changed.
    */
   async refresh(memory: CampaignMemory, record: Take, readsSkipped = false): Promise<string[]> {
@@ -140,7 +140,7 @@ export class PullRequests {
       const body = await this.#settle(memory, item);
       if (body !== undefined) await take(body);
       const now = this.#clock.now();
-      // A forge that does not answer would use up the timeout for every item.
+      // Otherwise, a forge that does not answer would cost one timeout for every item.
       if (now - from >= SLOW_MS || now >= searchUntil) break;
     }
     // A merged pull request stays merged.
@@ -170,9 +170,9 @@ export class PullRequests {
   }
 
   /**
-   * Reads the failed checks, or the open remarks, of a pull request.
+   * Reads the failed checks or the open review comments of a pull request.
    *
-   * @returns Undefined when that cannot be read, which is reported once.
+   * @returns Undefined if they cannot be read, which is reported once.
    */
   async findings(url: string, of: FindingsOf): Promise<Findings | undefined> {
     try {
@@ -184,12 +184,11 @@ export class PullRequests {
     }
   }
 
-  /** Whether there is a token for the forge of an address. */
   mayAsk(address: PullRequestAddress): boolean {
     return this.#forges.mayAsk(address);
   }
 
-  /** Whether a wave changes a pull request now: not again right after the last change. */
+  /** Whether a wave can change a pull request now. It waits for some minutes after the last change. */
   mayWrite(url: string): boolean {
     return this.#isDue(`write ${url}`);
   }
@@ -200,9 +199,9 @@ export class PullRequests {
   }
 
   /**
-   * Names of reviewers for a pull request, as a campaign file has them, with the owners of its changed files in the place of `codeowners`.
+   * The names of a pull request's reviewers from a campaign file, with `codeowners` replaced by the owners of the changed files.
    *
-   * @returns The names, or why they are unknown, as a clause.
+   * @returns The names, or a clause that says why they are unknown.
    */
   async reviewersFor(url: string, reviewers: readonly string[], command: string): Promise<string[] | string> {
     const names = reviewers.filter((name) => name !== CODE_OWNERS);
@@ -230,9 +229,8 @@ export class PullRequests {
   }
 
   /**
-   * The record that settles an `unknown` item, by a pull request from the branch that we have asked for, or that the answer to the start has
-   * named. Events settle nothing. A missing pull request settles nothing either: it might still be opened, or the branch might have another
-   * name.
+   * The record that settles an `unknown` item. The proof is a pull request from the branch that the start requested, or that the answer to the start
+   * named. Events prove nothing. A missing pull request proves nothing either: it might still be opened, or the branch might have another name.
    */
   async #settle(
     { lock, items }: CampaignMemory,
@@ -242,11 +240,11 @@ export class PullRequests {
     const branch = ownBranch(item);
     const place = placeOf(items.values()) ?? this.#forges.only;
     if (start?.end !== "unknown" || start.runId === null || branch === null || place === undefined) return undefined;
-    // A pull request is not the result that could not be read.
+    // A pull request is no substitute for the result file that could not be read.
     if (lock.tasks[item.item.task]?.result !== undefined) return undefined;
     const repository = nameOf(item);
     if (!repository.includes("/") || !this.#isDue(`${item.item.id} ${branch}`)) return undefined;
-    // An earlier round may have had a branch of that name. The clocks of two services differ by less.
+    // An earlier round may have had a branch with the same name. The clocks of the service and the forge differ by less than `CLOCKS_MS`.
     const since = Date.parse(start.createdAt ?? start.sentAt) - CLOCKS_MS;
     const url = await this.#forges.find({ ...place, repository, branch, since });
     if (typeof url !== "string") return undefined;
@@ -271,7 +269,7 @@ export class PullRequests {
   }
 }
 
-/** Items whose pull request is in a repository with another name, by the names seen so far: the repository might have been renamed. */
+/** Items whose pull request is in a repository whose name differs from the last known one. The repository might have been renamed. */
 export function itemsElsewhere({ items }: CampaignMemory): ItemMemory[] {
   return [...items.values()].filter((item) => {
     const repository = item.pullRequest === null ? undefined : parsePullRequest(item.pullRequest)?.repository;
@@ -279,7 +277,7 @@ export function itemsElsewhere({ items }: CampaignMemory): ItemMemory[] {
   });
 }
 
-/** The one host of all pull requests of a campaign; undefined without pull requests, or with several hosts. */
+/** The host of all pull requests of a campaign; undefined if there are none, or if they are on several hosts. */
 function placeOf(items: Iterable<ItemMemory>) {
   const places = new Map<string, { forge: string; host: string }>();
   for (const { pullRequest } of items) {
@@ -290,7 +288,7 @@ function placeOf(items: Iterable<ItemMemory>) {
   return places.size === 1 ? place : undefined;
 }
 
-/** What a reading changes about an item's pull request; undefined for nothing. */
+/** The record of what a reading changes about an item's pull request; undefined if nothing has changed. */
 function recordOf(
   memory: ItemMemory,
   url: string,
@@ -305,9 +303,9 @@ function recordOf(
 }
 
 /**
- * The record of what a forge shows of an item's pull request; undefined if nothing has changed.
+ * The record of what a forge shows about an item's pull request; undefined if nothing has changed.
  *
- * @param url Its address so far.
+ * @param url Address of the pull request so far.
  */
 export function pullRequestBody(
   memory: ItemMemory,
@@ -323,8 +321,8 @@ export function pullRequestBody(
 /**
  * Creates a reader for the pull requests of a campaign, with the tokens in the environment.
  *
- * @returns Undefined if `forge` is not given, or without a token.
- * @throws {UsageError} for an invalid host, or if it is not clear which token is for it.
+ * @returns Undefined if `forge` is not given, or if there is no token.
+ * @throws {UsageError} for an invalid host, or if it is unclear which token belongs to the host.
  */
 export function pullRequestsOf(options: CampaignOptions, random?: () => number): PullRequests | undefined {
   const { forge, env = environmentVariable, clock = systemClock, fetch, signal, onNotice } = options;
@@ -339,7 +337,7 @@ export function isLocal(url: string): boolean {
   return URL.canParse(url) && isLoopback(new URL(url).hostname);
 }
 
-/** What to do without a token for a pull request's forge. @param advice How to set the token. */
+/** What to do if there is no token for a pull request's forge. @param advice How to set the token. */
 export function forgeTokenAdvice(url: string, advice: string): string {
   return isLocal(url)
     ? `a local Mogplex has no forge, so its pull requests cannot be changed; if this is a forge, ${advice}`
@@ -351,7 +349,7 @@ export function forgeTokenAdvice(url: string, advice: string): string {
  *
  * @param reads Whether pull requests are read.
  * @param origin Origin of the service.
- * @returns A note for a local Mogplex, which has no forge: the keys that have no effect; null for none.
+ * @returns A note on the keys that have no effect with a local Mogplex, which has no forge; otherwise null.
  * @throws {UsageError} if pull requests are not read.
  */
 export function checkForge(
@@ -377,15 +375,15 @@ export function checkForge(
   });
 }
 
-// On which branch a follow-up may work. It pushes there without a review, and events are not trusted: the branch is the one
-// that we have asked for, or that the answer to the start has named, and the forge confirms that the pull request comes from it.
+// A follow-up pushes to its branch without a review, and events are not trusted. The branch must therefore be the one that the start requested or
+// that the answer to the start named. The forge must also confirm that the pull request comes from this branch.
 
-/** The newest start of the item's task that has a run: its pull request is the item's. */
+/** The newest start of the item's task that has a run. The item's pull request belongs to this run. */
 function taskStart({ starts }: Pick<ItemMemory, "starts">): StartMemory | undefined {
   return starts.findLast(({ kind, runId }) => kind === "task" && runId !== null);
 }
 
-/** The branch of an item's run, if we know it ourselves; otherwise null. */
+/** The branch of an item's run that the start requested or that the answer to the start named; otherwise null. */
 function ownBranch(item: Pick<ItemMemory, "starts">): string | null {
   const start = taskStart(item);
   return start?.branch ?? start?.answered ?? null;
@@ -410,7 +408,7 @@ export function foreignReason(
     : `its branch is ${JSON.stringify(branch)}, but the run works on ${JSON.stringify(expectedBranch)}`;
 }
 
-/** Why the pull request of an item is not an open one of its run, as a clause; null if it is. */
+/** Why an item has no open pull request that belongs to its run, as a clause; null if it has one. */
 export function whyNotOwn(pull: ItemMemory["pull"]): string | null {
   if (pull === null) return "its pull request has not been read";
   if (pull.state === "unreadable") return "the forge does not show its pull request";
@@ -419,7 +417,7 @@ export function whyNotOwn(pull: ItemMemory["pull"]): string | null {
   return pull.foreign === null ? null : `its pull request does not belong to its run: ${pull.foreign}`;
 }
 
-/** The branch for a follow-up of an item; otherwise why it cannot have one, as a clause. */
+/** The branch for a follow-up of an item, or a clause that says why the item cannot have one. */
 export function followUpBranch(
   item: Pick<ItemMemory, "item" | "starts" | "pull">,
 ): { branch: string; reason: null } | { branch: null; reason: string } {
@@ -440,12 +438,10 @@ export function followUpBranch(
   return { branch: expectedBranch, reason: null };
 }
 
-// What pull requests wait for that only a person can bring about, in words.
-
 /** Time without activity after which a pull request is stuck, in milliseconds. */
 export const STUCK_AFTER_MS = 3 * 86_400_000;
 
-/** The causes, most urgent first, in words. */
+/** The causes in words, most urgent first. */
 const CAUSES: Readonly<Record<PullRequestTrouble, string>> = {
   "closed-unmerged": "the pull request was closed without being merged",
   "conflict": "the pull request conflicts with its base branch",
@@ -457,27 +453,27 @@ const CAUSES: Readonly<Record<PullRequestTrouble, string>> = {
   "unreadable": "the forge does not show the pull request",
 };
 
-/** The causes, most urgent first. Each is the word of its group. */
+/** The causes, most urgent first. Each cause is also the word of its group. */
 export const STUCK_CAUSES = Object.keys(CAUSES) as readonly PullRequestTrouble[];
 
 const MAX_OWNERS = 20;
 
-/** What blocks the merge of an open pull request. */
+/** Why an open pull request is stuck; null if it is not. */
 function stuckOpen(pull: PullRequestView, nowMs: number, stuckAfterMs: number): PullRequestTrouble | null {
   if (pull.conflict === true) return "conflict";
   if (pull.checks === "red") return "failed-checks";
   if (pull.review === "changes-requested") return "changes-requested";
-  // A draft needs no reviewer, and reviewers wait for the checks.
+  // A draft needs no reviewer, and no reviewer is expected before the checks have finished.
   if (pull.review === "not-requested" && !pull.draft && pull.checks !== "pending") return "no-reviewer";
   const lastMs = instantMs(pull.updatedAt);
   return lastMs !== null && nowMs - lastMs >= stuckAfterMs ? "inactive" : null;
 }
 
 /**
- * What the pull request of an item is waiting for; null for nothing.
+ * What the pull request of an item is waiting for; null if it is not stuck.
  *
- * @param item Only a succeeded item has a pull request to wait for; the verdict explains all others.
- * @param changed Whether its newest run changed something; null if unknown.
+ * @param item Only a succeeded item can have a stuck pull request. The verdict explains all others.
+ * @param changed Whether the item's newest run changed something; null if unknown.
  */
 export function stuckCause(
   { verdict, pullRequest, pullRequestState: pull, branch }: Omit<CampaignItem, "stuck">,
@@ -492,7 +488,7 @@ export function stuckCause(
   return pull.state === "unreadable" ? "unreadable" : stuckOpen(pull, nowMs, stuckAfterMs);
 }
 
-/** Who has to act on an item's pull request: its assignee, otherwise the owner of the repository. */
+/** Who has to act on an item's pull request: its assignee or reviewer, otherwise the owner of the repository. */
 export function ownerOf({ repository, pullRequestState }: CampaignItem): string {
   return pullRequestState?.owner ?? repository.split("/")[0] ?? repository;
 }
@@ -508,7 +504,7 @@ export function groupStuck(items: readonly CampaignItem[]): CauseGroup[] {
   });
 }
 
-/** Words for the review of a pull request; `null`: it was not read. */
+/** Words for the review of a pull request. `null` means that the review was not read. */
 const REVIEW_WORDS: Readonly<Record<ReviewState | "null", string>> = {
   approved: "approved",
   "changes-requested": "changes requested",
@@ -517,7 +513,7 @@ const REVIEW_WORDS: Readonly<Record<ReviewState | "null", string>> = {
   null: "review not read",
 };
 
-/** The state of an item's pull request in a few words: `open, red, conflict`; null without one, and when it was not read. */
+/** The state of an item's pull request in a few words, such as `open, red, conflict`; null if there is no pull request, or if it was not read. */
 export function pullRequestText(
   { pullRequest, pullRequestState: pull }: Pick<CampaignItem, "pullRequest" | "pullRequestState">,
 ): string | null {
@@ -533,8 +529,8 @@ export function pullRequestText(
 }
 
 /**
- * The pull requests of a campaign in a sentence: `5 pull requests: 2 open (1 stuck), 1 merged, 2 not read`; their number alone when none was
- * read; null without pull requests.
+ * The pull requests of a campaign in a sentence: `5 pull requests: 2 open (1 stuck), 1 merged, 2 not read`. If none was read, only their number is
+ * given. Null if there are none.
  */
 export function pullRequestsSentence(items: readonly CampaignItem[]): string | null {
   const itemsWithPull = items.filter(({ pullRequest }) => pullRequest !== null);
@@ -550,7 +546,10 @@ export function pullRequestsSentence(items: readonly CampaignItem[]): string | n
   return `${formatCount(itemsWithPull.length, "pull request")}: ${parts.join(", ")}`;
 }
 
-/** What to do about pull requests that were not read; null when all were. No token helps with an emulator on this machine. */
+/**
+ * What to do about pull requests that were not read; null if all were read. Pull requests on this machine are left out, because no token helps with
+ * an emulator.
+ */
 export function unreadAdvice(items: readonly CampaignItem[]): string | null {
   const isUnread = items.some(({ pullRequest, pullRequestState }) =>
     pullRequest !== null && pullRequestState === null && !isLocal(pullRequest)
@@ -558,7 +557,7 @@ export function unreadAdvice(items: readonly CampaignItem[]): string | null {
   return isUnread ? `to see which are merged, set ${FORGE_TOKENS_TEXT}` : null;
 }
 
-/** What happens to the pull request of a succeeded item that starts again, as a clause; null without one, and once it is merged or closed. */
+/** What happens to the pull request of a succeeded item that starts again, as a clause; null if there is none, or if it is merged or closed. */
 export function openPullText(
   { state, pullRequest, pullState }: { state: ItemState; pullRequest: string | null; pullState: string | undefined },
 ): string | null {

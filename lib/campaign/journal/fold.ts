@@ -1,6 +1,6 @@
 /**
- * Makes the memory of a campaign from the records of its journal. Pure, and one record at a time: reading a journal takes time in proportion
- * to the number of its records, and no record is kept.
+ * Computes the memory of a campaign from the records of its journal, without I/O. Records are applied one at a time and not kept, so reading a
+ * journal takes time in proportion to the number of its records.
  *
  * @module
  */
@@ -44,9 +44,10 @@ const FITTING =
   "restore the lock.json and the journal that belong together from the previous wave (its artifact, commit or backup)";
 
 /**
- * Takes the next record into the memory.
+ * Applies the next record to the memory.
  *
- * @throws {UsageError} when it contradicts the records before it, or the lock does not have its item. The memory is of no use then.
+ * @throws {UsageError} if the record contradicts earlier records, or names an item that the lock does not have. The memory must not be used after
+ * that.
  */
 export function applyRecord(memory: CampaignMemory, record: JournalRecord, place = `record ${record.seq}`): void {
   try {
@@ -93,7 +94,7 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
     case "trouble":
       memory.trouble = record.reason;
       memory.tokenRefused = record.exit !== undefined;
-      // The run of a start was not found, and it is not known whose the token was.
+      // The service did not find the run of a start, possibly because the token belongs to another user.
       if (record.missing !== undefined) {
         lastStart(itemOf(memory, record.missing.item, place), record.missing.start).missing = true;
       }
@@ -165,7 +166,7 @@ function applyToItem(memory: CampaignMemory, item: ItemMemory, record: ItemRecor
       return applyPull(memory, item);
     case "renamed":
       item.renamed = record.repository === item.item.repository ? null : record.repository;
-      // It was treated as another repository's because of its name. The forge is asked again.
+      // The pull request may be marked as foreign only because of the old name, so it is checked again.
       if (item.pull !== null) item.pull = { ...item.pull, foreign: undefined };
       return;
     case "write-intent":
@@ -196,7 +197,7 @@ const ENDS_OF_RUNS: readonly StartVerdict[] = [
   "overdue",
 ];
 
-/** Ends after which the same start can end again: a person answers, or settles it. */
+/** Verdicts that a later record can replace, because a person answers the run or settles the start. */
 const OPEN_ENDS: readonly StartVerdict[] = ["needs-input", "unknown"];
 
 /** The status of a run that has no sandbox yet. */
@@ -260,14 +261,14 @@ function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of<"inten
   addSlot(memory.slotsMs, start.openSlotMs);
   if (!(isAgain && item.settle)) item.adopt = false;
   item.followUp = followUp;
-  // Nothing has answered since it was sent first.
+  // A start that is sent again still has no answer, so the reason stays the same.
   if (!isAgain) item.reason = null;
   if (isAgain) item.settleTries++;
   item.sent++;
   setState(memory, item, "starting", "none");
 }
 
-/** A start was announced and not sent. What people have decided meanwhile holds. */
+/** Reverts a start that was announced but not sent. Decisions that people made in the meantime still apply. */
 function applyWithdrawn(memory: CampaignMemory, item: ItemMemory, { start: number }: Of<"withdrawn">): void {
   const start = lastStart(item, number);
   const before = item.beforeIntent;
@@ -334,7 +335,7 @@ function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended"
     throw new Contradiction(`start ${start.number} has ended`);
   }
   if (runId === null && start.runId !== null) throw new Contradiction(`start ${start.number} has a run`);
-  // Another request has the key of an open start: that is its run, which nothing shows.
+  // `unknown` is allowed: if another request used the key of an open start, there is a run, but the service does not show it.
   if (runId === null && ENDS_OF_RUNS.includes(as) && as !== "unknown") {
     throw new Contradiction(`a start cannot end as ${as} without a run`);
   }
@@ -342,7 +343,7 @@ function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended"
   item.beforeIntent = null;
   if (start.openSlotMs !== null && !record.slot) removeSlot(memory.slotsMs, start.openSlotMs);
   start.openSlotMs = null;
-  // A limit answers before it looks whether the key has a run; any other refusal says that it has none.
+  // With `quota`, the service refuses before it checks whether the key has a run. Any other refusal shows that there is no run.
   if (as === "service") start.lost ||= record.slot;
   else if (as !== "quota") start.lost = false;
   if (runId === null) noteAnswer(memory, start, record);
@@ -354,7 +355,7 @@ function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended"
   start.createdAt = record.createdAt ?? start.createdAt;
   start.updatedAt = record.updatedAt ?? start.updatedAt;
   if (as !== "needs-input") noteLate(memory, start, record);
-  // Its sandbox may be free, or stay for a while: until sandboxes are read again, their owners are unknown.
+  // The sandbox of the ended run may still be active, so the last count is out of date.
   if (runId !== null && as !== "needs-input") memory.sandboxes = null;
 
   if (as === "quota" && retryAt !== null) {
@@ -394,16 +395,15 @@ function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended"
   setState(memory, item, state, tally);
 }
 
-/** Whether the service answers starts. A refused connection, and a 503, say nothing about it. */
+/** Records whether the service answers starts. A refused connection or a 503 does not show whether it does. */
 function noteAnswer(memory: CampaignMemory, { sentAt }: StartMemory, { as, slot, answered }: Of<"ended">): void {
   if (as !== "service" || answered) memory.unanswered = null;
   else if (slot) memory.unanswered = { count: (memory.unanswered?.count ?? 0) + 1, lastMs: Date.parse(sentAt) };
 }
 
-/** Why the state of an item with an open start is `starting`. */
 const NO_ANSWER = "no answer to its start yet; an agent may be running";
 
-/** An open start stays open, even if its answer never comes. Only an answer about its run, or a person, ends it. */
+/** Keeps a start open even if no answer ever comes. Only an answer about its run, or a person, ends it. */
 function keepOpen(memory: CampaignMemory, item: ItemMemory, as: StartVerdict): void {
   if (as === "service") item.serviceFailures++;
   item.reason = NO_ANSWER;
@@ -411,8 +411,8 @@ function keepOpen(memory: CampaignMemory, item: ItemMemory, as: StartVerdict): v
 }
 
 /**
- * How late the end of a run was seen. The time of a record comes from the machine that wrote it. A run that had ended before its start was
- * answered, since the key of the start found it, could not be seen earlier.
+ * Records how late the end of a run was read, with the record's time corrected to the service's clock. A run that had already ended when its start
+ * was answered is left out, because it could not be read earlier.
  */
 function noteLate({ lateMs, skewMs }: CampaignMemory, { slotAt }: StartMemory, { at, updatedAt }: Of<"ended">): void {
   if (slotAt !== null && Date.parse(updatedAt ?? "") < Date.parse(slotAt)) return;
@@ -423,8 +423,8 @@ function noteLate({ lateMs, skewMs }: CampaignMemory, { slotAt }: StartMemory, {
 }
 
 /**
- * A follow-up has ended, or was refused. It is about the pull request, and the verdict of the item stays what it was: a success. Whether it has
- * fixed anything is for the forge to say.
+ * Records the end or the refusal of a follow-up. A follow-up is about the pull request, so the item usually stays `succeeded`. The forge shows
+ * whether the follow-up fixed the problem.
  */
 function endFollowUp(memory: CampaignMemory, item: ItemMemory, { as, runId, reason, result }: Of<"ended">): void {
   item.serviceFailures = as === "service" ? item.serviceFailures + 1 : 0;
@@ -439,7 +439,7 @@ function endFollowUp(memory: CampaignMemory, item: ItemMemory, { as, runId, reas
   item.followUp = null;
   if (isAboutResult) {
     item.result = result ?? item.result;
-    // Without a good file the item stays what it was: failed.
+    // Without a valid result file, the item is `failed` again.
     if (!isGood && item.skipped === null) {
       item.reason = reason ?? `the follow-up ended as ${as}`;
       return setState(memory, item, "failed", "failure");
@@ -448,12 +448,12 @@ function endFollowUp(memory: CampaignMemory, item: ItemMemory, { as, runId, reas
   item.reason = isGood
     ? null
     : oneLine(`the follow-up ended as ${as}${reason === null ? "" : `: ${reason}`}`, MAX_REASON);
-  // What was read before it is out of date.
+  // Checks and conflicts that were read before the follow-up are out of date.
   if (runId !== null && item.pull !== null) item.pull = { ...item.pull, checks: null, conflict: null };
   setSucceeded(memory, item);
 }
 
-/** A follow-up is over: its item is what it was before, unless a person has skipped it. */
+/** Ends a follow-up. The item is `succeeded` again, unless a person has skipped it. */
 function setSucceeded(memory: CampaignMemory, item: ItemMemory): void {
   const isSkipped = item.skipped !== null;
   setState(memory, item, isSkipped ? "skipped" : "succeeded", isSkipped ? "none" : "ended");
@@ -467,7 +467,7 @@ function stateAfter(
   const rule = as === "cancelled" && isCancelledByStop(memory, item) ? CANCELLED_BY_STOP : VERDICT_RULES[as];
   const isGood = as === "succeeded" || as === "unchanged";
   const last = item.starts.at(-1);
-  // Its run could not be cancelled: nothing shows it.
+  // The run could not be cancelled, because the service does not show it.
   const isHidden = as === "unknown" && last?.runId === null;
   if (item.skipped !== null && !isGood && as !== "needs-input" && !isHidden) return { state: "skipped", tally: "none" };
   if (item.adopt && last !== undefined && isSpent(last)) return { state: "waiting", tally: "none" };
@@ -478,7 +478,7 @@ function stateAfter(
   return { state: as, tally };
 }
 
-/** Whether a person has stopped the campaign with `--cancel` since the last start of an item. A resume does not take that back. */
+/** Whether a person has stopped the campaign with `--cancel` since the item's last start. A resume does not undo that. */
 function isCancelledByStop({ stopped, cancelSeq }: CampaignMemory, { starts }: ItemMemory): boolean {
   return stopped?.cancel === true || (starts.at(-1)?.intentSeq ?? Infinity) < cancelSeq;
 }
@@ -492,7 +492,7 @@ function withoutSandbox(reason: string | null): string {
   return oneLine(reason === null ? text : `${text}: ${reason}`, MAX_REASON);
 }
 
-/** Sandboxes of ended runs were looked at: one that is gone has stayed until some time between the two looks. */
+/** Records which sandboxes of ended runs are still active. A sandbox that is gone is assumed to have ended halfway between the two readings. */
 function applyLingering(
   { items, lingering, lingered }: CampaignMemory,
   { lingering: now, seenAt }: Extract<JournalRecord, { type: "sandboxes" }>,
@@ -502,7 +502,7 @@ function applyLingering(
   for (const [id, { endedMs, seenMs: beforeMs }] of lingering) {
     if (now.includes(id)) continue;
     lingering.delete(id);
-    // An item that was started again has taken another sandbox.
+    // An item that was started again uses another sandbox.
     const last = items.get(id)?.starts.at(-1);
     if (last === undefined || !isSpent(last) || Date.parse(last.updatedAt ?? "") !== endedMs) continue;
     lingered.sumMs += Math.max((beforeMs + seenMs) / 2 - endedMs, 0);
@@ -514,7 +514,7 @@ function applyLingering(
   }
 }
 
-/** A refusal of the token stopped the wave: the start that it was about has begun no run, and is sent again as it was. */
+/** A refused token stopped the wave. The start that was refused has begun no run, and is sent again unchanged. */
 function applyRefused(memory: CampaignMemory, item: ItemMemory, number: number): void {
   const start = lastStart(item, number);
   item.beforeIntent = null;
@@ -532,12 +532,12 @@ const NO_DETAILS: Omit<PullRequestMemory, "state"> = {
   reason: null,
 };
 
-/** A word that this version does not know is ignored. */
+/** A state that this version does not know is treated as `unreadable`. */
 function stateOf(state: string): PullRequestMemory["state"] {
   return PULL_REQUEST_STATUSES.find((status) => status === state) ?? "unreadable";
 }
 
-/** A pull request was read: a follow-up that waits for its start is given up if its branch is no longer confirmed. */
+/** Gives up a follow-up that is waiting for its start if the pull request's branch is no longer confirmed. */
 function applyPull(memory: CampaignMemory, item: ItemMemory): void {
   if (item.followUp === null || item.state !== "waiting" || isOpenStart(item)) return;
   const { reason } = followUpBranch(item);
@@ -547,14 +547,14 @@ function applyPull(memory: CampaignMemory, item: ItemMemory): void {
   setSucceeded(memory, item);
 }
 
-/** A person allowed another attempt. A running item is left alone: its run would have to end first. */
+/** Allows another attempt. An item with an open run is not changed, because its run must end first. */
 function applyRetry(
   memory: CampaignMemory,
   item: ItemMemory,
   { adopt, by, user, followUp, settle = false }: Of<"retry">,
 ): void {
   if (item.item.excluded?.as === "invalid" || hasRun(item)) return;
-  // The file's own rule asks for follow-ups by this name.
+  // Follow-ups that the campaign file requests have this name instead of a person's name.
   if (by !== CHECKS_RULE || user !== undefined) {
     item.asked = true;
     addRequester(item.requesters, { by, user });
@@ -567,7 +567,7 @@ function applyRetry(
   }
   item.retries++;
   item.allowed = Math.max(item.allowed, item.attempts + 1);
-  // The lock has the new task since the first of them, and the next start sends it.
+  // The lock has had the new task since the first such retry, and the next start sends it.
   item.adopt ||= adopt;
   item.serviceFailures = item.sandboxFailures = 0;
   item.skipped = null;
@@ -576,7 +576,7 @@ function applyRetry(
   reopenStart(memory, item);
 }
 
-/** A person gave up an item. Its run continues, and a success is still recorded. */
+/** Records that a person skipped an item. A success of its run is still recorded. */
 function applySkipped(memory: CampaignMemory, item: ItemMemory, record: Of<"skipped">): void {
   const { by, at, reason, cancel = false } = record;
   item.skipped = { by, at, reason, cancel };
@@ -587,7 +587,7 @@ function applySkipped(memory: CampaignMemory, item: ItemMemory, record: Of<"skip
   setState(memory, item, "skipped", "none");
 }
 
-/** A person has decided about an open start: it is asked for again, although it may have been given up. */
+/** Reopens an open start because a person has decided about it. The start is sent again, even if it was given up. */
 function reopenStart(memory: CampaignMemory, item: ItemMemory): void {
   if (!isOpenStart(item)) return;
   item.settleTries = 0;
@@ -595,7 +595,7 @@ function reopenStart(memory: CampaignMemory, item: ItemMemory): void {
   setState(memory, item, "starting", "none");
 }
 
-/** The last start of an item, which a record is about. */
+/** The last start of an item. A record can only be about the last start. */
 function lastStart({ starts }: ItemMemory, number: number): StartMemory {
   const last = starts.at(-1);
   if (last?.number === number) return last;
@@ -611,12 +611,12 @@ function bindRun(memory: CampaignMemory, start: StartMemory, runId: string): voi
   (memory.runs as Map<string, StartMemory>).set(id, start);
 }
 
-/** A start that was sent after the last one that found no sandbox has found one. */
+/** Clears the sandbox refusals when a start that was sent after them has a sandbox. */
 function noteSandbox(memory: CampaignMemory, { status, intentSeq }: StartMemory): void {
   if (status !== WITHOUT_SANDBOX && intentSeq > memory.sandboxRefusalSeq) memory.sandboxRefusals = null;
 }
 
-/** Gives an item a state, and what it adds to the counts of the campaign. */
+/** Sets the state of an item, and updates the counts of the campaign. */
 function setState(memory: CampaignMemory, item: ItemMemory, state: ItemState, tally: ItemMemory["tally"]): void {
   memory.counts[item.state]--;
   memory.counts[state]++;
@@ -627,13 +627,13 @@ function setState(memory: CampaignMemory, item: ItemMemory, state: ItemState, ta
 }
 
 function addSlot(slots: number[], ms: number): void {
-  // Slots come nearly in order: the place is found at once.
+  // Slots arrive nearly in order, so the search from the end is short.
   let at = slots.length;
   while (at > 0 && (slots[at - 1] ?? 0) > ms) at--;
   slots.splice(at, 0, ms);
 }
 
-/** Drops the estimate of a slot: the journal now shows whether the slot was taken. */
+/** Drops the estimate of a slot, because the journal now shows whether the start used one. */
 function freeSlot({ slotsMs }: CampaignMemory, start: StartMemory): void {
   if (start.openSlotMs !== null) removeSlot(slotsMs, start.openSlotMs);
   start.openSlotMs = null;
@@ -649,7 +649,7 @@ function noteLock(hash: CampaignMemory["lockHash"], { lock }: JournalRecord): vo
   else if (lock !== hash.current) Object.assign(hash, { current: lock, before: hash.current });
 }
 
-/** Records how far this machine's time is from the service's: every start shows it. */
+/** Records how far the machine's clock is ahead of the service's clock. Every start shows the difference. */
 function noteSkew(memory: CampaignMemory, record: JournalRecord): void {
   const serviceAt = record.type === "intent" ? record.sentAt : record.type === "started" ? record.slotAt : undefined;
   if (serviceAt !== undefined) memory.skewMs = Date.parse(record.at) - Date.parse(serviceAt);
@@ -666,12 +666,11 @@ function noteTold(memory: CampaignMemory, { text, at }: Of<"note">): void {
 
 const TOLD = "a webhook is told: ";
 
-/** The text of the note that records an event sent to a webhook. */
 export function toldNote(event: NotifyEvent): string {
   return `${TOLD}${event}`;
 }
 
-/** The last event sent to a webhook, if it still holds. A gate stays closed while runs end. */
+/** The last event that was sent to a webhook, if it still applies. The end of a run does not open a gate, so `gated` still applies after it. */
 function toldAfter({ told }: CampaignMemory, record: JournalRecord): NotifyEvent | null {
   switch (record.type) {
     case "note":
@@ -694,9 +693,9 @@ function toldAfter({ told }: CampaignMemory, record: JournalRecord): NotifyEvent
 const OPEN_MS = 86_400_000;
 
 /**
- * Gives open starts that may have begun a run their verdict a day after they were last sent: in a stopped campaign, where nothing sends them again, and
- * in skipped items whose run could not be found. It also sets the reason of the others. The result depends only on lock, journal and time, so it is not
- * recorded.
+ * Gives an open start that may have begun a run a verdict a day after it was last sent. This applies to stopped campaigns, which do not send starts
+ * again, and to skipped items whose run could not be found. The reasons of other open starts are set as well. The result depends only on the lock,
+ * the journal and the time, so it is not recorded.
  *
  * @param isShared Whether another machine may be sending a start.
  */
@@ -709,7 +708,7 @@ export function giveUpOpenStarts(memory: CampaignMemory, nowMs: number, isShared
     const isLeft = isShared && serviceFailures === 0 && nowMs - Date.parse(starts.at(-1)?.sentAt ?? "") < ABANDONED_MS;
     item.reason = isLeft ? SENT_ELSEWHERE : NO_ANSWER;
     const isSkipped = skipped?.cancel === true;
-    // A start that a person wants to find is requested at least once.
+    // A start that a person wants settled is sent again at least once before it is given up.
     if ((isSkipped || settle || stopped?.cancel) && settleTries === 0) continue;
     const isOld = isLong(starts.at(-1)?.sentAt);
     if (isSkipped && (isOld || isLong(skipped.at))) {
@@ -724,9 +723,9 @@ export function giveUpOpenStarts(memory: CampaignMemory, nowMs: number, isShared
 }
 
 /**
- * Checks that a lock is the one in the journal.
+ * Checks that the lock matches the hash in the journal.
  *
- * @throws {UsageError} when it was changed.
+ * @throws {UsageError} if the lock was changed.
  */
 export function checkLockHash({ lock, lockHash: { current, before } }: CampaignMemory): void {
   const { hash } = lock;
@@ -742,9 +741,9 @@ export function checkLockHash({ lock, lockHash: { current, before } }: CampaignM
 }
 
 /**
- * Checks that records about starts would not contradict those before them, so that none is written that no later reader could read.
+ * Checks that records about starts do not contradict earlier records. This prevents records that no later reader could read.
  *
- * @throws as {@linkcode applyRecord} does; `cause` is a {@linkcode Contradiction}. The memory is as before.
+ * @throws the errors of {@linkcode applyRecord}, with a {@linkcode Contradiction} as `cause`. The memory is not changed.
  */
 export function judgeRecords(memory: CampaignMemory, records: readonly JournalRecord[]): void {
   const about = records.filter((record) => "item" in record);
@@ -753,7 +752,7 @@ export function judgeRecords(memory: CampaignMemory, records: readonly JournalRe
   for (const record of about) applyRecord(copy, record);
 }
 
-/** The memory with copies of some items, on which a record can be judged: nothing that it changes is seen in the memory. */
+/** A copy of the memory with copies of some items. Records that are applied to the copy do not change the original. */
 function copyFor(memory: CampaignMemory, ids: readonly string[]): CampaignMemory {
   const items = new Map<string, ItemMemory>();
   const copies = new Map<StartMemory, StartMemory>();
@@ -789,8 +788,8 @@ type FollowUpHash = (lock: Lock, item: LockItem, followUp: FollowUp, branch: str
 type TaskHash = (lock: Lock, item: LockItem, task: number) => string;
 
 /**
- * Checks that every start that will be sent again under its number still has the key that follows from the lock. Call it after the journal was read
- * and before anything is sent.
+ * Checks that every start that will be sent again under its number still has the key that follows from the lock. Call this after reading the journal
+ * and before sending anything.
  *
  * @throws {UsageError} if the key of a start differs, because it was sent with another lock.
  */
@@ -815,10 +814,10 @@ export function checkOpenStarts(
 }
 
 /**
- * The task with which a start was sent, as its key proves; undefined when no task of the lock has this key.
+ * The task with which a start was sent, as its key proves; undefined if no task of the lock has this key.
  *
  * @param followUpHash The hash of a follow-up's request, which needs the templates of the campaign file.
- * @param taskHash The same for a task.
+ * @param taskHash The hash of a task's request.
  */
 export function taskOfStart(
   lock: Lock,
@@ -843,7 +842,7 @@ export function taskOfStart(
   return undefined;
 }
 
-/** The tasks with which the last start of an item may have been sent: a new one waits for the end of what the old one may have begun. */
+/** The tasks with which an item's last start may have been sent. After a retry with a new task, the last start may still have an older one. */
 function tasksOf({ tasks }: Lock, { item, adopt }: ItemMemory): number[] {
   return adopt ? [item.task, ...tasks.keys()] : [item.task];
 }

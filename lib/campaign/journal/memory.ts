@@ -13,61 +13,64 @@ import type { MergeMemory, Requester, UpdateMemory } from "./merge_memory.ts";
 import type { FollowUp, GateName, Person, PullRequestMemory, ResultMemory, StartKind, WriteAct } from "./record.ts";
 import type { WriteMemory } from "./write_memory.ts";
 
-/** A start of an item. A start that was refused without a run is sent again under the same number, and stays one start. */
+/** A start of an item. A start that was refused without a run is sent again under the same number and remains the same start. */
 export interface StartMemory {
   readonly number: number;
   kind: StartKind;
   /** What a follow-up has to fix; null for a task. */
   followUp: FollowUp | null;
-  /** What the forge showed about it when the start was first sent; null for nothing, and once the start has an answer. */
+  /** What the forge showed about the problem when the start was first sent; null if there is nothing, or once the start has an answer. */
   quote: string | null;
   key: string;
   /** Working branch in the request; null if the service names it. */
   branch: string | null;
-  /** Working branch in the answer, if the request has none; null if the request has one, or if it is unknown. */
+  /** Working branch in the answer, if the request names none; null if the request names one, or if the branch is unknown. */
   answered: string | null;
-  /** When it was last sent: our estimate of the service's time, in ISO 8601. */
+  /** When the start was last sent: an estimate of the service's time, in ISO 8601. */
   sentAt: string;
-  /** When the first of the requests that may have begun its run was sent. */
+  /** When the first request that may have begun the run was sent. */
   firstSentAt: string;
-  /** Whether a webhook was notified that it has had no answer for a long time. */
+  /** Whether a webhook was notified that the start has had no answer for a long time. */
   isTold: boolean;
-  /** When it took its slot, according to the service; null if unknown. */
+  /** When the start used a slot of the quota, according to the service; null if unknown. */
   slotAt: string | null;
-  /** UUID of its run; null without a run, or if unknown. */
+  /** UUID of the run; null if there is no run, or if it is unknown. */
   runId: string | null;
-  /** Last status of the run; null without a run. */
+  /** Last status of the run; null if there is no run. */
   status: string | null;
-  /** When the run was created and last changed, by the service, in ISO 8601. */
+  /** When the run was created and last changed, by the service's clock, in ISO 8601. */
   createdAt: string | null;
   updatedAt: string | null;
-  /** When it continued after it had waited for an answer, by the service, in ISO 8601; null if it never has. */
+  /** When the run continued after waiting for an answer, by the service's clock, in ISO 8601; null if it never did. */
   resumedAt: string | null;
-  /** When its run was recorded as running: since its start, or since it continued. By the clock of that machine; null without a run. */
+  /** When the run was recorded as started or continued, by the clock of the machine that recorded it; null if there is no run. */
   runningAt: string | null;
-  /** When, by the clock of that machine, only one clock showed that it has taken much too long; null if the last check did not show that. */
+  /**
+   * When a check found the run overdue by only one of the two clocks, by the clock of the machine that checked; null if the last check did not find
+   * that.
+   */
   doubtedAt: string | null;
-  /** How it ended; null while it has not. With `needs-input` the run continues when a person answers. */
+  /** How the start ended; null if it has not ended. With `needs-input`, the run continues when a person answers. */
   end: StartVerdict | null;
   reason: string | null;
-  /** The last lines of the agent's log, if the verdict carries any. */
+  /** The last lines of the agent's log; empty if the verdict has none. */
   lastLines: readonly string[];
-  /** Whether the agent changed something; null when unknown. */
+  /** Whether the agent changed something; null if unknown. */
   changed: boolean | null;
-  /** Whether it uses up an attempt. */
+  /** Whether the start uses up an attempt. */
   counted: boolean;
-  /** Our estimate of when it took its slot, in milliseconds since 1970, until the journal shows whether it took one. */
+  /** Estimate of when the start used a slot of the quota, in milliseconds since 1970; null once the journal shows whether it used one. */
   openSlotMs: number | null;
-  /** Whether it was sent before without an answer that rules out a run: see {@linkcode isOpenStart}. */
+  /** Whether an earlier request of this start got no answer that rules out a run; see {@linkcode isOpenStart}. */
   lost: boolean;
-  /** Whether the service found neither its run nor anything else of the campaign at the last check. */
+  /** Whether the last check found neither the run nor anything else of the campaign in the service. */
   missing: boolean;
-  /** Number of its `intent` record. */
+  /** Sequence number of the start's `intent` record. */
   intentSeq: number;
 }
 
 export interface BeforeIntent {
-  /** The start under the same number; null when the intent began a new one. */
+  /** The start with the same number before the intent; null if the intent began a new start. */
   start: StartMemory | null;
   state: ItemState;
   tally: ItemMemory["tally"];
@@ -77,81 +80,80 @@ export interface BeforeIntent {
 
 export interface ItemMemory {
   readonly item: LockItem;
-  /** Its verdict or state. */
   state: ItemState;
   readonly starts: StartMemory[];
-  /** What a withdrawal of its last intent restores; null when that start may have been sent. */
+  /** What is restored if the last intent is withdrawn; null if that start may have been sent. */
   beforeIntent: BeforeIntent | null;
-  /** How often a start was sent: more than its starts when some were refused. */
+  /** Number of requests sent to start the item. It is larger than the number of starts if some requests were refused. */
   sent: number;
   /** Number of starts that used up an attempt. */
   attempts: number;
   /** Attempts allowed: the number in the lock, plus retries by hand. */
   allowed: number;
-  /** Starts in a row that failed because of the service or the network. */
+  /** Number of consecutive starts that failed because of the service or the network. */
   serviceFailures: number;
   sandboxFailures: number;
   retries: number;
-  /** Whether a person asked for its next start, which goes first. */
+  /** Whether a person requested the next start. Such starts go first. */
   asked: boolean;
   /**
-   * Whether the next start may have a different request, and therefore a different key, under the same number. With an open start, the new request
-   * waits for the end of the run that the open start may have begun.
+   * Whether the next start may have a different request, and therefore a different key, under the same number. If a start is open, the new request
+   * waits until the run that this start may have begun has ended.
    */
   adopt: boolean;
-  /** The decision not to start it again; null without one. `at`: by the clock of its machine. */
+  /** The decision not to start the item again; null if there is none. `at` is by the clock of the machine that recorded it. */
   skipped: {
     by: Person;
     at: string;
     reason: string;
-    /** Whether its run is cancelled, including a run that an open start may have begun. */
+    /** Whether the item's run is cancelled, including a run that an open start may have begun. */
     cancel: boolean;
   } | null;
-  /** Whether its open start must be settled: the run that is found is its attempt. */
+  /** Whether the open start must be settled. If a run is found, it is the attempt. */
   settle: boolean;
-  /** How often its open start was sent since a person decided about it. */
+  /** Number of times the open start was sent again since a person last decided about it, with a retry, a skip, a stop or a resume. */
   settleTries: number;
-  /** Why it is in its state, in one line; null if there is nothing to report. */
+  /** Why the item is in its state, in one line; null if there is nothing to report. */
   reason: string | null;
-  /** Current name of its repository, if it differs from the name in the lock; otherwise null. */
+  /** Current name of the item's repository, if it differs from the name in the lock; otherwise null. */
   renamed: string | null;
   /** Branch with the agent's changes. */
   branch: string | null;
-  /** Address of its pull request, and what its forge shows about it; null if that was not read. */
+  /** Address of the item's pull request, and what the forge shows about it. `pull` is null if the pull request was not read. */
   pullRequest: string | null;
   pull: PullRequestMemory | null;
-  /** Minimum number of files that its run changed, according to its events; null if they name none. */
+  /** Minimum number of files that the run changed, according to its events; null if they name none. */
   files: number | null;
-  /** The result file, after a run that succeeded; null without one. */
+  /** The result file after a successful run; null if there is none. */
   result: ResultMemory | null;
-  /** What the next or running start has to fix on its branch; null when it does the task. */
+  /** What the next or current start has to fix on the branch; null if it does the task. */
   followUp: FollowUp | null;
-  /** People who requested it again. */
+  /** People who requested the item again. */
   readonly requesters: Requester[];
-  /** Its last merge, if known; null when none was requested. */
+  /** The last merge that was requested; null if none was. */
   merge: MergeMemory | null;
-  /** The last requested changes of its pull request, by their kind. */
+  /** The last requested change of each kind to the item's pull request. */
   writes: Readonly<Partial<Record<WriteAct, WriteMemory>>>;
-  /** The last update of its branch; null for none. */
+  /** The last update of the pull request's branch; null if there was none. */
   update: UpdateMemory | null;
   /** What the item adds to {@linkcode CampaignMemory.ended} and {@linkcode CampaignMemory.failures}. */
   tally: "none" | "ended" | "failure";
 }
 
-/** A gate: nothing is started, or merged, while it is closed. */
+/** A gate. While it is closed, nothing is started or, for `merge`, merged. */
 export interface GateMemory {
   closed: boolean;
-  /** Why and when it was closed last, by the clock of that machine; null when it never was. */
+  /** Why and when the gate was last closed, by the clock of the machine that recorded it; null if it never was. */
   reason: string | null;
   closedAt: string | null;
-  /** Who opened it last; null while it was never opened. */
+  /** Who last opened the gate; null if nobody has. */
   approved: {
     by: Person;
     note: string | null;
     at: string;
-    /** Number of its record. */
+    /** Sequence number of the approval's record. */
     seq: number;
-    /** Values of {@linkcode CampaignMemory.ended} and {@linkcode CampaignMemory.failures} then: the threshold counts from there. */
+    /** Values of {@linkcode CampaignMemory.ended} and {@linkcode CampaignMemory.failures} at that time. The threshold counts from these values. */
     ended: number;
     failures: number;
   } | null;
@@ -159,11 +161,11 @@ export interface GateMemory {
 
 export interface CampaignMemory {
   readonly lock: Lock;
-  /** Start quotas of the service. They are not in the journal: a local Mogplex may have none. */
+  /** Start quotas of the service. They are not in the journal, because a local Mogplex may have none. */
   readonly quotas: readonly Quota[];
   /**
-   * Hashes of the lock in the journal: the last one, and the one before until something else is recorded. A crash may happen between such a record and
-   * the lock. Null for none.
+   * Hashes of the lock, according to the journal; null if there are none. `before` is the previous hash, and is kept until the next record: the
+   * process may crash after a new hash is recorded and before the lock is written.
    */
   readonly lockHash: { current: string | null; before: string | null };
   /** Items by name, in the order of the lock. */
@@ -171,56 +173,63 @@ export interface CampaignMemory {
   /** Starts by the UUID of their run. */
   readonly runs: ReadonlyMap<string, StartMemory>;
   readonly counts: Record<ItemState, number>;
-  /** Items whose start has ended, and the failures among them. Items that will be started again are in neither. */
+  /** Number of items whose start has ended, and how many of them failed. Items that will be started again are not included. */
   ended: number;
   failures: number;
   readonly gates: Readonly<Record<GateName, GateMemory>>;
-  /** Who planned it. */
+  /** People who planned the campaign. */
   readonly planners: Requester[];
   /** Decisions of people and gates, oldest first: at most {@linkcode MAX_DECISIONS}. */
   readonly decisions: DecisionMemory[];
-  /** When the first start was recorded, by the clock of that machine; null before it. */
+  /** When the first start was recorded, by the clock of the machine that recorded it; null before that. */
   firstStartAt: string | null;
-  /** Who stopped the campaign; null when it was not stopped, or was resumed. */
+  /** Who stopped the campaign; null if nobody has, or if it was resumed. */
   stopped: { by: Person; at: string; cancel: boolean; reason: string | null } | null;
-  /** Number of the record of the last stop that cancels runs; 0 without one. */
+  /** Sequence number of the last stop that cancels runs; 0 if there is none. */
   cancelSeq: number;
-  /** Ids of the requests of stops that were recorded. */
+  /** Ids of the stop requests that were recorded. */
   readonly stopRequests: Set<string>;
   /** Number of the last wave; 0 before the first. */
   wave: number;
   /** What stopped the last wave; null when nothing did. */
   trouble: string | null;
-  /** Whether it was stopped since the service refused the token. */
+  /** Whether a refused token stopped the last wave. */
   tokenRefused: boolean;
-  /** Starts in a row whose answer was lost, and when the last one was sent, by the service; null when the last answer arrived. */
+  /**
+   * Number of consecutive starts whose answer was lost, and when the last of them was sent, by the service's clock; null if the last answer arrived.
+   */
   unanswered: { count: number; lastMs: number } | null;
-  /** The last event sent to a webhook; null when none was sent, or the campaign has continued since. */
+  /** The last event that was sent to a webhook; null if none was, or if the campaign has continued since. */
   told: NotifyEvent | null;
-  /** How many events were sent to a webhook. */
+  /** Number of events sent to a webhook. */
   toldCount: number;
   /** Number of active sandboxes if other users' sandboxes blocked a start, otherwise null. */
   sandboxes: number | null;
-  /** Items whose run has ended, but whose sandbox was still active when sandboxes were last read: the times of both, by the service's clock. */
+  /**
+   * Items whose run has ended, but whose sandbox was still active when sandboxes were last read: when the run ended, and when the sandbox was seen,
+   * by the service's clock.
+   */
   readonly lingering: Map<string, { endedMs: number; seenMs: number }>;
-  /** How long sandboxes that are gone stayed active after their runs, in milliseconds. */
+  /** How long sandboxes that are gone stayed active after their runs: the total in milliseconds, and the number of sandboxes. */
   readonly lingered: { sumMs: number; count: number };
-  /** How long after their end the last finished runs were read, in milliseconds, oldest first: at most {@linkcode MAX_LATE}. */
+  /** How long after its end each of the last finished runs was read, in milliseconds, oldest first: at most {@linkcode MAX_LATE}. */
   readonly lateMs: number[];
-  /** How much later this machine's time was than the service's when the last start was sent, in milliseconds. */
+  /** How far the machine's clock was ahead of the service's clock when the last start was sent, in milliseconds. */
   skewMs: number;
-  /** Number of the last record, and when it was written by the clock of its machine; 0 and null before the first. */
+  /** Sequence number of the last record, and when it was written, by the clock of the machine that wrote it; 0 and null before the first. */
   seq: number;
   lastAt: string | null;
-  /** When starts took their slots, in milliseconds since 1970 by the service, ascending. Starts without an answer are included. */
+  /** When starts used slots of the quota, in milliseconds since 1970 by the service's clock, ascending. Starts without an answer are included. */
   readonly slotsMs: number[];
-  /** When the service accepts starts again, by its own answer, in milliseconds since 1970; null when it has accepted one since. */
+  /** When the service accepts starts again, according to its refusals, in milliseconds since 1970; null if it has accepted one since. */
   refusedUntilMs: number | null;
-  /** `start_limit` if the answer named the user's limit of starts as the reason; otherwise null. */
+  /** `start_limit` if the refusal named the user's start limit as the reason; otherwise null. */
   refusedBy: "start_limit" | null;
-  /** Number of starts in a row that ended because no sandbox was free, and when the last one ended, by the service; null for none. */
+  /**
+   * Number of consecutive starts that ended because no sandbox was free, and when the last one ended, by the service's clock; null if there are none.
+   */
   sandboxRefusals: { count: number; lastMs: number } | null;
-  /** Number of the record of the last one. */
+  /** Sequence number of the last of these refusals. */
   sandboxRefusalSeq: number;
 }
 
@@ -302,23 +311,23 @@ export function newMemory(lock: Lock, quotas: readonly Quota[] = QUOTAS): Campai
 }
 
 /**
- * Whether the number of a start is used up, so that the next start has the next number: its run has ended, or its key belongs to another
- * request, or to a run that the service does not show.
+ * Whether the number of a start is used up, so that the next start gets the next number. The run of the start has ended, or its key belongs to
+ * another request or to a run that the service does not show.
  */
 export function isSpent({ end, runId }: StartMemory): boolean {
   return end !== null && end !== "needs-input" && (runId !== null || end === "conflict" || end === "unknown");
 }
 
 /**
- * Whether the last start of an item is open: its request may have arrived, and no answer shows what happened to it, so an agent may be running.
- * A refused connection, and a refusal by the service, are answers.
+ * Whether the last start of an item is open: its request may have arrived, and no answer shows what happened, so an agent may be running. A refused
+ * connection and a refusal by the service are answers.
  */
 export function isOpenStart({ starts }: Pick<ItemMemory, "starts">): boolean {
   const last = starts.at(-1);
   return last !== undefined && last.runId === null && (last.lost || last.openSlotMs !== null);
 }
 
-/** Longest time of a start with its attempts, in milliseconds: a wave must not hang on one item. */
+/** Maximum time for a start with all its attempts, in milliseconds. One item must not block a wave for longer. */
 export const START_MS = 90_000;
 
 /** How long a start that was announced on a branch is left to the job that announced it, in milliseconds. */
@@ -336,34 +345,33 @@ export function isLongOpen(item: Pick<ItemMemory, "starts" | "state">, nowMs: nu
   return nowMs - Date.parse(item.starts.at(-1)?.firstSentAt ?? "") >= LONG_OPEN_MS;
 }
 
-/** The number under which an item is started next. A start without an answer, or refused without a run, is sent again as it was. */
+/** The number of an item's next start. A start that got no answer, or that was refused without a run, is sent again under its old number. */
 export function nextStart({ starts }: Pick<ItemMemory, "starts">): number {
   const last = starts.at(-1);
   if (last === undefined) return 1;
   return isSpent(last) ? last.number + 1 : last.number;
 }
 
-/** How long a sandbox stays active after its run, according to the journal, in milliseconds; null when none was seen to. */
+/** How long a sandbox stays active after its run, according to the journal, in milliseconds; null if the journal does not show it. */
 export function lingerMs({ lingering, lingered }: Pick<CampaignMemory, "lingering" | "lingered">): number | null {
   if (lingered.count > 0) return lingered.sumMs / lingered.count;
   const ages = [...lingering.values()].map(({ endedMs, seenMs }) => seenMs - endedMs);
   return ages.length === 0 ? null : Math.max(...ages);
 }
 
-/** Ends that {@linkcode CampaignMemory.lateMs} remembers. */
+/** Maximum length of {@linkcode CampaignMemory.lateMs}. */
 export const MAX_LATE = 20;
 
-/** How long after its end a run is usually read, in milliseconds: the median of the last ends, 0 without any. */
+/** How long after its end a run is usually read, in milliseconds: the median of the last ends; 0 if there are none. */
 export function usualLateMs({ lateMs }: Pick<CampaignMemory, "lateMs">): number {
   return medianOf(lateMs) ?? 0;
 }
 
-/** The last known name of the item's repository. Its id proves that it is the same repository. */
+/** The last known name of the item's repository. The repository's id proves that it is the same repository. */
 export function nameOf({ item, renamed }: Pick<ItemMemory, "item" | "renamed">): string {
   return renamed ?? item.repository;
 }
 
-/** Whether an item has a run that has not ended. */
 export function hasRun({ starts }: Pick<ItemMemory, "starts">): boolean {
   const last = starts.at(-1);
   return last !== undefined && last.runId !== null && !isSpent(last);

@@ -1,6 +1,6 @@
 /**
- * The records of a journal: their fields, and the types that follow from them. Their order is the history of a campaign; everything else
- * is computed from it.
+ * The records of a campaign's journal: their fields and their types. The records, in order, are the history of a campaign. Everything else is
+ * computed from them.
  *
  * @module
  */
@@ -35,7 +35,7 @@ import {
   whole,
 } from "./fields.ts";
 
-/** Who did something by hand: the CI's user, or the name in `--by`. */
+/** Who did something by hand: the user of the CI system, or the name in `--by`. */
 export type Person = string;
 
 /** Rules that a person has set aside for a merge. */
@@ -46,10 +46,11 @@ const MERGE_EXCEPTIONS = ["review", "checks", "own-approval"] as const;
 /**
  * What happened to a merge that was requested.
  *
- * - `merged`: it was merged at the commit that was checked; `elsewhere`: somebody else merged it, possibly at another commit.
- * - `queued`, `pending`, `foreign`: the forge will merge it later; for `foreign`, somebody else requested it.
- * - `refused`: the forge refused it; `out`: it was dropped from the queue; `left`: the campaign took it out of the queue.
- * - `withdrawn`: something changed before the request, so nothing was sent; `unanswered`: the request got no answer, and it is not merged.
+ * - `merged`: the pull request was merged at the commit that was checked; `elsewhere`: somebody else merged it, possibly at another commit.
+ * - `queued`, `pending`, `foreign`: the forge will merge it later; for `foreign`, somebody else requested the merge.
+ * - `refused`: the forge refused the merge; `out`: the pull request was dropped from the queue; `left`: the campaign took it out of the queue.
+ * - `withdrawn`: something changed before the request, so nothing was sent; `unanswered`: the request got no answer, and the pull request is not
+ * merged.
  */
 export type MergeWord =
   | "merged"
@@ -76,7 +77,7 @@ const MERGE_WORDS = [
   "unanswered",
 ] as const satisfies readonly MergeWord[];
 
-/** A change of a pull request. `setup`: reviewers and labels of the campaign file. */
+/** A kind of change to a pull request. `setup` adds the reviewers and labels from the campaign file. */
 export type WriteAct = (typeof WRITE_ACTS)[number];
 
 const WRITE_ACTS = ["setup", "ask", "close"] as const;
@@ -89,20 +90,18 @@ export type StartKind = (typeof START_KINDS)[number];
 
 const START_KINDS = ["task", "follow-up"] as const;
 
-/** What a follow-up is for. `result`: the file of the result alone. */
+/** What a follow-up run has to fix. `result` means only the result file. */
 export type FollowUp = (typeof FOLLOW_UPS)[number];
 
 const FOLLOW_UPS = ["checks", "conflict", "review", "result"] as const;
 
-/** A pull request as its forge showed it last. */
 export type PullRequestMemory = PullRequestView;
 
-/** What is wrong with the file of a result. */
 export const ITEM_RESULT_CAUSES = ["result-missing", "result-not-json", "result-invalid"] as const;
 
 /** Maximum size of a value in the journal, as JSON, in bytes. */
 export const MAX_RESULT_VALUE = 16_384;
-/** Largest number of a start, a record, a wave, and of lines of a change. */
+/** Upper limit for the number of a start, a record or a wave, and for the numbers of files and lines in a change. */
 const MAX_NUMBER = 1e9;
 /** Maximum length of a reason or a note, in characters. Source: specification of campaigns, section 5. */
 export const MAX_REASON = 500;
@@ -110,7 +109,7 @@ export const MAX_REASON = 500;
 export const LAST_LINES = { most: 3, length: 200 } as const;
 /** Maximum length of a status of the service or of a forge, in characters. */
 const MAX_STATUS = 64;
-/** Maximum length of a branch's name, in characters. Source: longest name of a file in Git's own storage. */
+/** Maximum length of a branch name, in characters. Source: the longest file name in which Git can store a branch. */
 export const MAX_BRANCH = 255;
 const MAX_PERSON = 200;
 /** Maximum length of the name of an item, in characters: repository, branch and root directory. */
@@ -120,7 +119,6 @@ export const MAX_REPOSITORY = 300;
 const MAX_QUOTE = 10_000;
 /** Maximum length of the path of a result file, in characters. */
 export const MAX_RESULT_PATH = 200;
-/** Maximum number of lines about a result file. */
 const MAX_MISTAKES = 20;
 /** Maximum number of items that one record names, so that no line grows without bounds. */
 const MAX_RECORD_ITEMS = 100;
@@ -140,7 +138,7 @@ const uuid: Field<string> = {
 const status = line(MAX_STATUS, 1, "unknown");
 export const person: Field<Person> = line(MAX_PERSON, 1, "unknown");
 export const reason: Field<string> = line(MAX_REASON);
-// A name that is cut or changed would be another branch.
+// A shortened or changed name would refer to another branch, so an invalid name becomes null.
 const branch = elseNull(visible(MAX_BRANCH, 1));
 const gate = oneOf(...GATES);
 const checks = orNull(oneOf(...CHECKS_STATES));
@@ -150,17 +148,16 @@ const followUp = orAbsent(oneOf(...FOLLOW_UPS));
 const times = { createdAt: orNull(time), updatedAt: orNull(time) };
 
 const FORGE_PERSON = {
-  /** Host of the forge. */
   host: visible(MAX_REPOSITORY, 1),
   name: visible(MAX_PERSON, 1),
-  /** Null where the CI system does not show it. */
+  /** Null if the CI system does not show the id. */
   id: orNull(whole(1, Number.MAX_SAFE_INTEGER)),
 };
 
-/** The name in the journal for follow-ups that the campaign file requests. No person has this name. */
+/** The name recorded in the journal for follow-ups that the campaign file requests, in place of a person's name. */
 export const CHECKS_RULE = "on-failed-checks";
 
-/** The user of a forge who started the job of its CI system, by the variables of the job. */
+/** The forge user who started the CI job, according to the job's variables. */
 export type ForgePerson = Readonly<ObjectOf<typeof FORGE_PERSON>>;
 
 const user = orAbsent(object(FORGE_PERSON));
@@ -172,57 +169,59 @@ const lastLines: Field<readonly string[]> = {
 };
 
 const RESULT = {
-  /** Path in the repository. */
   path: visible(MAX_RESULT_PATH, 1),
-  /** Null for a good file. */
+  /** Null for a valid file. */
   cause: orNull(oneOf(...ITEM_RESULT_CAUSES)),
   /** Commit from which the file was read; null if no file was read. */
   commit: orNull(commit),
-  /** Its Git blob; null if there is no file. */
+  /** Git blob of the file; null if there is no file. */
   blob: orNull(commit),
-  /** Of its content, as 64 hex digits; null without a file. */
+  /** SHA-256 of the file's content, as 64 hex digits; null if there is no file. */
   sha256: orNull(hex(64)),
-  /** What is wrong with the file, one line for each mistake; never a part of its value. */
+  /** What is wrong with the file, one line for each mistake. The lines never contain part of the value. */
   mistakes: list(reason, 0, MAX_MISTAKES, "lines"),
-  /** Absent without a value, or if it is larger than {@linkcode MAX_RESULT_VALUE}. */
+  /** Absent if there is no value, or if the value is larger than {@linkcode MAX_RESULT_VALUE}. */
   value: orAbsent(anything),
 };
 
-/** The result file of an item's run. Texts in it are untrusted. */
+/** The result file of an item's run. Its texts are untrusted. */
 export type ResultMemory = ObjectOf<typeof RESULT>;
 
 /** The fields of each type of record, in the order in which they are written. */
 const RECORDS = {
   wave: {},
-  /** A start is about to be sent. It is on disk before the request is. */
+  /** A start is about to be sent. This record is written to disk before the request is sent. */
   intent: {
     item,
     kind: oneOf(...START_KINDS),
     start,
     key: hex(40, "cp1-"),
-    /** Our estimate of the service's time, in ISO 8601. Only for the quota, when no answer gives a better one. */
+    /** Estimate of the service's time, in ISO 8601. The quota uses this time until an answer gives a better one. */
     sentAt: time,
-    /** Working branch in the request; null when the service names it. */
+    /** Working branch in the request; null if the service chooses the name. */
     branch,
     /** What a follow-up has to fix; absent for a task. */
     followUp,
-    /** Lines of what the forge showed of it. They follow the task, and are the same when the start is sent again. Absent without any. */
+    /**
+     * What the forge showed about the problem, in lines. These lines follow the task, and stay the same when the start is sent again. Absent if there
+     * are none.
+     */
     quote: orAbsent(list(visible(MAX_QUOTE), 0, MAX_QUOTE, "lines")),
   },
-  /** An intent that was shared with other machines, and whose request was not sent: everything is as before it. */
+  /** The request of an intent was not sent, although the intent was shared with other machines. The state from before the intent is restored. */
   withdrawn: { item, start },
   started: {
     item,
     start,
     runId: uuid,
     status,
-    /** Whether the key found a run that existed. */
+    /** Whether the key matched a run that already existed. */
     replayed: flag,
-    /** The run's own time of creation, by the service. */
+    /** When the service created the run. */
     createdAt: times.createdAt,
-    /** When the start took its slot, by the service's `Date`: later than `createdAt` for a replay. */
+    /** When the start used a slot of the quota, according to the service's `Date` header. For a replay, this is later than `createdAt`. */
     slotAt: time,
-    /** Working branch that the answer names, where the request asks for none; absent otherwise. */
+    /** Working branch in the answer, if the request names none; otherwise absent. */
     branch: orAbsent(branch),
   },
   /** The status of a run has changed, but the run has not ended. `overdue`: only one clock shows that it has taken much too long. */
@@ -231,61 +230,61 @@ const RECORDS = {
     item,
     start,
     as: oneOf(...ENDS),
-    /** Null when no run was started, or none is known. */
+    /** Null if no run was started, or if the run is unknown. */
     runId: orNull(uuid),
     /** Whether the start took a slot of the quota. Only when there is no `started` record. */
     slot: flag,
-    /** Whether the service answered, but said nothing about the run of an open start. Absent if not. */
+    /** Whether the service answered but did not say what happened to the run of an open start. */
     answered: orAbsent(flag),
-    /** When the service takes starts again, by its own time; null when it did not say. Only with `quota`. */
+    /** When the service accepts starts again, by its own clock; null if the service did not say. Used only with `quota`. */
     retryAt: orNull(time),
-    /** Present when the starts of the user, which all tokens share, are used up. Only with `quota`. */
+    /** Present if the user's start limit, which all of the user's tokens share, is used up. Used only with `quota`. */
     limit: orAbsent(oneOf("start_limit")),
-    /** Cause, masked; null when there is nothing to say. */
+    /** The cause, masked; null if there is nothing to report. */
     reason: orNull(reason),
-    /** Status of the run; null without a run. */
+    /** Status of the run; null if there is no run. */
     status: orNull(status),
-    /** Whether the agent changed something; null when unknown. */
+    /** Whether the agent changed something; null if unknown. */
     changed: orNull(flag),
-    /** Branch with the agent's changes; null without one, or if unknown. */
+    /** Branch with the agent's changes; null if there is none, or if it is unknown. */
     branch,
-    /** Address of the pull request; null without one, or if unknown. */
+    /** Address of the pull request; null if there is none, or if it is unknown. */
     pullRequest: elseNull(webUrl),
-    /** How many changed files the service committed, by the events of the run; absent when they named none. */
+    /** Number of changed files that the service committed, according to the run's events; absent if the events named none. */
     files: orAbsent(whole(1, MAX_NUMBER)),
-    /** The last lines of the agent's log, masked, where its item did not succeed; absent without any. */
+    /** The last lines of the agent's log, masked, if the item did not succeed; absent if there are none. */
     lastLines: orAbsent(lastLines),
-    /** The file that the task asks for, where the run succeeded; absent where the task asks for none. */
+    /** The result file, if the run succeeded; absent if the task asks for none. */
     result: orAbsent(object(RESULT)),
-    /** When the run was created and last changed, by the service. */
+    /** When the run was created and last changed, by the service's clock. */
     ...times,
   },
   /** Other users' sandboxes block the next start, or sandboxes of ended runs have changed. */
   sandboxes: {
-    /** All active ones of the user. */
+    /** Number of all active sandboxes of the user. */
     used: whole(0, MAX_NUMBER),
-    /** Items whose run has ended and whose sandbox is active, at the time `seenAt` of the service. */
+    /** Items whose run has ended but whose sandbox was still active at `seenAt`, by the service's clock. */
     lingering: orAbsent(list(item, 0, MAX_RECORD_ITEMS)),
     seenAt: orAbsent(time),
   },
   /** An error stopped the wave. */
   trouble: {
     reason,
-    /** Present when the service refused the token. */
+    /** Present if the service refused the token. */
     exit: orAbsent(oneOf(EXIT.unauthorized)),
-    /** The start that the service refused with it, which began no run. */
+    /** The start that the service refused with this error. The start did not begin a run. */
     refused: orAbsent(object({ item, start })),
-    /** The start whose run the service did not find, along with everything else of the campaign. */
+    /** The start whose run the service did not find. The service did not find anything else of the campaign either. */
     missing: orAbsent(object({ item, start })),
   },
-  /** The service has another name for the item's repository now. */
+  /** The item's repository has a new name in the service. */
   renamed: { item, repository: visible(MAX_REPOSITORY, 1) },
-  /** A pull request was read from its forge, and has changed. */
+  /** A pull request was read from its forge and had changed. */
   "pull-request": {
     item,
     state: status,
     url: webUrl,
-    /** Everything but its state; absent when only that is known. */
+    /** Everything except the state; absent if only the state is known. */
     details: orAbsent(object({
       draft: flag,
       checks,
@@ -303,12 +302,12 @@ const RECORDS = {
       ...{ files: size, additions: size, deletions: size },
     })),
   },
-  /** Nothing is started (or, for `merge`, merged) from here on until a person approves. */
+  /** After this record, nothing is started (for `merge`: merged) until a person approves. */
   gate: { gate, reason },
   approved: { gate, by: person, note: orNull(reason) },
-  /** A plan was written. `canary`: its canary has new items, so the canary's gate starts again, without an earlier approval. */
+  /** A plan was written. `canary`: the canary has new items, so its gate is reset and earlier approvals no longer apply. */
   planned: { by: person, user, canary: orAbsent(flag) },
-  /** A merge is about to be requested. It is shared with other machines before the request is sent. */
+  /** A merge is about to be requested. This record is shared with other machines before the request is sent. */
   "merge-intent": {
     item,
     url: webUrl,
@@ -317,70 +316,72 @@ const RECORDS = {
     head: commit,
     /** Name of the target branch. */
     base: visible(MAX_BRANCH, 1),
-    /** The newest commit of the target. Absent when it is not shown. */
+    /** Newest commit of the target branch; absent if the forge does not show it. */
     baseCommit: orAbsent(commit),
     method: oneOf(...MERGE_METHODS),
     by: person,
-    /** Absent for none. */
     exceptions: orAbsent(list(oneOf(...MERGE_EXCEPTIONS), 0, MERGE_EXCEPTIONS.length)),
-    /** Checks of the target's newest commit; null when they are not shown. */
+    /** Checks of the target branch's newest commit; null if the forge does not show them. */
     targetChecks: checks,
     deleteBranch: orAbsent(oneOf(true)),
   },
-  /** What is known of the merge that the last intent of the item is about. */
+  /** What is known about the merge that the item's last `merge-intent` requested. */
   merge: {
     item,
     as: oneOf(...MERGE_WORDS),
-    /** The commit on the target; null if nothing was merged, or if the forge does not show it. */
+    /** The commit on the target branch; null if nothing was merged, or if the forge does not show the commit. */
     commit: elseNull(commit),
-    /** By which the forge knows a pending merge. Absent without one. */
+    /** The forge's handle for a pending merge; absent if there is none. */
     handle: orAbsent(line(MAX_STATUS, 1)),
     reason: orNull(reason),
   },
-  /** The checks of the target at the merge commit have finished. Null: nothing is waiting for them anymore. */
+  /** The checks of the target branch at the merge commit have finished. `checks` is null if nothing is waiting for them anymore. */
   "merge-target": { item, checks },
-  /** The branch of a merged pull request. `kept`: it has other commits, or could not be deleted. */
+  /** What happened to the branch of a merged pull request. `kept`: the branch has other commits, or could not be deleted. */
   "merge-branch": { item, as: oneOf("deleted", "gone", "kept") },
-  /** The branch of a pull request was brought up to date with its target. `head`: its commit before that. */
+  /** The branch of a pull request was brought up to date with its target branch. `head`: the branch's commit before the update. */
   "merge-update": { item, head: commit, by: person },
-  /** A change of a pull request is about to be sent. It is shared with other machines before that. */
+  /** A change to a pull request is about to be sent. This record is shared with other machines before the change is sent. */
   "write-intent": {
     item,
     act: oneOf(...WRITE_ACTS),
     url: webUrl,
     by: person,
-    /** Reviewers and labels to add. Absent for none. */
+    /** Reviewers and labels to add; absent if there are none. */
     users: names,
     teams: names,
     labels: names,
-    /** Why it is closed. Absent for any other change. */
+    /** Why the pull request is closed; absent for other changes. */
     why: orAbsent(reason),
   },
-  /** What is known of the change that the last intent of the item is about. `withdrawn`: nothing was sent. */
+  /** What is known about the change that the item's last `write-intent` requested. `withdrawn`: nothing was sent. */
   write: { item, act: oneOf(...WRITE_ACTS), as: oneOf("done", "refused", "withdrawn"), reason: orNull(reason) },
-  /** A person allowed another attempt for items. */
+  /** A person allowed another attempt for some items. */
   retry: {
     items,
     by: person,
     user,
-    /** With the request of the lock as it is now. */
+    /** Whether the next start uses the request in the current lock. */
     adopt: flag,
-    /** Why; absent if no reason was given. */
     reason: orAbsent(reason),
-    /** On the branch of its pull request, to fix that; absent for another attempt at the task. */
+    /** What the next run has to fix on the branch of the pull request; absent for another attempt at the task. */
     followUp,
-    /** Their starts are open, and the run that is found is their attempt; with `adopt`, the new task begins when it has ended. */
+    /**
+     * Present if the starts of the items are open. If a run is found, it is the attempt. With `adopt`, the new task starts after that run has ended.
+     */
     settle: orAbsent(flag),
   },
-  /** A person skipped items, or they left the list. `cancel`: their runs are cancelled, including runs of open starts. */
+  /**
+   * A person skipped items, or the items were removed from the list. `cancel`: their runs are cancelled, including runs that open starts may have
+   * begun.
+   */
   skipped: { items, by: person, reason, cancel: orAbsent(flag) },
-  /** A person stopped the campaign. */
   stopped: {
     by: person,
-    /** What runs is cancelled as well. */
+    /** Whether open runs are cancelled as well. */
     cancel: flag,
     reason: orAbsent(reason),
-    /** Id of the file with which another process requested it. */
+    /** Id of the file in which another process requested the stop. */
     request: orAbsent(hex(32)),
   },
   resumed: { by: person, reason: orAbsent(reason) },
@@ -392,7 +393,7 @@ type RecordType = keyof typeof RECORDS;
 
 export type RecordBody = { [T in RecordType]: { type: T } & ObjectOf<(typeof RECORDS)[T]> }[RecordType];
 
-/** A stop that another process requests, see `stop_request.ts`. */
+/** A stop requested by another process; see `stop_request.ts`. */
 export interface StopRequest {
   /** 32 random hex digits. */
   id: string;
@@ -405,13 +406,13 @@ export interface StopRequest {
 const PLACE = {
   schema: oneOf(1),
   seq: whole(1, MAX_NUMBER),
-  /** SHA-256 of the line of the record before, as 64 hex digits; of the campaign's name and round for the first. */
+  /** SHA-256 of the previous record's line, as 64 hex digits. For the first record, it is the SHA-256 of the campaign's name and round. */
   previous: hex(64),
-  /** This machine's time, in ISO 8601. Only for people. */
+  /** When the record was written, in ISO 8601, by the clock of the machine that wrote it. */
   at: time,
   /** Number of the wave, from 1; 0 before the first. */
   wave: whole(0, MAX_NUMBER),
-  /** Hash of the lock from this record on; absent when it is the same as before. */
+  /** Hash of the lock from this record on; absent if the lock has not changed. */
   lock: orAbsent(hex(64)),
 };
 
@@ -431,12 +432,12 @@ export function readRecord(value: unknown): RecordResult {
 }
 
 /**
- * Makes the texts of a body fit for a record: one visible line each, cut where they are too long; what cannot be fixed (an address, a
- * branch, a time of the service) becomes null. Ids, keys and numbers are left as they are.
+ * Adjusts the texts of a body. Each text becomes one visible line and is cut if it is too long. An address, a branch or a time of the service that
+ * cannot be fixed becomes null. Ids, keys and numbers are not changed.
  *
- * @param body Its reason must be masked already.
- * @param nowText Replaces an unfit time that is required, in ISO 8601.
- * @returns Several bodies where one names too many items.
+ * @param body Its reason must already be masked.
+ * @param nowText Replaces a required time that is invalid, in ISO 8601.
+ * @returns Several bodies if the record names too many items.
  */
 export function fitBody(body: RecordBody, nowText: string): RecordBody[] {
   const fitted = fitFields<RecordBody>(RECORDS[body.type], body, nowText);

@@ -1,5 +1,5 @@
 /**
- * Resolves the entries of a campaign file to repositories with base branch and root directory, with the lists of the service.
+ * Resolves the entries of a campaign file to repositories with a base branch and a root directory, using the service's repository lists.
  *
  * @module
  */
@@ -24,21 +24,21 @@ import { isVisible, oneLine } from "../journal/fields.ts";
 import { MAX_BRANCH, MAX_REASON } from "../journal/record.ts";
 import { recentRequests, REQUEST_BUDGET } from "../pace/poll_plan.ts";
 
-// Spaces out the requests of a campaign: the service takes 60 a minute from a token, and other jobs may use the same one.
+// The service allows 60 requests a minute per token, and other jobs may use the same token.
 
-/** Longest time of one request with its retries, in milliseconds. */
+/** Maximum duration of one request with its retries, in milliseconds. */
 const REQUEST_MS = 60_000;
 /** Shortest wait that is reported, in milliseconds. */
 const TOLD_MS = 2_000;
 
 interface RequestPaceOptions {
-  /** Counts what was really sent, retries included. */
+  /** Counts all requests that were sent, including retries. */
   client: Pick<ServiceClient, "requests">;
   clock: Clock;
   signal?: AbortSignal | undefined;
-  /** Longest time of one request with its retries, in milliseconds. @default {60_000} */
+  /** Maximum duration of one request with its retries, in milliseconds. @default {60_000} */
   limitMs?: number | undefined;
-  /** Called for a wait that an earlier process's requests or a 429 make necessary. */
+  /** Called when an earlier process's requests or a 429 make a wait necessary. */
   notify?: ((notice: NoticeFacts) => void) | undefined;
 }
 
@@ -46,24 +46,24 @@ interface RequestPaceOptions {
 export class RequestPace {
   readonly #options: RequestPaceOptions;
   /**
-   * How long requests may wait altogether after a 429, in milliseconds. A wave that ends by one costs the campaign the time until the next
-   * wave; a process that stays tries again. @default {0}
+   * Maximum total wait after 429 responses, in milliseconds. If a 429 ends a wave, the campaign loses the time until the next wave. A process that
+   * follows the campaign tries again. @default {0}
    */
   patienceMs = 0;
-  /** Waits out every failure that time can fix, until its deadline. @default only what `patienceMs` allows */
+  /** Waits after failures that may pass, until its deadline. @default requests wait only after a 429, within `patienceMs` */
   pacer: Pacer | undefined;
-  /** The last 429, and the point on the clock until which it holds for every request of the token. */
+  /** The last 429, and the time on the clock until which it applies to every request of the token. */
   #refused: { error: RateLimitedError; until: number } | undefined;
-  /** Whether the last request failed after its retries because the service was unavailable: the next ones then try once each. */
+  /** Whether the last request failed after all its retries because the service was unavailable. If so, the next request is not retried. */
   #isDown = false;
-  /** Points on the clock at which requests were sent, oldest first. */
+  /** Times on the clock at which requests were sent, oldest first. */
   readonly #sentAt: number[];
-  /** How many requests of the client are among them. */
+  /** Number of the client's requests that were already added to `#sentAt`. */
   #counted: number;
-  /** Point on the clock until which they belong to an earlier process; -Infinity once a wait for them was reported. */
+  /** Time on the clock of an earlier process's last request; -Infinity once a wait because of that process was reported. */
   #earlierUntil: number;
 
-  /** @param sentAt Points on the clock at which requests were sent so far, oldest first; this one's are added. @default {[]} */
+  /** @param sentAt Times on the clock of the requests sent so far, oldest first. New requests are added to this array. @default {[]} */
   constructor(options: RequestPaceOptions, sentAt: number[] = []) {
     this.#options = options;
     this.#sentAt = sentAt;
@@ -71,27 +71,27 @@ export class RequestPace {
     this.#counted = options.client.requests;
   }
 
-  /** Takes what the client has sent since the last count. Calls overlap, so no call knows which requests are its own. */
+  /** Adds the requests that the client has sent since the last count. Calls overlap, so a call cannot know which requests are its own. */
   count(): void {
     const { client: { requests }, clock } = this.#options;
     this.#sentAt.push(...Array.from({ length: requests - this.#counted }, () => clock.now()));
     this.#counted = requests;
   }
 
-  /** Points on the clock at which the requests of the last minute were sent, oldest first. */
+  /** Times on the clock of the requests of the last minute, oldest first. */
   get lastMinute(): readonly number[] {
     this.count();
     this.#sentAt.splice(0, Infinity, ...recentRequests(this.#sentAt, this.#options.clock));
     return this.#sentAt;
   }
 
-  /** Milliseconds until another request fits; 0 if one fits now. */
+  /** Milliseconds until another request can be sent; 0 if one can be sent now. */
   get waitMs(): number {
     if (this.lastMinute.length < REQUEST_BUDGET) return 0;
     return Math.max(0, (this.#sentAt.at(-REQUEST_BUDGET) ?? 0) + REQUEST_WINDOW_MS - this.#options.clock.now());
   }
 
-  /** Waits until a request fits, and reports this once if it waits because of an earlier process's requests. */
+  /** Waits until a request can be sent. A wait because of an earlier process's requests is reported once. */
   async #wait(): Promise<void> {
     const { clock, signal } = this.#options;
     const waitMs = this.waitMs;
@@ -109,8 +109,8 @@ export class RequestPace {
   }
 
   /**
-   * Waits until a request fits, and sends it. A 429 answers for all requests until the time that it names: nothing is sent until then. It
-   * is waited for within {@linkcode RequestPace.patienceMs}.
+   * Waits until a request can be sent, and sends it. After a 429, nothing is sent until the time that the response names. The wait must be within
+   * {@linkcode RequestPace.patienceMs}.
    *
    * @param send Gets the limits of the call.
    */
@@ -156,25 +156,25 @@ export class RequestPace {
   }
 }
 
-// Reads lists of repositories in full, although the service shows at most 200 names at a time and has no cursor: a page of exactly 200 is
-// split into the prefixes that are one character longer.
+// Reads complete lists of repositories, although the service returns at most 200 names and has no cursor. If a page has exactly 200 names, its prefix
+// is split into the prefixes that are one character longer.
 
 /** Maximum number of names in an answer. Source: contract 3.1. */
 const PAGE = 200;
 /** Characters of a full name, in lower case. Source: GitHub and GitLab permit no others in the names of owners and repositories. */
 const ALPHABET: readonly string[] = [..."-._/0123456789abcdefghijklmnopqrstuvwxyz"];
-/** Longest full name of a repository that we know: 39 characters of an owner, 100 of a repository, with room for groups of other forges. */
+/** Maximum length of a full name, in characters: 39 for the owner and 100 for the repository, with room for groups of other forges. */
 const MAX_FULL_NAME = 255;
 /** Maximum number of requests for one list. 10 000 names take about 200; a list that needs more cannot be split. */
 const MAX_REQUESTS = 1_000;
-/** With at most this share of the alphabet in the names of a page, it pays to ask which characters occur at all. */
+/** If the names of a page use at most this share of the alphabet, asking which characters occur saves requests. */
 const NARROW = 2 / 3;
 
 function lower(repo: Repo): string {
   return foldName(repo.full_name);
 }
 
-/** A text for `q`, in which `%` and `_` are wildcards and a backslash takes their meaning away. Source: contract 3.1, PostgreSQL's ILIKE. */
+/** Escapes a text for `q`, in which `%` and `_` are wildcards and a backslash escapes them. Source: contract 3.1, PostgreSQL's ILIKE. */
 function escaped(text: string): string {
   return text.replace(/[\\%_]/g, "\\$&");
 }
@@ -183,8 +183,8 @@ const isDigit = (char: string) => char >= "0" && char <= "9";
 const isLetter = (char: string) => char >= "a" && char <= "z";
 
 /**
- * The characters that may follow the prefix in names that the page does not show. The service sorts by name; digits come before letters, and
- * letters in their order, with any collation of its database. Punctuation and capitals have no such certain place.
+ * The characters that may follow the prefix in names that the page does not show. The service sorts by name. In every collation of its database,
+ * digits come before letters, and letters are in alphabetical order. The order of punctuation and capitals varies.
  *
  * @param last The last name of the page, as the service writes it.
  */
@@ -197,8 +197,8 @@ function unseen(chars: readonly string[], prefix: string, last: string): readonl
 }
 
 /**
- * Whether the name sorts before `last` in every collation, in any case of its letters: they are the same up to a place where `last`
- * has a letter or digit that comes later. Capitals in `last` prove nothing, since some collations sort all of them first.
+ * Whether the name sorts before `last` in every collation, with any case of its letters. This holds if `last` has a later letter or digit at the
+ * first place where they differ. Capitals in `last` prove nothing, because some collations sort all capitals first.
  */
 function sortsBefore(name: string, last: string): boolean {
   let same = 0;
@@ -215,9 +215,9 @@ function namesIn(byId: ReadonlyMap<string, Repo>): ReadonlySet<string> {
 export class Listing {
   readonly #client: ServiceClient;
   readonly #pace: RequestPace;
-  /** Whether the service obeys the backslash; undefined until it was asked. */
+  /** Whether the service treats a backslash as an escape character; undefined until this was tested. */
   #obeys: boolean | undefined;
-  /** Requests for the list that is read now. */
+  /** Number of requests for the current list. */
   #requests = 0;
 
   constructor(client: ServiceClient, pace: RequestPace) {
@@ -234,8 +234,8 @@ export class Listing {
   /**
    * Repositories whose full names begin with `prefix`.
    *
-   * @param wanted Only these names are needed, in lower case: longer prefixes that fit no such name are not asked for. All by default.
-   * @throws {UsageError} when the service does not show all of them, however often the prefix is split.
+   * @param wanted The names that are needed, in lower case. Longer prefixes that fit none of them are skipped. @default all names
+   * @throws {UsageError} if the service does not show all of the names, however often the prefix is split.
    */
   async read(prefix: string, wanted?: readonly string[]): Promise<Repo[]> {
     const reposById = new Map<string, Repo>();
@@ -260,12 +260,12 @@ export class Listing {
     const matching = page.filter((repo) => lower(repo).startsWith(prefix));
     for (const repo of matching) byId.set(repo.id, repo);
     if (page.length < PAGE) return;
-    // Rows of one and the same name are listed together, and longer prefixes do not separate them.
+    // Longer prefixes cannot separate rows that have the same name.
     const last = page.at(-1);
     if (last !== undefined && lower(last) === prefix) throw this.#cannotSplit(prefix);
     const isPure = matching.length === page.length;
     const longer = wanted?.filter((name) => name.length > prefix.length);
-    // The name itself sorts first of all that begin with it, but names that only contain it may have taken its place.
+    // The name itself sorts first among the names that begin with it. However, names that only contain it may have taken its place on the page.
     const mayBeName = wanted === undefined ? /\/[^/]+$/.test(prefix) : wanted.includes(prefix);
     if (mayBeName && !isPure && !namesIn(byId).has(prefix) && !sortsBefore(prefix, page.at(-1)?.full_name ?? "")) {
       throw this.#cannotSplit(prefix);
@@ -282,20 +282,20 @@ export class Listing {
     }
   }
 
-  /** The characters that occur in any name after the prefix, if the names seen so far suggest that they are few. */
+  /** The characters that occur in any name after the prefix, if the names seen so far suggest that there are few. */
   async #occurring(prefix: string, page: readonly Repo[], chars: readonly string[]): Promise<readonly string[]> {
     const rests = page.map((repo) => lower(repo).slice(prefix.length));
     const seen = new Set(rests.flatMap((rest) => [...rest]));
     if (seen.size === 0 || seen.size > chars.length * NARROW) return chars;
     const occurs = async (char: string) => (await this.#ask(`${escaped(prefix)}%${char}`, 1, prefix)).length > 0;
-    // A service for which `%` is no wildcard finds nothing here, although the name exists.
+    // If `%` is not a wildcard for the service, this query finds nothing, although the name exists.
     const proof = [...rests.find((rest) => /^..*[a-z0-9]/.test(rest)) ?? ""].slice(1).find((char) =>
       /[a-z0-9]/.test(char)
     );
     if (/[\\%_]/.test(prefix) || proof === undefined || !await occurs(proof)) return chars;
     const occurring: string[] = [];
     for (const char of chars) {
-      // The underscore is itself a wildcard.
+      // The underscore cannot be tested, because it is itself a wildcard.
       if (seen.has(char) || char === "_" || await occurs(char)) occurring.push(char);
     }
     return occurring;
@@ -305,11 +305,11 @@ export class Listing {
     if (!/[\\%_]/.test(prefix)) return prefix;
     const sample = [...byId.values()].find((repo) => /^[a-z]/.test(lower(repo)));
     if (this.#obeys === undefined && sample !== undefined) {
-      // A backslash before a letter changes nothing on a service that obeys it. On another one, this finds nothing.
+      // A service that treats a backslash as an escape character ignores it before a letter. Any other service finds nothing.
       const rows = await this.#ask(`\\${escaped(sample.full_name)}`, PAGE, prefix);
       this.#obeys = rows.some((repo) => repo.id === sample.id);
     }
-    // A wildcard finds more than we look for, never less.
+    // A wildcard can find more names than needed, but never fewer.
     return this.#obeys === true ? escaped(prefix) : prefix;
   }
 
@@ -327,7 +327,7 @@ export class Listing {
   }
 }
 
-/** The longest prefix that all names have; at least `shortest`. */
+/** The longest common prefix of the names; at least `shortest`. */
 function common(names: readonly string[], shortest: string): string {
   const [first = shortest] = names;
   let length = first.length;
@@ -341,9 +341,9 @@ function common(names: readonly string[], shortest: string): string {
 
 export interface ResolvedItem
   extends Pick<LockItem, "id" | "repository" | "repositoryId" | "baseBranch" | "root" | "variables" | "excluded"> {
-  /** Whether the file gives it neither a base branch nor a root directory. */
+  /** Whether the file gives the item neither a base branch nor a root directory. */
   isDefault: boolean;
-  /** Ids of all rows of the service that have its name: the repository, and the sub-projects in it. */
+  /** Ids of all rows of the service that have the item's name: the repository, and the sub-projects in it. */
   rows: readonly string[];
 }
 
@@ -352,22 +352,21 @@ export interface EntryProblem {
   place: Place;
   /** The repository or query, as written. */
   value: string;
-  /** What is wrong with it, as a clause. */
+  /** What is wrong with the entry, as a clause. */
   why: string;
-  /** What to do; undefined when nothing is known to help. */
+  /** What to do; undefined if there is no advice. */
   advice: string | undefined;
 }
 
 interface Resolved {
-  /** Items in the order of the file; with `skipInvalid`, unusable ones are excluded as `invalid`. */
+  /** Items in the order of the file. With `skipInvalid`, unusable items are excluded as `invalid`. */
   items: ResolvedItem[];
-  /** Entries that cannot become items. */
   problems: EntryProblem[];
 }
 
 type Named = Extract<RepositoryEntry, { kind: "repository" }>;
 
-/** Branch that the service starts from when a repository has no default branch. Source: contract 3.4. */
+/** Branch that the service uses if a repository has no default branch. Source: contract 3.4. */
 const FALLBACK_BRANCH = "main";
 
 /** A full name. Source: GitHub and GitLab permit no other characters in the names of owners, groups and repositories. */
@@ -383,7 +382,7 @@ function ownerOf(name: string): string {
   return name.slice(0, name.lastIndexOf("/") + 1).toLowerCase();
 }
 
-/** Rows of the service by name, in lower case: one for a repository, and one for each sub-project in it. */
+/** Rows of the service by name, in lower case. A repository has one row, and one more for each sub-project in it. */
 function byFullName(repos: readonly Repo[]): Map<string, Repo[]> {
   return groupBy(repos, lower);
 }
@@ -392,7 +391,7 @@ type Lists = Pick<Listing, "read" | "byId">;
 
 type ReposByName = Map<string, readonly Repo[]>;
 
-/** Reads everything that the entries name, with as few requests as possible: names of one owner together, by common prefixes. */
+/** Reads everything that the entries name, with as few requests as possible: names of the same owner are read together, by common prefixes. */
 async function readNamed(entries: readonly Named[], listing: Lists): Promise<ReposByName> {
   const reposByName: ReposByName = new Map();
   const byOwner = new Map<string, Set<string>>();
@@ -415,12 +414,12 @@ async function readNamed(entries: readonly Named[], listing: Lists): Promise<Rep
   return reposByName;
 }
 
-/** Collects items and problems, and finds items that are named twice. */
+/** Collects items and problems, and reports duplicate items as problems. */
 class Collector {
   readonly items: ResolvedItem[] = [];
   readonly problems: EntryProblem[] = [];
   readonly #skipInvalid: boolean;
-  /** Places of the items that an entry names, by repository id, branch and root. */
+  /** Where the file names an item, by the item's repository id, branch and root, and by its name. */
   readonly #named = new Map<string, Place>();
   /** Ids of all repositories that an entry names or a query found. */
   readonly #repositories = new Set<string>();
@@ -430,7 +429,6 @@ class Collector {
     this.#skipInvalid = skipInvalid;
   }
 
-  /** Whether an item of this repository exists. */
   has(repositoryId: string): boolean {
     return this.#repositories.has(repositoryId.toLowerCase());
   }
@@ -454,7 +452,7 @@ class Collector {
   }
 
   refuse({ place: at, value: name, why, advice }: EntryProblem, item?: Pick<ResolvedItem, "repositoryId">): void {
-    // Names and branches come from the service, and may be anything.
+    // Names and branches come from the service and are untrusted.
     const value = oneLine(name, MAX_SHOWN);
     const reason = oneLine(why, MAX_REASON);
     if (!this.#skipInvalid) {
@@ -472,9 +470,7 @@ class Collector {
   }
 }
 
-/**
- * What is wrong with a repository's name, or with its own branch and root, which the service would refuse; a clause, or undefined if nothing is wrong.
- */
+/** Why the service would refuse a repository's name, base branch or root directory, as a clause; undefined if nothing is wrong. */
 function settingsProblem(name: string, baseBranch: string, root: string | null): string | undefined {
   if (name.length > MAX_FULL_NAME || !NAME.test(name) || /(?:^|\/)(?:-|\.\.?(?:\/|$))|\.\./.test(name)) {
     return "the service gives it a name that no repository can have";
@@ -512,7 +508,7 @@ function addListed(
   }
 }
 
-/** Adds the repository of a name; refuses a name with several equally good rows. */
+/** Adds the repository with this name. If several rows match equally well, the name is refused. */
 function addRow(
   into: Collector,
   rows: readonly Repo[],
@@ -552,14 +548,14 @@ function addNamed(into: Collector, entry: Named, byName: ReposByName): void {
   into.add({ ...item, rows: [repositoryId] }, place);
 }
 
-/** Maximum number of names that a mistyped one is compared with. */
+/** Maximum number of names with which a mistyped name is compared. */
 const NEAR_NAMES = 5_000;
 
 /**
  * Resolves the entries of a file.
  *
- * A query leaves out the repositories that an entry names, or an earlier query found: a named entry may give them another branch. Of a
- * repository with sub-projects it takes the row of the whole.
+ * A query skips repositories that an entry names or an earlier query found, because a named entry may give them another branch. For a repository with
+ * sub-projects, a query uses the row of the whole repository.
  *
  * @param skipInvalid Whether entries that cannot become items are kept as `invalid` items instead of problems.
  * @throws {UsageError} when a list cannot be read in full.

@@ -19,31 +19,37 @@ export interface PullRequestView {
   review: ReviewState | null;
   /** Whether the pull request conflicts with its base branch; null when the forge does not know yet. */
   conflict: boolean | null;
-  /** Assignee, otherwise requested reviewer; null if there is neither. */
+  /** Assignee, or the requested reviewer if there is no assignee; null if there is neither. */
   owner: string | null;
   /** When the pull request was opened, in ISO 8601, by the forge's clock. */
   createdAt: string | null;
   /** When there was last activity, in ISO 8601, by the forge's clock. */
   updatedAt: string | null;
-  /** Why all or part of it could not be read; null when everything could be read. */
+  /** Why all or part of the pull request could not be read; null when everything was read. */
   reason: string | null;
-  /** Newest commit of its branch, to which all other fields refer; null when the forge did not show it. @default absent from older records */
+  /**
+   * Newest commit of the pull request's branch. All other fields refer to this commit. Null when the forge did not show it. @default absent from
+   * older records
+   */
   commit?: string | null | undefined;
   /** Why the pull request does not, or might not, belong to the item's run; null when it does. @default absent from older records */
   foreign?: string | null | undefined;
-  /** Whether its branch is the default branch, or protected; null when that was not shown. @default absent from older records */
+  /**
+   * Whether the pull request's branch is the default branch or a protected branch; null when the forge did not show that. @default absent from older
+   * records
+   */
   guarded?: boolean | null | undefined;
-  /** Whether its branch needs newer commits from the base branch. @default absent from older records */
+  /** Whether the pull request's branch needs newer commits from the base branch. @default absent from older records */
   behind?: boolean | undefined;
-  /** Whether its base branch has a merge queue. @default absent from older records */
+  /** Whether the base branch has a merge queue. @default absent from older records */
   queue?: boolean | undefined;
-  /** The forge's own id for the repository; null when that was not shown. @default absent from older records */
+  /** The forge's own id for the repository; null when the forge did not show it. @default absent from older records */
   repositoryId?: string | null | undefined;
-  /** Number of files that it changes; null when that was not shown. @default absent from older records */
+  /** Number of files that the pull request changes; null when the forge did not show it. @default absent from older records */
   files?: number | null | undefined;
-  /** Number of lines that it adds; null when that was not shown. @default absent from older records */
+  /** Number of lines that the pull request adds; null when the forge did not show it. @default absent from older records */
   additions?: number | null | undefined;
-  /** Number of lines that it removes; null when that was not shown. @default absent from older records */
+  /** Number of lines that the pull request removes; null when the forge did not show it. @default absent from older records */
   deletions?: number | null | undefined;
 }
 
@@ -66,7 +72,7 @@ export type PullRequestTrouble =
   /** The forge does not show it. */
   | "unreadable";
 
-/** The file that the task of an item asks for. Its texts are untrusted. */
+/** The result file that an item's task asks for. Its texts are untrusted. */
 export interface ItemResult {
   /** Path in the repository. */
   path: string;
@@ -74,13 +80,13 @@ export interface ItemResult {
   cause: "result-missing" | "result-not-json" | "result-invalid" | null;
   /** Commit from which the file was read; null if no file was read. */
   commit: string | null;
-  /** Its Git blob; null if there is no file. */
+  /** Git blob of the file; null if there is no file. */
   blob: string | null;
-  /** SHA-256 of its content, as 64 hex digits; null if there is no file. */
+  /** SHA-256 of the file's content, as 64 hex digits; null if there is no file. */
   sha256: string | null;
-  /** What is wrong with the file, one line for each mistake; never a part of its value. */
+  /** What is wrong with the file, one line for each mistake. The lines never contain part of the value. */
   mistakes: readonly string[];
-  /** The value of the file. @default no value was read, or it is larger than 16 KB */
+  /** Value of the file. @default no value was read, or it is larger than 16 KB */
   value?: unknown;
   /** Top-level scalars that the schema names, by name. */
   outputs: Readonly<Record<string, string | number | boolean>>;
@@ -98,7 +104,7 @@ export type MergeStage =
   | "review"
   /** Its checks have not finished. */
   | "checks"
-  /** Somebody has to do something else about it. */
+  /** Something else blocks it, and somebody has to act. */
   | "blocked";
 
 /** Pull requests in one stage. */
@@ -179,7 +185,7 @@ export interface CampaignItem {
   canary: boolean;
 }
 
-/** What a pull request is waiting for that is left for waves. */
+/** What a pull request is waiting for after all runs of its campaign have ended. */
 export type PendingReason =
   /** A later wave merges it, or sets its reviewers and labels. */
   | "wave"
@@ -199,21 +205,21 @@ export type PendingReason =
   | "failed-checks"
   /** It conflicts with its target branch. */
   | "conflict"
-  /** Somebody has to do something else about it. */
+  /** Something else blocks it, and somebody has to act. */
   | "blocked"
   /** The forge did not show it, or its checks. */
   | "unread";
 
-/** Pull requests that are left for waves after all runs of a campaign have ended. */
+/** Pull requests that still need waves after all runs of a campaign have ended. */
 export interface PendingPulls {
   /** Whether the campaign file has the key `merge`. */
   merges: boolean;
   /**
-   * What keeps waves from merging: a person stopped the campaign, it waits for approval after too many failures, or merges have broken
+   * What keeps waves from merging: a person stopped the campaign, the campaign is waiting for approval after too many failures, or merges have broken
    * their target branches. @default nothing does
    */
   hold?: "stopped" | "gate" | "merge-gate" | undefined;
-  /** What they are waiting for: what a wave does comes first, what people have to do comes last. */
+  /** The pull requests by reason. Reasons that a wave handles come first; reasons that people must handle come last. */
   groups: readonly {
     reason: PendingReason;
     /** Names of the items. */
@@ -276,7 +282,7 @@ export interface CampaignDecision {
   reason: string | null;
 }
 
-/** The plan of a campaign, and its journal. */
+/** Facts about the plan and the journal of a campaign. */
 export interface CampaignAbout {
   /**
    * Title of the task, with variables not replaced by their values. It is also the title of the pull requests. If the campaign has no title, this
@@ -333,18 +339,18 @@ export interface CampaignView {
   /** State of the campaign. */
   state: CampaignState;
   /**
-   * Why it is `gated`, `stopping` or `stopped`, or why it merges nothing. If it is done and items did not succeed: who stopped it before.
-   * Null otherwise.
+   * Why the campaign is `gated`, `stopping` or `stopped`, or why it merges nothing. If the campaign is done, was stopped before, and some items did
+   * not succeed, this says who stopped it. Null otherwise.
    */
   stateReason: string | null;
   /**
-   * When it began to wait for approval, in ISO 8601, by the clock of the machine that closed the gate. @default it is not waiting for
-   * approval
+   * When the campaign began to wait for approval, in ISO 8601, by the clock of the machine that closed the gate. @default the campaign is not waiting
+   * for approval
    */
   gatedAt?: string | undefined;
   /**
-   * Why a gate is closed, if a person has stopped the campaign as well. It then needs `resume`, and after that `approve`. @default no such
-   * gate is closed
+   * Why a gate is closed, if a person has stopped the campaign as well. The campaign then needs `resume` first and `approve` after that. @default no
+   * such gate is closed
    */
   gateReason?: string | undefined;
   /** The canary's gate, from the time it closes until it opens. @default the canary's gate is not closed */
@@ -359,7 +365,7 @@ export interface CampaignView {
   causes: readonly CauseGroup[];
   /** Pull requests, grouped by how far they are from being merged. @default none were read */
   merging?: readonly MergeGroup[] | undefined;
-  /** Pull requests that are left for waves. @default the state is not `merging` */
+  /** Pull requests that still need waves. @default the state is not `merging` */
   pending?: PendingPulls | undefined;
   /** Use of the start quotas and sandboxes. */
   quota: QuotaView;
@@ -383,7 +389,9 @@ export interface CampaignView {
    * end is not before the next wave, unless one process runs the whole campaign. Null when all runs have ended, or the end cannot be estimated.
    */
   endsAt: string | null;
-  /** Earliest end if the campaign were approved now, in ISO 8601. @default it is not waiting for approval, or the end cannot be estimated */
+  /**
+   * Earliest end if the campaign were approved now, in ISO 8601. @default the campaign is not waiting for approval, or the end cannot be estimated
+   */
   endsAtIfApproved?: string | undefined;
   /**
    * Current exit code: 0 while the campaign continues. After `run()`, it is the exit code of `run()`: 4 when a person must act, 75 when the
