@@ -21,16 +21,19 @@ const DAY_MS = 86_400_000;
 const WEEK_MS = 7 * DAY_MS;
 /** Number of weeks in the charts, including the current week. */
 const WEEKS = 12;
-/** Maximum number of runs of a dashboard, the newest. */
+/** Maximum number of runs on a dashboard. The newest runs are kept. */
 export const MAX_RUNS = 5_000;
 
-/** The time that decides in which day or week a run is counted: its end, otherwise its start. Milliseconds since 1970; null if neither is known. */
+/**
+ * The time that determines the day or week in which a run is counted: its end, otherwise its start. Milliseconds since 1970; null if neither is
+ * known.
+ */
 export function momentOf({ endedAt, createdAt }: Pick<RunEntry, "endedAt" | "createdAt">): number | null {
   const ms = Date.parse(endedAt ?? createdAt ?? "");
   return Number.isNaN(ms) ? null : ms;
 }
 
-/** Adds to a run what only another file has of it. The end of a run is known better than its state when a job stopped following it. */
+/** Adds to a run the fields that only another file has. If only one of the files has the end of the run, that end is used. */
 function completed(run: RunEntry, other: RunEntry): RunEntry {
   const merged = Object.entries(run).map(([name, value]) => [name, value ?? other[name as keyof RunEntry]]);
   const both = Object.fromEntries(merged) as unknown as RunEntry;
@@ -47,8 +50,8 @@ function isOpen({ runId, outcome }: RunEntry): boolean {
 }
 
 /**
- * Ids of the runs whose end is in no file. Single runs come before the runs of campaigns, because campaigns read their own; each group is sorted from
- * newest to oldest.
+ * Ids of the runs whose end is in no file. Single runs come before the runs of campaigns, because campaigns read their own runs. Each group is sorted
+ * from newest to oldest.
  * @param runs Newest first.
  */
 export function openRunsOf(runs: readonly RunEntry[]): string[] {
@@ -57,16 +60,19 @@ export function openRunsOf(runs: readonly RunEntry[]): string[] {
     .flatMap(({ runId }) => runId ?? []);
 }
 
-/** What the service reports of a run. */
+/** What the service reports about a run. */
 export interface RunAnswer {
   readonly run: Run;
-  /** How it ended, according to its status and events; undefined while it is running. */
+  /** How the run ended, according to its status and events; undefined while it is running. */
   readonly end: EndOutcome | undefined;
-  /** Address of its pull request; null if unknown. Untrusted text. */
+  /** Address of the run's pull request; null if unknown. Untrusted text. */
   readonly pullRequest: string | null;
 }
 
-/** The run as the service reports it. Without an answer, nothing is known beyond the end of its job. @param answer Null if the token cannot see it. */
+/**
+ * The run as the service reports it. Without an answer, nothing is known beyond the end of its job. @param answer Null if the token cannot see the
+ * run.
+ */
 function settled(run: RunEntry, answer: RunAnswer | null | undefined): RunEntry {
   if (!isOpen(run)) return run;
   if (!answer) return { ...run, outcome: answer === null ? "forgotten" : "unfinished", durationMs: null };
@@ -84,7 +90,7 @@ function settled(run: RunEntry, answer: RunAnswer | null | undefined): RunEntry 
 }
 
 /**
- * Adds what the service reports about the runs without an end. The result is sorted from newest to oldest.
+ * Adds what the service reports about the runs whose end is unknown. The result is sorted from newest to oldest.
  * @param answers Answers by run id; null for a run that the token cannot see.
  */
 export function settledRuns(runs: readonly RunEntry[], answers: ReadonlyMap<string, RunAnswer | null>): RunEntry[] {
@@ -119,7 +125,10 @@ export function firstMondayOf(nowMs: number): number {
   return mondayOf(nowMs) - (WEEKS - 1) * WEEK_MS;
 }
 
-/** How many runs {@linkcode unionOf} left out, because they were too old or too many. @param runs Its result. */
+/**
+ * How many runs {@linkcode unionOf} left out because they were too old, or because there were too many. @param runs The result of {@linkcode
+ * unionOf}.
+ */
 export function leftOutOf(all: readonly RunEntry[], runs: readonly RunEntry[]): number {
   const ids = new Set(all.flatMap(({ runId }) => runId ?? []));
   return ids.size + all.filter(({ runId }) => runId === null).length - runs.length;
@@ -127,7 +136,7 @@ export function leftOutOf(all: readonly RunEntry[], runs: readonly RunEntry[]): 
 
 /**
  * When the first complete week begins. A week from which {@linkcode unionOf} left out runs would look too quiet.
- * @param runs The result of {@linkcode unionOf}. @param leftOut How many runs it left out.
+ * @param runs The result of {@linkcode unionOf}. @param leftOut How many runs were left out.
  */
 export function firstWeekOf(runs: readonly RunEntry[], leftOut: number, nowMs: number): number {
   const oldest = runs.at(-1);
@@ -142,7 +151,7 @@ function mondayOf(ms: number): number {
   return (day - (((day + 3) % 7) + 7) % 7) * DAY_MS;
 }
 
-/** The runs that are counted. Automation runs are not, because they have their own list, and neither are results without a run id. */
+/** The runs that are counted. Automation runs are left out, because they have their own list. Results without a run id are left out as well. */
 export function countedRuns(runs: readonly RunEntry[]): RunEntry[] {
   return runs.filter(({ kind, runId }) => kind === "run" && runId !== null);
 }
@@ -153,10 +162,10 @@ function quantile(values: readonly number[], share: number): number | null {
   return sorted[Math.ceil(sorted.length * share) - 1] ?? null;
 }
 
-/** Fewer durations say nothing about the slowest twentieth. */
+/** With fewer durations, the slowest twentieth is not meaningful. */
 const LEAST_FOR_P95 = 20;
 
-/** Whether a run counts in the success rate, and its duration in median and 95%. */
+/** Whether a run counts in the success rate, and its duration in the median and the 95th percentile. */
 function isRated({ outcome }: RunEntry): boolean {
   return outcome === "success" || outcome === "failed";
 }
@@ -256,27 +265,27 @@ function byRepository(runs: readonly RunEntry[]): Map<string, RunEntry[]> {
   return groupBy(runs.filter(({ repository }) => repository !== null), ({ repository }) => repository ?? "");
 }
 
-/** A job, repository and task whose newest run needs attention. */
+/** A combination of job, repository and task whose newest run needs attention. */
 export interface Trouble {
   /** The newest run. */
   readonly run: RunEntry;
   /** First line of the task, if a file has it. */
   readonly task: string | null;
-  /** How many runs in a row had this outcome, including the newest. */
+  /** How many runs in a row had this outcome, including the newest one. */
   readonly times: number;
 }
 
 /** Outcomes that need attention. After a cancelled run there is nothing to do. */
 const BAD: readonly string[] = ["failed", "error", "awaiting_input", "suppressed", "not_started"];
-/** Outcomes of runs whose state now is unknown. */
+/** Outcomes of runs whose current state is unknown. */
 const UNSEEN: readonly string[] = ["unfinished", "forgotten"];
-/** Outcomes that say nothing yet: the run before may still need attention. */
+/** Outcomes that are not final. The run before may still need attention. */
 const UNKNOWN: readonly string[] = ["started", ...UNSEEN];
 
 /**
- * The jobs, repositories and tasks that need attention, newest first. If the newest run succeeded or is older than seven days, they are left out. A run
- * that waits for an answer is always included, because no later run answers its question.
- * @param runs Of all kinds, newest first.
+ * The jobs, repositories and tasks that need attention, newest first. They are left out if the newest run succeeded, or is older than seven days. A
+ * run that waits for an answer is always included, because no later run answers its question.
+ * @param runs Runs of all kinds, newest first.
  */
 export function troublesOf(runs: readonly RunEntry[], nowMs: number): Trouble[] {
   // Failures of a campaign are listed together.
@@ -291,9 +300,9 @@ export function isQuestion({ outcome }: Pick<RunEntry, "outcome">): boolean {
 }
 
 /**
- * Runs of the last seven days whose current state is unknown. `questions` are those that were waiting for an answer when their jobs ended, according
- * to the exit codes of the jobs. Another user may be able to see them.
- * @param runs Newest first. @param names Names of the campaigns whose `campaign.json` was read. It reports the questions of its items.
+ * Runs of the last seven days whose current state is unknown. `questions` are the runs that were waiting for an answer when their jobs ended,
+ * according to the exit codes of the jobs. Another user may be able to see the runs.
+ * @param runs Newest first. @param names Names of the campaigns whose `campaign.json` was read. That file reports the questions of its items.
  */
 export function unseenRunsOf(
   runs: readonly RunEntry[],
@@ -308,7 +317,7 @@ export function unseenRunsOf(
   return { questions: unseen.filter(isAsking), others: unseen.filter((run) => !isAsking(run)) };
 }
 
-/** @param keyOf The same value for runs of which only the newest matters. */
+/** @param keyOf Returns the same value for runs of which only the newest matters. */
 function troublesIn(runs: readonly RunEntry[], nowMs: number, keyOf: (run: RunEntry) => unknown): Trouble[] {
   const groups = groupBy(
     runs.filter(({ outcome }) => !UNKNOWN.includes(outcome)),
@@ -336,8 +345,8 @@ export interface CampaignTrouble {
 
 /**
  * The same as {@linkcode troublesOf} for the items of campaigns.
- * @param runs Newest first. @param names Names of the campaigns whose `campaign.json` was read. Of these, only runs that wait for an answer are included,
- * because the file reports everything else.
+ * @param runs Newest first. @param names Names of the campaigns whose `campaign.json` was read. Of these campaigns, only runs that wait for an answer
+ * are included, because the file reports everything else.
  */
 export function campaignTroublesOf(
   runs: readonly RunEntry[],
@@ -373,13 +382,13 @@ export interface WeakRepository {
   readonly lastFailure: RunEntry;
 }
 
-/** Fewer runs show no rate. */
+/** With fewer runs, the success rate is not meaningful. */
 const LEAST_FOR_RATE = 5;
-/** Less than this share of successes needs attention. */
+/** A success rate below this share needs attention. */
 const LEAST_SHARE = 2 / 3;
 /**
  * Repositories in which at least five runs succeeded or failed in the last seven days, and fewer than two thirds of them succeeded. The lowest share
- * comes first. A success does not hide the failures before it.
+ * comes first. A success does not hide earlier failures.
  * @param runs After {@linkcode countedRuns}, newest first.
  */
 export function weakRepositoriesOf(runs: readonly RunEntry[], nowMs: number): WeakRepository[] {

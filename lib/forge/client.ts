@@ -1,5 +1,6 @@
 /**
- * The client of one forge: sends, judges and repeats requests within a budget.
+ * The client of one forge: sends requests, judges the answers, and repeats requests within a budget.
+ *
  * @module
  */
 import * as z from "zod/mini";
@@ -36,7 +37,7 @@ export interface ForgeWorld {
   onNotice?: OnNotice | undefined;
   /** Random numbers from 0 up to 1, for jitter. @default {Math.random} */
   random?: (() => number) | undefined;
-  /** Time from the first request to a host after which nothing waits for its first answer, in milliseconds. @default no limit */
+  /** Time from the first request to a host after which no request waits for the host's first answer, in milliseconds. @default no limit */
   answerMs?: number | undefined;
 }
 
@@ -52,24 +53,25 @@ export function notFoundText(system: string): string {
 }
 
 interface ForgeCall<T> {
-  /** The attempt, after "Cannot". */
+  /** The attempt in error messages, after "Cannot". */
   what: string;
   /** Path and query below the API, with a leading slash. */
   path: string;
   /** Sent as JSON by `POST`. @default `GET` without a body */
   body?: unknown;
-  /** Any request may be repeated, so the method must be idempotent. @default by `body` */
+  /** The method must be idempotent, because any request may be repeated. @default depends on `body` */
   method?: "POST" | "PUT" | "PATCH" | "DELETE" | undefined;
   /**
-   * Whether the request changes something. Writes to a host are at least a second apart. `once`: it is repeated only if the forge has certainly not
-   * carried it out, and {@linkcode isLost} shows whether it may have. @default a read, or a note, which limits itself
+   * Whether the request changes something. Writes to a host are at least a second apart. `once`: the request is repeated only if the forge has
+   * certainly not carried it out. {@linkcode isLost} shows whether the forge may have carried it out. @default a read, or a note, which has its own
+   * limits
    */
   write?: "once" | "repeatable" | undefined;
-  /** Reads the value from a refusal that is an answer to this request, status 400 to 499; undefined if it is an error. */
+  /** Reads the value from a refusal, status 400 to 499, that is a valid answer to this request; undefined if the refusal is an error. */
   refusal?(status: number, body: unknown): T | undefined;
   /** Whether an answer asks for fewer requests. @default only 403 and 429 with the headers of a limit */
   isLimit?(value: unknown): boolean;
-  /** Whether a smaller request may succeed if the forge is too slow for this one. Then it is sent only once. @default {false} */
+  /** Whether a smaller request may succeed if the forge is too slow for this one. If so, this request is sent only once. @default {false} */
   divisible?: boolean | undefined;
   /** Called after each failed attempt. If it throws, the call ends with that error. */
   onFailure?: ((error: MogplexError) => Promise<void>) | undefined;
@@ -87,23 +89,23 @@ export function isHidden(error: unknown): error is ApiError {
 
 /** Maximum number of requests of one client: six for each of a thousand pull requests. */
 const BUDGET = 6_000;
-/** Longest time of one call with its retries, in milliseconds. GitHub asks for a minute if it names no time. */
+/** Longest time of one call with its retries, in milliseconds. GitHub asks for a wait of a minute if it names no time. */
 const CALL_MS = 90_000;
 const ATTEMPT_MS = 20_000;
-/** The same for a write, so that a limit that lasts some minutes is waited for. */
+/** Longest time of a write with its retries, in milliseconds. It is long enough for a limit that lasts some minutes. */
 const WRITE_CALL_MS = 15 * 60_000;
 /** Shortest time between two writes to a host, in milliseconds. Source: GitHub, "Best practices for using the REST API", mutative requests. */
 const WRITE_PAUSE_MS = 1_000;
 /** The wait after a limit without a time, in milliseconds. Source: GitHub, "Rate limits and query limits for the GraphQL API". */
 const LIMIT_MS = 60_000;
 
-/** How long parts are skipped after one could not be read, in milliseconds. */
+/** How long parts are skipped after a part could not be read, in milliseconds. */
 const PARTS_MS = 5 * 60_000;
 
-/** Answers about the token: no CI system may retry. */
+/** Exit codes for answers about the token. CI systems must not retry after these codes. */
 const EXITS: ReadonlyMap<number, ExitName> = new Map([[401, "unauthorized"], [403, "forbidden"]]);
 
-/** When the next write to a host may be sent, on its clock: clients with different tokens share that. */
+/** Clock time of the next write to each host. Clients with different tokens share these times. */
 const nextWrites = new WeakMap<Clock, Map<string, number>>();
 
 interface CallRules {
@@ -124,12 +126,12 @@ export class ForgeClient {
   readonly #transport: Transport;
   readonly #memory: TokenMemory;
   readonly #rules: Partial<CallRules>;
-  /** Why parts are skipped, and until when on the clock. */
+  /** Why parts are skipped, and the clock time until which they are skipped. */
   #unreadParts: { readonly why: string; readonly untilMs: number } | undefined;
 
   /**
-   * @param api Base of the API, without a trailing slash. The token is only sent to its origin.
-   * @param narrowed Another client, whose connection and budget this client shares, and the narrower rules.
+   * @param api Base of the API, without a trailing slash. The token is sent only to its origin.
+   * @param narrowed Narrower rules, and the client whose connection and budget this client shares.
    */
   constructor(
     world: ForgeWorld,
@@ -151,7 +153,7 @@ export class ForgeClient {
     this.#rules = narrowed?.rules ?? {};
   }
 
-  /** The same client with narrower rules: one connection, one memory, one budget. */
+  /** Returns the same client with narrower rules. Both clients share one connection, one memory and one budget. */
   within(rules: CallRules): ForgeClient {
     const narrowed = { client: this, rules };
     return new ForgeClient(this.#world, this, this.api, this.#token, narrowed);
@@ -161,7 +163,7 @@ export class ForgeClient {
     return this.#transport.requests;
   }
 
-  /** Whether the host has answered nothing in the time for its first answer. */
+  /** Whether the host has not answered anything within the time for its first answer. */
   get isUnreached(): boolean {
     return isUnreached(this.#memory, this.#world.clock.now());
   }
@@ -199,7 +201,7 @@ export class ForgeClient {
     return [`${this.system} refuses the request`, passes ? UnavailableError : ApiError];
   }
 
-  /** Waits until this host may have another write. */
+  /** Waits until another write to this host is allowed. */
   async #waitForTurn(): Promise<void> {
     const { clock, signal } = this.#world;
     const times = nextWrites.get(clock) ?? new Map<string, number>();
@@ -234,7 +236,7 @@ export class ForgeClient {
       ...errorClass === ApiError && answer.status === 401 && this.#token !== NO_TOKEN &&
         { advice: "store a new token there" },
     };
-    // A failure between us and the forge shows nothing about the token.
+    // A failure between us and the forge says nothing about the token.
     const exit = errorClass === ApiError ? EXITS.get(answer.status) ?? "unavailable" : "unavailable";
     return { ok: false, error: new errorClass(problem, exit, { ...facts, retryAfterMs }) };
   }
@@ -275,8 +277,8 @@ export class ForgeClient {
   }
 
   /**
-   * Sends a request, and repeats it as long as that can help. A redirect within the API is followed once, with the same method and body: GitLab and
-   * Gitea redirect this way after a repository was renamed.
+   * Sends a request, and repeats it as long as a repetition can help. A redirect within the API is followed once, with the same method and body,
+   * because GitLab and Gitea redirect this way after a repository was renamed.
    * @throws {ApiError | NetworkError | BodyTooLargeError} if the last attempt failed; `signal.reason` if the signal aborts.
    */
   async call<T>(call: ForgeCall<T>): Promise<T> {
@@ -297,7 +299,7 @@ export class ForgeClient {
     return await this.call({ what, path, read: (value) => z.safeParse(schema, value).data });
   }
 
-  /** Reads a page of a list, and what its headers show about the next one. @throws what {@linkcode ForgeClient.call} throws. */
+  /** Reads a page of a list, and what its headers show about the next page. @throws the errors of {@linkcode ForgeClient.call}. */
   async getPage<T extends z.core.$ZodType>(what: string, path: string, row: T): Promise<ListPage<z.output<T>>> {
     const schema = z.array(row);
     return await this.call({
@@ -310,12 +312,15 @@ export class ForgeClient {
     });
   }
 
-  /** Reads text that is not JSON, such as a log. @throws what {@linkcode ForgeClient.call} throws. */
+  /** Reads text that is not JSON, such as a log. @throws the errors of {@linkcode ForgeClient.call}. */
   async getText(what: string, path: string): Promise<string> {
     return await this.call({ what, path, read: (_value, text) => text });
   }
 
-  /** Reads something that this token might not be able to see. @returns Undefined if it cannot, or if it was deleted. @throws everything else. */
+  /**
+   * Reads something that this token might not be able to see. @returns Undefined if the token cannot see it, or if it was deleted. @throws all other
+   * errors.
+   */
   async getShown<T extends z.core.$ZodType>(what: string, path: string, schema: T): Promise<z.output<T> | undefined> {
     try {
       return await this.get(what, path, schema);
@@ -326,10 +331,10 @@ export class ForgeClient {
   }
 
   /**
-   * Reads a part of an object whose other parts are useful without it. After a failure, parts are skipped for some minutes: each one would use up
-   * all of its attempts before it fails.
-   * @returns The value, or why it could not be read: trusted words for brackets.
-   * @throws errors that also concern the other parts: a limit, a refused token.
+   * Reads a part of an object whose other parts are useful without it. After a failure, parts are skipped for some minutes, because each part would
+   * use up all of its attempts before it fails.
+   * @returns The value, or why it could not be read, as trusted words for use in parentheses.
+   * @throws errors that also concern the other parts, such as a limit or a refused token.
    */
   async getPart<T>(read: () => Promise<T>): Promise<{ ok: true; value: T } | { ok: false; why: string }> {
     const { clock } = this.#world;
@@ -353,7 +358,7 @@ export class ForgeClient {
     path: string,
     schema: T,
   ): Promise<z.output<T> | string> {
-    // Any JSON object is an answer of the API; its form is judged for this pull request alone.
+    // Any JSON object is an answer of the API. Its form is checked for this pull request only.
     const read = (value: unknown) => typeof value === "object" && value !== null ? { value } : undefined;
     try {
       const { value } = await this.call({ what, path, read });
@@ -365,7 +370,7 @@ export class ForgeClient {
     }
   }
 
-  /** Sends a request for which only the status matters. @throws what {@linkcode ForgeClient.call} throws. */
+  /** Sends a request for which only the status matters. @throws the errors of {@linkcode ForgeClient.call}. */
   async send(what: string, path: string, more: Pick<ForgeCall<true>, "method" | "body" | "write"> = {}): Promise<void> {
     await this.call({ what, path, ...more, read: () => true });
   }
@@ -388,7 +393,7 @@ function isLastPage(headers: Headers): boolean | undefined {
   return link === null ? undefined : !/;\s*rel="?next\b/.test(link);
 }
 
-/** Whether an answer comes from a proxy in between: an API refuses with JSON. */
+/** Whether an answer comes from a proxy on the way, because an API refuses with JSON. */
 function isPage({ status, text }: Answer): boolean {
   return status >= 400 && status < 500 && text.trim() !== "" && !isObject(parseJson(text));
 }
@@ -426,7 +431,7 @@ class Moved extends Error {
   }
 }
 
-/** The delay in a limit, in milliseconds. GitHub names a time in another header once all requests of the hour are used. */
+/** The delay that a limit requires, in milliseconds. GitHub uses another header for the time once all requests of the hour are used. */
 function delayOf({ headers, retryAfterMs, dateMs }: Answer, wallMs: number): number {
   if (retryAfterMs !== null) return retryAfterMs;
   const reset = Number(headers.get("x-ratelimit-reset") ?? headers.get("ratelimit-reset") ?? "");
@@ -435,7 +440,7 @@ function delayOf({ headers, retryAfterMs, dateMs }: Answer, wallMs: number): num
   return Math.max(reset * 1_000 - (dateMs ?? wallMs), 1_000);
 }
 
-/** Whether the forge took too long for a request, or gave up on it: half of it may work. */
+/** Whether the forge took too long for a request, or gave up on it. A request for half as much may work. */
 export function isTooMuch(error: unknown): boolean {
   return error instanceof NetworkError ||
     error instanceof UnavailableError && (error.status >= 500 || error.status === 200);
@@ -446,7 +451,7 @@ function isUnsent(error: unknown): boolean {
   return error instanceof RateLimitedError || error instanceof NetworkError && !isAmbiguous(error);
 }
 
-/** Whether the forge may have carried out a write that failed with this error. Then its outcome must be read. */
+/** Whether the forge may have carried out a write that failed with this error. If so, its outcome must be read. */
 export function isLost(error: unknown): error is MogplexError {
   if (!(error instanceof MogplexError) || isUnsent(error)) return false;
   return isAmbiguous(error) || error instanceof UnavailableError && error.status >= 500;

@@ -309,13 +309,12 @@ export function createCampaigns(mogplex: Mogplex): Campaigns {
   return { of: (source, options = {}) => campaignOf(connector, source, options) };
 }
 
-/** Makes the verbs of a campaign. */
 function campaignOf(connector: Connector, source: CampaignSource, settings: CampaignSettings): Campaign {
   checkSettings(source, settings);
   /**
    * The options of a verb with the connection. Everything that is sent goes through the client's `fetch`.
    *
-   * @param wait Ends the wait for a token. @default the signal of the options
+   * @param wait Signal that ends the wait for a token. @default the signal of the options
    */
   async function all<O extends object>(
     options: O & CampaignReadOptions,
@@ -323,7 +322,7 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
   ): Promise<CampaignOptions & O> {
     const { home, notify, onEvent: _, onNotice, ...rest } = settings;
     const isDirectory = typeof home === "string" && home !== "dir" && !home.startsWith("git:");
-    // A directory that is given is the home, whatever the environment says.
+    // A directory that is given as an option is the home, no matter what the environment says.
     const place = isDirectory
       ? { directory: home, home: "dir" }
       : typeof home === "string"
@@ -333,7 +332,7 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
     const connected = await connector.connect({ ...options, onNotice, signal: wait });
     return overlay({ ...connected, signal: options.signal }, overrides);
   }
-  /** Tells the caller's function what happens, which breaks nothing when it fails. */
+  /** Passes events to the caller's function. The campaign continues even if the function fails. */
   const sayer = (options: CampaignOptions) => hookCaller("onEvent", settings.onEvent, options);
 
   return {
@@ -376,7 +375,7 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
   };
 }
 
-/** @throws {UsageError} unless it is the name of a person. */
+/** @throws {UsageError} unless the value is the name of a person. */
 function checkPerson(attempted: string, by: unknown, does: string): void {
   if (typeof by === "string" && by.trim() !== "") return;
   throw new UsageError({ attempted, why: `the first argument must be the name of the person who ${does}` });
@@ -386,7 +385,7 @@ function waveKeys(): Keys<CampaignWaveOptions> {
   return { signal: "signal", cancelOn: "list", approvedBy: "string" };
 }
 
-/** @throws {UsageError} naming the first option that is wrong. */
+/** @throws {UsageError} that names the first invalid option. */
 function checkSettings(source: CampaignSource, settings: CampaignSettings): void {
   const attempted = "use the campaign";
   const keys: Keys<CampaignSettings> = {
@@ -435,7 +434,6 @@ function stopInternals(
   };
 }
 
-/** Follows a campaign to its end. */
 function runHandle(
   source: CampaignSource,
   all: (options: RunCampaignOptions, signal: AbortSignal) => Promise<RunCampaignOptions>,
@@ -492,17 +490,17 @@ function runHandle(
   return handle;
 }
 
-/** A step whose view has the exit code of `run()`: who awaits it gets the code that a loop and the thrown error have. */
+/** Gives the view of a step the exit code of `run()`. Awaiting the handle, looping over it, and the thrown error all show the same code. */
 function withVerdict(stand: CampaignStand): CampaignStand {
   return stand.view === null ? stand : { ...stand, view: { ...stand.view, exitCode: exitCodeOfStand(stand) } };
 }
 
-/** Whether a step was left: by the caller's signal, or with the loop, and not by `cancel()`. */
+/** Whether a step was ended by the caller's signal or by leaving the loop, and not by `cancel()`. */
 function isLeft(stand: CampaignStand, cancelled?: AbortSignal): boolean {
   return stand.state === "interrupted" && stand.by !== cancelled?.reason;
 }
 
-/** The last event; undefined where a loop throws: before there was a plan, and for the caller's signal. */
+/** The last event; undefined if a loop throws, because there was no plan yet, or because of the caller's signal. */
 function endOf(stand: CampaignStand, cancelled: AbortSignal): CampaignEnd | undefined {
   const { view } = stand;
   if (view === null || isLeft(stand, cancelled)) return undefined;
@@ -516,7 +514,7 @@ function verdictOf(stand: CampaignStand): Pick<CampaignEnd, "outcome" | "exitCod
 /**
  * The view after a step.
  *
- * @throws {CampaignVerdictError} unless every item succeeded; without `throwOnFailure` only an interruption is thrown.
+ * @throws {CampaignVerdictError} unless every item succeeded; without `throwOnFailure`, only an interruption is thrown.
  */
 function viewAfter(
   stand: CampaignStand,
@@ -542,7 +540,7 @@ function clauseOf(stand: CampaignStand): string {
   return stand.state === "interrupted" ? stand.why.replace(/^Stopped[^;]*; /, "") : "";
 }
 
-/** What a script does about a closed gate. */
+/** What a script can do about a closed gate. */
 const APPROVE = "call `approve()` once a person has agreed, then call this again";
 
 /** Not every item of a campaign succeeded, or the campaign is not finished. Unless the campaign is done, the next call continues it. */

@@ -1,5 +1,5 @@
 /**
- * How the verbs of one `createMogplex()` reach the service.
+ * Connects the verbs of one `createMogplex()` to the service.
  *
  * @module
  */
@@ -96,16 +96,15 @@ export interface MogplexOptions extends DerivedOptions {
   tokenShare?: number | undefined;
 }
 
-/** What ends a verb. */
 interface Limits {
   signal?: AbortSignal | undefined;
   timeoutMs?: number | undefined;
 }
 
 /**
- * Adds to the options of a verb what it needs to reach the service.
+ * Adds the connection to the options of a verb.
  *
- * @throws {UnauthorizedError | UsageError} when there is no usable token, or a wrong address.
+ * @throws {UnauthorizedError | UsageError} when there is no usable token, or when the address is wrong.
  */
 export type Connect = <O extends Limits>(
   options: O,
@@ -137,7 +136,7 @@ const OUR_HEADERS: Readonly<Record<string, true>> = {
 
 const ATTEMPTED = "create client";
 
-/** Headers by name, from an object or any copy of `Headers`. @throws {UsageError} for a map or a list. */
+/** Headers by name, from an object or from any implementation of `Headers`. @throws {UsageError} for a map or a list. */
 function headerEntries(headers: object, attempted: string): [name: string, value: string][] {
   const isHeaders = headers instanceof Headers || Object.prototype.toString.call(headers) === "[object Headers]";
   if (!isHeaders && Symbol.iterator in headers) {
@@ -148,7 +147,7 @@ function headerEntries(headers: object, attempted: string): [name: string, value
   return isHeaders ? [...headers as Headers] : Object.entries(headers);
 }
 
-/** The headers in the form that is sent. @throws {UsageError} naming the header. */
+/** The headers in the form that is sent. @throws {UsageError} that names the invalid header. */
 function checkHeaders(headers: object, attempted = ATTEMPTED): Record<string, string> {
   const entries = headerEntries(headers, attempted);
   for (const [name, value] of entries) {
@@ -169,7 +168,6 @@ function checkHeaders(headers: object, attempted = ATTEMPTED): Record<string, st
   return Object.fromEntries(entries);
 }
 
-/** The names and types of {@linkcode MogplexOptions}. */
 function mogplexKeys(): Keys<MogplexOptions> {
   return {
     token: "any",
@@ -192,13 +190,12 @@ function mogplexKeys(): Keys<MogplexOptions> {
   };
 }
 
-/** The names and types of {@linkcode DerivedOptions}. */
 function derivedKeys(): Keys<DerivedOptions> {
   const { timeoutMs, maxAttempts, logger, logLevel, secrets, onNotice, onRequest, onBeforeRequest } = mogplexKeys();
   return { timeoutMs, maxAttempts, logger, logLevel, secrets, onNotice, onRequest, onBeforeRequest };
 }
 
-/** Refuses a text that is never masked. @throws {UsageError} with its place in the list, never with the text. */
+/** Refuses a text that could never be masked. @throws {UsageError} with the position in the list, never with the text. */
 export function checkSecrets(secrets: readonly string[] = []): void {
   const attempted = "mask secrets";
   if (!Array.isArray(secrets) || secrets.some((secret) => typeof secret !== "string")) {
@@ -214,13 +211,13 @@ export function checkSecrets(secrets: readonly string[] = []): void {
   });
 }
 
-/** The emulator of a test itself, whose options were meant. */
+/** Advice for a caller who passes a test's emulator instead of its options. */
 const OF_EMULATOR = {
   keys: { options: "object" },
   advice: "for a test's emulator, pass its options, as in createMogplex(service.options)",
 } as const;
 
-/** @returns The options without properties of `Object.prototype`. @throws {UsageError} naming the first option that is wrong. */
+/** @returns The options without properties of `Object.prototype`. @throws {UsageError} that names the first invalid option. */
 function checkAll(given: MogplexOptions): MogplexOptions {
   const options = checkOptions(ATTEMPTED, given, mogplexKeys(), undefined, OF_EMULATOR);
   const { token, plainHttp, env, userAgent: agent = "" } = options;
@@ -238,24 +235,26 @@ function checkAll(given: MogplexOptions): MogplexOptions {
   return options;
 }
 
-/** Where a client has its connector; the same in every copy of this package. */
+/** Symbol under which a client holds its connector. It is the same in every copy of this package. */
 const CONNECTOR = Symbol.for("@mogplex/ci connector");
 
-/** The connector of a client. @param name What the caller gave it as. @throws {UsageError} when it is no client. */
+/**
+ * The connector of a client. @param name What the caller passed the client as, for the message. @throws {UsageError} when the value is not a client.
+ */
 export function connectorOf(attempted: string, mogplex: object, name: string): Connector {
   const connector = (mogplex as { [CONNECTOR]?: Connector } | null | undefined)?.[CONNECTOR];
   if (connector !== undefined) return connector;
   throw new UsageError({ attempted, why: `${name} must be what createMogplex() returned` });
 }
 
-/** The options of one `createMogplex()`, checked, and the client that is made from them when it is needed. */
+/** The checked options of one `createMogplex()`, and the client that is created from them when it is needed. */
 export class Connector {
   readonly #options: MogplexOptions;
   readonly #env: ReadEnv;
   readonly #headers: Record<string, string>;
   readonly #kept: KeptToken | undefined;
   readonly #log: Log | undefined;
-  /** The connector that this one was derived from: both have one token and one budget. */
+  /** The connector from which this one was derived. Both share one token and one budget. */
   readonly #parent: Connector | undefined;
   #client: ServiceClient | undefined;
   #redact: Redactor | undefined;
@@ -283,18 +282,22 @@ export class Connector {
     return new Connector(overlay(this.#options, { ...options, secrets }), this);
   }
 
-  /** The client, with one method for each route. @throws {UnauthorizedError | UsageError} when there is no usable token, or a wrong address. */
+  /**
+   * The client, with one method for each route. @throws {UnauthorizedError | UsageError} when there is no usable token, or when the address is wrong.
+   */
   get client(): ServiceClient {
     return this.#client ??= this.#connect();
   }
 
-  /** The methods that scripts get. @throws what {@linkcode Connector.client} throws. */
+  /** The methods that scripts get. @throws the errors of {@linkcode Connector.client}. */
   get api(): MogplexApi {
     const { timeoutMs, maxAttempts, clock = systemClock, onNotice } = this.#options;
     return this.#api ??= apiOf(this.client, { timeoutMs, maxAttempts, clock, onNotice: this.#teller(onNotice) });
   }
 
-  /** What gets notices: the caller's function and the log, with secrets masked; undefined without both. */
+  /**
+   * Returns the function that receives notices. It masks secrets, and passes the notice to the caller's function and the log. Undefined without both.
+   */
   #teller(onNotice: OnNotice | undefined): OnNotice | undefined {
     const log = this.#log;
     if (onNotice === undefined && log === undefined) return undefined;
@@ -344,18 +347,17 @@ export class Connector {
   }
 
   /**
-   * The options of a verb, with what it passes on. The token is asked for first, so that everything that is written masks it; that belongs to
-   * the time of the verb.
+   * The options of a verb, with the connection. The token is read first, so that everything that is written masks it. The verb's time limit includes
+   * that read.
    */
   async connect<O extends Limits>(options: O): Promise<ConnectOptions & O> {
     const { clock = systemClock, onNotice, secrets, fetch } = this.#options;
     await PROCESS.turn(clock);
     const { client } = this;
-    // Forges get the requests for result files by the caller's way, too.
+    // Requests to forges for result files also use the caller's `fetch`.
     const connected = { client, env: this.#env, clock, secrets, fetch, ...(onNotice && { onNotice }) };
     const all = overlay(connected, options);
     const teller = this.#teller(all.onNotice);
-    // What tells a notice knows no clock.
     const timed = overlay(all, { onNotice: teller && onClock(clock, teller) });
     if (this.#kept === undefined) return timed;
     const { signal, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
@@ -365,7 +367,7 @@ export class Connector {
     return options.timeoutMs === undefined ? timed : overlay(timed, { timeoutMs: leftMs });
   }
 
-  /** {@linkcode Connector.connect} for verbs on runs and automations, with the options of the client that each of them has. */
+  /** Like {@linkcode Connector.connect}, for verbs on runs and automations. It adds the options of the client that all of these verbs have. */
   readonly connectVerb: Connect = async (options) => {
     const { timeoutMs, tokenShare } = this.#options;
     const onProgress = (message: string) => this.#log?.progress(this.redact(message));
@@ -377,17 +379,19 @@ export class Connector {
     return Object.defineProperty(mogplex, CONNECTOR, { value: this });
   }
 
-  /** What sends requests; undefined for the global `fetch`. */
+  /** The function that sends requests; undefined for the global `fetch`. */
   get sender(): Fetch | undefined {
     return this.#options.fetch;
   }
 
-  /** Reads the environment. */
   get env(): ReadEnv {
     return this.#env;
   }
 
-  /** Masks further secrets, and the token that was given, or the tokens that a function gives. One of the environment is not known here. */
+  /**
+   * Masks the additional secrets, and the token that the caller passed or that the caller's function returned. A token from the environment is not
+   * known here.
+   */
   get redact(): Redactor {
     const { token, secrets } = this.#options;
     return this.#redact ??= this.#kept === undefined
@@ -396,18 +400,18 @@ export class Connector {
   }
 }
 
-/** Options over others, with nothing that every object inherits: one that is undefined leaves the other one. */
+/** Merges options. An undefined option does not replace the option below it, and inherited properties are left out. */
 export function overlay<A extends object, B extends object>(under: A, over: B): A & B {
   const entries = Object.entries(over).filter(([, value]) => value !== undefined);
   return ownFields({ ...under, ...Object.fromEntries(entries) } as A & B);
 }
 
 /**
- * Takes the options of a client and of a verb apart, which a caller gave as one. What both have is the verb's.
+ * Separates the options of a client from the options of a verb, which a caller passed as one object. An option that both have belongs to the verb.
  *
  * @param keys The names and types of the verb's options.
- * @param other Options of other verbs, and what to say about them. @default none
- * @returns What reaches the service; it throws what is wrong with the options of the client.
+ * @param other Options of other verbs, and the advice about them. @default none
+ * @returns `connect` reaches the service. It also throws the error if an option of the client is wrong.
  */
 export function apart<O extends object>(
   attempted: string,

@@ -42,7 +42,7 @@ import { checkOptions, checkRequestKeys, type Keys } from "../service/validate.t
 import { cutText, plainText } from "../text/plain_text.ts";
 import { type Connect, overlay } from "./connect.ts";
 
-/** Maximum length of a reason in a log line: it can be a text of the agent. */
+/** Maximum length of a reason in a log line. The reason can be a text from the agent. */
 const MAX_REASON = 500;
 
 /**
@@ -84,17 +84,17 @@ export interface RunWorkHandle<I, R, S> extends WorkHandle<I, R, S> {
   readonly status: string | null;
 }
 
-/** What a {@linkcode WorkHandle} drives. `E` is the end of the work, with or without an error. */
+/** The work behind a {@linkcode WorkHandle}. `E` is the end of the work, with or without an error. */
 export interface HandleWork<I, R, S, E> {
   /** Does the work. Rejects only when it cannot begin. */
   begin(hooks: { signal: AbortSignal; onItem(item: I): void; onStarted(started: S): void }): Promise<E>;
-  /** The result of an end. @throws what a caller who awaits the handle gets. */
+  /** The result of an end. @throws the error for a caller who awaits the handle. */
   settle(end: E, signal: AbortSignal): R;
-  /** The last item of an end; undefined when iterating throws as {@linkcode HandleWork.settle} does. */
+  /** The last item of an end; undefined if a loop throws the error of {@linkcode HandleWork.settle}. */
   last(end: E, signal: AbortSignal): I | undefined;
   /** Stops the work at the service. */
   cancel(started: S): Promise<void>;
-  /** Ends the work, as leaving the last loop does. */
+  /** Ends the work when it aborts, as leaving the last loop does. */
   readonly signal?: AbortSignal | undefined;
   /** Replaces items that a loop did not get. */
   readonly missed: I;
@@ -109,7 +109,7 @@ const MISSED: MissedItems = { type: "gap", cause: "events_missed" };
 
 const ignore = () => {};
 
-/** Why a handle follows no more: nobody loops over it or awaits it. */
+/** The reason why a handle stopped following: nobody loops over it or awaits it. */
 class LeftHandle extends DOMException {
   constructor() {
     super("The handle is no longer used", "AbortError");
@@ -126,7 +126,7 @@ export function leftSentence(reason: unknown): string | undefined {
   return "Following stopped when the last loop ended, or at the end of `await using`";
 }
 
-/** A loop over a handle: which item of the log it gets next, and whether it is over. */
+/** A loop over a handle: the number of its next item, and whether it has ended. */
 interface Loop {
   next: number;
   isOver: boolean;
@@ -141,7 +141,7 @@ class LoggedHandle<I, R, S, E> implements WorkHandle<I, R, S> {
   readonly #end: Promise<E>;
   readonly #result: Promise<R>;
   readonly #started: Promise<S>;
-  /** What happened. Each loop has its own place in it. */
+  /** The items so far. Each loop has its own position in them. */
   readonly #log: I[] = [];
   /** Number of the oldest item in the log. */
   #oldest = 0;
@@ -170,7 +170,7 @@ class LoggedHandle<I, R, S, E> implements WorkHandle<I, R, S> {
       const sentence = leftSentence(error);
       throw sentence === undefined ? error : new AbortedError(`${sentence}; nothing was started`, error);
     });
-    // Also keeps a handle that is not awaited from raising `unhandledRejection`.
+    // Also prevents an `unhandledRejection` for a handle that is not awaited.
     this.#result.then(
       () => notStarted(new MogplexError("The work ended before it was started", "internal")),
       (error) => notStarted(error),
@@ -202,7 +202,7 @@ class LoggedHandle<I, R, S, E> implements WorkHandle<I, R, S> {
     await this.#work.cancel(await this.started);
   }
 
-  /** The result, for a caller who waits for it: leaving a loop must not stop what leads to it. */
+  /** The result, for a caller who waits for it. From now on, leaving a loop does not stop the work. */
   get #awaited(): Promise<R> {
     this.#isAwaited = true;
     return this.#result;
@@ -270,7 +270,7 @@ class LoggedHandle<I, R, S, E> implements WorkHandle<I, R, S> {
     return { done: true, value: undefined };
   }
 
-  /** Stops following. An end that is already there stays what it is. */
+  /** Stops following. If the work has ended, its end does not change. */
   #goAway(): void {
     if (!this.#hasEnded) this.#leave.abort(new LeftHandle());
   }
@@ -282,18 +282,17 @@ class LoggedHandle<I, R, S, E> implements WorkHandle<I, R, S> {
   }
 }
 
-/** The signal among unchecked options; undefined for another value, which the check of the options refuses. */
+/** The signal among unchecked options; undefined for any other value, which the check of the options refuses. */
 export function signalIn(options: unknown): AbortSignal | undefined {
   const signal = (options as { signal?: unknown } | null | undefined)?.signal;
   return signal instanceof AbortSignal ? signal : undefined;
 }
 
-/** Begins work and makes its handle. */
 export function handleOf<I, R, S, E>(work: HandleWork<I, R, S, E>): WorkHandle<I, R, S> {
   return new LoggedHandle(work);
 }
 
-/** Begins work on a run and makes its handle. @param known What is known of the run; it changes. */
+/** Begins work on a run, and creates its handle. @param known What is known about the run; updated during the run. */
 function runHandleOf<I, R, S, E>(work: HandleWork<I, R, S, E>, known: KnownOfRun): RunWorkHandle<I, R, S> {
   return Object.defineProperties(handleOf(work), {
     runId: { get: () => known.runId },
@@ -303,7 +302,7 @@ function runHandleOf<I, R, S, E>(work: HandleWork<I, R, S, E>, known: KnownOfRun
 
 // What the handles of runs, of automations and of campaigns have in common.
 
-/** What is known of a run while it is followed. */
+/** What is known about a run while it is followed. */
 interface KnownOfRun {
   runId: string | null;
   status: string | null;
@@ -327,7 +326,7 @@ interface FollowedOptions<I> {
 }
 
 /**
- * Whether the end of a job is an item; a loop throws otherwise: for errors that came before there was a run, for the caller's signal, and for
+ * Whether the end of a job is an item. Otherwise, a loop throws: for errors that occurred before there was a run, for the caller's signal, and for
  * bugs.
  */
 function endsAsItem({ result: { runId }, error }: JobEnd<AnyResult>, signal: AbortSignal): boolean {
@@ -335,18 +334,18 @@ function endsAsItem({ result: { runId }, error }: JobEnd<AnyResult>, signal: Abo
   return error instanceof MogplexError && runId !== null && !(signal.aborted && error === signal.reason);
 }
 
-/** An item of a handle on a job whose items are `J`: a loop gets it, and the caller's `onItem`. */
+/** An item of a handle on a job whose items are `J`. Loops and the caller's `onItem` get such items. */
 type HandleItem<J, R extends AnyResult> = Exclude<J, { type: "end" }> | MissedItems | End<R>;
 
-/** What a job gets: the caller's options with the connection, and those that a job adds to them. */
+/** The options of a job: the caller's options, the connection, and the options that a job adds. */
 type Connecting<O, J, S> = Omit<O, "onItem"> & ConnectOptions & AskedJob<J, S>;
 
-/** A job that a handle drives. `O` are its options, `J` its items. */
+/** A job that a handle drives. `O` is the type of its options, and `J` the type of its items. */
 interface HandledJob<O, J, R extends AnyResult, S> {
   options: O & FollowedOptions<HandleItem<J, R>>;
-  /** Refuses what the caller gave. @throws {UsageError} */
+  /** Checks the caller's values. @throws {UsageError} if they are invalid. */
   check(): void;
-  /** Does the work. @param all Includes the `onStarted` of the handle. */
+  /** Does the work. @param all Options, including the handle's `onStarted`. */
   begin(all: Connecting<O, J, S> & { onStarted(started: S): void }): Promise<JobEnd<R>>;
   /** See {@linkcode settle}. */
   verdictError: (result: R) => MogplexError | undefined;
@@ -378,7 +377,7 @@ function jobHandle<O extends object, J extends { type: string }, R extends AnyRe
       checkFollowTimeout(options.timeoutMs);
       const connected = await connect(overlay(options, { signal }));
       const tell = hookCaller("onItem", options.onItem, connected);
-      // The handle emits its own end.
+      // The handle emits its own `end` item.
       const take = (item: J) => {
         if (item.type === "status") learn(item as Partial<KnownOfRun>);
         if (item.type === "end") return;
@@ -471,7 +470,7 @@ async function withEventsFile(
   }
 }
 
-/** The request, with the JSON Schema of its result if only zod can write it. @throws {UsageError} if zod cannot write it either. */
+/** The request, with the JSON Schema of its result if only zod can generate it. @throws {UsageError} if zod cannot generate it either. */
 async function withJsonSchema(request: RunRequest): Promise<RunRequest> {
   const { result } = request;
   if (result?.jsonSchema !== undefined || !isObject(result?.schema) || !("_zod" in result.schema)) return request;
@@ -481,7 +480,7 @@ async function withJsonSchema(request: RunRequest): Promise<RunRequest> {
   return overlay(request, { result: overlay(result, { jsonSchema: jsonSchemaOfZod(result.schema, standard.vendor) }) });
 }
 
-/** Starts a run and follows it. `V` is the value of its result file. */
+/** Starts a run and follows it. `V` is the type of the value in its result file. */
 export function startHandle<V>(connect: Connect, request: RunRequest, options: RunOptions): RunHandle<V> {
   const handle: RunHandle = runHandle<StartedRun>("start run", connect, options, runKeys(), (all) => {
     checkRequestKeys(request);
@@ -498,7 +497,6 @@ export function startHandle<V>(connect: Connect, request: RunRequest, options: R
   return handle as RunHandle<V>;
 }
 
-/** Follows a run that exists. */
 export function attachHandle(
   connect: Connect,
   runId: string,
@@ -516,7 +514,7 @@ export function attachHandle(
   });
 }
 
-/** Attaches to a run that is known; otherwise starts it with the stored key. */
+/** Attaches to the run if its id is known. Otherwise, starts the run with the stored key. */
 export function resumeHandle(
   connect: Connect,
   known: { request: RunRequest; runId?: string | null | undefined; key: string },

@@ -30,7 +30,7 @@ export type Part = Html | string | number | null | undefined | false | readonly 
  */
 export const markup = html as (strings: TemplateStringsArray, ...values: readonly Part[]) => Html;
 
-/** A kind of state. Each is shown as a shape, a word and a color, except for `none`, which is only a word. */
+/** A kind of state. Each kind is shown as a shape, a word and a color, except for `none`, which is only a word. */
 export type Tone = "good" | "bad" | "warn" | "run" | "queued" | "skipped" | "none";
 
 /** Colors of shapes: as attributes for servers that block styles, and as classes for dark mode. */
@@ -50,7 +50,7 @@ export function fill(color: Fill): Html {
   return markup` class="f-${color}" fill="${FILLS[color]}"`;
 }
 
-/** The color of the words of a state. */
+/** Class that colors the words of a state. */
 function classOf(tone: Tone): string {
   return tone === "queued" || tone === "skipped" || tone === "none" ? "idle" : tone;
 }
@@ -74,7 +74,7 @@ const SHAPES: Readonly<Record<Exclude<Tone, "none">, Html>> = {
 
 type Shape = keyof typeof SHAPES;
 
-/** The shapes of a page, once: long tables refer to them. */
+/** The shapes of a page, defined once so that long tables can refer to them. */
 const SYMBOLS = markup`<svg hidden>${
   (Object.keys(SHAPES) as Shape[]).map((shape) =>
     markup`<symbol id="i-${shape}" viewBox="0 0 16 16">${SHAPES[shape]}</symbol>`
@@ -130,7 +130,7 @@ function command(text: string): Html {
   }</code></div>`;
 }
 
-/** A command and what it does. @param isFirst Whether it is the recommended command. @default {false} */
+/** A command and what it does. @param isFirst Whether the command is the recommended one. @default {false} */
 export function action(text: Part, commandText: string, isFirst = false): Html {
   return markup`<div class="act${isFirst && " first"}"><p>${text}</p>${command(commandText)}</div>`;
 }
@@ -175,10 +175,10 @@ export function more(summary: Part, content: Part): Html {
 const MAX_LINE = 32;
 
 /**
- * A text in a list, where a cell has one line; a click shows the whole of a long text. Null for null or an empty text.
+ * A text in a list, where a cell has one line. A click shows the rest of a long text. Null for null or an empty text.
  *
- * @param href Address on this page or beside it, never from untrusted text. For a long text, the link is a separate word after it, because a click
- * opens the text. @default no link
+ * @param href Address on this page or beside it, never from untrusted text. For a long text, the link is a separate word after the text, because a
+ * click on the text shows the rest of it. @default no link
  */
 export function oneLine(text: string | null, href?: string): Html | null {
   if (text === null || text === "") return null;
@@ -201,7 +201,7 @@ export function shortId(id: string | null): Html | null {
   return WHOLE_ID.test(id) ? markup`<code class="id">${id}</code>` : markup`<code>${cutText(id, MAX_LINE)}</code>`;
 }
 
-/** A link to a pull request. Its text is the number, as `#7`, or the address if that does not end in a number. */
+/** A link to a pull request. Its text is the number, as `#7`, or the whole address if it does not end in a number. */
 export function pullLink(address: string): Html {
   return link(address, /\/(\d{1,9})\/?$/.exec(address)?.[1]?.replace(/^/, "#"));
 }
@@ -246,10 +246,9 @@ export interface Call {
   /** Unique on the page. */
   readonly id: string;
   readonly tone: Tone;
-  /** The question or the reason. */
   readonly heading: Part;
   readonly line: Part;
-  /** What the decision needs, at full width. */
+  /** Evidence for the decision, shown at full width. */
   readonly evidence?: Part;
   /** The first action is the recommended one; see {@linkcode action}. The others are side by side. */
   readonly actions?: readonly Part[];
@@ -271,11 +270,11 @@ export interface Todo {
   readonly tone: Tone;
   readonly subject: Part;
   readonly line: Part;
-  /** To copy, below the line; null without one. */
+  /** Shown below the line, to be copied; null without one. */
   readonly command: string | null;
   /** With its unit: `for 5 h`, `1 h ago`. */
   readonly age: Part;
-  /** One link whose text says where it leads. */
+  /** A link whose text says where it leads. */
   readonly link: Part;
 }
 
@@ -295,21 +294,21 @@ export type Cell = Part | { readonly show: Part; readonly value: string | number
 
 export interface Column {
   readonly name: string;
-  /** Whether it has numbers, which are aligned on the right. @default {false} */
+  /** Whether the column has numbers, which are aligned on the right. @default {false} */
   readonly number?: boolean;
-  /** Whether its name is shown before the value on a phone, where there are no columns. @default {false} */
+  /** Whether the column's name is shown before the value on a phone, where there are no columns. @default {false} */
   readonly named?: boolean;
-  /** Whether it gets its own line on a phone. @default {false} */
+  /** Whether the column gets its own line on a phone. @default {false} */
   readonly full?: boolean;
 }
 
-/** Maximum number of rows whose cells have names on a phone: they would make a long list much longer. */
+/** Maximum number of rows whose cells have names on a phone. In a longer list, the names would take up too much space. */
 const MAX_NAMED = 200;
 
 export interface TableRow {
-  /** Its kind, for the filter. @default none */
+  /** Kind of the row, for the filter. @default none */
   readonly kind?: string | undefined;
-  /** Its place on the page, for links. @default none */
+  /** Anchor of the row, for links. @default none */
   readonly id?: string | undefined;
   readonly cells: readonly Cell[];
 }
@@ -352,14 +351,14 @@ function hasText(cell: Cell): boolean {
 
 /**
  * A table in which the first cell of a row is its header. Without room for columns, the cells of a row are wrapped.
- * @param caption Its content, for screen readers.
+ * @param caption What the table contains, for screen readers.
  */
 export function table(
   caption: string,
   columns: readonly Column[],
   rows: readonly TableRow[],
 ): Html {
-  // Texts get the remaining room: the other columns are as narrow as possible.
+  // Text columns get the remaining room, and the other columns are as narrow as possible.
   const head = columns.map((column, index) => {
     const isTight = !rows.some(({ cells }) => isText(cells[index]));
     return markup`<th scope="col"${columnClass(column, isTight)}>${column.name}</th>`;
@@ -392,7 +391,7 @@ export function unbroken(text: string): string {
   return text.replace(/(\d) (?=(?:s|min|h|d)\b)/g, "$1\u00a0");
 }
 
-/** A name that is not shown as code, isolated in its text direction. */
+/** A name that is not shown as code, with its text direction isolated. */
 export function bare(name: string | Html): Html {
   return markup`<bdi>${name}</bdi>`;
 }
@@ -418,7 +417,7 @@ interface ListTools {
   readonly rows: string;
   /** Kinds of rows, with their counts. */
   readonly kinds: readonly (readonly [kind: string, count: number])[];
-  /** Whether it is a table that can be copied. @default {false} */
+  /** Whether the list is a table that can be copied. @default {false} */
   readonly copy?: boolean;
 }
 
@@ -441,7 +440,7 @@ export function policyOf(script: boolean): string {
 
 export interface Crumb {
   readonly name: Part;
-  /** A page beside this one. @default no link */
+  /** Address of a page beside this one. @default no link */
   readonly href?: string | undefined;
 }
 
@@ -452,7 +451,7 @@ export interface Page {
   readonly path: readonly Crumb[];
   /** The page above all others. @default {{ name: "Mogplex" }}; a dashboard that publishes the page puts its own link there */
   readonly home?: Crumb | undefined;
-  /** When its data was read, for the bar. @default the heading has it */
+  /** When the data of the page was read, for the bar. @default the heading has the time */
   readonly asOf?: Part;
   /** A shape before the heading. */
   readonly tone: Tone;
@@ -464,13 +463,13 @@ export interface Page {
   readonly body: Part;
   /** Sentences for the footer. */
   readonly notes: readonly Part[];
-  /** Whether it includes the script for lists and commands. @default {true} */
+  /** Whether the page includes the script for lists and commands. @default {true} */
   readonly script?: boolean;
-  /** Seconds after which the browser reloads it. @default never */
+  /** Seconds after which the browser reloads the page. @default never */
   readonly reloadSeconds?: number | undefined;
 }
 
-// An m of two arches whose last leg ends in a dot: a run that ends.
+// The letter m as two arches. Its last leg ends in a dot, like a run that ends.
 const ARCHES = "M5.5 17.5V10a3.25 3.25 0 0 1 6.5 0v7.5M12 10a3.25 3.25 0 0 1 6.5 0v2.7";
 const ICON = `data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'%3E` +
   `%3Crect width='24' height='24' rx='6' fill='%232a4fd0'/%3E%3Cpath d='${ARCHES}' fill='none' stroke='white' ` +
@@ -482,7 +481,7 @@ function crumb({ name, href }: Crumb): Html {
   return markup`<li>${href === undefined ? name : markup`<a href="${href}">${name}</a>`}</li>`;
 }
 
-/** All pages begin with this text. A page that does not is not ours. */
+/** All pages begin with this text. A page with another beginning is not ours. */
 const BEGINNING = `<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -496,8 +495,8 @@ function policyTag(policy: string): Html {
 }
 
 /**
- * Prepares a page of another job for publishing beside this one. A policy at the beginning permits only the script that all pages share, whatever the
- * job has written.
+ * Prepares a page from another job to be published beside this page. A policy at the beginning permits only the script that all pages share, whatever
+ * the job has written.
  * @param home The link to the page above.
  * @returns Undefined if the text is not one of our pages, or if it redirects the browser.
  */
@@ -537,6 +536,6 @@ ${body}</main></div>
 ${script && markup`<script>${raw(SCRIPT)}</script>\n`}</body>
 </html>
 `;
-  // The template keeps these characters. Parsers replace carriage returns by line feeds.
+  // The template keeps carriage returns, which parsers would replace with line feeds.
   return holdable(made.toString()).replaceAll("\r", "&#13;");
 }

@@ -52,9 +52,9 @@ export function renderLinks(links: readonly Annotation[]): string {
 }
 
 /**
- * Renders the links: the pull request, and the service with the run's id. The service documents no page of a run, so the link leads to its front
- * page.
- * @param result After `cleanResult`.
+ * Renders the links: one to the pull request, and one to the service, with the run's id. The service does not document a page for a run, so the
+ * second link leads to its front page.
+ * @param result Cleaned by `cleanResult`.
  * @param links Includes the page of the run, which comes first. @default {{}}
  */
 function renderAnnotations(result: AnyResult, { page }: ReportLinks = {}): string {
@@ -94,11 +94,12 @@ export type OutputName =
 /** Values by name of the output. An absent output is not written. The schema of a result file can add outputs named `result_…`. */
 export type Outputs = Partial<Record<OutputName | `result_${string}`, string>>;
 
-/** Maximum size of a dotenv file with the values of a result, in bytes. GitLab refuses one of more than 5 000. */
+/** Maximum size of a dotenv file with the values of a result, in bytes. GitLab refuses a file of more than 5 000 bytes. */
 const MAX_RESULT_BYTES = 4_000;
 
 /**
- * All outputs of a result. An empty value means none or unknown. `run_id` can be the id of an automation run; `branch` is the pushed branch.
+ * All outputs of a result. An empty value means that there is none, or that it is unknown. `run_id` can be the id of an automation run; `branch` is
+ * the pushed branch.
  * @param valuePath Path of the copy of the value; undefined if the value is not copied.
  */
 export function outputsOf(result: AnyResult, valuePath?: string): Outputs {
@@ -106,7 +107,7 @@ export function outputsOf(result: AnyResult, valuePath?: string): Outputs {
 }
 
 /**
- * The outputs of the result file that are left out: the name that each would have, and the reason.
+ * The outputs of the result file that are left out, each with its name and the reason.
  * @param isStep Whether the job has outputs in GitHub's format.
  */
 export function omittedOutputs(
@@ -119,8 +120,8 @@ export function omittedOutputs(
 }
 
 /**
- * The outputs of the result file. A value that is not safe in a script, or does not fit into the file of all outputs, is left out: an empty text
- * would be a wrong answer.
+ * The outputs of the result file. A value is left out if it is not safe in a script, or if it does not fit into the file of all outputs. An empty
+ * text would be a wrong answer.
  * @returns `omitted` has the names of the outputs that are left out.
  */
 function resultOutputs(
@@ -168,7 +169,7 @@ export function renderGithubOutputs(outputs: Readonly<Partial<Record<string, str
   return Object.entries(outputs).map(([name, value = ""]) => githubRecord(name, bareValue(value))).join("");
 }
 
-/** The outputs by the name of their variable, `MOGPLEX_…`. A value that is not safe without quotes becomes empty. */
+/** The outputs by variable name, `MOGPLEX_…`. A value that is not safe without quotes becomes empty. */
 export function outputVariables(outputs: Outputs): Record<string, string> {
   const entries = Object.entries(outputs).map(([name, value = ""]) => [
     variableName(name),
@@ -196,7 +197,7 @@ interface ReportFormat {
   readonly file: string;
   /** One line for `--help`. */
   readonly help: string;
-  /** Renders a result of either kind after `cleanResult`. Pure. */
+  /** Renders a result of either kind, cleaned by `cleanResult`. A pure function. */
   readonly render: (result: AnyResult, around: Surroundings) => string;
 }
 
@@ -308,17 +309,20 @@ export function defaultTargets(
 
 const FREE_SPACE = "free some space on the disk, or write to another one";
 
-/** @param error What writing it threw. */
+/** @param error The error of the write. */
 function cannotWrite(report: string, path: string, error: unknown): ErrorParts {
   const advice = isFull(error) ? FREE_SPACE : undefined;
   return { attempted: `write report "${report}" to "${path}"`, why: messageOf(error), advice };
 }
 
-/** Proves that a file can be replaced, and removes it unless it stays. @throws if it cannot be replaced: it is a device, or behind a symbolic link. */
+/**
+ * Checks that a file can be replaced, and removes it unless it stays. @throws if the file cannot be replaced, because it is a device or behind a
+ * symbolic link.
+ */
 export function proveReplaceable(io: ReportIo, path: string, stays: boolean): void {
   if (!stays) return proveWritable(io, path);
   proveWritable(io, `${path}.new`);
-  // This refuses everything but a regular file.
+  // This refuses everything except a regular file.
   io.readFile(path, undefined, "refuse", "replace");
 }
 
@@ -345,7 +349,7 @@ export function checkTargets(targets: readonly ReportTarget[], io: ReportIo, kep
   }
 }
 
-// Writing that never ends a job, and the files of the CI system to which reports are appended.
+// Writes the reports without ever ending the job, and appends to the files of the CI system.
 
 export interface ReportProblem {
   /** Format, `github-outputs`, `github-summary` or `pipeline-variables`. */
@@ -356,7 +360,7 @@ export interface ReportProblem {
   isFull?: true;
 }
 
-/** @param error What writing it threw. */
+/** @param error The error of the write. */
 export function problemOf(format: string, path: string, error: unknown): ReportProblem {
   const message = errorSentence(cannotWrite(format, path, error));
   return { format, path, message, ...(isFull(error) && { isFull: true }) };
@@ -373,7 +377,7 @@ export function problemLines(problems: readonly ReportProblem[]): string[] {
   ];
 }
 
-/** Writes one report; a problem is recorded, and the next report is still written. */
+/** Writes one report. If that fails, the problem is recorded, and the next report is still written. */
 type Attempt = (format: string, path: string, write: () => void) => void;
 
 export function collectProblems(): { problems: ReportProblem[]; attempt: Attempt } {
@@ -392,7 +396,7 @@ export function collectProblems(): { problems: ReportProblem[]; attempt: Attempt
 
 /** Whether the next text would continue the last line of a file, because an earlier program did not end it. */
 function isLineOpen(path: string, io: ReportIo): boolean {
-  // Deno without read permission. CI systems give each step an empty file, so the line is most likely complete.
+  // Deno has no read permission. CI systems give each step an empty file, so the line is most likely complete.
   return valueOr(() => /[^\n]$/.test(io.readFile(path) ?? ""), false);
 }
 
@@ -446,9 +450,9 @@ function textsOf(values: Outputs): OutputTexts {
 }
 
 /**
- * Publishes the id of a run or an automation run at once, so that a clean-up step finds it even if this process is killed: GitHub output `run_id`,
- * and `MOGPLEX_RUN_ID` in the dotenv report. The file of pipeline variables gets it only at the end: CI systems do not document how they treat a
- * repeated name.
+ * Publishes the id of a run or an automation run at once, so that a cleanup step finds it even if this process is killed: GitHub output `run_id`, and
+ * `MOGPLEX_RUN_ID` in the dotenv report. It is added to the file of pipeline variables only at the end, because CI systems do not document how they
+ * treat a repeated name.
  * @param targets All targets; only `dotenv` is written.
  */
 export function writeRunId(
@@ -515,7 +519,7 @@ export function writeReports(
   }
   for (const { format, path } of targets) {
     const { render }: ReportFormat = REPORT_FORMATS[format];
-    // On a full disk later jobs would read the outputs of the start.
+    // Overwrites in place on a full disk. Otherwise, later jobs would read the outputs of the start.
     attempt(format, path, () => io.writeFile(path, redactToken(render(clean, around)), format === "dotenv"));
   }
   appendOutputs(textsOf(outputsOf(clean, valuePath)), files, io, attempt, redactToken);

@@ -1,6 +1,7 @@
 /**
- * The events of a run: reads a page of them or opens their stream, tracks which ones were seen and which ones a page hides, and keeps the newest and
- * the important ones.
+ * Reads a page of a run's events or opens their stream. Tracks which events were seen and which events a page hides, and keeps the newest and the
+ * most important events.
+ *
  * @module
  */
 import { BodyTooLargeError } from "../errors.ts";
@@ -27,7 +28,7 @@ export interface News {
 
 /**
  * What a run did, according to its events. Only the events show its pull request, and whether a failed run was cancelled first.
- * @throws what the client throws.
+ * @throws the errors of the client.
  */
 export async function readFacts(
   client: Pick<RunReads, "getRunEvents">,
@@ -37,10 +38,10 @@ export async function readFacts(
   return factsFromEvents((await client.getRunEvents(runId, {}, call)).events);
 }
 
-/** How long to assume that a service has no streams, in milliseconds: one 404 of a proxy must not last forever. */
+/** How long a service is assumed to have no streams, in milliseconds. A single 404 from a proxy must not have a permanent effect. */
 const ABSENT_MS = 900_000;
 
-/** Reads one run. Remembers how many of its events fit into an answer. */
+/** Reads one run, and remembers how many of its events fit into an answer. */
 export class Reader implements Subject<News> {
   readonly #client: RunReads;
   readonly #memory: StreamMemory;
@@ -53,14 +54,14 @@ export class Reader implements Subject<News> {
     this.runId = runId;
   }
 
-  /** The attempt, after "Cannot". */
+  /** The attempt in error messages, after "Cannot". */
   get what(): string {
     return `read events of run "${this.runId}"`;
   }
 
   /**
-   * Reads run and events. If the answer is too large, it requests half as many events, and finally only the run.
-   * @throws what the client throws.
+   * Reads the run and its events. If the answer is too large, half as many events are requested, and finally only the run.
+   * @throws the errors of the client.
    */
   async read(call: CallOptions): Promise<News> {
     let cut = false;
@@ -79,22 +80,22 @@ export class Reader implements Subject<News> {
 
   /**
    * Reads the run without events. Only this read makes later revisions repair the record of a run whose worker died. Source: contract, section 12.
-   * @throws what the client throws.
+   * @throws the errors of the client.
    */
   async readRecord(call: CallOptions): Promise<News> {
     const run = await this.#client.getRun(this.runId, call);
     return { run, events: [], limit: null, cut: false };
   }
 
-  /** Time on the clock from which to try a stream: `-Infinity` for now, `Infinity` if the client cannot open one. */
+  /** Clock time from which to try a stream: `-Infinity` for now, `Infinity` if the client cannot open a stream. */
   get streamsFrom(): number {
     return typeof this.#client.openRunEvents === "function" ? this.#memory.absentUntil : Infinity;
   }
 
   /**
    * Waits while another follower finds out whether the service has streams: one request is enough.
-   * @param nowMs Time on the clock.
-   * @returns Call it once the answer is known. @throws `signal.reason` if the signal aborts.
+   * @param nowMs Clock time.
+   * @returns A function to call once the answer is known. @throws `signal.reason` if the signal aborts.
    */
   async askForStreams(signal: AbortSignal, nowMs: number): Promise<() => void> {
     const memory = this.#memory;
@@ -118,8 +119,8 @@ export class Reader implements Subject<News> {
   /**
    * Opens the stream. If the service has none, no follower of this process tries again for {@linkcode ABSENT_MS}.
    * @param lastEventId Id of the last event seen; undefined for the newest events.
-   * @param nowMs Time on the clock.
-   * @throws what the client throws.
+   * @param nowMs Clock time.
+   * @throws the errors of the client.
    */
   async open(lastEventId: string | undefined, call: CallOptions, nowMs: number): Promise<RunEventStream> {
     try {
@@ -138,16 +139,16 @@ export class Reader implements Subject<News> {
 /** The first ids of a run are never forgotten: some revisions of the service always show the first 200 events. */
 const FIRST_IDS = 1_000;
 /**
- * Of the other ids, at least this many of the newest are kept, at most twice as many. A page of events, or the beginning of a stream, has at most 200
- * events, the first or the newest ones, so a forgotten id does not come back. 40 000 UUIDs take about 4 MB.
+ * Of the other ids, at least this many of the newest are kept, and at most twice as many. A page of events, or the beginning of a stream, has at most
+ * 200 events, which are the first or the newest ones. A forgotten id therefore does not come back. 40 000 UUIDs take about 4 MB.
  */
 const RECENT_IDS = 20_000;
-/** The service's ids have 36 characters. A longer id is replaced by a hash: it may have millions of characters. */
+/** The service's ids have 36 characters. A longer id, which may have millions of characters, is replaced by a hash. */
 const MAX_ID_LENGTH = 200;
 
 /**
- * A short key of an id: the id itself, unless it is too long.
- * The hash is not collision-resistant: with collisions a service could only hide its own events.
+ * A short key of an id: the id itself, unless it is too long. The hash is not collision-resistant, but with collisions, a service could hide only its
+ * own events.
  */
 export function idKey(id: string): string {
   if (id.length <= MAX_ID_LENGTH) return id;
@@ -161,7 +162,7 @@ export function idKey(id: string): string {
   return `${id.length} ${high >>> 0} ${low >>> 0}`;
 }
 
-/** The first and the newest ids seen. Grows in place, since a stream brings thousands of them one by one. */
+/** The first and the newest ids seen. The sets grow in place, because a stream adds thousands of ids one by one. */
 export class SeenIds {
   readonly #first = new Set<string>();
   // Two generations: in V8, removing the oldest id of a set takes linear time.
@@ -205,7 +206,7 @@ export class SeenIds {
 export interface WindowState {
   /** Ids of the events seen, including events from streams. Changed in place. */
   readonly seen: SeenIds;
-  /** Whether the page shows the newest events: an old event disappeared when a new one arrived. */
+  /** Whether the page shows the newest events. This is known once an old event has disappeared when a new one arrived. */
   readonly slides: boolean;
   /** Full pages in a row without a new event. */
   readonly still: number;
@@ -231,7 +232,7 @@ interface EventPage {
  */
 const STILL_PAGES = 2;
 
-/** @param seen Ids of events seen; other code adds to it as well. */
+/** @param seen Ids of events seen. Other code adds ids to it as well. */
 export function emptyWindow(seen: SeenIds): WindowState {
   return { seen, slides: false, still: 0, last: [], missed: false, full: false };
 }
@@ -248,9 +249,8 @@ function jumped(state: WindowState, events: readonly RunEvent[]): boolean {
 }
 
 /**
- * Adds a page.
- * Events are identified by id. After the first page, a full page without any known event means that events were missed. A full page that stays the
- * same while the run is going, or that lacks the last event of a finished run, means that later events cannot be seen.
+ * Adds a page. Events are identified by id. After the first page, a full page without any known event means that events were missed. A full page that
+ * stays the same while the run is in progress, or that lacks the last event of a finished run, means that later events cannot be seen.
  * @returns `fresh`: the events not seen before, oldest first.
  */
 export function observe(state: WindowState, page: EventPage): { state: WindowState; fresh: RunEvent[] } {
@@ -279,7 +279,7 @@ export function observe(state: WindowState, page: EventPage): { state: WindowSta
   };
 }
 
-// The events of a run that stay in memory: the newest ones, and those that show its result.
+// The events of a run that stay in memory: the newest events, and the events that show its result.
 
 /** Maximum number of kept events of each kind. */
 const MAX_COUNT = 200;
@@ -314,7 +314,7 @@ class TextRing {
   #scratch = new Uint8Array(0);
   #end = 0;
 
-  /** @param limit Most bytes of the block. */
+  /** @param limit Maximum size of the block, in bytes. */
   constructor(limit: number) {
     this.#limit = limit;
   }
@@ -398,14 +398,14 @@ class LargeEvent {
 }
 
 /**
- * A queue of events within limits: small ones as they are, large ones as JSON. Objects outlive the young generation of the garbage collector, and 200
- * large ones would make Node's heap grow by 40 MB.
+ * A queue of events within limits. Small events are kept as objects and large events as JSON. Objects outlive the young generation of the garbage
+ * collector, and 200 large ones would make Node's heap grow by 40 MB.
  */
 class EventQueue {
   readonly #texts: TextRing;
   readonly #entries: (RunEvent | LargeEvent)[] = [];
 
-  /** @param limit Most bytes of the large events. */
+  /** @param limit Maximum size of the large events together, in bytes. */
   constructor(limit: number) {
     this.#texts = new TextRing(limit);
   }
@@ -414,7 +414,7 @@ class EventQueue {
     return this.#entries.map((entry) => this.#eventOf(entry));
   }
 
-  /** Allocated bytes for the large events. */
+  /** Bytes allocated for the large events. */
   get capacity(): number {
     return this.#texts.capacity;
   }
@@ -454,7 +454,7 @@ function frozen<T>(value: T): T {
   return value;
 }
 
-/** Gets all events of a run and keeps some of them. */
+/** Receives all events of a run and keeps some of them. */
 export class KeptEvents {
   readonly #newest = new EventQueue(NEWEST_BYTES);
   readonly #mattering = new EventQueue(MATTERING_BYTES);
@@ -464,7 +464,7 @@ export class KeptEvents {
     return this.#seen;
   }
 
-  /** Allocated bytes for the large events. */
+  /** Bytes allocated for the large events. */
   get capacity(): number {
     return this.#newest.capacity + this.#mattering.capacity;
   }
@@ -474,7 +474,7 @@ export class KeptEvents {
     return [...this.#mattering.events, ...this.#newest.events];
   }
 
-  /** Adds an event and freezes it, since callers get the same object. */
+  /** Adds an event and freezes it, because callers get the same object. */
   add(event: RunEvent): void {
     this.#seen++;
     for (const displaced of this.#newest.add(frozen(event))) this.#mattering.add(displaced);

@@ -25,7 +25,7 @@ export class Job<I extends JobItem, R extends Pick<AnyResult, "resume" | "resume
   readonly #options: JobOptions<I, never>;
   #following = false;
   #stopping: Promise<Stopped> | undefined;
-  /** After a signal: time on the clock until which the job may send requests. */
+  /** Clock time until which the job may send requests after a signal. */
   #leaveBy = Infinity;
 
   constructor(operation: Operation<I, R>, options: JobOptions<I, never>) {
@@ -39,12 +39,12 @@ export class Job<I extends JobItem, R extends Pick<AnyResult, "resume" | "resume
       this.#leaveBy = session.clock.now() + INTERRUPT_MS;
       this.#stopping = operation.stop({ kind: "signal", limitMs: session.platform.interruptMs, cancels });
     };
-    // Stop in the handler itself: the request must leave before anything else reacts to the signal.
+    // Stop in the handler itself, so that the request is sent before anything else reacts to the signal.
     if (interrupts.signal.aborted) stop();
     else interrupts.signal.addEventListener("abort", stop, { once: true });
   }
 
-  /** Starts the operation and follows it. The error that ends the job, a bug included, is returned in `error`, not thrown. */
+  /** Starts the operation and follows it. The error that ends the job is returned in `error`, not thrown, even if it is a bug. */
   async start(): Promise<JobEnd<R>> {
     try {
       await this.#operation.start();
@@ -52,7 +52,7 @@ export class Job<I extends JobItem, R extends Pick<AnyResult, "resume" | "resume
       return await this.#failed(error);
     }
     if (!this.#options.startOnly) return await this.#follow({ kind: "all" });
-    // A key can find a finished run: nothing was started, and its verdict is known.
+    // A key can find a finished run. In that case nothing was started, and the verdict is known.
     return this.#operation.foundEnded ? await this.#follow({ kind: "once" }) : await this.#detach();
   }
 
@@ -121,7 +121,7 @@ export class Job<I extends JobItem, R extends Pick<AnyResult, "resume" | "resume
     if (outcome !== undefined && byItself) {
       return await this.#ended(await this.#drain({ kind: "rest", outcome }) ?? outcome);
     }
-    // An answered cancel proves that the service was reachable: the deadline is the reason, not the error.
+    // An answered cancel proves that the service was reachable, so the deadline, not the error, is the reason.
     if (answered && isLate || error instanceof DeadlineError) {
       const seconds = Math.round((this.#session.deadline - this.#session.startedAt) / 1000);
       const problem = !(error instanceof DeadlineError)
@@ -139,7 +139,7 @@ export class Job<I extends JobItem, R extends Pick<AnyResult, "resume" | "resume
     const { interrupts } = this.#options;
     const { outcome, text } = await stopping;
     const verdict = outcome === "success" || outcome === "failed" ? outcome : undefined;
-    // The operation finished just as the signal arrived: read its links for the reports, if there is time.
+    // The operation finished just as the signal arrived. If there is time, read its links for the reports.
     const limitMs = this.#leaveBy - this.#session.clock.now();
     if (verdict !== undefined && limitMs > 0) {
       await this.#drain({ kind: "rest", outcome: verdict, limitMs, signal: new AbortController().signal });
@@ -165,7 +165,7 @@ export class Job<I extends JobItem, R extends Pick<AnyResult, "resume" | "resume
   }
 
   /**
-   * The end by a signal.
+   * The end of the job after a signal.
    * @param endOutcome The verdict of an operation that finished at that moment.
    * @param by Reason of the signal.
    * @param reason Reason of the result.
@@ -183,12 +183,12 @@ export class Job<I extends JobItem, R extends Pick<AnyResult, "resume" | "resume
   async #withoutVerdict(error: unknown, reason: string): Promise<JobEnd<R>> {
     const outcome = error instanceof DeadlineError ? "deadline" : "error";
     const end = await this.#end({ outcome, exitCode: exitCodeFor(error), reason, error });
-    // If the service cannot find a run now, it cannot be followed later either.
+    // If the service cannot find a run now, the run cannot be followed later either.
     if (error instanceof NotFoundError) Object.assign(end.result, { resume: null, resumeIsCommand: false });
     return end;
   }
 
-  /** Builds the result after a turn of the event loop: one signal may end a thousand jobs at once. */
+  /** Builds the result after a turn of the event loop, because one signal may end a thousand jobs at once. */
   async #end(ending: Omit<Ending, "error"> & { error?: unknown }): Promise<JobEnd<R>> {
     const { error } = ending;
     await PROCESS.turn(this.#session.clock);
@@ -209,15 +209,15 @@ function isEnd(item: JobItem): item is { type: "end"; outcome: EndOutcome } {
 type JobItem = { type: "end"; outcome: EndOutcome } | { type: string };
 
 export type Look =
-  /** Until it ends. */
+  /** Follows the operation until it ends. */
   | { kind: "all" }
-  /** With a single read. */
+  /** Reads the operation once. */
   | { kind: "once" }
-  /** The remaining items of an operation that {@linkcode Operation.stop} found ended, within `limitMs`. */
+  /** Gets the remaining items of an operation that has ended according to {@linkcode Operation.stop}, within `limitMs`. */
   | { kind: "rest"; outcome: EndOutcome; limitMs?: number | undefined; signal?: AbortSignal | undefined };
 
 export type StopCause =
-  /** The job's deadline passed, and the user asked to cancel then. `limitMs`: time for everything. */
+  /** The job's deadline passed, and the user asked to cancel at the deadline. `limitMs`: time for the whole cancel. */
   | { kind: "deadline"; limitMs: number }
   /** A signal arrived. `cancels(owned)` decides whether to cancel an operation that this job owns, or does not own. */
   | { kind: "signal"; limitMs: number; cancels: (owned: boolean) => boolean };
@@ -225,9 +225,9 @@ export type StopCause =
 export interface Stopped {
   /** Whether the service answered with the state of the operation. */
   answered: boolean;
-  /** How it ended; undefined if it is still going, or its end is unknown. */
+  /** How the operation ended; undefined if it is still running, or if its end is unknown. */
   outcome?: EndOutcome | undefined;
-  /** Whether it ended before the cancel reached it. */
+  /** Whether the operation ended before the cancel request reached it. */
   byItself?: boolean | undefined;
   /** A clause for messages: `the run was cancelled`. */
   text: string;
@@ -237,7 +237,7 @@ export interface Stopped {
 export interface Ending {
   outcome: EndOutcome | "deadline" | "interrupted" | "started" | "error";
   exitCode: number;
-  /** Null to take the reason from the service. */
+  /** Null to use the reason from the service. */
   reason: string | null;
   /** The error that ended the job without a verdict of the service; undefined with a verdict. */
   error: unknown;
@@ -247,29 +247,29 @@ export interface Ending {
 export interface Operation<I extends JobItem, R> {
   /** For messages: `run "…"`. */
   readonly label: string;
-  /** Whether it exists, or may exist because the answer to its start was lost. False if nothing was started. */
+  /** Whether the operation exists, or may exist because the answer to its start was lost. False if nothing was started. */
   readonly mayExist: boolean;
   /** Whether an answer of the service has shown the operation. */
   readonly isSeen: boolean;
-  /** Why nothing is running now although it was seen, as a clause. Undefined if it is running, or has ended. */
+  /** Why nothing is running now although the operation was seen, as a clause. Undefined if the operation is running or has ended. */
   readonly idle?: string | undefined;
-  /** Whether {@linkcode start} found something that has already finished or waits for a person. @default {false} */
+  /** Whether {@linkcode start} found an operation that has already finished or waits for a person. @default {false} */
   readonly foundEnded?: boolean;
   /**
-   * Starts it, or finds the operation that an earlier attempt of the job started. Not called by `Job.attach`.
+   * Starts the operation, or finds the operation that an earlier attempt of the job started. Not called by `Job.attach`.
    *
    * @throws {MogplexError} when nothing was started or found; `signal.reason` if the session's signal aborts.
    */
   start(): Promise<void>;
   /**
-   * Follows it. After its end, the last item is its `end`.
+   * Follows the operation. If it ends, the last item is `end`.
    * @throws {DeadlineError} if the job's deadline passes first and the last read works.
    * @throws {MogplexError} that a retry cannot fix; `signal.reason` if the session's signal aborts.
    */
   items(look: Look): AsyncGenerator<I, unknown, void>;
   /**
-   * Cancels it, or lets it continue if the cause requires that. Sends its first request before control returns to the event loop. Never rejects
-   * because of the service or the network.
+   * Cancels the operation, or lets it continue if the cause requires that. Sends its first request before control returns to the event loop. Never
+   * rejects because of the service or the network.
    */
   stop(cause: StopCause): Promise<Stopped>;
   result(ending: Ending): R;
@@ -296,7 +296,7 @@ function abortedError(
   said = "the run may have been started",
   ending = "The signal ended the call",
 ): AbortedError {
-  // Nobody looks for a cancelled run; its id is enough.
+  // Nobody has to find a cancelled run, so its id is enough.
   const isCancelled = runId !== null && said === "the run was cancelled";
   const clause = isCancelled ? `run "${runId}" was cancelled` : said;
   const advice = key === null || isCancelled
@@ -308,7 +308,7 @@ function abortedError(
   });
 }
 
-/** The error of a start that is not followed: with its key, if an attempt may have worked. */
+/** The error of a start that is not followed. It contains the key if an attempt may have worked. */
 export function startError(
   error: unknown,
   { mayExist, key }: { mayExist: boolean; key: string },
@@ -320,17 +320,17 @@ export function startError(
   return error instanceof MogplexError ? MogplexError.tellRun(error, facts) : error;
 }
 
-/** Makes a result print with the same masked secrets as reports. */
+/** Masks the same secrets as reports when the result is printed. */
 export function guarded<R extends AnyResult>(result: R, session: Session | undefined): R {
   return guardResult(result, session?.redactor() ?? createRedactor());
 }
 
 /**
- * Returns the result of a job, or throws.
- * With `throwOnFailure: false` it returns the result of every run that exists, however the run ended. It always throws errors from before there was a
- * run, an error for the caller's signal, and bugs. An error after a start has run, key and result.
+ * Returns the result of a job, or throws. With `throwOnFailure: false`, it returns the result of every run that exists, however the run ended. It
+ * always throws errors that occurred before there was a run, errors caused by the caller's signal, and bugs. An error that occurred after a start
+ * contains the run, the key and the result.
  * @param options `ending`: the meaning of the signal, as a sentence for the error.
- * @param verdictError Makes the error for a verdict that is not a success; returns undefined for a success.
+ * @param verdictError Creates the error for a verdict that is not a success; returns undefined for a success.
  */
 export function settle<R extends AnyResult>(
   { result, error, mayExist, stopped }: JobEnd<R>,
@@ -341,7 +341,7 @@ export function settle<R extends AnyResult>(
   },
   verdictError: (result: R) => MogplexError | undefined,
 ): R {
-  // The reason of the caller's signal may be one of our errors: throw it in any case.
+  // The reason of the caller's signal may be one of our errors. It is thrown in any case.
   const aborted = signal?.aborted === true && error === signal.reason;
   const isReturned = !throwOnFailure && error instanceof MogplexError && result.runId !== null && !aborted;
   if (error !== undefined && !isReturned) {
@@ -356,18 +356,18 @@ export function settle<R extends AnyResult>(
   return result;
 }
 
-// The one follow loop: waits for news, passes it on, and stops at the end or at the deadline.
+// The only follow loop: waits for news, passes the news on, and stops at the end or at the deadline.
 
-/** `N` is its news, `I` an item for the caller, `E` the value at its end. */
+/** `N` is the type of the news, `I` the type of an item for the caller, and `E` the type of the value at the end. */
 interface Followable<N, I, E> {
   source: Source<N>;
-  /** Read again at the deadline. */
+  /** Read once more at the deadline. */
   subject: Subject<N>;
   /** Records news, yields the items that are new, and returns the outcome of the poll. */
   take(news: N): Generator<I, CadenceEvent, void> | AsyncGenerator<I, CadenceEvent, void>;
-  /** The last items if the news shows its end; undefined while it is going. */
+  /** The last items if the news shows the end of the operation; undefined while it is running. */
   end(news: N): AsyncGenerator<I, E, void> | undefined;
-  /** The error if the deadline comes first and the last read worked. */
+  /** The error if the deadline passes first and the last read worked. */
   late(news: N): DeadlineError;
   /** Ends waits and requests. Called more than once. */
   close(): void;
@@ -375,7 +375,7 @@ interface Followable<N, I, E> {
 
 /**
  * Yields items until the end, and always closes `followed`.
- * @throws {DeadlineError} if the deadline comes first and the last read works; otherwise what the last read threw.
+ * @throws {DeadlineError} if the deadline passes first and the last read works; otherwise the error of the last read.
  * @throws an error that a retry cannot fix (see `failureOf`); `signal.reason` if the session's signal aborts.
  */
 export async function* followToEnd<N, I, E>(
@@ -400,7 +400,10 @@ export async function* followToEnd<N, I, E>(
   }
 }
 
-/** Reads the record again if the last read showed no end. @throws {DeadlineError} if the record does not show one either. */
+/**
+ * Reads the record if the last news showed no end.
+ * @throws {DeadlineError} if the record shows no end either.
+ */
 async function* lastLook<N, I, E>(
   session: Connected,
   followed: Followable<N, I, E>,

@@ -212,8 +212,8 @@ export function linkAbort(signal: AbortSignal | undefined): LinkedAbort {
 
 // Decides the delay before the next poll: a pure function from one state to the next.
 //
-// A token may send 60 requests in 60 s, and other jobs may use the same token without our knowing. The only sign of them is a refusal (429), after
-// which nothing can be read for 60 s. So polling is additive-increase, multiplicative-decrease:
+// A token may send 60 requests in 60 s, and other jobs may use the same token. The only sign of other jobs is a refusal (429), after which nothing
+// can be read for 60 s. Polling is therefore additive-increase, multiplicative-decrease:
 // - it starts at an interval at which five jobs fit into the limit;
 // - each refusal multiplies the interval;
 // - each minute or more without a refusal makes it a little shorter again.
@@ -225,9 +225,9 @@ export interface CadenceState {
   readonly tokenShare: number;
   /** Short delays before the regular interval, next one first, in milliseconds. */
   readonly burst: readonly number[];
-  /** Whether the burst waits for an end that is near. Then `tokenShare` does not slow it down. */
+  /** Whether the burst waits for an end that is near. If so, `tokenShare` does not slow it down. */
   readonly ending: boolean;
-  /** Time of the first poll, in milliseconds on the clock; undefined before it. */
+  /** Clock time of the first poll, in milliseconds; undefined before that poll. */
   readonly sinceMs: number | undefined;
   /** Time of the last poll with something new. */
   readonly newsAtMs: number;
@@ -243,20 +243,20 @@ export interface CadenceState {
 }
 
 export type CadenceEvent =
-  /** It showed a new event or another status. */
+  /** The poll showed a new event or another status. */
   | { readonly kind: "news" }
-  /** It showed nothing new. */
+  /** The poll showed nothing new. */
   | { readonly kind: "quiet" }
-  /** It showed the last event of a run whose status has not changed yet. */
+  /** The poll showed the last event of a run whose status has not changed yet. */
   | { readonly kind: "ending" }
-  /** The service refused it because the token was over its limit. `namedMs`: the delay in `Retry-After`; null without one. */
+  /** The service refused the poll because the token was over its limit. `namedMs`: the delay in `Retry-After`; null without one. */
   | { readonly kind: "refused"; readonly namedMs: number | null }
   /** The service was busy and named a delay. */
   | { readonly kind: "busy"; readonly namedMs: number };
 
 /** Time and chance: the inputs of {@linkcode nextDelay} besides state and event. */
 interface Moment {
-  /** Time of the poll, in milliseconds on the clock. */
+  /** Clock time of the poll, in milliseconds. */
   readonly atMs: number;
   /** Milliseconds until the deadline. No delay is longer. */
   readonly leftMs: number;
@@ -282,10 +282,12 @@ const ACTIVE_MS = 5_500;
 /** Time without news after which a run is treated as idle, in milliseconds. */
 const IDLE_AFTER_MS = 120_000;
 
-/** The same for a run with few events: some services report nothing while the agent is running. */
+/**
+ * Time without news after which a run with few events is treated as idle, in milliseconds. Some services report nothing while the agent is running.
+ */
 const SPARSE_IDLE_AFTER_MS = 20_000;
 
-/** Maximum number of polls with news for such a run. Source: contract 4.2: boot and preparation take two to five. */
+/** Maximum number of polls with news for a run with few events. Source: contract 4.2: boot and preparation take two to five. */
 const SPARSE_NEWS = 5;
 
 /** Interval for an idle run, in milliseconds: at most 72 requests in ten quiet minutes. */
@@ -303,29 +305,33 @@ const FAIR_MS = WINDOW_MS / 54;
 /** If we sent at most this many polls in an exhausted window, other jobs sent most of the requests. */
 const FEW_LOOKS = 3;
 
-/** Interval after the first refusal, in milliseconds. */
+/** Interval after the first refusal if at most {@linkcode FEW_LOOKS} polls were answered in the minute before it, in milliseconds. */
 const FIRST_FLOOR_MS = 16_000;
 
 /** The same when at most {@linkcode FEW_LOOKS} polls were answered in the minute before it. */
 const CROWDED_FLOOR_MS = 25_000;
 
-/** Factors of the interval at the second refusal, and at each later one. */
+/** Factor of the interval if no poll was answered in the minute before a refusal, although we waited as long as requested. */
 const SECOND_FACTOR = 2.2;
 
 const LATER_FACTOR = 3;
 
-/** The same if no poll was answered in the minute before, although we waited as asked. */
+/** Longest interval after refusals, in milliseconds. A hundred jobs need 100 s each, and their polls are not spread evenly. */
 const BLIND_FACTOR = 4.5;
 
-/** Longest interval after refusals, in milliseconds: a hundred jobs need 100 s each, and chance is uneven. */
+/**
+ * Random extra delay in addition to the delay that the service named, as a fraction of the interval, at most twice the named delay. It spreads out
+ * jobs that were refused together.
+ */
 const MAX_FLOOR_MS = 200_000;
 
-/**
- * Random extra delay after a named one, as a fraction of the interval, at most twice the named delay. It spreads out jobs that were refused together.
- */
+/** How much faster polling becomes after a calm stretch, in requests per minute. */
 const SPREAD = 0.5;
 
-/** How much faster polling gets after a calm stretch, in requests a minute. */
+/**
+ * Length of a calm stretch after one refusal, in milliseconds; the factor by which it grows with each further refusal; and its maximum, in
+ * milliseconds.
+ */
 const EASE_PER_MINUTE = 0.15;
 
 /** Length of a calm stretch after one refusal, its growth with each further one, and its limit; in milliseconds. */
@@ -369,7 +375,6 @@ export function nextDelay(
   return { state: next, delayMs: Math.max(0, Math.min(Math.round(delayMs), leftMs)) };
 }
 
-/** Shortens the interval for each calm stretch that has passed: additive increase. */
 function afterCalm(state: CadenceState, atMs: number): CadenceState {
   let { floorMs, calmSinceMs } = state;
   const stretchMs = Math.min(CALM_MS * CALM_GROWTH ** (state.refusals - 1), MAX_CALM_MS);
@@ -391,7 +396,7 @@ function afterRefusal(state: CadenceState, namedMs: number | null, atMs: number)
   };
 }
 
-/** Multiplicative decrease. */
+/** Keep the full delay that the service named. Only the random part on top of it is ours. */
 function floorAfter({ floorMs, refusals, looks }: CadenceState, atMs: number): number {
   const recentLooks = looks.filter((look) => look > atMs - WINDOW_MS).length;
   if (refusals === 0) return recentLooks > FEW_LOOKS ? FIRST_FLOOR_MS : CROWDED_FLOOR_MS;
