@@ -3,7 +3,7 @@
 #
 #   MOGPLEX_API_KEY=mog_… ./repositories.sh > repositories.ndjson
 #
-# This is the pipeline from the product's documentation. Use a token with only the scope "read": it cannot start anything.
+# This is the pipeline from the product's documentation. Use a read-only token (scope "read"): it cannot start anything.
 # Needs jq, and `mogplex` on the PATH (or MOGPLEX_FILE=/path/to/mogplex.mjs and Node). Exits with the code of the command: 64
 # unauthorized, 69 unavailable, 75 rate limited. In these cases it prints nothing, so an error never looks like an empty
 # list.

@@ -249,8 +249,14 @@ function punctuated(text: string, mark: "." | ":"): string {
   return /[!?]$|[.!?…]”$/.test(bare) ? bare : `${bare}${mark}`;
 }
 
+/** Our own words as a sentence. */
 function sentenceOf(text: string): string {
-  return punctuated(capital(firstLine(text)), ".");
+  return capital(asWritten(text));
+}
+
+/** The first line with a period at the end. The service, an agent or a person wrote it, so `npm test failed` gets no capital letter. */
+function asWritten(text: string): string {
+  return punctuated(firstLine(text), ".");
 }
 
 function firstLine(text: string): string {
@@ -326,7 +332,7 @@ function ofRuns({ runs, silentJobs, origin }: DashboardData, troubles: readonly 
     const why = whyOf(run);
     const words = asks
       ? [runId === null ? "" : "Answer in the app, or cancel the run:"]
-      : [why === null ? "" : sentenceOf(why), took, lastLineText(run), name];
+      : [why === null ? "" : asWritten(why), took, lastLineText(run), name];
     return concern(
       asks ? "decision" : "run",
       outcome === "failed" ? "bad" : "warn",
@@ -417,7 +423,7 @@ function ofSilence({ runs, silentJobs, at }: DashboardData): Concern[] {
       "bad",
       `${isAll ? "No run has ended" : `${silentName(silent, silentJobs)}: no run`} for ${since} (${usual})`,
       [
-        last === "" ? "" : sentenceOf(last),
+        last === "" ? "" : asWritten(last),
         lastLineText(runs[index] ?? { lastLine: null }),
         isAll ? advice : "Check its schedule and its token.",
       ].filter(Boolean).join(
@@ -508,7 +514,7 @@ function ofRepositories({ runs, at }: DashboardData, troubles: readonly Trouble[
           "repository",
           "warn",
           `${repository}: ${failed} of ${count} runs in the last 7 days failed`,
-          reason === null ? "" : [`Last failure: ${sentenceOf(reason)}`, lastLineText(lastFailure)].join(" ").trim(),
+          reason === null ? "" : [`Last failure: ${asWritten(reason)}`, lastLineText(lastFailure)].join(" ").trim(),
           {
             at: momentOf(lastFailure),
             link: {
@@ -585,7 +591,7 @@ function ofCampaignRuns({ runs, campaigns, at, origin }: DashboardData): Concern
       `${formatCount(length, "item")} of ${name} ${length === 1 ? one : many}`,
       asks ? answerText(names, length, newest?.runId) : [
         run === undefined ? firstNames(names) : `${firstNames(names)}:`,
-        reason === null ? "" : `${length === 1 ? "" : "Last failure: "}${sentenceOf(reason)}`,
+        reason === null ? "" : `${length === 1 ? "" : "Last failure: "}${asWritten(reason)}`,
         run === undefined ? "" : lastLineText(run),
       ].filter(Boolean).join(" "),
       {

@@ -288,7 +288,7 @@ async function refuseWriters({ client }: CollectOptions, reader: Reader): Promis
   throw new UsageError({
     attempted: "make a dashboard",
     why: "the token can start runs or automations, but a dashboard only reads",
-    advice: "use a token with only the scope read (Settings > Mogplex Keys), or add --allow-write-token",
+    advice: "use a read-only token (scope read; Settings > Mogplex Keys), or add --allow-write-token",
   });
 }
 

@@ -262,7 +262,7 @@ function readRevision(flags: ParsedFlags): Revision {
     for (const name of flags.all(flag)) {
       const switchName = SWITCHES.find((each) => each === name);
       if (switchName === undefined) {
-        throw badArgument(`there is no switch "${name}"`, `there are ${SWITCHES.join(", ")}`);
+        throw badArgument(`there is no switch "${name}"`, `use one of ${SWITCHES.join(", ")}`);
       }
       revision[switchName] = value;
     }
@@ -312,7 +312,7 @@ function readCommands(flags: ParsedFlags, revision: Revision): Record<string, st
   const commands = pair(flags, "harness", "NAME=COMMAND");
   const wrong = commands.find(([name]) => !harnesses.includes(name));
   if (wrong !== undefined) {
-    throw badArgument(`there is no harness "${wrong[0]}"`, `there are ${harnesses.join(", ")}`);
+    throw badArgument(`there is no harness "${wrong[0]}"`, `use one of ${harnesses.join(", ")}`);
   }
   if (commands.length > 0 && flags.all("repo").length + flags.all("repos").length === 0) {
     throw badArgument('"--harness" needs a repository to work on', 'add "--repo OWNER/NAME=PATH" or "--repos N"');

@@ -225,7 +225,7 @@ export interface CampaignMergeOptions extends CampaignReadOptions {
   atMost?: number | undefined;
   /** How commits are added to the target branch. @default the campaign's method, otherwise one that the repository allows */
   method?: "merge" | "squash" | "rebase" | undefined;
-  /** Whether to update branches that must be up to date. This can cancel approvals. @default {false} */
+  /** Whether to update branches that must be up to date. This can dismiss approvals. @default {false} */
   update?: boolean | undefined;
   /** Whether branches must be up to date even where the target branch does not require it. @default {false} */
   requireUpToDate?: boolean | undefined;

@@ -315,7 +315,9 @@ export const SCRIPT: string = String.raw`
           await navigator.clipboard.writeText(text);
           copy.textContent = "Copied";
         } catch {
-          copy.textContent = "The browser refused";
+          const table = list.querySelector("table");
+          if (table !== null) getSelection()?.selectAllChildren(table);
+          copy.textContent = "No clipboard access: copy the selected rows";
         }
       };
       copy.onblur = () => copy.textContent = label;
@@ -358,7 +360,7 @@ export const SCRIPT: string = String.raw`
         button.textContent = "Copied";
       } catch {
         getSelection()?.selectAllChildren(code);
-        button.textContent = "Selected";
+        button.textContent = "Selected: copy it";
       }
     };
     button.onblur = () => button.textContent = "Copy";

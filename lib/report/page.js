@@ -104,7 +104,9 @@
           await navigator.clipboard.writeText(text);
           copy.textContent = "Copied";
         } catch {
-          copy.textContent = "The browser refused";
+          const table = list.querySelector("table");
+          if (table !== null) getSelection()?.selectAllChildren(table);
+          copy.textContent = "No clipboard access: copy the selected rows";
         }
       };
       copy.onblur = () => copy.textContent = label;
@@ -147,7 +149,7 @@
         button.textContent = "Copied";
       } catch {
         getSelection()?.selectAllChildren(code);
-        button.textContent = "Selected";
+        button.textContent = "Selected: copy it";
       }
     };
     button.onblur = () => button.textContent = "Copy";

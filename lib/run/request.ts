@@ -310,7 +310,7 @@ export type RunRequest<S extends object = object> = RepositoryChoice & RunDetail
 
 /** The part of a {@linkcode RunRequest} without the repository. */
 export interface RunDetails<S extends object = object> extends Omit<StartRequest, "repoId" | "createBranch"> {
-  /** Whether to create the working branch. @default {true} without `workingBranch`, else {false} */
+  /** Whether to create the working branch. @default {true} without `workingBranch`, otherwise {false} */
   createBranch?: boolean | undefined;
   /**
    * A result file that the run must write. A paragraph about the file is added to the task. Such a run always pushes a branch and opens a

@@ -763,7 +763,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   }
 }
 
-/** Base class of the errors for runs that did not succeed. */
+/** Base class of the errors for a run that failed, was cancelled, is waiting for an answer, or succeeded without a valid result file. */
 export class RunVerdictError extends MogplexError {
   /** @internal */
   static override readonly kind: string = "RunVerdictError";

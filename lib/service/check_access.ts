@@ -160,7 +160,8 @@ function judgeScopes(missing: readonly string[], restricted: boolean, purpose: P
   if (!reads && !writes && !restricted) return failed(name, "read and write are missing", both, "forbidden");
   if (purpose === "dashboard") {
     if (!writes && !restricted) return ok(name, "the token can read, but cannot start anything");
-    const advice = `${createToken("the scope read only")}, or add --allow-write-token to the dashboard`;
+    const advice =
+      "Create a read-only token (scope read; Settings > Mogplex Keys), or add --allow-write-token to the dashboard";
     return failed(name, "the token can start runs or automations, but a dashboard only needs to read", advice, "usage");
   }
   if (purpose === "follow") {
@@ -249,7 +250,7 @@ function resolveName(wanted: string, repos: Tried<Repo[]> | undefined, near: rea
   }
   const listed = reachable.length === 0
     ? "the token cannot access a repository with that name"
-    : `there are ${shortList(reachable)}`;
+    : `the token can access ${shortList(reachable)}`;
   const suggestion = near.length === 0 ? "" : `Did you mean ${near.map((each) => JSON.stringify(each)).join(" or ")}? `;
   const advice = `${suggestion}${LISTS_THEM}`;
   return failed("repository", `${quotedName} was not found; ${listed}`, advice, "usage");

@@ -29,7 +29,7 @@ export interface ChainProblem {
   why: string;
   /**
    * Its kind, which decides what happens. `cut`: only the beginning of a line is there. `damaged`: changed, missing or moved lines.
-   * `newer`: made by a newer version. `other`: the journal of another campaign or round.
+   * `newer`: written by a newer version. `other`: the journal of another campaign or round.
    */
   kind: "cut" | "damaged" | "newer" | "other";
 }

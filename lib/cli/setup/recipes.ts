@@ -795,7 +795,7 @@ export const NO_SYSTEM: Recipe = {
     "the variable MOGPLEX_API_KEY. You also need MOGPLEX_REPO_ID (owner/name), unless you use a terminal in a clone from github.com",
   repo: "",
   steps: [
-    `${MAKE_TOKEN} For a dashboard, create a token with only the scope read.`,
+    `${MAKE_TOKEN} For a dashboard, create a read-only token (scope \`read\`).`,
     "Set the variable in your shell: `export MOGPLEX_API_KEY=…`",
   ],
   laterSteps: [

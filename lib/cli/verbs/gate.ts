@@ -136,7 +136,7 @@ export const gateVerb: Verb = {
   name: "gate",
   summary: "Check whether people have approved the newest commit of a pull request",
   remark:
-    "Approvals by the requester, the author, authors and pushers of commits, the token's user and bots do not count. " +
+    "It ignores approvals by the requester, the author, authors and pushers of commits, the token's user, and bots. " +
     `The forge's token is in ${ALL_FORGES.map(({ variable }) => variable).join(", ")}; no Mogplex token is needed.`,
   group: "toolkit",
   flags: [APPROVALS, PULL_REQUEST, AUTHOR, REQUESTER, NOT_PEOPLE, STATUS, JSON_LINES],

@@ -496,7 +496,7 @@ function badPlaceholder(text: string): string | undefined {
   if (unknown === undefined) return undefined;
   const name = unknown[2] ?? "";
   const hint = nearest(name, PLACEHOLDERS);
-  const advice = hint === undefined ? `there are ${PLACEHOLDERS.join(", ")}` : `did you mean "\${${hint}}"?`;
+  const advice = hint === undefined ? `use one of ${PLACEHOLDERS.join(", ")}` : `did you mean "\${${hint}}"?`;
   return `"\${${name}}" is not a variable (${advice}); write "$\${${name}}" for the literal text`;
 }
 

@@ -102,7 +102,7 @@ export function runAction(world: World, name: string, args: ControlArguments): C
     const near = nearest(name, names);
     throw badArgument(
       `unknown action "${name}"`,
-      near === undefined ? `there are ${names.join(", ")}` : `did you mean '${near}'?`,
+      near === undefined ? `use one of ${names.join(", ")}` : `did you mean '${near}'?`,
     );
   }
   const keys = Object.fromEntries(entry.names.map((each) => [each, "any" as const]));
@@ -232,7 +232,7 @@ function appendEvents(world: World, args: ControlArguments): void {
       throw new UsageError({
         attempted: "append event",
         why: `unknown type "${type}"`,
-        advice: `there are ${EVENT_TYPES.join(", ")}`,
+        advice: `use one of ${EVENT_TYPES.join(", ")}`,
       });
     }
     last = Math.max(world.clock.stamp(), last + 1_000);

@@ -220,7 +220,7 @@ export function parseRandomFaults(text: string, seed: number): RandomFaults {
   const problem = (why: string, advice?: string) =>
     new UsageError({ attempted: `parse faults "${text}"`, why, advice });
   for (const name of fields.keys()) {
-    if (!FIELDS.includes(name)) throw problem(`unknown field "${name}"`, `there are ${FIELDS.join(", ")}`);
+    if (!FIELDS.includes(name)) throw problem(`unknown field "${name}"`, `use one of ${FIELDS.join(", ")}`);
   }
   const rate = Number(fields.get("rate"));
   if (!(rate >= 0 && rate <= 1)) throw problem(`rate must be between 0 and 1: current value is ${fields.get("rate")}`);

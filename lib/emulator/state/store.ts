@@ -473,7 +473,7 @@ export function addBulk(store: Store, { what, userId, count, sandboxId }: Bulk):
         throw new UsageError({
           attempted: "add records",
           why: `unknown kind "${what}"`,
-          advice: `there are ${BULK_KINDS.join(", ")}`,
+          advice: `use one of ${BULK_KINDS.join(", ")}`,
         });
     }
   }

@@ -461,6 +461,22 @@ test_("the script copies the rows that are shown as CSV, and no cell is a formul
   });
 });
 
+test_("the script selects what the browser does not copy, and says so", async () => {
+  await look("campaign.html", {}, async (page) => {
+    await page.evaluate("navigator.clipboard.writeText = () => Promise.reject(new Error())");
+    const selection = () => page.evaluate<string>("getSelection().toString()");
+    await page.locator("select").selectOption("failed");
+    await page.getByRole("button", { name: "Copy as CSV" }).click();
+    await page.getByRole("button", { name: "No clipboard access: copy the selected rows" }).waitFor();
+    const rows = await selection();
+    expect([rows.includes("acme/service-16"), rows.includes("acme/service-20")]).toEqual([true, false]);
+    const command = page.locator(".cmd", { hasText: "mogplex-ci campaign retry" }).first();
+    await command.getByRole("button").click();
+    await command.getByRole("button", { name: "Selected: copy it" }).waitFor();
+    expect(await selection()).toStartWith("mogplex-ci campaign retry");
+  });
+});
+
 /** Paper of size A4, less its margins. */
 const PAPER = { width: 718, height: 1_000 };
 

@@ -155,7 +155,7 @@ test("dashboard lists the failed items of a campaign of which it read only a his
     "Gates, stops and late waves are not shown because no campaign.json was read. Write that file before this page:",
     "mogplex-ci campaign report FILE --home HOME --dir campaigns/node-24",
     "2 items of the campaign “node-24” failed, 2 min ago",
-    "acme/r1, acme/r2: Last failure: Npm test failed. Last line from the agent: “r1.test.ts failed”.",
+    "acme/r1, acme/r2: Last failure: npm test failed. Last line from the agent: “r1.test.ts failed”.",
   ]);
 });
 

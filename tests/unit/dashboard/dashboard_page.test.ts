@@ -48,8 +48,8 @@ test("renderDashboardPage() says first what needs attention, most urgent first, 
     "acme/service-9 (nightly): “Fix the flaky tests of service 9, and do not raise timeouts” waits for an answerAnswer in the app, or cancel the run:mogplex-ci runs cancel d0000000-0000-4000-8000-000000002009for 10 hOpen run Open the app Open job",
     "Approve or stop the campaign “campaign-1”2 of 3 items of the canary failed. 18 repositories are waiting.for 5 hShow",
     "acme/service-3 (nightly): “Fix the flaky tests of service 3, and do not raise timeouts” waits for an answerAnswer in the app, or cancel the run:mogplex-ci runs cancel d0000000-0000-4000-8000-000000002003for 4 hOpen run Open the app Open job",
-    "acme/service-2 (nightly): “Fix the flaky tests of service 2, and do not raise timeouts” failedNpm test exited with code 1. After 3 min.3 h agoShow Open job",
-    "acme/service-8 (nightly): “Fix the flaky tests of service 8, and do not raise timeouts” failedNpm test exited with code 1. After 9 min.9 h agoShow Open job",
+    "acme/service-2 (nightly): “Fix the flaky tests of service 2, and do not raise timeouts” failednpm test exited with code 1. After 3 min.3 h agoShow Open job",
+    "acme/service-8 (nightly): “Fix the flaky tests of service 8, and do not raise timeouts” failednpm test exited with code 1. After 9 min.9 h agoShow Open job",
   ]);
   // Seven are open, the others folded. "Show" leads to the row of the run.
   expect(textsOf(page, "summary")[0]).toBe("9 more");
@@ -170,7 +170,7 @@ test("concernsOf() has a repository whose runs often fail, unless its newest run
     kind: "repository",
     tone: "warn",
     subject: "acme/billing: 2 of 5 runs in the last 7 days failed",
-    line: "Last failure: Npm test exited with code 1.",
+    line: "Last failure: npm test exited with code 1.",
     command: null,
     at: Date.parse("2026-12-01T04:00:00Z"),
     lasts: false,
@@ -549,7 +549,7 @@ test("renderDashboardPage() shows the last line of the agent where a run failed,
   const page = render(emptyDashboard({ ...data, runs: [{ ...failed, page: null, lastLine }] as Data["runs"] }));
   expect(breaches(page)).toEqual([]);
   const [line] = textsOf(page, "li").filter((text) => text.includes("Last line from the agent"));
-  expect(line).toContain(`Npm test exited with code 1. After 3 min. Last line from the agent: “${lastLine}”.`);
+  expect(line).toContain(`npm test exited with code 1. After 3 min. Last line from the agent: “${lastLine}”.`);
   expect(textsOf(page, "code")).toContain(lastLine);
 });
 
@@ -1064,6 +1064,15 @@ test("concernsOf() links a question to the run on a local Mogplex, otherwise to 
   expect(concernsOf(campaign).map(({ kind, appUrl }) => [kind, appUrl])).toEqual([
     ["decision", "https://mogplex.com/"],
   ]);
+});
+
+test("concernsOf() leaves a run's reason as the service wrote it, and gives our own reasons a capital letter", () => {
+  const [run] = fullDashboard(1).runs;
+  const runs = [{ ...run, outcome: "failed", reason: "npm test failed", durationMs: null, lastLine: null }];
+  const { line } = concernsOf(emptyDashboard({ runs: runs as Data["runs"] }))[0] ?? {};
+  expect(line).toBe("npm test failed.");
+  const stopped = campaignWith({ state: "stopped", stateReason: "stopped by mira: npm is down", items: 40, ended: 3 });
+  expect(concernsOf(stopped)[0]?.line).toBe("Stopped by mira: npm is down. 37 repositories are left.");
 });
 
 test("concernsOf() ends the last line of an agent with one full stop", () => {

@@ -48,7 +48,7 @@ test("control() says what is wrong with its arguments", async () => {
   ]).toEqual([
     [400, {
       ok: false,
-      error: expect.stringMatching(/^Cannot run control action: unknown action "nothing"; there are fault, /),
+      error: expect.stringMatching(/^Cannot run control action: unknown action "nothing"; use one of fault, /),
     }],
     [400, { ok: false, error: 'Cannot run control action: "runId" must be text' }],
     [400, { ok: false, error: 'Cannot run control action: "seconds" must be a number' }],

@@ -38,7 +38,7 @@ test("main() ends with 2 and one sentence for what it cannot use", async () => {
     [["--repo", "acme"], "must have the form OWNER/NAME=PATH"],
     [["--repo", "acme/web=/nowhere"], 'no Git repository at "/nowhere"'],
     [["--harness", "codex=true"], '"--harness" needs a repository to work on; add "--repo OWNER/NAME=PATH"'],
-    [["--harness", "vim=true", "--repo", "a/b=."], 'there is no harness "vim"; there are codex, claude-code'],
+    [["--harness", "vim=true", "--repo", "a/b=."], 'there is no harness "vim"; use one of codex, claude-code'],
     [["--fixture", "no.json"], 'Cannot read "no.json": there is no such file'],
     [["--fixture", "bad.json"], 'Cannot read "bad.json"'],
     [["--fixture", "odd.json"], 'at "tokens", it must be an array'],

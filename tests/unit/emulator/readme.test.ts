@@ -14,7 +14,7 @@ function actions(): string[] {
   try {
     makeEmulator().control("no-such-action");
   } catch (error) {
-    return (error as Error).message.split("there are ")[1]?.split(", ") ?? [];
+    return (error as Error).message.split("use one of ")[1]?.split(", ") ?? [];
   }
   throw new Error("an unknown action was not refused");
 }

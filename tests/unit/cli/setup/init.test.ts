@@ -322,7 +322,7 @@ test("init terminal writes the program without a task and a job, and takes it ou
   expect(stdout).toEndWith(
     "\nNeeds: the variable MOGPLEX_API_KEY. You also need MOGPLEX_REPO_ID (owner/name), unless you use a terminal in a clone from github.com.\n" +
       "  1. Create a token in the Mogplex app (Settings > Mogplex Keys) with the scopes read and write. " +
-      "For a dashboard, create a token with only the scope read.\n" +
+      "For a dashboard, create a read-only token (scope `read`).\n" +
       "  2. Set the variable in your shell: `export MOGPLEX_API_KEY=…`\n" +
       "  3. Check the setup: `node ci/mogplex.mjs doctor --repo acme/web`\n" +
       "  4. If you want to publish a dashboard, check the setup with `node ci/mogplex.mjs doctor --for dashboard` instead, " +

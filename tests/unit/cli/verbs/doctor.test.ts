@@ -126,7 +126,7 @@ test("doctor takes the whole of a repository with sub-projects, and tells ids an
 
 test("doctor shows what a name could mean when no repository has that name", async () => {
   const near = await doctor({ args: ["--repo", "api"] });
-  expect(near.checks.repository?.finding).toBe(`"api" was not found; there are acme/api (${REPO})`);
+  expect(near.checks.repository?.finding).toBe(`"api" was not found; the token can access acme/api (${REPO})`);
   const none = await doctor({ args: ["--repo", "acme/gone"] });
   expect(none.checks.repository?.finding).toEndWith("the token cannot access a repository with that name");
   expect([near.code, none.code]).toEqual([2, 2]);
