@@ -47,7 +47,9 @@ export interface Clock {
   during?<T>(work: Promise<T>): Promise<T>;
 }
 
-/** Reason to abort what is no longer needed. It is shared: making one, with its stack, takes longer than the rest of an abort. */
+/**
+ * Reason for aborting work that is no longer needed. It is shared, because creating an error with its stack takes longer than the rest of an abort.
+ */
 export const OVER: DOMException = new DOMException("No longer needed", "AbortError");
 
 // Source: measured; setTimeout treats a longer delay as 1 ms on Node, Bun and Deno.
@@ -61,7 +63,7 @@ function timer(ms: number, signal: AbortSignal | undefined, background: boolean)
       resolve();
     };
     const id: unknown = setTimeout(done, ms);
-    // Deno before 2.9 has numbers here, and a timer keeps the process alive there until it is aborted.
+    // Deno before 2.9 returns numbers here, and there a timer keeps the process alive until it is aborted.
     if (background && typeof id === "object") (id as { unref?: () => void } | null)?.unref?.();
     function abort() {
       clearTimeout(id as number);
@@ -113,14 +115,14 @@ interface Sleeper {
   wake: () => void;
 }
 
-// What a sleeper woke settles in microtasks, but reading a body can take a few turns of the event loop.
+// Whatever a sleeper wakes settles in microtasks, but reading a body can take a few turns of the event loop.
 const QUIET_TURNS = 3;
-// While a request is open, which its time limit shows, these are followed by turns that take a millisecond or more: it may be on a socket.
+// While a request is open, which its time limit shows, further turns of a millisecond or more follow, because the request may use a socket.
 const REQUEST_TURNS = 6;
-// Its limit must not expire before a real socket has answered.
+// The limit of a request must not expire before a real socket has answered.
 const LIMIT_TURNS = 100;
 
-// Real time for which the clock stops for one piece of work, in milliseconds: the work may itself wait for this clock.
+// Real time for which the clock stops for one piece of work, in milliseconds. The work may itself wait for this clock.
 const WORK_MS = 30_000;
 
 // The virtual clock needs the real event loop. A test may replace the timers of the process with timers that never fire.
@@ -131,14 +133,14 @@ const realSetImmediate: typeof setImmediate | undefined = globalThis.setImmediat
 /** One turn of the event loop. A timer takes a millisecond or more; an immediate takes no time. */
 export function loopTurn(isLong: boolean): Promise<void> {
   return new Promise((resolve) => {
-    // Bun replaces what is behind its function, and marks it then.
+    // Bun replaces the implementation behind this function, and marks the function when it does.
     const hasTimers = !("clock" in realSetTimeout);
     if (realSetImmediate === undefined || isLong && hasTimers) realSetTimeout(resolve, 0);
     else realSetImmediate(() => resolve());
   });
 }
 
-/** Lets everything else in the event loop run, signals and timers included. @param clock Stops meanwhile if it is virtual. */
+/** Lets everything else in the event loop run, including signals and timers. @param clock A virtual clock, which stops in the meantime. */
 export async function pause(clock: Clock): Promise<void> {
   const turn = loopTurn(false);
   await (clock.during?.(turn) ?? turn);
@@ -185,7 +187,7 @@ export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
       };
     });
   }
-  /** Waits until all work is done and only sleepers are left. @returns the first of them. */
+  /** Waits until all work is done and only sleepers are left. @returns The first sleeper. */
   async function quiet(): Promise<Sleeper | undefined> {
     let first = sleepers[0];
     for (let turns = 0;; turns++) {

@@ -54,21 +54,21 @@ const KINDS = [
 
 type ConcernKind = typeof KINDS[number];
 
-/** Kinds that are never folded: somebody waits for an answer. */
+/** Kinds that are never folded, because somebody is waiting for an answer. */
 const UNFOLDED: readonly ConcernKind[] = ["decision", "pull request"];
 
 export interface Concern {
   readonly kind: ConcernKind;
   readonly tone: "bad" | "warn";
-  /** What it is about, as a clause. It can contain untrusted text. */
+  /** What the concern is about, as a clause. It can contain untrusted text. */
   readonly subject: string;
   /** Why, or what to do; empty if nothing is known. Untrusted text. */
   readonly line: string;
   /** The command that the line announces; null without one. Untrusted text. */
   readonly command: string | null;
-  /** When it happened, or since when it has lasted; null if unknown. Milliseconds since 1970. */
+  /** When the problem occurred or began, in milliseconds since 1970; null if unknown. */
   readonly at: number | null;
-  /** Whether it still lasts: its age is then shown as `for 5 h` instead of `5 h ago`. */
+  /** Whether the problem still lasts. If so, its age is shown as `for 5 h` instead of `5 h ago`. */
   readonly lasts: boolean;
   readonly link: ConcernLink | null;
   /** Address of the job of the run; null if unknown. Untrusted text. */
@@ -131,7 +131,7 @@ const concern = (
   > = {},
 ): Concern => ({ kind, tone, subject, line, command, at, lasts, link, jobUrl, appUrl });
 
-/** Where a reader continues: on the page, otherwise in the part. */
+/** A link to the page or, if there is no page, to the part of the dashboard. */
 function linkTo(page: string | null, words: string, part: string): ConcernLink {
   return page === null ? { words: "Show", part } : { words, page };
 }
@@ -141,7 +141,7 @@ export function runPlace(index: number): string {
   return index < MAX_ROWS ? `run-${index + 1}` : "runs";
 }
 
-/** The title of the task in quotes, with the name of the campaign, since several may have the same task. Untrusted text. */
+/** The title of the task in quotes, with the name of the campaign, because several campaigns may have the same task. Untrusted text. */
 function titled(campaign: CampaignEntry): string {
   const { title } = campaign;
   return title === null ? `“${campaignName(campaign)}”` : `“${title}” (${campaignName(campaign)})`;
@@ -221,7 +221,7 @@ export function lateMsOf(campaign: CampaignEntry, nowMs: number): number | null 
   return nowMs - dueMs > LATE_MS ? nowMs - dueMs : null;
 }
 
-/** Campaigns that nobody seems to drive any more. */
+/** Campaigns that no job seems to run any more. */
 function ofLateCampaigns({ campaigns, at }: DashboardData): Concern[] {
   const nowMs = instantMs(at) ?? 0;
   return campaigns.flatMap((campaign) => {
@@ -243,7 +243,7 @@ function ofLateCampaigns({ campaigns, at }: DashboardData): Concern[] {
   });
 }
 
-/** Puts the mark at the end of a text, unless a sentence already ends there, which may be in quotes. */
+/** Ends a text with the mark, unless a sentence already ends there, possibly inside quotes. */
 function punctuated(text: string, mark: "." | ":"): string {
   const bare = text.replace(/\.$/, "");
   return /[!?]$|[.!?…]”$/.test(bare) ? bare : `${bare}${mark}`;
@@ -264,31 +264,31 @@ function firstLine(text: string): string {
   return line;
 }
 
-/** The agent's own words, since the service's reason is often only an exit code. */
+/** The agent's own words, because the service's reason is often only an exit code. */
 function lastLineText({ lastLine }: Pick<RunEntry, "lastLine">): string {
   return lastLine === null ? "" : punctuated(`Last line from the agent: “${lastLine}”`, ".");
 }
 
-/** The first five names, and how many more there are. @param count How many there are. @default all are here */
+/** The first five names, and the number of the others. @param count Total number of names. @default the names in the list */
 function firstNames(names: readonly string[], count = names.length): string {
   const first = names.slice(0, 5);
   const more = count - first.length;
   return `${first.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }
 
-/** The reason of a run, or null for a run that waits for an answer: its reason only repeats that. */
+/** The reason of a run; null for a run that waits for an answer, because its reason only repeats that. */
 export function whyOf({ outcome, reason }: Pick<RunEntry, "outcome" | "reason">): string | null {
   return outcome === "awaiting_input" ? null : reason;
 }
 
-/** What to do about the questions of items. @param count How many items. @param runId Of the first one; null if unknown. */
+/** What to do about the questions of items. @param count Number of items. @param runId Run of the first item; null if unknown. */
 function answerText(names: readonly string[], count: number, runId: string | null = null): string {
   const advice = count === 1 ? "answer in the app, or cancel the run" : "answer in the app, or cancel the runs";
   const end = runId === null ? "." : count === 1 ? ":" : ", starting with:";
   return `${firstNames(names, count)}: ${advice}${end}`;
 }
 
-/** What a run did, after its task. */
+/** Words for what happened in a run, shown after its task. */
 const HAPPENED: ReadonlyMap<string, string> = new Map([
   ["failed", "failed"],
   ["awaiting_input", "waits for an answer"],
@@ -296,7 +296,7 @@ const HAPPENED: ReadonlyMap<string, string> = new Map([
   ["not_started", "was not started"],
 ]);
 
-/** Where to answer a question: the page of its run, or the app. */
+/** Where to answer a question: the page of the run, or the app. */
 function answerUrl(origin: string, runId: string | null = null): string | null {
   return appAddress(origin, runId) ?? null;
 }
@@ -317,7 +317,7 @@ function runIdText(runId: string): string {
 
 function ofRuns({ runs, silentJobs, origin }: DashboardData, troubles: readonly Trouble[]): Concern[] {
   const places = new Map(runs.map((run, index) => [run, runPlace(index)]));
-  // The line of a silent job shows its last run. A question still needs an answer.
+  // The line of a silent job already shows its last run. A question still needs an answer.
   const lastIds = new Set(silentJobs.length > MAX_SILENT ? [] : silentJobs.flatMap(({ runId }) => runId ?? []));
   const isCovered = ({ run }: Trouble) => !isQuestion(run) && run.runId !== null && lastIds.has(run.runId);
   return troubles.filter((trouble) => !isCovered(trouble)).map(({ run, task, times }) => {
@@ -350,7 +350,7 @@ function ofRuns({ runs, silentJobs, origin }: DashboardData, troubles: readonly 
   });
 }
 
-/** After this time, in milliseconds, a run that has not ended needs attention. A sandbox does, too, if it is also idle. */
+/** After this time, in milliseconds, a run that has not ended needs attention. The same applies to a sandbox that is also idle. */
 const LONG_RUN_MS = 6 * 3_600_000;
 
 /** `3 days`, `7 hours`. */
@@ -360,7 +360,7 @@ function longText(ms: number): string {
     : formatCount(Math.floor(ms / DAY_MS), "day");
 }
 
-/** Runs that the service still reports as pending or running, the longest first. */
+/** Runs that the service still reports as pending or running, longest first. */
 function ofLongRuns({ runs, at }: DashboardData): Concern[] {
   const nowMs = instantMs(at) ?? 0;
   return runs.flatMap((run, index) => {
@@ -384,10 +384,10 @@ function ofLongRuns({ runs, at }: DashboardData): Concern[] {
   }).sort((a, b) => b.ms - a.ms).map((each) => each.concern);
 }
 
-/** More silent jobs than this share one line: they probably have one cause. */
+/** If more jobs than this are silent, they share one line, because they probably have the same cause. */
 const MAX_SILENT = 3;
 
-/** Regular jobs that have stopped. */
+/** Regular jobs that have stopped running. */
 function ofSilence({ runs, silentJobs, at }: DashboardData): Concern[] {
   const nowMs = instantMs(at) ?? 0;
   const msOf = ({ lastAt }: SilentJob) => nowMs - (instantMs(lastAt) ?? nowMs);
@@ -437,14 +437,17 @@ function ofSilence({ runs, silentJobs, at }: DashboardData): Concern[] {
   });
 }
 
-/** `acme/web (nightly)`, with the task if another task of the job is silent, too. Untrusted text. */
+/** `acme/web (nightly)`, with the task if another task of the same job is silent as well. Untrusted text. */
 function silentName({ repository, job, task }: SilentJob, all: readonly SilentJob[]): string {
   const isUnique = all.filter((each) => each.repository === repository && each.job === job).length === 1;
   const name = job === null || repository === null ? repository ?? job ?? "A job" : `${repository} (${job})`;
   return task === null || isUnique && job !== null ? name : `${name}: “${task}”`;
 }
 
-/** Questions that the token cannot see, or that could not be read: they may still wait for somebody. Those of a campaign share an entry. */
+/**
+ * Questions that the token cannot see, or that could not be read. Somebody may still have to answer them. Questions of the same campaign share an
+ * entry.
+ */
 function ofUnseenQuestions({ runs, campaigns, lists, at, origin }: DashboardData): Concern[] {
   const { questions } = unseenRunsOf(runs, campaigns.map(({ name }) => name), instantMs(at) ?? 0);
   const groups = groupBy(questions, ({ campaign, runId, file }) => JSON.stringify(campaign ?? [runId, file]));
@@ -486,7 +489,7 @@ function ofUnseenQuestions({ runs, campaigns, lists, at, origin }: DashboardData
   });
 }
 
-/** Other runs of the last seven days whose state now is unknown. */
+/** Other runs of the last seven days whose current state is unknown. */
 function ofUnfinishedRuns({ runs, campaigns, lists, at }: DashboardData): Concern[] {
   const unfinished = unseenRunsOf(runs, campaigns.map(({ name }) => name), instantMs(at) ?? 0).others;
   const names = [...new Set(unfinished.map(({ repository, runId }) => repository ?? runId ?? ""))];
@@ -528,7 +531,7 @@ function ofRepositories({ runs, at }: DashboardData, troubles: readonly Trouble[
     );
 }
 
-/** What one or several items of a campaign did, by their verdict. */
+/** Words for what happened to one or several items of a campaign, by their verdict. */
 const CAUSES: ReadonlyMap<string, readonly [one: string, many: string]> = new Map([
   ["needs-input", ["waits for an answer", "wait for an answer"]],
   ["unknown", ["needs a review", "need a review"]],
@@ -562,14 +565,14 @@ function ofCauses({ campaigns, origin }: DashboardData): Concern[] {
   );
 }
 
-/** What one or several items did, by the outcome of their runs. */
+/** Words for what happened to one or several items, by the outcome of their runs. */
 const ITEMS_HAPPENED: ReadonlyMap<string, readonly [one: string, many: string]> = new Map([
   ["awaiting_input", ["waits for an answer", "wait for an answer"]],
   ["error", ["has no verdict", "have no verdict"]],
   ["not_started", ["was not started", "were not started"]],
 ]);
 
-/** Items of campaigns that wait for an answer now, and all others of campaigns of which only histories were read. */
+/** Items of campaigns that are waiting for an answer. If only the histories of a campaign were read, its other items with problems as well. */
 function ofCampaignRuns({ runs, campaigns, at, origin }: DashboardData): Concern[] {
   const readCampaigns = campaigns.map(({ name }) => name);
   return campaignTroublesOf(runs, readCampaigns, instantMs(at) ?? 0).map(({ campaign, outcome, runs: itemRuns }) => {
@@ -605,7 +608,7 @@ function ofCampaignRuns({ runs, campaigns, at, origin }: DashboardData): Concern
   });
 }
 
-/** Campaigns of which only histories were read: nobody sees whether they wait for a decision. */
+/** Campaigns whose histories were read, but not their `campaign.json`. It is unknown whether they wait for a decision. */
 function ofUnreadCampaigns({ runs, campaigns, at }: DashboardData): Concern[] {
   const names = unreadCampaignsOf(runs, campaigns.map(({ name }) => name), instantMs(at) ?? 0);
   const [first] = names;
@@ -670,17 +673,17 @@ function ofAutomations({ automations, origin }: DashboardData): Concern[] {
 /** After this time a waiting pull request needs attention, in milliseconds. */
 const LONG_MS = 3 * DAY_MS;
 
-/** A pull request that was opened before this time has been waiting for long. */
+/** A pull request that was opened before this time has been waiting for a long time. */
 export function longBefore(nowMs: number): number {
   return nowMs - LONG_MS;
 }
 
-/** Pull requests that have been open for more than 3 days, in their order. Nobody is expected to merge a draft. */
+/** Pull requests that have been open for more than 3 days, in their order. Drafts are left out, because nobody is expected to merge them. */
 export function longWaiting(entries: readonly PullRequestEntry[], nowMs: number): PullRequestEntry[] {
   return entries.filter(({ draft, openedAt }) => draft !== true && nowMs - (instantMs(openedAt) ?? nowMs) > LONG_MS);
 }
 
-/** `acme/web #7`, otherwise its address. Untrusted text. */
+/** `acme/web #7`, otherwise the address. Untrusted text. */
 export function pullName(url: string, repository: string | null): string {
   const number = /\/(\d{1,9})\/?$/.exec(url)?.[1];
   return repository === null || number === undefined ? url : `${repository} #${number}`;
@@ -709,7 +712,7 @@ export function checksText({ checks, conflict }: Pick<PullRequestEntry, "checks"
   return [CHECKS.get(checks ?? "") ?? "", conflict === true ? "conflict" : ""].filter(Boolean).join(", ");
 }
 
-/** The pull requests that {@linkcode ofPullRequests} names. */
+/** Number of pull requests that {@linkcode ofPullRequests} names. */
 const NAMED_PULLS = 3;
 
 /** `acme/web #7 (16 days, checks passed, changes requested, with mira)`. Untrusted text. */
@@ -786,7 +789,7 @@ function ofSandboxes(data: DashboardData): Concern[] {
   ];
 }
 
-/** Why a file could not be read. A recipe continues if its campaign cannot be read, so only the log has the reason. */
+/** Why a file could not be read. A recipe continues if its campaign cannot be read, so only the log of the job has the reason. */
 function missingText({ file, why }: FileProblem): string {
   const isReport = why === NO_SUCH_FILE && /(^|\/)campaign\.json$/.test(file);
   return isReport ? `${why}. If a job runs "campaign report", its log shows the reason.` : why;
@@ -823,7 +826,7 @@ function ofFiles({ lists, fileProblems, pullRequests, covers }: DashboardData): 
       { link: { words: "Show", part: "pulls" } },
     )
   );
-  // One command fits many projects: what matches nothing matters only if nothing else was read, either.
+  // One command is used for many projects. A pattern that matches nothing matters only if nothing else was read either.
   const patterns = hasFiles(covers) ? [] : patternsOf(fileProblems);
   const problemsOf = (wanted: FileProblem["kind"]) => fileProblems.filter(({ kind }) => kind === wanted);
   const [files, partial] = [problemsOf("file"), problemsOf("lines")];
@@ -866,7 +869,8 @@ function ofFiles({ lists, fileProblems, pullRequests, covers }: DashboardData): 
 }
 
 /**
- * Everything that needs attention, ordered by kind. Within a kind, what still lasts comes first, the longest at the top. The rest follows, newest first.
+ * Everything that needs attention, ordered by kind. Within a kind, concerns that still last come first, longest first. The others follow, newest
+ * first.
  * @param data Data after `cleanDashboard`.
  */
 export function concernsOf(data: DashboardData): Concern[] {
@@ -943,7 +947,7 @@ export function unmatchedText(data: DashboardData): string | null {
     : `No file matches ${patterns.length > 3 ? firstNames(patterns) : patterns.join(" or ")}.`;
 }
 
-/** `5 things need attention`, `All is well`; something more careful if files are missing. */
+/** `5 things need attention`, `All is well`; a more careful text if files are missing. */
 export function headlineOf(concerns: readonly Concern[], data: DashboardData): string {
   const { length } = concerns;
   if (length === 0) {

@@ -33,7 +33,7 @@ import type { Stored } from "./stored.ts";
 /** Maximum number of requests of one dashboard: half of what a token has in a minute. */
 const MAX_REQUESTS = 30;
 
-/** Time limit for all of it, in milliseconds: the service names 60 s when a token is busy. */
+/** Time limit for all requests together, in milliseconds. The service asks for a wait of 60 s when a token is busy. */
 const ALL_MS = 120_000;
 const MAX_ATTEMPTS = 3;
 // Source: API reference, "List repositories", "List automations", "List automation runs".
@@ -44,7 +44,7 @@ const SHOWN_STATUSES = 20;
 /** After this many automations in a row whose runs cannot be read, the others are not requested. */
 const MAX_FAILURES = 3;
 const DAY_MS = 86_400_000;
-/** Unfinished runs that are read before the runs of automations. Others follow, if requests are left. */
+/** Number of unfinished runs that are read before the runs of automations. If requests are left, further runs are read afterward. */
 const FIRST_OPEN = 10;
 
 export interface CollectOptions {
@@ -62,9 +62,9 @@ type Collected = Pick<
 >;
 
 /**
- * Reads the lists. `lists` reports what cannot be read; the exit code is the first error's.
+ * Reads the lists. `lists` reports what could not be read. The exit code is the code of the first error.
  * @throws {UsageError} if the token can start runs or automations, unless that is allowed.
- * @throws {MogplexError} the first error if no list could be read.
+ * @throws {MogplexError} the first error, if no list could be read.
  */
 export async function collect(
   options: CollectOptions,
@@ -74,7 +74,7 @@ export async function collect(
   if (!allowWriteToken) await refuseWriters(options, reader);
   const lists = {} as Record<ListName, ListState>;
 
-  /** Reads one list, unless an earlier error has ended everything. */
+  /** Reads one list, unless an earlier error has stopped all requests. */
   async function list<T>(name: ListName, ask: () => Promise<{ found: T[]; state: ListState }>): Promise<T[]> {
     if (reader.ending !== undefined) {
       lists[name] = {
@@ -126,10 +126,12 @@ export async function collect(
   };
 }
 
-/** Below this, a difference between the clocks is not corrected: the service's is known to the second, and answers take time. */
+/**
+ * A smaller difference between the clocks is not corrected, in milliseconds. The service's time is known only to the second, and answers take time.
+ */
 const LEAST_SKEW_MS = 60_000;
 
-/** The time by the service's clock, if ours is clearly wrong: ages of runs and sandboxes are measured against it. */
+/** The time according to the service's clock, if our clock is clearly wrong. The ages of runs and sandboxes are measured against it. */
 function serviceNow({ client, clock }: CollectOptions): number {
   const skewMs = client.clockSkewMs ?? 0;
   return clock.wallTime() - (Math.abs(skewMs) < LEAST_SKEW_MS ? 0 : skewMs);
@@ -140,7 +142,7 @@ class OpenRuns {
   readonly #client: ServiceClient;
   readonly #reader: Reader;
   readonly #ids: readonly string[];
-  /** Runs that were asked for, whatever the answer. */
+  /** Number of runs that were requested, including those without an answer. */
   #asked = 0;
   #failures = 0;
   #last: MogplexError | undefined;
@@ -153,7 +155,7 @@ class OpenRuns {
     this.#ids = ids;
   }
 
-  /** Continues up to this many runs in total. */
+  /** Reads further runs, up to this many in total. */
   async read(count: number): Promise<void> {
     const reader = this.#reader;
     for (const id of this.#ids.slice(this.#asked, count)) {
@@ -222,7 +224,7 @@ class Reader {
   readonly #before: number;
   readonly #deadline: number;
   first: MogplexError | undefined;
-  /** The error that stops further requests: the token is refused, or may send nothing for now. */
+  /** The error that stops further requests: the token was refused, or cannot send anything for now. */
   ending: MogplexError | undefined;
 
   constructor({ client, clock }: CollectOptions) {
@@ -253,7 +255,7 @@ class Reader {
       return await ask();
     } catch (error) {
       if (!(error instanceof MogplexError) || error.exit === "internal") throw error;
-      // It was deleted in the meantime.
+      // The object was deleted in the meantime.
       if (error instanceof NotFoundError) return error;
       this.first ??= error;
       if (error.exit === "unauthorized" || error.exit === "rateLimited") this.ending = error;
@@ -275,7 +277,7 @@ function listed(count: number, noun: string, hasMore = count >= MAX_LISTED): Lis
 }
 
 /**
- * Refuses a token that can start runs or automations, which a request without effect shows.
+ * Refuses a token that can start runs or automations. A request that has no effect shows whether the token can.
  * @throws {UsageError} if the token can start something. @throws the errors of the request.
  */
 async function refuseWriters({ client }: CollectOptions, reader: Reader): Promise<void> {
@@ -313,7 +315,7 @@ function runsOf(runs: readonly AutomationRun[], nowMs: number): AutomationRuns {
   };
 }
 
-/** Automations that can have new runs first, then those that were changed last. */
+/** Sorts automations: those that can have new runs first, and then by their last change, newest first. */
 function byInterest(automations: readonly Automation[]): Automation[] {
   const rank = ({ status, publishedVersionId }: Automation) =>
     status === "active" && publishedVersionId !== null ? 0 : 1;

@@ -99,7 +99,7 @@ export function renderDashboardPage(data: DashboardData): string {
     path: [],
     home: { name: bare(name) },
     tone,
-    // A page that is no longer updated must not claim anything about now. The script adds its age.
+    // A page that is no longer updated must not claim anything about the present. The script adds the age of the page.
     heading: markup`${headline} <small>as of <time datetime="${new Date(nowMs).toISOString()}" data-age>${
       dayTimeText(nowMs)
     }</time></small>`,
@@ -178,22 +178,22 @@ function waitingText(pullRequests: DashboardData["pullRequests"], nowMs: number)
   }.${long}`;
 }
 
-/** Fewer runs are counted one by one. */
+/** Below this number of runs, a count is shown instead of a percentage. */
 const LEAST_RUNS = 5;
 
-/** The share of succeeded runs among those that succeeded or failed, from 0 to 1; null without any. */
+/** The share of succeeded runs among the runs that succeeded or failed, from 0 to 1; null if there are none. */
 function shareOf(figures: RunFigures): number | null {
   const rated = ratedOf(figures);
   return rated === 0 ? null : figures.succeeded / rated;
 }
 
-/** In percent, rounded; null without any. */
+/** The share in percent, rounded; null if there are no such runs. */
 function percentOf(figures: RunFigures): number | null {
   const share = shareOf(figures);
   return share === null ? null : Math.round(share * 100);
 }
 
-/** `87%`, or `3 of 4` for a few; null without any. */
+/** `87%`, or `3 of 4` for a few runs; null if there are none. */
 function shareText(figures: RunFigures): string | null {
   const rated = ratedOf(figures);
   if (rated === 0) return null;
@@ -203,14 +203,14 @@ function shareText(figures: RunFigures): string | null {
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
-/** The others are folded, unless somebody waits for an answer. */
+/** Maximum number of concerns that are shown. The others are folded, unless somebody is waiting for an answer. */
 const MAX_CONCERNS = 7;
 
 function attention(concerns: readonly Concern[], nowMs: number): Html {
   const entryOf = ({ tone, subject, line, command, at, lasts, link: target, jobUrl, appUrl }: Concern) => ({
     tone,
     subject: markup`<b><bdi dir="ltr">${subject}</bdi></b>`,
-    // Our sentences in it read from left to right, whatever an agent's words begin with.
+    // Our own sentences in the line read from left to right, no matter how an agent's words begin.
     line: line !== "" && markup`<bdi dir="ltr">${line}</bdi>`,
     command,
     age: at === null ? null : lasts ? time(at, forText(nowMs - at)) : ago(at, nowMs),
@@ -229,16 +229,16 @@ function attention(concerns: readonly Concern[], nowMs: number): Html {
   }`;
 }
 
-/** With its host as a tooltip, since the history may come from another project. */
+/** A link to a job, with its host as a tooltip, because the history may come from another project. */
 function jobLink(url: string): Html {
   return markup`<span title="${hostOf(url)}">${link(url, "Open job")}</span>`;
 }
 
-/** The link to a part of this page. @param rows What the list around it shows after a click, if scripts run. @default unchanged */
+/** The link to a part of this page. @param rows What the list in that part shows after a click, if scripts run. @default unchanged */
 function partLink(part: string, words: Part, rows?: RowFilter): Html {
   if (rows === undefined) return markup`<a href="#${part}">${words}</a>`;
   const { repository, kind = "" } = rows;
-  // In quotes: "acme/web" must not show acme/website.
+  // In quotes, because "acme/web" must not show acme/website.
   return markup`<a href="#${part}" data-search="${`"${repository}"`}" data-kind="${kind}">${words}</a>`;
 }
 
@@ -248,7 +248,7 @@ function pageLink(page: string, words: Part): Html {
 }
 
 function pageAddress(page: string): string {
-  // With each part escaped it has no scheme, and without a leading "/" it has no host.
+  // With each part escaped, the address has no scheme. Without a leading "/", it has no host.
   return encodePath(page.replace(/^\/+/, ""));
 }
 
@@ -256,7 +256,7 @@ function pageAddress(page: string): string {
 
 type Better = "up" | "down" | null;
 
-/** Whether more is better, or less; neither for the number of runs. */
+/** A figure with its change. @param better Whether a higher or a lower value is better; null for the number of runs. */
 function tile(
   name: string,
   value: Part,
@@ -285,10 +285,10 @@ function days({ days: { last, before }, weeks, runs, covers, at }: DashboardData
   const durations = (pick: (figures: RunFigures) => number | null) => {
     const [exact, exactBefore] = [pick(last), pick(before)];
     if (exact === null || exactBefore === null) return null;
-    // As both are shown, so that they add up.
+    // Rounded as both are shown, so that the numbers add up.
     const [now, then] = [clockMs(exact), clockMs(exactBefore)];
     const more = now - then;
-    // A twentieth, or less than a second, is no difference.
+    // Less than a twentieth, or less than a second, is not treated as a difference.
     if (Math.abs(more) < Math.max(1_000, then / 20)) {
       return compare(0, `about as long as ${unbroken(formatDuration(then))}`);
     }
@@ -323,7 +323,7 @@ function days({ days: { last, before }, weeks, runs, covers, at }: DashboardData
       ),
       "up",
       curve(shareOf),
-      // The summary of the page lists the others.
+      // The summary of the page lists the other runs.
       ratedOf(last) === last.runs || ratedOf(last) < LEAST_RUNS ? null : `of ${ratedOf(last)} finished runs`,
     ),
     last.medianMs !== null &&
@@ -353,14 +353,14 @@ function days({ days: { last, before }, weeks, runs, covers, at }: DashboardData
   );
 }
 
-/** Rounded as {@linkcode formatDuration} shows it. */
+/** Rounded in the same way as by {@linkcode formatDuration}. */
 function clockMs(ms: number): number {
   if (ms < 9_950) return Math.round(ms / 100) * 100;
   const seconds = Math.round(ms / 1_000);
   return seconds < 3_600 ? seconds * 1_000 : Math.round(seconds / 60) * 60_000;
 }
 
-/** With small units. */
+/** A duration with its units in small type. */
 function clock(ms: number): Html {
   const words = formatDuration(ms).split(" ");
   return markup`${
@@ -370,7 +370,7 @@ function clock(ms: number): Html {
   }`;
 }
 
-/** What is known instead of the cost: `8.5 h of agent time (7 h before)`. @param before Null without a comparison. */
+/** The agent time, because the cost is unknown: `8.5 h of agent time (7 h before)`. @param before Null without a comparison. */
 function agentTimeText(last: RunFigures, before: RunFigures | null): string | null {
   const text = ({ totalMs }: RunFigures) =>
     unbroken(
@@ -384,7 +384,7 @@ function agentTimeText(last: RunFigures, before: RunFigures | null): string | nu
 
 // Weeks.
 
-/** Fewer weeks show no trend. */
+/** With fewer weeks, no trend is visible. */
 const LEAST_WEEKS = 3;
 
 function weeksTitle(weeks: readonly WeekFigures[]): string {
@@ -487,7 +487,7 @@ const AGES: readonly (readonly [days: number, name: string, color: Fill])[] = [
   [7, "3 to 7 days", "warn"],
   [Infinity, "over 7 days", "warn"],
 ];
-/** Waiting pull requests that are shown at once. */
+/** Number of waiting pull requests that are shown without unfolding. */
 const FIRST_PULLS = 5;
 
 function pulls({ pullRequests, runs }: DashboardData, nowMs: number): Html | null {
@@ -512,7 +512,7 @@ function pulls({ pullRequests, runs }: DashboardData, nowMs: number): Html | nul
   const shownFromMs = instantMs(entries.slice(0, FIRST_PULLS).at(-1)?.openedAt ?? null) ?? nowMs;
   const isUncertain = mayMissOlder(pullRequests, shownFromMs);
   const heads = [{ name: isUncertain ? "Open longest (some could not be read)" : "Open longest" }, ...PULLS];
-  // Only columns that are empty in all rows are dropped, so an empty cell shows that nobody owns an old pull request.
+  // Only columns that are empty in all rows are removed, so an empty cell shows that an old pull request has no owner.
   const [filledHeads, filledRows] = withoutEmpty(heads, rows);
   return markup`<div class="panel"><dl class="strip">${
     boxes.map(([name, pair, isKnown]) =>
@@ -565,7 +565,7 @@ function unreadLinks({ urls, pullRequests }: UnreadPullRequests): Html {
   }`;
 }
 
-/** Without a forge, only the runs know their pull requests, and when they opened them. */
+/** The newest pull requests according to the runs. Without access to a forge, only the runs show them and the times at which they were opened. */
 function newestPulls(runs: readonly RunEntry[], nowMs: number): Html | null {
   const byAddress = new Map<string, RunEntry>();
   for (const run of runs) if (run.pullRequest !== null) byAddress.set(run.pullRequest, run);
@@ -618,7 +618,7 @@ function pullRow(
         : markup`${!isUnchecked && state(...CHECKS.get(checks) ?? [checks, "none"])}${
           conflict === true && markup` ${state("conflict", "warn")}`
         }`,
-      // In one line: the column is narrow beside a long task.
+      // In one line, because the column is narrow beside a long task.
       oneLine(reviewText(entry) || null),
       oneLine(owner),
       ms === null ? null : { show: time(ms, ageText(nowMs - ms)), value: nowMs - ms },
@@ -628,7 +628,7 @@ function pullRow(
 
 // Campaigns.
 
-/** After a number of pull requests. */
+/** Words for the stages, shown after a number of pull requests. */
 const STAGES: ReadonlyMap<string, string> = new Map([
   ["queued", "in a queue"],
   ["ready", "ready to merge"],
@@ -689,14 +689,14 @@ function campaigns({ campaigns }: DashboardData, nowMs: number): Html | null {
   return listed("campaigns", "Campaigns", heads, rows);
 }
 
-/** A time as a distance, which sorts by the time; null without a time. */
+/** A time as a distance from now. The column is sorted by the time itself. Null without a time. */
 function moment(text: string | null, nowMs: number): Cell {
   const ms = instantMs(text);
   if (ms === null) return null;
   return { show: ago(ms, nowMs), value: ms };
 }
 
-/** A distance, with its time as a tooltip. If scripts run, it is the distance from when the page is opened. */
+/** A distance from now, with the time as a tooltip. If scripts run, the distance is updated when the page is opened. */
 function ago(ms: number, nowMs: number): Html {
   return time(ms, agoText(ms, nowMs));
 }
@@ -706,7 +706,7 @@ function time(ms: number, text: string): Html {
   return markup`<time datetime="${new Date(ms).toISOString()}" title="${dayTimeText(ms)}">${unbroken(text)}</time>`;
 }
 
-/** A time in the future; `soon` if a campaign that still runs should have ended in the last hour, null if earlier. */
+/** A time in the future. `soon` if the time was in the last hour, as for a campaign that should have ended. Null if the time was earlier. */
 function forecast(text: string | null, nowMs: number): Cell {
   const ms = instantMs(text);
   if (ms !== null && nowMs - ms > HOUR_MS) return null;
@@ -737,7 +737,7 @@ const REPOSITORIES: readonly Column[] = [
   { name: "Slowest", number: true, named: true },
   { name: "Open PRs", number: true, named: true },
 ];
-/** Repositories that are shown at once. */
+/** Number of repositories that are shown without unfolding. */
 const FIRST_REPOSITORIES = 8;
 
 function repositories(data: DashboardData, nowMs: number): Html | null {
@@ -839,12 +839,12 @@ function runRow(run: RunEntry, nowMs: number): TableRow {
 /** Maximum length of a reason in the table, in UTF-16 units. */
 const MAX_WHY = 60;
 
-/** Why a run did not succeed. Without a page of the run, also where to find out more. */
+/** Why a run did not succeed. If the run has no page, also where to find out more. */
 function why({ page, reason, lastLine, runId, outcome, jobUrl }: RunEntry): Html | null {
   if (page !== null || runId === null || outcome === "success") {
     return oneLine(reason, page === null ? undefined : pageAddress(page));
   }
-  // With the host, since the history may come from another project.
+  // With the host, because the history may come from another project.
   const log = jobUrl?.startsWith("https:") ? link(jobUrl, `job log on ${hostOf(jobUrl)}`) : null;
   const summary = reason === null ? "Run and job" : bare(cutText(reason, MAX_WHY).replace(/…\[.*$/s, "…"));
   return more(
@@ -876,7 +876,7 @@ function automations({ automations }: DashboardData, nowMs: number): Html | null
 }
 
 const { success, failed, cancelled, awaiting_input, started } = OUTCOME_WORDS;
-/** By the service's status. */
+/** Words by the service's status. */
 const STATUS_WORDS: Readonly<Record<string, { tone: Tone; state: string }>> = {
   ...{ success, failed, cancelled, awaiting_input, running: started },
   pending: { tone: "queued", state: "queued" },
@@ -921,7 +921,7 @@ function sandboxes(data: DashboardData, nowMs: number): Html | null {
   if (!isRead(lists.sandboxes)) return panel(markup`<h3>Sandboxes</h3>`, markup`<p class="soft">Not read.</p>`);
   const used = activeSandboxes(data);
   const active = sandboxes.filter(({ status }) => ["creating", "installing", "running"].includes(status));
-  // A service with another limit.
+  // The service has another limit.
   const usedText = used > MAX_SANDBOXES ? String(used) : `${used} of ${MAX_SANDBOXES}`;
   const label = `${usedText} sandboxes in use`;
   return markup`<div class="panel pad stack"><h3>Sandboxes</h3><ul class="meters"><li><span>in use now</span><b>${usedText}</b>${
@@ -939,7 +939,7 @@ function sandboxes(data: DashboardData, nowMs: number): Html | null {
   }</div>`;
 }
 
-/** At full width: a row has two long names. */
+/** At full width, because a row has two long names. */
 function sandboxTable({ sandboxes, lists }: DashboardData, nowMs: number): Html | null {
   if (!isRead(lists.sandboxes) || sandboxes.length === 0) return null;
   const rows = sandboxes.map(({ id, repository, status, branch, createdAt, lastActiveAt, error }): TableRow => {
@@ -1021,12 +1021,12 @@ function leftOutText({ leftOut, since }: DashboardData["covers"], at: string): s
     : ` ${count} ${are} left out because the page covers the 12 weeks since Monday, ${dayText(since)}.`;
 }
 
-/** Maximum number of kinds in the filter of a list: the service may add words. */
+/** Maximum number of kinds in the filter of a list. The service may add further kinds. */
 const MAX_KINDS = 30;
 /** From this many rows on, a list has a search, a filter and a copy button. */
 const MIN_LISTED = 20;
 
-/** A table in its box. @param nouns Plural noun for the rows. */
+/** A table in a box. @param nouns Plural noun for the rows. */
 function listed(nouns: string, caption: string, heads: readonly Column[], rows: readonly TableRow[]): Html {
   const drawn = table(caption, ...withoutEmpty(heads, rows));
   const kinds = [...countBy(rows, ({ kind = "" }) => kind)].filter(([kind]) => kind !== "").slice(0, MAX_KINDS);

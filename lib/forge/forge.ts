@@ -1,5 +1,6 @@
 /**
- * The differences between forges: one record of parts for each. A part that a forge lacks is absent, and the verb that needs it reports that.
+ * The differences between forges: one record of parts for each. A part that a forge lacks is absent, and the verb that needs the part reports its
+ * absence.
  * @module
  */
 import type { ReadEnv } from "../ci/platform.ts";
@@ -26,26 +27,30 @@ export interface FileForge extends ClientPlace {
   /** Public host of the forge, such as github.com; absent if there is none. */
   readonly publicHost?: string;
   readonly variable: string;
-  /** The host for that token: in a job of the forge its server, otherwise the public host; undefined for none. */
+  /**
+   * The host for the token in {@linkcode FileForge.variable}. In a job of the forge, this is the forge's server, otherwise the public host. Undefined
+   * if there is none.
+   */
   tokenHost(env: ReadEnv): string | undefined;
   readonly address: AddressForm;
-  /** Without a trailing slash. @param origin Scheme, host and port of its server. */
+  /** Base address of the API, without a trailing slash. @param origin Scheme, host and port of the server. */
   api(origin: string): string;
   readonly files?: ForgeFiles;
-  /** Jobs of the forge's own CI system; absent if no job can detect that it runs at such a forge. */
+  /** Jobs of the forge's own CI system; absent if no job can detect that it runs on such a forge. */
   readonly job?: ForgeJob;
 }
 
-/** One kind of forge. */
 export interface Forge extends FileForge {
   readonly pulls: ForgePulls;
   /** Opens the issues and pull requests of a repository, for mentions and follow-ups. */
   threads?(client: ForgeClient, place: RepositoryPlace): Threads;
   readonly notes?: ForgeNotes;
-  /** What is read before a merge. Like the next two parts, it is absent where nothing can be merged, and in programs that merge nothing. */
+  /**
+   * What is read before a merge. Like the next two parts, it is absent from forges where nothing can be merged, and from programs that merge nothing.
+   */
   readonly merging?: ForgeMerging;
   readonly statuses?: ForgeStatuses;
-  /** What is changed at pull requests. */
+  /** What is changed on pull requests. */
   readonly writes?: ForgeWrites;
 }
 
@@ -80,15 +85,15 @@ export interface WantedBranch {
 export interface ForgePulls {
   /** Maximum number of pull requests for one call of `read`. */
   readonly largest: number;
-  /** Reads at most {@linkcode ForgePulls.largest}. @returns An outcome for each, in their order. @throws what the client throws. */
+  /** Reads at most {@linkcode ForgePulls.largest}. @returns An outcome for each pull request, in their order. @throws the errors of the client. */
   read(client: ForgeClient, batch: readonly PullRequestAddress[]): Promise<PullRequestOutcome[]>;
   /**
    * Finds the newest pull request from a branch of the repository itself.
-   * @returns Its address; null if the branch has none; undefined if that is not shown.
-   * @throws what the client throws.
+   * @returns Its address; null if the branch has none; undefined if the forge does not show it.
+   * @throws the errors of the client.
    */
   find(client: ForgeClient, wanted: WantedBranch): Promise<string | null | undefined>;
-  /** Reads the failed checks or the open remarks. @throws what the client throws. */
+  /** Reads the failed checks or the open remarks. @throws the errors of the client. */
   findings(client: ForgeClient, address: PullRequestAddress, of: FindingsOf): Promise<Findings>;
 }
 
@@ -100,7 +105,7 @@ export interface ForgeFiles {
 }
 
 export interface ForgeNotes {
-  /** What the forge calls one: `note`. */
+  /** The forge's word for a note: `note`. */
   readonly noun: string;
   /** For messages: `merge request !7`. */
   nameOf(thread: ThreadPlace): string;
@@ -108,7 +113,7 @@ export interface ForgeNotes {
   open(client: ForgeClient, repository: string, thread: ThreadPlace): NotePlace;
 }
 
-/** Rights of the token of a job, as clauses: `the scopes read:user and write:issue`. This is the only source for messages and documents. */
+/** Rights that the token of a job needs, as clauses: `the scopes read:user and write:issue`. This is the only source for messages and documents. */
 export interface TokenNeeds {
   readonly respond: string;
   /** The note of a job on its pull request. */
@@ -119,30 +124,30 @@ export interface TokenNeeds {
   readonly status: string;
 }
 
-/** A job that runs at the forge, from its environment. */
+/** A job that runs on the forge, according to its environment. */
 export interface ForgeJob {
   readonly ciSystems: readonly string[];
   /** Host of the server that runs the job; undefined if the environment names none, or a server of another kind. */
   host(env: ReadEnv): string | undefined;
-  /** Variable with the token of the job's forge. @throws {UsageError} if our setting that names it is wrong. */
+  /** Variable with the token of the job's forge. @throws {UsageError} if our setting that names the variable is wrong. */
   tokenVariable(env: ReadEnv): string;
-  /** The same for masking, without a check; absent if it is the variable of the forge. */
+  /** The same variable for masking, unchecked; absent if it is the variable of the forge. */
   secretVariable?(env: ReadEnv): string;
-  /** User and variable of a token that Git alone accepts; absent without one. */
+  /** User name and variable of a token that only Git accepts; absent without such a token. */
   readonly git?: { readonly username: string; readonly variable: string };
-  /** Rights of the token, by what needs them. */
+  /** Rights of the token, by purpose. */
   readonly needs: TokenNeeds;
   /** True if workflows pass an unset variable as an empty one. */
   readonly passesUnset?: true;
-  /** A line for the `env` of a step, which gives it the token of the job; absent if a step has the token without one. */
+  /** A line for the `env` of a step that passes the job's token to the step; absent if a step has the token anyway. */
   readonly tokenLine?: string;
   /** Advice if there is no token for a note; absent if the list of needed rights is enough. */
   readonly noteAdvice?: string;
-  /** Without a trailing slash. @throws {UsageError} if a variable cannot come from the CI system. */
+  /** Base address of the API, without a trailing slash. @throws {UsageError} if a variable cannot come from the CI system. */
   api(env: ReadEnv): string;
   /** The repository of the job. @throws {UsageError} if a variable cannot come from the CI system. */
   place(env: ReadEnv): RepositoryPlace;
-  /** Base address of the pull requests of that repository; the number is appended. */
+  /** Base address of the pull requests of the job's repository. The number is appended to it. */
   pullsAt(env: ReadEnv): string;
   /** Hosts on which a link to an issue or a pull request leaves a reference, no matter who wrote the address. */
   linkHosts(env: ReadEnv): readonly string[];
@@ -151,29 +156,31 @@ export interface ForgeJob {
   /** @param repositoryId Requests the number of the repository from the forge. */
   event(env: ReadEnv, text: string, repositoryId: () => Promise<number>): Promise<AskEvent>;
   /**
-   * The pull request of the job, where its note goes.
+   * The pull request of the job, on which the job writes its note.
    * @param payload Reads the text of the event.
-   * @returns Undefined if the job has none.
-   * @throws {UsageError} if the job must have one and the environment does not show it.
+   * @returns Undefined if the job has no pull request.
+   * @throws {UsageError} if the job must have a pull request and the environment does not show it.
    */
   pull(env: ReadEnv, payload: () => string): { readonly repository: string; readonly number: number } | undefined;
   /** Variables with name and id of the user who started the job; null if no variable has the id. */
   readonly user: { readonly name: string; readonly id: string | null };
-  /** Whether the job that `init` writes gets no event for a label on a pull request, so that only a poll finds it. */
+  /** Whether the job that `init` writes gets no event for a label on a pull request. Only a poll then finds the label. */
   readonly missesPullLabels?: boolean;
   /** Pattern of names that only bots have; absent if names do not show who is a bot. */
   readonly botNames?: RegExp;
   readonly notes: JobNotes;
   /** Further variables that are read, for `permissions`. */
   readonly variables: readonly string[];
-  /** Folders of workflows; the first one that exists is used. Absent if jobs have none. */
+  /** Folders of workflows; the first one that exists is used. Absent if jobs have no workflows. */
   workflowFolders?(ciSystem: string): readonly string[];
 }
 
 interface JobNotes {
   /** Whether a job writes a note by default. Otherwise, the user must turn notes on, because the token may be there for another purpose. */
   readonly byDefault: boolean;
-  /** What distinguishes the notes of different jobs, and how a note names its job. @param matrix The node, for people; may be empty. */
+  /**
+   * What distinguishes the notes of different jobs, and how a note names its job. @param matrix The node of the matrix, for readers; may be empty.
+   */
   naming(
     env: ReadEnv,
     job: { readonly job: string | null; readonly node: string },

@@ -11,7 +11,6 @@ const percent = (share: number) => `${Number((share * 100).toFixed(2))}%`;
 const TEXT = markup`fill="#56606c"`;
 const NAME = markup`class="name" fill="#14181d"`;
 
-/** A square for a legend. */
 function swatch(color: Fill): Html {
   return markup`<svg width="10" height="10" aria-hidden="true"><rect width="10" height="10" rx="2"${
     fill(color)
@@ -32,8 +31,8 @@ export function figure(heading: Part, aside: Part, drawing: Part, ...more: reado
 const LEAST = 0.006;
 
 /**
- * A bar on a track. Its parts follow each other, each as wide as its share of the whole; the rest is track.
- * @param label The content in words; null if the text beside the bar has it.
+ * A bar on a track. Its parts follow each other, and each part is as wide as its share of the whole. The track shows the rest.
+ * @param label The content in words; null if the text beside the bar contains it.
  */
 export function bar(
   label: string | null,
@@ -85,11 +84,11 @@ const HEIGHT = 220;
 /** Room above the highest line of the axis, for the totals on columns. */
 const ABOVE = 18;
 const BELOW = 26;
-/** Where the drawing begins, as a share of the width: the numbers of the axis are on its left. */
+/** Where the drawing begins, as a share of the width. The numbers of the axis are to its left. */
 const LEFT = 0.08;
 const MAX_PARTS = 3;
 
-/** Round numbers from 0 to the first that is not less than the greatest value: at most four lines. */
+/** Round numbers from 0 to the first one that is not less than the greatest value. There are at most four. */
 function ticksOf(greatest: number): number[] {
   const least = greatest / MAX_PARTS;
   const power = 10 ** Math.max(0, Math.floor(Math.log10(Math.max(1, least))));
@@ -100,7 +99,7 @@ function ticksOf(greatest: number): number[] {
 interface Axis {
   /** Lines and numbers. */
   readonly drawing: readonly Html[];
-  /** The height of a value in pixels. */
+  /** The vertical position of a value, in pixels. */
   y(value: number): number;
 }
 
@@ -126,11 +125,11 @@ function chart(label: string, height: number, content: readonly Part[]): Html {
 export interface ChartColumn {
   /** Text below the column. @default nothing */
   readonly name?: string | undefined;
-  /** From the bottom to the top. */
+  /** Parts from the bottom to the top. */
   readonly parts: readonly (readonly [color: Fill, value: number])[];
   /** Text above the column. @default nothing */
   readonly text?: string | undefined;
-  /** Whether its period is not over yet: the column is then pale. @default {false} */
+  /** Whether the period of the column is not over yet. The column is then pale. @default {false} */
   readonly isOpen?: boolean;
 }
 
@@ -172,7 +171,7 @@ export interface ChartLine {
   readonly color: "run" | "idle" | "good";
   /** @default {false} */
   readonly dashed?: boolean;
-  /** The values, each with its place from 0 to 1 along the time axis. */
+  /** The values, each with its position from 0 to 1 along the time axis. */
   readonly points: readonly (readonly [at: number, value: number])[];
 }
 
@@ -182,7 +181,7 @@ const LINE_HEIGHT = 15;
 /**
  * Lines over the same period.
  * @param label The content in words.
- * @param names Below the axis, each with its place from 0 to 1.
+ * @param names Names below the axis, each with its position from 0 to 1.
  * @param isStepped Whether a value lasts until the next one. @default {false}
  */
 export function lines(
@@ -204,7 +203,7 @@ export function lines(
   const [from, width] = [LEFT + 0.01, 1 - LEFT - 0.03];
   const x = (at: number) => (Math.min(1, at) * 1_000).toFixed(0);
   const paths = all.filter(({ points }) => points.length > 0).map(({ color, dashed = false, points }) => {
-    // If several points have the same place, the last one wins.
+    // If several points have the same position, the last one is used.
     const places = [...new Map(points.map(([at, value]) => [x(at), (y(value) - ABOVE).toFixed(1)]))];
     const path = places.map(([px, py], index) =>
       index === 0 ? `M${px} ${py}` : isStepped ? `H${px}V${py}` : `L${px} ${py}`
@@ -231,7 +230,7 @@ export function lines(
   ]);
 }
 
-/** Share of the width that the name of a line takes: at least a quarter, and more on a phone if it is long. */
+/** Share of the width that the name of a line takes: at least a quarter, and more if the name is long, because a phone is narrow. */
 const shareOf = (name: string) => Math.max(0.25, name.length * 0.022);
 /** Height of a name above and below its baseline, and the distance from its line. */
 const [ASCENT, DESCENT, GAP] = [10, 3, 7];
@@ -239,9 +238,9 @@ const [ASCENT, DESCENT, GAP] = [10, 3, 7];
 /** A name next to the end of its line. */
 interface Place {
   readonly name: string;
-  /** The end of the name, from 0 to 1 along the time. */
+  /** The end of the name, from 0 to 1 along the time axis. */
   readonly at: number;
-  /** Its baseline. */
+  /** The baseline of the name. */
   readonly place: number;
 }
 
@@ -256,7 +255,7 @@ function placesOf(all: readonly ChartLine[], y: (value: number) => number): Plac
     const [lastAt, lastValue] = last;
     const at = Math.max(0.3, Math.min(1, lastAt));
     const from = at - shareOf(name);
-    // A value is further up if its number of pixels is smaller.
+    // A larger value has a smaller vertical position.
     const spans = all.flatMap((each) => {
       const span = spanFrom(each.points, from, at);
       return span === null ? [] : [{ top: y(span.most), bottom: y(span.least) }];

@@ -15,7 +15,7 @@ import { OUTCOME_WORDS } from "./outcome_words.ts";
 export interface HistoryRecord {
   schemaVersion: 1;
   kind: AnyResult["kind"];
-  /** When the job wrote it, in ISO 8601. */
+  /** When the job wrote the record, in ISO 8601. */
   at: string;
   runId: string;
   /** The job in its CI system; null outside CI. Runs of the same job, repository and task are compared. */
@@ -28,14 +28,14 @@ export interface HistoryRecord {
   harness: string | null;
   /** The beginning of the SHA-256 of the task; null if unknown. */
   task: string | null;
-  /** First line of the task, cut; null if unknown or not shown. Untrusted text. */
+  /** First line of the task, shortened; null if unknown or not shown. Untrusted text. */
   title: string | null;
-  /** `not_started`: no agent started because no sandbox was free. The job might have been stopped while it waited for one. */
+  /** `not_started`: no agent started because no sandbox was free. The job might have been stopped while it was waiting for a sandbox. */
   outcome: Exclude<AnyResult["outcome"], "started"> | "not_started";
   exitCode: number;
-  /** First line of why it did not succeed, cut; null if unknown. Untrusted text. */
+  /** First line of the reason why the run did not succeed, shortened; null if unknown. Untrusted text. */
   reason: string | null;
-  /** Last line from the agent, cut; null after a success, if unknown or not shown. Untrusted text. */
+  /** Last line from the agent, shortened; null after a success, or if unknown or not shown. Untrusted text. */
   lastLine: string | null;
   /** Address of the job, otherwise of its pipeline; null outside CI. */
   jobUrl: string | null;
@@ -48,17 +48,17 @@ export interface HistoryRecord {
   key: string | null;
   /** When the run ended according to the service, in ISO 8601; null if its end was not seen. */
   endedAt: string | null;
-  /** Address of its pull request; null without one. */
+  /** Address of the run's pull request; null without one. */
   pullRequest: string | null;
-  /** Name of the campaign that started it; null for a single run. */
+  /** Name of the campaign that started the run; null for a single run. */
   campaign: string | null;
-  /** Whether somebody requested it with a mention. */
+  /** Whether somebody requested the run with a mention. */
   mention: boolean;
 }
 
 /** A source of runs that a program could not read when it collected histories, such as a project. */
 export interface UnreadSource {
-  /** Its name. Untrusted text. */
+  /** Name of the source. Untrusted text. */
   source: string;
   /** A sentence. Untrusted text. */
   why: string;
@@ -76,7 +76,7 @@ interface SkippedLine {
 export interface History {
   /** Oldest first, with only the last record of each run. */
   records: HistoryRecord[];
-  /** Lines of the kind `problem`, the last one of each source. */
+  /** Lines of the kind `problem`, only the last line of each source. */
   unread: UnreadSource[];
   /** The first lines that are not records, at most {@linkcode MAX_TOLD}. */
   skipped: SkippedLine[];
@@ -86,7 +86,7 @@ export interface History {
 /** Largest file to read, in bytes: about 60 000 runs. */
 export const MAX_HISTORY_BYTES = 32 * 1024 * 1024;
 const MAX_TOLD = 5;
-/** Longest text of a record, in UTF-16 units: a line is short enough for a single write. */
+/** Longest text of a record, in UTF-16 units. It keeps a line short enough for a single write. */
 const MAX_TEXT = 200;
 const MAX_LINE = 16_384;
 /** Digits of the hash of a task: enough to distinguish tasks. */
@@ -97,7 +97,7 @@ const short = (text: string | null, cut: Cut = cutText) => text === null ? null 
 /** The first line that is not blank. */
 const firstLine = (text: string | null, cut: Cut = cutText) =>
   short(text?.split("\n").map((line) => line.trim()).find((line) => line !== "") ?? null, cut);
-/** A reason ends with what to do. */
+/** A reason ends with the advice, so the middle is cut. */
 const reasonLine = (text: string | null) => firstLine(text, cutMiddle);
 /** Longest address of a job. */
 const MAX_JOB_URL = 500;
@@ -108,13 +108,13 @@ function jobAddress(text: string | null): string | null {
 }
 
 /**
- * Creates the record of a run; undefined without a run, or for a run that is only started here and followed elsewhere.
- * @param result After `cleanResult`.
+ * Creates the record of a run. Undefined if there is no run, or if the run was only started here and is followed elsewhere.
+ * @param result Result after `cleanResult`.
  * @param at Wall time now, in milliseconds since 1970.
  * @param job The job in its CI system; null outside CI.
- * @param jobUrl Its address. @default unknown
+ * @param jobUrl Address of the job. @default unknown
  * @param lastLine Last line from the agent, without secrets. @default not shown
- * @param mention Whether somebody requested it with a mention. @default false
+ * @param mention Whether somebody requested the run with a mention. @default false
  */
 export function recordOf(
   result: AnyResult,
@@ -162,7 +162,7 @@ export interface CampaignRun {
   outcome: "success" | "failed" | "cancelled" | "awaiting_input" | "deadline" | "error";
   reason: string | null;
   lastLine: string | null;
-  /** In ISO 8601, as `endedAt`. */
+  /** ISO 8601, like `endedAt`. */
   startedAt: string | null;
   endedAt: string | null;
   pullRequest: string | null;
@@ -171,9 +171,9 @@ export interface CampaignRun {
 const EXITS = { ...END_EXIT, deadline: "deadline", error: "failed" } as const;
 
 /**
- * Creates the record of a run that a campaign started. The campaign follows many runs at once, so the record has the run's own duration instead of the
- * job's, and no requests.
- * @param run Its texts must be clean. @param at See {@linkcode recordOf}. @param job See there. @param jobUrl See there.
+ * Creates the record of a run that a campaign started. The campaign follows many runs at once, so the record has the run's own duration instead of
+ * the job's, and no number of requests.
+ * @param run A run whose texts are already cleaned. For the other parameters, see {@linkcode recordOf}.
  */
 export function campaignRecordOf(
   run: CampaignRun,
@@ -216,7 +216,7 @@ export function historyLine(record: HistoryRecord): string {
 
 const isText = (value: unknown): value is string => typeof value === "string" && value.length <= MAX_TEXT * 2;
 const isTextOrNull = (value: unknown): value is string | null => value === null || isText(value);
-/** The years 1970 to 9999: other times cannot be written as a day and a week. */
+/** Accepts the years 1970 to 9999, because other times cannot be written as a day and a week. */
 function isMoment(text: string): boolean {
   const ms = Date.parse(text);
   return ms >= 0 && ms < 253_402_300_800_000;
@@ -228,7 +228,7 @@ type Texts = Pick<
   "job" | "repoId" | "repository" | "harness" | "task" | "title" | "reason" | "lastLine" | "key" | "campaign"
 >;
 
-/** A record or an unread source; otherwise what is wrong with the line, as a text. */
+/** A record or an unread source; otherwise a text that explains what is wrong with the line. */
 function readRecord(text: string): HistoryRecord | UnreadSource | string {
   if (text.length > MAX_LINE) return "it is too long";
   const value = parseJson(text);
@@ -298,7 +298,7 @@ export function readHistory(text: string): History {
       unread.set(record.source, record);
       continue;
     }
-    // The last line of a run wins, in its own position.
+    // The last line of a run replaces earlier lines, and keeps its own position.
     records.delete(record.runId);
     records.set(record.runId, record);
   }
@@ -324,12 +324,15 @@ function isSameRepository(a: HistoryRecord, b: HistoryRecord): boolean {
   return a.repository === null || b.repository === null ? a.repoId === b.repoId : a.repository === b.repository;
 }
 
-/** Whether two runs of a job had the same task. If neither task is known, only a CI job shows that they had. A campaign has its own task. */
+/**
+ * Whether two runs of a job had the same task. If neither task is known, only runs of a CI job are treated as having the same task. A campaign has
+ * its own task.
+ */
 function isSameTask(a: HistoryRecord, b: HistoryRecord): boolean {
   return a.campaign === b.campaign && a.task === b.task && (a.task !== null || a.job !== null);
 }
 
-/** Too small a difference to mention: a twentieth, or a second. */
+/** Whether a difference is too small to mention: less than a twentieth, or less than a second. */
 function isSmall(differenceMs: number, tookMs: number): boolean {
   return Math.abs(differenceMs) < Math.max(1_000, tookMs / 20);
 }
@@ -356,7 +359,7 @@ const UNFINISHED: readonly HistoryRecord["outcome"][] = ["awaiting_input", "inte
 /**
  * Compares a run with the earlier runs of the same kind, job, repository and task.
  * @param run The run; it may already be in the history.
- * @param records Of the history, oldest first.
+ * @param records Records of the history, oldest first.
  */
 export function compareRuns(run: HistoryRecord, records: readonly HistoryRecord[]): Comparison {
   const now = Date.parse(run.at);
@@ -367,7 +370,7 @@ export function compareRuns(run: HistoryRecord, records: readonly HistoryRecord[
   ).reverse();
   const [before] = earlier;
   if (before === undefined) return { before, sentence: null, earlier: [], streak: 1 };
-  // The time of a run that has not finished only shows when the job left it.
+  // The duration of a run that has not finished only shows how long the job followed it.
   const isOpen = [run, before].some(({ outcome }) => UNFINISHED.includes(outcome));
   const longerMs = isOpen || run.tookMs === null || before.tookMs === null ? null : run.tookMs - before.tookMs;
   const other = earlier.findIndex(({ outcome }) => outcome !== run.outcome);

@@ -50,14 +50,12 @@ export function runAutomationKeys(): Keys<RunAutomationOptions> {
   return { ...triggerKeys(), ...attachAutomationKeys() };
 }
 
-/** {@linkcode JobOptions} of a job on the run of an automation. */
 export type AutomationJob = JobOptions<AutomationItem, TriggeredRun>;
 
 /**
- * Triggers an automation and follows its run to its end. Until the session's deadline, it repeats a suppressed trigger and waits for a
- * slot.
+ * Triggers an automation and follows its run to its end. Until the session's deadline, it repeats a suppressed trigger and waits for a slot.
  * @param automationId UUID.
- * @returns How the job ended, with the error that ended it.
+ * @returns How the job ended, and the error that ended it, if any.
  */
 export async function runAutomationJob(
   automationId: string,
@@ -121,7 +119,7 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
     return (this.#follower?.run ?? this.#triggered) !== undefined;
   }
 
-  /** Triggers until a run is started or found: a suppressed trigger may work after other runs have finished. */
+  /** Triggers until a run is started or found, because a suppressed trigger may work after other runs have finished. */
   async start(): Promise<void> {
     const request = this.#target;
     if (typeof request === "string") throw new Error("Cannot trigger a run that exists");
@@ -147,7 +145,7 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
     }
   }
 
-  /** Does not repeat a trigger to find its run: that could start a run that some revisions of the service cannot cancel. */
+  /** Does not repeat a trigger to find its run, because that could start a run that some revisions of the service cannot cancel. */
   async stop(cause: StopCause): Promise<Stopped> {
     const runId = this.#runId;
     if (runId === undefined) {
@@ -168,7 +166,7 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
     const run = this.#follower?.run;
     const triggered = this.#triggered;
     const outcome = error instanceof AutomationSuppressedError ? "suppressed" : automationOutcome(ending);
-    // The status from a cancel is newer than the run as it was last read.
+    // The status in the answer to a cancel is newer than the last read of the run.
     const status = this.#stopped?.status ?? run?.status ?? triggered?.status ?? null;
     const idempotencyKey = triggered?.idempotencyKey ?? this.#series?.key ?? null;
     const ended = endOfAutomationRun(status ?? "") !== undefined;
@@ -207,7 +205,7 @@ function automationOutcome(outcome: Ending["outcome"]): AutomationResult["outcom
   return outcome === "awaiting_input" || outcome === "started" ? "error" : outcome;
 }
 
-// Cancels the run of an automation, if the revision of the service can.
+// Cancels the run of an automation, if the revision of the service supports it.
 
 /** {@linkcode Stopped}, with the status in the service's answer. */
 interface StoppedAutomationRun extends Stopped {
@@ -225,7 +223,7 @@ async function stopAutomationRun(
   runId: string,
   { limitMs, kind }: { limitMs: number; kind: "deadline" | "signal" },
 ): Promise<StoppedAutomationRun> {
-  // After a signal, the session's own signal is aborted; it must not end the cancel.
+  // After a signal, the session's own signal is aborted. It must not end the cancel request.
   const ending = kind === "deadline" ? signal : undefined;
   const call = { deadline: clock.now() + limitMs, requestTimeoutMs: limitMs, signal: ending };
   let ended = false;
@@ -247,7 +245,7 @@ async function stopAutomationRun(
       };
     }
   }
-  // The run has finished or is about to. Read it: only its status gives a verdict.
+  // The run has finished or is about to finish. Read the run, because only its status gives a verdict.
   const run = await client.getAutomationRun(automationId, runId, call).catch(() => undefined);
   if (run === undefined) {
     const text = ended
@@ -290,8 +288,8 @@ interface FoundAutomationRun extends StartAnswer {
 type TriggerSeries = StartSeries<FoundAutomationRun>;
 
 /**
- * Turns a trigger's answer into a run; undefined if the answer names no run. An existing run is read, because the oldest revision answers
- * without its status and time.
+ * Turns a trigger's answer into a run; undefined if the answer names no run. An existing run is read, because the oldest revision answers without the
+ * run's status and times.
  */
 async function found(
   { client }: Session,
@@ -339,7 +337,7 @@ function triggerSeries(
       throw new UnavailableError({ attempted: what.what, why }, "unavailable", facts);
     },
     judge(error) {
-      // The run belongs to another request.
+      // The run with this key belongs to another request.
       if (error instanceof ConflictError) isNamed = false;
       if (!waits || !(error instanceof AutomationSuppressedError)) return undefined;
       const detail = `suppressed: ${error.reason}`;
@@ -349,7 +347,7 @@ function triggerSeries(
   return new StartSeries(session, { what, key, job }, { onStarting });
 }
 
-/** @throws what {@linkcode triggerAutomation} throws. */
+/** @throws the errors of {@linkcode triggerAutomation}. */
 async function triggerWith(series: TriggerSeries, { automationId }: TriggerPlan): Promise<TriggeredRun> {
   const { run, runId, replayed, idempotencyKey, keyScope, owned } = await series.start();
   const { status, reason } = run;
@@ -373,7 +371,7 @@ export async function triggerJob(
   }
 }
 
-// Checks that the run found by a repeated key belongs to this trigger: the service does not check that.
+// Checks that the run found by a repeated key belongs to this trigger, because the service does not check that.
 
 /** Names in the metadata that the service sets itself, replacing names from the input. Source: recorded exchanges, `automation-runs/*`. */
 const WRITTEN: readonly string[] = [

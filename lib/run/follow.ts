@@ -39,13 +39,12 @@ import { type CadenceEvent, linkAbort, PollingSource, singleAttempt, type Source
 import { StreamSource } from "./stream_source.ts";
 
 /**
- * Follows a run until it ends.
- * Yields a `status` item first and at each change, each event once (by id, oldest first), a `gap` if events cannot be seen, and an `end` item last. A
- * run that fails or is cancelled is not an error; a run with an unknown status is treated as not finished. Leaving the loop early stops following and
- * does not affect the run.
+ * Follows a run until it ends. Yields a `status` item first and at each change, each event once (by id, oldest first), a `gap` if events cannot be
+ * seen, and an `end` item last. A run that fails or is cancelled is not an error. A run with an unknown status is treated as not finished. Leaving
+ * the loop early stops following and does not affect the run. Source: API reference, "List run events", "Rate limits" (60 requests per 60 s per
+ * token).
  * @returns A generator; its return value is the run at its end.
  * @throws {DeadlineError} if `timeoutMs` passes first.
- * Source: API reference, "List run events", "Rate limits" (60 requests per 60 s per token).
  */
 export function followRun(
   runId: string,
@@ -93,7 +92,7 @@ export interface FollowOptions extends VerbOptions {
   eventsFile?: string | undefined;
 }
 
-// Follows one run: turns reads and streams into items, and keeps run and events for the result.
+// Follows one run: turns reads and streams into items, and keeps the run and its events for the result.
 
 /** Why events cannot be seen. `window_full`: the service shows no events after these; `events_missed`: some events in between were missed. */
 export type GapCause = "window_full" | "events_missed";
@@ -133,7 +132,7 @@ interface RunFollowerOptions {
   /** At least 1. @default {1} */
   tokenShare?: number | undefined;
   stream?: boolean | undefined;
-  /** Gets every event before it is yielded. */
+  /** Receives every event before it is yielded. */
   sink?: EventSink | undefined;
 }
 
@@ -144,7 +143,7 @@ interface ConcludeLimits {
   signal?: AbortSignal | undefined;
 }
 
-/** Time limit of the read after the end, in milliseconds. The verdict is already known; the read finds reason and links. */
+/** Time limit of the read after the end, in milliseconds. The verdict is already known. The read finds the reason and the links. */
 const FINAL_READ_MS = 5_000;
 /** Wait for the last event if the status changed before it, in milliseconds. Source: contract 4.2, the two orderings. */
 const LAST_EVENT_MS = 500;
@@ -152,7 +151,8 @@ const LAST_EVENT_MS = 500;
 const KNOWN_STATUSES: readonly RunStatus[] = ["pending", "streaming", ...Object.keys(END_EXIT)];
 
 /**
- * Follows one run, and keeps what its result needs. Its memory does not grow with the number of events: a run may report more than fits into memory.
+ * Follows one run, and keeps what its result needs. Its memory does not grow with the number of events, because a run may report more than fits into
+ * memory.
  */
 export class RunFollower {
   readonly #session: Connected<RunReads>;
@@ -166,7 +166,7 @@ export class RunFollower {
   #window: WindowState;
   #run: Run | undefined;
   #lastEventId: string | null = null;
-  /** Whether an event that ends a run was seen: a stream may show one that a page of first events never shows. */
+  /** Whether an event that ends a run was seen. A stream may show such an event even if a page of the first events never does. */
   #complete = false;
   #facts = noFacts();
   #milestones: Milestones | undefined;
@@ -216,7 +216,7 @@ export class RunFollower {
     return this.#milestones;
   }
 
-  /** @throws what {@linkcode followToEnd} throws. */
+  /** @throws the errors of {@linkcode followToEnd}. */
   items(): AsyncGenerator<FollowItem, Run, void> {
     return followToEnd<News, FollowItem, Run>(this.#session, {
       source: this.#source,
@@ -234,7 +234,7 @@ export class RunFollower {
   /**
    * Reads the run once.
    * @throws {DeadlineError} if the run has not finished.
-   * @throws what the client throws after its retries until the deadline.
+   * @throws the errors of the client, after its retries until the deadline.
    */
   async *once(): AsyncGenerator<FollowItem, Run, void> {
     const { deadline, signal } = this.#session;
@@ -254,8 +254,8 @@ export class RunFollower {
   }
 
   /**
-   * Reads the events again, for reason, branch and pull request, and yields the end.
-   * @param run The run when its end was seen. A later answer of the service does not change the verdict.
+   * Reads the events again for the reason, the branch and the pull request, and yields the end.
+   * @param run The run when its end was seen. A later answer from the service does not change the verdict.
    */
   async *conclude(run: Run, outcome: EndOutcome, limits: ConcludeLimits = {}): AsyncGenerator<FollowItem, Run, void> {
     const { clock } = this.#session;

@@ -29,16 +29,16 @@ export class AutomationReader implements Subject<AutomationRun> {
     this.runId = runId;
   }
 
-  /** The attempt, after "Cannot". */
+  /** The attempt in error messages, after "Cannot". */
   get what(): string {
     return `read automation run "${this.runId}"`;
   }
 
   /**
-   * Reads the run. Its record contains all output of the agents. If that is too large, this and all later reads find the run in the list, whose
+   * Reads the run. Its record contains all output of the agents. If the record is too large, this and all later reads find the run in the list, whose
    * records are short.
-   * @throws what the client throws.
-   * @throws {UnavailableError} if the record names another repository than the trigger: then it does not describe this run.
+   * @throws the errors of the client.
+   * @throws {UnavailableError} if the record names a repository other than the trigger's. Such a record does not describe this run.
    * @throws {MogplexError} if the record is too large and the list does not contain the run.
    */
   async read(call: CallOptions): Promise<AutomationRun> {
@@ -176,7 +176,7 @@ export class AutomationFollower {
     return this.#run;
   }
 
-  /** @throws what {@linkcode followToEnd} throws. */
+  /** @throws the errors of {@linkcode followToEnd}. */
   items(): AsyncGenerator<AutomationItem, AutomationRun, void> {
     return followToEnd<AutomationRun, AutomationItem, AutomationRun>(this.#session, {
       source: this.#source,
@@ -216,7 +216,7 @@ export class AutomationFollower {
   }
 }
 
-/** Undefined while the run is going. */
+/** Undefined while the run is in progress. */
 function endItems(run: AutomationRun): AsyncGenerator<AutomationItem, AutomationRun, void> | undefined {
   const outcome = endOfAutomationRun(run.status);
   return outcome === undefined ? undefined : endItem(outcome, run);
@@ -235,8 +235,8 @@ async function* endItem(
 const DAY_MS = 86_400_000;
 
 /**
- * Counts runs by their status. The service's own summary of an automation is never filled in, so it cannot be shown.
- * Source: contract, section 12: `runSummary` is zero while a run is going and after one failed.
+ * Counts runs by their status. The service's own summary of an automation is never filled in, so it cannot be shown. Source: contract, section 12:
+ * `runSummary` is zero while a run is in progress and after a run failed.
  * @param runs Newest first, as the service lists them.
  * @param nowMs Wall time in milliseconds since 1970: `failed24h` counts runs that failed in the 24 hours before it.
  */

@@ -18,7 +18,7 @@ export type KeyScope = "pipeline" | "job" | "day" | "random";
 
 export const KEY_SCOPES: readonly KeyScope[] = ["pipeline", "job", "day", "random"];
 
-/** Whether another attempt of a job derives the same key, and so finds its run. @param scope As in a setting; empty for the default. */
+/** Whether another attempt of a job derives the same key, and therefore finds the job's run. @param scope As in a setting; empty for the default. */
 export function findsAgain(scope: string): boolean {
   return scope !== "job" && scope !== "random";
 }
@@ -29,7 +29,7 @@ interface KeyParts {
   identity: JobIdentity | null;
   /** Distinguishes several runs of one job. @default {""} */
   keyPart?: string | undefined;
-  /** UUID of the repository. It is part of the key, since the service has one set of keys per user for all repositories. */
+  /** UUID of the repository. It is part of the key, because the service has one set of keys per user for all repositories. */
   repoId: string;
   /** Wall time in milliseconds since 1970. Its UTC date is used if the CI system does not show when the pipeline was created. */
   nowMs: number;
@@ -42,10 +42,10 @@ interface Key {
   scope: KeyScope;
 }
 
-/** Last suffix of a derived key: the key itself, then `.2` to `.5`. Source: design, "Idempotency keys". */
+/** Last suffix of a derived key. A series consists of the key itself and the suffixes `.2` to `.5`. Source: design, "Idempotency keys". */
 export const LAST_SUFFIX = 5;
 
-/** The advice for another run of a job, in the words for scripts. Programs replace it with their flag or input. */
+/** The advice on how to start another run in a job, worded for scripts. Programs replace it with their flag or input. */
 export const ADD_KEY_PART = "give `keyPart` a name";
 
 type Field = [name: string, value: string | null];
@@ -79,10 +79,10 @@ function randomKey(): Key {
 }
 
 /**
- * Derives the key of a start. `ci1-` and 40 hex digits of SHA-256 over the JSON array `["mogplex-ci/1", scope, CI server URL, project,
- * pipeline, job name, matrix node, key part, repository id]`. With `job`, an array of pipeline and attempt takes the place of the pipeline;
- * with `day`, an array of date and schedule. So keys of different scopes or fields never collide.
- * @param onNotice Called if the identity is incomplete, so that the key is random.
+ * Derives the key of a start: `ci1-` and 40 hex digits of SHA-256 over the JSON array `["mogplex-ci/1", scope, CI server URL, project, pipeline, job
+ * name, matrix node, key part, repository id]`. With `job`, an array of the pipeline and the attempt replaces the pipeline. With `day`, an array of
+ * the date and the schedule replaces it. Keys of different scopes or fields therefore never collide.
+ * @param onNotice Called if the identity is incomplete, which makes the key random.
  */
 export function deriveKey(parts: KeyParts, onNotice?: (notice: NoticeFacts) => unknown): Key {
   const { scope, identity, keyPart = "", repoId, nowMs } = parts;
@@ -116,7 +116,7 @@ export function isComplete(identity: JobIdentity): boolean {
   return missingFields("pipeline", identity, 0).length === 0;
 }
 
-/** The key number `suffix` of a series: 1 is the key itself, 2 to 5 append `.2` to `.5`. */
+/** Key number `suffix` of a series: 1 is the key itself, and 2 to 5 append `.2` to `.5`. */
 export function keyWithSuffix(key: string, suffix: number): string {
   return suffix <= 1 ? key : `${key}.${suffix}`;
 }
@@ -126,13 +126,13 @@ export function isDerivedKey(key: string): boolean {
   return /^(?:[0-9a-f-]{36}\/){0,2}ci1-[0-9a-f]{40}(?:\.[2-9])?$/.test(key);
 }
 
-/** Splits a derived key into key and number. Any other key is returned whole, with number 1. */
+/** Splits a derived key into the key without its suffix and the number. Any other key is returned whole, with number 1. */
 export function splitSuffix(key: string): { key: string; suffix: number } {
   const match = /^(ci1-[0-9a-f]{40})\.([2-9])$/.exec(key);
   return match ? { key: match[1] ?? key, suffix: Number(match[2]) } : { key, suffix: 1 };
 }
 
-// Decides the idempotency key of a start from the caller's options.
+// Determines the idempotency key of a start from the caller's options.
 
 /** Options for the idempotency key of a start. */
 export interface KeyOptions {
@@ -162,13 +162,16 @@ export function keyKeys(): Keys<KeyOptions> {
 
 export interface StartKey {
   key: string;
-  /** The scope that it was derived with; `given` for a key from the caller. */
+  /** The scope from which the key was derived; `given` for a key from the caller. */
   scope: KeyScope | "given";
   /** Number at which the series begins: 1 is the key itself. */
   suffix: number;
-  /** Whether a key from the caller is also the first of a series. @default {false} */
+  /** Whether a key from the caller is also the first key of a series. @default {false} */
   isSeries?: boolean | undefined;
-  /** A run that the key finds is ignored if it ended longer ago than this, in milliseconds: the next key starts a new run. @default {Infinity} */
+  /**
+   * Maximum age of a run that the key finds, in milliseconds since its end. An older run is ignored, and the next key starts a new run. @default
+   * {Infinity}
+   */
   maxEndAgeMs?: number | undefined;
 }
 
@@ -177,7 +180,8 @@ export interface KeyChoice extends KeyOptions {
   /** The key with which a folder was claimed. @default a new one */
   randomKey?: string | undefined;
   /**
-   * Whether a key from the caller is the first of a series, whose other keys start further runs if no sandbox was free. @default {false}
+   * Whether a key from the caller is the first key of a series. The other keys of the series start further runs if no sandbox was free. @default
+   * {false}
    */
   isSeries?: boolean | undefined;
 }
@@ -200,9 +204,9 @@ function checkKeyOptions(what: string, { keyScope, keyPart, idempotencyKey }: Ke
 }
 
 /**
- * Decides the key of a start.
- * @param what The attempt, after "Cannot".
- * @param about Further parts of a derived key; `more` distinguishes starts of one job, in addition to the caller's `keyPart`.
+ * Determines the key of a start.
+ * @param what The attempt in error messages, after "Cannot".
+ * @param about Further parts of a derived key. `more` distinguishes starts of one job, in addition to the caller's `keyPart`.
  * @throws {UsageError} if an option breaks a rule.
  */
 export function planKey(

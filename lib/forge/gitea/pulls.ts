@@ -1,5 +1,6 @@
 /**
- * Pull requests of Gitea and Forgejo, by their REST API: one request for each closed one, four to six for each open one.
+ * Pull requests of Gitea and Forgejo, read through their REST API: one request for each closed pull request, four to six for each open one.
+ *
  * @module
  */
 import * as z from "zod/mini";
@@ -23,7 +24,7 @@ import {
 import { reviewStateOf } from "../review_state.ts";
 import { GITEA_ADDRESS } from "./address.ts";
 
-/** Maximum number of pull requests read together. They share the waits for a server that checks for conflicts. */
+/** Maximum number of pull requests that are read together. They share the waits for a server that checks for conflicts. */
 export const MAX_GITEA_PULL_REQUESTS = 20;
 
 type PullRequest = z.output<typeof pullRequestSchema>;
@@ -34,7 +35,7 @@ const userSchema = z.lazy(() => z.object({ id: z.int(), login: z.string() }));
 const teamSchema = z.lazy(() => z.object({ id: z.int(), name: z.string() }));
 const sideSchema = z.lazy(() =>
   z.object({
-    // The name of the branch, even after the branch was deleted: then `ref` is `refs/pull/N/head`.
+    // The name of the branch, even after the branch was deleted and `ref` is `refs/pull/N/head`.
     label: z.string(),
     sha: z.string(),
     // -1 if the repository was deleted.
@@ -82,7 +83,7 @@ const reviewSchema = z.lazy(() =>
     team: z.nullish(teamSchema),
   })
 );
-// Without an account for their address they are null.
+// Both are null if the email address belongs to no account.
 const commitSchema = z.lazy(() =>
   z.object({
     ...{ author: z.nullish(userSchema), committer: z.nullish(userSchema) },
@@ -93,7 +94,7 @@ const branchSchema = z.lazy(() =>
   z.object({
     commit: z.nullish(z.object({ id: z.string() })),
     user_can_merge: z.nullish(z.boolean()),
-    // Only shown to administrators of the repository.
+    // Shown only to administrators of the repository.
     effective_branch_protection_name: z.nullish(z.string()),
     protected: z.boolean(),
     required_approvals: z.nullish(z.int()),
@@ -106,10 +107,10 @@ const combinedSchema = z.lazy(() =>
 );
 
 /**
- * Reads pull requests, at most {@linkcode MAX_GITEA_PULL_REQUESTS}. If this token cannot see one, that is its outcome; every other error concerns all
- * of them. If only the review of one cannot be read, its other facts are known.
- * @returns An outcome for each, in their order.
- * @throws what the client throws.
+ * Reads pull requests, at most {@linkcode MAX_GITEA_PULL_REQUESTS}. If this token cannot see a pull request, that is its outcome. Every other error
+ * concerns all of them. If only the review of a pull request cannot be read, its other facts are still known.
+ * @returns An outcome for each pull request, in their order.
+ * @throws the errors of the client.
  */
 export async function readGitea(
   client: ForgeClient,
@@ -125,11 +126,11 @@ interface PullAnswer {
   readonly target?: Branch | undefined;
   readonly statuses?: readonly Check[] | undefined;
   readonly reviews?: readonly Review[] | undefined;
-  /** Undefined if they were not read, because no approval may count. */
+  /** Undefined if the commits were not read because no approval can count. */
   readonly commits?: PullCommits | null | undefined;
 }
 
-/** Like {@linkcode readGitea}, but also returns Gitea's answer, and fails if a review cannot be read. @throws what the client throws. */
+/** Like {@linkcode readGitea}, but also returns Gitea's answer, and fails if a review cannot be read. @throws the errors of the client. */
 export async function askGitea(client: ForgeClient, addresses: readonly PullRequestAddress[]): Promise<PullAnswer[]> {
   return await readAll(client, addresses, async (read) => ({ ok: true, value: await read() }));
 }
@@ -143,8 +144,8 @@ async function readAll(
   const readPull = ({ url, repository, number }: PullRequestAddress): Promise<PullRequest | string> =>
     client.getPullRequest(`read pull request ${url}`, `/repos/${repository}/pulls/${number}`, pullRequestSchema);
   for (const address of addresses) pulls.push(await readPull(address));
-  // `mergeable` is false for a conflict and for a server that has not checked yet. A request makes it check, even if it postpones the check for pull
-  // requests without activity for a week. Source: Gitea, "Configuration Cheat Sheet", `DELAY_CHECK_FOR_INACTIVE_DAYS`.
+  // `mergeable` is false for a conflict, and also if the server has not checked yet. A request makes the server check, even if it postpones the check
+  // for pull requests without activity for a week. Source: Gitea, "Configuration Cheat Sheet", `DELAY_CHECK_FOR_INACTIVE_DAYS`.
   for (const waitMs of LOOK_MS) {
     const open = [...pulls.entries()].filter(([, each]) => typeof each !== "string" && mayConflict(each));
     if (open.length === 0) break;
@@ -169,7 +170,7 @@ const LOOK_MS = [2_000, 4_000];
 
 export const FORM = "the answer does not have the format that Gitea documents";
 
-/** Whether it may conflict, or the server has not checked yet. A branch that contains all of its target cannot conflict. */
+/** Whether a pull request may conflict, or the server has not checked it yet. A branch that contains all of its target cannot conflict. */
 function mayConflict({ state, merged, draft, mergeable, merge_base: from, base }: PullRequest): boolean {
   return state === "open" && !merged && draft !== true && !mergeable && base.sha !== "" && from !== base.sha;
 }
@@ -213,7 +214,7 @@ async function answerOf(
   const { reviews, review, asked, commits } = (reading?.ok === true ? reading.value : null) ?? NO_REVIEW;
   const conflict = isOpen ? conflictOf(pull) : null;
   const isForeign = isForeignHead({ head, base });
-  // Only a follow-up needs it, and only for one of these causes.
+  // Only a follow-up needs this value, and only for one of these causes.
   const isFixed = isOpen && !isForeign && (checks === "red" || review === "changes-requested" || conflict === true);
   const problem = isOpen ? problemOf(["Gitea", "checks"], { checks, review }, reading) : null;
   const facts: PullRequestFacts = {
@@ -229,7 +230,7 @@ async function answerOf(
     isForeign,
     isGuarded: isFixed ? await guardOf(client, place, pull) : null,
     commit: head.sha === "" ? null : head.sha,
-    // Only administrators can see whether the branch must contain its target. Source: Gitea, API reference, `BranchProtection`.
+    // Only administrators can see whether the branch must contain the newest commit of its target. Source: Gitea, API reference, `BranchProtection`.
     isBehind: false,
     hasQueue: false,
     files: pull.changed_files ?? null,
@@ -243,11 +244,11 @@ async function answerOf(
   return { outcome: { ok: true, facts }, pull, target, statuses, reviews, commits };
 }
 
-/** Undefined if it is not shown. */
+/** Undefined if the branch is not shown. */
 export async function branchOf(client: ForgeClient, { repository, url }: PullRequestAddress, name: string) {
   return await client.getShown(
     `read the branch of pull request ${url}`,
-    // The API takes slashes in branch names as they are.
+    // The API accepts unescaped slashes in the names of branches.
     `/repos/${repository}/branches/${encodePath(name)}`,
     branchSchema,
   );
@@ -255,7 +256,7 @@ export async function branchOf(client: ForgeClient, { repository, url }: PullReq
 
 /** Maximum number of entries of a page. Source: Gitea, "Configuration Cheat Sheet", `MAX_RESPONSE_ITEMS`. */
 const PAGE = 50;
-/** A server may be configured to return fewer than requested. Only the last page can be shorter than this. */
+/** A server may be configured to return fewer entries than requested. Only the last page can have fewer than this. */
 const SHORT_PAGE = 10;
 const MAX_PAGES = 20;
 
@@ -273,7 +274,7 @@ export async function allPages<T>(
   return rows;
 }
 
-/** A map, because the words come from outside. Source: Gitea, API reference, `CommitStatus`, `status`. */
+/** A map, because the keys come from outside. Source: Gitea, API reference, `CommitStatus`, `status`. */
 const STATUSES = new Map<string, Check["state"]>([
   ["success", "green"],
   ["warning", "green"],
@@ -283,7 +284,7 @@ const STATUSES = new Map<string, Check["state"]>([
   ["error", "red"],
 ]);
 
-/** The newest status of each context of a commit; Gitea's own actions write statuses, too. Undefined if they are not shown. */
+/** The newest status of each context of a commit. Gitea's own actions write statuses as well. Undefined if the statuses are not shown. */
 export async function statusesOf(
   client: ForgeClient,
   { repository, url }: PullRequestAddress,
@@ -304,26 +305,26 @@ export async function statusesOf(
 /** Whether a name in a rule is a pattern for names of checks. Source: Gitea, "Protected branches", the syntax of its globs. */
 export const isPattern = (name: string) => /[*?[\]{}\\]/.test(name);
 
-/** Null if they are not shown. */
+/** Null if the statuses are not shown. */
 export function checksOf(statuses: readonly Check[] | undefined, target: Branch | undefined): ChecksState | null {
   if (statuses === undefined) return null;
   const state = checksState(statuses);
   if (state !== "green" && state !== "none") return state;
   const names = new Set(statuses.map(({ name }) => name));
-  // A required one that does not exist yet. If patterns are required, the other statuses decide.
+  // A required check that does not exist yet. If patterns are required, the other statuses decide.
   const required = target?.enable_status_check === true ? target.status_check_contexts ?? [] : [];
   const isMissing = required.some((name) => !isPattern(name) && !isOwnCheck(name) && !names.has(name));
   return isMissing ? "pending" : state;
 }
 
-/** Ghosts and internal users of the server, such as the one of its actions, have no positive number. Source: Gitea, `models/user`. */
+/** Ghost users and internal users of the server, such as the user of its actions, have no positive id. Source: Gitea, `models/user`. */
 const isPerson = ({ id }: { id: number }) => id > 0;
 
 /**
- * The newest word of each reviewer: an approval, a request for changes, or a new request for a review; comments are ignored. If the newest review was
- * dismissed, no word remains: an earlier one never comes back. Source: Gitea, `models/issues/review.go`, `CreateReview`, which dismisses all earlier
- * ones, and `SubmitReview`, which makes them unofficial.
- * @param reviews In the order of time.
+ * The newest decision of each reviewer: an approval, a request for changes, or a new request for a review. Comments are ignored. If the newest review
+ * was dismissed, the reviewer has no decision, because an earlier review never becomes valid again. Source: Gitea, `models/issues/review.go`,
+ * `CreateReview`, which dismisses all earlier reviews, and `SubmitReview`, which makes them unofficial.
+ * @param reviews Oldest first.
  */
 export function newestWords<T extends Pick<Review, "state" | "dismissed" | "user" | "team">>(
   reviews: readonly T[],
@@ -352,8 +353,8 @@ const OPINIONS = new Map<string, Opinion["word"]>([
 ]);
 
 /**
- * The opinions among the newest words. Anyone who can see the repository can approve or request changes. `official` marks users whose review
- * decides: they could push when they wrote it, or the target's rule names them. Source: Gitea, API reference, `PullReview`;
+ * The opinions among the newest decisions. Anyone who can see the repository can approve or request changes. `official` marks a review that counts:
+ * its author could push when it was written, or the target's rule names the author. Source: Gitea, API reference, `PullReview`;
  * `models/issues/review.go`, `IsOfficialReviewer`.
  */
 export function opinionsOf(reviews: readonly Review[]): Opinion[] {
@@ -365,7 +366,7 @@ export function opinionsOf(reviews: readonly Review[]): Opinion[] {
   });
 }
 
-/** Reviews in the order of time; undefined if they are not shown. */
+/** Reviews, oldest first; undefined if they are not shown. */
 async function reviewsOf(
   client: ForgeClient,
   { repository, number, url }: PullRequestAddress,
@@ -407,7 +408,7 @@ export async function commitsOf(
   }
 }
 
-/** The reading of a review, without the writers. @param target Undefined if it is not shown. */
+/** The reading of a review, without the authors of the commits. @param target Undefined if the branch is not shown. */
 export function readingOf(
   { head, user }: PullRequest,
   target: Branch | undefined,
@@ -432,7 +433,7 @@ async function reviewOf(
     state === "REQUEST_REVIEW" && (team || user && isPerson(user))
   );
   const reading = readingOf(pull, target, opinionsOf(reviews));
-  // They can only take an approval away.
+  // The commits can only invalidate an approval, so they are read only if there is one.
   const mayCount = reading.opinions?.some(({ word, commit }) => word === "approved" && commit === reading.head);
   const commits = mayCount ? await commitsOf(client, address) : undefined;
   const writers = commits === undefined ? [] : commits?.writers ?? null;
@@ -443,22 +444,22 @@ async function reviewOf(
   };
 }
 
-/** Whether the branch is the default one, or protected; null if that is not shown. */
+/** Whether the branch is the default branch or protected; null if that is not shown. */
 async function guardOf(client: ForgeClient, place: PullRequestAddress, pull: PullRequest): Promise<boolean | null> {
   const { head, base } = pull;
   if (base.repo?.default_branch === head.label) return true;
   try {
     return (await branchOf(client, place, head.label))?.protected ?? null;
   } catch (error) {
-    // The rest of the pull request is known anyway. Only a follow-up is not possible without this.
+    // The rest of the pull request is still useful. Only a follow-up is impossible without this value.
     if (error instanceof MogplexError) return null;
     throw error;
   }
 }
 
 /**
- * Whether a pull request comes from no branch of its repository. `git push origin HEAD:refs/for/main` makes one without a branch, and everyone with
- * read access can do it. Source: Gitea, "AGit Setup", https://docs.gitea.com/usage/agit
+ * Whether the head of a pull request is not a branch of its repository. `git push origin HEAD:refs/for/main` creates a pull request without a branch,
+ * and everyone with read access can do this. Source: Gitea, "AGit Setup", https://docs.gitea.com/usage/agit
  */
 export function isForeignHead({ head, base }: Record<"head" | "base", { label: string; repo_id: number }>): boolean {
   return head.label === "" || head.repo_id !== base.repo_id;

@@ -1,5 +1,5 @@
 /**
- * Merge requests of GitLab, by its REST API: one request for each closed one, two to eight for each open one.
+ * Merge requests of GitLab, read through its REST API: one request for each closed merge request, two to eight for each open one.
  *
  * @module
  */
@@ -122,9 +122,9 @@ const listSchema = z.lazy(() =>
 );
 
 /**
- * If this token cannot see the merge request, that is its outcome; every other error concerns all of them. If only its review cannot be read, the
- * rest is known.
- * @throws what the client throws.
+ * Reads a merge request. If this token cannot see it, that is its outcome. Every other error concerns all merge requests. If only the review cannot
+ * be read, the rest is still known.
+ * @throws the errors of the client.
  */
 export async function readGitlab(client: ForgeClient, address: PullRequestAddress): Promise<PullRequestOutcome> {
   const request = await requestAt(client, address);
@@ -140,8 +140,8 @@ interface RequestAnswer {
 }
 
 /**
- * Like {@linkcode readGitlab}, but also returns GitLab's answer, and fails if the review cannot be read. @param query Of the first request.
- * @throws what the client throws.
+ * Like {@linkcode readGitlab}, but also returns GitLab's answer, and fails if the review cannot be read. @param query Query of the first request.
+ * @throws the errors of the client.
  */
 export async function askGitlab(client: ForgeClient, address: PullRequestAddress, query = ""): Promise<RequestAnswer> {
   const request = await requestAt(client, address, query);
@@ -161,17 +161,17 @@ export function pathOf({ repository, number }: PullRequestAddress): string {
 
 const STATES = new Map<string, PullRequestFacts["state"]>([
   ["opened", "open"],
-  // During the merge.
+  // The state during the merge.
   ["locked", "open"],
   ["closed", "closed"],
   ["merged", "merged"],
 ]);
 
-/** Users of project and group access tokens, service accounts, and GitLab's own. Source: GitLab, "Internal users", "Service accounts". */
+/** Users of project and group access tokens, service accounts, and GitLab's own users. Source: GitLab, "Internal users", "Service accounts". */
 const BOT = /^(?:(?:project|group)_\d+_bot|service_account_)|^GitLabDuo$|-bot$/;
 const isBot = ({ username }: { username: string }) => BOT.test(username);
 
-/** @param bot Whether it is a program; most answers show that only by the form of the name. */
+/** @param bot Whether the user is a program. Most answers show that only by the form of the name. */
 export const toUser = (
   { id, username, bot }: { id: number; username: string; bot?: boolean | null | undefined },
 ): ForgeUser => ({ id, name: username, isBot: bot ?? (BOT.test(username) ? true : null) });
@@ -206,7 +206,7 @@ async function answerOf(
     owner: request.assignees?.[0]?.username ?? request.reviewers?.find((user) => !isBot(user))?.username ?? null,
     branch: request.source_branch,
     isForeign: request.source_project_id !== request.target_project_id,
-    // Only a follow-up needs it, and only for one of these causes.
+    // Only a follow-up needs this value, and only for one of these causes.
     isGuarded: checks === "red" || review === "changes-requested" || isOpen && conflictOf(request) === true
       ? await guardOf(client, place, request)
       : null,
@@ -227,7 +227,10 @@ async function answerOf(
 
 export const FORM = "the answer does not have the format that GitLab documents";
 
-/** The checks together with external ones that must pass. Source: GitLab, "External status checks API", "List status checks for a merge request". */
+/**
+ * The checks, together with the external checks that must pass. Source: GitLab, "External status checks API", "List status checks for a merge
+ * request".
+ */
 async function allChecksOf(
   client: ForgeClient,
   address: PullRequestAddress,
@@ -236,7 +239,7 @@ async function allChecksOf(
   const checks = await checksOf(client, address, request);
   if (checks === "red" || request.detailed_merge_status !== "status_checks_must_pass") return checks;
   const external = await part(client, address, "status_checks", statusChecksSchema);
-  // They are known not to have passed, even if they are not shown.
+  // The external checks are known not to have passed, even if they are not shown.
   return external?.some(({ status }) => status === "failed") ? "red" : "pending";
 }
 
@@ -257,7 +260,7 @@ const PIPELINES = new Map<string, ChecksState>([
   ["scheduled", "pending"],
 ]);
 
-/** Null if it is not shown: GitLab leaves out `head_pipeline` for a token that is not allowed to read pipelines. */
+/** Null if the pipeline is not shown: GitLab leaves out `head_pipeline` for a token that is not allowed to read pipelines. */
 function pipelineState({ head_pipeline: pipeline }: Pick<MergeRequest, "head_pipeline">): ChecksState | null {
   if (pipeline === undefined) return null;
   return pipeline === null ? "none" : PIPELINES.get(pipeline.status) ?? null;
@@ -265,20 +268,21 @@ function pipelineState({ head_pipeline: pipeline }: Pick<MergeRequest, "head_pip
 
 type PipelinePart = Pick<MergeRequest, "head_pipeline" | "sha">;
 
-/** Whether a pipeline is of the merged result, or of a train: its commit is a merge that GitLab has made of the branch and its target. */
+/** Whether a pipeline is for the merged result, or for a merge train. Its commit is a merge of the branch and its target that GitLab has made. */
 function isOfMerge({ head_pipeline: pipeline, sha }: PipelinePart): boolean {
   return pipeline?.sha !== sha && /^refs\/merge-requests\/\d+\/(?:merge|train)$/.test(pipeline?.ref ?? "");
 }
 
-/** Whether a pipeline is of an earlier commit. */
+/** Whether a pipeline is for an earlier commit. */
 function isStale(request: PipelinePart): boolean {
   const { head_pipeline: pipeline, sha } = request;
   return !!pipeline?.sha && !!sha && pipeline.sha !== sha && !isOfMerge(request);
 }
 
 /**
- * Whether the merge that a pipeline is of contains the present commit of the branch; null if that is not shown. After a push without a pipeline
- * (`[skip ci]`) the one of an earlier commit stays. Source: GitLab, app/models/merge_request.rb, `diff_head_pipeline`; the API shows `head_pipeline`.
+ * Whether the merge that a pipeline tests contains the current commit of the branch; null if that is not shown. After a push without a pipeline
+ * (`[skip ci]`), the pipeline of an earlier commit remains. Source: GitLab, app/models/merge_request.rb, `diff_head_pipeline`; the API shows
+ * `head_pipeline`.
  */
 async function mergesHead(
   client: ForgeClient,
@@ -292,8 +296,9 @@ async function mergesHead(
 }
 
 /**
- * The word of the pipeline, unless one of our checks has a part in it: a job of the gate, or a status, for which GitLab makes a pipeline `external`
- * if there is no other one. Source: GitLab, "Commits API", "List the statuses of a commit"; "Pipelines API", sources.
+ * The state of the pipeline. If one of our own checks is part of the pipeline, that check is ignored. It can be a job of the gate, or a commit
+ * status, for which GitLab creates an `external` pipeline if there is no other pipeline. Source: GitLab, "Commits API", "List the statuses of a
+ * commit"; "Pipelines API", sources.
  */
 export async function checksOf(
   client: ForgeClient,
@@ -340,7 +345,7 @@ function toCheck({ name, status, allow_failure: isOptional }: z.output<typeof st
   return { name, state: state === "none" ? "pending" : state };
 }
 
-/** Undefined if this token cannot see it, or this GitLab does not have it. */
+/** Undefined if this token cannot see the part, or if this version of GitLab does not have it. */
 export async function part<T extends z.core.$ZodType>(
   client: ForgeClient,
   address: PullRequestAddress,
@@ -365,8 +370,9 @@ function reviewOf(
 }
 
 /**
- * The review of an open merge request. Rights are not asked for here: GitLab lets only members with a role for it approve. `isEnough`: GitLab's own
- * count; false only if it is shown. Source: GitLab, "Merge request approvals API"; "Merge requests API", reviewers.
+ * The review of an open merge request. The rights of the approvers are not read here, because GitLab lets only members with a suitable role approve.
+ * `isEnough`: whether there are enough approvals by GitLab's own count; false only if the count is shown. Source: GitLab, "Merge request approvals
+ * API"; "Merge requests API", reviewers.
  */
 async function readReview(
   client: ForgeClient,
@@ -387,7 +393,7 @@ async function readReview(
   return {
     reading: {
       head: request.sha ?? null,
-      // Without rules, as in GitLab Free, there is no number.
+      // Without approval rules, as in GitLab Free, there is no required number.
       required: approvals === undefined ? null : approvals.approvals_required ?? 0,
       opinions: wishes.length === 0 && (approvals === undefined || reviewers === undefined)
         ? null
