@@ -1,5 +1,6 @@
 /**
- * A verb of the command line: a row of facts for parser and help, and a function that gets its surroundings as a {@linkcode Context}.
+ * A verb of the command line. Each verb has a row of facts for the parser and the help, and a function that takes a {@linkcode Context}.
+ *
  * @module
  */
 import type { Platform, ReadEnv, Systems } from "../ci/platform.ts";
@@ -30,45 +31,44 @@ import { REPOS_LIST, SET_REPO } from "../service/validate.ts";
 import type { VariableName } from "../variables.ts";
 import type { Writer } from "./log/writer.ts";
 
-// The words of a program for its inputs: the command has flags, the GitLab components have inputs.
+// The same things have different names in different programs: the command has flags, and the GitLab components have inputs.
 
 export const PROGRAM = "mogplex-ci";
 
-/** Topics of the help that are not verbs. */
 export const TOPICS: readonly string[] = ["commands", "environment", "exit-codes", "reports", "keys", "security"];
 
-/** What continues a run: a command to copy, or what somebody must do. */
+/** How to continue a run: a command to copy, or an instruction for the user. */
 export type Continuation = { readonly command: string } | { readonly instruction: string };
 
-/** Phrases of one program. All except the functions follow "give". */
+/** The phrases of one program. Each string except `program` completes a sentence that begins with "give". */
 export interface Vocabulary {
   readonly program: string;
   readonly prompt: string;
-  /** The two variables that can hold a task, for the error if both are set. */
   readonly promptVariables: string;
   readonly repo: string;
   readonly runId: string;
-  /** How to continue with a run that has not finished; null if there is nothing to continue. */
   resume(
     result: Pick<AnyResult, "resume" | "resumeIsCommand" | "outcome" | "runId" | "kind" | "idempotencyKey">,
   ): Continuation | null;
-  /** What starts the task of a cancelled run again without a command. @default a command does, or nothing */
+  /**
+   * How to start the task of a cancelled run again, in a program that has no command for this. @default undefined: a command starts it, or nothing
+   * does
+   */
   readonly restart?: string | undefined;
   cancel(runId: string): string;
-  /** The comment that repeats a run which somebody asked for in a comment. @default a command repeats it */
+  /** The comment that repeats a run which a user requested in a comment. @default undefined: a command repeats the run */
   readonly repeat?: string | undefined;
-  /** A message of the library, with the program's words instead of those for scripts. */
+  /** Rewrites a message of the library: the program's own terms replace the terms for scripts. */
   words(message: string): string;
 }
 
-/** {@linkcode Vocabulary.words} with a way to list repositories, to set one, and to add a key part. */
+/** {@linkcode Vocabulary.words} with the phrases for listing repositories, setting a repository and adding a key part. */
 function wordsWith(list: string, setRepo: string, addKeyPart: string): Vocabulary["words"] {
   return (message) =>
     message.replaceAll(REPOS_LIST, () => list).replaceAll(SET_REPO, () => setRepo)
       .replaceAll(ADD_KEY_PART, () => addKeyPart);
 }
 
-/** Phrases of a program with inputs instead of flags. @param setRepo How to set the repository. */
 export const inputWords = (
   setRepo: string,
 ): Pick<Vocabulary, "prompt" | "promptVariables" | "cancel" | "words"> => ({
@@ -83,8 +83,8 @@ export const inputWords = (
 });
 
 /**
- * @param program The command as the user called it: `node mogplex.mjs`, if it is not on the PATH.
- * @param isInJob Whether a job runs the command. On a laptop nothing retries it.
+ * @param program The command as the user called it, such as `node mogplex.mjs` if the program is not on the PATH.
+ * @param isInJob Whether a job runs the command. On a laptop, nothing retries the command.
  */
 export function commandVocabulary(program = PROGRAM, isInJob = true): Vocabulary {
   const retryLater = isInJob ? RETRY_LATER : "run the command again later, or wait longer with --timeout";
@@ -103,7 +103,7 @@ export function commandVocabulary(program = PROGRAM, isInJob = true): Vocabulary
       const text = wordsWith(`\`${program} repos list\``, "set --repo or MOGPLEX_REPO_ID", "add --key-part NAME")(
         message,
       );
-      // The library writes commands with the name of the program.
+      // The library always calls the program `mogplex-ci`. The user may have called it by a different name.
       return text.replaceAll(/`mogplex-ci(?= )/g, () => `\`${program}`).replaceAll(RETRY_LATER, () => retryLater);
     },
   };
@@ -111,15 +111,15 @@ export function commandVocabulary(program = PROGRAM, isInJob = true): Vocabulary
 
 /** Replacements for tests. */
 export interface MainOptions {
-  /** Replaces the runtime's `fetch`. @default {globalThis.fetch} */
+  /** @default {globalThis.fetch} */
   fetch?: Fetch | undefined;
   /** @default the real clock */
   clock?: Clock | undefined;
   /** The program as the user called it, for hints. @default {PROGRAM} */
   program?: string | undefined;
-  /** File of this program, which `init` copies. @default the script of the runtime */
+  /** The file of this program, which `init` copies. @default the script of the runtime */
   programFile?: string | undefined;
-  /** Stores lock and journal of a campaign. @default the disk */
+  /** Stores the lock and the journal of a campaign. @default the disk */
   files?: DurableFiles | undefined;
   /** @default the processes of the system */
   processes?: Processes | undefined;
@@ -128,8 +128,8 @@ export interface MainOptions {
 declare const ofOptions: unique symbol;
 
 /**
- * A variable that an option overrides. Only `option()` in `lib/cli/options.ts` makes one, so that no other file gives a flag the variable of another
- * option.
+ * The name of a variable that sets an option. Only `option()` in `lib/cli/options.ts` creates this type, so no other file can give two options the
+ * same variable.
  */
 export type OptionVariable<N extends VariableName = VariableName> = N & { readonly [ofOptions]: true };
 
@@ -139,26 +139,24 @@ export type Heading = "Task" | "Following" | "Reports" | "Asking" | "Dry run" | 
 export interface VerbFlag extends Flag {
   /** @default "Other" */
   heading?: Heading;
-  /** Read if the flag is not given. */
   variable?: OptionVariable;
-  /** The default without flag and variable. Without a variable, `help` contains it. */
+  /** The value if neither the flag nor the variable is set. If the option has no variable, `help` must mention this value. */
   fallback?: string;
-  /** Name of the flag for a text that users give as an argument beside this flag, although the verb takes none. */
+  /** Name of the flag to suggest if users pass its text as an argument of a verb that takes no arguments. */
   flagForText?: string;
 }
 
 export interface Option<T> extends VerbFlag {
   /**
-   * @param source The flag or the variable of the value, for the message.
-   * @throws {UsageError} if the value breaks the rule.
+   * @param source The flag or the variable that holds the value, for the error message.
+   * @throws {UsageError} if the value is invalid.
    */
   parse(text: string, source: string): T;
 }
 
-/** The flag's value, otherwise the variable's; undefined without either. @throws {UsageError} See {@linkcode Option}. */
+/** The value of the flag, or else of the variable; undefined if neither is set. @throws {UsageError} See {@linkcode Option}. */
 export type ReadOption = <T>(option: Option<T>) => T | undefined;
 
-/** Flags are read by their rows. */
 export interface VerbFlags {
   positionals: string[];
   has(flag: VerbFlag): boolean;
@@ -167,16 +165,15 @@ export interface VerbFlags {
 }
 
 export interface NotePlanner {
-  /** @throws {UsageError} if a setting of ours is wrong. */
+  /** @throws {UsageError} if a setting is invalid. */
   wanted(context: Context): boolean;
   /**
-   * The plan of a note; undefined if there is nothing to write the note on.
-   * @throws {UsageError} if there can be no note; this is only printed.
+   * The plan of a note; undefined if there is no pull request for the note.
+   * @throws {UsageError} if the job cannot write a note. The caller prints the error and continues.
    */
   plan(context: Context): PlannedNote | undefined;
 }
 
-/** The end of a job of the command line, for {@linkcode JobExtra.ended}. */
 export interface ExtraEnd {
   result: AnyResult;
   /** The error that stopped the job without a verdict. */
@@ -184,184 +181,161 @@ export interface ExtraEnd {
   written: readonly ReportTarget[];
 }
 
-/** Work of a program in one job besides its reports. Nothing here throws. */
+/** Additional work of a program during one job. None of these functions throws. */
 export interface JobExtra {
-  /** Called as soon as the session of the job is open. */
   onSession(session: Session): void;
   onRequest(request: RequestReport): void;
   onNotice(notice: Notice): void;
-  /** A sentence for the summary about the run before; null without one. */
+  /** A sentence for the summary that compares the run with the previous run; null if there is no previous run. */
   compare(result: AnyResult): Earlier | null;
-  /** Called after everything else. */
+  /** Called last, after the reports were written. */
   ended(end: ExtraEnd): Promise<void>;
 }
 
-/** Permissions that jobs need for their work besides the reports. */
 export interface ExtraPermissions {
-  /** With the port if it is not the scheme's own. */
+  /** Hosts, with the port unless it is the default port of the scheme. */
   net: readonly string[];
   env: readonly string[];
-  /** Files that are read and appended to. */
   files: readonly string[];
 }
 
 export interface JobExtras {
-  /** Values to mask: headers with secrets. */
+  /** Values to mask, such as headers that contain secrets. */
   secrets(env: ReadEnv): string[];
-  /** Prepares one job; undefined if there is nothing to do. @throws {UsageError} if a setting of ours is wrong. */
+  /** Prepares one job; undefined if there is nothing to do. @throws {UsageError} if a setting is invalid. */
   open(context: Context): Promise<JobExtra | undefined>;
-  /** Permissions of a job with these flags and variables. */
   permissions(context: Context): ExtraPermissions;
 }
 
-/** Work of a program only outside CI, where a person calls it again in the same folder. */
+/**
+ * Functions that are only used outside CI, where users call the program repeatedly in the same folder. `job/laptop.ts`, `job/origin.ts`,
+ * `job/short_run_id.ts` and `job/campaign_runs.ts` describe the functions.
+ */
 export interface Laptop {
-  /** See `chooseFolder` in `job/laptop.ts`. */
   chooseFolder(
     context: Context,
     asked: RunRequest | LaterRequest,
     wantsNew: boolean,
     session: Session,
   ): Promise<Folder>;
-  /** See `folderOfRun` there. */
   folderOfRun(context: Context, runId: string, session: Session, job: RunFolderUse): Promise<RunFolder>;
-  /** See `ignoringFolder` there. */
   ignoringFolder(
     context: Context,
     places: { out: string; targets: readonly Pick<ReportTarget, "path">[]; isNew?: boolean },
   ): () => void;
-  /** See `rememberStart` there. */
   rememberStart(
     context: Context,
     run: Pick<StartResult, "runId" | "branch">,
     out: string | null,
     asked: RequestedTask,
   ): void;
-  /** See `taskOfRun` there. */
   taskOfRun(context: Context, runId: string): string | undefined;
-  /** See `repositoryOfRun` there. */
   repositoryOfRun(context: Context, runId: string): string | undefined;
-  /** See `rememberEnd` there. */
   rememberEnd(context: Context, result: AnyResult): void;
-  /** See `rememberCampaign` there. */
   rememberCampaign(
     context: Context,
     origin: string,
     place: { directory: string; file: string; home: string | undefined },
   ): void;
-  /** See `repositoryOfFolder` in `job/origin.ts`. */
   repositoryOfFolder(context: Context, attempted: string, isRequired: boolean): string | undefined;
-  /** See `wholeRunId` in `job/short_run_id.ts`. */
   wholeRunId(context: Context, text: string): string;
-  /** See `lastRunId` there. */
   lastRunId(context: Context): string | undefined;
-  /** See `hostNote` in `job/origin.ts`. */
   hostNote(repo: string): string | undefined;
-  /** See `campaignRetry` in `job/campaign_runs.ts`. */
   campaignRetry(context: Context, result: AnyResult): CampaignRetry | undefined;
-  /** See `openPage` in `job/laptop.ts`. */
   openPage(context: Context, path: string): Promise<void>;
 }
 
-/** Where the files of a start go, and the run to attach to. */
+/** The folder for the files of a start, and the run to attach to. */
 export interface Folder {
-  /** The request, with the id of its repository if it was looked up. */
+  /** The request. It contains the id of the repository if the id was looked up. */
   request: RunRequest | LaterRequest;
   out: string;
-  /** The claim that keeps other processes from using the folder; undefined if none was needed, or none could be made. */
+  /** The claim that keeps other processes from using the folder; undefined if no claim was needed or possible. */
   claim?: Claim | undefined;
-  /** Whether the claim has created `out`. @default {false} */
+  /** Whether the claim created `out`. @default {false} */
   isNew?: boolean | undefined;
   /** State file of the run to attach to; undefined for a new run. */
   resumePath?: string | undefined;
-  /** The run of that file as it was just read; undefined if only its key is known. */
+  /** The run in that file, as the service just returned it; undefined if only the key of the run is known. */
   resumeRun?: Run | undefined;
   /** Maximum time since the end of that run, in milliseconds; undefined for no limit. */
   maxEndAgeMs?: number | undefined;
 }
 
-/** Where the files of an existing run go. */
 export type RunFolder = Pick<Folder, "out" | "claim" | "isNew">;
 
-/** What a job does with the folder of an existing run. */
 export interface RunFolderUse {
-  /** After "Cannot". */
+  /** The attempted action, for error messages: the words after "Cannot". */
   attempted: string;
-  /** Whether the folder stays the run's while the run is active. */
+  /** Whether the folder is reserved for the run while the run is active. */
   claims: boolean;
 }
 
-/** The repository and task of a start, in the caller's words. */
 export interface RequestedTask {
-  /** By name or id. */
+  /** Name or id of the repository. */
   repository: string;
   task: string;
-  /** Whether the run has another task than this one: the task of a follow-up is made from the forge. */
+  /** Whether the task of the run differs from this text. The task of a follow-up is created from data of the forge. */
   isLater?: boolean | undefined;
 }
 
-/** The surroundings of a verb. */
 export interface Context {
   io: Io;
   flags: VerbFlags;
-  /** Reads an option from flags and environment. An empty variable is treated as unset. */
+  /** Reads an option from the flags and the environment. An empty variable is treated as unset. */
   option: ReadOption;
-  /** Reads the process's own variables. No input overrides them. */
+  /** Reads the variables of the process. Inputs of an action or a component do not override these variables. */
   variables: ReadEnv;
-  /** The options that {@linkcode Context.option} has read so far, by name. Values are untrusted. */
+  /** The options that {@linkcode Context.option} has read so far, by name. The values are untrusted. */
   settings: ReadonlyMap<string, Setting>;
-  /** Every printed line goes through it. */
+  /** All output must be printed with this writer. */
   writer: Writer;
   clock: Clock;
-  /** Replaces the runtime's `fetch`. */
   fetch: Fetch | undefined;
-  /** Replace the disk and the machine's processes, for campaigns, and the program's file. */
+  /** Replacements for the disk, for the processes of the machine and for the file of the program. */
   machine: Pick<MainOptions, "files" | "processes" | "programFile">;
   platform: Platform;
   vocabulary: Vocabulary;
-  /** Undefined if the program's jobs have no notes. */
+  /** Undefined if the jobs of the program write no notes. */
   notes?: NotePlanner | undefined;
-  /** Whether somebody asked for the run of this job with a mention. @default false */
+  /** Whether a mention requested the run of this job. @default false */
   isMention?: boolean | undefined;
   forges: readonly Forge[];
-  /** A token of a forge that does not come from a variable. */
+  /** Returns the token that replaces the token in a variable, such as an input of an action. */
   tokenInstead?: OpenOptions["tokenInstead"] | undefined;
-  /** Undefined if the program's jobs do nothing besides their reports. */
+  /** Undefined if the jobs of the program only write their reports. */
   extras?: JobExtras | undefined;
   /** Undefined if the program only runs in CI. */
   laptop?: Laptop | undefined;
   systems: Systems;
-  /** All verbs of the program, for `completion`. A verb that imported them would import itself. */
+  /** All verbs of the program, for `completion`. If `completion` imported this list, it would import itself. */
   verbs: readonly Verb[];
-  /** At the first call, refuses a checkout that changes our settings with its files. @throws {UsageError} See `guardCheckout`. */
+  /** The first call checks whether files of the checkout change the program's settings. @throws {UsageError} See `guardCheckout`. */
   guard(): void;
   /**
-   * The service and the token, resolved at the first call, which also guards the checkout and masks the token from that point. The code that opens a
-   * client prints the notices.
+   * The service and the token. The first call resolves both, checks the checkout with {@linkcode Context.guard} and masks the token in all later
+   * output. The code that opens a client prints the notices.
    * @throws {UnauthorizedError | UsageError} See `resolveConnection` and `guardCheckout`.
    */
   connection(): Connection;
 }
 
-/** Returns the exit code. The program maps errors to one. */
+/** Returns the exit code. If the function throws, the program derives the exit code from the error. */
 export type VerbFunction = (context: Context) => Promise<number>;
 
-/** How a verb treats errors and the environment. */
 export type VerbGroup = "drop-in" | "toolkit";
 
-/** Meanings of exit codes that are more specific than the common table. */
 export type Meanings = Readonly<Partial<Record<ExitName, string>>>;
 
 /**
- * One verb: a constant next to its function. A bundler drops unused rows as long as they only contain constants and nested arrays: a spread, a
- * template or a property would be a side effect and keep the row.
+ * One verb. The row is a constant beside its function. A row contains only constants and nested arrays, because a bundler can then drop an unused
+ * row. A spread, a template or a property access would be a side effect and keep the row in the bundle.
  */
 export interface Verb {
-  /** One or two words; a flag follows them in a row that {@linkcode Verb.chosenBy} flags select. */
+  /** One or two words. If {@linkcode Verb.chosenBy} flags select the row, one of these flags follows the words. */
   name: string;
-  /** Words that users might type instead of the last word of the name; used only in a message. @default {[]} */
+  /** Words that users might type instead of the last word of the name. They are only used in an error message. @default {[]} */
   otherNames?: readonly string[];
-  /** Flags that select this row, if another row has the same words. @default {[]} */
   chosenBy?: readonly VerbFlag[];
   /** Arguments, for the help. @default {""} */
   usage?: string;
@@ -369,41 +343,37 @@ export interface Verb {
   maxPositionals?: number;
   /** One line. */
   summary: string;
-  /** A sentence for its own help only, not for lists of verbs. @default none */
+  /** A sentence for the help of this verb. Lists of verbs do not show it. @default none */
   remark?: string;
-  /** Drop-in verbs accept the documented flags, print the documented formats and end with the documented codes. */
+  /** Drop-in verbs accept the flags, print the formats and use the exit codes that are documented for the `mogplex` command. */
   group: VerbGroup;
   /** See {@linkcode flagsOf}. */
   flags: readonly (VerbFlag | readonly VerbFlag[])[];
-  /** Variables that it reads besides its flags' variables and those that select service and token. @default {[]} */
+  /** Variables that the verb reads in addition to the variables of its flags and those that select the service and the token. @default {[]} */
   variables?: readonly VariableName[];
-  /** Variables of CI systems and forges that a reader sets for this verb. */
+  /** Variables of CI systems and forges that users set for this verb. */
   otherVariables?: readonly string[];
-  /** Its exit codes, and lists of them, in the order of the table: see {@linkcode codesOf}. @default all of its group */
+  /** Exit codes of the verb, in the order of the table; nested lists are allowed. See {@linkcode codesOf}. @default all codes of the group */
   codes?: readonly (ExitName | readonly ExitName[])[];
   /** @default the meanings of its group */
   meanings?: Meanings;
-  /** A flag with which a drop-in verb ends with a verdict, like toolkit verbs, and the meanings of the codes then. */
+  /** A flag that makes a drop-in verb exit with a verdict, like a toolkit verb, and the meanings of the exit codes with that flag. */
   verdict?: { flag: VerbFlag; meanings: Meanings };
   examples: readonly string[];
   run: VerbFunction;
 }
 
-/** The flags of a verb, without groups. */
 export function flagsOf({ flags }: Verb): VerbFlag[] {
   return flags.flat();
 }
 
-/** The exit codes of a verb, without nested lists; undefined if the verb has all codes of its group. */
 export function codesOf({ codes }: Verb): ExitName[] | undefined {
   return codes?.flat();
 }
 
-// One stream instead of two, for programs whose output only people read.
-
 /**
- * The process with stdout and stderr as one stream. A runner joins two pipes in the order of arrival, so an error could appear before or after the
- * verdict.
+ * The process with stdout and stderr as one stream, for programs whose output only people read. A CI runner merges two pipes in the order of arrival,
+ * so an error could appear before or after the verdict.
  */
 export function inOneStream(process: Io): Io {
   const closed = (_stream: Stream) => process.closed("stdout");

@@ -1,6 +1,7 @@
 /**
- * What a command does only outside CI: it finds the run that it left in the same folder, keeps the files of two runs apart and out of Git, and opens
- * the page of a run.
+ * The part of a command that only runs outside CI. It finds the run that an earlier command started in the same folder, keeps the files of two runs
+ * apart and out of Git, and opens the page of a run.
+ *
  * @module
  */
 import { UsageError } from "../../errors.ts";
@@ -35,36 +36,37 @@ import { ONE_SHOT_MS } from "../context.ts";
 import { isObject, parseJson, valueOr } from "../../lookup.ts";
 import { isNotPermitted, isVariableRefused } from "../../runtime.ts";
 
-// The memory of a folder: the run that an earlier command left in its state file, while that run is active, and for an hour after a success
-// that nobody saw. Outside CI nothing else shows that a command is repeated.
+// A command stores its run in a state file in the folder. A later command remembers that run while the run is active, and for an hour after a success
+// that nobody saw. Outside CI, nothing else shows that a command is being repeated.
 
-/** A run that is going, or whose end nobody saw. */
+/** A run that is active, or whose end nobody saw. */
 interface Remembered {
-  /** Null if the answer to its start was lost: only its key finds it. */
+  /** Null if the response to the start was lost. Only the key identifies the run then. */
   runId: string | null;
-  /** The run as the service shows it now; undefined without an id. */
+  /** The run as the service returns it now; undefined if the id is unknown. */
   run?: Run;
-  /** Whether its request equals the current one. */
+  /** Whether the request of the run equals the current request. */
   same: boolean;
-  /** Milliseconds since its end; null while it is going, and if unknown. */
+  /** Milliseconds since the end of the run; null while the run is active, and if the time is unknown. */
   endAgeMs: number | null;
 }
 
 /**
- * How long after its end a run with an unseen end is attached to, in milliseconds: people come back within the hour, and a job that runs every hour
- * or every night starts each time.
+ * How long a command still attaches to a successful run whose end nobody saw, in milliseconds. The limit suits users who come back within the hour,
+ * and a command that runs every night still starts a new run each time.
  */
 const UNSEEN_MS = 3_600_000;
 
-/** How long a start may take after its key was written, in milliseconds. */
+/** Maximum duration of a start after its key was written, in milliseconds. */
 const STARTING_MS = 300_000;
 
 /**
- * The run of a state file, if it is going and the file was written with this token.
+ * Reads the run of a state file that was written with this token.
  * @param isSame Whether a state belongs to the current request.
- * @returns Undefined if there is no such run, its end is known or was long ago, or it did not succeed with the same request.
+ * @returns Undefined if there is no such run. Also undefined for a finished run, unless it has the same request, succeeded within the last hour, and
+ * nobody saw its end.
  * @throws {UsageError} if the state is not a regular file.
- * @throws what the client throws.
+ * @throws the errors of the client.
  */
 async function rememberedRun(
   session: Session,
@@ -79,7 +81,7 @@ async function rememberedRun(
   if (state === undefined || state.parting === "ended") return undefined;
   const { runId, startedAt } = state;
   const same = isSame(state);
-  // The key of the same request finds the run, or starts it.
+  // If the request is the same, its key finds the run or starts it.
   if (runId === null) {
     return same || nowMs - Date.parse(startedAt) < STARTING_MS ? { runId, same, endAgeMs: null } : undefined;
   }
@@ -89,30 +91,29 @@ async function rememberedRun(
   const end = endOfRun(run.status);
   if (end === undefined || end === "awaiting_input") return { runId, run, same, endAgeMs: null };
   const ageMs = endAgeMs(run, clock.wallTime() - (client.clockSkewMs ?? 0));
-  // The end of a run that was being cancelled is not worth a line.
+  // If the run was being cancelled, nobody needs to see how it ended.
   const isUnseen = state.parting === "following" || state.parting === "detached";
   return same && end === "success" && isUnseen && ageMs <= UNSEEN_MS
     ? { runId, run, same, endAgeMs: ageMs }
     : undefined;
 }
 
-/** The state in a file that was written with this token. */
+/** The state in a file; undefined unless it was written with this token. */
 function provenState({ clock, token }: Session, files: StateFiles, path: string): RunState | undefined {
   if (token === undefined) return undefined;
   return readState(files, path, { job: null, execution: false, nowMs: clock.wallTime(), notify() {} })
     ?.proven(stateSeal(token));
 }
 
-/** Maximum number of folders to try: one for each run that is going. */
+/** Maximum number of folders to try, one for each active run. */
 const MAX_FOLDERS = 50;
 
 /**
- * Chooses the folder of a start: the folder of a run with the same request that is active or whose end nobody saw, otherwise the first one
- * without an active run. That one is claimed, so that another process which is called at the same time sees the start.
- * @param job Opens the session of the job, if a request is needed.
- * @param wantsNew Whether a run with the same request is treated as a different one.
- * @throws {UsageError} if `--state` names the file of another run that is going.
- * @throws what the client throws when it reads the earlier run.
+ * Chooses the folder of a start: the folder of a run with the same request that is active or whose end nobody saw, otherwise the first folder without
+ * an active run. The folder is claimed, so that another process that starts at the same time sees this start.
+ * @param wantsNew Whether to start a new run although a run has the same request.
+ * @throws {UsageError} if `--state` names the file of another active run.
+ * @throws the errors of the client when it reads the earlier run.
  */
 export async function chooseFolder(
   context: Context,
@@ -123,12 +124,12 @@ export async function chooseFolder(
   const { io, option, flags, writer } = context;
   const base = outDirectory(context);
   const first = { request: asked, out: base, resumePath: undefined };
-  // Before the reports of the last run are removed.
+  // An invalid request must fail before the reports of the last run are removed.
   if (isLaptop(context) && !isLater(asked)) checkRunRequest(asked);
   const ownKey = [IDEMPOTENCY_KEY, KEY_SCOPE, KEY_PART].some((key) => option(key) !== undefined);
   if (!isLaptop(context) || flags.get(RESUME) !== undefined) return first;
   const purpose = { asked: askedHash(asked) };
-  // Without a state file there is nothing to remember, and nothing is sent.
+  // Without a state file there is no earlier run, and no request is sent.
   if (!exists(context, statePath(context))) {
     const folder = await claimFolder(context, session, purpose, first, undefined);
     if (folder !== undefined) return folder;
@@ -161,9 +162,8 @@ export async function chooseFolder(
 }
 
 /**
- * Claims a folder.
- * @param text The state file when the folder was found free.
- * @returns Undefined if another process has changed the file since.
+ * @param text Text of the state file when the folder was found free.
+ * @returns Undefined if another process has changed the file since then.
  */
 async function claimFolder<F extends RunFolder>(
   context: Context,
@@ -180,18 +180,18 @@ async function claimFolder<F extends RunFolder>(
     const claim = await claimState({ ...session, token }, context.io, path, purpose, text);
     return claim && { ...folder, claim, isNew };
   } catch {
-    // The job itself reports a file that cannot be written, and a signal.
+    // The job itself handles a signal, and reports a file that cannot be written.
     return folder;
   }
 }
 
 /**
- * Chooses the folder of a run that exists: its own folder, otherwise the first one whose run cannot be attached to any more. A folder's state is the
- * only way back to its run, so another id never replaces it. A free folder is claimed if the job follows the run, so that a start or another `follow` that
- * is called at the same time sees it.
- * @throws {NotFoundError} if the service does not know the id: nothing is written then.
+ * Chooses the folder of an existing run: the run's own folder, otherwise the first folder whose run can no longer be attached to. A folder's state is
+ * the only way back to its run, so another id never replaces it. If the job follows the run, the folder is claimed, so that a start or another
+ * `follow` at the same time sees the claim.
+ * @throws {NotFoundError} if the service does not know the id. Nothing is written then.
  * @throws {UsageError} if `--state` names the file of another run that can be attached to.
- * @throws what the client throws when it reads the runs.
+ * @throws the errors of the client when it reads the runs.
  */
 export async function folderOfRun(
   context: Context,
@@ -215,7 +215,7 @@ export async function folderOfRun(
     let earlierRun: Remembered | undefined;
     for (;;) {
       const text = valueOr(() => readStateText(io, path), undefined);
-      // Another process may have claimed the folder for this very run since.
+      // Another process may have claimed the folder for the same run in the meantime.
       if (stateRun(out) === runId) return { out };
       earlierRun = await rememberedRun(session, io, path, () => true, call);
       if (earlierRun !== undefined) break;
@@ -231,8 +231,8 @@ export async function folderOfRun(
 }
 
 /**
- * The folders that the files of a run can be in: the one the user named, then folders inside it. A command that is allowed to write the first one is
- * allowed to write all of them.
+ * The folders that may hold the files of a run: the folder that the user named, and folders inside it. A command that may write to the first folder
+ * may also write to all others.
  */
 export function foldersOf(base: string): string[] {
   const parent = base.replace(/\/+$/, "");
@@ -251,7 +251,8 @@ function attachableState(earlierRun: Remembered): string {
 }
 
 /**
- * Why a run gets another folder than the first one. Of several runs, one that waits for an answer is named, because it waits until somebody acts.
+ * Prints why a run gets a folder other than the first one. If several runs are active, the message names a run that waits for an answer, because that
+ * run waits until somebody acts.
  * @param others The runs in the folders before `out`.
  */
 function noteOtherFolder(
@@ -279,7 +280,7 @@ function usedFolders(attempted: string, state: string): UsageError {
   return new UsageError({ attempted, why: `${MAX_FOLDERS} runs in this folder ${state}`, advice: "give --out" });
 }
 
-/** A request with the id of its repository, and whether a state belongs to it. */
+/** The request with the id of its repository, and a function that reports whether a state belongs to the request. */
 async function knownRequest(
   { client }: Session,
   asked: RunRequest | LaterRequest,
@@ -314,14 +315,14 @@ function sentenceOf(earlierRun: Remembered): string {
 }
 
 function exists({ io }: Context, path: string): boolean {
-  // Deno might not be allowed to read it. Then nothing is remembered there.
+  // Deno might not be allowed to read the file. The file is then treated as missing.
   return valueOr(() => io.realPath(path) !== undefined, false);
 }
 
 /**
- * Prepares a `.gitignore` for the folder of the reports, so that they are not committed by accident. An existing folder with a user-chosen name is
- * left alone.
- * @returns Writes it. A failure is not an error: the reports show whether the folder is writable.
+ * Prepares a `.gitignore` for the folder of the reports, so that the reports are not committed by accident. An existing folder with a user-chosen
+ * name is not changed.
+ * @returns A function that writes the file. A failure is not an error, because the reports show whether the folder is writable.
  */
 export function ignoringFolder(
   context: Context,
@@ -337,24 +338,24 @@ export function ignoringFolder(
     try {
       context.io.writeFile(path, "*\n");
     } catch {
-      // See above.
+      // The reports show whether the folder is writable.
     }
   };
 }
 
-// The starts of this machine: a small file in the user's state directory, only outside CI. It contains no token, and only the first line of each
-// task, unless the user turns that off.
+// The runs that this machine started are listed in a small file in the user's state directory, only outside CI. The file contains no token. It
+// contains only the first line of each task, unless the user turns that off.
 //
-// One JSON object per line: a start, and later the end of the same run; or the place of a campaign, which stores its runs itself. A line of another
-// version, or one that a crash cut, is skipped.
+// Each line is a JSON object. It describes a start, the end of a run, or the place of a campaign. Campaigns store their runs themselves. A line that
+// has another version, or that a crash cut off, is skipped.
 
-/** Lines kept when the file is shortened, and the length at which that happens. */
+/** Number of lines that remain when the file is shortened, and the number of lines at which that happens. */
 const KEPT = 200;
 const MOST = 400;
 const MAX_BYTES = 1024 * 1024;
-/** Most characters of a text in the file. */
+/** Maximum length of a text in the file, in characters. */
 const MAX_TEXT = 200;
-/** An absolute path, also on Windows. */
+/** An absolute path on Unix or Windows. */
 const ABSOLUTE = /^(?:\/|[A-Za-z]:)/;
 
 function isRecentOn(context: Context): boolean {
@@ -367,15 +368,17 @@ export function recentFile(context: Context): string | undefined {
   if (!isRecentOn(context)) return undefined;
   const home = env("HOME");
   const state = env("XDG_STATE_HOME") || (home ? `${home}/.local/state` : env("LOCALAPPDATA")?.replaceAll("\\", "/"));
-  // Source: XDG base directories: a relative path is treated as unset.
+  // Source: XDG Base Directory Specification: a relative path must be ignored.
   return state && ABSOLUTE.test(state) ? `${state}/mogplex-ci/recent.ndjson` : undefined;
 }
 
-/** Access that `permissions` leaves out: a hermetic run does not need to know what else this machine runs. */
+/** Access that `permissions` leaves out, because a run in a sandbox does not need to know what else this machine runs. */
 const ALLOW_RECENT = "add --allow-env=HOME,XDG_STATE_HOME, and --allow-read and --allow-write for the directory " +
   "mogplex-ci in $XDG_STATE_HOME or ~/.local/state";
 
-/** Why Deno does not let this command read the list, as a clause, and what to add; undefined if it does, and without a list. */
+/**
+ * Why Deno does not let this command read the list, as a clause, and which flags to add; undefined if the list can be read, and if there is no list.
+ */
 export function recentRefusal(context: Context): { why: string; advice: string } | undefined {
   if (!isRecentOn(context)) return undefined;
   const path = recentFile(context);
@@ -396,13 +399,12 @@ function readRecent({ io }: Context, path: string): string | undefined {
   return io.readFile(path, MAX_BYTES, "refuse", "replace");
 }
 
-/** Lines of the list of runs; empty if the file cannot be read. */
 export function recentLines(context: Context, path: string): string[] {
   const text = valueOr(() => readRecent(context, path), "") ?? "";
   return text.split("\n").filter((line) => line !== "");
 }
 
-/** What the file has about this context's service, oldest first; empty in CI, and if the file is turned off or cannot be read. */
+/** The records of the list that belong to the service of this context, oldest first; empty in CI, and if the list is turned off or cannot be read. */
 export function recentRecords(context: Context): Record<string, unknown>[] {
   const path = recentFile(context);
   if (path === undefined) return [];
@@ -411,8 +413,8 @@ export function recentRecords(context: Context): Record<string, unknown>[] {
 }
 
 /**
- * A failure must not lose a run, and is not worth a line in every log.
- * @param isOnce Whether to skip a line that the file already has.
+ * Adds a line to the list of runs. A failure is ignored: it must not affect a run, and is not worth a message in every log.
+ * @param isOnce Whether to skip a line that the file already contains.
  */
 function add(context: Context, value: object, isOnce = false): void {
   const path = recentFile(context);
@@ -425,7 +427,7 @@ function add(context: Context, value: object, isOnce = false): void {
     if (lines.length > 0 && lines.length < MOST) io.appendFile(path, text);
     else io.writeFile(path, [...lines.slice(-KEPT), text].join("\n"));
   } catch {
-    // See above.
+    // Ignored: a failure must not affect the run.
   }
 }
 
@@ -439,11 +441,11 @@ export function rememberStart(
   asked: RequestedTask,
 ): void {
   const { io, clock } = context;
-  // A job in CI reads none of the settings below.
+  // In CI, none of the settings below is read.
   if (recentFile(context) === undefined) return;
-  // Deno is not allowed to read it.
+  // Deno may not have permission to resolve the path.
   const folder = out === null ? null : valueOr(() => io.realPath(out), undefined) ?? out;
-  // The run has started: a wrong value must not hide its id. It hides the task.
+  // The run has started, so an invalid setting must not hide its id. It only hides the task.
   const isTaskVisible = valueOr(() => context.option(SHOW_TASK) !== false, false);
   const withTask = io.env("MOGPLEX_RECENT")?.trim() !== "ids" && isTaskVisible;
   const task = asked.task.trim();
@@ -454,39 +456,37 @@ export function rememberStart(
     runId: run.runId,
     origin: context.connection().origin,
     repository: short(asked.repository),
-    // Without a branch of its own, the run has none until it pushes.
+    // Without its own branch, the run has no branch until it pushes.
     branch: run.branch.working === run.branch.base ? null : short(run.branch.working),
     folder,
     ...(withTask && { task: line, ...(isWhole && { isWholeTask: true }) }),
   });
 }
 
-/** The task of a run that this machine started; undefined if it is unknown, or if the list has only its first line. */
+/** The task of a run that this machine started; undefined if the task is unknown, or if the list contains only its first line. */
 export function taskOfRun(context: Context, runId: string): string | undefined {
   const start = recentRecords(context).find((record) => record.runId === runId && record.isWholeTask === true);
   return typeof start?.task === "string" ? start.task : undefined;
 }
 
-/** The name of the repository of a run that this machine started; undefined if it is unknown. */
+/** The name of the repository of a run that this machine started; undefined if the name is unknown. */
 export function repositoryOfRun(context: Context, runId: string): string | undefined {
   return recentRecords(context).map((record) => record.runId === runId ? record.repository : undefined)
     .findLast((name): name is string => typeof name === "string" && name.includes("/"));
 }
 
-/** Where a campaign is on this machine. */
 export interface CampaignHere {
-  /** Its directory, as an absolute path. */
+  /** Absolute path of the campaign's directory. */
   directory: string;
-  /** Its file, as an absolute path. */
+  /** Absolute path of the campaign's file. */
   file: string;
-  /** What `--home` named; null without the flag. */
+  /** Value of `--home`; null without the flag. */
   home: string | null;
 }
 
-/** Maximum number of campaigns to search for a run. */
 const MAX_CAMPAIGNS = 50;
 
-/** @param origin The service of its plan. */
+/** @param origin Origin of the service that the campaign's plan names. */
 export function rememberCampaign(
   context: Context,
   origin: string,
@@ -500,13 +500,13 @@ export function rememberCampaign(
   }, true);
 }
 
-/** The directory might not exist yet: with a branch, only the reports are in it. */
+/** The directory might not exist yet. If the campaign uses a branch, the directory contains only the reports. */
 function absolutePath({ io }: Context, path: string): string {
   return valueOr(() => io.realPath(path), undefined) ??
     (ABSOLUTE.test(path) ? path : `${valueOr(() => io.realPath("."), undefined) ?? ""}/${path}`);
 }
 
-/** The campaigns that this machine remembers for this context's service, newest first. */
+/** The campaigns on this machine that use the service of this context, newest first. */
 export function recentCampaigns(context: Context): CampaignHere[] {
   return recentRecords(context).flatMap(({ campaign: directory, file, home }) => {
     if (typeof directory !== "string" || typeof file !== "string") return [];
@@ -532,7 +532,7 @@ export function rememberEnd(context: Context, result: AnyResult): void {
   });
 }
 
-/** `--open`: opens the page of a run in a browser. A failure is printed, and changes no verdict. @param path Path of the page. */
+/** `--open`: opens the page of a run in a browser. A failure is printed and does not change the verdict. @param path Path of the page. */
 export async function openPage({ io, writer }: Context, path: string): Promise<void> {
   const problem = await openFile(path, (name) => io.env(name));
   if (problem !== null) writer.error(`Cannot open page ${JSON.stringify(path)}: ${problem}; open it by hand`);

@@ -1,6 +1,7 @@
 /**
- * The only way to the terminal and to the log. All output is a `SafeLine`: our own text, or untrusted text that was normalized, redacted and escaped.
- * All of it is searched for our own token a second time.
+ * Prints all output of the program to the terminal and the log. Every line is a `SafeLine`: either a fixed text of the program, or untrusted text
+ * that was normalized, redacted and escaped. Before a line is printed, the user's own token is masked again.
+ *
  * @module
  */
 import type { AnnotationLevel, Fence, Platform, Section } from "../../ci/platform.ts";
@@ -28,7 +29,6 @@ export class Writer {
   #more: Redactor | undefined;
   readonly #size: () => TerminalSize | undefined;
   #transient = "";
-  /** Width of the terminal in cells when its bottom lines were last shown; undefined if unknown. */
   #shownAt: number | undefined;
   #fenced = false;
   #fence: Fence | undefined;
@@ -53,36 +53,34 @@ export class Writer {
     return wantsColors(this.#io, this.#isLog && this.#platform.showsColors);
   }
 
-  /** From here on, stdout is the log of a job. It then also has colors without a terminal, if the CI system shows colors. */
+  /** After this call, stdout is the log of a job. The log is colored even without a terminal if the CI system shows colors. */
   beginLog(): void {
     this.#isLog = true;
   }
 
-  /** Replaces the redactor once more secrets are known. */
   redactWith(redact: Redactor): void {
     this.#own = redact;
     this.#redact = this.#more === undefined ? redact : joinRedactors(redact, this.#more);
   }
 
-  /** Also masks the secrets of this redactor from now on; replaces one passed earlier. */
+  /** Also masks the secrets of this redactor. A second call replaces the redactor of the first call. */
   maskAlso(more: Redactor): void {
     this.#more = more;
     this.redactWith(this.#own);
   }
 
   untrusted(text: string): SafeLine {
-    // Redaction comes before lines are joined: a secret can have several lines.
+    // Redaction comes before lines are joined, because a secret can have several lines.
     const lines = this.#redact(plainLines(text).join("\n")).split("\n");
     return this.#platform.escapeLine(lines.map((each) => each.trim()).join(" "));
   }
 
   /**
-   * Makes untrusted text safe, line by line.
-   * @param maxLength Longest line, in UTF-16 units.
-   * @param hang Width and indent at which lines are broken: see `hangCells`. @default not broken
+   * @param maxLength Maximum length of a line, in UTF-16 units.
+   * @param hang Width and indent for line breaks: see `hangCells`. @default no line breaks
    */
   untrustedLines(text: string, maxLength = Infinity, hang?: Hang): SafeLine[] {
-    // Redaction comes before cutting: half a secret is not recognized.
+    // Redaction comes before cutting, because the redactor does not recognize half of a secret.
     const lines = this.#redact(plainLines(text).join("\n")).split("\n").map((line) => cutText(line, maxLength));
     const broken = hang === undefined
       ? lines
@@ -91,8 +89,8 @@ export class Writer {
   }
 
   /**
-   * Lines for a person at a terminal, broken between words, but not inside commands. Otherwise they stay as they are.
-   * @param indent Blanks before further lines.
+   * Breaks lines between words for a person at a terminal, but never inside a command. Without a terminal, the lines are returned unchanged.
+   * @param indent Number of spaces before each continuation line.
    */
   broken(stream: Stream, lines: readonly SafeLine[], indent: number): SafeLine[] {
     const columns = isInteractive({ io: this.#io, platform: this.#platform }, stream)
@@ -115,7 +113,7 @@ export class Writer {
     this.#print("stdout", lines);
   }
 
-  /** Prints a text on stdout as it is, for another program: a file that we made, commands for a shell. */
+  /** Prints a text on stdout unchanged, for another program: a generated file, or commands for a shell. */
   output(text: string): void {
     this.#print("stdout", [text]);
   }
@@ -129,8 +127,8 @@ export class Writer {
   }
 
   /**
-   * Makes an address a link, on a terminal that supports links. Source: "Hyperlinks in terminal emulators" (OSC 8).
-   * @param url Result of `webUrl`: it has no control characters.
+   * Formats an address as a link if the terminal supports links. Source: "Hyperlinks in terminal emulators" (OSC 8).
+   * @param url Result of `webUrl`, which contains no control characters.
    */
   link(url: string): SafeLine {
     const links = !this.#platform.isCi && this.#io.isTerminal("stdout") && knowsLinks(this.#io);
@@ -139,9 +137,9 @@ export class Writer {
   }
 
   /**
-   * Colors a line or a part of it, on a terminal or CI system that shows colors. Nothing else changes.
-   * @param from First UTF-16 unit of the part. @default {0}
-   * @param to The one after its last. @default the length of the line
+   * Colors a line or a part of a line if the terminal or the CI system shows colors. The text stays the same.
+   * @param from Index of the first UTF-16 unit of the part. @default {0}
+   * @param to Index after the last UTF-16 unit of the part. @default the length of the line
    */
   paint(style: Style, line: SafeLine, from = 0, to = line.length): SafeLine {
     if (!this.colored) return line;
@@ -149,8 +147,8 @@ export class Writer {
   }
 
   /**
-   * Keeps lines at the bottom of a terminal, below all other output; they do not wrap. Without arguments it removes them.
-   * @param lines Fewer than the terminal has rows.
+   * Keeps lines at the bottom of a terminal, below all other output. The lines do not wrap. Without arguments, this removes the lines.
+   * @param lines Fewer lines than the terminal has rows.
    */
   transient(...lines: readonly SafeLine[]): void {
     const text = lines.join("\n");
@@ -158,7 +156,7 @@ export class Writer {
     const hidden = this.#hidden();
     this.#transient = text;
     this.#shownAt = this.#size()?.columns;
-    // In one write: otherwise a terminal would flicker.
+    // A single write avoids flicker.
     this.#write(`${hidden}${this.#shown()}`);
   }
 
@@ -168,7 +166,7 @@ export class Writer {
     return above === 0 ? "\r\x1b[K" : `\r\x1b[${above}A\x1b[J`;
   }
 
-  /** Rows of the bottom lines: a terminal that has become narrower has wrapped them, unless it is one of the few that cut. */
+  /** Number of terminal rows that the bottom lines occupy. A terminal that has become narrower has wrapped the lines, unless it cuts long lines. */
   #rows(): number {
     const lines = this.#transient.split("\n");
     const [before, now] = [this.#shownAt, this.#size()?.columns];
@@ -194,14 +192,14 @@ export class Writer {
   }
 
   /**
-   * Makes the CI system ignore commands on stdout from here on, if it supports that. Escaping already makes lines harmless; the fence is for forms of
-   * commands that are not known yet.
+   * Makes the CI system ignore commands on stdout after this call, if the system supports that. Escaping already makes lines harmless. The fence also
+   * protects against commands that this program does not know.
    */
   fence(): void {
     this.#fenced = true;
   }
 
-  /** Ends the {@linkcode Writer.fence}: programs that print later can use commands again. */
+  /** Ends the {@linkcode Writer.fence}, so that programs that print later can use commands. */
   unfence(): void {
     this.#fenced = false;
     this.#endFence();
@@ -214,7 +212,6 @@ export class Writer {
     this.#show();
   }
 
-  /** Prints a command once: repeating it would have no effect. */
   commandOnce(line: string): void {
     if (this.#given.has(line)) return;
     this.#given.add(line);
@@ -223,15 +220,12 @@ export class Writer {
 
   #endFence(): void {
     if (this.#fence === undefined) return;
-    // A reader that has closed stdout (`| head`) may have passed on the start of the fence, so its end must still be printed.
+    // A reader that has closed stdout, such as `| head`, may have passed on the start of the fence. The end of the fence must still be printed.
     this.#io.write(this.#io.closed("stdout") ? "stderr" : "stdout", `${this.#fence.close}\n`);
     this.#fence = undefined;
   }
 
-  /**
-   * Prints a notice about ourselves on stderr.
-   * @param command A command to copy, printed on its own line. @default none
-   */
+  /** @param command A command to copy, printed on its own line. @default none */
   note(text: string, command?: string): void {
     const lines = this.broken("stderr", [own`note: ${this.untrusted(text)}`], 2);
     this.#print("stderr", command === undefined ? lines : [...lines, own`  ${this.untrusted(command)}`]);
@@ -252,19 +246,19 @@ export class Writer {
   }
 }
 
-/** A line that is colored as a whole, or at its beginning. */
+/** A line that is colored as a whole, or only at its beginning. */
 // deno-lint-ignore no-control-regex
 const COLORED = /^(\x1b\[\d+m)([^\x1b]*)(\x1b\[0m)([^\x1b]*)$/;
 // deno-lint-ignore no-control-regex
 const SGR = /\x1b\[[\d;]*m/g;
-/** A command in a sentence, and the placeholder for its blanks while lines are broken: no printed text contains it. */
+/** A command in a sentence. While lines are broken, {@linkcode NO_BREAK} replaces the spaces in commands. No printed text contains that character. */
 const COMMAND = /`[^`]+`/g;
 const NO_BREAK = "\x01";
 
 export interface Hang {
   cells: number;
   indent: number;
-  /** Lines that stay whole. @default none */
+  /** Lines that are not broken. @default none */
   whole?: RegExp | undefined;
 }
 
@@ -278,8 +272,8 @@ export function colored(style: Style, text: string): string {
 }
 
 /**
- * Whether stdout has colors: on a terminal, and in the log of a CI system that shows them. `FORCE_COLOR` overrides everything else.
- * @param ofCi Whether stdout is such a log.
+ * Whether stdout is colored: on a terminal, or in the log of a CI system that shows colors. `FORCE_COLOR` overrides all other conditions.
+ * @param ofCi Whether stdout is the log of a CI system that shows colors.
  * Source: no-color.org; Node.js, "tty", `FORCE_COLOR`.
  */
 function wantsColors(io: Pick<Io, "env" | "isTerminal">, ofCi: boolean): boolean {
@@ -289,12 +283,12 @@ function wantsColors(io: Pick<Io, "env" | "isTerminal">, ofCi: boolean): boolean
   return ofCi || io.isTerminal("stdout") && !isDumb(io);
 }
 
-/** Terminals that show links, by `TERM_PROGRAM`. Source: the documents of each, OSC 8. */
+/** Values of `TERM_PROGRAM` for terminals that support links. Source: the documentation of each terminal, OSC 8. */
 const LINKING = ["ghostty", "iTerm.app", "vscode", "WezTerm"];
-/** `VTE_VERSION` of the first library of GNOME's terminals with links: 0.50. */
+/** `VTE_VERSION` of VTE 0.50, the first version of GNOME's terminal library that supports links. */
 const LINKING_VTE = 5_000;
 
-/** Whether the terminal supports links. Not inside of tmux or screen, which may drop the sequence. */
+/** Whether the terminal supports links. tmux and screen are excluded because they may drop the escape sequence. */
 function knowsLinks({ env }: Pick<Io, "env">): boolean {
   const term = env("TERM") ?? "";
   if (/^(?:screen|tmux|dumb)/.test(term)) return false;
@@ -302,22 +296,24 @@ function knowsLinks({ env }: Pick<Io, "env">): boolean {
     Boolean(env("WT_SESSION")) || /^(?:xterm-kitty|foot|alacritty)/.test(term);
 }
 
-/** The open section of the log, on systems with sections. Its beginning is printed before its first line, so that no section is empty. */
+/**
+ * The open section of the log, on systems with sections. The beginning of a section is printed right before the first line, so that no section is
+ * empty.
+ */
 export class LogSection {
   readonly #parts: { writer: Writer; platform: Platform; clock: Clock };
   #section: Section | undefined;
   #isShown = false;
 
-  /** @param parts Where to print, in the form of which system. */
   constructor(parts: { writer: Writer; platform: Platform; clock: Clock }) {
     this.#parts = parts;
   }
 
   /**
-   * Ends the current section and begins another one.
-   * @param name Letters, digits and `_`. Ids are made unique, since a job may follow several runs or campaigns.
-   * @param title What people see.
-   * @param folded Whether it starts folded.
+   * Ends the current section and begins a new one.
+   * @param name Letters, digits and `_`. The id of the section gets a random suffix, because a job may follow several runs or campaigns.
+   * @param title The title that users see.
+   * @param folded Whether the section is initially collapsed.
    */
   begin(name: string, title: string, folded: boolean): void {
     this.end();
@@ -341,7 +337,7 @@ export class LogSection {
   }
 }
 
-// The look of a log line: where its text begins, and the colors of its time and its label.
+// The format of a log line: where the text begins, and the colors of the time and the label.
 
 // Other labels have no color.
 const LABEL_STYLES: Readonly<Record<string, Style>> = {
@@ -358,7 +354,6 @@ const LABEL_STYLES: Readonly<Record<string, Style>> = {
 const TIMED = /^(\d\d:\d\d:\d\d {2}| {10})([a-z]\S*)/;
 const BARE = /^()([a-z]\S*)/;
 
-/** @param times Whether lines begin with a time. */
 export function textIndent(times: boolean): number {
   return times ? 20 : 10;
 }
@@ -366,17 +361,15 @@ export function textIndent(times: boolean): number {
 export function colorLine(writer: Pick<Writer, "colored" | "paint">, line: SafeLine, times: boolean): SafeLine {
   const [, time = "", label = ""] = (writer.colored && (times ? TIMED : BARE).exec(line)) || [];
   const style = lookup(LABEL_STYLES, label);
-  // From the right: colors shift the text after them.
+  // Starts on the right, because inserting color codes shifts the text after them.
   const labelled = style === undefined ? line : writer.paint(style, line, time.length, time.length + label.length);
   return time.trim() === "" ? labelled : writer.paint("dim", labelled, 0, time.length);
 }
 
-// Who reads stdout, and its width.
-
 /**
- * Whether a person watches a stream on a terminal that can move its cursor. Only then may the log redraw a line, leave out what the same
- * screen shows, and let a run continue after Ctrl-C. Never on a CI system, although act and Buildkite's agent give their jobs a terminal.
- * Source: nektos/act, pkg/container/host_environment.go, `openPty`; buildkite/agent, process/process.go, `PTY`.
+ * Whether a person watches a stream on a terminal that can move its cursor. Only then is the log allowed to redraw a line, to leave out what the same
+ * screen already shows, and to let a run continue after Ctrl-C. The result is always false on a CI system, although act and Buildkite's agent give
+ * their jobs a terminal. Source: nektos/act, pkg/container/host_environment.go, `openPty`; buildkite/agent, process/process.go, `PTY`.
  */
 export function isInteractive(
   { io, platform }: { io: Pick<Io, "env" | "isTerminal">; platform: Pick<Platform, "isCi"> },
@@ -385,7 +378,7 @@ export function isInteractive(
   return !platform.isCi && !isDumb(io) && io.isTerminal(stream);
 }
 
-/** Whether our terminal only prints lines. Source: terminfo, entry `dumb`. */
+/** Whether the terminal cannot move its cursor. Source: terminfo, entry `dumb`. */
 function isDumb(io: Pick<Io, "env">): boolean {
   return io.env("TERM") === "dumb";
 }
@@ -396,26 +389,23 @@ function cutsLines({ env }: Pick<Io, "env">): boolean {
   return term === "linux" || Boolean(env("XTERM_VERSION")) && !/^(?:screen|tmux)/.test(term);
 }
 
-/** Width of log lines without a terminal, in cells: pages of CI systems scroll or break longer lines. */
+/** Width of log lines without a terminal, in cells. On the pages of CI systems, longer lines scroll or wrap. */
 const USUAL_WIDTH = 180;
 
 export function logWidth(io: Pick<Io, "isTerminal">): number {
   return io.isTerminal("stdout") ? terminalSize()?.columns ?? 80 : USUAL_WIDTH;
 }
 
-// Commands in the log for the CI system: the outputs, the path of the summary, and a verdict other than success. For systems that read files instead,
-// `lib/report/write.ts` writes them. With `--json` there are no commands, because programs read stdout.
+// Commands to the CI system in the log: the outputs, the path of the summary, and a verdict other than success. Some systems read files instead;
+// `lib/report/write.ts` writes those files. With `--json` there are no commands, because programs read stdout.
 
 /** Maximum length of a reason in a command, in UTF-16 units; the log and the reports have the full text. */
 const MAX_ANNOTATION_TEXT = 1_000;
 
-// Every other end is a warning.
+// All other outcomes are warnings.
 const LEVELS: Partial<Record<Outcome | AutomationOutcome, AnnotationLevel>> = { failed: "error", error: "error" };
 
-/**
- * Sets variables for later steps, on systems that read them from the log.
- * @param variables Values by name; the values are results of `bareValue`.
- */
+/** @param variables Values by name. Each value is a result of `bareValue`. */
 export function commandVariables(
   writer: Writer,
   platform: Platform,
@@ -423,17 +413,15 @@ export function commandVariables(
 ): void {
   if (platform.setOutput === undefined) return;
   for (const [name, value] of Object.entries(variables)) {
-    // The id of the run is published at the start, and again with everything else.
+    // The id of the run is published at the start, and again with all other outputs.
     writer.commandOnce(platform.setOutput(name, value));
   }
 }
 
-/** Sets output variables, on systems that read them from the log. */
 export function commandOutputs(writer: Writer, platform: Platform, outputs: Outputs): void {
   commandVariables(writer, platform, outputVariables(outputs));
 }
 
-/** Shows a Markdown report on the page of the build, on systems that read its path from the log. */
 export function commandSummary({ writer, io }: { writer: Writer; io: Io }, platform: Platform, path: string): void {
   const { showSummary } = platform;
   if (showSummary === undefined) return;
@@ -441,15 +429,14 @@ export function commandSummary({ writer, io }: { writer: Writer; io: Io }, platf
     const real = io.realPath(path);
     if (real !== undefined) writer.command(showSummary(real));
   } catch {
-    // Deno without read permission: the file exists, but its real path is unknown.
+    // Deno without read permission: the file exists, but its real path cannot be determined.
   }
 }
 
-/** Shows a verdict other than success on the page of the job, once. */
 function commandVerdict(writer: Writer, platform: Platform, result: AnyResult): void {
   const view = viewOf(result);
   const { outcome, exitCode, runId, status, repository, nextStep, kind: { noun }, verdict: { headline } } = view;
-  // Includes the error's own advice, which has no other place in the command.
+  // The reason includes the advice of the error, which has no other place in the command.
   const reason = cutText(result.reason ?? "", MAX_ANNOTATION_TEXT);
   if (exitCode === 0 || platform.annotate === undefined) return;
   const run = runId === null
@@ -460,12 +447,12 @@ function commandVerdict(writer: Writer, platform: Platform, result: AnyResult): 
   const why = reason === "" || nextStep === null ? reason : reason.replace(/[^.!?\u2026]$/, "$&.");
   const what = [why, nextStep ?? ""].filter((each) => each !== "").join(" ");
   const text = `${run}exit code ${exitCode}${what === "" ? "" : `: ${what}`}`;
-  // The general words are more useful than an id, and the reason names a repository that is not found.
+  // If nothing was started, the general headline is more useful than an id. If a repository was not found, the reason already names the repository.
   const title = repository === null || isNotStarted(view) ? headline : writer.untrusted(headlineText(view));
   writer.command(platform.annotate(lookup(LEVELS, outcome) ?? "warning", title, writer.untrusted(text)));
 }
 
-/** Shows an error that no report shows on the page of the job. */
+/** Reports an error on the page of the job. No report contains this error. */
 export function commandError(
   { writer, platform: { annotate } }: { writer: Writer; platform: Platform },
   title: string,
@@ -476,7 +463,7 @@ export function commandError(
   writer.command(annotate("error", title, writer.untrusted(`exit code ${exitCodeFor(error)}: ${text}`)));
 }
 
-/** Prints a notice, on the page of the job if the CI system can show it there. @param title In our own words. */
+/** Prints a notice, on the page of the job if the CI system supports this. @param title A fixed text of the program. */
 export function commandWarning(
   { writer, platform: { annotate } }: { writer: Writer; platform: Platform },
   title: string,
@@ -486,17 +473,14 @@ export function commandWarning(
   writer.command(annotate("warning", title, writer.untrusted(text)));
 }
 
-/**
- * Prints all commands for a result.
- * @param about Reports that were written, and the path of the copy of the value.
- */
+/** @param about Reports that were written, and the path of the copy of the value. */
 export function commandResult(
   { writer, io }: { writer: Writer; io: Io },
   platform: Platform,
   result: AnyResult,
   { written, valuePath }: { written: readonly ReportTarget[]; valuePath?: string | undefined },
 ): void {
-  // Redact before cutting: half a secret has no recognizable shape.
+  // Redaction comes before cutting, because the redactor does not recognize half of a secret.
   const clean = writer.clean(result);
   commandOutputs(writer, platform, outputsOf(clean, valuePath));
   const summary = written.find((target) => target.format === "markdown");
