@@ -6,7 +6,7 @@
  *
  * @module
  */
-// The namespace: an import of a name that only a program uses would stay in the files of the library.
+// Import the namespace. If single names were imported, a name that only a program uses would stay in the files of the library.
 import * as fs from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -20,8 +20,8 @@ export function runtimeName(): string {
 }
 
 /**
- * Makes Node collect garbage before it asks for more memory. By default V8 lets the heap grow by up to 256 MB first, and the container of a
- * CI job may have no more. Only for our own process, never for a script's. Deno and Bun have no such setting.
+ * Makes Node collect garbage before it asks for more memory. By default V8 lets the heap grow by up to 256 MB first, and the container of a CI job
+ * may have no more. It is called only for our own process, never for a script's. Deno and Bun have no such setting.
  */
 export function preferSmallHeap(): void {
   if (runtimeName().startsWith("node/")) setFlagsFromString("--optimize-for-size");
@@ -37,11 +37,11 @@ interface ModuleMeta {
 /**
  * Whether the module is the one that the runtime was started with.
  *
- * Takes the whole `import.meta`: bundlers rewrite the literal `import.meta.main`, and Node 20 does not have it.
+ * Takes the whole `import.meta`, because bundlers rewrite the literal `import.meta.main`, and Node 20 does not have it.
  *
  * @param meta `import.meta` of the caller.
- * @param fileName When given, the module's file must have this name: a user's script that was bundled with this library has a separate
- * `import.meta`, and must not run our command.
+ * @param fileName When given, the module's file must have this name. A user's script that was bundled with this library has its own `import.meta`,
+ * and must not run our command.
  */
 export function isMain(meta: ModuleMeta, fileName?: string): boolean {
   try {
@@ -56,10 +56,10 @@ export function isMain(meta: ModuleMeta, fileName?: string): boolean {
 }
 
 /**
- * Prints the whole output of a program that prints nothing else. Cheaper than `Io.write`, which opens a stream: that alone costs
- * 10 ms on Bun. A closed pipe is not an error.
+ * Prints the whole output of a program that prints nothing else. It is faster than `Io.write`, which opens a stream. Opening a stream alone takes 10
+ * ms on Bun. A closed pipe is not an error.
  *
- * @throws when it cannot be written, to a full disk for example.
+ * @throws when the text cannot be written, for example because the disk is full.
  */
 export function printText(text: string): void {
   const bytes = new TextEncoder().encode(text);
@@ -69,7 +69,7 @@ export function printText(text: string): void {
   } catch (error) {
     const { code } = error as { code?: string };
     if (code === "EPIPE") return;
-    // A pipe that does not wait for its reader, and is full.
+    // A nonblocking pipe is full.
     if (code !== "EAGAIN") throw error;
     // deno-lint-ignore no-console
     console.log(new TextDecoder().decode(bytes.subarray(written)).replace(/\n$/, ""));
@@ -112,8 +112,8 @@ interface Started {
 }
 
 /**
- * The command with which a user would call the program again. A link or wrapper on the PATH, whose name has no extension, is called by name; a
- * file is given to its runtime, with the flags that it was given: `node mogplex.mjs`.
+ * The command with which a user would call the program again. A link or wrapper on the PATH, whose name has no extension, is called by name. A file
+ * is passed to its runtime, with the runtime's flags: `node mogplex.mjs`.
  *
  * @param fallback Name to use for a file in `node_modules`, or if the path needs quotes.
  */
@@ -123,7 +123,7 @@ export function callOf({ file, cwd, runtime, flags = [] }: Started, fallback: st
   if (!/^[\w./:@+-]+\.m?[jt]s$/.test(file) || file.includes("/node_modules/")) return fallback;
   const path = cwd !== undefined && file.startsWith(`${cwd}/`) ? file.slice(cwd.length + 1) : file;
   if (runtime === "deno") {
-    // Deno does not reveal its flags, reads files of the checkout, and permits nothing by default: the program names what it needs.
+    // Deno does not reveal its flags, reads files of the checkout, and permits nothing by default. The program prints the permissions that it needs.
     const deno = "deno run --no-config --no-lock --no-prompt";
     return `${deno} $(${deno} --allow-env ${path} permissions) ${path}`;
   }
@@ -184,8 +184,8 @@ function looksLikeUtf16(bytes: Uint8Array): boolean {
 }
 
 /**
- * Decodes UTF-8, and keeps a byte order mark. Refuses everything else instead of replacing it: a task must not be sent with U+FFFD or NUL
- * in place of its characters.
+ * Decodes UTF-8, and keeps a byte order mark. Refuses everything else instead of replacing it, because a task must not be sent with U+FFFD or NUL in
+ * place of its characters.
  *
  * @throws {Error} if the bytes are not UTF-8 text; the message is a clause: `it is UTF-16: save it as UTF-8`.
  */
@@ -211,10 +211,9 @@ export class NotRegularFileError extends Error {
 }
 
 /**
- * Reads a small regular file as UTF-8, synchronously and without an `Io`: for the token file, which is read while a
- * client is created.
+ * Reads a small regular file as UTF-8, synchronously and without an `Io`. Used for the token file, which is read while a client is created.
  *
- * @throws when the file cannot be read, is not a regular file, not UTF-8, or larger than 64 KiB.
+ * @throws when the file cannot be read, is not a regular file, is not UTF-8, or is larger than 64 KiB.
  */
 export function readFileNow(path: string): string {
   const facts = fs.statSync(path);
@@ -231,11 +230,10 @@ export interface Machine {
   args: readonly string[];
   /** Names of all variables; undefined if listing them is not allowed. */
   names: readonly string[] | undefined;
-  /** Whether a variable may not be read. */
+  /** Whether the runtime refuses to read a variable. */
   refuses(name: string): boolean;
 }
 
-/** The current process. */
 export function thisMachine(): Machine {
   return { runtime: runtimeName(), args: runtimeArgs(), names: variableNames(), refuses: isVariableRefused };
 }
@@ -245,7 +243,7 @@ export function runtimeParts({ runtime }: Machine): { name: string; version: str
   return { name, version };
 }
 
-/** Whether a version is at least another one; both begin with two numbers. */
+/** Whether a version is at least `oldest`. Both begin with two numbers. */
 export function isAtLeast(version: string, oldest: string): boolean {
   const [major = 0, minor = 0] = version.split(".").map(Number);
   const [oldMajor = 0, oldMinor = 0] = oldest.split(".").map(Number);

@@ -21,7 +21,7 @@ export interface NoteRow {
 
 export interface NotePlace {
   readonly client: ForgeClient;
-  /** The forge's word: `note`. */
+  /** The forge's word for a note: `note`. */
   readonly noun: string;
   /** For messages: `merge request !7`. */
   readonly where: string;
@@ -41,9 +41,12 @@ export interface NotePlace {
   readonly path: string;
   pathOf(id: number): string;
   readonly updateMethod: "PUT" | "PATCH";
-  /** Maximum number of edits of a note about one run, in all jobs of that run, if each edit starts a pipeline. @default any number */
+  /**
+   * Maximum number of edits of a note about one run, counted over all jobs of that run. Set for a forge where each edit starts a pipeline. @default
+   * any number
+   */
   readonly maxEdits?: number;
-  /** Shortens a summary, with room for the rest of the note. @default every summary is short enough */
+  /** Shortens a summary so that the rest of the note fits as well. @default every summary is short enough */
   shorten?(summary: string): string;
   /**
    * What a status means here, as a clause; undefined for the usual meaning.
@@ -57,14 +60,14 @@ const EDIT_MS = 60_000;
 
 /**
  * Counts an edit of a note.
- * @param before Number of earlier edits about the same run, from the note itself; null without a note, undefined if the note is not read.
+ * @param before Number of earlier edits about the same run, read from the note; null without a note, undefined if the note is not read.
  * @returns The new number of edits; null to leave the note unchanged.
  */
 export type CountEdit = (before: number | null | undefined) => number | null;
 
 /**
- * A note that is written at the start of its job, edited while the job is running, and completed with the result. Where each edit starts a pipeline,
- * edits are limited, including edits by earlier attempts of the job; the last one is always made.
+ * A note that is written at the start of its job, edited while the job is running, and completed with the result. On a forge where each edit starts a
+ * pipeline, the number of edits is limited, including edits by earlier attempts of the job. The last edit is always made.
  */
 export class LivingNote<T> {
   readonly #write: (content: T, count: CountEdit) => Promise<WrittenNote>;
@@ -95,7 +98,7 @@ export class LivingNote<T> {
     return this.#isEnded;
   }
 
-  /** @throws what writing it throws. */
+  /** @throws the errors of the write. */
   async begin(content: T): Promise<WrittenNote> {
     this.#isBegun = true;
     this.#editedAt = this.#clock.now();
@@ -106,15 +109,15 @@ export class LivingNote<T> {
 
   #count(before: number | null | undefined, isEnd = false): number | null {
     this.#edits ??= before ?? 0;
-    // The note is created, not edited.
+    // The note is created rather than edited.
     if (before === null) return this.#edits;
-    // One edit is reserved for the end.
+    // One edit is reserved for the last text.
     return isEnd || this.#edits + 1 < this.#maxEdits ? ++this.#edits : null;
   }
 
   /**
    * Edits the text, unless the last edit was a moment ago or the limit is reached.
-   * @param matters Whether it holds what other programs need to find.
+   * @param matters Whether the text contains something that other programs need to find.
    * @returns Whether the text is being edited.
    */
   change(content: () => T, matters = false): boolean {
@@ -122,18 +125,18 @@ export class LivingNote<T> {
     const now = this.#clock.now();
     if ((this.#edits ?? 0) + 1 >= this.#maxEdits || !matters && now - this.#editedAt < EDIT_MS) return false;
     this.#editedAt = now;
-    // A failure here is repeated and reported at the end.
+    // A failure here is reported at the end, when the note is written again.
     const write = () => this.#write(content(), (before) => this.#count(before));
     this.#writing = this.#writing.then(write).catch(() => undefined);
     return true;
   }
 
-  /** Counts the edits from the beginning: what follows is about another run. */
+  /** Starts counting the edits again, because the note is about another run from now on. */
   renew(): void {
     this.#edits = 0;
   }
 
-  /** Writes the last text, after any write in progress. @throws what writing it throws. */
+  /** Writes the last text, after any write in progress. @throws the errors of the write. */
   async end(content: T): Promise<WrittenNote> {
     this.#isEnded = true;
     await this.#writing;
@@ -141,19 +144,22 @@ export class LivingNote<T> {
   }
 }
 
-/** Longest time for the whole note, in milliseconds: the end of the job waits for it. */
+/** Longest time for the whole note, in milliseconds. The end of the job waits for the note. */
 const NOTE_MS = 15_000;
 
 const ATTEMPT_MS = 5_000;
-// Most posts with an unknown outcome, and the wait before we look for the note, in milliseconds, times the number of the post.
+// Maximum number of posts with an unknown outcome, and the wait before each search for the note, in milliseconds. The wait is multiplied by the
+// number of the post.
 const MAX_ROUNDS = 3;
 const ROUND_MS = 1_000;
 
 interface NoteOptions {
   clock: Clock;
-  /** Id of the note, if it was written before. Then it is not searched for. */
+  /** Id of the note, if it was written before. The note is then not searched for. */
   id?: number | undefined;
-  /** Whether it is the last text: a note deleted in the meantime is then searched for, and created if it does not exist. @default {false} */
+  /**
+   * Whether this is the last text. If so, a note that was deleted in the meantime is searched for, and created if it does not exist. @default {false}
+   */
   isEnd?: boolean | undefined;
   /** Time limit for everything, in milliseconds. @default {15_000} */
   limitMs?: number | undefined;
@@ -169,8 +175,8 @@ export interface WrittenNote {
 class Unknown extends Error {}
 
 /**
- * The first line of a job's note, by which it is found again: an HTML comment, which readers do not see. It contains a hash of the
- * job's name, since a name may contain any text.
+ * The first line of a job's note, which identifies the note. It is an HTML comment, which readers do not see. It contains a hash of the job's name,
+ * because a name may contain any text.
  *
  * @param job Name of the job.
  * @param node Node of a matrix or of parallel copies; an empty string for other jobs.
@@ -211,15 +217,15 @@ class NoteWriter {
     throw new MogplexError({ attempted: what, why: `${this.#place.where} has too many comments` }, "unavailable");
   }
 
-  /** Whether the token's user wrote a note. Any user can copy our marker, and we must only update our own notes. */
+  /** Whether the token's user wrote a note. Any user can copy our marker, and we must update only our own notes. */
   async #isOwn({ author, mayBeProgram }: NoteRow): Promise<boolean> {
     this.#user ??= this.#whoAmI();
     const user = await this.#user;
-    // The token of a GitHub job is not allowed to read its user, which is then a program.
+    // The token of a GitHub job is not allowed to read its own user, which is always a program.
     return user === null ? mayBeProgram : author === user;
   }
 
-  /** Null if the token is not allowed to read it. */
+  /** Null if the token is not allowed to read its user. */
   async #whoAmI(): Promise<number | null> {
     return (await this.#client.getShown(this.#what("look for"), this.#place.userPath, userSchema))?.id ?? null;
   }
@@ -251,11 +257,12 @@ class NoteWriter {
   }
 }
 
-/** How long after a lost answer the comment is looked for, in milliseconds: a list may lag behind. */
+/** How long after a lost answer the comment is searched for, in milliseconds, because a list may lag behind. */
 const LOOK_MS = [1_000, 5_000, 15_000];
 
 /**
- * Posts a comment that begins with a marker, unless ours with that marker is there. It is sent once: after a lost answer it is only looked for.
+ * Posts a comment that begins with a marker, unless our comment with that marker exists. The comment is sent once. After a lost answer, it is only
+ * searched for.
  * @throws {MogplexError} that `isLost` recognizes, if the comment was not found after a lost answer.
  */
 export async function postComment(place: NotePlace, marker: string, text: string): Promise<void> {
@@ -286,7 +293,7 @@ async function updateNote(writer: NoteWriter, id: number, marker: string, text: 
   return text === null ? { id, updated: true } : await writer.update(id, bodyOf(marker, text));
 }
 
-/** A POST is not idempotent: after an unknown outcome, look for the note before the next POST. */
+/** A POST is not idempotent. After an unknown outcome, search for the note before the next POST. */
 async function writeOnce(writer: NoteWriter, marker: string, text: NoteText, wait: (ms: number) => Promise<void>) {
   for (let round = 1;; round++) {
     const note = await writer.find(marker);
@@ -302,9 +309,9 @@ async function writeOnce(writer: NoteWriter, marker: string, text: NoteText, wai
 }
 
 /**
- * Writes the note of a job: updates our oldest note that begins with the marker, or creates one. Takes no longer than the limit.
+ * Writes the note of a job: updates our oldest note that begins with the marker, or creates one. This takes no longer than the time limit.
  * @param marker Result of {@linkcode noteMarker}.
- * @param text Returns Markdown in which untrusted text is harmless; with the marker it must fit.
+ * @param text Returns Markdown in which untrusted text is harmless. Together with the marker, it must fit into a note.
  * @throws {MogplexError} if the note could not be written in time, or the forge refuses it.
  */
 export async function writeNote(
@@ -344,7 +351,6 @@ export async function changeNote(
   });
 }
 
-/** Works on a note within the limit. */
 async function withWriter<T>(
   place: NotePlace,
   { clock, limitMs = NOTE_MS }: Pick<NoteOptions, "clock" | "limitMs">,

@@ -1,7 +1,8 @@
 /**
- * The forge operations behind mentions: issues and pull requests with their comments, who can push, which branches are guarded. Each forge has its
- * own class that implements them. A merge request is a pull request here.
- * Every method throws what the client throws, with exit code 69, if the forge could not be read. A missing object is an answer, not an error.
+ * The forge operations behind mentions: issues and pull requests with their comments, who can push, and which branches are protected. Each forge has
+ * its own class that implements them. A merge request is called a pull request here. If the forge cannot be read, every method throws the error of
+ * the client, with exit code 69. A missing object is an answer, not an error.
+ *
  * @module
  */
 import { ApiError, MogplexError, UnavailableError } from "../errors.ts";
@@ -14,14 +15,14 @@ export interface ThreadPlace {
   readonly number: number;
 }
 
-/** `review`: a comment on a line of code, where these have their own ids. */
+/** `review`: a comment on a line of code, on a forge where such comments have their own ids. */
 export interface CommentPlace {
   readonly kind: "comment" | "review";
   readonly id: number;
 }
 
 interface TextChange {
-  /** Null if the forge does not show that. */
+  /** Null if the forge does not show the user. */
   readonly by: ForgeUser | null;
   /** ISO 8601. */
   readonly at: string;
@@ -30,25 +31,25 @@ interface TextChange {
 export interface Thread extends ThreadPlace {
   readonly url: string;
   readonly isOpen: boolean;
-  /** Whether it is a merged pull request. @default {false} */
+  /** Whether the thread is a merged pull request. @default {false} */
   readonly isMerged?: boolean | undefined;
   readonly title: string;
   readonly text: string;
   readonly author: ForgeUser;
   readonly createdAt: string;
-  /** When it was moved from another project with its history; absent if it was not. */
+  /** When the thread was moved from another project with its history; absent if it was not moved. */
   readonly movedAt?: string | undefined;
-  /** Whether only members see it, such as a confidential issue on GitLab. @default {false} */
+  /** Whether only members can see the thread, such as a confidential issue on GitLab. @default {false} */
   readonly isInternal?: boolean;
   /** All changes of title and description, oldest first; null if the forge does not show them. */
   readonly changes: readonly TextChange[] | null;
   /** Null for an issue. */
   readonly pull: {
     readonly source: string;
-    /** Whether that branch is not in this repository: it is in a fork, or does not exist, as for Gitea's `refs/for`. */
+    /** Whether the source branch is not in this repository: it is in a fork, or does not exist, as for Gitea's `refs/for`. */
     readonly isForeign: boolean;
     readonly target: string;
-    /** Newest commit of the source; null if it is not shown. */
+    /** Newest commit of the source branch; null if the forge does not show it. */
     readonly commit: string | null;
   } | null;
 }
@@ -59,7 +60,7 @@ export function closedWord(thread: Pick<Thread, "isMerged"> | null): "merged" | 
 }
 
 export interface CodeLine {
-  /** `file:line`, or the file alone. */
+  /** `file:line`, or only the file. */
   readonly place: string;
   /** The part of the change that ends with the line; null if the forge does not show it. */
   readonly hunk: string | null;
@@ -69,16 +70,16 @@ export interface ThreadComment extends CommentPlace {
   readonly text: string;
   readonly author: ForgeUser;
   readonly createdAt: string;
-  /** When its text was last edited; null if never. In a list it may be null although {@linkcode Threads.comment} has a time. */
+  /** When the text was last edited; null if never. In a list, this may be null although {@linkcode Threads.comment} has a time. */
   readonly editedAt: string | null;
   /**
-   * Whether a user who cannot push can have edited its text although `editedAt` is null. Gitea only has whole seconds, so it does not show an edit
-   * in the second in which the comment was written. @default {false}
+   * Whether a user who cannot push may have edited the text although `editedAt` is null. Gitea's times have whole seconds, so Gitea does not show an
+   * edit in the same second in which the comment was written. @default {false}
    */
   readonly isEditHidden?: boolean;
-  /** Whether only members see it, such as an internal note on GitLab. */
+  /** Whether only members can see the comment, such as an internal note on GitLab. */
   readonly isInternal: boolean;
-  /** The line of code that it is on; absent for any other comment. */
+  /** The line of code that the comment is on; absent for any other comment. */
   readonly line?: CodeLine | undefined;
 }
 
@@ -86,7 +87,7 @@ export interface PlacedComment extends ThreadComment {
   readonly thread: ThreadPlace;
 }
 
-/** A possible request for a run: a comment, or with null the thread itself, through its label. */
+/** A possible request for a run: a comment or, if `comment` is null, the thread itself through its label. */
 export interface News {
   readonly thread: ThreadPlace;
   readonly comment: CommentPlace | null;
@@ -99,18 +100,18 @@ export interface News {
 }
 
 /**
- * What the event of a job is about. `nothing`: something else, and there is no run. `unreadable`: the event is not usable, so the forge is asked for
- * news.
+ * What the event of a job is about. `nothing`: something else, so there is no run. `unreadable`: the event is not usable, so news is requested from
+ * the forge.
  */
 export type AskEvent =
   | { kind: "ask"; news: News }
   | { kind: "nothing"; reason: string }
   | { kind: "unreadable" };
 
-/** 👀 once it was read, then the result. Each forge uses its own emoji. */
+/** `seen`: 👀, once the request was read. The others show the result. Each forge uses its own emoji. */
 export type Reaction = "seen" | "done" | "failed";
 
-/** Null for a setting that this token cannot see. */
+/** A setting is null if this token cannot see it. */
 export interface ForgeSetup {
   /** Whether a webhook starts a pipeline, and which of its events are missing. */
   readonly webhook: "none" | "no-comments" | "no-issues" | "complete" | null;
@@ -121,7 +122,7 @@ export interface ForgeSetup {
 }
 
 export interface WorkflowWanted {
-  /** The first one that exists is used, as by the forge. */
+  /** The first folder that exists is used, as the forge does. */
   readonly folders: readonly string[];
   /** Files with a matching name are read first. */
   readonly first: RegExp;
@@ -146,7 +147,7 @@ export interface Threads {
   readonly pullNoun: PullNoun;
   /** The text between "#" and the id in the address of a comment. */
   readonly anchor: string;
-  /** The same for a comment on a line of code, if it differs. */
+  /** The same text for a comment on a line of code, if it differs. */
   readonly lineAnchor?: string;
   /** Scheme, host and port. */
   readonly origin: string;
@@ -160,11 +161,11 @@ export interface Threads {
   /** Comments of a thread, oldest first, without comments by the forge itself. `isWhole`: whether these are all. */
   comments(thread: ThreadPlace): Promise<{ readonly list: readonly ThreadComment[]; readonly isWhole: boolean }>;
   /**
-   * Whether a user can push to the repository. The forge decides it, for this repository, now. An error is returned, not thrown, if the forge does
-   * not show it to this token.
+   * Whether a user can push to the repository now, according to the forge. If the forge does not show this to the token, an error is returned, not
+   * thrown.
    */
   mayPush(user: ForgeUser): Promise<boolean | MogplexError>;
-  /** Why this token cannot see the rights of others; null if it can. Absent if asking for the token's own right shows the same. */
+  /** Why this token cannot see other users' rights; null if it can. Absent if a request for the token's own right shows the same. */
   hidesRights?(): Promise<MogplexError | null>;
   /**
    * Whether this token can write notes as in docs/ask.md, or the statuses of commits; null if the forge does not show that to this token. Absent if
@@ -175,7 +176,7 @@ export interface Threads {
   user(name: string): Promise<ForgeUser | null>;
   /** For `doctor`. */
   hasLabel(label: string): Promise<boolean>;
-  /** Who last added a label that the thread has now, when, and the id of that event; null if the thread does not have the label. */
+  /** The user who last added a label that the thread has now, the time, and the id of that event; null if the thread does not have the label. */
   labelled(
     thread: ThreadPlace,
     label: string,
@@ -195,15 +196,15 @@ export interface Threads {
   /** Numbers of the open pull requests from a branch of the repository itself. */
   pullsFrom(branch: string): Promise<readonly number[]>;
   /**
-   * Whether a reaction by the token's user since a time marks a comment, or with null the thread itself, as answered: nobody else can remove it.
-   * Absent if only users who can push can remove our notes.
+   * Whether a reaction by the token's user since a given time marks a comment as answered, or the thread itself if `comment` is null. Nobody else can
+   * remove such a reaction. Absent if only users who can push can remove our notes.
    */
   isAnswered?(
     thread: ThreadPlace,
     comment: CommentPlace | null,
     by: { readonly me: ForgeUser; readonly since: string },
   ): Promise<boolean>;
-  /** Removes a comment of the token's user. If it is already gone, that is not a failure. */
+  /** Removes a comment of the token's user. A comment that no longer exists is not an error. */
   remove(thread: ThreadPlace, comment: CommentPlace): Promise<void>;
   react(thread: ThreadPlace, comment: CommentPlace | null, reaction: Reaction): Promise<void>;
   /** Whether a successful run sets the commit status by default: only if the status alone merges nothing. */
@@ -237,13 +238,13 @@ export async function orNull<T>(promise: Promise<T>): Promise<T | null> {
   }
 }
 
-/** @param name The pull request, for the message. @throws {MogplexError} with exit code 69 if it was not read. */
+/** @param name Name of the pull request, for the message. @throws {MogplexError} with exit code 69 if the pull request was not read. */
 export function factsOf(name: string, outcome: PullRequestOutcome | undefined): PullRequestFacts {
   if (outcome?.ok === true) return outcome.facts;
   throw new MogplexError({ attempted: `read ${name}`, why: outcome?.reason ?? "it was not read" }, "unavailable");
 }
 
-/** For messages. @param pull The forge's word for a pull request, with its sign. */
+/** Names a thread in messages. @param pull The forge's word for a pull request, with its sign. */
 export function wordsOf({ kind, number }: ThreadPlace, pull = "pull request #"): string {
   return kind === "issue" ? `issue #${number}` : `${pull}${number}`;
 }

@@ -141,7 +141,7 @@ function stateOf(view: ResultView): [tone: Tone, word: string] {
   return [tone, state];
 }
 
-/** The end of the run, otherwise the last time that is known; null for none. */
+/** The end of the run, otherwise the last known time; null if no time is known. */
 function endMsOf({ createdAt, tookMs, events, times }: ResultView): number | null {
   const last = instantMs(times?.completedAt ?? events.at(-1)?.createdAt ?? null);
   const created = instantMs(createdAt);
@@ -169,7 +169,7 @@ function summaryOf(view: ResultView, { earlier }: RunPageOptions): Part {
   ];
 }
 
-// By exit code, for jobs without a verdict of the service. A text that ends in a colon is followed by what happened to the start.
+// Texts by exit code, for jobs without a verdict from the service. A text that ends with a colon is followed by what happened to the start.
 const AFTER_ERRORS: readonly (readonly [code: number, text: string])[] = [
   [EXIT.usage, "Fix the problem shown above, then start the job again. A retry alone does not help."],
   [EXIT.unavailable, "Check that the service and the network are up, then retry the job: "],
@@ -178,7 +178,7 @@ const AFTER_ERRORS: readonly (readonly [code: number, text: string])[] = [
 ];
 
 /**
- * What to do after an outcome without success; undefined if nothing is known to help.
+ * What to do after an outcome other than success; undefined if nothing is known to help.
  * @param follow How to follow the run again without a command.
  * @param restart See {@linkcode RunPageOptions.restart}.
  */
@@ -263,12 +263,12 @@ const DURING: Readonly<Record<string, string>> = {
   deliver: ", while the work was being delivered",
 };
 
-/** Where it stopped, and what was delivered. */
+/** Where the run stopped, and what was delivered. */
 function phaseLine({ outcome, phases, git, status, tookMs, kind: { noun }, runId, exitCode }: ResultView): Part {
   if (outcome === "error" || outcome === "suppressed") return `Exit code ${exitCode}.`;
   if (outcome !== "failed" && outcome !== "cancelled" || noun !== "run" || runId === null) return null;
   const phase = phases.at(-1);
-  // A run that succeeded did not stop in a phase: only its result is not valid.
+  // A run that succeeded did not stop in a phase. Only its result is invalid.
   const where = phase === undefined || status === "success"
     ? null
     : `It ${outcome === "failed" ? "failed" : "was cancelled"} after ${unbroken(formatDuration(tookMs))}${
@@ -331,7 +331,7 @@ function successCall(view: ResultView, tone: Tone): Html {
 const MAX_LEAD_FILES = 3;
 /** Maximum number of lines of a tool's output to show. */
 const MAX_OUTPUT_LINES = 6;
-/** Maximum number of lines by the agent and the service to show. */
+/** Maximum number of lines from the agent and the service to show. */
 const MAX_LAST_LINES = 5;
 const MAX_LAST_MESSAGE = 300;
 
@@ -352,7 +352,7 @@ function lastLog(view: ResultView, { redact = (text) => text }: RunPageOptions):
       Number.isNaN(ms) ? "?" : clockText(ms - firstMs + 500)
     }</a><span dir="auto"${isBad && markup` class="bad"`}>${cutText(text, MAX_LAST_MESSAGE)}</span></li>`;
   };
-  // After a cancellation, the service also fails the run: that message explains nothing.
+  // After a cancellation, the service also marks the run as failed. That message explains nothing.
   const failures = events.filter(({ type }) => type === "failed");
   const failure = view.outcome === "cancelled"
     ? undefined
@@ -361,7 +361,7 @@ function lastLog(view: ResultView, { redact = (text) => text }: RunPageOptions):
   const tool = events.findLast((event) => event.type === "tool_finished" && outputOf(event) !== null);
   const output = tool === undefined ? [] : (outputOf(tool) ?? "").trimEnd().split("\n").slice(-MAX_OUTPUT_LINES);
   const written = agentLines(tool === undefined ? events : events.slice(tool.number), redact)
-    // An event's line has lost its leading blanks.
+    // The text of a line has lost its leading spaces.
     .filter(({ text, event }) => !isInner(event.message?.trim() === text ? event.message : text)).slice(-count);
   const items = [
     ...tool === undefined ? [] : [toolText(tool, events), ...output].map((text) => entry(tool, text)),
@@ -381,7 +381,7 @@ function outputOf({ payload }: RunEvent): string | null {
   return typeof output === "string" && output.trim() !== "" ? output : null;
 }
 
-/** Whether a line is inside a longer text, such as a frame of a stack trace or a closing brace: the line before is more useful. */
+/** Whether a line is inside a longer text, such as a frame of a stack trace or a closing brace. The line before it is more useful. */
 function isInner(line: string): boolean {
   return /^\s/.test(line) || !/[\p{L}\p{N}]/u.test(line);
 }
@@ -393,7 +393,7 @@ function facts(view: ResultView, { links = {} }: RunPageOptions): Fact[] {
     ["Agent", { name: harness }],
     ["Base branch", { name: git?.branch.base ?? null }],
     ["Branch", git === null ? null : branchWords(git, view)],
-    // The address of one is in the first lines.
+    // The first lines of the page already show the address of a pull request.
     ["Pull request", git === null || git.pullRequest.url !== null ? null : noPullRequestWords(view)],
     ["Automation", { name: automationId }],
     ["Failure code", { name: failureCode }],
@@ -418,10 +418,10 @@ function words(view: ResultView): Html | null {
   );
 }
 
-/** Maximum number of phases shown: a run has four kinds of them. */
+/** Maximum number of phases shown. A run has four kinds of phases. */
 const MAX_PHASES = 100;
 
-/** How long a phase without a known end has taken: until the last event, and in a job that started the run until the end of the job. */
+/** How long a phase without a known end has taken: until the last event or, in the job that started the run, until the end of the job. */
 function openMs({ events, phases, replayed, durationMs }: ResultView, startedAt: string): number {
   const began = Date.parse(startedAt);
   const last = Date.parse(events.at(-1)?.createdAt ?? "");
@@ -430,7 +430,7 @@ function openMs({ events, phases, replayed, durationMs }: ResultView, startedAt:
   return Math.max(0, seen, replayed === false ? durationMs - others : 0);
 }
 
-/** The phases as rows of one time; null without phases. */
+/** The phases as rows on one time axis; null without phases. */
 function phases(view: ResultView): Html | null {
   const { times, outcome } = view;
   const known = times?.durationMs === undefined || times.durationMs === null
@@ -449,7 +449,7 @@ function phases(view: ResultView): Html | null {
     return { name: cutText(name, MAX_WORD), from, to: at, isBad, text: `${text}${isBad ? ", failed" : ""}` };
   });
   const whole = Math.max(1, at);
-  // The head of the page has the time of the job, which also waited and started the run.
+  // The head of the page shows the time of the job, which also waited and started the run.
   const [inPhases, took] = [formatDuration(at), formatDuration(view.tookMs)];
   const sum = hasEnded && view.tookMs > at && took !== inPhases ? `${inPhases} (the command took ${took})` : inPhases;
   const missing = known[0]?.name === "run" ? [] : PHASES.filter((name) => !known.some((phase) => phase.name === name));
@@ -507,7 +507,7 @@ function files(names: readonly string[]): Block[] {
   ];
 }
 
-/** Maximum number of events shown: a feed has 200. */
+/** Maximum number of events shown. A feed has 200 events. */
 const MAX_EVENTS = 400;
 /** Shortest pause that is shown, in milliseconds. */
 const QUIET_MS = 60_000;
@@ -521,7 +521,7 @@ const EVENT_TONES: ReadonlyMap<string, Tone> = new Map([
   ["cancelled", "skipped"],
 ]);
 
-/** The kind of a row: the start and the end of a tool share one. */
+/** The kind of a row. The start and the end of a tool share a row. */
 function rowKind(event: RunEvent): string {
   return event.type === "tool_finished" ? "tool" : eventLabel(event);
 }
@@ -548,7 +548,7 @@ function payloadText(events: readonly RunEvent[]): string {
   return payloads.map((payload) => jsonText(payload, 1)).join("\n");
 }
 
-/** Starts of tools whose end was seen, by their places in the list. */
+/** Starts of tools whose end was seen, by their positions in the list. */
 function toolRows(events: readonly RunEvent[]): { start: number; end: number }[] {
   const open = new Map<string, number>();
   const spans: { start: number; end: number }[] = [];
@@ -701,7 +701,7 @@ function settingRows(settings: readonly Setting[]): Block {
   };
 }
 
-/** The emulator scenario with the same end as a run. */
+/** The emulator scenario that ends in the same way as a run. */
 function scenarioOf({ outcome, failureCode, git, phases }: ResultView): string | undefined {
   if (outcome === "failed") {
     if (phases.at(-1)?.name === "deliver") return "delivery-failure";
@@ -711,16 +711,16 @@ function scenarioOf({ outcome, failureCode, git, phases }: ResultView): string |
   return lookup({ awaiting_input: "awaiting-input", deadline: "stuck-streaming" }, outcome);
 }
 
-/** Longest task inside a command; a longer one is read from a file. */
+/** Longest task inside a command, in UTF-16 units. A longer task is read from a file. */
 const MAX_TYPED_TASK = 2_000;
 /** Settings of the job that are part of the request, and its timeout. */
 const REQUEST_SETTINGS: readonly string[] =
   "harness mode base-branch branch create-branch no-create-branch root after fix result schema result-retries timeout"
     .split(" ");
-/** Settings that a follow-up takes from its pull request: `run` refuses their flags beside `--after`. */
+/** Settings that a follow-up takes from its pull request. `run` refuses their flags together with `--after`. */
 const BRANCH_SETTINGS: readonly string[] = ["base-branch", "branch", "create-branch", "no-create-branch"];
 
-/** Empty for a result that names no run. */
+/** Empty if the result has no run id. */
 function reproduce(view: ResultView, options: RunPageOptions): Block[] {
   const { runId, kind: { noun }, origin } = view;
   if (noun !== "run" || runId === null || !/^[\w-]{1,100}$/.test(runId)) return [];
@@ -743,8 +743,8 @@ function reproduce(view: ResultView, options: RunPageOptions): Block[] {
 }
 
 /**
- * The command that starts the same task again, and what is missing for it; null if the repository is unknown,
- * if a run without a known id may be running, or without a program.
+ * The command that starts the same task again, with a text about what is missing. Null if the repository is unknown, if a run without a known id may
+ * be in progress, or if there is no program.
  */
 function startCommand(
   view: ResultView,
@@ -755,7 +755,7 @@ function startCommand(
     return { text: `Start it again in campaign ${cutText(campaign.campaign, MAX_NAME)}`, command: campaign.command };
   }
   if (repeat !== undefined) return { text: "To repeat the task, write this comment in its thread", command: repeat };
-  // A new key would start a second agent beside the one that may be running.
+  // A new key would start a second agent beside an agent that may be running.
   if (mayHaveStarted(view)) return null;
   const { repository, repoId, harness, task, kind: { noun } } = view;
   const repo = repository ?? repoId;
@@ -765,13 +765,13 @@ function startCommand(
   const sent = isSet("after") ? set.filter(({ name }) => !BRANCH_SETTINGS.includes(name)) : set;
   const flags = [
     ...["--repo", repo],
-    // If the command has the option and nobody set it, the server chooses again.
+    // If the command has the option and nobody set it, the server chooses the agent again.
     ...harness === null || settings.some(({ name }) => name === "harness") ? [] : ["--harness", harness],
     ...sent.flatMap(flagOf),
     "--new",
   ];
   const start = `${program} ${["run", "--follow", ...flags].map(shellWord).join(" ")}`;
-  // Its task is in the flags.
+  // The flags contain the task.
   if (isSet("fix")) return { text: "Start the task again", command: start };
   if (task === null || task.length > MAX_TYPED_TASK) {
     const missing = task === null
@@ -783,7 +783,7 @@ function startCommand(
   return { text: `Start the task again${masked}`, command: `${start} ${shellWord(task)}` };
 }
 
-/** A setting as arguments; the value of a switch may come from a variable. */
+/** A setting as arguments. The value of a switch may come from a variable. */
 function flagOf({ name, value }: Setting): string[] {
   if (!name.endsWith("create-branch")) return [`--${name}`, value];
   return [value === "false" || value === "0" ? "--no-create-branch" : `--${name}`];
@@ -793,7 +793,7 @@ function isLocal(origin: string): boolean {
   return URL.canParse(origin) && isLoopback(new URL(origin).hostname);
 }
 
-/** How the run compares, and a row for each earlier run; empty without an earlier run. */
+/** How the run compares with earlier runs, and a row for each of them; empty without an earlier run. */
 function earlierRuns(earlier: Earlier | undefined): Block[] {
   if (earlier === undefined) return [];
   const rows = earlier.runs.map(({ at, outcome, exitCode, tookMs, requests, runId }) => [

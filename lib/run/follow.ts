@@ -279,7 +279,7 @@ export class RunFollower {
         yield* this.#gaps();
       }
     }
-    // The events may have been read only now.
+    // The events may not have been read before.
     return yield* this.#end(last, last.status === "failed" ? endOfRun(last.status, this.#facts) ?? outcome : outcome);
   }
 

@@ -1,5 +1,5 @@
 /**
- * Plans a start before anything is sent: checks the request, derives its key, sets the deadline.
+ * Plans a start before anything is sent: checks the request, derives its key, and sets the deadline.
  *
  * @module
  */
@@ -38,7 +38,7 @@ import { type ConnectOptions, openSession, type Session, verbKeys, type VerbOpti
 import { type SeriesHooks, type StartedRun, StartSeries } from "./start.ts";
 import { requestHash, type RunState } from "./state.ts";
 
-/** Starts a run, or finds the one that was started with the same key: the verb `start` of a client. */
+/** Starts a run, or finds the run that was started with the same key: the verb `start` of a client. */
 export async function start(request: RunRequest, options: StartOptions & ConnectOptions): Promise<StartedRun> {
   checkRequestKeys(request);
   if (request.result !== undefined) {
@@ -79,12 +79,10 @@ export function startKeys(): Keys<StartOptions> {
   return { ...verbKeys(), ...keyKeys(), timeoutMs: "number", onStarted: "function" };
 }
 
-/** Keys of the options of a start that is followed. */
 export function runKeys() {
   return { ...attachKeys(), ...startKeys() } as const;
 }
 
-/** Keys of the options for following an existing run. */
 export function attachKeys() {
   const jobKeys = {
     timeoutMs: "number",
@@ -99,20 +97,20 @@ export function attachKeys() {
 }
 
 export interface StartPlan {
-  /** The request in the form that is sent. */
+  /** The request as it is sent. */
   request: StartRequest;
-  /** The task of the caller, without the paragraph about a result file. */
+  /** The caller's task, without the paragraph about a result file. */
   task: string;
   /** SHA-256 of the request, as 64 hex digits. */
   hash: string;
   key: StartKey;
   /** Null outside CI. */
   job: JobIdentity | null;
-  /** The file with which the run answers; undefined without one. */
+  /** The result file of the run; undefined without one. */
   result?: PlannedResult | undefined;
 }
 
-/** The file of a start. @param key The key without the suffix of a series, so that every start of the series has the same task. */
+/** The result file of a start. @param key The key without the suffix of a series, so that every start of the series has the same task. */
 export function plannedResult(wanted: WantedResult | undefined, key: string): PlannedResult | undefined {
   return wanted && { ...wanted, path: resultPathFor(wanted.path, splitSuffix(key).key) };
 }
@@ -133,10 +131,10 @@ export function runSeries(
   return new StartSeries(session, { what: runToStart(session.client, request), key, job, earlierRunId }, hooks);
 }
 
-/** `$NAME` as shells and CI systems write it: two characters or more, in upper case. */
+/** `$NAME` as shells and CI systems write it, with two or more upper-case characters. */
 const VARIABLE = /\$[A-Z][A-Z0-9_]+\b/;
 
-/** Warns of a variable that a template left in the prompt: later revisions may call a skill for `$name`. */
+/** Warns about a variable that a template did not replace in the prompt. Later revisions may call a skill for `$name`. */
 function warnOfVariable({ notify }: Session, { prompt }: Pick<StartRequest, "prompt">): void {
   const [name] = VARIABLE.exec(prompt) ?? [];
   if (name === undefined) return;
@@ -145,11 +143,10 @@ function warnOfVariable({ notify }: Session, { prompt }: Pick<StartRequest, "pro
 }
 
 /**
- * Checks the request, looks up a repository given by name, and decides the key.
- * @param byTask Whether a derived key also depends on the request, so that two tasks of one job are two runs. The command has one task for
- * each job.
+ * Checks the request, looks up a repository given by name, and determines the key.
+ * @param byTask Whether a derived key also depends on the request, so that two tasks of one job are two runs. The command has one task for each job.
  * @throws {UsageError} if something breaks a rule, or there is no such repository; nothing was started.
- * @throws what the client throws for the look-up.
+ * @throws the errors of the client for the lookup.
  */
 export async function planStart(
   session: Session,
@@ -171,18 +168,18 @@ export async function planStart(
   return withKey({ valid, wanted }, key, job);
 }
 
-/** A request that is checked, and the file that it wants. */
+/** A checked request, and the result file that it requests. */
 interface PlannedRequest {
   valid: StartRequest;
   wanted: WantedResult | undefined;
 }
 
 interface KeyedPlan extends StartPlan {
-  /** The request for another key. */
+  /** The request, for use with another key. */
   readonly planned: PlannedRequest;
 }
 
-/** Maximum length of a key that follow-ups can extend. Source: API reference, "Idempotency": a key has at most 200. */
+/** Maximum length of a key that follow-ups can extend, in characters. Source: API reference, "Idempotency": a key has at most 200. */
 const MAX_RETRIED_KEY = 190;
 
 /** @throws {UsageError} if the key leaves no room for the keys of follow-ups. */
@@ -200,10 +197,10 @@ function withKey(planned: PlannedRequest, key: StartKey, job: JobIdentity | null
   return { request, task, hash: requestHash(request), key, job, result, planned };
 }
 
-/** Number of a repeated execution. */
+/** Attempt number of a repeated execution. */
 const REPEATED = /^(?:[2-9]|[1-9]\d+)$/;
 
-/** Warns in a repeated job that a task starts from scratch: a prompt with a time in it never finds the run of the first execution. */
+/** Warns in a repeated job that a task starts from scratch. A prompt that contains a time never finds the run of the first execution. */
 export function noteNewTask(
   { notify, platform }: Session,
   { key, job }: StartPlan,
@@ -218,7 +215,7 @@ export function noteNewTask(
 }
 
 /**
- * Plans the start of a deferred request, after an earlier attempt of the same job has left no run that is still going or succeeded.
+ * Plans the start of a deferred request. Used if no earlier attempt of the same job has a run that is in progress or succeeded.
  * @param before State of that attempt; undefined without one.
  */
 export async function planLater(
@@ -230,7 +227,7 @@ export async function planLater(
   if (before?.idempotencyKey == null) return await planStart(session, await later.make(), options);
   const { key, suffix } = splitSuffix(before.idempotencyKey);
   if (before.runId === null && before.request !== null && before.parting !== "ended") {
-    // The earlier start was not answered: the same bytes with the same key find its run, or start it. No other key starts one.
+    // The earlier start was not answered. The same bytes with the same key find its run, or start it. No other key is used.
     const message =
       "the start of an earlier attempt got no answer, so it is sent again unchanged, without reading the forge again";
     session.notify({ kind: "text", message });
@@ -240,7 +237,7 @@ export async function planLater(
   }
   const plan = await planStart(session, await later.make(), options);
   if (key !== plan.key.key) return plan;
-  // A key of the caller is used as it is. A derived key belongs to a run that is gone, has failed or was cancelled; otherwise it is unused.
+  // A caller's key is used unchanged. A derived key belongs to a run that no longer exists, failed or was cancelled. Otherwise, it is unused.
   if (plan.key.scope === "given") return plan;
   const next = before.runId === null ? suffix : Math.min(suffix + 1, LAST_SUFFIX);
   return { ...plan, key: { ...plan.key, suffix: next } };
@@ -279,7 +276,7 @@ export function resumePlan(
   return plan;
 }
 
-/** Scope of an earlier attempt's key: a random key of this job belongs to it; a key from the user may be shared with other jobs. */
+/** Scope of an earlier attempt's key. A random key of this job belongs to the job. A key from the user may be shared with other jobs. */
 function scopeOf({ owned }: RunState): StartKey["scope"] {
   return owned ? "random" : "given";
 }
@@ -287,15 +284,15 @@ function scopeOf({ owned }: RunState): StartKey["scope"] {
 // The caller's request: the service's request, with a repository by name and our default for the branch.
 
 /**
- * A request that is made only if a run must be started: its content depends on others, and may have changed since an earlier attempt of the job
- * started its run.
+ * A request that is created only if a run must be started. Its content depends on other systems, and may have changed since an earlier attempt of the
+ * job started its run.
  */
 export interface LaterRequest {
-  /** Hash of the caller's input: it identifies the run of an earlier attempt. */
+  /** Hash of the caller's input, which identifies the run of an earlier attempt. */
   readonly asked: string;
-  /** The task; null if only the request has it. */
+  /** The task; null if only the created request contains it. */
   readonly task: string | null;
-  /** The file that the request wants; undefined without one. */
+  /** The result file of the request; undefined without one. */
   readonly result?: WantedResult | undefined;
   /** @throws {MogplexError} if there can be no such run, or if that cannot be determined. */
   make(): Promise<RunRequest>;
@@ -323,7 +320,7 @@ export interface RunDetails<S extends object = object> extends Omit<StartRequest
 interface CheckedRequest {
   /** Id of the repository, or its name. */
   repository: string;
-  /** The rest, as it will be sent. */
+  /** The rest of the request, as it will be sent. */
   rest: Omit<StartRequest, "repoId">;
   /** Undefined without a result file. */
   result: WantedResult | undefined;
@@ -334,7 +331,7 @@ const SOME_ID = "00000000-0000-4000-8000-000000000000";
 
 /**
  * Checks a request and sets the default for the branch.
- * @throws {UsageError} naming what breaks a rule; nothing was sent.
+ * @throws {UsageError} that names the broken rule; nothing was sent.
  */
 export function checkRunRequest(given: RunRequest): CheckedRequest {
   const request = ownFields(given);
@@ -357,7 +354,7 @@ export function checkRunRequest(given: RunRequest): CheckedRequest {
   return { repository, rest, result: resultRequest };
 }
 
-/** Hash of a request as the caller gave it: the repository may be a name. @throws {UsageError} if it breaks a rule. */
+/** Hash of a request as the caller passed it. The repository may be a name. @throws {UsageError} if the request breaks a rule. */
 export function askedHash(asked: RunRequest | LaterRequest): string {
   if (isLater(asked)) return asked.asked;
   const { repository, rest, result } = checkRunRequest(asked);
@@ -377,9 +374,9 @@ async function defaultBranchOf(client: ServiceClient, id: string, call: CallOpti
 }
 
 /**
- * The request in the form that is sent.
- * @throws {UsageError} if there is no repository of that name (see `findRepository`), or the run would create its default branch: the service only
- * refuses that after counting the start.
+ * The request as it is sent.
+ * @throws {UsageError} if there is no repository with that name (see `findRepository`), or if the run would create its default branch. The service
+ * refuses the latter only after counting the start.
  */
 export async function resolveRequest(
   client: ServiceClient,

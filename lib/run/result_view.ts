@@ -1,5 +1,6 @@
 /**
- * A result for reports and the log. Runs and automation runs have the same view, so that a renderer need not know the kind.
+ * A result for reports and the log. Runs and automation runs have the same view, so a renderer does not need to know the kind.
+ *
  * @module
  */
 import { lookup } from "../lookup.ts";
@@ -24,7 +25,7 @@ import {
   tookMsOf,
 } from "./result.ts";
 
-// What a reader can do after a run without success.
+// Advice for a run that did not succeed.
 
 export const AGENT = "Read what the agent said and did last, make the task more precise, then start again.";
 export const SILENT = "Read the last lines of the log, then change the task and start again.";
@@ -52,16 +53,16 @@ export function resultFileWords({ cause, blob }: Pick<ResultFile, "cause" | "blo
   return blob === null ? "missing" : "not changed by the run";
 }
 
-/** Why a successful run has no value; null if it has one, or none was requested. */
+/** Why a successful run has no value; null if it has a value, or if no value was requested. */
 function causeOf(result: AnyResult): ResultCause | null {
   return result.kind === "run" && result.outcome !== "interrupted" ? result.resultFile?.cause ?? null : null;
 }
 
-// Source: API reference, "Branches and pull requests": untracked files left behind make delivery fail. Git's words name them.
+// Source: API reference, "Branches and pull requests": untracked files left behind make delivery fail. Git's message names the files.
 const UNTRACKED = "The agent left new files uncommitted. Tell it in the task to commit them (git add), " +
   "then start again.";
 
-/** What to do next; null after a success, or if the reason already says it. */
+/** What to do next; null after a success, or if the reason already contains it. */
 function nextStep(result: AnyResult): string | null {
   const { outcome, kind } = result;
   const cause = causeOf(result);
@@ -99,7 +100,7 @@ function toAnswer(result: AnyResult): string {
 
 /** How to get the verdict of a run that continues, as the end of a sentence. */
 function followAgain({ idempotencyKey }: AnyResult): string {
-  // Only a key that is derived from the job finds the run again. Outside CI the key is random.
+  // Only a key that is derived from the job finds the run again. Outside CI, the key is random.
   if (idempotencyKey === null || !isDerivedKey(idempotencyKey)) return "follow the run again.";
   return "follow the run again, or retry the same job (on GitHub: Re-run jobs). The retry attaches to the run, unless you set " +
     "--key-scope to job. A new pipeline or build starts another run.";
@@ -107,11 +108,11 @@ function followAgain({ idempotencyKey }: AnyResult): string {
 
 const TIME_LIMITS = "the time limit of the job (in a GitLab component: timeout-minutes and job-timeout)";
 
-/** The instructions that jobs write: what they end with is an id or a key. A result that is read from a file can contain anything. */
+/** The instructions that jobs write. They end with an id or a key. A result that is read from a file can contain anything. */
 const INSTRUCTION =
   /^(retry this job$|run this job again$|set the input [a-z-]+ of [a-z ]+ to |the same command with --idempotency-key )?(.*)$/s;
 
-/** The sentence about an instruction to continue. Only {@linkcode INSTRUCTION} is shown as words. */
+/** The sentence about an instruction to continue. Only an {@linkcode INSTRUCTION} is shown as words. */
 export function followAgainWords(instruction: string): Words {
   const [, words = "", value = ""] = INSTRUCTION.exec(instruction) ?? [];
   return ["To follow it again: ", words, { name: value || null }, "."];
@@ -217,12 +218,12 @@ export function isNotStarted({ verdict: { word } }: Pick<ResultView, "verdict">)
   return word === VERDICTS.not_started.word || word === VERDICTS.no_sandbox.word;
 }
 
-/** Whether a single look found that the run has not finished. */
+/** Whether a single read found that the run has not finished. */
 export function isStillRunning({ error }: Pick<AnyResult, "error">): boolean {
   return error?.code === "STILL_RUNNING";
 }
 
-/** There are separate words if no agent started, and if a run was only looked up. */
+/** The words for a verdict. There are separate words if no agent started, and if a run was read only once. */
 export function verdictWords(result: AnyResult): VerdictWords {
   const name = notStartedWords(result) ?? (isStillRunning(result) ? "still_running" : undefined);
   const words = VERDICTS[name ?? causeOf(result) ?? result.outcome];
@@ -240,7 +241,7 @@ export function branchWords(
   const { workingBranch } = factsFromEvents(events);
   const words = mayPush(view) ? " (nothing pushed yet)" : " (nothing pushed)";
   if (workingBranch !== null) return [{ name: workingBranch }, words];
-  // A start without its own branch sends the base, to which no agent pushes.
+  // A start without its own branch sends the base branch, to which no agent pushes.
   const isUnknown = requested === null || requested === base;
   return isUnknown ? isNotStarted(view) ? null : "unknown" : [{ name: requested }, words];
 }
@@ -251,7 +252,7 @@ function mayPush(view: Pick<ResultView, "outcome" | "status" | "verdict">): bool
   return !["success", "failed", "cancelled"].includes(view.status ?? "");
 }
 
-/** The service's word for the state of a run, which after a cancellation can be "failed"; null if it is unknown. Untrusted text. */
+/** The service's word for the state of a run; null if unknown. After a cancellation, it can be "failed". Untrusted text. */
 export function statusWords({ status, outcome }: Pick<ResultView, "status" | "outcome">): string | null {
   return outcome === "cancelled" && status === "failed" ? "failed after the cancellation" : status;
 }
@@ -266,8 +267,8 @@ export function startWords(
 }
 
 /**
- * The duration of a run, and of the command that reports it. Null for an unknown duration, or one that equals the other. A command that only looked at
- * the run of another command has no duration of interest before the run ends.
+ * The duration of a run, and the duration of the command that reports it. A duration is null if it is unknown, or if it equals the other one. A
+ * command that only read the run of another command has no useful duration before the run ends.
  */
 export function timesOf(
   { times, tookMs, durationMs, replayed, outcome }: Pick<
@@ -376,13 +377,11 @@ export interface ResultView extends Common {
   tookMs: number;
 }
 
-/**
- * Separates the advice from the reason. What follows the error in the reason, such as what happened to the run after a signal, stays.
- */
+/** Separates the advice from the reason. What follows the error in the reason, such as what happened to the run after a signal, stays. */
 function explain(reason: string | null, error: ResultError | null): Pick<ResultView, "reason" | "advice"> {
   if (error === null || error.advice === null) return { reason, advice: null };
   const { advice } = error;
-  // Next to our own advice, this must be a sentence. A flag or a command keeps its case.
+  // Beside our own advice, this must be a sentence. A flag or a command keeps its case.
   const sentence = advice.replace(/^[a-z](?=[a-z]* )/, (letter) => letter.toUpperCase());
   const whole = resultSentence(error);
   if (reason === null || reason.startsWith(whole)) {
@@ -411,7 +410,7 @@ const NOTHING_OF_A_RUN = {
   eventCount: null,
 };
 
-/** The phase in which a run failed; undefined if it did not fail. A run with a result file succeeded, whatever the file is. */
+/** The phase in which a run failed; undefined if it did not fail. A run with a result file succeeded, whatever the file contains. */
 export function failedPhaseOf<P extends { name: string }>(
   { outcome, resultFile, phases }: { outcome: string; resultFile: unknown; phases: readonly P[] },
 ): P | undefined {
@@ -445,24 +444,24 @@ export function viewOf(result: AnyResult): ResultView {
 
 /** Source: API reference, "Branches and pull requests": the title of a pull request has the same limit. */
 const MAX_TITLE = 72;
-/** Maximum length of a repository's name, in UTF-16 units: forges permit less. */
+/** Maximum length of a repository's name, in UTF-16 units. Forges permit less. */
 const MAX_WHERE = 200;
 /** Source: API reference, `payload`: lists are cut to 25 items. */
 const MAX_NAMED_FILES = 25;
 
-/** The first two are untrusted. */
+/** `where` and `title` are untrusted. */
 interface Headline {
   /** Repository by name, otherwise by id; the automation; null if neither is known. */
   where: string | null;
-  /** First line of the task, cut; null if the task is unknown. */
+  /** First line of the task, shortened; null if the task is unknown. */
   title: string | null;
   /** The result: `PR #12`, `no changes`, `failed in delivery`. */
   end: string;
-  /** Files and time, in brackets: `(3 files, 4 min)`. */
+  /** Files and time, in parentheses: `(3 files, 4 min)`. */
   more: string;
 }
 
-/** The first line of a task that is not blank, without the marks of a heading; `…` if there are more. */
+/** The first nonblank line of a task, without the marks of a heading. It ends with `…` if more lines follow. */
 export function titleOf(task: string | null): string | null {
   const lines = (task ?? "").split("\n").map((each) => each.replace(/^[#>*\s-]+/, "").trim());
   const [first, ...others] = lines.filter((each) => each !== "");
@@ -470,7 +469,7 @@ export function titleOf(task: string | null): string | null {
   if (line === undefined || line.length <= MAX_TITLE) return line ?? null;
   const cut = line.slice(0, cutAt(line, MAX_TITLE - 1));
   const words = /^\s/.test(line.slice(cut.length)) ? cut : cut.replace(/\s\S*$/, "");
-  // A language without blanks has no words to keep whole.
+  // A language without spaces has no words to keep whole.
   return `${(words.length < MAX_TITLE / 2 ? cut : words).replace(/[\s.]+$/, "")}…`;
 }
 
@@ -494,7 +493,7 @@ function endOf({ outcome, exitCode, verdict, git, phases, resultFile }: ResultVi
   return git?.pullRequest.state === "none" ? "success, no pull request" : verdict.word;
 }
 
-/** The number of files in the delivery event: an agent may itself have committed more. */
+/** The number of files in the delivery event. An agent may itself have committed more files. */
 function filesWord(count: number): string {
   return count < MAX_NAMED_FILES ? formatCount(count, "file") : `${count} files or more`;
 }
@@ -519,7 +518,7 @@ export function headlineWords(view: ResultView, end: Words = headlineOf(view).en
   return [names.length === 0 ? `Mogplex ${view.kind.noun}` : joinWords(names, ": "), " → ", end, ` ${more}`];
 }
 
-/** Untrusted plain text. Blank names stay: JUnit compares cases by this text. */
+/** Untrusted plain text. Blank names stay, because JUnit compares cases by this text. */
 export function headlineText(view: ResultView): string {
   const { where, title, end, more } = headlineOf(view);
   const what = [where, title].filter((part) => part !== null).join(": ");

@@ -1,7 +1,6 @@
 /**
- * Gets news from the service's event stream if it has one, and polls otherwise.
- * A stream sends events but not every change of the run's status. So the verdict comes from reading the run: once whenever the stream closes, and a
- * few times after the last event.
+ * Gets news from the service's event stream if there is one, and polls otherwise. A stream sends events but not every change of the run's status. The
+ * verdict therefore comes from reading the run: once whenever the stream closes, and a few times after the last event.
  * @module
  */
 import type { Clock } from "../clock.ts";
@@ -25,10 +24,10 @@ import {
   type SourceOptions,
 } from "./source.ts";
 
-/** Time of polling after which a failed stream is tried again, in milliseconds. Source: as above. */
+/** Time of polling after which a failed stream is tried again, in milliseconds. Source: design, "Following a run". */
 const PROBE_MS = 300_000;
 
-/** Longest wait for the first bytes after the headers, in milliseconds: a proxy may hold the body back. Source: as above. */
+/** Longest wait for the first bytes after the headers, in milliseconds: a proxy may hold the body back. Source: design, "Following a run". */
 const FIRST_BYTE_MS = 10_000;
 
 /** Number of refusals with a named delay (429, 503) in a row after which the run is polled instead. */
@@ -40,7 +39,7 @@ const MAX_DROPS = 5;
 /** Longest backoff before the first reopening of a stream, in milliseconds. */
 const REOPEN_MS = 1_000;
 
-/** After the end of a run, in milliseconds: the longest wait for each further message, and the longest wait for all of them. */
+/** After the end of a run, the longest wait for each further message, and for all of them together, in milliseconds. */
 const DRAIN_MS = 500;
 
 const MAX_DRAIN_MS = 5_000;
@@ -51,7 +50,7 @@ const MAX_DRAIN_LENGTH = 8 * 1024 * 1024;
 /** Time limit of an optional read, in milliseconds. */
 const READ_ONCE_MS = 10_000;
 
-/** Gets news by stream. Falls back to polling without a notice if there is no stream, or it does not work. */
+/** Gets news from a stream. If there is no stream, or if the stream does not work, polls instead, without a notice. */
 export class StreamSource implements Source<News> {
   readonly #options: SourceOptions<Reader>;
   readonly #poller: PollingSource<News>;
@@ -66,7 +65,7 @@ export class StreamSource implements Source<News> {
   #dropped = "";
   /** Remaining delays of the reads after the last event; undefined before that event. */
   #endings: number[] | undefined;
-  /** Time on the clock until which to poll: `-Infinity` while streaming, `Infinity` to poll permanently. */
+  /** Clock time until which to poll: `-Infinity` while streaming, `Infinity` to poll permanently. */
   #pollUntil: number;
 
   /** @param seen Ids of events seen. The events of a stream are added here; the code that reads a page adds the events of the page. */
@@ -140,7 +139,7 @@ export class StreamSource implements Source<News> {
     return news;
   }
 
-  /** @returns Undefined if the read failed: the stream continues without it. */
+  /** @returns Undefined if the read failed. The stream then continues without it. */
   async #readOnce(look: (call: CallOptions) => Promise<News>): Promise<News | undefined> {
     const { clock } = this.#options;
     const deadline = Math.min(clock.now() + READ_ONCE_MS, this.#options.deadline);
@@ -192,7 +191,7 @@ export class StreamSource implements Source<News> {
     return pacer.leftMs > 0 ? this.#pollFor(Infinity) : "late";
   }
 
-  /** Opens the stream after the last event, or with the newest events if the service no longer knows that event. */
+  /** Opens the stream after the last event. If the service no longer knows that event, opens it with the newest events. */
   async #openOnce(): Promise<RunEventStream> {
     const { subject: reader, deadline, clock } = this.#options;
     const call = { deadline, maxAttempts: 1, signal: this.#options.signal };
@@ -228,7 +227,7 @@ export class StreamSource implements Source<News> {
     );
   }
 
-  /** @returns The news; undefined without news; null if the deadline came first. */
+  /** @returns The news; undefined without news; null if the deadline passed first. */
   async #handle(step: LinkStep): Promise<News | null | undefined> {
     switch (step.kind) {
       case "messages":
@@ -248,7 +247,7 @@ export class StreamSource implements Source<News> {
 
   /**
    * After a long silence, reads the events and the run itself in turn. New events prove that the connection is dead, so it is replaced. Reading the
-   * run repairs its record if its worker died.
+   * run repairs its record if the run's worker died.
    */
   async #probe(): Promise<News | undefined> {
     const { subject: reader } = this.#options;
@@ -278,7 +277,7 @@ export class StreamSource implements Source<News> {
     if (fresh.length > 0) {
       if (link.fromScratch && fresh[0]?.type !== "started") await this.#fillGap(step);
       link.fromScratch = false;
-      // The agent has started, so the status has changed: read it, since the stream does not send it.
+      // The agent has started, so the status has changed. The stream does not send the status, so read it.
       const begun = step.run === undefined && fresh.some((event) => event.type === "status_changed");
       if (begun && !fresh.some(endsRun)) await this.#readOnce((call) => reader.readRecord(call));
     }
@@ -302,11 +301,11 @@ export class StreamSource implements Source<News> {
       step.cut ||= cut || isTooMuch;
       ended = isTooMuch || fresh.some(endsRun);
     }
-    // The time is over, and there are still messages.
+    // The time is up, and there are still messages.
     if (!ended) step.cut = true;
   }
 
-  /** Reads the events before those with which a new stream began: a stream starts with the newest ones. Some may be missing. */
+  /** Reads the events before the first events of a new stream, because a stream starts with the newest events. Some may be missing. */
   async #fillGap(step: FeedStep): Promise<void> {
     const { subject: reader } = this.#options;
     const page = await this.#readOnce((call) => reader.read(call));
@@ -325,7 +324,7 @@ function endsRun(event: RunEvent): boolean {
 
 type LinkStep = StreamStep<StreamItem>;
 
-/** Length of one slice of a wait, in milliseconds: heartbeats are early by at most this. */
+/** Length of one part of a wait, in milliseconds. Heartbeats are early by at most this time. */
 const SLICE_MS = 20_000;
 
 /** Silence after which we read the run, in milliseconds: the service sends no heartbeats. Source: design, "Following a run". */
@@ -349,7 +348,7 @@ type Tick = { inTime: boolean } | { error: unknown };
 class Ticker {
   readonly #pacer: Pacer;
   #ticking = false;
-  /** A pause that ended while no caller was waiting. */
+  /** The end of a pause during which no caller was waiting. */
   #missed: Tick | undefined;
   #hear: ((tick: Tick) => void) | undefined;
 
@@ -359,7 +358,7 @@ class Ticker {
 
   /**
    * Waits for `work`, and sends heartbeats in the meantime.
-   * @returns The value of `work`; null if the deadline came first.
+   * @returns The value of `work`; null if the deadline passed first.
    */
   async race<T>(work: Promise<T>): Promise<T | null> {
     const done = work.then((value) => ({ value }));
@@ -374,7 +373,7 @@ class Ticker {
 
   /**
    * Waits for the end of the pause. The pause continues in the background if the work is done first, and the next wait resumes it. Each wait has its
-   * own promise: a promise that outlives its races keeps the result of each race, with all its messages.
+   * own promise, because a promise that outlives its races keeps the result of each race, with all its messages.
    */
   #tick(): Promise<Tick> {
     const missed = this.#missed;
@@ -405,11 +404,11 @@ class StreamLink {
   #silenceMs: number;
   #heardAt: number;
   #reading: Promise<LinkStep> | undefined;
-  /** Whether it was opened without an id, and no event has arrived so far. */
+  /** Whether the stream was opened without an event id, and no event has arrived so far. */
   fromScratch: boolean;
 
   /**
-   * @param fromScratch Whether it was opened without the id of an event.
+   * @param fromScratch Whether the stream was opened without the id of an event.
    * @param random Number from 0 up to 1, for jitter.
    */
   constructor(stream: FollowedStream, clock: Clock, fromScratch: boolean, random: number) {
@@ -421,7 +420,7 @@ class StreamLink {
     this.fromScratch = fromScratch;
   }
 
-  /** Whether it has been open for at least a minute. */
+  /** Whether the stream has been open for at least a minute. */
   get lasted(): boolean {
     return this.#clock.now() - this.#openedAt >= LASTING_MS;
   }
@@ -431,7 +430,7 @@ class StreamLink {
     return this.#stream.next(limitMs);
   }
 
-  /** Waits for messages; returns `silent` after two minutes or more without any. @returns Null if the deadline came first. */
+  /** Waits for messages. Returns `silent` after two minutes or more without any message. @returns Null if the deadline passed first. */
   async next(ticker: Ticker): Promise<LinkStep | null> {
     for (;;) {
       const silenceLeftMs = this.#heardAt + this.#silenceMs - this.#clock.now();
@@ -454,12 +453,12 @@ class StreamLink {
   }
 }
 
-// Collects the events of a stream: each one once and in order, even if the stream repeats or reorders them.
+// Collects the events of a stream: each event once and in order, even if the stream repeats or reorders events.
 
 interface FeedStep {
-  /** Undefined if no message contained it. */
+  /** Undefined if no message contained the run. */
   run: Run | undefined;
-  /** Not seen before, oldest first. */
+  /** Events not seen before, oldest first. */
   fresh: RunEvent[];
   /** Whether a new event could not be read. */
   cut: boolean;
@@ -469,7 +468,7 @@ interface FeedStep {
 export class StreamFeed {
   readonly #runId: string;
   readonly #seen: SeenIds;
-  /** Ids of unreadable events: a page may still show them. */
+  /** Ids of unreadable events. A page may still show these events. */
   readonly #unreadable = new SeenIds();
   #lastId: string | undefined;
 
@@ -506,20 +505,20 @@ export class StreamFeed {
     return { run, fresh: this.keep(ordered(events)), cut: unread.length > 0 };
   }
 
-  /** Adds events that were read alongside the stream. @returns Those not seen before. */
+  /** Adds events that were read alongside the stream. @returns The events not seen before. */
   keep(events: readonly RunEvent[]): RunEvent[] {
     const fresh = events.filter(({ id }) => this.#seen.add(id));
     this.#continueAfter(fresh.map(({ id }) => id));
     return fresh;
   }
 
-  /** Continues after the events of a page, which its reader adds. */
+  /** Continues after the events of a page. The code that reads the page adds its events. */
   follow(page: readonly RunEvent[]): void {
     this.#continueAfter(page.map(({ id }) => id).filter((id) => !this.#seen.has(id)));
   }
 
   /**
-   * Whether a page of events closes the gap between the events seen before and those with which a new stream began.
+   * Whether a page of events closes the gap between the events seen before and the first events of a new stream.
    * @param page Events that were read and not yet added.
    * @param limit Number of requested events.
    * @param began The first events of the stream, already added.
@@ -531,14 +530,14 @@ export class StreamFeed {
     return page[0]?.type === "started" || page.some(({ id }) => this.#seen.has(id) && !ids.has(id));
   }
 
-  /** @param ids New ones, oldest first. */
+  /** @param ids New ids, oldest first. */
   #continueAfter(ids: readonly string[]): void {
     // The id is sent back as a header, so arbitrary text is not allowed.
     this.#lastId = ids.findLast(isUuid) ?? this.#lastId;
   }
 }
 
-/** Sorts by time if all times can be parsed; otherwise keeps the order. */
+/** Sorts events by time if all times can be parsed. Otherwise keeps their order. */
 function ordered(events: readonly RunEvent[]): RunEvent[] {
   if (events.length < 2) return [...events];
   const timed = events.map((event) => ({ event, ms: Date.parse(event.createdAt) }));
@@ -547,7 +546,7 @@ function ordered(events: readonly RunEvent[]): RunEvent[] {
   return timed.map(({ event }) => event);
 }
 
-/** The part of a time below its milliseconds: the service writes up to six digits, more than `Date` keeps. */
+/** The part of a time below its milliseconds. The service writes up to six digits, more than `Date` keeps. */
 function belowMs({ createdAt }: RunEvent): number {
   return Number(/\.\d{3}(\d{1,6})/.exec(createdAt)?.[1]?.padEnd(6, "0") ?? 0);
 }

@@ -119,7 +119,10 @@ export async function readGitea(
   return (await readAll(client, addresses, (read) => client.getPart(read))).map(({ outcome }) => outcome);
 }
 
-/** What was read of one pull request; everything but the outcome is absent if it was refused, and the rest if it is not open. */
+/**
+ * What was read of one pull request. If the request was refused, only the outcome is set. If the pull request is not open, `target` and the fields
+ * below it are undefined.
+ */
 interface PullAnswer {
   readonly outcome: PullRequestOutcome;
   readonly pull?: PullRequest;

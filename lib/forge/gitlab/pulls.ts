@@ -132,7 +132,7 @@ export async function readGitlab(client: ForgeClient, address: PullRequestAddres
   return (await answerOf(client, address, request, (read) => client.getPart(read))).outcome;
 }
 
-/** What was read of a merge request; everything but the outcome is absent if it was refused, and the review if it is not open. */
+/** What was read of a merge request. If the request was refused, only the outcome is set. If the merge request is not open, `review` is undefined. */
 interface RequestAnswer {
   readonly outcome: PullRequestOutcome;
   readonly request?: MergeRequest;
