@@ -1,6 +1,7 @@
 /**
- * Decides whether an event at a forge becomes a run: who asked for what, where, and whether it was already answered. Nothing is started or written
- * here.
+ * Decides whether an event at a forge becomes a run. The decision depends on the user, the request, the thread, and whether the request was already
+ * answered. This file starts no run and writes no note.
+ *
  * @module
  */
 import { MogplexError } from "../errors.ts";
@@ -37,14 +38,14 @@ import { Rights } from "./rights.ts";
 import { isStarting, ofRun, type Refusal, Rivals, rivalsOf, type RivalsWorld } from "./rivals.ts";
 import { type Place, placeNow } from "./where.ts";
 
-/** A run to start, which may have been started before. */
+/** A run to start. An earlier job may have started it already. */
 export interface Wanted {
   readonly kind: "start";
   readonly ask: AskId;
   /** Time of the request. */
   readonly at: string;
   readonly of: AskId;
-  /** Whether a job has tried to start it before, or does so now. */
+  /** Whether this job or an earlier one has tried to start the run. */
   readonly isTried: boolean;
   readonly asker: ForgeUser;
   readonly thread: Thread;
@@ -52,7 +53,7 @@ export interface Wanted {
   readonly prompt: string;
   /** The comment's original text, from the event; undefined if unknown. */
   readonly written: (CommentPlace & { readonly text: string }) | undefined;
-  /** What the agent does not get from the thread, as a sentence for the asker; undefined if it gets everything. */
+  /** A sentence for the asker about content of the thread that the agent does not get; undefined if the agent gets everything. */
   readonly leftOut: string | undefined;
   readonly place: Extract<Place, { kind: "branch" }>;
 }
@@ -60,23 +61,21 @@ export interface Wanted {
 export interface Stop {
   readonly kind: "stop";
   readonly ask: AskId;
-  /** Time of the request. */
   readonly at: string;
   readonly asker: ForgeUser;
   readonly thread: Thread;
   /** A word with other possible meanings, such as `pause`; undefined for `stop` itself and its synonyms. */
   readonly word: string | undefined;
-  /** Whether the comment has other words, which start nothing. */
+  /** Whether the comment contains more text than the stop. That text starts nothing. */
   readonly hasMore: boolean;
 }
 
-/** A run to stop. `isWaiting`: for an answer. */
+/** A run to stop. `isWaiting` is true if the run is waiting for an answer. */
 export interface StoppedRun {
   readonly id: string;
   readonly isWaiting: boolean;
 }
 
-/** An answer to a question, which starts nothing. */
 export interface Reply {
   readonly kind: "reply";
   readonly ask: AskId;
@@ -84,7 +83,7 @@ export interface Reply {
   readonly text: string;
 }
 
-/** The run of a mention whose note names it, for a retried job. */
+/** The run that the note of a mention names, so that a retried job can follow the run. */
 export interface Attach {
   readonly kind: "attach";
   readonly marked: MarkedNote;
@@ -92,7 +91,7 @@ export interface Attach {
   readonly thread: Thread;
 }
 
-/** `none`: there is no run; a reason for the asker becomes a note with the mark. */
+/** With `none`, no run is started. If `tell` is set, a note with the mark gives the asker the reason. */
 export type Decision =
   | Wanted
   | Stop
@@ -100,7 +99,7 @@ export type Decision =
   | Reply
   | { kind: "none"; reason: string; tell: Answer | null };
 
-/** The answer for the asker, and whether a job has tried to start the run before, or does so now. */
+/** The answer for the asker. `isTried`: whether this job or an earlier one has tried to start the run. */
 interface Answer {
   readonly ask: AskId;
   readonly thread: Thread;
@@ -109,21 +108,20 @@ interface Answer {
 }
 
 const DAY_MS = 86_400_000;
-/** The longest time that a poll looks back. */
 export const MAX_POLL_MS = 7 * DAY_MS;
-/** Most notes of a thread that get the end of their run at once. */
+/** Maximum number of notes in a thread that one job completes with the end of their runs. */
 const MAX_LEFT = 5;
-/** Age at which the job of a comment's event is assumed to be lost, in milliseconds. */
 const LATE_MS = 60 * 60_000;
-/** Most users in a thread whose right is checked. Comments by all others are left out. */
+/** Maximum number of users in a thread whose permission is checked. Comments by all other users are left out. */
 const MAX_USERS = 30;
-/** Most of them who have asked for a stop: strangers must not hide the stop of a member. */
+/**
+ * Maximum number of users who asked for a stop and whose permission is checked. The number is high, because many stops by strangers must not hide the
+ * stop of a member.
+ */
 const MAX_STOPPERS = 300;
 
 const CONFIDENTIAL = "it is confidential, but job logs in this project are not";
-/** Why a run that was stopped before its start does not start. */
 export const STOPPED = "it was stopped before its run started";
-/** Added to a reason if a start was tried before. */
 export const MAYBE_STARTED = "An earlier attempt may have started its run";
 
 function quiet(reason: string): Decision {
@@ -131,20 +129,21 @@ function quiet(reason: string): Decision {
 }
 
 interface DecidingWorld extends RivalsWorld {
-  /** Masks secrets in the quote that accompanies a task: the same in each job, because the prompt of one key must not change. */
+  /**
+   * Masks secrets in the quote that accompanies a task. Each job must mask the same text, because the prompt of an idempotency key must not change.
+   */
   redact: Redact;
-  /** Whether a note was written by the pipeline of this job: a retried job follows the run in the note. */
+  /** Whether the pipeline of this job wrote a note. A retried job follows the run in such a note. */
   isOfPipeline(note: string): boolean;
 }
 
-/** Decides on one request. Create one object for each: it caches the forge's answers. */
+/** Decides on one request. Create one object for each request, because the object caches the forge's answers. */
 export class Decider {
   readonly #world: DecidingWorld;
   readonly #open: MarkedNote[] = [];
   readonly #doubles: CommentPlace[] = [];
   readonly #rights: Rights;
   readonly #rivals: Rivals;
-  /** The comment's original text, from the event. */
   #written: Wanted["written"];
 
   constructor(world: DecidingWorld) {
@@ -153,23 +152,26 @@ export class Decider {
     this.#rivals = new Rivals(world);
   }
 
-  /** Notes of the thread without the end of their run: it is still going, or their job has died. Available after `decide`. */
+  /**
+   * Notes of the thread that do not report the end of their run: the run is still active, or the job of the note was killed. Available after
+   * `decide`.
+   */
   get open(): readonly MarkedNote[] {
     return this.#open;
   }
 
-  /** Notes that other jobs have left for the same request besides the valid one. Available after `decide`. */
+  /** Duplicate notes that other jobs have written for the same request. Available after `decide`. */
   get doubles(): readonly CommentPlace[] {
     return this.#doubles;
   }
 
   /**
-   * @param since Earlier requests (ISO 8601) are not answered. Without it, all requests are.
-   * @throws {MogplexError} with exit code 69 if the forge or the service could not be read: nothing was decided.
+   * @param since Requests before this time (ISO 8601) are not answered. @default no limit
+   * @throws {MogplexError} with exit code 69 if the forge or the service could not be read. Nothing was decided then.
    */
   async decide({ thread: place, comment, written }: News, since?: string): Promise<Decision> {
     this.#written = comment === null || written === undefined ? undefined : { ...comment, text: written };
-    // The cheapest checks come first: every comment of the repository may be an event.
+    // The cheapest checks come first, because every comment of the repository may be an event.
     const me = await this.#world.threads.me();
     const request = comment === null ? await this.#askOfLabel(place) : await this.#askOfComment(place, comment, me);
     if ("reason" in request && request.refused === null) {
@@ -182,14 +184,14 @@ export class Decider {
       return quiet(`the forge does not show ${this.#nounOf(place)} ${place.number} to this token`);
     }
     const isStop = !("reason" in request) && request.what?.kind === "stop";
-    // People often write a stop in a closed thread while its run is still going.
+    // People often write a stop in a closed thread while the run of the thread is still active.
     if (!thread.isOpen && !isStop) {
       const { ask } = "reason" in request ? request.refused : request;
       const run = await this.#runOf(thread, ask, me);
       if (run !== undefined) return run;
     }
     const { ask, asker, at } = "reason" in request ? request.refused : request;
-    // After labels are renamed, an old one has a new name now: only its age at the forge is reliable.
+    // If a label was renamed, an old event may have the new name now. Only the time at which the forge recorded the label is reliable.
     const firstMs = Math.max(Date.parse(since ?? "1970-01-01"), ask.kind === "label" ? this.#world.nowMs - DAY_MS : 0);
     if (Date.parse(at) < firstMs) return quiet(`it was requested before ${new Date(firstMs).toISOString()}`);
     if (Date.parse(at) <= Date.parse(thread.movedAt ?? "")) {
@@ -210,7 +212,7 @@ export class Decider {
     const hasMore = !("reason" in request) && hasMoreThanStop(request.text, this.#world.settings.name);
     const stop: Stop = { kind: "stop", ask, at, asker, thread, word, hasMore };
     if (ownMark !== undefined && ownMark.mark.state !== "starting") {
-      // Its run was unknown then: the job could not write its note, or look for the stop.
+      // When the note of the stop was written, a run was still unknown: its job could neither write a note nor look for the stop.
       const isLeft = isStop && stopOf(ownMark) !== null &&
         (await this.#rivals.openRuns(marksBefore(marks, comments.list, stop))).running.length > 0;
       if (isLeft) return stop;
@@ -221,11 +223,11 @@ export class Decider {
     if (!comments.isWhole && ownMark === undefined) {
       return quiet("there are too many comments to check whether this mention has been answered");
     }
-    // For a stop, each bot answers for its own runs.
+    // Each bot answers a stop for its own runs.
     if (ownMark === undefined && !isStop && isAnsweredByOther(comments.list, me, seal, ask)) {
       return quiet("another bot has answered it");
     }
-    // A thread has one reaction for all labels: it may belong to an earlier one, whose run has finished since.
+    // All labels of a thread share one reaction. The reaction may belong to an earlier label whose run has finished.
     const isShared = ask.kind === "label" && marks.some(({ mark }) => mark.ask.kind === "label");
     if (
       ownMark === undefined && !isShared && await this.#world.threads.isAnswered?.(place, comment, { me, since: at })
@@ -243,7 +245,7 @@ export class Decider {
       },
     });
     const obstacle = this.#obstacleOf(thread);
-    // Its job may still be about to name its run. Otherwise a poll ends the note.
+    // The job of the note may still be about to name its run. Otherwise, a poll completes the note.
     if (obstacle !== null && ownMark !== undefined && !isStop) return quiet(obstacle.reason);
     if ("reason" in request) {
       if (obstacle !== null) return tell(obstacle.reason, obstacle.text);
@@ -278,7 +280,7 @@ export class Decider {
       pull: this.#world.threads.pullNoun,
       template,
     });
-    // A command and a label need no earlier answer.
+    // A command or a label does not refer to earlier answers.
     const mayNeedNotes = isSameAsk(task.of, ask) && askIn(thread, what, line)?.kind === "task";
     const notes = mayNeedNotes ? this.#earlierNotes(marks, { ask, at }) : [];
     const unseen = { reviewComments: task.outsiders ?? 0, hasNotes: notes.length > 0 };
@@ -298,7 +300,7 @@ export class Decider {
     return { kind: "start", ...wanted, place: where };
   }
 
-  /** Why no run can start in a thread, whatever the task is, and what to do instead; null if one can. */
+  /** Why no run can start in a thread, regardless of the task, and what to do instead; null if a run can start. */
   #obstacleOf(thread: Thread): Refusal | null {
     const { pullNoun } = this.#world.threads;
     if (!thread.isOpen) {
@@ -323,7 +325,7 @@ export class Decider {
       : undefined;
   }
 
-  /** The run of an ask whose thread was closed since, or whose comment is gone. */
+  /** The run of a request whose thread was closed, or whose comment was deleted, after the start. */
   async #runOf(place: ThreadPlace, ask: AskId, me: ForgeUser): Promise<Attach | undefined> {
     const thread = await this.#world.threads.thread(place);
     if (thread === null) return undefined;
@@ -333,8 +335,9 @@ export class Decider {
   }
 
   /**
-   * The targets of a stop among all earlier requests: unfinished runs of the thread, which no job follows while they wait for an answer; notes of
-   * requests with an unknown start; and requests without a note. Evaluated again each time: a job may be about to start its run.
+   * The targets of a stop: unfinished runs of the thread, notes of earlier requests with an unknown start, and earlier requests without a note. No
+   * job follows a run that is waiting for an answer, so the stop must find it. Call this method again for each check, because a job may be about to
+   * start its run.
    */
   async toStop(
     { thread, ask, at }: Stop,
@@ -346,12 +349,12 @@ export class Decider {
     const me = await this.#world.threads.me();
     const seal = await this.#world.sealOf(thread);
     const { list } = await this.#world.threads.comments(thread);
-    // A later request may already have its run when the job of a stop starts.
+    // When the job of a stop starts, a later request may already have a run. The stop does not apply to that run.
     const marks = marksBefore(marksOf(list, me, seal), list, { ask, at });
     const starting = marks.filter(({ mark }) => mark.state === "starting");
     const hasRight = this.#rights.crowd(MAX_USERS);
     const waiting: CommentPlace[] = [];
-    // No poll handles anything older: it was not stopped.
+    // Polls do not handle older requests, so no job will start them.
     const firstMs = Date.parse(at) - MAX_POLL_MS;
     for (const comment of list.filter(({ createdAt }) => Date.parse(createdAt) >= firstMs)) {
       if (isLater(comment, { ask, at }) || marks.some(({ mark }) => isSameAsk(mark.ask, comment))) continue;
@@ -364,8 +367,8 @@ export class Decider {
   }
 
   /**
-   * The user with the right who has requested a stop after a request; null without one. Our note of the stop stays if other users change or remove the
-   * comment, whose author is then unknown.
+   * The user with permission who requested a stop after a request; null if there is none. The program's note about a stop remains valid if the
+   * comment is changed or deleted. The name of the user may be unknown then.
    */
   async #stopOf(
     comments: readonly ThreadComment[],
@@ -390,14 +393,17 @@ export class Decider {
     return null;
   }
 
-  /** Whether a request is stopped. Checked again after the start, which may have been tried for as long as the service was down. */
+  /**
+   * Whether a request is stopped. This is checked again after the start, because a job may have retried the start for a long time while the service
+   * was down.
+   */
   async isStopped({ thread, ask, at }: Pick<Wanted, "thread" | "ask" | "at">): Promise<boolean> {
     const me = await this.#world.threads.me();
     const { list } = await this.#world.threads.comments(thread);
     return await this.#stopOf(list, marksOf(list, me, await this.#world.sealOf(thread)), { ask, at, me }) !== null;
   }
 
-  /** Name of the user who has stopped the run of a request; null if the thread does not show it. */
+  /** Name of the user who stopped the run of a request; null if the thread does not show the name. */
   async stopper(thread: ThreadPlace, ask: AskId): Promise<string | null> {
     const me = await this.#world.threads.me();
     const { list } = await this.#world.threads.comments(thread);
@@ -409,8 +415,8 @@ export class Decider {
   }
 
   /**
-   * Why a run must not be started although it was decided; null if it may be. Checked right before the start, and by a new decider before each
-   * repeated attempt.
+   * Why a run must not be started although it was decided; null if it may be started. This is checked right before the start. Each repeated attempt
+   * uses a new `Decider`.
    */
   async changed(wanted: Wanted): Promise<string | null> {
     const { thread: before, place, ask, of, written } = wanted;
@@ -430,14 +436,14 @@ export class Decider {
       : "the source or target branch has changed, or is now protected";
   }
 
-  /** Many users expect a mention in a description to start a run. */
+  /** Many users expect that a mention in a description starts a run. */
   async #adviceOnDescription(place: ThreadPlace): Promise<string> {
     const thread = await this.#world.threads.thread(place);
     if (thread === null || !mayMention(thread.text, this.#world.settings.name)) return "";
     return ". A mention in a description is not read: write a comment, or add the label";
   }
 
-  /** Why a request is no longer valid, whatever else is true; null while it is. */
+  /** Why a request is no longer valid, regardless of the thread's state; null while the request is valid. */
   async #askWithdrawn(thread: Thread, ask: AskId, me: ForgeUser): Promise<string | null> {
     const request = await this.#askAt(thread, ask, me);
     if ("reason" in request) return request.reason;
@@ -449,21 +455,21 @@ export class Decider {
     return isChanged ? "title or description were changed" : null;
   }
 
-  /** Why the task of a note with an unknown start will not start; null while polls repeat it. */
+  /** Why the task of a note with an unknown start will not start; null while polls still try to start it. */
   async withdrawn(place: ThreadPlace, ask: AskId): Promise<string | null> {
     const thread = await this.#world.threads.thread(place);
     if (thread === null || !thread.isOpen) return `the ${this.#nounOf(place)} has been ${closedWord(thread)}`;
     return await this.#askWithdrawn(thread, ask, await this.#world.threads.me());
   }
 
-  /** The user who made a request; undefined if the forge no longer shows it as a request. */
+  /** The user who made a request; undefined if the forge no longer shows the request. */
   async askerOf(place: ThreadPlace, ask: AskId): Promise<ForgeUser | undefined> {
     const request = await this.#askAt(place, ask, await this.#world.threads.me());
     const by = "reason" in request ? request.refused : request;
     return by !== null && isSameAsk(by.ask, ask) ? by.asker : undefined;
   }
 
-  /** The task that a mark names, for its note; undefined if the thread no longer shows it unchanged. */
+  /** The task that a mark names, for the note; undefined if the thread no longer shows the task unchanged. */
   async taskOf(place: ThreadPlace, { of }: Pick<Mark, "of">): Promise<string | undefined> {
     const me = await this.#world.threads.me();
     const thread = await this.#world.threads.thread(place);
@@ -484,12 +490,13 @@ export class Decider {
     return this.#rivals.rival(wanted, notes, noteId);
   }
 
-  /** Why a run must not start again after one that got no sandbox: meanwhile, a run was started in the thread or on its branch. */
+  /**
+   * Why a run must not be retried after it got no sandbox: another run has been started in the thread or on its branch. Null if it may be retried.
+   */
   busy(wanted: Wanted, notes: readonly MarkedNote[]): Promise<Refusal | null> {
     return this.#rivals.busy(wanted, notes);
   }
 
-  /** A request as the forge shows it now. */
   async #askAt(thread: ThreadPlace, ask: AskId, me: ForgeUser): Promise<FoundAsk> {
     const { comment } = newsOf(thread, ask);
     return comment === null ? await this.#askOfLabel(thread) : await this.#askOfComment(thread, comment, me);
@@ -504,7 +511,7 @@ export class Decider {
     const { name } = this.#world.settings;
     const written = this.#written?.kind === kind && this.#written.id === id ? this.#written.text : undefined;
     const first = written === undefined ? null : readMention(written, name);
-    // A stop holds whatever happens to its comment: that is the safe side.
+    // A stop remains valid if its comment is changed. Ignoring a stop would be worse than stopping a run by mistake.
     const what = first?.kind === "stop" ? first : readMention(comment.text, name);
     if (what === null) return no(`no line starts with \`@${name}\``);
     if (comment.isInternal) return no("the comment is internal, but the note would be public");
@@ -522,7 +529,7 @@ export class Decider {
       return { ...by, what, line, text: comment.text };
     }
     const reason = "the forge does not show whether a user without push access has changed the comment";
-    // Until then the job of its event, which can decide, may still start.
+    // Until then, the job of the comment's event may still start. That job can decide, because it has the original text.
     return written === undefined && this.#world.nowMs - Date.parse(at) < LATE_MS ? no(reason) : refusal(reason);
   }
 
@@ -536,7 +543,7 @@ export class Decider {
     return { ask: { kind: "label", id: set.id }, asker: set.by, at: set.at, what: null, line: undefined, text: "" };
   }
 
-  /** The task of a request, with the request that had it; or why there is no task. */
+  /** The task of a request, and the request that contains the task, or the reason why there is no task. */
   async #taskOf(
     thread: Thread,
     asked: Ask | null,
@@ -609,14 +616,14 @@ export class Decider {
     return { ...checkedTask(text, ask, this.#world.settings.name), quote, outsiders };
   }
 
-  /** The last task before one that changes it; null without one. */
+  /** The last task before a request that changes it; null if there is none. */
   async #changedTask(
     thread: Thread,
     { ask, at }: { ask: AskId; at: string },
     me: ForgeUser,
     marks: readonly MarkedNote[],
   ): Promise<Task | { reason: string } | null> {
-    // A retried job must send the same prompt, so later tasks do not matter.
+    // A retried job must send the same prompt, so tasks after the request are left out.
     const earlier = marks.filter(({ note }) => isUntil(note, at));
     if (!earlier.some((each) => !isSameAsk(each.mark.ask, ask) && mayHaveRun(each))) return null;
     const last = await this.#lastTask(thread, ask, me, earlier);
@@ -624,8 +631,8 @@ export class Decider {
   }
 
   /**
-   * The task of the last run of the thread, or of one whose start no poll tries anymore. Its text is checked again: who wrote it, and whether it was
-   * changed.
+   * The task of the last run of the thread, or of a request that polls no longer try to start. The author of the task, and whether its text was
+   * changed, are checked again.
    */
   async #lastTask(
     thread: Thread,
@@ -658,14 +665,13 @@ export class Decider {
       return { reason: "the forge does not show whether the user who gave the last task can push" };
     }
     if (!right) return { reason: `the user who gave the last task ${this.#rights.lackNow()}` };
-    // Only earlier ones: that task may itself change the one before it.
+    // Only earlier requests, because the last task may itself change the task before it.
     const before = marks.slice(0, Math.max(0, marks.findIndex(({ mark }) => isSameAsk(mark.ask, of))));
     const { what, at, line } = request;
     const task = await this.#taskOf(thread, what, { ask: of, at, line, me, marks: before });
     return "reason" in task ? task : { ...task, of };
   }
 
-  /** Running and waiting runs of a thread. */
   async #statusText(thread: Thread, marks: readonly MarkedNote[]): Promise<string> {
     const link = (note: ThreadComment) => `${thread.url}#${this.#world.threads.anchor}${note.id}`;
     const linkOf = (id: string) => {
@@ -698,9 +704,9 @@ export class Decider {
     );
     const allowedComments: ThreadComment[] = [];
     const hasRight = this.#rights.crowd(MAX_USERS);
-    // Newest first, since the rights of only so many users are checked.
+    // The newest comments come first, because only the first {@linkcode MAX_USERS} users are checked.
     for (const comment of earlier.toReversed()) {
-      // If a list shows an edit, a user other than the author may have made it: on Gitea everyone who may write to issues.
+      // If a comment was edited, the editor may not be the author. On Gitea, everyone with write access to issues can edit comments.
       if (comment.isInternal || comment.editedAt !== null || comment.isEditHidden === true) continue;
       if (await hasRight(comment.author)) allowedComments.unshift(comment);
     }
@@ -717,14 +723,17 @@ export class Decider {
     };
   }
 
-  /** Notes about earlier runs, which are never quoted. Empty if one of them already says so: once in a thread is enough. */
+  /**
+   * Notes about earlier runs, which no prompt quotes. Empty if a note already tells users that the agent has not seen the notes, because once per
+   * thread is enough.
+   */
   #earlierNotes(marks: readonly MarkedNote[], { ask, at }: { ask: AskId; at: string }): readonly MarkedNote[] {
     const notes = marks.filter((each) => !isSameAsk(each.mark.ask, ask) && isUntil(each.note, at) && mayHaveRun(each));
     return notes.some(({ note }) => note.text.includes(NOTES_UNSEEN)) ? [] : notes;
   }
 }
 
-/** The request as it is meant in its place: on an issue and on a line of code, `fix the build` is an ordinary task. */
+/** Adjusts the meaning of a request to its place. On an issue and on a line of code, `fix the build` is an ordinary task. */
 function askIn({ pull }: Thread, ask: Ask | null, line: CodeLine | undefined): Ask | null {
   const isOrdinary = pull === null || line !== undefined;
   return isOrdinary && ask?.kind === "fix" && ask.task !== undefined ? { kind: "task", task: ask.task } : ask;
@@ -734,7 +743,10 @@ function isUntil({ createdAt }: Pick<ThreadComment, "createdAt">, at: string): b
   return Date.parse(createdAt) <= Date.parse(at);
 }
 
-/** Whether a comment was written after a request. Some forges only have whole seconds: then the ids decide, or it is treated as later. */
+/**
+ * Whether a comment was written after a request. Some forges only store whole seconds. If the times are equal, the ids decide. A comment of another
+ * kind is then treated as later.
+ */
 function isLater(
   comment: AskId & Pick<ThreadComment, "createdAt">,
   { ask, at }: { ask: AskId; at: string },
@@ -743,7 +755,6 @@ function isLater(
   return ms > 0 || ms === 0 && !(comment.kind === ask.kind && comment.id <= ask.id);
 }
 
-/** Notes of the requests before a stop. */
 function marksBefore(
   marks: readonly MarkedNote[],
   comments: readonly ThreadComment[],
@@ -758,7 +769,7 @@ interface Asker {
   readonly at: string;
 }
 
-/** Who asks for what, or why it is ignored. `refused`: who must read that in a note. */
+/** A request, or the reason why it is ignored. `refused` is the user who gets the reason in a note. */
 type FoundAsk =
   | (Asker & { what: Ask | null; line: CodeLine | undefined; /** Of the comment. */ text: string })
   | { reason: string; refused: Asker }
@@ -766,12 +777,12 @@ type FoundAsk =
 
 const no = (reason: string) => ({ reason, refused: null });
 
-/** The work, the request with its task, and the forge's facts about it, as a quote. */
+/** The task, the request that contains it, and a quote of the forge's facts about it. */
 interface Task {
   readonly text: string;
   readonly of: AskId;
   readonly quote: string | null;
-  /** Number of open review comments by users without the right, which the quote lacks. @default {0} */
+  /** Number of open review comments that the quote leaves out because their authors have no permission. @default {0} */
   readonly outsiders?: number;
 }
 
@@ -785,7 +796,7 @@ function checkedTask(text: string, of: AskId, name: string): Task | { reason: st
   return { text, of, quote: null };
 }
 
-/** The forge's words for checks that are not red. */
+/** The state of checks that have not failed, as clauses. */
 const CHECKS = {
   green: "all checks are green",
   pending: "some checks have not finished",
@@ -793,8 +804,8 @@ const CHECKS = {
 } as const;
 
 /**
- * What the forge shows of the problems to fix, without remarks by users who cannot push. For a conflict, nothing.
- * @param may @default according to the forge
+ * What the forge reports about the problems to fix, without remarks by users who cannot push. Empty for a conflict.
+ * @param may Whether a remark is included. @default according to the forge
  */
 export async function membersFindings(
   threads: Pick<Threads, "findings">,
@@ -806,7 +817,9 @@ export async function membersFindings(
   return of === null ? NO_FINDINGS : await ofMembers(await threads.findings(number, of), may);
 }
 
-/** Why there is nothing to fix, as a clause; null if there is something. @param who The users whose threads are work, as a clause. */
+/**
+ * Why there is nothing to fix, as a clause; null if there is something to fix. @param who The users whose review threads are included, as a clause.
+ */
 export function nothingToFix(
   fix: Fix,
   facts: Awaited<ReturnType<Threads["facts"]>>,
@@ -819,7 +832,7 @@ export function nothingToFix(
     return facts.checks === "red" ? null : `no check failed (${CHECKS[facts.checks]})`;
   }
   if (fix === "review") {
-    // A review can consist of comments only: its open threads are the request.
+    // A review can consist only of comments. The open threads of such a review are the request.
     if (facts.review === "changes-requested" || remarks.length > 0) return null;
     return facts.review === null
       ? "the forge does not show the reviews"
@@ -831,7 +844,6 @@ export function nothingToFix(
     : `this ${pull} has no conflict with its target branch`;
 }
 
-/** The commands for the agent. */
 function helpText({ pull }: Thread, { settings, threads: { pullNoun } }: DecidingWorld): string {
   const { name } = settings;
   const where = pull === null ? `on a ${pullNoun}, ` : "";
