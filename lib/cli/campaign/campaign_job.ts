@@ -1,5 +1,6 @@
 /**
- * Shared by the verbs of `campaign`: the row of a verb, a wave with its log, reports and exit code, and the campaign of a verb.
+ * What the verbs of `campaign` share: the row of a verb, the campaign of a verb, and a wave with its log, reports and exit code.
+ *
  * @module
  */
 import {
@@ -65,7 +66,7 @@ import {
 import { LiveCampaign } from "./live_campaign.ts";
 import { type StatusOptions, statusText } from "./status_text.ts";
 
-/** A verb that is about one campaign. */
+/** A verb whose argument is the file of a campaign. */
 export function campaignVerb(
   name: string,
   verb: Omit<Verb, "name" | "usage" | "maxPositionals" | "group">,
@@ -73,7 +74,7 @@ export function campaignVerb(
   return { name: `campaign ${name}`, usage: "<file>", maxPositionals: 1, group: "toolkit", ...verb };
 }
 
-/** Writes a file for the user. @throws {UsageError} if it cannot be written. */
+/** @throws {UsageError} if the file cannot be written. */
 export function writeFile({ io }: Pick<Context, "io">, path: string, text: string, attempted: string): void {
   try {
     io.writeFile(path, text);
@@ -83,23 +84,23 @@ export function writeFile({ io }: Pick<Context, "io">, path: string, text: strin
   }
 }
 
-// A wave of a campaign, or a campaign to its end: log or live table, reports, exit code.
+// Runs one wave of a campaign or the whole campaign, with a log or a live table, reports and an exit code.
 
 interface CampaignWork {
   once: boolean;
-  /** Whether a campaign that is not finished ends the command with 75. */
+  /** Whether the command exits with code 75 if the campaign has not finished. */
   exitStatus: boolean;
   options: Omit<RunCampaignOptions, "directory" | "allowOutside">;
   onInterrupt?: StepInternals["onInterrupt"];
   plans?: StepInternals["plans"];
 }
 
-/** Shortest time between two writes of the reports while the campaign is running, in milliseconds. */
+/** Minimum time between two writes of the reports while the campaign is running, in milliseconds. */
 const REPORT_MS = 5_000;
-/** After a write, nothing is written for this many times its duration: writing 10 000 items takes a second. */
+/** The pause after a write, as a multiple of the write's duration. Writing 10,000 items takes about a second. */
 const REPORT_REST = 20;
 
-/** Writes the reports soon after each change: at once if the interval has passed, otherwise when the next write is due. */
+/** Writes the reports soon after each change: immediately if the interval has passed, otherwise when the next write is due. */
 class PacedReports {
   readonly #clock: Clock;
   readonly #write: () => void;
@@ -112,7 +113,7 @@ class PacedReports {
     this.#write = write;
   }
 
-  /** Called after a change. */
+  /** Requests a write after a change. */
   async ask(): Promise<void> {
     const { signal } = this.#ending;
     if (this.#isWaiting || signal.aborted) return;
@@ -129,14 +130,14 @@ class PacedReports {
     this.#dueMs = endedMs + Math.max(REPORT_MS, REPORT_REST * (endedMs - beganMs));
   }
 
-  /** Stops writing. The end of the command writes the reports again. */
+  /** Stops writing. The command writes the reports again when it ends. */
   close(): void {
     this.#ending.abort();
   }
 }
 
 /**
- * Makes one wave, or follows the campaign: log or live table, reports, note.
+ * Runs one wave, or follows the campaign to its end, with a log or a live table, reports and a note.
  * @returns The exit code.
  * @throws {MogplexError} if the campaign could not be opened.
  */
@@ -147,7 +148,7 @@ export async function endWithCampaign(
 ): Promise<number> {
   const { io, flags, writer, clock, platform } = context;
   const note = planNote(context);
-  // A campaign may have 10 000 items, and the container of a CI job little memory.
+  // A campaign may have 10,000 items, and the container of a CI job may have little memory.
   preferSmallHeap();
   const json = flags.has(JSON_OBJECT);
   const interactive = !json && isInteractive(context);
@@ -213,8 +214,7 @@ export async function endWithCampaign(
     return (once ? makeWave : followCampaign)(place.path, more, internals);
   };
   /**
-   * Writes the reports, and prints the screen.
-   * @param problem Message of the error that stopped the step; null without one.
+   * @param problem Message of the error that stopped the step; null if there was no error.
    * @param short See `StatusOptions.short`.
    */
   const show = async (latestView: CampaignView | null, problem: string | null, short: boolean) => {
@@ -246,7 +246,7 @@ export async function endWithCampaign(
       explain(error, writer, context.vocabulary);
       if (interactive) {
         const wave = once ? "advance" : "run";
-        // If runs still have to be cancelled, another wave does it. Nobody has to resume the campaign.
+        // If runs still must be cancelled, another wave does that, and nobody has to resume the campaign.
         const isStopped = failed.view?.waitingFor === "stopped" && failed.view.pendingCancels === undefined;
         const again = campaignCommand(place.command, isStopped ? "resume" : wave);
         writer.note("nothing is lost; once the problem is fixed, continue with:", again);
@@ -257,14 +257,14 @@ export async function endWithCampaign(
     const short = stand.state === "interrupted" || stand.state === "stopped" && nothingFailed;
     await show(stand.view, null, short);
     if (stand.state === "interrupted") {
-      // A signal is the usual way to stop, and not an error.
+      // A signal is the usual way to stop the command, so it is not an error.
       writer.note(stand.why);
       const status = campaignCommand(place.command, "status");
       if (interactive) writer.note("to see its items:", status);
       return exitCodeOfStand(stand);
     }
     const isStopped = stand.state === "stopped";
-    // The whole screen ends with what to do at a gate and after a stop.
+    // At a gate and after a stop, the full screen ends with the next step.
     const isShown = !json && (stand.state === "gated" || isStopped && !short);
     if (stand.state !== "done" && (!once || isStopped) && !isShown) {
       const { gateReason } = stand.view;
@@ -285,7 +285,9 @@ export async function endWithCampaign(
   }
 }
 
-/** The last line, which names the next step; null without such a step, and for a gate that only needs approval: the lines before name it. */
+/**
+ * The last line, which names the next step. Null if there is no next step, or if the previous lines name it, as for a gate that only needs approval.
+ */
 function nextLine(view: CampaignView, command: CampaignCommand, once: boolean): string | null {
   const step = nextStep(view, once ? "advance" : "run");
   if (view.pending !== undefined && step?.command[0] === "advance") {
@@ -295,15 +297,13 @@ function nextLine(view: CampaignView, command: CampaignCommand, once: boolean): 
   return `Next: ${step.first === null ? "" : `${step.first}, then `}${campaignCommand(command, ...step.command)}`;
 }
 
-/** A line of `--json`. The end is printed after everything else. */
+/** Prints a line of `--json`. The event `end` is not printed here, because it must be the last line. */
 function jsonLine(context: Context, { progress: _, ...event }: CampaignEvent): void {
   if (event.type !== "end") context.writer.json(context.writer.clean(event));
 }
 
-/** Log width when stdout is not a terminal, in cells. */
 const LOG_WIDTH = 120;
 
-/** Prints the whole campaign at the end. */
 export function printStatus(
   context: Context,
   { command }: Pick<CampaignPlace, "command">,
@@ -329,13 +329,16 @@ function pathOf({ directory }: Pick<CampaignPlace, "directory">, file: string): 
   return `${directory.replace(/\/+$/, "")}/${file}`;
 }
 
-/** Writes the reports again if a wave has written some: otherwise they would show the old state of items. */
+/** Writes the reports again if a wave has written reports, because the existing reports would show an old state of the items. */
 export async function refreshReports(context: Context, place: CampaignPlace, view: CampaignView): Promise<void> {
   if (!hasReports(context, place) || otherCampaign(context, place, view) !== null) return;
   await publishCampaign(context, place, view, { problem: null, note: null });
 }
 
-/** The other campaign whose plan is in the directory of the reports, as text; null if no other plan is there. A directory as home checks its own plan. */
+/**
+ * The other campaign whose plan is in the directory of the reports, as text; null if there is no other plan. Always null if the home is a directory:
+ * opening the campaign checks the plan there.
+ */
 function otherCampaign(
   { io }: Context,
   place: CampaignPlace,
@@ -355,8 +358,8 @@ function otherCampaign(
 }
 
 /**
- * The internals of a verb that writes the reports of a campaign on a branch. They refuse to replace the reports of another campaign, before
- * anything starts.
+ * The internals of a verb that writes the reports of a campaign with its home on a branch. Before anything starts, they refuse to replace the reports
+ * of another campaign.
  */
 export function ownReports(context: Context, place: CampaignPlace): CampaignInternals {
   return internalsWith(place.internals, {
@@ -382,20 +385,20 @@ function hasReports({ io }: Context, place: CampaignPlace): boolean {
   }
 }
 
-// The campaign of a verb, and what the library needs for it.
+// The campaign of a verb, and what the library needs to run the campaign.
 
 export interface CampaignPlace {
   path: string;
   directory: string;
   options: CampaignOptions;
   internals: CampaignInternals;
-  /** How hints write commands for this campaign. */
+  /** How printed commands refer to this campaign. */
   command: CampaignCommand;
-  /** The tasks of the plan as written in the file, newest last; empty until the plan is read, and if they must not be shown. */
+  /** The tasks of the plan as written in the file, newest last. Empty until the plan is read, and if the tasks must not be shown. */
   tasks: readonly string[];
 }
 
-/** The tasks of a plan, each with its title: the newest one, and the earlier ones with the items planned with them. */
+/** The newest task of a plan and all earlier tasks that items still use, each with its title. */
 function tasksOf({ tasks, items }: Lock): string[] {
   const used = new Set(items.map(({ task }) => task)).add(tasks.length - 1);
   return tasks.filter((_, index) => used.has(index))
@@ -403,16 +406,16 @@ function tasksOf({ tasks, items }: Lock): string[] {
 }
 
 /**
- * Reads the campaign of a verb. Service and token are resolved only when a request must be sent: a finished campaign needs neither.
- * @param verb Words of the verb, for messages.
- * @throws {UsageError} if the file is missing, or a flag is wrong.
+ * Reads the campaign of a verb. The service and the token are only resolved when a request must be sent, because a finished campaign needs neither.
+ * @param verb The words of the verb, for messages.
+ * @throws {UsageError} if the file is missing, or a flag is invalid.
  */
 export function readPlace(context: Context, verb: string): CampaignPlace {
   const { io, flags, option, clock, fetch, machine, platform, writer } = context;
   context.guard();
   const path = requiredArgument(context, verb, "file");
   const dir = option(DIR);
-  // A setting in the file needs no flag in the printed commands.
+  // If the home is set in the file, the printed commands do not need the flag.
   const home = option(HOME);
   const place = placeOf({ directory: dir, home }, readFileHome(path, io), io.env);
   const { directory } = place;
@@ -468,19 +471,22 @@ export function readPlace(context: Context, verb: string): CampaignPlace {
   };
 }
 
-// Publishes a campaign: reports in its directory, outputs, annotations and the note on a merge request.
+// Publishes a campaign: the reports in its directory, the outputs, the annotations and the note on a pull request.
 
 interface PublishOptions {
-  /** Message of the error that stopped the step; null without one. */
+  /** Message of the error that stopped the step; null if there was no error. */
   problem: string | null;
-  /** The note at the end of a wave, with which outputs, summary and annotations are written; null writes only the reports. */
+  /**
+   * The note at the end of a wave. If set, the outputs, the summary and the annotations are published as well. With null, only the reports are
+   * written.
+   */
   note: NotePlan | null;
-  /** Messages that were already printed, and are not repeated. @default {new Set()} */
+  /** Messages that were already printed. They are not repeated. @default {new Set()} */
   known?: Set<string>;
 }
 
 /**
- * Publishes a view. If something cannot be written, one line is printed on stderr, and the verdict does not change.
+ * Publishes a view of the campaign. If a file cannot be written, one line is printed on stderr, and the verdict does not change.
  * @returns Paths of the reports that could not be written.
  */
 export async function publishCampaign(
@@ -495,7 +501,7 @@ export async function publishCampaign(
   const links = platform.links(io.env);
   const redactToken = (text: string) => writer.redact.token(text);
   const isShared = options?.home?.startsWith("git:");
-  // A directory as home has its own: people may keep lock and journal in Git.
+  // A directory that is the campaign's home gets no `.gitignore`, because users may keep the lock and the journal in Git.
   if (isShared) {
     const targets = [{ path: pathOf({ directory }, CAMPAIGN_FILES.html) }];
     context.laptop?.ignoringFolder(context, { out: directory, targets })();
@@ -527,13 +533,12 @@ export async function publishCampaign(
   return unwritten;
 }
 
-// Commands in the log for the CI system: outputs of the campaign, its summary, and an annotation for a bad end. Not with `--json`, because programs
-// read stdout.
+// Commands to the CI system in the log: the outputs of the campaign, its summary, and an annotation if it did not succeed. With `--json` there are no
+// commands, because programs read stdout.
 
 /**
- * Prints all commands for a campaign.
- * @param view Not yet cleaned.
- * @param summary Path of `campaign.md`; null if it was not written.
+ * @param view The view before redaction.
+ * @param summary Path of `campaign.md`; null if the file was not written.
  */
 function commandCampaign(
   context: { writer: Writer; io: Io },
@@ -542,14 +547,14 @@ function commandCampaign(
   summary: string | null,
 ): void {
   const { writer } = context;
-  // No command names an item.
+  // Commands do not name items.
   const clean = cleanCampaign({ ...view, items: [], causes: [] }, writer.redact, (text) => writer.redact.token(text));
   commandVariables(writer, platform, campaignVariables(clean));
   if (summary !== null) commandSummary(context, platform, summary);
   const { exitCode, state } = clean;
   if (exitCode === EXIT.success || platform.annotate === undefined) return;
   const text = [plainWords(stateDetail(clean)), ...countSentences(clean), `exit code ${exitCode}`].join("; ");
-  // Any other end is not an error.
+  // All other exit codes are warnings.
   const level = exitCode === EXIT.failed ? "error" : "warning";
   const title = `Mogplex campaign ${plainWords(campaignName(clean))} is ${state}`;
   writer.command(platform.annotate(level, title, writer.untrusted(text)));

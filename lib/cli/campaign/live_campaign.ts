@@ -1,6 +1,7 @@
 /**
- * Output of `campaign run`: on a terminal a table that is redrawn in place, otherwise a line for each change, a heartbeat each minute, and a section
- * for each wave on systems with sections. `campaign status --watch` prints the same lines.
+ * The output of `campaign run`. On a terminal, it is a table that is redrawn in place. Otherwise, it is a line for each change and a heartbeat each
+ * minute, in one section per wave on systems with sections. `campaign status --watch` prints the same lines.
+ *
  * @module
  */
 import { pullRequestText } from "../../campaign/pulls.ts";
@@ -38,7 +39,7 @@ interface LiveCampaignOptions {
   clock: Clock;
   /** Whether a person watches stdout: see `isInteractive`. */
   interactive: boolean;
-  /** Whether each line has its time. Turn it off if the CI system adds a time. @default {true} */
+  /** Whether each line begins with its time. Turn this off if the CI system adds the time. @default {true} */
   times?: boolean | undefined;
   /** @default {terminalSize} */
   size?: (() => TerminalSize | undefined) | undefined;
@@ -56,7 +57,7 @@ export class LiveCampaign {
   readonly #ticker = new AbortController();
   #view: CampaignView | undefined;
   #waitsUntilMs = 0;
-  /** The state, with its reason, in the last line. */
+  /** The last printed state, with its reason. */
   #toldState: string | undefined;
   readonly #section: LogSection;
 
@@ -67,12 +68,12 @@ export class LiveCampaign {
     void this.#tick();
   }
 
-  /** Shows changes. The first view is only the baseline: no lines are printed for its items. */
+  /** Shows the changes since the last view. The first view is the baseline, so no lines are printed for its items. */
   update(view: CampaignView): void {
     const before = this.#view;
     this.#view = view;
     if (this.#options.interactive) {
-      // The table does not show items that wait, so the failure of an attempt would never be seen.
+      // The table does not show waiting items, so it would never show that an attempt failed.
       for (const line of this.#retryLines(before, view)) this.#print(line);
       return this.#draw();
     }
@@ -80,11 +81,11 @@ export class LiveCampaign {
       this.#section.begin(`wave_${view.waves}`, `wave ${view.waves}`, false);
     }
     this.#printItems(before, view);
-    // The final output begins with that line.
+    // The final output begins with the line about this state.
     const { state: word, counts } = view;
     const isIdle = counts.running + counts["needs-input"] === 0;
     if (areRunsOver(word) || word === "stopped" || word === "gated" && isIdle) return;
-    // Between two runs that keys find finished it waits for nothing.
+    // The campaign may briefly have no active run if an idempotency key finds a run that has already finished. It is not waiting for anything then.
     if (view.state === "waiting" && view.waitingFor === null && before !== undefined) return;
     const state = stateKey(view);
     if (state !== this.#toldState) {
@@ -93,7 +94,7 @@ export class LiveCampaign {
     }
   }
 
-  /** Shows until when a request waits: the table does not change before that. @param untilMs Milliseconds since 1970. */
+  /** Shows the time until which a request waits. The table does not change before that time. @param untilMs Milliseconds since 1970. */
   wait(untilMs: number): void {
     this.#waitsUntilMs = untilMs;
   }
@@ -110,14 +111,14 @@ export class LiveCampaign {
     return itemLines(before, view, clock.wallTime(), times, true);
   }
 
-  /** Removes the table, or closes the last section. Nothing is shown afterwards. */
+  /** Removes the table, or closes the last section. Nothing is shown after this call. */
   close(): void {
     this.#ticker.abort();
     this.#section.end();
     this.#options.writer.transient();
   }
 
-  /** Closes section and fence at once: for a process that must end now. */
+  /** Closes the section and the fence immediately, for a process that must exit now. */
   leave(): void {
     this.close();
     this.#options.writer.unfence();
@@ -140,7 +141,7 @@ export class LiveCampaign {
     const { columns, rows } = size() ?? USUAL_SIZE;
     const lines = liveTable(this.#view, {
       width: columns,
-      // The cursor is after the last line, and one line above it shows earlier output.
+      // One row above the table stays free for earlier output.
       height: rows - 1,
       nowMs: clock.wallTime(),
       waitsUntilMs: this.#waitsUntilMs,
@@ -163,7 +164,7 @@ function logLine(writer: Writer, text: string): SafeLine {
   return cutText(writer.untrusted(text), MAX_LINE);
 }
 
-/** Prints a line for each item that has changed, and one for another state. */
+/** Prints a line for each changed item, and a line if the state of the campaign has changed. */
 export function printChanges(
   { writer, platform, io, clock }: Context,
   before: CampaignView,
@@ -174,28 +175,26 @@ export function printChanges(
   writer.out(...lines.map((line) => logLine(writer, line)));
 }
 
-// The table at the bottom of a terminal during `campaign run`.
-
 interface LiveTableOptions extends ScreenOptions {
-  /** Maximum number of lines. With fewer than 7, only the summary is shown. */
+  /** Maximum number of lines. If it is less than 7, only the summary is shown. */
   height: number;
   /** Milliseconds since 1970. */
   nowMs: number;
-  /** Time of the next request; in the past if none waits. Milliseconds since 1970. */
+  /** Time of the next request, in milliseconds since 1970; in the past if no request waits. */
   waitsUntilMs: number;
 }
 
-/** The summary, the heading of the table, and the line with the count of other items. */
+/** Number of lines for the summary, the heading of the table, and the count of the other items. */
 const OTHER_LINES = 6;
 
 const MAX_MEASURED = 500;
 
-/** The order of the other counts: a narrow terminal cuts the end. */
+/** The most important counts come first, because a narrow terminal cuts the end of the line. */
 const OTHERS: readonly ItemState[] = [...[...OPEN_STATES].reverse(), ...STATES.filter(hasVerdict)];
 
 /**
- * The table: a summary, then the items that matter now, then a count of the others.
- * @param view Not yet cleaned.
+ * The table: a summary, the items that currently matter most, and a count of the other items.
+ * @param view The view before redaction.
  * @returns At most `height` lines, each at most `width` cells.
  */
 function liveTable(view: CampaignView, options: LiveTableOptions): SafeLine[] {
@@ -208,7 +207,7 @@ function liveTable(view: CampaignView, options: LiveTableOptions): SafeLine[] {
   if (rows > 0 && view.items.length > 0) {
     const visibleItems = chosen(view.items, rows);
     if (visibleItems.length > 0) {
-      // Columns that fit all items do not move while rows come and go.
+      // If the columns fit all items, they do not move while rows appear and disappear.
       const measured = view.items.length <= MAX_MEASURED ? view.items : visibleItems;
       const table = new ItemTable(screen, view.items, measured, nowMs);
       table.heading();
@@ -227,12 +226,12 @@ function parts(spans: readonly (Span | undefined)[]): Span[] {
 
 function progress(screen: Screen, view: CampaignView): Span[] {
   const { items, ended, good, bad, skipped, asking, running } = totalsOf(view.counts);
-  // The other two states are visible: something is running, or the next line names what it waits for.
+  // The other lines already show the states `running` and `waiting`: a run is active, or the next line names the reason for waiting.
   const state = view.state === "running" || view.state === "waiting" ? "" : `: ${view.state}`;
   const spans = parts([
     { text: `${screen.text(view.campaign)}${state}`, style: "bold" },
     { text: `${ended}/${items} finished` },
-    // The next three add up to it.
+    // The next three counts add up to the number of finished items.
     { text: `${good} ok`, style: good > 0 ? "green" : undefined },
     bad > 0 ? { text: `${bad} not ok`, style: "red" } : undefined,
     skipped > 0 ? { text: `${skipped} skipped`, style: "dim" } : undefined,
@@ -241,14 +240,14 @@ function progress(screen: Screen, view: CampaignView): Span[] {
   ]);
   const width = spans.reduce((sum, { text }) => sum + cellWidth(text), 0);
   const [name, ...rest] = spans;
-  // A narrow terminal has room for the numbers only.
+  // A narrow terminal only has room for the numbers.
   if (name === undefined || items === 0 || width + BAR_CELLS + 2 > screen.width) return spans;
   return [name, { text: "  " }, ...bar(view), { text: "  " }, ...rest.slice(1)];
 }
 
 const BAR_CELLS = 20;
 
-/** The items as a bar: what succeeded, what needs attention, what was skipped, what is running, and the rest. */
+/** The items as a bar, in this order: succeeded, needs attention, skipped, running, and all others. */
 function bar(view: CampaignView): Span[] {
   const { items, good, skipped, bad, asking, running } = totalsOf(view.counts);
   const shares: [count: number, sign: string, style: Span["style"]][] = [
@@ -284,7 +283,7 @@ function starts({ quota: { minute, hour, day, sandboxes } }: CampaignView): Span
   ]);
 }
 
-/** What comes next and why, and the earliest end. */
+/** The next start and its reason, and the earliest end. */
 function outlook(screen: Screen, view: CampaignView, nowMs: number, waitsUntilMs: number): Span[][] {
   const { waitingFor, stateReason } = view;
   const { start: startMs, end } = outlookMs(view, nowMs);
@@ -301,8 +300,8 @@ function outlook(screen: Screen, view: CampaignView, nowMs: number, waitsUntilMs
 }
 
 /**
- * The items that fit: running ones, those that need attention, those that finished last. Each part is in the order of every table: by verdict,
- * then by the plan.
+ * The items that fit in the table: running items, items that need attention, and items that finished last. Within each group, the order is the same
+ * as in all other tables: by verdict, then by the plan.
  */
 function chosen(items: readonly CampaignItem[], rows: number): CampaignItem[] {
   const working = items.filter(({ verdict }) => verdict === "running" || verdict === "starting").slice(0, rows);
@@ -310,13 +309,13 @@ function chosen(items: readonly CampaignItem[], rows: number): CampaignItem[] {
   const trouble = judged.filter(({ verdict }) => isTrouble(verdict));
   const good = judged.filter(({ verdict }) => !isTrouble(verdict));
   const free = rows - working.length;
-  // Each of the two gets half of the free rows, and those that the other does not need.
+  // Each of the two groups gets half of the free rows, and any rows that the other group does not need.
   const troubles = Math.min(trouble.length, Math.max(Math.ceil(free / 2), free - good.length));
   const inOrder = (part: readonly CampaignItem[]) => items.filter((item) => part.includes(item)).sort(byVerdict);
   return [...working, ...inOrder(trouble.slice(0, troubles)), ...inOrder(good.slice(0, free - troubles))];
 }
 
-/** Runs that wait for an answer first: they hold a sandbox. Then the newest end. */
+/** Sorts runs that wait for an answer first, because they occupy a sandbox. The others are sorted by their end, newest first. */
 function byUrgency(a: CampaignItem, b: CampaignItem): number {
   const waits = ({ verdict }: CampaignItem) => verdict === "needs-input" ? 1 : 0;
   return waits(b) - waits(a) || (instantMs(b.endedAt) ?? 0) - (instantMs(a.endedAt) ?? 0);
@@ -330,9 +329,9 @@ function othersText({ counts }: CampaignView, visibleItems: readonly CampaignIte
   );
 }
 
-// Log lines about a campaign in a CI system: one for each change, and one each minute. They contain untrusted text.
+// Log lines about a campaign in a CI system, one for each change and one each minute. The lines contain untrusted text.
 
-/** Maximum length of a line, in UTF-16 units; the reports have the full text. It is cut after redaction. */
+/** Maximum length of a line after redaction, in UTF-16 units. The reports contain the full text. */
 const MAX_LINE = 500;
 
 const VERDICT = 11;
@@ -349,10 +348,9 @@ function changedItems(before: readonly CampaignItem[], after: readonly CampaignI
 }
 
 /**
- * A line for each item that has changed.
- *
+ * A line for each changed item.
  * @param times See {@linkcode campaignLine}.
- * @param retriesOnly Whether only items that are tried again get a line. @default {false}
+ * @param retriesOnly Whether to include only items that are retried. @default {false}
  */
 function itemLines(
   before: CampaignView,
@@ -369,7 +367,7 @@ function itemLines(
   );
 }
 
-/** Texts for items whose attempt has just failed and that are tried again, by their ids. */
+/** Texts for items whose attempt has just failed and that will be retried, by item id. */
 function retriedItems(before: CampaignView, { items, about }: CampaignView): Map<string, string> {
   const attemptsBefore = new Map(before.items.map(({ id, attempts }) => [id, attempts]));
   const retries = items.filter(({ id, verdict, attempts }) =>
@@ -385,7 +383,7 @@ function retriedItems(before: CampaignView, { items, about }: CampaignView): Map
   }));
 }
 
-/** The state as lines show it. A line is printed when it changes. */
+/** A state line is printed when this text changes. */
 function stateKey({ state, stateReason }: CampaignView): string {
   return `${state} ${stateReason ?? ""}`;
 }
@@ -395,14 +393,13 @@ function stateLine(view: CampaignView, stays?: boolean): string {
   return `campaign ${view.campaign} ${plainWords(stateClause(view, stays))}`;
 }
 
-/** Details of an item besides its verdict. */
 function details(item: CampaignItem, nowMs: number): string {
   const { verdict, runId, pullRequest, branch, reason, attempts } = item;
   const isOpen = verdict === "running" || verdict === "starting" || verdict === "needs-input";
   const ms = isOpen ? null : runMs(item, nowMs);
   const facts = [
     ...(ms === null ? [] : [spanText(ms)]),
-    // The attempt of an active run is not counted yet, and the text of a retried item names it.
+    // The attempt of an active run is not counted yet. The text of a retried item already names the attempt.
     ...(attempts > 1 && !isOpen && verdict !== "waiting" ? [`attempt ${attempts}`] : []),
   ];
   const pull = pullRequestText(item);
@@ -419,9 +416,9 @@ function details(item: CampaignItem, nowMs: number): string {
 /**
  * The line about a changed item: `13:53:00  failed       acme/web  npm test exited with code 1  (19 min)`.
  * @param item The item after the change.
- * @param name Its name for people: see `itemNames`.
+ * @param name The item's display name: see `itemNames`.
  * @param nowMs Time of the change, in milliseconds since 1970.
- * @param times Whether the line has its time. Turn it off where the CI system adds one.
+ * @param times Whether the line begins with its time. Turn this off if the CI system adds the time.
  */
 function campaignLine(item: CampaignItem, name: string, nowMs: number, times: boolean): string {
   const time = times ? `${new Date(nowMs).toISOString().slice(11, 19)}  ` : "";

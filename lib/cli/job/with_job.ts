@@ -1,5 +1,7 @@
 /**
- * A job of the command line: its request, session and signals, places of the files, log and publishers, the work, its end.
+ * Runs a job of the command line: the request, the session and its signals, the places of the files, the log and the publishers, the work, and the
+ * end.
+ *
  * @module
  */
 import { messageOf } from "../../error_sentence.ts";
@@ -34,26 +36,25 @@ import { AT_END, eventFiles, isTogether, prepare, type Prepared, WHEN_LEFT, WHEN
 export interface JobAsked extends Partial<WaitSettings> {
   /** Time limit of the whole job, in milliseconds; undefined for the default. */
   timeoutMs: number | undefined;
-  /** The form of the log; null shows no log. */
   log: LogForm | null;
-  /** The result file that the job asks for: the copy of an earlier job is removed. @default none */
+  /** The result file that the job requests. The copy of an earlier job's result file is then removed. @default none */
   wanted?: object | undefined;
 }
 
-/** `A` is the request of the job, `F` the place of its files. */
+/** `A` is the type of the job's request, and `F` is the type of the place of its files. */
 interface JobPlan<R, A, F> {
-  /** A result of the job's kind before anything is known. */
+  /** The result before anything is known. */
   nothing: R;
   read(): A | Promise<A>;
-  /** What the request names, for the report of a job that ends before its work. @default nothing */
+  /** Facts that the request names, for the report of a job that ends before its work starts. @default nothing */
   named?(asked: A): Partial<R>;
-  /** Chooses the directory of the reports. @default from flags and variables */
+  /** Chooses the directory of the reports. @default the directory from flags and variables */
   place?(asked: A, session: Session): Promise<F>;
-  /** Whether the followed operation exists before the job. @default {false} */
+  /** Whether the followed operation was started before this job. @default {false} */
   exists?: boolean;
-  /** Gets the notices about the work. */
+  /** Receives the notices about the work. */
   onNotice?(notice: Notice): void;
-  /** Whether an error is a mistake of the caller. If so, no reports are written. */
+  /** Whether an error is the caller's mistake, for which no reports are written. */
   passes?(error: unknown): boolean;
 }
 
@@ -62,22 +63,22 @@ export interface OpenJob<A, F> {
   folder: F;
   places: Places;
   session: Session;
-  /** Open it once the operation is known. */
+  /** Open the log when the operation is known. */
   live: LiveLog;
-  /** Publishes the id; call it once the id is known. */
+  /** Publishes the id of the run; called when the id is known. */
   started(runId: string): void;
   item(item: FollowItem): void;
-  /** The options of the operation: the job's, and what the work adds. */
+  /** The options of the operation: the options of the job and additional options of the work. */
   complete<I, S>(more: Omit<AskedJob<I, S>, "openSession">): JobOptions<I, S>;
 }
 
 /**
- * Runs a job, and publishes its end. In CI an error before there is a result becomes a report as well: otherwise the reports of an earlier job would
- * be mistaken for files of this job. Outside CI a job without a folder writes no reports, and keeps the reports of the last job. A job that
- * started nothing in a folder with reports keeps them, too.
- * @returns The result in the words of the program, and where the reports are.
- * @throws {UsageError} if files of the checkout cannot be trusted: then no report is written.
- * @throws what a step throws.
+ * Runs a job, and publishes its end. In CI, an error before there is a result is reported as well; otherwise, the reports of an earlier job would be
+ * mistaken for reports of this job. Outside CI, a job that ends before it has a folder writes no reports. The reports of an earlier job stay until
+ * this job has a run, or might have started one.
+ * @returns The result in the program's own terms, and the places of the reports.
+ * @throws {UsageError} if files of the checkout cannot be trusted. No report is written then.
+ * @throws the errors of the steps.
  */
 export async function withJob<R extends AnyResult, A extends JobAsked, F extends RunFolder = RunFolder>(
   context: Context,
@@ -87,7 +88,7 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
   context.guard();
   const startedAt = context.clock.now();
   let nothing = plan.nothing;
-  /** @param open What is open if the step fails. */
+  /** @param open What must be closed if the step fails. */
   async function step<T>(open: Refusable, body: () => T | Promise<T>): Promise<T> {
     try {
       return await body();
@@ -104,7 +105,7 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
   nothing = await step(unopened, () => ({ ...nothing, ...plan.named?.(request) }));
   const { session, interrupts, listeners } = await step(unopened, () => openSignals(context, request));
   const connected = { session, close: () => interrupts.close() };
-  // Without a choice, `F` is what every folder has.
+  // Without `plan.place`, `F` is {@linkcode RunFolder}.
   const folder = await step(
     connected,
     async () => await plan.place?.(request, session) ?? { out: outDirectory(context) } as F,
@@ -117,7 +118,7 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
     },
   };
   const openExtra = async () => await context.extras?.open(context);
-  // Before the old reports are removed: wrong settings must leave them alone.
+  // The extras are opened before old reports are removed, so that an invalid setting does not remove the reports.
   const early = await step(
     inFolder,
     async () => earlierFiles(context, readPlaces(context)).length > 0 ? await openExtra() : undefined,
@@ -126,7 +127,7 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
   const { places } = opened;
   const placed = { ...inFolder, opened };
   const published = await step(placed, async () => {
-    // The folder of the reports exists only now, and the history may be in it.
+    // The history may be in the folder of the reports, which did not exist until now.
     const extra = early ?? await openExtra();
     const files = plan.nothing.kind === "run" ? eventFiles(context, places) : [];
     return { places, log: request.log, eventFiles: files, extra };
@@ -169,7 +170,7 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
   });
 }
 
-/** Shows what Ctrl-C did to the run where the log is not on screen: `tee` ends at the same Ctrl-C. */
+/** Prints what Ctrl-C did to the run if the log is not on the screen, because the same Ctrl-C ends `tee`. */
 function showLeft(context: Context, { outcome, reason, resume }: AnyResult): void {
   const { io, writer } = context;
   const isOnScreen = io.isTerminal("stdout") || io.isTerminal("stderr");
@@ -178,7 +179,6 @@ function showLeft(context: Context, { outcome, reason, resume }: AnyResult): voi
   io.writeTerminal(lines.map((line) => `${writer.redact.token(writer.untrusted(line))}\n`).join(""));
 }
 
-/** Waits for the work, and always closes what was opened for it. */
 async function finished<T>(work: () => Promise<T>, close: () => void): Promise<T> {
   try {
     return await work();
@@ -209,18 +209,17 @@ function openWork<A extends JobAsked, F>(
   };
 }
 
-/** Until there is a log, notices are printed as notes. */
+/** Before the log is open, these functions print notices as notes. */
 interface Listeners {
   notice(notice: Notice): void;
   request(request: RequestReport): void;
-  /** Called before the process ends at once. */
   exit(): void;
 }
 
-/** How long a job waits for the first answer to any of its requests, in milliseconds. */
+/** Maximum time that a job waits for the first response to any of its requests, in milliseconds. */
 const ANSWER_MS = 300_000;
 
-/** Opens the session and starts handling signals. @throws {UnauthorizedError | UsageError} See {@linkcode Context.connection}. */
+/** @throws {UnauthorizedError | UsageError} See {@linkcode Context.connection}. */
 function openSignals(
   context: Context,
   { timeoutMs }: JobAsked,
@@ -231,7 +230,7 @@ function openSignals(
     request() {},
     exit() {},
   };
-  // Its notices are printed once there is a log.
+  // The notices of the connection are printed when there is a log.
   const connection = { ...context.connection(), notices: [] };
   const closingIo: Pick<Io, "onSignal" | "isTerminal" | "exitNow"> = {
     onSignal: (handler, inJob) => io.onSignal(handler, inJob),
@@ -253,21 +252,20 @@ function openSignals(
   return { session, interrupts, listeners };
 }
 
-/** The places of a job's files, and what an earlier job has left there. */
+/** The places of a job's files, and the files of an earlier job. */
 interface OpenPlaces {
   places: Places;
-  /** Whether the folder still has the reports of an earlier run, until the run of this job is known. */
+  /** Whether the folder keeps the reports of an earlier run until the run of this job is known. */
   keeps: boolean;
-  /** See {@linkcode earlierFiles}. */
   earlier: readonly string[];
-  /** Removes the files of an earlier job that have stayed. Further calls do nothing. */
+  /** Removes the kept files of an earlier job. Further calls have no effect. */
   replace(): void;
 }
 
 /**
- * Determines the places of the files. The files of an earlier job are removed: they would be mistaken for files of this one. Outside CI they stay
- * until a run is known, because a start that is refused must not replace them.
- * @param job Whether its run exists before it, and whether it wants a value.
+ * Determines the places of the files. Files of an earlier job are removed, because they would be mistaken for files of this job. Outside CI they stay
+ * until a run is known, because a rejected start must not replace them.
+ * @param job `exists`: whether the run was started before the job. `wanted`: the requested result file.
  * @throws {UsageError} if the files cannot be written.
  */
 function openPlaces(
@@ -288,7 +286,7 @@ function openPlaces(
   ignore?.();
   let isReplaced = !keeps;
   function replace(): void {
-    // The folder never mixes files of two runs.
+    // The folder never contains files of two runs.
     if (!isReplaced) removeAll(context, files);
     isReplaced = true;
   }
@@ -296,8 +294,8 @@ function openPlaces(
 }
 
 /**
- * The files of an earlier run that a start must not replace; empty in CI, where each job has its own reports, and if the reports are about a start that
- * was refused.
+ * The files of an earlier run that a start must not replace. Empty in CI, where each job has its own reports, and if the reports are about a rejected
+ * start.
  */
 function earlierFiles(context: Context, { targets, outdated, value }: Places): string[] {
   const { io } = context;
@@ -305,7 +303,7 @@ function earlierFiles(context: Context, { targets, outdated, value }: Places): s
   const path = targets.find(({ format }) => format === "json")?.path;
   const report = path === undefined ? undefined : valueOr(() => parseJson(io.readFile(path) ?? ""), undefined);
   if (isObject(report) && report.runId === null && report.mayExist === false) return [];
-  // Deno might not be allowed to read them.
+  // Deno might not be allowed to read the files.
   return [...targets.map((target) => target.path), ...outdated, value]
     .filter((each) => valueOr(() => io.realPath(each) !== undefined, false));
 }
@@ -314,7 +312,7 @@ function removeAll({ io }: Context, paths: readonly string[]): void {
   for (const path of paths) io.removeFile(path);
 }
 
-/** @param stays Whether the value of an earlier job stays. @throws {UsageError} if the value cannot be written. */
+/** @param stays Whether the value of an earlier job is kept. @throws {UsageError} if the value cannot be written. */
 function proveValue({ io }: Context, path: string, stays: boolean): void {
   try {
     if (stays || io.realPath(path) !== undefined) proveReplaceable(io, path, stays);
@@ -323,14 +321,14 @@ function proveValue({ io }: Context, path: string, stays: boolean): void {
   }
 }
 
-/** @param earlier Files that stay, which the reader could mistake for files of this job. */
+/** @param earlier Files of an earlier job, which users could mistake for files of this job. */
 function noteEarlier({ writer }: Context, [first]: readonly string[]): void {
   if (first === undefined) return;
   const folder = first.replace(/\/[^/]*$/, "");
   writer.note(`${JSON.stringify(folder)} still has the reports of an earlier command`);
 }
 
-/** Opens the log. After that, notices are lines of the log. */
+/** After the log is open, notices are lines of the log. */
 function openLog<R, A extends JobAsked, F>(
   context: Context,
   { exists, onNotice }: JobPlan<R, A, F>,
@@ -366,16 +364,19 @@ function openLog<R, A extends JobAsked, F>(
   return live;
 }
 
-/** What is open if a job is refused. */
+/** What must be closed if a job is refused. */
 interface Refusable {
   /** Absent if nothing was opened. */
   opened?: OpenPlaces;
-  /** Undefined before it is open. */
+  /** Undefined before the session is open. */
   session?: Session;
   close(): void;
 }
 
-/** Ends a job that has no result, and writes reports if they are wanted. @throws the error; {@linkcode UsageError} if they cannot be written. */
+/**
+ * Ends a job that has no result, and writes reports if the job has a place for them. @throws the given error, or {@linkcode UsageError} if the
+ * reports cannot be written.
+ */
 async function refuse<R extends AnyResult>(
   context: Context,
   nothing: R,
@@ -388,7 +389,7 @@ async function refuse<R extends AnyResult>(
   const places = opened?.places ?? (isLeft ? readPlaces(context) : openPlaces(context).places);
   if (isLeft) checkAccess(context, places);
   maskToken(context);
-  // Wrong settings of the extras must not hide the error.
+  // An invalid setting of the extras must not hide the error.
   const extra = await context.extras?.open(context).catch(() => undefined);
   const end = {
     ...nothing,
@@ -406,22 +407,24 @@ async function refuse<R extends AnyResult>(
   const publishers = isLeft ? WHEN_LEFT : WHEN_REFUSED;
   try {
     const { isShown } = await prepare(publishers, context, { places, log: null, extra }).ended({ result, error });
-    // A command that sent nothing has not tried to start a run.
+    // A command that sent no request has not tried to start a run.
     if (isLeft && requests > 0) noteEarlier(context, opened?.earlier ?? earlierFiles(context, places));
     if (isShown && isTogether(context) && error instanceof MogplexError) markExplained(error);
   } finally {
     context.writer.unfence();
   }
-  // In CI, the block has the advice.
+  // In CI, the block at the end of the log contains the advice.
   throw isUnreached && isLaptop(context) ? withNetworkFix(error, context.io.env) : error;
 }
 
-/** Whether the service answered none of the requests. */
 function isUnanswered({ memory, requests }: Session): boolean {
   return requests() > 0 && !memory.answered;
 }
 
-/** Adds an advice to the result of a job that has seen no run because something was unavailable: the one of `doctor` if that was the service. */
+/**
+ * Adds advice to the result if something was unavailable and the job saw no run. If the network prevented every response, the advice is the same as
+ * that of `doctor`.
+ */
 function advised<R extends AnyResult>({ io }: Context, result: R, thrown: unknown, isUnanswered: boolean): R {
   const { error, status } = result;
   if (error === null || error.advice !== null || status !== null) return result;
@@ -433,7 +436,7 @@ function advised<R extends AnyResult>({ io }: Context, result: R, thrown: unknow
 }
 
 /**
- * On Deno without permissions every setting looks unset, so an error that names a setting would mislead.
+ * On Deno without permissions, every setting looks unset, so an error that names a setting would be misleading.
  * @throws {UsageError} if Deno is not allowed to read the folder of the reports.
  */
 function checkAccess({ io }: Context, { out }: Places): void {
@@ -446,7 +449,7 @@ function checkAccess({ io }: Context, { out }: Places): void {
   }
 }
 
-/** Replaces the words for scripts in a result with the program's. */
+/** Replaces the terms for scripts in a result with the program's terms. */
 function inWords<R extends AnyResult>(context: Context, result: R): R {
   const { resume, words } = context.vocabulary;
   const { reason, error } = result;
@@ -462,8 +465,8 @@ function inWords<R extends AnyResult>(context: Context, result: R): R {
 }
 
 /**
- * Adds the flags that say where the files of a run are, so that the command which continues the run finds and updates them. In CI another machine runs that
- * command.
+ * Adds the flags for the places of a run's files, so that the command that continues the run finds and updates the files. In CI, another machine runs
+ * that command, so no flags are added.
  */
 function withPlaces(context: Context, command: string): string {
   if (!isLaptop(context)) return command;
@@ -476,6 +479,6 @@ function withPlaces(context: Context, command: string): string {
 }
 
 function originOf({ io }: Context): string {
-  // The address may be the mistake, and can contain a password.
+  // The address itself may be invalid, and it can contain a password.
   return valueOr(() => resolveOrigin({ env: io.env }).origin, "");
 }

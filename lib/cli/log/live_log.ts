@@ -1,6 +1,7 @@
 /**
- * The log while a run is followed: events in sections, one for each phase; heartbeats; a status line if a person watches. With `--json` there are
- * only JSON lines on stdout.
+ * The log while a run is followed. It contains the events in one section for each phase, and heartbeats. If a person watches, there is also a status
+ * line. With `--json`, stdout contains only JSON lines.
+ *
  * @module
  */
 import type { Platform } from "../../ci/platform.ts";
@@ -48,31 +49,33 @@ interface LiveLogOptions {
   writer: Writer;
   platform: Platform;
   clock: Clock;
-  /** The form of the log; null shows no log. */
+  /** The form of the log; null for no log. */
   form: LogForm | null;
   json: boolean;
-  /** What the job does before the status of its run is known, for the status line. @default {"starting"} */
+  /** The status line shows this text until the status of the run is known. @default {"starting"} */
   status?: string | undefined;
-  /** Whether a person watches stdout, so that there is a status line. */
+  /** Whether a person watches stdout. Only then is there a status line. */
   interactive: boolean;
-  /** Whether each event line has its time. Turn it off where the CI system adds one. @default {true} */
+  /** Whether each event line begins with its time. Turn this off if the CI system adds the time. @default {true} */
   times?: boolean | undefined;
   /** Time limit of the job in milliseconds, for the status line. @default not shown */
   timeoutMs?: number | undefined;
-  /** Width in cells at which a line of the compact form is broken. @default {180} */
+  /** Width in cells at which lines of the compact form are broken. @default {180} */
   width?: number | undefined;
 }
 
-/** Bytes of event lines after which only the newest are kept. Source: design, "Agent text is hostile"; GitLab cuts at 4 MiB. */
+/**
+ * Number of bytes of event lines after which only the newest lines are kept. Source: design, "Agent text is hostile"; GitLab truncates logs at 4 MiB.
+ */
 const MAX_EVENT_BYTES = 1_800_000;
-/** Number of event lines that are then kept, and printed at the end. Source: as above. */
+/** Number of event lines that are kept after that, and printed at the end. Source: see {@linkcode MAX_EVENT_BYTES}. */
 const KEPT_LINES = 200;
-/** Maximum size of the kept lines, in bytes, so that the whole log stays below GitLab's limit. */
+/** Maximum size of the kept lines in bytes. The limit keeps the whole log below GitLab's limit. */
 const MAX_KEPT_BYTES = 400_000;
 const STATUS_LINE_MS = 1_000;
-/** How long the agent's text waits for its line break, in milliseconds. A runner notices a cancelled job only when the log grows. */
+/** How long the agent's text waits for a line break, in milliseconds. A CI runner only notices a cancelled job when the log grows. */
 const HELD_MS = 5_000;
-// Sections of the log, in order. The first is folded: what precedes the agent matters only if it fails.
+// Sections of the log, in order. The first section is collapsed, because it only matters if it fails.
 const SECTIONS = ["boot", "agent", "delivery"];
 const DOING = ["booting the sandbox", "agent working", "delivering"];
 const SECTION_OF: Record<string, number> = { queue: 0, prepare: 0, agent: 1, deliver: 2 };
@@ -117,14 +120,13 @@ export class LiveLog {
     if (interactive && !json) void this.#tick();
   }
 
-  /** For the status line. */
   countRequests(requests: () => number): void {
     this.#requests = requests;
   }
 
   /**
-   * Opens the first section, once the run is known.
-   * @param status The status that is already printed. @default the last one known
+   * Opens the first section when the run is known.
+   * @param status The status that was already printed. @default the last known status
    */
   open(status = this.#status): void {
     this.begin(status);
@@ -133,8 +135,8 @@ export class LiveLog {
   }
 
   /**
-   * Fences untrusted output from here on, without a section: for work that has no phases.
-   * @param status The status that is already printed.
+   * Fences untrusted output after this call, without opening a section. For work that has no phases.
+   * @param status The status that was already printed.
    */
   begin(status: string): void {
     this.#setStatus(status);
@@ -149,12 +151,12 @@ export class LiveLog {
     this.#statusAt = this.#options.clock.now();
   }
 
-  /** Opens a fence before untrusted output. JSON lines need none: they are not commands, and programs read them. */
+  /** Opens a fence before untrusted output. JSON lines need no fence, because they contain no commands and are read by programs. */
   #fence(): void {
     if (!this.#options.json) this.#options.writer.fence();
   }
 
-  /** Prints the lines that the limit held back, and closes the last section. */
+  /** Prints the lines that the size limit held back, and closes the last section. */
   close(): void {
     const { writer } = this.#options;
     this.#ticker.abort();
@@ -168,7 +170,7 @@ export class LiveLog {
     writer.transient();
   }
 
-  /** Closes section and fence at once, without printing anything else: for a process that must end now. */
+  /** Closes the section and the fence immediately, without printing anything else. For a process that must exit now. */
   leave(): void {
     this.#ticker.abort();
     this.#section.end();
@@ -187,8 +189,8 @@ export class LiveLog {
   }
 
   /**
-   * Prints a change of status.
-   * @param isTold Whether other lines of the log show it: the final status arrives before the last events, and the verdict shows it after them.
+   * @param isTold Whether other lines of the log show the status. The final status arrives before the last events, and the verdict after those events
+   * shows it.
    */
   status(status: string, isTold: boolean): void {
     this.#change(status, isTold, true);
@@ -203,9 +205,9 @@ export class LiveLog {
   }
 
   /**
-   * Prints our own line in the columns of the events. With JSON lines it prints nothing.
-   * @param timed Whether the line has the current time. Use false between the events of a run, because later events may have earlier times.
-   * @default {true}
+   * Prints a line of the program in the columns of the events. With JSON lines, nothing is printed.
+   * @param timed Whether the line has the current time. Use false between the events of a run, because later events may have earlier times. @default
+   * {true}
    */
   line(label: string, text: string, timed = true): void {
     const { json, writer, clock } = this.#options;
@@ -217,7 +219,7 @@ export class LiveLog {
     );
   }
 
-  /** Prints a late fact like one of the lines at the start. With JSON lines it prints nothing. */
+  /** Prints a fact that became known late, in the form of the lines at the start. With JSON lines, nothing is printed. */
   fact(text: string): void {
     const { json, writer } = this.#options;
     if (json) return;
@@ -226,8 +228,9 @@ export class LiveLog {
   }
 
   /**
-   * Prints a notice: heartbeats between the events on stdout, all others on stderr. A status line needs no heartbeats. A run that two jobs share is a
-   * warning on the page of the job: the job that shares it looks like a success.
+   * Prints a notice. Heartbeats are printed between the events on stdout, and all other notices on stderr. With a status line, there are no
+   * heartbeats. If two jobs share a run, the notice is a warning on the page of the job, because otherwise the second job looks like an ordinary
+   * success.
    */
   notice(notice: NoticeFacts): void {
     const { json, writer, interactive, form } = this.#options;
@@ -254,12 +257,12 @@ export class LiveLog {
   #event(given: RunEvent): void {
     const { form, writer } = this.#options;
     const event = writer.clean(given);
-    // A piece of the agent's text is masked together with the pieces around it: it may end inside a secret.
+    // A part of the agent's text may end inside a secret, so it is masked later, together with the parts around it.
     if (form === "compact" && given.payload.kind === "assistant_delta") event.message = given.message;
     const phase = lookup(SECTION_OF, beginsPhase(event) ?? "");
     if (phase !== undefined && phase > this.#phase) {
       this.#eventLines(this.#compact.flush());
-      // The agent's last messages still belong to this section.
+      // The agent's last messages still belong to the current section.
       if (event.payload.kind !== "assistant_final") this.#enter(phase);
     }
     if (form === "json") this.#print([jsonLine(event)]);
@@ -268,7 +271,7 @@ export class LiveLog {
     void this.#showHeld();
   }
 
-  /** Keeps showing text that waits for its line break. */
+  /** Prints text that waits for its line break, after {@linkcode HELD_MS}. */
   async #showHeld(): Promise<void> {
     const { signal } = this.#ticker;
     if (this.#watchesHeld) return;
@@ -326,12 +329,11 @@ export class LiveLog {
   }
 
   #doing(): string | undefined {
-    // The sandbox is up, and the agent has not begun.
+    // The sandbox is running, but the agent has not started.
     if (this.#status === "streaming" && this.#phase < 1) return "preparing the agent";
     return DOING[this.#phase];
   }
 
-  /** Untrusted text. */
   #now(): string[] {
     const { clock, timeoutMs } = this.#options;
     return statusParts({
@@ -347,22 +349,22 @@ export class LiveLog {
   }
 }
 
-// Current activity while a run is followed, for the status line of a terminal and the heartbeats of a log.
+// The current activity while a run is followed, for the status line of a terminal and the heartbeats of a log.
 
-/** Input of {@linkcode statusParts}. Times on the clock and durations in milliseconds. */
+/** Times on the clock and durations are in milliseconds. */
 interface Progress {
   nowMs: number;
   /** Start of the job. */
   startedAt: number;
   /** Time limit of the job; undefined to leave it out. */
   timeoutMs: number | undefined;
-  /** Activity in the current phase; undefined before the first. */
+  /** Activity in the current phase; undefined before the first phase. */
   doing: string | undefined;
   /** Tools in use; untrusted. */
   tools: readonly string[];
-  /** The service's word; untrusted. */
+  /** The status as the service names it; untrusted. */
   status: string;
-  /** When the status changed. */
+  /** Time of the last change of the status. */
   statusAt: number;
   newsAt: number;
 }
@@ -371,10 +373,13 @@ function wholeSeconds(ms: number): string {
   return formatDuration(Math.round(ms / 1_000) * 1_000);
 }
 
-/** Shorter silence since the last change of the status, in milliseconds, would only repeat how long it has lasted. */
+/**
+ * The last news is not shown if it followed the last change of the status within this time, in milliseconds. It would only repeat the duration of the
+ * status.
+ */
 const QUIET_MS = 1_000;
 
-/** Time and its limit, phase or tools in use, status, silence. Untrusted text. */
+/** The elapsed time and its limit, the phase or the tools in use, the status, and the time since the last news. Contains untrusted text. */
 function statusParts(progress: Progress): string[] {
   const { nowMs, startedAt, timeoutMs, doing, tools, status, statusAt, newsAt } = progress;
   const work = tools.length > 0 ? `the agent is using ${tools.join(", ")}` : doing;
@@ -386,23 +391,23 @@ function statusParts(progress: Progress): string[] {
   ];
 }
 
-/** One line about a notice in the words of the command. It may contain untrusted text. */
+/** One line about a notice, in the terms of the command. It may contain untrusted text. */
 export function noticeText(notice: NoticeFacts): string {
   return noticeLine(notice, { keyPart: "`--key-part`" });
 }
 
-// The block at the end of a job: the verdict, the reason, and what the reader can do next.
+// The block at the end of a job: the verdict, the reason, and what the user can do next.
 
-/** Maximum length of a reason or an advice in the block, in UTF-16 units; the reports have the full text. */
+/** Maximum length of a reason or of advice in the block, in UTF-16 units. The reports contain the full text. */
 const MAX_BLOCK_TEXT = 4_000;
 
-/** Problems with the events; their number only with `full`. Null if there is nothing to show. */
+/** Problems with the events, and with `full` also the number of events. Null if there is nothing to show. */
 function events({ seen, missed, windowFull }: RunResult["eventCount"], full: boolean): string | null {
   const parts = [full && `${seen} seen`, missed && "some were missed", windowFull && "later ones are not visible"];
   return parts.filter(Boolean).join(", ") || null;
 }
 
-/** The paths of all reports; a shared directory is named once. */
+/** The paths of all reports. A shared directory is named only once. */
 function files(reports: readonly ReportTarget[]): string | null {
   const paths = reports.map(({ path }) => path);
   const directory = /^.*\//.exec(paths[0] ?? "")?.[0] ?? "";
@@ -419,19 +424,19 @@ export interface VerdictOptions {
   reports: readonly ReportTarget[];
   /** How to cancel the run. @default not shown */
   cancel?: ((runId: string) => string) | undefined;
-  /** Whether key, events and requests are shown. @default {false} */
+  /** Whether the idempotency key, the events and the requests are shown. @default {false} */
   full?: boolean | undefined;
-  /** Comparison with the run before. @default not shown */
+  /** Comparison with the previous run. @default not shown */
   compared?: string | undefined;
-  /** The way to start a failed run again, if it belongs to a campaign. @default it belongs to none */
+  /** How to start a failed run of a campaign again. @default the run does not belong to a campaign */
   campaign?: CampaignRetry | undefined;
-  /** Path of the page, for a person to open. @default not shown */
+  /** Path of the page with the run, for users to open. @default not shown */
   page?: string | undefined;
-  /** Path of the copy of the value of a result file. @default not shown */
+  /** Path of the copy of the result file's value. @default not shown */
   value?: string | undefined;
 }
 
-/** Untrusted text. */
+/** Contains untrusted text. */
 export function verdictText(result: AnyResult, options: VerdictOptions): string {
   const { reports, cancel, full = false, compared, campaign, page, value } = options;
   const view = viewOf(result);
@@ -440,7 +445,7 @@ export function verdictText(result: AnyResult, options: VerdictOptions): string 
   const { runMs, hereMs } = timesOf(view);
   const took = formatDuration(view.durationMs);
   const started = runId !== null;
-  // Only a start with an unknown outcome needs the key to continue. The way to resume names it.
+  // Only a start with an unknown outcome needs the key to continue. If there is a command to resume, it already contains the key.
   const lost = !started && resume === null && mayHaveStarted(result);
   return factsText([
     ["verdict", `${endWords(view)} (exit code ${view.exitCode})`],
@@ -462,7 +467,7 @@ export function verdictText(result: AnyResult, options: VerdictOptions): string 
     ["events", started && eventCount !== null ? events(eventCount, full) : null],
     ["run time", runMs === null ? null : formatDuration(runMs)],
     ["time", full ? `${took}, ${formatCount(view.requests, "request")}` : hereMs === null ? null : took],
-    // A run that waits has not finished.
+    // A run that waits for an answer has not finished, so its duration cannot be compared.
     ["compared", view.outcome === "awaiting_input" ? null : compared ?? null],
     ["reports", files(reports)],
     ["page", page === undefined ? null : `open ${page}`],
@@ -471,7 +476,7 @@ export function verdictText(result: AnyResult, options: VerdictOptions): string 
   ]);
 }
 
-/** The verdict, with the phase in which a run failed, and whether a success changed nothing. */
+/** The verdict. A failure also names the phase, and a success says if nothing was changed. */
 function endWords(view: ResultView): string {
   const { outcome, verdict: { word }, git } = view;
   if (outcome === "success" && git?.changed === false) return `${word}, no changes`;

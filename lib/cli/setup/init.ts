@@ -1,6 +1,7 @@
 /**
- * `init`: adds the program, its checksum and licenses, a task and a job to a repository, and removes them again. It overwrites nothing, and removes
- * nothing that was changed.
+ * `init`: adds the program, its checksum and licenses, a task and a job to a repository, and removes them again. It never overwrites a file, and
+ * never removes a file that was changed.
+ *
  * @module
  */
 import { STATUS_VARIABLE } from "../../ci/platform.ts";
@@ -103,29 +104,32 @@ function attemptedOf({ flags }: Context): string {
 /** A name that is safe in a command line and in YAML. */
 const SAFE_NAME = /^[\w.-]+(?:\/[\w.-]+)+$/;
 
-/** The repository's name, if the remote `origin` shows a safe one. */
+/** The repository's name, if the address of the remote `origin` contains a safe name. */
 function safeNameOf(origin: string): string | undefined {
   const repo = repoName(origin);
   return SAFE_NAME.test(repo) ? repo : undefined;
 }
 
-/** Stands for a name that only a person knows. */
+/** A placeholder for a name that only the user knows. */
 const PLACEHOLDER = "OWNER/NAME";
 
 const isInSubgroup = (name: string) => name.split("/").length > 2;
 
-/** The repository of a job. No repository of Mogplex is in a subgroup, so its job gets a name that visibly must be replaced. */
+/**
+ * The name of the repository in a job. Mogplex has no repositories in subgroups, so a repository in a subgroup gets a placeholder that the user must
+ * replace.
+ */
 function jobNameOf(safeName: string | undefined): string | undefined {
   return safeName !== undefined && isInSubgroup(safeName) ? PLACEHOLDER : safeName;
 }
 
-/** Largest file to compare, in bytes. */
+/** Maximum size of a file to compare, in bytes. */
 const MAX_BYTES = 4 * 1024 * 1024;
 
 const CHECKSUM_NOTE = "  its checksum";
 const LICENSES_NOTE = "  the licenses of its dependencies";
 
-/** @throws {UsageError} if it cannot decide what to write; nothing was written. */
+/** @throws {UsageError} if it is unclear what to write. Nothing was written then. */
 // deno-lint-ignore require-await
 export async function initRepository(context: Context): Promise<number> {
   const { flags } = context;
@@ -217,7 +221,7 @@ export async function initRepository(context: Context): Promise<number> {
   }
   if (file !== "" && !flags.has(RESPOND)) {
     const task = present(context, TASK_FILE);
-    // The user replaces its text.
+    // Users replace the text of the task.
     if (task !== undefined && task !== TASK) steps.say(`keep ${TASK_FILE}`);
     else steps.add(TASK_FILE, TASK);
   }
@@ -286,7 +290,7 @@ export async function initRepository(context: Context): Promise<number> {
   }
   steps.say("", `Needs: ${needsOf(recipe, givenName ?? safeName)}.`);
   const host = hostOf(origin) ?? "";
-  // Without a job, nothing has to be in the default branch.
+  // Without a job, the files can be on any branch.
   const then = file === "" ? `Check the setup: \`${check}\`` : COMMIT;
   for (const [index, step] of [...recipe.steps, then, ...recipe.laterSteps ?? []].entries()) {
     const text = host === "" ? step : step.replaceAll("https://GITLAB/", `https://${host}/`);
@@ -327,11 +331,11 @@ export async function initRepository(context: Context): Promise<number> {
   return EXIT.success;
 }
 
-/** Prints each step of a call, and carries it out except in a dry run. */
+/** Prints each step of a call, and executes it unless the call is a dry run. */
 class Steps {
   readonly #context: Context;
   readonly #dry: boolean;
-  /** Whether anything was written, or would be. */
+  /** Whether anything was written, or would be written without a dry run. */
   hasChanges = false;
 
   constructor(context: Context) {
@@ -339,7 +343,10 @@ class Steps {
     this.#dry = context.flags.has(DRY_RUN);
   }
 
-  /** Prints sentences, or a diff. A terminal breaks them between words; further lines are indented below the text. */
+  /**
+   * Prints sentences, or a diff. On a terminal, long lines are broken between words, and continuation lines are indented to the beginning of the
+   * text.
+   */
   say(...lines: readonly string[]): void {
     const { writer } = this.#context;
     for (const line of lines) {
@@ -349,13 +356,13 @@ class Steps {
     }
   }
 
-  /** Prints lines to copy, which are never broken. */
+  /** Prints lines for copying, which are never broken. */
   show(...lines: readonly string[]): void {
     const { writer } = this.#context;
     writer.out(...lines.flatMap((line) => writer.untrustedLines(line)));
   }
 
-  /** Prints a text whose indented lines are to copy. @param front Before the first line; the others are indented by its length. */
+  /** Prints a text whose indented lines are for copying. @param front Text before the first line. All other lines are indented by its length. */
   explain(front: string, text: string): void {
     for (const [index, line] of text.split("\n").entries()) {
       const whole = line === "" ? "" : `${index === 0 ? front : " ".repeat(front.length)}${line}`;
@@ -383,7 +390,7 @@ class Steps {
     if (!this.#dry) this.#context.io.removeFile(path);
   }
 
-  /** Writes a new file; leaves an existing one alone. @returns Whether the file has the text, or would have it. */
+  /** Writes a new file; an existing file is not changed. @returns Whether the file has the text, or would have it without a dry run. */
   add(path: string, text: string, note?: string): boolean {
     const old = present(this.#context, path);
     const lines = note === undefined ? diff(old ?? "", text).filter((line) => line !== "+") : [note];
@@ -394,7 +401,7 @@ class Steps {
   }
 }
 
-/** Undefined without the file. @throws {UsageError} if it cannot be read, or is a symbolic link. */
+/** The text of a file; undefined if the file does not exist. @throws {UsageError} if the file cannot be read, or is a symbolic link. */
 function present(context: Context, path: string): string | undefined {
   try {
     return context.io.readFile(path, MAX_BYTES, "refuse", "replace");
@@ -408,7 +415,7 @@ function exists({ io }: Context, path: string): boolean {
   return io.realPath(path) !== undefined;
 }
 
-/** Different lines, with `-` before the lines of `old` and `+` before the lines of `next`. */
+/** The lines that differ, with `-` before the lines of `old` and `+` before the lines of `next`. */
 function diff(old: string, next: string): string[] {
   const [before, after] = [old.split("\n"), next.split("\n")];
   let start = 0;
@@ -459,12 +466,11 @@ function update(context: Context, steps: Steps): void {
   if (licenses !== undefined) steps.write(LICENSES_FILE, licenses, [LICENSES_NOTE]);
 }
 
-/** The version in the first lines of a program. */
 export function programVersion(text: string): string {
   return /^\/\/ @mogplex\/ci (\S{1,40}) mogplex\.mjs /m.exec(text.slice(0, 1_000))?.[1] ?? "an unknown version";
 }
 
-/** Why the program in the repository was not written by `init`; undefined if it was. */
+/** Why the program in the repository was not written by `init`; undefined if `init` wrote it. */
 function changeOfProgram(context: Context): string | undefined {
   const text = present(context, PROGRAM_FILE);
   if (text === undefined) return `there is no ${PROGRAM_FILE} here`;
@@ -485,7 +491,9 @@ function programOf(context: Context) {
   };
 }
 
-/** A sentence that names pages of the documentation as the user can find them: in the clone, or else in the toolkit, never in their repository. */
+/**
+ * Replaces the names of documentation pages in a sentence with their paths in the toolkit. The user's own repository does not contain these pages.
+ */
 function withPages(context: Context, sentence: string): string {
   const clone = parentOf(parentOf(fileOfProgram(context)));
   return sentence.replace(/\bdocs\/[\w-]+\.md/g, (page) => {
@@ -496,7 +504,7 @@ function withPages(context: Context, sentence: string): string {
 
 const fileOfProgram = ({ machine }: Context) => machine.programFile ?? programFile();
 
-/** The running program. @throws {UsageError} if it is not the single file. */
+/** The text of the running program. @throws {UsageError} if the program is not the single file `mogplex.mjs`. */
 function ownProgram(context: Context): string {
   const file = fileOfProgram(context);
   const text = /\.mjs$/.test(file) || exists(context, file) ? context.io.readFile(file) : undefined;
@@ -507,13 +515,15 @@ function ownProgram(context: Context): string {
   throw new UsageError({ attempted: ATTEMPTED, why, value: JSON.stringify(file), advice });
 }
 
-/** The licenses next to the running program; undefined if they are not there. */
+/** The licenses beside the running program; undefined if there is no such file. */
 function ownLicenses(context: Context): string | undefined {
-  // They are optional.
+  // The licenses are optional.
   return valueOr(() => context.io.readFile(`${fileOfProgram(context)}.licenses.txt`), undefined);
 }
 
-/** The system in the arguments, or the one that the repository uses. @throws {UsageError} if none or several match. */
+/**
+ * The system named in the arguments, or otherwise the system that the repository uses. @throws {UsageError} if no system or several systems match.
+ */
 function systemOf(context: Context, origin: string): [name: string, recipe: Recipe] {
   const [given] = context.flags.positionals;
   const names = context.flags.has(RESPOND) ? respondSystems() : [...RECIPES.keys(), TERMINAL];
@@ -549,7 +559,7 @@ function systemOf(context: Context, origin: string): [name: string, recipe: Reci
   throw new UsageError({ attempted: ATTEMPTED, why, advice: there });
 }
 
-/** The command with the name of a system, and the flags of the user. */
+/** The command with the name of a system and the user's flags. */
 function callAgain(context: Context, name: string): string {
   const { flags } = context;
   const flagWords = [RESPOND, DRY_RUN].filter((flag) => flags.has(flag)).map((flag) => `--${flag.name}`);
@@ -560,19 +570,18 @@ function callAgain(context: Context, name: string): string {
   return initCall(context, name, ...flagWords);
 }
 
-/** The command as the user called it: npm passes a script its name and its `package.json`. */
+/** The command as the user called it. npm passes its script name and the path of `package.json` to a script. */
 function initCall({ io, vocabulary }: Context, ...words: string[]): string {
   const file = io.env("npm_lifecycle_event") === "init" ? io.env("npm_package_json") : undefined;
   if (file !== undefined) return commandLine("npm", "--prefix", parentOf(file), "run", "init", "--", ...words);
   return commandLine(vocabulary.program, "init", ...words);
 }
 
-/** Systems whose jobs can answer mentions. */
 function respondSystems(): string[] {
   return [...RECIPES].filter(([, { respond }]) => respond !== undefined).map(([name]) => name);
 }
 
-/** The recipe of a job that answers mentions. @throws {UsageError} if the system belongs to no supported forge. */
+/** The recipe of a job that answers mentions. @throws {UsageError} if the system does not belong to a supported forge. */
 function needRespondRecipe(
   { variables }: Context,
   [name, recipe]: readonly [name: string, recipe: Recipe],
@@ -587,20 +596,19 @@ function needRespondRecipe(
   });
 }
 
-/** A file of the pipeline that may be unreadable: a link, or a path outside the repository. */
+/** A file of the pipeline; undefined if it cannot be read, is a link or is outside the repository. */
 function readOrNothing(context: Context, path: string): string | undefined {
   if (path.split("/").includes("..")) return undefined;
   return valueOr(() => present(context, path), undefined);
 }
 
-/** A job that `init` may have written. */
 interface WrittenJob {
   paths: readonly string[];
   text: string;
   remains: readonly string[];
 }
 
-/** @param name Of the repository, if it is known. @param stage The line with the stage of the job, for GitLab. */
+/** @param name Name of the repository, if it is known. @param stage The line with the stage of the job, for GitLab. */
 function writtenJob(recipe: Recipe, name: string | undefined, stage: string): WrittenJob {
   const { file, beside = "", remains, repo } = recipe;
   return {
@@ -610,7 +618,7 @@ function writtenJob(recipe: Recipe, name: string | undefined, stage: string): Wr
   };
 }
 
-/** The job that answers mentions, for each schedule. Parameters as for {@linkcode writtenJob}. */
+/** The jobs that answer mentions, one for each schedule. See {@linkcode writtenJob} for the parameters. */
 function respondJobsOf(system: Recipe, name: string | undefined, stage: string) {
   return CHECK_SCHEDULES.flatMap((schedule) => {
     const recipe = respondRecipe(system, schedule);
@@ -621,17 +629,17 @@ function respondJobsOf(system: Recipe, name: string | undefined, stage: string) 
 /** The command that starts an agent or answers mentions, in the text of a job. */
 const COMMAND = new RegExp(`${TOOL} (?:run|respond)\\b`);
 
-/** An include of the component `campaign`, whose default program is the one of `init`. */
+/** An include of the component `campaign`. By default, the component uses the program that `init` writes. */
 const CAMPAIGN_COMPONENT =
   /^\s*(?:- )?\{?\s*(?:component\s*:\s*\S+\/campaign@|(?:local|file|remote)\s*:.*mogplex-campaign\.yml)/m;
 
-/** A job without what a user may have set in it. */
+/** The text of a job without the parts that users may have set. */
 const plainJob = (text: string) => withoutRepo(withoutMention(withoutStage(text)));
 
 const isSameJob = (text: string | undefined, job: Pick<WrittenJob, "text">) =>
   text !== undefined && plainJob(text) === plainJob(job.text);
 
-/** The jobs that a changed file still contains: those whose command is in it. */
+/** The jobs whose commands are still in a changed file. */
 function startedJobs<T extends Pick<WrittenJob, "text">>(text: string, jobs: readonly T[]): readonly T[] {
   return jobs.filter((job) => {
     const [call] = COMMAND.exec(job.text) ?? [];
@@ -639,7 +647,7 @@ function startedJobs<T extends Pick<WrittenJob, "text">>(text: string, jobs: rea
   });
 }
 
-/** Removes the files for the system in the arguments, or those for any system. */
+/** Removes the files for the system in the arguments, or otherwise the files for all systems. */
 function uninstall(context: Context, steps: Steps, origin: string): void {
   const isNamed = context.flags.positionals.length > 0;
   const systems = isNamed ? [systemOf(context, origin)] : RECIPES;
@@ -653,7 +661,7 @@ function uninstall(context: Context, steps: Steps, origin: string): void {
   const isProgramUnchanged = changeOfProgram(context) === undefined;
   const gone = new Set<string>();
   const remains = new Set<string>();
-  // What several jobs need goes last.
+  // Places that several jobs need are listed last.
   const addLast = (places: readonly string[]) => {
     for (const each of places) {
       remains.delete(each);
@@ -663,7 +671,7 @@ function uninstall(context: Context, steps: Steps, origin: string): void {
   const jobPaths = [...new Set(jobs.flatMap(({ paths }) => paths))];
   for (const path of [...jobPaths, TASK_FILE, ATTRIBUTES_FILE]) {
     const isJob = jobPaths.includes(path);
-    // The pipeline of another system can be a link, which init never writes.
+    // The pipeline of another system can be a link. `init` never writes links.
     const old = isJob && !isNamed ? readOrNothing(context, path) : present(context, path);
     if (old === undefined) continue;
     const job = jobs.find((each) => each.paths.includes(path) && isSameJob(old, each));
@@ -707,32 +715,29 @@ function uninstall(context: Context, steps: Steps, origin: string): void {
   if (!context.flags.has(DRY_RUN)) removeEmptyFolders(context, [...gone, PROGRAM_FILE]);
 }
 
-/** Removes the folders of these files if they are empty. */
 function removeEmptyFolders({ io }: Context, paths: readonly string[]): void {
   const folders = paths.flatMap((path) => {
     const parts = path.split("/").slice(0, -1);
     return parts.map((_, index) => parts.slice(0, index + 1).join("/"));
   });
-  // Longest first, so that a folder comes after those in it.
+  // The longest path comes first, so that a folder comes after the folders inside it.
   for (const folder of [...new Set(folders)].sort((a, b) => b.length - a.length)) {
     try {
       io.removeDirectory(folder);
     } catch {
-      // It contains other files, or does not exist.
+      // The folder contains other files, or does not exist.
     }
   }
 }
 
-/** Maximum number of jobs or files to name. */
 const MAX_JOBS = 20;
 
-/** A kind of pipeline on GitLab in which a job of `init` runs. */
 interface JobPipeline {
-  /** In the plural. */
+  /** A plural noun. */
   name: string;
   source: string;
   variables?: Readonly<Record<string, string>>;
-  /** Condition of a rule that admits it. */
+  /** The condition of a rule that includes such a pipeline. */
   condition: string;
 }
 
@@ -749,13 +754,12 @@ const onSchedule = (value: string): JobPipeline => ({
   condition: "$MOGPLEX_SCHEDULE",
 });
 
-/** A job of `init` on GitLab, and the pipelines in which it runs. */
 interface GitlabJob {
   name: string;
-  /** Which pipelines those are, after "the pipelines". */
+  /** Describes the pipelines; completes "the pipelines …". */
   place: string;
   pipelines: readonly JobPipeline[];
-  /** How to keep other jobs out; undefined if a step describes it. */
+  /** How to keep other jobs out; undefined if a setup step already explains it. */
   advice: string | undefined;
 }
 
@@ -778,8 +782,9 @@ const respondJob = (schedule: CheckSchedule | undefined): GitlabJob => ({
 });
 
 /**
- * Prints what the repository's pipeline does in the pipelines of a job: whether GitLab creates them, and what else starts.
- * @returns Whether something else starts, or might.
+ * Prints what the repository's own pipeline configuration does in the pipelines of a job: whether GitLab creates the pipelines, and which other jobs
+ * start.
+ * @returns Whether other jobs start, or might start.
  */
 function describePipelines(steps: Steps, context: Context, job: GitlabJob): boolean {
   const read = (path: string) => readOrNothing(context, path);
@@ -798,14 +803,14 @@ function describePipelines(steps: Steps, context: Context, job: GitlabJob): bool
     );
     steps.show(`    - if: ${refused.map(({ condition }) => condition).join(" || ")}`);
   }
-  // A person who starts a pipeline by hand expects the other jobs.
+  // A person who starts a pipeline manually expects the other jobs to run.
   const lines = otherJobs(predictions.filter((each) => each.source !== BY_HAND.source), job);
   steps.say(...lines);
   if (lines.length > 0 && job.advice !== undefined) steps.explain("", `\n${job.advice}`);
   return lines.length > 0;
 }
 
-/** Lines about the other jobs that the pipelines of a job start; empty if there are no others. */
+/** Lines about the other jobs that the pipelines of a job start; empty if there are no other jobs. */
 function otherJobs(predictions: readonly PipelinePrediction[], { name, place }: GitlabJob): string[] {
   const names = [...new Set(predictions.flatMap(({ jobs }) => jobs))].filter((each) => each !== name);
   const unreadable = [...new Set(predictions.flatMap((each) => each.unreadable))];
