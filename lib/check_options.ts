@@ -7,7 +7,7 @@ import { UsageError } from "./errors.ts";
 import { lookup } from "./lookup.ts";
 import { nearest } from "./nearest.ts";
 
-/** The `typeof` of a value, or the required one; `any` for a value that other code checks. */
+/** The `typeof` of a value, or its required type; `any` for a value that other code checks. */
 export type Kind = "string" | "number" | "boolean" | "function" | "object" | "list" | "signal" | "clock" | "any";
 
 /** The keys of an object of type `T`, with the kind of each. */
@@ -34,7 +34,7 @@ function meantOption(key: string, keys: Readonly<Record<string, Kind>>): string 
   return neighbor !== undefined && lookup(keys, neighbor) !== undefined ? neighbor : nearest(key, Object.keys(keys));
 }
 
-/** A value for a message: short, and never a secret. */
+/** A value for use in a message: short, and never a secret. */
 export function shown(key: string, value: unknown): string {
   if (value === null || Array.isArray(value)) return value === null ? "null" : "a list";
   if (typeof value === "object" || typeof value === "function") {
@@ -49,7 +49,7 @@ function hasMethods(value: unknown, names: readonly string[]): boolean {
   return typeof methods === "object" && methods !== null && names.every((name) => typeof methods[name] === "function");
 }
 
-/** @throws {UsageError} when a value is not of its kind. */
+/** @throws {UsageError} when the value is not of the required kind. */
 function checkKind(attempted: string, key: string, value: unknown, kind: Kind): void {
   const refuse = (what: string, advice?: string) =>
     new UsageError({ attempted, why: `'${key}' must be ${what}`, value: shown(key, value), advice });
@@ -69,9 +69,9 @@ function checkKind(attempted: string, key: string, value: unknown, kind: Kind): 
 }
 
 /**
- * Refuses a number, a list, null and any other value that is not an object: a spread would accept it and find no options.
+ * Refuses a number, a list, null and any other value that is not an object, because a spread would accept such a value and find no options.
  *
- * @throws {UsageError} when it is not an object.
+ * @throws {UsageError} when the value is not an object.
  */
 function checkObject(attempted: string, value: unknown, what: string): void {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
@@ -81,13 +81,13 @@ function checkObject(attempted: string, value: unknown, what: string): void {
 /**
  * Checks the names and the types of options. Keys with the value undefined are ignored.
  *
- * @param attempted What is attempted, after "Cannot".
- * @param options What the caller gave.
+ * @param attempted The attempt in error messages, after "Cannot".
+ * @param options The caller's options.
  * @param keys All known options.
- * @param what Its name in the message. @default {"options"}
+ * @param what Name of the options in the message. @default {"options"}
  * @param other Options of other calls, with the advice for each.
  * @returns The options, without keys from `Object.prototype`.
- * @throws {UsageError} when it is not an object, or has an unknown key or a value of another type.
+ * @throws {UsageError} when the options are not an object, or have an unknown key or a value of the wrong type.
  */
 export function checkOptions<T>(
   attempted: string,
@@ -112,7 +112,7 @@ export function checkOptions<T>(
     }
     checkKind(attempted, key, value, kind);
   }
-  // Other code in the process may have written to `Object.prototype`: those keys are not options of the caller.
+  // Other code in the process may have written to `Object.prototype`. Such keys are not options of the caller.
   const foreign = Object.keys(keys).filter((key) => key in Object.prototype && !Object.hasOwn(options as object, key));
   if (foreign.length === 0) return options;
   return { ...options, ...Object.fromEntries(foreign.map((key) => [key, undefined])) };

@@ -13,25 +13,23 @@ export interface FlagRow {
   name: string;
   /** Placeholder for its value in the help; absent for a switch. */
   value?: string;
-  /** Value of the flag if it is given without one. The next argument is then read as its value only if it is `true` or `false`. */
+  /** Value of the flag if it is given alone. The next argument is then read as the flag's value only if it is `true` or `false`. */
   alone?: string;
-  /** Whether it can be given several times. */
+  /** Whether the flag can be given several times. */
   multiple?: boolean;
-  /** Other names that people try. The error about such a name suggests this flag. */
+  /** Other names that users try. The error about such a name suggests this flag. */
   otherNames?: readonly string[];
 }
 
 /** One flag of a verb. */
 export interface Flag extends FlagRow {
-  /** What it does, with its default. */
+  /** What the flag does, with its default. */
   help: string;
 }
 
-/** The arguments of a verb, parsed. */
 export interface ParsedFlags {
   /** Arguments that are not flags. */
   positionals: string[];
-  /** Whether a switch was given. */
   has(name: string): boolean;
   /** Value of a flag, or undefined when it was not given. */
   get(name: string): string | undefined;
@@ -41,10 +39,10 @@ export interface ParsedFlags {
 /**
  * Parses the arguments of a verb.
  *
- * @param verb Name for messages.
+ * @param verb Name of the verb, for messages.
  * @param args Arguments after the verb.
  * @param flags The verb's table.
- * @throws {UsageError} for an unknown flag (naming the nearest one), a missing value, or a switch with a value.
+ * @throws {UsageError} for an unknown flag (the message names the nearest one), a missing value, or a switch with a value.
  */
 export function parseFlags(
   verb: string,

@@ -9,7 +9,7 @@ import { messageOf } from "./error_sentence.ts";
 import { DeadlineError, exitNameOf, MogplexError } from "./errors.ts";
 import type { OnNotice } from "./notice.ts";
 
-/** A function of the caller with one argument. Its return value is ignored unless it is a promise. */
+/** A caller's function with one argument. Its return value is ignored unless it is a promise. */
 type Hook<A> = ((given: A) => unknown) | undefined;
 
 function isPromise(returned: unknown): returned is PromiseLike<unknown> {
@@ -18,7 +18,7 @@ function isPromise(returned: unknown): returned is PromiseLike<unknown> {
 
 /**
  * Calls a hook after something has happened.
- * @param onFailure Gets what it throws, or what its promise rejects with. @default ignores it
+ * @param onFailure Receives the error that the hook throws, or with which its promise rejects. @default the error is ignored
  */
 export function callHook<A>(hook: Hook<A>, argument: A, onFailure: (error: unknown) => void = () => {}): void {
   try {
@@ -66,18 +66,18 @@ const DAY_MS = 86_400_000;
 /** Limits of a hook that runs before an effect. */
 export interface HookLimits {
   clock: Clock;
-  /** Deadline on the clock. @default a day from now, because the signal ends the wait */
+  /** Deadline as clock time. @default a day from now, because the signal ends the wait */
   deadline?: number | undefined;
   signal: AbortSignal | undefined;
-  /** Masks secrets in the message of its error. */
+  /** Masks secrets in the message of the hook's error. */
   redact: (text: string) => string;
 }
 
 /**
- * Waits for the work of a hook. A virtual clock stops meanwhile.
+ * Waits for the work of a hook. A virtual clock stops in the meantime.
  *
- * @param attempted The effect, after "Cannot".
- * @throws {DeadlineError} when it has not ended at the deadline; `signal.reason` if the signal aborts; what the work throws.
+ * @param attempted The effect in error messages, after "Cannot".
+ * @throws {DeadlineError} when the work has not ended at the deadline; `signal.reason` if the signal aborts; any error of the work.
  */
 export async function waitForHook<T>(
   attempted: string,
@@ -102,10 +102,10 @@ export async function waitForHook<T>(
 }
 
 /**
- * Wraps what a hook threw before an effect in an error that names the hook. The new error has the exit code of its cause. If the cause has
- * none, the code is 2: the mistake is in the caller's code, and not a bug in the toolkit.
+ * Wraps the error of a hook that ran before an effect in an error that names the hook. The new error has the exit code of its cause. If the cause has
+ * none, the code is 2, because the mistake is in the caller's code and is not a bug in the toolkit.
  *
- * @param redact Masks secrets in its message.
+ * @param redact Masks secrets in the message.
  */
 export function hookError(
   attempted: string,
@@ -122,9 +122,9 @@ export function hookError(
 /**
  * Calls a hook that runs before an effect, and waits for it.
  *
- * @param attempted The effect, after "Cannot".
- * @throws {MogplexError} when it fails, with what it threw as the cause.
- * @throws {DeadlineError} when it has not ended at the deadline; `signal.reason` if the signal aborts.
+ * @param attempted The effect in error messages, after "Cannot".
+ * @throws {MogplexError} when the hook fails, with the hook's error as the cause.
+ * @throws {DeadlineError} when the hook has not ended at the deadline; `signal.reason` if the signal aborts.
  */
 export async function awaitHook<A>(
   attempted: string,

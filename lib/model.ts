@@ -1,8 +1,8 @@
 /**
  * The records of the service that callers see: runs, events, repositories, sandboxes, automations.
  *
- * Plain types on purpose: no schema library appears in a public signature. The schemas in `lib/service/contract.ts` must produce
- * exactly these types, or they do not compile.
+ * These are plain types, so that no schema library appears in a public signature. The schemas in `lib/service/contract.ts` must produce exactly these
+ * types, or they do not compile.
  *
  * @module
  */
@@ -96,7 +96,7 @@ export interface RunEvent {
   message: string | null;
   /** Additional fields. The service truncates and masks them, but do not rely on that. */
   payload: Record<string, unknown>;
-  /** When it was created, in ISO 8601 with offset. */
+  /** When the event was created, in ISO 8601 with offset. */
   createdAt: string;
 }
 
@@ -150,7 +150,7 @@ export interface Sandbox {
   root_directory: string | null;
   /** Address of the preview. */
   preview_url: string | null;
-  /** When it was created, in ISO 8601 with offset. */
+  /** When the sandbox was created, in ISO 8601 with offset. */
   created_at: string;
   /** When the sandbox was last active, in ISO 8601 with offset. */
   last_active_at: string | null;
@@ -168,13 +168,13 @@ export interface Automation {
   name: string;
   /** Human-readable text. */
   description: string | null;
-  /** Whether the automation is active. An inactive one cannot be triggered. */
+  /** Whether the automation is active. An inactive automation cannot be triggered. */
   status: OpenWord<"active" | "inactive">;
   /** UUID of the published version; null means that the automation cannot be triggered. */
   publishedVersionId: string | null;
-  /** When it was created, in ISO 8601 with offset. */
+  /** When the automation was created, in ISO 8601 with offset. */
   createdAt: string;
-  /** When it was last changed, in ISO 8601 with offset. */
+  /** When the automation was last changed, in ISO 8601 with offset. */
   updatedAt: string;
 }
 
@@ -188,7 +188,7 @@ export interface AutomationDetail extends Automation {
 
 /** Summary of the runs of an automation; a field is null when the service does not send it. */
 export interface AutomationRunSummary {
-  /** UUID of its newest run. */
+  /** UUID of the automation's newest run. */
   lastRunId: string | null;
   /** Status of that run. */
   lastRunStatus: string | null;
@@ -227,11 +227,11 @@ export interface AutomationRun {
   id: string;
   /** Status. */
   status: OpenWord<"pending" | "running" | "success" | "failed" | "cancelled">;
-  /** When it was created, in ISO 8601 with offset. */
+  /** When the run was created, in ISO 8601 with offset. */
   created_at: string | null;
-  /** When it began, in ISO 8601 with offset; null while it is waiting for a slot. */
+  /** When the run began, in ISO 8601 with offset; null while it is waiting for a slot. */
   started_at: string | null;
-  /** When it ended, in ISO 8601 with offset; null until then. */
+  /** When the run ended, in ISO 8601 with offset; null until then. */
   completed_at: string | null;
   /** How long the run took, in milliseconds. */
   duration_ms: number | null;

@@ -421,12 +421,12 @@ export function renderDashboard(data: DashboardData): { name: string; text: stri
 
 // Files by patterns: `*` and `?` within a name, and `**` for any number of folders.
 
-/** Maximum number of directory entries read for all patterns: a pattern such as `/**` would read the whole disk. */
+/** Maximum number of directory entries read for all patterns. Without it, a pattern such as `/**` would read the whole disk. */
 export const MAX_ENTRIES = 20_000;
 
 const SPECIAL = /[*?]/;
 
-/** Folders that `**` skips, besides names with a leading dot: they are large and hold no reports. */
+/** Folders that `**` skips, in addition to names with a leading dot. They are large and contain no reports. */
 const PASSED_OVER: readonly string[] = ["node_modules"];
 
 /** The point at which the patterns reached {@linkcode MAX_ENTRIES}. */
@@ -437,9 +437,9 @@ interface GlobCut {
 }
 
 /**
- * The files that match the patterns, sorted, each once. A match may come from another user's job: after the first `*` or `?` of a pattern, no
+ * The files that match the patterns, sorted, each once. A match may come from another user's job. After the first `*` or `?` of a pattern, no
  * symbolic link is followed and only regular files match.
- * @param patterns With `/` between folders. A pattern without `*` and `?` is a path and is returned as it is.
+ * @param patterns Patterns with `/` between folders. A pattern without `*` and `?` is a path and is returned as it is.
  * @returns `found` has the files of each pattern, in the order of the patterns. `cut` is null unless {@linkcode MAX_ENTRIES} was exceeded.
  */
 export function filesOf(
@@ -496,7 +496,7 @@ export function filesOf(
   return { found: matches, cut };
 }
 
-/** A name with a leading dot only matches a pattern with a leading dot, as in shells. */
+/** A name with a leading dot matches only a pattern with a leading dot, as in shells. */
 function matcher(part: string): RegExp {
   const source = part.replace(/[.+^${}()|[\]\\]/g, "\\$&").replace(/\*+/g, "[^/]*").replace(/\?/g, "[^/]");
   return new RegExp(`^${part.startsWith(".") ? "" : "(?!\\.)"}${source}$`, "u");
@@ -504,12 +504,12 @@ function matcher(part: string): RegExp {
 
 // Makes the data of a dashboard safe for its files: every text in it is normalized, redacted and cut.
 
-/** Maximum length of a text, in UTF-16 units: the errors of the service are the longest. */
+/** Maximum length of a text, in UTF-16 units. The errors of the service are the longest texts. */
 const MAX_TEXT = 2_000;
-/** UTF-16 units that are read: normalizing takes time, and most of a hostile text may be invisible. */
+/** UTF-16 units of a text that are read, because normalizing takes time, and most of a hostile text may be invisible. */
 const MAX_READ = 20_000;
 
-/** Fields that programs look up: only the token is masked there. */
+/** Fields that programs look up. Only the token is masked in them. */
 const LOOKED_UP: readonly string[] = [
   "id",
   "runId",

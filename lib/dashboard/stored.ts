@@ -37,9 +37,9 @@ import { firstWeekOf, leftOutOf, type RunAnswer, settledRuns, unionOf } from "./
 export interface Stored {
   /** Every run once, newest first. */
   runs: RunEntry[];
-  /** By name. */
+  /** Campaigns, by name. */
   campaigns: CampaignEntry[];
-  /** Items of the campaigns with a run that had not ended. */
+  /** Items of the campaigns whose run had not ended. */
   openItems: OpenItem[];
   /** Pull requests of runs and campaigns, each once, the newest run first. */
   pulls: NamedPull[];
@@ -47,16 +47,16 @@ export interface Stored {
   fileProblems: FileProblem[];
 }
 
-/** An item with a run that had not ended when its campaign wrote `campaign.json`. */
+/** An item whose run had not ended when its campaign wrote `campaign.json`. */
 interface OpenItem {
   /** Path of the `campaign.json`. */
   file: string;
   runId: string;
-  /** Its repository, otherwise its id. */
+  /** Repository of the item, otherwise the item's id. */
   name: string;
-  /** Cause of its question; null if its run did not wait for an answer. */
+  /** Cause of the run's question; null if the run did not wait for an answer. */
   question: string | null;
-  /** Whether the next wave starts it again if its run has failed. */
+  /** Whether the next wave starts the item again if its run has failed. */
   hasAttempt: boolean;
 }
 
@@ -66,9 +66,9 @@ export interface StoredFiles {
   histories: readonly string[];
   /** Reads a file; undefined if it does not exist. May throw. */
   readText(path: string): string | undefined;
-  /** Reads a history, in the same way. @default `readText` */
+  /** Reads a history, in the same way as `readText`. @default `readText` */
   readHistoryText?(path: string): string | undefined;
-  /** Path of the page with this name in the folder of a file; null if it does not exist. @default no file has a page */
+  /** Path of the page with this name in the folder of a file; null if the page does not exist. @default no file has a page */
   pageOf?(path: string, page: string): string | null;
 }
 
@@ -78,7 +78,7 @@ export const NO_SUCH_FILE = "There is no such file";
 /** Why a pattern yields no file. */
 export const NO_MATCH = "No readable file matches this pattern";
 
-/** Reads the files. A file that cannot be read or used causes no error: the dashboard shows the problem. */
+/** Reads the files. A file that cannot be read or used causes no error. The dashboard shows the problem instead. */
 export function readStored(
   { results, histories, readText, readHistoryText = readText, pageOf = () => null }: StoredFiles,
   nowMs: number,
@@ -89,7 +89,7 @@ export function readStored(
     if (text === undefined) throw new Error(NO_SUCH_FILE);
     return text;
   }
-  /** @param ending Of the files in a folder. */
+  /** @param ending File extension of the files in a folder. */
   function attempt(file: string, ending: string, read: () => void): void {
     try {
       read();
@@ -108,7 +108,7 @@ export function readStored(
   for (const file of results) {
     attempt(file, "/result.json", () => {
       const text = existing(readText(file));
-      // Several lines of JSON are not valid JSON: they are the events of a run.
+      // Several lines of JSON are not valid JSON. They are the events of a run.
       const value = parseJson(text);
       const campaign = isObject(value) && "campaign" in value ? campaignIn(file, value) : undefined;
       if (campaign === undefined) {
@@ -125,7 +125,7 @@ export function readStored(
     attempt(file, ".ndjson", () => {
       const { records, unread: sources, skipped: [first], skippedCount } = readHistory(existing(readHistoryText(file)));
       for (const each of sources) unread.set(each.source, each);
-      // A file of only problems shows what is missing.
+      // A file that contains only problems shows what is missing.
       if (sources.length === 0 || records.length > 0) historyCount++;
       for (const record of records) ofHistories.push(historyRun(file, record));
       if (first !== undefined) {
@@ -181,7 +181,7 @@ export function settle(stored: Stored, answers: ReadonlyMap<string, RunAnswer | 
   return { ...stored, runs, campaigns, pulls: newestPulls([...stored.pulls, ...more]) };
 }
 
-/** What a campaign counts a run as; null if only its next wave can judge the run. */
+/** How a campaign counts a run, by outcome. Null if only the campaign's next wave can judge the run. */
 const COUNTED_AS: Readonly<Record<string, "asking" | "running" | "failed">> = {
   awaiting_input: "asking",
   started: "running",
@@ -189,7 +189,7 @@ const COUNTED_AS: Readonly<Record<string, "asking" | "running" | "failed">> = {
   cancelled: "failed",
 };
 
-/** The campaign with what is known of the run of an item now. Its own page shows that only after the next wave. */
+/** The campaign with what is now known about the run of an item. The campaign's own page shows this only after the next wave. */
 function withRun(
   entry: CampaignEntry,
   { name, question, hasAttempt }: OpenItem,
@@ -228,7 +228,7 @@ function withFailure(causes: readonly CampaignCause[], run: RunEntry, name: stri
 
 const MAX_JOBS = 50;
 
-/** The cause without the path, which is shown beside it. */
+/** The reason of an error without the path, which is shown beside it. */
 function whyOf(error: unknown): string {
   if (!(error instanceof MogplexError) || error.attempted === null) return messageOf(error);
   const { why, value } = error;
@@ -241,7 +241,7 @@ interface StoredCampaign {
   openItems: OpenItem[];
 }
 
-/** A run of a campaign, with its pull request as the campaign has read it. */
+/** A run of a campaign, with its pull request as the campaign read it. */
 interface ItemRun {
   run: RunEntry;
   pull: NamedPull | null;
@@ -256,7 +256,7 @@ function pullsOf(runs: readonly RunEntry[], items: readonly ItemRun[]): NamedPul
     const openedAt = endedAt ?? createdAt;
     const pull = pulls.get(url);
     if (pull === undefined) pulls.set(url, { url, repository, task, campaign, openedAt, known: null });
-    // Later runs worked on the pull request that the first one opened.
+    // Later runs worked on the pull request that the first run opened.
     else if (pull.known === null && openedAt !== null) pulls.set(url, { ...pull, openedAt });
   }
   return newestPulls([...pulls.values()]);
@@ -284,7 +284,7 @@ function numberIn(value: unknown, max = Number.MAX_SAFE_INTEGER): number {
 const textIn = (value: unknown) => typeof value === "string" ? value : null;
 const textsIn = (value: unknown) => Array.isArray(value) ? value.filter((each) => typeof each === "string") : [];
 
-/** Undefined if the value is not a campaign. Missing numbers are 0: a later version may have other states. */
+/** Undefined if the value is not a campaign. Missing numbers become 0, because a later version may have other states. */
 function campaignIn(
   file: string,
   value: Record<string, unknown>,
@@ -374,7 +374,7 @@ function waitsIn(groups: readonly unknown[]): CampaignWait[] {
 }
 
 const MAX_CAUSES = 5;
-/** `starting`: a start without an answer for so long that somebody should look. */
+/** `starting` is a start that has had no answer for so long that somebody should look at it. */
 const NEED_ATTENTION: readonly ItemState[] = [
   ...ITEM_VERDICTS.filter((verdict) => !GOOD_VERDICTS.includes(verdict)),
   "starting",
@@ -385,7 +385,7 @@ function causesIn(causes: readonly unknown[], rows: readonly Record<string, unkn
   const moments = new Map(rows.map(({ id, endedAt, startedAt }) => [id, textIn(endedAt) ?? textIn(startedAt)]));
   const names = new Map(rows.map(({ id, repository }) => [id, textIn(repository)]));
   const isQuestion = ({ verdict }: Record<string, unknown>) => verdict === "needs-input";
-  // The rest waits for a quota or the service, or for a pull request, and needs nobody now.
+  // The other causes wait for a quota, the service or a pull request, and do not need attention now.
   return causes.filter((each) => isObject(each))
     .filter(({ verdict, stuck }) => stuck === null && NEED_ATTENTION.some((each) => each === verdict))
     .sort((a, b) => Number(isQuestion(b)) - Number(isQuestion(a))).slice(0, MAX_CAUSES)
@@ -402,7 +402,7 @@ function causesIn(causes: readonly unknown[], rows: readonly Record<string, unkn
     });
 }
 
-/** The newest run of an item, active or ended; empty if it has none, or will have another one. */
+/** The newest run of an item, active or ended; empty if the item has no run, or will have another run. */
 function itemIn(file: string, campaign: string, title: string | null, row: Record<string, unknown>): ItemRun[] {
   const [runId, verdict, startedAt, endedAt] = [row.runId, row.verdict, row.startedAt, row.endedAt].map(textIn);
   const outcome = verdict === "running" ? "started" : outcomeOf(verdict ?? "");
@@ -483,7 +483,7 @@ function runIn(file: string, text: string): RunEntry {
   };
 }
 
-/** The newest file of each campaign and round, since each clone of a campaign's home has one. If the times are equal, the first one. */
+/** The newest file of each campaign and round, because each clone of a campaign's home has one. If the times are equal, the first file is used. */
 function newestOf<T extends { entry: CampaignEntry }>(campaigns: readonly T[]): T[] {
   const newest = new Map<string, T>();
   const ms = ({ entry: { at } }: T) => Date.parse(at) || 0;

@@ -1,51 +1,60 @@
 /**
- * Whether people have approved the present commit of a pull request: what a forge shows of its reviews, and the one function that decides.
+ * Decides whether people have approved the current commit of a pull request, from what a forge shows about its reviews.
+ *
  * @module
  */
 import type { ForgeUser } from "./findings.ts";
 
 /** The newest review of a reviewer. Withdrawn and dismissed reviews are left out. */
 export interface Opinion {
-  /** The id is not positive if there is no account, as for a deleted user or the forge itself. */
+  /** The id is not positive if the user has no account, such as a deleted user or the forge itself. */
   readonly by: ForgeUser;
   readonly word: "approved" | "changes-requested";
-  /** The commit that it is about; null if the forge does not show it. */
+  /** The commit that the review is about; null if the forge does not show it. */
   readonly commit: string | null;
   /** ISO 8601; null if the forge does not show it. */
   readonly at: string | null;
-  /** Whether this user can push now, according to the forge; null if it does not show that. */
+  /** Whether this user can push now, according to the forge; null if the forge does not show it. */
   readonly mayPush: boolean | null;
 }
 
 export interface ReviewReading {
-  /** The present commit of the branch; null if the forge does not show it. */
+  /** The current commit of the branch; null if the forge does not show it. */
   readonly head: string | null;
-  /** Approvals that the target requires; null if the forge does not show the number. */
+  /** Number of approvals that the target requires; null if the forge does not show it. */
   readonly required: number | null;
-  /** Null if the forge does not show them. */
+  /** Null if the forge does not show the opinions. */
   readonly opinions: readonly Opinion[] | null;
   readonly author: ForgeUser | null;
-  /** Authors and committers of its commits who have an account; null if the forge does not show them all. */
+  /** Authors and committers of the pull request's commits who have an account; null if the forge does not show them all. */
   readonly writers: readonly ForgeUser[] | null;
-  /** Who has pushed to its branch: anyone can write any name into a commit. Null if the list is not whole, absent if it is hidden or not read. */
+  /**
+   * Users who pushed to the branch, because anyone can write any name into a commit. Null if the list is incomplete, absent if it is hidden or was
+   * not read.
+   */
   readonly pushers?: readonly ForgeUser[] | null;
-  /** Who asked for work on it in its comments. Null if the forge does not show all comments, absent where they are not read. */
+  /**
+   * Users who asked for work on the pull request in its comments. Null if the forge does not show all comments, absent if the comments were not read.
+   */
   readonly requesters?: readonly NamedRequester[] | null;
-  /** When it got another target, in ISO 8601: an earlier approval was of other changes. Null or absent if it did not, or if that is not shown. */
+  /**
+   * When the target of the pull request was changed, in ISO 8601. An earlier approval was about other changes. Null or absent if the target was not
+   * changed, or if the time is not shown.
+   */
   readonly retargetedAt?: string | null;
 }
 
-/** A user whom a comment names as the one who asked for work. */
+/** A user who asked for work, according to a comment. */
 export interface NamedRequester extends ForgeUser {
-  /** The author of that comment, so that people can find it: anyone can write one. */
+  /** The author of that comment, so that people can find it. Anyone can write such a comment. */
   readonly namedBy: string;
 }
 
 /** Users whose approval does not count, in addition to the author and the writers. */
 export interface NotCounted {
-  /** Who asked for the work. */
+  /** Users who asked for the work. */
   readonly requesters: readonly ForgeUser[];
-  /** The user of the token; null if it has none, and if the forge does not show it. */
+  /** The user of the token; null if the token has none, or if the forge does not show the user. */
   readonly token: ForgeUser | null;
   /** Names of bots that the forge does not mark as bots. */
   readonly notPeople: readonly string[];
@@ -55,13 +64,16 @@ export interface NotCounted {
 export interface ApprovalVerdict {
   readonly state: "approved" | "missing" | "changes-requested" | "unknown";
   readonly have: number;
-  /** Null if the number that the target requires is unknown. Then one approval is enough here, and the forge must refuse the rest. */
+  /**
+   * Null if the number of approvals that the target requires is unknown. In that case, one approval is enough here, and the forge must refuse the
+   * merge if more are needed.
+   */
   readonly needed: number | null;
   /** Users whose approvals count. */
   readonly by: readonly ForgeUser[];
-  /** Time of the last approval that was needed, ISO 8601; null without it, and if it is not shown. */
+  /** Time of the approval that completed the required number, in ISO 8601; null if the number was not reached, or if the time is not shown. */
   readonly lastAt: string | null;
-  /** A clause for people: `1 of 2 approvals of this commit; ann wrote it`. */
+  /** A clause for readers: `1 of 2 approvals of this commit; ann wrote it`. */
   readonly reason: string;
 }
 
@@ -69,9 +81,8 @@ export interface ApprovalVerdict {
 const MAX_NAMES = 5;
 
 /**
- * Decides whether people have approved the newest commit. An approval of that commit counts if its user is a person, can push now, did not
- * ask for the work, did not write or push it, and does not own the token. A request for changes by a person who can push counts at every
- * commit.
+ * Decides whether people have approved the newest commit. An approval of that commit counts if its user is a person, can push now, did not ask for
+ * the work, did not write or push the commit, and does not own the token. A request for changes by a person who can push counts at every commit.
  */
 export function judgeApprovals(reading: ReviewReading, notCounted: NotCounted): ApprovalVerdict {
   const { head, required, opinions } = reading;
@@ -126,14 +137,16 @@ export function judgeApprovals(reading: ReviewReading, notCounted: NotCounted): 
   };
 }
 
-/** When so many approvals were there; null if a time is not shown. */
+/** When the required number of approvals was reached; null if a time is not shown. */
 function timeOf(approvals: readonly Opinion[], enough: number): string | null {
   const times = approvals.map(({ at }) => ({ at, ms: Date.parse(at ?? "") }));
   if (times.some(({ ms }) => Number.isNaN(ms))) return null;
   return times.sort((a, b) => a.ms - b.ms)[enough - 1]?.at ?? null;
 }
 
-/** Why an approval does not count; null if it counts. `isUnknown`: it may count, and the forge does not show that. */
+/**
+ * Why an approval does not count, as a clause; null if it counts. `isUnknown`: the approval may count, and the forge does not show whether it does.
+ */
 function objectionTo(
   { by, commit, at, mayPush }: Opinion,
   { head, author, writers, pushers = [], requesters: mentioners = [], retargetedAt = null }: ReviewReading,
@@ -165,7 +178,10 @@ function objectionTo(
   return mentioners === null ? unknown(`whether ${name} asked for this work`) : null;
 }
 
-/** The review with the users whom its comments name, which are read only if the verdict depends on them. @param read Null as in {@linkcode ReviewReading.requesters}. */
+/**
+ * Adds the users whom the comments name as requesters. The comments are read only if the verdict depends on them. @param read Null as in {@linkcode
+ * ReviewReading.requesters}.
+ */
 export async function withRequesters(
   review: ReviewReading,
   notCounted: NotCounted,
@@ -184,7 +200,7 @@ export function notAPerson(
   return notPeople.some((each) => each.toLowerCase() === name.toLowerCase()) ? `${name} is listed as a bot` : null;
 }
 
-/** By the number of the account. Only where a CI system has shown no number, by the name. */
+/** Compares users by the id of the account. The name is compared only if a CI system has not shown an id. */
 function isSame(a: ForgeUser, b: ForgeUser): boolean {
   return a.id > 0 ? a.id === b.id : a.name.toLowerCase() === b.name.toLowerCase();
 }

@@ -1,5 +1,6 @@
 /**
- * Reads pull requests from their forges. Each one that could not be read is reported with its reason.
+ * Reads pull requests from their forges. A pull request that could not be read is reported with the reason.
+ *
  * @module
  */
 import { messageOf } from "../error_sentence.ts";
@@ -12,21 +13,21 @@ import type { PullRequestAddress, PullRequestFacts, PullRequestOutcome } from ".
 import type { ForgeAccess } from "./open.ts";
 import { PullRequestWriter } from "./writer.ts";
 
-/** Every requested address is in exactly one of these. Keys are the addresses as they were requested. */
+/** Every requested address is in exactly one of these maps. Keys are the addresses as they were requested. */
 export interface ForgeReading {
   facts: Map<string, PullRequestFacts>;
-  /** The forge does not show it, or not in its documented form: reading it again does not help. */
+  /** The forge does not show the pull request, or not in the documented form. Reading it again does not help. */
   refused: Map<string, string>;
-  /** Could not be read this time: a limit, an outage, a refused token. */
+  /** The pull request could not be read this time, because of a limit, an outage or a refused token. */
   failed: Map<string, string>;
-  /** Its host, for which there is no token; empty if it is not the address of a pull request. */
+  /** The value is the host, for which there is no token. It is empty if the address is not the address of a pull request. */
   unasked: Map<string, string>;
 }
 
-/** Longest time of a reading at one host, in milliseconds: a thousand merge requests take half of that. */
+/** Maximum time for reading from one host, in milliseconds. A thousand merge requests take half of it. */
 const READING_MS = 10 * 60_000;
 
-/** Why a request failed. What was attempted is clear from where the reason is shown. */
+/** Why a request failed. The reason is shown in a place that makes clear what was attempted. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof MogplexError) || error.attempted === null) return messageOf(error);
   const { why, value, advice } = error;
@@ -38,7 +39,7 @@ type BranchPlace = WantedBranch & { readonly forge: string; readonly host: strin
 interface Reach {
   readonly forge: Forge;
   readonly client: ForgeClient;
-  /** Maximum number of pull requests in one request to this host, if fewer than usual. */
+  /** Maximum number of pull requests in one request to this host, if it is lower than usual. */
   largest: number;
 }
 
@@ -60,7 +61,7 @@ export class Forges {
     this.#world = world;
   }
 
-  /** Requests sent so far, to all hosts. */
+  /** Number of requests sent so far, to all hosts. */
   get requests(): number {
     return [...this.#reaches.values()].reduce((sum, { client }) => sum + client.requests, 0);
   }
@@ -98,8 +99,8 @@ export class Forges {
 
   /**
    * Reads pull requests, host by host. A failure at one host does not affect the others.
-   * @param onHost Called before each host is asked.
-   * @throws `signal.reason` if the signal aborts; nothing else.
+   * @param onHost Called before pull requests are read from a host.
+   * @throws `signal.reason` if the signal aborts, and no other errors.
    */
   async read(
     urls: Iterable<string>,
@@ -154,7 +155,7 @@ export class Forges {
           reach.largest = Math.floor(batch.length / 2);
           continue;
         }
-        // The next ones would fail in the same way, each after all of its attempts. A single one may be too large for the forge.
+        // Further requests would fail in the same way, each after all of its attempts. A single request may be too large for the forge.
         const reaches = worked && isTooMuch(error) ? at + 1 : wanted.length;
         for (const { url } of wanted.slice(at, reaches)) failed.set(url, reasonOf(error));
         at = reaches;
@@ -168,7 +169,7 @@ export class Forges {
       }
       const missing = batch.filter(({ url }) => failed.has(url));
       if (missing.length > 0 && batch.length > 1) {
-        // A request that was left out of a large answer may fit into a small one.
+        // A pull request that was left out of a large answer may fit into a small one.
         for (const { url } of missing) failed.delete(url);
         await this.#readHost(reach, missing, reading, Math.floor(batch.length / 2));
       }
@@ -180,7 +181,7 @@ export class Forges {
   /**
    * Finds the newest pull request from a branch of the repository itself.
    * @returns Its address; null if the branch has no pull request; undefined if the forge could not be read.
-   * @throws `signal.reason` if the signal aborts; nothing else.
+   * @throws `signal.reason` if the signal aborts, and no other errors.
    */
   async find({ forge, host, ...wanted }: BranchPlace): Promise<string | null | undefined> {
     const reach = this.#reachOf({ forge, host, origin: `https://${host}` });
@@ -197,7 +198,7 @@ export class Forges {
 
   /**
    * @param command For messages: `campaign merge`.
-   * @returns Undefined if there is no token for its host, the text is not the address of a pull request, or nothing can be changed at this forge.
+   * @returns Undefined if there is no token for the host, the text is not the address of a pull request, or nothing can be changed at this forge.
    */
   writer(url: string, command: string): PullRequestWriter | undefined {
     const place = this.#placeOf(url);
@@ -209,8 +210,8 @@ export class Forges {
   }
 
   /**
-   * @returns Undefined if there is no token for its host, or the text is not the address of a pull request.
-   * @throws what the client throws.
+   * @returns Undefined if there is no token for the host, or the text is not the address of a pull request.
+   * @throws the errors of the client.
    */
   async findings(url: string, of: FindingsOf): Promise<Findings | undefined> {
     const place = this.#placeOf(url);

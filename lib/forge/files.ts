@@ -1,5 +1,7 @@
 /**
- * Reads files of a repository at a fixed commit: by the API of its forge, by Git with the credentials of the job, or by Git without any.
+ * Reads files of a repository at a fixed commit: through the API of its forge, with Git and the credentials of the job, or with Git and no
+ * credentials.
+ *
  * @module
  */
 import { ApiError, MogplexError } from "../errors.ts";
@@ -21,11 +23,11 @@ import { forgeOfJob, hostIn, tokenAt, type TokenOptions } from "./open.ts";
 export interface WantedRepository {
   /** `owner/name`, with all groups. */
   readonly name: string;
-  /** Scheme, host and port of its server; undefined if only the name is known. */
+  /** Scheme, host and port of the repository's server; undefined if only the name is known. */
   readonly origin?: string | undefined;
   /** Name of the forge at that origin, as in a `PullRequestAddress`; undefined if it is not known. */
   readonly forge?: string | undefined;
-  /** Whether the user gave the origin. Then Git sends `MOGPLEX_GIT_TOKEN` there. */
+  /** Whether the user gave the origin. If so, Git sends `MOGPLEX_GIT_TOKEN` to it. */
   readonly isNamed?: boolean | undefined;
 }
 
@@ -41,9 +43,9 @@ export interface RepositoryFiles {
    */
   head(branch?: string): Promise<string | null>;
   /**
-   * Reads a file of at most 1 MB by its tree and blob; no link is followed.
-   * @param path From the root of the repository, with slashes.
-   * @throws as {@linkcode RepositoryFiles.head} does.
+   * Reads a file of at most 1 MB through its tree and blob. Links are not followed.
+   * @param path Path from the root of the repository, with slashes.
+   * @throws the errors of {@linkcode RepositoryFiles.head}.
    */
   file(commit: string, path: string): Promise<RepositoryFile>;
   /** Removes temporary files. Never throws. */
@@ -52,7 +54,7 @@ export interface RepositoryFiles {
 
 export interface FilesOptions extends TokenOptions {
   readonly world: ForgeWorld;
-  /** Origin of a service other than the public one: a local Mogplex shows the files of its repositories itself. No token is sent there. */
+  /** Origin of a service other than the public one. A local Mogplex serves the files of its repositories itself. No token is sent to it. */
   service?: string | undefined;
   /** @default the system's Git */
   openGit?: typeof openGitFiles | undefined;
@@ -60,7 +62,7 @@ export interface FilesOptions extends TokenOptions {
 
 interface Place {
   readonly origin: string;
-  /** Undefined if the server is not a known forge. Then only Git can read the repository. */
+  /** Undefined if the server is not a known forge. In that case, only Git can read the repository. */
   readonly forge: FileForge | undefined;
 }
 
@@ -92,7 +94,7 @@ export async function openRepositoryFiles(options: FilesOptions, wanted: WantedR
         }
       } catch (error) {
         if (!(error instanceof MogplexError)) throw error;
-        // A local Mogplex need not have the repository.
+        // A local Mogplex does not necessarily have the repository.
         if (!isLocal || places.length === 1 || !isRefusal(error)) failures.push({ way: way.name, error });
       }
     }
@@ -125,7 +127,9 @@ function filesOf(
   };
 }
 
-/** Whether the server has answered that this way cannot read the repository, or it cannot be tried here. A hidden repository is 404. */
+/**
+ * Whether the server answered that this way cannot read the repository, or this way cannot be tried here. For a hidden repository, the answer is 404.
+ */
 function isRefusal(error: MogplexError): boolean {
   return ["unauthorized", "forbidden", "usage"].includes(error.exit) ||
     error instanceof ApiError && error.status === 404;
@@ -139,12 +143,12 @@ function adviceFor(places: readonly Place[]): string {
   return tokens.join(", or ") || "name its server: --repo https://HOST/OWNER/NAME";
 }
 
-/** The forges of the program, and GitHub: the service works with its repositories. */
+/** The forges of the program, and GitHub, because the service works with GitHub's repositories. */
 function allForges({ forges }: FilesOptions): readonly FileForge[] {
   return forges.some(({ name }) => name === GITHUB_READER.name) ? forges : [...forges, GITHUB_READER];
 }
 
-/** The servers that may have the repository, the likeliest first. */
+/** The servers that may have the repository, most likely first. */
 function placesOf(options: FilesOptions, { name, origin, forge: kind }: WantedRepository): Place[] {
   const { env, ciSystem, service, hosts = [] } = options;
   const forges = allForges(options);
@@ -171,7 +175,7 @@ function placesOf(options: FilesOptions, { name, origin, forge: kind }: WantedRe
   const named = hosts.map(hostIn);
   places.push(...named.flatMap((host) => forges.map((forge) => ({ origin: `https://${host}`, forge }))));
   if (ofJob) places.push(ofJob);
-  // The service works with GitHub; elsewhere, somebody else might have a repository with the same name.
+  // The service works with GitHub. On another server, somebody else might have a repository with the same name.
   const github = forges.find(({ name }) => name === GITHUB_READER.name);
   places.push({ origin: `https://${GITHUB_READER.publicHost}`, forge: github });
   const first = places.filter((place, index) =>
@@ -182,7 +186,7 @@ function placesOf(options: FilesOptions, { name, origin, forge: kind }: WantedRe
 
 /** What reading a repository may access, for `permissions`. Nothing is checked here. */
 export interface FilesNeeds {
-  /** Hosts of APIs. Git is its own process. */
+  /** Hosts of APIs. Git runs in a separate process. */
   readonly net: readonly string[];
   readonly env: readonly string[];
   /** Programs that are run. */

@@ -1,5 +1,6 @@
 /**
- * The approvals of a pull request as a check, for every plan of every forge.
+ * Reports the approvals of a pull request as a check, for every plan of every forge.
+ *
  * @module
  */
 import { MogplexError, UsageError } from "../errors.ts";
@@ -22,8 +23,7 @@ export interface GateRules {
 }
 
 /**
- * `not-needed`: the pull request is not open, or is by an author whose pull requests need no approvals. `unknown`: the forge does not show
- * enough to decide.
+ * `not-needed`: the pull request is not open, or its author's pull requests need no approvals. `unknown`: the forge does not show enough to decide.
  */
 export type GateState = "approved" | "not-approved" | "changes-requested" | "unknown" | "not-needed";
 
@@ -32,15 +32,15 @@ export interface GateResult {
   readonly url: string;
   readonly state: GateState;
   readonly isOpen: boolean;
-  /** A clause for people. */
+  /** A clause for readers. */
   readonly text: string;
-  /** Whether a status was set; false if the commit has it already. */
+  /** Whether a status was set; false if the commit already has it. */
   readonly isSet: boolean;
 }
 
 /** The verdict, without the status. */
 interface Judged extends Pick<GateResult, "state" | "text"> {
-  /** What the user can check, for the log: a status shows only the verdict. */
+  /** What the user can check, for the log. A status shows only the verdict. */
   readonly hint?: string;
 }
 
@@ -52,7 +52,7 @@ const MAX_TEXT = 140;
 
 /**
  * Judges a pull request, and sets its status if requested: `success` or `pending`, never a failure, which would make agents fix it.
- * @throws {UsageError} if the status must not be set; {@linkcode MogplexError} if the forge does not show the pull request; what the client throws.
+ * @throws {UsageError} if the status must not be set; {@linkcode MogplexError} if the forge does not show the pull request; the errors of the client.
  */
 export async function runGate(
   { forge, client: unnamed, address }: OpenPull,
@@ -91,7 +91,7 @@ export async function runGate(
   }
   const status = { state: isOpen ? "success" as const : "pending" as const, text: shorten(reason) };
   const earlier = await statuses.read(client, address, commit, GATE_CHECK);
-  // A forge takes a limited number of statuses for a commit.
+  // A forge accepts only a limited number of statuses for a commit.
   const isSame = earlier?.state === status.state && (earlier.text === status.text || !statuses.takesTexts);
   if (isSame) return { ...verdict, isSet: false };
   await statuses.set(client, address, commit, { ...status, name: GATE_CHECK, url });
@@ -101,8 +101,9 @@ export async function runGate(
 const opens = ({ state }: Judged) => state === "approved" || state === "not-needed";
 
 /**
- * The verdict if other pull requests keep the gate closed; null if no other does. A status belongs to a commit: one that opens this pull
- * request would also open theirs, which nobody may have approved, or which may have another target.
+ * The verdict if other pull requests keep the gate closed; null if there are no such pull requests. A status belongs to a commit. If the status
+ * opened the gate for this pull request, it would also open the gate for the others with the same commit. Nobody may have approved those, or they may
+ * have another target.
  */
 function judgeSharers(sharers: readonly string[] | undefined): Judged | null {
   if (sharers === undefined) {
@@ -116,8 +117,8 @@ function judgeSharers(sharers: readonly string[] | undefined): Judged | null {
 }
 
 /**
- * @param token The user of the token; null if that is not shown.
- * @param mentioners Reads who has asked for work on it in its comments; null if the forge does not show all comments.
+ * @param token The user of the token; null if the user is not shown.
+ * @param mentioners Reads the users who asked for work on the pull request in its comments; null if the forge does not show all comments.
  */
 async function judgeGate(
   { facts, review }: MergeReading,

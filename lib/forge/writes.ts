@@ -1,6 +1,7 @@
 /**
- * What is changed at a forge: merges, review requests, labels, comments, closed pull requests. Every write is pinned where the forge can pin it.
+ * Changes on a forge: merges, review requests, labels, comments, closed pull requests. Every write is pinned to a commit if the forge supports that.
  * Nothing here decides whether a write is allowed, and no write is sent a second time after a lost answer.
+ *
  * @module
  */
 import type { ForgeClient } from "./client.ts";
@@ -12,29 +13,29 @@ export interface MergeOrder {
   /** The head that was judged. Any other head is not merged. */
   readonly commit: string;
   readonly method: MergeMethod;
-  /** Title and body of the commit, already harmless. Not used where the method makes no commit. */
+  /** Title and body of the commit, already made harmless. Not used if the method creates no commit. */
   readonly title: string;
   readonly body: string;
-  /** Whether the target has a merge queue. GitLab's trains are found out by the write itself. */
+  /** Whether the target has a merge queue. For GitLab's merge trains, the write itself finds this out. */
   readonly hasQueue: boolean;
 }
 
 export type MergeOutcome =
   /** `commit`: the commit on the target; null if the forge does not show it. */
   | { readonly kind: "merged"; readonly commit: string | null }
-  /** In a queue or a train. */
+  /** The pull request is in a queue or a merge train. */
   | { readonly kind: "queued" }
   /** The forge merges later. `handle` identifies the merge. */
   | { readonly kind: "pending"; readonly handle: string }
-  /** Another merge of the same pull request is pending, with options that are not ours. */
+  /** Another merge of the same pull request is pending, with options that we did not set. */
   | { readonly kind: "foreign"; readonly handle: string }
   /** The head is another commit. */
   | { readonly kind: "moved" }
   /** The forge asks to try again later. */
   | { readonly kind: "later"; readonly reason: string }
-  /** The answer was lost: the forge may have merged. Read the progress before anything else is sent. */
+  /** The answer was lost, so the forge may have merged. Read the progress before anything else is sent. */
   | { readonly kind: "lost"; readonly reason: string }
-  /** `reason`: the forge's words, harmless, as a clause. */
+  /** `reason`: the forge's words, made harmless, as a clause. */
   | { readonly kind: "refused"; readonly reason: string };
 
 /** What our merge would have left on the target. */
@@ -43,7 +44,7 @@ export interface LandedQuestion {
   /** The newest commit of the target before the merge was sent, and now. */
   readonly since: string;
   readonly until: string;
-  /** As in the order. */
+  /** The same values as in the order. */
   readonly commit: string;
   readonly method: MergeMethod;
   readonly title: string;
@@ -54,23 +55,26 @@ export interface LandedQuestion {
 
 export type MergeProgress =
   | MergeOutcome
-  /** Open, and neither pending nor in a queue: it was never sent, failed, or was removed. */
+  /** The pull request is open, and neither pending nor in a queue. The merge was never sent, failed, or was removed. */
   | { readonly kind: "out"; readonly reason: string };
 
 export interface Reviewers {
   readonly users: readonly string[];
-  /** As the forge writes them: `owner/team` on GitHub and Gitea, a group on GitLab. */
+  /** Names as the forge writes them: `owner/team` on GitHub and Gitea, a group on GitLab. */
   readonly teams: readonly string[];
 }
 
-/** `sections`: sections add up, and have default owners. `all`: every rule that matches counts; its pattern is a regular expression. */
+/**
+ * `last`: the last rule that matches decides. `sections`: the rules of all sections apply, and sections have default owners. `all`: every rule that
+ * matches applies, and its pattern is a regular expression.
+ */
 export interface CodeOwnersForm {
-  /** The first one that exists is used. */
+  /** The first path that exists is used. */
   readonly paths: readonly string[];
   readonly rules: "last" | "sections" | "all";
 }
 
-/** `refused`: the forge's words, harmless, as a clause. */
+/** `refused`: the forge's words, made harmless, as a clause. */
 export interface Refused {
   readonly refused: string;
 }
@@ -78,15 +82,15 @@ export interface Refused {
 /** State, author, reviewers and labels of a pull request, as they are now. */
 export interface PullRequestMarks {
   readonly state: PullRequestStatus;
-  /** Name of its author; null if it is not shown. */
+  /** Name of the author; null if it is not shown. */
   readonly author: string | null;
-  /** Users and teams who were requested to review it. */
+  /** Users and teams who were requested to review the pull request. */
   readonly users: readonly string[];
   readonly teams: readonly string[];
   readonly labels: readonly string[];
 }
 
-/** Rights of the token, by what needs them, as a clause: `the permission "contents: write"`. */
+/** Rights of the token, by purpose, as a clause: `the permission "contents: write"`. */
 export interface WriteNeeds {
   readonly merge: string;
   readonly update: string;
@@ -97,22 +101,23 @@ export interface WriteNeeds {
 }
 
 /**
- * Writes of one forge. Each method throws what the client throws. The error of a refused token has exit code 64, of a missing right 65.
+ * Writes of one forge. Each method throws the errors of the client. The error for a refused token has exit code 64, and the error for a missing right
+ * has exit code 65.
  */
 export interface ForgeWrites {
   readonly needs: WriteNeeds;
-  /** Name of the user of a job's own token, whose merges start no workflow; absent without one. */
+  /** Name of the user of a job's own token, whose merges start no workflows; absent without such a user. */
   readonly jobUser?: string;
   readonly codeOwners: CodeOwnersForm;
   merge(client: ForgeClient, order: MergeOrder): Promise<MergeOutcome>;
-  /** Reads what happened to a merge; sends nothing that changes something. @param handle Null without one. */
+  /** Reads what happened to a merge, without changing anything. @param handle Null without one. */
   progress(client: ForgeClient, address: PullRequestAddress, handle: string | null): Promise<MergeProgress>;
   /**
-   * Looks for a merge of ours on the target, although the pull request is open. Absent where a merge is carried out as a whole or not at all.
-   * @returns Its commit; null if it is not there; undefined if the forge does not show that.
+   * Looks for our merge on the target although the pull request is open. Absent on a forge that carries out a merge as a whole or not at all.
+   * @returns The commit of the merge; null if it is not there; undefined if the forge does not show it.
    */
   landed?(client: ForgeClient, question: LandedQuestion): Promise<string | null | undefined>;
-  /** Takes it out of the queue or train. @returns False if it was not in one. */
+  /** Removes the pull request from its queue or merge train. @returns False if it was not in one. */
   leaveQueue(client: ForgeClient, address: PullRequestAddress): Promise<boolean>;
   /** Brings the branch up to date with its target. */
   update(
@@ -120,7 +125,7 @@ export interface ForgeWrites {
     address: PullRequestAddress,
     commit: string,
   ): Promise<"updated" | "moved" | Refused>;
-  /** Adds reviewers; the present ones stay. */
+  /** Adds reviewers. The present reviewers stay. */
   requestReview(
     client: ForgeClient,
     address: PullRequestAddress,
@@ -129,7 +134,7 @@ export interface ForgeWrites {
   marks(client: ForgeClient, address: PullRequestAddress): Promise<PullRequestMarks>;
   addLabels(client: ForgeClient, address: PullRequestAddress, labels: readonly string[]): Promise<void>;
   close(client: ForgeClient, address: PullRequestAddress): Promise<void>;
-  /** Deletes a branch of the repository if it is still at a commit. */
+  /** Deletes a branch of the repository if its newest commit is still the given one. */
   deleteBranch(
     client: ForgeClient,
     address: PullRequestAddress,

@@ -32,7 +32,7 @@ export interface MainContext {
 /** Longest message that is printed, in UTF-16 units. */
 const MAX_MESSAGE = 4_000;
 
-/** What is printed of whatever was thrown, line by line. An error that is not ours is shown with its place. */
+/** The lines to print for a thrown value. An error that is not ours is shown with its place in the code. */
 function linesOf(error: unknown): string[] {
   if (error instanceof MogplexError) {
     const reason = error.result?.reason ?? null;
@@ -48,7 +48,7 @@ function linesOf(error: unknown): string[] {
   );
 }
 
-/** The exit code that a script's work came to. @throws {UsageError} when it is no exit code. */
+/** The exit code for the value that a script's work returned. @throws {UsageError} when the value is not an exit code. */
 function codeOf(value: unknown): number {
   const code = typeof value === "object" && value !== null ? (value as { exitCode?: unknown }).exitCode : value;
   if (code === undefined || code === null) return EXIT.success;
@@ -84,7 +84,7 @@ export async function main(
 ): Promise<number> {
   setExitCode(EXIT.internal);
   const io = processIo();
-  // Nothing is written: only the listeners for a closed pipe are set.
+  // Nothing is written. This only sets the listeners for a closed pipe.
   for (const stream of ["stdout", "stderr"] as const) io.write(stream, "");
   let line = createLogText({ env: () => undefined }).line;
   let code: number;

@@ -11,14 +11,14 @@ import { formatCount, formatDuration } from "../text/duration.ts";
 import { cutText, detach, plainText } from "../text/plain_text.ts";
 import { cutOpenText, type MaskText } from "../text/redact.ts";
 
-/** Longest line in the compact form, in UTF-16 units; the reports have the rest. */
+/** Longest line in the compact form, in UTF-16 units. The reports contain the rest. */
 export const COMPACT_WIDTH = 300;
-/** Longest line in the full form, in UTF-16 units: CI systems limit the log of a job. */
+/** Longest line in the full form, in UTF-16 units, because CI systems limit the log of a job. */
 export const FULL_WIDTH = 50_000;
-/** The agent's text is broken at a blank after this many UTF-16 units. */
+/** The agent's text is broken at a space after this many UTF-16 units. */
 const PROSE_WIDTH = 160;
 const MAX_TOOLS = 100;
-/** Kept part of each text of such a tool, in UTF-16 units: more than a line shows. */
+/** Length to which the texts of a running tool are cut, in UTF-16 units. It is more than a line shows. */
 const MAX_TOOL_TEXT = 1_000;
 /** Longer text is cut off in one piece and broken after it was masked. Otherwise, the rest would be masked again for each line. */
 const MAX_LINEWISE = 1_000;
@@ -41,7 +41,7 @@ export function eventLabel({ type, payload }: Pick<RunEvent, "type" | "payload">
   return AGENT_KINDS.includes(payload.kind) ? "agent" : lookup(LABELS, type) ?? type;
 }
 
-/** Joins lines: each line of the log must begin with our own label, and a second line would begin with untrusted text. */
+/** Joins lines. Each line of the log must begin with our own label, and a second line would begin with untrusted text. */
 function oneLine(text: string): string {
   return plainText(text).replace(/\n/g, " ").trim();
 }
@@ -72,7 +72,7 @@ function toolLine({ message, toolName }: Pick<RunEvent, "message" | "toolName">)
   return oneLine(message ?? "") || oneLine(toolName ?? "tool");
 }
 
-/** One line: time, type, tool, and the first line of the message. @param note Our own words after it. */
+/** One line: time, type, tool, and the first line of the message. @param note Our own words after the message. */
 function compactEvent(event: RunEvent, row: Row, note = ""): string {
   const { type, message, payload } = event;
   const [first = "", ...rest] = plainText(message ?? "").trim().split("\n");
@@ -89,7 +89,7 @@ export function fullEvent(event: RunEvent, row: Row = timedRow): string {
   return row(timeOf(event.createdAt), eventLabel(event), `${toolText(event)}${text}`);
 }
 
-/** Breaks only at blanks. The next piece may continue the last line. */
+/** Breaks text only at spaces. The next piece may continue the last line. */
 function breakProse(text: string): string[] {
   const lines: string[] = [];
   let from = 0;
@@ -104,7 +104,7 @@ function breakProse(text: string): string[] {
 }
 
 /**
- * The compact form: one line for each event, with two exceptions. Pieces of the agent's text are joined into lines, and a tool call gets one line
+ * The compact form has one line for each event, with two exceptions. Pieces of the agent's text are joined into lines, and a tool call gets one line
  * when it finishes.
  */
 export class CompactLog {
@@ -115,7 +115,7 @@ export class CompactLog {
   #time = "";
   #isCancelled = false;
 
-  /** @param redact Masks secrets, before text is broken into lines. */
+  /** @param redact Masks secrets before text is broken into lines. */
   constructor(redact: MaskText, row: Row = timedRow) {
     this.#redact = redact;
     this.#row = row;
@@ -144,7 +144,7 @@ export class CompactLog {
     if (call !== undefined && type === "tool_finished") return [...before, this.#finished(event, call)];
     if (isTerminalType(type)) before.push(...this.end());
     this.#isCancelled ||= type === "cancelled";
-    // The service can fail a run that was cancelled: that message explains nothing.
+    // The service can also fail a run that was cancelled. That message explains nothing.
     const note = type === "failed" && this.#isCancelled ? " (after the cancellation)" : "";
     return [...before, compactEvent(event, this.#row, note)];
   }
@@ -174,7 +174,7 @@ export class CompactLog {
     return [...this.flush(), ...open];
   }
 
-  /** The part of a tool's event that the log needs until it has finished. */
+  /** The part of a tool's event that the log keeps until the tool has finished. */
   #begun({ message, toolName, createdAt }: RunEvent): Pick<RunEvent, "message" | "toolName" | "createdAt"> {
     const shorten = (text: string | null) => text === null ? null : detach(cutText(text, MAX_TOOL_TEXT));
     return {
@@ -184,7 +184,7 @@ export class CompactLog {
     };
   }
 
-  /** Drops the tools that have waited longest. */
+  /** Removes the tools that have been running longest, and returns their lines. */
   #unfinished(count: number): string[] {
     const oldest = [...this.#tools].slice(0, count);
     for (const [call] of oldest) this.#tools.delete(call);
@@ -200,7 +200,7 @@ export class CompactLog {
 
   #piece(event: RunEvent | undefined, text: string): string[] {
     if (event !== undefined) this.#time = timeOf(event.createdAt);
-    // Kept unmasked: masking half of a secret would hide that the other half belongs to it.
+    // The text is kept unmasked, because masking half of a secret would hide that the other half belongs to it.
     const all = plainText(this.#prose + text);
     const end = all.lastIndexOf("\n");
     const lines = end < 0 ? [] : this.#redact(all.slice(0, end)).split("\n").flatMap(breakProse);
@@ -214,7 +214,7 @@ export class CompactLog {
     return this.#rows(lines);
   }
 
-  /** Where to break an unfinished line that is too long, in its masked form; -1 for nowhere. */
+  /** Where to break an unfinished line that is too long in its masked form; -1 if it cannot be broken. */
   #lineEnd(text: string): number {
     if (text.length > MAX_LINEWISE) return cutOpenText(text, this.#redact);
     const masked = this.#redact(text);
@@ -238,7 +238,7 @@ function isAboutService({ type, payload }: RunEvent): boolean {
 }
 
 /**
- * The lines of what the agent wrote and of the tools that it used, each with the event that completed it. Untrusted text.
+ * The lines that the agent wrote and the lines of its tools, each with the event that completed the line. Untrusted text.
  *
  * @param events Oldest first.
  * @param redact Removes secrets. A secret can be split across several pieces of text, which are joined here.
@@ -257,7 +257,7 @@ export function lastAgentLines(events: readonly RunEvent[], redact: Redact, coun
   return agentLines(events, redact).slice(-count).map(({ text }) => text.trim());
 }
 
-/** The log itself and `events.ndjson` have more. */
+/** Number of lines. The log and `events.ndjson` contain more. */
 const LINES = 10;
 
 /**

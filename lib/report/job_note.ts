@@ -1,5 +1,6 @@
 /**
- * Renders and writes the note of a job on its issue or pull request, while the run is going and at its end.
+ * Renders and writes the note of a job on its issue or pull request, while the run is in progress and at its end.
+ *
  * @module
  */
 import type { Platform, ReadEnv } from "../ci/platform.ts";
@@ -41,11 +42,11 @@ export interface PlannedNote
   /** Reads the next steps to show at the end of the job; see {@linkcode NoteWords.steps}. */
   steps?: ((result: AnyResult) => Promise<NonNullable<NoteWords["steps"]>>) | undefined;
   /**
-   * Reads what is missing to merge the pull request of the note or of the run, as trusted Markdown; null if nothing is.
-   * @param url The run's pull request; null without one. Untrusted text. @default not read
+   * Reads what is missing to merge the pull request of the note or of the run, as trusted Markdown; null if nothing is missing.
+   * @param url Address of the run's pull request; null without one. Untrusted text. @default not read
    */
   needs?: ((url: string | null) => Promise<string | null>) | undefined;
-  /** A trusted line above the text. It can name the run. @default none */
+  /** A trusted line above the text. It can contain the run's id. @default none */
   head?: ((end: NoteState) => string) | undefined;
   /** A trusted paragraph below the text. @default none */
   foot?: ((end: NoteState) => string | undefined) | undefined;
@@ -63,13 +64,12 @@ export interface NoteContent {
   limitMs?: number | undefined;
 }
 
-/** What a note shows about the state of its job. */
 export interface NoteState {
   runId: string | null;
   /** Null while the job is running. */
   exitCode: number | null;
   hasEnded: boolean;
-  /** Whether its run ended because no sandbox was free: no agent has started. */
+  /** Whether the run ended because no sandbox was free, so that no agent has started. */
   lacksSandbox: boolean;
 }
 
@@ -83,13 +83,13 @@ export interface NoteContext {
 // Source: GitLab, "Pipelines", names of jobs: 255 characters.
 const MAX_JOB_NAME = 255;
 
-/** Time limit for the note after a signal, in milliseconds: runners soon kill their jobs. */
+/** Time limit for the note after a signal, in milliseconds. Runners soon kill their jobs. */
 const INTERRUPTED_MS = 3_000;
 
 /** The state before there is a run. */
 export const NOTHING_YET: NoteState = { runId: null, exitCode: null, hasEnded: false, lacksSandbox: false };
 
-// If each change starts a pipeline, the last line of a note counts the changes: a retried job continues the count.
+// If each change starts a pipeline, the last line of a note counts the changes. A retried job continues the count.
 
 const EDITS = /\n<!-- mogplex:edits (\d{1,6}) of ([0-9a-z-]{1,36}) -->\s*$/;
 
@@ -129,7 +129,7 @@ function noteText(
 
 /**
  * Builds the whole text of a note and writes it.
- * @param id Id of the note; undefined to look for it, and create it if it does not exist.
+ * @param id Id of the note; undefined to search for the note, and create it if it does not exist.
  * @param count See {@linkcode noteText}.
  */
 export async function writeContent(
@@ -165,7 +165,7 @@ export function openNote(context: NoteContext, plan: PlannedNote): LivingNote<No
   let first: WrittenNote | undefined;
   return new LivingNote<NoteContent>(plan.place, context.clock, async (content, count) => {
     const written = await writeContent(context, plan, content, { id: first?.id, count });
-    // Whether it existed before the job; a new one may have replaced a deleted one.
+    // Whether the note existed before the job. A new note may have replaced a deleted one.
     if (first?.id !== written.id) first = written;
     return first;
   });

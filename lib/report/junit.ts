@@ -1,6 +1,7 @@
 /**
- * `junit.xml`: the run as a test suite, for the test pages of CI systems. The first case is the verdict, the others are the phases.
- * Written by hand because the package `junit-report-builder` is 160 KB.
+ * `junit.xml`: the run as a test suite, for the test pages of CI systems. The first case is the verdict, and the others are the phases. This renderer
+ * is written by hand, because the package `junit-report-builder` has 160 KB.
+ *
  * @module
  */
 import type { Redact } from "../run/clean.ts";
@@ -29,10 +30,10 @@ import { lastLines } from "./event_text.ts";
 export type Mark = "failure" | "error" | "skipped";
 
 export interface Case {
-  /** Unique in its suite: GitLab drops the second of two cases with the same name. */
+  /** The name must be unique in its suite, because GitLab drops the second of two cases with the same name. */
   readonly name: string;
   readonly timeMs: number;
-  /** Absent if the case passed. `type` is always our own word: GitLab's converter interprets the types `yaml` and `file`. */
+  /** Absent if the case passed. `type` is always our own word, because GitLab's converter interprets the types `yaml` and `file`. */
   readonly problem?: { readonly mark: Mark; readonly type: string; readonly message: string; readonly text: string };
 }
 
@@ -61,7 +62,7 @@ function seconds(ms: number): string {
   return (ms / 1_000).toFixed(3);
 }
 
-/** A time without its zone, for which the format has no place. */
+/** A time without its zone, because the format has no place for a zone. */
 function timestamp(time: string | null): string | null {
   const ms = Date.parse(time ?? "");
   return Number.isNaN(ms) ? null : /^\d{4}-.{14}/.exec(new Date(ms).toISOString())?.[0] ?? null;
@@ -133,7 +134,7 @@ function verdictCase(view: ResultView, redact: Redact): Case {
   const { outcome, exitCode, reason, advice, nextStep, failureCode, resume, resumeIsCommand, task, finalMessage } =
     view;
   const ofPhases = view.phases.reduce((sum, { durationMs }) => sum + (durationMs ?? 0), 0);
-  // Readers add up the times of all cases: the verdict gets the part of the whole time that the phases leave.
+  // Readers add up the times of all cases. The verdict gets the part of the total time that is not in the phases.
   const passed = { name: "Verdict", timeMs: Math.max(0, view.tookMs - ofPhases) };
   const red = exitCode === 0 ? null : "error";
   const mark = MARKS[outcome] === "skipped" ? red ?? "skipped" : MARKS[outcome] ?? red;

@@ -37,7 +37,7 @@ export interface MarkdownOptions {
   links?: ReportLinks | undefined;
   /** Removes secrets from text that is joined from several events. */
   redact: Redact;
-  /** The program for the command that cancels the run. Null: no command. @default {"mogplex-ci"} */
+  /** The program in the command that cancels the run. Null: no command is shown. @default {"mogplex-ci"} */
   program?: string | null | undefined;
   /** Comparison with the previous run, as a trusted sentence. @default none */
   compared?: string | undefined;
@@ -45,7 +45,7 @@ export interface MarkdownOptions {
   campaign?: CampaignRetry | undefined;
 }
 
-// Keeps the whole far below 1 MiB, even at three bytes a unit. Source: GitHub, "Workflow commands", adding a job summary.
+// Keeps the whole text far below 1 MiB, even at three bytes per unit. Source: GitHub, "Workflow commands", adding a job summary.
 const MAX_SUMMARY_TEXT = 50_000;
 const MAX_ADVICE = 2_000;
 // Limit of the task, the agent's message and the log: each is less than MAX_SUMMARY_TEXT.
@@ -85,7 +85,7 @@ function heading(view: ResultView, { mayLink = () => true }: MarkdownOptions): W
 
 const NOW = { strong: "What to do now:" };
 
-/** What happened: the reason and what to do now, the task, the agent's last messages. */
+/** The reason and what to do now, the task, and the agent's last messages. */
 function story(view: ResultView, { redact, compared, campaign, program = "mogplex-ci" }: MarkdownOptions): Block[] {
   const { verdict: { headline }, reason, advice, nextStep, resume, outcome, task, finalMessage, git, exitCode } = view;
   const isGood = exitCode === 0 && outcome === "success";
@@ -149,7 +149,7 @@ export function resultBlocks({ resultFile }: ResultView): Block[] {
       ...isThere ? [] : [`: ${resultFileWords(resultFile)}`],
     ],
   };
-  // The reason has a single mistake already.
+  // A single mistake is already part of the reason.
   if (cause !== null) return mistakes.length <= 1 ? [where] : [where, { list: mistakes.map((name) => ({ name })) }];
   return [where, { code: cutText(plainText(jsonText(value, 2)), MAX_PROSE) }];
 }
@@ -164,7 +164,7 @@ function taskParts(task: string): Block[] {
   const first = task.split("\n").slice(0, OPEN_LINES).join("\n");
   const blank = first.length > MAX_OPEN ? first.lastIndexOf(" ", MAX_OPEN) : first.length;
   const whole = first.slice(0, blank < 0 ? MAX_OPEN : blank);
-  // A rule begins the quote, or the next section.
+  // A horizontal rule begins the quote, or the next section.
   const [open = ""] = whole.split(/\s*\n-{3,}(?=\n|$)/, 1);
   const rest = task.slice(open.length).replace(/^\s+/, "");
   const folded = { summary: "The rest of the task", details: [{ code: cutText(rest, MAX_PROSE) }] };

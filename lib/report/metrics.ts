@@ -1,5 +1,6 @@
 /**
- * `metrics.txt`: the run as OpenMetrics text. Written by hand because `prom-client` (67 KB) is made for long-running processes.
+ * `metrics.txt`: the run as OpenMetrics text. This renderer is written by hand, because `prom-client` (67 KB) is made for long-running processes.
+ *
  * @module
  */
 import type { AnyResult } from "../run/result.ts";
@@ -9,16 +10,16 @@ import { cutText } from "../text/plain_text.ts";
 
 // Families of metrics as OpenMetrics text, for GitLab's table of metrics and for programs that collect such files.
 //
-// A label must not hold the id of a run: a new value in every run would make every series a new one, in a database and in GitLab's
-// table, which compares two pipelines. All families are gauges, which look the same in Prometheus' older format.
+// A label must not contain the id of a run. A new value in every run would create new series each time, in a database and in GitLab's table, which
+// compares two pipelines. All families are gauges, which look the same in Prometheus' older format.
 //
 // Source: OpenMetrics 1.0; Prometheus, "Metric and label naming".
 
-/** Labels with a null or empty text are left out. */
+/** Labels whose text is null or empty are left out. */
 export type Labels = Readonly<Record<string, string | null>>;
 
 export interface Family {
-  /** Without the prefix; ends in the unit if there is one. */
+  /** Name without the prefix. It ends in the unit if there is one. */
   readonly name: string;
   readonly unit?: "seconds";
   readonly help: string;
@@ -163,8 +164,8 @@ export function renderOpenmetrics(result: AnyResult): string {
 }
 
 /**
- * Renders the metrics of several runs as one text, with the samples of all runs under one name. Each sample has the id of its run as the label `run`:
- * a process that renders several runs shows only current ones, so the number of label values stays small.
+ * Renders the metrics of several runs as one text, with the samples of all runs under one name. Each sample has the id of its run as the label `run`.
+ * A process that renders several runs shows only current runs, so the number of label values stays small.
  * @param results After `cleanResult`.
  */
 export function joinOpenmetrics(results: readonly AnyResult[]): string {

@@ -49,7 +49,7 @@ function toStop(stop: string | undefined): Words[] {
   return stop === undefined ? [] : [["To cancel, write ", { name: stop }]];
 }
 
-/** The last line: links, and how to stop the run. Nothing without both. */
+/** The last line: links, and how to stop the run. Empty without either. */
 function endLine(links: ReportLinks, stop?: string): Block[] {
   const parts = [...linksOf(links), ...toStop(stop)];
   return parts.length === 0 ? [] : [{ text: joinWords(parts, dot) }];
@@ -64,9 +64,9 @@ function named(text: string | null | undefined): Words {
   return line === "" ? null : [": ", { name: line, max: MAX_LINE }];
 }
 
-// While the run is going.
+// While the run is in progress.
 
-/** What an event is, without its text. */
+/** Words for the kind of an event, without its text. */
 const EVENTS: ReadonlyMap<string, string> = new Map([
   ["started", "the start"],
   ["status_changed", "a status change"],
@@ -78,7 +78,7 @@ const EVENTS: ReadonlyMap<string, string> = new Map([
 
 export interface NoteProgress extends Pick<NoteWords, "stop" | "task"> {
   links: ReportLinks;
-  /** `start` before there is a run, otherwise one of its phases. */
+  /** `start` before there is a run, otherwise one of the run's phases. */
   phase: string;
   /** Phases that have ended, with their durations in milliseconds. @default none */
   ended?: readonly (readonly [phase: string, ms: number])[] | undefined;
@@ -99,12 +99,12 @@ function clockText(ms: number): string {
   return `${new Date(ms).toISOString().slice(11, 16)} UTC`;
 }
 
-/** Renders a note while its run is going: states, times and kinds of events, but nothing that the agent wrote. */
+/** Renders a note while its run is in progress. It shows states, times and kinds of events, but nothing that the agent wrote. */
 export function progressNote(
   { links, phase, ended = [], since, phaseSince, nowMs, last, isRare = false, task, trouble, stop }: NoteProgress,
 ): string {
   const isStarting = phase === "start";
-  // The text stays until the next event, which can take minutes: a first `0 s` would look like a run that hangs.
+  // The text stays until the next event, which can take minutes. A first `0 s` would look like a run that hangs.
   const span = (front: string, ms: number) => isRare || !(ms >= 500) ? "" : `${front}${spanText(ms)}`;
   const age = isRare ? `, as of ${clockText(nowMs)}` : isStarting ? "" : span(" for ", nowMs - since);
   const steps = PHASES.map((name): Words => {
@@ -142,7 +142,7 @@ export interface NoteOptions extends NoteWords {
   stopped?: string | undefined;
 }
 
-/** Outcomes after which the duration says something. */
+/** Outcomes whose duration is meaningful. */
 const TIMED: ReadonlyMap<string, string> = new Map([
   ["success", "in"],
   ["failed", "after"],
@@ -150,10 +150,10 @@ const TIMED: ReadonlyMap<string, string> = new Map([
   ["deadline", "after"],
 ]);
 
-/** For a success without changes. It may be an answer, or a task that needed no change: only the agent's text shows which. */
+/** For a success without changes. The agent may have given an answer, or the task needed no change. Only the agent's text shows which. */
 const UNCHANGED = ": nothing was changed";
 
-/** A question mark that ends a word: addresses also contain them. */
+/** A question mark that ends a word. Question marks also occur in addresses. */
 const QUESTION = /[?\uff1f\u061f](?=[\s"'`)*_]|$)/;
 
 const MAX_PROSE = 20_000;
@@ -200,11 +200,11 @@ function isLong(reason: string): boolean {
   return reason.length > MAX_LINE || reason.trim().includes("\n");
 }
 
-/** What follows the state: the pull request, the reason, or what the agent waits for. */
+/** The text after the state: the pull request, the reason, or what the agent waits for. */
 function whatOf(view: ResultView, { pullName, mayLink, stopped }: NoteOptions): Words {
   const { outcome, git, reason, resultFile } = view;
   if (outcome === "awaiting_input") return ": the agent is waiting for an answer";
-  // The reason names the signal, which only means something to those who can see the job.
+  // The reason names the signal, which is useful only to readers who can see the job.
   if (outcome === "interrupted") return named(stopped === undefined ? reason : `the job was stopped; ${stopped}`);
   if (outcome !== "success") return named(reason);
   const url = git?.pullRequest.url ?? null;
@@ -219,7 +219,7 @@ function whatOf(view: ResultView, { pullName, mayLink, stopped }: NoteOptions): 
   return branch === null ? "" : [": the branch ", { name: branch }, " was pushed"];
 }
 
-/** Why the agent's work is on another branch than the requested one. Source: contract, 4.6. */
+/** Explains why the agent's work is on a branch other than the requested one. Source: contract, 4.6. */
 function otherBranchLine({ git }: ResultView): Block[] {
   const { base = null, requested = null, pushed = null } = git?.branch ?? {};
   if (pushed === null || requested === null || pushed === requested || requested === base) return [];
@@ -231,7 +231,7 @@ function hasFiles({ git }: ResultView): boolean {
   return git?.files?.some((name) => name.trim() !== "") === true;
 }
 
-/** The first file and the number of the others, with the links; empty without files. */
+/** The first file and the number of other files, with the links; empty without files. */
 function filesLine(view: ResultView, links: ReportLinks): Block[] {
   const [first, ...others] = (view.git?.files ?? []).filter((name) => name.trim() !== "");
   if (first === undefined) return [];
@@ -244,7 +244,7 @@ function question({ events }: ResultView): Block[] {
   return last === undefined ? [] : [{ code: cutText(last.message ?? "", MAX_REASON) }];
 }
 
-/** How often it failed, what was delivered, and what to do; empty after a success. */
+/** How many times the run failed, what was delivered, and what to do; empty after a success. */
 function nextLine(view: ResultView, { steps, stop, streak = 1 }: NoteOptions): Block[] {
   const { outcome, git, advice, nextStep, origin, runId, resume, resumeIsCommand, kind: { noun } } = view;
   if (outcome === "success") return [];
@@ -255,7 +255,7 @@ function nextLine(view: ResultView, { steps, stop, streak = 1 }: NoteOptions): B
     const orStop: Words = stop === undefined ? "" : [", or cancel the run with ", { name: stop }];
     return [{ text: ["Replies in this thread do not reach the agent. Answer ", place, run, orStop, "."] }];
   }
-  // The scheduled check of a mention repeats a start with an unknown result: nobody else has to.
+  // The scheduled check of a mention repeats a start with an unknown result, so nobody else has to.
   const ownStep = lookup(steps ?? {}, outcome);
   const isToRepeat = mayHaveStarted(view) || outcome === "error" && ownStep !== undefined;
   const toFix = steps !== undefined && isToRepeat ? null : advice;
@@ -279,7 +279,7 @@ function nextLine(view: ResultView, { steps, stop, streak = 1 }: NoteOptions): B
   ];
 }
 
-/** The answer of an agent that changed nothing is what the reader asked for; otherwise it is folded. */
+/** The answer of an agent that changed nothing is what the reader asked for. Any other message is folded. */
 function messageBlocks(message: string, isAnswer: boolean): Block[] {
   return isAnswer ? [{ code: message }] : [{ summary: "Last message from the agent", details: [{ code: message }] }];
 }

@@ -1,6 +1,7 @@
 /**
- * Checks a value against a schema in a worker. The worker is stopped if it takes too long: one regular expression on 29 characters can take seconds,
- * and a thread that evaluates it receives no signals.
+ * Checks a value against a schema in a worker. The worker is stopped if it takes too long. A single regular expression on 29 characters can take
+ * seconds, and a thread that evaluates it receives no signals.
+ *
  * @module
  */
 import { type Clock, systemClock } from "../clock.ts";
@@ -30,7 +31,6 @@ export interface Mistake {
   property: string | null;
 }
 
-/** What the worker returns. */
 export interface CheckAnswer {
   /** Null if the validator failed. */
   mistakes: Mistake[] | null;

@@ -89,7 +89,7 @@ export interface PlannedResult extends WantedResult {
 
 const ATTEMPTED = "use 'result'";
 const MAX_RETRIES = 2;
-/** Maximum number of mistakes of a foreign validator. */
+/** Maximum number of mistakes that are taken from another library's validator. */
 const MAX_MISTAKES = 20;
 const MAX_MESSAGE = 300;
 
@@ -143,7 +143,7 @@ function standardOf(schema: unknown): Standard | undefined {
   return isObject(standard) && typeof standard.validate === "function" ? standard as Standard : undefined;
 }
 
-/** What the agent must write: the input of the validator. @throws {UsageError} if the library cannot say it. */
+/** What the agent must write: the input of the validator. @throws {UsageError} if the library cannot provide a JSON Schema. */
 function jsonSchemaOf({ vendor, jsonSchema }: Standard): unknown {
   if (jsonSchema !== undefined) return writtenBy(vendor, () => jsonSchema.input({ target: "draft-2020-12" }));
   throw new UsageError({

@@ -1,5 +1,5 @@
 /**
- * Plans a trigger before anything is sent: checks the request, derives its key, sets the deadline.
+ * Plans a trigger before anything is sent: checks the request, derives its key, and sets the deadline.
  *
  * @module
  */
@@ -20,7 +20,6 @@ import { type Session, verbKeys, type VerbOptions } from "./session.ts";
 const DROPPED =
   /^(?:(?:flow_|repo_|sandbox_|source|dispatch_|trigger|input).*|working_branch|installation_id|team_id|default_branch|webhook|slack|schedule)$/s;
 
-/** A warning about input names that the service may drop; undefined if there are none. */
 function droppedInputsWarning(input: Readonly<Record<string, unknown>>): string | undefined {
   const names = Object.keys(input).filter((name) => DROPPED.test(name));
   if (names.length === 0) return undefined;
@@ -54,7 +53,7 @@ export function triggerKeys(): Keys<TriggerOptions> {
   return { ...verbKeys(), ...keyKeys(), timeoutMs: "number", onTriggered: "function" };
 }
 
-/** @throws {UsageError} naming the field. */
+/** @throws {UsageError} that names the field. */
 export function checkTriggerKeys(request: unknown): void {
   const keys: Keys<TriggerRequest> = { repo: "string", repoId: "string", input: "any" };
   checkOptions("trigger automation", request, keys, "requests");
@@ -86,7 +85,7 @@ export interface TriggeredRun {
 export interface TriggerPlan {
   /** UUID of the automation. */
   automationId: string;
-  /** The request in the form that is sent. */
+  /** The request as it is sent. */
   request: { repoId: string; input?: Record<string, unknown> };
   key: StartKey;
   /** Null outside CI. */
@@ -94,9 +93,9 @@ export interface TriggerPlan {
 }
 
 /**
- * The prefix of a trigger's key. Older revisions have one set of keys for all users and automations; an automation belongs to one user, so its id
- * keeps the keys of users apart. Every known revision finds a run by its key alone, even a run for another repository. Source: contract, trap 32 and
- * section 12.
+ * The prefix of a trigger's key. Older revisions have one set of keys for all users and automations. An automation belongs to one user, so its id
+ * separates the keys of different users. Every known revision finds a run by its key alone, even a run for another repository. Source: contract, trap
+ * 32 and section 12.
  */
 function prefixOf(automationId: string, repoId: string): string {
   return `${automationId}/${repoId}/`;
@@ -135,7 +134,7 @@ function ordered(value: unknown): unknown {
 }
 
 /**
- * Checks the request, looks up a repository given by name, and decides the key.
+ * Checks the request, looks up a repository given by name, and determines the key.
  * @throws {UsageError} if something breaks a rule, or there is no such repository; nothing was triggered.
  */
 export async function planTrigger(
@@ -152,7 +151,7 @@ export async function planTrigger(
   const { client, deadline, signal } = session;
   const repoId = await resolveRepository(client, repository, { deadline, signal });
   const job = jobOf(session, options);
-  // The oldest revision does not compare inputs: a different input with the same key would silently find the first run.
+  // The oldest revision does not compare inputs. A different input with the same key would silently find the first run.
   const more = input === undefined ? undefined : JSON.stringify(ordered(input));
   const key = planKey(session, options, "trigger automation", { job, repoId, more });
   return {

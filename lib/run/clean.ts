@@ -1,5 +1,6 @@
 /**
- * Prepares a result for reports: every text in it is normalized, then redacted. Renderers only get such results.
+ * Prepares a result for reports: every text in it is normalized and then redacted. Renderers receive only such results.
+ *
  * @module
  */
 import type { RunEvent } from "../model.ts";
@@ -8,7 +9,6 @@ import { cutText, plainText } from "../text/plain_text.ts";
 import { giveRedactor, redactHidden, type Redactor } from "../text/redact.ts";
 import type { AnyResult, AutomationResult, ResultError, RunResult } from "./result.ts";
 
-/** Removes secrets from one text. */
 export type Redact = (text: string) => string;
 
 // Deeper than the service's own limit of 4, and far from exhausting the stack.
@@ -27,7 +27,7 @@ interface Cleaner {
   value(value: unknown, depth?: number): unknown;
 }
 
-/** Caches results for equal texts: events and items repeat types, branches, reasons and much else. */
+/** Caches the results for equal texts, because events and items repeat types, branches, reasons and other texts. */
 export function remember(clean: (text: string) => string): (text: string) => string {
   const results = new Map<string, string>();
   return (text) => {
@@ -40,7 +40,7 @@ export function remember(clean: (text: string) => string): (text: string) => str
 function cleaner(redact: Redact, redactToken: Redact): Cleaner {
   const plain = remember((value) => plainText(value));
   const some = remember((value) => redact(plain(value)));
-  // Cut after redaction: half a token has no recognizable shape.
+  // Cut after redaction, because half a token would not be recognized.
   const word = remember((value) => cutText(redactToken(plain(value)), MAX_ID));
 
   function cleanValue(value: unknown, depth = 0): unknown {
@@ -48,7 +48,7 @@ function cleaner(redact: Redact, redactToken: Redact): Cleaner {
     if (typeof value !== "object" || value === null) return value;
     if (depth > MAX_DEPTH) return "[nested too deeply]";
     if (Array.isArray(value)) return value.map((item) => cleanValue(item, depth + 1));
-    // `fromEntries` makes `__proto__` an own property, too.
+    // `fromEntries` also turns `__proto__` into an own property.
     return Object.fromEntries(
       Object.entries(value).map(([key, item]) => [redactHidden(key, redactToken), cleanValue(item, depth + 1)]),
     );
@@ -102,7 +102,7 @@ function cleanRun(result: RunResult, clean: Cleaner): RunResult {
     pullRequest: url === null && pullRequest.state === "open"
       ? { state: "unknown", url }
       : { state: pullRequest.state, url },
-    // The value stays as it is: it was refused if it held a secret, and the next step must get what was checked.
+    // The value stays unchanged. It was refused if it contained a secret, and the next step must get the value that was checked.
     resultFile: resultFile && {
       ...resultFile,
       path: text(resultFile.path) ?? "",
@@ -133,8 +133,8 @@ export function cleanEvent(event: RunEvent, redact: Redact, redactToken: Redact)
 }
 
 /**
- * A copy with every text normalized by `plainText` and then redacted. From ids, statuses, times and keys of objects only our own token is
- * removed. The address of a pull request becomes null if it is not safe as a link.
+ * A copy with every text normalized by `plainText` and then redacted. In ids, statuses, times and keys of objects, only our own token is removed. The
+ * address of a pull request becomes null if it is not safe as a link.
  * @param redactToken Removes only our own token from one text.
  */
 export function cleanResult<R extends AnyResult>(
@@ -146,7 +146,7 @@ export function cleanResult<R extends AnyResult>(
   return (result.kind === "automation-run" ? cleanAutomationRun(result, clean) : cleanRun(result, clean)) as R;
 }
 
-// What a result prints: a copy with masked secrets. The fields of the result keep the texts of the service.
+// A copy with masked secrets, which a result prints. The fields of the result keep the texts from the service.
 
 /** The method that `console.log` calls for an object, on Node, Deno and Bun. */
 const INSPECT = Symbol.for("nodejs.util.inspect.custom");
@@ -174,7 +174,7 @@ function hideFromDir(fields: Fields, name: string): void {
   });
 }
 
-/** The fields with texts to mask. Events are always included, since reading all of them would be slow. */
+/** The fields that have texts to mask. Events are always included, because reading all of them would be slow. */
 function maskedFields(result: AnyResult, redact: Redactor): string[] {
   const withoutEvents = { ...result, events: [] } as unknown as AnyResult;
   const clean = cleanResult(withoutEvents, redact, redact.token) as unknown as Fields;
@@ -185,7 +185,7 @@ function maskedFields(result: AnyResult, redact: Redactor): string[] {
 }
 
 /**
- * Makes `JSON.stringify` and `console.log` show a masked copy of a result, and of each list or object in it that has something to mask; `mask()`,
+ * Makes `JSON.stringify` and `console.log` show a masked copy of a result, and of each list or object in it that has something to mask. `mask()`,
  * `render()` and `report()` mask the same secrets. Does nothing if the result already does this.
  * @returns The same object. A copy of it, for example by spreading, prints its texts unmasked, and so does `console.table`, which reads each text
  * itself.

@@ -1,5 +1,6 @@
 /**
- * Stops what a job has left behind, from a step that runs after the job was cancelled or killed.
+ * Stops the run that a job left behind, from a step that runs after the job was cancelled or killed.
+ *
  * @module
  */
 import { type JobState, STATUS_VARIABLE } from "../ci/platform.ts";
@@ -18,7 +19,7 @@ import { readState, type RunState, type StateFiles, stateSeal, StateWriter } fro
 export interface CleanupOptions extends ConnectOptions, SessionInternals {
   files: StateFiles;
   statePath: string;
-  /** Cancel the run even if the job is not known to be cancelled. @default {false} */
+  /** Whether to cancel the run even if the job is not known to be cancelled. @default {false} */
   always?: boolean | undefined;
   /** Maximum time to wait, in milliseconds: more than 0, at most 30 days. @default {150_000} */
   timeoutMs?: number | undefined;
@@ -26,8 +27,8 @@ export interface CleanupOptions extends ConnectOptions, SessionInternals {
 
 export interface CleanupEnd {
   /**
-   * `nothing`: there was nothing to do; `left`: it is unknown how the job ended, and a run may still be going; `cancelled`: the run was asked to
-   * stop, or had finished; `failed`: it may still be going.
+   * `nothing`: there was nothing to do. `left`: it is unknown how the job ended, and a run may still be in progress. `cancelled`: the run was asked
+   * to stop, or had finished. `failed`: the run may still be in progress.
    */
   action: "nothing" | "left" | "cancelled" | "failed";
   /** The reason, for the log. */
@@ -36,25 +37,30 @@ export interface CleanupEnd {
   runId: string | null;
   /** Null if unknown. */
   status: RunStatus | null;
-  /** The job, if its process has not seen the end of the run, because it was killed or its cancellation got no answer; otherwise null. */
+  /**
+   * State of the job, if its process did not see the end of the run because it was killed, or because its cancellation got no answer; otherwise null.
+   */
   unended: Pick<RunState, "idempotencyKey" | "startedAt"> | null;
 }
 
 interface CleanupDecision {
-  /** Cancel the run; find it by sending its start again, then cancel it; leave it because it is unknown how the job ended; or do nothing. */
+  /**
+   * `cancel`: cancel the run. `find`: find the run by sending its start again, then cancel it. `left`: leave it, because it is unknown how the job
+   * ended. `nothing`: do nothing.
+   */
   what: "cancel" | "find" | "left" | "nothing";
   /** For the log. */
   why: string;
 }
 
 /**
- * Source: API reference, "Rate limits": the service asks a refused request to wait for 60 s, and two such waits must fit. GitLab, "after_script", and
- * GitHub, "Workflow cancellation": a cancelled job has five minutes to clean up.
+ * Time limit, in milliseconds. The service asks a refused request to wait for 60 s, and two such waits must fit. A cancelled job has five minutes to
+ * clean up. Source: API reference, "Rate limits"; GitLab, "after_script"; GitHub, "Workflow cancellation".
  */
 const CLEANUP_TIMEOUT_MS = 150_000;
 
 const OTHERS = "another job started the run";
-/** How to cancel the run if the system does not show how the job ended. */
+/** How to cancel the run if the CI system does not show how the job ended. */
 const WAYS =
   `To cancel the run, set ${STATUS_VARIABLE} to cancelled when the job was cancelled, or call cleanup --always`;
 const STAYS = "the run continues when its job is stopped";
@@ -65,13 +71,12 @@ function wouldCancel({ onInterrupt }: RunState, owned: boolean): boolean {
 }
 
 /**
- * Decides what to do. A run is cancelled if the state shows that a cancel had begun; if the process died while following the run and the CI system
- * reports that the job was cancelled or timed out; or with `always`. After a deadline, or if the service could not be reached, the run is left alone:
- * the retry will attach to it. A run that a signal would have left alone is left alone, too. With `--on-timeout cancel` the process was cancelling
- * the run, even if no answer named it.
- * A process that died while starting the run knows no id. The start is then sent again, with the same key and the same bytes: it finds the run, or
- * starts one that is cancelled immediately. That is done only for a file of this very execution of the job, and only if a run that it starts would be
- * cancelled: nothing is started and then left running.
+ * Decides what to do. A run is cancelled in three cases: the state shows that a cancel had begun; the process died while following the run, and the
+ * CI system reports that the job was cancelled or timed out; or `always` is set. After a deadline, or if the service could not be reached, the run is
+ * left alone, because the retry will attach to it. A run that a signal would have left alone is also left alone. With `--on-timeout cancel`, the
+ * process was cancelling the run, even if no answer named the run. A process that died while starting the run does not know its id. In that case, the
+ * start is sent again, with the same key and the same bytes. It finds the run, or starts a run that is cancelled immediately. This is done only for a
+ * file of the current execution of the job, and only if a run that it starts would be cancelled, so nothing is started and left running.
  * @param state The state file; undefined without one for this job.
  */
 function decideCleanup(state: RunState | undefined, job: JobState, always: boolean): CleanupDecision {
@@ -117,8 +122,8 @@ interface StopOptions {
 }
 
 /**
- * Finds the run of a start whose process died; it may be the run of another job.
- * @returns `owned`: whether this job owns it and so may stop it; `begun`: whether this start created it.
+ * Finds the run of a start whose process died. It may be the run of another job.
+ * @returns `owned`: whether this job owns the run, and may therefore stop it. `begun`: whether this start created the run.
  */
 async function find({ session, state }: StopOptions, request: StartRequest, idempotencyKey: string) {
   const { client, deadline, signal } = session;
@@ -173,7 +178,7 @@ function tokenOf(options: CleanupOptions, env: (name: string) => string | undefi
 
 /**
  * Stops what the job left behind. See {@linkcode decideCleanup}.
- * @returns What was done. A run that could not be cancelled is reported there, not thrown: the job already has its verdict.
+ * @returns What was done. A run that could not be cancelled is reported there, not thrown, because the job already has its verdict.
  * @throws {UsageError} if the state file is not a regular file, or cannot be read.
  * @throws {UnauthorizedError | ForbiddenError} if there is something to do, and the token is absent or refused.
  */
@@ -187,7 +192,7 @@ export async function cleanup(options: CleanupOptions): Promise<CleanupEnd> {
   const token = tokenOf(options, env);
   const decide = (state: RunState | undefined) => decideCleanup(state, platform.jobState(env), always);
   if (typeof token !== "string") {
-    // Without anything to do, no token is needed.
+    // If there is nothing to do, no token is needed.
     const { what, why } = decide(stored?.claims);
     if (what === "cancel" || what === "find") throw token;
     return { action: what, text: why, runId: null, status: null, unended: null };

@@ -279,7 +279,7 @@ export class RunFollower {
         yield* this.#gaps();
       }
     }
-    // The events may not have been read before.
+    // The events, which decide the outcome of a failed run, may have been read only by the last read.
     return yield* this.#end(last, last.status === "failed" ? endOfRun(last.status, this.#facts) ?? outcome : outcome);
   }
 
@@ -320,7 +320,7 @@ export class RunFollower {
     return { kind: changed || fresh.length > 0 ? "news" : "quiet" };
   }
 
-  /** Lets signals and timers run between two events: masking, writing and printing a page of long events takes a while. */
+  /** Lets signals and timers run between two events, because masking, writing and printing a page of long events takes a while. */
   async *#oneByOne(events: readonly RunEvent[]): AsyncGenerator<RunEvent, void, void> {
     for (const [index, event] of events.entries()) {
       if (index > 0) await pause(this.#session.clock);

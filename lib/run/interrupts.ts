@@ -7,8 +7,8 @@ import { InterruptedError } from "../errors.ts";
 import type { Io } from "../io.ts";
 
 /**
- * What a signal (SIGHUP, SIGINT, SIGTERM) does to the run. `auto`: cancels it if this job owns it and nobody watches at a terminal; `cancel`: always
- * cancels it; `detach`: lets it continue.
+ * What a signal (SIGHUP, SIGINT, SIGTERM) does to the run. `auto`: cancels the run if this job owns it and nobody is watching at a terminal.
+ * `cancel`: always cancels the run. `detach`: lets the run continue.
  */
 export type OnInterrupt = "auto" | "cancel" | "detach";
 
@@ -25,11 +25,11 @@ export const CANCEL_CAUSES: readonly CancelCause[] = ["timeout", "abort"];
 export interface Interrupts {
   /** Aborts at the first signal, with an {@linkcode InterruptedError} as its reason. */
   readonly signal: AbortSignal;
-  /** Whether a person is at a terminal, possibly with redirected streams. Final once {@linkcode Interrupts.signal} has fired. */
+  /** Whether a person is at a terminal, possibly with redirected streams. The value is final once {@linkcode Interrupts.signal} has aborted. */
   readonly terminal: boolean;
 }
 
-/** Combines the caller's signal and the process signals; undefined without either. */
+/** Combines the caller's signal and the process signals; undefined without either of them. */
 export function endingSignal(signal: AbortSignal | undefined, interrupts?: Interrupts): AbortSignal | undefined {
   const signals = [signal, interrupts?.signal].filter((each) => each !== undefined);
   return signals.length > 1 ? AbortSignal.any(signals) : signals[0];
@@ -37,7 +37,7 @@ export function endingSignal(signal: AbortSignal | undefined, interrupts?: Inter
 
 /**
  * The `reason` in the result of a job that a signal ended.
- * @param text What happened to its operation, as a clause: `the run continues`.
+ * @param text What happened to the operation of the job, as a clause: `the run continues`.
  */
 export function interruptReason(interrupts: Interrupts | undefined, text: string): string {
   const error = interrupts?.signal.reason;
@@ -47,47 +47,47 @@ export function interruptReason(interrupts: Interrupts | undefined, text: string
 interface InterruptibleOptions {
   io: Pick<Io, "onSignal" | "exitNow" | "isTerminal">;
   clock: Clock;
-  /** Whether this is a job of a CI system: its parent may end without a signal. @default {false} */
+  /** Whether this is a job of a CI system, whose parent process may end without a signal. @default {false} */
   inJob?: boolean | undefined;
 }
 
 /**
- * Time from a signal until the last request for the reports must have finished, in milliseconds. The cancel itself has `Platform.interruptMs`.
- * Source: design, "Signals"; some runners kill after 5 s.
+ * Time from a signal until the last request for the reports must have finished, in milliseconds. The time limit of the cancel request is
+ * `Platform.interruptMs`. Some runners kill a job after 5 s. Source: design, "Signals".
  */
 export const INTERRUPT_MS = 4_000;
 
 /**
- * Signals within this time, in milliseconds, are treated as one: `deno task`, `bun run` and `npm exec` deliver up to three. Source: measured on Node
- * 20.20, Bun 1.4, Deno 2.9.
+ * Signals within this time, in milliseconds, are treated as one signal, because `deno task`, `bun run` and `npm exec` deliver up to three. Source:
+ * measured on Node 20.20, Bun 1.4, Deno 2.9.
  */
 const SAME_SIGNAL_MS = 1_500;
 
-/** `terminal`: whether a person watches at a terminal. */
+/** @param terminal Whether a person is watching at a terminal. */
 export function cancelsOnInterrupt(what: OnInterrupt, owned: boolean, terminal: boolean): boolean {
   return what === "cancel" || what === "auto" && owned && !terminal;
 }
 
 export interface OpenInterrupts extends Interrupts {
-  /** Stops listening, unless a signal has arrived: the signal may be repeated while reports are written. */
+  /** Stops listening, unless a signal has arrived. In that case, the signal may be repeated while reports are written. */
   close(): void;
 }
 
 /**
- * Handles SIGHUP, SIGINT and SIGTERM: the first one aborts {@linkcode Interrupts.signal}; further ones within 1.5 s are ignored as repetitions; a
- * later one ends the process at once.
+ * Handles SIGHUP, SIGINT and SIGTERM. The first signal aborts {@linkcode Interrupts.signal}. Further signals within 1.5 s are ignored as repetitions.
+ * A later signal ends the process at once.
  */
 export function openInterrupts({ io, clock, inJob = false }: InterruptibleOptions): OpenInterrupts {
   const controller = new AbortController();
-  // With `2>&1 | tee log`, only stdin is the terminal. A CI job may have one without a person.
+  // With `2>&1 | tee log`, only stdin is the terminal. A CI job may have a terminal without a person.
   let terminal = io.isTerminal("stdout") || io.isTerminal("stderr") || !inJob && io.isTerminal("stdin");
   let firstAt: number | undefined;
   const stop = io.onSignal((signal) => {
     if (firstAt === undefined) {
       firstAt = clock.now();
-      // A terminal sends Ctrl-C to every process in its foreground, also to one whose streams are all redirected.
+      // A terminal sends Ctrl-C to every process in its foreground, even if all streams of the process are redirected.
       if (signal === "SIGINT" && !inJob) terminal ||= io.isTerminal("process");
-      // People at a terminal press keys and do not think in signals.
+      // People at a terminal know the keys that they pressed, not the signals.
       controller.abort(
         new InterruptedError(signal, `Stopped by ${terminal && signal === "SIGINT" ? "Ctrl-C" : signal}`),
       );

@@ -1,5 +1,6 @@
 /**
- * Options of everything that follows an operation, and their checks.
+ * Options for following an operation, and their checks.
+ *
  * @module
  */
 import { UsageError } from "../errors.ts";
@@ -18,7 +19,10 @@ import type { StateFiles } from "./state.ts";
 
 export const MAX_TOKEN_SHARE = 1_000;
 
-/** Options of a job for a run or an automation run, complete and checked before the engine gets them. `I` are its items, `S` is what was started. */
+/**
+ * Options of a job for a run or an automation run, complete and checked before the engine gets them. `I` is the type of its items, and `S` the type
+ * of what was started.
+ */
 export interface JobOptions<I, S> extends KeyOptions {
   readonly session: Session;
   /** At least 1. */
@@ -26,7 +30,7 @@ export interface JobOptions<I, S> extends KeyOptions {
   readonly cancelOn: readonly CancelCause[];
   /** What a signal does to the operation. The state file passes it on to `cleanup`. */
   readonly onInterrupt: OnInterrupt;
-  /** Signals that end the job; undefined if only the session's signal does. */
+  /** Signals that end the job; undefined if only the session's signal ends it. */
   readonly interrupts: Interrupts | undefined;
   /** If it throws, the job ends with that error. */
   onItem(item: I): unknown;
@@ -35,50 +39,50 @@ export interface JobOptions<I, S> extends KeyOptions {
   /** Whether the job ends as soon as the operation is started or found. */
   readonly startOnly: boolean;
   readonly stream: boolean;
-  /** Gets every event of a run before it becomes an item. */
+  /** Receives every event of a run before it becomes an item. */
   readonly sink: EventSink | undefined;
   /** Where to keep the state of a run for later steps of the CI job; undefined to keep none. */
   readonly state: StatePlace | undefined;
   /** Whether the result of a run contains the task. */
   readonly showTask: boolean;
-  /** The task of a run that the job attaches to, if the caller knows it; the service does not return it. */
+  /** The task of a run that the job attaches to, if the caller knows it. The service does not return it. */
   readonly task: string | undefined;
-  /** `owner/name`, if the caller knows it: then the service is not asked. */
+  /** `owner/name`, if the caller knows it. The service is then not asked for it. */
   readonly repository: string | undefined;
-  /** Called with the service's answer, if it was asked. */
+  /** Called with the name if the service returned it. */
   onRepository(name: string): void;
-  /** `https://host` of the repository, if the caller has named it. */
+  /** `https://host` of the repository, if the caller named it. */
   readonly repositoryOrigin: string | undefined;
-  /** Opens the repository of a result file; undefined if the job wants none. */
+  /** Opens the repository of a result file; undefined if the job has no result file. */
   readonly openFiles: OpenFiles | undefined;
   /** Finds secrets in a result file by masking them. @default the session's redactor */
   readonly redactFile: ((text: string) => string) | undefined;
-  /** The result file of a run that the job attaches to; a start has it in its request. */
+  /** The result file of a run that the job attaches to. A start has it in its request. */
   readonly resultFile: PlannedResult | undefined;
   /** Whether a derived key also depends on the request, so that two tasks of one job are two runs. */
   readonly byTask: boolean;
   readonly mayRepeat: SeriesHooks["mayRepeat"];
   /** See `KeyChoice`. */
   readonly isSeries: boolean;
-  /** Whether the job may wait before another start, if no sandbox was free. */
+  /** Whether the job may wait before another start if no sandbox was free. */
   readonly waitsForSandbox: boolean;
-  /** Fires when the caller has cancelled the operation: no further start follows. */
+  /** Aborts when the caller has cancelled the operation. No further start follows. */
   readonly cancelled: AbortSignal | undefined;
 }
 
-/** Opens the files of a repository. @throws {MogplexError} with exit code 65 or 69 if it cannot be read. */
+/** Opens the files of a repository. @throws {MogplexError} with exit code 65 or 69 if the repository cannot be read. */
 export type OpenFiles = (wanted: WantedRepository) => Promise<RepositoryFiles>;
 
 export interface StatePlace {
   readonly files: StateFiles;
   readonly path: string;
-  /** The claim of the folder, if this job has made one: its writer writes the file. */
+  /** The claim of the folder, if this job made one. The claim's writer writes the file. */
   readonly claim?: Claim | undefined;
   /** State file of an earlier attempt. Its key is used again if the request is the same. */
   readonly resumePath?: string | undefined;
-  /** The run of that file, if it was just read and the request is the same: it is followed without a start. */
+  /** The run of that file, if it was just read and the request is the same. The run is then followed without a start. */
   readonly resumeRun?: Run | undefined;
-  /** Maximum time since the end of that key's run, in milliseconds. @default {Infinity} */
+  /** Maximum time since the end of the run with that key, in milliseconds. @default {Infinity} */
   readonly maxEndAgeMs?: number | undefined;
 }
 
@@ -92,7 +96,7 @@ export type AskedJob<I, S> = Undefinable<Omit<JobOptions<I, S>, "session">> & {
 
 /** Checks options and sets the defaults, then opens the session. @throws {UnauthorizedError | UsageError} */
 export function completeJob<I, S>(asked: AskedJob<I, S>): JobOptions<I, S> {
-  // Options of a script: ignore inherited properties.
+  // These are options of a script, so ignore inherited properties.
   const options = ownFields(asked);
   const { onItem = nothing, onStarted = nothing, onRepository = nothing, onInterrupt = "auto" } = options;
   const tokenShare = checkTokenShare(options.tokenShare);
@@ -126,7 +130,7 @@ export function completeJob<I, S>(asked: AskedJob<I, S>): JobOptions<I, S> {
 function nothing(): void {}
 
 /**
- * Signals of a library job: with `abort` in `cancelOn` the caller's signal also cancels the operation.
+ * Signals of a library job. With `abort` in `cancelOn`, the caller's signal also cancels the operation.
  * @throws {UsageError} for an unknown word.
  */
 export function abortInterrupts(
@@ -136,7 +140,7 @@ export function abortInterrupts(
   return { interrupts: { signal, terminal: false }, onInterrupt: "cancel" };
 }
 
-/** Returns what cancels a run; nothing by default. @throws {UsageError} unless it is a list of known words. */
+/** Returns what cancels a run; nothing by default. @throws {UsageError} unless the value is a list of known words. */
 export function checkCancelOn(cancelOn: readonly CancelCause[] = []): readonly CancelCause[] {
   if (!Array.isArray(cancelOn)) {
     throw new UsageError({
@@ -164,7 +168,7 @@ function checkWord<T extends string>(name: string, value: T, choices: readonly T
   });
 }
 
-/** @throws {UsageError} if it is out of range. */
+/** @throws {UsageError} if the value is out of range. */
 export function checkTokenShare(tokenShare = 1): number {
   if (Number.isInteger(tokenShare) && tokenShare >= 1 && tokenShare <= MAX_TOKEN_SHARE) return tokenShare;
   const why = `'tokenShare' must be a whole number from 1 to ${MAX_TOKEN_SHARE}`;

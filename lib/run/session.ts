@@ -31,7 +31,7 @@ interface SessionOptions extends ConnectOptions {
   timeoutMs?: number | undefined;
 }
 
-/** @throws what {@linkcode connectWith} throws. */
+/** @throws the errors of {@linkcode connectWith}. */
 export function openSession(options: SessionOptions, internals: SessionInternals): Session {
   const { platform } = internals;
   const session = { ...connectWith(options, internals, platform.name, allCalls), platform };
@@ -129,7 +129,6 @@ export function checkTimeout(timeoutMs: number): number {
 /** Shortest time for following, in milliseconds. A smaller value was meant as seconds or minutes, and would abandon a run that costs money. */
 const MIN_FOLLOW_MS = 1_000;
 
-/** Refuses a time that is too short to follow anything. @throws {UsageError} */
 export function checkFollowTimeout(timeoutMs: number | undefined): void {
   if (timeoutMs === undefined || checkTimeout(timeoutMs) >= MIN_FOLLOW_MS) return;
   const why = `'timeoutMs' is in milliseconds, and must be at least ${MIN_FOLLOW_MS} to follow anything`;
@@ -149,20 +148,20 @@ export interface Connected<C = unknown> {
   readonly signal: AbortSignal | undefined;
   /** Counts a notice about a wait, and passes every notice to `onNotice` unless `quietly`. */
   readonly notify: (notice: NoticeFacts, quietly?: boolean) => void;
-  /** Masks the token, the given secrets, and those in the environment. Its patterns are made once for the whole call. */
+  /** Masks the token, the given secrets, and the secrets in the environment. Its patterns are created once for the whole call. */
   readonly redactor: () => Redactor;
   readonly waits: () => WaitTotal[];
   /** Requests sent since the session was opened. */
   readonly requests: () => number;
-  /** Time on the clock at which it was opened. */
+  /** Clock time at which the session was opened. */
   readonly startedAt: number;
-  /** Deadline of the whole call, on the clock. */
+  /** Deadline of the whole call, as clock time. */
   readonly deadline: number;
   /** Random numbers from 0 up to 1, for jitter. */
   readonly random: () => number;
   readonly memory: TokenMemory;
   /**
-   * Makes a pacer that waits until the deadline at most.
+   * Creates a pacer that waits until the deadline at most.
    * @param signal Ends every wait. @default {@linkcode Connected.signal}
    */
   pacer(signal?: AbortSignal): Pacer;
@@ -188,7 +187,7 @@ export function verbKeys(): Keys<VerbOptions> {
   return { signal: "signal", onNotice: "function" };
 }
 
-/** Which service to use, and replacements for environment, network and time. */
+/** Which service to use, and replacements for the environment, the network and the time. */
 export interface ConnectOptions extends VerbOptions {
   /** Access token (`mog_…`). @default the variable `MOGPLEX_API_KEY` */
   token?: string | undefined;
@@ -196,7 +195,7 @@ export interface ConnectOptions extends VerbOptions {
   secrets?: readonly string[] | undefined;
   /** Origin of the service. @default the variable `MOGPLEX_URL`, otherwise `https://mogplex.com` */
   url?: string | undefined;
-  /** Client to use instead of one made from `token` and `url`. It cannot be combined with them. */
+  /** Client to use instead of a client created from `token` and `url`. It cannot be combined with them. */
   client?: ServiceClient | undefined;
   /** Reads an environment variable. @default the environment of the process */
   env?: ReadEnv | undefined;
@@ -212,7 +211,7 @@ export interface SessionInternals {
   random?: (() => number) | undefined;
   /** Reads the file of `MOGPLEX_API_KEY_FILE`. @default it cannot be read */
   readFile?: ((path: string) => string | undefined) | undefined;
-  /** An open session; then the session options are ignored. @default it is opened */
+  /** An open session. If it is set, the session options are ignored. @default a session is opened */
   session?: Session | undefined;
   /** Service and token, if the caller has resolved them. @default resolved from the options */
   connection?: Connection | undefined;

@@ -1,5 +1,5 @@
 /**
- * Issues and pull requests of a Gitea or Forgejo repository with their comments, by its REST API.
+ * Issues and pull requests of a Gitea or Forgejo repository with their comments, read through its REST API.
  *
  * @module
  */
@@ -75,14 +75,14 @@ const reactionSchema = z.lazy(() =>
 );
 const reviewSchema = z.lazy(() => z.object({ id: z.int(), comments_count: z.nullish(z.int()) }));
 
-/** The advice if the rights of users are hidden. The risk comes second: docs/ask.md has its reason. */
+/** The advice if the rights of users are hidden. The risk comes second: docs/ask.md explains it. */
 const NAME_USERS =
   "put the names of the users who can ask in --allow-users or the variable MOGPLEX_RESPOND_ALLOW_USERS (recommended)";
 const TAKE_OVER = "then everyone who can push can become an administrator: docs/ask.md";
 
-/** Maximum number of pull requests, and of the newest reviews of each, whose comments on lines are read. Each costs a request. */
+/** Maximum number of pull requests, and of the newest reviews of each, whose comments on lines are read. Each of them costs a request. */
 const MAX_REVIEWS = 100;
-/** Maximum number of requests for comments on lines, shared by all changed pull requests: anyone can write reviews. */
+/** Maximum number of requests for comments on lines, shared by all changed pull requests, because anyone can write reviews. */
 const MAX_NEWS_REQUESTS = 1_000;
 
 // Source: Gitea, "Configuration Cheat Sheet", `[ui] REACTIONS`: there are only these eight, unless an administrator changes them.
@@ -90,7 +90,7 @@ const REACTIONS: Readonly<Record<Reaction, string>> = { seen: "eyes", done: "roc
 
 const GHOST: ForgeUser = { id: -1, name: "Ghost", isBot: true };
 
-/** Internal users of the server, such as the one of its actions, have no positive id. Other programs look like people. */
+/** Internal users of the server, such as the user of its actions, have no positive id. Other programs look like people. */
 const toUser = (row: z.output<typeof userSchema> | null | undefined): ForgeUser =>
   row ? { id: row.id, name: row.login, isBot: row.id > 0 ? null : true } : GHOST;
 
@@ -107,7 +107,7 @@ const toComment = (comment: Comment, kind: CommentPlace["kind"] = "comment"): Th
 
 export class GiteaThreads implements Threads {
   readonly forge = GITEA_ADDRESS.name;
-  // A branch rule may require checks by a pattern, such as `*`: our status would satisfy it, and auto-merge would merge untested code.
+  // A branch rule may require checks by a pattern, such as `*`. Our status would satisfy it, and auto-merge would merge untested code.
   readonly setsStatus = false;
   readonly system: string;
   readonly pullNoun = "pull request";
@@ -176,9 +176,9 @@ export class GiteaThreads implements Threads {
   }
 
   /**
-   * Gitea never lists the scopes of a token, but checks them before it looks for the comment: there is no comment 0. It answers a new comment on an
-   * issue that does not exist with 500. Source: Gitea 1.24.6, routers/api/v1/repo/issue_comment.go, `editIssueComment`. There is no such request for
-   * a status.
+   * Gitea never lists the scopes of a token, but it checks them before it looks for the comment, and there is no comment 0. A new comment on an issue
+   * that does not exist is answered with 500. There is no such request for a status. Source: Gitea 1.24.6, routers/api/v1/repo/issue_comment.go,
+   * `editIssueComment`.
    */
   async mayWrite(of: "notes" | "statuses"): Promise<boolean | null> {
     if (of === "statuses") return null;
@@ -204,14 +204,14 @@ export class GiteaThreads implements Threads {
 
   async thread(place: ThreadPlace): Promise<Thread | null> {
     const what = `read ${wordsOf(place)}`;
-    // At the same time: people wait for the first note.
+    // At the same time, because people wait for the first note.
     const [found, pull] = await Promise.all([
       orNull(this.#client.get(what, `${this.#path}/issues/${place.number}`, issueSchema)),
       place.kind === "issue" ? null : orNull(this.#client.get(what, `${this.#path}/pulls/${place.number}`, pullSchema)),
     ]);
     if (found === null || (found.pull_request ? "pull" : "issue") !== place.kind) return null;
     if (pull === null && place.kind === "pull") return null;
-    // Only after the issue: an event in between would look like a change of its text. For a deleted issue Gitea answers with 500.
+    // Only after the issue was read: an event in between would look like a change of its text. For a deleted issue, Gitea answers with 500.
     const events = hasTextEditors(await this.#allTeams()) ? null : await this.#timeline(place);
     return {
       ...place,
@@ -244,7 +244,7 @@ export class GiteaThreads implements Threads {
     const answer = await orNull(this.#client.call({
       what: `read comment ${id} of ${wordsOf(thread)}`,
       path: `${this.#path}/issues/comments/${id}`,
-      // Without a body if it is not a comment.
+      // The answer has no body if the object is not a comment.
       read: (value) => value === undefined ? { comment: null } : wrapped(z.safeParse(commentSchema, value).data),
     }));
     const comment = answer?.comment ?? null;
@@ -262,11 +262,11 @@ export class GiteaThreads implements Threads {
     const isEditHidden = hasTextEditors(teams);
     const list = [...found.map((each) => toComment(each)), ...lines].map((each) => ({ ...each, isEditHidden }));
     list.sort((a, b) => Date.parse(a.createdAt) - Date.parse(b.createdAt) || a.id - b.id);
-    // Our notes are never on lines. Anyone can write reviews; many of them must not keep a member's request out.
+    // Our notes are never on lines. Anyone can write reviews, and many reviews must not hide a member's request.
     return { list, isWhole: true };
   }
 
-  /** Comments on lines of code, which belong to reviews. @param most Most reviews, newest first. */
+  /** Comments on lines of code, which belong to reviews. @param most Maximum number of reviews, newest first. */
   async #lineComments(thread: ThreadPlace, most = MAX_REVIEWS): Promise<readonly ThreadComment[]> {
     if (thread.kind === "issue") return [];
     const what = `read the reviews of ${wordsOf(thread)}`;
@@ -284,14 +284,14 @@ export class GiteaThreads implements Threads {
   async mayPush({ id, name }: ForgeUser): Promise<boolean | MogplexError> {
     const permission = await this.#permission(name);
     if (permission instanceof MogplexError) return permission;
-    // The name may belong to another account now.
+    // The name may now belong to another account.
     if (permission === null || permission.user?.id !== id) return false;
     // This is true for owners of an organization, and for members of its teams that administer the repository.
     if (["owner", "admin"].includes(permission.permission)) return true;
     const teams = await this.#allTeams();
     if (teams !== null && teams.length === 0) return permission.permission === "write";
     if (teams === null) return this.#hiddenTeams();
-    // In an organization that word ignores what teams may do to the code, or is about something other than the code.
+    // In an organization, that word ignores what teams may do to the code, or is about something other than the code.
     const path = `${this.#path}/collaborators/${encodeURIComponent(name)}`;
     const isWriter = permission.permission === "write" && await this.#is(this.#askingRights, path);
     let [gives, isOverstated] = [false, false];
@@ -307,7 +307,7 @@ export class GiteaThreads implements Threads {
   }
 
   async hidesRights(): Promise<MogplexError | null> {
-    // Anyone may ask for their own right, so ask for another user's.
+    // Anyone may read their own right, so read another user's.
     const [owner = ""] = this.#repository.split("/");
     const permission = await this.#permission(owner);
     if (permission instanceof MogplexError) return permission;
@@ -323,7 +323,6 @@ export class GiteaThreads implements Threads {
     return `read the rights of a user in ${this.#repository}`;
   }
 
-  /** What a user may do, as Gitea shows it to administrators of the repository; null for an unknown name. */
   async #permission(name: string): Promise<z.output<typeof permissionSchema> | MogplexError | null> {
     const attempted = this.#askingRights;
     const path = `${this.#path}/collaborators/${encodeURIComponent(name)}/permission`;
@@ -353,7 +352,7 @@ export class GiteaThreads implements Threads {
     return await orNull(this.#client.call({ what, path, read: () => true })) === true;
   }
 
-  /** Whether a user is in a team; null if that is not shown: Gitea answers 403 then, and 404 to users outside of the organization. */
+  /** Whether a user is in a team; null if that is not shown. Gitea then answers 403, or 404 to users outside the organization. */
   async #isIn(team: Team, name: string): Promise<boolean | null> {
     try {
       if (await this.#is(this.#askingRights, `/teams/${team.id}/members/${encodeURIComponent(name)}`)) return true;
@@ -507,9 +506,9 @@ export class GiteaThreads implements Threads {
 }
 
 /**
- * Who has changed title and description; null if that is not shown. Gitea shows who has changed the title, but not who has changed the description:
- * its author can, and every user who may write to issues. So only these users may be able to push; otherwise nothing is known. A change of the
- * description shows as a time at which nothing else has happened, until something else does.
+ * The users who changed the title and the description; null if that is not shown. Gitea shows who changed the title, but not who changed the
+ * description. The author can change it, and so can every user who may write to issues. The changes are therefore known only if all of these users
+ * can push. A change of the description appears as a time at which nothing else has happened, until something else happens.
  * @param events History of the thread; null if other users may write to issues.
  */
 function changesOf(issue: Issue, events: Events | null): Thread["changes"] {

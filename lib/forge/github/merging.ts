@@ -1,6 +1,7 @@
 /**
- * Whether a pull request of GitHub may be merged: one query, the rulesets of its target, and its place in a stack. What the token may do is no reason
- * to merge: GitHub's API lets an administrator go past every rule without a word.
+ * Whether a pull request of GitHub may be merged, from one query, the rulesets of its target, and its place in a stack. The rights of the token are
+ * not a reason to merge: GitHub's API lets an administrator bypass every rule without a warning.
+ *
  * @module
  */
 import * as z from "zod/mini";
@@ -111,7 +112,7 @@ const MAX_ACTIVITIES = 100;
 /** Maximum number of a branch's rules on one page. */
 const MAX_RULES = 100;
 
-/** The waits for GitHub to find out whether it can be merged, in milliseconds. A query makes it look. */
+/** Waits for GitHub to determine whether a pull request can be merged, in milliseconds. A query triggers the check. */
 const LOOK_MS = [2_000, 4_000];
 
 export const GITHUB_MERGING: ForgeMerging = { read, checks };
@@ -141,7 +142,7 @@ async function read(client: ForgeClient, address: PullRequestAddress): Promise<M
     `${path}/rules/branches/${base}?per_page=${MAX_RULES}`,
     rulesSchema,
   );
-  // A full page may have a next one, so not all rules are known.
+  // A full page may be followed by another one, so not all rules are known.
   const rules = page !== undefined && page.length < MAX_RULES ? page : undefined;
   const mayCount = review.opinions?.some(({ word, commit }) => word === "approved" && commit === review.head);
   const pushers = mayCount && facts.state === "open" ? await pushersOf(client, address, facts, node) : undefined;
@@ -157,7 +158,7 @@ async function read(client: ForgeClient, address: PullRequestAddress): Promise<M
   const required = requiredChecks(node, rules, isClassicShown);
   const isBypasser = node.viewerCanMergeAsAdmin !== false;
   return {
-    // The query names no queue where an older server would refuse it.
+    // The query does not mention a queue if an older server would refuse it.
     facts: { ...facts, hasQueue: facts.hasQueue || (rules ?? []).some(({ type }) => type === "merge_queue") },
     repositoryId: String(node.baseRepository.databaseId),
     base: node.baseRefName,
@@ -184,8 +185,9 @@ async function read(client: ForgeClient, address: PullRequestAddress): Promise<M
 }
 
 /**
- * Who has pushed to the branch since it was created; null if that is too far back. If the list is hidden, as by versions that lack it, only the
- * commits show who wrote them. That is too little for a fork: its name says nothing about who can push there, and maintainers of the target can.
+ * Users who pushed to the branch since it was created; null if the creation is too far back. If the list is hidden, or if the version of GitHub lacks
+ * it, only the commits show who wrote them. That is not enough for a fork: its name does not show who can push there, and maintainers of the target
+ * can push as well.
  */
 async function pushersOf(
   client: ForgeClient,
@@ -222,7 +224,7 @@ async function outdated(client: ForgeClient, path: string, { baseRefName, headRe
 const parametersOf = (rules: Rules, type: string) =>
   rules.flatMap((rule) => rule.type === type ? [rule.parameters ?? {}] : []);
 
-/** Null if not all rules are shown, and if GitHub requires a review by a rule that is not among them. */
+/** Null if not all rules are shown, or if GitHub requires a review by a rule that is not among them. */
 function requiredApprovals({ baseRef, reviewDecision }: Node, rules: Rules | undefined): number | null {
   if (rules === undefined) return null;
   const counts = [
@@ -259,7 +261,7 @@ function requiredChecks(
   return { names, isWhole: rules !== undefined && isClassicShown };
 }
 
-/** Why GitHub, or a rule that is shown, refuses the merge now, as a clause. Conflict, draft and being behind are facts. */
+/** Why GitHub, or a rule that is shown, refuses the merge now, as a clause. Conflicts, drafts and outdated branches are reported as facts instead. */
 function blockedBy(node: Node, required: readonly string[]): string | null {
   const { reviewDecision, mergeStateStatus: status, isInMergeQueue } = node;
   if (reviewDecision === "CHANGES_REQUESTED") return "a reviewer has requested changes";
@@ -272,7 +274,7 @@ function blockedBy(node: Node, required: readonly string[]): string | null {
   // For users who cannot bypass rules, GitHub shows BLOCKED.
   const missing = required.find((name) => name !== WORKFLOWS && !checks.some((check) => check.name === name));
   if (missing !== undefined) return `the required check ${JSON.stringify(missing)} is missing`;
-  // What GitHub shows of those in its queue is about the queue.
+  // While a pull request is in the queue, GitHub's status is about the queue.
   if (isInMergeQueue === true) return null;
   switch (status) {
     case "CLEAN":
@@ -296,7 +298,7 @@ function blockedBy(node: Node, required: readonly string[]): string | null {
   }
 }
 
-/** Rules of a ruleset that say nothing about a merge by the API, or that are checked here. Source: GitHub, "Available rules for rulesets". */
+/** Rules of a ruleset that do not affect a merge through the API, or that are checked here. Source: GitHub, "Available rules for rulesets". */
 const HARMLESS: readonly string[] = [
   "creation",
   "deletion",
@@ -308,7 +310,7 @@ const HARMLESS: readonly string[] = [
   "copilot_code_review",
 ];
 
-/** Why a token that may bypass rules must not merge, as a clause; null if all rules are shown and are checked here. */
+/** Why a token that can bypass rules must not merge, as a clause; null if all rules are shown and are checked here. */
 async function bypassOf(
   client: ForgeClient,
   protectionPath: string,
@@ -326,7 +328,7 @@ async function bypassOf(
     const what = `read the protection of branch "${node.baseRefName}"`;
     const classic = await client.getShown(what, protectionPath, protectionSchema);
     if (classic === undefined) return unread;
-    // The queue of a protection is only in the query.
+    // Only the query shows the queue of a branch protection.
     if (typeof node.isMergeQueueEnabled !== "boolean") names.push("merge_queue");
     const review = classic.required_pull_request_reviews;
     if (review?.require_code_owner_reviews) names.push("require_code_owner_reviews");
@@ -360,7 +362,7 @@ function methodsOf(
   ).map(([method]) => method);
 }
 
-/** Null if not all are shown: the earlier name of a renamed file never is. */
+/** Null if not all files are shown. The earlier name of a renamed file is never shown. */
 function filesOf({ files }: Node): string[] | null {
   const nodes = files?.nodes;
   if (!nodes || (files.totalCount ?? 0) > nodes.length) return null;

@@ -1,5 +1,5 @@
 /**
- * Pull requests of GitHub, by its GraphQL API: up to 50 in one query.
+ * Pull requests of GitHub, read through its GraphQL API: up to 50 in one query.
  *
  * @module
  */
@@ -24,18 +24,18 @@ import { reviewStateOf } from "../review_state.ts";
 import { GITHUB_ADDRESS } from "./address.ts";
 import { listOf, nodesOf, rollupSchema, rollupState } from "./checks.ts";
 
-/** Maximum number of pull requests of one query. For a larger query GitHub sometimes needs more than its 10 seconds. */
+/** Maximum number of pull requests of one query. A larger query sometimes takes GitHub longer than its limit of 10 seconds. */
 export const MAX_PULL_REQUESTS = 50;
 
 /** Maximum number of commits of a pull request whose authors are read. */
 export const MAX_COMMITS = 100;
 
-/** A user or a program, whose number is only shown for its type. */
+/** Fields of a user or a program. GitHub shows the number only for a known type. */
 export const USER = "__typename login databaseId";
 const ACTOR = "__typename login ... on User { databaseId } ... on Bot { databaseId }";
 
-// Source: GitHub, GraphQL reference, `PullRequest` and `Ref`; `refUpdateRule` is the part of a branch's protection that a reader may see. Older
-// self-hosted servers have no queues, and refuse a query that names one. `writersOnly`: users who can push now.
+// Source: GitHub, GraphQL reference, `PullRequest` and `Ref`; `refUpdateRule` is the part of a branch's protection that readers can see. Older
+// self-hosted servers have no merge queues, and refuse a query that mentions them. `writersOnly`: users who can push now.
 const fieldsOf = (knowsQueues: boolean) =>
   `fragment F on PullRequest {
   number url state isDraft createdAt updatedAt mergedAt closedAt mergeable reviewDecision headRefName
@@ -111,7 +111,7 @@ const schema = z.lazy(() => {
       commit: z.nullish(z.object({ oid: z.string() })),
     })),
     writers: listOf(z.object({ commit: z.nullish(z.object({ author: writer, committer: writer })) })),
-    // A list within a list costs points for each commit: only one pull request is asked for it.
+    // A list within a list costs points for each commit, so it is requested only for a single pull request.
     coauthors: listOf(z.object({ commit: z.nullish(z.object({ authors: listOf(writer) })) })),
     commits: z.nullish(nodesOf(z.object({
       commit: z.nullable(z.object({
@@ -123,7 +123,7 @@ const schema = z.lazy(() => {
 });
 type Node = z.output<typeof schema>;
 
-/** Null if the checks of the newest commit are not shown, which differs from having no checks. */
+/** Null if the checks of the newest commit are not shown. This differs from having no checks. */
 function checksOf({ commits, headRefOid }: Node, hidden: ReadonlySet<string>): ChecksState | null {
   const commit = commits?.nodes?.[0]?.commit;
   // GitHub lists no more than 250 commits, so the last one may not be the newest.
@@ -133,12 +133,12 @@ function checksOf({ commits, headRefOid }: Node, hidden: ReadonlySet<string>): C
 
 const isBot = (actor: { __typename?: string | undefined } | null | undefined) => actor?.__typename === "Bot";
 
-/** People and teams that were asked and have not decided. Hidden ones are counted as well. */
+/** Number of people and teams who were asked for a review and have not decided, including hidden ones. */
 function askedCount({ totalCount, nodes }: NonNullable<Node["reviewRequests"]>): number {
   return totalCount - (nodes ?? []).filter((node) => isBot(node?.requestedReviewer)).length;
 }
 
-/** A deleted account has none. */
+/** A deleted account has no user. */
 const toUser = (actor: z.output<typeof userSchema> | null | undefined): ForgeUser => ({
   id: actor?.databaseId ?? 0,
   name: actor?.login ?? "ghost",
@@ -150,14 +150,14 @@ const OPINIONS = new Map<string, Opinion["word"]>([
   ["CHANGES_REQUESTED", "changes-requested"],
 ]);
 
-/** Null if not all are shown. */
+/** Null if not all reviews are shown. */
 function opinionsOf({ latestOpinionatedReviews: reviews }: Node): Opinion[] | null {
   const nodes = reviews?.nodes;
   if (!nodes || nodes.includes(null) || (reviews.totalCount ?? 0) > nodes.length) return null;
   return nodes.flatMap((review) => {
     const word = OPINIONS.get(review?.state ?? "");
     if (review === null || word === undefined) return [];
-    // GitHub leaves out reviews of users who cannot push now.
+    // GitHub leaves out reviews by users who cannot push now.
     const { author, commit, submittedAt } = review;
     return [{ by: toUser(author), word, commit: commit?.oid ?? null, at: submittedAt ?? null, mayPush: true }];
   });
@@ -170,7 +170,7 @@ function wholeList<T>(list: { nodes?: (T | null)[] | null; totalCount?: number |
   return nodes.every((node) => node !== null) ? nodes as T[] : null;
 }
 
-/** Null if not all are shown. Co-authors are read only of a single pull request. */
+/** Null if not all commits are shown. Co-authors are read only for a single pull request. */
 function writersOf({ writers, coauthors }: Node): ForgeUser[] | null {
   const commits = wholeList(writers);
   const others = coauthors === undefined
@@ -188,7 +188,7 @@ function reviewOf(node: Node, hidden: ReadonlySet<string>): ReviewReading {
   const rule = hidden.has("baseRef") ? null : baseRef?.refUpdateRule?.requiredApprovingReviewCount;
   return {
     head: headRefOid ?? null,
-    // Without a decision the branch requires no review.
+    // Without a decision, the branch requires no review.
     required: rule ?? (reviewDecision === null && !hidden.has("reviewDecision") ? 0 : null),
     opinions: isShown ? opinionsOf(node) : null,
     author: author ? toUser(author) : null,
@@ -196,13 +196,13 @@ function reviewOf(node: Node, hidden: ReadonlySet<string>): ReviewReading {
   };
 }
 
-/** What an answer shows of its review; undefined if it has another form. */
+/** The review in an answer; undefined if the answer has another form. */
 export function githubReview({ node, hidden }: PullAnswer): ReviewReading | undefined {
   const { data } = z.safeParse(schema, node);
   return data && reviewOf(data, hidden);
 }
 
-/** GitHub's decision can block a merge. It never replaces our count: it may be of an earlier commit, or of a program. */
+/** GitHub's decision can block a merge. It never replaces our own count, because it may be about an earlier commit, or made by a program. */
 function reviewState(node: Node, hidden: ReadonlySet<string>): ReviewState | null {
   const { reviewDecision: decision, reviewRequests: requests } = node;
   if (decision === "CHANGES_REQUESTED") return "changes-requested";
@@ -218,7 +218,7 @@ function ownerOf({ assignees, reviewRequests }: Node): string | null {
   return assignees?.nodes?.[0]?.login ?? reviewer?.login ?? reviewer?.combinedSlug ?? null;
 }
 
-/** Whether the branch is the default one, or has a rule; null if that is hidden. */
+/** Whether the branch is the default branch, or has a rule; null if that is hidden. */
 function guardOf({ headRefName, headRef, baseRepository }: Node, hidden: ReadonlySet<string>): boolean | null {
   if (headRef?.refUpdateRule || baseRepository?.defaultBranchRef?.name === headRefName) return true;
   return hidden.has("headRef") || hidden.has("baseRepository") ? null : false;
@@ -259,7 +259,7 @@ function factsOf(value: unknown, hidden: ReadonlySet<string>): PullRequestFacts 
   };
 }
 
-/** An error of GraphQL: a part of the answer that is missing, by its path. */
+/** A GraphQL error: the path of a part that is missing from the answer. */
 interface PartError {
   type: string;
   path: readonly string[];
@@ -279,7 +279,7 @@ function errorsOf(body: Record<string, unknown>): PartError[] {
   });
 }
 
-/** Source: GitHub, "Rate limits and query limits for the GraphQL API": 200 with an error once the hour's points are used up. */
+/** Source: GitHub, "Rate limits and query limits for the GraphQL API": once the points of the hour are used up, GitHub answers 200 with an error. */
 export function isLimit(body: unknown): boolean {
   if (!isObject(body)) return false;
   const { errors } = body;
@@ -288,7 +288,7 @@ export function isLimit(body: unknown): boolean {
   return isSecondary || errorsOf(body).some(({ type }) => type === "RATE_LIMITED" || type === "RATE_LIMIT");
 }
 
-/** Only these errors concern the pull request. Every other error concerns this query. Source: GitHub's answers, as of `gh`. */
+/** Only these errors concern the pull request. Every other error concerns this query. Source: GitHub's answers, also handled by `gh`. */
 const REFUSALS: readonly string[] = ["NOT_FOUND", "FORBIDDEN"];
 
 function notShown(errors: readonly PartError[]): PullRequestOutcome {
@@ -308,28 +308,28 @@ interface Answered {
   errors: PartError[];
 }
 
-/** An answer with any data at all. Without data it is not an answer to this query. */
+/** An answer that has any data at all. Without data, it is not an answer to this query. */
 export function readBody(body: unknown): Answered | undefined {
   return isObject(body) && isObject(body.data) ? { data: body.data, errors: errorsOf(body) } : undefined;
 }
 
-/** One pull request of an answer. */
+/** One pull request in an answer. */
 interface PullAnswer {
   readonly outcome: PullRequestOutcome;
-  /** As GitHub shows it; empty if it was refused. */
+  /** The pull request as GitHub shows it; empty if the request was refused. */
   readonly node: Record<string, unknown>;
-  /** Its fields that are not shown to this token. */
+  /** Fields of the pull request that are not shown to this token. */
   readonly hidden: ReadonlySet<string>;
 }
 
-/** The pull request of one alias of a query. */
+/** The pull request under one alias of a query. */
 function answerOf({ data, errors }: Answered, alias: string, address: PullRequestAddress): PullAnswer {
   const refuse = (outcome: PullRequestOutcome): PullAnswer => ({ outcome, node: {}, hidden: new Set() });
   const ownErrors = errors.filter(({ path }) => path[0] === alias);
   const repository = Object.hasOwn(data, alias) ? data[alias] : undefined;
   const node = isObject(repository) ? repository.pullRequest : undefined;
   if (!isObject(node) || ownErrors.some(({ path }) => path.length < 3)) return refuse(notShown(ownErrors));
-  // A part that took too long is not hidden: its earlier value still holds.
+  // A part that took too long is not hidden. Its earlier value is still valid.
   const trouble = ownErrors.filter(({ type }) => !REFUSALS.includes(type));
   if (trouble.length > 0) return refuse(notShown(trouble));
   // The name of a team may be hidden, but the request for its review is not.
@@ -345,7 +345,7 @@ function answerOf({ data, errors }: Answered, alias: string, address: PullReques
 
 export const FORM = "the answer does not have the format that GitHub documents";
 
-/** Whether all of them are at GitHub's own service, which has every field. */
+/** Whether all pull requests are on GitHub's own service, which has every field. */
 function knowsQueues(addresses: readonly PullRequestAddress[]): boolean {
   return addresses.every(({ host }) => host === "github.com" || host.endsWith(".ghe.com"));
 }
@@ -357,8 +357,8 @@ export function namesOf({ repository }: Pick<PullRequestAddress, "repository">):
 
 /**
  * Reads pull requests, at most {@linkcode MAX_PULL_REQUESTS}, with one query.
- * @returns An outcome for each, in their order.
- * @throws what the client throws.
+ * @returns An outcome for each pull request, in their order.
+ * @throws the errors of the client.
  */
 export async function readGithub(
   client: ForgeClient,
@@ -368,9 +368,9 @@ export async function readGithub(
 }
 
 /**
- * The same, with what GitHub has answered.
+ * Like {@linkcode readGithub}, but also returns GitHub's answer.
  * @param more Further fields. The variable `i0` is the number of the first pull request.
- * @throws what the client throws.
+ * @throws the errors of the client.
  */
 export async function askGithub(
   client: ForgeClient,

@@ -408,15 +408,15 @@ async function readReview(
 
 type Approval = z.output<typeof approvalsSchema>["approved_by"][number];
 
-/** What an approval of an earlier version has as its commit. */
+/** The commit of an approval of an earlier version. */
 const EARLIER = "an earlier commit";
 
-/** Least time between a version and an approval of it, in milliseconds: the times may be rounded. */
+/** Least time between a version and its approval, in milliseconds, because the times may be rounded. */
 const VERSION_MS = 1_000;
 
 /**
- * Approvals with the commit that they are of. GitLab does not name it, so the time of the newest version decides. Source: GitLab, "Merge requests
- * API", "List merge request diff versions".
+ * Adds the commit to each approval. GitLab does not name it, so the time of the newest version decides. Source: GitLab, "Merge requests API", "List
+ * merge request diff versions".
  */
 async function withCommits(
   client: ForgeClient,
@@ -436,7 +436,7 @@ async function withCommits(
   });
 }
 
-/** The newest push; undefined if it is not shown. */
+/** The newest push; undefined if the versions are not shown. */
 export async function newestVersion(client: ForgeClient, address: PullRequestAddress) {
   const versions = await part(client, address, "versions", z.array(versionSchema)) ?? [];
   return versions.toSorted((a, b) => b.id - a.id)[0];
@@ -444,7 +444,7 @@ export async function newestVersion(client: ForgeClient, address: PullRequestAdd
 
 type SystemNote = z.output<typeof noteSchema>;
 
-/** GitLab's own notes, newest first, in words that are English whatever the user's language is; undefined if they are not shown. */
+/** Notes by GitLab itself, newest first; undefined if they are not shown. Their words are English, whatever the user's language is. */
 async function systemNotes(client: ForgeClient, address: PullRequestAddress) {
   const what = `read the notes of merge request ${address.url}`;
   try {
@@ -461,12 +461,12 @@ async function systemNotes(client: ForgeClient, address: PullRequestAddress) {
   }
 }
 
-/** Who has pushed after it was opened. Source: GitLab, app/services/system_notes/commit_service.rb, `add_commits`. */
+/** Users who pushed after the merge request was opened. Source: GitLab, app/services/system_notes/commit_service.rb, `add_commits`. */
 function pushersIn(notes: readonly SystemNote[]): ForgeUser[] {
   return notes.filter(({ body }) => /^added \d+ commits?(?:\n|$)/.test(body)).map(({ author }) => toUser(author));
 }
 
-/** Authors and committers that have an account; null if not all are shown. Source: GitLab, "GraphQL API resources", `MergeRequest`. */
+/** Authors and committers who have an account; null if not all commits are shown. Source: GitLab, "GraphQL API resources", `MergeRequest`. */
 async function writersOf(
   client: ForgeClient,
   { repository, number, url }: PullRequestAddress,
@@ -485,7 +485,7 @@ async function writersOf(
     if (isHidden(error)) return { value: null };
     throw error;
   });
-  // An older version may lack one of the fields, and answers with errors.
+  // An older version may lack one of the fields. It then answers with errors.
   const request = z.safeParse(writersSchema, value).data?.data.project.mergeRequest;
   if (request === undefined || request.commits.pageInfo.hasNextPage || request.committers.pageInfo.hasNextPage) {
     return null;
@@ -507,7 +507,7 @@ function conflictOf(request: MergeRequest): boolean | null {
     : false;
 }
 
-/** Whether the branch is the default one, or protected; null if that is not shown. Source: GitLab, "Branches API". */
+/** Whether the branch is the default branch or protected; null if that is not shown. Source: GitLab, "Branches API". */
 async function guardOf(
   client: ForgeClient,
   { repository, url }: PullRequestAddress,
@@ -521,7 +521,7 @@ async function guardOf(
     );
     return row.protected || row.default === true;
   } catch (error) {
-    // The rest of the merge request is known anyway. Only a follow-up is not possible without this.
+    // The rest of the merge request is still useful. Only a follow-up is impossible without this value.
     if (error instanceof MogplexError) return null;
     throw error;
   }

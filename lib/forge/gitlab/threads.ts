@@ -1,5 +1,5 @@
 /**
- * Issues and merge requests of a GitLab project with their notes, by its REST API.
+ * Issues and merge requests of a GitLab project with their notes, read through its REST API.
  *
  * @module
  */
@@ -104,7 +104,7 @@ const schedulesSchema = z.lazy(() => z.object({ id: z.int(), active: z.boolean()
 const scheduleSchema = z.lazy(() =>
   z.object({ variables: z.nullish(z.array(z.object({ key: z.string(), value: z.string() }))) })
 );
-/** Maximum number of schedules whose variables are read: each costs a request. */
+/** Maximum number of schedules whose variables are read. Each of them costs a request. */
 const MAX_SCHEDULES = 20;
 const isPoll = ({ key, value }: { key: string; value: string }) => key === "MOGPLEX_SCHEDULE" && value === "respond";
 // Source: GitLab, "Projects API", https://docs.gitlab.com/api/projects/
@@ -118,8 +118,8 @@ const variablesSchema = z.lazy(() =>
 const REACTIONS: Readonly<Record<Reaction, string>> = { seen: "eyes", done: "white_check_mark", failed: "x" };
 
 /**
- * Whether any user can pass variables to a pipeline; null if the token cannot see that.
- * Source: GitLab, merge request 149343: without the restriction, the role has no effect, and Developers can.
+ * Whether any user can pass variables to a pipeline; null if the token cannot see the setting. Without the restriction, the role has no effect, and
+ * Developers can pass variables. Source: GitLab, merge request 149343.
  */
 function mayHaveVariables(project: z.infer<typeof variablesSchema> | null): boolean | null {
   if (project?.restrict_user_defined_variables === false) return true;
@@ -127,7 +127,7 @@ function mayHaveVariables(project: z.infer<typeof variablesSchema> | null): bool
   return role === null ? null : role !== "no_one_allowed";
 }
 
-/** The answer, or null if it is not shown to this token. */
+/** The answer; null if it is not shown to this token. */
 async function orHidden<T>(promise: Promise<T>): Promise<T | null> {
   try {
     return await promise;
@@ -138,14 +138,14 @@ async function orHidden<T>(promise: Promise<T>): Promise<T | null> {
 }
 
 /**
- * A change of title or description, in GitLab's words, which are English whatever the user's language is. If a change of the description ticks a
- * checklist item, only the words for the item appear. Source: GitLab, `CommonSystemNotesService`, `handle_description_change_note`,
+ * A change of the title or the description, in GitLab's words. They are English, whatever the user's language is. If a change of the description
+ * ticks a checklist item, only the words for the item appear. Source: GitLab, `CommonSystemNotesService`, `handle_description_change_note`,
  * https://gitlab.com/gitlab-org/gitlab-foss/-/issues/33577
  */
 const CHANGE = /^(?:changed (?:title from |the description)|marked the (?:checklist item|task) )/;
 
 /**
- * An issue that came from another project, with its comments and label events under the names of their authors. Users who may move it are not
+ * An issue that came from another project, with its comments and label events under the names of their authors. Users who may move an issue are not
  * necessarily allowed to push. Source: GitLab, "Move an issue", https://docs.gitlab.com/user/project/issues/managing_issues/
  */
 const MOVED = /^(?:moved|cloned) from /;
@@ -296,8 +296,8 @@ export class GitlabThreads implements Threads {
   }
 
   /**
-   * When the text of a note was changed. GraphQL shows it; `updated_at` changes with every reaction, and is only used if the server is too old for
-   * the field. Source: GitLab, "GraphQL API resources", `Note.lastEditedAt`; https://docs.gitlab.com/api/graphql/reference/#note
+   * When the text of a note was changed, as GraphQL shows it. `updated_at` changes with every reaction, so it is used only if the server is too old
+   * for the GraphQL field. Source: GitLab, "GraphQL API resources", `Note.lastEditedAt`; https://docs.gitlab.com/api/graphql/reference/#note
    */
   async #editedAt({ id, created_at: created, updated_at: updated }: Note): Promise<string | null> {
     const query = "query($id: NoteID!) { note(id: $id) { lastEditedAt } }";
@@ -349,7 +349,7 @@ export class GitlabThreads implements Threads {
     return { isProtected: branch.protected, commit: branch.commit?.id ?? null };
   }
 
-  /** All of it needs the role Maintainer. */
+  /** Everything here requires the role Maintainer. */
   async setup(): Promise<ForgeSetup> {
     const hooks = await orHidden(this.#list("read the webhooks", `${this.#path}/hooks`, hookSchema));
     const project = await orHidden(this.#client.get("read the project", this.#path, variablesSchema));
@@ -382,7 +382,7 @@ export class GitlabThreads implements Threads {
     return polls.length > 0 || isWhole ? polls : null;
   }
 
-  /** Only the number is used: the server may be below a path of its host. */
+  /** Only the number of the address is used, because the server may be below a path of its host. */
   #address(number: number): PullRequestAddress {
     return { ...addressAt(GITLAB_ADDRESS, this.origin, this.#project, number), url: `!${number}` };
   }
@@ -396,7 +396,7 @@ export class GitlabThreads implements Threads {
   }
 
   #commented(since: string) {
-    // The API only accepts days, which end by the server's clock, up to twelve hours after ours; and it excludes the day itself.
+    // The API accepts only days and excludes the day itself. Days end by the server's clock, up to twelve hours after ours.
     const after = new Date(Date.parse(since) - 1.5 * DAY_MS).toISOString().slice(0, 10);
     const path = `${this.#path}/events?action=commented&after=${after}&sort=asc`;
     return this.#list(`read the events of project ${this.#project}`, path, eventSchema);
