@@ -246,9 +246,9 @@ export const REPORT = option("MOGPLEX_REPORT", {
 export const NOTE = option("MOGPLEX_NOTE", {
   name: "note",
   value: "WHEN",
-  help: "Note on the pull request: `auto` or `off`.",
+  help: "Pull request note: `auto` or `off`.",
   heading: "Reports",
-  fallback: "`auto`",
+  fallback: "`off`; on GitLab, `auto`",
   parse: oneOf<"auto" | "off">(["auto", "off"]),
 });
 

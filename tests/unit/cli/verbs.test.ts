@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { ALL_FORGES } from "../../../lib/forge/all.ts";
 import { HARNESSES, MODES } from "../../../lib/service/contract.ts";
 import { codesOf, commandVocabulary, flagsOf, type Verb, type VerbFlag } from "../../../lib/cli/verb.ts";
 import { ENVIRONMENT } from "../../../lib/cli/environment.ts";
@@ -91,6 +92,8 @@ test("options name every agent and every mode, and the defaults that the code ha
   expect(meaning(TABLE.HARNESS)).toBe(`Agent: ${HARNESSES.join(", ").replace(/, (?=\w+$)/, " or ")}`);
   expect(meaning(TABLE.MODE)).toBe(MODES.join(", ").replace(/, (?=\w+$)/, " or "));
   expect(TABLE.TIMEOUT.fallback).toBe(`\`${DEFAULT_TIMEOUT_MS / 60_000}m\``);
+  const noted = ALL_FORGES.filter(({ job }) => job.notes.byDefault).map(({ system }) => system);
+  expect(TABLE.NOTE.fallback).toBe(`\`off\`; on ${noted.join(" and ")}, \`auto\``);
 });
 
 test("options take the words that their descriptions name, and no others", () => {

@@ -137,9 +137,13 @@ test("start() starts afresh in order when the runs that it finds are dead", asyn
 });
 
 test("start() attaches to the run of a racing job, the first live one of the series", async () => {
-  const { result, keys } = await tried([dead(), started("streaming", true)]);
+  const { result, keys, notices } = await tried([dead(), started("streaming", true)]);
   expect(result).toMatchObject({ replayed: true, idempotencyKey: `${KEY}.2`, owned: true });
   expect(keys).toEqual([KEY, `${KEY}.2`]);
+  // No run is started, so the notice does not claim that one is.
+  expect(notices.map(({ message }) => message)).toEqual([
+    `Run ${RUN_ID} with this key did not succeed: starting a new run, unless there is already a newer one`,
+  ]);
 });
 
 test("start() tries four keys in one process, then reports the last dead run", async () => {

@@ -31,7 +31,7 @@ test("noticeText() has words for each kind", () => {
     "The feed is full at 200 events: later steps are not visible, but the status is still watched",
     "Some events were missed: the feed shows only its newest 200",
     `The service reports an unknown status, "paused": it is treated as not finished`,
-    "Run r with this key did not succeed: starting a new run",
+    "Run r with this key did not succeed: starting a new run, unless there is already a newer one",
     "No sandbox was free for run r, and no agent has begun: starting again in 10 min",
     "No sandbox was free for run r, and no agent has begun: starting again now",
     "Cannot identify this job (missing: pipeline, job): the key is random, so a retry starts another run; set MOGPLEX_CI_JOB to a text that contains the build number",
