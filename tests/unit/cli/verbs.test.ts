@@ -92,7 +92,7 @@ test("options name every agent and every mode, and the defaults that the code ha
   expect(meaning(TABLE.HARNESS)).toBe(`Agent: ${HARNESSES.join(", ").replace(/, (?=\w+$)/, " or ")}`);
   expect(meaning(TABLE.MODE)).toBe(MODES.join(", ").replace(/, (?=\w+$)/, " or "));
   expect(TABLE.TIMEOUT.fallback).toBe(`\`${DEFAULT_TIMEOUT_MS / 60_000}m\``);
-  const noted = ALL_FORGES.filter(({ job }) => job.notes.byDefault).map(({ system }) => system);
+  const noted = ALL_FORGES.filter(({ job }) => job?.notes.byDefault).map(({ system }) => system);
   expect(TABLE.NOTE.fallback).toBe(`\`off\`; on ${noted.join(" and ")}, \`auto\``);
 });
 
