@@ -1,6 +1,6 @@
 /**
- * What people decide about a campaign: retry, approve, stop, resume, skip. Each decision is recorded in the journal. If it cancels runs or settles
- * starts, this is also done at once, if possible.
+ * Records what people decide about a campaign: retry, approve, stop, resume or skip. If a decision cancels runs or settles starts, this is done at
+ * once where possible.
  *
  * @module
  */
@@ -72,10 +72,13 @@ export interface Selection {
 }
 
 export type Decision =
-  /** Allows another attempt. `adopt`: with the task now in the file; undefined: refused if it differs from the planned task. */
+  /**
+   * Allows another attempt. `adopt`: true for the task that is now in the file, false for the planned task. If it is undefined, the retry is refused
+   * if the two tasks differ.
+   */
   | { kind: "retry"; select: Selection; adopt: boolean | undefined; reason?: string | undefined }
   | { kind: "approve"; reason?: string | undefined }
-  /** Starts nothing more. `cancel`: the runs are cancelled, and open starts are settled, at once. */
+  /** Stops all further starts. `cancel`: runs are also cancelled, and open starts are settled, at once. */
   | { kind: "stop"; cancel: boolean; reason?: string | undefined }
   | { kind: "resume"; reason?: string | undefined }
   /** Decides that items will not start again. `cancel`: their runs are cancelled too. */
@@ -90,20 +93,19 @@ export interface Decided {
   /** Names of the affected items; for the dry run of a stop, the items whose runs it would cancel. Empty for other decisions about the campaign. */
   items: string[];
   text: string;
-  /** What happens on other machines or in killed jobs, as a sentence; undefined for nothing. */
+  /** What happens on other machines or after killed jobs, as a sentence; undefined if there is nothing to report. */
   elsewhere?: string | undefined;
-  /** The view of the campaign after the decision. */
   view: CampaignView;
-  /** Whether another process holds the campaign, and records and shows it. @default {false} */
+  /** Whether another process is using the campaign, and records and shows the decision. @default {false} */
   isElsewhere?: boolean;
-  /** Whether runs are left that the next wave cancels. @default {false} */
+  /** Whether the next wave still has runs to cancel. @default {false} */
   leavesCancels?: boolean;
   /** Why the recorded decision could not be carried out at once; undefined if it was carried out, or there was nothing to do. */
   error?: unknown;
 }
 
 export interface DecideOptions extends CampaignOptions {
-  /** Who decides, for the journal: at most 200 characters. */
+  /** Who decides, as recorded in the journal: at most 200 characters. */
   by: string;
   /** If true, nothing is written. @default {false} */
   dryRun?: boolean | undefined;
@@ -112,8 +114,8 @@ export interface DecideOptions extends CampaignOptions {
 /**
  * Records a decision, and carries out at once what it requires for runs and open starts.
  *
- * @throws {UsageError} when there is no plan, no item matches, or the decision does not apply now.
- * @throws {MogplexError} with exit code 75 when another process is using the directory. A stop is passed on to that process instead.
+ * @throws {UsageError} if there is no plan, no item matches, or the decision does not apply now.
+ * @throws {MogplexError} with exit code 75 if another process is using the directory. A stop is passed on to that process instead.
  */
 export async function decideCampaign(
   source: CampaignSource,
@@ -133,7 +135,7 @@ export async function decideCampaign(
   }
 }
 
-/** A stopped campaign is resumed after the process that it stopped has ended. */
+/** A stopped campaign can only be resumed after the process that it stopped has ended. */
 const RESUME_LATER =
   "a process that was asked to stop ends when its active runs have finished; run this command again after that";
 
@@ -145,7 +147,7 @@ async function decideHere(
 ): Promise<Decided> {
   const { dryRun = false, stuckAfterMs, by } = options;
   if (by.trim() === CHECKS_RULE) {
-    // Otherwise the approval of the person who asks would count.
+    // Otherwise, this name would hide the person who asks, and that person's own approval would count.
     throw new UsageError({
       attempted: attemptOf(decision),
       why: "this is the name of a rule in the campaign file, not a person",
@@ -154,7 +156,7 @@ async function decideHere(
     });
   }
   let recorded: Recorded | undefined;
-  // A campaign can be stopped without the files that its file names, and without what permits them.
+  // Most decisions only need the campaign's place, so a campaign can be stopped even if files that its file names are missing or not permitted.
   const purpose = decision.kind === "retry" && decision.adopt ? "task" : "place";
   const reading = internalsWith(internals, { purpose } as const);
   return await withCampaign(source, options, reading, dryRun ? "read" : "write", async (opened) => {
@@ -162,7 +164,7 @@ async function decideHere(
     const view = () => viewOf(opened, store, { stuckAfterMs });
     const cause = "select" in decision && recorded === undefined ? decision.select.cause : undefined;
     const before = await viewForCause(view, store, cause, options);
-    // After a lost race the journal may have the decision already: it is shared before anything is sent.
+    // After a lost race, the journal may already have the decision, so it is not recorded again. It is shared before anything is sent.
     const result = recorded ??
       await recordDecision(
         opened,
@@ -178,7 +180,7 @@ async function decideHere(
       return { items, text: `dry run, nothing was recorded; without --dry-run, ${text}`, elsewhere, view: view() };
     }
     store = await reopen(opened) ?? store;
-    // A canary that was cancelled or skipped has ended: what comes next depends on it.
+    // The end of a cancelled or skipped canary may close a gate.
     const recordGate = async (store: Store) => {
       const gate = decision.kind === "stop" || decision.kind === "skip" ? gateDue(store.memory) : undefined;
       if (gate !== undefined) await store.record(gate);
@@ -196,8 +198,8 @@ async function decideHere(
 }
 
 /**
- * The view in which a cause is looked up. Its word may come from a screen that has read the forge after the last wave, so the pull requests are read
- * first if the word is unknown, or always with `always`.
+ * The view in which a cause is looked up. The word of the cause may come from a screen that has read the forge since the last wave. Pull requests are
+ * therefore read first if the word is unknown, or always with `always`.
  */
 export async function viewForCause(
   view: () => CampaignView,
@@ -217,17 +219,17 @@ export function listsText(opened: OpenedCampaign): string {
   return `${ownCommand(opened, "status", "--all")} lists the items`;
 }
 
-/** Verdicts of items with which nothing is left to do. */
+/** Verdicts of items that need nothing more. */
 const WELL: readonly ItemState[] = ["succeeded", "unchanged"];
 
-/** What a follow-up fixes, by what a pull request waits for. */
+/** What a follow-up fixes, by what the pull request is waiting for. */
 const FOLLOW_UPS: Readonly<Partial<Record<PullRequestTrouble, FollowUp>>> = {
   "conflict": "conflict",
   "failed-checks": "checks",
   "changes-requested": "review",
 };
 
-/** What started again means for items of a cause: a follow-up on the branch of the pull request, or the task (undefined). */
+/** What a retry means for items of a cause: a follow-up on the branch of the pull request, or the task again (undefined). */
 function followUpOf(view: CampaignView, cause: string | undefined): FollowUp | undefined {
   if (ITEM_RESULT_CAUSES.some((word) => word === cause)) return "result";
   const stuck = view.causes.find(({ word }) => word === cause)?.stuck ?? null;
@@ -242,10 +244,10 @@ export function isName(glob: string): boolean {
 type Selecting = Pick<Deciding, "opened" | "store" | "attempted" | "view" | "onNotice">;
 
 /**
- * Items that match a selection, and the ones that it names in full instead of with a glob.
+ * Items that match a selection, and those of them that the selection names in full instead of with a glob.
  *
- * @param byName Items with these verdicts are selected only by their full name: a glob must not start everything that it matches a second time.
- * @throws {UsageError} if there is nothing to select by, no item matches, or a name in `only` is not the name of an item, even if other names are.
+ * @param byName Items with these verdicts are selected only by their full name. A glob must not start everything that it matches a second time.
+ * @throws {UsageError} if the selection is empty, no item matches, or a name in `only` is not the name of an item, even if other names are.
  */
 export function selectItems(
   deciding: Selecting,
@@ -337,7 +339,7 @@ function noMatchError(
   const more = globs.length > first.length ? ` and ${globs.length - first.length} more` : "";
   const value = first.length > 0 ? first.map((glob) => JSON.stringify(glob)).join(", ") + more : undefined;
   const near = [...new Set(first.flatMap((glob) => nearest(glob, names) ?? []))];
-  // The name on the screen may have other characters; the id of a run has no "/".
+  // Names with a "/" are not checked, because names on the screen may have other characters. The id of a run has no "/".
   const isRunId = (glob: string) => isUuid(glob) || isShortRunId(glob);
   const problem = first.filter((glob) => !glob.includes("/") && !isRunId(glob)).map(globProblem).find((each) =>
     each !== undefined
@@ -350,9 +352,10 @@ function noMatchError(
 }
 
 /**
- * The run that a text names by its id, or by the first digits of the id, in which case the whole id is reported; undefined if it names no run.
+ * The run that a text names by its id or by the first digits of the id; undefined if it names no run. If only digits are given, the whole id is
+ * reported.
  *
- * @throws {UsageError} when more than one run begins with the digits.
+ * @throws {UsageError} if more than one run id begins with the digits.
  */
 function runIdOf(
   { store: { memory }, attempted, onNotice }: Selecting,
@@ -372,7 +375,7 @@ function runIdOf(
   throw new UsageError({ attempted, why, value: JSON.stringify(text), advice: `give one of ${matches.join(", ")}` });
 }
 
-/** Items that can be started again: open runs must end first, and items that the plan found invalid need another plan. */
+/** Items that can be started again. Open runs must end first, and items that the plan found invalid need another plan. */
 function retriable(items: readonly ItemMemory[], attempted: string): ItemMemory[] {
   const matches = items.filter((item) =>
     (hasVerdict(item.state) || isOpenStart(item)) && !hasRun(item) && item.item.excluded?.as !== "invalid"
@@ -390,9 +393,10 @@ function retriable(items: readonly ItemMemory[], attempted: string): ItemMemory[
 }
 
 /**
- * Checks that the planned task of items is still in the file: anyone who has just edited the file wants the new one. If not, nothing is recorded.
+ * Checks that the planned task of items is still in the file, because anyone who has just edited the file probably wants the new task. If it is not,
+ * nothing is recorded.
  *
- * @throws {UsageError} when they differ, or the task in the file cannot be read.
+ * @throws {UsageError} if the tasks differ, or if the task in the file cannot be read.
  */
 async function checkSameTask(
   { opened, store, attempted, readTask }: Deciding,
@@ -422,7 +426,7 @@ async function checkSameTask(
   });
 }
 
-/** Checks that items can have a follow-up. @throws {UsageError} if the branch of an item is unknown, or the task in the file was requested. */
+/** Checks that items can have a follow-up. @throws {UsageError} if the branch of an item is unknown, or if the task in the file was requested. */
 function checkFollowUp(items: readonly ItemMemory[], attempted: string, adopt = false): void {
   if (adopt) {
     const why = "a follow-up has its own task, and --adopt-changes only applies to the task in the file";
@@ -438,7 +442,7 @@ interface Recorded {
   items: string[];
   text: string;
   elsewhere?: string | undefined;
-  /** Names of items whose run must be cancelled, or whose open start must be settled, now. */
+  /** Names of items whose run must be cancelled, or whose open start must be settled, at once. */
   acts: string[];
 }
 
@@ -446,7 +450,7 @@ function openOf(items: readonly ItemMemory[]): string[] {
   return items.filter(isOpenStart).map(({ item }) => item.id);
 }
 
-/** The end of a start whose run can no longer be found. */
+/** The record that ends a start whose run can no longer be found. */
 function missingBody({ item, starts }: ItemMemory): RecordBody {
   const last = starts.at(-1);
   if (last === undefined) throw new Error(`Cannot find the start of item ${item.id}`);
@@ -457,7 +461,7 @@ function missingBody({ item, starts }: ItemMemory): RecordBody {
 }
 
 /**
- * What else may be running, and when it ends, as sentences: other machines may work on a branch, and a cache loses what a killed job has done.
+ * What else may be running, and when it ends, as sentences. Other machines may work with the branch, and a cache loses what a killed job has done.
  *
  * @param what What a `run` on another machine no longer starts once it has seen the decision: this number of items, or all.
  */
@@ -485,7 +489,7 @@ interface Deciding {
   dryRun: boolean;
   view: CampaignView;
   onNotice: DecideOptions["onNotice"];
-  /** Reads the task that the file has now. */
+  /** Reads the task that is now in the file. */
   readTask: () => Promise<ReadCampaign>;
 }
 
@@ -527,12 +531,12 @@ async function recordRetry(deciding: Deciding, { select, adopt, reason }: Of<"re
   const ids = items.map(({ item }) => item.id);
   const pulls = followUp === undefined ? items.flatMap(openPull) : [];
   const { lock } = store.memory;
-  // A canary tries the task of all items, so the items behind it follow its task.
+  // A canary tries the task for all items, so the items that wait for the canary get its task.
   const waiting = adopt ? waitingWithOtherTask(deciding, ids) : [];
   const followers = items.some(({ item }) => item.canary) ? waiting : [];
   const next = adopt ? sealLock(adoptTask(lock, opened.file, opened.fileHash, new Set([...ids, ...followers]))) : lock;
   const hashes = new Map(next.items.map(({ id, requestHash }) => [id, requestHash]));
-  // The same task would be started a second time.
+  // An open start with the same task is only settled. Otherwise, the same task would be started a second time.
   const [same, other] = [false, true].map((changed) =>
     openOf(open.filter(({ item }) => (hashes.get(item.id) !== item.requestHash) === changed))
   );
@@ -576,7 +580,7 @@ async function recordRetry(deciding: Deciding, { select, adopt, reason }: Of<"re
   return { items: ids, text: parts.join("; "), acts: openOf(open) };
 }
 
-/** Names of the items that have never been started and whose task is not the one in the file. */
+/** Names of the items that have never been started and whose task differs from the one in the file. */
 function waitingWithOtherTask({ opened, store: { memory } }: Deciding, ids: readonly string[]): string[] {
   return [...memory.items.values()]
     .filter(({ item, starts, sent, skipped }) =>
@@ -589,7 +593,7 @@ function waitingWithOtherTask({ opened, store: { memory } }: Deciding, ids: read
 /** Maximum number of pull requests that a retry names. */
 const MAX_PULLS = 5;
 
-/** What happens to the pull request of an item that starts again; empty without an open one. */
+/** What happens to the pull request of an item that starts again; empty if there is no open one. */
 function openPull({ item, state, pullRequest, pull }: ItemMemory): string[] {
   const text = openPullText({ state, pullRequest, pullState: pull?.state });
   return text === null ? [] : [`${item.repository}: ${text}`];
@@ -646,12 +650,12 @@ async function recordStop({ opened, store, by, dryRun }: Deciding, decision: Of<
   };
 }
 
-/** What a dry run would do to runs. Without a dry run, the answer has what happened to them. */
+/** What a dry run would do to runs. Without a dry run, the answer reports what happened to them. */
 function willCancel(dryRun: boolean, runs: number): string[] {
   return dryRun && runs > 0 ? [`${formatCount(runs, "run")} will be cancelled`] : [];
 }
 
-/** The error about a campaign that no person has stopped. */
+/** The error for a campaign that no person has stopped. */
 function notStopped({ opened, store: { memory }, attempted }: Deciding): UsageError {
   const approve = ownCommand(opened, "approve");
   if (memory.gates.threshold.closed) {
@@ -710,7 +714,7 @@ async function recordSkip(deciding: Deciding, { select, reason, cancel = false }
       advice: "--cancel finds its run and cancels it; `campaign retry` keeps it",
     });
   }
-  // A run that no wave finds may still be running: to cancel it, it has to be found first.
+  // A run that no wave can find may still be running. To cancel such a run, it must be found first.
   const missing = cancel ? [] : items.filter((item) => hasRun(item) && item.starts.at(-1)?.missing);
   const runs = items.filter((item) => hasRun(item) && !missing.includes(item));
   const ids = items.map(({ item }) => item.id);
@@ -731,7 +735,7 @@ async function recordSkip(deciding: Deciding, { select, reason, cancel = false }
   };
 }
 
-/** What the agents of skipped items still do. After a dry run, no command ends them. */
+/** What the agents of skipped items are still doing. A dry run also shows how to cancel them. */
 function stillRunning(runs: readonly ItemMemory[], dryRun: boolean): string {
   const waiting = runs.filter(({ state }) => state === "needs-input").length;
   if (runs.length === 1) {
@@ -746,7 +750,7 @@ function stillRunning(runs: readonly ItemMemory[], dryRun: boolean): string {
 interface Done {
   /** What happened, as clauses. */
   texts: string[];
-  /** Why something is left; undefined if nothing is, or only a token is missing. */
+  /** Why something is left to do; undefined if nothing is, or if only a token is missing. */
   error: unknown;
   leavesCancels: boolean;
 }
@@ -767,7 +771,7 @@ async function actHere(
   try {
     session = openSession(options, { ...detected(options), ...internals });
   } catch (error) {
-    // A decision needs no token: the next wave has one.
+    // A decision needs no token, because the next wave has one.
     if (!(error instanceof UnauthorizedError)) throw error;
     const next = [
       ...runs.length > 0 ? [`cancels ${formatCount(runs.length, "run")}`] : [],
@@ -792,7 +796,7 @@ async function actHere(
   return { texts, error, leavesCancels: leavesCancels() };
 }
 
-/** What happened to runs that were to be cancelled: some may have ended before. @param left Number of those that have not ended. */
+/** What happened to the runs that had to be cancelled. Some may have ended before that. @param left Number of runs that have not ended. */
 function endsTexts(ended: readonly ItemMemory[], left: number): string[] {
   const cancelled = ended.filter(({ starts }) => starts.at(-1)?.status === "cancelled").length;
   const before = ended.length - cancelled;

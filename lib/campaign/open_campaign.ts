@@ -91,27 +91,27 @@ export interface OpenedCampaign {
   /** Path of the file, as the user wrote it; or the object. */
   source: CampaignSource;
   directory: string;
-  /** Whether its home is in memory and not a directory. */
+  /** Whether the home is in memory. */
   isInMemory: boolean;
   file: CampaignFile;
   fileHash: string;
-  /** Whether a list from standard input was left out: nothing can be planned then. */
+  /** Whether a list from standard input was left out. If so, nothing can be planned. */
   skippedStdin: boolean;
   /** Masks the address of the webhook that the file names, and the tokens of the forges. */
   mask: Redactor;
   home: Home;
-  /** The branch that is its home, with the value of `--home`; null for a directory. */
+  /** The branch that is the home, with the value of `--home`; null for a directory. */
   branch: { name: string; home: string } | null;
-  /** Whether it is a directory that a CI system passes from job to job, which a killed job does not pass on. */
+  /** Whether the home is a directory that a CI system passes from job to job. A killed job does not pass it on. */
   isCache: boolean;
   links: PlatformLinks;
-  /** Quotas of starts that the service has. */
+  /** The service's start quotas. */
   readonly quotas: readonly Quota[];
-  /** Shows who can read the branch that is written to; null for a directory, and for reading. */
+  /** The repository of the branch that is written to, and what is needed to find out who can read it; null for a directory, and for reading. */
   shown: Omit<ShownPlace, "isNew"> & { remote: string } | null;
-  /** Whether everything is read again because another job has written in the meantime. The notes have already been sent then. */
+  /** Whether everything is read again because another job has written in the meantime. If so, the notes have already been sent. */
   isAgain: boolean;
-  /** The lock with the journal; undefined when there is no plan. */
+  /** The lock with the journal; undefined if there is no plan. */
   store: Store | undefined;
   started: OwnStarts;
   /** Who started this job or command, according to the environment. `user` is known only in the CI system of a forge. */
@@ -123,10 +123,10 @@ export interface OpenedCampaign {
   onLock: CampaignInternals["onLock"];
 }
 
-/** Attempts in a row of a job to write to a home that other machines write to as well. */
+/** Maximum number of consecutive attempts of a job to write to a home that other machines write to as well. */
 const ATTEMPTS = 5;
 
-/** Longest wait before another attempt, in milliseconds. The wait is a random part of it, so that two jobs do not stay in step. */
+/** Maximum wait before another attempt, in milliseconds. The actual wait is a random part of it, so two jobs do not stay in step. */
 const RACE_WAIT_MS = 10_000;
 
 /**
@@ -186,10 +186,10 @@ export async function readSource(
     : await readCampaignObject(source, io, options);
 }
 
-/** Internals with the campaign file, which is read once for all attempts: a list of it can be standard input. */
+/** Internals with the campaign file. The file is read once for all attempts, because one of its lists can be standard input. */
 type ReadInternals = CampaignInternals & { io: Io; read: ReadCampaign; started: OwnStarts; onShared: () => void };
 
-/** Adds values to internals. The properties of the internals are not read until they are needed, such as the connection. */
+/** Adds values to internals. Properties of the internals, such as the connection, are not read until they are needed. */
 export function internalsWith<I extends object, M extends object>(internals: I, more: M): I & M {
   return Object.defineProperties(Object.create(internals), Object.getOwnPropertyDescriptors(more));
 }
@@ -218,13 +218,13 @@ async function attempt<T>(
 }
 
 /**
- * Shares what was recorded before an error: it is worth keeping, and the error is what the caller wants to know.
+ * Shares what was recorded before an error, because the records are worth keeping.
  *
- * @throws {LostRaceError} if another machine has written in the meantime; the error in any other case.
+ * @throws {LostRaceError} if another machine has written in the meantime; otherwise the given error.
  */
 async function shareBeforeError({ home }: OpenedCampaign, error: unknown): Promise<never> {
   if (error instanceof LostRaceError) throw error;
-  // A step that refuses to continue must not get in the way of others: records that only report this are not shared.
+  // A step that refuses to continue must not block others, so records that only report the refusal are not shared.
   await home.flush(error instanceof UsageError).catch((problem) => {
     if (problem instanceof LostRaceError) throw problem;
   });
@@ -251,7 +251,7 @@ async function openAll(
   const address: HomeAddress = options.memory === undefined
     ? parseHome(homeText, platform.remote(env) ?? internals.origin)
     : { kind: "memory", home: options.memory };
-  // A decision needs a plan: a directory without one is probably mistyped, and is not created.
+  // A decision needs a plan. The path of a directory without one is probably mistyped, so the directory is not created.
   const isLacking = (internals.purpose === "place" || internals.purpose === "task") && address.kind === "dir" &&
     files.facts(`${directory}/lock.json`) === undefined;
   const home = await openHome(address, directory, {
@@ -317,7 +317,7 @@ const DEFAULT_DIRECTORY = "mogplex-campaign";
  * Where a campaign is stored. The caller's value comes first, then the variable, then the file.
  *
  * @param fileHome The home in the file: a directory, or a branch.
- * @returns `home` is undefined if none was given: the directory is then the home.
+ * @returns `home` is undefined if none was given. The directory is then the home.
  */
 export function placeOf(
   { directory, home }: Pick<CampaignOptions, "directory" | "home">,
@@ -340,7 +340,7 @@ export async function reopen(opened: OpenedCampaign): Promise<Store | undefined>
     : await Store.open(opened.home, lock, opened.clock.wallTime(), opened.quotas);
   if (store !== undefined) {
     checkLockHash(store.memory);
-    // An earlier wave may have recorded some.
+    // An earlier wave may have recorded some lines.
     if (!opened.showTask) hideLines(store);
     opened.onLock?.(store.memory.lock);
   }
@@ -368,8 +368,8 @@ export function plannedStore(opened: OpenedCampaign, attempted: string): Store {
 }
 
 /**
- * The error about a branch without a plan. It may be lost: a new plan would forget what people have stopped and skipped, and would include
- * repositories whose owners declined.
+ * The error for a branch without a plan. The advice is to restore a deleted branch: a new plan would forget what people have stopped and skipped, and
+ * would include repositories whose owners declined.
  */
 function noPlan(opened: OpenedCampaign, attempted: string): UsageError {
   const { branch } = opened;
@@ -395,14 +395,14 @@ export function viewOf(
 /**
  * Checks that a step is allowed to plan the campaign if there is no plan.
  *
- * @param plans Default: only if the home is not a branch.
+ * @param plans Whether the step is allowed to plan. @default only if the home is not a branch
  * @throws {UsageError} if only `plan` is allowed to.
  */
 export function checkMayPlan(opened: OpenedCampaign, plans = opened.branch === null): void {
   if (!plans) plannedStore(opened, "continue the campaign");
 }
 
-/** Checks that the whole list of repositories is known. @throws {UsageError} if a part of it would be missing from the plan. */
+/** Checks that the whole list of repositories is known. @throws {UsageError} if part of the list would be missing from the plan. */
 export function checkWhole(opened: OpenedCampaign): void {
   if (!opened.skippedStdin) return;
   throw new UsageError({
@@ -433,7 +433,7 @@ function planCommand(opened: OpenedCampaign): string {
   return ownCommand(opened, "plan");
 }
 
-/** A command about a campaign, to copy. For a campaign in a script, it is the call. */
+/** A command about a campaign, to copy. For a campaign in a script, this is the method call. */
 export function ownCommand(
   { directory, source, branch, file }: OpenedCampaign,
   verb: string,

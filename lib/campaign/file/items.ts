@@ -1,7 +1,6 @@
 /**
- * The items of a campaign file: the files and lists that it names, its entries of repositories, the templates of their task, and the rules
- * between both: every variable has a value, every prompt is short enough, every branch is one that Git takes, and no two items of a
- * repository get the same.
+ * The items of a campaign file: the files and lists that it names, its repository entries, the templates of its task, and the rules between them.
+ * Every variable has a value, every prompt is short enough, every branch name is valid in Git, and no two items of a repository have the same branch.
  *
  * @module
  */
@@ -20,8 +19,6 @@ import { BUILT_IN_VARIABLES, MAX_BRANCH, nameGlob, partsOfAddress, repository, t
 import { MAX_ENTRIES } from "./schema.ts";
 import { keyOf, type MapNode, nodeAt, type Path, textAt, type TreeNode } from "./syntax.ts";
 
-// The files that a campaign file names, and lists with one name a line.
-
 export type FileIo = Pick<Io, "readFile" | "realPath" | "readStdin">;
 
 /** Maximum size of the campaign file and of the file with its task, in bytes. */
@@ -34,14 +31,13 @@ type ReadResult =
   | { ok: false; path: string; problem: string; why?: string };
 
 /**
- * A text as it is in every checkout: without a byte order mark, and with LF line ends. Idempotency keys are derived from such
- * texts, so the texts must not depend on Git settings.
+ * Makes a text the same in every checkout: without a byte order mark, and with LF line ends. Idempotency keys are derived from such texts, so the
+ * texts must not depend on Git settings.
  */
 function normalized(text: string): string {
   return text.replace(/^\ufeff/, "").replaceAll("\r\n", "\n");
 }
 
-/** The problem of a file that does not exist. */
 export const MISSING = "the file does not exist";
 
 /**
@@ -66,14 +62,14 @@ export function readText(io: FileIo, path: string, maxBytes: number): ReadResult
 export class Includes {
   readonly #io: FileIo;
   readonly #folder: string;
-  /** Words for that folder, and how a file outside of it is permitted. */
+  /** How messages name that folder, and how they say that a file outside of it can be permitted. */
   readonly #words: { folder: string; permit: string };
   readonly #allowOutside: boolean;
   readonly #texts = new Map<string, string>();
 
   /**
    * @param path The campaign file; null for an object, whose folder is the working directory.
-   * @param allowOutside Whether they may be outside of its folder.
+   * @param allowOutside Whether files outside that folder are permitted.
    */
   constructor(path: string | null, io: FileIo, allowOutside: boolean) {
     this.#io = io;
@@ -84,7 +80,7 @@ export class Includes {
     this.#allowOutside = allowOutside;
   }
 
-  /** What was read, in the order of the campaign file. */
+  /** The texts that were read, in the order of the campaign file. */
   get texts(): ReadonlyMap<string, string> {
     return this.#texts;
   }
@@ -94,7 +90,7 @@ export class Includes {
     return `${this.#folder === "/" ? "" : this.#folder}/${name.replace(/^(?:\.\/)+/, "")}`;
   }
 
-  /** Whether a file that exists is in the folder of the campaign file, links followed. @throws when that cannot be found out. */
+  /** Whether an existing file is in the folder of the campaign file after links are followed. @throws if that cannot be determined. */
   #isInside(path: string): boolean {
     const real = this.#io.realPath(path);
     if (real === undefined) return true;
@@ -128,7 +124,7 @@ interface ListLine {
   place: FilePlace;
 }
 
-/** The lines of a list, without comments and blank ones. A comment begins with `#` at the beginning of a line or after a blank. */
+/** The lines of a list, without comments and blank lines. A comment begins with `#` at the beginning of a line or after a blank. */
 function* linesOf(file: string, text: string): Generator<ListLine> {
   let line = 0;
   for (const whole of text.split("\n")) {
@@ -139,15 +135,13 @@ function* linesOf(file: string, text: string): Generator<ListLine> {
   }
 }
 
-// The entries of `repositories`, lists included, and globs of `exclude`. Reports mistakes in single entries, and duplicates.
-
 /** What happens to the list `-`. `read`: it is read from standard input. `skip`: it is not read, and has no entries. `refuse`: it is a mistake. */
 export type StdinRule = "read" | "skip" | "refuse";
 
 /** Name of the list that comes from standard input, in places. */
 const STDIN = "<stdin>";
 
-/** Texts of a map, by key. Other values are kept as they are written; the schema reports them. */
+/** The text values of a map, by key. Other values are kept as they are written, because the schema reports them. */
 export function textsOf(node: TreeNode | undefined): Readonly<Record<string, string>> {
   const entries = node?.kind === "map" ? [...node.entries.values()] : [];
   const texts = entries.map(({ key, value }) => {
@@ -162,7 +156,7 @@ function globsOf(node: TreeNode | undefined): string[] {
   return node.items.flatMap((item) => item.kind === "scalar" && typeof item.value === "string" ? [item.value] : []);
 }
 
-/** Collects entries, and refuses what is there twice. */
+/** Collects entries, and reports duplicates as mistakes. */
 export class EntryReader {
   readonly #tree: CheckedTree;
   readonly #includes: Includes;
@@ -186,7 +180,7 @@ export class EntryReader {
     return [...new Set(list.items.flatMap((item) => Object.keys(textsOf(nodeAt(item, ["variables"])))))];
   }
 
-  /** Remembers the place of an identity. @returns Whether it is new; a second one is a mistake. */
+  /** Remembers the place of an identity. @returns Whether the identity is new. A second one is reported as a mistake. */
   #isNew(identity: readonly unknown[], place: Place, key: string, what: string): boolean {
     const id = JSON.stringify(identity);
     const first = this.#known.get(id);
@@ -207,7 +201,7 @@ export class EntryReader {
     if (this.#isNew(identity, place, key, `${excerpt(repo)}${where.join("")}`)) this.#entries.push(entry);
   }
 
-  /** Adds a repository of which only name or id is given. */
+  /** Adds a repository that is given only by its name or id. */
   #addName(repo: string, place: Place, key: string): void {
     const variables = Object.create(null);
     this.#addRepository({ kind: "repository", repo, baseBranch: undefined, root: undefined, variables, place }, key);
@@ -235,7 +229,6 @@ export class EntryReader {
     }
   }
 
-  /** The lines of a list that obey a rule. */
   *#goodLines(file: string, text: string, key: string, rule: Rule): Generator<ListLine> {
     let count = 0;
     for (const line of linesOf(file, text)) {
@@ -316,11 +309,11 @@ export class EntryReader {
   }
 }
 
-// Templates: `{{ name }}` is replaced by the value of a variable. `{{{{` is the text `{{`, and `${{ … }}` stays as it is.
+// In a template, `{{ name }}` is replaced by the value of a variable, `{{{{` is the text `{{`, and `${{ … }}` stays as it is.
 //
-// A value is inserted as it is: braces in it are no template.
+// A value is inserted unchanged: braces in a value have no special meaning.
 
-/** Part of a template: a text, or a variable with the place where it is written. */
+/** Part of a template: a text, or a variable with its position. */
 type TemplatePart = string | { name: string; offset: number; length: number };
 
 interface TemplateProblem {
@@ -333,17 +326,20 @@ interface TemplateProblem {
 
 interface Template {
   parts: TemplatePart[];
-  /** Positions of `{{` that is not a valid variable. */
+  /** Positions of each `{{` that does not begin a valid variable. */
   problems: TemplateProblem[];
 }
 
 const MAX_PROBLEMS = 100;
-/** Longest name that is compared with the known ones. */
+/** Maximum length of a name that is compared with the known names. */
 const MAX_NAME = 100;
-/** Maximum length of a text that was filled in, in UTF-16 units: ten times what the service takes. A few variables could make one of gigabytes. */
+/**
+ * Maximum length of a filled-in template, in UTF-16 units: ten times what the service accepts. A few variables could otherwise produce a text of
+ * gigabytes.
+ */
 const MAX_TEXT = 1_000_000;
 
-// Sticky, and nothing that it repeats can contain the next `{{`: a text of any kind is read in linear time.
+// The pattern is sticky, and nothing that it repeats can contain the next `{{`, so any text is read in linear time.
 const VARIABLE = /\{\{[ \t]*([A-Za-z][\w.-]*)[ \t]*\}\}/y;
 
 export function parseTemplate(text: string): Template {
@@ -378,7 +374,7 @@ export function parseTemplate(text: string): Template {
   return { parts: parts.filter((part) => part !== ""), problems };
 }
 
-/** Names of the variables of a template, each once, in the order of the text. */
+/** Names of a template's variables, without duplicates, in the order of the text. */
 function variablesIn({ parts }: Template): string[] {
   return [...new Set(parts.flatMap((part) => typeof part === "string" ? [] : [part.name]))];
 }
@@ -406,10 +402,10 @@ export function templateProblems(text: string, variableNames: readonly string[])
 }
 
 /**
- * The text of a template.
+ * Fills in a template.
  *
- * @param values Values by name. A `{{` that begins no variable stays as it is.
- * @throws {UsageError} when a variable has no value, or the text would have more than a million UTF-16 units.
+ * @param values Values by name. A `{{` that does not begin a variable stays as it is.
+ * @throws {UsageError} if a variable has no value, or if the text would have more than a million UTF-16 units.
  */
 export function renderTemplate(text: string | Template, values: Readonly<Record<string, string>>): string {
   const { parts } = typeof text === "string" ? parseTemplate(text) : text;
@@ -430,16 +426,14 @@ export function renderTemplate(text: string | Template, values: Readonly<Record<
   return whole;
 }
 
-// The task of an item: prompt and branch with the values of its variables.
-
 type TaskTemplates = Pick<CampaignFile, "title" | "prompt" | "variables" | "branch">;
 
 interface TaskItem {
   campaign: string;
   round: string;
-  /** `owner/name`; for a hidden repository its id, which is its name then, without an owner. */
+  /** `owner/name`. The name of a hidden repository is its id, without an owner. */
   repository: string;
-  /** Root directory; null for the repository's root, which is an empty text. */
+  /** Root directory; null for the repository's root, which is an empty text in templates. */
   root: string | null;
   /** Variables of the item. They override variables of the file. */
   variables: Readonly<Record<string, string>>;
@@ -448,11 +442,11 @@ interface TaskItem {
 /** The texts of a request that differ between items. */
 interface Task {
   prompt: string;
-  /** Working branch; null when the service names it. */
+  /** Working branch; null if the service chooses the name. */
   branch: string | null;
 }
 
-/** The values of all variables of an item. The names of the built-in ones cannot be given. */
+/** The values of all variables of an item. The built-in variables cannot be redefined. */
 export function variablesOf(file: CampaignFile["variables"], item: TaskItem): Readonly<Record<string, string>> {
   const slash = item.repository.indexOf("/");
   const values: Record<string, string> = Object.create(null);
@@ -481,7 +475,9 @@ export function renderTask(templates: TaskTemplates, item: TaskItem): Task {
   };
 }
 
-/** Longest title with the values of its variables, in UTF-16 units. Source: the service cuts names of pull requests there. */
+/**
+ * Maximum length of a title with the values of its variables, in UTF-16 units. Source: the service cuts the names of pull requests at this length.
+ */
 export const MAX_TITLE = 72;
 const MAX_MISSING = 100;
 /** Placeholder in checks for a value that only the service knows. */
@@ -506,7 +502,7 @@ interface CheckedTask {
 
 type Values = Readonly<Record<string, string>>;
 
-/** The values for an entry that are known before the service is asked. */
+/** The values for an entry that are known without asking the service. */
 function valuesOf({ campaign, round, variables }: CheckedTask, entry?: RepositoryEntry): Values {
   const one = entry?.kind === "repository" ? entry : undefined;
   const isNamed = one?.repo.includes("/") === true;
@@ -519,7 +515,7 @@ function valuesOf({ campaign, round, variables }: CheckedTask, entry?: Repositor
   });
 }
 
-/** Length of a template with its values, without building the text. */
+/** The length of a template with its values, computed without building the text. */
 function lengthOf({ parts }: Template, values: Values): number {
   return parts.reduce(
     (sum, part) => sum + (typeof part === "string" ? part : lookup(values, part.name) ?? "").length,
@@ -531,7 +527,7 @@ function isBlank({ parts }: Template, values: Values): boolean {
   return parts.every((part) => (typeof part === "string" ? part : lookup(values, part.name) ?? "").trim() === "");
 }
 
-/** Adds what is wrong with the templates themselves. @returns Whether every variable of every text has a value for every entry. */
+/** Reports mistakes in the templates themselves. @returns Whether every variable of every text has a value for every entry. */
 function checkVariables(task: CheckedTask, mistakes: MistakeList): boolean {
   const { texts, entries, variables, entryVariables } = task;
   const ofFile = [...Object.keys(variables), ...BUILT_IN_VARIABLES];
@@ -558,7 +554,7 @@ function checkVariables(task: CheckedTask, mistakes: MistakeList): boolean {
   return complete;
 }
 
-/** Adds lengths that are too large, and texts that are empty. Each is reported once, for the first entry. */
+/** Reports texts that are too long or empty. Each mistake is reported once, for the first entry. */
 function checkLengths(task: CheckedTask, mistakes: MistakeList): void {
   const { texts, entries } = task;
   const [title, prompt] = ["title", "prompt"].map((key) => texts.find((text) => text.key === key));
@@ -599,10 +595,10 @@ function branchProblem(pattern: Template, values: Values, base?: string): string
 
 class Branches {
   readonly #first = new Map<string, RepositoryEntry>();
-  /** Every prefix of a branch that ends before a slash. */
+  /** A branch below each prefix that ends before a slash. */
   readonly #above = new Map<string, string>();
 
-  /** Why a branch cannot exist beside the branches before it. */
+  /** Why a branch cannot exist together with the branches before it. */
   problem(branch: string, entry: RepositoryEntry & { kind: "repository" }, advice: string): string | undefined {
     const same = this.#first.get(branch);
     if (same !== undefined) {
@@ -624,7 +620,7 @@ class Branches {
   }
 }
 
-/** Adds branches that are not possible, and branches that two items of a repository would share. */
+/** Reports branches that are not possible, and branches that two items of a repository would share. */
 function checkBranches(task: CheckedTask, { text, place }: TaskText, mistakes: MistakeList): void {
   const pattern = parseTemplate(text);
   const names = variablesIn(pattern);
@@ -641,7 +637,7 @@ function checkBranches(task: CheckedTask, { text, place }: TaskText, mistakes: M
       mistakes.add(entry.place, "branch", problem);
       continue;
     }
-    // The root that the service knows may be any.
+    // The service may have stored any root.
     if (entry.root === undefined && names.includes("root")) continue;
     const id = entry.repo.toLowerCase();
     const others = branches.get(id) ?? new Branches();

@@ -9,7 +9,7 @@ import type { CheckedTree } from "./issues.ts";
 import { excerpt, type MistakeList } from "./mistakes.ts";
 import { keyOf, MAX_DEPTH, type Path, type TreeNode } from "./syntax.ts";
 
-/** The keys of a campaign file that are written in another way in an object. */
+/** The keys of a campaign file that are written differently in an object. */
 const FILE_KEYS: readonly string[] = [
   "accept-unchanged",
   "at-most",
@@ -28,17 +28,17 @@ const FILE_KEYS: readonly string[] = [
 
 const FILE_KEY = new RegExp(`(?<![\\w-])(?:${FILE_KEYS.join("|")})(?![\\w-])`, "g");
 
-/** A key of a file as an object has it: `promptFile`. */
+/** A key of a file in the form that an object uses: `promptFile`. */
 function objectKey(key: string): string {
   return key.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** A key of an object as a file has it: `prompt-file`. */
+/** A key of an object in the form that a file uses: `prompt-file`. */
 export function fileKey(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
-/** A message about a campaign file with the keys of an object. Quoted texts are kept, except for the key that was probably meant. */
+/** A message about a campaign file, with the keys of an object. Quoted texts are kept, except for a suggested key. */
 export function inObjectWords(message: string): string {
   const parts = message.split(/("(?:[^"\\]|\\.)*")/);
   const isKept = (index: number) => index % 2 === 1 && !parts[index - 1]?.endsWith("did you mean ");
@@ -124,7 +124,7 @@ export interface CampaignDefinition {
   readonly onFailedChecks?: { readonly prompt: string; readonly attempts?: number | undefined } | undefined;
   /** Reviewers and labels that each pull request gets once, when it is found. @default nothing */
   readonly pullRequests?: {
-    /** Names of people; `team:NAME`; `codeowners` for the owners of the changed files that the target branch names. @default {[]} */
+    /** Names of people, `team:NAME` for a team, or `codeowners` for the owners of the changed files according to the target branch. @default {[]} */
     readonly reviewers?: readonly string[] | undefined;
     /** Labels. @default {[]} */
     readonly labels?: readonly string[] | undefined;
@@ -174,7 +174,7 @@ export type CampaignRepository =
   | { readonly file: string };
 
 /**
- * The tree of an object, with the keys of a file. Offsets in it count its values. Later mistakes use the keys of the object.
+ * The tree of an object, with the keys of a file. Offsets in the tree count its values. Later mistakes use the keys of the object.
  *
  * @param mistakes Receives values that are not plain data.
  */
@@ -193,7 +193,7 @@ export function treeOf(value: unknown, mistakes: MistakeList): CheckedTree {
     if (path.length > MAX_DEPTH) return broken(path, at, `it is nested more than ${MAX_DEPTH} levels deep`);
     if (value === undefined || value === null) return { kind: "scalar", value: null, text: "", plain: false, ...span };
     if (typeof value === "string") {
-      // As in a file: keys of starts contain texts, and must not depend on line ends.
+      // As in a file, line ends are normalized: keys of starts are derived from texts and must not depend on line ends.
       const text = value.replaceAll("\r\n", "\n");
       return { kind: "scalar", value: text, text, plain: false, ...span };
     }
@@ -216,11 +216,11 @@ export function treeOf(value: unknown, mistakes: MistakeList): CheckedTree {
       );
     }
     const entries = new Map<string, { key: string; keyStart: number; value: TreeNode }>();
-    // The caller has chosen the names of variables.
+    // The caller has chosen the names of variables, so these names are not converted.
     const isChosen = path.at(-1) === "variables";
     for (const [name, inner] of Object.entries(value)) {
       const fieldPath = [...path, name];
-      // An option that is not set is one that was left out.
+      // An option that is undefined is treated as left out.
       if (inner === undefined) continue;
       if (name === "__proto__") {
         broken(fieldPath, at, `there is no key ${excerpt(name)}; remove it`);

@@ -1,6 +1,6 @@
 /**
- * Text to a tree with places, and mistakes of syntax where a person would look for them. YAML 1.2 without what makes a file hard to read:
- * aliases, anchors, merge keys, tags, directives. JSON is YAML.
+ * Parses a text into a tree with places, and reports syntax mistakes where a person would look for them. The syntax is YAML 1.2 without features that
+ * make a file hard to read: aliases, anchors, merge keys, tags and directives. JSON is also YAML.
  *
  * @module
  */
@@ -8,22 +8,20 @@ import { Composer, type CST, isAlias, isMap, isScalar, isSeq, Lexer, type Node, 
 import type { FilePlace } from "./campaign_file.ts";
 import { excerpt, type MistakeList } from "./mistakes.ts";
 
-// A campaign file as a tree: every value and every key knows its place.
-
-/** Place of a value: offsets in the text, in UTF-16 units, the end excluded. */
+/** Place of a value: offsets in the text, in UTF-16 units. The end is exclusive. */
 interface Span {
   start: number;
   end: number;
 }
 
-/** A text, a number, true, false or nothing. */
+/** A text, a number, true, false or null. */
 export interface ScalarNode extends Span {
   kind: "scalar";
   /** The value by the rules of YAML 1.2. */
   value: string | number | boolean | null;
   /** The value as a text, as it is written. */
   text: string;
-  /** Whether it is written without quotes, and not as a block. */
+  /** Whether the value is written without quotes and not as a block. */
   plain: boolean;
 }
 
@@ -40,11 +38,11 @@ interface Entry {
 
 export interface MapNode extends Span {
   kind: "map";
-  /** By key; of a key that is there twice, the first. */
+  /** Entries by key. If a key occurs twice, the first entry is used. */
   entries: Map<string, Entry>;
 }
 
-/** A value that is not used because it has a mistake. No other mistake of it is reported. */
+/** A value that is not used because it has a mistake. No other mistakes in it are reported. */
 interface BrokenNode extends Span {
   kind: "broken";
 }
@@ -67,7 +65,7 @@ export class Source {
     for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) this.#lines.push(at + 1);
   }
 
-  /** Index of the line of an offset, from 0. */
+  /** Index of the line that contains an offset, from 0. */
   #lineOf(offset: number): number {
     let [low, high] = [0, this.#lines.length - 1];
     while (low < high) {
@@ -78,7 +76,7 @@ export class Source {
     return low;
   }
 
-  /** The place of an offset. Columns count UTF-16 units, as editors do. */
+  /** The place of an offset. Columns are in UTF-16 units, as in editors. */
   placeAt(offset: number): FilePlace {
     const line = this.#lineOf(offset);
     return { file: this.file, line: line + 1, column: offset - (this.#lines[line] ?? 0) + 1 };
@@ -89,7 +87,7 @@ export class Source {
     return this.text.slice(this.#lines[line], this.#lines[line + 1]).replace(/\r?\n$/, "");
   }
 
-  /** The end of the text: an editor's cursor after the last character. */
+  /** The place after the last character of the text. */
   get end(): number {
     return this.text.length;
   }
@@ -106,7 +104,7 @@ export function nodeAt(root: TreeNode, path: Path): TreeNode | undefined {
   return node;
 }
 
-/** Offset of the last key of a path; of the value, where that is an item of a list; undefined when there is neither. */
+/** Offset of the last key of a path. For an item of a list, this is the offset of the value. Undefined if there is neither. */
 export function keyStartAt(root: TreeNode, path: Path): number | undefined {
   const parent = nodeAt(root, path.slice(0, -1));
   if (parent?.kind === "map") return parent.entries.get(String(path.at(-1)))?.keyStart;
@@ -127,7 +125,7 @@ export function keyOf(path: Path): string {
   }, "");
 }
 
-/** The path to the innermost value that begins before an offset, or whose key does. */
+/** The path to the innermost value that begins before an offset, or whose key begins before it. */
 function pathBefore(root: TreeNode, offset: number): Path {
   const path: PropertyKey[] = [];
   let node: TreeNode | undefined = root;
@@ -147,12 +145,12 @@ function pathBefore(root: TreeNode, offset: number): Path {
   return path;
 }
 
-/** Maximum number of items of a list that become data: more than any list may have. */
+/** Maximum number of items of a list that are converted to data. No valid list has more. */
 const MAX_ITEMS = 20_001;
 
 /**
- * The value as plain data, lists cut after 20001 items. Maps have no prototype, as their keys may be names of something inherited. A broken
- * value is undefined.
+ * The value as plain data. Lists are cut after 20001 items. Maps have no prototype, because a key may have the name of an inherited property. A
+ * broken value is undefined.
  */
 export function dataOf(node: TreeNode): unknown {
   switch (node.kind) {
@@ -170,9 +168,7 @@ export function dataOf(node: TreeNode): unknown {
   }
 }
 
-// The nodes of the YAML parser to our tree, and what is not allowed in them.
-
-/** The first character of a text, as `U+00A0`. */
+/** The first character of a text, in the form `U+00A0`. */
 function codePoint(text: string): string {
   return `U+${(text.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}`;
 }
@@ -184,9 +180,9 @@ class Converter {
   #brokenFrom: number;
 
   /**
-   * @param mistakes Gets what is not allowed.
+   * @param mistakes Receives what is not allowed.
    * @param properties Offsets of anchors and tags, ascending.
-   * @param brokenFrom From here on, a value where a key belongs is probably not a separate mistake.
+   * @param brokenFrom From this offset on, a value in the place of a key is probably not a separate mistake.
    */
   constructor(
     source: Source,
@@ -200,7 +196,7 @@ class Converter {
     this.#brokenFrom = brokenFrom;
   }
 
-  /** Where the structure is wrong for the first time: the value that was given, or an earlier one that was found. */
+  /** Offset at which the structure is first wrong: the given offset, or an earlier one that was found. */
   get brokenFrom(): number {
     return this.#brokenFrom;
   }
@@ -209,7 +205,7 @@ class Converter {
     this.#mistakes.add(this.#source.placeAt(offset), keyOf(path), message);
   }
 
-  /** Reports anchor and tag of a value. @returns Whether the value must not be used. */
+  /** Reports the anchor and the tag of a value. @returns Whether the value must not be used. */
   #checkProperties(node: Node, start: number, path: Path): boolean {
     const { anchor, tag } = node as { anchor?: string; tag?: string };
     if (anchor === undefined && tag === undefined) return false;
@@ -224,9 +220,9 @@ class Converter {
   }
 
   /**
-   * Turns a value into a tree. The parser's nodes must not be nested so deeply that recursion overflows the stack.
+   * Converts a value into a tree. The parser's nodes must not be nested so deeply that recursion overflows the stack.
    *
-   * @param at Where the value would be, if it is empty.
+   * @param at Where the value would be if it is empty.
    */
   convert(node: unknown, at: number, path: Path): TreeNode {
     if (node === null || node === undefined) {
@@ -281,7 +277,7 @@ class Converter {
     return { kind: "map", entries, start, end };
   }
 
-  /** The text of a key; undefined when it cannot be one. */
+  /** The text of a key; undefined if it cannot be a key. */
   #key(node: unknown, start: number, path: Path): string | undefined {
     if (isScalar(node) && !this.#checkProperties(node, start, path)) {
       const key = node.source ?? "";
@@ -304,9 +300,7 @@ class Converter {
   }
 }
 
-// Messages about text that is not YAML, or that another YAML reader interprets differently.
-
-/** Words for the parser's errors, by a part of the parser's own message. */
+/** Messages for the parser's errors, by a part of the parser's own message. */
 const SENTENCES: readonly (readonly [RegExp, string])[] = [
   [/^Tabs are not allowed/, "a tab indents this line; indent with spaces"],
   [/^Nested mappings/, 'text with ": " in it is read as a key with a value; put the text in quotes'],
@@ -356,7 +350,7 @@ const SENTENCES: readonly (readonly [RegExp, string])[] = [
 /** Messages of the parser about something after the end of a value. */
 const AFTER_END = /at node end|in YAML (?:document|stream)/;
 
-/** The message about an error of the YAML parser. */
+/** The message for an error of the YAML parser. */
 function syntaxMessage(message: string, line: string): string {
   if (/[:[,-] *\{\{/.test(line)) return 'text that begins with "{{" is read as a map; put the text in quotes';
   if (/^(?:<{7}|={7}|>{7})(?:\s|$)/.test(line)) {
@@ -375,7 +369,7 @@ function syntaxMessage(message: string, line: string): string {
   return `this is not YAML; check quotes, brackets and indentation (${excerpt(message)})`;
 }
 
-/** What a plain text is to some reader of YAML, although it may be meant as a text; undefined when all read it as a text. */
+/** What some YAML readers understand by a plain text that may be meant as a text; undefined if all readers treat it as a text. */
 export function otherMeaning(text: string): string | undefined {
   if (/^(?:y|n|yes|no|on|off|true|false)$/i.test(text)) return "true or false";
   if (/^(?:~|null)?$/i.test(text)) return "nothing";
@@ -386,14 +380,12 @@ export function otherMeaning(text: string): string | undefined {
   return undefined;
 }
 
-// The errors of the YAML parser, where a person would look for them.
-
 interface SyntaxProblem {
   offset: number;
   message: string;
 }
 
-/** A problem with the key that a reader of the file looks for. */
+/** A problem, with the key under which a person would look for it. */
 interface PlacedProblem extends SyntaxProblem {
   path: Path;
 }
@@ -410,18 +402,18 @@ function openBracket(root: TreeNode, source: Source, offset: number): { path: Pa
   }
 }
 
-/** The key of a line with an unknown place in the tree. */
+/** The key on a line whose place in the tree is unknown. */
 function keyIn(line: string): Path | undefined {
   const key = /^[\s-]*["']?([\w$-]+)["']?\s*:/.exec(line)?.[1];
   return key === undefined ? undefined : [key];
 }
 
-/** The first word of a line without a key, used instead of a key. */
+/** The first word of a line without a key. It is used in place of a key. */
 function firstWord(line: string): Path {
   return [/\S{1,40}/.exec(line)?.[0] ?? ""];
 }
 
-/** A problem where a reader looks for it: the parser often notices it later than it begins. */
+/** Moves a problem to the place where a person would look for it. The parser often notices a problem after the place where it begins. */
 function explained({ offset: noticed, message }: SyntaxProblem, root: TreeNode, source: Source): PlacedProblem {
   const offset = Math.min(noticed, source.end);
   const path = pathBefore(root, offset);
@@ -449,7 +441,7 @@ function explained({ offset: noticed, message }: SyntaxProblem, root: TreeNode, 
   const keyMistake = { ...plain, path: path.slice(0, -1) };
   const before = source.placeAt(offset).column - 1;
   if (/:(?:\s|$)/.test(line.slice(before))) return keyMistake;
-  // The text of this line continues in the next one, which has a key.
+  // The text of this line continues on the next line, which has a key.
   const from = source.text.indexOf("\n", offset) + 1;
   const blanks = /^\s*/.exec(source.text.slice(from))?.[0] ?? "";
   const indentation = blanks.length - blanks.lastIndexOf("\n") - 1;
@@ -461,16 +453,16 @@ function explained({ offset: noticed, message }: SyntaxProblem, root: TreeNode, 
   return { path: keyIn(source.lineAt(next)) ?? keyMistake.path, offset: next, message: advice };
 }
 
-/** Deepest nesting of a file. The format needs five levels, and the parser overflows the stack at some thousands. */
+/** Maximum nesting depth of a file. The format needs five levels, and the parser overflows the stack at several thousand. */
 export const MAX_DEPTH = 20;
 const MAX_ERRORS = 200;
 
 const EMPTY = "the file is empty; begin it with version: 1";
 
 interface Parsed {
-  /** Undefined for an empty file, one that is nested too deeply, or one with too many errors of syntax. */
+  /** Undefined for an empty file, a file that is nested too deeply, or a file with too many syntax errors. */
   root: TreeNode | undefined;
-  /** Where the first error of syntax is. What follows may be read wrongly. `Infinity` without one. */
+  /** Offset of the first syntax error. What follows may be read wrongly. `Infinity` if there is none. */
   brokenFrom: number;
 }
 
@@ -490,7 +482,7 @@ function tokensOf(text: string): Tokens {
   let errors = 0;
   for (const lexeme of new Lexer().lex(text)) {
     if (!isContent && (lexeme[0] === "&" || lexeme[0] === "!")) properties.push(offset);
-    // The mark before the content of a text. It and the other two marks have no text in the file.
+    // This mark precedes the content of a text. It and the other two marks have no text in the file.
     isContent = lexeme === "\x1f";
     for (const token of parser.next(lexeme)) {
       tokens.push(token);
@@ -505,7 +497,7 @@ function tokensOf(text: string): Tokens {
   return { tokens, properties, tooDeepAt: undefined };
 }
 
-/** Thrown to stop the composer, which has no limit itself. */
+/** Thrown to stop the composer, which has no limit of its own. */
 class TooManyErrors extends Error {}
 
 function offsetOf(source: unknown): number {
@@ -518,14 +510,14 @@ function offsetOf(source: unknown): number {
 function compose({ tokens }: Tokens): { contents: ParsedNode | null; problems: SyntaxProblem[] } {
   const problems: SyntaxProblem[] = [];
   const composer = new Composer({
-    // The parser compares every key with every other one.
+    // The parser would compare every key with every other key.
     uniqueKeys: false,
     merge: false,
     schema: "core",
     resolveKnownTags: false,
     logLevel: "silent",
   });
-  // The parser's own function makes an error with a stack for each problem, and never gives up.
+  // The parser's own function creates an error with a stack for each problem, and has no limit.
   Object.assign(composer, {
     onError(source: unknown, code: string, message: string, isWarning?: boolean) {
       if (isWarning || code === "TAG_RESOLVE_FAILED" || code.startsWith("MULTIPLE_")) return;
@@ -569,7 +561,7 @@ function onlyDocument(allTokens: Tokens, source: Source, mistakes: MistakeList):
   return { ...allTokens, tokens };
 }
 
-/** Characters that YAML does not permit, and line breaks that it does not know. @returns Whether there are any. */
+/** Reports characters that YAML does not permit, and line breaks that it does not know. @returns Whether there are any. */
 function findForeignCharacters(source: Source, mistakes: MistakeList): boolean {
   // deno-lint-ignore no-control-regex
   const odd = [...source.text.matchAll(/\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/g)].slice(0, MAX_ERRORS);
@@ -582,14 +574,14 @@ function findForeignCharacters(source: Source, mistakes: MistakeList): boolean {
   return odd.length > 0;
 }
 
-/** The problems in their order, without those that follow from another one. */
+/** The problems in order, without those that follow from another problem. */
 function withoutEchoes(problems: readonly SyntaxProblem[]): SyntaxProblem[] {
   const offsets = new Set<number>();
   let hasEnded = false;
-  // Of two at the same place, the one about brackets says more.
+  // If two problems are at the same place, the one about brackets says more.
   const rank = ({ message }: SyntaxProblem) => message.startsWith("Block collections") ? 0 : 1;
   return [...problems].sort((a, b) => a.offset - b.offset || rank(a) - rank(b)).filter(({ offset, message }) => {
-    // After the end of the only value, nothing fits anymore.
+    // After the end of the only value, every further problem follows from the first one.
     const isAfterEnd = AFTER_END.test(message);
     const isEcho = offsets.has(offset) || isAfterEnd && hasEnded;
     offsets.add(offset);
@@ -601,8 +593,8 @@ function withoutEchoes(problems: readonly SyntaxProblem[]): SyntaxProblem[] {
 /**
  * Reads YAML or JSON.
  *
- * @param mistakes Receives every mistake of syntax.
- * @throws nothing on purpose, for any text.
+ * @param mistakes Receives every syntax mistake.
+ * @throws nothing by design, whatever the text is.
  */
 export function parseText(source: Source, mistakes: MistakeList): Parsed {
   if (findForeignCharacters(source, mistakes)) return { root: undefined, brokenFrom: 0 };

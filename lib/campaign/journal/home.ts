@@ -1,5 +1,6 @@
 /**
- * A home: where lock and journal of a campaign are between two waves, whether the public can read it, and what an error of its disk means.
+ * The home of a campaign, where its lock and journal are kept between two waves. This file also finds out whether the public can read a home, and
+ * what disk errors mean.
  *
  * @module
  */
@@ -12,91 +13,90 @@ import type { Lock } from "./lock.ts";
 import type { JournalRecord, RecordBody, StopRequest } from "./record.ts";
 
 /**
- * Takes a record while a journal is read.
+ * Receives a record while a journal is read.
  *
- * @param place Its place, for messages: `mogplex-campaign/journal/000001.ndjson:17`.
+ * @param place Place of the record, for messages: `mogplex-campaign/journal/000001.ndjson:17`.
  */
 export type OnRecord = (record: JournalRecord, place: string) => void;
 
 /** The place of a campaign's lock and journal. Only one process at a time can write. */
 export interface Home {
   /**
-   * Reads the lock; undefined when there is no plan.
+   * Reads the lock; undefined if there is no plan.
    *
    * @throws {UsageError} if the lock cannot be read, was changed, or belongs to another campaign.
    */
   readLock(): Promise<Lock | undefined>;
   /**
-   * Replaces the lock. It is durable on return.
+   * Replaces the lock. The lock is durable when the call returns.
    *
-   * @throws {MogplexError} with exit code 69 when it cannot be written, 75 when another process has taken over.
+   * @throws {MogplexError} with exit code 69 if the lock cannot be written, 75 if another process has taken over.
    */
   writeLock(lock: Lock): Promise<void>;
   /**
-   * Reads the journal record by record, so that only one is in memory. A last line that a crash has truncated is removed and reported by a `note`;
-   * a home that is open for reading ignores it.
+   * Reads the journal one record at a time. A last line that a crash has truncated is removed and reported by a `note`. A home that is open for
+   * reading ignores such a line.
    *
-   * @param onRecord Called in the order of the journal; what it throws ends the reading, and is thrown. It may be called before a mistake
-   * further down is found.
-   * @throws {UsageError} when the journal was changed, has gaps, belongs to another campaign or was written by a newer version.
+   * @param onRecord Called in the order of the journal. An error that it throws ends the reading and is thrown. It may be called before a mistake
+   * later in the journal is found.
+   * @throws {UsageError} if the journal was changed, has gaps, belongs to another campaign or was written by a newer version.
    */
   readJournal(onRecord: OnRecord): Promise<void>;
   /**
-   * Appends records. They are durable on return: an `intent` is, before its request is sent.
+   * Appends records. They are durable when the call returns, so an `intent` is durable before its request is sent.
    *
-   * Texts are cut, and unfit ones become null, see `fitBody`; a body that names too many items becomes several records.
+   * Texts are cut, and invalid texts become null; see `fitBody`. A body that names too many items becomes several records.
    *
-   * @param bodies What they say; their reasons are masked.
+   * @param bodies The contents of the records. Their reasons must be masked.
    * @returns The records as they were written, for the memory.
-   * @throws {MogplexError} with exit code 69 when not all can be written, 75 when another process has taken over. Nothing can be appended
-   * by this home then.
+   * @throws {MogplexError} with exit code 69 if not all records can be written, 75 if another process has taken over. This home cannot append
+   * anything after that.
    */
   append(bodies: readonly RecordBody[]): Promise<JournalRecord[]>;
   /**
    * Shares what was written with other machines: at the end of a wave, a plan or a decision. A directory shares nothing.
    *
-   * @param onlyNews Whether to leave out records that only report a wave and what stopped it: a wave that refuses to continue must not get
-   * in the way of one on another machine. @default {false}
+   * @param onlyNews Whether to leave out records that only report a wave and what stopped it. A wave that refuses to continue must not block a wave
+   * on another machine. @default {false}
    * @throws {LostRaceError} if another machine has written in the meantime. What this machine wrote is then lost and must be decided again.
-   * @throws {MogplexError} with exit code 69 when the place cannot be reached, 2 without write access.
+   * @throws {MogplexError} with exit code 69 if the home cannot be reached, 2 without write access.
    */
   flush(onlyNews?: boolean): Promise<void>;
-  /** Whether other machines read and write it, so that they must learn of a start before its request is sent. */
+  /** Whether other machines read and write this home. They must then learn of a start before its request is sent. */
   readonly isShared: boolean;
   /**
-   * Checks whether another machine has written to it since it was last read or written here. It reads nothing else, so that the next
-   * {@linkcode Home.flush} still notices.
+   * Checks whether another machine has written to the home since this process last read or wrote it. Nothing else is read, so the next {@linkcode
+   * Home.flush} still notices the change.
    *
-   * @throws {LostRaceError} when one has.
-   * @throws {MogplexError} with exit code 69 when the place cannot be reached, 2 without read access.
+   * @throws {LostRaceError} if another machine has written.
+   * @throws {MogplexError} with exit code 69 if the home cannot be reached, 2 without read access.
    */
   checkUnmoved(): Promise<void>;
   /**
-   * When this process sent its requests of the last minute, and for a directory also earlier processes: points on the clock, oldest first. The requests
-   * of a token are limited per minute. {@linkcode Home.close} keeps the times for the next process.
+   * Times on the clock of the requests that this process sent in the last minute, oldest first. A directory also includes the requests of earlier
+   * processes. The service limits a token's requests per minute. {@linkcode Home.close} keeps the times for the next process.
    */
   readonly sentAt: number[];
-  /** Stops that other processes on this machine have requested, see `stop_request.ts`. Never throws. */
+  /** Stops that other processes on this machine have requested; see `stop_request.ts`. Never throws. */
   stops(): StopRequest[];
   /** Removes a stop request that has been recorded. Never throws. */
   dropStop(stop: StopRequest): void;
-  /** Which other process is using it, in a few words; null without one, or if that cannot be determined. Never throws. */
+  /** Which other process is using the home, in a few words; null if there is none, or if that cannot be determined. Never throws. */
   writer(): Promise<string | null>;
   /** Releases the directory. Never throws. */
   close(): Promise<void>;
 }
 
-// Whether the public can read the branch of a campaign. Only the environment of the job is asked: no request is sent, and no
-// token is used.
+// Whether the public can read the branch of a campaign. Only the environment of the job is read: no request is sent, and no token is used.
 
-/** Maximum size of GitHub's file about the event of a workflow, in bytes. Source: GitHub, "Webhook events and payloads", a payload has at most 25 MB. */
+/** Maximum size of the event file of a GitHub workflow, in bytes. Source: GitHub, "Webhook events and payloads": a payload has at most 25 MB. */
 const MAX_EVENT_BYTES = 26_214_400;
 
 export interface ShownPlace {
   env: ReadEnv;
   platform: Pick<Platform, "name" | "remote">;
   io: Pick<Io, "readFile">;
-  /** Whether the branch is still empty. Only then is an unknown visibility worth a warning. */
+  /** Whether the branch is still empty. Only then does an unknown visibility justify a warning. */
   isNew: boolean;
 }
 
@@ -111,12 +111,12 @@ function githubVisibility({ env, io }: ShownPlace): string | undefined {
     if (typeof visibility === "string") return visibility;
     return typeof isPrivate === "boolean" ? isPrivate ? "private" : "public" : undefined;
   } catch {
-    // The file may be missing, or be something else.
+    // The file may be missing, or contain something else.
     return undefined;
   }
 }
 
-/** Who may read the repository of the job: `public`, `internal` or `private`; undefined where the environment does not say it. */
+/** Who can read the repository of the job: `public`, `internal` or `private`; undefined if the environment does not show it. */
 function visibilityOf(place: ShownPlace): string | undefined {
   switch (place.platform.name) {
     case "gitlab":
@@ -130,15 +130,15 @@ function visibilityOf(place: ShownPlace): string | undefined {
   }
 }
 
-/** Removes what may differ between addresses of one repository. */
+/** Removes differences between addresses of the same repository. */
 function plain(address: string): string {
   return address.replace(/\/+$/, "").replace(/\.git$/, "").toLowerCase();
 }
 
 /**
- * A warning about a public branch, as one sentence; null without one.
+ * A warning that others can read the campaign's branch, as one sentence; null if no warning is needed.
  *
- * @param remote Address of the branch's repository. Visibility is known only for the job's own repository.
+ * @param remote Address of the branch's repository. The visibility is known only for the job's own repository.
  */
 export function shownText(remote: string, place: ShownPlace): string | null {
   const jobRemote = place.platform.remote(place.env);
@@ -152,9 +152,7 @@ export function shownText(remote: string, place: ShownPlace): string | null {
     "repositories; check whether the repository is public";
 }
 
-// What an error of the disk means for a campaign: whether its directory is the wrong one, or temporarily unavailable.
-
-/** Codes of errors that say that there is something else in its place. Source: POSIX, errno.h. */
+/** Error codes that show that the path is wrong. Source: POSIX, errno.h. */
 const ELSEWHERE: readonly string[] = ["EEXIST", "ENOTDIR", "EISDIR", "ELOOP", "ENAMETOOLONG", "ENOENT", "EINVAL"];
 const NO_DIRECTORY: readonly string[] = ["EEXIST", "ENOTDIR"];
 
@@ -162,9 +160,9 @@ const NO_DIRECTORY: readonly string[] = ["EEXIST", "ENOTDIR"];
  * The error for something that could not be read or written in a directory.
  *
  * @param attempted What was attempted, after "Cannot".
- * @param advice What to do if something else is in its place.
- * @returns A {@linkcode UsageError} if the directory is the wrong one, or Deno is not allowed to use it; otherwise an error with exit code 69, because a
- * disk that is full, read-only or broken may be fixed.
+ * @param advice What to do if the path is wrong.
+ * @returns A {@linkcode UsageError} if the directory is the wrong one, or Deno is not allowed to use it; otherwise an error with exit code 69,
+ * because a disk that is full, read-only or broken can be fixed.
  */
 export function diskError(
   attempted: string,

@@ -45,10 +45,7 @@ export interface StartMemory {
   resumedAt: string | null;
   /** When the run was recorded as started or continued, by the clock of the machine that recorded it; null if there is no run. */
   runningAt: string | null;
-  /**
-   * When a check found the run overdue by only one of the two clocks, by the clock of the machine that checked; null if the last check did not find
-   * that.
-   */
+  /** When a check found the run overdue by only one clock, by the clock of the machine that checked; null if the last check did not find that. */
   doubtedAt: string | null;
   /** How the start ended; null if it has not ended. With `needs-input`, the run continues when a person answers. */
   end: StartVerdict | null;
@@ -203,7 +200,7 @@ export interface CampaignMemory {
   told: NotifyEvent | null;
   /** Number of events sent to a webhook. */
   toldCount: number;
-  /** Number of active sandboxes if other users' sandboxes blocked a start, otherwise null. */
+  /** Number of the user's active sandboxes, if sandboxes other than those of the campaign's active runs blocked a start; otherwise null. */
   sandboxes: number | null;
   /**
    * Items whose run has ended, but whose sandbox was still active when sandboxes were last read: when the run ended, and when the sandbox was seen,

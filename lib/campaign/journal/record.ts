@@ -259,7 +259,7 @@ const RECORDS = {
     /** When the run was created and last changed, by the service's clock. */
     ...times,
   },
-  /** Other users' sandboxes block the next start, or sandboxes of ended runs have changed. */
+  /** Sandboxes other than those of active runs block the next start, or the sandboxes of ended runs have changed. */
   sandboxes: {
     /** Number of all active sandboxes of the user. */
     used: whole(0, MAX_NUMBER),

@@ -1,8 +1,8 @@
 /**
  * One round of merges: follows the merges that were requested earlier, checks the targets of finished merges, then merges what qualifies.
  *
- * Each merge is first recorded in the journal as an intent, which is shared with other machines. Right before the request, everything is read again. After
- * a lost answer, the forge is read. Therefore nothing is merged twice, and nothing is merged that was not checked.
+ * Each merge is first recorded in the journal as an intent, which is shared with other machines. Right before the request, everything is read again.
+ * If the answer is lost, the forge is asked what happened. Therefore nothing is merged twice, and nothing is merged that was not checked.
  *
  * @module
  */
@@ -39,9 +39,9 @@ export interface MergeWork {
   readonly clock: Clock;
   readonly places: MergePlaces;
   readonly signal: AbortSignal | undefined;
-  /** Makes a text of a forge fit for the journal. */
+  /** Cleans a text of a forge for the journal. */
   readonly clean: (text: string) => string;
-  /** A message for people, at most once each. */
+  /** Shows a message to people, at most once. */
   readonly tell: (message: string) => void;
   /** Whether the round itself must check for stops that other processes request in the meantime. */
   readonly takesStops: boolean;
@@ -50,25 +50,25 @@ export interface MergeWork {
 }
 
 export interface MergeOrders {
-  /** Who merges, for the journal. */
+  /** Who merges, as recorded in the journal. */
   readonly by: string;
   /** Names of the items to check; null for all. */
   readonly chosen: ReadonlySet<string> | null;
   readonly policyFor: (item: ItemMemory) => MergePolicy;
   /** Maximum number of merges and updates of branches in this round; null for no limit. */
   readonly atMost: number | null;
-  /** Names of the items that an earlier round has counted: their merges are free. */
+  /** Names of the items that an earlier round has counted. Their merges do not use up `atMost` again. */
   readonly counted: ReadonlySet<string>;
-  /** Why nothing is merged or updated now, as a clause; null if it may be. */
+  /** Why nothing is merged or updated now, as a clause; null if nothing prevents it. */
   readonly pause: string | null;
-  /** Maximum number of merges that wait for the checks of their targets at a time. */
+  /** Maximum number of merges that wait for the checks of their targets at the same time. */
   readonly waitingLimit: number;
   readonly deleteBranch: boolean;
-  /** Whether nothing is written, here or at a forge. */
+  /** If true, nothing is written, neither to the journal nor to a forge. */
   readonly isDryRun: boolean;
-  /** Whether pull requests were read lately. Pull requests that could not be merged then are not read again. */
+  /** Whether pull requests were read recently. If so, pull requests that could not be merged then are not read again. */
   readonly isRead: boolean;
-  /** Whether the round was started automatically: then it does not queue again what has left a queue. */
+  /** Whether a wave started the round. A wave does not merge again what was dropped from a queue. */
   readonly isWave: boolean;
 }
 
@@ -77,8 +77,8 @@ export interface MergeOrders {
  *
  * - `updated`: its branch is being updated.
  * - `would-merge`, `would-update`: what would happen if this were not a dry run.
- * - `review`: it is waiting for people; `checks`: it is waiting for checks or time; `blocked`: somebody has to do something else; `closed`:
- *   it was closed without a merge.
+ * - `review`: it is waiting for people; `checks`: it is waiting for checks or time; `blocked`: something else blocks it, and somebody has to act;
+ * `closed`: it was closed without a merge.
  * - `unread`: the forge does not show it.
  */
 export type MergeLineWord =
@@ -109,15 +109,15 @@ export interface MergeLine {
 }
 
 export interface MergeReport {
-  /** In the order of the items. */
+  /** The lines, in the order of the items. */
   readonly lines: readonly MergeLine[];
-  /** Number of pull requests that were merged before this call. */
+  /** Number of pull requests that were merged before this round. */
   readonly mergedBefore: number;
-  /** Whether the forge refused one that qualified. */
+  /** Whether the forge refused a pull request that qualified. */
   readonly isRefused: boolean;
   /** Whether refusals in several repositories stopped the round. */
   readonly isStopped: boolean;
-  /** The first error that kept a forge from being asked; undefined for none. */
+  /** The first error of a request to a forge, other than missing access; undefined if there was none. */
   readonly error: MogplexError | undefined;
 }
 
@@ -127,29 +127,31 @@ const BATCH = 10;
 const MAX_REFUSALS = 3;
 /** Maximum number of merges that wait for the checks of their targets. */
 export const MAX_WAITING = 5;
-/** Targets that merges have broken until the gate closes. */
+/** Number of targets broken by merges at which the gate closes. */
 const MAX_RED = 2;
-/** A merge without an answer that is not merged after this time, in milliseconds, was not carried out: the longest request takes a third of it. */
+/**
+ * Time after which a merge without an answer was not carried out if it is still not merged, in milliseconds. The longest request takes a third of it.
+ */
 const UNANSWERED_MS = 60_000;
-/** Longest time in a queue, in milliseconds. */
+/** Maximum time in a queue, in milliseconds. */
 const QUEUE_MS = 86_400_000;
-/** Longest wait for the checks of a target to begin, and to finish, in milliseconds. */
+/** Maximum wait for the checks of a target to begin, and to finish, in milliseconds. */
 const [BEGIN_MS, FINISH_MS] = [1_800_000, 86_400_000];
-/** The wait after a lost answer, and after "try again later", in milliseconds, and the maximum number of waits for the latter. */
+/** Waits after a lost answer and after "try again later", in milliseconds, and the maximum number of requests that get the latter answer. */
 const [READ_BACK_MS, LATER_MS, LATER_TRIES] = [5_000, 5_000, 6];
-/** Errors in a row after which a host is not asked again. */
+/** Number of consecutive errors after which a host is not asked again. */
 const MAX_ERRORS = 2;
 
 /**
  * Makes one round.
  *
- * @throws {MogplexError} with exit code 64 or 65 when a forge refuses the token; nothing more is sent then.
+ * @throws {MogplexError} with exit code 64 or 65 if a forge refuses the token. Nothing more is sent after that.
  */
 export async function mergeRound(work: MergeWork, orders: MergeOrders): Promise<MergeReport> {
   return await new Round(work, orders).run();
 }
 
-/** Why a campaign merges nothing, as a clause; null when it may. */
+/** Why a campaign merges nothing, as a clause; null if nothing prevents merges. */
 function holdOf(memory: CampaignMemory): string | null {
   const { stopped, gates: { merge } } = memory;
   switch (mergeHold(memory)) {
@@ -187,11 +189,11 @@ class Round {
   readonly #lines = new Map<string, MergeLine>();
   readonly #refusals = new Set<string>();
   readonly #users = new Map<string, ForgeUser | null>();
-  /** Errors in a row, by origin. */
+  /** Number of consecutive errors, by origin. */
   readonly #errors = new Map<string, number>();
   #isRefused = false;
   #error: MogplexError | undefined;
-  /** Whether the journal could not be written. */
+  /** Whether writing to the journal has failed. */
   #isBroken = false;
 
   constructor(work: MergeWork, orders: MergeOrders) {
@@ -242,7 +244,7 @@ class Round {
     };
   }
 
-  /** Whether the campaign merges nothing. Each line then shows the reason. */
+  /** Whether the campaign merges nothing now. If so, each pull request gets a line with the reason. */
   #isHeld(entries: readonly Candidate[]): boolean {
     const hold = holdOf(this.#memory);
     if (hold === null) return false;
@@ -271,9 +273,9 @@ class Round {
   }
 
   /**
-   * Calls a forge. An error about the host, or about this pull request alone, gets a line, and the other pull requests continue.
+   * Calls a forge. After an error about the host or about this pull request alone, the pull request gets a line, and the round continues.
    *
-   * @param strict Whether a missing right ends the round: the request is one that changes something.
+   * @param strict Whether a missing permission ends the round, because the request changes something.
    * @returns Undefined after such an error.
    * @throws every other error.
    */
@@ -316,20 +318,20 @@ class Round {
     const { origin, host } = place.address;
     if (!this.#users.has(origin)) this.#users.set(origin, await place.me());
     const requesters = [...planners, ...item.requesters].map(({ by, user }): ForgeUser =>
-      // Without the number of the account the name has to do: one approval too few is better than one too many.
+      // Without the account's id, names are compared. One approval too few is better than one too many.
       user?.host === host ? { id: user.id ?? 0, name: user.name, isBot: false } : { id: 0, name: by, isBot: false }
     );
     return { requesters, token: this.#users.get(origin) ?? null, notPeople };
   }
 
-  /** Adds to the reason of an approval that the requester of the work is unknown. */
+  /** Adds a note to the reason of an approval if the requester of the work is unknown at the forge. */
   #withCaveat({ item, place: { address: { host } }, policy }: Candidate, verdict: ApprovalVerdict): ApprovalVerdict {
     const isKnown = [...this.#memory.planners, ...item.requesters].every(({ user }) => user?.host === host);
     if (isKnown || policy.ownApproval || verdict.state !== "approved") return verdict;
     return { ...verdict, reason: `${verdict.reason}; the requester is unknown at ${host}` };
   }
 
-  /** Reads a pull request and judges it. @returns A clause with the reason if the forge does not show it. */
+  /** Reads a pull request and judges it. @returns A clause with the reason if the forge does not show the pull request. */
   async #examine(candidate: Candidate): Promise<Examined | string> {
     const { item, url, place } = candidate;
     const notCounted = await this.#notCounted(candidate);
@@ -351,14 +353,12 @@ class Round {
     return { ...candidate, reading, verdict, judgement: judgeMerge({ ...question, targetChecks }), targetChecks };
   }
 
-  // What was asked for earlier.
-
   async #followUp(item: ItemMemory): Promise<void> {
     const { merge } = item;
     if (merge === null) return;
     const here = this.#candidate(item, merge.url);
     if (here === undefined) return;
-    // What a person has allowed for this merge holds as long as it waits.
+    // Exceptions that a person allowed for this merge apply as long as it waits.
     const [withoutReview, ownApproval] = (["review", "own-approval"] as const).map((each) =>
       merge.exceptions.includes(each)
     ) as [boolean, boolean];
@@ -396,7 +396,7 @@ class Round {
     }
   }
 
-  /** Handles a requested merge that is neither merged nor waiting: the forge has dropped it, or never received it. */
+  /** Handles a requested merge that is neither merged nor waiting: the forge has dropped the request, or never received it. */
   async #notMerged({ item, url, place, reading }: Examined, merge: MergeMemory, reason: string): Promise<void> {
     if (merge.state !== "open") {
       this.#isRefused = true;
@@ -426,7 +426,6 @@ class Round {
     await this.#end(item, url, "unanswered", "the forge's answer to the merge was lost, and nothing was merged");
   }
 
-  /** Title and body of the commit of a merge. */
   #messageOf({ item }: ItemMemory): { title: string; body: string } {
     const { lock } = this.#memory;
     return {
@@ -435,7 +434,7 @@ class Round {
     };
   }
 
-  /** A merge that waits at the forge stays there only as long as it may be merged. */
+  /** Checks whether a merge that is waiting at the forge is still allowed. If it is not, it is taken out of the queue. */
   async #judgeWaiting(examined: Examined, merge: MergeMemory): Promise<void> {
     const { item, url, place } = examined;
     const isOld = this.#nowMs - Date.parse(merge.at) >= QUEUE_MS;
@@ -450,7 +449,7 @@ class Round {
       return this.#add(item, url, merge.state as MergeWord, `${why}; ${obstacle}`);
     }
     if (this.#orders.isDryRun) return this.#add(item, url, "left", `it would be taken out of the queue: ${obstacle}`);
-    // Somebody might have merged it or removed it at this moment. The next look shows that.
+    // Somebody might have merged the pull request or removed it from the queue at this moment. The next look shows that.
     if (!await place.leaveQueue()) return this.#add(item, url, "queued", "it is about to leave the queue");
     await this.#end(item, url, isOld ? "out" : "left", this.#work.clean(obstacle));
   }
@@ -468,8 +467,8 @@ class Round {
   }
 
   /**
-   * @param answer The merge commit, if the forge has answered to our own request.
-   * @param isRefused Whether the forge has refused our own request.
+   * @param answer The merge commit, if the forge has answered this program's request.
+   * @param isRefused Whether the forge has refused this program's request.
    */
   async #recordMerged(
     candidate: Candidate,
@@ -510,7 +509,7 @@ class Round {
     await this.#record({ type: "merge-target", item: item.item.id, checks: checks === "pending" ? null : checks });
   }
 
-  /** Closes the gate when merges have broken their target branches. */
+  /** Closes the merge gate when merges have broken their target branches. */
   async #closeGate(): Promise<void> {
     const { items, gates: { merge: gate } } = this.#memory;
     const since = gate.approved?.seq ?? 0;
@@ -525,8 +524,6 @@ class Round {
     if (!this.#orders.isDryRun) await this.#work.gateClosed(reason);
   }
 
-  // What may be merged now.
-
   async #examineAll(): Promise<(Mergeable | Outdated)[]> {
     const { chosen } = this.#orders;
     const ready: (Mergeable | Outdated)[] = [];
@@ -535,7 +532,7 @@ class Round {
       const { pullRequest: url, pull, merge, item: { id } } = item;
       if (url === null || this.#lines.has(id) && !isOver(merge) || chosen !== null && !chosen.has(id)) continue;
       if (pull?.state === "merged" || pull?.state === "closed") continue;
-      // Two items may share a pull request.
+      // Two items can have the same pull request.
       if (seen.has(url)) continue;
       seen.add(url);
       const candidate = this.#candidate(item, url);
@@ -576,7 +573,10 @@ class Round {
     this.#add(item, url, "updated", "its branch is being updated");
   }
 
-  /** No answer came to an update: only the head shows whether it was done. If it is unchanged, the next round judges it again. */
+  /**
+   * Finds out whether an update that got no answer was carried out. Only a changed head proves that. If the head is unchanged, the next round judges
+   * the pull request again.
+   */
   async #isUpdated(examined: Examined, head: string, reason: string): Promise<boolean> {
     const { item, url, place } = examined;
     const { clock, signal, clean } = this.#work;
@@ -590,7 +590,8 @@ class Round {
   }
 
   /**
-   * The merges and updates of this round: the canary first, updates after merges, what the forge has refused last, and no more than the limits allow.
+   * The merges and updates of this round, within the limits. The canary comes first, updates come after merges, and what the forge has refused before
+   * comes last.
    */
   #select(ready: readonly (Mergeable | Outdated)[]): (Mergeable | Outdated)[] {
     const { counted, pause } = this.#orders;
@@ -635,7 +636,7 @@ class Round {
     });
   }
 
-  /** What items that are not of the canary wait for, as a clause. */
+  /** Why items outside the canary cannot be merged yet, as a clause; null if nothing prevents it. */
   #canaryObstacle(): string | null {
     for (const { item, pullRequest, pull, skipped, merge } of this.#memory.items.values()) {
       if (!item.canary || pullRequest === null || skipped !== null || pull?.state === "closed") continue;
@@ -667,7 +668,7 @@ class Round {
         if (this.#work.takesStops) await store.takeStops(this.#work.clean);
         hold = holdOf(this.#memory);
         if (hold !== null) break;
-        // The record of its end is the first thing after its answer.
+        // From here on, `#mergeOne` records how the merge ends.
         open.delete(each);
         await this.#mergeOne(each);
       }
@@ -695,7 +696,7 @@ class Round {
     for (const { item, url } of merges) await this.#end(item, url, "withdrawn", reason);
   }
 
-  /** Merges one pull request if nothing has changed. */
+  /** Merges one pull request if nothing has changed since its intent was recorded. */
   async #mergeOne(entry: Mergeable): Promise<void> {
     const { item, url, place } = entry;
     const { merge } = item;
@@ -722,7 +723,10 @@ class Round {
     }
   }
 
-  /** A call before or instead of a merge: after an error nothing was merged. A missing right ends the round, once that is recorded. */
+  /**
+   * Makes a request for a merge. After an error, nothing was merged, so the merge is withdrawn. A missing permission ends the round once that is
+   * recorded.
+   */
   async #askOrWithdraw<T>(entry: Mergeable, call: () => Promise<T>, strict = false): Promise<{ value: T } | undefined> {
     const { item, url } = entry;
     try {
@@ -733,7 +737,7 @@ class Round {
       }
       return answer;
     } catch (error) {
-      // A request that was on its way when a signal came may have arrived.
+      // A request that was in flight when a signal arrived may have been carried out, so that merge is not withdrawn.
       if (error instanceof MogplexError && !this.#isBroken && this.#work.signal?.aborted !== true) {
         await this.#end(item, url, "withdrawn", this.#work.clean(messageOf(error)));
       }
@@ -741,7 +745,7 @@ class Round {
     }
   }
 
-  /** Records the answer to a merge. */
+  /** Records the answer to a merge request. */
   async #take(entry: Mergeable, merge: MergeMemory, outcome: Exclude<MergeOutcome, { kind: "later" }>): Promise<void> {
     const { item, url, place } = entry;
     switch (outcome.kind) {
@@ -771,7 +775,9 @@ class Round {
     }
   }
 
-  /** No answer came: only the forge knows what happened. If it does not say, the intent stays open, and the next round asks again. */
+  /**
+   * Asks the forge what happened to a merge that got no answer. If the forge does not show it, the intent stays open, and the next round asks again.
+   */
   async #readBack(entry: Mergeable, merge: MergeMemory, reason: string): Promise<void> {
     const { item, url } = entry;
     const { clock, signal, clean } = this.#work;
@@ -797,7 +803,7 @@ function isOver(merge: MergeMemory | null): boolean {
   return merge?.state === "unanswered";
 }
 
-/** What has changed since the intent of a merge was written, as a clause; null for nothing. */
+/** What has changed since the intent of a merge was recorded, as a clause; null if nothing has. */
 function changeOf({ judgement, reading }: Examined, merge: MergeMemory): string | null {
   if (judgement.kind !== "merge") return judgement.reason;
   if (judgement.head !== merge.head) return "its commits have changed";
@@ -805,7 +811,7 @@ function changeOf({ judgement, reading }: Examined, merge: MergeMemory): string 
   return reading.repositoryId === merge.repositoryId ? null : "its repository has changed";
 }
 
-/** What a merge is waiting for in a state, or its result. */
+/** What a requested merge is waiting for, or its result. */
 function waitingText(state: MergeMemory["state"]): string {
   switch (state) {
     case "queued":

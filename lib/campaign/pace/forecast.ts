@@ -1,5 +1,5 @@
 /**
- * The earliest end of a campaign, and the limit that decides it: {@linkcode nextStarts} on a virtual time that moves from event to event.
+ * Computes the earliest end of a campaign, and the limit that decides it, by simulating {@linkcode nextStarts} from event to event.
  * @module
  */
 import type { StartWindow } from "../file/campaign_file.ts";
@@ -15,37 +15,39 @@ export const WAVE_DISTANCES_MS: readonly number[] = [10, 15, 20, 60].map((minute
 /** How long a sandbox stays in use after its run, in milliseconds. Source: the limits in README.md, which the service does not document. */
 export const LINGER_MS = { least: 10 * MINUTE_MS, most: 35 * MINUTE_MS };
 
-/** Spread of unknown run times: the standard deviation of their logarithm. Two thirds lie between 0.6 and 1.6 medians. */
+/** Spread of unknown run durations: the standard deviation of their logarithm. Two thirds of the runs take between 0.6 and 1.6 times the median. */
 const SPREAD = 0.5;
 
 /** Times are milliseconds since 1970 by the service's clock. */
 export interface ForecastInput {
-  /** Also the time of the first wave. */
+  /** The current time. The first wave is at this time. */
   nowMs: number;
-  /** Ascending. */
+  /** When starts used slots of the quota, ascending. */
   slotsMs: readonly number[];
   /** The service's start quotas. @default {QUOTAS} */
   quotas?: readonly Quota[] | undefined;
   waiting: number;
   /** Start times of the unfinished runs. @default {[]} */
   runningSinceMs?: readonly number[] | undefined;
-  /** How many of `waiting` belong to an unfinished canary; 0 if all of it is running; null without a canary. @default {null} */
+  /**
+   * How many of the `waiting` items belong to an unfinished canary; 0 if all of the canary is running; null if there is no canary. @default {null}
+   */
   canary?: number | null | undefined;
-  /** The file's `parallel`, 1 to 3. */
+  /** `parallel` from the campaign file, 1 to 3. */
   parallel: number;
-  /** In milliseconds. */
+  /** Mean duration of a run, in milliseconds. */
   meanRunMs: number;
-  /** Standard deviation of the times' logarithm; 0 if all runs take the mean. @default {0.5} */
+  /** Standard deviation of the logarithm of run durations; 0 if all runs take the mean duration. @default {0.5} */
   spread?: number | undefined;
-  /** When starts are permitted; empty for always. @default {[]} */
+  /** When starts are allowed; empty for always. @default {[]} */
   windows?: readonly StartWindow[] | undefined;
   /** How long a sandbox stays active after its run, in milliseconds. @default {0} */
   lingerMs?: number | undefined;
-  /** End of refused starts; null without one. @default {null} */
+  /** Until when the service refuses starts; null if it does not refuse them. @default {null} */
   refusedUntilMs?: number | null | undefined;
-  /** Interval of waves, in milliseconds; undefined for one process that runs until the end. */
+  /** Interval between waves, in milliseconds; undefined for one process that runs until the end. */
   waveEveryMs?: number | undefined;
-  /** Whether such a process sees the end of a run only at its next read. @default {false}, it sees it at once */
+  /** Whether a single process notices the end of a run only at its next read. @default {false} (it notices the end at once) */
   looks?: boolean | undefined;
 }
 
@@ -57,21 +59,23 @@ interface Relaxation {
 }
 
 export interface Forecast {
-  /** When the last item is collected, in milliseconds since 1970; null if the windows never open. */
+  /** When the last run is seen to have ended, in milliseconds since 1970; null if the windows never open. */
   endsAtMs: number | null;
   /** Waves until then, including the last one; 0 if there is nothing to do, 1 for a single process. */
   waves: number;
-  /** Minutes of a runner: one for each wave, or the whole time of a single process. */
+  /** Minutes that a runner is busy: one for each wave, or the whole duration of a single process. */
   computeMinutes: number;
   /** The limit without which the campaign would end soonest; `nothing` if only the runs themselves take time. */
   bound: CampaignLimit;
-  /** The limits that delay the end by a minute, or by a tenth of the time, strongest first: the reason for `bound`. */
+  /**
+   * The limits that delay the end by at least a minute or a tenth of the total time, whichever is shorter, strongest first. The first one is `bound`.
+   */
   without: readonly Relaxation[];
 }
 
 /**
- * Forecasts the end of a campaign in which everything succeeds, with run times around a mean.
- * A gate that a person opens is treated as opened at once, an automatic one as soon as the canary's runs have finished.
+ * Forecasts the end of a campaign in which everything succeeds, with run durations around a mean.
+ * A gate that a person opens is assumed to open at once, and an automatic gate as soon as the canary's runs have finished.
  * @throws {RangeError} if the runtime does not know the zone of a window.
  */
 export function forecast(input: ForecastInput): Forecast {
@@ -92,13 +96,13 @@ export function forecast(input: ForecastInput): Forecast {
   };
 }
 
-/** The input with all defaults, and what simulation and schedule share. */
+/** The input with all defaults, and the values that the simulation and the schedule share. */
 interface Plan {
   input: ForecastInput;
   windows: readonly StartWindow[];
-  /** Relevant slots, ascending. */
+  /** The slots that still matter, ascending. */
   slotsMs: readonly number[];
-  /** Time of each future run, in milliseconds. */
+  /** Duration of each future run, in milliseconds. */
   runsMs: readonly number[];
   /** Expected ends of the current runs, ascending. */
   busyUntilMs: readonly number[];
@@ -113,31 +117,31 @@ function planOf(input: ForecastInput): Plan {
     windows,
     slotsMs: recentSlots(input.slotsMs, nowMs),
     runsMs: looks ? seenAfterMs(runsMs, meanRunMs) : runsMs,
-    // A run that has exceeded the mean is not about to end for that reason.
+    // A run that has exceeded the mean duration is not expected to end at once.
     busyUntilMs: runningSinceMs.map((since) => Math.round(Math.max(since + meanRunMs, nowMs + meanRunMs / 4)))
       .sort((a, b) => a - b),
   };
 }
 
 /**
- * Times of runs with a mean and a spread, in whole milliseconds: log-normal and deterministic. They fill the distribution evenly, so that a few
- * hundred of them have the mean.
- * @param spread Standard deviation of their logarithm; 0 for the mean itself.
+ * Durations of runs with a mean and a spread, in whole milliseconds. They are log-normal and deterministic, and fill the distribution evenly, so a
+ * few hundred of them have the mean.
+ * @param spread Standard deviation of their logarithm; 0 if all runs take the mean duration.
  */
 export function runTimes(count: number, meanRunMs: number, spread: number): number[] {
   return Array.from({ length: count }, (_, index) => {
-    // Additive recurrence in two dimensions (Roberts' sequence), made normal by Box and Muller's formula.
+    // An additive recurrence in two dimensions (Roberts' sequence), converted to a normal distribution with the Box-Muller transform.
     const [u, v] = [(0.5 + 0.7548776662466927 * (index + 1)) % 1, (0.5 + 0.5698402909980532 * (index + 1)) % 1];
     const normal = Math.sqrt(-2 * Math.log(1 - u)) * Math.cos(2 * Math.PI * v);
     return Math.max(1, Math.round(meanRunMs * Math.exp(spread * normal - spread * spread / 2)));
   });
 }
 
-/** Simulates the campaign. @param moments Receives the time of each wave. @returns Its end; null if the windows never open. */
+/** Simulates the campaign. @param moments Receives the time of each wave. @returns The end of the campaign; null if the windows never open. */
 function play({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan, moments: number[] = []): number | null {
   const { nowMs, parallel, refusedUntilMs = null, waveEveryMs, lingerMs = 0 } = input;
   const ends = [...busyUntilMs];
-  // When each sandbox becomes free, ascending: it outlives its run.
+  // When each sandbox becomes free, ascending. A sandbox outlives its run.
   const frees = busyUntilMs.map((end) => end + lingerMs);
   const slots = [...slotsMs];
   // How many runs start before the canary's gate opens; null if it is open.
@@ -169,7 +173,7 @@ function play({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan, moments: n
     }
     started += pace.starts;
     slots.splice(0, slots.length - Math.max(...QUOTAS.map(({ count }) => count)));
-    // Here it is known when a sandbox becomes free: no further read is needed.
+    // The simulation knows when a sandbox becomes free, so no further read is needed.
     const next = Math.min(
       pace.because === "sandboxes" ? frees[0] ?? Infinity : pace.nextMs ?? Infinity,
       ends[0] ?? Infinity,
@@ -177,7 +181,7 @@ function play({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan, moments: n
     if (next === Infinity) return null;
     const before = at;
     at = waveEveryMs === undefined ? next : roundUp(next, nowMs, waveEveryMs);
-    // A current run may end sooner than expected.
+    // A current run may end sooner than expected, so there are waves while runs are active.
     if (waveEveryMs === undefined || ends.length === 0) continue;
     for (let each = before + waveEveryMs; each < at; each += waveEveryMs) moments.push(each);
   }
@@ -204,7 +208,7 @@ function relaxations({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan): Re
       name,
       { quotas: quotas.filter((quota) => quota.name !== name) },
     ]),
-    // The file's limit hides the service's: without the latter nothing changes.
+    // If `parallel` is lower than the service's limit, removing the service's limit changes nothing.
     ...byCapacity(parallel, lingerMs),
     ["refused", { nowMs }],
   ];
@@ -215,7 +219,7 @@ function relaxations({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan): Re
     .sort((a, b) => a.endsAtMs - b.endsAtMs);
 }
 
-/** The limits to remove from a schedule, to see whether the file's limit of runs or the service's of sandboxes delays it. */
+/** The limits to remove from a schedule, to find out whether the file's limit of runs or the service's limit of sandboxes delays it. */
 function byCapacity(parallel: number, lingerMs: number): [CampaignLimit, Partial<ScheduleInput>][] {
   if (parallel >= SANDBOX_LIMIT) return [["sandboxes", { parallel: Infinity, lingerMs: 0 }]];
   const parallelLimit: [CampaignLimit, Partial<ScheduleInput>] = ["parallel", { parallel: SANDBOX_LIMIT }];
@@ -223,17 +227,17 @@ function byCapacity(parallel: number, lingerMs: number): [CampaignLimit, Partial
 }
 
 /**
- * The times of the waves if everything succeeds: one at each multiple of their interval while runs are going, and one when the next run can start;
- * none during a pure wait.
- * @returns Milliseconds since 1970, ascending; the first is now, at the last one everything has finished. Null if the windows never open.
+ * The times of the waves if everything succeeds: one at each multiple of the interval while runs are active, and one when the next run can start.
+ * There are no waves during a wait without active runs.
+ * @returns Milliseconds since 1970, ascending. The first is now, and everything has finished at the last one. Null if the windows never open.
  */
 export function waveMoments(input: ForecastInput & { waveEveryMs: number }): number[] | null {
   const moments: number[] = [];
   return play(planOf(input), moments) === null ? null : moments;
 }
 
-// The earliest schedule that quotas and sandboxes allow, computed start by start. It is independent of {@linkcode nextStarts}, so that each can be
-// checked against the other.
+// The earliest schedule that quotas and sandboxes allow, computed start by start. It is independent of {@linkcode nextStarts}, so each can be checked
+// against the other.
 
 /** Times are milliseconds since 1970. */
 interface ScheduleInput {
@@ -243,7 +247,7 @@ interface ScheduleInput {
   slotsMs: readonly number[];
   /** Duration of each run in milliseconds, in the order of the starts. */
   runsMs: readonly number[];
-  /** Simultaneous runs, at least 1; `Infinity` for no limit. */
+  /** Maximum number of simultaneous runs, at least 1; `Infinity` for no limit. */
   parallel: number;
   /** How long a sandbox stays active after its run, in milliseconds. @default {0} */
   lingerMs?: number | undefined;
@@ -251,23 +255,23 @@ interface ScheduleInput {
   busyUntilMs?: readonly number[] | undefined;
   /** @default {QUOTAS} */
   quotas?: readonly Quota[] | undefined;
-  /** When starts are permitted. @default {[]} */
+  /** When starts are allowed. @default {[]} */
   windows?: readonly StartWindow[] | undefined;
   /** The end of each run is rounded up to a multiple of this after `nowMs`, in milliseconds. @default not rounded */
   waveEveryMs?: number | undefined;
 }
 
-/** Both times are `Infinity` if a start is never permitted. */
+/** Both times are `Infinity` if a start is never allowed. */
 export interface Schedule {
-  /** `nowMs` without a run. */
+  /** `nowMs` if there are no runs. */
   lastStartMs: number;
-  /** `nowMs` without a run. */
+  /** `nowMs` if there are no runs. */
   endsAtMs: number;
 }
 
 /**
- * The earliest times for runs that start in the given order. No order of events can bring an earlier end: each start waits only as long as it must,
- * and an earlier start never delays a later one.
+ * The earliest times for runs that start in the given order. No other schedule ends earlier: each start waits only as long as it must, and an earlier
+ * start never delays a later one.
  * @throws {RangeError} if the runtime does not know the zone of a window.
  */
 export function schedule(input: ScheduleInput): Schedule {
@@ -277,7 +281,7 @@ export function schedule(input: ScheduleInput): Schedule {
   const busy = busyUntilMs.map(ended).sort((a, b) => a - b);
   const idle = Number.isFinite(parallel) ? Math.max(0, parallel - busy.length) : 0;
   const places = [...Array.from({ length: idle }, () => nowMs), ...busy];
-  // Sandboxes are a limit only if they outlive their runs: otherwise `parallel` is never larger.
+  // Sandboxes are a separate limit only if they outlive their runs. Otherwise, `parallel` is never larger than their limit.
   const boxes = lingerMs === 0 ? [] : [
     ...Array.from({ length: Math.max(0, SANDBOX_LIMIT - busy.length) }, () => nowMs),
     ...busyUntilMs.map((ms) => ended(ms + lingerMs)).sort((a, b) => a - b),
@@ -309,7 +313,6 @@ export function schedule(input: ScheduleInput): Schedule {
   return { lastStartMs, endsAtMs };
 }
 
-/** Inserts a time into an ascending list. */
 function insert(moments: number[], ms: number): void {
   const index = moments.findIndex((at) => at > ms);
   moments.splice(index < 0 ? moments.length : index, 0, ms);

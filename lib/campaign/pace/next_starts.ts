@@ -1,5 +1,5 @@
 /**
- * How many runs to start now, and what keeps one more from starting.
+ * Decides how many runs to start now, and what prevents one more start.
  *
  * @module
  */
@@ -7,49 +7,49 @@ import { START_LIMITS } from "../../service/contract.ts";
 import type { StartWindow } from "../file/campaign_file.ts";
 import { DAY_MS, nextOpening } from "./windows.ts";
 
-// The service's quotas of starts: three sliding windows over the starts that it accepted.
+// The service's start quotas are three sliding windows over the starts that it accepted.
 
-/** Names of the quotas of starts, shortest window first. */
+/** Names of the start quotas, shortest window first. */
 type QuotaName = "minute" | "hour" | "day";
 
 export interface Quota {
   name: QuotaName;
-  /** Starts that it allows within its window. */
+  /** Number of starts that the quota allows within its window. */
   count: number;
-  /** Length of its window, in milliseconds. */
+  /** Length of the window, in milliseconds. */
   windowMs: number;
 }
 
-/** Active sandboxes that a user may have. Source: contract 2.2. */
+/** Maximum number of active sandboxes of a user. Source: contract 2.2. */
 export const SANDBOX_LIMIT = 3;
 
 const NAMES: readonly QuotaName[] = ["minute", "hour", "day"];
 
-/** The quotas of starts, shortest window first. */
+/** The start quotas, shortest window first. */
 export const QUOTAS: readonly Quota[] = NAMES.flatMap((name, index) => {
   const limit = START_LIMITS[index];
   return limit === undefined ? [] : [{ name, ...limit }];
 });
 
-/** The quotas of the service that the environment points at: a local Mogplex may have been started without. */
+/** The start quotas of the service that the environment points to. A local Mogplex may have been started without quotas. */
 export function quotasFor(env: (name: string) => string | undefined): readonly Quota[] {
   return env("MOGPLEX_DEV") === "1" && env("MOGPLEX_DEV_START_LIMITS")?.trim() === "off" ? [] : QUOTAS;
 }
 
 /**
- * How much longer than its window a start is counted, in milliseconds. One second, because the time of a slot may be known only to the second
- * (header `Date`), rounded down; it also covers a service that counts a start exactly one window ago. One more second, because the service's time is an
- * estimate. This makes a day's 150 starts take two seconds longer.
+ * How much longer than its window a start is counted, in milliseconds. One second covers the time of a slot, which may be known only to the second
+ * (header `Date`) and is rounded down, and a service that counts a start exactly one window ago. Another second covers the estimate of the service's
+ * time. A day's 150 starts take two seconds longer because of this.
  */
 const SLOT_GUARD_MS = 2_000;
 
 const MOST = Math.max(...QUOTAS.map(({ count }) => count));
 
 /**
- * The starts that still matter, ascending: no quota counts more than the last 150. A start in the future, because a clock was set, is treated as a start
- * at this moment, so that no wait is longer than a window.
+ * The starts that still matter, ascending: no quota counts more than the last 150. A start in the future, which is possible after a clock was set, is
+ * treated as a start at this moment. No wait is therefore longer than a window.
  *
- * @param slotsMs When starts took their slots, in any order.
+ * @param slotsMs When starts used their slots, in any order.
  */
 export function recentSlots(slotsMs: readonly number[], nowMs: number): number[] {
   const ascending = slotsMs.every((at, index) => index === 0 || at >= (slotsMs[index - 1] ?? at));
@@ -58,7 +58,7 @@ export function recentSlots(slotsMs: readonly number[], nowMs: number): number[]
 }
 
 /**
- * When a quota allows one more start, in milliseconds since 1970; the past, or -Infinity, when it does already.
+ * When a quota allows one more start, in milliseconds since 1970; a time in the past, or -Infinity, if it already does.
  *
  * @param slots Starts, ascending.
  */
@@ -70,8 +70,8 @@ function freeAt({ count, windowMs }: Quota, slots: readonly number[]): number {
 /**
  * How much of each quota is used at a moment, as {@linkcode nextStarts} counts it.
  *
- * @param slotsMs When starts took their slots, in any order.
- * @param quotas Those that are in force: see {@linkcode quotasFor}.
+ * @param slotsMs When starts used their slots, in any order.
+ * @param quotas The quotas in force; see {@linkcode quotasFor}.
  */
 export function quotaUse(
   slotsMs: readonly number[],
@@ -87,9 +87,7 @@ export function quotaUse(
   return Object.fromEntries(entries) as Record<QuotaName, { used: number; limit: number | null }>;
 }
 
-// The pace of a campaign: how many starts the quotas allow now, or when the next one is possible and because of what. Pure.
-
-/** Mean time of a run while none has ended, in milliseconds. */
+/** Assumed mean duration of a run until one has ended, in milliseconds. */
 export const DEFAULT_MEAN_RUN_MS = 20 * 60_000;
 
 /**
@@ -97,7 +95,7 @@ export const DEFAULT_MEAN_RUN_MS = 20 * 60_000;
  *
  * - `minute`, `hour`, `day`, `sandboxes`, `requests`: a quota of the service is used up.
  * - `refused`: the service refused a start, and said when it will accept the next one.
- * - `user-starts`: the same, because all starts of the user are used up, including those outside the campaign.
+ * - `user-starts`: the service refused a start because all starts of the user are used up, including those outside the campaign.
  * - `unanswered`: the last start had no answer, so an agent may be running unnoticed.
  * - `parallel`: as many runs are active as `limits.parallel` allows.
  * - `pull-requests`: as many pull requests are open as `limits.open-pull-requests` permits, or they could not be read.
@@ -124,43 +122,43 @@ export type CampaignLimit =
   | "home"
   | "nothing";
 
-/** What {@linkcode nextStarts} decides on. Times are milliseconds since 1970 by the service's clock. */
+/** The input of {@linkcode nextStarts}. Times are milliseconds since 1970 by the service's clock. */
 export interface PaceInput {
   nowMs: number;
-  /** When starts took their slots, ascending; older ones than a day do not matter. */
+  /** When starts used their slots, ascending. Starts older than a day do not matter. */
   slotsMs: readonly number[];
-  /** Quotas of starts that the service has. @default {QUOTAS} */
+  /** The service's start quotas. @default {QUOTAS} */
   quotas?: readonly Quota[] | undefined;
-  /** Until when the service refuses starts, according to its answer; null for no refusal. */
+  /** Until when the service refuses starts, according to its answer; null if it does not refuse them. */
   refusedUntilMs: number | null;
-  /** The limit that it named. @default {null} */
+  /** The limit that the refusal named. @default {null} */
   refusedBy?: "start_limit" | null | undefined;
   /** Until when nothing is started because starts had no answer. @default {null} */
   unansweredUntilMs?: number | null | undefined;
-  /** Number of starts in a row that ended because no sandbox was free, and when the last one ended. */
+  /** Number of consecutive starts that ended because no sandbox was free, and when the last one ended. */
   sandboxRefusals: { count: number; lastMs: number } | null;
-  /** Sandboxes of the user that are creating, installing or running; null when they could not be read. */
+  /** Number of the user's sandboxes that are creating, installing or running; null if they could not be read. */
   sandboxes: number | null;
-  /** Runs of this campaign that have not ended. */
+  /** Number of this campaign's runs that have not ended. */
   running: number;
-  /** The file's `parallel`, 1 to 3. */
+  /** `parallel` from the campaign file, 1 to 3. */
   parallel: number;
-  /** When starts are permitted; empty for always. */
+  /** When starts are allowed; empty for always. */
   windows: readonly StartWindow[];
   closed: "gate" | "stopped" | null;
   waiting: number;
   /**
-   * The number of open pull requests, null if not all of them could be read, and its limit; null without a limit. An active run is treated as one more,
-   * because it may open one. @default {null}
+   * The number of open pull requests, or null if not all of them could be read, and the limit; null if there is no limit. An active run is treated as
+   * one more open pull request, because it may open one. @default {null}
    */
   pullRequests?: { open: number | null; limit: number } | null | undefined;
 }
 
-/** What {@linkcode nextStarts} decided. */
+/** The decision of {@linkcode nextStarts}. */
 export interface Pace {
   starts: number;
   because: CampaignLimit;
-  /** When another start may be possible; null when time alone changes nothing (a run must end, a gate must open, nothing waits). */
+  /** When another start may be possible; null if time alone changes nothing (a run must end, a gate must open, or nothing is waiting). */
   nextMs: number | null;
 }
 
@@ -169,21 +167,21 @@ const MINUTE_MS = 60_000;
 /** Waits before the second and each later probe for a free sandbox, in milliseconds; the last one repeats. */
 const PROBE_WAITS_MS: readonly number[] = [10, 20, 40, 60].map((minutes) => minutes * MINUTE_MS);
 
-/** When to look again at pull requests, in milliseconds. */
+/** Delay until pull requests are read again, in milliseconds. */
 const PULL_REQUESTS_AGAIN_MS = 5 * MINUTE_MS;
 
-/** Delay until other users' sandboxes are read again, in milliseconds: the service does not report their end. */
+/** Delay until sandboxes outside the campaign are read again, in milliseconds. The service does not report their end. */
 const LOOK_AGAIN_MS = MINUTE_MS;
 
 /**
  * Decides how many runs to start now, and when another one may be possible.
  *
- * `because` is what prevents one more start after those. Of several reasons, it is one that only a person can end, otherwise the one that
- * time ends last, otherwise a full `parallel` or the sandboxes. `nextMs` is then the earliest moment; what runs may still be in the way.
- * Sandboxes of other users are read again after a minute, since the service does not report their end.
+ * `because` is what prevents one more start after those. If there are several reasons, a reason that only a person can remove comes first, then the
+ * reason that lasts longest, then a full `parallel` or the sandboxes. `nextMs` is the earliest possible time. Active runs may still prevent a start
+ * at that time. Sandboxes outside the campaign are read again after a minute, because the service does not report their end.
  *
- * It never relies on a slot before the service frees it: see {@linkcode SLOT_GUARD_MS}. Times ahead of `nowMs` are treated as now, so a clock that
- * was set back delays starts, and never brings more of them.
+ * A slot is never used again before the service frees it; see {@linkcode SLOT_GUARD_MS}. Times after `nowMs` are treated as now, so a clock that was
+ * set back delays starts and never adds any.
  *
  * @throws {RangeError} if the runtime does not know the zone of a window.
  */
@@ -196,9 +194,9 @@ export function nextStarts(input: PaceInput): Pace {
   }
 }
 
-/** The input with what one call computes once. */
+/** The input, with values that are computed once per call. */
 interface State extends PaceInput {
-  /** The newest start after the last refusal for want of a sandbox: its end is not known. Null without one. */
+  /** Time of the newest start after the last refusal for lack of a sandbox, whose end is not known; null if there is none. */
   probeMs: number | null;
 }
 
@@ -210,7 +208,7 @@ function stateOf(input: PaceInput): State {
   return { ...input, slotsMs, probeMs: isProbe ? newest : null };
 }
 
-/** What keeps the next start from being sent now; null when nothing does. */
+/** What prevents the next start from being sent now; null if nothing does. */
 function hold(state: State): { because: CampaignLimit; nextMs: number | null } | null {
   if (state.waiting < 1) return { because: "nothing", nextMs: null };
   if (state.closed !== null) return { because: state.closed, nextMs: null };
@@ -224,9 +222,9 @@ function timedHold(state: State): { because: CampaignLimit; nextMs: number | nul
   function until(bound: CampaignLimit, ms: number): void {
     if (ms > nextMs) [because, nextMs] = [bound, ms];
   }
-  // The longest window first: of two that end together it is the one to name.
+  // The longest window comes first, so it is named if two windows end at the same time.
   for (const quota of quotas.toReversed()) until(quota.name, freeAt(quota, slotsMs));
-  // No quota is longer than a day, so what lies further ahead comes from a clock that was set.
+  // No quota is longer than a day, so a time further ahead comes from a clock that was set.
   until(refusedBy === "start_limit" ? "user-starts" : "refused", Math.min(refusedUntilMs ?? -Infinity, nowMs + DAY_MS));
   until("unanswered", state.unansweredUntilMs ?? -Infinity);
   until("sandboxes", probeAt(state));
@@ -235,17 +233,17 @@ function timedHold(state: State): { because: CampaignLimit; nextMs: number | nul
   return because === null ? null : { because, nextMs };
 }
 
-/** When the next probe for a free sandbox is due; -Infinity when none is needed. */
+/** When the next probe for a free sandbox is due; -Infinity if none is needed. */
 function probeAt({ sandboxRefusals, probeMs, nowMs }: State): number {
   if (sandboxRefusals === null || sandboxRefusals.count < 1) return -Infinity;
   const failures = sandboxRefusals.count + (probeMs === null ? 0 : 1);
-  // The first probe goes out at once. A probe without an answer yet is treated as failed.
+  // The first probe is sent at once. A probe without an answer yet is treated as failed.
   if (failures === 1) return -Infinity;
   const wait = PROBE_WAITS_MS[Math.min(failures - 2, PROBE_WAITS_MS.length - 1)] ?? 0;
   return Math.min(Math.max(sandboxRefusals.lastMs, probeMs ?? -Infinity), nowMs) + wait;
 }
 
-/** The file's limit of open pull requests. Forges do not report that one was merged. */
+/** The campaign file's limit of open pull requests. Forges do not report merges, so pull requests are read again after a delay. */
 function pullRequestHold(
   { nowMs, running, pullRequests }: State,
 ): { because: CampaignLimit; nextMs: number | null } | null {
@@ -259,7 +257,7 @@ function pullRequestHold(
 function capacityHold(
   { nowMs, sandboxes, running, parallel }: State,
 ): { because: CampaignLimit; nextMs: number | null } | null {
-  // A run that waits in the service's queue has no sandbox yet, and will need one.
+  // A run in the service's queue has no sandbox yet, and will need one.
   const used = Math.max(sandboxes ?? 0, running);
   if (running >= parallel && parallel < SANDBOX_LIMIT) return { because: "parallel", nextMs: null };
   if (used >= SANDBOX_LIMIT) return { because: "sandboxes", nextMs: used > running ? nowMs + LOOK_AGAIN_MS : null };

@@ -1,5 +1,6 @@
 /**
- * The progress of a campaign, computed from its memory: which items come next, which gate is due, and whether it continues without a person.
+ * The progress of a campaign, computed from its memory: which items come next, which gate is due, and whether the campaign continues without a
+ * person.
  *
  * @module
  */
@@ -33,7 +34,7 @@ import type { CanaryGate, PendingPulls } from "./view.ts";
 /** Minimum number of finished items before a share of failures is checked. Source: specification of campaigns, section 3. */
 const FIRST_SHARE = 5;
 
-/** Whether the item waits for a start: its first, another one, or one whose answer is not known. */
+/** Whether the item is waiting for a start: its first one, another one, or one whose answer is unknown. */
 function isStartable({ state }: ItemMemory): boolean {
   return !hasVerdict(state) && state !== "running";
 }
@@ -43,22 +44,21 @@ export function isToCancel({ stopped }: CampaignMemory, { skipped }: ItemMemory)
   return stopped?.cancel === true || skipped?.cancel === true;
 }
 
-/** Whether a person wants the open start of an item settled: the service is asked for its run. */
+/** Whether a person wants the open start of an item settled, which means that the service is asked for its run. */
 function isToSettle(memory: CampaignMemory, item: ItemMemory): boolean {
   return isOpenStart(item) && item.state !== "unknown" && (item.settle || isToCancel(memory, item));
 }
 
-/** Items whose open start must be settled. A campaign that continues sends the others again. */
+/** Items whose open start must be settled. A campaign that continues sends the other open starts again. */
 export function toSettle(memory: CampaignMemory): ItemMemory[] {
   return [...memory.items.values()].filter((item) => isToSettle(memory, item)).sort(byLastTry);
 }
 
-/** Items whose run must be cancelled. */
 export function runsToCancel(memory: CampaignMemory): ItemMemory[] {
   return [...memory.items.values()].filter((item) => isToCancel(memory, item) && hasRun(item));
 }
 
-/** When an item's start was sent last, in milliseconds since 1970 by the service. */
+/** When an item's start was last sent, in milliseconds since 1970 by the service's clock. */
 function lastTryMs({ starts }: ItemMemory): number {
   return Date.parse(starts.at(-1)?.sentAt ?? "");
 }
@@ -67,31 +67,31 @@ function byLastTry(a: ItemMemory, b: ItemMemory): number {
   return lastTryMs(a) - lastTryMs(b);
 }
 
-// When a start may be sent, after starts without an answer: all of them pause then, since each may begin an unseen run, and takes
-// one of the day's 150 starts.
+// When a start can be sent after starts without an answer. All starts pause then, because each may begin an unseen run and uses one of the day's 150
+// starts.
 
-/** How long nothing is started, by the number of starts in a row without an answer, in milliseconds. */
+/** How long starts pause, by the number of consecutive starts without an answer, in milliseconds. */
 const PAUSES_MS: readonly number[] = [5, 15, 30, 60].map((minutes) => minutes * 60_000);
-/** How long an open start waits, by the number of its tries without an answer, in milliseconds. */
+/** How long an open start waits before it is sent again, by the number of its tries without an answer, in milliseconds. */
 const OPEN_WAITS_MS: readonly number[] = [...PAUSES_MS, 3 * 3_600_000];
-/** After how many probes in a row without an answer the next one is an item that was never sent. */
+/** Number of consecutive probes without an answer after which the next probe is an item that was never sent. */
 const PROBES = 2;
 
 function waitOf(waits: readonly number[], count: number): number {
   return waits[Math.min(Math.max(count, 1), waits.length) - 1] ?? 0;
 }
 
-/** Until when nothing is started because starts had no answer, in milliseconds since 1970 by the service; null for no pause. */
+/** Until when nothing is started because starts had no answer, in milliseconds since 1970 by the service's clock; null if there is no pause. */
 export function pausedUntilMs({ unanswered }: CampaignMemory, nowMs: number): number | null {
   if (unanswered === null) return null;
-  // A time ahead of now comes from a clock that was set.
+  // A time in the future comes from a clock that was set.
   return Math.min(unanswered.lastMs, nowMs) + waitOf(PAUSES_MS, unanswered.count);
 }
 
 /**
- * When an item may be started again, in milliseconds since 1970 by the service; -Infinity for at once.
+ * When an item can be started again, in milliseconds since 1970 by the service's clock; -Infinity if it can be started at once.
  *
- * @param isShared Whether another machine may be about to send a start that nobody has answered.
+ * @param isShared Whether another machine may be about to send a start that has no answer yet.
  */
 export function readyMs(item: ItemMemory, nowMs: number, isShared: boolean): number {
   const { state, serviceFailures } = item;
@@ -106,11 +106,11 @@ export function readyMs(item: ItemMemory, nowMs: number, isShared: boolean): num
   return waitMs === null ? -Infinity : Math.min(lastTryMs(item), nowMs) + waitMs;
 }
 
-/** What may be started now. */
+/** What can be started now. */
 interface Ready {
-  /** In their order; after a start without an answer at most one, a probe. */
+  /** The items in their order. After a start without an answer, there is at most one: a probe. */
   items: ItemMemory[];
-  /** What the next item waits for, when there is one and none is ready. */
+  /** What the next item is waiting for, if there is one and none is ready. */
   held: { because: "refused" | "unanswered"; nextMs: number } | null;
 }
 
@@ -124,12 +124,14 @@ export function readyItems(memory: CampaignMemory, nowMs: number, isShared = fal
   return { items, held: { because: isOpenStart(next.item) ? "unanswered" : "refused", nextMs: next.at } };
 }
 
-/** What the next start waits for, when nothing is ready for one. */
+/** What the next start is waiting for if no item is ready. */
 export function paceOf(pace: Pace, { held }: Ready): Pace {
   return pace.because === "nothing" && held !== null ? { starts: 0, ...held } : pace;
 }
 
-/** The one item to start while the service may not answer: the open start that was tried longest ago, at times one that was never sent. */
+/**
+ * The one item to start while the service may not be answering: the open start that was tried longest ago, or at times an item that was never sent.
+ */
 function probeOf({ count }: { count: number }, items: ItemMemory[]): ItemMemory {
   const [open] = items.filter(isOpenStart).sort(byLastTry);
   const fresh = items.find(({ starts }) => starts.length === 0) ?? items.find((item) => !isOpenStart(item));
@@ -161,19 +163,19 @@ function canaryOf({ items }: CampaignMemory): ItemMemory[] {
   return [...items.values()].filter(({ item }) => item.canary);
 }
 
-/** Whether an item succeeded. It still has while a follow-up fixes its pull request. */
+/** Whether an item succeeded. This is also true while a follow-up fixes its pull request. */
 function isGood({ state, followUp }: ItemMemory): boolean {
   return GOOD_VERDICTS.includes(state) || followUp !== null;
 }
 
-/** Whether the canary's gate is closed. An automatic one opens again once all items of the canary are good. */
+/** Whether the canary's gate is closed. An automatic gate opens again once all items of the canary have succeeded or were skipped. */
 function isCanaryClosed(memory: CampaignMemory): boolean {
   const { lock: { canary }, gates } = memory;
   if (!gates.canary.closed) return false;
   return canary?.gate !== "automatic" || !canaryOf(memory).every(isGood);
 }
 
-/** Whether a canary still holds the other items back. */
+/** Whether the canary still prevents the other items from starting. */
 export function holdsBack(memory: CampaignMemory): boolean {
   const { lock, gates } = memory;
   if (lock.canary === null || gates.canary.approved !== null) return false;
@@ -181,17 +183,22 @@ export function holdsBack(memory: CampaignMemory): boolean {
 }
 
 /**
- * Items that may be started, in their order: starts that a lost process has left behind, then items that a person has asked for, who waits to
- * see whether the cause is fixed, then the canary, then the order of the file. Then come items that had an attempt and were not asked for, and
- * last the starts that the service has not answered, the one that was tried longest ago first. A canary that still holds the others back comes
- * before all of them: then nothing else is in the list.
+ * Items that can be started, in this order:
+ *
+ * - starts that a lost process has left behind
+ * - items that a person has requested, because that person is waiting to see whether the cause is fixed
+ * - the canary, then the others in the order of the file
+ * - items that had an attempt and were not requested
+ * - starts that the service has not answered, the one that was tried longest ago first
+ *
+ * While the canary prevents the other items from starting, only its items are in the list.
  */
 function startableItems(memory: CampaignMemory): ItemMemory[] {
   const onlyCanary = holdsBack(memory);
   const groups = { left: [], asked: [], fresh: [], tried: [], unanswered: [] } as Record<string, ItemMemory[]>;
   for (const item of memory.items.values()) {
     if (!isStartable(item) || onlyCanary && !item.item.canary || isToSettle(memory, item)) continue;
-    // It would be started as a task.
+    // Without a branch, the follow-up would be started as a task.
     if (item.followUp !== null && !isOpenStart(item) && followUpBranch(item).branch === null) continue;
     const hadAttempt = item.attempts > 0 || item.retries > 0;
     const isUnanswered = isOpenStart(item) && item.serviceFailures > 0;
@@ -210,7 +217,7 @@ function startableItems(memory: CampaignMemory): ItemMemory[] {
   return Object.values(groups).flat();
 }
 
-/** Number of open pull requests and of pull requests in an unknown state, without skipped items and without those of a local Mogplex. */
+/** Number of open pull requests, and of pull requests in an unknown state. Skipped items and pull requests of a local Mogplex are left out. */
 function openPullRequests({ items }: CampaignMemory): { open: number; unread: number } {
   let [open, unread] = [0, 0];
   for (const { pullRequest, pull, state } of items.values()) {
@@ -221,22 +228,23 @@ function openPullRequests({ items }: CampaignMemory): { open: number; unread: nu
   return { open, unread };
 }
 
-/** The canary's gate once it has closed, until it opens; null otherwise. */
+/** The canary's gate from the time it closes until it opens; otherwise null. */
 export function canaryGateOf(memory: CampaignMemory): CanaryGate | null {
   const { lock: { canary } } = memory;
   if (canary === null || !isCanaryClosed(memory)) return null;
   return { gate: canary.gate, retried: canaryOf(memory).filter(({ state }) => !isFinal(state)).length };
 }
 
-/**
- * Why nothing can start even though quotas allow it; otherwise null. Retried items of the canary do not wait for its gate.
- */
+/** Why nothing can start even though quotas allow it; otherwise null. Retried items of the canary do not wait for its gate. */
 export function closedBy(memory: CampaignMemory): "gate" | "stopped" | null {
   if (memory.stopped !== null) return "stopped";
   return closedGateReason(memory) === null ? null : "gate";
 }
 
-/** Why a gate is closed, even while a person's stop is in effect; null if no gate is closed. A canary that is being retried has no result yet. */
+/**
+ * Why a gate is closed, even while a person's stop is in effect; null if no gate is closed. The canary's gate is ignored while canary items are being
+ * retried, because the canary has no result yet.
+ */
 export function closedGateReason(memory: CampaignMemory): string | null {
   const { gates: { threshold, canary } } = memory;
   const gate = threshold.closed ? threshold : canaryGateOf(memory)?.retried === 0 ? canary : undefined;
@@ -245,7 +253,7 @@ export function closedGateReason(memory: CampaignMemory): string | null {
 
 type GateRecord = Extract<RecordBody, { type: "gate" }>;
 
-/** Why the canary's gate must be closed once all of its items have ended; null if it does not have to be closed. */
+/** Why the canary's gate must close once all of the canary's items have ended; null if it does not have to close. */
 function canaryReason(canaryItems: readonly ItemMemory[], gate: "automatic" | "manual"): string | null {
   const bad = canaryItems.filter(({ state }) => !GOOD_VERDICTS.includes(state));
   if (bad.length > 0) {
@@ -270,7 +278,7 @@ function canaryGate(memory: CampaignMemory): GateRecord | undefined {
   const canaries = canaryOf(memory);
   if (canaries.length === 0 || canaries.some(({ state }) => !isFinal(state))) return undefined;
   const reason = canaryReason(canaries, canary.gate);
-  // A closed gate is closed again when items that were started again have ended differently.
+  // A gate that is already closed is recorded again if retried items have ended differently.
   if (reason === null || gate.closed && gate.reason === reason) return undefined;
   return { type: "gate", gate: "canary", reason };
 }
@@ -321,12 +329,12 @@ function openCount(memory: Pick<CampaignMemory, "counts">): number {
   return countOf(memory, OPEN_STATES);
 }
 
-/** Number of items that wait for a start, including items that a canary holds back. */
+/** Number of items that are waiting for a start, including items that a canary holds back. */
 export function toStartCount(memory: Pick<CampaignMemory, "counts">): number {
   return openCount(memory) - memory.counts.running;
 }
 
-/** The pace according to the journal. The caller adds the rest. `failed`: the number of pull requests that could not be read just now. */
+/** The pace input according to the journal. The caller adds the rest. `failed`: the number of pull requests that could not be read just now. */
 export function paceInput(
   memory: CampaignMemory,
   { failed = 0, ...rest }:
@@ -360,14 +368,14 @@ export function paceInput(
 }
 
 /**
- * How long sandboxes are assumed to stay in use after their runs, in milliseconds; null once a run has finished, and at a service without quotas, which
- * is local.
+ * How long sandboxes are assumed to stay in use after their runs, in milliseconds; null once a run has finished, and for a service without quotas,
+ * which is local.
  */
 export function assumedLingerMs({ ended, quotas }: CampaignMemory): typeof LINGER_MS | null {
   return ended === 0 && quotas.length > 0 ? LINGER_MS : null;
 }
 
-/** The end according to the journal. The caller adds the rest. */
+/** The forecast input according to the journal. The caller adds the rest. */
 export function forecastInput(
   memory: CampaignMemory,
   rest: Pick<ForecastInput, "nowMs" | "meanRunMs" | "runningSinceMs"> & Partial<Pick<ForecastInput, "parallel">>,
@@ -375,7 +383,7 @@ export function forecastInput(
   const { slotsMs, quotas, refusedUntilMs, lock: { limits: { parallel }, windows } } = memory;
   const linger = lingerMs(memory) ?? assumedLingerMs(memory)?.least ?? 0;
   const waiting = toStartCount(memory);
-  // A canary that holds the others back is all that may be started.
+  // If the canary holds the other items back, only its items can be started.
   const startable = startableItems(memory).length;
   const canary = startable < waiting ? startable : null;
   return { slotsMs, quotas, refusedUntilMs, waiting, canary, parallel, windows, lingerMs: linger, ...rest };
@@ -401,14 +409,17 @@ export function mergeHold(memory: CampaignMemory): PendingPulls["hold"] | null {
   return merge.closed ? "merge-gate" : closedBy(memory);
 }
 
-/** What is left for waves after the runs; null if nothing is, or the runs have not ended. */
+/** What still needs waves after the runs; null if nothing does, or if the runs have not ended. */
 export function pendingOf(memory: CampaignMemory, nowMs: number): PendingPulls | null {
   const pending = campaignState(memory, nowMs).state === "merging" ? pendingPulls(memory, nowMs) : null;
   const hold = mergeHold(memory);
   return pending === null || hold === null ? pending : { ...pending, hold };
 }
 
-/** The state of the campaign, and why it does not continue without a person. A stop still holds when everything has ended: a retry does not lift it. */
+/**
+ * The state of the campaign, and why it does not continue without a person. A stop remains in effect after everything has ended, because a retry does
+ * not lift it.
+ */
 export function campaignState(
   memory: CampaignMemory,
   nowMs: number,
@@ -418,7 +429,7 @@ export function campaignState(
   const stop = stopped === null ? null : stoppedText(stopped);
   if (openCount(memory) === 0 && !settles) {
     if (counts["needs-input"] > 0) return { state: "waiting", reason: stop };
-    // The stop only matters to items that are started again.
+    // The stop only affects items that are started again.
     if (pendingPulls(memory, nowMs) === null) return { state: "done", reason: totalsOf(counts).bad > 0 ? stop : null };
     return { state: "merging", reason: stop ?? (mergeHold(memory) === "gate" ? closedGateReason(memory) : null) };
   }
@@ -435,29 +446,29 @@ export function campaignState(
   return { state: counts.running > 0 ? "running" : "waiting", reason: null };
 }
 
-/** Whether it is at rest: it is done, or only a person can make it continue, and no run is open. */
+/** Whether the campaign is at rest: it is done, or only a person can make it continue, and no run is open. */
 export function isAtRest(memory: CampaignMemory): boolean {
   if (toSettle(memory).length > 0 || runsToCancel(memory).length > 0) return false;
   if (openCount(memory) === 0) return true;
-  // A gate that is due has to be recorded.
+  // A gate that is due must be recorded first.
   if (memory.counts.running > 0 || gateDue(memory) !== undefined) return false;
   return closedBy(memory) !== null || waitsForAnswers(memory);
 }
 
-/** Whether the only open runs are those that wait for an answer. */
+/** Whether all open runs are waiting for an answer. */
 function isOnlyAsking(memory: CampaignMemory): boolean {
   const { counts } = memory;
   return counts["needs-input"] > 0 && counts.running === 0 && openStarts(memory).length === 0;
 }
 
-/** Whether runs that wait for an answer keep every other item from starting because they belong to the canary. */
+/** Whether canary runs that wait for an answer prevent every other item from starting. */
 export function waitsForCanaryAnswers(memory: CampaignMemory): boolean {
   return isOnlyAsking(memory) && startableItems(memory).length === 0;
 }
 
 /**
- * Whether runs that wait for an answer are all that is left, or the only obstacle for the other items: they occupy the sandboxes, or are the
- * canary. The others start as soon as a person has answered.
+ * Whether runs that wait for an answer are all that is left, or all that prevents the other items from starting: they use the sandboxes, or belong to
+ * the canary. The other items start as soon as a person has answered.
  */
 export function waitsForAnswers(memory: CampaignMemory): boolean {
   const { counts, lock: { limits } } = memory;
@@ -465,10 +476,10 @@ export function waitsForAnswers(memory: CampaignMemory): boolean {
   return isOnlyAsking(memory) && (holdsAll || startableItems(memory).length === 0);
 }
 
-/** The rows of exit codes that a campaign can end with. */
+/** The names of the exit codes with which a campaign can end. */
 type CampaignExit = Extract<ExitName, "success" | "failed" | "awaitingInput">;
 
-/** The row of exit codes that belongs to a campaign now; null while it continues. */
+/** The name of a campaign's current exit code; null while the campaign continues. */
 export function exitOf(memory: CampaignMemory): CampaignExit | null {
   if (openCount(memory) > 0) {
     const isOver = memory.gates.threshold.closed && memory.counts.running === 0;
@@ -479,7 +490,7 @@ export function exitOf(memory: CampaignMemory): CampaignExit | null {
   return bad > 0 ? "failed" : "success";
 }
 
-/** The exit code that belongs to a campaign now: 0 while it continues. */
+/** The current exit code of a campaign: 0 while it continues. */
 export function exitCodeOf(memory: CampaignMemory): number {
   return EXIT[exitOf(memory) ?? "success"];
 }

@@ -1,5 +1,5 @@
 /**
- * Looks at the runs of items: reads one, judges it, cancels it when it is overdue, and records a change or its end.
+ * Looks at the runs of items: reads a run, judges it, cancels it if it is overdue, and records a change or its end.
  *
  * @module
  */
@@ -25,35 +25,37 @@ import { type OpenRun, runIdOf } from "./store.ts";
 import { noteName, serviceNow, type Work } from "./work.ts";
 
 /**
- * Age from which on the record itself is read, in milliseconds: the service repairs one whose worker died only then. Workers of the base
- * revision end after 30 minutes. Source: contract 4.8 and section 12.
+ * Age from which the run's own record is read as well, in milliseconds. Only then does the service repair the record of a run whose worker has died.
+ * Workers of the base revision end after 30 minutes. Source: contract 4.8 and section 12.
  */
 const REPAIR_MS = 35 * 60_000;
 
-/** Attempts to read a run with its events, before its record is read without them. */
+/** Number of attempts to read a run with its events before its record is read without them. */
 const EVENT_ATTEMPTS = 4;
 
-/** How long after the end of a run its events are waited for, in milliseconds: only they show what it has changed, or that no agent began. */
+/**
+ * How long after the end of a run its events are waited for, in milliseconds. Only the events show what the run has changed, or that no agent began.
+ */
 const EVENTS_MS = 30 * 60_000;
 
 const CANCEL_MS = 30_000;
 
 /**
- * Looks at a run once, and records what has changed. A run that takes longer than the campaign allows is cancelled; one that waits for a
- * person may wait as long as it needs.
+ * Looks at a run once, and records what has changed. A run that takes longer than the campaign allows is cancelled. A run that waits for a person can
+ * wait as long as it needs.
  *
  * @returns Whether the journal has something new.
- * @throws {UsageError} when the run belongs to another repository, or everything that is looked for may belong to another user.
+ * @throws {UsageError} if the run belongs to another repository, or if the token may belong to another user.
  */
 export async function lookAtRun(work: Work, open: OpenRun): Promise<boolean> {
   return await unlessGone(work, open, () => look(work, open)) ?? true;
 }
 
 /**
- * Does something with a run. When the service no longer has it, its item has ended.
+ * Does something with a run. If the service no longer has the run, its item has ended.
  *
- * @returns What `act` returns; undefined when the run is gone, which is recorded.
- * @throws {UsageError} when the token may belong to another user.
+ * @returns What `act` returns; undefined if the run is gone, which is recorded.
+ * @throws {UsageError} if the token may belong to another user.
  */
 export async function unlessGone<T>(work: Work, open: OpenRun, act: () => Promise<T>): Promise<T | undefined> {
   try {
@@ -65,7 +67,7 @@ export async function unlessGone<T>(work: Work, open: OpenRun, act: () => Promis
     const none = { status: null, changed: null, branch: null, pullRequest: null, retryAt: null, slot: true };
     const facts = { as: "invalid" as const, runId, reason, createdAt, updatedAt, ...none };
     await work.store.record({ type: "ended", item: item.id, start, ...facts });
-    // Its sandbox is gone with it.
+    // The sandbox is gone as well.
     work.seen.sandboxes = null;
     return undefined;
   }
@@ -86,15 +88,15 @@ async function look(work: Work, open: OpenRun): Promise<boolean> {
 
 interface Seen {
   run: Run;
-  /** Null when they cannot be read. */
+  /** Null if the events cannot be read. */
   events: RunEvent[] | null;
 }
 
 /**
- * Reads a run with its events, or without them when they cannot be read.
+ * Reads a run with its events, or without them if they cannot be read.
  *
- * @throws {NotFoundError} when the service does not have it.
- * @throws {UsageError} when it is of another repository.
+ * @throws {NotFoundError} if the service does not have the run.
+ * @throws {UsageError} if the run belongs to another repository.
  */
 export async function read(work: Work, open: OpenRun): Promise<Seen> {
   const { session, pace, withoutEvents } = work;
@@ -107,7 +109,8 @@ export async function read(work: Work, open: OpenRun): Promise<Seen> {
     return run;
   }
 
-  // Before the events: they would be older than an end that only the record shows. Without it the run is in the answer of the events.
+  // The record is read before the events. Otherwise, the events could be older than an end that only the record shows. If the record cannot be read,
+  // the answer of the events contains the run.
   if (ageMs(work, open) >= REPAIR_MS) {
     await readRecord().catch((error) => {
       if (!isOutage(error)) throw error;
@@ -134,32 +137,32 @@ export async function read(work: Work, open: OpenRun): Promise<Seen> {
   }
 }
 
-/** When the run began, or continued after it had waited for an answer, in milliseconds since 1970 by the service; NaN if unknown. */
+/** When the run began, or continued after it had waited for an answer, in milliseconds since 1970 by the service's clock; NaN if unknown. */
 function sinceMs({ resumedAt, createdAt, slotAt }: StartMemory): number {
   return Date.parse(resumedAt ?? createdAt ?? slotAt ?? "");
 }
 
-/** How long the run has been running, in milliseconds by the service's clock; 0 if unknown, or if it waited for an answer before this look. */
+/** How long the run has been running, in milliseconds by the service's clock; 0 if unknown, or if it was waiting for an answer at the last look. */
 function ageMs({ session }: Work, { start }: OpenRun): number {
   const ms = serviceNow(session) - sinceMs(start);
   return start.end === "needs-input" || Number.isNaN(ms) ? 0 : ms;
 }
 
-/** Time between two looks that must agree where one clock alone shows a run as overdue, in milliseconds. */
+/** Minimum time between two looks that must agree if only one clock shows a run as overdue, in milliseconds. */
 const APART_MS = 60_000;
 
 /**
- * Whether the run takes longer than the campaign allows. Any clock can be wrong, and a cancelled run costs its work: two of three must agree, the
- * service's `Date`, this machine's clock against our record of the start, and the run's own times. After twice the time one is enough, if two
- * looks agree.
+ * Whether the run takes longer than the campaign allows. Any clock can be wrong, and a cancelled run loses its work. Two of three measurements must
+ * therefore agree: the service's `Date`, this machine's clock compared with the record of the start, and the run's own times. After twice the allowed
+ * time, one measurement is enough if two looks agree.
  */
 function overdueOf({ session, lock }: Work, { start }: OpenRun, run: Run): "no" | "by one clock" | "yes" {
-  // It has continued since the last look.
+  // The run has continued since the last look.
   if (start.end === "needs-input") return "no";
   const { client, clock } = session;
   const { runTimeoutMs } = lock.limits;
   const ages = [
-    // Without a `Date` the service's time is only this machine's.
+    // Without a `Date`, the service's time would only be this machine's time.
     client.clockSkewMs === undefined ? Number.NaN : serviceNow(session) - sinceMs(start),
     clock.wallTime() - Date.parse(start.runningAt ?? ""),
     Date.parse(run.updatedAt) - sinceMs(start),
@@ -169,7 +172,7 @@ function overdueOf({ session, lock }: Work, { start }: OpenRun, run: Run): "no" 
   return clock.wallTime() - Date.parse(start.doubtedAt ?? "") >= APART_MS ? "yes" : "by one clock";
 }
 
-/** Whether another request may find a run that this one has not found. */
+/** Whether the error is temporary, so that another request may find the run. */
 function isOutage(error: unknown): boolean {
   return error instanceof MogplexError && error.exit === "unavailable";
 }
@@ -179,8 +182,8 @@ function isJudged({ status }: Run): boolean {
 }
 
 /**
- * Whether the events of a run that has ended may still show its result, or that its agent never began: no other look has failed to read them,
- * or that was not long ago.
+ * Whether the events of a run that has ended may still show its result, or that its agent never began. This holds if no earlier look has seen the end
+ * of the run, or if it ended recently.
  */
 function mayYetShow({ session }: Work, open: OpenRun, run: Run): boolean {
   const { status, updatedAt } = run;
@@ -188,7 +191,7 @@ function mayYetShow({ session }: Work, open: OpenRun, run: Run): boolean {
   return !wasSeenEnded(open) || serviceNow(session) - Date.parse(updatedAt) < EVENTS_MS;
 }
 
-/** Whether an earlier look has seen that the run has ended. A start that found an ended run is not such a look. */
+/** Whether an earlier look has seen that the run has ended. The answer to a start, which can also show an ended run, is not a look. */
 function wasSeenEnded({ start: { status, updatedAt } }: OpenRun): boolean {
   return status !== null && isTerminal(status) && updatedAt !== null;
 }
@@ -202,9 +205,9 @@ function hasAgentBegun(run: Run, events: readonly RunEvent[]): boolean {
 }
 
 /**
- * Records what a read has shown.
+ * Records what reading a run has shown.
  *
- * @param isDoubted Whether one clock alone shows that the run has taken much too long. @default what the last look found
+ * @param isDoubted Whether only one clock shows that the run has taken much too long. @default what the last look found
  * @returns Whether the journal has something new.
  */
 export async function recordLook(
@@ -215,7 +218,7 @@ export async function recordLook(
 ): Promise<boolean> {
   const facts = factsFromEvents(events ?? []);
   await noteName(work, open.item, facts.pullRequest.url);
-  // Its pull request exists already, and the forge shows whether it has improved.
+  // The pull request of a follow-up exists already, and the forge shows whether it has improved.
   const success = open.start.kind === "follow-up" ? ANY_SUCCESS : work.lock.success;
   let end = events === null && mayYetShow(work, open, run) ? undefined : judgeRun(run, {
     facts,
@@ -244,7 +247,7 @@ export async function recordLook(
   return true;
 }
 
-/** Whether the file of a result decides about an item: its run has succeeded, and is no follow-up about something else. */
+/** Whether the result file decides about an item: its run has succeeded, and is not a follow-up about something else. */
 function wantsResult({ start: { kind, followUp } }: OpenRun, { as }: Judgement): boolean {
   return (as === "succeeded" || as === "unchanged") && (kind === "task" || followUp === "result");
 }
@@ -252,7 +255,7 @@ function wantsResult({ start: { kind, followUp } }: OpenRun, { as }: Judgement):
 /**
  * The verdict according to the result file.
  *
- * @returns No verdict while the file cannot be read: the next look tries again, for some time.
+ * @returns No verdict while the file cannot be read. The next looks try again for some time.
  */
 async function judgeResult(
   work: Work,
@@ -283,8 +286,8 @@ async function judgeResult(
 const MAX_SHOWN_URL = 200;
 
 /**
- * Why the address that an event names does not prove that the item has a pull request: events are not to be trusted. A forge for which there
- * is a token is asked in the next step.
+ * Why the address that an event names does not prove that the item has a pull request; null if it does. Events are not trusted. If there is a token
+ * for the forge, the forge is asked in the next step.
  */
 function doubtOf(
   { lock: { origin }, pulls, forgeHosts }: Work,
@@ -340,11 +343,11 @@ export async function recordEnd(
     createdAt: run.createdAt,
     updatedAt: run.updatedAt,
   });
-  // Its sandbox may be free, or not yet.
+  // The run's sandbox may be free now, or still active.
   work.seen.sandboxes = null;
 }
 
-/** Cancels a run that was proven to be the item's. @returns The run afterwards, and whether it had ended before the cancel. */
+/** Cancels a run that was proven to be the item's. @returns The run afterwards, and whether it had ended by itself. */
 export async function cancel(work: Work, open: OpenRun): Promise<{ run: Run; byItself: boolean }> {
   const { client, clock } = work.session;
   // The timeout starts when the request is sent. Before that, the request may wait for its quota.

@@ -1,6 +1,6 @@
 /**
- * Starts as many items as the quotas allow now. For each of them the intent goes to the journal first, then the request to the service, then
- * the answer to the journal.
+ * Starts as many items as the quotas allow now. For each item, the intent is recorded in the journal, then the request is sent to the service, and
+ * then the answer is recorded.
  *
  * @module
  */
@@ -31,21 +31,21 @@ import { type Rest, serviceNow, takeStops, troubleBody, type Work } from "./work
 /** Statuses of a sandbox that counts against the limit. Source: contract 3.2 and section 12. */
 const ACTIVE: readonly string[] = ["creating", "installing", "running"];
 
-/** Refusals in a row because of the service after which nothing more is started for a while. */
+/** Number of consecutive refusals because of the service after which starts pause. */
 const MAX_TROUBLE = 2;
 
-/** How long nothing is started then, in milliseconds. */
+/** Duration of this pause, in milliseconds. */
 const TROUBLE_MS = 60_000;
 
-/** How long nothing is started after the journal could not be shared, in milliseconds. */
+/** Duration of the pause after the journal could not be shared, in milliseconds. */
 const UNSHARED_MS = 60_000;
 
 /**
  * Closes a gate that is due, and starts as many items as quotas, sandboxes and windows allow.
  *
- * @returns What further starts wait for.
- * @throws {UsageError} when the token belongs to a different user: nothing is started then.
- * @throws {UnauthorizedError | ForbiddenError} when the token may not start runs.
+ * @returns What further starts are waiting for.
+ * @throws {UsageError} if the token belongs to a different user. Nothing is started then.
+ * @throws {UnauthorizedError | ForbiddenError} if the token is not allowed to start runs.
  */
 export async function startSome(work: Work): Promise<Rest> {
   const old: string[] = [];
@@ -58,17 +58,17 @@ export async function startSome(work: Work): Promise<Rest> {
   } finally {
     tellOld(work, old);
     await withdraw(work, batch).catch((error) => {
-      // Another error is what the caller wants to know.
+      // The caller needs the earlier error instead of this one.
       if (isDone) throw error;
     });
   }
 }
 
-/** A start that other machines know of, and whose request is about to be sent. */
+/** A start that was announced to other machines and whose request is about to be sent. */
 interface Announced {
   readonly item: ItemMemory;
   readonly intent: Intent;
-  /** Point on the clock: the service's time may jump. */
+  /** Time on the clock of the announcement. The service's time is not used, because it can jump. */
   readonly atMs: number;
   isSent: boolean;
 }
@@ -77,10 +77,10 @@ interface Announced {
 const ANNOUNCED_MS = 4 * 60_000;
 
 /**
- * Announces to other machines which starts are about to be sent: if this one is lost, they know each request that may have arrived.
+ * Announces to other machines which starts are about to be sent. If this machine is lost, the others know each request that may have arrived.
  *
- * @param batch Gets the starts, unless the campaign was stopped meanwhile, or they could not be shared.
- * @throws what {@linkcode Store.share} throws; nothing was announced then.
+ * @param batch Receives the starts, unless the campaign was stopped in the meantime or the starts could not be shared.
+ * @throws the errors of {@linkcode Store.share}. Nothing was announced then.
  */
 async function announce(work: Work, items: readonly ItemMemory[], batch: Announced[]): Promise<void> {
   const { store, started, session: { clock } } = work;
@@ -91,7 +91,7 @@ async function announce(work: Work, items: readonly ItemMemory[], batch: Announc
   if (store.isStopped) return;
   await store.record(...intents);
   await store.share();
-  // A push whose answer was lost may have arrived as well.
+  // The push may have arrived even if its answer was lost.
   for (const intent of intents) started.unsent.set(intent.key, intent);
   batch.push(...items.map((item, index) => ({ item, intent: intents[index] as Intent, atMs, isSent: false })));
   if (store.unshared !== undefined) await withdraw(work, batch);
@@ -103,7 +103,7 @@ async function withdraw({ store }: Work, batch: Announced[]): Promise<void> {
   await withdrawIntents(store, unsent.map(({ intent }) => intent));
 }
 
-/** Times without announced starts, which have to pass the quotas once. */
+/** The times of the slots without announced starts. These are checked against the quotas when they are sent. */
 function slotsWithout(slotsMs: readonly number[], batch: readonly Announced[]): number[] {
   const slots = [...slotsMs];
   for (const { intent } of batch) {
@@ -114,8 +114,8 @@ function slotsWithout(slotsMs: readonly number[], batch: readonly Announced[]): 
 }
 
 /**
- * @param old Gets the items whose run had ended before the plan.
- * @param batch Holds the starts that are announced and not sent.
+ * @param old Receives the repositories of items whose run had ended before the plan.
+ * @param batch The starts that were announced and not sent.
  */
 async function startThem(work: Work, old: string[], batch: Announced[]): Promise<Rest> {
   const { session, store } = work;
@@ -128,7 +128,8 @@ async function startThem(work: Work, old: string[], batch: Announced[]): Promise
       await store.record(gate);
       await work.gateClosed(gate.gate, gate.reason);
     }
-    // Answers have whole seconds: with a new one the time may be earlier again, and the list of sandboxes would be read endlessly.
+    // Answers have whole seconds, so the service's time can go back after a new answer. Without the maximum, the list of sandboxes could be read
+    // endlessly.
     nowMs = Math.max(nowMs, serviceNow(session));
     if (session.clock.now() - (batch[0]?.atMs ?? Infinity) > ANNOUNCED_MS) await withdraw(work, batch);
     let { items, held } = batch.length > 0
@@ -142,7 +143,7 @@ async function startThem(work: Work, old: string[], batch: Announced[]): Promise
     };
     let { starts, ...rest } = nextStarts(input);
     if (starts === 0 && rest.because === "pull-requests" && items.some(({ followUp }) => followUp !== null)) {
-      // They add no further pull request.
+      // Follow-ups add no pull request, so the limit of open pull requests does not apply to them.
       items = items.filter(({ followUp }) => followUp !== null);
       ({ starts, ...rest } = nextStarts({ ...input, waiting: items.length, pullRequests: null }));
     }
@@ -150,7 +151,7 @@ async function startThem(work: Work, old: string[], batch: Announced[]): Promise
       await noteOthers(work, rest, input);
       return rest.because === "nothing" && held !== null ? held : rest;
     }
-    // A start that no other machine can learn of is not sent.
+    // A start that other machines cannot learn of is not sent.
     if (store.unshared !== undefined) await store.share();
     if (store.unshared !== undefined) return { because: "home", nextMs: serviceNow(session) + UNSHARED_MS };
     if (sandboxes === null) {
@@ -175,16 +176,16 @@ async function startThem(work: Work, old: string[], batch: Announced[]): Promise
     }
     trouble = 0;
     if (outcome.old) old.push(item.item.repository);
-    // A run that was there before may have been counted, or not: only the service knows. One that has ended needs none.
+    // Only the service knows whether the sandbox of a replayed run was counted already. A run that has ended needs no sandbox.
     if (!outcome.found) sandboxes = work.seen.sandboxes = outcome.replayed ? null : sandboxes + 1;
-    // Its key found a run that has ended: the next start of the item may have to follow at once.
+    // The run has ended, so the next start of the item may have to follow at once.
     if (outcome.found && await lookAtRun(work, { item, start: outcome.start })) await work.changed(item.item.id);
   }
 }
 
 /**
- * How many sandboxes of the user are active, including sandboxes that are booting for the campaign's own runs. Records which of them belong to ended runs
- * if that has changed.
+ * Number of the user's active sandboxes, including sandboxes that are booting for the campaign's own runs. Records which of them belong to ended
+ * runs, if that has changed.
  */
 async function readSandboxes(work: Work): Promise<number> {
   const { session, pace, store } = work;
@@ -200,12 +201,15 @@ async function readSandboxes(work: Work): Promise<number> {
   return used;
 }
 
-/** Own runs that have no sandbox yet: the service counts their boots, and lists nothing. @param places See {@linkcode placeOf}. */
+/**
+ * Number of the campaign's runs that have no sandbox yet. The service counts sandboxes that are booting, but does not list them. @param places See
+ * {@linkcode placeOf}.
+ */
 function bootingRuns({ store, booting }: Work, places: ReadonlySet<string>): number {
   return store.openRuns().filter(({ item, start }) => {
     const { runId, status } = start;
     if (runId === null || isTerminal(status ?? "") || !booting.has(runId) && status !== null) return false;
-    // It may have booted since its run was read.
+    // The sandbox may have booted since its run was read.
     return !placesOf(item, start).some((place) => places.has(place));
   }).length;
 }
@@ -214,62 +218,60 @@ function placeOf(repositoryId: string, branch: string): string {
   return `${repositoryId} ${branch}`;
 }
 
-/** Where the sandbox of a start may work. */
+/** The repository and branches in which the sandbox of a start may work. */
 function placesOf({ item: { repositoryId }, branch }: ItemMemory, start: StartMemory): string[] {
   const names = [start.branch, start.answered, isSpent(start) ? branch : null];
   return names.flatMap((name) => name === null ? [] : [placeOf(repositoryId, name)]);
 }
 
-/**
- * Items whose run has ended, and whose sandbox is among active ones. Nothing stops a sandbox when its run ends, nor when the item is
- * started again.
- */
+/** Items whose run has ended and whose sandbox is still active. A sandbox does not stop when its run ends, or when the item is started again. */
 function lingeringItems({ store: { memory } }: Work, places: ReadonlySet<string>): string[] {
   if (places.size === 0) return [];
   return [...memory.items.values()].filter((item) => {
     const spent = item.starts.findLast(isSpent);
     const last = item.starts.at(-1);
     if (spent === undefined || last === undefined || spent.runId === null) return false;
-    // A later run on the same branch works in that sandbox.
+    // A later run on the same branch uses that sandbox.
     const taken = last === spent ? [] : placesOf(item, last);
     return placesOf(item, spent).some((place) => places.has(place) && !taken.includes(place));
   }).map(({ item }) => item.id);
 }
 
-/** Records that other users' sandboxes block starts, so that a reader of the journal sees why nothing is started. */
+/** Records that sandboxes other than those of active runs block starts, so that readers of the journal can see why nothing is started. */
 async function noteOthers({ store }: Work, { because }: Rest, { sandboxes, running }: PaceInput): Promise<void> {
   if (because !== "sandboxes" || sandboxes === null || sandboxes <= running) return;
   if (store.memory.sandboxes !== sandboxes) await store.record({ type: "sandboxes", used: sandboxes });
 }
 
 type StartOutcome =
-  /** The service accepted it. `found`: its key found a run that has ended, or waits for a person. */
-  /** `replayed`: its key found a run that existed before. */
-  /** `old`: that run had ended before the plan. */
+  /**
+   * The service accepted the start. `found`: its run has ended, or is waiting for a person. `replayed`: its key matched a run that already existed.
+   * `old`: that run had ended before the plan.
+   */
   | { kind: "started"; start: StartMemory; found: boolean; replayed: boolean; old: boolean }
-  /** The service refused it, and the journal says why. */
+  /** The service refused the start. The journal has the reason. */
   | { kind: "refused"; as: StartVerdict }
-  /** Nothing was sent, because the campaign was stopped meanwhile. */
+  /** Nothing was sent, because the campaign was stopped in the meantime. */
   | { kind: "stopped" };
 
-/** Attempts of one start in a row. A probe gets a single one: each takes a start of the quota. */
+/** Maximum number of consecutive attempts for one start. A probe gets only one, because each attempt uses a start of the quota. */
 const ATTEMPTS = 3;
 
-/** The delay after a 429 that names none, in milliseconds. Source: contract 2.1. */
+/** The delay after a 429 that names no delay, in milliseconds. Source: contract 2.1. */
 const LIMIT_MS = 60_000;
 
-/** What ends a start before its request, once the campaign is stopped. */
+/** Thrown to end a start before its request if the campaign is stopped. */
 const STOPPED = new Error("Cannot start an item: the campaign is stopped");
 
-/** Longest delay that is remembered, in milliseconds: no limit of the service is longer than a day. */
+/** Maximum delay that is recorded, in milliseconds. No limit of the service is longer than a day. */
 const LONGEST_MS = 86_400_000;
 
 /**
- * Starts an item, or sends its unanswered start again. The same key finds the run that the first request may have started.
+ * Starts an item, or sends its unanswered start again. The same key finds the run that an earlier request may have begun.
  *
- * @param ready Its intent, where other machines know of that already.
- * @throws {UnauthorizedError | ForbiddenError} when the service refuses the token. The item stays as it is, and its start is sent again later.
- * @throws {UsageError} when the token reaches no repository of the campaign; with the same effect.
+ * @param ready The announced start, if other machines already know of it.
+ * @throws {UnauthorizedError | ForbiddenError} if the service refuses the token. The item is not changed, and its start is sent again later.
+ * @throws {UsageError} if the token cannot access any repository of the campaign. The item is not changed in this case either.
  */
 export async function startItem(work: Work, item: ItemMemory, ready?: Announced): Promise<StartOutcome> {
   const { session, store, pace } = work;
@@ -280,7 +282,7 @@ export async function startItem(work: Work, item: ItemMemory, ready?: Announced)
   let announced = ready?.intent ?? intent();
   let failed: FailedStart | undefined;
   let isUnsure = false;
-  /** Each request follows a wait, and the campaign may have been stopped meanwhile. An open start may still be sent if a person asked for it. */
+  /** The campaign may have been stopped during the wait before each request. An open start can still be sent if a person wants it settled. */
   const isStopped = () => store.isStopped && !toSettle(store.memory).includes(item);
   const run = await pace.request(async ({ signal }) => {
     const deadline = clock.now() + START_MS;
@@ -288,7 +290,7 @@ export async function startItem(work: Work, item: ItemMemory, ready?: Announced)
       key,
       memory: session.memory,
       call: { signal, deadline },
-      // Each attempt that may take a slot has its own record: the quota counts them.
+      // Each attempt that may use a slot has its own record, because the quota counts it.
       async announce() {
         await takeStops(work);
         if (isStopped()) throw STOPPED;
@@ -309,7 +311,7 @@ export async function startItem(work: Work, item: ItemMemory, ready?: Announced)
     } catch (error) {
       ({ failed, isUnsure } = start);
       if (error === STOPPED) return undefined;
-      // The caller's signal, or what the journal threw. A failed start does not change the pace of other requests.
+      // The error is the reason of the caller's signal, or comes from the journal. A failed start does not change the pace of other requests.
       if (failed?.error !== error) throw error;
       return undefined;
     }
@@ -326,7 +328,7 @@ export async function startItem(work: Work, item: ItemMemory, ready?: Announced)
   const why = notOurs(work, item, run);
   if (why === undefined) {
     const { runId, status, replayed, createdAt } = run;
-    // The answer names the branch where the request asks for none.
+    // If the request names no branch, the answer does.
     const branch = request.workingBranch === undefined ? run.branch.working : undefined;
     const slotAt = isoTime(serviceNow(session));
     const facts = { runId, status, replayed, createdAt, slotAt, branch };
@@ -338,7 +340,7 @@ export async function startItem(work: Work, item: ItemMemory, ready?: Announced)
   return await recordRefused(work, item.item.id, number, { as: "conflict", slot: true, reason: work.reason(why) });
 }
 
-/** The request of the item's next start, and the intent that is recorded before each attempt. */
+/** The request of the item's next start, and a function that creates the intent to record before each attempt. */
 async function planOf(work: Work, item: ItemMemory) {
   const { session, lock } = work;
   const start = nextStart(item);
@@ -348,7 +350,7 @@ async function planOf(work: Work, item: ItemMemory) {
   const task = open === undefined ? undefined : taskOfStart(lock, item, open, followUpHash, taskHash);
   const lockItem = task === undefined ? item.item : { ...item.item, task };
   const { followUp, branch: runBranch } = open ?? { followUp: item.followUp, branch: followUpBranch(item).branch };
-  // Nothing but a follow-up needs the branch of an earlier run, and none is asked for without it.
+  // Only a follow-up needs the branch of an earlier run, and no follow-up is requested without such a branch.
   const isFollowUp = followUp !== null && runBranch !== null;
   if (followUp !== null && !isFollowUp) throw new Error(`Cannot start a follow-up of ${lockItem.id}: it has no branch`);
   const kind = isFollowUp ? "follow-up" as const : "task" as const;
@@ -375,7 +377,10 @@ async function planOf(work: Work, item: ItemMemory) {
   return { start, key, request, intent };
 }
 
-/** What the forge shows of what a follow-up has to fix; null without any, and when it cannot be read: the agent can look for itself. */
+/**
+ * What the forge shows about the problem that a follow-up has to fix; null if there is nothing, or if it cannot be read. The agent then has to find
+ * the problem itself.
+ */
 async function quoteFor({ pulls, redact }: Work, { pullRequest, result }: ItemMemory, followUp: FollowUp) {
   if (followUp === "result") return result?.mistakes.join("\n") ?? null;
   const of = findingsFor(followUp);
@@ -389,10 +394,10 @@ function isLimit({ cause }: Failure): boolean {
 }
 
 /**
- * Records a start that brought no run.
+ * Records a start that produced no run.
  *
- * @param failed `mayExist`: whether an earlier request with its key may have begun its run.
- * @throws the error when it concerns all items: the token, or a bug.
+ * @param failed `mayExist`: whether an earlier request with the same key may have begun a run.
+ * @throws the error if it concerns all items: a refused token, or a bug.
  */
 async function recordFailure(
   work: Work,
@@ -402,7 +407,7 @@ async function recordFailure(
 ): Promise<StartOutcome> {
   const { session, store } = work;
   const { id } = item.item;
-  // A refusal of the token comes before anything else, so this request has begun no run.
+  // The service checks the token before anything else, so this request has begun no run.
   if (isRefusal(error)) {
     const reason = work.reason(error.message) ?? error.name;
     await store.record({ ...troubleBody(reason, error), refused: { item: id, start } });
@@ -417,14 +422,14 @@ async function recordFailure(
     const reason = "its key has a run that the service does not show: check the app";
     return await recordRefused(work, id, start, { as: "unknown", slot: true, reason });
   }
-  // Source: contract 1.6. The service looks at the repository and the request before it looks at the key.
+  // The service checks the repository and the request before it checks the key. Source: contract 1.6.
   if (isForeign || mayExist && as === "invalid" && !await isGone(work, item.item)) {
     return await recordRefused(work, id, start, { as: "service", slot: true, answered: true, reason: text });
   }
   if (!mayExist && as === "invalid" && (error instanceof NotFoundError || !(error instanceof ApiError))) {
     await proveAccess(work, item.item);
   }
-  // The service takes a slot before it looks at the request. Source: contract 2.2.
+  // The service uses a slot before it checks the request. Source: contract 2.2.
   const slot = failure === undefined ? as !== "service" || isAmbiguous(error) : !failure.refused;
   const waitMs = Math.min(failure?.namedMs ?? LIMIT_MS, LONGEST_MS);
   const retryAt = as === "quota" ? isoTime(serviceNow(session) + waitMs) : null;
@@ -433,24 +438,24 @@ async function recordFailure(
 }
 
 /**
- * Whether the run that the service answered with is of the item's repository, as the run itself says: once it is recorded, a run of another one
- * would stop the whole campaign. What cannot be read now is read with the next look.
+ * Whether the run in the service's answer belongs to the item's repository, according to the run itself. A recorded run of another repository would
+ * stop the whole campaign. A run that cannot be read now is checked with the next look.
  */
 async function isOfItem({ session: { client, signal }, pace }: Work, { item }: ItemMemory, { runId }: StartResult) {
   try {
     const run = await pace.request((call) => client.getRun(runId, { ...call, maxAttempts: 1 }));
     return run.repoId.toLowerCase() === item.repositoryId;
   } catch (error) {
-    // The run has to be in the journal before the job ends.
+    // The run must be in the journal before the job ends.
     if (signal?.aborted) return true;
     if (error instanceof NotFoundError) return false;
     if (laterFailure(error) === undefined) throw error;
-    // The client has refused what it read: the start had named another repository.
+    // Status 200 means that the client has rejected the answer, because the start had named another repository.
     return !(error instanceof UnavailableError && error.status === 200);
   }
 }
 
-/** Whether the repository of an item is gone, although the token reaches others. @throws as {@linkcode proveAccess} does. */
+/** Whether the repository of an item is gone, although the token can access others. @throws the errors of {@linkcode proveAccess}. */
 async function isGone(work: Work, item: LockItem): Promise<boolean> {
   if (await lists(work, item.repositoryId)) return false;
   await proveAccess(work, item);
@@ -492,13 +497,13 @@ function startedOutcome(
   proven.add(run.runId.toLowerCase());
   if (run.sandboxRecordId === null) booting.add(run.runId.toLowerCase());
   const isEnded = hasEnded(run.status);
-  // A run that is younger than the plan is the campaign's own: the answer of its start was lost.
+  // A run that was created after the plan is the campaign's own: the answer to its start was lost.
   const plannedMs = Date.parse(lock.plannedAt) + serviceNow(session) - session.clock.wallTime();
   const old = run.replayed && isEnded && start.number === 1 && Date.parse(run.createdAt) < plannedMs;
   return { kind: "started", start, found: isEnded, replayed: run.replayed, old };
 }
 
-/** Reports in one line which items had a run before the plan. */
+/** Reports in one line which items had a finished run before the plan. */
 function tellOld({ session }: Work, [first, ...others]: readonly string[]): void {
   if (first === undefined) return;
   const message = others.length === 0
@@ -508,7 +513,7 @@ function tellOld({ session }: Work, [first, ...others]: readonly string[]): void
   session.notify({ kind: "text", message });
 }
 
-/** Why the run in the service's answer cannot belong to the start, as a clause; undefined when it can. */
+/** Why the run in the service's answer cannot belong to the start, as a clause; undefined if it can. */
 function notOurs(
   { store: { memory } }: Work,
   { starts }: ItemMemory,

@@ -13,7 +13,7 @@ import { fitBody, type JournalRecord, type RecordBody, type StopRequest } from "
 import type { Quota } from "../pace/next_starts.ts";
 import { followUpHash, taskHash } from "../plan/make_lock.ts";
 
-/** An item with its start whose run has not ended. */
+/** An item with its newest start, whose run has not ended. */
 export interface OpenRun {
   item: ItemMemory;
   start: StartMemory;
@@ -31,7 +31,7 @@ export class Store {
   readonly #open = new Set<ItemMemory>();
   #runMs = { sum: 0, count: 0 };
   #unshared: MogplexError | undefined;
-  /** The last call of {@linkcode Store.takeStops}: they follow one another. */
+  /** The last call of {@linkcode Store.takeStops}. Calls run one after another. */
   #lastTake: Promise<unknown> = Promise.resolve();
   #isTaking = false;
 
@@ -43,9 +43,9 @@ export class Store {
   /**
    * Reads a journal.
    *
-   * @param nowMs Now, in milliseconds since 1970: see {@linkcode giveUpOpenStarts}. @default {-Infinity} (they stay open)
-   * @param quotas Of the service. @default its own
-   * @throws {UsageError} when it was changed, contradicts itself, or does not fit the lock.
+   * @param nowMs The current time, in milliseconds since 1970, for {@linkcode giveUpOpenStarts}. @default {-Infinity} (open starts stay open)
+   * @param quotas Start quotas of the service. @default {QUOTAS}
+   * @throws {UsageError} if the journal was changed, contradicts itself, or does not fit the lock.
    */
   static async open(home: Home, lock: Lock, nowMs = -Infinity, quotas?: readonly Quota[]): Promise<Store> {
     const store = new Store(home, newMemory(lock, quotas));
@@ -56,9 +56,9 @@ export class Store {
   }
 
   /**
-   * Writes records; they are on the disk on return.
+   * Writes records. They are on the disk when the call returns.
    *
-   * @throws {UsageError} when one contradicts those before it: nothing is written then.
+   * @throws {UsageError} if a record contradicts earlier ones. Nothing is written then.
    */
   async record(...bodies: RecordBody[]): Promise<void> {
     judgeRecords(this.memory, bodies.flatMap((body) => this.#recordsOf(body)));
@@ -69,10 +69,7 @@ export class Store {
     for (const record of await this.#home.append(carried)) this.#take(record);
   }
 
-  /**
-   * Replaces the lock. The records carry its hash, and are written first: a crash in between leaves the lock that was there, with which the
-   * campaign continues.
-   */
+  /** Replaces the lock. The records carry its hash and are written first. After a crash in between, the campaign continues with the old lock. */
   async changeLock(lock: Lock, ...bodies: RecordBody[]): Promise<void> {
     judgeRecords(this.memory, bodies.flatMap((body) => this.#recordsOf(body)));
     const { hash } = lock;
@@ -80,15 +77,15 @@ export class Store {
     await this.#home.writeLock(lock);
   }
 
-  /** Why the journal is not shared with other machines, when that failed; undefined when it is. */
+  /** Why the journal could not be shared with other machines; undefined if it was shared. */
   get unshared(): MogplexError | undefined {
     return this.#unshared;
   }
 
   /**
-   * Shares the journal with other machines. Runs can be followed while its place cannot be reached; {@linkcode Store.unshared} then has the reason.
+   * Shares the journal with other machines. Runs can be followed while the home cannot be reached. {@linkcode Store.unshared} then has the reason.
    *
-   * @throws what {@linkcode Home.flush} throws, unless waiting can fix it.
+   * @throws the errors of {@linkcode Home.flush} that waiting cannot fix.
    */
   async share(): Promise<void> {
     try {
@@ -99,18 +96,17 @@ export class Store {
     }
   }
 
-  /** Shares the journal before something is sent that it announces. @throws what {@linkcode Home.flush} throws: nothing may be sent then. */
+  /** Shares the journal before something that it announces is sent. @throws the errors of {@linkcode Home.flush}. Nothing must be sent then. */
   async publish(): Promise<void> {
     await this.#home.flush();
     this.#unshared = undefined;
   }
 
-  /** See {@linkcode Home.isShared}. */
   get isShared(): boolean {
     return this.#home.isShared;
   }
 
-  /** See {@linkcode Home.checkUnmoved}. Other failures are left to the next push. */
+  /** See {@linkcode Home.checkUnmoved}. All errors except a lost race are left to the next push. */
   async checkUnmoved(): Promise<void> {
     try {
       await this.#home.checkUnmoved();
@@ -121,7 +117,7 @@ export class Store {
 
   /**
    * Whether nothing new is started, because the campaign is stopped or a stop is being recorded. The journal itself accepts a start after a stop,
-   * because another machine may have sent it before it saw the stop.
+   * because another machine may have sent the start before it saw the stop.
    */
   get isStopped(): boolean {
     return this.#isTaking || this.memory.stopped !== null;
@@ -130,7 +126,7 @@ export class Store {
   /**
    * Records the stops that other processes on this machine have requested.
    *
-   * @returns Those that are new.
+   * @returns The stops that are new.
    */
   takeStops(redact: (text: string) => string): Promise<StopRequest[]> {
     const taken = this.#lastTake.then(() => this.#takeStops(redact)).finally(() => this.#isTaking = false);
@@ -155,7 +151,6 @@ export class Store {
     return news;
   }
 
-  /** See {@linkcode giveUpOpenStarts}. */
   giveUpOpenStarts(nowMs: number): void {
     giveUpOpenStarts(this.memory, nowMs, this.isShared);
   }

@@ -1,6 +1,6 @@
 /**
- * What the steps of a wave share: service, time, lock and journal. Each step throws `signal.reason` if the signal of its session aborts, and
- * what client and journal throw.
+ * What the steps of a wave share: the service, the time, the lock and the journal. Each step throws `signal.reason` if the signal of its session
+ * aborts, and the errors of the client and the journal.
  *
  * @module
  */
@@ -25,10 +25,10 @@ import type { OwnStarts } from "./own_starts.ts";
 import { setUpPullRequests } from "./set_up_pulls.ts";
 import type { Store } from "./store.ts";
 
-/** What further starts wait for. */
+/** What further starts are waiting for. */
 export type Rest = Omit<Pace, "starts">;
 
-/** Called after each change, when its record is written. The work waits until a call returns, and ends with what it throws. */
+/** Called after each change, once its record is written. The work waits until the call returns, and ends with any error that it throws. */
 interface Listener {
   /** @param item Name of the item that has changed. */
   changed(item: string): Promise<void>;
@@ -37,7 +37,7 @@ interface Listener {
   stopped(): void;
   /** Nothing more is started now. */
   waits(rest: Rest): Promise<void>;
-  /** Merges what the file allows. @returns Names of the items that have changed. */
+  /** Merges what the campaign file allows. @returns Names of the items that have changed. */
   merge(): Promise<string[]>;
 }
 
@@ -46,47 +46,46 @@ export interface Work extends Listener {
   readonly lock: Lock;
   /** The journal and its current contents. */
   readonly store: Store;
-  /** Ids that this process has found, and that are so of this token's user: runs of their item's repository, and repositories. */
+  /** Ids that this process has verified as belonging to this token's user: runs of their item's repository, and repositories. */
   readonly proven: Set<string>;
-  /** Addresses of pull requests for which the service was asked for the name of the repository, with their item. */
+  /** Addresses of pull requests for which the service was asked for the name of the repository, each with its item. */
   readonly named: Set<string>;
   /** Runs whose events this process could not read when it last tried. */
   readonly withoutEvents: Set<string>;
-  /** What went wrong with single items when people's decisions were last carried out. */
+  /** Errors about single items when people's decisions were last carried out. */
   readonly failures: unknown[];
-  /** Number of the record of the last stop with cancel that was carried out, or tried; 0 before that. */
+  /** Sequence number of the last stop with cancel that was carried out, or tried; 0 before that. */
   readonly obeyed: { cancelSeq: number };
-  /** Why the results of items could not be read when they were last tried, by the name of the item. */
+  /** Why result files could not be read at the last attempt, by the name of the item. */
   readonly unreadResults: Map<string, MogplexError>;
-  /** What this process has started, and what it has announced and not sent. */
+  /** What this process has started, and what it has announced but not sent. */
   readonly started: OwnStarts;
-  /** Active sandboxes of the user when they were last read, with the own ones that boot; null before that. */
+  /** Number of the user's active sandboxes when they were last read, including those that are booting for this campaign; null before that. */
   readonly seen: { sandboxes: number | null };
-  /** Runs that this process has seen without a sandbox: one is on its way, and in no list of the service. */
+  /** Runs that this process has seen without a sandbox. Their sandboxes are booting, and the service does not list them yet. */
   readonly booting: Set<string>;
-  /** Reads pull requests; undefined if they are not requested, or without a token. */
+  /** Reads pull requests; undefined if they are not requested, or if there is no token. */
   readonly pulls: PullRequests | undefined;
-  /** Opens a repository to read the file of a result. */
+  /** Opens a repository to read a result file. */
   readonly openFiles: OpenFiles;
   /** Hosts of forges, including forges without a token. */
   readonly forgeHosts: readonly string[];
-  /** Spaces out the requests. */
   readonly pace: RequestPace;
-  /** Makes a text of the service fit for the journal. */
+  /** Cleans a text of the service for the journal. */
   readonly reason: (text: string | null) => string | null;
   readonly redact: (text: string) => string;
   /** Whether verdicts carry the last lines of the agent's log. */
   readonly showTask: boolean;
 }
 
-/** The record of what stopped a wave. @param reason Made fit for the journal. */
+/** The record of the error that stopped a wave. @param reason Must be cleaned for the journal. */
 export function troubleBody(reason: string, error: MogplexError): Extract<RecordBody, { type: "trouble" }> {
   return { type: "trouble", reason, ...(error.exit === "unauthorized" && { exit: EXIT.unauthorized }) };
 }
 
 /**
- * Informs the client that the token has worked before, if the journal shows it: the service's first answer may then be a 401 that passes.
- * Not after a wave that ended with a refused token.
+ * Informs the client that the token has worked before, if the journal shows this. The service's first answer may then be a temporary 401. This does
+ * not apply after a wave that ended with a refused token.
  */
 export function expectToken({ memory }: Pick<Session, "memory">, store: Store | undefined): void {
   if (store === undefined || store.memory.tokenRefused) return;
@@ -114,7 +113,6 @@ const NO_LISTENER: Listener = {
 
 type WorkParts = Pick<Work, "pace" | "openFiles" | "started" | "showTask"> & Partial<Listener & Pick<Work, "pulls">>;
 
-/** Creates a {@linkcode Work}. */
 export function workOn(
   session: Session,
   store: Store,
@@ -147,20 +145,20 @@ export function workOn(
 export function reasonCleaner(redact: (text: string) => string): Work["reason"] {
   return (text) => {
     if (text === null) return null;
-    // Cut after masking: half a token has no shape that could be found.
+    // The text is cut after masking, because half a token cannot be recognized.
     const masked = redact(plainText(text)).trim();
     return masked === "" ? null : cutText(masked, MAX_REASON);
   };
 }
 
-/** The service's time, in milliseconds since 1970: this machine's, corrected by the `Date` of the last answer. */
+/** The service's time, in milliseconds since 1970: this machine's time, corrected by the `Date` of the last answer. */
 export function serviceNow({ client, clock }: Pick<Session, "client" | "clock">): number {
   return clock.wallTime() - (client.clockSkewMs ?? 0);
 }
 
 /**
- * Asks the service for the name of an item's repository, once for each address, if the address of its pull request has another name: a repository
- * that was renamed or transferred keeps its id.
+ * Asks the service for the name of an item's repository if the address of its pull request has another name. A repository that was renamed or
+ * transferred keeps its id. Each address is asked about once.
  */
 export async function noteName(work: Work, item: ItemMemory, url: string | null): Promise<void> {
   const { session: { client }, pace, store, lock: { origin }, named } = work;
@@ -175,7 +173,7 @@ export async function noteName(work: Work, item: ItemMemory, url: string | null)
 }
 
 /**
- * Reads the pull requests that were not read lately, and asks for the names of their repositories where those have changed.
+ * Reads the pull requests that were not read recently, and looks up the names of repositories that may have been renamed.
  *
  * @returns Names of the items that have changed.
  */
@@ -194,7 +192,7 @@ export async function readPullRequests(work: Work): Promise<string[]> {
 }
 
 /**
- * Reads the pull requests that were not read lately. If the file allows it, this also requests follow-ups for pull requests with red checks.
+ * Reads the pull requests that were not read recently. If the file allows it, this also requests follow-ups for pull requests with red checks.
  *
  * @returns Names of the items that have changed.
  */
