@@ -1,14 +1,13 @@
 /**
- * Plain objects: our tables that are read with keys from outside, and values that come from outside, often as JSON.
+ * Plain objects: our tables that are read with keys from outside, and values from outside, which are often JSON.
  *
  * @module
  */
 
 /**
- * The value that a table has for a key. A plain index would also find what every object inherits: `constructor`, `toString`,
- * `__proto__`.
+ * The value that a table has for a key. A plain index would also find inherited properties, such as `constructor`, `toString` and `__proto__`.
  *
- * @param key Any text: a type of an event, a status, a word of the environment.
+ * @param key Any text, such as the type of an event, a status, or a word from the environment.
  * @returns Undefined when the table itself does not have the key.
  */
 export function lookup<V>(table: Readonly<Partial<Record<string, V>>>, key: string): V | undefined {
@@ -16,8 +15,8 @@ export function lookup<V>(table: Readonly<Partial<Record<string, V>>>, key: stri
 }
 
 /**
- * The own fields of what a caller passes, without what every object inherits: other code in the process may have written to
- * `Object.prototype`, by mistake or as an attack, and that must not be sent.
+ * The own fields of a caller's value, without inherited properties. Other code in the process may have written to `Object.prototype`, by mistake or
+ * as an attack, and such properties must not be sent.
  */
 export function ownFields<T extends object>(value: T): T {
   return Object.assign(Object.create(null), value);

@@ -1,6 +1,6 @@
 /**
- * Finds the known name that a user probably meant, for "did you mean …?". Written by hand: packages provide the 15 lines of `distance`, but
- * not the rules of `nearest`.
+ * Finds the known name that a user probably meant, for "did you mean …?". It is written by hand, because packages provide the 15 lines of `distance`,
+ * but not the rules of `nearest`.
  *
  * @module
  */
@@ -22,7 +22,7 @@ function distance(a: string, b: string): number {
   return row[b.length] ?? 0;
 }
 
-/** A name without case and separators: `base_branch`, `base-branch` and `baseBranch` become the same text. */
+/** Removes case and separators from a name: `base_branch`, `base-branch` and `baseBranch` become the same text. */
 function plain(name: string): string {
   return name.replace(/[\s_-]/g, "").toLowerCase();
 }
@@ -36,8 +36,8 @@ function initials(name: string): string {
 }
 
 /**
- * The candidate that is nearest to `word`: one that differs only in case, underscores and dashes; otherwise the only one that begins with
- * `word`, or has it as its initials; otherwise the one with the fewest edits. Undefined if that takes more than two edits (in long words,
+ * The candidate that is nearest to `word`: a candidate that differs only in case, underscores and dashes; otherwise the only one that begins with
+ * `word`, or that has `word` as its initials; otherwise the one with the fewest edits. Undefined if more than two edits are needed (in long words,
  * more than a third of the letters).
  */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {

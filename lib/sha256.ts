@@ -1,8 +1,8 @@
 /**
  * The only hash function of this project, and the message authentication code based on it.
  *
- * Both run on this thread. `crypto.subtle` answers from a pool of threads: on a busy machine a virtual clock mistook that wait for idleness
- * and moved on.
+ * Both run on this thread. `crypto.subtle` answers from a pool of threads. On a busy machine, a virtual clock mistook that wait for idle time and
+ * moved forward.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import * as crypto from "node:crypto";
 /**
  * SHA-256 of bytes, or of a text in UTF-8, as 64 lower-case hex digits.
  *
- * Node before 20.12 has no `hash`. An object for each of 100 000 records takes time and memory.
+ * Node before 20.12 has no `hash`, which needs no object. Creating an object for each of 100 000 records takes time and memory.
  */
 export function sha256Hex(content: string | Uint8Array): string {
   return typeof crypto.hash === "function"
@@ -24,7 +24,7 @@ export function isSha256Hex(text: string): boolean {
   return /^[0-9a-f]{64}$/i.test(text);
 }
 
-/** SHA-256 of a text in UTF-8, in base64: the form of a content security policy. */
+/** SHA-256 of a text in UTF-8, in base64, as used by content security policies. */
 export function sha256Base64(text: string): string {
   return crypto.createHash("sha256").update(text).digest("base64");
 }

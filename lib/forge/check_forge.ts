@@ -10,13 +10,13 @@ import type { ForgeUser } from "./findings.ts";
 import type { OpenForge } from "./open.ts";
 import type { ForgeSetup, Threads } from "./threads.ts";
 
-/** `open`, `users` and `label` throw a `UsageError` for a wrong setting. */
+/** `open`, `users` and `label` throw a `UsageError` if a setting is invalid. */
 interface ForgeCheckOptions {
   isCi: boolean;
   /** Name of the agent in mentions, without `@`. */
   agent: string;
   open(): OpenForge;
-  /** Names of the users who can ask, and the flag or variable with these names; undefined for everybody who can push. */
+  /** Names of the users who can ask, and the flag or variable that contains these names; undefined for everybody who can push. */
   users(): { readonly allowed: readonly string[] | undefined; readonly from: string };
   label(): string;
 }
@@ -57,7 +57,7 @@ export async function checkForge(
   ];
 }
 
-/** @param other The advice if the error has none, and the same call cannot work later. */
+/** @param other The advice if the error has no advice, and if the same call cannot succeed later. */
 export function adviceFor(error: MogplexError, other: string): string {
   if (error instanceof NetworkError) return adviceOf(error, "Check the DNS and the proxy of the runner");
   return adviceOf(error, error.isRetryable ? "Check again later" : other);
@@ -88,8 +88,8 @@ async function checkRights(
 }
 
 /**
- * Whether the allowed names have accounts, and what these may do. A job does not look the names up: a name that fits no account changes nothing for
- * the others.
+ * Checks whether the allowed names have accounts, and what these accounts may do. A job does not look up the names, so a name without an account has
+ * no effect on the others.
  * @param allowed `kim`, or `kim=12` with the account's number.
  */
 async function checkNames(threads: Threads, allowed: readonly string[], usersFrom: string): Promise<Check> {
@@ -158,7 +158,7 @@ async function checkLabel(read: ForgeCheckOptions["label"], threads: Threads): P
   return ok(name, `there is no label ${label}: create it if labels should start agents`);
 }
 
-/** Whether the token may write, if the forge reports that. Nothing is written. */
+/** Checks whether the token may write notes, if the forge reports that. Nothing is written. */
 async function checkNotes(threads: Threads): Promise<Check> {
   const name = "notes";
   const answer = await tried(async () => await threads.mayWrite?.("notes") ?? null);
@@ -196,7 +196,7 @@ function bareWorkflow(text: string): string {
     .filter((line) => !/^\s*(?:- +)?["']?(?:run-)?name["']?\s*:/.test(line)).join("\n");
 }
 
-/** The events of a bare workflow: the text after `on`, up to the next key at the left margin. */
+/** The events in a workflow without comments: the text after `on`, up to the next key at the left margin. */
 function eventsOf(bare: string): string {
   return /^(["']?)on\1[ \t]*:.*(?:\n(?:[ \t-].*)?(?=\n|$))*/m.exec(bare)?.[0] ?? "";
 }
@@ -210,13 +210,16 @@ function answersComments(text: string): boolean {
   return (isCommand || isAction) && /\bissue_comment\b/.test(eventsOf(bare));
 }
 
-/** The words of which a comment needs one to start a job of the bare workflow; empty if every comment starts it. */
+/** The words of which a comment must contain one to start a job of the workflow; empty if every comment starts a job. */
 function filterWords(bare: string): string[] {
   const calls = /(!\s*)?\b(?:contains|startsWith)\(\s*github\.event\.comment\.body\s*,\s*'([^']*)'\s*\)/g;
   return [...bare.matchAll(calls)].flatMap(([, not, word = ""]) => not === undefined ? [word] : []);
 }
 
-/** Whether the default branch has the workflow, and how often it polls: comments and labels start no other one. */
+/**
+ * Checks whether the default branch has the workflow, and how often the workflow polls. Comments and labels start only a workflow of the default
+ * branch.
+ */
 async function checkWorkflow(
   threads: Threads,
   folders: readonly string[],
@@ -248,7 +251,7 @@ async function checkWorkflow(
   const schedule = checkSchedule(polls);
   const mention = `@${agent}`;
   const words = filterWords(bare);
-  // GitHub compares without case.
+  // GitHub compares these words without case.
   if (words.length > 0 && !words.some((word) => mention.toLowerCase().includes(word.toLowerCase()))) {
     const why = `the "if" of ${path} needs ${JSON.stringify(words[0])} in a comment, but the name is ${mention}`;
     const how = `Change the "if", or set MOGPLEX_RESPOND_NAME to the same name in the "env" of the job`;
@@ -261,17 +264,17 @@ async function checkWorkflow(
   return [warning(name, why, 'Add the event, as in the workflow of "init --respond"'), schedule];
 }
 
-/** A trigger that starts no job for mentions: a poll also starts runs for them. */
+/** Marks a trigger that starts no job for mentions, unless a poll starts runs for them. */
 function unlessPolled(check: Check, polls: ForgeSetup["polls"]): Check {
   return (polls?.length ?? 0) > 0 ? check : { ...check, lacksTrigger: true };
 }
 
-/** What happens to labels if they start no job: a poll also looks for them. */
+/** What happens to labels that start no job. A poll also looks for labels. */
 function withoutLabelEvents(polls: ForgeSetup["polls"]): string {
   return (polls?.length ?? 0) > 0 ? "a label waits for the schedule" : "a label starts nothing";
 }
 
-/** A cron pattern in one of the words of `init --schedule`, if it is one of them. */
+/** A cron pattern, as one of the words of `init --schedule` if possible. */
 function scheduleWord(cron: string): string {
   const fields = cron.trim().split(/\s+/);
   const times = fields.slice(0, 2).map((field) => /^\d+$/.test(field) ? "fixed" : field).join(" ");
@@ -280,7 +283,7 @@ function scheduleWord(cron: string): string {
   return isEachDay && times === "fixed fixed" ? "daily" : JSON.stringify(cron.trim());
 }
 
-/** @param polls Cron patterns; none if they are not shown. @param hidden Why they are not shown. */
+/** @param polls Cron patterns; null or undefined if they are not shown. @param hidden Why they are not shown. */
 function checkSchedule(polls: readonly string[] | null | undefined, hidden = ""): Check {
   const name = "schedule";
   if (polls === null || polls === undefined) return unread(skipped(name, hidden));

@@ -4,8 +4,8 @@ import type { ForgeClient, ListPage } from "./client.ts";
 
 const PAGE = 100;
 /**
- * Limits of one list. Anyone can write comments; a few must not be enough to hide our own notes, by which runs are counted. A page of Gitea has 50
- * rows.
+ * Limits of one list. Anyone can write comments, and a few comments must not be enough to hide our own notes, which are used to count runs. A page of
+ * Gitea has 50 rows.
  */
 const MAX_ROWS = 5_000;
 const MAX_PAGES = 100;
@@ -13,8 +13,8 @@ const MAX_PAGES = 100;
 type ReadPage<T> = (page: number, size: number) => Promise<readonly T[] | ListPage<T>>;
 
 /**
- * Reads a page. Anyone can write comments so long that a page is too large for one answer; then it is read in parts. A single row that is too large
- * is undefined.
+ * Reads a page. Anyone can write comments so long that a page is too large for one answer. Such a page is read in parts. A single row that is too
+ * large becomes undefined.
  */
 async function readPage<T>(read: ReadPage<T>, page: number, size: number): Promise<ListPage<T | undefined>> {
   try {
@@ -24,7 +24,7 @@ async function readPage<T>(read: ReadPage<T>, page: number, size: number): Promi
     if (!(error instanceof BodyTooLargeError)) throw error;
     if (size === 1) return { rows: [undefined] };
   }
-  // Of 100, 50 and 25.
+  // Parts of 100, 50 and 25 rows.
   const parts = size % 2 === 0 ? 2 : 5;
   const rows: (T | undefined)[] = [];
   let isLast: boolean | undefined;
@@ -37,20 +37,20 @@ async function readPage<T>(read: ReadPage<T>, page: number, size: number): Promi
 }
 
 interface ListRules<T> {
-  /** 100 or 50. @default {100} */
+  /** Number of rows per page: 100 or 50. @default {100} */
   size?: number;
   /**
-   * `short`: a page with fewer rows is the last one, unless the answer itself shows which one is. `empty`: only a page without rows is the last one,
-   * so the first two are requested at once. @default {"short"}
+   * `short`: a page with fewer rows is the last one, unless the answer itself shows which page is the last. `empty`: only a page without rows is the
+   * last one, so the first two are requested at once. @default {"short"}
    */
   last?: "short" | "empty";
-  /** Whether the rows of a page are enough; then no further page is read. @default never */
+  /** Whether the rows of a page are enough. If so, no further page is read. @default never */
   isEnough?: ((rows: readonly T[]) => Promise<boolean>) | undefined;
 }
 
 /**
- * @param read Reads page 1, 2, … with so many rows.
- * @returns The rows, except those too large for any answer, and whether these are all. Our notes are never that large.
+ * @param read Reads page 1, 2, … with the given number of rows.
+ * @returns The rows, except for rows that are too large for any answer, and whether the list is complete. Our own notes are never that large.
  */
 export async function readPages<T>(
   read: ReadPage<T>,

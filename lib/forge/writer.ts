@@ -1,5 +1,6 @@
 /**
- * What a command changes at one pull request. A missing right is reported with the command that needs it.
+ * The changes that a command makes to one pull request. A missing right is reported with the command that needs it.
+ *
  * @module
  */
 import { type ForgeClient, isLost } from "./client.ts";
@@ -27,10 +28,10 @@ import type {
   WriteNeeds,
 } from "./writes.ts";
 
-/** A forge at which pull requests can be changed. */
+/** A forge on which pull requests can be changed. */
 export type WritableForge = Forge & { readonly writes: ForgeWrites; readonly notes: ForgeNotes };
 
-/** Every method throws what the client throws; a refused token has exit code 64, a missing right 65. */
+/** Every method throws the errors of the client. A refused token has exit code 64, and a missing right has exit code 65. */
 export class PullRequestWriter {
   readonly address: PullRequestAddress;
   readonly #client: ForgeClient;
@@ -54,32 +55,35 @@ export class PullRequestWriter {
     });
   }
 
-  /** Reads everything that decides about a merge. @returns The reading, or a clause that explains why the pull request is not shown. */
+  /** Reads everything that affects the decision about a merge. @returns The reading, or a clause that explains why the pull request is not shown. */
   async read(): Promise<MergeReading | string> {
     const { merging, system } = this.#forge;
     if (merging === undefined) return `merges are not possible on ${system}`;
     return await merging.read(this.#client, this.address);
   }
 
-  /** The checks of a commit of its repository, without our own; null if they are not shown. */
+  /** The checks of a commit in the pull request's repository, without our own checks; null if they are not shown. */
   async checks(commit: string): Promise<ChecksState | null> {
     return await this.#forge.merging?.checks(this.#client, this.address, commit) ?? null;
   }
 
-  /** Merges. Words in title and body that are commands are removed. A lost answer is an outcome, and is never followed by a second request. */
+  /**
+   * Merges the pull request. Words in the title and the body that are commands are removed. A lost answer is an outcome, and is never followed by a
+   * second request.
+   */
   async merge(order: Omit<MergeOrder, "address">): Promise<MergeOutcome> {
     const message = commitMessage(order.title, order.body);
     try {
       return await this.#forge.writes.merge(this.#for("merge"), { ...order, ...message, address: this.address });
     } catch (error) {
       if (isLost(error)) return { kind: "lost", reason: error.why };
-      // It was deleted since it was read, or the token cannot see its repository any more.
+      // The pull request was deleted in the meantime, or the token can no longer see its repository.
       if (isGone(error)) return { kind: "refused", reason: error.why };
       throw error;
     }
   }
 
-  /** Reads what happened to a merge. @param handle Of a pending one; null without one. */
+  /** Reads what happened to a merge. @param handle Handle of a pending merge; null without one. */
   async progress(handle: string | null): Promise<MergeProgress> {
     return await this.#forge.writes.progress(this.#for("merge"), this.address, handle);
   }
@@ -96,7 +100,7 @@ export class PullRequestWriter {
     return await this.#forge.writes.leaveQueue(this.#for("merge"), this.address);
   }
 
-  /** Brings the branch up to date. After a lost answer only the head shows whether that was done. */
+  /** Brings the branch up to date. After a lost answer, only the head shows whether that was done. */
   async update(commit: string): Promise<"updated" | "moved" | Refused | { readonly lost: string }> {
     try {
       return await this.#forge.writes.update(this.#for("update"), this.address, commit);
@@ -118,7 +122,7 @@ export class PullRequestWriter {
     await this.#forge.writes.addLabels(this.#for("label"), this.address, labels);
   }
 
-  /** Posts a comment unless ours with the marker is there. @param marker Result of `noteMarker`. */
+  /** Posts a comment, unless our comment with the marker exists. @param marker Result of `noteMarker`. */
   async comment(marker: string, text: string): Promise<void> {
     const { notes } = this.#forge;
     const { repository, number } = this.address;
@@ -139,8 +143,8 @@ export class PullRequestWriter {
   }
 
   /**
-   * The owners of the changed files, by the target branch; empty without a file that names them. @returns The owners, or a clause that
-   * explains why they are unknown.
+   * The owners of the changed files, according to the target branch; empty if no file names owners. @returns The owners, or a clause that explains
+   * why they are unknown.
    */
   async codeOwners(): Promise<Reviewers | string> {
     const { files, writes: { codeOwners: { paths, rules } }, system } = this.#forge;
@@ -165,7 +169,7 @@ export class PullRequestWriter {
   }
 
   /**
-   * People besides its author and the user of the token who have written commits, given a review or commented.
+   * People who wrote commits, gave a review or commented, except for the author and the user of the token.
    * @returns Null if the forge does not show all of them.
    */
   async people(): Promise<readonly string[] | null> {
@@ -188,7 +192,7 @@ export class PullRequestWriter {
     return await this.#forge.writes.me(this.#client);
   }
 
-  /** Whether a merge by this user starts workflows: one by a job's own token does not. Null if that is not known. */
+  /** Whether a merge by this user starts workflows. A merge by a job's own token does not. Null if that is unknown. */
   startsWorkflows(user: ForgeUser | null): boolean | null {
     const { jobUser } = this.#forge.writes;
     if (jobUser === undefined) return true;

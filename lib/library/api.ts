@@ -20,7 +20,6 @@ import {
 import type { CallOptions, ListCall, Methods, MogplexApi, RequestOptions } from "../service/methods.ts";
 import { requestCall, type SendRequest } from "../service/request.ts";
 
-/** What the calls of one client have in common. */
 interface ApiDefaults {
   clock: Clock;
   timeoutMs: number | undefined;
@@ -28,7 +27,7 @@ interface ApiDefaults {
   onNotice: OnNotice | undefined;
 }
 
-/** The keys of each argument that is an object; null for an id. The last one has the options. */
+/** The keys of each argument that is an object; null for an id. The last argument contains the options. */
 type Arguments<A extends readonly unknown[]> = {
   readonly [I in keyof A]: A[I] extends string ? null : Keys<NonNullable<A[I]>>;
 };
@@ -78,20 +77,20 @@ export function checkAttempts(attempted: string, maxAttempts: number | undefined
   });
 }
 
-/** What the options of a call mean for the client below. @throws {UsageError} when one is out of range. */
+/** The options of a call, converted for the client below. @throws {UsageError} when an option is out of range. */
 function limitsOf(attempted: string, options: CallOptions, defaults: ApiDefaults): ServiceCallOptions {
   const { signal, timeoutMs = defaults.timeoutMs, maxAttempts = defaults.maxAttempts } = options;
   checkAttempts(attempted, maxAttempts);
   if (timeoutMs === undefined) return { signal, maxAttempts };
   const deadline = defaults.clock.now() + checkTimeout(timeoutMs);
-  // An attempt at the deadline would get a little more time.
+  // Without this limit, an attempt at the deadline would get a little more time.
   return { signal, maxAttempts, deadline, requestTimeoutMs: Math.min(REQUEST_MS, timeoutMs) };
 }
 
 /** Longest time of one attempt, in milliseconds. */
 const REQUEST_MS = 30_000;
 
-/** A list whose first page is requested when it is called, as every other method requests. */
+/** A list whose first page is requested when the method is called, like the requests of every other method. */
 class List<P, T> implements ListCall<P, T> {
   readonly [Symbol.toStringTag] = "List";
   readonly #page: Promise<P>;
@@ -100,7 +99,7 @@ class List<P, T> implements ListCall<P, T> {
   constructor(page: Promise<P>, entries: (page: P) => AsyncIterable<T> | Iterable<T>) {
     this.#page = page;
     this.#entries = entries;
-    // A loop may meet the error later.
+    // A loop may get the error later.
     page.catch(() => {});
   }
 
@@ -125,12 +124,12 @@ class List<P, T> implements ListCall<P, T> {
   }
 }
 
-/** Maximum number of pages of a list. A service that always names another page would never end. */
+/** Maximum number of pages of a list. If a service always named another page, the list would never end. */
 const MAX_PAGES = 1_000;
 
 type AutomationPage = Awaited<ReturnType<MogplexApi["listAutomations"]>>;
 
-/** The entries of a page and of all that follow it. @param next Requests the page of a cursor. */
+/** The entries of a page and of all pages after it. @param next Requests the page of a cursor. */
 async function* entriesFrom(
   page: AutomationPage,
   next: (cursor: string) => Promise<AutomationPage>,
@@ -145,10 +144,10 @@ async function* entriesFrom(
   }
 }
 
-/** The methods of a client without checks, and that for any route. */
+/** The methods of a client without checks, and the method for any route. */
 type Calls = ReturnType<typeof allCalls> & { request: SendRequest };
 
-/** Makes the methods of a client for scripts. They refuse names and types that they do not have before anything is sent. */
+/** Creates the methods of a client for scripts. Before anything is sent, they refuse unknown names and wrong types. */
 export function apiOf(client: ServiceClient, defaults: ApiDefaults): MogplexApi {
   const hooks = { onNotice: (notice: Notice) => callHook(defaults.onNotice, notice), random: Math.random };
   const calls = ownClient(
@@ -160,7 +159,7 @@ export function apiOf(client: ServiceClient, defaults: ApiDefaults): MogplexApi 
     const method = calls[name as keyof Methods] as (...given: unknown[]) => Promise<unknown>;
     const attempted = `call '${name}'`;
     const last = keys.length - 1;
-    // Async: a mistake rejects, as it does in the method.
+    // Async, so that a mistake rejects, as in the method itself.
     const call = async (...given: unknown[]) => {
       for (const [index, known] of (keys as readonly (Readonly<Record<string, Kind>> | null)[]).entries()) {
         const value = given[index];

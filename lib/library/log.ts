@@ -1,5 +1,5 @@
 /**
- * The logger of a client: what is worth a line goes to it, by level.
+ * The logger of a client. It receives everything worth a log line, by level.
  *
  * @module
  */
@@ -24,10 +24,10 @@ export interface Logger {
 /** The lowest level that is logged. With `off`, nothing is logged. */
 export type LogLevel = "off" | "error" | "warn" | "info" | "debug";
 
-/** All values of {@linkcode LogLevel}, from the quietest to the loudest. */
+/** All values of {@linkcode LogLevel}, from the least to the most detailed. */
 const LOG_LEVELS: readonly LogLevel[] = ["off", "error", "warn", "info", "debug"];
 
-/** How loud each kind of notice is. */
+/** The level of each kind of notice. */
 const LEVELS: Readonly<Record<Notice["kind"], Exclude<LogLevel, "off">>> = {
   wait: "info",
   heartbeat: "debug",
@@ -42,7 +42,6 @@ const LEVELS: Readonly<Record<Notice["kind"], Exclude<LogLevel, "off">>> = {
   text: "warn",
 };
 
-/** Writes log lines. */
 export interface Log {
   /** A line about the beginning or the end of a run. */
   progress(message: string): void;
@@ -51,9 +50,9 @@ export interface Log {
 }
 
 /**
- * The log of a client; undefined without a logger. With a level alone it is the console.
+ * The log of a client; undefined without a logger. With only a level, the log is the console.
  *
- * @param attempted What is attempted, after "Cannot".
+ * @param attempted The attempt in error messages, after "Cannot".
  * @throws {UsageError} when the logger lacks a method, or the level is not known.
  */
 export function logOf(

@@ -14,7 +14,7 @@ export type Draft = "2020-12" | "2019-09" | "7";
 
 /** A mistake in a schema. Its text comes from the author of the schema, not from an agent. */
 export class SchemaMistake extends Error {
-  /** JSON pointer to the value at fault. */
+  /** JSON pointer to the wrong value. */
   readonly pointer: string;
   readonly advice: string | undefined;
 
@@ -33,7 +33,7 @@ const DRAFTS: Readonly<Record<string, Draft>> = {
 
 const TYPES = ["string", "number", "integer", "boolean", "object", "array", "null"];
 
-/** The formats that the validator checks. Any other one would be a rule that never fails. */
+/** The formats that the validator checks. Any other format would be a rule that never fails. */
 const FORMATS = [
   "date",
   "time",
@@ -54,7 +54,7 @@ const FORMATS = [
   "relative-json-pointer",
 ];
 
-/** Refuses a value of a keyword. */
+/** Checks the value of a keyword, and refuses a wrong one. */
 type Rule = (value: unknown, at: string, check: SchemaChecker) => void;
 
 /** A rule, and the drafts that have the keyword. */
@@ -119,7 +119,7 @@ const KEYWORDS: Readonly<Record<string, Row>> = {
   else: schema,
 };
 
-/** Keywords of the drafts that the validator does not have. */
+/** Keywords of the drafts that the validator does not support. */
 const UNSUPPORTED = [
   "$dynamicRef",
   "$dynamicAnchor",
@@ -199,7 +199,7 @@ class SchemaChecker {
     return new SchemaMistake(place, why, didYouMean(name, this.#keywords));
   }
 
-  /** The pointer that a `$ref` leads to. */
+  /** The pointer to which a `$ref` leads. */
   #targetOf(reference: string, at: string): string {
     const outside = () =>
       new SchemaMistake(at, "a reference must stay inside the schema", 'write "#/…", with the target under "$defs"');
@@ -224,7 +224,7 @@ class SchemaChecker {
     if (isObject(value) && typeof value.$ref === "string") this.#targetOf(value.$ref, pointerTo(pointer, "$ref"));
   }
 
-  /** Refuses references that come back to a schema without going into the value: the check would never end. */
+  /** Refuses references that lead back to a schema without going deeper into the value. With such references, the check would never end. */
   #checkCircle(pointer: string, path: Set<string>, done: Set<string>): void {
     if (path.has(pointer)) throw new SchemaMistake(pointer, "the schema refers to itself in an endless loop");
     if (done.has(pointer)) return;
@@ -234,7 +234,7 @@ class SchemaChecker {
     done.add(pointer);
   }
 
-  /** Pointers of the schemas that apply to the same value as another one. */
+  /** Pointers of the schemas that apply to the same value as this schema. */
   #inPlace(pointer: string): string[] {
     const value = this.#schemas.get(pointer);
     if (!isObject(value)) return [];

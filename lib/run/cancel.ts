@@ -20,7 +20,7 @@ export function cancelKeys(): Keys<CancelOptions> {
 }
 
 interface CancelLimits {
-  /** Deadline on the clock, in milliseconds. */
+  /** Deadline as clock time, in milliseconds. */
   deadline: number;
   /** Ends the call, which then rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
@@ -32,14 +32,14 @@ interface CancelLimits {
 }
 
 const CANCEL_TIMEOUT_MS = 60_000;
-/** If at most this time is left, in milliseconds, a single attempt gets all of it. It is a little more than the time after a signal. */
+/** If no more than this time is left, a single attempt gets all of it, in milliseconds. It is slightly longer than the time after a signal. */
 const ONE_ATTEMPT_MS = 5_000;
 /** Wait between attempts with `untilAnswered`, in milliseconds. */
 const AGAIN_MS = 500;
 /** Wait before the second attempt, after a 409 because the run's state is changing, in milliseconds. */
 const CONFLICT_MS = 300;
 
-/** Repeats the cancel until the service answers, or no further attempt fits before the deadline. */
+/** Repeats the cancel request until the service answers, or until no further attempt fits before the deadline. */
 async function askUntilAnswered(
   client: ServiceClient,
   clock: Clock,
@@ -64,10 +64,10 @@ async function askUntilAnswered(
 }
 
 /**
- * Cancels a run. After a 409 (the run finished or changed its state in the meantime) it tries again. After a second 409 it reads the run: a finished
- * run is not an error.
- * @throws {ConflictError} if the run can still not be cancelled and has not finished.
- * @throws what else the client throws.
+ * Cancels a run. After a 409 (the run finished or changed its state in the meantime), the request is sent again. After a second 409, the run is read.
+ * A finished run is not an error.
+ * @throws {ConflictError} if the run still cannot be cancelled and has not finished.
+ * @throws other errors of the client.
  */
 export async function cancelWith(
   client: ServiceClient,
@@ -77,7 +77,7 @@ export async function cancelWith(
 ): Promise<CancelResult> {
   const { deadline, signal, untilAnswered = false } = limits;
   const leftMs = Math.max(deadline - clock.now(), 1);
-  // A hanging connection must not use all the time, unless there is too little time for a second attempt.
+  // A connection that hangs must not use all the time, unless there is too little time for a second attempt.
   const requestTimeoutMs = leftMs <= ONE_ATTEMPT_MS ? leftMs : Math.min(leftMs / 2, 30_000);
   const call = { deadline, signal, requestTimeoutMs };
   const ask = () => untilAnswered ? askUntilAnswered(client, clock, runId, call) : client.cancelRun(runId, call);
@@ -97,15 +97,15 @@ export async function cancelWith(
   }
 }
 
-/** Waits between reads of a cancelled run, in milliseconds: all of the reads must show its end. */
+/** Waits between reads of a cancelled run, in milliseconds. All of these reads must show the end of the run. */
 const HOLD_MS: readonly number[] = [2_000, 5_000, 10_000];
 /** Maximum number of these reads. */
 const MAX_HOLDS = 12;
 
 /**
- * Cancels a run and reads it until its end is stable: the worker may resume a run that was cancelled while its sandbox booted.
+ * Cancels a run and reads it until its end is stable, because the worker may resume a run that was cancelled while its sandbox booted.
  * @returns Whether the end is stable.
- * @throws what the client throws.
+ * @throws the errors of the client.
  */
 export async function cancelUntilHeld(
   client: ServiceClient,

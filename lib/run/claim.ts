@@ -1,11 +1,11 @@
 /**
- * Claims a folder for a run, outside CI, before a start is sent or a run is followed: of several processes that find the folder free, one gets it, and
- * the others see its key or its run.
+ * Claims a folder for a run outside CI, before a start is sent or a run is followed. If several processes find the folder free, one of them gets it,
+ * and the others see its key or its run.
  *
- * A state file can only be replaced as a whole, so a lock makes checking that the file is unchanged and replacing it a single step. The
- * lock is held only for a few calls that do not wait. If a process is killed while it holds the lock, the next process removes the lock
- * after seeing it unchanged for two seconds. This does not compare the clocks of two machines, and does not look up a process, for which
- * Deno would need another permission.
+ * A state file can only be replaced as a whole, so a lock makes checking that the file is unchanged and replacing it a single step. The lock is held
+ * only for a few calls that do not wait. If a process is killed while it holds the lock, the next process removes the lock after seeing it unchanged
+ * for two seconds. This does not compare the clocks of two machines. It also does not look up a process, which would require another permission on
+ * Deno.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { readStateText, type StateFiles, stateSeal, StateWriter } from "./state.
 export interface Claim {
   /** Key for the start, unless the caller gives one. */
   key: string;
-  /** Has written the claim, and writes later states. */
+  /** Wrote the claim, and writes later states. */
   writer: StateWriter;
 }
 
@@ -34,7 +34,7 @@ const MAX_LOCK_BYTES = 1_000;
 
 /**
  * @param text Content of the state file when the folder was found free; undefined if there was no file.
- * @returns Undefined if another process has changed the file since: it has to be read again.
+ * @returns Undefined if another process has changed the file since then. The file must then be read again.
  * @throws if the file cannot be written, or `signal.reason` if the session's signal aborts.
  */
 export async function claimState(

@@ -1,5 +1,6 @@
 /**
- * A file of events that grows while a run is followed, so that events need not stay in memory until the end.
+ * A file of events that grows while a run is followed, so the events do not have to stay in memory until the end.
+ *
  * @module
  */
 import { messageOf } from "../error_sentence.ts";
@@ -13,22 +14,22 @@ import type { AnyResult } from "./result.ts";
 import { viewOf } from "./result_view.ts";
 import type { Connected } from "./session.ts";
 
-// `events.ndjson`: one JSON object a line for each event, oldest first.
+// `events.ndjson`: one JSON object per line for each event, oldest first.
 
-/** Includes the line break. The event must have passed `cleanEvent`. */
+/** Renders a line with its line break. The event must have passed `cleanEvent`. */
 function ndjsonLine(event: RunEvent): string {
   return `${jsonText(event)}\n`;
 }
 
 /**
- * Renders the events kept in the result; empty without any. An automation run has no events. The command writes the file while it follows the run,
- * with all events: see `EventFile`.
+ * Renders the events that a result has kept; empty without any events. An automation run has no events. The command writes the file with all events
+ * while it follows the run: see `EventFile`.
  */
 export function renderNdjson(result: AnyResult): string {
   return viewOf(result).events.map(ndjsonLine).join("");
 }
 
-/** Gets the events of a run, oldest first, each once. Must not throw. */
+/** Receives the events of a run, oldest first, each once. Must not throw. */
 export interface EventSink {
   add(event: RunEvent): void;
 }
@@ -36,15 +37,15 @@ export interface EventSink {
 interface EventFileOptions {
   /** Removes secrets from one text, before it is escaped. */
   redact: Redact;
-  /** Removes our own token: from ids, from keys, and again from each finished line. */
+  /** Removes our own token from ids and from keys, and again from each finished line. */
   redactToken: Redact;
   /** Called once if the file cannot be written. Later events are dropped. @default nothing is called */
   onProblem?: ((error: unknown) => void) | undefined;
 }
 
 /**
- * An NDJSON file. `add` returns after the whole line is in the file, so a killed process leaves only whole lines. A write error must not end the job,
- * so `add` does not throw: see {@linkcode EventFile.problem}.
+ * An NDJSON file. `add` returns after the whole line is in the file, so the file of a killed process contains only whole lines. A write error must
+ * not end the job, so `add` does not throw: see {@linkcode EventFile.problem}.
  */
 export class EventFile implements EventSink {
   readonly path: string;
@@ -65,12 +66,12 @@ export class EventFile implements EventSink {
     return this.#begun;
   }
 
-  /** The error that made the file incomplete; undefined if it has every event so far. */
+  /** The error that made the file incomplete; undefined if the file contains every event so far. */
   get problem(): unknown {
     return this.#problem;
   }
 
-  /** Creates the empty file now, replacing an old one. @throws if it cannot be written. */
+  /** Creates the empty file now, and replaces an old one. @throws if the file cannot be written. */
   open(): void {
     this.#begun = true;
     this.#file ??= this.#io.growFile(this.path);
@@ -94,10 +95,10 @@ export class EventFile implements EventSink {
   }
 }
 
-// The option `eventsFile` of the library: a file that gets all events of a run while the run is followed.
+// The option `eventsFile` of the library: a file that receives all events of a run while the run is followed.
 
 /**
- * Creates the file, so that a wrong path is reported before a run is started. Secrets are masked as in reports.
+ * Creates the file at once, so that a wrong path is reported before a run is started. Secrets are masked as in reports.
  * @param token Access token to mask if the session has none.
  * @throws {UsageError} if the file cannot be written.
  */

@@ -1,5 +1,6 @@
 /**
- * What a follow-up on the branch of a pull request may fix, and the task for the agent: for runs and for campaigns.
+ * The problems that a follow-up on the branch of a pull request can fix, and the task for the agent, for runs and for campaigns.
+ *
  * @module
  */
 import type { FailedCheck, Findings, FindingsOf, Remark } from "../forge/findings.ts";
@@ -25,12 +26,12 @@ export function fixPrompt(fix: Fix, baseBranch: string, pull: PullNoun): string 
     "resolve the conflicts so that both branches keep their purpose. Change nothing else.";
 }
 
-/** What to read from the forge before the fix; null for a conflict, about which forges show no details. */
+/** What to read from the forge before the fix; null for a conflict, because forges show no details of conflicts. */
 export function findingsFor(fix: Fix): FindingsOf | null {
   return fix === "conflict" ? null : fix;
 }
 
-/** Leaves out the remarks by users who cannot push, and counts them. @param may @default according to the forge */
+/** Leaves out the remarks by users who cannot push, and counts them. @param may Whether a remark is allowed. @default according to the forge */
 export async function ofMembers(
   { remarks, leftOut, ...rest }: Findings,
   may: (remark: Remark) => boolean | Promise<boolean> = ({ mayPush }) => mayPush,

@@ -27,7 +27,7 @@ export function listAutomationsKeys(): Keys<ListAutomationsOptions> {
 /** Maximum number of automations that one request returns. Source: API reference, "List automations". */
 export const MAX_AUTOMATIONS = 100;
 const PAGE_TIMEOUT_MS = 60_000;
-/** Time limit of each page after the first, in milliseconds: on some revisions these pages always fail. Source: contract, section 12. */
+/** Time limit of each page after the first, in milliseconds. On some revisions, these pages always fail. Source: contract, section 12. */
 const LATER_PAGE_MS = 5_000;
 
 /**
@@ -51,13 +51,13 @@ async function readPage({ session, pageSize, timeoutMs }: Reading, cursor: strin
   try {
     return await read(LATER_PAGE_MS);
   } catch (error) {
-    // Wait if the service names a delay. A page that always fails comes without one.
+    // Wait if the service names a delay. A page that always fails names none.
     if (error instanceof ApiError && error.retryAfterMs !== null) return await read(timeoutMs);
     throw error;
   }
 }
 
-/** Whether the list ends at a page with this error. A refused token is thrown instead: every other request would fail as well. */
+/** Whether the list ends at a page with this error. A refused token is thrown instead, because every other request would fail as well. */
 function endsList(error: unknown): error is MogplexError {
   return error instanceof MogplexError && error.exit !== "unauthorized" && error.exit !== "forbidden";
 }
@@ -67,7 +67,7 @@ function missingPage(page: number, error: MogplexError): string {
   return `the service failed on page ${page} (${detail}); some revisions of it cannot return a second page`;
 }
 
-/** Why no further page may be requested; undefined if one may. */
+/** Why no further page may be requested; undefined if another page may be requested. */
 function stopAfter(page: number, repeated: boolean): string | undefined {
   // A repeated cursor would loop forever.
   if (repeated) return `the service returned the same cursor again on page ${page}`;

@@ -1,21 +1,22 @@
 /**
- * Runs that failed because no sandbox was free: no agent has begun, and another start may get one.
+ * Runs that failed because no sandbox was free. No agent has begun, and another start may get a sandbox.
+ *
  * @module
  */
 import { MogplexError } from "../errors.ts";
 import type { Run, RunEvent } from "../model.ts";
 import { formatDuration } from "../text/duration.ts";
 
-/** A user's limit that keeps a run from getting a sandbox. */
+/** A limit of the user that keeps a run from getting a sandbox. */
 interface SandboxLimit {
-  /** Matches the whole error of the run: an error can also quote an agent's text. */
+  /** Matches the whole error of the run, because an error can also quote an agent's text. */
   error: RegExp;
   /** The limit that was reached, as a clause. */
   why: string;
   advice: string;
 }
 
-/** The advice to wait, for a job. Programs replace it where no job runs. */
+/** The advice to wait, for a job. Programs replace it if no job is running. */
 export const RETRY_LATER = "retry the job later, or raise its time limit";
 
 /** Source: contract 2.2 and section 13. */
@@ -53,13 +54,13 @@ export function whyNoSandbox(run: Pick<Run, "error">): string {
   return (limitOf(run) ?? LIMITS[0]).why;
 }
 
-/** Waits before each further start, in milliseconds: the service frees sandboxes 10 to 35 minutes after their runs. */
+/** Waits before each further start, in milliseconds. The service frees sandboxes 10 to 35 minutes after their runs. */
 export const SANDBOX_WAITS_MS: readonly number[] = [10, 20, 40].map((minutes) => minutes * 60_000);
 
 /** Maximum number of starts of one task. */
 export const MAX_STARTS = SANDBOX_WAITS_MS.length + 1;
 
-/** Detects whether an agent has begun: a run without a sandbox only has the events of its acceptance and of its end. */
+/** Detects whether an agent has begun. A run without a sandbox has only the events of its acceptance and of its end. */
 export class AgentWatch {
   #accepted = 0;
   #others = 0;
@@ -78,7 +79,7 @@ export class AgentWatch {
   }
 }
 
-/** Shortest wait that a message mentions, in milliseconds: a first start that failed at once has not waited. */
+/** Shortest wait that a message mentions, in milliseconds. A first start that failed at once has not waited. */
 const MIN_WAIT_MS = 60_000;
 
 /**

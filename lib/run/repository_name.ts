@@ -1,5 +1,6 @@
 /**
- * The name of a repository, for reports: people do not know its id.
+ * The name of a repository, for reports, because readers do not know its id.
+ *
  * @module
  */
 import { OVER } from "../clock.ts";
@@ -12,8 +13,8 @@ const ASK_MS = 10_000;
 const MAX_REPOS = 200;
 
 /**
- * Requests a name alongside everything else: nothing waits for the answer, and without it reports show the id. Jobs of one client that need the same
- * answer share a request, since the token's requests are limited.
+ * Requests a name in the background. Nothing waits for the answer, and without an answer, reports show the id. Jobs of one client that need the same
+ * answer share a request, because the token's requests are limited.
  */
 export class RepositoryName {
   readonly #session: Session;
@@ -23,7 +24,7 @@ export class RepositoryName {
   #repos: readonly Repo[] = [];
 
   /**
-   * @param name The name, if it is known; then nothing is requested.
+   * @param name The name, if it is known. In that case, nothing is requested.
    * @param onName Called with the service's answer.
    */
   constructor(session: Session, name?: string, onName?: (name: string) => void) {
@@ -60,7 +61,7 @@ export class RepositoryName {
     };
   }
 
-  /** The name of a repository, if it has arrived. The request ends with the last job that needs it, so that it keeps no process alive. */
+  /** The name of a repository, if it has arrived. The request ends with the last job that needs it, so it does not keep the process alive. */
   take(repoId: string | undefined): string | undefined {
     this.#leave?.();
     this.#leave = () => {};

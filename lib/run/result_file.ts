@@ -1,5 +1,6 @@
 /**
- * The result file of a run: it must not exist before the start, and is read and checked once the run has succeeded.
+ * The result file of a run. It must not exist before the start, and it is read and checked once the run has succeeded.
+ *
  * @module
  */
 import { AbortedError, DeadlineError, InterruptedError, MogplexError, UsageError } from "../errors.ts";
@@ -35,8 +36,8 @@ async function withFiles<T>(
 }
 
 /**
- * Proves before the start that the repository can be read, and that the file does not exist where the run will begin: otherwise, an old
- * file that the run did not change would be taken for its answer.
+ * Checks before the start that the repository can be read, and that the file does not exist where the run will begin. Otherwise, an old file that the
+ * run did not change would be treated as its result.
  * @throws {UsageError} if the file exists.
  * @throws {MogplexError} with exit code 65 or 69 if the repository cannot be read.
  */
@@ -63,7 +64,7 @@ export async function checkResultAbsent(
   });
 }
 
-/** What was read of a run's result file. */
+/** The result of reading a run's result file. */
 export interface ResultReading {
   file: ResultFile;
   /** The value as the validator returned it. */
@@ -80,10 +81,10 @@ const REFUSALS: Readonly<Record<FileRefusal, string>> = {
 };
 
 /**
- * Reads and checks the file of a run that has succeeded.
+ * Reads and checks the result file of a run that succeeded.
  * @param branch Branch that the run delivered; null if it delivered none, undefined if that is unknown.
  * @param blobBefore Blob of the file before the run; null if there was none.
- * @throws {MogplexError} with exit code 65 or 69 if it cannot be read.
+ * @throws {MogplexError} with exit code 65 or 69 if the file cannot be read.
  */
 export async function readResultFile(
   session: Session,
@@ -129,7 +130,7 @@ export async function readResultFile(
       check: check && inTime(session, attempted, check),
       redact,
     });
-    // A worker takes real time. The validator of a caller has its own limit on the clock.
+    // A worker takes real time. The caller's validator has its own limit on the clock.
     const checked = await (check === undefined ? session.clock.during?.(checking) ?? checking : checking);
     if (checked.kind !== "good") return bad(checked.kind, ...checked.mistakes);
     const { value, output } = checked;
@@ -153,7 +154,7 @@ function inTime({ clock, deadline, signal }: Session, attempted: string, check: 
   };
 }
 
-/** The named scalars of a value. A value that is valid may lack some of them. */
+/** The values of the named properties of a value. A valid value may lack some of them. */
 function outputsOf(value: unknown, names: readonly string[]): ResultFile["outputs"] {
   if (typeof value !== "object" || value === null) return {};
   return Object.fromEntries(
@@ -168,7 +169,7 @@ const TITLES = {
   "result-unreadable": "cannot be read",
 } as const;
 
-/** The end of a job whose run succeeded, with what was read. If the file is missing or invalid, the exit code is 1. */
+/** The end of a job whose run succeeded, with its result file. If the file is missing or invalid, the exit code is 1. */
 export function withReading(end: JobEnd<RunResult>, { file, output }: ResultReading): JobEnd<RunResult> {
   const { cause, path, mistakes } = file;
   const result = { ...end.result, resultFile: file, value: output };
@@ -179,7 +180,7 @@ export function withReading(end: JobEnd<RunResult>, { file, output }: ResultRead
   return { ...end, result: { ...result, outcome: "failed", exitCode: EXIT.failed, reason } };
 }
 
-/** The end of a job whose run succeeded, but whose file could not be read. Another attempt may be able to read it. */
+/** The end of a job whose run succeeded, but whose result file could not be read. Another attempt may be able to read it. */
 export function withoutReading(
   end: JobEnd<RunResult>,
   { path }: Pick<PlannedResult, "path">,
@@ -199,7 +200,7 @@ export function withoutReading(
   return { ...end, result, error };
 }
 
-/** The end of a job that a signal stopped while the file was read. */
+/** The end of a job that a signal stopped while the result file was being read. */
 export function interruptedReading(end: JobEnd<RunResult>, by: unknown): JobEnd<RunResult> {
   const text = "the run has succeeded, but its result file was not read";
   const reason = interruptReason(undefined, text);

@@ -1,6 +1,6 @@
 /**
- * Whether a pull request of Gitea or Forgejo may be merged. Its API applies the rules of the target to administrators, too, unless a merge asks to go
- * past them (`force_merge`), which ours never does. Source: Gitea 1.24.6, `services/pull/check.go`, `CheckPullMergeable`.
+ * Whether a pull request of Gitea or Forgejo may be merged. The API also applies the rules of the target to administrators, unless a merge asks to
+ * bypass them (`force_merge`). Our merges never do. Source: Gitea 1.24.6, `services/pull/check.go`, `CheckPullMergeable`.
  * @module
  */
 import * as z from "zod/mini";
@@ -26,9 +26,8 @@ import { GiteaThreads } from "./threads.ts";
 
 export const GITEA_MERGING: ForgeMerging = { read, checks };
 
-/** Maximum number of users whose rights are read: anyone can write reviews, and each user costs up to four requests. */
+/** Maximum number of users whose rights are read. Anyone can write reviews, and each user costs up to four requests. */
 const MAX_USERS = 20;
-/** A page of a list. */
 const PAGE = 50;
 
 // Source: Gitea, API reference, `BranchProtection`, `ChangedFile`.
@@ -78,8 +77,8 @@ async function read(client: ForgeClient, address: PullRequestAddress): Promise<M
 }
 
 /**
- * A new request for a review withdraws an approval. It does not withdraw a request for changes, although Gitea then calls that unofficial:
- * users other than its author can request a review.
+ * A new request for a review withdraws an approval. It does not withdraw a request for changes, although Gitea then treats that request as
+ * unofficial, because users other than its author can request a review.
  */
 function opinionsFrom(reviews: readonly Review[]): Opinion[] {
   const requested = new Set(reviews.flatMap(({ state, user }) => state === "REQUEST_REVIEW" && user ? [user.id] : []));
@@ -95,8 +94,8 @@ function mayCount({ word, commit, mayPush }: Opinion, head: string): boolean {
 }
 
 /**
- * Who has pushed after it was opened, and when it got another target. Without the scope for issues, only the commits show who wrote them.
- * Source: Gitea 1.24.6, models/issues/comment.go, `CommentTypePullRequestPush`, `CommentTypeChangeTargetBranch`.
+ * Users who pushed after the pull request was opened, and the time at which its target was changed. Without the scope for issues, only the commits
+ * show who wrote them. Source: Gitea 1.24.6, models/issues/comment.go, `CommentTypePullRequestPush`, `CommentTypeChangeTargetBranch`.
  */
 async function historyOf(
   client: ForgeClient,
@@ -113,7 +112,7 @@ async function historyOf(
   }
 }
 
-/** Opinions with the rights that their users have now. Only what may count is asked for. */
+/** Opinions with the rights that their users have now. Rights are read only for opinions that may count. */
 async function withRights(
   client: ForgeClient,
   { origin, repository }: PullRequestAddress,
@@ -130,7 +129,7 @@ async function withRights(
   return result;
 }
 
-/** Whether the target takes only what contains its newest commit; false if that is not shown. */
+/** Whether the target accepts only branches that contain its newest commit; false if that is not shown. */
 async function blocksOutdated(
   client: ForgeClient,
   { repository, url }: PullRequestAddress,
@@ -160,7 +159,7 @@ function methodsOf(repository: MergeSettings | null | undefined): MergeMethod[] 
   return allowed.filter(([, isAllowed]) => isAllowed === true).map(([method]) => method);
 }
 
-/** Null if not all are shown. @param count Their number. */
+/** Null if not all files are shown. @param count Number of changed files. */
 async function filesOf(
   client: ForgeClient,
   { repository, number, url }: PullRequestAddress,

@@ -1,6 +1,7 @@
 /**
- * Writes of Gitea and Forgejo. Merges are pinned and made at once: their scheduled merge drops the pin.
- * Source: Gitea, API reference, https://docs.gitea.com/api/1.24 , and Gitea 1.24.6, routers/api/v1/repo/pull.go.
+ * Writes of Gitea and Forgejo. Merges are pinned to a commit and carried out at once, because a scheduled merge is not pinned. Source: Gitea, API
+ * reference, https://docs.gitea.com/api/1.24 , and Gitea 1.24.6, routers/api/v1/repo/pull.go.
+ *
  * @module
  */
 import * as z from "zod/mini";
@@ -69,14 +70,14 @@ async function merge(
       head_commit_id: commit,
       ...method !== "rebase" && { MergeTitleField: title, MergeMessageField: body },
     },
-    // The answer is empty: the commit is read below.
+    // The answer is empty, so the commit is read below.
     read: () => ({ kind: "merged", commit: null }),
     refusal(status, answer) {
       const reason = wordsOfRefusal(answer);
       if (status === 405) return { kind: /try again later/i.test(reason) ? "later" : "refused", reason };
-      // Other words are a conflict.
+      // Any other words mean a conflict.
       if (status === 409) return /head out of date/i.test(reason) ? { kind: "moved" } : { kind: "refused", reason };
-      // It is closed, or not shown.
+      // The pull request is closed, or not shown.
       if (status === 404) return { kind: "gone" };
       return status === 422 || status === 423 ? { kind: "refused", reason } : undefined;
     },
@@ -85,7 +86,7 @@ async function merge(
   return outcome.kind === "gone" ? { kind: "refused", reason: await whyGone(client, address) } : outcome;
 }
 
-/** Why Gitea has answered 404 to a merge, as a clause. A merge that it shows is not ours: ours had this answer. */
+/** Why Gitea answered 404 to a merge, as a clause. A merge that Gitea shows is not ours, because our merge got this answer. */
 async function whyGone(client: ForgeClient, address: PullRequestAddress): Promise<string> {
   const pull = await client.getPullRequest(`read pull request ${address.url}`, pathOf(address), pullSchema);
   if (typeof pull === "string") return pull;
@@ -95,7 +96,7 @@ async function whyGone(client: ForgeClient, address: PullRequestAddress): Promis
     : "it was closed without being merged";
 }
 
-/** A merge with its commit, if Gitea shows it. Whatever it shows, the pull request is merged. */
+/** A merge with its commit, if Gitea shows the commit. In any case, the pull request is merged. */
 async function withCommit(
   client: ForgeClient,
   address: PullRequestAddress,
@@ -117,8 +118,8 @@ async function progress(client: ForgeClient, address: PullRequestAddress): Promi
 }
 
 /**
- * Gitea pushes a merge to the target first, and then marks the pull request. If the connection ends in between, it does only the first; each further
- * merge has the answer 500. Source: Gitea 1.24.6, services/pull/merge.go, `Merge`; the lab has seen it.
+ * Gitea pushes a merge to the target first, and then marks the pull request. If the connection ends in between, Gitea only pushes, and each further
+ * merge is answered with 500. Source: Gitea 1.24.6, services/pull/merge.go, `Merge`; observed in the lab.
  */
 async function landed(
   client: ForgeClient,
@@ -129,7 +130,7 @@ async function landed(
   const commits = comparison?.commits ?? [];
   if (comparison === undefined || comparison.total_commits > commits.length) return undefined;
   if (commits.length === 0) return null;
-  // A rebase leaves nothing by which it can be told from another one.
+  // A rebase leaves nothing on the target that distinguishes it from another rebase.
   if (method === "rebase") return undefined;
   const match = commits.filter(({ sha }) => !others.includes(sha)).find(({ parents, commit: { message } }) =>
     method === "merge"
@@ -139,7 +140,7 @@ async function landed(
   return match?.sha ?? null;
 }
 
-/** Gitea cannot pin it: the head is read right before. */
+/** Gitea cannot pin the update to a commit, so the head is read right before the update. */
 async function update(
   client: ForgeClient,
   address: PullRequestAddress,
@@ -167,7 +168,7 @@ async function requestReview(
     write: "repeatable",
     body: { reviewers: users, team_reviewers: teams.map((team) => team.replace(/^.*\//, "")) },
     read: () => "requested",
-    // 404: there is no such user or team.
+    // 404: the user or the team does not exist.
     refusal: (status, body) => status === 404 || status === 422 ? { refused: wordsOfRefusal(body) } : undefined,
   });
 }

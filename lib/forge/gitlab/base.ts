@@ -36,12 +36,12 @@ export const GITLAB_BASE: FileForge = {
     ciSystems: ["gitlab"],
     // Source: GitLab, "Predefined CI/CD variables".
     user: { name: "GITLAB_USER_LOGIN", id: "GITLAB_USER_ID" },
-    // Source: GitLab, "Project access tokens", "Group access tokens", "Service accounts". Its own bots have other names.
+    // Source: GitLab, "Project access tokens", "Group access tokens", "Service accounts". GitLab's own bots have other names.
     botNames: /^(?:project|group)_\d+_bot|^service_account_/,
     host: serverHost,
     tokenVariable: (env) => checkTokenVariable(namedVariable(env), "write a note", NAMING),
     secretVariable: namedVariable,
-    // The API answers 404 about files to this token.
+    // For this token, the API answers 404 to requests for files.
     git: { username: "gitlab-ci-token", variable: "CI_JOB_TOKEN" },
     needs: {
       respond: 'the scope "api" and the role Developer',
@@ -71,8 +71,8 @@ export const GITLAB_BASE: FileForge = {
       if ((env("CI_MERGE_REQUEST_IID") ?? "") === "") return undefined;
       const attempted = "find the merge request";
       const number = Number(numberIn(env, "CI_MERGE_REQUEST_IID", attempted));
-      // In a pipeline of a fork `CI_PROJECT_ID` is the fork, while the merge request belongs to the target project.
-      // Source: GitLab, "Predefined CI/CD variables", for merge request pipelines.
+      // In a pipeline of a fork, `CI_PROJECT_ID` is the fork, while the merge request belongs to the target project. Source: GitLab, "Predefined
+      // CI/CD variables", for merge request pipelines.
       const project = env("CI_MERGE_REQUEST_PROJECT_ID") ? "CI_MERGE_REQUEST_PROJECT_ID" : "CI_PROJECT_ID";
       return { repository: numberIn(env, project, attempted), number };
     },
@@ -106,7 +106,7 @@ function numberIn(env: ReadEnv, name: string, attempted = "find the project"): s
 /**
  * The event of a GitLab webhook. Source: GitLab, "Webhook events", comment, issue and merge request events,
  * https://docs.gitlab.com/user/project/integrations/webhook_events/
- * @param text Content of `TRIGGER_PAYLOAD`: its `ref`, `id` and `variables` may differ from what the webhook sent, and texts may be cut.
+ * @param text Content of `TRIGGER_PAYLOAD`. Its `ref`, `id` and `variables` may differ from the values that the webhook sent, and texts may be cut.
  * @param project Id of the pipeline's project.
  */
 function gitlabEvent(text: string, project: number): AskEvent {

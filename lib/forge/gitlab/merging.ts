@@ -1,6 +1,7 @@
 /**
- * Whether a merge request of GitLab may be merged. Its API applies the rules of the project to everybody. Source: GitLab, "Merge requests API", "Merge a
- * merge request".
+ * Whether a merge request of GitLab may be merged. The API applies the rules of the project to everybody. Source: GitLab, "Merge requests API",
+ * "Merge a merge request".
+ *
  * @module
  */
 import * as z from "zod/mini";
@@ -73,7 +74,7 @@ async function read(client: ForgeClient, address: PullRequestAddress): Promise<M
     mergeCommit: facts.state === "merged" ? request.merge_commit_sha ?? request.squash_commit_sha ?? null : null,
     mergedHead: facts.state === "merged" ? facts.commit : null,
     isOutdated: isOpen && typeof count === "number" ? count > 0 : null,
-    // The time of the push, which nobody can choose as they can the date of a commit.
+    // The time of the push. Unlike the date of a commit, nobody can choose it.
     headCommittedAt: version?.head_commit_sha === facts.commit ? version?.created_at ?? null : null,
     changedFiles: isOpen ? await filesOf(client, address, request.changes_count) : null,
   };
@@ -90,7 +91,7 @@ async function withRights(
   for (const opinion of opinions) {
     const { id, name, isBot } = opinion.by;
     const what = `read the rights of ${name}`;
-    // Lists of users do not show whether it is a program.
+    // Lists of users do not show whether a user is a program.
     const account = await client.getShown(what, `/users/${id}`, accountSchema);
     const by = { ...opinion.by, isBot: account?.id === id ? account.bot ?? isBot : isBot };
     const right = await mayPush(client, what, `${project}/members/all/${id}`, id);
@@ -101,7 +102,7 @@ async function withRights(
   return result;
 }
 
-/** Null if it is not shown. */
+/** Null if the right is not shown. */
 async function mayPush(client: ForgeClient, what: string, path: string, id: number): Promise<boolean | null> {
   try {
     return isPusher(await orNull(client.get(what, path, memberSchema)), id);
@@ -123,16 +124,16 @@ const REASONS: ReadonlyMap<string, string> = new Map([
   ["security_policy_violations", "it violates a security policy"],
 ]);
 
-/** Why GitLab refuses the merge now, as a clause. Conflict, draft and being behind are facts. */
+/** Why GitLab refuses the merge now, as a clause. Conflicts, drafts and outdated branches are reported as facts instead. */
 function blockedBy(status: string | null | undefined, canMerge: boolean | null | undefined): string | null {
   if (canMerge === false) return "the token's user is not allowed to merge this merge request";
   if (UNCHECKED.includes(status)) return "GitLab is still checking whether the merge request can be merged";
-  // Before 15.6 there is no such word.
+  // Versions before 15.6 do not have this status.
   if (!status || ["mergeable", "conflict", "draft_status", "need_rebase", "not_open"].includes(status)) return null;
   return REASONS.get(status) ?? `GitLab shows ${JSON.stringify(status.slice(0, 60))}`;
 }
 
-/** GitLab merges by the method of the project; only the squash is a choice. */
+/** GitLab merges with the method of the project. Only squashing is optional. */
 function methodsOf(
   { merge_method: method, squash_option: squash }: z.output<typeof projectSchema>,
 ): MergeMethod[] | null {
@@ -142,7 +143,7 @@ function methodsOf(
   return squash === "never" ? [plain] : [plain, "squash"];
 }
 
-/** Null if not all are shown. @param count Their number, as GitLab shows it. */
+/** Null if not all files are shown. @param count Number of changed files, as GitLab shows it. */
 async function filesOf(
   client: ForgeClient,
   address: PullRequestAddress,
@@ -155,7 +156,7 @@ async function filesOf(
   return diffs.flatMap(({ old_path: from, new_path: to }) => from === to ? [to] : [to, from]);
 }
 
-/** Of the newest pipeline of the commit. */
+/** The checks of the newest pipeline of the commit. */
 async function checks(
   client: ForgeClient,
   address: PullRequestAddress,

@@ -49,26 +49,24 @@ async function read(client: ForgeClient, address: PullRequestAddress, query = ""
   return await client.get(`read merge request ${address.url}`, `${pathOf(address)}${query}`, requestSchema);
 }
 
-/** Statuses during which GitLab itself still looks. Source: GitLab, "Merge requests API", `detailed_merge_status`. */
+/** Statuses that mean that GitLab is still checking. Source: GitLab, "Merge requests API", `detailed_merge_status`. */
 const CHECKING: readonly string[] = ["checking", "unchecked", "preparing", "approvals_syncing"];
 
 function mergedBy({ merge_commit_sha: merge, squash_commit_sha: squash, sha }: MergeRequest): MergeOutcome {
-  // A fast-forward makes no commit.
+  // A fast-forward creates no commit.
   return { kind: "merged", commit: merge ?? squash ?? sha ?? null };
 }
 
 /** `none`: the project has no merge train. `hidden`: the forge does not show whether it has one. */
 type Train = "none" | "auto-merge" | "route" | "hidden";
 
-/**
- * A train must not be passed: before 19.1, a merge passed it even with `auto_merge`. Source: GitLab, merge request 237922.
- */
+/** Finds out how to respect a merge train. Before 19.1, a merge bypassed the train even with `auto_merge`. Source: GitLab, merge request 237922. */
 async function trainOfProject(client: ForgeClient, address: PullRequestAddress): Promise<Train> {
   const what = `read the merge trains of ${address.repository}`;
   const project = await client.get(what, projectOf(address), projectSchema);
   if (project.merge_trains_enabled === false) return "none";
   if (project.merge_trains_enabled !== true) {
-    // Without Premium no project has the setting, and nothing answers there: 403, or 404 in the Community Edition.
+    // Without Premium, no project has the setting, and the route answers 403, or 404 in the Community Edition.
     const path = `${projectOf(address)}/merge_trains?per_page=1`;
     return await client.getShown(what, path, z.unknown()) === undefined ? "none" : "hidden";
   }
@@ -97,11 +95,11 @@ function refusalOf(status: number, body: unknown): Refusal | undefined {
   }
 }
 
-/** @throws {MogplexError} with exit code 65 if the token's user is not allowed to merge, 64 if GitLab refuses the token itself. */
+/** @throws {MogplexError} with exit code 65 if the token's user is not allowed to merge, with exit code 64 if GitLab refuses the token itself. */
 async function outcomeOf(client: ForgeClient, address: PullRequestAddress, refusal: Refusal): Promise<MergeOutcome> {
   if (refusal === "moved") return { kind: "moved" };
   if (typeof refusal === "object") return { kind: "refused", reason: refusal.refused };
-  // With a token that GitLab refuses, this throws.
+  // If GitLab refuses the token, this throws.
   const { detailed_merge_status: status } = await read(client, address);
   if (refusal === "not-mergeable") {
     const reason = `GitLab shows the merge status ${status ?? "not mergeable"}`;
@@ -164,9 +162,9 @@ async function leaveQueue(client: ForgeClient, address: PullRequestAddress): Pro
     path: `${pathOf(address)}/cancel_merge_when_pipeline_succeeds`,
     method: "POST",
     write: "repeatable",
-    // 201 also comes with a hash whose status is an error: no merge was scheduled.
+    // A 201 can also have a hash with the status `error`. In that case, no merge was scheduled.
     read: (value) => !isObject(value) || value.status !== "error",
-    // 405 and 406: nothing is planned, or it is closed.
+    // 405 and 406: nothing is planned, or the merge request is closed.
     refusal: (status) => status === 405 || status === 406 ? false : undefined,
   });
 }
@@ -174,7 +172,7 @@ async function leaveQueue(client: ForgeClient, address: PullRequestAddress): Pro
 const REBASE_LOOK_MS = 2_000;
 const REBASE_LOOKS = 60;
 
-/** GitLab cannot pin a rebase: the head is read right before it. */
+/** GitLab cannot pin a rebase to a commit, so the head is read right before the rebase. */
 async function update(
   client: ForgeClient,
   address: PullRequestAddress,
@@ -203,7 +201,7 @@ async function update(
   return { refused: "the rebase did not finish within two minutes" };
 }
 
-/** Changes fields of a merge request. Each such change can be repeated. */
+/** Changes fields of a merge request. A change like this can be repeated. */
 async function change(
   client: ForgeClient,
   address: PullRequestAddress,
@@ -249,7 +247,7 @@ async function requestReview(
 async function marks(client: ForgeClient, address: PullRequestAddress): Promise<PullRequestMarks> {
   const { state, author, reviewers, labels } = await read(client, address);
   return {
-    // `locked`: during the merge.
+    // `locked`: the state during the merge.
     state: state === "merged" || state === "closed" ? state : "open",
     author: author?.username ?? null,
     users: (reviewers ?? []).map(({ username }) => username),
@@ -258,7 +256,7 @@ async function marks(client: ForgeClient, address: PullRequestAddress): Promise<
   };
 }
 
-/** GitLab answers 401 to a job token there, also when it accepts that token elsewhere. */
+/** For a job token, this route answers 401 even if GitLab accepts the token elsewhere. */
 async function me(client: ForgeClient): Promise<ForgeUser | null> {
   try {
     const { id, username, bot } = await client.get("read the user of the token", "/user", userSchema);
