@@ -1,5 +1,6 @@
 /**
  * The command line: finds the verb, runs it, and maps errors to exit codes.
+ *
  * @module
  */
 import { ALL_SYSTEMS } from "../ci/detect.ts";
@@ -38,11 +39,11 @@ import { flagsByRow, isLaptop } from "./settings.ts";
 import { valueOr } from "../lookup.ts";
 
 /**
- * Runs the command line as the program: on the process itself, which ends with the exit code.
- * Help and version are printed before a stream is opened or a module of the runtime is loaded.
+ * Runs the command line with the arguments and streams of the process, and exits with the exit code. The help and the version are printed before a
+ * stream is opened or a module of the runtime is loaded.
  */
 export async function runProgram(): Promise<void> {
-  // A promise that never settles ends the process with this code, on every runtime.
+  // If a promise never settles, the process ends with this code on every runtime.
   setExitCode(EXIT.internal);
   const args = programArgs();
   const text = safeInformation(args);
@@ -64,17 +65,19 @@ function printInformation(text: string): number {
   }
 }
 
-/** {@linkcode information}; nothing if the help was requested in a wrong way, which is then reported like any other mistake. */
+/**
+ * {@linkcode information}, or undefined if the arguments after `help` are invalid. The invalid arguments are then reported like any other mistake.
+ */
 function safeInformation(args: readonly string[]): string | undefined {
   return valueOr(() => information(args), undefined);
 }
 
 /**
- * Runs the command line.
+ * Runs the command line. It never throws.
  *
  * @param args Arguments after the program's name.
  * @param io Environment, files, streams and signals.
- * @returns The exit code; it never throws.
+ * @returns The exit code.
  */
 export async function main(args: string[], io: Io, options: MainOptions = {}): Promise<number> {
   const platform = ALL_SYSTEMS.detect(io.env);
@@ -88,7 +91,7 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
       return EXIT.success;
     }
     if (args.length === 0) {
-      // An empty list of arguments must not let a job succeed.
+      // A job must not succeed with an empty list of arguments.
       io.write("stderr", programHelp());
       return EXIT.usage;
     }
@@ -140,7 +143,7 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
   }
 }
 
-/** The help or the version, if the arguments ask for them. */
+/** The help or the version, if the arguments request it. */
 function information(args: readonly string[]): string | undefined {
   const [first = ""] = args;
   if (["--version", "-V", "-v", "version"].includes(first)) return `${PROGRAM} ${VERSION}\n`;
@@ -163,12 +166,12 @@ function possibleFlags(args: readonly string[]): readonly string[] {
   return end < 0 ? args : args.slice(0, end);
 }
 
-/** Whether some verbs begin with this word and have a second one. */
+/** Whether some verbs begin with this word and have a second word. */
 function isGroup(word: string): boolean {
   return VERBS.some((verb) => wordsOf(verb).startsWith(`${word} `));
 }
 
-/** The words that call a verb: its name, without the flag that selects its row. */
+/** The words that call a verb: the name of the row without the flag that selects the row. */
 function wordsOf({ name }: Verb): string {
   return name.replace(/ --.*$/, "");
 }
@@ -184,9 +187,9 @@ function findVerb(args: readonly string[]): FoundVerb {
 }
 
 /**
- * The rows of the called verb: the one that a flag selects, otherwise all rows with these words, the plain one first.
+ * The rows of the called verb: the row that a flag selects, or otherwise all rows with these words, beginning with the row without such a flag.
  * @param others Other words that the error can suggest.
- * @throws {UsageError} if there is no such verb, naming the nearest one.
+ * @throws {UsageError} if there is no such verb. The message names the nearest verb.
  */
 function findRows(args: readonly string[], others: readonly string[] = []): [FoundVerb, ...FoundVerb[]] {
   for (const count of [2, 1]) {
@@ -210,7 +213,7 @@ function flagName(arg: string): string | undefined {
   return /^--([^=]+)/.exec(arg)?.[1];
 }
 
-/** Calls of rows that a flag selects, by that flag. If several rows have the flag, the first one is the plainest. */
+/** The calls that begin with a verb and a selecting flag, by that flag. If several rows have the flag, the first row is used. */
 function callsByFlag(): ReadonlyMap<string, string> {
   return new Map(
     VERBS.toReversed().flatMap((verb) =>
@@ -289,8 +292,8 @@ function parseCall(call: Call): VerbFlags {
 }
 
 /**
- * Checks that no flag belongs to another row of the same words.
- * @throws {UsageError} naming the flags that select the other row.
+ * Checks that no flag belongs to another row with the same words.
+ * @throws {UsageError} that names the flags that select the other row.
  */
 function checkRow({ verb, args }: FoundVerb): void {
   const flagNames = flagsOf(verb).map(({ name }) => name);
@@ -301,7 +304,7 @@ function checkRow({ verb, args }: FoundVerb): void {
     const other = others.find((each) => flagsOf(each).some((flag) => flag.name === name));
     if (other === undefined) {
       const hint = nearest(name, [...flagNames, ...others.flatMap((each) => flagsOf(each).map((flag) => flag.name))]);
-      // Parsing reports mistakes in flags of this row.
+      // The parser reports mistakes in the flags of this row.
       if (hint === undefined || flagNames.includes(hint)) continue;
       throw new UsageError({
         attempted: `parse arguments of ${wordsOf(verb)}`,
@@ -314,7 +317,7 @@ function checkRow({ verb, args }: FoundVerb): void {
   }
 }
 
-/** Whether this call uses the toolkit's table of exit codes. Arguments that cannot be parsed are 2 in both tables. */
+/** Whether this call uses the exit codes of the toolkit. For arguments that cannot be parsed, the code is 2 in both groups. */
 function usesToolkitCodes({ verb, flags }: Call): boolean {
   return verb.group === "toolkit" || (verb.verdict !== undefined && flags?.has(verb.verdict.flag) === true);
 }

@@ -1,5 +1,6 @@
 /**
- * Reads flags and environment: single options, required values, the places of files, and the settings of a job.
+ * Reads the flags and the environment: single options, required values, the places of files, and the settings of a job.
+ *
  * @module
  */
 import { type ReadEnv, readTextVariable } from "../ci/platform.ts";
@@ -40,8 +41,8 @@ export function flagsByRow({ positionals, has, get, all }: ParsedFlags): VerbFla
 }
 
 /**
- * A reader for the flags of one call. A flag overrides its variable; an empty variable is treated as unset.
- * @param read Gets each option that was read, with the source of its value. @default {new Map()}
+ * Creates a reader for the flags of one call. A flag overrides its variable, and an empty variable is treated as unset.
+ * @param read Receives each option that was read, with the source of its value. @default {new Map()}
  */
 export function optionReader(flags: VerbFlags, env: ReadEnv, read: Map<string, Setting> = new Map()): ReadOption {
   return (row) => {
@@ -58,11 +59,11 @@ export function optionReader(flags: VerbFlags, env: ReadEnv, read: Map<string, S
   };
 }
 
-// Limits of `respond`: an input or a flag can only make a variable's limit stricter, so that the variable works as a switch.
+// Limits of `respond`. An input or a flag can only make the limit of a variable stricter, so that an administrator can use the variable as a switch.
 
 const RUNS_PER_DAY = 20;
 
-/** The value of an option's variable, whatever its flag says; undefined if the variable is unset or empty. */
+/** The value of an option's variable, even if the flag is set; undefined if the variable is unset or empty. */
 export function variableOf<T>(env: ReadEnv, { variable, parse }: Option<T> & { variable: string }): T | undefined {
   const text = readTextVariable(env, variable)?.trim() ?? "";
   return text === "" ? undefined : parse(text, variable);
@@ -71,19 +72,20 @@ export function variableOf<T>(env: ReadEnv, { variable, parse }: Option<T> & { v
 /** The default name of the agent in mentions, and the default label that starts the agent. */
 export const MENTION_WORD = "mogplex";
 
-/** Maximum number of runs that mentions can start in 24 hours: the lower limit of flag and variable. */
+/** Maximum number of runs that mentions can start in 24 hours. If the flag and the variable are both set, the lower limit applies. */
 export function readDailyLimit({ option, variables }: Context): number {
   const limit = option(DAILY_LIMIT) ?? RUNS_PER_DAY;
   return Math.min(limit, variableOf(variables, DAILY_LIMIT) ?? limit);
 }
 
-/** Whether the CI system passes an unset variable as an empty one. */
+/** Whether the CI system sets a missing variable to an empty value. */
 export type JobVariables = Pick<ForgeJob, "passesUnset">;
 
 /**
- * The lists of the users who can ask, from the flag and from the variable. Only users in all of them can ask; without a list, everybody who can push.
- * @param job Shows whether an empty variable is an unset one. @default the forge's job in which this program runs
- * @throws {UsageError} also if the variable is set but empty.
+ * The lists of users who can ask, from the flag and from the variable. Only users in all lists can ask. Without a list, everyone who can push can
+ * ask.
+ * @param job Shows whether an empty variable is treated as unset. @default the job of the forge that runs this program
+ * @throws {UsageError} if a list is invalid, or if the variable is set but empty.
  */
 export function readUserLists(
   { option, flags, variables, forges, platform }: Context,
@@ -99,9 +101,7 @@ export function readUserLists(
   ];
 }
 
-/**
- * The users in all lists of {@linkcode readUserLists}; undefined without a list. @throws {UsageError} if the lists have no user in common.
- */
+/** The users that are in all lists; undefined without a list. @throws {UsageError} if the lists have no user in common. */
 export function commonUsers([first, ...others]: readonly UserList[]): readonly string[] | undefined {
   if (first === undefined) return undefined;
   const common = others.reduce(
@@ -117,15 +117,13 @@ export function commonUsers([first, ...others]: readonly UserList[]): readonly s
   });
 }
 
-/** The stricter form of two names, such as `kim=12` for `kim` and `kim=12`; undefined if they name different users. */
+/** The more specific of two user names, such as `kim=12` for `kim` and `kim=12`; undefined if they name different users. */
 function sameUser(user: string, other: string): string | undefined {
   if (user === other || user.startsWith(`${other}=`)) return user;
   return other.startsWith(`${user}=`) ? other : undefined;
 }
 
-// The required values of a verb: its argument, a run, a repository.
-
-/** @throws {UsageError} if it is missing or empty. */
+/** @throws {UsageError} if the argument is missing or empty. */
 export function requiredArgument({ flags }: Context, verb: string, name: string): string {
   const value = flags.positionals[0]?.trim() ?? "";
   if (value !== "") return value;
@@ -140,23 +138,23 @@ function runIdText({ io, flags }: Context): string {
   return flags.positionals[0]?.trim() || readTextVariable(io.env, "MOGPLEX_RUN_ID")?.trim() || "";
 }
 
-/** The id of the run that was given; null if there is none, or if it is not a UUID. */
+/** The given run id; null if there is none, or if it is not a UUID. */
 export function givenRunId(context: Context): string | null {
   const runId = runIdText(context);
   return isUuid(runId) ? runId.toLowerCase() : null;
 }
 
-/** A person may give the first digits of an id. @throws {UsageError} See `wholeRunId` in `job/short_run_id.ts`. */
+/** Outside CI, users may give the first digits of an id. @throws {UsageError} See `wholeRunId` in `job/short_run_id.ts`. */
 function wholeRunId(context: Context, runId: string): string {
   return context.laptop?.wholeRunId(context, runId) ?? runId;
 }
 
-/** The argument of a verb that is about one run. @throws {UsageError} if it is missing or empty. */
+/** The run id that a verb requires as its argument. @throws {UsageError} if the argument is missing or empty. */
 export function runIdArgument(context: Context, verb: string): string {
   return checkUuid(wholeRunId(context, requiredArgument(context, verb, "run-id")), "run id");
 }
 
-/** The argument, otherwise `MOGPLEX_RUN_ID`. @param attempted Also the name of the verb. @throws {UsageError} without either. */
+/** The argument, or otherwise `MOGPLEX_RUN_ID`. @param attempted The attempt, for the message. @throws {UsageError} if neither is set. */
 export function requiredRunId(context: Context, attempted: string): string {
   const { vocabulary } = context;
   const runId = runIdText(context);
@@ -170,13 +168,13 @@ export function requiredRunId(context: Context, attempted: string): string {
 
 /**
  * The repository of a verb, by name or id.
- * @param inFolder Whether the remote `origin` of the folder is the default for a person.
- * @throws {UsageError} without one.
+ * @param inFolder Whether the remote `origin` of the folder is the default outside CI.
+ * @throws {UsageError} if there is no repository.
  */
 export function requiredRepo(context: Context, attempted: string, inFolder: boolean): string {
   const { option, vocabulary, laptop, writer } = context;
   const repoOption = option(REPO);
-  // With a result, the repository is read at that host.
+  // With a result file, the repository is read at the host in the option, so there is nothing to note.
   const note = repoOption === undefined || option(RESULT) !== undefined ? undefined : laptop?.hostNote(repoOption);
   if (note !== undefined) writer.note(writer.untrusted(note));
   const repo = repoOption ?? (inFolder ? laptop?.repositoryOfFolder(context, attempted, true) : undefined);
@@ -187,27 +185,28 @@ export function requiredRepo(context: Context, attempted: string, inFolder: bool
 export interface Places {
   out: string;
   targets: ReportTarget[];
-  /** Paths of our reports in our folder that are not written now: reports of another run. */
+  /** Paths of reports in the default folder that this job does not write. Such reports would belong to another run. */
   outdated: string[];
   state: string;
-  /** Path for a copy of the value of a result file. */
+  /** Path for a copy of the result file's value. */
   value: string;
 }
 
-/** Default directory of the reports. */
 const DEFAULT_OUT = "mogplex-ci";
 
-/** Whether a folder is ours: the default one, or the one of another run in it. */
+/** Whether the program created the folder: the default folder, or the folder of another run inside it. */
 export function isDefaultOut(out: string): boolean {
   return out.replace(/\/+$/, "").replace(/\/run-\d+$/, "") === DEFAULT_OUT;
 }
 
-/** Whether only a person repeats the command. */
+/** Whether a person runs the command, so that no CI system repeats it. */
 export function isLaptop({ platform, io }: Pick<Context, "platform" | "io">): boolean {
   return !platform.isCi && platform.identity(io.env) === null;
 }
 
-/** Whether an error is about an id that the service does not know. Outside CI such an id must not replace the files of another run. */
+/**
+ * Whether an error is about an id that the service does not know. Outside CI, a command with such an id must not replace the files of another run.
+ */
 export function isUnknownRun(context: Context): (error: unknown) => boolean {
   return (error) => isLaptop(context) && error instanceof NotFoundError;
 }
@@ -223,7 +222,7 @@ export function statePath(context: Context, out: string = outDirectory(context))
 
 /**
  * @param out Directory of the reports.
- * @throws {UsageError} for an unknown format, or a report at the path of the state file.
+ * @throws {UsageError} for an unknown format, or if a report has the path of the state file.
  */
 export function readPlaces(context: Context, out: string = outDirectory(context)): Places {
   const { flags, option } = context;
@@ -248,11 +247,9 @@ export function readPlaces(context: Context, out: string = outDirectory(context)
   });
 }
 
-// Settings of the toolkit verbs: waiting, logging and keys, read in one step.
-
-/** How long a verb waits, and what then happens to the run. */
+/** How long a verb waits, and what happens to the run after that. */
 export interface WaitSettings {
-  /** Whole wait in milliseconds; undefined for the default. */
+  /** Maximum duration of the whole wait in milliseconds; undefined for the default. */
   timeoutMs: number | undefined;
   tokenShare: number;
   cancelOn: readonly CancelCause[];
@@ -264,10 +261,10 @@ export interface FollowSettings extends WaitSettings {
 }
 
 export interface KeySettings {
-  /** An explicit key; overrides scope and part. */
+  /** An explicit key, which overrides the scope and the part. */
   idempotencyKey: string | undefined;
   keyScope: KeyScope | undefined;
-  /** Distinguishes runs of one job. */
+  /** Distinguishes several runs of one job. */
   keyPart: string | undefined;
 }
 
@@ -275,7 +272,7 @@ export interface RunSettings extends FollowSettings {
   key: KeySettings;
 }
 
-/** @throws {UsageError} for the first wrong value. */
+/** @throws {UsageError} for the first invalid value. */
 function readWaitSettings({ option }: Context): WaitSettings {
   return {
     timeoutMs: option(TIMEOUT),
@@ -285,7 +282,7 @@ function readWaitSettings({ option }: Context): WaitSettings {
   };
 }
 
-/** @throws {UsageError} for the first wrong value. */
+/** @throws {UsageError} for the first invalid value. */
 export function readFollowSettings(context: Context): FollowSettings {
   return { ...readWaitSettings(context), log: context.option(LOG) ?? "compact" };
 }
@@ -295,12 +292,12 @@ function readKeySettings({ option }: Context): KeySettings {
   return { idempotencyKey: option(IDEMPOTENCY_KEY), keyScope: option(KEY_SCOPE), keyPart: option(KEY_PART) };
 }
 
-/** @throws {UsageError} for the first wrong value. */
+/** @throws {UsageError} for the first invalid value. */
 export function readRunSettings(context: Context): RunSettings {
   return { ...readFollowSettings(context), key: readKeySettings(context) };
 }
 
-/** Settings of a verb that triggers and waits, without a log. @throws {UsageError} for the first wrong value. */
+/** Settings of a verb that triggers a run and waits without a log. @throws {UsageError} for the first invalid value. */
 export function readTriggerSettings(context: Context): WaitSettings & Pick<RunSettings, "key"> {
   return { ...readWaitSettings(context), key: readKeySettings(context) };
 }

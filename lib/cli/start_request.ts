@@ -1,5 +1,6 @@
 /**
- * The request of `run --follow`: the task from one of its sources, and the rest from flags and variables.
+ * Reads the request of `run --follow`: the task from one of its sources, and everything else from flags and variables.
+ *
  * @module
  */
 import { readTextVariable } from "../ci/platform.ts";
@@ -26,7 +27,7 @@ import { requiredRepo } from "./settings.ts";
 import type { Context } from "./verb.ts";
 import { valueOr } from "../lookup.ts";
 
-/** @throws {UsageError} naming what is missing or breaks a rule; nothing was sent. */
+/** @throws {UsageError} that names what is missing or invalid. No request was sent then. */
 export async function readStartRequest(context: Context, result?: ResultRequest): Promise<RunRequest> {
   const repo = requiredRepo(context, "start run", true);
   const prompt = await readPrompt(context);
@@ -36,7 +37,7 @@ export async function readStartRequest(context: Context, result?: ResultRequest)
 }
 
 /**
- * The request without its task and its repository, from flags and variables; not checked.
+ * The request without its task and its repository, from flags and variables. The values are not checked.
  * @throws {UsageError} if a switch is neither on nor off, or both.
  */
 export function readRequestSettings({ flags, option }: Context): Omit<StartRequest, "repoId" | "prompt"> {
@@ -44,11 +45,11 @@ export function readRequestSettings({ flags, option }: Context): Omit<StartReque
     const why = `--${CREATE_BRANCH.name} and --${NO_CREATE_BRANCH.name} cannot be used together`;
     throw new UsageError({ attempted: "start run", why, advice: "use only one of them" });
   }
-  // Read as an option, so that it is among the settings of the run page.
+  // The flag is read with `option`, so that the settings on the run page include it.
   const refusesBranch = flags.has(NO_CREATE_BRANCH) && option(NO_CREATE_BRANCH) === true;
   return {
     harness: option(HARNESS),
-    // The request checks the word.
+    // `checkRunRequest` checks the mode.
     mode: option(MODE) as StartRequest["mode"],
     baseBranch: option(BASE_BRANCH),
     workingBranch: option(BRANCH),
@@ -57,7 +58,7 @@ export function readRequestSettings({ flags, option }: Context): Omit<StartReque
   };
 }
 
-/** @throws {UsageError} without a task, if two sources of the same rank have one, or if it cannot be read. */
+/** @throws {UsageError} if there is no task, if two sources of the same rank contain a task, or if the task cannot be read. */
 export async function readPrompt(context: Context): Promise<string> {
   const { vocabulary } = context;
   const prompts = givenPrompts(context);
@@ -78,7 +79,7 @@ export async function readPrompt(context: Context): Promise<string> {
 
 type ReadPrompt = () => string | Promise<string>;
 
-/** The sources of the command line, which override the environment. */
+/** The sources on the command line, which override the environment. */
 function givenPrompts(context: Context): ReadPrompt[] {
   const { io, flags } = context;
   const [argument] = flags.positionals;
@@ -102,7 +103,7 @@ function ofFile(context: Context, path: string): ReadPrompt {
 /**
  * The text of a file that will be sent.
  * @param attempted The attempt, after "Cannot".
- * @throws {UsageError} if it cannot be read, or leads out of the working directory.
+ * @throws {UsageError} if the file cannot be read, or is a link to a place outside the working directory.
  */
 export function readCheckoutFile(context: Context, path: string, attempted: string): string {
   const { io } = context;
@@ -131,8 +132,8 @@ export function readCheckoutFile(context: Context, path: string, attempted: stri
 // Files of the checkout whose text is sent: a task, an input.
 
 /**
- * A checkout can replace a file that we send with a link, so that another file of this machine is sent to the agent. A path that begins
- * outside the working directory, or contains `..`, was written by the caller on purpose.
+ * A checkout can replace a file with a link, so that another file of this machine would be sent to the agent. A path that begins outside the working
+ * directory, or contains `..`, is allowed, because the caller wrote it on purpose.
  * @throws {UsageError} if a path below the working directory leads out of it.
  */
 function refuseEscape({ io }: Context, path: string, attempted: string): void {
@@ -144,11 +145,9 @@ function refuseEscape({ io }: Context, path: string, attempted: string): void {
   throw new UsageError({ attempted, why: `file ${JSON.stringify(path)} is outside the working directory` });
 }
 
-// The request of a trigger: the repository, and the input from a file and from single values.
-
 /**
- * A single value overrides one of the file.
- * @throws {UsageError} naming what is missing or breaks a rule; nothing was sent.
+ * A single value overrides a value of the file.
+ * @throws {UsageError} that names what is missing or invalid. No request was sent then.
  */
 export async function readTriggerRequest(context: Context): Promise<TriggerRequest> {
   const repo = requiredRepo(context, "trigger automation", false);
@@ -167,7 +166,7 @@ function inputPairs({ flags }: Context): [name: string, value: unknown][] {
   throw new UsageError({ attempted: "use --input", why: "a name is used twice", value: JSON.stringify(twice[0]) });
 }
 
-/** One value: `name=text`, or `name:=JSON`. Messages do not show the value: it may be a secret. */
+/** One value: `name=text`, or `name:=JSON`. Messages do not contain the value, because it may be a secret. */
 function inputPair(text: string): [name: string, value: unknown] {
   const attempted = "use --input";
   const [, name, sign, value = ""] = /^(?!:=)([^=]+?)(:?=)(.*)$/s.exec(text) ?? [];
@@ -187,11 +186,11 @@ function inputPair(text: string): [name: string, value: unknown] {
   return [name, parsed];
 }
 
-/** The object in a file; `-` is standard input. @throws {UsageError} if it contains no object. */
+/** The object in a file; `-` is standard input. @throws {UsageError} if the file does not contain an object. */
 async function readInputFile(context: Context, path: string): Promise<Record<string, unknown>> {
   const attempted = "read input";
   const content = path === "-" ? await context.io.readStdin() : readCheckoutFile(context, path, attempted);
-  // Editors and shells on Windows write a byte order mark first.
+  // Editors and shells on Windows may write a byte order mark.
   const text = content.replace(/^\ufeff/, "");
   let value: unknown;
   try {
@@ -209,27 +208,27 @@ async function readInputFile(context: Context, path: string): Promise<Record<str
 
 const TOO_MANY_DIGITS = "it has a whole number with more digits than a JSON number can hold";
 
-// A text, or a number. Texts come first, so that digits in them are not numbers.
+// A string or a number. Strings come first, so that digits in a string are not matched as a number.
 const TEXT_OR_NUMBER = /"[^"]*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
-/** Whether JSON has a whole number that would be sent with other digits: `JSON.parse` keeps about sixteen of them. */
+/** Whether JSON contains an integer that would be sent with different digits, because `JSON.parse` keeps only about sixteen digits. */
 function losesDigits(json: string): boolean {
-  // Backslashes only appear in texts. With escapes removed, a text ends at its next quotation mark.
+  // Backslashes only appear in strings. Without escapes, a string ends at the next quotation mark.
   const tokens = json.replace(/\\./gs, "").match(TEXT_OR_NUMBER) ?? [];
   return tokens.some((token) => {
     const value = Number(token);
-    // The request refuses numbers that are too large for JSON.
+    // The check of the request rejects numbers that are too large for JSON.
     return /^-?\d+$/.test(token) && Number.isFinite(value) && !Number.isSafeInteger(value) &&
       BigInt(token) !== BigInt(value);
   });
 }
 
 /**
- * Refuses to continue if Bun has loaded a `.env` file of the checkout in CI: anyone may have written it, and one line in it could send the token
- * elsewhere.
- * @param runtime Name and version of the runtime. @default the current one
- * @param args Its own arguments. @default the process's
- * @throws {UsageError} naming the file, the variable and the flags that help.
+ * Throws if Bun has loaded a `.env` file of the checkout in CI. Anyone may have written the file, and a single line could send the token to another
+ * host.
+ * @param runtime Name and version of the runtime. @default the current runtime
+ * @param args Arguments of the runtime. @default the arguments of this process's runtime
+ * @throws {UsageError} that names the file, the variable and the flags that prevent the problem.
  */
 export function guardCheckout(
   { io, platform, systems }: Pick<Context, "io" | "platform" | "systems">,
@@ -252,8 +251,8 @@ const KINDS: readonly string[] = ["", ".development", ".production", ".test"];
 const FILES = KINDS.flatMap((kind) => [`.env${kind}`, `.env${kind}.local`]);
 
 /**
- * The first `.env` file of the working directory that sets a variable which would change our behavior, and the name of the variable.
- * @param ofPlatforms Variables that identify CI systems, and those that are read on them.
+ * The first `.env` file of the working directory that sets a variable which changes the program's behavior, and the name of the variable.
+ * @param ofPlatforms Variables that identify CI systems, and variables that the program reads on these systems.
  */
 export function steeringFile(io: Io, ofPlatforms: readonly string[]): { file: string; name: string } | undefined {
   for (const file of FILES) {
@@ -263,15 +262,16 @@ export function steeringFile(io: Io, ofPlatforms: readonly string[]): { file: st
   return undefined;
 }
 
-// Variables that decide where the token goes, which certificates are trusted, what is started, or which files are written: ours, and the variables of proxies and
-// certificates, and Bun's own. `steeringName` adds those that identify a CI system.
+// Variables that decide where the token is sent, which certificates are trusted, what is started, or which files are written. They are the
+// `MOGPLEX_…` variables, the variables of Bun, and the variables of proxies and certificates. `steeringName` adds the variables that identify a CI
+// system.
 const STEERING = /^(?:mogplex_.*|bun_.*|(?:https?|all|no)_proxy|node_tls_.*|node_extra_ca_certs|ssl_cert_.*)$/i;
 
-// A name at the start of a line, before `=` or `:`. Bun treats `\v`, `\f` and a byte order mark as blanks, `\r` as the end of a line, and looks for
-// the sign on later lines, too. Matching more than Bun does is harmless here.
+// A name at the start of a line, before `=` or `:`. Bun treats `\v`, `\f` and a byte order mark as spaces, treats `\r` as the end of a line, and also
+// finds the sign on later lines. Matching more than Bun does is harmless here.
 const ASSIGNMENT = /^[^\w#\r\n]*(?:export\s+)*(\w+)\s*[=:]/gm;
 
-/** The first name in the text of a `.env` file that would change our behavior. */
+/** The first name in the text of a `.env` file that would change the program's behavior. */
 function steeringName(text: string, ofPlatforms: readonly string[]): string | undefined {
   for (const [, name = ""] of text.replace(/[\v\f]/g, "\n").matchAll(ASSIGNMENT)) {
     if (STEERING.test(name) || ofPlatforms.includes(name)) return name;
@@ -280,6 +280,6 @@ function steeringName(text: string, ofPlatforms: readonly string[]): string | un
 }
 
 function readOrNothing(io: Io, file: string): string {
-  // A directory of that name (a virtual environment, for example), or a file that Bun could not read either.
+  // The path may be a directory, such as a virtual environment, or a file that Bun could not read either.
   return valueOr(() => io.readFile(file, undefined, "follow", "replace") ?? "", "");
 }

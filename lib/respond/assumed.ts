@@ -1,5 +1,6 @@
 /**
- * What a rehearsal takes as the answers of the forge: from a text, or from the event of a webhook.
+ * The answers of the forge that a rehearsal assumes, from a text or from the event of a webhook.
+ *
  * @module
  */
 import { UsageError } from "../errors.ts";
@@ -10,18 +11,18 @@ import { field, numberOf } from "../forge/payload.ts";
 import { type AskEvent, closedWord, type CodeLine, lineOf, type Thread, type ThreadComment } from "../forge/threads.ts";
 import { isObject, lookup, parseJson } from "../lookup.ts";
 
-/** The relation of a user to a repository, in GitHub's words. The first three can push. */
+/** The relation of a user to a repository, in GitHub's terms. Users with the first three can push. */
 export const ASSOCIATIONS = ["owner", "member", "collaborator", "contributor", "none"] as const;
 export type Association = typeof ASSOCIATIONS[number];
 
 const mayPush = (association: string) => ["owner", "member", "collaborator"].includes(association.toLowerCase());
 
-/** `deleted`: by a user. `system`: GitLab's own record of an action, which is not a comment. */
+/** `deleted`: a user has deleted it. `system`: it is GitLab's own record of an action, and not a comment. */
 type Absence = "deleted" | "system";
 
 export interface Assumed {
   readonly forge: Forge;
-  /** Scheme and host. */
+  /** The scheme and the host. */
   readonly origin: string;
   /** `owner/name`. */
   readonly repository: string;
@@ -31,42 +32,42 @@ export interface Assumed {
   readonly asker: ForgeUser;
   /** Null for a label. */
   readonly comment: ThreadComment | null;
-  /** Why the job would not see the comment, or the thread if there is no comment; null if it would. */
+  /** Why the job would not see the comment, or the thread if there is no comment; null if the job would see it. */
   readonly absence: Absence | null;
   readonly labels: readonly string[];
   /** Ids of the users who can push. */
   readonly pushers: readonly number[];
-  /** Whether the user who asks can push only because that is the default. */
+  /** Whether the user is assumed to be able to push only because this is the default. */
   readonly isRightDefault: boolean;
-  /** Whether the author is assumed not to be able to push because the event does not show it. */
+  /** Whether the author is assumed not to be able to push because the event does not contain this information. */
   readonly isAuthorRightHidden: boolean;
-  /** Whether others than the members can see the project; undefined if the event does not show it. */
+  /** Whether the project is visible to users who are not members; undefined if the event does not contain this information. */
   readonly isPublic: boolean | undefined;
-  /** Whether nothing names the repository. */
+  /** Whether the repository is only an example, because nothing names a repository. */
   readonly isExample: boolean;
-  /** False if nothing shows which forge it is: then the forge is only the model for words and links. */
+  /** Whether the forge is known. If not, `forge` only provides the terms and the form of links. */
   readonly isForgeKnown: boolean;
 }
 
-/** A forge and a repository of it. */
+/** A forge, and a repository of this forge. */
 export interface AssumedPlace {
   readonly forge: Forge;
-  /** As in {@linkcode Assumed}. */
+  /** See {@linkcode Assumed.isForgeKnown}. */
   readonly isForgeKnown: boolean;
-  /** Scheme and host; undefined for the public host of the forge. */
+  /** The scheme and the host; undefined for the public host of the forge. */
   readonly origin: string | undefined;
-  /** `owner/name`; undefined if nothing names it. */
+  /** `owner/name`; undefined if nothing names the repository. */
   readonly repository: string | undefined;
 }
 
-/** What the user says about the assumed forge. */
+/** The user's settings for the assumed forge. */
 export interface AssumedWishes {
-  /** Where the command runs, or what the user names. An event overrides it. */
+  /** The place where the command runs, or the place that the user names. An event overrides it. */
   readonly place: AssumedPlace;
   /** Name of the user who asks. */
   readonly name: string | undefined;
   readonly association: Association | undefined;
-  /** Whether the branch of the pull request is in a fork. An event overrides it. */
+  /** Whether the branch of the pull request is in a fork. An event overrides this. */
   readonly isForeign: boolean;
   /** Milliseconds since 1970. */
   readonly nowMs: number;
@@ -101,7 +102,6 @@ interface Facts {
 
 const examplePlace = (isPull: boolean) => ({ kind: isPull ? "pull" as const : "issue" as const, number: 1 });
 
-/** A comment on issue 1 or on pull request 1. */
 export function assumedText(text: string, isPull: boolean, wishes: AssumedWishes): Assumed {
   const comment = { id: 1, text };
   const place = { kind: "comment" as const, id: comment.id };
@@ -110,7 +110,6 @@ export function assumedText(text: string, isPull: boolean, wishes: AssumedWishes
   return assume(wishes.place, { kind: "ask", news }, { comment, origin }, wishes);
 }
 
-/** A label that is set on issue 1 or on pull request 1. */
 export function assumedLabel(label: string, isPull: boolean, wishes: AssumedWishes): Assumed {
   const news = { thread: examplePlace(isPull), comment: null, text: null };
   const { origin } = wishes.place;
@@ -122,8 +121,8 @@ const ASK_ADVICE = "give the event of a comment or a label";
 
 /**
  * The comment or the label of an event.
- * @param forges The known forges: the form of the event shows which one sent it.
- * @throws {UsageError} if it is about neither.
+ * @param forges The known forges. The format of the event shows which forge sent it.
+ * @throws {UsageError} if the event is about neither a comment nor a label.
  */
 export async function assumedEvent(text: string, forges: readonly Forge[], wishes: AssumedWishes): Promise<Assumed> {
   const attempted = "read the event";
@@ -131,11 +130,11 @@ export async function assumedEvent(text: string, forges: readonly Forge[], wishe
   if (!isObject(body)) throw new UsageError({ attempted, why: "it is not a JSON object" });
   const named = (name: string) => forges.find((each) => each.name === name);
   const isGitlab = typeof field(body, "object_kind") === "string";
-  // Gitea and Forgejo have both names of a user. A shortened event can lack them, so the folder decides.
+  // Gitea and Forgejo send both names of a user. In a shortened event the names may be missing, so the folder decides.
   const isGitea = typeof field(body, "sender", "username") === "string" ||
     wishes.place.isForgeKnown && wishes.place.forge.name === named("gitea")?.name && !isFromGithub(body);
   const name = isGitlab ? "gitlab" : isGitea ? "gitea" : "github";
-  // The folder can know that it is a relative.
+  // The folder may show that the forge is a relative of the forge in the event, such as Forgejo for Gitea.
   const forge = wishes.place.isForgeKnown && wishes.place.forge.name === name ? wishes.place.forge : named(name);
   if (forge?.job === undefined) throw new UsageError({ attempted, why: "it is not from a supported forge" });
   const facts = isGitlab ? gitlabFacts(body) : workflowFacts(body);
@@ -212,7 +211,7 @@ function workflowFacts(body: unknown): Facts {
     text: at("body"),
     url,
     isOpen: at("state") !== "closed",
-    // The event of a comment has the pull request as a part of its issue.
+    // In the event of a comment, the pull request is a part of its issue.
     isMerged: (at("merged_at") ?? at("pull_request", "merged_at")) !== undefined,
     isForeign: branches[0] !== branches[1],
     source: at("head", "ref"),
@@ -225,7 +224,7 @@ function workflowFacts(body: unknown): Facts {
     comment: id === undefined
       ? undefined
       : { id, text: textAt(body, "comment", "body") ?? "", isEdited: field(body, "action") === "edited" },
-    // A removed label is no longer one of the thread's labels.
+    // A removed label is no longer in the list of the thread's labels.
     labels: namesIn(field(body, holder, "labels"), "name").concat(
       field(body, "action") === "unlabeled" ? [] : textAt(body, "label", "name") ?? [],
     ),
@@ -233,7 +232,7 @@ function workflowFacts(body: unknown): Facts {
   };
 }
 
-/** The visibility of a private project; internal and public ones have larger numbers. Source: GitLab, "Webhook events". */
+/** The visibility level of a private project. Internal and public projects have larger numbers. Source: GitLab, "Webhook events". */
 const PRIVATE = 0;
 const POSITION = ["object_attributes", "position"] as const;
 
@@ -281,10 +280,13 @@ function gitlabFacts(body: unknown): Facts {
   };
 }
 
-/** The only host of branches and pull requests that the service delivers. Source: its repositories belong to installations of its GitHub app. */
+/** The only host to which the service delivers branches and pull requests. Source: its repositories belong to installations of its GitHub app. */
 const DELIVERY_HOST = "github.com";
 
-/** The address of a pull request that the service would deliver. On another forge, numbers are not related to the thread's. */
+/**
+ * The address of a pull request that the service would deliver. If the mention is on another forge, its numbers are not related to the numbers on the
+ * delivery host.
+ */
 export function deliveredPull(assumed: Assumed, number: number): string {
   const { forge, origin, repository } = assumed;
   if (!isElsewhere(assumed)) return addressAt(forge.address, origin, repository, number).url;
@@ -296,7 +298,7 @@ export function isElsewhere({ forge, isForgeKnown }: Assumed): boolean {
   return isForgeKnown && forge.publicHost !== DELIVERY_HOST;
 }
 
-/** The host of links if nothing names one. */
+/** The host of links if no host is known. */
 const EXAMPLE_HOST = "forge.example";
 
 function assume(
@@ -357,7 +359,7 @@ function assume(
   };
 }
 
-/** Sentences about what was assumed. They contain untrusted names. */
+/** Sentences about the assumptions. They contain untrusted names. */
 export function assumptionsOf(assumed: Assumed): string[] {
   const { forge, isForgeKnown, repository, thread, asker, pushers, isExample, isAuthorRightHidden } = assumed;
   const { pull, author } = thread;
@@ -393,14 +395,14 @@ function editOf({ comment, absence }: Assumed): string {
   return comment.editedAt === null ? " It was not edited." : " It was edited.";
 }
 
-/** Who sees the job's log, if that decides whether a run starts. */
+/** Who can see the job's log, if this decides whether a run starts. */
 function visibilityOf({ thread: { isInternal }, isPublic }: Assumed): string[] {
   if (isInternal !== true) return [];
   if (isPublic !== undefined) return [`It is confidential. The project is ${isPublic ? "not private" : "private"}.`];
   return ["It is confidential. The event does not show whether the project is private. Assumed: yes."];
 }
 
-/** Where the service works, unless that is certainly the repository with the mention. */
+/** The repository in which the service works, unless it is certainly the repository with the mention. */
 function deliveryOf(assumed: Assumed): string[] {
   const { forge, isForgeKnown, origin, repository, thread: { pull } } = assumed;
   if (isElsewhere(assumed)) {
@@ -421,7 +423,7 @@ function deliveryOf(assumed: Assumed): string[] {
   ];
 }
 
-/** Subject and verb for the user who asks. */
+/** The beginning of a sentence that ends with the name of the user who asks. */
 function requestOf({ comment, labels, absence }: Assumed): string {
   if (absence === "system") return "This is not a comment, but the forge's record of an action";
   if (absence === "deleted" && comment === null) return "The thread was deleted";

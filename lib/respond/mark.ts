@@ -1,7 +1,9 @@
 /**
- * The mark in our own notes: the request and its result. It is the only memory of `respond`, and is only read from notes of the token's user: any
- * user can write the same line. Other users may change these notes, on Gitea everyone who may write to issues. So a mark ends with a code that only a
- * holder of the token of Mogplex can make, and a mark without the right code only shows that there was an answer.
+ * The mark in the program's own notes, which contains the request and its result. Marks are the only memory of `respond`. They are only read from
+ * notes of the token's user, because any user can write the same line. Other users may edit these notes: on Gitea, everyone with write access to
+ * issues can do so. A mark therefore ends with a code that only a holder of the Mogplex token can create. A mark without the right code only shows
+ * that there was an answer.
+ *
  * @module
  */
 import type { ForgeUser } from "../forge/findings.ts";
@@ -16,8 +18,8 @@ export interface AskId {
 
 /**
  * `starting`: it is unknown whether a run was started. `none`: there is no run, for the reason in the note. `stop`: requests before that time, in
- * milliseconds since 1970, do not start. `isOpen`: the note does not have the end of the run yet. `isUnwanted`: the run must be cancelled, which was
- * not possible yet.
+ * milliseconds since 1970, do not start. `isOpen`: the note does not report the end of the run yet. `isUnwanted`: the run must be cancelled, but
+ * could not be cancelled yet.
  */
 export type MarkState = "starting" | "none" | `stop ${number}` | {
   readonly runId: string;
@@ -27,20 +29,21 @@ export type MarkState = "starting" | "none" | `stop ${number}` | {
 
 export interface Mark {
   readonly ask: AskId;
-  /** The request with the task: itself, or for `again` the earlier one. */
+  /** The request that contains the task: for `again`, an earlier request; otherwise, the request itself. */
   readonly of: AskId;
   readonly state: MarkState;
 }
 
-/** Makes the code of a mark from its words. */
+/** Creates the code of a mark from the words of the mark. */
 export type MarkSeal = (words: string) => string;
 
-/** Purpose and version: a code made with the same token for any other purpose does not match. */
+/** Purpose and version. With them, a code that was created from the same token for another purpose does not match. */
 const PURPOSE = "mogplex-ci/respond/mark/1";
 
 /**
- * Makes the codes of one thread: a mark copied to another one does not match. With another token no earlier code matches.
- * @param token Mogplex's token: it has 140 bits or more, and the code reveals nothing about it.
+ * Creates the codes for one thread. The code of a mark that was copied to another thread does not match. If the token changes, no earlier code
+ * matches.
+ * @param token Mogplex's token. It has at least 140 bits of entropy, so the code reveals nothing about it.
  */
 export function markSeal(
   { token, origin, repository, thread: { kind, number } }: {
@@ -62,14 +65,14 @@ function endWord({ isOpen, isUnwanted = false }: Exclude<MarkState, string>): st
   return isUnwanted ? "to be cancelled" : isOpen ? "at work" : "ended";
 }
 
-/** The line below the marker of a note. None of it is untrusted. */
+/** The line below the marker of a note. It contains no untrusted text. */
 export function markLine({ ask, of, state }: Mark, seal: MarkSeal): string {
   const what = typeof state === "string" ? state : `${state.runId} ${endWord(state)}`;
   const words = `${ask.kind} ${ask.id} of ${of.kind} ${of.id} ${what}`;
   return `<!-- mogplex-respond ${words} ${seal(words)} -->`;
 }
 
-/** A mark as it was read. `changed`: it differs from what we wrote, or was written with another token. */
+/** A mark as it was read. `changed`: the mark was edited, or was written with another token. */
 type FoundMark = Omit<Mark, "state"> & { readonly state: MarkState | "changed" };
 
 /** Whether a text has the form of a note, with or without a mark. */
@@ -78,7 +81,7 @@ export function isNote(text: string): boolean {
 }
 
 /**
- * Null without a mark. Only the third line is read: the agent's text is further below.
+ * Reads the mark of a note; null if there is no mark. Only the third line is read, because text by the agent may follow.
  * @param seal Undefined to accept every code.
  */
 function readMark(text: string, seal: MarkSeal | undefined): FoundMark | null {
@@ -103,7 +106,10 @@ export interface MarkedNote<T extends ThreadComment = ThreadComment> {
   readonly note: T;
 }
 
-/** All our own notes among comments, oldest first. A list can show a note twice if other users remove comments during the read. */
+/**
+ * All of the program's own notes among the comments, oldest first. A list can contain a note twice if other users delete comments while the list is
+ * read.
+ */
 function allMarks<T extends ThreadComment>(
   comments: readonly T[],
   me: ForgeUser,
@@ -120,7 +126,8 @@ function isDouble({ mark }: MarkedNote, index: number, all: readonly MarkedNote[
 }
 
 /**
- * Our own notes among comments, oldest first, one for each request: if jobs began several at the same moment, the oldest one is valid.
+ * The program's own notes among the comments, oldest first, one for each request. If several jobs began a note at the same moment, the oldest note is
+ * valid.
  * @param seal Seal of the thread; undefined to ignore the codes.
  */
 export function marksOf<T extends ThreadComment>(
@@ -131,15 +138,15 @@ export function marksOf<T extends ThreadComment>(
   return allMarks(comments, me, seal).filter((...each) => !isDouble(...each));
 }
 
-/** Our own notes for a request with an older note, which is the valid one. */
+/** The program's own notes for requests that have an older note. The older note is the valid one. */
 export function doublesOf<T extends ThreadComment>(comments: readonly T[], me: ForgeUser, seal: MarkSeal): T[] {
   return allMarks(comments, me, seal).filter(({ mark }) => mark.state !== "changed").filter(isDouble)
     .map(({ note }) => note);
 }
 
 /**
- * Whether another user of the forge has answered a request with the same token of Mogplex: the forge's token was replaced by one of a new
- * user, or two jobs answer to one name. Any user can copy such a note, and it was true when it was written, so it proves nothing else.
+ * Whether another user of the forge has answered a request with the same Mogplex token. This happens if the forge's token now belongs to a new user,
+ * or if two jobs answer to the same name. Any user can copy such a note. The note was true when it was written, but it proves nothing else.
  */
 export function isAnsweredByOther(
   comments: readonly ThreadComment[],
@@ -158,7 +165,7 @@ export function stopOf({ mark: { state } }: MarkedNote): number | null {
   return typeof state === "string" && state.startsWith("stop ") ? Number(state.slice("stop ".length)) : null;
 }
 
-/** Whether a mark's request started a run, or may have: also if other users have changed the mark. */
+/** Whether a mark's request started a run, or may have started one. This is also true if other users have changed the mark. */
 export function mayHaveRun(marked: MarkedNote): boolean {
   return marked.mark.state !== "none" && stopOf(marked) === null;
 }
@@ -172,7 +179,7 @@ export function jobOfAsk(ask: AskId): readonly [job: string, node: string] {
   return [JSON.stringify(["mogplex-ci respond", ask.kind, ask.id]), ""];
 }
 
-/** The idempotency key of a request: every process that answers it sends the same key, so that only one run is started. */
+/** The idempotency key of a request. Every process that answers the request sends the same key, so that only one run is started. */
 export function keyOfAsk(
   { origin, repository, thread, ask, repoId }: {
     origin: string;

@@ -1,5 +1,6 @@
 /**
  * Reasons against starting a valid request: another run on the same pull request or branch, and the daily limit.
+ *
  * @module
  */
 import type { ForgeUser } from "../forge/findings.ts";
@@ -12,20 +13,19 @@ import { type AskId, isSameAsk, type MarkedNote, type MarkSeal, marksOf, mayHave
 import type { RespondSettings } from "./rights.ts";
 import type { Place } from "./where.ts";
 
-/** Facts from the service. */
 export interface RunsAtWork {
-  /** An unfinished run; null if it has finished, undefined if the service no longer knows it. */
+  /** An unfinished run; null if the run has finished, undefined if the service no longer knows it. */
   workOf(runId: string): Promise<RunAtWork | null | undefined>;
 }
 
 export interface RunAtWork {
-  /** Its working branch. */
+  /** The working branch of the run. */
   readonly branch: string;
-  /** Whether it waits for an answer, which nobody can give in the thread. */
+  /** Whether the run is waiting for an answer. Nobody can give that answer in the thread. */
   readonly isWaiting: boolean;
 }
 
-/** Why a run must not start: for the log, and as trusted Markdown for the asker. Both are clauses, without a period at the end. */
+/** Why a run must not start: as text for the log, and as trusted Markdown for the asker. Both are clauses without a period. */
 export interface Refusal {
   readonly reason: string;
   readonly text: string;
@@ -41,14 +41,14 @@ type BranchPlace = Extract<Place, { kind: "branch" }>;
 
 const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
-/** Most runs of other threads whose branch is read. */
+/** Maximum number of other threads' runs whose branch is read. */
 const MAX_OTHER_RUNS = 20;
-/** Most other pull requests of one branch whose notes are read. */
+/** Maximum number of other pull requests of a branch whose notes are read. */
 const MAX_OTHER_PULLS = 5;
-/** How long another request is treated as starting its run, in milliseconds: its job may have died. */
+/** How long another request is assumed to be starting its run, in milliseconds. After that, its job may have been killed. */
 export const STARTING_MS = 10 * 60_000;
 
-/** Another run, by where it is: what it is called, its place, and where its stop has to be written. */
+/** The words for another run, depending on its place: its name, the place, and where to write a stop for it. */
 const IN_THREAD = { noun: "another run", place: "in this thread", where: "" };
 const ON_BRANCH = { noun: "a run from another thread", place: "on this branch", where: " there" };
 
@@ -56,13 +56,12 @@ export interface RivalsWorld {
   threads: Threads;
   settings: RespondSettings;
   runs: RunsAtWork;
-  /** Wall time in milliseconds since 1970. */
   nowMs: number;
-  /** Makes the codes of the marks of a thread. */
+  /** Creates the codes for the marks of a thread. */
   sealOf(thread: ThreadPlace): Promise<MarkSeal>;
 }
 
-/** Looks for runs that block another one, from our own notes and the runs at the service. */
+/** Looks for runs that block another run, based on the program's own notes and the runs of the service. */
 export class Rivals {
   readonly #world: RivalsWorld;
 
@@ -71,8 +70,9 @@ export class Rivals {
   }
 
   /**
-   * Why a run must not be started although its note is written: another request came first on the same pull request or branch, or earlier requests
-   * have used up the limit, or a run of the thread waits for an answer; null otherwise. The older note came first, across all threads.
+   * Why a run must not start, checked after its note was written; null if it may start. Possible reasons: an earlier request on the same pull request
+   * or branch, the daily limit, and a run of the thread that waits for an answer. Of two requests, the one with the older note takes precedence,
+   * across all threads.
    * @param noteId Id of the note of this request.
    */
   async rival(
@@ -85,21 +85,24 @@ export class Rivals {
     if (limit !== null) return limit;
     const { marks, others } = othersOf({ thread, ask, of }, notes);
     const earlier = others.filter(({ note }) => note.id < noteId);
-    // The clock of this machine may be some minutes off, but the forge has just dated our note.
+    // The clock of this machine may be a few minutes off, but the forge has just dated the note.
     const nowMs = Date.parse(notes.find(({ note }) => note.id === noteId)?.note.createdAt ?? "") || this.#world.nowMs;
     const starting = earlier.find((each) => isStarting([each], nowMs));
     if (starting !== undefined) return this.#busy(IN_THREAD, thread, starting);
-    // Includes the run of a later task, if this one could not be started for so long.
+    // This check also finds the run of a later request, in case this request could not be started for a long time.
     const busy = await this.#busyInThread(thread, marks, others);
     if (busy !== null) return busy;
-    // Its job has ended, or has tried for so long; a poll may retry at any time.
+    // The job of the earlier request has ended, or has been trying for a long time. A poll may retry the start at any time.
     if (isStarting(earlier, nowMs, DAY_MS)) return { reason: this.pendingReason, text: this.pendingReason };
     const other = await this.#busyOnBranch(place, today, notes) ??
       await this.#takenBranch(thread, place, { noteId, nowMs });
     return other === undefined ? null : await this.#busyBranch(other);
   }
 
-  /** The active run of another request in the thread or on its branch, whichever note is older; null without one. */
+  /**
+   * Why the active run of another request in the thread or on its branch blocks this one, regardless of the age of the notes; null if there is no
+   * such run.
+   */
   async busy(
     { thread, ask, of, place }: { thread: Thread; ask: AskId; of: AskId; place: BranchPlace },
     notes: readonly MarkedNote[],
@@ -112,9 +115,9 @@ export class Rivals {
   }
 
   /**
-   * The open run of a thread that blocks another one. A run that waits for an answer blocks all tasks: the comment is often meant as the answer, which
-   * does not reach the agent.
-   * @param marks Notes of the thread. @param rivals Those whose runs block another one.
+   * The active run of a thread that blocks another run. A run that waits for an answer blocks all tasks, because a new comment is often meant as the
+   * answer, which does not reach the agent.
+   * @param marks Notes of the thread. @param rivals The notes whose runs block another run.
    */
   async #busyInThread(
     thread: Thread,
@@ -130,7 +133,7 @@ export class Rivals {
       : this.#busy(IN_THREAD, thread, { note, isWaiting: busy.isWaiting });
   }
 
-  /** The refusal while another run is going. @param thread Where the note about that run is. */
+  /** The refusal while another run is active. @param thread The thread of the note about that run. */
   #busy(
     { noun, place, where }: typeof IN_THREAD,
     thread: Thread | null,
@@ -152,12 +155,12 @@ export class Rivals {
     };
   }
 
-  /** The refusal while the run of another thread is working on its branch. */
+  /** The refusal while the run of another thread is active on the branch. */
   async #busyBranch(other: BranchRun): Promise<Refusal> {
     return this.#busy(ON_BRANCH, await this.#world.threads.thread(other.note.thread), other);
   }
 
-  /** The earlier note on another pull request of the same branch, about a run that is starting or going there. */
+  /** The earlier note on another pull request of the same branch, about a run that is starting or active there. */
   async #takenBranch(
     { number }: Thread,
     { workingBranch }: BranchPlace,
@@ -180,8 +183,8 @@ export class Rivals {
   }
 
   /**
-   * The runs of a thread whose notes do not have the end. An issue may have many: each task has its own branch. `forgotten`: runs that the service no
-   * longer knows.
+   * The runs of a thread whose notes do not report the end. An issue may have several, because each task has its own branch. `forgotten`: runs that
+   * the service no longer knows.
    */
   async openRuns(
     marks: readonly MarkedNote[],
@@ -197,8 +200,8 @@ export class Rivals {
   }
 
   /**
-   * The note about another thread's run of the last 24 hours on the branch of a pull request: two pull requests can come from one branch. The service
-   * decides it, even if somebody has changed our note.
+   * The note about another thread's run of the last 24 hours that is active on the branch. Two pull requests can have the same branch. The service's
+   * data about the run decides, even if another user has changed the note.
    */
   async #busyOnBranch(
     { workingBranch }: BranchPlace,
@@ -223,13 +226,13 @@ export class Rivals {
     return undefined;
   }
 
-  /** Why there is no run although everything else permits it; null if there may be one. */
+  /** Why a run must not start although everything else permits it; null if it may start. */
   async refusal(
     thread: Thread,
     place: BranchPlace,
     { marks, rivals, me }: {
       marks: readonly MarkedNote[];
-      /** Notes whose runs block another one. */
+      /** Notes whose runs block another run. */
       rivals: readonly MarkedNote[];
       me: ForgeUser;
     },
@@ -264,19 +267,19 @@ export class Rivals {
     return { reason, text: `${reason}. Write the task again at ${next} or later` };
   }
 
-  /** Our notes of the last 24 hours in all threads. Their codes are ignored: a changed note is counted, too. */
+  /** The program's notes of the last 24 hours in all threads. The codes of the marks are ignored, so changed notes also count toward the limit. */
   async #marksOfToday(me: ForgeUser): Promise<MarkedNote<PlacedComment>[]> {
     const since = new Date(this.#world.nowMs - DAY_MS).toISOString();
     return marksOf(await this.#world.threads.commentsOf(me, since), me, undefined);
   }
 }
 
-/** Notes of a thread whose runs block another one. On an issue each task has its own branch; only the same task must not run twice. */
+/** Notes of a thread whose runs block another run. On an issue, each task has its own branch, so only runs of the same task block each other. */
 export function rivalsOf({ pull }: Thread, of: AskId, marks: readonly MarkedNote[]): readonly MarkedNote[] {
   return pull !== null ? marks : marks.filter(({ mark }) => isSameAsk(mark.of, of));
 }
 
-/** Notes of the other requests in the thread, and those of them whose runs block the run of this one. */
+/** Notes of the other requests in the thread, and the subset whose runs block the run of this request. */
 function othersOf(
   { thread, ask, of }: { thread: Thread; ask: AskId; of: AskId },
   notes: readonly MarkedNote[],
@@ -285,13 +288,13 @@ function othersOf(
   return { marks, others: rivalsOf(thread, of, marks) };
 }
 
-/** Runs whose notes do not have the end. */
+/** Runs whose notes do not report the end. */
 function openRuns(marks: readonly MarkedNote[]): string[] {
   const ids = marks.flatMap(({ mark: { state } }) => typeof state !== "string" && state.isOpen ? [state.runId] : []);
   return [...new Set(ids)];
 }
 
-/** Whether a job is about to start a run. @param withinMs Greatest age of its note. */
+/** Whether a job is about to start a run. @param withinMs Maximum age of the job's note. */
 export function isStarting(notes: readonly MarkedNote[], nowMs: number, withinMs = STARTING_MS): boolean {
   return notes.some(({ mark, note }) => mark.state === "starting" && nowMs - Date.parse(note.createdAt) < withinMs);
 }

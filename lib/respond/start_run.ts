@@ -34,15 +34,15 @@ import { type Asked, NoRun, type Responding, sealFor } from "./job.ts";
 import { doublesOf, isSameAsk, keyOfAsk, marksOf } from "./mark.ts";
 import type { Refusal } from "./rivals.ts";
 
-/** The exit code of the job, or why there is no run. */
+/** The exit code of the job, or the reason why there is no run. */
 export type Started = { kind: "ended"; exitCode: number } | { kind: "none"; reason: string };
 
 const ANSWERED: Started = { kind: "none", reason: "another job is answering it" };
 
 /**
- * Starts the decided run, and follows it.
- * @param newDecider Opens a decider without cached answers.
- * @throws {MogplexError} if nothing was started.
+ * Starts the requested run, and follows it.
+ * @param newDecider Creates a decider without cached answers.
+ * @throws {MogplexError} if no run was started.
  */
 export async function startRun(
   job: Responding,
@@ -80,7 +80,7 @@ export async function startRun(
   });
   asked.onNote?.();
   await react(job, asked, "seen");
-  /** Completes the note of a job that failed before it could do so. */
+  /** Completes the note of a job that failed before it could complete the note itself. */
   const fail = async (result: RunResult) => {
     const steps = await planned.steps?.(result);
     await note.end(resultContent(job, result, { ...planned, steps })).catch(() => {});
@@ -92,21 +92,21 @@ export async function startRun(
     return { kind: "none", reason };
   };
   const { request, repository } = await requestOf(job, wanted);
-  // The job with the oldest note answers: another one may have begun its note at the same moment.
+  // The job with the oldest note answers, because another job may have written its note at the same moment.
   const { list } = await threads.comments(thread);
   const me = await threads.me();
   await removeDoubles(job, asked, doublesOf(list, me, seal));
   const marks = marksOf(list, me, seal);
   const oldest = marks.find(({ mark }) => isSameAsk(mark.ask, ask));
   if (oldest !== undefined && oldest.note.id !== written.id) return ANSWERED;
-  /** Why the run must not start again, with answers that are not cached. */
+  /** Why the run must not be retried, according to data that is not cached. */
   const busyNow = async () => {
     const { list } = await job.openForge().threads.comments(thread);
     return await newDecider().busy(wanted, marksOf(list, me, seal));
   };
   const refusal = await decider.rival(wanted, marks, written.id) ?? await withdrawalOf(decider, wanted);
   if (refusal !== null) {
-    // If another job created the note, it may be about to name its run there.
+    // If another job created the note, that job may be about to name its run there.
     if (saysEnd(await noteSoon(job, asked, ask, { isPatient: written.updated }))) return ANSWERED;
     return await refuse(refusal);
   }
@@ -132,7 +132,7 @@ export async function startRun(
     const { result, page } = await job.run({
       request,
       idempotencyKey: key,
-      // In a poll, other mentions wait for this one.
+      // In a poll, other mentions wait for this run.
       waitsForSandbox: job.remembered === undefined,
       onStarted({ runId, run: { status } }) {
         isStarted = true;
@@ -142,7 +142,7 @@ export async function startRun(
       async mayRepeat(mayExist) {
         const mayStart = await withdrawal.mayRepeat(mayExist, lacksSandbox ? busyNow : undefined);
         lacksSandbox &&= !mayStart;
-        // The note has to say so as soon as it names the run: this job may be killed before its end.
+        // The note must show this as soon as it names the run, because this job may be killed before the run ends.
         doubts.isUnwanted = withdrawal.isWithdrawn;
         return mayStart;
       },
@@ -154,7 +154,7 @@ export async function startRun(
         doubts.isLastStart = end.result.idempotencyKey === keyWithSuffix(key, MAX_STARTS);
         const told = doubts.isLastStart ? withAskAgain(end, settings.name) : end;
         const result = await withoutOldWork(job, wanted, told.result);
-        // A job that gives up does not know what an earlier one has started.
+        // A job that gives up does not know whether an earlier job started a run.
         doubts.mayExist = result.mayExist || wanted.isTried && AGAIN.includes(result.exitCode);
         return { ...told, result: { ...result, mayExist: doubts.mayExist } };
       },
@@ -193,7 +193,7 @@ async function withdrawalOf(decider: Decider, wanted: Wanted): Promise<Refusal |
   return reason === null ? null : { reason, text: reason };
 }
 
-/** Sets reaction and commit status after a run. */
+/** Sets the reaction and the commit status after a run. */
 export async function afterRun(
   job: Responding,
   asked: Asked,
@@ -201,7 +201,7 @@ export async function afterRun(
   where: { page: string | undefined; thread: string; isOver: boolean; isLastStart?: boolean },
 ): Promise<void> {
   const { exitCode, runId, status, error } = result;
-  // A start that polls repeat may still succeed.
+  // If polls repeat the start, it may still succeed.
   const isOpen = runId === null
     ? isRepeated(exitCode)
     : status === null || !isTerminal(status) || error?.code === NO_SANDBOX && !where.isLastStart;
@@ -219,8 +219,8 @@ async function requestOf({ request, forge: { threads } }: Responding, { prompt, 
 }
 
 /**
- * Looks for another job with the same note, after a start that has named no run: that job may have started it. After a conflict it will soon name the
- * run, if it is alive.
+ * After a start that named no run, looks for another job with the same note, because that job may have started the run. After a conflict, a job that
+ * is still running will soon name the run.
  * @returns Whether the service has a run for the mention that no note names.
  * @throws {NoRun} if another job has answered.
  */
@@ -239,14 +239,14 @@ async function isHidden(
 }
 
 /**
- * Withdraws a start that must no longer happen. The forge is read again before each attempt: the user may have lost the right, the comment may have
- * changed, and the branch may be protected.
+ * Withdraws a start that must no longer happen. The forge is read again before each attempt, because the user may have lost the permission, the
+ * comment may have changed, and the branch may now be protected.
  */
 class Withdrawal {
   readonly #job: Responding;
   readonly #wanted: Wanted;
   readonly #newDecider: () => Decider;
-  /** Why the run must not continue, as a clause; null while it may. */
+  /** Why the run must not continue, as a clause; null while it may continue. */
   #reason: string | null = null;
   #cancel: Promise<boolean> | undefined;
   #isOpen = false;
@@ -257,21 +257,21 @@ class Withdrawal {
     this.#newDecider = newDecider;
   }
 
-  /** Whether the run must not continue. */
   get isWithdrawn(): boolean {
     return this.#reason !== null;
   }
 
-  /** Whether the run must be cancelled, and may still be running. */
+  /** Whether the run must be cancelled, but may still be running. */
   get isOpen(): boolean {
     return this.#isOpen;
   }
 
   /**
-   * Decides whether a start is sent again. If an earlier attempt may have arrived, a start that must not happen is sent anyway: the answer names the
-   * run, which is then cancelled.
-   * @param busy Looks for another run that comes first; only before another start, of which no attempt was sent. @default none can have been started
-   * @throws {NoRun} if no attempt can have arrived, and the run must not start.
+   * Decides whether a start is sent again. If an earlier attempt may have reached the service, a withdrawn start is sent again anyway: the response
+   * names the run, and the run is then cancelled.
+   * @param busy Looks for another run that takes precedence. Only used for a new start of which no attempt was sent. @default undefined: no other run
+   * can have been started
+   * @throws {NoRun} if no attempt can have reached the service, and the run must not start.
    */
   async mayRepeat(mayExist: boolean, busy?: () => Promise<Refusal | null>): Promise<boolean> {
     if (this.#reason !== null && mayExist) return true;
@@ -297,11 +297,11 @@ class Withdrawal {
     this.#cancel = this.#cancelled(runId);
   }
 
-  /** @returns False if the run may still be running, although it must be cancelled. */
+  /** @returns False if the run must be cancelled, but may still be running. */
   async #cancelled(runId: string): Promise<boolean> {
     const { clock, writer } = this.#job;
     try {
-      // The answered attempt may have taken so long that a stop was answered in the meantime.
+      // The attempt may have taken so long that a stop was answered in the meantime.
       if (this.#reason === null && await this.#newDecider().isStopped(this.#wanted)) this.#reason = STOPPED;
       if (this.#reason === null) return true;
       const { session: { client, deadline } } = this.#job.openService();
@@ -312,10 +312,10 @@ class Withdrawal {
     }
   }
 
-  /** The end of the job: if the run does not stay cancelled, that is the end. */
+  /** The end of the job. If a withdrawn run may still be running, the job ends with an error. */
   async end(ended: JobEnd<RunResult>): Promise<JobEnd<RunResult>> {
     const { result } = ended;
-    // After a signal there are only seconds.
+    // After a signal, the job has only a few seconds left.
     const isHeld = result.outcome === "interrupted" ? this.#reason === null : await this.#cancel ?? true;
     const isOver = result.status !== null && isTerminal(result.status);
     if (this.#reason === null) return ended;
@@ -330,7 +330,7 @@ class Withdrawal {
   }
 }
 
-/** The error for a run that must be cancelled but does not stay so. */
+/** The error for a run that must be cancelled but may still be running. */
 function openRun(runId: string, reason: string): MogplexError {
   return new MogplexError({
     attempted: `cancel run "${runId}"`,
@@ -340,8 +340,8 @@ function openRun(runId: string, reason: string): MogplexError {
 }
 
 /**
- * The result of a run that added no commit to the branch of its pull request: nothing was changed. The service also delivers a branch whose commits
- * are all older than the run, since it compares the branch with its base (contract, 4.6).
+ * Changes the result to "nothing was changed" if the run added no commit to the branch of its pull request. The service reports a delivery even if
+ * all commits of the branch are older than the run, because it compares the branch with the base branch (contract, 4.6).
  */
 async function withoutOldWork(
   { forge, writer }: Responding,
@@ -351,7 +351,7 @@ async function withoutOldWork(
   const { outcome, changed, branch: { base, requested, pushed }, pullRequest: { url } } = result;
   const before = pull?.commit ?? null;
   if (outcome !== "success" || changed !== true || before === null) return result;
-  // The service may have pushed to another branch, or to another forge with a branch of this name.
+  // The service may have pushed to another branch, or to a branch with this name on another forge.
   const isHere = workingBranch !== undefined && pushed === workingBranch && forge.pullName(url ?? "") !== undefined;
   if (!isHere) return result;
   try {
@@ -365,7 +365,7 @@ async function withoutOldWork(
   return { ...result, ...nothing, branch: { base, requested, pushed: null } };
 }
 
-/** The end for a key whose run started from another prompt. */
+/** The end of a job whose idempotency key belongs to a run that started from a different prompt. */
 function hiddenEnd({ result, ...end }: JobEnd<RunResult>): JobEnd<RunResult> {
   const error = new MogplexError({
     attempted: "start run",
@@ -375,7 +375,7 @@ function hiddenEnd({ result, ...end }: JobEnd<RunResult>): JobEnd<RunResult> {
   return withError({ ...end, result: { ...result, mayExist: true } }, error);
 }
 
-/** The end after the last start that found no sandbox: a retried job would start nothing. */
+/** The end of a job after the last start that got no sandbox. The advice is to mention the agent again, because a retried job would start nothing. */
 function withAskAgain(ended: JobEnd<RunResult>, name: string): JobEnd<RunResult> {
   const { error } = ended;
   if (!(error instanceof MogplexError) || error.code !== NO_SANDBOX) return ended;
@@ -399,7 +399,10 @@ function startingNote(
   return progressNote({ links, phase: "start", since, phaseSince: since, ...more });
 }
 
-/** Writes into the note why the start takes longer: once that the service does not answer, and each time that no sandbox was free. */
+/**
+ * Creates a function that writes into the note why the start takes longer. It writes once that the service does not answer, and each time that no
+ * sandbox was free.
+ */
 function noticeTeller(
   { clock }: Responding,
   note: LivingNote<NoteContent>,
@@ -416,20 +419,20 @@ function noticeTeller(
     }), matters);
   return (notice) => {
     if (notice.kind === "no_sandbox") {
-      // The run has ended: whoever reads the note must not take it for the answer.
+      // The run has ended, and users must not mistake its note for the answer.
       note.renew();
       change(`No agent has started: ${notice.cause}. The next start is at ${utcText(notice.untilMs)}.`, true);
       return;
     }
     if (notice.kind === "wait") isDown = ["unavailable", "network"].includes(notice.cause);
-    // Not each wait is reported. A change that came too early is tried again with the next notice.
+    // Not every wait is reported. If a change of the note came too early, it is retried with the next notice.
     if (isTold || !isDown || isStarted()) return;
     const until = utcText(clock.wallTime() + deadline() - clock.now());
     isTold = change(`The service does not answer. The start will be retried until ${until}.`);
   };
 }
 
-/** Sets the commit status on the head of the agent's branch. If that fails, only the status is missing. */
+/** Sets the commit status on the head of the agent's branch. If this fails, only the status is missing. */
 async function setStatus(
   { setsStatus, platform, io: { env }, writer, forge: { threads } }: Responding,
   { branch, changed }: RunResult,
@@ -437,10 +440,11 @@ async function setStatus(
 ): Promise<void> {
   if (!(setsStatus ?? threads.setsStatus)) return;
   const links = withPageLink(platform.links(env), page);
-  // Gitea does not give a job its own address.
+  // Gitea does not provide the address of a job.
   const url = links.page ?? links.job ?? links.pipeline ?? thread;
-  // The events must show that the agent pushed to the branch in the answer to the start: otherwise its head is somebody else's commit. The service
-  // pushes to another branch if the last pull request of this one is closed (contract, 4.6), and events may name any branch.
+  // The response to the start names the branch, and the events must show that the agent pushed to that branch. Otherwise, the head may be another
+  // user's commit. The service pushes to another branch if the last pull request of this branch is closed (contract, 4.6), and events may name any
+  // branch.
   const name = branch.requested;
   if (name === null || changed !== true || branch.pushed !== name) return;
   if (isOver) {

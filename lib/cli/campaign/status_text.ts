@@ -1,5 +1,6 @@
 /**
- * The screen of `campaign status`. It must be enough to decide what to do next.
+ * The screen of `campaign status`. It must contain all that users need to decide what to do next.
+ *
  * @module
  */
 import { pullRequestsSentence, pullRequestText } from "../../campaign/pulls.ts";
@@ -47,22 +48,22 @@ import { LABEL_WIDTH, Screen, type ScreenOptions, shortPull, type Span } from ".
 import type { Style } from "../log/writer.ts";
 
 export interface StatusOptions extends ScreenOptions {
-  /** How commands are written. @default {ANY_COMMAND} */
+  /** How printed commands refer to the campaign. @default {ANY_COMMAND} */
   command?: CampaignCommand | undefined;
   /** Message of the error that stopped the last step. @default {null} */
   problem?: string | null | undefined;
   /** Whether the table has a row for every item. @default {false} */
   all?: boolean | undefined;
-  /** Whether this is for a terminal. If so, what needs attention comes last, where people look. @default {false} */
+  /** Whether the screen is printed on a terminal. If so, what needs attention comes last, because users look at the end. @default {false} */
   isEnd?: boolean | undefined;
-  /** Whether only state and counts are shown. @default {false} */
+  /** Whether only the state and the counts are shown. @default {false} */
   short?: boolean | undefined;
 }
 
 /**
- * The screen: the state of the campaign, its counts, what needs attention and what to do about it, its pace, a table of its items.
- * @param view Not yet cleaned.
- * @returns Commands are not cut; every other line fits the width.
+ * The screen: the state of the campaign, its counts, what needs attention and how to fix it, the pace, and a table of the items.
+ * @param view The view before redaction.
+ * @returns Lines that fit the width, except for commands, which are not cut.
  */
 export function statusText(view: CampaignView, options: StatusOptions): SafeLine[] {
   const screen = new Screen(options);
@@ -82,15 +83,15 @@ export function statusText(view: CampaignView, options: StatusOptions): SafeLine
   return screen.lines;
 }
 
-/** Before the command that starts the next wave. */
+/** The sentence before the command that starts the next wave. */
 export const BY_HAND = "A schedule or `campaign run` starts the next wave. To start it by hand:";
 
-/** Up to this many items, all that are running or need attention get a row. */
+/** In a campaign with at most this many items, every item that is running or needs attention gets a row. */
 const MAX_TABLE = 50;
-/** Rows of each verdict in a larger campaign: more where a person must act. */
+/** Maximum number of rows for each verdict in a larger campaign. Verdicts that need attention get more rows. */
 const ROWS_OF_TROUBLE = 10;
 const ROWS = 5;
-/** Maximum number of groups that need attention; the others are only counted. */
+/** Maximum number of groups that need attention. All other groups are only counted. */
 const MAX_GROUPS = 20;
 /** Maximum width of a cause, in cells. A cause may be the message of an error with its advice. */
 const MAX_CAUSE = 600;
@@ -102,7 +103,7 @@ function attention(
   view: CampaignView,
   { command = ANY_COMMAND, problem = null, all = false }: StatusOptions,
 ): void {
-  // A campaign at a gate ends its screen with that.
+  // The screen of a campaign at a gate ends with the gate, so the gate is not listed here.
   const isGated = view.state === "gated";
   const entries = attentionOf(view, command, problem).filter(({ title }) => !isGated || title !== GATE_CLOSED);
   if (isGated && entries.length === 0) return;
@@ -123,7 +124,7 @@ function attention(
   }
 }
 
-/** Which commands another process blocks. */
+/** Prints which commands another process blocks. */
 function busy(screen: Screen, { writer, waitingFor }: CampaignView): void {
   if (writer === null) return;
   const text = waitingFor === "stopped"
@@ -140,7 +141,6 @@ function busy(screen: Screen, { writer, waitingFor }: CampaignView): void {
   screen.print([{ text }], 2);
 }
 
-/** How far the pull requests are from being merged. */
 function merging(screen: Screen, view: CampaignView, command: CampaignCommand): void {
   const blocks = mergeBlocks(view, command);
   if (blocks.length === 0) return;
@@ -158,7 +158,7 @@ function entry(screen: Screen, one: Attention, all: boolean): void {
   screen.print(stepBlocks(one.steps), 4);
 }
 
-/** The last lines of the agents, and the command that shows all of the newest run. */
+/** Prints the last lines of the agents, and the command that shows all lines of the newest run. */
 function newest(screen: Screen, one: Attention, all: boolean): void {
   const parts = newestParts(
     one,
@@ -175,7 +175,7 @@ function newest(screen: Screen, one: Attention, all: boolean): void {
   );
 }
 
-/** The names of items: on two lines at most, or each on its own line if there is an address to follow. */
+/** Prints the names of items: on at most two lines, or each on its own line if there are addresses to open. */
 function itemsLine(screen: Screen, { items, count }: Attention): void {
   const apart = items.some((item) => item.includes(" ("));
   const room = (screen.width - 4) * 2 - "and 10000 more".length;
@@ -240,10 +240,10 @@ function table(
   }
 }
 
-/** Maximum number of addresses of pull requests at a gate. */
+/** Maximum number of pull request addresses at a gate. */
 const MAX_ADDRESSES = 10;
 
-/** What to do at a closed gate, at the end: everything above may have scrolled away. */
+/** Prints what to do at a closed gate. This comes last, because all previous lines may have scrolled out of view. */
 function gate(screen: Screen, view: CampaignView, command: CampaignCommand): void {
   const { state, items, canaryGate, writer } = view;
   if (isCanaryRetried(view)) {
@@ -279,7 +279,7 @@ function gate(screen: Screen, view: CampaignView, command: CampaignCommand): voi
   ], 2);
 }
 
-/** The items of each verdict that get a row, in the order of the plan, and the number of others. The newest get a row first. */
+/** The items of each verdict that get a row, in the order of the plan, and the number of all others. The newest items get a row first. */
 function rowsOf(
   { items }: CampaignView,
   all: boolean,
@@ -290,7 +290,7 @@ function rowsOf(
     const style = styleOf(verdict);
     const limit = style === "red" || style === "yellow" ? ROWS_OF_TROUBLE : ROWS;
     const isQuiet = style === "green" || style === "dim";
-    // One more row takes no more space than the line with the count.
+    // An additional row takes no more space than the line with the count.
     const isWhole = all || group.length <= limit + 1 || items.length <= MAX_TABLE && !isQuiet;
     const newest = new Set(group.toSorted(byEnd).slice(0, limit));
     const visibleItems = isWhole ? group : group.filter((item) => newest.has(item));
@@ -298,12 +298,12 @@ function rowsOf(
   });
 }
 
-/** Newest end first. Items without an end stay in their order. */
+/** Sorts by the newest end. Items without an end keep their order. */
 function byEnd(a: CampaignItem, b: CampaignItem): number {
   return (instantMs(b.endedAt) ?? 0) - (instantMs(a.endedAt) ?? 0);
 }
 
-// The table of items on a screen: item, verdict, run, pull request and its state, time, attempts.
+// The table of items on a screen: the item, its verdict, run, pull request and the state of the pull request, the time and the attempts.
 
 const GAP = "  ";
 /** Minimum width with room for full ids and addresses. */
@@ -317,9 +317,9 @@ const MAX_NAME = 60;
 const NAME = 0;
 const PULL = 3;
 const STATE = 4;
-/** Run, attempts, time: the order in which a narrow screen drops columns. */
+/** Run, attempts, time: a narrow screen drops the columns in this order. */
 const FIRST_TO_GO: readonly number[] = [2, 6, 5];
-/** Aligned on the right. */
+/** These columns are aligned on the right. */
 const NUMBERS: readonly number[] = [5, 6];
 
 function styleOf(state: ItemState): Style | undefined {
@@ -334,7 +334,7 @@ function widest(texts: readonly string[]): number {
   return texts.reduce((max, text) => Math.max(max, cellWidth(text)), 0);
 }
 
-/** A table whose columns are fixed before its first row. */
+/** A table whose column widths are determined before the first row. */
 export class ItemTable {
   readonly #screen: Screen;
   readonly #names: ReadonlyMap<string, string>;
@@ -342,12 +342,12 @@ export class ItemTable {
   readonly #wide: boolean;
   readonly #head: readonly string[];
   readonly #widths: number[];
-  /** Hidden columns: the state of pull requests if none was read, and columns for which a narrow screen has no room. */
+  /** Hidden columns: the state of pull requests if no state was read, and columns that do not fit on a narrow screen. */
   readonly #left = new Set<number>();
 
   /**
-   * @param all All items of the campaign: their names depend on each other.
-   * @param measured The items for which the columns have room.
+   * @param all All items of the campaign, because the displayed names depend on each other.
+   * @param measured The items that the columns must fit.
    */
   constructor(screen: Screen, all: readonly CampaignItem[], measured: readonly CampaignItem[], nowMs: number) {
     this.#screen = screen;
@@ -362,7 +362,10 @@ export class ItemTable {
     this.#fit();
   }
 
-  /** Shortens addresses, then names, to fit the screen. Half a number is useless, so number columns are dropped whole. */
+  /**
+   * Shortens addresses and then names until the table fits the screen. A shortened number would be useless, so columns of numbers are dropped
+   * completely.
+   */
   #fit(): void {
     const widths = this.#widths;
     const over = () =>
@@ -377,7 +380,7 @@ export class ItemTable {
     shrink(PULL, MIN_PULL);
     shrink(NAME, MIN_NAME);
     for (const column of FIRST_TO_GO) if (over() > 0) this.#left.add(column);
-    // A dropped column may have freed more room than was needed.
+    // Dropping a column may have freed more room than was needed.
     widths[NAME] = Math.min(name, widths[NAME] + Math.max(0, -over()));
   }
 

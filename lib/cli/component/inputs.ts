@@ -1,7 +1,8 @@
 /**
- * How the inputs of a GitLab component reach the verbs: as variables `MOGPLEX_INPUT_…`, one for each of ours.
- * They do not use our own names: a project variable of the same name would override the template's value, and an empty input would hide a variable
- * that the user set for the whole pipeline. Source: GitLab, "CI/CD variable precedence".
+ * Passes the inputs of a GitLab component to the verbs, as variables `MOGPLEX_INPUT_…`, one for each variable `MOGPLEX_…`. The template does not set
+ * `MOGPLEX_…` directly, for two reasons: a project variable of the same name would override the template's value, and an empty input would hide a
+ * variable that the user set for the whole pipeline. Source: GitLab, "CI/CD variable precedence".
+ *
  * @module
  */
 import type { ReadEnv } from "../../ci/platform.ts";
@@ -32,15 +33,15 @@ import { inputWords, type VerbFlag, type Vocabulary } from "../verb.ts";
 
 const PREFIX = "MOGPLEX_INPUT_";
 
-/** The variable for an input, from the name of our variable that it replaces. */
+/** The variable for an input, derived from the name of the `MOGPLEX_…` variable that the input overrides. */
 function inputVariable(name: string): string {
   return name.replace(/^MOGPLEX_/, PREFIX);
 }
 
-/** Limit of the job's script in minutes; the component derives the job's own limit from it. */
+/** Time limit of the job's script in minutes. The component derives the time limit of the job from it. */
 const MINUTES = `${PREFIX}TIMEOUT_MINUTES`;
 const FOLLOW = `${PREFIX}FOLLOW`;
-/** Options with an input, but without a variable of ours. */
+/** Options that have an input but no `MOGPLEX_…` variable. */
 const FLAGS: readonly VerbFlag[] = [
   RESUME,
   IDEMPOTENCY_KEY,
@@ -55,7 +56,7 @@ const FLAGS: readonly VerbFlag[] = [
   HISTORY,
 ];
 
-/** The variable for the input of an option that has no variable of ours. */
+/** The variable for the input of an option that has no `MOGPLEX_…` variable. */
 export function flagVariable({ name }: Pick<VerbFlag, "name">): string {
   return PREFIX + name.toUpperCase().replaceAll("-", "_");
 }
@@ -67,26 +68,26 @@ export const INPUT_VARIABLES: readonly string[] = [
   ...FLAGS.map(flagVariable),
 ];
 
-/** Pattern of an input that names something to read or write, with our variable if there is one. */
+/** The pattern of an input that names something to read or write, and the `MOGPLEX_…` variable of the input, if there is one. */
 export type InputPattern = readonly [variable: VariableName | null, input: string, pattern: RegExp];
 
-/** The pattern that every component has. */
 export const TOKEN_PATTERN: InputPattern = ["MOGPLEX_TOKEN_VARIABLE", "token-variable", /^[A-Z_][A-Z0-9_]{0,63}$/];
 
-/** Patterns of the component `dashboard`. It only reads, so its `history` accepts patterns of files. */
+/** Patterns of the component `dashboard`. The component writes no history, so its input `history` accepts glob patterns. */
 export const DASHBOARD_PATTERNS: readonly InputPattern[] = [TOKEN_PATTERN];
 
 /**
- * Checks the inputs that name something to read or write. GitLab checks inputs, but a project or pipeline variable with the name of our input variable
- * overrides it, unchecked.
- * @param env The process's own environment.
- * @param patterns Of the component: an input of the same name can have another rule in another component.
- * @throws {UsageError} if one does not match its pattern; nothing was read or written. The value is not shown: it may be a token.
+ * Checks the inputs that name something to read or write. GitLab checks inputs itself, but a project or pipeline variable with the name of an input's
+ * variable overrides the input without a check.
+ * @param env The environment of the process.
+ * @param patterns The patterns of the component. An input of the same name can have a different pattern in another component.
+ * @throws {UsageError} if an input does not match its pattern. Nothing was read or written then. The message does not contain the value, because the
+ * value may be a token.
  */
 export function checkInputs(env: ReadEnv, patterns: readonly InputPattern[]): void {
   for (const [variable, input, pattern] of patterns) {
     const inputName = flagVariable({ name: input });
-    // With an empty input our own variable is used, which also comes from outside.
+    // If the input is empty, the `MOGPLEX_…` variable is used. Its value can also come from other users, so it is checked as well.
     const name = variable === null || env(inputName) ? inputName : variable;
     const value = env(name) ?? "";
     if (value === "" || pattern.test(value)) continue;
@@ -105,28 +106,27 @@ const JOB_LIMIT = "CI_JOB_TIMEOUT";
 
 export const JOB_VARIABLES: readonly string[] = ["CI_PROJECT_DIR", JOB_LIMIT, PROJECT_PATH];
 
-// A day is the longest wait of a job; runners hosted by GitLab.com allow 3 hours.
+// A job waits at most one day. Runners hosted by GitLab.com allow 3 hours.
 const MAX_MINUTES = 24 * 60;
-// Time of the script besides the wait: unpacking before it; cancelling, reports and the note after it.
+// Time of the script besides the wait: unpacking before the wait; cancelling, the reports and the note after it.
 const RESERVE_SECONDS = 120;
-// Time of the job besides the script: its own start, two minutes of after_script, the upload of artifacts.
+// Time of the job besides the script: starting the job, two minutes for `after_script`, and uploading the artifacts.
 const JOB_RESERVE_SECONDS = 240;
-// What the input job-timeout should have above timeout-minutes, as its description says.
+// How much longer the input `job-timeout` should be than `timeout-minutes`, as the description of the input recommends.
 const JOB_EXTRA_MINUTES = 10;
 
-/** GitLab's limit of the job, in seconds, which includes the runner's own maximum. Source: GitLab, "Predefined CI/CD variables". */
+/** GitLab's time limit of the job in seconds, which includes the runner's own maximum. Source: GitLab, "Predefined CI/CD variables". */
 function jobSeconds(env: ReadEnv): number {
   const seconds = Number(env(JOB_LIMIT));
   return seconds > 0 ? seconds : Infinity;
 }
 
-/** Seconds that GitLab's limit of the job leaves for the script. */
 function secondsInJob(env: ReadEnv): number {
   const seconds = jobSeconds(env);
   return Math.max(seconds - JOB_RESERVE_SECONDS, seconds / 2);
 }
 
-/** Seconds that the script may take; undefined without a limit. */
+/** Number of seconds that the script may take; undefined without a limit. */
 function scriptSeconds(env: ReadEnv): number | undefined {
   const text = env(MINUTES);
   const minutes = text === undefined ? Infinity : wholeNumber(1, MAX_MINUTES)(text, "input timeout-minutes");
@@ -135,8 +135,8 @@ function scriptSeconds(env: ReadEnv): number | undefined {
 }
 
 /**
- * A warning if GitLab can drop the job before its script reaches the limit: a dropped job has neither a cleanup nor reports. It is not an error, because
- * a followed run ends in time. Undefined if the limits fit.
+ * A warning if GitLab can terminate the job before its script reaches the time limit, because a terminated job has neither a cleanup nor reports.
+ * This is not an error, because a followed run ends in time. Undefined if the limits are consistent.
  */
 export function limitNotice(env: ReadEnv): string | undefined {
   const minutes = Number(env(MINUTES));
@@ -149,7 +149,7 @@ export function limitNotice(env: ReadEnv): string | undefined {
 }
 
 /**
- * Seconds to wait: the input, or the time that the limits of script and job leave, so that the tool's own deadline always comes first.
+ * Number of seconds to wait: the input, or the time within the limits of the script and the job, so that the tool's own deadline always comes first.
  * @throws {UsageError} if the script's limit is not a whole number of minutes, or leaves less than the requested time.
  */
 function timeout(env: ReadEnv): string | undefined {
@@ -169,15 +169,15 @@ function timeout(env: ReadEnv): string | undefined {
   return seconds ?? String(most);
 }
 
-/** Variables with the same purpose: an input for one of them hides the others. */
+/** Variables with the same purpose. An input for one of them hides the others. */
 const GROUPS: readonly (readonly string[])[] = [["MOGPLEX_PROMPT", PROMPT_FILE.variable]];
 
-/** Ignored if the input `idempotency-key` is set. The scope has a default, so it is always set. */
+/** Ignored if the input `idempotency-key` is set. The input for the scope has a default, so its variable is always set. */
 const DERIVED: readonly string[] = [KEY_SCOPE.variable, KEY_PART.variable];
 
 /**
- * Reads the environment so that an input overrides the variable it replaces. An empty input is treated as unset. The default repository has the path
- * of the project, as in the jobs that `init` writes; the component `respond` asks GitLab for the path.
+ * Reads the environment so that an input overrides the variable with the same purpose. An empty input is treated as unset. The default repository is
+ * the path of the project, as in the jobs that `init` writes. The component `respond` asks GitLab for the path instead.
  */
 export function inputsFirst(env: ReadEnv): ReadEnv {
   return (name) => {
@@ -197,24 +197,24 @@ export function isFollowed(env: ReadEnv): boolean {
   return env(FOLLOW) !== "false";
 }
 
-/** Whether this is a job of the component `respond`: no other has this input. */
+/** Whether this is a job of the component `respond`. No other component has this input. */
 export function isRespond(env: ReadEnv): boolean {
   return env(inputVariable(MENTION_NAME.variable)) !== undefined;
 }
 
-/** Value of an option without a variable, from its input; undefined if it has no input, or an empty one. */
+/** The input of an option without a variable; undefined if the option has no input, or if the input is empty. */
 export function flagInput(env: ReadEnv, flag: VerbFlag): string | undefined {
   return (FLAGS.includes(flag) && env(flagVariable(flag))?.trim()) || undefined;
 }
 
 /**
- * Checks that the file with the task is in the project: its path may come from a form that other people fill in.
- * @throws {UsageError} if it is not a path below the project.
+ * Checks that the file with the task is inside the project, because other users may enter its path in a form.
+ * @throws {UsageError} if the path is outside the project.
  */
 export function checkPromptFile(env: ReadEnv): void {
   const path = env(PROMPT_FILE.variable)?.trim() ?? "";
   const project = env("CI_PROJECT_DIR") ?? "";
-  // A variable of type File is a file of the runner.
+  // A variable of type File is a file that the runner writes.
   if (project !== "" && path === `${project}.tmp/MOGPLEX_PROMPT_FILE`) return;
   const inside = !path.startsWith("/") || (project !== "" && path.startsWith(`${project.replace(/\/+$/, "")}/`));
   if (inside && !path.split("/").includes("..")) return;
@@ -225,12 +225,9 @@ export function checkPromptFile(env: ReadEnv): void {
   });
 }
 
-// The words of the GitLab components, which have inputs instead of flags, and a job to retry instead of a command.
+// The terms of the GitLab components, which have inputs instead of flags, and a job to retry instead of a command.
 
-/**
- * @param verb What the job does.
- * @param env Reads inputs and variables.
- */
+/** @param verb What the job does. */
 export function componentVocabulary(verb: string, env: ReadEnv): Vocabulary {
   return {
     program: "the job",
@@ -244,7 +241,7 @@ export function componentVocabulary(verb: string, env: ReadEnv): Vocabulary {
       const retry = outcome !== "started" && (verb === "follow" || findsAgain(env(KEY_SCOPE.variable)?.trim() ?? ""));
       return { instruction: retry ? RETRY_JOB : `set the input run-id of the component follow to ${runId}` };
     },
-    // With a fixed key or id, a retry finds the cancelled run again.
+    // With a fixed key or run id, a retried job would find the cancelled run again.
     restart: isRespond(env) || env(flagVariable(IDEMPOTENCY_KEY))?.trim() || env("MOGPLEX_RUN_ID")?.trim()
       ? undefined
       : RETRY_JOB,

@@ -1,5 +1,6 @@
 /**
- * Publishes the result of a job: one list of publishers, which run in order. To add one, add an entry.
+ * Publishes the result of a job with a list of publishers, which run in order.
+ *
  * @module
  */
 import { InterruptedError } from "../../errors.ts";
@@ -35,31 +36,31 @@ import { lookup } from "../../lookup.ts";
 
 export interface Ended<R> extends EndDetails {
   result: R;
-  /** The error that stopped the job without a verdict of the service; undefined with a verdict. */
+  /** The error that stopped the job without a verdict of the service; undefined if there is a verdict. */
   error: unknown;
-  /** Whether the reports in the folder are about an earlier run, and stay. @default {false} */
+  /** Whether the folder keeps the reports of an earlier run. @default {false} */
   isLeft?: boolean | undefined;
-  /** The publisher of reports sets this, so it comes first. */
+  /** Set by the publisher of reports, which comes first. */
   written: readonly ReportTarget[];
-  /** Whether the block with the reason is on screen. The publisher of the block sets this. @default {false} */
+  /** Whether the block with the reason was printed. Set by the publisher of the block. @default {false} */
   isShown?: boolean | undefined;
-  /** Comparison with the previous run. The publisher of reports sets this. */
+  /** Comparison with the previous run. Set by the publisher of reports. */
   compared?: string | undefined;
-  /** How to start a failed run again if a campaign started it. The publisher of reports sets this. @default no campaign started it */
+  /** How to start a failed run of a campaign again. Set by the publisher of reports. @default undefined: no campaign started the run */
   campaign?: CampaignRetry | undefined;
 }
 
 export interface Published {
   places: Places;
-  /** The form of the log; null shows no log. */
+  /** The form of the log; null for no log. */
   log: LogForm | null;
   /** Reports of events, which are written while the run is followed. @default {[]} */
   eventFiles?: readonly EventFile[] | undefined;
-  /** Output of the program besides the reports. @default nothing */
+  /** Additional work of the program besides the reports. @default nothing */
   extra?: JobExtra | undefined;
 }
 
-/** A file for each target with all events. The first event creates it. */
+/** One file for each target of the format `ndjson`. The first event creates the file. */
 export function eventFiles({ io, writer }: Context, { targets }: Places): EventFile[] {
   const redact = {
     redact: (text: string) => writer.redact(text),
@@ -70,13 +71,13 @@ export function eventFiles({ io, writer }: Context, { targets }: Places): EventF
 
 /** The steps of a publisher during a job. A failure is printed on stderr and does not change the verdict. */
 interface Publish<R> {
-  /** Publishes the id of the run at once, so that later steps can cancel the run if this job dies. */
+  /** Publishes the id of the run immediately, so that later steps can cancel the run if this job is killed. */
   started?(runId: string): void;
   item?(item: FollowItem): void;
   ended(ended: Ended<R>): void | Promise<void>;
 }
 
-/** Called before the job starts, so that a wrong setting stops the job. */
+/** Called before the job starts, so that an invalid setting stops the job. */
 export type Publisher<R> = (context: Context, job: Published) => Publish<R>;
 
 export interface Prepared<R> {
@@ -85,7 +86,7 @@ export interface Prepared<R> {
   ended(end: Pick<Ended<R>, "result" | "error" | "isLeft" | "stopped">): Promise<{ isShown: boolean }>;
 }
 
-/** @throws {UsageError} if a setting of a publisher is wrong. */
+/** @throws {UsageError} if a setting of a publisher is invalid. */
 export function prepare<R>(
   publishers: readonly Publisher<R>[],
   context: Context,
@@ -115,7 +116,7 @@ function reports(context: Context, job: Published): Publish<AnyResult> {
     files: platform.files(io.env),
     links: platform.links(io.env),
     redactToken: (text) => writer.redact.token(text),
-    // A project with a component or the action might not have the program.
+    // A project that uses a component or the action might not have the program.
     program: laptop === undefined ? null : vocabulary.program,
     repeat: vocabulary.repeat,
     restart: vocabulary.restart,
@@ -127,7 +128,7 @@ function reports(context: Context, job: Published): Publish<AnyResult> {
   return {
     started: (runId) => print(writeRunId(runId, targets, io, options)),
     ended(ended) {
-      // They have more events than the result keeps.
+      // The files of events contain more events than the result keeps.
       const complete = eventFiles.filter((file) => file.begun);
       const earlier = extra?.compare(ended.result) ?? undefined;
       ended.compared = earlier?.sentence;
@@ -167,12 +168,12 @@ function linked(writer: Writer, result: AnyResult, lines: readonly SafeLine[]): 
   return lines.map((line) => url !== null && line === row ? own`pull request  ${writer.link(url)}` : line);
 }
 
-/** Maximum number of an agent's lines that a command without a log prints. */
+/** Maximum number of the agent's lines that a command without a log prints. */
 const MAX_LINES = 10;
-/** Characters of such a line. */
+/** Maximum length of such a line, in characters. */
 const MAX_LINE = 200;
 
-/** The last lines from the agent, for a command without a log. */
+/** Prints the last lines of the agent, for a command without a log. */
 function printLastLines({ writer, option }: Context, events: readonly RunEvent[]): void {
   if (option(SHOW_TASK) === false) return;
   const agentLines = lastAgentLines(events, writer.redact, MAX_LINES);
@@ -216,12 +217,12 @@ function block(context: Context, { log, places }: Published): Publish<AnyResult>
   };
 }
 
-/** {@linkcode block} for a job without a log. Outside CI the error line alone is enough. */
+/** {@linkcode block} for a job without a log. Outside CI, the error line alone is enough. */
 function blockInCi(context: Context, job: Published): Publish<AnyResult> {
   return isLaptop(context) ? { ended() {} } : block(context, job);
 }
 
-/** The page, for a person to open. */
+/** Path of the page, for users to open. */
 function pageOf(context: Context, written: readonly ReportTarget[]): string | undefined {
   return isInteractive(context) ? written.find(({ format }) => format === "html")?.path : undefined;
 }
@@ -230,36 +231,36 @@ function opensPage({ flags, laptop }: Context, page: string | undefined): page i
   return page !== undefined && laptop !== undefined && flags.has(OPEN);
 }
 
-/** Whether the block and the error line always appear in one place, where the line would only repeat the block. */
+/** Whether the block and the error line always appear in the same place. The error line would then only repeat the block. */
 export function isTogether(context: Context): boolean {
   if (context.flags.has(JSON_LINES)) return false;
   return context.io.isOneStream === true || isInteractive(context) && isInteractive(context, "stderr");
 }
 
-/** The line with the error that ended the job, below the block. */
+/** The line below the block with the error that ended the job. */
 function errorLine(context: Context): Publish<AnyResult> {
   const { flags, writer, vocabulary, platform } = context;
   const json = flags.has(JSON_LINES);
   return {
     ended({ result, error }) {
-      // In the log of a stopped job, stopping is not an error of the job.
+      // In the log of a cancelled CI job, the interruption is not an error of the job.
       const together = isTogether(context) || !json && platform.isCi && error instanceof InterruptedError;
       const { reason } = result;
-      // The reason describes what a signal stopped, and what is still going.
+      // The reason describes what a signal stopped, and what is still running.
       const errorText = error instanceof InterruptedError
         ? reason
         : error instanceof Error
         ? vocabulary.words(error.message)
         : null;
       const isReason = errorText !== null && errorText === reason;
-      // A report of a run that is still going has not failed.
+      // If a report was requested for a run that is still active, that is not a failure.
       const isSaid = isReason && (together || !json && isStillRunning(result));
       if (errorText !== null && !isSaid) writer.error(errorText);
     },
   };
 }
 
-/** The page in the browser. */
+/** Opens the page in the browser. */
 function browser(context: Context): Publish<AnyResult> {
   return {
     async ended({ written }) {
@@ -269,7 +270,7 @@ function browser(context: Context): Publish<AnyResult> {
   };
 }
 
-/** Commands of the CI system in the log. Not with `--json`: stdout is for programs then. */
+/** Commands to the CI system in the log. With `--json` there are no commands, because programs read stdout. */
 function commands(context: Context, { places }: Published): Publish<AnyResult> {
   const { flags, writer, platform } = context;
   if (flags.has(JSON_LINES)) return { ended() {} };
@@ -284,7 +285,8 @@ function note(context: Context, { places }: Published): Publish<AnyResult> {
   return {
     item: (item) => job.item(item),
     async ended({ result, error, streak, stopped }) {
-      // After a signal there are only seconds, and they belong to the run. But no note may be left that shows the run as running.
+      // After a signal, the job has only a few seconds left, and cancelling the run takes precedence. A note is still completed if it shows the run
+      // as active.
       if (!(error instanceof InterruptedError) || job.isBegun) await job.ended(result, { streak, stopped });
     },
   };
@@ -294,7 +296,7 @@ function recent(context: Context): Publish<AnyResult> {
   return { ended: ({ result }) => context.laptop?.rememberEnd(context, result) };
 }
 
-/** Comes last: a trace covers everything before it. */
+/** The extras come last, because a trace covers all previous steps. */
 function extras(_context: Context, { extra }: Published): Publish<AnyResult> {
   return { ended: async (ended) => await extra?.ended(ended) };
 }
@@ -313,5 +315,5 @@ export const AT_END: readonly Publisher<AnyResult>[] = [
 /** Publishers of a job that was refused before there was a run. The caller prints the error line. */
 export const WHEN_REFUSED: readonly Publisher<AnyResult>[] = [reports, blockInCi, commands, extras];
 
-/** The same for a job that writes no reports. */
+/** Publishers of a refused job that writes no reports. */
 export const WHEN_LEFT: readonly Publisher<AnyResult>[] = [commands, extras];

@@ -1,5 +1,6 @@
 /**
- * A document as lines of a terminal or a log: colored spans, cut and aligned by cells, safe for any text.
+ * Renders a document as lines of a terminal or a log. Lines are colored, truncated and aligned by cells, and are safe for any text.
+ *
  * @module
  */
 import { cellWidth, cutCells, fitCells, wrapCells } from "../../text/cells.ts";
@@ -10,7 +11,7 @@ import { joinLines, own, type SafeLine } from "../../text/safe_line.ts";
 import { colored, type Style, type Writer } from "./writer.ts";
 
 export interface Span {
-  /** Our own text, or a result of {@linkcode Screen.text}. */
+  /** A fixed text of the program, or a result of {@linkcode Screen.text}. */
   readonly text: string;
   /** @default none */
   readonly style?: Style | undefined;
@@ -20,22 +21,24 @@ export interface ScreenOptions {
   /** Cells of a line; at least 40 are used. */
   width: number;
   color: boolean;
-  /** Masks secrets in one text. @default {no change} */
+  /** Masks secrets in a text. @default {no change} */
   redact?: ((text: string) => string) | undefined;
-  /** Makes one complete line inert in the log of the CI system. @default {escapeLogLine for every system} */
+  /** Makes a complete line harmless in the log of the CI system. @default {escapeLogLine for every system} */
   escapeLine?: ((line: string) => SafeLine) | undefined;
 }
 
 const MIN_WIDTH = 40;
-/** More than the longest names that forges permit, and five lines of a narrow screen. */
+/** Longer than the longest names that forges permit, and about five lines of a narrow screen. */
 const MAX_TEXT = 400;
-/** Number of UTF-16 units that are read from a text. Most of them may be invisible. */
+/** Maximum number of UTF-16 units that are read from a text. Most of them may be invisible. */
 const MAX_READ = 20_000;
 const MAX_SECRET = 1_000;
-/** Cells of a command, which is not cut earlier: a shortened command would be a different one. */
+/**
+ * Maximum width of a command, in cells. Commands are not cut to the width of the screen, because a shortened command would be a different command.
+ */
 const MAX_COMMAND = 4_000;
 
-/** The blocks that a screen supports: its tables have columns that fit it, see `ItemTable`. */
+/** The blocks that a screen supports. Tables are excluded because `ItemTable` prints tables whose columns fit the screen. */
 type ScreenBlock = Exclude<Block, { table: unknown } | { list: unknown } | { details: unknown }>;
 
 /** Width of the labels of facts, and indent of continuation lines. */
@@ -43,7 +46,7 @@ export const LABEL_WIDTH = 14;
 
 export class Screen {
   readonly lines: SafeLine[] = [];
-  /** In cells. */
+  /** The width in cells. */
   readonly width: number;
   readonly #options: ScreenOptions;
 
@@ -53,15 +56,15 @@ export class Screen {
   }
 
   /**
-   * An untrusted text on one line, without invisible characters, redacted.
-   * @param maxCells Longer texts are cut. @default {400}
+   * An untrusted text on one line, redacted and without invisible characters.
+   * @param maxCells Longer texts are truncated. @default {400}
    */
   text(untrusted: string, maxCells = MAX_TEXT): string {
     const { redact = (text: string) => text } = this.#options;
-    // Redaction comes before lines are joined: a secret can have several lines. Cutting to cells comes last.
+    // Redaction comes before lines are joined, because a secret can have several lines. Truncation comes last.
     const lines = redact(plainLines(untrusted.slice(0, MAX_READ)).join("\n")).split("\n");
     const line = lines.map((each) => each.trim()).join(" ").replaceAll("\t", " ");
-    // The end may be one half of a secret, which has no recognizable shape.
+    // The end of the text may be one half of a secret, which the redactor does not recognize.
     return cutCells(untrusted.length > MAX_READ ? `${line.slice(0, -MAX_SECRET)}…` : line, maxCells);
   }
 
@@ -69,16 +72,16 @@ export class Screen {
     return plainWords(words, (untrusted) => this.text(untrusted));
   }
 
-  /** Cuts the line to the width. */
+  /** Truncates the line to the width of the screen. */
   line(...spans: readonly Span[]): void {
     this.#add(spans, this.width);
   }
 
   /**
-   * Adds a text as one line or several, broken at blanks.
-   * @param indent Blanks before the first line.
-   * @param head Text in front, in its own style; it is not broken.
-   * @param hang Blanks before further lines. @default {indent}
+   * Adds a text as one or more lines, broken at spaces.
+   * @param indent Number of spaces before the first line.
+   * @param head Text before `text`, with its own style. It is not broken.
+   * @param hang Number of spaces before continuation lines. @default {indent}
    */
   paragraph(indent: number, text: string, style?: Style, head: Span = { text: "" }, hang = indent): void {
     const first = this.width - indent - cellWidth(head.text);
@@ -88,8 +91,8 @@ export class Screen {
   }
 
   /**
-   * Adds parts of a document. Headings have an empty line above them.
-   * @param indent Blanks before each line; commands have two more.
+   * Adds parts of a document. Headings are preceded by an empty line.
+   * @param indent Number of spaces before each line. Commands have two more.
    */
   print(blocks: readonly ScreenBlock[], indent: number): void {
     for (const block of blocks) {
@@ -103,7 +106,7 @@ export class Screen {
           this.paragraph(indent, this.words(value), undefined, label, indent + LABEL_WIDTH);
         }
       } else if ("code" in block) {
-        // People copy commands, so their lines are not cut.
+        // People copy commands, so their lines are not truncated.
         const command = this.text(block.code, MAX_COMMAND);
         this.#add([{ text: " ".repeat(indent + 2) }, { text: command, style: "bold" }], Infinity);
       } // At the margin, a continued line looks like a new one.
@@ -127,7 +130,7 @@ export class Screen {
     }
     const plain = visibleSpans.map(({ text }) => text).join("").trimEnd();
     const safe = escapeLine(plain);
-    // A line that a CI system could read as a command loses its colors: they would hide the command from the check.
+    // If a CI system could read the line as a command, the line gets no colors, because colors would hide the command from the check.
     if (!color || safe !== plain) this.lines.push(width === Infinity ? safe : cutCells(safe, width));
     else this.lines.push(paint(visibleSpans) as SafeLine);
   }
@@ -141,7 +144,7 @@ function paint(spans: readonly Span[]): string {
   }).join("");
 }
 
-/** Rows of label and text, for `Writer.untrustedLines`. Rows without a text are left out. */
+/** Rows of a label and a text, for `Writer.untrustedLines`. Rows without a text are left out. */
 export function factsText(facts: readonly Fact[]): string {
   const indent = `\n${" ".repeat(LABEL_WIDTH)}`;
   return facts.filter(([, value]) => value !== null)
@@ -151,8 +154,8 @@ export function factsText(facts: readonly Fact[]): string {
 
 /**
  * Prints rows in columns. Their cells may contain untrusted text.
- * @param cells Cells of a line: the widest columns after the first are cut until the rows fit. @default {Infinity}
- * @param texts The columns that people read: they keep twice the width of the others. @default none
+ * @param cells Maximum width of a line in cells. The widest columns after the first are truncated until the rows fit. @default {Infinity}
+ * @param texts The columns that people read. They keep twice the width of the other columns. @default none
  */
 export function printRows(
   writer: Writer,
@@ -167,7 +170,7 @@ export function printRows(
   );
 }
 
-/** Width of the widest cell of each column, or less if the rows would not fit. All rows have as many cells as the first one. */
+/** Width of the widest cell of each column, or less if the rows would not fit. All rows have as many cells as the first row. */
 function columnWidths(rows: readonly (readonly string[])[], cells: number, texts: readonly number[]): number[] {
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => cellWidth(row[column] ?? "")))) ?? [];
   let excess = widths.reduce((sum, width) => sum + width, 2 * (widths.length - 1)) - cells;
@@ -180,7 +183,7 @@ function columnWidths(rows: readonly (readonly string[])[], cells: number, texts
   return widths;
 }
 
-/** Narrowest width of a cut column, in cells. */
+/** Minimum width of a truncated column, in cells. */
 const MIN_COLUMN = 8;
 
 /** `#7` or `!7` for the address of a pull request or a merge request; otherwise the address. */

@@ -1,38 +1,38 @@
 /**
- * The parts of a repository's GitLab pipeline that matter to a new job: its stages, because a job with an unknown stage makes the whole pipeline
- * invalid, and its includes.
+ * The parts of a repository's GitLab pipeline that matter to a new job: the stages and the includes. A job with an unknown stage makes the whole
+ * pipeline invalid.
+ *
  * @module
  */
 import { isMap, isNode, isScalar, isSeq, type Node, parseAllDocuments, type YAMLMap, type YAMLSeq } from "yaml";
 import { isObject, valueOr } from "../../lookup.ts";
 
 export const PIPELINE_FILE = ".gitlab-ci.yml";
-/** Maximum number of files to read: one GitLab project includes no more. */
 const MAX_FILES = 50;
-/** A path that GitLab would not expand first, and that is not an address. */
+/** A path that GitLab does not expand, and that is not an address. */
 const PLAIN_PATH = /^(?!\w+:)[^$*]+\.ya?ml$/;
 const ALWAYS_THERE = [".pre", ".post"];
 
 export type Stages =
-  /** No file names any, so GitLab's own stages apply. */
+  /** No file names stages, so GitLab's default stages apply. */
   | { kind: "default" }
   /** The last stage for ordinary jobs. */
   | { kind: "named"; stage: string }
-  /** A file that cannot be read here may name them. */
+  /** A file that cannot be read here may name stages. */
   | { kind: "unknown" };
 
-/** The last document is the pipeline: an earlier one has `spec`, the inputs of a template. */
+/** The last document is the pipeline. An earlier document contains `spec`, the inputs of a template. */
 function documentsOf(text: string) {
   try {
     const documents = parseAllDocuments(text, { logLevel: "silent", uniqueKeys: false, merge: true });
     return Array.isArray(documents) ? documents : [];
   } catch {
-    // GitLab cannot read it either, and reports that.
+    // GitLab cannot read the file either, and reports the problem.
     return [];
   }
 }
 
-/** Where a file is not valid YAML, such as `line 3, column 5`; undefined if it is valid. */
+/** The place at which a file is not valid YAML, such as `line 3, column 5`; undefined if the file is valid. */
 export function invalidPlaceIn(text: string): string | undefined {
   const [start] = documentsOf(text).flatMap(({ errors }) => errors).map(({ linePos }) => linePos?.[0]);
   return start && `line ${start.line}, column ${start.col}`;
@@ -40,14 +40,14 @@ export function invalidPlaceIn(text: string): string | undefined {
 
 const pipelineOf = (text: string): Node | undefined => documentsOf(text).at(-1)?.contents ?? undefined;
 
-/** The texts of a list; undefined if one is a reference or not a text. */
+/** The texts of a list; undefined if an entry is a reference or not a text. */
 function textsOf(node: unknown): string[] | undefined {
   if (!isSeq(node) || node.tag !== undefined && node.tag !== "tag:yaml.org,2002:seq") return undefined;
   const texts = node.items.map((item) => isScalar(item) ? item.value : undefined);
   return texts.every((text) => typeof text === "string") ? texts : undefined;
 }
 
-/** The paths in the repository of an `include`; undefined if one is elsewhere. */
+/** The paths of an `include`; undefined if an entry is not a file of the repository. */
 function includedPaths(include: unknown): string[] | undefined {
   const entries = isSeq(include) ? include.items : [include];
   const paths = entries.map((entry) => {
@@ -58,8 +58,9 @@ function includedPaths(include: unknown): string[] | undefined {
 }
 
 /**
- * Finds the stages of the repository's pipeline. The stages of a file override its includes' stages, and a later include overrides an earlier one.
- * @param read Reads a file of the repository; undefined if it does not exist. Only called for paths.
+ * Finds the stages of the repository's pipeline. The stages of a file override the stages of its includes, and a later include overrides an earlier
+ * one.
+ * @param read Reads a file of the repository; undefined if the file does not exist. Only called for paths.
  */
 export function stagesOf(read: (path: string) => string | undefined): Stages {
   let budget = MAX_FILES;
@@ -81,17 +82,16 @@ export function stagesOf(read: (path: string) => string | undefined): Stages {
   return look(PIPELINE_FILE);
 }
 
-/** The files of a pipeline. */
 export interface PipelineFiles {
   /** The content of each file in the repository, after the files that it includes. */
   files: readonly Readonly<Record<string, unknown>>[];
-  /** The names of other files: those of another project or server, and those whose path GitLab expands. */
+  /** The names of other files: files of another project or server, and files whose path GitLab expands. */
   unreadable: readonly string[];
 }
 
 /**
  * Reads the files of the repository's pipeline.
- * @param admits Whether the rules of an include, which may be undefined, might let it in.
+ * @param admits Whether the rules of an include might permit the file. The rules may be undefined.
  */
 export function pipelineFiles(
   read: (path: string) => string | undefined,
@@ -121,7 +121,7 @@ export function pipelineFiles(
 
 /** The pipeline in a file, with the values of its inputs. */
 function contentOf(text: string, inputs: unknown): unknown {
-  // Reading throws for aliases without an anchor, and for too many of them.
+  // Reading throws for aliases without an anchor, and for too many aliases.
   const values = documentsOf(text).map((document): unknown => valueOr(() => document.toJS(), undefined));
   const [header] = values;
   const spec = values.length > 1 && isObject(header) && isObject(header.spec) ? header.spec.inputs : undefined;
@@ -131,7 +131,7 @@ function contentOf(text: string, inputs: unknown): unknown {
   return all.size === 0 ? values.at(-1) : withInputs(values.at(-1), all);
 }
 
-/** Source: GitLab, "CI/CD inputs", "Define input parameters with spec:inputs". Expressions with a function stay as they are. */
+/** Source: GitLab, "CI/CD inputs", "Define input parameters with spec:inputs". Expressions with a function are not changed. */
 function withInputs(value: unknown, inputs: ReadonlyMap<string, unknown>): unknown {
   if (Array.isArray(value)) return value.map((each) => withInputs(each, inputs));
   if (typeof value === "string") {
@@ -145,7 +145,7 @@ function withInputs(value: unknown, inputs: ReadonlyMap<string, unknown>): unkno
   );
 }
 
-/** The name of an included file or its project, without the parts of an address that can be secret. */
+/** The name of an included file or its project, without the parts of an address that may be secret. */
 function namesOf(entry: unknown): string[] {
   const names = isObject(entry) ? [entry.local, entry.template, entry.project, entry.component, entry.remote] : [entry];
   return names.filter((name) => typeof name === "string").map((name) =>
@@ -158,7 +158,7 @@ function entriesOf(pipeline: YAMLMap): readonly unknown[] {
   return isSeq(include) ? include.items : [include];
 }
 
-/** Whether a file of the repository's pipeline has a section with this name. @param path A file that is left out. */
+/** Whether a file of the repository's pipeline has a section with this name. @param path A file to ignore. */
 export function hasSection(name: string, path: string, read: (path: string) => string | undefined): boolean {
   const { files } = pipelineFiles((each) => each === path ? undefined : read(each), () => true);
   return files.some((file) => Object.hasOwn(file, name));
@@ -171,9 +171,9 @@ export function isIncluded(path: string, read: (path: string) => string | undefi
 }
 
 /**
- * How to include a file in the repository's pipeline. A second key `include` would replace the existing one.
+ * How to include a file in the repository's pipeline. A second key `include` would replace the existing key.
  * @param path The file to include.
- * @returns A sentence that ends in a colon, and the lines to add.
+ * @returns A sentence that ends with a colon, and the lines to add.
  */
 export function includeAdvice(
   path: string,
@@ -206,7 +206,7 @@ function entryOf(text: string, node: unknown): string[] {
   );
 }
 
-/** The line of a job with its stage; empty if GitLab's default stage is right. */
+/** The line with the stage of a job; empty if GitLab's default stage is right. */
 export function stageLine(stages: Stages): string {
   if (stages.kind === "default") return "";
   if (stages.kind === "unknown") return "  stage: test # replace it with one of the stages of your pipeline\n";
@@ -215,7 +215,7 @@ export function stageLine(stages: Stages): string {
   } # the last stage of your pipeline; you can use another one\n`;
 }
 
-/** A job without its stage line, which the user may have changed. */
+/** Removes the stage line of a job, because users may have changed it. */
 export function withoutStage(job: string): string {
   return job.replace(/^ {2}stage: .*\n/m, "");
 }
