@@ -1,5 +1,5 @@
 /**
- * A campaign file after it was read: defaults filled in, included files read, durations in milliseconds.
+ * A campaign file after it was read: with defaults, with included files, and with durations in milliseconds.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export interface FilePlace {
   column: number;
 }
 
-/** A place in a campaign. If the campaign is an object, it is the key and the number of UTF-16 units of the key's text before the place. */
+/** A place in a campaign. For an object, this is the key, and the number of UTF-16 units before the place in the key's text. */
 export type Place = FilePlace | { key: string; offset?: number };
 
 export function placeText(place: Place): string {
@@ -31,11 +31,11 @@ export type RepositoryEntry =
     kind: "repository";
     /** `owner/name` or a UUID. */
     repo: string;
-    /** Host of the address by which it was given; absent without one. */
+    /** Host of the address by which the repository was given; absent if it was not given by an address. */
     host?: string | undefined;
     /** Base branch; undefined for the repository's default. */
     baseBranch: string | undefined;
-    /** Root directory, normalized: null for the repository's root, undefined for the repository's stored one. */
+    /** Root directory, normalized: null for the repository's root, undefined for the root that the service has stored. */
     root: string | null | undefined;
     /** Variables of this entry. They override variables of the file. */
     variables: Readonly<Record<string, string>>;
@@ -44,32 +44,32 @@ export type RepositoryEntry =
   /** Every repository whose full name begins with a text. */
   | {
     kind: "query";
-    /** Beginning of the full name; compared without regard to case. */
+    /** Beginning of the full name. Upper and lower case are equivalent. */
     query: string;
     /** Globs of names to leave out. */
     exclude: readonly string[];
     place: Place;
   };
 
-/** A time of the week in which runs may be started. A window that ends before it begins ends on the next day. */
+/** A time of the week in which runs can start. A window that ends before it begins ends on the next day. */
 export interface StartWindow {
   text: string;
-  /** Days on which it begins, 1 (Monday) to 7 (Sunday), ascending. */
+  /** Days on which the window begins, 1 (Monday) to 7 (Sunday), ascending. */
   days: readonly number[];
-  /** Minutes after midnight at which it begins, 0 to 1439. */
+  /** Minutes after midnight at which the window begins, 0 to 1439. */
   fromMinute: number;
-  /** Minutes after midnight at which it ends, 0 to 1440; at most `fromMinute` means on the next day. */
+  /** Minutes after midnight at which the window ends, 0 to 1440. A value of at most `fromMinute` is on the next day. */
   toMinute: number;
   zone: string;
 }
 
-/** When a campaign stops because of failures: a number of items, or a share (more than 0, at most 1) of those that ended. */
+/** When a campaign stops because of failures: a number of items, or a share (more than 0, at most 1) of the items that have ended. */
 export type Threshold = { kind: "count"; count: number } | { kind: "share"; share: number };
 
 interface Canary {
-  /** How many: 1 or more. */
+  /** Number of items: 1 or more. */
   size: number;
-  /** `automatic`: continues if all of them succeeded. `manual`: waits for `approve`. */
+  /** `automatic`: the campaign continues if all canary items have succeeded. `manual`: it waits for `approve`. */
   gate: "automatic" | "manual";
 }
 
@@ -95,26 +95,26 @@ export const NOTIFY_FORMATS = [
 export interface Notify {
   /** Environment variable with the address, which is a secret. */
   variable: string;
-  /** The only host that the address is allowed to have, as in URLs: in lower case, with the port if it is not 443. */
+  /** The only host that the address can have, as in URLs: in lower case, with the port if it is not 443. */
   host: string;
   format: NotifyFormat;
   on: readonly NotifyEvent[];
 }
 
-/** What pull requests get when they are found, once. */
+/** What each pull request gets once, when it is found. */
 export interface PullRequestRules {
-  /** Names of people; `team:NAME`; `codeowners` for the owners that the target branch names. */
+  /** Names of people, `team:NAME` for a team, or `codeowners` for the code owners in the target branch. */
   reviewers: readonly string[];
   labels: readonly string[];
 }
 
-/** What waves merge by themselves: what people have approved, and nothing else. */
+/** What waves merge automatically: only what people have approved. */
 export interface MergeRules {
   /** Time between the last approval that was needed and the merge, in milliseconds. */
   afterMs: number;
   /** Maximum number of merges in 24 hours, including merges by people and updates of branches; null for no limit. */
   atMost: number | null;
-  /** Null for a method that the repository allows. */
+  /** Null for any method that the repository allows. */
   method: MergeMethod | null;
   /** Whether to update a branch that must be up to date. */
   update: boolean;
@@ -122,7 +122,7 @@ export interface MergeRules {
   withoutChecks: readonly string[];
 }
 
-/** The checked result of each run. */
+/** The result file of each run, which is checked. */
 export interface ResultRules {
   /** Path in the repository, with `{id}` for characters that belong to one start. */
   path: string;
@@ -131,29 +131,29 @@ export interface ResultRules {
 }
 
 export interface CampaignFile {
-  /** See {@linkcode CAMPAIGN_NAME}; part of every key. */
+  /** Name of the campaign; see {@linkcode CAMPAIGN_NAME}. It is part of every key. */
   name: string;
   /** Part of every key; empty by default. */
   round: string;
   home: string | null;
-  /** First line of every prompt, with templates; null for none. */
+  /** First line of every prompt, as a template; null if there is none. */
   title: string | null;
-  /** Task, with templates, without the title. */
+  /** Task without its title, as a template. */
   prompt: string;
   variables: Readonly<Record<string, string>>;
   repositories: readonly RepositoryEntry[];
   exclude: readonly string[];
-  /** Which agent. `mode` is null when the service chooses. */
+  /** The agent. `mode` is null if the service chooses it. */
   agent: { harness: string; mode: string | null };
-  /** Working branch, with templates; null when the service names it. */
+  /** Working branch, as a template; null if the service chooses the name. */
   branch: string | null;
-  /** Absent for none. */
+  /** Absent if runs have no result file. */
   result?: ResultRules | undefined;
   success: { require: Requirement; acceptUnchanged: boolean };
   limits: {
-    /** Runs at the same time, 1 to 3. */
+    /** Maximum number of runs at the same time, 1 to 3. */
     parallel: number;
-    /** Attempts for each item, 1 or more. */
+    /** Maximum number of attempts for each item, 1 or more. */
     attempts: number;
     /** Maximum duration of a run, in milliseconds. */
     runTimeoutMs: number;
@@ -162,17 +162,17 @@ export interface CampaignFile {
     /** Maximum number of open pull requests; null for no limit. */
     openPullRequests: number | null;
   };
-  /** The first items; null when there is no canary. */
+  /** The canary; null if there is none. */
   canary: Canary | null;
-  /** Task, with templates, and most attempts of a follow-up that fixes red checks of a pull request; null for none. */
+  /** Task, as a template, and maximum number of attempts of follow-ups that fix red checks of a pull request; null if there are none. */
   onFailedChecks: { prompt: string; attempts: number } | null;
-  /** Reviewers and labels of pull requests; null for none. */
+  /** Reviewers and labels of pull requests; null if there are none. */
   pullRequests: PullRequestRules | null;
-  /** What waves merge; null for nothing. */
+  /** What waves merge; null if they merge nothing. */
   merge: MergeRules | null;
   /** Names of bots that the forge does not mark as bots. Their approvals are ignored. */
   notPeople: readonly string[];
-  /** When runs may be started; empty for always. */
+  /** When runs can start; empty for always. */
   windows: readonly StartWindow[];
   /** The webhook and its events; null without a webhook. */
   notify: Notify | null;
@@ -180,10 +180,10 @@ export interface CampaignFile {
 
 export interface ReadCampaign {
   file: CampaignFile;
-  /** SHA-256 of the file with the files that it names, as 64 hex digits. Standard input and line ends do not change it. */
+  /** SHA-256 of the file and the files that it names, as 64 hex digits. It does not depend on standard input or line ends. */
   hash: string;
-  /** Paths of the files that it names, in the order in which they were read. */
+  /** Paths of the files that the campaign file names, in the order in which they were read. */
   includes: string[];
-  /** Whether a list from standard input was left out, so that repositories may be missing. */
+  /** Whether a list from standard input was left out. If so, repositories may be missing. */
   skippedStdin: boolean;
 }

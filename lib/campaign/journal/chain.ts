@@ -1,14 +1,14 @@
 /**
- * The chain of a journal: turns records into lines and lines into records, each linked to the one before. It also computes the key of a start from
- * what is started. It does not use files.
+ * The chain of a journal: converts records to lines and lines to records. Each line is linked to the line before. The keys of starts are also
+ * computed here. No files are used.
  *
  * A line is one JSON object without blanks between its tokens:
  *
- * - `schema`, `seq`, `previous`, `at`, `wave`, `type`, then the fields of its type: see `record.ts`.
- * - `previous` is SHA-256 of the line before, without its line feed, as 64 hex digits. In the first record it is SHA-256 of the JSON text
+ * - `schema`, `seq`, `previous`, `at`, `wave`, `type`, then the fields of its type; see `record.ts`.
+ * - `previous` is SHA-256 of the line before, without its line feed, as 64 hex digits. In the first record, it is SHA-256 of the JSON text
  *   `["mogplex-ci/journal/1",CAMPAIGN,ROUND]`.
- * - `check`, the last field, is the first 16 hex digits of SHA-256 of the line without this field. It reveals a changed last line, which no
- *   other line is linked to yet, and a line that was only partly written.
+ * - `check`, the last field, is the first 16 hex digits of SHA-256 of the line without this field. It reveals a line that was only partly
+ *   written, and a change of the last line, to which no other line is linked yet.
  *
  * The chain detects accidents, not attackers: anyone who changes a line on purpose can compute the hashes again.
  *
@@ -28,8 +28,8 @@ const CHECK = /,"check":"([0-9a-f]{16})"\}$/;
 export interface ChainProblem {
   why: string;
   /**
-   * Its kind, which decides what happens. `cut`: only the beginning of a line is there. `damaged`: changed, missing or moved lines.
-   * `newer`: written by a newer version. `other`: the journal of another campaign or round.
+   * The kind of problem, which decides what happens. `cut`: only the beginning of a line exists. `damaged`: lines were changed, removed or moved.
+   * `newer`: the line was written by a newer version. `other`: the journal belongs to another campaign or round.
    */
   kind: "cut" | "damaged" | "newer" | "other";
 }
@@ -40,19 +40,19 @@ type ChainResult = { ok: true; record: JournalRecord } | { ok: false; problem: C
 export interface Chain {
   /** Number of the last record; 0 before the first. */
   readonly seq: number;
-  /** Takes the next line, without its line feed. After a problem the chain is unchanged. */
+  /** Reads the next line, without its line feed. After a problem, the chain is unchanged. */
   read(bytes: Uint8Array): ChainResult;
   /**
-   * Makes the lines of new records and continues the chain from them.
+   * Makes the lines of new records, and continues the chain with them.
    *
    * @param at This machine's time, in ISO 8601.
-   * @throws {Error} when a body cannot be made fit, which is a bug. The chain is then unchanged.
+   * @throws {Error} if a body cannot be made valid, which is a bug. The chain is then unchanged.
    */
   make(
     bodies: readonly (RecordBody & { lock?: string | undefined })[],
     at: string,
   ): { record: JournalRecord; line: string }[];
-  /** Goes back to an earlier end: to what {@linkcode Chain.mark} returned. */
+  /** Returns to an earlier end, from {@linkcode Chain.mark}. */
   reset(mark: ChainMark): void;
   mark(): ChainMark;
 }
@@ -82,7 +82,7 @@ export function beginChain(campaign: string, round: string): Chain {
     end = { seq, wave, previous: sha256Hex(line), last: line };
   }
 
-  /** Why a valid record is not the next one; undefined when it is. */
+  /** Why a valid record is not the next one; undefined if it is. */
   function misplaced(record: JournalRecord, line: string): ChainResult | undefined {
     const expected = end.seq + 1;
     if (line === end.last) return problem("the line appears twice");
@@ -157,16 +157,16 @@ export function beginChain(campaign: string, round: string): Chain {
   };
 }
 
-// The fence: the idempotency key of a start follows from what is started, and from nothing else. Two workers that do not know of each other
-// send the same key and get the same run.
+// The idempotency key of a start is derived only from what is started. Two workers that do not know of each other therefore send the same key and get
+// the same run.
 
-/** What a key is derived from. No user, host or time is in it. */
+/** What a key is derived from. It contains no user, host or time. */
 export interface FenceParts {
   campaign: string;
-  /** Its round; empty by default. */
+  /** Round of the campaign; empty by default. */
   round: string;
   requestHash: string;
-  /** UUID of the repository; upper and lower case are the same. */
+  /** UUID of the repository. Upper and lower case are equivalent. */
   repositoryId: string;
   baseBranch: string;
   /** Root directory; null for the repository's root. */
@@ -177,13 +177,13 @@ export interface FenceParts {
 
 /** The parts of a request that make it another task when they change. */
 interface RequestParts extends Pick<LockTask, "agent" | "branch"> {
-  /** The whole prompt with its title, as it is sent: every template is filled in. */
+  /** The whole prompt with its title, as it is sent, with all templates filled in. */
   prompt: string;
 }
 
 /**
- * The hash of a request: SHA-256 of the JSON array `["mogplex-ci/campaign-request/1", prompt, harness, mode, branch]`, as 64 hex digits.
- * The branch is the pattern of the campaign file; null where the service names it, as is a mode that the service chooses.
+ * The hash of a request: SHA-256 of the JSON array `["mogplex-ci/campaign-request/1", prompt, harness, mode, branch]`, as 64 hex digits. The branch
+ * is the template from the campaign file; it is null if the service chooses the name. The mode is null if the service chooses it.
  */
 export function requestHash({ prompt, agent, branch }: RequestParts): string {
   return sha256Hex(JSON.stringify(["mogplex-ci/campaign-request/1", prompt, agent.harness, agent.mode, branch]));

@@ -1,6 +1,6 @@
 /**
- * A home that is a directory, and the segments of the journal in it: on a disk that stays, or in the artifact that one job of a pipeline
- * hands to the next.
+ * A home that is a directory, with the segments of the journal in it. The directory is on a permanent disk, or in the artifact that one job of a
+ * pipeline passes to the next.
  *
  * @module
  */
@@ -19,9 +19,9 @@ import type { JournalRecord, RecordBody } from "./record.ts";
 import { readStops, removeStop, STOPS_FOLDER } from "./stop_request.ts";
 import { takeDirectory, type Writer, writerAtWork } from "./writer.ts";
 
-// The files of a journal: segments of 1000 records, `journal/000001.ndjson` and so on.
+// A journal consists of segments of 1000 records: `journal/000001.ndjson` and so on.
 
-/** Records of a segment. Source: specification of campaigns, section 5. */
+/** Number of records in a segment. Source: specification of campaigns, section 5. */
 const SEGMENT_RECORDS = 1000;
 
 const RESTORE =
@@ -38,7 +38,7 @@ const ADVICE: Readonly<Record<ChainProblem["kind"], string>> = {
 /** A last line that was not completely written. */
 interface TornLine {
   place: string;
-  /** What is missing: only its line feed, or more, in which case the line is removed. */
+  /** What is missing: only the line feed, or more. If more is missing, the line is removed. */
   missing: "line feed" | "more";
 }
 
@@ -46,15 +46,15 @@ interface Segments {
   /**
    * Reads all records into the chain, which must be at its beginning.
    *
-   * @returns The last line if it was not completely written. With `repair`, it is completed or removed on the disk.
+   * @returns The last line if it was not completely written. With `repair`, the line is completed or removed on the disk.
    * @throws {UsageError} See `Home.readJournal`.
    */
   read(onRecord: OnRecord, repair: boolean): TornLine | undefined;
-  /** Appends records to the chain and to the disk. Only after {@linkcode Segments.read}. @throws the same errors as `Home.append`. */
+  /** Appends records to the chain and to the disk. Call it only after {@linkcode Segments.read}. @throws the same errors as `Home.append`. */
   append(bodies: readonly RecordBody[], at: string): JournalRecord[];
 }
 
-/** The name of a segment's file in the folder `journal`. @param segment From 1. */
+/** The file name of a segment in the folder `journal`. @param segment From 1. */
 export function segmentName(segment: number): string {
   return `${String(segment).padStart(6, "0")}.ndjson`;
 }
@@ -72,7 +72,7 @@ function unwritable(what: string, cause: unknown): MogplexError {
   return new MogplexError({ attempted: `write ${what}`, why: messageOf(cause), advice }, "unavailable", { cause });
 }
 
-/** Where segments are: in a directory, which messages may call by another name. */
+/** The directory with the segments, and its name in messages. */
 interface SegmentsPlace {
   directory: string;
   shownAs: string;
@@ -100,7 +100,7 @@ function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace
     }
   }
 
-  /** Passes on the lines of a segment. Errors that `onLine` throws are not wrapped. */
+  /** Passes each line of a segment to `onLine`. Errors that `onLine` throws are not wrapped. */
   function eachLine(path: string, onLine: (line: FileLine) => void): void {
     let failure: { error: unknown } | undefined;
     attempt(path, () => {
@@ -148,7 +148,7 @@ function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace
         return;
       }
       const { problem } = result;
-      // A line without its end, or text that is not JSON, is what a crash in the middle of writing leaves behind.
+      // A crash during a write leaves behind a line without its end, or a text that is not JSON.
       const isCut = problem.kind === "cut" || !line.ended && problem.kind !== "newer";
       if (!isLast || !isCut) throw refused(problem, place);
       torn = { place, offset: line.offset, missing: "more", problem };
@@ -212,19 +212,19 @@ function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace
 
 export interface DirHomeOptions {
   files: DurableFiles;
-  /** The processes of this machine; see `writer.json`. */
+  /** The processes of this machine, which `writer.json` names. */
   processes: Processes;
-  /** The records contain its wall time, for people. */
+  /** Provides the wall time of the records, which is for people. */
   clock: Clock;
   campaign: string;
-  /** Its round; empty for none. */
+  /** Round of the campaign; empty if there is none. */
   round: string;
   /**
-   * `write`: this process is the only one that writes until {@linkcode Home.close}. `read`: it changes nothing, not even a file, and does
+   * `write`: this process is the only one that writes until {@linkcode Home.close}. `read`: this process changes nothing, not even a file, and does
    * not wait for another process.
    */
   access: "read" | "write";
-  /** What messages call the directory. @default its path */
+  /** The name of the directory in messages. @default its path */
   shownAs?: string | undefined;
   /** See {@linkcode LockChecks.requestHash}. */
   requestHash?: LockChecks["requestHash"];
@@ -232,16 +232,16 @@ export interface DirHomeOptions {
   onNotice: OnNotice;
 }
 
-// When requests were sent, for the next process: `ci/writer-requests.json`. A file that is lost, or is not understood, costs a wait at most.
+// `ci/writer-requests.json` tells the next process when requests were sent. If the file is lost or cannot be read, the only cost is a wait.
 
-/** Largest file of them. A minute has 60 at most. */
+/** Maximum size of this file, in bytes. A minute has at most 60 requests. */
 const MAX_REQUESTS_BYTES = 4096;
 
 function requestsPath(directory: string): string {
   return `${directory}/ci/writer-requests.json`;
 }
 
-/** Points on the clock at which the processes before this one have sent requests. */
+/** Times on the clock at which earlier processes have sent requests. */
 function readSent(directory: string, { files, clock }: Pick<DirHomeOptions, "files" | "clock">): number[] {
   try {
     const file = files.read(requestsPath(directory), MAX_REQUESTS_BYTES);
@@ -267,11 +267,11 @@ function writeSent(
     files.makeDirectory(`${directory}/ci`);
     files.replace(requestsPath(directory), `${JSON.stringify(recent.map((at) => Math.round(at + offset)))}\n`);
   } catch {
-    // Only the journal matters.
+    // The next process can do without this file.
   }
 }
 
-/** Whether a directory has neither a plan nor a journal: the plan failed. */
+/** Whether a directory has neither a plan nor a journal, because the plan failed. */
 function isEmpty(directory: string, files: DurableFiles): boolean {
   try {
     return files.facts(`${directory}/lock.json`) === undefined && files.list(`${directory}/journal`) === undefined;
@@ -280,7 +280,7 @@ function isEmpty(directory: string, files: DurableFiles): boolean {
   }
 }
 
-/** Removes a directory with nothing but its `.gitignore`. */
+/** Removes a directory that contains nothing but its `.gitignore`. */
 function removeUnused(directory: string, files: DurableFiles): void {
   try {
     if (files.list(directory)?.some((name) => name !== IGNORE_FILE)) return;
@@ -293,16 +293,16 @@ function removeUnused(directory: string, files: DurableFiles): void {
 
 const IGNORE_FILE = ".gitignore";
 
-/** Text of `.gitignore`: what artifacts and commits must not contain. */
+/** Text of `.gitignore`: files that artifacts and commits must not contain. */
 const IGNORED =
   `# Which process is running here, and requests to it. Useless on any other machine.\nwriter*.json\n${STOPS_FOLDER}/\n*.tmp\n`;
 
 /**
  * Opens a directory with `lock.json`, `journal/`, `ci/writer-requests.json`, and `writer.json` while a process writes.
  *
- * @param directory Its path. It is created when it is opened for writing, and removed at the end if nothing was planned.
- * @throws {UsageError} when it is not a directory, or is reached through a symbolic link.
- * @throws {MogplexError} with exit code 75 when another process is using it, 69 when the disk cannot be used.
+ * @param directory Path of the directory. It is created when it is opened for writing, and removed at the end if nothing was planned.
+ * @throws {UsageError} if the path is not a directory, or is reached through a symbolic link.
+ * @throws {MogplexError} with exit code 75 if another process is using the directory, 69 if the disk cannot be used.
  */
 // deno-lint-ignore require-await
 export async function openDirHome(directory: string, options: DirHomeOptions): Promise<Home> {
@@ -322,7 +322,7 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
   }
 
   const sentAt = readSent(directory, options);
-  /** Paths of what was no stop, and was noted. */
+  /** Paths of invalid stop requests that were reported. */
   const badStops = new Set<string>();
   let segments: Segments | undefined;
   let failed: unknown;
@@ -363,7 +363,7 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
     try {
       return to.append(bodies, new Date(clock.wallTime()).toISOString());
     } catch (error) {
-      // The disk may now hold anything.
+      // The contents of the disk are unknown after an error.
       if (error instanceof MogplexError) failed = error;
       throw error;
     }

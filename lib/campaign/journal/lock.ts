@@ -1,6 +1,6 @@
 /**
- * The lock: the frozen list of a campaign, its text, and the checks of a text that is read. `plan` writes it, and every later step reads it
- * instead of the file.
+ * The lock: the frozen list of a campaign, its text, and the checks when it is read. `plan` writes the lock, and every later step reads the lock
+ * instead of the campaign file.
  *
  * @module
  */
@@ -40,9 +40,9 @@ import { MAX_BRANCH, MAX_ITEM_ID, MAX_REASON, MAX_REPOSITORY, MAX_RESULT_PATH } 
 export interface LockItem {
   /** Stable name of the item in the journal: `owner/name@branch` or `owner/name@branch:root`. Unique in the lock. */
   id: string;
-  /** Full name; the UUID when the repository is hidden. */
+  /** Full name; the UUID if the repository is hidden. */
   repository: string;
-  /** UUID, in lower case. */
+  /** UUID of the repository, in lower case. */
   repositoryId: string;
   /** Base branch; sent with every start. Empty for `invalid` items. */
   baseBranch: string;
@@ -51,14 +51,14 @@ export interface LockItem {
   variables: Readonly<Record<string, string>>;
   /** SHA-256 of the prompt with its variables, the agent and the branch, as 64 hex digits. Empty for `invalid` items. */
   requestHash: string;
-  /** Index of its task in {@linkcode Lock.tasks}. */
+  /** Index of the item's task in {@linkcode Lock.tasks}. */
   task: number;
   canary: boolean;
-  /** Why it cannot or must not be started; null for an ordinary item. */
+  /** Why the item cannot or must not be started; null for an ordinary item. */
   excluded: { as: "invalid" | "skipped"; reason: string } | null;
 }
 
-/** The parts of a request that items share. There is more than one when a later plan brought another prompt. */
+/** The parts of a request that items share. A campaign has several tasks if a later plan had another prompt. */
 export type LockTask = Pick<CampaignFile, "title" | "prompt" | "variables" | "agent" | "branch" | "result">;
 
 /** The parts of a campaign file that a later plan replaces. */
@@ -76,14 +76,14 @@ export const LOCK_SETTINGS = [
 export interface Lock extends Pick<CampaignFile, (typeof LOCK_SETTINGS)[number]> {
   schema: 1;
   campaign: string;
-  /** Its round; empty by default. */
+  /** Round of the campaign; empty by default. */
   round: string;
-  /** When the campaign was planned, by this machine's clock, in ISO 8601. */
+  /** When the campaign was planned, in ISO 8601, by the clock of the machine that planned it. */
   plannedAt: string;
   origin: string;
-  /** SHA-256 over everything else in the lock: see `sealLock`. The journal contains it. */
+  /** SHA-256 of everything else in the lock; see `sealLock`. The journal contains it. */
   hash: string;
-  /** SHA-256 of the file with its includes, as 64 hex digits: shows whether the file has changed since. */
+  /** SHA-256 of the file with its includes, as 64 hex digits. It shows whether the file has changed since. */
   fileHash: string;
   tasks: readonly LockTask[];
   /** The campaign's items: the canary first, then the others in the order of the file. */
@@ -92,13 +92,13 @@ export interface Lock extends Pick<CampaignFile, (typeof LOCK_SETTINGS)[number]>
 
 export type UnsealedLock = Omit<Lock, "hash">;
 
-/** Maximum length of a prompt, in characters, including everything that is inserted later. The service takes 100 000. */
+/** Maximum length of a prompt, in characters, including everything that is inserted later. The service accepts 100 000. */
 const MAX_PROMPT = 1_000_000;
 const MAX_ITEMS = 100_000;
 const MAX_TASKS = 1000;
 const MAX_WINDOWS = 1000;
 
-/** Whether this runtime knows a time zone. An unknown one would end the campaign without a clear message. */
+/** Whether this runtime knows a time zone. An unknown time zone would end the campaign without a clear message. */
 function isZone(name: string): boolean {
   try {
     new Intl.DateTimeFormat("en", { timeZone: name });
@@ -208,9 +208,9 @@ const lockField: Field<Lock> = object({
   items: list(itemField, 0, MAX_ITEMS),
 });
 
-// The text of a lock: written so that a change of one item changes one line, and read with every check that needs no service.
+// A change of one item changes one line of a lock's text. Reading a text makes every check that needs no service.
 
-/** Maximum size of a lock, in bytes: 10 000 items take about 5 MB. */
+/** Maximum size of a lock, in bytes. 10 000 items take about 5 MB. */
 export const MAX_LOCK_BYTES = 67_108_864;
 
 export interface LockChecks {
@@ -218,8 +218,8 @@ export interface LockChecks {
   campaign: string;
   round: string;
   /**
-   * Computes the hash of an item's request from its task, for comparison with the one in the lock. It needs the templates of the campaign
-   * file, which this folder does not know. @default not compared
+   * Computes the hash of an item's request from its task, to compare it with the hash in the lock. This requires the templates of the campaign file,
+   * which this folder does not know. @default not compared
    */
   requestHash?: ((task: LockTask, item: LockItem) => string) | undefined;
 }
@@ -227,7 +227,7 @@ export interface LockChecks {
 const RESTORE =
   "restore it from the previous wave (its artifact, commit or backup); without a journal next to it, remove it and plan again";
 
-/** The name of an item: `owner/name@branch`, with `:root` when it has a root directory. */
+/** The name of an item: `owner/name@branch`, with `:root` if it has a root directory. */
 export function itemId(repository: string, baseBranch: string, root: string | null): string {
   return `${repository}@${baseBranch}${root === null ? "" : `:${root}`}`;
 }
@@ -235,7 +235,7 @@ export function itemId(repository: string, baseBranch: string, root: string | nu
 /**
  * Text of a lock: JSON with one line for each item. Equal items have equal lines.
  *
- * @throws {Error} when it could not be read again, which is a bug.
+ * @throws {Error} if the text could not be read again, which is a bug.
  */
 export function lockText(lock: Lock): string {
   const result = tryRead(lockField, lock);
@@ -255,15 +255,14 @@ function hashOf({ items, hash: _, ...settings }: Lock): string {
   return sha256Hex(["mogplex-ci/campaign-lock/1", ...lines].join("\n"));
 }
 
-/** Gives a lock its hash. Call it after every change. @throws {Error} when it is not valid. */
+/** Gives a lock its hash. Call this after every change. @throws {Error} if the lock is not valid. */
 export function sealLock(lock: UnsealedLock): Lock {
   const result = tryRead(lockField, { ...lock, hash: "0".repeat(64) });
   if (!result.ok) throw new Error(`Cannot seal the lock: ${result.problem}`);
-  // The fields are in the order of the reader.
+  // The hash needs the fields in the order in which they are read.
   return { ...lock, hash: hashOf(result.value) };
 }
 
-/** Whether the hash of a lock is correct. */
 export function isSealed(lock: Lock): boolean {
   return lock.hash === hashOf(lock);
 }
@@ -288,8 +287,9 @@ const ITEMS_BEGIN = '  "items": [';
 const ITEMS_END = "  ]\n}\n";
 
 /**
- * Reads a lock that has the lines of {@linkcode lockText}, item by item: the text and the values of 10 000 items would take ten times as much
- * memory as the items. Undefined for any other text, and for one with a mistake: it is then read as a whole, which finds the words for it.
+ * Reads a lock with the lines of {@linkcode lockText}, item by item. Reading the text and the values of 10 000 items at once would take ten times as
+ * much memory as the items. Undefined for any other text, and for a lock with a mistake. Such a lock is then read as a whole, which describes the
+ * mistake.
  */
 function readByLines(bytes: Uint8Array): Lock | undefined {
   const items: LockItem[] = [];
@@ -315,7 +315,7 @@ function readByLines(bytes: Uint8Array): Lock | undefined {
       return result.ok ? { ...result.value, items } : undefined;
     }
   } catch {
-    // It is not JSON, or not UTF-8.
+    // The text is not JSON or not UTF-8.
   }
   return undefined;
 }
@@ -369,7 +369,7 @@ export function parseLock(bytes: Uint8Array, checks: LockChecks): Lock {
     try {
       hash = requestHash(task, item);
     } catch (cause) {
-      // The texts do not fit together. That is a mistake in the lock, and gets the lock's message.
+      // The texts do not fit together. This is a mistake in the lock, so it is reported as one.
       if (cause instanceof MogplexError) throw refused(`item ${name}: ${cause.why}`, RESTORE, cause);
       throw cause;
     }

@@ -1,12 +1,12 @@
 /**
- * One writer a directory: `writer.json` names the process that writes. If several processes try, exactly one succeeds.
+ * Allows one writer per directory: `writer.json` names the process that writes. If several processes try, exactly one succeeds.
  *
- * A process becomes the writer by creating a file that did not exist, which only one can do:
+ * A process becomes the writer by creating a file that did not exist, which only one process can do:
  *
  * - `writer.json`, if it does not exist.
- * - `writer.ID.json`, when the writer with this id is dead. It is the only one that may then replace `writer.json`, and it renames its file
- *   to it. Ids are random and never used again, so a process that was slow creates a file that nothing refers to, sees that, and starts again.
- * - To end its work, a writer first takes over from itself in the same way, so that no other process can, and then removes both files.
+ * - `writer.ID.json`, if the writer with this id is dead. Only the process that has created this file may then replace `writer.json`, by renaming its
+ * own file. Ids are random and never used again, so a slow process may create a file that nothing refers to. It notices that, and starts again.
+ * - To end its work, a writer first takes over from itself in the same way, so that no other process can. It then removes both files.
  *
  * @module
  */
@@ -26,37 +26,36 @@ interface WriterWorld {
   files: DurableFiles;
   processes: Processes;
   clock: Clock;
-  /** Called when an entry of unknown state was taken over. */
+  /** Called when the directory was taken over from a writer whose state is unknown. */
   onNotice: OnNotice;
 }
 
 export interface Writer {
   /**
-   * @throws {MogplexError} with exit code 75 when another process has taken over, which it does after 5 minutes without a touch; 69 when
-   * that cannot be found out.
+   * @throws {MogplexError} with exit code 75 if another process has taken over, which is possible after 5 minutes without a touch; 69 if that cannot
+   * be determined.
    */
   check(): void;
-  /** Releases the directory. Does nothing when another process has taken over. */
+  /** Releases the directory. Does nothing if another process has taken over. */
   release(): void;
 }
 
 /** How often a writer touches its file, in milliseconds. Source: specification of campaigns, section 5. */
 const TOUCH_MS = 30_000;
 
-/** A writer that is not known to be alive is dead when its file was not touched for so long, in milliseconds. Source: as above. */
+/** Time without a touch after which a writer that is not known to be alive is treated as dead, in milliseconds. Source: as above. */
 const STALE_MS = 300_000;
 
-/** Each further attempt means that another process has won a race in the meantime. */
+/** Maximum number of attempts. Each further attempt means that another process has won a race in the meantime. */
 const MAX_TRIES = 100;
 
 let openTokens: Set<string> | undefined;
 
 /**
- * Becomes the writer of a directory, which must exist, and touches its file every 30 seconds. Every step is one call of
- * {@linkcode DurableFiles}.
+ * Becomes the writer of an existing directory, and touches its file every 30 seconds. Every step is one call of {@linkcode DurableFiles}.
  *
- * @throws {MogplexError} with exit code 75 when another process is the writer, 69 when the disk cannot be used.
- * @throws {UsageError} when there is something else in its place.
+ * @throws {MogplexError} with exit code 75 if another process is the writer, 69 if the disk cannot be used.
+ * @throws {UsageError} if the path is not a directory.
  */
 export function takeDirectory(directory: string, world: WriterWorld): Writer {
   const { files, processes, clock, onNotice } = world;
@@ -67,7 +66,7 @@ export function takeDirectory(directory: string, world: WriterWorld): Writer {
     since: new Date(clock.wallTime()).toISOString(),
   };
 
-  /** One try: whether we are the writer now. */
+  /** Tries once. @returns Whether this process is the writer now. */
   function attempt(): boolean {
     const last = readWriters(files, directory).at(-1);
     if (last === undefined) return files.create(writerPath(directory), writerText(facts));
@@ -84,7 +83,7 @@ export function takeDirectory(directory: string, world: WriterWorld): Writer {
     return true;
   }
 
-  /** Removes what processes that died in the middle of a try have left behind. Younger files may belong to one that is alive. */
+  /** Removes the files of processes that died during an attempt. Younger files may belong to a process that is alive. */
   function cleanUp(): void {
     const nowMs = files.facts(writerPath(directory))?.modifiedMs ?? 0;
     for (const name of files.list(directory) ?? []) {
@@ -95,7 +94,7 @@ export function takeDirectory(directory: string, world: WriterWorld): Writer {
       try {
         if (nowMs - (files.facts(path)?.modifiedMs ?? nowMs) > STALE_MS) files.remove(path);
       } catch {
-        // Not one of our files: it does no harm.
+        // A file that stays does no harm.
       }
     }
   }
@@ -117,7 +116,7 @@ export function takeDirectory(directory: string, world: WriterWorld): Writer {
 
   const stopped = new AbortController();
 
-  /** @throws when that cannot be read. */
+  /** @throws if the writer files cannot be read. */
   function isOurs(): boolean {
     const entries = readWriters(files, directory);
     return entries.length === 1 && entries[0]?.id === token;
@@ -129,11 +128,11 @@ export function takeDirectory(directory: string, world: WriterWorld): Writer {
       try {
         if (isOurs()) files.touch(writerPath(directory));
       } catch {
-        // A file that cannot be touched grows old, and `check` sees it when another process has taken over.
+        // The file becomes old, and `check` notices when another process has taken over.
       }
     }
   }
-  // Ends with the abort, which is its only way out.
+  // The loop ends only when the signal aborts.
   touchOften().catch(() => {});
 
   return {
@@ -154,11 +153,11 @@ export function takeDirectory(directory: string, world: WriterWorld): Writer {
       const guardToken = newToken();
       try {
         if (!isOurs() || !files.create(guard, writerText({ ...facts, token: guardToken }))) return;
-        // Another process may have taken over before the guard was there.
+        // Another process may have taken over before the guard file existed.
         if (readWriters(files, directory).at(-1)?.id === guardToken) files.remove(writerPath(directory));
         files.remove(guard);
       } catch {
-        // The next process sees that this one has ended.
+        // The next process notices that this one has ended.
       }
     },
   };
@@ -169,9 +168,9 @@ function newToken(): string {
 }
 
 /**
- * Whether a writer has ended: `stale` when that follows only from the time of its last touch.
+ * Whether a writer has ended. `stale`: only the time of its last touch shows that.
  *
- * @param timeMs Returns the time, by the clock that timed the touch.
+ * @param timeMs Returns the time, by the clock that set the time of the touch.
  */
 function judge(
   entry: WriterEntry,
@@ -184,18 +183,18 @@ function judge(
     facts.bootId === thisProcess.bootId &&
     facts.pidSpace === thisProcess.pidSpace;
   if (here && facts.pid === thisProcess.pid) {
-    // It is ours, or belongs to a process that had our number before.
+    // The entry belongs to this process, or to an earlier process with the same process id.
     return facts.startedAt === thisProcess.startedAt && openTokens?.has(facts.token) ? "at work" : "ended";
   }
   if (here) {
     const otherProcess = world.processes.find(facts.pid);
     if (otherProcess.state === "dead") return "ended";
     if (otherProcess.state === "alive" && otherProcess.startedAt !== null && facts.startedAt !== null) {
-      // Another process may have got the number since.
+      // Another process may have been given the same process id since.
       return otherProcess.startedAt === facts.startedAt ? "at work" : "ended";
     }
   }
-  // A time in the future comes from a clock that was set back; such a file would never grow old.
+  // A time in the future comes from a clock that was set back. Such a file would never become old.
   return Math.abs(timeMs() - entry.touchedMs) >= STALE_MS ? "stale" : "at work";
 }
 
@@ -230,7 +229,7 @@ export class DirectoryBusyError extends MogplexError {
     this.#reason = { holder: isHeld ? why : `${name} is busy: ${why}`, advice };
   }
 
-  /** The same reason, for something else that was attempted. @param advice What to do. @default what helps with any command */
+  /** The same error for another attempt. @param advice What to do. @default the advice that fits any command */
   during(attempted: string, advice: string = this.#reason.advice): MogplexError {
     const { holder: why } = this.#reason;
     return new MogplexError({ attempted, why, advice }, "rateLimited", { cause: this });
@@ -241,7 +240,7 @@ function processText({ pid, host }: WriterFacts): string {
   return `process ${pid}${host === null ? "" : ` on ${JSON.stringify(host)}`}`;
 }
 
-/** The file is not trusted: anything but a time is shown as it is. */
+/** The file is not trusted. A text that is not a time is shown as it is. */
 function sinceText({ since }: WriterFacts): string {
   const ms = instantMs(since);
   return ms === null ? since : utcText(ms);
@@ -255,9 +254,9 @@ function takenOverNotice({ facts }: WriterEntry): string {
 }
 
 /**
- * Which process is writing in a directory, in a few words; null without one. Writes nothing.
+ * Which process is writing in a directory, in a few words; null if there is none. Writes nothing.
  *
- * @throws when that cannot be read.
+ * @throws if the writer files cannot be read.
  */
 export function writerAtWork(
   directory: string,
@@ -268,20 +267,20 @@ export function writerAtWork(
   return last.facts === null ? "a process" : `${processText(last.facts)} (since ${sinceText(last.facts)})`;
 }
 
-// An entry of a directory's chain of writers: the file by which a process claims the directory.
+// An entry in a directory's chain of writers: the file with which a process claims the directory.
 
 interface WriterFacts extends ProcessIdentity {
   /** 32 random hex digits. */
   token: string;
-  /** This machine's time when it began, in ISO 8601. Only for people. */
+  /** When the process began, in ISO 8601, by this machine's clock. Only shown to people. */
   since: string;
 }
 
 interface WriterEntry {
   path: string;
-  /** 32 hex digits that no other entry has: its token, or a hash of what is in it. */
+  /** 32 hex digits that no other entry has: the token, or a hash of the file. */
   id: string;
-  /** Null when it cannot be parsed. */
+  /** Null if the file cannot be parsed. */
   facts: WriterFacts | null;
   /** When it was last touched, in milliseconds since 1970 by the clock of the file system. */
   touchedMs: number;
@@ -289,13 +288,13 @@ interface WriterEntry {
 
 const MAX_BYTES = 4096;
 
-/** More than any race makes: each entry after the first belongs to a process that died within a few microseconds. */
+/** Maximum number of entries; no race creates so many. Each entry after the first belongs to a process that died within a few microseconds. */
 const MAX_ENTRIES = 50;
 
 /**
- * Reads the writers of a directory: `writer.json`, then the file of the one that takes over from it, and so on. The last one is the writer.
+ * Reads the writers of a directory: `writer.json`, then the file of the process that takes over from it, and so on. The last one is the writer.
  *
- * @throws when a file cannot be read.
+ * @throws if a file cannot be read.
  */
 function readWriters(files: DurableFiles, directory: string): WriterEntry[] {
   const entries: WriterEntry[] = [];
@@ -304,7 +303,7 @@ function readWriters(files: DurableFiles, directory: string): WriterEntry[] {
     const file = files.read(path, MAX_BYTES);
     if (file === undefined) break;
     const facts = parseWriter(new TextDecoder().decode(file.content));
-    // Two empty files of different times are two entries.
+    // Two empty files with different times are different entries.
     const id = facts?.token ?? sha256Hex(`${file.modifiedMs} ${sha256Hex(file.content)}`).slice(0, 32);
     entries.push({ path, id, facts, touchedMs: file.modifiedMs });
     path = successorPath(directory, id);
@@ -318,7 +317,7 @@ export function parseWriter(text: string): WriterFacts | null {
   if (typeof value !== "object" || value === null) return null;
   const { schema, token, since, host, bootId, pidSpace, pid, startedAt } = value as Record<string, unknown>;
   if (schema !== 1 || typeof token !== "string" || !/^[0-9a-f]{32}$/.test(token)) return null;
-  // A number of 0 or less would mean a group of processes.
+  // A number of 0 or less would refer to a group of processes.
   if (!Number.isSafeInteger(pid) || (pid as number) < 1) return null;
   return {
     token,
@@ -348,7 +347,7 @@ function successorPath(directory: string, id: string): string {
   return `${directory}/writer.${id}.json`;
 }
 
-/** The id in the name of a file of {@linkcode successorPath}; undefined for any other name. */
+/** The id in a file name from {@linkcode successorPath}; undefined for any other name. */
 function idInName(name: string): string | undefined {
   return /^writer\.([0-9a-f]{32})\.json$/.exec(name)?.[1];
 }

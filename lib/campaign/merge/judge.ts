@@ -1,5 +1,5 @@
 /**
- * Decides whether a pull request can be merged now, and why not. Pure: all its input was read right before.
+ * Decides whether a pull request can be merged now, and if not, why. The functions send no requests: their input was read right before.
  *
  * @module
  */
@@ -15,11 +15,11 @@ import type { MergeException } from "../journal/record.ts";
 import { hasRun, isOpenStart } from "../journal/memory.ts";
 import { foreignReason } from "../pulls.ts";
 
-/** The rules for a merge, besides the forge's. */
+/** The rules for a merge, in addition to the forge's own rules. */
 export interface MergePolicy {
   /** Time between the last approval that was needed and the merge, in milliseconds. */
   readonly afterMs: number;
-  /** Null for one that the repository allows. */
+  /** Null for any method that the repository allows. */
   readonly method: MergeMethod | null;
   /** Whether to update a branch that must be up to date. */
   readonly update: boolean;
@@ -39,19 +39,19 @@ export interface MergeQuestion {
   readonly item: ItemMemory;
   readonly reading: MergeReading;
   readonly verdict: ApprovalVerdict;
-  /** Checks of the newest commit of the target; null when they are not shown. */
+  /** Checks of the target's newest commit; null if the forge does not show them. */
   readonly targetChecks: ChecksState | null;
   readonly policy: MergePolicy;
-  /** In milliseconds since 1970. */
+  /** The current time, in milliseconds since 1970. */
   readonly nowMs: number;
 }
 
 /**
  * The answer. `reason` is a clause for people.
  *
- * - `merge`: it may be merged; `update`: once its branch is up to date.
- * - `review`, `checks`: it waits for people, or for checks or time.
- * - `blocked`: somebody has to do something else about it.
+ * - `merge`: the pull request can be merged; `update`: it can be merged once its branch is up to date.
+ * - `review`, `checks`: it is waiting for people, or for checks or time.
+ * - `blocked`: something else blocks it, and somebody has to act.
  * - `merged`, `closed`: nothing is left to do.
  */
 export type MergeJudgement =
@@ -67,7 +67,7 @@ export type MergeJudgement =
 
 type Obstacle = Exclude<MergeJudgement, { kind: "merge" | "update" }>;
 
-/** How old the newest commit must be before a repository is taken for one without CI, in milliseconds: checks may begin late. */
+/** Minimum age of the newest commit before a repository is considered to have no CI, in milliseconds. Checks may begin late. */
 const WITHOUT_CHECKS_MS = 3_600_000;
 
 export function judgeMerge(question: MergeQuestion): MergeJudgement {
@@ -113,7 +113,7 @@ export function queueObstacle(question: MergeQuestion, merge: Pick<MergeMemory, 
   return verdict.reason;
 }
 
-/** What is about the item, and not about the state of its pull request. */
+/** Obstacles that concern the item rather than the state of its pull request. */
 function itemObstacle({ item, reading, policy }: MergeQuestion): string | null {
   const { facts, base, repositoryId } = reading;
   if (item.skipped !== null) return `it was skipped by ${item.skipped.by}: ${item.skipped.reason}`;
@@ -159,7 +159,7 @@ function checksOf(question: MergeQuestion, exceptions: MergeException[]): MergeJ
     : null;
 }
 
-/** Why a repository is not taken for one without CI, as a clause; null if it is. */
+/** Why a repository is not considered to have no CI, as a clause; null if it is. */
 function ciProblem(
   { reading: { facts: { createdAt }, isCheckRequired, headCommittedAt }, targetChecks, nowMs }: MergeQuestion,
 ): string | null {
@@ -173,7 +173,7 @@ function ciProblem(
   if (nowMs - committedMs < WITHOUT_CHECKS_MS) {
     return "it has no checks, and the newest commit is less than an hour old";
   }
-  // A commit may be much older than its push, and CI may look at pull requests only.
+  // A commit may be much older than its push, and CI may run only for pull requests.
   const createdMs = instantMs(createdAt);
   if (createdMs === null || nowMs - createdMs < WITHOUT_CHECKS_MS) {
     return "it has no checks, and was opened less than an hour ago";
@@ -212,11 +212,11 @@ function reviewOf(
 }
 
 /**
- * Files that decide what CI runs, who must approve, or what is merged. Source: the documentation of each system, for the place of its file; GitHub and
- * GitLab, "Code owners"; Kubernetes, "OWNERS files"; Mergify, Kodiak, Bulldozer and policy-bot, for theirs; Zuul, "Project Configuration"; Apache,
- * ".asf.yaml features" (branch protection); Renovate, "Configuration Options" (automerge); git.sr.ht, "Build manifests"; Bazel CI, its README. Azure
- * Pipelines and GitLab's `include: local` take any path; `.azure-pipelines` and `ci` are the usual folders. GitHub, "Metadata syntax": `action.yml` of
- * actions in the same repository.
+ * Files that decide what CI runs, who must approve, or what is merged. Source: the documentation of each system, for the path of its file; GitHub and
+ * GitLab, "Code owners"; Kubernetes, "OWNERS files"; Mergify, Kodiak, Bulldozer and policy-bot, for their own files; Zuul, "Project Configuration";
+ * Apache, ".asf.yaml features" (branch protection); Renovate, "Configuration Options" (automerge); git.sr.ht, "Build manifests"; Bazel CI, its
+ * README. Azure Pipelines and GitLab's `include: local` accept any path; `.azure-pipelines` and `ci` are the usual folders. GitHub, "Metadata
+ * syntax": `action.yml` of actions in the same repository.
  */
 const RULE_FILES: readonly RegExp[] = [
   /^\.(?:github|gitlab|gitea|forgejo|circleci|buildkite|teamcity|woodpecker|ci|tekton|semaphore|palantir|azure-pipelines|builds|bazelci)\//i,
@@ -232,7 +232,7 @@ const RULE_FILES: readonly RegExp[] = [
   /(?:^|\/)ci\/(?:.*\/)?[^/]*\.ya?ml$/i,
 ];
 
-/** Why a pull request is not merged without a review, as a clause; null if it may be. */
+/** Why a pull request cannot be merged without a review, as a clause; null if it can. */
 function unreviewedProblem({ review: { required }, changedFiles }: MergeReading): string | null {
   if (required !== null && required > 0) return `the target branch requires ${formatCount(required, "approval")}`;
   if (changedFiles === null) return "not all changed files could be read, and CI files need a review";

@@ -1,8 +1,9 @@
 /**
- * Notifies a webhook or a script's function that a campaign needs a person or is done: each event at least once. The journal records for
- * all machines what was sent. If a webhook fails, nothing else changes: it is tried several times, and the next call sends the event again.
+ * Notifies a webhook or a script's function that a campaign needs a person's attention or is done: each event at least once. The journal records for
+ * all machines what was sent. A failed webhook changes nothing else: the call is repeated several times, and the next call of the campaign sends the
+ * event again.
  *
- * A message has no text of an agent, of the service or of the task in it, and no name of a repository of the campaign.
+ * A message contains no text of an agent, of the service or of the task, and no name of a repository of the campaign.
  *
  * @module
  */
@@ -40,7 +41,7 @@ export interface NotificationContext {
   /** Called instead of the webhook. */
   notifier: Notifier | undefined;
   links: PlatformLinks;
-  /** Called with the reason why nothing was sent; the message contains no secret. */
+  /** Called with the reason why nothing was sent. The message contains no secret. */
   note: (message: string) => void;
 }
 
@@ -50,11 +51,11 @@ const [LIMIT_MS, WHOLE_MS] = [5_000, 30_000];
 /**
  * Sends the event of the campaign to its webhook, unless it was sent before.
  *
- * The journal is shared first, so that the slower of two machines sees what the other did. The event is recorded as sent when the webhook
- * has taken it: after a crash in between it is sent again, with the same id.
+ * The journal is shared first, so that the slower of two machines sees what the other did. The event is recorded as sent after the webhook has
+ * accepted it. After a crash in between, the event is sent again with the same id.
  *
  * @param stuck Whether the campaign was stopped by an error that no later wave can fix.
- * @throws what the journal throws; {@linkcode LostRaceError} if another machine has written in the meantime. Failures of the webhook are notes.
+ * @throws the errors of the journal; {@linkcode LostRaceError} if another machine has written in the meantime. Failures of the webhook are notes.
  */
 export async function sendNotification(
   { file, directory, isInMemory, home, store }: Pick<
@@ -78,7 +79,7 @@ export async function sendNotification(
   try {
     await home.flush();
   } catch (error) {
-    // The webhook is called also if the journal cannot be written: that may be the very event.
+    // The webhook is also called if the journal cannot be shared, because people may have to fix that.
     if (error instanceof LostRaceError) throw error;
   }
   const { message, body } = notificationOf({ file, directory, isInMemory, store }, event, context, isOpen);
@@ -103,7 +104,7 @@ function eventOf(memory: CampaignMemory, nowMs: number): NotifyEvent | null {
   return state === "waiting" && waitsForAnswers(memory) ? "stuck" : null;
 }
 
-/** The message, and the body for the service of a webhook. */
+/** The message, and the body for the webhook's service. */
 function notificationOf(
   { file: { notify }, directory, isInMemory, store }:
     & Pick<OpenedCampaign, "file" | "directory" | "isInMemory">
@@ -146,11 +147,11 @@ function notificationOf(
     counts: { ...counts },
     exitCode: exitCodeOf(memory),
     job: addressOrNull(links.job ?? links.pipeline),
-    // A path that leads out of the checkout belongs to no file of the job.
+    // A path that leads out of the checkout is not a file of the job.
     page: isInMemory || links.file === undefined || /^\/|(?:^|\/)\.\.(?:\/|$)/.test(file)
       ? null
       : addressOrNull(links.file + file),
-    // What did not succeed comes before an approval.
+    // Items that did not succeed must be looked at before an approval.
     command: command === null
       ? null
       : campaignCommand(command, event === "gated" && totalsOf(counts).bad === 0 ? "approve" : "status"),
@@ -173,17 +174,17 @@ const MERGES_STOPPED =
 
 const UNANSWERED = "needs attention: a start has had no answer for two hours, so an agent may be running";
 
-/** A text of the file without what chats read as a command, a link or a mention. */
+/** Removes characters that chats read as a command, a link or a mention. */
 function plain(text: string): string {
   return text.replace(/[<>&@*_`~|[\]()#]/g, " ").replace(/\s+/g, " ").trim();
 }
 
-/** An address that a message may contain; null for everything else. */
+/** An address that a message can contain; null for everything else. */
 function addressOrNull(text: string | undefined): string | null {
   return text !== undefined && URL.canParse(text) && /^https?:\/\/[^\s<>"`]+$/.test(text) ? text : null;
 }
 
-/** The sentence with what a person needs, for services that show a text as it is. */
+/** The sentence with what a person needs, for services that show a text unchanged. */
 function plainLines(sentence: string, message: CampaignNotification): string {
   return lines(sentence, message, bare, (text) => text);
 }
@@ -207,10 +208,10 @@ export function bodyFor(format: NotifyFormat, sentence: string, message: Campaig
           (text) => inBackticks(escapeSlack(text)),
         ),
       };
-    // Source: Google Chat, "Build a Google Chat app as a webhook": a field that it does not know makes it refuse the message.
+    // Source: Google Chat, "Build a Google Chat app as a webhook". Google Chat refuses a message with a field that it does not know.
     case "google-chat":
       return { text: lines(sentence, message, bare, inBackticks) };
-    // Source: Discord, "Webhook Resource", "Execute Webhook"; an address in angle brackets has no preview.
+    // Source: Discord, "Webhook Resource", "Execute Webhook". An address in angle brackets has no preview.
     case "discord":
       return {
         content: cutText(
@@ -219,7 +220,7 @@ export function bodyFor(format: NotifyFormat, sentence: string, message: Campaig
         ),
         allowed_mentions: { parse: [] },
       };
-    // Source: Microsoft Teams, "Create and send messages", "Send Adaptive Cards using an Incoming Webhook"; workflows take the same.
+    // Source: Microsoft Teams, "Create and send messages", "Send Adaptive Cards using an Incoming Webhook". Workflows accept the same format.
     case "teams":
       return {
         type: "message",
@@ -245,10 +246,10 @@ export function bodyFor(format: NotifyFormat, sentence: string, message: Campaig
 /** Maximum length of a message on Discord, in characters. Source: Discord, "Webhook Resource", "Execute Webhook", `content`. */
 const DISCORD_CHARS = 2_000;
 
-/** Maximum length of the mark of a text that was cut, in characters. */
+/** Number of characters that are kept free for the mark of a text that was cut. */
 const MARK_CHARS = 100;
 
-/** The lines of a text, with addresses and the command as the service writes them. */
+/** The lines of a message. `link` and `code` write addresses and the command in the format of the service. */
 function lines(
   sentence: string,
   message: CampaignNotification,
@@ -273,21 +274,21 @@ function linksOf({ job, page }: CampaignNotification): [word: string, url: strin
 
 const bare = (word: string, url: string) => `${word}: ${url}`;
 
-/** A command between backticks, which it cannot end: a service shows one with a backtick in it as it is. */
+/** A command in backticks. A command that contains a backtick would end them, so it is shown unchanged. */
 const inBackticks = (text: string) => text.includes("`") ? text : `\`${text}\``;
 
-/** Source: Adaptive Cards, "RichTextBlock": its texts are not Markdown, unlike the texts of a `TextBlock`. */
+/** Source: Adaptive Cards, "RichTextBlock". Its texts are not Markdown, unlike the texts of a `TextBlock`. */
 function cardText(text: string, more: Record<string, unknown> = {}) {
   return { type: "RichTextBlock", inlines: [{ type: "TextRun", text, ...more }] };
 }
 
-/** Waits before the second and the third try of a function, in milliseconds. */
+/** Waits before the second and the third call of a function, in milliseconds. */
 const AGAIN_MS: readonly number[] = [1_000, 5_000];
 
 /**
- * Calls the function of a script, with at most three tries: after a campaign is done, nothing else may call it again.
+ * Calls the function of a script, at most three times. Once a campaign is done, no later call may repeat this.
  *
- * @returns Why the last try failed, as a clause; null when one did not.
+ * @returns Why the last call failed, as a clause; null if a call succeeded.
  */
 async function callNotifier(
   notifier: Notifier,

@@ -1,11 +1,11 @@
 /**
- * Which run to read next, and when: one poller for all runs of a campaign, within the request budget of its token.
+ * Decides which run to read next, and when: one poller reads all runs of a campaign, within the request budget of its token.
  * @module
  */
 import type { Clock } from "../../clock.ts";
 import { isTerminal, REQUEST_LIMIT, REQUEST_WINDOW_MS } from "../../service/contract.ts";
 
-/** Maximum number of requests of a campaign in a minute: 80 % of the limit, since other commands may use the token. */
+/** Maximum number of requests of a campaign in a minute: 80 % of the limit, because other commands may use the token. */
 export const REQUEST_BUDGET: number = Math.floor(REQUEST_LIMIT * 0.8);
 
 /** The requests of the last minute. @param sentAt Times on the clock. @returns Oldest first. */
@@ -18,20 +18,20 @@ export function recentRequests(sentAt: readonly number[], clock: Pick<Clock, "no
 export interface WatchedRun {
   id: string;
   startedMs: number;
-  /** Null if it was never read. */
+  /** Null if the run was never read. */
   lastSeenMs: number | null;
-  /** Null if unknown. */
+  /** Null if the status is unknown. */
   status: string | null;
 }
 
-/** Times are milliseconds of any one clock. */
+/** All times are in milliseconds of the same clock. */
 export interface PollInput {
   nowMs: number;
-  /** In any order. Finished runs are ignored. */
+  /** The runs, in any order. Finished runs are ignored. */
   runs: readonly WatchedRun[];
-  /** In milliseconds. */
+  /** Mean duration of a run, in milliseconds. */
   meanRunMs: number;
-  /** Times of all requests with this token; those older than a minute are ignored. */
+  /** Times of all requests with this token. Requests older than a minute are ignored. */
   requestsMs: readonly number[];
 }
 
@@ -41,15 +41,15 @@ interface Poll {
   atMs: number;
 }
 
-/** How long a run is treated as young, in milliseconds: one that gets no sandbox fails soon. */
+/** How long a run is considered young, in milliseconds. A run that gets no sandbox fails early. */
 const YOUTH_MS = 60_000;
-/** Interval for a run that waits for an answer, in milliseconds. */
+/** Interval for a run that is waiting for an answer, in milliseconds. */
 const PERSON_MS = 60_000;
-/** Where the end is near, as parts of the mean. Two of three log-normal runs with a spread of 0.5 end there. */
+/** Ages at which the end of a run is likely, as parts of the mean duration. Two of three log-normal runs with a spread of 0.5 end in this range. */
 const NEAR = { from: 0.65, to: 1.6 };
 /**
- * Intervals: parts of the mean, within limits in milliseconds. A run of 20 minutes takes about 40 requests: the limit of 60 a minute is shared with
- * all other uses of the token.
+ * Intervals: parts of the mean duration, within limits in milliseconds. A run of 20 minutes takes about 40 requests. The limit of 60 a minute is
+ * shared with all other uses of the token.
  */
 const INTERVALS = {
   young: { share: 1 / 80, limits: [10_000, 15_000] },
@@ -63,8 +63,8 @@ function clamp(value: number, [low, high]: readonly [number, number]): number {
 }
 
 /**
- * Time from one read to the next, in milliseconds. The end of a run of 20 minutes is seen 10 to 20 seconds late on average, about one percent of its
- * time.
+ * Time from one read to the next, in milliseconds. The end of a run of 20 minutes is seen 10 to 20 seconds late on average, which is about one
+ * percent of its duration.
  * @param ageMs Age of the run at the last read.
  */
 function pollIntervalMs(status: string | null, ageMs: number, meanRunMs: number): number {
@@ -73,7 +73,7 @@ function pollIntervalMs(status: string | null, ageMs: number, meanRunMs: number)
   const age = isBefore ? ageMs < YOUTH_MS ? "young" : "before" : ageMs <= meanRunMs * NEAR.to ? "near" : "after";
   const { share, limits } = INTERVALS[age];
   const waitMs = clamp(meanRunMs * share, limits);
-  // The end may become near before the next read.
+  // The run may reach the age at which its end is likely before the next read.
   return isBefore ? Math.min(waitMs, Math.max(meanRunMs * NEAR.from - ageMs, INTERVALS.near.limits[0])) : waitMs;
 }
 
@@ -90,12 +90,12 @@ export function seenAfterMs(runsMs: readonly number[], meanRunMs: number): numbe
 }
 
 function dueAt({ lastSeenMs, startedMs, status }: WatchedRun, { nowMs, meanRunMs }: PollInput): number {
-  // A time in the future comes from a clock that was set: it is treated as now.
+  // A time in the future comes from a clock that was set, and is treated as now.
   const seenMs = Math.min(lastSeenMs ?? startedMs, nowMs);
   return seenMs + pollIntervalMs(status, seenMs - Math.min(startedMs, nowMs), meanRunMs);
 }
 
-/** When the budget allows one more read. */
+/** When the request budget allows one more read. */
 function budgetAt({ nowMs, requestsMs }: PollInput): number {
   const sent = requestsMs.map((at) => Math.min(at, nowMs)).filter((at) => at > nowMs - REQUEST_WINDOW_MS).sort((a, b) =>
     a - b
@@ -106,8 +106,8 @@ function budgetAt({ nowMs, requestsMs }: PollInput): number {
 
 /**
  * Decides which run to read next, and when.
- * Of the runs that are due when a request is possible, it picks the one that was not read for the longest time, so that no run is forgotten
- * if the budget is low. For runs that were never read, the start is used.
+ * Of the runs that are due when a request is possible, the run that was not read for the longest time is chosen, so that no run is forgotten if the
+ * budget is low. For runs that were never read, the time of their start is used.
  * @returns Null if no run is left to read.
  */
 export function pollPlan(input: PollInput): Poll | null {

@@ -1,5 +1,5 @@
 /**
- * What needs a person, and what that person can do: entries for the campaign as a whole, and one for each group of items with the same cause.
+ * What needs a person's attention, and what to do about it: entries for the campaign as a whole, and one for each group of items with the same cause.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { lookup } from "../../lookup.ts";
 import { failedGroups, isAtGate, isOver, isStoppedByFailures, needsRetry, retriedCount } from "./next_step.ts";
 
 interface Step {
-  /** A sentence. It ends in a colon if a command follows. */
+  /** A sentence. It ends with a colon if a command follows. */
   readonly text: string;
   /** The command for the step; null for a step outside the command line. */
   readonly command: string | null;
@@ -33,21 +33,21 @@ interface Ending {
   readonly names: readonly string[];
   /** The last lines of the newest agent's log. Untrusted. */
   readonly lines: readonly string[];
-  /** Address of the newest pull request; null without one. */
+  /** Address of the newest pull request; null if there is none. */
   readonly pullRequest: string | null;
 }
 
-/** The newest run of a group, and the way to all of it. */
+/** The newest run of a group, and how the group's agents ended. */
 interface Newest {
-  /** An ending with only its item. */
+  /** The ending of this run's item alone. */
   readonly run: Ending;
-  /** The command that shows all of it. */
+  /** The command that shows the report of the run. */
   readonly command: string;
-  /** The different last lines: the newest run's first, then by frequency. They are texts by agents, and decide nothing. */
+  /** The different last lines: the newest run's first, then by frequency. Agents write these texts, so nothing is decided by them. */
   readonly endings: readonly Ending[];
 }
 
-/** Maximum number of different endings that a group shows: where space is short, and elsewhere. */
+/** Maximum number of endings that a group shows where space is short. Elsewhere, it is `MAX_ALL_ENDINGS`. */
 const MAX_ENDINGS = 3;
 export const MAX_ALL_ENDINGS = 20;
 /** Maximum number of names that an ending shows. */
@@ -58,7 +58,7 @@ interface NewestOptions {
   mayLink?: ((url: string) => boolean) | undefined;
   /** Maximum number of endings to show. @default {3} */
   max?: number;
-  /** Where the other endings are, as a clause. */
+  /** Where the other endings are shown, as a clause. */
   rest: string;
 }
 
@@ -70,7 +70,7 @@ interface NewestParts {
   command: string;
 }
 
-/** Where to find the cause of a group, in the order in which it is shown. Lines are the agents' own; the step has the command. */
+/** Where to find the cause of a group, in display order. The lines are the agents' own. The command belongs to the step. */
 export function newestParts(
   { newest, count }: Attention,
   { mayLink = () => true, max = MAX_ENDINGS, rest }: NewestOptions,
@@ -111,7 +111,7 @@ function namesOf(names: readonly string[]): Words {
   return [joinWords(names.slice(0, MAX_NAMES).map((name) => ({ name })), ", "), more > 0 ? ` and ${more} more` : ""];
 }
 
-/** What follows the title of a group whose agents ended in different ways; otherwise empty. */
+/** The text after the title of a group whose agents ended in different ways; otherwise empty. */
 export function endingsText({ newest }: Attention): string {
   const { endings: { length } } = newest ?? { endings: [] };
   return length > 1 ? `, ${length} different endings` : "";
@@ -142,13 +142,13 @@ export function attentionCount(entries: readonly Attention[]): string {
 /** Text before the command that cancels the runs that a person has decided to cancel. */
 export const CANCEL_NOW = "To cancel the runs now:";
 
-/** Title of the entry about the step after all others. */
+/** Title of the entry about what to do after everything else. */
 export const AFTERWARDS = "When that is done";
 
-/** Title of the entry about a closed gate of canary or failures. */
+/** Title of the entry about a closed gate of the canary or the failure limit. */
 export const GATE_CLOSED = "gate closed";
 
-/** How a count names the entries about the whole campaign, by title. */
+/** How {@linkcode attentionCount} names the entries about the whole campaign, by title. */
 const NOUNS: Readonly<Partial<Record<string, string>>> = {
   [GATE_CLOSED]: "a closed gate",
   stopping: "a stopped campaign",
@@ -164,18 +164,18 @@ const NOUNS: Readonly<Partial<Record<string, string>>> = {
 export interface Attention {
   /** A verdict, or a few words of our own. */
   readonly title: string;
-  /** Why, in one line; empty when nothing is known. */
+  /** The reason, in one line; empty if it is unknown. */
   readonly cause: string;
   /** Number of items; 0 for an entry about the campaign as a whole. */
   readonly count: number;
-  /** Names of all of them, as in `ItemView.id`. */
+  /** Names of all these items, as in `CampaignItem.id`. */
   readonly ids: readonly string[];
   /** The items, at most {@linkcode MAX_NAMED}, each with what is needed to find it. */
   readonly items: readonly string[];
-  /** Null where no item has a run that did not succeed. */
+  /** Null if no item has a run that did not succeed. */
   readonly newest: Newest | null;
   readonly steps: readonly Step[];
-  /** Whether other entries have to be dealt with first, so that its command is not the first one to use. */
+  /** Whether other entries must be dealt with first, so that this entry's command is not the first one to use. */
   readonly isLater: boolean;
 }
 
@@ -189,7 +189,7 @@ interface Context {
 const MAX_NAMED = 20;
 
 /**
- * Everything that needs a person, most urgent first: the campaign as a whole, then groups in the order of verdicts, large groups before
+ * Everything that needs a person's attention, most urgent first: the campaign as a whole, then groups in the order of verdicts, large groups before
  * small ones.
  *
  * @param problem Message of the error that stopped the last step, which is not in the view (another user's token, for example).
@@ -201,7 +201,7 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
   const whole = campaignEntry(context);
   const [before, after] = whole?.isLater ? [[], [whole]] : [whole === undefined ? [] : [whole], []];
   const items = new Map(view.items.map((item) => [item.id, item]));
-  // What has stopped it comes first.
+  // The items that stopped the campaign come first.
   const failed = isStoppedByFailures(view) ? failedGroups(view) : [];
   const later = (group: CauseGroup) => Number(!failed.includes(group));
   const groups = [...view.causes].sort((a, b) => later(a) - later(b) || byVerdict(a, b));
@@ -220,7 +220,7 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
       const common = { count: ids.length, ids, items: visibleNames, steps, isLater: false };
       if (group.stuck === null) {
         const groupItems = ids.map((id) => items.get(id)).filter((item) => item !== undefined);
-        // Its question is the cause.
+        // The agent's question is the cause.
         const newest = title === "needs-input" ? null : newestOf(groupItems, names, command);
         return { title, cause, ...common, newest };
       }
@@ -233,7 +233,7 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
   ];
 }
 
-/** What to do when no wave is due. A stop holds also after a retry. */
+/** What to do when no wave is due. A stop remains in effect after a retry. */
 function afterwardsEntry({ view, command }: Context): Attention {
   const { stateReason, causes } = view;
   const asks = causes.some(({ verdict }) => verdict === "needs-input");
@@ -247,7 +247,7 @@ function afterwardsEntry({ view, command }: Context): Attention {
   return { ...ofCampaign(AFTERWARDS, "", next), isLater: true };
 }
 
-/** The item with the newest run, and the items by how their agents ended; null where no item has a run. */
+/** The newest run, and the items grouped by how their agents ended; null if no item has a run. */
 function newestOf(
   items: readonly CampaignItem[],
   names: ReadonlyMap<string, string>,
@@ -276,12 +276,12 @@ function newestOf(
   return { run: endingOf([newest]), endings: groups.map(endingOf), command };
 }
 
-/** The last lines of an item's agent. Times and counts differ from run to run, and make no other text. */
+/** The last lines of an item's agent, with every number replaced by 0: times and counts differ from run to run. */
 function textOf({ lastLines = [] }: CampaignItem): string {
   return lastLines.join("\n").replace(/\d+/g, "0");
 }
 
-/** Skipped items whose runs are still running, by the person who skipped them. */
+/** Skipped items whose runs are still running, grouped by the person who skipped them. */
 function stillRunning({ view, command, names }: Context): Attention[] {
   const people = groupBy(
     view.items.filter(({ skippedBy }) => skippedBy !== undefined),
@@ -308,7 +308,7 @@ function stillRunning({ view, command, names }: Context): Attention[] {
   });
 }
 
-/** Merges that have broken their targets. */
+/** The entry about merges that have broken their target branches. */
 function mergesEntry(reason: string, command: CampaignCommand): Attention {
   return ofCampaign(
     "merges stopped",
@@ -317,7 +317,7 @@ function mergesEntry(reason: string, command: CampaignCommand): Attention {
   );
 }
 
-/** What holds up the campaign as a whole; undefined when nothing does. */
+/** What holds up the campaign as a whole; undefined if nothing does. */
 function campaignEntry({ view, command }: Context): Attention | undefined {
   const { state, gateReason, nextWaveAt, at, writer, counts, pendingCancels = 0 } = view;
   const isClosed = state === "gated" || state === "stopping" || state === "stopped";
@@ -332,11 +332,11 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
         : "To start the rest after all:",
       campaignCommand(command, "resume"),
     );
-    // The campaign's state has the reason. Runs that continue without a process keep nothing from being resumed.
+    // The campaign's state has the reason. Runs that continue without a process do not prevent a resume.
     return ofCampaign(
       writer === null ? "stopped" : state,
       "",
-      // Another process does not let go of the campaign before its last run has ended.
+      // Another process keeps the campaign until its last run has ended.
       ...(writer === null ? [resume] : []),
       ...(gateReason === undefined || writer !== null ? [] : [
         step(
@@ -376,7 +376,7 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
   }
   const due = instantMs(nextWaveAt);
   const now = instantMs(at);
-  // A process that stays makes its waves when something is due, and writes nothing in between.
+  // A process that follows the campaign makes its waves when something is due, and writes nothing in between.
   if (writer !== null) return undefined;
   if (due !== null && now !== null && now - due > LATE_MS) {
     return ofCampaign(
@@ -388,7 +388,7 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
   return undefined;
 }
 
-/** The steps at a closed gate. The campaign's state has the reason. What did not succeed comes first. */
+/** The steps at a closed gate. The campaign's state has the reason. Items that did not succeed come first. */
 function gateEntry(view: CampaignView, command: CampaignCommand): Attention {
   const isLater = failedGroups(view).length > 0;
   const isStopped = isStoppedByFailures(view);
@@ -430,7 +430,7 @@ function step(text: string, command: string | null = null): Step {
   return { text, command };
 }
 
-/** What stopped the last wave. The message says what to do about it. */
+/** The entry about the error that stopped the last wave. The message says what to do. */
 function troubleEntry(problem: string, { view, command }: Context): Attention {
   const next = step(
     "Nothing is lost. Once the problem is fixed, the next wave continues. To run it by hand:",
@@ -439,7 +439,9 @@ function troubleEntry(problem: string, { view, command }: Context): Attention {
   return ofCampaign("stopped by an error", problem, ...(view.state === "done" ? [] : [next]));
 }
 
-/** An item with what is needed to find its work: its run while it waits for an answer, its branch or pull request while its verdict is unknown. */
+/**
+ * An item with what is needed to find its work: the run while it waits for an answer, the branch or the pull request while its verdict is unknown.
+ */
 function located(item: CampaignItem, name: string): string {
   const { verdict, runId, pullRequest, branch, stuck, pullRequestState: pull } = item;
   if (stuck !== null) {
@@ -536,7 +538,7 @@ function stepsFor(group: CauseGroup, first: CampaignItem | undefined, context: C
   }
 }
 
-/** What to do about pull requests that wait for the same. */
+/** What to do about pull requests that are waiting for the same thing. */
 function stepsForStuck({ stuck, word, items }: CauseGroup, { command, names }: Context): Step[] {
   const retry = campaignCommand(command, "retry", "--cause", word);
   switch (stuck) {

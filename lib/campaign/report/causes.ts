@@ -8,37 +8,37 @@ import { groupStuck } from "../pulls.ts";
 import { GOOD_VERDICTS, ITEM_VERDICTS, type ItemState } from "../view/verdicts.ts";
 import type { CampaignItem, CauseGroup } from "../view/view.ts";
 
-// A reason without the parts that differ from item to item: numbers, ids, hashes, temporary folders, names of
-// repositories and branches.
+// Reasons are compared without the parts that differ from item to item: numbers, ids, hashes, temporary folders, and names of repositories and
+// branches.
 
-/** A reason with places for the parts that differ. There is one text more than there are values. */
+/** A reason, split at the parts that differ. There is one more text than there are values. */
 interface CausePattern {
   readonly texts: readonly string[];
   readonly values: readonly string[];
 }
 
-/** Names of repositories and branches of a campaign, for {@linkcode causePattern}. */
+/** Names of a campaign's repositories and branches, for {@linkcode causePattern}. */
 interface CampaignNames {
   /** In lower case. */
   readonly names: ReadonlySet<string>;
-  /** Maximum number of parts of a name between slashes. */
+  /** Maximum number of parts of a name, separated by slashes. */
   readonly parts: number;
 }
 
-// Twice what a journal holds of a reason.
+// Twice the maximum length of a reason in the journal.
 const MAX_REASON = 1_000;
-// Longer names exist; they are found when they have digits or hashes, as the service's have.
+// Longer names exist. They are recognized by their digits or hashes, which names from the service have.
 const MAX_NAME_PARTS = 6;
 
-/** An ordinary word, with the sign behind it. Most tokens are one. */
+/** An ordinary word with the punctuation after it. Most tokens are words. */
 const WORD = /^([A-Za-z]+)[.,!?:]*$/;
-/** Characters between which names, paths and addresses stand. */
+/** A sequence of characters in which names, paths and addresses occur. */
 const TOKEN = /[^\s"'`()<>{}[\]|;=]+/g;
 const TEMPORARY = ["tmp", "temp", ".tmp", "_temp"];
 const FILE_NAME = /^[^.].*\.[a-z][a-z0-9]{0,4}$/;
 
-// A UUID; a separate number, with its sign; a number with its unit; a run of letters and digits, in which hashes, ids and further
-// numbers are looked for.
+// A UUID; a separate number, with its sign; a number with its unit; or a sequence of letters and digits, which is searched for hashes, ids and more
+// numbers.
 const VARIABLE = new RegExp(
   [
     "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
@@ -50,9 +50,9 @@ const VARIABLE = new RegExp(
 );
 const WHOLE = /^(?:-?\d+(?:[.,]\d+)*|[^-]*(?:-[^-]*){4})$/;
 const NUMBERS = /\d+(?:[.,]\d+)*/g;
-/** A code of an error, such as `TS2304` or `E0308`: another number is another cause. */
+/** An error code, such as `TS2304` or `E0308`. A different number is a different cause. */
 const ERROR_CODE = /^[A-Z]{1,6}\d+$/;
-/** What comes before a code of an exit or an answer, and the code: another code is another cause. */
+/** The text before an exit code or a status code, and the code. A different code is a different cause. */
 const BEFORE_CODE = /(?:^|[^a-z0-9])(?:code|status|http)[ :=]+$/i;
 const CODE = /^-?\d+[.,:!?]*$/;
 const BEFORE_CODE_LENGTH = 12;
@@ -62,7 +62,7 @@ const MIN_ID = 12;
 function campaignNames(items: readonly CampaignItem[]): CampaignNames {
   const names = new Set<string>();
   let parts = 1;
-  // Items share base branches.
+  // Items often have the same base branch.
   const all = new Set(items.flatMap(({ repository, baseBranch, branch }) => [repository, baseBranch, branch ?? ""]));
   for (const name of all) {
     const count = name.split("/", MAX_NAME_PARTS + 1).length;
@@ -103,7 +103,7 @@ function isRandom(run: string): boolean {
   return run.length >= MIN_ID && (run.match(/\d[A-Za-z]|[A-Za-z]\d/g)?.length ?? 0) >= 3;
 }
 
-/** Every match of a pattern as a value, or the result of `each`; the rest as text. */
+/** Splits a text by a pattern. Each match is passed to `each`, and the rest is added as text. */
 function split(text: string, pattern: RegExp, to: Builder, each: (match: string) => void): void {
   let end = 0;
   for (const match of text.matchAll(pattern)) {
@@ -114,7 +114,7 @@ function split(text: string, pattern: RegExp, to: Builder, each: (match: string)
   to.text(text.slice(end));
 }
 
-/** Numbers, UUIDs, hashes and ids in a text without names. */
+/** Finds numbers, UUIDs, hashes and ids in a text without names. */
 function variables(text: string, to: Builder): void {
   split(text, VARIABLE, to, (run) => {
     if (!/\d/.test(run)) to.text(run);
@@ -124,7 +124,7 @@ function variables(text: string, to: Builder): void {
   });
 }
 
-/** Place of a path in a temporary folder within a token; undefined without one. A file name at its end is not part of it. */
+/** Position of a path in a temporary folder within a token; undefined if there is none. A file name at the end of the path is not included. */
 function temporaryPath(token: string): { from: number; until: number } | undefined {
   const match = /(?<=^|[:@,])(?:file:\/\/)?(?:[A-Za-z]:)?[\\/](?![\\/])[^:]*/.exec(token);
   if (match === null) return undefined;
@@ -139,13 +139,13 @@ function temporaryPath(token: string): { from: number; until: number } | undefin
   return { from: match.index, until: match.index + path.length - nameLength };
 }
 
-/** Whether the short name of a repository is meant, and not a word that only looks like it. */
+/** Whether a piece is the short name of the item's repository, and not a word that only looks like it. */
 function isShortName(piece: string, own: string, before: string, after: string): boolean {
   if (piece.toLowerCase() !== own) return false;
   return /[^a-z]/.test(own) || /[/'"`]$/.test(before) || /^(?:[/@'"`]|\.git\b)/.test(after);
 }
 
-/** Splits the end off a name that belongs to the sentence, or to an address. */
+/** Splits off the end of a text that does not belong to a name: punctuation, or `.git` in an address. */
 function nameAndRest(text: string): [name: string, rest: string] {
   const rest = /(?:\.git)?[.,!?]*$/.exec(text.slice(-8))?.[0] ?? "";
   return [text.slice(0, text.length - rest.length), rest];
@@ -156,11 +156,11 @@ interface Names extends CampaignNames {
   readonly own: string;
 }
 
-/** Names, and everything else, in a token outside of temporary folders. */
+/** Finds names and other variable parts in a token outside of temporary folders. */
 function pieces(token: string, before: string, after: string, { names, parts, own }: Names, to: Builder): void {
   const all = token.split(/([/@:\\]+)/);
   let at = 0;
-  /** Takes the longest name that begins here; false if no name does. */
+  /** Takes the longest name that begins here. @returns False if there is none. */
   function takeName(): boolean {
     for (let count = Math.min(parts, Math.ceil((all.length - at) / 2)); count > 0; count--) {
       const until = at + count * 2 - 1;
@@ -186,9 +186,9 @@ function pieces(token: string, before: string, after: string, { names, parts, ow
 }
 
 /**
- * Finds the parts of a reason that differ from item to item. Linear in its length.
+ * Finds the parts of a reason that differ from item to item. This takes linear time.
  *
- * Left as they are: file names, words, exit codes, and codes of errors in capitals (`TS2304`), since another code is another cause.
+ * File names, words, exit codes and error codes in capitals (`TS2304`) are kept, because a different code is a different cause.
  */
 function causePattern({ reason, repository }: CampaignItem, names: CampaignNames): CausePattern {
   const text = plainText((reason ?? "").slice(0, MAX_REASON)).replace(/\s+/g, " ").trim();
@@ -217,14 +217,17 @@ function causePattern({ reason, repository }: CampaignItem, names: CampaignNames
   return to.end();
 }
 
-/** What is grouped: verdicts other than success, and starts that fail because of the service. Skipped items were skipped by a person. */
+/**
+ * Verdicts and states that are grouped: verdicts without success, and starts that fail because of the service. Skipped items are left out, because a
+ * person has skipped them.
+ */
 const TROUBLES: readonly ItemState[] = [
   ...ITEM_VERDICTS.filter((verdict) => !GOOD_VERDICTS.includes(verdict)),
   "service",
   "starting",
 ];
 
-/** Whether {@linkcode groupByCause} takes all items in a state. */
+/** Whether {@linkcode groupByCause} groups all items in a state. */
 export function isTrouble(state: ItemState): boolean {
   return state !== "starting" && TROUBLES.includes(state);
 }
@@ -232,7 +235,7 @@ export function isTrouble(state: ItemState): boolean {
 const MAX_SLUG = 24;
 const SHORT_HASH = 4;
 const FULL_HASH = 8;
-// They say nothing about a cause.
+// Words that say nothing about a cause.
 const FILLERS = new Set(
   "a an and as at be but by for from in is it of on or that the this to was were with".split(" "),
 );
@@ -240,15 +243,15 @@ const FILLERS = new Set(
 interface Group {
   readonly verdict: ItemState;
   readonly texts: readonly string[];
-  /** A value that all items share, or null where they differ. */
+  /** Values that all items share; null where they differ. */
   readonly values: (string | null)[];
   readonly key: string;
   readonly items: string[];
-  /** The word of the group, where its cause has one. */
+  /** The fixed word of the group, if its cause has one. */
   readonly word?: string | undefined;
 }
 
-/** FNV-1a, 32 bits, as 8 hex digits: words only have to differ within a campaign. */
+/** FNV-1a, 32 bits, as 8 hex digits. Words only have to be different within a campaign. */
 function hashOf(text: string): string {
   let hash = 0x811c9dc5;
   for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
@@ -267,14 +270,14 @@ function slugOf({ verdict, texts }: Group): string {
   return slug === "" ? verdict : slug;
 }
 
-/** A group without a reason is called by its verdict. */
+/** The word of a group. A group without a reason is named after its verdict. */
 function wordOf(group: Group, digits: number): string {
   const { verdict, texts, word } = group;
   if (word !== undefined) return word;
   return texts.length === 1 && texts[0] === "" ? verdict : `${slugOf(group)}-${hashOf(group.key).slice(0, digits)}`;
 }
 
-/** Unique words. A word does not depend on other groups, unless two have the same slug and the same short hash. */
+/** Unique words for the groups. A word does not depend on other groups, unless two have the same slug and the same short hash. */
 function wordsOf(groups: readonly Group[], taken: readonly string[]): string[] {
   const short = groups.map((group) => wordOf(group, SHORT_HASH));
   const times = new Map<string, number>();
@@ -290,7 +293,7 @@ function wordsOf(groups: readonly Group[], taken: readonly string[]): string[] {
 
 function causeOf({ texts, values }: Group): string {
   const cause = texts.map((text, index) => index === 0 ? text : `${values[index - 1] ?? "…"}${text}`).join("");
-  // Several gaps in one word are one.
+  // Several gaps in one word become one.
   return cause.replace(/\u2026(?:[:/.,_-]*\u2026)+/g, "…");
 }
 
@@ -301,15 +304,15 @@ function merge(group: Group, { values }: CausePattern): void {
 }
 
 /**
- * Groups items by verdict and cause: two reasons are the same cause if they differ only in numbers, ids, hashes, temporary folders
- * and names of repositories and branches. The text of a group shows such a part only if all its items share it. Takes linear time.
+ * Groups items by verdict and cause: two reasons are the same cause if they differ only in numbers, ids, hashes, temporary folders and names of
+ * repositories and branches. The text of a group shows such a part only if all its items share it. Takes linear time.
  *
- * @param items All items of the campaign, for their names; every one that did not succeed is in exactly one group.
- * Items whose pull request is stuck follow, by what they wait for.
+ * @param items All items of the campaign, for their names. Every item that did not succeed is in exactly one group. Items whose pull request is stuck
+ * follow, grouped by what they are waiting for.
  * @param unanswered Names of the items whose start has had no answer for so long that a person should look. @default none
  *
- * @returns The largest group first; groups of one size in the order of verdicts, then of items. The word of a group depends on its
- * verdict and its cause alone.
+ * @returns The largest group first; groups of the same size in the order of verdicts, then of items. The word of a group depends only on its verdict
+ * and its cause.
  */
 export function groupByCause(
   items: readonly CampaignItem[],
@@ -319,7 +322,7 @@ export function groupByCause(
   const groups = new Map<string, Group>();
   for (const item of items) {
     if (!isTrouble(item.verdict) && !unanswered.has(item.id)) continue;
-    // What is wrong with a file differs from item to item, and the same is done about all.
+    // What is wrong with a result file differs from item to item, but the fix is the same for all of them.
     const cause = item.verdict === "failed" ? item.result?.cause ?? undefined : undefined;
     const pattern = cause === undefined ? causePattern(item, names) : { texts: [cause], values: [] };
     const key = JSON.stringify([item.verdict, pattern.texts]);

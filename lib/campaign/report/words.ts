@@ -1,6 +1,6 @@
 /**
- * The sentences about a campaign: its state, what it is waiting for, what has been done. They contain texts from the view that must be made safe before
- * they are printed.
+ * The sentences about a campaign: its state, what it is waiting for, and what has been done. They contain texts from the view that must be made safe
+ * before they are printed.
  *
  * @module
  */
@@ -31,14 +31,17 @@ export function byVerdict(a: { verdict: ItemState }, b: { verdict: ItemState }):
   return STATES.indexOf(a.verdict) - STATES.indexOf(b.verdict);
 }
 
-/** In a sentence, the names of these states would not be understood. */
+/** Words for states whose names would not be understood in a sentence. */
 const PHRASES: Readonly<Partial<Record<ItemState, string>>> = {
   starting: "sent to the service, no answer yet",
   quota: "held back by a quota",
   service: "held back by the service",
 };
 
-/** The word of a state for people: a campaign can be waiting as well. Data and `--cause` have the state itself. */
+/**
+ * The word for a state in texts for people. `waiting` becomes `queued`, because a campaign can be waiting as well. Data and `--cause` use the state
+ * itself.
+ */
 export function stateWord(state: ItemState): string {
   return state === "waiting" ? "queued" : state;
 }
@@ -51,7 +54,7 @@ function countsText({ counts }: Pick<CampaignView, "counts">, states: readonly I
     .join(", ");
 }
 
-/** States of open items, for people. They include runs that wait for an answer. */
+/** States of open items, in texts for people. Runs that wait for an answer are included. */
 const OPEN: readonly ItemState[] = ["needs-input", ...OPEN_STATES];
 const ENDED: readonly ItemState[] = [
   "succeeded",
@@ -60,7 +63,7 @@ const ENDED: readonly ItemState[] = [
   "skipped",
 ];
 
-/** What has finished, and what has not, in a sentence each; none if there are no items. */
+/** What has finished and what has not, in one sentence each; empty if there are no items. */
 export function countSentences(view: Pick<CampaignView, "counts">): string[] {
   const { items, ended } = totalsOf(view.counts);
   const open = items - ended;
@@ -76,7 +79,7 @@ export function sandboxesText({ used, limit, ended = 0 }: QuotaView["sandboxes"]
   return `${used} of ${limit} in use${ended > 0 ? `, ${ended} by ended runs` : ""}`;
 }
 
-/** The quotas of starts: `4 of 10 a minute, 4 of 30 an hour, 4 of 150 a day`. */
+/** The use of the start quotas: `4 of 10 a minute, 4 of 30 an hour, 4 of 150 a day`. */
 export function startsText({ minute, hour, day }: QuotaView): string {
   const parts = [[minute, "a minute"], [hour, "an hour"], [day, "a day"]] as const;
   return parts.map(([{ used, limit }, span]) => limit === null ? null : `${used} of ${limit} ${span}`)
@@ -86,7 +89,7 @@ export function startsText({ minute, hour, day }: QuotaView): string {
 /** Shown for a local Mogplex without quotas. */
 export const NO_QUOTAS = "not limited";
 
-/** What the next start waits for, after "waits for". */
+/** What the next start is waiting for, as the text after "waits for". */
 export function boundText(
   bound: Exclude<CampaignLimit, "nothing">,
   { quota: { minute, hour, day, sandboxes } }: Pick<CampaignView, "quota">,
@@ -115,9 +118,9 @@ export function boundText(
 }
 
 /**
- * What the next start waits for, after the label "next start"; null when no item is ready for one.
+ * What the next start is waiting for, as the text after the label "next start"; null if no item is ready for one.
  *
- * @param stays Whether this process makes the starts, so that there is no wave to wait for. @default whether a process is working on it
+ * @param stays Whether this process makes the starts, so there is no wave to wait for. @default whether a process is working on the campaign
  */
 export function nextStartText(view: CampaignView, stays: boolean = view.writer !== null): string | null {
   const { waitingFor, quota, counts, items } = view;
@@ -180,14 +183,14 @@ function doneText(view: CampaignView): string {
 
 const NOTHING_RUNS = "nothing is running";
 
-/** How many runs a person wants cancelled; null for none. @param stays See {@linkcode nextStartText}. */
+/** How many runs a person wants cancelled; null if there are none. @param stays See {@linkcode nextStartText}. */
 function cancelsText({ pendingCancels: cancels = 0 }: CampaignView, stays: boolean): string | null {
   if (cancels === 0) return null;
   const runs = formatCount(cancels, "run");
   return stays ? `${runs} ${cancels === 1 ? "is" : "are"} being cancelled` : `the next wave cancels ${runs}`;
 }
 
-/** The starts that a running process may still be sending. */
+/** Number of starts that a running process may still be sending. */
 function sendingCount({ items, at }: CampaignView): number {
   const nowMs = instantMs(at) ?? 0;
   return items.filter(({ verdict, reason, startedAt }) =>
@@ -195,7 +198,7 @@ function sendingCount({ items, at }: CampaignView): number {
   ).length;
 }
 
-/** Why nothing is merged, and who lets it continue, after the pull requests that wait. */
+/** Why nothing is merged and who can change that, as the text after the waiting pull requests. */
 function held({ pending, stateReason }: CampaignView): Words[] {
   switch (pending?.hold) {
     case "stopped":
@@ -212,7 +215,7 @@ function held({ pending, stateReason }: CampaignView): Words[] {
 /** Maximum length of an error in a sentence about the state, in characters. */
 const MAX_ERROR = 200;
 
-/** The state of the campaign and what it waits for, after its name. */
+/** The state of the campaign and what it is waiting for, as the text after its name. */
 export function stateClause(view: CampaignView, stays?: boolean): Words {
   const { state, stateReason, waitingFor } = view;
   const isStoppedByPerson = (state === "stopping" || state === "stopped") && waitingFor === "stopped";
@@ -220,14 +223,14 @@ export function stateClause(view: CampaignView, stays?: boolean): Words {
 }
 
 /**
- * What the campaign does and waits for, after its state.
+ * What the campaign is doing and waiting for, as the text after its state.
  *
  * @param stays See {@linkcode nextStartText}.
  */
 export function stateDetail(view: CampaignView, stays: boolean = view.writer !== null): Words {
   const { state, stateReason } = view;
   const { items, running, asking } = totalsOf(view.counts);
-  // Our own words before a name stay text, so that a sentence can begin with them.
+  // Our own words before a name stay plain text, so that a sentence can begin with them.
   const prefix = stateReason?.startsWith(STOPPED_BY) ? STOPPED_BY : "";
   const because = stateReason === null ? [] : [prefix, { name: stateReason.slice(prefix.length) }, "; "];
   const sending = stays ? sendingCount(view) : 0;
@@ -266,12 +269,12 @@ export function stateDetail(view: CampaignView, stays: boolean = view.writer !==
   return details[state]();
 }
 
-/** Delay after which a due wave is late, in milliseconds: schedules of CI systems are often late themselves. */
+/** Delay after which a wave that is due is reported as late, in milliseconds. Schedules of CI systems are often late themselves. */
 export const LATE_MS = 15 * 60_000;
 
 /**
- * When the next wave comes: `2026-12-01 14:05 UTC (in 12 min)`, `due now`, `due since …`; null without a next wave, and while a running
- * process does what is due.
+ * When the next wave is due: `2026-12-01 14:05 UTC (in 12 min)`, `due now`, `due since …`; null if there is no next wave, or if a running process
+ * does what is due.
  * @param textOf The text of a time. @default {utcText}
  */
 export function waveTimeText(
@@ -291,21 +294,21 @@ export function endMsOf({ endsAt }: Pick<CampaignView, "endsAt">, nowMs: number)
   return end !== null && end > nowMs ? end : null;
 }
 
-/** The basis of a campaign's earliest end, after its time. */
+/** What a campaign's earliest end is based on, as the text after its time. */
 export function endBasis(view: Pick<CampaignView, "items">): string {
   return hasEndedRun(view)
     ? "if the remaining runs take as long as the runs so far"
     : "based on an assumed mean time, because no run has finished yet";
 }
 
-/** Whether a run has shown how long runs take. A cancelled run does not. */
+/** Whether a finished run shows how long runs take. A cancelled run does not. */
 export function hasEndedRun({ items }: Pick<CampaignView, "items">): boolean {
   return items.some(({ endedAt, verdict }) => endedAt !== null && verdict !== "cancelled");
 }
 
 /**
- * What a long-running process shows about the future. `start`: when the next start is due, unless the end of a run may bring it before.
- * `end`: the earliest end, once a run has ended. Milliseconds since 1970; null if unknown.
+ * What a long-running process can show about the future. `start`: when the next start is due, unless the end of a run allows it earlier. `end`: the
+ * earliest end, once a run has ended. Milliseconds since 1970; null if unknown.
  */
 export function outlookMs(view: CampaignView, nowMs: number): { start: number | null; end: number | null } {
   const { nextWaveAt, waitingFor, counts } = view;
@@ -317,12 +320,12 @@ export function outlookMs(view: CampaignView, nowMs: number): { start: number | 
   };
 }
 
-/** The campaign with its round, after "campaign". */
+/** The campaign with its round, as the text after "campaign". */
 export function campaignName({ campaign, round }: Pick<CampaignView, "campaign" | "round">): Words {
   return [{ name: campaign }, ...(round === "" ? [] : [", round ", { name: round }, ","])];
 }
 
-/** The states of the pull requests, and how to read the unread ones; null without pull requests. */
+/** The states of the pull requests, and how to read those that were not read; null if there are none. */
 export function pullRequestWords(items: readonly CampaignItem[]): string | null {
   const pulls = pullRequestsSentence(items);
   const advice = unreadAdvice(items);
@@ -355,8 +358,6 @@ export function itemNames(items: readonly CampaignItem[]): Map<string, string> {
   );
 }
 
-// Commands to copy.
-
 /** The parts of a command line about a campaign. */
 export interface CampaignCommand {
   readonly program: string;
@@ -367,7 +368,7 @@ export interface CampaignCommand {
   readonly permits?: readonly string[];
 }
 
-/** Verbs that record what a person decides, and read no file that the campaign file names. */
+/** Verbs that record what a person decides. They do not read the files that the campaign file names. */
 const DECISIONS: readonly string[] = ["approve", "ask", "close", "merge", "resume", "retry", "skip", "stop"];
 
 /** Placeholder for an unknown command line. */
@@ -376,7 +377,7 @@ export const ANY_COMMAND: CampaignCommand = { program: "mogplex-ci", file: "FILE
 /**
  * The command line of a campaign verb.
  *
- * @param args What follows the file.
+ * @param args Arguments after the file.
  */
 export function campaignCommand(
   { program, file, flags, permits = [] }: CampaignCommand,
@@ -386,7 +387,7 @@ export function campaignCommand(
   return commandLine(program, "campaign", verb, file, ...flags, ...DECISIONS.includes(verb) ? [] : permits, ...args);
 }
 
-/** The flags that name the place of a campaign. They are empty for the default place. */
+/** The flags that name the place of a campaign; empty for the default place. */
 export function placeFlags(directory: string | undefined, home: string | undefined): string[] {
   return [...directory === undefined ? [] : ["--dir", directory], ...home === undefined ? [] : ["--home", home]];
 }
@@ -394,7 +395,7 @@ export function placeFlags(directory: string | undefined, home: string | undefin
 /** Maximum length of the outputs of an item, in characters. */
 const MAX_OUTPUTS = 200;
 
-/** The outputs of a good result in one line: `ok: true, count: 3`; null without any. */
+/** The outputs of a valid result in one line: `ok: true, count: 3`; null if there are none. */
 export function outputsText({ result }: CampaignItem): string | null {
   const parts = Object.entries(result?.outputs ?? {}).map(([name, value]) => `${name}: ${value}`);
   return parts.length === 0 ? null : cutText(parts.join(", "), MAX_OUTPUTS);

@@ -29,9 +29,7 @@ import { CAMPAIGN_FILES } from "./files.ts";
 import { type CampaignMarkdownOptions, renderCampaignMarkdown } from "./markdown.ts";
 import { itemNames, runMs, STATES } from "./words.ts";
 
-// `annotations.json`: links that GitLab shows on the page of the job.
-
-/** Renders links to pull requests: first those that need attention, then the newest. */
+/** Renders links to pull requests: the ones that need attention first, then the newest. */
 function renderCampaignAnnotations({ items }: CampaignView): string {
   const names = itemNames(items);
   const rank = ({ verdict }: CampaignItem) => isTrouble(verdict) ? 0 : 1;
@@ -46,11 +44,9 @@ function renderCampaignAnnotations({ items }: CampaignView): string {
   );
 }
 
-// `campaign.csv`: the items as a table for spreadsheets.
-
 type Cell = string | number | null;
 
-// Public names: a change is a new major version.
+// These names are public. A change requires a new major version.
 type Column = readonly [name: string, cell: (item: CampaignItem, nowMs: number) => Cell];
 
 const COLUMNS: readonly Column[] = [
@@ -83,8 +79,7 @@ const COLUMNS: readonly Column[] = [
 ];
 
 /**
- * Renders a heading and a line for each item. Lines end in CR LF, texts are in quotes, and no cell is a formula. An unknown value is an
- * empty cell.
+ * Renders a heading, and a line for each item. Lines end with CR LF, texts are quoted, and no cell is a formula. An unknown value is an empty cell.
  *
  * Source: RFC 4180.
  */
@@ -95,7 +90,7 @@ function renderCampaignCsv({ items, at }: CampaignView): string {
   return heading + items.map((item) => csvLine(columns.map(([, cell]) => cell(item, nowMs)))).join("");
 }
 
-/** Where the task asks for a result: whether its file is good, and the outputs that any item has. */
+/** Columns for tasks that ask for a result: whether the file is valid, and the outputs of all items. */
 function resultColumns(items: readonly CampaignItem[]): Column[] {
   if (items.every(({ result }) => result === undefined)) return [];
   const names = new Set(items.flatMap(({ result }) => Object.keys(result?.outputs ?? {})));
@@ -106,9 +101,9 @@ function resultColumns(items: readonly CampaignItem[]): Column[] {
   return [["result", ({ result }) => result === undefined ? null : result.cause ?? "good"], ...columns];
 }
 
-// `campaign.json`: the campaign for programs. Its schema is `schema/campaign-report.schema.json`.
+// The report `campaign.json` is for programs. Its schema is `schema/campaign-report.schema.json`.
 
-/** A field on separate lines; a list has one line for each entry. */
+/** A field on lines of its own. A list has one line for each entry. */
 function field([name, value]: [string, unknown]): string {
   const text = Array.isArray(value) && value.length > 0
     ? `[\n${value.map((entry) => `    ${jsonText(entry)}`).join(",\n")}\n  ]`
@@ -116,16 +111,14 @@ function field([name, value]: [string, unknown]): string {
   return `  ${jsonText(name)}: ${text}`;
 }
 
-/** Renders the view as it is, with one line for each item: a home in Git then shows what has changed. */
+/** Renders the view unchanged, with one line for each item, so that a home in Git shows what has changed. */
 function renderCampaignJson(view: CampaignView): string {
   return `{\n${Object.entries(view).map(field).join(",\n")}\n}\n`;
 }
 
-// `junit.xml`: a test case for each item, for the test pages of CI systems.
-
 /**
- * The mark of a case, null for one that passed, and the text of the case if nothing else is known. `failure`: the agent did not deliver;
- * `error`: something else prevented it.
+ * The mark of a test case (null if it passed), and its text if nothing else is known. `failure`: the agent did not deliver; `error`: something else
+ * prevented it.
  */
 const MARKS: Readonly<Record<ItemState, readonly [mark: Mark | null, meaning: string]>> = {
   "needs-input": ["error", "The run waits for an answer"],
@@ -158,11 +151,11 @@ function caseOf(item: CampaignItem, name: string, nowMs: number): Case {
     ...(branch === null ? [] : [`Branch: ${branch}`]),
     ...(pullRequest === null ? [] : [`Pull request: ${pullRequest}`]),
   ];
-  // The message is the first line of the text, since several readers show only the text.
+  // The message is also the first line of the text, because several readers show only the text.
   return { name, timeMs, problem: { mark, type: verdict, message, text: lines.join("\n\n") } };
 }
 
-/** Names of cases. Items have unique names; two long ones may be the same after they were cut. */
+/** Unique names of test cases. Items have unique names, but two long names may be the same after they were cut. */
 function uniqueNames(items: readonly CampaignItem[]): string[] {
   const used = new Set<string>();
   const next = new Map<string, number>();
@@ -187,8 +180,8 @@ function earliest(items: readonly CampaignItem[]): string | null {
 }
 
 /**
- * Renders the suite. An item without a verdict is skipped, and so is one that a person skipped. The round is not part of the suite's name:
- * GitLab then compares a round with the one before.
+ * Renders the suite. Items without a verdict, and items that a person skipped, are skipped. The name of the suite does not contain the round, so that
+ * GitLab compares a round with the one before.
  */
 function renderCampaignJunit(view: CampaignView): string {
   const { campaign, round, state, items, exitCode, waves } = view;
@@ -210,9 +203,7 @@ function renderCampaignJunit(view: CampaignView): string {
   });
 }
 
-// `metrics.txt`: the campaign as OpenMetrics text.
-
-/** A pull request that was not read is only in `not-read`. */
+/** A pull request that was not read is only counted as `not-read`. */
 function pullRequests(items: readonly CampaignItem[]): Family[] {
   const itemsWithPull = items.filter(({ pullRequest }) => pullRequest !== null);
   const count = (state: string) =>
@@ -289,22 +280,20 @@ function times(view: CampaignView): Family[] {
 }
 
 /**
- * Renders the metrics: `mogplex_campaign_…`. Unknown values are left out. No label holds an id, a repository or the round: each value
- * would be a new series.
+ * Renders the metrics: `mogplex_campaign_…`. Unknown values are left out. No label has an id, a repository or the round as its value, because each
+ * value would be a new series.
  */
 function renderCampaignMetrics(view: CampaignView): string {
   return renderFamilies([...progress(view), ...quotas(view), ...times(view)], "mogplex_campaign");
 }
 
-// The outputs of a campaign for later steps and jobs: GitHub outputs, variables of other systems, GitLab's dotenv file.
-
 const PREFIX = "MOGPLEX_";
 
 /**
- * The outputs, by the name of their variable: `MOGPLEX_CAMPAIGN_STATE`, and so on. The names are public: a change is a new major version. There are
- * only 15, because GitLab limits the variables of a job. An empty value means none or unknown.
+ * The outputs, by the name of their variable: `MOGPLEX_CAMPAIGN_STATE`, and so on. The names are public, so a change requires a new major version.
+ * There are only 15, because GitLab limits the variables of a job. An empty value means that there is none, or that it is unknown.
  *
- * `ITEMS` counts all items, `OPEN` those that have not ended, the others the items with a verdict.
+ * `ITEMS` counts all items, `OPEN` the items that have not ended, and the others the items with a verdict.
  */
 export function campaignVariables(view: CampaignView): Record<string, string> {
   const { items, ended } = totalsOf(view.counts);
@@ -322,7 +311,7 @@ export function campaignVariables(view: CampaignView): Record<string, string> {
   return Object.fromEntries(values.map(([name, value]) => [`${PREFIX}CAMPAIGN_${name}`, bareValue(value)]));
 }
 
-/** Renders `outputs.env`, one `NAME=value` a line. */
+/** Renders `outputs.env`, with one `NAME=value` per line. */
 function renderCampaignDotenv(view: CampaignView): string {
   return renderDotenvFile(campaignVariables(view));
 }
@@ -335,12 +324,12 @@ function renderCampaignGithubOutputs(view: CampaignView): string {
   );
 }
 
-// The files of a campaign. A new one is a renderer and a row here.
+// To add a format, write a renderer and add it to `CAMPAIGN_FORMATS`.
 
 interface CampaignFormat {
   readonly file: string;
   readonly help: string;
-  /** Renders a view that went through `cleanCampaign`. Pure; only those for people have a place for the options. */
+  /** Renders a view from `cleanCampaign`, without side effects. Only formats for people use the options. */
   readonly render: (view: CampaignView, options?: CampaignMarkdownOptions) => string;
 }
 
@@ -384,7 +373,7 @@ export const CAMPAIGN_FORMATS = {
 
 export const CAMPAIGN_FORMAT_NAMES = Object.keys(CAMPAIGN_FORMATS) as readonly CampaignFormatName[];
 
-/** Renders one report for a script. @param view Not yet cleaned. @param redact Removes secrets from one text, before it is escaped. */
+/** Renders one report for a script. @param view Does not have to be cleaned. @param redact Removes secrets from one text, before it is escaped. */
 export function renderCampaignReport(
   view: CampaignView,
   format: CampaignFormatName,
@@ -396,16 +385,16 @@ export function renderCampaignReport(
 }
 
 interface WriteCampaignOptions extends Omit<CampaignMarkdownOptions, "mayLink"> {
-  /** Files of the CI system to append outputs and summary to. @default {} */
+  /** Files of the CI system to which outputs and the summary are appended. @default {} */
   files?: PlatformFiles | undefined;
-  /** Removes our own token from the finished text. */
+  /** Removes this program's own token from the finished text. */
   redactToken: Redact;
 }
 
 /**
- * Writes reports to the campaign's directory, and appends outputs and summary to the files of the CI system.
+ * Writes reports to the campaign's directory, and appends outputs and the summary to the files of the CI system.
  *
- * @param view Not yet cleaned.
+ * @param view Does not have to be cleaned.
  * @param directory Path of the directory, with `/`.
  * @param redact Removes secrets from one text, before it is escaped.
  * @returns The reports that could not be written. All others have been written.

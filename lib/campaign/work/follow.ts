@@ -19,28 +19,28 @@ import { readPullRequests, type Rest, serviceNow, takeStops, type Work } from ".
 /**
  * Follows a campaign until nothing more happens without a person, or until the deadline of the session.
  *
- * @throws an error that a retry cannot fix (see `laterFailure`), or the last one when the deadline comes first.
+ * @throws an error that a retry cannot fix (see `laterFailure`), or the last error if the deadline comes first.
  */
 export async function followToRest(work: Work): Promise<void> {
   await new Follower(work).run();
 }
 
-/** Longest sleep in one piece, in milliseconds: the wall time may jump in the meantime, and windows and quotas depend on it. */
+/** Maximum duration of one sleep, in milliseconds. The wall time, on which windows and quotas depend, may jump during a sleep. */
 const LONGEST_SLEEP_MS = 60_000;
-/** Time until a cancel that failed is tried again, in milliseconds. */
+/** Time until a failed cancel is tried again, in milliseconds. */
 const OBEY_AGAIN_MS = 60_000;
-/** How often a process that stays looks for decisions that were made on other machines, in milliseconds. */
+/** How often a process that follows a campaign checks for decisions made on other machines, in milliseconds. */
 const ELSEWHERE_MS = 60_000;
-/** How often a process that stays looks for stops of other processes of this machine, in milliseconds. */
+/** How often a process that follows a campaign checks for stops requested by other processes on this machine, in milliseconds. */
 const STOPS_MS = 10_000;
-/** How recent the last look at a waiting run must be when the campaign is left to a person, in milliseconds. */
+/** Maximum age of the last look at a waiting run when the campaign is left to a person, in milliseconds. */
 const FRESH_MS = 5_000;
-/** How long a run with an open stream is not looked at, in milliseconds: a proxy may hold its messages back. */
+/** How long a run with an open stream is not looked at, in milliseconds. A proxy may delay the messages of the stream. */
 const STREAM_MS = 5 * 60_000;
-/** Waits between looks after a stream has reported an end, in milliseconds: the service may write the verdict later. */
+/** Waits between looks after a stream has reported an end, in milliseconds. The service may write the verdict later. */
 const SOON_MS: readonly number[] = [500, 1_000, 2_000, 4_000, 8_000];
 
-/** Whether a run waits for a person. Its stream has reported its end, and does so again each time it is opened: only looks show an answer. */
+/** Whether a run is waiting for a person. The stream of such a run reports its end each time it is opened, so only looks can show an answer. */
 function isWaiting({ start }: OpenRun): boolean {
   return start.status === "awaiting_input";
 }
@@ -48,19 +48,19 @@ function isWaiting({ start }: OpenRun): boolean {
 class Follower {
   readonly #work: Work;
   readonly #pacer;
-  /** Points on the clock of the last look at each run. */
+  /** Times on the clock of the last look at each run. */
   readonly #seenAt = new Map<string, number>();
-  /** What the next start waits for; undefined when that must be determined. */
+  /** What the next start is waiting for; undefined if that must be determined. */
   #rest: Rest | undefined;
-  /** Point on the clock at which people's decisions are carried out again. */
+  /** Time on the clock at which people's decisions are carried out again. */
   #obeyAt = -Infinity;
-  /** Point on the clock at which the home is checked for changes by other machines. */
+  /** Time on the clock at which the home is checked for changes by other machines. */
   #elsewhereAt: number;
   #failures = 0;
-  /** Why the last step failed; undefined when it worked. */
+  /** Why the last step failed; undefined if it succeeded. */
   #error: MogplexError | undefined;
   readonly #streams: RunStreams;
-  /** Looks that are due because a stream reported an end: when, and how many there were. */
+  /** Looks that are due because a stream reported an end: the time of the next look, and the number of looks so far. */
   readonly #soon = new Map<string, { at: number; count: number }>();
 
   constructor(work: Work) {
@@ -74,7 +74,7 @@ class Follower {
   async run(): Promise<void> {
     const { session: { clock, deadline }, store } = this.#work;
     const ending = new AbortController();
-    // It ends with the signal, which is its only way out: an error of the journal is thrown by the next record.
+    // The loop ends with the signal. The next record throws an error of the journal, so the error is ignored here.
     this.#watchStops(ending.signal).catch(() => {});
     try {
       await takeStops(this.#work);
@@ -83,7 +83,7 @@ class Follower {
         if (isAtRest(store.memory)) await this.#lookAtWaiting();
       }
       if (cancelsAreNew(this.#work)) await this.#obey();
-      // The service could not be reached at the end: that is the reason to leave.
+      // A step whose error remains at the end is the reason to leave.
       const { failures, unreadResults } = this.#work;
       const all = [...failures, ...unreadResults.values(), ...this.#error === undefined ? [] : [this.#error]];
       if (all.length > 0) throw worstOf(all);
@@ -96,7 +96,7 @@ class Follower {
   async #followToRest(): Promise<void> {
     const { session: { clock, deadline }, store } = this.#work;
     while (!isAtRest(store.memory) && clock.now() < deadline) {
-      // As at each opening of the journal, which one process may stay away from for days.
+      // This is also done whenever the journal is opened, but one process may keep it open for days.
       store.giveUpOpenStarts(clock.wallTime());
       if (isAtRest(store.memory)) return;
       await this.#lookElsewhere();
@@ -112,13 +112,13 @@ class Follower {
       );
       if (at > clock.now()) await this.#streams.sleep(at - clock.now());
       if (next !== null && next.atMs <= clock.now()) await this.#look(next.open);
-      // The last end may have brought a pull request, and a pull request another start.
+      // A run that has just ended may have a pull request, and a pull request may allow another start.
       if (isAtRest(this.#work.store.memory)) await this.#pullRequests();
     }
   }
 
   /**
-   * Looks at runs that wait for an answer, before the campaign is left to a person: somebody may have answered or cancelled them since the last
+   * Looks at runs that are waiting for an answer before the campaign is left to a person. Somebody may have answered or cancelled them since the last
    * look.
    */
   async #lookAtWaiting(): Promise<void> {
@@ -141,7 +141,7 @@ class Follower {
     }
   }
 
-  /** @throws {LostRaceError} when another machine has written to the home: everything is read again then. */
+  /** @throws {LostRaceError} if another machine has written to the home. Everything is then read again. */
   async #lookElsewhere(): Promise<void> {
     const { session: { clock }, store } = this.#work;
     if (!store.isShared || clock.now() < this.#elsewhereAt) return;
@@ -149,7 +149,7 @@ class Follower {
     this.#elsewhereAt = clock.now() + ELSEWHERE_MS;
   }
 
-  /** Point on the clock at which another start may be possible. */
+  /** Time on the clock at which another start may be possible. */
   #startAt(): number {
     if (this.#rest === undefined) return -Infinity;
     const { nextMs } = this.#rest;
@@ -164,7 +164,7 @@ class Follower {
     }
   }
 
-  /** What is merged makes room for further pull requests. */
+  /** Merges pull requests. Each merge makes room for another pull request. */
   async #merge(): Promise<void> {
     for (const item of await this.#work.merge()) {
       this.#rest = undefined;
@@ -172,12 +172,12 @@ class Follower {
     }
   }
 
-  /** Point on the clock at which people's decisions are carried out. */
+  /** Time on the clock at which people's decisions are carried out. */
   #obeyDueAt(): number {
     return cancelsAreNew(this.#work) ? -Infinity : this.#obeyAt;
   }
 
-  /** Does what people have decided about runs; again later, when something could not be done. */
+  /** Carries out what people have decided about runs. What fails is tried again later. */
   async #obey(): Promise<void> {
     const { session: { clock, ...session }, failures } = this.#work;
     if (this.#obeyDueAt() > clock.now()) return;
@@ -224,15 +224,15 @@ class Follower {
   }
 
   /**
-   * The status by which a run is looked at. One that has ended, and is open, was found by the key of its start and has not been looked at; or
-   * its events cannot be read, and there is no hurry.
+   * The status by which the next look at a run is scheduled. An open run with a final status was either found by the key of its start and not looked
+   * at yet, or its events cannot be read. In the latter case, there is no hurry.
    */
   #statusOf(runId: string, status: string | null): string | null {
     if (status === null || !isTerminal(status)) return status;
     return this.#seenAt.has(runId) ? "awaiting_input" : null;
   }
 
-  /** Whether a stream will report the run's end, so that no look is due. */
+  /** Whether a stream will report the end of the run, so that no look is due. */
   #isStreamed(open: OpenRun): boolean {
     const runId = open.start.runId ?? "";
     const seenAt = this.#seenAt.get(runId);
@@ -246,19 +246,19 @@ class Follower {
     const now = this.#work.session.clock.now();
     this.#seenAt.set(runId, now);
     const { count = 0 } = this.#soon.get(runId) ?? {};
-    // The run's start is a change as well, and not the end that the stream reported.
+    // The stream may have reported another change, such as the start of the run, so the run may still be active.
     const goesOn = this.#work.store.openRuns().some((each) => each.start.runId === runId && !isWaiting(each));
     const waitMs = this.#soon.has(runId) && goesOn ? SOON_MS[count] : undefined;
     if (waitMs === undefined) this.#soon.delete(runId);
     else this.#soon.set(runId, { at: now + waitMs, count: count + 1 });
     if (!changed) return false;
-    // A run that ended makes room for another one, and a gate may be due.
+    // A run that has ended makes room for another one, and a gate may be due.
     this.#rest = undefined;
     await this.#work.changed(open.item.item.id);
     return true;
   }
 
-  /** Does a step. If it fails in a way that a retry can fix, waits and returns undefined. */
+  /** Performs a step. After a failure that a retry can fix, it waits and returns undefined. */
   async #tolerate<T>(what: string, step: () => Promise<T>): Promise<T | undefined> {
     const { session } = this.#work;
     try {
