@@ -1,5 +1,6 @@
 /**
- * Answers an event, or in a poll everything new: a mention becomes a run with a living note, or a stop, or a reason for neither.
+ * Answers an event, or all new mentions in a poll. A mention starts a run with a live note, stops runs, or gets a reason why nothing was started.
+ *
  * @module
  */
 import { ApiError, MogplexError } from "../errors.ts";
@@ -23,18 +24,18 @@ import { rememberThreads } from "./remembered_threads.ts";
 import { startRun } from "./start_run.ts";
 
 export interface AnswerOptions {
-  /** Whether to look for everything new, whatever the event contains. */
+  /** Whether to look for all new mentions, regardless of the event. */
   readonly isPoll: boolean;
   /** How far a poll looks back, in milliseconds. */
   readonly sinceMs: number;
   /** Time limit of a poll, in milliseconds. */
   readonly timeoutMs: number;
   readonly out: string;
-  /** Called once the mention of the event has a note. */
+  /** Called when the mention of the event has a note. */
   readonly onNote: () => void;
 }
 
-/** Answers the event of the job, or in a poll everything new. @returns The exit code. */
+/** @returns The exit code. */
 export async function answer(respondJob: RespondJob, options: AnswerOptions): Promise<number> {
   const forge = respondJob.openForge();
   const job: Responding = { ...respondJob, forge, spent: { waits: 0, failedLooks: 0 } };
@@ -45,8 +46,8 @@ export async function answer(respondJob: RespondJob, options: AnswerOptions): Pr
 }
 
 /**
- * Writes the end into the note of a run that was cancelled because its job was killed. Only if the job was to answer one event: the next poll ends the
- * notes of a poll.
+ * Writes the end into the note of a run that was cancelled because its job was killed. This only applies to a job that answers one event. After a
+ * poll, the next poll completes the notes.
  */
 export async function endKilledNote(respondJob: RespondJob, runId: string): Promise<void> {
   const forge = respondJob.openForge();
@@ -68,7 +69,7 @@ function none({ writer }: Responding, reason: string): number {
   return EXIT.success;
 }
 
-/** Most requests of a poll for one thread: anyone can write many comments, and other threads must be answered, too. */
+/** Maximum number of requests of one thread that a poll answers. Anyone can write many comments, and other threads must be answered as well. */
 const THREAD_REQUESTS = 300;
 
 async function poll(opened: Responding, { sinceMs, timeoutMs, out }: Omit<AnswerOptions, "onNote">): Promise<number> {
@@ -79,7 +80,7 @@ async function poll(opened: Responding, { sinceMs, timeoutMs, out }: Omit<Answer
   const until = clock.now() + timeoutMs;
   const since = new Date(clock.wallTime() - sinceMs).toISOString();
   let code: number = EXIT.success;
-  // No other job looks for these.
+  // No other job completes these notes.
   if (!await endLeftNotes(job, since, () => openDecider(job).decider)) code = EXIT.unavailable;
   const me = await threads.me();
   const news = (await threads.news(since, settings.label)).filter(({ text, author }) =>
@@ -120,7 +121,7 @@ async function poll(opened: Responding, { sinceMs, timeoutMs, out }: Omit<Answer
       }
       code ||= exitCode;
     } catch (error) {
-      // Other users can bring a thread into a state that the forge does not fully show: that must not block the threads after it.
+      // Other users can bring a thread into a state that the forge does not fully show. Such a thread must not block the threads after it.
       if (!(error instanceof MogplexError) || !["unavailable", "forbidden"].includes(error.exit)) throw error;
       writer.note(error.message);
       if (error instanceof ApiError && error.status === 403) blocked.set(where, error.message);
@@ -133,7 +134,7 @@ async function poll(opened: Responding, { sinceMs, timeoutMs, out }: Omit<Answer
   if (later > 0) {
     writer.note(`${formatCount(later, "mention")} left for the next poll: their threads took too many requests`);
   }
-  // In one thread somebody may have blocked the token's user. In two of them a scope is probably missing.
+  // If only one thread is blocked, a user there may have blocked the token's user. If two threads are blocked, the token probably lacks a scope.
   if (blocked.size > 1) {
     writer.note(
       `${forge.threads.system} does not let this token write in ${blocked.size} threads: it lacks a scope, or its user is blocked`,
@@ -144,14 +145,13 @@ async function poll(opened: Responding, { sinceMs, timeoutMs, out }: Omit<Answer
 }
 
 /**
- * Masks tokens of known forms, and those that this program uses itself. Other variables of the job are ignored: an event and a poll may have
- * different ones, and the same key needs the same prompt.
+ * Masks tokens of known forms, and the tokens that this program uses itself. Other variables of the job are ignored, because an event and a poll may
+ * have different variables, and the same key requires the same prompt.
  */
 function promptRedactor({ token, forge }: Responding): Redactor {
   return createRedactor({ token, secrets: [forge.token] });
 }
 
-/** Opens the decider for mentions, with the runs that the service reports. */
 function openDecider(job: Responding): { decider: Decider; session: Session } {
   const { settings, clock } = job;
   const { threads } = job.remembered ?? job.forge;
@@ -184,7 +184,7 @@ async function answerOne(job: Responding, asked: Asked): Promise<number> {
   if (decision.kind === "attach") {
     const { marked } = decision;
     asked.onNote?.();
-    // Followed, its note would no longer say that polls have to cancel it.
+    // If the job followed the run, the note would no longer show that polls have to cancel the run.
     if (typeof marked.mark.state !== "string" && marked.mark.state.isUnwanted) {
       return await endLeftNote(job, news, { decider, left: marked }) ? EXIT.cancelled : EXIT.unavailable;
     }
@@ -202,7 +202,7 @@ async function answerOne(job: Responding, asked: Asked): Promise<number> {
   if (decision.kind === "stop") return await stop(job, asked, { decider, session, decision });
   if (decision.kind === "start") {
     asked.onStart?.();
-    // A poll's memory may be as old as the last run that it waited for.
+    // The cached answers of a poll may be as old as the last run that the poll waited for.
     const fresh = job.remembered === undefined ? decider : newDecider();
     const started = await startRun(job, asked, decision, { decider: fresh, newDecider });
     return started.kind === "none" ? none(job, started.reason) : started.exitCode;
@@ -219,13 +219,13 @@ async function answerOne(job: Responding, asked: Asked): Promise<number> {
   return none(job, reason);
 }
 
-/** How often, and after how many milliseconds, a stop looks whether the jobs of its runs have completed their notes. */
+/** How often a stop checks whether the jobs of the stopped runs have completed their notes, and the time between two checks, in milliseconds. */
 const MAX_END_LOOKS = 3;
 const END_LOOK_MS = 5_000;
 
 /**
- * Completes the notes of runs that were stopped. A job that is still running completes its note within seconds. Others were killed or have reached
- * their time limit, or their run was waiting for an answer.
+ * Completes the notes of stopped runs. A job that is still running completes its note within seconds. The jobs of all other runs were killed or
+ * reached their time limit, or their run was waiting for an answer.
  */
 async function endStopped(
   job: Responding,
@@ -236,7 +236,7 @@ async function endStopped(
   const [me, seal] = [await threads.me(), await sealFor(job, thread)];
   const openNotes = async (of: readonly StoppedRun[]) => {
     if (of.length === 0) return [];
-    // The runs are stopped: if the forge does not answer, only their notes stay as they are until the next poll.
+    // The runs are stopped. If the forge does not answer, their notes stay unchanged until the next poll.
     const { list } = await threads.comments(thread).catch(() => ({ list: [] }));
     return marksOf(list, me, seal).filter(({ mark: { state } }) =>
       typeof state !== "string" && state.isOpen && of.some(({ id }) => id === state.runId)
@@ -255,7 +255,7 @@ async function endStopped(
   await end(open);
 }
 
-/** Stops the runs of a thread. Earlier tasks that have not started will not start: `Decider` sees the comment. */
+/** Stops the runs of a thread. Earlier tasks that have not started will not start, because `Decider` finds the comment with the stop. */
 async function stop(
   job: Responding,
   asked: Asked,
@@ -282,7 +282,7 @@ async function stop(
   for (const { mark } of starting) {
     await say(job, asked, mark, "This task was stopped. Its run may have started.");
   }
-  // The reaction is visible to their authors, and stays if other users remove the note.
+  // The authors of the waiting requests see the reaction, which remains if other users delete the note.
   for (const each of waiting) await threads.react(thread, each, "failed").catch(() => {});
   const lines = stopped.length > 0 ? stopped : ["Nothing is running in this thread."];
   if (starting.length + waiting.length > 0) lines.push("Tasks that had not started are withdrawn.");
@@ -290,7 +290,7 @@ async function stop(
     lines.push("A stop starts nothing. If your comment also has a task, write the task in a new comment.");
   }
   if (decision.word !== undefined) lines.push(`\`${decision.word}\` does the same as \`stop\`.`);
-  // Another job of this stop may have stopped the runs and reported it.
+  // Another job for this stop may have stopped the runs and reported it.
   const isSaid = stopped.length === 0 && await isAnswered(job, asked, decision.ask);
   if (!isSaid) await say(job, asked, decision, lines.join("\n\n"), `stop ${Date.parse(decision.at)}`);
   await react(job, asked, "done");

@@ -31,7 +31,7 @@ import {
   type MarkState,
 } from "./mark.ts";
 
-/** If the forge refuses, only the reaction is missing. */
+/** If the forge refuses the reaction, the job continues without it. */
 export async function react(
   { forge: { threads } }: Responding,
   { news: { thread, comment } }: Pick<Asked, "news">,
@@ -40,7 +40,7 @@ export async function react(
   await threads.react(thread, comment, reaction).catch(() => {});
 }
 
-/** Removes notes that other jobs have begun at the same moment. If one stays, the next job in the thread removes it. */
+/** Removes notes that other jobs have begun at the same moment. If a note remains, the next job in the thread removes it. */
 export async function removeDoubles(
   { forge: { threads } }: Responding,
   { news: { thread } }: Pick<Asked, "news">,
@@ -49,7 +49,7 @@ export async function removeDoubles(
   for (const each of doubles) await threads.remove(thread, each).catch(() => {});
 }
 
-/** Writes the note of a mention without a run. It still names the requester that an earlier note of the mention names. */
+/** Writes the note of a mention that has no run. If an earlier note of the mention names a requester, the new note names the same user. */
 export async function say(
   job: Responding,
   asked: Pick<Asked, "news">,
@@ -63,7 +63,7 @@ export async function say(
   const seal = await sealFor(job, thread);
   const marker = noteMarker(...jobOfAsk(ask));
   const body = (before: string | null | undefined) => {
-    // Its run may have started nevertheless: the approval of its requester must not count then.
+    // The run may have started nevertheless. The requester must not be able to approve its pull request then.
     const requester = requesterIn(before ?? "");
     const line = requester === undefined ? "" : `\n${requesterLine(requester.id)}`;
     return `${markLine({ ask, of: ask, state }, seal)}${line}\n\n${text}\n`;
@@ -74,14 +74,18 @@ export async function say(
   await removeDoubles(job, asked, await doubles().catch(() => []));
 }
 
-/** How often, and after how many milliseconds, a job looks again for runs that other jobs are about to start: for all mentions of a poll together. */
+/**
+ * How often a job looks again for runs that other jobs are about to start, and the time between two looks, in milliseconds. In a poll, the number
+ * applies to all mentions together.
+ */
 const MAX_WAITS = 5;
 const NEXT_LOOK_MS = 5_000;
 
 /**
  * Waits before the next look at notes that do not name a run yet.
  * @param notes Undefined for an unreadable note.
- * @returns False without a wait: this job has waited often enough, or is ending, or the notes are so old that their jobs have died.
+ * @returns False if there is no point in waiting: this job has waited often enough, or is ending, or the notes are so old that their jobs were
+ * killed.
  */
 export async function waitForNotes(
   { clock, spent }: Responding,
@@ -96,7 +100,6 @@ export async function waitForNotes(
   return true;
 }
 
-/** The current note of a mention; undefined without one. */
 async function noteOf(
   job: Responding,
   { news: { thread } }: Pick<Asked, "news">,
@@ -108,19 +111,18 @@ async function noteOf(
   return marks.find(({ mark }) => isSameAsk(mark.ask, ask));
 }
 
-/** Whether a note answers its mention: with a run, a reason for none, or the stopped runs. */
+/** Whether a note answers its mention: with a run, a reason why there is no run, or the stopped runs. */
 export function saysEnd(marked: MarkedNote | undefined): boolean {
   return marked !== undefined && marked.mark.state !== "starting";
 }
 
-/** Whether a job has answered a mention. */
 export async function isAnswered(job: Responding, asked: Pick<Asked, "news">, ask: AskId): Promise<boolean> {
   return saysEnd(await noteOf(job, asked, ask));
 }
 
 /**
- * {@linkcode noteOf}, after another job has answered, or this one has waited for that.
- * @param isPatient Whether it may wait. An unreadable note is treated as unchanged.
+ * {@linkcode noteOf}, after another job has answered or this job has waited for an answer.
+ * @param isPatient Whether this job may wait. An unreadable note is treated as unchanged.
  */
 export async function noteSoon(
   job: Responding,
@@ -135,7 +137,7 @@ export async function noteSoon(
   }
 }
 
-/** Exit codes after which the run may have started, and the same start may still work: the note tells the next poll so. */
+/** Exit codes after which the run may have started, and the same start may still succeed. The note shows this to the next poll. */
 export const AGAIN: readonly number[] = [
   EXIT.unavailable,
   EXIT.rateLimited,
@@ -143,20 +145,20 @@ export const AGAIN: readonly number[] = [
   ...STOPPED,
 ];
 
-/** Whether polls start the mention of a job that named no run. After a wrong token nothing was started. */
+/** Whether polls repeat the start of a mention whose job named no run. After an invalid token, nothing was started. */
 export function isRepeated(exitCode: number): boolean {
   return AGAIN.includes(exitCode) || exitCode === EXIT.unauthorized;
 }
 
-/** Facts from the start of a run besides its result. */
+/** Facts about the start of a run that its result does not contain. */
 export interface Doubts {
-  /** Whether it was the last start that a mention gets if no sandbox is free. */
+  /** Whether this was the last start that a mention gets if no sandbox is free. */
   isLastStart: boolean;
-  /** Whether the run must be cancelled, which was not possible yet. */
+  /** Whether the run must be cancelled, but could not be cancelled yet. */
   isUnwanted: boolean;
   /** Whether the service has a run for the mention whose id is unknown. */
   isHidden: boolean;
-  /** Whether a start may have arrived, of this job or an earlier one. */
+  /** Whether a start by this job or an earlier job may have reached the service. */
   mayExist: boolean;
 }
 
@@ -167,12 +169,12 @@ function markState({ runId, exitCode, hasEnded }: NoteState, isUnwanted: boolean
   return exitCode === null || AGAIN.includes(exitCode) ? "starting" : "none";
 }
 
-/** A run without a sandbox is no answer to its mention: as long as another start is possible, it counts as not started. */
+/** A run without a sandbox does not answer its mention. While another start is possible, the run is treated as not started. */
 function withoutLackingRun(state: NoteState, { isLastStart }: Doubts): NoteState {
   return state.lacksSandbox && !isLastStart ? { ...state, runId: null } : state;
 }
 
-/** Whether to ask again. Empty while the job is running, and if nothing failed. */
+/** Whether to mention the agent again. Empty while the job is running, and if nothing failed. */
 function nextStep(
   { runId, exitCode, lacksSandbox }: NoteState,
   { name, checks }: Pick<RespondSettings, "name" | "checks">,
@@ -210,16 +212,16 @@ function nextStep(
   return `\n\n${start} ${checksText(checks, repeated, instead)}`;
 }
 
-/** What users of comments do instead when the agent failed. */
+/** What users of comments can do if the agent failed. */
 const IN_COMMENT: ReadonlyMap<string | null, string> = new Map([
   [AGENT, "Read what the agent said and did last, then write a more precise task in a new comment."],
   [SILENT, "Read the last lines below, then write a changed task in a new comment."],
 ]);
 
-/** The end of an advice that readers of a comment cannot follow. */
+/** The end of advice that users of comments cannot follow. */
 const START_AGAIN = "then start again.";
 
-/** @param stopper Reads who stopped the run. */
+/** @param stopper Returns the name of the user who stopped the run. */
 function stepsFor(
   { name, checks: { schedule } }: Pick<RespondSettings, "name" | "checks">,
   { stopper, doubts }: { stopper: () => Promise<string | null>; doubts: Readonly<Doubts> },
@@ -276,7 +278,7 @@ function askLink(
   return { words: "Comment", url: `${url}#${kind === "review" ? lineAnchor : anchor}${id}`, by };
 }
 
-/** @param label Name of the job, which may be empty. @param stopper Reads who stopped the run. */
+/** @param label Name of the job, which may be empty. @param stopper Returns the name of the user who stopped the run. */
 export function planOf(
   { forge, settings, showsTask }: Responding,
   { thread }: { thread: ThreadPlace & Partial<Pick<Thread, "url">> },
@@ -285,7 +287,7 @@ export function planOf(
     & {
       ask: AskId;
       of: AskId;
-      /** Undefined if an earlier note does not name this user. It only has the id. */
+      /** The user who requested the run; undefined if an earlier note names no user. An earlier note only contains the id. */
       requester: Pick<ForgeUser, "id"> & Partial<Pick<ForgeUser, "name">> | undefined;
       seal: MarkSeal;
       stopper: () => Promise<string | null>;
@@ -306,7 +308,7 @@ export function planOf(
     stop: `@${settings.name} stop`,
     pullName: (url) => forge.pullName(url),
     head(state) {
-      // The right token cannot check the code of a wrong one. Without a mark, polls answer the mention again.
+      // The right token cannot verify a code that was created with a wrong token. Without a mark, polls answer the mention again.
       const isMarked = state.runId !== null || state.exitCode !== EXIT.unauthorized;
       const counted = withoutLackingRun(state, doubts);
       return [
@@ -314,7 +316,7 @@ export function planOf(
         ...requester === undefined ? [] : [requesterLine(requester.id)],
       ].join("\n") + nextStep(counted, settings, doubts);
     },
-    // Without a run, or after it was stopped, nobody asks what the agent knew.
+    // What the agent did not see does not matter if there was no run, or if the run was stopped.
     foot: ({ runId, exitCode }) =>
       runId === null && exitCode !== null || exitCode === EXIT.cancelled ? undefined : leftOut,
   };

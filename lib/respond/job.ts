@@ -1,5 +1,6 @@
 /**
- * What `respond` needs of the calling program: the forge of the job, a log, the service, and a way to run a job.
+ * What `respond` needs from the calling program: the forge of the job, a log, the service, and a function that runs a job.
+ *
  * @module
  */
 import type { Platform } from "../ci/platform.ts";
@@ -25,20 +26,19 @@ interface RespondLog {
   readonly redact: Redactor;
   untrusted(text: string): SafeLine;
   out(...lines: SafeLine[]): void;
-  /** Prints a note on stderr. */
   note(text: string): void;
 }
 
-/** A job of `respond`: the part that is the same for all mentions. */
+/** The part of a `respond` job that is the same for all mentions. */
 export interface RespondJob extends NoteContext {
   readonly platform: Platform;
   readonly writer: RespondLog;
   /** Opens the forge of the job without cached answers. @throws {UsageError} without a token. */
   openForge(): OpenForge;
   readonly settings: RespondSettings;
-  /** Token of Mogplex: it seals the marks. */
+  /** The Mogplex token, which seals the marks. */
   readonly token: string;
-  /** The same part of every request. The default repository is the forge's. */
+  /** The part that all requests share. The default repository is the repository at the forge. */
   readonly request: { readonly repo: string | undefined } & Pick<RunRequest, "harness" | "mode" | "rootDirectory">;
   readonly showsTask: boolean;
   /** Whether a successful run sets the commit status; undefined for the default of the forge. */
@@ -50,23 +50,23 @@ export interface RespondJob extends NoteContext {
 
 export interface AskedStart {
   readonly request: RunRequest;
-  /** First key of the series of starts. */
+  /** The first idempotency key of the series of starts. */
   readonly idempotencyKey: string;
-  /** Whether the job may wait before another start, if no sandbox was free. */
+  /** Whether the job may wait before another start if no sandbox was free. */
   readonly waitsForSandbox: boolean;
-  /** Called before each repeated attempt of the start, and before another start. */
+  /** Called before each repeated attempt of a start, and before another start. */
   readonly mayRepeat: NonNullable<SeriesHooks["mayRepeat"]>;
-  /** Called as soon as the run is started or found, and again for another start. */
+  /** Called when the run is started or found, and again for another start. */
   onStarted(started: Pick<StartedRun, "runId"> & { readonly run: Pick<Run, "status"> }): void;
-  /** Called with the end of the run. Its return value is published. */
+  /** Called with the end of the run. The return value is published. */
   onEnd(end: JobEnd<RunResult>): Promise<JobEnd<RunResult>>;
 }
 
 /**
- * Runs one job: starts a run, or takes over the run of an earlier attempt, follows it, and publishes the outcome, also in the note.
- * @returns The result, and the address of its page; `page` is undefined without one.
- * @throws {NoRun} if `onEnd` throws it; nothing is published then.
- * @throws {MogplexError} if the job could not begin, or its settings are wrong.
+ * Runs one job: starts a run, or attaches to the run of an earlier attempt, follows it, and publishes the outcome in the reports and the note.
+ * @returns The result, and the address of its page; `page` is undefined if there is no page.
+ * @throws {NoRun} if `onEnd` throws it. Nothing is published then.
+ * @throws {MogplexError} if the job could not begin, or its settings are invalid.
  */
 export type RunAsked = (
   what: AskedStart | { readonly run: Run },
@@ -76,16 +76,15 @@ export type RunAsked = (
 export interface RunAskedOptions {
   readonly note: PlannedNote;
   readonly out: string;
-  /** Called before the start. */
   onSession(session: Pick<Session, "deadline" | "signal">): void;
   onNotice(notice: Notice): void;
 }
 
 /** Ends a job without a verdict, because there is no run. */
 export class NoRun extends Error {
-  /** Whether the note already has the answer of another job. */
+  /** Whether the note already contains the answer of another job. */
   readonly isAnswered: boolean;
-  /** The reason for the asker: trusted Markdown. */
+  /** The reason for the asker, as trusted Markdown. */
   readonly text: string;
 
   /** @param reason A clause. */
@@ -98,26 +97,26 @@ export class NoRun extends Error {
 
 export interface Asked {
   readonly news: News;
-  /** Older ones are not answered; undefined for all. */
+  /** Requests before this time are not answered; undefined for no limit. */
   readonly since?: string | undefined;
   readonly out: string;
   readonly onStart?: (() => void) | undefined;
-  /** Called once the mention has a note. Without one, polls look at the mention again. */
+  /** Called when the mention has a note. Polls look at a mention without a note again. */
   readonly onNote?: (() => void) | undefined;
 }
 
 /** Counters of a job for all mentions together. */
 export interface Spent {
-  /** Waits for other jobs. */
+  /** Number of waits for other jobs. */
   waits: number;
-  /** Reads of another job's run that the service did not answer. */
+  /** Number of reads of another job's run that the service did not answer. */
   failedLooks: number;
 }
 
 export type Responding = RespondJob & {
   readonly forge: OpenForge;
   readonly spent: Spent;
-  /** A poll's cache of the forge; undefined for an event. */
+  /** The cached answers of the forge in a poll; undefined for an event. */
   readonly remembered?: RememberedThreads | undefined;
 };
 

@@ -1,5 +1,6 @@
 /**
- * The prompt of a requested run: the task, followed by texts of users with push rights in the thread, as a quote.
+ * The prompt of a requested run: the task, followed by a quote of texts in the thread by users with push rights.
+ *
  * @module
  */
 import { UsageError } from "../errors.ts";
@@ -9,44 +10,43 @@ import { formatCount } from "../text/duration.ts";
 import { plainText, quoted } from "../text/plain_text.ts";
 import { listNames, type OwnsText, type RespondSettings } from "./rights.ts";
 
-/** Longest task, in UTF-16 units. A longer one is refused: half a task is a different task. */
+/** Maximum length of a task, in UTF-16 units. A longer task is refused, because half a task is a different task. */
 export const MAX_TASK = 20_000;
 
-/** Limits of one quoted text, and of all comments, in UTF-16 units. */
+/** Maximum length of one quoted text, and of all comments, in UTF-16 units. */
 const MAX_TEXT = 8_000;
 const MAX_COMMENTS = 30_000;
 
 /** The part of a thread that accompanies a task. */
 export interface Told {
   readonly thread: Thread;
-  /** Whether title and description are the task itself, and so are not repeated. */
+  /** Whether the task is the title and the description. They are not repeated then. */
   readonly isTask: boolean;
-  /** The prompt gets title and description only with `yes`. */
+  /** The prompt contains the title and the description only if this is `yes`. */
   readonly ownsText: OwnsText;
-  /** Comments of users with the right, oldest first. */
+  /** Comments of users with permission, oldest first. */
   readonly comments: readonly ThreadComment[];
   /** Number of other users' comments that were left out. */
   readonly leftOut: number;
-  /** Number of internal comments: a note would reveal them to others. */
+  /** Number of internal comments. They are left out because a public note would reveal them. */
   readonly internal: number;
 }
 
-/** Told to the asker if the thread has notes about earlier runs. */
+/** Added to the note for the asker if the thread has notes about earlier runs. */
 export const NOTES_UNSEEN = "The agent has not seen the notes above.";
 
-/** The users who may ask, as the end of a clause. */
 export function whoMayAsk({ allowUsers, userLists }: Pick<RespondSettings, "allowUsers" | "userLists">): string {
   return allowUsers === null ? "can push" : `are in ${listNames(userLists)}`;
 }
 
 /**
- * What the agent does not get from the thread, and why, as trusted sentences for the asker. Undefined if it gets everything that the prompt has room
- * for.
+ * What the agent does not get from the thread, and why, as trusted sentences for the asker. Undefined if nothing was left out, except for lack of
+ * room in the prompt.
  */
 export function leftOutOf(
   { isTask, ownsText, leftOut, internal }: Told,
   { reviewComments, hasNotes }: {
-    /** Number of review comments by users without the right that a `fix review` lacks. */
+    /** Number of review comments that a `fix review` leaves out because their authors have no permission. */
     reviewComments: number;
     /** Whether the task may refer to notes about earlier runs. */
     hasNotes: boolean;
@@ -76,7 +76,6 @@ export function leftOutOf(
   return `${sentences.join(" ")} If the agent needs any of this, write the task again and quote it.`;
 }
 
-/** `a, b and c`. */
 function listOf(parts: readonly string[]): string {
   const last = parts.at(-1) ?? "";
   return parts.length > 1 ? `${parts.slice(0, -1).join(", ")} and ${last}` : last;
@@ -84,7 +83,7 @@ function listOf(parts: readonly string[]): string {
 
 function commentsText({ comments, leftOut }: Told, redact: Redact): string {
   let budget = MAX_COMMENTS;
-  // The newest ones are the most important.
+  // The newest comments are the most important.
   const parts: string[] = [];
   let older = 0;
   for (const { author, text, line } of comments.toReversed()) {
@@ -103,30 +102,27 @@ function commentsText({ comments, leftOut }: Told, redact: Redact): string {
 }
 
 /**
- * The task that another one changes, marked as a quote, to append to it.
- * @param quote The facts about that task, already a quote; null without any.
+ * The task that the new task changes, as a quote to append to the new task.
+ * @param quote The facts about the earlier task, already quoted; null if there are none.
  */
 export function lastTaskQuote(task: string, quote: string | null, redact: Redact): string {
   const head = "The task refers to the last task in this thread:";
   return ["---", head, maskedQuote(task, MAX_TEXT, redact), ...quote === null ? [] : [quote]].join("\n\n");
 }
 
-/** Masked before it is cut: otherwise half of a secret could remain, which nothing recognizes. */
+/** Masking comes before cutting, because the redactor does not recognize half of a secret. */
 function maskedQuote(text: string, most: number, redact: Redact): string {
   return quoted(redact(plainText(text)), most);
 }
 
-/** A placeholder in a template. */
 const PLACES = /\{\{ *(\w+) *\}\}/g;
 
-/** The names of placeholders. */
 const NAMES = ["task", "title", "description", "comments", "kind", "number", "url"] as const;
 
 /**
- * Builds a prompt.
- * @param task Untrusted text of a user with the right.
+ * @param task Untrusted text of a user with permission.
  * @param redact Masks secrets in the thread's texts, but not in the task.
- * @param template The user's template with `{{task}}` in it; undefined for the task, followed by the thread as a quote.
+ * @param template The user's template, which contains `{{task}}`; undefined for the task, followed by the thread as a quote.
  */
 export function promptOf(
   task: string,
@@ -146,7 +142,7 @@ export function promptOf(
     url,
   };
   if (template !== undefined) {
-    // One pass: inserted text is not expanded again.
+    // All placeholders are replaced in one pass, so that inserted text is not expanded again.
     return template.replace(
       PLACES,
       (whole, name: string) => NAMES.some((each) => each === name) ? values[name as typeof NAMES[number]] : whole,
@@ -166,7 +162,7 @@ export function promptOf(
   return [values.task, "---", head, ...parts].join("\n\n");
 }
 
-/** @throws {UsageError} if a template has no placeholder for the task, or an unknown one. */
+/** @throws {UsageError} if a template has no placeholder for the task, or has an unknown placeholder. */
 export function checkTemplate(template: string): void {
   const attempted = "use --template";
   const names = [...template.matchAll(PLACES)].map(([, name = ""]) => name);

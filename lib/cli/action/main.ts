@@ -1,7 +1,8 @@
 /**
- * The program of the GitHub action: one file for both of its stages. `main` starts a run and follows it; `post`, which the runner always
- * starts at the end of the job, cancels what a cancelled or killed `main` has left behind. `post` starts from its own file: otherwise, if
- * `main` was killed before it could leave a mark, `post` would do the work of `main` again.
+ * The program of the GitHub action, with both of its stages in one file. `main` starts a run and follows it. The runner always starts `post` at the
+ * end of the job. `post` cancels the run if `main` was cancelled or killed. `post` is started from a separate file. Otherwise, if `main` was killed
+ * before it could leave a mark, `post` would repeat the work of `main`.
+ *
  * @module
  */
 import { ONLY_GITHUB } from "../../ci/github.ts";
@@ -48,7 +49,7 @@ export function runPost(): Promise<void> {
 }
 
 async function runStage(stage: Stage): Promise<void> {
-  // A promise that never settles ends the process with this code.
+  // If a promise never settles, the process ends with this code.
   setExitCode(stage === "main" ? EXIT.internal : EXIT.success);
   const io = processIo();
   io.setExitCode(await main(stage, io));
@@ -56,13 +57,13 @@ async function runStage(stage: Stage): Promise<void> {
 
 const CLEANUP_FAILED = "The Mogplex run could not be cleaned up";
 
-/** The job already has its verdict: `post` fails only for mistakes that its author must fix. */
+/** `post` fails only for mistakes that the author of the job must fix, because the job already has its verdict. */
 const RED_IN_POST: readonly number[] = [EXIT.usage, EXIT.unauthorized, EXIT.forbidden];
 
 /**
- * Runs a stage of the action.
+ * Runs a stage of the action. It never throws.
  * @param process Environment, files, streams and signals.
- * @returns The exit code; it never throws.
+ * @returns The exit code.
  */
 export async function main(stage: Stage, process: Io, options: MainOptions = {}): Promise<number> {
   const { env } = process;
@@ -109,8 +110,8 @@ export async function main(stage: Stage, process: Io, options: MainOptions = {})
 }
 
 /**
- * The state of the job, for `post`: the runner evaluates the default of the input again for it. If `main` was killed in a job that continues because
- * of `continue-on-error`, no later step will attach to its run: that is treated as cancelled.
+ * The state of the job, for `post`. The runner evaluates the default of the input again for `post`. If `main` was killed and the job continues
+ * because of `continue-on-error`, the state is treated as cancelled, because no later step will attach to the run.
  */
 function jobStatus(env: ReadEnv): string {
   const status = (inputText(env, "job-status") ?? env("MOGPLEX_JOB_STATUS") ?? "").trim();
@@ -118,20 +119,20 @@ function jobStatus(env: ReadEnv): string {
   return died && ["", "success"].includes(status) ? "cancelled" : status;
 }
 
-/** A new path for the state, outside the checkout, which other steps change and upload. */
+/** A new path for the state file. It is outside the checkout, because other steps change and upload files of the checkout. */
 function newStatePath(env: ReadEnv): string {
   const folder = env("RUNNER_TEMP")?.replace(/[\\/]+$/, "");
   return folder ? `${folder}/mogplex-ci-${crypto.randomUUID()}/run.json` : ".mogplex-ci/run.json";
 }
 
-/** What `main` leaves for `post`, which reads it as `STATE_NAME`: the path of the state file, and the exit code at the end. */
+/** Values that `main` passes to `post`: the path of the state file, and the exit code at the end. `post` reads them as `STATE_NAME`. */
 type Mark = "state" | "ended";
 
 function readMark(env: ReadEnv, mark: Mark): string | undefined {
   return env(`STATE_${mark}`) || undefined;
 }
 
-/** Without the runner's file there is no `post` either. @throws {UsageError} if it cannot be written. */
+/** Without the runner's file, there is no `post` stage either. @throws {UsageError} if the file cannot be written. */
 function leaveMark(io: Io, mark: Mark, value: string): void {
   const path = io.env("GITHUB_STATE");
   if (!path) return;
@@ -143,7 +144,6 @@ function leaveMark(io: Io, mark: Mark, value: string): void {
   }
 }
 
-/** Tracks whether an error was annotated through the returned platform. */
 function watching(platform: Platform): { platform: Platform; isAnnotated: () => boolean } {
   let annotated = false;
   const { annotate } = platform;
@@ -163,7 +163,7 @@ function githubToken(env: ReadEnv): { token: string; place: string } {
   return { token: inputText(env, "github-token")?.trim() ?? "", place: "input github-token" };
 }
 
-/** Publishes the exit code as an output: with `continue-on-error` the step does not show it otherwise. */
+/** Publishes the exit code as an output, because a step with `continue-on-error` does not show it otherwise. */
 function publishCode({ io, writer, platform }: Pick<Context, "io" | "writer" | "platform">, code: number): void {
   const { outputs } = platform.files(io.env);
   const { problems, attempt } = collectProblems();
@@ -182,7 +182,7 @@ async function cleanUpStep(context: Context, env: ReadEnv): Promise<number> {
   return EXIT.success;
 }
 
-/** Annotation title of a step that failed before there was a run to judge. */
+/** Annotation title of a step that failed before there was a run. */
 function failureTitle(env: ReadEnv): string {
   return chosen(env)?.failed ?? "The Mogplex run was not started";
 }
@@ -207,19 +207,18 @@ function automationInput(env: ReadEnv): string[] {
   );
 }
 
-/** A kind of work, chosen by an input. */
 interface Kind {
   input: InputName;
   run: VerbFunction;
-  /** Inputs that contradict it. */
+  /** Inputs that cannot be combined with this input. */
   refuses: readonly InputName[];
-  /** Annotation title of a step that failed before there was a run to judge. */
+  /** Annotation title of a step that failed before there was a run. */
   failed: string;
 }
 
-// What a step does: it starts a run and follows it, follows an existing run, or triggers an automation and follows its run.
+// A step starts a run and follows it, follows an existing run, or triggers an automation and follows its run.
 
-/** Inputs for a new run: neither an existing run nor an automation accepts them. */
+/** Inputs for a new run. They cannot be combined with an existing run or an automation. */
 const FOR_STARTS: readonly InputName[] = [
   ...["after", "fix"] as const,
   ...["prompt", "prompt-file", "harness", "mode", "base-branch", "branch", "create-branch", "root"] as const,
@@ -249,7 +248,6 @@ const KINDS: readonly Kind[] = [
   },
 ];
 
-/** The kind of work that an input selects; undefined for a new run. */
 function chosen(env: ReadEnv): Kind | undefined {
   return KINDS.find(({ input }) => input === "respond" ? isOn(env, input, false) : inputText(env, input) !== undefined);
 }
@@ -269,7 +267,7 @@ function chosenWork(env: ReadEnv): VerbFunction {
   return kind?.run ?? startAndFollow;
 }
 
-/** The message does not show the line: its value may be a secret. */
+/** The message does not contain the line, because its value may be a secret. */
 function checkAutomationInput(env: ReadEnv): void {
   const attempted = "use input automation-input";
   if (inputText(env, "automation-input") === undefined) return;
@@ -279,7 +277,7 @@ function checkAutomationInput(env: ReadEnv): void {
   throw new UsageError({ attempted, why: `line ${wrong + 1} must have the form name=value, or name:=JSON` });
 }
 
-// The words of the GitHub action, which has inputs instead of flags, and a job to rerun instead of a command.
+// The terms of the GitHub action, which has inputs instead of flags, and a job to rerun instead of a command.
 
 const RERUN_JOB = "run this job again";
 
@@ -301,7 +299,7 @@ function actionVocabulary(env: ReadEnv): Vocabulary {
           : `set the input run-id of the action to ${runId}`,
       };
     },
-    // With a fixed key or id, the next attempt finds the cancelled run again.
+    // With a fixed key or run id, the next attempt would find the cancelled run again.
     restart: chosen(env) === undefined && inputText(env, "idempotency-key") === undefined ? RERUN_JOB : undefined,
   };
 }

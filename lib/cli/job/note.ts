@@ -1,6 +1,6 @@
 /**
- * The note of a job on its merge request or pull request: decides whether to write a note, and writes it. A failure never changes the verdict
- * of the job.
+ * The note of a job on its pull request: decides whether to write a note, and writes it. A failure never changes the verdict of the job.
+ *
  * @module
  */
 import { MogplexError, UnauthorizedError, UsageError } from "../../errors.ts";
@@ -30,7 +30,7 @@ export type NotePlan =
   | { kind: "print"; message: string }
   | ({ kind: "write" } & PlannedNote);
 
-/** @throws {UsageError} if a flag, an input or a variable of ours is wrong. */
+/** @throws {UsageError} if a flag, an input or a `MOGPLEX_…` variable is invalid. */
 export function planNote(context: Context): NotePlan {
   const { notes } = context;
   if (!notes?.wanted(context)) return { kind: "none" };
@@ -40,7 +40,7 @@ export function planNote(context: Context): NotePlan {
     return { kind: "write", ...plan };
   } catch (error) {
     if (!(error instanceof UsageError || error instanceof UnauthorizedError)) throw error;
-    // A wrong variable of the CI system is not the caller's mistake.
+    // An invalid variable of the CI system is not the user's mistake.
     return { kind: "print", message: error.message };
   }
 }
@@ -51,12 +51,12 @@ function tell({ writer }: Context, { place }: PlannedNote, { id, updated }: Writ
 
 function tellProblem(context: Context, error: unknown): void {
   const text = error instanceof MogplexError ? error.message : `Cannot write a note: ${error}`;
-  // Programs read stdout then.
+  // With `--json`, programs read stdout.
   if (context.flags.has(JSON_LINES)) return context.writer.note(text);
   commandWarning(context, "The comment was not written", text);
 }
 
-/** Carries out the plan; a failure is one line on stderr. */
+/** Writes the planned note. A failure is printed as one line on stderr. */
 export async function writeTextNote(context: Context, plan: NotePlan, render: RenderSummary): Promise<void> {
   if (plan.kind === "none") return;
   if (plan.kind === "print") return context.writer.note(plan.message);
@@ -74,29 +74,28 @@ async function writeJobNote(
   targets: readonly ReportTarget[],
   more: EndDetails,
 ): Promise<void> {
-  // A job that only starts a run leaves the note to the job that follows it.
+  // A job that only starts a run leaves the note to the job that follows the run.
   if (result.outcome === "started") return;
   await writeTextNote(context, plan, resultContent(context, result, { targets, ...more }).render);
 }
 
-/** The note of a job, from the start of its run to the end. */
 export interface JobNote {
-  /** Whether the note exists and shows the run as running. */
+  /** Whether the note exists and shows the run as active. */
   readonly isBegun: boolean;
   item(item: FollowItem): void;
   ended(result: AnyResult, more: EndDetails): Promise<void>;
 }
 
-/** What a result does not show of the end of its job. */
+/** Facts about the end of a job that its result does not contain. */
 export interface EndDetails {
-  /** What happened to the operation when a signal stopped the job, as a clause. @default no signal stopped the job */
+  /** What happened to the operation when a signal stopped the job, as a clause. @default undefined: no signal stopped the job */
   stopped?: string | undefined;
-  /** How many runs in a row had this outcome, including this one. The publisher of reports sets this. @default unknown */
+  /** How many runs in a row had this outcome, including this run. Set by the publisher of reports. @default unknown */
   streak?: number | undefined;
 }
 
 /**
- * Decides on the note before the job starts.
+ * Plans the note before the job starts.
  * @throws {UsageError} See {@linkcode planNote}.
  */
 export function prepareNote(context: Context, targets: readonly ReportTarget[]): JobNote {
@@ -118,7 +117,7 @@ export function prepareNote(context: Context, targets: readonly ReportTarget[]):
   let phaseSince = since;
   let last: { type: string; at: string } | undefined;
   let lastPhase: string | undefined;
-  /** A job starts another run if one got no sandbox. */
+  /** A job starts another run if a run got no sandbox. */
   const begin = (id: string) => {
     phaseSince = runId === null ? since : now();
     [runId, phase, ended, last, lastPhase] = [id, "queue", [], undefined, undefined];
@@ -147,18 +146,19 @@ export function prepareNote(context: Context, targets: readonly ReportTarget[]):
       }
       if (item.type === "end" || runId === null) return;
       const isNew = lastPhase === undefined;
-      // Each change costs a place with few changes one of them. Elsewhere the last event is shown, at most once a minute.
+      // Where the number of changes is limited, only a new phase changes the note. Elsewhere, the note also shows the last event, at most once a
+      // minute.
       if (!isNew && lastPhase === phase && (isRare || item.type !== "event")) return;
       const isBegun = note.isBegun;
       if (!isBegun) note.begin(content()).catch(() => {});
-      // A change that came too early is tried again with the next item.
+      // A change that came too early is retried with the next item.
       if (!isBegun || note.change(content, isNew)) lastPhase = phase;
     },
     async ended(result, more) {
       if (result.outcome === "started") return;
       try {
         const steps = await plan.steps?.(result);
-        // Only a success leaves a pull request for others to review and merge.
+        // Only a successful run leaves a pull request to review and merge.
         const url = result.kind === "run" ? result.pullRequest.url : null;
         const needs = result.outcome === "success" ? await plan.needs?.(url) : null;
         const content = resultContent(context, result, { ...plan, steps, targets, ...more });
@@ -171,8 +171,8 @@ export function prepareNote(context: Context, targets: readonly ReportTarget[]):
 }
 
 /**
- * Writes the end of a run into the note of a job whose process was killed. Never creates a note; a failure is one line on stderr. A missing token is not
- * reported again.
+ * Writes the end of a run into the note of a job whose process was killed. It never creates a note. A failure is printed as one line on stderr. A
+ * missing token is not reported again.
  */
 export async function endKilledJobNote(
   context: Context,
@@ -193,17 +193,17 @@ export async function endKilledJobNote(
   }
 }
 
-// The note of a job: on the job's pull request, at the forge that runs the job.
+// The note of a job on the job's pull request, at the forge that runs the job.
 
-/** The note on a pull request of the job's forge, with the names of the job. @throws {UsageError} if there can be none. */
+/** The note on a pull request of the job's forge, with the names of the job. @throws {UsageError} if no note is possible. */
 export function planJobNote(
   context: Context,
   { number, inputAdvice, matrix = "" }: {
     /** Number of a pull request in the job's own repository; undefined for the job's own pull request. */
     number?: number;
-    /** What to do if the token comes from an input, which is empty. */
+    /** What to do if the input for the token is empty. */
     inputAdvice?: string | undefined;
-    /** The node of a matrix, for people. @default {""} (none) */
+    /** The node of a matrix, as shown to users. @default {""} (none) */
     matrix?: string;
   } = {},
 ): PlannedNote | undefined {
@@ -223,14 +223,14 @@ export const JOB_NOTES: NotePlanner = {
     const choice = option(NOTE);
     const job = forgeOfJob(forges, platform.name)?.job;
     if (job === undefined || choice === "off" || choice === undefined && !job.notes.byDefault) return false;
-    // Throws if a wrong setting names the variable.
+    // This call throws if the variable for the token is invalid.
     job.tokenVariable(env);
     return true;
   },
   plan: (context) => planJobNote(context),
 };
 
-/** Whether the job has a note only because the user turned it on. Its place is then in the event of the job. */
+/** Whether the job has a note only because the user turned notes on. The place of the note is then in the event of the job. */
 export function asksForNote(context: Context): boolean {
   const job = forgeOfJob(context.forges, context.platform.name)?.job;
   return job?.notes.byDefault === false && context.notes?.wanted(context) === true;

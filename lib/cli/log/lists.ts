@@ -1,5 +1,5 @@
 /**
- * Lists, as JSON lines or as a table.
+ * Prints lists as JSON lines or as a table.
  *
  * @module
  */
@@ -24,8 +24,8 @@ import type { Writer } from "./writer.ts";
 export const MOST_LISTED = 200;
 
 /**
- * Warns on stderr that there may be more items than the list shows: the service does not report that it stopped at the limit.
- * @param what The items, in the plural.
+ * Warns on stderr that there may be more items than the list shows, because the service does not report that it stopped at the limit.
+ * @param what A plural noun for the items.
  */
 export function noteFull(writer: Writer, what: string, items: readonly unknown[], limit: number): void {
   if (items.length < limit) return;
@@ -35,7 +35,7 @@ export function noteFull(writer: Writer, what: string, items: readonly unknown[]
 
 /**
  * Prints one line for each item.
- * @param json Whether items are printed as JSON rather than as a table.
+ * @param json Whether items are printed as JSON instead of a table.
  * @param cells The columns of an item, which may contain untrusted text.
  */
 export function printList<T>(writer: Writer, json: boolean, items: readonly T[], cells: (item: T) => string[]): void {
@@ -46,7 +46,7 @@ export function printList<T>(writer: Writer, json: boolean, items: readonly T[],
   printRows(writer, items.map(cells));
 }
 
-// The text forms of the drop-in verbs, word for word as the `mogplex` command documents them.
+// The text formats of the drop-in verbs, exactly as documented for the `mogplex` command.
 //
 // Source: CLI, "Headless runs". The lines contain untrusted text.
 
@@ -57,7 +57,7 @@ function branchText({ branch }: Run): string {
   return `${branch.working} (base ${branch.base}${branch.createBranch ? ", created" : ""})`;
 }
 
-/** @param program The command as the user called it: after `init` there is no other one. */
+/** @param program The command as the user called it. After `init`, it is the only command that exists. */
 export function startLines(run: StartResult, program: string): string[] {
   return [
     `${run.replayed ? "matched existing" : "started"} run ${run.runId} (${run.status})`,
@@ -68,7 +68,7 @@ export function startLines(run: StartResult, program: string): string[] {
   ];
 }
 
-/** @param repository Its name, if it is known. */
+/** @param repository Name of the repository, if it is known. */
 export function runLines(run: Run, repository: string = run.repoId): string[] {
   return [
     `run     ${run.runId}`,
@@ -84,7 +84,7 @@ export function runLines(run: Run, repository: string = run.repoId): string[] {
   ];
 }
 
-/** Columns are two blanks apart. */
+/** Columns are separated by two spaces. */
 export function eventLine(event: RunEvent): string {
   const tool = event.toolName === null ? "" : `tool=${event.toolName}  `;
   return `${event.createdAt}  ${event.type}  ${tool}${event.message ?? ""}`.trimEnd();
@@ -98,17 +98,17 @@ export function sandboxCells(sandbox: Sandbox): string[] {
   return [sandbox.id, sandbox.status, sandbox.working_branch ?? "-", sandbox.preview_url ?? "-", sandbox.created_at];
 }
 
-// Output of the verbs about automations, and the fields of the service's records that it shows. The lines contain untrusted text.
+// Output of the verbs about automations, and the fields of the service's records that the output contains. The lines contain untrusted text.
 
-/** An automation for the list and `--json`: only known fields, because later ones can contain anything. */
+/** An automation for the list and for `--json`. It contains only known fields, because fields that the service adds later can contain anything. */
 export function shownAutomation(automation: Automation): Automation {
   const { id, name, description, status, publishedVersionId, installationId, createdAt, updatedAt } = automation;
   return { id, name, description, status, publishedVersionId, installationId, createdAt, updatedAt };
 }
 
 /**
- * The whole record for `--json`, without its graphs.
- * @param runSummary Summary of the newest runs; null if they could not be read.
+ * The record for `--json`, without its graphs.
+ * @param runSummary Summary of the newest runs; null if the summary could not be read.
  */
 export function shownDetail(automation: AutomationDetail, runSummary: AutomationRunSummary | null): AutomationDetail {
   const { publishedVersion } = automation;
@@ -116,7 +116,7 @@ export function shownDetail(automation: AutomationDetail, runSummary: Automation
   return { ...shownAutomation(automation), publishedVersion: version, runSummary };
 }
 
-/** The name comes last, since it can have any length. */
+/** The name comes last, because it can have any length. */
 export function automationCells({ id, status, publishedVersionId, name }: Automation): string[] {
   return [id, status, publishedVersionId === null ? "never published" : "published", name];
 }
@@ -169,9 +169,9 @@ export function triggerLines(
 }
 
 /**
- * The exit code of a trigger without `--follow`, and the message if it is not 0. A run that is running or has succeeded gives 0. A run that waits, or
- * has an unknown status, gives 124, as when the deadline passes: it exists, so triggering again would be wrong. (A suppressed trigger gives 75, as
- * after a 429: there is no run, so triggering again later is right.)
+ * The exit code of a trigger without `--follow`, and the message if the code is not 0. A run that is running or has succeeded gives 0. A run that
+ * waits, or has an unknown status, gives 124, as when the deadline passes: the run exists, so triggering again would be wrong. (A suppressed trigger
+ * gives 75, as after a 429: there is no run, so triggering again later is right.)
  */
 export function triggerEnd({ runId, status, idempotencyKey }: TriggeredRun): { code: number; problem: string | null } {
   const end = endOfAutomationRun(status);

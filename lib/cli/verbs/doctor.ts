@@ -1,6 +1,7 @@
 /**
- * `doctor`: checks everything that a job needs, and prints how to fix what is missing. It only reads, and ends with the code with which a job for the
- * purpose of `--for` would end.
+ * `doctor`: checks everything that a job needs, and prints how to fix what is missing. It only reads, and exits with the code that a job for the
+ * purpose of `--for` would exit with.
+ *
  * @module
  */
 import { UsageError } from "../../errors.ts";
@@ -58,10 +59,10 @@ import { badUrl, checkProxy, checkUrl, reach } from "../../service/check_way.ts"
 const COLORS = { ok: "green", warning: "yellow", failed: "red", skipped: "dim" } as const;
 const STATE_WIDTH = "skipped".length;
 
-/** Checks that a job makes before it reads the token or sends anything. Each is printed where its cause is. */
+/** A job makes these checks before it reads the token or sends a request. The output lists each check where its cause is. */
 const FIRST_IN_A_JOB = ["settings", "repository"];
 
-/** A proxy that accepts requests with a token may reject those without one. */
+/** A proxy that accepts requests with a token may reject requests without a token. */
 function withoutToken(check: Check): Check {
   if (check.state !== "failed") return check;
   return warning(
@@ -71,7 +72,7 @@ function withoutToken(check: Check): Check {
   );
 }
 
-/** A connection problem that also affects the request with the token is a single problem, so it is printed once. */
+/** A connection problem that also affects the request with the token is printed only once. */
 function withoutEcho(connection: Check | undefined, checks: readonly Check[]): Check[] {
   const access = checks.find(({ name }) => name === "access");
   if (connection?.code === undefined || access?.code !== connection.code) return [...checks];
@@ -93,16 +94,16 @@ const purposeOf = ({ option }: Context): Purpose => option(FOR) ?? "run";
 const STARTS: readonly Purpose[] = ["run", "respond"];
 
 /**
- * The repository; on a terminal, by default the folder's. Undefined without a terminal, so the repository is not checked.
+ * The repository; on a terminal, the default is the repository of the folder. Undefined without a terminal, so the repository is not checked.
  * @param isRequired Whether to throw the error of a start that has no repository.
- * @throws {UsageError} if `origin` is not used, with the reason and the flag that names the repository.
+ * @throws {UsageError} if `origin` is not used. The message contains the reason and the flag that names the repository.
  */
 function repositoryOf(context: Context, isRequired: boolean): string | undefined {
   if (!STARTS.includes(purposeOf(context))) return undefined;
   return context.laptop?.repositoryOfFolder(context, "check repository", isRequired);
 }
 
-/** Without a repository, the check reports the same reason as a start. */
+/** If there is no repository, the check reports the same reason as a start. */
 async function checkServiceFor(context: Context, connection: Parameters<typeof checkService>[1]) {
   const repo = context.option(REPO)?.trim();
   const folder = await tried(() => repo ?? repositoryOf(context, false));
@@ -115,7 +116,7 @@ async function checkServiceFor(context: Context, connection: Parameters<typeof c
   return { ...checks, repository: { ...checks.repository, finding, advice: adviceOf(reason.error, "") } };
 }
 
-/** What a job of each purpose can do if nothing failed. */
+/** What a job of each purpose can do if no check failed. */
 const READY: Readonly<Record<Purpose, string>> = {
   run: "a run can start",
   follow: "runs can be followed",
@@ -147,7 +148,6 @@ async function checkThere(
   return [proxy, ...reached, ...withoutEcho(reached.find(({ name }) => name === "connection"), Object.values(checks))];
 }
 
-/** A warning if the limit turns mentions off. */
 async function checkLimit(context: Context): Promise<Check[]> {
   const limit = await tried(() => readDailyLimit(context));
   if (!limit.ok) return [failedWith("limit", limit.error, adviceOf(limit.error, "Correct the limit, or unset it"))];
@@ -160,12 +160,12 @@ async function checkForgeOf(context: Context): Promise<Check[]> {
   return [...await checkLimit(context), ...await checkJobForge(context)];
 }
 
-/** Checks that are safe only if the checkout did not set our variables. */
+/** Checks that are only safe if the checkout did not set variables of the program. */
 async function checkHere(context: Context, machine: Machine): Promise<Check[]> {
   const { io, writer } = context;
   const origin = await tried(() => resolveOrigin({ env: io.env }));
   const token = await findToken(context);
-  // From here on the token is masked, wherever it came from.
+  // After this line, the token is masked in all output.
   if (token.ok) writer.redactWith(createRedactor({ token: token.value.token, env: io.env }));
   const there = origin.ok
     ? await checkThere(context, machine, origin.value, token)
@@ -182,8 +182,8 @@ async function checkHere(context: Context, machine: Machine): Promise<Check[]> {
 }
 
 /**
- * The same checks if the checkout did set our variables. They are skipped, so that nothing is read, written or sent where the variables
- * point.
+ * The checks of {@linkcode checkHere} if the checkout did set variables of the program. They are skipped, so that nothing is read, written or sent to
+ * places that these variables name.
  */
 async function checkLittle(context: Context, cause: string): Promise<Check[]> {
   const here = ["url", "token", "files"].map((name) => follows(name, cause));
@@ -201,7 +201,7 @@ const WITHOUT_IDENTITY: readonly Purpose[] = ["respond", "gate", "dashboard"];
 /** Purposes whose job has no run settings. A dashboard has its own `--out`. */
 const WITHOUT_RUN: readonly Purpose[] = ["gate", "dashboard"];
 
-/** All checks, causes before consequences. */
+/** All checks. A cause comes before its consequences. */
 async function checkAll(context: Context, machine: Machine): Promise<Check[]> {
   const purpose = purposeOf(context);
   const checkout = await checkCheckout(context, machine);
@@ -219,13 +219,13 @@ async function checkAll(context: Context, machine: Machine): Promise<Check[]> {
   ];
 }
 
-/** The failed check that a job would meet first. */
+/** The failed check that stops a job first. */
 function firstFailure(checks: readonly Check[]): Check | undefined {
   const failures = checks.filter(({ code }) => code !== undefined);
   return failures.find(({ name }) => FIRST_IN_A_JOB.includes(name)) ?? failures[0];
 }
 
-/** Failed checks first, in the order in which a job would meet them. */
+/** Failed checks come first, in the order in which they would stop a job. */
 function failedFirst(checks: readonly Check[]): Check[] {
   const first = firstFailure(checks);
   const rank = (check: Check) => check === first ? 0 : check.state === "failed" ? 1 : 2;
@@ -278,8 +278,8 @@ function summary(checks: readonly Check[], code: number, purpose: Purpose): stri
 
 /**
  * Makes all checks and prints them.
- * @param machine The process. @default the current one
- * @returns The exit code of such a job.
+ * @param machine The process. @default the current process
+ * @returns The exit code of the job that was checked.
  */
 export async function checkJob(context: Context, machine: Machine = thisMachine()): Promise<number> {
   const { flags, writer } = context;
