@@ -120,6 +120,8 @@ const MAX_USERS = 30;
  */
 const MAX_STOPPERS = 300;
 
+const NO_EARLIER_RUN = "there is no earlier run in this thread";
+const NEW_TASK = "If you meant a new task, describe it in full";
 const CONFIDENTIAL = "it is confidential, but job logs in this project are not";
 export const STOPPED = "it was stopped before its run started";
 export const MAYBE_STARTED = "An earlier attempt may have started its run";
@@ -566,6 +568,7 @@ export class Decider {
       if (what.isAfterLast === true) {
         const last = await this.#changedTask(thread, { ask, at }, me, marks);
         if (last !== null && "reason" in last) return last;
+        if (last === null && what.needsLast === true) return { reason: `${NO_EARLIER_RUN}. ${NEW_TASK}` };
         if (last !== null) quotes.push(lastTaskQuote(last.text, last.quote, redact));
       }
       return { ...task, quote: quotes.length === 0 ? null : quotes.join("\n\n") };
@@ -627,7 +630,7 @@ export class Decider {
     const earlier = marks.filter(({ note }) => isUntil(note, at));
     if (!earlier.some((each) => !isSameAsk(each.mark.ask, ask) && mayHaveRun(each))) return null;
     const last = await this.#lastTask(thread, ask, me, earlier);
-    return "reason" in last ? { reason: `${last.reason}. If you meant a new task, describe it in full` } : last;
+    return "reason" in last ? { reason: `${last.reason}. ${NEW_TASK}` } : last;
   }
 
   /**
@@ -650,7 +653,7 @@ export class Decider {
       return {
         reason: isUnreadable
           ? "the notes of earlier runs in this thread cannot be verified: they were edited, or written with another `MOGPLEX_API_KEY`. Write the task again"
-          : "there is no earlier run in this thread",
+          : NO_EARLIER_RUN,
       };
     }
     const { of } = last.mark;

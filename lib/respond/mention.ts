@@ -17,11 +17,11 @@ import { plainText } from "../text/plain_text.ts";
  * `task` of a `fix`: the text, if its words can also mean something else, such as `fix the build`. On an issue and on a line of code, the text is an
  * ordinary task.
  * `explanation` of a `fix`: the text below a first line that contains only the command.
- * `isAfterLast`: the task changes the last task, as in `again, but without the tests`.
+ * `isAfterLast`: the task changes the last task, as in `again, but without the tests`. With `needsLast`, the task makes no sense without the last task.
  */
 export type Ask =
   | { kind: "unsure"; isHidden?: true; isInside?: true }
-  | { kind: "task"; task: string; isAfterLast?: true }
+  | { kind: "task"; task: string; isAfterLast?: true; needsLast?: true }
   | { kind: "stop"; word?: string }
   | { kind: "help" }
   | { kind: "status" }
@@ -73,6 +73,8 @@ const FIX_WORDS: Readonly<Record<Fix, Readonly<Record<"names" | "more" | "otherN
 };
 /** The beginning of a task that changes the last task. `retry` is also an ordinary verb, as in `retry the upload three times`. */
 const AFTER_LAST = /^\W{0,3}(?:please,?\s+)?(?:again(?![\w-])|retry(?:\s*[,:;.!]|\s+(?:but|and)\b))/i;
+/** The beginning of a change of the last task, and of nothing else: `again, the build fails` may also be a new task. */
+const NEEDS_LAST = /^\W{0,3}(?:please,?\s+)?(?:again|retry)[\s,:;.!]+(?:but|with|without)\b/i;
 /** Signs of a path, code or a reference. For example, `fix tests/build` is about files. */
 const REFERENCE = /[/\\#@`_<>=]/;
 /** Words that do not change the meaning of a stop, as in `stop working on it for now`. */
@@ -216,7 +218,12 @@ function askOf(text: string): Ask {
   const command = others.length === 0 ? lookup(COMMANDS, verb) : undefined;
   if (command !== undefined) return { kind: command };
   return fixOf(verb, others, task) ?? explainedFix(top, task, wordsOf(top)) ??
-    { kind: "task", task: verb === "" ? "" : task, ...AFTER_LAST.test(task) && { isAfterLast: true } };
+    {
+      kind: "task",
+      task: verb === "" ? "" : task,
+      ...AFTER_LAST.test(task) && { isAfterLast: true },
+      ...NEEDS_LAST.test(task) && { needsLast: true },
+    };
 }
 
 /** Reads a comment whose first line is only an unambiguous command, with an explanation below it. */

@@ -1027,8 +1027,12 @@ test("decide() quotes the last task for `again, but …`, and again for a later 
   const change = (minutes: number) => forge.say(PULL, KIM, "@mogplex again, but use a map", { createdAt: at(minutes) });
   const idOf = ({ comment }: News) => ({ kind: "comment" as const, id: comment?.id ?? 0 });
   const head = "\n\n---\n\nThe task refers to the last task in this thread:\n\n";
-  // Without an earlier run it is a task like any other.
-  expect((await wanted(forge, change(-20))).prompt).not.toContain(head);
+  // Without an earlier run, only a text that makes sense by itself is a task.
+  expect(await outcome(forge, change(-20))).toStartWith(
+    "no: there is no earlier run in this thread. If you meant a new task",
+  );
+  const alone = forge.say(PULL, KIM, "@mogplex Again, the build is red", { createdAt: at(-20) });
+  expect((await wanted(forge, alone)).prompt).not.toContain(head);
   const first = forge.say(PULL, LEE, "@mogplex fix it", { createdAt: at(-10) });
   mark(forge, idOf(first), AT_WORK);
   const second = change(2);
