@@ -1,5 +1,6 @@
 /**
- * The context of a verb, and the service for verbs that send a few requests and print the answers.
+ * The context of a verb, and the connection for verbs that send a few requests and print the answers.
+ *
  * @module
  */
 import type { ReadEnv } from "../ci/platform.ts";
@@ -26,23 +27,23 @@ interface Call extends
   /** @default {[]} */
   forges?: readonly Forge[] | undefined;
   dropIn: boolean;
-  /** A token from another place than a variable, and that place, for messages. @default from the environment */
+  /** A token that does not come from a variable, and its place, for messages. @default the token from the environment */
   given?: Pick<ConnectionOptions, "token" | "tokenPlace"> | undefined;
-  /** @default from the flags, otherwise the variables */
+  /** @default a reader of the flags and the variables */
   option?: ReadOption;
   /** @default the environment of `io` */
   variables?: ReadEnv;
 }
 
-/** Calls `work` once and remembers its value. If it throws, the next call tries again. */
+/** Calls `work` once and caches the value. If `work` throws, the next call tries again. */
 function once<T>(work: () => T): () => T {
   let done: { value: T } | undefined;
   return () => (done ??= { value: work() }).value;
 }
 
 /**
- * The context of a verb: the only place that combines guard, token, origin and redaction.
- * The token is not registered with the CI system's own masking (`::add-mask::`): that would print it, and output can be piped into a file.
+ * The context of a verb. Only this function combines the guard, the token, the origin and redaction. The token is not registered with the CI system's
+ * own masking (`::add-mask::`), because that would print the token, and the output can be piped into a file.
  */
 export function openContext(
   { forges = [], dropIn, given, option, variables, ...parts }: Call,
@@ -74,7 +75,7 @@ export function openContext(
   };
 }
 
-/** Masks the token in all output, where it is not required. */
+/** Masks the token in all output, for verbs that do not require a token. */
 export function maskToken(context: Context): void {
   valueOr(context.connection, undefined);
 }
@@ -83,7 +84,7 @@ export function maskToken(context: Context): void {
 const DROP_IN_MS = 10_000;
 
 /**
- * Opens the service for a drop-in verb with one deadline for all of it, and shows an unusual origin on stderr.
+ * Opens the service for a drop-in verb with one deadline for all requests, and prints a note on stderr if the origin is not the default.
  * @throws {UnauthorizedError | UsageError} See {@linkcode Context.connection}.
  */
 export function openDropIn(context: Context): { client: ServiceClient; call: CallOptions } {
@@ -100,16 +101,19 @@ export function openDropIn(context: Context): { client: ServiceClient; call: Cal
   return { client, call: { deadline: clock.now() + DROP_IN_MS, overrun: true } };
 }
 
-/** How long such a verb waits for a busy service, in milliseconds: the token's limit names 60 s. */
+/**
+ * How long a verb with a few requests waits for a busy service, in milliseconds. When the token's limit is reached, the service asks for a wait of 60
+ * seconds.
+ */
 export const ONE_SHOT_MS = 120_000;
 
-/** Options for connecting to the service. Notices go to stderr. */
+/** Options for connecting to the service. Notices are printed on stderr. */
 export function connectOptions({ io, writer, clock, fetch }: Context): ConnectOptions {
   return { env: io.env, clock, fetch, onNotice: (notice) => writer.note(noticeText(notice)) };
 }
 
 /**
- * Opens a session with one deadline for the whole verb, or for a part of it.
+ * Opens a session with one deadline for the whole verb, or for a part of the verb.
  * @throws {UnauthorizedError | UsageError} See {@linkcode Context.connection}.
  */
 export function openOneShot(context: Context, timeoutMs = ONE_SHOT_MS): { session: Session; call: CallOptions } {

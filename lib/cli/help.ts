@@ -1,5 +1,5 @@
 /**
- * The help texts, made from the tables of verbs, flags, variables and exit codes.
+ * The help texts, generated from the tables of verbs, flags, variables and exit codes.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { ENVIRONMENT, type Variable } from "./environment.ts";
 import { codesOf, flagsOf, type Heading, type Meanings, PROGRAM, TOPICS, type Verb, type VerbFlag } from "./verb.ts";
 import { VERBS } from "./verbs.ts";
 
-/** The verbs that a user needs first, for the program's help. */
+/** The verbs in the help of the program, because users need them first. */
 const FIRST = [
   ...["init", "doctor", "run --follow", "follow", "report", "cleanup", "runs recent"],
   ...["respond", "gate", "dashboard"],
@@ -45,7 +45,7 @@ export function programHelp(group?: string): string {
   ].join("\n");
 }
 
-/** Help of a verb: its richest row in full, then the differences of the other rows. */
+/** The help of a verb: the row with the most flags in full, and then the differences of the other rows. */
 export function verbHelp(rows: readonly Verb[]): string {
   const [mainVerb, ...others] = VERBS.filter((verb) => rows.includes(verb))
     .toSorted((one, other) => flagsOf(other).length - flagsOf(one).length);
@@ -65,13 +65,12 @@ function rowHelp(verb: Verb): string {
   ].join("\n");
 }
 
-/** In the order of the help. */
+/** The headings in the order of the help. */
 const HEADINGS: readonly Heading[] = ["Task", "Following", "Reports", "Asking", "Dry run", "Keys"];
 
-/** Minimum number of flags for headings: headings would only scatter a few flags. */
+/** Minimum number of flags for headings. With fewer flags, headings would make the list harder to read. */
 const MIN_GROUPED = 10;
 
-/** The flags under their headings, in the order of the verb. */
 function flagParts(flags: readonly VerbFlag[]): string[] {
   const help = ["--help", "Print this text"];
   if (flags.length < MIN_GROUPED) return [`Flags:\n${columns([...flags.map(flagRow), help])}`];
@@ -87,13 +86,12 @@ function flagParts(flags: readonly VerbFlag[]): string[] {
   );
 }
 
-/** A flag with its default. Its variable is in `help environment`: otherwise most rows would need two lines. */
+/** A flag with its default. Its variable is in `help environment`, because most rows would otherwise need two lines. */
 function flagRow(flag: VerbFlag): string[] {
   const { help, fallback } = flag;
   return [usageOf(flag), meaningOf(help, fallback)];
 }
 
-/** Purpose of a flag or a variable, with its default. */
 function meaningOf(help: string, fallback: string | undefined): string {
   const meaning = plain(help).replace(/\.$/, "");
   return fallback === undefined ? meaning : `${meaning} [${plain(fallback)}]`;
@@ -103,7 +101,7 @@ function usageOf({ name, value }: VerbFlag): string {
   return value === undefined ? `--${name}` : `--${name} ${value}`;
 }
 
-/** Names of variables that a verb reads besides its flags' variables. */
+/** Names of the variables that a verb reads in addition to the variables of its flags. */
 function environmentPart(verb: Verb): string {
   const read = variablesOf(verb);
   const others = read.filter(({ option }) => option === undefined);
@@ -120,14 +118,14 @@ function variablesOf(verb: Verb): Variable[] {
   });
 }
 
-/** Codes in one line, and rows for those with a special meaning for this verb: the usual meaning is in `help exit-codes`. */
+/** All exit codes in one line, and rows for codes with a special meaning for this verb. `help exit-codes` shows the usual meanings. */
 function exitParts(verb: Verb): string[] {
   const { group, meanings, verdict } = verb;
   const column = group === "drop-in" ? "dropIn" : "toolkit";
   const codes = codesOf(verb);
   const rows = exitTable(column, codes);
   const line = `Exit codes (help exit-codes): ${rows.map(({ code }) => code).join(" ")}\n`;
-  // The common table explains verdicts. Differences in the shared wording do not matter to readers.
+  // The common table explains verdicts. Small differences in wording do not matter to users.
   const exitCodes = meanings?.success === undefined ? "" : exitRows(
     column,
     (Object.keys(meanings) as ExitName[]).filter((name) => codes === undefined || codes.includes(name)),
@@ -163,7 +161,7 @@ function otherRowHelp(verb: Verb, mainVerb: Verb): string {
   const mainFlags = flagsOf(mainVerb).map(({ name }) => name);
   const extraFlags = flagsOf(verb).filter(({ name }) => !mainFlags.includes(name));
   const without = (mainVerb.chosenBy ?? []).map(({ name }) => `--${name}`).join(" and ");
-  // A drop-in verb reads less than the other verbs, which is worth a line.
+  // A drop-in verb reads fewer variables than the other verbs, so they are listed.
   const read = verb.group === "drop-in" ? `. Reads ${variablesOf(verb).map(({ name }) => name).join(", ")}` : "";
   const remark = verb.remark === undefined ? "" : `. ${verb.remark}`;
   return [
@@ -174,7 +172,6 @@ function otherRowHelp(verb: Verb, mainVerb: Verb): string {
   ].join("\n");
 }
 
-/** Help for a topic; undefined for an unknown topic. */
 export function topicHelp(topic: string): string | undefined {
   switch (topic) {
     case "commands":
@@ -256,17 +253,14 @@ function variableRows(): string {
   ]));
 }
 
-// Layout of help texts: columns and paragraphs that fit the narrowest common terminal.
-
-/** Removes the backticks of the documents. */
 function plain(text: string): string {
   return text.replaceAll("`", "");
 }
 
-/** Width of all help texts, in characters: the narrowest common terminal's, which would otherwise break lines inside words. */
+/** Width of all help texts, in characters. The narrowest common terminal would break longer lines inside words. */
 const WIDTH = 80;
 
-/** @param indent Blanks before each line but the first. */
+/** @param indent Number of spaces before each line except the first. */
 function wrapped(text: string, indent = 0): string {
   const lines: string[] = [];
   let line = "";
@@ -279,7 +273,7 @@ function wrapped(text: string, indent = 0): string {
   return [...lines, line].join(`\n${" ".repeat(indent)}`);
 }
 
-/** One line for each row, or more if its last cell needs them. */
+/** One line for each row, or more if its last cell is too long. */
 function columns(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
   return rows.map((row) => {
@@ -288,7 +282,7 @@ function columns(rows: readonly (readonly string[])[]): string {
   }).join("");
 }
 
-/** Command lines stay unbroken, so that they can be copied. */
+/** Command lines are not broken, so that users can copy them. */
 function commands(lines: readonly string[]): string {
   return lines.map((line) => `  ${line}\n`).join("");
 }

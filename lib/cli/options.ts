@@ -1,7 +1,8 @@
 /**
- * The options of the command: one row for each option, with its flag, the variable that it overrides, the rule for its value, and its help. A verb
- * lists rows and reads rows, so it never reads the variable of another option.
- * An option of a single verb is in the file of that verb, unless it has a variable or an input.
+ * The options of the command. Each option has one row with its flag, the variable that it overrides, the rule for its value, and its help. A verb
+ * lists rows and reads rows, so it never reads the variable of another option. An option of a single verb is in the file of that verb, unless it has
+ * a variable or an input.
+ *
  * @module
  */
 import { UsageError } from "../errors.ts";
@@ -41,7 +42,7 @@ export const REPO = option("MOGPLEX_REPO_ID", {
   parse: anyText,
 });
 
-/** See `job/origin.ts`. It has no variable: a job names its repository. */
+/** See `job/origin.ts`. The option has no variable, because a job names its repository. */
 export const ORIGIN_HOST: VerbFlag = {
   name: "forge-host",
   value: "HOST",
@@ -58,7 +59,7 @@ export const PROMPT_FILE = option("MOGPLEX_PROMPT_FILE", {
   parse: anyText,
 });
 
-/** The request checks the words. */
+/** `checkRunRequest` checks the value. */
 export const HARNESS = option("MOGPLEX_HARNESS", {
   name: "harness",
   value: "NAME",
@@ -68,7 +69,7 @@ export const HARNESS = option("MOGPLEX_HARNESS", {
   parse: anyText,
 });
 
-/** The request checks the words. */
+/** `checkRunRequest` checks the value. */
 export const MODE = option("MOGPLEX_MODE", {
   name: "mode",
   value: "MODE",
@@ -183,7 +184,7 @@ export const DETACH: VerbFlag = {
   heading: "Following",
 };
 
-/** In milliseconds. */
+/** The value is in milliseconds. */
 export const TIMEOUT = option("MOGPLEX_TIMEOUT", {
   name: "timeout",
   value: "TIME",
@@ -232,7 +233,7 @@ export const TOKEN_SHARE = option("MOGPLEX_TOKEN_SHARE", {
 
 export const JSON_LINES: VerbFlag = { name: "json", help: "Print JSON, one object per line", heading: "Following" };
 
-/** Formats and paths belong together: `readPlaces` reads it. */
+/** Formats and paths belong together, so `readPlaces` reads the value. */
 export const REPORT = option("MOGPLEX_REPORT", {
   name: "report",
   value: "FORMAT[=PATH]",
@@ -336,7 +337,7 @@ export const MENTION_LABEL = option("MOGPLEX_RESPOND_LABEL", {
   parse: oneLabel,
 });
 
-/** In lower case. */
+/** The value is in lower case. */
 export const ALLOW_USERS = option("MOGPLEX_RESPOND_ALLOW_USERS", {
   name: "allow-users",
   value: "NAMES",
@@ -423,8 +424,6 @@ export const HOME = option("MOGPLEX_CAMPAIGN_HOME", {
   parse: anyText,
 });
 
-// Options that several verbs share, in the order of the help.
-
 export const REQUEST: readonly VerbFlag[] = [
   REPO,
   ORIGIN_HOST,
@@ -440,10 +439,10 @@ export const REQUEST: readonly VerbFlag[] = [
   MODE,
 ];
 
-/** The options for the checked file of a run. */
+/** The options for the result file of a run. */
 export const RESULTS: readonly VerbFlag[] = [RESULT, SCHEMA];
 
-/** The options that decide which run a start finds again. */
+/** The options that decide whether a start finds an existing run. */
 export const KEYS: readonly VerbFlag[] = [KEY_SCOPE, KEY_PART, IDEMPOTENCY_KEY];
 
 export const INPUTS: readonly VerbFlag[] = [INPUT, INPUT_FILE];
@@ -459,7 +458,7 @@ function refusal(source: string, why: string, text: string, hint?: string): Usag
   return new UsageError({ attempted: `use ${source}`, why, value: JSON.stringify(text), advice });
 }
 
-/** Accepts any text: the code that uses the text checks it. */
+/** Accepts any text, for options whose value is checked where it is used. */
 export function anyText(text: string): string {
   return text;
 }
@@ -473,7 +472,7 @@ export function oneOf<T extends string>(choices: readonly T[]): Parse<T> {
   };
 }
 
-/** Both ends are included. @__NO_SIDE_EFFECTS__ */
+/** Includes both limits. @__NO_SIDE_EFFECTS__ */
 export function wholeNumber(min: number, max: number): Parse<number> {
   return (text, source) => {
     const value = /^\d{1,9}$/.test(text.trim()) ? Number(text) : NaN;
@@ -504,7 +503,6 @@ function users(text: string, source: string): string[] {
   throw refusal(source, "it must be names of users, separated by commas, alone or as NAME=ID", text);
 }
 
-/** The name of the agent in mentions. */
 function mentionName(text: string, source: string): string {
   if (/^[A-Za-z0-9][A-Za-z0-9_-]{0,38}$/.test(text)) return text;
   throw refusal(source, 'it must be a name of letters, digits, "-" and "_", without "@"', text);

@@ -1,5 +1,6 @@
 /**
- * Who may ask for a run: the settings of the toolkit's user, and a person's rights at the forge.
+ * Who may ask for a run, according to the settings of `respond` and the user's permissions at the forge.
+ *
  * @module
  */
 import { MogplexError } from "../errors.ts";
@@ -7,29 +8,29 @@ import type { ForgeUser } from "../forge/findings.ts";
 import type { Thread, Threads } from "../forge/threads.ts";
 import type { Checks } from "./checks.ts";
 
-/** The value of a flag or a variable. */
+/** A list of users from a flag or a variable. */
 export interface UserList {
   /** The flag or the variable, for messages. */
   readonly from: string;
-  /** As in {@linkcode RespondSettings.allowUsers}. */
+  /** See {@linkcode RespondSettings.allowUsers}. */
   readonly users: readonly string[];
 }
 
-/** The flags and variables with the users who can ask, for messages. Empty without a list. */
+/** The flags and variables that list the users who can ask, for messages. Empty without a list. */
 export function listNames(lists: readonly UserList[]): string {
   const names = lists.map(({ from }) => from);
   return names.length > 1 ? `both ${names.join(" and ")}` : names.join("");
 }
 
 export interface RespondSettings {
-  /** Without `@`. */
+  /** The name without `@`. */
   readonly name: string;
   readonly label: string;
-  /** Names of the users who may ask, in lower case, as `kim` or `kim=12` with the number of the account; null: those who can push. */
+  /** Names of the users who may ask, in lower case, as `kim` or `kim=12` with the id of the account. Null if everyone who can push may ask. */
   readonly allowUsers: readonly string[] | null;
-  /** The lists that these users are all in. */
+  /** The lists that contain all of these users. */
   readonly userLists: readonly UserList[];
-  /** In 24 hours in the repository. */
+  /** Maximum number of runs in the repository in 24 hours. */
   readonly limit: number;
   /** The flag or variable with this limit, for messages. */
   readonly limitFrom: string;
@@ -40,12 +41,12 @@ export interface RespondSettings {
 }
 
 /**
- * Whether only users with the right have written title and description, and have not changed them since a time. `unknown`: the forge does not show
- * who has changed them, or whether that user has the right.
+ * Whether only users with permission have written the title and the description, without changes after a given time. `unknown`: the forge does not
+ * show who has changed them, or whether that user has permission.
  */
 export type OwnsText = "yes" | "others" | "unknown" | "changed";
 
-/** Whether a user can ask; an error if the forge does not show it. */
+/** Whether a user can ask; an error if the forge does not show the permission. */
 export async function mayAsk(
   settings: Pick<RespondSettings, "allowUsers">,
   threads: Pick<Threads, "mayPush">,
@@ -54,7 +55,7 @@ export async function mayAsk(
   return rightByName(settings, user) ?? await threads.mayPush(user);
 }
 
-/** Whether a user may ask, if the settings alone decide that; otherwise undefined. */
+/** Whether a user may ask, if the settings alone decide this; otherwise undefined. */
 function rightByName({ allowUsers }: Pick<RespondSettings, "allowUsers">, user: ForgeUser): boolean | undefined {
   if (user.id <= 0 || user.isBot === true) return false;
   return allowUsers === null ? undefined : isIn(allowUsers, user);
@@ -64,7 +65,7 @@ function isIn(users: readonly string[], { name, id }: Pick<ForgeUser, "name" | "
   return users.some((allowed) => [name, `${name}=${id}`].some((each) => each.toLowerCase() === allowed));
 }
 
-/** Rights at the forge, with cached answers. */
+/** Permissions at the forge, with cached answers. */
 export class Rights {
   readonly #threads: Threads;
   readonly #settings: RespondSettings;
@@ -75,13 +76,13 @@ export class Rights {
     this.#settings = settings;
   }
 
-  /** What a user without the right lacks, as the end of a clause. @param where Added after the right to push. */
+  /** What a user without permission lacks, as the end of a clause. @param where Text after "cannot push". */
   lack(where = ""): string {
     const { allowUsers, userLists } = this.#settings;
     return allowUsers === null ? `cannot push${where}` : `is not in ${listNames(userLists)}`;
   }
 
-  /** Why a user cannot ask, as a sentence without a full stop. */
+  /** Why a user cannot ask, as a sentence without a period. */
   refusal(user: ForgeUser): string {
     const without = this.#settings.userLists.filter(({ users }) => !isIn(users, user));
     if (without.length === 0) return `the user who asked ${this.lack(" to the repository")}`;
@@ -90,13 +91,13 @@ export class Rights {
     return `the user who asked is not in ${without.map(({ from }) => from).join(" or ")}${number}`;
   }
 
-  /** What a user lacks who had the right when asking, as the end of a clause. */
+  /** What a user lacks who had permission at the time of the request, as the end of a clause. */
   lackNow(where = ""): string {
     const { allowUsers, userLists } = this.#settings;
     return allowUsers === null ? `can no longer push${where}` : `is no longer in ${listNames(userLists)}`;
   }
 
-  /** Whether a user can ask; an error if the forge does not show it. */
+  /** Whether a user can ask; an error if the forge does not show the permission. */
   async of(user: ForgeUser): Promise<boolean | MogplexError> {
     const answer = rightByName(this.#settings, user) ?? this.#answers.get(user.id);
     if (answer !== undefined) return answer;
@@ -106,9 +107,9 @@ export class Rights {
   }
 
   /**
-   * Checks the rights of users who have written in a thread. Texts by others must not keep a member from asking, so an unknown right is
-   * treated as no right.
-   * @param most Most users whose right is checked, since anyone can write. Further users are treated as users without it.
+   * Checks the permissions of users who have written in a thread. Texts by other users must not keep a member from asking, so an unknown permission
+   * is treated as no permission.
+   * @param most Maximum number of users to check, because anyone can write. All further users are treated as users without permission.
    */
   crowd(most: number): (user: ForgeUser) => Promise<boolean> {
     const sizeBefore = this.#answers.size;
@@ -116,7 +117,7 @@ export class Rights {
       (this.#answers.has(user.id) || this.#answers.size - sizeBefore < most) && await this.of(user) === true;
   }
 
-  /** @param before A later change is `changed`. */
+  /** @param before The result is `changed` if the text was changed after this time. */
   async ownsText({ author, changes }: Thread, before: string): Promise<OwnsText> {
     const rights: (boolean | MogplexError | null)[] = [await this.of(author)];
     for (const { by } of changes ?? [{ by: null }]) rights.push(by === null ? null : await this.of(by));

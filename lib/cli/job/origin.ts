@@ -1,6 +1,7 @@
 /**
- * The Git repository of the folder in which the command runs: its root and its remote `origin`. Only names and hosts leave this file; the address of a
- * remote may contain a password.
+ * The Git repository of the folder in which the command runs: its root and its remote `origin`. Other files only get names and hosts, because the
+ * address of a remote may contain a password.
+ *
  * @module
  */
 import { UsageError } from "../../errors.ts";
@@ -11,21 +12,21 @@ import { isLaptop } from "../settings.ts";
 import type { Context } from "../verb.ts";
 import { valueOr } from "../../lookup.ts";
 
-/** The host whose repository names the service knows. */
+/** The host of the repositories that the service knows. */
 const KNOWN_HOST = "github.com";
 
-/** A name that is safe in a command to paste. */
+/** A name that is safe in a command line. */
 const SAFE_NAME = /^[\w.-]+\/[\w.-]+$/;
 
 /** Maximum number of parent folders to search for the repository's root. */
 const MAX_UP = 20;
 
-/** Addresses of this folder's remotes by name. A path on this machine is not an address. */
+/** The addresses of this folder's remotes by name. Paths on this machine are left out. */
 export function remotesOf(context: Context): Map<string, string> {
   return new Map([...allRemotes(context)].filter(([, address]) => hostOf(address) !== undefined));
 }
 
-/** The remote `origin` of this folder, which may be a path on this machine; undefined in a CI job, and without one. */
+/** The remote `origin` of this folder, which may be a path on this machine; undefined in a CI job, and if there is no such remote. */
 export function originOfFolder(context: Context): string | undefined {
   return isLaptop(context) ? allRemotes(context).get("origin") : undefined;
 }
@@ -35,14 +36,15 @@ function allRemotes({ io }: Context): Map<string, string> {
   return new Map(remotes.map(([, name = "", address = ""]): [string, string] => [name, address]));
 }
 
-/** The default branch of `origin`, as it was when this repository was cloned; undefined if Git has not recorded it. */
+/** The default branch of `origin` at the time when this repository was cloned; undefined if Git has not recorded it. */
 export function defaultBranchOf(io: Io): string | undefined {
   return /^ref: refs\/remotes\/origin\/(\S+)/.exec(readGitFile(io, "refs/remotes/origin/HEAD") ?? "")?.[1];
 }
 
 /**
- * A file of the Git directory of this folder's repository, also for a worktree, a submodule and a subfolder; undefined if it cannot be read.
- * @param path Of a file that all worktrees share.
+ * A file of the Git directory of this folder's repository; undefined if the file cannot be read. This also works in a worktree, a submodule and a
+ * subfolder.
+ * @param path Path of a file that all worktrees share.
  */
 function readGitFile(io: Io, path: string): string | undefined {
   const root = rootOfRepository(io);
@@ -50,7 +52,7 @@ function readGitFile(io: Io, path: string): string | undefined {
   const read = (path: string) => valueOr(() => io.readFile(path, undefined, "follow", "replace"), undefined);
   const below = (directory: string, path: string) => path.startsWith("/") ? path : `${directory}/${path}`;
   const git = root === "." ? ".git" : `${root}/.git`;
-  // In a worktree and in a submodule `.git` is a file. Source: Git, "gitrepository-layout".
+  // In a worktree or a submodule, `.git` is a file. Source: Git, "gitrepository-layout".
   const [, pointer] = /^gitdir: (.+)/.exec(read(git) ?? "") ?? [];
   const directory = pointer === undefined ? git : below(root, pointer);
   const common = read(`${directory}/commondir`)?.trim();
@@ -73,10 +75,12 @@ export function hostOf(address: string): string | undefined {
 }
 
 /**
- * The repository of this folder, if a person names none: `owner/name` of `origin`. Undefined in a CI job, if stdout is not a terminal, and in a
+ * The repository of this folder, if the user names none: `owner/name` of `origin`. Undefined in a CI job, if stdout is not a terminal, and in a
  * program that only runs in CI.
- * @param isRequired Whether the verb cannot work without one. Then the error says why `origin` is not used if stdout is not a terminal.
- * @throws {UsageError} if `origin` is missing, is on another host, or `upstream` names another repository; with a command to paste.
+ * @param isRequired Whether the verb cannot work without a repository. If so, and if stdout is not a terminal, the error explains why `origin` is not
+ * used.
+ * @throws {UsageError} if `origin` is missing or is on another host, or if `upstream` names another repository. The message contains a command to
+ * copy.
  */
 export function repositoryOfFolder(context: Context, attempted: string, isRequired: boolean): string | undefined {
   const { flags, io, writer, vocabulary } = context;
@@ -119,7 +123,7 @@ export function repositoryOfFolder(context: Context, attempted: string, isRequir
   return name;
 }
 
-/** @throws {UsageError} if it is not a host: here it never names a token. */
+/** @throws {UsageError} if the text is not a host. Unlike elsewhere, the flag cannot name a token here. */
 function checkHost(text: string, attempted: string): string {
   if (/^[a-z0-9.-]+$/i.test(text)) return text.toLowerCase();
   throw new UsageError({
@@ -132,7 +136,7 @@ function checkHost(text: string, attempted: string): string {
   });
 }
 
-/** A warning about an address with a host that the service does not support; undefined otherwise. */
+/** A warning about an address on a host that the service does not support; otherwise undefined. */
 export function hostNote(repo: string): string | undefined {
   const host = hostOf(repo.trim());
   if (host === undefined || host === KNOWN_HOST) return undefined;

@@ -1,6 +1,7 @@
 /**
- * The first digits of a run's id, as tables show them, instead of the whole id: looked up in what this folder and this machine remember, without
- * a request.
+ * Finds the run for the first digits of an id, as tables show them. The run is looked up in the records of this folder and this machine, without a
+ * request.
+ *
  * @module
  */
 import { UsageError } from "../../errors.ts";
@@ -14,18 +15,18 @@ import type { Context } from "../verb.ts";
 import { campaignRunIds, MAX_LOOKS } from "./campaign_runs.ts";
 import { foldersOf, recentCampaigns, recentRecords, recentRefusal } from "./laptop.ts";
 
-/** Maximum length of a wrong id in an error, in characters. */
+/** Maximum length of an invalid id in an error, in characters. */
 const MAX_VALUE = 80;
 
 /**
- * Maximum number of folders below this one whose reports are read. Such a folder comes from `--dir` or `--out`, and no later command knows
- * its name.
+ * Maximum number of folders below this folder whose reports are read. The names of these folders come from `--dir` or `--out`, and later commands do
+ * not know them.
  */
 const MAX_FOLDERS = 50;
 
 /**
  * Returns the whole id of a run, and prints it in a note. A whole id, and any text in CI, is returned unchanged.
- * @throws {UsageError} if it is neither an id nor at least 8 digits, or if no run, or more than one, begins with the digits.
+ * @throws {UsageError} if the text is neither an id nor at least 8 digits, or if no run or several runs begin with the digits.
  * @throws {UnauthorizedError} without a token.
  */
 export function wholeRunId(context: Context, text: string): string {
@@ -71,10 +72,10 @@ export function wholeRunId(context: Context, text: string): string {
   return runId;
 }
 
-/** The newest run in the state files of this folder; undefined in CI, and without one. */
+/** The newest run in the state files of this folder; undefined in CI, and if there is none. */
 export function lastRunId(context: Context): string | undefined {
   if (!isLaptop(context)) return undefined;
-  // Without a token, or with a damaged file, the error is about the missing id all the same.
+  // Without a token, or with a damaged file, the error must still be about the missing id.
   return foldersOf(outDirectory(context))
     .flatMap((out) => valueOr(() => provenRun(context, statePath(context, out)), undefined) ?? [])
     .sort((one, other) => Date.parse(other.startedAt) - Date.parse(one.startedAt))[0]?.runId;
@@ -84,7 +85,7 @@ function uuids(values: readonly unknown[]): string[] {
   return values.filter((value) => typeof value === "string").filter(isUuid).map((id) => id.toLowerCase());
 }
 
-/** The runs of campaigns and jobs in the folders directly below this one. */
+/** The runs of campaigns and jobs in the folders directly below this folder. */
 function runIdsOfFolders(context: Context): string[] {
   const { io } = context;
   const runIds: string[] = [];
@@ -102,9 +103,9 @@ function runIdsOfFolders(context: Context): string[] {
   return runIds;
 }
 
-/** The run of a state file that some other program may have written. */
+/** The run of a state file that another program may have written. */
 function stateRuns(context: Context, path: string): string[] {
-  // A symbolic link, or no regular file.
+  // The path may be a symbolic link, or not a regular file.
   return valueOr(() => stateRunIds(context, path), []);
 }
 
@@ -113,7 +114,7 @@ function stateRunIds(context: Context, path: string): string[] {
   return run === undefined ? [] : [run.runId];
 }
 
-/** The run of a state file that was written with this token; undefined without one. */
+/** The run of a state file that was written with this token; undefined if there is no such run. */
 function provenRun(context: Context, path: string): { runId: string; startedAt: string } | undefined {
   const { io, clock } = context;
   const { token } = context.connection();
@@ -125,7 +126,7 @@ function provenRun(context: Context, path: string): { runId: string; startedAt: 
   return state === undefined || runId === undefined ? undefined : { runId, startedAt: state.startedAt };
 }
 
-/** The runs that this machine started, and the runs of the campaigns that it has worked on. */
+/** The runs that this machine started, and the runs of campaigns on this machine. */
 function recentRunIds(context: Context): string[] {
   const ofCampaigns = recentCampaigns(context).flatMap(({ directory }) => campaignRunIds(context, directory));
   return [...uuids(recentRecords(context).map(({ runId }) => runId)), ...ofCampaigns];

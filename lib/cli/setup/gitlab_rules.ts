@@ -7,19 +7,19 @@
 import { isObject, lookup } from "../../lookup.ts";
 import { pipelineFiles } from "./gitlab_stage.ts";
 
-/** A value of an expression: a text, null for an absent variable, or undefined if it is unknown here. */
+/** A value of an expression: a text, null for an absent variable, or undefined if the value is unknown here. */
 type Value = string | null | undefined;
-/** Undefined if it is unknown. */
+/** Undefined if the truth is unknown. */
 type Truth = boolean | undefined;
 
-/** Placeholder for the default branch, whose name is unknown. */
+/** Placeholder for the default branch if its name is unknown. */
 const DEFAULT_BRANCH = "\0default branch";
 
 type Values = Readonly<Record<string, Value>>;
 
 const MERGE_REQUEST = "merge_request_event";
 
-/** Variables of every pipeline for the default branch; absent ones are unknown. */
+/** Variables of every pipeline for the default branch. Absent variables are unknown. */
 const branchPipeline = (branch: string): Values => ({
   CI: "true",
   GITLAB_CI: "true",
@@ -33,7 +33,7 @@ const branchPipeline = (branch: string): Values => ({
   MOGPLEX_SCHEDULE: null,
 });
 
-/** What differs in a pipeline for a merge request or a tag. Source: GitLab, "Run jobs only in specific pipeline types". */
+/** Variables that differ in a pipeline for a merge request or a tag. Source: GitLab, "Run jobs only in specific pipeline types". */
 function otherRef(source: string, tag: string | undefined): Values {
   if (source === MERGE_REQUEST) return { CI_COMMIT_BRANCH: null, CI_MERGE_REQUEST_ID: "1", CI_MERGE_REQUEST_IID: "1" };
   return tag === undefined ? {} : { CI_COMMIT_BRANCH: null, CI_COMMIT_REF_NAME: tag };
@@ -47,7 +47,7 @@ const MAX_EXTENDS = 11;
 /** Maximum number of levels of lists and references in rules. Source: GitLab, "CI/CD YAML syntax reference", `!reference`: up to 10. */
 const MAX_LEVELS = 21;
 
-/** The word of `only` and `except` for a source. */
+/** The keyword of `only` and `except` for a source. */
 const WORDS: Readonly<Record<string, string>> = {
   trigger: "triggers",
   schedule: "schedules",
@@ -63,13 +63,13 @@ const ALL_WORDS =
 type Fields = Readonly<Record<string, unknown>>;
 
 export interface PipelineQuery {
-  /** Reads a file of the repository; undefined if it does not exist. */
+  /** Reads a file of the repository; undefined if the file does not exist. */
   read(path: string): string | undefined;
   /** Value of `CI_PIPELINE_SOURCE`. */
   source: string;
-  /** Variables of the pipeline. `CI_COMMIT_TAG` makes it a pipeline for that tag. */
+  /** Variables of the pipeline. If `CI_COMMIT_TAG` is set, the pipeline runs for that tag. */
   variables?: Readonly<Record<string, string>> | undefined;
-  /** Name of the default branch, on which the pipeline runs; undefined if it is unknown. */
+  /** Name of the default branch, on which the pipeline runs; undefined if the name is unknown. */
   branch?: string | undefined;
 }
 
@@ -78,11 +78,11 @@ export interface PipelinePrediction {
   isCreated: Truth;
   /** Names of the jobs that start, or might start. Manual jobs are left out. */
   jobs: readonly string[];
-  /** Included files that cannot be read here: they can have more jobs, and `workflow:rules`. */
+  /** Included files that cannot be read here. They may contain more jobs, and `workflow:rules`. */
   unreadable: readonly string[];
 }
 
-/** Predicts a pipeline. An unknown condition is treated as true if it starts something, and as false if it keeps something out. */
+/** Predicts a pipeline. An unknown condition is treated as true if it starts something, and as false if it excludes something. */
 export function predictPipeline({ read, source, variables, branch }: PipelineQuery): PipelinePrediction {
   const values = {
     ...branchPipeline(branch ?? DEFAULT_BRANCH),
@@ -94,7 +94,7 @@ export function predictPipeline({ read, source, variables, branch }: PipelineQue
   const passes = (rules: unknown) => passesRules(expandRules(rules, sections), values, (when) => when !== "never");
   const { files, unreadable } = pipelineFiles(read, (rules) => rules === undefined || passes(rules) !== false);
   const jobs = new Map<string, Fields>();
-  // The keys of a file override the keys of the files that it includes, which come first.
+  // Included files come first, because the keys of a file override the keys of its includes.
   for (const file of files) {
     for (const [name, section] of Object.entries(file)) {
       sections.set(name, section);
@@ -129,7 +129,10 @@ function mightStart(
   return passesRules(rules, values, (when) => starts(when ?? field("when"))) !== false;
 }
 
-/** Rules with the rules that a `!reference`, which is read as a list of keys, names. It stays if its target is in a file that is not here. */
+/**
+ * Replaces each `!reference` with the rules that it names. A `!reference` is read as a list of keys. It stays unchanged if its target is in a file
+ * that is not available here.
+ */
 function expandRules(rules: unknown, sections: ReadonlyMap<string, unknown>, level = 0): unknown {
   if (!Array.isArray(rules) || level > MAX_LEVELS) return rules;
   const [section, ...keys] = rules;
@@ -141,7 +144,7 @@ function expandRules(rules: unknown, sections: ReadonlyMap<string, unknown>, lev
   return target === undefined ? rules : expandRules(target, sections, level + 1);
 }
 
-/** Whether the first rule that applies starts something. @param starts Whether a rule with this `when` does. */
+/** Whether the first rule that applies starts something. @param starts Whether a rule with this `when` starts something. */
 function passesRules(
   rules: unknown,
   values: Values,
@@ -150,7 +153,7 @@ function passesRules(
   if (!Array.isArray(rules)) return undefined;
   let mightPass = false;
   for (const rule of rules.flat(10)) {
-    // A text is a part of a reference to rules that are not here.
+    // A text is a part of a reference to rules that are not available here.
     if (!isObject(rule)) return undefined;
     const isMet = typeof rule.if === "string" ? truthOf(rule.if, values) : true;
     const doesStart = starts(rule.when);
@@ -187,7 +190,7 @@ function passesOnly(only: unknown, except: unknown, values: Values): boolean {
   const exceptions = isObject(except) ? [except.variables].flat() : [];
   if (exceptions.some((each) => typeof each === "string" && truthOf(each, values) === true)) return false;
   const wanted = isObject(only) && only.refs === undefined ? DEFAULT_ONLY : refs(only);
-  // Anything else is a pattern, or the name of a branch or tag, optionally with a project path. It never matches a merge request.
+  // Anything else is a pattern, or the name of a branch or a tag, optionally with a project path. It never matches a merge request.
   const name = values["CI_COMMIT_REF_NAME"];
   const mightMatch = (each: string) => name === DEFAULT_BRANCH || each.startsWith("/") || each.split("@")[0] === name;
   return wanted.length === 0 ||
@@ -197,7 +200,7 @@ function passesOnly(only: unknown, except: unknown, values: Values): boolean {
 const TOKEN =
   /\s*(?:(\$\{?\w+\}?)|"([^"]*)"|'([^']*)'|\/((?:[^/\\]|\\.)+)\/[a-z]*|(null)\b|(==|!=|=~|!~|&&|\|\||[()]))/y;
 
-/** Whether an expression is true; undefined if that is unknown here, or the expression cannot be read. */
+/** Whether an expression is true; undefined if its truth is unknown here, or if the expression cannot be read. */
 function truthOf(expression: string, values: Readonly<Record<string, Value>>): Truth {
   const tokens: RegExpExecArray[] = [];
   TOKEN.lastIndex = 0;
@@ -258,7 +261,7 @@ function isEqual(one: Value, other: Value): Truth {
 function matches(value: Value, { value: pattern, isPattern }: { value: Value; isPattern: boolean }): Truth {
   if (value === null) return false;
   if (value === undefined || value === DEFAULT_BRANCH || !isPattern || typeof pattern !== "string") return undefined;
-  // The usual patterns for sources are lists of words. A pattern of the repository is not run here: it may be slow.
+  // The usual patterns for sources are lists of words. Other patterns of the repository are not executed here, because they may be slow.
   const [, words] = /^\^?\(?([\w|]+)\)?\$?$/.exec(pattern) ?? [];
   return words === undefined ? undefined : words.split("|").some((word) => value.includes(word));
 }

@@ -1,5 +1,6 @@
 /**
- * `runs recent`: prints the runs that this machine started, newest first. It asks the service about runs without a known end.
+ * `runs recent`: prints the runs that this machine started, newest first. It requests the status of runs without a known end from the service.
+ *
  * @module
  */
 import { isUuid } from "../../service/contract.ts";
@@ -22,22 +23,22 @@ interface RecentRun {
   /** ISO 8601. */
   startedAt: string;
   runId: string;
-  /** Origin of its service; empty if the line has none. */
+  /** Origin of the run's service; empty if the record has none. */
   origin: string;
-  /** Name of the repository; its id if the user gave that and no end was seen. */
+  /** Name of the repository. It is the id if the user gave an id and no command has seen the end of the run. */
   repository: string;
-  /** Empty until the run has one. */
+  /** Empty until the run has a branch. */
   branch: string;
-  /** Folder of its reports; null if it has no reports, or if the folder is unknown. */
+  /** Folder of the reports; null if the run has no reports, or if the folder is unknown. */
   folder: string | null;
-  /** First line of its task; absent if the user does not want it stored. */
+  /** First line of the task; absent if the user turned off storing tasks. */
   task?: string;
   /** The verdict, or the last outcome that a command saw; null if no command has seen an end. */
   outcome: string | null;
-  /** The service's status of a run without a known end; null if it was not asked. */
+  /** The service's status of a run without a known end; null if the status was not requested. */
   status: string | null;
   exitCode: number | null;
-  /** Null if no pull request was seen. */
+  /** Null if no pull request is known. */
   pullRequest: string | null;
 }
 
@@ -52,7 +53,7 @@ function parsed(line: string): Record<string, unknown>[] {
 
 const text = (value: unknown) => typeof value === "string" ? value : "";
 
-/** Newest first. Later lines of a run add to earlier ones. */
+/** The runs, newest first. Later records of a run add to earlier records. */
 function recentRuns(lines: readonly string[]): RecentRun[] {
   const runs = new Map<string, RecentRun>();
   for (const each of lines.flatMap(parsed)) {
@@ -76,7 +77,7 @@ function recentRuns(lines: readonly string[]): RecentRun[] {
       before.outcome = each.outcome;
       before.exitCode = typeof each.exitCode === "number" ? each.exitCode : null;
       before.pullRequest = text(each.pullRequest) || before.pullRequest;
-      // The user may have given the id.
+      // The user may have given the id of the repository.
       before.repository = text(each.repository) || before.repository;
       before.branch = text(each.branch) || before.branch;
     }
@@ -86,15 +87,15 @@ function recentRuns(lines: readonly string[]): RecentRun[] {
 
 /** Outcomes that no longer change. */
 const FINAL: readonly (string | null)[] = ["success", "failed", "cancelled"];
-/** Maximum number of runs to ask the service about: it accepts 60 requests a minute. */
+/** Maximum number of runs whose status is requested. The service accepts 60 requests a minute. */
 const MOST_ASKED = 10;
-/** Time limit for that, in milliseconds. */
+/** Time limit for these requests, in milliseconds. */
 const ASK_MS = 10_000;
 
-/** The state of a run that this token cannot find, and of a run of another service. */
+/** The state of a run that this token cannot find, and the state of a run of another service. */
 const [UNKNOWN, OTHER_SERVICE] = ["other token", "other service"];
 
-/** Asks the service for the states of runs without a known end, and stores the ends. */
+/** Requests the states of runs without a known end from the service, and stores the ends. */
 async function askStates(context: Context, runs: readonly RecentRun[]): Promise<void> {
   const { clock, writer } = context;
   const open = runs.filter(({ runId, outcome }) => isUuid(runId) && !FINAL.includes(outcome));
@@ -130,21 +131,24 @@ async function askStates(context: Context, runs: readonly RecentRun[]): Promise<
 const HEADER = ["STATE", "TASK", "REPOSITORY", "PULL REQUEST OR BRANCH", "RUN", "AGE"];
 /** The columns that people read. */
 const TEXTS = ["TASK", "REPOSITORY"].map((name) => HEADER.indexOf(name));
-/** Widths of state and task in a terminal's table: the longest state is `awaiting_input`. */
+/** Widths of state and task in a terminal's table. The longest state is `awaiting_input`. */
 const [STATE_CELLS, TASK_CELLS] = [14, 40];
-/** A branch that the service named: its first digits are enough for a person. Source: contract, 4.6. */
+/** A branch that the service named. Its first digits are enough to identify it. Source: contract, 4.6. */
 const GENERATED_BRANCH = /^mogplex\/external\/([0-9a-f]{8})-[0-9a-f]{8}$/;
 
 function branchCell(branch: string): string {
   return branch.replace(GENERATED_BRANCH, "…/$1…");
 }
 
-/** The status for people and scripts: the verdict of an ended run. What a command last saw of an open run may be out of date. */
+/**
+ * The status in the output. For a finished run, it is the verdict. For an active run, the outcome that a command last saw may be out of date, so it
+ * is not used.
+ */
 function knownStatus({ outcome, status }: Pick<RecentRun, "outcome" | "status">): string {
   return status ?? (FINAL.includes(outcome) ? outcome : null) ?? "unknown";
 }
 
-/** @param whole Whether tasks, ids and addresses are printed in full, for readers of a pipe. */
+/** @param whole Whether tasks, ids and addresses are printed in full, for programs that read the output. */
 function cells(run: RecentRun, nowMs: number, whole: boolean): string[] {
   const { startedAt, runId, repository, pullRequest, branch, task = "" } = run;
   const state = knownStatus(run);

@@ -1,5 +1,6 @@
 /**
- * `permissions`: prints the minimal Deno permission flags for a run, from the lists that the code itself reads.
+ * `permissions`: prints the minimal Deno permission flags for a run, based on the lists that the program itself reads.
+ *
  * @module
  */
 import { PERSON_VARIABLES, type Platform, type ReadEnv, type Systems } from "../../ci/platform.ts";
@@ -27,7 +28,10 @@ import {
 import { readPlaces } from "../settings.ts";
 import type { Context, ExtraPermissions, Option, Verb } from "../verb.ts";
 
-/** Variables on no other list: `NODE_ENV`, which decides whether an unencrypted address is accepted, and those of the terminal and the network. */
+/**
+ * Variables that are not in any other list: `NODE_ENV`, which decides whether an unencrypted address is accepted, and the variables of the terminal
+ * and the network.
+ */
 const OTHER_VARIABLES: readonly string[] = [
   "NODE_ENV",
   "FORCE_COLOR",
@@ -41,23 +45,23 @@ const OTHER_VARIABLES: readonly string[] = [
 
 /** The arguments of Deno's `--allow-…` flags for a run. */
 interface Permissions {
-  /** Programs; absent for none. */
+  /** Programs; absent if there are none. */
   run?: string[];
-  /** With the port if it is not the scheme's own. */
+  /** Hosts, with the port unless it is the default port of the scheme. */
   net: string[];
   env: string[];
   read: string[];
   write: string[];
 }
 
-/** Files of a run, besides those that variables name. */
+/** Files of a run, except for files that variables name. */
 interface PermissionPaths {
   out: string;
-  /** State file, reports. */
+  /** The state file and the reports. */
   written: readonly string[];
-  /** The task. */
+  /** Files with the task. */
   read: readonly string[];
-  /** Permissions for the program's work besides the reports. @default nothing */
+  /** Permissions for additional work of the program besides the reports. @default nothing */
   extra?: ExtraPermissions | undefined;
   /** Permissions for requests to the job's forge. @default nothing */
   forge?: ReturnType<typeof forgeNeeds> | undefined;
@@ -89,7 +93,7 @@ export function readVariables(env: ReadEnv, systems: Systems): string[] {
 }
 
 /**
- * The permissions of a run, from environment and flags.
+ * The permissions of a run, based on the environment and the flags.
  * @param at Environment, CI system, and the systems that the program supports.
  * @param note Whether a note will be written, and where.
  * @throws {UsageError} if `MOGPLEX_URL` is not allowed.
@@ -101,13 +105,13 @@ export function permissionsFor(
 ): Permissions {
   const origin = resolveOrigin({ env });
   const files = platform.files(env);
-  // A file is written under a new name next to it and renamed, so its directory must be writable.
+  // A file is written with a temporary name in the same directory and then renamed, so the directory must be writable.
   const outside = paths.written.filter((path) => !isBelow(path, paths.out)).map(parentOf);
   const inputs = [env("MOGPLEX_API_KEY_FILE"), env("MOGPLEX_PROMPT_FILE"), ...paths.read, ...paths.forge?.read ?? []];
   // Outputs are appended on a new line, so the end of an existing file is read first.
   const appended = [files.outputs, files.variables, ...paths.extra?.files ?? []];
   const { result } = paths;
-  // Git works in the system's folder for temporary files.
+  // Git uses the system's folder for temporary files.
   const temporary = result === undefined ? [] : [env("TMPDIR")?.replace(/\/+$/, "") || "/tmp"];
   return {
     ...(result !== undefined && { run: [...result.run] }),
@@ -135,7 +139,7 @@ export function permissionsFor(
   };
 }
 
-/** The arguments of `deno run`. @throws {UsageError} if a path cannot be in such a list. */
+/** The arguments of `deno run`. @throws {UsageError} if a path cannot be part of such a list. */
 export function denoFlags(permissions: Permissions): string[] {
   return Object.entries(permissions).map(([name, values]: [string, string[]]) => {
     const odd = values.find((value) => /[\s,*?[\]'"\\$]/.test(value));
@@ -153,8 +157,8 @@ export function denoFlags(permissions: Permissions): string[] {
 
 /**
  * The permissions of a run with these flags and variables.
- * @param forge For requests to its forge. @default nothing
- * @throws {UsageError} if one of them is wrong.
+ * @param forge Permissions for requests to the forge. @default nothing
+ * @throws {UsageError} if a flag or a variable is invalid.
  */
 export function permissionsOf(context: Context, forge?: PermissionPaths["forge"]): Permissions {
   const { io: { env }, platform, systems, flags, option } = context;
@@ -186,7 +190,7 @@ export const permissionsVerb: Verb = {
   async run(context) {
     const { flags, option, writer } = context;
     const after = option(AFTER);
-    // The pull request to continue may be at another forge than the one with the note.
+    // The pull request to continue may be at a different forge than the pull request with the note.
     const needs = [
       ...after === undefined ? [] : [forgeNeeds(context, after)],
       ...option(FOR) === "respond" || asksForNote(context) ? [forgeNeeds(context)] : [],
