@@ -1,5 +1,5 @@
 /**
- * Parts of errors: the sentence built from them, what is known about the run, and the message of any thrown value.
+ * The parts of errors: the sentence built from them, the known facts about the run, and the message of any thrown value.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export interface ErrorParts {
   advice?: string | undefined;
 }
 
-/** `Cannot … : …; …`, or `Cannot … because …: value; …` where a value is at fault. */
+/** `Cannot … : …; …`, or `Cannot … because …: value; …` if a value is at fault. */
 export function errorSentence({ attempted, why, value, advice }: ErrorParts): string {
   const reason = value === undefined ? `: ${why}` : ` because ${why}: ${value}`;
   return `Cannot ${attempted}${reason}${advice === undefined ? "" : `; ${advice}`}`;
@@ -53,7 +53,7 @@ export interface ResultSoFar {
   reason: string | null;
 }
 
-/** What an error knows about its run. */
+/** The facts about a run that an error contains. */
 export interface KnownRun {
   /** UUID of the run. */
   runId: string | null;

@@ -1,5 +1,5 @@
 /**
- * The exit codes: one table, for the help and the documentation. No other file contains these numbers.
+ * The exit codes, as one table for the help and the documentation. No other file contains these numbers.
  *
  * @module
  */
@@ -30,14 +30,14 @@ export type ExitName = keyof typeof EXIT;
 
 /** A row of the table of exit codes. */
 interface ExitRow {
-  /** Its keys in {@linkcode EXIT}: one key, or those of all signals in the row for interrupted jobs. */
+  /** Keys of the row in {@linkcode EXIT}: one key, or the keys of all signals in the row for interrupted jobs. */
   names: readonly ExitName[];
   /** The code, as printed. */
   code: string;
   name: string;
-  /** When the toolkit verbs (`run --follow`, `follow`, `report`, `cleanup`, …) end with it. */
+  /** When the toolkit verbs (`run --follow`, `follow`, `report`, `cleanup`, …) end with this code. */
   toolkit: string;
-  /** When the drop-in verbs (`run`, `runs`, `repos`, `sandboxes`) end with it. */
+  /** When the drop-in verbs (`run`, `runs`, `repos`, `sandboxes`) end with this code. */
   dropIn: string;
 }
 

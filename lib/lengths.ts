@@ -1,14 +1,14 @@
 /**
- * Checks of how long a text or a list is.
+ * Checks for the length of a text or a list.
  *
- * Zod's own checks look at everything with a field `length`, even a map where a text or list was expected, and convert that field to a
- * number. A map from a YAML file cannot be converted, so `name: { length: {} }` threw a `TypeError` (zod 4.6.7, `_whenHasLength`).
+ * Zod's own checks look at everything with a field `length`, even a map where a text or list was expected, and convert that field to a number. A map
+ * from a YAML file cannot be converted, so `name: { length: {} }` threw a `TypeError` (zod 4.6.7, `_whenHasLength`).
  *
  * @module
  */
 import * as z from "zod/mini";
 
-/** Message for a wrong length: a text, or an object as zod's own checks accept it. */
+/** Message for a wrong length: a text, or an object in the form that zod's own checks accept. */
 type Message = string | { error: () => string };
 
 function onTextsAndLists<T extends z.core.$ZodCheckMinLength | z.core.$ZodCheckMaxLength>(check: T): T {

@@ -52,7 +52,7 @@ export const VARIABLES = [
 
 export type VariableName = typeof VARIABLES[number];
 
-/** Names of variables of CI systems and shells whose values are masked when they look like secrets. */
+/** Names of variables of CI systems and shells. Their values are masked if they look like secrets. */
 export const SECRET_VARIABLES: readonly string[] = [
   "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
   "ACTIONS_RUNTIME_TOKEN",

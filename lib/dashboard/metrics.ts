@@ -18,7 +18,7 @@ import {
 } from "./data.ts";
 
 /**
- * Renders the metrics `mogplex_dashboard_…`. What was not read is left out.
+ * Renders the metrics `mogplex_dashboard_…`. Values that were not read are left out.
  * @param data Data after `cleanDashboard`.
  */
 export function renderDashboardMetrics(data: DashboardData): string {
@@ -72,7 +72,7 @@ function service(data: DashboardData): Family[] {
       name: "sandbox_age_max_seconds",
       unit: "seconds",
       help: "Age of the oldest sandbox in each status.",
-      // Two long statuses may be equal after the cut. Ages cannot be added, so one of them is used.
+      // Two long statuses may become equal when they are cut. Ages cannot be added, so one of them is used.
       samples: [
         ...new Map([...ages].map(([status, ms]) => [labelText(status), [status, ms] as const]))
           .values(),
@@ -116,7 +116,7 @@ function byWord<T>(items: readonly T[], label: string, wordOf: (item: T) => stri
 function added(samples: readonly Sample[]): Sample[] {
   const sums = new Map<string, Sample>();
   for (const [labels, value] of samples) {
-    // Compare the written form: different texts can look the same there.
+    // Compare the written form, because different texts can look the same there.
     const key = JSON.stringify(
       Object.entries(labels).map(([name, text]) => [name, labelText(text ?? "")]),
     );
@@ -125,7 +125,7 @@ function added(samples: readonly Sample[]): Sample[] {
   return [...sums.values()];
 }
 
-/** The figures cover only the pull requests that could be read: a single unreadable pull request must not silence an alert. */
+/** The figures cover only the pull requests that could be read, because a single unreadable pull request must not silence an alert. */
 function pulls({ pullRequests, at }: DashboardData): Family[] {
   const { count, state, merged, waiting, entries, unread, partlyRead } = pullRequests;
   const nowMs = instantMs(at) ?? 0;

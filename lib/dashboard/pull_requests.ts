@@ -1,5 +1,6 @@
 /**
- * The pull requests of a dashboard: the ones that its runs and campaigns name, with their state on the forges.
+ * The pull requests of a dashboard: those that its runs and campaigns name, with their state on the forges.
+ *
  * @module
  */
 import type { ForgeReading } from "../forge/batch.ts";
@@ -13,13 +14,13 @@ import {
   type UnreadPullRequests,
 } from "./data.ts";
 
-/** A pull request that a file names, with what the file contains about it. */
+/** A pull request that a file names, with the file's facts about it. */
 export interface NamedPull extends Pick<PullRequestEntry, "url" | "repository" | "task" | "campaign" | "openedAt"> {
-  /** What the campaign has read from the forge; null for a single run. */
+  /** The facts that the campaign has read from the forge; null for a single run. */
   known: Pick<PullRequestEntry, "state" | "draft" | "checks" | "review" | "conflict" | "owner"> | null;
 }
 
-/** Maximum number of pull requests that are read from forges: the newest. */
+/** Maximum number of pull requests that are read from forges. The newest ones are read. */
 export const MAX_ASKED = 500;
 /** Maximum number of waiting pull requests in the data. */
 const MAX_ENTRIES = 500;
@@ -30,7 +31,7 @@ const UNKNOWN = { state: "unknown", draft: null, checks: null, review: null, con
 /**
  * Combines the pull requests in the files with their state on the forges.
  * @param named Newest first, each address once.
- * @param reading What was read from the forges; null if there is no token for any of them.
+ * @param reading The state that was read from the forges; null if there is no token for any of them.
  */
 export function pullRequestsOf(named: readonly NamedPull[], reading: ForgeReading | null, nowMs: number): PullRequests {
   const all = named.map(({ known, ...pull }) => {
@@ -107,7 +108,7 @@ function unreadOf(urls: readonly string[], { failed, refused, unasked }: ForgeRe
   });
 }
 
-/** The most frequent reason first. */
+/** Groups pull requests by reason, the most frequent reason first. */
 function byReason<T extends { url: string }>(pulls: readonly T[], whyOf: (pull: T) => string): UnreadPullRequests[] {
   return [...groupBy(pulls, whyOf)].map(([why, all]) => ({
     why,

@@ -1,5 +1,6 @@
 /**
- * Addresses of pull requests: each forge has its own form.
+ * Addresses of pull requests. Each forge has its own form.
+ *
  * @module
  */
 import { isLoopback } from "../loopback.ts";
@@ -7,20 +8,20 @@ import type { PullRequestAddress } from "./model.ts";
 
 export interface AddressForm {
   readonly name: string;
-  /** Repository and number. */
+  /** Matches the repository and the number. */
   readonly path: RegExp;
-  /** The part between repository and number, in its usual form. */
+  /** The part between the repository and the number, in its usual form. */
   readonly part: string;
 }
 
-/** Journals and reports accept no longer address. */
+/** Journals and reports accept no longer addresses. */
 const MAX_URL = 2_048;
 
 /**
- * Reads the address of a pull request, as an event of a run has it: `https://HOST/OWNER/NAME/pull/N`, `https://HOST/GROUP/…/NAME/-/merge_requests/N`,
- * or `https://HOST/OWNER/NAME/pulls/N`.
+ * Reads the address of a pull request in one of the forms of a run's events: `https://HOST/OWNER/NAME/pull/N`,
+ * `https://HOST/GROUP/…/NAME/-/merge_requests/N`, or `https://HOST/OWNER/NAME/pulls/N`.
  * @param trusted Origin of the service, which never gets the token of a forge; undefined for none.
- * @returns Undefined for any other text, and for plain HTTP to another machine: a token would be sent in the clear.
+ * @returns Undefined for any other text, and for plain HTTP to another machine, because a token would be sent unencrypted.
  */
 export function readAddress(
   forms: readonly AddressForm[],
@@ -41,7 +42,7 @@ export function readAddress(
   return undefined;
 }
 
-/** A number as people write it: `42`, `#42` or `!42`. */
+/** A number as users write it: `42`, `#42` or `!42`. */
 export function readPullNumber(text: string): number | undefined {
   const number = /^[#!]?([1-9]\d{0,8})$/.exec(text)?.[1];
   return number === undefined ? undefined : Number(number);

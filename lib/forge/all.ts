@@ -1,5 +1,6 @@
 /**
- * All forges with every part, for the command and for campaigns. A program that needs less has its own list.
+ * All forges with every part, for the command and for campaigns. A program that needs fewer parts has its own list.
+ *
  * @module
  */
 import { readAddress } from "./address.ts";
@@ -10,7 +11,7 @@ import { GITLAB } from "./gitlab.ts";
 import type { PullRequestAddress } from "./model.ts";
 import { forgeNamesText, forgeTokensText } from "./open.ts";
 
-/** In the order in which addresses and tokens are tried. */
+/** The order in which addresses and tokens are tried. */
 export const ALL_FORGES: readonly Forge[] = [GITHUB, GITLAB, GITEA];
 
 const FORMS = ALL_FORGES.map(({ address }) => address);

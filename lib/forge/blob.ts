@@ -1,5 +1,6 @@
 /**
- * Newest commits and contents of files, as the APIs of all forges send them.
+ * Newest commits and contents of files, in the form that the APIs of all forges share.
+ *
  * @module
  */
 import * as z from "zod/mini";
@@ -13,8 +14,9 @@ const blobSchema = z.lazy(() => z.object({ content: z.nullish(z.string()), encod
 /**
  * The newest commit; null if the branch does not exist.
  * @param branch Undefined for the default branch.
- * @param commitOf Undefined if the branch does not exist.
- * @param defaultBranch Reads the repository, and fails if it is not shown: a branch that does not exist has the same answer, a 404.
+ * @param commitOf Reads the newest commit of a branch; undefined if the branch does not exist.
+ * @param defaultBranch Reads the name of the default branch, and fails if the repository is not shown. Without this, a hidden repository would look
+ * like a missing branch, because the answer is 404 for both.
  */
 export async function readHead(
   branch: string | undefined,
@@ -34,7 +36,7 @@ export function contentOf({ content, encoding }: z.output<typeof blobSchema>): U
   return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 }
 
-/** @returns Undefined if it is too large for an answer. @throws what the client throws. */
+/** @returns Undefined if the file is too large for an answer. @throws the errors of the client. */
 export async function readBlob(client: ForgeClient, path: string): Promise<Uint8Array | undefined> {
   try {
     return contentOf(await client.get("read a file", path, blobSchema)) ?? undefined;

@@ -14,7 +14,7 @@ interface GateCheckOptions {
   isThere: boolean;
   /** Opens the repository of the pull requests. */
   open(): Threads;
-  /** Judges a pull request without setting its status; undefined if the job has none. */
+  /** Judges a pull request without setting its status; undefined if the job has no pull request. */
   judge(): Promise<GateResult | undefined>;
 }
 
@@ -54,7 +54,7 @@ export async function checkGate({ isThere, open, judge }: GateCheckOptions): Pro
   ];
 }
 
-/** Whether the token can set a status, if the forge shows that. Only `--status` needs it. */
+/** Checks whether the token can set a status, if the forge shows that. Only `--status` needs this right. */
 async function checkStatus(threads: Threads): Promise<Check> {
   const name = "status";
   const answer = await tried(async () => await threads.mayWrite?.("statuses") ?? null);

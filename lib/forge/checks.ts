@@ -1,10 +1,11 @@
 /**
- * The checks of a commit together, without those that this toolkit has set.
+ * The combined checks of a commit, without the checks that this toolkit sets.
+ *
  * @module
  */
 import type { ChecksState } from "./model.ts";
 
-/** Our commit status. Statuses of other commands follow after a slash. */
+/** Our commit status. Statuses of other commands have a suffix after a slash. */
 const OWN_CHECK = "mogplex";
 
 /** The status of `gate`. */
@@ -12,19 +13,19 @@ export const GATE_CHECK = "mogplex/gate";
 
 export interface Check {
   readonly name: string;
-  /** Null if its state is not known. */
+  /** Null if the state of the check is unknown. */
   readonly state: Exclude<ChecksState, "none"> | null;
 }
 
 /**
- * Whether a check is our own: the status `mogplex`, or one below `mogplex/`, such as the gate's. A job of that name is one as well: GitHub calls
- * it `CALLER / mogplex/gate`, Gitea `WORKFLOW / mogplex/gate (EVENT)`.
+ * Whether a check is our own: the status `mogplex`, or a status below `mogplex/`, such as the gate's. This includes a job with such a name, which
+ * GitHub shows as `CALLER / mogplex/gate`, and Gitea as `WORKFLOW / mogplex/gate (EVENT)`.
  */
 export function isOwnCheck(name: string): boolean {
   return name === OWN_CHECK || (name.split(" / ").at(-1) ?? "").startsWith(`${OWN_CHECK}/`);
 }
 
-/** The checks that are not our own, together. */
+/** The combined state of the checks that are not our own. */
 export function checksState(checks: readonly Check[]): ChecksState | null {
   const states = checks.filter(({ name }) => !isOwnCheck(name)).map(({ state }) => state);
   if (states.includes("red")) return "red";

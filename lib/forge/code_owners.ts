@@ -1,5 +1,5 @@
 /**
- * The owners of changed files, by the file CODEOWNERS of the target branch. The branch of a pull request never decides who reviews it.
+ * The owners of changed files, according to the file CODEOWNERS of the target branch. The branch of a pull request never decides who reviews it.
  * Source: GitHub, "About code owners"; GitLab, "Code Owners", and "Code Owners syntax"; Gitea, "Code Owners".
  * @module
  */
@@ -7,10 +7,10 @@ import type { CodeOwnersForm, Reviewers } from "./writes.ts";
 
 const MAX_RULES = 3_000;
 const MAX_PATTERN = 500;
-/** Maximum number of steps of all comparisons, so that no file takes more than a few seconds. */
+/** Maximum number of steps of all comparisons. It keeps any file from taking more than a few seconds. */
 const MAX_STEPS = 30_000_000;
 
-/** Counts steps. @throws {TooLong} beyond the limit. */
+/** Counts steps. @throws {TooLong} if the limit is exceeded. */
 type Spend = (steps: number) => void;
 
 class TooLong extends Error {}
@@ -63,7 +63,7 @@ function sectionsOf(text: string, form: CodeOwnersForm["rules"]): Rule[][] | str
       usual = namesIn(rest.trim().split(/\s+/));
       continue;
     }
-    // A blank in a path is escaped.
+    // A space in a path is escaped.
     const [pattern = "", ...words] = plain.split(/(?<!\\)\s+/);
     const names = namesIn(words);
     const matches = form === "all" ? expression(pattern) : glob(pattern);
@@ -75,15 +75,15 @@ function sectionsOf(text: string, form: CodeOwnersForm["rules"]): Rule[][] | str
   return [...sections.values()];
 }
 
-/** Names of users and teams. Addresses of mail and roles name nobody who can be requested. */
+/** Names of users and teams. Email addresses and roles are left out, because they name nobody who can be requested. */
 function namesIn(words: readonly string[]): string[] {
   return words.filter((word) => /^@[A-Za-z0-9_][\w./-]*$/.test(word)).map((word) => word.slice(1));
 }
 
-/** A pattern as in `.gitignore`, but for `docs/*`, which matches files right in the folder. Takes time in proportion to both lengths. */
+/** A pattern as in `.gitignore`, except that `docs/*` matches only files directly in the folder. The time is proportional to both lengths. */
 function glob(pattern: string): Rule["matches"] | undefined {
   if (pattern.length > MAX_PATTERN) return undefined;
-  // An exclusion has no owners, and is the last rule for its files.
+  // An exclusion is a rule without owners, and is the last rule for its files.
   const bare = pattern.replace(/^!/, "").replace(/\\ /g, " ");
   const inner = bare.replace(/^\//, "").replace(/\/$/, "");
   const isAnchored = bare.startsWith("/") || inner.includes("/");
@@ -97,7 +97,7 @@ function glob(pattern: string): Rule["matches"] | undefined {
   };
 }
 
-/** The places in a path at which a pattern can end. */
+/** The positions in a path at which a pattern can end. */
 function endsOf(steps: readonly string[], path: string, spend: Spend): Set<number> {
   let places = new Set([0]);
   for (const step of steps) {
@@ -128,7 +128,7 @@ function endsOf(steps: readonly string[], path: string, spend: Spend): Set<numbe
   return places;
 }
 
-/** A regular expression of Gitea. Only those that cannot take long are used: no repeated group, and at most two repetitions. */
+/** A regular expression of Gitea. Only expressions that cannot take long are used: they have no repeated groups, and at most two repetitions. */
 function expression(pattern: string): Rule["matches"] | undefined {
   const isNegative = pattern.startsWith("!");
   const source = isNegative ? pattern.slice(1) : pattern;

@@ -1,6 +1,6 @@
 /**
- * Title and body of a commit that a merge makes. Some words in them are commands: they keep CI from running, close issues, or are quick actions. The
- * text may come from an agent, so those words are removed.
+ * Title and body of a commit that a merge creates. Some words in them are commands that skip CI, close issues, or trigger quick actions. The text may
+ * come from an agent, so these words are removed.
  * @module
  */
 import { cutText, plainText } from "../text/plain_text.ts";
@@ -9,8 +9,8 @@ const MAX_TITLE = 200;
 const MAX_BODY = 4_000;
 
 /**
- * Any bracket that skips something, of any CI system; a trailer of GitHub; the mark of Azure. Source: GitHub, "Skipping workflow runs"; GitLab, "Skip a
- * pipeline"; Gitea, "Configuration Cheat Sheet", `SKIP_WORKFLOW_STRINGS`; Azure, "Skipping CI for individual pushes".
+ * The words in brackets with which any CI system skips something, a trailer of GitHub, and the mark of Azure. Source: GitHub, "Skipping workflow
+ * runs"; GitLab, "Skip a pipeline"; Gitea, "Configuration Cheat Sheet", `SKIP_WORKFLOW_STRINGS`; Azure, "Skipping CI for individual pushes".
  */
 const SKIPS: readonly RegExp[] = [
   /\[[^[\]\n]{0,80}\bskip(?:ped|ping)?\b[^[\]\n]{0,80}\]/gi,
@@ -19,7 +19,7 @@ const SKIPS: readonly RegExp[] = [
   /^[^\S\n]*(?:skip|request)-checks?[^\S\n]*:.*$/gim,
 ];
 
-/** Source: GitLab, "GitLab quick actions", and "Commits", `/tag`. Prow and Gitea have none in commits. */
+/** Source: GitLab, "GitLab quick actions", and "Commits", `/tag`. Prow and Gitea have no quick actions in commits. */
 const QUICK_ACTIONS = /^[^\S\n]*\/+(?=[^\s/])/gm;
 
 const CLOSE_WORDS =
@@ -34,12 +34,12 @@ const CLOSING: readonly RegExp[] = [
     `\\b${CLOSE_WORDS}\\b[\\s:*_\`]*(?=(?:(?:issues?|tasks?|tickets?)\\s+)?(?:[\\w.-]+(?:/[\\w.-]+)*)?[#!&]\\d|https?:|gh-\\d)`,
     "gi",
   ),
-  // An issue of Jira.
+  // An issue in Jira.
   /\b(?:[Rr]eopen(?:s|ed|ing)?|[Cc]los(?:e|es|ed|ing)|[Ff]ix(?:es|ed|ing)?|[Rr]esolv(?:e|es|ed|ing)|[Ii]mplement(?:s|ed|ing)?)[\s:*_`]+(?=[A-Z][A-Z\d_]+-\d)/g,
   /(?<=^|\s)#(?=(?:clos|resolv|fix|done|reopen)\w*)/gim,
 ];
 
-/** Removes until nothing is left to remove: a removed part may have split another one. */
+/** Repeats the removal until nothing is left to remove, because a removed part may have split another command. */
 function withoutCommands(text: string): string {
   let before: string;
   let now = text;

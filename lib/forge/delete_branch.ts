@@ -12,10 +12,11 @@ const branchSchema = z.lazy(() =>
 );
 
 /**
- * Deletes a branch if it is still at a commit. These forges cannot check the commit, so the branch is read right before.
+ * Deletes a branch if its newest commit is still the given one. These forges cannot check the commit, so the branch is read right before the
+ * deletion.
  *
- * @param name For messages, as in `branch "fix" of acme/web`.
- * @param path Where the branch is read and deleted.
+ * @param name Name for messages, as in `branch "fix" of acme/web`.
+ * @param path Path at which the branch is read and deleted.
  */
 export async function deleteBranchAt(
   client: ForgeClient,

@@ -9,7 +9,7 @@ export interface ForgeUser {
   /** Id of the account on the forge. A name does not identify an account, because it can be given to another user. */
   readonly id: number;
   readonly name: string;
-  /** Null if the forge does not show that. */
+  /** Null if the forge does not show whether the user is a bot. */
   readonly isBot: boolean | null;
 }
 
@@ -17,18 +17,18 @@ export type FindingsOf = "checks" | "review";
 
 export interface FailedCheck {
   readonly name: string;
-  /** Null if the forge names none. */
+  /** Null if the forge names no address. */
   readonly url: string | null;
-  /** The end of its output; empty if the forge does not show it. */
+  /** The end of the check's output; empty if the forge does not show it. */
   readonly text: string;
 }
 
 /** A request of a reviewer, in an open thread or in the review as a whole. */
 export interface Remark {
   readonly author: ForgeUser;
-  /** According to the forge. */
+  /** Whether the author can push, according to the forge. */
   readonly mayPush: boolean;
-  /** `file:line`, or the file alone; null if it is not about a line. */
+  /** `file:line`, or only the file; null if the remark is not about a line. */
   readonly place: string | null;
   readonly text: string;
 }
@@ -47,7 +47,7 @@ export const MAX_READ_CHECKS = 5;
 const MAX_LINES = 40;
 const MAX_LOG = 3_000;
 
-/** Without colors and without the marks of GitLab's sections. */
+/** The last lines of a log, without colors and without GitLab's section markers. */
 export function lastLinesOf(log: string): string {
   // Earlier text cannot be among the last lines.
   const lines = plainText(log.slice(-20 * MAX_LOG)).split("\n").map((line) => line.trimEnd())

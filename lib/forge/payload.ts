@@ -1,7 +1,8 @@
 /**
- * The text of an event. Only its numbers and its kind are used; everything else is requested from the forge. Other people write its texts, and a CI
- * system may have expanded secret variables in them. Only on GitHub, Gitea and Forgejo the text of a new comment is kept: it is compared with the
- * forge's, and can stop a run.
+ * Reads the text of an event. Only its numbers and its kind are used; everything else is requested from the forge. Other people write the texts in
+ * it, and a CI system may have expanded secret variables in them. Only on GitHub, Gitea and Forgejo is the text of a new comment kept. It is compared
+ * with the forge's text, and can stop a run.
+ *
  * @module
  */
 import { isObject } from "../lookup.ts";
@@ -17,7 +18,7 @@ export function field(value: unknown, ...names: string[]): unknown {
   );
 }
 
-/** A whole number from 1 on. */
+/** A whole number of at least 1. */
 export function numberOf(value: unknown, ...names: string[]): number | undefined {
   const number = field(value, ...names);
   return typeof number === "number" && Number.isSafeInteger(number) && number > 0 ? number : undefined;

@@ -1,5 +1,6 @@
 /**
- * What a forge says when it refuses a write. Its words are untrusted.
+ * The message of a forge that refuses a write. Its words are untrusted.
+ *
  * @module
  */
 import { isObject } from "../lookup.ts";

@@ -1,7 +1,7 @@
 /**
  * The line in a note of `respond` that names the user who asked for its run, so that a merge and a gate do not count this user's approval.
  *
- * Anyone can write such a line. It can only keep an approval from counting.
+ * Anyone can write such a line. Its only effect is that an approval does not count.
  * @module
  */
 import type { NamedRequester } from "./approvals.ts";
@@ -9,7 +9,7 @@ import { type ForgeClient, isHidden } from "./client.ts";
 import type { Forge } from "./forge.ts";
 import type { PullRequestAddress } from "./model.ts";
 
-/** @param id Id of the account at the forge. */
+/** @param id Id of the account on the forge. */
 export function requesterLine(id: number): string {
   return `<!-- mogplex-requester ${id} -->`;
 }
@@ -24,7 +24,7 @@ export function requesterIn(text: string): { readonly id: number } | undefined {
   return id === undefined ? undefined : { id };
 }
 
-/** Who has asked `respond` for work on a pull request; null if the forge does not show all comments. */
+/** The users who asked `respond` for work on a pull request; null if the forge does not show all comments. */
 export async function readRequesters(
   { threads }: Pick<Forge, "threads">,
   client: ForgeClient,

@@ -5,18 +5,18 @@
 import { judgeApprovals, notAPerson, type NotCounted, type ReviewReading } from "./approvals.ts";
 import type { ReviewState } from "./model.ts";
 
-/** Only code that acts on a pull request knows who requested it, and whose token reads it. */
+/** Only code that acts on a pull request knows who requested it and which user its token belongs to. */
 const NOBODY: NotCounted = { requesters: [], token: null, notPeople: [] };
 
 /**
- * The review in the words of tables; null if the forge shows too little.
- * @param isRequested Whether a person or team was asked and has not decided; null if the forge does not show it.
+ * The review in the words that tables use; null if the forge shows too little.
+ * @param isRequested Whether a person or a team was asked and has not decided; null if the forge does not show this.
  */
 export function reviewStateOf(reading: ReviewReading, isRequested: boolean | null): ReviewState | null {
   const { state } = judgeApprovals(reading, NOBODY);
   if (state === "unknown") return null;
   if (state !== "missing") return state;
-  // An approval that is not enough, or of an earlier commit, shows that a reviewer has looked at it.
+  // An approval that is not enough, or that is about an earlier commit, shows that a reviewer has looked at the pull request.
   const hasReviewer = reading.opinions?.some(({ by, mayPush }) => notAPerson(by, NOBODY) === null && mayPush !== false);
   if (isRequested === true || hasReviewer === true) return "requested";
   return isRequested === null ? null : "not-requested";

@@ -1,22 +1,23 @@
 /**
- * Shortens a summary for a forge with small comments. Untrusted text is code in a summary and must stay code: only text inside blocks of code is cut,
- * and everything else is kept or dropped by whole lines.
+ * Shortens a summary for a forge that permits only small comments. Untrusted text is code in a summary and must stay code. Only text inside code
+ * blocks is therefore cut, and everything else is kept or removed by whole lines.
+ *
  * @module
  */
 import { markdownBlock } from "../text/escape.ts";
 import { cutText } from "../text/plain_text.ts";
 
-/** Maximum lengths of each block of code, in UTF-16 units. The first length at which the summary fits is used. */
+/** Maximum lengths of each code block, in UTF-16 units. The first length with which the summary fits is used. */
 const BLOCK_SIZES = [20_000, 2_000, 500];
 
 type Part = string | { code: string };
 
-/** Characters as the strictest system counts them: code points, and two for a line break. */
+/** Number of characters, as the strictest system counts them: code points, and two for a line break. */
 function lengthOf(text: string): number {
   return [...text].length + text.split("\n").length;
 }
 
-/** Splits what `markdownBlock` has joined. */
+/** Splits a text that contains blocks of `markdownBlock`. */
 function partsOf(text: string): Part[] {
   const parts: Part[] = [];
   let block: { end: string; lines: string[] } | undefined;
@@ -41,9 +42,9 @@ function firstOf(texts: readonly string[], limit: number): string[] {
 }
 
 /**
- * Shortens Markdown in which untrusted text is always code: in blocks of `markdownBlock`, and in spans that end on their line. A text that fits stays
- * as it is. Otherwise long blocks are cut, and if that is not enough, the end is replaced by a line with `…`.
- * @param limit Maximum number of characters, where a line break counts twice. The line with `…` is extra.
+ * Shortens Markdown in which untrusted text is always code, either in blocks of `markdownBlock` or in spans that end on their line. A text that fits
+ * stays unchanged. Otherwise, long blocks are cut. If that is not enough, the end is replaced by a line with `…`.
+ * @param limit Maximum number of characters, where a line break counts twice. The line with `…` is not included.
  */
 export function shortenMarkdown(text: string, limit: number): string {
   if (lengthOf(text) <= limit) return text;

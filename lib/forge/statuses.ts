@@ -6,7 +6,7 @@ import type { ForgeClient } from "./client.ts";
 import type { PullRequestAddress } from "./model.ts";
 
 export interface CommitStatus {
-  /** `other`: neither of the two that we set. */
+  /** `other`: a state that we never set. */
   readonly state: "success" | "pending" | "other";
   /** At most 140 characters. */
   readonly text: string;
@@ -18,27 +18,27 @@ export interface Objection {
 }
 
 export interface ForgeStatuses {
-  /** Whether a status can get another text while its state stays. */
+  /** Whether the text of a status can change while its state stays the same. */
   readonly takesTexts: boolean;
-  /** The newest status of a name; null without one. @throws what the client throws. */
+  /** The newest status with a name; null without one. @throws the errors of the client. */
   read(client: ForgeClient, address: PullRequestAddress, commit: string, name: string): Promise<CommitStatus | null>;
-  /** @param url The page behind it. @throws what the client throws. */
+  /** @param url The page to which the status links. @throws the errors of the client. */
   set(
     client: ForgeClient,
     address: PullRequestAddress,
     commit: string,
     status: CommitStatus & { readonly name: string; readonly url: string },
   ): Promise<void>;
-  /** Addresses of other open pull requests with this newest commit; undefined if they are not shown. @throws what the client throws. */
+  /** Addresses of other open pull requests with this newest commit; undefined if they are not shown. @throws the errors of the client. */
   sharers(client: ForgeClient, address: PullRequestAddress, commit: string): Promise<readonly string[] | undefined>;
   /**
-   * Why a status of that name must not be set: a rule of the target would take it for any check. Null if it may be set. Absent if rules
+   * Why a status with this name must not be set: a rule of the target would accept it in place of any check. Null if it may be set. Absent if rules
    * name each check.
    */
   objection?(client: ForgeClient, address: PullRequestAddress, base: string, name: string): Promise<Objection | null>;
 }
 
-/** @param pending The words of the forge for one that is not finished. */
+/** @param pending The forge's words for a status that is not final. */
 export function statusOf(state: string, text: string | null | undefined, pending: readonly string[]): CommitStatus {
   return {
     state: state === "success" ? "success" : pending.includes(state) ? "pending" : "other",

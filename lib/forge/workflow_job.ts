@@ -1,5 +1,6 @@
 /**
- * A job of a workflow of GitHub, Gitea or Forgejo, from its environment and the file of its event.
+ * A job of a GitHub, Gitea or Forgejo workflow, according to its environment and the file of its event.
+ *
  * @module
  */
 import type { ReadEnv } from "../ci/platform.ts";
@@ -11,13 +12,13 @@ import type { AskEvent } from "./threads.ts";
 
 const SERVER = "GITHUB_SERVER_URL";
 
-/** Whether the environment is Gitea's or Forgejo's, which set variables of the same names. */
+/** Whether the environment is Gitea's or Forgejo's. Both also set variables with GitHub's names. */
 export function isGiteaJob(env: ReadEnv): boolean {
-  // Not by the name of the system, which would pull the table of all systems into the components.
+  // The name of the system is not used, because it would pull the table of all systems into the components.
   return Boolean(env("FORGEJO_ACTIONS") || env("GITEA_ACTIONS"));
 }
 
-/** Undefined if the environment names none. */
+/** Undefined if the environment names no server. */
 export function serverHost(env: ReadEnv): string | undefined {
   const server = env(SERVER) ?? "";
   return URL.canParse(server) ? new URL(server).host : undefined;
@@ -48,7 +49,7 @@ export function repositoryOf(env: ReadEnv): string {
   return repository;
 }
 
-/** The number of the pull request of a workflow's event; undefined if it has none. @param text Content of the event's file. */
+/** The number of the pull request in a workflow's event; undefined if the event has none. @param text Content of the event's file. */
 function pullRequestIn(text: string): number | undefined {
   return numberOf(parseJson(text), "pull_request", "number");
 }
@@ -73,7 +74,7 @@ function workflowEvent(name: string, text: string, repository: number): AskEvent
   const holder = name === "pull_request_target" ? "pull_request" : "issue";
   const number = numberOf(body, holder, "number");
   if (number === undefined) return UNREADABLE;
-  // Gitea says `is_pull` beside it.
+  // Gitea also sends `is_pull`.
   const isPull = holder === "pull_request" || isObject(field(body, "issue", "pull_request")) ||
     field(body, "is_pull") === true;
   const thread = { kind: isPull ? "pull" as const : "issue" as const, number };
@@ -85,7 +86,7 @@ function workflowEvent(name: string, text: string, repository: number): AskEvent
   return { kind: "ask", news: typeof written === "string" ? { ...news, written } : news };
 }
 
-/** The workflow's file, or its name if the runner does not provide the file. On another branch it is the same workflow. */
+/** The workflow's file, or its name if the runner does not provide the file. A file on another branch belongs to the same workflow. */
 function workflowOf(env: ReadEnv): string {
   return env("GITHUB_WORKFLOW_REF")?.replace(/@[^]*$/, "") || (env("GITHUB_WORKFLOW") ?? "");
 }

@@ -9,14 +9,14 @@ import type { ForgeClient } from "./client.ts";
 import { orNull, type WorkflowSearch, type WorkflowWanted } from "./threads.ts";
 
 // Source: GitHub, "REST API endpoints for repository contents", https://docs.github.com/en/rest/repos/contents; Gitea, API reference,
-// https://docs.gitea.com/api/1.24, `ContentsResponse`. Without `ref` both answer for the default branch.
+// https://docs.gitea.com/api/1.24, `ContentsResponse`. Without `ref`, both answer for the default branch.
 const folderSchema = z.lazy(() => z.array(z.object({ type: z.string(), name: z.string(), path: z.string() })));
 const fileSchema = z.lazy(() => z.object({ content: z.nullish(z.string()), encoding: z.nullish(z.string()) }));
 
-/** Maximum number of files that are read: each costs a request. */
+/** Maximum number of files that are read. Each file costs a request. */
 const MAX_FILES = 20;
 
-/** @param repository Path of the repository below the API. @throws what the client throws. */
+/** @param repository Path of the repository below the API. @throws the errors of the client. */
 export async function findWorkflow(
   client: ForgeClient,
   repository: string,

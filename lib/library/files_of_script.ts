@@ -1,5 +1,6 @@
 /**
- * How a script reads the repository of a result file. It is loaded when it is needed: most scripts need no forge and no Git.
+ * Opens the repository of a result file for a script. This module is loaded only when it is needed, because most scripts need no forge and no Git.
+ *
  * @module
  */
 import { FILE_FORGES } from "../forge/file_forges.ts";
@@ -8,7 +9,7 @@ import type { Session } from "../run/session.ts";
 import { resolveOrigin } from "../service/connection.ts";
 import type { Fetch } from "../service/transport.ts";
 
-/** @param fetch The caller's; undefined for the runtime's. @throws what {@linkcode openRepositoryFiles} throws. */
+/** @param fetch The caller's `fetch`; undefined for the `fetch` of the runtime. @throws the errors of {@linkcode openRepositoryFiles}. */
 export async function filesOfScript(
   { env, clock, signal, random, platform, token, client }: Session,
   fetch: Fetch | undefined,

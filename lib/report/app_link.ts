@@ -1,5 +1,6 @@
 /**
- * Where people see a run and answer its questions.
+ * The addresses at which users see a run and answer its questions.
+ *
  * @module
  */
 import { isLoopback } from "../loopback.ts";

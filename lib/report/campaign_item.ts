@@ -1,5 +1,7 @@
 /**
- * How to retry a failed run that a campaign started. Only the campaign can retry its item: a run started outside the campaign would leave the item failed.
+ * How to retry a failed run that a campaign started. Only the campaign can retry its item. A run that is started outside the campaign would leave the
+ * item failed.
+ *
  * @module
  */
 

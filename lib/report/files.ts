@@ -1,5 +1,5 @@
 /**
- * The names of the files of a run. They are separate from the renderers, so that a program that only looks for the files does not load those.
+ * The names of the files of a run. They are separate from the renderers, so that a program that only looks for the files does not load the renderers.
  *
  * @module
  */

@@ -9,9 +9,9 @@ interface OutcomeWords {
   readonly tone: Tone;
   /** The word on pages. Readers filter lists by it, so outcomes that call for the same action share a word. */
   readonly state: string;
-  /** Sign and first words of a note. A note shows only one run, so they can be more exact. */
+  /** Sign and first words of a note. A note shows only one run, so its words can be more exact. */
   readonly note: readonly [sign: string, word: string];
-  /** What an earlier run did, after "the previous run". */
+  /** What happened in an earlier run, after "the previous run". */
   readonly past: string;
 }
 
@@ -35,11 +35,11 @@ export const OUTCOME_WORDS: Readonly<Record<ResultView["outcome"] | "not_started
   started: { tone: "run", state: "running", note: ["🚀", "Started"], past: "was started" },
   suppressed: { tone: "warn", state: "not started", note: ["⚠️", "Not started"], past: "was not started" },
   error: { tone: "warn", state: "no verdict", note: ["⚠️", "No verdict"], past: "had no verdict" },
-  // An error without a run, or without a sandbox for it.
+  // An error without a run, or without a sandbox for the run.
   not_started: { tone: "bad", state: "not started", note: ["❌", "Not started"], past: "was not started" },
 };
 
-/** A report of a run that is still going. */
+/** A report of a run that is still in progress. */
 const STILL_RUNNING: OutcomeWords = {
   ...OUTCOME_WORDS.started,
   note: ["⏳", "Still running"],

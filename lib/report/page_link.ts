@@ -15,7 +15,7 @@ export interface ReportLinks extends PlatformLinks {
 export interface AskLink {
   readonly words: "Comment" | "Label";
   readonly url: string;
-  /** Name of the user: untrusted text; undefined if unknown. */
+  /** Name of the user; undefined if unknown. Untrusted text. */
   readonly by: string | undefined;
 }
 

@@ -11,16 +11,16 @@ import { decodeStrictly, JsonMistake, parseStrictJson } from "./strict_json.ts";
 /** A file with a value that the next step can use. */
 export interface GoodFile {
   kind: "good";
-  /** As it is in the file. */
+  /** The value as it is in the file. */
   value: unknown;
-  /** The output of the caller's validator; the same value without one. */
+  /** The output of the caller's validator. Without a validator, this is the value itself. */
   output: unknown;
 }
 
 /** Why a file is refused. */
 export interface BadFile {
   kind: "result-not-json" | "result-invalid";
-  /** One line each. They contain no part of the value, except for names of properties. Untrusted texts. */
+  /** One line for each mistake. The lines contain no part of the value, except for names of properties. Untrusted texts. */
   mistakes: readonly string[];
 }
 
@@ -47,7 +47,7 @@ export async function checkResultFile(bytes: Uint8Array, rules: FileRules): Prom
   }
   const secret = secretIn(value, rules.redact);
   if (secret !== undefined) return { kind: "result-invalid", mistakes: [`${shownPointer(secret)} contains a secret`] };
-  // The caller's validator may change what it gets.
+  // The caller's validator may change the value that it gets.
   const checked = await (rules.check?.(parseStrictJson(text)) ?? checkBySchema(value, rules));
   if ("mistakes" in checked) return { kind: "result-invalid", mistakes: checked.mistakes };
   return { kind: "good", value, output: checked.value };

@@ -81,16 +81,16 @@ export async function checkValue(
 }
 
 interface OpenWorker {
-  /** The answer; null inside if the worker ends without one. */
+  /** The answer. Its mistakes are null if the worker ends without an answer. */
   ask(check: Check): Promise<CheckAnswer>;
   end(): Promise<unknown>;
 }
 
 const FAILED: CheckAnswer = { mistakes: null };
 
-/** A worker of Node, Deno or Bun, and otherwise one of the web. */
+/** Opens a worker of Node, Deno or Bun, or a web worker if there is none. */
 async function openWorker(): Promise<OpenWorker> {
-  // Few jobs need these: a script without a result does not load them. In a page the module of Node is empty.
+  // Few jobs need these modules, so a script without a result does not load them. In a web page, the module of Node is empty.
   const { VALIDATOR } = await import("./validator_source.ts");
   const { Worker: NodeWorker }: Partial<typeof import("node:worker_threads")> = await import("node:worker_threads");
   if (NodeWorker !== undefined) {

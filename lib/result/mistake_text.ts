@@ -17,7 +17,7 @@ export function shownPointer(pointer: string): string {
 /**
  * Describes a mistake in one line.
  * @param value The value that was checked.
- * @param schema The schema that it was checked against, as JSON.
+ * @param schema The schema of the check, as JSON.
  */
 export function mistakeText({ pointer, keyword, rule, property }: Mistake, value: unknown, schema: string): string {
   const ruleValue = valueAt(JSON.parse(schema), rule);

@@ -1,5 +1,6 @@
 /**
- * The schema of a result, ready for use: what the agent sees, what the validator gets, and which properties become outputs.
+ * The schema of a result, ready for use: the text for the agent, the draft for the validator, and the properties that become outputs.
+ *
  * @module
  */
 import { isObject } from "../lookup.ts";
@@ -15,9 +16,9 @@ export interface ResultSchema {
   readonly outputs: readonly string[];
 }
 
-/** Maximum size of a schema as one line of JSON, in bytes: the service takes 100 000 characters of a prompt. */
+/** Maximum size of a schema as one line of JSON, in bytes. The service accepts prompts of 100 000 characters. */
 const MAX_BYTES = 32_768;
-/** Maximum number of outputs: a dotenv file is small. */
+/** Maximum number of outputs, because a dotenv file is small. */
 const MAX_OUTPUTS = 10;
 const SCALARS: readonly unknown[] = ["string", "number", "integer", "boolean"];
 
@@ -27,7 +28,7 @@ export function checkResultSchema(value: unknown): ResultSchema {
   return { text, draft: checkJsonSchema(value), outputs: outputNames(value) };
 }
 
-/** Refuses what JSON writes as something else: another schema would be sent and checked. */
+/** Refuses values that JSON would write as something else. Otherwise, a different schema would be sent and checked. */
 function checkIsJson(value: unknown, at = ""): void {
   if (at.split("/").length > MAX_LEVELS) throw new SchemaMistake(at, `a schema has at most ${MAX_LEVELS} levels`);
   if (Array.isArray(value)) return value.forEach((item, index) => checkIsJson(item, pointerTo(at, index)));
@@ -45,7 +46,7 @@ function checkIsJson(value: unknown, at = ""): void {
 
 const isFunction = (value: unknown) => typeof value === "function";
 
-/** A schema as the agent gets it. @throws {SchemaMistake} if it is not a JSON object, or is too large. */
+/** A schema in the form that the agent gets. @throws {SchemaMistake} if the value is not a JSON object, or is too large. */
 export function shownSchema(value: unknown): string {
   if (!isObject(value)) throw new SchemaMistake("", "a schema must be an object");
   checkIsJson(value);
@@ -56,8 +57,8 @@ export function shownSchema(value: unknown): string {
 }
 
 /**
- * The properties of the top level with one scalar type.
- * @throws {SchemaMistake} if a name cannot be an output, two differ by case only, or there are too many.
+ * The top-level properties with one scalar type.
+ * @throws {SchemaMistake} if a name cannot be an output, if two names differ only in case, or if there are too many.
  */
 export function outputNames(schema: unknown): string[] {
   const properties = isObject(schema) && isObject(schema.properties) ? schema.properties : {};

@@ -16,7 +16,7 @@ interface Place {
 /** The value of a file. */
 interface SchemaText {
   value: unknown;
-  /** Undefined if the file has no such part. */
+  /** Position of a part; undefined if the file has no such part. */
   placeOf(pointer: string): Place | undefined;
 }
 
@@ -38,13 +38,13 @@ export function readSchemaFile(text: string, file: string): object {
   }
 }
 
-/** A mistake with its place in the file. */
+/** An error for a mistake at a position in the file. */
 function refusal(file: string, place: Place | undefined, why: string, advice?: string): UsageError {
   const where = place === undefined ? file : `${file}:${place.line}:${place.column}`;
   return new UsageError({ attempted: ATTEMPTED, why, value: JSON.stringify(where), advice });
 }
 
-/** @throws {UsageError} with the place of a mistake, if the text is neither JSON nor YAML. */
+/** @throws {UsageError} with the position of a mistake, if the text is neither JSON nor YAML. */
 function parseSchemaText(text: string, file: string): SchemaText {
   const isJson = /\.json$/i.test(file) || !/\.ya?ml$/i.test(file) && /^\s*\{/.test(text);
   return isJson ? ofJson(text, file) : ofYaml(text, file);

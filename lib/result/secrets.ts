@@ -1,6 +1,7 @@
 /**
- * Finds secrets in a value. A file with a secret is refused as a whole: half a value is not an answer, and a masked value could be mistaken for a
+ * Finds secrets in a value. A file with a secret is refused as a whole. A partial value is not a result, and a masked value could be mistaken for a
  * valid one.
+ *
  * @module
  */
 import { isObject } from "../lookup.ts";
@@ -24,7 +25,7 @@ export function secretIn(value: unknown, redact: Redact, pointer = ""): string |
     if (Object.keys(value).some((key) => isSecret(key, redact))) return pointer;
     return first(Object.entries(value), (item, key) => secretIn(item, redact, pointerTo(pointer, key)));
   }
-  // A number can be a secret, too: a variable with digits.
+  // A number can also be a secret, such as a variable that consists of digits.
   return isSecret(String(value), redact) ? pointer : undefined;
 }
 

@@ -1,10 +1,11 @@
 /**
- * A strict parser for JSON (RFC 8259) in files that an agent has written: it refuses what another program could read differently.
- * `JSON.parse` takes the last of two equal keys, turns `1e999` into `Infinity`, and does not report positions.
+ * A strict parser for JSON (RFC 8259) in files that an agent wrote. It refuses a text that another program could read differently. `JSON.parse` uses
+ * the last of two equal keys, turns `1e999` into `Infinity`, and does not report positions.
+ *
  * @module
  */
 
-/** What is wrong with a text, and where. It never contains the text. */
+/** What is wrong with a text, and where. The message never contains the text. */
 export class JsonMistake extends Error {
   /** From 1. */
   readonly line: number;
@@ -18,7 +19,7 @@ export class JsonMistake extends Error {
   }
 }
 
-/** Maximum number of levels of lists and objects. Other parsers permit less than ours could. */
+/** Maximum number of levels of lists and objects. Other parsers permit fewer levels than ours could. */
 const MAX_LEVELS = 64;
 
 /** Called for each value with its JSON pointer and its offset in the text. */
@@ -47,7 +48,6 @@ export function pointerTo(pointer: string, key: string | number): string {
   return `${pointer}/${String(key).replaceAll("~", "~0").replaceAll("/", "~1")}`;
 }
 
-/** The place of an offset. */
 export function lineAndColumn(text: string, offset: number): { line: number; column: number } {
   const before = text.slice(0, offset);
   return { line: before.split("\n").length, column: offset - before.lastIndexOf("\n") };
@@ -155,7 +155,7 @@ class Reader {
       this.#at++;
       this.#skipBlanks();
       const value = this.#value(pointerTo(pointer, key), level + 1);
-      // An assignment to `__proto__` would change what the object inherits.
+      // An assignment to `__proto__` would change the prototype of the object.
       Object.defineProperty(object, key, { value, enumerable: true, writable: true, configurable: true });
     });
     return object;
@@ -206,7 +206,7 @@ class Reader {
   }
 }
 
-/** Why a number is refused that a double cannot hold. */
+/** Why a number that a double cannot hold is refused. */
 export const UNHELD = "a number is too large or has too many digits";
 
 /** Whether a double can hold a number: it is finite, it is not a small number that became zero, and a whole number keeps all of its digits. */

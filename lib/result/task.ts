@@ -7,8 +7,8 @@ import { MAX_PROMPT_LENGTH } from "../service/contract.ts";
 import type { ResultSchema } from "./result_schema.ts";
 
 /**
- * Adds a paragraph about the file at the end of the task, because the first line of a task becomes the title of the pull request.
- * Source: API reference, "Branches and pull requests": an untracked file makes delivery fail, and with it the whole run.
+ * Adds a paragraph about the result file at the end of the task, because the first line of a task becomes the title of the pull request. An untracked
+ * file makes delivery fail, and the whole run with it. Source: API reference, "Branches and pull requests".
  * @throws {UsageError} if the new task is too long.
  */
 export function withResultTask(task: string, path: string, { text }: Pick<ResultSchema, "text">): string {
@@ -29,7 +29,7 @@ function paragraph(path: string, schema: string): string {
     schema;
 }
 
-/** The task of a follow-up: what was wrong, and a request for the file alone. */
+/** The task of a follow-up: a list of the mistakes, and a request to fix only the file. */
 export function retryTask(path: string, mistakes: readonly string[], schema: Pick<ResultSchema, "text">): string {
   const list = mistakes.map((mistake) => `- ${mistake}`).join("\n");
   return withResultTask(

@@ -1,6 +1,7 @@
 /**
- * What runs in the worker: the validator, and how it learns what to check. `npm run docs` makes one text of this file and the package
- * (`validator_source.ts`), because a worker starts from a file or a text, and a bundled program is one file that is busy with something else.
+ * The code that runs in the worker: the validator, and the messages about what to check. `npm run docs` combines this file and the package into one
+ * text (`validator_source.ts`). A worker starts from a file or a text, and a bundled program is one file that already does something else.
+ *
  * @module
  */
 import { validate } from "@cfworker/json-schema";
@@ -8,7 +9,7 @@ import type { Check, CheckAnswer, Mistake } from "./check_value.ts";
 
 type OutputUnit = ReturnType<typeof validate>["errors"][number];
 
-/** Keywords whose mistakes only say that a mistake is further inside. */
+/** Keywords whose mistakes show only that there is a mistake further inside. */
 const OUTER = [
   "$ref",
   "additionalItems",
@@ -26,7 +27,7 @@ const OUTER = [
   "unevaluatedItems",
   "unevaluatedProperties",
 ];
-/** Keywords whose own mistake is the one that matters: mistakes of their branches may not be mistakes at all. */
+/** Keywords whose own mistake is the relevant one. Mistakes in their branches may not be mistakes at all. */
 const BRANCHING = ["anyOf", "contains", "not", "oneOf"];
 
 /** The innermost mistakes. */
@@ -41,7 +42,7 @@ function mistakesOf(errors: readonly OutputUnit[], max: number): Mistake[] {
     pointer: instanceLocation.replace(/^#/, ""),
     keyword,
     rule: keywordLocation.replace(/^#/, ""),
-    // The only mistake whose text has a name that the pointer lacks. It is a name of the schema.
+    // This is the only mistake whose text has a name that the pointer lacks. The name comes from the schema.
     property: keyword === "required" ? /"([^]*)"\.$/.exec(error)?.[1] ?? null : null,
   }));
   const distinct = new Map(mistakes.map((mistake) => [JSON.stringify(mistake), mistake]));
@@ -56,12 +57,12 @@ function answer({ value, schema, draft, max }: Check): CheckAnswer {
   try {
     all = validate(instance, rules, draft, undefined, false);
   } catch {
-    // Too many mistakes for the stack. The first ones are known.
+    // There are too many mistakes for the stack. The first ones are known.
   }
   return { mistakes: mistakesOf(all.errors, max) };
 }
 
-/** A port to the other thread, as in Node or as on the web. */
+/** A port to the other thread, on Node or on the web. */
 interface Port {
   postMessage(message: CheckAnswer): void;
 }

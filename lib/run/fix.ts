@@ -41,12 +41,12 @@ export async function ofMembers(
   return { ...rest, remarks: allowedRemarks, leftOut: leftOut + remarks.length - allowedRemarks.length };
 }
 
-/** Limits of the quote for one check, for one remark, and in all, in UTF-16 units. */
+/** Limits of the quote for one check, for one remark, and for everything together, in UTF-16 units. */
 const MAX_CHECK = 3_000;
 const MAX_REMARK = 4_000;
 const MAX_QUOTE = 24_000;
 
-/** A part of the quote. Masked before it is cut: half a token has no recognizable shape. */
+/** A part of the quote. It is masked before it is cut, because half a token would not be recognized. */
 function partOf(head: string, lines: readonly (string | null)[], max: number, redact: Redact): string {
   const text = lines.filter((line) => line !== null && line !== "").join("\n");
   return `${head}:\n${quoted(redact(plainText(text)).replaceAll("\t", "  "), max)}`;
@@ -54,7 +54,7 @@ function partOf(head: string, lines: readonly (string | null)[], max: number, re
 
 /**
  * The findings, marked as a quote, to append to the task.
- * @param redact Masks secrets: a log may contain some that its CI system did not mask.
+ * @param redact Masks secrets, because a log may contain secrets that its CI system did not mask.
  * @returns Null without findings.
  */
 export function findingsQuote({ checks, remarks, leftOut }: Findings, redact: Redact): string | null {

@@ -32,7 +32,6 @@ const isText = (value: unknown) => value === null || typeof value === "string";
 const isNumber = (value: unknown) => typeof value === "number" && Number.isFinite(value);
 const isAll = (check: (value: unknown) => boolean) => (value: unknown) => Array.isArray(value) && value.every(check);
 
-/** Whether an object has these fields, each accepted by its check. */
 function has(value: unknown, checks: Readonly<Record<string, (value: unknown) => boolean>>): boolean {
   return isObject(value) && Object.entries(checks).every(([name, check]) => check(value[name]));
 }
@@ -108,7 +107,7 @@ function isEvent(value: unknown): value is RunEvent {
 
 const MAX_SHOWN = 100;
 
-/** A value for a message. Not every object can be converted to text: `{"toString":1}` cannot. */
+/** A value for use in a message. Not every object can be converted to text: `{"toString":1}` cannot. */
 function shown(value: unknown): string {
   return typeof value === "object" && value !== null ? "an object" : cutText(String(value), MAX_SHOWN);
 }
@@ -118,7 +117,7 @@ function refuse({ path }: ReadFile, why: string, value?: string): never {
   throw new UsageError({ attempted: `read "${path}"`, why, value, advice });
 }
 
-/** A result with all of our fields. Fields of later versions may have any value. */
+/** A result with all fields of this version. Fields of later versions may have any value. */
 function resultIn(file: ReadFile, content: Fields): AnyResult {
   // The events are in a separate file.
   const fields: Fields = content.kind === "run" ? { events: [], ...content } : content;
@@ -146,7 +145,7 @@ function eventsIn(file: ReadFile): RunEvent[] {
   });
 }
 
-/** The verdict according to the last event that ends a run. Events alone are not the service's verdict, so the reason names the source. */
+/** The verdict according to the last event that ends a run. Events alone are not a verdict of the service, so the reason names the source. */
 function ending(events: readonly RunEvent[]): Pick<RunResult, "outcome" | "exitCode" | "reason"> {
   const ends = new Map<string, [Outcome, number]>([
     ["finished", ["success", EXIT.success]],
@@ -187,7 +186,7 @@ function resultOfEvents(events: readonly RunEvent[]): RunResult {
 
 /**
  * Reads the files of one run: `result.json`, `events.ndjson`, or both.
- * @throws {UsageError} for any other file, and for two of the same kind.
+ * @throws {UsageError} for any other file, or for two files of the same kind.
  */
 export function readResult(files: readonly ReadFile[]): AnyResult {
   let result: AnyResult | undefined;

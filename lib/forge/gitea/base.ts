@@ -16,7 +16,7 @@ const VARIABLE = "GITEA_TOKEN";
 const ADMINISTRATOR =
   "and a user who is an administrator of the repository (in an organization, also the scope read:organization)";
 
-/** By the name of the CI system. */
+/** Folders by the name of the CI system. */
 const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   // Source: Gitea, "Quick Start" of Actions, https://docs.gitea.com/1.24/usage/actions/quickstart
   gitea: [".gitea/workflows", ".github/workflows"],
@@ -43,7 +43,7 @@ export const GITEA_BASE: FileForge = {
     ciSystems: ["gitea", "forgejo"],
     user: { name: "GITHUB_ACTOR", id: null },
     host: ownHost,
-    // The job's own token, in a variable with GitHub's name, is not allowed to ask who can push.
+    // The job's own token is in a variable with GitHub's name. It is not allowed to read who can push.
     tokenVariable: () => VARIABLE,
     needs: {
       respond: GITEA_TOKEN_NEEDS,

@@ -32,7 +32,7 @@ export type Comment = z.output<typeof commentSchema>;
 const noteSchema = z.lazy(() =>
   z.object({ id: z.int(), body: z.string(), user: z.nullish(z.object({ id: z.int() })) })
 );
-// Null for a reference in a deleted comment: anyone can cause that.
+// Null for a reference in a deleted comment, which anyone can cause.
 const eventSchema = z.lazy(() =>
   z.nullable(z.object({
     id: z.int(),
@@ -46,7 +46,7 @@ const eventSchema = z.lazy(() =>
 );
 export type Events = Awaited<ReturnType<typeof readPages<NonNullable<z.output<typeof eventSchema>>>>>;
 
-/** Rows requested for a page; a server may be configured to return fewer. */
+/** Number of rows requested for a page. A server may be configured to return fewer. */
 const PAGE = 50;
 
 /** An empty list may be null. */
@@ -64,7 +64,7 @@ export function listOf<T extends z.core.$ZodType>(client: ForgeClient, what: str
   const query = path.includes("?") ? "&" : "?";
   const read = (page: number, size: number) =>
     rowsOf(client, what, `${path}${query}limit=${size}&page=${page}`, schema);
-  // The server splits a list into pages first, and then removes what the token cannot see.
+  // The server splits a list into pages first, and then removes the rows that the token cannot see.
   return readPages(read, { size: PAGE, last: "empty" });
 }
 
@@ -75,7 +75,7 @@ export async function timelineOf(client: ForgeClient, repository: string, place:
   return { list: list.filter((each) => each !== null), isWhole };
 }
 
-/** The comments of a thread, except those on lines of code. @param repository Path of the repository below the API. */
+/** The comments of a thread, except for comments on lines of code. @param repository Path of the repository below the API. */
 export async function commentsOn<T extends z.core.$ZodType>(
   client: ForgeClient,
   repository: string,
@@ -89,7 +89,7 @@ export async function commentsOn<T extends z.core.$ZodType>(
   } catch (error) {
     if (!(error instanceof BodyTooLargeError)) throw error;
   }
-  // Anyone can write comments that are too long for one answer. The timeline is paged.
+  // Anyone can write comments that are too long for one answer. The timeline is paged, so it can be read instead.
   const list = await wholeList(what, timelineOf(client, repository, thread));
   return list.filter(({ type }) => type === "comment")
     .map((each) => z.parse(schema, { ...each, body: each.body ?? "" }));
@@ -106,7 +106,7 @@ function meaning(status: number, token: string): string | undefined {
   return undefined;
 }
 
-/** Comments as notes of jobs. They are written the same way as on GitHub. */
+/** Comments as notes of jobs, written in the same way as on GitHub. */
 export const GITEA_NOTES: ForgeNotes = { noun: "comment", nameOf: wordsOf, open: giteaNotes };
 
 function giteaNotes(client: ForgeClient, repository: string, thread: ThreadPlace): NotePlace {

@@ -1,5 +1,6 @@
 /**
- * Files of a repository of Gitea or Forgejo, by trees and blobs.
+ * Files of a Gitea or Forgejo repository, read through trees and blobs.
+ *
  * @module
  */
 import * as z from "zod/mini";

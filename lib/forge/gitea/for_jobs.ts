@@ -1,5 +1,6 @@
 /**
- * Gitea and Forgejo for programs that run in their jobs: nothing here merges.
+ * Gitea and Forgejo for programs that run in their jobs. Nothing here merges.
+ *
  * @module
  */
 import type { Forge } from "../forge.ts";

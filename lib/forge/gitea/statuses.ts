@@ -18,7 +18,10 @@ const pullSchema = z.lazy(() =>
   z.object({ number: z.int(), html_url: z.string(), head: z.object({ sha: z.string() }) })
 );
 
-/** Whether a pattern may match a name: by the text before its first and after its last special character, so rather too often. */
+/**
+ * Whether a pattern may match a name. Only the text before its first and after its last special character is compared, so the result may be true too
+ * often.
+ */
 function mayMatch(pattern: string, name: string): boolean {
   const [before = ""] = pattern.split(/[*?[\]{}\\]/);
   const after = pattern.split(/[*?[\]{}\\]/).at(-1) ?? "";
@@ -33,7 +36,7 @@ export const GITEA_STATUSES: ForgeStatuses = {
     const status = (statuses ?? []).find(({ context }) => context === name);
     return status === undefined ? null : statusOf(status.status, status.description, ["pending"]);
   },
-  // Its list of pull requests of a commit has only a merged one.
+  // Gitea's list of the pull requests of a commit contains only a merged one.
   async sharers(client, { repository, number }, commit) {
     const what = "read the open pull requests";
     const pulls = await allPages(async (query) =>
@@ -49,7 +52,7 @@ export const GITEA_STATUSES: ForgeStatuses = {
   async objection(client, address, base, name) {
     const target = await branchOf(client, address, base);
     if (target === undefined) return { why: "the rules of the pull request's target branch cannot be read" };
-    // A rule for any check, such as `*`, would be met by this status alone.
+    // This status alone would satisfy a rule for any check, such as `*`.
     const pattern = (target.status_check_contexts ?? []).find((each) => isPattern(each) && mayMatch(each, name));
     if (target.enable_status_check !== true || pattern === undefined) return null;
     return {

@@ -12,7 +12,10 @@ const teamSchema = z.lazy(() =>
 );
 export type Team = z.output<typeof teamSchema>;
 
-/** Teams with a right to the repository; empty if its owner is not an organization, null if they are not shown. @throws what the client throws. */
+/**
+ * Teams with a right to the repository; empty if the repository's owner is not an organization, null if the teams are not shown. @throws the errors
+ * of the client.
+ */
 export async function giteaTeams(client: ForgeClient, repository: string): Promise<readonly Team[] | null> {
   const read = (value: unknown) => z.safeParse(z.array(teamSchema), value ?? []).data;
   try {
@@ -29,20 +32,20 @@ const isAdmin = ({ permission }: Team): boolean => ["owner", "admin"].includes(p
 const mayWrite = (team: Team, unit: string): boolean =>
   isAdmin(team) || ["owner", "admin", "write"].includes(team.units_map?.[unit] ?? "");
 
-/** Whether a team gives its members the right to push, beyond what `permission` shows. */
+/** Whether a team gives its members the right to push, in addition to the right that `permission` shows. */
 export const givesCode = (team: Team): boolean => !isAdmin(team) && mayWrite(team, "repo.code");
 
-/** Whether a team has no right to the code at all. Gitea then takes the right away from a member who has it otherwise, as a collaborator. */
+/** Whether a team has no right to the code at all. Gitea then removes that right from a member who has it in another way, such as a collaborator. */
 export const hidesCode = (team: Team): boolean => !isAdmin(team) && team.units_map?.["repo.code"] === undefined;
 
 /**
- * Whether some users may be able to change titles, comments and labels of others without being able to push. A collaborator with write access is such
- * a user if a team without a right to the code has them as a member.
+ * Whether some users may be able to change titles, comments and labels of other users without being able to push. A collaborator with write access is
+ * such a user if a member of a team that has no right to the code.
  */
 export function hasTextEditors(teams: readonly Team[] | null): boolean {
   const mayEdit = (team: Team) => mayWrite(team, "repo.issues") || mayWrite(team, "repo.pulls");
   return teams === null || teams.some((team) => hidesCode(team) || mayEdit(team) && !mayWrite(team, "repo.code"));
 }
 
-/** Whether a member's permission may come from a team whose word overstates the right to the code. */
+/** Whether a member's permission may come from a team whose `permission` overstates the right to the code. */
 export const overstates = (team: Team): boolean => team.permission === "write" && !mayWrite(team, "repo.code");

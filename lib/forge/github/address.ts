@@ -1,5 +1,6 @@
 /**
- * Addresses of GitHub: of its pull requests and of its APIs.
+ * Addresses of GitHub's pull requests and APIs.
+ *
  * @module
  */
 import type { AddressForm } from "../address.ts";
@@ -17,7 +18,7 @@ export function githubApi(origin: string): string {
   return host.endsWith(".ghe.com") ? `https://api.${host}` : `${origin}/api`;
 }
 
-/** Path of the REST API below the base of a host. On a self-hosted server it is next to GraphQL. */
+/** Path of the REST API below the base of a host. On a self-hosted server, it is next to the GraphQL API. */
 export function restOf(api: string): string {
   return api.endsWith("/api") ? "/v3" : "";
 }

@@ -17,7 +17,7 @@ export const GITHUB_BASE: FileForge = {
   job: {
     ...WORKFLOW_JOB,
     ciSystems: ["github"],
-    // Source: GitHub, "Differences between GitHub Apps and OAuth apps": no name of a person has brackets.
+    // Source: GitHub, "Differences between GitHub Apps and OAuth apps". No name of a person has brackets.
     botNames: /\[bot\]$/,
     // Source: GitHub, "Variables reference".
     user: { name: "GITHUB_ACTOR", id: "GITHUB_ACTOR_ID" },
@@ -30,7 +30,7 @@ export const GITHUB_BASE: FileForge = {
       gate: "the permissions contents: read, checks: read and pull-requests: read",
       status: "the permissions contents: read, checks: read, pull-requests: read and statuses: write",
     },
-    // On a self-hosted server the REST API is below the GraphQL API.
+    // On a self-hosted server, the REST API is below the GraphQL API.
     api: (env) => env(API) ? apiOf(env, "GitHub", API).replace(/\/v3$/, "") : githubApi(serverOf(env)),
     place: (env) => ({ origin: serverOf(env), repository: repositoryOf(env) }),
     pullsAt: (env) => `${serverOf(env)}/${repositoryOf(env)}/pull/`,

@@ -1,5 +1,6 @@
 /**
- * The checks of a commit of GitHub: check runs and statuses, and the lists of GraphQL that hold them.
+ * The checks of a commit of GitHub: check runs and statuses, and the GraphQL lists that contain them.
+ *
  * @module
  */
 import * as z from "zod/mini";
@@ -21,7 +22,7 @@ const contextSchema = z.lazy(() => z.object(CONTEXT));
 
 export const rollupSchema = z.lazy(() => z.object({ state: z.string(), contexts: listOf(contextSchema) }));
 
-/** A map, because the words come from outside. Source: GitHub, GraphQL reference, enums `StatusState` and `CheckConclusionState`. */
+/** A map, because the keys come from outside. Source: GitHub, GraphQL reference, enums `StatusState` and `CheckConclusionState`. */
 const CHECKS = new Map<string, Check["state"]>([
   ["SUCCESS", "green"],
   ["NEUTRAL", "green"],

@@ -1,5 +1,6 @@
 /**
- * Files of a GitHub repository, by trees and blobs: its contents routes follow links.
+ * Files of a GitHub repository, read through trees and blobs, because GitHub's contents routes follow links.
+ *
  * @module
  */
 import * as z from "zod/mini";
@@ -20,7 +21,7 @@ const treeSchema = z.lazy(() =>
   })
 );
 
-/** Whether a branch does not exist; 409 is the answer about a repository without commits. */
+/** Whether a branch does not exist. For a repository without commits, the answer is 409. */
 const isNoBranch = (error: unknown) => error instanceof ApiError && [404, 409].includes(error.status);
 
 export function githubFiles(client: ForgeClient, repository: string): TreeReader {

@@ -1,6 +1,7 @@
 /**
- * The problems of a pull request of GitHub, by its GraphQL API. Logs of its Actions are at another host, to which no token is sent; the annotations
- * of a check show what failed.
+ * The problems of a pull request of GitHub, read through its GraphQL API. The logs of GitHub Actions are on another host, to which no token is sent.
+ * The annotations of a check show what failed.
+ *
  * @module
  */
 import * as z from "zod/mini";
@@ -129,7 +130,7 @@ function reviewOf({ latestOpinionatedReviews, reviewThreads }: Pull): Findings {
   return { ...NO_FINDINGS, remarks, leftOut };
 }
 
-/** @throws what the client throws. */
+/** @throws the errors of the client. */
 export async function githubFindings(
   client: ForgeClient,
   { repository, number, url }: PullRequestAddress,

@@ -1,5 +1,6 @@
 /**
- * GitHub for programs that run in its jobs: nothing here merges.
+ * GitHub for programs that run in its jobs. Nothing here merges.
+ *
  * @module
  */
 import type { Forge } from "../forge.ts";

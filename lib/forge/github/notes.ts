@@ -1,5 +1,6 @@
 /**
- * Comments on a pull request of GitHub. There, a pull request is an issue, and its comments are the issue's.
+ * Comments on a pull request of GitHub. GitHub treats a pull request as an issue, so its comments are the comments of an issue.
+ *
  * @module
  */
 import * as z from "zod/mini";
@@ -17,7 +18,7 @@ export const GITHUB_TOKEN_NEEDS = 'the permission "pull-requests: write"';
 /** GitHub answers 422 to a longer comment, "Body is too long (maximum is 65536 characters)". */
 const MAX_COMMENT_CHARACTERS = 65_536;
 
-// For the marker, the name of the job, and what `shortenMarkdown` adds.
+// Room for the marker, the name of the job, and the text that `shortenMarkdown` adds.
 const ROOM = 2_000;
 
 function meaning(status: number, token: string, noun: "issue" | "pull request"): string | undefined {
@@ -59,7 +60,7 @@ export function githubNotes(client: ForgeClient, repository: string, { kind, num
     client,
     noun: GITHUB_NOTES.noun,
     where: wordsOf({ kind, number }),
-    // By ascending id.
+    // Sorted by ascending id.
     find: (each, what, isEnough) => readList(each, what, path, rowSchema, (rows) => isEnough(rows.map(toRow))),
     userPath: `${rest}/user`,
     shorten: (summary) => shortenMarkdown(summary, MAX_COMMENT_CHARACTERS - ROOM),

@@ -1,6 +1,5 @@
 /**
- * The part of GitHub that is needed to read files. Programs for other forges contain it, too, because the service works with repositories on
- * GitHub.
+ * The part of GitHub that is needed to read files. Programs for other forges also contain it, because the service works with repositories on GitHub.
  * @module
  */
 import type { FileForge } from "../forge.ts";

@@ -1,5 +1,7 @@
 /**
- * Issues and pull requests of a GitHub repository with their comments: by its REST API, and by GraphQL where only that shows who has changed a text.
+ * Issues and pull requests of a GitHub repository with their comments. They are read through the REST API, and through GraphQL if only that shows who
+ * changed a text.
+ *
  * @module
  */
 import * as z from "zod/mini";
@@ -85,7 +87,7 @@ const TEXT = `number url title body createdAt author { ${ACTOR} }
   timelineItems(first: 100, itemTypes: [RENAMED_TITLE_EVENT]) {
     totalCount nodes { ... on RenamedTitleEvent { createdAt actor { ${ACTOR} } } }
   }`;
-// The states have different types: a query that gives them one name is refused.
+// The states have different types. A query that gives them one name is refused.
 const THREAD =
   `query($o: String!, $n: String!, $i: Int!) { repository(owner: $o, name: $n) { issueOrPullRequest(number: $i) {
   __typename
@@ -143,7 +145,7 @@ const GHOST: ForgeUser = { id: 0, name: "ghost", isBot: true };
 const toUser = (row: z.output<typeof user> | null | undefined): ForgeUser =>
   row ? { id: row.id, name: row.login, isBot: row.type === "Bot" } : GHOST;
 
-/** The user of an answer. If an app acts in the name of a user, the user did not do it. */
+/** The user of an answer. If an app acted in the name of a user, the user is treated as a bot. */
 const byHand = (row: z.output<typeof user> | null | undefined, app: object | null | undefined): ForgeUser =>
   app ? { ...toUser(row), isBot: true } : toUser(row);
 
@@ -206,7 +208,7 @@ export class GithubThreads implements Threads {
   }
 
   readonly me = remembered(async (): Promise<ForgeUser> => {
-    // The token of a workflow is not allowed to read `/user`, but has a viewer anyway, whose type is then `User`.
+    // The token of a workflow is not allowed to read `/user`, but it has a viewer, whose type is then `User`.
     const query = "query { viewer { __typename login databaseId } }";
     const { data } = await this.#query("read the user of the token", query, {}, viewerSchema);
     return toActor(data.viewer);
@@ -217,8 +219,8 @@ export class GithubThreads implements Threads {
     const { may } = await this.#client.call({
       what: "read the scopes of the token",
       path: this.#path,
-      // Source: GitHub, "Scopes for OAuth apps": `X-OAuth-Scopes` lists them, and "repo:status" is for statuses alone. Tokens of jobs and
-      // fine-grained tokens have none.
+      // Source: GitHub, "Scopes for OAuth apps": `X-OAuth-Scopes` lists the scopes, and "repo:status" is for statuses only. Tokens of jobs and
+      // fine-grained tokens have no scopes.
       read(value, _text, headers) {
         const scopes = (headers.get("x-oauth-scopes") ?? "").split(/[\s,]+/).filter((scope) => scope !== "");
         if (scopes.length === 0) return { may: null };
@@ -316,7 +318,7 @@ export class GithubThreads implements Threads {
     const permission = await orNull(
       this.#client.get(`read the rights of a user in ${this.#repository}`, path, permissionSchema),
     );
-    // The name may belong to another account now.
+    // The name may now belong to another account.
     return permission !== null && permission.user?.id === id && MAY_PUSH.includes(permission.permission);
   }
 

@@ -49,7 +49,7 @@ function pathOf({ api }: ForgeClient, { repository, number }: PullRequestAddress
   return `${restOf(api)}/repos/${repository}/pulls/${number}${part}`;
 }
 
-/** The outcome in an answer of the asynchronous merge; undefined if it is not one. */
+/** The outcome in an answer of the asynchronous merge; undefined if the body is not such an answer. */
 function outcomeIn(body: unknown): MergeOutcome | undefined {
   const { data } = z.safeParse(asyncSchema, body);
   if (data === undefined) return undefined;
@@ -62,7 +62,7 @@ function outcomeIn(body: unknown): MergeOutcome | undefined {
 
 const detailsOf = (body: unknown) => isObject(body) && isObject(body.details) ? body.details : body;
 
-/** The refusals that are not about the pull request itself: another head, or a moment at which GitHub cannot merge. */
+/** Maps refusals that are not about the pull request itself: the head is another commit, or GitHub cannot merge at the moment. */
 function refusal(body: unknown): MergeOutcome {
   const reason = wordsOfRefusal(detailsOf(body));
   if (/head (?:branch|sha|ref)\b.*(?:modified|match|changed)/i.test(reason)) return { kind: "moved" };
@@ -78,7 +78,7 @@ async function mergeLater(client: ForgeClient, order: MergeOrder): Promise<Merge
     path: pathOf(client, address, "/merge-async"),
     method: "PUT",
     write: "once",
-    // `default` would go past a queue if the token may.
+    // `default` would bypass a queue if the token is allowed to.
     body: { sha: commit, merge_action: hasQueue ? "merge_queue" : "direct_merge", ...hasQueue ? {} : methodOf(order) },
     read(body) {
       const value = outcomeIn(body);
@@ -96,7 +96,7 @@ async function mergeLater(client: ForgeClient, order: MergeOrder): Promise<Merge
   return value;
 }
 
-/** A merge queue decides the method itself, and a rebase makes no commit with its own message. */
+/** A merge queue determines the method itself, and a rebase creates no commit with its own message. */
 function methodOf({ method, title, body }: MergeOrder): Record<string, string> {
   return { merge_method: method, ...method !== "rebase" && { commit_title: title, commit_message: body } };
 }
@@ -145,7 +145,7 @@ async function graph(
   });
 }
 
-/** Null if the server knows no queues, or does not show the pull request. */
+/** Null if the server has no queues, or does not show the pull request. */
 async function queuePlace(client: ForgeClient, { repository, number, url }: PullRequestAddress) {
   const [o, n] = repository.split("/");
   const query = `query($o: String!, $n: String!, $i: Int!) { repository(owner: $o, name: $n) {
@@ -281,7 +281,7 @@ async function deleteBranch(
   });
 }
 
-/** GraphQL shows it to the token of a job, too. */
+/** GraphQL also shows the user to the token of a job. */
 async function me(client: ForgeClient): Promise<ForgeUser | null> {
   const { data } = await graph(client, "read the user of the token", "query { viewer { login databaseId } }", {});
   const { viewer } = data;

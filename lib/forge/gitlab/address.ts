@@ -1,5 +1,6 @@
 /**
- * Addresses of merge requests of GitLab.
+ * Addresses of GitLab's merge requests.
+ *
  * @module
  */
 import type { AddressForm } from "../address.ts";

@@ -1,5 +1,6 @@
 /**
- * Files of a GitLab project, by trees and blobs.
+ * Files of a GitLab project, read through trees and blobs.
+ *
  * @module
  */
 import * as z from "zod/mini";

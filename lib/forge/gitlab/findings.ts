@@ -1,5 +1,6 @@
 /**
- * The problems of a merge request of GitLab, by its REST API: failed jobs of its pipeline with the end of their logs, and open threads.
+ * The problems of a merge request of GitLab, read through its REST API: failed jobs of its pipeline with the end of their logs, and open threads.
+ *
  * @module
  */
 import * as z from "zod/mini";
@@ -38,7 +39,7 @@ const jobSchema = z.lazy(() =>
   })
 );
 // Source: GitLab, "Discussions API", https://docs.gitlab.com/api/discussions/
-/** The place of a note on a line of code. */
+/** Position of a note on a line of code. */
 export const positionSchema = z.lazy(() =>
   z.nullish(z.object({
     new_path: z.nullish(z.string()),
@@ -67,7 +68,7 @@ const reviewerSchema = z.lazy(() => z.object({ user, state: z.string() }));
 /** A member of a project. */
 export const memberSchema = z.lazy(() => z.object({ id: z.int(), state: z.string(), access_level: z.int() }));
 
-/** Developer. Source: GitLab, "Project members API", roles. */
+/** The role Developer. Source: GitLab, "Project members API", roles. */
 const MAY_PUSH = 30;
 const PAGE = 100;
 /** Maximum number of users whose rights are checked. */
@@ -78,7 +79,7 @@ export function isPusher(member: z.output<typeof memberSchema> | null | undefine
   return member?.id === id && member.state === "active" && member.access_level >= MAY_PUSH;
 }
 
-/** @throws what the client throws. */
+/** @throws the errors of the client. */
 export async function gitlabFindings(
   client: ForgeClient,
   address: PullRequestAddress,
@@ -104,12 +105,12 @@ async function checksOf(client: ForgeClient, address: PullRequestAddress): Promi
     const log = index < MAX_READ_CHECKS ? await logOf(client, `${project}/jobs/${id}/trace`, name) : "";
     checks.push({ name, url: page ?? null, text: log === "" ? reason ?? "" : log });
   }
-  // A job of a child pipeline, or one that was cancelled.
+  // A job of a child pipeline failed, or a job was cancelled.
   if (checks.length === 0) checks.push({ name: "pipeline", url: pipeline.web_url ?? null, text: "" });
   return { ...NO_FINDINGS, checks };
 }
 
-/** Empty if the log is not shown, or too large. */
+/** Empty if the log is not shown, or if it is too large. */
 async function logOf(client: ForgeClient, path: string, name: string): Promise<string> {
   try {
     return lastLinesOf(await client.getText(`read the log of job ${JSON.stringify(name)}`, path));
@@ -143,7 +144,7 @@ async function reviewOf(client: ForgeClient, address: PullRequestAddress): Promi
   return { ...NO_FINDINGS, remarks, leftOut: notes.length - visibleNotes.length };
 }
 
-/** The last comment of each reviewer who requests changes, unless it is in a thread: the text of the review. */
+/** The last comment of each reviewer who requests changes, unless the comment is in a thread. It contains the text of the review. */
 async function wordsOfReviewers(client: ForgeClient, address: PullRequestAddress, notes: Note[]): Promise<Note[]> {
   const what = `read the reviewers of merge request ${address.url}`;
   const reviewers = await client.getShown(what, `${pathOf(address)}/reviewers`, z.array(reviewerSchema)) ?? [];

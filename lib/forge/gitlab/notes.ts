@@ -39,7 +39,7 @@ function gitlabNotes(client: ForgeClient, project: string, { kind, number }: Thr
     where: nameOf({ kind, number }),
     find: (each, what, isEnough) =>
       readList(each, what, list, rowSchema, (rows) => {
-        // Authors have no type there: if the token is not allowed to ask for its user, only the marker decides.
+        // Authors have no type on GitLab. If the token is not allowed to read its user, only the marker decides.
         const notes = rows.filter(({ system }) => !system).map(({ id, body, author }) => ({
           ...{ id, text: body, author: author?.id ?? null, mayBeProgram: true },
         }));

@@ -18,7 +18,8 @@ const requestSchema = z.lazy(() =>
 const projectOf = (repository: string) => `/projects/${encodeURIComponent(repository)}`;
 
 export const GITLAB_STATUSES: ForgeStatuses = {
-  // "Cannot transition status via :enqueue from :pending" (gitlab-org/gitlab-foss issue 25807).
+  // GitLab does not accept a new text for an existing state: "Cannot transition status via :enqueue from :pending" (gitlab-org/gitlab-foss issue
+  // 25807).
   takesTexts: false,
   async read(client, { repository }, commit, name) {
     const query = new URLSearchParams({ name, per_page: "100" });
@@ -27,7 +28,7 @@ export const GITLAB_STATUSES: ForgeStatuses = {
     const status = list.findLast((each) => each.name === name);
     return status === undefined ? null : statusOf(status.status, status.description, ["pending", "running"]);
   },
-  // Source: GitLab, "Commits API", "List all merge requests associated with a commit": those that contain it.
+  // Source: GitLab, "Commits API", "List all merge requests associated with a commit". The list has all merge requests that contain the commit.
   async sharers(client, { repository, number }, commit) {
     const path = `${projectOf(repository)}/repository/commits/${commit}/merge_requests?per_page=100`;
     const requests = await client.getShown("read the merge requests of a commit", path, z.array(requestSchema));
@@ -35,7 +36,7 @@ export const GITLAB_STATUSES: ForgeStatuses = {
       .map(({ web_url: url }) => url);
   },
   async set(client, address, commit, { name, state, text, url }) {
-    // Without it, the status would get its own pipeline, for which the merge request does not wait.
+    // Without the pipeline's id, the status would get its own pipeline, for which the merge request does not wait.
     const { head_pipeline: head } = await client.get(
       "read the pipeline of a merge request",
       pathOf(address),
