@@ -1,5 +1,5 @@
 /**
- * Changes to pull requests of a campaign that people ask for: review requests, and closing. The plan is shown before anything is changed.
+ * Changes to pull requests of a campaign that people request: review requests, and closing. The plan is shown before anything is changed.
  *
  * @module
  */
@@ -25,7 +25,10 @@ import type { CampaignView } from "./view/view.ts";
 import type { Store } from "./work/store.ts";
 
 export type PullChange =
-  /** `reviewers`: as in a campaign file; empty to use those in the plan. `atMost`: most requests in 24 hours, including earlier ones. */
+  /**
+   * `reviewers`: as in a campaign file; empty to use the reviewers in the plan. `atMost`: maximum number of requests in 24 hours, including earlier
+   * ones.
+   */
   | { kind: "ask"; select: Selection; reviewers: readonly string[]; atMost: number }
   | { kind: "close"; select: Selection; reason: string };
 
@@ -35,7 +38,7 @@ export interface PlannedChange {
   readonly url: string;
   /** Names of the reviewers who will be asked; empty for closing. */
   readonly whom: readonly string[];
-  /** People who have written, reviewed or commented there; null if the forge does not show that. */
+  /** People who have written, reviewed or commented in the pull request; null if the forge does not show them. */
   readonly people: readonly string[] | null;
 }
 
@@ -47,27 +50,28 @@ export interface ChangePlan {
 
 export interface Changed {
   readonly plan: ChangePlan;
-  /** Includes results of changes that earlier commands requested. */
+  /** Results of the changes, including changes that earlier commands requested. */
   readonly results: readonly WriteResult[];
   readonly view: CampaignView;
 }
 
 export interface ChangeOptions extends CampaignOptions {
-  /** Who requests it, for the journal: at most 200 characters. */
+  /** Who requests the change, as recorded in the journal: at most 200 characters. */
   by: string;
   /** Whether nothing is changed. @default {false} */
   dryRun?: boolean | undefined;
-  /** Called before anything is changed. What it throws stops the command. */
+  /** Called before anything is changed. An error that it throws stops the command. */
   onPlan?: ((plan: ChangePlan) => void) | undefined;
 }
 
 const DAY_MS = 86_400_000;
 
 /**
- * Changes pull requests. Changes that earlier commands requested, and that have no answer yet, are finished first.
+ * Changes pull requests. Changes that earlier commands requested and that have no answer yet are finished first.
  *
- * @throws {UsageError} when nothing is selected or nothing fits; when a run works on a branch that would be closed; without a token of a forge.
- * @throws {MogplexError} with exit code 64 or 65 when the forge refuses the token or a right is missing; 75 when another process is using the
+ * @throws {UsageError} if nothing is selected, if no selected pull request can be changed, if a run is working on a branch that would be closed, or
+ * if there is no token for a forge.
+ * @throws {MogplexError} with exit code 64 or 65 if the forge refuses the token or a permission is missing; 75 if another process is using the
  * directory.
  */
 export async function changePullRequests(
@@ -90,19 +94,19 @@ export async function changePullRequests(
     if (pulls === undefined) throw withoutToken(store, attempted);
     const work: WriteWork = { store, writer: (url) => pulls.writer(url, `campaign ${change.kind}`) };
     const view = () => viewOf(opened, store, { stuckAfterMs });
-    // After a lost race as well: the journal may have the intents without their results.
+    // This is also needed after a lost race, because the journal may have the intents without their results.
     if (!dryRun) take(await finishWrites(work));
     if (plan === undefined) {
       await pulls.refresh(store.memory, (body) => store.take(body, dryRun), change.kind === "close");
       plan = await planChange({ opened, store, attempted, pulls, change, options }, view()).catch((error) => {
-        // What the command is about may just have been finished.
+        // The requested changes may just have been finished.
         if (error instanceof UsageError && results.size > 0) return { changes: [], left: [] };
         throw error;
       });
       onPlan?.(plan);
     }
     if (!dryRun) {
-      // A change without an answer is not requested again.
+      // A change that has no answer yet is not requested again.
       const hasResult = ({ item }: PlannedChange) =>
         ["done", "refused"].includes(results.get(`${change.kind} ${item}`)?.state ?? "") ||
         store.memory.items.get(item)?.writes[change.kind]?.state === "open";
@@ -153,10 +157,10 @@ function whyNot({ pullRequest, pull }: ItemMemory): string | null {
   return pullRequest === null ? "it has no pull request" : whyNotOwn(pull);
 }
 
-/** Maximum number of pull requests whose people are read: each takes some requests. For all others, they are unknown. */
+/** Maximum number of pull requests whose people are read. Each takes several requests. For all others, the people are unknown. */
 const MAX_PEOPLE = 100;
 
-/** @param count How many were read before. */
+/** @param count Number of pull requests whose people were read before. */
 async function peopleOf({ pulls, change }: Planning, url: string, count: number): Promise<readonly string[] | null> {
   if (count >= MAX_PEOPLE) return null;
   return await pulls.writer(url, `campaign ${change.kind}`)?.people() ?? null;

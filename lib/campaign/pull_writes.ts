@@ -1,6 +1,6 @@
 /**
- * Changes to pull requests: reviewers and labels from the campaign file, review requests, closing. Each change is in the journal, and on its branch,
- * before it is sent. After a lost answer, the forge is read; nothing is sent twice.
+ * Changes to pull requests: reviewers and labels from the campaign file, review requests, and closing. Each change is recorded in the journal and
+ * shared before it is sent. If an answer is lost, the forge is asked what happened, so nothing is sent twice.
  *
  * @module
  */
@@ -30,7 +30,7 @@ export interface WriteResult {
   readonly item: string;
   readonly act: WriteAct;
   readonly url: string;
-  /** `open`: no answer came. `withdrawn`: nothing was sent. */
+  /** `open`: there was no answer. `withdrawn`: nothing was sent. */
   readonly state: WriteMemory["state"];
   /** A clause; null if there is nothing to report. */
   readonly reason: string | null;
@@ -45,10 +45,9 @@ export function namedReviewers(names: readonly string[]): { users: string[]; tea
   };
 }
 
-/** Maximum number of intents of one push. */
+/** Maximum number of intents in one push. */
 const BATCH = 10;
 
-/** The requested changes without an answer. */
 export function openWrites({ memory }: Store): { item: ItemMemory; act: WriteAct; write: WriteMemory }[] {
   return [...memory.items.values()].flatMap((item) =>
     (Object.entries(item.writes) as [WriteAct, WriteMemory][]).filter(([, { state }]) => state === "open")
@@ -57,7 +56,7 @@ export function openWrites({ memory }: Store): { item: ItemMemory; act: WriteAct
 }
 
 /**
- * Finishes changes that earlier commands requested and that have no answer: reads the forge, and sends what it does not have.
+ * Finishes changes that earlier commands requested and that have no answer: reads the forge, and sends what is missing.
  *
  * @param isDue Whether a change is finished now. @default all of them
  */
@@ -73,9 +72,9 @@ export async function finishWrites(
 }
 
 /**
- * Sends changes, at most ten for each push of the journal. What could not be sent is withdrawn.
+ * Sends changes, at most ten for each push of the journal. Changes that could not be sent are withdrawn.
  *
- * @throws {MogplexError} with exit code 64 or 65 if the forge refuses the token, or it lacks a right; with 69 if the journal could not be shared.
+ * @throws {MogplexError} with exit code 64 or 65 if the forge refuses the token or a permission is missing; 69 if the journal could not be shared.
  */
 export async function sendWrites(work: WriteWork, intents: readonly WriteIntent[]): Promise<WriteResult[]> {
   const { store } = work;
@@ -86,7 +85,7 @@ export async function sendWrites(work: WriteWork, intents: readonly WriteIntent[
     try {
       await store.publish();
     } catch (error) {
-      // After a lost race the journal is read again, without these intents.
+      // After a lost race, the journal is read again without these intents.
       if (!(error instanceof LostRaceError)) await withdraw(store, batch);
       throw error;
     }
@@ -94,7 +93,7 @@ export async function sendWrites(work: WriteWork, intents: readonly WriteIntent[
       try {
         results.push(await carryOut(work, item, act));
       } catch (error) {
-        // The one that has failed may have been sent in part, and is read back. Nothing of the others was sent.
+        // The failed change may have been sent in part, and the forge is asked about it later. Nothing of the other changes was sent.
         if (!(error instanceof LostRaceError)) await withdraw(store, batch.slice(index + 1));
         throw error;
       }
@@ -109,7 +108,7 @@ async function withdraw(store: Store, writes: readonly Pick<WriteIntent, "item" 
   }
 }
 
-/** Carries out a change that the journal has, and records its result. */
+/** Carries out a change that is recorded in the journal, and records its result. */
 async function carryOut({ store, writer: writerOf }: WriteWork, id: string, act: WriteAct): Promise<WriteResult> {
   const item = store.memory.items.get(id);
   const write = item?.writes[act];

@@ -1,6 +1,6 @@
 /**
- * Stops a campaign whose directory another process is using: puts a request beside the journal, and waits until that process has recorded the
- * stop. It touches neither lock nor journal.
+ * Stops a campaign whose directory another process is using: writes a request beside the journal, and waits until that process has recorded the stop.
+ * The lock and the journal are not changed.
  *
  * @module
  */
@@ -24,9 +24,9 @@ import {
 import type { CampaignView } from "./view/view.ts";
 import { previewStarts } from "./work/wave.ts";
 
-/** How long the other process may take to confirm, in milliseconds. It looks every 10 seconds. */
+/** How long the other process may take to confirm, in milliseconds. It checks for requests every 10 seconds. */
 const CONFIRM_MS = 30_000;
-/** How often its answer is looked for, in milliseconds. */
+/** How often this process checks for the confirmation, in milliseconds. */
 const LOOK_MS = 1_000;
 
 interface Look {
@@ -46,17 +46,17 @@ interface StopAnswer {
   items: string[];
   text: string;
   view: CampaignView;
-  /** Another process records and reports it. */
+  /** Another process records and reports the stop. */
   isElsewhere: true;
-  /** Why it is not confirmed; absent if it is. */
+  /** Why the stop is not confirmed; absent if it is. */
   error?: MogplexError;
 }
 
 /**
  * Asks the process that is using the directory to stop the campaign.
  *
- * @param decide Records the stop here, once no other process holds the directory.
- * @throws {UsageError} when there is no plan; {MogplexError} with exit code 69 when the request cannot be written.
+ * @param decide Records the stop here, once no other process is using the directory.
+ * @throws {UsageError} if there is no plan; {MogplexError} with exit code 69 if the request cannot be written.
  */
 export async function stopElsewhere<T>(
   source: CampaignSource,
@@ -78,7 +78,7 @@ export async function stopElsewhere<T>(
     if (!stopWaits(directory, files, request)) {
       const { view, requests } = await look();
       const isRecorded = requests.has(request.id);
-      // A command that only decides something, and has ended, has recorded the stop and cancelled nothing.
+      // If the other process was a command that only records a decision, it has recorded the stop without cancelling runs.
       const isLeft = stop.cancel && hasEnded && (view.pendingCancels ?? 0) > 0;
       if (isRecorded && !isLeft) {
         return { items: [], text: confirmedText(who, stop, { before, after: view }), view, isElsewhere: true };

@@ -1,6 +1,6 @@
 /**
- * The fields of records and locks. Both come from outside: from an artifact, a commit, another machine. One table defines what a field may be, how it is
- * read, and how a value is made valid before it is written, so that texts from a service never make a journal unreadable.
+ * The fields of records and locks. Both come from outside: from an artifact, a commit or another machine. One table defines which values a field can
+ * have, how it is read, and how a value is made valid before it is written. Texts from a service therefore never make a journal unreadable.
  *
  * @module
  */
@@ -9,9 +9,9 @@ import { plainText } from "../../text/plain_text.ts";
 
 /** The rule for a field. */
 export interface Field<T> {
-  /** Checks a value. Unknown fields of an object are dropped. @throws {Unfit} when it is not valid. */
+  /** Checks a value. Unknown fields of an object are dropped. @throws {Unfit} if the value is not valid. */
   read(value: unknown): T;
-  /** Makes a value fit where that can be done. @param instead Replaces a time that is not valid. */
+  /** Makes a value valid if possible. @param instead Replaces a time that is not valid. */
   fit(value: unknown, instead: string | null): unknown;
 }
 
@@ -31,7 +31,7 @@ export type ObjectOf<F extends Fields> =
   & { [K in Exclude<keyof F, OptionalName<F>>]: ValueOf<F[K]> }
   & { [K in OptionalName<F>]?: ValueOf<F[K]> };
 
-/** Why a value is not valid, as a clause, and where. Never a part of the value. */
+/** Why a value is not valid, as a clause, and where. It never contains part of the value. */
 class Unfit extends Error {
   readonly path: string[] = [];
 }
@@ -48,7 +48,7 @@ export function tryRead<T>(field: Field<T>, value: unknown): { ok: true; value: 
   }
 }
 
-/** Reads a part of a value, whose name belongs to the place of its problem. */
+/** Reads a part of a value. The part's name is added to the place of a problem. */
 function readPart<T>(field: Field<T>, value: unknown, name: string): T {
   try {
     return field.read(value);
@@ -62,7 +62,7 @@ function fieldOf<T>(read: Field<T>["read"], fit: Field<T>["fit"] = (value) => va
   return { read, fit };
 }
 
-/** A field with a further rule, which returns what is wrong as a clause. */
+/** A field with an additional rule, which returns what is wrong as a clause. */
 export function checked<T>({ read, fit }: Field<T>, problem: (value: T) => string | undefined): Field<T> {
   return fieldOf((value) => {
     const result = read(value);
@@ -94,7 +94,7 @@ export function atMost(most: number): Field<string> {
   return text((value) => value.length <= most, `it has more than ${most} characters`);
 }
 
-/** A visible text of at most `most` characters, at least `fewest`. It is written as it is. */
+/** A visible text of `fewest` to `most` characters. It is written unchanged. */
 export function visible(most: number, fewest = 0): Field<string> {
   return checked(anyText, (value) => {
     if (value.length < fewest) return "it is empty";
@@ -103,7 +103,7 @@ export function visible(most: number, fewest = 0): Field<string> {
   });
 }
 
-/** The same as {@linkcode visible}, written as one line and cut where it is too long. @param empty Replaces an empty text. */
+/** The same as {@linkcode visible}, but written as one line and cut if it is too long. @param empty Replaces an empty text. */
 export function line(most: number, fewest = 0, empty = ""): Field<string> {
   return fieldOf(visible(most, fewest).read, (value) => oneLine(String(value), most) || empty);
 }
@@ -153,7 +153,7 @@ export function orAbsent<T>({ read, fit }: Field<T>): OptionalField<T> {
   return { read: (value) => value === undefined ? undefined : read(value), fit, isOptional: true };
 }
 
-/** @param what What its items are called, in the plural. */
+/** @param what The name of the list's items in messages, in the plural. */
 export function list<T>(item: Field<T>, fewest: number, most: number, what = "items"): Field<readonly T[]> {
   return fieldOf((value) => {
     if (!Array.isArray(value)) throw new Unfit("it is not an array");
@@ -176,7 +176,7 @@ export function object<F extends Fields>(fields: F): Field<ObjectOf<F>> {
   }, (value, instead) => fitFields(fields, value as Record<string, unknown>, instead));
 }
 
-/** Makes the fields of an object fit. Fields that are not in the table are left as they are. */
+/** Makes the fields of an object valid. Fields that are not in the table are not changed. */
 export function fitFields<T extends object>(fields: Fields, value: T, instead: string | null): T {
   const parts = Object.entries(value).map(([name, part]) => {
     const field = lookup(fields, name);
@@ -185,7 +185,7 @@ export function fitFields<T extends object>(fields: Fields, value: T, instead: s
   return Object.fromEntries(parts);
 }
 
-/** An object of one of several kinds. @param name The field with the word for its kind. */
+/** An object of one of several kinds. @param name The field that names the kind. */
 export function kinds<T>(name: string, all: ReadonlyMap<unknown, Field<T>>): Field<T> {
   return fieldOf((value) => {
     if (!isObject(value)) throw new Unfit("it is not an object");
@@ -203,17 +203,15 @@ export function texts(name: Field<string>, text: Field<string>): Field<Readonly<
   });
 }
 
-// What a text may be.
-
 const MAX_URL = 2048;
 
-/** Whether a text is one line without characters that are not seen: control characters, directions, zero-width characters. */
+/** Whether a text is one line without invisible characters: control characters, direction marks, zero-width characters. */
 export function isVisible(text: string): boolean {
-  // Nearly all texts end here: the normalization takes longer than all other checks together.
+  // Nearly all texts match here, and the normalization takes longer than all other checks together.
   return /^[\x20-\x7e]*$/.test(text) || plainText(text) === text && !/[\t\n]/.test(text);
 }
 
-/** A text as one visible line of at most `maxLength` UTF-16 units, at least 1; blanks in a row become one. */
+/** Converts a text to one visible line of at most `maxLength` UTF-16 units, at least 1. A sequence of blanks becomes one blank. */
 export function oneLine(text: string, maxLength: number): string {
   const line = plainText(text).replace(/\s+/g, " ").trim();
   return line.length <= maxLength ? line : `${line.slice(0, maxLength - 1).replace(/[\ud800-\udbff]$/, "")}…`;
@@ -225,7 +223,7 @@ function isTime(text: string): boolean {
     !Number.isNaN(Date.parse(text));
 }
 
-/** Whether a text is an address that a person may click: HTTP, visible, without credentials. */
+/** Whether a text is an address that a person can safely click: HTTP or HTTPS, visible, without credentials. */
 export function isWebUrl(text: string): boolean {
   if (text.length > MAX_URL || !isVisible(text) || /\s/.test(text)) return false;
   try {
@@ -241,7 +239,7 @@ function isCommit(text: string): boolean {
   return /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/.test(text);
 }
 
-/** The `schema` of a value that a newer version has written; undefined for any other. */
+/** The `schema` of a value that a newer version has written; undefined for any other value. */
 export function newerSchema(value: unknown): number | undefined {
   if (typeof value !== "object" || value === null || !("schema" in value)) return undefined;
   const { schema } = value;

@@ -1,9 +1,9 @@
 /**
- * A home that is a branch of a Git repository: every wave reads it and adds a commit, and one before that if it starts something. In between,
- * lock and journal are in a directory that only this process knows.
+ * A home that is a branch of a Git repository. Every wave reads the branch and adds a commit, and also one before its first start. During a wave, the
+ * lock and the journal are in a directory that only this process knows.
  *
- * Two jobs may make a wave at the same time. The second push fails, and its job reads the branch again. It finds the runs that it has started
- * by their keys, since the same start sends the same key.
+ * Two jobs may make a wave at the same time. The second push fails, and its job reads the branch again. It finds the runs that it has started by
+ * their keys, because the same start sends the same key.
  *
  * @module
  */
@@ -16,16 +16,16 @@ import type { JournalRecord } from "./record.ts";
 
 interface GitHomeOptions extends DirHomeOptions {
   branch: GitBranch;
-  /** An empty directory for this process alone. */
+  /** An empty directory that only this process uses. */
   directory: string;
-  /** Removes what the home has made on this machine. Never throws. */
+  /** Removes what the home has created on this machine. Never throws. */
   release: () => Promise<void>;
   onShared?: (() => void) | undefined;
 }
 
 /** Files of the branch that belong to a campaign. */
 const OURS = /^(?:lock\.json|journal\/\d{6}\.ndjson)$/;
-/** Maximum size of one of them, in bytes. A segment has 1000 records, and a lock of 10 000 items some megabytes. */
+/** Maximum size of one of these files, in bytes. A segment has 1000 records, and a lock of 10 000 items has several megabytes. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
 
 /** How records are counted in the message of a commit, by type. Other types are not mentioned. */
@@ -53,26 +53,26 @@ function messageOf(campaign: string, wave: number, hasLock: boolean, counts: Rea
   const subject = `${campaign}: ${wave === 0 ? "" : `wave ${wave}, `}${
     all.length === 0 ? "no change" : all.join(", ")
   }`;
-  // GitHub, GitLab, Gitea and Buildkite begin no pipeline for a commit with this mark.
+  // GitHub, GitLab, Gitea and Buildkite start no pipeline for a commit with this mark.
   return `${subject}\n\nWritten by the campaign. Do not edit: each record has the hash of the one before it.\n\n[skip ci]\n`;
 }
 
 /**
  * Opens a branch as a home.
  *
- * @throws {UsageError} when the branch has a file that is too large, or access to it is denied.
- * @throws {MogplexError} with exit code 69 when it cannot be reached.
+ * @throws {UsageError} if the branch has a file that is too large, or if access to it is denied.
+ * @throws {MogplexError} with exit code 69 if the branch cannot be reached.
  */
 export async function openGitHome({ branch, release, directory, onShared, ...options }: GitHomeOptions): Promise<Home> {
   const { files, campaign, access } = options;
-  /** Lengths of the files as the branch has them, by path. */
+  /** Sizes of the files on the branch, by path. */
   const sizes = new Map<string, number>();
 
   async function take(): Promise<void> {
     files.makeDirectory(`${directory}/journal`);
     const all = await branch.read();
     const ours = (all ?? []).filter(({ path }) => OURS.test(path));
-    // A campaign that is already there continues.
+    // A campaign that is already on the default branch may continue there.
     if (all !== undefined && ours.length === 0 && await branch.isDefault()) {
       throw new UsageError({
         attempted: "use the branch as the home of a campaign",

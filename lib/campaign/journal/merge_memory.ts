@@ -1,5 +1,5 @@
 /**
- * What a journal records about merges, and about the people who requested the work: their own approvals are not accepted.
+ * What a journal records about merges, and about the people who requested the work. Approvals by these people are not accepted.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { ForgePerson, JournalRecord, MergeException, MergeWord, Person } fr
 /** Somebody who requested the work on an item. */
 export interface Requester {
   readonly by: Person;
-  /** Undefined where no forge has shown the user. */
+  /** Undefined if no forge has shown the user. */
   readonly user: ForgePerson | undefined;
 }
 
@@ -21,26 +21,26 @@ export interface MergeMemory {
   readonly head: string;
   /** Name of the target branch. */
   readonly base: string;
-  /** Its newest commit before the merge; null when it was not shown. */
+  /** Newest commit of the target branch before the merge; null if the forge did not show it. */
   readonly baseCommit: string | null;
   readonly method: MergeMethod;
   readonly by: Person;
   readonly exceptions: readonly MergeException[];
-  /** Checks of the target before it; null when they were not shown. */
+  /** Checks of the target branch before the merge; null if the forge did not show them. */
   readonly targetChecks: ChecksState | null;
-  /** When it was requested, by that machine's clock, in ISO 8601. */
+  /** When the merge was requested, in ISO 8601, by the clock of the machine that requested it. */
   readonly at: string;
   /** `open`: no answer is known. */
   state: MergeWord | "open";
-  /** When its state was recorded, likewise. */
+  /** When the state was recorded, in ISO 8601, by the clock of the machine that recorded it. */
   stateAt: string;
-  /** The commit on the target. */
+  /** The commit on the target branch. */
   commit: string | null;
   handle: string | null;
   reason: string | null;
-  /** Checks of the target at that commit. `waiting`: they have not finished; null when they are not shown. */
+  /** Checks of the target branch at that commit. `waiting`: they have not finished. Null if the forge does not show them. */
   target: ChecksState | "waiting" | null;
-  /** Number of the record with these checks; 0 before. */
+  /** Sequence number of the record with these checks; 0 if there is none yet. */
   targetSeq: number;
   /** `delete` if the branch still has to be deleted; otherwise what happened to the branch. */
   branch: "delete" | "deleted" | "gone" | "kept" | null;
@@ -48,9 +48,9 @@ export interface MergeMemory {
 
 /** The last update of a branch that was behind its target. */
 export interface UpdateMemory {
-  /** The commit before it. */
+  /** The commit before the update. */
   readonly head: string;
-  /** When it was requested, by that machine's clock, in ISO 8601. */
+  /** When the update was requested, in ISO 8601, by the clock of the machine that requested it. */
   readonly at: string;
 }
 
@@ -68,10 +68,10 @@ interface MergeItem {
   pull: { state: string } | null;
 }
 
-/** Why a record contradicts those before it, as a clause. */
+/** A record contradicts earlier records. The message says why, as a clause. */
 export class Contradiction extends Error {}
 
-/** Takes a record into the memory of its item. @throws {Contradiction} */
+/** Applies a record to the memory of its item. @throws {Contradiction} if the record contradicts earlier ones. */
 export function applyMerge(item: MergeItem, record: MergeRecord): void {
   if (record.type === "merge-update") {
     item.update = { head: record.head, at: record.at };
@@ -105,13 +105,13 @@ export function applyMerge(item: MergeItem, record: MergeRecord): void {
   const { as: state, at: stateAt, commit, reason, handle = null } = record;
   Object.assign(merge, { state, stateAt, commit, reason, handle: handle ?? merge.handle });
   if (!isMerged(merge)) return;
-  // Only a target that was green can show that the merge has broken it.
+  // Only the checks of a target that was green before can show that the merge has broken it.
   if (state === "merged" && merge.targetChecks === "green" && commit !== null) merge.target = "waiting";
   if (state !== "merged") merge.branch = null;
   if (item.pull !== null) item.pull = { ...item.pull, state: "merged" };
 }
 
-/** Whether the pull request is merged, by us or by somebody else. */
+/** Whether the pull request is merged, by the campaign or by somebody else. */
 export function isMerged({ state }: Pick<MergeMemory, "state">): boolean {
   return state === "merged" || state === "elsewhere";
 }

@@ -34,12 +34,12 @@ function refused(text: string, why: string, advice: string): UsageError {
 }
 
 /**
- * Reads the name of a home.
+ * Parses the name of a home.
  *
  * @param text `dir`, or `git:REMOTE#BRANCH`.
- * @param origin Address of the repository of the CI job, or of a person's clone, for `git:origin`; undefined when it is not known. A job
- * does not read the origin of its checkout: an earlier step may have written it, and credentials would go there.
- * @throws {UsageError} when it is neither, or the address or the branch is not allowed.
+ * @param origin Address of the repository of the CI job, or of a person's clone, for `git:origin`; undefined if unknown. In a job, the origin of the
+ * checkout is not used: an earlier step may have changed it, and credentials would be sent there.
+ * @throws {UsageError} if the text has another form, or if the address or the branch is not allowed.
  */
 export function parseHome(text: string, origin: string | undefined): HomeAddress {
   if (text === "dir") return { kind: "dir" };
@@ -63,11 +63,10 @@ export function parseHome(text: string, origin: string | undefined): HomeAddress
 interface HomeOptions extends DirHomeOptions {
   env: (name: string) => string | undefined;
   signal?: AbortSignal | undefined;
-  /** Called after each time that the journal was shared with other machines. */
+  /** Called each time the journal was shared with other machines. */
   onShared?: (() => void) | undefined;
 }
 
-/** Opens a home. */
 export async function openHome(address: HomeAddress, directory: string, options: HomeOptions): Promise<Home> {
   if (address.kind === "memory") return openMemoryHome(address.home, options);
   if (address.kind === "dir") return await openDirHome(directory, options);

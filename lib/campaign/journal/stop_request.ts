@@ -1,6 +1,6 @@
 /**
- * Stops that a second process asks for while another one holds a directory: one file each, `stops/ID.json` beside the journal. The holder
- * records them in the journal and removes the files. The second process touches neither lock nor journal.
+ * Stops that a second process requests while another process is using a directory: one file each, `stops/ID.json` beside the journal. The process
+ * that uses the directory records them in the journal and removes the files. The second process changes neither the lock nor the journal.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { person, reason, type StopRequest } from "./record.ts";
 export const STOPS_FOLDER = "stops";
 
 const MAX_BYTES = 8_192;
-/** Maximum number of files that are read: people do not create more. */
+/** Maximum number of files that are read. People do not create more. */
 const MAX_FILES = 100;
 const FILE_NAME = /^([0-9a-f]{32})\.json$/;
 
@@ -26,7 +26,7 @@ function pathOf(directory: string, id: string): string {
   return `${directory}/${STOPS_FOLDER}/${id}.json`;
 }
 
-/** Writes a new request. @throws {MogplexError} with exit code 69 if it cannot be written, 2 if there is something else in its place. */
+/** Writes a new request. @throws {MogplexError} with exit code 69 if it cannot be written, 2 if its path is in use. */
 export function writeStop(directory: string, files: DurableFiles, stop: Omit<StopRequest, "id">): StopRequest {
   const id = crypto.randomUUID().replaceAll("-", "");
   const { by, cancel, reason } = fitFields(FIELDS, stop, null);
@@ -84,11 +84,11 @@ export function stopWaits(directory: string, files: DurableFiles, { id }: StopRe
   }
 }
 
-/** Removes a request. Never throws: the journal knows each by its id. */
+/** Removes a request. Never throws: the journal already contains the request's id, so it is not recorded twice. */
 export function removeStop(directory: string, files: DurableFiles, { id }: Pick<StopRequest, "id">): void {
   try {
     files.remove(pathOf(directory, id));
   } catch {
-    // See above.
+    // A file that stays is not recorded again.
   }
 }

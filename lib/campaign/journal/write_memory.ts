@@ -1,5 +1,5 @@
 /**
- * What a journal remembers of changes that a campaign makes to its pull requests: reviewers and labels of the file, requests for reviews, closing.
+ * What a journal records about changes that a campaign makes to its pull requests: reviewers and labels from the file, review requests, and closing.
  *
  * @module
  */
@@ -10,9 +10,9 @@ import type { JournalRecord, Person, WriteAct } from "./record.ts";
 export interface WriteMemory {
   readonly url: string;
   readonly by: Person;
-  /** When it was requested, by that machine's clock, in ISO 8601. */
+  /** When the change was requested, in ISO 8601, by the clock of the machine that requested it. */
   readonly at: string;
-  /** Its number among the changes of its kind that were carried out: the comment of each has its own mark. */
+  /** Number of the change among the changes of its kind that were carried out. The comment of each change has its own mark. */
   readonly number: number;
   readonly users: readonly string[];
   readonly teams: readonly string[];
@@ -21,7 +21,7 @@ export interface WriteMemory {
   readonly why: string | null;
   /** `open`: no answer is known. `withdrawn`: nothing was sent. */
   readonly state: "open" | "done" | "refused" | "withdrawn";
-  /** Why the forge has refused it; null otherwise. */
+  /** Why the forge refused the change; otherwise null. */
   readonly reason: string | null;
 }
 
@@ -32,14 +32,14 @@ interface WriteItem {
   writes: Readonly<Partial<Record<WriteAct, WriteMemory>>>;
 }
 
-/** Takes a record into the memory of its item. @throws {Contradiction} */
+/** Applies a record to the memory of its item. @throws {Contradiction} if the record contradicts earlier ones. */
 export function applyWrite(item: WriteItem, record: WriteRecord): void {
   const { act } = record;
   const last = item.writes[act];
   if (record.type === "write-intent") {
     if (last?.state === "open") throw new Contradiction(`an earlier change of its pull request (${act}) has no answer`);
     const { url, by, at, users = [], teams = [], labels = [], why = null } = record;
-    // One that was not carried out may have left its comment.
+    // A change that was not carried out may have left its comment, so its number is used again.
     const number = last === undefined ? 1 : last.state === "done" ? last.number + 1 : last.number;
     const write = { url, by, at, number, users, teams, labels, why };
     item.writes = { ...item.writes, [act]: { ...write, state: "open", reason: null } };

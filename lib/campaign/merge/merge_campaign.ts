@@ -53,7 +53,7 @@ export interface MergeSettings {
 }
 
 export interface MergeOptions extends CampaignOptions, MergeSettings, Pick<Selection, "shortIds"> {
-  /** Who merges, for the journal: at most 200 characters. */
+  /** Who merges, as recorded in the journal: at most 200 characters. */
   by: string;
   /** Whether a person is using a terminal. Exceptions then need no names of items. @default {false} */
   isAttended?: boolean | undefined;
@@ -65,7 +65,7 @@ export interface MergeResult {
   /** Number of pull requests that were merged before this call. */
   mergedBefore: number;
   view: CampaignView;
-  /** 0, 1 after a refusal of the forge, or the code of {@linkcode MergeResult.error}. */
+  /** 0 for success, 1 after a refusal of the forge, or the exit code of {@linkcode MergeResult.error}. */
   exitCode: number;
   /** Why a forge could not be reached; undefined if all could be. */
   error: Error | undefined;
@@ -74,8 +74,8 @@ export interface MergeResult {
 /**
  * Merges the pull requests that qualify.
  *
- * @throws {UsageError} when there is no plan, no item matches, the options contradict each other, or a token is missing.
- * @throws {MogplexError} with exit code 64 or 65 when a forge refuses the token, 75 when another process is using the directory.
+ * @throws {UsageError} if there is no plan, no item matches, the options contradict each other, or a token is missing.
+ * @throws {MogplexError} with exit code 64 or 65 if a forge refuses the token, 75 if another process is using the directory.
  */
 export async function mergeCampaign(
   source: CampaignSource,
@@ -94,7 +94,7 @@ export async function mergeCampaign(
     const before = await viewForCause(view, store, cause, { ...options, always: true }, internals.random);
     const selecting = { opened, store, attempted: ATTEMPTED, view: before, onNotice };
     const idsOf = (items: readonly ItemMemory[]) => new Set(items.map(({ item }) => item.id));
-    // What has succeeded is what is merged, so a glob selects it as well.
+    // Items that have succeeded are the ones to merge, so a glob selects them as well.
     const selection = cause === undefined && only.length === 0
       ? null
       : selectItems(selecting, { cause, only, shortIds }, []);

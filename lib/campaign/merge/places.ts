@@ -19,7 +19,7 @@ import type { ItemMemory } from "../journal/memory.ts";
 import { forgeTokenAdvice } from "../pulls.ts";
 import { reasonCleaner } from "../work/work.ts";
 
-/** For messages. */
+/** What these functions attempt, for error messages. */
 export const ATTEMPTED = "merge pull requests";
 
 /** The parts of a pull request's writer that a merge needs. */
@@ -40,15 +40,15 @@ export type MergePlace = Pick<
 >;
 
 export interface MergePlaces {
-  /** Undefined without a token for its host, or if the address is not that of a pull request. */
+  /** Undefined if there is no token for the host, or if the address does not belong to a pull request. */
   at(url: string): MergePlace | undefined;
 }
 
 /**
- * Opens the forges with the tokens that merge.
+ * Opens the forges with the tokens for merging.
  *
- * @param by Who merges. Only a person outside of a job may do that with the token that reads.
- * @throws {UsageError} if a token is wrong, or is one that reads.
+ * @param by Who merges. Only a person outside a job can merge with the token for reading.
+ * @throws {UsageError} if a token is wrong, or is the one for reading.
  */
 export function openMergePlaces(
   options: CampaignOptions,
@@ -63,7 +63,7 @@ export function openMergePlaces(
   return { at: (url) => forges.writer(url, by === "wave" ? "campaign advance" : "campaign merge") };
 }
 
-/** Texts of a round: the forge's words are made fit for the journal, and each message is printed once. */
+/** Functions for the texts of a round: one cleans the forge's texts for the journal, and one prints each message only once. */
 export function mergeTexts(
   mask: Redactor,
   onNotice: CampaignOptions["onNotice"],
@@ -83,9 +83,9 @@ export function mergeTexts(
 /**
  * Checks that there is a token for every pull request that may be merged.
  *
- * @param by Who merges. The waves of a campaign on an emulator need no token: it has no forge.
+ * @param by Who merges. A wave needs no token for pull requests of an emulator, which has no forge.
  * @returns Whether an open pull request has no token because it is on an emulator.
- * @throws {UsageError} for the first one without.
+ * @throws {UsageError} for the first pull request without a token.
  */
 export function checkMergeTokens(
   items: Iterable<ItemMemory>,

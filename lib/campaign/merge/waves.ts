@@ -1,5 +1,5 @@
 /**
- * Merges by waves: what the rules of the campaign file allow, without a person.
+ * Merges by waves: what the rules of the campaign file allow without a person.
  *
  * @module
  */
@@ -15,10 +15,10 @@ import { MERGE_TOKEN_VARIABLE } from "../../forge/open.ts";
 import { checkMergeTokens } from "./places.ts";
 import { MAX_WAITING, type MergeLineWord, type MergeOrders, mergeRound, type MergeWork } from "./round.ts";
 
-/** Minimum time between two rounds of a process that stays, in milliseconds. */
+/** Minimum time between two rounds of one process, in milliseconds. */
 const ROUND_MS = 5 * 60_000;
 
-/** The name in the journal for merges that the campaign file allows. */
+/** The name recorded in the journal for merges that the campaign file allows. */
 const FILE_RULE = "merge";
 
 /** Results that are reported separately, besides the counts. */
@@ -38,7 +38,7 @@ export class WaveMerges {
   }
 
   /**
-   * Merges what the file allows, if it was not done lately.
+   * Merges what the file allows, unless that was done recently.
    *
    * @param gateClosed Called when merges have broken their target branches.
    * @returns Names of the items that have changed.
@@ -63,12 +63,12 @@ export class WaveMerges {
   }
 }
 
-/** A rehearsal would hide that the token is missing. */
+/** Without this note, a test with a local Mogplex would hide that the token is missing. */
 const LOCAL =
   "nothing is merged because a local Mogplex has no forge; against a real forge, this wave would exit with code 2 without " +
   `a merge token in ${MERGE_TOKEN_VARIABLE}`;
 
-/** A forge that cannot be asked does not stop a campaign: the next wave asks again. */
+/** The message for a forge that could not be asked. This does not stop a campaign, because the next wave asks again. */
 function unreadText({ message }: MogplexError): string {
   return `not all pull requests could be checked: ${message}`;
 }
@@ -100,7 +100,7 @@ function ordersOf(
   };
 }
 
-/** Items with a merge in the last 24 hours, one that may still be carried out, or a branch that was updated for one. */
+/** Names of the items that were merged in the last 24 hours, whose merge may still be carried out, or whose branch was updated in that time. */
 function countedLately({ items }: CampaignMemory, nowMs: number): Set<string> {
   const isLate = (at: string) => nowMs - Date.parse(at) < DAY_MS;
   const recent = [...items.values()].filter(({ merge, update }) =>

@@ -1,19 +1,17 @@
 /**
- * When starts are permitted. A window is open while a wall clock in its zone shows a time inside it, so daylight saving time needs no rule: times
- * that the clock skips are never open, times that it shows twice are open twice.
+ * Computes when starts are allowed. A window is open while a wall clock in its zone shows a time inside it. Daylight saving time therefore needs no
+ * rule: times that the clock skips are never open, and times that it shows twice are open twice.
  * @module
  */
 import type { StartWindow } from "../file/campaign_file.ts";
 
-// Wall clock time in a time zone: instants to local time, through `Intl`.
-
 export const DAY_MS = 86_400_000;
-/** Days for which the offset is cached in each zone, before all of them are dropped. */
+/** Maximum number of days in the cache of a zone. When it is reached, the cache is cleared. */
 const REMEMBERED_DAYS = 1_000;
 
 interface Zone {
   format: Intl.DateTimeFormat;
-  /** Offset of the days (UTC) that have only one; null for days with a change. */
+  /** Offset of each day (UTC); null for days on which the offset changes. */
   days: Map<number, number | null>;
 }
 
@@ -59,7 +57,7 @@ function offsetAt(name: string, ms: number): number {
   let offset = days.get(day);
   if (offset === undefined) {
     const first = readOffset(format, day * DAY_MS);
-    // No zone changes twice within a day, so equal offsets at both ends hold for all of it.
+    // No zone changes twice within a day, so the offset is the same for the whole day if both ends have it.
     offset = first === readOffset(format, (day + 1) * DAY_MS) ? first : null;
     if (days.size >= REMEMBERED_DAYS) days.clear();
     days.set(day, offset);
@@ -68,7 +66,7 @@ function offsetAt(name: string, ms: number): number {
 }
 
 /**
- * The first instant after `fromMs`, up to `toMs`, with a different offset; null without one.
+ * The first instant after `fromMs`, up to `toMs`, with a different offset; null if there is none.
  * @param toMs At most a day after `fromMs`.
  */
 function offsetChange(name: string, fromMs: number, toMs: number): number | null {
@@ -85,12 +83,12 @@ function offsetChange(name: string, fromMs: number, toMs: number): number | null
 
 const MINUTE_MS = 60_000;
 /**
- * How far to look for a change, in milliseconds. A window opens at least once a week; one in the hour that the clock skips in spring waits one week
- * more.
+ * How far to search for an opening, in milliseconds. A window opens at least once a week. A window in the hour that the clock skips in spring waits
+ * one week more.
  */
 const HORIZON_MS = 22 * DAY_MS;
 
-/** 1 (Monday) to 7 (Sunday), for a day counted from 1970-01-01. */
+/** The day of the week, 1 (Monday) to 7 (Sunday), for a day counted from 1970-01-01. */
 function weekday(day: number): number {
   // 1970-01-01 was a Thursday.
   return ((day + 3) % 7 + 7) % 7 + 1;
@@ -124,8 +122,8 @@ function firstOpen(window: StartWindow, ms: number): number | null {
 }
 
 /**
- * The first instant from `ms` on at which starts are permitted, which may be `ms`; null if no window ever opens.
- * @param windows One open window is enough; empty for always.
+ * The first instant from `ms` on at which starts are allowed, which may be `ms`; null if no window ever opens.
+ * @param windows One open window is enough. If the list is empty, starts are always allowed.
  * @throws {RangeError} if the runtime does not know a zone.
  */
 export function nextOpening(windows: readonly StartWindow[], ms: number): number | null {

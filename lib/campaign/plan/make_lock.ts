@@ -1,5 +1,5 @@
 /**
- * Makes the lock of a campaign, or brings an earlier one up to date: items that are locked stay as they are.
+ * Makes the lock of a campaign, or brings an earlier lock up to date. Items that are already locked are not changed.
  *
  * @module
  */
@@ -25,9 +25,9 @@ interface LockInput {
   fileHash: string;
   resolved: readonly ResolvedItem[];
   origin: string;
-  /** This machine's time, in ISO 8601. */
+  /** The time of the plan, in ISO 8601, by this machine's clock. */
   plannedAt: string;
-  /** The campaign so far; undefined when there is no lock. */
+  /** The campaign so far; undefined if there is no lock. */
   before: CampaignMemory | undefined;
 }
 
@@ -47,11 +47,11 @@ export interface LockChanges {
 interface MadeLock {
   lock: UnsealedLock;
   changes: LockChanges;
-  /** Whether it has canary items that were not in the canary before. Nobody has approved them. */
+  /** Whether the lock has canary items that were not in the canary before. Nobody has approved them. */
   growsCanary: boolean;
 }
 
-/** Makes a lock. Once a start was sent, everything in the earlier lock stays as it is. */
+/** Makes a lock. Once a start was sent, the locked items keep their requests. */
 export function makeLock(input: LockInput): MadeLock {
   const { before } = input;
   const { lock, changes } = before !== undefined && wasStarted(before) ? laterLock(input, before) : newLock(input);
@@ -80,12 +80,12 @@ function newLock(input: LockInput): Omit<MadeLock, "growsCanary"> {
   };
 }
 
-/** Whether anything was sent. Until then a new plan replaces the old one. */
+/** Whether anything was sent. Until then, a new plan replaces the old one. */
 export function wasStarted({ items }: CampaignMemory): boolean {
   return [...items.values()].some(({ sent }) => sent > 0);
 }
 
-/** Items in the journal that are no longer in the list: the journal could not be read without them. */
+/** Items in the journal that are no longer in the list. The journal could not be read without them. */
 function namedItems(lock: UnsealedLock, before: CampaignMemory, ids: ReadonlySet<string>): LockItem[] {
   const items: LockItem[] = [];
   const [task] = lock.tasks;
@@ -109,8 +109,8 @@ function firstLock({ file, fileHash, resolved, origin, plannedAt }: LockInput): 
 }
 
 /**
- * Makes the first items the canary. In a campaign that has begun, earlier canary items come first, then started items: nothing that could start
- * later is judged before them. Skipped items are left out.
+ * Makes the first items the canary. In a campaign that has begun, earlier canary items come first, then items that were started, so that these are
+ * judged before items that can only start later. Skipped items are left out.
  */
 function withCanary(items: readonly LockItem[], { canary }: CampaignFile, before?: CampaignMemory): LockItem[] {
   const rank = (item: LockItem) => item.canary ? 0 : (before?.items.get(item.id)?.sent ?? 0) > 0 ? 1 : 2;
@@ -188,7 +188,7 @@ function laterLock(input: LockInput, before: CampaignMemory): Omit<MadeLock, "gr
     if (!lock.items.some(({ id }) => id === now.id)) changes.added.push(now.id);
   }
   const tasks = lock.tasks.length > 0 ? lock.tasks : [task];
-  // The key of a follow-up that has no answer yet follows from the text that it was sent with.
+  // The key of a follow-up without an answer is derived from the text with which it was sent.
   const isOpen = [...before.items.values()].some(({ state, followUp }) =>
     state === "starting" && followUp === "checks"
   );
@@ -201,13 +201,13 @@ function laterLock(input: LockInput, before: CampaignMemory): Omit<MadeLock, "gr
   return { lock: next, changes };
 }
 
-/** Pairs what the lists say with what is locked. An entry without a branch matches the branch that was locked. */
+/** Pairs the entries of the lists with the locked items. An entry without a branch matches the locked branch. */
 function pairItems(resolved: readonly ResolvedItem[], locked: readonly LockItem[]): Map<ResolvedItem, LockItem> {
   const pairs = new Map<ResolvedItem, LockItem>();
   const byIdentity = new Map(locked.map((item) => [identityOf(item), item]));
   const free = new Set(locked);
   function pair(each: ResolvedItem, itemOf: (repositoryId: string) => LockItem | undefined): void {
-    // Another row of the name may have been locked: a sub-project was added since.
+    // If a sub-project was added since, another row with this name may have been locked.
     const items = [each.repositoryId, ...each.rows].map(itemOf);
     const item = items.find((item) => item !== undefined && free.delete(item));
     if (item !== undefined) pairs.set(each, item);
@@ -220,7 +220,7 @@ function pairItems(resolved: readonly ResolvedItem[], locked: readonly LockItem[
   return pairs;
 }
 
-/** What makes two items the same, in any spelling. */
+/** What identifies an item, in any spelling. */
 function identityOf(
   { repositoryId, baseBranch, root }: Pick<LockItem, "repositoryId" | "baseBranch" | "root">,
 ): string {
@@ -243,7 +243,7 @@ function settingsNotes(file: CampaignFile, lock: Lock): string[] {
   );
 }
 
-/** Remarks on a locked item that is now different in the lists. */
+/** Notes about a locked item that is now different in the lists. */
 function notesOn(locked: LockItem, now: ResolvedItem): string[] {
   const notes = [];
   if (locked.repository !== now.repository) {
@@ -260,7 +260,7 @@ function isSame(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
-/** The lock in which items have the task that the file has now, for `retry --adopt-changes`. @param ids Names of the items. */
+/** The lock in which the given items have the task that is now in the file, for `retry --adopt-changes`. @param ids Names of the items. */
 export function adoptTask(
   lock: Lock,
   file: CampaignFile,
@@ -277,7 +277,7 @@ export function adoptTask(
   return { ...lock, fileHash, tasks, items };
 }
 
-// The request of a start, from the lock alone: two processes with the same lock send the same bytes.
+// The request of a start depends only on the lock, so two processes with the same lock send the same bytes.
 
 type Frame = Pick<Lock, "campaign" | "round">;
 
@@ -287,22 +287,22 @@ export function hashOfItem(
   item: Pick<LockItem, "repository" | "root" | "variables">,
 ): string {
   const { prompt, branch } = taskOf(frame, task, item);
-  // The key follows from the hash, and the path from the key: here it has its placeholder.
+  // The key is derived from the hash, and the path from the key, so the hash covers the path with its placeholder.
   return requestHash({ prompt: withResult(prompt, task, task.result?.path), agent: task.agent, branch });
 }
 
-/** A task with the paragraph about its result file. @throws {UsageError} if both together are too long. */
+/** A task with the paragraph about its result file. @throws {UsageError} if the two together are too long. */
 function withResult(prompt: string, { result }: LockTask, path: string | undefined): string {
   return result === undefined || path === undefined ? prompt : withResultTask(prompt, path, { text: result.schema });
 }
 
-/** The path of the file that a start of the task has to commit; undefined without a result. @param key Key of that start. */
+/** The path of the file that a start of the task has to commit; undefined if the task asks for no result. @param key Key of the start. */
 export function resultPathOf(lock: UnsealedLock, item: LockItem, key: string): string | undefined {
   const { result } = taskAt(lock, item, item.task);
   return result === undefined ? undefined : resultPathFor(result.path, key);
 }
 
-/** The schema of the result of an item's runs; undefined without a result. */
+/** The schema of the result of an item's runs; undefined if the task asks for no result. */
 export function resultSchemaOf(lock: UnsealedLock, item: LockItem): ResultSchema | undefined {
   const { result } = taskAt(lock, item, item.task);
   return result === undefined ? undefined : checkResultSchema(JSON.parse(result.schema));
@@ -317,7 +317,7 @@ function taskOf({ campaign, round }: Frame, task: LockTask, item: Pick<LockItem,
   return renderTask(task, { campaign, round, repository: item.repository, root: item.root, variables: item.variables });
 }
 
-/** The title of an item's task; without one the name of the campaign, as a task is not for everybody. */
+/** The title of an item's task. Without a title, it is the name of the campaign, because the task itself may not be meant for everybody. */
 export function titleOf(lock: Lock, item: LockItem): string {
   const task = taskAt(lock, item, item.task);
   return task.title === null ? lock.campaign : taskOf(lock, task, item).prompt.split("\n", 1)[0] ?? lock.campaign;
@@ -329,13 +329,13 @@ function taskAt({ tasks }: UnsealedLock, { id }: LockItem, index: number): LockT
   return task;
 }
 
-/** What the task of a follow-up about a result contains beside the text: the path of the file, and what is wrong with it. */
+/** What the task of a follow-up about a result contains in addition to its text: the path of the file, and what is wrong with it. */
 interface ResultFollowUp {
   readonly path: string;
   readonly mistakes: readonly string[];
 }
 
-/** The task of a follow-up. For red checks the campaign file may have its own text. */
+/** The task of a follow-up. For red checks, the campaign file can have its own text. */
 function followUpPrompt(
   { campaign, round, tasks, onFailedChecks }: Lock,
   item: LockItem,
@@ -354,7 +354,7 @@ function followUpPrompt(
   return renderTemplate(onFailedChecks.prompt, values).trim();
 }
 
-/** The hash of a follow-up's request: like an item's, with the working branch instead of the pattern. */
+/** The hash of a follow-up's request. It is computed like an item's hash, with the working branch in place of the template. */
 export function followUpHash(lock: Lock, item: LockItem, followUp: FollowUp, branch: string): string {
   const prompt = followUpPrompt(lock, item, followUp);
   return requestHash({ prompt, agent: taskAt(lock, item, item.task).agent, branch });
@@ -363,9 +363,9 @@ export function followUpHash(lock: Lock, item: LockItem, followUp: FollowUp, bra
 /**
  * The request of a follow-up, which works on the branch of the pull request and creates no pull request.
  *
- * @param branch The real branch, as the delivery event named it.
- * @param quote Failed checks or open remarks, as a quote; for a result what is wrong with its file; null when the forge shows none.
- * @throws {Error} when the lock has no task for the item.
+ * @param branch The working branch of the item's run.
+ * @param quote Failed checks or open review comments, as a quote; for a result, what is wrong with its file; null if the forge shows nothing.
+ * @throws {Error} if the lock has no task for the item.
  */
 export function followUpRequestOf(
   lock: Lock,
@@ -392,7 +392,7 @@ export function followUpRequestOf(
 /**
  * The request of an item.
  *
- * @throws {Error} when the lock has no task for the item.
+ * @throws {Error} if the lock has no task for the item.
  */
 export function requestOf(lock: UnsealedLock, item: LockItem, start: number): StartRequest {
   const task = taskAt(lock, item, item.task);
@@ -405,7 +405,7 @@ export function requestOf(lock: UnsealedLock, item: LockItem, start: number): St
     repoId: item.repositoryId,
     prompt: withResult(prompt, task, resultPathOf(lock, item, key)),
     harness,
-    // Both are part of the hash by which the service compares requests: a changed default would turn a repetition into a conflict.
+    // Both are part of the hash by which the service compares requests. A changed default would turn a repeated request into a conflict.
     baseBranch: item.baseBranch,
     rootDirectory: item.root,
     createBranch: true,
@@ -414,7 +414,7 @@ export function requestOf(lock: UnsealedLock, item: LockItem, start: number): St
   };
 }
 
-/** The branch of a start: a run that is started again gets another one. */
+/** The branch of a start. Each further start has another branch. */
 function branchOf(branch: string | null, start: number): string | undefined {
   if (branch === null) return undefined;
   return start === 1 ? branch : `${branch}-${start}`;

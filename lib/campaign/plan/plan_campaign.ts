@@ -35,9 +35,9 @@ import { type EntryProblem, Listing, RequestPace, resolveEntries } from "./resol
 interface NewPlan {
   lock: Lock;
   changes: LockChanges;
-  /** Whether its canary has new items, so that its gate starts again. */
+  /** Whether the canary has new items, so that its gate is reset. */
   growsCanary: boolean;
-  /** Requests that the reading took, and its time in milliseconds. */
+  /** Number of requests for reading the lists, and the duration of reading in milliseconds. */
   requests: number;
   readingMs: number;
 }
@@ -61,7 +61,7 @@ export async function planCampaignWith(
   });
 }
 
-/** Checks the forge, and prints a note about a rehearsal, which has none. @throws the same errors as {@linkcode checkForge}. */
+/** Checks the forge. For a local Mogplex, which has no forge, prints a note instead. @throws the same errors as {@linkcode checkForge}. */
 export function noteForge(
   session: Session,
   { isAgain }: OpenedCampaign,
@@ -80,7 +80,7 @@ async function planOf(
   { meanRunMs: given, dryRun = false }: PlanCampaignOptions,
 ): Promise<CampaignPlan> {
   if (!dryRun) await writePlan(opened, plan);
-  // The journal is read with the new lock, even if that is not written.
+  // The journal is read with the new lock, even if the lock is not written.
   const store = await Store.open(opened.home, plan.lock, opened.clock.wallTime(), opened.quotas);
   const { memory } = store;
   if (plan.growsCanary) reopenGate(memory.gates.canary);
@@ -110,15 +110,15 @@ async function planOf(
 interface PlanSettings {
   /** Whether repositories that cannot be used are kept as `invalid` items. */
   skipInvalid: boolean;
-  /** Opens a repository to read the file of a result. */
+  /** Opens a repository to read a result file. */
   openFiles: OpenFiles;
 }
 
 /**
- * Reads the lists and makes the lock; writes nothing.
+ * Reads the lists and makes the lock. Nothing is written.
  *
- * @throws {UsageError} when repositories cannot be used, or a list cannot be read in full.
- * @throws {MogplexError} with exit code 65 or 69 when the result of a repository could not be read.
+ * @throws {UsageError} if repositories cannot be used, or if a list cannot be read in full.
+ * @throws {MogplexError} with exit code 65 or 69 if result files of a repository could not be read.
  */
 export async function planLock(
   session: Session,
@@ -183,7 +183,7 @@ function problemLine({ place, value, why, advice }: EntryProblem): string {
   return `${placeText(place)}: ${JSON.stringify(value)}: ${why}${advice === undefined ? "" : `; ${advice}`}`;
 }
 
-/** Checks that a campaign was planned for this service. @throws {UsageError} when it was planned for another one. */
+/** Checks that a campaign was planned for this service. @throws {UsageError} if it was planned for another one. */
 export function checkOrigin({ campaign, origin: planned }: Lock, origin: string): void {
   if (planned === origin) return;
   throw new UsageError({
@@ -193,7 +193,7 @@ export function checkOrigin({ campaign, origin: planned }: Lock, origin: string)
   });
 }
 
-/** Checks that no run would have to work on its base branch, which only the service knew until now. @throws {UsageError} */
+/** Checks that no run would have to work on its base branch, which only the service knew until now. @throws {UsageError} if one would. */
 function checkBranches(lock: UnsealedLock): void {
   for (const item of lock.items) {
     const { workingBranch } = requestOf(lock, item, 1);
@@ -204,7 +204,7 @@ function checkBranches(lock: UnsealedLock): void {
   }
 }
 
-/** Writes a lock. A record with its hash is written first, so that every edit of the lock is noticed. */
+/** Writes a lock. A record with its hash is written first, so that every later edit of the lock is noticed. */
 export async function writePlan(
   { home, store, person, user }: OpenedCampaign,
   { lock, growsCanary: canary }: Pick<NewPlan, "lock" | "growsCanary">,

@@ -1,5 +1,5 @@
 /**
- * Computes the view of a campaign from its lock and journal, which are in its memory. Pure.
+ * Computes the view of a campaign from its memory, which contains its lock and its journal, without side effects.
  *
  * @module
  */
@@ -45,26 +45,29 @@ import { areRunsOver, isFinal, totalsOf } from "./verdicts.ts";
 import type { CampaignAbout, CampaignItem, CampaignView, ItemResult } from "./view.ts";
 
 export interface ViewInput {
-  /** Now, in milliseconds since 1970 by the service's clock. */
+  /** The current time, in milliseconds since 1970 by the service's clock. */
   nowMs: number;
-  /** Mean time of a run, in milliseconds; null when none has ended; {@linkcode DEFAULT_MEAN_RUN_MS} is then used. */
+  /** Mean duration of a run, in milliseconds; null if none has ended. {@linkcode DEFAULT_MEAN_RUN_MS} is then used. */
   meanRunMs: number | null;
   /**
    * When the campaign was last checked, in milliseconds since 1970. The next wave is due some time after that. @default the time of the last
    * record, otherwise `nowMs`
    */
   lookedAtMs?: number | undefined;
-  /** Active sandboxes of the user; null when they were not read. @default the number in the journal */
+  /** Number of the user's active sandboxes; null if they were not read. @default the number in the journal */
   sandboxes?: number | null | undefined;
-  /** Which other process is working on it. @default {null} */
+  /** Which other process is working on the campaign. @default {null} */
   writer?: string | null | undefined;
-  /** Whether a process stays until the end, and so sees it without another wave. @default whether another process is working on it */
+  /**
+   * Whether a process follows the campaign until the end, so that no further wave is needed to see the end. @default whether another process is
+   * working on the campaign
+   */
   stays?: boolean | undefined;
-  /** Leaves out the causes and the end, which take most of the time: for a log that shows neither. @default {false} */
+  /** Whether to leave out the causes and the end, which take most of the time to compute, for a log that shows neither. @default {false} */
   brief?: boolean | undefined;
   /** Time without activity after which a pull request is stuck, in milliseconds. @default three days */
   stuckAfterMs?: number | undefined;
-  /** Pull requests that could not be read just now, and have an earlier state in the journal. @default {0} */
+  /** Number of pull requests that could not be read just now and have an earlier state in the journal. @default {0} */
   failed?: number | undefined;
 }
 
@@ -80,13 +83,13 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
   const merging = groupByStage(items);
   const refused = [...memory.items.values()].filter(isRefused).length;
   const open = openStarts(memory);
-  // Nobody has to answer these.
+  // Nobody has to answer runs that will be cancelled.
   const toCancel = new Set(runsToCancel(memory).map(({ item }) => item.id));
   const pendingCancels = toCancel.size;
   const { state, reason } = campaignState(memory, nowMs);
   const isOver = areRunsOver(state);
   const pending = pendingOf(memory, nowMs);
-  // If sandboxes were not read, our open runs are counted instead.
+  // If sandboxes were not read, the campaign's open runs are counted instead.
   const ready = readyItems(memory, nowMs);
   const waiting = ready.items.length;
   const now = paceInput(memory, { nowMs, sandboxes, running: open.length, waiting, failed: input.failed });
@@ -136,7 +139,7 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
     writer,
     nextWaveAt: isoTimeOrNull(nextMs),
     waitingFor: isOver ? null : closed ?? (pace.starts > 0 ? null : pace.because),
-    // Without a process that stays, the end is seen by a wave.
+    // If no process follows the campaign, a wave sees the end.
     endsAt: isoTimeOrNull(endsMs === null || stays ? endsMs : Math.max(endsMs, nextMs ?? endsMs)),
     ...openEndMs !== null && { endsAtIfApproved: new Date(openEndMs).toISOString() },
     exitCode: exitCodeOf(memory),
@@ -145,7 +148,7 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
   };
 }
 
-/** The names of outputs, by the index of the task. */
+/** The names of the outputs of each task, by the index of the task. */
 function outputNamesOf({ tasks }: Lock): (readonly string[])[] {
   return tasks.map(({ result }) => result === undefined ? [] : checkResultSchema(JSON.parse(result.schema)).outputs);
 }
@@ -161,7 +164,7 @@ function resultView({ value, ...facts }: ResultMemory, names: readonly string[])
   return { ...facts, ...(value !== undefined && { value }), outputs };
 }
 
-/** How screens and reports show an item. */
+/** An item as screens and reports show it. */
 export function itemView(
   { item, state, reason, skipped, starts, sent, attempts, renamed, branch, pullRequest, pull, files, merge }:
     ItemMemory,
@@ -202,12 +205,12 @@ export function itemView(
   return { ...staged, stuck: stuckCause(view, withRun?.changed ?? null, nowMs, stuckAfterMs ?? STUCK_AFTER_MS) };
 }
 
-/** Whether the last start was refused with the token: it has begun no run, and is sent again once the token is fixed. */
+/** Whether the service refused the last start together with its token. The start has begun no run, and is sent again once the token is fixed. */
 function isRefused({ state, starts }: Pick<ItemMemory, "state" | "starts">): boolean {
   return state === "starting" && !isOpenStart({ starts });
 }
 
-/** When a start began its run: when it took its slot, otherwise our own estimate. A start that found an existing run came later. */
+/** When a start began its run: the time of its slot if known, otherwise the estimate. A run that already existed began before that. */
 function startedAtOf({ createdAt, slotAt, sentAt }: StartMemory): string {
   const at = slotAt ?? sentAt;
   return createdAt !== null && Date.parse(createdAt) < Date.parse(at) ? createdAt : at;
@@ -220,10 +223,13 @@ function openStarts(memory: CampaignMemory): StartMemory[] {
 /** Shortest and longest time until the next wave while runs are open, in milliseconds. */
 const WAVE_MS = { least: 2 * 60_000, most: 15 * 60_000 };
 
-/** Delay before the next wave while other users' work holds the sandboxes, in milliseconds: the service does not report its end. */
+/**
+ * Delay before the next wave while sandboxes outside the campaign's active runs block a start, in milliseconds. The service does not report their
+ * end.
+ */
 const OTHERS_MS = 5 * 60_000;
 
-/** When the next wave is due after a moment: soon enough for the next start, and for the end of a run. */
+/** When the next wave is due after a moment: early enough for the next start, and for the end of a run. */
 function nextWaveMs(
   fromMs: number,
   meanRunMs: number,
@@ -247,7 +253,7 @@ function ageMs({ createdAt, slotAt, sentAt }: StartMemory, nowMs: number): numbe
 }
 
 /**
- * Sandboxes in use: at least one for each open run, and no more than there can be, since one that has just booted may have been counted twice.
+ * Sandboxes in use: at least one for each open run, and at most the limit, because a sandbox that has just booted may have been counted twice.
  * Sandboxes of ended runs are counted only if sandboxes were read.
  */
 function sandboxesView(
@@ -261,10 +267,10 @@ function sandboxesView(
 }
 
 /**
- * The earliest end of the campaign, in milliseconds since 1970; null if unknown. A run keeps its place until its end is seen. While a run waits for an
- * answer, the end is unknown, because nobody knows when a person will answer.
+ * The earliest end of the campaign, in milliseconds since 1970; null if unknown. A run keeps its place until its end is seen. While a run waits for
+ * an answer, the end is unknown, because nobody knows when a person will answer.
  *
- * @param isApproved Whether the closed gate is treated as open. @default {false}
+ * @param isApproved Whether a closed gate is treated as open. @default {false}
  */
 function endMs(
   memory: CampaignMemory,
@@ -284,10 +290,9 @@ function endMs(
   return forecast({ ...input, ...gates, lingerMs: Math.max((input.lingerMs ?? 0) - lateMs, 0) }).endsAtMs;
 }
 
-/** The plan of the campaign, and its journal. */
 function aboutOf({ lock, gates, seq, lastAt, decisions, firstStartAt }: CampaignMemory): CampaignAbout {
   const { fileHash, plannedAt, origin, limits: { stopAfterFailures: stop, ...limits }, windows, tasks } = lock;
-  // The newest plan has the last one.
+  // The last task is from the newest plan.
   const { title = null, prompt = "", agent } = tasks.at(-1) ?? {};
   const stopAfterFailures = stop === null ? null : stop.kind === "count" ? String(stop.count) : `${stop.share * 100}%`;
   const approvals = GATES.flatMap((gate) => {

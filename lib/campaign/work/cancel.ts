@@ -1,5 +1,5 @@
 /**
- * Cancels runs of a campaign, and reads those that may come back until their end holds.
+ * Cancels runs of a campaign. Runs that may come back are read until they are known to have ended.
  *
  * @module
  */
@@ -12,12 +12,12 @@ import { type OpenRun, runIdOf } from "./store.ts";
 import type { Work } from "./work.ts";
 
 /**
- * Waits between reads of runs that were cancelled before they had a sandbox, in milliseconds: the worker may take such a run up again. All
- * of them must show its end.
+ * Waits between reads of runs that were cancelled before they had a sandbox, in milliseconds. A worker may still begin such a run, so all of these
+ * reads must show its end.
  */
 const HOLD_MS: readonly number[] = [2_000, 5_000, 10_000];
 
-/** Maximum number of reads of {@linkcode HOLD_MS}. */
+/** Maximum number of reads of such runs. */
 const MAX_HOLDS = 12;
 
 /** Why a person's decision cancelled the run of an item. */
@@ -26,16 +26,16 @@ function reasonOf({ store: { memory: { stopped } } }: Work): string {
 }
 
 export interface ToCancel extends OpenRun {
-  /** Whether an open start has found it just now: it may not have a sandbox yet, and its end is read until it holds. */
+  /** Whether an open start has just found the run. Such a run may not have a sandbox yet, so it is read until its end is certain. */
   isFound: boolean;
-  /** Why it is cancelled; null for the usual reason. */
+  /** Why the run is cancelled; null for the usual reason. */
   why: string | null;
 }
 
 /**
- * Cancels runs, and reads those that were just found without a sandbox until their end holds. Each is tried, even if others fail.
+ * Cancels runs. Runs that were just found without a sandbox are read until their end is certain. Each run is tried, even if others fail.
  *
- * @returns Names of the items that have changed, and what went wrong.
+ * @returns Names of the items that have changed, and the errors.
  */
 export async function cancelRuns(
   work: Work,
@@ -46,7 +46,7 @@ export async function cancelRuns(
   const changed: string[] = [];
   let held: (ToCancel & { run: Run })[] = [];
 
-  /** Does something with each run; a run with which something went wrong is left to the next wave. */
+  /** Performs an action on each run. A run whose action fails is left to the next wave. */
   async function each<T extends ToCancel>(all: readonly T[], act: (one: T) => Promise<void>): Promise<T[]> {
     const done: T[] = [];
     for (const one of all) {

@@ -1,5 +1,5 @@
 /**
- * The checked result of an item: the file that its run had to commit, read once the run has succeeded.
+ * The checked result of an item: the file that its run had to commit. The file is read once the run has succeeded.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import { MAX_RESULT_VALUE, type ResultMemory } from "../journal/record.ts";
 import { resultPathOf, resultSchemaOf } from "../plan/make_lock.ts";
 import type { Work } from "./work.ts";
 
-/** What opens the repositories of a campaign, with the tokens of the environment. */
+/** Creates the function that opens the campaign's repositories, with the tokens in the environment. */
 export function filesOpener(
   options: CampaignOptions,
   { openGit }: Pick<FilesOptions, "openGit">,
@@ -45,7 +45,7 @@ export function filesOpener(
 const MAX_NAMED = 20;
 
 /**
- * Checks that the results of the items that were not started yet can be read. Each repository is tried once.
+ * Checks that result files can be read for the items that were not started yet. Each repository is tried once.
  *
  * @throws {MogplexError} with a line for each repository that cannot be read: exit code 69 if a server did not answer, otherwise 65.
  */
@@ -77,22 +77,22 @@ export async function checkResultsReadable(
   throw new MogplexError({ attempted: "plan the campaign", why }, exit);
 }
 
-/** The start whose key names the file: the task's start, also for its follow-ups. */
+/** The start whose key determines the path of the file. Follow-ups use the same path. */
 function taskStart({ starts }: ItemMemory): StartMemory | undefined {
   return starts.findLast(({ kind }) => kind === "task");
 }
 
-/** The path of the file of an item; undefined without a result, or before a start. */
+/** The path of an item's result file; undefined if the task asks for no result, or before the first start. */
 export function itemResultPath({ lock }: Pick<Work, "lock">, memory: ItemMemory): string | undefined {
   const start = taskStart(memory);
   return start === undefined ? undefined : resultPathOf(lock, memory.item, start.key);
 }
 
 /**
- * Reads the file of a run that has succeeded.
+ * Reads the result file of a run that has succeeded.
  *
- * @returns Undefined if the campaign wants no result.
- * @throws {MogplexError} with exit code 65 or 69 if it cannot be read.
+ * @returns Undefined if the task asks for no result.
+ * @throws {MogplexError} with exit code 65 or 69 if the file cannot be read.
  */
 export async function readItemResult(
   { lock, session, openFiles, redact }: Work,

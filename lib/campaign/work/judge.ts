@@ -1,5 +1,5 @@
 /**
- * The verdict of an item, from the state of its run and its events. What a verdict means for the item is in `campaign/view/verdicts.ts`.
+ * Derives the verdict of an item from the state of its run and its events. `campaign/view/verdicts.ts` defines what a verdict means for the item.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { endOfRun, type EventFacts } from "../../run/result.ts";
 import type { CampaignFile } from "../file/campaign_file.ts";
 import { NO_CHANGE, type StartVerdict } from "../view/verdicts.ts";
 
-/** A verdict with its reason, as an `ended` record has them. Texts of the service in the reason are untrusted. */
+/** A verdict with its reason, for an `ended` record. Texts of the service in the reason are untrusted. */
 export interface Judgement {
   as: StartVerdict;
   /** Why; null if there is nothing to report. */
@@ -18,17 +18,17 @@ export interface Judgement {
 
 interface Evidence {
   facts: EventFacts;
-  /** Whether events and run show that no agent has begun; null if the events could not be read. */
+  /** Whether the events and the run show that no agent has begun; null if the events could not be read. */
   isUnbegun: boolean | null;
   success: CampaignFile["success"];
-  /** Why an address of a pull request in an event does not prove one, as a clause; null if it does. */
+  /** Why the address of a pull request in an event does not prove that there is one, as a clause; null if it does. */
   doubt: (address: string) => string | null;
 }
 
 /**
  * Judges a run.
  *
- * @returns Undefined while it is still running; an unknown status is treated as running.
+ * @returns Undefined while the run is active. An unknown status is treated as active.
  */
 export function judgeRun(
   run: Pick<Run, "status" | "error" | "runtime">,
@@ -79,14 +79,14 @@ function judgeSuccess(
     : { as: "unknown", reason: "the run succeeded, and its events do not show whether there is a pull request" };
 }
 
-/** Whether a run failed before its agent began. Only its events prove that. */
+/** Whether a run seems to have failed before its agent began. Only the events prove it. */
 export function seemsUnbegun(run: Pick<Run, "status" | "error" | "runtime">): boolean {
   return lackedSandbox(run) || lackedQueue(run);
 }
 
 /**
- * Whether a run failed before the service's queue took it: the queue was down when it was started. Source: contract section 5, "When the
- * queue is unavailable".
+ * Whether a run failed before the service's queue accepted it, because the queue was down. Source: contract section 5, "When the queue is
+ * unavailable".
  */
 function lackedQueue({ status, runtime }: Pick<Run, "status" | "runtime">): boolean {
   return status === "failed" && (runtime === null || runtime.provider === null && runtime.runId === null);

@@ -1,6 +1,6 @@
 /**
- * The starts of this process, which a lost race for the home takes out of the journal. Sent again, each would take a slot of the quota; and
- * what another machine has decided meanwhile may keep it from being sent again at all, and its run would be in no journal.
+ * The starts of this process, which are missing from the journal after a lost race for the home. If they were sent again, each would use a slot of
+ * the quota. If a decision made on another machine prevents that, their runs would be in no journal.
  *
  * @module
  */
@@ -21,7 +21,7 @@ export interface OwnStart {
 export interface OwnStarts {
   /** Starts that the service has accepted, by key. */
   readonly accepted: Map<string, OwnStart>;
-  /** Intents that other machines may know, and that have begun no run: their request was not sent, or was refused. By key. */
+  /** Intents that other machines may know and that have begun no run, by key: their request was not sent, or was refused. */
   readonly unsent: Map<string, Intent>;
 }
 
@@ -29,7 +29,7 @@ export function noOwnStarts(): OwnStarts {
   return { accepted: new Map(), unsent: new Map() };
 }
 
-/** Records of a start that the journal does not have; null when there is no place for it. */
+/** The records of a start that the journal does not have; null if they no longer fit into the journal. */
 function missingRecords(item: ItemMemory, { intent, started }: OwnStart): RecordBody[] | null {
   const earlierStart = item.starts.find(({ key }) => key === intent.key);
   if (earlierStart === undefined) return hasRun(item) || nextStart(item) !== intent.start ? null : [intent, started];
@@ -38,13 +38,13 @@ function missingRecords(item: ItemMemory, { intent, started }: OwnStart): Record
   return isOpenStart(item) && earlierStart.end === null ? [started] : [intent, started];
 }
 
-/** Whether an intent is the journal's last record about its start: the start was not sent again since. */
+/** Whether an intent is the journal's last record about its start, so that the start was not sent again since. */
 function isLastWord({ starts, beforeIntent }: ItemMemory, { key, sentAt }: Intent): boolean {
   const last = starts.at(-1);
   return beforeIntent !== null && last?.key === key && last.sentAt === sentAt && last.openSlotMs !== null;
 }
 
-/** Withdraws the intents that were not sent. @throws what the journal throws. */
+/** Withdraws intents whose requests were not sent. @throws the errors of the journal. */
 export async function withdrawIntents(store: Store, intents: Iterable<Intent>): Promise<void> {
   const bodies = [...intents].flatMap((intent): RecordBody[] => {
     const item = store.memory.items.get(intent.item);
@@ -55,7 +55,7 @@ export async function withdrawIntents(store: Store, intents: Iterable<Intent>): 
 }
 
 /**
- * After the journal was read again: records the starts of this process that are missing in it, and withdraws the intents in it that have started
+ * Updates the journal after it was read again: records the starts of this process that are missing, and withdraws the intents that have started
  * nothing.
  */
 export async function recordOwnStarts(

@@ -1,6 +1,6 @@
 /**
- * The event streams of a campaign's runs, where the service has some: each reports at once that its run has ended, and one request replaces
- * many looks. A stream event is only a reason to look: verdicts come from the run itself.
+ * The event streams of a campaign's runs, if the service has streams. Each stream reports at once that its run has ended, and one request replaces
+ * many looks. An event of a stream is only a reason to look: verdicts come from the run itself.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export class RunStreams {
   readonly #pace: RequestPace;
   readonly #closed = new AbortController();
   readonly #live = new Map<string, AbortController>();
-  /** Points on the clock before which no stream of a run is opened. */
+  /** Times on the clock before which no stream of a run is opened. */
   readonly #notBefore = new Map<string, number>();
   readonly #ended = new Set<string>();
   #wake: (() => void) | undefined;
@@ -63,7 +63,7 @@ export class RunStreams {
     signal?.throwIfAborted();
   }
 
-  /** Ends a {@linkcode RunStreams.sleep} that is running. */
+  /** Ends a {@linkcode RunStreams.sleep} that is in progress. */
   wake(): void {
     this.#wake?.();
   }

@@ -1,6 +1,6 @@
 /**
- * Carries out people's decisions about runs: cancels running ones, and settles open starts. Such a start may have begun a run that
- * no one has seen, and there is no call that only finds it: the same key and bytes begin a run when the first request never arrived.
+ * Carries out people's decisions about runs: cancels active runs, and settles open starts. An open start may have begun a run that no one has seen,
+ * and the service has no request that only finds such a run: if the first request never arrived, the same key and bytes begin a run.
  *
  * @module
  */
@@ -19,16 +19,16 @@ import { type Rest, serviceNow, type Work } from "./work.ts";
 
 interface Settled {
   item: string;
-  /** What happened to its start, as a clause. */
+  /** What happened to the start, as a clause. */
   text: string;
-  /** Whether the service did not answer again. */
+  /** Whether the service again did not answer. */
   unanswered: boolean;
 }
 
 /**
  * Carries out a decision about runs and open starts at once.
  *
- * @returns The result of each open start, and why something is left; undefined when nothing is.
+ * @returns The result of each open start, and why something is left to do; undefined if nothing is.
  */
 export async function settleNow(work: Work, only: ReadonlySet<string>): Promise<{ starts: Settled[]; error: unknown }> {
   const starts: Settled[] = [];
@@ -51,20 +51,20 @@ export async function settleNow(work: Work, only: ReadonlySet<string>): Promise<
 }
 
 /**
- * Whether a stop with cancel has been recorded since people's decisions were last carried out. Every part of the work that waits records stops,
- * so this is asked before each sleep and before the work ends.
+ * Whether a stop with cancel has been recorded since people's decisions were last carried out. Every part of the work that waits records stops, so
+ * this is checked before each sleep and before the work ends.
  */
 export function cancelsAreNew({ store: { memory }, obeyed }: Work): boolean {
   return memory.cancelSeq > obeyed.cancelSeq;
 }
 
 /**
- * Cancels the runs, and settles the open starts, that a person has decided about. Each is tried, even if others fail; what went
- * wrong is in {@linkcode Work.failures}.
+ * Cancels the runs, and settles the open starts, that a person has decided about. Each is tried, even if others fail. The errors are in {@linkcode
+ * Work.failures}.
  *
- * @param only Names of the items that this is about. @default all items
- * @returns What the rest waits for; null when nothing does.
- * @throws the worst failure once everything was tried, if there is a failure that waiting does not fix.
+ * @param only Names of the items to work on. @default all items
+ * @returns What the rest is waiting for; null if nothing is left.
+ * @throws the worst error once everything was tried, if there is an error that waiting does not fix.
  */
 export async function obeyDecisions(
   work: Work,
@@ -73,7 +73,7 @@ export async function obeyDecisions(
 ): Promise<Rest | null> {
   const { session, store, failures } = work;
   failures.length = 0;
-  // A stop that is recorded from here on is new.
+  // A stop that is recorded after this is new.
   if (only === undefined) work.obeyed.cancelSeq = store.memory.cancelSeq;
   const isChosen = ({ item }: ItemMemory) => only === undefined || only.has(item.id);
   const openRuns = store.openRuns().filter(({ item }) => isToCancel(store.memory, item) && isChosen(item));
@@ -86,7 +86,7 @@ export async function obeyDecisions(
   const runsToCancel: ToCancel[] = [];
   let rest: Rest | null = null;
   try {
-    // With another user's token, the request would begin a run there.
+    // With another user's token, the request would begin a run of that user.
     await proveUser(work);
     for (const item of items) {
       const held = freeMs(work) ?? { because: "unanswered" as const, nextMs: dueMs(work, item) };
@@ -109,7 +109,7 @@ export async function obeyDecisions(
   return rest ?? freeMs(work) ?? { because: "unanswered", nextMs: Number.isFinite(nextMs) ? nextMs : null };
 }
 
-/** Asks for one open start. @returns Its run, if it must be cancelled. */
+/** Sends one open start again. @returns Its run, if it must be cancelled. */
 async function ask(
   work: Work,
   item: ItemMemory,
@@ -122,7 +122,7 @@ async function ask(
   const { id } = item.item;
   if (outcome.kind === "refused") {
     const { as } = outcome;
-    // An agent may be running that nothing here can cancel.
+    // An agent may be running that cannot be cancelled from here.
     if (as === "unknown") {
       report({ item: id, text: `${item.reason}`, unanswered: false });
       return [];
@@ -152,14 +152,17 @@ async function ask(
 
 const NOT_ARRIVED = "the start had not arrived; looking it up started a run";
 
-/** When an open start is sent again, in milliseconds since 1970 by the service. What a person has just decided is done at once. */
+/**
+ * When an open start is sent again, in milliseconds since 1970 by the service's clock. If a person has just decided about the start, it is sent at
+ * once.
+ */
 function dueMs({ session, store: { memory, isShared } }: Work, item: ItemMemory): number {
   if (item.settleTries === 0) return -Infinity;
   const nowMs = serviceNow(session);
   return Math.max(readyMs(item, nowMs, isShared), pausedUntilMs(memory, nowMs) ?? -Infinity);
 }
 
-/** When a start may be sent, in milliseconds since 1970 by the service; null when it may be sent now. Only the quotas of starts matter. */
+/** When a start can be sent, in milliseconds since 1970 by the service's clock; null if it can be sent now. Only the start quotas matter here. */
 function freeMs(
   { session, store: { memory: { slotsMs, refusedUntilMs, refusedBy } } }: Work,
 ): Pick<Rest, "because" | "nextMs"> | null {
@@ -178,18 +181,21 @@ async function cancelAll(work: Work, runs: readonly ToCancel[]): Promise<void> {
   for (const item of changed) await work.changed(item);
 }
 
-/** Ends the step when no later one fixes a failure: a run that cannot be proven ours, a token that is refused. */
+/** Ends the step if no later step can fix an error: a run that cannot be proven to belong to the campaign, or a refused token. */
 function stopIfHopeless(failures: readonly unknown[]): void {
   if (failures.some((error) => laterFailure(error) === undefined)) throw worstOf(failures);
 }
 
-/** Exit codes of errors, the worst first. Source: specification of campaigns, section 7. */
+/** Exit codes of errors, worst first. Source: specification of campaigns, section 7. */
 const WORST: readonly number[] = [
   ...[...STOPPED, EXIT.internal, EXIT.unauthorized, EXIT.forbidden, EXIT.usage],
   ...[EXIT.unavailable, EXIT.failed, EXIT.awaitingInput, EXIT.rateLimited],
 ];
 
-/** The worst of one or more errors: first a lost race, after which everything is read again, then an error that is not one of our own classes. */
+/**
+ * The worst of one or more errors: first a lost race, after which everything is read again, then an error that does not belong to this program's own
+ * classes.
+ */
 export function worstOf(errors: readonly unknown[]): unknown {
   const rank = (error: unknown) =>
     error instanceof LostRaceError ? -2 : error instanceof MogplexError ? WORST.indexOf(error.exitCode) : -1;

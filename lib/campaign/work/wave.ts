@@ -1,6 +1,6 @@
 /**
- * One wave: looks at every run, starts what the quotas allow, and leaves. It stays a few seconds longer when something is about to happen: a
- * wave that misses a start by a second makes the campaign wait for the next wave.
+ * Makes one wave: looks at every run, starts what the quotas allow, and ends. A wave stays a few seconds longer if something is about to happen: if
+ * it missed a start by a second, the campaign would have to wait for the next wave.
  *
  * @module
  */
@@ -20,10 +20,10 @@ import { readPullRequests, serviceNow, type Work } from "./work.ts";
 /**
  * Makes one wave.
  *
- * @throws the worst error of what could not be read, cancelled or settled, once everything else is done; any other error at once.
+ * @throws the worst error of what could not be read, cancelled or settled, after everything else is done. Other errors are thrown at once.
  */
 export async function runWave(work: Work): Promise<void> {
-  /** What could not be read, although a later attempt may. */
+  /** Errors of reads that a later attempt may fix. */
   const unread: unknown[] = [];
   const attempt = async (act: () => Promise<unknown>) => {
     try {
@@ -39,18 +39,18 @@ export async function runWave(work: Work): Promise<void> {
   if (all.length > 0) throw worstOf(all);
 }
 
-/** How long a wave waits at most for the next start and for ends of runs, in milliseconds. */
+/** Maximum time that a wave waits for the next start and for ends of runs, in milliseconds. */
 const LINGER_MS = 20_000;
-/** How much later than expected a run is looked at, in milliseconds: the time of the service is known to the second. */
+/** How much later than its expected end a run is looked at, in milliseconds. The service's time is known only to the second. */
 const END_GUARD_MS = 1_500;
 
-/** When a run ends if it takes as long as earlier runs, in milliseconds since 1970 by the service; NaN when that is unknown. */
+/** When a run ends if it takes as long as earlier runs, in milliseconds since 1970 by the service's clock; NaN if unknown. */
 function expectedEnd({ store }: Work, { start }: OpenRun): number {
   if (start.status === "awaiting_input") return Number.NaN;
   return Date.parse(start.createdAt ?? start.slotAt ?? "") + (store.meanRunMs ?? Number.NaN) + END_GUARD_MS;
 }
 
-/** @param unread Gets what could not be read, although a later attempt may. */
+/** @param unread Receives errors of reads that a later attempt may fix. */
 async function lookAndStart(work: Work, unread: unknown[]): Promise<void> {
   const { session, store, failures } = work;
   const { clock, signal } = session;
@@ -84,7 +84,7 @@ async function look(work: Work, open: OpenRun, unread: unknown[]): Promise<void>
     isNew = await lookAtRun(work, open);
   } catch (error) {
     work.session.signal?.throwIfAborted();
-    // A run that cannot be read does not block other starts. When the service cannot be reached, the start fails with that reason.
+    // A run that cannot be read does not block other starts. If the service cannot be reached, the start fails with that reason.
     if (laterFailure(error) === undefined) throw error;
     unread.push(error);
     return;
@@ -92,19 +92,18 @@ async function look(work: Work, open: OpenRun, unread: unknown[]): Promise<void>
   if (isNew) await work.changed(open.item.item.id);
 }
 
-// What the next wave would do, without a request and without a change: for `--dry-run`.
+// What the next wave would do, computed without a request and without a change, for `--dry-run`.
 
 export interface Preview {
-  /** Names of the items whose runs it would read. */
+  /** Names of the items whose runs the wave would read. */
   reads: string[];
-  /** Names of the items whose runs it would cancel after a stop or a skip with `--cancel`, including runs of open starts. */
+  /** Names of the items whose runs the wave would cancel after a stop or a skip with `--cancel`, including runs of open starts. */
   cancels: string[];
-  /** Names of the items that it would start at most. Other users' sandboxes and the results of the reads can change that. */
+  /** Names of all items that the wave could start. Sandboxes outside the campaign and the results of the reads can reduce this list. */
   starts: string[];
   view: CampaignView;
 }
 
-/** Computes what the next wave would do. */
 export async function previewWave(
   path: string,
   options: CampaignOptions,
@@ -127,7 +126,7 @@ export async function previewWave(
   });
 }
 
-/** Names of the items that are started next at most, by the journal alone. */
+/** Names of all items that could be started next, according to the journal alone. */
 export function previewStarts(store: Store, nowMs: number): string[] {
   const { memory } = store;
   const { items } = readyItems(memory, nowMs, store.isShared);
@@ -143,7 +142,6 @@ export function closedGates({ memory: { gates } }: Store): GateName[] {
   return GATES.filter((gate) => gates[gate].closed);
 }
 
-/** Opens every gate that is closed. */
 export async function approveAll(store: Store, by: string, note: string | null): Promise<void> {
   for (const gate of closedGates(store)) await store.record({ type: "approved", gate, by, note });
 }
