@@ -83,8 +83,6 @@ export const ALLOW_WRITE: VerbFlag = {
 
 export const PARTIAL: VerbFlag = { name: "partial", help: "Exit with 0 if at least one list could be read" };
 
-// The row of `dashboard`.
-
 export const dashboardVerb: Verb = {
   name: "dashboard",
   summary: "Show what needs attention in runs, pull requests and campaigns, as text or as a web page",
@@ -109,10 +107,10 @@ export const dashboardVerb: Verb = {
 
 const ATTEMPTED = "make a dashboard";
 
-/** Largest file of a run or a campaign: 10 000 items need half of it. */
+/** Maximum size of a file of a run or a campaign. A campaign with 10,000 items needs half of this size. */
 const MAX_BYTES = 16 * 1024 * 1024;
 
-/** Files that jobs, campaigns and dashboards write next to the files that are read. A wide pattern matches them as well. */
+/** Files that jobs, campaigns and dashboards write beside the files that are read. A broad pattern matches these files as well. */
 const OTHER_FILES: ReadonlySet<string> = new Set(
   [
     ...[...Object.values(REPORT_FILES), ...Object.values(CAMPAIGN_FILES)].map((file) => basename(file)),
@@ -120,7 +118,7 @@ const OTHER_FILES: ReadonlySet<string> = new Set(
   ].filter((name) => ![REPORT_FILES.json, REPORT_FILES.ndjson, CAMPAIGN_FILES.json].some((file) => file === name)),
 );
 
-/** Maximum number of files. It keeps the page readable. */
+/** Maximum number of files. The limit keeps the page readable. */
 const MAX_FILES = 2_000;
 
 /** @returns The exit code. */
@@ -136,7 +134,7 @@ export async function showDashboard(context: Context): Promise<number> {
 
 async function look(context: Context, session: Session): Promise<DashboardData> {
   const { flags, clock, writer } = context;
-  // Checked first: a mistake in a pattern costs no request.
+  // The files are read first, so that a mistake in a pattern causes no request.
   const stored = storedOf(context);
   const allowWriteToken = flags.has(ALLOW_WRITE);
   const openRuns = openRunsOf(stored.runs);
@@ -146,10 +144,10 @@ async function look(context: Context, session: Session): Promise<DashboardData> 
   return cleanDashboard(assemble(collected, settled, reading), writer.redact);
 }
 
-/** How long a forge may take for its first answer, in milliseconds. The page is also useful without its pull requests. */
+/** Maximum time that a forge may take for its first answer, in milliseconds. The page is also useful without the pull requests of that forge. */
 const FORGE_ANSWER_MS = 20_000;
 
-/** What the forges show of the pull requests; null without a token for a forge. */
+/** What the forges report about the pull requests; null without a token for a forge. */
 async function askForges(
   { forges, io: { env }, clock, fetch, writer }: Context,
   { pulls }: Stored,
@@ -164,7 +162,7 @@ async function askForges(
   );
 }
 
-/** The files that match, and patterns that match none. @throws {UsageError} if there are too many. */
+/** The files that match, and the patterns that match no file. @throws {UsageError} if there are too many files. */
 function matchesOf({ flags }: Context, flag: VerbFlag): { paths: string[]; empty: FileProblem[] } {
   const { found, cut } = filesOf(flags.all(flag), directoryLister());
   const isOther = (path: string, pattern: string) => path !== pattern && OTHER_FILES.has(basename(path));
@@ -214,7 +212,7 @@ function storedOf(context: Context): Stored {
   return { ...stored, fileProblems: [...results.empty, ...histories.empty, ...stored.fileProblems] };
 }
 
-/** Maximum number of pages to copy. The newest ones are copied. */
+/** Maximum number of pages to copy. The newest pages are copied. */
 const MAX_PAGES = 500;
 const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 
@@ -224,7 +222,7 @@ interface PageCopy {
   readonly text: string;
 }
 
-/** Copies of the pages of runs and campaigns, and the data with the places of the copies. A page that is not ours has no link. */
+/** Copies of the pages of runs and campaigns, and the data with the paths of the copies. A page that this program did not write gets no link. */
 function copiesOf({ io, writer }: Context, data: DashboardData): { data: DashboardData; copies: PageCopy[] } {
   const copies = new Map<string, PageCopy>();
   const home = { name: dashboardName(data), href: "../index.html" };
@@ -234,7 +232,7 @@ function copiesOf({ io, writer }: Context, data: DashboardData): { data: Dashboa
     if (copy !== undefined) return copy.name;
     if (copies.size >= MAX_PAGES) return null;
     try {
-      // Nothing behind a symbolic link is published.
+      // Files behind a symbolic link are not published.
       const text = publishedPage(io.readFile(page, MAX_PAGE_BYTES, "refuse") ?? "", home);
       if (text === undefined) {
         writer.note(`${page}: this version cannot publish this page, so there is no link to it`);
@@ -290,13 +288,13 @@ function write(context: Context, out: string, whole: DashboardData): void {
 
 type Print = Pick<Writer, "untrusted" | "paint">;
 
-/** Maximum number of lines of each kind: a terminal has about 40. */
+/** Maximum number of lines of each kind. A terminal has about 40 lines. */
 const MAX_LINES = 12;
 
 const NAME_WIDTH = 32;
 
 /**
- * What needs attention, then the lists.
+ * The lines about what needs attention, followed by the lists.
  * @param data Data after `cleanDashboard`.
  */
 function dashboardLines(data: DashboardData, print: Print): SafeLine[] {

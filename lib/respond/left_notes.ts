@@ -1,5 +1,6 @@
 /**
- * Notes whose job died before the run finished: the next job, and polls, write their end.
+ * Notes whose job was killed before the run finished. The next job in the thread, or a poll, completes them.
+ *
  * @module
  */
 import { MogplexError, NotFoundError } from "../errors.ts";
@@ -17,18 +18,24 @@ import { STARTING_MS } from "./rivals.ts";
 import { type Asked, type Responding, sealFor } from "./job.ts";
 import { type MarkedNote, marksOf, newsOf } from "./mark.ts";
 
-/** How long ago a run must have finished before its note is treated as abandoned, in milliseconds: until then its job may be about to complete it. */
+/**
+ * How long ago a run must have finished before its note is treated as abandoned, in milliseconds. Until then, its job may be about to complete the
+ * note.
+ */
 const LEFT_MS = 5 * 60_000;
-/** Time limit for reading such a run, in milliseconds: the job's own mention waits for it. */
+/** Time limit for reading such a run, in milliseconds. The limit is short, because the mention of this job waits for the result. */
 const LEFT_LOOK_MS = 20_000;
-/** After this many unanswered reads, a job leaves the rest to the next poll: one run may be slow to read while the service is fine. */
+/**
+ * Maximum number of unanswered reads. After that, a job leaves the remaining notes to the next poll. One run may be slow to read while the service
+ * works well.
+ */
 const MAX_FAILED_LOOKS = 3;
-/** Most threads in which one poll looks for unfinished notes. */
+/** Maximum number of threads in which a poll looks for unfinished notes. */
 const MAX_THREADS = 20;
 
 /**
- * Writes the end into a note whose job died before its run finished, and cancels a run that must not continue. If that fails, the next job or poll
- * tries again.
+ * Completes a note whose job was killed before its run finished, and cancels a run that must not continue. If this fails, the next job or poll tries
+ * again.
  * @returns False if a run that must be cancelled may still be running.
  */
 export async function endLeftNote(
@@ -37,7 +44,7 @@ export async function endLeftNote(
   { decider, left: { mark, note }, isAbandoned = false }: {
     decider: Decider;
     left: MarkedNote;
-    /** Whether its job is known to have died. @default it has died if the run finished some time ago */
+    /** Whether the job of the note is known to have been killed. @default true if the run finished some time ago */
     isAbandoned?: boolean;
   },
 ): Promise<boolean> {
@@ -56,7 +63,7 @@ export async function endLeftNote(
     }
     const { session } = job.openService(LEFT_LOOK_MS);
     const { result, error } = await lookJob(state.runId, completeJob({ openSession: () => session }));
-    // A run without a sandbox has ended, although its code asks for another try.
+    // A run without a sandbox has ended, although its exit code suggests another attempt.
     const hasEnded = isTerminal(result.status ?? "");
     const isRead = result.status !== null && clock.now() < session.deadline;
     if (isRead && !hasEnded) return !isUnwanted;
@@ -85,7 +92,8 @@ export async function endLeftNote(
       of,
       requester,
       task,
-      // Others may have changed the links in the note. The links of this job would make it the job that a retry of its pipeline follows.
+      // Other users may have changed the links in the note. With the links of this job, a retry of its pipeline would mistake this job for the one
+      // that followed the run.
       label: "",
       links: undefined,
       seal,
@@ -104,8 +112,8 @@ export async function endLeftNote(
 }
 
 /**
- * Completes the notes that jobs have left since a time, including those in closed threads, where mentions are no longer answered. A failure only
- * affects the notes.
+ * Completes the notes that jobs have left unfinished since a given time. This includes closed threads, where mentions are no longer answered. A
+ * failure only affects the notes.
  * @returns False if a run that must be cancelled may still be running.
  */
 export async function endLeftNotes(job: Responding, since: string, openDecider: () => Decider): Promise<boolean> {

@@ -1,5 +1,6 @@
 /**
- * A rehearsal of one mention: the code of a job, with a forge in memory. Nothing is sent, started or written.
+ * A rehearsal of one mention. It runs the code of a job with a forge in memory. Nothing is sent, started or written.
+ *
  * @module
  */
 import { ForgeClient } from "../forge/client.ts";
@@ -22,7 +23,7 @@ import type { AskedStart, RespondJob, RunAsked } from "./job.ts";
 export interface Rehearsal {
   /** The exit code of the job; 0 if it would start a run that succeeds. */
   readonly exitCode: number;
-  /** The run that would start; null without one. */
+  /** The run that would start; null if no run would start. */
   readonly request: AskedStart["request"] | null;
   /** The text of the note after each change, oldest first, without its hidden lines. */
   readonly notes: readonly string[];
@@ -32,7 +33,7 @@ export interface Rehearsal {
   readonly log: readonly SafeLine[];
 }
 
-/** No token is needed: this one seals the marks of notes that nobody else ever sees. */
+/** A rehearsal needs no real token. This token seals the marks of notes that only exist in memory. */
 const TOKEN = "rehearsal";
 /** An example. */
 const RUN_MS = 240_000;
@@ -120,9 +121,9 @@ const FINDINGS: Pick<Findings, "checks"> & { readonly remark: Omit<Findings["rem
 const REPOSITORY_ID = 1;
 const BOT = { id: 1_000, name: "mogplex-bot", isBot: true };
 
-/** The assumed thread and our notes in it. */
+/** The assumed thread, and the program's own notes in the thread. */
 class ForgeInMemory {
-  /** Texts of our note, oldest first. */
+  /** Texts of the program's note, oldest first. */
   readonly written: string[] = [];
   readonly #assumed: Assumed;
   readonly #comments: ThreadComment[];
@@ -140,7 +141,7 @@ class ForgeInMemory {
     this.#client = new ForgeClient(world, forge, forge.api(origin), token);
   }
 
-  /** The requests of `writeNote`, and no other. */
+  /** Answers only the requests of `writeNote`. */
   // deno-lint-ignore require-await
   async #answer(url: string, { method = "GET", body }: Parameters<Fetch>[1]) {
     if (method === "GET" && url.endsWith(this.#userPath)) return Response.json({ id: BOT.id });
@@ -165,7 +166,7 @@ class ForgeInMemory {
       repositoryId: () => Promise.resolve(REPOSITORY_ID),
       event: () => Promise.resolve(event),
       notes: (thread) => this.#notes(thread),
-      // A pull request that is assumed needs nothing.
+      // An assumed pull request needs nothing.
       needs: () => Promise.resolve(null),
       mayLink: (url) => isPull(url, base),
       pullName: (url) => pullNameAt(url, base, forge),
@@ -173,7 +174,7 @@ class ForgeInMemory {
     };
   }
 
-  /** The place of the forge's own notes: its limits are real, its comments are in memory. */
+  /** The place of the forge's notes. It has the real limits, but its comments are in memory. */
   #notes(thread: ThreadPlace): NotePlace {
     const { forge: { notes }, repository } = this.#assumed;
     if (notes === undefined) throw new Error("This forge has no notes");
@@ -204,7 +205,7 @@ class ForgeInMemory {
         Promise.resolve(labels.includes(name) ? { id: 1, by: asker, at: thread.createdAt } : null),
       branch: (name) =>
         Promise.resolve(name === thread.pull?.source ? { isProtected: name === defaultBranch, commit: null } : null),
-      // A run of `fix` starts if there is something to fix.
+      // A run of `fix` starts only if there is something to fix, so the rehearsal assumes that there is.
       facts: () => Promise.resolve({ checks: "red", review: "changes-requested", conflict: true }),
       findings: (_number, of) =>
         Promise.resolve({

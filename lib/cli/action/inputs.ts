@@ -1,6 +1,7 @@
 /**
- * How the inputs of the GitHub action reach the verbs. The runner passes each as a variable `INPUT_NAME`, with its default if it is not set; an empty
- * input is treated as unset. Source: actions/runner, Handler.cs, `AddInputsToEnvironment`.
+ * Passes the inputs of the GitHub action to the verbs. The runner passes each input as a variable `INPUT_NAME`, with its default if the input is not
+ * set. An empty input is treated as unset. Source: actions/runner, Handler.cs, `AddInputsToEnvironment`.
+ *
  * @module
  */
 import type { ReadEnv } from "../../ci/platform.ts";
@@ -42,7 +43,7 @@ import {
 import type { VariableName } from "../../variables.ts";
 import type { ReadOption, VerbFlag } from "../verb.ts";
 
-/** The inputs, each with the option or the variable that it overrides; null without one. `tools/build/action_yaml.ts` describes them. */
+/** The inputs, each with the option or the variable that it overrides; null if there is none. `tools/build/action_yaml.ts` describes the inputs. */
 export const ACTION_INPUTS = {
   "token": "MOGPLEX_API_KEY",
   "repo": REPO,
@@ -91,7 +92,7 @@ export const ACTION_INPUTS = {
 
 export type InputName = keyof typeof ACTION_INPUTS;
 
-/** Inputs with the same purpose: each one hides the variables of the others. */
+/** Inputs with the same purpose. Each of them hides the variables of the others. */
 const GROUPS: readonly (readonly [input: InputName, hidden: readonly VariableName[]])[] = [
   ["prompt", [PROMPT_FILE.variable]],
   ["prompt-file", ["MOGPLEX_PROMPT"]],
@@ -99,7 +100,7 @@ const GROUPS: readonly (readonly [input: InputName, hidden: readonly VariableNam
   ["idempotency-key", [KEY_SCOPE.variable, KEY_PART.variable]],
 ];
 
-/** The text of an input; undefined if it is blank. */
+/** The text of an input; undefined if the text is empty or blank. */
 export function inputText(env: ReadEnv, name: InputName): string | undefined {
   const text = env(`INPUT_${name.toUpperCase()}`) ?? "";
   return text.trim() === "" ? undefined : text;
@@ -112,8 +113,8 @@ export function isOn(env: ReadEnv, name: InputName, fallback: boolean): boolean 
 }
 
 /**
- * The token of the input, or an empty text if no variable has a token either: the error then names the input. Undefined if only a variable
- * has a token.
+ * The token of the input. If no variable has a token either, the token is empty, and the error names the input. Undefined if only a variable has a
+ * token.
  */
 export function givenToken(env: ReadEnv): { token: string; tokenPlace: string } | undefined {
   const token = inputText(env, "token");
@@ -129,7 +130,7 @@ function variableOf(name: InputName): VariableName | undefined {
 
 const NAMES = Object.keys(ACTION_INPUTS) as InputName[];
 
-/** Reads the environment so that an input overrides the variable it replaces. */
+/** Reads the environment so that an input overrides the variable with the same purpose. */
 export function inputsFirst(env: ReadEnv): ReadEnv {
   return (variable) => {
     if (!variable.startsWith("MOGPLEX_")) return env(variable);
@@ -140,7 +141,7 @@ export function inputsFirst(env: ReadEnv): ReadEnv {
       names.some((each) => each === variable) && inputText(env, input) !== undefined
     );
     if (hidden) return undefined;
-    // The agent gets a new branch by default.
+    // By default, the agent gets a new branch.
     return variable === CREATE_BRANCH.variable ? env(variable) || "true" : env(variable);
   };
 }
@@ -151,8 +152,8 @@ function inputOf(flag: VerbFlag): InputName | undefined {
 
 /**
  * A reader of options that tries the inputs first, and names them in its messages.
- * @param env The process's own environment.
- * @param otherwise Reads any other option.
+ * @param env The environment of the process.
+ * @param otherwise Reads all other options.
  */
 export function inputReader(env: ReadEnv, otherwise: ReadOption): ReadOption {
   return (option) => {

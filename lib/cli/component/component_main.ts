@@ -1,5 +1,6 @@
 /**
- * Shared by the programs of all components. It imports no verb: each program bundles its own.
+ * Shared by the programs of all components. This file imports no verb, because each program bundles its own verbs.
+ *
  * @module
  */
 import { ONLY_GITLAB } from "../../ci/gitlab.ts";
@@ -23,13 +24,16 @@ import {
 import { checkInputs, componentVocabulary, type InputPattern, inputsFirst, limitNotice } from "./inputs.ts";
 
 interface ComponentProgram {
-  /** Verbs by name; `permissions` prints the flags with which Deno may run the others. */
+  /** Verbs by name. `permissions` prints the flags that Deno needs to run the other verbs. */
   verbs: Readonly<Record<string, VerbFunction>>;
   /** The flags of a job, which has no command line. */
   flags: VerbFlags;
-  /** Patterns of its inputs. */
+  /** Patterns of the component's inputs. */
   patterns: readonly InputPattern[];
-  /** Checks inputs before anything is read. @param env Inputs first. @throws {UsageError} @default nothing to check */
+  /**
+   * Checks inputs before anything is read. @param env The environment, in which inputs override variables. @throws {UsageError} @default nothing to
+   * check
+   */
   check?: (env: ReadEnv) => void;
   /** @default no notes */
   notes?: NotePlanner;
@@ -39,14 +43,14 @@ interface ComponentProgram {
   extras?: JobExtras;
 }
 
-/** Verbs beside the job's own work. */
+/** Verbs that do not do the main work of the job. */
 const SECONDARY: readonly string[] = ["permissions", "cleanup"];
 
 /**
- * Runs a verb of the component.
+ * Runs a verb of the component. It never throws.
  * @param args The verb.
  * @param process Environment, files, streams and signals.
- * @returns The exit code; it never throws.
+ * @returns The exit code.
  */
 export async function componentMain(
   { verbs, flags, patterns, check, notes, forges = [], extras }: ComponentProgram,
@@ -55,7 +59,7 @@ export async function componentMain(
   options: MainOptions,
 ): Promise<number> {
   const [name = ""] = args;
-  // Only for `permissions` does a program read stdout alone.
+  // Only the output of `permissions` is read by a program, so only this verb needs a separate stdout.
   const streams = name === "permissions" ? process : inOneStream(process);
   const io: Io = { ...streams, env: inputsFirst(process.env) };
   const platform = ONLY_GITLAB.detect(io.env);
@@ -97,7 +101,7 @@ export async function componentMain(
 }
 
 export async function runComponent(main: (args: readonly string[], process: Io) => Promise<number>): Promise<void> {
-  // A promise that never settles ends the process with this code, on every runtime.
+  // If a promise never settles, the process ends with this code on every runtime.
   setExitCode(EXIT.internal);
   const io = processIo();
   io.setExitCode(await main(programArgs(), io));

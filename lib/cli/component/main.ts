@@ -1,6 +1,7 @@
 /**
- * The program of the GitLab components: the verbs of their jobs, which read everything from the environment.
- * It imports functions of verbs, never their rows, so that the bundler drops the help.
+ * The program of the GitLab components: the verbs of their jobs, which read all settings from the environment. This file imports the functions of
+ * verbs, never their rows, so that the bundler drops the help.
+ *
  * @module
  */
 import type { ReadEnv } from "../../ci/platform.ts";
@@ -26,7 +27,7 @@ import { AFTER, ALLOW_URL, DETACH, STATE } from "../options.ts";
 /** A pipeline of GitLab uses no other forge. */
 const FORGES = [GITLAB_FOR_JOBS];
 
-/** Directory of the component, below the project: the unpacked program, and the state. Never an artifact. */
+/** Directory of the component inside the project, for the unpacked program and the state. It must never be an artifact. */
 const DIRECTORY = ".mogplex-ci";
 
 // deno-lint-ignore require-await
@@ -41,20 +42,20 @@ async function printPermissions(context: Context): Promise<number> {
   return EXIT.success;
 }
 
-/** `respond`; in a pipeline that a person has started, the setup is checked first. */
+/** `respond`. If a person started the pipeline, the setup is checked first. */
 async function checkAndRespond(context: Context): Promise<number> {
   const code = context.io.env("CI_PIPELINE_SOURCE") === "web" ? await checkRespond(context) : EXIT.success;
   return code === EXIT.success ? await respond(context) : code;
 }
 
-/** The verb `respond`, with any address of the service. */
+/** The verb `respond` that accepts any address of the service. */
 const ANY_URL = "respond-true";
 
-/** `permissions` prints the flags with which Deno may run the others. */
+/** `permissions` prints the flags that Deno needs to run the other verbs. */
 const VERBS: Readonly<Record<string, VerbFunction>> = {
   run: startAndFollow,
   follow: followRun,
-  // The script decides whether another address of the service is allowed: a variable could come with the trigger.
+  // The script decides whether another address of the service is allowed, because the holder of a trigger token could set a variable.
   "respond-false": checkAndRespond,
   [ANY_URL]: checkAndRespond,
   cleanup: (context) =>
@@ -64,7 +65,6 @@ const VERBS: Readonly<Record<string, VerbFunction>> = {
   permissions: printPermissions,
 };
 
-/** The flags of a job, which has no command line. */
 function flagsOf(io: Io, [verb]: readonly string[]): VerbFlags {
   const get = (flag: VerbFlag) => flag === STATE ? `${DIRECTORY}/run.json` : flagInput(io.env, flag);
   return {
@@ -76,10 +76,10 @@ function flagsOf(io: Io, [verb]: readonly string[]): VerbFlags {
 }
 
 /**
- * Runs a verb of the component.
+ * Runs a verb of the component. It never throws.
  * @param args The verb: `run`, `follow`, `respond-true` or `respond-false`, `cleanup` or `permissions`.
  * @param process Environment, files, streams and signals.
- * @returns The exit code; it never throws.
+ * @returns The exit code.
  */
 export async function main(args: readonly string[], process: Io, options: MainOptions = {}): Promise<number> {
   const check = (env: ReadEnv) => checkPromptFile(env);

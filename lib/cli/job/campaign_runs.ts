@@ -1,5 +1,6 @@
 /**
- * The runs of campaigns in this folder and below it, from their journals and the reports that waves write; without a request.
+ * The runs of campaigns in this folder and below it, from their journals and from the reports of their waves. No request is sent.
+ *
  * @module
  */
 import { readFileHome } from "../../campaign/file/read.ts";
@@ -19,7 +20,7 @@ import { recentCampaigns } from "./laptop.ts";
 const CAMPAIGN_FILE = "campaign.yml";
 /** Maximum number of folders below this one to search. */
 export const MAX_LOOKS = 1_000;
-/** Largest report of a campaign that is read: 10 000 items take about 10 MB. */
+/** Maximum size of a campaign's report to read. A campaign with 10,000 items takes about 10 MB. */
 const MAX_CAMPAIGN_BYTES = 67_108_864;
 
 /** The newest run of a campaign's item. Its texts are untrusted. */
@@ -39,8 +40,8 @@ function campaignDirectory({ io }: Context, file = CAMPAIGN_FILE): string {
 }
 
 /**
- * The ids of a campaign's runs at this context's service. The journal has each run before the report has it.
- * @param directory The campaign's directory. @default this folder's campaign
+ * The ids of a campaign's runs at the service of this context. A run is in the journal before it is in the report.
+ * @param directory The campaign's directory. @default the directory of this folder's campaign
  */
 export function campaignRunIds(context: Context, directory = campaignDirectory(context)): string[] {
   return [...campaignRuns(context, directory).map(({ runId }) => runId), ...journalRunIds(context, directory)];
@@ -68,7 +69,7 @@ function reportIn(directory: string): string {
   return `${directory}/${CAMPAIGN_FILES.json}`;
 }
 
-/** The runs of a campaign at this context's service; empty without a report that can be read. */
+/** The runs of a campaign at the service of this context; empty if there is no readable report. */
 function campaignRuns(context: Context, directory: string): CampaignRun[] {
   const view = parseJson(readText(context, reportIn(directory)));
   const isOurs = isObject(view) && isObject(view.about) && view.about.origin === context.connection().origin;
@@ -89,11 +90,11 @@ function campaignRuns(context: Context, directory: string): CampaignRun[] {
 }
 
 function readText({ io }: Context, path: string): string {
-  // Deno might not be allowed to read it.
+  // Deno might not be allowed to read the file.
   return valueOr(() => io.readFile(path, MAX_CAMPAIGN_BYTES, "refuse", "replace") ?? "", "");
 }
 
-/** How the campaign of a failed or cancelled run starts it again; undefined in CI, for any other run, and without the campaign's report. */
+/** How the campaign of a failed or cancelled run can start the run again; undefined in CI, for all other runs, and without the campaign's report. */
 export function campaignRetry(context: Context, { runId, outcome }: AnyResult): CampaignRetry | undefined {
   if (!isLaptop(context) || runId === null || outcome !== "failed" && outcome !== "cancelled") return undefined;
   for (const place of campaignsHere(context)) {
@@ -113,14 +114,14 @@ export function campaignRetry(context: Context, { runId, outcome }: AnyResult): 
 
 interface CampaignFolder {
   directory: string;
-  /** The campaign's file and `--home`; null unless this machine remembers them. */
+  /** The campaign's file and `--home`; null unless this machine has a record of the campaign. */
   file: string | null;
   home: string | null;
-  /** The file to assume if the report names none; null for no file. */
+  /** The file to assume if the report names no file; null for no file. */
   usualFile: string | null;
 }
 
-/** Every campaign that a command finds without a flag. Remembered ones come first, because their file and home are known. */
+/** All campaigns that a command finds without a flag. Campaigns in the list of this machine come first, because their file and home are known. */
 function campaignsHere(context: Context): CampaignFolder[] {
   const unknown = { file: null, home: null, usualFile: null };
   const remembered = valueOr(() => recentCampaigns(context), []).map(({ directory, file, home }) => ({
@@ -138,7 +139,7 @@ function campaignsHere(context: Context): CampaignFolder[] {
   ];
 }
 
-/** A path below this folder without the folder. */
+/** A path below this folder, relative to the folder. */
 function shortPath({ io }: Context, path: string): string {
   const folder = `${valueOr(() => io.realPath("."), undefined) ?? ""}/`;
   return path.startsWith(folder) ? path.slice(folder.length) : path;

@@ -1,6 +1,7 @@
 /**
- * `run --after`: the request of a run that continues where another one has finished, on the branch of its pull request. The forge is read only if a
- * run must be started: before a job is retried, the pull request may have been merged, or its checks may be green.
+ * `run --after`: the request of a run that continues the work of an earlier run, on the branch of its pull request. The forge is read only if a run
+ * must be started. When a job is retried, the pull request may already be merged, or its checks may be green.
+ *
  * @module
  */
 import { UsageError } from "../../errors.ts";
@@ -25,17 +26,17 @@ import { openOneShot } from "../context.ts";
 
 const ATTEMPTED = "use --after";
 
-/** Flags for the branch of a run, which --after decides. */
+/** Flags for the branch of a run. `--after` determines the branch. */
 const WHERE = [BASE_BRANCH, BRANCH, CREATE_BRANCH, NO_CREATE_BRANCH];
 
-/** The pull request to continue: by its number, its address, or the run that created it. */
+/** The pull request to continue: its number, its address, or the run that created it. */
 type Named = { number: number } | { address: PullRequestAddress } | { runId: string };
 
 type Work = { task: string } | { fix: Fix };
 
 /**
  * The request of a follow-up, from the flags.
- * @throws {UsageError} if flags contradict each other, or the task or the file of a result cannot be read.
+ * @throws {UsageError} if flags contradict each other, or if the task or the schema of a result file cannot be read.
  */
 export async function readFollowUp(context: Context, after: string, result?: ResultRequest): Promise<LaterRequest> {
   const { flags, option } = context;
@@ -63,9 +64,9 @@ export async function readFollowUp(context: Context, after: string, result?: Res
 }
 
 /**
- * The request, from the current answers of forge and service.
+ * The request, based on the current answers of the forge and the service.
  * @throws {UsageError} if there is no such pull request, it is closed or comes from a fork, or there is nothing to fix.
- * @throws {MogplexError} with exit code 69 if forge or service cannot be read.
+ * @throws {MogplexError} with exit code 69 if the forge or the service cannot be read.
  */
 async function makeRequest(
   context: Context,
@@ -119,14 +120,14 @@ async function makeRequest(
   return request;
 }
 
-/** What to do if no run may be started now, in a job whose earlier attempt may have a run. */
+/** What to do if no run may be started now, in a job whose earlier attempt may have started a run. */
 function adviceFor({ platform, io: { env } }: Context): string | undefined {
   const job = platform.identity(env);
   if (job === null || platform.countsAttempts && job.attempt === "1") return undefined;
   return "if an earlier attempt of this job started a run, its log shows the id; to attach to that run, give --resume with the state file of that attempt";
 }
 
-/** The target of `--after`. From a result only the id of the run is used: the rest is requested from service and forge. */
+/** The target of `--after`. If it is a result, only the id of the run is used, and everything else is requested from the service and the forge. */
 function namedBy(context: Context, after: string): Named {
   const number = readPullNumber(after);
   if (number !== undefined) return { number };

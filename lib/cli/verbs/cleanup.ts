@@ -1,6 +1,7 @@
 /**
- * `cleanup`: cancels the run of a job that was cancelled or killed. It succeeds unless the caller or the token is at fault: the job already has its
- * verdict.
+ * `cleanup`: cancels the run of a job that was cancelled or killed. It succeeds unless the user or the token is at fault, because the job already has
+ * its verdict.
+ *
  * @module
  */
 import type { RunStatus } from "../../model.ts";
@@ -23,14 +24,14 @@ const ALWAYS: VerbFlag = {
   help: "Cancel the run even if nothing shows that the job was cancelled",
 };
 
-/** Not a copy of `HISTORY`: the bundler would keep this verb in programs without a help. */
+/** Not derived from `HISTORY`, because the bundler would then keep this verb in programs without a help. */
 const ADDS_TO: VerbFlag = {
   name: "history",
   value: "FILE",
   help: "Add the run to the job's history if the job could not",
 };
 
-/** Undefined without a token, which is not needed if there is nothing to cancel. */
+/** Undefined without a token. No token is needed if there is nothing to cancel. */
 function connectionOf(context: Context): Connection | undefined {
   try {
     return context.connection();
@@ -40,17 +41,17 @@ function connectionOf(context: Context): Connection | undefined {
   }
 }
 
-/** What still shows a run as running after `cleanup` has cancelled it. */
+/** Reports and notes that still show a run as active after `cleanup` has cancelled it. */
 export interface Outdated {
-  /** Whether there is any. Only called after a cancellation. */
+  /** Whether there are any. Only called after a cancellation. */
   exists(): boolean;
-  /** A clause, for the log: the run cannot be read. */
+  /** A clause for the log if the run cannot be read. */
   text: string;
   update(end: RunResult): Promise<void>;
 }
 
 /**
- * Cancels what the job left running, adds the run to the history if the job could not, and updates what still shows it as running.
+ * Cancels the run that the job left active, adds the run to the history if the job could not, and updates what still shows the run as active.
  * @param by What cancels the run.
  */
 export async function cleanUpJob(context: Context, by: string, outdated: Outdated): Promise<number> {
@@ -71,7 +72,6 @@ export async function cleanUpJob(context: Context, by: string, outdated: Outdate
   return EXIT.success;
 }
 
-/** Cancels what the job left running, and prints the result. */
 async function cleanUp(context: Context): Promise<CleanupEnd> {
   const { io, flags, writer, platform } = context;
   const end = await cleanup({
@@ -87,7 +87,7 @@ async function cleanUp(context: Context): Promise<CleanupEnd> {
   if (flags.has(JSON_LINES)) writer.json({ action, runId, status, words: text });
   else if (action === "failed") writer.error(`Cannot clean up: ${text}`);
   else if (action === "left") {
-    // Without the token nothing proves its id, and a process that died while starting the run knows no id.
+    // Without the token, nothing proves the id of the run. A process that was killed while it started the run did not know the id.
     writer.out(
       writer.untrusted(`${runId === null ? "a run may still be running" : `run "${runId}" is still running`}: ${text}`),
     );
@@ -95,13 +95,13 @@ async function cleanUp(context: Context): Promise<CleanupEnd> {
   return end;
 }
 
-/** Time limit for reading the run, in milliseconds. GitLab's job gives `after_script` two minutes. */
+/** Time limit for reading the run, in milliseconds. GitLab gives `after_script` two minutes. */
 const LOOK_MS = 20_000;
 
 /**
  * Reads the run of a job that was stopped.
- * @param end What `cleanup` did with it. @param by What cancelled it, if it was cancelled.
- * @returns The end of its job, or why the run could not be read.
+ * @param end What `cleanup` did with the run. @param by What cancelled the run, if it was cancelled.
+ * @returns The end of the job, or why the run could not be read.
  */
 async function lookAtStopped(
   context: Context,
@@ -129,7 +129,7 @@ async function lookAtStopped(
   return { end };
 }
 
-/** What happened to the run of a stopped job. @param by What cancelled it; null if it was left alone. */
+/** What happened to the run of a stopped job. @param by What cancelled the run; null if it was not cancelled. */
 function stopReason(status: RunStatus, by: string | null): string {
   if (by === null && !hasEnded(status)) {
     return `The job was stopped; the status of its run was ${JSON.stringify(status)}`;

@@ -1,5 +1,6 @@
 /**
- * The checks of `doctor` that send nothing: the runtime, the checkout, and the job's surroundings.
+ * The checks of `doctor` that send no requests: the runtime, the checkout, and the environment of the job.
+ *
  * @module
  */
 import { type Platform, type ReadEnv, STATUS_VARIABLE, type Systems } from "../../ci/platform.ts";
@@ -26,12 +27,12 @@ import { ABSENT_ID } from "../../service/check_access.ts";
 
 // Checks of the checkout: files that affect runtimes, and the place of reports.
 
-/** Largest file of the checkout to read, in bytes; an index of Git has about 100 bytes per file. */
+/** Maximum size of a file of the checkout to read, in bytes. A Git index has about 100 bytes per file. */
 const MAX_BYTES = 32 * 1024 * 1024;
 const HERMETIC_BUN = "Start it with bun --no-env-file --config=/dev/null --tsconfig-override=/dev/null";
 
 function textOf(io: Io, path: string): string | undefined {
-  // A link, a directory, too large, or not permitted: the checks work without it.
+  // The file may be a link, a directory, too large, or not readable. The checks work without it.
   return valueOr(() => io.readFile(path, MAX_BYTES, "refuse", "replace"), undefined);
 }
 
@@ -76,7 +77,7 @@ function isTracked(io: Io, directory: string): boolean {
   return index.split(`${path}/`).slice(0, -1).some((before) => /\0[^]?$/.test(before.slice(-2)));
 }
 
-/** Innermost first. */
+/** The missing directories of a path, innermost first. */
 function missingDirectories(io: Io, directory: string): string[] {
   if (io.realPath(directory) !== undefined || parentOf(directory) === directory) return [];
   return [directory, ...missingDirectories(io, parentOf(directory))];
@@ -86,11 +87,11 @@ function removeEmpty(io: Io, directories: readonly string[]): void {
   try {
     for (const each of directories) io.removeDirectory(each);
   } catch {
-    // Another process has written something there in the meantime.
+    // Another process has created a file there in the meantime.
   }
 }
 
-/** Writes a file into each directory, as a job would, and removes it. Existing reports stay as they are. */
+/** Writes a file into each directory, as a job would, and removes the file. Existing reports are not changed. */
 function provePlaces({ io }: Context, { targets, state }: Places): void {
   for (const directory of new Set([...targets.map(({ path }) => path), state].map(parentOf))) {
     const path = `${directory}/.doctor-${crypto.randomUUID().slice(0, 8)}`;
@@ -130,9 +131,9 @@ export async function checkFiles(context: Context): Promise<Check> {
   return ok("files", `${JSON.stringify(out)} is writable`);
 }
 
-// Checks of the runtime: its version, and the variables that it does not let us read.
+// Checks of the runtime: its version, and the variables that it does not allow the program to read.
 
-/** Oldest supported version of each runtime. Source: design, "Who it is for"; `package.json` has the same. */
+/** Oldest supported version of each runtime. Source: design, "Who it is for"; `package.json` contains the same versions. */
 const OLDEST: Readonly<Record<string, string>> = { node: "20.11", deno: "2.0", bun: "1.2.19" };
 
 export function checkRuntime(env: ReadEnv, systems: Systems, machine: Machine): Check {
@@ -159,7 +160,7 @@ export function checkRuntime(env: ReadEnv, systems: Systems, machine: Machine): 
 
 // Checks of the CI system, the variables and the settings.
 
-/** When a start makes a new run, by the scope of its key. */
+/** When a start creates a new run, by the scope of the idempotency key. */
 const STARTS: Readonly<Record<string, string>> = {
   pipeline: "a retried job finds its run",
   job: "each attempt of a job starts a new run",
@@ -167,16 +168,16 @@ const STARTS: Readonly<Record<string, string>> = {
   random: "each call starts a new run",
 };
 
-/** When a start outside CI makes a new run: the folder remembers the run. */
+/** When a start outside CI creates a new run. The state file in the folder remembers the run. */
 const LAPTOP =
   "run --follow with the same task attaches to a run of this folder that is still running, or that succeeded within the last hour while nobody followed it";
 
-/** Whether a clean-up step of the system can learn how the job ended. */
+/** Whether a clean-up step on this system can find out how the job ended. */
 function showsJobState(platform: Platform): boolean {
   return platform.jobState((name) => name === STATUS_VARIABLE ? undefined : "failed") !== "unknown";
 }
 
-/** Features of the system that a job uses, besides the identity. */
+/** Features of the CI system that a job uses, in addition to the identity. */
 function uses({ io, platform }: Context): string[] {
   const { outputs, variables, summary } = platform.files(io.env);
   const written = [
@@ -210,7 +211,7 @@ export function ciName({ platform }: Pick<Context, "platform">): string {
   return platform.name === "ci" ? "an unknown CI system" : platform.name;
 }
 
-/** Checks which CI system this is, and which of its features a job would use. */
+/** Checks which CI system runs the job, and which of its features the job would use. */
 export async function checkCi(context: Context): Promise<Check> {
   const { platform } = context;
   const { scope, missing, own } = await keyOf(context);
@@ -235,7 +236,7 @@ export async function checkCi(context: Context): Promise<Check> {
   );
 }
 
-/** Variables that a document or a recipe asks for, but that the program does not read. */
+/** Variables that a document or a recipe mentions, but that the program does not read. */
 const OTHER_VARIABLES = ["MOGPLEX_CI", "MOGPLEX_FILE", "MOGPLEX_SCHEDULE"];
 
 export function checkVariables({ io }: Context, { names }: Machine): Check {

@@ -1,5 +1,7 @@
 /**
- * The verbs that the `mogplex` command documents: `run`, `runs …`, `repos list`, `sandboxes …`. `run --follow` is another verb: see `run_follow.ts`.
+ * The verbs that are documented for the `mogplex` command: `run`, `runs …`, `repos list`, `sandboxes …`. `run --follow` is a separate verb: see
+ * `run_follow.ts`.
+ *
  * @module
  */
 import { ApiError, DeadlineError, InterruptedError, UsageError } from "../../errors.ts";
@@ -45,13 +47,13 @@ import { OF_RUNS, SHORT_IDS } from "./codes.ts";
 /** Message of the documented command. Source: CLI, "Headless runs", "Required flag". */
 const NO_REPO = "run: --repo <id> is required (find IDs via `mogplex repos list`)";
 
-/** The documented message; if the variable is set, also why it is ignored. */
+/** The documented message. If the variable is set, the message also explains why it is ignored. */
 function missingRepo({ io }: Context): string {
   const ignored = io.env("MOGPLEX_REPO_ID")?.trim() ? "; MOGPLEX_REPO_ID is used only with --follow or --detach" : "";
   return NO_REPO + ignored;
 }
 
-/** The repository of `origin`, for a person who does not name one. A script gets the documented error. */
+/** The repository of `origin`, for a user at a terminal who does not name a repository. A script gets the documented error. */
 function repositoryOfTerminal(context: Context): string | undefined {
   if (context.io.env("MOGPLEX_REPO_ID")?.trim()) return undefined;
   return context.laptop?.repositoryOfFolder(context, "run", false);
@@ -59,7 +61,7 @@ function repositoryOfTerminal(context: Context): string | undefined {
 
 const KEY: VerbFlag = { name: "idempotency-key", value: "KEY", help: "Key that finds the run again [random]" };
 
-/** Fields of the request from flags; absent flags stay absent, so that the repository's defaults apply. */
+/** Fields of the request from flags. Fields without a flag stay absent, so that the repository's defaults apply. */
 function requestFrom(flags: VerbFlags, repoId: string, prompt: string): StartRequest {
   return {
     repoId,
@@ -73,7 +75,7 @@ function requestFrom(flags: VerbFlags, repoId: string, prompt: string): StartReq
 }
 
 /**
- * A note for people if the answer names the base as working branch. Source: contract 4.6.
+ * A note for users if the answer names the base branch as the working branch. Source: contract 4.6.
  * @param workingBranch The requested working branch.
  */
 function baseNote({ branch: { base, working } }: StartResult, workingBranch: string | undefined): string | undefined {
@@ -83,7 +85,7 @@ function baseNote({ branch: { base, working } }: StartResult, workingBranch: str
     : `the agent pushes to ${base} itself; run --follow without --branch gives it its own branch`;
 }
 
-/** Its request comes from flags alone: the documented command has no variables for them. */
+/** The request comes only from flags, because the documented command has no variables for it. */
 export const runVerb: Verb = {
   name: "run",
   usage: '--repo owner/name "<prompt>" | -',
@@ -100,7 +102,7 @@ export const runVerb: Verb = {
     const { flags, writer, vocabulary: { program } } = context;
     const repo = flags.get(REPO)?.trim() || repositoryOfTerminal(context);
     if (repo === undefined) {
-      // For a person, the command as it is called here.
+      // At a terminal, the note contains the command as the user calls it.
       if (context.io.isTerminal("stderr")) {
         writer.note(own`to list the names: ${writer.untrusted(`${program} repos list`)}`);
       }
@@ -108,7 +110,7 @@ export const runVerb: Verb = {
     }
     const repository = checkRepository({ repo }, "run");
     const argument = requiredArgument(context, "run", "prompt");
-    // The documented command calls these bad arguments.
+    // The documented command treats an unknown harness as bad arguments.
     const harness = unknownHarness(flags.get(HARNESS));
     if (harness !== undefined) throw new UsageError({ attempted: "run", why: harness });
     const { client, call } = openDropIn(context);
@@ -170,10 +172,10 @@ function printEvent({ flags, writer }: Context, event: RunEvent): void {
   else writer.out(writer.untrusted(eventLine(event)));
 }
 
-/** Thrown for an answer that asks for a longer wait than there is time. The follower does not retry after it. */
+/** Thrown if an answer asks for a longer wait than there is time. The follower does not retry after this error. */
 class NoTimeLeft extends Error {}
 
-/** A client that gives up as soon as `Retry-After` does not fit: a script that waits for the exit code gets it at once. */
+/** A client that gives up as soon as `Retry-After` exceeds the remaining time, so that a script gets its exit code immediately. */
 function impatient(client: ServiceClient, remainingMs: () => number): ServiceClient {
   const getRunEvents: ServiceClient["getRunEvents"] = async (...args) => {
     try {
@@ -197,7 +199,7 @@ async function printUntilEnd(context: Context, runId: string, timeoutMs: number)
       env: io.env,
       clock,
       timeoutMs,
-      // The documented command polls, and its exit codes depend on the answers to the polls.
+      // The documented command polls, and its exit codes depend on the responses to the polls.
       stream: false,
       signal: interrupts.signal,
       onNotice: (notice) => writer.note(noticeText(notice)),
@@ -265,7 +267,7 @@ export const runsEventsVerb: Verb = {
     const outcome = await printUntilEnd(context, runId, timeoutMs);
     if (wantsVerdict) return EXIT[END_EXIT[outcome]];
     if (outcome !== "awaiting_input") return EXIT.success;
-    // Not a terminal status, but nothing here makes the run continue: the documented command would time out.
+    // The status is not terminal, but nothing here makes the run continue. The documented command would time out.
     writer.error(`run ${runId} waits for an answer and will not finish on its own`);
     return EXIT.failed;
   },
@@ -353,7 +355,7 @@ export const sandboxesListVerb: Verb = {
   },
 };
 
-// `sandboxes stop`: the documented placeholder. The service has no route for it; nothing is sent.
+// `sandboxes stop`: the documented placeholder. The service has no route for this, so nothing is sent.
 
 export const sandboxesStopVerb: Verb = {
   name: "sandboxes stop",

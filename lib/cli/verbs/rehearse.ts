@@ -86,7 +86,7 @@ export function refuseRehearsalFlags({ flags }: Context): void {
 
 /**
  * Prints what a job would do.
- * @param readJob Reads the job's settings. Its parameter is the one of `readUserLists`.
+ * @param readJob Reads the job's settings. Its parameter is the parameter `job` of `readUserLists`.
  * @returns The exit code of the job.
  */
 export async function rehearseMention(
@@ -151,19 +151,19 @@ export async function rehearseMention(
   return exitCode;
 }
 
-/** The job's settings. Without an event, the flag for the label is not a setting, but the label that somebody adds. */
+/** The job's settings. Without an event, the flag for the label is not a setting. It is the label that a user adds in the rehearsal. */
 function ofJob({ option, variables }: Context, settings: RespondJob["settings"]): RespondJob["settings"] {
   if (option(EVENT) !== undefined) return settings;
   return { ...settings, label: variableOf(variables, MENTION_LABEL) ?? MENTION_WORD };
 }
 
-/** A rehearsal knows only the name of an account, so a number after that name is not compared. */
+/** A rehearsal only knows the name of an account, so an id after that name is not compared. */
 function withoutNumber(settings: RespondJob["settings"], name: string): RespondJob["settings"] {
   if (settings.allowUsers === null || numberOf(settings, name) === undefined) return settings;
   return { ...settings, allowUsers: [...settings.allowUsers, name.toLowerCase()] };
 }
 
-/** The number that the list of users requires for the account of a name. */
+/** The id that the list of users requires for the account with a name. */
 function numberOf({ allowUsers }: RespondJob["settings"], name: string): string | undefined {
   return numberIn(allowUsers ?? [], name);
 }
@@ -214,8 +214,8 @@ async function readAssumed(context: Context) {
 }
 
 /**
- * The forge and the repository of the job, otherwise of this folder: what `init --respond` wrote, and the remote `origin`. `--repo` overrides the
- * repository.
+ * The forge and the repository of the job. Outside a job, they come from the file that `init --respond` wrote into this folder, and from the remote
+ * `origin`. `--repo` overrides the repository.
  */
 function placeOf(context: Context): AssumedPlace {
   const { option, forges, platform, io } = context;
@@ -230,7 +230,7 @@ function placeOf(context: Context): AssumedPlace {
   return { ...isNamed ? named : here, repository: repoName(wanted) };
 }
 
-/** The CI system whose job `init --respond` wrote into this folder; undefined without one, or if several forges have one. */
+/** The CI system whose job `init --respond` wrote into this folder; undefined if there is no such job, or if several forges have one. */
 function writtenSystem({ forges, io }: Context): string | undefined {
   const isJob = (path: string) =>
     /\brespond\b/.test(valueOr(() => io.readFile(path, MAX_EVENT, "refuse", "replace"), undefined) ?? "");
@@ -242,7 +242,7 @@ function writtenSystem({ forges, io }: Context): string | undefined {
   return ofSystems.size === 1 ? systems[0] : undefined;
 }
 
-/** Undefined if the variables do not name the repository: anyone can rehearse with a few of them. */
+/** Undefined if the variables do not name the repository. A rehearsal outside CI may set only a few of these variables. */
 function jobPlace(forge: OfJob<Forge>, env: ReadEnv): AssumedPlace | undefined {
   const { address, job } = forge;
   try {
@@ -255,8 +255,8 @@ function jobPlace(forge: OfJob<Forge>, env: ReadEnv): AssumedPlace | undefined {
 }
 
 /**
- * @param address Of a repository; a name has no host.
- * @param system The CI system of the forge, if something else than the host shows it.
+ * @param address Address of a repository, or a name, which has no host.
+ * @param system The CI system of the forge, if something other than the host shows it.
  */
 function addressPlace(forges: readonly Forge[], address = "", system?: string): AssumedPlace {
   const host = hostOf(address);
@@ -268,7 +268,7 @@ function addressPlace(forges: readonly Forge[], address = "", system?: string): 
   const model = match ?? forges.find(({ publicHost }) => publicHost !== undefined);
   if (model === undefined) throw new UsageError({ attempted: ATTEMPTED, why: "no forge is known" });
   const place = { forge: namedBy(model, system ?? systemOfHost ?? ""), isForgeKnown: match !== undefined };
-  // The host of another forge is not used.
+  // A host that belongs to a different forge is not used.
   const isUsed = host !== undefined && (ofHost ?? model) === model;
   if (!isUsed) return { ...place, origin: undefined, repository: undefined };
   return { ...place, origin: `https://${host}`, repository: repoName(address) };

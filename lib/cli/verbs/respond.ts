@@ -1,5 +1,6 @@
 /**
- * `respond`: turns a mention at the forge into a run with a living note; `respond --poll` looks for mentions without an event.
+ * `respond`: turns a mention at the forge into a run with a live note. `respond --poll` looks for mentions without an event.
+ *
  * @module
  */
 import { MogplexError, UsageError } from "../../errors.ts";
@@ -79,7 +80,7 @@ function readSettings(context: Context, forgeJob?: JobVariables): RespondSetting
     allowUsers: commonUsers(userLists) ?? null,
     userLists,
     limit,
-    // The lower one applies.
+    // If both are set, the lower limit applies.
     limitFrom: isLimitFlag ? `--${DAILY_LIMIT.name}` : DAILY_LIMIT.variable,
     template,
     checks: checksOf(context),
@@ -87,7 +88,7 @@ function readSettings(context: Context, forgeJob?: JobVariables): RespondSetting
   };
 }
 
-/** The settings that a job and its rehearsal share. @param forgeJob As in {@linkcode readUserLists}. */
+/** The settings that a job and its rehearsal share. @param forgeJob See {@linkcode readUserLists}. */
 function readJob(
   context: Context,
   forgeJob?: JobVariables,
@@ -107,8 +108,8 @@ function readJob(
 }
 
 /**
- * The holder of a trigger token can pass variables, one of which could send the token of Mogplex to another address.
- * @throws {UsageError} for another address in a pipeline started by a trigger.
+ * The holder of a trigger token can set variables of the pipeline. Such a variable could send the Mogplex token to another address.
+ * @throws {UsageError} for an address other than the default in a pipeline that was started by a trigger.
  */
 function checkAddress(context: Context): void {
   const { io: { env }, flags } = context;
@@ -120,7 +121,7 @@ function checkAddress(context: Context): void {
   });
 }
 
-/** The same context, which warns of an unusual address of the service only once: each answer opens the service again. */
+/** The same context with only one warning about an unusual address of the service, because each answer opens the service again. */
 function toldOnce(context: Context): Context {
   const { writer } = context;
   let isTold = false;
@@ -133,7 +134,7 @@ function toldOnce(context: Context): Context {
   return { ...context, connection };
 }
 
-/** @param context The same context, after {@linkcode toldOnce}. */
+/** @param context The context that {@linkcode toldOnce} returned. */
 function jobOf(program: Context, context: Context): RespondJob {
   const { io, clock, platform, writer } = context;
   const same = readJob(context);
@@ -145,14 +146,14 @@ function jobOf(program: Context, context: Context): RespondJob {
     platform,
     writer,
     openForge: () => openJobForge(program, onWait),
-    // Reading it sends nothing, and needs no warning.
+    // Reading the token sends no request, so no warning is needed.
     token: program.connection().token,
     openService: (timeoutMs) => openOneShot(context, timeoutMs),
     run: (what, options) => runAsked(context, same.settings.name, what, options),
   };
 }
 
-/** Ends the note of a mention whose job was killed. A failure is one line on stderr. */
+/** Completes the note of a mention whose job was killed. A failure is printed as one line on stderr. */
 export async function endMentionNote(context: Context, { runId }: Pick<RunResult, "runId">): Promise<void> {
   try {
     if (runId !== null) await endKilledNote(jobOf(context, toldOnce(context)), runId);
@@ -165,12 +166,12 @@ export async function endMentionNote(context: Context, { runId }: Pick<RunResult
 function unanswered(context: Context): string {
   const answered = (check: string, span: string) =>
     `Do not write the comment again: once the error below is fixed, ${check} answers mentions that are less than ${span} old.`;
-  // The flag itself may be wrong.
+  // The flag for the schedule may itself be invalid.
   const checks = valueOr(() => checksOf(context), { schedule: undefined, sinceMs: lookBackMs(undefined) });
   return checksText(checks, answered, "Write the comment again once the error below is fixed.");
 }
 
-/** Answers an event, or with `--poll` everything new. @returns The exit code. */
+/** @returns The exit code. */
 export async function respond(program: Context): Promise<number> {
   const { flags, option, platform, writer } = program;
   let hasNote = flags.has(POLL) || !platform.isCi;
@@ -191,7 +192,7 @@ export async function respond(program: Context): Promise<number> {
   }
 }
 
-/** The job of a requested run. Log, reports, note and signals are the same as in `run --follow`. */
+/** The job of a requested run. The log, the reports, the note and the signals are the same as for `run --follow`. */
 async function runAsked(
   program: Context,
   name: string,
@@ -222,7 +223,7 @@ async function runAsked(
     if ("run" in what) {
       const { run } = what;
       onRun({ run, replayed: true }, context.option(REPO));
-      // An earlier attempt of the same job has started it: a signal does the same as it would have done then.
+      // An earlier attempt of the same job started the run, so a signal has the same effect as it would have had then.
       const stop = onInterrupt === "auto" ? "cancel" : onInterrupt;
       return await attachJob(run.runId, complete({ ...options, onInterrupt: stop }));
     }
