@@ -194,12 +194,12 @@ function nextStep(
   if (exitCode === EXIT.unauthorized) {
     const started = (check: string, span: string) =>
       `Do not write the task again: once the token is replaced, ${check} starts it if it is less than ${span} old.`;
-    return `\n\nNo run was started. Ask a maintainer to replace the token. ${
+    return `\n\nAsk a maintainer to replace the token. ${
       checksText(checks, started, "Write the task again once the token is replaced.")
     }`;
   }
   if (!isRepeated(exitCode)) {
-    return "\n\nNo run was started. Fix the problem below, or ask a maintainer to fix it, then write the task again.";
+    return "\n\nFix the problem below, or ask a maintainer to fix it, then write the task again.";
   }
   const start = lacksSandbox
     ? "No sandbox was free, so no agent has started yet."
@@ -299,7 +299,8 @@ export function planOf(
     place: forge.notes(thread),
     needs: thread.kind === "pull" ? (url) => forge.needs(thread.number, url) : undefined,
     job: jobOfAsk(ask),
-    label,
+    // The note belongs to one request, so a name that nobody can open says nothing.
+    label: links?.job === undefined && links?.pipeline === undefined ? "" : label,
     mayLink: (url) => forge.mayLink(url),
     links: { ...links, ask: askLink(forge.threads, thread.url, ask, requester?.name) },
     task: showsTask ? task : undefined,

@@ -226,11 +226,11 @@ function askOf(text: string): Ask {
     };
 }
 
-/** Reads a comment whose first line is only an unambiguous command, with an explanation below it. */
+/** Reads a comment whose first line is only a command, with an explanation below it. */
 function explainedFix(top: string, task: string, [verb = "", ...others]: readonly string[]): Ask | undefined {
   const explanation = task.slice(top.length).trim();
   const fix = explanation === "" ? undefined : fixOf(verb, others, top);
-  return fix?.kind === "fix" && fix.task === undefined ? { ...fix, task, explanation } : undefined;
+  return fix?.kind === "fix" ? { ...fix, task, explanation } : undefined;
 }
 
 function fixOf(verb: string, words: readonly string[], task: string): Ask | undefined {

@@ -178,7 +178,6 @@ const READ: readonly (readonly [text: string, ask: Ask | null])[] = [
     "fix the build on Windows",
     "fix the build time",
     "fix the tests, they are red",
-    "fix the tests\n\nThe clock is wrong.",
     "fix the comments",
     "fix the comment",
     "fix the feedback form",
@@ -218,6 +217,13 @@ const READ: readonly (readonly [text: string, ask: Ask | null])[] = [
     task: "fix checks\n\nThe failing one is flaky.",
     explanation: "The failing one is flaky.",
   }],
+  ["@mogplex fix CI\n\nThe log says `ENOSPC`, see #12.", {
+    kind: "fix",
+    fix: "checks",
+    task: "fix CI\n\nThe log says `ENOSPC`, see #12.",
+    explanation: "The log says `ENOSPC`, see #12.",
+  }],
+  ["@mogplex fix the tests in src/\n\nThe clock is wrong.", task("fix the tests in src/\n\nThe clock is wrong.")],
   // The task may have code in it.
   ["@mogplex run\n```\nnpm test\n```", task("run\n```\nnpm test\n```")],
   ["> earlier\n\n@mogplex go", task("go")],

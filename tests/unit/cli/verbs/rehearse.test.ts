@@ -500,6 +500,12 @@ const GITLAB_COMMENT = {
   },
 };
 
+test("respond --dry-run shows a note without the name of a job that it cannot link to", async () => {
+  const env = { GITHUB_ACTIONS: "true", GITHUB_JOB: "respond", GITHUB_WORKFLOW: "Mogplex answers" };
+  const args = ["--text", "@mogplex go", "--repo", "acme/web"];
+  expect((await rehearse(args, undefined, env)).stdout).not.toContain("Job: ");
+});
+
 test("respond --dry-run --event takes a comment from an event of GitLab, also one that starts nothing", async () => {
   const args = ["--event", "event.json"];
   const { stdout } = await rehearse(args, GITLAB_COMMENT);
