@@ -62,15 +62,16 @@ export interface Vocabulary {
   words(message: string): string;
 }
 
-/** {@linkcode Vocabulary.words} with the phrases for listing repositories, setting a repository and adding a key part. */
-function wordsWith(list: string, setRepo: string, addKeyPart: string): Vocabulary["words"] {
+/** {@linkcode Vocabulary.words} with the phrases for listing repositories, setting a repository, adding a key part and waiting longer. */
+function wordsWith(list: string, setRepo: string, addKeyPart: string, retryLater: string): Vocabulary["words"] {
   return (message) =>
     message.replaceAll(REPOS_LIST, () => list).replaceAll(SET_REPO, () => setRepo)
-      .replaceAll(ADD_KEY_PART, () => addKeyPart);
+      .replaceAll(ADD_KEY_PART, () => addKeyPart).replaceAll(RETRY_LATER, () => retryLater);
 }
 
 export const inputWords = (
   setRepo: string,
+  timeLimit: string,
 ): Pick<Vocabulary, "prompt" | "promptVariables" | "cancel" | "words"> => ({
   prompt: "input prompt or prompt-file, or variable MOGPLEX_PROMPT or MOGPLEX_PROMPT_FILE",
   promptVariables: "prompt and prompt-file (inputs, or variables MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE)",
@@ -79,6 +80,7 @@ export const inputWords = (
     "`node ../mogplex-ci/dist/mogplex.mjs repos list`, with a built clone of this project,",
     setRepo,
     "give the input key-part a name",
+    `retry the job later, or raise ${timeLimit}`,
   ),
 });
 
@@ -87,7 +89,9 @@ export const inputWords = (
  * @param isInJob Whether a job runs the command. On a laptop, nothing retries the command.
  */
 export function commandVocabulary(program = PROGRAM, isInJob = true): Vocabulary {
-  const retryLater = isInJob ? RETRY_LATER : "run the command again later, or wait longer with --timeout";
+  const retryLater = isInJob
+    ? "retry the job later, or raise --timeout"
+    : "run the command again later, or wait longer with --timeout";
   return {
     program,
     prompt: "an argument, - for standard input, --prompt-file, MOGPLEX_PROMPT or MOGPLEX_PROMPT_FILE",
@@ -100,11 +104,10 @@ export function commandVocabulary(program = PROGRAM, isInJob = true): Vocabulary
     },
     cancel: (runId) => `${program} runs cancel ${runId}`,
     words: (message) => {
-      const text = wordsWith(`\`${program} repos list\``, "set --repo or MOGPLEX_REPO_ID", "add --key-part NAME")(
-        message,
-      );
+      const list = `\`${program} repos list\``;
+      const text = wordsWith(list, "set --repo or MOGPLEX_REPO_ID", "add --key-part NAME", retryLater)(message);
       // The library always calls the program `mogplex-ci`. The user may have called it by a different name.
-      return text.replaceAll(/`mogplex-ci(?= )/g, () => `\`${program}`).replaceAll(RETRY_LATER, () => retryLater);
+      return text.replaceAll(/`mogplex-ci(?= )/g, () => `\`${program}`);
     },
   };
 }

@@ -271,3 +271,8 @@ export function lastLines(events: readonly RunEvent[], redact: Redact): string[]
   const lines = events.flatMap((event) => log.lines(event));
   return [...lines, ...log.end()].slice(-LINES).map((line) => cutText(redact(line), COMPACT_WIDTH));
 }
+
+/** The question of an agent that waits for an answer: its last message. Undefined without one; untrusted text. */
+export function questionIn(events: readonly RunEvent[]): string | undefined {
+  return events.findLast(({ type, message }) => type === "log" && (message ?? "").trim() !== "")?.message ?? undefined;
+}

@@ -22,12 +22,13 @@ import {
   viewOf,
   WAIT_CAUSES,
 } from "../run/result_view.ts";
-import { type Block, type Fact, markdownOf, type Words } from "../text/document.ts";
+import { type Block, type Fact, markdownOf, proseWords, type Words } from "../text/document.ts";
 import { formatDuration } from "../text/duration.ts";
 import { jsonText, webUrl } from "../text/escape.ts";
 import { capital, cutText, plainText } from "../text/plain_text.ts";
 import type { CampaignRetry } from "./campaign_item.ts";
-import { lastLines } from "./event_text.ts";
+import { appAddress } from "./app_link.ts";
+import { lastLines, questionIn } from "./event_text.ts";
 import type { ReportLinks } from "./page_link.ts";
 
 export interface MarkdownOptions {
@@ -57,7 +58,8 @@ const MAX_OPEN = 800;
 const MAX_ROWS = 50;
 
 /**
- * Renders the summary. Untrusted text is always code. The only links are `http(s)` addresses of the pull request and of the job on its CI system.
+ * Renders the summary. Untrusted text is always code, except for harmless words of an advice. The only links are `http(s)` addresses of the
+ * pull request, of the job on its CI system, and of the app.
  * @param result After `cleanResult`.
  * @returns Less than 1 MiB of UTF-8.
  */
@@ -103,14 +105,28 @@ function story(view: ResultView, { redact, compared, campaign, program = "mogple
       : nextStep
       ? [{ text: [NOW, " ", nextStep] }]
       : []),
+    ...(outcome === "awaiting_input" ? questionParts(view) : []),
     ...(resume ? followAgain(cutText(resume, MAX_PROSE), view.resumeIsCommand) : []),
     ...(resume && !isGood ? cancel(view, program) : []),
     ...(compared ? [{ text: compared }] : []),
     ...resultParts(view),
     ...(task ? taskParts(task.trim()) : []),
-    ...(finalMessage ? part("Last message from the agent", { code: cutText(finalMessage, MAX_PROSE) }) : []),
+    // The question is the last message of an agent that waits.
+    ...(finalMessage && outcome !== "awaiting_input"
+      ? part("Last message from the agent", { code: cutText(finalMessage, MAX_PROSE) })
+      : []),
     ...(lines.length > 0 ? part("Last lines of the log", { code: lines.join("\n") }) : []),
     ...(files.length > 0 ? part("Files committed at the end of the run", { list: files }) : []),
+  ];
+}
+
+/** The question of the agent, and where to answer it. */
+function questionParts({ events, origin, runId }: ResultView): Block[] {
+  const text = questionIn(events);
+  const app = appAddress(origin, runId);
+  return [
+    ...(text === undefined ? [] : [{ code: cutText(text, MAX_PROSE) }]),
+    ...(app === undefined ? [] : [{ text: { link: app, words: "Open the app" } }]),
   ];
 }
 
@@ -126,9 +142,9 @@ function cancel({ kind: { noun }, runId }: ResultView, program: string | null): 
 
 /** The advice, followed by its commands to copy. */
 function adviceParts(advice: string): Block[] {
-  const { text, commands } = commandsIn(advice);
+  const { commands } = commandsIn(advice);
   return [
-    { text: [NOW, " ", { name: text, max: MAX_ADVICE }] },
+    { text: [NOW, " ", proseWords(cutText(advice, MAX_ADVICE))] },
     ...commands.length > 0 ? [{ code: cutText(commands.join("\n"), MAX_ADVICE) }] : [],
   ];
 }

@@ -6,12 +6,12 @@ import type { Redact } from "../run/clean.ts";
 import { lookup } from "../lookup.ts";
 import { type AnyResult, PHASES, spanText } from "../run/result.ts";
 import { commandsIn, followAgainWords, mayHaveStarted, type ResultView, viewOf } from "../run/result_view.ts";
-import { type Block, joinWords, markdownOf, type Words } from "../text/document.ts";
+import { type Block, joinWords, markdownOf, proseWords, type Words } from "../text/document.ts";
 import { formatCount } from "../text/duration.ts";
 import { webUrl } from "../text/escape.ts";
 import { capital, cutText } from "../text/plain_text.ts";
 import { appAddress } from "./app_link.ts";
-import { lastLines } from "./event_text.ts";
+import { lastLines, questionIn } from "./event_text.ts";
 import { streakText } from "./history.ts";
 import { resultBlocks } from "./markdown.ts";
 import { outcomeWords } from "./outcome_words.ts";
@@ -240,8 +240,8 @@ function filesLine(view: ResultView, links: ReportLinks): Block[] {
 }
 
 function question({ events }: ResultView): Block[] {
-  const last = events.findLast(({ type, message }) => type === "log" && (message ?? "").trim() !== "");
-  return last === undefined ? [] : [{ code: cutText(last.message ?? "", MAX_REASON) }];
+  const text = questionIn(events);
+  return text === undefined ? [] : [{ code: cutText(text, MAX_REASON) }];
 }
 
 /** How many times the run failed, what was delivered, and what to do; empty after a success. */
@@ -259,7 +259,7 @@ function nextLine(view: ResultView, { steps, stop, streak = 1 }: NoteOptions): B
   const ownStep = lookup(steps ?? {}, outcome);
   const isToRepeat = mayHaveStarted(view) || outcome === "error" && ownStep !== undefined;
   const toFix = steps !== undefined && isToRepeat ? null : advice;
-  const { text, commands } = commandsIn(toFix ?? "");
+  const { commands } = commandsIn(toFix ?? "");
   const step = ownStep ?? nextStep;
   const isNothing = outcome === "failed" && git !== null && git.branch.pushed === null && git.pullRequest.url === null;
   const parts: Words[] = [
@@ -267,7 +267,7 @@ function nextLine(view: ResultView, { steps, stop, streak = 1 }: NoteOptions): B
     ...(isNothing && runId !== null ? ["Nothing was pushed."] : []),
     ...(toFix === null
       ? []
-      : [[steps === undefined ? "To fix it: " : "For the maintainer: ", { name: text, max: MAX_REASON }]]),
+      : [[steps === undefined ? "To fix it: " : "For the maintainer: ", proseWords(cutText(toFix, MAX_REASON))]]),
     ...(step ? [step] : []),
   ];
   const follow = steps === undefined ? resume : null;

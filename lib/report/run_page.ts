@@ -29,7 +29,7 @@ import { jsonText, shellWord } from "../text/escape.ts";
 import { capital, cutText } from "../text/plain_text.ts";
 import { MASK } from "../text/redact.ts";
 import type { CampaignRetry } from "./campaign_item.ts";
-import { agentLines, eventLabel } from "./event_text.ts";
+import { agentLines, eventLabel, questionIn } from "./event_text.ts";
 import { type Earlier, streakText } from "./history.ts";
 import { jobLinks, resultBlocks, startFacts, waitTable } from "./markdown.ts";
 import { outcomeWords } from "./outcome_words.ts";
@@ -285,8 +285,8 @@ function phaseLine({ outcome, phases, git, status, tookMs, kind: { noun }, runId
 }
 
 function question({ events }: ResultView): Part {
-  const last = events.findLast(({ type, message }) => type === "log" && message !== null && message.trim() !== "");
-  return last !== undefined && markup`<div class="evidence">${block(last.message ?? "", 10_000)}</div>`;
+  const text = questionIn(events);
+  return text !== undefined && markup`<div class="evidence">${block(text, 10_000)}</div>`;
 }
 
 function successCall(view: ResultView, tone: Tone): Html {

@@ -28,6 +28,7 @@ import {
 // Advice for a run that did not succeed.
 
 export const AGENT = "Read what the agent said and did last, make the task more precise, then start again.";
+const FOLLOW = "Follow the run to get its verdict.";
 export const SILENT = "Read the last lines of the log, then change the task and start again.";
 
 // By outcome, `failure_code` and phase. Source: API reference, "List run events", `failed`.
@@ -69,9 +70,10 @@ function nextStep(result: AnyResult): string | null {
   const hasBranch = result.kind !== "run" || result.resultFile === null || result.resultFile.branch !== null;
   if (cause === "result-missing" && !hasBranch) return STEPS["result-missing without branch"] ?? null;
   if (cause !== null) return lookup(STEPS, cause) ?? null;
-  if (isStillRunning(result)) return "Follow the run to get its verdict.";
+  if (isStillRunning(result)) return FOLLOW;
   if (outcome === "deadline") return moreTime(result);
   if (outcome === "awaiting_input") return toAnswer(result);
+  if (outcome === "error" && result.runId !== null && result.resume !== null) return FOLLOW;
   if (outcome !== "failed") return lookup(STEPS, outcome) ?? null;
   if (kind === "automation-run") return "Look at the run in the app, then trigger the automation again.";
   const { failureCode, phases, reason, finalMessage } = result;
@@ -85,7 +87,7 @@ function nextStep(result: AnyResult): string | null {
 /** What to do after a deadline. */
 function moreTime(result: AnyResult): string {
   const { resume, resumeIsCommand } = result;
-  if (resume === null) return "Raise the time limit of the job.";
+  if (resume === null) return `To wait longer, raise ${TIME_LIMITS}.`;
   if (!resumeIsCommand) return `Follow the run again. To wait longer, raise ${TIME_LIMITS}.`;
   return `${capital(followAgain(result))} To wait longer, raise --timeout.`;
 }
@@ -106,7 +108,7 @@ function followAgain({ idempotencyKey }: AnyResult): string {
     "--key-scope to job. A new pipeline or build starts another run.";
 }
 
-const TIME_LIMITS = "the time limit of the job (in a GitLab component: timeout-minutes and job-timeout)";
+const TIME_LIMITS = 'the flag or input "timeout" (in a GitLab component: timeout-minutes and job-timeout)';
 
 /** The instructions that jobs write. They end with an id or a key. A result that is read from a file can contain anything. */
 const INSTRUCTION =

@@ -401,6 +401,15 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     return typeof this.#target !== "string" && isLater(this.#target.request) ? this.#target.request : undefined;
   }
 
+  /** The task before the request is planned, which already sends requests. */
+  get #requestedTask(): string | null {
+    if (typeof this.#target === "string") return null;
+    const { request } = this.#target;
+    const task = isLater(request) ? request.task : request.prompt;
+    // The request of a script is not checked yet.
+    return typeof task === "string" ? task : null;
+  }
+
   get label(): string {
     return `run "${this.#runId ?? ""}"`;
   }
@@ -689,7 +698,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       runId,
       repoId: run?.repoId ?? request?.repoId ?? null,
       repository: this.#name.take((follower?.run ?? started?.run)?.repoId) ?? null,
-      task: showTask ? this.#plan?.task ?? this.#later?.task ?? task ?? null : null,
+      task: showTask ? this.#plan?.task ?? this.#requestedTask ?? task ?? null : null,
       harness: run?.harness ?? request?.harness ?? null,
       status: run?.status ?? null,
       outcome,

@@ -73,6 +73,21 @@ export function plainWords(words: Words, show: (text: string) => string = (text)
   return words.map((each) => plainWords(each, show)).join("");
 }
 
+// In such a word, no renderer looks for links, images, HTML, emphasis, mentions or references.
+const HARMLESS = /^(?:[\p{L}\p{N}\p{M},.;:()'\u2019\u2026?/=>+-]|(?<=[A-Za-z0-9])_(?=[A-Za-z0-9]))+$/u;
+
+/**
+ * An untrusted sentence: harmless words as they are, and commands, quoted values and all other words as names. A line of
+ * our own must begin with other words.
+ */
+export function proseWords(text: string): Words {
+  return (text.match(/`[^`\n]+`|"[^"\n]*"|\s+|[^\s"`]+|["`]/g) ?? []).map((part) => {
+    if (part.trim() === "") return " ";
+    if (/^(?:`.+`|".+")$/.test(part)) return { name: part.slice(1, -1) };
+    return HARMLESS.test(part) && !/:\/\/|^\W*www\./i.test(part) ? part : { name: part };
+  });
+}
+
 const MAX_NAME = 300;
 
 /**

@@ -285,7 +285,7 @@ const RERUN_JOB = "run this job again";
 function actionVocabulary(env: ReadEnv): Vocabulary {
   return {
     program: "the action",
-    ...inputWords("set the input repo or the variable MOGPLEX_REPO_ID"),
+    ...inputWords("set the input repo or the variable MOGPLEX_REPO_ID", "the input timeout"),
     repo: "input repo or variable MOGPLEX_REPO_ID",
     runId: "input run-id",
     resume({ resume, outcome, runId, kind, idempotencyKey }) {

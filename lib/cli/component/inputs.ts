@@ -233,6 +233,7 @@ export function componentVocabulary(verb: string, env: ReadEnv): Vocabulary {
     program: "the job",
     ...inputWords(
       "set the variable MOGPLEX_REPO_ID or the input repo-id, such as acme-gh/$CI_PROJECT_NAME (default: the path of the project)",
+      "the inputs timeout-minutes and job-timeout",
     ),
     repo: "input repo-id or variable MOGPLEX_REPO_ID",
     runId: "input run-id, or variable MOGPLEX_RUN_ID",

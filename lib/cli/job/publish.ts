@@ -237,6 +237,13 @@ export function isTogether(context: Context): boolean {
   return context.io.isOneStream === true || isInteractive(context) && isInteractive(context, "stderr");
 }
 
+/** The message of an error, with an advice that was found after the error was thrown. */
+function withAdvice(message: string, { error }: AnyResult): string {
+  const advice = error?.advice ?? null;
+  if (advice === null || message.includes(advice)) return message;
+  return `${message}; ${advice.replace(/^[A-Z](?=[a-z]* )/, (letter) => letter.toLowerCase())}`;
+}
+
 /** The line below the block with the error that ended the job. */
 function errorLine(context: Context): Publish<AnyResult> {
   const { flags, writer, vocabulary, platform } = context;
@@ -255,7 +262,7 @@ function errorLine(context: Context): Publish<AnyResult> {
       const isReason = errorText !== null && errorText === reason;
       // If a report was requested for a run that is still active, that is not a failure.
       const isSaid = isReason && (together || !json && isStillRunning(result));
-      if (errorText !== null && !isSaid) writer.error(errorText);
+      if (errorText !== null && !isSaid) writer.error(withAdvice(errorText, result));
     },
   };
 }

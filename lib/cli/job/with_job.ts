@@ -413,8 +413,7 @@ async function refuse<R extends AnyResult>(
   } finally {
     context.writer.unfence();
   }
-  // In CI, the block at the end of the log contains the advice.
-  throw isUnreached && isLaptop(context) ? withNetworkFix(error, context.io.env) : error;
+  throw isUnreached ? withNetworkFix(error, context.io.env) : error;
 }
 
 function isUnanswered({ memory, requests }: Session): boolean {

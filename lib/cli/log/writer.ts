@@ -435,8 +435,8 @@ export function commandSummary({ writer, io }: { writer: Writer; io: Io }, platf
 
 function commandVerdict(writer: Writer, platform: Platform, result: AnyResult): void {
   const view = viewOf(result);
-  const { outcome, exitCode, runId, status, repository, nextStep, kind: { noun }, verdict: { headline } } = view;
-  // The reason includes the advice of the error, which has no other place in the command.
+  const { outcome, exitCode, runId, status, repository, kind: { noun }, verdict: { headline } } = view;
+  // The reason can already include the advice of the error.
   const reason = cutText(result.reason ?? "", MAX_ANNOTATION_TEXT);
   if (exitCode === 0 || platform.annotate === undefined) return;
   const run = runId === null
@@ -444,6 +444,8 @@ function commandVerdict(writer: Writer, platform: Platform, result: AnyResult): 
     : reason.includes(runId)
     ? ""
     : `${noun} ${runId}${status === null ? "" : ` (${status})`}, `;
+  const advice = result.error?.advice ?? null;
+  const nextStep = view.nextStep ?? (advice === null || result.reason?.includes(advice) ? null : view.advice);
   const why = reason === "" || nextStep === null ? reason : reason.replace(/[^.!?\u2026]$/, "$&.");
   const what = [why, nextStep ?? ""].filter((each) => each !== "").join(" ");
   const text = `${run}exit code ${exitCode}${what === "" ? "" : `: ${what}`}`;

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ALL_FORGES } from "../../../lib/forge/all.ts";
 import { HARNESSES, MODES } from "../../../lib/service/contract.ts";
-import { codesOf, commandVocabulary, flagsOf, type Verb, type VerbFlag } from "../../../lib/cli/verb.ts";
+import { codesOf, commandVocabulary, flagsOf, inputWords, type Verb, type VerbFlag } from "../../../lib/cli/verb.ts";
 import { ENVIRONMENT } from "../../../lib/cli/environment.ts";
 import * as TABLE from "../../../lib/cli/options.ts";
 import { VERBS } from "../../../lib/cli/verbs.ts";
@@ -107,7 +107,10 @@ test("options take the words that their descriptions name, and no others", () =>
 
 test("commandVocabulary().words() speaks of a job only in a job", () => {
   const message = "no sandbox was free; retry the job later, or raise its time limit";
-  expect(commandVocabulary().words(message)).toBe(message);
+  expect(commandVocabulary().words(message)).toBe("no sandbox was free; retry the job later, or raise --timeout");
+  expect(inputWords("set the repository", "the input timeout").words(message)).toBe(
+    "no sandbox was free; retry the job later, or raise the input timeout",
+  );
   expect(commandVocabulary("mogplex-ci", false).words(message)).toBe(
     "no sandbox was free; run the command again later, or wait longer with --timeout",
   );

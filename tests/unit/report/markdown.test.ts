@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { cleanResult } from "../../../lib/run/clean.ts";
 import { renderMarkdown } from "../../../lib/report/markdown.ts";
 import { outlineMarkdown } from "../hostile/parsers/markup_parsers.ts";
-import { sampleAutomationResult, sampleResult } from "./sample.ts";
+import { sampleAutomationResult, sampleEvent, sampleResult } from "./sample.ts";
 
 const TOLD = {
   repository: "acme/web",
@@ -289,11 +289,26 @@ The ${started} was not started (exit code 65).
  Cannot start run: the token is not allowed to do this (HTTP 403)
  \`\`\`
 
-**What to do now:** \`It needs the scope "write"; see │ Settings\`
+**What to do now:** It needs the scope \`write\`; see \`│\` Settings
 `,
       ),
     ).toBe(true);
   }
+});
+
+test("renderMarkdown() shows the question of an agent that waits, as code, and where to answer it", () => {
+  const message = "May I change <b>timer.ts</b>, @kim?\n```\n# no heading";
+  const result = sampleResult({
+    ...{ outcome: "awaiting_input", exitCode: 4, resume: null, origin: "https://mogplex.com", finalMessage: message },
+    events: [sampleEvent(0, { message })],
+  });
+  const markdown = renderMarkdown(result, { redact: (text) => text });
+  expect(markdown).toContain(
+    "\n\n ````text\n May I change <b>timer.ts</b>, @kim?\n ```\n # no heading\n ````\n\n[Open the app](<https://mogplex.com/>)\n",
+  );
+  expect(markdown).not.toContain("Last message from the agent");
+  const failed = renderMarkdown({ ...result, outcome: "failed" }, { redact: (text) => text });
+  expect(failed).not.toContain("Open the app");
 });
 
 test("renderMarkdown() shows a command as code, and an instruction as a sentence", () => {

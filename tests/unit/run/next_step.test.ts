@@ -37,8 +37,17 @@ test("viewOf().nextStep asks for the answer that the agent waits for", () => {
 });
 
 test("viewOf().nextStep says nothing after a success, nor where the reason says it", () => {
-  for (const outcome of ["success", "interrupted", "started", "error"] as const) {
+  for (const outcome of ["success", "interrupted", "started"] as const) {
     expect(viewOf(sampleResult({ outcome })).nextStep).toBeNull();
   }
   expect(viewOf(sampleAutomationResult({ outcome: "failed" })).nextStep).toContain("trigger the automation again");
+});
+
+test("viewOf().nextStep says how to get an unknown verdict, unless the run is unknown or the error has an advice", () => {
+  const step = (parts: Partial<RunResult> = {}) =>
+    viewOf(sampleResult({ outcome: "error", exitCode: 69, ...parts })).nextStep;
+  const error = { attempted: "follow run", why: "x", value: null, advice: "try again", code: null };
+  const resume = "mogplex-ci follow x";
+  expect(step({ resume })).toBe("Follow the run to get its verdict.");
+  expect([step({ resume: null }), step({ resume, runId: null }), step({ resume, error })]).toEqual([null, null, null]);
 });

@@ -172,7 +172,7 @@ test("a repository that is not found leaves the command that lists them, to be c
   });
   const summary = io.files.get("mogplex-ci/summary.md") ?? "";
   expect(summary).toContain(
-    "**What to do now:** `Set --repo or MOGPLEX_REPO_ID; mogplex-ci repos list shows the names that the token can access; a hidden repository can be found only by its id`" +
+    "**What to do now:** Set --repo or MOGPLEX_REPO_ID; `mogplex-ci repos list` shows the names that the token can access; a hidden repository can be found only by its id" +
       "\n\n ```text\n mogplex-ci repos list\n ```\n",
   );
   expect(summary).toContain(`| Requests | ${requests.length} |`);
@@ -212,6 +212,12 @@ test("a start that was refused is headlined as not started, and one of a run tha
       ...Array(4).fill("The Mogplex run was not started"),
     ]);
   }
+  // A refused token is found before the request is planned.
+  const { stdout: log, io: refused } = await world().cli(["run", "--follow", "Fix it", "--repo", "acme/api"], {
+    env: { ...env, MOGPLEX_API_KEY: unknown },
+  });
+  expect(log).toContain("\ntask          Fix it\n");
+  expect(refused.files.get("/summary")).toStartWith("\n## ❌ `acme/api`: `Fix it` → not started");
   for (const token of ["", unknown]) {
     const { stdout, io } = await world().cli(["follow", NOWHERE], { env: { ...env, MOGPLEX_API_KEY: token } });
     const words = "The result of the Mogplex run is unknown";

@@ -157,6 +157,15 @@ test("commandResult() says that nothing was started, as an error when it was ref
   expect(last(sampleResult(refused))).toBe(
     "::error title=The Mogplex run was not started::no run, exit code 65: Cannot start run: no scope",
   );
+  // An advice that was found later is not in the reason.
+  const error = { attempted: "start run", why: "no network", value: null, advice: "Check the DNS", code: "NETWORK" };
+  const unreached = { ...refused, exitCode: 69, reason: "Cannot start run: no network", error };
+  expect(last(sampleResult(unreached))).toBe(
+    "::error title=The Mogplex run was not started::no run, exit code 69: Cannot start run: no network. Check the DNS",
+  );
+  expect(last(sampleResult({ ...unreached, reason: "Cannot start run: no network; Check the DNS" }))).toBe(
+    "::error title=The Mogplex run was not started::no run, exit code 69: Cannot start run: no network; Check the DNS",
+  );
   const suppressed = { ...nothing, outcome: "suppressed", exitCode: 75, reason: "too many" } as const;
   expect(last(sampleAutomationResult(suppressed))).toBe(
     "::warning title=The automation was not started::no automation run, exit code 75: too many",
