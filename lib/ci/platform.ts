@@ -1,6 +1,6 @@
 /**
- * A CI system as plain data and functions of the environment: the interface, the table that most systems are made from, the two platforms without a
- * table, and the detection of the system's name, which a client needs without the tables.
+ * Describes CI systems: the `Platform` interface, the table from which most platforms are built, the two platforms without a table, and the
+ * detection of the system's name. Detection is in this file because a client needs the name but not the tables.
  * @module
  */
 import { UsageError } from "../errors.ts";
@@ -50,9 +50,9 @@ export interface PlatformFiles {
 /** An address that the system does not provide is absent. */
 export interface PlatformLinks {
   job?: string | undefined;
-  /** The pipeline, workflow run or build that it belongs to. */
+  /** The pipeline, workflow run or build that the job belongs to. */
   pipeline?: string | undefined;
-  /** What the system calls it. @default {"pipeline"} */
+  /** The system's own word for a pipeline. @default {"pipeline"} */
   pipelineNoun?: "workflow run" | undefined;
   commit?: string | undefined;
   /** Base address of the job's artifacts; the path of a file is appended. */
@@ -63,11 +63,11 @@ export type AnnotationLevel = "notice" | "warning" | "error";
 
 export interface Section {
   readonly open: string;
-  /** Line after it; empty if none should be printed. */
+  /** Line that ends the section; empty if none should be printed. */
   readonly close: (wallTimeMs: number) => string;
 }
 
-/** Lines around a part of the log in which the system obeys no command. Text in between cannot contain the second line. */
+/** The lines before and after a part of the log in which the CI system ignores commands. Text in between cannot contain the closing line. */
 export interface Fence {
   readonly open: string;
   readonly close: string;
@@ -94,7 +94,7 @@ export interface Platform {
   readonly retryJob?: string;
   /**
    * Name of the command with which a step registers a secret for masking; absent in systems without such a command. The step that fetches the secret
-   * should use it. The toolkit does not: it would print the token, and that output may go to a file.
+   * should use it. The toolkit does not use it, because the command would print the token, and that output may go to a file.
    */
   readonly maskCommand?: string;
   /** Identity of this job; `MOGPLEX_CI_JOB` fills in fields that the system does not provide. Null outside CI. */
@@ -114,10 +114,10 @@ export interface Platform {
   /**
    * Makes one line of untrusted text inert in this system's log. The text has already passed `plainText`.
    *
-   * @param line The complete line without its line break: harmless parts can add up to a command.
+   * @param line The complete line without its line break. Parts that are harmless alone can form a command together.
    */
   escapeLine(line: string): SafeLine;
-  /** A line for stdout that makes the system show a message outside the log; absent if it cannot. Makes title and text inert. */
+  /** A line for stdout that makes the system show a message outside the log; absent if the system cannot. The title and the text are made inert. */
   annotate?(level: AnnotationLevel, title: string, text: string): string;
   /**
    * A line for stdout that sets a variable for later steps or jobs; absent if a file does that, or the system cannot.
@@ -134,7 +134,7 @@ export interface Platform {
    * @param folded Whether the section starts closed, on systems where the log decides.
    */
   section?(name: string, header: string, wallTimeMs: number, folded: boolean): Section;
-  /** A new pair of lines between which the system obeys no command; absent if the system has no such lines. */
+  /** A new fence; absent if the system has no such lines. */
   fence?(): Fence;
 }
 
@@ -245,7 +245,7 @@ function parseState(text: string): JobState {
 function read(env: ReadEnv, source: Source = []): string | null {
   for (const names of source) {
     const values = names.split("+").map((name) => env(name) ?? "");
-    // As JSON: joined texts would make `a/b` + `c` equal to `a` + `b/c`.
+    // JSON keeps the values apart. Joined with a slash, `a/b` + `c` would equal `a` + `b/c`.
     if (!values.includes("")) return values.length === 1 ? values[0] as string : JSON.stringify(values);
   }
   return null;
@@ -255,7 +255,7 @@ function serverUrl(text: string | null, originOnly: boolean): string | null {
   if (text === null || !URL.canParse(text)) return null;
   const url = new URL(text);
   if (!/^https?:$/.test(url.protocol)) return null;
-  // Without user and password: a password would go into the key, and would change it.
+  // The user and password are left out: the key must not contain a password, and must not change with it.
   return url.origin + (originOnly ? "" : url.pathname.replace(/\/+$/, ""));
 }
 
@@ -275,8 +275,8 @@ function variablesOf(table: PlatformTable): string[] {
 }
 
 /**
- * Fields of the identity that the system does not provide get the value of {@linkcode JOB_VARIABLE}, if it is set. Titles, texts and headers are made
- * inert before the table's functions get them.
+ * Builds a platform from its table. {@linkcode JOB_VARIABLE} fills in fields of the identity that the system does not provide. Titles, texts and
+ * headers are made inert before they are passed to the table's functions.
  */
 export function definePlatform(table: PlatformTable): Platform {
   const { annotate, section, setOutput, showSummary, fence, maskCommand, retryJob } = table;
@@ -348,7 +348,7 @@ export function namedPlatform(name: string): Platform {
 /** No CI system; there is no job to identify. */
 export const none: Platform = { ...namedPlatform("none"), isCi: false, identity: () => null };
 
-// The person for whom a process works, according to the environment.
+// The person on whose behalf the process runs, according to the environment.
 
 /** Variables that name a person. Variables of CI systems come first. Source: the lists of variables in the documentation of each system. */
 export const PERSON_VARIABLES: readonly string[] = [
@@ -366,7 +366,7 @@ export const PERSON_VARIABLES: readonly string[] = [
 
 export const UNKNOWN_PERSON = "unknown";
 
-/** {@linkcode UNKNOWN_PERSON} without a name. It proves nothing: any program can set these variables. */
+/** Name of a person, or {@linkcode UNKNOWN_PERSON}. The name is not proof of identity, because any program can set these variables. */
 export function personOf(env: ReadEnv): string {
   for (const name of PERSON_VARIABLES) {
     const value = env(name)?.trim();
@@ -375,11 +375,11 @@ export function personOf(env: ReadEnv): string {
   return UNKNOWN_PERSON;
 }
 
-// The name of the CI system, by its marks in the environment. A client needs only the name, so the tables are not here.
+// Detects the name of the CI system from its variables. A client needs only the name, so the tables are not here.
 
 /**
- * Marks, `NAME` of a variable that is set or `NAME=value`, and the names of the systems. In the order of detection: a system that also sets the
- * variables of another one comes first.
+ * Each entry has a variable, either `NAME` (set to any value) or `NAME=value`, and the name of the system that sets it. The first match wins, so a
+ * system that also sets another system's variables comes before that system.
  */
 const MARKS: readonly (readonly [mark: string, system: string])[] = [
   ["FORGEJO_ACTIONS", "forgejo"],

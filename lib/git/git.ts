@@ -13,16 +13,16 @@ import { NETWORK_VARIABLES } from "../variables.ts";
 
 export interface GitOptions {
   /**
-   * Address of the repository to read and write, which has passed `checkRemote`. Only its host gets the password: a proxy that asks for one
-   * gets none, and the hooks of a repository on this machine, which Git runs with our environment, do not see it.
+   * Address of the repository to read and write, which has passed `checkRemote`. Only the host of this address gets the password. A proxy
+   * that asks for a password gets none, and the hooks of a local repository, which Git runs with our environment, cannot see it.
    */
   remote: string;
   env: (name: string) => string | undefined;
   /** Limits the time of each call. */
   clock: Clock;
   /**
-   * The owner of the folder, as text, and a function that shows whether the owner of another folder has ended. The folder of such an owner
-   * is removed, since a killed process cannot remove its own. @default folders of other processes are ignored
+   * The owner of the temporary folder, as text, and a function that reports whether the owner of another folder has ended. The folder of an
+   * owner that has ended is removed, because a killed process cannot remove its own. @default folders of other processes are ignored
    */
   owner?: { text: string; hasEnded(text: string): boolean } | undefined;
   signal?: AbortSignal | undefined;
@@ -47,7 +47,7 @@ export interface SystemGit {
 }
 
 export interface GitAnswer {
-  /** Null if it was killed. */
+  /** Exit code; null if Git was killed. */
   code: number | null;
   stdout: Uint8Array;
   /** At most the last 4000 characters. The server may have written parts of it. */
@@ -137,7 +137,7 @@ export async function openGit(options: GitOptions): Promise<SystemGit> {
     try {
       fs.rmSync(folder, { recursive: true, force: true });
     } catch {
-      // The system empties its temporary folder.
+      // The operating system cleans up its temporary folder.
     }
   }
 
@@ -176,7 +176,7 @@ function sweep(fs: typeof import("node:fs"), temporary: string, hasEnded: (text:
       try {
         if (isLeft(path)) fs.rmSync(path, { recursive: true, force: true });
       } catch {
-        // Another process removes it, or reading it is not allowed.
+        // Another process is removing the folder, or reading it is not allowed.
       }
     }
   } catch {
@@ -204,13 +204,13 @@ const SETTINGS: readonly (readonly [string, string])[] = [
   ["credential.interactive", "false"],
   ["fetch.recurseSubmodules", "false"],
   ["gc.auto", "0"],
-  // A server must not forward the password to another one.
+  // A redirect must not send the password to another server.
   ["http.followRedirects", "false"],
   ["push.recurseSubmodules", "no"],
   ["transfer.fsckObjects", "true"],
 ];
 
-/** Passes the password to Git when the server asks for one. Git runs it in a shell, and the environment has the values. */
+/** Credential helper that Git runs in a shell. It prints the user name and password from the environment. */
 const HELPER =
   `!f() { test "$1" = get && printf 'username=%s\\npassword=%s\\n' "$MOGPLEX_GIT_USERNAME" "$MOGPLEX_GIT_TOKEN"; }; f`;
 
@@ -243,12 +243,12 @@ function environment({ env, remote }: GitOptions, folder: string): Record<string
       MOGPLEX_GIT_USERNAME: env("MOGPLEX_GIT_USERNAME") ?? "mogplex-ci",
       MOGPLEX_GIT_TOKEN: env("MOGPLEX_GIT_TOKEN") ?? "",
     }),
-    // We parse its messages.
+    // Git's messages are parsed, so they must be in English.
     LC_ALL: "C",
   };
 }
 
-/** The only scope whose server may ask for the password: scheme, host and port; undefined if none may. */
+/** The only origin (scheme, host and port) that may get the password; undefined if none may. */
 function passwordScope(remote: string): string | undefined {
   return URL.canParse(remote) && new URL(remote).protocol === "https:" ? new URL(remote).origin : undefined;
 }
@@ -282,13 +282,13 @@ const TROUBLE: readonly RegExp[] = [
   // GitLab, lib/gitlab/git_access.rb, while its storage moves: "The repository is temporarily read-only. Please try again later."; and
   // documentation, "Maintenance mode": "Git push is not allowed because this GitLab instance is currently in (read-only) maintenance mode."
   /temporarily read-only|\(read-only\) maintenance mode/i,
-  // A hook in Ruby or Python that dies: rocq-prover/bot issue 2, gitlabhq/gitlabhq issue 9772.
+  // A hook in Ruby or Python that crashes: rocq-prover/bot issue 2, gitlabhq/gitlabhq issue 9772.
   /\(NoMethodError\)|Traceback \(most recent call last\)/,
   // Git, http.c ("The requested URL returned error: %ld") and remote-curl.c ("RPC failed; HTTP %ld"); curl, lib/http_proxy.c (of a proxy).
   /error: (?:408|425|429|5\d\d)\b|HTTP (?:408|425|429|5\d\d)\b|response (?:408|425|429|5\d\d)\b/,
   // GitHub, "Rate limits"; GitLab, "Rate limits": over SSH and in bodies of 403.
   /rate limit|too many requests|abuse detection/i,
-  // POSIX, strerror(): a disk that is full, of either side. Git adds it to whatever it could not do.
+  // POSIX, strerror(): a full disk on either side. Git appends this text to the message of the failed operation.
   /No space left on device|Disk quota exceeded|Read-only file system|Input\/output error/i,
 ];
 

@@ -48,7 +48,7 @@ export function limitWords(said: string): string | null {
   if (said.includes("External Mogplex run rate limit exceeded")) return "starts per minute or per hour";
   return said.includes("Rate limit exceeded. Retry after ") ? `${REQUEST_LIMIT} requests per minute` : null;
 }
-/** Whether all tokens of a user share a limit, whose words are {@linkcode limitWords}. Source: as above. */
+/** Whether all tokens of a user share the limit that {@linkcode limitWords} returned. Source: as above. */
 export function isLimitOfUser(limit: string): boolean {
   return limit.startsWith("starts");
 }
@@ -69,7 +69,7 @@ const TERMINAL_STATUSES = ["success", "failed", "cancelled"] as const;
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** A text that was checked: {@linkcode isUuid}. `hono/client` does not encode path parameters, so no other text becomes one. */
+/** A text that {@linkcode isUuid} has accepted. `hono/client` does not encode path parameters, so they must have this type. */
 export type Uuid = string & { readonly isUuid: true };
 
 /** Whether a text may be the beginning of a UUID: at least its first 8 digits, and not all. */
@@ -128,7 +128,7 @@ export type Schema<T> = z.ZodMiniType<T>;
 const text = z.string();
 /** An id that the toolkit writes into paths, files and outputs of the job: it must be a UUID. */
 export const uuid: Schema<string> = z.lazy(() => z.string().check(z.refine(isUuid, "it is not a UUID")));
-// The following never make an answer invalid: they read any value, also an absent one.
+// The following schemas accept any value, even an absent one, so they never make an answer invalid.
 /** The value if it is text; null when it is absent or of another type. */
 const textOf = (value: unknown) => typeof value === "string" ? value : null;
 const numberOf = (value: unknown) => typeof value === "number" ? value : null;
@@ -202,7 +202,7 @@ export const eventSchema: Schema<RunEvent> = z.lazy(() =>
 export const runEventsSchema: Schema<RunEvents> = z.lazy(() =>
   z.looseObject({ run: runSchema, events: list(eventSchema) })
 );
-/** Words that older documents list besides a run's status. They do not describe the run. Source: contract 4.7. */
+/** Words that older documentation lists as additional statuses. They do not describe the run. Source: contract 4.7. */
 const CANCEL_WORDS: readonly string[] = ["cancellation_requested", "already_terminal"];
 /** `data` of the answer to a cancel. A contradictory answer must not become a verdict. */
 export const cancelResultSchema: Schema<CancelResult> = z.lazy(() =>
@@ -327,7 +327,7 @@ export const automationRunsSchema: Schema<{ runs: AutomationRunRecord[] }> = z.l
 export const automationRunDataSchema: Schema<{ run: AutomationRunRecord | null }> = z.lazy(() =>
   z.looseObject({ run: z.nullable(automationRunSchema) })
 );
-/** Only its HTTP status is known, so `status` may be absent. */
+/** Only the HTTP status of this answer is known, so `status` may be absent. */
 export const automationCancelSchema: Schema<{ status: string | null }> = z.lazy(() =>
   z.looseObject({ status: textOrNull })
 );
@@ -367,24 +367,24 @@ const MAX_TEXT_LENGTH = 4 * 1024;
 /** Maximum length, in UTF-16 units, of a user's text. The service accepts half a million at most. */
 const MAX_INPUT_LENGTH = 1024 * 1024;
 
-/** The field with users' texts: they are compared with what was sent, or printed for their owners. */
+/** Name of the field with users' texts. Its limit is higher, because the texts are compared with what was sent, or printed for their owners. */
 function inputFieldOf(schema: unknown): string | undefined {
   if (schema === automationSchema) return "publishedVersion";
   return schema === automationRunsSchema || schema === automationRunDataSchema ? "metadata" : undefined;
 }
 
-/** Makes the function that masks secrets, or returns it again. */
+/** Returns the function that masks secrets, and creates it on the first call. */
 export type Masker = () => MaskText;
 
 interface TextLimits {
-  /** Makes the function that masks secrets, so that the first half of one does not remain before a cut. Most answers need none. */
+  /** Masks a text before it is cut, so that the first half of a secret does not remain. Most answers need no cut, so it is created on demand. */
   masker: Masker;
   inputField: string | undefined;
 }
 
 /**
- * Replaces values that are nested too deeply, in place: code that walks through them would overflow the stack, and lose the verdict. Texts and names
- * of fields that are too long are cut.
+ * Replaces values that are nested too deeply, in place: code that walks through them would overflow the stack, and the verdict would be lost. Texts
+ * and names of fields that are too long are cut.
  */
 function limitValue(value: unknown, limits: TextLimits, max = MAX_TEXT_LENGTH, depth = 1): unknown {
   if (typeof value === "string") return value.length > max ? detach(cutMasked(value, max, limits.masker())) : value;
@@ -416,7 +416,7 @@ function read<T>(schema: Schema<T>, value: unknown, place: readonly string[] = [
   if (success) return { ok: true, data };
   const [issue] = error.issues;
   const path = [...place, ...issue?.path ?? []].map(String).join(".") || "(root)";
-  // Only the schemas' own rules have our words.
+  // Only `custom` issues contain our own words.
   return { ok: false, problem: `${path}: ${issue?.code === "custom" ? issue.message : issue?.code}` };
 }
 

@@ -31,14 +31,14 @@ export async function retry<T>(options: RetryOptions<T>): Promise<T> {
   function meaningOf(error: unknown): Failure | undefined {
     unauthorized = isUnauthorized(error) ? unauthorized + 1 : 0;
     if (!isUnauthorized(error)) return judge(error);
-    // A function with an outdated token gets one chance to return another one.
+    // If a function provides the token, the function gets one chance to return a newer token.
     if (memory.renews && !memory.worked && !memory.workedBefore && unauthorized === 1) {
       const failure = failureOf(error, { worked: true });
       return failure && { ...failure, delayMs: 0 };
     }
     if (memory.worked || !memory.workedBefore) return unauthorized > MAX_UNAUTHORIZED ? undefined : judge(error);
     const failure = firstUnauthorized(error, unauthorized);
-    // Once is enough: other requests of the process do not wait as long.
+    // Only one request waits this long. After it gives up, other requests of this process fail at once.
     memory.workedBefore = failure !== undefined;
     return failure;
   }
@@ -59,7 +59,10 @@ export async function retry<T>(options: RetryOptions<T>): Promise<T> {
   }
 }
 
-/** Maximum number of retries in a row after a 401 with a token that has worked. Source: contract, trap 4: a failing database of the service looks like 401. */
+/**
+ * Maximum number of retries in a row after a 401 with a token that has worked.
+ * Source: contract, trap 4: the service also answers 401 when its database fails.
+ */
 const MAX_UNAUTHORIZED = 2;
 
 /**
@@ -89,7 +92,7 @@ function learnFrom(error: unknown, memory: TokenMemory): void {
   memory.answered ||= error instanceof ApiError || error instanceof BodyTooLargeError || isUnauthorized(error);
 }
 
-/** Whether no request has got an answer in the time for the first one. */
+/** Whether the time limit for the first answer has passed without any answer. */
 export function isUnreached({ answered, answerBy }: TokenMemory, nowMs: number): boolean {
   return !answered && nowMs >= answerBy;
 }
@@ -205,9 +208,8 @@ export function isUnauthorized(error: unknown): error is MogplexError {
 }
 
 /**
- * The cause of an answer that is not from the API refusal; undefined if a retry cannot help.
- * 501 and 505 mean that the server can never do it. Other statuses below 500 do not come from the API: the address is wrong if the token has never
- * worked, and a proxy is failing if it has.
+ * The reason to wait after an answer that did not come from the API; undefined if a retry cannot help. 501 and 505 mean that the server never
+ * supports the request. For other statuses below 500, the address is wrong if the token has never worked; if it has, a proxy is failing.
  */
 function unavailableCause(status: number, worked: boolean): WaitCause | undefined {
   if (status === 501 || status === 505) return undefined;
@@ -225,15 +227,15 @@ function causeOf(error: MogplexError, { worked, starts = false }: Circumstances)
   return isUnauthorized(error) && worked ? "unauthorized" : undefined;
 }
 
-/** Codes and words of Node 20, Bun 1.4 and Deno 2.9 for a refused connection, and an unknown name. */
+/** Error codes and messages of Node 20, Bun 1.4 and Deno 2.9 for a refused connection or an unknown host. */
 const NEVER_CONNECTED =
   /\b(?:ECONNREFUSED|ConnectionRefused|ENOTFOUND|EAI_AGAIN)\b|connection refused \(os error|dns error: failed to lookup/i;
 
-/** Whether there was no connection, so that no request was sent. An unknown error may have been sent. */
+/** Whether the connection failed, so that no request was sent. False for an unknown error, because the request may have been sent. */
 function neverConnected(error: unknown, depth = 0): boolean {
   if (!(error instanceof Error) || depth > MAX_CAUSES) return false;
   const { code, errors } = error as { code?: unknown; errors?: unknown };
-  // Each address of a host is tried.
+  // The runtime tries each address of a host and collects the errors.
   if (Array.isArray(errors) && errors.length > 0) return errors.every((each) => neverConnected(each, depth + 1));
   if (typeof code === "string" && NEVER_CONNECTED.test(code)) return true;
   return error.cause === undefined ? NEVER_CONNECTED.test(error.message) : neverConnected(error.cause, depth + 1);
@@ -331,7 +333,7 @@ export class CallLimits {
   readonly deadline: number;
 
   /**
-   * @param what The attempt, after "Cannot": `read run "…"`.
+   * @param what The attempted action, as it follows "Cannot" in a message: `read run "…"`.
    * @throws {UsageError} if the deadline is not a time on the clock: a date would never pass.
    */
   constructor(world: CallWorld, what: string, options: CallOptions = {}) {
@@ -381,7 +383,7 @@ export class CallLimits {
 }
 
 export interface StandAloneCall {
-  /** The attempt, after "Cannot": `read run "…"`. */
+  /** The attempted action, as it follows "Cannot" in a message: `read run "…"`. */
   what: string;
   options: CallOptions | undefined;
   /** The meaning of a failed attempt; undefined if a retry cannot fix it. @default {@linkcode failureOf} */

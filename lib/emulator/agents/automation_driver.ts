@@ -1,6 +1,6 @@
 /**
- * Plays scenarios for runs of automations, as `script_driver.ts` does for runs: every read first plays the steps that are due, of
- * all runs, since they share the slots of an installation.
+ * Plays scenarios for automation runs, as `script_driver.ts` does for runs. Every read first plays the due steps of all runs, because the
+ * runs share the slots of an installation.
  *
  * @module
  */
@@ -15,7 +15,7 @@ interface Play {
   run: AutomationRunRow;
   moments: Moment<AutomationStep>[];
   next: number;
-  /** Start of the work; undefined while the run waits for a slot. */
+  /** Time at which the work started; undefined while the run waits for a slot. */
   startMs: number | undefined;
   /** The run takes no slot before this time. */
   slotMs: number;
@@ -23,12 +23,11 @@ interface Play {
 
 const ENDS: readonly string[] = ["success", "failed", "cancelled"];
 
-/** Makes the driver that plays the `automation` part of scenarios. */
 export function automationDriver(world: World, { scenarios, speed = 1 }: ScriptOptions): AutomationDriver {
   const plays = new Map<string, Play>();
   const suppressed = new Map<Scenario, number>();
 
-  // A trigger is asked about several times, so that there is no nth one.
+  // One trigger is matched several times, so `every` cannot count triggers.
   const automationScenarios = scenarios.filter(({ automation, match }) =>
     automation !== undefined && match.every === undefined
   );
@@ -62,7 +61,7 @@ export function automationDriver(world: World, { scenarios, speed = 1 }: ScriptO
     if (status === "cancelled") run.cancelled_at = now;
   }
 
-  /** Time of the next step of a play; undefined after the last one. */
+  /** Time of the next step of a play; undefined after the last step. */
   function due({ run, moments, next, startMs, slotMs }: Play): number | undefined {
     if (startMs === undefined) return hasSlot(world, run) ? slotMs : undefined;
     const moment = moments[next];
@@ -80,14 +79,14 @@ export function automationDriver(world: World, { scenarios, speed = 1 }: ScriptO
     return first;
   }
 
-  /** A run that found no slot at `atMs` cannot start before it. */
+  /** Keeps a run that found no slot at `atMs` from starting before that time. */
   function hold(atMs: number): void {
     for (const each of plays.values()) {
       if (each.startMs === undefined && !hasSlot(world, each.run)) each.slotMs = Math.max(each.slotMs, atMs);
     }
   }
 
-  /** The time of a moment in microseconds since 1970. It keeps the made-up digits of the start of the work. */
+  /** Time of a moment in microseconds since 1970, with the same made-up microsecond digits as the start of the work. */
   function stampOf({ run, startMs }: Play, dueMs: number): number {
     if (startMs !== undefined && run.started_at !== null) {
       return Math.round(run.started_at + (dueMs - startMs) * 1_000);
@@ -98,7 +97,7 @@ export function automationDriver(world: World, { scenarios, speed = 1 }: ScriptO
   function go(each: Play, atMs: number): void {
     if (each.startMs === undefined) {
       each.startMs = atMs;
-      // A run that the queue refuses stays as it is.
+      // If the queue refuses the run, the run does not change.
       if (!startWaiting(world, each.run)) plays.delete(each.run.id);
       return;
     }
@@ -106,7 +105,7 @@ export function automationDriver(world: World, { scenarios, speed = 1 }: ScriptO
     if (moment !== undefined) apply(each.run, moment.step);
   }
 
-  /** Forgets runs that were ended from outside. */
+  /** Drops runs that were ended by something else, such as a cancel. */
   function forget(): void {
     for (const { run } of plays.values()) if (ENDS.includes(run.status)) plays.delete(run.id);
   }

@@ -1,5 +1,5 @@
 /**
- * Chooses the driver of a run (the command of its harness, else the scenarios), and when a run gets to it.
+ * Chooses the driver of a run (the command of its harness, otherwise the scenarios), and decides when the run starts.
  *
  * @module
  */
@@ -7,12 +7,7 @@ import { isTerminal } from "../../service/contract.ts";
 import type { RunRow } from "../state/store.ts";
 import type { Driver, World } from "../state/world.ts";
 
-/**
- * Joins drivers into one.
- *
- * @param exec Drivers by harness. They take precedence.
- * @param script Driver of every other run.
- */
+/** Joins drivers into one. A driver for the harness of a run takes precedence over `script`. */
 export function joinDrivers(exec: ReadonlyMap<string, Driver>, script: Driver): Driver {
   const of = (run: RunRow) => exec.get(run.harness) ?? script;
   const all = [...new Set([...exec.values(), script])];
@@ -30,7 +25,7 @@ export function joinDrivers(exec: ReadonlyMap<string, Driver>, script: Driver): 
 }
 
 /**
- * Lets a user's runs wait, `pending`, while as many as the plan permits are worked on.
+ * Keeps a user's runs `pending` while as many runs of that user are working as the plan permits.
  *
  * @param slots Number of slots of each user; undefined for no limit.
  */
@@ -38,7 +33,7 @@ export function withRunSlots(world: World, driver: Driver, slots: number | undef
   return slots === undefined ? driver : slotDriver(world, driver, slots);
 }
 
-// A command ends on its own, so the moment of its end is unknown.
+// It is not known in advance when a command will end, so the driver looks again after this time.
 const LOOK_AGAIN_MS = 250;
 
 function slotDriver(world: World, driver: Driver, slots: number): Driver {
@@ -51,7 +46,7 @@ function slotDriver(world: World, driver: Driver, slots: number): Driver {
     working.add(run);
   }
 
-  /** Takes waiting runs, the oldest first. @returns Whether it took any. */
+  /** Starts waiting runs, oldest first. @returns Whether any run was started. */
   function fill(): boolean {
     for (const run of [...waiting, ...working]) {
       if (isTerminal(run.status)) waiting.delete(run) || working.delete(run);

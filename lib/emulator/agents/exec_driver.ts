@@ -1,6 +1,6 @@
 /**
- * The exec driver: a real command works on a local Git repository, as a process that is killed with everything that it started. The run has
- * the events of a hosted one.
+ * The exec driver runs a real command on a local Git repository. The command is a process that is killed together with everything that it
+ * started. The run has the same events as a hosted run.
  *
  * @module
  */
@@ -31,16 +31,16 @@ import { type Checkout, chosenEnvironment, deliver, makeDirectory, prepareChecko
 export interface ExecOptions {
   /** Command, run by `sh -c` in the working copy. */
   command: string;
-  /** Path of the repository that a run works on; undefined without one. */
+  /** Path of the repository that a run works on; undefined if there is none. */
   pathOf: (run: RunRow) => string | undefined | Promise<string>;
   /**
-   * Milliseconds that a command may take. Then it is killed, and the run stays `streaming` as in the base of the service.
+   * Time limit of a command, in milliseconds. A command that exceeds it is killed, and its run stays `streaming`, as in the base revision.
    * @default {1_800_000}
    */
   timeLimitMs?: number | undefined;
-  /** Names of variables that the command gets, besides the usual ones. @default {[]} */
+  /** Names of variables to pass to the command in addition to the standard ones. @default {[]} */
   environment?: readonly string[] | undefined;
-  /** Takes the output of the command. @default discarded */
+  /** Receives the output of the command. @default discarded */
   onOutput?: ((text: string) => void) | undefined;
 }
 
@@ -55,7 +55,6 @@ interface Work {
   done: Promise<void>;
 }
 
-/** Makes a driver that runs a command for every run. */
 export function execDriver(world: World, options: ExecOptions): Driver {
   const { command, pathOf, timeLimitMs = COMMAND_TIME_LIMIT_MS, environment, onOutput } = options;
   const works = new Map<string, Work>();
@@ -198,7 +197,7 @@ export function execDriver(world: World, options: ExecOptions): Driver {
       claimSandbox(world, run);
       works.set(run.id, state);
       state.done = (async () => {
-        // The 202 is sent before any step of the boot is visible.
+        // The 202 answer must be sent before any step of the boot is visible.
         await new Promise((resolve) => setTimeout(resolve, 0));
         try {
           await work(run, state);
@@ -232,14 +231,14 @@ export function execDriver(world: World, options: ExecOptions): Driver {
   };
 }
 
-// The process of a harness command: starts it in the working copy, and kills it with everything that it started.
+// Starts the command of a harness in the working copy, and kills the command together with everything that it started.
 
 // Linux refuses an argument or variable of 128 KiB. Source: execve(2), MAX_ARG_STRLEN.
 const MAX_PROMPT_VARIABLE_BYTES = 120 * 1_024;
 const KILL_GRACE_MS = 2_000;
 const OUTPUT_GRACE_MS = 500;
 
-/** Ends a command: SIGTERM, then SIGKILL after {@linkcode KILL_GRACE_MS} to it and to everything that it started. */
+/** Ends a command and everything that it started: with SIGTERM, then with SIGKILL after {@linkcode KILL_GRACE_MS}. */
 function stopHarness(child: ChildProcess): void {
   if (child.exitCode !== null || child.signalCode !== null) return;
   signalGroup(child, "SIGTERM");
@@ -257,13 +256,13 @@ function signalGroup(child: ChildProcess, signal: "SIGTERM" | "SIGKILL"): void {
   try {
     process.kill(-child.pid, signal);
   } catch {
-    // The group is gone already.
+    // The process group no longer exists.
   }
 }
 
 /**
- * Working directory of the command. A link in the repository must not lead out of the working copy, since most commands change
- * files of their working directory.
+ * Returns the working directory of the command. A link in the repository must not lead out of the working copy, because most commands
+ * change files in their working directory.
  */
 async function workingDirectory({ directory }: Checkout, run: RunRow): Promise<string> {
   const root = run.root_directory ?? ".";
@@ -277,15 +276,15 @@ interface HarnessOptions {
   command: string;
   directory: string;
   branch: string;
-  /** Names of variables to pass on, besides the usual ones. @default {[]} */
+  /** Names of variables to pass to the command in addition to the standard ones. @default {[]} */
   environment?: readonly string[] | undefined;
-  /** Takes the output of the command. @default discarded */
+  /** Receives the output of the command. @default discarded */
   onOutput?: ((text: string) => void) | undefined;
-  /** Takes what the command prints, line by line. @default discarded */
+  /** Receives the output of the command, line by line. @default discarded */
   onLine?: ((line: string) => void) | undefined;
 }
 
-/** Starts the command of a run. The prompt comes on its standard input. */
+/** Starts the command of a run. The prompt is passed on standard input. */
 function startHarness(run: RunRow, options: HarnessOptions): ChildProcess {
   const { command, directory, branch, environment, onOutput, onLine } = options;
   const prompt = new TextEncoder().encode(run.prompt);
@@ -318,10 +317,10 @@ function startHarness(run: RunRow, options: HarnessOptions): ChildProcess {
   return child;
 }
 
-// A line without an end must not fill the memory.
+// A command may print text without any line break. The limit keeps that text from filling the memory.
 const MAX_LINE = 4_000;
 
-/** Cuts pieces of a text into lines, each with its line break. The last one may have none. */
+/** Splits text that arrives in pieces into lines, each with its line break. The last line may have none. */
 function lineCutter(onLine: (line: string) => void): { take(piece: string): void; end(): void } {
   let rest = "";
   return {
@@ -338,11 +337,11 @@ function lineCutter(onLine: (line: string) => void): { take(piece: string): void
   };
 }
 
-// The feed of a run shows 200 events, in the base of the service the first ones: the delivery must be among them.
+// The feed of a run shows 200 events (in the base revision, the first 200), and the events of the delivery must be among them.
 const MAX_LINE_EVENTS = 100;
 const MAX_LAST_LINES = 40;
 
-/** Passes on the first lines as they come, and at the end the last ones in one piece. */
+/** Passes on the first lines at once, and the last lines together at the end. */
 function sayAtMost(tell: (text: string) => void): { line(line: string): void; end(): void } {
   let count = 0;
   const last: string[] = [];
@@ -362,8 +361,8 @@ function sayAtMost(tell: (text: string) => void): { line(line: string): void; en
 }
 
 /**
- * Waits for the end of a command, and kills what it left running. Output that a process of it still holds open is not waited
- * for.
+ * Waits for the end of a command, and kills the processes that it left running. It does not wait for output that such a process keeps
+ * open.
  *
  * @returns Exit code; null if a signal ended the command.
  * @throws the error of a command that could not be started.
@@ -378,7 +377,7 @@ function harnessExit(child: ChildProcess): Promise<number | null> {
   });
 }
 
-/** Waits until the output of a command that has ended is read; not for long, as a process that it left behind may hold it open. */
+/** Waits briefly until the output of a finished command has been read. A process that the command left running may keep the output open. */
 async function outputRead({ stdout, stderr }: ChildProcess): Promise<void> {
   const open = [stdout, stderr].filter((stream) => stream !== null && !stream.readableEnded) as Readable[];
   if (open.length === 0) return;

@@ -1,6 +1,6 @@
 /**
- * Git for the exec driver, with its own identity, without hooks and the user's configuration: the agent's working copy, and the small
- * bare repositories behind projects in bulk.
+ * Git for the exec driver, with its own identity, and without hooks or the user's configuration: the agent's working copy, and the small
+ * bare repositories behind bulk projects.
  *
  * @module
  */
@@ -25,7 +25,7 @@ export interface Checkout {
 
 interface Delivery {
   changed: boolean;
-  /** Tracked files that the agent did not commit, and the delivery did. */
+  /** Tracked files that the agent left uncommitted and that the delivery committed. */
   autoCommitted: string[];
   /** The change as a patch, cut off after {@linkcode MAX_DIFF_CHARS} characters. */
   diff: string;
@@ -49,7 +49,7 @@ export async function removeDirectory(directory: string): Promise<void> {
  *
  * @param path Repository, bare or not.
  * @param directory Empty directory.
- * @throws {GitError} with the service's message around Git's.
+ * @throws {GitError} with Git's message inside the service's message.
  */
 export async function prepareCheckout(
   path: string,
@@ -105,9 +105,9 @@ export async function deliver({ directory, branch }: Checkout, run: RunRow, sign
   }
 }
 
-// The Git repositories behind projects in bulk: a small bare one for each project that a run needs, made when it needs it.
+// The Git repositories behind bulk projects. Each is small and bare, and is created when a run first needs it.
 
-/** Files of a project. The source uses a library, so that a command which replaces one has something to change. */
+/** Files of a project. The source uses a library, so that a command that replaces the library has something to change. */
 function filesOf(fullName: string): Readonly<Record<string, string>> {
   const name = fullName.split("/")[1] ?? fullName;
   return {
@@ -129,7 +129,7 @@ function daysBetween(from, to) {
   };
 }
 
-// The same time for all, so that a project has the same first commit on every machine.
+// A fixed time, so that a project has the same first commit on every machine.
 const COMMITTED = "Mogplex Emulator <emulator@mogplex.invalid> 1767225600 +0000";
 
 /** The first commit as a stream for `git fast-import`. */

@@ -311,7 +311,7 @@ const resultSchema = z.strictObject({
   text: z.optional(z.string()),
   /** Target of a link. */
   link: z.optional(z.string()),
-  /** Bytes of a file in which only its length matters. */
+  /** Size in bytes of a file whose content does not matter. */
   size: z.optional(count),
   submodule: z.optional(z.literal(true)),
 }).check(z.refine(
@@ -322,14 +322,14 @@ const resultSchema = z.strictObject({
 export type ScenarioResult = z.infer<typeof resultSchema>;
 
 const stepSchema = z.strictObject({
-  /** Seconds since the step before. */
+  /** Seconds since the previous step. */
   after: z._default(seconds, 0),
   /** The sandbox is up: the run is `streaming` from now on. */
   sandbox: z.optional(z.union([z.literal("up"), z.strictObject({ id: z.string() })])),
-  /** Id of the agent's process, which a cancel has to kill. */
+  /** Id of the agent's process, which a cancel must kill. */
   command: z.optional(z.string()),
   result: z.optional(resultSchema),
-  /** The agent's branch is deleted. */
+  /** Deletes the agent's branch. */
   deleteBranch: z.optional(z.literal(true)),
   event: z.optional(eventSchema),
   repeat: z._default(z.number().check(z.int(), z.minimum(1), z.maximum(10_000)), 1),
@@ -337,11 +337,11 @@ const stepSchema = z.strictObject({
   every: z._default(seconds, 0),
   call: z.optional(z.enum(["success", "failed", "cancelled"])),
   status: z.optional(z.enum(["pending", "streaming", "success", "failed", "cancelled", "awaiting_input"])),
-  /** Error text that goes with `call` and `status`. */
+  /** Error text for `call` and `status`. */
   error: z.optional(z.nullable(z.string())),
-  /** The worker gives up with this error: the run fails, then the last event is written. */
+  /** The worker gives up with this error: the run fails first, and then the last event is written. */
   fail: z.optional(z.string()),
-  /** From now on requests about this run meet a fault; with `route`, the requests of that route do. */
+  /** From this step on, requests about this run get a fault. If the fault has a `route`, requests of that route get it. */
   fault: z.optional(faultSchema),
   /** A person answers a paused run in the app: it gets a new inner call without events (later revisions). */
   resume: z.optional(z.literal(true)),
@@ -349,27 +349,27 @@ const stepSchema = z.strictObject({
 });
 
 const automationStepSchema = z.strictObject({
-  /** Seconds since the step before; for the first step, since the start of the work. The wait for a slot does not count. */
+  /** Seconds since the previous step; for the first step, since the start of the work. Time spent waiting for a slot is not included. */
   after: z._default(seconds, 0),
   status: z.optional(z.enum(["pending", "running", "success", "failed", "cancelled"])),
   /** Error text that goes with `status`. */
   error: z.optional(z.nullable(z.string())),
-  /** The run waits for a person or an event. Its status stays. */
+  /** The run waits for a person or an event. Its status does not change. */
   wait: z.optional(z.literal(true)),
   resume: z.optional(z.literal(true)),
 });
 
 const automationSchema = z.strictObject({
-  /** The service accepts the trigger and starts nothing, for this reason. */
+  /** The service accepts the trigger but starts no run, for this reason. */
   suppress: z.optional(z.enum(["REPO_PENDING_LIMIT", "INSTALLATION_PENDING_LIMIT"])),
   /** Number of triggers to suppress. @default all */
   times: z.optional(z.number().check(z.int(), z.minimum(1))),
-  /** Seconds that the run waits for a slot although one is free. */
+  /** Seconds that the run waits for a slot even if one is free. */
   slotAfter: z.optional(seconds),
   steps: z._default(z.array(automationStepSchema), []),
 });
 
-/** One value, or a list of values that are as good. */
+/** One value, or a list of accepted values. */
 const oneOrMore = <T extends z.core.$ZodType>(type: T, what: string) =>
   z.union([type, z.array(type).check(minLength(1))], `it must be ${what}, or a list of them`);
 
@@ -378,7 +378,7 @@ const attempt = z.int().check(z.minimum(1));
 const scenarioSchema = z.strictObject({
   name: z.optional(z.string()),
   description: z.optional(z.string()),
-  /** Runs that the scenario plays for: every given field has to fit. @default every run */
+  /** Runs for which the scenario plays. Every field that is set must match. @default every run */
   match: z._default(
     z.strictObject({
       prompt: z.optional(z.string()),
@@ -390,25 +390,25 @@ const scenarioSchema = z.strictObject({
       /** Number of the run among the runs of its repository and root directory, from 1. */
       attempt: z.optional(oneOrMore(attempt, "a whole number above 0")),
       every: z.optional(attempt),
-      /** Switch of the revision that has to be on. */
+      /** Switch of the revision that must be on. */
       with: z.optional(z.enum(SWITCHES)),
     }),
     {},
   ),
   play: z.optional(z.enum(PLAYABLE_NAMES)),
-  /** How long a run takes from its start to the last step, in seconds, or how that is distributed. @default as its steps say */
+  /** Seconds from the start of a run to its last step, or a distribution of this time. @default determined by the steps */
   duration: z.optional(z.union([length, durationSchema], DURATION)),
   speed: z._default(z.number().check(z.positive()), 1),
-  /** The queue refuses the run with this error. No step plays. */
+  /** The queue refuses the run with this error, and no step plays. */
   refuseQueue: z.optional(z.string()),
-  /** Faults of the service from the start of the emulator on, in order. */
+  /** Faults of the service, in order. They begin when the emulator starts. */
   faults: z.optional(z.array(faultSchema)),
   steps: z._default(z.array(stepSchema), []),
   /** Script for runs of automations. Without it, the scenario does not play for them. */
   automation: z.optional(automationSchema),
 });
 
-/** A set of scenarios as a file writes it: the first one that matches a run plays. */
+/** A set of scenarios as written in a file. The first scenario that matches a run plays. */
 const scenarioSetSchema = z.strictObject({
   name: z.optional(z.string()),
   description: z.optional(z.string()),
@@ -428,7 +428,7 @@ export type ScenarioEvent = z.infer<typeof eventSchema>;
 type Schema = z.core.$ZodType;
 type Written = z.infer<typeof scenarioSchema>;
 
-/** The issue that says most: of a value that may have several forms, the one of the form that it has. */
+/** The most specific issue. For a value that may have several forms, this is the issue of the form that the value has. */
 function innermost(issue: z.core.$ZodIssue): z.core.$ZodIssue {
   if (issue.code !== "invalid_union") return issue;
   const deeper = issue.errors.map(([first]) => first).find((first) =>
@@ -437,7 +437,7 @@ function innermost(issue: z.core.$ZodIssue): z.core.$ZodIssue {
   return deeper === undefined ? issue : innermost({ ...deeper, path: [...issue.path, ...deeper.path] });
 }
 
-/** Names of the fields that a schema knows at a path; empty if it knows none there. */
+/** Names of the fields that a schema defines at a path; empty if it defines none. */
 function fieldsAt(schema: Schema, [first, ...rest]: readonly PropertyKey[]): string[] {
   const def = schema._zod.def as {
     type: string;
@@ -457,7 +457,7 @@ function fieldsAt(schema: Schema, [first, ...rest]: readonly PropertyKey[]): str
   return field === undefined ? [] : fieldsAt(field, rest);
 }
 
-/** What is wrong, with the known name that is nearest to an unknown one. */
+/** Describes the problem. For an unknown name, the description suggests the most similar known name. */
 function explain(schema: Schema, issue: z.core.$ZodIssue, value: unknown): string {
   if (issue.path.at(-1) === "play" && typeof value === "string" && isSet(value)) {
     return `"${value}" is a set of scenarios, which cannot be part of another set; use --scenario ${value}`;
@@ -469,12 +469,12 @@ function explain(schema: Schema, issue: z.core.$ZodIssue, value: unknown): strin
   return hint === undefined ? explainIssue(issue) : `${explainIssue(issue)}; did you mean "${hint}"?`;
 }
 
-/** The value at a path; undefined when the path leads nowhere. */
+/** The value at a path; undefined if the path does not exist. */
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | null | undefined)?.[key], value);
 }
 
-/** Does a part of the reading that a hostile file can make fail: by aliases that multiply, lead nowhere or to themselves, or by depth. */
+/** Runs a part of parsing that a hostile file can make fail: with aliases that multiply, are undefined or refer to themselves, or with depth. */
 function reading<T>(name: string, work: () => T): T {
   try {
     return work();
@@ -488,7 +488,7 @@ function problem(why: string): UsageError {
   return new UsageError({ attempted: "read scenario", why });
 }
 
-/** What is wrong with a text: the first `${…}` in it that has no meaning. */
+/** Describes the first `${…}` in a text that has no meaning; undefined if there is none. */
 function badPlaceholder(text: string): string | undefined {
   const unknown = [...text.matchAll(/(\$?)\$\{([^}]*)\}/g)].find(([, escape, name = ""]) =>
     escape === "" && !(PLACEHOLDERS as readonly string[]).includes(name)
@@ -500,7 +500,7 @@ function badPlaceholder(text: string): string | undefined {
   return `"\${${name}}" is not a variable (${advice}); write "$\${${name}}" for the literal text`;
 }
 
-/** The path of the first text below a value that has a `${…}` which has no meaning, and what is wrong with it. */
+/** Finds the first text inside a value that contains an unknown `${…}`. Returns the path of the text and the problem. */
 function findBadPlaceholder(
   value: unknown,
   path: readonly PropertyKey[],
@@ -517,7 +517,7 @@ function findBadPlaceholder(
   return undefined;
 }
 
-/** The scenario with the steps of the built-in one that it plays. */
+/** Replaces `play` with the steps of the built-in scenario that it names. */
 function resolved({ play, ...written }: Written, place: () => string): Scenario {
   if (play === undefined) return written;
   if (written.steps.length > 0 || written.automation !== undefined || written.refuseQueue !== undefined) {
@@ -550,7 +550,7 @@ export function parseScenarios(text: string, name: string): Scenario[] {
     const { line, col } = lines.linePos(offset);
     return `${name}:${line}:${col}`;
   };
-  /** Place of the nearest existing node: a missing field is reported at its parent. */
+  /** Position of the nearest existing node, because a missing field is reported at its parent. */
   const placeAt = (path: readonly PropertyKey[]) => {
     let offset = 0;
     for (let length = 0; length <= path.length; length++) {
@@ -566,7 +566,7 @@ export function parseScenarios(text: string, name: string): Scenario[] {
   }
   const value = reading(name, () => {
     const plain: unknown = document.toJS();
-    // Events are sent as JSON, which has no circles.
+    // Events are sent as JSON, which cannot represent cycles.
     JSON.stringify(plain);
     return plain;
   });
@@ -578,7 +578,7 @@ export function parseScenarios(text: string, name: string): Scenario[] {
     const why = explain(schema, issue, valueAt(value, path));
     throw problem(`${placeAt(path)}: at "${path.map(String).join(".")}", ${why}`);
   }
-  /** Checks the texts of the steps, which the schema takes as they are. */
+  /** Checks the placeholders in the steps, which the schema does not check. */
   function filled(scenario: Written, path: readonly PropertyKey[]): Scenario {
     const bad = findBadPlaceholder(valueAt(value, [...path, "steps"]), [...path, "steps"]);
     if (bad !== undefined) throw problem(`${placeAt(bad.path)}: at "${bad.path.map(String).join(".")}", ${bad.why}`);

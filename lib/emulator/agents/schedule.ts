@@ -25,17 +25,17 @@ export interface RunFacts {
   revision?: Readonly<Revision>;
 }
 
-/** Chooses scenarios for runs, and counts for those that play for every nth run only. */
+/** Chooses scenarios for runs. It counts the runs of each scenario that plays only for every nth run. */
 export class Chooser {
   readonly #scenarios: readonly Scenario[];
   readonly #counts = new Map<Scenario, number>();
 
-  /** @param scenarios The first one that fits a run is chosen. */
+  /** @param scenarios In order of precedence: the first one that matches a run is chosen. */
   constructor(scenarios: readonly Scenario[]) {
     this.#scenarios = scenarios;
   }
 
-  /** The scenario of a run. Called once for each run. @returns Undefined if none fits. */
+  /** Call this once for each run, because it counts the runs. @returns Undefined if no scenario matches. */
   choose(run: RunFacts): Scenario | undefined {
     return this.#scenarios.find((scenario) => matches(scenario.match, run) && this.#isTurn(scenario));
   }
@@ -53,7 +53,7 @@ export class Chooser {
   }
 }
 
-/** Whether every field of a `match` but `every` fits. A field that asks for an absent fact does not. */
+/** Whether every field of a `match` except `every` matches. A field does not match a fact that is absent. */
 export function matches(match: Scenario["match"], run: RunFacts): boolean {
   const { prompt, repo, key, harness, automation, attempt } = match;
   return (prompt === undefined || run.prompt?.includes(prompt) === true) &&
@@ -73,7 +73,7 @@ function fitsPattern(name: string, pattern: string): boolean {
   return new RegExp(`^${source}$`, "s").test(name);
 }
 
-/** Seconds that a run with this scenario takes; undefined for as long as its steps say. */
+/** Seconds that a run with this scenario takes; undefined if the steps determine the duration. */
 export function secondsOf(
   { duration }: Pick<Scenario, "duration">,
   { repo, root, attempt }: RunFacts,
@@ -83,7 +83,7 @@ export function secondsOf(
 }
 
 export interface Moment<Step> {
-  /** Milliseconds since the script began. */
+  /** Milliseconds since the start of the script. */
   dueMs: number;
   step: Step;
   /** Number of the repetition, from 1. */
@@ -91,9 +91,9 @@ export interface Moment<Step> {
 }
 
 /**
- * Puts the steps of a script at their times, which are in seconds.
+ * Computes when the steps of a script are due. The times in the steps are in seconds.
  *
- * @param speed All times are divided by it.
+ * @param speed Divisor of all times.
  */
 export function schedule<Step extends { after: number; repeat?: number; every?: number }>(
   steps: readonly Step[],
@@ -112,8 +112,8 @@ export function schedule<Step extends { after: number; repeat?: number; every?: 
 }
 
 /**
- * Moves the steps of a script so that the last one is due after `lengthMs`: the longest pause, which is the agent's work, takes
- * what is missing. A script that is longer already gets shorter in all its parts.
+ * Moves the steps of a script so that the last one is due after `lengthMs`. The longest pause, which is the agent's work, absorbs the
+ * missing time. In a script that is already longer, all pauses are shortened.
  */
 export function stretch<Step>(moments: readonly Moment<Step>[], lengthMs: number): Moment<Step>[] {
   const naturalMs = moments.at(-1)?.dueMs ?? 0;
