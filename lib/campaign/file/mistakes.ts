@@ -1,5 +1,5 @@
 /**
- * The mistakes of a campaign file: each has a place, a key and what to do about it, and all of them are one error.
+ * The mistakes of a campaign file. Each has a place, a key and advice, and all of them form one error.
  *
  * @module
  */
@@ -21,10 +21,10 @@ export interface Mistake {
   message: string;
 }
 
-/** Maximum number of mistakes that are kept. A file with more is probably no campaign file. */
+/** Maximum number of mistakes that are kept. A file with more is probably not a campaign file. */
 const MAX_MISTAKES = 1_000;
 
-/** Longest value that a message shows, in UTF-16 units. */
+/** Maximum length of a value in a message, in UTF-16 units. */
 const MAX_EXCERPT = 80;
 
 /** A value for a message: quoted, on one line, cut to 80 units. */
@@ -37,7 +37,7 @@ export function campaignText({ name, round }: { name: string; round: string }): 
   return `campaign ${JSON.stringify(name)}${round === "" ? "" : `, round ${JSON.stringify(round)}`}`;
 }
 
-/** A text from a file in a line of a message: line breaks and other control characters become visible. */
+/** A text from a file for one line of a message. Line breaks and other control characters become visible. */
 function onOneLine(text: string): string {
   // deno-lint-ignore no-control-regex
   return text.replace(/[\x00-\x1f\x7f\u2028\u2029]/g, (control) => JSON.stringify(control).slice(1, -1));
@@ -63,7 +63,7 @@ export class CampaignFileError extends UsageError {
   /**
    * @param path The campaign file as the user wrote it; null for an object.
    * @param mistakes At least one.
-   * @param omitted How many more there are.
+   * @param omitted Number of further mistakes.
    * @param unread Why the file itself could not be read.
    */
   constructor(path: string | null, mistakes: readonly Mistake[], omitted = 0, unread?: ErrorParts) {
@@ -82,16 +82,16 @@ export class CampaignFileError extends UsageError {
   }
 }
 
-/** Collects mistakes. A second one of the same key at the same place is dropped: it follows from the first. */
+/** Collects mistakes. A second mistake with the same key at the same place is dropped, because it follows from the first. */
 export class MistakeList {
   readonly #mistakes = new Map<string, Mistake>();
-  /** In which order the files were named. */
+  /** The order in which the files were named. */
   readonly #files = new Map<string, number>();
   #omitted = 0;
   /** How the caller writes keys and messages. @default as a file has them */
   words: { key(key: string): string; message(message: string): string } | undefined;
 
-  /** Whether no further mistake is kept: work that only finds more of them can stop. */
+  /** Whether no further mistakes are kept. Work that only finds more of them can stop. */
   get full(): boolean {
     return this.#mistakes.size >= MAX_MISTAKES;
   }
@@ -116,7 +116,7 @@ export class MistakeList {
     this.#mistakes.set(id, { file, line, column, key, message });
   }
 
-  /** All of them as an error. @param path The campaign file, whose mistakes come first; null for an object. */
+  /** All mistakes as one error. @param path The campaign file, whose mistakes come first; null for an object. */
   error(path: string | null): CampaignFileError {
     const order = ({ file }: Mistake) => file === path || file === null ? -1 : this.#files.get(file) ?? 0;
     const sorted = [...this.#mistakes.values()].sort((a, b) =>

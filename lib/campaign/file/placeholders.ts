@@ -1,5 +1,5 @@
 /**
- * The texts of a new campaign file that a person has to replace: `campaign new` writes them, and a file that still has one is refused.
+ * The texts of a new campaign file that a person has to replace. `campaign new` writes them, and a file that still contains one is refused.
  *
  * @module
  */
@@ -10,7 +10,7 @@ export const NEW_TASK =
   `Describe the task for {{ repository.name }} here: what to change, how to check the result (run the tests, build it), and what not to touch.
 `;
 
-/** The repository, where none was given. */
+/** The repository if none was given. */
 export const NEW_REPOSITORY = "owner/name";
 
 const TEXTS: readonly string[] = [NEW_TITLE, NEW_TASK.trim(), NEW_REPOSITORY];

@@ -7,17 +7,17 @@ import { formatCount } from "../../text/duration.ts";
 import type { GateName, JournalRecord } from "./record.ts";
 
 export interface DecisionMemory {
-  /** When, by the clock of that machine. */
+  /** When the decision was recorded, by the clock of the machine that recorded it. */
   readonly at: string;
-  /** In our words. */
+  /** What was decided, in this program's words. */
   readonly what: string;
-  /** Null for a gate. */
+  /** Who decided; null for a gate. */
   readonly by: string | null;
   /** Null if no reason was given. */
   readonly reason: string | null;
 }
 
-/** Maximum number of decisions that are kept, the newest. */
+/** Maximum number of decisions that are kept. The newest are kept. */
 export const MAX_DECISIONS = 200;
 
 const GATES: Readonly<Record<GateName, { closed: string; opened: string; text: string }>> = {
@@ -30,12 +30,12 @@ const GATES: Readonly<Record<GateName, { closed: string; opened: string; text: s
   merge: { closed: "Merging stopped: approval needed", opened: "Approved further merges", text: "for further merges" },
 };
 
-/** Which gate it is, in words that follow "gate". */
+/** The gate in words that follow "gate". */
 export function gateText(gate: GateName): string {
   return GATES[gate].text;
 }
 
-/** Undefined for a record that decides nothing. @param hasRuns Whether runs were active at that time. */
+/** The decision in a record; undefined for a record without one. @param hasRuns Whether runs were active at that time. */
 export function decisionOf(record: JournalRecord, hasRuns: boolean): DecisionMemory | undefined {
   const said = "reason" in record && typeof record.reason === "string" ? record.reason : null;
   const reason = said ?? ("note" in record && typeof record.note === "string" ? record.note : null);

@@ -1,5 +1,5 @@
 /**
- * A home in the memory of this process: for tests, and for scripts that start from scratch each time. Nothing is written to a disk.
+ * A home in the memory of this process, for tests, and for scripts that start from scratch each time. Nothing is written to a disk.
  *
  * @module
  */
@@ -37,13 +37,13 @@ export function isMemoryHome(value: unknown): value is MemoryHome {
 }
 
 interface MemoryHomeOptions extends Omit<LockChecks, "path"> {
-  /** The records contain its wall time, for people. */
+  /** Provides the wall time of the records, which is for people. */
   clock: Clock;
-  /** `write`: nothing else writes until {@linkcode Home.close}. `read`: it changes nothing. */
+  /** `write`: nothing else writes until {@linkcode Home.close}. `read`: nothing is changed. */
   access: "read" | "write";
 }
 
-/** Opens a home in memory. @throws {MogplexError} with exit code 75 when another call writes in it. */
+/** Opens a home in memory. @throws {MogplexError} with exit code 75 if another call is writing to it. */
 export function openMemoryHome(memory: MemoryHome, options: MemoryHomeOptions): Home {
   return MemoryStore.open(memory as MemoryStore, options);
 }
@@ -65,7 +65,6 @@ class MemoryStore implements MemoryHome {
   readonly #sentAt: number[] = [];
   #isWritten = false;
 
-  /** See `openMemoryHome()`. */
   static open(memory: MemoryStore, { campaign, round, requestHash, clock, access }: MemoryHomeOptions): Home {
     let writes = access === "write";
     if (writes && memory.#isWritten) {

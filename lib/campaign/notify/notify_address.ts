@@ -1,5 +1,5 @@
 /**
- * The address of a webhook: where it comes from, and which one may be called.
+ * The address of a webhook: where it comes from, and which addresses can be called.
  *
  * @module
  */
@@ -7,19 +7,19 @@ import { fileVariableAdvice, isFileVariable, type ReadEnv } from "../../ci/platf
 import { isLoopback } from "../../loopback.ts";
 import type { Notify } from "../file/campaign_file.ts";
 
-/** An address that may be called, or why it may not be, as a clause that does not contain it. */
+/** An address that can be called, or the reason why not, as a clause that does not contain the address. */
 type WebhookAddress = { ok: true; url: string } | { ok: false; why: string };
 
 const refused = (why: string): WebhookAddress => ({ ok: false, why });
 
-/** Whether plain HTTP to this machine is permitted. Source: the rule for `MOGPLEX_URL`. */
+/** Whether plain HTTP to this machine is allowed. Source: the rule for `MOGPLEX_URL`. */
 function mayBePlain(env: ReadEnv, { hostname }: URL): boolean {
   return env("MOGPLEX_DEV") === "1" && env("NODE_ENV") !== "production" && isLoopback(hostname);
 }
 
 /**
- * Finds the address. The file names its host: a request to a secret address can do more than notify (some of them start a deployment),
- * and users who can write the file might not be allowed to see the values of variables.
+ * Finds the address. Its host must be the one that the file names. A request to a secret address can do more than notify (some of them start a
+ * deployment), and users who can write the file might not be allowed to see the values of variables.
  */
 export function webhookAddress({ variable, host }: Notify, env: ReadEnv): WebhookAddress {
   const text = env(variable)?.trim() ?? "";
@@ -39,10 +39,13 @@ export function webhookAddress({ variable, host }: Notify, env: ReadEnv): Webhoo
   return { ok: true, url: url.href };
 }
 
-/** Shortest part of a path that is masked separately, in characters: shorter ones are ordinary words. */
+/** Minimum length of a part of a path that is masked separately, in characters. Shorter parts are ordinary words. */
 const MIN_PART = 16;
 
-/** The parts of an address that must appear nowhere: all behind the scheme, all behind the host, and long parts of the path or the query. */
+/**
+ * The parts of an address that must not appear anywhere: everything after the scheme, everything after the host, and long parts of the path or the
+ * query.
+ */
 export function secretsIn({ variable }: Notify, env: ReadEnv): string[] {
   const text = env(variable)?.trim() ?? "";
   if (!URL.canParse(text)) return text === "" ? [] : [text];

@@ -1,5 +1,5 @@
 /**
- * `campaign.html`: a campaign for people, in a browser: its state, what needs attention, then everything else.
+ * `campaign.html`: a page about a campaign for people: its state, what needs attention, then everything else.
  *
  * @module
  */
@@ -98,7 +98,7 @@ import type { CampaignMarkdownOptions } from "./markdown.ts";
 /**
  * Renders the page.
  *
- * @param view View after `cleanCampaign`. Its texts are escaped; of the addresses in them, only pull requests become links.
+ * @param view View after `cleanCampaign`. Its texts are escaped. Of the addresses in them, only pull requests become links.
  */
 export function renderCampaignPage(view: CampaignView, options: CampaignMarkdownOptions = {}): string {
   const { command = ANY_COMMAND, problem = null, prompts = [], isShared = false } = options;
@@ -162,14 +162,14 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
 
 const MAX_TITLE = 300;
 
-/** Why commands of the page may fail now. */
+/** Why commands on the page may fail while another process is using the campaign. */
 function busyText(writer: string): Part {
   return markup`A process (${
     bare(writer)
   }) held the campaign's directory when this page was written. Until it ends, you can view the campaign and use <code>campaign stop</code>. All other commands that change the campaign exit with 75.`;
 }
 
-/** Shape and word of the state. */
+/** The icon and the word for the state. */
 function stateOf(view: CampaignView, entries: readonly Attention[]): [tone: Tone, word: string] {
   if (isStoppedByFailures(view)) {
     const limit = view.about?.limits.stopAfterFailures ?? "";
@@ -188,7 +188,7 @@ function stateOf(view: CampaignView, entries: readonly Attention[]): [tone: Tone
 /** What the state of the campaign means, in sentences. */
 function summary(view: CampaignView): Part {
   if (!isAtGate(view)) return wordsOf(sentence(stateDetail(view)), bare);
-  // The panel of the canary's gate has its reason.
+  // The reason is in the panel of the canary's gate.
   const reason = view.state === "gated" ? null : view.stateReason;
   return markup`${reason !== null && `${capital(reason)}. `}${countWords(view)}.`;
 }
@@ -206,10 +206,10 @@ function countWords(view: CampaignView): string {
   ].join(", ");
 }
 
-/** Maximum number of rows of the canary: a gate judges a few items. */
+/** Maximum number of rows of the canary. A gate is usually about a few items. */
 const MAX_CANARY = 50;
 
-/** The question at the canary's gate, with what it takes to answer it. After a failure, the earlier steps are above it. */
+/** The panel that asks for the approval of the canary, with what is needed to decide. After a failure, the steps that come first are above it. */
 function gate(view: CampaignView, command: CampaignCommand, context: RowContext): Html {
   const { names, nowMs } = context;
   const judged = view.items.filter(({ verdict }) => hasVerdict(verdict)).slice(0, MAX_CANARY);
@@ -243,7 +243,7 @@ function gate(view: CampaignView, command: CampaignCommand, context: RowContext)
   });
 }
 
-/** A shorter wait is shown without a number. */
+/** A shorter wait is shown without its duration. */
 const LEAST_WAIT_MS = 60_000;
 
 function waitText(sinceMs: number, nowMs: number): string {
@@ -251,7 +251,7 @@ function waitText(sinceMs: number, nowMs: number): string {
   return `Waiting ${ms < LEAST_WAIT_MS ? "" : `for ${unbroken(spanText(ms))}, `}since ${dayTimeText(sinceMs)}.`;
 }
 
-/** What the command that starts an item again does. */
+/** What the command to start an item again does. */
 function againText({ verdict, pullRequest, pullRequestState }: CampaignItem, name: string, isOne: boolean): Part {
   const leavesOpen = openPullText({ state: verdict, pullRequest, pullState: pullRequestState?.state }) !== null;
   const text = markup`To run ${isOne ? "" : "one again before you decide, for example "}${bare(name)}${
@@ -279,17 +279,17 @@ interface RowContext {
   readonly nowMs: number;
   /** The ids of the causes on the page, by item. */
   readonly causes: ReadonlyMap<string, string>;
-  /** The ids of the last lines of their agents, by item. */
+  /** The ids of the agents' last lines on the page, by item. */
   readonly endings: ReadonlyMap<string, string>;
 }
 
-/** Why an item has its state; a link to the last lines of its agent, otherwise to its cause with the commands. */
+/** Why an item has its state. The text links to the last lines of the item's agent, otherwise to its cause with the commands. */
 function whyCell({ id }: CampaignItem, text: string | null, { causes, endings }: RowContext): Html | null {
   const place = endings.get(id) ?? causes.get(id);
   return oneLine(text, place === undefined ? undefined : `#${place}`);
 }
 
-/** The id of a run; a link to its page on a local Mogplex. No address of a run in the app is known. */
+/** The id of a run. With a local Mogplex, it links to the run's page. The address of a run in the app is unknown. */
 function runCell({ runId }: CampaignItem, { about }: CampaignView): Html | null {
   const address = runId === null ? undefined : runAddress(about?.origin ?? "", runId);
   return address === undefined ? shortId(runId) : link(address, shortId(runId));
@@ -332,17 +332,17 @@ function needsPerson(entries: readonly Attention[]): Part {
   return text !== "" && markup`<span class="soft">${text}</span>`;
 }
 
-/** A task with its variables, which each item replaces, as in the file. */
+/** A task with its variables, as in the file. */
 function withVariables(task: string): Part {
   return parseTemplate(task).parts.map((part) =>
     typeof part === "string" ? part : markup`<var>${`{{ ${part.name} }}`}</var>`
   );
 }
 
-/** Maximum number of earlier tasks that are shown: a change of the file adds one. */
+/** Maximum number of earlier tasks that are shown. Each change of the file adds one. */
 const MAX_EARLIER = 4;
 
-/** The newest task, and the earlier tasks that some items had; null without a task. */
+/** The newest task, and the earlier tasks that some items had; null if there are no tasks. */
 function tasks(prompts: readonly string[]): Html | null {
   const newest = prompts.at(-1);
   if (newest === undefined) return null;
@@ -356,7 +356,7 @@ function tasks(prompts: readonly string[]): Html | null {
   );
 }
 
-/** The items as one bar with its legend. What has not finished is empty track. Null without items. */
+/** The items as one bar with a legend. Items that have not finished are the empty part of the bar. Null if there are no items. */
 function shares(view: CampaignView): Html | null {
   const { items, ended, good, skipped, bad, asking, running } = totalsOf(view.counts);
   if (items === 0) return null;
@@ -385,11 +385,11 @@ function toneOf(verdict: ItemState): Tone {
 }
 
 const MAX_OWNERS = 5;
-/** How long the items of an entry have waited, or when the first and the newest of them ended, and who has their pull requests. */
+/** How long the items of an entry have waited, or when the first and the newest of them ended, and who owns their pull requests. */
 function agesOf({ ids, title }: Attention, items: ReadonlyMap<string, CampaignItem>, nowMs: number): string[] {
   const rows = ids.map((id) => items.get(id)).filter((item) => item !== undefined);
   const times = rows.map(({ endedAt, startedAt }) => instantMs(endedAt ?? startedAt)).filter((time) => time !== null);
-  // The owner of a repository may be an organization.
+  // Owners of repositories are left out, because they may be organizations.
   const owners = [...new Set(rows.map(({ pullRequestState }) => pullRequestState?.owner))].filter((each) => !!each);
   const more = owners.length - MAX_OWNERS;
   return [
@@ -400,7 +400,7 @@ function agesOf({ ids, title }: Attention, items: ReadonlyMap<string, CampaignIt
   ];
 }
 
-/** @param newestMs The time of the newest, whose last lines are shown first. */
+/** @param newestMs The time of the newest item, whose last lines are shown first. */
 function ageText(title: string, sinceMs: number, newestMs: number, nowMs: number): string {
   const verdict = ITEM_VERDICTS.find((each) => each === title);
   if (verdict === undefined || !isFinal(verdict)) {
@@ -411,7 +411,7 @@ function ageText(title: string, sinceMs: number, newestMs: number, nowMs: number
   return `${verdict === "unknown" ? "finished" : verdict} ${first}${first === newest ? "" : `, the newest ${newest}`}`;
 }
 
-/** `at 14:05 UTC` for a time of today, otherwise with the day. */
+/** `at 14:05 UTC` for a time on the same day, otherwise with the date. */
 function pastTimeText(ms: number, nowMs: number): string {
   const [day, time] = utcText(ms).split(/ (.*)/);
   return utcText(nowMs).startsWith(`${day} `) ? `at ${time}` : `on ${dayTimeText(ms)}`;
@@ -420,7 +420,7 @@ function pastTimeText(ms: number, nowMs: number): string {
 /** The id of an entry on the page. */
 const causeId = (index: number) => `c${index}`;
 
-/** The ids of the entries by item. If an item has several, the first one. */
+/** The ids of the entries, by item. If an item is in several entries, the first one is used. */
 function causeIds(entries: readonly Attention[]): ReadonlyMap<string, string> {
   return new Map(entries.flatMap(({ ids }, index) => ids.map((item) => [item, causeId(index)] as const)).reverse());
 }
@@ -456,7 +456,7 @@ function entryOf(entry: Attention, id: string, items: ReadonlyMap<string, Campai
   const newest = newestParts(entry, { max: MAX_ALL_ENDINGS, rest: "see campaign.json" });
   const endings = endingsText(entry);
   const who = count === 0 ? "" : `${formatCount(count, "item")}: `;
-  // What comes afterwards is a step, not a state.
+  // The entry about what to do afterwards has no state.
   const [edge, heading] = title === AFTERWARDS ? ["", title] : [
     tone === "run" || tone === "queued" ? "warn" : tone,
     markup`${who}${state(title, tone)}${endings}`,
@@ -479,17 +479,17 @@ function entryOf(entry: Attention, id: string, items: ReadonlyMap<string, Campai
   }</div>`;
 }
 
-/** An item of an entry; the address of its pull request in it becomes a link. */
+/** An item of an entry. The address of its pull request becomes a link. */
 function linked(name: string, pullRequest: string | null): Words {
   const [before, after] = pullRequest === null ? [] : name.split(pullRequest, 2);
   if (before === undefined || after === undefined || pullRequest === null) return { name };
   return [{ name: before.replace(/ \($/, "") }, " (", { link: pullRequest }, after];
 }
 
-/** A longer cause has its own block. */
+/** A longer cause is shown in its own block. */
 const MAX_CAUSE = 200;
 
-/** @param isFirst Whether the first one is the main action of its panel. */
+/** @param isFirst Whether the first action is the main action of its panel. */
 function actionsOf(
   steps: readonly { readonly text: Words; readonly command: string | null }[],
   isFirst: boolean,
@@ -512,7 +512,7 @@ function merging(view: CampaignView, command: CampaignCommand): Html | null {
   return blocks.length === 0 ? null : panel(htmlOf(blocks));
 }
 
-/** The bar, and what comes next. */
+/** The bar, and what happens next. */
 function progress(view: CampaignView, nowMs: number, { links = {} }: CampaignMarkdownOptions): Html | null {
   const { items, writer, state, about } = view;
   const endMs = endMsOf(view, nowMs);
@@ -541,7 +541,7 @@ function progress(view: CampaignView, nowMs: number, { links = {} }: CampaignMar
 }
 
 const HOUR_MS = 3_600_000;
-/** Maximum number of hours for which the limit is drawn: two months. */
+/** Maximum number of hours for which the limit is drawn, about two months. */
 const MAX_HOURS = 1_500;
 
 /** The points of a line that counts these times within a period. */
@@ -551,11 +551,11 @@ function counted(times: readonly (number | null)[], fromMs: number, spanMs: numb
   return points.length === 0 ? [] : [[0, 0], ...points, [1, points.length]];
 }
 
-/** Fewer items or less time show nothing that the bar does not. */
+/** With fewer items and less time, the chart would show nothing that the bar does not. */
 const LEAST_ITEMS = 10;
 const LEAST_MS = 2 * HOUR_MS;
 
-/** Null for a small campaign. */
+/** The chart of finished items over time; null for a small campaign. */
 function burnUp({ items, quota, at, state: campaignState }: CampaignView): Html | null {
   const started = items.map(({ startedAt }) => instantMs(startedAt));
   const fromMs = Math.min(...started.filter((time) => time !== null));
@@ -572,7 +572,7 @@ function burnUp({ items, quota, at, state: campaignState }: CampaignView): Html 
   if (finished < LEAST_ITEMS && toMs - fromMs < LEAST_MS || finished < 3) return null;
   const spanMs = toMs - fromMs;
   const hours = Math.min(MAX_HOURS, Math.ceil(spanMs / HOUR_MS));
-  // When nothing more starts, a limit explains nothing.
+  // Once nothing more starts, the limit is no longer of interest.
   const isLimited = quota.hour.limit !== null && !areRunsOver(campaignState);
   const limit = (hour: number) =>
     Math.min(items.length, (quota.hour.limit ?? 0) * (hour + 1), (quota.day.limit ?? 0) * (Math.floor(hour / 24) + 1));
@@ -608,7 +608,7 @@ function burnUp({ items, quota, at, state: campaignState }: CampaignView): Html 
   );
 }
 
-/** Whether nothing has an item to show but its name: at a gate, the finished items are above. */
+/** Whether no item has more to show than its name. At a gate, the finished items are already shown above. */
 function isQueueOnly(view: CampaignView): boolean {
   const isGated = view.state === "gated";
   return view.items.every(({ verdict, runId }) =>
@@ -628,8 +628,8 @@ function queued({ items }: CampaignView, names: ReadonlyMap<string, string>): Ht
 }
 
 /**
- * How much an item changes: `+12 -3 in 2 files` according to its forge, otherwise `at least 2 files` according to the events of its run; null if neither
- * is known. It sorts by lines, or by files if the lines are unknown.
+ * How much an item changes: `+12 -3 in 2 files` according to its forge, otherwise `at least 2 files` according to the events of its run; null if
+ * neither is known. The column is sorted by lines, or by files if the lines are unknown.
  */
 function sizeCell({ pullRequestState, files: committed }: CampaignItem): Cell {
   const { files = null, additions = null, deletions = null } = pullRequestState ?? {};
@@ -656,7 +656,7 @@ function rowOf(item: CampaignItem, view: CampaignView, context: RowContext): Tab
     kind: stateWord(verdict),
     cells: [
       markup`${oneLine(name)}${canary && markup` <small>canary</small>`}`,
-      // Leads to the cause with its commands.
+      // Links to the cause with its commands.
       cause === undefined
         ? state(stateWord(verdict), toneOf(verdict))
         : markup`<a href="#${cause}">${state(stateWord(verdict), toneOf(verdict))}</a>`,
@@ -681,7 +681,7 @@ const COLUMNS: readonly Column[] = [
   { name: "Run", named: true },
 ];
 
-/** From this many rows on, a table has a search, a filter and a copy button. */
+/** Tables with at least this many rows have a search, a filter and a copy button. */
 const MIN_LISTED = 20;
 
 function itemsTable(view: CampaignView, context: RowContext, { program }: CampaignCommand): Html | null {
@@ -728,7 +728,7 @@ function quotas({ quota: { minute, hour, day, sandboxes }, waitingFor }: Campaig
 /** Maximum number of decisions shown. */
 const MAX_DECISIONS = 40;
 
-/** What people and gates decided; null if the view does not have it. */
+/** What people and gates decided; null if there are no decisions. */
 function decisions({ about }: CampaignView): Html | null {
   const all = about?.decisions ?? [];
   if (all.length === 0) return null;

@@ -1,5 +1,5 @@
 /**
- * Makes the view of a campaign safe for reports: every text in it is normalized, redacted and cut. Renderers get only such views.
+ * Makes the view of a campaign safe for reports: every text in it is normalized, redacted and cut. Renderers receive only such views.
  *
  * @module
  */
@@ -20,15 +20,15 @@ import type {
 } from "../view/view.ts";
 import { type CampaignCommand, STATES } from "./words.ts";
 
-// Longer than any id and any time of the service.
+// This is longer than any id or time of the service.
 const MAX_ID = 200;
-// Longer than names that forges permit: 100 characters each for owner and repository; 255 bytes for a branch.
+// This is longer than the names that forges permit: 100 characters each for owner and repository; 255 bytes for a branch.
 const MAX_NAME = 400;
-// Twice what a journal holds of a reason.
+// Twice the maximum length of a reason in the journal.
 const MAX_REASON = 1_000;
 const MAX_PROBLEM = 4_000;
 
-// Nothing in it is invisible, a line break or a sequence for a terminal.
+// Such a text contains no invisible characters, line breaks or terminal sequences.
 const ASCII = /^[\x20-\x7e]*$/;
 
 function oneLine(text: string): string {
@@ -40,12 +40,15 @@ function instant(time: string): string | null {
   return isoTimeOrNull(instantMs(time));
 }
 
-/** A field without text. */
+/** Cleans a field that contains no text. */
 const keep = <T>(value: T): T => value;
 const orNull = <T, R>(clean: (value: T) => R) => (value: T | null): R | null => value === null ? null : clean(value);
 const all = <T, R>(clean: (value: T) => R) => (values: readonly T[]): R[] => values.map(clean);
 
-/** A copy of an object with each of its fields cleaned, in this order. Any other field is left out, as is one that becomes undefined. */
+/**
+ * A copy of an object with each of its fields cleaned, in the order of the rules. Fields without a rule, and fields that become undefined, are left
+ * out.
+ */
 function fields<T extends object>(rules: { readonly [K in keyof T]-?: (value: Exclude<T[K], undefined>) => T[K] }) {
   const entries = Object.entries(rules) as [keyof T, (value: unknown) => unknown][];
   return (value: T): T => {
@@ -55,14 +58,14 @@ function fields<T extends object>(rules: { readonly [K in keyof T]-?: (value: Ex
 }
 
 /**
- * A copy with every text on one line, normalized by `plainText`, redacted and cut. Only our own token is removed from ids. A pull request's
- * address that must not be a link becomes null, and so does an invalid time.
+ * A copy with every text on one line, normalized by `plainText`, redacted and cut. From ids, only this program's own token is removed. A pull
+ * request's address that must not be a link becomes null, and so does an invalid time.
  *
- * @param redactToken Removes our own token from one text.
+ * @param redactToken Removes this program's own token from one text.
  */
 export function cleanCampaign(view: CampaignView, redact: Redact, redactToken: Redact): CampaignView {
   const line = remember(oneLine);
-  // Cut after redaction: half a token has no shape that could be found.
+  // Texts are cut after redaction, because half a token cannot be recognized.
   const name = remember((text) => cutText(redact(line(text)), MAX_NAME));
   const reason = remember((text) => cutText(redact(line(text)), MAX_REASON));
   const id = remember((text) => cutText(redactToken(line(text)), MAX_ID));
@@ -74,7 +77,9 @@ export function cleanCampaign(view: CampaignView, redact: Redact, redactToken: R
     const [createdAt, updatedAt] = [timeOrNull(pull.createdAt), timeOrNull(pull.updatedAt)];
     return { ...pull, owner: orNull(name)(pull.owner), reason: orNull(reason)(pull.reason), createdAt, updatedAt };
   }
-  /** The value has no secret: it would have been refused. It is only written as JSON, which escapes what is not seen. */
+  /**
+   * The value contains no secret, because such a value is refused when it is read. It is only written as JSON, which escapes invisible characters.
+   */
   function result(result: ItemResult): ItemResult {
     const outputs = Object.entries(result.outputs).map(([key, value]) =>
       [key, typeof value === "string" ? reason(value) : value] as const
@@ -170,7 +175,7 @@ export function cleanCommand({ program, file, flags }: CampaignCommand, redact: 
   return { program: clean(program), file: clean(file), flags: flags.map(clean) };
 }
 
-/** The message of an error, safe to show; null without an error. */
+/** The message of an error, safe to show; null if there is no error. */
 export function cleanProblem(problem: string | null | undefined, redact: Redact): string | null {
   return problem == null ? null : cutText(redact(oneLine(problem)), MAX_PROBLEM);
 }

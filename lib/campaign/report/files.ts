@@ -1,6 +1,6 @@
 /**
- * The names of the reports of a campaign, below its directory. They are separate from the renderers, so that a program that only looks for the files
- * does not load those.
+ * The names of a campaign's reports in its directory. They are separate from the renderers, so that a program that only looks for the files does not
+ * load the renderers.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * `campaign.md`, which is also the step summary on GitHub: the state of the campaign, what needs a person and what to do, then everything else in
- * tables.
+ * `campaign.md`, which is also the step summary on GitHub: the state of the campaign, what needs a person's attention and what to do about it, then
+ * everything else in tables.
  *
  * @module
  */
@@ -56,10 +56,10 @@ export interface CampaignMarkdownOptions {
   prompts?: readonly string[] | undefined;
 }
 
-// Both together are far below the 1 MiB of a step summary on GitHub and the 1,000,000 characters of a note on GitLab.
+// Together, both limits are far below the 1 MiB of a step summary on GitHub and the 1,000,000 characters of a note on GitLab.
 const MAX_ATTENTION_BYTES = 200_000;
 const MAX_ROWS_BYTES = 300_000;
-// A longer table is not readable; the other files have all items.
+// A longer table would not be readable. The other files contain all items.
 const MAX_ROWS = 500;
 const MAX_EXAMPLES = 10;
 const MAX_EXAMPLE = 200;
@@ -77,8 +77,8 @@ const MARKS: Readonly<Record<CampaignState, string>> = {
 };
 
 /**
- * Renders the report for people. Untrusted text is always code. The only links are `http(s)` addresses of pull requests and of the job on its
- * CI system. Long lists are cut, with a remark.
+ * Renders the report for people. Untrusted text is always shown as code. The only links are `http(s)` addresses of pull requests and of the job on
+ * its CI system. Long lists are cut, with a note.
  *
  * @returns Less than 600 KB of UTF-8.
  */
@@ -99,7 +99,7 @@ export function renderCampaignMarkdown(view: CampaignView, options: CampaignMark
   }\n`;
 }
 
-/** What the campaign does, and whether it needs attention, in one line. */
+/** What the campaign is doing, and whether it needs attention, in one line. */
 function stateLine(view: CampaignView, nowMs: number): Words {
   const { bad, asking } = totalsOf(view.counts);
   const isCounted = !areRunsOver(view.state) && bad > 0;
@@ -107,7 +107,7 @@ function stateLine(view: CampaignView, nowMs: number): Words {
   return joinWords([
     sentence(stateDetail(view)),
     ...(wave === null ? [] : [sentence(`next wave: ${wave}`)]),
-    // The state of the campaign has the other numbers.
+    // The other numbers are in the campaign's state.
     ...(bad + asking === 0 ? [] : [sentence({
       strong: isCounted ? `${formatCount(bad, "item")} did not succeed: see what to do below` : "See what to do below",
     })]),
@@ -220,7 +220,7 @@ function bytesOf(text: string): number {
   return new TextEncoder().encode(text).length;
 }
 
-/** As many values from the beginning as fit. @param sizeOf Bytes that a value takes. */
+/** As many values from the beginning as fit. @param sizeOf Number of bytes of a value. */
 function fitting<T>(values: Iterable<T>, sizeOf: (value: T) => number, maxBytes: number, maxCount = Infinity): T[] {
   const fittingValues: T[] = [];
   let bytes = 0;

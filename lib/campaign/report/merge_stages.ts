@@ -8,7 +8,7 @@ import type { Words } from "../../text/document.ts";
 import type { CampaignView, MergeGroup, MergeStage } from "../view/view.ts";
 import { type CampaignCommand, campaignCommand } from "./words.ts";
 
-/** The words for one, and for several. */
+/** The words for one pull request, and for several. */
 const STAGES: Readonly<Record<MergeStage, readonly [one: string, several: string]>> = {
   merged: ["is merged", "are merged"],
   queued: ["waits in a queue", "wait in a queue"],
@@ -18,7 +18,7 @@ const STAGES: Readonly<Record<MergeStage, readonly [one: string, several: string
   blocked: ["is blocked", "are blocked"],
 };
 
-/** Maximum number of owners of a line, and of pull requests that are linked. */
+/** Maximum number of owners in a line, and of pull requests that are linked. */
 const [MAX_OWNERS, MAX_LINKS] = [5, 500];
 
 interface MergeRow {
@@ -29,7 +29,7 @@ interface MergeRow {
   readonly links: readonly Words[];
 }
 
-/** A row for each group; none once everything is merged. @param command How commands are written. */
+/** A row for each group; empty once everything is merged. @param command How commands are written. */
 export function mergeRows(view: CampaignView, command: CampaignCommand): MergeRow[] {
   const { merging = [], at } = view;
   if (merging.every(({ stage }) => stage === "merged")) return [];
@@ -49,7 +49,7 @@ export function mergeRows(view: CampaignView, command: CampaignCommand): MergeRo
   });
 }
 
-/** The rows on a screen, and in a text. */
+/** The rows as blocks for a screen or a text. */
 export function mergeBlocks(view: CampaignView, command: CampaignCommand): ({ text: Words } | { code: string })[] {
   return mergeRows(view, command).flatMap((row) => [
     { text: row.text },

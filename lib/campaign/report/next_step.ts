@@ -7,12 +7,12 @@
 import { areRunsOver, FAILED_VERDICTS, isFinal, NO_CHANGE } from "../view/verdicts.ts";
 import type { CampaignView, CauseGroup } from "../view/view.ts";
 
-/** Whether too many failures stopped it, rather than a person. */
+/** Whether the campaign was stopped by too many failures instead of a person. */
 export function isStoppedByFailures({ state, waitingFor }: Pick<CampaignView, "state" | "waitingFor">): boolean {
   return (state === "stopping" || state === "stopped") && waitingFor === "gate";
 }
 
-/** Whether it waits for approval: after the canary, or after too many failures. */
+/** Whether the campaign is waiting for approval after the canary, or after too many failures. */
 export function isAtGate(view: Pick<CampaignView, "state" | "waitingFor">): boolean {
   return view.state === "gated" || isStoppedByFailures(view);
 }
@@ -22,30 +22,30 @@ export function isOver({ state, nextWaveAt }: Pick<CampaignView, "state" | "next
   return areRunsOver(state) || state === "waiting" && nextWaveAt === null;
 }
 
-/** The causes that did not succeed. They come before the approval of a closed gate. */
+/** The causes of items that did not succeed. They come before the approval of a closed gate. */
 export function failedGroups({ causes }: Pick<CampaignView, "causes">): CauseGroup[] {
   return causes.filter(({ stuck, verdict }) => stuck === null && isFinal(verdict));
 }
 
-/** Number of items that have had a run and wait for another start. */
+/** Number of items that have had a run and are waiting for another start. */
 export function retriedCount({ items }: Pick<CampaignView, "items">): number {
   return items.filter(({ verdict, attempts }) => verdict === "waiting" && attempts > 0).length;
 }
 
-/** Whether the canary did not succeed and nobody has retried it yet. A retry comes first, because an approval starts the rest anyway. */
+/** Whether the canary did not succeed and nobody has retried it yet. A retry comes first, because an approval starts the other items anyway. */
 export function needsRetry(view: Pick<CampaignView, "state" | "gateReason" | "canaryGate" | "causes">): boolean {
   const { state, gateReason, canaryGate } = view;
   return (state === "gated" || gateReason !== undefined) && canaryGate !== undefined && failedGroups(view).length > 0;
 }
 
-/** Whether the other items wait for a canary that is being retried. */
+/** Whether the other items are waiting for a canary that is being retried. */
 export function isCanaryRetried({ state, canaryGate }: Pick<CampaignView, "state" | "canaryGate">): boolean {
   return (state === "running" || state === "waiting") && (canaryGate?.retried ?? 0) > 0;
 }
 
 /** The next step on the command line. */
 interface NextStep {
-  /** What comes before the command, as a clause; null if the command is enough. */
+  /** What to do before the command, as a clause; null if the command is enough. */
   readonly first: string | null;
   /** The verb with its arguments. */
   readonly command: readonly [verb: string, ...args: string[]];

@@ -1,12 +1,12 @@
 /**
- * What the pull requests that are left for waves wait for, in words.
+ * Describes what pull requests that still need waves are waiting for.
  *
  * @module
  */
 import { formatCount } from "../../text/duration.ts";
 import type { PendingPulls, PendingReason } from "../view/view.ts";
 
-/** After the number of pull requests that wait for it. */
+/** Words that follow the number of pull requests with this reason. */
 export const PENDING_WORDS: Readonly<Record<PendingReason, string>> = {
   wave: "for a later wave",
   repair: "for a run that fixes the checks",

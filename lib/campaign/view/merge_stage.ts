@@ -9,7 +9,7 @@ import { type MergeMemory, OPEN_MERGES } from "../journal/merge_memory.ts";
 import { ownerOf } from "../pulls.ts";
 import type { CampaignItem, MergeGroup, MergeStage, PullRequestView } from "./view.ts";
 
-/** The stages, in the order of tables: what is done, then what a command or a person can do something about. */
+/** The stages, in the order of tables: what is done comes first, then what a command or a person can change. */
 const MERGE_STAGES: readonly MergeStage[] = ["merged", "queued", "ready", "review", "checks", "blocked"];
 
 /** The stage of an item's pull request; undefined if there is none, if it is closed or was not read, or if the item was skipped. */
@@ -27,7 +27,7 @@ export function stageOf(
   return pull.checks === "none" ? { stage: "blocked", reason: "it has no checks" } : { stage: "ready", reason: null };
 }
 
-/** What people have to do about it before it can be merged; null for nothing. */
+/** What people have to do before the pull request can be merged; null if they have to do nothing. */
 function obstacleOf(pull: PullRequestView, merge: MergeMemory | null): string | null {
   if (pull.state === "unreadable") return "the forge does not show it";
   if (pull.foreign !== undefined && pull.foreign !== null) return pull.foreign;

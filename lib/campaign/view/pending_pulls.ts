@@ -1,6 +1,6 @@
 /**
- * The pull requests that are left for waves when all runs of a campaign have ended: waves merge, fix or change them, as the keys of the campaign file
- * say. This is the only place that decides whether a campaign is `merging` or `done`.
+ * The pull requests that still need waves after all runs of a campaign have ended. Waves merge, fix or change them, as the keys of the campaign file
+ * specify. This is the only place that decides whether a campaign is `merging` or `done`.
  *
  * @module
  */
@@ -12,12 +12,12 @@ import { followUpBranch, isLocal } from "../pulls.ts";
 import { stageOf } from "./merge_stage.ts";
 import type { PendingPulls, PendingReason, PullRequestView } from "./view.ts";
 
-/** How long after its last change a pull request without checks may still get some, in milliseconds. */
+/** How long after its last change a pull request without checks may still get checks, in milliseconds. */
 const CHECKS_BEGIN_MS = 3_600_000;
 
 type PullMemory = Pick<CampaignMemory, "lock" | "items" | "stopped">;
 
-/** What is left for waves; null if no wave will do anything more. @param nowMs In milliseconds since 1970. */
+/** What still needs waves; null if no wave will do anything more. @param nowMs The current time, in milliseconds since 1970. */
 export function pendingPulls(memory: PullMemory, nowMs: number): Omit<PendingPulls, "hold"> | null {
   const { lock: { merge }, items } = memory;
   const repairs = new Set(followUpsDue(memory).filter(({ reason }) => reason === null).map(({ item }) => item.item.id));
@@ -25,7 +25,7 @@ export function pendingPulls(memory: PullMemory, nowMs: number): Omit<PendingPul
   const groups = new Map<PendingReason, string[]>(PENDING_REASONS.map((reason) => [reason, []]));
   for (const item of items.values()) {
     const { pullRequest: url, item: { id } } = item;
-    // Two items may share a pull request.
+    // Two items can have the same pull request.
     if (url === null || seen.has(url)) continue;
     const reason = repairs.has(id) ? "repair" : pendingReason(memory, item, url, nowMs);
     if (reason === null) continue;
@@ -39,7 +39,7 @@ export function pendingPulls(memory: PullMemory, nowMs: number): Omit<PendingPul
   };
 }
 
-/** In the order of sentences: what a wave does, what takes time, what people have to do. */
+/** The reasons in the order of sentences: what a wave does, what takes time, what people have to do. */
 const PENDING_REASONS: readonly PendingReason[] = [
   "wave",
   "repair",
@@ -58,7 +58,7 @@ const PENDING_REASONS: readonly PendingReason[] = [
 function pendingReason(memory: PullMemory, item: ItemMemory, url: string, nowMs: number): PendingReason | null {
   const { lock: { merge: rules, onFailedChecks } } = memory;
   const { state, skipped, pull, merge, writes } = item;
-  // A local Mogplex has no forge, so nothing is ever read.
+  // A local Mogplex has no forge, so its pull requests are never read.
   if (pull === null && isLocal(url)) return null;
   if (Object.values(writes).some((write) => write.state === "open") || isSetupDue(memory, item)) return "wave";
   if (pull?.state === "closed") return null;
@@ -72,7 +72,7 @@ function pendingReason(memory: PullMemory, item: ItemMemory, url: string, nowMs:
   return isRepairable && awaitsChecks(pull, nowMs) ? "checks" : null;
 }
 
-/** What an open pull request is waiting for that waves merge. */
+/** What an open pull request is waiting for, if waves merge pull requests. */
 function mergeReason(
   { item, renamed, state: verdict, pull, merge }: ItemMemory,
   nowMs: number,
@@ -103,13 +103,13 @@ function mergeReason(
   }
 }
 
-/** Whether its checks are still running, or may still start. */
+/** Whether the checks of a pull request are still running, or may still start. */
 function awaitsChecks({ checks, createdAt, updatedAt }: PullRequestView, nowMs: number): boolean {
   const lastMs = Math.max(instantMs(createdAt) ?? -Infinity, instantMs(updatedAt) ?? -Infinity);
   return checks === null || checks === "pending" || checks === "none" && nowMs - lastMs < CHECKS_BEGIN_MS;
 }
 
-/** Whether a pull request has not got the reviewers and labels of the file. */
+/** Whether a pull request does not have the reviewers and labels of the file yet. */
 export function isSetupDue({ lock, stopped }: PullMemory, item: ItemMemory): boolean {
   const { state, pull, pullRequest, writes: { setup } } = item;
   if (lock.pullRequests === null || stopped !== null) return false;
@@ -120,14 +120,14 @@ export function isSetupDue({ lock, stopped }: PullMemory, item: ItemMemory): boo
 function redItems(items: CampaignMemory["items"]): ItemMemory[] {
   return [...items.values()].filter(({ state, pull, followUp, writes }) =>
     state === "succeeded" && pull?.state === "open" && pull.checks === "red" && followUp === null &&
-    // It is being closed.
+    // The pull request is being closed.
     writes.close?.state !== "open"
   );
 }
 
 /**
- * The items whose red checks a follow-up must fix, in the order of the lock, each with the reason if it gets none. Each gets as many follow-ups
- * as the file allows, one after the other.
+ * The items whose red checks a follow-up must fix, in the order of the lock. If an item gets no follow-up, the reason is given. Each item gets as
+ * many follow-ups as the file allows, one after the other.
  */
 export function followUpsDue({ lock, items }: Pick<CampaignMemory, "lock" | "items">) {
   const rule = lock.onFailedChecks;

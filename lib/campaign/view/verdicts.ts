@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Verdicts of an item. An item with a verdict does not continue without a person. They are in the order of tables: what needs attention comes first. */
+/** Verdicts of an item, in the order of tables: what needs attention comes first. An item with a verdict does not continue without a person. */
 export const ITEM_VERDICTS: readonly ItemVerdict[] = [
   "needs-input",
   "unknown",
@@ -21,7 +21,7 @@ export const ITEM_VERDICTS: readonly ItemVerdict[] = [
 /** Verdicts that `retry --failed` selects. */
 export const FAILED_VERDICTS: readonly ItemState[] = ["failed", "overdue"];
 
-/** Verdicts with which nothing is left to do, and nothing went wrong. */
+/** Verdicts of items for which nothing is left to do and nothing went wrong. */
 export const GOOD_VERDICTS: readonly ItemState[] = ["skipped", "succeeded", "unchanged"];
 
 /**
@@ -56,36 +56,39 @@ export type OpenState = "running" | "starting" | "quota" | "service" | "waiting"
 /** Verdict of an item, or the state of an item without a verdict. */
 export type ItemState = ItemVerdict | OpenState;
 
-/** Whether an item has a verdict. `needs-input` is one that can still change: see {@linkcode isFinal}. */
+/** Whether an item has a verdict. The verdict `needs-input` can still change; see {@linkcode isFinal}. */
 export function hasVerdict(state: ItemState): state is ItemVerdict {
   return (ITEM_VERDICTS as readonly string[]).includes(state);
 }
 
-/** Whether an item has ended. A run that waits for a person continues when it is answered. */
+/** Whether an item has ended. A run that is waiting for a person continues when the person answers. */
 export function isFinal(state: ItemState): boolean {
   return hasVerdict(state) && state !== "needs-input";
 }
 
-/** The items of a campaign by what their states mean. */
+/** Number of items of a campaign, by what their states mean. */
 export interface ItemTotals {
   items: number;
   /** Items that have ended: the sum of `good`, `skipped` and `bad`. */
   ended: number;
-  /** Succeeded, or no change was needed. */
+  /** Items that succeeded, or that needed no change. */
   good: number;
   skipped: number;
-  /** Ended without success. */
+  /** Items that ended without success. */
   bad: number;
-  /** With a run that waits for a person: open. */
+  /** Items with a run that is waiting for a person. They have not ended. */
   asking: number;
-  /** With a run that has not ended and waits for nobody. */
+  /** Items with a run that has not ended and is not waiting for a person. */
   running: number;
 }
 
 /** Reason of an item that failed because its run changed nothing. */
 export const NO_CHANGE = "no change";
 
-/** The only place that decides which items are open, finished or failed. @param counts Number of items by state; a missing one is 0. */
+/**
+ * Counts the items by what their states mean. This is the only place that decides which items are open, finished or failed. @param counts Number of
+ * items by state. A missing state counts as 0.
+ */
 export function totalsOf(counts: Readonly<Partial<Record<ItemState, number>>>): ItemTotals {
   const sum = (states: readonly ItemState[]) => states.reduce((total, state) => total + (counts[state] ?? 0), 0);
   const { skipped = 0, running = 0, "needs-input": asking = 0 } = counts;
@@ -117,7 +120,7 @@ const OUTCOMES: ReadonlyMap<string, ItemOutcome> = new Map([
 /** The outcome of a single run that ended as the run of an item did. */
 export type ItemOutcome = "success" | "failed" | "cancelled" | "awaiting_input" | "deadline" | "error";
 
-/** The outcome of the newest run of an item with this verdict; undefined if the item is skipped or has no verdict, or if the word is unknown. */
+/** The outcome of the newest run of an item with this verdict; undefined if the item is skipped or has no verdict, or if the verdict is unknown. */
 export function outcomeOf(verdict: string): ItemOutcome | undefined {
   return OUTCOMES.get(verdict);
 }
@@ -149,7 +152,7 @@ export type CampaignState =
   | "merging"
   | "done";
 
-/** Whether all runs of a campaign have ended: nothing more is started without a person. Pull requests may be left. */
+/** Whether all runs of a campaign have ended. Nothing more is started without a person, but pull requests may still need waves. */
 export function areRunsOver(state: CampaignState): boolean {
   return state === "merging" || state === "done";
 }
@@ -165,15 +168,13 @@ const STATE_WORDS = {
   done: ["good", "done"],
 } as const satisfies Record<CampaignState, readonly [tone: string, word: string]>;
 
-/** Shape and word of the state of a campaign on pages. @param bad Items that ended without success. */
+/** The icon and the word for the state of a campaign on pages. @param bad Number of items that ended without success. */
 export function stateWords(
   state: CampaignState,
   bad: number,
 ): readonly [tone: typeof STATE_WORDS[CampaignState][0] | "bad", word: string] {
   return areRunsOver(state) && bad > 0 ? ["bad", `${state}, ${bad} did not succeed`] : STATE_WORDS[state];
 }
-
-// What a verdict means for its item.
 
 /** The verdict that the end of a start gives to its item: the field `as` of an `ended` record in the journal. */
 export type StartVerdict = Exclude<ItemVerdict, "skipped"> | "quota" | "service";
@@ -182,11 +183,11 @@ export type StartVerdict = Exclude<ItemVerdict, "skipped"> | "quota" | "service"
 export interface VerdictRule {
   /** Whether the start uses up an attempt of its item. */
   attempt: boolean;
-  /** Whether it is a failure: it makes the campaign end with 1. */
+  /** Whether the verdict is a failure, which makes the campaign end with exit code 1. */
   failure: boolean;
-  /** Whether the item is one of the ended items, of which `stop-after-failures` is a share. */
+  /** Whether the item is one of the ended items, to which the share in `stop-after-failures` applies. */
   ended: boolean;
-  /** Whether the item is started again automatically: `attempts`, while it has attempts; `free`, without using one up. */
+  /** Whether the item is started again automatically. `attempts`: while it has attempts left. `free`: without using one up. */
   again: "never" | "attempts" | "free";
 }
 
@@ -215,8 +216,8 @@ export const VERDICT_RULES: Readonly<Record<StartVerdict, VerdictRule>> = {
  */
 export const CANCELLED_BY_STOP: VerdictRule = OPEN;
 
-/** Starts in a row that fail because of the service or the network until the item has failed. Source: specification, section 7. */
+/** Number of consecutive starts that fail because of the service or the network after which the item has failed. Source: specification, section 7. */
 export const MAX_SERVICE_FAILURES = 5;
 
-/** Runs of one item in a row that found no sandbox until the item has failed. It is not a failure of the task. */
+/** Number of consecutive runs without a free sandbox after which the item has failed. This is not a failure of the task. */
 export const MAX_WITHOUT_SANDBOX = 12;

@@ -1,5 +1,5 @@
 /**
- * Gives each pull request the reviewers and labels of the campaign file, once, when it is found. What people change later stays.
+ * Gives each pull request the reviewers and labels of the campaign file once, when the pull request is found. Later changes by people are kept.
  *
  * @module
  */
@@ -10,15 +10,15 @@ import type { PullRequests } from "../pulls.ts";
 import { isSetupDue } from "../view/pending_pulls.ts";
 import type { Store } from "./store.ts";
 
-/** For the journal, and for messages about a missing right. */
+/** The name in the journal, and in messages about a missing permission. */
 const BY = "pull-requests";
 const COMMAND = "campaign advance";
 
-/** Maximum number of pull requests at a time: a forge takes one write a second, and starts wait in the meantime. */
+/** Maximum number of pull requests per call. A forge accepts one write per second, and starts have to wait in the meantime. */
 const MOST = 20;
 
 /**
- * Sets up the pull requests that were found since the last call, and finishes changes without a known answer. If a forge refuses them, this is
+ * Sets up the pull requests that were found since the last call, and finishes changes whose answer is unknown. If a forge refuses a change, this is
  * reported, and the next wave tries again.
  */
 export async function setUpPullRequests({ store, pulls }: { store: Store; pulls: PullRequests }): Promise<void> {
