@@ -12,7 +12,7 @@ import { cleanUpJob } from "./verbs/cleanup.ts";
 
 type EndNote = typeof endKilledJobNote;
 
-/** The parts of the script's report that the run itself does not contain. */
+/** The parts of the earlier report that the run itself does not contain. */
 function reported(context: Context, path: string | undefined, runId: string | null): Partial<RunResult> {
   try {
     const result = JSON.parse((path && context.io.readFile(path)) || "null") as RunResult | null;
@@ -20,12 +20,11 @@ function reported(context: Context, path: string | undefined, runId: string | nu
     const { idempotencyKey, replayed, waits, durationMs } = result;
     return { idempotencyKey, replayed, waits, durationMs };
   } catch {
-    // The report only helps people: an unreadable one adds nothing.
+    // The report is only additional information, so an unreadable report is ignored.
     return {};
   }
 }
 
-/** Writes the reports and the note of a run that `cleanup` has cancelled. */
 async function reportAgain(context: Context, stopped: RunResult, endNote: EndNote): Promise<void> {
   const { io, platform, writer, vocabulary } = context;
   const { targets } = readPlaces(context);

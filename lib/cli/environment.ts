@@ -1,6 +1,7 @@
 /**
- * All our variables for help and documents: those with an option, from the rows of `options.ts`, and the others.
- * The programs of component and action print no help, and do not import this.
+ * All variables of the program, for the help and the documents: variables with an option, from the rows of `options.ts`, and all others. The programs
+ * of the components and the action print no help, and do not import this file.
+ *
  * @module
  */
 import { type VariableName, VARIABLES } from "../variables.ts";
@@ -11,16 +12,16 @@ export interface Variable {
   name: VariableName;
   /** For the documents. */
   help: string;
-  /** Its default; undefined without one. */
+  /** The default; undefined if there is none. */
   fallback?: string | undefined;
-  /** The option that overrides it. */
+  /** The option that overrides the variable. */
   option?: VerbFlag | undefined;
-  /** Whether an argument overrides it. */
+  /** Whether an argument overrides the variable. */
   argument?: boolean | undefined;
   dropIn?: boolean | undefined;
-  /** Whether it selects the service or the token, so that every verb reads it. */
+  /** Whether the variable selects the service or the token, so that every verb reads it. */
   service?: boolean | undefined;
-  /** The option with which it is read. */
+  /** The option together with which the variable is read. */
   readWith?: VerbFlag | undefined;
 }
 
@@ -33,7 +34,7 @@ type Readers<N extends VariableName> = {
 
 type IsUnion<T, U = T> = T extends unknown ? ([U] extends [T] ? false : true) : never;
 
-/** Variables without an option, and variables of two options: a row for one of the latter does not compile below. */
+/** Variables without an option, and variables of two options. The code below does not compile if a variable has two options. */
 type WithoutOneOption = {
   [N in VariableName]: [Readers<N>] extends [never] ? N : true extends IsUnion<Readers<N>> ? N : never;
 }[VariableName];

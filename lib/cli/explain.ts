@@ -9,7 +9,7 @@ import { createRedactor } from "../text/redact.ts";
 import type { VerbGroup, Vocabulary } from "./verb.ts";
 import { Writer } from "./log/writer.ts";
 
-/** A writer that masks the secrets in the environment; the token is added later. */
+/** A writer that masks the secrets in the environment. The token is added later. */
 export function createWriter(io: Io, platform: Platform, group: VerbGroup | undefined): Writer {
   // Drop-in verbs read only the documented variables.
   const env = group === "toolkit" ? io.env : undefined;
@@ -18,12 +18,12 @@ export function createWriter(io: Io, platform: Platform, group: VerbGroup | unde
 
 const explained = new WeakSet<MogplexError>();
 
-/** Marks an error that the block at the end of a log has shown. */
+/** Marks an error that the block at the end of a log has already shown. */
 export function markExplained(error: MogplexError): void {
   explained.add(error);
 }
 
-/** Prints one of our errors, and for an internal error its place in the code. */
+/** Prints an error of the program. For an internal error, the place in the code is printed as well. */
 export function explain(error: unknown, writer: Writer, { words }: Pick<Vocabulary, "words">): void {
   if (error instanceof MogplexError) {
     if (explained.has(error)) return;
@@ -32,7 +32,7 @@ export function explain(error: unknown, writer: Writer, { words }: Pick<Vocabula
   }
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   writer.error(`Internal error, please report it: ${text}`);
-  // Stack frames only name our own code, and contain nothing of the environment.
+  // Stack frames only name the program's own code, and contain no values from the environment.
   const frames = error instanceof Error ? (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line)) : [];
   for (const frame of frames.slice(0, 3)) writer.note(frame.trim());
 }

@@ -1,5 +1,6 @@
 /**
- * Optional output of the command's jobs besides their reports.
+ * Optional output of the command's jobs in addition to their reports.
+ *
  * @module
  */
 import type { ReadEnv } from "../ci/platform.ts";
@@ -35,7 +36,7 @@ function decoded(text: string): string {
   return valueOr(() => decodeURIComponent(text), text);
 }
 
-/** Values of the collector's headers, with and without the scheme of `Authorization`. */
+/** Values of the collector's headers, with and without the scheme of `Authorization`. Headers can contain secrets. */
 function secrets(env: ReadEnv): string[] {
   return HEADERS.flatMap((name) => (env(name) ?? "").split(",")).flatMap((pair) => {
     const value = decoded(pair.slice(pair.indexOf("=") + 1).trim());
@@ -48,7 +49,7 @@ function isAskedFor({ io: { env }, option }: Context): boolean {
 }
 
 function permissions({ io: { env }, flags }: Context): ExtraPermissions {
-  // The address for traces wins.
+  // The address for traces overrides the general address.
   const url = ENDPOINTS.map((name) => env(name) ?? "").findLast((text) => text !== "") ?? "";
   return {
     net: URL.canParse(url) ? [new URL(url).host] : [],

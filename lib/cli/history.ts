@@ -1,5 +1,6 @@
 /**
- * The history of a job: compares the run with the previous run, and adds it.
+ * The history of a job: compares the run with the previous run, and adds the run.
+ *
  * @module
  */
 import { messageOf } from "../error_sentence.ts";
@@ -22,7 +23,7 @@ import { formatCount } from "../text/duration.ts";
 import { HISTORY, SHOW_TASK } from "./options.ts";
 import type { Context, JobExtra, JobExtras } from "./verb.ts";
 
-/** Text of a file; undefined without a file. @throws if it cannot be read. */
+/** @throws if the file cannot be read. */
 function fileText({ io }: Context, path: string): string | undefined {
   return io.readFile(path, MAX_HISTORY_BYTES, "refuse", "replace");
 }
@@ -35,7 +36,7 @@ function tell({ writer }: Context, path: string, { skipped, skippedCount }: Hist
   if (more > 0) writer.note(`history ${JSON.stringify(path)}: ${formatCount(more, "more line")} skipped`);
 }
 
-/** Name of the job, with its node in a matrix; null if it is unknown. */
+/** Name of the job, with its node in a matrix; null if the name is unknown. */
 function jobOf({ platform, io: { env } }: Context): string | null {
   const { job = null, node = "" } = platform.identity(env) ?? {};
   return job === null || node === "" ? job : `${job} ${node}`;
@@ -48,11 +49,12 @@ function jobUrlOf({ platform, io: { env }, writer }: Context): string | null {
   return url === undefined ? null : writer.redact(url);
 }
 
-/** Adds a record. An error is only reported: a job does not fail because of its history. */
+/** Adds a record. An error is only printed, because a job must not fail because of its history. */
 function append(context: Context, path: string, record: HistoryRecord): void {
   const { writer: { redact }, writer, io } = context;
   try {
-    // One write, because two jobs may write at once. If another program left the last line without a line break, the new line starts after one.
+    // A single write, because two jobs may write at the same time. If another program left the last line without a line break, the record starts with
+    // a line break.
     const isOpen = /[^\n]$/.test(textOf(context, path));
     io.appendFile(path, `${isOpen ? "\n" : ""}${redact.token(historyLine(record))}`, "refuse");
   } catch (error) {
@@ -60,7 +62,6 @@ function append(context: Context, path: string, record: HistoryRecord): void {
   }
 }
 
-/** Adds a line for a run that a campaign started. */
 export function addCampaignRun(context: Context, path: string, run: CampaignRun): void {
   append(
     context,
@@ -69,7 +70,7 @@ export function addCampaignRun(context: Context, path: string, run: CampaignRun)
   );
 }
 
-/** Checks before the job that a file can be appended to. @throws {UsageError} if it cannot. */
+/** Checks before the job that a file can be appended to. @throws {UsageError} if this is not possible. */
 export function checkAppends({ io }: Context, attempted: string, path: string): void {
   try {
     io.appendFile(path, "", "refuse");
@@ -81,7 +82,7 @@ export function checkAppends({ io }: Context, attempted: string, path: string): 
 
 type HistoryExtra = Pick<JobExtra, "compare" | "ended">;
 
-/** Opens the history of a job; undefined without one. @throws {UsageError} if it cannot be written. */
+/** Opens the history of a job; undefined if the job has no history. @throws {UsageError} if the file cannot be written. */
 export function openHistory(context: Context): HistoryExtra | undefined {
   const path = context.option(HISTORY);
   if (path === undefined) return undefined;
@@ -112,7 +113,6 @@ export function hasHistory({ option }: Pick<Context, "option">): boolean {
   return option(HISTORY) !== undefined;
 }
 
-/** Adds a line for the run of a job, if the job has a history. */
 export function addRun(context: Context, result: AnyResult): void {
   const path = context.option(HISTORY);
   const run = path === undefined ? undefined : recordIn(context, result);
@@ -128,7 +128,7 @@ function recordIn(context: Context, result: AnyResult): HistoryRecord | undefine
   return recordOf(clean, clock.wallTime(), jobOf(context), jobUrlOf(context), lastLine, isMention);
 }
 
-/** For programs that write a history and no traces. */
+/** For programs that write a history but no traces. */
 export const HISTORY_EXTRAS: JobExtras = {
   secrets: () => [],
   permissions: ({ option }) => ({ net: [], env: [], files: [option(HISTORY) ?? []].flat() }),

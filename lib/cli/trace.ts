@@ -1,5 +1,6 @@
 /**
- * The trace of one job: collects its facts, and exports them after everything else.
+ * The trace of one job: collects the facts of the job, and exports them after all other work.
+ *
  * @module
  */
 import { InterruptedError } from "../errors.ts";
@@ -23,7 +24,7 @@ import { openTrace, readTraceSettings, type TraceContext, type TraceSettings } f
 import { renderDotenvFile } from "../text/escape.ts";
 import type { Context, ExtraEnd, JobExtra } from "./verb.ts";
 
-/** Variable with the place in a trace. Source: W3C, "Trace Context"; OpenTelemetry, "Environment variables as carriers". */
+/** Variable that contains the position in a trace. Source: W3C, "Trace Context"; OpenTelemetry, "Environment variables as carriers". */
 const TRACEPARENT = "TRACEPARENT";
 
 class JobTrace {
@@ -91,7 +92,7 @@ class JobTrace {
     for (const problem of problems) if (problem) writer.note(problem);
   }
 
-  /** Passes the place in the trace to later steps and jobs: in the written outputs, and in the files of the CI system. */
+  /** Passes the position in the trace to later steps and jobs, in the written outputs and in the files of the CI system. */
   #publish({ written }: ExtraEnd): void {
     const { io, platform, writer } = this.#context;
     const value = this.#trace.traceparent;
@@ -108,8 +109,8 @@ class JobTrace {
 
 /**
  * Opens the trace of a job, and prints its id.
- * @param file File to append spans to; undefined for none.
- * @returns Undefined without a trace.
+ * @param file File to append spans to; undefined if there is none.
+ * @returns Undefined if the job has no trace.
  */
 export function openTraceOf(
   context: Context,

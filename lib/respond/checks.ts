@@ -1,15 +1,15 @@
 /**
- * The scheduled checks for mentions that no event has answered, in the words of notes and logs.
+ * The scheduled checks for mentions that no event has answered, as text for notes and logs.
+ *
  * @module
  */
 import { formatCount, formatDuration } from "../text/duration.ts";
 
-/** How often a schedule runs the job of the mentions. */
 export const CHECK_SCHEDULES = ["hourly", "daily", "none"] as const;
 export type CheckSchedule = typeof CHECK_SCHEDULES[number];
 
 export interface Checks {
-  /** Undefined if unknown. */
+  /** Undefined if the schedule is unknown. */
   readonly schedule: CheckSchedule | undefined;
   /** How far a check looks back, in milliseconds. */
   readonly sinceMs: number;
@@ -23,8 +23,8 @@ export function lookBackMs(schedule: CheckSchedule | undefined): number {
 }
 
 /**
- * What the checks do, and what to do without them.
- * @param promise Makes the sentence. @param instead A sentence that begins with a verb.
+ * Text about what the checks do, and what to do without checks.
+ * @param promise Creates the sentence about the checks. @param instead A sentence for jobs without checks. It begins with a verb.
  */
 export function checksText(
   { schedule, sinceMs }: Checks,

@@ -5,7 +5,7 @@
 import type { Thread, Threads } from "../forge/threads.ts";
 import { branchKey, branchNameProblem } from "../service/validate.ts";
 
-/** The branches of a request, or why there is no run, as a clause. */
+/** The branches of a request, or a clause that explains why there is no run. */
 export type Place =
   | { kind: "branch"; baseBranch: string | undefined; workingBranch: string | undefined; createBranch: boolean }
   | { kind: "none"; reason: string };
@@ -38,7 +38,7 @@ function placeOf(
   return { kind: "branch", baseBranch: target, workingBranch: source, createBranch: false };
 }
 
-/** The branches of a run for a thread, from the forge's current state. @throws what the forge throws. */
+/** The branches of a run for a thread, based on the forge's current state. @throws the errors of the forge. */
 export async function placeNow(threads: Threads, thread: Pick<Thread, "pull">): Promise<Place> {
   if (thread.pull === null || thread.pull.isForeign) return placeOf(thread, null, "");
   const [branch, { defaultBranch }] = await Promise.all([threads.branch(thread.pull.source), threads.repository()]);

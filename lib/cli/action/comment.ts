@@ -1,5 +1,6 @@
 /**
- * The comment on the pull request: whether there is one, with which token, and where.
+ * The comment on the pull request: whether there is a comment, which token is used, and which pull request gets the comment.
+ *
  * @module
  */
 import type { Platform, ReadEnv } from "../../ci/platform.ts";
@@ -10,9 +11,9 @@ import { planJobNote } from "../job/note.ts";
 import type { NotePlanner } from "../verb.ts";
 import { inputText, isOn } from "./inputs.ts";
 
-// The node of a matrix. GitHub's environment does not show it, but an input of the action does, by its default.
+// The node of a matrix. GitHub's environment does not contain the node, but the default of an input of the action does.
 
-/** The node as JSON without blanks; an empty string if the job has no matrix, undefined if unknown. */
+/** The node as JSON without spaces; an empty string if the job has no matrix, undefined if the node is unknown. */
 function matrixNode(env: ReadEnv): string | undefined {
   const text = inputText(env, "matrix");
   if (text === undefined) return undefined;
@@ -24,7 +25,7 @@ function matrixNode(env: ReadEnv): string | undefined {
   }
 }
 
-/** The CI system, with a hash of the node in the identity of the job: a node can be of any length. */
+/** The CI system, with a hash of the node in the identity of the job. The hash is used because a node can have any length. */
 export function withMatrixNode(platform: Platform, env: ReadEnv): Platform {
   const text = matrixNode(env);
   if (text === undefined) return platform;
@@ -36,7 +37,7 @@ export function withMatrixNode(platform: Platform, env: ReadEnv): Platform {
   return { ...platform, hidesNode: false, identity };
 }
 
-/** The number of the pull request; undefined without one. @throws {UsageError} if the input is not a number. */
+/** The number of the pull request; undefined if the input is empty. @throws {UsageError} if the input is not a number. */
 function numberOf(env: ReadEnv): string | undefined {
   const text = inputText(env, "pull-request")?.trim();
   if (text === undefined || /^[1-9]\d{0,14}$/.test(text)) return text;

@@ -1,5 +1,6 @@
 /**
- * `campaign ask` and `campaign close`: change pull requests, after a list of the changes that a person confirms.
+ * `campaign ask` and `campaign close`: change pull requests, after the user has confirmed a list of the changes.
+ *
  * @module
  */
 import {
@@ -89,7 +90,7 @@ export const campaignCloseVerb: Verb = campaignVerb("close", {
 /** Maximum number of lines of a list. */
 const MAX_LINES = 100;
 
-/** Words before the list, for each verb: what is done, and what would be done. */
+/** Words before the list of each verb: for actual changes, and for a dry run. */
 const WORDS = {
   ask: { now: "requesting reviews of", would: "would request reviews of" },
   close: { now: "closing", would: "would close" },
@@ -105,7 +106,10 @@ function lineOf(context: Context, { url, whom, people }: PlannedChange): SafeLin
   return own`  ${writer.untrusted(words.length === 0 ? url : `${url}: ${words.join("; ")}`)}`;
 }
 
-/** Changes pull requests, prints the list before and the results after, and returns the exit code. @throws as `changePullRequests` does. */
+/**
+ * Changes pull requests, prints the list before and the results after the changes, and returns the exit code. @throws the errors of
+ * `changePullRequests`.
+ */
 async function changePulls(context: Context, change: PullChange): Promise<number> {
   const { flags, writer } = context;
   const attempted = change.kind === "ask" ? "request reviews" : "close pull requests";

@@ -1,6 +1,7 @@
 /**
- * `campaign approve`, `resume`, `stop`, `retry` and `skip`: the decisions of a person. A decision sends requests only to cancel runs, and
- * if a start has no answer. Everything else is applied by the next wave, or by the process that is using the directory.
+ * `campaign approve`, `resume`, `stop`, `retry` and `skip`: a user's decisions about a campaign. A decision sends requests only to cancel runs, and
+ * if a start has no response yet. Everything else is applied by the next wave, or by the process that is using the directory.
+ *
  * @module
  */
 import { decideCampaign, type Decision, type Selection } from "../../campaign/decide.ts";
@@ -127,20 +128,19 @@ export function readSelection(context: Context): Selection {
   return { failed: flags.has(FAILED), cause: option(CAUSE), only: flags.all(ONLY), shortIds: isLaptop(context) };
 }
 
-/** The reason of a decision; empty without one. */
 function readReason({ option }: Context): { reason?: string } {
   const reason = option(REASON)?.trim();
   return reason ? { reason } : {};
 }
 
-/** @throws {UsageError} without a reason. */
+/** @throws {UsageError} if there is no reason. */
 export function requiredReason(context: Context, attempted: string, advice: string): string {
   const { reason } = readReason(context);
   if (reason === undefined) throw new UsageError({ attempted, why: "the reason is missing", advice });
   return reason;
 }
 
-/** The flag, otherwise a name from the environment or, for a person, of the user of this machine. */
+/** The name of the user who decides: the flag, or otherwise a name from the environment. Outside CI, the last choice is the user of this machine. */
 export function decider(context: Context): string {
   const { option, io, writer } = context;
   const person = personOf(io.env);
@@ -151,7 +151,7 @@ export function decider(context: Context): string {
 /** Maximum number of names of items that are printed. */
 const MAX_NAMES = 20;
 
-/** What a decision needs before it has an effect, with the verb and its arguments. */
+/** What must happen before a decision takes effect, with the verb and its arguments. */
 function followingStep(
   kind: Decision["kind"],
   { options: { home } }: CampaignPlace,
@@ -160,7 +160,7 @@ function followingStep(
 ): [text: string, verb: string, ...args: string[]] {
   if (view.waitingFor === "stopped") return ["The campaign is stopped. To let it continue:", "resume"];
   if (view.waitingFor === "gate") {
-    // A retry has done what comes before the approval, and the text of a resume names the gate.
+    // A retry precedes the approval, so only the approval is left. The text of a resume already names the gate.
     if (kind !== "resume") return ["A gate is closed. To open it:", "approve"];
     const next = nextStep(view, "run");
     if (next === null) return ["To see what to do first:", "status"];
@@ -175,14 +175,14 @@ function followingStep(
 /** Decisions after which the next wave starts something. */
 const STARTING: readonly Decision["kind"][] = ["retry", "approve", "resume"];
 
-/** Records the decision, prints its effect, and returns the exit code. @throws as `decideCampaign` does. */
+/** Records the decision, prints its effect, and returns the exit code. @throws the errors of `decideCampaign`. */
 async function decide(context: Context, decision: Decision): Promise<number> {
   const { flags, writer } = context;
   const place = readPlace(context, `campaign ${decision.kind}`);
   maskToken(context);
   const dryRun = flags.has(DRY_RUN);
   const options = { ...place.options, by: decider(context), dryRun };
-  // People paste all kinds of text.
+  // The reason may contain secrets that the user pasted.
   const masked = decision.reason === undefined ? decision : { ...decision, reason: writer.redact(decision.reason) };
   const decided = await decideCampaign(place.path, masked, options, place.internals);
   const { items, text, elsewhere, view, isElsewhere = false, leavesCancels = false, error } = decided;
@@ -223,7 +223,7 @@ async function decide(context: Context, decision: Decision): Promise<number> {
   return codeOf(context, error);
 }
 
-/** The command that also cancels the runs of items that were just skipped; null if none has a run. */
+/** The command that also cancels the runs of items that were just skipped; null if none of the items has a run. */
 function cancelCommand(
   { command }: CampaignPlace,
   decision: Decision,
@@ -238,7 +238,7 @@ function cancelCommand(
   return campaignCommand(command, "skip", ...only, "--cancel", "--reason", decision.reason);
 }
 
-/** Reports why something could not be carried out. @returns The exit code. */
+/** Prints an error that prevented a part of the decision. @returns The exit code. */
 export function codeOf({ writer, vocabulary }: Context, error: unknown): number {
   if (error === undefined) return EXIT.success;
   explain(error, writer, vocabulary);

@@ -62,7 +62,7 @@ export function duration(text: string, source: string): number {
   throw new UsageError({ attempted: `use ${source}`, why, value: JSON.stringify(text) });
 }
 
-/** In milliseconds. */
+/** The value is in milliseconds. */
 export const MEAN_RUN: Option<number> = {
   name: "mean-run",
   value: "TIME",
@@ -101,7 +101,7 @@ function days(text: string, source: string): number {
   return duration(count === undefined ? text : `${Number(count) * 24}h`, source);
 }
 
-/** In milliseconds. */
+/** The value is in milliseconds. */
 export const STUCK_AFTER: Option<number> = {
   name: "stuck-after",
   value: "TIME",
@@ -111,10 +111,10 @@ export const STUCK_AFTER: Option<number> = {
 
 export const FORGE: readonly VerbFlag[] = [FORGE_HOST, STUCK_AFTER];
 
-/** Flags of verbs that only have to find a campaign. */
+/** Flags of verbs that only need to find a campaign. */
 export const WHERE: readonly VerbFlag[] = [DIR, HOME];
 
-/** Flags of verbs that read a campaign file with everything that it names. */
+/** Flags of verbs that read a campaign file and the files that it names. */
 export const PLACE: readonly VerbFlag[] = [...WHERE, ALLOW_OUTSIDE, WEBHOOK_VARIABLE];
 
 export const DECISION: readonly VerbFlag[] = [REASON, BY, DRY_RUN, JSON_OBJECT];
@@ -166,7 +166,7 @@ export const OF_DECISIONS: Meanings = {
   rateLimited: "another process is running in the directory",
 };
 
-/** Codes of the verbs that also settle unanswered starts. */
+/** Codes of the verbs that also resolve starts without a response. */
 export const SETTLE_CODES: readonly ExitName[] = waveCodesWithout("failed", "awaitingInput");
 
 /** Codes of the verbs that change pull requests. */

@@ -1,5 +1,6 @@
 /**
- * `campaign pipeline`: writes the CI pipeline that makes the waves of a campaign. Sends nothing.
+ * `campaign pipeline`: writes the CI pipeline that runs the waves of a campaign. It sends no requests.
+ *
  * @module
  */
 import { internalsWith } from "../../campaign/open_campaign.ts";
@@ -43,7 +44,7 @@ const TAG: Option<string> = {
   parse: fitting(/^[A-Za-z0-9][\w ./:@=-]{0,100}$/, "letters, digits, spaces and ./:@=_-"),
 };
 
-/** In milliseconds. */
+/** The value is in milliseconds. */
 const EVERY: Option<number> = {
   name: "every",
   value: "TIME",
@@ -59,7 +60,7 @@ const EVERY: Option<number> = {
   },
 };
 
-/** In milliseconds. */
+/** The value is in milliseconds. */
 const REHEARSAL: Option<number> = {
   name: "rehearsal",
   value: "TIME",
@@ -129,7 +130,7 @@ async function pipeline(context: Context): Promise<number> {
 /** Default time between two waves, in milliseconds. */
 const EVERY_MS = 15 * 60_000;
 
-/** The job whose artifacts the pipeline uses. @throws {UsageError} if this is not a job of GitLab. */
+/** The job whose artifacts the pipeline uses. @throws {UsageError} if this is not a GitLab job. */
 function sourceOf({ option, io }: Context): PipelineSettings["source"] {
   const job = option(FROM_JOB);
   if (job === undefined) return undefined;
@@ -163,7 +164,7 @@ function write(context: Context, files: readonly PipelineFile[], output: string)
   }
 }
 
-/** A text with no special meaning to YAML, a shell or a CI system. */
+/** Accepts only text without a special meaning in YAML, a shell or a CI system. */
 function fitting(form: RegExp, what: string): (text: string, source: string) => string {
   return (text, source) => {
     if (form.test(text)) return text;

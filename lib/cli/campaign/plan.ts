@@ -1,5 +1,6 @@
 /**
- * `campaign plan`: freezes the list of items, and estimates when the campaign will be done. Starts nothing.
+ * `campaign plan`: freezes the list of items, and estimates when the campaign will finish. It starts nothing.
+ *
  * @module
  */
 import type { CampaignPlan, WavesForecast } from "../../campaign/campaign_options.ts";
@@ -79,7 +80,7 @@ function nameLines(names: readonly string[], all: boolean): string[] {
   return [...visibleNames.map((name) => `  ${name}`), ...rest > 0 ? [`  and ${rest} more (--all shows them)`] : []];
 }
 
-/** Which items start first, and what the others wait for. */
+/** Lines about the items that start first, and what the other items wait for. */
 function canaryLines({ view, canaryGate }: CampaignPlan, all: boolean): string[] {
   if (canaryGate === null) return [];
   const canary = view.items.filter((item) => item.canary);
@@ -107,7 +108,7 @@ function endText({ endsAt }: Pick<WavesForecast, "endsAt">, nowMs: number): stri
 
 const HOUR_MS = 60 * 60_000;
 
-/** A table of the ends, which fits into 80 columns. */
+/** A table of the estimated ends, which fits in 80 columns. */
 function forecastLines(forecasts: readonly WavesForecast[], nowMs: number): string[] {
   const rows = forecasts.map(({ everyMs, waves, computeMinutes, ...end }) => [
     everyMs === 0 ? "one long process" : `waves every ${everyMs === HOUR_MS ? "hour" : formatDuration(everyMs)}`,
@@ -137,7 +138,7 @@ const LIMITS: Readonly<Record<CampaignLimit, string>> = {
   nothing: "nothing",
 };
 
-/** What the times assume about sandboxes until a run has finished, and the end if that assumption is wrong. */
+/** What the estimate assumes about sandboxes until a run has finished, and the end if the assumption is wrong. */
 function lingerLines({ assumedLinger: linger, view }: CampaignPlan, nowMs: number): string[] {
   if (linger === null) {
     return hasEndedRun(view) ? [] : ["These times assume that a sandbox is free as soon as its run has finished."];
@@ -150,7 +151,7 @@ function lingerLines({ assumedLinger: linger, view }: CampaignPlan, nowMs: numbe
   ];
 }
 
-/** The cost of each limit, which explains the end. */
+/** The delay that each limit causes, which explains the estimated end. */
 function whyLines(limitedBy: CampaignLimit, endsAtWithout: CampaignPlan["endsAtWithout"], nowMs: number): string[] {
   if (limitedBy === "nothing") return ["No limit delays the campaign: only the runs take time."];
   const rows = endsAtWithout.map((each) => `  without ${LIMITS[each.limit]}: ${endText(each, nowMs)}`);
@@ -162,7 +163,7 @@ function quotaLine({ quota }: CampaignView): string {
   return text === NO_QUOTAS ? `Starts: ${text}` : `Starts used by this campaign: ${text}`;
 }
 
-/** Where the mean run time comes from. @param isGiven Whether the caller set one for the time before any run has finished. */
+/** The source of the mean run time. @param isGiven Whether the user set the time that applies before any run has finished. */
 function basisText(view: CampaignView, isGiven: boolean): string {
   if (hasEndedRun(view)) return "based on finished runs";
   return isGiven ? "as set by --mean-run" : "a guess; set it with --mean-run";
@@ -201,7 +202,7 @@ function planText(
   ];
 }
 
-/** Makes the text after the indentation harmless. */
+/** Makes the text after the indentation safe to print. */
 function indented({ writer }: Context, line: string): SafeLine {
   const { length } = /^ */.exec(line)?.[0] ?? "";
   return own`${own``.padEnd(length)}${writer.untrusted(line)}`;

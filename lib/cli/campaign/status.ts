@@ -1,5 +1,7 @@
 /**
- * `campaign status`: the state of a campaign, and what needs attention. Read-only; with the token of a forge it reads the pull requests.
+ * `campaign status`: the state of a campaign, and what needs attention. It changes nothing. With the token of a forge, it also reads the pull
+ * requests.
+ *
  * @module
  */
 import { exitCodeNow, readCampaignWith } from "../../campaign/campaign.ts";
@@ -56,7 +58,7 @@ async function status(context: Context): Promise<number> {
     try {
       last = await watch(context, place);
     } catch (error) {
-      // The usual end of watching, and not an error.
+      // An interruption is the usual way to stop watching, and not an error.
       if (error instanceof InterruptedError) return error.exitCode;
       throw error;
     }
@@ -76,12 +78,12 @@ function print(context: Context, place: CampaignPlace, view: CampaignView): void
   printStatus(context, place, view, { all: flags.has(ALL_ROWS) });
 }
 
-/** Whether only a person can make it continue, and no process is working on it: there is nothing to watch. */
+/** Whether the campaign can only continue after a user's decision, and no process is working on it. There is nothing to watch then. */
 function isAtRest({ state, exitCode, writer }: CampaignView): boolean {
   return writer === null && (["gated", "stopped"].includes(state) || exitCode !== EXIT.success);
 }
 
-/** A view without the parts that change with time alone. */
+/** A view without the parts that change only because time passes. */
 function contentOf(
   { at: _at, endsAt: _end, quota: _quota, nextWaveAt: _next, about: _about, ...view }: CampaignView,
 ): string {
@@ -93,7 +95,7 @@ async function watch(context: Context, place: CampaignPlace): Promise<CampaignVi
   return await interruptible({ io, clock, inJob: platform.isCi }, async ({ signal }) => {
     let last: CampaignView | undefined;
     const json = context.flags.has(JSON_OBJECT);
-    // A single reader, which does not repeat a recent read.
+    // A single reader is used, because it does not repeat a recent read.
     const pulls = pullRequestsOf({ ...place.options, signal });
     const internals = internalsWith(place.internals, { pulls });
     for (;;) {

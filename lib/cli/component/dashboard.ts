@@ -1,5 +1,6 @@
 /**
- * The program of the GitLab component `dashboard`: like the other components, it reads everything from the environment.
+ * The program of the GitLab component `dashboard`. Like the other components, it reads all settings from the environment.
+ *
  * @module
  */
 import { EXIT } from "../../exit_codes.ts";
@@ -17,10 +18,9 @@ const OUT = "public";
 
 const FLAGS: readonly VerbFlag[] = [RESULTS, HISTORIES, ALLOW_WRITE, PARTIAL];
 
-/** The variables of all inputs that only this component has. */
+/** The variables of the inputs that only this component has. */
 const DASHBOARD_INPUTS: readonly string[] = FLAGS.map(flagVariable);
 
-/** The flags of a job, which has no command line. */
 function flagsOf(env: ReadEnv): VerbFlags {
   const text = (flag: VerbFlag) => FLAGS.includes(flag) ? env(flagVariable(flag)) ?? "" : "";
   return {
@@ -44,10 +44,10 @@ async function printPermissions({ io: { env }, platform, systems, writer }: Cont
 const VERBS: Readonly<Record<string, VerbFunction>> = { dashboard: showDashboard, permissions: printPermissions };
 
 /**
- * Runs a verb of the component.
+ * Runs a verb of the component. It never throws.
  * @param args The verb: `dashboard` or `permissions`.
  * @param process Environment, files, streams and signals.
- * @returns The exit code; it never throws.
+ * @returns The exit code.
  */
 export async function main(args: readonly string[], process: Io, options: MainOptions = {}): Promise<number> {
   const program = { verbs: VERBS, flags: flagsOf(process.env), patterns: DASHBOARD_PATTERNS };

@@ -1,5 +1,6 @@
 /**
- * The forge of a job of the command line: the options from the context, and the file of the job's event.
+ * Opens the forge of a job of the command line, with options from the context and the file of the job's event.
+ *
  * @module
  */
 import type { Check } from "../../check.ts";
@@ -13,10 +14,9 @@ import { commonUsers, MENTION_WORD, readUserLists } from "../settings.ts";
 import type { Context } from "../verb.ts";
 import { valueOr } from "../../lookup.ts";
 
-/** Largest file of an event, in bytes. Source: GitHub, "Webhook events and payloads": 25 MB at most. */
+/** Maximum size of the file of an event, in bytes. Source: GitHub, "Webhook events and payloads": 25 MB at most. */
 export const MAX_EVENT = 2 ** 25;
 
-/** The options for opening a forge, from the context of a verb. */
 export function openOptions(
   { io, forges, tokenInstead, clock, fetch, platform, writer: { redact } }: Pick<
     Context,
@@ -28,7 +28,7 @@ export function openOptions(
     ...{ forges, env: io.env, world: { clock, fetch, onNotice }, ciSystem: platform.name, tokenInstead },
     isMogplex: (token) => redact.token(token) !== token,
     readFile(path) {
-      // What cannot be read here is requested from the forge.
+      // An event that cannot be read here is requested from the forge.
       return valueOr(() => io.readFile(path, MAX_EVENT, "follow", "replace") ?? "", "");
     },
   };
@@ -36,12 +36,11 @@ export function openOptions(
 
 /** @throws {UsageError} See {@linkcode openForge}. */
 export function openJobForge(context: Context, onNotice?: OnNotice): OpenForge {
-  // This resolves the token of Mogplex, which must not go to a forge.
+  // This resolves the Mogplex token, which must not be sent to a forge.
   context.connection();
   return openForge(openOptions(context, onNotice));
 }
 
-/** The checks of the job's forge for `respond`. */
 export function checkJobForge(context: Context): Promise<Check[]> {
   const { option, platform: { isCi } } = context;
   return checkForge({
@@ -70,7 +69,7 @@ export function noteWaits({ clock, writer }: Pick<Context, "clock" | "writer">):
   };
 }
 
-/** What a job needs to access at its forge, in addition to the needs of every run. For `permissions`; checks nothing. */
+/** The access that a job needs at its forge, in addition to the needs of every run. For `permissions`. Nothing is checked. */
 export function forgeNeeds(
   { io: { env }, platform: { name }, forges }: Pick<Context, "io" | "platform" | "forges">,
   after?: string,
@@ -86,7 +85,7 @@ export function forgeNeeds(
   const path = payload !== undefined && "path" in payload ? payload.path : "";
   return {
     net: job === undefined ? [] : hostOf(() => job.api(env)),
-    // The CI system lists the other variables.
+    // The CI system lists all other variables.
     env: [...job?.variables ?? [], ...variables],
     read: after !== undefined ? [after] : path === "" ? [] : [path],
   };

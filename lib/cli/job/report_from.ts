@@ -1,5 +1,6 @@
 /**
- * `report --from`: reports from the files of an earlier job, without any request.
+ * `report --from`: writes reports from the files of an earlier job, without sending requests.
+ *
  * @module
  */
 import { UsageError } from "../../errors.ts";
@@ -13,7 +14,7 @@ import { JSON_LINES, OPEN, REPORT } from "../options.ts";
 import { readPlaces } from "../settings.ts";
 import type { Context } from "../verb.ts";
 
-/** Largest file to read: the events of a very long run. */
+/** Maximum size of a file to read, in bytes. The events of a very long run are smaller. */
 const MAX_BYTES = 2 ** 26;
 
 function textOf({ io }: Context, path: string): string {
@@ -23,10 +24,10 @@ function textOf({ io }: Context, path: string): string {
 }
 
 /**
- * Reads the files, and writes the requested reports; only the page by default.
+ * Reads the files, and writes the requested reports. By default, only the page is written.
  * @param paths `result.json`, `events.ndjson`, or both.
  * @returns The exit code of the result.
- * @throws {UsageError} if a file is neither a result nor events, or a report would replace it.
+ * @throws {UsageError} if a file is neither a result nor events, or if a report would replace one of the files.
  */
 export async function reportFrom(context: Context, paths: readonly string[]): Promise<number> {
   const { io, flags, option, writer, laptop, vocabulary } = context;

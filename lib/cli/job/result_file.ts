@@ -1,5 +1,6 @@
 /**
- * The result file of a run on the command line: its flags, what an earlier job has stored, and the way to its repository.
+ * The result file of a run on the command line: its flags, the values that an earlier job has stored, and the access to its repository.
+ *
  * @module
  */
 import { UsageError } from "../../errors.ts";
@@ -17,8 +18,8 @@ import type { Context } from "../verb.ts";
 import { openOptions } from "./open_forge.ts";
 
 /**
- * The file that the flags ask for; undefined without the flags.
- * @throws {UsageError} if one flag lacks the other, or the schema is not valid, with its place.
+ * The result file that the flags request; undefined without the flags.
+ * @throws {UsageError} if one of the two flags is missing, or if the schema is invalid. The message names the invalid place.
  */
 export function readResultRequest(context: Context): ResultRequest | undefined {
   const { option } = context;
@@ -41,10 +42,10 @@ export function readResultRequest(context: Context): ResultRequest | undefined {
 }
 
 /**
- * The file of an existing run: from the flags, otherwise the one in the state file of its start.
+ * The result file of an existing run: from the flags, or otherwise from the state file of its start.
  * @param state Path of the state file, which another job may have passed on.
- * @throws {UsageError} if the path of the flags has `{id}`, and no state file names it; or if the state file names one and is not proven: without
- * the check, the job would pass.
+ * @throws {UsageError} if the path in the flag contains `{id}` and no state file names the file. Also if the state file names a result file but was
+ * not written with this token, because the job would otherwise succeed without the check.
  */
 export function resultOfRun(
   context: Context,
@@ -86,7 +87,6 @@ function storedResult(
   return checkResultRequest({ path, schema: JSON.parse(schema) });
 }
 
-/** Options of a job that may read a result file. */
 export function resultOptions(context: Context, session: Session): Pick<
   JobOptions<never, never>,
   "openFiles" | "repositoryOrigin" | "redactFile"
@@ -99,14 +99,14 @@ export function resultOptions(context: Context, session: Session): Pick<
       wanted,
     );
   };
-  // It knows more secrets than the session: of forges and of headers.
+  // The writer knows more secrets than the session: the tokens of forges and the values of headers.
   const redactFile = (text: string) => context.writer.redact(text);
   return { openFiles: open, repositoryOrigin: originOf(context.option(REPO)), redactFile };
 }
 
 const serviceOf = ({ origin, custom }: Pick<Origin, "origin" | "custom">) => custom ? origin : undefined;
 
-/** What reading the file may access, for `permissions`. */
+/** The access that reading the file requires, for `permissions`. */
 export function resultNeeds(context: Context): FilesNeeds {
   const { io: { env }, option } = context;
   const repo = option(REPO);

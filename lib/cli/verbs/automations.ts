@@ -47,7 +47,10 @@ import { readTriggerRequest } from "../start_request.ts";
 import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
 import { ASKING, TRIGGERING } from "./codes.ts";
 
-/** Summary of the newest runs; null, with a notice, if they cannot be read: the automation itself is still worth printing. */
+/**
+ * Summary of the newest runs. If the runs cannot be read, the result is null and a notice is printed, because the automation itself is still worth
+ * printing.
+ */
 async function recentRuns(session: Session, automationId: string, call: CallOptions) {
   try {
     const runs = await session.client.listAutomationRuns(automationId, { limit: MAX_LISTED }, call);
@@ -124,7 +127,7 @@ export const automationsListVerb: Verb = {
     const automations = automationsOf(session, options);
     let next = await automations.next();
     for (; !next.done; next = await automations.next()) rows.push(shownAutomation(next.value));
-    // An incomplete list has its own notice.
+    // If the list is incomplete, another notice already says so.
     const more = next.value && !incomplete;
     printList(writer, flags.has(JSON_LINES), rows, automationCells);
     if (more) writer.note(`there are more automations than the ${most} shown: see --limit and --all`);
@@ -134,10 +137,9 @@ export const automationsListVerb: Verb = {
 
 // `automations trigger`: triggers an automation and prints the run that it started or found.
 //
-// It ends with `success` if a run is running or has succeeded, with `deadline` if it waits for a slot, and with `rateLimited` if the service accepted
-// the trigger and started nothing. See `triggerEnd`.
+// It exits with `success` if a run is running or has succeeded, with `deadline` if the run waits for a slot, and with `rateLimited` if the service
+// accepted the trigger but started nothing. See `triggerEnd`.
 
-/** Triggers an automation, and prints its run or the reason why no run was started. */
 async function triggerOnce(context: Context): Promise<number> {
   const { flags, writer } = context;
   const automationId = checkUuid(requiredArgument(context, "automations trigger", "automation-id"), "automation id");
@@ -173,7 +175,7 @@ export const automationsTriggerVerb: Verb = {
   run: triggerOnce,
 };
 
-// `automations trigger --follow`: triggers an automation, waits for a slot, follows the run, reports, and ends with its verdict.
+// `automations trigger --follow`: triggers an automation, waits for a slot, follows the run, reports, and exits with its verdict.
 
 const FOLLOW: VerbFlag = {
   name: "follow",
@@ -183,7 +185,7 @@ const FOLLOW: VerbFlag = {
 
 function announce({ flags, writer }: Context, triggered: TriggeredRun): void {
   if (flags.has(JSON_LINES)) return writer.json({ type: "trigger", ...shownTrigger(triggered) });
-  // The block at the end has the key if it is needed to continue.
+  // The block at the end of the log contains the key if the key is needed to continue.
   const lines = triggerLines(triggered).filter((line) => !line.startsWith("key "));
   writer.out(...lines.map((line) => writer.untrusted(line)));
 }

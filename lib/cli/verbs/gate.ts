@@ -1,5 +1,6 @@
 /**
- * `gate`: whether people have approved the newest commit of a pull request, as an exit code or a commit status.
+ * `gate`: reports whether users have approved the newest commit of a pull request, as an exit code or a commit status.
+ *
  * @module
  */
 import type { Check } from "../../check.ts";
@@ -64,9 +65,9 @@ function pullAddress({ flags, forges }: Context): PullRequestAddress | number | 
   });
 }
 
-/** For `doctor`. */
+/** The checks of the gate, for `doctor`. */
 export function checkGateOf(context: Context): Promise<Check[]> {
-  // The token must not go to a forge.
+  // The Mogplex token must not be sent to a forge.
   maskToken(context);
   const options = openOptions(context, noteWaits(context));
   return checkGate({
@@ -84,7 +85,7 @@ export function checkGateOf(context: Context): Promise<Check[]> {
 
 function open(context: Context): OpenPull {
   context.guard();
-  // The token must not go to a forge.
+  // The Mogplex token must not be sent to a forge.
   maskToken(context);
   const address = pullAddress(context);
   const options = openOptions(context, noteWaits(context));
@@ -97,7 +98,7 @@ function open(context: Context): OpenPull {
   });
 }
 
-/** Names as a forge shows them. A variable without a value names nobody. */
+/** Names as a forge shows them. A variable without a value adds no name. */
 function namesOf(texts: readonly string[]): string[] {
   return texts.map((text) => text.trim().replace(/^@/, "")).filter((name) => name !== "");
 }
@@ -106,7 +107,7 @@ async function gate(context: Context): Promise<number> {
   try {
     return await judge(context);
   } catch (error) {
-    // Programs read stdout.
+    // With `--json`, programs read stdout.
     if (!context.flags.has(JSON_LINES)) commandError(context, "The Mogplex gate could not check the approvals", error);
     throw error;
   }

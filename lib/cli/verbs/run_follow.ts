@@ -1,5 +1,7 @@
 /**
- * `run --follow`: starts a run, publishes its id, follows it, reports, and ends with its verdict. `run --detach` ends once the run is started.
+ * `run --follow`: starts a run, publishes its id, follows the run, reports, and exits with its verdict. `run --detach` exits when the run has
+ * started.
+ *
  * @module
  */
 import { UsageError } from "../../errors.ts";
@@ -52,11 +54,11 @@ const NEW: VerbFlag = {
   heading: "Following",
 };
 
-/** Starts a run and follows it, for command and component. @returns The exit code. */
+/** Starts a run and follows it, for the command and the component. @returns The exit code. */
 export async function startAndFollow(context: Context): Promise<number> {
   const { flags, io, laptop, option } = context;
   const { result } = await withJob(context, {
-    // A setting that cannot be read is reported by `read`.
+    // If a setting cannot be read, `read` reports the error.
     nothing: { ...emptyRunResult(), repository: valueOr(() => givenName(option(REPO)), undefined) ?? null },
     read: () => readRun(context),
     named: ({ about }) => ({
@@ -64,7 +66,7 @@ export async function startAndFollow(context: Context): Promise<number> {
       task: option(SHOW_TASK) === false ? null : about.prompt ?? null,
     }),
     async place({ request }, session): Promise<Folder> {
-      // A job in CI finds its run by the key.
+      // In CI, a job finds its run by the idempotency key.
       return await laptop?.chooseFolder(context, request, flags.has(NEW), session) ??
         { request, out: outDirectory(context) };
     },
@@ -87,9 +89,9 @@ export async function startAndFollow(context: Context): Promise<number> {
           started(run.runId);
           live.open(run.run.status);
         },
-        // The request may have the id instead of the name.
+        // The request may contain the id instead of the name.
         repository: givenName(about.repo),
-        // Not called if the caller gave the name: the start line has it.
+        // Not called if the user gave the name, because the start line already contains it.
         onRepository: (name) => live.fact(repositoryLine(name)),
         state: {
           ...{ files: io, path: places.state, claim },
@@ -136,9 +138,9 @@ export function announce(
     `${replayed ? "attached to" : "started"} run ${run.runId} (${run.status})`,
     `agent ${run.harness}`,
     `branch ${working} (base ${base}${createBranch ? ", created" : ""})`,
-    // The state file has it, and so has the block at the end if it is needed to continue.
+    // The state file contains the key. The block at the end of the log also contains it if it is needed to continue.
     ...(log === "full" && idempotencyKey !== undefined ? [`key ${idempotencyKey}`] : []),
-    // For an id the same line follows once the name is known.
+    // If the user gave an id, this line is printed when the name is known.
     ...(name === undefined ? [] : [repositoryLine(name)]),
   ];
   const hang = { cells: io.isTerminal("stdout") ? logWidth(io) : Infinity, indent: 2 };
@@ -149,7 +151,7 @@ function repositoryLine(name: string): string {
   return `repository ${name}`;
 }
 
-/** Where the button of a job continues with its run, a reader of the log, who has no shell of the runner, needs no command. */
+/** On a CI system with a button that retries the job, the log shows no command. Readers of the log have no shell on the runner. */
 function withRetry(context: Context): Context {
   const { platform: { retryJob }, vocabulary, option } = context;
   if (retryJob === undefined) return context;
