@@ -35,6 +35,8 @@ export interface Assumed {
   /** Why the job would not see the comment, or the thread if there is no comment; null if the job would see it. */
   readonly absence: Absence | null;
   readonly labels: readonly string[];
+  /** Whether the event is a later change of the thread, so that it does not show who set the labels. */
+  readonly isLabelEarlier: boolean;
   /** Ids of the users who can push. */
   readonly pushers: readonly number[];
   /** Whether the user is assumed to be able to push only because this is the default. */
@@ -97,6 +99,8 @@ interface Facts {
     | { id: number; text: string; isEdited?: boolean; isInternal?: boolean; line?: CodeLine | undefined }
     | undefined;
   labels?: readonly string[];
+  isLabelEarlier?: boolean;
+  isTextChanged?: boolean;
   absence?: Absence | undefined;
 }
 
@@ -276,6 +280,8 @@ function gitlabFacts(body: unknown): Facts {
       ),
     },
     labels: namesIn(field(body, "labels"), "title"),
+    isLabelEarlier: !isNote && at("action") === "update" && !isObject(field(body, "changes", "labels")),
+    isTextChanged: ["title", "description"].some((name) => isObject(field(body, "changes", name))),
     absence: isNote && field(body, "object_attributes", "system") === true ? "system" : undefined,
   };
 }
@@ -332,7 +338,9 @@ function assume(
       author,
       createdAt: at,
       isInternal: facts.isInternal ?? false,
-      changes: [],
+      changes: facts.isLabelEarlier === true && facts.isTextChanged === true
+        ? [{ by: asker, at: new Date(nowMs + 1_000).toISOString() }]
+        : [],
       pull: place.kind === "issue" ? null : {
         source: facts.source ?? "feature",
         target: facts.target ?? defaultBranch,
@@ -348,6 +356,7 @@ function assume(
     },
     absence: facts.absence ?? null,
     labels: [...new Set(facts.labels)],
+    isLabelEarlier: facts.isLabelEarlier === true,
     pushers: [
       ...mayPush(association ?? facts.association ?? "owner") ? [asker.id] : [],
       ...!isAuthor && mayPush(facts.authorAssociation ?? "none") ? [author.id] : [],
@@ -424,11 +433,13 @@ function deliveryOf(assumed: Assumed): string[] {
 }
 
 /** The beginning of a sentence that ends with the name of the user who asks. */
-function requestOf({ comment, labels, absence }: Assumed): string {
+function requestOf({ comment, labels, absence, isLabelEarlier }: Assumed): string {
   if (absence === "system") return "This is not a comment, but the forge's record of an action";
   if (absence === "deleted" && comment === null) return "The thread was deleted";
   if (comment !== null) return absence === "deleted" ? "The comment was deleted. It was" : "The comment is";
   const [name = "", ...others] = labels.map((each) => JSON.stringify(each));
   if (name === "") return "The event has no comment and no label. It is";
-  return others.length === 0 ? `The label ${name} was set` : `The labels ${[name, ...others].join(", ")} were set`;
+  const earlier = isLabelEarlier ? " before this event, which does not show by whom. Assumed:" : "";
+  const set = others.length === 0 ? `The label ${name} was set` : `The labels ${[name, ...others].join(", ")} were set`;
+  return set + earlier;
 }

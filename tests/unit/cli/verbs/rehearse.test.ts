@@ -500,6 +500,26 @@ const GITLAB_COMMENT = {
   },
 };
 
+test("respond --dry-run --event refuses a labelled issue of GitLab whose text was changed after the label", async () => {
+  const event = {
+    object_kind: "issue",
+    user: { id: 1, username: "kim" },
+    project: GITLAB_COMMENT.project,
+    object_attributes: { iid: 8, author_id: 1, title: "Red", description: "New", action: "update", state: "opened" },
+    labels: [{ title: "mogplex" }],
+  };
+  const decide = async (changes: unknown) => (await decisionOf(["--event", "event.json"], { ...event, changes }));
+  const changed = await decide({ description: { previous: "Old", current: "New" } });
+  expect(changed).toContain(
+    'The label "mogplex" was set before this event, which does not show by whom. Assumed: by kim, who can push.',
+  );
+  expect(changed.at(-1)).toStartWith("no run: somebody changed title or description after the label was set.");
+  const labels = { previous: [], current: event.labels };
+  const labelled = await decide({ labels, description: { previous: "Old", current: "New" } });
+  expect(labelled).toContain('The label "mogplex" was set by kim, who can push.');
+  expect(labelled.at(-1)).toBe("asked by kim");
+});
+
 test("respond --dry-run shows a note without the name of a job that it cannot link to", async () => {
   const env = { GITHUB_ACTIONS: "true", GITHUB_JOB: "respond", GITHUB_WORKFLOW: "Mogplex answers" };
   const args = ["--text", "@mogplex go", "--repo", "acme/web"];
