@@ -67,6 +67,8 @@ export interface Machine {
   done: Done[];
   /** Seconds that `sleep` was asked for. */
   slept(): string[];
+  /** Stops the next script with an agent at work in a `sleep`, which then does not end by itself. */
+  stopAsleep(stop: Stop): void;
   /** Calls of `gh` and `buildkite-agent`, one a line. */
   calls(): string[];
   /** Variables that the administrator of the CI system has set for all jobs. */
@@ -165,6 +167,11 @@ export async function openMachine(service: Service): Promise<Machine> {
       return done;
     },
     calls: () => readFileSync(calls, "utf8").split("\n").filter(Boolean),
+    stopAsleep(stop) {
+      program(join(bin, "sleep"), `#!/bin/sh\necho "$1" >> "${sleeps}"\necho asleep\nexec tail -f /dev/null\n`);
+      machine.stop = stop;
+      machine.stopWhen = (running) => running.seen(/^asleep$/m);
+    },
     slept: () => readFileSync(sleeps, "utf8").split("\n").filter(Boolean),
     async close() {
       await Promise.all(left);

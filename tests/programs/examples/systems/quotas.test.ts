@@ -7,7 +7,7 @@ import { MISSING } from "../../shell/shell.ts";
 import { codesOf, newRun, optionsOf, RECIPES } from "./github_recipes.ts";
 import { runGithubJob } from "./models/github_steps.ts";
 import { runJenkins } from "./models/jenkins.ts";
-import { onMachine, signalledAll } from "./machine.ts";
+import { type Machine, onMachine, signalled, signalledAll } from "./machine.ts";
 import { SYSTEMS } from "./systems.ts";
 
 let service: Service;
@@ -53,6 +53,31 @@ test(
       expect([keys.length, new Set(keys).size]).toEqual([2, 1]);
     }),
 );
+
+/** Has the next run started, but its answer lost, and the repeated start refused for a day. */
+async function loseAnswer(): Promise<void> {
+  await service.control("fault", { kind: "truncated", route: "POST /runs", times: 1 });
+  await refuse(1);
+}
+
+/** Expects that the only run was cancelled, by a clean-up that found it under its key. */
+async function expectCancelled({ recorder }: Machine): Promise<void> {
+  const starts = recorder.of(START);
+  expect([starts.length, new Set(starts.map(({ key }) => key)).size]).toEqual([3, 1]);
+  expect(recorder.of(CANCEL).map(({ status }) => status)).toEqual([200]);
+  const { runId } = JSON.parse(starts.at(-1)?.answer ?? "").data;
+  expect(await service.status(runId)).toBe("cancelled");
+}
+
+test("agent-with-retries.yml cancels the agent of the last attempt when the job is cancelled during a pause", () =>
+  onMachine(service, async (machine) => {
+    await loseAnswer();
+    machine.stopAsleep(signalled("SIGINT"));
+    const recipe = machine.recipe(RETRIES, "stuck-streaming");
+    const { status } = await runGithubJob(recipe, machine, optionsOf(RETRIES, "stuck-streaming"));
+    expect({ status, codes: codesOf(machine) }).toEqual({ status: "cancelled", codes: [0, 143, 0] });
+    await expectCancelled(machine);
+  }));
 
 test.skipIf(MISSING.length > 0)(
   "drop-in.yml ends with 75 when the token's quota is used up",
