@@ -249,7 +249,6 @@ function punctuated(text: string, mark: "." | ":"): string {
   return /[!?]$|[.!?…]”$/.test(bare) ? bare : `${bare}${mark}`;
 }
 
-/** Our own words as a sentence. */
 function sentenceOf(text: string): string {
   return capital(asWritten(text));
 }
@@ -914,7 +913,6 @@ function hasFiles({ results, campaigns, histories }: DashboardData["covers"]): b
   return results + campaigns + histories > 0;
 }
 
-/** The patterns that match no file. */
 function patternsOf(fileProblems: readonly FileProblem[]): string[] {
   return fileProblems.filter(({ kind }) => kind === "pattern").map(({ file }) => file);
 }

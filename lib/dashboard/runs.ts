@@ -60,7 +60,6 @@ export function openRunsOf(runs: readonly RunEntry[]): string[] {
     .flatMap(({ runId }) => runId ?? []);
 }
 
-/** What the service reports about a run. */
 export interface RunAnswer {
   readonly run: Run;
   /** How the run ended, according to its status and events; undefined while it is running. */
@@ -120,7 +119,6 @@ export function unionOf(all: readonly RunEntry[], nowMs: number): RunEntry[] {
     .slice(0, MAX_RUNS);
 }
 
-/** When the first week of a dashboard begins. */
 export function firstMondayOf(nowMs: number): number {
   return mondayOf(nowMs) - (WEEKS - 1) * WEEK_MS;
 }
@@ -267,7 +265,6 @@ function byRepository(runs: readonly RunEntry[]): Map<string, RunEntry[]> {
 
 /** A combination of job, repository and task whose newest run needs attention. */
 export interface Trouble {
-  /** The newest run. */
   readonly run: RunEntry;
   /** First line of the task, if a file has it. */
   readonly task: string | null;
@@ -372,13 +369,11 @@ export function unreadCampaignsOf(runs: readonly RunEntry[], names: readonly str
   return [...new Set(recent.flatMap(({ campaign }) => campaign ?? []))].filter((name) => !names.includes(name));
 }
 
-/** A repository whose runs often fail. */
 export interface WeakRepository {
   readonly repository: string;
   /** Runs of the last seven days that succeeded or failed. */
   readonly runs: number;
   readonly failed: number;
-  /** The newest run that failed. */
   readonly lastFailure: RunEntry;
 }
 

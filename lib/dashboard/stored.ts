@@ -33,7 +33,6 @@ import type {
 import type { NamedPull } from "./pull_requests.ts";
 import { firstWeekOf, leftOutOf, type RunAnswer, settledRuns, unionOf } from "./runs.ts";
 
-/** What the files contain. */
 export interface Stored {
   /** Every run once, newest first. */
   runs: RunEntry[];
@@ -75,7 +74,6 @@ export interface StoredFiles {
 /** Why a file that the user named could not be read. */
 export const NO_SUCH_FILE = "There is no such file";
 
-/** Why a pattern yields no file. */
 export const NO_MATCH = "No readable file matches this pattern";
 
 /** Reads the files. A file that cannot be read or used causes no error. The dashboard shows the problem instead. */

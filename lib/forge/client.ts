@@ -168,7 +168,6 @@ export class ForgeClient {
     return isUnreached(this.#memory, this.#world.clock.now());
   }
 
-  /** Waits before the same request is repeated. */
   async wait(ms: number): Promise<void> {
     const { clock, signal } = this.#world;
     await clock.sleep(ms, { signal });

@@ -57,10 +57,8 @@ export interface Forge extends FileForge {
 /** The part of a forge that is needed to choose a token. */
 export type TokenForge = Pick<FileForge, "name" | "variable" | "tokenHost" | "publicHost">;
 
-/** A forge whose CI system runs the job. */
 export type OfJob<F extends FileForge> = F & { readonly job: ForgeJob };
 
-/** A pull request with the client of its forge. */
 export interface OpenPull {
   readonly forge: Forge;
   readonly client: ForgeClient;

@@ -44,7 +44,6 @@ interface Judged extends Pick<GateResult, "state" | "text"> {
   readonly hint?: string;
 }
 
-/** A clause that begins with the state. */
 const clauseOf = (state: GateState, reason: string) => `${state.replace("-", " ")}: ${reason}`;
 
 /** Longest text of a status. Source: GitHub, REST reference, "Create a commit status". */

@@ -20,7 +20,6 @@ export interface MergeReading {
   readonly facts: PullRequestFacts;
   /** The forge's own id of the repository. */
   readonly repositoryId: string;
-  /** Name of the target branch. */
   readonly base: string;
   /** Newest commit of the target branch; null if it is not shown. */
   readonly baseCommit: string | null;

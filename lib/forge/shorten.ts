@@ -34,7 +34,6 @@ function partsOf(text: string): Part[] {
   return parts;
 }
 
-/** The first texts that fit. */
 function firstOf(texts: readonly string[], limit: number): string[] {
   let budget = limit;
   const end = texts.findIndex((text) => (budget -= lengthOf(text) + 1) < 0);

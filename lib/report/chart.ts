@@ -5,7 +5,6 @@
  */
 import { type Fill, fill, type Html, markup, type Part } from "./page.ts";
 
-/** A percentage of the width. */
 const percent = (share: number) => `${Number((share * 100).toFixed(2))}%`;
 
 const TEXT = markup`fill="#56606c"`;

@@ -163,7 +163,6 @@ export class CompactLog {
     return this.#rows(lines);
   }
 
-  /** Releases the text that is held back. */
   flush(): string[] {
     return this.#piece(undefined, "\n");
   }

@@ -94,12 +94,10 @@ const TASK_CHARS = 16;
 
 type Cut = (text: string, maxLength: number) => string;
 const short = (text: string | null, cut: Cut = cutText) => text === null ? null : cut(plainText(text), MAX_TEXT);
-/** The first line that is not blank. */
 const firstLine = (text: string | null, cut: Cut = cutText) =>
   short(text?.split("\n").map((line) => line.trim()).find((line) => line !== "") ?? null, cut);
 /** A reason ends with the advice, so the middle is cut. */
 const reasonLine = (text: string | null) => firstLine(text, cutMiddle);
-/** Longest address of a job. */
 const MAX_JOB_URL = 500;
 
 function jobAddress(text: string | null): string | null {

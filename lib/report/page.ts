@@ -45,7 +45,6 @@ const FILLS: Readonly<Record<Fill, string>> = {
   track: "#e2e6eb",
 };
 
-/** Attributes that fill a shape. */
 export function fill(color: Fill): Html {
   return markup` class="f-${color}" fill="${FILLS[color]}"`;
 }
@@ -265,7 +264,6 @@ export function call({ id, tone, heading, line, evidence = null, actions = [] }:
 `;
 }
 
-/** Something that needs attention. */
 export interface Todo {
   readonly tone: Tone;
   readonly subject: Part;

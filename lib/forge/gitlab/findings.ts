@@ -65,7 +65,6 @@ type Note = z.output<typeof noteSchema>;
 const discussionSchema = z.lazy(() => z.object({ notes: z.array(noteSchema) }));
 const reviewerSchema = z.lazy(() => z.object({ user, state: z.string() }));
 // Source: GitLab, "Project members API", https://docs.gitlab.com/api/project_members/
-/** A member of a project. */
 export const memberSchema = z.lazy(() => z.object({ id: z.int(), state: z.string(), access_level: z.int() }));
 
 /** The role Developer. Source: GitLab, "Project members API", roles. */

@@ -75,7 +75,6 @@ async function trainOfProject(client: ForgeClient, address: PullRequestAddress):
   return major > 19 || major === 19 && minor >= 1 ? "auto-merge" : "route";
 }
 
-/** What the refusal of a merge means. */
 type Refusal = "moved" | "not-mergeable" | "not-allowed" | Refused;
 
 function refusalOf(status: number, body: unknown): Refusal | undefined {
