@@ -1,5 +1,6 @@
 /**
- * A retried job follows the run that its first attempt started: the note of the mention names it.
+ * Lets a retried job follow the run that its first attempt started. The note of the mention names that run.
+ *
  * @module
  */
 import { requesterIn } from "../forge/requester.ts";
@@ -10,7 +11,7 @@ import type { Attach, Decider } from "./decide.ts";
 import { type Asked, type Responding, sealFor } from "./job.ts";
 import { afterRun } from "./start_run.ts";
 
-/** @returns The exit code of its verdict; null if the service no longer shows the run. */
+/** @returns The exit code of the run's verdict; null if the service no longer shows the run. */
 export async function attachRun(
   job: Responding,
   asked: Asked,
@@ -38,7 +39,7 @@ export async function attachRun(
   return result.exitCode;
 }
 
-/** Whether a note has the address of this pipeline. Another attempt of a workflow has its own address below the workflow's. */
+/** Whether a note contains the address of this pipeline. Another attempt of a workflow has its own address below the address of the workflow. */
 export function isOfPipeline({ platform, io: { env } }: Responding, note: string): boolean {
   const address = platform.links(env).pipeline?.replace(/\/attempts\/\d+$/, "") ?? "";
   return address !== "" && note.split(address).slice(1).some((rest) => !/^\d/.test(rest));

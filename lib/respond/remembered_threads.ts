@@ -1,5 +1,6 @@
 /**
- * The threads of a forge for a poll: each user and each thread is requested once, however many mentions there are.
+ * The threads of a forge for a poll. Each user and each thread is requested only once, regardless of the number of mentions.
+ *
  * @module
  */
 import type { ForgeUser } from "../forge/findings.ts";
@@ -8,7 +9,7 @@ import { remembered, type ThreadPlace, type Threads } from "../forge/threads.ts"
 /** Threads with cached answers. */
 export interface RememberedThreads {
   readonly threads: Threads;
-  /** Forgets a thread after something was written there. */
+  /** Removes a thread from the cache after something was written there. */
   forget(thread: ThreadPlace): void;
 }
 

@@ -1,5 +1,6 @@
 /**
- * `campaign advance`: one wave. Collects finished runs, starts what the quotas allow, records, reports, and exits.
+ * `campaign advance`: makes one wave. It collects finished runs, starts what the quotas allow, records and reports the results, and exits.
+ *
  * @module
  */
 import { previewWave } from "../../campaign/work/wave.ts";

@@ -1,5 +1,6 @@
 /**
- * `campaign check`: reads a campaign file and everything that it names, and prints every mistake. Sends nothing.
+ * `campaign check`: reads a campaign file and all files that it names, and prints every mistake. It sends no requests.
+ *
  * @module
  */
 import type { CampaignFile } from "../../campaign/file/campaign_file.ts";
@@ -12,7 +13,7 @@ import type { Context, Verb, VerbFlag } from "../verb.ts";
 import { campaignVerb } from "./campaign_job.ts";
 import { ALLOW_OUTSIDE, WEBHOOK_VARIABLE } from "./flags.ts";
 
-/** Not one object per line: the output is a single object. */
+/** This flag has a separate row, because the output is a single object and not one object per line. */
 const JSON_OBJECT: VerbFlag = { name: "json", help: "Print one JSON object: ok, mistakes" };
 
 export const campaignCheckVerb: Verb = campaignVerb("check", {
@@ -28,7 +29,7 @@ async function check(context: Context): Promise<number> {
   const { io, flags, option, writer } = context;
   const path = requiredArgument(context, "campaign check", "file");
   try {
-    // The list from standard input is for plan; check must not wait for it.
+    // Only `campaign plan` reads the list from standard input. `campaign check` must not wait for it.
     const options = {
       allowOutside: flags.has(ALLOW_OUTSIDE),
       webhookVariable: option(WEBHOOK_VARIABLE),
@@ -48,7 +49,7 @@ async function check(context: Context): Promise<number> {
   }
 }
 
-/** A valid file in a few words. */
+/** A short description of a valid file. */
 function summary({ name, round, repositories }: CampaignFile): string {
   const names = repositories.filter(({ kind }) => kind === "repository").length;
   const queries = repositories.length - names;

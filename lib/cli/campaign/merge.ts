@@ -1,5 +1,6 @@
 /**
- * `campaign merge`: merges the pull requests that are approved and green, and prints why it does not merge the others.
+ * `campaign merge`: merges the pull requests that are approved and whose checks are green. For all others, it prints why they are not merged.
+ *
  * @module
  */
 import { mergeCampaign, type MergeResult } from "../../campaign/merge/merge_campaign.ts";

@@ -1,5 +1,6 @@
 /**
- * `campaign new`: writes a campaign file and its task, for the user to edit. Overwrites nothing, and sends nothing.
+ * `campaign new`: writes a campaign file and its task, for the user to edit. It overwrites no file, and sends no requests.
+ *
  * @module
  */
 import { NEW_REPOSITORY, NEW_TASK, NEW_TITLE } from "../../campaign/file/placeholders.ts";

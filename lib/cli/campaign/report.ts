@@ -1,5 +1,6 @@
 /**
- * `campaign report`: writes the reports again, from lock and journal; with the token of a forge it reads the pull requests.
+ * `campaign report`: writes the reports again, based on the lock and the journal. With the token of a forge, it also reads the pull requests.
+ *
  * @module
  */
 import { readCampaignWith } from "../../campaign/campaign.ts";

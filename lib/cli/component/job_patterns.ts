@@ -6,7 +6,7 @@
 import { HISTORY, OUT } from "../options.ts";
 import { type InputPattern, TOKEN_PATTERN } from "./inputs.ts";
 
-/** Patterns of the components with a job that follows a run. Source: the templates; a test compares. */
+/** Patterns of the components with a job that follows a run. Source: the templates. A test compares both. */
 export const JOB_PATTERNS: readonly InputPattern[] = [
   TOKEN_PATTERN,
   [OUT.variable, OUT.name, /^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$/],

@@ -1,6 +1,7 @@
 /**
- * The setup check of the component `respond`: the checks of `doctor --for respond` about its two tokens and the project. All of `doctor` would make
- * each template several KB larger.
+ * The setup check of the component `respond`. It makes the checks of `doctor --for respond` that concern the two tokens and the project. With all
+ * checks of `doctor`, each template would be several KB larger.
+ *
  * @module
  */
 import { adviceOf, type Check, failedWith, ok, tried } from "../../check.ts";
@@ -9,7 +10,7 @@ import { openOneShot } from "../context.ts";
 import { checkJobForge } from "../job/open_forge.ts";
 import type { Context } from "../verb.ts";
 
-/** One request, which starts nothing. */
+/** A single request that starts nothing. */
 async function checkToken(context: Context): Promise<Check> {
   const access = await tried(async () => {
     const { session: { client }, call } = openOneShot(context);
@@ -19,7 +20,7 @@ async function checkToken(context: Context): Promise<Check> {
   return failedWith("token", access.error, adviceOf(access.error, "Create a token with the scopes read and write"));
 }
 
-/** Prints all checks; it writes nothing at the forge. @returns The exit code of a job with these settings. */
+/** Prints all checks, and writes nothing at the forge. @returns The exit code of a job with these settings. */
 export async function checkRespond(context: Context): Promise<number> {
   const { writer } = context;
   const checks = [

@@ -1,5 +1,6 @@
 /**
- * `completion`: the lines that teach a shell the verbs and flags. The shell asks the program for words, so they are never out of date.
+ * `completion`: prints the lines that let a shell complete verbs and flags. The shell asks the program for words, so the words are never out of date.
+ *
  * @module
  */
 import { UsageError } from "../../errors.ts";
@@ -59,7 +60,7 @@ export async function printCompletion({ flags, writer, verbs, vocabulary }: Cont
     const why = `the shell must be one of ${shells}`;
     throw new UsageError({ attempted: "complete", why, value: JSON.stringify(shell) });
   }
-  // A command of several words cannot be completed.
+  // A program that is called with several words cannot be completed.
   writer.output(script(/^[\w-]+$/.test(vocabulary.program) ? vocabulary.program : "mogplex-ci"));
   return EXIT.success;
 }

@@ -1,6 +1,7 @@
 /**
- * The `doctor` checks of the program that `init` added to the repository: whether it matches its checksum, which needs no network; and, only for an
- * address from the user, whether there is a newer release.
+ * The `doctor` checks of the program that `init` added to the repository. One check compares the program with its checksum, which needs no network.
+ * If the user gave an address, another check looks for a newer release.
+ *
  * @module
  */
 import { messageOf } from "../../error_sentence.ts";
@@ -16,7 +17,7 @@ import { CHECKSUM_FILE, PROGRAM_FILE } from "./recipes.ts";
 
 const MAX_PROGRAM_BYTES = 4 * 1024 * 1024;
 
-/** Largest list of releases, in bytes: about 5 000 releases. */
+/** Maximum size of a list of releases, in bytes. This is enough for about 5,000 releases. */
 const MAX_RELEASES_BYTES = 1024 * 1024;
 
 const LIMIT_MS = 10_000;
@@ -70,7 +71,7 @@ function compare(version: string, digest: string, sums: string | undefined): Che
     "program",
     `${PROGRAM_FILE} has the SHA-256 ${digest}, which is not in ${CHECKSUM_FILE}`,
     "Find out what changed it: git log -- ci. To replace it: npm --prefix ../mogplex-ci run init -- --update --force",
-    // As the job that `init` wrote.
+    // The command has the same form as in the job that `init` wrote.
     "internal",
   );
 }

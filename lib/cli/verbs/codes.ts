@@ -1,5 +1,6 @@
 /**
- * Exit codes that several verbs share, with their meanings, and a remark of theirs.
+ * Exit codes that several verbs share, with their meanings, and a shared remark.
+ *
  * @module
  */
 import type { ExitName } from "../../exit_codes.ts";
@@ -16,7 +17,7 @@ export const ASKING: readonly ExitName[] = [
   "rateLimited",
 ];
 
-/** Codes of a verb that triggers an automation, and then ends. */
+/** Codes of a verb that triggers an automation and does not follow the run. */
 export const TRIGGERING: readonly ExitName[] = [
   "success",
   "failed",
@@ -33,8 +34,8 @@ export const TRIGGERING: readonly ExitName[] = [
 export const RUN_RATE_LIMITED = "rate limited (429), or no free sandbox, until the deadline";
 export const RUN_DEADLINE = "--timeout passed; the run continues unless --on-timeout is cancel";
 
-/** Meanings for a verb that follows a run: the common table also covers automations. */
+/** Meanings for a verb that follows a run. They replace the common table, which also covers automations. */
 export const OF_RUNS: Meanings = { rateLimited: RUN_RATE_LIMITED, deadline: RUN_DEADLINE };
 
-/** A remark of verbs that are about one run. */
+/** A remark for verbs that work on one run. */
 export const SHORT_IDS = "Outside CI, the first 8 digits of the id are enough.";

@@ -1,5 +1,5 @@
 /**
- * `follow`: attaches to a run and ends with its verdict.
+ * `follow`: attaches to a run and exits with its verdict.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { givenRunId, isUnknownRun, outDirectory, readFollowSettings, requiredRun
 import type { Context, RunFolder, Verb } from "../verb.ts";
 import { OF_RUNS, SHORT_IDS } from "./codes.ts";
 
-/** Attaches to an existing run, for command and component. @returns The exit code. */
+/** Attaches to an existing run, for the command and the component. @returns The exit code. */
 export async function followRun(context: Context): Promise<number> {
   const { result } = await withJob(
     context,
