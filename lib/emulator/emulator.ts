@@ -1,6 +1,6 @@
 /**
- * The emulator inside the process of its caller, without a socket: `makeEmulator()` has all settings and shows all state; `createEmulator()`
- * is the public form of it, for tests of scripts.
+ * The emulator in the process of its caller, without a socket. `makeEmulator()` accepts all settings and exposes all state;
+ * `createEmulator()` is its public form, for tests of scripts.
  *
  * @module
  */
@@ -42,12 +42,11 @@ export interface Emulator {
   readonly world: World;
   /** Sends a request. Signature of the global `fetch`; rejects if the connection breaks. */
   fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>;
-  /** Runs a control action. @returns What it made: `{ token }` for `addToken`. @throws {UsageError} for an unknown action or a bad argument. */
+  /** Runs a control action. @returns Its result: `{ token }` for `addToken`. @throws {UsageError} for an unknown action or a bad argument. */
   control(action: string, args?: ControlArguments): ControlResult;
   readonly unfit: ReadonlySet<string>;
   /** See {@linkcode TestEmulator.faults}. */
   readonly faults: readonly Readonly<PlannedFault>[];
-  /** Ends commands and streams. */
   close(): Promise<void>;
 }
 
@@ -65,7 +64,7 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
   world.gitContents = contents;
   world.runsCommands = drivers.size > 0;
   const scripted = new Set<string>();
-  // Without any command all know that no agent works.
+  // If no harness has a command, users know that all runs are simulated.
   const onPlay = ({ harness }: RunRow) => {
     if (drivers.size === 0 || scripted.has(harness)) return;
     scripted.add(harness);
@@ -83,13 +82,13 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
   const stepFaults = scripts.scenarios.flatMap(({ steps }) => steps.flatMap(({ fault }) => fault ?? []));
   const app = new Hono();
 
-  /** Plays what is due before a request is answered, since it may bring the fault that the request meets. */
+  /** Plays the due steps before a request is answered, because a step may add a fault for this request. */
   function bringFaults(): void {
     if (stepFaults.length === 0) return;
     try {
       world.driver.catchUp();
     } catch {
-      // The handler meets the same error, and answers it.
+      // The handler gets the same error and answers with it.
     }
   }
 
@@ -157,7 +156,10 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
   };
 }
 
-/** Limits that make the emulator behave like the service. Source: API reference, "Other limits", and how long its sweep leaves a sandbox. */
+/**
+ * Limits that make the emulator behave like the service. Source: API reference, "Other limits", and the time for which the service's sweep
+ * leaves a sandbox active.
+ */
 const LIKE_SERVICE = { sandboxLimit: 3, sandboxLingerMs: 900_000 };
 
 function makeWorld(options: EmulatorOptions, clock: Clock): World {
@@ -184,7 +186,7 @@ function makeWorld(options: EmulatorOptions, clock: Clock): World {
   };
 }
 
-/** The fixture with the projects. The built-in one then has no other repository. */
+/** The fixture with the projects. With projects, the built-in fixture has no other repository. */
 function startingState({ fixture, projects = [], like, repoNames }: EmulatorOptions): Fixture {
   const names = repoNames ?? (projects.length === 0 ? undefined : []);
   const state = withProjects(fixture ?? builtInFixture(names), projects);
@@ -330,7 +332,7 @@ export function createEmulator(options: TestEmulatorOptions = {}): TestEmulator 
     repos,
     automations: [...emulator.world.store.automations.values()].map(({ id, name }) => ({ id, name })),
     get runs() {
-      // A run ends when its time is up, even if no request has read it since.
+      // A run ends when its time is up, even if no request has read it since then.
       emulator.world.driver.catchUp();
       return [...emulator.world.store.runs.values()].map((row) => ({
         runId: row.id,
@@ -360,7 +362,7 @@ export function createEmulator(options: TestEmulatorOptions = {}): TestEmulator 
   };
 }
 
-/** The body of a request that the library makes: JSON, or a text. */
+/** The body of a request from the library, parsed as JSON; the text itself if it is not JSON. */
 function parsed(body: unknown): unknown {
   if (typeof body !== "string") return body;
   return valueOr(() => JSON.parse(body), body);

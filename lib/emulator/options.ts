@@ -1,6 +1,6 @@
 /**
- * Options of the emulator, and every reader of them: the defaults, the flags of the command `mogplex-emulator`, and the few options that
- * tests of scripts have.
+ * Options of the emulator and the functions that read them: the defaults, the flags of the command `mogplex-emulator`, and the smaller set
+ * of options for tests of scripts.
  *
  * @module
  */
@@ -34,14 +34,14 @@ export interface EmulatorOptions {
   repoNames?: readonly string[] | undefined;
   /** Source of time. @default the real clock */
   clock?: Clock | undefined;
-  /** Switches of later behaviors that are on. @default {{}} (the base) */
+  /** Switches of later behaviors that are on. @default {{}} (the base revision) */
   revision?: Partial<Revision> | undefined;
-  /** Owner of a start limit: each token, or each user. @default {"token"} */
+  /** Whether each token or each user has its own start limit. @default {"token"} */
   startLimitScope?: "token" | "user" | undefined;
   /** Whether starts are limited, as the service limits them: 10 a minute, 30 an hour, 150 a day. @default {true} */
   startLimits?: boolean | undefined;
   /**
-   * Scenarios; each run uses the first one that matches it. Without one, runs stay `pending`, and runs of automations `running`.
+   * Scenarios; each run uses the first one that matches it. If none matches, a run stays `pending`, and a run of an automation `running`.
    * @default {[]}
    */
   scenarios?: readonly Scenario[] | undefined;
@@ -71,26 +71,26 @@ export interface EmulatorOptions {
   runDuration?: ((run: RunFacts) => number | undefined) | undefined;
   /** Random faults. @default none */
   randomFaults?: RandomFaults | undefined;
-  /** Clock of slow answers. @default `clock` */
+  /** Clock that delays slow answers. @default `clock` */
   faultClock?: Clock | undefined;
   /** Whether `POST /__control/…` exists. @default {false} */
   controlRoutes?: boolean | undefined;
-  /** Called after each request that was answered. */
+  /** Called after each answered request. */
   onRequest?: ((request: LoggedRequest) => void) | undefined;
   /** Called with the id of each run that no scenario matches. */
   onUnfit?: ((runId: string) => void) | undefined;
-  /** Called once for each harness without a command if other harnesses have commands and a scenario plays one of its runs. */
+  /** Called once for each harness without a command when a scenario plays one of its runs, if other harnesses have commands. */
   onScripted?: ((harness: string) => void) | undefined;
-  /** What local repositories and commands add. @default nothing */
+  /** Local repositories and commands. @default none */
   local?: ((world: World) => LocalParts) | undefined;
-  /** Breaks the connection of a request. @default an imitation, for requests in process */
+  /** Breaks the connection of a request. @default a simulation, for requests in process */
   breaker?: ((c: Context) => Breaker | undefined) | undefined;
 }
 
 export interface LocalParts {
   /** Drivers by harness, which take precedence over scenarios. @default none */
   drivers?: ReadonlyMap<string, Driver> | undefined;
-  /** Whether the repository of a run has a branch, apart from those that scripted runs have pushed. @default a repository without branches */
+  /** Whether the repository of a run has a branch, apart from branches that scripted runs have pushed. @default a repository without branches */
   hasBranch?(run: RunRow, branch: string): boolean;
   /** Files of the local Git repository behind a repository. @default no repository has one */
   contents?(repo: RepoRow): Contents | undefined;
@@ -108,15 +108,15 @@ export interface StartEmulatorOptions extends Omit<EmulatorOptions, "local" | "b
   port?: number | undefined;
   /** Host name or address to listen on. Control routes and commands need loopback. @default {"127.0.0.1"} */
   host?: string | undefined;
-  /** Local repositories. One with the name of a repository of the fixture takes its place. @default {[]} */
+  /** Local repositories. A local repository replaces the fixture's repository of the same name. @default {[]} */
   repos?: readonly LocalRepo[] | undefined;
   /** Commands by harness. `sh -c` runs them in a working copy. @default none */
   commands?: Readonly<Record<string, string>> | undefined;
-  /** Names of variables that commands get, if they are set, besides PATH, HOME, LANG, TMPDIR and TERM. @default {[]} */
+  /** Names of variables that commands get, if the variables are set, in addition to PATH, HOME, LANG, TMPDIR and TERM. @default {[]} */
   environment?: readonly string[] | undefined;
-  /** Milliseconds that a command may take. @default {1_800_000} */
+  /** Time limit of a command, in milliseconds. @default {1_800_000} */
   timeLimitMs?: number | undefined;
-  /** Takes the output of commands. @default discarded */
+  /** Receives the output of commands. @default discarded */
   onOutput?: ((text: string) => void) | undefined;
 }
 
@@ -210,7 +210,7 @@ export const FLAGS: readonly Flag[] = [
   { name: "help", help: "print this help" },
 ];
 
-/** Turns flags into options. @throws {UsageError} naming the bad flag, or the file that cannot be read. */
+/** Turns flags into options. @throws {UsageError} that names the bad flag, or the file that cannot be read. */
 export function readOptions(io: Io, flags: ParsedFlags): StartEmulatorOptions {
   const revision = readRevision(flags);
   const seconds = number(flags, "time-limit", (value) => value > 0, "give a number of seconds above 0");
@@ -248,7 +248,7 @@ export function readOptions(io: Io, flags: ParsedFlags): StartEmulatorOptions {
   };
 }
 
-/** A note that no agent has worked for a harness, and how to run one. */
+/** A note that no agent worked for a harness, with instructions for running one. */
 export function scriptedText(harness: string): string {
   return `there is no command for ${harness}, so a scenario simulates its runs, and no agent works. ` +
     `For a real run, add --harness '${harness}=COMMAND'`;
@@ -288,14 +288,14 @@ function readScenarios(io: Io, flags: ParsedFlags): Scenario[] {
   return names.flatMap((name) => isPath(name) ? parseScenarios(readText(io, name), name) : builtInScenarios(name));
 }
 
-/** Whether a name is a path, and not the name of something built in. */
+/** Whether a name is a path, as opposed to the name of a built-in scenario. */
 function isPath(name: string): boolean {
   return !Object.hasOwn(SCENARIO_TEXTS, name) && /[./]/.test(name);
 }
 
 const DEFAULT_OWNER = "acme";
 
-/** Projects in bulk: `120`, or `OWNER=120`. */
+/** Reads the number of projects: `120`, or `OWNER=120`. */
 function readProjects(flags: ParsedFlags): Projects[] {
   return flags.all("repos").map((text) => {
     const [, owner = DEFAULT_OWNER, number = ""] = /^(?:([^=]*)=)?(\d{1,6})$/.exec(text) ?? [];
@@ -464,7 +464,7 @@ export function readTestOptions(options: TestEmulatorOptions): EmulatorOptions &
   };
 }
 
-/** Scenarios by the name of a built-in one, or from a text in YAML. */
+/** Finds built-in scenarios by name, or parses a text in YAML. */
 function scenariosOf(scenario: string): Scenario[] {
   return scenario.includes("\n") || scenario.includes(":")
     ? parseScenarios(scenario, "scenario")

@@ -26,7 +26,7 @@ const CURSOR_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
 /**
  * Reads a cursor.
  *
- * @returns Null without a cursor, undefined when it cannot be read.
+ * @returns Null if there is no cursor, undefined if the cursor cannot be read.
  */
 export function parseCursor(text: string | null): Cursor | null | undefined {
   if (text === null || text === "") return null;
@@ -41,7 +41,7 @@ export function parseCursor(text: string | null): Cursor | null | undefined {
   }
 }
 
-/** Decodes base64 of either alphabet, padded or not. Other characters are skipped, as the service's decoder does. */
+/** Decodes base64 in either alphabet, with or without padding. Other characters are skipped, as in the service's decoder. */
 function decodeBase64(text: string): string {
   const plain = (text.split("=")[0] ?? "").replaceAll("-", "+").replaceAll("_", "/").replace(/[^A-Za-z0-9+/]/g, "");
   const whole = plain.length % 4 === 1 ? plain.slice(0, -1) : plain;
@@ -49,9 +49,9 @@ function decodeBase64(text: string): string {
 }
 
 /**
- * One page of a user's automations: newest first, then by id downwards.
+ * One page of a user's automations, newest first, then by descending id.
  *
- * @throws {DatabaseError} for every page after the first, in the base. Source: contract notes of November 2026.
+ * @throws {DatabaseError} for every page after the first, in the base revision. Source: contract notes of November 2026.
  */
 export function listAutomations(
   world: World,
@@ -97,7 +97,7 @@ function encodeCursor(row: AutomationRow): string {
 /**
  * A user's automation.
  *
- * @throws {Refusal} 404 when the caller has no such automation.
+ * @throws {Refusal} 404 if the caller has no such automation.
  * @throws {DatabaseError} for an id that is not a UUID.
  */
 export function findAutomation(world: World, userId: string, id: string): AutomationRow {
@@ -107,7 +107,7 @@ export function findAutomation(world: World, userId: string, id: string): Automa
   return row;
 }
 
-/** An automation in the form of `GET /automations/{id}`: with its graphs, and the published version instead of the version's id. */
+/** An automation in the form of `GET /automations/{id}`: with its graphs, and with the published version instead of the version's id. */
 export function presentAutomation(row: AutomationRow) {
   const { publishedVersionId: _, ...summary } = presentSummary(row);
   return {
@@ -119,7 +119,7 @@ export function presentAutomation(row: AutomationRow) {
       graph: normalizeGraph(graphOf(row)),
       createdAt: formatTimestamp(row.updatedAt),
     },
-    // The service never fills it in.
+    // The service never fills in this summary.
     runSummary: { lastRunId: null, lastRunStatus: null, runningCount: 0, pendingCount: 0, failed24h: 0 },
   };
 }
@@ -139,7 +139,7 @@ function normalizeGraph({ nodes, edges, viewport }: Graph): unknown {
   };
 }
 
-/** The stored graph of an automation: a start node for its event, and an end node. */
+/** The stored graph of an automation: a start node for its event and an end node. */
 function graphOf(row: AutomationRow): Graph {
   return {
     nodes: [
@@ -151,7 +151,7 @@ function graphOf(row: AutomationRow): Graph {
   };
 }
 
-// Inputs of triggers in later revisions: typed ones of automations with an API trigger, and the names that other automations drop.
+// Inputs of triggers in later revisions: the typed inputs of automations with an API trigger, and the names that other automations drop.
 
 type TriggerInput = Record<string, unknown>;
 type AutomationInput = AutomationRow["inputs"][number];
@@ -161,7 +161,7 @@ const DEFAULT_MAX_LENGTH = 2_000;
 const MAX_JSON_BYTES = 64 * 1_024;
 const MAX_INPUT_BYTES = 512 * 1_024;
 
-// Source: as above, names that all other automations drop.
+// Source: as above, names that automations without an API trigger drop.
 const DROPPED_PREFIXES = ["flow_", "repo_", "sandbox_", "source", "dispatch_", "trigger", "input"];
 const DROPPED_NAMES = [
   "working_branch",
@@ -179,7 +179,7 @@ function hasApiTrigger({ startEvent }: Pick<AutomationRow, "startEvent">): boole
 
 const bytesOf = (value: unknown) => new TextEncoder().encode(JSON.stringify(value)).length;
 
-/** What is wrong with a text, or undefined. */
+/** Describes the problem of a text; undefined if there is none. */
 function textProblem({ pattern, maxLength }: AutomationInput, text: string): string | undefined {
   const max = maxLength ?? DEFAULT_MAX_LENGTH;
   if (text.length > max) return `must be at most ${max} characters`;
@@ -187,7 +187,7 @@ function textProblem({ pattern, maxLength }: AutomationInput, text: string): str
   return undefined;
 }
 
-/** What is wrong with a value, or undefined. */
+/** Describes the problem of a value; undefined if there is none. */
 function valueProblem(input: AutomationInput, value: unknown): string | undefined {
   if (input.type === "string" && typeof value !== "string") return "must be a string";
   if (input.type === "integer" && !Number.isSafeInteger(value)) return "must be an integer";
@@ -199,7 +199,7 @@ function valueProblem(input: AutomationInput, value: unknown): string | undefine
   return typeof value === "string" && input.type === "string" ? textProblem(input, value) : undefined;
 }
 
-/** @throws {Refusal} 400 for the first input that the automation does not declare, or declares otherwise. */
+/** @throws {Refusal} 400 for the first input that the automation does not declare, or whose value does not fit the declaration. */
 function checkInputs({ inputs }: AutomationRow, triggerInput: TriggerInput): void {
   const bad = (message: string) => new Refusal(400, "BAD_REQUEST", message);
   if (bytesOf(triggerInput) > MAX_INPUT_BYTES) throw bad(`input must be at most ${MAX_INPUT_BYTES} bytes of JSON`);
@@ -218,11 +218,7 @@ function isDropped(name: string): boolean {
   return DROPPED_NAMES.includes(name) || DROPPED_PREFIXES.some((prefix) => name.startsWith(prefix));
 }
 
-/**
- * The input that a run gets.
- *
- * @throws {Refusal} 400 for an input that the API trigger does not declare so.
- */
+/** The input that a run gets. @throws {Refusal} 400 for an input that does not fit the declarations of the API trigger. */
 function acceptInput(revision: Revision, automation: AutomationRow, triggerInput: TriggerInput): TriggerInput {
   if (hasApiTrigger(automation)) {
     if (revision.typedInputs) checkInputs(automation, triggerInput);
@@ -259,7 +255,7 @@ function activeRuns(
     .length;
 }
 
-/** Starts a run that waited for a slot, as the service does on its own. @returns Whether the queue accepted it. */
+/** Starts a run that waited for a slot, as the service does by itself. @returns Whether the queue accepted it. */
 export function startWaiting(world: World, run: AutomationRunRow): boolean {
   run.start_attempts++;
   run.last_start_attempt_at = world.clock.stamp();
@@ -308,7 +304,7 @@ function recordDispatch(
 
 type Start = Pick<TriggerResult, "started" | "status" | "reason" | "runtime">;
 
-/** Starts a queued run, or leaves it waiting for a slot. @param held Whether it waits although a slot is free. */
+/** Starts a queued run, or leaves it waiting for a slot. @param held Whether the run waits even if a slot is free. */
 function startAutomationRun(world: World, run: AutomationRunRow, held: boolean): Start {
   const idle = { provider: null, runId: null };
   world.store.guard("select", "job_runs");
@@ -358,7 +354,7 @@ interface TriggerRequest {
   /** Repository, in any spelling of a UUID. */
   repoId: string;
   key: string;
-  /** Becomes metadata of the run. Reserved names in it are overwritten. */
+  /** Becomes metadata of the run. Reserved names in the input are overwritten. */
   input: TriggerInput;
 }
 
@@ -395,7 +391,7 @@ interface Order {
   repo: RepoRow;
   key: string;
   input: TriggerInput;
-  /** Working branch of the run, where the trigger decides it. */
+  /** Working branch of the run; null if the trigger does not determine it. */
   branch: string | null;
 }
 
@@ -431,13 +427,13 @@ function checkTrigger(world: World, caller: Caller, request: TriggerRequest): Or
   return { ...order, branch: `mogplex/automation-${hash.slice(0, 16)}` };
 }
 
-/** Outcome of {@linkcode enqueue}. A reason means that nothing was queued. */
+/** Result of {@linkcode enqueue}. If there is a reason, nothing was queued. */
 interface Queued {
   run: AutomationRunRow | null;
   reason: string | null;
 }
 
-/** Queues a run, unless the key is known or too many runs are active. */
+/** Queues a run, unless the key has been used or too many runs are active. */
 function enqueue(world: World, order: Order, fields: Record<string, unknown>): Queued {
   const { row, version, repo, key, input } = order;
   world.store.guard("rpc", "enqueue_automation_job_run");
@@ -486,7 +482,7 @@ function enqueue(world: World, order: Order, fields: Record<string, unknown>): Q
   };
   world.store.automationRuns.set(run.id, run);
   world.store.automationRunKeys.set(key, run.id);
-  // One transaction inserts both, so they carry the same time.
+  // One transaction inserts both records, so they have the same time.
   recordDispatch(world, run, { event_kind: "enqueue", outcome: "queued", reason: null, metadata }, run.created_at);
   return { run, reason: null };
 }
@@ -522,7 +518,7 @@ function baseMetadata({ row, version, repo, input }: Order): Record<string, unkn
   };
 }
 
-/** Answer to a repeated key in later revisions: the run as it is now. The repository is not compared. */
+/** Answer to a repeated key in later revisions: the current state of the run. The repository is not compared. */
 function replay(world: World, order: Order, run: AutomationRunRow) {
   if (canonicalJson(order.input) !== canonicalJson(run.input)) {
     throw new Refusal(409, "IDEMPOTENCY_CONFLICT", "Idempotency key already used for a different request");
@@ -545,7 +541,7 @@ export function listAutomationRuns(world: World, userId: string, id: string, lim
   return runs.slice(0, limit).map((run) => presentAutomationRun(world, run, dispatchesOf(world, run)));
 }
 
-// The owner may restart a run that has been pending for longer.
+// The owner may restart a run that has been pending for longer than this.
 const REPAIRABLE_AFTER_MS = 5 * 60_000;
 
 /** A run in the form of the list. @param events Its dispatch events, oldest first. */

@@ -1,6 +1,6 @@
 /**
- * The emulated database: its records, the tables in memory, filled from a fixture, that fail on demand, records in bulk, and the switches of
- * the service's revision.
+ * The emulated database: its records, the in-memory tables (filled from a fixture, with failures on demand), bulk records, and the switches
+ * of the service's revision.
  *
  * @module
  */
@@ -8,13 +8,13 @@ import { UsageError } from "../../errors.ts";
 import type { Fixture } from "./fixture.ts";
 import { DatabaseError, parseTimestamp, parseUuid, storeJson } from "./postgres.ts";
 
-// Records of the emulated database. Field names are the service's columns, since control actions and some routes show them.
+// Records of the emulated database. Field names are the service's columns, because control actions and some routes show them.
 // Times are microseconds since 1970.
 
 /** Kinds of statements that the control action `failStore` can break. */
 export type StoreOperation = "select" | "insert" | "update" | "rpc";
 
-/** A record of a fixture as the database has it: the id of its user instead of the key, and numbers for the times. */
+/** A record of a fixture as the database stores it: with the id of its user instead of the user's key, and with numeric times. */
 type Stored<Row, Times extends keyof Row = never> =
   & Omit<Row, "user" | Times>
   & { userId: string }
@@ -28,7 +28,7 @@ export type RepoRow = Stored<FixtureRows["repos"]>;
 
 export type SandboxRow = Stored<Omit<FixtureRows["sandboxes"], "repo">, "created_at" | "last_active_at"> & {
   repo_id: string;
-  /** When it is free again after its last run; null while a run holds it, and for a sandbox that no run booted. */
+  /** Time at which the sandbox is free after its last run; null while a run holds it, and for a sandbox that no run booted. */
   free_at: number | null;
 };
 
@@ -41,7 +41,7 @@ export type AutomationRow =
   & Stored<Omit<FixtureRows["automations"], "permittedRepos" | "status">, "createdAt" | "updatedAt">
   & {
     status: string;
-    /** Ids of the repositories that it may be triggered for; null for all. */
+    /** Ids of the repositories that the automation may be triggered for; null for all repositories. */
     permittedRepoIds: string[] | null;
   };
 
@@ -74,7 +74,7 @@ export interface RunRow {
   error: string | null;
   created_at: number;
   updated_at: number;
-  /** Number of changes of the record. Answers are cached by it. */
+  /** Number of changes of the record, which is part of the cache key of answers. */
   version: number;
 }
 
@@ -97,7 +97,7 @@ export interface EventRow {
   message: string | null;
   payload: unknown;
   created_at: number;
-  /** The event as the API shows it. Made once, since an event is read many times and never changes. */
+  /** The event as the API shows it. It is serialized once, because an event is read many times and never changes. */
   json: string;
 }
 
@@ -125,9 +125,9 @@ export interface AutomationRunRow {
   cancelled_at: number | null;
   cancel_reason: string | null;
   cancel_error: string | null;
-  /** Its pauses for a person or an event. */
+  /** Pauses of the run for a person or an event. */
   waits: WaitRow[];
-  /** Input of its trigger, without dropped names. */
+  /** Input of the trigger, without dropped names. */
   input: Record<string, unknown>;
   metadata: Record<string, unknown>;
 }
@@ -153,7 +153,7 @@ export interface DispatchRow {
 }
 
 export interface Pull {
-  /** Number within its repository, from 1. */
+  /** Number of the pull request within its repository, from 1. */
   number: number;
   /** `owner/name`. */
   repo: string;
@@ -165,7 +165,7 @@ export interface Pull {
   diff: string;
 }
 
-/** The id that belongs to a key. @throws {UsageError} when nothing has it. */
+/** The id that belongs to a key. @throws {UsageError} if no record has the key. */
 function idOf(ids: ReadonlyMap<string, string>, key: string): string {
   const id = ids.get(key);
   if (id === undefined) throw new UsageError({ attempted: "read fixture", why: `no record has the key "${key}"` });
@@ -174,7 +174,7 @@ function idOf(ids: ReadonlyMap<string, string>, key: string): string {
 
 const timeOrNull = (text: string | null) => text === null ? null : parseTimestamp(text);
 
-/** Scopes of an OAuth token, written as one text. Unknown ones are dropped. */
+/** Splits the scopes of an OAuth token, which are written as one text. Unknown scopes are dropped. */
 export function splitScopes(text: string): string[] {
   return text.split(/\s+/).filter((scope) => scope === "read" || scope === "write");
 }
@@ -185,12 +185,12 @@ export class Store {
   readonly oauthTokens = new Map<string, OAuthTokenRow>();
   readonly repos = new Map<string, RepoRow>();
   readonly sandboxes = new Map<string, SandboxRow>();
-  /** Sandboxes that might be active: all except those of ended runs, so that a start does not check every earlier run. */
+  /** Sandboxes that might be active: all except those of ended runs. With this set, a start does not have to check every earlier run. */
   readonly currentSandboxes = new Set<SandboxRow>();
   readonly bootedSandboxes = new Map<string, SandboxRow>();
-  /** Boots whose sandbox has no row yet, by run id: their user, and their begin in microseconds since 1970. */
+  /** Boots whose sandbox has no row yet, by run id: the user, and the start time in microseconds since 1970. */
   readonly sandboxClaims = new Map<string, { userId: string; at: number }>();
-  /** Ids of the runs that hold a sandbox, by its id. */
+  /** Ids of the runs that hold a sandbox, by sandbox id. */
   readonly sandboxHolders = new Map<string, Set<string>>();
   /** In order of arrival. */
   readonly lifecycle: LifecycleRow[] = [];
@@ -202,11 +202,11 @@ export class Store {
   /** Run ids by user and idempotency key. A key never expires. */
   readonly runKeys = new Map<string, string>();
   readonly calls = new Map<string, CallRow>();
-  /** By call id, in order of time. */
+  /** By call id, in chronological order. */
   readonly events = new Map<string, EventRow[]>();
   readonly automationRuns = new Map<string, AutomationRunRow>();
   readonly automationRunKeys = new Map<string, string>();
-  /** In order of time. */
+  /** In chronological order. */
   readonly dispatches: DispatchRow[] = [];
 
   repoLists = 0;
@@ -226,7 +226,7 @@ export class Store {
   }
 
   /**
-   * Fails if a failure is planned for this kind of statement. Called before every statement.
+   * Throws if a failure is planned for this kind of statement. Called before every statement.
    *
    * @throws {DatabaseError} for a planned failure.
    */
@@ -285,29 +285,29 @@ export class Store {
     this.sandboxHolders.delete(sandbox.id);
   }
 
-  /** Id of the user with this key. @throws {UsageError} when nothing has it. */
+  /** Id of the user with this key. @throws {UsageError} if no user has it. */
   userId(key: string): string {
     for (const user of this.users.values()) if (user.key === key) return user.id;
     throw new UsageError({ attempted: "find user", why: `no user has the key "${key}"` });
   }
 
-  /** The token with this key or this text, an OAuth token included. @throws {UsageError} when nothing has it. */
+  /** The token with this key or this text; it may be an OAuth token. @throws {UsageError} if no token has it. */
   anyToken(name: string): TokenRow | OAuthTokenRow {
     for (const token of [...this.tokens.values(), ...this.oauthTokens.values()]) {
       if (token.key === name || token.token === name) return token;
     }
-    // Not quoted: it may be a token of the real service.
+    // The name is not quoted, because it may be a token of the real service.
     throw new UsageError({ attempted: "find token", why: "no token has this key or value" });
   }
 
-  /** The repository with this id or this name, of any user. @throws {UsageError} when nothing has it. */
+  /** The repository with this id or this name, of any user. @throws {UsageError} if there is none. */
   anyRepo(name: string): RepoRow {
     const repo = this.repos.get(name) ?? [...this.repos.values()].find((each) => each.full_name === name);
     if (repo === undefined) throw new UsageError({ attempted: "find repository", why: `there is no "${name}"` });
     return repo;
   }
 
-  /** The run with this id, of any user. @throws {UsageError} when nothing has it. */
+  /** The run with this id, of any user. @throws {UsageError} if there is none. */
   anyRun(id: string): RunRow {
     const run = this.runs.get(parseUuid(id));
     if (run === undefined) throw new UsageError({ attempted: "find run", why: `no run has the id "${id}"` });
@@ -479,8 +479,8 @@ export function addBulk(store: Store, { what, userId, count, sandboxId }: Bulk):
   }
 }
 
-// The emulated revision of the service. The documentation describes the base. Each later behavior is a switch, since a
-// deployed server may have any mixture of them.
+// The emulated revision of the service. The documentation describes the base. Each later behavior is a switch, because a deployed server
+// may have any mixture of them.
 
 /** Switches for later behaviors. All are off in the base. */
 export const SWITCHES = [
@@ -496,9 +496,9 @@ export const SWITCHES = [
   "mogplexHarness",
   // Runs have `worktreeId`, `agentId`, `mode` and `terminalCommitSha`; the first is part of the request hash.
   "extraRunFields",
-  // Tokens marked `automationsOnly` may not start runs, and may trigger automations with an API trigger only.
+  // Tokens marked `automationsOnly` cannot start runs, and can trigger only automations with an API trigger.
   "automationsOnly",
-  // Trigger keys are scoped to user and automation, compared, and replayed.
+  // Trigger keys are scoped to user and automation. A repeated key is compared with the first trigger, and its answer is replayed.
   "comparedTriggers",
   // `GET /automations` has more than one page. In the base every page after the first is a 500.
   "pagesAutomations",
@@ -508,15 +508,15 @@ export const SWITCHES = [
   "automationRunCancel",
   // `GET /runs/{id}/events/stream` exists.
   "stream",
-  // Automations with an API trigger declare typed inputs; a trigger with others is refused.
+  // Automations with an API trigger declare typed inputs. A trigger with other inputs is refused.
   "typedInputs",
-  // All other automations drop inputs with reserved names.
+  // Automations without an API trigger drop inputs with reserved names.
   "dropsInputs",
   // A replayed trigger has the reason `IDEMPOTENT_DUPLICATE` and no runtime. With `comparedTriggers` only.
   "replayReason",
   // Metadata of an automation's run holds the input, its hash, the version's number, the trigger and the team.
   "triggerMetadata",
-  // An automation may name the repositories that it may be triggered for.
+  // An automation may list the repositories that it may be triggered for.
   "permittedRepos",
   // Runs of an API trigger work on `mogplex/automation-<16 hex>` of user, automation and key.
   "automationBranch",
@@ -526,7 +526,7 @@ export const SWITCHES = [
   "nativeEvents",
   // The sandbox of a `createBranch` run is stopped when the run ends.
   "stopsSandboxes",
-  // What a command prints becomes events, as the text of an agent: the first lines, and the last ones.
+  // The output of a command becomes events, like the text of an agent: its first and its last lines.
   "agentOutput",
 ] as const;
 export type Revision = Record<typeof SWITCHES[number], boolean>;
@@ -535,7 +535,7 @@ export type Revision = Record<typeof SWITCHES[number], boolean>;
  * Makes a revision.
  *
  * @param name `base` turns every switch off, `later` turns every switch on.
- * @param switches Switches that differ from it.
+ * @param switches Switches that differ from the named revision.
  */
 export function createRevision(name: "base" | "later" = "base", switches: Partial<Revision> = {}): Revision {
   const all = Object.fromEntries(SWITCHES.map((key) => [key, name === "later"])) as Revision;

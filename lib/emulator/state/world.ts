@@ -1,5 +1,5 @@
 /**
- * State of one emulator that its service, agents and routes share, and the small projects that it can begin with.
+ * State of one emulator that its service, agents and routes share, and the small projects that the emulator can start with.
  *
  * @module
  */
@@ -22,32 +22,30 @@ export type FilesMode = "shown" | "hidden" | "down";
 interface Surroundings {
   /** Whether the session gate is in front of the API. */
   gate: boolean;
-  /** Number of queue entries that the queue refuses from now on. */
+  /** Number of further entries that the queue will refuse. */
   queueFailures: number;
   queueMessage: string;
   /** Whether the queue accepts entries without returning a handle. */
   queueWithoutHandle: boolean;
-  /** Number of calls of the start limiter that fail from now on. */
+  /** Number of further calls of the start limiter that will fail. */
   limiterFailures: number;
   /** Whether the database listener is down, so that no stream can be opened. */
   listenerDown: boolean;
-  /** Whether automations have more than one page, whatever the revision. */
+  /** Whether automations have more than one page, regardless of the revision. */
   cursorFixed: boolean;
-  /** See {@linkcode SandboxMode}. */
   sandboxMode: SandboxMode;
-  /** See {@linkcode FilesMode}. */
   files: FilesMode;
 }
 
 /** Works on runs: a script, a real command, or nothing. */
 export interface Driver {
-  /** Takes a run that was queued. @throws {QueueError} to refuse it. */
+  /** Takes a queued run. @throws {QueueError} to refuse it. */
   queued(run: RunRow): void;
-  /** Brings every run to its state of this moment. Called before every read, since runs share the sandboxes of their user. */
+  /** Brings every run to its current state. Called before every read, because runs share the sandboxes of their user. */
   catchUp(): void;
-  /** Time of a run's next step, on the world's clock; undefined after the last one. Absent in a driver that does not use the world's clock. */
+  /** Time of a run's next step, on the world's clock; undefined after the last step. Absent if the driver does not use the world's clock. */
   due?(run: RunRow): number | undefined;
-  /** Whether a worker works on a run or died before its end; undefined for a run that it does not know. */
+  /** Whether a worker works on a run or has died; undefined for a run that the driver does not know. */
   worker?(run: RunRow): "working" | "dead" | undefined;
   kill(run: RunRow): void;
   reset(): void;
@@ -62,20 +60,19 @@ export interface Trigger {
 
 /** Works on the runs of automations: a script, or nothing. */
 export interface AutomationDriver {
-  /** Reason why a trigger starts nothing; undefined when it starts a run. */
+  /** Reason why a trigger starts no run; undefined if it starts one. */
   suppresses(trigger: Trigger): string | undefined;
-  /** Whether a run has to wait for a slot although one is free. */
+  /** Whether a run must wait for a slot even if one is free. */
   holds(trigger: Trigger): boolean;
   /** Takes a run that waits for a slot. */
   waits(run: AutomationRunRow, trigger: Trigger): void;
   /** Takes a run that was started. */
   begins(run: AutomationRunRow, trigger: Trigger): void;
-  /** Brings every run to its state of this moment. Called before every read. */
+  /** Brings every run to its current state. Called before every read. */
   catchUp(): void;
   reset(): void;
 }
 
-/** State of one emulator that all of its rooms share. */
 export interface World {
   readonly store: Store;
   readonly clock: ServerClock;
@@ -95,13 +92,13 @@ export interface World {
   readonly contents: Map<string, ScriptedContents>;
   /** Files of a local Git repository; undefined for a repository without one. */
   gitContents: (repo: RepoRow) => Contents | undefined;
-  /** Address of the served emulator, without a slash at the end. */
+  /** Address of the served emulator, without a trailing slash. */
   origin: string;
-  /** Whether the command of its owner is an agent: anyone who can start runs has the owner's rights. */
+  /** Whether runs execute commands of the emulator's owner. If so, anyone who can start runs has the owner's rights. */
   runsCommands: boolean;
-  /** Set after the world is made, since a driver needs the world itself. */
+  /** Set after the world is created, because a driver needs the world. */
   driver: Driver;
-  /** Set after the world is made, as `driver`. */
+  /** Set after the world is created, like `driver`. */
   automationDriver: AutomationDriver;
 }
 
@@ -114,7 +111,7 @@ export function scriptedContents({ contents }: World, { id, default_branch }: Re
   return created;
 }
 
-/** The files of a repository. Files of a local Git repository come first: scripted runs add branches to it that only the emulator has. */
+/** The files of a repository. Files of a local Git repository take precedence; scripted runs add branches that exist only in the emulator. */
 export function contentsOf(world: World, repo: RepoRow): Contents {
   const git = world.gitContents(repo);
   const scripted = scriptedContents(world, repo);
@@ -166,7 +163,7 @@ export class QueueError extends Error {
 /**
  * Puts a run into the work queue.
  *
- * @returns The queue's handle; null when the queue returns none.
+ * @returns The queue's handle; null if the queue returns none.
  * @throws {QueueError} if the queue refuses the entry.
  */
 export function queueWork(around: Surroundings): string | null {
@@ -178,7 +175,7 @@ export function queueWork(around: Surroundings): string | null {
   return `run_${crypto.randomUUID().replaceAll("-", "").slice(0, 21)}`;
 }
 
-// Repositories in bulk: many small projects of one owner, with names and ids that are always the same.
+// Bulk repositories: many small projects of one owner, with names and ids that are always the same.
 
 export interface Projects {
   /** Owner: letters, digits, `.`, `_`, `-`. */
@@ -191,13 +188,13 @@ export const MAX_PROJECTS = 100_000;
 
 const MIN_DIGITS = 4;
 
-/** Names of projects: `acme/project-0001` and so on. From 10 000 projects on, the numbers of all have more digits. */
+/** Names of projects: `acme/project-0001` and so on. If there are 10 000 projects or more, all numbers have more digits. */
 export function projectNames({ owner, count }: Projects): string[] {
   const digits = Math.max(MIN_DIGITS, String(count).length);
   return Array.from({ length: count }, (_, index) => `${owner}/project-${String(index + 1).padStart(digits, "0")}`);
 }
 
-/** Id of a project: the first group of digits belongs to the owner, the last one is the number of the project. */
+/** Id of a project. The first group of digits is derived from the owner, and the last group is the number of the project. */
 function projectId(owner: string, index: number): string {
   const hex = (value: number, digits: number) => value.toString(16).padStart(digits, "0");
   return `${hex(numberOf(owner), 8)}-0000-4000-8000-${hex(index + 1, 12)}`;
@@ -206,8 +203,8 @@ function projectId(owner: string, index: number): string {
 /**
  * Repositories of a fixture, one for each project.
  *
- * @param user Key of the user that they belong to.
- * @throws {UsageError} for an owner that cannot be one, a count out of range.
+ * @param user Key of the user who owns the repositories.
+ * @throws {UsageError} for an invalid owner, or a count out of range.
  */
 function projectRepos(projects: Projects, user: string): FixtureRepo[] {
   const { owner, count } = projects;
@@ -225,15 +222,16 @@ function projectRepos(projects: Projects, user: string): FixtureRepo[] {
   }));
 }
 
-/** Key of the user that gets new repositories: the first with a token that may write. */
+/** Key of the user who gets new repositories: the first user with a token that can write. */
 export function mainUser({ tokens, users }: Fixture): string {
   return tokens.find((token) => token.scopes.includes("write"))?.user ?? users[0]?.key ?? "";
 }
 
 /**
- * A fixture with further projects, for {@linkcode mainUser}. A repository that it has already under the name of one stays as it is.
+ * Adds projects to a fixture, for {@linkcode mainUser}. If the fixture already has a repository with the name of a project, that repository
+ * is kept.
  *
- * @throws {UsageError} as {@linkcode projectRepos} does, and for one owner that is given twice.
+ * @throws {UsageError} as {@linkcode projectRepos} does, and if an owner occurs twice.
  */
 export function withProjects(fixture: Fixture, all: readonly Projects[]): Fixture {
   if (all.length === 0) return fixture;

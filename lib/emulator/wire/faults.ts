@@ -1,5 +1,5 @@
 /**
- * Answers requests with the faults that are due: false answers, broken connections, and spoiled streams.
+ * Answers requests with the planned faults: false answers, broken connections, and damaged streams.
  *
  * @module
  */
@@ -21,17 +21,17 @@ import {
 } from "../state/faults.ts";
 import { bare, fail, loginRedirect, splitUrl, unauthorized } from "./request.ts";
 
-/** Breaks connections. In process there is no connection: an imitation rejects or spoils the answer. */
+/** Breaks connections. A request in process has no connection, so a simulation rejects or damages the answer instead. */
 export interface Breaker {
   /** Breaks the connection before the first byte of the answer. */
   resetNow(): Response;
   /** Breaks the connection in the middle of the answer's body. */
   resetMid(answer: Response): Promise<Response>;
-  /** Breaks the connection in the middle of a stream. @returns The error of the stream, where there is no connection to break. */
+  /** Breaks the connection in the middle of a stream. @returns The error of the stream if there is no connection to break. */
   resetStream(): Error | undefined;
 }
 
-/** A connection that broke. In process `fetch` rejects with it; a served emulator resets the socket. */
+/** Error of a broken connection. In process, `fetch` rejects with it; a served emulator resets the socket. */
 export class ConnectionLost extends TypeError {
   override name = "ConnectionLost";
 }
@@ -66,17 +66,17 @@ export class Faults {
     this.#random = random;
   }
 
-  /** Plans a fault. Faults come in the order in which they were planned. */
+  /** Plans a fault. Faults are played in the order in which they were planned. */
   add(fault: Fault): void {
     this.#planned.push({ ...fault, hits: 0 });
   }
 
-  /** All that were planned, in this order, with those that are over. */
+  /** All planned faults, in the order in which they were planned. Faults that are over stay in the list. */
   get planned(): readonly Readonly<PlannedFault>[] {
     return this.#planned;
   }
 
-  /** Forgets every planned fault. Random faults continue. */
+  /** Removes every planned fault. Random faults continue. */
   clear(): void {
     this.#planned = [];
   }
@@ -84,9 +84,9 @@ export class Faults {
   /**
    * Answers a request, with a fault if one is due.
    *
-   * @param next Carries the request out.
-   * @param breaker Breaks connections. @default an imitation, for requests in process
-   * @param tell Takes the kind of the fault, before it is played.
+   * @param next Handles the request without a fault.
+   * @param breaker Breaks connections. @default a simulation, for requests in process
+   * @param tell Called with the kind of the fault before the fault is played.
    */
   async answer(
     request: Request,
@@ -135,7 +135,7 @@ export class Faults {
     return { kind, retryAfter, delayMs, processed: chance(seed, n, 3) < 0.5 };
   }
 
-  /** A planned fault that has hit nothing waits for the next request. */
+  /** Returns a planned fault that has not hit the request, so that it is played on the next request. */
   #giveBack(fault: Fault): void {
     const planned = this.#planned.find((each) => each === fault);
     if (planned !== undefined) planned.hits--;
@@ -240,7 +240,7 @@ const JUNK = [
 /**
  * Plays a fault on a stream.
  *
- * @param answer A stream.
+ * @param answer An answer with a stream.
  * @param after For `stream-cut`: see {@linkcode cut}.
  * @param breaker Breaks the connection.
  */
@@ -286,20 +286,20 @@ function isStream(answer: Response): boolean {
 /**
  * Ends a stream in the middle of a message.
  *
- * @param after Number of whole pieces before the cut: 0 cuts the first piece, 1 the first live event.
- * @param breaker Breaks the connection; undefined for an orderly end.
+ * @param after Number of complete pieces before the cut: 0 cuts the first piece, 1 the first live event.
+ * @param breaker Breaks the connection; if undefined, the stream ends normally.
  */
 function cut(answer: Response, after: number, breaker: StreamBreaker | undefined): Response {
   return spoiled(answer, (piece, index) => index < after ? [piece] : [half(piece), null], breaker);
 }
 
-/** Replaces a piece of a stream by other pieces; null ends the stream. */
+/** Replaces a piece of a stream with other pieces; null ends the stream. */
 type Spoil = (piece: string, index: number) => (string | null)[];
 
 /**
- * Spoils the pieces of a stream.
+ * Damages the pieces of a stream.
  *
- * @param breaker Breaks the connection at the end; undefined for an orderly end.
+ * @param breaker Breaks the connection at the end; if undefined, the stream ends normally.
  */
 function spoiled(answer: Response, spoil: Spoil, breaker?: StreamBreaker): Response {
   const reader = answer.body?.getReader();
@@ -319,10 +319,10 @@ function spoiled(answer: Response, spoil: Spoil, breaker?: StreamBreaker): Respo
           }
           await reader?.cancel();
           if (breaker === undefined) return controller.close();
-          // One turn later, so that the pieces before it are not lost with the connection.
+          // Waits one turn of the event loop, so that earlier pieces are not lost with the connection.
           await loopTurn(false);
           const error = breaker.resetStream();
-          // Without an error the stream stays open until its connection is gone.
+          // Without an error, the stream stays open until its connection is gone.
           return error === undefined ? await new Promise<void>(() => {}) : controller.error(error);
         }
       }
@@ -332,7 +332,7 @@ function spoiled(answer: Response, spoil: Spoil, breaker?: StreamBreaker): Respo
   return new Response(body, { status: answer.status, headers: answer.headers });
 }
 
-/** A piece up to the middle of its last message. */
+/** Cuts a piece in the middle of its last message. */
 function half(piece: string): string {
   const messages = piece.split("\n\n").filter((message) => message !== "");
   const last = messages.pop() ?? "";
@@ -343,7 +343,7 @@ function messages(piece: string): string[] {
   return piece.split("\n\n").filter((message) => message !== "").map((message) => `${message}\n\n`);
 }
 
-/** Every message twice, and the messages of one piece in reverse. */
+/** Sends every message twice, and reverses the messages of one piece. */
 function disorder(piece: string, index: number): string[] {
   const all = messages(piece);
   const head = index === 0 ? all.splice(0, 2) : [];
@@ -352,7 +352,7 @@ function disorder(piece: string, index: number): string[] {
 
 // Breaks real connections, for the faults `reset0` and `resetMid` of a served emulator.
 
-// A reset discards bytes that were just written. The client is to receive the first half, so it gets this much time.
+// A reset discards bytes that were just written. The delay lets the client receive the first half.
 const FLUSH_MS = 20;
 
 /** Breaks the connection of a request; undefined for a request in process, which has no connection. */
@@ -381,7 +381,7 @@ export function socketBreaker(c: Context): Breaker | undefined {
 
 function reset(socket: Socket | null): void {
   if (socket === null) return;
-  // Not every runtime can send a TCP reset. A connection that closes in the middle of an answer is as broken.
+  // Not every runtime can send a TCP reset. Closing the connection in the middle of an answer breaks it as well.
   if (typeof socket.resetAndDestroy === "function") socket.resetAndDestroy();
   else socket.destroy();
 }
