@@ -68,7 +68,7 @@ export class GitBranch {
     }, "unavailable");
   }
 
-  /** @returns Whether there is another try. */
+  /** Waits before the next try. @returns False if there are no more tries. */
   async #waited(tried: number): Promise<boolean> {
     const longest = WAITS_MS[tried - 1];
     if (longest === undefined) return false;
@@ -79,7 +79,7 @@ export class GitBranch {
 
   /**
    * Runs a command that contacts the server, up to three times.
-   * @param isSettled Whether there is nothing left to do although Git has failed.
+   * @param isSettled Whether there is nothing left to do although Git failed.
    * @throws {UsageError} if the server refuses the request. A refusal that may be temporary must come three times.
    * @throws {MogplexError} with exit code 69 if it is unreachable.
    */
@@ -122,7 +122,7 @@ export class GitBranch {
     });
   }
 
-  /** Fetches the newest commit. Returns whether there is such a branch. */
+  /** Fetches the newest commit. @returns Whether the branch exists. */
   async #fetch(attempted: string, to: string, ...flags: readonly string[]): Promise<boolean> {
     const from = `+refs/heads/${this.#branch}:${to}`;
     const args = ["fetch", "-q", ...flags, "--no-tags", "--no-write-fetch-head", "--", this.#remote, from];
@@ -131,11 +131,11 @@ export class GitBranch {
   }
 
   /**
-   * Whether the pushed commit is on the branch although the push has failed: its answer may have been lost.
+   * Whether the pushed commit is on the branch although the push failed. The server's answer may have been lost.
    * @throws {LostRaceError} if another commit is there instead.
    */
   async #hasArrived(attempted: string): Promise<boolean> {
-    // Not only the newest commit: another writer may have added one on top of ours.
+    // The commit does not have to be the newest one: another writer may have added a commit on top of it.
     const exists = await this.#fetch(attempted, SEEN);
     this.#unsure = false;
     if (!exists) return false;
@@ -153,7 +153,7 @@ export class GitBranch {
     this.#unsure = false;
   }
 
-  /** Undefined if there is no such reference here. */
+  /** The commit of a local reference; undefined if there is no such reference. */
   async #commitOf(reference: string): Promise<string | undefined> {
     const { code, stdout } = await this.#git.run(["rev-parse", "-q", "--verify", reference]);
     return code === 0 ? new TextDecoder().decode(stdout).trim() : undefined;
@@ -172,13 +172,13 @@ export class GitBranch {
     const list = new TextDecoder().decode(stdout);
     const newest = list.split("\n").map((row) => row.split("\t")).find(([, reference]) => reference === name)?.[0];
     if (newest === (this.#exists ? await this.#commitOf(BASE) : undefined)) return;
-    // A push without an answer may have arrived: the next write finds that out.
+    // A push without an answer may have arrived. The next write checks that.
     if (this.#unsure && newest !== undefined && newest === await this.#commitOf(NEXT)) return;
     throw new LostRaceError(this.#branch);
   }
 
   /**
-   * Whether it is the default branch of the repository; false if the server does not show it.
+   * Whether the branch is the default branch of the repository; false if the server does not show its default branch.
    * @throws as {@linkcode checkUnmoved}, except for a lost race.
    */
   async isDefault(): Promise<boolean> {
@@ -217,7 +217,7 @@ export class GitBranch {
     const output = await this.#run("read files of the branch", ["cat-file", "--batch"], names);
     let at = 0;
     return files.map(({ bytes }) => {
-      // Each content is between a line with its facts and a line feed.
+      // Each content is between a header line and a line feed.
       const from = output.indexOf(10, at) + 1;
       at = from + bytes + 1;
       return new TextDecoder().decode(output.subarray(from, from + bytes));
@@ -275,7 +275,7 @@ export function said({ stderr, code }: GitAnswer): string {
   return `${line.slice(0, MAX_SAID)}; the server says ${JSON.stringify(words.join(" ").slice(0, MAX_SAID))}`;
 }
 
-/** Another writer has changed the branch since it was read. Read it again, and decide again. Exit code 75. */
+/** Another writer has changed the branch since it was read. The caller must read the branch again and decide again. Exit code 75. */
 export class LostRaceError extends MogplexError {
   /** @internal */
   static override readonly kind: string = "LostRaceError";
@@ -288,7 +288,7 @@ export class LostRaceError extends MogplexError {
   }
 }
 
-/** A text for `git fast-import`. */
+/** Formats a text for `git fast-import`. */
 function data(text: string): string {
   return `data ${new TextEncoder().encode(text).length}\n${text}\n`;
 }

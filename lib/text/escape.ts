@@ -1,14 +1,12 @@
 /**
- * Step 3 for untrusted text: makes it harmless for its destination: a log, Markdown, XML and HTML, JSON, CSV, dotenv,
- * labels of metrics, commands of CI systems, addresses, shells. Steps 1 and 2 (`plain_text.ts`, `redact.ts`) come
- * first.
+ * Step 3 for untrusted text: makes the text harmless for its destination, such as a log, Markdown, XML and HTML, JSON, CSV, dotenv,
+ * metric labels, commands of CI systems, addresses, and shells. Steps 1 and 2 are in `plain_text.ts` and `redact.ts`.
  * @module
  */
 import { lookup } from "../lookup.ts";
 import type { SafeLine } from "./safe_line.ts";
 
-// Log lines: a visible blank breaks every command that the CI system would obey. The input need not have passed
-// `plainText`.
+// Log lines: a visible blank breaks every command that the CI system would obey. The input does not need to have passed `plainText`.
 
 export type LogSyntax = "workflow" | "legacy" | "section" | "group";
 
@@ -43,11 +41,11 @@ export function escapeLogLine(
   return safe as SafeLine;
 }
 
-// Comma-separated values that no spreadsheet takes for formulas.
+// Comma-separated values that no spreadsheet reads as formulas.
 
-// What makes a cell a formula, with the full-width forms that spreadsheets fold, and the blanks that they skip before it.
-// Source: OWASP, "CSV Injection".
-// By hand: `csv-stringify` lets a formula pass that is behind a blank.
+// The characters that make a cell a formula, including the full-width forms that spreadsheets treat the same, and the blanks that
+// spreadsheets skip before them. Source: OWASP, "CSV Injection".
+// `csv-stringify` is not used because it does not escape a formula that follows a blank.
 const FORMULA = /^\s*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/;
 
 /**

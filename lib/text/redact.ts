@@ -45,7 +45,7 @@ const MAX_EXPRESSION = 30_000;
  * one may be longer.
  */
 const PIECE = 64;
-/** Beginning of a piece by which it is found. */
+/** Length of the beginning of a piece by which the piece is found. */
 const PIECE_HEAD = 16;
 // Values that our own output uses: masking them would make it unreadable.
 const NEVER_MASKED = [
