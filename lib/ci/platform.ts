@@ -86,6 +86,8 @@ export interface Platform {
   readonly variables: readonly string[];
   /** Whether the environment is the same in all nodes of a matrix, so that only `--key-part` can distinguish them. */
   readonly hidesNode: boolean;
+  /** Whether a job is only run again in a new pipeline, so the pipeline identifies the execution if the system shows no attempt. */
+  readonly rebuilds: boolean;
   /** Whether {@linkcode JobIdentity.attempt} counts the executions of a job from 1. Otherwise it is an id, or the number of the pipeline. */
   readonly countsAttempts: boolean;
   /**
@@ -184,7 +186,16 @@ export interface PlatformTable extends
   Partial<
     Pick<
       Platform,
-      | ("hidesNode" | "countsAttempts" | "retryJob" | "showsColors" | "maskCommand" | "interruptMs" | "stampsLines")
+      | (
+        | "hidesNode"
+        | "rebuilds"
+        | "countsAttempts"
+        | "retryJob"
+        | "showsColors"
+        | "maskCommand"
+        | "interruptMs"
+        | "stampsLines"
+      )
       | ("annotate" | "setOutput" | "showSummary" | "section" | "fence")
     >
   > {
@@ -280,7 +291,7 @@ function variablesOf(table: PlatformTable): string[] {
  */
 export function definePlatform(table: PlatformTable): Platform {
   const { annotate, section, setOutput, showSummary, fence, maskCommand, retryJob } = table;
-  const { hidesNode = false, countsAttempts = false, showsColors = false } = table;
+  const { hidesNode = false, rebuilds = false, countsAttempts = false, showsColors = false } = table;
 
   function identity(env: ReadEnv): JobIdentity {
     const setting = env(JOB_VARIABLE) || null;
@@ -313,6 +324,7 @@ export function definePlatform(table: PlatformTable): Platform {
     isCi: true,
     variables: variablesOf(table),
     hidesNode,
+    rebuilds,
     countsAttempts,
     showsColors,
     identity,

@@ -131,6 +131,7 @@ export const jenkins: Platform = definePlatform({
   pipeline: ["BUILD_ID", "BUILD_NUMBER"],
   job: ["STAGE_NAME", "JOB_NAME"],
   hidesNode: true,
+  rebuilds: true,
   links: { pipeline: "{BUILD_URL}" },
 });
 

@@ -79,7 +79,10 @@ function wouldCancel({ onInterrupt }: RunState, owned: boolean): boolean {
  * file of the current execution of the job, and only if a run that it starts would be cancelled, so nothing is started and left running.
  * @param state The state file; undefined without one for this job.
  */
-function decideCleanup(state: RunState | undefined, job: JobState, always: boolean): CleanupDecision {
+function decideCleanup(
+  state: RunState | undefined,
+  { job, rebuilds, always }: { job: JobState; rebuilds: boolean; always: boolean },
+): CleanupDecision {
   const nothing = (why: string): CleanupDecision => ({ what: "nothing", why });
   if (state === undefined) return nothing("found no run of this job");
   const { parting, phase, request } = state;
@@ -102,7 +105,8 @@ function decideCleanup(state: RunState | undefined, job: JobState, always: boole
     ? "the job timed out"
     : "the job was cancelled";
   if (phase === "started") return { what: "cancel", why };
-  const named = state.job !== null && state.job.pipeline !== null && state.job.attempt !== null;
+  const named = state.job !== null && state.job.pipeline !== null &&
+    (state.job.attempt !== null || rebuilds);
   if (request === null || !named) {
     return nothing(
       `the run's id is unknown, and too little is known about the job to send its start again; ` +
@@ -190,7 +194,9 @@ export async function cleanup(options: CleanupOptions): Promise<CleanupEnd> {
   const nowMs = (options.clock ?? systemClock).wallTime();
   const stored = readState(files, statePath, { job: platform.identity(env), execution: true, nowMs, notify });
   const token = tokenOf(options, env);
-  const decide = (state: RunState | undefined) => decideCleanup(state, platform.jobState(env), always);
+  const { rebuilds } = platform;
+  const decide = (state: RunState | undefined) =>
+    decideCleanup(state, { job: platform.jobState(env), rebuilds, always });
   if (typeof token !== "string") {
     // If there is nothing to do, no token is needed.
     const { what, why } = decide(stored?.claims);

@@ -167,7 +167,10 @@ const SCRIPT_RECIPES: Readonly<Record<string, Recipe>> = {
       }
       post {
         always {
-          withEnv(["MOGPLEX_JOB_STATUS=\${currentBuild.currentResult}"]) { sh '${cleanIfPresent()}' }
+          // During a pause, the run of the last attempt may still be going, and cleanup alone would leave it for the next attempt.
+          withEnv(["MOGPLEX_JOB_STATUS=\${currentBuild.currentResult}"]) {
+            sh 'if test "$MOGPLEX_JOB_STATUS" = ABORTED; then set -- --always; fi; ${cleanIfPresent(' "$@"')}'
+          }
           junit allowEmptyResults: true, testResults: 'mogplex-ci/junit.xml'
           archiveArtifacts allowEmptyArchive: true, artifacts: 'mogplex-ci/**', excludes: 'mogplex-ci/run.json'
         }

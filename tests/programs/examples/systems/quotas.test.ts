@@ -150,6 +150,22 @@ test(
     }),
 );
 
+for (
+  const [name, jobOf] of [
+    ["the job of init for Jenkins", () => jenkinsOfInit("stuck-streaming")],
+    ["jenkins/Jenkinsfile", (machine: Machine) => machine.recipe("jenkins/Jenkinsfile", "stuck-streaming")],
+  ] as const
+) {
+  test(`${name} cancels the agent of the last attempt when the build is aborted during a pause`, () =>
+    onMachine(service, async (machine) => {
+      await loseAnswer();
+      machine.stopAsleep(signalledAll("SIGTERM"));
+      const { status } = await runJenkins(jobOf(machine), machine, { id: `asleep-${name.length}` });
+      expect(status).toBe("cancelled");
+      await expectCancelled(machine);
+    }));
+}
+
 test(
   "the job of init for Jenkins cancels its run when the build is aborted, and is not tried again",
   () =>
