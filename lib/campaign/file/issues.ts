@@ -1,5 +1,5 @@
 /**
- * What the schema finds, as mistakes with places.
+ * Turns the issues that the schema finds into mistakes with a place in the campaign.
  *
  * @module
  */
@@ -16,11 +16,11 @@ type Issue = z.core.$ZodIssue;
 export interface CheckedTree {
   source: { readonly text: string; placeAt(offset: number): Place };
   root: TreeNode;
-  /** Where the first error of syntax is: what follows, or contains it, may have been read wrongly. `Infinity` without one. */
+  /** Offset of the first syntax error; `Infinity` without one. Values that contain or follow it may have been read wrongly. */
   brokenFrom: number;
 }
 
-/** Where a key belongs that people write at the top. */
+/** The correct places of keys that are often written at the top level by mistake. */
 const HOMES: Readonly<Record<string, string>> = {
   "parallel": "limits.parallel",
   "attempts": "limits.attempts",
@@ -40,7 +40,7 @@ const HOMES: Readonly<Record<string, string>> = {
   "root": "repositories: [{ repo: …, root: … }]",
 };
 
-/** Longest word that is compared with the known ones. */
+/** Longer words are not compared with the allowed ones. */
 const MAX_WORD = 100;
 
 function near(word: string, names: readonly string[]): string | undefined {
@@ -65,7 +65,7 @@ function inQuotes(text: string): string {
   return `put it in quotes: ${excerpt(text)}`;
 }
 
-/** What else can be said about a value of the wrong kind. @param isText Whether the campaign is a file, where lists have dashes. */
+/** @param isText Whether the campaign is a file. Only there are entries of lists marked with dashes. */
 function hint(issue: Issue, node: TreeNode, isText: boolean): string {
   if (isText && node.kind === "map" && issue.code === "invalid_type" && String(issue.expected) === "array") {
     return '; begin each entry with "- "';
@@ -110,16 +110,19 @@ function unknownKey(key: string, names: readonly string[], atTop: boolean): stri
   }`;
 }
 
-/** An issue of a value, the path from the root being complete. */
+/** `path` begins at the root, unlike the path in `issue`. */
 type Leaf = { issue: Issue; path: Path };
 
-/** Whether an issue says that a value is of another form altogether, so that an alternative of a union is not meant. */
+/**
+ * Whether an issue rules out an alternative of a union: the value has another type than this alternative, or one of its required keys is
+ * missing.
+ */
 function isOtherForm(issue: Issue, node: TreeNode | undefined): boolean {
   if (issue.code !== "invalid_type") return false;
   return issue.path.length === 0 || node !== undefined && nodeAt(node, issue.path) === undefined;
 }
 
-/** Replaces an issue of a union by the issues of the alternative that was meant, if there is one. */
+/** Replaces the issue of a union by the issues of the only alternative that the value could match. Otherwise, the issue stays. */
 function leavesOf(issue: Issue, base: Path, root: TreeNode): Leaf[] {
   const path = [...base, ...issue.path];
   if (issue.code !== "invalid_union") return [{ issue, path }];
@@ -130,7 +133,7 @@ function leavesOf(issue: Issue, base: Path, root: TreeNode): Leaf[] {
   return only.flatMap((each) => leavesOf(each, path, root));
 }
 
-/** For a map that fits no alternative of a union: the key that may be misspelt. */
+/** Looks for a misspelled key in a map that matches no alternative of a union. */
 function misspelt(issue: Issue, node: TreeNode): string {
   if (issue.code !== "invalid_union" || node.kind !== "map") return "";
   const unknown = issue.errors.flat().filter((each) => each.code === "unrecognized_keys");
@@ -147,7 +150,7 @@ export function reportIssues(issues: readonly Issue[], tree: CheckedTree, mistak
   function add(start: number, end: number, path: Path, message: string): void {
     if (start < brokenFrom && end <= brokenFrom) mistakes.add(source.placeAt(start), keyOf(path), message);
   }
-  /** Whether a value that seems to be missing may begin where the syntax is wrong. */
+  /** Whether an empty value is directly before the syntax error, so that its real value may follow. */
   function isCut(node: TreeNode): boolean {
     const isEmpty = node.kind === "scalar" && (node.value === null || node.value === "");
     return isEmpty && brokenFrom < Infinity && source.text.slice(node.end, brokenFrom).trim() === "";
@@ -166,7 +169,7 @@ export function reportIssues(issues: readonly Issue[], tree: CheckedTree, mistak
       add(start, start, path, issue.issues[0]?.message ?? issue.message);
     } else if (node === undefined) {
       const start = path.length === 1 ? 0 : keyStartAt(root, path.slice(0, -1)) ?? 0;
-      // A missing key might be after a syntax error.
+      // The missing key could be after a syntax error.
       add(start, brokenFrom === Infinity ? start : Infinity, path, `it is missing; ${issue.message}`);
     } else if (node.kind !== "broken" && !isCut(node)) {
       add(node.start, node.end, path, messageFor(issue, node, source.text !== "") + misspelt(issue, node));
@@ -174,7 +177,7 @@ export function reportIssues(issues: readonly Issue[], tree: CheckedTree, mistak
   }
 }
 
-/** Adds a mistake for every value without quotes that readers of YAML understand differently. */
+/** Adds a mistake for every unquoted value that YAML readers interpret differently. */
 export function reportAmbiguous({ root, source, brokenFrom }: CheckedTree, mistakes: MistakeList): void {
   function visit(node: TreeNode, path: Path): void {
     if (mistakes.full || node.start >= brokenFrom) return;

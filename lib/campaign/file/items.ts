@@ -1,6 +1,7 @@
 /**
- * The items of a campaign file: the files and lists that it names, its repository entries, the templates of its task, and the rules between them.
- * Every variable has a value, every prompt is short enough, every branch name is valid in Git, and no two items of a repository have the same branch.
+ * What the schema cannot check: the files and lists that a campaign names, its entries, the templates of its task, and the rules between
+ * them. Every variable must have a value, every prompt must be short enough, every branch name must be valid in Git, and no two items of a
+ * repository can have the same branch.
  *
  * @module
  */
@@ -21,30 +22,23 @@ import { keyOf, type MapNode, nodeAt, type Path, textAt, type TreeNode } from ".
 
 export type FileIo = Pick<Io, "readFile" | "realPath" | "readStdin">;
 
-/** Maximum size of the campaign file and of the file with its task, in bytes. */
+/** Limit for the campaign file and the files of its prompt and its result schema, in bytes. */
 export const MAX_FILE_BYTES = 1024 * 1024;
 export const MAX_LIST_BYTES = 16 * 1024 * 1024;
 
 type ReadResult =
   | { ok: true; path: string; text: string }
-  /** `why`: the cause, if `problem` has more words around it. */
+  /** `why` is the cause without the words around it. */
   | { ok: false; path: string; problem: string; why?: string };
 
-/**
- * Makes a text the same in every checkout: without a byte order mark, and with LF line ends. Idempotency keys are derived from such texts, so the
- * texts must not depend on Git settings.
- */
+/** Idempotency keys are derived from these texts, so Git's settings for line endings must not change them. */
 function normalized(text: string): string {
   return text.replace(/^\ufeff/, "").replaceAll("\r\n", "\n");
 }
 
 export const MISSING = "the file does not exist";
 
-/**
- * Reads a file as a text.
- *
- * @param path Symbolic links are followed.
- */
+/** @param path Symbolic links are followed. */
 export function readText(io: FileIo, path: string, maxBytes: number): ReadResult {
   try {
     const text = io.readFile(path, maxBytes, "follow");
@@ -58,19 +52,15 @@ export function readText(io: FileIo, path: string, maxBytes: number): ReadResult
   }
 }
 
-/** The files that a campaign file names, by path. */
 export class Includes {
   readonly #io: FileIo;
   readonly #folder: string;
-  /** How messages name that folder, and how they say that a file outside of it can be permitted. */
+  /** How messages name the folder, and the option that permits files outside of it. */
   readonly #words: { folder: string; permit: string };
   readonly #allowOutside: boolean;
   readonly #texts = new Map<string, string>();
 
-  /**
-   * @param path The campaign file; null for an object, whose folder is the working directory.
-   * @param allowOutside Whether files outside that folder are permitted.
-   */
+  /** @param path Path of the campaign file; null for an object, whose folder is the working directory. */
   constructor(path: string | null, io: FileIo, allowOutside: boolean) {
     this.#io = io;
     this.#folder = path === null ? "." : parentOf(path);
@@ -80,7 +70,7 @@ export class Includes {
     this.#allowOutside = allowOutside;
   }
 
-  /** The texts that were read, in the order of the campaign file. */
+  /** By path, in the order in which the files were read. */
   get texts(): ReadonlyMap<string, string> {
     return this.#texts;
   }
@@ -90,7 +80,7 @@ export class Includes {
     return `${this.#folder === "/" ? "" : this.#folder}/${name.replace(/^(?:\.\/)+/, "")}`;
   }
 
-  /** Whether an existing file is in the folder of the campaign file after links are followed. @throws if that cannot be determined. */
+  /** Follows symbolic links. A missing file is treated as inside. @throws if the path cannot be resolved. */
   #isInside(path: string): boolean {
     const real = this.#io.realPath(path);
     if (real === undefined) return true;
@@ -124,7 +114,7 @@ interface ListLine {
   place: FilePlace;
 }
 
-/** The lines of a list, without comments and blank lines. A comment begins with `#` at the beginning of a line or after a blank. */
+/** Skips blank lines and comments. A comment begins with `#` at the beginning of a line or after a space. */
 function* linesOf(file: string, text: string): Generator<ListLine> {
   let line = 0;
   for (const whole of text.split("\n")) {
@@ -135,13 +125,13 @@ function* linesOf(file: string, text: string): Generator<ListLine> {
   }
 }
 
-/** What happens to the list `-`. `read`: it is read from standard input. `skip`: it is not read, and has no entries. `refuse`: it is a mistake. */
+/** For the list `-`. `read`: standard input is read. `skip`: the list has no entries. `refuse`: the list is a mistake. */
 export type StdinRule = "read" | "skip" | "refuse";
 
-/** Name of the list that comes from standard input, in places. */
+/** Stands for a path in the places of mistakes. */
 const STDIN = "<stdin>";
 
-/** The text values of a map, by key. Other values are kept as they are written, because the schema reports them. */
+/** Values that are not texts are returned as written, because the schema reports them. */
 export function textsOf(node: TreeNode | undefined): Readonly<Record<string, string>> {
   const entries = node?.kind === "map" ? [...node.entries.values()] : [];
   const texts = entries.map(({ key, value }) => {
@@ -156,15 +146,13 @@ function globsOf(node: TreeNode | undefined): string[] {
   return node.items.flatMap((item) => item.kind === "scalar" && typeof item.value === "string" ? [item.value] : []);
 }
 
-/** Collects entries, and reports duplicates as mistakes. */
 export class EntryReader {
   readonly #tree: CheckedTree;
   readonly #includes: Includes;
   readonly #mistakes: MistakeList;
   readonly #entries: RepositoryEntry[] = [];
-  /** Where each entry first appears, by the identity of the entry. */
+  /** The first place of each entry, by its identity as JSON. */
   readonly #known = new Map<string, Place>();
-  /** Whether a list from standard input was left out. */
   skippedStdin = false;
 
   constructor(tree: CheckedTree, includes: Includes, mistakes: MistakeList) {
@@ -173,14 +161,14 @@ export class EntryReader {
     this.#mistakes = mistakes;
   }
 
-  /** Names of the variables of all entries, including entries with mistakes. */
+  /** Includes the variables of entries with mistakes, so that their names are not reported as unknown. */
   get variableNames(): string[] {
     const list = nodeAt(this.#tree.root, ["repositories"]);
     if (list?.kind !== "list") return [];
     return [...new Set(list.items.flatMap((item) => Object.keys(textsOf(nodeAt(item, ["variables"])))))];
   }
 
-  /** Remembers the place of an identity. @returns Whether the identity is new. A second one is reported as a mistake. */
+  /** Reports a mistake if this identity already exists. */
   #isNew(identity: readonly unknown[], place: Place, key: string, what: string): boolean {
     const id = JSON.stringify(identity);
     const first = this.#known.get(id);
@@ -201,7 +189,6 @@ export class EntryReader {
     if (this.#isNew(identity, place, key, `${excerpt(repo)}${where.join("")}`)) this.#entries.push(entry);
   }
 
-  /** Adds a repository that is given only by its name or id. */
   #addName(repo: string, place: Place, key: string): void {
     const variables = Object.create(null);
     this.#addRepository({ kind: "repository", repo, baseBranch: undefined, root: undefined, variables, place }, key);
@@ -267,7 +254,7 @@ export class EntryReader {
   }
 
   /**
-   * The entries of `repositories` without mistakes, in the order of the file.
+   * Returns the entries without mistakes, in the order of the campaign.
    *
    * @param wrong Indexes of entries in which the schema found a mistake.
    */
@@ -294,7 +281,7 @@ export class EntryReader {
     return this.#entries;
   }
 
-  /** The globs of `exclude` and `exclude-file`. */
+  /** Includes the globs of `exclude-file`. */
   exclude(): string[] {
     const globs = globsOf(nodeAt(this.#tree.root, ["exclude"]));
     const node = nodeAt(this.#tree.root, ["exclude-file"]);
@@ -309,37 +296,33 @@ export class EntryReader {
   }
 }
 
-// In a template, `{{ name }}` is replaced by the value of a variable, `{{{{` is the text `{{`, and `${{ … }}` stays as it is.
-//
-// A value is inserted unchanged: braces in a value have no special meaning.
+// In a template, `{{ name }}` is replaced by the value of a variable, `{{{{` is the text `{{`, and `${{ … }}` stays unchanged. Braces in a
+// value have no special meaning.
 
-/** Part of a template: a text, or a variable with its position. */
 type TemplatePart = string | { name: string; offset: number; length: number };
 
 interface TemplateProblem {
-  /** Offset in the text, in UTF-16 units. */
+  /** In UTF-16 code units. */
   offset: number;
   length: number;
-  /** What is wrong, what is allowed, and the nearest name. */
   message: string;
 }
 
 interface Template {
   parts: TemplatePart[];
-  /** Positions of each `{{` that does not begin a valid variable. */
+  /** One for each `{{` that does not begin a valid variable, up to {@linkcode MAX_PROBLEMS}. */
   problems: TemplateProblem[];
 }
 
 const MAX_PROBLEMS = 100;
-/** Maximum length of a name that is compared with the known names. */
+/** Longer names are not compared with the existing names. */
 const MAX_NAME = 100;
 /**
- * Maximum length of a filled-in template, in UTF-16 units: ten times what the service accepts. A few variables could otherwise produce a text of
- * gigabytes.
+ * In UTF-16 code units: ten times the limit of the service. Without this limit, a few variables could produce gigabytes of text.
  */
 const MAX_TEXT = 1_000_000;
 
-// The pattern is sticky, and nothing that it repeats can contain the next `{{`, so any text is read in linear time.
+// The pattern is sticky, and its repeated parts cannot match the next `{{`, so the time is proportional to the length of the text.
 const VARIABLE = /\{\{[ \t]*([A-Za-z][\w.-]*)[ \t]*\}\}/y;
 
 export function parseTemplate(text: string): Template {
@@ -374,16 +357,11 @@ export function parseTemplate(text: string): Template {
   return { parts: parts.filter((part) => part !== ""), problems };
 }
 
-/** Names of a template's variables, without duplicates, in the order of the text. */
 function variablesIn({ parts }: Template): string[] {
   return [...new Set(parts.flatMap((part) => typeof part === "string" ? [] : [part.name]))];
 }
 
-/**
- * Everything that is wrong with a template.
- *
- * @param variableNames Names of all variables that have a value.
- */
+/** @param variableNames Names of all variables that have a value. */
 export function templateProblems(text: string, variableNames: readonly string[]): TemplateProblem[] {
   const { parts, problems } = parseTemplate(text);
   const names = new Set(variableNames);
@@ -402,10 +380,9 @@ export function templateProblems(text: string, variableNames: readonly string[])
 }
 
 /**
- * Fills in a template.
+ * A `{{` that does not begin a variable stays unchanged.
  *
- * @param values Values by name. A `{{` that does not begin a variable stays as it is.
- * @throws {UsageError} if a variable has no value, or if the text would have more than a million UTF-16 units.
+ * @throws {UsageError} when a variable has no value, or the result would have more than a million UTF-16 code units.
  */
 export function renderTemplate(text: string | Template, values: Readonly<Record<string, string>>): string {
   const { parts } = typeof text === "string" ? parseTemplate(text) : text;
@@ -431,22 +408,21 @@ type TaskTemplates = Pick<CampaignFile, "title" | "prompt" | "variables" | "bran
 interface TaskItem {
   campaign: string;
   round: string;
-  /** `owner/name`. The name of a hidden repository is its id, without an owner. */
+  /** `owner/name`. For a repository whose name the service hides, its id. */
   repository: string;
-  /** Root directory; null for the repository's root, which is an empty text in templates. */
+  /** Null for the root of the repository. In templates, this is an empty text. */
   root: string | null;
-  /** Variables of the item. They override variables of the file. */
+  /** These override the variables of the campaign. */
   variables: Readonly<Record<string, string>>;
 }
 
-/** The texts of a request that differ between items. */
 interface Task {
   prompt: string;
-  /** Working branch; null if the service chooses the name. */
+  /** Null if the service chooses the name. */
   branch: string | null;
 }
 
-/** The values of all variables of an item. The built-in variables cannot be redefined. */
+/** The built-in variables override the others. */
 export function variablesOf(file: CampaignFile["variables"], item: TaskItem): Readonly<Record<string, string>> {
   const slash = item.repository.indexOf("/");
   const values: Record<string, string> = Object.create(null);
@@ -460,9 +436,7 @@ export function variablesOf(file: CampaignFile["variables"], item: TaskItem): Re
 }
 
 /**
- * The task of an item.
- *
- * @param templates The task of the file, or of the lock.
+ * @param templates From the campaign, or from its lock.
  * @throws {UsageError} when a variable has no value.
  */
 export function renderTask(templates: TaskTemplates, item: TaskItem): Task {
@@ -475,12 +449,10 @@ export function renderTask(templates: TaskTemplates, item: TaskItem): Task {
   };
 }
 
-/**
- * Maximum length of a title with the values of its variables, in UTF-16 units. Source: the service cuts the names of pull requests at this length.
- */
+/** Limit for a rendered title, in UTF-16 code units. Source: the service cuts the names of pull requests at this length. */
 export const MAX_TITLE = 72;
 const MAX_MISSING = 100;
-/** Placeholder in checks for a value that only the service knows. */
+/** Used in checks for values that only the service knows. */
 const UNKNOWN = "x";
 
 export interface TaskText {
@@ -496,13 +468,13 @@ interface CheckedTask {
   variables: Readonly<Record<string, string>>;
   texts: readonly TaskText[];
   entries: readonly RepositoryEntry[];
-  /** Names of the variables of all entries, including entries with mistakes. */
+  /** Includes the variables of entries with mistakes. */
   entryVariables: readonly string[];
 }
 
 type Values = Readonly<Record<string, string>>;
 
-/** The values for an entry that are known without asking the service. */
+/** Values that only the service knows are {@linkcode UNKNOWN}. */
 function valuesOf({ campaign, round, variables }: CheckedTask, entry?: RepositoryEntry): Values {
   const one = entry?.kind === "repository" ? entry : undefined;
   const isNamed = one?.repo.includes("/") === true;
@@ -515,7 +487,7 @@ function valuesOf({ campaign, round, variables }: CheckedTask, entry?: Repositor
   });
 }
 
-/** The length of a template with its values, computed without building the text. */
+/** Computes the length without building the text, which could be very long. */
 function lengthOf({ parts }: Template, values: Values): number {
   return parts.reduce(
     (sum, part) => sum + (typeof part === "string" ? part : lookup(values, part.name) ?? "").length,
@@ -527,7 +499,7 @@ function isBlank({ parts }: Template, values: Values): boolean {
   return parts.every((part) => (typeof part === "string" ? part : lookup(values, part.name) ?? "").trim() === "");
 }
 
-/** Reports mistakes in the templates themselves. @returns Whether every variable of every text has a value for every entry. */
+/** @returns Whether the templates have no mistakes, and every variable has a value for every entry. */
 function checkVariables(task: CheckedTask, mistakes: MistakeList): boolean {
   const { texts, entries, variables, entryVariables } = task;
   const ofFile = [...Object.keys(variables), ...BUILT_IN_VARIABLES];
@@ -554,7 +526,6 @@ function checkVariables(task: CheckedTask, mistakes: MistakeList): boolean {
   return complete;
 }
 
-/** Reports texts that are too long or empty. Each mistake is reported once, for the first entry. */
 function checkLengths(task: CheckedTask, mistakes: MistakeList): void {
   const { texts, entries } = task;
   const [title, prompt] = ["title", "prompt"].map((key) => texts.find((text) => text.key === key));
@@ -595,10 +566,10 @@ function branchProblem(pattern: Template, values: Values, base?: string): string
 
 class Branches {
   readonly #first = new Map<string, RepositoryEntry>();
-  /** A branch below each prefix that ends before a slash. */
+  /** For each prefix that ends before a slash: a branch below it. */
   readonly #above = new Map<string, string>();
 
-  /** Why a branch cannot exist together with the branches before it. */
+  /** Returns a problem if Git cannot have this branch together with the earlier ones. Otherwise, remembers the branch. */
   problem(branch: string, entry: RepositoryEntry & { kind: "repository" }, advice: string): string | undefined {
     const same = this.#first.get(branch);
     if (same !== undefined) {
@@ -620,7 +591,6 @@ class Branches {
   }
 }
 
-/** Reports branches that are not possible, and branches that two items of a repository would share. */
 function checkBranches(task: CheckedTask, { text, place }: TaskText, mistakes: MistakeList): void {
   const pattern = parseTemplate(text);
   const names = variablesIn(pattern);
@@ -637,7 +607,7 @@ function checkBranches(task: CheckedTask, { text, place }: TaskText, mistakes: M
       mistakes.add(entry.place, "branch", problem);
       continue;
     }
-    // The service may have stored any root.
+    // The root may be set in the service, so this branch is not known yet.
     if (entry.root === undefined && names.includes("root")) continue;
     const id = entry.repo.toLowerCase();
     const others = branches.get(id) ?? new Branches();

@@ -1,5 +1,5 @@
 /**
- * Reads a campaign file with everything that it names, and reports all mistakes at once. Sends nothing.
+ * Reads a campaign with the files that it names, and reports all mistakes at once. Sends nothing.
  *
  * @module
  */
@@ -39,26 +39,25 @@ import { fileHome, freeVariable, parseWindow, webhookVariable } from "./rules.ts
 import { type CampaignInput, campaignSchema } from "./schema.ts";
 import { dataOf, keyStartAt, nodeAt, parseText, type ScalarNode, Source, textAt } from "./syntax.ts";
 
-/** Options of {@linkcode readCampaignFile} and {@linkcode readCampaignObject}. */
 export interface ReadCampaignOptions {
-  /** Whether files that it names can be outside its folder. @default {false} */
+  /** Whether the campaign can name files outside its folder. @default {false} */
   allowOutside?: boolean | undefined;
-  /** Another variable that can hold the address of a webhook, besides those with the usual names. */
+  /** A variable that can hold the webhook's address even if its name does not begin with `CAMPAIGN_` or `MOGPLEX_WEBHOOK`. */
   webhookVariable?: string | undefined;
-  /** What happens to the list `-`. @default {"refuse"} */
+  /** How to read a list whose path is `-`. @default {"refuse"} */
   stdin?: StdinRule | undefined;
-  /** What is read. @default {"all"} */
+  /** @default {"all"} */
   purpose?: ReadPurpose | undefined;
 }
 
 /**
- * What a file is read for. `all`: for a plan or a wave. `task`: for its task; the name of the webhook's variable is not checked. `compare`: the same
- * without its list, only to compare the task. `place`: to find the campaign, without its task, its list, and the files that it names; the hash then
- * covers only the file itself.
+ * - `all`: for a plan or a wave.
+ * - `task`: like `all`, but the webhook's variable can have any free name, because nothing is sent to it.
+ * - `compare`: like `task`, but without the list of repositories.
+ * - `place`: only to find the campaign's home. The files that it names are not read, and the hash covers only the file itself.
  */
 export type ReadPurpose = "all" | "task" | "compare" | "place";
 
-/** Placeholder for task and list if only the place of a campaign is read. */
 const NOTHING: RestOfFile = {
   result: undefined,
   skippedStdin: true,
@@ -69,10 +68,8 @@ const NOTHING: RestOfFile = {
 };
 
 /**
- * Reads a campaign file with the files that it names.
- *
- * @param path YAML or JSON, at most 1 MiB.
- * @throws {CampaignFileError} with every mistake. Nothing was sent.
+ * @param path A YAML or JSON file of at most 1 MiB.
+ * @throws {CampaignFileError} listing every mistake.
  */
 export async function readCampaignFile(
   path: string,
@@ -102,10 +99,8 @@ function unreadFile(path: string, { problem, why = problem }: { problem: string;
 }
 
 /**
- * Reads a campaign that is an object, with the files that it names.
- *
- * @param value Unchecked.
- * @throws {CampaignFileError} with every mistake and its key as the place. Nothing was sent.
+ * @param value Not checked yet.
+ * @throws {CampaignFileError} listing every mistake with its key.
  */
 export async function readCampaignObject(
   value: unknown,
@@ -117,13 +112,13 @@ export async function readCampaignObject(
   return await readTree(tree, { path: null, text: JSON.stringify(dataOf(tree.root), inOrder) }, mistakes, io, options);
 }
 
-/** For `JSON.stringify`: keys in alphabetical order, since their order in a script means nothing. */
+/** Sorts keys for `JSON.stringify`, so that the order of keys in a script does not change the hash. */
 function inOrder(_key: string, value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1));
 }
 
-/** Checks a campaign, and reads the files that it names. @param whole Its text, for the hash, and its path; null for an object. */
+/** @param whole The text from which the hash is computed, and the path of the file; the path is null for an object. */
 async function readTree(
   tree: CheckedTree,
   { path, text }: { path: string | null; text: string },
@@ -136,10 +131,10 @@ async function readTree(
   const issues = checked.success ? [] : checked.error.issues;
   reportIssues(issues, tree, mistakes);
   reportAmbiguous(tree, mistakes);
-  // A file that was read wrongly from some place on has no task and no list that could be judged.
+  // After a syntax error, the task and the list may have been read wrongly, so they are not checked.
   if (brokenFrom < Infinity || root.kind !== "map") throw mistakes.error(path);
   const includes = new Includes(path, io, allowOutside);
-  // Only a wave sends something to the address.
+  // Only `all` restricts the variable to the permitted names, because only a wave sends messages to the webhook.
   const permitted = purpose === "all" ? webhookVariable : textAt(root, ["notify", "webhook-variable"]);
   const rest = purpose === "place"
     ? NOTHING
@@ -155,12 +150,12 @@ async function readTree(
 }
 
 interface RestOfFile extends Pick<CampaignFile, "exclude" | "repositories" | "variables" | "prompt"> {
-  /** JSON Schema of the result as one line; undefined for none. */
+  /** The JSON Schema on one line. */
   result: string | undefined;
   skippedStdin: boolean;
 }
 
-/** Everything behind the form of single values, for a file that is YAML. */
+/** Reads and checks what the schema cannot check: relations between keys, the files that the campaign names, and templates. */
 async function readRest(
   tree: CheckedTree,
   issues: readonly z.core.$ZodIssue[],
@@ -175,7 +170,7 @@ async function readRest(
 ): Promise<RestOfFile> {
   reportRelations(tree, mistakes, webhookVariable);
   const { root } = tree;
-  /** A text of the file, and another one in the place of a wrong one, from which no second mistake follows. */
+  /** Replaces a text that has mistakes by a harmless one, so that it does not cause more mistakes. */
   function goodText(key: string): string {
     return issues.some(({ path }) => path[0] === key) ? "x" : textAt(root, [key]) ?? "x";
   }
@@ -215,7 +210,7 @@ async function readRest(
   return { result, skippedStdin, exclude, repositories, variables, prompt: (prompt ?? fromFile)?.text ?? "" };
 }
 
-/** A text with templates in the campaign file itself. */
+/** Returns a text that can have variables and is written in the campaign itself. */
 function taskText({ root, source }: CheckedTree, key: TaskText["key"]): TaskText | undefined {
   const node = nodeAt(root, key.split("."));
   if (node?.kind !== "scalar" || typeof node.value !== "string") return undefined;
@@ -228,7 +223,7 @@ function taskText({ root, source }: CheckedTree, key: TaskText["key"]): TaskText
   };
 }
 
-/** The place of a part of a value: the place of the same text in the file, otherwise the place of the value. */
+/** Finds a part of a value in the source. If escapes or line breaks make that impossible, returns the place of the value. */
 function placeInside(
   source: CheckedTree["source"],
   node: ScalarNode,
@@ -260,7 +255,6 @@ function promptFileText(tree: CheckedTree, includes: Includes, mistakes: Mistake
   return { key: "prompt", text: result.text, place: source.placeAt(0), placeOf: (offset) => source.placeAt(offset) };
 }
 
-/** The schema of the result, checked. */
 function resultSchemaText(tree: CheckedTree, includes: Includes, mistakes: MistakeList): string | undefined {
   const node = nodeAt(tree.root, ["result", "schema"]);
   if (node?.kind !== "scalar" || typeof node.value !== "string") return undefined;
@@ -343,7 +337,7 @@ function windowsOf(texts: readonly string[]): StartWindow[] {
   });
 }
 
-/** The home that a campaign file names, before the rest of the file is checked; null unless it names a permitted one. */
+/** Returns the home before the rest of the file is checked; null if the file names no home, or one that is not permitted. */
 export function readFileHome(path: string, io: FileIo): string | null {
   const whole = readText(io, path, MAX_FILE_BYTES);
   if (!whole.ok || !/\bhome\b/.test(whole.text)) return null;
@@ -352,10 +346,9 @@ export function readFileHome(path: string, io: FileIo): string | null {
   return home === undefined || fileHome(home) !== undefined ? null : home;
 }
 
-/** The host whose repository names the service knows. */
+/** The service knows repositories of GitHub by `owner/name`. */
 const KNOWN_HOST = "github.com";
 
-/** Notes on a campaign without mistakes: a harness that may be refused, hosts that are ignored. */
 export function campaignNotes({ agent, repositories }: CampaignFile): string[] {
   const harness = unknownHarness(agent.harness);
   const hosts = new Set(repositories.flatMap((entry) => entry.kind === "repository" ? entry.host ?? [] : []));
@@ -368,12 +361,11 @@ export function campaignNotes({ agent, repositories }: CampaignFile): string[] {
   ];
 }
 
-// Rules between keys of a campaign file: what excludes each other, and what needs something else.
+// Rules between keys: keys that exclude each other, and keys that need another one.
 
-/** Keys with sentences, in which people write `#12`. */
+/** Keys whose text can have `#12`, which begins a comment in an unquoted value. */
 const SENTENCES: readonly string[] = ["title", "prompt"];
 
-/** Adds the mistakes of keys that do not go together. */
 function reportRelations(tree: CheckedTree, mistakes: MistakeList, webhook: string | undefined): void {
   const { root, source } = tree;
   reportCutTexts(tree, mistakes);
@@ -421,7 +413,7 @@ function reportRelations(tree: CheckedTree, mistakes: MistakeList, webhook: stri
   }
 }
 
-/** Adds a mistake if a comment cut off the end of a sentence. */
+/** Adds a mistake if a `#` in an unquoted text was read as the beginning of a comment. */
 function reportCutTexts({ root, source }: CheckedTree, mistakes: MistakeList): void {
   for (const key of SENTENCES) {
     const node = nodeAt(root, [key]);

@@ -1,8 +1,8 @@
 /**
- * The rules for single values of a campaign file, and the meaning of globs and windows. A rule returns what is wrong and what is allowed,
- * or undefined.
+ * The rules for single values of a campaign file, including globs and windows. A rule returns what is wrong and what is allowed, or
+ * undefined for a valid value.
  *
- * Globs are matched by our own code: `picomatch` (25 KB) creates regular expressions, which can take unlimited time for a user's glob.
+ * Globs have their own matcher: `picomatch` (25 KB) creates regular expressions, which can take exponential time for a user's glob.
  *
  * @module
  */
@@ -17,11 +17,10 @@ import { DURATION_FORMS, parseDuration } from "../../text/duration.ts";
 import { NETWORK_VARIABLES, SECRET_VARIABLES, TRACE_VARIABLES, VARIABLES } from "../../variables.ts";
 import { CAMPAIGN_NAME, type StartWindow } from "./campaign_file.ts";
 
-// Globs of repository names: `*` for any characters within owner or name, `**` for any characters, `?` for one.
+// Globs of repository names: `*` matches any characters within the owner or the name, `**` any characters, and `?` one character except "/".
 
 const MAX_GLOB = 250;
 
-/** What is wrong with a glob, and what is allowed; undefined if the glob is valid. */
 export function globProblem(glob: string): string | undefined {
   const allowed = "it must be a name or a glob of names, as in acme/legacy-* or */docs";
   if (glob === "" || glob.length > MAX_GLOB) return allowed;
@@ -42,7 +41,7 @@ export function globProblem(glob: string): string | undefined {
  */
 export function matchesGlob(glob: string, name: string): boolean {
   const letters = [...name.toLowerCase()];
-  /** For each number of letters, whether the beginning of the glob fits them. */
+  /** At index n: whether the part of the glob that was read so far matches the first n characters of the name. */
   let fits = [true, ...letters.map(() => false)];
   for (const [step] of glob.toLowerCase().matchAll(/\*+|[^*]/gs)) {
     const next = fits.map(() => false);
@@ -62,16 +61,15 @@ export function matchesGlob(glob: string, name: string): boolean {
 
 export type Rule = (text: string) => string | undefined;
 
-/** Shortest and longest `run-timeout`, in milliseconds. */
+/** Limits of `run-timeout`, in milliseconds. */
 const RUN_TIMEOUT = { min: 60_000, max: 86_400_000 };
 
-/** Longest name of an owner or of a repository, in characters. Source: GitHub's limit for names is 100. */
+/** Source: GitHub limits names to 100 characters. */
 const MAX_NAME = 100;
 
-/** Longest working branch, in characters, before and after its variables have their values. */
+/** In characters. The limit is checked both before and after the variables of a branch are replaced. */
 export const MAX_BRANCH = 200;
 
-/** Names of built-in template values. */
 export const BUILT_IN_VARIABLES: readonly string[] = [
   "campaign",
   "repository.name",
@@ -90,13 +88,12 @@ export function firstProblem(...rules: readonly Rule[]): Rule {
   };
 }
 
-/** A text that the service can store. */
 export function storable(text: string): string | undefined {
   const problem = textProblem(text);
   return problem === undefined ? undefined : `${problem}, which the service cannot store; remove it`;
 }
 
-/** A text of a length, in UTF-16 units. */
+/** The lengths are in UTF-16 code units. */
 export function ofLength(min: number, max: number): Rule {
   return (text) => {
     if (text.length < min) return min === 1 ? "it is empty" : `it must have at least ${min} characters`;
@@ -134,10 +131,10 @@ function environmentName(text: string): string | undefined {
   return /^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(text) ? undefined : "it must be the name of an environment variable";
 }
 
-/** Beginnings of variables that CI systems and other services give a meaning. */
+/** Prefixes of variables that CI systems and cloud services use. */
 const FOREIGN = /^(?:ACTIONS|AWS|AZURE|BITBUCKET|BUILDKITE|CI|GH|GITHUB|GITLAB|GOOGLE|NPM|RUNNER|SYSTEM)_/i;
 
-/** Variables of the system that the toolkit, or Git for it, reads. */
+/** System variables that the toolkit reads, or that Git reads when the toolkit runs it. */
 const OF_THE_SYSTEM: readonly string[] = [
   "GIT_SSL_CAINFO",
   "HOME",
@@ -150,7 +147,6 @@ const OF_THE_SYSTEM: readonly string[] = [
   "TMPDIR",
 ];
 
-/** Whether the toolkit reads a variable for something else. */
 function isRead(name: string): boolean {
   const names = [
     ...[...OF_THE_SYSTEM, ...NETWORK_VARIABLES, ...TRACE_VARIABLES, ...PERSON_VARIABLES, ...platformVariables()],
@@ -159,7 +155,10 @@ function isRead(name: string): boolean {
   return name.startsWith("MOGPLEX_") && !WEBHOOK.test(name) || names.some((each) => each.toUpperCase() === name);
 }
 
-/** Name of an environment variable that no CI system, no other service and no other part of the toolkit uses: its value is sent to a host. */
+/**
+ * Accepts only an environment variable that no CI system, other service or other part of the toolkit uses, because its value is sent to the
+ * host of the webhook.
+ */
 export function freeVariable(text: string): string | undefined {
   const problem = environmentName(text);
   if (problem !== undefined) return problem;
@@ -170,14 +169,12 @@ export function freeVariable(text: string): string | undefined {
   return isRead(name) ? "the toolkit reads this variable for something else; choose another name" : undefined;
 }
 
-/** Names of variables that a campaign file may send somewhere without further permission. */
+/** Variables that can be sent to a webhook without permission from the user. */
 const WEBHOOK = /^(?:CAMPAIGN_|MOGPLEX_WEBHOOK)/;
 
 /**
- * Name of a variable with the address of a webhook.
- *
- * @param permitted A name that a person has permitted beside the usual ones.
- * @param permit What permits another name.
+ * @param permitted Another name that the user has permitted.
+ * @param permit The flag or option that permits another name, for the message.
  */
 export function webhookVariable(text: string, permitted: string | undefined, permit: string): string | undefined {
   return WEBHOOK.test(text) || text === permitted
@@ -186,7 +183,7 @@ export function webhookVariable(text: string, permitted: string | undefined, per
       `rename it, or allow it with ${permit}`;
 }
 
-/** Host of an address, with its port unless that is 443. */
+/** The port is included unless it is 443. */
 export function hostName(text: string): string | undefined {
   const allowed = "it must be only the host of the address, as in hooks.slack.com or chat.example.com:8443";
   const address = /^https?:\/\/([^/?#@]+)/i.exec(text)?.[1];
@@ -195,7 +192,6 @@ export function hostName(text: string): string | undefined {
   return isHost && new URL(`https://${text}`).host === text.toLowerCase() ? undefined : allowed;
 }
 
-/** Host and `owner/name` in the address of a repository. */
 export function partsOfAddress(text: string): { host: string; name: string } | undefined {
   const match =
     /^(?:(?:https?|ssh):\/\/(?:[^/@]*@)*([^/:@]+)(?::\d+)?\/|git@([^:/@]+):)([\w.-]+\/[\w.-]+?)(?:\.git)?\/?$/.exec(
@@ -204,7 +200,6 @@ export function partsOfAddress(text: string): { host: string; name: string } | u
   return match === null ? undefined : { host: (match[1] ?? match[2] ?? "").toLowerCase(), name: match[3] ?? "" };
 }
 
-/** A repository: `owner/name`, alone or in an address, or an id. */
 export function repository(text: string): string | undefined {
   if (isUuid(text)) return undefined;
   const allowed = "it must be owner/name, the address or the id of a repository (a UUID)";
@@ -256,7 +251,7 @@ export function filePath(text: string): string | undefined {
   return /[\x00-\x1f\x7f]/.test(text) ? "a path must not contain control characters" : undefined;
 }
 
-/** The path of a result file. A file without `{id}` would merge with its pull request, and the next run would find it. */
+/** Without `{id}`, a result file that was merged with an earlier pull request would be read as the result of the next run. */
 export function resultPath(text: string): string | undefined {
   if (!text.includes("{id}")) return "it must contain {id}, as in .mogplex/result-{id}.json";
   try {
@@ -268,7 +263,7 @@ export function resultPath(text: string): string | undefined {
   }
 }
 
-/** What the home of a campaign may be in its file: an address would choose who gets the token of Git. */
+/** A campaign file cannot name a Git address, because the job's Git token would be sent to it. */
 export const FILE_HOME_FORMS =
   "it must be a directory below this one, such as mogplex-campaign, or git:origin#BRANCH; give any other address with " +
   "--home or MOGPLEX_CAMPAIGN_HOME";
@@ -286,7 +281,6 @@ export function runTimeout(text: string): string | undefined {
 
 export const RUN_TIMEOUT_FORMS = `it must be a duration from 1m to 24h: ${DURATION_FORMS}`;
 
-/** A reviewer. */
 export function reviewer(text: string): string | undefined {
   const allowed = "it must be the name of a user, team:NAME or codeowners";
   return /^(?:team:)?[A-Za-z0-9_][\w.-]{0,99}$|^team:[A-Za-z0-9_][\w.-]{0,99}\/[A-Za-z0-9_][\w.-]{0,99}$/.test(text)
@@ -294,12 +288,12 @@ export function reviewer(text: string): string | undefined {
     : allowed;
 }
 
-/** GitLab separates labels by commas. */
+/** GitLab separates labels with commas. */
 export function label(text: string): string | undefined {
   return text.includes(",") ? "a label must not contain a comma" : undefined;
 }
 
-/** Longest wait before a merge, in seconds: 30 days. */
+/** In seconds: 30 days. */
 export const MAX_WAIT_S = 2_592_000;
 
 export const WAIT_FORMS = `it must be a duration of at most 720h: ${DURATION_FORMS}`;
@@ -315,13 +309,13 @@ export function percentage(text: string): string | undefined {
   return /^(?:[1-9]\d?|100)%$/.test(text) ? undefined : THRESHOLD_FORMS;
 }
 
-// Windows: the times of the week in which runs may be started, as `Mon-Fri 20:00-06:00 Europe/Vienna`.
+// Windows: the times of the week in which runs can start, such as `Mon-Fri 20:00-06:00 Europe/Vienna`.
 
 const DAYS: readonly string[] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const FORM = 'it must be days, times and a time zone, as in "Mon-Fri 20:00-06:00 Europe/Vienna"';
 const DEFAULT_ZONE = "UTC";
 
-/** A window, or what is wrong with its text and what is allowed. */
+/** `problem` has what is wrong with the text, and what is allowed. */
 type WindowResult = { ok: true; window: StartWindow } | { ok: false; problem: string };
 
 class Problem extends Error {}
@@ -334,7 +328,7 @@ function dayNumber(text: string): number {
   throw new Problem(`there is no day ${JSON.stringify(text)}; write ${DAYS.join(", ")}, or daily${hint}`);
 }
 
-/** `Mon-Fri`, `Sat-Mon`, `Mon,Wed,Fri-Sun` or `daily`. */
+/** `text` is `daily`, a day, a range such as `Sat-Mon`, or a list such as `Mon,Wed,Fri-Sun`. */
 function daysOf(text: string): number[] {
   if (text.toLowerCase() === "daily") return [1, 2, 3, 4, 5, 6, 7];
   const days = new Set<number>();
@@ -359,13 +353,13 @@ function minuteOf(text: string, latest: number): number {
 
 function checkZone(zone: string): string {
   try {
-    // Node 20 does not know offsets, and an offset does not change to summer time.
+    // Offsets such as +02:00 are refused: Node 20 does not support them, and they ignore daylight saving time.
     if (/^[A-Za-z]/.test(zone)) {
       new Intl.DateTimeFormat("en", { timeZone: zone });
       return zone;
     }
   } catch {
-    // An unknown zone.
+    // The zone is unknown: report it below.
   }
   const near = nearest(zone, [...Intl.supportedValuesOf("timeZone"), "UTC"]);
   const hint = near === undefined ? "" : `; did you mean "${near}"?`;
@@ -392,8 +386,8 @@ function windowOf(text: string): StartWindow {
 }
 
 /**
- * Reads a window. Days are those on which it begins; an end that is not after the beginning is on the next day. Without a zone the times
- * are in UTC.
+ * The days of a window are those on which it begins. If its end is not after its beginning, it ends on the next day. The default time zone
+ * is UTC.
  */
 export function parseWindow(text: string): WindowResult {
   if (text.length > 200) return { ok: false, problem: FORM };

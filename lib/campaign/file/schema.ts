@@ -1,6 +1,6 @@
 /**
- * The form of a campaign file: its keys, their types, defaults and limits. `schema/campaign.schema.json` and the table in
- * `docs/campaign-file.md` are made from it, with the words for each key in `tools/docs/campaign_keys.ts`.
+ * The schema of a campaign file: its keys, their types, defaults and limits. `npm run docs` generates `schema/campaign.schema.json` and the
+ * table in `docs/campaign-file.md` from it, with the descriptions in `tools/docs/campaign_keys.ts`.
  *
  * @module
  */
@@ -14,16 +14,16 @@ import * as rules from "./rules.ts";
 import { MAX_BRANCH, type Rule } from "./rules.ts";
 import { parseWindow } from "./rules.ts";
 
-/** Maximum number of entries of `repositories` and of the files that it names, together. */
+/** Limit for `repositories` and the files that it names together. */
 export const MAX_ENTRIES = 20_000;
 
-/** With characters that belong to one start: a file of an earlier run is never taken for the result. */
+/** `{id}` is unique to one start, so a file of an earlier run is never read as the result. */
 const DEFAULT_RESULT_PATH = ".mogplex/result-{id}.json";
 
-/** Maximum number of variables of a file, and of an entry. */
+/** Limit for the campaign, and for each entry. */
 export const MAX_VARIABLES = 100;
 
-// The kinds of fields. Each carries the words for what is allowed.
+// The types of values. Each has the words for what is allowed.
 
 function obeys<T>(rule: (value: T) => string | undefined) {
   return z.superRefine<T>((value, context) => {
@@ -32,7 +32,7 @@ function obeys<T>(rule: (value: T) => string | undefined) {
   });
 }
 
-/** A text. @param allowed What is allowed, for messages about another type. */
+/** @param allowed Used only in messages about a value that is not text. */
 function text(allowed: string, rule: Rule) {
   return z.string({ error: () => allowed }).check(obeys((value) => rules.storable(value) ?? rule(value)));
 }
@@ -42,13 +42,13 @@ function choice<const T extends readonly string[]>(values: T) {
   return z.enum(values, { error: () => allowed });
 }
 
-/** A whole number of a range, both ends included. */
+/** Both limits are included. */
 function whole(min: number, max: number) {
   const error = () => `it must be a whole number from ${min} to ${max}`;
   return z.int({ error }).check(z.minimum(min, { error }), z.maximum(max, { error }));
 }
 
-/** A whole number in a range, or a text. @param allowed What is allowed, for all messages. */
+/** @param allowed Used in all messages. */
 function numberOr(min: number, max: number, rule: Rule, allowed: string) {
   const error = () => allowed;
   return z.union([
@@ -61,12 +61,11 @@ function flag() {
   return z.boolean({ error: () => "it must be true or false" });
 }
 
-/** A map with known keys. Its message lists them, so that the nearest one can be found. */
+/** The error message is only the list of keys, which `issues.ts` reads to suggest the nearest one. */
 function map<T extends Record<string, z.core.SomeType>>(shape: T) {
   return z.strictObject(shape, { error: () => Object.keys(shape).join(", ") });
 }
 
-/** A list. @param min Fewest items. @param max Maximum number of items. */
 function list<T extends z.core.SomeType>(item: T, min: number, max: number) {
   const error = () =>
     min === 0 ? `it must be a list of at most ${max} items` : `it must be a list of ${min} to ${max} items`;
@@ -120,7 +119,7 @@ function window() {
 
 function limits() {
   return map({
-    // The service allows three sandboxes a user.
+    // The service allows three active sandboxes for each user.
     "parallel": z._default(whole(1, 3), 3),
     "attempts": z._default(whole(1, 10), 1),
     "run-timeout": z._default(numberOr(60, 86_400, rules.runTimeout, rules.RUN_TIMEOUT_FORMS), "60m"),
@@ -211,7 +210,7 @@ function build() {
 
 let built: ReturnType<typeof build> | undefined;
 
-/** The schema of a campaign file, built on first use. */
+/** Built on first use. */
 export function campaignSchema(): ReturnType<typeof build> {
   return built ??= build();
 }

@@ -1,6 +1,6 @@
 /**
- * Parses a text into a tree with places, and reports syntax mistakes where a person would look for them. The syntax is YAML 1.2 without features that
- * make a file hard to read: aliases, anchors, merge keys, tags and directives. JSON is also YAML.
+ * Parses a text into a tree with places, and reports syntax mistakes at the places where the user has to fix them. The syntax is YAML 1.2
+ * without aliases, anchors, merge keys, tags and directives, which make a file hard to read. JSON is also YAML.
  *
  * @module
  */
@@ -8,20 +8,19 @@ import { Composer, type CST, isAlias, isMap, isScalar, isSeq, Lexer, type Node, 
 import type { FilePlace } from "./campaign_file.ts";
 import { excerpt, type MistakeList } from "./mistakes.ts";
 
-/** Place of a value: offsets in the text, in UTF-16 units. The end is exclusive. */
+/** Offsets in UTF-16 code units. The end is exclusive. */
 interface Span {
   start: number;
   end: number;
 }
 
-/** A text, a number, true, false or null. */
 export interface ScalarNode extends Span {
   kind: "scalar";
-  /** The value by the rules of YAML 1.2. */
+  /** By the rules of YAML 1.2. */
   value: string | number | boolean | null;
-  /** The value as a text, as it is written. */
+  /** As written in the file. */
   text: string;
-  /** Whether the value is written without quotes and not as a block. */
+  /** Whether the value is written without quotes, and is not a block scalar. */
   plain: boolean;
 }
 
@@ -38,11 +37,11 @@ interface Entry {
 
 export interface MapNode extends Span {
   kind: "map";
-  /** Entries by key. If a key occurs twice, the first entry is used. */
+  /** If a key occurs twice, the first entry is used. */
   entries: Map<string, Entry>;
 }
 
-/** A value that is not used because it has a mistake. No other mistakes in it are reported. */
+/** A value with a mistake that was reported. Its content is not checked further. */
 interface BrokenNode extends Span {
   kind: "broken";
 }
@@ -51,11 +50,10 @@ export type TreeNode = ScalarNode | ListNode | MapNode | BrokenNode;
 
 export type Path = readonly PropertyKey[];
 
-/** The text of a file and the places in it. */
 export class Source {
-  /** Path as the user wrote it. */
+  /** As written by the user. */
   readonly file: string;
-  /** The text, without a byte order mark. */
+  /** Without a byte order mark. */
   readonly text: string;
   readonly #lines: number[] = [0];
 
@@ -65,7 +63,7 @@ export class Source {
     for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) this.#lines.push(at + 1);
   }
 
-  /** Index of the line that contains an offset, from 0. */
+  /** Begins at 0. */
   #lineOf(offset: number): number {
     let [low, high] = [0, this.#lines.length - 1];
     while (low < high) {
@@ -76,7 +74,7 @@ export class Source {
     return low;
   }
 
-  /** The place of an offset. Columns are in UTF-16 units, as in editors. */
+  /** Columns are in UTF-16 code units, as in editors. */
   placeAt(offset: number): FilePlace {
     const line = this.#lineOf(offset);
     return { file: this.file, line: line + 1, column: offset - (this.#lines[line] ?? 0) + 1 };
@@ -87,13 +85,11 @@ export class Source {
     return this.text.slice(this.#lines[line], this.#lines[line + 1]).replace(/\r?\n$/, "");
   }
 
-  /** The place after the last character of the text. */
   get end(): number {
     return this.text.length;
   }
 }
 
-/** The value at a path; undefined if the path leads to nothing. */
 export function nodeAt(root: TreeNode, path: Path): TreeNode | undefined {
   let node: TreeNode | undefined = root;
   for (const part of path) {
@@ -104,20 +100,19 @@ export function nodeAt(root: TreeNode, path: Path): TreeNode | undefined {
   return node;
 }
 
-/** Offset of the last key of a path. For an item of a list, this is the offset of the value. Undefined if there is neither. */
+/** Returns the offset of the last key of a path. For an item of a list, it is the offset of the value. */
 export function keyStartAt(root: TreeNode, path: Path): number | undefined {
   const parent = nodeAt(root, path.slice(0, -1));
   if (parent?.kind === "map") return parent.entries.get(String(path.at(-1)))?.keyStart;
   return nodeAt(root, path)?.start;
 }
 
-/** The text at a path; undefined if there is no text. */
 export function textAt(root: TreeNode, path: Path): string | undefined {
   const node = nodeAt(root, path);
   return node?.kind === "scalar" && typeof node.value === "string" ? node.value : undefined;
 }
 
-/** A path for messages: `repositories[2].root`. */
+/** For messages, such as `repositories[2].root`. */
 export function keyOf(path: Path): string {
   return path.reduce<string>((text, part) => {
     if (typeof part === "number") return `${text}[${part}]`;
@@ -125,7 +120,7 @@ export function keyOf(path: Path): string {
   }, "");
 }
 
-/** The path to the innermost value that begins before an offset, or whose key begins before it. */
+/** The path of the innermost value that begins before or at an offset, or whose key does. */
 function pathBefore(root: TreeNode, offset: number): Path {
   const path: PropertyKey[] = [];
   let node: TreeNode | undefined = root;
@@ -145,12 +140,12 @@ function pathBefore(root: TreeNode, offset: number): Path {
   return path;
 }
 
-/** Maximum number of items of a list that are converted to data. No valid list has more. */
+/** One more than a valid list can have, so that the schema reports longer lists. */
 const MAX_ITEMS = 20_001;
 
 /**
- * The value as plain data. Lists are cut after 20001 items. Maps have no prototype, because a key may have the name of an inherited property. A
- * broken value is undefined.
+ * Lists are cut to {@linkcode MAX_ITEMS}. Maps have no prototype, because a key could have the name of an inherited property. A broken value
+ * becomes undefined.
  */
 export function dataOf(node: TreeNode): unknown {
   switch (node.kind) {
@@ -168,7 +163,7 @@ export function dataOf(node: TreeNode): unknown {
   }
 }
 
-/** The first character of a text, in the form `U+00A0`. */
+/** Formats the first character as in `U+00A0`. */
 function codePoint(text: string): string {
   return `U+${(text.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}`;
 }
@@ -180,9 +175,8 @@ class Converter {
   #brokenFrom: number;
 
   /**
-   * @param mistakes Receives what is not allowed.
-   * @param properties Offsets of anchors and tags, ascending.
-   * @param brokenFrom From this offset on, a value in the place of a key is probably not a separate mistake.
+   * @param properties Offsets of anchors and tags, in ascending order.
+   * @param brokenFrom Offset of the first syntax error. After it, a list or map in the place of a key is not reported.
    */
   constructor(
     source: Source,
@@ -196,7 +190,7 @@ class Converter {
     this.#brokenFrom = brokenFrom;
   }
 
-  /** Offset at which the structure is first wrong: the given offset, or an earlier one that was found. */
+  /** The given offset, or an earlier one if a key begins with a space that is not allowed. */
   get brokenFrom(): number {
     return this.#brokenFrom;
   }
@@ -205,7 +199,7 @@ class Converter {
     this.#mistakes.add(this.#source.placeAt(offset), keyOf(path), message);
   }
 
-  /** Reports the anchor and the tag of a value. @returns Whether the value must not be used. */
+  /** Reports an anchor or a tag. @returns Whether the value has one, and so must not be used. */
   #checkProperties(node: Node, start: number, path: Path): boolean {
     const { anchor, tag } = node as { anchor?: string; tag?: string };
     if (anchor === undefined && tag === undefined) return false;
@@ -220,9 +214,9 @@ class Converter {
   }
 
   /**
-   * Converts a value into a tree. The parser's nodes must not be nested so deeply that recursion overflows the stack.
+   * This is recursive, so the caller limits the nesting depth of `node`.
    *
-   * @param at Where the value would be if it is empty.
+   * @param at Place of an empty value.
    */
   convert(node: unknown, at: number, path: Path): TreeNode {
     if (node === null || node === undefined) {
@@ -277,7 +271,7 @@ class Converter {
     return { kind: "map", entries, start, end };
   }
 
-  /** The text of a key; undefined if it cannot be a key. */
+  /** Reports a mistake and returns undefined if the node is not a valid key. */
   #key(node: unknown, start: number, path: Path): string | undefined {
     if (isScalar(node) && !this.#checkProperties(node, start, path)) {
       const key = node.source ?? "";
@@ -300,7 +294,7 @@ class Converter {
   }
 }
 
-/** Messages for the parser's errors, by a part of the parser's own message. */
+/** Replacements for the parser's messages. Each pattern matches the beginning of the parser's message. */
 const SENTENCES: readonly (readonly [RegExp, string])[] = [
   [/^Tabs are not allowed/, "a tab indents this line; indent with spaces"],
   [/^Nested mappings/, 'text with ": " in it is read as a key with a value; put the text in quotes'],
@@ -347,10 +341,9 @@ const SENTENCES: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
-/** Messages of the parser about something after the end of a value. */
+/** The parser's messages about text after the end of a value. */
 const AFTER_END = /at node end|in YAML (?:document|stream)/;
 
-/** The message for an error of the YAML parser. */
 function syntaxMessage(message: string, line: string): string {
   if (/[:[,-] *\{\{/.test(line)) return 'text that begins with "{{" is read as a map; put the text in quotes';
   if (/^(?:<{7}|={7}|>{7})(?:\s|$)/.test(line)) {
@@ -369,7 +362,10 @@ function syntaxMessage(message: string, line: string): string {
   return `this is not YAML; check quotes, brackets and indentation (${excerpt(message)})`;
 }
 
-/** What some YAML readers understand by a plain text that may be meant as a text; undefined if all readers treat it as a text. */
+/**
+ * How some YAML readers interpret an unquoted value that may be meant as text; undefined if all of them read it as text. YAML 1.1 readers
+ * differ from YAML 1.2.
+ */
 export function otherMeaning(text: string): string | undefined {
   if (/^(?:y|n|yes|no|on|off|true|false)$/i.test(text)) return "true or false";
   if (/^(?:~|null)?$/i.test(text)) return "nothing";
@@ -385,12 +381,12 @@ interface SyntaxProblem {
   message: string;
 }
 
-/** A problem, with the key under which a person would look for it. */
+/** `path` is the key for the message. */
 interface PlacedProblem extends SyntaxProblem {
   path: Path;
 }
 
-/** The innermost list or map in brackets that begins before an offset and is not closed. */
+/** Finds the innermost list or map that begins with a bracket before an offset and is not closed. */
 function openBracket(root: TreeNode, source: Source, offset: number): { path: Path; start: number } | undefined {
   for (let path = pathBefore(root, offset - 1);; path = path.slice(0, -1)) {
     const node = nodeAt(root, path);
@@ -402,18 +398,18 @@ function openBracket(root: TreeNode, source: Source, offset: number): { path: Pa
   }
 }
 
-/** The key on a line whose place in the tree is unknown. */
+/** Used if the tree does not have the line. */
 function keyIn(line: string): Path | undefined {
   const key = /^[\s-]*["']?([\w$-]+)["']?\s*:/.exec(line)?.[1];
   return key === undefined ? undefined : [key];
 }
 
-/** The first word of a line without a key. It is used in place of a key. */
+/** For a line without a key. */
 function firstWord(line: string): Path {
   return [/\S{1,40}/.exec(line)?.[0] ?? ""];
 }
 
-/** Moves a problem to the place where a person would look for it. The parser often notices a problem after the place where it begins. */
+/** Moves a problem to the place of its cause. The parser often reports a problem at a later place. */
 function explained({ offset: noticed, message }: SyntaxProblem, root: TreeNode, source: Source): PlacedProblem {
   const offset = Math.min(noticed, source.end);
   const path = pathBefore(root, offset);
@@ -453,14 +449,14 @@ function explained({ offset: noticed, message }: SyntaxProblem, root: TreeNode, 
   return { path: keyIn(source.lineAt(next)) ?? keyMistake.path, offset: next, message: advice };
 }
 
-/** Maximum nesting depth of a file. The format needs five levels, and the parser overflows the stack at several thousand. */
+/** The format needs five levels. The parser overflows the stack at several thousand. */
 export const MAX_DEPTH = 20;
 const MAX_ERRORS = 200;
 
 const EMPTY = "the file is empty; begin it with version: 1";
 
 interface Parsed {
-  /** Undefined for an empty file, a file that is nested too deeply, or a file with too many syntax errors. */
+  /** Undefined if no value could be parsed. Every cause is reported. */
   root: TreeNode | undefined;
   /** Offset of the first syntax error. What follows may be read wrongly. `Infinity` if there is none. */
   brokenFrom: number;
@@ -468,7 +464,7 @@ interface Parsed {
 
 interface Tokens {
   tokens: CST.Token[];
-  /** Offsets of anchors and tags, ascending. */
+  /** Offsets of anchors and tags, in ascending order. */
   properties: number[];
   tooDeepAt: number | undefined;
 }
@@ -482,13 +478,13 @@ function tokensOf(text: string): Tokens {
   let errors = 0;
   for (const lexeme of new Lexer().lex(text)) {
     if (!isContent && (lexeme[0] === "&" || lexeme[0] === "!")) properties.push(offset);
-    // This mark precedes the content of a text. It and the other two marks have no text in the file.
+    // The lexer emits this control character before the content of a scalar. It and the two others below are not part of the file.
     isContent = lexeme === "\x1f";
     for (const token of parser.next(lexeme)) {
       tokens.push(token);
       if (token.type === "error") errors++;
     }
-    // The stack has the document and one element for each level.
+    // The parser's stack has the document and one element for each level.
     if (parser.stack.length > MAX_DEPTH + 2) return { tokens, properties, tooDeepAt: offset };
     if (errors > MAX_ERRORS) return { tokens, properties, tooDeepAt: undefined };
     if (!["\x02", "\x18", "\x1f"].includes(lexeme)) offset += lexeme.length;
@@ -497,7 +493,7 @@ function tokensOf(text: string): Tokens {
   return { tokens, properties, tooDeepAt: undefined };
 }
 
-/** Thrown to stop the composer, which has no limit of its own. */
+/** Stops the composer, which has no limit for errors. */
 class TooManyErrors extends Error {}
 
 function offsetOf(source: unknown): number {
@@ -506,18 +502,17 @@ function offsetOf(source: unknown): number {
   return (source as { offset: number }).offset;
 }
 
-/** Builds the first document. Errors are collected; a second document and directives are recognized by their tokens. */
 function compose({ tokens }: Tokens): { contents: ParsedNode | null; problems: SyntaxProblem[] } {
   const problems: SyntaxProblem[] = [];
   const composer = new Composer({
-    // The parser would compare every key with every other key.
+    // The parser's own check compares every key with every other key.
     uniqueKeys: false,
     merge: false,
     schema: "core",
     resolveKnownTags: false,
     logLevel: "silent",
   });
-  // The parser's own function creates an error with a stack for each problem, and has no limit.
+  // The parser's own method creates an error with a stack for each problem, and has no limit.
   Object.assign(composer, {
     onError(source: unknown, code: string, message: string, isWarning?: boolean) {
       if (isWarning || code === "TAG_RESOLVE_FAILED" || code.startsWith("MULTIPLE_")) return;
@@ -538,7 +533,7 @@ function compose({ tokens }: Tokens): { contents: ParsedNode | null; problems: S
   return { contents, problems };
 }
 
-/** Everything before a second document. What is not allowed there is removed and reported. */
+/** Keeps the tokens before a second document, and removes directives. Both are reported. */
 function onlyDocument(allTokens: Tokens, source: Source, mistakes: MistakeList): Tokens {
   const tokens: CST.Token[] = [];
   for (const token of allTokens.tokens) {
@@ -561,7 +556,7 @@ function onlyDocument(allTokens: Tokens, source: Source, mistakes: MistakeList):
   return { ...allTokens, tokens };
 }
 
-/** Reports characters that YAML does not permit, and line breaks that it does not know. @returns Whether there are any. */
+/** Reports characters and line breaks that YAML does not allow. @returns Whether there are any. */
 function findForeignCharacters(source: Source, mistakes: MistakeList): boolean {
   // deno-lint-ignore no-control-regex
   const odd = [...source.text.matchAll(/\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/g)].slice(0, MAX_ERRORS);
@@ -574,14 +569,14 @@ function findForeignCharacters(source: Source, mistakes: MistakeList): boolean {
   return odd.length > 0;
 }
 
-/** The problems in order, without those that follow from another problem. */
+/** Sorts the problems, and removes those that follow from another problem. */
 function withoutEchoes(problems: readonly SyntaxProblem[]): SyntaxProblem[] {
   const offsets = new Set<number>();
   let hasEnded = false;
-  // If two problems are at the same place, the one about brackets says more.
+  // If two problems are at the same place, the message about block collections is more specific.
   const rank = ({ message }: SyntaxProblem) => message.startsWith("Block collections") ? 0 : 1;
   return [...problems].sort((a, b) => a.offset - b.offset || rank(a) - rank(b)).filter(({ offset, message }) => {
-    // After the end of the only value, every further problem follows from the first one.
+    // All further problems after the end of a value follow from the first one.
     const isAfterEnd = AFTER_END.test(message);
     const isEcho = offsets.has(offset) || isAfterEnd && hasEnded;
     offsets.add(offset);
@@ -590,12 +585,7 @@ function withoutEchoes(problems: readonly SyntaxProblem[]): SyntaxProblem[] {
   });
 }
 
-/**
- * Reads YAML or JSON.
- *
- * @param mistakes Receives every syntax mistake.
- * @throws nothing by design, whatever the text is.
- */
+/** Reads YAML or JSON. Does not throw, whatever the text is. */
 export function parseText(source: Source, mistakes: MistakeList): Parsed {
   if (findForeignCharacters(source, mistakes)) return { root: undefined, brokenFrom: 0 };
   const result = tokensOf(source.text);

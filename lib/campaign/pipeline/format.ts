@@ -1,47 +1,44 @@
 /**
- * The parts of a campaign's pipeline, the interface of a format, and what all formats need: users' texts in shells and in YAML.
- * A format is a pure function: the same input, the same bytes.
+ * The interface of a pipeline format, and what all formats need to put users' texts into shell scripts and YAML. Formats are deterministic:
+ * the same input gives the same bytes.
  * @module
  */
 import { type Document, isMap, isScalar, isSeq, type Node, visit } from "yaml";
 import { UsageError } from "../../errors.ts";
 import { shellWord as posixWord } from "../../text/escape.ts";
 
-/** A file of the repository that the pipeline's jobs use. */
 export interface CarriedFile {
-  /** Relative to the root of the repository, without `..`, checked by `checkCarriedPath`. */
+  /** Relative to the root of the repository, without `..`; see `checkCarriedPath`. */
   readonly path: string;
-  /** SHA-256 of its bytes, as 64 hex digits: jobs check it before they use the file. */
+  /** 64 hex digits. Jobs compare the file with this checksum before they use it. */
   readonly sha256: string;
 }
 
 export type PipelineProgram =
-  /** The file `mogplex.mjs` in the repository. */
+  /** The file `mogplex.mjs` of the repository. */
   | ({ readonly kind: "file" } & CarriedFile)
-  /** A command in the image: letters, digits and `._/-`. */
+  /** A command of the image: letters, digits and `._/-`. */
   | { readonly kind: "command"; readonly name: string };
 
-/** The times of a campaign's waves, from its plan and the forecast. */
 export interface WavePlan {
-  /** Time between the previous wave and each wave, in milliseconds; 0 for the first, which follows the plan at once. At least one. */
+  /** The time from the previous wave to each wave, in milliseconds. The first is 0. There is at least one wave. */
   readonly delaysMs: readonly number[];
-  /** Index of the wave that opens a gate, so that a person must release it; null without one. */
+  /** Index of the manual wave that opens the gate; null if there is none. */
   readonly gate: number | null;
 }
 
-/** The user's settings for the jobs. Every text has passed the check of its flag: YAML and shells cannot misread it. */
+/** Every text has passed the check of its flag, so it cannot break YAML or shell scripts. */
 export interface PipelineSettings {
-  /** Container image; undefined for the format's default. */
+  /** Undefined for the default of the format. */
   readonly image: string | undefined;
-  /** Tags, labels or queues of the runner. */
   readonly tags: readonly string[];
-  /** Minimum time between two waves, in milliseconds: the schedule of systems that have one. */
+  /** Minimum time between two waves, in milliseconds. */
   readonly everyMs: number;
-  /** For rehearsals: replaces every delay, in milliseconds; undefined for real delays. */
+  /** For rehearsals: replaces every delay, in milliseconds. Undefined keeps the real delays. */
   readonly rehearsalMs: number | undefined;
-  /** Whether jobs with a stopped runner are retried by a word that older servers do not know. */
+  /** Whether jobs are also retried after their runner was interrupted. Older servers reject the keyword for this. */
   readonly retryInterrupted: boolean;
-  /** The CI job that creates the pipeline and whose artifacts contain everything; undefined for a checkout. */
+  /** The CI job that creates the pipeline, and has all files in its artifacts; undefined if jobs use the files of their checkout. */
   readonly source: { readonly pipeline: string; readonly job: string } | undefined;
 }
 
@@ -49,47 +46,46 @@ export interface PipelineInput {
   /** `[a-z0-9-]`. */
   readonly campaign: string;
   readonly file: CarriedFile;
-  /** The files that it names, in reading order. */
+  /** In the order in which they are read. */
   readonly includes: readonly CarriedFile[];
   readonly program: PipelineProgram;
-  /** Place of lock and journal between two waves: `dir`, or `git:REMOTE#BRANCH`; undefined by default. */
+  /** Where the lock and the journal are kept between waves: `dir` or `git:REMOTE#BRANCH`; undefined for the default. */
   readonly home: string | undefined;
-  /** Directory of the campaign where the pipeline was created; jobs may use another. */
+  /** The campaign's directory on the machine that creates the pipeline. Jobs can use another one. */
   readonly directory: string;
   readonly waves: WavePlan;
   readonly settings: PipelineSettings;
-  /** Directory for several files, below the root of the repository; undefined by default. */
+  /** A directory below the root of the repository, for several files; undefined for the default. */
   readonly output: string | undefined;
 }
 
 export interface PipelineFile {
-  /** Path below the directory of `--output`: letters, digits and `._/-`. */
+  /** Relative to the directory of `--output`: letters, digits and `._/-`. */
   readonly path: string;
   readonly text: string;
 }
 
-/** All waves of a project run one after the other, because they share the limits of one user: the name of that group. */
+/** The GitLab resource group of all waves of a project. They run one after another, because they share the limits of one user. */
 export const GROUP = "mogplex-default";
 
-/** The error for something that a system cannot do. @param value The value at fault, for the message. */
+/** @param value The invalid value, for the message. */
 export function impossible(why: string, advice: string, value?: string): UsageError {
   return new UsageError({ attempted: "make a pipeline", why, value, advice });
 }
 
-/** The error for a value that cannot be part of a pipeline. */
 export function refused(what: string, why: string, value: string, advice: string): UsageError {
   return impossible(`${what} ${why}`, advice, JSON.stringify(value));
 }
 
-/** Whether a text is one line that every editor shows as it is: no control characters, no line ends of Unicode, nothing invisible. */
+/** Whether a text is one line without control characters, Unicode line separators or invisible characters. */
 function isPlain(text: string): boolean {
   return text.isWellFormed() && !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}\ufffd]/u.test(text);
 }
 
 /**
- * @param what Which file it is, for the message.
+ * @param what Names the file in the message.
  * @returns The path without a leading `./`.
- * @throws {UsageError} if it leads out of the working directory, or has a character that checksum tools write in another way.
+ * @throws {UsageError} if the path leads out of the working directory, or has a character that `sha256sum` escapes or jobs cannot use.
  */
 export function checkCarriedPath(what: string, path: string): string {
   const short = path.replace(/^(?:\.\/+)+/, "");
@@ -109,18 +105,18 @@ export function checkCarriedPath(what: string, path: string): string {
 }
 
 /**
- * A word for a POSIX shell inside a file that a CI system reads first. Its templates (`$[[ … ]]`, `${{ … }}`) are split: the shell joins them again.
+ * A word for a POSIX shell in a file that the CI system expands first. It would replace `$[[ … ]]` and `${{ … }}`, so quotes split their
+ * opening. The shell joins the parts again.
  */
 export function shellWord(text: string): string {
   return posixWord(text).replace(/\$(?=[[{(])/g, "$$''");
 }
 
-/** A script as a value: its lines stay as they are in the file. */
 export function script(...lines: readonly string[]): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** The node at a path of list indexes and keys. */
+/** For an entry of a map, returns the node of its key, because a comment above the entry belongs to the key. */
 function nodeAt(document: Document, path: readonly (string | number)[]): Node | undefined {
   const parent = document.getIn(path.slice(0, -1), true);
   const last = path.at(-1);
@@ -134,7 +130,7 @@ export function commentAbove(document: Document, path: readonly (string | number
   node.commentBefore = ` ${text}`;
 }
 
-/** Puts a blank line between the top entries. */
+/** Adds a blank line between the top-level entries. */
 export function spaceOut({ contents: parent }: Document): void {
   const items = isSeq<Node>(parent) ? parent.items : isMap<Node>(parent) ? parent.items.map(({ key }) => key) : [];
   for (const item of items.slice(1)) item.spaceBefore = true;
@@ -142,7 +138,7 @@ export function spaceOut({ contents: parent }: Document): void {
 
 const MAX_LIST = 100;
 
-/** Scripts stay as they are, and short lists are on one line. @param head Comments at the top. */
+/** Writes scripts as literal blocks, and short lists on one line. @param head Lines of the comment at the top. */
 export function yamlText(document: Document, head: readonly string[]): string {
   document.commentBefore = head.map((line) => ` ${line}`).join("\n");
   visit(document, {

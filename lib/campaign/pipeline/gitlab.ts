@@ -1,6 +1,6 @@
 /**
- * GitLab: a child pipeline with a job for each wave. A delayed job takes no runner while it waits. Scripts are for POSIX shells, and every
- * text of a user in them is one word of the shell.
+ * GitLab: a child pipeline with one job for each wave. A delayed job uses no runner while it waits. Scripts are written for POSIX shells, and
+ * each text of a user is quoted as one shell word.
  *
  * @module
  */
@@ -25,26 +25,26 @@ import {
   yamlText,
 } from "./format.ts";
 
-/** Maximum number of waves of one pipeline. Source: specification of campaigns, section 9; GitLab.com allows 500 jobs in a pipeline of its free tier. */
+/** Source: specification of campaigns, section 9; GitLab.com allows 500 jobs in a pipeline of its free tier. */
 const MAX_WAVES = 200;
-/** Longest delay of a job. Source: GitLab, "Run a job after a delay": one week. */
+/** One week. Source: GitLab, "Run a job after a delay". */
 const MAX_DELAY_MS = 7 * 86_400_000;
-/** Maximum size of a file, in bytes. Source: GitLab, "Downstream pipelines", "Dynamic child pipelines": 5 MB. */
+/** 5 MB. Source: GitLab, "Downstream pipelines", "Dynamic child pipelines". */
 const MAX_BYTES = 5_000_000;
 const DAY_MS = 86_400_000;
-/** Days that artifacts are kept beyond twice the time of the plan: a person may take long at a gate. */
+/** Artifacts are kept for twice the planned time and these days, because nobody may open a gate for a long time. */
 const SPARE_DAYS = 30;
 const PARENT = "campaign.gitlab-ci.yml";
 
-/** Folder in which all jobs work: the files at their paths, the program, and the directories of the waves. */
+/** The folder in which all jobs work. It has the files of the campaign, the program, and the directories of the waves. */
 const FOLDER = "mogplex-pipeline";
-/** Folder in it with a directory for each wave. Each wave has its own number, which keeps the artifacts of two waves apart. */
+/** Has a numbered directory for each wave, so that the artifacts of different waves do not overwrite each other. */
 const WAVES = "mogplex-waves";
-/** Directory in it with the reports of the whole campaign. */
+/** Has the reports of the whole campaign. */
 const DIRECTORY = "mogplex-campaign";
 const PROGRAM = "mogplex.mjs";
 
-/** All files that jobs need, by their paths in the folder. */
+/** Keys are paths in the job's folder. */
 function carriedOf({ file, includes, program }: PipelineInput): Map<string, Pick<CarriedFile, "path" | "sha256">> {
   const all = new Map([file, ...includes].map((each) => [each.path, each]));
   for (const path of all.keys()) {
@@ -66,7 +66,7 @@ function fail(message: string, code: number): string {
   return `{ echo "error: ${message}" >&2; exit ${code}; }`;
 }
 
-/** Enters the folder, and compares everything in it with its checksum. */
+/** Enters the folder, and compares the checksums of its files. */
 function checkScript(input: PipelineInput): string {
   const lines = [...carriedOf(input)].map(([path, { sha256 }]) => `${sha256}  ${path}`);
   return [
@@ -78,7 +78,6 @@ function checkScript(input: PipelineInput): string {
   ].join("\n");
 }
 
-/** Puts everything that the jobs need into the folder. */
 function carryScript(input: PipelineInput, parts: readonly string[]): string {
   const files = [...carriedOf(input)];
   const folders = new Set(files.flatMap(([path]) => path.includes("/") ? [path.slice(0, path.lastIndexOf("/"))] : []));
@@ -96,20 +95,20 @@ function call(input: PipelineInput, verb: string, ...words: readonly string[]): 
   const command = program.kind === "file" ? `node ${PROGRAM}` : program.name;
   const all = [command, "campaign", verb, shellWord(file.path), ...words.filter((word) => word !== "")];
   if (isGit(input)) all.push("--home", shellWord(home ?? ""));
-  // With bash, runners before 18.11.4 and 19.0.2 keep an exit code only if the script calls exit.
+  // With bash, runners before 18.11.4 and 19.0.2 report the exit code only if the script calls exit.
   return `${all.join(" ")} 2>&1 || exit $?`;
 }
 
-/** Whether lock and journal are in a Git repository, so that jobs need not hand them on. */
+/** Whether the lock and the journal are in a Git repository. Jobs then do not pass them on as artifacts. */
 function isGit({ home }: PipelineInput): boolean {
   return home !== undefined && home !== "dir";
 }
 
-/** Brings the lock of the plan, or plans. A home in Git has it. */
+/** Copies the existing plan, or plans the campaign if there is none. Not needed for a home in Git, which has the plan. */
 function planScript(input: PipelineInput): string {
   const { directory, settings: { source } } = input;
   const plan = call(input, "plan", `--dir ${WAVES}/0`);
-  // A directory elsewhere is for the machine that made the pipeline.
+  // An absolute path exists only on the machine that created the pipeline.
   if (source === undefined && directory.startsWith("/")) return plan;
   const from = shellWord(`../${checkCarriedPath("the directory of the campaign", directory)}`);
   return [
@@ -138,7 +137,7 @@ function waveScript(input: PipelineInput): string {
   return call(input, "advance", directoryOf(input));
 }
 
-/** The wave of a person who opens the gate. The wave before it collects what has ended, and closes the gate if it is time. */
+/** For the manual job that opens the gate. The first wave records finished runs, so that a gate that is due is closed before its approval. */
 function gateScript(input: PipelineInput): string {
   const outputs = isGit(input) ? `${DIRECTORY}/ci/outputs.env` : `"${WAVES}/$mogplex_wave/ci/outputs.env"`;
   const early = isGit(input)
@@ -157,7 +156,7 @@ function gateScript(input: PipelineInput): string {
   ].join("\n");
 }
 
-/** Reports and verdict, from the newest directory. */
+/** Reports the newest directory. The last waves may not have left one. */
 function reportScript(input: PipelineInput, waves: number): string {
   const take = [
     `mogplex_wave=${waves}`,
@@ -171,7 +170,7 @@ function reportScript(input: PipelineInput, waves: number): string {
   return [...isGit(input) ? [] : take, call(input, "report"), call(input, "status", "--exit-status")].join("\n");
 }
 
-/** Waves without delays above GitLab's maximum. Extra waves are inserted in between, and find little to do. */
+/** Splits delays above GitLab's maximum with extra waves. */
 function withinLimit({ delaysMs, gate }: WavePlan): WavePlan {
   const all: number[] = [];
   let at = gate;
@@ -201,7 +200,7 @@ function keep(days: number, paths: readonly string[], exclude: readonly string[]
 
 const NEWEST = `${FOLDER}/${WAVES}/*`;
 const HANDED_ON = [`${NEWEST}/lock.json`, `${NEWEST}/journal/`, `${NEWEST}/campaign.json`];
-/** Names the process that writes on one machine; meaningless on another. */
+/** These files identify the writing process on one machine, and mean nothing on another. */
 const NOT_KEPT = [`${NEWEST}/**/writer*.json`];
 
 interface Row {
@@ -209,11 +208,10 @@ interface Row {
   first: number;
 }
 
-/** A file: its jobs, and what is between the job `plan` and the end. */
 class PipelineDocument {
   readonly #input: PipelineInput;
   readonly #days: number;
-  // GitLab reads YAML 1.1, where some words are no texts.
+  // GitLab reads YAML 1.1, in which words such as "yes" and "on" are booleans unless quoted.
   readonly #document = new Document<Node>(null, { compat: "yaml-1.1" });
   readonly #check: Scalar<string>;
   readonly #takeOver = new Scalar(script(takeOverScript()));
@@ -225,7 +223,7 @@ class PipelineDocument {
     this.#check = new Scalar(script(checkScript(input)));
   }
 
-  /** Scripts that several jobs have are written out once. */
+  /** Several jobs run this script. An alias avoids repeating its text. */
   #checkAgain() {
     return this.#document.createAlias(this.#check, "check");
   }
@@ -335,7 +333,7 @@ class PipelineDocument {
     };
   }
 
-  /** @throws {UsageError} when GitLab would not take the file. */
+  /** @throws {UsageError} when the file is too large for GitLab. */
   #file(path: string, what: string, jobs: Record<string, object>, gate: string | undefined): PipelineFile {
     const { campaign, waves } = this.#input;
     const document = this.#document;
@@ -373,7 +371,7 @@ class PipelineDocument {
     );
   }
 
-  /** A file with waves. @param end Whether the report follows them. */
+  /** @param end Whether the file ends with the report. */
   waves(path: string, what: string, row: Row, end: boolean): PipelineFile {
     const { waves: { gate, delaysMs }, first } = row;
     const jobs = {
@@ -385,7 +383,7 @@ class PipelineDocument {
     return this.#file(path, what, jobs, gate === null ? undefined : `wave-${first + gate}`);
   }
 
-  /** The file that runs others one after another. */
+  /** The file that triggers the parts one after another. */
   parent(parts: readonly string[]): PipelineFile {
     const jobs = parts.map((path) => {
       const name = path.replace(".yml", "");
@@ -400,7 +398,7 @@ class PipelineDocument {
   }
 }
 
-/** Pipelines of at most {@linkcode MAX_WAVES} waves each, and the one that runs them one after another. */
+/** Splits the waves into files of at most {@linkcode MAX_WAVES} waves. The first file triggers the others one after another. */
 function inParts(input: PipelineInput, { delaysMs, gate }: WavePlan, days: number): PipelineFile[] {
   const parts: PipelineFile[] = [];
   for (let first = 0; first < delaysMs.length; first += MAX_WAVES) {

@@ -1,5 +1,5 @@
 /**
- * The job of `campaign pipeline`: reads a campaign with everything that its jobs need, and makes the files of a CI system. Sends nothing.
+ * `campaign pipeline`: reads a campaign with the files that its jobs need, and renders the files of the CI system. Sends nothing.
  *
  * @module
  */
@@ -34,26 +34,25 @@ import { renderGitlab } from "./gitlab.ts";
 
 interface PipelineOptions extends CampaignOptions {
   format: string | undefined;
-  /** Path of the program in the repository, or `command:NAME` for one that the image has. @default {"ci/mogplex.mjs"} */
+  /** Path of the program in the repository, or `command:NAME` for a command of the image. @default {"ci/mogplex.mjs"} */
   program?: string | undefined;
-  /** Assumed mean duration of a run in milliseconds, until runs have ended. @default {1_200_000} */
+  /** Assumed mean duration of a run in milliseconds, until runs have finished. @default {1_200_000} */
   meanRunMs?: number | undefined;
   settings: PipelineSettings;
-  /** Directory or file that is written; undefined for standard output. */
+  /** The directory or file that will be written; undefined for standard output. */
   output: string | undefined;
 }
 
 /** The only value of `--format`. Other systems have recipes that call `campaign advance`. */
 const FORMAT = "gitlab";
 
-/** Where `init` puts the program. */
+/** `init` puts the program there. */
 const PROGRAM_PATH = "ci/mogplex.mjs";
 
 /**
- * Makes the files of a pipeline.
- *
  * @param path Path of the campaign file, below the working directory.
- * @throws {UsageError} for mistakes in the file, a plan that is missing, files that jobs could not find, and what the CI system cannot do.
+ * @throws {UsageError} when the campaign file has mistakes, there is no plan, jobs could not use a file, or the CI system does not support
+ * the pipeline.
  */
 export async function makePipelineWith(
   path: string,
@@ -83,7 +82,7 @@ export async function makePipelineWith(
   return await withCampaign(path, options, internalsWith(internals, { read }), "read", (opened) => {
     const store = plannedStore(opened, "make a pipeline");
     const waves = wavePlan(store.memory, {
-      // This machine's clock may be behind the service's.
+      // This machine's clock may be behind the service's clock.
       nowMs: Math.max(opened.clock.wallTime(), store.memory.slotsMs.at(-1) ?? 0),
       meanRunMs: store.meanRunMs ?? meanRunMs ?? DEFAULT_MEAN_RUN_MS,
       runningSinceMs: store.openRuns().map(({ start }) => Date.parse(start.createdAt ?? start.sentAt)),
@@ -93,7 +92,6 @@ export async function makePipelineWith(
   });
 }
 
-/** @throws {UsageError} for anything but {@linkcode FORMAT}. */
 function checkFormat(format: string | undefined): void {
   if (format === FORMAT) return;
   throw new UsageError({
@@ -129,21 +127,21 @@ function carried(io: Io, what: string, path: string): CarriedFile {
   return { path: short, sha256: sha256Hex(text) };
 }
 
-/** What {@linkcode wavePlan} computes from, beside the memory. Times in milliseconds. */
+/** Times are in milliseconds. */
 interface WavePlanInput extends Pick<ForecastInput, "nowMs" | "meanRunMs" | "runningSinceMs"> {
   everyMs: number;
 }
 
-/** Waves between the expected end of a canary and the gate: its runs may take longer. */
+/** Waves between the expected end of the canary and the gate, because canary runs may take longer. */
 const SPARE_AT_GATE = 2;
 
-/** Extra waves after the expected end: some of the runs take longer, or are started again. */
+/** Waves after the expected end, because runs may take longer or be retried. */
 const SPARE = { least: 2, share: 0.1 };
 
 /**
- * Plans the waves: one whenever the forecast expects something to do, with a few to spare.
+ * Plans a wave for each time at which the forecast expects something to do, and some spare waves.
  *
- * @throws {UsageError} when the campaign is stopped, or no window ever opens.
+ * @throws {UsageError} when the campaign was stopped, or none of its windows ever opens.
  */
 export function wavePlan(memory: CampaignMemory, { everyMs, ...rest }: WavePlanInput): WavePlan {
   if (memory.stopped !== null) {
@@ -165,7 +163,7 @@ function momentsOf(input: ForecastInput, everyMs: number): number[] {
   throw new UsageError({ attempted: "make a pipeline", why: "no window of the campaign file ever opens" });
 }
 
-/** Index of the wave that opens a gate; null when none has to be opened by a person. */
+/** Null if there is no gate that a person must open. */
 function gateOf(memory: CampaignMemory, input: ForecastInput, everyMs: number): number | null {
   if (closedBy(memory) === "gate") return 0;
   const { lock: { canary }, gates } = memory;
