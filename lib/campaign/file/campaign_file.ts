@@ -1,5 +1,5 @@
 /**
- * A campaign file after it was read: with defaults, with included files, and with durations in milliseconds.
+ * A campaign file after it was read, with its defaults and the files that it names.
  *
  * @module
  */
@@ -10,66 +10,64 @@ export const CAMPAIGN_NAME: RegExp = /^[a-z0-9][a-z0-9-]{0,39}$/;
 type Requirement = "run" | "changes" | "pull-request";
 
 export interface FilePlace {
-  /** Path as the user wrote it; `<stdin>` for standard input. */
+  /** The path as the user wrote it; `<stdin>` for standard input. */
   file: string;
-  /** Line, from 1. */
+  /** From 1. */
   line: number;
-  /** Column, from 1. */
+  /** From 1. */
   column: number;
 }
 
-/** A place in a campaign. For an object, this is the key, and the number of UTF-16 units before the place in the key's text. */
+/** For an object, the place is a key. `offset` is the position in the text of that key, in UTF-16 code units. */
 export type Place = FilePlace | { key: string; offset?: number };
 
 export function placeText(place: Place): string {
   return "key" in place ? place.key : `${place.file}:${place.line}:${place.column}`;
 }
 
-/** An entry of `repositories`. Entries of the form `file:` are replaced by the lines of that file. */
+/** `file:` entries were replaced by the lines of the files. */
 export type RepositoryEntry =
   | {
     kind: "repository";
     /** `owner/name` or a UUID. */
     repo: string;
-    /** Host of the address by which the repository was given; absent if it was not given by an address. */
+    /** The host, if the repository was given by an address. */
     host?: string | undefined;
-    /** Base branch; undefined for the repository's default. */
+    /** Undefined for the repository's default branch. */
     baseBranch: string | undefined;
-    /** Root directory, normalized: null for the repository's root, undefined for the root that the service has stored. */
+    /** Normalized. Null is the root of the repository. Undefined is the root directory that is set in the service. */
     root: string | null | undefined;
-    /** Variables of this entry. They override variables of the file. */
+    /** These override the variables of the campaign. */
     variables: Readonly<Record<string, string>>;
     place: Place;
   }
-  /** Every repository whose full name begins with a text. */
   | {
     kind: "query";
-    /** Beginning of the full name. Upper and lower case are equivalent. */
+    /** The beginning of `owner/name`, in any case. */
     query: string;
-    /** Globs of names to leave out. */
+    /** Globs. */
     exclude: readonly string[];
     place: Place;
   };
 
-/** A time of the week in which runs can start. A window that ends before it begins ends on the next day. */
 export interface StartWindow {
   text: string;
-  /** Days on which the window begins, 1 (Monday) to 7 (Sunday), ascending. */
+  /** The days on which the window begins, from 1 (Monday) to 7 (Sunday), in ascending order. */
   days: readonly number[];
-  /** Minutes after midnight at which the window begins, 0 to 1439. */
+  /** Minutes after midnight, from 0 to 1439. */
   fromMinute: number;
-  /** Minutes after midnight at which the window ends, 0 to 1440. A value of at most `fromMinute` is on the next day. */
+  /** Minutes after midnight, from 0 to 1440. If it is not greater than `fromMinute`, the window ends on the next day. */
   toMinute: number;
   zone: string;
 }
 
-/** When a campaign stops because of failures: a number of items, or a share (more than 0, at most 1) of the items that have ended. */
+/** `share` is more than 0 and at most 1, and refers to the finished items. */
 export type Threshold = { kind: "count"; count: number } | { kind: "share"; share: number };
 
 interface Canary {
-  /** Number of items: 1 or more. */
+  /** At least 1. */
   size: number;
-  /** `automatic`: the campaign continues if all canary items have succeeded. `manual`: it waits for `approve`. */
+  /** `automatic`: the campaign continues if all canary items succeeded. `manual`: it waits for `approve`. */
   gate: "automatic" | "manual";
 }
 
@@ -93,97 +91,91 @@ export const NOTIFY_FORMATS = [
 ] as const satisfies readonly NotifyFormat[];
 
 export interface Notify {
-  /** Environment variable with the address, which is a secret. */
+  /** Name of the environment variable with the address, which is a secret. */
   variable: string;
-  /** The only host that the address can have, as in URLs: in lower case, with the port if it is not 443. */
+  /** The only permitted host, as in `URL.host`: lowercase, with the port unless it is 443. */
   host: string;
   format: NotifyFormat;
   on: readonly NotifyEvent[];
 }
 
-/** What each pull request gets once, when it is found. */
 export interface PullRequestRules {
-  /** Names of people, `team:NAME` for a team, or `codeowners` for the code owners in the target branch. */
+  /** User names, `team:NAME` for a team, or `codeowners` for the code owners in the target branch. */
   reviewers: readonly string[];
   labels: readonly string[];
 }
 
-/** What waves merge automatically: only what people have approved. */
 export interface MergeRules {
-  /** Time between the last approval that was needed and the merge, in milliseconds. */
+  /** Minimum time between the last required approval and the merge, in milliseconds. */
   afterMs: number;
   /** Maximum number of merges in 24 hours, including merges by people and updates of branches; null for no limit. */
   atMost: number | null;
   /** Null for any method that the repository allows. */
   method: MergeMethod | null;
-  /** Whether to update a branch that must be up to date. */
+  /** Whether to update branches that must be up to date. */
   update: boolean;
-  /** Globs of repositories without CI: their pull requests are merged without checks. */
+  /** Globs of repositories without CI, whose pull requests are merged without checks. */
   withoutChecks: readonly string[];
 }
 
-/** The result file of each run, which is checked. */
 export interface ResultRules {
-  /** Path in the repository, with `{id}` for characters that belong to one start. */
+  /** A path in the repository. `{id}` is replaced by characters that are unique to one start. */
   path: string;
-  /** The JSON Schema as one line of JSON. */
+  /** The JSON Schema on one line. */
   schema: string;
 }
 
 export interface CampaignFile {
-  /** Name of the campaign; see {@linkcode CAMPAIGN_NAME}. It is part of every key. */
+  /** Matches {@linkcode CAMPAIGN_NAME}, and is part of every idempotency key. */
   name: string;
-  /** Part of every key; empty by default. */
+  /** Part of every idempotency key. Empty by default. */
   round: string;
   home: string | null;
-  /** First line of every prompt, as a template; null if there is none. */
+  /** A template for the first line of every prompt, or null. */
   title: string | null;
-  /** Task without its title, as a template. */
+  /** A template, without the title. */
   prompt: string;
   variables: Readonly<Record<string, string>>;
   repositories: readonly RepositoryEntry[];
   exclude: readonly string[];
-  /** The agent. `mode` is null if the service chooses it. */
+  /** `mode` is null if the service chooses it. */
   agent: { harness: string; mode: string | null };
-  /** Working branch, as a template; null if the service chooses the name. */
+  /** A template; null if the service chooses the name. */
   branch: string | null;
   /** Absent if runs have no result file. */
   result?: ResultRules | undefined;
   success: { require: Requirement; acceptUnchanged: boolean };
   limits: {
-    /** Maximum number of runs at the same time, 1 to 3. */
+    /** Maximum number of runs at the same time, from 1 to 3. */
     parallel: number;
-    /** Maximum number of attempts for each item, 1 or more. */
+    /** Maximum number of attempts for each item, at least 1. */
     attempts: number;
     /** Maximum duration of a run, in milliseconds. */
     runTimeoutMs: number;
-    /** When to stop because of failures; null for never. */
+    /** Null for no limit. */
     stopAfterFailures: Threshold | null;
-    /** Maximum number of open pull requests; null for no limit. */
+    /** Null for no limit. */
     openPullRequests: number | null;
   };
-  /** The canary; null if there is none. */
   canary: Canary | null;
-  /** Task, as a template, and maximum number of attempts of follow-ups that fix red checks of a pull request; null if there are none. */
+  /** The template of the prompt for follow-ups that fix failed checks, and how many each item can have; null for no follow-ups. */
   onFailedChecks: { prompt: string; attempts: number } | null;
-  /** Reviewers and labels of pull requests; null if there are none. */
   pullRequests: PullRequestRules | null;
-  /** What waves merge; null if they merge nothing. */
+  /** Null if waves merge nothing. */
   merge: MergeRules | null;
   /** Names of bots that the forge does not mark as bots. Their approvals are ignored. */
   notPeople: readonly string[];
-  /** When runs can start; empty for always. */
+  /** Empty if runs can always start. */
   windows: readonly StartWindow[];
-  /** The webhook and its events; null without a webhook. */
   notify: Notify | null;
 }
 
 export interface ReadCampaign {
   file: CampaignFile;
-  /** SHA-256 of the file and the files that it names, as 64 hex digits. It does not depend on standard input or line ends. */
+  /** SHA-256 of the file and the files that it names, as 64 hex digits. It does not depend on standard input or line endings. */
   hash: string;
-  /** Paths of the files that the campaign file names, in the order in which they were read. */
+  /** Paths of the files that the campaign names, in the order in which they were read. */
   includes: string[];
-  /** Whether a list from standard input was left out. If so, repositories may be missing. */
+  /** Whether a list from standard input was skipped, so that repositories may be missing. */
   skippedStdin: boolean;
 }

@@ -1,5 +1,5 @@
 /**
- * The mistakes of a campaign file. Each has a place, a key and advice, and all of them form one error.
+ * The mistakes of a campaign file. All of them are in one error.
  *
  * @module
  */
@@ -21,29 +21,29 @@ export interface Mistake {
   message: string;
 }
 
-/** Maximum number of mistakes that are kept. A file with more is probably not a campaign file. */
+/** A file with more mistakes is probably not a campaign file. */
 const MAX_MISTAKES = 1_000;
 
-/** Maximum length of a value in a message, in UTF-16 units. */
+/** In UTF-16 code units. */
 const MAX_EXCERPT = 80;
 
-/** A value for a message: quoted, on one line, cut to 80 units. */
+/** Quotes a value for a message, on one line. Long values are cut. */
 export function excerpt(text: string): string {
   return JSON.stringify(text.length > MAX_EXCERPT ? `${text.slice(0, MAX_EXCERPT)}…` : text);
 }
 
-/** A campaign with its round in a message: `campaign "forty", round "second"`. */
+/** For example, `campaign "forty", round "second"`. */
 export function campaignText({ name, round }: { name: string; round: string }): string {
   return `campaign ${JSON.stringify(name)}${round === "" ? "" : `, round ${JSON.stringify(round)}`}`;
 }
 
-/** A text from a file for one line of a message. Line breaks and other control characters become visible. */
+/** Escapes line breaks and other control characters. */
 function onOneLine(text: string): string {
   // deno-lint-ignore no-control-regex
   return text.replace(/[\x00-\x1f\x7f\u2028\u2029]/g, (control) => JSON.stringify(control).slice(1, -1));
 }
 
-/** A mistake as a line: `FILE:LINE:COLUMN: key: message`. */
+/** `FILE:LINE:COLUMN: key: message`. */
 export function mistakeLine({ file, line, column, key, message }: Mistake): string {
   const at = file === null ? [] : [`${file}:${line}:${column}`];
   return onOneLine([...at, ...key === "" ? [] : [key], message].join(": "));
@@ -82,16 +82,16 @@ export class CampaignFileError extends UsageError {
   }
 }
 
-/** Collects mistakes. A second mistake with the same key at the same place is dropped, because it follows from the first. */
+/** Collects mistakes. Another mistake with the same key and place is ignored, because it probably has the same cause. */
 export class MistakeList {
   readonly #mistakes = new Map<string, Mistake>();
-  /** The order in which the files were named. */
+  /** The index of each file, in the order of the first mistakes. */
   readonly #files = new Map<string, number>();
   #omitted = 0;
-  /** How the caller writes keys and messages. @default as a file has them */
+  /** Converts keys and messages to the caller's form. Undefined for a file. */
   words: { key(key: string): string; message(message: string): string } | undefined;
 
-  /** Whether no further mistakes are kept. Work that only finds more of them can stop. */
+  /** If true, further mistakes are only counted. */
   get full(): boolean {
     return this.#mistakes.size >= MAX_MISTAKES;
   }
@@ -104,7 +104,7 @@ export class MistakeList {
     const isKey = "key" in place;
     if (this.words !== undefined) [key, message] = [this.words.key(key), this.words.message(message)];
     const { file, line, column } = isKey ? { file: null, line: null, column: null } : place;
-    // A branch may be wrong for one repository.
+    // A mistake in `branch` can be at the place of a repository: `repositories[2].branch`.
     if (isKey && !key.startsWith(place.key)) key = `${place.key}.${key}`;
     const id = JSON.stringify([place, key]);
     if (this.#mistakes.has(id)) return;
@@ -116,7 +116,7 @@ export class MistakeList {
     this.#mistakes.set(id, { file, line, column, key, message });
   }
 
-  /** All mistakes as one error. @param path The campaign file, whose mistakes come first; null for an object. */
+  /** @param path The campaign file, whose mistakes are listed first; null for an object. */
   error(path: string | null): CampaignFileError {
     const order = ({ file }: Mistake) => file === path || file === null ? -1 : this.#files.get(file) ?? 0;
     const sorted = [...this.#mistakes.values()].sort((a, b) =>

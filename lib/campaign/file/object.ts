@@ -1,5 +1,6 @@
 /**
- * A campaign that a script passes as an object, with the keys of a campaign file in camelCase. The rules are the same. The place of a mistake is its key.
+ * A campaign that a script passes as an object. It follows the rules of a campaign file, but its keys are in camelCase, and the place of a
+ * mistake is a key.
  *
  * @module
  */
@@ -9,7 +10,7 @@ import type { CheckedTree } from "./issues.ts";
 import { excerpt, type MistakeList } from "./mistakes.ts";
 import { keyOf, MAX_DEPTH, type Path, type TreeNode } from "./syntax.ts";
 
-/** The keys of a campaign file that are written differently in an object. */
+/** The keys of a campaign file that have another form in an object. */
 const FILE_KEYS: readonly string[] = [
   "accept-unchanged",
   "at-most",
@@ -28,17 +29,15 @@ const FILE_KEYS: readonly string[] = [
 
 const FILE_KEY = new RegExp(`(?<![\\w-])(?:${FILE_KEYS.join("|")})(?![\\w-])`, "g");
 
-/** A key of a file in the form that an object uses: `promptFile`. */
 function objectKey(key: string): string {
   return key.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** A key of an object in the form that a file uses: `prompt-file`. */
 export function fileKey(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
-/** A message about a campaign file, with the keys of an object. Quoted texts are kept, except for a suggested key. */
+/** Replaces the file's keys in a message by those of an object. Quoted texts stay unchanged, except for suggested keys. */
 export function inObjectWords(message: string): string {
   const parts = message.split(/("(?:[^"\\]|\\.)*")/);
   const isKept = (index: number) => index % 2 === 1 && !parts[index - 1]?.endsWith("did you mean ");
@@ -109,18 +108,18 @@ export interface CampaignDefinition {
     readonly parallel?: number | undefined;
     /** Maximum number of attempts for an item: from 1 to 10. */
     readonly attempts?: number | undefined;
-    /** Maximum duration of a run, from `"1m"` to `"24h"`; a number is in seconds, from 60 to 86 400. */
+    /** Maximum duration of a run, from `"1m"` to `"24h"`; a number is in seconds, from 60 to 86,400. */
     readonly runTimeout?: number | string | undefined;
-    /** Nothing more is started after this number of failed items, from 1 to 20 000, or this share of the items that have ended, such as `"20%"`. */
+    /** Nothing more is started after this number of failed items, from 1 to 20,000, or this share of the finished items, such as `"20%"`. */
     readonly stopAfterFailures?: number | string | undefined;
-    /** Maximum number of open pull requests of the campaign: from 1 to 10 000. */
+    /** Maximum number of open pull requests of the campaign: from 1 to 10,000. */
     readonly openPullRequests?: number | undefined;
   } | undefined;
-  /** The first items, which must end before the others start. `size` is from 1 to 1 000. */
+  /** The first items, which must finish before the others start. `size` is from 1 to 1,000. */
   readonly canary?: { readonly size: number; readonly gate?: "automatic" | "manual" | undefined } | undefined;
   /** Times of the week when runs can start. @default {[]} (always) */
   readonly windows?: readonly string[] | undefined;
-  /** A run that fixes a pull request with red checks. `attempts` is from 1 to 10 for each pull request. */
+  /** A run that fixes the failed checks of a pull request. `attempts` is from 1 to 10 for each pull request. */
   readonly onFailedChecks?: { readonly prompt: string; readonly attempts?: number | undefined } | undefined;
   /** Reviewers and labels that each pull request gets once, when it is found. @default nothing */
   readonly pullRequests?: {
@@ -138,7 +137,7 @@ export interface CampaignDefinition {
     readonly when: "approved";
     /** Time after the last approval that was needed, up to `"720h"`; a number is in seconds. @default {0} */
     readonly after?: number | string | undefined;
-    /** Maximum number of merges in 24 hours, from 1 to 1 000, including merges by people and updates of branches. @default no limit */
+    /** Maximum number of merges in 24 hours, from 1 to 1,000, including merges by people and updates of branches. @default no limit */
     readonly atMost?: number | undefined;
     /** @default a method that the repository allows */
     readonly method?: "merge" | "squash" | "rebase" | undefined;
@@ -174,12 +173,13 @@ export type CampaignRepository =
   | { readonly file: string };
 
 /**
- * The tree of an object, with the keys of a file. Offsets in the tree count its values. Later mistakes use the keys of the object.
+ * Converts the keys to those of a file. An offset in the tree is the index of a value in `paths`. From this call on, `mistakes` uses the
+ * keys of the object.
  *
  * @param mistakes Receives values that are not plain data.
  */
 export function treeOf(value: unknown, mistakes: MistakeList): CheckedTree {
-  /** Paths of the values, as the caller wrote them. */
+  /** The path of each value, with the caller's keys. */
   const paths: Path[] = [];
   const callerKeys = new Map<string, string>();
 
@@ -193,7 +193,7 @@ export function treeOf(value: unknown, mistakes: MistakeList): CheckedTree {
     if (path.length > MAX_DEPTH) return broken(path, at, `it is nested more than ${MAX_DEPTH} levels deep`);
     if (value === undefined || value === null) return { kind: "scalar", value: null, text: "", plain: false, ...span };
     if (typeof value === "string") {
-      // As in a file, line ends are normalized: keys of starts are derived from texts and must not depend on line ends.
+      // Keys of starts are derived from texts, and must not depend on line endings.
       const text = value.replaceAll("\r\n", "\n");
       return { kind: "scalar", value: text, text, plain: false, ...span };
     }
@@ -216,11 +216,10 @@ export function treeOf(value: unknown, mistakes: MistakeList): CheckedTree {
       );
     }
     const entries = new Map<string, { key: string; keyStart: number; value: TreeNode }>();
-    // The caller has chosen the names of variables, so these names are not converted.
+    // These keys are names of variables, so they are not converted.
     const isChosen = path.at(-1) === "variables";
     for (const [name, inner] of Object.entries(value)) {
       const fieldPath = [...path, name];
-      // An option that is undefined is treated as left out.
       if (inner === undefined) continue;
       if (name === "__proto__") {
         broken(fieldPath, at, `there is no key ${excerpt(name)}; remove it`);

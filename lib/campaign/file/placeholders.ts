@@ -1,5 +1,5 @@
 /**
- * The texts of a new campaign file that a person has to replace. `campaign new` writes them, and a file that still contains one is refused.
+ * The placeholders that `campaign new` writes. A campaign file that still contains one is refused.
  *
  * @module
  */
@@ -10,12 +10,11 @@ export const NEW_TASK =
   `Describe the task for {{ repository.name }} here: what to change, how to check the result (run the tests, build it), and what not to touch.
 `;
 
-/** The repository if none was given. */
+/** Used if `campaign new` gets no repository. */
 export const NEW_REPOSITORY = "owner/name";
 
 const TEXTS: readonly string[] = [NEW_TITLE, NEW_TASK.trim(), NEW_REPOSITORY];
 
-/** What is wrong with a placeholder that was not replaced; undefined for any other text. */
 export function placeholderProblem(text: string): string | undefined {
   return TEXTS.includes(text.trim()) ? "this is still the text that `campaign new` wrote: replace it" : undefined;
 }

@@ -1,5 +1,5 @@
 /**
- * The decisions in a journal, in words: what people and gates decided, when and why.
+ * Describes the decisions of people and gates in a journal.
  *
  * @module
  */
@@ -7,17 +7,16 @@ import { formatCount } from "../../text/duration.ts";
 import type { GateName, JournalRecord } from "./record.ts";
 
 export interface DecisionMemory {
-  /** When the decision was recorded, by the clock of the machine that recorded it. */
+  /** By the clock of the machine that recorded the decision. */
   readonly at: string;
-  /** What was decided, in this program's words. */
+  /** In this program's words. */
   readonly what: string;
-  /** Who decided; null for a gate. */
+  /** Null for a gate. */
   readonly by: string | null;
-  /** Null if no reason was given. */
   readonly reason: string | null;
 }
 
-/** Maximum number of decisions that are kept. The newest are kept. */
+/** The newest decisions are kept. */
 export const MAX_DECISIONS = 200;
 
 const GATES: Readonly<Record<GateName, { closed: string; opened: string; text: string }>> = {
@@ -30,12 +29,12 @@ const GATES: Readonly<Record<GateName, { closed: string; opened: string; text: s
   merge: { closed: "Merging stopped: approval needed", opened: "Approved further merges", text: "for further merges" },
 };
 
-/** The gate in words that follow "gate". */
+/** Words that follow "gate". */
 export function gateText(gate: GateName): string {
   return GATES[gate].text;
 }
 
-/** The decision in a record; undefined for a record without one. @param hasRuns Whether runs were active at that time. */
+/** Undefined for a record without a decision. @param hasRuns Whether runs were active at that time. */
 export function decisionOf(record: JournalRecord, hasRuns: boolean): DecisionMemory | undefined {
   const said = "reason" in record && typeof record.reason === "string" ? record.reason : null;
   const reason = said ?? ("note" in record && typeof record.note === "string" ? record.note : null);

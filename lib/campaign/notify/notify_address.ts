@@ -1,5 +1,5 @@
 /**
- * The address of a webhook: where it comes from, and which addresses can be called.
+ * Finds the address of a webhook, and checks whether requests to it are permitted.
  *
  * @module
  */
@@ -7,19 +7,19 @@ import { fileVariableAdvice, isFileVariable, type ReadEnv } from "../../ci/platf
 import { isLoopback } from "../../loopback.ts";
 import type { Notify } from "../file/campaign_file.ts";
 
-/** An address that can be called, or the reason why not, as a clause that does not contain the address. */
+/** `why` is a clause that does not contain the address. */
 type WebhookAddress = { ok: true; url: string } | { ok: false; why: string };
 
 const refused = (why: string): WebhookAddress => ({ ok: false, why });
 
-/** Whether plain HTTP to this machine is allowed. Source: the rule for `MOGPLEX_URL`. */
+/** Plain HTTP is allowed only for this machine in development. Source: the rule for `MOGPLEX_URL`. */
 function mayBePlain(env: ReadEnv, { hostname }: URL): boolean {
   return env("MOGPLEX_DEV") === "1" && env("NODE_ENV") !== "production" && isLoopback(hostname);
 }
 
 /**
- * Finds the address. Its host must be the one that the file names. A request to a secret address can do more than notify (some of them start a
- * deployment), and users who can write the file might not be allowed to see the values of variables.
+ * The host of the address must be the one in the campaign file. A request to a secret address can do more than notify, such as start a
+ * deployment, and users who can edit the file might not be allowed to see the values of variables.
  */
 export function webhookAddress({ variable, host }: Notify, env: ReadEnv): WebhookAddress {
   const text = env(variable)?.trim() ?? "";
@@ -39,12 +39,11 @@ export function webhookAddress({ variable, host }: Notify, env: ReadEnv): Webhoo
   return { ok: true, url: url.href };
 }
 
-/** Minimum length of a part of a path that is masked separately, in characters. Shorter parts are ordinary words. */
+/** In characters. Shorter parts of an address are ordinary words, which must not be masked. */
 const MIN_PART = 16;
 
 /**
- * The parts of an address that must not appear anywhere: everything after the scheme, everything after the host, and long parts of the path or the
- * query.
+ * Texts to mask: the address without its scheme, the address without its host, and the long parts of its path and query.
  */
 export function secretsIn({ variable }: Notify, env: ReadEnv): string[] {
   const text = env(variable)?.trim() ?? "";

@@ -1,5 +1,5 @@
 /**
- * Makes the view of a campaign safe for reports: every text in it is normalized, redacted and cut. Renderers receive only such views.
+ * Makes the view of a campaign safe for reports: every text is normalized, redacted and cut. Renderers must get only such views.
  *
  * @module
  */
@@ -20,34 +20,33 @@ import type {
 } from "../view/view.ts";
 import { type CampaignCommand, STATES } from "./words.ts";
 
-// This is longer than any id or time of the service.
+// Longer than all ids and times of the service.
 const MAX_ID = 200;
-// This is longer than the names that forges permit: 100 characters each for owner and repository; 255 bytes for a branch.
+// Longer than the names that forges permit: 100 characters each for owner and repository, and 255 bytes for a branch.
 const MAX_NAME = 400;
-// Twice the maximum length of a reason in the journal.
+// Twice the limit for reasons in the journal.
 const MAX_REASON = 1_000;
 const MAX_PROBLEM = 4_000;
 
-// Such a text contains no invisible characters, line breaks or terminal sequences.
+// For text without line breaks, invisible characters and terminal sequences, the slower `plainText` is not needed.
 const ASCII = /^[\x20-\x7e]*$/;
 
 function oneLine(text: string): string {
   return ASCII.test(text) ? text.trim() : plainText(text).replace(/\s+/g, " ").trim();
 }
 
-/** A time in its usual form, or null. */
 function instant(time: string): string | null {
   return isoTimeOrNull(instantMs(time));
 }
 
-/** Cleans a field that contains no text. */
+/** For fields without text. */
 const keep = <T>(value: T): T => value;
 const orNull = <T, R>(clean: (value: T) => R) => (value: T | null): R | null => value === null ? null : clean(value);
 const all = <T, R>(clean: (value: T) => R) => (values: readonly T[]): R[] => values.map(clean);
 
 /**
- * A copy of an object with each of its fields cleaned, in the order of the rules. Fields without a rule, and fields that become undefined, are left
- * out.
+ * Returns a function that copies an object with cleaned fields, in the order of the rules. It omits fields without a rule, and fields that
+ * become undefined.
  */
 function fields<T extends object>(rules: { readonly [K in keyof T]-?: (value: Exclude<T[K], undefined>) => T[K] }) {
   const entries = Object.entries(rules) as [keyof T, (value: unknown) => unknown][];
@@ -58,14 +57,15 @@ function fields<T extends object>(rules: { readonly [K in keyof T]-?: (value: Ex
 }
 
 /**
- * A copy with every text on one line, normalized by `plainText`, redacted and cut. From ids, only this program's own token is removed. A pull
- * request's address that must not be a link becomes null, and so does an invalid time.
+ * Puts every text on one line, normalizes it with `plainText`, redacts it and cuts it. Only this program's own token is removed from ids. An
+ * address of a pull request that must not be a link becomes null. An invalid time becomes null, is omitted, or, in a field that requires a
+ * time, becomes the beginning of 1970.
  *
- * @param redactToken Removes this program's own token from one text.
+ * @param redactToken Removes only this program's own token.
  */
 export function cleanCampaign(view: CampaignView, redact: Redact, redactToken: Redact): CampaignView {
   const line = remember(oneLine);
-  // Texts are cut after redaction, because half a token cannot be recognized.
+  // Texts are cut after redaction, because a part of a token would not be recognized.
   const name = remember((text) => cutText(redact(line(text)), MAX_NAME));
   const reason = remember((text) => cutText(redact(line(text)), MAX_REASON));
   const id = remember((text) => cutText(redactToken(line(text)), MAX_ID));
@@ -78,7 +78,7 @@ export function cleanCampaign(view: CampaignView, redact: Redact, redactToken: R
     return { ...pull, owner: orNull(name)(pull.owner), reason: orNull(reason)(pull.reason), createdAt, updatedAt };
   }
   /**
-   * The value contains no secret, because such a value is refused when it is read. It is only written as JSON, which escapes invisible characters.
+   * `value` stays unchanged: a value with a secret is refused when it is read, and JSON output escapes invisible characters.
    */
   function result(result: ItemResult): ItemResult {
     const outputs = Object.entries(result.outputs).map(([key, value]) =>
@@ -169,13 +169,11 @@ export function cleanCampaign(view: CampaignView, redact: Redact, redactToken: R
   })(view);
 }
 
-/** A copy of the parts of commands that is safe to show. */
 export function cleanCommand({ program, file, flags }: CampaignCommand, redact: Redact): CampaignCommand {
   const clean = (text: string) => cutText(redact(oneLine(text)), MAX_REASON);
   return { program: clean(program), file: clean(file), flags: flags.map(clean) };
 }
 
-/** The message of an error, safe to show; null if there is no error. */
 export function cleanProblem(problem: string | null | undefined, redact: Redact): string | null {
   return problem == null ? null : cutText(redact(oneLine(problem)), MAX_PROBLEM);
 }

@@ -1,6 +1,6 @@
 /**
- * `campaign.md`, which is also the step summary on GitHub: the state of the campaign, what needs a person's attention and what to do about it, then
- * everything else in tables.
+ * `campaign.md`, which is also the step summary on GitHub: the state of the campaign, what needs attention and how to fix it, and tables of
+ * everything else.
  *
  * @module
  */
@@ -42,7 +42,7 @@ import {
 } from "./words.ts";
 
 export interface CampaignMarkdownOptions {
-  /** How commands are written. @default {ANY_COMMAND} */
+  /** @default {ANY_COMMAND} */
   command?: CampaignCommand | undefined;
   /** Message of the error that stopped the last step. @default {null} */
   problem?: string | null | undefined;
@@ -50,16 +50,16 @@ export interface CampaignMarkdownOptions {
   mayLink?: ((url: string) => boolean) | undefined;
   /** Pages of the job on its CI system. @default {{}} */
   links?: PlatformLinks | undefined;
-  /** Whether the campaign is on a branch, where commands also work while a process runs. @default {false} */
+  /** Whether the campaign is on a Git branch, where commands also work while a process runs. @default {false} */
   isShared?: boolean | undefined;
-  /** Tasks for the page, after redaction. @default {[]} (they are not mentioned) */
+  /** Tasks for the HTML page, after redaction. @default {[]} (no tasks on the page) */
   prompts?: readonly string[] | undefined;
 }
 
-// Together, both limits are far below the 1 MiB of a step summary on GitHub and the 1,000,000 characters of a note on GitLab.
+// The sum is far below the 1 MiB of a step summary on GitHub and the 1,000,000 characters of a note on GitLab.
 const MAX_ATTENTION_BYTES = 200_000;
 const MAX_ROWS_BYTES = 300_000;
-// A longer table would not be readable. The other files contain all items.
+// A longer table would not be readable. The CSV and JSON files have all items.
 const MAX_ROWS = 500;
 const MAX_EXAMPLES = 10;
 const MAX_EXAMPLE = 200;
@@ -77,8 +77,8 @@ const MARKS: Readonly<Record<CampaignState, string>> = {
 };
 
 /**
- * Renders the report for people. Untrusted text is always shown as code. The only links are `http(s)` addresses of pull requests and of the job on
- * its CI system. Long lists are cut, with a note.
+ * Untrusted text is always shown as code. Links are only `http(s)` addresses of pull requests and of the job on its CI system. Long lists are
+ * cut, with a note.
  *
  * @returns Less than 600 KB of UTF-8.
  */
@@ -99,7 +99,6 @@ export function renderCampaignMarkdown(view: CampaignView, options: CampaignMark
   }\n`;
 }
 
-/** What the campaign is doing, and whether it needs attention, in one line. */
 function stateLine(view: CampaignView, nowMs: number): Words {
   const { bad, asking } = totalsOf(view.counts);
   const isCounted = !areRunsOver(view.state) && bad > 0;
@@ -107,7 +106,7 @@ function stateLine(view: CampaignView, nowMs: number): Words {
   return joinWords([
     sentence(stateDetail(view)),
     ...(wave === null ? [] : [sentence(`next wave: ${wave}`)]),
-    // The other numbers are in the campaign's state.
+    // `stateDetail` has the other numbers.
     ...(bad + asking === 0 ? [] : [sentence({
       strong: isCounted ? `${formatCount(bad, "item")} did not succeed: see what to do below` : "See what to do below",
     })]),
@@ -134,7 +133,6 @@ function attention(
   ];
 }
 
-/** How far the pull requests are from being merged. The table has their addresses. */
 function merging(view: CampaignView, { command = ANY_COMMAND }: CampaignMarkdownOptions): Block[] {
   const blocks = mergeBlocks(view, command);
   return blocks.length === 0 ? [] : [{ heading: "Merge status", level: 3 }, ...blocks];
@@ -220,7 +218,7 @@ function bytesOf(text: string): number {
   return new TextEncoder().encode(text).length;
 }
 
-/** As many values from the beginning as fit. @param sizeOf Number of bytes of a value. */
+/** Returns as many of the first values as fit. @param sizeOf Size of a value in bytes. */
 function fitting<T>(values: Iterable<T>, sizeOf: (value: T) => number, maxBytes: number, maxCount = Infinity): T[] {
   const fittingValues: T[] = [];
   let bytes = 0;

@@ -1,5 +1,5 @@
 /**
- * How far the pull requests of a campaign are from being merged, in words, with the command for the next step of each group.
+ * Describes how far the pull requests of a campaign are from being merged, with the next command for each stage.
  *
  * @module
  */
@@ -8,7 +8,6 @@ import type { Words } from "../../text/document.ts";
 import type { CampaignView, MergeGroup, MergeStage } from "../view/view.ts";
 import { type CampaignCommand, campaignCommand } from "./words.ts";
 
-/** The words for one pull request, and for several. */
 const STAGES: Readonly<Record<MergeStage, readonly [one: string, several: string]>> = {
   merged: ["is merged", "are merged"],
   queued: ["waits in a queue", "wait in a queue"],
@@ -18,18 +17,18 @@ const STAGES: Readonly<Record<MergeStage, readonly [one: string, several: string
   blocked: ["is blocked", "are blocked"],
 };
 
-/** Maximum number of owners in a line, and of pull requests that are linked. */
+/** Limits for a line, and for the links of a group. */
 const [MAX_OWNERS, MAX_LINKS] = [5, 500];
 
 interface MergeRow {
   readonly text: Words;
-  /** The command for the next step; null for merged pull requests. */
+  /** Null for merged pull requests. */
   readonly command: string | null;
-  /** The pull requests, each with the reason if it is blocked. */
+  /** If a pull request is blocked, its link is followed by the reason. */
   readonly links: readonly Words[];
 }
 
-/** A row for each group; empty once everything is merged. @param command How commands are written. */
+/** Returns a row for each stage, or no rows if everything is merged. */
 export function mergeRows(view: CampaignView, command: CampaignCommand): MergeRow[] {
   const { merging = [], at } = view;
   if (merging.every(({ stage }) => stage === "merged")) return [];
@@ -49,7 +48,6 @@ export function mergeRows(view: CampaignView, command: CampaignCommand): MergeRo
   });
 }
 
-/** The rows as blocks for a screen or a text. */
 export function mergeBlocks(view: CampaignView, command: CampaignCommand): ({ text: Words } | { code: string })[] {
   return mergeRows(view, command).flatMap((row) => [
     { text: row.text },
@@ -61,7 +59,7 @@ function countText(stage: MergeStage, count: number): string {
   return `${count} ${STAGES[stage][count === 1 ? 0 : 1]}`;
 }
 
-/** `3 wait for review: acme 2, ben 1; the oldest for 4 days`. */
+/** For example, `3 wait for review: acme 2, ben 1; the oldest for 4 days`. */
 function lineOf({ stage, owners }: MergeGroup, count: number, nowMs: number): Words {
   const text = countText(stage, count);
   if (stage === "merged") return text;

@@ -1,13 +1,12 @@
 /**
- * The next step for a person when a campaign is waiting for one. The page, the reports, the screens and the last line of `run` use it, so they all
- * name the same step.
+ * The next step when a campaign is waiting for a person. All reports and screens use this module, so that they show the same step.
  *
  * @module
  */
 import { areRunsOver, FAILED_VERDICTS, isFinal, NO_CHANGE } from "../view/verdicts.ts";
 import type { CampaignView, CauseGroup } from "../view/view.ts";
 
-/** Whether the campaign was stopped by too many failures instead of a person. */
+/** Whether the campaign was stopped by too many failures, not by a person. */
 export function isStoppedByFailures({ state, waitingFor }: Pick<CampaignView, "state" | "waitingFor">): boolean {
   return (state === "stopping" || state === "stopped") && waitingFor === "gate";
 }
@@ -17,12 +16,12 @@ export function isAtGate(view: Pick<CampaignView, "state" | "waitingFor">): bool
   return view.state === "gated" || isStoppedByFailures(view);
 }
 
-/** Whether no wave is due: all runs have ended, or all that is left are runs that wait for an answer, which only a person can end. */
+/** Whether every item has its final verdict, or all that is left are runs that wait for a person's answer. */
 export function isOver({ state, nextWaveAt }: Pick<CampaignView, "state" | "nextWaveAt">): boolean {
   return areRunsOver(state) || state === "waiting" && nextWaveAt === null;
 }
 
-/** The causes of items that did not succeed. They come before the approval of a closed gate. */
+/** Causes of items that did not succeed. They must be fixed before a closed gate is approved. */
 export function failedGroups({ causes }: Pick<CampaignView, "causes">): CauseGroup[] {
   return causes.filter(({ stuck, verdict }) => stuck === null && isFinal(verdict));
 }
@@ -32,7 +31,7 @@ export function retriedCount({ items }: Pick<CampaignView, "items">): number {
   return items.filter(({ verdict, attempts }) => verdict === "waiting" && attempts > 0).length;
 }
 
-/** Whether the canary did not succeed and nobody has retried it yet. A retry comes first, because an approval starts the other items anyway. */
+/** Whether the canary did not succeed and was not retried. The retry must come first, because an approval also starts the other items. */
 export function needsRetry(view: Pick<CampaignView, "state" | "gateReason" | "canaryGate" | "causes">): boolean {
   const { state, gateReason, canaryGate } = view;
   return (state === "gated" || gateReason !== undefined) && canaryGate !== undefined && failedGroups(view).length > 0;
@@ -43,18 +42,16 @@ export function isCanaryRetried({ state, canaryGate }: Pick<CampaignView, "state
   return (state === "running" || state === "waiting") && (canaryGate?.retried ?? 0) > 0;
 }
 
-/** The next step on the command line. */
 interface NextStep {
-  /** What to do before the command, as a clause; null if the command is enough. */
+  /** What to do before the command, as a clause; null if nothing. */
   readonly first: string | null;
-  /** The verb with its arguments. */
   readonly command: readonly [verb: string, ...args: string[]];
 }
 
 /**
- * The step that continues a campaign; null if nothing is left to do, or if no single command is right.
+ * Null if nothing is left to do, or if no single command is right.
  *
- * @param wave The verb that runs what is due.
+ * @param wave The command that runs a wave.
  */
 export function nextStep(view: CampaignView, wave: "advance" | "run"): NextStep | null {
   if (view.waitingFor === "stopped" || view.pending?.hold === "stopped") return { first: null, command: ["resume"] };
@@ -74,7 +71,7 @@ export function nextStep(view: CampaignView, wave: "advance" | "run"): NextStep 
   return isClosed && group.verdict === "cancelled" ? { first: null, command: ["retry", "--cause", group.word] } : null;
 }
 
-/** Whether the cause must be fixed before a retry. A run that changed nothing may have been right. */
+/** Whether the cause must be fixed before a retry. A run that changed nothing may have been correct. */
 function isFailure({ verdict, cause }: CauseGroup): boolean {
   return FAILED_VERDICTS.includes(verdict) && cause !== NO_CHANGE;
 }

@@ -1,12 +1,12 @@
 /**
- * Describes what pull requests that still need waves are waiting for.
+ * Describes what pull requests are waiting for if they still need waves.
  *
  * @module
  */
 import { formatCount } from "../../text/duration.ts";
 import type { PendingPulls, PendingReason } from "../view/view.ts";
 
-/** Words that follow the number of pull requests with this reason. */
+/** Each text follows a number of pull requests. */
 export const PENDING_WORDS: Readonly<Record<PendingReason, string>> = {
   wave: "for a later wave",
   repair: "for a run that fixes the checks",
@@ -21,7 +21,7 @@ export const PENDING_WORDS: Readonly<Record<PendingReason, string>> = {
   unread: "that could not be read",
 };
 
-/** `3 pull requests wait to be merged: 2 for a review, 1 with failed checks`. */
+/** For example, `3 pull requests wait to be merged: 2 for a review, 1 with failed checks`. */
 export function pendingText({ merges, groups }: PendingPulls): string {
   const count = groups.reduce((sum, { items }) => sum + items.length, 0);
   const parts = groups.map(({ reason, items }) => `${items.length} ${PENDING_WORDS[reason]}`);
@@ -30,7 +30,7 @@ export function pendingText({ merges, groups }: PendingPulls): string {
   }`;
 }
 
-/** The reasons of {@linkcode PendingReason} for which somebody must act. */
+/** Reasons that only a person can resolve. */
 export const NEEDS_PEOPLE: readonly PendingReason[] = [
   "review",
   "changes",
@@ -40,7 +40,7 @@ export const NEEDS_PEOPLE: readonly PendingReason[] = [
   "unread",
 ];
 
-/** Whether no wave can do anything about the pull requests before a person acts. */
+/** Whether waves can do nothing until a person acts. */
 export function isLeftToPeople({ hold, groups }: PendingPulls): boolean {
   return hold !== undefined || groups.every(({ reason }) => NEEDS_PEOPLE.includes(reason));
 }

@@ -1,6 +1,6 @@
 /**
- * How far the pull requests of a campaign are from being merged, according to what their forges last showed. Whether a pull request can be merged is
- * decided in `merge/judge.ts`, which reads more.
+ * How far the pull requests of a campaign are from being merged, based on the last reading of their forges. `merge/judge.ts` reads more, and
+ * decides whether a pull request can be merged.
  *
  * @module
  */
@@ -9,10 +9,10 @@ import { type MergeMemory, OPEN_MERGES } from "../journal/merge_memory.ts";
 import { ownerOf } from "../pulls.ts";
 import type { CampaignItem, MergeGroup, MergeStage, PullRequestView } from "./view.ts";
 
-/** The stages, in the order of tables: what is done comes first, then what a command or a person can change. */
+/** In the order of tables. */
 const MERGE_STAGES: readonly MergeStage[] = ["merged", "queued", "ready", "review", "checks", "blocked"];
 
-/** The stage of an item's pull request; undefined if there is none, if it is closed or was not read, or if the item was skipped. */
+/** Undefined if the pull request is closed, was not read or does not exist, or if the item was skipped. */
 export function stageOf(
   { verdict, pullRequestState: pull }: Pick<CampaignItem, "verdict" | "pullRequestState">,
   merge: MergeMemory | null,
@@ -27,7 +27,7 @@ export function stageOf(
   return pull.checks === "none" ? { stage: "blocked", reason: "it has no checks" } : { stage: "ready", reason: null };
 }
 
-/** What people have to do before the pull request can be merged; null if they have to do nothing. */
+/** Returns what prevents a merge until a person acts; null if nothing does. */
 function obstacleOf(pull: PullRequestView, merge: MergeMemory | null): string | null {
   if (pull.state === "unreadable") return "the forge does not show it";
   if (pull.foreign !== undefined && pull.foreign !== null) return pull.foreign;
@@ -41,7 +41,7 @@ function obstacleOf(pull: PullRequestView, merge: MergeMemory | null): string | 
   return isLeft ? merge.reason : null;
 }
 
-/** The pull requests by stage and owner; empty if none was read. */
+/** Empty if no pull request was read. */
 export function groupByStage(items: readonly CampaignItem[]): MergeGroup[] {
   return MERGE_STAGES.flatMap((stage): MergeGroup[] => {
     const stageItems = items.filter(({ merge }) => merge?.stage === stage);

@@ -1,6 +1,6 @@
 /**
- * The pull requests that still need waves after all runs of a campaign have ended. Waves merge, fix or change them, as the keys of the campaign file
- * specify. This is the only place that decides whether a campaign is `merging` or `done`.
+ * The pull requests that still need waves after all items of a campaign have their verdicts. Waves merge, fix or set up these pull requests,
+ * depending on the keys of the campaign file. Only this module decides whether a campaign is `merging` or `done`.
  *
  * @module
  */
@@ -12,12 +12,12 @@ import { followUpBranch, isLocal } from "../pulls.ts";
 import { stageOf } from "./merge_stage.ts";
 import type { PendingPulls, PendingReason, PullRequestView } from "./view.ts";
 
-/** How long after its last change a pull request without checks may still get checks, in milliseconds. */
+/** Checks may start this long after the last change of a pull request, in milliseconds. */
 const CHECKS_BEGIN_MS = 3_600_000;
 
 type PullMemory = Pick<CampaignMemory, "lock" | "items" | "stopped">;
 
-/** What still needs waves; null if no wave will do anything more. @param nowMs The current time, in milliseconds since 1970. */
+/** Null if waves have nothing left to do. @param nowMs Milliseconds since 1970. */
 export function pendingPulls(memory: PullMemory, nowMs: number): Omit<PendingPulls, "hold"> | null {
   const { lock: { merge }, items } = memory;
   const repairs = new Set(followUpsDue(memory).filter(({ reason }) => reason === null).map(({ item }) => item.item.id));
@@ -39,7 +39,7 @@ export function pendingPulls(memory: PullMemory, nowMs: number): Omit<PendingPul
   };
 }
 
-/** The reasons in the order of sentences: what a wave does, what takes time, what people have to do. */
+/** In the order of sentences: what a wave does, what takes time, and what people must do. */
 const PENDING_REASONS: readonly PendingReason[] = [
   "wave",
   "repair",
@@ -54,7 +54,7 @@ const PENDING_REASONS: readonly PendingReason[] = [
   "unread",
 ];
 
-/** What a pull request is waiting for; null if no wave will do anything about it. */
+/** Null if waves have nothing left to do for this pull request. */
 function pendingReason(memory: PullMemory, item: ItemMemory, url: string, nowMs: number): PendingReason | null {
   const { lock: { merge: rules, onFailedChecks } } = memory;
   const { state, skipped, pull, merge, writes } = item;
@@ -72,7 +72,7 @@ function pendingReason(memory: PullMemory, item: ItemMemory, url: string, nowMs:
   return isRepairable && awaitsChecks(pull, nowMs) ? "checks" : null;
 }
 
-/** What an open pull request is waiting for, if waves merge pull requests. */
+/** For an open pull request of a campaign whose waves merge. */
 function mergeReason(
   { item, renamed, state: verdict, pull, merge }: ItemMemory,
   nowMs: number,
@@ -103,13 +103,13 @@ function mergeReason(
   }
 }
 
-/** Whether the checks of a pull request are still running, or may still start. */
+/** Whether checks are running, or may still start. */
 function awaitsChecks({ checks, createdAt, updatedAt }: PullRequestView, nowMs: number): boolean {
   const lastMs = Math.max(instantMs(createdAt) ?? -Infinity, instantMs(updatedAt) ?? -Infinity);
   return checks === null || checks === "pending" || checks === "none" && nowMs - lastMs < CHECKS_BEGIN_MS;
 }
 
-/** Whether a pull request does not have the reviewers and labels of the file yet. */
+/** Whether a pull request still needs the reviewers and labels of the campaign file. */
 export function isSetupDue({ lock, stopped }: PullMemory, item: ItemMemory): boolean {
   const { state, pull, pullRequest, writes: { setup } } = item;
   if (lock.pullRequests === null || stopped !== null) return false;
@@ -120,14 +120,14 @@ export function isSetupDue({ lock, stopped }: PullMemory, item: ItemMemory): boo
 function redItems(items: CampaignMemory["items"]): ItemMemory[] {
   return [...items.values()].filter(({ state, pull, followUp, writes }) =>
     state === "succeeded" && pull?.state === "open" && pull.checks === "red" && followUp === null &&
-    // The pull request is being closed.
+    // A pull request that is being closed needs no fix.
     writes.close?.state !== "open"
   );
 }
 
 /**
- * The items whose red checks a follow-up must fix, in the order of the lock. If an item gets no follow-up, the reason is given. Each item gets as
- * many follow-ups as the file allows, one after the other.
+ * Items with failed checks that need a follow-up run, in the order of the lock. If a follow-up is not possible, `reason` says why. An item
+ * gets its follow-ups one after another, up to the limit of the campaign file.
  */
 export function followUpsDue({ lock, items }: Pick<CampaignMemory, "lock" | "items">) {
   const rule = lock.onFailedChecks;
@@ -137,7 +137,6 @@ export function followUpsDue({ lock, items }: Pick<CampaignMemory, "lock" | "ite
   );
 }
 
-/** Whether the file allows another follow-up for red checks. */
 function hasFollowUp({ starts }: ItemMemory, attempts: number): boolean {
   return starts.filter((start) => start.followUp === "checks").length < attempts;
 }

@@ -1,10 +1,10 @@
 /**
- * The verdict of an item, the state of a campaign, and what a verdict means for its item. `docs/campaigns.md`, "Words", explains them for users.
+ * The verdicts of items, the states of campaigns, and what follows from a verdict. `docs/campaigns.md`, "Words", explains them for users.
  *
  * @module
  */
 
-/** Verdicts of an item, in the order of tables: what needs attention comes first. An item with a verdict does not continue without a person. */
+/** In the order of tables: verdicts that need attention come first. An item with a verdict does not continue without a person. */
 export const ITEM_VERDICTS: readonly ItemVerdict[] = [
   "needs-input",
   "unknown",
@@ -18,10 +18,9 @@ export const ITEM_VERDICTS: readonly ItemVerdict[] = [
   "unchanged",
 ];
 
-/** Verdicts that `retry --failed` selects. */
+/** The verdicts that `retry --failed` selects. */
 export const FAILED_VERDICTS: readonly ItemState[] = ["failed", "overdue"];
 
-/** Verdicts of items for which nothing is left to do and nothing went wrong. */
 export const GOOD_VERDICTS: readonly ItemState[] = ["skipped", "succeeded", "unchanged"];
 
 /**
@@ -43,7 +42,7 @@ export type ItemVerdict =
   | "succeeded"
   | "unchanged";
 
-/** States of an item without a verdict, in the order of tables. */
+/** In the order of tables. */
 export const OPEN_STATES: readonly OpenState[] = ["running", "starting", "quota", "service", "waiting"];
 
 /**
@@ -56,38 +55,38 @@ export type OpenState = "running" | "starting" | "quota" | "service" | "waiting"
 /** Verdict of an item, or the state of an item without a verdict. */
 export type ItemState = ItemVerdict | OpenState;
 
-/** Whether an item has a verdict. The verdict `needs-input` can still change; see {@linkcode isFinal}. */
+/** The verdict `needs-input` can still change; see {@linkcode isFinal}. */
 export function hasVerdict(state: ItemState): state is ItemVerdict {
   return (ITEM_VERDICTS as readonly string[]).includes(state);
 }
 
-/** Whether an item has ended. A run that is waiting for a person continues when the person answers. */
+/** Whether an item has finished. A run with the verdict `needs-input` continues after a person answers. */
 export function isFinal(state: ItemState): boolean {
   return hasVerdict(state) && state !== "needs-input";
 }
 
-/** Number of items of a campaign, by what their states mean. */
 export interface ItemTotals {
   items: number;
-  /** Items that have ended: the sum of `good`, `skipped` and `bad`. */
+  /** The sum of `good`, `skipped` and `bad`. */
   ended: number;
-  /** Items that succeeded, or that needed no change. */
+  /** Items that succeeded or needed no change. */
   good: number;
   skipped: number;
-  /** Items that ended without success. */
+  /** Items that finished without success. */
   bad: number;
-  /** Items with a run that is waiting for a person. They have not ended. */
+  /** Items whose run is waiting for a person. They have not finished. */
   asking: number;
-  /** Items with a run that has not ended and is not waiting for a person. */
+  /** Items whose run is active and is not waiting for a person. */
   running: number;
 }
 
-/** Reason of an item that failed because its run changed nothing. */
+/** The reason of an item that failed because its run changed nothing. */
 export const NO_CHANGE = "no change";
 
 /**
- * Counts the items by what their states mean. This is the only place that decides which items are open, finished or failed. @param counts Number of
- * items by state. A missing state counts as 0.
+ * Only this function decides which items are treated as good, failed or unfinished.
+ *
+ * @param counts Number of items by state. A missing state is treated as 0.
  */
 export function totalsOf(counts: Readonly<Partial<Record<ItemState, number>>>): ItemTotals {
   const sum = (states: readonly ItemState[]) => states.reduce((total, state) => total + (counts[state] ?? 0), 0);
@@ -117,10 +116,10 @@ const OUTCOMES: ReadonlyMap<string, ItemOutcome> = new Map([
   ["invalid", "error"],
 ]);
 
-/** The outcome of a single run that ended as the run of an item did. */
+/** The outcomes of single runs that correspond to verdicts. */
 export type ItemOutcome = "success" | "failed" | "cancelled" | "awaiting_input" | "deadline" | "error";
 
-/** The outcome of the newest run of an item with this verdict; undefined if the item is skipped or has no verdict, or if the verdict is unknown. */
+/** Returns undefined for `skipped`, for states without a verdict, and for words that are not verdicts. */
 export function outcomeOf(verdict: string): ItemOutcome | undefined {
   return OUTCOMES.get(verdict);
 }
@@ -152,7 +151,7 @@ export type CampaignState =
   | "merging"
   | "done";
 
-/** Whether all runs of a campaign have ended. Nothing more is started without a person, but pull requests may still need waves. */
+/** Whether every item has its final verdict. Pull requests may still need waves, which can also start runs that fix failed checks. */
 export function areRunsOver(state: CampaignState): boolean {
   return state === "merging" || state === "done";
 }
@@ -168,7 +167,7 @@ const STATE_WORDS = {
   done: ["good", "done"],
 } as const satisfies Record<CampaignState, readonly [tone: string, word: string]>;
 
-/** The icon and the word for the state of a campaign on pages. @param bad Number of items that ended without success. */
+/** For pages. @param bad Number of items that finished without success. */
 export function stateWords(
   state: CampaignState,
   bad: number,
@@ -176,18 +175,17 @@ export function stateWords(
   return areRunsOver(state) && bad > 0 ? ["bad", `${state}, ${bad} did not succeed`] : STATE_WORDS[state];
 }
 
-/** The verdict that the end of a start gives to its item: the field `as` of an `ended` record in the journal. */
+/** The field `as` of an `ended` record in the journal. */
 export type StartVerdict = Exclude<ItemVerdict, "skipped"> | "quota" | "service";
 
-/** What follows from a verdict. */
 export interface VerdictRule {
   /** Whether the start uses up an attempt of its item. */
   attempt: boolean;
-  /** Whether the verdict is a failure, which makes the campaign end with exit code 1. */
+  /** Whether `stop-after-failures` counts the verdict as a failure. */
   failure: boolean;
-  /** Whether the item is one of the ended items, to which the share in `stop-after-failures` applies. */
+  /** Whether the item is finished. The share in `stop-after-failures` refers to finished items. */
   ended: boolean;
-  /** Whether the item is started again automatically. `attempts`: while it has attempts left. `free`: without using one up. */
+  /** Whether the item is started again automatically. `attempts`: if it has attempts left. `free`: without using an attempt. */
   again: "never" | "attempts" | "free";
 }
 
@@ -212,12 +210,12 @@ export const VERDICT_RULES: Readonly<Record<StartVerdict, VerdictRule>> = {
 };
 
 /**
- * The rule of `cancelled` after `campaign stop --cancel`. Too many failures must not stop a campaign because a person has cancelled its runs.
+ * Replaces the rule of `cancelled` after `campaign stop --cancel`, because runs that a person cancelled must not count as failures.
  */
 export const CANCELLED_BY_STOP: VerdictRule = OPEN;
 
-/** Number of consecutive starts that fail because of the service or the network after which the item has failed. Source: specification, section 7. */
+/** An item fails after this number of consecutive starts that fail because of the service or the network. Source: specification, section 7. */
 export const MAX_SERVICE_FAILURES = 5;
 
-/** Number of consecutive runs without a free sandbox after which the item has failed. This is not a failure of the task. */
+/** An item fails after this number of consecutive starts that find no free sandbox. */
 export const MAX_WITHOUT_SANDBOX = 12;

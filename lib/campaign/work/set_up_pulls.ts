@@ -1,5 +1,5 @@
 /**
- * Gives each pull request the reviewers and labels of the campaign file once, when the pull request is found. Later changes by people are kept.
+ * Gives each new pull request the reviewers and labels of the campaign file. This is done only once, so later changes by people are kept.
  *
  * @module
  */
@@ -10,16 +10,16 @@ import type { PullRequests } from "../pulls.ts";
 import { isSetupDue } from "../view/pending_pulls.ts";
 import type { Store } from "./store.ts";
 
-/** The name in the journal, and in messages about a missing permission. */
+/** The author of these changes in the journal. */
 const BY = "pull-requests";
 const COMMAND = "campaign advance";
 
-/** Maximum number of pull requests per call. A forge accepts one write per second, and starts have to wait in the meantime. */
+/** Maximum number of pull requests for each call. A forge accepts one write per second, and starts have to wait in the meantime. */
 const MOST = 20;
 
 /**
- * Sets up the pull requests that were found since the last call, and finishes changes whose answer is unknown. If a forge refuses a change, this is
- * reported, and the next wave tries again.
+ * Also finishes changes that got no answer. A change that could not be sent is sent by the next wave. A change that the forge refused is only
+ * reported.
  */
 export async function setUpPullRequests({ store, pulls }: { store: Store; pulls: PullRequests }): Promise<void> {
   const { memory } = store;
