@@ -87,7 +87,6 @@ export async function readCampaignWith(
   });
 }
 
-/** The state of a campaign after a step. */
 export type CampaignStand =
   /** The campaign has an exit code, which is in the view. */
   | { state: "done"; view: CampaignView }
@@ -109,7 +108,7 @@ export function exitCodeOfStand(stand: CampaignStand): number {
   return stand.state === "done" ? stand.view.exitCode : exitCodeNow(stand.view);
 }
 
-/** The outcome of a step, for events: `started` if later calls continue the campaign, `awaiting_input` if a person must act. */
+/** For events. `started`: later calls continue the campaign. `awaiting_input`: a person must act. */
 export function outcomeOfStand(stand: CampaignStand): EndOutcome | "started" | "interrupted" {
   if (stand.state === "interrupted") return "interrupted";
   if (stand.state === "done") return verdictOf(stand.view);
@@ -257,7 +256,7 @@ export function notificationContextOf(
   };
 }
 
-/** The view of a campaign whose runs have all ended; otherwise undefined. */
+/** Undefined unless every item has its final verdict. */
 function endedView(opened: OpenedCampaign, stuckAfterMs: number | undefined): CampaignView | undefined {
   const { store } = opened;
   if (store === undefined || !isAtRest(store.memory)) return undefined;
@@ -276,7 +275,7 @@ async function clearTrouble(store: Store): Promise<void> {
   if (store.memory.trouble !== null) await store.record({ type: "wave" });
 }
 
-/** Records the error that stopped a step, for readers of the journal. If this fails, only the thrown error reports the problem. */
+/** Records the error that stopped a step, for readers of the journal. If this fails, the thrown error is the only report. */
 async function noteTrouble({ store }: OpenedCampaign, error: unknown, redact: Redactor): Promise<void> {
   if (store === undefined || !(error instanceof MogplexError) || error instanceof InterruptedError) return;
   const reason = reasonCleaner(redact)(error.message) ?? error.name;
@@ -292,9 +291,9 @@ interface StepSettings {
   once: boolean;
   options: RunCampaignOptions;
   internals: StepInternals;
-  /** Reads pull requests; undefined if they are not requested, or if there is no token. */
+  /** Undefined if pull requests were not requested, or if there is no token. */
   pulls: PullRequests | undefined;
-  /** Merges what the campaign file allows; undefined if it allows nothing. */
+  /** Undefined if the campaign file has no `merge`. */
   merges: WaveMerges | undefined;
   openFiles: OpenFiles;
   /** Sends the campaign's current event, unless it was sent before. */
@@ -318,7 +317,7 @@ class Step {
   readonly #pace: RequestPace;
   #work: Work | undefined;
   #rest: Rest | undefined;
-  /** The items as the last events showed them. */
+  /** As in the last events. */
   readonly #items = new Map<string, CampaignItem>();
   #sharedAt: number;
   /** After a signal: what happened to the runs, as a clause. */

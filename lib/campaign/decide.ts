@@ -59,7 +59,7 @@ import { settleNow } from "./work/settle.ts";
 import type { Store } from "./work/store.ts";
 import { expectToken, workOn } from "./work/work.ts";
 
-/** Selects the items that a decision is about. Items must match all of the given fields. */
+/** Items must match all of the given fields. */
 export interface Selection {
   /** Items whose verdict is `failed` or `overdue`. @default {false} */
   failed?: boolean | undefined;
@@ -84,7 +84,6 @@ export type Decision =
   /** Decides that items will not start again. `cancel`: their runs are cancelled too. */
   | { kind: "skip"; select: Selection; reason: string; cancel?: boolean | undefined };
 
-/** What a decision attempts, for errors. */
 function attemptOf({ kind }: Decision): string {
   return kind === "retry" || kind === "skip" ? `${kind} items` : `${kind} the campaign`;
 }
@@ -98,16 +97,16 @@ export interface Decided {
   view: CampaignView;
   /** Whether another process is using the campaign, and records and shows the decision. @default {false} */
   isElsewhere?: boolean;
-  /** Whether the next wave still has runs to cancel. @default {false} */
+  /** Whether runs remain that the next wave must cancel. @default {false} */
   leavesCancels?: boolean;
   /** Why the recorded decision could not be carried out at once; undefined if it was carried out, or there was nothing to do. */
   error?: unknown;
 }
 
 export interface DecideOptions extends CampaignOptions {
-  /** Who decides, as recorded in the journal: at most 200 characters. */
+  /** The person's name for the journal: at most 200 characters. */
   by: string;
-  /** If true, nothing is written. @default {false} */
+  /** Whether to write nothing. @default {false} */
   dryRun?: boolean | undefined;
 }
 
@@ -147,7 +146,7 @@ async function decideHere(
 ): Promise<Decided> {
   const { dryRun = false, stuckAfterMs, by } = options;
   if (by.trim() === CHECKS_RULE) {
-    // Otherwise, this name would hide the person who asks, and that person's own approval would count.
+    // Otherwise, the journal would not show who made the request, and that person could approve the resulting pull request.
     throw new UsageError({
       attempted: attemptOf(decision),
       why: "this is the name of a rule in the campaign file, not a person",
@@ -214,12 +213,10 @@ export async function viewForCause(
   return view();
 }
 
-/** Advice that names the command to list the items. */
 export function listsText(opened: OpenedCampaign): string {
   return `${ownCommand(opened, "status", "--all")} lists the items`;
 }
 
-/** Verdicts of items that need nothing more. */
 const WELL: readonly ItemState[] = ["succeeded", "unchanged"];
 
 /** What a follow-up fixes, by what the pull request is waiting for. */
@@ -229,14 +226,13 @@ const FOLLOW_UPS: Readonly<Partial<Record<PullRequestTrouble, FollowUp>>> = {
   "changes-requested": "review",
 };
 
-/** What a retry means for items of a cause: a follow-up on the branch of the pull request, or the task again (undefined). */
+/** Undefined if a retry for this cause runs the task again. */
 function followUpOf(view: CampaignView, cause: string | undefined): FollowUp | undefined {
   if (ITEM_RESULT_CAUSES.some((word) => word === cause)) return "result";
   const stuck = view.causes.find(({ word }) => word === cause)?.stuck ?? null;
   return stuck === null ? undefined : lookup(FOLLOW_UPS, stuck);
 }
 
-/** Whether a glob is the name of one repository or item. */
 export function isName(glob: string): boolean {
   return !/[*?]/.test(glob);
 }

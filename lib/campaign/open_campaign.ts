@@ -42,91 +42,86 @@ import { whoStopped } from "./view/progress.ts";
 import type { CampaignView } from "./view/view.ts";
 import { Store } from "./work/store.ts";
 
-/** A campaign: the path of its file, or an object with the file's keys in camelCase. */
+/** The path of a campaign file, or an object with the keys of a file in camelCase. */
 export type CampaignSource = string | CampaignDefinition;
 
 /** Options that only the command line and tests set. */
 export interface CampaignInternals extends Omit<SessionInternals, "platform"> {
-  /** Signals of the process. @default not handled */
+  /** @default not handled */
   interrupts?: Interrupts | undefined;
   /** What a signal does to the runs: only `cancel` cancels them. @default they continue */
   onInterrupt?: OnInterrupt | undefined;
-  /** The CI system, if the caller has detected it. @default detected from the environment */
+  /** @default detected from the environment */
   platform?: Platform | undefined;
-  /** Reads the campaign file and writes reports. @default the file system */
+  /** @default the file system */
   io?: Io | undefined;
-  /** Keeps lock and journal. @default the file system */
+  /** For the lock and the journal. @default the file system */
   files?: DurableFiles | undefined;
-  /** The processes of this machine. @default the system's processes */
+  /** @default the processes of this machine */
   processes?: Processes | undefined;
   /** Whether the list `-` is read from standard input. @default {false} */
   readsStdin?: boolean | undefined;
-  /** What the campaign file is read for. @default {"all"} */
+  /** @default {"all"} */
   purpose?: ReadPurpose | undefined;
-  /** Reads pull requests, for callers that read a campaign repeatedly. @default created from the options */
+  /** For callers that read a campaign repeatedly. @default created from the options */
   pulls?: PullRequests | undefined;
-  /** Reads and merges pull requests. @default uses the tokens for merging in the environment */
+  /** @default created with the merge tokens in the environment */
   places?: MergePlaces | undefined;
   /** Starts that this process has sent. They are kept after a lost race for the home. @default none */
   started?: OwnStarts | undefined;
   /** Address of the remote `origin` of a person's clone, for `git:origin` if no CI system names a repository. @default none */
   origin?: string | undefined;
-  /** Reads a repository by Git. @default the system's Git */
+  /** @default the system's Git */
   openGit?: FilesOptions["openGit"];
-  /** The campaign file, if it has already been read. @default it is read */
+  /** For callers that have already read the file. @default read from the file */
   read?: ReadCampaign | undefined;
   /** Called with each lock that is read. Unlike a view, a lock contains the prompts. */
   onLock?: ((lock: Lock) => void) | undefined;
   /** Whether texts of the task and of agents may be recorded and shown. @default {true} */
   showTask?: boolean | undefined;
-  /** The command for the campaign. @default the command `mogplex-ci` with its file and directory */
+  /** How messages name the command. @default `mogplex-ci` with the campaign's file and directory */
   command?: CampaignCommand | undefined;
   /** Receives the function that masks the secrets of the file and of the forges, once the file is read and before any message. */
   onMask?: ((mask: Redactor) => void) | undefined;
 }
 
-/** A campaign whose file was read and whose directory is open. */
 export interface OpenedCampaign {
   clock: Clock;
-  /** Path of the file, as the user wrote it; or the object. */
+  /** The path as the user wrote it, or the object. */
   source: CampaignSource;
   directory: string;
-  /** Whether the home is in memory. */
   isInMemory: boolean;
   file: CampaignFile;
   fileHash: string;
-  /** Whether a list from standard input was left out. If so, nothing can be planned. */
+  /** Whether a list from standard input was skipped. Nothing can be planned then. */
   skippedStdin: boolean;
-  /** Masks the address of the webhook that the file names, and the tokens of the forges. */
+  /** Also masks the webhook's address and the tokens of the forges. */
   mask: Redactor;
   home: Home;
-  /** The branch that is the home, with the value of `--home`; null for a directory. */
+  /** `home` is the value of `--home`; null for a directory. */
   branch: { name: string; home: string } | null;
   /** Whether the home is a directory that a CI system passes from job to job. A killed job does not pass it on. */
   isCache: boolean;
   links: PlatformLinks;
-  /** The service's start quotas. */
   readonly quotas: readonly Quota[];
   /** The repository of the branch that is written to, and what is needed to find out who can read it; null for a directory, and for reading. */
   shown: Omit<ShownPlace, "isNew"> & { remote: string } | null;
   /** Whether everything is read again because another job has written in the meantime. If so, the notes have already been sent. */
   isAgain: boolean;
-  /** The lock with the journal; undefined if there is no plan. */
+  /** Undefined if there is no plan. */
   store: Store | undefined;
   started: OwnStarts;
-  /** Who started this job or command, according to the environment. `user` is known only in the CI system of a forge. */
+  /** `user` is known only in the CI system of a forge. */
   person: Person;
   user: ForgePerson | undefined;
-  /** See {@linkcode CampaignInternals.showTask}. */
   showTask: boolean;
-  /** See {@linkcode CampaignInternals.onLock}. */
   onLock: CampaignInternals["onLock"];
 }
 
-/** Maximum number of consecutive attempts of a job to write to a home that other machines write to as well. */
+/** Maximum number of consecutive attempts to write to a shared home. */
 const ATTEMPTS = 5;
 
-/** Maximum wait before another attempt, in milliseconds. The actual wait is a random part of it, so two jobs do not stay in step. */
+/** Maximum wait before another attempt, in milliseconds. The wait is random, so that two jobs do not collide again. */
 const RACE_WAIT_MS = 10_000;
 
 /**
@@ -173,7 +168,7 @@ export async function withCampaign<T>(
   }
 }
 
-/** Reads the campaign. @throws {CampaignFileError} with every mistake. */
+/** @throws {CampaignFileError} listing every mistake. */
 export async function readSource(
   source: CampaignSource,
   { allowOutside = false, webhookVariable }: CampaignOptions,
@@ -199,7 +194,6 @@ function warnOfReaders({ shown, store }: OpenedCampaign, onNotice: CampaignOptio
   if (message !== null) callHook(onNotice, { kind: "text", message });
 }
 
-/** Opens a campaign once, and shares what `use` wrote. */
 async function attempt<T>(
   source: CampaignSource,
   options: CampaignOptions,
@@ -332,7 +326,7 @@ export function placeOf(
   };
 }
 
-/** Reads the lock and the journal again. @throws the same errors as {@linkcode Store.open}. */
+/** @throws the same errors as {@linkcode Store.open}. */
 export async function reopen(opened: OpenedCampaign): Promise<Store | undefined> {
   const lock = await opened.home.readLock();
   const store = lock === undefined
@@ -340,7 +334,7 @@ export async function reopen(opened: OpenedCampaign): Promise<Store | undefined>
     : await Store.open(opened.home, lock, opened.clock.wallTime(), opened.quotas);
   if (store !== undefined) {
     checkLockHash(store.memory);
-    // An earlier wave may have recorded some lines.
+    // An earlier wave may have recorded lines of an agent's log.
     if (!opened.showTask) hideLines(store);
     opened.onLock?.(store.memory.lock);
   }
@@ -351,7 +345,7 @@ function hideLines({ memory }: Store): void {
   for (const { starts } of memory.items.values()) for (const start of starts) start.lastLines = [];
 }
 
-/** The lock with its journal. @throws {UsageError} when there is no plan. */
+/** @throws {UsageError} when there is no plan. */
 export function plannedStore(opened: OpenedCampaign, attempted: string): Store {
   const { store, directory, branch } = opened;
   if (store !== undefined) return store;
@@ -383,7 +377,6 @@ function noPlan(opened: OpenedCampaign, attempted: string): UsageError {
   });
 }
 
-/** The current view of a campaign, according to its journal. */
 export function viewOf(
   { clock }: OpenedCampaign,
   { memory, meanRunMs }: Store,
@@ -402,7 +395,7 @@ export function checkMayPlan(opened: OpenedCampaign, plans = opened.branch === n
   if (!plans) plannedStore(opened, "continue the campaign");
 }
 
-/** Checks that the whole list of repositories is known. @throws {UsageError} if part of the list would be missing from the plan. */
+/** Checks that a list from standard input was not skipped. @throws {UsageError} if part of the repositories would be missing from the plan. */
 export function checkWhole(opened: OpenedCampaign): void {
   if (!opened.skippedStdin) return;
   throw new UsageError({
@@ -412,7 +405,7 @@ export function checkWhole(opened: OpenedCampaign): void {
   });
 }
 
-/** A sentence if the file has changed since it was planned, otherwise null. */
+/** Returns a sentence if the file has changed since it was planned; otherwise null. */
 export function changedNote(opened: OpenedCampaign): string | null {
   const { store, fileHash } = opened;
   if (store === undefined || store.memory.lock.fileHash === fileHash) return null;
@@ -433,7 +426,7 @@ function planCommand(opened: OpenedCampaign): string {
   return ownCommand(opened, "plan");
 }
 
-/** A command about a campaign, to copy. For a campaign in a script, this is the method call. */
+/** Returns a command that users can copy. For a campaign in a script, this is a method call. */
 export function ownCommand(
   { directory, source, branch, file }: OpenedCampaign,
   verb: string,

@@ -26,7 +26,7 @@ import type { PullRequestMemory, RecordBody } from "./journal/record.ts";
 import { GOOD_VERDICTS, type ItemState } from "./view/verdicts.ts";
 import type { CampaignItem, CauseGroup, PullRequestTrouble, PullRequestView } from "./view/view.ts";
 
-/** How long the same process does not read a pull request again, in milliseconds. */
+/** A process does not read the same pull request more often than this, in milliseconds. */
 const FRESH_MS = 5 * 60_000;
 
 /** Maximum duration of all searches for pull requests by branch in one refresh, in milliseconds. A search that takes `SLOW_MS` is the last one. */
@@ -39,10 +39,10 @@ const CLOCKS_MS = 5 * 60_000;
 /** Maximum number of pull requests or hosts that are named one by one. There may be as many as items. */
 const MAX_TOLD = 20;
 
-/** The word in a campaign file that stands for the code owners in the target branch. */
+/** In a campaign file, this word means the code owners in the target branch. */
 const CODE_OWNERS = "codeowners";
 
-/** Applies a record to the memory, and writes the record if the process is allowed to write. */
+/** Applies a record to the memory, and also writes it if the process may write. */
 type Take = (body: RecordBody) => Promise<void> | void;
 
 type Tell = (message: string) => void;
@@ -66,7 +66,7 @@ function memoryOf(item: ItemMemory, facts: PullRequestFacts): PullRequestMemory 
     guarded: facts.isGuarded,
     behind: facts.isBehind,
     queue: facts.hasQueue,
-    // The first id is kept: a repository that has another id later is another repository.
+    // The first id is kept, because another id means another repository.
     repositoryId: before?.repositoryId ?? facts.repositoryId,
     files: facts.files,
     additions: facts.additions,
@@ -74,7 +74,7 @@ function memoryOf(item: ItemMemory, facts: PullRequestFacts): PullRequestMemory 
   };
 }
 
-/** A pull request that its forge does not show. What was read earlier is out of date. */
+/** What was read earlier is discarded, because it may be out of date. */
 function unreadable(reason: string, before: PullRequestMemory | null): PullRequestMemory {
   const unknown = { checks: null, review: null, conflict: null, owner: null, createdAt: null, updatedAt: null };
   const sizes = { files: null, additions: null, deletions: null };
@@ -90,10 +90,10 @@ export class PullRequests {
   readonly #forges: Forges;
   readonly #clock: Clock;
   readonly #tell: Tell;
-  /** Times on the clock of the last readings, by what was read. */
+  /** Keys are what was read; values are times by the clock of this process. */
   readonly #readAt = new Map<string, number>();
   readonly #told = new Set<string>();
-  /** Pull requests that the last reading could not read because of a temporary failure. */
+  /** Pull requests that could not be read last time because of a temporary failure. */
   #failed = new Set<string>();
 
   constructor(forges: Forges, clock: Clock, tell: Tell) {
@@ -193,7 +193,6 @@ export class PullRequests {
     return this.#isDue(`write ${url}`);
   }
 
-  /** See {@linkcode Forges.writer}. */
   writer(url: string, command: string): PullRequestWriter | undefined {
     return this.#forges.writer(url, command);
   }
@@ -277,7 +276,7 @@ export function itemsElsewhere({ items }: CampaignMemory): ItemMemory[] {
   });
 }
 
-/** The host of all pull requests of a campaign; undefined if there are none, or if they are on several hosts. */
+/** Returns the host of all pull requests; undefined if there are none, or if they are on several hosts. */
 function placeOf(items: Iterable<ItemMemory>) {
   const places = new Map<string, { forge: string; host: string }>();
   for (const { pullRequest } of items) {
@@ -288,7 +287,7 @@ function placeOf(items: Iterable<ItemMemory>) {
   return places.size === 1 ? place : undefined;
 }
 
-/** The record of what a reading changes about an item's pull request; undefined if nothing has changed. */
+/** Returns undefined if the reading has changed nothing. */
 function recordOf(
   memory: ItemMemory,
   url: string,
@@ -303,9 +302,9 @@ function recordOf(
 }
 
 /**
- * The record of what a forge shows about an item's pull request; undefined if nothing has changed.
+ * Returns a record of what a forge shows about an item's pull request; undefined if nothing has changed.
  *
- * @param url Address of the pull request so far.
+ * @param url The address in the journal.
  */
 export function pullRequestBody(
   memory: ItemMemory,
@@ -332,12 +331,11 @@ export function pullRequestsOf(options: CampaignOptions, random?: () => number):
   return new PullRequests(forges, clock, (message) => callHook(onNotice, { kind: "text", message }));
 }
 
-/** Whether an address is on this machine. A local Mogplex has no forge, so nothing reads its pull requests. */
+/** Whether an address is on this machine. A local Mogplex has no forge, so its pull requests are not read. */
 export function isLocal(url: string): boolean {
   return URL.canParse(url) && isLoopback(new URL(url).hostname);
 }
 
-/** What to do if there is no token for a pull request's forge. @param advice How to set the token. */
 export function forgeTokenAdvice(url: string, advice: string): string {
   return isLocal(url)
     ? `a local Mogplex has no forge, so its pull requests cannot be changed; if this is a forge, ${advice}`
@@ -441,7 +439,7 @@ export function followUpBranch(
 /** Time without activity after which a pull request is stuck, in milliseconds. */
 export const STUCK_AFTER_MS = 3 * 86_400_000;
 
-/** The causes in words, most urgent first. */
+/** In order of urgency. */
 const CAUSES: Readonly<Record<PullRequestTrouble, string>> = {
   "closed-unmerged": "the pull request was closed without being merged",
   "conflict": "the pull request conflicts with its base branch",
@@ -453,12 +451,12 @@ const CAUSES: Readonly<Record<PullRequestTrouble, string>> = {
   "unreadable": "the forge does not show the pull request",
 };
 
-/** The causes, most urgent first. Each cause is also the word of its group. */
+/** In order of urgency. Each cause is also the word that `--cause` accepts. */
 export const STUCK_CAUSES = Object.keys(CAUSES) as readonly PullRequestTrouble[];
 
 const MAX_OWNERS = 20;
 
-/** Why an open pull request is stuck; null if it is not. */
+/** Null if the pull request is not stuck. */
 function stuckOpen(pull: PullRequestView, nowMs: number, stuckAfterMs: number): PullRequestTrouble | null {
   if (pull.conflict === true) return "conflict";
   if (pull.checks === "red") return "failed-checks";
@@ -493,7 +491,7 @@ export function ownerOf({ repository, pullRequestState }: CampaignItem): string 
   return pullRequestState?.owner ?? repository.split("/")[0] ?? repository;
 }
 
-/** Groups of items whose pull requests need the same action, most urgent first. */
+/** In order of urgency. */
 export function groupStuck(items: readonly CampaignItem[]): CauseGroup[] {
   return STUCK_CAUSES.flatMap((stuck): CauseGroup[] => {
     const stuckItems = items.filter((item) => item.stuck === stuck);
@@ -504,7 +502,7 @@ export function groupStuck(items: readonly CampaignItem[]): CauseGroup[] {
   });
 }
 
-/** Words for the review of a pull request. `null` means that the review was not read. */
+/** `null` means that the review was not read. */
 const REVIEW_WORDS: Readonly<Record<ReviewState | "null", string>> = {
   approved: "approved",
   "changes-requested": "changes requested",
@@ -513,7 +511,7 @@ const REVIEW_WORDS: Readonly<Record<ReviewState | "null", string>> = {
   null: "review not read",
 };
 
-/** The state of an item's pull request in a few words, such as `open, red, conflict`; null if there is no pull request, or if it was not read. */
+/** For example, `open, red, conflict`; null if the item has no pull request, or if it was not read. */
 export function pullRequestText(
   { pullRequest, pullRequestState: pull }: Pick<CampaignItem, "pullRequest" | "pullRequestState">,
 ): string | null {

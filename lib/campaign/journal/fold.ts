@@ -403,7 +403,7 @@ function noteAnswer(memory: CampaignMemory, { sentAt }: StartMemory, { as, slot,
 
 const NO_ANSWER = "no answer to its start yet; an agent may be running";
 
-/** Keeps a start open even if no answer ever comes. Only an answer about its run, or a person, ends it. */
+/** Keeps a start open until there is an answer about its run, or a person ends it. */
 function keepOpen(memory: CampaignMemory, item: ItemMemory, as: StartVerdict): void {
   if (as === "service") item.serviceFailures++;
   item.reason = NO_ANSWER;

@@ -77,11 +77,11 @@ export interface Home {
    * processes. The service limits a token's requests per minute. {@linkcode Home.close} keeps the times for the next process.
    */
   readonly sentAt: number[];
-  /** Stops that other processes on this machine have requested; see `stop_request.ts`. Never throws. */
+  /** Stop requests of other processes on this machine; see `stop_request.ts`. Never throws. */
   stops(): StopRequest[];
   /** Removes a stop request that has been recorded. Never throws. */
   dropStop(stop: StopRequest): void;
-  /** Which other process is using the home, in a few words; null if there is none, or if that cannot be determined. Never throws. */
+  /** Describes the other process that is using the home; null if there is none, or if this cannot be determined. Never throws. */
   writer(): Promise<string | null>;
   /** Releases the directory. Never throws. */
   close(): Promise<void>;

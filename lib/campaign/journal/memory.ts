@@ -1,5 +1,5 @@
 /**
- * What is known about a campaign at the end of its journal. `fold.ts` computes it.
+ * What the journal of a campaign shows. `fold.ts` computes it.
  *
  * @module
  */
@@ -13,30 +13,29 @@ import type { MergeMemory, Requester, UpdateMemory } from "./merge_memory.ts";
 import type { FollowUp, GateName, Person, PullRequestMemory, ResultMemory, StartKind, WriteAct } from "./record.ts";
 import type { WriteMemory } from "./write_memory.ts";
 
-/** A start of an item. A start that was refused without a run is sent again under the same number and remains the same start. */
+/** A start of an item. If a start was refused before it began a run, it keeps its number when it is sent again. */
 export interface StartMemory {
   readonly number: number;
   kind: StartKind;
-  /** What a follow-up has to fix; null for a task. */
+  /** Null if the start is for the task. */
   followUp: FollowUp | null;
-  /** What the forge showed about the problem when the start was first sent; null if there is nothing, or once the start has an answer. */
+  /** What the forge showed about the problem when the start was first sent; null if nothing, or after the start has an answer. */
   quote: string | null;
   key: string;
-  /** Working branch in the request; null if the service names it. */
+  /** The working branch in the request; null if the service chooses the name. */
   branch: string | null;
-  /** Working branch in the answer, if the request names none; null if the request names one, or if the branch is unknown. */
+  /** The working branch in the answer to a request without one; otherwise null. */
   answered: string | null;
   /** When the start was last sent: an estimate of the service's time, in ISO 8601. */
   sentAt: string;
   /** When the first request that may have begun the run was sent. */
   firstSentAt: string;
-  /** Whether a webhook was notified that the start has had no answer for a long time. */
+  /** Whether the webhook was called because the start has had no answer for a long time. */
   isTold: boolean;
   /** When the start used a slot of the quota, according to the service; null if unknown. */
   slotAt: string | null;
-  /** UUID of the run; null if there is no run, or if it is unknown. */
+  /** UUID; null if there is no run, or if its id is unknown. */
   runId: string | null;
-  /** Last status of the run; null if there is no run. */
   status: string | null;
   /** When the run was created and last changed, by the service's clock, in ISO 8601. */
   createdAt: string | null;
@@ -47,14 +46,13 @@ export interface StartMemory {
   runningAt: string | null;
   /** When a check found the run overdue by only one clock, by the clock of the machine that checked; null if the last check did not find that. */
   doubtedAt: string | null;
-  /** How the start ended; null if it has not ended. With `needs-input`, the run continues when a person answers. */
+  /** Null if the start has not ended. With `needs-input`, the run continues after a person answers. */
   end: StartVerdict | null;
   reason: string | null;
   /** The last lines of the agent's log; empty if the verdict has none. */
   lastLines: readonly string[];
-  /** Whether the agent changed something; null if unknown. */
+  /** Null if unknown. */
   changed: boolean | null;
-  /** Whether the start uses up an attempt. */
   counted: boolean;
   /** Estimate of when the start used a slot of the quota, in milliseconds since 1970; null once the journal shows whether it used one. */
   openSlotMs: number | null;
@@ -81,24 +79,24 @@ export interface ItemMemory {
   readonly starts: StartMemory[];
   /** What is restored if the last intent is withdrawn; null if that start may have been sent. */
   beforeIntent: BeforeIntent | null;
-  /** Number of requests sent to start the item. It is larger than the number of starts if some requests were refused. */
+  /** Number of requests. It is larger than the number of starts if some requests were refused. */
   sent: number;
   /** Number of starts that used up an attempt. */
   attempts: number;
-  /** Attempts allowed: the number in the lock, plus retries by hand. */
+  /** Attempts in the lock and by manual retries. */
   allowed: number;
   /** Number of consecutive starts that failed because of the service or the network. */
   serviceFailures: number;
   sandboxFailures: number;
   retries: number;
-  /** Whether a person requested the next start. Such starts go first. */
+  /** Whether a person requested the next start. Such starts are sent first. */
   asked: boolean;
   /**
    * Whether the next start may have a different request, and therefore a different key, under the same number. If a start is open, the new request
    * waits until the run that this start may have begun has ended.
    */
   adopt: boolean;
-  /** The decision not to start the item again; null if there is none. `at` is by the clock of the machine that recorded it. */
+  /** The decision not to start the item again, or null. `at` is by the clock of the machine that recorded it. */
   skipped: {
     by: Person;
     at: string;
@@ -106,32 +104,28 @@ export interface ItemMemory {
     /** Whether the item's run is cancelled, including a run that an open start may have begun. */
     cancel: boolean;
   } | null;
-  /** Whether the open start must be settled. If a run is found, it is the attempt. */
+  /** Whether the open start must be settled. If a run exists, the run is used as the attempt. */
   settle: boolean;
   /** Number of times the open start was sent again since a person last decided about it, with a retry, a skip, a stop or a resume. */
   settleTries: number;
-  /** Why the item is in its state, in one line; null if there is nothing to report. */
+  /** One line that explains the state; null if there is nothing to explain. */
   reason: string | null;
-  /** Current name of the item's repository, if it differs from the name in the lock; otherwise null. */
+  /** The current name of the repository if it differs from the name in the lock; otherwise null. */
   renamed: string | null;
-  /** Branch with the agent's changes. */
   branch: string | null;
-  /** Address of the item's pull request, and what the forge shows about it. `pull` is null if the pull request was not read. */
+  /** `pull` is what the forge shows about the pull request; null if it was not read. */
   pullRequest: string | null;
   pull: PullRequestMemory | null;
   /** Minimum number of files that the run changed, according to its events; null if they name none. */
   files: number | null;
-  /** The result file after a successful run; null if there is none. */
+  /** Null if there is no result file, or no successful run. */
   result: ResultMemory | null;
-  /** What the next or current start has to fix on the branch; null if it does the task. */
+  /** What the current or next start has to fix; null if it is for the task. */
   followUp: FollowUp | null;
-  /** People who requested the item again. */
   readonly requesters: Requester[];
-  /** The last merge that was requested; null if none was. */
   merge: MergeMemory | null;
-  /** The last requested change of each kind to the item's pull request. */
+  /** For each kind of change, the last one that was requested. */
   writes: Readonly<Partial<Record<WriteAct, WriteMemory>>>;
-  /** The last update of the pull request's branch; null if there was none. */
   update: UpdateMemory | null;
   /** What the item adds to {@linkcode CampaignMemory.ended} and {@linkcode CampaignMemory.failures}. */
   tally: "none" | "ended" | "failure";
@@ -143,7 +137,7 @@ export interface GateMemory {
   /** Why and when the gate was last closed, by the clock of the machine that recorded it; null if it never was. */
   reason: string | null;
   closedAt: string | null;
-  /** Who last opened the gate; null if nobody has. */
+  /** The last approval; null if there is none. */
   approved: {
     by: Person;
     note: string | null;
@@ -167,28 +161,26 @@ export interface CampaignMemory {
   readonly lockHash: { current: string | null; before: string | null };
   /** Items by name, in the order of the lock. */
   readonly items: ReadonlyMap<string, ItemMemory>;
-  /** Starts by the UUID of their run. */
+  /** By the UUID of the run. */
   readonly runs: ReadonlyMap<string, StartMemory>;
   readonly counts: Record<ItemState, number>;
   /** Number of items whose start has ended, and how many of them failed. Items that will be started again are not included. */
   ended: number;
   failures: number;
   readonly gates: Readonly<Record<GateName, GateMemory>>;
-  /** People who planned the campaign. */
   readonly planners: Requester[];
-  /** Decisions of people and gates, oldest first: at most {@linkcode MAX_DECISIONS}. */
+  /** In chronological order, at most {@linkcode MAX_DECISIONS}. */
   readonly decisions: DecisionMemory[];
   /** When the first start was recorded, by the clock of the machine that recorded it; null before that. */
   firstStartAt: string | null;
-  /** Who stopped the campaign; null if nobody has, or if it was resumed. */
+  /** Null if the campaign was not stopped, or was resumed. */
   stopped: { by: Person; at: string; cancel: boolean; reason: string | null } | null;
   /** Sequence number of the last stop that cancels runs; 0 if there is none. */
   cancelSeq: number;
-  /** Ids of the stop requests that were recorded. */
   readonly stopRequests: Set<string>;
   /** Number of the last wave; 0 before the first. */
   wave: number;
-  /** What stopped the last wave; null when nothing did. */
+  /** The error that stopped the last wave, or null. */
   trouble: string | null;
   /** Whether a refused token stopped the last wave. */
   tokenRefused: boolean;
@@ -196,9 +188,8 @@ export interface CampaignMemory {
    * Number of consecutive starts whose answer was lost, and when the last of them was sent, by the service's clock; null if the last answer arrived.
    */
   unanswered: { count: number; lastMs: number } | null;
-  /** The last event that was sent to a webhook; null if none was, or if the campaign has continued since. */
+  /** Null if no event was sent to the webhook, or if the campaign has continued since. */
   told: NotifyEvent | null;
-  /** Number of events sent to a webhook. */
   toldCount: number;
   /** Number of the user's active sandboxes, if sandboxes other than those of the campaign's active runs blocked a start; otherwise null. */
   sandboxes: number | null;
@@ -230,7 +221,6 @@ export interface CampaignMemory {
   sandboxRefusalSeq: number;
 }
 
-/** The memory of a campaign that has started nothing. */
 export function newMemory(lock: Lock, quotas: readonly Quota[] = QUOTAS): CampaignMemory {
   const names: readonly ItemState[] = [...ITEM_VERDICTS, ...OPEN_STATES];
   const counts = Object.fromEntries(names.map((name) => [name, 0])) as Record<ItemState, number>;
@@ -342,21 +332,20 @@ export function isLongOpen(item: Pick<ItemMemory, "starts" | "state">, nowMs: nu
   return nowMs - Date.parse(item.starts.at(-1)?.firstSentAt ?? "") >= LONG_OPEN_MS;
 }
 
-/** The number of an item's next start. A start that got no answer, or that was refused without a run, is sent again under its old number. */
+/** If the last start got no answer, or was refused before it began a run, it is sent again under its number. */
 export function nextStart({ starts }: Pick<ItemMemory, "starts">): number {
   const last = starts.at(-1);
   if (last === undefined) return 1;
   return isSpent(last) ? last.number + 1 : last.number;
 }
 
-/** How long a sandbox stays active after its run, according to the journal, in milliseconds; null if the journal does not show it. */
+/** In milliseconds; null if the journal does not show it. */
 export function lingerMs({ lingering, lingered }: Pick<CampaignMemory, "lingering" | "lingered">): number | null {
   if (lingered.count > 0) return lingered.sumMs / lingered.count;
   const ages = [...lingering.values()].map(({ endedMs, seenMs }) => seenMs - endedMs);
   return ages.length === 0 ? null : Math.max(...ages);
 }
 
-/** Maximum length of {@linkcode CampaignMemory.lateMs}. */
 export const MAX_LATE = 20;
 
 /** How long after its end a run is usually read, in milliseconds: the median of the last ends; 0 if there are none. */

@@ -20,30 +20,28 @@ const SPREAD = 0.5;
 
 /** Times are milliseconds since 1970 by the service's clock. */
 export interface ForecastInput {
-  /** The current time. The first wave is at this time. */
+  /** The first wave is at this time. */
   nowMs: number;
-  /** When starts used slots of the quota, ascending. */
+  /** When starts used slots of the quota, in ascending order. */
   slotsMs: readonly number[];
-  /** The service's start quotas. @default {QUOTAS} */
+  /** @default {QUOTAS} */
   quotas?: readonly Quota[] | undefined;
   waiting: number;
   /** Start times of the unfinished runs. @default {[]} */
   runningSinceMs?: readonly number[] | undefined;
-  /**
-   * How many of the `waiting` items belong to an unfinished canary; 0 if all of the canary is running; null if there is no canary. @default {null}
-   */
+  /** Number of `waiting` items in an unfinished canary; 0 if all of the canary is running; null if there is no canary. @default {null} */
   canary?: number | null | undefined;
-  /** `parallel` from the campaign file, 1 to 3. */
+  /** From the campaign file: 1 to 3. */
   parallel: number;
   /** Mean duration of a run, in milliseconds. */
   meanRunMs: number;
   /** Standard deviation of the logarithm of run durations; 0 if all runs take the mean duration. @default {0.5} */
   spread?: number | undefined;
-  /** When starts are allowed; empty for always. @default {[]} */
+  /** Empty if starts are always allowed. @default {[]} */
   windows?: readonly StartWindow[] | undefined;
   /** How long a sandbox stays active after its run, in milliseconds. @default {0} */
   lingerMs?: number | undefined;
-  /** Until when the service refuses starts; null if it does not refuse them. @default {null} */
+  /** The service refuses starts before this time; null if it accepts them. @default {null} */
   refusedUntilMs?: number | null | undefined;
   /** Interval between waves, in milliseconds; undefined for one process that runs until the end. */
   waveEveryMs?: number | undefined;
@@ -51,7 +49,7 @@ export interface ForecastInput {
   looks?: boolean | undefined;
 }
 
-/** A limit, and the end of the campaign without it. */
+/** `endsAtMs` is the end of the campaign without the limit `bound`. */
 interface Relaxation {
   bound: CampaignLimit;
   /** Milliseconds since 1970. */
@@ -59,11 +57,11 @@ interface Relaxation {
 }
 
 export interface Forecast {
-  /** When the last run is seen to have ended, in milliseconds since 1970; null if the windows never open. */
+  /** When the end of the last run is noticed, in milliseconds since 1970; null if no window opens. */
   endsAtMs: number | null;
-  /** Waves until then, including the last one; 0 if there is nothing to do, 1 for a single process. */
+  /** Includes the last wave. 0 if there is nothing to do; 1 for a single process. */
   waves: number;
-  /** Minutes that a runner is busy: one for each wave, or the whole duration of a single process. */
+  /** Minutes for which a runner is used: one for each wave, or the whole duration of a single process. */
   computeMinutes: number;
   /** The limit without which the campaign would end soonest; `nothing` if only the runs themselves take time. */
   bound: CampaignLimit;
@@ -100,11 +98,11 @@ export function forecast(input: ForecastInput): Forecast {
 interface Plan {
   input: ForecastInput;
   windows: readonly StartWindow[];
-  /** The slots that still matter, ascending. */
+  /** Slots that the quotas still count, in ascending order. */
   slotsMs: readonly number[];
-  /** Duration of each future run, in milliseconds. */
+  /** Of each future run, in milliseconds. */
   runsMs: readonly number[];
-  /** Expected ends of the current runs, ascending. */
+  /** Expected ends of the current runs, in ascending order. */
   busyUntilMs: readonly number[];
 }
 
@@ -141,10 +139,10 @@ export function runTimes(count: number, meanRunMs: number, spread: number): numb
 function play({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan, moments: number[] = []): number | null {
   const { nowMs, parallel, refusedUntilMs = null, waveEveryMs, lingerMs = 0 } = input;
   const ends = [...busyUntilMs];
-  // When each sandbox becomes free, ascending. A sandbox outlives its run.
+  // Times at which the sandboxes become free, in ascending order. A sandbox outlives its run.
   const frees = busyUntilMs.map((end) => end + lingerMs);
   const slots = [...slotsMs];
-  // How many runs start before the canary's gate opens; null if it is open.
+  // Number of runs that start before the canary's gate opens; null if it is open.
   let gate = input.canary == null ? null : Math.min(input.canary, runsMs.length);
   let started = 0;
   for (let at = nowMs;;) {
@@ -187,7 +185,7 @@ function play({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan, moments: n
   }
 }
 
-/** The limits without which the campaign ends sooner, strongest first. */
+/** Returns the limits without which the campaign would end sooner, the strongest first. */
 function relaxations({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan): Relaxation[] {
   const { nowMs, parallel, quotas = QUOTAS, refusedUntilMs = null, waveEveryMs, lingerMs = 0 } = input;
   const refusedMs = Math.max(nowMs, Math.min(refusedUntilMs ?? nowMs, nowMs + DAY_MS));
@@ -241,9 +239,9 @@ export function waveMoments(input: ForecastInput & { waveEveryMs: number }): num
 
 /** Times are milliseconds since 1970. */
 interface ScheduleInput {
-  /** Earliest start of a run. */
+  /** No run starts earlier. */
   nowMs: number;
-  /** Earlier starts, ascending. */
+  /** Earlier starts, in ascending order. */
   slotsMs: readonly number[];
   /** Duration of each run in milliseconds, in the order of the starts. */
   runsMs: readonly number[];
@@ -255,7 +253,7 @@ interface ScheduleInput {
   busyUntilMs?: readonly number[] | undefined;
   /** @default {QUOTAS} */
   quotas?: readonly Quota[] | undefined;
-  /** When starts are allowed. @default {[]} */
+  /** @default {[]} */
   windows?: readonly StartWindow[] | undefined;
   /** The end of each run is rounded up to a multiple of this after `nowMs`, in milliseconds. @default not rounded */
   waveEveryMs?: number | undefined;

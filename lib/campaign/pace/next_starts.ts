@@ -9,29 +9,29 @@ import { DAY_MS, nextOpening } from "./windows.ts";
 
 // The service's start quotas are three sliding windows over the starts that it accepted.
 
-/** Names of the start quotas, shortest window first. */
+/** From the shortest window to the longest. */
 type QuotaName = "minute" | "hour" | "day";
 
 export interface Quota {
   name: QuotaName;
-  /** Number of starts that the quota allows within its window. */
+  /** Number of starts in each window. */
   count: number;
-  /** Length of the window, in milliseconds. */
+  /** In milliseconds. */
   windowMs: number;
 }
 
-/** Maximum number of active sandboxes of a user. Source: contract 2.2. */
+/** For each user. Source: contract 2.2. */
 export const SANDBOX_LIMIT = 3;
 
 const NAMES: readonly QuotaName[] = ["minute", "hour", "day"];
 
-/** The start quotas, shortest window first. */
+/** From the shortest window to the longest. */
 export const QUOTAS: readonly Quota[] = NAMES.flatMap((name, index) => {
   const limit = START_LIMITS[index];
   return limit === undefined ? [] : [{ name, ...limit }];
 });
 
-/** The start quotas of the service that the environment points to. A local Mogplex may have been started without quotas. */
+/** Returns the quotas of the service that the environment names. A local Mogplex may have none. */
 export function quotasFor(env: (name: string) => string | undefined): readonly Quota[] {
   return env("MOGPLEX_DEV") === "1" && env("MOGPLEX_DEV_START_LIMITS")?.trim() === "off" ? [] : QUOTAS;
 }
@@ -58,9 +58,9 @@ export function recentSlots(slotsMs: readonly number[], nowMs: number): number[]
 }
 
 /**
- * When a quota allows one more start, in milliseconds since 1970; a time in the past, or -Infinity, if it already does.
+ * Returns when a quota allows one more start, in milliseconds since 1970: a time in the past, or -Infinity, if it allows one now.
  *
- * @param slots Starts, ascending.
+ * @param slots In ascending order.
  */
 function freeAt({ count, windowMs }: Quota, slots: readonly number[]): number {
   const oldest = slots[slots.length - count];
@@ -87,7 +87,7 @@ export function quotaUse(
   return Object.fromEntries(entries) as Record<QuotaName, { used: number; limit: number | null }>;
 }
 
-/** Assumed mean duration of a run until one has ended, in milliseconds. */
+/** Used until a run has finished, in milliseconds. */
 export const DEFAULT_MEAN_RUN_MS = 20 * 60_000;
 
 /**
@@ -122,28 +122,28 @@ export type CampaignLimit =
   | "home"
   | "nothing";
 
-/** The input of {@linkcode nextStarts}. Times are milliseconds since 1970 by the service's clock. */
+/** Times are milliseconds since 1970 by the service's clock. */
 export interface PaceInput {
   nowMs: number;
-  /** When starts used their slots, ascending. Starts older than a day do not matter. */
+  /** When starts used their slots, in ascending order. Starts older than a day do not matter. */
   slotsMs: readonly number[];
-  /** The service's start quotas. @default {QUOTAS} */
+  /** @default {QUOTAS} */
   quotas?: readonly Quota[] | undefined;
-  /** Until when the service refuses starts, according to its answer; null if it does not refuse them. */
+  /** The service refuses starts before this time; null if it accepts them. */
   refusedUntilMs: number | null;
   /** The limit that the refusal named. @default {null} */
   refusedBy?: "start_limit" | null | undefined;
-  /** Until when nothing is started because starts had no answer. @default {null} */
+  /** Nothing is started before this time, because earlier starts had no answer. @default {null} */
   unansweredUntilMs?: number | null | undefined;
   /** Number of consecutive starts that ended because no sandbox was free, and when the last one ended. */
   sandboxRefusals: { count: number; lastMs: number } | null;
   /** Number of the user's sandboxes that are creating, installing or running; null if they could not be read. */
   sandboxes: number | null;
-  /** Number of this campaign's runs that have not ended. */
+  /** Number of unfinished runs of this campaign. */
   running: number;
-  /** `parallel` from the campaign file, 1 to 3. */
+  /** From the campaign file: 1 to 3. */
   parallel: number;
-  /** When starts are allowed; empty for always. */
+  /** Empty if starts are always allowed. */
   windows: readonly StartWindow[];
   closed: "gate" | "stopped" | null;
   waiting: number;
@@ -154,7 +154,6 @@ export interface PaceInput {
   pullRequests?: { open: number | null; limit: number } | null | undefined;
 }
 
-/** The decision of {@linkcode nextStarts}. */
 export interface Pace {
   starts: number;
   because: CampaignLimit;
@@ -194,7 +193,7 @@ export function nextStarts(input: PaceInput): Pace {
   }
 }
 
-/** The input, with values that are computed once per call. */
+/** The input with values that are computed once per call. */
 interface State extends PaceInput {
   /** Time of the newest start after the last refusal for lack of a sandbox, whose end is not known; null if there is none. */
   probeMs: number | null;

@@ -34,17 +34,17 @@ import type { CanaryGate, PendingPulls } from "./view.ts";
 /** Minimum number of finished items before a share of failures is checked. Source: specification of campaigns, section 3. */
 const FIRST_SHARE = 5;
 
-/** Whether the item is waiting for a start: its first one, another one, or one whose answer is unknown. */
+/** Whether the item is waiting for its first start, a retry, or the answer to a start. */
 function isStartable({ state }: ItemMemory): boolean {
   return !hasVerdict(state) && state !== "running";
 }
 
-/** Whether the run of an item must be cancelled, including one that an open start may have begun. */
+/** Includes a run that an open start may have begun. */
 export function isToCancel({ stopped }: CampaignMemory, { skipped }: ItemMemory): boolean {
   return stopped?.cancel === true || skipped?.cancel === true;
 }
 
-/** Whether a person wants the open start of an item settled, which means that the service is asked for its run. */
+/** Whether a person has decided that the service must be asked for the run of the open start. */
 function isToSettle(memory: CampaignMemory, item: ItemMemory): boolean {
   return isOpenStart(item) && item.state !== "unknown" && (item.settle || isToCancel(memory, item));
 }
@@ -58,7 +58,7 @@ export function runsToCancel(memory: CampaignMemory): ItemMemory[] {
   return [...memory.items.values()].filter((item) => isToCancel(memory, item) && hasRun(item));
 }
 
-/** When an item's start was last sent, in milliseconds since 1970 by the service's clock. */
+/** In milliseconds since 1970 by the service's clock. */
 function lastTryMs({ starts }: ItemMemory): number {
   return Date.parse(starts.at(-1)?.sentAt ?? "");
 }
@@ -175,7 +175,7 @@ function isCanaryClosed(memory: CampaignMemory): boolean {
   return canary?.gate !== "automatic" || !canaryOf(memory).every(isGood);
 }
 
-/** Whether the canary still prevents the other items from starting. */
+/** Whether the canary prevents other items from starting. */
 export function holdsBack(memory: CampaignMemory): boolean {
   const { lock, gates } = memory;
   if (lock.canary === null || gates.canary.approved !== null) return false;
@@ -329,7 +329,7 @@ function openCount(memory: Pick<CampaignMemory, "counts">): number {
   return countOf(memory, OPEN_STATES);
 }
 
-/** Number of items that are waiting for a start, including items that a canary holds back. */
+/** Includes items that the canary holds back. */
 export function toStartCount(memory: Pick<CampaignMemory, "counts">): number {
   return openCount(memory) - memory.counts.running;
 }
@@ -389,15 +389,12 @@ export function forecastInput(
   return { slotsMs, quotas, refusedUntilMs, waiting, canary, parallel, windows, lingerMs: linger, ...rest };
 }
 
-/** Who made a decision, in words, even if the environment names no person. */
 export function whoStopped({ by }: { by: string }): string {
   return by === "unknown" ? "a person" : by;
 }
 
-/** The beginning of {@linkcode stoppedText}. */
 export const STOPPED_BY = "stopped by ";
 
-/** Who stopped the campaign and why, as a clause. */
 export function stoppedText(stopped: { by: string; reason?: string | null | undefined }): string {
   return `${STOPPED_BY}${whoStopped(stopped)}${stopped.reason ? `: ${stopped.reason}` : ""}`;
 }
@@ -446,7 +443,7 @@ export function campaignState(
   return { state: counts.running > 0 ? "running" : "waiting", reason: null };
 }
 
-/** Whether the campaign is at rest: it is done, or only a person can make it continue, and no run is open. */
+/** Whether no run is active, and the campaign is done or only a person can make it continue. */
 export function isAtRest(memory: CampaignMemory): boolean {
   if (toSettle(memory).length > 0 || runsToCancel(memory).length > 0) return false;
   if (openCount(memory) === 0) return true;
@@ -476,10 +473,9 @@ export function waitsForAnswers(memory: CampaignMemory): boolean {
   return isOnlyAsking(memory) && (holdsAll || startableItems(memory).length === 0);
 }
 
-/** The names of the exit codes with which a campaign can end. */
 type CampaignExit = Extract<ExitName, "success" | "failed" | "awaitingInput">;
 
-/** The name of a campaign's current exit code; null while the campaign continues. */
+/** Null while the campaign continues. */
 export function exitOf(memory: CampaignMemory): CampaignExit | null {
   if (openCount(memory) > 0) {
     const isOver = memory.gates.threshold.closed && memory.counts.running === 0;
@@ -490,7 +486,7 @@ export function exitOf(memory: CampaignMemory): CampaignExit | null {
   return bad > 0 ? "failed" : "success";
 }
 
-/** The current exit code of a campaign: 0 while it continues. */
+/** 0 while the campaign continues. */
 export function exitCodeOf(memory: CampaignMemory): number {
   return EXIT[exitOf(memory) ?? "success"];
 }

@@ -41,10 +41,10 @@ const EVENTS_MS = 30 * 60_000;
 const CANCEL_MS = 30_000;
 
 /**
- * Looks at a run once, and records what has changed. A run that takes longer than the campaign allows is cancelled. A run that waits for a person can
- * wait as long as it needs.
+ * Reads a run once, and records what has changed. A run that takes longer than the campaign allows is cancelled, unless it is waiting for a
+ * person.
  *
- * @returns Whether the journal has something new.
+ * @returns Whether the journal has a new record.
  * @throws {UsageError} if the run belongs to another repository, or if the token may belong to another user.
  */
 export async function lookAtRun(work: Work, open: OpenRun): Promise<boolean> {
@@ -52,9 +52,9 @@ export async function lookAtRun(work: Work, open: OpenRun): Promise<boolean> {
 }
 
 /**
- * Does something with a run. If the service no longer has the run, its item has ended.
+ * Calls `act` for a run. If the service no longer has the run, this ends its item.
  *
- * @returns What `act` returns; undefined if the run is gone, which is recorded.
+ * @returns The result of `act`; undefined if the run is gone, which is recorded.
  * @throws {UsageError} if the token may belong to another user.
  */
 export async function unlessGone<T>(work: Work, open: OpenRun, act: () => Promise<T>): Promise<T | undefined> {
@@ -157,7 +157,7 @@ const APART_MS = 60_000;
  * time, one measurement is enough if two looks agree.
  */
 function overdueOf({ session, lock }: Work, { start }: OpenRun, run: Run): "no" | "by one clock" | "yes" {
-  // The run has continued since the last look.
+  // The run has continued since the last look, so it is not overdue yet.
   if (start.end === "needs-input") return "no";
   const { client, clock } = session;
   const { runTimeoutMs } = lock.limits;
@@ -205,10 +205,8 @@ function hasAgentBegun(run: Run, events: readonly RunEvent[]): boolean {
 }
 
 /**
- * Records what reading a run has shown.
- *
- * @param isDoubted Whether only one clock shows that the run has taken much too long. @default what the last look found
- * @returns Whether the journal has something new.
+ * @param isDoubted Whether only one clock shows that the run has taken much too long. @default the result of the last look
+ * @returns Whether the journal has a new record.
  */
 export async function recordLook(
   work: Work,
@@ -282,7 +280,7 @@ async function judgeResult(
   }
 }
 
-/** Maximum length of an address in a reason, in characters. */
+/** In characters. */
 const MAX_SHOWN_URL = 200;
 
 /**

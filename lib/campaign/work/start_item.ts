@@ -1,6 +1,5 @@
 /**
- * Starts as many items as the quotas allow now. For each item, the intent is recorded in the journal, then the request is sent to the service, and
- * then the answer is recorded.
+ * Starts as many items as the quotas allow. For each item, the journal records the intent before the request is sent, and the answer afterwards.
  *
  * @module
  */
@@ -34,10 +33,10 @@ const ACTIVE: readonly string[] = ["creating", "installing", "running"];
 /** Number of consecutive refusals because of the service after which starts pause. */
 const MAX_TROUBLE = 2;
 
-/** Duration of this pause, in milliseconds. */
+/** In milliseconds. */
 const TROUBLE_MS = 60_000;
 
-/** Duration of the pause after the journal could not be shared, in milliseconds. */
+/** How long starts pause after the journal could not be shared, in milliseconds. */
 const UNSHARED_MS = 60_000;
 
 /**
@@ -58,7 +57,7 @@ export async function startSome(work: Work): Promise<Rest> {
   } finally {
     tellOld(work, old);
     await withdraw(work, batch).catch((error) => {
-      // The caller needs the earlier error instead of this one.
+      // The earlier error is more important than this one.
       if (isDone) throw error;
     });
   }
@@ -68,7 +67,7 @@ export async function startSome(work: Work): Promise<Rest> {
 interface Announced {
   readonly item: ItemMemory;
   readonly intent: Intent;
-  /** Time on the clock of the announcement. The service's time is not used, because it can jump. */
+  /** By the clock of this process, because the service's time can jump. */
   readonly atMs: number;
   isSent: boolean;
 }
@@ -97,13 +96,13 @@ async function announce(work: Work, items: readonly ItemMemory[], batch: Announc
   if (store.unshared !== undefined) await withdraw(work, batch);
 }
 
-/** Withdraws what was announced and not sent. @param batch Is empty afterwards. */
+/** Withdraws the announced starts that were not sent. @param batch Empty afterwards. */
 async function withdraw({ store }: Work, batch: Announced[]): Promise<void> {
   const unsent = batch.splice(0).filter(({ isSent }) => !isSent);
   await withdrawIntents(store, unsent.map(({ intent }) => intent));
 }
 
-/** The times of the slots without announced starts. These are checked against the quotas when they are sent. */
+/** Removes the slots of announced starts, which are checked against the quotas when they are sent. */
 function slotsWithout(slotsMs: readonly number[], batch: readonly Announced[]): number[] {
   const slots = [...slotsMs];
   for (const { intent } of batch) {
@@ -151,7 +150,7 @@ async function startThem(work: Work, old: string[], batch: Announced[]): Promise
       await noteOthers(work, rest, input);
       return rest.because === "nothing" && held !== null ? held : rest;
     }
-    // A start that other machines cannot learn of is not sent.
+    // A start that could not be announced to other machines is not sent.
     if (store.unshared !== undefined) await store.share();
     if (store.unshared !== undefined) return { because: "home", nextMs: serviceNow(session) + UNSHARED_MS };
     if (sandboxes === null) {
@@ -224,7 +223,7 @@ function placesOf({ item: { repositoryId }, branch }: ItemMemory, start: StartMe
   return names.flatMap((name) => name === null ? [] : [placeOf(repositoryId, name)]);
 }
 
-/** Items whose run has ended and whose sandbox is still active. A sandbox does not stop when its run ends, or when the item is started again. */
+/** Finds the items whose run has ended and whose sandbox is still active. A sandbox outlives its run, even if the item is started again. */
 function lingeringItems({ store: { memory } }: Work, places: ReadonlySet<string>): string[] {
   if (places.size === 0) return [];
   return [...memory.items.values()].filter((item) => {
@@ -260,7 +259,7 @@ const ATTEMPTS = 3;
 /** The delay after a 429 that names no delay, in milliseconds. Source: contract 2.1. */
 const LIMIT_MS = 60_000;
 
-/** Thrown to end a start before its request if the campaign is stopped. */
+/** Stops a start before its request is sent, if the campaign was stopped. */
 const STOPPED = new Error("Cannot start an item: the campaign is stopped");
 
 /** Maximum delay that is recorded, in milliseconds. No limit of the service is longer than a day. */
