@@ -32,35 +32,34 @@ export type PullChange =
   | { kind: "ask"; select: Selection; reviewers: readonly string[]; atMost: number }
   | { kind: "close"; select: Selection; reason: string };
 
-/** One pull request that will be changed. */
 export interface PlannedChange {
   readonly item: string;
   readonly url: string;
-  /** Names of the reviewers who will be asked; empty for closing. */
+  /** Names of the reviewers; empty for closing. */
   readonly whom: readonly string[];
-  /** People who have written, reviewed or commented in the pull request; null if the forge does not show them. */
+  /** People who wrote, reviewed or commented on the pull request; null if unknown. */
   readonly people: readonly string[] | null;
 }
 
 export interface ChangePlan {
   readonly changes: readonly PlannedChange[];
-  /** Selected items that are not changed, with the reason. */
+  /** Selected items that will not be changed. */
   readonly left: readonly { readonly item: string; readonly reason: string }[];
 }
 
 export interface Changed {
   readonly plan: ChangePlan;
-  /** Results of the changes, including changes that earlier commands requested. */
+  /** Includes changes that earlier commands requested. */
   readonly results: readonly WriteResult[];
   readonly view: CampaignView;
 }
 
 export interface ChangeOptions extends CampaignOptions {
-  /** Who requests the change, as recorded in the journal: at most 200 characters. */
+  /** The person's name for the journal: at most 200 characters. */
   by: string;
-  /** Whether nothing is changed. @default {false} */
+  /** @default {false} */
   dryRun?: boolean | undefined;
-  /** Called before anything is changed. An error that it throws stops the command. */
+  /** Called before anything is changed. If it throws an error, the command stops. */
   onPlan?: ((plan: ChangePlan) => void) | undefined;
 }
 
@@ -152,15 +151,15 @@ async function planChange(planning: Planning, view: CampaignView): Promise<Chang
   return change.kind === "ask" ? await planAsk(planning, items, view) : await planClose(planning, items);
 }
 
-/** Why this command does not change the pull request of an item, as a clause; null if it does. */
+/** Returns a clause if the pull request of an item cannot be changed; otherwise null. */
 function whyNot({ pullRequest, pull }: ItemMemory): string | null {
   return pullRequest === null ? "it has no pull request" : whyNotOwn(pull);
 }
 
-/** Maximum number of pull requests whose people are read. Each takes several requests. For all others, the people are unknown. */
+/** Reading the people of a pull request takes several requests. After this number of pull requests, people are unknown. */
 const MAX_PEOPLE = 100;
 
-/** @param count Number of pull requests whose people were read before. */
+/** @param count Number of pull requests whose people were already read. */
 async function peopleOf({ pulls, change }: Planning, url: string, count: number): Promise<readonly string[] | null> {
   if (count >= MAX_PEOPLE) return null;
   return await pulls.writer(url, `campaign ${change.kind}`)?.people() ?? null;
@@ -231,10 +230,10 @@ function nothingFits({ opened, attempted }: Planning, left: ChangePlan["left"], 
   return new UsageError({ attempted, why, advice });
 }
 
-/** Maximum number of pull requests that are changed without a person's confirmation. */
+/** Larger changes need a person's confirmation. */
 const MAX_UNCONFIRMED = 20;
 
-/** Why a plan needs a person's confirmation, as a clause; null if it does not. */
+/** Returns a clause if the plan needs a person's confirmation; otherwise null. */
 export function whyConfirm({ changes }: ChangePlan): string | null {
   if (changes.length > MAX_UNCONFIRMED) {
     return `${changes.length} pull requests would be changed, more than ${MAX_UNCONFIRMED}`;
@@ -243,7 +242,7 @@ export function whyConfirm({ changes }: ChangePlan): string | null {
   return touched.length === 0 ? null : `people may have worked on ${touched.length} of them`;
 }
 
-/** The error for changes that failed or have no answer; undefined if there are none. */
+/** Undefined if all changes succeeded. */
 export function errorOfChange(attempted: string, results: readonly WriteResult[]): MogplexError | undefined {
   const unanswered = results.filter(({ state }) => state === "open" || state === "withdrawn");
   const refused = results.filter(({ state }) => state === "refused");

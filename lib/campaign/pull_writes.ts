@@ -32,11 +32,11 @@ export interface WriteResult {
   readonly url: string;
   /** `open`: there was no answer. `withdrawn`: nothing was sent. */
   readonly state: WriteMemory["state"];
-  /** A clause; null if there is nothing to report. */
+  /** A clause, or null. */
   readonly reason: string | null;
 }
 
-/** Splits a list of reviewers, in which teams have the prefix `team:`, into users and teams. */
+/** Teams have the prefix `team:`. */
 export function namedReviewers(names: readonly string[]): { users: string[]; teams: string[] } {
   const prefix = "team:";
   return {
@@ -45,7 +45,7 @@ export function namedReviewers(names: readonly string[]): { users: string[]; tea
   };
 }
 
-/** Maximum number of intents in one push. */
+/** Maximum number of intents that are shared at once. */
 const BATCH = 10;
 
 export function openWrites({ memory }: Store): { item: ItemMemory; act: WriteAct; write: WriteMemory }[] {
@@ -108,7 +108,6 @@ async function withdraw(store: Store, writes: readonly Pick<WriteIntent, "item" 
   }
 }
 
-/** Carries out a change that is recorded in the journal, and records its result. */
 async function carryOut({ store, writer: writerOf }: WriteWork, id: string, act: WriteAct): Promise<WriteResult> {
   const item = store.memory.items.get(id);
   const write = item?.writes[act];
@@ -145,7 +144,7 @@ function without(names: readonly string[], others: readonly string[]): string[] 
   return names.filter((name) => !otherNames.has(name.toLowerCase()));
 }
 
-/** Adds reviewers and labels that the pull request does not have. @returns Why the forge has accepted none of the reviewers; null if it has. */
+/** Adds only missing reviewers and labels. @returns Why the forge accepted none of the reviewers; null if it accepted some. */
 async function requestAll(writer: PullRequestWriter, { users, teams, labels }: WriteMemory): Promise<string | null> {
   const now = await writer.marks();
   if (now.state !== "open") return `it is ${now.state}`;
@@ -167,7 +166,7 @@ async function requestAll(writer: PullRequestWriter, { users, teams, labels }: W
     ...missing.teams.map((name) => ({ users: [], teams: [name] })),
   ];
   if (single.length === 1) return answer.refused;
-  // One name that the forge does not accept makes it refuse all of them.
+  // If the forge does not accept one name, it refuses the whole request.
   let isRequested = false;
   for (const each of single) isRequested = await writer.requestReview(each) === "requested" || isRequested;
   return isRequested ? null : answer.refused;

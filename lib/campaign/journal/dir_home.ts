@@ -54,7 +54,7 @@ interface Segments {
   append(bodies: readonly RecordBody[], at: string): JournalRecord[];
 }
 
-/** The file name of a segment in the folder `journal`. @param segment From 1. */
+/** @param segment From 1. */
 export function segmentName(segment: number): string {
   return `${String(segment).padStart(6, "0")}.ndjson`;
 }
@@ -72,7 +72,6 @@ function unwritable(what: string, cause: unknown): MogplexError {
   return new MogplexError({ attempted: `write ${what}`, why: messageOf(cause), advice }, "unavailable", { cause });
 }
 
-/** The directory with the segments, and its name in messages. */
 interface SegmentsPlace {
   directory: string;
   shownAs: string;
@@ -100,7 +99,7 @@ function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace
     }
   }
 
-  /** Passes each line of a segment to `onLine`. Errors that `onLine` throws are not wrapped. */
+  /** Does not wrap errors that `onLine` throws. */
   function eachLine(path: string, onLine: (line: FileLine) => void): void {
     let failure: { error: unknown } | undefined;
     attempt(path, () => {
@@ -148,7 +147,7 @@ function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace
         return;
       }
       const { problem } = result;
-      // A crash during a write leaves behind a line without its end, or a text that is not JSON.
+      // A crash during a write leaves a line without a line feed, or text that is not JSON.
       const isCut = problem.kind === "cut" || !line.ended && problem.kind !== "newer";
       if (!isLast || !isCut) throw refused(problem, place);
       torn = { place, offset: line.offset, missing: "more", problem };
@@ -212,36 +211,35 @@ function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace
 
 export interface DirHomeOptions {
   files: DurableFiles;
-  /** The processes of this machine, which `writer.json` names. */
+  /** For `writer.json`. */
   processes: Processes;
-  /** Provides the wall time of the records, which is for people. */
+  /** For the times of records, which are only for people. */
   clock: Clock;
   campaign: string;
-  /** Round of the campaign; empty if there is none. */
   round: string;
   /**
-   * `write`: this process is the only one that writes until {@linkcode Home.close}. `read`: this process changes nothing, not even a file, and does
-   * not wait for another process.
+   * `write`: no other process can write until {@linkcode Home.close}. `read`: this process does not change files, and does not wait for another
+   * process.
    */
   access: "read" | "write";
-  /** The name of the directory in messages. @default its path */
+  /** How messages name the directory. @default its path */
   shownAs?: string | undefined;
   /** See {@linkcode LockChecks.requestHash}. */
   requestHash?: LockChecks["requestHash"];
-  /** Receives what was repaired or taken over. */
+  /** Called with what was repaired or taken over. */
   onNotice: OnNotice;
 }
 
-// `ci/writer-requests.json` tells the next process when requests were sent. If the file is lost or cannot be read, the only cost is a wait.
+// `ci/writer-requests.json` tells the next process when requests were sent. Without the file, the next process only waits longer.
 
-/** Maximum size of this file, in bytes. A minute has at most 60 requests. */
+/** In bytes. A minute has at most 60 requests. */
 const MAX_REQUESTS_BYTES = 4096;
 
 function requestsPath(directory: string): string {
   return `${directory}/ci/writer-requests.json`;
 }
 
-/** Times on the clock at which earlier processes have sent requests. */
+/** Returns times by the clock of this process. */
 function readSent(directory: string, { files, clock }: Pick<DirHomeOptions, "files" | "clock">): number[] {
   try {
     const file = files.read(requestsPath(directory), MAX_REQUESTS_BYTES);
@@ -267,11 +265,11 @@ function writeSent(
     files.makeDirectory(`${directory}/ci`);
     files.replace(requestsPath(directory), `${JSON.stringify(recent.map((at) => Math.round(at + offset)))}\n`);
   } catch {
-    // The next process can do without this file.
+    // The next process only waits longer without this file.
   }
 }
 
-/** Whether a directory has neither a plan nor a journal, because the plan failed. */
+/** Whether planning failed before it wrote a lock or a journal. */
 function isEmpty(directory: string, files: DurableFiles): boolean {
   try {
     return files.facts(`${directory}/lock.json`) === undefined && files.list(`${directory}/journal`) === undefined;
@@ -280,7 +278,7 @@ function isEmpty(directory: string, files: DurableFiles): boolean {
   }
 }
 
-/** Removes a directory that contains nothing but its `.gitignore`. */
+/** Removes a directory that has only a `.gitignore`. */
 function removeUnused(directory: string, files: DurableFiles): void {
   try {
     if (files.list(directory)?.some((name) => name !== IGNORE_FILE)) return;
@@ -293,7 +291,7 @@ function removeUnused(directory: string, files: DurableFiles): void {
 
 const IGNORE_FILE = ".gitignore";
 
-/** Text of `.gitignore`: files that artifacts and commits must not contain. */
+/** Files that must not be in artifacts and commits. */
 const IGNORED =
   `# Which process is running here, and requests to it. Useless on any other machine.\nwriter*.json\n${STOPS_FOLDER}/\n*.tmp\n`;
 
@@ -322,13 +320,13 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
   }
 
   const sentAt = readSent(directory, options);
-  /** Paths of invalid stop requests that were reported. */
+  /** Paths of invalid stop requests that were already reported. */
   const badStops = new Set<string>();
   let segments: Segments | undefined;
   let failed: unknown;
   let last: Promise<unknown> = Promise.resolve();
 
-  /** Runs simultaneous calls one after another. */
+  /** Runs concurrent calls one after another. */
   function inTurn<T>(act: () => Promise<T>): Promise<T> {
     const result = last.then(act, act);
     last = result.catch(() => {});
@@ -363,7 +361,7 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
     try {
       return to.append(bodies, new Date(clock.wallTime()).toISOString());
     } catch (error) {
-      // The contents of the disk are unknown after an error.
+      // After an error, the contents of the disk are unknown.
       if (error instanceof MogplexError) failed = error;
       throw error;
     }

@@ -7,20 +7,18 @@
 import { isObject, lookup } from "../../lookup.ts";
 import { plainText } from "../../text/plain_text.ts";
 
-/** The rule for a field. */
 export interface Field<T> {
-  /** Checks a value. Unknown fields of an object are dropped. @throws {Unfit} if the value is not valid. */
+  /** Drops unknown fields of an object. @throws {Unfit} if the value is not valid. */
   read(value: unknown): T;
-  /** Makes a value valid if possible. @param instead Replaces a time that is not valid. */
+  /** Makes a value valid if possible. @param instead Replaces an invalid time. */
   fit(value: unknown, instead: string | null): unknown;
 }
 
-/** A field that can be absent. */
 export interface OptionalField<T> extends Field<T | undefined> {
   readonly isOptional: true;
 }
 
-/** The fields of an object, in the order in which they are written. */
+/** In the order in which they are written. */
 export type Fields = Readonly<Record<string, Field<unknown>>>;
 
 type OptionalName<F extends Fields> = { [K in keyof F]: F[K] extends OptionalField<unknown> ? K : never }[keyof F];
@@ -31,12 +29,12 @@ export type ObjectOf<F extends Fields> =
   & { [K in Exclude<keyof F, OptionalName<F>>]: ValueOf<F[K]> }
   & { [K in OptionalName<F>]?: ValueOf<F[K]> };
 
-/** Why a value is not valid, as a clause, and where. It never contains part of the value. */
+/** The message is a clause that does not contain the value. */
 class Unfit extends Error {
   readonly path: string[] = [];
 }
 
-/** Reads a value. @returns The problem as a clause, with the place of the field: `"runId" (it is not a UUID)`. */
+/** @returns `problem` is a clause with the place of the field, such as `"runId" (it is not a UUID)`. */
 export function tryRead<T>(field: Field<T>, value: unknown): { ok: true; value: T } | { ok: false; problem: string } {
   try {
     return { ok: true, value: field.read(value) };
@@ -48,7 +46,7 @@ export function tryRead<T>(field: Field<T>, value: unknown): { ok: true; value: 
   }
 }
 
-/** Reads a part of a value. The part's name is added to the place of a problem. */
+/** Adds the name of the part to the place of a problem. */
 function readPart<T>(field: Field<T>, value: unknown, name: string): T {
   try {
     return field.read(value);
@@ -62,7 +60,7 @@ function fieldOf<T>(read: Field<T>["read"], fit: Field<T>["fit"] = (value) => va
   return { read, fit };
 }
 
-/** A field with an additional rule, which returns what is wrong as a clause. */
+/** Adds a rule, which returns the problem as a clause. */
 export function checked<T>({ read, fit }: Field<T>, problem: (value: T) => string | undefined): Field<T> {
   return fieldOf((value) => {
     const result = read(value);
@@ -89,12 +87,12 @@ export function text(isValid: (text: string) => boolean, why: string): Field<str
   return checked(anyText, (value) => isValid(value) ? undefined : why);
 }
 
-/** A text of any characters. */
+/** Any characters. */
 export function atMost(most: number): Field<string> {
   return text((value) => value.length <= most, `it has more than ${most} characters`);
 }
 
-/** A visible text of `fewest` to `most` characters. It is written unchanged. */
+/** A text without invisible characters, written unchanged. */
 export function visible(most: number, fewest = 0): Field<string> {
   return checked(anyText, (value) => {
     if (value.length < fewest) return "it is empty";
@@ -103,7 +101,7 @@ export function visible(most: number, fewest = 0): Field<string> {
   });
 }
 
-/** The same as {@linkcode visible}, but written as one line and cut if it is too long. @param empty Replaces an empty text. */
+/** Like {@linkcode visible}, but a value is written as one line, and cut if it is too long. @param empty Replaces an empty text. */
 export function line(most: number, fewest = 0, empty = ""): Field<string> {
   return fieldOf(visible(most, fewest).read, (value) => oneLine(String(value), most) || empty);
 }
@@ -117,13 +115,12 @@ export const webUrl: Field<string> = text(isWebUrl, "it is not an address of a w
 
 export const commit: Field<string> = text(isCommit, "it is not a commit");
 
-/** A text in lower-case hex digits, after `prefix`. */
+/** Lowercase digits after `prefix`. */
 export function hex(digits: number, prefix = ""): Field<string> {
   const form = new RegExp(`^${prefix}[0-9a-f]{${digits}}$`);
   return text((value) => form.test(value), `it is not ${prefix}${digits} hex digits`);
 }
 
-/** A whole number from `min` to `max`. */
 export function whole(min: number, max: number): Field<number> {
   const isInside = (value: number) => Number.isSafeInteger(value) && value >= min && value <= max;
   return checked(anyNumber, (value) => isInside(value) ? undefined : `it is not a whole number from ${min} to ${max}`);
@@ -140,7 +137,7 @@ export function orNull<T>({ read, fit }: Field<T>): Field<T | null> {
   return fieldOf((value) => value === null ? null : read(value), (value) => value === null ? null : fit(value, null));
 }
 
-/** A field whose value is written as null if it cannot be made valid. */
+/** A value that cannot be made valid is written as null. */
 export function elseNull<T>(field: Field<T>): Field<T | null> {
   const { read, fit } = orNull(field);
   return fieldOf(read, (value, instead) => {
@@ -153,7 +150,7 @@ export function orAbsent<T>({ read, fit }: Field<T>): OptionalField<T> {
   return { read: (value) => value === undefined ? undefined : read(value), fit, isOptional: true };
 }
 
-/** @param what The name of the list's items in messages, in the plural. */
+/** @param what Names the items in messages, in the plural. */
 export function list<T>(item: Field<T>, fewest: number, most: number, what = "items"): Field<readonly T[]> {
   return fieldOf((value) => {
     if (!Array.isArray(value)) throw new Unfit("it is not an array");
@@ -176,7 +173,7 @@ export function object<F extends Fields>(fields: F): Field<ObjectOf<F>> {
   }, (value, instead) => fitFields(fields, value as Record<string, unknown>, instead));
 }
 
-/** Makes the fields of an object valid. Fields that are not in the table are not changed. */
+/** Fields that are not in the table stay unchanged. */
 export function fitFields<T extends object>(fields: Fields, value: T, instead: string | null): T {
   const parts = Object.entries(value).map(([name, part]) => {
     const field = lookup(fields, name);
@@ -185,7 +182,7 @@ export function fitFields<T extends object>(fields: Fields, value: T, instead: s
   return Object.fromEntries(parts);
 }
 
-/** An object of one of several kinds. @param name The field that names the kind. */
+/** @param name The field that determines the kind. */
 export function kinds<T>(name: string, all: ReadonlyMap<unknown, Field<T>>): Field<T> {
   return fieldOf((value) => {
     if (!isObject(value)) throw new Unfit("it is not an object");
@@ -194,7 +191,6 @@ export function kinds<T>(name: string, all: ReadonlyMap<unknown, Field<T>>): Fie
   });
 }
 
-/** An object whose values are texts. */
 export function texts(name: Field<string>, text: Field<string>): Field<Readonly<Record<string, string>>> {
   return fieldOf((value) => {
     if (!isObject(value)) throw new Unfit("it is not an object");
@@ -205,25 +201,25 @@ export function texts(name: Field<string>, text: Field<string>): Field<Readonly<
 
 const MAX_URL = 2048;
 
-/** Whether a text is one line without invisible characters: control characters, direction marks, zero-width characters. */
+/** Whether a text is one line without control characters, direction marks, zero-width characters or other invisible characters. */
 export function isVisible(text: string): boolean {
-  // Nearly all texts match here, and the normalization takes longer than all other checks together.
+  // This shortcut matches nearly all texts. The normalization is slower than all other checks together.
   return /^[\x20-\x7e]*$/.test(text) || plainText(text) === text && !/[\t\n]/.test(text);
 }
 
-/** Converts a text to one visible line of at most `maxLength` UTF-16 units, at least 1. A sequence of blanks becomes one blank. */
+/** Converts a text to one visible line of at most `maxLength` UTF-16 code units. Each sequence of spaces becomes one space. */
 export function oneLine(text: string, maxLength: number): string {
   const line = plainText(text).replace(/\s+/g, " ").trim();
   return line.length <= maxLength ? line : `${line.slice(0, maxLength - 1).replace(/[\ud800-\udbff]$/, "")}…`;
 }
 
-/** Whether a text is a date with time and zone in ISO 8601, as the service writes it, with up to nine digits of a second. */
+/** ISO 8601 with date, time and zone, and up to nine fractional digits, as the service writes it. */
 function isTime(text: string): boolean {
   return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/.test(text) &&
     !Number.isNaN(Date.parse(text));
 }
 
-/** Whether a text is an address that a person can safely click: HTTP or HTTPS, visible, without credentials. */
+/** Whether an address is safe to click: HTTP or HTTPS, visible, and without credentials. */
 export function isWebUrl(text: string): boolean {
   if (text.length > MAX_URL || !isVisible(text) || /\s/.test(text)) return false;
   try {
@@ -234,12 +230,11 @@ export function isWebUrl(text: string): boolean {
   }
 }
 
-/** Whether a text is the whole name of a commit. */
 function isCommit(text: string): boolean {
   return /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/.test(text);
 }
 
-/** The `schema` of a value that a newer version has written; undefined for any other value. */
+/** Undefined if the value was not written by a newer version. */
 export function newerSchema(value: unknown): number | undefined {
   if (typeof value !== "object" || value === null || !("schema" in value)) return undefined;
   const { schema } = value;

@@ -36,29 +36,28 @@ import {
 } from "./fields.ts";
 import { MAX_BRANCH, MAX_ITEM_ID, MAX_REASON, MAX_REPOSITORY, MAX_RESULT_PATH } from "./record.ts";
 
-/** An item of a campaign: a repository with its base branch and root directory. */
 export interface LockItem {
-  /** Stable name of the item in the journal: `owner/name@branch` or `owner/name@branch:root`. Unique in the lock. */
+  /** The name of the item in the journal: `owner/name@branch` or `owner/name@branch:root`. It is unique and does not change. */
   id: string;
-  /** Full name; the UUID if the repository is hidden. */
+  /** `owner/name`; the UUID if the repository is hidden. */
   repository: string;
-  /** UUID of the repository, in lower case. */
+  /** A UUID in lowercase. */
   repositoryId: string;
-  /** Base branch; sent with every start. Empty for `invalid` items. */
+  /** Sent with every start. Empty for `invalid` items. */
   baseBranch: string;
-  /** Root directory; null for the repository's root. Sent with every start. */
+  /** Sent with every start. Null for the root of the repository. */
   root: string | null;
   variables: Readonly<Record<string, string>>;
   /** SHA-256 of the prompt with its variables, the agent and the branch, as 64 hex digits. Empty for `invalid` items. */
   requestHash: string;
-  /** Index of the item's task in {@linkcode Lock.tasks}. */
+  /** Index in {@linkcode Lock.tasks}. */
   task: number;
   canary: boolean;
-  /** Why the item cannot or must not be started; null for an ordinary item. */
+  /** Null if the item can be started. */
   excluded: { as: "invalid" | "skipped"; reason: string } | null;
 }
 
-/** The parts of a request that items share. A campaign has several tasks if a later plan had another prompt. */
+/** The parts of a request that items share. A campaign has several tasks if a later plan changed the prompt. */
 export type LockTask = Pick<CampaignFile, "title" | "prompt" | "variables" | "agent" | "branch" | "result">;
 
 /** The parts of a campaign file that a later plan replaces. */
@@ -76,7 +75,6 @@ export const LOCK_SETTINGS = [
 export interface Lock extends Pick<CampaignFile, (typeof LOCK_SETTINGS)[number]> {
   schema: 1;
   campaign: string;
-  /** Round of the campaign; empty by default. */
   round: string;
   /** When the campaign was planned, in ISO 8601, by the clock of the machine that planned it. */
   plannedAt: string;

@@ -6,51 +6,48 @@
 import type { ChecksState, MergeMethod } from "../../forge/model.ts";
 import type { ForgePerson, JournalRecord, MergeException, MergeWord, Person } from "./record.ts";
 
-/** Somebody who requested the work on an item. */
 export interface Requester {
   readonly by: Person;
-  /** Undefined if no forge has shown the user. */
+  /** Undefined if no forge has shown this user. */
   readonly user: ForgePerson | undefined;
 }
 
-/** The last requested merge. */
 export interface MergeMemory {
   readonly url: string;
   readonly repositoryId: string;
-  /** The commit that was judged. */
+  /** The commit that was checked before the merge. */
   readonly head: string;
-  /** Name of the target branch. */
   readonly base: string;
-  /** Newest commit of the target branch before the merge; null if the forge did not show it. */
+  /** The newest commit of the target branch before the merge; null if the forge did not show it. */
   readonly baseCommit: string | null;
   readonly method: MergeMethod;
   readonly by: Person;
   readonly exceptions: readonly MergeException[];
-  /** Checks of the target branch before the merge; null if the forge did not show them. */
+  /** Before the merge; null if the forge did not show them. */
   readonly targetChecks: ChecksState | null;
-  /** When the merge was requested, in ISO 8601, by the clock of the machine that requested it. */
+  /** In ISO 8601, by the clock of the machine that requested the merge. */
   readonly at: string;
   /** `open`: no answer is known. */
   state: MergeWord | "open";
-  /** When the state was recorded, in ISO 8601, by the clock of the machine that recorded it. */
+  /** In ISO 8601, by the clock of the machine that recorded the state. */
   stateAt: string;
-  /** The commit on the target branch. */
+  /** On the target branch. */
   commit: string | null;
   handle: string | null;
   reason: string | null;
-  /** Checks of the target branch at that commit. `waiting`: they have not finished. Null if the forge does not show them. */
+  /** The checks of the target branch at `commit`. `waiting`: they have not finished. Null if the forge does not show them. */
   target: ChecksState | "waiting" | null;
-  /** Sequence number of the record with these checks; 0 if there is none yet. */
+  /** Sequence number of the record with these checks; 0 if there is none. */
   targetSeq: number;
-  /** `delete` if the branch still has to be deleted; otherwise what happened to the branch. */
+  /** `delete`: the branch must still be deleted. Otherwise, what happened to the branch. */
   branch: "delete" | "deleted" | "gone" | "kept" | null;
 }
 
-/** The last update of a branch that was behind its target. */
+/** For a branch that was behind its target. */
 export interface UpdateMemory {
   /** The commit before the update. */
   readonly head: string;
-  /** When the update was requested, in ISO 8601, by the clock of the machine that requested it. */
+  /** In ISO 8601, by the clock of the machine that requested the update. */
   readonly at: string;
 }
 
@@ -59,7 +56,7 @@ type MergeRecord = Extract<
   { type: "merge-intent" | "merge" | "merge-target" | "merge-branch" | "merge-update" }
 >;
 
-/** States of a merge that may still be carried out by the forge. */
+/** States of merges that the forge may still carry out. */
 export const OPEN_MERGES: readonly MergeMemory["state"][] = ["open", "queued", "pending", "foreign"];
 
 interface MergeItem {
@@ -68,10 +65,10 @@ interface MergeItem {
   pull: { state: string } | null;
 }
 
-/** A record contradicts earlier records. The message says why, as a clause. */
+/** The message is a clause that says how a record contradicts earlier ones. */
 export class Contradiction extends Error {}
 
-/** Applies a record to the memory of its item. @throws {Contradiction} if the record contradicts earlier ones. */
+/** @throws {Contradiction} if the record contradicts earlier ones. */
 export function applyMerge(item: MergeItem, record: MergeRecord): void {
   if (record.type === "merge-update") {
     item.update = { head: record.head, at: record.at };
@@ -105,13 +102,13 @@ export function applyMerge(item: MergeItem, record: MergeRecord): void {
   const { as: state, at: stateAt, commit, reason, handle = null } = record;
   Object.assign(merge, { state, stateAt, commit, reason, handle: handle ?? merge.handle });
   if (!isMerged(merge)) return;
-  // Only the checks of a target that was green before can show that the merge has broken it.
+  // A failure can be blamed on the merge only if the target's checks had succeeded before.
   if (state === "merged" && merge.targetChecks === "green" && commit !== null) merge.target = "waiting";
   if (state !== "merged") merge.branch = null;
   if (item.pull !== null) item.pull = { ...item.pull, state: "merged" };
 }
 
-/** Whether the pull request is merged, by the campaign or by somebody else. */
+/** Includes merges by others. */
 export function isMerged({ state }: Pick<MergeMemory, "state">): boolean {
   return state === "merged" || state === "elsewhere";
 }

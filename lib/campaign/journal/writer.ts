@@ -26,7 +26,7 @@ interface WriterWorld {
   files: DurableFiles;
   processes: Processes;
   clock: Clock;
-  /** Called when the directory was taken over from a writer whose state is unknown. */
+  /** Called when the directory was taken over from a process that may still be alive. */
   onNotice: OnNotice;
 }
 
@@ -66,7 +66,7 @@ export function takeDirectory(directory: string, world: WriterWorld): Writer {
     since: new Date(clock.wallTime()).toISOString(),
   };
 
-  /** Tries once. @returns Whether this process is the writer now. */
+  /** @returns Whether this process is now the writer. */
   function attempt(): boolean {
     const last = readWriters(files, directory).at(-1);
     if (last === undefined) return files.create(writerPath(directory), writerText(facts));
@@ -94,7 +94,7 @@ export function takeDirectory(directory: string, world: WriterWorld): Writer {
       try {
         if (nowMs - (files.facts(path)?.modifiedMs ?? nowMs) > STALE_MS) files.remove(path);
       } catch {
-        // A file that stays does no harm.
+        // A remaining file does no harm.
       }
     }
   }
@@ -116,7 +116,6 @@ export function takeDirectory(directory: string, world: WriterWorld): Writer {
 
   const stopped = new AbortController();
 
-  /** @throws if the writer files cannot be read. */
   function isOurs(): boolean {
     const entries = readWriters(files, directory);
     return entries.length === 1 && entries[0]?.id === token;
@@ -128,7 +127,7 @@ export function takeDirectory(directory: string, world: WriterWorld): Writer {
       try {
         if (isOurs()) files.touch(writerPath(directory));
       } catch {
-        // The file becomes old, and `check` notices when another process has taken over.
+        // If touches keep failing, the file becomes stale. `check` then notices that another process has taken over.
       }
     }
   }
@@ -229,7 +228,7 @@ export class DirectoryBusyError extends MogplexError {
     this.#reason = { holder: isHeld ? why : `${name} is busy: ${why}`, advice };
   }
 
-  /** The same error for another attempt. @param advice What to do. @default the advice that fits any command */
+  /** Returns the same error for another attempt. @param advice @default advice that fits every command */
   during(attempted: string, advice: string = this.#reason.advice): MogplexError {
     const { holder: why } = this.#reason;
     return new MogplexError({ attempted, why, advice }, "rateLimited", { cause: this });
@@ -240,7 +239,7 @@ function processText({ pid, host }: WriterFacts): string {
   return `process ${pid}${host === null ? "" : ` on ${JSON.stringify(host)}`}`;
 }
 
-/** The file is not trusted. A text that is not a time is shown as it is. */
+/** The file is not trusted, so a text that is not a time is shown unchanged. */
 function sinceText({ since }: WriterFacts): string {
   const ms = instantMs(since);
   return ms === null ? since : utcText(ms);
@@ -254,7 +253,7 @@ function takenOverNotice({ facts }: WriterEntry): string {
 }
 
 /**
- * Which process is writing in a directory, in a few words; null if there is none. Writes nothing.
+ * Describes the process that is writing in a directory; null if there is none. Writes nothing.
  *
  * @throws if the writer files cannot be read.
  */
@@ -267,12 +266,12 @@ export function writerAtWork(
   return last.facts === null ? "a process" : `${processText(last.facts)} (since ${sinceText(last.facts)})`;
 }
 
-// An entry in a directory's chain of writers: the file with which a process claims the directory.
+// The chain of writers of a directory. Each entry is the file with which a process claims the directory.
 
 interface WriterFacts extends ProcessIdentity {
   /** 32 random hex digits. */
   token: string;
-  /** When the process began, in ISO 8601, by this machine's clock. Only shown to people. */
+  /** When the process started, in ISO 8601, by this machine's clock. Only for messages. */
   since: string;
 }
 
@@ -311,7 +310,6 @@ function readWriters(files: DurableFiles, directory: string): WriterEntry[] {
   return entries;
 }
 
-/** Parses a writer file; null for any other text. */
 export function parseWriter(text: string): WriterFacts | null {
   const value = parseJson(text);
   if (typeof value !== "object" || value === null) return null;
@@ -342,12 +340,12 @@ function writerPath(directory: string): string {
   return `${directory}/writer.json`;
 }
 
-/** Path of the file of the one process that may take over from an entry. */
+/** Only one process can create this file, and so take over from the entry. */
 function successorPath(directory: string, id: string): string {
   return `${directory}/writer.${id}.json`;
 }
 
-/** The id in a file name from {@linkcode successorPath}; undefined for any other name. */
+/** Undefined if the name is not from {@linkcode successorPath}. */
 function idInName(name: string): string | undefined {
   return /^writer\.([0-9a-f]{32})\.json$/.exec(name)?.[1];
 }

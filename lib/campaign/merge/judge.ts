@@ -15,19 +15,18 @@ import type { MergeException } from "../journal/record.ts";
 import { hasRun, isOpenStart } from "../journal/memory.ts";
 import { foreignReason } from "../pulls.ts";
 
-/** The rules for a merge, in addition to the forge's own rules. */
+/** These rules apply in addition to those of the forge. */
 export interface MergePolicy {
-  /** Time between the last approval that was needed and the merge, in milliseconds. */
+  /** Minimum time between the last required approval and the merge, in milliseconds. */
   readonly afterMs: number;
   /** Null for any method that the repository allows. */
   readonly method: MergeMethod | null;
-  /** Whether to update a branch that must be up to date. */
+  /** Whether to update branches that must be up to date. */
   readonly update: boolean;
-  /** Whether a branch must be up to date with its target even if the target does not require that. */
+  /** Whether branches must be up to date even if the target does not require that. */
   readonly requireUpToDate: boolean;
-  /** Whether no approval is needed. */
   readonly withoutReview: boolean;
-  /** Whether no check is needed in repositories that have none. */
+  /** Whether to merge in repositories without checks. */
   readonly withoutChecks: boolean;
   /** Whether to accept approvals by requesters and by the token's user. */
   readonly ownApproval: boolean;
@@ -39,19 +38,19 @@ export interface MergeQuestion {
   readonly item: ItemMemory;
   readonly reading: MergeReading;
   readonly verdict: ApprovalVerdict;
-  /** Checks of the target's newest commit; null if the forge does not show them. */
+  /** Of the target's newest commit; null if the forge does not show them. */
   readonly targetChecks: ChecksState | null;
   readonly policy: MergePolicy;
-  /** The current time, in milliseconds since 1970. */
+  /** Milliseconds since 1970. */
   readonly nowMs: number;
 }
 
 /**
- * The answer. `reason` is a clause for people.
+ * `reason` is a clause.
  *
- * - `merge`: the pull request can be merged; `update`: it can be merged once its branch is up to date.
- * - `review`, `checks`: it is waiting for people, or for checks or time.
- * - `blocked`: something else blocks it, and somebody has to act.
+ * - `merge`: the pull request can be merged; `update`: its branch must be updated first.
+ * - `review`: it is waiting for people; `checks`: it is waiting for checks or time.
+ * - `blocked`: something else blocks it, and a person must act.
  * - `merged`, `closed`: nothing is left to do.
  */
 export type MergeJudgement =
@@ -67,7 +66,7 @@ export type MergeJudgement =
 
 type Obstacle = Exclude<MergeJudgement, { kind: "merge" | "update" }>;
 
-/** Minimum age of the newest commit before a repository is considered to have no CI, in milliseconds. Checks may begin late. */
+/** Checks may begin late. Only a commit and a pull request that are older than this show that a repository has no CI. In milliseconds. */
 const WITHOUT_CHECKS_MS = 3_600_000;
 
 export function judgeMerge(question: MergeQuestion): MergeJudgement {
@@ -90,7 +89,7 @@ export function judgeMerge(question: MergeQuestion): MergeJudgement {
   return behindOf(question, head) ?? rulesOf(question, head, exceptions);
 }
 
-/** Why the last reading of an item's pull request rules out its merge, regardless of approvals; null if it does not. */
+/** Finds an obstacle in the last reading of a pull request; null if the pull request must be read again to decide. */
 export function knownObstacle({ pull }: Pick<ItemMemory, "pull">): Obstacle | null {
   if (pull?.state !== "open") return null;
   if (pull.draft) return { kind: "blocked", reason: "it is a draft" };
@@ -102,7 +101,7 @@ export function knownObstacle({ pull }: Pick<ItemMemory, "pull">): Obstacle | nu
   return isMissing ? { kind: "review", reason: "the newest commit has no valid approval" } : null;
 }
 
-/** Why a pull request must leave a queue, as a clause; null if it can stay. */
+/** Returns a clause if the pull request must leave the queue; otherwise null. */
 export function queueObstacle(question: MergeQuestion, merge: Pick<MergeMemory, "head" | "base">): string | null {
   const { reading: { facts, base }, policy, verdict } = question;
   const obstacle = itemObstacle({ ...question, policy: { ...policy, isNamed: true } });
@@ -113,7 +112,7 @@ export function queueObstacle(question: MergeQuestion, merge: Pick<MergeMemory, 
   return verdict.reason;
 }
 
-/** Obstacles that concern the item rather than the state of its pull request. */
+/** Checks the item, but not the state of its pull request. */
 function itemObstacle({ item, reading, policy }: MergeQuestion): string | null {
   const { facts, base, repositoryId } = reading;
   if (item.skipped !== null) return `it was skipped by ${item.skipped.by}: ${item.skipped.reason}`;
@@ -159,7 +158,7 @@ function checksOf(question: MergeQuestion, exceptions: MergeException[]): MergeJ
     : null;
 }
 
-/** Why a repository is not considered to have no CI, as a clause; null if it is. */
+/** Returns a clause if the repository cannot be treated as having no CI; otherwise null. */
 function ciProblem(
   { reading: { facts: { createdAt }, isCheckRequired, headCommittedAt }, targetChecks, nowMs }: MergeQuestion,
 ): string | null {
@@ -232,7 +231,7 @@ const RULE_FILES: readonly RegExp[] = [
   /(?:^|\/)ci\/(?:.*\/)?[^/]*\.ya?ml$/i,
 ];
 
-/** Why a pull request cannot be merged without a review, as a clause; null if it can. */
+/** Returns a clause if the pull request needs a review; otherwise null. */
 function unreviewedProblem({ review: { required }, changedFiles }: MergeReading): string | null {
   if (required !== null && required > 0) return `the target branch requires ${formatCount(required, "approval")}`;
   if (changedFiles === null) return "not all changed files could be read, and CI files need a review";

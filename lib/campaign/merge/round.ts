@@ -39,36 +39,36 @@ export interface MergeWork {
   readonly clock: Clock;
   readonly places: MergePlaces;
   readonly signal: AbortSignal | undefined;
-  /** Cleans a text of a forge for the journal. */
+  /** Cleans a forge's text for the journal. */
   readonly clean: (text: string) => string;
-  /** Shows a message to people, at most once. */
+  /** Shows a message to the user, but not twice. */
   readonly tell: (message: string) => void;
-  /** Whether the round itself must check for stops that other processes request in the meantime. */
+  /** Whether the round must check for stop requests of other processes. */
   readonly takesStops: boolean;
-  /** Called when the gate `merge` has closed. */
+  /** Called after the gate `merge` was closed. */
   readonly gateClosed: (reason: string) => Promise<void>;
 }
 
 export interface MergeOrders {
-  /** Who merges, as recorded in the journal. */
+  /** The name in the journal. */
   readonly by: string;
-  /** Names of the items to check; null for all. */
+  /** Names of items; null for all. */
   readonly chosen: ReadonlySet<string> | null;
   readonly policyFor: (item: ItemMemory) => MergePolicy;
-  /** Maximum number of merges and updates of branches in this round; null for no limit. */
+  /** Maximum number of merges and branch updates in this round; null for no limit. */
   readonly atMost: number | null;
-  /** Names of the items that an earlier round has counted. Their merges do not use up `atMost` again. */
+  /** Names of items that already used up `atMost` in an earlier round. */
   readonly counted: ReadonlySet<string>;
-  /** Why nothing is merged or updated now, as a clause; null if nothing prevents it. */
+  /** Why nothing can be merged or updated now, as a clause, or null. */
   readonly pause: string | null;
-  /** Maximum number of merges that wait for the checks of their targets at the same time. */
+  /** Maximum number of merges that can wait for the checks of their targets at the same time. */
   readonly waitingLimit: number;
   readonly deleteBranch: boolean;
-  /** If true, nothing is written, neither to the journal nor to a forge. */
+  /** Whether to write nothing, neither to the journal nor to a forge. */
   readonly isDryRun: boolean;
-  /** Whether pull requests were read recently. If so, pull requests that could not be merged then are not read again. */
+  /** Whether pull requests were read recently. If an earlier reading already rules out a merge, they are not read again. */
   readonly isRead: boolean;
-  /** Whether a wave started the round. A wave does not merge again what was dropped from a queue. */
+  /** Whether a wave started the round. A wave does not repeat a merge that was dropped from a queue. */
   readonly isWave: boolean;
 }
 
@@ -109,49 +109,44 @@ export interface MergeLine {
 }
 
 export interface MergeReport {
-  /** The lines, in the order of the items. */
+  /** In the order of the items. */
   readonly lines: readonly MergeLine[];
-  /** Number of pull requests that were merged before this round. */
   readonly mergedBefore: number;
-  /** Whether the forge refused a pull request that qualified. */
+  /** Whether the forge refused to merge a pull request that qualified. */
   readonly isRefused: boolean;
-  /** Whether refusals in several repositories stopped the round. */
+  /** Whether the round ended because of refusals in several repositories. */
   readonly isStopped: boolean;
-  /** The first error of a request to a forge, other than missing access; undefined if there was none. */
+  /** The first error of a request to a forge, except for missing access. */
   readonly error: MogplexError | undefined;
 }
 
 /** Maximum number of intents that are shared at once. */
 const BATCH = 10;
-/** Unexpected refusals in this many repositories stop the round. */
+/** The round ends after unexpected refusals in this many repositories. */
 const MAX_REFUSALS = 3;
-/** Maximum number of merges that wait for the checks of their targets. */
 export const MAX_WAITING = 5;
-/** Number of targets broken by merges at which the gate closes. */
+/** The gate closes when merges have broken this many target branches. */
 const MAX_RED = 2;
 /**
- * Time after which a merge without an answer was not carried out if it is still not merged, in milliseconds. The longest request takes a third of it.
+ * If a merge got no answer and the pull request is not merged after this time, the merge was not carried out. In milliseconds: three times
+ * the longest request.
  */
 const UNANSWERED_MS = 60_000;
-/** Maximum time in a queue, in milliseconds. */
+/** In milliseconds. */
 const QUEUE_MS = 86_400_000;
-/** Maximum wait for the checks of a target to begin, and to finish, in milliseconds. */
+/** How long the checks of a target can take to begin and to finish, in milliseconds. */
 const [BEGIN_MS, FINISH_MS] = [1_800_000, 86_400_000];
 /** Waits after a lost answer and after "try again later", in milliseconds, and the maximum number of requests that get the latter answer. */
 const [READ_BACK_MS, LATER_MS, LATER_TRIES] = [5_000, 5_000, 6];
-/** Number of consecutive errors after which a host is not asked again. */
+/** After this number of consecutive errors, a host gets no more requests. */
 const MAX_ERRORS = 2;
 
-/**
- * Makes one round.
- *
- * @throws {MogplexError} with exit code 64 or 65 if a forge refuses the token. Nothing more is sent after that.
- */
+/** @throws {MogplexError} with exit code 64 or 65 if a forge refuses the token. Nothing more is sent after that. */
 export async function mergeRound(work: MergeWork, orders: MergeOrders): Promise<MergeReport> {
   return await new Round(work, orders).run();
 }
 
-/** Why a campaign merges nothing, as a clause; null if nothing prevents merges. */
+/** Returns a clause; null if merges are allowed. */
 function holdOf(memory: CampaignMemory): string | null {
   const { stopped, gates: { merge } } = memory;
   switch (mergeHold(memory)) {
@@ -189,11 +184,11 @@ class Round {
   readonly #lines = new Map<string, MergeLine>();
   readonly #refusals = new Set<string>();
   readonly #users = new Map<string, ForgeUser | null>();
-  /** Number of consecutive errors, by origin. */
+  /** Consecutive errors by origin. */
   readonly #errors = new Map<string, number>();
   #isRefused = false;
   #error: MogplexError | undefined;
-  /** Whether writing to the journal has failed. */
+  /** Whether a write to the journal has failed. */
   #isBroken = false;
 
   constructor(work: MergeWork, orders: MergeOrders) {
@@ -244,7 +239,7 @@ class Round {
     };
   }
 
-  /** Whether the campaign merges nothing now. If so, each pull request gets a line with the reason. */
+  /** If the campaign merges nothing now, adds a line with the reason for each pull request. */
   #isHeld(entries: readonly Candidate[]): boolean {
     const hold = holdOf(this.#memory);
     if (hold === null) return false;
@@ -318,20 +313,20 @@ class Round {
     const { origin, host } = place.address;
     if (!this.#users.has(origin)) this.#users.set(origin, await place.me());
     const requesters = [...planners, ...item.requesters].map(({ by, user }): ForgeUser =>
-      // Without the account's id, names are compared. One approval too few is better than one too many.
+      // Without the account's id, names are compared. Ignoring a valid approval is safer than accepting an invalid one.
       user?.host === host ? { id: user.id ?? 0, name: user.name, isBot: false } : { id: 0, name: by, isBot: false }
     );
     return { requesters, token: this.#users.get(origin) ?? null, notPeople };
   }
 
-  /** Adds a note to the reason of an approval if the requester of the work is unknown at the forge. */
+  /** Adds a note if the requester's account at the forge is unknown. */
   #withCaveat({ item, place: { address: { host } }, policy }: Candidate, verdict: ApprovalVerdict): ApprovalVerdict {
     const isKnown = [...this.#memory.planners, ...item.requesters].every(({ user }) => user?.host === host);
     if (isKnown || policy.ownApproval || verdict.state !== "approved") return verdict;
     return { ...verdict, reason: `${verdict.reason}; the requester is unknown at ${host}` };
   }
 
-  /** Reads a pull request and judges it. @returns A clause with the reason if the forge does not show the pull request. */
+  /** @returns A clause if the forge does not show the pull request. */
   async #examine(candidate: Candidate): Promise<Examined | string> {
     const { item, url, place } = candidate;
     const notCounted = await this.#notCounted(candidate);
@@ -358,7 +353,7 @@ class Round {
     if (merge === null) return;
     const here = this.#candidate(item, merge.url);
     if (here === undefined) return;
-    // Exceptions that a person allowed for this merge apply as long as it waits.
+    // Exceptions that a person permitted for this merge apply until it is carried out.
     const [withoutReview, ownApproval] = (["review", "own-approval"] as const).map((each) =>
       merge.exceptions.includes(each)
     ) as [boolean, boolean];
@@ -434,7 +429,7 @@ class Round {
     };
   }
 
-  /** Checks whether a merge that is waiting at the forge is still allowed. If it is not, it is taken out of the queue. */
+  /** Takes a waiting merge out of the forge's queue if it is no longer allowed. */
   async #judgeWaiting(examined: Examined, merge: MergeMemory): Promise<void> {
     const { item, url, place } = examined;
     const isOld = this.#nowMs - Date.parse(merge.at) >= QUEUE_MS;
@@ -449,7 +444,7 @@ class Round {
       return this.#add(item, url, merge.state as MergeWord, `${why}; ${obstacle}`);
     }
     if (this.#orders.isDryRun) return this.#add(item, url, "left", `it would be taken out of the queue: ${obstacle}`);
-    // Somebody might have merged the pull request or removed it from the queue at this moment. The next look shows that.
+    // Somebody may have merged the pull request or removed it from the queue just now. The next round shows that.
     if (!await place.leaveQueue()) return this.#add(item, url, "queued", "it is about to leave the queue");
     await this.#end(item, url, isOld ? "out" : "left", this.#work.clean(obstacle));
   }
@@ -509,7 +504,6 @@ class Round {
     await this.#record({ type: "merge-target", item: item.item.id, checks: checks === "pending" ? null : checks });
   }
 
-  /** Closes the merge gate when merges have broken their target branches. */
   async #closeGate(): Promise<void> {
     const { items, gates: { merge: gate } } = this.#memory;
     const since = gate.approved?.seq ?? 0;
@@ -696,7 +690,7 @@ class Round {
     for (const { item, url } of merges) await this.#end(item, url, "withdrawn", reason);
   }
 
-  /** Merges one pull request if nothing has changed since its intent was recorded. */
+  /** Does not merge if something has changed since the intent was recorded. */
   async #mergeOne(entry: Mergeable): Promise<void> {
     const { item, url, place } = entry;
     const { merge } = item;
@@ -745,7 +739,6 @@ class Round {
     }
   }
 
-  /** Records the answer to a merge request. */
   async #take(entry: Mergeable, merge: MergeMemory, outcome: Exclude<MergeOutcome, { kind: "later" }>): Promise<void> {
     const { item, url, place } = entry;
     switch (outcome.kind) {
@@ -798,12 +791,12 @@ function isOutdated(examined: Examined): examined is Outdated {
   return examined.judgement.kind === "update";
 }
 
-/** Whether nothing is left of a requested merge, so it can be requested again. */
+/** Whether the merge was not carried out, so that it can be requested again. */
 function isOver(merge: MergeMemory | null): boolean {
   return merge?.state === "unanswered";
 }
 
-/** What has changed since the intent of a merge was recorded, as a clause; null if nothing has. */
+/** Returns what has changed since the intent was recorded, as a clause, or null. */
 function changeOf({ judgement, reading }: Examined, merge: MergeMemory): string | null {
   if (judgement.kind !== "merge") return judgement.reason;
   if (judgement.head !== merge.head) return "its commits have changed";
@@ -811,7 +804,6 @@ function changeOf({ judgement, reading }: Examined, merge: MergeMemory): string 
   return reading.repositoryId === merge.repositoryId ? null : "its repository has changed";
 }
 
-/** What a requested merge is waiting for, or its result. */
 function waitingText(state: MergeMemory["state"]): string {
   switch (state) {
     case "queued":

@@ -36,16 +36,16 @@ export interface NotificationContext {
   clock: Clock;
   signal: AbortSignal | undefined;
   random: (() => number) | undefined;
-  /** The command for the campaign; null if it exists only in a script. */
+  /** Null if the campaign exists only in a script. */
   command: CampaignCommand | null;
   /** Called instead of the webhook. */
   notifier: Notifier | undefined;
   links: PlatformLinks;
-  /** Called with the reason why nothing was sent. The message contains no secret. */
+  /** Called with the reason why nothing was sent, which contains no secret. */
   note: (message: string) => void;
 }
 
-/** Maximum duration of one attempt, and of all attempts, in milliseconds. */
+/** For one attempt, and for all attempts, in milliseconds. */
 const [LIMIT_MS, WHOLE_MS] = [5_000, 30_000];
 
 /**
@@ -79,7 +79,7 @@ export async function sendNotification(
   try {
     await home.flush();
   } catch (error) {
-    // The webhook is also called if the journal cannot be shared, because people may have to fix that.
+    // The webhook is also called if the journal cannot be shared, because a person may have to fix that.
     if (error instanceof LostRaceError) throw error;
   }
   const { message, body } = notificationOf({ file, directory, isInMemory, store }, event, context, isOpen);
@@ -104,7 +104,6 @@ function eventOf(memory: CampaignMemory, nowMs: number): NotifyEvent | null {
   return state === "waiting" && waitsForAnswers(memory) ? "stuck" : null;
 }
 
-/** The message, and the body for the webhook's service. */
 function notificationOf(
   { file: { notify }, directory, isInMemory, store }:
     & Pick<OpenedCampaign, "file" | "directory" | "isInMemory">
@@ -147,11 +146,11 @@ function notificationOf(
     counts: { ...counts },
     exitCode: exitCodeOf(memory),
     job: addressOrNull(links.job ?? links.pipeline),
-    // A path that leads out of the checkout is not a file of the job.
+    // A path that leaves the checkout is not a file of the job.
     page: isInMemory || links.file === undefined || /^\/|(?:^|\/)\.\.(?:\/|$)/.test(file)
       ? null
       : addressOrNull(links.file + file),
-    // Items that did not succeed must be looked at before an approval.
+    // Before an approval, people must review the items that did not succeed.
     command: command === null
       ? null
       : campaignCommand(command, event === "gated" && totalsOf(counts).bad === 0 ? "approve" : "status"),
@@ -174,26 +173,22 @@ const MERGES_STOPPED =
 
 const UNANSWERED = "needs attention: a start has had no answer for two hours, so an agent may be running";
 
-/** Removes characters that chats read as a command, a link or a mention. */
+/** Removes characters that chat services interpret as a command, a link or a mention. */
 function plain(text: string): string {
   return text.replace(/[<>&@*_`~|[\]()#]/g, " ").replace(/\s+/g, " ").trim();
 }
 
-/** An address that a message can contain; null for everything else. */
+/** Null if a message must not contain the text. */
 function addressOrNull(text: string | undefined): string | null {
   return text !== undefined && URL.canParse(text) && /^https?:\/\/[^\s<>"`]+$/.test(text) ? text : null;
 }
 
-/** The sentence with what a person needs, for services that show a text unchanged. */
+/** For services that show text without formatting. */
 function plainLines(sentence: string, message: CampaignNotification): string {
   return lines(sentence, message, bare, (text) => text);
 }
 
-/**
- * The body for a service.
- *
- * @param sentence One sentence without characters that a chat reads as a command, a link or a mention.
- */
+/** @param sentence One sentence without characters that a chat service interprets as a command, a link or a mention. */
 export function bodyFor(format: NotifyFormat, sentence: string, message: CampaignNotification): unknown {
   switch (format) {
     case "json":
@@ -243,13 +238,13 @@ export function bodyFor(format: NotifyFormat, sentence: string, message: Campaig
   }
 }
 
-/** Maximum length of a message on Discord, in characters. Source: Discord, "Webhook Resource", "Execute Webhook", `content`. */
+/** Source: Discord, "Webhook Resource", "Execute Webhook", `content`. */
 const DISCORD_CHARS = 2_000;
 
-/** Number of characters that are kept free for the mark of a text that was cut. */
+/** Reserved for the mark at the end of a text that was cut. */
 const MARK_CHARS = 100;
 
-/** The lines of a message. `link` and `code` write addresses and the command in the format of the service. */
+/** `link` and `code` format addresses and the command for the service. */
 function lines(
   sentence: string,
   message: CampaignNotification,
@@ -274,21 +269,21 @@ function linksOf({ job, page }: CampaignNotification): [word: string, url: strin
 
 const bare = (word: string, url: string) => `${word}: ${url}`;
 
-/** A command in backticks. A command that contains a backtick would end them, so it is shown unchanged. */
+/** A command that contains a backtick is shown without formatting. */
 const inBackticks = (text: string) => text.includes("`") ? text : `\`${text}\``;
 
-/** Source: Adaptive Cards, "RichTextBlock". Its texts are not Markdown, unlike the texts of a `TextBlock`. */
+/** Unlike a `TextBlock`, this element does not interpret Markdown. Source: Adaptive Cards, "RichTextBlock". */
 function cardText(text: string, more: Record<string, unknown> = {}) {
   return { type: "RichTextBlock", inlines: [{ type: "TextRun", text, ...more }] };
 }
 
-/** Waits before the second and the third call of a function, in milliseconds. */
+/** Delays before the second and the third call, in milliseconds. */
 const AGAIN_MS: readonly number[] = [1_000, 5_000];
 
 /**
- * Calls the function of a script, at most three times. Once a campaign is done, no later call may repeat this.
+ * Calls a script's function up to three times, because a campaign that is done may have no later call to repeat this.
  *
- * @returns Why the last call failed, as a clause; null if a call succeeded.
+ * @returns Why the last call failed, as a clause; null after a successful call.
  */
 async function callNotifier(
   notifier: Notifier,

@@ -21,13 +21,13 @@ import type { ResolvedItem } from "./resolve.ts";
 
 interface LockInput {
   file: CampaignFile;
-  /** Hash of the file with its includes. */
+  /** Covers the campaign file and the files that it names. */
   fileHash: string;
   resolved: readonly ResolvedItem[];
   origin: string;
-  /** The time of the plan, in ISO 8601, by this machine's clock. */
+  /** In ISO 8601, by this machine's clock. */
   plannedAt: string;
-  /** The campaign so far; undefined if there is no lock. */
+  /** Undefined if there is no lock. */
   before: CampaignMemory | undefined;
 }
 
@@ -43,15 +43,14 @@ export interface LockChanges {
   notes: string[];
 }
 
-/** A lock, and what is new in it. */
 interface MadeLock {
   lock: UnsealedLock;
   changes: LockChanges;
-  /** Whether the lock has canary items that were not in the canary before. Nobody has approved them. */
+  /** Whether the canary has new items, which nobody has approved yet. */
   growsCanary: boolean;
 }
 
-/** Makes a lock. Once a start was sent, the locked items keep their requests. */
+/** After the first start was sent, locked items keep their requests. */
 export function makeLock(input: LockInput): MadeLock {
   const { before } = input;
   const { lock, changes } = before !== undefined && wasStarted(before) ? laterLock(input, before) : newLock(input);
@@ -80,12 +79,12 @@ function newLock(input: LockInput): Omit<MadeLock, "growsCanary"> {
   };
 }
 
-/** Whether anything was sent. Until then, a new plan replaces the old one. */
+/** Until the first start is sent, a new plan replaces the old one. */
 export function wasStarted({ items }: CampaignMemory): boolean {
   return [...items.values()].some(({ sent }) => sent > 0);
 }
 
-/** Items in the journal that are no longer in the list. The journal could not be read without them. */
+/** Items in the journal that are no longer in the list. Without them, the journal could not be read. */
 function namedItems(lock: UnsealedLock, before: CampaignMemory, ids: ReadonlySet<string>): LockItem[] {
   const items: LockItem[] = [];
   const [task] = lock.tasks;
@@ -127,7 +126,7 @@ function settingsOf(file: CampaignFile): Pick<Lock, (typeof LOCK_SETTINGS)[numbe
   return Object.fromEntries(LOCK_SETTINGS.map((name) => [name, file[name]])) as ReturnType<typeof settingsOf>;
 }
 
-/** Whether the task now in the file differs from the plan's task, or from the task of one of its items. */
+/** @param item If given, its task is compared; otherwise the task of the plan. */
 export function hasOtherTask({ tasks }: UnsealedLock, file: CampaignFile, item?: LockItem): boolean {
   const task = item === undefined ? tasks.at(-1) : tasks[item.task];
   return task !== undefined && !isSame(task, lockTaskOf(file));
@@ -201,7 +200,7 @@ function laterLock(input: LockInput, before: CampaignMemory): Omit<MadeLock, "gr
   return { lock: next, changes };
 }
 
-/** Pairs the entries of the lists with the locked items. An entry without a branch matches the locked branch. */
+/** Pairs resolved items with locked items. An entry without a branch matches the locked branch. */
 function pairItems(resolved: readonly ResolvedItem[], locked: readonly LockItem[]): Map<ResolvedItem, LockItem> {
   const pairs = new Map<ResolvedItem, LockItem>();
   const byIdentity = new Map(locked.map((item) => [identityOf(item), item]));
@@ -220,7 +219,7 @@ function pairItems(resolved: readonly ResolvedItem[], locked: readonly LockItem[
   return pairs;
 }
 
-/** What identifies an item, in any spelling. */
+/** Different spellings of the same branch or directory give the same result. */
 function identityOf(
   { repositoryId, baseBranch, root }: Pick<LockItem, "repositoryId" | "baseBranch" | "root">,
 ): string {
@@ -243,7 +242,6 @@ function settingsNotes(file: CampaignFile, lock: Lock): string[] {
   );
 }
 
-/** Notes about a locked item that is now different in the lists. */
 function notesOn(locked: LockItem, now: ResolvedItem): string[] {
   const notes = [];
   if (locked.repository !== now.repository) {
@@ -308,7 +306,6 @@ export function resultSchemaOf(lock: UnsealedLock, item: LockItem): ResultSchema
   return result === undefined ? undefined : checkResultSchema(JSON.parse(result.schema));
 }
 
-/** The hash of an item's request with one of the tasks of the lock. */
 export function taskHash(lock: Lock, item: LockItem, task: number): string {
   return hashOfItem(lock, taskAt(lock, item, task), item);
 }
@@ -317,7 +314,7 @@ function taskOf({ campaign, round }: Frame, task: LockTask, item: Pick<LockItem,
   return renderTask(task, { campaign, round, repository: item.repository, root: item.root, variables: item.variables });
 }
 
-/** The title of an item's task. Without a title, it is the name of the campaign, because the task itself may not be meant for everybody. */
+/** Without a title, the name of the campaign is used, because the task may be confidential. */
 export function titleOf(lock: Lock, item: LockItem): string {
   const task = taskAt(lock, item, item.task);
   return task.title === null ? lock.campaign : taskOf(lock, task, item).prompt.split("\n", 1)[0] ?? lock.campaign;
@@ -335,7 +332,7 @@ interface ResultFollowUp {
   readonly mistakes: readonly string[];
 }
 
-/** The task of a follow-up. For red checks, the campaign file can have its own text. */
+/** For failed checks, the campaign file can have its own text. */
 function followUpPrompt(
   { campaign, round, tasks, onFailedChecks }: Lock,
   item: LockItem,
@@ -389,11 +386,7 @@ export function followUpRequestOf(
   };
 }
 
-/**
- * The request of an item.
- *
- * @throws {Error} if the lock has no task for the item.
- */
+/** @throws {Error} if the lock has no task for the item. */
 export function requestOf(lock: UnsealedLock, item: LockItem, start: number): StartRequest {
   const task = taskAt(lock, item, item.task);
   const { prompt, branch } = taskOf(lock, task, item);
@@ -414,7 +407,7 @@ export function requestOf(lock: UnsealedLock, item: LockItem, start: number): St
   };
 }
 
-/** The branch of a start. Each further start has another branch. */
+/** Each start after the first gets another branch. */
 function branchOf(branch: string | null, start: number): string | undefined {
   if (branch === null) return undefined;
   return start === 1 ? branch : `${branch}-${start}`;

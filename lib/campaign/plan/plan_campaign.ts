@@ -37,7 +37,7 @@ interface NewPlan {
   changes: LockChanges;
   /** Whether the canary has new items, so that its gate is reset. */
   growsCanary: boolean;
-  /** Number of requests for reading the lists, and the duration of reading in milliseconds. */
+  /** For reading the lists. The duration is in milliseconds. */
   requests: number;
   readingMs: number;
 }
@@ -61,7 +61,7 @@ export async function planCampaignWith(
   });
 }
 
-/** Checks the forge. For a local Mogplex, which has no forge, prints a note instead. @throws the same errors as {@linkcode checkForge}. */
+/** For a local Mogplex, which has no forge, this only shows a note. @throws the same errors as {@linkcode checkForge}. */
 export function noteForge(
   session: Session,
   { isAgain }: OpenedCampaign,
@@ -72,7 +72,6 @@ export function noteForge(
   if (note !== null && !isAgain) session.notify({ kind: "text", message: note });
 }
 
-/** Writes a new lock, unless this is a dry run, and computes how long the campaign will take. */
 async function planOf(
   opened: OpenedCampaign,
   session: Session,
@@ -80,7 +79,7 @@ async function planOf(
   { meanRunMs: given, dryRun = false }: PlanCampaignOptions,
 ): Promise<CampaignPlan> {
   if (!dryRun) await writePlan(opened, plan);
-  // The journal is read with the new lock, even if the lock is not written.
+  // The journal is read with the new lock, even if this is a dry run.
   const store = await Store.open(opened.home, plan.lock, opened.clock.wallTime(), opened.quotas);
   const { memory } = store;
   if (plan.growsCanary) reopenGate(memory.gates.canary);
@@ -108,17 +107,17 @@ async function planOf(
 }
 
 interface PlanSettings {
-  /** Whether repositories that cannot be used are kept as `invalid` items. */
+  /** Whether to keep unusable repositories as `invalid` items. */
   skipInvalid: boolean;
-  /** Opens a repository to read a result file. */
+  /** Opens a repository to check that result files can be read. */
   openFiles: OpenFiles;
 }
 
 /**
- * Reads the lists and makes the lock. Nothing is written.
+ * Reads the lists of the service. Writes nothing.
  *
- * @throws {UsageError} if repositories cannot be used, or if a list cannot be read in full.
- * @throws {MogplexError} with exit code 65 or 69 if result files of a repository could not be read.
+ * @throws {UsageError} if repositories cannot be used, or if a list cannot be read completely.
+ * @throws {MogplexError} with exit code 65 or 69 if result files of a repository cannot be read.
  */
 export async function planLock(
   session: Session,
@@ -183,7 +182,7 @@ function problemLine({ place, value, why, advice }: EntryProblem): string {
   return `${placeText(place)}: ${JSON.stringify(value)}: ${why}${advice === undefined ? "" : `; ${advice}`}`;
 }
 
-/** Checks that a campaign was planned for this service. @throws {UsageError} if it was planned for another one. */
+/** @throws {UsageError} if the campaign was planned for another service. */
 export function checkOrigin({ campaign, origin: planned }: Lock, origin: string): void {
   if (planned === origin) return;
   throw new UsageError({
@@ -193,7 +192,7 @@ export function checkOrigin({ campaign, origin: planned }: Lock, origin: string)
   });
 }
 
-/** Checks that no run would have to work on its base branch, which only the service knew until now. @throws {UsageError} if one would. */
+/** Checks base branches that were not known before the service was asked. @throws {UsageError} if a run would work on its base branch. */
 function checkBranches(lock: UnsealedLock): void {
   for (const item of lock.items) {
     const { workingBranch } = requestOf(lock, item, 1);
@@ -204,7 +203,7 @@ function checkBranches(lock: UnsealedLock): void {
   }
 }
 
-/** Writes a lock. A record with its hash is written first, so that every later edit of the lock is noticed. */
+/** Records the lock's hash first, so that later changes of the lock are noticed. */
 export async function writePlan(
   { home, store, person, user }: OpenedCampaign,
   { lock, growsCanary: canary }: Pick<NewPlan, "lock" | "growsCanary">,
