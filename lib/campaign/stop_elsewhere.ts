@@ -31,24 +31,23 @@ const LOOK_MS = 1_000;
 
 interface Look {
   directory: string;
-  /** The other process; null if it has ended. */
+  /** Describes the other process; null if it has ended. */
   writer: string | null;
   view: CampaignView;
-  /** The items that the next batch can start. */
+  /** Names of items that the next batch can start. */
   starts: string[];
-  /** Stop requests that are in the journal. */
+  /** Ids of the stop requests in the journal. */
   requests: ReadonlySet<string>;
 }
 
-/** The result of the request. */
 interface StopAnswer {
-  /** Names of the items that may still start. */
+  /** Names of items that may still start. */
   items: string[];
   text: string;
   view: CampaignView;
-  /** Another process records and reports the stop. */
+  /** The other process records and reports the stop. */
   isElsewhere: true;
-  /** Why the stop is not confirmed; absent if it is. */
+  /** Why the stop is not confirmed. */
   error?: MogplexError;
 }
 

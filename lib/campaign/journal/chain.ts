@@ -36,7 +36,6 @@ export interface ChainProblem {
 
 type ChainResult = { ok: true; record: JournalRecord } | { ok: false; problem: ChainProblem };
 
-/** The end of a journal, from which the next record continues. */
 export interface Chain {
   /** Number of the last record; 0 before the first. */
   readonly seq: number;
@@ -52,7 +51,7 @@ export interface Chain {
     bodies: readonly (RecordBody & { lock?: string | undefined })[],
     at: string,
   ): { record: JournalRecord; line: string }[];
-  /** Returns to an earlier end, from {@linkcode Chain.mark}. */
+  /** Returns to an earlier state from {@linkcode Chain.mark}. */
   reset(mark: ChainMark): void;
   mark(): ChainMark;
 }
@@ -61,7 +60,7 @@ interface ChainMark {
   readonly seq: number;
   readonly wave: number;
   readonly previous: string;
-  /** The last line; undefined before the first. */
+  /** Undefined before the first line. */
   readonly last: string | undefined;
 }
 
@@ -82,7 +81,7 @@ export function beginChain(campaign: string, round: string): Chain {
     end = { seq, wave, previous: sha256Hex(line), last: line };
   }
 
-  /** Why a valid record is not the next one; undefined if it is. */
+  /** Returns a problem if a valid record is not the next one. */
   function misplaced(record: JournalRecord, line: string): ChainResult | undefined {
     const expected = end.seq + 1;
     if (line === end.last) return problem("the line appears twice");
@@ -163,21 +162,21 @@ export function beginChain(campaign: string, round: string): Chain {
 /** What a key is derived from. It contains no user, host or time. */
 export interface FenceParts {
   campaign: string;
-  /** Round of the campaign; empty by default. */
+  /** Empty by default. */
   round: string;
   requestHash: string;
-  /** UUID of the repository. Upper and lower case are equivalent. */
+  /** Case is ignored. */
   repositoryId: string;
   baseBranch: string;
-  /** Root directory; null for the repository's root. */
+  /** Null for the root of the repository. */
   root: string | null;
   kind: StartKind;
   start: number;
 }
 
-/** The parts of a request that make it another task when they change. */
+/** The parts of a request that define a task. */
 interface RequestParts extends Pick<LockTask, "agent" | "branch"> {
-  /** The whole prompt with its title, as it is sent, with all templates filled in. */
+  /** As it is sent: with the title, and with all variables replaced. */
   prompt: string;
 }
 

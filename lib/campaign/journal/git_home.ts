@@ -18,17 +18,17 @@ interface GitHomeOptions extends DirHomeOptions {
   branch: GitBranch;
   /** An empty directory that only this process uses. */
   directory: string;
-  /** Removes what the home has created on this machine. Never throws. */
+  /** Removes the files of the home from this machine. Never throws. */
   release: () => Promise<void>;
   onShared?: (() => void) | undefined;
 }
 
-/** Files of the branch that belong to a campaign. */
+/** The files of a campaign on its branch. */
 const OURS = /^(?:lock\.json|journal\/\d{6}\.ndjson)$/;
-/** Maximum size of one of these files, in bytes. A segment has 1000 records, and a lock of 10 000 items has several megabytes. */
+/** In bytes. A segment has 1000 records, and a lock of 10,000 items has several megabytes. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
 
-/** How records are counted in the message of a commit, by type. Other types are not mentioned. */
+/** How the message of a commit names records, by type. Other types are not mentioned. */
 const COUNTED: readonly (readonly [JournalRecord["type"], string])[] = [
   ["intent", "intent"],
   ["withdrawn", "withdrawal"],
@@ -58,14 +58,12 @@ function messageOf(campaign: string, wave: number, hasLock: boolean, counts: Rea
 }
 
 /**
- * Opens a branch as a home.
- *
- * @throws {UsageError} if the branch has a file that is too large, or if access to it is denied.
+ * @throws {UsageError} if the branch has a file that is too large, or if access to the branch is denied.
  * @throws {MogplexError} with exit code 69 if the branch cannot be reached.
  */
 export async function openGitHome({ branch, release, directory, onShared, ...options }: GitHomeOptions): Promise<Home> {
   const { files, campaign, access } = options;
-  /** Sizes of the files on the branch, by path. */
+  /** In bytes, by path on the branch. */
   const sizes = new Map<string, number>();
 
   async function take(): Promise<void> {

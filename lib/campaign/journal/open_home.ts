@@ -34,11 +34,9 @@ function refused(text: string, why: string, advice: string): UsageError {
 }
 
 /**
- * Parses the name of a home.
- *
  * @param text `dir`, or `git:REMOTE#BRANCH`.
- * @param origin Address of the repository of the CI job, or of a person's clone, for `git:origin`; undefined if unknown. In a job, the origin of the
- * checkout is not used: an earlier step may have changed it, and credentials would be sent there.
+ * @param origin Address of the repository of the CI job, or of the user's clone, for `git:origin`; undefined if unknown. In a job, the origin
+ * of the checkout is not used, because an earlier step may have changed it, and credentials would be sent there.
  * @throws {UsageError} if the text has another form, or if the address or the branch is not allowed.
  */
 export function parseHome(text: string, origin: string | undefined): HomeAddress {
@@ -63,7 +61,7 @@ export function parseHome(text: string, origin: string | undefined): HomeAddress
 interface HomeOptions extends DirHomeOptions {
   env: (name: string) => string | undefined;
   signal?: AbortSignal | undefined;
-  /** Called each time the journal was shared with other machines. */
+  /** Called after each time the journal was shared with other machines. */
   onShared?: (() => void) | undefined;
 }
 
@@ -77,7 +75,7 @@ export async function openHome(address: HomeAddress, directory: string, options:
       return facts !== null && hasEnded(facts, options.processes) === true;
     },
   };
-  // Calls of Git always use this machine's time, even if the campaign has another clock.
+  // Git always uses this machine's time, even if the campaign has another clock.
   const clock: Clock = { ...systemClock, during: (work) => options.clock.during?.(work) ?? work };
   const git = await openGit({ ...options, remote: address.remote, clock, owner });
   const redact = createRedactor({ env: options.env });

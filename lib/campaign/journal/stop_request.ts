@@ -89,6 +89,6 @@ export function removeStop(directory: string, files: DurableFiles, { id }: Pick<
   try {
     files.remove(pathOf(directory, id));
   } catch {
-    // A file that stays is not recorded again.
+    // The remaining file is not recorded again.
   }
 }

@@ -6,22 +6,21 @@
 import { Contradiction } from "./merge_memory.ts";
 import type { JournalRecord, Person, WriteAct } from "./record.ts";
 
-/** The last requested change of its kind. */
 export interface WriteMemory {
   readonly url: string;
   readonly by: Person;
-  /** When the change was requested, in ISO 8601, by the clock of the machine that requested it. */
+  /** In ISO 8601, by the clock of the machine that requested the change. */
   readonly at: string;
   /** Number of the change among the changes of its kind that were carried out. The comment of each change has its own mark. */
   readonly number: number;
   readonly users: readonly string[];
   readonly teams: readonly string[];
   readonly labels: readonly string[];
-  /** Why a pull request is closed; null for any other change. */
+  /** Null unless the pull request is closed. */
   readonly why: string | null;
   /** `open`: no answer is known. `withdrawn`: nothing was sent. */
   readonly state: "open" | "done" | "refused" | "withdrawn";
-  /** Why the forge refused the change; otherwise null. */
+  /** Null unless the forge refused the change. */
   readonly reason: string | null;
 }
 
@@ -32,7 +31,7 @@ interface WriteItem {
   writes: Readonly<Partial<Record<WriteAct, WriteMemory>>>;
 }
 
-/** Applies a record to the memory of its item. @throws {Contradiction} if the record contradicts earlier ones. */
+/** @throws {Contradiction} if the record contradicts earlier ones. */
 export function applyWrite(item: WriteItem, record: WriteRecord): void {
   const { act } = record;
   const last = item.writes[act];

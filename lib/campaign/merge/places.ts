@@ -19,7 +19,6 @@ import type { ItemMemory } from "../journal/memory.ts";
 import { forgeTokenAdvice } from "../pulls.ts";
 import { reasonCleaner } from "../work/work.ts";
 
-/** What these functions attempt, for error messages. */
 export const ATTEMPTED = "merge pull requests";
 
 /** The parts of a pull request's writer that a merge needs. */
@@ -40,15 +39,13 @@ export type MergePlace = Pick<
 >;
 
 export interface MergePlaces {
-  /** Undefined if there is no token for the host, or if the address does not belong to a pull request. */
+  /** Undefined if there is no token for the host, or if the address is not the address of a pull request. */
   at(url: string): MergePlace | undefined;
 }
 
 /**
- * Opens the forges with the tokens for merging.
- *
- * @param by Who merges. Only a person outside a job can merge with the token for reading.
- * @throws {UsageError} if a token is wrong, or is the one for reading.
+ * @param by Who merges. Only a person outside a job can merge with the token that reads pull requests.
+ * @throws {UsageError} if a token is invalid, or is the token that reads pull requests.
  */
 export function openMergePlaces(
   options: CampaignOptions,
@@ -63,7 +60,7 @@ export function openMergePlaces(
   return { at: (url) => forges.writer(url, by === "wave" ? "campaign advance" : "campaign merge") };
 }
 
-/** Functions for the texts of a round: one cleans the forge's texts for the journal, and one prints each message only once. */
+/** One function cleans the forge's texts for the journal. The other prints each message only once. */
 export function mergeTexts(
   mask: Redactor,
   onNotice: CampaignOptions["onNotice"],

@@ -18,10 +18,10 @@ import { MAX_WAITING, type MergeLineWord, type MergeOrders, mergeRound, type Mer
 /** Minimum time between two rounds of one process, in milliseconds. */
 const ROUND_MS = 5 * 60_000;
 
-/** The name recorded in the journal for merges that the campaign file allows. */
+/** In the journal, the author of merges that the campaign file allows. */
 const FILE_RULE = "merge";
 
-/** Results that are reported separately, besides the counts. */
+/** Results that are reported individually. */
 const NEWS: readonly MergeLineWord[] = ["merged", "elsewhere", "queued", "updated", "left", "out", "refused"];
 
 interface WaveMergeWork extends Omit<MergeWork, "store" | "gateClosed"> {
@@ -63,12 +63,12 @@ export class WaveMerges {
   }
 }
 
-/** Without this note, a test with a local Mogplex would hide that the token is missing. */
+/** Without this note, a test with a local Mogplex would not show that the token is missing. */
 const LOCAL =
   "nothing is merged because a local Mogplex has no forge; against a real forge, this wave would exit with code 2 without " +
   `a merge token in ${MERGE_TOKEN_VARIABLE}`;
 
-/** The message for a forge that could not be asked. This does not stop a campaign, because the next wave asks again. */
+/** For a forge that could not be read. The campaign continues, because the next wave tries again. */
 function unreadText({ message }: MogplexError): string {
   return `not all pull requests could be checked: ${message}`;
 }

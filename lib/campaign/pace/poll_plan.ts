@@ -5,16 +5,16 @@
 import type { Clock } from "../../clock.ts";
 import { isTerminal, REQUEST_LIMIT, REQUEST_WINDOW_MS } from "../../service/contract.ts";
 
-/** Maximum number of requests of a campaign in a minute: 80 % of the limit, because other commands may use the token. */
+/** Requests of a campaign in a minute: 80% of the limit, because other commands may use the token. */
 export const REQUEST_BUDGET: number = Math.floor(REQUEST_LIMIT * 0.8);
 
-/** The requests of the last minute. @param sentAt Times on the clock. @returns Oldest first. */
+/** @param sentAt By the clock. @returns The times in the last minute, oldest first. */
 export function recentRequests(sentAt: readonly number[], clock: Pick<Clock, "now">): number[] {
   const now = clock.now();
   return sentAt.filter((at) => at > now - REQUEST_WINDOW_MS && at <= now).sort((a, b) => a - b);
 }
 
-/** A run whose end has not been seen. Times are in milliseconds of one clock. */
+/** Times are in milliseconds of one clock. */
 export interface WatchedRun {
   id: string;
   startedMs: number;
@@ -27,11 +27,11 @@ export interface WatchedRun {
 /** All times are in milliseconds of the same clock. */
 export interface PollInput {
   nowMs: number;
-  /** The runs, in any order. Finished runs are ignored. */
+  /** In any order. Finished runs are ignored. */
   runs: readonly WatchedRun[];
   /** Mean duration of a run, in milliseconds. */
   meanRunMs: number;
-  /** Times of all requests with this token. Requests older than a minute are ignored. */
+  /** All requests with this token. Requests older than a minute are ignored. */
   requestsMs: readonly number[];
 }
 
@@ -95,7 +95,7 @@ function dueAt({ lastSeenMs, startedMs, status }: WatchedRun, { nowMs, meanRunMs
   return seenMs + pollIntervalMs(status, seenMs - Math.min(startedMs, nowMs), meanRunMs);
 }
 
-/** When the request budget allows one more read. */
+/** Returns the time at which the request budget allows one more read. */
 function budgetAt({ nowMs, requestsMs }: PollInput): number {
   const sent = requestsMs.map((at) => Math.min(at, nowMs)).filter((at) => at > nowMs - REQUEST_WINDOW_MS).sort((a, b) =>
     a - b

@@ -6,16 +6,16 @@
 import type { StartWindow } from "../file/campaign_file.ts";
 
 export const DAY_MS = 86_400_000;
-/** Maximum number of days in the cache of a zone. When it is reached, the cache is cleared. */
+/** For each zone. A full cache is cleared. */
 const REMEMBERED_DAYS = 1_000;
 
 interface Zone {
   format: Intl.DateTimeFormat;
-  /** Offset of each day (UTC); null for days on which the offset changes. */
+  /** Keys are days in UTC. Null if the offset changes on that day. */
   days: Map<number, number | null>;
 }
 
-// Creating a formatter takes far longer than using it.
+// Creating a formatter takes much longer than using it.
 const ZONES = new Map<string, Zone>();
 
 function zoneOf(name: string): Zone {
@@ -88,7 +88,7 @@ const MINUTE_MS = 60_000;
  */
 const HORIZON_MS = 22 * DAY_MS;
 
-/** The day of the week, 1 (Monday) to 7 (Sunday), for a day counted from 1970-01-01. */
+/** @param day Days since 1970-01-01. @returns 1 (Monday) to 7 (Sunday). */
 function weekday(day: number): number {
   // 1970-01-01 was a Thursday.
   return ((day + 3) % 7 + 7) % 7 + 1;
@@ -104,7 +104,7 @@ function isOpenAt({ days, fromMinute, toMinute, zone }: StartWindow, ms: number)
   return (today && minute >= fromMinute) || (minute < toMinute && days.includes(weekday(day - 1)));
 }
 
-/** The first instant after `ms` at which the window may open or close, or its zone's offset changes. */
+/** Returns the first instant after `ms` at which the window may open or close, or the offset of its zone changes. */
 function nextStep({ fromMinute, toMinute, zone }: StartWindow, ms: number): number {
   const local = ms + offsetAt(zone, ms);
   const timeOfDay = local - Math.floor(local / DAY_MS) * DAY_MS;
@@ -113,7 +113,7 @@ function nextStep({ fromMinute, toMinute, zone }: StartWindow, ms: number): numb
   return offsetChange(zone, ms, step) ?? step;
 }
 
-/** The first instant from `ms` on at which the window is open; null if it never opens. */
+/** Returns the first instant, `ms` or later, at which the window is open; null if it never opens. */
 function firstOpen(window: StartWindow, ms: number): number | null {
   for (let at = ms; at <= ms + HORIZON_MS; at = nextStep(window, at)) {
     if (isOpenAt(window, at)) return at;

@@ -1,5 +1,5 @@
 /**
- * `campaign.html`: a page about a campaign for people: its state, what needs attention, then everything else.
+ * `campaign.html`, a page for people: the state of the campaign, what needs attention, and then everything else.
  *
  * @module
  */
@@ -95,11 +95,7 @@ import {
 } from "./words.ts";
 import type { CampaignMarkdownOptions } from "./markdown.ts";
 
-/**
- * Renders the page.
- *
- * @param view View after `cleanCampaign`. Its texts are escaped. Of the addresses in them, only pull requests become links.
- */
+/** @param view Must come from `cleanCampaign`. Its texts are escaped, and only addresses of pull requests become links. */
 export function renderCampaignPage(view: CampaignView, options: CampaignMarkdownOptions = {}): string {
   const { command = ANY_COMMAND, problem = null, prompts = [], isShared = false } = options;
   const nowMs = instantMs(view.at) ?? 0;
@@ -169,7 +165,6 @@ function busyText(writer: string): Part {
   }) held the campaign's directory when this page was written. Until it ends, you can view the campaign and use <code>campaign stop</code>. All other commands that change the campaign exit with 75.`;
 }
 
-/** The icon and the word for the state. */
 function stateOf(view: CampaignView, entries: readonly Attention[]): [tone: Tone, word: string] {
   if (isStoppedByFailures(view)) {
     const limit = view.about?.limits.stopAfterFailures ?? "";
@@ -185,7 +180,6 @@ function stateOf(view: CampaignView, entries: readonly Attention[]): [tone: Tone
     : [tone, word];
 }
 
-/** What the state of the campaign means, in sentences. */
 function summary(view: CampaignView): Part {
   if (!isAtGate(view)) return wordsOf(sentence(stateDetail(view)), bare);
   // The reason is in the panel of the canary's gate.
@@ -193,7 +187,6 @@ function summary(view: CampaignView): Part {
   return markup`${reason !== null && `${capital(reason)}. `}${countWords(view)}.`;
 }
 
-/** What has finished and what has not, in words. */
 function countWords(view: CampaignView): string {
   const { items, ended, asking, running } = totalsOf(view.counts);
   const queuedItems = items - ended - asking - running;
@@ -206,7 +199,7 @@ function countWords(view: CampaignView): string {
   ].join(", ");
 }
 
-/** Maximum number of rows of the canary. A gate is usually about a few items. */
+/** A canary usually has only a few items. */
 const MAX_CANARY = 50;
 
 /** The panel that asks for the approval of the canary, with what is needed to decide. After a failure, the steps that come first are above it. */
@@ -243,7 +236,7 @@ function gate(view: CampaignView, command: CampaignCommand, context: RowContext)
   });
 }
 
-/** A shorter wait is shown without its duration. */
+/** The duration of a shorter wait is not shown. */
 const LEAST_WAIT_MS = 60_000;
 
 function waitText(sinceMs: number, nowMs: number): string {
@@ -273,7 +266,6 @@ const CANARY_COLUMNS: readonly Column[] = [
   { name: "Run", named: true },
 ];
 
-/** What the rows of items need. */
 interface RowContext {
   readonly names: ReadonlyMap<string, string>;
   readonly nowMs: number;
@@ -283,13 +275,13 @@ interface RowContext {
   readonly endings: ReadonlyMap<string, string>;
 }
 
-/** Why an item has its state. The text links to the last lines of the item's agent, otherwise to its cause with the commands. */
+/** The text links to the last lines of the item's agent, or to its cause with the commands. */
 function whyCell({ id }: CampaignItem, text: string | null, { causes, endings }: RowContext): Html | null {
   const place = endings.get(id) ?? causes.get(id);
   return oneLine(text, place === undefined ? undefined : `#${place}`);
 }
 
-/** The id of a run. With a local Mogplex, it links to the run's page. The address of a run in the app is unknown. */
+/** With a local Mogplex, the id links to the run's page. The address of a run in the hosted app is unknown. */
 function runCell({ runId }: CampaignItem, { about }: CampaignView): Html | null {
   const address = runId === null ? undefined : runAddress(about?.origin ?? "", runId);
   return address === undefined ? shortId(runId) : link(address, shortId(runId));
@@ -332,17 +324,17 @@ function needsPerson(entries: readonly Attention[]): Part {
   return text !== "" && markup`<span class="soft">${text}</span>`;
 }
 
-/** A task with its variables, as in the file. */
+/** Marks the variables of a task. */
 function withVariables(task: string): Part {
   return parseTemplate(task).parts.map((part) =>
     typeof part === "string" ? part : markup`<var>${`{{ ${part.name} }}`}</var>`
   );
 }
 
-/** Maximum number of earlier tasks that are shown. Each change of the file adds one. */
+/** Each change of the campaign's task adds an earlier task. */
 const MAX_EARLIER = 4;
 
-/** The newest task, and the earlier tasks that some items had; null if there are no tasks. */
+/** Shows the newest task, and earlier tasks of some items; null if there are no tasks. */
 function tasks(prompts: readonly string[]): Html | null {
   const newest = prompts.at(-1);
   if (newest === undefined) return null;
@@ -356,7 +348,7 @@ function tasks(prompts: readonly string[]): Html | null {
   );
 }
 
-/** The items as one bar with a legend. Items that have not finished are the empty part of the bar. Null if there are no items. */
+/** Shows the items as one bar with a legend. Its empty part is the unfinished items. Null if there are no items. */
 function shares(view: CampaignView): Html | null {
   const { items, ended, good, skipped, bad, asking, running } = totalsOf(view.counts);
   if (items === 0) return null;
@@ -417,17 +409,16 @@ function pastTimeText(ms: number, nowMs: number): string {
   return utcText(nowMs).startsWith(`${day} `) ? `at ${time}` : `on ${dayTimeText(ms)}`;
 }
 
-/** The id of an entry on the page. */
 const causeId = (index: number) => `c${index}`;
 
-/** The ids of the entries, by item. If an item is in several entries, the first one is used. */
+/** Keys are items. If an item is in several entries, the first entry is used. */
 function causeIds(entries: readonly Attention[]): ReadonlyMap<string, string> {
   return new Map(entries.flatMap(({ ids }, index) => ids.map((item) => [item, causeId(index)] as const)).reverse());
 }
 
 const endingId = (cause: string, index: number) => `${cause}-${index}`;
 
-/** The ids of different last lines by item. */
+/** Keys are items. */
 function endingIds(entries: readonly Attention[]): ReadonlyMap<string, string> {
   return new Map(
     entries.flatMap(({ newest }, index) =>
@@ -440,7 +431,6 @@ function endingIds(entries: readonly Attention[]): ReadonlyMap<string, string> {
   );
 }
 
-/** An entry with its commands, in the order in which they are useful. */
 function entryOf(entry: Attention, id: string, items: ReadonlyMap<string, CampaignItem>, nowMs: number): Html {
   const { title, cause, count, items: entryItems, steps, isLater } = entry;
   const verdict = [...ITEM_VERDICTS, ...OPEN_STATES].find((each) => each === title);
@@ -479,14 +469,14 @@ function entryOf(entry: Attention, id: string, items: ReadonlyMap<string, Campai
   }</div>`;
 }
 
-/** An item of an entry. The address of its pull request becomes a link. */
+/** The address of the pull request becomes a link. */
 function linked(name: string, pullRequest: string | null): Words {
   const [before, after] = pullRequest === null ? [] : name.split(pullRequest, 2);
   if (before === undefined || after === undefined || pullRequest === null) return { name };
   return [{ name: before.replace(/ \($/, "") }, " (", { link: pullRequest }, after];
 }
 
-/** A longer cause is shown in its own block. */
+/** A longer cause is shown in a separate block. */
 const MAX_CAUSE = 200;
 
 /** @param isFirst Whether the first action is the main action of its panel. */
@@ -501,7 +491,7 @@ function actionsOf(
   }</div>`;
 }
 
-/** How far the pull requests are from being merged; null once all are. */
+/** Null if all pull requests are merged. */
 function merging(view: CampaignView, command: CampaignCommand): Html | null {
   const rows = mergeRows(view, command);
   const blocks = rows.flatMap(({ text, command: line, links }): Block[] => [
@@ -512,7 +502,6 @@ function merging(view: CampaignView, command: CampaignCommand): Html | null {
   return blocks.length === 0 ? null : panel(htmlOf(blocks));
 }
 
-/** The bar, and what happens next. */
 function progress(view: CampaignView, nowMs: number, { links = {} }: CampaignMarkdownOptions): Html | null {
   const { items, writer, state, about } = view;
   const endMs = endMsOf(view, nowMs);
@@ -541,7 +530,7 @@ function progress(view: CampaignView, nowMs: number, { links = {} }: CampaignMar
 }
 
 const HOUR_MS = 3_600_000;
-/** Maximum number of hours for which the limit is drawn, about two months. */
+/** The limit is drawn for at most this time, about two months. */
 const MAX_HOURS = 1_500;
 
 /** The points of a line that counts these times within a period. */
@@ -551,11 +540,11 @@ function counted(times: readonly (number | null)[], fromMs: number, spanMs: numb
   return points.length === 0 ? [] : [[0, 0], ...points, [1, points.length]];
 }
 
-/** With fewer items and less time, the chart would show nothing that the bar does not. */
+/** For fewer items or less time, the chart would not show more than the bar. */
 const LEAST_ITEMS = 10;
 const LEAST_MS = 2 * HOUR_MS;
 
-/** The chart of finished items over time; null for a small campaign. */
+/** Null for a small campaign. */
 function burnUp({ items, quota, at, state: campaignState }: CampaignView): Html | null {
   const started = items.map(({ startedAt }) => instantMs(startedAt));
   const fromMs = Math.min(...started.filter((time) => time !== null));
@@ -572,7 +561,7 @@ function burnUp({ items, quota, at, state: campaignState }: CampaignView): Html 
   if (finished < LEAST_ITEMS && toMs - fromMs < LEAST_MS || finished < 3) return null;
   const spanMs = toMs - fromMs;
   const hours = Math.min(MAX_HOURS, Math.ceil(spanMs / HOUR_MS));
-  // Once nothing more starts, the limit is no longer of interest.
+  // After the last start, the limit does not matter.
   const isLimited = quota.hour.limit !== null && !areRunsOver(campaignState);
   const limit = (hour: number) =>
     Math.min(items.length, (quota.hour.limit ?? 0) * (hour + 1), (quota.day.limit ?? 0) * (Math.floor(hour / 24) + 1));
@@ -725,10 +714,9 @@ function quotas({ quota: { minute, hour, day, sandboxes }, waitingFor }: Campaig
   );
 }
 
-/** Maximum number of decisions shown. */
 const MAX_DECISIONS = 40;
 
-/** What people and gates decided; null if there are no decisions. */
+/** Null if there are no decisions. */
 function decisions({ about }: CampaignView): Html | null {
   const all = about?.decisions ?? [];
   if (all.length === 0) return null;
@@ -744,7 +732,7 @@ function decisions({ about }: CampaignView): Html | null {
   );
 }
 
-/** Who decided what: `ann approved the canary`. */
+/** For example, `ann approved the canary`. */
 function decisionText(what: string, by: string | null): Part {
   return by === null
     ? what

@@ -8,10 +8,10 @@ import { groupStuck } from "../pulls.ts";
 import { GOOD_VERDICTS, ITEM_VERDICTS, type ItemState } from "../view/verdicts.ts";
 import type { CampaignItem, CauseGroup } from "../view/view.ts";
 
-// Reasons are compared without the parts that differ from item to item: numbers, ids, hashes, temporary folders, and names of repositories and
+// Reasons are compared without the parts that differ between items: numbers, ids, hashes, temporary folders, and names of repositories and
 // branches.
 
-/** A reason, split at the parts that differ. There is one more text than there are values. */
+/** A reason, split at its variable parts. There is one more text than there are values. */
 interface CausePattern {
   readonly texts: readonly string[];
   readonly values: readonly string[];
@@ -19,18 +19,18 @@ interface CausePattern {
 
 /** Names of a campaign's repositories and branches, for {@linkcode causePattern}. */
 interface CampaignNames {
-  /** In lower case. */
+  /** In lowercase. */
   readonly names: ReadonlySet<string>;
   /** Maximum number of parts of a name, separated by slashes. */
   readonly parts: number;
 }
 
-// Twice the maximum length of a reason in the journal.
+// Twice the limit for reasons in the journal.
 const MAX_REASON = 1_000;
 // Longer names exist. They are recognized by their digits or hashes, which names from the service have.
 const MAX_NAME_PARTS = 6;
 
-/** An ordinary word with the punctuation after it. Most tokens are words. */
+/** A word with the punctuation after it. This fast check covers most tokens. */
 const WORD = /^([A-Za-z]+)[.,!?:]*$/;
 /** A sequence of characters in which names, paths and addresses occur. */
 const TOKEN = /[^\s"'`()<>{}[\]|;=]+/g;
@@ -50,7 +50,7 @@ const VARIABLE = new RegExp(
 );
 const WHOLE = /^(?:-?\d+(?:[.,]\d+)*|[^-]*(?:-[^-]*){4})$/;
 const NUMBERS = /\d+(?:[.,]\d+)*/g;
-/** An error code, such as `TS2304` or `E0308`. A different number is a different cause. */
+/** Error codes such as `TS2304` or `E0308`. Another code is another cause. */
 const ERROR_CODE = /^[A-Z]{1,6}\d+$/;
 /** The text before an exit code or a status code, and the code. A different code is a different cause. */
 const BEFORE_CODE = /(?:^|[^a-z0-9])(?:code|status|http)[ :=]+$/i;
@@ -73,7 +73,6 @@ function campaignNames(items: readonly CampaignItem[]): CampaignNames {
   return { names, parts };
 }
 
-/** Collects texts and values, from the beginning of a reason to its end. */
 class Builder {
   readonly texts: string[] = [];
   readonly values: string[] = [];
@@ -152,7 +151,7 @@ function nameAndRest(text: string): [name: string, rest: string] {
 }
 
 interface Names extends CampaignNames {
-  /** Short name of the item's own repository, in lower case. */
+  /** In lowercase. */
   readonly own: string;
 }
 
@@ -160,7 +159,7 @@ interface Names extends CampaignNames {
 function pieces(token: string, before: string, after: string, { names, parts, own }: Names, to: Builder): void {
   const all = token.split(/([/@:\\]+)/);
   let at = 0;
-  /** Takes the longest name that begins here. @returns False if there is none. */
+  /** Takes the longest name that begins at this position. @returns Whether there is one. */
   function takeName(): boolean {
     for (let count = Math.min(parts, Math.ceil((all.length - at) / 2)); count > 0; count--) {
       const until = at + count * 2 - 1;
@@ -235,7 +234,7 @@ export function isTrouble(state: ItemState): boolean {
 const MAX_SLUG = 24;
 const SHORT_HASH = 4;
 const FULL_HASH = 8;
-// Words that say nothing about a cause.
+// Words that do not identify a cause.
 const FILLERS = new Set(
   "a an and as at be but by for from in is it of on or that the this to was were with".split(" "),
 );
@@ -243,22 +242,22 @@ const FILLERS = new Set(
 interface Group {
   readonly verdict: ItemState;
   readonly texts: readonly string[];
-  /** Values that all items share; null where they differ. */
+  /** Null where the values of the items differ. */
   readonly values: (string | null)[];
   readonly key: string;
   readonly items: string[];
-  /** The fixed word of the group, if its cause has one. */
+  /** The word of the group if its cause has a fixed one. */
   readonly word?: string | undefined;
 }
 
-/** FNV-1a, 32 bits, as 8 hex digits. Words only have to be different within a campaign. */
+/** FNV-1a, 32 bits, as 8 hex digits. Words must only be unique within a campaign. */
 function hashOf(text: string): string {
   let hash = 0x811c9dc5;
   for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
   return (hash >>> 0).toString(16).padStart(FULL_HASH, "0");
 }
 
-/** The first words that the reasons of all items in a group share. */
+/** The first words that the reasons of all items in the group share. */
 function slugOf({ verdict, texts }: Group): string {
   let slug = "";
   for (const [word] of texts.join(" ").toLowerCase().matchAll(/(?<![\p{L}\p{N}])[a-z]{2,}(?![\p{L}\p{N}])/gu)) {
@@ -270,14 +269,14 @@ function slugOf({ verdict, texts }: Group): string {
   return slug === "" ? verdict : slug;
 }
 
-/** The word of a group. A group without a reason is named after its verdict. */
+/** A group without a reason gets the name of its verdict. */
 function wordOf(group: Group, digits: number): string {
   const { verdict, texts, word } = group;
   if (word !== undefined) return word;
   return texts.length === 1 && texts[0] === "" ? verdict : `${slugOf(group)}-${hashOf(group.key).slice(0, digits)}`;
 }
 
-/** Unique words for the groups. A word does not depend on other groups, unless two have the same slug and the same short hash. */
+/** Words are unique. They do not depend on other groups, unless two groups have the same slug and the same short hash. */
 function wordsOf(groups: readonly Group[], taken: readonly string[]): string[] {
   const short = groups.map((group) => wordOf(group, SHORT_HASH));
   const times = new Map<string, number>();

@@ -103,7 +103,7 @@ function resultColumns(items: readonly CampaignItem[]): Column[] {
 
 // The report `campaign.json` is for programs. Its schema is `schema/campaign-report.schema.json`.
 
-/** A field on lines of its own. A list has one line for each entry. */
+/** A list has one line for each entry. */
 function field([name, value]: [string, unknown]): string {
   const text = Array.isArray(value) && value.length > 0
     ? `[\n${value.map((entry) => `    ${jsonText(entry)}`).join(",\n")}\n  ]`
@@ -111,7 +111,7 @@ function field([name, value]: [string, unknown]): string {
   return `  ${jsonText(name)}: ${text}`;
 }
 
-/** Renders the view unchanged, with one line for each item, so that a home in Git shows what has changed. */
+/** Each item has one line, so that a Git diff shows which items have changed. */
 function renderCampaignJson(view: CampaignView): string {
   return `{\n${Object.entries(view).map(field).join(",\n")}\n}\n`;
 }
@@ -311,12 +311,11 @@ export function campaignVariables(view: CampaignView): Record<string, string> {
   return Object.fromEntries(values.map(([name, value]) => [`${PREFIX}CAMPAIGN_${name}`, bareValue(value)]));
 }
 
-/** Renders `outputs.env`, with one `NAME=value` per line. */
 function renderCampaignDotenv(view: CampaignView): string {
   return renderDotenvFile(campaignVariables(view));
 }
 
-/** Renders records to append to `GITHUB_OUTPUT`: the same names in lower case, without `MOGPLEX_`. */
+/** Records for `GITHUB_OUTPUT`: the same names in lowercase, without `MOGPLEX_`. */
 function renderCampaignGithubOutputs(view: CampaignView): string {
   const entries = Object.entries(campaignVariables(view));
   return renderGithubOutputs(

@@ -45,7 +45,7 @@ import { areRunsOver, isFinal, totalsOf } from "./verdicts.ts";
 import type { CampaignAbout, CampaignItem, CampaignView, ItemResult } from "./view.ts";
 
 export interface ViewInput {
-  /** The current time, in milliseconds since 1970 by the service's clock. */
+  /** Milliseconds since 1970, by the service's clock. */
   nowMs: number;
   /** Mean duration of a run, in milliseconds; null if none has ended. {@linkcode DEFAULT_MEAN_RUN_MS} is then used. */
   meanRunMs: number | null;
@@ -56,18 +56,18 @@ export interface ViewInput {
   lookedAtMs?: number | undefined;
   /** Number of the user's active sandboxes; null if they were not read. @default the number in the journal */
   sandboxes?: number | null | undefined;
-  /** Which other process is working on the campaign. @default {null} */
+  /** Describes the other process that is working on the campaign. @default {null} */
   writer?: string | null | undefined;
   /**
    * Whether a process follows the campaign until the end, so that no further wave is needed to see the end. @default whether another process is
    * working on the campaign
    */
   stays?: boolean | undefined;
-  /** Whether to leave out the causes and the end, which take most of the time to compute, for a log that shows neither. @default {false} */
+  /** Whether to omit the causes and the end, which take most of the time to compute. @default {false} */
   brief?: boolean | undefined;
   /** Time without activity after which a pull request is stuck, in milliseconds. @default three days */
   stuckAfterMs?: number | undefined;
-  /** Number of pull requests that could not be read just now and have an earlier state in the journal. @default {0} */
+  /** Number of pull requests that could not be read just now, so that the view shows an earlier state. @default {0} */
   failed?: number | undefined;
 }
 

@@ -58,17 +58,17 @@ export async function proveUser(work: Work): Promise<void> {
   await whyGone(work, missing.open, missing.cause);
 }
 
-/** The run that was started last, with its item; undefined if there is no run yet. */
+/** Returns the run that was started last; undefined if there is none. */
 function newestRun({ store: { memory } }: Work): OpenRun | undefined {
   const start = [...memory.runs.values()].at(-1);
   const item = [...memory.items.values()].find(({ starts }) => start !== undefined && starts.includes(start));
   return start === undefined || item === undefined ? undefined : { item, start };
 }
 
-/** Maximum number of other repositories, and of other runs, that are looked up. */
+/** Maximum number of other repositories and of other runs that are looked up. */
 const OTHERS = 5;
 
-/** Other repositories of the campaign, evenly spread over its list. The service does not list hidden repositories. */
+/** Returns other repositories, spread evenly over the list. The service does not list hidden repositories. */
 function othersOf({ lock }: Work, { repositoryId }: LockItem): string[] {
   const ids = new Set<string>();
   for (const item of lock.items) {
@@ -79,7 +79,7 @@ function othersOf({ lock }: Work, { repositoryId }: LockItem): string[] {
   return [...ids].filter((_, index) => index % step === 0).slice(0, OTHERS);
 }
 
-/** Other runs in the journal, newest first. */
+/** From the journal, newest first. */
 function otherRuns({ store: { memory } }: Work, runId: string): { runId: string; repositoryId: string }[] {
   const owners = new Map<StartMemory, LockItem>();
   for (const { item, starts } of memory.items.values()) for (const start of starts) owners.set(start, item);
@@ -89,7 +89,7 @@ function otherRuns({ store: { memory } }: Work, runId: string): { runId: string;
   }).toReversed();
 }
 
-/** Whether the token can read a run, and the run belongs to the given repository. */
+/** Whether the token can read a run of the given repository. */
 async function reaches(
   { session: { client }, pace, proven }: Work,
   id: string,

@@ -17,10 +17,8 @@ import type { Work } from "./work.ts";
  */
 const HOLD_MS: readonly number[] = [2_000, 5_000, 10_000];
 
-/** Maximum number of reads of such runs. */
 const MAX_HOLDS = 12;
 
-/** Why a person's decision cancelled the run of an item. */
 function reasonOf({ store: { memory: { stopped } } }: Work): string {
   return stopped?.cancel ? "cancelled when the campaign was stopped" : "cancelled when the item was skipped";
 }
@@ -28,7 +26,7 @@ function reasonOf({ store: { memory: { stopped } } }: Work): string {
 export interface ToCancel extends OpenRun {
   /** Whether an open start has just found the run. Such a run may not have a sandbox yet, so it is read until its end is certain. */
   isFound: boolean;
-  /** Why the run is cancelled; null for the usual reason. */
+  /** Null for the usual reason. */
   why: string | null;
 }
 
@@ -46,7 +44,7 @@ export async function cancelRuns(
   const changed: string[] = [];
   let held: (ToCancel & { run: Run })[] = [];
 
-  /** Performs an action on each run. A run whose action fails is left to the next wave. */
+  /** A run for which `act` fails is left to the next wave. */
   async function each<T extends ToCancel>(all: readonly T[], act: (one: T) => Promise<void>): Promise<T[]> {
     const done: T[] = [];
     for (const one of all) {
@@ -95,7 +93,7 @@ export async function cancelRuns(
   return { changed, failures };
 }
 
-/** Cancels the run of an item. @returns The run when it was cancelled; undefined when it had already ended or is gone, which is recorded. */
+/** @returns The run after it was cancelled; undefined if it had already ended or is gone, which is recorded. */
 async function cancelOne(work: Work, open: OpenRun): Promise<Run | undefined> {
   return await unlessGone(work, open, async () => {
     if (!work.proven.has(runIdOf(open))) await read(work, open);
@@ -106,7 +104,7 @@ async function cancelOne(work: Work, open: OpenRun): Promise<Run | undefined> {
   });
 }
 
-/** Reads a run that was cancelled, and cancels it again when it has come back. @returns Whether it had. */
+/** Reads a cancelled run, and cancels it again if it has come back. @returns Whether it had. */
 async function holds(work: Work, each: ToCancel & { run: Run }): Promise<boolean> {
   const { session, pace } = work;
   const run = await pace.request((call) => session.client.getRun(runIdOf(each), call));
@@ -117,7 +115,7 @@ async function holds(work: Work, each: ToCancel & { run: Run }): Promise<boolean
   return false;
 }
 
-/** Cancels the run of an item because the process of the campaign ends, and records its end. */
+/** For a process that ends while the run is active. The run's end is recorded. */
 export async function cancelRun(work: Work, open: OpenRun): Promise<void> {
   const run = await cancelOne(work, open);
   if (run !== undefined) {
@@ -128,7 +126,7 @@ export async function cancelRun(work: Work, open: OpenRun): Promise<void> {
   }
 }
 
-/** A run does not stay cancelled. Exit code 69. */
+/** The run became active again after each cancel. Exit code 69. */
 class UnavailableRun extends MogplexError {
   constructor(runId: string, campaign: string) {
     super({

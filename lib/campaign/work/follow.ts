@@ -48,16 +48,16 @@ function isWaiting({ start }: OpenRun): boolean {
 class Follower {
   readonly #work: Work;
   readonly #pacer;
-  /** Times on the clock of the last look at each run. */
+  /** The time of the last look at each run, by the clock of this process. */
   readonly #seenAt = new Map<string, number>();
-  /** What the next start is waiting for; undefined if that must be determined. */
+  /** What the next start is waiting for; undefined if this must be computed. */
   #rest: Rest | undefined;
-  /** Time on the clock at which people's decisions are carried out again. */
+  /** When people's decisions are carried out again, by the clock of this process. */
   #obeyAt = -Infinity;
-  /** Time on the clock at which the home is checked for changes by other machines. */
+  /** When the home is checked for changes by other machines, by the clock of this process. */
   #elsewhereAt: number;
   #failures = 0;
-  /** Why the last step failed; undefined if it succeeded. */
+  /** The error of the last step. */
   #error: MogplexError | undefined;
   readonly #streams: RunStreams;
   /** Looks that are due because a stream reported an end: the time of the next look, and the number of looks so far. */
@@ -149,7 +149,7 @@ class Follower {
     this.#elsewhereAt = clock.now() + ELSEWHERE_MS;
   }
 
-  /** Time on the clock at which another start may be possible. */
+  /** By the clock of this process. */
   #startAt(): number {
     if (this.#rest === undefined) return -Infinity;
     const { nextMs } = this.#rest;
@@ -164,7 +164,7 @@ class Follower {
     }
   }
 
-  /** Merges pull requests. Each merge makes room for another pull request. */
+  /** Each merge makes room for another pull request. */
   async #merge(): Promise<void> {
     for (const item of await this.#work.merge()) {
       this.#rest = undefined;
@@ -172,12 +172,12 @@ class Follower {
     }
   }
 
-  /** Time on the clock at which people's decisions are carried out. */
+  /** By the clock of this process. */
   #obeyDueAt(): number {
     return cancelsAreNew(this.#work) ? -Infinity : this.#obeyAt;
   }
 
-  /** Carries out what people have decided about runs. What fails is tried again later. */
+  /** Carries out what people have decided about runs. A failed step is tried again later. */
   async #obey(): Promise<void> {
     const { session: { clock, ...session }, failures } = this.#work;
     if (this.#obeyDueAt() > clock.now()) return;
@@ -258,7 +258,7 @@ class Follower {
     return true;
   }
 
-  /** Performs a step. After a failure that a retry can fix, it waits and returns undefined. */
+  /** Runs a step. If it fails with an error that a retry can fix, this waits and returns undefined. */
   async #tolerate<T>(what: string, step: () => Promise<T>): Promise<T | undefined> {
     const { session } = this.#work;
     try {

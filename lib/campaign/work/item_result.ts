@@ -22,7 +22,7 @@ import { MAX_RESULT_VALUE, type ResultMemory } from "../journal/record.ts";
 import { resultPathOf, resultSchemaOf } from "../plan/make_lock.ts";
 import type { Work } from "./work.ts";
 
-/** Creates the function that opens the campaign's repositories, with the tokens in the environment. */
+/** Uses the tokens in the environment. */
 export function filesOpener(
   options: CampaignOptions,
   { openGit }: Pick<FilesOptions, "openGit">,
@@ -41,7 +41,6 @@ export function filesOpener(
     }, wanted);
 }
 
-/** Maximum number of repositories that a message names. */
 const MAX_NAMED = 20;
 
 /**
@@ -77,19 +76,19 @@ export async function checkResultsReadable(
   throw new MogplexError({ attempted: "plan the campaign", why }, exit);
 }
 
-/** The start whose key determines the path of the file. Follow-ups use the same path. */
+/** The key of this start determines the path of the file. Follow-ups use the same path. */
 function taskStart({ starts }: ItemMemory): StartMemory | undefined {
   return starts.findLast(({ kind }) => kind === "task");
 }
 
-/** The path of an item's result file; undefined if the task asks for no result, or before the first start. */
+/** Undefined if the task asks for no result, or before the first start. */
 export function itemResultPath({ lock }: Pick<Work, "lock">, memory: ItemMemory): string | undefined {
   const start = taskStart(memory);
   return start === undefined ? undefined : resultPathOf(lock, memory.item, start.key);
 }
 
 /**
- * Reads the result file of a run that has succeeded.
+ * Must be called only after the run has succeeded.
  *
  * @returns Undefined if the task asks for no result.
  * @throws {MogplexError} with exit code 65 or 69 if the file cannot be read.

@@ -9,27 +9,23 @@ import { endOfRun, type EventFacts } from "../../run/result.ts";
 import type { CampaignFile } from "../file/campaign_file.ts";
 import { NO_CHANGE, type StartVerdict } from "../view/verdicts.ts";
 
-/** A verdict with its reason, for an `ended` record. Texts of the service in the reason are untrusted. */
+/** For an `ended` record. Texts of the service in `reason` are untrusted. */
 export interface Judgement {
   as: StartVerdict;
-  /** Why; null if there is nothing to report. */
+  /** Null if there is nothing to explain. */
   reason: string | null;
 }
 
 interface Evidence {
   facts: EventFacts;
-  /** Whether the events and the run show that no agent has begun; null if the events could not be read. */
+  /** Whether the run failed before its agent began; null if the events could not be read. */
   isUnbegun: boolean | null;
   success: CampaignFile["success"];
-  /** Why the address of a pull request in an event does not prove that there is one, as a clause; null if it does. */
+  /** Returns a clause if the address of a pull request in an event is not proof of the pull request; otherwise null. */
   doubt: (address: string) => string | null;
 }
 
-/**
- * Judges a run.
- *
- * @returns Undefined while the run is active. An unknown status is treated as active.
- */
+/** @returns Undefined while the run is active. An unknown status is treated as active. */
 export function judgeRun(
   run: Pick<Run, "status" | "error" | "runtime">,
   { facts, isUnbegun, success, doubt }: Evidence,

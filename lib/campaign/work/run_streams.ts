@@ -10,7 +10,7 @@ import { isTerminalType } from "../../run/result.ts";
 import type { Session } from "../../run/session.ts";
 import type { RequestPace } from "../plan/resolve.ts";
 
-/** Wait before a broken stream is opened again, in milliseconds. */
+/** Delay before a broken stream is opened again, in milliseconds. */
 const AGAIN_MS = 60_000;
 
 export class RunStreams {
@@ -18,7 +18,7 @@ export class RunStreams {
   readonly #pace: RequestPace;
   readonly #closed = new AbortController();
   readonly #live = new Map<string, AbortController>();
-  /** Times on the clock before which no stream of a run is opened. */
+  /** By run: no stream is opened before this time, by the clock of this process. */
   readonly #notBefore = new Map<string, number>();
   readonly #ended = new Set<string>();
   #wake: (() => void) | undefined;
@@ -34,7 +34,7 @@ export class RunStreams {
     return this.#live.has(runId);
   }
 
-  /** Runs whose streams have reported an end since the last call. */
+  /** Returns the runs whose streams have reported an end since the last call. */
   takeEnded(): string[] {
     const ended = [...this.#ended];
     this.#ended.clear();

@@ -13,7 +13,7 @@ import { fitBody, type JournalRecord, type RecordBody, type StopRequest } from "
 import type { Quota } from "../pace/next_starts.ts";
 import { followUpHash, taskHash } from "../plan/make_lock.ts";
 
-/** An item with its newest start, whose run has not ended. */
+/** An item whose newest start has an unfinished run. */
 export interface OpenRun {
   item: ItemMemory;
   start: StartMemory;
@@ -27,7 +27,7 @@ export function runIdOf({ start }: OpenRun): string {
 export class Store {
   readonly #home: Home;
   readonly memory: CampaignMemory;
-  /** Items with a run that has not ended, in the order of their starts. */
+  /** Items with an unfinished run, in the order of their starts. */
   readonly #open = new Set<ItemMemory>();
   #runMs = { sum: 0, count: 0 };
   #unshared: MogplexError | undefined;
@@ -77,7 +77,7 @@ export class Store {
     await this.#home.writeLock(lock);
   }
 
-  /** Why the journal could not be shared with other machines; undefined if it was shared. */
+  /** Why the journal could not be shared; undefined if it was shared. */
   get unshared(): MogplexError | undefined {
     return this.#unshared;
   }
@@ -106,7 +106,7 @@ export class Store {
     return this.#home.isShared;
   }
 
-  /** See {@linkcode Home.checkUnmoved}. All errors except a lost race are left to the next push. */
+  /** Like {@linkcode Home.checkUnmoved}, but ignores all errors except a lost race. The next push reports the others. */
   async checkUnmoved(): Promise<void> {
     try {
       await this.#home.checkUnmoved();
@@ -155,12 +155,12 @@ export class Store {
     giveUpOpenStarts(this.memory, nowMs, this.isShared);
   }
 
-  /** Applies a record only to the campaign's memory, for a process that is not allowed to write. */
+  /** For a process that is not allowed to write. */
   applyWithoutWriting(body: RecordBody): void {
     for (const record of this.#recordsOf(body)) this.#take(record);
   }
 
-  /** Applies a record to the campaign's memory, and writes it to the journal unless this is a dry run. @throws what {@linkcode Store.record} throws. */
+  /** Does not write if this is a dry run. @throws the errors of {@linkcode Store.record}. */
   async take(body: RecordBody, isDryRun: boolean): Promise<void> {
     if (isDryRun) this.applyWithoutWriting(body);
     else await this.record(body);
@@ -179,7 +179,7 @@ export class Store {
     });
   }
 
-  /** Mean time of the runs that have ended without being cancelled, in milliseconds; null when none has. */
+  /** Mean duration of finished runs that were not cancelled, in milliseconds; null if there are none. */
   get meanRunMs(): number | null {
     const { sum, count } = this.#runMs;
     return count === 0 ? null : sum / count;

@@ -17,13 +17,9 @@ import { startSome } from "./start_item.ts";
 import type { OpenRun, Store } from "./store.ts";
 import { readPullRequests, serviceNow, type Work } from "./work.ts";
 
-/**
- * Makes one wave.
- *
- * @throws the worst error of what could not be read, cancelled or settled, after everything else is done. Other errors are thrown at once.
- */
+/** @throws the worst error of what could not be read, cancelled or settled, after everything else was done. Other errors are thrown at once. */
 export async function runWave(work: Work): Promise<void> {
-  /** Errors of reads that a later attempt may fix. */
+  /** Errors of reads that may succeed later. */
   const unread: unknown[] = [];
   const attempt = async (act: () => Promise<unknown>) => {
     try {
@@ -44,13 +40,13 @@ const LINGER_MS = 20_000;
 /** How much later than its expected end a run is looked at, in milliseconds. The service's time is known only to the second. */
 const END_GUARD_MS = 1_500;
 
-/** When a run ends if it takes as long as earlier runs, in milliseconds since 1970 by the service's clock; NaN if unknown. */
+/** The run's end if it takes the mean time, in milliseconds since 1970 by the service's clock; NaN if unknown. */
 function expectedEnd({ store }: Work, { start }: OpenRun): number {
   if (start.status === "awaiting_input") return Number.NaN;
   return Date.parse(start.createdAt ?? start.slotAt ?? "") + (store.meanRunMs ?? Number.NaN) + END_GUARD_MS;
 }
 
-/** @param unread Receives errors of reads that a later attempt may fix. */
+/** @param unread Receives errors of reads that may succeed later. */
 async function lookAndStart(work: Work, unread: unknown[]): Promise<void> {
   const { session, store, failures } = work;
   const { clock, signal } = session;
@@ -95,11 +91,11 @@ async function look(work: Work, open: OpenRun, unread: unknown[]): Promise<void>
 // What the next wave would do, computed without a request and without a change, for `--dry-run`.
 
 export interface Preview {
-  /** Names of the items whose runs the wave would read. */
+  /** Names of items whose runs the wave would read. */
   reads: string[];
-  /** Names of the items whose runs the wave would cancel after a stop or a skip with `--cancel`, including runs of open starts. */
+  /** Names of items whose runs the wave would cancel after a stop or a skip with `--cancel`, including runs of open starts. */
   cancels: string[];
-  /** Names of all items that the wave could start. Sandboxes outside the campaign and the results of the reads can reduce this list. */
+  /** Names of items that the wave could start. Other sandboxes and the results of the reads can reduce this list. */
   starts: string[];
   view: CampaignView;
 }
@@ -126,7 +122,7 @@ export async function previewWave(
   });
 }
 
-/** Names of all items that could be started next, according to the journal alone. */
+/** Uses only the journal. */
 export function previewStarts(store: Store, nowMs: number): string[] {
   const { memory } = store;
   const { items } = readyItems(memory, nowMs, store.isShared);

@@ -25,17 +25,16 @@ import type { OwnStarts } from "./own_starts.ts";
 import { setUpPullRequests } from "./set_up_pulls.ts";
 import type { Store } from "./store.ts";
 
-/** What further starts are waiting for. */
 export type Rest = Omit<Pace, "starts">;
 
 /** Called after each change, once its record is written. The work waits until the call returns, and ends with any error that it throws. */
 interface Listener {
-  /** @param item Name of the item that has changed. */
+  /** @param item Name of the item. */
   changed(item: string): Promise<void>;
   gateClosed(gate: GateName, reason: string): Promise<void>;
-  /** A stop requested by another process has been recorded. Runs may still have to be cancelled. */
+  /** Called after a stop of another process was recorded. Runs may still have to be cancelled. */
   stopped(): void;
-  /** Nothing more is started now. */
+  /** Called when nothing more is started for now. */
   waits(rest: Rest): Promise<void>;
   /** Merges what the campaign file allows. @returns Names of the items that have changed. */
   merge(): Promise<string[]>;
@@ -44,31 +43,30 @@ interface Listener {
 export interface Work extends Listener {
   readonly session: Session;
   readonly lock: Lock;
-  /** The journal and its current contents. */
   readonly store: Store;
   /** Ids that this process has verified as belonging to this token's user: runs of their item's repository, and repositories. */
   readonly proven: Set<string>;
   /** Addresses of pull requests for which the service was asked for the name of the repository, each with its item. */
   readonly named: Set<string>;
-  /** Runs whose events this process could not read when it last tried. */
+  /** Runs whose events could not be read the last time. */
   readonly withoutEvents: Set<string>;
   /** Errors about single items when people's decisions were last carried out. */
   readonly failures: unknown[];
-  /** Sequence number of the last stop with cancel that was carried out, or tried; 0 before that. */
+  /** Sequence number of the last stop with cancel that was carried out or tried; 0 before the first. */
   readonly obeyed: { cancelSeq: number };
   /** Why result files could not be read at the last attempt, by the name of the item. */
   readonly unreadResults: Map<string, MogplexError>;
-  /** What this process has started, and what it has announced but not sent. */
+  /** Starts that this process has sent, and starts that it has announced but not sent. */
   readonly started: OwnStarts;
   /** Number of the user's active sandboxes when they were last read, including those that are booting for this campaign; null before that. */
   readonly seen: { sandboxes: number | null };
   /** Runs that this process has seen without a sandbox. Their sandboxes are booting, and the service does not list them yet. */
   readonly booting: Set<string>;
-  /** Reads pull requests; undefined if they are not requested, or if there is no token. */
+  /** Undefined if pull requests are not requested, or if there is no token. */
   readonly pulls: PullRequests | undefined;
-  /** Opens a repository to read a result file. */
+  /** For result files. */
   readonly openFiles: OpenFiles;
-  /** Hosts of forges, including forges without a token. */
+  /** Includes forges without a token. */
   readonly forgeHosts: readonly string[];
   readonly pace: RequestPace;
   /** Cleans a text of the service for the journal. */
@@ -78,7 +76,7 @@ export interface Work extends Listener {
   readonly showTask: boolean;
 }
 
-/** The record of the error that stopped a wave. @param reason Must be cleaned for the journal. */
+/** @param reason Already cleaned for the journal. */
 export function troubleBody(reason: string, error: MogplexError): Extract<RecordBody, { type: "trouble" }> {
   return { type: "trouble", reason, ...(error.exit === "unauthorized" && { exit: EXIT.unauthorized }) };
 }
@@ -92,7 +90,7 @@ export function expectToken({ memory }: Pick<Session, "memory">, store: Store | 
   memory.workedBefore ||= store.memory.runs.size > 0;
 }
 
-/** Records the stops that other processes on this machine have requested. @returns Whether there are new ones. */
+/** @returns Whether other processes on this machine have requested new stops. */
 export async function takeStops({ store, redact, session, stopped }: Work): Promise<boolean> {
   const stops = await store.takeStops(redact);
   for (const { by } of stops) {
@@ -141,17 +139,17 @@ export function workOn(
   };
 }
 
-/** Makes the function that cleans, masks and cuts reasons. */
+/** The function cleans, masks and cuts reasons. */
 export function reasonCleaner(redact: (text: string) => string): Work["reason"] {
   return (text) => {
     if (text === null) return null;
-    // The text is cut after masking, because half a token cannot be recognized.
+    // The text is cut after masking, because a part of a secret would not be recognized.
     const masked = redact(plainText(text)).trim();
     return masked === "" ? null : cutText(masked, MAX_REASON);
   };
 }
 
-/** The service's time, in milliseconds since 1970: this machine's time, corrected by the `Date` of the last answer. */
+/** Milliseconds since 1970: this machine's time, corrected by the `Date` of the last answer. */
 export function serviceNow({ client, clock }: Pick<Session, "client" | "clock">): number {
   return clock.wallTime() - (client.clockSkewMs ?? 0);
 }
@@ -184,7 +182,7 @@ export async function readPullRequests(work: Work): Promise<string[]> {
     try {
       await noteName(work, item, item.pullRequest);
     } catch (error) {
-      // The next wave asks again.
+      // The next wave tries again.
       if (laterFailure(error) === undefined) throw error;
     }
   }
