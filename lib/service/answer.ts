@@ -1,5 +1,5 @@
 /**
- * Reads an HTTP answer completely, within limits of size and time, and describes it, or its loss, for messages.
+ * Reads HTTP answers within limits of size and time, and describes answers and network failures for messages.
  * @module
  */
 import { type Clock, OVER } from "../clock.ts";
@@ -19,19 +19,19 @@ export interface Answer {
 /** The body would use too much memory; the message explains why. */
 export class TooLarge extends Error {}
 
-/** Largest body that is read, in bytes: eight times 200 events of 20 000 characters with their messages. */
+/** Largest body that is read, in bytes: eight times 200 events of 20 000 characters. */
 export const MAX_BODY_BYTES = 32 * 1024 * 1024;
-/** How much of an error's body is read, in bytes. The API's own errors have a few hundred. */
+/** Number of bytes that are read from the body of an error. The API's own errors have a few hundred bytes. */
 const MAX_ERROR_BYTES = 64 * 1024;
 
-/** Maximum number of JSON values in an answer. 200 events of the service have some thousands. A value takes 64 bytes of memory, some objects 300. */
+/** Maximum number of JSON values in an answer. 200 events have a few thousand values. A value uses 64 bytes of memory, and some objects use 300. */
 const MAX_VALUES = 500_000;
 
 /**
- * Reads an answer to its end, so that its connection can be reused.
+ * Reads the whole body, so that the connection can be reused. The body of an error is cut.
  * @param limit Largest body in bytes.
  * @param wallMs Wall time, in milliseconds since 1970.
- * @throws {TooLarge} if the body is larger than the limit.
+ * @throws {TooLarge} if the body is larger than the limit, or has too many JSON values.
  * @throws what reading throws if the connection breaks.
  */
 export async function readAnswer(response: Response, limit: number, wallMs: number): Promise<Answer> {
@@ -61,14 +61,14 @@ async function readText(response: Response, limit: number, cut: boolean): Promis
     size += value.length;
     text += decoder.decode(value, { stream: true });
     if (size <= limit) continue;
-    // Do not await: a sender that never stops may never confirm.
+    // Do not await the cancellation: it may never finish if the sender never stops.
     reader.cancel().catch(() => {});
     if (cut) return text.slice(0, limit);
     throw new TooLarge(tooLarge);
   }
 }
 
-// Detects JSON texts that would use too much memory, before they are parsed: values use up to 20 times as much as their text.
+// JSON texts that would use too much memory are rejected before they are parsed. Parsed values use up to 20 times as much memory as their text.
 
 /** Whether a JSON text has more values than `limit`. Counts arrays, objects and commas, outside of strings. */
 export function hasMoreValues(text: string, limit: number): boolean {
@@ -88,7 +88,7 @@ const COMMA = 0x2c;
 const BACKSLASH = 0x5c;
 const OPEN = [0x5b, 0x7b];
 
-/** Index after the string whose first character is at `from`. */
+/** Index after the end of the string that begins at `from`, just after its opening quotation mark. */
 function afterString(text: string, from: number): number {
   for (let end = text.indexOf('"', from); end >= 0; end = text.indexOf('"', end + 1)) {
     let before = end - 1;
@@ -98,14 +98,13 @@ function afterString(text: string, from: number): number {
   return text.length;
 }
 
-// Reads `Retry-After` strictly: whole seconds or one of the three HTTP date formats. Anything else is ignored.
+// `Retry-After` is parsed strictly: whole seconds or one of the three HTTP date formats. Other values are ignored.
 
-/** Longest accepted delay, in milliseconds: 30 days, the longest wait of a job. A much larger delay added to the time would not be a valid date. */
+/** Longest delay that is used, in milliseconds: 30 days, the longest time that a job waits. Much longer delays would lead to invalid dates. */
 export const MAX_RETRY_AFTER_MS = 30 * 86_400_000;
 
 /**
- * @param value Value of the header, or null without it.
- * @param nowMs Wall time at the answer, in milliseconds since 1970; only dates need it.
+ * @param nowMs Wall time at the answer, in milliseconds since 1970; only used for dates.
  * @returns Milliseconds to wait, from 0 to {@linkcode MAX_RETRY_AFTER_MS}, or null if the header is absent or malformed.
  */
 export function parseRetryAfter(value: string | null, nowMs: number): number | null {
@@ -152,8 +151,7 @@ function parseHttpDate(text: string, nowMs: number): number | null {
 
 /**
  * Makes untrusted text safe for a message: one line, no control or formatting characters, secrets masked, cut to a length.
- * @param redact Masks secrets.
- * @param limit Maximum number of characters, before the `…` that marks a cut.
+ * @param limit Maximum number of characters, without the `…` that marks a cut.
  */
 export function excerpt(text: string, redact: (text: string) => string, limit = 160): string {
   const head = text.length > 4096 ? text.slice(0, 4096).replace(/\S{1,512}$/, "") : text;
@@ -180,7 +178,7 @@ export function factsOf(answer: Answer, code: string | null, redact: (text: stri
   return { status: answer.status, code, requestId, retryAfterMs: answer.retryAfterMs, headers };
 }
 
-/** The usual content type of a refusal. Showing it explains nothing. */
+/** The content type of normal API errors. Messages leave it out because it explains nothing. */
 const IS_JSON = /^application\/(?:[\w.+-]*\+)?json\b/i;
 
 /** `HTTP 502, content type "text/html", request id "fra1::x"`; with the code of the service, `HTTP 403 FORBIDDEN`. */
@@ -195,12 +193,7 @@ export function describeAnswer(answer: Answer, facts: AnswerFacts, redact: (text
   return parts.join(", ");
 }
 
-// The time limit of one attempt, and its two network failures: {@linkcode NetworkFailure} and {@linkcode TimedOut}.
-
-/**
- * The network failed: wraps what `fetch` or reading a body threw. Wrapping it there means that no later code has to recognize a network failure by
- * its text.
- */
+/** Wraps what `fetch` or reading a body threw, so that no later code has to recognize a network failure by its message. */
 export class NetworkFailure extends Error {
   constructor(cause: unknown) {
     super("connection lost", { cause });
@@ -211,13 +204,12 @@ export class TimedOut extends Error {}
 
 interface LimitOptions {
   clock: Clock;
-  /** Time limit of the work, in milliseconds. */
   limitMs: number;
-  /** Ends the work early; the call then rejects with its reason. */
+  /** Aborts the work. The call then rejects with the reason of this signal. */
   signal: AbortSignal | undefined;
 }
 
-/** The time of one piece of work, starting now. */
+/** The time starts with {@linkcode TimeLimit.until}. */
 export class TimeLimit {
   readonly #options: LimitOptions;
   readonly #controller = new AbortController();
@@ -234,9 +226,8 @@ export class TimeLimit {
   }
 
   /**
-   * Waits for the work until its time is up or the caller aborts.
    * @throws {TimedOut} if the time is up.
-   * @throws `signal.reason` if the caller aborts; what the work throws.
+   * @throws `signal.reason` if the caller aborts. Otherwise throws what the work throws.
    */
   until<T>(work: Promise<T>): Promise<T> {
     const { clock, limitMs, signal } = this.#options;
@@ -274,10 +265,7 @@ function describe(error: unknown, depth = 0): string {
   return inner === "" || text.includes(inner) ? text : `${text}: ${inner}`;
 }
 
-/**
- * Describes a network failure, with a cause for the error: the original, or a masked copy if any message or stack in the chain of causes contains a
- * secret.
- */
+/** Describes a network failure. `cause` is the original error, or a masked copy if a message or stack in its chain of causes contains a secret. */
 export function explainLoss(
   lost: NetworkFailure,
   redact: (text: string) => string,

@@ -11,8 +11,6 @@ import { isVariableRefused, readFileNow } from "../runtime.ts";
 import { createRedactor, joinRedactors, type Redactor, redactorOf } from "../text/redact.ts";
 import type { TokenSource } from "./transport.ts";
 
-// Checks the address of the service: which origins may receive the token.
-
 /** Default address of the service. Source: API reference, "Base URL". */
 export const DEFAULT_ORIGIN = "https://mogplex.com";
 
@@ -21,28 +19,26 @@ interface ParseOriginOptions {
   dev?: boolean | undefined;
   /** With `dev`: one more host (`name` or `name:port`) for plain HTTP. */
   devHost?: string | undefined;
-  /** `NODE_ENV=production`: refuses plain HTTP, whatever else is set. @default {false} */
+  /** `NODE_ENV=production`: refuses plain HTTP even with `dev`. @default {false} */
   production?: boolean | undefined;
-  /** Permits plain HTTP to this machine, whatever else is set. @default {false} */
+  /** Permits plain HTTP to this machine even without `dev` and with `production`. @default {false} */
   loopback?: boolean | undefined;
   /** Source of the address, for messages. @default {"MOGPLEX_URL"} */
   place?: string | undefined;
 }
 
 export interface Origin {
-  /** Scheme, host and port, without a trailing slash. */
   origin: string;
-  /** Host, with the port if it is not the scheme's default. */
   host: string;
-  /** Whether it differs from {@linkcode DEFAULT_ORIGIN}; then the user must see a notice. */
+  /** Whether the origin differs from {@linkcode DEFAULT_ORIGIN}. */
   custom: boolean;
   plain: boolean;
 }
 
 /**
- * Checks and normalizes an origin: `https://www.mogplex.com/` becomes `https://mogplex.com`, because the service redirects the former and a redirect
- * loses the token.
- * @throws {UsageError} if it is not a URL, has a path, query, fragment or credentials, or is plain HTTP without permission.
+ * Checks and normalizes an origin. `https://www.mogplex.com/` becomes `https://mogplex.com`, because the service redirects requests to `www` and a
+ * redirect loses the token.
+ * @throws {UsageError} if the text is not an HTTP(S) URL, has a path, query, fragment or credentials, or uses plain HTTP without permission.
  */
 function parseOrigin(text: string, options: ParseOriginOptions = {}): Origin {
   const { dev = false, devHost, production = false, loopback = false, place = "MOGPLEX_URL" } = options;
@@ -90,11 +86,11 @@ function parseOrigin(text: string, options: ParseOriginOptions = {}): Origin {
   return { origin: url.origin, host: url.host, custom: url.origin !== DEFAULT_ORIGIN, plain };
 }
 
-// Checks an access token before it is sent.
-
 const NO_SECRETS = "pull requests from forks get no secrets";
 
-/** Where a CI system stores the token, and why a job may not get it. Source: GitLab, "Protect a CI/CD variable"; GitHub, "Using secrets". */
+/**
+ * Where users of a CI system store the token, and why a job might not get it. Source: GitLab, "Protect a CI/CD variable"; GitHub, "Using secrets".
+ */
 const STORES: Readonly<Record<string, readonly [store: string, whyAbsent: string]>> = {
   github: ["Settings > Secrets and variables > Actions", NO_SECRETS],
   gitea: ["Settings > Actions > Secrets", NO_SECRETS],
@@ -105,19 +101,14 @@ const STORES: Readonly<Record<string, readonly [store: string, whyAbsent: string
   ],
 };
 
-/** What to do about a token that a job does not get. @param isUnknown Whether the variables of CI systems must not be read. */
+/** @param isUnknown Whether the CI system is unknown because its variables must not be read. */
 function storeAdvice(env: ConnectionOptions["env"], isUnknown: boolean): string {
   const [store, why] = (isUnknown ? undefined : lookup(STORES, systemName(env))) ??
     ["the secrets of the CI system", "many systems give no secrets to pull requests from forks"];
   return `store the token in ${store} (${why})`;
 }
 
-/**
- * Checks the name of the variable that holds a token.
- * @param attempted The attempt, after "Cannot".
- * @param setting Variable that contains the name.
- * @throws {UsageError} if it is not a name. The message does not show it, because users paste the token itself there.
- */
+/** @throws {UsageError} if it is not a name. The message does not contain the value, because users sometimes paste the token itself there. */
 export function checkTokenVariable(name: string, attempted: string, setting: string): string {
   if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return name;
   throw new UsageError({
@@ -127,11 +118,11 @@ export function checkTokenVariable(name: string, attempted: string, setting: str
 }
 
 /**
- * Checks and trims a token: `fetch` throws on blanks and line breaks around it.
- * Does not check its length, on which documentation and service disagree. Accepts tokens without the prefix `mog_`, which can be OAuth tokens.
- * @param source Its place, for messages: `CI/CD variable MOGPLEX_API_KEY`.
+ * Checks a token and trims it. The length is not checked, because the documentation and the service disagree about it. Tokens without the prefix
+ * `mog_` are accepted, because they can be OAuth tokens.
+ * @param source Where the token is stored, for messages: `CI/CD variable MOGPLEX_API_KEY`.
  * @param advice What to do if the token is empty.
- * @throws {UnauthorizedError} if it is empty or cannot be a token. The message does not show it.
+ * @throws {UnauthorizedError} if the token is empty or malformed. The message does not contain the token.
  */
 function checkToken(text: string, source: string, advice: () => string): string {
   const token = text.trim();
@@ -166,19 +157,19 @@ function checkToken(text: string, source: string, advice: () => string): string 
 
 export interface ConnectionOptions {
   env: (name: string) => string | undefined;
-  /** Reads the file of `MOGPLEX_API_KEY_FILE`; undefined if it does not exist. @default reads the file system */
+  /** Reads the file that `MOGPLEX_API_KEY_FILE` names; returns undefined if the file does not exist. @default reads the file system */
   readFile?: ((path: string) => string | undefined) | undefined;
   /** Whether the runtime refuses to read a variable. @default asks the runtime */
   refuses?: ((name: string) => boolean) | undefined;
   /** Overrides the environment. */
   token?: string | undefined;
-  /** Source of that token, for messages. @default {"the option token"} */
+  /** Source of `token`, for messages. @default {"the option token"} */
   tokenPlace?: string | undefined;
   /** Overrides the environment. */
   url?: string | undefined;
   /** Whether plain HTTP to this machine is permitted, whatever the environment contains. @default {false} */
   loopback?: boolean | undefined;
-  /** Whether the caller permits no variable at all. @default {false} */
+  /** Whether the caller passed `env: null`, so that no variable is read. @default {false} */
   noEnvironment?: boolean | undefined;
   /** Reads only the variables of the documented command: `MOGPLEX_API_KEY`, `MOGPLEX_URL`, `MOGPLEX_DEV`. @default {false} */
   dropIn?: boolean | undefined;
@@ -193,7 +184,6 @@ export interface FoundToken {
 export interface Connection extends Origin, FoundToken {
   /** Source of the address, for messages; undefined for the variable `MOGPLEX_URL`. */
   addressPlace?: string | undefined;
-  /** Lines that the user must see: the origin is not the default one, or uses plain HTTP. */
   notices: string[];
 }
 
@@ -203,8 +193,8 @@ const TOKEN_VARIABLE = "MOGPLEX_API_KEY";
 const WITH_SECRETS: readonly string[] = ["github", "gitea", "forgejo"];
 
 /**
- * Finds the token and its source.
- * @throws {UnauthorizedError | UsageError} See {@linkcode resolveConnection}.
+ * @throws {UnauthorizedError
+ * UsageError} See {@linkcode resolveConnection}.
  */
 export function findToken(options: ConnectionOptions): FoundToken {
   const { env, token, tokenPlace = "the option token", dropIn = false, noEnvironment = false } = options;
@@ -226,7 +216,7 @@ export function findToken(options: ConnectionOptions): FoundToken {
   const value = env(variable);
   const path = setting("MOGPLEX_API_KEY_FILE");
   if (path === undefined) {
-    // The documented command does not check where it runs.
+    // The documented command does not detect the CI system.
     const isCi = dropIn || systemName(env) !== "none";
     if (value === undefined && (options.refuses ?? isVariableRefused)(variable)) {
       const why = `Deno is not allowed to read variable ${variable}`;
@@ -262,7 +252,6 @@ export function findToken(options: ConnectionOptions): FoundToken {
   return checked(readTokenFile(path, options), "the file of MOGPLEX_API_KEY_FILE");
 }
 
-/** @throws {UnauthorizedError | UsageError} See {@linkcode resolveConnection}. */
 export function resolveToken(options: ConnectionOptions): string {
   return findToken(options).token;
 }
@@ -286,7 +275,6 @@ function readTokenFile(path: string, { readFile = readFileNow }: ConnectionOptio
   return text;
 }
 
-/** @throws {UsageError} See {@linkcode parseOrigin}. */
 export function resolveOrigin({ env, url, loopback, dropIn = false }: ConnectionOptions): Origin {
   return parseOrigin(url ?? (readTextVariable(env, "MOGPLEX_URL")?.trim() || DEFAULT_ORIGIN), {
     loopback,
@@ -297,15 +285,14 @@ export function resolveOrigin({ env, url, loopback, dropIn = false }: Connection
   });
 }
 
-/** Lines that the user must see before the first request to an origin; empty for the default one. */
+/** Warnings to print before the first request to an origin. */
 export function originNotices({ origin, custom, plain }: Origin): string[] {
   return custom ? [`sending requests and the token to ${origin}${plain ? ", unencrypted" : ""}`] : [];
 }
 
 /**
- * Finds the token and the origin.
- * @throws {UnauthorizedError} without a token, or if it cannot be a token.
- * @throws {UsageError} if the settings contradict each other, or the origin is not allowed.
+ * @throws {UnauthorizedError} if the token is missing or malformed.
+ * @throws {UsageError} if settings contradict each other, or the origin is not allowed.
  */
 export function resolveConnection(options: ConnectionOptions): Connection {
   const origin = resolveOrigin(options);
@@ -313,29 +300,24 @@ export function resolveConnection(options: ConnectionOptions): Connection {
   return { ...origin, ...findToken(options), addressPlace, notices: originNotices(origin) };
 }
 
-// Tokens from a function, such as one that reads a vault: requested when needed, kept until the service refuses one.
-
-/** Number of tokens that are masked, the newest ones: they are replaced every hour or day. */
+/** How many of the newest tokens are masked. A vault usually returns a new token every hour or day. */
 const MAX_MASKED = 5;
 
 export type GiveToken = () => string | Promise<string>;
 
-/** A {@linkcode TokenSource} that keeps its last token. */
 export interface KeptToken extends TokenSource {
-  /** Undefined before the first token. */
   readonly last: string | undefined;
 }
 
 /**
- * Calls `give` at the first request, and again after the service has refused a token.
- * @param give What it throws is the cause of a {@linkcode MogplexError} with the code `HOOK_FAILED`.
- * @param secrets Further texts to mask.
+ * Calls `give` for the first request, and again after the service has refused the token.
+ * @param give If it throws, the error becomes the cause of a {@linkcode MogplexError} with the code `HOOK_FAILED`.
  */
 export function keptToken(give: GiveToken, secrets?: readonly string[]): KeptToken {
   let current: Promise<string> | undefined;
   let last: string | undefined;
   const always = createRedactor({ secrets });
-  /** Masks the newest tokens, one redactor for each, newest first. */
+  /** One redactor per token, newest first. */
   let masked: Redactor[] = [];
 
   async function ask(): Promise<string> {
@@ -371,7 +353,7 @@ export function keptToken(give: GiveToken, secrets?: readonly string[]): KeptTok
       try {
         return await waitForHook("read token", "token", answer, limits);
       } catch (error) {
-        // A failure, or a function that does not return, is not kept: the next request calls it again.
+        // Do not keep a failed or unfinished call, so that the next request calls the function again.
         if (current === answer) current = undefined;
         throw error;
       }

@@ -1,6 +1,5 @@
 /**
- * What this process remembers of services, tokens and clients. Nothing else in `lib` keeps state outside of its objects, except `library/report.ts`,
- * where the entry `./campaigns` registers how views are written.
+ * State that this process keeps about services, tokens and clients.
  * @module
  */
 import { type Clock, loopTurn } from "../clock.ts";
@@ -8,19 +7,20 @@ import type { AutomationRun, Repo } from "../model.ts";
 import type { AutomationRunRecord } from "./contract.ts";
 
 class ProcessMemory {
-  /** By clock, by token or its source, by origin. */
+  /** Keys: clock, then token or its source, then origin. */
   readonly #paces = new WeakMap<Clock, Map<unknown, Map<string, TokenPace>>>();
-  /** By `fetch`, since two of them may reach different services at one origin, and by origin. */
+  /** Keys: `fetch`, then origin. Two `fetch` functions can reach different services at the same origin. */
   readonly #streams = new WeakMap<object, Map<string, StreamMemory>>();
   readonly #clients = new WeakMap<object, ClientMemory>();
-  /** Separate from the runs, because callers print what the client returns. */
+  /** Trigger data is kept out of the run objects, because callers print those. */
   readonly #triggers = new WeakMap<AutomationRun, TriggerFacts>();
-  /** Calls that had their turn in this turn of the event loop, and the next one. */
+  /** Number of calls that continued in this turn of the event loop. */
   #begun = 0;
   #nextTurn: Promise<void> | undefined;
 
   /**
-   * Waits until another call may begin, end, or read its stream: a thousand at once must not block a server's other work.
+   * Limits how many calls begin, end or read their stream in one turn of the event loop. Otherwise, a thousand simultaneous calls would block the
+   * other work of a server.
    * @param clock A virtual clock does not move during the wait.
    */
   async turn(clock: Clock): Promise<void> {
@@ -48,7 +48,7 @@ class ProcessMemory {
     return pace;
   }
 
-  /** Whether a service has event streams. @param fetch The caller's; undefined for the runtime's own. */
+  /** @param fetch Undefined for the runtime's own `fetch`. */
   streamsOf(origin: string, fetch: object | undefined): StreamMemory {
     const byOrigin = this.#streams.get(fetch ?? OWN_FETCH) ?? new Map<string, StreamMemory>();
     this.#streams.set(fetch ?? OWN_FETCH, byOrigin);
@@ -57,7 +57,7 @@ class ProcessMemory {
     return memory;
   }
 
-  /** The memory of a client. A client that we did not make gets a new one at the first call. */
+  /** A client that this library did not create gets new memory here. */
   ofClient(client: object): ClientMemory {
     const memory = this.#clients.get(client) ??
       { token: newTokenMemory(), streams: newStreamMemory(), made: undefined };
@@ -65,82 +65,74 @@ class ProcessMemory {
     return memory;
   }
 
-  /** Stores the memory of a client that we made. */
   keepClient(client: object, memory: ClientMemory): void {
     this.#clients.set(client, memory);
   }
 
-  /** The trigger data of a run that the client returned. */
   triggerOf(run: AutomationRun): TriggerFacts {
     return this.#triggers.get(run) ?? { repo: null, metadata: null };
   }
 
-  /** A record for callers: its trigger data is removed and stored. */
+  /** Moves the trigger data out of a record, and returns the rest for callers. */
   keepTrigger({ repo = null, metadata = null, ...run }: AutomationRunRecord): AutomationRun {
     this.#triggers.set(run, { repo, metadata });
     return run;
   }
 }
 
-/** Maximum number of calls that {@linkcode ProcessMemory.turn} lets continue in one turn of the event loop. */
+/** Maximum number of calls that {@linkcode ProcessMemory.turn} lets through in one turn of the event loop. */
 const CALLS_A_TURN = 5;
 
 export const PROCESS = new ProcessMemory();
 
-/** `M` is what the maker of a client needs to make another one of the same connection. */
+/** `M` contains what is needed to create another client for the same connection. */
 export interface ClientMemory<M = unknown> {
   readonly token: TokenMemory;
   readonly streams: StreamMemory;
-  /** Undefined for a client that we did not make. */
+  /** Undefined for a client that this library did not create. */
   readonly made: M | undefined;
 }
 
-/** What a process has learned about one token at one service. Every retry loop reads and updates this. */
+/** What this process knows about one token at one service. All retry loops share it. */
 export interface TokenMemory {
-  /** Whether the service has accepted the token in this process. A 401 may then come from its failing database. */
+  /** Whether the service has accepted the token in this process. If so, a later 401 may be caused by a failure of the service's database. */
   worked: boolean;
   /**
-   * Whether a journal or a state file shows that the service has accepted the token before this process. Then even the first answer may be such a
-   * 401.
+   * Whether a journal or a state file shows that the service accepted the token earlier. If so, even the first 401 may be caused by such a failure.
    */
   workedBefore: boolean;
   /** Whether a request of this process got an answer, from the service or from a proxy on the way. */
   answered: boolean;
-  /** Time on the clock after which nothing waits for the first answer. */
+  /** Time on the clock after which calls no longer wait for the first answer. */
   answerBy: number;
-  /** Whether a function provides the token: after a refusal it may return another one. */
+  /** Whether a function provides the token. It may return another token after a refusal. */
   readonly renews: boolean;
-  /** Whether the log already has the advice for a network problem of this machine. */
+  /** Whether the advice about network problems of this machine has been logged. */
   advised: boolean;
-  /** Shared with all clients of this process. */
+  /** Shared by all clients in this process with the same clock, token and origin. */
   readonly pace: TokenPace;
-  /** Requests for the names of repositories, by id; empty for all repositories. Each is kept as long as a job waits for it. */
+  /** Requests for repository names, by repository id. The empty key requests all repositories. */
   readonly nameRequests: Map<string, NameRequest>;
 }
 
-/** One request for names of repositories, shared by all jobs with the same question. */
+/** One request for repository names, shared by all jobs that need the same names. */
 export interface NameRequest {
-  /** Number of jobs that have not ended. The last one ends the request. */
+  /** Number of jobs that still need the names. When the last one leaves, the request is aborted. */
   jobs: number;
   readonly controller: AbortController;
   readonly answer: Promise<readonly Repo[]>;
 }
 
-/**
- * The memory for an unused token.
- * @param pace The pace of the token. @default a new one
- * @param renews Whether a function provides the token. @default {false}
- */
 export function newTokenMemory(pace: TokenPace = new TokenPace(), renews = false): TokenMemory {
   const nothing = { worked: false, workedBefore: false, answered: false, answerBy: Infinity, advised: false };
   return { ...nothing, renews, pace, nameRequests: new Map() };
 }
 
-/** Whether a service has event streams, so that a process asks each service only once. */
+/** Whether a service has event streams. Remembered so that not every run has to ask. */
 export interface StreamMemory {
   /** Time on the clock until which the service is assumed to have no event streams. */
   absentUntil: number;
-  /** The first request for a stream, while it has no answer; undefined before and after. */
+  /** The first request for a stream; undefined unless it is waiting for its answer. */
   asking?: Promise<void> | undefined;
   present: boolean;
 }
@@ -149,34 +141,33 @@ function newStreamMemory(): StreamMemory {
   return { absentUntil: -Infinity, present: false };
 }
 
-/** The trigger data of an automation run, if its record shows it. */
 export type TriggerFacts = Required<Pick<AutomationRunRecord, "repo" | "metadata">>;
 
 const OWN_FETCH = {};
 
-// The pace of everything in this process that polls with one token: all objects share one budget.
+// Paces all polling in this process with one token.
 //
-// A single follower is paced by its own cadence. As soon as several poll, they take turns: each gets its share of a budget that leaves room for
-// requests that we do not see, and a refusal applies to all of them.
+// A single follower keeps its own interval. Two or more followers take turns. Their shared budget leaves room for requests that this process does
+// not see, and a refusal slows down all of them.
 
 /** Window of the service's limit, in milliseconds. Source: API reference, "Rate limits": 60 requests. */
 const WINDOW_MS = 60_000;
-/** Maximum number of polling requests of this process in a window while several followers poll. The rest is for other requests. */
+/** Maximum number of polling requests of this process in a window while several followers poll. The rest is left for other requests. */
 const BUDGET = 49;
-/** Interval between two polls, in milliseconds. */
+/** Shortest interval between two polls of all followers, in milliseconds. */
 const TURN_MS = 1_200;
-/** Factor of the interval after a refusal, and the part of it that remains after each window without one. */
+/** A refusal multiplies the interval by `SLOWER`. Each window without a refusal multiplies it by `EASE`. */
 const SLOWER = 1.5;
 const EASE = 0.9;
-/** Longest interval, in milliseconds: other programs send nearly everything. */
+/** Longest interval, in milliseconds. It is reached if other programs use up nearly all requests. */
 const MAX_TURN_MS = 20_000;
-/** Number of tokens after which those without a follower are forgotten. */
+/** When this many tokens are stored, tokens without a follower are forgotten. */
 const MAX_TOKENS = 100;
 
 class TokenPace {
   /** Times of requests, including turns in the future, oldest first. */
   #times: number[] = [];
-  /** Turns that were assigned, but whose request has not been sent yet. */
+  /** Number of assigned turns whose request has not been sent. */
   #given = 0;
   #lastTurn = -Infinity;
   #blockedUntil = -Infinity;
@@ -188,7 +179,7 @@ class TokenPace {
     return this.#followers;
   }
 
-  /** Adds a follower. @returns Removes it again. */
+  /** @returns A function that removes the follower. */
   join(): () => void {
     this.#followers++;
     let hasLeft = false;
@@ -204,19 +195,19 @@ class TokenPace {
     else this.#add(atMs);
   }
 
-  /** Called after a refusal because the token has used up its requests. @param namedMs Its `Retry-After`, in milliseconds. */
+  /** Call this when the service refuses a request because the token has used up its limit. @param namedMs `Retry-After`, in milliseconds. */
   refused(atMs: number, namedMs: number | null): void {
     const isBlocked = this.#blockedUntil > atMs;
     this.#blockedUntil = Math.max(this.#blockedUntil, atMs + (namedMs ?? 0));
-    // Simultaneous requests are refused together.
+    // Simultaneous requests are refused together. Slow down only once for all of them.
     if (!isBlocked) this.#turnMs = Math.min(this.#turnMs * SLOWER, MAX_TURN_MS);
     this.#calmSince = this.#blockedUntil;
   }
 
   /**
-   * Returns the next turn to poll, in the order of the calls.
-   * @param tokenShare Processes that use the token, at least 1.
-   * @returns Milliseconds until the turn; 0 for now, and always for a follower that polls alone.
+   * Assigns the next turn to poll, in the order of the calls.
+   * @param tokenShare Number of processes that use the token, at least 1.
+   * @returns Milliseconds until the turn; always 0 if there is only one follower.
    */
   turn(atMs: number, tokenShare: number): number {
     if (this.#followers < 2) return 0;

@@ -1,5 +1,5 @@
 /**
- * The methods of the service, as scripts call them, and the methods of the client below.
+ * The public methods that call the service, and the type of the internal client.
  *
  * @module
  */
@@ -24,7 +24,7 @@ export interface CallOptions {
   /** Ends the call, which then rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
   /**
-   * Maximum time for the call with all its attempts, in milliseconds: more than 0, at most 30 days. @default the client's option, otherwise
+   * Maximum time for the call, including all attempts, in milliseconds: more than 0, at most 30 days. @default the client's option, otherwise
    * 120 000
    */
   timeoutMs?: number | undefined;
@@ -34,7 +34,7 @@ export interface CallOptions {
 
 /** Options of {@linkcode MogplexApi.request}. */
 export interface RequestOptions extends CallOptions {
-  /** Query parameters; undefined ones are left out. @default {{}} */
+  /** Query parameters; undefined values are left out. @default {{}} */
   query?: Readonly<Record<string, string | number | boolean | undefined>> | undefined;
   /** Body, sent as JSON. @default none */
   body?: unknown;
@@ -136,7 +136,7 @@ export interface MogplexApi {
    * Sends a request, with the client's token, to a route that has no method here. Only GET requests, and requests with an `idempotencyKey`,
    * are repeated.
    *
-   * @param route Method and path below the API, such as `GET /runs`. The path begins with one slash, and its parts are encoded.
+   * @param route Method and path below the API, such as `GET /runs`. The path begins with one slash. Percent-encode special characters.
    * @returns The `data` of the answer, unchecked.
    * @throws {UsageError} for a path that leaves the API; nothing was sent.
    * @example A route that has no method yet
@@ -147,15 +147,14 @@ export interface MogplexApi {
   request(route: string, options?: RequestOptions): Promise<unknown>;
 }
 
-/** The methods with their own route. */
 export type Methods = Omit<MogplexApi, "origin" | "requests" | "clockSkewMs" | "request">;
 
-/** The arguments of a method, with the options of the client below. */
+/** Replaces the public call options in a method's parameters with the options of the internal client. */
 type Arguments<A extends readonly unknown[]> = {
   [I in keyof A]: "maxAttempts" extends keyof NonNullable<A[I]> ? ServiceCallOptions : A[I];
 };
 
-/** The client below {@linkcode MogplexApi}: it has the same methods, and each of them retries as its options allow. */
+/** The internal client. It has the methods of {@linkcode MogplexApi}, and each call retries as its options allow. */
 export type ServiceClient =
   & Pick<MogplexApi, "origin" | "requests" | "clockSkewMs">
   & { [M in keyof Methods]: (...given: Arguments<Parameters<Methods[M]>>) => Promise<Awaited<ReturnType<Methods[M]>>> };

@@ -1,6 +1,5 @@
 /**
- * The start of something that must not begin twice: one key, however many attempts it takes. Runs, automation runs and items of campaigns are started
- * here, and nowhere else.
+ * Starts something that must not start twice: all attempts use the same key. Runs, automation runs and items of campaigns are started only here.
  * @module
  */
 import { ApiError, MogplexError, StartUnknownError, UsageError } from "../errors.ts";
@@ -22,32 +21,32 @@ export class Start<R> {
     this.#parts = parts;
   }
 
-  /** Whether an earlier attempt may have started it unnoticed. */
+  /** Whether an earlier attempt may have succeeded without a known answer. */
   get isUnsure(): boolean {
     return this.#isUnsure;
   }
 
-  /** Whether it may exist: an attempt is in progress, has worked, or may have worked. */
+  /** Whether the run may exist: an attempt is in progress, or may have succeeded. */
   get mayExist(): boolean {
     return this.#isSending || this.#isUnsure;
   }
 
-  /** The failed attempt that ended {@linkcode Start.send}, whose `error` it threw; undefined if something else ended it. */
+  /** The failed attempt whose error {@linkcode Start.send} threw; undefined if it threw for another reason, or did not throw. */
   get failed(): FailedStart | undefined {
     return this.#failed;
   }
 
   /**
-   * Sends it until it is answered.
+   * Repeats the request until it is answered.
    * @throws {UsageError} if the service answers 503 because the token has no access to the repository.
-   * @throws {StartUnknownError} if an attempt may have worked although no answer confirms it; carries the key.
-   * @throws what the last attempt threw, `announce` and `wait`; `signal.reason` if the signal aborts.
+   * @throws {StartUnknownError} if an attempt may have succeeded although no answer confirms it. The error contains the key.
+   * @throws what the last attempt, `announce` or `wait` threw; `signal.reason` if the signal aborts.
    */
   async send(): Promise<R> {
     const { key, memory, call, announce, onSend, onFailure, wait } = this.#parts;
     const { takesSlot, judge } = this.#what;
     let isAnnounced = false;
-    /** What `announce` threw: it is not the answer to an attempt. */
+    /** What `announce` threw. No attempt was sent, so this error is not treated as an answer. */
     let unannounced: unknown;
     let last: FailedStart | undefined;
     try {
@@ -79,7 +78,7 @@ export class Start<R> {
           if (error === unannounced) return;
           last = { error, failure };
           isAnnounced = failure?.refused === true;
-          // An error that is not ours may have hidden any answer.
+          // An unexpected error may have hidden any answer.
           const isBug = this.#isSending && !(error instanceof MogplexError);
           this.#isUnsure ||= failure === undefined ? isBug : !failure.refused;
           this.#isSending = false;
@@ -87,7 +86,7 @@ export class Start<R> {
         },
       });
     } catch (error) {
-      // A signal, or what `announce` and `wait` threw.
+      // The signal aborted, or `announce` or `wait` threw.
       if (last === undefined || last.error !== error) throw error;
       this.#failed = { error: this.#told(last), failure: last.failure };
       throw this.#failed.error;
@@ -95,8 +94,8 @@ export class Start<R> {
   }
 
   /**
-   * Checks once whether the token has access to the repository, after a 503 of the API: the service's rate limiter answers that for a repository that
-   * does not exist. A 503 of the host has no error code.
+   * After a 503 of the API, checks once whether the token has access to the repository, because the service's rate limiter answers 503 for a
+   * repository that does not exist. A 503 without an error code comes from the host and is not checked.
    */
   async #probe(error: unknown): Promise<void> {
     const { what, repository } = this.#what;
@@ -112,7 +111,7 @@ export class Start<R> {
     }, { cause: error });
   }
 
-  /** The error to throw: a different one if an earlier attempt may have worked, unless this answer is definite. */
+  /** Returns a {@linkcode StartUnknownError} if an earlier attempt may have succeeded and this answer is not definite. */
   #told({ error, failure }: FailedStart): unknown {
     if (!this.#isUnsure || !(error instanceof MogplexError) || error instanceof StartUnknownError) return error;
     if (failure === undefined && !error.isRetryable || this.#what.judge?.(error) !== undefined) return error;
@@ -139,19 +138,19 @@ function withAdvice({ why, advice }: MogplexError): string {
 
 /** A run, or an automation run. */
 export interface Startable<R> {
-  /** The attempt, after "Cannot": `start run`. */
+  /** Completes "Cannot …" in error messages: `start run`. */
   what: string;
-  /** Whether the service counts it against the start limit, so that a 429 can mean that limit. */
+  /** Whether the start counts against the start limit, so that a 429 can mean that limit. */
   takesSlot: boolean;
   /** Sends one attempt. All attempts with one key must send the same bytes. */
   attempt(idempotencyKey: string, call: CallOptions): Promise<R>;
-  /** Sends it again until it is answered, to find what an attempt in flight has started. Absent if that could start a second one. */
+  /** Repeats the request until it is answered, to find what an unanswered attempt has started. Absent if that could start a second run. */
   find?(idempotencyKey: string, call: CallOptions): Promise<R>;
-  /** Whether the last answer named something that exists, although the attempt failed afterwards. @default it did not */
+  /** Whether the last answer named a run that exists, although the attempt failed afterwards. @default it did not */
   isNamed?: (() => boolean) | undefined;
-  /** The repository, and whether the token has access to it; absent if the service reports that itself. */
+  /** The repository, and a check whether the token has access to it. Absent if the service reports missing access itself. */
   repository?: { id: string; isReached(call: CallOptions): Promise<boolean> } | undefined;
-  /** The meaning of an error that is not the service's, such as a trigger that was accepted and started nothing. @default nothing */
+  /** Interprets an error that the service did not cause, such as a trigger that was accepted but started nothing. @default nothing */
   judge?: ((error: unknown) => Failure | undefined) | undefined;
 }
 
@@ -162,20 +161,17 @@ interface StartParts {
   memory: TokenMemory;
   /** Limits of each attempt. Its `signal` ends the start. */
   call: CallOptions;
-  /**
-   * Called before the first attempt, and before each further one that may use another slot because the last one may have used one. If it throws,
-   * nothing is sent.
-   */
+  /** Called before the first attempt, and before each retry after an attempt that may have used up a start slot. If it throws, nothing is sent. */
   announce?: (() => void | Promise<void>) | undefined;
   onSend?: (() => void) | undefined;
   onFailure?: ((failed: FailedStart) => void) | undefined;
-  /** @param count Number of failed attempts. @returns Whether to make another one. */
+  /** @param count Number of failed attempts. @returns Whether to try again. */
   wait(failure: Failure, count: number): Promise<boolean>;
 }
 
 export interface FailedStart {
   error: unknown;
-  /** Undefined if a further attempt cannot fix it. */
+  /** Undefined if a retry does not help. */
   failure: Failure | undefined;
 }
 
@@ -186,10 +182,7 @@ export interface FailedStart {
  */
 const START_BACKOFF_MS = 4_000;
 
-/**
- * The meaning of a failed attempt of a start: the same as for any request, except that an answer which may hide a success is always requested again,
- * and the pauses are longer.
- */
+/** Interprets a failed start. Unlike other requests, a start is also repeated after an answer that may hide a success, and the pauses are longer. */
 export function startFailureOf(error: unknown, { worked }: TokenMemory, takesSlot: boolean): Failure | undefined {
   const failure = failureOf(error, { worked, starts: takesSlot });
   if (failure !== undefined) return { ...failure, baseMs: START_BACKOFF_MS };
@@ -214,7 +207,7 @@ export function runToStart(client: StartClient, request: StartRequest): Startabl
   };
 }
 
-/** A client that can start runs. Ours sends single attempts; a caller's may do more with each of them. */
+/** A client that can start runs. This library's client sends single attempts; a caller's client may send several requests for each. */
 export interface StartClient {
   startRun(request: StartRequest, key: { idempotencyKey: string }, call?: CallOptions): Promise<StartResult>;
   attemptStart?(request: StartRequest, key: { idempotencyKey: string }, call: CallOptions): Promise<StartResult>;

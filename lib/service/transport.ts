@@ -1,5 +1,6 @@
 /**
- * Sends one request: adds the token, limits the time, reads the answer. Only `post.ts` and `probe.ts` also call `fetch`, and nothing here retries.
+ * Sends one request: adds the token, limits the time and reads the answer. This module never retries.
+ * Only `post.ts` and `probe.ts` also call `fetch`.
  * @module
  */
 import { type Clock, systemClock } from "../clock.ts";
@@ -23,10 +24,6 @@ import {
 import { type EventStream, isEventStream, readEventStream } from "./event_stream.ts";
 import { networkAdvice } from "./proxies.ts";
 
-/**
- * `mogplex-ci/<version> (<runtime>; <CI system>)`.
- * @param ci Name of the CI system; `none` outside CI.
- */
 export function userAgent(ci = "none"): string {
   return `mogplex-ci/${VERSION} (${runtimeName()}; ${ci.replace(/[^A-Za-z0-9._-]/g, "_") || "none"})`;
 }
@@ -37,11 +34,11 @@ export interface FetchInit {
   method?: string;
   /** All headers. */
   headers: Record<string, string>;
-  /** JSON; absent when there is no body. */
+  /** JSON body; absent if the request has none. */
   body?: string;
-  /** A redirect is treated as an answer. Following it would drop the token, or send it to another host. */
+  /** Redirects are not followed. Following one would drop the token or send it to another host. */
   redirect: "manual";
-  /** Ends the request. */
+  /** Aborts the request. */
   signal: AbortSignal;
 }
 
@@ -93,36 +90,33 @@ export interface OutgoingRequest {
   headers: Record<string, string>;
 }
 
-/** Provides the access token of each request. */
 export interface TokenSource {
-  /** @throws {MogplexError} without a token. @throws what {@linkcode waitForHook} throws. */
+  /** @throws {MogplexError} if the source returns no token. Also throws what {@linkcode waitForHook} throws. */
   get(limits: Omit<HookLimits, "redact">): Promise<string>;
-  /** The service answered 401 to this token: the next request requests another one. */
+  /** Called after the service answered 401 to this token, so that the next request gets another token. */
   refused(token: string): void;
   /** Masks recent tokens. */
   readonly redact: Redactor;
 }
 
 export interface TransportOptions {
-  /** Access token, or its source; empty for requests without one. It is only sent to `origin`. */
+  /** Access token or its source; an empty string sends no token. The token is only sent to `origin`. */
   token: string | TokenSource;
-  /** Further secrets to mask; a source of tokens masks its own. @default {[]} */
+  /** More secrets to mask. If `token` is a source, its `redact` must mask them too. @default {[]} */
   secrets?: readonly string[] | undefined;
-  /** Reads the environment, for secrets in long texts. Nothing is read if absent. */
+  /** Reads the environment to find secrets to mask in long texts. If absent, no variable is read. */
   env?: ((name: string) => string | undefined) | undefined;
-  /** Header with the bare token. @default `Authorization: Bearer …` */
+  /** Name of the header that contains the token, without `Bearer`. @default `Authorization: Bearer …` */
   tokenHeader?: string | undefined;
   /** Already checked by `parseOrigin`. */
   origin: string;
   /** @default the global `fetch` at the time of each request */
   fetch?: Fetch | undefined;
-  /** @default the real clock */
   clock?: Clock | undefined;
-  /** @default {userAgent()} */
   userAgent?: string | undefined;
-  /** Further headers of each request, by name; checked. @default {} */
+  /** Additional headers of each request, already checked. @default {} */
   headers?: Readonly<Record<string, string>> | undefined;
-  /** Called before each request, and awaited; it may change the headers, and checks them. */
+  /** Called and awaited before each request. It can change the headers and must check them itself. */
   onBeforeRequest?: ((request: OutgoingRequest) => unknown) | undefined;
   onRequest?: ((request: RequestReport) => void) | undefined;
   onSend?: (() => void) | undefined;
@@ -133,15 +127,15 @@ export interface TransportOptions {
 export type Verdict<T> = { ok: true; value: T } | { ok: false; error: MogplexError };
 
 interface Call<T> {
-  /** The attempt, after "Cannot": `read run "…"`. */
+  /** Completes "Cannot …" in error messages: `read run "…"`. */
   what: string;
-  /** Makes the request. Must call the given `fetch` exactly once. */
+  /** Must call `fetch` exactly once. */
   send(fetch: (url: string | URL | Request, init?: RequestInit) => Promise<Response>): Promise<Response>;
   judge(answer: Answer): Verdict<T>;
 }
 
 interface StreamCall extends Omit<Call<never>, "judge"> {
-  /** Turns an answer that is not an event stream into an error. The body of a 2xx is not read: `text` is empty. */
+  /** Turns an answer that is not an event stream into an error. The body of a 2xx answer is not read, so `text` is empty. */
   refuse(answer: Answer): Verdict<never>;
 }
 
@@ -150,31 +144,31 @@ export interface RequestLimits {
   limitMs: number;
   /** Ends the request, which then rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
-  /** For `onRequest`. @default {1} */
+  /** Attempt number passed to the hooks. @default {1} */
   attempt?: number | undefined;
 }
 
 interface Sending {
   readonly attempt: number | undefined;
-  /** The hook that delays it, and the attempt of that hook; undefined if no hook is running. */
+  /** The hook that is running. A timeout while it runs is reported as a failure of the hook. */
   inHook?: { readonly attempted: string; readonly name: string } | undefined;
 }
 
 export interface Transport {
-  /** HTTP requests sent so far. */
   readonly requests: number;
-  /** Milliseconds by which our wall time is ahead of the service's, from the `Date` of its last answer; undefined if none had one. */
+  /** Milliseconds by which our wall time is ahead of the service's, from the newest `Date` header; undefined before the first one. */
   readonly clockSkewMs: number | undefined;
-  /** Masks the token and shapes of secrets. */
+  /** Masks the token, and text that looks like a secret. */
   readonly redact: Redactor;
-  /** Makes the function that masks these and the secrets in the environment: for long texts, which are cut when an answer is read. */
+  /** Returns a redactor that also masks the secrets in the environment. It is used for long texts. */
   readonly cutMasker: () => Redactor;
   /**
    * Sends a request once.
    * @throws the error that `judge` returns.
    * @throws {NetworkError} if no complete answer arrived within the limit.
-   * @throws {BodyTooLargeError} if the answer is larger than `maxBodyBytes`.
-   * @throws {UsageError} if Deno is not allowed to reach the origin; nothing was sent.
+   * @throws {DeadlineError} if a hook does not finish within the limit.
+   * @throws {BodyTooLargeError} if the answer is too large.
+   * @throws {UsageError} if the runtime blocks the request, or `fetch` does not return a `Response`.
    * @throws `signal.reason` if the signal aborts.
    */
   call<T>(call: Call<T>, limits: RequestLimits): Promise<T>;
@@ -185,7 +179,6 @@ export interface Transport {
   open(call: StreamCall, limits: RequestLimits): Promise<EventStream>;
 }
 
-/** For one token and one origin. The runtime's `fetch` keeps the connections. */
 export function createTransport(options: TransportOptions): Transport {
   const { token, tokenHeader, origin, clock = systemClock, maxBodyBytes = MAX_BODY_BYTES } = options;
   const agent = options.userAgent ?? userAgent();
@@ -282,7 +275,7 @@ export function createTransport(options: TransportOptions): Transport {
     callerSignal: AbortSignal | undefined,
     sending: Sending,
   ): Promise<Verdict<EventStream>> {
-    // The limit for opening must not end the stream later.
+    // The time limit applies only until the headers arrive. It must not end the open stream.
     const life = new AbortController();
     const abort = () => life.abort(signal.reason);
     signal.addEventListener("abort", abort, { once: true });
@@ -344,17 +337,16 @@ export function createTransport(options: TransportOptions): Transport {
 }
 
 interface FailedRequest {
-  /** After "Cannot". */
   attempted: string;
   limitMs: number;
   sending: Sending;
   origin: string;
   redact: Redactor;
-  /** Whether the `fetch` is the caller's, which may use other proxies and certificates. */
+  /** A custom `fetch` may use other proxies and certificates, so the error then gives no advice about them. */
   ownFetch: boolean;
 }
 
-/** The error for a failed request. Other errors stay as they are. */
+/** Converts network failures and timeouts to errors for the caller. Returns anything else unchanged. */
 function sendingError(thrown: unknown, request: FailedRequest): unknown {
   const { attempted, limitMs, sending: { inHook }, origin, redact, ownFetch } = request;
   const networkError = (why: string, cause?: unknown) =>
@@ -367,14 +359,14 @@ function sendingError(thrown: unknown, request: FailedRequest): unknown {
   if (thrown instanceof TooLarge) return new BodyTooLargeError({ attempted, why: thrown.message });
   if (!(thrown instanceof NetworkFailure)) return thrown;
   if (isNotPermitted(thrown.cause)) {
-    // Deno denied the request, and would deny every further one.
+    // Deno would also deny every retry, so this is not a network error.
     const { host } = new URL(origin);
     const advice = `start it with --allow-net=${host}; the permissions command prints all flags`;
     return new UsageError({ attempted, why: `Deno is not allowed to reach ${host}`, advice }, { cause: thrown.cause });
   }
   const { detail, cause } = explainLoss(thrown, redact);
   if (detail.endsWith("bad port")) {
-    // Source: Fetch Standard, "Port blocking". Node.js refuses these ports itself, in the words of the standard, and would refuse every further request.
+    // Source: Fetch Standard, "Port blocking". Node.js throws "bad port" for these ports, and a retry would not help.
     const { port } = new URL(origin);
     const advice = "let the service listen on another port, or use a proxy";
     return new UsageError({ attempted, why: `the runtime blocks port ${port}`, advice }, { cause });
@@ -382,7 +374,7 @@ function sendingError(thrown: unknown, request: FailedRequest): unknown {
   return networkError(`the network failed: ${excerpt(detail, redact, 300)}`, cause);
 }
 
-/** Whether a `fetch` returned the parts of a `Response` that we need: a test function that returns nothing is a mistake, not a network failure. */
+/** A test double that does not return a `Response` is a programming mistake, not a network failure. */
 function isResponse(answer: unknown): boolean {
   const { status, headers } = (answer ?? {}) as { status?: unknown; headers?: { get?: unknown } | null };
   return typeof status === "number" && typeof headers?.get === "function";

@@ -1,5 +1,5 @@
 /**
- * Checks requests before they are sent: the service counts a refused request against the token's limits.
+ * Checks requests before they are sent, because refused requests also use up the token's limits.
  *
  * @module
  */
@@ -20,15 +20,14 @@ import {
   type Uuid,
 } from "./contract.ts";
 
-/** A value for a message: JSON on one line, cut to 80 characters. */
 function quoted(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
 /**
- * The problem of a text to be sent; undefined without one. The service's database stores neither NUL nor half of a surrogate pair: the answer would
- * always be a 500. Source: contract, section 12.
+ * The service's database cannot store NUL or half of a surrogate pair: the answer would always be a 500. Source: contract, section 12.
+ * @returns Undefined if the text can be stored.
  */
 export function textProblem(text: string): string | undefined {
   if (text.includes("\0")) return "it contains a NUL character (U+0000)";
@@ -36,7 +35,7 @@ export function textProblem(text: string): string | undefined {
   return half === undefined ? undefined : `it contains half of a surrogate pair, ${JSON.stringify(half)}`;
 }
 
-/** Whether there are so many NUL characters that the text must have been UTF-16. */
+/** Whether the text has so many NUL characters that the file must have been UTF-16. */
 function wasUtf16(text: string): boolean {
   const nuls = text.split("\0").length - 1;
   return nuls > 1 && nuls * 3 > text.length;
@@ -44,11 +43,11 @@ function wasUtf16(text: string): boolean {
 
 /**
  * @param what Name of the field, for messages.
- * @throws {UsageError} if the service cannot store it, or it is not text.
+ * @throws {UsageError} if the value is not text, or the service cannot store it.
  */
 export function checkText(text: string, what: string): string {
   const attempted = `use ${what}`;
-  // Scripts are not always typed, and the service silently ignores a value of the wrong type.
+  // Scripts may be untyped, and the service silently ignores a value of the wrong type.
   if (typeof text !== "string") throw new UsageError({ attempted, why: "it must be text", value: quoted(text) });
   const why = textProblem(text);
   if (why === undefined) return text;
@@ -64,7 +63,7 @@ function trimText(value: string, what: string): string {
   return checkText(value, what).trim();
 }
 
-/** Deepest nesting of an input. Other code walks through it, and would overflow the stack. */
+/** Deepest nesting of an input. Deeper inputs could overflow the stack of recursive code. */
 const MAX_INPUT_DEPTH = 200;
 
 function checkValue(value: unknown, depth: number): void {
@@ -79,7 +78,7 @@ function checkValue(value: unknown, depth: number): void {
     : [];
   for (const text of texts) {
     const problem = textProblem(text);
-    // The value is not shown: it may be a secret.
+    // Do not show the value, because it may be a secret.
     if (problem !== undefined) throw new UsageError({ attempted, why: `'input' cannot be stored: ${problem}` });
   }
   if (typeof value === "object" && value !== null) {
@@ -87,7 +86,7 @@ function checkValue(value: unknown, depth: number): void {
   }
 }
 
-/** A value for `JSON.stringify`, which would write numbers that JSON cannot represent, such as 1e400, as null. */
+/** For `JSON.stringify`, which would write NaN and numbers such as 1e400 as null. */
 function finite(_name: string, value: unknown): unknown {
   if (typeof value !== "number" || Number.isFinite(value)) return value;
   throw new UsageError({
@@ -97,7 +96,7 @@ function finite(_name: string, value: unknown): unknown {
 }
 
 /**
- * @returns The input after JSON.
+ * @returns The input, converted to JSON and back.
  * @throws {UsageError} if it is not an object of names and values, or the service cannot store it.
  */
 export function checkTriggerInput(input: Record<string, unknown>): Record<string, unknown> {
@@ -118,15 +117,15 @@ export function checkTriggerInput(input: Record<string, unknown>): Record<string
   return value;
 }
 
-/** The list of repositories in messages. The programs replace it by their own words. */
+/** How messages refer to the list of repositories. The programs replace this text with their own. */
 export const REPOS_LIST = '"repos list", or api.listRepos() in a script,';
-/** How a script names its repository, in messages. The programs replace it, too. */
+/** How messages tell a script to name its repository. The programs replace this text with their own. */
 export const SET_REPO = "set 'repo'";
 
 /**
- * Checks an id and converts it to lower case.
  * @param what Name of the field, for messages.
- * @throws {UsageError} if it is not a UUID: the service answers 500 or 503 to such an id.
+ * @returns The id in lower case.
+ * @throws {UsageError} if it is not a UUID. The service would answer 500 or 503.
  */
 export function checkUuid(id: string, what: string): Uuid {
   const text = typeof id === "string" ? id.trim().toLowerCase() : "";
@@ -144,14 +143,14 @@ export function checkUuid(id: string, what: string): Uuid {
   });
 }
 
-/** A token of the service, anywhere in a text. Source: contract 1.3: 24 or more characters after the prefix. */
+/** An access token anywhere in a text. Source: contract 1.3: 24 or more characters after the prefix. */
 const TOKEN_FORM = /mog_[A-Za-z0-9]{20}/;
 
 /**
- * Checks and trims an idempotency key.
+ * @returns The trimmed key.
  * @param maskToken Masks the access token in a text.
- * @throws {UsageError} if it is empty, longer than 200 characters, not printable ASCII, which a header needs, or contains an access token, because
- * logs, reports and the service's database show keys.
+ * @throws {UsageError} if the key is empty, longer than 200 characters, or not printable ASCII (required in a header), or if it contains an access
+ * token. Logs, reports and the service's database show keys.
  */
 export function checkIdempotencyKey(key: string, maskToken: (text: string) => string): string {
   const attempted = "use idempotency key";
@@ -178,9 +177,8 @@ export function checkIdempotencyKey(key: string, maskToken: (text: string) => st
 }
 
 /**
- * The rule of the service or of Git that a branch name breaks; undefined without one. Git refuses some names that the service accepts, which would
- * fail the run minutes later.
- * @param name The name, trimmed.
+ * Git refuses some names that the service accepts. The run would then fail minutes later.
+ * @returns The rule of the service or of Git that the name breaks; undefined if there is none.
  */
 export function branchNameProblem(name: string): string | undefined {
   return branchProblem(name) ?? gitProblem(name);
@@ -191,7 +189,7 @@ export function normalBranch(name: string): string {
   return name.trim().replace(/^(?:refs\/heads\/)+/, "");
 }
 
-/** A branch name for comparisons: forges on some disks ignore case, and `refs/heads/main` is `main`. */
+/** A branch name for comparisons. Case is ignored, because forges on some disks ignore it, and `refs/heads/main` is `main`. */
 export function branchKey(name: string): string {
   return normalBranch(name.toLowerCase()).replace(/^(?:heads\/)+/, "");
 }
@@ -238,8 +236,9 @@ function checkWord<T extends string>(text: string, word: string, choices: readon
 }
 
 /**
- * The problem of a harness name; undefined for a name that may be sent. Each revision of the service supports other agents, and refuses the rest
- * itself: see {@linkcode unknownHarness}.
+ * The name is not compared with a list, because the supported harnesses differ between revisions of the service. The service refuses unknown
+ * harnesses itself. See {@linkcode unknownHarness}.
+ * @returns Undefined if the name can be sent.
  */
 export function harnessProblem(harness: string): string | undefined {
   return /^(?!\s)\P{C}{1,100}(?<!\s)$/u.test(harness) ? undefined : "it must be a word of at most 100 characters";
@@ -252,7 +251,7 @@ function checkHarness(harness: string): OpenWord<Harness> {
   throw new UsageError({ attempted: "use harness", why, value: quoted(harness) });
 }
 
-/** A warning about a harness that the toolkit does not know; undefined for a known one. */
+/** A warning about a harness that this version does not know; undefined for a known harness. */
 export function unknownHarness(harness: string | undefined): string | undefined {
   if (harness === undefined || (HARNESSES as readonly string[]).includes(harness)) return undefined;
   const near = nearest(harness, HARNESSES);
@@ -273,8 +272,7 @@ function checkRoot(root: string): string | null {
 }
 
 /**
- * Checks and normalizes a start like the service, so that every attempt sends the same bytes.
- * @returns The request with trimmed values; absent or undefined fields stay absent.
+ * Checks and normalizes the request like the service, so that every attempt sends the same bytes. Absent or undefined fields stay absent.
  * @throws {UsageError} for the first field that breaks a rule of the service.
  */
 export function validateStartRequest(request: StartRequest): StartRequest {
@@ -312,11 +310,11 @@ export function validateStartRequest(request: StartRequest): StartRequest {
       why: "it needs createBranch, and does not accept a mode",
     });
   }
-  // Callers get an ordinary object.
+  // Callers get an object with the usual prototype.
   return { ...valid };
 }
 
-// Checks what a script passes to the library: a misspelled option or field must not start a different run.
+// A misspelled option or field from a script must not start a different run.
 
 export { checkOptions, type Keys, type Kind };
 
@@ -332,7 +330,7 @@ function checkKnownWord(field: string, value: unknown, words: readonly string[])
 }
 
 /**
- * Checks names, types and words of a start's request, before its values are checked as for the command.
+ * Checks names and types of the fields before their values are checked.
  * @throws {UsageError} naming the field.
  */
 export function checkRequestKeys(request: unknown): void {
